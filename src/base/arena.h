@@ -1,0 +1,42 @@
+/*
+ * An arena: memory for the values of one unit of work (a decoded envelope, a
+ * configuration), freed all at once. It has a cap, so that a hostile input
+ * can't make it grow without bound.
+ */
+#ifndef BASE_ARENA_H
+#define BASE_ARENA_H
+
+#include "base/span.h"
+
+struct arena_block;
+
+struct arena {
+    struct arena_block *blocks; /* newest first */
+    uint8_t *next;              /* free part of the newest block */
+    size_t left;
+    size_t used; /* octets given out since the last reset */
+    size_t cap;  /* most octets it gives out */
+};
+
+/* Prepares an arena that gives out at most `cap` octets. Allocates nothing. */
+void arena_init(struct arena *arena, size_t cap);
+
+/* Zeroed memory aligned for any type, owned by the arena; NULL when the cap or the heap is exhausted. */
+void *arena_alloc(struct arena *arena, size_t size) __attribute__((warn_unused_result));
+
+/* The same, for `count` items of `size` octets; NULL also when the product overflows. */
+void *arena_array(struct arena *arena, size_t count, size_t size) __attribute__((warn_unused_result));
+
+/* A copy of `s` in the arena; `data` is NULL when it doesn't fit. A NUL follows the copy, outside its length. */
+struct span arena_dup(struct arena *arena, struct span s) __attribute__((warn_unused_result));
+
+/* A formatted C string in the arena, or NULL. */
+char *arena_printf(struct arena *arena, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+/* Takes back everything given out; keeps one block for the next use. */
+void arena_reset(struct arena *arena);
+
+/* Frees all memory; the arena may be used again. */
+void arena_free(struct arena *arena);
+
+#endif

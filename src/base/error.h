@@ -1,0 +1,22 @@
+/*
+ * An error value: what went wrong, in words that tell a person what to do.
+ * Functions that can fail return false (or NULL) and fill the error that the
+ * caller passed; `err` may be NULL when the caller does not want to know.
+ */
+#ifndef BASE_ERROR_H
+#define BASE_ERROR_H
+
+#include <stdbool.h>
+
+struct error {
+    int code;       /* the room's own enumeration; 0 means none */
+    char text[256]; /* one line, plain English, no closing full stop */
+};
+
+/* Fills `err` (if any) and returns false, so that a caller can `return error_set(...)`. */
+bool error_set(struct error *err, int code, const char *format, ...) __attribute__((format(printf, 3, 4)));
+
+/* Puts `context` and a colon before the text that is there. Returns false. */
+bool error_prefix(struct error *err, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+#endif

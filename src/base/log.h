@@ -1,0 +1,36 @@
+/*
+ * The log: one line an event, to standard error, for systemd or a person:
+ *   2026-11-22T05:17:00Z net[812] warning: peer=BETA association refused: ...
+ * Values that strangers sent are passed through log_text, which makes them
+ * printable and bounded.
+ */
+#ifndef BASE_LOG_H
+#define BASE_LOG_H
+
+#include "base/span.h"
+
+enum log_level { LOG_LEVEL_ERROR, LOG_LEVEL_WARNING, LOG_LEVEL_NOTICE, LOG_LEVEL_INFO, LOG_LEVEL_DEBUG };
+
+/* The name that stands in each line; a static string. */
+void log_set_process(const char *name);
+
+/* Lines above this level are not written. Default: LOG_LEVEL_INFO. */
+void log_set_level(enum log_level level);
+
+/* Reads a level's name (`error` to `debug`); false if it is none. */
+bool log_level_parse(const char *name, enum log_level *level);
+
+void log_write(enum log_level level, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+#define log_error(...)   log_write(LOG_LEVEL_ERROR, __VA_ARGS__)
+#define log_warning(...) log_write(LOG_LEVEL_WARNING, __VA_ARGS__)
+#define log_notice(...)  log_write(LOG_LEVEL_NOTICE, __VA_ARGS__)
+#define log_info(...)    log_write(LOG_LEVEL_INFO, __VA_ARGS__)
+#define log_debug(...)   log_write(LOG_LEVEL_DEBUG, __VA_ARGS__)
+
+#define LOG_TEXT_SIZE 129
+
+/* `s` as printable text, octets outside 0x20..0x7E as \xHH, cut at 128 characters. Returns `out`. */
+const char *log_text(struct span s, char out[static LOG_TEXT_SIZE]);
+
+#endif

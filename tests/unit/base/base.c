@@ -1,0 +1,128 @@
+/* The ground floor: spans, arenas, buffers, readers, civil time, log text. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "base/alloc.h"
+#include "base/arena.h"
+#include "base/buf.h"
+#include "base/clock.h"
+#include "base/error.h"
+#include "base/log.h"
+#include "base/reader.h"
+
+static void span_order_and_case(void **state) {
+    (void)state;
+    assert_true(span_cmp(SPAN_LIT("ab"), SPAN_LIT("abc")) < 0);
+    assert_true(span_cmp(SPAN_LIT("b"), SPAN_LIT("abc")) > 0);
+    assert_int_equal(span_cmp(SPAN_LIT("abc"), SPAN_LIT("abc")), 0);
+    assert_true(span_eq_nocase(SPAN_LIT("Gold-400"), SPAN_LIT("gOLD-400")));
+    assert_false(span_eq_nocase(SPAN_LIT("GOLD"), SPAN_LIT("GOLF")));
+    assert_int_equal(span_sub(SPAN_LIT("abc"), 2, 9).len, 1);
+    assert_int_equal(span_sub(SPAN_LIT("abc"), 9, 9).len, 0);
+}
+
+static void arena_keeps_its_cap(void **state) {
+    (void)state;
+    struct arena arena;
+    arena_init(&arena, 100000);
+    uint8_t *first = arena_alloc(&arena, 40000);
+    assert_non_null(first);
+    memset(first, 0xFF, 40000);
+    assert_null(arena_alloc(&arena, 60001));
+    assert_null(arena_array(&arena, SIZE_MAX / 2, 3));
+    assert_null(arena_alloc(&arena, SIZE_MAX));
+    arena_reset(&arena);
+    uint8_t *again = arena_alloc(&arena, 40000);
+    assert_non_null(again);
+    assert_int_equal(again[39999], 0);
+    arena_free(&arena);
+}
+
+static void arena_survives_an_empty_heap(void **state) {
+    (void)state;
+    struct arena arena;
+    arena_init(&arena, 1 << 20);
+    mem_fail_after(0);
+    assert_null(arena_alloc(&arena, 10));
+    mem_fail_after(-1);
+    assert_non_null(arena_alloc(&arena, 10));
+    assert_string_equal(arena_printf(&arena, "%d-%s", 7, "x"), "7-x");
+    arena_free(&arena);
+}
+
+static void buf_fails_once_and_for_all_at_its_limit(void **state) {
+    (void)state;
+    struct buf buf;
+    buf_init(&buf, 10);
+    assert_true(buf_append_u64(&buf, 0x0102030405060708u));
+    assert_int_equal(buf.data[0], 1);
+    assert_false(buf_append_u32(&buf, 1));
+    assert_false(buf_append_byte(&buf, 1));
+    assert_true(buf.failed);
+    buf_clear(&buf);
+    assert_true(buf_append(&buf, "abcdef", 6));
+    buf_consume(&buf, 2);
+    assert_true(span_eq(buf_span(&buf), SPAN_LIT("cdef")));
+    buf_free(&buf);
+}
+
+static void reader_never_leaves_its_window(void **state) {
+    (void)state;
+    struct reader r = reader_of(SPAN_LIT("\x01\x02\x03"));
+    assert_int_equal(reader_u16(&r), 0x0102);
+    assert_int_equal(reader_u16(&r), 0);
+    assert_true(r.failed);
+    assert_int_equal(reader_u8(&r), 0);
+}
+
+static void civil_time_round_trips(void **state) {
+    (void)state;
+    char text[21];
+    assert_string_equal(clock_format(0, text), "1970-01-01T00:00:00Z");
+    assert_string_equal(clock_format(951782400, text), "2000-02-29T00:00:00Z");
+    assert_string_equal(clock_format(-1, text), "1969-12-31T23:59:59Z");
+    for (int64_t s = -3000000000; s < 5000000000; s += 86399 * 17) {
+        struct civil_time t = civil_from_seconds(s);
+        assert_true(civil_is_valid(t));
+        assert_int_equal(civil_to_seconds(t), s);
+    }
+    assert_false(civil_is_valid((struct civil_time){1900, 2, 29, 0, 0, 0}));
+    assert_true(civil_is_valid((struct civil_time){2000, 2, 29, 23, 59, 59}));
+}
+
+static void errors_gather_context(void **state) {
+    (void)state;
+    struct error err = {0};
+    assert_false(error_set(&err, 3, "line %d", 7));
+    error_prefix(&err, "chasqui.conf");
+    assert_string_equal(err.text, "chasqui.conf: line 7");
+    assert_int_equal(err.code, 3);
+    assert_false(error_set(NULL, 1, "nobody listens"));
+}
+
+static void log_text_is_printable_and_bounded(void **state) {
+    (void)state;
+    char out[LOG_TEXT_SIZE];
+    assert_string_equal(log_text(SPAN_LIT("a\n\\b"), out), "a\\x0A\\x5Cb");
+    uint8_t long_text[500];
+    memset(long_text, 7, sizeof long_text);
+    assert_int_equal(strlen(log_text(span_of(long_text, sizeof long_text), out)), 128);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(span_order_and_case),
+        cmocka_unit_test(arena_keeps_its_cap),
+        cmocka_unit_test(arena_survives_an_empty_heap),
+        cmocka_unit_test(buf_fails_once_and_for_all_at_its_limit),
+        cmocka_unit_test(reader_never_leaves_its_window),
+        cmocka_unit_test(civil_time_round_trips),
+        cmocka_unit_test(errors_gather_context),
+        cmocka_unit_test(log_text_is_printable_and_bounded),
+    };
+    return cmocka_run_group_tests_name("base", tests, NULL, NULL);
+}
