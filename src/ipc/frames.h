@@ -28,11 +28,14 @@ enum ipc_type {
     /* ---- associations; ref = association, a number the net process chose, unique in its life ---- */
 
     /* N>S An authenticated peer's bind was checked and waits for admission; or (direction 1) an association
-     * that we opened is up. u8 direction (0 in, 1 out), octets peer (name in the configuration), octets
-     * address (text), u8 mode (enum ipc_mode), octets association_id (the session connection identifier as
-     * RTSE's recover names it) */
+     * that we opened is up. u8 direction (0 in, 1 out), octets peer (name in the configuration; empty for an
+     * inbound RT-RECOVER, which carries no bind), octets address (text, host only), u8 mode (enum ipc_mode),
+     * octets association_id (this association's session connection identifier, opaque), octets recover_id
+     * (RT-RECOVER: that of the broken association; else empty) */
     IPC_ASSOCIATION_OPEN = 1,
-    /* S>N Answer to an inbound one: u8 admitted (1 yes; 0 refuse as busy), octets cause (text) */
+    /* S>N Answer to an inbound one: u8 admission (enum ipc_admission), octets peer (as in OPEN; for
+     * RT-RECOVER the peer that the broken association belonged to: the store has fenced it and found the same
+     * address), octets cause (text) */
     IPC_ASSOCIATION_ADMIT,
     /* either: the association is gone or must go. u8 how (enum ipc_close), octets cause (text) */
     IPC_ASSOCIATION_CLOSE,
@@ -144,6 +147,8 @@ enum ipc_layer {
     IPC_LAYER_RTSE,
     IPC_LAYER_BIND
 };
+
+enum ipc_admission { IPC_ADMITTED = 1, IPC_BUSY, IPC_CANNOT_RECOVER };
 
 enum ipc_close { IPC_CLOSE_RELEASED = 1, IPC_CLOSE_ABORTED, IPC_CLOSE_BROKEN };
 
