@@ -15,9 +15,10 @@
 struct ipc_channel;
 
 struct ipc_handler {
-    /* One frame; `payload` is valid during the call. False ends the channel: the frame was against the rules, and the handler
-     * has logged why. */
-    bool (*frame)(void *context, struct ipc_channel *channel, enum ipc_type type, uint64_t ref, struct span payload);
+    /* One frame; `payload` is valid during the call. False ends the channel: the frame was against the rules,
+     * and the handler has logged why. */
+    bool (*frame)(void *context, struct ipc_channel *channel, enum ipc_type type, uint64_t ref,
+                  struct span payload);
     /* All frames of one read were handed over. May be NULL. */
     void (*idle)(void *context, struct ipc_channel *channel);
     /* The other end is gone, or broke the rules (`cause` says which). The channel is freed after the call. */
@@ -31,15 +32,16 @@ struct ipc_handler {
  * log lines and is copied. NULL when memory or the loop fails; then `fd` is
  * still the caller's.
  */
-struct ipc_channel *ipc_channel_new(struct event_base *loop, int fd, const char *name, const struct ipc_handler *handler,
-                                    void *context);
+struct ipc_channel *ipc_channel_new(struct event_base *loop, int fd, const char *name,
+                                    const struct ipc_handler *handler, void *context);
 
 /* Frees the channel and closes its socket; unsent frames are lost; no `closed` call. */
 void ipc_channel_free(struct ipc_channel *channel);
 
-/* Queues a frame whose payload is `head` followed by `body`, both copied. False (and the channel ends in the next turn of the loop)
- * without memory or above IPC_PAYLOAD_MAX. */
-bool ipc_send(struct ipc_channel *channel, enum ipc_type type, uint64_t ref, struct span head, struct span body);
+/* Queues a frame whose payload is `head` followed by `body`, both copied. False (and the channel ends in the
+ * next turn of the loop) without memory or above IPC_PAYLOAD_MAX. */
+bool ipc_send(struct ipc_channel *channel, enum ipc_type type, uint64_t ref, struct span head,
+              struct span body);
 
 /* True when more than the high mark (4 MiB) waits to be written: stop making more until `writable`. */
 bool ipc_is_full(const struct ipc_channel *channel);

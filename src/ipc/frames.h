@@ -27,24 +27,29 @@
 enum ipc_type {
     /* ---- associations; ref = association, a number the net process chose, unique in its life ---- */
 
-    /* N>S An authenticated peer's bind was checked and waits for admission; or (direction 1) an association that we opened is up.
-     * u8 direction (0 in, 1 out), octets peer (name in the configuration), octets address (text), u8 mode (enum ipc_mode),
-     * octets association_id (the session connection identifier as RTSE's recover names it) */
+    /* N>S An authenticated peer's bind was checked and waits for admission; or (direction 1) an association
+     * that we opened is up. u8 direction (0 in, 1 out), octets peer (name in the configuration; empty for an
+     * inbound RT-RECOVER, which carries no bind), octets address (text, host only), u8 mode (enum ipc_mode),
+     * octets association_id (this association's session connection identifier, opaque), octets recover_id
+     * (RT-RECOVER: that of the broken association; else empty) */
     IPC_ASSOCIATION_OPEN = 1,
-    /* S>N Answer to an inbound one: u8 admitted (1 yes; 0 refuse as busy), octets cause (text) */
+    /* S>N Answer to an inbound one: u8 admission (enum ipc_admission), octets peer (as in OPEN; for
+     * RT-RECOVER the peer that the broken association belonged to: the store has fenced it and found the same
+     * address), octets cause (text) */
     IPC_ASSOCIATION_ADMIT,
     /* either: the association is gone or must go. u8 how (enum ipc_close), octets cause (text) */
     IPC_ASSOCIATION_CLOSE,
     /* S>N Open an association; ref = 0. octets peer; answered by ASSOCIATION_OPEN (out) or CONNECT_FAILED.
      * octets recover_id: the association to recover (RT-RECOVER) when it is not empty */
     IPC_CONNECT,
-    /* N>S ref = 0. octets peer, u8 layer (enum ipc_layer), octets cause (text: layer, parameter, reason and what to do), octets recover_id */
+    /* N>S ref = 0. octets peer, u8 layer (enum ipc_layer), octets cause (text: layer, parameter, reason and
+       what to do), octets recover_id */
     IPC_CONNECT_FAILED,
 
     /* ---- a transfer in; ref = association; one at a time on each ---- */
 
-    /* N>S The whole APDU at once. u8 kind (enum ipc_apdu), octets activity_id, octets envelope (for a probe or report: the
-     * whole APDU's inner element), rest content */
+    /* N>S The whole APDU at once. u8 kind (enum ipc_apdu), octets activity_id, octets envelope (for a probe
+     * or report: the whole APDU's inner element), rest content */
     IPC_TRANSFER_WHOLE,
     /* N>S octets activity_id: a transfer in pieces begins */
     IPC_TRANSFER_BEGIN,
@@ -52,8 +57,8 @@ enum ipc_type {
     IPC_TRANSFER_ENVELOPE,
     /* N>S rest content: the next octets of the content */
     IPC_TRANSFER_CONTENT,
-    /* N>S u32 serial, u64 offset (octets of the APDU stream up to here), rest parser_state (opaque, at most 4096 + the collected
-     * envelope when it is not complete) */
+    /* N>S u32 serial, u64 offset (octets of the APDU stream up to here), rest parser_state (opaque, at most
+     * 4096 + the collected envelope when it is not complete) */
     IPC_TRANSFER_CHECKPOINT,
     /* S>N u32 serial: everything up to this checkpoint is on disk */
     IPC_TRANSFER_CHECKPOINT_DONE,
@@ -61,10 +66,11 @@ enum ipc_type {
     IPC_TRANSFER_END,
     /* S>N Answer to WHOLE and END. u8 result (enum ipc_result), octets cause (text) */
     IPC_TRANSFER_RESULT,
-    /* N>S The transfer ends unfinished. u8 keep (1: interrupted or the association broke: keep what is checkpointed for a resume;
-     * 0: discarded by the sender) */
+    /* N>S The transfer ends unfinished. u8 keep (1: interrupted or the association broke: keep what is
+     * checkpointed for a resume; 0: discarded by the sender) */
     IPC_TRANSFER_STOP,
-    /* N>S A peer wants to resume. octets old_association_id, octets old_activity_id, u32 serial, u8 recovering (1: with RT-RECOVER) */
+    /* N>S A peer wants to resume. octets old_association_id, octets old_activity_id, u32 serial, u8
+       recovering (1: with RT-RECOVER) */
     IPC_RESUME,
     /* S>N u8 result (enum ipc_resume), u32 serial, u64 offset, rest parser_state as in the checkpoint */
     IPC_RESUME_RESULT,
@@ -72,9 +78,10 @@ enum ipc_type {
     /* ---- a transfer out; ref = association; one at a time on each ---- */
 
     /* S>N octets activity_id, u64 content_length, u64 start (offset in the APDU stream; 0 but for a resume),
-     * u32 start_serial (last confirmed serial of the resumed activity), octets old_association_id and octets old_activity_id
-     * (both empty but for a resume), octets prefix (the APDU's octets before the content: the MTS-APDU without EXTERNAL), rest
-     * content (whole when content_length <= IPC_WHOLE_MAX, else empty: to be read with SEND_READ) */
+     * u32 start_serial (last confirmed serial of the resumed activity), octets old_association_id and octets
+     * old_activity_id (both empty but for a resume), octets prefix (the APDU's octets before the content: the
+     * MTS-APDU without EXTERNAL), rest content (whole when content_length <= IPC_WHOLE_MAX, else empty: to be
+     * read with SEND_READ) */
     IPC_SEND_BEGIN,
     /* N>S u64 offset in the content, u32 length (at most IPC_CHUNK) */
     IPC_SEND_READ,
@@ -87,24 +94,29 @@ enum ipc_type {
 
     /* ---- the local socket; ref = chosen by the client, unique among its own open requests ---- */
 
-    /* C>N>S rest request: JSON object, member "operation" and the operation's own members (docs/local-protocol.md) */
+    /* C>N>S rest request: JSON object, member "operation" and the operation's own members
+       (docs/local-protocol.md) */
     IPC_REQUEST = 64,
-    /* S>N>C u8 last (0: more follow), rest response: JSON object or array; errors: {"error": {"code":…, "text":…}} */
+    /* S>N>C u8 last (0: more follow), rest response: JSON object or array; errors: {"error": {"code":…,
+       "text":…}} */
     IPC_RESPONSE,
-    /* C>N>S A submission (X.411 §8.2): u8 kind (enum ipc_submission), rest argument: BER of x411_MessageSubmissionEnvelope or
-     * x411_ProbeSubmissionEnvelope */
+    /* C>N>S A submission (X.411 §8.2): u8 kind (enum ipc_submission), rest argument: BER of
+     * x411_MessageSubmissionEnvelope or x411_ProbeSubmissionEnvelope */
     IPC_SUBMIT_BEGIN,
     /* C>N>S rest content */
     IPC_SUBMIT_CONTENT,
     /* C>N>S (empty) */
     IPC_SUBMIT_END,
-    /* S>N>C u8 ok, rest: BER of x411_MessageSubmissionResult / x411_ProbeSubmissionResult when ok, else JSON {"error": …} */
+    /* S>N>C u8 ok, rest: BER of x411_MessageSubmissionResult / x411_ProbeSubmissionResult when ok, else JSON
+       {"error": …} */
     IPC_SUBMIT_RESULT,
-    /* C>N>S octets mailbox (O/R address, canonical text), u64 entry, u64 offset, u32 length: a piece of a delivered content */
+    /* C>N>S octets mailbox (O/R address, canonical text), u64 entry, u64 offset, u32 length: a piece of a
+       delivered content */
     IPC_FETCH,
     /* S>N>C u64 offset, u64 total, rest content; an error comes as RESPONSE */
     IPC_FETCH_DATA,
-    /* N>S u32 uid, u32 gid, before a client's first frame; ref = client. Frames of a client carry ref = client * 2^32 + its ref */
+    /* N>S u32 uid, u32 gid, before a client's first frame; ref = client. Frames of a client carry ref =
+       client * 2^32 + its ref */
     IPC_CLIENT_OPEN,
     /* N>S (empty) ref = client */
     IPC_CLIENT_CLOSE,
@@ -135,6 +147,8 @@ enum ipc_layer {
     IPC_LAYER_RTSE,
     IPC_LAYER_BIND
 };
+
+enum ipc_admission { IPC_ADMITTED = 1, IPC_BUSY, IPC_CANNOT_RECOVER };
 
 enum ipc_close { IPC_CLOSE_RELEASED = 1, IPC_CLOSE_ABORTED, IPC_CLOSE_BROKEN };
 

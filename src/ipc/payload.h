@@ -7,7 +7,8 @@
 
 /* A u32 length and the octets. */
 static inline bool payload_put_octets(struct buf *buf, struct span octets) {
-    return octets.len <= UINT32_MAX && buf_append_u32(buf, (uint32_t)octets.len) && buf_append_span(buf, octets);
+    return octets.len <= UINT32_MAX && buf_append_u32(buf, (uint32_t)octets.len) &&
+           buf_append_span(buf, octets);
 }
 
 static inline struct span payload_octets(struct reader *r) {
