@@ -1,0 +1,7 @@
+/* The commands of `mhs`. Each is run with argv[0] = its name and returns an enum mhs_exit. */
+#ifndef MHS_COMMANDS_H
+#define MHS_COMMANDS_H
+
+int cmd_help(int argc, char **argv);
+
+#endif
