@@ -1,0 +1,195 @@
+#include "ipc/channel.h"
+
+#include <event2/buffer.h>
+#include <event2/bufferevent.h>
+#include <event2/util.h>
+#include <stdio.h>
+#include <unistd.h>
+
+#include "base/alloc.h"
+
+#define HEADER    16
+#define HIGH_MARK ((size_t)4 * 1024 * 1024)
+#define LOW_MARK  ((size_t)1024 * 1024)
+#define READ_MAX  ((size_t)1024 * 1024)
+
+struct ipc_channel {
+    struct bufferevent *stream;
+    struct event *end; /* runs the deferred ending, outside any handler's call */
+    const struct ipc_handler *handler;
+    void *context;
+    bool full;
+    bool ended;
+    bool in_handler;
+    bool free_wanted;
+    char cause[96];
+    char name[64];
+};
+
+static void release(struct ipc_channel *channel) {
+    event_free(channel->end);
+    bufferevent_free(channel->stream);
+    mem_free(channel);
+}
+
+/* The end is told from the loop, never from inside a call of the owner, who may be in the middle of his
+ * tables. */
+static void end_later(struct ipc_channel *channel, const char *cause) {
+    if (channel->ended)
+        return;
+    channel->ended = true;
+    snprintf(channel->cause, sizeof channel->cause, "%s", cause);
+    bufferevent_disable(channel->stream, EV_READ | EV_WRITE);
+    event_active(channel->end, 0, 0);
+}
+
+static void on_end(evutil_socket_t fd, short what, void *arg) {
+    (void)fd;
+    (void)what;
+    struct ipc_channel *channel = arg;
+    if (channel->handler->closed)
+        channel->handler->closed(channel->context, channel, channel->cause);
+    release(channel);
+}
+
+static uint64_t big_endian(const uint8_t *at, unsigned octets) {
+    uint64_t value = 0;
+    for (unsigned i = 0; i < octets; i++)
+        value = value << 8 | at[i];
+    return value;
+}
+
+/* Hands over the next whole frame. Returns false when there is none (yet). */
+static bool next_frame(struct ipc_channel *channel, struct evbuffer *input) {
+    uint8_t header[HEADER];
+    if (evbuffer_copyout(input, header, HEADER) < HEADER)
+        return false;
+    size_t length = (size_t)big_endian(header, 4);
+    if (length > IPC_PAYLOAD_MAX) {
+        end_later(channel, "a frame longer than the limit");
+        return false;
+    }
+    if (evbuffer_get_length(input) < HEADER + length)
+        return false;
+    const uint8_t *frame = evbuffer_pullup(input, (ev_ssize_t)(HEADER + length));
+    if (!frame) {
+        end_later(channel, "no memory");
+        return false;
+    }
+    enum ipc_type type = (enum ipc_type)big_endian(header + 4, 2);
+    uint64_t ref = big_endian(header + 8, 8);
+    if (!channel->handler->frame(channel->context, channel, type, ref, span_of(frame + HEADER, length)))
+        end_later(channel, "a frame against the rules");
+    evbuffer_drain(input, HEADER + length);
+    return true;
+}
+
+static void on_read(struct bufferevent *stream, void *arg) {
+    struct ipc_channel *channel = arg;
+    struct evbuffer *input = bufferevent_get_input(stream);
+    channel->in_handler = true;
+    while (!channel->ended && !channel->free_wanted && (bufferevent_get_enabled(stream) & EV_READ) &&
+           next_frame(channel, input))
+        ;
+    if (!channel->ended && !channel->free_wanted && channel->handler->idle)
+        channel->handler->idle(channel->context, channel);
+    channel->in_handler = false;
+    if (channel->free_wanted)
+        release(channel);
+}
+
+static void on_written(struct bufferevent *stream, void *arg) {
+    struct ipc_channel *channel = arg;
+    if (!channel->full || evbuffer_get_length(bufferevent_get_output(stream)) > LOW_MARK)
+        return;
+    channel->full = false;
+    if (channel->handler->writable)
+        channel->handler->writable(channel->context, channel);
+}
+
+static void on_event(struct bufferevent *stream, short what, void *arg) {
+    (void)stream;
+    end_later(arg, what & BEV_EVENT_EOF ? "the other end closed it"
+                                        : evutil_socket_error_to_string(EVUTIL_SOCKET_ERROR()));
+}
+
+struct ipc_channel *ipc_channel_new(struct event_base *loop, int fd, const char *name,
+                                    const struct ipc_handler *handler, void *context) {
+    struct ipc_channel *channel = mem_alloc(sizeof *channel);
+    if (!channel)
+        return NULL;
+    *channel = (struct ipc_channel){.handler = handler, .context = context};
+    snprintf(channel->name, sizeof channel->name, "%s", name);
+    channel->end = event_new(loop, -1, 0, on_end, channel);
+    if (channel->end && evutil_make_socket_nonblocking(fd) == 0)
+        channel->stream = bufferevent_socket_new(loop, fd, BEV_OPT_CLOSE_ON_FREE);
+    if (!channel->stream) {
+        if (channel->end)
+            event_free(channel->end);
+        mem_free(channel);
+        return NULL;
+    }
+    bufferevent_setcb(channel->stream, on_read, on_written, on_event, channel);
+    bufferevent_setwatermark(channel->stream, EV_WRITE, LOW_MARK, 0);
+    bufferevent_set_max_single_read(channel->stream, READ_MAX);
+    bufferevent_set_max_single_write(channel->stream, READ_MAX);
+    bufferevent_enable(channel->stream, EV_READ | EV_WRITE);
+    return channel;
+}
+
+void ipc_channel_free(struct ipc_channel *channel) {
+    if (!channel)
+        return;
+    if (channel->in_handler)
+        channel->free_wanted = true; /* released when the handler's call is over */
+    else
+        release(channel);
+}
+
+static void put_big_endian(uint8_t *at, uint64_t value, unsigned octets) {
+    for (unsigned i = 0; i < octets; i++)
+        at[i] = (uint8_t)(value >> (8 * (octets - 1 - i)));
+}
+
+bool ipc_send(struct ipc_channel *channel, enum ipc_type type, uint64_t ref, struct span head,
+              struct span body) {
+    struct evbuffer *output = bufferevent_get_output(channel->stream);
+    size_t length;
+    if (channel->ended || __builtin_add_overflow(head.len, body.len, &length) || length > IPC_PAYLOAD_MAX)
+        return false;
+    uint8_t header[HEADER] = {0};
+    put_big_endian(header, length, 4);
+    put_big_endian(header + 4, (uint64_t)type, 2);
+    put_big_endian(header + 8, ref, 8);
+    if (evbuffer_expand(output, HEADER + length) != 0 || evbuffer_add(output, header, HEADER) != 0 ||
+        evbuffer_add(output, head.data, head.len) != 0 || evbuffer_add(output, body.data, body.len) != 0) {
+        end_later(channel, "no memory");
+        return false;
+    }
+    channel->full = channel->full || evbuffer_get_length(output) > HIGH_MARK;
+    return true;
+}
+
+bool ipc_is_full(const struct ipc_channel *channel) {
+    return channel->full;
+}
+
+void ipc_pause(struct ipc_channel *channel) {
+    bufferevent_disable(channel->stream, EV_READ);
+}
+
+void ipc_resume(struct ipc_channel *channel) {
+    if (channel->ended)
+        return;
+    bufferevent_enable(channel->stream, EV_READ);
+    /* Frames may have been read before the pause; they cause no event of their own. */
+    bufferevent_trigger(channel->stream, EV_READ, BEV_TRIG_IGNORE_WATERMARKS | BEV_TRIG_DEFER_CALLBACKS);
+}
+
+const char *ipc_name(const struct ipc_channel *channel) {
+    return channel->name;
+}
+
+void *ipc_context(const struct ipc_channel *channel) {
+    return channel->context;
+}

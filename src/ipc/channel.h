@@ -1,0 +1,57 @@
+/*
+ * A channel: frames (ipc/frames.h) over one stream socket, without blocking,
+ * in a libevent loop. Reads are gathered: all frames of one read are handed
+ * over, then `idle` is called once, which is where the store process commits
+ * its batch. Writes are gathered too and go out when the loop comes round.
+ */
+#ifndef IPC_CHANNEL_H
+#define IPC_CHANNEL_H
+
+#include <event2/event.h>
+
+#include "base/span.h"
+#include "ipc/frames.h"
+
+struct ipc_channel;
+
+struct ipc_handler {
+    /* One frame; `payload` is valid during the call. False ends the channel: the frame was against the rules,
+     * and the handler has logged why. */
+    bool (*frame)(void *context, struct ipc_channel *channel, enum ipc_type type, uint64_t ref,
+                  struct span payload);
+    /* All frames of one read were handed over. May be NULL. */
+    void (*idle)(void *context, struct ipc_channel *channel);
+    /* The other end is gone, or broke the rules (`cause` says which). The channel is freed after the call. */
+    void (*closed)(void *context, struct ipc_channel *channel, const char *cause);
+    /* The output queue fell below the low mark after it was full. May be NULL. */
+    void (*writable)(void *context, struct ipc_channel *channel);
+};
+
+/*
+ * Takes over `fd` (made non-blocking, closed with the channel). `name` stands in
+ * log lines and is copied. NULL when memory or the loop fails; then `fd` is
+ * still the caller's.
+ */
+struct ipc_channel *ipc_channel_new(struct event_base *loop, int fd, const char *name,
+                                    const struct ipc_handler *handler, void *context);
+
+/* Frees the channel and closes its socket; unsent frames are lost; no `closed` call. */
+void ipc_channel_free(struct ipc_channel *channel);
+
+/* Queues a frame whose payload is `head` followed by `body`, both copied. False (and the channel ends in the
+ * next turn of the loop) without memory or above IPC_PAYLOAD_MAX. */
+bool ipc_send(struct ipc_channel *channel, enum ipc_type type, uint64_t ref, struct span head,
+              struct span body);
+
+/* True when more than the high mark (4 MiB) waits to be written: stop making more until `writable`. */
+bool ipc_is_full(const struct ipc_channel *channel);
+
+/* Stops and goes on reading from the channel (back-pressure). */
+void ipc_pause(struct ipc_channel *channel);
+void ipc_resume(struct ipc_channel *channel);
+
+/* The name and the context that were given. */
+const char *ipc_name(const struct ipc_channel *channel);
+void *ipc_context(const struct ipc_channel *channel);
+
+#endif

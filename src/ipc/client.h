@@ -1,0 +1,24 @@
+/* A blocking client of the daemon's local socket, for `mhs` and libmhs. */
+#ifndef IPC_CLIENT_H
+#define IPC_CLIENT_H
+
+#include "base/buf.h"
+#include "base/error.h"
+#include "ipc/frames.h"
+
+struct ipc_client;
+
+/* Connects to the Unix socket at `path`. NULL with an error that says what to do (is mhsd running?). */
+struct ipc_client *ipc_client_open(const char *path, struct error *err);
+void ipc_client_close(struct ipc_client *client);
+
+/* Sends one frame. False when the daemon is gone. */
+bool ipc_client_send(struct ipc_client *client, enum ipc_type type, uint64_t ref, struct span head,
+                     struct span body, struct error *err);
+
+/* Waits for the next frame, at most `timeout_ms` (negative: for ever). The payload is valid until the next
+ * call. */
+bool ipc_client_receive(struct ipc_client *client, enum ipc_type *type, uint64_t *ref, struct span *payload,
+                        int timeout_ms, struct error *err);
+
+#endif

@@ -1,0 +1,179 @@
+/*
+ * The frames between Chasqui's processes, and between `mhs` and the daemon.
+ *
+ * A frame is a header of 16 octets and a payload: length of the payload (u32),
+ * type (u16), zero (u16), ref (u64); integers are big-endian. Fields of a
+ * payload stand in the order given here: u8, u16, u32, u64 as they are;
+ * `octets` as a u32 length and the octets; `rest` is all that is left.
+ * ipc/payload.h has a reader and a writer for them.
+ *
+ * A peer is not trusted: an unknown type, a payload that does not read, or a
+ * frame that the state does not allow ends the connection with a log line that
+ * names the peer.
+ *
+ * Directions: N = net process (protocols), S = store process (the MTA), C = a
+ * client on the local socket (`mhs`), P = parent.
+ */
+#ifndef IPC_FRAMES_H
+#define IPC_FRAMES_H
+
+/* Most octets of one payload. Contents travel in pieces of at most IPC_CHUNK. */
+#define IPC_PAYLOAD_MAX (1024 * 1024)
+#define IPC_CHUNK       (256 * 1024)
+
+/* A transfer whose APDU is at most this long travels in one frame each way. */
+#define IPC_WHOLE_MAX (64 * 1024)
+
+enum ipc_type {
+    /* ---- associations; ref = association, a number the net process chose, unique in its life ---- */
+
+    /* N>S An authenticated peer's bind was checked and waits for admission; or (direction 1) an association
+     * that we opened is up. u8 direction (0 in, 1 out), octets peer (name in the configuration; empty for an
+     * inbound RT-RECOVER, which carries no bind), octets address (text, host only), u8 mode (enum ipc_mode),
+     * octets association_id (this association's session connection identifier, opaque), octets recover_id
+     * (RT-RECOVER: that of the broken association; else empty) */
+    IPC_ASSOCIATION_OPEN = 1,
+    /* S>N Answer to an inbound one: u8 admission (enum ipc_admission), octets peer (as in OPEN; for
+     * RT-RECOVER the peer that the broken association belonged to: the store has fenced it and found the same
+     * address), octets cause (text) */
+    IPC_ASSOCIATION_ADMIT,
+    /* either: the association is gone or must go. u8 how (enum ipc_close), octets cause (text) */
+    IPC_ASSOCIATION_CLOSE,
+    /* S>N Open an association; ref = 0. octets peer; answered by ASSOCIATION_OPEN (out) or CONNECT_FAILED.
+     * octets recover_id: the association to recover (RT-RECOVER) when it is not empty */
+    IPC_CONNECT,
+    /* N>S ref = 0. octets peer, u8 layer (enum ipc_layer), octets cause (text: layer, parameter, reason and
+       what to do), octets recover_id */
+    IPC_CONNECT_FAILED,
+
+    /* ---- a transfer in; ref = association; one at a time on each ---- */
+
+    /* N>S The whole APDU at once. u8 kind (enum ipc_apdu), octets activity_id, octets envelope (for a probe
+     * or report: the whole APDU's inner element), rest content */
+    IPC_TRANSFER_WHOLE,
+    /* N>S octets activity_id: a transfer in pieces begins */
+    IPC_TRANSFER_BEGIN,
+    /* N>S u8 kind, rest envelope: as soon as the envelope is complete, before any content */
+    IPC_TRANSFER_ENVELOPE,
+    /* N>S rest content: the next octets of the content */
+    IPC_TRANSFER_CONTENT,
+    /* N>S u32 serial, u64 offset (octets of the APDU stream up to here), rest parser_state (opaque, at most
+     * 4096 + the collected envelope when it is not complete) */
+    IPC_TRANSFER_CHECKPOINT,
+    /* S>N u32 serial: everything up to this checkpoint is on disk */
+    IPC_TRANSFER_CHECKPOINT_DONE,
+    /* N>S The APDU is complete (empty payload) */
+    IPC_TRANSFER_END,
+    /* S>N Answer to WHOLE and END. u8 result (enum ipc_result), octets cause (text) */
+    IPC_TRANSFER_RESULT,
+    /* N>S The transfer ends unfinished. u8 keep (1: interrupted or the association broke: keep what is
+     * checkpointed for a resume; 0: discarded by the sender) */
+    IPC_TRANSFER_STOP,
+    /* N>S A peer wants to resume. octets old_association_id, octets old_activity_id, u32 serial, u8
+       recovering (1: with RT-RECOVER) */
+    IPC_RESUME,
+    /* S>N u8 result (enum ipc_resume), u32 serial, u64 offset, rest parser_state as in the checkpoint */
+    IPC_RESUME_RESULT,
+
+    /* ---- a transfer out; ref = association; one at a time on each ---- */
+
+    /* S>N u64 content_length, u64 start (offset in the APDU stream; 0 but for a resume),
+     * u32 start_serial (last confirmed serial of the resumed activity), octets old_association_id and octets
+     * old_activity_id (both empty but for a resume), octets prefix (the APDU's octets before the content: the
+     * MTS-APDU without EXTERNAL), rest content (whole when content_length <= IPC_WHOLE_MAX, else empty: to be
+     * read with SEND_READ) */
+    IPC_SEND_BEGIN,
+    /* N>S octets activity_id: the name under which the activity was begun; before any other answer to
+     * SEND_BEGIN that is not a SEND_RESULT */
+    IPC_SEND_ACTIVITY,
+    /* N>S u64 offset in the content, u32 length (at most IPC_CHUNK) */
+    IPC_SEND_READ,
+    /* S>N u64 offset, rest content */
+    IPC_SEND_DATA,
+    /* N>S u32 serial, u64 offset in the APDU stream: the peer confirmed it */
+    IPC_SEND_CHECKPOINT,
+    /* N>S u8 result (enum ipc_sent), octets cause (text) */
+    IPC_SEND_RESULT,
+
+    /* ---- the local socket; ref = chosen by the client, unique among its own open requests ---- */
+
+    /* C>N>S rest request: JSON object, member "operation" and the operation's own members
+       (docs/local-protocol.md) */
+    IPC_REQUEST = 64,
+    /* S>N>C u8 last (0: more follow), rest response: JSON object or array; errors: {"error": {"code":…,
+       "text":…}} */
+    IPC_RESPONSE,
+    /* C>N>S A submission (X.411 §8.2): u8 kind (enum ipc_submission), rest argument: BER of
+     * x411_MessageSubmissionEnvelope or x411_ProbeSubmissionEnvelope */
+    IPC_SUBMIT_BEGIN,
+    /* C>N>S rest content */
+    IPC_SUBMIT_CONTENT,
+    /* C>N>S (empty) */
+    IPC_SUBMIT_END,
+    /* S>N>C u8 ok, rest: BER of x411_MessageSubmissionResult / x411_ProbeSubmissionResult when ok, else JSON
+       {"error": …} */
+    IPC_SUBMIT_RESULT,
+    /* C>N>S octets mailbox (O/R address, canonical text), u64 entry, u64 offset, u32 length: a piece of a
+       delivered content */
+    IPC_FETCH,
+    /* S>N>C u64 offset, u64 total, rest content; an error comes as RESPONSE */
+    IPC_FETCH_DATA,
+    /* N>S u32 uid, u32 gid, before a client's first frame; ref = client. Frames of a client carry ref =
+       client * 2^32 + its ref */
+    IPC_CLIENT_OPEN,
+    /* N>S (empty) ref = client */
+    IPC_CLIENT_CLOSE,
+
+    /* ---- the parent ---- */
+
+    /* P>N, P>S rest configuration: the file's text, to be read anew (reload) */
+    IPC_CONFIG = 128,
+    /* P>N, P>S (empty): finish what is under way, then exit 0 */
+    IPC_STOP,
+    /* N>P, S>P (empty): ready to serve */
+    IPC_READY,
+};
+
+enum ipc_mode { IPC_MODE_NORMAL = 1, IPC_MODE_X410_1988, IPC_MODE_1984 };
+
+/* What an APDU is, as the scanner in the net process found it. */
+enum ipc_apdu { IPC_APDU_MESSAGE = 1, IPC_APDU_PROBE, IPC_APDU_REPORT };
+
+enum ipc_submission { IPC_SUBMISSION_MESSAGE = 1, IPC_SUBMISSION_PROBE };
+
+enum ipc_layer {
+    IPC_LAYER_TCP = 1,
+    IPC_LAYER_TRANSPORT,
+    IPC_LAYER_SESSION,
+    IPC_LAYER_PRESENTATION,
+    IPC_LAYER_ACSE,
+    IPC_LAYER_RTSE,
+    IPC_LAYER_BIND
+};
+
+enum ipc_admission { IPC_ADMITTED = 1, IPC_BUSY, IPC_CANNOT_RECOVER };
+
+enum ipc_close { IPC_CLOSE_RELEASED = 1, IPC_CLOSE_ABORTED, IPC_CLOSE_BROKEN };
+
+enum ipc_result {
+    IPC_ACCEPTED = 1,        /* responsibility is ours: it is on disk (or a repeat of what is) */
+    IPC_REFUSED_TEMPORARILY, /* the peer shall try again later: temporary problem of RTSE */
+    IPC_REFUSED              /* the APDU is no APDU of ours: permanent problem */
+};
+
+enum ipc_resume {
+    IPC_RESUME_FROM = 1,            /* go on from serial and offset */
+    IPC_RESUME_UNKNOWN_ASSOCIATION, /* RTORJ cannotRecover, or refused */
+    IPC_RESUME_UNKNOWN_ACTIVITY,    /* RTAB unrecognizedActivity */
+    IPC_RESUME_COMPLETED            /* was completed: swallow and confirm again */
+};
+
+enum ipc_sent {
+    IPC_SENT = 1,      /* the peer confirmed the activity's end */
+    IPC_SENT_REFUSED,  /* the peer refused it for good (RTAB or exception with a permanent reason) */
+    IPC_SENT_DEFERRED, /* the peer refused it for now; nothing is in doubt */
+    IPC_SENT_BROKEN,   /* the association broke before the activity's end was sent */
+    IPC_SENT_IN_DOUBT  /* the association broke after the end was sent, before its confirmation */
+};
+
+#endif

@@ -1,0 +1,143 @@
+#include "mhs/command.h"
+
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <jansson.h>
+
+struct mhs_settings mhs_settings;
+
+enum { OPTION_HELP = 1000, OPTION_JSON, OPTION_SOCKET };
+
+static const struct mhs_option shared_options[] = {
+    {OPTION_JSON, "json", NULL, "print JSON instead of text"},
+    {OPTION_SOCKET, "socket", "PATH", "the daemon's Unix socket (or set CHASQUI_SOCKET)"},
+    {OPTION_HELP, "help", NULL, "show this help"},
+    {0},
+};
+
+static void add_options(struct mhs_line *line, const struct mhs_option *options, size_t *longs,
+                        size_t *shorts) {
+    for (; options && options->name && *longs < MHS_OPTIONS_MAX; options++) {
+        line->longs[(*longs)++] = (struct option){options->name, options->value != NULL, NULL, options->id};
+        if (options->id > 255)
+            continue;
+        line->shorts[(*shorts)++] = (char)options->id;
+        if (options->value)
+            line->shorts[(*shorts)++] = ':';
+    }
+}
+
+void mhs_line_init(struct mhs_line *line, const struct mhs_usage *usage, int argc, char **argv) {
+    *line = (struct mhs_line){.usage = usage, .argc = argc, .argv = argv};
+    size_t longs = 0, shorts = 0;
+    line->shorts[shorts++] = ':'; /* getopt leaves the words to us */
+    add_options(line, usage->options, &longs, &shorts);
+    add_options(line, shared_options, &longs, &shorts);
+    optind = 0; /* glibc: start anew */
+}
+
+static void print_options(const struct mhs_option *options) {
+    for (; options && options->name; options++) {
+        char text[64];
+        snprintf(text, sizeof text, "%c%c%s--%s%s%s", options->id > 255 ? ' ' : '-',
+                 options->id > 255 ? ' ' : options->id, options->id > 255 ? "  " : ", ", options->name,
+                 options->value ? " " : "", options->value ? options->value : "");
+        printf("  %-34s %s\n", text, options->help);
+    }
+}
+
+static void print_help(const struct mhs_usage *usage) {
+    printf("Usage: mhs %s [OPTION]...%s%s\n\n%s\n\nOptions:\n", usage->command, usage->operands ? " " : "",
+           usage->operands ? usage->operands : "", usage->summary);
+    print_options(usage->options);
+    print_options(shared_options);
+    if (usage->notes)
+        printf("\n%s\n", usage->notes);
+}
+
+static int stop(struct mhs_line *line, enum mhs_exit status) {
+    line->status = status;
+    return MHS_LINE_STOP;
+}
+
+int mhs_line_next(struct mhs_line *line, const char **value) {
+    for (;;) {
+        int id = getopt_long(line->argc, line->argv, line->shorts, line->longs, NULL);
+        *value = optarg;
+        switch (id) {
+        case -1:
+            return MHS_LINE_END;
+        case OPTION_JSON:
+            mhs_settings.json = true;
+            continue;
+        case OPTION_SOCKET:
+            mhs_settings.socket = optarg;
+            continue;
+        case OPTION_HELP:
+            print_help(line->usage);
+            return stop(line, MHS_OK);
+        case ':':
+            return stop(line, mhs_usage_error(line->usage, "'%s' needs a value", line->argv[optind - 1]));
+        case '?':
+            return stop(line, mhs_usage_error(line->usage, "unknown or ambiguous option '%s'",
+                                              line->argv[optind - 1]));
+        default:
+            return id;
+        }
+    }
+}
+
+const char *mhs_line_operand(struct mhs_line *line) {
+    return optind < line->argc ? line->argv[optind++] : NULL;
+}
+
+int mhs_line_operands(struct mhs_line *line, int min, int max, const char **operands) {
+    const char *value;
+    int id = mhs_line_next(line, &value);
+    if (id == MHS_LINE_STOP)
+        return -1;
+    int count = 0;
+    const char *operand;
+    while ((operand = mhs_line_operand(line)) != NULL) {
+        if (count == max) {
+            line->status = (enum mhs_exit)mhs_usage_error(line->usage, "'%s' is one too many", operand);
+            return -1;
+        }
+        operands[count++] = operand;
+    }
+    if (count < min) {
+        line->status = (enum mhs_exit)mhs_usage_error(line->usage, "%s is missing", line->usage->operands);
+        return -1;
+    }
+    return count;
+}
+
+int mhs_usage_error(const struct mhs_usage *usage, const char *format, ...) {
+    va_list args;
+    va_start(args, format);
+    fprintf(stderr, "mhs %s: ", usage->command);
+    vfprintf(stderr, format, args);
+    va_end(args);
+    fprintf(stderr, "\nTry: mhs %s --help\n", usage->command);
+    return MHS_USAGE;
+}
+
+int mhs_fail(enum mhs_exit status, const char *format, ...) {
+    char text[1024];
+    va_list args;
+    va_start(args, format);
+    vsnprintf(text, sizeof text, format, args);
+    va_end(args);
+    fprintf(stderr, "mhs: %s\n", text);
+    if (mhs_settings.json) {
+        json_t *error = json_pack("{s:{s:s}}", "error", "text", text);
+        if (error) {
+            json_dumpf(error, stdout, JSON_INDENT(2));
+            putchar('\n');
+        }
+        json_decref(error);
+    }
+    return status;
+}

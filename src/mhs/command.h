@@ -1,0 +1,88 @@
+/*
+ * A command of `mhs`: what it is called, what runs it, and how it reads its
+ * command line. Each command is a function `int cmd_NAME(int argc, char **argv)`
+ * with argv[0] = NAME, declared in mhs/commands.h and named in the table of
+ * mhs/main.c; it returns one of the exit codes below.
+ */
+#ifndef MHS_COMMAND_H
+#define MHS_COMMAND_H
+
+#include <getopt.h>
+#include <stdbool.h>
+#include <stdio.h>
+
+#include "base/error.h"
+
+/* Exit codes; mhs.1 lists them too. */
+enum mhs_exit {
+    MHS_OK = 0,
+    MHS_NO = 1,          /* the answer is negative: refused, not found, not valid, peer not reached */
+    MHS_USAGE = 2,       /* the command line is wrong */
+    MHS_UNREACHABLE = 3, /* no daemon answers on the socket */
+    MHS_FAILED = 4       /* a file can't be read or written, or memory ran out */
+};
+
+/* What every command shares: given before the command's name or among its own options. */
+struct mhs_settings {
+    bool json;          /* --json: machine-readable output */
+    const char *socket; /* --socket, else $CHASQUI_SOCKET, else the built-in path */
+};
+
+extern struct mhs_settings mhs_settings;
+
+/* One option. The table of a command ends with a row whose `name` is NULL. --help, --json and --socket are
+ * added to each. */
+struct mhs_option {
+    int id;            /* the letter of the short form, or a number above 255 when there is none */
+    const char *name;  /* long form, without the dashes */
+    const char *value; /* what stands for the value in the help, NULL for a flag */
+    const char *help;  /* one line */
+};
+
+struct mhs_usage {
+    const char *command;              /* `send`, or `queue list` */
+    const char *operands;             /* `MESSAGE [FILE]`; may be NULL */
+    const char *summary;              /* one sentence */
+    const char *notes;                /* more paragraphs for the help; may be NULL */
+    const struct mhs_option *options; /* may be NULL */
+};
+
+#define MHS_OPTIONS_MAX 64
+
+/* A command line being read; options and operands may be mixed. */
+struct mhs_line {
+    const struct mhs_usage *usage;
+    int argc;
+    char **argv;
+    enum mhs_exit status; /* what to return after mhs_line_next gave MHS_LINE_STOP */
+    struct option longs[MHS_OPTIONS_MAX + 1];
+    char shorts[3 * MHS_OPTIONS_MAX + 2];
+};
+
+enum { MHS_LINE_END = 0, MHS_LINE_STOP = -1 };
+
+void mhs_line_init(struct mhs_line *line, const struct mhs_usage *usage, int argc, char **argv);
+
+/*
+ * The next option's `id`, with its value in `*value` (NULL for a flag);
+ * MHS_LINE_END when only operands are left; MHS_LINE_STOP when the help was
+ * printed or the line is wrong (said on standard error).
+ */
+int mhs_line_next(struct mhs_line *line, const char **value);
+
+/* After MHS_LINE_END: the next operand, or NULL. */
+const char *mhs_line_operand(struct mhs_line *line);
+
+/* Reads a line without options of its own into at most `max` operands, of which `min` must be there. Returns
+ * their number, or -1 (return line->status then). */
+int mhs_line_operands(struct mhs_line *line, int min, int max, const char **operands);
+
+/* Says on standard error what is wrong with the command line, and where help is. Returns MHS_USAGE. */
+int mhs_usage_error(const struct mhs_usage *usage, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
+
+/* Prints `mhs: TEXT` on standard error; with --json also {"error": {"text": TEXT}} on standard output.
+ * Returns `status`. */
+int mhs_fail(enum mhs_exit status, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+#endif

@@ -1,0 +1,13 @@
+/* The commands of `mhs`. Each is run with argv[0] = its name and returns an enum mhs_exit. */
+#ifndef MHS_COMMANDS_H
+#define MHS_COMMANDS_H
+
+int cmd_help(int argc, char **argv);
+int cmd_ping(int argc, char **argv);
+int cmd_queue(int argc, char **argv);
+int cmd_route(int argc, char **argv);
+int cmd_status(int argc, char **argv);
+int cmd_track(int argc, char **argv);
+int cmd_user(int argc, char **argv);
+
+#endif

@@ -1,0 +1,104 @@
+/* `mhs`: the command line. Finds the command in the table and runs it. */
+#include <locale.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "mhs/command.h"
+#include "mhs/commands.h"
+#include "mhs/daemon.h"
+
+struct command {
+    const char *name;
+    int (*run)(int argc, char **argv);
+    const char *summary;
+};
+
+static const struct command commands[] = {
+    {"track", cmd_track, "show the history of a message on this MTA"},
+    {"status", cmd_status, "show how the MTA and its peers are"},
+    {"queue", cmd_queue, "list and change what waits in the queue"},
+    {"route", cmd_route, "say where a message to an address would go, and why"},
+    {"ping", cmd_ping, "associate with a peer, bind and release"},
+    {"user", cmd_user, "list, add and remove users with a mailbox"},
+    {"help", cmd_help, "show this help, or that of a command"},
+};
+
+#define COMMANDS (sizeof commands / sizeof commands[0])
+
+static const struct command *find_command(const char *name) {
+    for (size_t i = 0; i < COMMANDS; i++)
+        if (strcmp(commands[i].name, name) == 0)
+            return &commands[i];
+    return NULL;
+}
+
+static void print_overview(FILE *out) {
+    fprintf(out, "Usage: mhs [--json] [--socket PATH] COMMAND [OPTION]... [OPERAND]...\n\n"
+                 "The command line of the Chasqui message handling system.\n\nCommands:\n");
+    for (size_t i = 0; i < COMMANDS; i++)
+        fprintf(out, "  %-10s %s\n", commands[i].name, commands[i].summary);
+    fprintf(out, "\n'mhs COMMAND --help' explains a command, 'man mhs' all of them.\n");
+}
+
+static int unknown_command(const char *name) {
+    fprintf(stderr, "mhs: there is no command '%s'\nTry: mhs --help\n", name);
+    return MHS_USAGE;
+}
+
+int cmd_help(int argc, char **argv) {
+    if (argc < 2) {
+        print_overview(stdout);
+        return MHS_OK;
+    }
+    const struct command *command = find_command(argv[1]);
+    if (!command || command->run == cmd_help)
+        return command ? cmd_help(1, argv) : unknown_command(argv[1]);
+    char *help[] = {argv[1], (char[]){"--help"}, NULL};
+    return command->run(2, help);
+}
+
+/* Reads the options before the command's name. Returns the index of the name, 0 when there is nothing more to
+ * do. */
+static int read_globals(int argc, char **argv, int *status) {
+    for (int i = 1; i < argc; i++) {
+        if (strcmp(argv[i], "--json") == 0) {
+            mhs_settings.json = true;
+        } else if (strcmp(argv[i], "--socket") == 0 && i + 1 < argc) {
+            mhs_settings.socket = argv[++i];
+        } else if (strncmp(argv[i], "--socket=", 9) == 0) {
+            mhs_settings.socket = argv[i] + 9;
+        } else if (strcmp(argv[i], "--version") == 0) {
+            printf("mhs (Chasqui) %s\n", CHASQUI_VERSION);
+            return 0;
+        } else if (strcmp(argv[i], "--help") == 0) {
+            print_overview(stdout);
+            return 0;
+        } else if (argv[i][0] == '-') {
+            fprintf(stderr, "mhs: unknown option '%s'\nTry: mhs --help\n", argv[i]);
+            *status = MHS_USAGE;
+            return 0;
+        } else {
+            return i;
+        }
+    }
+    print_overview(stderr);
+    *status = MHS_USAGE;
+    return 0;
+}
+
+int main(int argc, char **argv) {
+    setlocale(LC_ALL, "");
+    mhs_settings.socket = getenv("CHASQUI_SOCKET");
+    int status = MHS_OK;
+    int at = read_globals(argc, argv, &status);
+    if (!at)
+        return status;
+    const struct command *command = find_command(argv[at]);
+    status = command ? command->run(argc - at, argv + at) : unknown_command(argv[at]);
+    mhs_daemon_close();
+    if (fflush(stdout) != 0 || ferror(stdout)) {
+        fprintf(stderr, "mhs: the output can't be written\n");
+        return status ? status : MHS_FAILED;
+    }
+    return status;
+}

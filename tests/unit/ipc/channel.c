@@ -1,0 +1,206 @@
+/* Channels: frames arrive whole and in order, limits hold, the end is told once. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "base/alloc.h"
+#include "ipc/channel.h"
+#include "ipc/payload.h"
+
+struct end {
+    struct event_base *loop;
+    struct ipc_channel *channel;
+    int frames, idles, closes, writables;
+    uint64_t ref_sum;
+    size_t octets;
+    bool refuse;
+    bool free_in_frame;
+};
+
+static bool on_frame(void *context, struct ipc_channel *channel, enum ipc_type type, uint64_t ref,
+                     struct span payload) {
+    struct end *end = context;
+    assert_int_equal(type, IPC_REQUEST);
+    end->frames++;
+    end->ref_sum += ref;
+    end->octets += payload.len;
+    if (end->free_in_frame) {
+        end->channel = NULL;
+        ipc_channel_free(channel);
+    }
+    return !end->refuse;
+}
+
+static void on_idle(void *context, struct ipc_channel *channel) {
+    (void)channel;
+    ((struct end *)context)->idles++;
+}
+
+static void on_closed(void *context, struct ipc_channel *channel, const char *cause) {
+    (void)channel;
+    assert_true(cause[0] != '\0');
+    struct end *end = context;
+    end->closes++;
+    end->channel = NULL;
+}
+
+static void on_writable(void *context, struct ipc_channel *channel) {
+    (void)channel;
+    ((struct end *)context)->writables++;
+}
+
+static const struct ipc_handler handler = {on_frame, on_idle, on_closed, on_writable};
+
+static void open_pair(struct event_base *loop, struct end *a, struct end *b) {
+    int fds[2];
+    assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, fds), 0);
+    *a = (struct end){.loop = loop};
+    *b = (struct end){.loop = loop};
+    a->channel = ipc_channel_new(loop, fds[0], "a", &handler, a);
+    b->channel = ipc_channel_new(loop, fds[1], "b", &handler, b);
+    assert_non_null(a->channel);
+    assert_non_null(b->channel);
+}
+
+static void run(struct event_base *loop) {
+    for (int i = 0; i < 200; i++)
+        event_base_loop(loop, EVLOOP_NONBLOCK);
+}
+
+static void frames_arrive_whole_and_in_order(void **state) {
+    (void)state;
+    struct event_base *loop = event_base_new();
+    struct end a, b;
+    open_pair(loop, &a, &b);
+    for (uint64_t i = 1; i <= 100; i++)
+        assert_true(ipc_send(a.channel, IPC_REQUEST, i, SPAN_LIT("head"), SPAN_LIT("body")));
+    run(loop);
+    assert_int_equal(b.frames, 100);
+    assert_int_equal(b.ref_sum, 5050);
+    assert_int_equal(b.octets, 800);
+    assert_true(b.idles >= 1 && b.idles < 100);
+    ipc_channel_free(a.channel);
+    run(loop);
+    assert_int_equal(b.closes, 1);
+    event_base_free(loop);
+}
+
+static void a_frame_over_the_limit_ends_the_channel(void **state) {
+    (void)state;
+    struct event_base *loop = event_base_new();
+    struct end a;
+    int fds[2];
+    assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, fds), 0);
+    a = (struct end){.loop = loop};
+    a.channel = ipc_channel_new(loop, fds[0], "a", &handler, &a);
+    uint8_t header[16] = {0xFF, 0xFF, 0xFF, 0xFF};
+    assert_int_equal(write(fds[1], header, sizeof header), sizeof header);
+    run(loop);
+    assert_int_equal(a.frames, 0);
+    assert_int_equal(a.closes, 1);
+    close(fds[1]);
+    event_base_free(loop);
+}
+
+static void a_refused_frame_ends_the_channel(void **state) {
+    (void)state;
+    struct event_base *loop = event_base_new();
+    struct end a, b;
+    open_pair(loop, &a, &b);
+    b.refuse = true;
+    ipc_send(a.channel, IPC_REQUEST, 1, SPAN_LIT(""), SPAN_LIT(""));
+    ipc_send(a.channel, IPC_REQUEST, 2, SPAN_LIT(""), SPAN_LIT(""));
+    run(loop);
+    assert_int_equal(b.frames, 1);
+    assert_int_equal(b.closes, 1);
+    assert_int_equal(a.closes, 1);
+    event_base_free(loop);
+}
+
+static void a_channel_may_be_freed_by_its_handler(void **state) {
+    (void)state;
+    struct event_base *loop = event_base_new();
+    struct end a, b;
+    open_pair(loop, &a, &b);
+    b.free_in_frame = true;
+    ipc_send(a.channel, IPC_REQUEST, 1, SPAN_LIT(""), SPAN_LIT(""));
+    ipc_send(a.channel, IPC_REQUEST, 2, SPAN_LIT(""), SPAN_LIT(""));
+    run(loop);
+    assert_int_equal(b.frames, 1);
+    assert_int_equal(b.closes, 0);
+    assert_int_equal(a.closes, 1);
+    event_base_free(loop);
+}
+
+static void a_pause_holds_frames_back(void **state) {
+    (void)state;
+    struct event_base *loop = event_base_new();
+    struct end a, b;
+    open_pair(loop, &a, &b);
+    ipc_pause(b.channel);
+    ipc_send(a.channel, IPC_REQUEST, 1, SPAN_LIT(""), SPAN_LIT(""));
+    run(loop);
+    assert_int_equal(b.frames, 0);
+    ipc_resume(b.channel);
+    run(loop);
+    assert_int_equal(b.frames, 1);
+    ipc_channel_free(a.channel);
+    ipc_channel_free(b.channel);
+    event_base_free(loop);
+}
+
+static void a_full_queue_says_so_and_drains(void **state) {
+    (void)state;
+    struct event_base *loop = event_base_new();
+    struct end a, b;
+    open_pair(loop, &a, &b);
+    static const uint8_t chunk[IPC_CHUNK];
+    int sent = 0;
+    while (!ipc_is_full(a.channel)) {
+        assert_true(ipc_send(a.channel, IPC_REQUEST, 1, span_of(chunk, sizeof chunk), SPAN_LIT("")));
+        assert_true(++sent < 1000);
+    }
+    run(loop);
+    assert_int_equal(b.frames, sent);
+    assert_int_equal(a.writables, 1);
+    assert_false(ipc_is_full(a.channel));
+    ipc_channel_free(a.channel);
+    ipc_channel_free(b.channel);
+    event_base_free(loop);
+}
+
+static void payload_fields_round_trip(void **state) {
+    (void)state;
+    struct buf buf;
+    buf_init(&buf, 0);
+    payload_put_octets(&buf, SPAN_LIT("peer"));
+    buf_append_byte(&buf, 7);
+    buf_append_span(&buf, SPAN_LIT("rest"));
+    struct reader r = reader_of(buf_span(&buf));
+    assert_true(span_eq(payload_octets(&r), SPAN_LIT("peer")));
+    assert_int_equal(reader_u8(&r), 7);
+    assert_true(span_eq(payload_rest(&r), SPAN_LIT("rest")));
+    assert_true(payload_done(&r));
+    struct reader bad = reader_of(SPAN_LIT("\xFF\xFF\xFF\xFFxx"));
+    payload_octets(&bad);
+    assert_false(payload_done(&bad));
+    buf_free(&buf);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(frames_arrive_whole_and_in_order),
+        cmocka_unit_test(a_frame_over_the_limit_ends_the_channel),
+        cmocka_unit_test(a_refused_frame_ends_the_channel),
+        cmocka_unit_test(a_channel_may_be_freed_by_its_handler),
+        cmocka_unit_test(a_pause_holds_frames_back),
+        cmocka_unit_test(a_full_queue_says_so_and_drains),
+        cmocka_unit_test(payload_fields_round_trip),
+    };
+    return cmocka_run_group_tests_name("ipc-channel", tests, NULL, NULL);
+}
