@@ -214,12 +214,13 @@ class Generator:
         self.body = []
         tabled = self.tabled_types()
         types = [line for made in tabled for line in self.type_table(made, True)]
+        primitives, self.body = self.body, []
         tables = [line for name, rows in self.module.tables.items() for line in self.table(name, rows)]
         names = sorted(self.module.types)
         out = [f"/* Made by schema/compile from {self.module.stem}.asn1: changes are lost. */",
                f'#include "{self.prefixes[self.module.stem]}{self.module.stem}.h"', ""]
-        out += self.values() + self.body + types + tables
-        out += [f"static const struct ber_type *const all_types[] = {{"]
+        out += self.values() + primitives + types + tables
+        out += ["static const struct ber_type *const all_types[] = {"]
         out += [f"    &{self.module.types[name].cname}_type," for name in names] + ["    NULL,", "};", ""]
         out += [f"const struct ber_module {self.module.stem}_module = {{",
                 f'    "{self.module.stem}", all_types, {len(names)}}};', ""]
