@@ -214,12 +214,11 @@ class Generator:
         self.body = []
         tabled = self.tabled_types()
         types = [line for made in tabled for line in self.type_table(made, True)]
-        primitives, self.body = self.body, []
         tables = [line for name, rows in self.module.tables.items() for line in self.table(name, rows)]
         names = sorted(self.module.types)
         out = [f"/* Made by schema/compile from {self.module.stem}.asn1: changes are lost. */",
                f'#include "{self.prefixes[self.module.stem]}{self.module.stem}.h"', ""]
-        out += self.values() + primitives + types + tables
+        out += self.values() + self.body + types + tables
         out += ["static const struct ber_type *const all_types[] = {"]
         out += [f"    &{self.module.types[name].cname}_type," for name in names] + ["    NULL,", "};", ""]
         out += [f"const struct ber_module {self.module.stem}_module = {{",
@@ -364,10 +363,8 @@ class Generator:
                 out += [self.table_row(key, row) for key, row in sorted(keyed.items())] + ["};"]
         numbers = f"{self.table_name(name)}_numbers" if by_number else "NULL"
         oids = f"{self.table_name(name)}_oids" if by_oid else "NULL"
-        body = self.body
-        self.body = []
-        return body + out + [f"const struct ber_table {self.table_name(name)} = {{",
-                             f'    "{name}", {numbers}, {len(by_number)}, {oids}, {len(by_oid)}}};', ""]
+        return out + [f"const struct ber_table {self.table_name(name)} = {{",
+                      f'    "{name}", {numbers}, {len(by_number)}, {oids}, {len(by_oid)}}};', ""]
 
     def row_number(self, row):
         if row.key.kind == "number":
