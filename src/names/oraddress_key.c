@@ -1,6 +1,7 @@
 /* The canonical form of attributes, and what is built on it: lists, equality, hashes. */
 #include <stdio.h>
 
+#include "base/text.h"
 #include "names/oraddress_private.h"
 
 bool is_digits(struct span s) {
@@ -60,7 +61,8 @@ static uint32_t read_character(struct span s, size_t *used) {
     return c;
 }
 
-/* Folds the character at the start of `s` into `out` and returns the octets read. All folds keep the length in UTF-8. */
+/* Folds the character at the start of `s` into `out` and returns the octets read. All folds keep the length
+ * in UTF-8. */
 static size_t fold_character(struct span s, uint8_t *out) {
     if (s.data[0] < 0x80) {
         out[0] = (uint8_t)fold(s.data[0]);
@@ -139,7 +141,40 @@ struct span oraddress_value_key(enum oraddress_kind kind, struct span value, str
     }
 }
 
-bool attribute_append(struct attribute_list *list, enum oraddress_kind kind, struct span type, struct span value) {
+static bool is_clean(struct span value) {
+    for (size_t i = 0; i < value.len; i++) {
+        if (value.data[i] < 0x20 || value.data[i] == 0x7F)
+            return false;
+    }
+    return text_is_utf8(value);
+}
+
+/* UTF-8 without control characters: such have no place in any string of an address, and must not write lines
+ * of their own into a log. White space becomes a space, the others U+FFFD. */
+static struct span clean(struct span value, struct arena *arena) {
+    if (is_clean(value))
+        return value;
+    value = text_is_utf8(value) ? value : text_from_ia5(value, arena);
+    uint8_t *out = value.data ? arena_alloc(arena, value.len * 3 + 1) : NULL;
+    if (!out)
+        return (struct span){NULL, 0};
+    size_t len = 0;
+    for (size_t i = 0; i < value.len; i++) {
+        uint8_t c = value.data[i];
+        if (is_space(c)) {
+            out[len++] = ' ';
+        } else if (c < 0x20 || c == 0x7F) {
+            memcpy(out + len, "\xEF\xBF\xBD", 3);
+            len += 3;
+        } else {
+            out[len++] = c;
+        }
+    }
+    return span_of(out, len);
+}
+
+bool attribute_append(struct attribute_list *list, enum oraddress_kind kind, struct span type,
+                      struct span value) {
     if (list->count == list->room) {
         size_t room = list->room ? list->room * 2 : 12;
         struct oraddress_attribute *items = arena_array(list->arena, room, sizeof(*items));
@@ -151,10 +186,13 @@ bool attribute_append(struct attribute_list *list, enum oraddress_kind kind, str
         list->room = room;
     }
     struct oraddress_attribute *item = &list->items[list->count];
-    *item = (struct oraddress_attribute){.kind = kind, .type = type, .value = value};
-    item->key = oraddress_value_key(kind, value, list->arena);
-    if (type.data)
-        item->type_key = fold_value(type, list->arena);
+    *item = (struct oraddress_attribute){.kind = kind, .value = clean(value, list->arena)};
+    if (item->value.data)
+        item->key = oraddress_value_key(kind, item->value, list->arena);
+    if (type.data) {
+        item->type = clean(type, list->arena);
+        item->type_key = item->type.data ? fold_value(item->type, list->arena) : item->type;
+    }
     if (!item->key.data || (type.data && !item->type_key.data))
         return false;
     list->count++;
@@ -260,7 +298,8 @@ static const char *what_lacks(const struct oraddress *address) {
             return "physical delivery country";
         return oraddress_find(address, ORADDRESS_PD_POSTAL_CODE) ? NULL : "postal code";
     }
-    if (has_any(address, ORADDRESS_GIVEN_NAME, ORADDRESS_GENERATION) && !oraddress_find(address, ORADDRESS_SURNAME))
+    if (has_any(address, ORADDRESS_GIVEN_NAME, ORADDRESS_GENERATION) &&
+        !oraddress_find(address, ORADDRESS_SURNAME))
         return "surname";
     if (terminal || has_any(address, ORADDRESS_ORGANIZATION, ORADDRESS_NUMERIC_USER_ID) ||
         oraddress_find(address, ORADDRESS_DOMAIN_DEFINED))

@@ -1,4 +1,5 @@
-/* The kinds of attribute: their labels (F.401 annex B, RFC 1685, RFC 2156 §4.1) and their places on the wire. */
+/* The kinds of attribute: their labels (F.401 annex B, RFC 1685, RFC 2156 §4.1) and their places on the wire.
+ */
 #include "names/oraddress_private.h"
 
 #define BOUND(name) x411_##name, #name
@@ -80,12 +81,9 @@ static const struct {
     int64_t number;
     const char *label;
 } terminal_types[] = {
-    {x411_TerminalType_telex, "tlx"},
-    {x411_TerminalType_teletex, "ttx"},
-    {x411_TerminalType_g3_facsimile, "g3fax"},
-    {x411_TerminalType_g4_facsimile, "g4fax"},
-    {x411_TerminalType_ia5_terminal, "ia5"},
-    {x411_TerminalType_videotex, "vtx"},
+    {x411_TerminalType_telex, "tlx"},          {x411_TerminalType_teletex, "ttx"},
+    {x411_TerminalType_g3_facsimile, "g3fax"}, {x411_TerminalType_g4_facsimile, "g4fax"},
+    {x411_TerminalType_ia5_terminal, "ia5"},   {x411_TerminalType_videotex, "vtx"},
 };
 enum { TERMINAL_TYPES = sizeof(terminal_types) / sizeof(terminal_types[0]) };
 

@@ -6,12 +6,13 @@
 
 /* How an attribute stands on the wire. Numbers are those of extension attributes, 0 for none. */
 struct kind_info {
-    const char *label;   /* F.401's, printed */
-    const char *aliases; /* other labels, each followed by a space; capitals, without `-`, `.`, `_` and space */
-    uint8_t printable;   /* as PrintableString */
-    uint8_t teletex;     /* as TeletexString; equal to `printable` where one PDSParameter holds both */
-    uint8_t universal;   /* as UniversalOrBMPString */
-    uint16_t bound;      /* most characters, 0 where another rule holds */
+    const char *label; /* F.401's, printed */
+    const char
+        *aliases;      /* other labels, each followed by a space; capitals, without `-`, `.`, `_` and space */
+    uint8_t printable; /* as PrintableString */
+    uint8_t teletex;   /* as TeletexString; equal to `printable` where one PDSParameter holds both */
+    uint8_t universal; /* as UniversalOrBMPString */
+    uint16_t bound;    /* most characters, 0 where another rule holds */
     const char *bound_name;
 };
 
@@ -28,7 +29,8 @@ struct attribute_list {
 };
 
 /* False without memory. */
-bool attribute_append(struct attribute_list *list, enum oraddress_kind kind, struct span type, struct span value);
+bool attribute_append(struct attribute_list *list, enum oraddress_kind kind, struct span type,
+                      struct span value);
 
 /* Stable sort by kind, linear in the count. False without memory. */
 bool attribute_sort(struct attribute_list *list);
@@ -43,7 +45,8 @@ const char *country_of_dcc(struct span dcc);
 bool is_printable_string(struct span s);
 bool is_digits(struct span s);
 
-/* The number of a terminal type's label (`g3fax`) or decimal text; -1 for none. The label of a number, or NULL. */
+/* The number of a terminal type's label (`g3fax`) or decimal text; -1 for none. The label of a number, or
+ * NULL. */
 int64_t terminal_type_of(struct span text);
 const char *terminal_type_label(int64_t number);
 
