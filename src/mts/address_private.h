@@ -6,6 +6,15 @@
 #include "base/error.h"
 #include "schema/x411.h"
 
+enum attribute_kind {
+    ATTRIBUTE_COUNTRY = 1,
+    ATTRIBUTE_ADMD,
+    ATTRIBUTE_PRMD,
+    ATTRIBUTE_ORGANIZATION,
+    ATTRIBUTE_UNIT,
+    ATTRIBUTE_OTHER /* and above: one number for each other kind */
+};
+
 struct attribute {
     unsigned kind;
     unsigned index; /* of an organizational unit, from 0 */
@@ -22,6 +31,8 @@ struct address {
 /* False when memory is short. A name without an address (directory name only) gives count 0. */
 bool address_of(struct arena *arena, const struct x411_ORName *name, struct address *address);
 bool address_parse(struct arena *arena, const char *text, struct x411_ORName *name, struct error *err);
+/* The same for a pattern: "*" may stand in every value. */
+bool address_parse_pattern(struct arena *arena, const char *text, struct x411_ORName *name, struct error *err);
 /* As text for people, without the directory name; the absent span when memory is short. */
 struct span address_text(struct arena *arena, const struct x411_ORName *name);
 bool address_is_empty(const struct x411_ORName *name);

@@ -72,7 +72,6 @@ struct batch {
     struct batch *redirected; /* where redirected recipients of this envelope go on */
     struct batch *next;
     unsigned dl_depth;
-    bool subject_is_received; /* held[0]: the accepted object itself */
 };
 
 /* One call's work. */
@@ -141,18 +140,21 @@ bool loop_detected(const struct mts_tables *tables, const struct x411_TraceInfor
 bool time_write(struct work *work, int64_t seconds, struct span *time);
 bool time_read(struct span time, int64_t *seconds);
 
+struct span work_address(struct work *work, const struct x411_ORName *name);
+
 /* recipient.c: decides targets[position], following redirections and lists */
 void recipient_resolve(struct work *work, struct batch *batch, size_t position);
 /* What a recipient that can't be served gets instead: alternates, or TARGET_FAILED. */
 void recipient_fail(struct work *work, struct batch *batch, size_t position, struct cause cause);
 
-/* redirection.c: false when the recipient has failed instead */
-bool redirect(struct work *work, struct batch *batch, size_t position, const struct x411_ORName *to, int reason,
-              bool resolve);
+/* redirection.c: redirect() decides the recipient's target; false when the recipient has failed instead */
+bool redirect(struct work *work, struct batch *batch, size_t position, const struct x411_ORName *to, int reason);
 const struct x411_ORName *redirection_assigned(struct work *work, const struct user *user, const struct subject *subject);
 bool redirection_by_originator(struct work *work, const recipient_fields *recipient, struct x411_ORName *to);
 
-/* dl_expansion.c */
+/* dl_expansion.c: false fills `cause`; an expansion that must not be repeated is no failure */
+bool dl_permits(struct work *work, const struct subject *subject, const struct dl *dl, struct cause *cause);
+bool dl_has_expanded(struct work *work, const struct subject *subject, const struct dl *dl);
 void dl_expand(struct work *work, struct batch *batch, size_t position, const struct dl *dl);
 
 /* checks.c and conversion.c: false fills `cause` */
@@ -162,8 +164,9 @@ bool check_user(struct work *work, const struct subject *subject, const recipien
 bool check_hop(struct work *work, const struct subject *subject, const recipient_fields *recipient, int hop,
                struct cause *cause);
 bool check_latest_delivery(struct work *work, const struct subject *subject, struct cause *cause);
-bool conversion_needed(const struct subject *subject, const recipient_fields *recipient, const struct name_set *accepted,
-                       bool not_subscribed, struct cause *cause);
+bool conversion_explicit(const struct subject *subject, const recipient_fields *recipient, struct cause *cause);
+bool conversion_implicit(const struct subject *subject, const struct name_set *accepted, bool not_subscribed,
+                         struct cause *cause);
 bool content_type_in(const struct name_set *set, const struct x411_ContentType *type);
 bool eits_meet(const struct name_set *set, const struct x411_EncodedInformationTypes *types, bool all);
 
@@ -191,7 +194,7 @@ struct plan {
     uint32_t *positions;
     size_t count;
     struct span bilateral;
-    struct span domain; /* BER of the BilateralDomain part: our own names, for bilateral */
+
 };
 enum {
     PLAN_ALL = 1,                  /* all recipients with the responsibility flag */

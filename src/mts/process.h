@@ -26,6 +26,7 @@
 #include "base/buf.h"
 #include "mts/tables.h"
 #include "schema/x411.h"
+#include "schema/x411p3.h"
 
 /* What an answered need says. */
 struct mts_answer {
@@ -161,9 +162,9 @@ struct mts_submission {
 };
 
 /* A submission by a user who may be `user` (address text; NULL: any of our users). */
-void mts_submit_message(struct mts_run *run, const char *user, const struct x411_MessageSubmissionEnvelope *envelope,
+void mts_submit_message(struct mts_run *run, const char *user, const struct x411p3_MessageSubmissionEnvelope *envelope,
                         uint64_t content_length, struct mts_submission *submission, struct mts_decisions *out);
-void mts_submit_probe(struct mts_run *run, const char *user, const struct x411_ProbeSubmissionEnvelope *envelope,
+void mts_submit_probe(struct mts_run *run, const char *user, const struct x411p3_ProbeSubmissionEnvelope *envelope,
                       struct mts_submission *submission, struct mts_decisions *out);
 
 /* ---- out ---- */

@@ -79,7 +79,9 @@ struct user {
 
 struct dl {
     struct x411_ORName name;
+    struct span key;
     struct x411_ORName *members;
+    struct span *member_keys; /* canonical addresses */
     size_t member_count;
     struct pattern *submitters;
     size_t submitter_count;

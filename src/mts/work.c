@@ -84,3 +84,10 @@ struct span work_identifier(struct work *work, struct x411_MTSIdentifier *identi
         work->no_memory = true;
     return text;
 }
+
+struct span work_address(struct work *work, const struct x411_ORName *name) {
+    struct span text = address_text(work->arena, name);
+    if (!text.data)
+        work->no_memory = true;
+    return text;
+}
