@@ -28,7 +28,7 @@ static bool may_submit(struct work *work, const struct subject *subject, const s
         return false;
     }
     for (size_t i = 0; i < dl->submitter_count; i++)
-        if (pattern_matches(&dl->submitters[i], &address))
+        if (pattern_matches(&dl->submitters[i], &address.parts))
             return true;
     return false;
 }

@@ -4,6 +4,7 @@
 
 #include "mts/process.h"
 #include "mts/tables_private.h"
+#include "names/identifier.h"
 
 /* Numbers of standard extensions (X.411 §9.1). */
 enum extension {
@@ -127,7 +128,6 @@ bool extension_encode(struct arena *arena, struct x411_Extensions *extensions, i
 const struct x411_ExtensionField *criticality_unknown(const struct x411_Extensions *extensions, unsigned bit);
 
 /* trace.c and loop.c */
-bool domain_equal(const struct x411_GlobalDomainIdentifier *a, const struct x411_GlobalDomainIdentifier *b);
 bool domain_of_hop(const struct mts_tables *tables, int hop, const struct x411_GlobalDomainIdentifier **domain);
 bool trace_arrive(struct work *work, int peer, struct x411_TraceInformation *trace, struct x411_Extensions *extensions,
                   int64_t deferred);
@@ -187,6 +187,9 @@ int route_choose(const struct mts_run *run, const struct route *route, uint64_t 
 /* split.c: copies and held objects of all batches, reports for what failed or was answered */
 void split(struct work *work);
 
+/* accept.c: resolves all recipients that are our responsibility */
+void batch_resolve(struct work *work, struct batch *batch);
+
 /* plan.c */
 struct plan {
     unsigned flags;
@@ -205,6 +208,9 @@ enum {
 };
 bool plan_write(struct arena *arena, const struct plan *plan, struct span *octets);
 bool plan_read(struct arena *arena, struct span octets, struct plan *plan);
+/* failure.c: the positions of a copy's recipients, one a call */
+bool plan_next(const struct plan *plan, const struct subject *subject, size_t *cursor, size_t *position);
+void work_fail(struct work *work, const struct mts_stored *stored, struct cause cause, bool final);
 unsigned plan_flags_of_hop(const struct mts_tables *tables, int hop);
 
 /* report.c and report_route.c */
@@ -216,7 +222,7 @@ struct outcome {
     struct cause cause;
 };
 void report_make(struct work *work, const struct subject *subject, const struct outcome *outcomes, size_t count);
-void report_dispatch(struct work *work, struct x411_Report *report, bool has_content, struct span identifier, bool ours);
+void report_dispatch(struct work *work, struct x411_Report *report, bool has_content, struct span identifier);
 bool report_wanted(const struct ber_bits *indicators, bool delivered);
 bool report_wanted_by_originator(const struct ber_bits *indicators, bool delivered);
 

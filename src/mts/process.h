@@ -99,7 +99,7 @@ enum mts_event_kind {
 /* One line of the history. Absent spans and -1 mean that a field says nothing. */
 struct mts_event {
     enum mts_event_kind kind;
-    struct span identifier; /* of the message, probe or report, as text: "/C=GB/A=GOLD/P=ALPHA/;local-identifier" */
+    struct span identifier; /* of the message, probe or report, as text: "[/PRMD=ALPHA/ADMD=GOLD/C=GB/;local-id]" */
     int64_t recipient;      /* originally-specified-recipient-number */
     struct span name;       /* an O/R address as text */
     struct span other;
@@ -197,6 +197,7 @@ bool mts_recipients(const struct mts_stored *stored, struct arena *arena, struct
 struct mts_delivery {
     bool delivered;
     struct span envelope;       /* BER of MessageDeliveryEnvelope, or ReportDeliveryEnvelope for a report */
+    struct span returned_content; /* of a report that came with it; with has_content it is the stored content */
     const char *mailbox;
     struct span originator;     /* O/R address as text (a report: none) */
     struct span recipient;      /* O/R address as text */

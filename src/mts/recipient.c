@@ -118,7 +118,7 @@ static void resolve_route(struct work *work, struct batch *batch, size_t positio
             }
         } else if (route->action == MTS_ROUTE_REFUSE)
             cause = (struct cause){route->reason, route->diagnostic, route->supplementary};
-        else if (address_is_postal(address) && !work->tables->self.pdau)
+        else if (oraddress_is_postal(&address->parts) && !work->tables->self.pdau)
             cause = (struct cause){x411_NonDeliveryReasonCode_physical_delivery_not_performed, -1,
                                    "no physical delivery access unit"};
     }

@@ -6,36 +6,29 @@
  */
 #include "mts/mts_private.h"
 
-static const struct attribute *find(const struct address *address, unsigned kind) {
-    for (size_t i = 0; i < address->count; i++)
-        if (address->items[i].kind == kind)
-            return &address->items[i];
-    return NULL;
-}
-
-/* Canonical values have one case (names room), so that their octets can be hashed. */
-static size_t bucket_of(const struct attribute *country, const struct attribute *admd, const struct attribute *prmd) {
-    uint64_t hash = span_hash(country->value) * 31 + span_hash(admd->value);
-    if (prmd)
-        hash = hash * 31 + span_hash(prmd->value);
+/* Keys are canonical (names room), so that their octets can be hashed. `prmd` may be absent. */
+static size_t bucket_of(struct span country, struct span admd, struct span prmd) {
+    uint64_t hash = span_hash(country) * 31 + span_hash(admd);
+    if (prmd.data)
+        hash = hash * 31 + span_hash(prmd);
     return (size_t)((hash ^ hash >> 32) % ROUTE_BUCKETS);
 }
 
-static const struct attribute *find_exact(const struct pattern *pattern, unsigned kind) {
+static struct span exact_key(const struct pattern *pattern, enum oraddress_kind kind) {
     for (size_t i = 0; i < pattern->count; i++)
-        if (pattern->items[i].attribute.kind == kind)
-            return pattern->items[i].match == PATTERN_EXACT ? &pattern->items[i].attribute : NULL;
-    return NULL;
+        if (pattern->items[i].kind == kind && pattern->items[i].match == PATTERN_EXACT)
+            return pattern->items[i].key;
+    return (struct span){NULL, 0};
 }
 
 /* Of two with the same pattern, the one added first comes first. */
 bool route_insert(struct mts_tables *tables, struct route *route) {
-    const struct attribute *country = find_exact(&route->pattern, ATTRIBUTE_COUNTRY);
-    const struct attribute *admd = find_exact(&route->pattern, ATTRIBUTE_ADMD);
+    struct span country = exact_key(&route->pattern, ORADDRESS_COUNTRY);
+    struct span admd = exact_key(&route->pattern, ORADDRESS_ADMD);
     struct route **at = &tables->wild_routes;
-    if (country && admd)
-        at = &tables->routes[bucket_of(country, admd, find_exact(&route->pattern, ATTRIBUTE_PRMD))];
-    while (*at && (*at)->pattern.rank >= route->pattern.rank)
+    if (country.data && admd.data)
+        at = &tables->routes[bucket_of(country, admd, exact_key(&route->pattern, ORADDRESS_PRMD))];
+    while (*at && pattern_compare(&(*at)->pattern, &route->pattern) <= 0)
         at = &(*at)->next;
     route->next = *at;
     *at = route;
@@ -44,7 +37,7 @@ bool route_insert(struct mts_tables *tables, struct route *route) {
 }
 
 static const struct route *first_match(const struct route *route, const struct address *address) {
-    while (route && !pattern_matches(&route->pattern, address))
+    while (route && !pattern_matches(&route->pattern, &address->parts))
         route = route->next;
     return route;
 }
@@ -52,17 +45,18 @@ static const struct route *first_match(const struct route *route, const struct a
 static const struct route *better(const struct route *a, const struct route *b) {
     if (!a || !b)
         return a ? a : b;
-    return b->pattern.rank > a->pattern.rank ? b : a;
+    return pattern_compare(&b->pattern, &a->pattern) < 0 ? b : a;
 }
 
 bool route_find(const struct mts_tables *tables, const struct address *address, struct decision *decision) {
-    const struct attribute *country = find(address, ATTRIBUTE_COUNTRY), *admd = find(address, ATTRIBUTE_ADMD);
-    const struct attribute *prmd = find(address, ATTRIBUTE_PRMD);
+    const struct oraddress_attribute *country = oraddress_find(&address->parts, ORADDRESS_COUNTRY);
+    const struct oraddress_attribute *admd = oraddress_find(&address->parts, ORADDRESS_ADMD);
+    const struct oraddress_attribute *prmd = oraddress_find(&address->parts, ORADDRESS_PRMD);
     const struct route *best = first_match(tables->wild_routes, address);
     if (country && admd) {
-        best = better(first_match(tables->routes[bucket_of(country, admd, NULL)], address), best);
+        best = better(first_match(tables->routes[bucket_of(country->key, admd->key, (struct span){NULL, 0})], address), best);
         if (prmd)
-            best = better(first_match(tables->routes[bucket_of(country, admd, prmd)], address), best);
+            best = better(first_match(tables->routes[bucket_of(country->key, admd->key, prmd->key)], address), best);
     }
     *decision = (struct decision){.route = best, .hop = -1};
     return best;

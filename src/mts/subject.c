@@ -7,18 +7,13 @@
 static const struct span absent = {NULL, 0};
 
 struct span identifier_text(struct arena *arena, const struct x411_MTSIdentifier *identifier) {
-    const struct x411_GlobalDomainIdentifier *domain = &identifier->global_domain_identifier;
-    const struct x411_PrivateDomainIdentifier *prmd = domain->private_domain_identifier;
-    /* Both alternatives of each of these CHOICEs are one span: the first serves for either. */
-    struct span country = domain->country_name.u.x121_dcc_code;
-    struct span admd = domain->administration_domain_name.u.numeric;
-    struct span private = prmd ? prmd->u.numeric : absent;
-    struct span local = identifier->local_identifier;
-    const char *text = arena_printf(arena, "/C=%.*s/A=%.*s%s%.*s/;%.*s", (int)country.len, (const char *)country.data,
-                                    (int)admd.len, (const char *)admd.data, prmd ? "/P=" : "", (int)private.len,
-                                    private.data ? (const char *)private.data : "", (int)local.len,
-                                    (const char *)local.data);
-    return span_str(text);
+    struct buf text;
+    buf_init(&text, 0);
+    struct span copy = absent;
+    if (mts_identifier_print(identifier, &text))
+        copy = arena_dup(arena, buf_span(&text));
+    buf_free(&text);
+    return copy;
 }
 
 static bool finish(struct work *work, struct subject *subject) {

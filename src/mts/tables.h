@@ -20,8 +20,8 @@ enum mts_priority { MTS_NORMAL = 0, MTS_NON_URGENT = 1, MTS_URGENT = 2 }; /* val
 
 enum mts_edition { MTS_EDITION_1988 = 0, MTS_EDITION_1984 }; /* 1988 stands for all later ones too */
 
-/* A list of strings: content types and encoded information types by the names of mts_content_type_read
- * and mts_eit_read, or dotted OBJECT IDENTIFIERs. `count` 0 with `items` NULL: everything is accepted. */
+/* A list of strings: content types (`p2`, `p22`, `edi-messaging` … or a dotted OBJECT IDENTIFIER) or encoded
+ * information types (`ia5-text`, `voice` … or a dotted one). Count 0: everything is accepted. */
 struct mts_names {
     const char *const *items;
     size_t count;
@@ -189,12 +189,9 @@ void mts_tables_each_user(const struct mts_tables *tables,
 /* Seconds until try number `tries` + 1 after `tries` failures (at least 1): doubling from first_retry to longest_retry. */
 int64_t mts_retry_delay(const struct mts_schedule *schedule, unsigned tries);
 
-/* ---- names of codes, for the configuration and for people ---- */
+/* ---- codes in the configuration (names/codes.h) ---- */
 
-/* `transfer-failure` … and `unrecognised-OR-name` …; unknown codes give a number's text in `out` (at least 24 octets). */
-const char *mts_reason_name(int64_t reason, char out[static 24]);
-const char *mts_diagnostic_name(int64_t diagnostic, char out[static 24]);
-/* The code of a name (or decimal number); -1 when there is none. */
+/* The code of a name (`unable-to-transfer`, `unrecognised-OR-name`) or of a decimal number; -1 when it is none. */
 int mts_reason_read(const char *name);
 int mts_diagnostic_read(const char *name);
 

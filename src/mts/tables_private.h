@@ -5,6 +5,7 @@
 #include "base/arena.h"
 #include "mts/address_private.h"
 #include "mts/tables.h"
+#include "names/pattern.h"
 #include "schema/x411.h"
 
 /* Content types or encoded information types: contents octets of OBJECT IDENTIFIERs. */
@@ -20,19 +21,6 @@ struct hop {
     struct name_set content_types;
     struct name_set eits;
     struct span bilateral;
-};
-
-enum pattern_match { PATTERN_ANY = 1, PATTERN_PREFIX, PATTERN_EXACT };
-
-struct pattern_item {
-    struct attribute attribute;
-    enum pattern_match match;
-};
-
-struct pattern {
-    struct pattern_item *items;
-    size_t count;
-    uint64_t rank; /* specificity */
 };
 
 struct choice {
@@ -92,7 +80,6 @@ struct dl {
 /* Somebody at an address of ours. */
 struct entry {
     struct entry *next; /* in its hash bucket */
-    struct arena arena; /* holds all of the entry */
     struct span key;    /* canonical address */
     const char *text;
     struct user *user;
@@ -122,14 +109,10 @@ struct mts_tables {
 /* The entry at a canonical address, or NULL. */
 const struct entry *entry_find(const struct mts_tables *tables, struct span key);
 
-/* pattern.c */
-bool pattern_read(struct arena *arena, const char *text, struct pattern *pattern, struct error *err);
-bool pattern_matches(const struct pattern *pattern, const struct address *address);
-
 /* routing.c */
 bool route_insert(struct mts_tables *tables, struct route *route);
 
-/* codes.c */
+/* type_sets.c */
 bool name_set_read(struct arena *arena, const struct mts_names *names, bool content_types, struct name_set *set,
                    struct error *err);
 

@@ -1,36 +1,6 @@
 /* Trace information and internal trace information (X.411 §12.3.1). */
 #include "mts/mts_private.h"
 
-static bool same_text(struct span a, struct span b) {
-    return span_eq_nocase(a, b);
-}
-
-/* A country by its digits and by its letters are different values here; a domain uses one of them throughout. */
-static struct span country_of(const struct x411_GlobalDomainIdentifier *domain) {
-    const struct x411_CountryName *country = &domain->country_name;
-    return country->choice == x411_CountryName_x121_dcc_code ? country->u.x121_dcc_code
-                                                             : country->u.iso_3166_alpha2_code;
-}
-
-/* A single space or nothing stands for the absent ADMD (X.411 §8.5.5). */
-static struct span admd_of(const struct x411_GlobalDomainIdentifier *domain) {
-    const struct x411_AdministrationDomainName *admd = &domain->administration_domain_name;
-    struct span name = admd->choice == x411_AdministrationDomainName_numeric ? admd->u.numeric : admd->u.printable;
-    return name.len == 1 && name.data[0] == ' ' ? span_sub(name, 0, 0) : name;
-}
-
-static struct span prmd_of(const struct x411_GlobalDomainIdentifier *domain) {
-    const struct x411_PrivateDomainIdentifier *prmd = domain->private_domain_identifier;
-    if (!prmd)
-        return (struct span){NULL, 0};
-    return prmd->choice == x411_PrivateDomainIdentifier_numeric ? prmd->u.numeric : prmd->u.printable;
-}
-
-bool domain_equal(const struct x411_GlobalDomainIdentifier *a, const struct x411_GlobalDomainIdentifier *b) {
-    return same_text(country_of(a), country_of(b)) && same_text(admd_of(a), admd_of(b)) &&
-           same_text(prmd_of(a), prmd_of(b));
-}
-
 /* True when the hop is in another domain; `*domain` is the hop's. An unknown sender counts as foreign. */
 bool domain_of_hop(const struct mts_tables *tables, int hop, const struct x411_GlobalDomainIdentifier **domain) {
     bool known = hop >= 0 && (size_t)hop < tables->hop_count;
