@@ -219,7 +219,7 @@ class Generator:
         out = [f"/* Made by schema/compile from {self.module.stem}.asn1: changes are lost. */",
                f'#include "{self.prefixes[self.module.stem]}{self.module.stem}.h"', ""]
         out += self.values() + self.body + types + tables
-        out += [f"static const struct ber_type *const all_types[] = {{"]
+        out += ["static const struct ber_type *const all_types[] = {"]
         out += [f"    &{self.module.types[name].cname}_type," for name in names] + ["    NULL,", "};", ""]
         out += [f"const struct ber_module {self.module.stem}_module = {{",
                 f'    "{self.module.stem}", all_types, {len(names)}}};', ""]
@@ -363,10 +363,8 @@ class Generator:
                 out += [self.table_row(key, row) for key, row in sorted(keyed.items())] + ["};"]
         numbers = f"{self.table_name(name)}_numbers" if by_number else "NULL"
         oids = f"{self.table_name(name)}_oids" if by_oid else "NULL"
-        body = self.body
-        self.body = []
-        return body + out + [f"const struct ber_table {self.table_name(name)} = {{",
-                             f'    "{name}", {numbers}, {len(by_number)}, {oids}, {len(by_oid)}}};', ""]
+        return out + [f"const struct ber_table {self.table_name(name)} = {{",
+                      f'    "{name}", {numbers}, {len(by_number)}, {oids}, {len(by_oid)}}};', ""]
 
     def row_number(self, row):
         if row.key.kind == "number":
