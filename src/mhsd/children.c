@@ -41,7 +41,8 @@ static bool prepare_store(const struct config *config, struct error *err) {
     if (mkdir(directory, 0700) != 0 && errno != EEXIST)
         return error_set(err, errno, "cannot make the store's folder %s: %s", directory, strerror(errno));
     if (config->user && geteuid() == 0 && chown(directory, config->mta.service_uid, (gid_t)-1) != 0)
-        return error_set(err, errno, "cannot give %s to user %s: %s", directory, config->user, strerror(errno));
+        return error_set(err, errno, "cannot give %s to user %s: %s", directory, config->user,
+                         strerror(errno));
     return true;
 }
 

@@ -23,8 +23,8 @@ bool config_fail(struct loader *l, cfg_t *section, const char *option, const cha
     if (section == l->cfg)
         snprintf(place, sizeof place, "%s", option ? option : "");
     else
-        snprintf(place, sizeof place, "line %d: %s%s%.60s%s%s", section->line, section->name, title ? " \"" : "",
-                 title ? title : "", title ? "\": " : ": ", option ? option : "");
+        snprintf(place, sizeof place, "line %d: %s%s%.60s%s%s", section->line, section->name,
+                 title ? " \"" : "", title ? title : "", title ? "\": " : ": ", option ? option : "");
     return error_set(l->err, EINVAL, "%s: %s: %s", l->file, place, text);
 }
 
@@ -47,7 +47,8 @@ void *config_array(struct loader *l, size_t count, size_t size) {
     return array;
 }
 
-bool config_strings(struct loader *l, cfg_t *section, const char *option, const char *const **items, size_t *count) {
+bool config_strings(struct loader *l, cfg_t *section, const char *option, const char *const **items,
+                    size_t *count) {
     *count = cfg_size(section, option);
     *items = NULL;
     if (*count == 0)
@@ -85,13 +86,15 @@ static bool unknown_word(struct loader *l, cfg_t *section, const char *option, c
     return config_fail(l, section, option, "'%.40s' is not one of: %s", word, known);
 }
 
-bool config_word(struct loader *l, cfg_t *section, const char *option, const char *const *words, int *position) {
+bool config_word(struct loader *l, cfg_t *section, const char *option, const char *const *words,
+                 int *position) {
     const char *word = cfg_getstr(section, option);
     *position = position_of(word ? word : "", words);
     return *position >= 0 || unknown_word(l, section, option, word ? word : "", words);
 }
 
-bool config_words(struct loader *l, cfg_t *section, const char *option, const char *const *words, unsigned *bits) {
+bool config_words(struct loader *l, cfg_t *section, const char *option, const char *const *words,
+                  unsigned *bits) {
     *bits = 0;
     for (unsigned i = 0; i < cfg_size(section, option); i++) {
         const char *word = cfg_getnstr(section, option, i);
@@ -188,8 +191,8 @@ static bool read_process(struct loader *l) {
     const struct passwd *entry = config->user ? getpwnam(config->user) : NULL;
     if (config->user && !entry)
         return config_fail(l, l->cfg, "run-as",
-                           "there is no user '%s'; create it (useradd --system %s), or name another", config->user,
-                           config->user);
+                           "there is no user '%s'; create it (useradd --system %s), or name another",
+                           config->user, config->user);
     config->mta.service_uid = entry ? entry->pw_uid : geteuid();
     if (!log_level_parse(cfg_getstr(l->cfg, "log-level"), &config->log_level))
         return config_fail(l, l->cfg, "log-level", "it is one of error, warning, notice, info, debug");
@@ -256,8 +259,8 @@ struct config *config_read_file(const char *path, struct buf *text, struct error
     struct buf *into = text ? text : &own;
     FILE *file = fopen(path, "re");
     if (!file) {
-        error_set(err, errno, "%s: %s; write one with 'mhsd --write-config %s', or name another with -c", path,
-                  strerror(errno), path);
+        error_set(err, errno, "%s: %s; write one with 'mhsd --write-config %s', or name another with -c",
+                  path, strerror(errno), path);
         return NULL;
     }
     size_t got = 1;
@@ -303,14 +306,16 @@ static const char first_configuration[] =
     "# The user to run as when the daemon is started by root; empty: stay what you are.\n"
     "run-as = \"\"\n"
     "\n"
-    "# Where P1 associations are accepted: presentation addresses (RFC 1278), \"T-selector\"/Internet=host+port.\n"
+    "# Where P1 associations are accepted: presentation addresses (RFC 1278), "
+    "\"T-selector\"/Internet=host+port.\n"
     "# Port 102 is the standard one and needs root.\n"
     "listen = { \"Internet=127.0.0.1+10102\" }\n"
     "\n"
     "# Who has a mailbox here. 'login' lets that local user read it; more users: mhs user add.\n"
     "user \"/C=XX/A= /P=LOCAL/S=POSTMASTER\" { }\n"
     "\n"
-    "# A neighbour MTA, and what is sent to it. Remove the '#' and fill in what you agreed with its operator.\n"
+    "# A neighbour MTA, and what is sent to it. Remove the '#' and fill in what you agreed with its "
+    "operator.\n"
     "# peer BETA {\n"
     "#     address = { \"\\\"P1\\\"/Internet=192.0.2.7+102\" }\n"
     "#     mta-name = \"BETA-MTA\"        # as it gives it when it calls\n"

@@ -14,8 +14,8 @@
 struct config {
     struct protocol_config protocol;
     struct mta_config mta;
-    const char *socket;       /* path of the local socket */
-    const char *user;         /* whom the processes run as when they are started by root; NULL: no change */
+    const char *socket; /* path of the local socket */
+    const char *user;   /* whom the processes run as when they are started by root; NULL: no change */
     unsigned net_processes;
     enum log_level log_level;
 };
@@ -26,12 +26,14 @@ struct config {
  */
 struct config *config_read(struct span text, const char *name, struct error *err);
 
-/* Reads the file at `path`; its text, for the other processes, is appended to `text` when that is not NULL. */
+/* Reads the file at `path`; its text, for the other processes, is appended to `text` when that is not NULL.
+ */
 struct config *config_read_file(const char *path, struct buf *text, struct error *err);
 
 void config_free(struct config *config);
 
-/* Writes a first configuration with comments to `path`, which must not be there yet; `directory` is for store and socket. */
+/* Writes a first configuration with comments to `path`, which must not be there yet; `directory` is for store
+ * and socket. */
 bool config_write_first(const char *path, const char *directory, struct error *err);
 
 #endif

@@ -56,10 +56,11 @@ static bool read_choices(struct loader *l, cfg_t *section, struct mts_route *rou
     for (size_t i = 0; i < count; i++) {
         cfg_t *choice = cfg_getnsec(section, "next-hop", (unsigned)i);
         long rank, weight;
-        if (!config_number(l, choice, "rank", 0, 1000, &rank) || !config_number(l, choice, "weight", 1, 1000, &weight))
+        if (!config_number(l, choice, "rank", 0, 1000, &rank) ||
+            !config_number(l, choice, "weight", 1, 1000, &weight))
             return false;
-        choices[i] = (struct mts_choice){
-            .hop = cfg_title(choice), .rank = (uint32_t)rank, .weight = (uint32_t)weight};
+        choices[i] =
+            (struct mts_choice){.hop = cfg_title(choice), .rank = (uint32_t)rank, .weight = (uint32_t)weight};
     }
     route->choices = choices;
     route->choice_count = count;
@@ -74,9 +75,11 @@ static bool read_refusal(struct loader *l, cfg_t *section, struct mts_route *rou
     route->diagnostic = diagnostic ? mts_diagnostic_read(diagnostic) : -1;
     route->supplementary = cfg_getstr(section, "supplementary-information");
     if (route->reason < 0)
-        return config_fail(l, section, "non-delivery", "'%s' is no non-delivery reason code of X.411", reason);
+        return config_fail(l, section, "non-delivery", "'%s' is no non-delivery reason code of X.411",
+                           reason);
     if (diagnostic && route->diagnostic < 0)
-        return config_fail(l, section, "diagnostic", "'%s' is no non-delivery diagnostic code of X.411", diagnostic);
+        return config_fail(l, section, "diagnostic", "'%s' is no non-delivery diagnostic code of X.411",
+                           diagnostic);
     return true;
 }
 
@@ -86,7 +89,8 @@ static bool read_route(struct loader *l, cfg_t *section) {
     bool local = cfg_getbool(section, "local");
     bool refuse = cfg_getstr(section, "non-delivery") != NULL;
     if ((cfg_size(section, "next-hop") > 0) + local + refuse != 1)
-        return config_fail(l, section, NULL, "a route has one or more next-hop, or local = true, or non-delivery");
+        return config_fail(l, section, NULL,
+                           "a route has one or more next-hop, or local = true, or non-delivery");
     if (local)
         route.action = MTS_ROUTE_LOCAL;
     if (refuse ? !read_refusal(l, section, &route) : !read_choices(l, section, &route))
@@ -145,7 +149,8 @@ static bool read_user(struct loader *l, cfg_t *section, struct mta_user *mailbox
     };
     if (!read_login(l, section, mailbox) || !config_number(l, section, "max-length", 0, INT64_MAX, &length) ||
         !read_names(l, section, "content-types", &user.content_types) ||
-        !read_names(l, section, "encoded-information-types", &user.eits) || !read_redirections(l, section, &user))
+        !read_names(l, section, "encoded-information-types", &user.eits) ||
+        !read_redirections(l, section, &user))
         return false;
     user.max_length = (uint64_t)length;
     return mts_tables_add_user(l->tables, &user, &why) || refused(l, section, &why);
@@ -246,11 +251,13 @@ static bool make_tables(struct loader *l) {
 /* Addresses of our own domain are ours unless a route says otherwise. */
 static bool add_own_route(struct loader *l) {
     struct error why = {0};
-    struct mts_route own = {.pattern = cfg_getstr(l->cfg, "domain"), .action = MTS_ROUTE_LOCAL, .diagnostic = -1};
+    struct mts_route own = {
+        .pattern = cfg_getstr(l->cfg, "domain"), .action = MTS_ROUTE_LOCAL, .diagnostic = -1};
     for (unsigned i = 0; i < cfg_size(l->cfg, "route"); i++)
         if (strcmp(cfg_title(cfg_getnsec(l->cfg, "route", i)), own.pattern) == 0)
             return true;
-    return mts_tables_add_route(l->tables, &own, &why) || config_fail(l, l->cfg, "domain", "%.180s", why.text);
+    return mts_tables_add_route(l->tables, &own, &why) ||
+           config_fail(l, l->cfg, "domain", "%.180s", why.text);
 }
 
 bool config_mts(struct loader *l) {

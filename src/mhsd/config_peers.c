@@ -1,4 +1,5 @@
-/* Listeners and peers: presentation addresses, binds, what the association offers, and the queue's limits for each. */
+/* Listeners and peers: presentation addresses, binds, what the association offers, and the queue's limits for
+ * each. */
 #include <netdb.h>
 #include <stdio.h>
 
@@ -12,9 +13,11 @@ static void take_selectors(const struct paddress *address, struct osi_address *s
         (struct osi_address){.t = address->t_selector, .s = address->s_selector, .p = address->p_selector};
 }
 
-/* Hosts are resolved when the configuration is read: a process that serves has no file system for a resolver. */
-static bool resolve(struct loader *l, cfg_t *section, const char *option, const struct paddress_network *network,
-                    bool passive, struct protocol_endpoint *endpoint) {
+/* Hosts are resolved when the configuration is read: a process that serves has no file system for a resolver.
+ */
+static bool resolve(struct loader *l, cfg_t *section, const char *option,
+                    const struct paddress_network *network, bool passive,
+                    struct protocol_endpoint *endpoint) {
     char port[8];
     struct addrinfo hints = {.ai_socktype = SOCK_STREAM, .ai_flags = passive ? AI_PASSIVE : 0};
     struct addrinfo *found = NULL;
@@ -31,7 +34,8 @@ static bool resolve(struct loader *l, cfg_t *section, const char *option, const 
     return true;
 }
 
-static bool parse(struct loader *l, cfg_t *section, const char *option, const char *text, struct paddress *address) {
+static bool parse(struct loader *l, cfg_t *section, const char *option, const char *text,
+                  struct paddress *address) {
     struct error why = {0};
     return paddress_parse(span_str(text), &l->arena, address, &why) ||
            config_fail(l, section, option, "'%.60s' is no presentation address: %.100s", text, why.text);
@@ -71,7 +75,8 @@ static bool read_addresses(struct loader *l, cfg_t *section, struct protocol_pee
         if (i == 0)
             take_selectors(&address, &peer->called);
         for (size_t n = 0; n < address.count; n++)
-            if (!resolve(l, section, "address", &address.networks[n], false, &endpoints[peer->endpoint_count++]))
+            if (!resolve(l, section, "address", &address.networks[n], false,
+                         &endpoints[peer->endpoint_count++]))
                 return false;
     }
     peer->endpoints = endpoints;
@@ -87,7 +92,8 @@ static bool read_addresses(struct loader *l, cfg_t *section, struct protocol_pee
 
 /* ---- the association ---- */
 
-static const char *const contexts[] = {"mts-transfer", "mts-transfer-protocol", "mts-transfer-protocol-1984", NULL};
+static const char *const contexts[] = {"mts-transfer", "mts-transfer-protocol", "mts-transfer-protocol-1984",
+                                       NULL};
 
 static bool read_contexts(struct loader *l, cfg_t *section, struct protocol_peer *peer) {
     static const enum osi_context values[] = {OSI_MTS_TRANSFER, OSI_MTS_TRANSFER_PROTOCOL,
@@ -145,8 +151,9 @@ static bool read_bind(struct loader *l, cfg_t *section, struct protocol_peer *pe
         return false;
     peer->password_form = form == 1 ? PROTOCOL_IA5_STRING : PROTOCOL_OCTET_STRING;
     if (peer->unauthenticated && !peer->check_address)
-        return config_fail(l, section, "unauthenticated",
-                           "a peer that gives no name must be known by its address: set check-address = true");
+        return config_fail(
+            l, section, "unauthenticated",
+            "a peer that gives no name must be known by its address: set check-address = true");
     return true;
 }
 

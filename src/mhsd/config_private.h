@@ -21,20 +21,24 @@ struct loader {
 bool config_fail(struct loader *l, cfg_t *section, const char *option, const char *format, ...)
     __attribute__((format(printf, 4, 5)));
 
-/* An array in the loader's arena; an empty one when `count` is 0. NULL, with the error filled, without memory. */
+/* An array in the loader's arena; an empty one when `count` is 0. NULL, with the error filled, without
+ * memory. */
 void *config_array(struct loader *l, size_t count, size_t size);
 
 /* A list option's strings, as the cfg owns them. */
-bool config_strings(struct loader *l, cfg_t *section, const char *option, const char *const **items, size_t *count);
+bool config_strings(struct loader *l, cfg_t *section, const char *option, const char *const **items,
+                    size_t *count);
 
 /* A number from `least` to `most`. */
 bool config_number(struct loader *l, cfg_t *section, const char *option, long least, long most, long *value);
 
 /* The position of the option's value in `words` (closed by NULL). */
-bool config_word(struct loader *l, cfg_t *section, const char *option, const char *const *words, int *position);
+bool config_word(struct loader *l, cfg_t *section, const char *option, const char *const *words,
+                 int *position);
 
 /* The same for each string of a list: the or of `1 << position`. */
-bool config_words(struct loader *l, cfg_t *section, const char *option, const char *const *words, unsigned *bits);
+bool config_words(struct loader *l, cfg_t *section, const char *option, const char *const *words,
+                  unsigned *bits);
 
 /* config_peers.c */
 bool config_listeners(struct loader *l);

@@ -65,9 +65,12 @@ static int serve(const char *path, bool test) {
 
 int main(int argc, char **argv) {
     static const struct option options[] = {
-        {"config", required_argument, NULL, 'c'}, {"test", no_argument, NULL, 't'},
-        {"help", no_argument, NULL, 'h'},         {"version", no_argument, NULL, 'V'},
-        {"write-config", required_argument, NULL, 'w'}, {NULL, 0, NULL, 0},
+        {"config", required_argument, NULL, 'c'},
+        {"test", no_argument, NULL, 't'},
+        {"help", no_argument, NULL, 'h'},
+        {"version", no_argument, NULL, 'V'},
+        {"write-config", required_argument, NULL, 'w'},
+        {NULL, 0, NULL, 0},
     };
     const char *path = DEFAULT_PATH;
     bool test = false;

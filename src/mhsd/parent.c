@@ -57,7 +57,8 @@ static void start_net_processes(struct parent *parent) {
             start_child(&parent->net[i]);
 }
 
-static bool on_frame(void *context, struct ipc_channel *channel, enum ipc_type type, uint64_t ref, struct span payload) {
+static bool on_frame(void *context, struct ipc_channel *channel, enum ipc_type type, uint64_t ref,
+                     struct span payload) {
     struct child *child = context;
     (void)channel;
     (void)ref;
@@ -128,7 +129,8 @@ static void start_child(struct child *child) {
     close(pair[1]);
     child->started = clock_monotonic_us();
     child->pid = pid > 0 ? pid : 0;
-    child->channel = pid > 0 ? ipc_channel_new(child->parent->loop, pair[0], child_name(child), &handler, child) : NULL;
+    child->channel =
+        pid > 0 ? ipc_channel_new(child->parent->loop, pair[0], child_name(child), &handler, child) : NULL;
     if (!child->channel)
         close(pair[0]);
     if (pid < 0) {
@@ -180,9 +182,11 @@ static void child_ended(struct child *child, int status) {
         return;
     }
     if (WIFSIGNALED(status))
-        log_error("the %s process was ended by signal %d; it is started again", child_name(child), WTERMSIG(status));
+        log_error("the %s process was ended by signal %d; it is started again", child_name(child),
+                  WTERMSIG(status));
     else
-        log_error("the %s process exited with status %d; it is started again", child_name(child), WEXITSTATUS(status));
+        log_error("the %s process exited with status %d; it is started again", child_name(child),
+                  WEXITSTATUS(status));
     restart_later(child);
 }
 
@@ -201,7 +205,8 @@ static void on_child(evutil_socket_t signal_number, short what, void *arg) {
     }
 }
 
-/* Transfers under way may end; who takes longer is ended, and its unfinished transfers are tried again later. */
+/* Transfers under way may end; who takes longer is ended, and its unfinished transfers are tried again later.
+ */
 static void out_of_patience(evutil_socket_t fd, short what, void *arg) {
     (void)fd;
     (void)what;

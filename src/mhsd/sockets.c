@@ -15,12 +15,13 @@
 static int listen_tcp(const struct protocol_endpoint *endpoint, struct error *err) {
     char host[64] = "?", port[8] = "?";
     int one = 1;
-    getnameinfo((const struct sockaddr *)&endpoint->address, endpoint->length, host, sizeof host, port, sizeof port,
-                NI_NUMERICHOST | NI_NUMERICSERV);
+    getnameinfo((const struct sockaddr *)&endpoint->address, endpoint->length, host, sizeof host, port,
+                sizeof port, NI_NUMERICHOST | NI_NUMERICSERV);
     int fd = socket(endpoint->address.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     if (fd >= 0)
         setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof one);
-    if (fd >= 0 && bind(fd, (const struct sockaddr *)&endpoint->address, endpoint->length) == 0 && listen(fd, BACKLOG) == 0)
+    if (fd >= 0 && bind(fd, (const struct sockaddr *)&endpoint->address, endpoint->length) == 0 &&
+        listen(fd, BACKLOG) == 0)
         return fd;
     error_set(err, errno, "cannot listen at %s port %s: %s%s", host, port, strerror(errno),
               errno == EACCES ? "; ports below 1024 need root" : "");
@@ -46,8 +47,8 @@ static bool make_way(const char *path, const struct sockaddr_un *address, struct
 static int listen_local(const char *path, struct error *err) {
     struct sockaddr_un address = {.sun_family = AF_UNIX};
     if (strlen(path) >= sizeof address.sun_path) {
-        error_set(err, ENAMETOOLONG, "the path of 'socket' has more than %zu characters: %s", sizeof address.sun_path - 1,
-                  path);
+        error_set(err, ENAMETOOLONG, "the path of 'socket' has more than %zu characters: %s",
+                  sizeof address.sun_path - 1, path);
         return -1;
     }
     memcpy(address.sun_path, path, strlen(path) + 1);
@@ -55,20 +56,23 @@ static int listen_local(const char *path, struct error *err) {
         return -1;
     int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     /* Everybody may connect: the store process decides by uid what each may do. */
-    if (fd >= 0 && bind(fd, (const struct sockaddr *)&address, sizeof address) == 0 && chmod(path, 0666) == 0 &&
-        listen(fd, BACKLOG) == 0)
+    if (fd >= 0 && bind(fd, (const struct sockaddr *)&address, sizeof address) == 0 &&
+        chmod(path, 0666) == 0 && listen(fd, BACKLOG) == 0)
         return fd;
-    error_set(err, errno, "cannot serve the local socket %s: %s; does its folder exist?", path, strerror(errno));
+    error_set(err, errno, "cannot serve the local socket %s: %s; does its folder exist?", path,
+              strerror(errno));
     if (fd >= 0)
         close(fd);
     return -1;
 }
 
-/* An abstract address that the kernel chooses; the store process takes connections of its own user's processes only. */
+/* An abstract address that the kernel chooses; the store process takes connections of its own user's
+ * processes only. */
 static int listen_store(struct error *err) {
     struct sockaddr_un address = {.sun_family = AF_UNIX};
     int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-    if (fd >= 0 && bind(fd, (const struct sockaddr *)&address, sizeof address.sun_family) == 0 && listen(fd, BACKLOG) == 0)
+    if (fd >= 0 && bind(fd, (const struct sockaddr *)&address, sizeof address.sun_family) == 0 &&
+        listen(fd, BACKLOG) == 0)
         return fd;
     error_set(err, errno, "no socket for the store process: %s", strerror(errno));
     if (fd >= 0)

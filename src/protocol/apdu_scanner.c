@@ -5,6 +5,12 @@
 /* What is enough of an element for its identifier and length: 1 + 5 octets of tag, 1 + 8 of length. */
 #define HEADER_MAX 16
 
+/* Indefinite elements within one another in what is collected. */
+#define WALK_DEPTH 64
+
+/* The content stands in the message's SEQUENCE; its segments, if it has some, stand deeper. */
+#define CONTENT_DEPTH 1
+
 void apdu_scanner_init(struct apdu_scanner *s, size_t envelope_limit) {
     *s = (struct apdu_scanner){.state = APDU_OUTER, .limit = envelope_limit};
     buf_init(&s->pending, envelope_limit + HEADER_MAX);
@@ -56,8 +62,9 @@ static enum look read_header(struct span in, struct header *h) {
 
 /* ---- levels: lengths of the enclosing elements ---- */
 
-/* Takes `count` octets from every enclosing definite length; false when one is shorter. Levels nest, so that only the innermost
- * definite one can be broken first: each level was checked against its parent when it was entered. */
+/* Takes `count` octets from every enclosing definite length; false when one is shorter. Levels nest, so that
+ * only the innermost definite one can be broken first: each level was checked against its parent when it was
+ * entered. */
 static bool consume(struct apdu_scanner *s, uint64_t count) {
     for (unsigned i = s->depth; i-- > 0;) {
         if (s->levels[i].indefinite)
@@ -93,77 +100,69 @@ static bool at_end(const struct apdu_scanner *s) {
 
 /* ---- the element that is collected ---- */
 
-/* The length of the whole element at the start of `in`, walking indefinite lengths; 0 when more octets are needed, `*want` then says
- * how many at least. `*bad` when it is no element. The walk restarts when more came: `want` doubles, so that the work stays linear. */
-static size_t element_length(struct span in, size_t *want, bool *bad) {
-    unsigned open = 0;
-    size_t at = 0;
-    do {
-        struct header h;
-        struct span rest = span_sub(in, at, SIZE_MAX);
-        if (rest.len >= 2 && rest.data[0] == 0 && rest.data[1] == 0 && open > 0) {
-            at += 2;
-            open--;
-            continue;
-        }
-        /* Inside an envelope long tags are legal; their octets are skipped here and judged by the decoder. */
-        size_t tag = 1;
-        if (rest.len >= 1 && (rest.data[0] & 0x1F) == 0x1F)
-            while (tag < 6 && tag < rest.len && rest.data[tag++] & 0x80)
-                ;
-        uint8_t plain[HEADER_MAX] = {rest.len ? (uint8_t)(rest.data[0] & 0xE0) : 0};
-        size_t copy = rest.len > tag ? rest.len - tag : 0;
-        copy = copy > 9 ? 9 : copy;
-        if (copy)
-            memcpy(plain + 1, rest.data + tag, copy);
-        enum look look = rest.len <= tag ? LOOK_MORE : read_header(span_of(plain, 1 + copy), &h);
-        if (look == LOOK_BAD || open > 64) {
-            *bad = true;
-            return 0;
-        }
-        if (look == LOOK_MORE) {
-            *want = in.len + 1;
-            return 0;
-        }
-        at += tag + h.size - 1;
-        if (h.indefinite)
-            open++;
-        else if (h.length > in.len - at) {
-            *want = h.length > SIZE_MAX / 2 ? SIZE_MAX / 2 : at + (size_t)h.length;
-            return 0;
-        } else
-            at += (size_t)h.length;
-    } while (open > 0);
-    return at;
+/* Reads a header with a tag of any length: the octets of a long tag are skipped, the decoder judges them
+ * later. */
+static enum look read_any_header(struct span in, struct header *h) {
+    size_t tag = 1;
+    if (in.len >= 1 && (in.data[0] & 0x1F) == 0x1F)
+        while (tag < 6 && tag < in.len && in.data[tag++] & 0x80)
+            ;
+    if (in.len <= tag)
+        return LOOK_MORE;
+    uint8_t plain[HEADER_MAX] = {in.data[0] & 0xE0};
+    struct span length = span_sub(in, tag, 9);
+    memcpy(plain + 1, length.data, length.len);
+    enum look look = read_header(span_of(plain, 1 + length.len), h);
+    h->size += tag - 1;
+    return look;
 }
 
-/* Moves octets of `in` into `pending` until the element is whole; tells it then. Returns what it used of `in`. */
-static size_t collect(struct apdu_scanner *s, struct span in, const struct apdu_handler *handler, void *context) {
+/*
+ * Walks the element in `pending` from where the last walk stopped: over definite
+ * elements in one step, into indefinite ones. LOOK_FOUND: it is whole, and
+ * `walked` is its length.
+ */
+static enum look walk(struct apdu_scanner *s) {
+    do {
+        struct header h;
+        struct span rest = span_sub(buf_span(&s->pending), s->walked, SIZE_MAX);
+        if (s->open > 0 && rest.len >= 2 && rest.data[0] == 0 && rest.data[1] == 0) {
+            s->walked += 2;
+            s->open--;
+            continue;
+        }
+        enum look look = read_any_header(rest, &h);
+        if (look != LOOK_FOUND || h.length > s->limit)
+            return look == LOOK_MORE ? LOOK_MORE : LOOK_BAD;
+        if (h.length > rest.len - h.size)
+            return LOOK_MORE;
+        s->walked += h.size + (size_t)h.length;
+        s->open += h.indefinite;
+        if (s->open > WALK_DEPTH)
+            return LOOK_BAD;
+    } while (s->open > 0);
+    return LOOK_FOUND;
+}
+
+/* Moves octets of `in` into `pending` until the element is whole; tells it then. Returns what it used of
+ * `in`. */
+static size_t collect(struct apdu_scanner *s, struct span in, const struct apdu_handler *handler,
+                      void *context) {
     size_t before = s->pending.len;
-    size_t want = s->want, length = 0;
-    bool bad = false;
+    if (before > s->limit)
+        return fail(s, "the envelope is longer than the limit"), 0;
     if (!buf_append_span(&s->pending, span_sub(in, 0, s->limit + 1 - before)))
-        return fail(s, "the envelope is longer than the limit, or there is no memory"), 0;
-    if (s->pending.len >= want)
-        length = element_length(buf_span(&s->pending), &want, &bad);
-    if (bad)
-        return fail(s, "the envelope is no BER element"), 0;
-    if (length == 0) {
-        /* An indefinite element is walked again when a quarter more has come, or what a definite one needs. */
-        s->want = want > s->pending.len + 1 ? want : s->pending.len + s->pending.len / 4 + 1;
-        if (s->pending.len > s->limit || want > s->limit)
-            return fail(s, "the envelope is longer than the limit"), 0;
-        return consume(s, s->pending.len - before) ? s->pending.len - before : 0;
-    }
-    size_t used = length - before;
-    if (!consume(s, used))
-        return 0;
-    if (!handler->envelope(context, s->kind, span_of(s->pending.data, length)))
+        return fail(s, "no memory for the envelope"), 0;
+    enum look look = walk(s);
+    if (look == LOOK_BAD)
+        return fail(s, "the envelope is no BER element, or longer than the limit"), 0;
+    size_t used = (look == LOOK_FOUND ? s->walked : s->pending.len) - before;
+    if (!consume(s, used) || look == LOOK_MORE)
+        return used;
+    if (!handler->envelope(context, s->kind, span_of(s->pending.data, s->walked)))
         return fail(s, "the envelope was not taken"), 0;
     buf_free(&s->pending);
-    s->want = 0;
     s->state = s->kind == IPC_APDU_MESSAGE ? APDU_CONTENT : APDU_COMPLETE;
-    s->content_depth = s->depth;
     return used;
 }
 
@@ -175,20 +174,20 @@ static void close_levels(struct apdu_scanner *s) {
         s->depth--;
     if (s->depth == 0)
         s->state = APDU_COMPLETE;
-    else if (s->depth <= s->content_depth)
+    else if (s->depth <= CONTENT_DEPTH)
         s->state = APDU_CLOSE;
 }
 
 /* After a segment: more segments, or what follows the content. */
 static void octets_done(struct apdu_scanner *s) {
-    s->state = s->depth > s->content_depth ? APDU_CONTENT : APDU_CLOSE;
+    s->state = s->depth > CONTENT_DEPTH ? APDU_CONTENT : APDU_CLOSE;
     close_levels(s);
 }
 
 static bool on_end_of_contents(struct apdu_scanner *s) {
     if (!s->levels[s->depth - 1].indefinite)
         return fail(s, "end-of-contents octets where none belong");
-    if (s->state == APDU_CONTENT && s->depth == s->content_depth)
+    if (s->state == APDU_CONTENT && s->depth == CONTENT_DEPTH)
         return fail(s, "the message has no content");
     s->depth--;
     close_levels(s);
@@ -246,7 +245,8 @@ static size_t take_header(struct apdu_scanner *s, struct span in) {
 
 /* ---- the octets of the content ---- */
 
-static size_t pass_on(struct apdu_scanner *s, struct span in, const struct apdu_handler *handler, void *context) {
+static size_t pass_on(struct apdu_scanner *s, struct span in, const struct apdu_handler *handler,
+                      void *context) {
     struct span piece = span_sub(in, 0, s->octets_left < SIZE_MAX ? (size_t)s->octets_left : SIZE_MAX);
     if (!consume(s, piece.len))
         return 0;
@@ -277,7 +277,8 @@ static void begin(struct apdu_scanner *s, uint8_t first) {
     }
 }
 
-static size_t step(struct apdu_scanner *s, struct span in, const struct apdu_handler *handler, void *context) {
+static size_t step(struct apdu_scanner *s, struct span in, const struct apdu_handler *handler,
+                   void *context) {
     if (s->state == APDU_OUTER && s->pending.len == 0)
         begin(s, in.data[0]);
     switch (s->state) {
@@ -297,7 +298,8 @@ static size_t step(struct apdu_scanner *s, struct span in, const struct apdu_han
     return 0;
 }
 
-bool apdu_scanner_feed(struct apdu_scanner *s, struct span in, const struct apdu_handler *handler, void *context) {
+bool apdu_scanner_feed(struct apdu_scanner *s, struct span in, const struct apdu_handler *handler,
+                       void *context) {
     while (in.len > 0 && s->state != APDU_FAILED) {
         size_t used = step(s, in, handler, context);
         in = span_sub(in, used, SIZE_MAX);
@@ -315,7 +317,6 @@ bool apdu_scanner_save(const struct apdu_scanner *s, struct buf *out) {
     buf_append_byte(out, (uint8_t)s->state);
     buf_append_byte(out, (uint8_t)s->kind);
     buf_append_byte(out, (uint8_t)s->depth);
-    buf_append_byte(out, (uint8_t)s->content_depth);
     buf_append_u64(out, s->octets_left);
     buf_append_u64(out, s->offset);
     for (unsigned i = 0; i < s->depth; i++) {
@@ -332,10 +333,9 @@ bool apdu_scanner_restore(struct apdu_scanner *s, struct span state, size_t enve
     s->state = (enum apdu_state)reader_u8(&r);
     s->kind = (enum ipc_apdu)reader_u8(&r);
     s->depth = reader_u8(&r);
-    s->content_depth = reader_u8(&r);
     s->octets_left = reader_u64(&r);
     s->offset = reader_u64(&r);
-    if (s->state >= APDU_FAILED || s->depth > APDU_DEPTH || s->content_depth > s->depth)
+    if (s->state >= APDU_FAILED || s->depth > APDU_DEPTH)
         return false;
     for (unsigned i = 0; i < s->depth; i++) {
         s->levels[i].indefinite = reader_u8(&r) != 0;

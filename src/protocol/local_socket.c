@@ -51,12 +51,14 @@ static bool answer_ping(struct client *client, uint64_t ref, struct span payload
     return is_ping;
 }
 
-static bool on_frame(void *context, struct ipc_channel *channel, enum ipc_type type, uint64_t ref, struct span payload) {
+static bool on_frame(void *context, struct ipc_channel *channel, enum ipc_type type, uint64_t ref,
+                     struct span payload) {
     struct client *client = context;
     (void)channel;
-    if (ref > UINT32_MAX || type < IPC_REQUEST || type > IPC_FETCH || type == IPC_RESPONSE || type == IPC_SUBMIT_RESULT) {
-        log_warning("client=%u the local socket got a frame of type %d, ref %llu: not one for clients", client->number,
-                    (int)type, (unsigned long long)ref);
+    if (ref > UINT32_MAX || type < IPC_REQUEST || type > IPC_FETCH || type == IPC_RESPONSE ||
+        type == IPC_SUBMIT_RESULT) {
+        log_warning("client=%u the local socket got a frame of type %d, ref %llu: not one for clients",
+                    client->number, (int)type, (unsigned long long)ref);
         return false;
     }
     if (type == IPC_REQUEST && answer_ping(client, ref, payload))
@@ -117,7 +119,8 @@ void local_ready(evutil_socket_t listener, short what, void *arg) {
     if (fd < 0)
         return;
     if (net->stopping || net->client_count >= most || !add_client(net, fd)) {
-        log_warning("a local client was refused: %s", net->stopping ? "stopping" : "too many clients, or no memory");
+        log_warning("a local client was refused: %s",
+                    net->stopping ? "stopping" : "too many clients, or no memory");
         close(fd);
     }
 }

@@ -21,7 +21,8 @@ const struct protocol_peer *net_peer_by_name(struct net *net, struct span name) 
     return NULL;
 }
 
-/* The store process is half of this one: without it, or without memory for it, there is nothing to do but end and be restarted. */
+/* The store process is half of this one: without it, or without memory for it, there is nothing to do but end
+ * and be restarted. */
 static void lose_store(struct net *net, const char *cause) {
     log_error("the channel to the store process is gone: %s", cause);
     net->status = 1;
@@ -29,7 +30,8 @@ static void lose_store(struct net *net, const char *cause) {
 }
 
 void net_tell(struct net *net, enum ipc_type type, uint64_t ref, struct buf *payload) {
-    bool ok = !payload->failed && net->store && ipc_send(net->store, type, ref, buf_span(payload), (struct span){NULL, 0});
+    bool ok = !payload->failed && net->store &&
+              ipc_send(net->store, type, ref, buf_span(payload), (struct span){NULL, 0});
     buf_free(payload);
     if (!ok)
         lose_store(net, "a frame could not be sent");
@@ -143,7 +145,8 @@ static const struct ipc_handler store_handler = {
 
 static bool reload(struct net *net, struct span text) {
     struct error err = {0};
-    const struct protocol_config *config = net->reload ? net->reload->read(net->reload->context, text, &err) : NULL;
+    const struct protocol_config *config =
+        net->reload ? net->reload->read(net->reload->context, text, &err) : NULL;
     if (!config) {
         log_error("the configuration was not reloaded: %s", err.text);
         return true;
@@ -207,8 +210,8 @@ static bool attach(struct net *net, const struct net_descriptors *descriptors) {
     return true;
 }
 
-struct net *net_new(struct event_base *loop, const struct protocol_config *config, const struct net_reload *reload_,
-                    const struct net_descriptors *descriptors) {
+struct net *net_new(struct event_base *loop, const struct protocol_config *config,
+                    const struct net_reload *reload_, const struct net_descriptors *descriptors) {
     struct net *net = mem_alloc(sizeof *net);
     if (!net)
         return NULL;
@@ -254,8 +257,8 @@ void net_free(struct net *net) {
     mem_free(net);
 }
 
-/* The store process hands out no more work once it was told to stop, and releases the associations; what is left after a while is
- * aborted when the loop is left. */
+/* The store process hands out no more work once it was told to stop, and releases the associations; what is
+ * left after a while is aborted when the loop is left. */
 void net_stop(struct net *net) {
     static const struct timeval patience = {.tv_sec = 5};
     if (net->stopping)

@@ -44,22 +44,17 @@ enum connection_state {
     CONNECTION_DIALING,   /* outbound: TCP connect */
     CONNECTION_OPENING,   /* association being made, either side */
     CONNECTION_ADMISSION, /* inbound: the store process decides */
-    CONNECTION_OPEN,
-    CONNECTION_ENDING /* flush what is left, then close */
+    CONNECTION_OPEN
 };
 
 /* An APDU that comes in. Small ones are gathered and sent to the store process whole. */
 struct transfer_in {
     bool active;
-    bool pieces;        /* the store process got TRANSFER_BEGIN */
+    bool pieces;   /* the store process got TRANSFER_BEGIN */
     bool resuming; /* the store process looks for the state of a resume */
-
     struct osi_activity activity;
     struct apdu_scanner scanner;
     struct buf gathered; /* the APDU's octets, as long as it is not in pieces */
-
-
-
 };
 
 /* An APDU that goes out. */
@@ -126,7 +121,8 @@ void connection_pump(struct connection *c);
 /* Asks for a pump in the next turn of the loop; safe from anywhere. */
 void connection_kick(struct connection *c);
 
-/* After a reload: finds the connection's peer in the new configuration by name; ends the association when it is gone. */
+/* After a reload: finds the connection's peer in the new configuration by name; ends the association when it
+ * is gone. */
 void connection_rename_peer(struct connection *c);
 
 /* ---- accept.c: inbound associations ---- */

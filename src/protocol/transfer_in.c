@@ -22,7 +22,8 @@ void transfer_in_free(struct transfer_in *in) {
 
 static void tell_piece(struct connection *c, enum ipc_type type, struct span piece) {
     if (!ipc_send(c->net->store, type, c->ref, piece, (struct span){NULL, 0}))
-        osi_rt_provider_abort(c->association, OSI_ABORT_LOCAL_SYSTEM_PROBLEM, "the store process can't take more");
+        osi_rt_provider_abort(c->association, OSI_ABORT_LOCAL_SYSTEM_PROBLEM,
+                              "the store process can't take more");
 }
 
 /* ---- what the scanner finds ---- */
@@ -53,12 +54,11 @@ static const struct apdu_handler pieces_handler = {on_envelope, on_content};
 
 /* The peer sent what is no MTS-APDU: it shall not try the same octets again. */
 static void refuse_apdu(struct connection *c) {
-    log_warning("peer=%s address=%s transfer refused: %s at octet %llu of the APDU", c->peer->name, c->address,
-                c->in.scanner.error, (unsigned long long)c->in.scanner.offset);
+    log_warning("peer=%s address=%s transfer refused: %s at octet %llu of the APDU", c->peer->name,
+                c->address, c->in.scanner.error, (unsigned long long)c->in.scanner.offset);
     if (c->in.pieces)
         tell_piece(c, IPC_TRANSFER_STOP, SPAN_LIT("\0"));
     transfer_in_free(&c->in);
-    c->in.refused = true;
     osi_rt_transfer_reject(c->association, false);
 }
 
@@ -170,7 +170,8 @@ static void send_whole(struct connection *c) {
         payload_put_octets(&head, span_of(in->activity.id, in->activity.id_len));
         payload_put_octets(&head, whole.envelope);
         if (!ipc_send(c->net->store, IPC_TRANSFER_WHOLE, c->ref, buf_span(&head), buf_span(&whole.content)))
-            osi_rt_provider_abort(c->association, OSI_ABORT_LOCAL_SYSTEM_PROBLEM, "the store process can't take more");
+            osi_rt_provider_abort(c->association, OSI_ABORT_LOCAL_SYSTEM_PROBLEM,
+                                  "the store process can't take more");
         buf_free(&in->gathered);
     }
     buf_free(&whole.content);
