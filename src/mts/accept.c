@@ -1,4 +1,5 @@
-/* What comes in by transfer (X.411 §14.3.1): loop and trace first, then each recipient that is ours to serve. */
+/* What comes in by transfer (X.411 §14.3.1): loop and trace first, then each recipient that is ours to serve.
+ */
 #include "mts/mts_private.h"
 
 static void invalid(struct work *work, const char *cause) {
@@ -84,7 +85,8 @@ void mts_accept_probe(struct mts_run *run, int peer, const struct x411_ProbeTran
     work_end(&work);
 }
 
-static void record_report(struct work *work, int peer, const struct x411_Report *report, struct span identifier) {
+static void record_report(struct work *work, int peer, const struct x411_Report *report,
+                          struct span identifier) {
     const struct x411_ReportTransferContent *content = &report->content;
     struct span subject = identifier_text(work->arena, &content->subject_identifier);
     struct mts_event *event = work_event(work, MTS_EVENT_ACCEPTED, identifier);
@@ -106,13 +108,15 @@ static void record_report(struct work *work, int peer, const struct x411_Report 
     }
 }
 
-static void discard(struct work *work, struct span identifier, const struct x411_Report *report, const char *why) {
+static void discard(struct work *work, struct span identifier, const struct x411_Report *report,
+                    const char *why) {
     struct mts_event *event = work_event(work, MTS_EVENT_DISCARDED, identifier);
     event->other = identifier_text(work->arena, &report->content.subject_identifier);
     event->text = why;
 }
 
-void mts_accept_report(struct mts_run *run, int peer, const struct x411_Report *received, struct mts_decisions *out) {
+void mts_accept_report(struct mts_run *run, int peer, const struct x411_Report *received,
+                       struct mts_decisions *out) {
     struct work work;
     struct x411_Report report = *received;
     work_begin(&work, run, out);
@@ -120,13 +124,15 @@ void mts_accept_report(struct mts_run *run, int peer, const struct x411_Report *
     if (check_peer(&work, peer)) {
         record_report(&work, peer, &report, identifier);
         out->loop = !work.tables->hops[peer].given.dont_check_loops &&
-                    loop_detected(work.tables, &report.envelope.trace_information, &report.envelope.extensions,
-                                  work.arena);
+                    loop_detected(work.tables, &report.envelope.trace_information,
+                                  &report.envelope.extensions, work.arena);
         if (out->loop)
             discard(&work, identifier, &report, "the report loops");
         else if (criticality_unknown(&report.envelope.extensions, CRITICAL_FOR_TRANSFER))
-            discard(&work, identifier, &report, "an unknown extension of the report is critical for transfer");
-        else if (trace_arrive(&work, peer, &report.envelope.trace_information, &report.envelope.extensions, 0))
+            discard(&work, identifier, &report,
+                    "an unknown extension of the report is critical for transfer");
+        else if (trace_arrive(&work, peer, &report.envelope.trace_information, &report.envelope.extensions,
+                              0))
             report_dispatch(&work, &report, false, identifier);
     }
     work_end(&work);

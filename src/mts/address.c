@@ -20,8 +20,9 @@ struct span address_text(struct arena *arena, const struct x411_ORName *name) {
 
 bool address_is_empty(const struct x411_ORName *name) {
     const struct x411_BuiltInStandardAttributes *built_in = &name->built_in_standard_attributes;
-    return !built_in->country_name && !built_in->administration_domain_name && !built_in->network_address.data &&
-           !built_in->terminal_identifier.data && !built_in->private_domain_name && !built_in->organization_name.data &&
+    return !built_in->country_name && !built_in->administration_domain_name &&
+           !built_in->network_address.data && !built_in->terminal_identifier.data &&
+           !built_in->private_domain_name && !built_in->organization_name.data &&
            !built_in->numeric_user_identifier.data && !built_in->personal_name &&
            !built_in->organizational_unit_names.count && !name->built_in_domain_defined_attributes.count &&
            !name->extension_attributes.count;
@@ -29,5 +30,6 @@ bool address_is_empty(const struct x411_ORName *name) {
 
 bool address_equal(struct arena *arena, const struct x411_ORName *a, const struct x411_ORName *b) {
     struct oraddress left, right;
-    return oraddress_of_name(a, arena, &left) && oraddress_of_name(b, arena, &right) && oraddress_equal(&left, &right);
+    return oraddress_of_name(a, arena, &left) && oraddress_of_name(b, arena, &right) &&
+           oraddress_equal(&left, &right);
 }

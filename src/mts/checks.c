@@ -6,7 +6,8 @@ static bool refuse(struct cause *cause, int reason, int diagnostic, const char *
     return false;
 }
 
-#define UNABLE(diagnostic) x411_NonDeliveryReasonCode_unable_to_transfer, x411_NonDeliveryDiagnosticCode_##diagnostic
+#define UNABLE(diagnostic)                                                                                   \
+    x411_NonDeliveryReasonCode_unable_to_transfer, x411_NonDeliveryDiagnosticCode_##diagnostic
 
 bool check_latest_delivery(struct work *work, const struct subject *subject, struct cause *cause) {
     struct span time;
@@ -73,15 +74,16 @@ static bool restriction_matches(struct work *work, const struct restriction *res
     return address_of(work->arena, source, &address) && pattern_matches(restriction->pattern, &address.parts);
 }
 
-static bool check_restrictions(struct work *work, const struct subject *subject, const recipient_fields *recipient,
-                               const struct user *user, struct cause *cause) {
+static bool check_restrictions(struct work *work, const struct subject *subject,
+                               const recipient_fields *recipient, const struct user *user,
+                               struct cause *cause) {
     if (!user->restriction_count)
         return true;
     struct x411_DLExpansionHistory lists = {0};
     struct x411_RedirectionHistory redirections = {0};
     const struct x411_ORName *source[3] = {&subject->envelope.originator_name, NULL, NULL};
-    if (extension_decode(work->arena, &recipient->extensions, EXT_REDIRECTION_HISTORY, &x411_RedirectionHistory_type,
-                         &redirections) &&
+    if (extension_decode(work->arena, &recipient->extensions, EXT_REDIRECTION_HISTORY,
+                         &x411_RedirectionHistory_type, &redirections) &&
         redirections.count)
         source[1] = &redirections.items[redirections.count - 1].intended_recipient_name.intended_recipient;
     if (extension_decode(work->arena, &subject->envelope.extensions, EXT_DL_EXPANSION_HISTORY,
@@ -130,8 +132,8 @@ static bool check_physical(struct work *work, const recipient_fields *recipient,
     return true;
 }
 
-bool check_hop(struct work *work, const struct subject *subject, const recipient_fields *recipient, int number,
-               struct cause *cause) {
+bool check_hop(struct work *work, const struct subject *subject, const recipient_fields *recipient,
+               int number, struct cause *cause) {
     const struct hop *hop = &work->tables->hops[number];
     const struct x411_MessageTransferEnvelope *envelope = &subject->envelope;
     if (hop->given.max_length && subject->has_length && subject->length > hop->given.max_length)

@@ -4,13 +4,23 @@
  */
 #include "mts/mts_private.h"
 
-enum { EIT_UNKNOWN = 0, EIT_TELEX = 1, EIT_IA5 = 2, EIT_G3 = 3, EIT_G4 = 4, EIT_TELETEX = 5, EIT_VIDEOTEX = 6, EITS = 7 };
+enum {
+    EIT_UNKNOWN = 0,
+    EIT_TELEX = 1,
+    EIT_IA5 = 2,
+    EIT_G3 = 3,
+    EIT_G4 = 4,
+    EIT_TELETEX = 5,
+    EIT_VIDEOTEX = 6,
+    EITS = 7
+};
 
 /* X.408 table 1 between the built-in types: 0 not defined, 1 without loss, 2 with loss of information. */
 static const unsigned char x408[EITS][EITS] = {
     /*                unk tlx ia5 g3  g4  ttx vtx */
-    [EIT_TELEX] = {0, 1, 1, 1, 1, 1, 1},    [EIT_IA5] = {0, 2, 1, 1, 1, 1, 1},  [EIT_G3] = {0, 0, 0, 1, 1, 0, 0},
-    [EIT_G4] = {0, 0, 0, 2, 1, 0, 0},       [EIT_TELETEX] = {0, 2, 2, 2, 1, 1, 2}, [EIT_VIDEOTEX] = {0, 2, 2, 2, 2, 2, 1},
+    [EIT_TELEX] = {0, 1, 1, 1, 1, 1, 1},   [EIT_IA5] = {0, 2, 1, 1, 1, 1, 1},
+    [EIT_G3] = {0, 0, 0, 1, 1, 0, 0},      [EIT_G4] = {0, 0, 0, 2, 1, 0, 0},
+    [EIT_TELETEX] = {0, 2, 2, 2, 1, 1, 2}, [EIT_VIDEOTEX] = {0, 2, 2, 2, 2, 2, 1},
 };
 
 /* Source types of the explicit conversions (X.411 §8.2.1.1.1.9); -1: no longer defined. */
@@ -23,7 +33,8 @@ static int explicit_source(int64_t conversion) {
 }
 
 /* 0 no conversion is defined, 1 one without loss, 2 one with loss: the best for the worst of the types. */
-static int best_conversion(const struct x411_EncodedInformationTypes *types, const struct name_set *accepted) {
+static int best_conversion(const struct x411_EncodedInformationTypes *types,
+                           const struct name_set *accepted) {
     int worst = 1;
     if (types->extended_encoded_information_types.count)
         return 0;
@@ -33,7 +44,8 @@ static int best_conversion(const struct x411_EncodedInformationTypes *types, con
             continue;
         for (unsigned to = 1; to < EITS && from < EITS; to++) {
             uint8_t bit = (uint8_t)(0x80 >> to);
-            struct x411_EncodedInformationTypes one = {.built_in_encoded_information_types = {span_of(&bit, 1), 0}};
+            struct x411_EncodedInformationTypes one = {
+                .built_in_encoded_information_types = {span_of(&bit, 1), 0}};
             if (x408[from][to] && eits_meet(accepted, &one, true) && (best == 0 || x408[from][to] < best))
                 best = x408[from][to];
         }
@@ -50,14 +62,17 @@ static bool refuse(struct cause *cause, int diagnostic, const char *why) {
     return false;
 }
 
-/* An explicit conversion is the delivering MTA's, if nobody before has done it. True when nothing is to be converted. */
-bool conversion_explicit(const struct subject *subject, const recipient_fields *recipient, struct cause *cause) {
+/* An explicit conversion is the delivering MTA's, if nobody before has done it. True when nothing is to be
+ * converted. */
+bool conversion_explicit(const struct subject *subject, const recipient_fields *recipient,
+                         struct cause *cause) {
     const struct x411_EncodedInformationTypes *types = subject->envelope.original_encoded_information_types;
     int source = recipient->has_explicit_conversion ? explicit_source(recipient->explicit_conversion) : -1;
     /* Of a type that is not there, nothing is to be converted. */
     if (source < 0 || (types && !ber_bit(&types->built_in_encoded_information_types, (unsigned)source)))
         return true;
-    return refuse(cause, x411_NonDeliveryDiagnosticCode_conversion_impractical, "no converter for what was asked");
+    return refuse(cause, x411_NonDeliveryDiagnosticCode_conversion_impractical,
+                  "no converter for what was asked");
 }
 
 /* True when the content may go as it is to someone who takes only the `accepted` types. */

@@ -22,8 +22,8 @@ static bool is_for_reported_user(const struct x411_ExtensionField *field) {
     return extension_number(field) != EXT_INTERNAL_TRACE;
 }
 
-static bool gather(struct work *work, const struct x411_Extensions *from, bool (*wanted)(const struct x411_ExtensionField *),
-                   struct x411_Extensions *to) {
+static bool gather(struct work *work, const struct x411_Extensions *from,
+                   bool (*wanted)(const struct x411_ExtensionField *), struct x411_Extensions *to) {
     struct x411_ExtensionField *items = arena_array(work->arena, to->count + from->count + 1, sizeof *items);
     if (!items)
         return false;
@@ -38,8 +38,8 @@ static bool gather(struct work *work, const struct x411_Extensions *from, bool (
 
 static struct x411_ORName *first_intended(struct work *work, const recipient_fields *recipient) {
     struct x411_RedirectionHistory history = {0};
-    if (!extension_decode(work->arena, &recipient->extensions, EXT_REDIRECTION_HISTORY, &x411_RedirectionHistory_type,
-                          &history) ||
+    if (!extension_decode(work->arena, &recipient->extensions, EXT_REDIRECTION_HISTORY,
+                          &x411_RedirectionHistory_type, &history) ||
         !history.count)
         return NULL;
     return &history.items[0].intended_recipient_name.intended_recipient;
@@ -89,16 +89,19 @@ static bool fill_fields(struct work *work, const struct subject *subject, size_t
     fields->converted_encoded_information_types = converted_types(&envelope->trace_information);
     fields->content_identifier = envelope->content_identifier;
     if (envelope->trace_information.count)
-        fields->message_submission_time = envelope->trace_information.items[0].domain_supplied_information.arrival_time;
+        fields->message_submission_time =
+            envelope->trace_information.items[0].domain_supplied_information.arrival_time;
     if (subject_indicator(subject, x411_PerMessageIndicators_implicit_conversion_prohibited) &&
-        !ber_bit_set(&fields->delivery_flags, x411p3_DeliveryFlags_implicit_conversion_prohibited, true, work->arena))
+        !ber_bit_set(&fields->delivery_flags, x411p3_DeliveryFlags_implicit_conversion_prohibited, true,
+                     work->arena))
         return false;
     return fill_others(work, subject, position, fields) &&
            gather(work, &envelope->extensions, is_for_user, &fields->extensions) &&
            gather(work, &recipient->extensions, is_for_user, &fields->extensions);
 }
 
-static bool fill_envelope(struct work *work, const struct subject *subject, size_t position, struct span *octets) {
+static bool fill_envelope(struct work *work, const struct subject *subject, size_t position,
+                          struct span *octets) {
     struct x411p3_MessageDeliveryEnvelope *envelope = arena_alloc(work->arena, sizeof *envelope);
     if (!envelope)
         return false;
@@ -109,14 +112,13 @@ static bool fill_envelope(struct work *work, const struct subject *subject, size
 }
 
 /* The message is the user's: envelope, event, and the report if one was asked for. */
-static void delivered(struct work *work, const struct batch *batch, size_t position, struct mts_delivery *out) {
+static void delivered(struct work *work, const struct batch *batch, size_t position,
+                      struct mts_delivery *out) {
     const struct subject *subject = &batch->subject;
     const recipient_fields *recipient = &subject->envelope.per_recipient_fields.items[position];
     const struct target *target = &batch->targets[position];
-    struct outcome outcome = {.position = position,
-                              .delivered = true,
-                              .time = work->run->now,
-                              .user_type = target->user_type};
+    struct outcome outcome = {
+        .position = position, .delivered = true, .time = work->run->now, .user_type = target->user_type};
     out->mailbox = target->mailbox;
     out->originator = work_address(work, &subject->envelope.originator_name);
     out->recipient = work_address(work, &recipient->recipient_name);
@@ -135,7 +137,8 @@ static bool fill_reported(struct work *work, const struct x411_PerRecipientRepor
                           struct x411p3_PerRecipientReportDeliveryFields *to) {
     to->actual_recipient_name = from->actual_recipient_name;
     to->report_type = from->last_trace_information.report_type;
-    to->converted_encoded_information_types = from->last_trace_information.converted_encoded_information_types;
+    to->converted_encoded_information_types =
+        from->last_trace_information.converted_encoded_information_types;
     to->originally_intended_recipient_name = from->originally_intended_recipient_name;
     to->supplementary_information = from->supplementary_information;
     return gather(work, &from->extensions, is_for_reported_user, &to->extensions);
@@ -149,12 +152,14 @@ static bool fill_report_envelope(struct work *work, const struct x411_Report *re
         .content_type = content->content_type,
         .original_encoded_information_types = content->original_encoded_information_types};
     size_t count = content->per_recipient_fields.count;
-    envelope.per_recipient_fields.items = arena_array(work->arena, count + 1, sizeof *envelope.per_recipient_fields.items);
+    envelope.per_recipient_fields.items =
+        arena_array(work->arena, count + 1, sizeof *envelope.per_recipient_fields.items);
     envelope.per_recipient_fields.count = count;
     if (!envelope.per_recipient_fields.items)
         return false;
     for (size_t i = 0; i < count; i++)
-        if (!fill_reported(work, &content->per_recipient_fields.items[i], &envelope.per_recipient_fields.items[i]))
+        if (!fill_reported(work, &content->per_recipient_fields.items[i],
+                           &envelope.per_recipient_fields.items[i]))
             return false;
     return gather(work, &report->envelope.extensions, is_for_reported_user, &envelope.extensions) &&
            gather(work, &content->extensions, is_for_reported_user, &envelope.extensions) &&

@@ -8,7 +8,8 @@ static bool refuse(struct cause *cause, int diagnostic) {
     return false;
 }
 
-static void history_of(struct work *work, const struct subject *subject, struct x411_DLExpansionHistory *history) {
+static void history_of(struct work *work, const struct subject *subject,
+                       struct x411_DLExpansionHistory *history) {
     *history = (struct x411_DLExpansionHistory){0};
     extension_decode(work->arena, &subject->envelope.extensions, EXT_DL_EXPANSION_HISTORY,
                      &x411_DLExpansionHistory_type, history);
@@ -58,9 +59,10 @@ static int compare_spans(const void *a, const void *b) {
     return span_cmp(*(const struct span *)a, *(const struct span *)b);
 }
 
-/* Keys of those who shall get nothing: the exempted recipients, and by the list's policy the originator. Sorted. */
-static bool excluded_keys(struct work *work, const struct subject *subject, const struct dl *dl, struct span **keys,
-                          size_t *count) {
+/* Keys of those who shall get nothing: the exempted recipients, and by the list's policy the originator.
+ * Sorted. */
+static bool excluded_keys(struct work *work, const struct subject *subject, const struct dl *dl,
+                          struct span **keys, size_t *count) {
     struct x411_DLExemptedRecipients exempted = {0};
     struct address address;
     extension_decode(work->arena, &subject->envelope.extensions, EXT_DL_EXEMPTED_RECIPIENTS,
@@ -93,7 +95,8 @@ static bool member_fields(struct work *work, const recipient_fields *list, recip
            subject_set_responsible(work->arena, fields, true);
 }
 
-static bool fill_members(struct work *work, const recipient_fields *list, const struct dl *dl, struct subject *subject) {
+static bool fill_members(struct work *work, const recipient_fields *list, const struct dl *dl,
+                         struct subject *subject) {
     struct span *keys;
     size_t excluded, count = 0;
     recipient_fields fields, *items = arena_array(work->arena, dl->member_count + 1, sizeof *items);
@@ -131,9 +134,10 @@ static struct batch *expanded(struct work *work, const struct batch *batch, cons
     struct subject subject = batch->subject;
     struct x411_MessageTransferEnvelope *envelope = &subject.envelope;
     if (!append_history(work, &subject, dl) || !fill_members(work, list, dl, &subject) ||
-        !trace_mark(work, &envelope->trace_information, &envelope->extensions, x411_OtherActions_dl_operation) ||
-        !ber_bit_set(&envelope->per_message_indicators, x411_PerMessageIndicators_disclosure_of_other_recipients, false,
-                     work->arena)) {
+        !trace_mark(work, &envelope->trace_information, &envelope->extensions,
+                    x411_OtherActions_dl_operation) ||
+        !ber_bit_set(&envelope->per_message_indicators,
+                     x411_PerMessageIndicators_disclosure_of_other_recipients, false, work->arena)) {
         work->no_memory = true;
         return NULL;
     }
@@ -149,7 +153,8 @@ void dl_expand(struct work *work, struct batch *batch, size_t position, const st
     struct cause cause;
     if (dl_has_expanded(work, &batch->subject, dl)) {
         target->kind = TARGET_DROPPED;
-        work_event(work, MTS_EVENT_DISCARDED, batch->subject.identifier)->text = "the list has expanded this message before";
+        work_event(work, MTS_EVENT_DISCARDED, batch->subject.identifier)->text =
+            "the list has expanded this message before";
         return;
     }
     if (!dl_permits(work, &batch->subject, dl, &cause)) {

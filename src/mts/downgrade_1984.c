@@ -22,16 +22,19 @@ static bool name_possible(const struct x411_ORName *name, bool rfc1328) {
     size_t count = name->extension_attributes.count;
     if (count == 0)
         return true;
-    return rfc1328 && count == 1 && name->extension_attributes.items[0].extension_attribute_type == COMMON_NAME &&
+    return rfc1328 && count == 1 &&
+           name->extension_attributes.items[0].extension_attribute_type == COMMON_NAME &&
            name->built_in_domain_defined_attributes.count < UB_DDAS;
 }
 
-bool downgrade_possible(const struct hop *hop, const struct subject *subject, const recipient_fields *recipient) {
+bool downgrade_possible(const struct hop *hop, const struct subject *subject,
+                        const recipient_fields *recipient) {
     bool rfc1328 = hop->given.rfc1328;
     const struct x411_MessageTransferEnvelope *envelope = &subject->envelope;
     return !is_critical(&envelope->extensions) && !is_critical(&recipient->extensions) &&
            envelope->content_type.choice == x411_ContentType_built_in &&
-           name_possible(&envelope->originator_name, rfc1328) && name_possible(&recipient->recipient_name, rfc1328);
+           name_possible(&envelope->originator_name, rfc1328) &&
+           name_possible(&recipient->recipient_name, rfc1328);
 }
 
 /* Common name to the domain-defined attribute `Common` (RFC 1328 §3.2); a directory name is dropped. */
@@ -74,7 +77,8 @@ static bool downgrade_types(struct arena *arena, struct x411_EncodedInformationT
 
 /* 1984's trace has no other-actions. */
 static bool downgrade_trace(struct arena *arena, struct x411_TraceInformation *trace) {
-    struct x411_TraceInformationElement *items = arena_array(arena, trace->count ? trace->count : 1, sizeof *items);
+    struct x411_TraceInformationElement *items =
+        arena_array(arena, trace->count ? trace->count : 1, sizeof *items);
     if (!items)
         return false;
     for (size_t i = 0; i < trace->count; i++) {
@@ -113,8 +117,10 @@ static void downgrade_bilateral(struct x411_MessageTransferEnvelope *envelope) {
         envelope->per_domain_bilateral_information.items = NULL;
 }
 
-/* Recipients of other copies whose address 1984 can't express are left out: they were only for information. */
-static bool downgrade_recipients(struct arena *arena, struct x411_MessageTransferEnvelope *envelope, bool rfc1328) {
+/* Recipients of other copies whose address 1984 can't express are left out: they were only for information.
+ */
+static bool downgrade_recipients(struct arena *arena, struct x411_MessageTransferEnvelope *envelope,
+                                 bool rfc1328) {
     recipient_fields *items = envelope->per_recipient_fields.items;
     size_t count = 0;
     for (size_t i = 0; i < envelope->per_recipient_fields.count; i++) {
@@ -139,7 +145,8 @@ bool downgrade_message(struct arena *arena, struct subject *subject, bool rfc132
     envelope->raw = absent;
     envelope->extensions = (struct x411_Extensions){0};
     downgrade_bilateral(envelope);
-    return name_possible(&envelope->originator_name, rfc1328) && downgrade_name(arena, &envelope->originator_name) &&
+    return name_possible(&envelope->originator_name, rfc1328) &&
+           downgrade_name(arena, &envelope->originator_name) &&
            downgrade_types(arena, &envelope->original_encoded_information_types) &&
            downgrade_trace(arena, &envelope->trace_information) &&
            downgrade_indicators(arena, &envelope->per_message_indicators) &&
@@ -151,7 +158,8 @@ bool downgrade_message(struct arena *arena, struct subject *subject, bool rfc132
 bool downgrade_report_possible(const struct hop *hop, const struct x411_Report *report) {
     bool rfc1328 = hop->given.rfc1328;
     const struct x411_ReportTransferContent *content = &report->content;
-    if (is_critical(&report->envelope.extensions) || !name_possible(&report->envelope.report_destination_name, rfc1328))
+    if (is_critical(&report->envelope.extensions) ||
+        !name_possible(&report->envelope.report_destination_name, rfc1328))
         return false;
     for (size_t i = 0; i < content->per_recipient_fields.count; i++)
         if (!name_possible(&content->per_recipient_fields.items[i].actual_recipient_name, rfc1328))
@@ -176,7 +184,8 @@ static void downgrade_type(struct x411_ReportType *type) {
         failure->has_non_delivery_diagnostic_code = false;
 }
 
-static bool downgrade_reported(struct arena *arena, struct x411_PerRecipientReportTransferFields *fields, bool rfc1328) {
+static bool downgrade_reported(struct arena *arena, struct x411_PerRecipientReportTransferFields *fields,
+                               bool rfc1328) {
     struct x411_ORName *intended = fields->originally_intended_recipient_name;
     fields->raw = fields->last_trace_information.raw = absent;
     fields->extensions = (struct x411_Extensions){0};
@@ -184,7 +193,8 @@ static bool downgrade_reported(struct arena *arena, struct x411_PerRecipientRepo
     if (intended && !name_possible(intended, rfc1328))
         fields->originally_intended_recipient_name = intended = NULL;
     return name_possible(&fields->actual_recipient_name, rfc1328) &&
-           downgrade_name(arena, &fields->actual_recipient_name) && (!intended || downgrade_name(arena, intended)) &&
+           downgrade_name(arena, &fields->actual_recipient_name) &&
+           (!intended || downgrade_name(arena, intended)) &&
            downgrade_types(arena, &fields->last_trace_information.converted_encoded_information_types);
 }
 

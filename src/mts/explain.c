@@ -13,11 +13,11 @@ static const char *code_name(const char *name, int64_t code, char out[static 24]
 
 static bool explain_cause(struct buf *lines, int reason, int diagnostic, const char *why) {
     char first[24], second[24];
-    bool ok = buf_printf(lines, "non-delivery: %s (%d)", code_name(non_delivery_reason_name(reason), reason, first),
-                         reason);
+    bool ok = buf_printf(lines, "non-delivery: %s (%d)",
+                         code_name(non_delivery_reason_name(reason), reason, first), reason);
     if (diagnostic >= 0)
-        ok = buf_printf(lines, ", %s (%d)", code_name(non_delivery_diagnostic_name(diagnostic), diagnostic, second),
-                        diagnostic);
+        ok = buf_printf(lines, ", %s (%d)",
+                        code_name(non_delivery_diagnostic_name(diagnostic), diagnostic, second), diagnostic);
     if (why)
         ok = buf_printf(lines, ", %s", why);
     return ok && buf_printf(lines, "\n");
@@ -28,9 +28,9 @@ static bool explain_hops(const struct mts_run *run, const struct route *route, s
     for (size_t i = 0; i < route->choice_count; i++) {
         const struct choice *choice = &route->choices[i];
         bool down = run->hop_down && (size_t)choice->hop < run->hop_down_count && run->hop_down[choice->hop];
-        if (!buf_printf(lines, "next hop %s: rank %u, weight %u%s%s\n", run->tables->hops[choice->hop].given.name,
-                        choice->rank, choice->weight, down ? ", backing off" : "",
-                        choice->hop == chosen ? ", would be tried first" : ""))
+        if (!buf_printf(lines, "next hop %s: rank %u, weight %u%s%s\n",
+                        run->tables->hops[choice->hop].given.name, choice->rank, choice->weight,
+                        down ? ", backing off" : "", choice->hop == chosen ? ", would be tried first" : ""))
             return false;
     }
     return true;
@@ -44,7 +44,8 @@ static bool explain_route(const struct mts_run *run, const struct address *addre
         return buf_printf(lines, "no route matches, and there is no default route\n") &&
                explain_cause(lines, unable, unrecognised, NULL);
     const struct route *route = decision.route;
-    buf_printf(lines, "route %s is the most specific of those that match\n", *route->text ? route->text : "(default)");
+    buf_printf(lines, "route %s is the most specific of those that match\n",
+               *route->text ? route->text : "(default)");
     if (route->action == MTS_ROUTE_TRANSFER)
         return explain_hops(run, route, lines);
     if (route->action == MTS_ROUTE_REFUSE)
@@ -55,12 +56,15 @@ static bool explain_route(const struct mts_run *run, const struct address *addre
 }
 
 static bool explain_user(struct arena *arena, const struct user *user, struct buf *lines) {
-    buf_printf(lines, "a user of this MTA, mailbox %s\n", user->given.mailbox ? user->given.mailbox : "(none)");
+    buf_printf(lines, "a user of this MTA, mailbox %s\n",
+               user->given.mailbox ? user->given.mailbox : "(none)");
     for (size_t i = 0; i < user->redirection_count; i++) {
-        struct span to = user->redirections[i].alternate ? address_text(arena, user->redirections[i].alternate)
-                                                         : span_str("nobody");
+        struct span to = user->redirections[i].alternate
+                             ? address_text(arena, user->redirections[i].alternate)
+                             : span_str("nobody");
         buf_printf(lines, "redirected to %.*s for %s\n", (int)to.len, (const char *)to.data,
-                   user->redirections[i].class.reports ? "a class of messages, and reports" : "a class of messages");
+                   user->redirections[i].class.reports ? "a class of messages, and reports"
+                                                       : "a class of messages");
     }
     if (!user->given.mailbox)
         return explain_cause(lines, x411_NonDeliveryReasonCode_unable_to_transfer,

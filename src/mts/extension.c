@@ -2,7 +2,8 @@
 #include "mts/mts_private.h"
 
 int64_t extension_number(const struct x411_ExtensionField *field) {
-    return field->type.choice == x411_ExtensionType_standard_extension ? field->type.u.standard_extension : -1;
+    return field->type.choice == x411_ExtensionType_standard_extension ? field->type.u.standard_extension
+                                                                       : -1;
 }
 
 const struct x411_ExtensionField *extension_find(const struct x411_Extensions *extensions, int number) {
@@ -43,7 +44,8 @@ bool extension_set(struct arena *arena, struct x411_Extensions *extensions, int 
     return rebuild(arena, extensions, number, &field);
 }
 
-bool extension_add(struct arena *arena, struct x411_Extensions *extensions, const struct x411_ExtensionField *field) {
+bool extension_add(struct arena *arena, struct x411_Extensions *extensions,
+                   const struct x411_ExtensionField *field) {
     return rebuild(arena, extensions, -1, field);
 }
 
@@ -69,8 +71,9 @@ bool extension_decode(struct arena *arena, const struct x411_Extensions *extensi
     return field && field->value.data && ber_decode(type, field->value, arena, &limits, value, NULL);
 }
 
-bool extension_encode(struct arena *arena, struct x411_Extensions *extensions, int number, const struct ber_type *type,
-                      const void *value) {
+bool extension_encode(struct arena *arena, struct x411_Extensions *extensions, int number,
+                      const struct ber_type *type, const void *value) {
     struct span octets;
-    return ber_encode_arena(type, value, arena, &octets, NULL) && extension_set(arena, extensions, number, octets);
+    return ber_encode_arena(type, value, arena, &octets, NULL) &&
+           extension_set(arena, extensions, number, octets);
 }

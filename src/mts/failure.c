@@ -1,4 +1,5 @@
-/* What became of work: a copy that failed, expired, must take another way, or is sent elsewhere by an operator. */
+/* What became of work: a copy that failed, expired, must take another way, or is sent elsewhere by an
+ * operator. */
 #include "mts/mts_private.h"
 
 /* The copy's recipients: those that its plan names, or all with the flag. False when there is none. */
@@ -46,8 +47,8 @@ static void report_ends(struct work *work, const struct mts_stored *stored, cons
         invalid(work, "the stored report does not read");
         return;
     }
-    struct mts_event *event =
-        work_event(work, MTS_EVENT_DISCARDED, identifier_text(work->arena, &report.envelope.report_identifier));
+    struct mts_event *event = work_event(work, MTS_EVENT_DISCARDED,
+                                         identifier_text(work->arena, &report.envelope.report_identifier));
     event->other = identifier_text(work->arena, &report.content.subject_identifier);
     event->text = why;
 }
@@ -177,7 +178,8 @@ void mts_reroute(struct mts_run *run, const struct mts_stored *stored, struct mt
 
 /* ---- an operator's redirection ---- */
 
-void mts_redirect(struct mts_run *run, const struct mts_stored *stored, const char *address, struct mts_decisions *out) {
+void mts_redirect(struct mts_run *run, const struct mts_stored *stored, const char *address,
+                  struct mts_decisions *out) {
     struct work work;
     struct plan plan;
     struct x411_ORName to;
@@ -190,7 +192,8 @@ void mts_redirect(struct mts_run *run, const struct mts_stored *stored, const ch
     else {
         struct batch *batch = open_copy(&work, stored, &plan);
         while (batch && plan_next(&plan, &batch->subject, &cursor, &position))
-            redirect(&work, batch, position, &to, x411_RedirectionReason_recipient_MD_assigned_alternate_recipient);
+            redirect(&work, batch, position, &to,
+                     x411_RedirectionReason_recipient_MD_assigned_alternate_recipient);
         if (batch)
             split(&work);
     }
@@ -199,7 +202,8 @@ void mts_redirect(struct mts_run *run, const struct mts_stored *stored, const ch
 
 /* ---- the recipients of a copy ---- */
 
-bool mts_recipients(const struct mts_stored *stored, struct arena *arena, struct mts_recipient **recipients, size_t *count) {
+bool mts_recipients(const struct mts_stored *stored, struct arena *arena, struct mts_recipient **recipients,
+                    size_t *count) {
     static const struct mts_tables no_tables;
     struct mts_run run = {.tables = &no_tables, .arena = arena};
     struct mts_decisions out;
@@ -218,8 +222,9 @@ bool mts_recipients(const struct mts_stored *stored, struct arena *arena, struct
         if (!items)
             break;
         *recipients = items;
-        items[(*count)++] = (struct mts_recipient){(uint32_t)position, fields->originally_specified_recipient_number,
-                                                   work_address(&work, &fields->recipient_name)};
+        items[(*count)++] =
+            (struct mts_recipient){(uint32_t)position, fields->originally_specified_recipient_number,
+                                   work_address(&work, &fields->recipient_name)};
     }
     return batch && !work.no_memory;
 }

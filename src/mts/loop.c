@@ -29,8 +29,10 @@ static bool external_loop(const struct mts_tables *tables, const struct x411_Tra
     return false;
 }
 
-/* The same with MTAs for domains; elements of other domains end the search: the external trace judges those. */
-static bool internal_loop(const struct mts_tables *tables, const struct x411_InternalTraceInformation *trace) {
+/* The same with MTAs for domains; elements of other domains end the search: the external trace judges those.
+ */
+static bool internal_loop(const struct mts_tables *tables,
+                          const struct x411_InternalTraceInformation *trace) {
     bool other = false;
     for (size_t i = trace->count; i-- > 0;) {
         const struct x411_InternalTraceInformationElement *element = &trace->items[i];
@@ -54,6 +56,7 @@ bool loop_detected(const struct mts_tables *tables, const struct x411_TraceInfor
     struct x411_InternalTraceInformation internal = {0};
     if (external_loop(tables, trace))
         return true;
-    return extension_decode(arena, extensions, EXT_INTERNAL_TRACE, &x411_InternalTraceInformation_type, &internal) &&
+    return extension_decode(arena, extensions, EXT_INTERNAL_TRACE, &x411_InternalTraceInformation_type,
+                            &internal) &&
            internal_loop(tables, &internal);
 }

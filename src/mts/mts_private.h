@@ -1,4 +1,5 @@
-/* What the files of this room share. The path of a message: accept.c or submission.c, recipient.c, split.c, outbound.c. */
+/* What the files of this room share. The path of a message: accept.c or submission.c, recipient.c, split.c,
+ * outbound.c. */
 #ifndef MTS_PRIVATE_H
 #define MTS_PRIVATE_H
 
@@ -28,7 +29,11 @@ enum extension {
     EXT_DL_EXEMPTED_RECIPIENTS = 42
 };
 
-enum { CRITICAL_FOR_SUBMISSION = 0, CRITICAL_FOR_TRANSFER = 1, CRITICAL_FOR_DELIVERY = 2 }; /* bits of Criticality */
+enum {
+    CRITICAL_FOR_SUBMISSION = 0,
+    CRITICAL_FOR_TRANSFER = 1,
+    CRITICAL_FOR_DELIVERY = 2
+}; /* bits of Criticality */
 
 /* Why a recipient can't be served. `diagnostic` -1: none. */
 struct cause {
@@ -37,13 +42,14 @@ struct cause {
     const char *supplementary;
 };
 
-/* A message or probe under work. A probe is carried in the message's struct: its fields are the same but for content-length. */
+/* A message or probe under work. A probe is carried in the message's struct: its fields are the same but for
+ * content-length. */
 struct subject {
     enum mts_kind kind;
     struct x411_MessageTransferEnvelope envelope;
     bool has_length;
-    uint64_t length; /* of the content */
-    int64_t arrival; /* here: what our trace element says */
+    uint64_t length;        /* of the content */
+    int64_t arrival;        /* here: what our trace element says */
     struct span identifier; /* as text */
 };
 
@@ -69,7 +75,7 @@ struct target {
 /* One envelope and what becomes of each of its recipients. */
 struct batch {
     struct subject subject;
-    struct target *targets; /* one for each recipient */
+    struct target *targets;   /* one for each recipient */
     struct batch *redirected; /* where redirected recipients of this envelope go on */
     struct batch *next;
     unsigned dl_depth;
@@ -97,9 +103,10 @@ void *grow(struct work *work, void *items, size_t count, size_t size);
 struct span work_identifier(struct work *work, struct x411_MTSIdentifier *identifier);
 
 /* subject.c */
-bool subject_of_message(struct work *work, const struct x411_MessageTransferEnvelope *envelope, uint64_t length,
-                        struct subject *subject);
-bool subject_of_probe(struct work *work, const struct x411_ProbeTransferEnvelope *envelope, struct subject *subject);
+bool subject_of_message(struct work *work, const struct x411_MessageTransferEnvelope *envelope,
+                        uint64_t length, struct subject *subject);
+bool subject_of_probe(struct work *work, const struct x411_ProbeTransferEnvelope *envelope,
+                      struct subject *subject);
 bool subject_decode(struct work *work, const struct mts_stored *stored, struct subject *subject);
 bool subject_encode(struct work *work, const struct subject *subject, struct span *octets);
 bool subject_responsible(const recipient_fields *recipient);
@@ -114,24 +121,28 @@ struct span identifier_text(struct arena *arena, const struct x411_MTSIdentifier
 const struct x411_ExtensionField *extension_find(const struct x411_Extensions *extensions, int number);
 int64_t extension_number(const struct x411_ExtensionField *field);
 bool extension_critical(const struct x411_ExtensionField *field, unsigned bit);
-/* Puts `value` (BER, whole element) in place of the extension or at the end; drops it when value.data is NULL. */
+/* Puts `value` (BER, whole element) in place of the extension or at the end; drops it when value.data is
+ * NULL. */
 bool extension_set(struct arena *arena, struct x411_Extensions *extensions, int number, struct span value);
 /* Adds a copy of `field`. */
-bool extension_add(struct arena *arena, struct x411_Extensions *extensions, const struct x411_ExtensionField *field);
+bool extension_add(struct arena *arena, struct x411_Extensions *extensions,
+                   const struct x411_ExtensionField *field);
 int64_t extension_enumerated(const struct x411_Extensions *extensions, int number);
 bool extension_decode(struct arena *arena, const struct x411_Extensions *extensions, int number,
                       const struct ber_type *type, void *value);
-bool extension_encode(struct arena *arena, struct x411_Extensions *extensions, int number, const struct ber_type *type,
-                      const void *value);
+bool extension_encode(struct arena *arena, struct x411_Extensions *extensions, int number,
+                      const struct ber_type *type, const void *value);
 
 /* criticality.c: the first critical extension that we do not know, or NULL */
 const struct x411_ExtensionField *criticality_unknown(const struct x411_Extensions *extensions, unsigned bit);
 
 /* trace.c and loop.c */
-bool domain_of_hop(const struct mts_tables *tables, int hop, const struct x411_GlobalDomainIdentifier **domain);
-bool trace_arrive(struct work *work, int peer, struct x411_TraceInformation *trace, struct x411_Extensions *extensions,
-                  int64_t deferred);
-bool trace_mark(struct work *work, struct x411_TraceInformation *trace, struct x411_Extensions *extensions, unsigned bit);
+bool domain_of_hop(const struct mts_tables *tables, int hop,
+                   const struct x411_GlobalDomainIdentifier **domain);
+bool trace_arrive(struct work *work, int peer, struct x411_TraceInformation *trace,
+                  struct x411_Extensions *extensions, int64_t deferred);
+bool trace_mark(struct work *work, struct x411_TraceInformation *trace, struct x411_Extensions *extensions,
+                unsigned bit);
 bool trace_reroute(struct work *work, struct subject *subject, int attempted);
 bool loop_detected(const struct mts_tables *tables, const struct x411_TraceInformation *trace,
                    const struct x411_Extensions *extensions, struct arena *arena);
@@ -148,8 +159,10 @@ void recipient_resolve(struct work *work, struct batch *batch, size_t position);
 void recipient_fail(struct work *work, struct batch *batch, size_t position, struct cause cause);
 
 /* redirection.c: redirect() decides the recipient's target; false when the recipient has failed instead */
-bool redirect(struct work *work, struct batch *batch, size_t position, const struct x411_ORName *to, int reason);
-const struct x411_ORName *redirection_assigned(struct work *work, const struct user *user, const struct subject *subject);
+bool redirect(struct work *work, struct batch *batch, size_t position, const struct x411_ORName *to,
+              int reason);
+const struct x411_ORName *redirection_assigned(struct work *work, const struct user *user,
+                                               const struct subject *subject);
 bool redirection_by_originator(struct work *work, const recipient_fields *recipient, struct x411_ORName *to);
 
 /* dl_expansion.c: false fills `cause`; an expansion that must not be repeated is no failure */
@@ -164,14 +177,16 @@ bool check_user(struct work *work, const struct subject *subject, const recipien
 bool check_hop(struct work *work, const struct subject *subject, const recipient_fields *recipient, int hop,
                struct cause *cause);
 bool check_latest_delivery(struct work *work, const struct subject *subject, struct cause *cause);
-bool conversion_explicit(const struct subject *subject, const recipient_fields *recipient, struct cause *cause);
+bool conversion_explicit(const struct subject *subject, const recipient_fields *recipient,
+                         struct cause *cause);
 bool conversion_implicit(const struct subject *subject, const struct name_set *accepted, bool not_subscribed,
                          struct cause *cause);
 bool content_type_in(const struct name_set *set, const struct x411_ContentType *type);
 bool eits_meet(const struct name_set *set, const struct x411_EncodedInformationTypes *types, bool all);
 
 /* downgrade_1984.c */
-bool downgrade_possible(const struct hop *hop, const struct subject *subject, const recipient_fields *recipient);
+bool downgrade_possible(const struct hop *hop, const struct subject *subject,
+                        const recipient_fields *recipient);
 bool downgrade_message(struct arena *arena, struct subject *subject, bool rfc1328);
 bool downgrade_report(struct arena *arena, struct x411_Report *report, bool rfc1328);
 bool downgrade_report_possible(const struct hop *hop, const struct x411_Report *report);
@@ -197,10 +212,9 @@ struct plan {
     uint32_t *positions;
     size_t count;
     struct span bilateral;
-
 };
 enum {
-    PLAN_ALL = 1,                  /* all recipients with the responsibility flag */
+    PLAN_ALL = 1, /* all recipients with the responsibility flag */
     PLAN_DROP_INTERNAL_TRACE = 2,
     PLAN_DROP_DEFERRED = 4,
     PLAN_1984 = 8,
@@ -221,7 +235,8 @@ struct outcome {
     int64_t user_type;
     struct cause cause;
 };
-void report_make(struct work *work, const struct subject *subject, const struct outcome *outcomes, size_t count);
+void report_make(struct work *work, const struct subject *subject, const struct outcome *outcomes,
+                 size_t count);
 void report_dispatch(struct work *work, struct x411_Report *report, bool has_content, struct span identifier);
 bool report_wanted(const struct ber_bits *indicators, bool delivered);
 bool report_wanted_by_originator(const struct ber_bits *indicators, bool delivered);

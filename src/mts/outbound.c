@@ -67,7 +67,8 @@ static bool add_bilateral(struct work *work, struct subject *subject, const stru
         memcpy(items, envelope->per_domain_bilateral_information.items, count * sizeof *items);
     envelope->per_domain_bilateral_information.items = items;
     envelope->per_domain_bilateral_information.count = count + 1;
-    return ber_decode(&x411_PerDomainBilateralInformation_type, plan->bilateral, work->arena, NULL, &items[count], NULL);
+    return ber_decode(&x411_PerDomainBilateralInformation_type, plan->bilateral, work->arena, NULL,
+                      &items[count], NULL);
 }
 
 /* The envelope of this copy: the held octets themselves where the plan asks for no change. */
@@ -86,13 +87,14 @@ static bool envelope_of(struct work *work, const struct mts_stored *stored, cons
 
 static bool put_message(const struct mts_stored *stored, struct span envelope, struct buf *out) {
     uint64_t length = stored->content_length;
-    return put_header(out, 0xA0, envelope.len + header_length(length) + length) && buf_append_span(out, envelope) &&
-           put_header(out, 0x04, length);
+    return put_header(out, 0xA0, envelope.len + header_length(length) + length) &&
+           buf_append_span(out, envelope) && put_header(out, 0x04, length);
 }
 
 /* With another identifier octet in place of the universal SET's or SEQUENCE's. */
 static bool put_retagged(uint8_t identifier, struct span element, struct buf *out) {
-    return element.len > 1 && buf_append_byte(out, identifier) && buf_append_span(out, span_sub(element, 1, element.len));
+    return element.len > 1 && buf_append_byte(out, identifier) &&
+           buf_append_span(out, span_sub(element, 1, element.len));
 }
 
 static bool report_octets(struct work *work, const struct mts_stored *stored, const struct plan *plan,

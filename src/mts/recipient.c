@@ -12,7 +12,8 @@ static void fail(struct batch *batch, size_t position, struct cause cause) {
     batch->targets[position] = (struct target){.kind = TARGET_FAILED, .cause = cause};
 }
 
-/* The domain's own alternate: of a user, or for an address that nobody has. NULL: none, or not our recipient. */
+/* The domain's own alternate: of a user, or for an address that nobody has. NULL: none, or not our recipient.
+ */
 static const struct x411_ORName *domain_alternate(struct work *work, const struct address *address) {
     struct decision decision;
     const struct entry *entry = entry_find(work->tables, address->key);
@@ -68,11 +69,11 @@ static void resolve_user(struct work *work, struct batch *batch, size_t position
         return;
     }
     bool probe = subject->kind == MTS_PROBE;
-    batch->targets[position] = (struct target){
-        .kind = probe ? TARGET_ANSWERED : TARGET_MAILBOX,
-        .mailbox = user->given.mailbox,
-        .user_type = work->tables->domain.private_domain_identifier ? x411_TypeOfMTSUser_private
-                                                                    : x411_TypeOfMTSUser_public};
+    batch->targets[position] = (struct target){.kind = probe ? TARGET_ANSWERED : TARGET_MAILBOX,
+                                               .mailbox = user->given.mailbox,
+                                               .user_type = work->tables->domain.private_domain_identifier
+                                                                ? x411_TypeOfMTSUser_private
+                                                                : x411_TypeOfMTSUser_public};
 }
 
 /* A probe is told what an expansion would meet, but never expands a list (X.411 §14.3.4.4). */
@@ -83,7 +84,8 @@ static void resolve_dl(struct work *work, struct batch *batch, size_t position, 
     else if (!dl_permits(work, &batch->subject, dl, &cause))
         recipient_fail(work, batch, position, cause);
     else
-        batch->targets[position] = (struct target){.kind = TARGET_ANSWERED, .user_type = x411_TypeOfMTSUser_dl};
+        batch->targets[position] =
+            (struct target){.kind = TARGET_ANSWERED, .user_type = x411_TypeOfMTSUser_dl};
 }
 
 /* The drawn hop if it can take the recipient, else the first other choice that can. */
@@ -105,7 +107,8 @@ static int usable_hop(struct work *work, struct batch *batch, size_t position, c
     return -1;
 }
 
-static void resolve_route(struct work *work, struct batch *batch, size_t position, const struct address *address) {
+static void resolve_route(struct work *work, struct batch *batch, size_t position,
+                          const struct address *address) {
     struct decision decision;
     struct cause cause = unrecognised;
     if (route_find(work->tables, address, &decision)) {
@@ -170,8 +173,9 @@ void recipient_resolve(struct work *work, struct batch *batch, size_t position) 
     if (work->no_memory)
         return;
     if (criticality_unknown(&recipient->extensions, CRITICAL_FOR_TRANSFER)) {
-        fail(batch, position, (struct cause){x411_NonDeliveryReasonCode_unable_to_transfer,
-                                             x411_NonDeliveryDiagnosticCode_unsupported_critical_function, NULL});
+        fail(batch, position,
+             (struct cause){x411_NonDeliveryReasonCode_unable_to_transfer,
+                            x411_NonDeliveryDiagnosticCode_unsupported_critical_function, NULL});
         return;
     }
     if (address_is_empty(&recipient->recipient_name) && !resolve_directory_name(work, batch, position))

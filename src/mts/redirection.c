@@ -22,7 +22,8 @@ static bool class_fits(const struct user_redirection *redirection, const struct 
 }
 
 /* The alternate of the first class that fits; NULL: the user takes it himself. */
-const struct x411_ORName *redirection_assigned(struct work *work, const struct user *user, const struct subject *subject) {
+const struct x411_ORName *redirection_assigned(struct work *work, const struct user *user,
+                                               const struct subject *subject) {
     (void)work;
     for (size_t i = 0; i < user->redirection_count; i++)
         if (class_fits(&user->redirections[i], subject))
@@ -60,8 +61,8 @@ static struct batch *batch_for_redirected(struct work *work, struct batch *batch
     return copy;
 }
 
-static bool append_history(struct work *work, recipient_fields *recipient, const struct x411_RedirectionHistory *old,
-                           int reason) {
+static bool append_history(struct work *work, recipient_fields *recipient,
+                           const struct x411_RedirectionHistory *old, int reason) {
     struct x411_RedirectionHistory history = {.count = old->count + 1};
     history.items = arena_array(work->arena, history.count, sizeof *history.items);
     if (!history.items)
@@ -76,8 +77,9 @@ static bool append_history(struct work *work, recipient_fields *recipient, const
                             &x411_RedirectionHistory_type, &history);
 }
 
-static bool change_recipient(struct work *work, recipient_fields *recipient, const struct x411_RedirectionHistory *old,
-                             const struct x411_ORName *to, int reason) {
+static bool change_recipient(struct work *work, recipient_fields *recipient,
+                             const struct x411_RedirectionHistory *old, const struct x411_ORName *to,
+                             int reason) {
     recipient->raw = (struct span){NULL, 0};
     if (!append_history(work, recipient, old, reason))
         return false;
@@ -88,23 +90,26 @@ static bool change_recipient(struct work *work, recipient_fields *recipient, con
                          (struct span){NULL, 0});
 }
 
-static void record(struct work *work, const struct batch *batch, const recipient_fields *recipient, int reason) {
+static void record(struct work *work, const struct batch *batch, const recipient_fields *recipient,
+                   int reason) {
     struct mts_event *event = work_event(work, MTS_EVENT_REDIRECTED, batch->subject.identifier);
     event->recipient = recipient->originally_specified_recipient_number;
     event->name = work_address(work, &recipient->recipient_name);
     event->reason = reason;
 }
 
-bool redirect(struct work *work, struct batch *batch, size_t position, const struct x411_ORName *to, int reason) {
+bool redirect(struct work *work, struct batch *batch, size_t position, const struct x411_ORName *to,
+              int reason) {
     struct x411_RedirectionHistory history = {0};
     const recipient_fields *from = &batch->subject.envelope.per_recipient_fields.items[position];
     uint32_t most = work->tables->self.redirections;
-    extension_decode(work->arena, &from->extensions, EXT_REDIRECTION_HISTORY, &x411_RedirectionHistory_type, &history);
+    extension_decode(work->arena, &from->extensions, EXT_REDIRECTION_HISTORY, &x411_RedirectionHistory_type,
+                     &history);
     if (history.count >= most || was_there(work, &history, from, to)) {
-        batch->targets[position] = (struct target){
-            .kind = TARGET_FAILED,
-            .cause = {x411_NonDeliveryReasonCode_unable_to_transfer,
-                      x411_NonDeliveryDiagnosticCode_redirection_loop_detected, NULL}};
+        batch->targets[position] =
+            (struct target){.kind = TARGET_FAILED,
+                            .cause = {x411_NonDeliveryReasonCode_unable_to_transfer,
+                                      x411_NonDeliveryDiagnosticCode_redirection_loop_detected, NULL}};
         return false;
     }
     struct batch *next = batch_for_redirected(work, batch);

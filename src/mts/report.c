@@ -12,13 +12,15 @@ enum {
     ORIGINATOR_NON_DELIVERY = x411_PerRecipientIndicators_originator_non_delivery_report
 };
 
-/* A non-delivery is always told: one of the MTA's bits shall be one, and an envelope that breaks this means the least. */
+/* A non-delivery is always told: one of the MTA's bits shall be one, and an envelope that breaks this means
+ * the least. */
 bool report_wanted(const struct ber_bits *indicators, bool delivered) {
     return !delivered || ber_bit(indicators, MTA_REPORT) || ber_bit(indicators, ORIGINATOR_REPORT);
 }
 
 bool report_wanted_by_originator(const struct ber_bits *indicators, bool delivered) {
-    return ber_bit(indicators, ORIGINATOR_REPORT) || (!delivered && ber_bit(indicators, ORIGINATOR_NON_DELIVERY));
+    return ber_bit(indicators, ORIGINATOR_REPORT) ||
+           (!delivered && ber_bit(indicators, ORIGINATOR_NON_DELIVERY));
 }
 
 static bool audited(const struct ber_bits *indicators) {
@@ -68,7 +70,8 @@ static struct x411_EncodedInformationTypes *converted_types(const struct x411_Tr
 static void fill_recipient(struct work *work, const struct subject *subject, const struct outcome *outcome,
                            struct x411_PerRecipientReportTransferFields *fields) {
     recipient_fields *recipient = &subject->envelope.per_recipient_fields.items[outcome->position];
-    const struct x411_ExtensionField *history = extension_find(&recipient->extensions, EXT_REDIRECTION_HISTORY);
+    const struct x411_ExtensionField *history =
+        extension_find(&recipient->extensions, EXT_REDIRECTION_HISTORY);
     struct x411_RedirectionHistory redirections = {0};
     fields->actual_recipient_name = recipient->recipient_name;
     fields->originally_specified_recipient_number = recipient->originally_specified_recipient_number;
@@ -82,20 +85,23 @@ static void fill_recipient(struct work *work, const struct subject *subject, con
         return;
     if (!extension_add(work->arena, &fields->extensions, history))
         work->no_memory = true;
-    if (extension_decode(work->arena, &recipient->extensions, EXT_REDIRECTION_HISTORY, &x411_RedirectionHistory_type,
-                         &redirections) &&
+    if (extension_decode(work->arena, &recipient->extensions, EXT_REDIRECTION_HISTORY,
+                         &x411_RedirectionHistory_type, &redirections) &&
         redirections.count)
-        fields->originally_intended_recipient_name = &redirections.items[0].intended_recipient_name.intended_recipient;
+        fields->originally_intended_recipient_name =
+            &redirections.items[0].intended_recipient_name.intended_recipient;
 }
 
-/* A subject that lists have expanded: the report goes to the last list, and says whence the message came (X.411 §12.2.1.3). */
-static bool set_destination(struct work *work, const struct subject *subject, struct x411_ReportTransferEnvelope *envelope) {
+/* A subject that lists have expanded: the report goes to the last list, and says whence the message came
+ * (X.411 §12.2.1.3). */
+static bool set_destination(struct work *work, const struct subject *subject,
+                            struct x411_ReportTransferEnvelope *envelope) {
     const struct x411_MessageTransferEnvelope *from = &subject->envelope;
     struct x411_DLExpansionHistory lists = {0};
     struct x411_OriginatorAndDLExpansionHistory history;
     envelope->report_destination_name = from->originator_name;
-    if (!extension_decode(work->arena, &from->extensions, EXT_DL_EXPANSION_HISTORY, &x411_DLExpansionHistory_type,
-                          &lists) ||
+    if (!extension_decode(work->arena, &from->extensions, EXT_DL_EXPANSION_HISTORY,
+                          &x411_DLExpansionHistory_type, &lists) ||
         !lists.count)
         return true;
     history.count = lists.count + 1;
@@ -115,18 +121,21 @@ static bool set_destination(struct work *work, const struct subject *subject, st
                             &x411_OriginatorAndDLExpansionHistory_type, &history);
 }
 
-static bool fill_envelope(struct work *work, const struct subject *subject, struct x411_ReportTransferEnvelope *envelope) {
-    const struct x411_ExtensionField *label = extension_find(&subject->envelope.extensions, EXT_MESSAGE_SECURITY_LABEL);
+static bool fill_envelope(struct work *work, const struct subject *subject,
+                          struct x411_ReportTransferEnvelope *envelope) {
+    const struct x411_ExtensionField *label =
+        extension_find(&subject->envelope.extensions, EXT_MESSAGE_SECURITY_LABEL);
     struct x411_ReportingMTAName name = {.domain = work->tables->domain, .mta_name = work->tables->mta_name};
     return set_destination(work, subject, envelope) &&
            (!label || extension_add(work->arena, &envelope->extensions, label)) &&
-           extension_encode(work->arena, &envelope->extensions, EXT_REPORTING_MTA_NAME, &x411_ReportingMTAName_type,
-                            &name) &&
+           extension_encode(work->arena, &envelope->extensions, EXT_REPORTING_MTA_NAME,
+                            &x411_ReportingMTAName_type, &name) &&
            trace_arrive(work, -1, &envelope->trace_information, &envelope->extensions, 0);
 }
 
 /* The trace as the subject entered our domain; the last domain's part is last-trace-information. */
-static struct x411_TraceInformation trace_before_us(struct work *work, const struct x411_TraceInformation *trace) {
+static struct x411_TraceInformation trace_before_us(struct work *work,
+                                                    const struct x411_TraceInformation *trace) {
     struct x411_TraceInformation before = *trace;
     while (before.count &&
            domain_equal(&before.items[before.count - 1].global_domain_identifier, &work->tables->domain))
@@ -150,7 +159,8 @@ static bool fill_content(struct work *work, const struct subject *subject, bool 
 }
 
 /* One report on those outcomes that somebody wants to know of. */
-void report_make(struct work *work, const struct subject *subject, const struct outcome *outcomes, size_t count) {
+void report_make(struct work *work, const struct subject *subject, const struct outcome *outcomes,
+                 size_t count) {
     struct x411_Report *report = arena_alloc(work->arena, sizeof *report);
     struct x411_PerRecipientReportTransferFields *items = arena_array(work->arena, count, sizeof *items);
     bool with_trace = false, failed = false;

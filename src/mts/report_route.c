@@ -18,7 +18,8 @@ static void discard(struct work *work, const struct report_work *r, const char *
     event->text = why;
 }
 
-static void hold(struct work *work, const struct report_work *r, enum mts_copy_kind kind, int hop, const char *mailbox) {
+static void hold(struct work *work, const struct report_work *r, enum mts_copy_kind kind, int hop,
+                 const char *mailbox) {
     struct x411_Report *report = r->report;
     struct plan plan = {.flags = PLAN_ALL, .hop = hop};
     struct mts_copy *copy = arena_alloc(work->arena, sizeof *copy);
@@ -82,8 +83,10 @@ static const struct x411_ORName *redirected_reports(const struct user *user) {
     return NULL;
 }
 
-/* The name before this list in the history: who put the message to it. NULL: the history does not know the list. */
-static const struct x411_ORName *before(struct work *work, const struct x411_Report *report, const struct dl *dl) {
+/* The name before this list in the history: who put the message to it. NULL: the history does not know the
+ * list. */
+static const struct x411_ORName *before(struct work *work, const struct x411_Report *report,
+                                        const struct dl *dl) {
     struct x411_OriginatorAndDLExpansionHistory history = {0};
     struct address address;
     extension_decode(work->arena, &report->envelope.extensions, EXT_ORIGINATOR_AND_DL_EXPANSION_HISTORY,
@@ -98,8 +101,8 @@ static const struct x411_ORName *before(struct work *work, const struct x411_Rep
 static void follow(struct work *work, struct report_work r, unsigned depth);
 
 /* The report with another destination; to an owner it names the list that sends it (reporting-DL-name). */
-static void send_to(struct work *work, const struct report_work *r, const struct x411_ORName *to, const struct dl *owned,
-                    unsigned depth) {
+static void send_to(struct work *work, const struct report_work *r, const struct x411_ORName *to,
+                    const struct dl *owned, unsigned depth) {
     struct report_work next = *r;
     next.report = arena_alloc(work->arena, sizeof *next.report);
     if (!next.report) {
@@ -116,7 +119,8 @@ static void send_to(struct work *work, const struct report_work *r, const struct
     follow(work, next, depth + 1);
 }
 
-static void follow_policy(struct work *work, const struct report_work *r, const struct dl *dl, unsigned depth) {
+static void follow_policy(struct work *work, const struct report_work *r, const struct dl *dl,
+                          unsigned depth) {
     enum mts_dl_reports policy = dl->owner ? dl->given.reports : MTS_DL_REPORTS_TO_ORIGINATOR;
     const struct x411_ORName *origin = before(work, r->report, dl);
     if (policy != MTS_DL_REPORTS_TO_ORIGINATOR)
@@ -129,7 +133,8 @@ static void follow_policy(struct work *work, const struct report_work *r, const 
         discard(work, r, "the report's history does not name the list");
 }
 
-static void follow_user(struct work *work, const struct report_work *r, const struct user *user, unsigned depth) {
+static void follow_user(struct work *work, const struct report_work *r, const struct user *user,
+                        unsigned depth) {
     const struct x411_ORName *alternate = redirected_reports(user);
     bool by_list = extension_find(&r->report->envelope.extensions, EXT_REPORTING_DL_NAME);
     if (alternate)
@@ -182,7 +187,8 @@ static void follow(struct work *work, struct report_work r, unsigned depth) {
         send_to(work, &r, entry->alias, NULL, depth);
 }
 
-void report_dispatch(struct work *work, struct x411_Report *report, bool has_content, struct span identifier) {
+void report_dispatch(struct work *work, struct x411_Report *report, bool has_content,
+                     struct span identifier) {
     struct report_work r = {report, has_content, identifier,
                             identifier_text(work->arena, &report->content.subject_identifier)};
     if (!r.subject.data)

@@ -54,9 +54,12 @@ bool route_find(const struct mts_tables *tables, const struct address *address, 
     const struct oraddress_attribute *prmd = oraddress_find(&address->parts, ORADDRESS_PRMD);
     const struct route *best = first_match(tables->wild_routes, address);
     if (country && admd) {
-        best = better(first_match(tables->routes[bucket_of(country->key, admd->key, (struct span){NULL, 0})], address), best);
+        best = better(
+            first_match(tables->routes[bucket_of(country->key, admd->key, (struct span){NULL, 0})], address),
+            best);
         if (prmd)
-            best = better(first_match(tables->routes[bucket_of(country->key, admd->key, prmd->key)], address), best);
+            best = better(first_match(tables->routes[bucket_of(country->key, admd->key, prmd->key)], address),
+                          best);
     }
     *decision = (struct decision){.route = best, .hop = -1};
     return best;
@@ -67,8 +70,8 @@ static bool is_down(const struct mts_run *run, int hop) {
 }
 
 /* By weight among the usable ones of one rank; the salt makes the draw the same for the same message. */
-static int draw(const struct mts_run *run, const struct route *route, uint32_t rank, bool down_too, uint64_t salt,
-                int not_this) {
+static int draw(const struct mts_run *run, const struct route *route, uint32_t rank, bool down_too,
+                uint64_t salt, int not_this) {
     uint64_t total = 0;
     for (int pass = 0; pass < 2; pass++) {
         uint64_t point = total ? salt % total : 0;
@@ -89,11 +92,13 @@ static int draw(const struct mts_run *run, const struct route *route, uint32_t r
     return -1;
 }
 
-/* The lowest rank with a usable hop; when all are backing off, the lowest rank waits for its own. -1: none but `not_this`. */
+/* The lowest rank with a usable hop; when all are backing off, the lowest rank waits for its own. -1: none
+ * but `not_this`. */
 int route_choose(const struct mts_run *run, const struct route *route, uint64_t salt, int not_this) {
     for (int down_too = 0; down_too < 2; down_too++)
         for (size_t i = 0; i < route->choice_count; i++) {
-            int hop = draw(run, route, route->choices[i].rank, down_too, salt, not_this); /* choices are in order of rank */
+            int hop = draw(run, route, route->choices[i].rank, down_too, salt,
+                           not_this); /* choices are in order of rank */
             if (hop >= 0)
                 return hop;
         }

@@ -16,21 +16,23 @@ static bool has_copy(const struct target *target) {
     return target->kind == TARGET_HOP || target->kind == TARGET_MAILBOX;
 }
 
-/* Time from which the copy may go, and its end (X.411 §14.3.2 deferred delivery; latest delivery; the priority's expiry). */
-static void set_times(struct work *work, const struct subject *subject, const struct hop *hop, struct mts_copy *copy) {
+/* Time from which the copy may go, and its end (X.411 §14.3.2 deferred delivery; latest delivery; the
+ * priority's expiry). */
+static void set_times(struct work *work, const struct subject *subject, const struct hop *hop,
+                      struct mts_copy *copy) {
     int64_t now = work->run->now, deferred, latest;
     struct span time;
     const struct x411_MessageTransferEnvelope *envelope = &subject->envelope;
     copy->due = now;
-    if (subject->kind == MTS_MESSAGE && time_read(envelope->deferred_delivery_time, &deferred) && deferred > now &&
-        !(hop && hop->given.defers))
+    if (subject->kind == MTS_MESSAGE && time_read(envelope->deferred_delivery_time, &deferred) &&
+        deferred > now && !(hop && hop->given.defers))
         copy->due = deferred;
     copy->priority = subject->kind == MTS_PROBE ? MTS_URGENT : (enum mts_priority)envelope->priority;
     if (copy->priority > MTS_URGENT)
         copy->priority = MTS_NORMAL;
     copy->expires = copy->due + work->tables->schedules[copy->priority].expiry;
-    if (extension_decode(work->arena, &envelope->extensions, EXT_LATEST_DELIVERY_TIME, &x411_LatestDeliveryTime_type,
-                         &time) &&
+    if (extension_decode(work->arena, &envelope->extensions, EXT_LATEST_DELIVERY_TIME,
+                         &x411_LatestDeliveryTime_type, &time) &&
         time_read(time, &latest) && latest < copy->expires)
         copy->expires = latest;
 }
@@ -64,12 +66,14 @@ static struct mts_copy *copy_for(struct work *work, struct grouping *grouping, c
     return copy;
 }
 
-static void record_copy(struct work *work, const struct batch *batch, size_t position, const struct mts_copy *copy) {
+static void record_copy(struct work *work, const struct batch *batch, size_t position,
+                        const struct mts_copy *copy) {
     const struct target *target = &batch->targets[position];
     bool hop = target->kind == TARGET_HOP;
     struct mts_event *event =
         work_event(work, hop ? MTS_EVENT_ROUTED : MTS_EVENT_TO_MAILBOX, batch->subject.identifier);
-    event->recipient = batch->subject.envelope.per_recipient_fields.items[position].originally_specified_recipient_number;
+    event->recipient =
+        batch->subject.envelope.per_recipient_fields.items[position].originally_specified_recipient_number;
     event->hop = hop ? target->hop : -1;
     event->name = hop ? (struct span){NULL, 0} : span_str(target->mailbox);
     if (copy->due <= work->run->now)
@@ -81,7 +85,8 @@ static void record_copy(struct work *work, const struct batch *batch, size_t pos
 static bool group(struct work *work, const struct batch *batch, struct grouping *grouping) {
     const struct subject *subject = &batch->subject;
     size_t count = subject->envelope.per_recipient_fields.count;
-    grouping->slot_of_hop = arena_array(work->arena, work->tables->hop_count + 1, sizeof *grouping->slot_of_hop);
+    grouping->slot_of_hop =
+        arena_array(work->arena, work->tables->hop_count + 1, sizeof *grouping->slot_of_hop);
     if (!grouping->slot_of_hop) {
         work->no_memory = true;
         return false;
@@ -158,10 +163,10 @@ static void hold(struct work *work, struct batch *batch, struct grouping *groupi
 }
 
 static void record_outcome(struct work *work, const struct batch *batch, const struct outcome *outcome) {
-    struct mts_event *event = work_event(work, outcome->delivered ? MTS_EVENT_DELIVERED : MTS_EVENT_NOT_DELIVERED,
-                                         batch->subject.identifier);
-    event->recipient =
-        batch->subject.envelope.per_recipient_fields.items[outcome->position].originally_specified_recipient_number;
+    struct mts_event *event = work_event(
+        work, outcome->delivered ? MTS_EVENT_DELIVERED : MTS_EVENT_NOT_DELIVERED, batch->subject.identifier);
+    event->recipient = batch->subject.envelope.per_recipient_fields.items[outcome->position]
+                           .originally_specified_recipient_number;
     if (outcome->delivered)
         return;
     event->reason = outcome->cause.reason;
@@ -192,7 +197,8 @@ static void report(struct work *work, struct batch *batch) {
 }
 
 void split(struct work *work) {
-    for (struct batch *batch = work->first; batch && !work->no_memory && !work->out->need_count; batch = batch->next) {
+    for (struct batch *batch = work->first; batch && !work->no_memory && !work->out->need_count;
+         batch = batch->next) {
         struct grouping grouping = {0};
         if (!group(work, batch, &grouping))
             return;

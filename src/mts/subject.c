@@ -31,13 +31,15 @@ static bool finish(struct work *work, struct subject *subject) {
     return !work->no_memory;
 }
 
-bool subject_of_message(struct work *work, const struct x411_MessageTransferEnvelope *envelope, uint64_t length,
-                        struct subject *subject) {
-    *subject = (struct subject){.kind = MTS_MESSAGE, .envelope = *envelope, .has_length = true, .length = length};
+bool subject_of_message(struct work *work, const struct x411_MessageTransferEnvelope *envelope,
+                        uint64_t length, struct subject *subject) {
+    *subject =
+        (struct subject){.kind = MTS_MESSAGE, .envelope = *envelope, .has_length = true, .length = length};
     return finish(work, subject);
 }
 
-bool subject_of_probe(struct work *work, const struct x411_ProbeTransferEnvelope *probe, struct subject *subject) {
+bool subject_of_probe(struct work *work, const struct x411_ProbeTransferEnvelope *probe,
+                      struct subject *subject) {
     size_t count = probe->per_recipient_fields.count;
     recipient_fields *items = arena_array(work->arena, count ? count : 1, sizeof *items);
     *subject = (struct subject){.kind = MTS_PROBE,
@@ -75,41 +77,42 @@ bool subject_of_probe(struct work *work, const struct x411_ProbeTransferEnvelope
 static bool encode_probe(struct work *work, const struct subject *subject, struct span *octets) {
     const struct x411_MessageTransferEnvelope *from = &subject->envelope;
     size_t count = from->per_recipient_fields.count;
-    struct x411_PerRecipientProbeTransferFields *items = arena_array(work->arena, count ? count : 1, sizeof *items);
+    struct x411_PerRecipientProbeTransferFields *items =
+        arena_array(work->arena, count ? count : 1, sizeof *items);
     if (!items)
         return false;
     for (size_t i = 0; i < count; i++) {
         const recipient_fields *recipient = &from->per_recipient_fields.items[i];
-        items[i] = (struct x411_PerRecipientProbeTransferFields){recipient->raw,
-                                                                 recipient->recipient_name,
-                                                                 recipient->originally_specified_recipient_number,
-                                                                 recipient->per_recipient_indicators,
-                                                                 recipient->has_explicit_conversion,
-                                                                 recipient->explicit_conversion,
-                                                                 recipient->extensions};
+        items[i] =
+            (struct x411_PerRecipientProbeTransferFields){recipient->raw,
+                                                          recipient->recipient_name,
+                                                          recipient->originally_specified_recipient_number,
+                                                          recipient->per_recipient_indicators,
+                                                          recipient->has_explicit_conversion,
+                                                          recipient->explicit_conversion,
+                                                          recipient->extensions};
     }
-    struct x411_ProbeTransferEnvelope probe = {.probe_identifier = from->message_identifier,
-                                               .originator_name = from->originator_name,
-                                               .original_encoded_information_types =
-                                                   from->original_encoded_information_types,
-                                               .content_type = from->content_type,
-                                               .content_identifier = from->content_identifier,
-                                               .has_content_length = subject->has_length,
-                                               .content_length = (int64_t)subject->length,
-                                               .per_message_indicators = from->per_message_indicators,
-                                               .per_domain_bilateral_information =
-                                                   {from->per_domain_bilateral_information.items,
-                                                    from->per_domain_bilateral_information.count},
-                                               .trace_information = from->trace_information,
-                                               .extensions = from->extensions,
-                                               .per_recipient_fields = {.items = items, .count = count}};
+    struct x411_ProbeTransferEnvelope probe = {
+        .probe_identifier = from->message_identifier,
+        .originator_name = from->originator_name,
+        .original_encoded_information_types = from->original_encoded_information_types,
+        .content_type = from->content_type,
+        .content_identifier = from->content_identifier,
+        .has_content_length = subject->has_length,
+        .content_length = (int64_t)subject->length,
+        .per_message_indicators = from->per_message_indicators,
+        .per_domain_bilateral_information = {from->per_domain_bilateral_information.items,
+                                             from->per_domain_bilateral_information.count},
+        .trace_information = from->trace_information,
+        .extensions = from->extensions,
+        .per_recipient_fields = {.items = items, .count = count}};
     return ber_encode_arena(&x411_ProbeTransferEnvelope_type, &probe, work->arena, octets, NULL);
 }
 
 bool subject_encode(struct work *work, const struct subject *subject, struct span *octets) {
-    bool ok = subject->kind == MTS_PROBE
-                  ? encode_probe(work, subject, octets)
-                  : ber_encode_arena(&x411_MessageTransferEnvelope_type, &subject->envelope, work->arena, octets, NULL);
+    bool ok = subject->kind == MTS_PROBE ? encode_probe(work, subject, octets)
+                                         : ber_encode_arena(&x411_MessageTransferEnvelope_type,
+                                                            &subject->envelope, work->arena, octets, NULL);
     work->no_memory |= !ok;
     return ok;
 }
@@ -120,7 +123,8 @@ bool subject_decode(struct work *work, const struct mts_stored *stored, struct s
     work->has_content = stored->has_content;
     if (stored->kind == MTS_MESSAGE) {
         struct x411_MessageTransferEnvelope envelope = {0};
-        return ber_decode(&x411_MessageTransferEnvelope_type, stored->octets, work->arena, &limits, &envelope, NULL) &&
+        return ber_decode(&x411_MessageTransferEnvelope_type, stored->octets, work->arena, &limits, &envelope,
+                          NULL) &&
                subject_of_message(work, &envelope, stored->content_length, subject);
     }
     struct x411_ProbeTransferEnvelope probe = {0};
@@ -137,8 +141,8 @@ bool subject_set_responsible(struct arena *arena, recipient_fields *recipient, b
     if (subject_responsible(recipient) == responsible)
         return true;
     recipient->raw = absent;
-    return ber_bit_set(&recipient->per_recipient_indicators, x411_PerRecipientIndicators_responsibility, responsible,
-                       arena);
+    return ber_bit_set(&recipient->per_recipient_indicators, x411_PerRecipientIndicators_responsibility,
+                       responsible, arena);
 }
 
 bool subject_indicator(const struct subject *subject, unsigned bit) {

@@ -34,8 +34,8 @@ static bool check_originator(struct submit *s, const struct x411_ORName *origina
         return refuse(s, MTS_SUBMIT_ELEMENT_NOT_SUBSCRIBED, "the originator may not submit");
     if (!s->user)
         return true;
-    if (!address_parse(s->work->arena, s->user, &user, NULL) || !address_of(s->work->arena, &user, &user_address) ||
-        !span_eq(user_address.key, address.key))
+    if (!address_parse(s->work->arena, s->user, &user, NULL) ||
+        !address_of(s->work->arena, &user, &user_address) || !span_eq(user_address.key, address.key))
         return refuse(s, MTS_SUBMIT_ORIGINATOR_INVALID, "the originator is not the user who submits");
     return true;
 }
@@ -49,9 +49,11 @@ static bool check_critical(struct submit *s, const struct x411_Extensions *exten
         const struct x411_ExtensionField *field = &extensions->items[i];
         struct x411_Extensions one = {.items = (struct x411_ExtensionField *)field, .count = 1};
         if (field != proof && criticality_unknown(&one, CRITICAL_FOR_SUBMISSION))
-            return refuse(s, MTS_SUBMIT_UNSUPPORTED_CRITICAL_FUNCTION, "an extension that is critical for submission");
+            return refuse(s, MTS_SUBMIT_UNSUPPORTED_CRITICAL_FUNCTION,
+                          "an extension that is critical for submission");
     }
-    return !proof_critical || refuse(s, MTS_SUBMIT_UNSUPPORTED_CRITICAL_FUNCTION, "proof of submission is not given");
+    return !proof_critical ||
+           refuse(s, MTS_SUBMIT_UNSUPPORTED_CRITICAL_FUNCTION, "proof of submission is not given");
 }
 
 /* What P1 carries: without the submission's own extensions, and nothing critical for submission any more. */
@@ -112,8 +114,8 @@ static bool is_improper(const struct x411_ORName *name) {
     return address_is_empty(name) && !name->directory_name;
 }
 
-static bool fill_recipients(struct submit *s, const struct x411p3_PerRecipientMessageSubmissionFields *from, size_t count,
-                            struct x411_MessageTransferEnvelope *envelope) {
+static bool fill_recipients(struct submit *s, const struct x411p3_PerRecipientMessageSubmissionFields *from,
+                            size_t count, struct x411_MessageTransferEnvelope *envelope) {
     recipient_fields *items = arena_array(s->work->arena, count ? count : 1, sizeof *items);
     uint32_t *improper = arena_array(s->work->arena, count ? count : 1, sizeof *improper);
     if (!items || !improper)
@@ -170,8 +172,9 @@ static void submit(struct submit *s, struct subject *subject, struct x411_Extens
     split(work);
 }
 
-void mts_submit_message(struct mts_run *run, const char *user, const struct x411p3_MessageSubmissionEnvelope *envelope,
-                        uint64_t content_length, struct mts_submission *submission, struct mts_decisions *out) {
+void mts_submit_message(struct mts_run *run, const char *user,
+                        const struct x411p3_MessageSubmissionEnvelope *envelope, uint64_t content_length,
+                        struct mts_submission *submission, struct mts_decisions *out) {
     struct work work;
     struct submit s = {&work, submission, user};
     *submission = (struct mts_submission){0};
@@ -191,7 +194,8 @@ void mts_submit_message(struct mts_run *run, const char *user, const struct x411
     work_end(&work);
 }
 
-void mts_submit_probe(struct mts_run *run, const char *user, const struct x411p3_ProbeSubmissionEnvelope *envelope,
+void mts_submit_probe(struct mts_run *run, const char *user,
+                      const struct x411p3_ProbeSubmissionEnvelope *envelope,
                       struct mts_submission *submission, struct mts_decisions *out) {
     struct work work;
     struct submit s = {&work, submission, user};
@@ -206,7 +210,8 @@ void mts_submit_probe(struct mts_run *run, const char *user, const struct x411p3
         return;
     }
     for (size_t i = 0; i < count; i++) {
-        const struct x411p3_PerRecipientProbeSubmissionFields *from = &envelope->per_recipient_fields.items[i];
+        const struct x411p3_PerRecipientProbeSubmissionFields *from =
+            &envelope->per_recipient_fields.items[i];
         recipients[i] = (struct x411p3_PerRecipientMessageSubmissionFields){
             .recipient_name = from->recipient_name,
             .originator_report_request = from->originator_report_request,
@@ -216,7 +221,8 @@ void mts_submit_probe(struct mts_run *run, const char *user, const struct x411p3
     }
     struct subject subject = {.kind = MTS_PROBE,
                               .has_length = envelope->has_content_length,
-                              .length = envelope->has_content_length ? (uint64_t)envelope->content_length : 0};
+                              .length =
+                                  envelope->has_content_length ? (uint64_t)envelope->content_length : 0};
     subject.envelope = (struct x411_MessageTransferEnvelope){
         .originator_name = envelope->originator_name,
         .original_encoded_information_types = envelope->original_encoded_information_types,

@@ -26,7 +26,8 @@ static bool copy_text(struct arena *arena, const char *from, const char **to) {
     return *to;
 }
 
-static bool read_optional(struct arena *arena, const char *text, struct x411_ORName **name, struct error *err) {
+static bool read_optional(struct arena *arena, const char *text, struct x411_ORName **name,
+                          struct error *err) {
     *name = NULL;
     if (!text)
         return true;
@@ -126,11 +127,13 @@ static bool read_bilateral(struct mts_tables *tables, const char *hex, struct ho
         info.domain.choice = x411_BilateralDomain_domain_administration_domain_name;
         info.domain.u.administration_domain_name = hop->domain.administration_domain_name;
     }
-    return ber_encode_arena(&x411_PerDomainBilateralInformation_type, &info, &tables->arena, &hop->bilateral, NULL) ||
+    return ber_encode_arena(&x411_PerDomainBilateralInformation_type, &info, &tables->arena, &hop->bilateral,
+                            NULL) ||
            out_of_memory(err);
 }
 
-static bool fill_hop(struct mts_tables *tables, const struct mts_hop *given, struct hop *hop, struct error *err) {
+static bool fill_hop(struct mts_tables *tables, const struct mts_hop *given, struct hop *hop,
+                     struct error *err) {
     struct arena *arena = &tables->arena;
     const char *domain;
     *hop = (struct hop){.given = *given, .domain = tables->domain};
@@ -199,7 +202,8 @@ bool mts_tables_add_route(struct mts_tables *tables, const struct mts_route *giv
     if (!copy_text(&tables->arena, pattern, &route->text) ||
         !copy_text(&tables->arena, given->supplementary, &route->supplementary))
         return out_of_memory(err);
-    if (!read_pattern(&tables->arena, pattern, &route->pattern, err) || !fill_choices(tables, given, route, err))
+    if (!read_pattern(&tables->arena, pattern, &route->pattern, err) ||
+        !fill_choices(tables, given, route, err))
         return error_prefix(err, "route %s", pattern);
     return route_insert(tables, route);
 }
@@ -243,7 +247,8 @@ static bool remove_key(struct mts_tables *tables, struct span key) {
     return true;
 }
 
-static struct entry *entry_new(struct arena *arena, const char *text, struct x411_ORName *name, struct error *err) {
+static struct entry *entry_new(struct arena *arena, const char *text, struct x411_ORName *name,
+                               struct error *err) {
     struct address address;
     struct x411_ORName *parsed;
     struct entry *entry = arena_alloc(arena, sizeof *entry);
@@ -272,7 +277,8 @@ static bool entry_add(struct mts_tables *tables, struct entry *entry) {
     return true;
 }
 
-static bool fill_redirections(struct arena *arena, const struct mts_user *given, struct user *user, struct error *err) {
+static bool fill_redirections(struct arena *arena, const struct mts_user *given, struct user *user,
+                              struct error *err) {
     user->redirection_count = given->redirection_count;
     user->redirections = arena_array(arena, given->redirection_count + 1, sizeof *user->redirections);
     if (!user->redirections)
@@ -280,7 +286,8 @@ static bool fill_redirections(struct arena *arena, const struct mts_user *given,
     for (size_t i = 0; i < given->redirection_count; i++) {
         struct user_redirection *redirection = &user->redirections[i];
         redirection->class = given->redirections[i].class;
-        if (!name_set_read(arena, &redirection->class.content_types, true, &redirection->content_types, err) ||
+        if (!name_set_read(arena, &redirection->class.content_types, true, &redirection->content_types,
+                           err) ||
             !name_set_read(arena, &redirection->class.eits, false, &redirection->eits, err) ||
             !read_optional(arena, given->redirections[i].alternate, &redirection->alternate, err))
             return false;
@@ -289,7 +296,8 @@ static bool fill_redirections(struct arena *arena, const struct mts_user *given,
     return true;
 }
 
-static bool fill_restrictions(struct arena *arena, const struct mts_user *given, struct user *user, struct error *err) {
+static bool fill_restrictions(struct arena *arena, const struct mts_user *given, struct user *user,
+                              struct error *err) {
     user->restriction_count = given->restriction_count;
     user->restrictions = arena_array(arena, given->restriction_count + 1, sizeof *user->restrictions);
     if (!user->restrictions)
@@ -297,7 +305,8 @@ static bool fill_restrictions(struct arena *arena, const struct mts_user *given,
     for (size_t i = 0; i < given->restriction_count; i++) {
         const struct mts_restriction *from = &given->restrictions[i];
         struct restriction *restriction = &user->restrictions[i];
-        *restriction = (struct restriction){.permitted = from->permitted, .sources = from->sources ? from->sources : 7};
+        *restriction =
+            (struct restriction){.permitted = from->permitted, .sources = from->sources ? from->sources : 7};
         if (!from->pattern)
             continue;
         restriction->pattern = arena_alloc(arena, sizeof *restriction->pattern);
@@ -309,7 +318,8 @@ static bool fill_restrictions(struct arena *arena, const struct mts_user *given,
     return true;
 }
 
-static bool fill_user(struct arena *arena, struct entry *entry, const struct mts_user *given, struct error *err) {
+static bool fill_user(struct arena *arena, struct entry *entry, const struct mts_user *given,
+                      struct error *err) {
     struct user *user = entry->user = arena_alloc(arena, sizeof *user);
     if (!user)
         return out_of_memory(err);
@@ -381,7 +391,8 @@ bool mts_tables_add_dl(struct mts_tables *tables, const struct mts_dl *given, st
     return error_prefix(err, "list %s", given->address ? given->address : "");
 }
 
-bool mts_tables_add_alias(struct mts_tables *tables, const char *address, const char *target, struct error *err) {
+bool mts_tables_add_alias(struct mts_tables *tables, const char *address, const char *target,
+                          struct error *err) {
     struct x411_ORName name;
     struct entry *entry = entry_new(&tables->arena, address, &name, err);
     if (entry && read_optional(&tables->arena, target, &entry->alias, err) && entry->alias)
@@ -406,7 +417,8 @@ bool mts_tables_remove(struct mts_tables *tables, const char *text) {
 
 /* ---- reading ---- */
 
-void mts_tables_set_schedule(struct mts_tables *tables, enum mts_priority priority, const struct mts_schedule *given) {
+void mts_tables_set_schedule(struct mts_tables *tables, enum mts_priority priority,
+                             const struct mts_schedule *given) {
     struct mts_schedule *schedule = &tables->schedules[priority];
     if (given->expiry)
         schedule->expiry = given->expiry;
@@ -448,7 +460,8 @@ const char *mts_mailbox_of(const struct mts_tables *tables, const char *text) {
 }
 
 void mts_tables_each_user(const struct mts_tables *tables,
-                          void (*each)(void *context, const char *address, const char *mailbox), void *context) {
+                          void (*each)(void *context, const char *address, const char *mailbox),
+                          void *context) {
     for (size_t i = 0; i < tables->entry_buckets; i++)
         for (const struct entry *entry = tables->entries[i]; entry; entry = entry->next)
             if (entry->user)

@@ -96,8 +96,9 @@ struct mts_tables {
     struct span mta_name;
     struct hop *hops;
     size_t hop_count;
-    struct route *routes[ROUTE_BUCKETS]; /* by hash of the exact country, ADMD and PRMD, or country and ADMD */
-    struct route *wild_routes;           /* the others */
+    struct route
+        *routes[ROUTE_BUCKETS]; /* by hash of the exact country, ADMD and PRMD, or country and ADMD */
+    struct route *wild_routes;  /* the others */
     size_t route_count;
     struct entry **entries;
     size_t entry_buckets; /* a power of two */
@@ -113,7 +114,7 @@ const struct entry *entry_find(const struct mts_tables *tables, struct span key)
 bool route_insert(struct mts_tables *tables, struct route *route);
 
 /* type_sets.c */
-bool name_set_read(struct arena *arena, const struct mts_names *names, bool content_types, struct name_set *set,
-                   struct error *err);
+bool name_set_read(struct arena *arena, const struct mts_names *names, bool content_types,
+                   struct name_set *set, struct error *err);
 
 #endif

@@ -2,7 +2,8 @@
 #include "mts/mts_private.h"
 
 /* True when the hop is in another domain; `*domain` is the hop's. An unknown sender counts as foreign. */
-bool domain_of_hop(const struct mts_tables *tables, int hop, const struct x411_GlobalDomainIdentifier **domain) {
+bool domain_of_hop(const struct mts_tables *tables, int hop,
+                   const struct x411_GlobalDomainIdentifier **domain) {
     bool known = hop >= 0 && (size_t)hop < tables->hop_count;
     *domain = known ? &tables->hops[hop].domain : NULL;
     return !known || tables->hops[hop].foreign;
@@ -33,7 +34,8 @@ static bool append_internal(struct work *work, struct x411_Extensions *extension
         if (old.count)
             memcpy(trace.items, old.items, old.count * sizeof *trace.items);
         trace.items[old.count] = *element;
-        if (extension_encode(work->arena, extensions, EXT_INTERNAL_TRACE, &x411_InternalTraceInformation_type, &trace))
+        if (extension_encode(work->arena, extensions, EXT_INTERNAL_TRACE, &x411_InternalTraceInformation_type,
+                             &trace))
             return true;
     }
     work->no_memory = true;
@@ -45,8 +47,8 @@ static bool append_internal(struct work *work, struct x411_Extensions *extension
  * here: `peer` -1), and our MTA's internal one. `deferred` is the time until
  * which the message is held, 0 for none.
  */
-bool trace_arrive(struct work *work, int peer, struct x411_TraceInformation *trace, struct x411_Extensions *extensions,
-                  int64_t deferred) {
+bool trace_arrive(struct work *work, int peer, struct x411_TraceInformation *trace,
+                  struct x411_Extensions *extensions, int64_t deferred) {
     const struct x411_GlobalDomainIdentifier *domain;
     struct x411_TraceInformationElement element = {.global_domain_identifier = work->tables->domain};
     struct x411_DomainSuppliedInformation *supplied = &element.domain_supplied_information;
@@ -69,17 +71,20 @@ bool trace_arrive(struct work *work, int peer, struct x411_TraceInformation *tra
 
 static bool mark_internal(struct work *work, struct x411_Extensions *extensions, unsigned bit) {
     struct x411_InternalTraceInformation trace = {0};
-    if (!extension_decode(work->arena, extensions, EXT_INTERNAL_TRACE, &x411_InternalTraceInformation_type, &trace) ||
+    if (!extension_decode(work->arena, extensions, EXT_INTERNAL_TRACE, &x411_InternalTraceInformation_type,
+                          &trace) ||
         !trace.count)
         return true;
     struct x411_InternalTraceInformationElement *last = &trace.items[trace.count - 1];
     last->raw = last->mta_supplied_information.raw = (struct span){NULL, 0};
     return ber_bit_set(&last->mta_supplied_information.other_actions, bit, true, work->arena) &&
-           extension_encode(work->arena, extensions, EXT_INTERNAL_TRACE, &x411_InternalTraceInformation_type, &trace);
+           extension_encode(work->arena, extensions, EXT_INTERNAL_TRACE, &x411_InternalTraceInformation_type,
+                            &trace);
 }
 
 /* Records in our elements that we redirected (bit 0) or expanded a list (bit 1). */
-bool trace_mark(struct work *work, struct x411_TraceInformation *trace, struct x411_Extensions *extensions, unsigned bit) {
+bool trace_mark(struct work *work, struct x411_TraceInformation *trace, struct x411_Extensions *extensions,
+                unsigned bit) {
     size_t count = trace->count;
     struct x411_TraceInformationElement *items = arena_array(work->arena, count, sizeof *items);
     if (!items || !count || !mark_internal(work, extensions, bit)) {

@@ -56,8 +56,8 @@ static bool read_name(struct arena *arena, const char *name, bool is_content_typ
     return ber_oid_parse(name, arena, item);
 }
 
-bool name_set_read(struct arena *arena, const struct mts_names *names, bool is_content_type, struct name_set *set,
-                   struct error *err) {
+bool name_set_read(struct arena *arena, const struct mts_names *names, bool is_content_type,
+                   struct name_set *set, struct error *err) {
     set->count = names->count;
     set->items = names->count ? arena_array(arena, names->count, sizeof *set->items) : NULL;
     if (names->count && !set->items)
@@ -85,11 +85,13 @@ bool content_type_in(const struct name_set *set, const struct x411_ContentType *
     return set_has(set, type->u.extended);
 }
 
-/* True if all of the types (or, without `all`, one of them) are in the set. Types without a bit set are in every set. */
+/* True if all of the types (or, without `all`, one of them) are in the set. Types without a bit set are in
+ * every set. */
 bool eits_meet(const struct name_set *set, const struct x411_EncodedInformationTypes *types, bool all) {
     uint8_t octets[4];
     for (unsigned bit = 0; bit < 10; bit++)
-        if (ber_bit(&types->built_in_encoded_information_types, bit) && set_has(set, eit_octets(octets, bit)) != all)
+        if (ber_bit(&types->built_in_encoded_information_types, bit) &&
+            set_has(set, eit_octets(octets, bit)) != all)
             return !all;
     for (size_t i = 0; i < types->extended_encoded_information_types.count; i++)
         if (set_has(set, types->extended_encoded_information_types.items[i]) != all)

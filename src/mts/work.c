@@ -20,7 +20,8 @@ void work_end(struct work *work) {
     out->event_count = 0;
 }
 
-/* Room for one more item: doubles whenever the count is a power of two. NULL (and the work fails) without memory. */
+/* Room for one more item: doubles whenever the count is a power of two. NULL (and the work fails) without
+ * memory. */
 void *grow(struct work *work, void *items, size_t count, size_t size) {
     if (count && (count & (count - 1)))
         return items;
@@ -42,8 +43,13 @@ struct mts_event *work_event(struct work *work, enum mts_event_kind kind, struct
         out->events = events;
         event = &events[out->event_count++];
     }
-    *event = (struct mts_event){.kind = kind, .identifier = identifier, .recipient = -1, .hop = -1, .reason = -1,
-                                .diagnostic = -1, .time = work->run->now};
+    *event = (struct mts_event){.kind = kind,
+                                .identifier = identifier,
+                                .recipient = -1,
+                                .hop = -1,
+                                .reason = -1,
+                                .diagnostic = -1,
+                                .time = work->run->now};
     return event;
 }
 
@@ -66,7 +72,8 @@ void work_need(struct work *work, struct span directory_name) {
     needs[out->need_count++].directory_name = directory_name;
 }
 
-/* A new MTS-identifier: `PREFIX.NUMBER` in base 36, at most 16 + 1 + 13 characters of ub-local-id-length's 32. */
+/* A new MTS-identifier: `PREFIX.NUMBER` in base 36, at most 16 + 1 + 13 characters of
+ * ub-local-id-length's 32. */
 struct span work_identifier(struct work *work, struct x411_MTSIdentifier *identifier) {
     char digits[16];
     size_t at = sizeof digits;
@@ -74,7 +81,8 @@ struct span work_identifier(struct work *work, struct x411_MTSIdentifier *identi
     do
         digits[--at] = "0123456789abcdefghijklmnopqrstuvwxyz"[number % 36];
     while (number /= 36);
-    const char *local = arena_printf(work->arena, "%.16s.%.*s", work->run->id_prefix, (int)(sizeof digits - at), digits + at);
+    const char *local =
+        arena_printf(work->arena, "%.16s.%.*s", work->run->id_prefix, (int)(sizeof digits - at), digits + at);
     if (!local)
         work->no_memory = true;
     *identifier = (struct x411_MTSIdentifier){.global_domain_identifier = work->tables->domain,
