@@ -77,12 +77,15 @@ enum ipc_type {
 
     /* ---- a transfer out; ref = association; one at a time on each ---- */
 
-    /* S>N octets activity_id, u64 content_length, u64 start (offset in the APDU stream; 0 but for a resume),
+    /* S>N u64 content_length, u64 start (offset in the APDU stream; 0 but for a resume),
      * u32 start_serial (last confirmed serial of the resumed activity), octets old_association_id and octets
      * old_activity_id (both empty but for a resume), octets prefix (the APDU's octets before the content: the
      * MTS-APDU without EXTERNAL), rest content (whole when content_length <= IPC_WHOLE_MAX, else empty: to be
      * read with SEND_READ) */
     IPC_SEND_BEGIN,
+    /* N>S octets activity_id: the name under which the activity was begun; before any other answer to
+     * SEND_BEGIN that is not a SEND_RESULT */
+    IPC_SEND_ACTIVITY,
     /* N>S u64 offset in the content, u32 length (at most IPC_CHUNK) */
     IPC_SEND_READ,
     /* S>N u64 offset, rest content */
