@@ -188,7 +188,7 @@ struct osi_open {
 };
 
 /* Where an incoming APDU can be taken up again. To be kept for each of the last window + 1 checkpoints. */
-#define OSI_CHECKPOINT_STATE 8
+#define OSI_CHECKPOINT_STATE 16
 struct osi_checkpoint {
     uint32_t serial;                     /* synchronization point serial number, from 1 */
     uint64_t offset;                     /* octets of the APDU up to it */
