@@ -357,12 +357,12 @@ static struct cotp_indication receive_er(struct cotp *c, struct span header) {
     return ended(c);
 }
 
+/* A DT larger than agreed is taken: peers differ on what an absent TPDU size means (128 in X.224, 65531 in
+ * RFC 1006). */
 static struct cotp_indication receive_dt(struct cotp *c, struct span tpdu, struct span header,
                                          size_t header_len) {
     if (header.len < 1)
         return bad(c, ER_PARAMETER_VALUE, tpdu, "DT TPDU", "DT TPDU without its EOT octet");
-    if (tpdu.len > c->tpdu_size)
-        return bad(c, ER_PARAMETER_VALUE, tpdu, "TPDU size", "DT TPDU larger than the agreed TPDU size");
     return (struct cotp_indication){.event = COTP_T_DATA,
                                     .data = span_sub(tpdu, header_len, tpdu.len),
                                     .end = (header.data[0] & EOT) != 0};
