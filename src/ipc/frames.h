@@ -28,11 +28,14 @@ enum ipc_type {
     /* ---- associations; ref = association, a number the net process chose, unique in its life ---- */
 
     /* N>S An authenticated peer's bind was checked and waits for admission; or (direction 1) an association
-     * that we opened is up. u8 direction (0 in, 1 out), octets peer (name in the configuration), octets
-     * address (text), u8 mode (enum ipc_mode), octets association_id (the session connection identifier as
-     * RTSE's recover names it) */
+     * that we opened is up. u8 direction (0 in, 1 out), octets peer (name in the configuration; empty for an
+     * inbound RT-RECOVER, which carries no bind), octets address (text, host only), u8 mode (enum ipc_mode),
+     * octets association_id (this association's session connection identifier, opaque), octets recover_id
+     * (RT-RECOVER: that of the broken association; else empty) */
     IPC_ASSOCIATION_OPEN = 1,
-    /* S>N Answer to an inbound one: u8 admitted (1 yes; 0 refuse as busy), octets cause (text) */
+    /* S>N Answer to an inbound one: u8 admission (enum ipc_admission), octets peer (as in OPEN; for
+     * RT-RECOVER the peer that the broken association belonged to: the store has fenced it and found the same
+     * address), octets cause (text) */
     IPC_ASSOCIATION_ADMIT,
     /* either: the association is gone or must go. u8 how (enum ipc_close), octets cause (text) */
     IPC_ASSOCIATION_CLOSE,
@@ -74,12 +77,15 @@ enum ipc_type {
 
     /* ---- a transfer out; ref = association; one at a time on each ---- */
 
-    /* S>N octets activity_id, u64 content_length, u64 start (offset in the APDU stream; 0 but for a resume),
+    /* S>N u64 content_length, u64 start (offset in the APDU stream; 0 but for a resume),
      * u32 start_serial (last confirmed serial of the resumed activity), octets old_association_id and octets
      * old_activity_id (both empty but for a resume), octets prefix (the APDU's octets before the content: the
      * MTS-APDU without EXTERNAL), rest content (whole when content_length <= IPC_WHOLE_MAX, else empty: to be
      * read with SEND_READ) */
     IPC_SEND_BEGIN,
+    /* N>S octets activity_id: the name under which the activity was begun; before any other answer to
+     * SEND_BEGIN that is not a SEND_RESULT */
+    IPC_SEND_ACTIVITY,
     /* N>S u64 offset in the content, u32 length (at most IPC_CHUNK) */
     IPC_SEND_READ,
     /* S>N u64 offset, rest content */
@@ -144,6 +150,8 @@ enum ipc_layer {
     IPC_LAYER_RTSE,
     IPC_LAYER_BIND
 };
+
+enum ipc_admission { IPC_ADMITTED = 1, IPC_BUSY, IPC_CANNOT_RECOVER };
 
 enum ipc_close { IPC_CLOSE_RELEASED = 1, IPC_CLOSE_ABORTED, IPC_CLOSE_BROKEN };
 

@@ -3,5 +3,11 @@
 #define MHS_COMMANDS_H
 
 int cmd_help(int argc, char **argv);
+int cmd_ping(int argc, char **argv);
+int cmd_queue(int argc, char **argv);
+int cmd_route(int argc, char **argv);
+int cmd_status(int argc, char **argv);
+int cmd_track(int argc, char **argv);
+int cmd_user(int argc, char **argv);
 
 #endif

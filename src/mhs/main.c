@@ -5,6 +5,7 @@
 
 #include "mhs/command.h"
 #include "mhs/commands.h"
+#include "mhs/daemon.h"
 
 struct command {
     const char *name;
@@ -13,6 +14,12 @@ struct command {
 };
 
 static const struct command commands[] = {
+    {"track", cmd_track, "show the history of a message on this MTA"},
+    {"status", cmd_status, "show how the MTA and its peers are"},
+    {"queue", cmd_queue, "list and change what waits in the queue"},
+    {"route", cmd_route, "say where a message to an address would go, and why"},
+    {"ping", cmd_ping, "associate with a peer, bind and release"},
+    {"user", cmd_user, "list, add and remove users with a mailbox"},
     {"help", cmd_help, "show this help, or that of a command"},
 };
 
@@ -88,6 +95,7 @@ int main(int argc, char **argv) {
         return status;
     const struct command *command = find_command(argv[at]);
     status = command ? command->run(argc - at, argv + at) : unknown_command(argv[at]);
+    mhs_daemon_close();
     if (fflush(stdout) != 0 || ferror(stdout)) {
         fprintf(stderr, "mhs: the output can't be written\n");
         return status ? status : MHS_FAILED;

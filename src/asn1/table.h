@@ -1,0 +1,149 @@
+/*
+ * The form of the type tables that schema/compile makes and the engine reads,
+ * and the tables that stand for information object sets.
+ */
+#ifndef ASN1_TABLE_H
+#define ASN1_TABLE_H
+
+#include <stddef.h>
+
+#include "asn1/ber.h"
+
+enum ber_kind {
+    BER_KIND_SEQUENCE,
+    BER_KIND_SET,
+    BER_KIND_SEQUENCE_OF,
+    BER_KIND_SET_OF,
+    BER_KIND_CHOICE,
+    BER_KIND_ANY,
+    BER_KIND_BOOLEAN,
+    BER_KIND_INTEGER,
+    BER_KIND_ENUMERATED,
+    BER_KIND_NULL,
+    BER_KIND_BIT_STRING,
+    BER_KIND_OCTET_STRING,
+    BER_KIND_OBJECT_IDENTIFIER,
+    BER_KIND_RELATIVE_OID,
+    BER_KIND_REAL,
+    BER_KIND_OBJECTDESCRIPTOR,
+    BER_KIND_UTF8STRING,
+    BER_KIND_NUMERICSTRING,
+    BER_KIND_PRINTABLESTRING,
+    BER_KIND_TELETEXSTRING,
+    BER_KIND_VIDEOTEXSTRING,
+    BER_KIND_IA5STRING,
+    BER_KIND_GRAPHICSTRING,
+    BER_KIND_VISIBLESTRING,
+    BER_KIND_GENERALSTRING,
+    BER_KIND_UNIVERSALSTRING,
+    BER_KIND_BMPSTRING,
+    BER_KIND_UTCTIME,
+    BER_KIND_GENERALIZEDTIME,
+};
+
+/* A tag in one word: class and number. Numbers have 30 bits. */
+#define BER_ID(tag_class, number) ((uint32_t)(tag_class) << 30 | (uint32_t)(number))
+#define BER_ID_CLASS(id)          ((enum ber_class)((id) >> 30))
+#define BER_ID_NUMBER(id)         ((id) & 0x3FFFFFFFu)
+
+enum {
+    BER_FIELD_OPTIONAL = 1, /* OPTIONAL or DEFAULT */
+    BER_FIELD_POINTER = 2,  /* the member is a pointer to the value */
+    BER_FIELD_HAS = 4,      /* a bool at `has` tells that the value is there */
+    BER_FIELD_DEFAULT = 8,  /* `value` is the default of a BOOLEAN, INTEGER or ENUMERATED */
+    BER_FIELD_VOID = 16,    /* no member: a NULL */
+};
+
+/* A component of a SEQUENCE or SET, an alternative of a CHOICE, or the element of an OF. */
+struct ber_field {
+    const char *name;
+    const struct ber_type *type;
+    const uint32_t *tags;  /* outermost first; all but the last are explicit, and the last too round a CHOICE or ANY */
+    const uint32_t *first; /* of an untagged CHOICE: the tags with which it can begin */
+    uint8_t tag_count;
+    uint8_t flags;
+    uint16_t first_count; /* 0 for an untagged ANY (or CHOICE with one): every tag */
+    uint32_t offset;      /* of the member in the struct */
+    uint32_t has;
+    int64_t value; /* the default; of an alternative its constant */
+};
+
+struct ber_bounds {
+    int64_t min, max;
+    const char *min_name, *max_name; /* as in the module, or NULL */
+};
+
+struct ber_name {
+    int64_t number;
+    const char *name;
+};
+
+enum { BER_TYPE_EXTENSIBLE = 1 };
+
+struct ber_type {
+    const char *name;
+    enum ber_kind kind;
+    uint32_t flags;
+    uint32_t size;        /* of the C type */
+    uint32_t extra;       /* offset of `choice`, or of `unknown` in an extensible SEQUENCE or SET */
+    const uint32_t *tags; /* of a value that stands alone; see ber_field */
+    uint32_t tag_count;
+    uint32_t count;
+    const struct ber_field *fields;
+    const struct ber_bounds *bounds; /* of the size or of the value, or NULL */
+    const struct ber_name *names;    /* named numbers, bits or enumerations */
+    uint32_t name_count;
+};
+
+/* offsetof that does not compile unless the member is of type `T`. */
+#define BER_OFFSET(S, member, T)                                                                             \
+    (offsetof(S, member) +                                                                                   \
+     0 * sizeof(struct {                                                                                     \
+         _Static_assert(__builtin_types_compatible_p(__typeof__(((S *)0)->member), T), #member);             \
+         int unused;                                                                                         \
+     }))
+
+/* The types that need no table of their own. */
+extern const struct ber_type ber_ANY_type, ber_BOOLEAN_type, ber_INTEGER_type, ber_ENUMERATED_type, ber_NULL_type,
+    ber_BIT_STRING_type, ber_OCTET_STRING_type, ber_OBJECT_IDENTIFIER_type, ber_RELATIVE_OID_type, ber_REAL_type,
+    ber_ObjectDescriptor_type, ber_UTF8String_type, ber_NumericString_type, ber_PrintableString_type,
+    ber_TeletexString_type, ber_VideotexString_type, ber_IA5String_type, ber_GraphicString_type,
+    ber_VisibleString_type, ber_GeneralString_type, ber_UniversalString_type, ber_BMPString_type, ber_UTCTime_type,
+    ber_GeneralizedTime_type;
+
+/* ---- information object sets ---- */
+
+enum { BER_FOR_SUBMISSION = 1, BER_FOR_TRANSFER = 2, BER_FOR_DELIVERY = 4 };
+
+struct ber_table_row {
+    int64_t number;
+    struct span oid; /* absent where the key is a number */
+    const char *name;
+    const struct ber_type *type;
+    unsigned criticality; /* BER_FOR_..., the table's default */
+};
+
+struct ber_table {
+    const char *name;
+    const struct ber_table_row *numbers; /* sorted */
+    size_t number_count;
+    const struct ber_table_row *oids; /* sorted by contents octets */
+    size_t oid_count;
+};
+
+/* The row with that key, or NULL. */
+const struct ber_table_row *ber_table_by_number(const struct ber_table *table, int64_t number);
+const struct ber_table_row *ber_table_by_oid(const struct ber_table *table, struct span oid);
+
+/* ---- modules ---- */
+
+struct ber_module {
+    const char *name;                   /* the file's, `x411` */
+    const struct ber_type *const *types; /* sorted by name, closed by NULL */
+    size_t count;
+};
+
+/* The module's type of that ASN.1 name, or NULL. */
+const struct ber_type *ber_module_type(const struct ber_module *module, const char *name);
+
+#endif

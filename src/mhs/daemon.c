@@ -1,0 +1,152 @@
+#include "mhs/daemon.h"
+
+#include <string.h>
+
+#include "base/reader.h"
+#include "ipc/payload.h"
+
+static struct ipc_client *client;
+static uint64_t last_ref;
+
+struct ipc_client *mhs_daemon(void) {
+    if (client)
+        return client;
+    struct error err = {0};
+    client = ipc_client_open(mhs_settings.socket ? mhs_settings.socket : MHS_DEFAULT_SOCKET, &err);
+    if (!client)
+        mhs_fail(MHS_UNREACHABLE, "%s", err.text);
+    return client;
+}
+
+void mhs_daemon_close(void) {
+    ipc_client_close(client);
+    client = NULL;
+}
+
+uint64_t mhs_next_ref(void) {
+    return ++last_ref;
+}
+
+enum mhs_exit mhs_refused(const json_t *error) {
+    const char *code = json_string_value(json_object_get(error, "code"));
+    const char *text = json_string_value(json_object_get(error, "text"));
+    fprintf(stderr, "mhs: refused: %s%s%s%s\n", text ? text : "(no reason given)", code ? " (" : "",
+            code ? code : "", code ? ")" : "");
+    const json_t *recipients = json_object_get(error, "recipients");
+    size_t i;
+    json_t *recipient;
+    json_array_foreach(recipients, i, recipient) fprintf(
+        stderr, "mhs:   recipient %s\n", json_string_value(recipient) ? json_string_value(recipient) : "?");
+    if (mhs_settings.json) {
+        printf("{\"error\": ");
+        json_dumpf(error, stdout, JSON_INDENT(2));
+        printf("}\n");
+    }
+    return MHS_NO;
+}
+
+static enum mhs_exit broken(const char *what) {
+    return (enum mhs_exit)mhs_fail(MHS_UNREACHABLE, "the daemon's answer makes no sense: %s", what);
+}
+
+/* The JSON value of an IPC_RESPONSE; NULL when it is none. */
+static json_t *read_response(struct span payload, bool *last) {
+    struct reader r = reader_of(payload);
+    *last = reader_u8(&r) == 1;
+    struct span text = payload_rest(&r);
+    return r.failed ? NULL : json_loadb((const char *)text.data, text.len, JSON_DECODE_ANY, NULL);
+}
+
+/* Takes a response that came where data was expected. */
+static enum mhs_exit read_refusal(struct span payload) {
+    bool last;
+    json_t *response = read_response(payload, &last);
+    const json_t *error = json_object_get(response, "error");
+    enum mhs_exit status = error ? mhs_refused(error) : broken("a response that nobody asked for");
+    json_decref(response);
+    return status;
+}
+
+bool mhs_receive(uint64_t ref, enum ipc_type wanted, struct span *payload, enum mhs_exit *status) {
+    struct error err = {0};
+    enum ipc_type type;
+    uint64_t got_ref;
+    do {
+        if (!ipc_client_receive(client, &type, &got_ref, payload, MHS_TIMEOUT_MS, &err)) {
+            *status = (enum mhs_exit)mhs_fail(MHS_UNREACHABLE, "%s", err.text);
+            return false;
+        }
+    } while (got_ref != ref);
+    if (type == wanted)
+        return true;
+    *status = type == IPC_RESPONSE ? read_refusal(*payload) : broken("an unexpected frame");
+    return false;
+}
+
+static bool send_request(const json_t *request, uint64_t ref, struct error *err) {
+    char *text = json_dumps(request, JSON_COMPACT);
+    if (!text)
+        return error_set(err, 1, "no memory for the request");
+    bool ok = ipc_client_send(client, IPC_REQUEST, ref, span_str(text), (struct span){NULL, 0}, err);
+    free(text);
+    return ok;
+}
+
+/* Joins `more` (consumed) to `*whole`: members of the same name that are arrays are put one after the other.
+ */
+static void join(json_t **whole, json_t *more) {
+    if (!*whole) {
+        *whole = more;
+        return;
+    }
+    const char *name;
+    json_t *value;
+    json_object_foreach(more, name, value) {
+        json_t *old = json_object_get(*whole, name);
+        if (json_is_array(old) && json_is_array(value))
+            json_array_extend(old, value);
+        else
+            json_object_set(*whole, name, value);
+    }
+    json_decref(more);
+}
+
+static enum mhs_exit collect(uint64_t ref, json_t **answer) {
+    for (bool last = false; !last;) {
+        struct span payload;
+        enum mhs_exit status;
+        if (!mhs_receive(ref, IPC_RESPONSE, &payload, &status))
+            return status;
+        json_t *response = read_response(payload, &last);
+        if (!response)
+            return broken("it is no JSON");
+        const json_t *error = json_object_get(response, "error");
+        if (error) {
+            status = mhs_refused(error);
+            json_decref(response);
+            return status;
+        }
+        join(answer, response);
+    }
+    return MHS_OK;
+}
+
+enum mhs_exit mhs_request(json_t *request, json_t **answer) {
+    *answer = NULL;
+    if (!request)
+        return (enum mhs_exit)mhs_fail(MHS_FAILED,
+                                       "no memory for the request, or text in it that is no UTF-8");
+    enum mhs_exit status = mhs_daemon() ? MHS_OK : MHS_UNREACHABLE;
+    struct error err = {0};
+    uint64_t ref = mhs_next_ref();
+    if (status == MHS_OK && !send_request(request, ref, &err))
+        status = (enum mhs_exit)mhs_fail(MHS_UNREACHABLE, "%s", err.text);
+    json_decref(request);
+    if (status == MHS_OK)
+        status = collect(ref, answer);
+    if (status != MHS_OK) {
+        json_decref(*answer);
+        *answer = NULL;
+    }
+    return status;
+}

@@ -1,0 +1,43 @@
+/*
+ * Talking to the daemon over its local socket (docs/local-protocol.md). The
+ * connection is opened at the first use and shared by all that a command does.
+ */
+#ifndef MHS_DAEMON_H
+#define MHS_DAEMON_H
+
+#include <jansson.h>
+
+#include "base/buf.h"
+#include "base/error.h"
+#include "ipc/client.h"
+#include "mhs/command.h"
+
+#define MHS_DEFAULT_SOCKET "/run/chasqui/mhs.sock"
+
+/* How long a request may take; a ping is waited for as long as its layers' own timers run. */
+#define MHS_TIMEOUT_MS (120 * 1000)
+
+/* The connection, or NULL: the reason was said on standard error (return MHS_UNREACHABLE). */
+struct ipc_client *mhs_daemon(void);
+
+/*
+ * Sends `request` (consumed; NULL when it could not be made) and collects the
+ * whole answer into `*answer`, which the caller frees with json_decref; arrays
+ * of the same name in several responses are joined. Returns MHS_OK, or says on
+ * standard error what is wrong and returns the exit code for it.
+ */
+enum mhs_exit mhs_request(json_t *request, json_t **answer);
+
+/* Takes the error object of a response: says it and returns the exit code that fits its code. */
+enum mhs_exit mhs_refused(const json_t *error);
+
+/* Receives the frame that answers `ref`. An error response is said; false then, with the exit code in
+ * `*status`. */
+bool mhs_receive(uint64_t ref, enum ipc_type wanted, struct span *payload, enum mhs_exit *status);
+
+/* A reference that was not used before. */
+uint64_t mhs_next_ref(void);
+
+void mhs_daemon_close(void);
+
+#endif

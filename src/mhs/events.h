@@ -1,0 +1,10 @@
+/* The history of a message as the daemon tells it (`events` of docs/local-protocol.md). */
+#ifndef MHS_EVENTS_H
+#define MHS_EVENTS_H
+
+#include <jansson.h>
+
+/* Prints an array of events, one a line: time, event, peer, recipients, detail. */
+void events_print(const json_t *events);
+
+#endif

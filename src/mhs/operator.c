@@ -1,0 +1,226 @@
+/* `mhs status`, `mhs route`, `mhs ping` and `mhs user`: the operator's questions to the daemon. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "mhs/aliases.h"
+#include "mhs/commands.h"
+#include "mhs/daemon.h"
+#include "mhs/output.h"
+
+/* Sends a request and prints the answer as JSON when that was asked for; else `print` shows it. */
+static int ask(json_t *request, void (*print)(const json_t *answer)) {
+    json_t *answer;
+    int status = mhs_request(request, &answer);
+    if (status != MHS_OK)
+        return status;
+    if (mhs_settings.json)
+        out_json(answer);
+    else
+        print(answer);
+    json_decref(answer);
+    return MHS_OK;
+}
+
+static void print_numbers(const char *label, const json_t *numbers) {
+    if (!numbers)
+        return;
+    printf("%s%s:%s%*s", out_style(OUT_BOLD), label, out_end(), (int)(15 - strlen(label)), "");
+    const char *name;
+    json_t *value;
+    const char *separator = "";
+    json_object_foreach((json_t *)numbers, name, value) {
+        printf("%s%" JSON_INTEGER_FORMAT " %s", separator, json_integer_value(value), name);
+        separator = ", ";
+    }
+    putchar('\n');
+}
+
+static void print_status(const json_t *answer) {
+    static const char *const members[] = {"mta",   "domain",  "version", "state",
+                                          "cause", "started", "now",     "messages"};
+    static const struct out_column columns[] = {{"PEER", "peer", false},
+                                                {"IN", "associations-in", true},
+                                                {"OUT", "associations-out", true},
+                                                {"QUEUED", "queued", true},
+                                                {"IN DOUBT", "in-doubt", true},
+                                                {"TRIES", "tries", true},
+                                                {"NEXT TRY", "next-try", false},
+                                                {"LAST ERROR", "last-error", false},
+                                                {NULL, NULL, false}};
+    for (size_t i = 0; i < sizeof members / sizeof *members; i++) {
+        const json_t *value = json_object_get(answer, members[i]);
+        if (value && !json_is_null(value))
+            out_field(members[i], out_text(answer, members[i]));
+    }
+    print_numbers("work", json_object_get(answer, "work"));
+    print_numbers("counters", json_object_get(answer, "counters"));
+    if (json_array_size(json_object_get(answer, "peers")) > 0) {
+        putchar('\n');
+        out_table(json_object_get(answer, "peers"), columns);
+    }
+}
+
+int cmd_status(int argc, char **argv) {
+    static const struct mhs_usage usage = {"status", NULL, "Shows how the MTA and its peers are.", NULL,
+                                           NULL};
+    struct mhs_line line;
+    mhs_line_init(&line, &usage, argc, argv);
+    if (mhs_line_operands(&line, 0, 0, NULL) < 0)
+        return line.status;
+    return ask(json_pack("{s:s}", "operation", "status"), print_status);
+}
+
+static void print_route(const json_t *answer) {
+    const json_t *step;
+    size_t i;
+    json_array_foreach(json_object_get(answer, "steps"), i, step) {
+        printf("%2zu. ", i + 1);
+        out_line(json_string_value(step) ? json_string_value(step) : "?");
+        putchar('\n');
+    }
+    static const char *const members[] = {"result", "mailbox", "reason", "diagnostic"};
+    for (size_t m = 0; m < sizeof members / sizeof *members; m++)
+        if (json_is_string(json_object_get(answer, members[m])))
+            out_field(members[m], out_text(answer, members[m]));
+    json_array_foreach(json_object_get(answer, "next-hops"), i, step)
+        out_field("next hop", json_string_value(step));
+}
+
+int cmd_route(int argc, char **argv) {
+    enum { LENGTH = 'l', TYPE = 't', FROM = 'f' };
+    static const struct mhs_option options[] = {
+        {LENGTH, "content-length", "OCTETS", "as if the content had this length"},
+        {TYPE, "content-type", "TYPE", "as if the content were of this type"},
+        {FROM, "from", "PEER", "as if the message had come from this peer"},
+        {0}};
+    static const struct mhs_usage usage = {
+        "route", "ADDRESS", "Says where a message to an address would go, and why.", NULL, options};
+    struct mhs_line line;
+    mhs_line_init(&line, &usage, argc, argv);
+    json_t *request = json_pack("{s:s}", "operation", "route");
+    const char *value;
+    int id;
+    while ((id = mhs_line_next(&line, &value)) > 0)
+        json_object_set_new(request,
+                            id == LENGTH ? "content-length"
+                            : id == TYPE ? "content-type"
+                                         : "from",
+                            id == LENGTH ? json_integer(atoll(value)) : json_string(value));
+    const char *address = mhs_line_operand(&line);
+    if (id == MHS_LINE_STOP || !address || mhs_line_operand(&line)) {
+        json_decref(request);
+        return id == MHS_LINE_STOP ? (int)line.status : mhs_usage_error(&usage, "give one ADDRESS");
+    }
+    json_object_set_new(request, "address", json_string(aliases_resolve(address)));
+    return ask(request, print_route);
+}
+
+static void print_ping(const json_t *answer) {
+    bool ok = json_is_true(json_object_get(answer, "ok"));
+    const json_t *step;
+    size_t i;
+    json_array_foreach(json_object_get(answer, "steps"), i, step) {
+        out_line(json_string_value(step) ? json_string_value(step) : "?");
+        putchar('\n');
+    }
+    printf("%s%s%s", out_style(ok ? OUT_GOOD : OUT_BAD), ok ? "reached" : "not reached", out_end());
+    if (json_is_string(json_object_get(answer, "layer")))
+        printf(", layer %s", out_text(answer, "layer"));
+    if (json_is_string(json_object_get(answer, "cause"))) {
+        printf(": ");
+        out_line(out_text(answer, "cause"));
+    }
+    if (json_is_integer(json_object_get(answer, "milliseconds")))
+        printf(" (%s ms)", out_text(answer, "milliseconds"));
+    putchar('\n');
+}
+
+int cmd_ping(int argc, char **argv) {
+    static const struct mhs_usage usage = {
+        "ping", "PEER", "Associates with a peer, binds and releases; no message is sent.",
+        "When it fails, the layer and the parameter that did not match are named.", NULL};
+    struct mhs_line line;
+    const char *peer;
+    mhs_line_init(&line, &usage, argc, argv);
+    if (mhs_line_operands(&line, 1, 1, &peer) < 0)
+        return line.status;
+    json_t *answer;
+    int status = mhs_request(json_pack("{s:s, s:s}", "operation", "ping", "peer", peer), &answer);
+    if (status != MHS_OK)
+        return status;
+    if (mhs_settings.json)
+        out_json(answer);
+    else
+        print_ping(answer);
+    status = json_is_true(json_object_get(answer, "ok")) ? MHS_OK : MHS_NO;
+    json_decref(answer);
+    return status;
+}
+
+static void print_users(const json_t *answer) {
+    static const struct out_column columns[] = {{"ADDRESS", "address", false},
+                                                {"UID", "uid", true},
+                                                {"ENTRIES", "entries", true},
+                                                {"IN CONFIGURATION", "configured", false},
+                                                {NULL, NULL, false}};
+    out_table(json_object_get(answer, "users"), columns);
+}
+
+static void print_done(const json_t *answer) {
+    (void)answer;
+    printf("done\n");
+}
+
+static int user_list(int argc, char **argv) {
+    static const struct mhs_usage usage = {"user list", NULL, "Lists the users that have a mailbox here.",
+                                           NULL, NULL};
+    struct mhs_line line;
+    mhs_line_init(&line, &usage, argc, argv);
+    if (mhs_line_operands(&line, 0, 0, NULL) < 0)
+        return line.status;
+    return ask(json_pack("{s:s}", "operation", "user-list"), print_users);
+}
+
+static int user_change(const struct mhs_usage *usage, const char *operation, int argc, char **argv) {
+    struct mhs_line line;
+    mhs_line_init(&line, usage, argc, argv);
+    json_t *request = json_pack("{s:s}", "operation", operation);
+    const char *value, *address;
+    int id;
+    while ((id = mhs_line_next(&line, &value)) > 0) {
+        if (id == 'u')
+            json_object_set_new(request, "uid", json_integer(atoll(value)));
+        else
+            json_object_set_new(request, "discard", json_true());
+    }
+    address = mhs_line_operand(&line);
+    if (id == MHS_LINE_STOP || !address || mhs_line_operand(&line)) {
+        json_decref(request);
+        return id == MHS_LINE_STOP ? (int)line.status : mhs_usage_error(usage, "give one ADDRESS");
+    }
+    json_object_set_new(request, "address", json_string(aliases_resolve(address)));
+    return ask(request, print_done);
+}
+
+int cmd_user(int argc, char **argv) {
+    static const struct mhs_option add_options[] = {
+        {'u', "uid", "UID", "the Unix user who may use the mailbox"}, {0}};
+    static const struct mhs_option remove_options[] = {
+        {'d', "discard", NULL, "remove the mailbox with its messages"}, {0}};
+    static const struct mhs_usage add = {"user add", "ADDRESS", "Gives an address of our domain a mailbox.",
+                                         NULL, add_options};
+    static const struct mhs_usage remove = {"user remove", "ADDRESS", "Takes a user and the mailbox away.",
+                                            NULL, remove_options};
+    const char *name = argc > 1 ? argv[1] : "";
+    if (strcmp(name, "list") == 0)
+        return user_list(argc - 1, argv + 1);
+    if (strcmp(name, "add") == 0)
+        return user_change(&add, "user-add", argc - 1, argv + 1);
+    if (strcmp(name, "remove") == 0)
+        return user_change(&remove, "user-remove", argc - 1, argv + 1);
+    bool help = strcmp(name, "--help") == 0;
+    fprintf(help ? stdout : stderr,
+            "Usage: mhs user list|add|remove [OPTION]... [ADDRESS]\n\nThe users that have a mailbox here.\n"
+            "'mhs user add --help' explains one.\n");
+    return help ? MHS_OK : MHS_USAGE;
+}

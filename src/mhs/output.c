@@ -1,0 +1,140 @@
+#include "mhs/output.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+#include <wchar.h>
+
+static bool coloured(void) {
+    static int answer = -1;
+    if (answer < 0) {
+        const char *term = getenv("TERM");
+        answer = isatty(STDOUT_FILENO) && !getenv("NO_COLOR") && term && strcmp(term, "dumb") != 0;
+    }
+    return answer;
+}
+
+const char *out_style(enum out_style style) {
+    static const char *const codes[] = {"", "\033[1m", "\033[2m", "\033[32m", "\033[31m", "\033[33m"};
+    return coloured() ? codes[style] : "";
+}
+
+const char *out_end(void) {
+    return coloured() ? "\033[0m" : "";
+}
+
+void out_json(const json_t *value) {
+    json_dumpf(value, stdout, JSON_INDENT(2) | JSON_ENCODE_ANY);
+    putchar('\n');
+}
+
+const char *out_text(const json_t *object, const char *member) {
+    static char numbers[4][24];
+    static unsigned next;
+    const json_t *value = json_object_get(object, member);
+    if (json_is_string(value))
+        return json_string_value(value);
+    if (json_is_boolean(value))
+        return json_is_true(value) ? "yes" : "no";
+    if (!json_is_integer(value))
+        return "-";
+    char *text = numbers[next++ % 4];
+    snprintf(text, sizeof numbers[0], "%" JSON_INTEGER_FORMAT, json_integer_value(value));
+    return text;
+}
+
+int64_t out_integer(const json_t *object, const char *member) {
+    return json_integer_value(json_object_get(object, member));
+}
+
+size_t out_width(const char *text) {
+    size_t width = 0;
+    for (; *text; text++)
+        width += ((unsigned char)*text & 0xC0) != 0x80;
+    return width;
+}
+
+static void print_visible(FILE *out, const char *text, size_t len, bool lines) {
+    for (size_t i = 0; i < len; i++) {
+        unsigned char c = (unsigned char)text[i];
+        /* C1 controls are two octets in UTF-8, 0xC2 0x80 to 0xC2 0x9F */
+        bool c1 = c == 0xC2 && i + 1 < len && (unsigned char)text[i + 1] < 0xA0;
+        if (c1)
+            fprintf(out, "\\x%02X", (unsigned char)text[++i]);
+        else if ((c < 0x20 && !(lines && (c == '\n' || c == '\t'))) || c == 0x7F)
+            fprintf(out, "\\x%02X", c);
+        else
+            putc(c, out);
+    }
+}
+
+void out_untrusted(FILE *out, const char *text, size_t len) {
+    print_visible(out, text, len, true);
+}
+
+void out_line(const char *text) {
+    print_visible(stdout, text, strlen(text), false);
+}
+
+static void pad(size_t count) {
+    for (; count > 0; count--)
+        putchar(' ');
+}
+
+static void print_cell(const char *text, size_t width, bool right, bool last) {
+    size_t used = out_width(text);
+    size_t fill = used < width ? width - used : 0;
+    if (right)
+        pad(fill);
+    out_line(text);
+    if (!last)
+        pad((right ? 0 : fill) + 2);
+}
+
+void out_table(const json_t *rows, const struct out_column *columns) {
+    size_t widths[16] = {0};
+    size_t count = 0, i;
+    const json_t *row;
+    for (; columns[count].heading; count++) {
+        widths[count] = out_width(columns[count].heading);
+        json_array_foreach(rows, i, row) {
+            size_t width = out_width(out_text(row, columns[count].member));
+            widths[count] = width > widths[count] ? width : widths[count];
+        }
+    }
+    fputs(out_style(OUT_BOLD), stdout);
+    for (size_t c = 0; c < count; c++)
+        print_cell(columns[c].heading, widths[c], columns[c].right, c + 1 == count);
+    printf("%s\n", out_end());
+    json_array_foreach(rows, i, row) {
+        for (size_t c = 0; c < count; c++)
+            print_cell(out_text(row, columns[c].member), widths[c], columns[c].right, c + 1 == count);
+        putchar('\n');
+    }
+}
+
+char *out_size(uint64_t octets, char out[static 16]) {
+    static const char *const units[] = {"kB", "MB", "GB", "TB"};
+    if (octets < 1000) {
+        snprintf(out, 16, "%u B", (unsigned)octets);
+        return out;
+    }
+    double value = (double)octets / 1000;
+    size_t unit = 0;
+    while (value >= 1000 && unit + 1 < sizeof units / sizeof *units) {
+        value /= 1000;
+        unit++;
+    }
+    snprintf(out, 16, value < 10 ? "%.1f %s" : "%.0f %s", value, units[unit]);
+    return out;
+}
+
+void out_field(const char *label, const char *text) {
+    if (!text)
+        return;
+    printf("%s%s:%s%*s", out_style(OUT_BOLD), label, out_end(),
+           (int)(15 - strlen(label) > 0 ? 15 - strlen(label) : 1), "");
+    out_line(text);
+    putchar('\n');
+}

@@ -1,0 +1,263 @@
+/* `mhs queue`: what an operator does with the copies that wait. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "mhs/commands.h"
+#include "mhs/daemon.h"
+#include "mhs/events.h"
+#include "mhs/output.h"
+
+enum {
+    FILTER_HOP = 300,
+    FILTER_ORIGINATOR,
+    FILTER_RECIPIENT,
+    FILTER_STATE,
+    FILTER_PRIORITY,
+    FILTER_KIND,
+    FILTER_OLDER,
+    OPTION_LIMIT,
+    OPTION_ALL,
+    OPTION_REASON
+};
+
+#define FILTERS                                                                                              \
+    {FILTER_HOP, "next-hop", "PEER", "only copies for this peer"},                                           \
+        {FILTER_ORIGINATOR, "originator", "ADDRESS", "only from this originator"},                           \
+        {FILTER_RECIPIENT, "recipient", "ADDRESS", "only to this recipient"},                                \
+        {FILTER_STATE, "state", "STATE", "ready, deferred, retrying, held, sending or in-doubt"},            \
+        {FILTER_PRIORITY, "priority", "PRIORITY", "urgent, normal or non-urgent"},                           \
+        {FILTER_KIND, "kind", "KIND", "message, probe or report"}, {                                         \
+        FILTER_OLDER, "older-than", "SECONDS", "only what arrived before so many seconds"                    \
+    }
+
+static const struct mhs_option list_options[] = {
+    FILTERS, {OPTION_LIMIT, "limit", "COUNT", "at most so many (100)"}, {0}};
+
+static const struct mhs_option change_options[] = {
+    {OPTION_REASON, "reason", "TEXT", "why; it is recorded in the message's history"},
+    {OPTION_ALL, "all", NULL, "all copies that the filters choose, instead of ID"},
+    FILTERS,
+    {0}};
+
+static const char *filter_member(int id) {
+    static const char *const members[] = {"next-hop", "originator", "recipient", "state", "priority", "kind"};
+    return id >= FILTER_HOP && id < FILTER_OLDER ? members[id - FILTER_HOP] : NULL;
+}
+
+/* Reads a whole number; false when `text` is none or not positive. */
+static bool read_count(const char *text, json_int_t *value) {
+    char *end;
+    long long number = strtoll(text, &end, 10);
+    *value = number;
+    return *text && !*end && number > 0;
+}
+
+/* Takes one option into the request. Returns MHS_OK or the exit code for a wrong value. */
+static int take_option(const struct mhs_usage *usage, json_t *request, int id, const char *value) {
+    json_int_t number;
+    if (filter_member(id))
+        return json_object_set_new(request, filter_member(id), json_string(value)) == 0
+                   ? MHS_OK
+                   : mhs_usage_error(usage, "'%s' is no UTF-8", value);
+    if (id == OPTION_ALL)
+        return json_object_set_new(request, "all", json_true());
+    if (id == OPTION_REASON)
+        return json_object_set_new(request, "reason", json_string(value)) == 0
+                   ? MHS_OK
+                   : mhs_usage_error(usage, "the reason is no UTF-8");
+    if (!read_count(value, &number))
+        return mhs_usage_error(usage, "'%s' is no positive number", value);
+    return json_object_set_new(request, id == OPTION_LIMIT ? "limit" : "older-than", json_integer(number));
+}
+
+/* Reads all options into `request`; false when the command is to end with `*status`. */
+static bool read_options(struct mhs_line *line, json_t *request, int *status) {
+    const char *value;
+    int id;
+    while ((id = mhs_line_next(line, &value)) > 0) {
+        *status = take_option(line->usage, request, id, value);
+        if (*status != MHS_OK)
+            return false;
+    }
+    *status = id == MHS_LINE_STOP ? (int)line->status : MHS_OK;
+    return id != MHS_LINE_STOP;
+}
+
+static int queue_list(int argc, char **argv) {
+    static const struct mhs_usage usage = {
+        "queue list", NULL, "Lists the copies that wait to be transferred or delivered.", NULL, list_options};
+    static const struct out_column columns[] = {{"ID", "id", true},
+                                                {"STATE", "state", false},
+                                                {"PRIORITY", "priority", false},
+                                                {"NEXT HOP", "next-hop", false},
+                                                {"RCPTS", "recipients", true},
+                                                {"SIZE", "size", true},
+                                                {"TRIES", "tries", true},
+                                                {"DUE", "due", false},
+                                                {"ORIGINATOR", "originator", false},
+                                                {"LAST ERROR", "last-error", false},
+                                                {NULL, NULL, false}};
+    struct mhs_line line;
+    mhs_line_init(&line, &usage, argc, argv);
+    json_t *request = json_pack("{s:s}", "operation", "queue-list");
+    json_t *answer = NULL;
+    int status = MHS_FAILED;
+    if (!request || !read_options(&line, request, &status)) {
+        json_decref(request);
+        return status;
+    }
+    status = mhs_request(request, &answer);
+    if (status != MHS_OK)
+        return status;
+    const json_t *entries = json_object_get(answer, "entries");
+    if (mhs_settings.json)
+        out_json(answer);
+    else if (json_array_size(entries) == 0)
+        printf("The queue is empty.\n");
+    else
+        out_table(entries, columns);
+    if (!mhs_settings.json && json_is_integer(json_object_get(answer, "cursor")))
+        printf("There is more; ask with --limit.\n");
+    json_decref(answer);
+    return MHS_OK;
+}
+
+/* Reads the ID of a copy; 0 when it is none. */
+static json_int_t read_id(const char *text) {
+    json_int_t id;
+    return text && read_count(text, &id) ? id : 0;
+}
+
+static void print_entry(const json_t *entry) {
+    static const char *const members[] = {"id",           "message",  "mts-identifier", "kind",
+                                          "state",        "priority", "originator",     "next-hop",
+                                          "content-type", "size",     "submitted",      "arrival",
+                                          "due",          "expires",  "tries",          "last-error"};
+    for (size_t i = 0; i < sizeof members / sizeof *members; i++)
+        if (!json_is_null(json_object_get(entry, members[i])))
+            out_field(members[i], out_text(entry, members[i]));
+    const json_t *value;
+    size_t i;
+    json_array_foreach(json_object_get(entry, "recipient-list"), i, value)
+        out_field("recipient", json_string_value(value));
+    json_array_foreach(json_object_get(entry, "trace"), i, value) {
+        printf("trace:          %s %s ", out_text(value, "arrival"), out_text(value, "action"));
+        out_line(out_text(value, "domain"));
+        putchar('\n');
+    }
+    events_print(json_object_get(entry, "events"));
+}
+
+static int queue_show(int argc, char **argv) {
+    static const struct mhs_usage usage = {
+        "queue show", "ID", "Shows one copy with its recipients, trace and history.", NULL, NULL};
+    struct mhs_line line;
+    const char *operand;
+    mhs_line_init(&line, &usage, argc, argv);
+    if (mhs_line_operands(&line, 1, 1, &operand) < 0)
+        return line.status;
+    if (!read_id(operand))
+        return mhs_usage_error(&usage, "'%s' is no ID; 'mhs queue list' shows them", operand);
+    json_t *answer;
+    int status =
+        mhs_request(json_pack("{s:s, s:I}", "operation", "queue-show", "id", read_id(operand)), &answer);
+    if (status != MHS_OK)
+        return status;
+    if (mhs_settings.json)
+        out_json(answer);
+    else
+        print_entry(answer);
+    json_decref(answer);
+    return MHS_OK;
+}
+
+/* What a change does, for the help and for the line that says what was done. */
+struct change {
+    const char *name;
+    const char *operation;
+    const char *operands;
+    const char *summary;
+    const char *done;
+};
+
+static const struct change changes[] = {
+    {"hold", "queue-hold", "ID", "Keeps a copy from being tried until it is released.", "held"},
+    {"release", "queue-release", "ID", "Lets a held copy go.", "released"},
+    {"retry", "queue-retry", "ID", "Tries a copy now, whatever its schedule says.", "to be tried now"},
+    {"redirect", "queue-redirect", "ID PEER", "Sends a copy by another peer.", "redirected"},
+    {"delete", "queue-delete", "ID", "Drops a copy without a report to anyone.", "deleted"},
+    {"nondeliver", "queue-nondeliver", "ID", "Ends a copy with a non-delivery report.", "non-delivered"},
+};
+
+/* The ID and, for redirect, the peer; or --all. */
+static int take_operands(struct mhs_line *line, const struct change *change, json_t *request) {
+    if (!json_object_get(request, "all")) {
+        const char *text = mhs_line_operand(line);
+        if (!read_id(text))
+            return mhs_usage_error(line->usage, text ? "'%s' is no ID" : "%s is missing", text ? text : "ID");
+        json_object_set_new(request, "id", json_integer(read_id(text)));
+    }
+    if (strcmp(change->name, "redirect") == 0) {
+        const char *peer = mhs_line_operand(line);
+        if (!peer)
+            return mhs_usage_error(line->usage, "PEER is missing");
+        json_object_set_new(request, "next-hop", json_string(peer));
+    }
+    const char *extra = mhs_line_operand(line);
+    return extra ? mhs_usage_error(line->usage, "'%s' is one too many", extra) : MHS_OK;
+}
+
+static int queue_change(const struct change *change, int argc, char **argv) {
+    char name[32];
+    snprintf(name, sizeof name, "queue %s", change->name);
+    const struct mhs_usage usage = {
+        name, change->operands, change->summary,
+        "The ID is that of 'mhs queue list'. What is under way, or in doubt, is left alone.", change_options};
+    struct mhs_line line;
+    mhs_line_init(&line, &usage, argc, argv);
+    json_t *request = json_pack("{s:s, s:s}", "operation", change->operation, "reason", "by mhs queue");
+    json_t *answer = NULL;
+    int status = MHS_FAILED;
+    bool go_on = request && read_options(&line, request, &status);
+    if (go_on)
+        status = take_operands(&line, change, request);
+    if (!go_on || status != MHS_OK) {
+        json_decref(request);
+        return status;
+    }
+    status = mhs_request(request, &answer);
+    if (status != MHS_OK)
+        return status;
+    if (mhs_settings.json)
+        out_json(answer);
+    else
+        printf("%s %s, %s left alone\n", out_text(answer, "changed"), change->done,
+               out_text(answer, "skipped"));
+    status = out_integer(answer, "changed") > 0 ? MHS_OK : MHS_NO;
+    json_decref(answer);
+    return status;
+}
+
+static void print_subcommands(FILE *out) {
+    fprintf(out,
+            "Usage: mhs queue SUBCOMMAND [OPTION]... [OPERAND]...\n\nThe copies that wait to be transferred "
+            "or delivered.\n\n"
+            "Subcommands:\n  list       list the copies that wait\n  show       show one with its history\n");
+    for (size_t i = 0; i < sizeof changes / sizeof *changes; i++)
+        fprintf(out, "  %-10s %s\n", changes[i].name, changes[i].summary);
+    fprintf(out, "\n'mhs queue SUBCOMMAND --help' explains one.\n");
+}
+
+int cmd_queue(int argc, char **argv) {
+    const char *name = argc > 1 ? argv[1] : "";
+    if (strcmp(name, "list") == 0)
+        return queue_list(argc - 1, argv + 1);
+    if (strcmp(name, "show") == 0)
+        return queue_show(argc - 1, argv + 1);
+    for (size_t i = 0; i < sizeof changes / sizeof *changes; i++)
+        if (strcmp(name, changes[i].name) == 0)
+            return queue_change(&changes[i], argc - 1, argv + 1);
+    bool help = strcmp(name, "--help") == 0;
+    print_subcommands(help ? stdout : stderr);
+    return help ? MHS_OK : MHS_USAGE;
+}

@@ -1,0 +1,239 @@
+/*
+ * The rules of the message transfer service (X.411 clause 14) as functions
+ * without I/O: what has come in, and what became of work, goes in; what must
+ * be stored, sent, delivered and recorded comes out.
+ *
+ * The model. A **held** object is a message, probe or report as this MTA holds
+ * it: its transfer envelope with our own trace already in it. The caller
+ * stores the octets as they are. Upon each held object stand **copies**, one
+ * piece of work each: a transfer to a next hop, or a delivery to a mailbox. A
+ * copy's `plan` is a few octets, opaque to the caller, stored with the work.
+ * The outbound APDU is mts_outbound(held octets, plan, content): a pure
+ * function of what is stored, so a repeat is the same octets. Whatever changes
+ * an envelope (redirection, list expansion, rerouting) makes a new held object
+ * that shares the subject's content.
+ *
+ * Nothing here waits. Where knowledge is missing (a directory name), the
+ * answer is MTS_NEEDS with what is needed; the caller finds out and calls
+ * again with the answers added and otherwise the same arguments.
+ *
+ * All results live in run->arena.
+ */
+#ifndef MTS_PROCESS_H
+#define MTS_PROCESS_H
+
+#include "base/arena.h"
+#include "base/buf.h"
+#include "mts/tables.h"
+#include "schema/x411.h"
+
+/* What an answered need says. */
+struct mts_answer {
+    struct span directory_name; /* the need's, BER of Name */
+    const char *address;        /* its O/R address as text, or NULL: the entry has none */
+    bool failed;                /* the directory could not answer: directory-operation-unsuccessful */
+};
+
+/* The circumstances of one call. */
+struct mts_run {
+    const struct mts_tables *tables;
+    struct arena *arena;
+    int64_t now; /* seconds since 1970 UTC */
+
+    /* MTS-identifiers: `id_prefix` (at most 16 characters of IA5String; includes the node and an epoch that no earlier
+     * run of the node has used) and a number that the calls raise. The same prefix and number never come twice. */
+    const char *id_prefix;
+    uint64_t id_next;
+
+    /* By hop number: true while the next hop is backing off. NULL: none is. */
+    const bool *hop_down;
+    size_t hop_down_count;
+
+    const struct mts_answer *answers;
+    size_t answer_count;
+};
+
+enum mts_kind { MTS_MESSAGE = 1, MTS_PROBE, MTS_REPORT }; /* values of enum ipc_apdu */
+
+enum mts_copy_kind { MTS_COPY_TRANSFER = 1, MTS_COPY_DELIVER };
+
+struct mts_copy {
+    enum mts_copy_kind kind;
+    int hop;                    /* TRANSFER: the next hop's number */
+    const char *mailbox;        /* DELIVER */
+    enum mts_priority priority; /* the lane: a report's is urgent */
+    int64_t due;                /* not before this time (deferred delivery); else the run's now */
+    int64_t expires;            /* call mts_work_expired then */
+    struct span plan;
+    const uint32_t *recipients; /* positions in the held envelope's per-recipient-fields, from 0; none for a report */
+    size_t recipient_count;
+};
+
+struct mts_held {
+    enum mts_kind kind;
+    struct span octets;     /* BER of MessageTransferEnvelope, ProbeTransferEnvelope, or Report without returned content */
+    bool has_content;       /* the subject's content goes with it: always for a message; a report returns it */
+    struct span identifier; /* MTS-identifier as text, as in events */
+    struct span correlated; /* a report: its subject's identifier as text */
+    struct mts_copy *copies; /* may be none: then only events are left of it */
+    size_t copy_count;
+};
+
+enum mts_event_kind {
+    MTS_EVENT_ACCEPTED = 1,  /* transferred in; `hop` is the sender (-1: our own report) */
+    MTS_EVENT_SUBMITTED,
+    MTS_EVENT_ROUTED,        /* recipient to `hop` */
+    MTS_EVENT_TO_MAILBOX,    /* recipient to `name`'s mailbox */
+    MTS_EVENT_DEFERRED,      /* until `time` */
+    MTS_EVENT_REDIRECTED,    /* recipient to `name`; `reason` is x411_RedirectionReason_… */
+    MTS_EVENT_EXPANDED,      /* the list `name` */
+    MTS_EVENT_REROUTED,      /* from `hop` */
+    MTS_EVENT_DELIVERED,     /* recipient at `time` */
+    MTS_EVENT_NOT_DELIVERED, /* recipient; `reason`, `diagnostic` */
+    MTS_EVENT_REPORTED,      /* `other` is the report's identifier, `name` its destination */
+    MTS_EVENT_REPORT_IN,     /* a report on `other` tells of a recipient: reason -1 means delivered */
+    MTS_EVENT_DISCARDED      /* `text` says why: a looping report, one without a destination, … */
+};
+
+/* One line of the history. Absent spans and -1 mean that a field says nothing. */
+struct mts_event {
+    enum mts_event_kind kind;
+    struct span identifier; /* of the message, probe or report, as text: "/C=GB/A=GOLD/P=ALPHA/;local-identifier" */
+    int64_t recipient;      /* originally-specified-recipient-number */
+    struct span name;       /* an O/R address as text */
+    struct span other;
+    int hop;
+    int64_t reason;
+    int64_t diagnostic;
+    int64_t time;
+    const char *text;
+};
+
+struct mts_need {
+    struct span directory_name; /* BER of Name whose O/R address is needed */
+};
+
+enum mts_result {
+    MTS_DECIDED = 1, /* `out` says what to do */
+    MTS_NEEDS,       /* answer `needs` and call again */
+    MTS_INVALID,     /* the input is no valid APDU (a submission: see its error); nothing is ours */
+    MTS_NO_MEMORY    /* the arena is exhausted: refuse for now */
+};
+
+struct mts_decisions {
+    enum mts_result result;
+    struct mts_held *held; /* held[0] is the accepted object itself where it goes on; others follow */
+    size_t held_count;
+    struct mts_event *events;
+    size_t event_count;
+    struct mts_need *needs;
+    size_t need_count;
+    const char *cause; /* INVALID: one line for the log and the peer */
+    bool loop;         /* a loop was found */
+};
+
+/* ---- in ---- */
+
+/* What came by a transfer from the peer with number `peer`, decoded with raw spans. `content_length` in octets. */
+void mts_accept_message(struct mts_run *run, int peer, const struct x411_MessageTransferEnvelope *envelope,
+                        uint64_t content_length, struct mts_decisions *out);
+void mts_accept_probe(struct mts_run *run, int peer, const struct x411_ProbeTransferEnvelope *envelope,
+                      struct mts_decisions *out);
+void mts_accept_report(struct mts_run *run, int peer, const struct x411_Report *report, struct mts_decisions *out);
+
+/* Abstract errors of submission (X.411 §8.2.2). */
+enum mts_submit_error {
+    MTS_SUBMIT_OK = 0,
+    MTS_SUBMIT_ORIGINATOR_INVALID,
+    MTS_SUBMIT_RECIPIENT_IMPROPERLY_SPECIFIED,
+    MTS_SUBMIT_ELEMENT_NOT_SUBSCRIBED,
+    MTS_SUBMIT_INCONSISTENT_REQUEST,
+    MTS_SUBMIT_UNSUPPORTED_CRITICAL_FUNCTION,
+    MTS_SUBMIT_CONTROL_VIOLATED
+};
+
+struct mts_submission {
+    enum mts_submit_error error; /* set when the decisions' result is MTS_INVALID */
+    const uint32_t *improper;    /* positions of the recipients at fault */
+    size_t improper_count;
+    struct x411_MTSIdentifier identifier; /* message- or probe-submission-identifier */
+    struct span time;                     /* UTCTime */
+};
+
+/* A submission by a user who may be `user` (address text; NULL: any of our users). */
+void mts_submit_message(struct mts_run *run, const char *user, const struct x411_MessageSubmissionEnvelope *envelope,
+                        uint64_t content_length, struct mts_submission *submission, struct mts_decisions *out);
+void mts_submit_probe(struct mts_run *run, const char *user, const struct x411_ProbeSubmissionEnvelope *envelope,
+                      struct mts_submission *submission, struct mts_decisions *out);
+
+/* ---- out ---- */
+
+/* A copy as the store has it. */
+struct mts_stored {
+    enum mts_kind kind;
+    struct span octets;      /* mts_held.octets */
+    struct span plan;        /* mts_copy.plan */
+    bool has_content;
+    uint64_t content_length; /* 0 without content */
+};
+
+/*
+ * Appends the APDU's octets up to its content: the whole MTS-APDU but for the `content_length` content octets, which
+ * always come last. A pure function of `stored`. False when the octets do not decode or `out` is full.
+ */
+bool mts_outbound(const struct mts_stored *stored, struct arena *arena, struct buf *out);
+
+/* The recipients of a copy, for people and tracking: text of each current name. False when the octets do not decode. */
+struct mts_recipient {
+    uint32_t position;
+    int64_t number;    /* originally-specified-recipient-number */
+    struct span name;  /* O/R address as text */
+};
+bool mts_recipients(const struct mts_stored *stored, struct arena *arena, struct mts_recipient **recipients, size_t *count);
+
+/* ---- delivery ---- */
+
+struct mts_delivery {
+    bool delivered;
+    struct span envelope;       /* BER of MessageDeliveryEnvelope, or ReportDeliveryEnvelope for a report */
+    const char *mailbox;
+    struct span originator;     /* O/R address as text (a report: none) */
+    struct span recipient;      /* O/R address as text */
+    struct span identifier;     /* message-delivery-identifier or subject's identifier as text */
+    struct mts_decisions more;  /* reports, alternates, events */
+};
+
+/* Delivers a DELIVER copy at run->now. Store the envelope with the content in the mailbox and `more` in one commit. */
+void mts_deliver(struct mts_run *run, const struct mts_stored *stored, struct mts_delivery *out);
+
+/* ---- what became of work ---- */
+
+struct mts_failure {
+    int reason;                /* x411_NonDeliveryReasonCode_… */
+    int diagnostic;            /* x411_NonDeliveryDiagnosticCode_… or -1 */
+    const char *supplementary; /* or NULL; cut to ub-supplementary-info-length, made printable */
+    bool final;                /* no alternates: an operator's non-delivery */
+};
+
+/* A copy failed for good: originator-requested alternate, domain-assigned one, or non-delivery. */
+void mts_work_failed(struct mts_run *run, const struct mts_stored *stored, const struct mts_failure *failure,
+                     struct mts_decisions *out);
+
+/* A copy was tried until it expired (maximum-time-expired). */
+void mts_work_expired(struct mts_run *run, const struct mts_stored *stored, struct mts_decisions *out);
+
+/* The next hop is backing off (run->hop_down): another of the route's choices, with trace saying rerouted. No held
+ * object in `out` when there is none better: stay. Never for a copy in doubt. */
+void mts_reroute(struct mts_run *run, const struct mts_stored *stored, struct mts_decisions *out);
+
+/* An operator sends the copy's recipients to another address (redirection by the domain). MTS_INVALID when the address
+ * does not read. */
+void mts_redirect(struct mts_run *run, const struct mts_stored *stored, const char *address, struct mts_decisions *out);
+
+/* ---- explain ---- */
+
+/* How a recipient with this address (text) would be routed now, one reason a line, for `mhs route`. False when the
+ * address does not read (`err`). */
+bool mts_explain_route(struct mts_run *run, const char *address, struct buf *lines, struct error *err);
+
+#endif

@@ -1,0 +1,201 @@
+/*
+ * The tables by which the message transfer service decides: who we are, the
+ * next hops and what each can take, routes, users, distribution lists, and the
+ * schedules. Whoever reads the configuration fills them; the rules only read.
+ *
+ * Addresses are given as text in any spelling that names/ reads (F.401,
+ * RFC 1685). Everything passed in is copied. One set of tables is built, used,
+ * and replaced as a whole on a reload; users and lists may also be added and
+ * removed in between.
+ */
+#ifndef MTS_TABLES_H
+#define MTS_TABLES_H
+
+#include "base/error.h"
+#include "base/span.h"
+
+struct mts_tables;
+
+enum mts_priority { MTS_NORMAL = 0, MTS_NON_URGENT = 1, MTS_URGENT = 2 }; /* values of x411_Priority */
+
+enum mts_edition { MTS_EDITION_1988 = 0, MTS_EDITION_1984 }; /* 1988 stands for all later ones too */
+
+/* A list of strings: content types and encoded information types by the names of mts_content_type_read
+ * and mts_eit_read, or dotted OBJECT IDENTIFIERs. `count` 0 with `items` NULL: everything is accepted. */
+struct mts_names {
+    const char *const *items;
+    size_t count;
+};
+
+/* Who we are. */
+struct mts_self {
+    const char *domain;   /* our global domain identifier as an address: "/C=GB/A=GOLD/P=ALPHA" */
+    const char *mta_name; /* at most 32 characters */
+    bool internal_trace;  /* add internal-trace-information (default in the configuration: yes) */
+    bool pdau;            /* a physical delivery access unit stands behind some route: don't refuse its fields */
+    uint32_t max_recipients; /* of one message, after which too-many-recipients; 0: ub-recipients */
+    uint32_t dl_depth;       /* lists within lists; 0: 16 */
+    uint32_t redirections;   /* of one recipient; 0: ub-redirections */
+};
+
+/* How long a message of one priority is tried. Times are seconds; 0 takes the default of X.411/F.400's targets. */
+struct mts_schedule {
+    int64_t expiry;         /* from its arrival here to non-delivery: urgent 4 h, normal 24 h, non-urgent 36 h */
+    int64_t first_retry;    /* after the first failure: 60 s, 120 s, 300 s */
+    int64_t longest_retry;  /* upper end of the doubling back-off: 900 s, 1800 s, 3600 s */
+};
+
+/* A neighbour, as next hop and as sender. Its index in the tables (order of adding, from 0) is its `hop` number. */
+struct mts_hop {
+    const char *name;     /* in the configuration, unique */
+    const char *domain;   /* its global domain identifier as an address; NULL: an MTA of our own domain */
+    const char *mta_name; /* for internal trace's attempted element; NULL: the name */
+    enum mts_edition edition;
+    bool edition_1984_content_only; /* an edition-1988 peer behind which only P2 (1984) is understood: P22 is downgraded */
+    bool rfc1328;            /* 1984 peers: common name by a domain-defined attribute, P22 to P2 (RFC 1328) */
+    bool defers;             /* bilateral agreement: the peer holds deferred messages itself */
+    bool keep_internal_trace; /* across the domain's boundary */
+    bool service_messages;   /* bilateral agreement about the service-message indicator */
+    bool physical_delivery;  /* a PDAU is there or behind */
+    bool dont_check_loops;   /* inbound: take what its trace says for granted */
+    uint64_t max_length;     /* of a content, in octets; 0: no limit */
+    uint32_t max_recipients; /* 0: no limit */
+    struct mts_names content_types;
+    struct mts_names eits;
+    const char *bilateral;   /* bilateral information that we add for its domain, as hex of one BER element; NULL: none */
+};
+
+/* One of the next hops of a route. */
+struct mts_choice {
+    const char *hop;
+    uint32_t rank;   /* lower ranks first; higher ones only when all of the lower are backing off */
+    uint32_t weight; /* share among those of equal rank; 0 counts as 1 */
+};
+
+enum mts_route_action {
+    MTS_ROUTE_TRANSFER, /* to one of `choices` */
+    MTS_ROUTE_LOCAL,    /* an address space of ours: who isn't a user or list here does not exist */
+    MTS_ROUTE_REFUSE    /* non-delivery with the stated reason */
+};
+
+/*
+ * A route for an address space. `pattern` is an O/R address; a value "*" matches any value of an attribute that is
+ * there, "abc*" a prefix. The route with the most specific pattern wins: attributes compared in the hierarchy's order
+ * (country, ADMD, PRMD, organization, units 1 to 4, then all others), exact before prefix before any before not named.
+ * The empty pattern "" is the default route.
+ */
+struct mts_route {
+    const char *pattern;
+    enum mts_route_action action;
+    const struct mts_choice *choices;
+    size_t choice_count;
+    int reason;                /* REFUSE: x411_NonDeliveryReasonCode_… */
+    int diagnostic;            /* or -1: none */
+    const char *supplementary; /* or NULL */
+};
+
+/* A class of messages that a redirection is for (X.411 §8.4.1.1.1.6); empty parts match all. */
+struct mts_class {
+    struct mts_names content_types;
+    struct mts_names eits;     /* matches when one of the message's types is in it */
+    uint64_t max_length;       /* 0: any */
+    unsigned priorities;       /* bits 1 << enum mts_priority; 0: any */
+    bool reports;              /* also redirects reports */
+};
+
+struct mts_redirection {
+    struct mts_class class;
+    const char *alternate; /* the recipient-assigned alternate recipient; NULL: no redirection for this class */
+};
+
+/* Restricted delivery (X.411 §8.4.1.1.1.7): the first restriction that matches decides; none: permitted. */
+enum mts_source { MTS_ORIGINATED_BY = 1, MTS_REDIRECTED_BY = 2, MTS_DL_EXPANDED_BY = 4 };
+struct mts_restriction {
+    bool permitted;
+    unsigned sources;    /* bits of enum mts_source; 0: all */
+    const char *pattern; /* like a route's; NULL: any name */
+};
+
+struct mts_user {
+    const char *address;
+    const char *mailbox;        /* where the deliveries go; NULL: registered but unavailable (recipient-unavailable) */
+    uint64_t max_length;        /* deliverable-maximum-content-length; 0: any */
+    struct mts_names content_types;
+    struct mts_names eits;      /* exclusively acceptable; the message's types must all be in it */
+    bool may_not_submit;
+    bool no_implicit_conversion; /* implicit conversion is not subscribed to */
+    const struct mts_redirection *redirections; /* in order: the first class that fits counts */
+    size_t redirection_count;
+    const char *domain_alternate; /* recipient-MD-assigned alternate recipient; NULL: none */
+    const struct mts_restriction *restrictions;
+    size_t restriction_count;
+};
+
+/* What becomes of reports on messages that a list expanded (X.411 §14.3.4.4, DL-policy's report propagation). */
+enum mts_dl_reports {
+    MTS_DL_REPORTS_TO_ORIGINATOR, /* pass it back along the history (the default) */
+    MTS_DL_REPORTS_TO_OWNER,      /* to the owner only */
+    MTS_DL_REPORTS_TO_BOTH
+};
+
+struct mts_dl {
+    const char *address;
+    const char *const *members; /* addresses */
+    size_t member_count;
+    const char *const *submitters; /* patterns of those with permission to submit; none: everybody */
+    size_t submitter_count;
+    const char *owner; /* where reports go by policy; NULL: to the originator in any case */
+    enum mts_dl_reports reports;
+    bool expansion_is_delivery;   /* report delivery (type dl) on expansion; else members' reports answer for it */
+    bool remove_originator;       /* the originator is no recipient of the expanded message */
+};
+
+/* Empty tables for `self`, with default schedules. NULL and `err` when self is wrong or memory is short. */
+struct mts_tables *mts_tables_new(const struct mts_self *self, struct error *err);
+void mts_tables_free(struct mts_tables *tables);
+
+/* Each adds one entry, or returns false with an error that names the entry and the cause. Routes refer to hops by name:
+ * add hops first. A user or list that is there already is replaced. */
+bool mts_tables_add_hop(struct mts_tables *tables, const struct mts_hop *hop, struct error *err);
+bool mts_tables_add_route(struct mts_tables *tables, const struct mts_route *route, struct error *err);
+bool mts_tables_add_user(struct mts_tables *tables, const struct mts_user *user, struct error *err);
+bool mts_tables_add_dl(struct mts_tables *tables, const struct mts_dl *dl, struct error *err);
+/* Another name of a user, a list or a remote recipient: redirected with reason alias(4). */
+bool mts_tables_add_alias(struct mts_tables *tables, const char *address, const char *target, struct error *err);
+/* Where the domain sends what is for addresses of its own that nobody has (alternate-recipient-allowed only). */
+bool mts_tables_set_catch_all(struct mts_tables *tables, const char *address, struct error *err);
+/* A part that is 0 keeps its default. */
+void mts_tables_set_schedule(struct mts_tables *tables, enum mts_priority priority, const struct mts_schedule *schedule);
+
+/* False when there is no such user, list or alias, or the address does not read. */
+bool mts_tables_remove(struct mts_tables *tables, const char *address);
+
+/* ---- what others read from the tables ---- */
+
+/* The hop's number, or -1. */
+int mts_hop_number(const struct mts_tables *tables, const char *name);
+/* NULL when there is no such number. */
+const struct mts_hop *mts_hop_of(const struct mts_tables *tables, int number);
+size_t mts_hop_count(const struct mts_tables *tables);
+const struct mts_schedule *mts_schedule_of(const struct mts_tables *tables, enum mts_priority priority);
+
+/* The mailbox of the user with this address (text), or NULL when there is none. */
+const char *mts_mailbox_of(const struct mts_tables *tables, const char *address);
+
+/* Calls `each` for each user in no certain order: canonical address text and mailbox (may be NULL). */
+void mts_tables_each_user(const struct mts_tables *tables,
+                          void (*each)(void *context, const char *address, const char *mailbox), void *context);
+
+/* Seconds until try number `tries` + 1 after `tries` failures (at least 1): doubling from first_retry to longest_retry. */
+int64_t mts_retry_delay(const struct mts_schedule *schedule, unsigned tries);
+
+/* ---- names of codes, for the configuration and for people ---- */
+
+/* `transfer-failure` … and `unrecognised-OR-name` …; unknown codes give a number's text in `out` (at least 24 octets). */
+const char *mts_reason_name(int64_t reason, char out[static 24]);
+const char *mts_diagnostic_name(int64_t diagnostic, char out[static 24]);
+/* The code of a name (or decimal number); -1 when there is none. */
+int mts_reason_read(const char *name);
+int mts_diagnostic_read(const char *name);
+
+#endif

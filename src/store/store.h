@@ -1,0 +1,430 @@
+/*
+ * The store: all that must survive the power cut, behind one interface.
+ *
+ * Everything is written in batches. A batch is built in memory, then
+ * store_commit makes it durable as one: either all of it is on disk when the
+ * call returns true, or none of it is there. An answer that moves
+ * responsibility (X.411 §12, X.228 S-ACTIVITY-END) is sent after that, never
+ * before. Envelopes, contents and `data` fields are opaque octets to the store.
+ *
+ * One process writes (store_open fails with STORE_LOCKED for a second one);
+ * others open it read_only and never wait for the writer. A handle belongs to
+ * one thread. Nothing here names the engine: `place` is a folder for the
+ * embedded one, and could be the URI of a server for another.
+ *
+ * All times are microseconds since 1970 UTC (clock_now_us). All ids rise, are
+ * never used twice, and are never 0. Functions that return an id return 0, and
+ * those that return bool return false, on failure; where a function takes an
+ * `err` its code is an `enum store_code`. Functions that add to a batch fail
+ * only for want of memory (the batch then stays as before the call) unless
+ * their comment says more. Spans that are passed in are copied. Spans that are
+ * handed to a callback live during the call.
+ *
+ * The invariants that the engine keeps are numbered in store_private.h.
+ */
+#ifndef STORE_STORE_H
+#define STORE_STORE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/error.h"
+#include "base/span.h"
+
+struct arena;
+struct buf;
+struct store;
+struct store_batch;
+struct store_content;
+struct store_files;
+
+enum store_code {
+    STORE_OK = 0,
+    STORE_FULL,      /* no space on the disk, or a quota is used up */
+    STORE_READ_ONLY, /* the file system or the files can't be written */
+    STORE_IO,        /* a read, write or sync failed */
+    STORE_CORRUPT,   /* the database or a segment is damaged or missing: `mhs store check` says more */
+    STORE_NO_MEMORY,
+    STORE_LOCKED,     /* another process writes to this store */
+    STORE_VERSION,    /* the schema is one that this program doesn't know */
+    STORE_NOT_FOUND,  /* no such store, message, entry, activity */
+    STORE_IN_USE,     /* the content is open for writing elsewhere */
+    STORE_BAD_REQUEST /* the caller broke the contract: an id that isn't there, a content that failed before
+                       */
+};
+
+/* The code's name in lower case ("disk full"), for log lines and `mhs status`. */
+const char *store_code_text(enum store_code code);
+
+struct store_options {
+    bool read_only;     /* read only: no lock; every function that writes fails with STORE_READ_ONLY */
+    bool create;        /* make the folder and an empty store if there is none */
+    uint64_t low_water; /* free octets on the disk below which it stops accepting; 0 means 64 MiB */
+    const char *vfs;    /* SQLite VFS to use, for tests; NULL means the default one */
+    const struct store_files
+        *files; /* file operations for the segments, for tests (store/files.h); NULL means the system's */
+};
+
+/*
+ * Opens the store at `place`; `options` may be NULL (writer, no create). An
+ * older schema is migrated, an unknown one refused with STORE_VERSION. What a
+ * crash left unfinished is put right. NULL on failure.
+ */
+struct store *store_open(const char *place, const struct store_options *options, struct error *err);
+
+/* Closes it. Batches and contents must have been freed and released before. NULL is allowed. */
+void store_close(struct store *store);
+
+/* ---- health ---- */
+
+/*
+ * True while new messages should be taken in. False after a commit failed for
+ * a cause that lies in the disk or the files, and below the low-water mark:
+ * refuse new ones with the protocol's temporary refusal; what is held stays
+ * and may be worked on (commits that finish work are still tried).
+ */
+bool store_accepting(const struct store *store);
+
+/* Why it does not accept (code and text); code is STORE_OK while it does. Lives until the next call on the
+ * store. */
+const struct error *store_cause(const struct store *store);
+
+/* Tries a small durable write, and accepts again if it works and there is space. Call it every few seconds
+ * while not accepting. Returns store_accepting. */
+bool store_probe(struct store *store);
+
+/*
+ * Work that can wait: fills the next segment, compacts sparse ones, drops
+ * expired repeat keys and events older than `events_before`, for about
+ * `budget_us`. Call it when idle and once a second under load. True: there is
+ * more to do at once.
+ */
+bool store_maintain(struct store *store, int64_t now, int64_t events_before, int64_t budget_us);
+
+/*
+ * The gathering policy of group commit: how many microseconds the caller may
+ * still wait for more requests before it commits. `requests` in the batch,
+ * `in_flight` in all that the peers have open, `since` is clock_monotonic_us of
+ * the batch's first request. 0: commit now. It waits at most 0.5 ms, only while
+ * syncs are fast and others are in flight.
+ */
+int64_t store_gather_us(const struct store *store, unsigned requests, unsigned in_flight, int64_t since,
+                        int64_t now);
+
+struct store_figures {
+    uint64_t commits, failed_commits, messages_added, work_finished;
+    uint64_t segments, free_segments, content_octets; /* octets that live contents hold in segments */
+    int64_t sync_us;                                  /* moving average of a commit's duration */
+};
+void store_figures(const struct store *store, struct store_figures *figures);
+
+/* ---- batches ---- */
+
+/* An empty batch, NULL without memory. There may be several; each is committed by itself. */
+struct store_batch *store_batch_new(struct store *store);
+void store_batch_free(struct store_batch *batch);
+
+/* Forgets all that was added; contents that it held are released. */
+void store_batch_clear(struct store_batch *batch);
+bool store_batch_is_empty(const struct store_batch *batch);
+
+/* Where the batch stands, and back to there: undoes the operations of one request without those before it. */
+size_t store_batch_mark(const struct store_batch *batch);
+void store_batch_undo(struct store_batch *batch, size_t mark);
+
+/*
+ * Makes the batch durable: syncs the bodies of its contents, then writes all
+ * rows in one transaction, synced. True: all of it is on disk, and the batch is
+ * empty. False: none of it is there; the batch is as before, to be committed
+ * again or cleared. STORE_BAD_REQUEST names an operation on something that is
+ * not there: clear the batch (or undo to a mark), it never will be right.
+ * The handle may have ceased to accept (store_accepting).
+ * After STORE_IO a power cut at once may still bring the batch to light; its
+ * repeat keys then are there with it, so the peer's repeat is confirmed.
+ */
+bool store_commit(struct store_batch *batch, struct error *err);
+
+/* ---- contents ---- */
+
+/*
+ * A content that is being received. `expected` is its length if known, else 0
+ * (a hint). Up to 8 kB it stays in memory until its message's row, above that
+ * it goes to segment files as it comes. Counted reference: the caller's one.
+ */
+struct store_content *store_content_create(struct store *store, uint64_t expected, struct error *err);
+struct store_content *store_content_ref(struct store_content *content);
+
+/* Gives the reference back. The last one of a content that no row names frees its space. NULL is allowed. */
+void store_content_release(struct store_content *content);
+
+/* Adds octets at the end. After a failure the content can only be released. STORE_BAD_REQUEST once a message
+ * has it. */
+bool store_content_append(struct store_content *content, struct span octets, struct error *err);
+
+uint64_t store_content_length(const struct store_content *content);
+
+/* All of it, if it is held in memory (a short one); else the absent span. Lives as long as the reference. */
+struct span store_content_memory(const struct store_content *content);
+
+/* Copies up to `len` octets from `offset`; `*got` is less only at the end. STORE_CORRUPT when the segment is
+ * not there. */
+bool store_content_read(struct store_content *content, uint64_t offset, void *out, size_t len, size_t *got,
+                        struct error *err);
+
+/*
+ * A digest of all octets so far: SHA-256 of a content of at most 1 MiB; above
+ * that, each further MiB is hashed after the digest of those before it, so that
+ * a resume need not read the whole. Equal contents have equal digests.
+ */
+#define STORE_DIGEST 32
+bool store_content_digest(struct store_content *content, uint8_t out[static STORE_DIGEST], struct error *err);
+
+/* The content of a stored message, for reading. A message without one gives an empty content. It may be read
+ * on after the message was deleted, until it is released. */
+struct store_content *store_content_open(struct store *store, uint64_t message, struct error *err);
+
+/* ---- messages ---- */
+
+struct store_message {
+    uint64_t id;
+    int64_t arrival;
+    uint64_t content_length;
+    struct span envelope;
+};
+
+/*
+ * Adds a message; `content` may be NULL, and may serve several messages (of a
+ * distribution list, say): it is stored once. Returns the message's id at once.
+ * A message lives while work, a mailbox entry or a hold refers to it; it goes,
+ * with its content's space, in the commit that removes the last of them. One
+ * that nothing refers to when its batch is committed is not stored at all.
+ */
+uint64_t store_add_message(struct store_batch *batch, int64_t arrival, struct span envelope,
+                           struct store_content *content);
+
+/* Reads a message; the envelope is copied to `arena`. STORE_NOT_FOUND when it is gone. */
+bool store_get_message(struct store *store, uint64_t id, struct arena *arena, struct store_message *message,
+                       struct error *err);
+
+/* ---- next hops ---- */
+
+/* The key of a next hop's name, made at need (durable with the next commit); 0 without memory. At most a few
+ * thousand names. */
+uint32_t store_next_hop(struct store *store, struct span name);
+
+/* The name of a key; absent when there is none. Lives as long as the store is open. */
+struct span store_next_hop_name(const struct store *store, uint32_t next_hop);
+
+/* ---- work: one row for each copy that is to go to a next hop ---- */
+
+enum store_status { STORE_READY, STORE_DEFERRED, STORE_HELD, STORE_STATUS_COUNT };
+
+struct store_work {
+    uint64_t id;
+    uint64_t message;
+    int64_t due;    /* not before */
+    int64_t expiry; /* when it becomes a non-delivery */
+    uint32_t next_hop;
+    uint32_t doubt_peer; /* the next hop with which this copy is in doubt (X.228: end sent, no confirmation);
+                            0 = not in doubt */
+    uint32_t tries;
+    uint8_t priority; /* lane, the caller's numbers */
+    uint8_t status;   /* enum store_status */
+    struct span data; /* recipients, state: the caller's; keep it short, it is read for each row at start */
+};
+
+/* Adds work for a message of this batch or a stored one; `id` is ignored. Returns the new id. */
+uint64_t store_add_work(struct store_batch *batch, const struct store_work *work);
+
+/* Replaces the row `work->id`: all fields but `message`. */
+bool store_update_work(struct store_batch *batch, const struct store_work *work);
+
+/* The work is done: its row goes, its outbound activity too, and the message if this was the last reference.
+ */
+bool store_finish_work(struct store_batch *batch, uint64_t work, uint64_t message);
+
+/* Calls back for work rows in the order of ids, those above `after`; at most `limit` (0 = all); `next_hop`
+ * and `status` choose when not 0 / not negative. False from the callback ends it early, which is no failure.
+ */
+typedef bool store_work_cb(void *context, const struct store_work *work);
+bool store_each_work(struct store *store, uint64_t after, size_t limit, uint32_t next_hop, int status,
+                     store_work_cb *cb, void *context, struct error *err);
+
+/* One row; `data` is copied to `arena`. STORE_NOT_FOUND when it is finished. */
+bool store_get_work(struct store *store, uint64_t id, struct arena *arena, struct store_work *work,
+                    struct error *err);
+
+/* Counts the rows by status, and those in doubt. Walks the whole table: for check and for operators, not for
+ * the hot path. */
+struct store_counts {
+    uint64_t status[STORE_STATUS_COUNT], in_doubt, messages;
+};
+bool store_count_work(struct store *store, struct store_counts *counts, struct error *err);
+
+/* ---- holds: a message kept for another reason than work (waiting for reports, say), with state that may
+ * change ---- */
+
+struct store_hold {
+    uint64_t id;
+    uint64_t message;
+    uint32_t kind; /* the caller's */
+    struct span data;
+};
+uint64_t store_add_hold(struct store_batch *batch, const struct store_hold *hold);
+bool store_update_hold(struct store_batch *batch, const struct store_hold *hold);
+bool store_remove_hold(struct store_batch *batch, uint64_t hold, uint64_t message);
+typedef bool store_hold_cb(void *context, const struct store_hold *hold);
+bool store_each_hold(struct store *store, store_hold_cb *cb, void *context, struct error *err);
+
+/* ---- tracking events ---- */
+
+/* Adds an event of the message whose MTS-identifier (any octets, at most 1,024) is `key`. */
+bool store_add_event(struct store_batch *batch, struct span key, int64_t at, struct span data);
+
+/* Calls back for all events of `key` in the order in which they were added (committed ones only). */
+typedef bool store_event_cb(void *context, int64_t at, struct span data);
+bool store_track(struct store *store, struct span key, store_event_cb *cb, void *context, struct error *err);
+
+/* ---- repeats ---- */
+
+enum store_repeat { STORE_REPEAT_UNKNOWN = 1, STORE_REPEAT_KNOWN, STORE_REPEAT_PENDING, STORE_REPEAT_FAILED };
+
+/* Notes that (peer, MTS-identifier, digest of envelope and content) was taken in; kept until `expiry`. Add it
+ * to the batch of its message. */
+bool store_add_repeat(struct store_batch *batch, struct span peer, struct span mts_identifier,
+                      const uint8_t digest[static STORE_DIGEST], int64_t expiry);
+
+/* Was it taken in before? PENDING: it stands in `batch` (may be NULL) and is not yet durable; answer after
+ * its commit. FAILED (err is set): the table could not be read, refuse temporarily. */
+enum store_repeat store_find_repeat(struct store *store, const struct store_batch *batch, struct span peer,
+                                    struct span mts_identifier, const uint8_t digest[static STORE_DIGEST],
+                                    struct error *err);
+
+/* ---- activities in: what is received of a transfer whose association may break ---- */
+
+struct store_activity_in {
+    uint64_t id;
+    struct span peer, association, activity; /* the key: at most 1,024 octets each */
+    int64_t at;                              /* when it was last written */
+    uint32_t serial;                         /* last checkpoint */
+    uint64_t offset;                         /* of the APDU stream at that checkpoint */
+    uint64_t content_length;                 /* octets of content at that checkpoint; set by the store */
+    struct span state;                       /* parser state and envelope prefix */
+};
+
+/*
+ * Adds (id 0) or replaces an activity: a checkpoint. All octets that `content`
+ * has now become durable with the commit; `content` may be NULL while none has
+ * come. A later one of the same activity in the same batch takes the place of the
+ * earlier, so that many small checkpoints share one write. Returns its id.
+ */
+uint64_t store_put_activity_in(struct store_batch *batch, const struct store_activity_in *activity,
+                               struct store_content *content);
+
+/* Ends it: completed (its content then belongs to a message of the same batch) or given up (its space is
+ * freed). */
+bool store_remove_activity_in(struct store_batch *batch, uint64_t id);
+
+/* The last committed state of an activity, by its key or among all; NULL when there is none. Lives until the
+ * next commit. */
+const struct store_activity_in *store_find_activity_in(struct store *store, struct span peer,
+                                                       struct span association, struct span activity);
+typedef bool store_activity_in_cb(void *context, const struct store_activity_in *activity);
+void store_each_activity_in(struct store *store, store_activity_in_cb *cb, void *context);
+
+/* Its content for appending, cut back to the last committed checkpoint. STORE_IN_USE while another reference
+ * from store_content_create or _resume is held: release that first. */
+struct store_content *store_content_resume(struct store *store, uint64_t activity, struct error *err);
+
+/* ---- activities out: the state of a transfer that may have to be resumed; goes with its work ---- */
+
+struct store_activity_out {
+    uint64_t work;
+    struct span association, activity; /* at most 1,024 octets each */
+    int64_t at;
+    uint32_t serial; /* last one that the peer confirmed */
+    uint64_t offset;
+    struct span data;
+};
+
+/* Adds or replaces the activity of `work`. */
+bool store_put_activity_out(struct store_batch *batch, const struct store_activity_out *activity);
+bool store_remove_activity_out(struct store_batch *batch, uint64_t work);
+typedef bool store_activity_out_cb(void *context, const struct store_activity_out *activity);
+bool store_each_activity_out(struct store *store, store_activity_out_cb *cb, void *context,
+                             struct error *err);
+
+/* ---- mailboxes ---- */
+
+struct store_entry {
+    uint64_t sequence; /* X.413 sequence-number: rises within the mailbox, never used again */
+    uint64_t message;
+    int64_t at;
+    uint32_t flags;   /* the caller's */
+    struct span data; /* the caller's: delivery envelope, heading summary */
+};
+
+/* The key of a mailbox, made at need (durable with the next commit); 0 without memory. */
+uint32_t store_mailbox(struct store *store, struct span name);
+
+/* The key of one that is there, else 0. */
+uint32_t store_find_mailbox(const struct store *store, struct span name);
+
+/* Delivers: adds an entry. `sequence` is ignored; returns the new one. */
+uint64_t store_add_entry(struct store_batch *batch, uint32_t mailbox, const struct store_entry *entry);
+bool store_set_entry_flags(struct store_batch *batch, uint32_t mailbox, uint64_t sequence, uint32_t flags);
+bool store_remove_entry(struct store_batch *batch, uint32_t mailbox, uint64_t sequence, uint64_t message);
+
+bool store_get_entry(struct store *store, uint32_t mailbox, uint64_t sequence, struct arena *arena,
+                     struct store_entry *entry, struct error *err);
+/* Entries above `after` in rising order; at most `limit` (0 = all). */
+typedef bool store_entry_cb(void *context, const struct store_entry *entry);
+bool store_each_entry(struct store *store, uint32_t mailbox, uint64_t after, size_t limit, store_entry_cb *cb,
+                      void *context, struct error *err);
+
+/* ---- named records: settings, users, aliases ---- */
+
+enum store_kind {
+    STORE_SETTING = 1,
+    STORE_USER,
+    STORE_ALIAS,
+    STORE_LIST,
+    STORE_KIND_OTHER = 64 /* and above: the caller's */
+};
+
+bool store_put_record(struct store_batch *batch, uint32_t kind, struct span name, struct span data);
+bool store_remove_record(struct store_batch *batch, uint32_t kind, struct span name);
+/* Appends the record's data to `out`. STORE_NOT_FOUND when there is none. */
+bool store_get_record(struct store *store, uint32_t kind, struct span name, struct buf *out,
+                      struct error *err);
+typedef bool store_record_cb(void *context, struct span name, struct span data);
+bool store_each_record(struct store *store, uint32_t kind, store_record_cb *cb, void *context,
+                       struct error *err);
+
+/* Takes `count` numbers of a counter for good, durably and at once: `*first` to `*first + count - 1` are
+ * never given out again, also after a crash. The counter's first number is 1. For local identifiers: take a
+ * block, use it in memory. */
+bool store_reserve(struct store *store, const char *counter, uint64_t count, uint64_t *first,
+                   struct error *err);
+
+/* ---- check and repair (no other process may have the store open for writing) ---- */
+
+struct store_finding {
+    int invariant;  /* number in store_private.h; 0: what no invariant covers */
+    bool repaired;  /* store_repair put it right */
+    char text[512]; /* one line, plain English */
+};
+typedef void store_finding_cb(void *context, const struct store_finding *finding);
+
+/* Verifies every invariant; `deep` also reads all contents and compares digests. Changes nothing. False: it
+ * could not be checked (err); true: it was, and the callback had `*findings` findings. */
+bool store_check(const char *place, bool deep, store_finding_cb *cb, void *context, uint64_t *findings,
+                 struct error *err);
+
+/* Puts right what can be, and says what it does for each finding. Messages whose octets are lost are taken
+ * out of the queue and reported, never silently. */
+bool store_repair(const char *place, store_finding_cb *cb, void *context, uint64_t *findings,
+                  struct error *err);
+
+#endif

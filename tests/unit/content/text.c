@@ -1,0 +1,129 @@
+/* The characters of messages: T.61, ISO 2022 with registered sets, BMP and universal strings. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "content/text.h"
+
+static struct arena arena;
+
+static int reset(void **state) {
+    (void)state;
+    arena_free(&arena);
+    arena_init(&arena, 1024 * 1024);
+    return 0;
+}
+
+static void check(struct span got, const char *want) {
+    assert_non_null(got.data);
+    assert_int_equal(got.len, strlen(want));
+    assert_memory_equal(got.data, want, got.len);
+}
+
+static void teletex_is_read(void **state) {
+    (void)state;
+    check(text_from_teletex(SPAN_LIT("Plain #$\\^`{|}~"), &arena), "Plain #$\\^`{|}~");
+    check(text_from_teletex(SPAN_LIT("\xC8"
+                                     "Ubung Gru\xFB"),
+                            &arena),
+          "Übung Gruß");
+    check(text_from_teletex(SPAN_LIT("caf\xC2"
+                                     "e"),
+                            &arena),
+          "café");
+    check(text_from_teletex(SPAN_LIT("\x1B\x2D\x41"
+                                     "na\xEFve"),
+                            &arena),
+          "naïve");
+    check(text_from_teletex(SPAN_LIT("\x1B\x2D\x4C\xBC\xD8\xE0"), &arena), "Мир");
+    check(text_from_teletex(SPAN_LIT("\x1B\x25\x47\xE2\x82\xAC 5"), &arena), "€ 5");
+    check(text_from_teletex(SPAN_LIT(""), &arena), "");
+}
+
+static void what_is_no_teletex_is_guessed(void **state) {
+    (void)state;
+    check(text_from_teletex(SPAN_LIT("caf\xE9 \xA9"), &arena),
+          "café ©"); /* 0xA9 is nothing in T.61: ISO 8859-1 */
+    check(text_from_teletex(SPAN_LIT("caf\xC3\xA9"), &arena), "café"); /* UTF-8 */
+}
+
+static void teletex_is_written(void **state) {
+    (void)state;
+    bool lossy = true;
+    struct span out = text_to_teletex(SPAN_LIT("Übung {1} für é"), &arena, &lossy);
+    assert_false(lossy);
+    check(out, "\xC8"
+               "Ubung {1} f\xC8"
+               "ur \xC2"
+               "e");
+    check(text_from_teletex(out, &arena), "Übung {1} für é");
+    check(text_to_teletex(SPAN_LIT("5 € Мир"), &arena, &lossy), "5 ? ???");
+    assert_true(lossy);
+}
+
+static void general_strings_follow_registrations_and_escapes(void **state) {
+    (void)state;
+    const int64_t latin2[] = {1, 6, 101}, utf8[] = {196}, ascii[] = {6}, unknown[] = {9999};
+    check(text_from_general(SPAN_LIT("\xB1\xE6"), latin2, 3, &arena), "ąć");
+    check(text_from_general(SPAN_LIT("\xE2\x82\xAC"), utf8, 1, &arena), "€");
+    check(text_from_general(SPAN_LIT("abc"), ascii, 1, &arena), "abc");
+    check(text_from_general(SPAN_LIT("\xE9"), unknown, 1, &arena), "é");
+    check(text_from_general(SPAN_LIT("\xE9\x1B\x2D\x46\xE1\x1B\x2D\x42\xB1"), ascii, 1, &arena), "éαą");
+    check(text_from_general(SPAN_LIT("a\x1B"), utf8, 1, &arena),
+          "a\x1B"); /* no escape sequence: its end is missing */
+    check(text_from_general(SPAN_LIT("\xFF\xE2\x82"), utf8, 1, &arena), "\uFFFD\uFFFD\uFFFD");
+}
+
+static void the_smallest_set_is_found(void **state) {
+    (void)state;
+    assert_int_equal(text_smallest_registration(SPAN_LIT("abc")), TEXT_IR_ASCII);
+    assert_int_equal(text_smallest_registration(SPAN_LIT("é")), TEXT_IR_LATIN1);
+    assert_int_equal(text_smallest_registration(SPAN_LIT("€")), TEXT_IR_UTF8);
+    check(text_to_registration(SPAN_LIT("é"), TEXT_IR_LATIN1, &arena), "\xE9");
+    assert_null(text_to_registration(SPAN_LIT("€"), TEXT_IR_LATIN1, &arena).data);
+    check(text_to_registration(SPAN_LIT("€"), text_registration_by_name("iso-8859-15"), &arena), "\xA4");
+    assert_string_equal(text_registration_name(TEXT_IR_UTF8), "UTF-8");
+    assert_int_equal(text_registration_by_name("KLINGON"), 0);
+}
+
+static void wide_strings_round_trip(void **state) {
+    (void)state;
+    struct span text = SPAN_LIT("aé€😀");
+    assert_false(text_fits_bmp(text));
+    check(text_from_universal(text_to_universal(text, &arena), &arena), "aé€😀");
+    struct span bmp = text_to_bmp(SPAN_LIT("aé€"), &arena);
+    assert_int_equal(bmp.len, 6);
+    check(text_from_bmp(bmp, &arena), "aé€");
+    check(text_from_bmp(SPAN_LIT("\xD8\x00\x00"), &arena),
+          "\uFFFD"); /* a lone surrogate and half a character */
+    assert_false(text_is_utf8(SPAN_LIT("\xC0\x80")));
+    assert_false(text_is_utf8(SPAN_LIT("\xED\xA0\x80")));
+    assert_true(text_is_utf8(text));
+}
+
+static void a_full_arena_is_no_crash(void **state) {
+    (void)state;
+    struct arena small;
+    arena_init(&small, 4);
+    assert_null(text_from_teletex(SPAN_LIT("caf\xE9 and more"), &small).data);
+    assert_null(text_to_bmp(SPAN_LIT("abcdefgh"), &small).data);
+    arena_free(&small);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup(teletex_is_read, reset),
+        cmocka_unit_test_setup(what_is_no_teletex_is_guessed, reset),
+        cmocka_unit_test_setup(teletex_is_written, reset),
+        cmocka_unit_test_setup(general_strings_follow_registrations_and_escapes, reset),
+        cmocka_unit_test_setup(the_smallest_set_is_found, reset),
+        cmocka_unit_test_setup(wide_strings_round_trip, reset),
+        cmocka_unit_test_setup(a_full_arena_is_no_crash, reset),
+    };
+    int failed = cmocka_run_group_tests_name("content-text", tests, NULL, NULL);
+    arena_free(&arena);
+    return failed;
+}
