@@ -363,10 +363,8 @@ class Generator:
                 out += [self.table_row(key, row) for key, row in sorted(keyed.items())] + ["};"]
         numbers = f"{self.table_name(name)}_numbers" if by_number else "NULL"
         oids = f"{self.table_name(name)}_oids" if by_oid else "NULL"
-        body = self.body
-        self.body = []
-        return body + out + [f"const struct ber_table {self.table_name(name)} = {{",
-                             f'    "{name}", {numbers}, {len(by_number)}, {oids}, {len(by_oid)}}};', ""]
+        return out + [f"const struct ber_table {self.table_name(name)} = {{",
+                      f'    "{name}", {numbers}, {len(by_number)}, {oids}, {len(by_oid)}}};', ""]
 
     def row_number(self, row):
         if row.key.kind == "number":

@@ -29,7 +29,7 @@ TOKEN = re.compile(
     """,
     re.VERBOSE | re.DOTALL,
 )
-HINTS = ("pointer",)
+HINTS = ("explicit-ok", "pointer")
 
 
 def tokens_of(path, text):

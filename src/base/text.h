@@ -4,8 +4,8 @@
  * and back. Input is hostile: what is no character becomes U+FFFD, nothing
  * fails but memory.
  */
-#ifndef CONTENT_TEXT_H
-#define CONTENT_TEXT_H
+#ifndef BASE_TEXT_H
+#define BASE_TEXT_H
 
 #include "base/arena.h"
 #include "base/span.h"

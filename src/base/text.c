@@ -1,4 +1,4 @@
-#include "content/text.h"
+#include "base/text.h"
 
 #include <errno.h>
 #include <iconv.h>

@@ -6,7 +6,7 @@
 
 #include <cmocka.h>
 
-#include "content/text.h"
+#include "base/text.h"
 
 static struct arena arena;
 
