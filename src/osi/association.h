@@ -324,8 +324,8 @@ bool osi_rt_transfer_resume(struct osi_association *a, const struct osi_connecti
  */
 size_t osi_rt_transfer_data(struct osi_association *a, struct span data, bool last);
 
-/* Our wish to stop sending: interrupt (to resume later) or discard (forget). MAY_SEND or REFUSED follow no
- * more. */
+/* Our wish to stop sending: interrupt (to resume later) or discard (forget). OSI_EVENT_TRANSFER_REFUSED
+ * follows. */
 bool osi_rt_transfer_interrupt(struct osi_association *a);
 bool osi_rt_transfer_discard(struct osi_association *a);
 

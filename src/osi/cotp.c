@@ -159,36 +159,41 @@ static bool append_dt(struct cotp *c, size_t payload, bool end) {
     return buf_append(c->out, header, sizeof header);
 }
 
-bool cotp_data(struct cotp *c, const struct span *parts, size_t count) {
+/* Appends `len` octets of the parts from `*part`, `*offset` on. */
+static void append_parts(struct buf *out, const struct span *parts, size_t *part, size_t *offset,
+                         size_t len) {
+    while (len > 0) {
+        struct span piece = span_sub(parts[*part], *offset, len);
+        buf_append_span(out, piece);
+        len -= piece.len;
+        *offset += piece.len;
+        if (*offset == parts[*part].len) {
+            ++*part;
+            *offset = 0;
+        }
+    }
+}
+
+bool cotp_data(struct cotp *c, const struct span *parts, size_t count, bool end) {
     if (c->state != COTP_OPEN)
         return false;
     size_t total = 0;
     for (size_t i = 0; i < count; i++)
         total += parts[i].len;
+    if (total == 0 && !end)
+        return true;
     size_t room = c->tpdu_size - DT_HEADER;
     size_t tpdus = total / room + 1;
-    size_t before = c->out->len;
     if (!buf_reserve(c->out, total + tpdus * (TPKT_HEADER + DT_HEADER)))
         return false;
     size_t part = 0, offset = 0;
-    while (total > 0) {
+    do {
         size_t payload = total < room ? total : room;
         total -= payload;
-        append_dt(c, payload, total == 0);
-        while (payload > 0) {
-            struct span piece = span_sub(parts[part], offset, payload);
-            buf_append_span(c->out, piece);
-            payload -= piece.len;
-            offset += piece.len;
-            if (offset == parts[part].len) {
-                part++;
-                offset = 0;
-            }
-        }
-    }
-    if (c->out->failed)
-        c->out->len = before;
-    return !c->out->failed;
+        append_dt(c, payload, end && total == 0);
+        append_parts(c->out, parts, &part, &offset, payload);
+    } while (total > 0);
+    return true;
 }
 
 /* ---- reading ---- */

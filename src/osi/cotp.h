@@ -73,8 +73,11 @@ void cotp_listen(struct cotp *c);
 /* Takes octets of the TCP stream up to one TPDU; `*used` says how many. */
 struct cotp_indication cotp_input(struct cotp *c, struct span in, size_t *used);
 
-/* T-DATA request: one TSDU made of `count` parts in order, cut into DTs. False without memory. */
-bool cotp_data(struct cotp *c, const struct span *parts, size_t count);
+/*
+ * T-DATA request: octets of a TSDU, made of `count` parts in order, cut into DTs;
+ * `end` says that the TSDU ends with them. False without memory.
+ */
+bool cotp_data(struct cotp *c, const struct span *parts, size_t count, bool end);
 
 /* The received or sent selectors, as spans into the object; absent ones have no data. */
 struct span cotp_selector_span(const struct cotp_selector *selector);

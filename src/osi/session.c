@@ -96,7 +96,7 @@ static bool send_whole(struct session *s, enum session_lead lead, uint8_t si,
     head_len += spdu_length_write(head + head_len, length);
     struct span parts[] = {span_of(head, head_len), span_of(parameters->octets, parameters->len),
                            span_of(data_head, data_head_len), user_data};
-    return cotp_data(s->transport, parts, 4);
+    return cotp_data(s->transport, parts, 4, true);
 }
 
 /* Parameters go with the first segment; each has an Enclosure Item (X.225 §6.3.5). */
@@ -159,28 +159,37 @@ static bool send_dt_segment(struct session *s, const struct span *parts, size_t 
             *offset = 0;
         }
     }
-    return cotp_data(s->transport, pieces, count);
+    return cotp_data(s->transport, pieces, count, true);
 }
 
-bool session_data(struct session *s, const struct span *parts, size_t count) {
+static bool send_dt_segments(struct session *s, const struct span *parts, size_t total, bool first,
+                             bool last) {
+    size_t room = s->tsdu_out - 7u, part = 0, offset = 0, at = 0;
+    do {
+        size_t take = total - at < room ? total - at : room;
+        uint8_t enclosure = first && at == 0 ? ENCLOSURE_BEGIN : 0;
+        if (last && at + take == total)
+            enclosure |= ENCLOSURE_END;
+        if (!send_dt_segment(s, parts, &part, &offset, take, enclosure))
+            return false;
+        at += take;
+    } while (at < total);
+    return true;
+}
+
+bool session_data(struct session *s, const struct span *parts, size_t count, bool first, bool last) {
     static const uint8_t head[] = {SPDU_GT, 0, SPDU_DT, 0};
     bool in_activity = s->activity || !(s->units & SESSION_ACTIVITY_MANAGEMENT);
     if (s->state != STA713 || !in_activity || !session_owns(s, SESSION_TOKEN_DATA) || count > 6)
         return false;
     size_t total = parts_length(parts, count);
-    if (s->tsdu_out == 0 || total + sizeof head <= s->tsdu_out) {
-        struct span all[7] = {span_of(head, sizeof head)};
-        memcpy(all + 1, parts, count * sizeof *parts);
-        return cotp_data(s->transport, all, count + 1);
-    }
-    size_t room = s->tsdu_out - 7u, part = 0, offset = 0;
-    for (size_t at = 0; at < total; at += room) {
-        bool end = total - at <= room;
-        uint8_t enclosure = (uint8_t)((at == 0 ? ENCLOSURE_BEGIN : 0) | (end ? ENCLOSURE_END : 0));
-        if (!send_dt_segment(s, parts, &part, &offset, end ? total - at : room, enclosure))
-            return false;
-    }
-    return true;
+    bool whole = first && last && total + sizeof head <= s->tsdu_out;
+    if (s->tsdu_out && !whole)
+        return send_dt_segments(s, parts, total, first, last);
+    struct span all[7] = {span_of(head, first ? sizeof head : 0)};
+    memcpy(all + 1, parts, count * sizeof *parts);
+    s->sending = !last;
+    return cotp_data(s->transport, all, count + 1, last);
 }
 
 /* ---- tokens ---- */
@@ -333,8 +342,16 @@ static bool receive_dn(struct session *s, const struct spdu *spdu) {
     return true;
 }
 
+/* An SPDU can't be put inside a TSDU that is open: it ends first, broken off. */
+static void end_open_tsdu(struct session *s) {
+    if (s->sending)
+        cotp_data(s->transport, NULL, 0, true);
+    s->sending = false;
+}
+
 void session_user_abort(struct session *s, struct span user_data) {
     struct spdu_writer w = {.len = 0};
+    end_open_tsdu(s);
     spdu_put_number(&w, PI_TRANSPORT_DISCONNECT, RELEASED | USER_ABORT, 1);
     if (s->version == 1 && user_data.len > V1_ABORT_DATA_MAXIMUM)
         user_data = (struct span){0};

@@ -165,6 +165,7 @@ struct session {
     bool streaming;                  /* the rest of this TSDU is user information of a DT */
     bool stream_end;                 /* and the SSDU ends with it */
     bool segmented;                  /* a DT's SSDU has begun and not ended */
+    bool sending;                    /* our SSDU has begun and not ended, in a TSDU that is open */
 };
 
 /* `limit` bounds each TSDU but data, and all connect user data. */
@@ -183,8 +184,12 @@ bool session_connect(struct session *s, const struct session_connect *connect);
 bool session_accept(struct session *s, const struct session_connect *connect);
 bool session_refuse(struct session *s, int reason, struct span user_data);
 
-/* S-DATA request: one SSDU made of parts, segmented where the TSDU maximum size asks for it. */
-bool session_data(struct session *s, const struct span *parts, size_t count);
+/*
+ * S-DATA request: octets of an SSDU made of up to 6 parts; it begins with them if `first` and ends with them
+ * if `last`. Segmented where the TSDU maximum size asks for it. Between `first` and `last` nothing else may
+ * be requested but an abort.
+ */
+bool session_data(struct session *s, const struct span *parts, size_t count, bool first, bool last);
 
 bool session_token_please(struct session *s, uint8_t tokens, struct span user_data);
 bool session_token_give(struct session *s, uint8_t tokens);

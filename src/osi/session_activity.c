@@ -40,7 +40,8 @@ bool session_activity_resume(struct session *s, struct span activity, const stru
                              struct span old_activity, uint32_t serial) {
     struct spdu_writer w = {.len = 0}, linking = {.len = 0};
     if (old) {
-        spdu_put(&linking, PI_CALLED_SS_USER_REFERENCE, old->called);
+        if (old->called.data)
+            spdu_put(&linking, PI_CALLED_SS_USER_REFERENCE, old->called);
         spdu_put(&linking, PI_CALLING_SS_USER_REFERENCE, old->calling);
         spdu_put(&linking, PI_COMMON_REFERENCE, old->common);
         if (old->additional.data)

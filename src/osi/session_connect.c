@@ -221,7 +221,9 @@ bool session_receive_cn(struct session *s, const struct spdu *spdu) {
         return refuse_provider(s, SESSION_REFUSE_RESTRICTION, "TSDU maximum size",
                                "the TSDU maximum size is too small");
     if (!spdu->parameter[PI_DATA_OVERFLOW].data) {
-        indicate_connect(s, &c);
+        struct session_connect held = s->proposal; /* what outlives the TSDU */
+        held.user_data = c.user_data;
+        indicate_connect(s, &held);
         return true;
     }
     struct spdu_writer w = {.len = 0};
@@ -309,5 +311,5 @@ bool session_refuse(struct session *s, int reason, struct span user_data) {
     struct span parts[] = {span_of(start, start_len), span_of(w.octets, w.len), span_of(head, head_len),
                            user_data};
     s->state = STA16;
-    return cotp_data(s->transport, parts, 4);
+    return cotp_data(s->transport, parts, 4, true);
 }
