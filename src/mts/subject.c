@@ -145,7 +145,7 @@ bool subject_set_responsible(struct arena *arena, recipient_fields *recipient, b
                        responsible, arena);
 }
 
-bool subject_indicator(const struct subject *subject, unsigned bit) {
+bool subject_has(const struct subject *subject, unsigned bit) {
     return ber_bit(&subject->envelope.per_message_indicators, bit);
 }
 
