@@ -17,12 +17,12 @@
 
 #define UNUSED __attribute__((unused))
 
-#define OURS  "/C=GB/A=GOLD/P=ALPHA"
-#define BETA  "/C=DE/A=VIAT/P=BETA"
-#define OTHER "/C=FR/A=ATLAS/P=OTHER"
-#define ALICE OURS "/S=alice"
-#define BOB   OURS "/S=bob"
-#define CAROL OURS "/S=carol"
+#define OURS   "/C=GB/A=GOLD/P=ALPHA"
+#define BETA   "/C=DE/A=VIAT/P=BETA"
+#define OTHER  "/C=FR/A=ATLAS/P=OTHER"
+#define ALICE  OURS "/S=alice"
+#define BOB    OURS "/S=bob"
+#define CAROL  OURS "/S=carol"
 #define DIETER BETA "/S=dieter"
 #define EVA    BETA "/S=eva"
 #define FRANK  OTHER "/S=frank"
@@ -75,7 +75,8 @@ UNUSED static void add_dl(struct play *play, struct mts_dl dl, const char *membe
         fail_msg("%s", err.text);
 }
 
-/* Peers: beta (0, foreign), inner (1, our domain), other (2, foreign), old (3, foreign, 1984). Users: alice, bob. */
+/* Peers: beta (0, foreign), inner (1, our domain), other (2, foreign), old (3, foreign, 1984). Users: alice,
+ * bob. */
 UNUSED static void play_begin(struct play *play) {
     struct error err = {0};
     struct mts_self self = {.domain = OURS, .mta_name = "alpha-1"};
@@ -130,8 +131,8 @@ UNUSED static struct span utc(struct play *play, int64_t seconds) {
 
 enum visit { VISIT = 0, REDIRECTED = 1, DL_OPERATION = 2, REROUTED = 4 };
 
-UNUSED static struct x411_TraceInformationElement *visit(struct play *play, struct x411_TraceInformation *trace,
-                                                         const char *domain, unsigned what) {
+UNUSED static struct x411_TraceInformationElement *
+visit(struct play *play, struct x411_TraceInformation *trace, const char *domain, unsigned what) {
     struct x411_TraceInformationElement *items = arena_array(&play->arena, trace->count + 1, sizeof *items);
     if (trace->count)
         memcpy(items, trace->items, trace->count * sizeof *items);
@@ -163,8 +164,8 @@ UNUSED static struct ber_bits bits(struct play *play, uint8_t octet) {
     return (struct ber_bits){arena_dup(&play->arena, span_of(&octet, 1)), 0};
 }
 
-UNUSED static recipient_fields *to(struct play *play, struct x411_MessageTransferEnvelope *envelope, const char *address,
-                                   unsigned indicators) {
+UNUSED static recipient_fields *to(struct play *play, struct x411_MessageTransferEnvelope *envelope,
+                                   const char *address, unsigned indicators) {
     size_t count = envelope->per_recipient_fields.count;
     recipient_fields *items = arena_array(&play->arena, count + 1, sizeof *items);
     if (count)
@@ -192,8 +193,8 @@ UNUSED static struct x411_MessageTransferEnvelope *message(struct play *play, co
     return envelope;
 }
 
-UNUSED static void extend(struct play *play, struct x411_Extensions *extensions, int number, const struct ber_type *type,
-                          const void *value, unsigned critical) {
+UNUSED static void extend(struct play *play, struct x411_Extensions *extensions, int number,
+                          const struct ber_type *type, const void *value, unsigned critical) {
     assert_true(extension_encode(&play->arena, extensions, number, type, value));
     struct x411_ExtensionField *field = (struct x411_ExtensionField *)extension_find(extensions, number);
     if (critical)
@@ -201,7 +202,8 @@ UNUSED static void extend(struct play *play, struct x411_Extensions *extensions,
 }
 enum { FOR_SUBMISSION = 1, FOR_TRANSFER = 2, FOR_DELIVERY = 3 };
 
-UNUSED static void extend_enumerated(struct play *play, struct x411_Extensions *extensions, int number, uint8_t value) {
+UNUSED static void extend_enumerated(struct play *play, struct x411_Extensions *extensions, int number,
+                                     uint8_t value) {
     uint8_t octets[3] = {0x0A, 1, value};
     assert_true(extension_set(&play->arena, extensions, number, arena_dup(&play->arena, span_of(octets, 3))));
 }
@@ -211,8 +213,8 @@ UNUSED static void indicate(struct play *play, struct x411_MessageTransferEnvelo
 }
 
 /* By way of its octets, as the wire brings it. */
-UNUSED static struct x411_MessageTransferEnvelope *over_the_wire(struct play *play,
-                                                                 const struct x411_MessageTransferEnvelope *envelope) {
+UNUSED static struct x411_MessageTransferEnvelope *
+over_the_wire(struct play *play, const struct x411_MessageTransferEnvelope *envelope) {
     struct ber_error error = {0};
     struct span octets;
     struct x411_MessageTransferEnvelope *received = arena_alloc(&play->arena, sizeof *received);
@@ -223,8 +225,10 @@ UNUSED static struct x411_MessageTransferEnvelope *over_the_wire(struct play *pl
     return received;
 }
 
-UNUSED static void arrives(struct play *play, const char *peer, const struct x411_MessageTransferEnvelope *envelope) {
-    mts_accept_message(&play->run, mts_hop_number(play->tables, peer), over_the_wire(play, envelope), 2000, &play->out);
+UNUSED static void arrives(struct play *play, const char *peer,
+                           const struct x411_MessageTransferEnvelope *envelope) {
+    mts_accept_message(&play->run, mts_hop_number(play->tables, peer), over_the_wire(play, envelope), 2000,
+                       &play->out);
     assert_int_equal(play->out.result, MTS_DECIDED);
 }
 
@@ -235,8 +239,9 @@ UNUSED static struct mts_copy *find_copy(struct play *play, const char *hop, con
     for (size_t i = 0; i < play->out.held_count; i++)
         for (size_t k = 0; k < play->out.held[i].copy_count; k++) {
             struct mts_copy *copy = &play->out.held[i].copies[k];
-            bool here = hop ? copy->kind == MTS_COPY_TRANSFER && copy->hop == mts_hop_number(play->tables, hop)
-                            : copy->kind == MTS_COPY_DELIVER && strcmp(copy->mailbox, mailbox) == 0;
+            bool here =
+                hop ? copy->kind == MTS_COPY_TRANSFER && copy->hop == mts_hop_number(play->tables, hop)
+                    : copy->kind == MTS_COPY_DELIVER && strcmp(copy->mailbox, mailbox) == 0;
             if (!here)
                 continue;
             if (held)
@@ -247,7 +252,8 @@ UNUSED static struct mts_copy *find_copy(struct play *play, const char *hop, con
 }
 
 UNUSED static struct mts_stored stored_of(const struct mts_held *held, const struct mts_copy *copy) {
-    return (struct mts_stored){held->kind, held->octets, copy->plan, held->has_content, held->has_content ? 2000 : 0};
+    return (struct mts_stored){held->kind, held->octets, copy->plan, held->has_content,
+                               held->has_content ? 2000 : 0};
 }
 
 UNUSED static struct mts_stored stored_copy(struct play *play, const char *hop, const char *mailbox) {
@@ -297,7 +303,8 @@ UNUSED static struct x411_Report *report_held(struct play *play, size_t n) {
     return NULL;
 }
 
-UNUSED static struct x411_PerRecipientReportTransferFields *reported(struct x411_Report *report, int64_t number) {
+UNUSED static struct x411_PerRecipientReportTransferFields *reported(struct x411_Report *report,
+                                                                     int64_t number) {
     for (size_t i = 0; report && i < report->content.per_recipient_fields.count; i++)
         if (report->content.per_recipient_fields.items[i].originally_specified_recipient_number == number)
             return &report->content.per_recipient_fields.items[i];

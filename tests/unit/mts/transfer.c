@@ -30,7 +30,8 @@ static void untouched_parts_keep_their_octets(void **state) {
     struct x411_MessageTransferEnvelope *received = over_the_wire(play, envelope);
     mts_accept_message(&play->run, 0, received, 2000, &play->out);
     struct x411_MessageTransferEnvelope *sent = sent_to(play, "other");
-    assert_true(span_eq(sent->per_recipient_fields.items[0].raw, received->per_recipient_fields.items[0].raw));
+    assert_true(
+        span_eq(sent->per_recipient_fields.items[0].raw, received->per_recipient_fields.items[0].raw));
     assert_int_equal(sent->extensions.count, 1);
     assert_true(span_eq(sent->extensions.items[0].raw, received->extensions.items[0].raw));
 }
@@ -47,7 +48,8 @@ static void one_copy_goes_to_each_next_hop(void **state) {
     assert_int_equal(play->out.held_count, 1);
     assert_int_equal(play->out.held[0].copy_count, 3);
     struct x411_MessageTransferEnvelope *beta = sent_to(play, "beta"), *other = sent_to(play, "other");
-    const bool for_beta[] = {true, false, true, false, false}, for_other[] = {false, true, false, false, false};
+    const bool for_beta[] = {true, false, true, false, false},
+               for_other[] = {false, true, false, false, false};
     assert_int_equal(beta->per_recipient_fields.count, 5);
     for (size_t i = 0; i < 5; i++) {
         assert_int_equal(subject_responsible(&beta->per_recipient_fields.items[i]), for_beta[i]);
@@ -187,11 +189,12 @@ static void bilateral_information_is_added(void **state) {
     arrives(play, "beta", envelope);
     struct x411_MessageTransferEnvelope *sent = sent_to(play, "friend");
     assert_int_equal(sent->per_domain_bilateral_information.count, 1);
-    assert_true(
-        span_eq(sent->per_domain_bilateral_information.items[0].bilateral_information, SPAN_LIT("\x0c\x02hi")));
+    assert_true(span_eq(sent->per_domain_bilateral_information.items[0].bilateral_information,
+                        SPAN_LIT("\x0c\x02hi")));
 }
 
-static struct x411_ProbeTransferEnvelope *probe(struct play *play, const struct x411_MessageTransferEnvelope *from) {
+static struct x411_ProbeTransferEnvelope *probe(struct play *play,
+                                                const struct x411_MessageTransferEnvelope *from) {
     struct mts_decisions out = {0};
     struct work work;
     struct span octets;
