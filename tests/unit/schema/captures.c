@@ -11,6 +11,7 @@
 #include "asn1/ber.h"
 #include "asn1/table.h"
 #include "base/arena.h"
+#include "schema/asn1.h"
 #include "schema/x411.h"
 #include "schema/x41184.h"
 #include "schema/x411ext.h"
@@ -47,8 +48,16 @@ static void decode(const struct ber_type *type, struct span in, void *value) {
         fail_msg("%s: %s at %zu", error.path, error.text, error.offset);
 }
 
+/* In normal mode and X.410 mode of 1988 the APDU stands within an EXTERNAL. */
 static void decode_named(const char *name, struct x411_MTS_APDU *apdu) {
-    decode(&x411_MTS_APDU_type, read_capture(name), apdu);
+    struct span in = read_capture(name);
+    struct asn1_EXTERNAL external;
+    if (in.data[0] == 0x28) {
+        decode(&asn1_EXTERNAL_type, in, &external);
+        assert_int_equal(external.encoding.choice, asn1_EXTERNAL_encoding_single_ASN1_type);
+        in = external.encoding.u.single_ASN1_type;
+    }
+    decode(&x411_MTS_APDU_type, in, apdu);
 }
 
 static int64_t extension_number(const struct x411_ExtensionField *field) {
