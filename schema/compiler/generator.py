@@ -219,7 +219,7 @@ class Generator:
         out = [f"/* Made by schema/compile from {self.module.stem}.asn1: changes are lost. */",
                f'#include "{self.prefixes[self.module.stem]}{self.module.stem}.h"', ""]
         out += self.values() + self.body + types + tables
-        out += [f"static const struct ber_type *const all_types[] = {{"]
+        out += ["static const struct ber_type *const all_types[] = {"]
         out += [f"    &{self.module.types[name].cname}_type," for name in names] + ["    NULL,", "};", ""]
         out += [f"const struct ber_module {self.module.stem}_module = {{",
                 f'    "{self.module.stem}", all_types, {len(names)}}};', ""]

@@ -25,24 +25,26 @@ struct ber_bits {
 /* True if bit `number` is there and one; absent bits are zero. */
 bool ber_bit(const struct ber_bits *bits, unsigned number);
 
-/* Sets or clears bit `number` in a BIT STRING whose octets are replaced by a copy in `arena` that is long enough. */
+/* Sets or clears bit `number` in a BIT STRING whose octets are replaced by a copy in `arena` that is long
+ * enough. */
 bool ber_bit_set(struct ber_bits *bits, unsigned number, bool value, struct arena *arena);
 
 enum ber_error_code {
     BER_OK = 0,
-    BER_TRUNCATED,   /* the input ends inside the value */
-    BER_LENGTH,      /* a length that runs out of its enclosing value, or is no length */
-    BER_TAG,         /* another tag than the type wants here */
-    BER_MISSING,     /* a mandatory element is not there */
-    BER_DUPLICATE,   /* an element of a SET came twice */
-    BER_UNEXPECTED,  /* an element that a type which is not extensible does not know */
-    BER_VALUE,       /* contents that are no value of the type (an INTEGER without octets or over 64 bits, a bad OID, a bad BIT STRING) */
-    BER_CHARACTER,   /* an octet outside the string type's repertoire */
-    BER_BOUND,       /* an upper or lower bound (SIZE, range) is broken; `bound` names it */
-    BER_TRAILING,    /* octets after the value */
-    BER_DEPTH,       /* nested deeper than the limit */
-    BER_COUNT,       /* more elements of an OF than the limit */
-    BER_MEMORY       /* the arena's cap or the heap is exhausted, or the output buffer's limit */
+    BER_TRUNCATED,  /* the input ends inside the value */
+    BER_LENGTH,     /* a length that runs out of its enclosing value, or is no length */
+    BER_TAG,        /* another tag than the type wants here */
+    BER_MISSING,    /* a mandatory element is not there */
+    BER_DUPLICATE,  /* an element of a SET came twice */
+    BER_UNEXPECTED, /* an element that a type which is not extensible does not know */
+    BER_VALUE,     /* contents that are no value of the type (an INTEGER without octets or over 64 bits, a bad
+                      OID, a bad BIT STRING) */
+    BER_CHARACTER, /* an octet outside the string type's repertoire */
+    BER_BOUND,     /* an upper or lower bound (SIZE, range) is broken; `bound` names it */
+    BER_TRAILING,  /* octets after the value */
+    BER_DEPTH,     /* nested deeper than the limit */
+    BER_COUNT,     /* more elements of an OF than the limit */
+    BER_MEMORY     /* the arena's cap or the heap is exhausted, or the output buffer's limit */
 };
 
 struct ber_error {
@@ -70,10 +72,11 @@ struct ber_limits {
  * Returns false and fills `error` when the input is not a value of the type;
  * `*value` then holds what could be read up to there.
  */
-bool ber_decode(const struct ber_type *type, struct span in, struct arena *arena, const struct ber_limits *limits,
-                void *value, struct ber_error *error);
+bool ber_decode(const struct ber_type *type, struct span in, struct arena *arena,
+                const struct ber_limits *limits, void *value, struct ber_error *error);
 
-/* The same, but octets after the value are left alone; `*used` gets the value's length with its end-of-contents. */
+/* The same, but octets after the value are left alone; `*used` gets the value's length with its
+ * end-of-contents. */
 bool ber_decode_prefix(const struct ber_type *type, struct span in, struct arena *arena,
                        const struct ber_limits *limits, void *value, size_t *used, struct ber_error *error);
 
@@ -83,8 +86,11 @@ bool ber_decode_prefix(const struct ber_type *type, struct span in, struct arena
  * (with the tag that the place asks for): `raw` means "as decoded". Who changes
  * a decoded value clears `raw` in it and in every value that encloses it.
  *
- * Appends the encoding to `out`. Returns false (and BER_MEMORY, BER_MISSING,
- * BER_BOUND or BER_VALUE) when the value can't be encoded; `out` is then as before.
+ * Appends the encoding to `out`. Returns false (and BER_MEMORY, BER_MISSING
+ * or BER_VALUE) when the value can't be encoded; `out` is then as before. Bounds
+ * and repertoires are not checked, so that a relay can pass on what it was told
+ * to accept: who wants the check decodes the encoding. `offset` of an error has
+ * no meaning here.
  */
 bool ber_encode(const struct ber_type *type, const void *value, struct buf *out, struct ber_error *error);
 
@@ -92,7 +98,8 @@ bool ber_encode(const struct ber_type *type, const void *value, struct buf *out,
 bool ber_encode_arena(const struct ber_type *type, const void *value, struct arena *arena, struct span *out,
                       struct ber_error *error);
 
-/* True if both are the same abstract value: the order of a SET's elements, the form of lengths and `raw` play no part. */
+/* True if both are the same abstract value: the order of a SET's elements, the form of lengths and `raw` play
+ * no part. */
 bool ber_equal(const struct ber_type *type, const void *a, const void *b);
 
 /* The ASN.1 name of the type (`MTS-APDU`), and the C struct's size in octets. */
@@ -113,7 +120,8 @@ struct ber_element {
     size_t total;  /* header, contents and end-of-contents */
 };
 
-/* Reads the element at the start of `in`. Bounded by `in`; indefinite lengths are followed to a depth of 64. */
+/* Reads the element at the start of `in`. Bounded by `in`; indefinite lengths are followed to a depth of 64.
+ */
 bool ber_element_read(struct span in, struct ber_element *element, enum ber_error_code *why);
 
 /* The element's contents within the same `in`. */

@@ -44,7 +44,7 @@ enum ber_kind {
 /* A tag in one word: class and number. Numbers have 30 bits. */
 #define BER_ID(tag_class, number) ((uint32_t)(tag_class) << 30 | (uint32_t)(number))
 #define BER_ID_CLASS(id)          ((enum ber_class)((id) >> 30))
-#define BER_ID_NUMBER(id)         ((id) & 0x3FFFFFFFu)
+#define BER_ID_NUMBER(id)         ((id)&0x3FFFFFFFu)
 
 enum {
     BER_FIELD_OPTIONAL = 1, /* OPTIONAL or DEFAULT */
@@ -58,7 +58,8 @@ enum {
 struct ber_field {
     const char *name;
     const struct ber_type *type;
-    const uint32_t *tags;  /* outermost first; all but the last are explicit, and the last too round a CHOICE or ANY */
+    const uint32_t
+        *tags; /* outermost first; all but the last are explicit, and the last too round a CHOICE or ANY */
     const uint32_t *first; /* of an untagged CHOICE: the tags with which it can begin */
     uint8_t tag_count;
     uint8_t flags;
@@ -97,19 +98,19 @@ struct ber_type {
 
 /* offsetof that does not compile unless the member is of type `T`. */
 #define BER_OFFSET(S, member, T)                                                                             \
-    (offsetof(S, member) +                                                                                   \
-     0 * sizeof(struct {                                                                                     \
-         _Static_assert(__builtin_types_compatible_p(__typeof__(((S *)0)->member), T), #member);             \
-         int unused;                                                                                         \
-     }))
+    (offsetof(S, member) + 0 * sizeof(struct {                                                               \
+                               _Static_assert(__builtin_types_compatible_p(__typeof__(((S *)0)->member), T), \
+                                              #member);                                                      \
+                               int unused;                                                                   \
+                           }))
 
 /* The types that need no table of their own. */
-extern const struct ber_type ber_ANY_type, ber_BOOLEAN_type, ber_INTEGER_type, ber_ENUMERATED_type, ber_NULL_type,
-    ber_BIT_STRING_type, ber_OCTET_STRING_type, ber_OBJECT_IDENTIFIER_type, ber_RELATIVE_OID_type, ber_REAL_type,
-    ber_ObjectDescriptor_type, ber_UTF8String_type, ber_NumericString_type, ber_PrintableString_type,
-    ber_TeletexString_type, ber_VideotexString_type, ber_IA5String_type, ber_GraphicString_type,
-    ber_VisibleString_type, ber_GeneralString_type, ber_UniversalString_type, ber_BMPString_type, ber_UTCTime_type,
-    ber_GeneralizedTime_type;
+extern const struct ber_type ber_ANY_type, ber_BOOLEAN_type, ber_INTEGER_type, ber_ENUMERATED_type,
+    ber_NULL_type, ber_BIT_STRING_type, ber_OCTET_STRING_type, ber_OBJECT_IDENTIFIER_type,
+    ber_RELATIVE_OID_type, ber_REAL_type, ber_ObjectDescriptor_type, ber_UTF8String_type,
+    ber_NumericString_type, ber_PrintableString_type, ber_TeletexString_type, ber_VideotexString_type,
+    ber_IA5String_type, ber_GraphicString_type, ber_VisibleString_type, ber_GeneralString_type,
+    ber_UniversalString_type, ber_BMPString_type, ber_UTCTime_type, ber_GeneralizedTime_type;
 
 /* ---- information object sets ---- */
 
@@ -138,7 +139,7 @@ const struct ber_table_row *ber_table_by_oid(const struct ber_table *table, stru
 /* ---- modules ---- */
 
 struct ber_module {
-    const char *name;                   /* the file's, `x411` */
+    const char *name;                    /* the file's, `x411` */
     const struct ber_type *const *types; /* sorted by name, closed by NULL */
     size_t count;
 };

@@ -1,6 +1,6 @@
 #include <string.h>
 
-#include "asn1/table.h"
+#include "asn1/ber_private.h"
 
 #define PRIMITIVE(cname, text, kind_, T, number)                                                             \
     const struct ber_type cname = {.name = text,                                                             \
@@ -84,4 +84,33 @@ const struct ber_type *ber_module_type(const struct ber_module *module, const ch
             high = middle;
     }
     return NULL;
+}
+
+uint32_t ber_universal_id(enum ber_kind kind) {
+    static const struct ber_type *const types[] = {&ber_BOOLEAN_type,
+                                                   &ber_INTEGER_type,
+                                                   &ber_ENUMERATED_type,
+                                                   &ber_NULL_type,
+                                                   &ber_BIT_STRING_type,
+                                                   &ber_OCTET_STRING_type,
+                                                   &ber_OBJECT_IDENTIFIER_type,
+                                                   &ber_RELATIVE_OID_type,
+                                                   &ber_REAL_type,
+                                                   &ber_ObjectDescriptor_type,
+                                                   &ber_UTF8String_type,
+                                                   &ber_NumericString_type,
+                                                   &ber_PrintableString_type,
+                                                   &ber_TeletexString_type,
+                                                   &ber_VideotexString_type,
+                                                   &ber_IA5String_type,
+                                                   &ber_GraphicString_type,
+                                                   &ber_VisibleString_type,
+                                                   &ber_GeneralString_type,
+                                                   &ber_UniversalString_type,
+                                                   &ber_BMPString_type,
+                                                   &ber_UTCTime_type,
+                                                   &ber_GeneralizedTime_type};
+    _Static_assert(sizeof types / sizeof types[0] == BER_KIND_GENERALIZEDTIME - BER_KIND_BOOLEAN + 1,
+                   "one entry for each primitive kind, in the order of the enumeration");
+    return types[kind - BER_KIND_BOOLEAN]->tags[0];
 }

@@ -105,14 +105,37 @@ def judge_apdus(*apdus):
         return complaints(file.name)
 
 
+def recut(conversation):
+    """The same octets with one TPKT an entry and the DTs of a TSDU together: tshark 4.0 mixes up two TSDUs whose DTs
+    meet in one TCP segment or alternate in the two directions."""
+    held, tsdu, out = {True: b"", False: b""}, {True: [], False: []}, []
+    for sent, octets in conversation:
+        held[sent] += octets
+        while len(held[sent]) >= 7:
+            size = int.from_bytes(held[sent][2:4], "big")
+            if size < 7 or len(held[sent]) < size:
+                break
+            tpkt, held[sent] = held[sent][:size], held[sent][size:]
+            tsdu[sent].append((sent, tpkt))
+            if tpkt[5] & 0xF0 != DT or tpkt[6] & 0x80:
+                out += tsdu[sent]
+                tsdu[sent] = []
+    return out + tsdu[True] + tsdu[False] + [(sent, rest) for sent, rest in held.items() if rest]
+
+
 def judge_log(*logs):
     """tshark's complaints about what Transport.log kept of one or more associations."""
+    return judge_conversations([(entry[0], entry[-1]) for entry in log] for log in logs)
+
+
+def judge_conversations(conversations, keep=None):
+    """tshark's complaints about conversations, each [(from the client?, octets)]; `keep`: where to leave the capture."""
     with tempfile.NamedTemporaryFile(suffix=".pcap") as file:
-        writer = pcap.Writer(file.name)
-        for log in logs:
-            writer.conversation([(entry[0], entry[-1]) for entry in log])
+        writer = pcap.Writer(keep or file.name)
+        for conversation in conversations:
+            writer.conversation(recut(conversation))
         writer.close()
-        return complaints(file.name)
+        return complaints(keep or file.name)
 
 
 class Capture:

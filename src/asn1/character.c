@@ -1,0 +1,128 @@
+/* Repertoires of the string types (X.680 §41) and lengths in characters. */
+#include "asn1/ber_private.h"
+
+static bool is_numeric(uint8_t c) {
+    return (c >= '0' && c <= '9') || c == ' ';
+}
+
+static bool is_printable(uint8_t c) {
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '\'' && c <= ':' && c != '*') ||
+           c == ' ' || c == '=' || c == '?';
+}
+
+static bool is_ia5(uint8_t c) {
+    return c < 0x80;
+}
+
+static bool is_visible(uint8_t c) {
+    return c >= 0x20 && c < 0x7F;
+}
+
+static bool is_time(uint8_t c) {
+    return (c >= '0' && c <= '9') || c == 'Z' || (c >= '+' && c <= '.');
+}
+
+static bool each_octet(struct span s, bool (*is_member)(uint8_t), size_t *at) {
+    for (size_t i = 0; i < s.len; i++)
+        if (!is_member(s.data[i])) {
+            *at = i;
+            return false;
+        }
+    return true;
+}
+
+/* Octets of the UTF-8 character at `i`, or 0. Overlong forms and surrogates are none (RFC 3629 §4). */
+static size_t utf8_length(struct span s, size_t i) {
+    uint8_t c = s.data[i];
+    size_t len = c < 0x80                ? 1
+                 : c >= 0xC2 && c < 0xE0 ? 2
+                 : c >= 0xE0 && c < 0xF0 ? 3
+                 : c >= 0xF0 && c < 0xF5 ? 4
+                                         : 0;
+    if (len == 0 || len > s.len - i)
+        return 0;
+    for (size_t k = 1; k < len; k++)
+        if ((s.data[i + k] & 0xC0) != 0x80)
+            return 0;
+    uint8_t second = len > 2 ? s.data[i + 1] : 0x80;
+    bool bad = (c == 0xE0 && second < 0xA0) || (c == 0xED && second > 0x9F) || (c == 0xF0 && second < 0x90) ||
+               (c == 0xF4 && second > 0x8F);
+    return bad ? 0 : len;
+}
+
+static bool check_utf8(struct span s, size_t *at) {
+    for (size_t i = 0, len; i < s.len; i += len) {
+        len = utf8_length(s, i);
+        if (!len) {
+            *at = i;
+            return false;
+        }
+    }
+    return true;
+}
+
+static bool check_wide(struct span s, size_t width, size_t *at) {
+    for (size_t i = 0; i < s.len; i += width) {
+        *at = i;
+        if (s.len - i < width)
+            return false;
+        if (width == 4 && (s.data[i] || s.data[i + 1] > 0x10))
+            return false;
+    }
+    return true;
+}
+
+bool ber_repertoire_check(enum ber_kind kind, struct span s, size_t *at) {
+    switch (kind) {
+    case BER_KIND_NUMERICSTRING:
+        return each_octet(s, is_numeric, at);
+    case BER_KIND_PRINTABLESTRING:
+        return each_octet(s, is_printable, at);
+    case BER_KIND_IA5STRING:
+        return each_octet(s, is_ia5, at);
+    case BER_KIND_VISIBLESTRING:
+        return each_octet(s, is_visible, at);
+    case BER_KIND_UTCTIME:
+    case BER_KIND_GENERALIZEDTIME:
+        return each_octet(s, is_time, at);
+    case BER_KIND_UTF8STRING:
+        return check_utf8(s, at);
+    case BER_KIND_BMPSTRING:
+        return check_wide(s, 2, at);
+    case BER_KIND_UNIVERSALSTRING:
+        return check_wide(s, 4, at);
+    default:
+        return true;
+    }
+}
+
+/* T.61's accents (0xC0 to 0xCF) stand before the letter that carries them and are no character of their own.
+ */
+static size_t count_teletex(struct span s) {
+    size_t count = 0;
+    for (size_t i = 0; i < s.len; i++)
+        count += (s.data[i] & 0xF0) != 0xC0;
+    return count;
+}
+
+static size_t count_utf8(struct span s) {
+    size_t count = 0;
+    for (size_t i = 0; i < s.len; i++)
+        count += (s.data[i] & 0xC0) != 0x80;
+    return count;
+}
+
+size_t ber_character_count(enum ber_kind kind, struct span s) {
+    switch (kind) {
+    case BER_KIND_BMPSTRING:
+        return s.len / 2;
+    case BER_KIND_UNIVERSALSTRING:
+        return s.len / 4;
+    case BER_KIND_UTF8STRING:
+        return count_utf8(s);
+    case BER_KIND_TELETEXSTRING:
+        return count_teletex(s);
+    default:
+        return s.len;
+    }
+}

@@ -1,0 +1,144 @@
+/* Errors, names and members: what decoding, encoding, printing and comparing share. */
+#include <stdarg.h>
+#include <stdio.h>
+
+#include "asn1/ber_private.h"
+
+bool ber_fail(struct ber_error *error, enum ber_error_code code, size_t offset, const char *format, ...) {
+    if (!error || error->code != BER_OK)
+        return false;
+    error->code = code;
+    error->offset = offset;
+    va_list args;
+    va_start(args, format);
+    vsnprintf(error->text, sizeof error->text, format, args);
+    va_end(args);
+    return false;
+}
+
+void ber_path_prepend(struct ber_error *error, const char *name) {
+    if (!error)
+        return;
+    size_t len = strlen(name), old = strlen(error->path);
+    size_t dot = old ? 1 : 0;
+    if (len + dot + old >= sizeof error->path)
+        return;
+    memmove(error->path + len + dot, error->path, old + 1);
+    memcpy(error->path, name, len);
+    if (dot)
+        error->path[len] = '.';
+}
+
+void ber_path_prepend_number(struct ber_error *error, size_t number) {
+    char text[24];
+    snprintf(text, sizeof text, "%zu", number);
+    ber_path_prepend(error, text);
+}
+
+static const char *universal_name(uint32_t number) {
+    static const char *const names[] = {"end-of-contents",
+                                        "BOOLEAN",
+                                        "INTEGER",
+                                        "BIT STRING",
+                                        "OCTET STRING",
+                                        "NULL",
+                                        "OBJECT IDENTIFIER",
+                                        "ObjectDescriptor",
+                                        "EXTERNAL",
+                                        "REAL",
+                                        "ENUMERATED",
+                                        "EMBEDDED PDV",
+                                        "UTF8String",
+                                        "RELATIVE-OID",
+                                        "TIME",
+                                        NULL,
+                                        "SEQUENCE",
+                                        "SET",
+                                        "NumericString",
+                                        "PrintableString",
+                                        "TeletexString",
+                                        "VideotexString",
+                                        "IA5String",
+                                        "UTCTime",
+                                        "GeneralizedTime",
+                                        "GraphicString",
+                                        "VisibleString",
+                                        "GeneralString",
+                                        "UniversalString",
+                                        "CHARACTER STRING",
+                                        "BMPString"};
+    return number < sizeof names / sizeof names[0] ? names[number] : NULL;
+}
+
+const char *ber_id_text(uint32_t id, char out[static 32]) {
+    static const char *const classes[] = {"UNIVERSAL ", "APPLICATION ", "", "PRIVATE "};
+    const char *name = BER_ID_CLASS(id) == BER_UNIVERSAL ? universal_name(id) : NULL;
+    if (name)
+        snprintf(out, 32, "%s", name);
+    else
+        snprintf(out, 32, "[%s%u]", classes[BER_ID_CLASS(id)], BER_ID_NUMBER(id));
+    return out;
+}
+
+const char *ber_name_of(const struct ber_type *type, int64_t number) {
+    for (uint32_t i = 0; i < type->name_count; i++)
+        if (type->names[i].number == number)
+            return type->names[i].name;
+    return NULL;
+}
+
+bool ber_bit(const struct ber_bits *bits, unsigned number) {
+    return bits->octets.data && number / 8 < bits->octets.len &&
+           number < bits->octets.len * 8 - bits->unused &&
+           (bits->octets.data[number / 8] & 0x80 >> number % 8);
+}
+
+bool ber_bit_set(struct ber_bits *bits, unsigned number, bool value, struct arena *arena) {
+    size_t old = bits->octets.data ? bits->octets.len : 0;
+    size_t len = old > number / 8 ? old : number / 8 + 1;
+    uint8_t *octets = arena_alloc(arena, len);
+    if (!octets)
+        return false;
+    if (old)
+        memcpy(octets, bits->octets.data, old);
+    size_t bit_count = old * 8 - (old ? bits->unused : 0);
+    if (bit_count < (size_t)number + 1)
+        bit_count = (size_t)number + 1;
+    if (value)
+        octets[number / 8] |= (uint8_t)(0x80 >> number % 8);
+    else
+        octets[number / 8] &= (uint8_t) ~(0x80 >> number % 8);
+    *bits = (struct ber_bits){{octets, len}, (unsigned)(len * 8 - bit_count)};
+    return true;
+}
+
+/* A member without a flag of its own: spans by their pointer, lists by their items. */
+static bool is_present(const struct ber_field *field, const void *member) {
+    switch (field->type->kind) {
+    case BER_KIND_SEQUENCE_OF:
+    case BER_KIND_SET_OF:
+        return !(field->flags & BER_FIELD_OPTIONAL) || ber_list_of(member).items;
+    case BER_KIND_BOOLEAN:
+    case BER_KIND_INTEGER:
+    case BER_KIND_ENUMERATED:
+    case BER_KIND_SEQUENCE:
+    case BER_KIND_SET:
+    case BER_KIND_CHOICE:
+        return true;
+    case BER_KIND_NULL:
+        return *(const bool *)member;
+    default: /* spans; the octets of a BIT STRING come first in its struct */
+        return ((const struct span *)member)->data;
+    }
+}
+
+const void *ber_field_value(const struct ber_field *field, const void *value) {
+    if (field->flags & BER_FIELD_VOID)
+        return value;
+    const void *member = ber_member(value, field->offset);
+    if (field->flags & BER_FIELD_POINTER)
+        return ber_load_pointer(member);
+    if (field->flags & BER_FIELD_HAS)
+        return *(const bool *)ber_member(value, field->has) ? member : NULL;
+    return is_present(field, member) ? member : NULL;
+}

@@ -1,0 +1,216 @@
+/* Decoding, contents: numbers, strings in one piece or many, and their bounds. */
+#include "asn1/decode_private.h"
+
+bool decode_check_bounds(struct decoder *d, const struct ber_type *type, int64_t number, const uint8_t *at) {
+    const struct ber_bounds *bounds = type->bounds;
+    if (!bounds || !d->check_bounds || (number >= bounds->min && number <= bounds->max))
+        return true;
+    bool low = number < bounds->min;
+    const char *name = low ? bounds->min_name : bounds->max_name;
+    bool first = d->error && d->error->code == BER_OK;
+    decode_fail(d, BER_BOUND, at, "%s is %lld, the %s bound is %lld%s%s", type->name, (long long)number,
+                low ? "lower" : "upper", (long long)(low ? bounds->min : bounds->max), name ? " " : "",
+                name ? name : "");
+    if (first)
+        d->error->bound = name;
+    return false;
+}
+
+static bool read_integer(struct decoder *d, const struct ber_type *type, const struct ber_header *h,
+                         int64_t *number) {
+    size_t len = (size_t)(h->end - h->contents);
+    if (len < 1 || len > 8) {
+        decode_fail(d, BER_VALUE, h->start, "%s of %zu octets; 1 to 8 are held", type->name, len);
+        return false;
+    }
+    uint64_t value = h->contents[0] & 0x80 ? UINT64_MAX : 0;
+    for (size_t i = 0; i < len; i++)
+        value = value << 8 | h->contents[i];
+    *number = (int64_t)value;
+    return true;
+}
+
+static bool check_enumerated(struct decoder *d, const struct ber_type *type, const struct ber_header *h,
+                             int64_t number) {
+    if (type->kind != BER_KIND_ENUMERATED || type->flags & BER_TYPE_EXTENSIBLE || !type->name_count ||
+        !d->check_bounds || ber_name_of(type, number))
+        return true;
+    decode_fail(d, BER_VALUE, h->start, "%lld is no value of %s", (long long)number, type->name);
+    return false;
+}
+
+static bool decode_number(struct decoder *d, const struct ber_type *type, const struct ber_header *h,
+                          void *value) {
+    int64_t number;
+    if (!read_integer(d, type, h, &number) || !check_enumerated(d, type, h, number) ||
+        !decode_check_bounds(d, type, number, h->start))
+        return false;
+    *(int64_t *)value = number;
+    return true;
+}
+
+static bool decode_boolean(struct decoder *d, const struct ber_header *h, void *value) {
+    if (h->end - h->contents != 1) {
+        decode_fail(d, BER_VALUE, h->start, "a BOOLEAN is one octet");
+        return false;
+    }
+    *(bool *)value = *h->contents != 0;
+    return true;
+}
+
+static bool decode_null(struct decoder *d, const struct ber_header *h, void *value) {
+    if (h->end != h->contents) {
+        decode_fail(d, BER_VALUE, h->start, "a NULL with contents");
+        return false;
+    }
+    if (value)
+        *(bool *)value = true;
+    return true;
+}
+
+/* ---- strings ---- */
+
+static bool check_string(struct decoder *d, const struct ber_type *type, struct span s, const uint8_t *at) {
+    size_t bad;
+    if (type->kind == BER_KIND_OBJECT_IDENTIFIER || type->kind == BER_KIND_RELATIVE_OID) {
+        if (!ber_oid_check(s)) {
+            decode_fail(d, BER_VALUE, at, "no object identifier");
+            return false;
+        }
+        return true;
+    }
+    if (d->check_characters && !ber_repertoire_check(type->kind, s, &bad)) {
+        decode_fail(d, BER_CHARACTER, at, "octet %zu of %s is outside its repertoire", bad, type->name);
+        return false;
+    }
+    return !type->bounds || decode_check_bounds(d, type, (int64_t)ber_character_count(type->kind, s), at);
+}
+
+static bool check_bits(struct decoder *d, const struct ber_type *type, const struct ber_bits *bits,
+                       const uint8_t *at) {
+    if (bits->unused > 7 || (bits->unused && bits->octets.len == 0)) {
+        decode_fail(d, BER_VALUE, at, "a BIT STRING with %u unused bits in %zu octets", bits->unused,
+                    bits->octets.len);
+        return false;
+    }
+    return decode_check_bounds(d, type, (int64_t)(bits->octets.len * 8 - bits->unused), at);
+}
+
+/* Goes through the segments of a constructed string: first to add up, then to copy. */
+struct segments {
+    uint32_t id;      /* the universal tag that segments may bear besides OCTET STRING's */
+    bool bits;        /* each segment begins with its count of unused bits */
+    unsigned unused;  /* of the last segment */
+    size_t count;     /* segments with octets */
+    size_t total;     /* octets */
+    struct span only; /* the last segment's octets */
+    uint8_t *into;    /* NULL while adding up */
+};
+
+static const uint8_t *walk_segments(struct decoder *d, const struct ber_header *h, struct segments *s);
+
+static bool take_segment(struct decoder *d, const struct ber_header *h, struct segments *s) {
+    struct span octets = span_of(h->contents, (size_t)(h->end - h->contents));
+    if (s->bits) {
+        if (octets.len == 0 || octets.data[0] > 7 || s->unused) {
+            decode_fail(d, BER_VALUE, h->start, "a segment that is no BIT STRING of whole octets");
+            return false;
+        }
+        s->unused = octets.data[0];
+        octets = span_sub(octets, 1, octets.len);
+    }
+    if (s->into && octets.len)
+        memcpy(s->into + s->total, octets.data, octets.len);
+    s->total += octets.len;
+    s->count++;
+    s->only = octets;
+    return true;
+}
+
+static const uint8_t *walk_segment(struct decoder *d, const struct ber_header *h, struct segments *s) {
+    char found[32];
+    bool known = h->id == s->id || (!s->bits && h->id == BER_ID(BER_UNIVERSAL, 4));
+    if (!known)
+        return decode_fail(d, BER_TAG, h->start, "%s is no segment of the string", ber_id_text(h->id, found));
+    if (h->cut && !h->constructed)
+        return decode_fail(d, BER_TRUNCATED, h->end, "the input ends inside a string");
+    if (!h->constructed)
+        return take_segment(d, h, s) ? h->end : NULL;
+    if (d->depth == 0)
+        return decode_fail(d, BER_DEPTH, h->start, "nested too deep");
+    d->depth--;
+    const uint8_t *behind = walk_segments(d, h, s);
+    d->depth++;
+    return behind;
+}
+
+static const uint8_t *walk_segments(struct decoder *d, const struct ber_header *h, struct segments *s) {
+    const uint8_t *at = h->contents, *behind;
+    while (!decode_at_end(d, h, at, &behind)) {
+        struct ber_header inner;
+        if (!decode_header(d, at, h, &inner) || !(at = walk_segment(d, &inner, s)))
+            return NULL;
+    }
+    return behind;
+}
+
+/* The octets of a constructed string; copied only when there is more than one segment. */
+static const uint8_t *join_segments(struct decoder *d, const struct ber_type *type,
+                                    const struct ber_header *h, struct span *octets, unsigned *unused) {
+    struct segments s = {.id = ber_universal_id(type->kind), .bits = type->kind == BER_KIND_BIT_STRING};
+    const uint8_t *behind = walk_segments(d, h, &s);
+    if (!behind)
+        return NULL;
+    *octets = s.count == 1 ? s.only : span_of(h->contents, 0);
+    *unused = s.unused;
+    if (s.count <= 1)
+        return behind;
+    struct segments copy = {.id = s.id, .bits = s.bits, .into = arena_alloc(d->arena, s.total)};
+    if (!copy.into)
+        return decode_fail(d, BER_MEMORY, h->start, "no memory for a string of %zu octets", s.total);
+    *octets = span_of(copy.into, s.total);
+    return walk_segments(d, h, &copy);
+}
+
+static const uint8_t *decode_string(struct decoder *d, const struct ber_type *type,
+                                    const struct ber_header *h, void *value) {
+    struct span octets = span_of(h->contents, (size_t)(h->end - h->contents));
+    unsigned unused = 0;
+    const uint8_t *behind = h->end;
+    bool bits = type->kind == BER_KIND_BIT_STRING;
+    if (h->constructed) {
+        behind = join_segments(d, type, h, &octets, &unused);
+    } else if (bits) {
+        if (octets.len == 0)
+            return decode_fail(d, BER_VALUE, h->start, "a BIT STRING without contents");
+        unused = octets.data[0];
+        octets = span_sub(octets, 1, octets.len);
+    }
+    if (!behind)
+        return NULL;
+    if (!bits)
+        *(struct span *)value = octets;
+    else
+        *(struct ber_bits *)value = (struct ber_bits){octets, unused & 7};
+    struct ber_bits checked = {octets, unused};
+    bool good = bits ? check_bits(d, type, &checked, h->start) : check_string(d, type, octets, h->start);
+    return good ? behind : NULL;
+}
+
+const uint8_t *decode_primitive(struct decoder *d, const struct ber_type *type, const struct ber_header *h,
+                                void *value) {
+    if (h->cut && !h->constructed)
+        return decode_fail(d, BER_TRUNCATED, h->end, "the input ends inside %s", type->name);
+    if (type->kind >= BER_KIND_BIT_STRING && type->kind != BER_KIND_OBJECT_IDENTIFIER &&
+        type->kind != BER_KIND_RELATIVE_OID && type->kind != BER_KIND_REAL)
+        return decode_string(d, type, h, value);
+    if (h->constructed)
+        return decode_fail(d, BER_VALUE, h->start, "%s in constructed form", type->name);
+    if (type->kind == BER_KIND_BOOLEAN)
+        return decode_boolean(d, h, value) ? h->end : NULL;
+    if (type->kind == BER_KIND_NULL)
+        return decode_null(d, h, value) ? h->end : NULL;
+    if (type->kind == BER_KIND_INTEGER || type->kind == BER_KIND_ENUMERATED)
+        return decode_number(d, type, h, value) ? h->end : NULL;
+    return decode_string(d, type, h, value);
+}

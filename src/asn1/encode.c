@@ -1,0 +1,282 @@
+/*
+ * Encoding: written backwards, so that each length is known when its turn
+ * comes. SIZE, ranges and repertoires are not checked: a relay must be able to
+ * pass on what it was told to accept.
+ */
+#include "asn1/ber_private.h"
+
+#include "base/alloc.h"
+
+/* The free part of `out` is filled from its end; what is written moves down to `out->len` when all is done.
+ */
+struct encoder {
+    struct buf *out;
+    uint8_t *at; /* the first octet written */
+    size_t left; /* octets free before `at` */
+    size_t used; /* octets written */
+    struct ber_error *error;
+};
+
+static bool encode_tagged(struct encoder *e, const struct ber_type *type, const uint32_t *tags,
+                          unsigned count, const void *value);
+
+static void attach(struct encoder *e) {
+    e->at = e->out->data + e->out->cap;
+    e->left = e->out->cap - e->out->len;
+}
+
+static bool grow(struct encoder *e, size_t len) {
+    size_t old_cap = e->out->cap;
+    size_t want = e->used + len + 256 > old_cap ? e->used + len + 256 : old_cap;
+    size_t limit = e->out->limit ? e->out->limit - e->out->len : SIZE_MAX;
+    if (len > SIZE_MAX / 4 || e->used + len > limit)
+        return ber_fail(e->error, BER_MEMORY, e->used, "the encoding is larger than its limit");
+    if (!buf_reserve(e->out, want < limit ? want : limit)) {
+        e->out->failed = false;
+        return ber_fail(e->error, BER_MEMORY, e->used, "no memory for the encoding");
+    }
+    uint8_t *old = e->out->data + old_cap - e->used;
+    attach(e);
+    e->at -= e->used;
+    e->left -= e->used;
+    if (e->used)
+        memmove(e->at, old, e->used);
+    return true;
+}
+
+/* Room for `len` octets before what is written. */
+static inline uint8_t *put(struct encoder *e, size_t len) {
+    if (len > e->left && !grow(e, len))
+        return NULL;
+    e->at -= len;
+    e->left -= len;
+    e->used += len;
+    return e->at;
+}
+
+static bool put_span(struct encoder *e, struct span s) {
+    uint8_t *to = put(e, s.len);
+    if (to && s.len)
+        memcpy(to, s.data, s.len);
+    return to;
+}
+
+static bool put_identifier(struct encoder *e, uint32_t id, bool constructed) {
+    uint32_t number = BER_ID_NUMBER(id);
+    uint8_t first = (uint8_t)((unsigned)BER_ID_CLASS(id) << 6 | (constructed ? 0x20 : 0));
+    uint8_t octets[6];
+    unsigned at = sizeof octets;
+    if (number < 31) {
+        octets[--at] = first | (uint8_t)number;
+    } else {
+        octets[--at] = number & 0x7F;
+        while (number >>= 7)
+            octets[--at] = 0x80 | (number & 0x7F);
+        octets[--at] = first | 0x1F;
+    }
+    return put_span(e, span_of(octets + at, sizeof octets - at));
+}
+
+static bool put_header(struct encoder *e, uint32_t id, bool constructed, size_t len) {
+    if (len < 128 && BER_ID_NUMBER(id) < 31) {
+        uint8_t *to = put(e, 2);
+        if (!to)
+            return false;
+        to[0] = (uint8_t)((unsigned)BER_ID_CLASS(id) << 6 | (constructed ? 0x20 : 0) | BER_ID_NUMBER(id));
+        to[1] = (uint8_t)len;
+        return true;
+    }
+    uint8_t octets[9];
+    unsigned at = sizeof octets;
+    for (size_t rest = len; rest && len >= 128; rest >>= 8)
+        octets[--at] = (uint8_t)rest;
+    unsigned count = (unsigned)sizeof octets - at;
+    octets[--at] = len < 128 ? (uint8_t)len : (uint8_t)(0x80 | count);
+    return put_span(e, span_of(octets + at, sizeof octets - at)) && put_identifier(e, id, constructed);
+}
+
+/* ---- contents of primitive types ---- */
+
+static bool put_integer(struct encoder *e, int64_t value) {
+    uint8_t octets[8];
+    unsigned at = sizeof octets;
+    do {
+        octets[--at] = (uint8_t)value;
+        value >>= 8;
+    } while (!((value == 0 && !(octets[at] & 0x80)) || (value == -1 && octets[at] & 0x80)));
+    return put_span(e, span_of(octets + at, sizeof octets - at));
+}
+
+static bool put_bits(struct encoder *e, const struct ber_bits *bits) {
+    if (bits->unused > 7 || (bits->unused && bits->octets.len == 0))
+        return ber_fail(e->error, BER_VALUE, e->used, "a BIT STRING with %u unused bits", bits->unused);
+    uint8_t unused = (uint8_t)bits->unused;
+    return put_span(e, bits->octets) && put_span(e, span_of(&unused, 1));
+}
+
+static bool put_primitive(struct encoder *e, const struct ber_type *type, const void *value) {
+    const struct span *s = value;
+    uint8_t octet;
+    switch (type->kind) {
+    case BER_KIND_NULL:
+        return true;
+    case BER_KIND_BOOLEAN:
+        octet = *(const bool *)value ? 0xFF : 0;
+        return put_span(e, span_of(&octet, 1));
+    case BER_KIND_INTEGER:
+    case BER_KIND_ENUMERATED:
+        return put_integer(e, *(const int64_t *)value);
+    case BER_KIND_BIT_STRING:
+        return put_bits(e, value);
+    case BER_KIND_OBJECT_IDENTIFIER:
+    case BER_KIND_RELATIVE_OID:
+        if (!ber_oid_check(*s))
+            return ber_fail(e->error, BER_VALUE, e->used, "no object identifier");
+        return put_span(e, *s);
+    default:
+        return put_span(e, *s);
+    }
+}
+
+/* ---- structure ---- */
+
+static bool is_default(const struct ber_field *field, const void *member) {
+    if (!(field->flags & BER_FIELD_DEFAULT))
+        return false;
+    int64_t number = field->type->kind == BER_KIND_BOOLEAN ? *(const bool *)member : *(const int64_t *)member;
+    return number == field->value;
+}
+
+static bool encode_field(struct encoder *e, const struct ber_field *field, const void *value) {
+    const void *member = ber_field_value(field, value);
+    bool done = true;
+    if (!member && !(field->flags & BER_FIELD_OPTIONAL))
+        done = ber_fail(e->error, BER_MISSING, e->used, "'%s' has no value", field->name);
+    else if (member && !is_default(field, member))
+        done = encode_tagged(e, field->type, field->tags, field->tag_count, member);
+    if (!done)
+        ber_path_prepend(e->error, field->name);
+    return done;
+}
+
+static bool put_components(struct encoder *e, const struct ber_type *type, const void *value) {
+    if (type->flags & BER_TYPE_EXTENSIBLE &&
+        !put_span(e, *(const struct span *)ber_member(value, type->extra)))
+        return false;
+    for (uint32_t i = type->count; i-- > 0;)
+        if (!encode_field(e, &type->fields[i], value))
+            return false;
+    return true;
+}
+
+static bool put_items(struct encoder *e, const struct ber_type *type, const void *value) {
+    const struct ber_field *element = type->fields;
+    struct ber_list list = ber_list_of(value);
+    for (size_t i = list.count; i-- > 0;) {
+        const void *item = (const uint8_t *)list.items + i * element->type->size;
+        if (encode_tagged(e, element->type, element->tags, element->tag_count, item))
+            continue;
+        ber_path_prepend_number(e->error, i);
+        return false;
+    }
+    return true;
+}
+
+static bool encode_choice(struct encoder *e, const struct ber_type *type, const void *value) {
+    const struct span *raw = value;
+    if (raw->data)
+        return put_span(e, *raw);
+    int choice = ber_choice_of(type, value);
+    if (choice < 1 || (uint32_t)choice > type->count)
+        return ber_fail(e->error, BER_MISSING, e->used, "%s has no alternative chosen", type->name);
+    return encode_field(e, &type->fields[choice - 1], value);
+}
+
+/* A value as it was received, with the tag that this place asks for. */
+static bool put_raw(struct encoder *e, struct span raw, uint32_t id) {
+    struct ber_header h;
+    if (ber_header_read(raw.data, raw.data + raw.len, true, &h) != BER_OK || h.cut)
+        return ber_fail(e->error, BER_VALUE, e->used, "`raw` holds no element");
+    if (h.id == id)
+        return put_span(e, raw);
+    size_t skipped = 1;
+    if ((raw.data[0] & 0x1F) == 0x1F)
+        while (raw.data[skipped++] & 0x80)
+            ;
+    return put_span(e, span_sub(raw, skipped, raw.len)) && put_identifier(e, id, h.constructed);
+}
+
+/* A value with its own tag, which for a CHOICE or ANY comes with it. */
+static bool encode_base(struct encoder *e, const struct ber_type *type, uint32_t id, const void *value) {
+    size_t before = e->used;
+    if (type->kind == BER_KIND_ANY) {
+        const struct span *element = value;
+        if (!element->data || element->len == 0)
+            return ber_fail(e->error, BER_MISSING, e->used, "%s has no value", type->name);
+        return put_span(e, *element);
+    }
+    if (type->kind == BER_KIND_CHOICE)
+        return encode_choice(e, type, value);
+    if (type->kind == BER_KIND_SEQUENCE || type->kind == BER_KIND_SET) {
+        const struct span *raw = value;
+        if (raw->data)
+            return put_raw(e, *raw, id);
+        return put_components(e, type, value) && put_header(e, id, true, e->used - before);
+    }
+    if (ber_is_constructed_kind(type->kind))
+        return put_items(e, type, value) && put_header(e, id, true, e->used - before);
+    return put_primitive(e, type, value) && put_header(e, id, false, e->used - before);
+}
+
+static bool encode_tagged(struct encoder *e, const struct ber_type *type, const uint32_t *tags,
+                          unsigned count, const void *value) {
+    size_t before = e->used;
+    if (!ber_is_untagged_kind(type->kind)) {
+        if (!encode_base(e, type, tags[--count], value))
+            return false;
+    } else if (!encode_base(e, type, 0, value)) {
+        return false;
+    }
+    while (count-- > 0)
+        if (!put_header(e, tags[count], true, e->used - before))
+            return false;
+    return true;
+}
+
+bool ber_encode(const struct ber_type *type, const void *value, struct buf *out, struct ber_error *error) {
+    if (error) {
+        error->code = BER_OK;
+        error->bound = NULL;
+        error->path[0] = error->text[0] = '\0';
+    }
+    struct encoder e = {.out = out, .error = error};
+    if (out->failed)
+        return ber_fail(error, BER_MEMORY, 0, "the output has failed before");
+    if (!buf_reserve(out, 1)) {
+        out->failed = false;
+        return ber_fail(error, BER_MEMORY, 0, "no memory for the encoding");
+    }
+    attach(&e);
+    if (out->limit && out->limit < out->cap) {
+        e.at -= out->cap - out->limit;
+        e.left -= out->cap - out->limit;
+    }
+    if (!encode_tagged(&e, type, type->tags, type->tag_count, value))
+        return false;
+    memmove(out->data + out->len, e.at, e.used);
+    out->len += e.used;
+    return true;
+}
+
+bool ber_encode_arena(const struct ber_type *type, const void *value, struct arena *arena, struct span *out,
+                      struct ber_error *error) {
+    struct buf buf;
+    buf_init(&buf, 0);
+    bool done = ber_encode(type, value, &buf, error);
+    if (done) {
+        *out = arena_dup(arena, buf_span(&buf));
+        done = out->data || ber_fail(error, BER_MEMORY, buf.len, "no memory for the encoding");
+    }
+    buf_free(&buf);
+    return done;
+}

@@ -1,0 +1,213 @@
+/* Decoding and encoding by the tables of sample.asn1. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "base/alloc.h"
+#include "tests/unit/sample.h"
+
+static struct arena arena;
+static struct ber_error error;
+
+static int set_up(void **state) {
+    (void)state;
+    arena_init(&arena, 1 << 20);
+    return 0;
+}
+
+static int tear_down(void **state) {
+    (void)state;
+    arena_free(&arena);
+    return 0;
+}
+
+#define DECODE(name, value, octets)                                                                          \
+    ber_decode(&sample_##name##_type, SPAN_LIT(octets), &arena, NULL, value, &error)
+
+/* The value's encoding must be these octets. */
+static void assert_encoding(const struct ber_type *type, const void *value, struct span wanted) {
+    struct buf out;
+    buf_init(&out, 0);
+    assert_true(ber_encode(type, value, &out, &error));
+    assert_int_equal(out.len, wanted.len);
+    assert_memory_equal(out.data, wanted.data, wanted.len);
+    buf_free(&out);
+}
+
+static void values_have_their_constants(void **state) {
+    (void)state;
+    assert_int_equal(sample_best, 2);
+    assert_int_equal(sample_Flags_last, 8);
+    assert_true(span_eq(sample_greeting, SPAN_LIT("hello")));
+    char text[32];
+    assert_true(ber_oid_format(sample_id_leaf, text, sizeof text));
+    assert_string_equal(text, "2.6.77.1000");
+}
+
+static void defaults_and_flags_are_filled_in(void **state) {
+    (void)state;
+    struct sample_Plain plain;
+    assert_true(DECODE(Plain, &plain,
+                       "\x30\x03\x41\x01"
+                       "A"));
+    assert_true(span_eq(plain.name, SPAN_LIT("A")));
+    assert_false(plain.has_count);
+    assert_int_equal(plain.grade, sample_Grade_middle);
+    assert_true(plain.open);
+    assert_false(plain.mark);
+    assert_null(plain.flags.octets.data);
+    assert_int_equal(plain.raw.len, 5);
+    plain.raw = (struct span){0};
+    assert_encoding(&sample_Plain_type, &plain,
+                    SPAN_LIT("\x30\x03\x41\x01"
+                             "A"));
+}
+
+static void all_components_round_trip(void **state) {
+    (void)state;
+    static const char octets[] =
+        "\x30\x19\x41\x01"
+        "A\xA0\x03\x02\x01\xFB\x81\x01\x02\xA2\x03\x01\x01\x00\xA3\x02\x05\x00\x84\x03\x07\x40\x80";
+    struct sample_Plain plain;
+    assert_true(DECODE(Plain, &plain, octets));
+    assert_true(plain.has_count);
+    assert_int_equal(plain.count, -5);
+    assert_int_equal(plain.grade, sample_Grade_high);
+    assert_false(plain.open);
+    assert_true(plain.mark);
+    assert_true(ber_bit(&plain.flags, sample_Flags_secret));
+    assert_true(ber_bit(&plain.flags, sample_Flags_last));
+    assert_false(ber_bit(&plain.flags, sample_Flags_urgent));
+    assert_false(ber_bit(&plain.flags, 9));
+    plain.raw = (struct span){0};
+    assert_encoding(&sample_Plain_type, &plain, SPAN_LIT(octets));
+}
+
+static void indefinite_and_constructed_forms_are_read(void **state) {
+    (void)state;
+    struct sample_Plain plain;
+    static const char octets[] = "\x30\x80\x61\x80\x04\x01"
+                                 "A\x33\x80\x04\x02"
+                                 "BC\x00\x00\x00\x00\xA0\x80\x02\x81\x01\x05\x00\x00\x00\x00";
+    assert_true(DECODE(Plain, &plain, octets));
+    assert_true(span_eq(plain.name, SPAN_LIT("ABC")));
+    assert_int_equal(plain.count, 5);
+    assert_int_equal(plain.raw.len, sizeof octets - 1);
+    assert_false(ber_decode(&sample_Plain_type, span_sub(SPAN_LIT(octets), 0, sizeof octets - 3), &arena,
+                            NULL, &plain, &error));
+    assert_int_equal(error.code, BER_TRUNCATED);
+}
+
+static void a_set_comes_in_any_order(void **state) {
+    (void)state;
+    struct sample_Any_Set set;
+    assert_true(DECODE(Any_Set, &set,
+                       "\x31\x13\x01\x01\xFF\x9F\x45\x01\x09\x9F\xE0\x39\x01\x07\x81\x02hi\x80\x01\x03"));
+    assert_int_equal(set.first, 3);
+    assert_true(set.has_far);
+    assert_int_equal(set.far, 7);
+    assert_true(set.has_truth && set.truth);
+    assert_true(span_eq(set.second, SPAN_LIT("hi")));
+    assert_true(span_eq(set.unknown, SPAN_LIT("\x9F\x45\x01\x09")));
+    assert_false(DECODE(Any_Set, &set, "\x31\x06\x80\x01\x03\x80\x01\x03"));
+    assert_int_equal(error.code, BER_DUPLICATE);
+    assert_int_equal(error.offset, 5);
+    assert_false(DECODE(Any_Set, &set, "\x31\x00"));
+    assert_int_equal(error.code, BER_MISSING);
+    assert_string_equal(error.path, "first");
+}
+
+static void scattered_unknown_elements_are_joined(void **state) {
+    (void)state;
+    struct sample_Any_Set set;
+    assert_true(DECODE(Any_Set, &set, "\x31\x0C\x88\x00\x89\x01\x07\x80\x01\x03\xAA\x80\x00\x00"));
+    assert_true(span_eq(set.unknown, SPAN_LIT("\x88\x00\x89\x01\x07\xAA\x80\x00\x00")));
+}
+
+static void errors_tell_where(void **state) {
+    (void)state;
+    struct sample_Box box;
+    assert_false(DECODE(Box, &box,
+                        "\xA7\x0F\x41\x01"
+                        "A\x41\x0A"
+                        "ABCDEFGHIJ"));
+    assert_int_equal(error.code, BER_BOUND);
+    assert_string_equal(error.bound, "ub-name-length");
+    assert_string_equal(error.path, "names.1");
+    assert_int_equal(error.offset, 5);
+    assert_int_equal(box.choice, sample_Box_names);
+    assert_int_equal(box.u.names.count, 2);
+    assert_true(span_eq(box.u.names.items[0], SPAN_LIT("A")));
+}
+
+static void raw_is_reused_with_the_tag_of_its_place(void **state) {
+    (void)state;
+    struct sample_Plain plain;
+    assert_true(DECODE(Plain, &plain,
+                       "\x30\x80\x41\x81\x01"
+                       "A\x00\x00"));
+    assert_encoding(&sample_Plain_type, &plain,
+                    SPAN_LIT("\x30\x80\x41\x81\x01"
+                             "A\x00\x00"));
+    assert_encoding(&sample_Tagged_type, &plain,
+                    SPAN_LIT("\x63\x80\x41\x81\x01"
+                             "A\x00\x00"));
+    struct sample_Any_Set set = {.first = 1, .plain = &plain};
+    assert_encoding(&sample_Any_Set_type, &set,
+                    SPAN_LIT("\x31\x0B\x80\x01\x01\xBE\x80\x41\x81\x01"
+                             "A\x00\x00"));
+}
+
+static void recursion_goes_by_pointers(void **state) {
+    (void)state;
+    struct sample_Loop leaf = {.choice = sample_Loop_leaf, .u.leaf = 1};
+    struct sample_Loop_pair pair = {.one = leaf, .two = leaf};
+    struct sample_Loop loop = {.choice = sample_Loop_pair, .u.pair = &pair};
+    static const char octets[] = "\xA0\x06\x02\x01\x01\x02\x01\x01";
+    assert_encoding(&sample_Loop_type, &loop, SPAN_LIT(octets));
+    struct sample_Loop read;
+    assert_true(DECODE(Loop, &read, octets));
+    assert_true(ber_equal(&sample_Loop_type, &loop, &read));
+    pair.two.choice = 0;
+    struct buf out;
+    buf_init(&out, 0);
+    assert_false(ber_encode(&sample_Loop_type, &loop, &out, &error));
+    assert_int_equal(error.code, BER_MISSING);
+    assert_string_equal(error.path, "pair.two");
+    assert_int_equal(out.len, 0);
+    buf_free(&out);
+}
+
+static void tables_are_searched_by_number_and_oid(void **state) {
+    (void)state;
+    const struct ber_table_row *row = ber_table_by_number(&sample_Things_table, 7);
+    assert_string_equal(row->name, "seven");
+    assert_int_equal(row->criticality, BER_FOR_TRANSFER | BER_FOR_DELIVERY);
+    assert_string_equal(ber_table_by_number(&sample_Things_table, 4)->name, "named");
+    assert_string_equal(ber_table_by_number(&sample_Things_table, -3)->name, "minus");
+    assert_null(ber_table_by_number(&sample_Things_table, 5));
+    assert_string_equal(ber_table_by_oid(&sample_Things_table, sample_id_leaf)->name, "leaf");
+    assert_string_equal(ber_table_by_oid(&sample_Things_table, SPAN_LIT("\x2B\x06"))->name, "other");
+    assert_null(ber_table_by_oid(&sample_Things_table, SPAN_LIT("\x2B\x07")));
+    assert_ptr_equal(ber_module_type(&sample_module, "Tree"), &sample_Tree_type);
+    assert_null(ber_module_type(&sample_module, "Bush"));
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(values_have_their_constants, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(defaults_and_flags_are_filled_in, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(all_components_round_trip, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(indefinite_and_constructed_forms_are_read, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_set_comes_in_any_order, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(scattered_unknown_elements_are_joined, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(errors_tell_where, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(raw_is_reused_with_the_tag_of_its_place, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(recursion_goes_by_pointers, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(tables_are_searched_by_number_and_oid, set_up, tear_down),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
