@@ -11,5 +11,22 @@ check:
 	@scripts/setup check
 	@scripts/check $(BUILD)/check
 
+# make bench, or make bench ONLY=relay-2k-32
+bench:
+	@scripts/setup bench
+	@scripts/bench $(BUILD) $(ONLY)
+
+# make torture ROUNDS=300
+ROUNDS = 300
+torture:
+	@scripts/setup check
+	@scripts/torture $(BUILD)/check $(ROUNDS)
+
+# make fuzz SECONDS=600
+SECONDS = 60
+fuzz:
+	@scripts/setup check
+	@scripts/fuzz $(BUILD)/fuzz $(SECONDS)
+
 clean:
 	rm -rf $(BUILD)

@@ -1,0 +1,1 @@
+"""What scripts/bench runs: Chasqui and Postfix in turn under the same load on the same machine."""
