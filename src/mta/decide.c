@@ -29,6 +29,18 @@ struct mts_run run_begin(struct mta *mta, struct arena *arena) {
                             .hop_down_count = mta->hop_count};
 }
 
+/* Until a directory is configured no directory name has an address that it could tell. */
+bool answer_needs(struct mts_run *run, const struct mts_decisions *decisions) {
+    struct mts_answer *answers = arena_array(run->arena, decisions->need_count, sizeof *answers);
+    if (!answers)
+        return false;
+    for (size_t i = 0; i < decisions->need_count; i++)
+        answers[i] = (struct mts_answer){.directory_name = decisions->needs[i].directory_name, .failed = true};
+    run->answers = answers;
+    run->answer_count = decisions->need_count;
+    return true;
+}
+
 /* ---- the effect of new work ---- */
 
 void work_forget_bytes(struct mta *mta, struct work *work) {

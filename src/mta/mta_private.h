@@ -57,6 +57,7 @@ struct peer {
     unsigned failures;             /* to get an association, in a row */
     int64_t next_try;              /* µs; 0: now */
     bool pump;                     /* after the commit */
+    bool reroute;                  /* its copies are still to be looked at for another next hop */
     char last_error[160];
 };
 
@@ -149,6 +150,8 @@ struct mta {
     unsigned associations_in;
     int64_t started;
     struct counters counters;
+    struct local_user *users; /* client_private.h */
+    size_t user_count;
     struct work **unsaved; /* finished with the peer, the row's removal failed */
     size_t unsaved_count, unsaved_room;
     bool stopping, stopped;
@@ -199,6 +202,8 @@ void peer_worked(struct mta *mta, struct peer *peer);
 /* Hands out ready work to idle associations, and opens more as there is need. */
 void peer_pump(struct mta *mta, struct peer *peer);
 void peers_tick(struct mta *mta, int64_t now);
+/* Looks for other next hops for what waits for a peer that is down; some of it at each call. */
+void peers_reroute(struct mta *mta);
 
 /* ---- association.c ---- */
 
@@ -257,6 +262,9 @@ struct subject {
 /* A call's circumstances for the rules. decide_apply takes note of the identifiers that were used. */
 struct mts_run run_begin(struct mta *mta, struct arena *arena);
 
+/* Answers what the rules asked for, so that they can be called again. False without memory. */
+bool answer_needs(struct mts_run *run, const struct mts_decisions *decisions);
+
 /* Adds held objects, copies, deliveries and events to the batch. False without memory or when the store fails: the caller undoes
  * to its mark. */
 bool decide_apply(struct mta *mta, struct mts_run *run, const struct mts_decisions *decisions, const struct subject *subject);
@@ -304,6 +312,11 @@ void send_lost(struct association *association);
 struct span send_recovery(struct mta *mta, const struct peer *peer);
 void outbound_forget(struct mta *mta, uint64_t work);
 void work_forget_bytes(struct mta *mta, struct work *work);
+
+/* ---- run.c ---- */
+
+/* What is done each second. */
+void mta_tick(struct mta *mta);
 
 /* ---- client.c: local clients ---- */
 

@@ -122,6 +122,7 @@ void peer_failed(struct mta *mta, struct peer *peer, struct span cause) {
     log_warning("peer=%s no association (try %u, the next in %lld s): %s", peer->name, peer->failures, (long long)wait,
                 peer->last_error);
     tell_rules(mta, peer);
+    peer->reroute = peer->failures == 1;
 }
 
 void peer_worked(struct mta *mta, struct peer *peer) {
@@ -211,5 +212,47 @@ void peers_tick(struct mta *mta, int64_t now) {
         release_idle(mta, peer, now);
         if (mta->schedule.peers[i].ready || (peer->config && peer->config->permanent))
             peer_pump(mta, peer);
+    }
+}
+
+/* ---- other next hops ---- */
+
+/* A turn of the tick looks at so many: each is read from the store. */
+#define REROUTES_A_TURN 100
+
+static bool reroute_lane(struct mta *mta, struct lane *lane, unsigned *left) {
+    for (struct work *work = lane->first, *next; work; work = next) {
+        next = work->next;
+        if (*left == 0)
+            return false;
+        if (work->in_doubt || work->looked || !work->committed)
+            continue;
+        --*left;
+        work->looked = true;
+        copy_reroute(mta, work);
+    }
+    return true;
+}
+
+static void forget_looks(struct peer_lanes *lanes) {
+    for (size_t i = 0; i < LANES; i++)
+        for (struct work *work = lanes->lanes[i].first; work; work = work->next)
+            work->looked = false;
+}
+
+void peers_reroute(struct mta *mta) {
+    unsigned left = REROUTES_A_TURN;
+    for (size_t i = 0; i < mta->peer_count; i++) {
+        struct peer *peer = mta->peers[i];
+        if (!peer->reroute || mta->stopping)
+            continue;
+        struct peer_lanes *lanes = &mta->schedule.peers[i];
+        bool all = true;
+        for (size_t lane = 0; lane < LANES && all; lane++)
+            all = reroute_lane(mta, &lanes->lanes[lane], &left);
+        if (all) {
+            forget_looks(lanes);
+            peer->reroute = false;
+        }
     }
 }
