@@ -1,0 +1,97 @@
+#include "mhsd/children.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "ipc/sandbox.h"
+#include "protocol/net.h"
+
+/* ---- reload: the parent sends the file's text ---- */
+
+static const struct mta_config *read_mta(void *context, struct span text, struct error *err) {
+    const struct child_context *child = context;
+    struct config *config = config_read(text, child->path, err);
+    return config ? &config->mta : NULL;
+}
+
+static void release_mta(void *context, const struct mta_config *old) {
+    (void)context;
+    config_free((struct config *)((char *)old - offsetof(struct config, mta)));
+}
+
+static const struct protocol_config *read_protocol(void *context, struct span text, struct error *err) {
+    const struct child_context *child = context;
+    struct config *config = config_read(text, child->path, err);
+    return config ? &config->protocol : NULL;
+}
+
+static void release_protocol(void *context, const struct protocol_config *old) {
+    (void)context;
+    config_free((struct config *)((char *)old - offsetof(struct config, protocol)));
+}
+
+/* ---- the store process ---- */
+
+/* The store's folder is made by root if need be and belongs to the user that the processes run as. */
+static bool prepare_store(const struct config *config, struct error *err) {
+    const char *directory = config->mta.store_directory;
+    if (mkdir(directory, 0700) != 0 && errno != EEXIST)
+        return error_set(err, errno, "cannot make the store's folder %s: %s", directory, strerror(errno));
+    if (config->user && geteuid() == 0 && chown(directory, config->mta.service_uid, (gid_t)-1) != 0)
+        return error_set(err, errno, "cannot give %s to user %s: %s", directory, config->user,
+                         strerror(errno));
+    return true;
+}
+
+static void close_network(struct sockets *sockets) {
+    for (size_t i = 0; i < sockets->listener_count; i++)
+        close(sockets->listeners[i]);
+    close(sockets->local);
+}
+
+static int fail(const struct error *err) {
+    log_error("%s", err->text);
+    return 1;
+}
+
+int child_store(struct child_context *context) {
+    struct error err = {0};
+    const struct config *config = context->config;
+    struct mta_reload reload = {.read = read_mta, .release = release_mta, .context = context};
+    log_set_process("store");
+    signal(SIGPIPE, SIG_IGN);
+    close_network(context->sockets);
+    if (!prepare_store(config, &err) || !sandbox_drop_user(config->user, &err) ||
+        !sandbox_enter(SANDBOX_STORE, config->mta.store_directory, &err))
+        return fail(&err);
+    struct mta_descriptors descriptors = {.parent = context->parent, .listener = context->sockets->store};
+    return mta_run(&config->mta, &reload, &descriptors);
+}
+
+/* ---- the net processes ---- */
+
+int child_net(struct child_context *context, int number) {
+    struct error err = {0};
+    struct net_reload reload = {.read = read_protocol, .release = release_protocol, .context = context};
+    char name[16];
+    snprintf(name, sizeof name, "net%d", number);
+    log_set_process(name);
+    int store = sockets_connect_store(context->sockets);
+    if (store < 0) {
+        log_error("the store process can't be reached: %s", strerror(errno));
+        return 1;
+    }
+    close(context->sockets->store);
+    if (number > 0)
+        close(context->sockets->local); /* the first net process serves the local socket */
+    if (!sandbox_drop_user(context->config->user, &err) || !sandbox_enter(SANDBOX_NET, NULL, &err))
+        return fail(&err);
+    struct net_descriptors descriptors = {.store = store,
+                                          .parent = context->parent,
+                                          .listeners = context->sockets->listeners,
+                                          .local = number == 0 ? context->sockets->local : -1};
+    return net_run(&context->config->protocol, &reload, &descriptors);
+}

@@ -1,0 +1,198 @@
+/* Listeners and peers: presentation addresses, binds, what the association offers, and the queue's limits for
+ * each. */
+#include <netdb.h>
+#include <stdio.h>
+
+#include "mhsd/config_private.h"
+#include "names/paddress.h"
+
+/* ---- presentation addresses ---- */
+
+static void take_selectors(const struct paddress *address, struct osi_address *selectors) {
+    *selectors =
+        (struct osi_address){.t = address->t_selector, .s = address->s_selector, .p = address->p_selector};
+}
+
+/* Hosts are resolved when the configuration is read: a process that serves has no file system for a resolver.
+ */
+static bool resolve(struct loader *l, cfg_t *section, const char *option,
+                    const struct paddress_network *network, bool passive,
+                    struct protocol_endpoint *endpoint) {
+    char port[8];
+    struct addrinfo hints = {.ai_socktype = SOCK_STREAM, .ai_flags = passive ? AI_PASSIVE : 0};
+    struct addrinfo *found = NULL;
+    if (network->kind != PADDRESS_TCP)
+        return config_fail(l, section, option, "a network address other than TCP's can't be used");
+    snprintf(port, sizeof port, "%u", network->port);
+    int status = getaddrinfo((const char *)network->host.data, port, &hints, &found);
+    if (status != 0)
+        return config_fail(l, section, option, "host '%.80s': %s", (const char *)network->host.data,
+                           gai_strerror(status));
+    memcpy(&endpoint->address, found->ai_addr, found->ai_addrlen);
+    endpoint->length = found->ai_addrlen;
+    freeaddrinfo(found);
+    return true;
+}
+
+static bool parse(struct loader *l, cfg_t *section, const char *option, const char *text,
+                  struct paddress *address) {
+    struct error why = {0};
+    return paddress_parse(span_str(text), &l->arena, address, &why) ||
+           config_fail(l, section, option, "'%.60s' is no presentation address: %.100s", text, why.text);
+}
+
+bool config_listeners(struct loader *l) {
+    size_t count = cfg_size(l->cfg, "listen");
+    struct protocol_listener *listeners = config_array(l, count, sizeof *listeners);
+    if (!listeners)
+        return false;
+    for (size_t i = 0; i < count; i++) {
+        const char *text = cfg_getnstr(l->cfg, "listen", (unsigned)i);
+        struct paddress address;
+        if (!parse(l, l->cfg, "listen", text, &address))
+            return false;
+        if (address.count != 1)
+            return config_fail(l, l->cfg, "listen", "'%.60s' must have one network address", text);
+        take_selectors(&address, &listeners[i].selectors);
+        if (!resolve(l, l->cfg, "listen", &address.networks[0], true, &listeners[i].endpoint))
+            return false;
+    }
+    l->config.protocol.listeners = listeners;
+    l->config.protocol.listener_count = count;
+    return true;
+}
+
+/* All addresses of a peer have the same selectors: those of the first count. */
+static bool read_addresses(struct loader *l, cfg_t *section, struct protocol_peer *peer) {
+    size_t texts = cfg_size(section, "address");
+    struct protocol_endpoint *endpoints = config_array(l, texts * PADDRESS_MAX_NETWORK, sizeof *endpoints);
+    if (!endpoints)
+        return false;
+    for (size_t i = 0; i < texts; i++) {
+        struct paddress address;
+        if (!parse(l, section, "address", cfg_getnstr(section, "address", (unsigned)i), &address))
+            return false;
+        if (i == 0)
+            take_selectors(&address, &peer->called);
+        for (size_t n = 0; n < address.count; n++)
+            if (!resolve(l, section, "address", &address.networks[n], false,
+                         &endpoints[peer->endpoint_count++]))
+                return false;
+    }
+    peer->endpoints = endpoints;
+    const char *calling = cfg_getstr(section, "calling-address");
+    struct paddress own;
+    if (!calling)
+        return true;
+    if (!parse(l, section, "calling-address", calling, &own))
+        return false;
+    take_selectors(&own, &peer->calling);
+    return true;
+}
+
+/* ---- the association ---- */
+
+static const char *const contexts[] = {"mts-transfer", "mts-transfer-protocol", "mts-transfer-protocol-1984",
+                                       NULL};
+
+static bool read_contexts(struct loader *l, cfg_t *section, struct protocol_peer *peer) {
+    static const enum osi_context values[] = {OSI_MTS_TRANSFER, OSI_MTS_TRANSFER_PROTOCOL,
+                                              OSI_MTS_TRANSFER_PROTOCOL_1984};
+    unsigned count = cfg_size(section, "application-contexts");
+    unsigned bits;
+    if (!config_words(l, section, "accepted-contexts", contexts, &peer->accepted_contexts))
+        return false;
+    if (count < 1 || count > 3)
+        return config_fail(l, section, "application-contexts", "name one to three");
+    if (!config_words(l, section, "application-contexts", contexts, &bits))
+        return false;
+    for (unsigned i = 0; i < count; i++)
+        for (size_t w = 0; contexts[w]; w++)
+            if (strcmp(cfg_getnstr(section, "application-contexts", i), contexts[w]) == 0)
+                peer->contexts[i] = values[w];
+    peer->context_count = count;
+    return true;
+}
+
+static bool read_association(struct loader *l, cfg_t *section, struct protocol_peer *peer) {
+    static const char *const dialogues[] = {"monologue", "two-way-alternate", NULL};
+    long tpdu, checkpoint, window;
+    int dialogue;
+    if (!config_word(l, section, "dialogue", dialogues, &dialogue) ||
+        !config_number(l, section, "tpdu-size", 0, 65531, &tpdu) ||
+        !config_number(l, section, "checkpoint-size", 0, 65535, &checkpoint) ||
+        !config_number(l, section, "window-size", 0, 100, &window))
+        return false;
+    peer->dialogue = dialogue == 1 ? OSI_TWO_WAY_ALTERNATE : OSI_MONOLOGUE;
+    peer->tpdu_size = (unsigned)tpdu;
+    peer->checkpoint_size = (unsigned)checkpoint;
+    peer->window_size = (unsigned)window;
+    peer->no_checkpoints = !cfg_getbool(section, "checkpoints");
+    return true;
+}
+
+static struct span optional(const char *text) {
+    return text ? span_str(text) : (struct span){NULL, 0};
+}
+
+static bool read_bind(struct loader *l, cfg_t *section, struct protocol_peer *peer) {
+    static const char *const forms[] = {"octet-string", "ia5-string", NULL};
+    const char *mta_name = cfg_getstr(section, "mta-name");
+    const char *our_name = cfg_getstr(section, "our-mta-name");
+    int form;
+    peer->name = cfg_title(section);
+    peer->mta_name = span_str(mta_name ? mta_name : peer->name);
+    peer->password = optional(cfg_getstr(section, "password"));
+    peer->our_mta_name = our_name ? span_str(our_name) : l->config.protocol.mta_name;
+    peer->our_password = optional(cfg_getstr(section, "our-password"));
+    peer->unauthenticated = cfg_getbool(section, "unauthenticated");
+    peer->check_address = cfg_getbool(section, "check-address");
+    if (!config_word(l, section, "password-form", forms, &form))
+        return false;
+    peer->password_form = form == 1 ? PROTOCOL_IA5_STRING : PROTOCOL_OCTET_STRING;
+    if (peer->unauthenticated && !peer->check_address)
+        return config_fail(
+            l, section, "unauthenticated",
+            "a peer that gives no name must be known by its address: set check-address = true");
+    return true;
+}
+
+static bool read_queue(struct loader *l, cfg_t *section, struct mta_peer *peer) {
+    long in, out, idle, first, most, each;
+    peer->name = cfg_title(section);
+    peer->permanent = cfg_getbool(section, "permanent");
+    if (!config_number(l, section, "associations-in", 0, 100000, &in) ||
+        !config_number(l, section, "associations-out", 0, 10000, &out) ||
+        !config_number(l, section, "idle", 0, 86400, &idle) ||
+        !config_number(l, section, "first-retry", 0, 86400, &first) ||
+        !config_number(l, section, "longest-retry", 0, 7 * 86400, &most) ||
+        !config_number(l, section, "queue-per-association", 0, 1000000, &each))
+        return false;
+    peer->max_in = (unsigned)in;
+    peer->max_out = (unsigned)out;
+    peer->idle_seconds = (unsigned)idle;
+    peer->retry_first = (unsigned)first;
+    peer->retry_most = (unsigned)most;
+    peer->queue_per_association = (unsigned)each;
+    return true;
+}
+
+bool config_peers(struct loader *l) {
+    size_t count = cfg_size(l->cfg, "peer");
+    struct protocol_peer *peers = config_array(l, count, sizeof *peers);
+    struct mta_peer *queues = config_array(l, count, sizeof *queues);
+    if (!peers || !queues)
+        return false;
+    for (size_t i = 0; i < count; i++) {
+        cfg_t *section = cfg_getnsec(l->cfg, "peer", (unsigned)i);
+        if (!read_bind(l, section, &peers[i]) || !read_addresses(l, section, &peers[i]) ||
+            !read_contexts(l, section, &peers[i]) || !read_association(l, section, &peers[i]) ||
+            !read_queue(l, section, &queues[i]))
+            return false;
+    }
+    l->config.protocol.peers = peers;
+    l->config.protocol.peer_count = count;
+    l->config.mta.peers = queues;
+    l->config.mta.peer_count = count;
+    return true;
+}

@@ -1,0 +1,104 @@
+/* mhsd(8): the daemon. */
+#include <getopt.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "mhsd/parent.h"
+
+#define DEFAULT_PATH "/etc/chasqui/chasqui.conf"
+
+enum { EXIT_USAGE = 2 };
+
+static const char help[] =
+    "usage: mhsd [-t] [-c FILE]\n"
+    "       mhsd --write-config FILE\n"
+    "\n"
+    "The X.400 message transfer agent. It stays in the foreground and logs to standard error.\n"
+    "\n"
+    "  -c, --config FILE        the configuration (default " DEFAULT_PATH ")\n"
+    "  -t, --test               check the configuration, say what is wrong with it, and exit\n"
+    "      --write-config FILE  write a first configuration with comments to FILE, and exit\n"
+    "  -h, --help               print this help\n"
+    "      --version            print the version\n"
+    "\n"
+    "SIGHUP reads the configuration anew, SIGTERM stops.\n"
+    "Exit status: 0 stopped or the configuration is right, 1 failed, 2 wrong usage.\n"
+    "See mhsd(8), chasqui.conf(5), mhs(1).\n";
+
+static int write_first(const char *path) {
+    struct error err = {0};
+    char directory[4096];
+    if (!getcwd(directory, sizeof directory - 16))
+        return 1;
+    strcat(directory, "/var");
+    if (!config_write_first(path, directory, &err)) {
+        fprintf(stderr, "mhsd: %s\n", err.text);
+        return 1;
+    }
+    printf("%s written; look it over, then start: mhsd -c %s\n", path, path);
+    return 0;
+}
+
+static int serve(const char *path, bool test) {
+    struct error err = {0};
+    struct buf text;
+    buf_init(&text, 16 * 1024 * 1024);
+    struct config *config = config_read_file(path, &text, &err);
+    if (!config) {
+        fprintf(stderr, "mhsd: %s\n", err.text);
+        buf_free(&text);
+        return 1;
+    }
+    if (test) {
+        printf("%s: the configuration is right\n", path);
+        config_free(config);
+        buf_free(&text);
+        return 0;
+    }
+    log_set_level(config->log_level);
+    log_set_process("mhsd");
+    int status = parent_run(path, config, buf_span(&text));
+    buf_free(&text);
+    return status;
+}
+
+int main(int argc, char **argv) {
+    static const struct option options[] = {
+        {"config", required_argument, NULL, 'c'},
+        {"test", no_argument, NULL, 't'},
+        {"help", no_argument, NULL, 'h'},
+        {"version", no_argument, NULL, 'V'},
+        {"write-config", required_argument, NULL, 'w'},
+        {NULL, 0, NULL, 0},
+    };
+    const char *path = DEFAULT_PATH;
+    bool test = false;
+    int option;
+    while ((option = getopt_long(argc, argv, "c:th", options, NULL)) != -1) {
+        switch (option) {
+        case 'c':
+            path = optarg;
+            break;
+        case 't':
+            test = true;
+            break;
+        case 'w':
+            return write_first(optarg);
+        case 'h':
+            fputs(help, stdout);
+            return 0;
+        case 'V':
+            puts("mhsd (Chasqui) " CHASQUI_VERSION);
+            return 0;
+        default:
+            fputs("mhsd: try 'mhsd --help'\n", stderr);
+            return EXIT_USAGE;
+        }
+    }
+    if (optind < argc) {
+        fprintf(stderr, "mhsd: unexpected argument '%s'; try 'mhsd --help'\n", argv[optind]);
+        return EXIT_USAGE;
+    }
+    return serve(path, test);
+}

@@ -1,0 +1,326 @@
+#include "mhsd/parent.h"
+
+#include <errno.h>
+#include <event2/event.h>
+#include <signal.h>
+#include <stdio.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/alloc.h"
+#include "base/clock.h"
+#include "ipc/channel.h"
+#include "mhsd/children.h"
+#include "mhsd/sockets.h"
+
+/* A child that keeps dying is started less and less often. */
+#define FIRST_PAUSE_US   ((int64_t)200000)
+#define LONGEST_PAUSE_US ((int64_t)30 * 1000000)
+
+struct child {
+    pid_t pid; /* 0: not running */
+    struct ipc_channel *channel;
+    struct event *restart;
+    int64_t pause;
+    int64_t started;
+    struct parent *parent;
+    int number; /* -1: the store process */
+};
+
+struct parent {
+    struct event_base *loop;
+    const char *path;
+    struct config *config;
+    struct buf text; /* the configuration's, for children that start later */
+    struct sockets sockets;
+    struct child store;
+    struct child *net;
+    unsigned net_count;
+    struct event *signals[4];
+    struct event *patience;
+    bool stopping;
+    bool store_ready;
+    int status;
+};
+
+static void start_child(struct child *child);
+
+/* ---- channels to the children ---- */
+
+static void start_net_processes(struct parent *parent) {
+    for (unsigned i = 0; i < parent->net_count; i++)
+        if (parent->net[i].pid == 0 && !parent->stopping)
+            start_child(&parent->net[i]);
+}
+
+static bool on_frame(void *context, struct ipc_channel *channel, enum ipc_type type, uint64_t ref,
+                     struct span payload) {
+    struct child *child = context;
+    (void)channel;
+    (void)ref;
+    if (type != IPC_READY || payload.len != 0)
+        return false;
+    child->pause = FIRST_PAUSE_US;
+    if (child->number < 0 && !child->parent->store_ready) {
+        child->parent->store_ready = true;
+        start_net_processes(child->parent);
+    }
+    return true;
+}
+
+static void on_closed(void *context, struct ipc_channel *channel, const char *cause) {
+    struct child *child = context;
+    (void)channel;
+    (void)cause;
+    child->channel = NULL; /* what became of the process, SIGCHLD tells */
+}
+
+static const struct ipc_handler handler = {.frame = on_frame, .closed = on_closed};
+
+static void tell_all(struct parent *parent, enum ipc_type type, struct span payload) {
+    if (parent->store.channel)
+        ipc_send(parent->store.channel, type, 0, payload, (struct span){NULL, 0});
+    for (unsigned i = 0; i < parent->net_count; i++)
+        if (parent->net[i].channel)
+            ipc_send(parent->net[i].channel, type, 0, payload, (struct span){NULL, 0});
+}
+
+/* ---- starting ---- */
+
+static const char *child_name(const struct child *child) {
+    return child->number < 0 ? "store" : "net";
+}
+
+static void restart_later(struct child *child) {
+    struct timeval tv = {.tv_sec = child->pause / 1000000, .tv_usec = child->pause % 1000000};
+    event_add(child->restart, &tv);
+    child->pause = child->pause * 2 > LONGEST_PAUSE_US ? LONGEST_PAUSE_US : child->pause * 2;
+}
+
+static void run_child(struct child *child, int channel) {
+    struct parent *parent = child->parent;
+    struct child_context context = {
+        .config = parent->config, .path = parent->path, .sockets = &parent->sockets, .parent = channel};
+    event_reinit(parent->loop);
+    signal(SIGHUP, SIG_IGN); /* the parent passes reloads on; a terminal's hang-up is for it too */
+    signal(SIGINT, SIG_IGN);
+    signal(SIGTERM, SIG_DFL);
+    signal(SIGCHLD, SIG_DFL);
+    prctl(PR_SET_PDEATHSIG, SIGKILL); /* nobody would supervise it any more */
+    _exit(child->number < 0 ? child_store(&context) : child_net(&context, child->number));
+}
+
+static void start_child(struct child *child) {
+    int pair[2];
+    if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) != 0) {
+        log_error("no channel for the %s process: %s", child_name(child), strerror(errno));
+        restart_later(child);
+        return;
+    }
+    pid_t pid = fork();
+    if (pid == 0) {
+        close(pair[0]);
+        run_child(child, pair[1]);
+    }
+    close(pair[1]);
+    child->started = clock_monotonic_us();
+    child->pid = pid > 0 ? pid : 0;
+    child->channel =
+        pid > 0 ? ipc_channel_new(child->parent->loop, pair[0], child_name(child), &handler, child) : NULL;
+    if (!child->channel)
+        close(pair[0]);
+    if (pid < 0) {
+        log_error("the %s process can't be started: %s", child_name(child), strerror(errno));
+        restart_later(child);
+    }
+}
+
+static void on_restart(evutil_socket_t fd, short what, void *arg) {
+    (void)fd;
+    (void)what;
+    struct child *child = arg;
+    /* Net processes follow the store process: they end with it. */
+    if (!child->parent->stopping && child->pid == 0 && (child->number < 0 || child->parent->store_ready))
+        start_child(child);
+}
+
+/* ---- endings ---- */
+
+static unsigned running(const struct parent *parent) {
+    unsigned count = parent->store.pid != 0;
+    for (unsigned i = 0; i < parent->net_count; i++)
+        count += parent->net[i].pid != 0;
+    return count;
+}
+
+/* The store process goes last: it commits what the net processes still tell it. */
+static void stop_store_when_alone(struct parent *parent) {
+    if (parent->stopping && parent->store.channel && running(parent) == 1 && parent->store.pid != 0)
+        ipc_send(parent->store.channel, IPC_STOP, 0, (struct span){NULL, 0}, (struct span){NULL, 0});
+    if (parent->stopping && running(parent) == 0)
+        event_base_loopbreak(parent->loop);
+}
+
+static void child_ended(struct child *child, int status) {
+    struct parent *parent = child->parent;
+    child->pid = 0;
+    if (child->channel) {
+        ipc_channel_free(child->channel);
+        child->channel = NULL;
+    }
+    if (child->number < 0)
+        parent->store_ready = false;
+    bool clean = WIFEXITED(status) && WEXITSTATUS(status) == 0;
+    if (parent->stopping) {
+        if (!clean)
+            parent->status = 1;
+        stop_store_when_alone(parent);
+        return;
+    }
+    if (WIFSIGNALED(status))
+        log_error("the %s process was ended by signal %d; it is started again", child_name(child),
+                  WTERMSIG(status));
+    else
+        log_error("the %s process exited with status %d; it is started again", child_name(child),
+                  WEXITSTATUS(status));
+    restart_later(child);
+}
+
+static void on_child(evutil_socket_t signal_number, short what, void *arg) {
+    (void)signal_number;
+    (void)what;
+    struct parent *parent = arg;
+    int status;
+    pid_t pid;
+    while ((pid = waitpid(-1, &status, WNOHANG)) > 0) {
+        if (pid == parent->store.pid)
+            child_ended(&parent->store, status);
+        for (unsigned i = 0; i < parent->net_count; i++)
+            if (pid == parent->net[i].pid)
+                child_ended(&parent->net[i], status);
+    }
+}
+
+/* Transfers under way may end; who takes longer is ended, and its unfinished transfers are tried again later.
+ */
+static void out_of_patience(evutil_socket_t fd, short what, void *arg) {
+    (void)fd;
+    (void)what;
+    struct parent *parent = arg;
+    parent->status = 1;
+    log_warning("not all processes stopped in time; they are ended now");
+    for (unsigned i = 0; i < parent->net_count; i++)
+        if (parent->net[i].pid)
+            kill(parent->net[i].pid, SIGKILL);
+    if (parent->store.pid)
+        kill(parent->store.pid, SIGKILL);
+}
+
+static void on_stop(evutil_socket_t signal_number, short what, void *arg) {
+    (void)what;
+    struct parent *parent = arg;
+    static const struct timeval limit = {.tv_sec = 15};
+    if (parent->stopping)
+        return;
+    log_notice("stopping (signal %d)", (int)signal_number);
+    parent->stopping = true;
+    tell_all(parent, IPC_STOP, (struct span){NULL, 0});
+    event_add(parent->patience, &limit);
+    stop_store_when_alone(parent);
+}
+
+/* ---- reload ---- */
+
+static void on_reload(evutil_socket_t signal_number, short what, void *arg) {
+    (void)signal_number;
+    (void)what;
+    struct parent *parent = arg;
+    struct error err = {0};
+    struct buf text;
+    buf_init(&text, IPC_PAYLOAD_MAX);
+    struct config *config = config_read_file(parent->path, &text, &err);
+    if (!config) {
+        log_error("the configuration was not reloaded: %s", err.text);
+        buf_free(&text);
+        return;
+    }
+    log_set_level(config->log_level);
+    tell_all(parent, IPC_CONFIG, buf_span(&text));
+    config_free(parent->config);
+    parent->config = config;
+    buf_free(&parent->text);
+    parent->text = text;
+}
+
+/* ---- life ---- */
+
+static void init_child(struct parent *parent, struct child *child, int number) {
+    *child = (struct child){.parent = parent, .number = number, .pause = FIRST_PAUSE_US};
+    child->restart = event_new(parent->loop, -1, 0, on_restart, child);
+}
+
+static bool init(struct parent *parent) {
+    static const struct {
+        int number;
+        event_callback_fn call;
+    } signals[] = {{SIGTERM, on_stop}, {SIGINT, on_stop}, {SIGHUP, on_reload}, {SIGCHLD, on_child}};
+    parent->loop = event_base_new();
+    parent->net_count = parent->config->net_processes;
+    parent->net = mem_alloc(parent->net_count * sizeof *parent->net);
+    if (!parent->loop || !parent->net)
+        return false;
+    for (size_t i = 0; i < sizeof signals / sizeof *signals; i++) {
+        parent->signals[i] = evsignal_new(parent->loop, signals[i].number, signals[i].call, parent);
+        if (!parent->signals[i] || event_add(parent->signals[i], NULL) != 0)
+            return false;
+    }
+    parent->patience = event_new(parent->loop, -1, 0, out_of_patience, parent);
+    init_child(parent, &parent->store, -1);
+    for (unsigned i = 0; i < parent->net_count; i++)
+        init_child(parent, &parent->net[i], (int)i);
+    return parent->patience != NULL;
+}
+
+static void done(struct parent *parent) {
+    for (unsigned i = 0; parent->net && i < parent->net_count; i++)
+        if (parent->net[i].restart)
+            event_free(parent->net[i].restart);
+    if (parent->store.restart)
+        event_free(parent->store.restart);
+    if (parent->patience)
+        event_free(parent->patience);
+    for (size_t i = 0; i < sizeof parent->signals / sizeof *parent->signals; i++)
+        if (parent->signals[i])
+            event_free(parent->signals[i]);
+    sockets_close(&parent->sockets, parent->config);
+    if (parent->loop)
+        event_base_free(parent->loop);
+    mem_free(parent->net);
+    buf_free(&parent->text);
+    config_free(parent->config);
+}
+
+int parent_run(const char *path, struct config *config, struct span text) {
+    struct parent parent = {.path = path, .config = config};
+    struct error err = {0};
+    signal(SIGPIPE, SIG_IGN);
+    buf_init(&parent.text, 0);
+    if (!buf_append_span(&parent.text, text) || !init(&parent)) {
+        log_error("no memory, or no event loop");
+        parent.status = 1;
+    } else if (!sockets_open(&parent.sockets, config, &err)) {
+        log_error("%s", err.text);
+        parent.status = 1;
+    } else {
+        start_child(&parent.store);
+        event_base_dispatch(parent.loop);
+        log_notice("stopped");
+    }
+    int status = parent.status;
+    done(&parent);
+    return status;
+}

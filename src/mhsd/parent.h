@@ -1,0 +1,16 @@
+/*
+ * The parent: opens the sockets, starts the store and net processes, restarts
+ * those that die, passes reloads and stops on. It reads no octet of the network.
+ */
+#ifndef MHSD_PARENT_H
+#define MHSD_PARENT_H
+
+#include "mhsd/config.h"
+
+/*
+ * Serves until SIGTERM or SIGINT; SIGHUP reads the file at `path` anew. `config`
+ * is what the file held. Returns the exit status: 0 after a clean stop.
+ */
+int parent_run(const char *path, struct config *config, struct span text);
+
+#endif

@@ -1,0 +1,24 @@
+/* The sockets that the parent opens, while it still may: P1 listeners, the local socket, and the store
+ * process's own. */
+#ifndef MHSD_SOCKETS_H
+#define MHSD_SOCKETS_H
+
+#include "mhsd/config.h"
+
+struct sockets {
+    int *listeners; /* one a protocol_listener, listening */
+    size_t listener_count;
+    int local; /* the local socket, listening */
+    int store; /* where net processes reach the store process, listening; no name in the file system */
+};
+
+/* Opens all. False with an error that names the address and the cause; what is open stays in `sockets` for
+ * sockets_close. */
+bool sockets_open(struct sockets *sockets, const struct config *config, struct error *err);
+
+/* A new connection to the store process; -1 with errno set. */
+int sockets_connect_store(const struct sockets *sockets);
+
+void sockets_close(struct sockets *sockets, const struct config *config);
+
+#endif

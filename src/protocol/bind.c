@@ -1,0 +1,165 @@
+#include "protocol/bind.h"
+
+#include <openssl/crypto.h>
+#include <stdio.h>
+
+#include "schema/x411.h"
+
+/* The tags that X.219's BIND puts around argument, result and error in normal mode; X.410 mode has none
+ * (X.419 §8). */
+enum bind_tag { BIND_ARGUMENT_TAG = 16, BIND_RESULT_TAG = 17, BIND_ERROR_TAG = 18 };
+
+/* Puts `[tag] EXPLICIT` around an element; both lengths here are below 64 KiB. */
+static struct span wrap(enum bind_tag tag, struct span element, struct arena *arena) {
+    struct buf out;
+    buf_init(&out, 0);
+    buf_append_byte(&out, (uint8_t)(0xA0 | tag));
+    if (element.len >= 128)
+        buf_append_byte(&out, 0x82);
+    if (element.len >= 128)
+        buf_append_u16(&out, (uint16_t)element.len);
+    else
+        buf_append_byte(&out, (uint8_t)element.len);
+    buf_append_span(&out, element);
+    struct span wrapped = out.failed ? (struct span){NULL, 0} : arena_dup(arena, buf_span(&out));
+    buf_free(&out);
+    return wrapped;
+}
+
+static void put_password(struct x411_Password *password, struct span octets, enum protocol_string form) {
+    password->choice = form == PROTOCOL_IA5_STRING ? x411_Password_ia5_string : x411_Password_octet_string;
+    if (form == PROTOCOL_IA5_STRING)
+        password->u.ia5_string = octets;
+    else
+        password->u.octet_string = octets;
+}
+
+static struct span encode(const struct ber_type *type, const void *value, enum bind_tag tag,
+                          enum osi_context context, struct arena *arena) {
+    struct span plain;
+    if (!ber_encode_arena(type, value, arena, &plain, NULL))
+        return (struct span){NULL, 0};
+    return context == OSI_MTS_TRANSFER ? wrap(tag, plain, arena) : plain;
+}
+
+/* A peer that is configured without a password of ours gets an empty one: X.411's credentials are mandatory.
+ */
+static struct span own_password(const struct protocol_peer *peer) {
+    return peer->our_password.data ? peer->our_password : SPAN_LIT("");
+}
+
+/* 1984 knows passwords as IA5String only (X.411-1984 §3.4). */
+static enum protocol_string password_form(const struct protocol_peer *peer, enum osi_context context) {
+    return context == OSI_MTS_TRANSFER_PROTOCOL_1984 ? PROTOCOL_IA5_STRING : peer->password_form;
+}
+
+struct span bind_argument(const struct protocol_peer *peer, enum osi_context context, struct arena *arena) {
+    struct x411_MTABindArgument argument = {.choice = x411_MTABindArgument_unauthenticated};
+    if (!peer->unauthenticated) {
+        argument.choice = x411_MTABindArgument_authenticated;
+        argument.u.authenticated.initiator_name = peer->our_mta_name;
+        argument.u.authenticated.initiator_credentials.choice = x411_Credentials_simple;
+        put_password(&argument.u.authenticated.initiator_credentials.u.simple, own_password(peer),
+                     password_form(peer, context));
+    }
+    return encode(&x411_MTABindArgument_type, &argument, BIND_ARGUMENT_TAG, context, arena);
+}
+
+struct span bind_result(const struct protocol_peer *peer, struct span our_name, enum osi_context context,
+                        struct arena *arena) {
+    struct x411_MTABindResult result = {.choice = x411_MTABindResult_unauthenticated};
+    if (!peer->unauthenticated) {
+        result.choice = x411_MTABindResult_authenticated;
+        result.u.authenticated.responder_name = peer->our_mta_name.data ? peer->our_mta_name : our_name;
+        result.u.authenticated.responder_credentials.choice = x411_Credentials_simple;
+        put_password(&result.u.authenticated.responder_credentials.u.simple, own_password(peer),
+                     password_form(peer, context));
+    }
+    return encode(&x411_MTABindResult_type, &result, BIND_RESULT_TAG, context, arena);
+}
+
+struct span bind_error_data(enum bind_error error, struct arena *arena) {
+    x411_MTABindError value = error;
+    return encode(&x411_MTABindError_type, &value, BIND_ERROR_TAG, OSI_MTS_TRANSFER, arena);
+}
+
+/* Takes the BIND tag off, where the mode has it. Some senders leave it out: what is inside has other tags, so
+ * that can be seen. */
+static struct span unwrap(struct span data, enum bind_tag tag) {
+    struct ber_element element;
+    enum ber_error_code why;
+    if (data.data && ber_element_read(data, &element, &why) && element.tag_class == BER_CONTEXT &&
+        element.number == (uint32_t)tag && element.constructed)
+        return ber_element_contents(data, &element);
+    return data;
+}
+
+static void read_credentials(const struct x411_Credentials *credentials, struct bind_identity *identity) {
+    if (credentials->choice != x411_Credentials_simple) {
+        identity->strong = true;
+        return;
+    }
+    const struct x411_Password *password = &credentials->u.simple;
+    identity->password =
+        password->choice == x411_Password_ia5_string ? password->u.ia5_string : password->u.octet_string;
+}
+
+/* Real peers break bounds and repertoires of names and passwords: what counts is the comparison. */
+static const struct ber_limits relaxed = {
+    .relax_bounds = true, .relax_characters = true, .depth = 32, .elements = 1024};
+
+static bool read(const struct ber_type *type, struct span data, struct arena *arena, void *value, char *why) {
+    struct ber_error error = {0};
+    if (data.data && ber_decode(type, data, arena, &relaxed, value, &error))
+        return true;
+    if (data.data)
+        snprintf(why, 200, "%.150s at octet %zu", error.text, error.offset);
+    else
+        snprintf(why, 200, "the bind has no user data");
+    return false;
+}
+
+bool bind_read_argument(struct span argument, enum osi_context context, struct arena *arena,
+                        struct bind_identity *identity, char *why) {
+    struct x411_MTABindArgument value = {0};
+    struct span data = context == OSI_MTS_TRANSFER ? unwrap(argument, BIND_ARGUMENT_TAG) : argument;
+    *identity = (struct bind_identity){0};
+    if (!read(&x411_MTABindArgument_type, data, arena, &value, why))
+        return false;
+    if (value.choice == x411_MTABindArgument_unauthenticated) {
+        identity->unauthenticated = true;
+        return true;
+    }
+    identity->mta_name = value.u.authenticated.initiator_name;
+    identity->security_context = value.u.authenticated.security_context.items != NULL;
+    read_credentials(&value.u.authenticated.initiator_credentials, identity);
+    return true;
+}
+
+bool bind_read_result(struct span result, enum osi_context context, struct arena *arena,
+                      struct bind_identity *identity, char *why) {
+    struct x411_MTABindResult value = {0};
+    struct span data = context == OSI_MTS_TRANSFER ? unwrap(result, BIND_RESULT_TAG) : result;
+    *identity = (struct bind_identity){0};
+    if (!read(&x411_MTABindResult_type, data, arena, &value, why))
+        return false;
+    if (value.choice == x411_MTABindResult_unauthenticated) {
+        identity->unauthenticated = true;
+        return true;
+    }
+    identity->mta_name = value.u.authenticated.responder_name;
+    read_credentials(&value.u.authenticated.responder_credentials, identity);
+    return true;
+}
+
+/* Equal without telling by the time where they differ; the length may be told. */
+static bool same_secret(struct span a, struct span b) {
+    return a.len == b.len && (a.len == 0 || CRYPTO_memcmp(a.data, b.data, a.len) == 0);
+}
+
+bool bind_matches(const struct protocol_peer *peer, const struct bind_identity *identity) {
+    if (identity->unauthenticated || identity->strong)
+        return peer->unauthenticated && identity->unauthenticated;
+    return span_eq(peer->mta_name, identity->mta_name) &&
+           (!peer->password.data || same_secret(peer->password, identity->password));
+}

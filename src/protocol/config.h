@@ -1,0 +1,69 @@
+/*
+ * What a net process knows of the world: where to listen, who the peers are
+ * and how they prove it. Made by the daemon from the configuration file; the
+ * net process reads no file.
+ */
+#ifndef PROTOCOL_CONFIG_H
+#define PROTOCOL_CONFIG_H
+
+#include <sys/socket.h>
+
+#include "base/span.h"
+#include "ipc/frames.h"
+#include "osi/association.h"
+
+struct protocol_endpoint {
+    struct sockaddr_storage address;
+    socklen_t length;
+};
+
+/* How a name or password is written in a bind (MTAName is IA5String; Password is IA5String or OCTET STRING,
+ * X.411 §8.2.1.1). */
+enum protocol_string { PROTOCOL_OCTET_STRING, PROTOCOL_IA5_STRING };
+
+/* A neighbour MTA. Zero in a number means the association's default (osi/association.h). */
+struct protocol_peer {
+    const char *name;         /* in the configuration; frames and log lines use it */
+    struct span mta_name;     /* as the peer gives it in its bind; case counts */
+    struct span password;     /* what the peer must give; absent: none is asked */
+    struct span our_mta_name; /* what we give to this peer */
+    struct span our_password; /* absent: none is given */
+    enum protocol_string password_form;
+    bool unauthenticated; /* bind without a name: the NULL alternative of MTABindArgument */
+    bool check_address;   /* an inbound association must come from one of `endpoints` */
+    const struct protocol_endpoint *endpoints; /* where we call, tried in turn */
+    size_t endpoint_count;
+    struct osi_address called, calling; /* selectors of ours and theirs when we call */
+    enum osi_context contexts[3];       /* tried in turn when we call */
+    unsigned context_count;
+    unsigned accepted_contexts; /* or'ed enum osi_context: what the peer may call with */
+    enum osi_dialogue dialogue;
+    unsigned tpdu_size;
+    unsigned checkpoint_size; /* KiB */
+    unsigned window_size;
+    bool no_checkpoints;
+};
+
+/* A place to listen at: the socket is opened by the parent, in the order of the array. */
+struct protocol_listener {
+    struct protocol_endpoint endpoint;
+    struct osi_address selectors; /* what a caller must address; absent parts take any */
+};
+
+/* Everything is owned by the daemon and stays valid until the next configuration is in use. */
+struct protocol_config {
+    struct span mta_name; /* ours, in results of binds */
+    const struct protocol_listener *listeners;
+    size_t listener_count;
+    const struct protocol_peer *peers;
+    size_t peer_count;
+    unsigned connections_max; /* TCP connections of this process, 0: 2000 */
+    unsigned opening_max;     /* of these, at most so many that have not bound yet, 0: 200 */
+    unsigned clients_max;     /* of the local socket, 0: 100 */
+    size_t envelope_octets;   /* longest envelope, probe or report that is collected, 0: 8 MiB */
+    int64_t connect_us;       /* 0: 60 s */
+    int64_t transfer_us;      /* 0: 300 s */
+    int64_t release_us;       /* 0: 30 s */
+};
+
+#endif

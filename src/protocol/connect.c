@@ -1,0 +1,229 @@
+/*
+ * Outbound associations: each of the peer's application contexts is tried at
+ * each of its addresses, in the configured order, until one is accepted.
+ */
+#include <arpa/inet.h>
+#include <errno.h>
+#include <netdb.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <stdio.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "protocol/bind.h"
+#include "protocol/net_private.h"
+
+static void dial(struct connection *c);
+
+/* ---- the result ---- */
+
+static const char *layer_name(enum ipc_layer layer) {
+    static const char *const names[] = {"",     "tcp",  "transport", "session", "presentation",
+                                        "acse", "rtse", "bind"};
+    return names[layer];
+}
+
+static const char *context_name(enum osi_context context) {
+    return context == OSI_MTS_TRANSFER            ? "mts-transfer"
+           : context == OSI_MTS_TRANSFER_PROTOCOL ? "mts-transfer-protocol"
+                                                  : "mts-transfer-protocol-1984";
+}
+
+static void tell_failed(struct connection *c) {
+    struct buf payload;
+    buf_init(&payload, 0);
+    payload_put_octets(&payload, span_str(c->peer->name));
+    buf_append_byte(&payload, (uint8_t)c->failure_layer);
+    payload_put_octets(&payload, span_str(c->failure));
+    payload_put_octets(&payload, buf_span(&c->recover_id));
+    net_tell(c->net, IPC_CONNECT_FAILED, 0, &payload);
+}
+
+static void give_up(struct connection *c) {
+    log_warning("peer=%s no association: %s", c->peer->name, c->failure);
+    if (c->ping_client)
+        ping_failed(c, layer_name(c->failure_layer));
+    else
+        tell_failed(c);
+    connection_free(c);
+}
+
+/* ---- the tries ---- */
+
+static void close_try(struct connection *c) {
+    osi_association_free(c->association);
+    c->association = NULL;
+    if (c->readable)
+        event_free(c->readable);
+    if (c->writable)
+        event_free(c->writable);
+    if (c->timer)
+        event_free(c->timer);
+    c->readable = c->writable = c->timer = NULL;
+    if (c->fd >= 0)
+        close(c->fd);
+    c->fd = -1;
+    buf_free(&c->input);
+}
+
+/* A peer that can't be reached by TCP is not tried with its other contexts; one that is reached may take
+ * another. */
+static bool next_try(struct connection *c, enum ipc_layer layer) {
+    if (layer != IPC_LAYER_TCP && layer != IPC_LAYER_BIND && c->context_at + 1 < c->peer->context_count) {
+        c->context_at++;
+        return true;
+    }
+    c->context_at = 0;
+    return layer != IPC_LAYER_BIND && ++c->endpoint < c->peer->endpoint_count;
+}
+
+void connect_failed(struct connection *c, enum ipc_layer layer, const char *cause) {
+    if (cause != c->failure)
+        snprintf(c->failure, sizeof c->failure, "%s", cause);
+    c->failure_layer = layer;
+    close_try(c);
+    if (!c->net->stopping && next_try(c, layer))
+        dial(c);
+    else
+        give_up(c);
+}
+
+static bool start(struct connection *c) {
+    const struct protocol_peer *peer = c->peer;
+    const struct protocol_config *config = c->net->config;
+    struct arena arena;
+    arena_init(&arena, 64 * 1024);
+    char calling[33], common[14];
+    c->context = peer->contexts[c->context_at];
+    struct osi_parameters parameters = {
+        .role = OSI_INITIATOR,
+        .contexts = c->context,
+        .calling = peer->calling,
+        .called = peer->called,
+        .dialogue = peer->dialogue,
+        .tpdu_size = peer->tpdu_size,
+        .no_checkpoints = peer->no_checkpoints,
+        .checkpoint_size = peer->checkpoint_size,
+        .window_size = peer->window_size,
+        .connect_us = config->connect_us,
+        .transfer_us = config->transfer_us,
+        .release_us = config->release_us,
+    };
+    parameters.recover =
+        c->recover_id.len > 0 && connection_id_read(buf_span(&c->recover_id), &parameters.recovered);
+    if (!parameters.recover)
+        parameters.user_data = bind_argument(peer, c->context, &arena);
+    bool ok = connection_id_new(&parameters.id, calling, common) && connection_start(c, &parameters);
+    arena_free(&arena);
+    return ok;
+}
+
+static void on_connected(evutil_socket_t fd, short what, void *arg) {
+    struct connection *c = arg;
+    int error = ETIMEDOUT;
+    socklen_t length = sizeof error;
+    if (!(what & EV_TIMEOUT))
+        getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &length);
+    if (error) {
+        char cause[160], port[8];
+        const struct protocol_endpoint *endpoint = &c->peer->endpoints[c->endpoint];
+        getnameinfo((const struct sockaddr *)&endpoint->address, endpoint->length, NULL, 0, port, sizeof port,
+                    NI_NUMERICSERV);
+        snprintf(cause, sizeof cause, "TCP connection to %s port %s: %s", c->address, port, strerror(error));
+        connect_failed(c, IPC_LAYER_TCP, cause);
+        return;
+    }
+    event_free(c->writable);
+    c->writable = NULL;
+    c->state = CONNECTION_OPENING;
+    if (!start(c))
+        connect_failed(c, IPC_LAYER_TRANSPORT, "no memory for the association");
+}
+
+/* The next try begins in the next turn of the loop at the earliest: nobody's pointer to `c` is in use then.
+ */
+static void dial(struct connection *c) {
+    const struct protocol_endpoint *endpoint = &c->peer->endpoints[c->endpoint];
+    c->state = CONNECTION_DIALING;
+    getnameinfo((const struct sockaddr *)&endpoint->address, endpoint->length, c->address, sizeof c->address,
+                NULL, 0, NI_NUMERICHOST);
+    c->fd = socket(endpoint->address.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    int one = 1;
+    if (c->fd >= 0)
+        setsockopt(c->fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
+    if (c->fd < 0 || (connect(c->fd, (const struct sockaddr *)&endpoint->address, endpoint->length) != 0 &&
+                      errno != EINPROGRESS)) {
+        char cause[160];
+        snprintf(cause, sizeof cause, "TCP connection to %s: %s", c->address, strerror(errno));
+        connect_failed(c, IPC_LAYER_TCP, cause);
+        return;
+    }
+    c->writable = event_new(c->net->loop, c->fd, EV_WRITE, on_connected, c);
+    int64_t limit = c->net->config->connect_us ? c->net->config->connect_us : 60 * 1000000;
+    struct timeval tv = {.tv_sec = limit / 1000000, .tv_usec = limit % 1000000};
+    if (!c->writable || event_add(c->writable, &tv) != 0)
+        connect_failed(c, IPC_LAYER_TCP, "no memory for the connection");
+}
+
+void connect_begin(struct net *net, const struct protocol_peer *peer, struct span recover_id,
+                   uint64_t ping_client) {
+    struct connection *c = connection_new(net, false);
+    if (c)
+        c->peer = peer;
+    if (!c || !buf_append_span(&c->recover_id, recover_id) || peer->endpoint_count == 0) {
+        struct connection none = {
+            .net = net, .peer = peer, .failure_layer = IPC_LAYER_TCP, .ping_client = ping_client};
+        snprintf(none.failure, sizeof none.failure, "%s",
+                 peer->endpoint_count == 0
+                     ? "the peer has no address in the configuration; it can only call us"
+                     : "too many connections, or no memory");
+        if (ping_client)
+            ping_failed(&none, layer_name(none.failure_layer));
+        else
+            tell_failed(&none);
+        if (c)
+            connection_free(c);
+        return;
+    }
+    c->ping_client = ping_client;
+    dial(c);
+}
+
+/* ---- the answer ---- */
+
+/* The responder proves itself too: a wrong name or password ends the association (X.411 §12.1.1.1.2). */
+static bool check_result(struct connection *c, const struct osi_open *open) {
+    struct arena arena;
+    arena_init(&arena, 64 * 1024);
+    struct bind_identity identity;
+    char why[200], name[LOG_TEXT_SIZE];
+    bool ok = bind_read_result(open->user_data, open->context, &arena, &identity, why);
+    if (!ok)
+        snprintf(c->failure, sizeof c->failure, "bind: the result is not valid: %.150s", why);
+    else if (!bind_matches(c->peer, &identity)) {
+        ok = false;
+        snprintf(c->failure, sizeof c->failure,
+                 "bind: responder-name '%.64s' or its password is not the configured one",
+                 identity.unauthenticated ? "(none)" : log_text(identity.mta_name, name));
+    }
+    arena_free(&arena);
+    return ok;
+}
+
+void connect_confirmed(struct connection *c, const struct osi_open *open) {
+    if (!open->recover && !check_result(c, open)) {
+        c->failure_layer = IPC_LAYER_BIND;
+        osi_rt_user_abort(c->association, (struct span){NULL, 0});
+        return; /* the close that follows keeps this cause */
+    }
+    c->state = CONNECTION_OPEN;
+    c->net->opening--;
+    log_info("peer=%s address=%s association opened (%s)", c->peer->name, c->address,
+             context_name(c->context));
+    if (c->ping_client)
+        ping_succeeded(c, context_name(c->context));
+    else
+        accept_announce(c, open);
+}

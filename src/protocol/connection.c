@@ -1,0 +1,355 @@
+/*
+ * One TCP connection and its association: octets in, events, octets out, one
+ * timer. The association decides everything that the Recommendations decide;
+ * here is only the plumbing.
+ */
+#include <errno.h>
+#include <unistd.h>
+
+#include "base/alloc.h"
+#include "base/clock.h"
+#include "base/log.h"
+#include "protocol/net_private.h"
+
+/* One buffer serves all reads of the process: an idle connection holds none. */
+#define READ_SIZE ((size_t)64 * 1024)
+static uint8_t read_buffer[READ_SIZE];
+
+/* Takes a free slot; slots grow up to the limit of the configuration. */
+static bool take_slot(struct net *net, struct connection *c) {
+    unsigned most = net->config->connections_max ? net->config->connections_max : 2000;
+    if (net->connections >= most)
+        return false;
+    if (net->connections == net->slot_count) {
+        uint32_t count = net->slot_count ? net->slot_count * 2 : 64;
+        struct slot *slots = mem_resize(net->slots, count * sizeof *slots);
+        if (!slots)
+            return false;
+        memset(slots + net->slot_count, 0, (count - net->slot_count) * sizeof *slots);
+        net->slot_hint = net->slot_count;
+        net->slots = slots;
+        net->slot_count = count;
+    }
+    while (net->slots[net->slot_hint % net->slot_count].connection)
+        net->slot_hint++;
+    uint32_t index = net->slot_hint++ % net->slot_count;
+    net->slots[index].connection = c;
+    net->slots[index].generation++;
+    c->ref = (uint64_t)net->slots[index].generation << 32 | index;
+    net->connections++;
+    net->opening++;
+    return true;
+}
+
+struct connection *connection_new(struct net *net, bool inbound) {
+    struct connection *c = mem_alloc(sizeof *c);
+    if (!c)
+        return NULL;
+    c->net = net;
+    c->fd = -1;
+    c->inbound = inbound;
+    c->state = inbound ? CONNECTION_OPENING : CONNECTION_DIALING;
+    buf_init(&c->input, 0);
+    buf_init(&c->recover_id, 0);
+    if (!take_slot(net, c)) {
+        mem_free(c);
+        return NULL;
+    }
+    return c;
+}
+
+static void free_event(struct event **event) {
+    if (*event)
+        event_free(*event);
+    *event = NULL;
+}
+
+void connection_free(struct connection *c) {
+    struct net *net = c->net;
+    free_event(&c->readable);
+    free_event(&c->writable);
+    free_event(&c->timer);
+    osi_association_free(c->association);
+    if (c->fd >= 0)
+        close(c->fd);
+    buf_free(&c->input);
+    buf_free(&c->recover_id);
+    transfer_in_free(&c->in);
+    transfer_out_free(&c->out);
+    net->slots[(uint32_t)c->ref].connection = NULL;
+    net->connections--;
+    if (c->state < CONNECTION_OPEN)
+        net->opening--;
+    mem_free(c);
+}
+
+/* ---- the end ---- */
+
+static void tell_close(struct connection *c, const struct osi_cause *cause) {
+    struct buf payload;
+    buf_init(&payload, 0);
+    enum ipc_close how = cause->end == OSI_END_RELEASED       ? IPC_CLOSE_RELEASED
+                         : cause->end == OSI_END_DISCONNECTED ? IPC_CLOSE_BROKEN
+                                                              : IPC_CLOSE_ABORTED;
+    buf_append_byte(&payload, (uint8_t)how);
+    payload_put_octets(&payload, span_str(cause->text));
+    net_tell(c->net, IPC_ASSOCIATION_CLOSE, c->ref, &payload);
+}
+
+/* An association that was up (or asked for admission) is gone: nothing of its transfers may stay open. */
+static void report_close(struct connection *c, const struct osi_cause *cause) {
+    if (c->in.active)
+        transfer_in_stopped(c, true);
+    if (c->out.active)
+        transfer_out_ended(c, c->out.last_taken ? IPC_SENT_IN_DOUBT : IPC_SENT_BROKEN, cause->text);
+    if (c->announced)
+        tell_close(c, cause);
+    c->announced = false;
+    if (cause->end != OSI_END_RELEASED)
+        log_warning("peer=%s address=%s association ended: %s", c->peer ? c->peer->name : "?", c->address,
+                    cause->text);
+}
+
+static enum ipc_layer layer_of(const struct osi_cause *cause) {
+    switch (cause->layer) {
+    case OSI_LAYER_TRANSPORT:
+        return IPC_LAYER_TRANSPORT;
+    case OSI_LAYER_SESSION:
+        return IPC_LAYER_SESSION;
+    case OSI_LAYER_PRESENTATION:
+        return IPC_LAYER_PRESENTATION;
+    case OSI_LAYER_ACSE:
+        return IPC_LAYER_ACSE;
+    case OSI_LAYER_RTSE:
+        return IPC_LAYER_RTSE;
+    case OSI_LAYER_USER:
+        return IPC_LAYER_BIND;
+    }
+    return IPC_LAYER_TCP;
+}
+
+/* ---- events ---- */
+
+static void on_closed(struct connection *c, const struct osi_cause *cause) {
+    if (!c->inbound && c->state < CONNECTION_OPEN) {
+        /* An abort of ours has its cause there already: the bind's result did not match. */
+        if (cause->end != OSI_END_LOCAL || !c->failure[0]) {
+            snprintf(c->failure, sizeof c->failure, "%s", cause->text);
+            c->failure_layer = layer_of(cause);
+        }
+        return; /* connection_pump sees that the association is over, and tries the next way */
+    }
+    report_close(c, cause);
+}
+
+static void handle(struct connection *c, struct osi_event *event) {
+    switch (event->type) {
+    case OSI_EVENT_OPEN_INDICATION:
+        accept_indication(c, &event->u.open);
+        break;
+    case OSI_EVENT_OPEN_CONFIRM:
+        connect_confirmed(c, &event->u.open);
+        break;
+    case OSI_EVENT_TRANSFER_BEGIN:
+        transfer_in_begin(c, &event->u.begin);
+        break;
+    case OSI_EVENT_TRANSFER_DATA:
+        transfer_in_data(c, event->u.data);
+        break;
+    case OSI_EVENT_CHECKPOINT:
+        transfer_in_checkpoint(c, &event->u.checkpoint);
+        break;
+    case OSI_EVENT_TRANSFER_END:
+        transfer_in_end(c);
+        break;
+    case OSI_EVENT_TRANSFER_INTERRUPTED:
+        transfer_in_stopped(c, true);
+        break;
+    case OSI_EVENT_TRANSFER_DISCARDED:
+        transfer_in_stopped(c, false);
+        break;
+    case OSI_EVENT_MAY_SEND:
+        transfer_out_push(c);
+        break;
+    case OSI_EVENT_CHECKPOINT_CONFIRMED:
+        transfer_out_checkpoint(c, &event->u.checkpoint);
+        break;
+    case OSI_EVENT_TRANSFER_CONFIRMED:
+        transfer_out_ended(c, IPC_SENT, "");
+        break;
+    case OSI_EVENT_TRANSFER_REFUSED:
+        transfer_out_refused(c, event->u.refused.what, event->u.refused.reason);
+        break;
+    case OSI_EVENT_TURN_PLEASE:
+        if (!c->out.active)
+            osi_rt_turn_give(c->association);
+        break;
+    case OSI_EVENT_TURN_GIVE:
+        transfer_out_push(c);
+        break;
+    case OSI_EVENT_CLOSE_INDICATION:
+        break;
+    case OSI_EVENT_CLOSED:
+        on_closed(c, event->u.cause);
+        break;
+    }
+}
+
+/* ---- octets ---- */
+
+/* Writes what the association has. True when all is gone. */
+static bool flush(struct connection *c) {
+    struct span out = osi_association_output(c->association);
+    while (out.len > 0) {
+        ssize_t sent = send(c->fd, out.data, out.len, MSG_NOSIGNAL);
+        if (sent < 0 && errno == EINTR)
+            continue;
+        if (sent < 0 && (errno == EAGAIN || errno == EWOULDBLOCK)) {
+            event_add(c->writable, NULL);
+            return false;
+        }
+        if (sent < 0) {
+            osi_association_disconnected(c->association, clock_monotonic_us());
+            return true;
+        }
+        osi_association_output_taken(c->association, (size_t)sent, clock_monotonic_us());
+        out = osi_association_output(c->association);
+    }
+    return true;
+}
+
+static void drain_events(struct connection *c) {
+    struct osi_event event;
+    while (osi_association_next_event(c->association, &event))
+        handle(c, &event);
+}
+
+/* Gives `in` to the association as far as it takes it; returns the octets used. */
+static size_t feed(struct connection *c, struct span in) {
+    size_t total = 0;
+    for (;;) {
+        drain_events(c);
+        if (ipc_is_full(c->net->store))
+            return total;
+        size_t used = total < in.len ? osi_association_input(c->association, span_sub(in, total, in.len),
+                                                             clock_monotonic_us())
+                                     : 0;
+        if (used == 0)
+            return total;
+        total += used;
+    }
+}
+
+static void arm_timer(struct connection *c) {
+    int64_t deadline = osi_association_deadline(c->association);
+    if (deadline == INT64_MAX) {
+        event_del(c->timer);
+        return;
+    }
+    int64_t wait = deadline - clock_monotonic_us();
+    if (wait < 0)
+        wait = 0;
+    struct timeval tv = {.tv_sec = wait / 1000000, .tv_usec = wait % 1000000};
+    event_add(c->timer, &tv);
+}
+
+/* What follows each change: events, output, timer, and the end when it has come. May free `c`. */
+static void settle(struct connection *c) {
+    bool flushed;
+    do {
+        drain_events(c);
+        flushed = flush(c);
+    } while (flushed && osi_association_output(c->association).len > 0);
+    drain_events(c);
+    if (osi_association_is_over(c->association) && flushed) {
+        if (!c->inbound && c->state < CONNECTION_OPEN)
+            connect_failed(c, c->failure_layer, c->failure);
+        else
+            connection_free(c);
+        return;
+    }
+    /* Octets that were not taken wait for an answer: TCP holds the rest back until then. */
+    if (c->input.len > 0 || ipc_is_full(c->net->store))
+        event_del(c->readable);
+    else
+        event_add(c->readable, NULL);
+    arm_timer(c);
+}
+
+void connection_pump(struct connection *c) {
+    if (!c->association)
+        return;
+    if (c->input.len > 0) {
+        buf_consume(&c->input, feed(c, buf_span(&c->input)));
+        if (c->input.len == 0)
+            buf_free(&c->input);
+    }
+    settle(c);
+}
+
+static void on_readable(evutil_socket_t fd, short what, void *arg) {
+    (void)what;
+    struct connection *c = arg;
+    ssize_t got = recv(fd, read_buffer, READ_SIZE, 0);
+    if (got < 0 && (errno == EINTR || errno == EAGAIN))
+        return;
+    if (got <= 0) {
+        osi_association_disconnected(c->association, clock_monotonic_us());
+    } else {
+        struct span in = span_of(read_buffer, (size_t)got);
+        size_t used = feed(c, in);
+        if (used < in.len && !buf_append_span(&c->input, span_sub(in, used, in.len)))
+            osi_rt_provider_abort(c->association, OSI_ABORT_LOCAL_SYSTEM_PROBLEM, "no memory");
+    }
+    settle(c);
+}
+
+static void on_writable(evutil_socket_t fd, short what, void *arg) {
+    (void)fd;
+    (void)what;
+    settle(arg);
+}
+
+static void on_timer(evutil_socket_t fd, short what, void *arg) {
+    (void)fd;
+    (void)what;
+    struct connection *c = arg;
+    if (osi_association_deadline(c->association) <= clock_monotonic_us())
+        osi_association_timeout(c->association, clock_monotonic_us());
+    connection_pump(c);
+}
+
+void connection_kick(struct connection *c) {
+    if (c->timer)
+        event_active(c->timer, EV_TIMEOUT, 0);
+}
+
+void connection_rename_peer(struct connection *c) {
+    if (!c->peer)
+        return;
+    const struct protocol_peer *peer = net_peer_by_name(c->net, span_str(c->peer->name));
+    if (!peer) {
+        static const struct protocol_peer removed = {.name = "(removed)"};
+        log_notice("peer=%s is no longer configured: its association ends", c->peer->name);
+        if (c->association)
+            osi_rt_user_abort(c->association, (struct span){NULL, 0});
+        peer = &removed;
+        connection_kick(c);
+    }
+    c->peer = peer;
+}
+
+bool connection_start(struct connection *c, const struct osi_parameters *parameters) {
+    struct error err = {0};
+    struct event_base *loop = c->net->loop;
+    c->association = osi_association_new(parameters, clock_monotonic_us(), &err);
+    c->readable = event_new(loop, c->fd, EV_READ | EV_PERSIST, on_readable, c);
+    c->writable = event_new(loop, c->fd, EV_WRITE, on_writable, c);
+    c->timer = event_new(loop, -1, 0, on_timer, c);
+    if (!c->association || !c->readable || !c->writable || !c->timer) {
+        log_error("address=%s no association: %s", c->address, err.text[0] ? err.text : "no memory");
+        return false;
+    }
+    connection_kick(c);
+    return true;
+}

@@ -1,0 +1,44 @@
+/*
+ * The net process: it speaks P1 with the peers and frames with the store
+ * process, and passes the local socket's clients on. It checks all that
+ * strangers send; it has no file system and no database.
+ */
+#ifndef PROTOCOL_NET_H
+#define PROTOCOL_NET_H
+
+#include <event2/event.h>
+
+#include "base/error.h"
+#include "protocol/config.h"
+
+struct net;
+
+struct net_descriptors {
+    int store;            /* a connected channel to the store process */
+    int parent;           /* to the parent, -1: none */
+    const int *listeners; /* listening TCP sockets, as many and in the order of protocol_config.listeners */
+    int local;            /* the local socket, listening; -1: another process has it */
+};
+
+/* How a reload gets its configuration; as mta_reload. */
+struct net_reload {
+    const struct protocol_config *(*read)(void *context, struct span text, struct error *err);
+    void (*release)(void *context, const struct protocol_config *old);
+    void *context;
+};
+
+/* Takes over the descriptors. NULL when memory or the loop fails. `reload` may be NULL. */
+struct net *net_new(struct event_base *loop, const struct protocol_config *config,
+                    const struct net_reload *reload, const struct net_descriptors *descriptors);
+
+/* Aborts what is open and frees everything. */
+void net_free(struct net *net);
+
+/* No new associations; those idle are released, transfers under way end, then the loop is left. */
+void net_stop(struct net *net);
+
+/* The whole process. Returns the exit status: 0 after a clean stop. */
+int net_run(const struct protocol_config *config, const struct net_reload *reload,
+            const struct net_descriptors *descriptors);
+
+#endif

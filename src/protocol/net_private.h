@@ -1,0 +1,181 @@
+/* The insides of the net process, shared by the files of the room. */
+#ifndef PROTOCOL_NET_PRIVATE_H
+#define PROTOCOL_NET_PRIVATE_H
+
+#include "asn1/ber.h"
+#include "base/buf.h"
+#include "ipc/channel.h"
+#include "ipc/payload.h"
+#include "protocol/apdu_scanner.h"
+#include "protocol/net.h"
+
+struct connection;
+struct client;
+
+/* The place of a connection; its ref is `generation << 32 | index`, so that a late frame never meets a new
+ * connection. */
+struct slot {
+    struct connection *connection;
+    uint32_t generation;
+};
+
+struct net {
+    struct event_base *loop;
+    const struct protocol_config *config;
+    const struct net_reload *reload;
+    struct ipc_channel *store;
+    struct ipc_channel *parent;
+    struct event **listeners;
+    size_t listener_count;
+    struct event *local;
+    struct slot *slots;
+    uint32_t slot_count;
+    uint32_t slot_hint;   /* where the search for a free slot begins */
+    unsigned connections; /* in use */
+    unsigned opening;     /* of these, without a bind */
+    struct client *clients;
+    unsigned client_count;
+    uint32_t next_client;
+    bool stopping;
+    int status;
+};
+
+enum connection_state {
+    CONNECTION_DIALING,   /* outbound: TCP connect */
+    CONNECTION_OPENING,   /* association being made, either side */
+    CONNECTION_ADMISSION, /* inbound: the store process decides */
+    CONNECTION_OPEN
+};
+
+/* An APDU that comes in. Small ones are gathered and sent to the store process whole. */
+struct transfer_in {
+    bool active;
+    bool pieces;   /* the store process got TRANSFER_BEGIN */
+    bool resuming; /* the store process looks for the state of a resume */
+    struct osi_activity activity;
+    struct apdu_scanner scanner;
+    struct buf gathered; /* the APDU's octets, as long as it is not in pieces */
+};
+
+/* An APDU that goes out. */
+struct transfer_out {
+    bool active;
+    bool last_taken; /* all octets are with the association: from here the copy may be in doubt */
+    struct osi_activity activity;
+    struct buf prefix;
+    struct buf content; /* the piece at `content_at`, or all of a small content */
+    struct buf next;    /* the piece after it, read ahead */
+    uint64_t content_at;
+    uint64_t content_length;
+    uint64_t offset; /* of the next octet of the APDU to hand over */
+    uint64_t asked;  /* content octets that were asked from the store process, up to this offset */
+};
+
+struct connection {
+    struct net *net;
+    uint64_t ref;
+    int fd;
+    enum connection_state state;
+    bool inbound;
+    bool announced; /* the store process knows it */
+    bool want_write;
+    struct event *readable;
+    struct event *writable;
+    struct event *timer;
+    struct osi_association *association;
+    const struct protocol_peer *peer;
+    enum osi_context context;
+    struct buf input; /* octets that the association did not take yet */
+    char address[64]; /* the peer's host, for the log and the store process */
+    /* outbound */
+    size_t endpoint;
+    unsigned context_at;
+    uint64_t ping_client; /* not 0: `mhs ping`; released as soon as it is open */
+    struct buf recover_id;
+    char failure[200]; /* why the last try failed */
+    enum ipc_layer failure_layer;
+    struct transfer_in in;
+    struct transfer_out out;
+};
+
+/* ---- net.c ---- */
+struct connection *net_connection(struct net *net, uint64_t ref);
+const struct protocol_peer *net_peer_by_name(struct net *net, struct span name);
+
+/* Sends a frame to the store process. */
+void net_tell(struct net *net, enum ipc_type type, uint64_t ref, struct buf *payload);
+void net_tell_empty(struct net *net, enum ipc_type type, uint64_t ref);
+
+/* ---- connection.c ---- */
+struct connection *connection_new(struct net *net, bool inbound);
+void connection_free(struct connection *c);
+
+/* Makes the association and starts to read; `fd` is connected. False when memory is exhausted; then the
+ * connection is still the caller's. */
+bool connection_start(struct connection *c, const struct osi_parameters *parameters);
+
+/* Runs the association until it has nothing more to do now. May free `c`: the caller does not touch it
+ * afterwards. */
+void connection_pump(struct connection *c);
+
+/* Asks for a pump in the next turn of the loop; safe from anywhere. */
+void connection_kick(struct connection *c);
+
+/* After a reload: finds the connection's peer in the new configuration by name; ends the association when it
+ * is gone. */
+void connection_rename_peer(struct connection *c);
+
+/* ---- accept.c: inbound associations ---- */
+void accept_ready(evutil_socket_t fd, short what, void *arg);
+/* Tells the store process of an association that is up, or waits for admission. */
+void accept_announce(struct connection *c, const struct osi_open *open);
+void accept_indication(struct connection *c, const struct osi_open *open);
+void accept_admission(struct connection *c, enum ipc_admission admission, struct span peer,
+                      struct span cause);
+
+/* ---- connect.c: outbound associations ---- */
+
+/* Begins to open an association with `peer`; for a ping, `ping_client` is the request's ref, else 0. */
+void connect_begin(struct net *net, const struct protocol_peer *peer, struct span recover_id,
+                   uint64_t ping_client);
+void connect_confirmed(struct connection *c, const struct osi_open *open);
+
+/* This try failed: takes the next context or endpoint, or gives up. Frees the connection's association; may
+ * free `c`. */
+void connect_failed(struct connection *c, enum ipc_layer layer, const char *cause);
+
+/* ---- ping.c ---- */
+void ping_request(struct net *net, uint64_t client, struct span peer);
+void ping_succeeded(struct connection *c, const char *context);
+void ping_failed(struct connection *c, const char *layer);
+
+/* ---- transfer_in.c ---- */
+void transfer_in_begin(struct connection *c, const struct osi_begin *begin);
+void transfer_in_data(struct connection *c, struct span data);
+void transfer_in_checkpoint(struct connection *c, const struct osi_checkpoint *checkpoint);
+void transfer_in_end(struct connection *c);
+void transfer_in_stopped(struct connection *c, bool keep);
+bool transfer_in_frame(struct connection *c, enum ipc_type type, struct reader *r);
+void transfer_in_free(struct transfer_in *in);
+
+/* ---- transfer_out.c ---- */
+void transfer_out_push(struct connection *c);
+void transfer_out_checkpoint(struct connection *c, const struct osi_checkpoint *checkpoint);
+void transfer_out_refused(struct connection *c, enum osi_refusal what, int reason);
+void transfer_out_ended(struct connection *c, enum ipc_sent result, const char *cause);
+bool transfer_out_frame(struct connection *c, enum ipc_type type, struct reader *r);
+void transfer_out_free(struct transfer_out *out);
+
+/* ---- local_socket.c ---- */
+void local_ready(evutil_socket_t fd, short what, void *arg);
+bool local_frame_from_store(struct net *net, enum ipc_type type, uint64_t ref, struct span payload);
+void local_respond(struct net *net, uint64_t ref, struct span json);
+void local_resume_all(struct net *net);
+void local_free_all(struct net *net);
+
+/* ---- connection_id.c: the session connection identifier as one string of octets ---- */
+bool connection_id_write(const struct osi_connection_id *id, struct buf *out);
+bool connection_id_read(struct span octets, struct osi_connection_id *id);
+bool connection_id_new(struct osi_connection_id *id, char calling[static 33], char common[static 14]);
+
+#endif

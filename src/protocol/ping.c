@@ -1,0 +1,67 @@
+/* `mhs ping PEER`: associate, bind, release; a failure names the layer and what did not match. */
+#include <stdio.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "protocol/net_private.h"
+
+/* JSON text of a C string: what a peer sent is in `log_text` form already, so quotes and backslashes are all
+ * there is. */
+static void put_string(struct buf *out, const char *text) {
+    buf_append_byte(out, '"');
+    for (; *text; text++) {
+        if (*text == '"' || *text == '\\')
+            buf_append_byte(out, '\\');
+        buf_append_byte(out, (unsigned char)*text < 0x20 ? ' ' : (uint8_t)*text);
+    }
+    buf_append_byte(out, '"');
+}
+
+static void put_member(struct buf *out, const char *name, const char *text) {
+    buf_printf(out, "\"%s\": ", name);
+    put_string(out, text);
+}
+
+void ping_succeeded(struct connection *c, const char *context) {
+    const struct osi_open *open = osi_association_open(c->association);
+    struct buf json;
+    buf_init(&json, 0);
+    buf_printf(&json, "{\"ok\": true, ");
+    put_member(&json, "peer", c->peer->name);
+    buf_printf(&json, ", ");
+    put_member(&json, "address", c->address);
+    buf_printf(&json, ", ");
+    put_member(&json, "application-context", context);
+    buf_printf(&json, ", \"session-version\": %u, \"checkpoint-size\": %u, \"window-size\": %u}",
+               open->session_version, open->checkpoint_size, open->window_size);
+    local_respond(c->net, c->ping_client, buf_span(&json));
+    buf_free(&json);
+    osi_rt_close(c->association);
+}
+
+void ping_failed(struct connection *c, const char *layer) {
+    struct buf json;
+    buf_init(&json, 0);
+    buf_printf(&json, "{\"ok\": false, ");
+    put_member(&json, "peer", c->peer->name);
+    buf_printf(&json, ", ");
+    put_member(&json, "address", c->address);
+    buf_printf(&json, ", ");
+    put_member(&json, "layer", layer);
+    buf_printf(&json, ", ");
+    put_member(&json, "cause", c->failure);
+    buf_append_byte(&json, '}');
+    local_respond(c->net, c->ping_client, buf_span(&json));
+    buf_free(&json);
+}
+
+void ping_request(struct net *net, uint64_t client, struct span peer) {
+    const struct protocol_peer *found = net_peer_by_name(net, peer);
+    if (found)
+        connect_begin(net, found, (struct span){NULL, 0}, client);
+    else
+        local_respond(
+            net, client,
+            SPAN_LIT(
+                "{\"error\": {\"code\": \"not-found\", \"text\": \"no peer of this name is configured\"}}"));
+}

@@ -1,0 +1,267 @@
+/*
+ * An APDU on its way in. A small one is gathered and given to the store process
+ * in one frame when its activity ends; a longer one, or one with checkpoints,
+ * goes to the store process in pieces as it comes. Nothing is confirmed to the
+ * peer before the store process says that it is on disk.
+ */
+#include <stdio.h>
+
+#include "base/alloc.h"
+#include "base/log.h"
+#include "protocol/net_private.h"
+
+static size_t envelope_limit(const struct connection *c) {
+    return c->net->config->envelope_octets ? c->net->config->envelope_octets : (size_t)8 * 1024 * 1024;
+}
+
+void transfer_in_free(struct transfer_in *in) {
+    buf_free(&in->gathered);
+    apdu_scanner_free(&in->scanner);
+    *in = (struct transfer_in){0};
+}
+
+static void tell_piece(struct connection *c, enum ipc_type type, struct span piece) {
+    if (!ipc_send(c->net->store, type, c->ref, piece, (struct span){NULL, 0}))
+        osi_rt_provider_abort(c->association, OSI_ABORT_LOCAL_SYSTEM_PROBLEM,
+                              "the store process can't take more");
+}
+
+/* ---- what the scanner finds ---- */
+
+static bool on_envelope(void *context, enum ipc_apdu kind, struct span envelope) {
+    struct connection *c = context;
+    struct buf payload;
+    buf_init(&payload, 0);
+    buf_append_byte(&payload, (uint8_t)kind);
+    buf_append_span(&payload, envelope);
+    net_tell(c->net, IPC_TRANSFER_ENVELOPE, c->ref, &payload);
+    return true;
+}
+
+static bool on_content(void *context, struct span content) {
+    struct connection *c = context;
+    while (content.len > 0) {
+        struct span piece = span_sub(content, 0, IPC_CHUNK);
+        tell_piece(c, IPC_TRANSFER_CONTENT, piece);
+        content = span_sub(content, piece.len, SIZE_MAX);
+    }
+    return true;
+}
+
+static const struct apdu_handler pieces_handler = {on_envelope, on_content};
+
+/* ---- refusals ---- */
+
+/* The peer sent what is no MTS-APDU: it shall not try the same octets again. */
+static void refuse_apdu(struct connection *c) {
+    log_warning("peer=%s address=%s transfer refused: %s at octet %llu of the APDU", c->peer->name,
+                c->address, c->in.scanner.error, (unsigned long long)c->in.scanner.offset);
+    if (c->in.pieces)
+        tell_piece(c, IPC_TRANSFER_STOP, SPAN_LIT("\0"));
+    transfer_in_free(&c->in);
+    osi_rt_transfer_reject(c->association, false);
+}
+
+static void scan(struct connection *c, struct span data, const struct apdu_handler *handler) {
+    if (!apdu_scanner_feed(&c->in.scanner, data, handler, c))
+        refuse_apdu(c);
+}
+
+/* From here on the store process gets what comes, as it comes. */
+static void go_to_pieces(struct connection *c) {
+    struct transfer_in *in = &c->in;
+    struct buf payload;
+    buf_init(&payload, 0);
+    payload_put_octets(&payload, span_of(in->activity.id, in->activity.id_len));
+    net_tell(c->net, IPC_TRANSFER_BEGIN, c->ref, &payload);
+    in->pieces = true;
+    struct buf gathered = in->gathered;
+    buf_init(&in->gathered, 0);
+    scan(c, buf_span(&gathered), &pieces_handler);
+    buf_free(&gathered);
+}
+
+/* ---- events of the association ---- */
+
+static void ask_resume(struct connection *c, const struct osi_begin *begin) {
+    struct buf payload, id;
+    buf_init(&payload, 0);
+    buf_init(&id, 0);
+    const struct osi_connection_id *old = begin->old_id.calling.data ? &begin->old_id : NULL;
+    if (old)
+        connection_id_write(old, &id);
+    payload_put_octets(&payload, buf_span(&id));
+    payload_put_octets(&payload, span_of(begin->old_activity.id, begin->old_activity.id_len));
+    buf_append_u32(&payload, begin->serial);
+    buf_append_byte(&payload, osi_association_open(c->association)->recover);
+    net_tell(c->net, IPC_RESUME, c->ref, &payload);
+    buf_free(&id);
+    c->in.resuming = true;
+}
+
+void transfer_in_begin(struct connection *c, const struct osi_begin *begin) {
+    transfer_in_free(&c->in);
+    c->in.active = true;
+    c->in.activity = begin->activity;
+    buf_init(&c->in.gathered, 0);
+    apdu_scanner_init(&c->in.scanner, envelope_limit(c));
+    if (begin->resumed)
+        ask_resume(c, begin);
+}
+
+void transfer_in_data(struct connection *c, struct span data) {
+    struct transfer_in *in = &c->in;
+    if (!in->active)
+        return; /* refused, and the sender has not stopped yet */
+    if (!in->pieces && in->gathered.len + data.len > IPC_WHOLE_MAX)
+        go_to_pieces(c);
+    if (!in->active)
+        return;
+    if (in->pieces)
+        scan(c, data, &pieces_handler);
+    else if (!buf_append_span(&in->gathered, data))
+        osi_rt_provider_abort(c->association, OSI_ABORT_LOCAL_SYSTEM_PROBLEM, "no memory");
+}
+
+void transfer_in_checkpoint(struct connection *c, const struct osi_checkpoint *checkpoint) {
+    struct transfer_in *in = &c->in;
+    if (in->active && !in->pieces)
+        go_to_pieces(c);
+    if (!in->active)
+        return;
+    struct buf payload;
+    buf_init(&payload, 0);
+    buf_append_u32(&payload, checkpoint->serial);
+    buf_append_u64(&payload, checkpoint->offset);
+    buf_append(&payload, checkpoint->state, sizeof checkpoint->state);
+    apdu_scanner_save(&in->scanner, &payload);
+    net_tell(c->net, IPC_TRANSFER_CHECKPOINT, c->ref, &payload);
+}
+
+struct whole {
+    enum ipc_apdu kind;
+    struct span envelope;
+    struct buf content;
+};
+
+static bool whole_envelope(void *context, enum ipc_apdu kind, struct span envelope) {
+    struct whole *whole = context;
+    whole->kind = kind;
+    whole->envelope = envelope;
+    return true;
+}
+
+static bool whole_content(void *context, struct span content) {
+    return buf_append_span(&((struct whole *)context)->content, content);
+}
+
+static const struct apdu_handler whole_handler = {whole_envelope, whole_content};
+
+static void send_whole(struct connection *c) {
+    struct transfer_in *in = &c->in;
+    struct whole whole = {0};
+    struct buf head;
+    buf_init(&head, 0);
+    if (!apdu_scanner_feed(&in->scanner, buf_span(&in->gathered), &whole_handler, &whole) ||
+        !apdu_scanner_finish(&in->scanner)) {
+        refuse_apdu(c);
+    } else {
+        buf_append_byte(&head, (uint8_t)whole.kind);
+        payload_put_octets(&head, span_of(in->activity.id, in->activity.id_len));
+        payload_put_octets(&head, whole.envelope);
+        if (!ipc_send(c->net->store, IPC_TRANSFER_WHOLE, c->ref, buf_span(&head), buf_span(&whole.content)))
+            osi_rt_provider_abort(c->association, OSI_ABORT_LOCAL_SYSTEM_PROBLEM,
+                                  "the store process can't take more");
+        buf_free(&in->gathered);
+    }
+    buf_free(&whole.content);
+    buf_free(&head);
+}
+
+void transfer_in_end(struct connection *c) {
+    struct transfer_in *in = &c->in;
+    if (!in->active)
+        return;
+    if (!in->pieces)
+        send_whole(c);
+    else if (apdu_scanner_finish(&in->scanner))
+        net_tell_empty(c->net, IPC_TRANSFER_END, c->ref);
+    else
+        refuse_apdu(c);
+}
+
+void transfer_in_stopped(struct connection *c, bool keep) {
+    struct transfer_in *in = &c->in;
+    if (in->active && in->pieces)
+        tell_piece(c, IPC_TRANSFER_STOP, keep ? SPAN_LIT("\1") : SPAN_LIT("\0"));
+    transfer_in_free(in);
+}
+
+/* ---- answers of the store process ---- */
+
+static bool on_checkpoint_done(struct connection *c, struct reader *r) {
+    uint32_t serial = reader_u32(r);
+    if (payload_done(r) && c->in.active)
+        osi_rt_checkpoint_confirm(c->association, serial);
+    return payload_done(r);
+}
+
+static bool on_result(struct connection *c, struct reader *r) {
+    uint8_t result = reader_u8(r);
+    struct span cause = payload_octets(r);
+    char text[LOG_TEXT_SIZE];
+    if (!payload_done(r))
+        return false;
+    if (!c->in.active)
+        return true;
+    if (result == IPC_ACCEPTED) {
+        transfer_in_free(&c->in);
+        osi_rt_transfer_confirm(c->association);
+        return true;
+    }
+    log_warning("peer=%s address=%s transfer refused %s: %s", c->peer->name, c->address,
+                result == IPC_REFUSED ? "for good" : "for now", log_text(cause, text));
+    transfer_in_free(&c->in);
+    osi_rt_transfer_reject(c->association, result == IPC_REFUSED_TEMPORARILY);
+    return true;
+}
+
+static bool resume_from(struct connection *c, uint32_t serial, uint64_t offset, struct span state) {
+    struct osi_checkpoint checkpoint = {.serial = serial, .offset = offset};
+    struct reader r = reader_of(state);
+    struct span osi_state = reader_take(&r, sizeof checkpoint.state);
+    if (r.failed || !apdu_scanner_restore(&c->in.scanner, payload_rest(&r), envelope_limit(c)))
+        return false;
+    memcpy(checkpoint.state, osi_state.data, sizeof checkpoint.state);
+    c->in.pieces = true;
+    return osi_rt_resume_accept(c->association, &checkpoint);
+}
+
+static bool on_resume(struct connection *c, struct reader *r) {
+    uint8_t result = reader_u8(r);
+    uint32_t serial = reader_u32(r);
+    uint64_t offset = reader_u64(r);
+    struct span state = payload_rest(r);
+    if (!payload_done(r))
+        return false;
+    if (!c->in.resuming)
+        return true;
+    c->in.resuming = false;
+    if (result == IPC_RESUME_FROM && resume_from(c, serial, offset, state))
+        return true;
+    transfer_in_free(&c->in);
+    if (result == IPC_RESUME_COMPLETED)
+        osi_rt_resume_swallow(c->association);
+    else
+        osi_rt_resume_unknown(c->association);
+    return true;
+}
+
+bool transfer_in_frame(struct connection *c, enum ipc_type type, struct reader *r) {
+    bool ok = type == IPC_TRANSFER_CHECKPOINT_DONE ? on_checkpoint_done(c, r)
+              : type == IPC_TRANSFER_RESULT        ? on_result(c, r)
+                                                   : on_resume(c, r);
+    if (ok)
+        connection_kick(c);
+    return ok;
+}

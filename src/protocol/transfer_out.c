@@ -1,0 +1,192 @@
+/*
+ * An APDU on its way out. The store process gives everything before the
+ * content, and the content itself at once when it is small; a large one is
+ * read in pieces, one ahead of what the association takes.
+ */
+#include <stdio.h>
+
+#include "base/log.h"
+#include "protocol/net_private.h"
+
+void transfer_out_free(struct transfer_out *out) {
+    buf_free(&out->prefix);
+    buf_free(&out->content);
+    buf_free(&out->next);
+    *out = (struct transfer_out){0};
+}
+
+static void ask(struct connection *c) {
+    struct transfer_out *out = &c->out;
+    uint64_t left = out->content_length - out->asked;
+    uint32_t length = left < IPC_CHUNK ? (uint32_t)left : IPC_CHUNK;
+    struct buf payload;
+    buf_init(&payload, 0);
+    buf_append_u64(&payload, out->asked);
+    buf_append_u32(&payload, length);
+    out->asked += length;
+    net_tell(c->net, IPC_SEND_READ, c->ref, &payload);
+}
+
+/* Keeps one piece at hand and one on its way. */
+static void read_ahead(struct connection *c) {
+    struct transfer_out *out = &c->out;
+    if (out->asked < out->content_length && out->next.len == 0 &&
+        out->asked <= out->content_at + out->content.len)
+        ask(c);
+}
+
+/* The octets of the APDU from `offset` on that are at hand. */
+static struct span at_hand(struct transfer_out *out) {
+    if (out->offset < out->prefix.len)
+        return span_sub(buf_span(&out->prefix), out->offset, SIZE_MAX);
+    uint64_t content_offset = out->offset - out->prefix.len;
+    if (content_offset == out->content_at + out->content.len && out->next.len > 0) {
+        struct buf used = out->content;
+        out->content_at += out->content.len;
+        out->content = out->next;
+        out->next = used;
+        buf_clear(&out->next);
+    }
+    if (content_offset < out->content_at)
+        return (struct span){NULL, 0};
+    return span_sub(buf_span(&out->content), content_offset - out->content_at, SIZE_MAX);
+}
+
+void transfer_out_push(struct connection *c) {
+    struct transfer_out *out = &c->out;
+    if (!out->active || out->last_taken || !c->association)
+        return;
+    uint64_t total = out->prefix.len + out->content_length;
+    for (;;) {
+        struct span piece = at_hand(out);
+        bool last = out->offset + piece.len == total;
+        if (piece.len == 0 && !last)
+            break;
+        size_t taken = osi_rt_transfer_data(c->association, piece, last);
+        out->offset += taken;
+        if (taken < piece.len)
+            break;
+        if (last) {
+            out->last_taken = true;
+            break;
+        }
+    }
+    if (!out->last_taken)
+        read_ahead(c);
+}
+
+void transfer_out_ended(struct connection *c, enum ipc_sent result, const char *cause) {
+    struct buf payload;
+    if (!c->out.active)
+        return;
+    transfer_out_free(&c->out);
+    buf_init(&payload, 0);
+    buf_append_byte(&payload, (uint8_t)result);
+    payload_put_octets(&payload, span_str(cause));
+    net_tell(c->net, IPC_SEND_RESULT, c->ref, &payload);
+}
+
+/* A refused transfer is tried again in both cases: the receiver has not taken responsibility (X.228 §7.7). */
+void transfer_out_refused(struct connection *c, enum osi_refusal what, int reason) {
+    char cause[96];
+    snprintf(cause, sizeof cause, "the peer refused the transfer: activity %s, exception reason %d",
+             what == OSI_REFUSAL_INTERRUPTED ? "interrupted" : "discarded", reason);
+    log_warning("peer=%s %s", c->peer->name, cause);
+    transfer_out_ended(c, IPC_SENT_DEFERRED, cause);
+}
+
+void transfer_out_checkpoint(struct connection *c, const struct osi_checkpoint *checkpoint) {
+    struct buf payload;
+    buf_init(&payload, 0);
+    buf_append_u32(&payload, checkpoint->serial);
+    buf_append_u64(&payload, checkpoint->offset);
+    net_tell(c->net, IPC_SEND_CHECKPOINT, c->ref, &payload);
+}
+
+/* ---- frames of the store process ---- */
+
+static bool read_begin(struct transfer_out *out, struct reader *r, struct osi_begin *resume,
+                       struct span *old_id) {
+    out->content_length = reader_u64(r);
+    out->offset = reader_u64(r);
+    resume->serial = reader_u32(r);
+    *old_id = payload_octets(r);
+    struct span old_activity = payload_octets(r);
+    struct span prefix = payload_octets(r);
+    struct span content = payload_rest(r);
+    if (!payload_done(r) || old_activity.len > sizeof resume->old_activity.id ||
+        (content.len > 0 && content.len != out->content_length))
+        return false;
+    memcpy(resume->old_activity.id, old_activity.data ? old_activity.data : (const uint8_t *)"",
+           old_activity.len);
+    resume->old_activity.id_len = (uint8_t)old_activity.len;
+    resume->resumed = old_activity.len > 0;
+    out->asked = content.len;
+    buf_init(&out->prefix, 0);
+    buf_init(&out->content, 0);
+    buf_init(&out->next, 0);
+    return buf_append_span(&out->prefix, prefix) && buf_append_span(&out->content, content);
+}
+
+static bool begin(struct connection *c, struct reader *r) {
+    struct transfer_out *out = &c->out;
+    struct osi_begin resume = {0};
+    struct span old_id;
+    if (out->active || !read_begin(out, r, &resume, &old_id))
+        return false;
+    out->active = true;
+    /* A resume begins to read where it sends: pieces before are not needed. */
+    if (out->asked == 0 && out->offset > out->prefix.len) {
+        out->content_at = out->offset - out->prefix.len;
+        out->asked = out->content_at;
+    }
+    bool ok;
+    struct osi_connection_id old;
+    if (resume.resumed)
+        ok = connection_id_read(old_id, &old) &&
+             osi_rt_transfer_resume(c->association, &old, &resume.old_activity, resume.serial, out->offset,
+                                    &out->activity);
+    else
+        ok = osi_rt_transfer_begin(c->association, &out->activity);
+    if (!ok) {
+        transfer_out_ended(c, IPC_SENT_BROKEN, "the association can't begin a transfer now");
+        return true;
+    }
+    struct buf payload;
+    buf_init(&payload, 0);
+    payload_put_octets(&payload, span_of(out->activity.id, out->activity.id_len));
+    net_tell(c->net, IPC_SEND_ACTIVITY, c->ref, &payload);
+    transfer_out_push(c);
+    return true;
+}
+
+static bool data(struct connection *c, struct reader *r) {
+    struct transfer_out *out = &c->out;
+    uint64_t offset = reader_u64(r);
+    struct span content = payload_rest(r);
+    if (!payload_done(r))
+        return false;
+    if (!out->active || offset + content.len != out->asked)
+        return true; /* of a transfer that has ended meanwhile */
+    struct buf *piece =
+        out->content.len == 0 || out->offset - out->prefix.len == out->content_at + out->content.len
+            ? &out->content
+            : &out->next;
+    if (piece == &out->content) {
+        out->content_at = offset;
+        buf_clear(piece);
+    }
+    if (!buf_append_span(piece, content)) {
+        osi_rt_provider_abort(c->association, OSI_ABORT_LOCAL_SYSTEM_PROBLEM, "no memory");
+        return true;
+    }
+    transfer_out_push(c);
+    return true;
+}
+
+bool transfer_out_frame(struct connection *c, enum ipc_type type, struct reader *r) {
+    bool ok = type == IPC_SEND_BEGIN ? begin(c, r) : data(c, r);
+    if (ok)
+        connection_kick(c);
+    return ok;
+}
