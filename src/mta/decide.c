@@ -3,6 +3,7 @@
 #include "base/log.h"
 #include "mta/event.h"
 #include "mta/mta_private.h"
+#include "names/oraddress.h"
 
 /* Received octets wait in memory up to this many; what is above is read from the store when its turn comes. */
 #define HOT_MOST ((size_t)24 * 1024 * 1024)
@@ -129,9 +130,18 @@ static bool add_work(const struct decision *decision, const struct mts_held *hel
 
 /* ---- deliveries ---- */
 
+/* The configuration may spell an address in any way; the store knows the mailbox by one. */
+struct span mailbox_name(struct mta *mta, const char *mailbox) {
+    struct oraddress address;
+    struct span text = {NULL, 0};
+    if (oraddress_parse(span_str(mailbox), &mta->arena, &address, NULL) && address.count)
+        text = oraddress_text(&address, &mta->arena);
+    return text.data ? text : span_str(mailbox);
+}
+
 bool decide_entry(struct mta *mta, const struct mts_delivery *delivery, enum mts_kind kind, bool has_content,
                   uint64_t message, int64_t now) {
-    uint32_t mailbox = store_mailbox(mta->store, span_str(delivery->mailbox));
+    uint32_t mailbox = store_mailbox(mta->store, mailbox_name(mta, delivery->mailbox));
     buf_clear(&mta->scratch);
     buf_append_byte(&mta->scratch, (uint8_t)kind);
     buf_append_byte(&mta->scratch, has_content);

@@ -52,7 +52,7 @@ struct mta_limits {
 
 /* Everything is owned by the caller and stays valid until `mta_free`, or until `release` after a reload. */
 struct mta_config {
-    const char *node;            /* stands in the MTS-identifiers that are made here: 1 to 8 letters, digits or '-' */
+    const char *node;            /* stands in the MTS-identifiers that are made here: 1 to 10 letters, digits or '-' */
     const char *store_directory; /* made when it is not there; not changed by a reload */
     struct mts_tables *tables;   /* our names, routes, users, lists (mts/tables.h); the switch adds those of `user-add` */
     const struct mta_peer *peers;
@@ -98,7 +98,7 @@ void mta_stop(struct mta *mta);
 /* The file descriptors of a process of its own; all are taken over. */
 struct mta_descriptors {
     int parent;         /* -1: none */
-    int passed;         /* over which the parent passes sockets of new net processes (ipc/passfd.h). -1: none */
+    int listener;     /* a listening Unix socket: each connection is a net process (one that was restarted, say). -1: none */
     const int *net;     /* connected net processes */
     size_t net_count;
 };

@@ -123,6 +123,13 @@ struct counters {
     uint64_t received, submitted, transferred, delivered, reports, repeats, refused, possible_duplicates;
 };
 
+/* What `mhs track` finds without being told an identifier. */
+#define RECENT_MOST 1000
+struct recent {
+    char identifier[240];
+    char content_identifier[40];
+};
+
 struct mta {
     struct event_base *loop;
     const struct mta_config *config;
@@ -136,7 +143,8 @@ struct mta {
     size_t hop_count;
     struct net *nets;
     struct ipc_channel *parent;
-    struct event *passed; /* new net processes' sockets */
+    struct event *listener; /* where new net processes connect */
+    unsigned net_number;    /* of the last that connected, for its name */
     struct batch batch;
     struct arena arena; /* for the unit that is being worked on */
     struct buf head;    /* frame fields that are being put together */
@@ -150,6 +158,8 @@ struct mta {
     unsigned associations_in;
     int64_t started;
     struct counters counters;
+    struct recent *recent; /* a ring of RECENT_MOST */
+    uint64_t recent_next;
     struct local_user *users; /* client_private.h */
     size_t user_count;
     struct work **unsaved; /* finished with the peer, the row's removal failed */
@@ -268,6 +278,9 @@ bool answer_needs(struct mts_run *run, const struct mts_decisions *decisions);
 /* Adds held objects, copies, deliveries and events to the batch. False without memory or when the store fails: the caller undoes
  * to its mark. */
 bool decide_apply(struct mta *mta, struct mts_run *run, const struct mts_decisions *decisions, const struct subject *subject);
+
+/* The name in the store of the rules' mailbox; lives in mta->arena. */
+struct span mailbox_name(struct mta *mta, const char *mailbox);
 
 /* Adds a mailbox entry for what was delivered of the message. */
 bool decide_entry(struct mta *mta, const struct mts_delivery *delivery, enum mts_kind kind, bool has_content,

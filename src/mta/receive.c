@@ -7,6 +7,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "mta/client_private.h"
 #include "mta/event.h"
 #include "mta/mta_private.h"
 #include "mta/receive_private.h"
@@ -143,6 +144,17 @@ static bool refuse_copies(struct mts_run *run, struct mts_decisions *decisions, 
     return true;
 }
 
+/* A report's content is the one that it returns; the rules take it out of what they hold. */
+static bool report_content(struct mta *mta, const struct decoded *decoded, struct subject *subject) {
+    struct span returned = decoded->apdu.report.content.returned_content;
+    if (!returned.data)
+        return true;
+    subject->content = store_content_create(mta->store, returned.len, NULL);
+    subject->length = returned.len;
+    subject->memory = returned;
+    return subject->content && store_content_append(subject->content, returned, NULL);
+}
+
 static enum arrival_result take(struct mta *mta, const struct arrival *arrival, const struct decoded *decoded,
                                 char cause[static 200]) {
     struct mts_run run = run_begin(mta, &mta->arena);
@@ -150,13 +162,19 @@ static enum arrival_result take(struct mta *mta, const struct arrival *arrival, 
     struct subject subject = {arrival->content, arrival->content_length, arrival->memory};
     accept_by_rules(&run, arrival, decoded, &decisions);
     mta->id_next = run.id_next;
+    if (decisions.event_count && decisions.result == MTS_DECIDED)
+        track_recent(mta, decisions.events[0].identifier,
+                     arrival->kind == IPC_APDU_MESSAGE ? decoded->apdu.message.content_identifier : (struct span){NULL, 0});
     if (decisions.result == MTS_INVALID) {
         snprintf(cause, 200, "%s", decisions.cause ? decisions.cause : "no valid APDU");
         return ARRIVAL_REFUSED;
     }
-    bool done = decisions.result == MTS_DECIDED && (decoded->over_bounds
-                                                        ? refuse_copies(&run, &decisions, &subject, mta)
-                                                        : decide_apply(mta, &run, &decisions, &subject));
+    bool report = arrival->kind == IPC_APDU_REPORT;
+    bool done = decisions.result == MTS_DECIDED && (!report || report_content(mta, decoded, &subject)) &&
+                (decoded->over_bounds && !report ? refuse_copies(&run, &decisions, &subject, mta)
+                                                 : decide_apply(mta, &run, &decisions, &subject));
+    if (subject.content != arrival->content)
+        store_content_release(subject.content);
     snprintf(cause, 200, "no memory");
     return done ? ARRIVAL_TAKEN : ARRIVAL_LATER;
 }

@@ -41,7 +41,7 @@ bool receive_envelope(struct association *association, struct span payload) {
 
 static void fail(struct inbound *inbound, const char *cause) {
     if (!inbound->failure[0])
-        snprintf(inbound->failure, sizeof inbound->failure, "%s", cause[0] ? cause : "no memory");
+        snprintf(inbound->failure, sizeof inbound->failure, "%.119s", cause[0] ? cause : "no memory");
     store_content_release(inbound->content);
     inbound->content = NULL;
 }

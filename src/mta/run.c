@@ -1,6 +1,6 @@
 /* The switch's life: opening, the tick of each second, reload, stop. */
 #include <stdio.h>
-#include <sys/stat.h>
+#include <sys/socket.h>
 
 #include <event2/event.h>
 #include <unistd.h>
@@ -8,7 +8,6 @@
 #include "base/alloc.h"
 #include "base/clock.h"
 #include "base/log.h"
-#include "ipc/passfd.h"
 #include "mta/client_private.h"
 #include "mta/outbound_private.h"
 
@@ -58,12 +57,22 @@ static bool load_queue(struct mta *mta, struct error *err) {
     return true;
 }
 
+static const char *base36(uint64_t number, char out[static 14]) {
+    char *at = out + 13;
+    *at = '\0';
+    do
+        *--at = "0123456789abcdefghijklmnopqrstuvwxyz"[number % 36];
+    while ((number /= 36) > 0);
+    return at;
+}
+
 /* The epoch is a durable counter, so that no identifier comes twice whatever the clock does. */
 static bool begin_epoch(struct mta *mta, struct error *err) {
     uint64_t epoch;
     if (!store_reserve(mta->store, "epoch", 1, &epoch, err))
         return false;
-    snprintf(mta->id_prefix, sizeof mta->id_prefix, "%.8s.%llx.", mta->config->node, (unsigned long long)epoch);
+    char text[14];
+    snprintf(mta->id_prefix, sizeof mta->id_prefix, "%.10s.%.4s.", mta->config->node, base36(epoch, text));
     mta->id_next = 1;
     return true;
 }
@@ -99,12 +108,13 @@ struct mta *mta_new(struct event_base *loop, const struct mta_config *config, co
     if (reload)
         mta->reload = *reload;
     mta->started = clock_now_us();
+    mta->recent = mem_alloc(RECENT_MOST * sizeof *mta->recent);
     size_t memory = config->limits.envelope_memory;
     arena_init(&mta->arena, memory ? memory : (size_t)64 * 1024 * 1024);
     buf_init(&mta->head, 0);
     buf_init(&mta->scratch, 0);
     buf_init(&mta->prefix, 0);
-    if (open_all(mta, err))
+    if (mta->recent && open_all(mta, err))
         return mta;
     mta_free(mta);
     return NULL;
@@ -132,14 +142,15 @@ void mta_free(struct mta *mta) {
         event_free(mta->commit);
     if (mta->tick)
         event_free(mta->tick);
-    if (mta->passed) {
-        close(event_get_fd(mta->passed));
-        event_free(mta->passed);
+    if (mta->listener) {
+        close(event_get_fd(mta->listener));
+        event_free(mta->listener);
     }
     outbound_free(mta);
     free_work_bytes(mta);
     schedule_free(&mta->schedule);
     users_free(mta);
+    mem_free(mta->recent);
     peers_free(mta);
     store_close(mta->store);
     arena_free(&mta->arena);
@@ -285,34 +296,32 @@ bool mta_attach_parent(struct mta *mta, int fd) {
     return mta->parent && ipc_send(mta->parent, IPC_READY, 0, nothing, nothing);
 }
 
-static void on_passed(evutil_socket_t fd, short what, void *arg) {
+static void on_listener(evutil_socket_t fd, short what, void *arg) {
     struct mta *mta = arg;
-    unsigned char tag;
     (void)what;
-    int net = ipc_receive_fd(fd, &tag);
-    if (net < 0) {
-        event_del(mta->passed);
+    int net = accept4(fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+    if (net < 0)
         return;
-    }
     char name[16];
-    snprintf(name, sizeof name, "net%u", tag);
+    snprintf(name, sizeof name, "net#%u", ++mta->net_number);
     if (!mta_attach_net(mta, net, name))
         close(net);
 }
 
-static bool attach_passed(struct mta *mta, int fd) {
-    mta->passed = event_new(mta->loop, fd, EV_READ | EV_PERSIST, on_passed, mta);
-    return mta->passed && event_add(mta->passed, NULL) == 0;
+static bool attach_listener(struct mta *mta, int fd) {
+    evutil_make_socket_nonblocking(fd);
+    mta->listener = event_new(mta->loop, fd, EV_READ | EV_PERSIST, on_listener, mta);
+    return mta->listener && event_add(mta->listener, NULL) == 0;
 }
 
 static bool attach_all(struct mta *mta, const struct mta_descriptors *descriptors) {
     for (size_t i = 0; i < descriptors->net_count; i++) {
-        char name[16];
+        char name[32];
         snprintf(name, sizeof name, "net%zu", i);
         if (!mta_attach_net(mta, descriptors->net[i], name))
             return false;
     }
-    if (descriptors->passed >= 0 && !attach_passed(mta, descriptors->passed))
+    if (descriptors->listener >= 0 && !attach_listener(mta, descriptors->listener))
         return false;
     return descriptors->parent < 0 || mta_attach_parent(mta, descriptors->parent);
 }

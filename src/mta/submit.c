@@ -224,6 +224,9 @@ static json_t *submit(struct attempt *attempt, uint64_t ref) {
     struct batch_mark mark = batch_mark(mta);
     if (attempt->decisions.result == MTS_DECIDED && store_submission(attempt, &run, ref)) {
         mta->counters.submitted++;
+        if (attempt->decisions.event_count)
+            track_recent(mta, attempt->decisions.events[0].identifier,
+                         probe ? attempt->probe.content_identifier : attempt->message.content_identifier);
         return NULL;
     }
     batch_undo(mta, mark);

@@ -124,20 +124,22 @@ bool client_owns(const struct client *client, const struct local_user *user) {
 
 static json_t *count_entries(struct mta *mta, const char *address) {
     const char *name = mts_mailbox_of(mta->config->tables, address);
-    uint32_t mailbox = name ? store_find_mailbox(mta->store, span_str(name)) : 0;
-    return mailbox_figures(mta, mailbox, NULL);
+    uint32_t mailbox = name ? store_find_mailbox(mta->store, mailbox_name(mta, name)) : 0;
+    return mailbox_figures(mta, mailbox, NULL); /* entries, unseen and octets */
 }
 
 json_t *request_users(struct client *client, json_t *request) {
     struct mta *mta = client->net->mta;
     json_t *users = json_array();
     (void)request;
+    arena_reset(&mta->arena);
     for (size_t i = 0; i < mta->user_count; i++) {
         const struct local_user *user = &mta->users[i];
-        json_t *entries = json_object_get(count_entries(mta, user->address), "entries");
-        json_array_append_new(users, json_pack("{s:s, s:o, s:b, s:o}", "address", user->address, "uid",
-                                               user->has_uid ? json_integer(user->uid) : json_null(), "configured",
-                                               user->configured, "entries", entries ? entries : json_integer(0)));
+        json_t *entry = count_entries(mta, user->address);
+        json_object_set_new(entry, "address", json_string(user->address));
+        json_object_set_new(entry, "uid", user->has_uid ? json_integer(user->uid) : json_null());
+        json_object_set_new(entry, "configured", json_boolean(user->configured));
+        json_array_append_new(users, entry);
     }
     return json_pack("{s:o}", "users", users);
 }
@@ -184,7 +186,7 @@ json_t *request_user_remove(struct client *client, json_t *request) {
     if (user->configured)
         return client_error("not-permitted", "the user stands in the configuration file: remove it there");
     const char *name = mts_mailbox_of(mta->config->tables, user->address);
-    uint32_t mailbox = name ? store_find_mailbox(mta->store, span_str(name)) : 0;
+    uint32_t mailbox = name ? store_find_mailbox(mta->store, mailbox_name(mta, name)) : 0;
     if (mailbox && !empty_mailbox(mta, mailbox, json_is_true(json_object_get(request, "discard"))))
         return client_error("wrong-state", "the mailbox has entries: read and delete them, or say discard");
     if (!store_remove_record(mta->batch.store, STORE_USER, span_str(user->address)))

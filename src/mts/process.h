@@ -26,6 +26,7 @@
 #include "base/buf.h"
 #include "mts/tables.h"
 #include "schema/x411.h"
+#include "schema/x411p3.h"
 
 /* What an answered need says. */
 struct mts_answer {
@@ -98,7 +99,7 @@ enum mts_event_kind {
 /* One line of the history. Absent spans and -1 mean that a field says nothing. */
 struct mts_event {
     enum mts_event_kind kind;
-    struct span identifier; /* of the message, probe or report, as text: "/C=GB/A=GOLD/P=ALPHA/;local-identifier" */
+    struct span identifier; /* of the message, probe or report, as text: "[/PRMD=ALPHA/ADMD=GOLD/C=GB/;local-id]" */
     int64_t recipient;      /* originally-specified-recipient-number */
     struct span name;       /* an O/R address as text */
     struct span other;
@@ -161,9 +162,9 @@ struct mts_submission {
 };
 
 /* A submission by a user who may be `user` (address text; NULL: any of our users). */
-void mts_submit_message(struct mts_run *run, const char *user, const struct x411_MessageSubmissionEnvelope *envelope,
+void mts_submit_message(struct mts_run *run, const char *user, const struct x411p3_MessageSubmissionEnvelope *envelope,
                         uint64_t content_length, struct mts_submission *submission, struct mts_decisions *out);
-void mts_submit_probe(struct mts_run *run, const char *user, const struct x411_ProbeSubmissionEnvelope *envelope,
+void mts_submit_probe(struct mts_run *run, const char *user, const struct x411p3_ProbeSubmissionEnvelope *envelope,
                       struct mts_submission *submission, struct mts_decisions *out);
 
 /* ---- out ---- */
