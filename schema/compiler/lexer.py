@@ -29,7 +29,7 @@ TOKEN = re.compile(
     """,
     re.VERBOSE | re.DOTALL,
 )
-HINTS = ("explicit-ok", "pointer")
+HINTS = ("pointer",)
 
 
 def tokens_of(path, text):

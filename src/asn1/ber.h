@@ -98,6 +98,9 @@ bool ber_encode(const struct ber_type *type, const void *value, struct buf *out,
 bool ber_encode_arena(const struct ber_type *type, const void *value, struct arena *arena, struct span *out,
                       struct ber_error *error);
 
+/* Clears `raw` in the value and in all values within it, so that all of it is encoded afresh. */
+void ber_forget_raw(const struct ber_type *type, void *value);
+
 /* True if both are the same abstract value: the order of a SET's elements, the form of lengths and `raw` play
  * no part. */
 bool ber_equal(const struct ber_type *type, const void *a, const void *b);

@@ -46,7 +46,7 @@ static inline bool ber_field_matches(const struct ber_field *field, uint32_t id)
 }
 
 static inline bool ber_is_constructed_kind(enum ber_kind kind) {
-    return kind <= BER_KIND_SET_OF;
+    return kind < BER_KIND_ANY;
 }
 
 /* True for a CHOICE or ANY: all tags of the place stand around the value's own. */

@@ -142,3 +142,31 @@ const void *ber_field_value(const struct ber_field *field, const void *value) {
         return *(const bool *)ber_member(value, field->has) ? member : NULL;
     return is_present(field, member) ? member : NULL;
 }
+
+static void forget_in_field(const struct ber_field *field, void *value) {
+    const void *member = ber_field_value(field, value);
+    if (member && !(field->flags & BER_FIELD_VOID))
+        ber_forget_raw(field->type, ber_member(member, 0));
+}
+
+void ber_forget_raw(const struct ber_type *type, void *value) {
+    if (!ber_is_constructed_kind(type->kind))
+        return;
+    if (type->kind == BER_KIND_SEQUENCE_OF || type->kind == BER_KIND_SET_OF) {
+        struct ber_list list = ber_list_of(value);
+        const struct ber_type *element = type->fields->type;
+        for (size_t i = 0; ber_is_constructed_kind(element->kind) && i < list.count; i++)
+            ber_forget_raw(element, (uint8_t *)list.items + i * element->size);
+        return;
+    }
+    int choice = type->kind == BER_KIND_CHOICE ? ber_choice_of(type, value) : 0;
+    if (type->kind == BER_KIND_CHOICE && (choice < 1 || (uint32_t)choice > type->count))
+        return; /* an alternative that is not known is nothing but `raw` */
+    *(struct span *)value = (struct span){NULL, 0};
+    if (choice) {
+        forget_in_field(&type->fields[choice - 1], value);
+        return;
+    }
+    for (uint32_t i = 0; i < type->count; i++)
+        forget_in_field(&type->fields[i], value);
+}

@@ -380,20 +380,6 @@ static const uint8_t *decode_any(struct decoder *d, const struct ber_header *h, 
     return behind;
 }
 
-static const uint8_t *decode_base(struct decoder *d, const struct ber_type *type, const struct ber_header *h,
-                                  void *value) {
-    if (type->kind > BER_KIND_ANY)
-        return decode_primitive(d, type, h, value);
-    if (d->depth == 0)
-        return decode_fail(d, BER_DEPTH, h->start, "nested too deep");
-    d->depth--;
-    const uint8_t *behind = type->kind == BER_KIND_CHOICE ? decode_choice(d, type, h, value)
-                            : type->kind == BER_KIND_ANY  ? decode_any(d, h, value)
-                                                          : decode_constructed(d, type, h, value);
-    d->depth++;
-    return behind;
-}
-
 /* `h` is an explicit tag: decodes the one element in it. `tags` are those that still have to come. */
 static const uint8_t *decode_explicit(struct decoder *d, const struct ber_type *type, const uint32_t *tags,
                                       unsigned count, const struct ber_header *h, void *value) {
@@ -414,6 +400,31 @@ static const uint8_t *decode_explicit(struct decoder *d, const struct ber_type *
         return NULL;
     if (!decode_at_end(d, h, at, &behind))
         return decode_fail(d, BER_UNEXPECTED, at, "more than one element in an explicit tag");
+    return behind;
+}
+
+/*
+ * True for an implicitly tagged number that was sent with its own tag within,
+ * as PP 6.0 writes the standard-extension of an extension field. It can't be
+ * mistaken for anything else.
+ */
+static bool is_wrapped_number(const struct ber_type *type, const struct ber_header *h) {
+    return h->constructed && (type->kind == BER_KIND_INTEGER || type->kind == BER_KIND_ENUMERATED);
+}
+
+static const uint8_t *decode_base(struct decoder *d, const struct ber_type *type, const struct ber_header *h,
+                                  void *value) {
+    if (type->kind > BER_KIND_ANY && !is_wrapped_number(type, h))
+        return decode_primitive(d, type, h, value);
+    if (d->depth == 0)
+        return decode_fail(d, BER_DEPTH, h->start, "nested too deep");
+    d->depth--;
+    uint32_t id = type->kind > BER_KIND_ANY ? ber_universal_id(type->kind) : 0;
+    const uint8_t *behind = id                              ? decode_explicit(d, type, &id, 1, h, value)
+                            : type->kind == BER_KIND_CHOICE ? decode_choice(d, type, h, value)
+                            : type->kind == BER_KIND_ANY    ? decode_any(d, h, value)
+                                                            : decode_constructed(d, type, h, value);
+    d->depth++;
     return behind;
 }
 

@@ -26,6 +26,7 @@
 #include "base/buf.h"
 #include "mts/tables.h"
 #include "schema/x411.h"
+#include "schema/x411p3.h"
 
 /* What an answered need says. */
 struct mts_answer {
@@ -40,8 +41,9 @@ struct mts_run {
     struct arena *arena;
     int64_t now; /* seconds since 1970 UTC */
 
-    /* MTS-identifiers: `id_prefix` (at most 16 characters of IA5String; includes the node and an epoch that no earlier
-     * run of the node has used) and a number that the calls raise. The same prefix and number never come twice. */
+    /* MTS-identifiers: `id_prefix` (at most 16 characters of IA5String; includes the node and an epoch that
+     * no earlier run of the node has used) and a number that the calls raise. The same prefix and number
+     * never come twice. */
     const char *id_prefix;
     uint64_t id_next;
 
@@ -65,22 +67,24 @@ struct mts_copy {
     int64_t due;                /* not before this time (deferred delivery); else the run's now */
     int64_t expires;            /* call mts_work_expired then */
     struct span plan;
-    const uint32_t *recipients; /* positions in the held envelope's per-recipient-fields, from 0; none for a report */
+    const uint32_t
+        *recipients; /* positions in the held envelope's per-recipient-fields, from 0; none for a report */
     size_t recipient_count;
 };
 
 struct mts_held {
     enum mts_kind kind;
-    struct span octets;     /* BER of MessageTransferEnvelope, ProbeTransferEnvelope, or Report without returned content */
-    bool has_content;       /* the subject's content goes with it: always for a message; a report returns it */
-    struct span identifier; /* MTS-identifier as text, as in events */
-    struct span correlated; /* a report: its subject's identifier as text */
+    struct span octets; /* BER of MessageTransferEnvelope, ProbeTransferEnvelope, or Report without returned
+                           content */
+    bool has_content;   /* the subject's content goes with it: always for a message; a report returns it */
+    struct span identifier;  /* MTS-identifier as text, as in events */
+    struct span correlated;  /* a report: its subject's identifier as text */
     struct mts_copy *copies; /* may be none: then only events are left of it */
     size_t copy_count;
 };
 
 enum mts_event_kind {
-    MTS_EVENT_ACCEPTED = 1,  /* transferred in; `hop` is the sender (-1: our own report) */
+    MTS_EVENT_ACCEPTED = 1, /* transferred in; `hop` is the sender (-1: our own report) */
     MTS_EVENT_SUBMITTED,
     MTS_EVENT_ROUTED,        /* recipient to `hop` */
     MTS_EVENT_TO_MAILBOX,    /* recipient to `name`'s mailbox */
@@ -98,9 +102,10 @@ enum mts_event_kind {
 /* One line of the history. Absent spans and -1 mean that a field says nothing. */
 struct mts_event {
     enum mts_event_kind kind;
-    struct span identifier; /* of the message, probe or report, as text: "/C=GB/A=GOLD/P=ALPHA/;local-identifier" */
-    int64_t recipient;      /* originally-specified-recipient-number */
-    struct span name;       /* an O/R address as text */
+    struct span
+        identifier; /* of the message, probe or report, as text: "[/PRMD=ALPHA/ADMD=GOLD/C=GB/;local-id]" */
+    int64_t recipient; /* originally-specified-recipient-number */
+    struct span name;  /* an O/R address as text */
     struct span other;
     int hop;
     int64_t reason;
@@ -134,12 +139,14 @@ struct mts_decisions {
 
 /* ---- in ---- */
 
-/* What came by a transfer from the peer with number `peer`, decoded with raw spans. `content_length` in octets. */
+/* What came by a transfer from the peer with number `peer`, decoded with raw spans. `content_length` in
+ * octets. */
 void mts_accept_message(struct mts_run *run, int peer, const struct x411_MessageTransferEnvelope *envelope,
                         uint64_t content_length, struct mts_decisions *out);
 void mts_accept_probe(struct mts_run *run, int peer, const struct x411_ProbeTransferEnvelope *envelope,
                       struct mts_decisions *out);
-void mts_accept_report(struct mts_run *run, int peer, const struct x411_Report *report, struct mts_decisions *out);
+void mts_accept_report(struct mts_run *run, int peer, const struct x411_Report *report,
+                       struct mts_decisions *out);
 
 /* Abstract errors of submission (X.411 §8.2.2). */
 enum mts_submit_error {
@@ -161,9 +168,11 @@ struct mts_submission {
 };
 
 /* A submission by a user who may be `user` (address text; NULL: any of our users). */
-void mts_submit_message(struct mts_run *run, const char *user, const struct x411_MessageSubmissionEnvelope *envelope,
-                        uint64_t content_length, struct mts_submission *submission, struct mts_decisions *out);
-void mts_submit_probe(struct mts_run *run, const char *user, const struct x411_ProbeSubmissionEnvelope *envelope,
+void mts_submit_message(struct mts_run *run, const char *user,
+                        const struct x411p3_MessageSubmissionEnvelope *envelope, uint64_t content_length,
+                        struct mts_submission *submission, struct mts_decisions *out);
+void mts_submit_probe(struct mts_run *run, const char *user,
+                      const struct x411p3_ProbeSubmissionEnvelope *envelope,
                       struct mts_submission *submission, struct mts_decisions *out);
 
 /* ---- out ---- */
@@ -171,39 +180,45 @@ void mts_submit_probe(struct mts_run *run, const char *user, const struct x411_P
 /* A copy as the store has it. */
 struct mts_stored {
     enum mts_kind kind;
-    struct span octets;      /* mts_held.octets */
-    struct span plan;        /* mts_copy.plan */
+    struct span octets; /* mts_held.octets */
+    struct span plan;   /* mts_copy.plan */
     bool has_content;
     uint64_t content_length; /* 0 without content */
 };
 
 /*
- * Appends the APDU's octets up to its content: the whole MTS-APDU but for the `content_length` content octets, which
- * always come last. A pure function of `stored`. False when the octets do not decode or `out` is full.
+ * Appends the APDU's octets up to its content: the whole MTS-APDU but for the `content_length` content
+ * octets, which always come last. A pure function of `stored`. False when the octets do not decode or `out`
+ * is full.
  */
 bool mts_outbound(const struct mts_stored *stored, struct arena *arena, struct buf *out);
 
-/* The recipients of a copy, for people and tracking: text of each current name. False when the octets do not decode. */
+/* The recipients of a copy, for people and tracking: text of each current name. False when the octets do not
+ * decode. */
 struct mts_recipient {
     uint32_t position;
-    int64_t number;    /* originally-specified-recipient-number */
-    struct span name;  /* O/R address as text */
+    int64_t number;   /* originally-specified-recipient-number */
+    struct span name; /* O/R address as text */
 };
-bool mts_recipients(const struct mts_stored *stored, struct arena *arena, struct mts_recipient **recipients, size_t *count);
+bool mts_recipients(const struct mts_stored *stored, struct arena *arena, struct mts_recipient **recipients,
+                    size_t *count);
 
 /* ---- delivery ---- */
 
 struct mts_delivery {
     bool delivered;
-    struct span envelope;       /* BER of MessageDeliveryEnvelope, or ReportDeliveryEnvelope for a report */
+    struct span envelope; /* BER of MessageDeliveryEnvelope, or ReportDeliveryEnvelope for a report */
+    struct span
+        returned_content; /* of a report that came with it; with has_content it is the stored content */
     const char *mailbox;
-    struct span originator;     /* O/R address as text (a report: none) */
-    struct span recipient;      /* O/R address as text */
-    struct span identifier;     /* message-delivery-identifier or subject's identifier as text */
-    struct mts_decisions more;  /* reports, alternates, events */
+    struct span originator;    /* O/R address as text (a report: none) */
+    struct span recipient;     /* O/R address as text */
+    struct span identifier;    /* message-delivery-identifier or subject's identifier as text */
+    struct mts_decisions more; /* reports, alternates, events */
 };
 
-/* Delivers a DELIVER copy at run->now. Store the envelope with the content in the mailbox and `more` in one commit. */
+/* Delivers a DELIVER copy at run->now. Store the envelope with the content in the mailbox and `more` in one
+ * commit. */
 void mts_deliver(struct mts_run *run, const struct mts_stored *stored, struct mts_delivery *out);
 
 /* ---- what became of work ---- */
@@ -222,18 +237,19 @@ void mts_work_failed(struct mts_run *run, const struct mts_stored *stored, const
 /* A copy was tried until it expired (maximum-time-expired). */
 void mts_work_expired(struct mts_run *run, const struct mts_stored *stored, struct mts_decisions *out);
 
-/* The next hop is backing off (run->hop_down): another of the route's choices, with trace saying rerouted. No held
- * object in `out` when there is none better: stay. Never for a copy in doubt. */
+/* The next hop is backing off (run->hop_down): another of the route's choices, with trace saying rerouted. No
+ * held object in `out` when there is none better: stay. Never for a copy in doubt. */
 void mts_reroute(struct mts_run *run, const struct mts_stored *stored, struct mts_decisions *out);
 
-/* An operator sends the copy's recipients to another address (redirection by the domain). MTS_INVALID when the address
- * does not read. */
-void mts_redirect(struct mts_run *run, const struct mts_stored *stored, const char *address, struct mts_decisions *out);
+/* An operator sends the copy's recipients to another address (redirection by the domain). MTS_INVALID when
+ * the address does not read. */
+void mts_redirect(struct mts_run *run, const struct mts_stored *stored, const char *address,
+                  struct mts_decisions *out);
 
 /* ---- explain ---- */
 
-/* How a recipient with this address (text) would be routed now, one reason a line, for `mhs route`. False when the
- * address does not read (`err`). */
+/* How a recipient with this address (text) would be routed now, one reason a line, for `mhs route`. False
+ * when the address does not read (`err`). */
 bool mts_explain_route(struct mts_run *run, const char *address, struct buf *lines, struct error *err);
 
 #endif

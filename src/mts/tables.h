@@ -20,8 +20,8 @@ enum mts_priority { MTS_NORMAL = 0, MTS_NON_URGENT = 1, MTS_URGENT = 2 }; /* val
 
 enum mts_edition { MTS_EDITION_1988 = 0, MTS_EDITION_1984 }; /* 1988 stands for all later ones too */
 
-/* A list of strings: content types and encoded information types by the names of mts_content_type_read
- * and mts_eit_read, or dotted OBJECT IDENTIFIERs. `count` 0 with `items` NULL: everything is accepted. */
+/* A list of strings: content types (`p2`, `p22`, `edi-messaging` … or a dotted OBJECT IDENTIFIER) or encoded
+ * information types (`ia5-text`, `voice` … or a dotted one). Count 0: everything is accepted. */
 struct mts_names {
     const char *const *items;
     size_t count;
@@ -32,37 +32,41 @@ struct mts_self {
     const char *domain;   /* our global domain identifier as an address: "/C=GB/A=GOLD/P=ALPHA" */
     const char *mta_name; /* at most 32 characters */
     bool internal_trace;  /* add internal-trace-information (default in the configuration: yes) */
-    bool pdau;            /* a physical delivery access unit stands behind some route: don't refuse its fields */
+    bool pdau; /* a physical delivery access unit stands behind some route: don't refuse its fields */
     uint32_t max_recipients; /* of one message, after which too-many-recipients; 0: ub-recipients */
     uint32_t dl_depth;       /* lists within lists; 0: 16 */
     uint32_t redirections;   /* of one recipient; 0: ub-redirections */
 };
 
-/* How long a message of one priority is tried. Times are seconds; 0 takes the default of X.411/F.400's targets. */
+/* How long a message of one priority is tried. Times are seconds; 0 takes the default of X.411/F.400's
+ * targets. */
 struct mts_schedule {
-    int64_t expiry;         /* from its arrival here to non-delivery: urgent 4 h, normal 24 h, non-urgent 36 h */
-    int64_t first_retry;    /* after the first failure: 60 s, 120 s, 300 s */
-    int64_t longest_retry;  /* upper end of the doubling back-off: 900 s, 1800 s, 3600 s */
+    int64_t expiry;      /* from its arrival here to non-delivery: urgent 4 h, normal 24 h, non-urgent 36 h */
+    int64_t first_retry; /* after the first failure: 60 s, 120 s, 300 s */
+    int64_t longest_retry; /* upper end of the doubling back-off: 900 s, 1800 s, 3600 s */
 };
 
-/* A neighbour, as next hop and as sender. Its index in the tables (order of adding, from 0) is its `hop` number. */
+/* A neighbour, as next hop and as sender. Its index in the tables (order of adding, from 0) is its `hop`
+ * number. */
 struct mts_hop {
     const char *name;     /* in the configuration, unique */
     const char *domain;   /* its global domain identifier as an address; NULL: an MTA of our own domain */
     const char *mta_name; /* for internal trace's attempted element; NULL: the name */
     enum mts_edition edition;
-    bool edition_1984_content_only; /* an edition-1988 peer behind which only P2 (1984) is understood: P22 is downgraded */
-    bool rfc1328;            /* 1984 peers: common name by a domain-defined attribute, P22 to P2 (RFC 1328) */
-    bool defers;             /* bilateral agreement: the peer holds deferred messages itself */
+    bool edition_1984_content_only; /* an edition-1988 peer behind which only P2 (1984) is understood: P22 is
+                                       downgraded */
+    bool rfc1328; /* 1984 peers: common name by a domain-defined attribute, P22 to P2 (RFC 1328) */
+    bool defers;  /* bilateral agreement: the peer holds deferred messages itself */
     bool keep_internal_trace; /* across the domain's boundary */
-    bool service_messages;   /* bilateral agreement about the service-message indicator */
-    bool physical_delivery;  /* a PDAU is there or behind */
-    bool dont_check_loops;   /* inbound: take what its trace says for granted */
-    uint64_t max_length;     /* of a content, in octets; 0: no limit */
-    uint32_t max_recipients; /* 0: no limit */
+    bool service_messages;    /* bilateral agreement about the service-message indicator */
+    bool physical_delivery;   /* a PDAU is there or behind */
+    bool dont_check_loops;    /* inbound: take what its trace says for granted */
+    uint64_t max_length;      /* of a content, in octets; 0: no limit */
+    uint32_t max_recipients;  /* 0: no limit */
     struct mts_names content_types;
     struct mts_names eits;
-    const char *bilateral;   /* bilateral information that we add for its domain, as hex of one BER element; NULL: none */
+    const char *bilateral; /* bilateral information that we add for its domain, as hex of one BER element;
+                              NULL: none */
 };
 
 /* One of the next hops of a route. */
@@ -79,10 +83,10 @@ enum mts_route_action {
 };
 
 /*
- * A route for an address space. `pattern` is an O/R address; a value "*" matches any value of an attribute that is
- * there, "abc*" a prefix. The route with the most specific pattern wins: attributes compared in the hierarchy's order
- * (country, ADMD, PRMD, organization, units 1 to 4, then all others), exact before prefix before any before not named.
- * The empty pattern "" is the default route.
+ * A route for an address space. `pattern` is an O/R address; a value "*" matches any value of an attribute
+ * that is there, "abc*" a prefix. The route with the most specific pattern wins: attributes compared in the
+ * hierarchy's order (country, ADMD, PRMD, organization, units 1 to 4, then all others), exact before prefix
+ * before any before not named. The empty pattern "" is the default route.
  */
 struct mts_route {
     const char *pattern;
@@ -97,15 +101,16 @@ struct mts_route {
 /* A class of messages that a redirection is for (X.411 §8.4.1.1.1.6); empty parts match all. */
 struct mts_class {
     struct mts_names content_types;
-    struct mts_names eits;     /* matches when one of the message's types is in it */
-    uint64_t max_length;       /* 0: any */
-    unsigned priorities;       /* bits 1 << enum mts_priority; 0: any */
-    bool reports;              /* also redirects reports */
+    struct mts_names eits; /* matches when one of the message's types is in it */
+    uint64_t max_length;   /* 0: any */
+    unsigned priorities;   /* bits 1 << enum mts_priority; 0: any */
+    bool reports;          /* also redirects reports */
 };
 
 struct mts_redirection {
     struct mts_class class;
-    const char *alternate; /* the recipient-assigned alternate recipient; NULL: no redirection for this class */
+    const char
+        *alternate; /* the recipient-assigned alternate recipient; NULL: no redirection for this class */
 };
 
 /* Restricted delivery (X.411 §8.4.1.1.1.7): the first restriction that matches decides; none: permitted. */
@@ -118,12 +123,13 @@ struct mts_restriction {
 
 struct mts_user {
     const char *address;
-    const char *mailbox;        /* where the deliveries go; NULL: registered but unavailable (recipient-unavailable) */
-    uint64_t max_length;        /* deliverable-maximum-content-length; 0: any */
+    const char
+        *mailbox; /* where the deliveries go; NULL: registered but unavailable (recipient-unavailable) */
+    uint64_t max_length; /* deliverable-maximum-content-length; 0: any */
     struct mts_names content_types;
-    struct mts_names eits;      /* exclusively acceptable; the message's types must all be in it */
+    struct mts_names eits; /* exclusively acceptable; the message's types must all be in it */
     bool may_not_submit;
-    bool no_implicit_conversion; /* implicit conversion is not subscribed to */
+    bool no_implicit_conversion;                /* implicit conversion is not subscribed to */
     const struct mts_redirection *redirections; /* in order: the first class that fits counts */
     size_t redirection_count;
     const char *domain_alternate; /* recipient-MD-assigned alternate recipient; NULL: none */
@@ -131,7 +137,8 @@ struct mts_user {
     size_t restriction_count;
 };
 
-/* What becomes of reports on messages that a list expanded (X.411 §14.3.4.4, DL-policy's report propagation). */
+/* What becomes of reports on messages that a list expanded (X.411 §14.3.4.4, DL-policy's report propagation).
+ */
 enum mts_dl_reports {
     MTS_DL_REPORTS_TO_ORIGINATOR, /* pass it back along the history (the default) */
     MTS_DL_REPORTS_TO_OWNER,      /* to the owner only */
@@ -146,26 +153,30 @@ struct mts_dl {
     size_t submitter_count;
     const char *owner; /* where reports go by policy; NULL: to the originator in any case */
     enum mts_dl_reports reports;
-    bool expansion_is_delivery;   /* report delivery (type dl) on expansion; else members' reports answer for it */
-    bool remove_originator;       /* the originator is no recipient of the expanded message */
+    bool expansion_is_delivery; /* report delivery (type dl) on expansion; else members' reports answer for it
+                                 */
+    bool remove_originator;     /* the originator is no recipient of the expanded message */
 };
 
 /* Empty tables for `self`, with default schedules. NULL and `err` when self is wrong or memory is short. */
 struct mts_tables *mts_tables_new(const struct mts_self *self, struct error *err);
 void mts_tables_free(struct mts_tables *tables);
 
-/* Each adds one entry, or returns false with an error that names the entry and the cause. Routes refer to hops by name:
- * add hops first. A user or list that is there already is replaced. */
+/* Each adds one entry, or returns false with an error that names the entry and the cause. Routes refer to
+ * hops by name: add hops first. A user or list that is there already is replaced. */
 bool mts_tables_add_hop(struct mts_tables *tables, const struct mts_hop *hop, struct error *err);
 bool mts_tables_add_route(struct mts_tables *tables, const struct mts_route *route, struct error *err);
 bool mts_tables_add_user(struct mts_tables *tables, const struct mts_user *user, struct error *err);
 bool mts_tables_add_dl(struct mts_tables *tables, const struct mts_dl *dl, struct error *err);
 /* Another name of a user, a list or a remote recipient: redirected with reason alias(4). */
-bool mts_tables_add_alias(struct mts_tables *tables, const char *address, const char *target, struct error *err);
-/* Where the domain sends what is for addresses of its own that nobody has (alternate-recipient-allowed only). */
+bool mts_tables_add_alias(struct mts_tables *tables, const char *address, const char *target,
+                          struct error *err);
+/* Where the domain sends what is for addresses of its own that nobody has (alternate-recipient-allowed only).
+ */
 bool mts_tables_set_catch_all(struct mts_tables *tables, const char *address, struct error *err);
 /* A part that is 0 keeps its default. */
-void mts_tables_set_schedule(struct mts_tables *tables, enum mts_priority priority, const struct mts_schedule *schedule);
+void mts_tables_set_schedule(struct mts_tables *tables, enum mts_priority priority,
+                             const struct mts_schedule *schedule);
 
 /* False when there is no such user, list or alias, or the address does not read. */
 bool mts_tables_remove(struct mts_tables *tables, const char *address);
@@ -184,17 +195,17 @@ const char *mts_mailbox_of(const struct mts_tables *tables, const char *address)
 
 /* Calls `each` for each user in no certain order: canonical address text and mailbox (may be NULL). */
 void mts_tables_each_user(const struct mts_tables *tables,
-                          void (*each)(void *context, const char *address, const char *mailbox), void *context);
+                          void (*each)(void *context, const char *address, const char *mailbox),
+                          void *context);
 
-/* Seconds until try number `tries` + 1 after `tries` failures (at least 1): doubling from first_retry to longest_retry. */
+/* Seconds until try number `tries` + 1 after `tries` failures (at least 1): doubling from first_retry to
+ * longest_retry. */
 int64_t mts_retry_delay(const struct mts_schedule *schedule, unsigned tries);
 
-/* ---- names of codes, for the configuration and for people ---- */
+/* ---- codes in the configuration (names/codes.h) ---- */
 
-/* `transfer-failure` … and `unrecognised-OR-name` …; unknown codes give a number's text in `out` (at least 24 octets). */
-const char *mts_reason_name(int64_t reason, char out[static 24]);
-const char *mts_diagnostic_name(int64_t diagnostic, char out[static 24]);
-/* The code of a name (or decimal number); -1 when there is none. */
+/* The code of a name (`unable-to-transfer`, `unrecognised-OR-name`) or of a decimal number; -1 when it is
+ * none. */
 int mts_reason_read(const char *name);
 int mts_diagnostic_read(const char *name);
 

@@ -8,12 +8,14 @@
 #include "names/oraddress.h"
 
 /* Reads a global domain identifier: an O/R address of country, ADMD and perhaps PRMD, in any spelling. */
-bool domain_parse(struct span text, struct arena *arena, struct x411_GlobalDomainIdentifier *domain, struct error *err);
+bool domain_parse(struct span text, struct arena *arena, struct x411_GlobalDomainIdentifier *domain,
+                  struct error *err);
 
 /* The identifier as an address of up to three attributes; false without memory. */
-bool domain_of(const struct x411_GlobalDomainIdentifier *domain, struct arena *arena, struct oraddress *address);
-bool domain_build(const struct oraddress *address, struct arena *arena, struct x411_GlobalDomainIdentifier *domain,
-                  struct error *err);
+bool domain_of(const struct x411_GlobalDomainIdentifier *domain, struct arena *arena,
+               struct oraddress *address);
+bool domain_build(const struct oraddress *address, struct arena *arena,
+                  struct x411_GlobalDomainIdentifier *domain, struct error *err);
 
 /* Appends `/PRMD=ALPHA/ADMD=GOLD/C=GB/`, as RFC 2156 writes it in identifiers and trace. */
 bool domain_print(const struct x411_GlobalDomainIdentifier *domain, struct buf *out);

@@ -57,7 +57,8 @@ enum oraddress_kind {
     ORADDRESS_PD_LINE_5,
     ORADDRESS_PD_LINE_6,
     ORADDRESS_DOMAIN_DEFINED, /* `type` names it; several may stand in an address, in order */
-    ORADDRESS_UNKNOWN,        /* an extension attribute of another edition: `type` its number, `value` its BER in hex */
+    ORADDRESS_UNKNOWN, /* an extension attribute of another edition: `type` its number, `value` its BER in hex
+                        */
     ORADDRESS_KINDS
 };
 
@@ -65,14 +66,14 @@ struct oraddress_attribute {
     enum oraddress_kind kind;
     struct span type;  /* of a domain-defined or unknown attribute, else absent */
     struct span value; /* UTF-8, as written */
-    /* UTF-8 in canonical form: letters' case folded, spaces trimmed and collapsed, a numeric country as its alpha
-     * form. An ADMD or PRMD is the same as NumericString and as PrintableString. */
+    /* UTF-8 in canonical form: letters' case folded, spaces trimmed and collapsed, a numeric country as its
+     * alpha form. An ADMD or PRMD is the same as NumericString and as PrintableString. */
     struct span key;
     struct span type_key; /* the same of `type` */
 };
 
-/* An address. Of an attribute that has printable, teletex and universal forms the first that is there counts, in this
- * order (X.402 §18.3 makes them variants of one value). */
+/* An address. Of an attribute that has printable, teletex and universal forms the first that is there counts,
+ * in this order (X.402 §18.3 makes them variants of one value). */
 struct oraddress {
     struct oraddress_attribute *items; /* sorted by kind */
     size_t count;                      /* 0: the address is "semantically absent" (X.411 §8.5.5) */
@@ -113,7 +114,8 @@ const char *oraddress_label(enum oraddress_kind kind);
 
 /* ---- the wire's form ---- */
 
-/* The attributes of a decoded address or name. False only without memory: what can't be read is ORADDRESS_UNKNOWN. */
+/* The attributes of a decoded address or name. False only without memory: what can't be read is
+ * ORADDRESS_UNKNOWN. */
 bool oraddress_of(const struct x411_ORAddress *wire, struct arena *arena, struct oraddress *address);
 bool oraddress_of_name(const struct x411_ORName *name, struct arena *arena, struct oraddress *address);
 
@@ -136,18 +138,21 @@ struct span oraddress_name_text(const struct x411_ORName *name, struct arena *ar
 /* The first attribute of a kind, or NULL. */
 const struct oraddress_attribute *oraddress_find(const struct oraddress *address, enum oraddress_kind kind);
 
-/* Equal if the same attributes have the same keys (X.402 §18.4, §12.4 of X.411). Hashes of equal addresses are equal. */
+/* Equal if the same attributes have the same keys (X.402 §18.4, §12.4 of X.411). Hashes of equal addresses
+ * are equal. */
 bool oraddress_equal(const struct oraddress *a, const struct oraddress *b);
 uint64_t oraddress_hash(const struct oraddress *address);
 
-/* The canonical form as text: equal octets for equal addresses. In the arena, NUL after it; `data` NULL without memory. */
+/* The canonical form as text: equal octets for equal addresses. In the arena, NUL after it; `data` NULL
+ * without memory. */
 struct span oraddress_key(const struct oraddress *address, struct arena *arena);
 
 /* The canonical form of one value of a kind. `data` NULL without memory. */
 struct span oraddress_value_key(enum oraddress_kind kind, struct span value, struct arena *arena);
 
-/* True if an attribute of a postal address (X.402 §18.5.3) is there; true if a mnemonic, numeric, postal or terminal
- * address lacks nothing that X.402 §18.5 makes mandatory, else `*missing` (may be NULL) says what lacks. */
+/* True if an attribute of a postal address (X.402 §18.5.3) is there; true if a mnemonic, numeric, postal or
+ * terminal address lacks nothing that X.402 §18.5 makes mandatory, else `*missing` (may be NULL) says what
+ * lacks. */
 bool oraddress_is_postal(const struct oraddress *address);
 bool oraddress_is_complete(const struct oraddress *address, const char **missing);
 

@@ -6,7 +6,7 @@
  *   #63/#41/#12/Internet=192.0.2.7             all selectors, GOSIP numbers
  *   'a0ff'H/TELEX+00728722+RFC-1006+03+10.0.0.6+9001
  *   "p1"/Internet=[2001:db8::1]+102            IPv6 in brackets (ours; RFC 1278 knows none)
- *   "x400in88"/NS+54007287220301000000000600102
+ *   "x400in88"/NS+54007287220301000000000600102f
  */
 #ifndef NAMES_PADDRESS_H
 #define NAMES_PADDRESS_H
@@ -39,20 +39,20 @@ struct paddress {
 
 enum paddress_error { PADDRESS_SYNTAX = 1, PADDRESS_TOO_LONG, PADDRESS_MEMORY };
 
-/* Reads RFC 1278 text. Macros known: Internet, Internet-RFC-1006. A text of selectors that ends in `/` has no network
- * address. An NSAP of RFC 1277's form (NS+54007287220 3…) is read as the TCP host that it means. */
+/* Reads RFC 1278 text. Macros known: Internet, Internet-RFC-1006. A text of selectors that ends in `/` has no
+ * network address. An NSAP of RFC 1277's form (NS+54007287220 3…) is read as the TCP host that it means. */
 bool paddress_parse(struct span text, struct arena *arena, struct paddress *address, struct error *err);
 
-/* Appends the text: selectors as "…" if they are letters, digits, `+`, `-` and `.`, else '…'H; TCP hosts by the macro
- * Internet, with the port unless it is 102. Reading it back gives an equal address. */
+/* Appends the text: selectors as "…" if they are letters, digits, `+`, `-` and `.`, else '…'H; TCP hosts by
+ * the macro Internet, with the port unless it is 102. Reading it back gives an equal address. */
 bool paddress_print(const struct paddress *address, struct buf *out);
 
 bool paddress_equal(const struct paddress *a, const struct paddress *b);
 
-/* X.520 PresentationAddress to this and back. IPv4 hosts become RFC 1277 NSAPs; a host that is a name or an IPv6
- * address has none, which is an error (PADDRESS_SYNTAX). */
+/* X.520 PresentationAddress to this and back. IPv4 hosts become RFC 1277 NSAPs; a host that is a name or an
+ * IPv6 address has none, which is an error (PADDRESS_SYNTAX). */
 bool paddress_of(const struct x501_PresentationAddress *wire, struct arena *arena, struct paddress *address);
-bool paddress_build(const struct paddress *address, struct arena *arena, struct x501_PresentationAddress *wire,
-                    struct error *err);
+bool paddress_build(const struct paddress *address, struct arena *arena,
+                    struct x501_PresentationAddress *wire, struct error *err);
 
 #endif

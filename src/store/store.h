@@ -214,7 +214,7 @@ bool store_get_message(struct store *store, uint64_t id, struct arena *arena, st
 uint32_t store_next_hop(struct store *store, struct span name);
 
 /* The name of a key; absent when there is none. Lives as long as the store is open. */
-struct span store_next_hop_name(const struct store *store, uint32_t next_hop);
+struct span store_next_hop_name(struct store *store, uint32_t next_hop);
 
 /* ---- work: one row for each copy that is to go to a next hop ---- */
 
@@ -369,7 +369,7 @@ struct store_entry {
 uint32_t store_mailbox(struct store *store, struct span name);
 
 /* The key of one that is there, else 0. */
-uint32_t store_find_mailbox(const struct store *store, struct span name);
+uint32_t store_find_mailbox(struct store *store, struct span name);
 
 /* Delivers: adds an entry. `sequence` is ignored; returns the new one. */
 uint64_t store_add_entry(struct store_batch *batch, uint32_t mailbox, const struct store_entry *entry);

@@ -250,9 +250,10 @@ class Association:
 
     # --- transfer, as receiver
 
-    def receive(self, acknowledge=True, hook=None):
+    def receive(self, acknowledge=True, hook=None, before_confirm=None):
         """Receives one activity and confirms it: returns the MTS-APDU. None after a release or the end of the
-        association. `hook(spdu, octets so far)` is called on each SPDU and may raise to end the play."""
+        association. `hook(spdu, octets so far)` is called on each SPDU and may raise to end the play;
+        `before_confirm(apdu)` when all is there and not yet confirmed."""
         value = b""
         while True:
             try:
@@ -270,8 +271,11 @@ class Association:
                 if acknowledge:
                     self.please(s.spdu(s.MIA, s.parameter(s.PI_SERIAL, spdu.parameters[s.PI_SERIAL])))
             elif spdu.si == s.AE:
+                apdu = x228.apdu(self.mode, value)
+                if before_confirm:
+                    before_confirm(apdu)
                 self.confirm(spdu)
-                return x228.apdu(self.mode, value)
+                return apdu
             elif spdu.si in (s.AI, s.AD):
                 self.please(s.spdu(spdu.si + 1))
                 value = value if spdu.si == s.AI else b""

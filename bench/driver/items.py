@@ -1,0 +1,112 @@
+"""What is measured. Each item's function yields entries for summary.json; the two sides run in turn, round by round."""
+import os
+import statistics
+import subprocess
+
+from . import chasqui, postfix
+
+ROUNDS = int(os.environ.get("ROUNDS", "3"))
+HELD = int(os.environ.get("HELD", "1000000"))
+
+# item: content octets, associations, messages of Chasqui, messages of Postfix. Enough for some seconds each.
+RELAYS = {
+    "relay-2k-1": (2048, 1, 5000, 2000),
+    "relay-2k-8": (2048, 8, 20000, 4000),
+    "relay-2k-32": (2048, 32, 40000, 4000),
+    "relay-100k-32": (100_000, 32, 5000, 1500),
+}
+
+
+def entry(name, unit, ours, theirs=None, peer_name=None, **more):
+    """ratio is chasqui / peer: for rates more is better, for costs less."""
+    mine = statistics.median(ours)
+    other = statistics.median(theirs) if theirs else None
+    return {"name": name, "unit": unit, "chasqui": round(mine, 4), "peer": other and round(other, 4),
+            "peer_name": peer_name, "ratio": round(mine / other, 3) if other else None, "runs": len(ours), **more}
+
+
+def measure_relay(size, associations, ours, theirs):
+    """Interleaved rounds of Chasqui, Postfix as installed and Postfix tuned."""
+    sides = {"chasqui": [], "postfix": [], "postfix tuned": []}
+    for _ in range(ROUNDS):
+        sides["chasqui"].append(chasqui.run(ours, size, associations))
+        sides["postfix"].append(postfix.run(theirs, size, associations))
+        sides["postfix tuned"].append(postfix.run(theirs, size, associations, postfix.TUNED))
+    return sides
+
+
+def middle(runs, key):
+    return statistics.median(run[key] for run in runs)
+
+
+def better(sides):
+    return max(("postfix", "postfix tuned"), key=lambda name: middle(sides[name], "rate"))
+
+
+def relay(name, wanted):
+    size, associations, ours, theirs = RELAYS[name]
+    sides = measure_relay(size, associations, ours, theirs)
+    peer = better(sides)
+    settings = postfix.TUNED if peer == "postfix tuned" else None
+    timed = postfix.run(max(theirs // 4, 200), size, associations, settings, log=True)
+    us = sides["chasqui"]
+    detail = {"latency_ms": {"chasqui": {"p50": middle(us, "p50_ms"), "p99": middle(us, "p99_ms")},
+                             peer: {"p50": timed["p50_ms"], "p99": timed["p99_ms"]}},
+              "peak_mb": {"chasqui": round(middle(us, "memory") / 1e6, 1),
+                          peer: round(middle(sides[peer], "memory") / 1e6, 1)}}
+    def column(side, key):
+        return [run[key] for run in sides[side]]
+    if name in wanted:
+        yield entry(name, "messages/s", column("chasqui", "rate"), column(peer, "rate"), peer, **detail)
+    if name + "-cpu" in wanted:
+        yield entry(name + "-cpu", "ms CPU/message", column("chasqui", "cpu_ms"), column(peer, "cpu_ms"), peer)
+
+
+def gigabyte(_name, _wanted):
+    yield entry("relay-1g-rss", "MB resident, largest process", [chasqui.gigabyte() / 1e6 for _ in range(ROUNDS)])
+
+
+def idle(_name, _wanted):
+    yield entry("idle-association", "kB an association", [chasqui.idle() / 1e3 for _ in range(ROUNDS)])
+
+
+def queue(_name, wanted):
+    size, associations, messages, _ = RELAYS["relay-2k-32"]
+    found = chasqui.full_queue(HELD, messages, associations, size)
+    if "queue-1m-rate" in wanted:
+        yield entry("queue-1m-rate", f"messages/s, {HELD} held", found["full"], found["empty"], "chasqui, empty queue")
+    if "queue-1m-restart" in wanted:
+        yield entry("queue-1m-restart", f"s to serve again, {HELD} held", found["restart"])
+
+
+class Ber:
+    """bench/ber/run prints its own entries as JSON lines, in the form of summary.json."""
+
+    def __init__(self, program):
+        self.program = program
+
+    def __call__(self, name, wanted):
+        import json
+        done = subprocess.run([self.program, "--json", *sorted(w for w in wanted if w.startswith("ber-"))],
+                              stdin=subprocess.DEVNULL, capture_output=True, text=True, check=True)
+        for line in done.stdout.splitlines():
+            if line.startswith("{"):
+                found = json.loads(line)
+                if found["name"] in wanted:
+                    yield found
+
+
+# name of an item -> (the group that measures it, its function)
+def groups(ber_program):
+    found = {}
+    for name in RELAYS:
+        found[name] = (name, relay)
+    found["relay-2k-32-cpu"] = ("relay-2k-32", relay)
+    found["relay-1g-rss"] = ("relay-1g-rss", gigabyte)
+    found["queue-1m-rate"] = found["queue-1m-restart"] = ("queue", queue)
+    found["idle-association"] = ("idle-association", idle)
+    if os.path.exists(ber_program):
+        for kind in ("decode", "encode"):
+            for count in (1, 50, 1000):
+                found[f"ber-{kind}-{count}"] = ("ber", Ber(ber_program))
+    return found

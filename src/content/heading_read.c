@@ -1,0 +1,165 @@
+/* The heading of an IPM: from X.420's type to text. */
+#include "base/text.h"
+#include "content/heading.h"
+
+static const struct ber_limits lax = {.relax_bounds = true, .relax_characters = true};
+
+/* A string whose repertoire is within ASCII, or should be, as a C string. */
+static const char *plain(struct span octets, struct arena *arena) {
+    struct span text = text_from_ia5(octets, arena);
+    return octets.data ? (const char *)arena_dup(arena, text).data : NULL;
+}
+
+static const char *teletex(struct span octets, struct arena *arena) {
+    return octets.data ? (const char *)text_from_teletex(octets, arena).data : NULL;
+}
+
+bool user_read(const struct x420_ORDescriptor *from, struct arena *arena, struct ipm_user *user) {
+    *user = (struct ipm_user){from->formal_name, teletex(from->free_form_name, arena),
+                              plain(from->telephone_number, arena)};
+    return (!from->free_form_name.data || user->free_form_name) &&
+           (!from->telephone_number.data || user->telephone_number);
+}
+
+void identifier_read(const struct x420_IPMIdentifier *from, struct arena *arena,
+                     struct ipm_identifier *identifier) {
+    *identifier = (struct ipm_identifier){from->user, plain(from->user_relative_identifier, arena)};
+}
+
+static bool users_read(const struct x420_ORDescriptor *from, size_t count, struct arena *arena,
+                       struct ipm_users *to) {
+    to->items = arena_array(arena, count + 1, sizeof *to->items);
+    for (; to->items && to->count < count; to->count++)
+        if (!user_read(&from[to->count], arena, &to->items[to->count]))
+            return false;
+    return to->items != NULL;
+}
+
+static bool recipients_read(const struct x420_RecipientSpecifier *from, size_t count, struct arena *arena,
+                            struct ipm_recipients *to) {
+    to->items = arena_array(arena, count + 1, sizeof *to->items);
+    for (; to->items && to->count < count; to->count++) {
+        struct ipm_recipient *recipient = &to->items[to->count];
+        for (unsigned bit = 0; bit < 5; bit++)
+            recipient->notification_requests |= (unsigned)ber_bit(&from[to->count].notification_requests, bit)
+                                                << bit;
+        recipient->reply_requested = from[to->count].reply_requested;
+        if (!user_read(&from[to->count].recipient, arena, &recipient->user))
+            return false;
+    }
+    return to->items != NULL;
+}
+
+static bool identifiers_read(const struct x420_IPMIdentifier *from, size_t count, struct arena *arena,
+                             struct ipm_identifiers *to) {
+    to->items = arena_array(arena, count + 1, sizeof *to->items);
+    for (; to->items && to->count < count; to->count++)
+        identifier_read(&from[to->count], arena, &to->items[to->count]);
+    return to->items != NULL;
+}
+
+static const char *universal_or_bmp(struct span value, struct arena *arena) {
+    struct x411_UniversalOrBMPString *string = arena_alloc(arena, sizeof *string);
+    if (!string || !ber_decode(&x411_UniversalOrBMPString_type, value, arena, &lax, string, NULL))
+        return NULL;
+    struct span text =
+        string->character_encoding.choice == x411_UniversalOrBMPString_character_encoding_two_octets
+            ? text_from_bmp(string->character_encoding.u.two_octets, arena)
+            : text_from_universal(string->character_encoding.u.four_octets, arena);
+    return (const char *)text.data;
+}
+
+static void languages_read(struct span value, struct arena *arena, struct ipm_heading *heading) {
+    struct x420_Languages *set = arena_alloc(arena, sizeof *set);
+    if (!set || !ber_decode(&x420_Languages_type, value, arena, &lax, set, NULL))
+        return;
+    const char **languages = arena_array(arena, set->count + 1, sizeof *languages);
+    for (size_t i = 0; languages && i < set->count; i++)
+        languages[heading->language_count++] = plain(set->items[i], arena);
+    heading->languages = languages;
+}
+
+/* Takes an extension that has a member of its own. False when it is another. */
+static bool known_extension(const struct x420_IPMSExtension *extension, struct arena *arena,
+                            struct ipm_heading *heading) {
+    x420_AutoSubmitted submitted = 0;
+    struct span time;
+    if (span_eq(extension->type, x420_id_hex_incomplete_copy))
+        heading->incomplete_copy = true;
+    else if (span_eq(extension->type, x420_id_hex_languages))
+        languages_read(extension->value, arena, heading);
+    else if (span_eq(extension->type, x420_id_hex_auto_submitted) &&
+             ber_decode(&x420_AutoSubmitted_type, extension->value, arena, &lax, &submitted, NULL))
+        heading->auto_submitted = (enum ipm_auto_submitted)submitted;
+    else if (span_eq(extension->type, x420_id_hex_authorization_time) &&
+             ber_decode(&x420_AuthorizationTime_type, extension->value, arena, &lax, &time, NULL))
+        ber_generalizedtime_read(time, &heading->authorization_time);
+    else if (span_eq(extension->type, x420_id_hex_originators_reference))
+        heading->originators_reference = universal_or_bmp(extension->value, arena);
+    else if (span_eq(extension->type, x420_id_hex_extended_subject) &&
+             universal_or_bmp(extension->value, arena))
+        heading->subject = universal_or_bmp(extension->value, arena); /* more of it than T.61 could hold */
+    else
+        return false;
+    return true;
+}
+
+static bool extensions_read(const struct x420_IPMSExtensions *from, struct arena *arena,
+                            struct ipm_heading *heading) {
+    heading->extensions = arena_array(arena, from->count + 1, sizeof *heading->extensions);
+    for (size_t i = 0; heading->extensions && i < from->count; i++)
+        if (!known_extension(&from->items[i], arena, heading))
+            heading->extensions[heading->extension_count++] =
+                (struct ipm_extension){from->items[i].type, from->items[i].value};
+    return heading->extensions != NULL;
+}
+
+static bool lists_read(const struct x420_Heading *from, struct arena *arena, struct ipm_heading *to) {
+    return users_read(from->authorizing_users.items, from->authorizing_users.count, arena,
+                      &to->authorizing_users) &&
+           recipients_read(from->primary_recipients.items, from->primary_recipients.count, arena,
+                           &to->primary_recipients) &&
+           recipients_read(from->copy_recipients.items, from->copy_recipients.count, arena,
+                           &to->copy_recipients) &&
+           recipients_read(from->blind_copy_recipients.items, from->blind_copy_recipients.count, arena,
+                           &to->blind_copy_recipients) &&
+           identifiers_read(from->obsoleted_IPMs.items, from->obsoleted_IPMs.count, arena,
+                            &to->obsoleted_ipms) &&
+           identifiers_read(from->related_IPMs.items, from->related_IPMs.count, arena, &to->related_ipms) &&
+           users_read(from->reply_recipients.items, from->reply_recipients.count, arena,
+                      &to->reply_recipients);
+}
+
+static bool heading_of(const struct x420_Heading *from, struct arena *arena, struct ipm_heading *to) {
+    struct ipm_user *originator = arena_alloc(arena, sizeof *originator);
+    struct ipm_identifier *replied_to = arena_alloc(arena, sizeof *replied_to);
+    if (!originator || !replied_to || !lists_read(from, arena, to))
+        return false;
+    identifier_read(&from->this_IPM, arena, &to->this_ipm);
+    if (from->originator) {
+        if (!user_read(from->originator, arena, originator))
+            return false;
+        to->originator = originator;
+    }
+    if (from->replied_to_IPM) {
+        identifier_read(from->replied_to_IPM, arena, replied_to);
+        to->replied_to_ipm = replied_to;
+    }
+    to->subject = teletex(from->subject, arena);
+    ber_utctime_read(from->expiry_time, &to->expiry_time);
+    ber_utctime_read(from->reply_time, &to->reply_time);
+    to->importance = (enum ipm_importance)from->importance;
+    to->sensitivity = from->has_sensitivity ? (enum ipm_sensitivity)from->sensitivity : IPM_NOT_SENSITIVE;
+    to->auto_forwarded = from->auto_forwarded;
+    return extensions_read(&from->extensions, arena, to);
+}
+
+bool heading_read(struct span element, struct arena *arena, struct ipm_heading *heading, struct error *err) {
+    struct ber_error why = {0};
+    struct x420_Heading *wire = arena_alloc(arena, sizeof *wire);
+    if (wire && !ber_decode(&x420_Heading_type, element, arena, &lax, wire, &why))
+        return error_set(err, 1, "the heading can't be read: %s%s%s", why.path, *why.path ? ": " : "",
+                         why.text);
+    *heading = (struct ipm_heading){0};
+    return (wire && heading_of(wire, arena, heading)) || error_set(err, 1, "no memory for the heading");
+}

@@ -1,0 +1,139 @@
+/* What comes in by transfer (X.411 §14.3.1): loop and trace first, then each recipient that is ours to serve.
+ */
+#include "mts/mts_private.h"
+
+static void invalid(struct work *work, const char *cause) {
+    work->out->result = MTS_INVALID;
+    work->out->cause = cause;
+}
+
+static bool check_peer(struct work *work, int peer) {
+    if (peer >= 0 && (size_t)peer < work->tables->hop_count)
+        return true;
+    invalid(work, "the peer is not in the tables");
+    return false;
+}
+
+/* All recipients that are our responsibility fail alike. */
+static void fail_all(struct batch *batch, struct cause cause) {
+    const struct x411_MessageTransferEnvelope *envelope = &batch->subject.envelope;
+    for (size_t i = 0; i < envelope->per_recipient_fields.count; i++)
+        if (subject_responsible(&envelope->per_recipient_fields.items[i]))
+            batch->targets[i] = (struct target){.kind = TARGET_FAILED, .cause = cause};
+}
+
+void batch_resolve(struct work *work, struct batch *batch) {
+    const struct x411_MessageTransferEnvelope *envelope = &batch->subject.envelope;
+    struct cause cause;
+    if (!check_message(work, &batch->subject, &cause)) {
+        fail_all(batch, cause);
+        return;
+    }
+    for (size_t i = 0; i < envelope->per_recipient_fields.count && !work->no_memory; i++)
+        if (subject_responsible(&envelope->per_recipient_fields.items[i]))
+            recipient_resolve(work, batch, i);
+}
+
+/* The time until which a message must be held, 0 for none. A probe is never deferred. */
+static int64_t deferred_until(const struct work *work, const struct subject *subject) {
+    int64_t time;
+    if (subject->kind == MTS_MESSAGE && time_read(subject->envelope.deferred_delivery_time, &time) &&
+        time > work->run->now)
+        return time;
+    return 0;
+}
+
+static void accept_subject(struct work *work, int peer, struct subject *subject) {
+    struct x411_MessageTransferEnvelope *envelope = &subject->envelope;
+    bool loop = !work->tables->hops[peer].given.dont_check_loops &&
+                loop_detected(work->tables, &envelope->trace_information, &envelope->extensions, work->arena);
+    subject->arrival = work->run->now;
+    work_event(work, MTS_EVENT_ACCEPTED, subject->identifier)->hop = peer;
+    if (!trace_arrive(work, peer, &envelope->trace_information, &envelope->extensions,
+                      deferred_until(work, subject)))
+        return;
+    struct batch *batch = batch_new(work, subject);
+    if (!batch)
+        return;
+    if (loop) {
+        work->out->loop = true;
+        fail_all(batch, (struct cause){x411_NonDeliveryReasonCode_unable_to_transfer,
+                                       x411_NonDeliveryDiagnosticCode_loop_detected, NULL});
+    } else
+        batch_resolve(work, batch);
+    split(work);
+}
+
+void mts_accept_message(struct mts_run *run, int peer, const struct x411_MessageTransferEnvelope *envelope,
+                        uint64_t content_length, struct mts_decisions *out) {
+    struct work work;
+    struct subject subject;
+    work_begin(&work, run, out);
+    work.has_content = true;
+    if (check_peer(&work, peer) && subject_of_message(&work, envelope, content_length, &subject))
+        accept_subject(&work, peer, &subject);
+    work_end(&work);
+}
+
+void mts_accept_probe(struct mts_run *run, int peer, const struct x411_ProbeTransferEnvelope *envelope,
+                      struct mts_decisions *out) {
+    struct work work;
+    struct subject subject;
+    work_begin(&work, run, out);
+    if (check_peer(&work, peer) && subject_of_probe(&work, envelope, &subject))
+        accept_subject(&work, peer, &subject);
+    work_end(&work);
+}
+
+static void record_report(struct work *work, int peer, const struct x411_Report *report,
+                          struct span identifier) {
+    const struct x411_ReportTransferContent *content = &report->content;
+    struct span subject = identifier_text(work->arena, &content->subject_identifier);
+    struct mts_event *event = work_event(work, MTS_EVENT_ACCEPTED, identifier);
+    event->hop = peer;
+    event->other = subject;
+    for (size_t i = 0; i < content->per_recipient_fields.count; i++) {
+        const struct x411_PerRecipientReportTransferFields *fields = &content->per_recipient_fields.items[i];
+        const struct x411_ReportType *type = &fields->last_trace_information.report_type;
+        event = work_event(work, MTS_EVENT_REPORT_IN, identifier);
+        event->other = subject;
+        event->recipient = fields->originally_specified_recipient_number;
+        event->name = work_address(work, &fields->actual_recipient_name);
+        if (type->choice == x411_ReportType_non_delivery) {
+            event->reason = type->u.non_delivery.non_delivery_reason_code;
+            if (type->u.non_delivery.has_non_delivery_diagnostic_code)
+                event->diagnostic = type->u.non_delivery.non_delivery_diagnostic_code;
+        } else
+            time_read(type->u.delivery.message_delivery_time, &event->time);
+    }
+}
+
+static void discard(struct work *work, struct span identifier, const struct x411_Report *report,
+                    const char *why) {
+    struct mts_event *event = work_event(work, MTS_EVENT_DISCARDED, identifier);
+    event->other = identifier_text(work->arena, &report->content.subject_identifier);
+    event->text = why;
+}
+
+void mts_accept_report(struct mts_run *run, int peer, const struct x411_Report *received,
+                       struct mts_decisions *out) {
+    struct work work;
+    struct x411_Report report = *received;
+    work_begin(&work, run, out);
+    struct span identifier = identifier_text(work.arena, &report.envelope.report_identifier);
+    if (check_peer(&work, peer)) {
+        record_report(&work, peer, &report, identifier);
+        out->loop = !work.tables->hops[peer].given.dont_check_loops &&
+                    loop_detected(work.tables, &report.envelope.trace_information,
+                                  &report.envelope.extensions, work.arena);
+        if (out->loop)
+            discard(&work, identifier, &report, "the report loops");
+        else if (criticality_unknown(&report.envelope.extensions, CRITICAL_FOR_TRANSFER))
+            discard(&work, identifier, &report,
+                    "an unknown extension of the report is critical for transfer");
+        else if (trace_arrive(&work, peer, &report.envelope.trace_information, &report.envelope.extensions,
+                              0))
+            report_dispatch(&work, &report, false, identifier);
+    }
+    work_end(&work);
+}

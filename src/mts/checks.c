@@ -1,0 +1,158 @@
+/* What must hold before a message or probe may go to a user or a next hop (X.411 §14.3.4 and §14.4). */
+#include "mts/mts_private.h"
+
+static bool refuse(struct cause *cause, int reason, int diagnostic, const char *why) {
+    *cause = (struct cause){reason, diagnostic, why};
+    return false;
+}
+
+#define UNABLE(diagnostic)                                                                                   \
+    x411_NonDeliveryReasonCode_unable_to_transfer, x411_NonDeliveryDiagnosticCode_##diagnostic
+
+bool check_latest_delivery(struct work *work, const struct subject *subject, struct cause *cause) {
+    struct span time;
+    int64_t latest;
+    if (!extension_decode(work->arena, &subject->envelope.extensions, EXT_LATEST_DELIVERY_TIME,
+                          &x411_LatestDeliveryTime_type, &time) ||
+        !time_read(time, &latest) || work->run->now <= latest)
+        return true;
+    return refuse(cause, UNABLE(maximum_time_expired), "latest delivery time has passed");
+}
+
+/* What concerns all recipients: judged once, on arrival. */
+bool check_message(struct work *work, const struct subject *subject, struct cause *cause) {
+    const struct x411_MessageTransferEnvelope *envelope = &subject->envelope;
+    uint32_t most = work->tables->self.max_recipients;
+    if (criticality_unknown(&envelope->extensions, CRITICAL_FOR_TRANSFER))
+        return refuse(cause, UNABLE(unsupported_critical_function), NULL);
+    if (most && envelope->per_recipient_fields.count > most)
+        return refuse(cause, UNABLE(too_many_recipients), NULL);
+    return check_latest_delivery(work, subject, cause);
+}
+
+/* requested-delivery-method: a mailbox serves any-delivery-method and mhs-delivery (X.411 §8.2.1.1.1.14). */
+static bool check_method(struct work *work, const recipient_fields *recipient, struct cause *cause) {
+    struct x411_RequestedDeliveryMethod methods = {0};
+    if (!extension_decode(work->arena, &recipient->extensions, EXT_REQUESTED_DELIVERY_METHOD,
+                          &x411_RequestedDeliveryMethod_type, &methods) ||
+        methods.count == 0)
+        return true;
+    bool physical = false;
+    for (size_t i = 0; i < methods.count; i++) {
+        if (methods.items[i] <= 1)
+            return true;
+        physical |= methods.items[i] == 2;
+    }
+    if (physical)
+        return refuse(cause, x411_NonDeliveryReasonCode_physical_delivery_not_performed, -1,
+                      "no physical delivery access unit");
+    return refuse(cause, UNABLE(recipient_unavailable), "the requested delivery method is not served here");
+}
+
+/* A rendition beyond the basic one is asked of a PDAU, and a mailbox is none. */
+static bool check_rendition(struct work *work, const recipient_fields *recipient, struct cause *cause) {
+    const struct x411_ExtensionField *field =
+        extension_find(&recipient->extensions, EXT_PHYSICAL_RENDITION_ATTRIBUTES);
+    struct span rendition;
+    if (!field || !extension_critical(field, CRITICAL_FOR_DELIVERY) ||
+        !extension_decode(work->arena, &recipient->extensions, EXT_PHYSICAL_RENDITION_ATTRIBUTES,
+                          &x411_PhysicalRenditionAttributes_type, &rendition) ||
+        span_eq(rendition, x411_id_att_physicalRendition_basic))
+        return true;
+    return refuse(cause, x411_NonDeliveryReasonCode_physical_rendition_not_performed,
+                  x411_NonDeliveryDiagnosticCode_physical_rendition_attributes_not_supported, NULL);
+}
+
+/* Who stands behind this copy: the last list, who redirected it, or the originator (X.411 §8.4.1.1.1.7). */
+static bool restriction_matches(struct work *work, const struct restriction *restriction,
+                                const struct x411_ORName *source, unsigned type) {
+    struct address address;
+    if (!(restriction->sources & type))
+        return false;
+    if (!restriction->pattern)
+        return true;
+    return address_of(work->arena, source, &address) && pattern_matches(restriction->pattern, &address.parts);
+}
+
+static bool check_restrictions(struct work *work, const struct subject *subject,
+                               const recipient_fields *recipient, const struct user *user,
+                               struct cause *cause) {
+    if (!user->restriction_count)
+        return true;
+    struct x411_DLExpansionHistory lists = {0};
+    struct x411_RedirectionHistory redirections = {0};
+    const struct x411_ORName *source[3] = {&subject->envelope.originator_name, NULL, NULL};
+    if (extension_decode(work->arena, &recipient->extensions, EXT_REDIRECTION_HISTORY,
+                         &x411_RedirectionHistory_type, &redirections) &&
+        redirections.count)
+        source[1] = &redirections.items[redirections.count - 1].intended_recipient_name.intended_recipient;
+    if (extension_decode(work->arena, &subject->envelope.extensions, EXT_DL_EXPANSION_HISTORY,
+                         &x411_DLExpansionHistory_type, &lists) &&
+        lists.count)
+        source[2] = &lists.items[lists.count - 1].dl;
+    for (size_t i = 0; i < user->restriction_count; i++) {
+        const struct restriction *restriction = &user->restrictions[i];
+        for (unsigned type = 0; type < 3; type++) {
+            if (!source[type] || !restriction_matches(work, restriction, source[type], 1u << type))
+                continue;
+            return restriction->permitted ||
+                   refuse(cause, x411_NonDeliveryReasonCode_restricted_delivery, -1, NULL);
+        }
+    }
+    return true;
+}
+
+bool check_user(struct work *work, const struct subject *subject, const recipient_fields *recipient,
+                const struct user *user, struct cause *cause) {
+    const struct x411_MessageTransferEnvelope *envelope = &subject->envelope;
+    if (!user->given.mailbox)
+        return refuse(cause, UNABLE(recipient_unavailable), NULL);
+    if (criticality_unknown(&envelope->extensions, CRITICAL_FOR_DELIVERY) ||
+        criticality_unknown(&recipient->extensions, CRITICAL_FOR_DELIVERY))
+        return refuse(cause, UNABLE(unsupported_critical_function), NULL);
+    if (!check_restrictions(work, subject, recipient, user, cause))
+        return false;
+    if (!content_type_in(&user->content_types, &envelope->content_type))
+        return refuse(cause, UNABLE(content_type_not_supported), NULL);
+    if (user->given.max_length && subject->has_length && subject->length > user->given.max_length)
+        return refuse(cause, UNABLE(content_too_long), NULL);
+    return check_method(work, recipient, cause) && check_rendition(work, recipient, cause) &&
+           conversion_explicit(subject, recipient, cause) &&
+           conversion_implicit(subject, &user->eits, user->given.no_implicit_conversion, cause);
+}
+
+static bool check_physical(struct work *work, const recipient_fields *recipient, const struct hop *hop,
+                           struct cause *cause) {
+    struct address address;
+    if (hop->given.physical_delivery || hop->foreign || work->tables->self.pdau)
+        return true;
+    if (address_of(work->arena, &recipient->recipient_name, &address) && oraddress_is_postal(&address.parts))
+        return refuse(cause, x411_NonDeliveryReasonCode_physical_delivery_not_performed, -1,
+                      "no physical delivery access unit");
+    return true;
+}
+
+bool check_hop(struct work *work, const struct subject *subject, const recipient_fields *recipient,
+               int number, struct cause *cause) {
+    const struct hop *hop = &work->tables->hops[number];
+    const struct x411_MessageTransferEnvelope *envelope = &subject->envelope;
+    if (hop->given.max_length && subject->has_length && subject->length > hop->given.max_length)
+        return refuse(cause, UNABLE(content_too_long), "the next MTA takes no content of this length");
+    if (hop->given.max_recipients && envelope->per_recipient_fields.count > hop->given.max_recipients)
+        return refuse(cause, UNABLE(too_many_recipients), "the next MTA takes fewer recipients");
+    if (!content_type_in(&hop->content_types, &envelope->content_type))
+        return refuse(cause, UNABLE(content_type_not_supported), NULL);
+    if (hop->given.edition_1984_content_only &&
+        (envelope->content_type.choice != x411_ContentType_built_in ||
+         envelope->content_type.u.built_in == x411_BuiltInContentType_interpersonal_messaging_1988))
+        return refuse(cause, UNABLE(unable_to_downgrade), "only content of 1984 is understood there");
+    if (hop->foreign && !hop->given.service_messages &&
+        subject_indicator(subject, x411_PerMessageIndicators_service_message))
+        return refuse(cause, UNABLE(no_bilateral_agreement), "service message");
+    if (!check_physical(work, recipient, hop, cause) ||
+        !conversion_implicit(subject, &hop->eits, false, cause))
+        return false;
+    if (hop->given.edition == MTS_EDITION_1984 && !downgrade_possible(hop, subject, recipient))
+        return refuse(cause, UNABLE(unable_to_downgrade), NULL);
+    return true;
+}

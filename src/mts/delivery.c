@@ -1,0 +1,243 @@
+/* Delivery (X.411 §14.7): the delivery envelopes, and the report on a delivery. */
+#include "mts/mts_private.h"
+
+/* Extensions of the transfer envelopes that a user does not get (X.411 §8.3.1.1.1, table 6; §8.3.1.2). */
+static bool is_for_user(const struct x411_ExtensionField *field) {
+    switch (extension_number(field)) {
+    case EXT_RECIPIENT_REASSIGNMENT_PROHIBITED:
+    case EXT_ORIGINATOR_REQUESTED_ALTERNATE:
+    case EXT_DL_EXPANSION_PROHIBITED:
+    case EXT_LATEST_DELIVERY_TIME:
+    case EXT_PROOF_OF_SUBMISSION_REQUEST:
+    case EXT_CONTENT_CORRELATOR:
+    case EXT_FORWARDING_REQUEST:
+    case EXT_INTERNAL_TRACE:
+        return false;
+    default:
+        return true;
+    }
+}
+
+static bool is_for_reported_user(const struct x411_ExtensionField *field) {
+    return extension_number(field) != EXT_INTERNAL_TRACE;
+}
+
+static bool gather(struct work *work, const struct x411_Extensions *from,
+                   bool (*wanted)(const struct x411_ExtensionField *), struct x411_Extensions *to) {
+    struct x411_ExtensionField *items = arena_array(work->arena, to->count + from->count + 1, sizeof *items);
+    if (!items)
+        return false;
+    if (to->count)
+        memcpy(items, to->items, to->count * sizeof *items);
+    for (size_t i = 0; i < from->count; i++)
+        if (wanted(&from->items[i]))
+            items[to->count++] = from->items[i];
+    to->items = to->count ? items : NULL;
+    return true;
+}
+
+static struct x411_ORName *first_intended(struct work *work, const recipient_fields *recipient) {
+    struct x411_RedirectionHistory history = {0};
+    if (!extension_decode(work->arena, &recipient->extensions, EXT_REDIRECTION_HISTORY,
+                          &x411_RedirectionHistory_type, &history) ||
+        !history.count)
+        return NULL;
+    return &history.items[0].intended_recipient_name.intended_recipient;
+}
+
+/* The others' names, where their disclosure was asked for. */
+static bool fill_others(struct work *work, const struct subject *subject, size_t position,
+                        struct x411p3_OtherMessageDeliveryFields *fields) {
+    const struct x411_MessageTransferEnvelope *envelope = &subject->envelope;
+    size_t count = envelope->per_recipient_fields.count;
+    if (count < 2 || !subject_indicator(subject, x411_PerMessageIndicators_disclosure_of_other_recipients))
+        return true;
+    struct x411_ORName *names = arena_array(work->arena, count, sizeof *names);
+    if (!names)
+        return false;
+    for (size_t i = 0, at = 0; i < count; i++)
+        if (i != position)
+            names[at++] = envelope->per_recipient_fields.items[i].recipient_name;
+    fields->other_recipient_names.items = names;
+    fields->other_recipient_names.count = count - 1;
+    return true;
+}
+
+static struct x411_EncodedInformationTypes *converted_types(const struct x411_TraceInformation *trace) {
+    for (size_t i = trace->count; i-- > 0;)
+        if (trace->items[i].domain_supplied_information.converted_encoded_information_types)
+            return trace->items[i].domain_supplied_information.converted_encoded_information_types;
+    return NULL;
+}
+
+static bool fill_fields(struct work *work, const struct subject *subject, size_t position,
+                        struct x411p3_OtherMessageDeliveryFields *fields) {
+    const struct x411_MessageTransferEnvelope *envelope = &subject->envelope;
+    const recipient_fields *recipient = &envelope->per_recipient_fields.items[position];
+    if (envelope->content_type.choice == x411_ContentType_built_in) {
+        fields->content_type.choice = x411p3_DeliveredContentType_built_in;
+        fields->content_type.u.built_in = envelope->content_type.u.built_in;
+    } else {
+        fields->content_type.choice = x411p3_DeliveredContentType_extended;
+        fields->content_type.u.extended = envelope->content_type.u.extended;
+    }
+    fields->originator_name = envelope->originator_name;
+    fields->original_encoded_information_types = envelope->original_encoded_information_types;
+    fields->priority = envelope->priority;
+    fields->this_recipient_name = recipient->recipient_name;
+    fields->originally_intended_recipient_name = first_intended(work, recipient);
+    fields->converted_encoded_information_types = converted_types(&envelope->trace_information);
+    fields->content_identifier = envelope->content_identifier;
+    if (envelope->trace_information.count)
+        fields->message_submission_time =
+            envelope->trace_information.items[0].domain_supplied_information.arrival_time;
+    if (subject_indicator(subject, x411_PerMessageIndicators_implicit_conversion_prohibited) &&
+        !ber_bit_set(&fields->delivery_flags, x411p3_DeliveryFlags_implicit_conversion_prohibited, true,
+                     work->arena))
+        return false;
+    return fill_others(work, subject, position, fields) &&
+           gather(work, &envelope->extensions, is_for_user, &fields->extensions) &&
+           gather(work, &recipient->extensions, is_for_user, &fields->extensions);
+}
+
+static bool fill_envelope(struct work *work, const struct subject *subject, size_t position,
+                          struct span *octets) {
+    struct x411p3_MessageDeliveryEnvelope *envelope = arena_alloc(work->arena, sizeof *envelope);
+    if (!envelope)
+        return false;
+    envelope->message_delivery_identifier = subject->envelope.message_identifier;
+    return time_write(work, work->run->now, &envelope->message_delivery_time) &&
+           fill_fields(work, subject, position, &envelope->other_fields) &&
+           ber_encode_arena(&x411p3_MessageDeliveryEnvelope_type, envelope, work->arena, octets, NULL);
+}
+
+/* The message is the user's: envelope, event, and the report if one was asked for. */
+static void delivered(struct work *work, const struct batch *batch, size_t position,
+                      struct mts_delivery *out) {
+    const struct subject *subject = &batch->subject;
+    const recipient_fields *recipient = &subject->envelope.per_recipient_fields.items[position];
+    const struct target *target = &batch->targets[position];
+    struct outcome outcome = {
+        .position = position, .delivered = true, .time = work->run->now, .user_type = target->user_type};
+    out->mailbox = target->mailbox;
+    out->originator = work_address(work, &subject->envelope.originator_name);
+    out->recipient = work_address(work, &recipient->recipient_name);
+    out->identifier = subject->identifier;
+    if (!fill_envelope(work, subject, position, &out->envelope))
+        work->no_memory = true;
+    struct mts_event *event = work_event(work, MTS_EVENT_DELIVERED, subject->identifier);
+    event->recipient = recipient->originally_specified_recipient_number;
+    event->name = span_str(target->mailbox);
+    report_make(work, subject, &outcome, 1);
+}
+
+/* ---- reports ---- */
+
+static bool fill_reported(struct work *work, const struct x411_PerRecipientReportTransferFields *from,
+                          struct x411p3_PerRecipientReportDeliveryFields *to) {
+    to->actual_recipient_name = from->actual_recipient_name;
+    to->report_type = from->last_trace_information.report_type;
+    to->converted_encoded_information_types =
+        from->last_trace_information.converted_encoded_information_types;
+    to->originally_intended_recipient_name = from->originally_intended_recipient_name;
+    to->supplementary_information = from->supplementary_information;
+    return gather(work, &from->extensions, is_for_reported_user, &to->extensions);
+}
+
+static bool fill_report_envelope(struct work *work, const struct x411_Report *report, struct span *octets) {
+    const struct x411_ReportTransferContent *content = &report->content;
+    struct x411p3_ReportDeliveryEnvelope envelope = {
+        .subject_submission_identifier = content->subject_identifier,
+        .content_identifier = content->content_identifier,
+        .content_type = content->content_type,
+        .original_encoded_information_types = content->original_encoded_information_types};
+    size_t count = content->per_recipient_fields.count;
+    envelope.per_recipient_fields.items =
+        arena_array(work->arena, count + 1, sizeof *envelope.per_recipient_fields.items);
+    envelope.per_recipient_fields.count = count;
+    if (!envelope.per_recipient_fields.items)
+        return false;
+    for (size_t i = 0; i < count; i++)
+        if (!fill_reported(work, &content->per_recipient_fields.items[i],
+                           &envelope.per_recipient_fields.items[i]))
+            return false;
+    return gather(work, &report->envelope.extensions, is_for_reported_user, &envelope.extensions) &&
+           gather(work, &content->extensions, is_for_reported_user, &envelope.extensions) &&
+           ber_encode_arena(&x411p3_ReportDeliveryEnvelope_type, &envelope, work->arena, octets, NULL);
+}
+
+static void deliver_report(struct work *work, const struct mts_stored *stored, struct mts_delivery *out) {
+    struct x411_Report report = {0};
+    struct ber_limits limits = {.relax_bounds = true, .relax_characters = true};
+    struct address address;
+    if (!ber_decode(&x411_Report_type, stored->octets, work->arena, &limits, &report, NULL)) {
+        work->out->result = MTS_INVALID;
+        work->out->cause = "the stored report does not read";
+        return;
+    }
+    struct span identifier = identifier_text(work->arena, &report.envelope.report_identifier);
+    out->identifier = identifier_text(work->arena, &report.content.subject_identifier);
+    out->recipient = work_address(work, &report.envelope.report_destination_name);
+    out->returned_content = report.content.returned_content;
+    if (!address_of(work->arena, &report.envelope.report_destination_name, &address)) {
+        work->no_memory = true;
+        return;
+    }
+    const struct entry *entry = entry_find(work->tables, address.key);
+    out->delivered = entry && entry->user && entry->user->given.mailbox;
+    if (out->delivered) {
+        out->mailbox = entry->user->given.mailbox;
+        if (!fill_report_envelope(work, &report, &out->envelope))
+            work->no_memory = true;
+    }
+    struct mts_event *event =
+        work_event(work, out->delivered ? MTS_EVENT_DELIVERED : MTS_EVENT_DISCARDED, identifier);
+    event->other = out->identifier;
+    event->name = span_str(out->mailbox);
+    event->text = out->delivered ? NULL : "the report's destination is gone";
+}
+
+/*
+ * The recipient is resolved anew: since the copy was stored the user may have
+ * gone, assigned a redirection or changed what he takes, and the latest
+ * delivery time may have passed.
+ */
+static void deliver_message(struct work *work, const struct mts_stored *stored, struct mts_delivery *out) {
+    struct subject subject;
+    struct plan plan;
+    struct cause cause;
+    size_t cursor = 0, position;
+    if (!plan_read(work->arena, stored->plan, &plan) || !subject_decode(work, stored, &subject) ||
+        !plan_next(&plan, &subject, &cursor, &position)) {
+        work->out->result = MTS_INVALID;
+        work->out->cause = "the stored copy does not read";
+        return;
+    }
+    struct batch *batch = batch_new(work, &subject);
+    if (!batch)
+        return;
+    if (!check_latest_delivery(work, &subject, &cause))
+        batch->targets[position] = (struct target){.kind = TARGET_FAILED, .cause = cause};
+    else
+        recipient_resolve(work, batch, position);
+    if (work->no_memory)
+        return;
+    out->delivered = batch->targets[position].kind == TARGET_MAILBOX;
+    if (out->delivered)
+        delivered(work, batch, position, out);
+    else
+        split(work);
+}
+
+void mts_deliver(struct mts_run *run, const struct mts_stored *stored, struct mts_delivery *out) {
+    struct work work;
+    *out = (struct mts_delivery){0};
+    work_begin(&work, run, &out->more);
+    if (stored->kind == MTS_REPORT)
+        deliver_report(&work, stored, out);
+    else
+        deliver_message(&work, stored, out);
+    work_end(&work);
+    if (out->more.result != MTS_DECIDED)
+        out->delivered = false;
+}

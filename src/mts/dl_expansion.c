@@ -1,0 +1,180 @@
+/* Distribution lists (X.411 §14.3.4.4): who may use one, and the message that goes to its members. */
+#include <stdlib.h>
+
+#include "mts/mts_private.h"
+
+static bool refuse(struct cause *cause, int diagnostic) {
+    *cause = (struct cause){x411_NonDeliveryReasonCode_unable_to_transfer, diagnostic, NULL};
+    return false;
+}
+
+static void history_of(struct work *work, const struct subject *subject,
+                       struct x411_DLExpansionHistory *history) {
+    *history = (struct x411_DLExpansionHistory){0};
+    extension_decode(work->arena, &subject->envelope.extensions, EXT_DL_EXPANSION_HISTORY,
+                     &x411_DLExpansionHistory_type, history);
+}
+
+/* The one who submits to the list: the list before it, else the originator. */
+static bool may_submit(struct work *work, const struct subject *subject, const struct dl *dl) {
+    struct x411_DLExpansionHistory history;
+    struct address address;
+    history_of(work, subject, &history);
+    const struct x411_ORName *submitter =
+        history.count ? &history.items[history.count - 1].dl : &subject->envelope.originator_name;
+    if (!dl->submitter_count)
+        return true;
+    if (!address_of(work->arena, submitter, &address)) {
+        work->no_memory = true;
+        return false;
+    }
+    for (size_t i = 0; i < dl->submitter_count; i++)
+        if (pattern_matches(&dl->submitters[i], &address.parts))
+            return true;
+    return false;
+}
+
+bool dl_permits(struct work *work, const struct subject *subject, const struct dl *dl, struct cause *cause) {
+    if (extension_enumerated(&subject->envelope.extensions, EXT_DL_EXPANSION_PROHIBITED) == 1)
+        return refuse(cause, x411_NonDeliveryDiagnosticCode_dl_expansion_prohibited);
+    if (!may_submit(work, subject, dl))
+        return refuse(cause, x411_NonDeliveryDiagnosticCode_no_dl_submit_permission);
+    if (criticality_unknown(&subject->envelope.extensions, CRITICAL_FOR_DELIVERY))
+        return refuse(cause, x411_NonDeliveryDiagnosticCode_unsupported_critical_function);
+    return true;
+}
+
+/* A list meets a message once: a second time is recursion, and the message goes no further this way. */
+bool dl_has_expanded(struct work *work, const struct subject *subject, const struct dl *dl) {
+    struct x411_DLExpansionHistory history;
+    struct address address;
+    history_of(work, subject, &history);
+    for (size_t i = 0; i < history.count; i++)
+        if (address_of(work->arena, &history.items[i].dl, &address) && span_eq(address.key, dl->key))
+            return true;
+    return false;
+}
+
+static int compare_spans(const void *a, const void *b) {
+    return span_cmp(*(const struct span *)a, *(const struct span *)b);
+}
+
+/* Keys of those who shall get nothing: the exempted recipients, and by the list's policy the originator.
+ * Sorted. */
+static bool excluded_keys(struct work *work, const struct subject *subject, const struct dl *dl,
+                          struct span **keys, size_t *count) {
+    struct x411_DLExemptedRecipients exempted = {0};
+    struct address address;
+    extension_decode(work->arena, &subject->envelope.extensions, EXT_DL_EXEMPTED_RECIPIENTS,
+                     &x411_DLExemptedRecipients_type, &exempted);
+    *count = 0;
+    *keys = arena_array(work->arena, exempted.count + 1, sizeof **keys);
+    if (!*keys)
+        return false;
+    for (size_t i = 0; i < exempted.count; i++) {
+        if (!address_of(work->arena, &exempted.items[i], &address))
+            return false;
+        (*keys)[(*count)++] = address.key;
+    }
+    if (dl->given.remove_originator) {
+        if (!address_of(work->arena, &subject->envelope.originator_name, &address))
+            return false;
+        (*keys)[(*count)++] = address.key;
+    }
+    qsort(*keys, *count, sizeof **keys, compare_spans);
+    return true;
+}
+
+/* The members' fields: those of the list as recipient, without what was meant for the list alone. */
+static bool member_fields(struct work *work, const recipient_fields *list, recipient_fields *fields) {
+    const struct span absent = {NULL, 0};
+    *fields = *list;
+    fields->raw = absent;
+    return extension_set(work->arena, &fields->extensions, EXT_ORIGINATOR_REQUESTED_ALTERNATE, absent) &&
+           extension_set(work->arena, &fields->extensions, EXT_REDIRECTION_HISTORY, absent) &&
+           subject_set_responsible(work->arena, fields, true);
+}
+
+static bool fill_members(struct work *work, const recipient_fields *list, const struct dl *dl,
+                         struct subject *subject) {
+    struct span *keys;
+    size_t excluded, count = 0;
+    recipient_fields fields, *items = arena_array(work->arena, dl->member_count + 1, sizeof *items);
+    if (!items || !excluded_keys(work, subject, dl, &keys, &excluded) || !member_fields(work, list, &fields))
+        return false;
+    for (size_t i = 0; i < dl->member_count; i++) {
+        if (bsearch(&dl->member_keys[i], keys, excluded, sizeof *keys, compare_spans))
+            continue;
+        items[count] = fields;
+        items[count++].recipient_name = dl->members[i];
+    }
+    subject->envelope.per_recipient_fields.items = items;
+    subject->envelope.per_recipient_fields.count = count;
+    return true;
+}
+
+static bool append_history(struct work *work, struct subject *subject, const struct dl *dl) {
+    struct x411_DLExpansionHistory old, history;
+    history_of(work, subject, &old);
+    history.count = old.count + 1;
+    history.items = arena_array(work->arena, history.count, sizeof *history.items);
+    if (!history.items)
+        return false;
+    if (old.count)
+        memcpy(history.items, old.items, old.count * sizeof *history.items);
+    history.items[old.count].dl = dl->name;
+    return time_write(work, work->run->now, &history.items[old.count].dl_expansion_time) &&
+           extension_encode(work->arena, &subject->envelope.extensions, EXT_DL_EXPANSION_HISTORY,
+                            &x411_DLExpansionHistory_type, &history);
+}
+
+/* The list's members are not disclosed to each other. */
+static struct batch *expanded(struct work *work, const struct batch *batch, const recipient_fields *list,
+                              const struct dl *dl) {
+    struct subject subject = batch->subject;
+    struct x411_MessageTransferEnvelope *envelope = &subject.envelope;
+    if (!append_history(work, &subject, dl) || !fill_members(work, list, dl, &subject) ||
+        !trace_mark(work, &envelope->trace_information, &envelope->extensions,
+                    x411_OtherActions_dl_operation) ||
+        !ber_bit_set(&envelope->per_message_indicators,
+                     x411_PerMessageIndicators_disclosure_of_other_recipients, false, work->arena)) {
+        work->no_memory = true;
+        return NULL;
+    }
+    struct batch *next = batch_new(work, &subject);
+    if (next)
+        next->dl_depth = batch->dl_depth + 1;
+    return next;
+}
+
+void dl_expand(struct work *work, struct batch *batch, size_t position, const struct dl *dl) {
+    const recipient_fields *list = &batch->subject.envelope.per_recipient_fields.items[position];
+    struct target *target = &batch->targets[position];
+    struct cause cause;
+    if (dl_has_expanded(work, &batch->subject, dl)) {
+        target->kind = TARGET_DROPPED;
+        work_event(work, MTS_EVENT_DISCARDED, batch->subject.identifier)->text =
+            "the list has expanded this message before";
+        return;
+    }
+    if (!dl_permits(work, &batch->subject, dl, &cause)) {
+        recipient_fail(work, batch, position, cause);
+        return;
+    }
+    if (batch->dl_depth >= work->tables->self.dl_depth) {
+        refuse(&cause, x411_NonDeliveryDiagnosticCode_dl_expansion_failure);
+        recipient_fail(work, batch, position, cause);
+        return;
+    }
+    struct batch *next = expanded(work, batch, list, dl);
+    if (!next)
+        return;
+    bool empty = next->subject.envelope.per_recipient_fields.count == 0;
+    target->kind = dl->given.expansion_is_delivery || empty ? TARGET_ANSWERED : TARGET_DROPPED;
+    target->user_type = x411_TypeOfMTSUser_dl;
+    struct mts_event *event = work_event(work, MTS_EVENT_EXPANDED, batch->subject.identifier);
+    event->recipient = list->originally_specified_recipient_number;
+    event->name = work_address(work, &dl->name);
+    for (size_t i = 0; i < next->subject.envelope.per_recipient_fields.count && !work->no_memory; i++)
+        recipient_resolve(work, next, i);
+}

@@ -1,0 +1,230 @@
+/* What became of work: a copy that failed, expired, must take another way, or is sent elsewhere by an
+ * operator. */
+#include "mts/mts_private.h"
+
+/* The copy's recipients: those that its plan names, or all with the flag. False when there is none. */
+bool plan_next(const struct plan *plan, const struct subject *subject, size_t *cursor, size_t *position) {
+    const struct x411_MessageTransferEnvelope *envelope = &subject->envelope;
+    size_t count = envelope->per_recipient_fields.count;
+    if (!(plan->flags & PLAN_ALL)) {
+        while (*cursor < plan->count) {
+            *position = plan->positions[(*cursor)++];
+            if (*position < count)
+                return true;
+        }
+        return false;
+    }
+    while (*cursor < count) {
+        *position = (*cursor)++;
+        if (subject_responsible(&envelope->per_recipient_fields.items[*position]))
+            return true;
+    }
+    return false;
+}
+
+static void invalid(struct work *work, const char *cause) {
+    if (work->no_memory)
+        return;
+    work->out->result = MTS_INVALID;
+    work->out->cause = cause;
+}
+
+/* The stored copy as a batch whose targets are open. NULL: it does not read. */
+static struct batch *open_copy(struct work *work, const struct mts_stored *stored, struct plan *plan) {
+    struct subject subject;
+    if (!plan_read(work->arena, stored->plan, plan) || !subject_decode(work, stored, &subject)) {
+        invalid(work, "the stored copy does not read");
+        return NULL;
+    }
+    return batch_new(work, &subject);
+}
+
+/* No report on a report: it is recorded and ends. */
+static void report_ends(struct work *work, const struct mts_stored *stored, const char *why) {
+    struct x411_Report report = {0};
+    struct ber_limits limits = {.relax_bounds = true, .relax_characters = true};
+    if (!ber_decode(&x411_Report_type, stored->octets, work->arena, &limits, &report, NULL)) {
+        invalid(work, "the stored report does not read");
+        return;
+    }
+    struct mts_event *event = work_event(work, MTS_EVENT_DISCARDED,
+                                         identifier_text(work->arena, &report.envelope.report_identifier));
+    event->other = identifier_text(work->arena, &report.content.subject_identifier);
+    event->text = why;
+}
+
+static void fail_copy(struct work *work, const struct mts_stored *stored, struct cause cause, bool final) {
+    struct plan plan;
+    size_t cursor = 0, position;
+    struct batch *batch = open_copy(work, stored, &plan);
+    while (batch && plan_next(&plan, &batch->subject, &cursor, &position)) {
+        if (final)
+            batch->targets[position] = (struct target){.kind = TARGET_FAILED, .cause = cause};
+        else
+            recipient_fail(work, batch, position, cause);
+    }
+    if (batch)
+        split(work);
+}
+
+void work_fail(struct work *work, const struct mts_stored *stored, struct cause cause, bool final) {
+    if (stored->kind == MTS_REPORT)
+        report_ends(work, stored, cause.supplementary ? cause.supplementary : "it could not be transferred");
+    else
+        fail_copy(work, stored, cause, final);
+}
+
+void mts_work_failed(struct mts_run *run, const struct mts_stored *stored, const struct mts_failure *failure,
+                     struct mts_decisions *out) {
+    struct work work;
+    work_begin(&work, run, out);
+    work_fail(&work, stored, (struct cause){failure->reason, failure->diagnostic, failure->supplementary},
+              failure->final);
+    work_end(&work);
+}
+
+void mts_work_expired(struct mts_run *run, const struct mts_stored *stored, struct mts_decisions *out) {
+    struct work work;
+    struct cause cause = {x411_NonDeliveryReasonCode_unable_to_transfer,
+                          x411_NonDeliveryDiagnosticCode_maximum_time_expired, NULL};
+    work_begin(&work, run, out);
+    if (stored->kind == MTS_REPORT)
+        cause.supplementary = "it expired";
+    work_fail(&work, stored, cause, true);
+    work_end(&work);
+}
+
+/* ---- another next hop ---- */
+
+/* A hop of the recipient's route that is up and can take it; -1: none that is better than waiting. */
+static int other_hop(struct work *work, const struct batch *batch, size_t position, int avoid) {
+    const struct mts_run *run = work->run;
+    const recipient_fields *recipient = &batch->subject.envelope.per_recipient_fields.items[position];
+    struct address address;
+    struct decision decision;
+    struct cause cause;
+    if (!address_of(work->arena, &recipient->recipient_name, &address)) {
+        work->no_memory = true;
+        return -1;
+    }
+    if (!route_find(work->tables, &address, &decision) || decision.route->action != MTS_ROUTE_TRANSFER)
+        return -1;
+    int hop = route_choose(run, decision.route, span_hash(batch->subject.identifier), avoid);
+    bool down = hop >= 0 && run->hop_down && (size_t)hop < run->hop_down_count && run->hop_down[hop];
+    return hop >= 0 && !down && check_hop(work, &batch->subject, recipient, hop, &cause) ? hop : -1;
+}
+
+/* All of the copy's recipients move, or none: half a copy would not be simpler to wait for. */
+static bool reroute_copy(struct work *work, struct batch *batch, const struct plan *plan) {
+    size_t cursor = 0, position, moved = 0;
+    while (plan_next(plan, &batch->subject, &cursor, &position)) {
+        int hop = other_hop(work, batch, position, plan->hop);
+        if (hop < 0)
+            return false;
+        batch->targets[position] = (struct target){.kind = TARGET_HOP, .hop = hop};
+        moved++;
+    }
+    return moved;
+}
+
+static void reroute_report(struct work *work, const struct mts_stored *stored, int attempted) {
+    struct x411_Report report = {0};
+    struct ber_limits limits = {.relax_bounds = true, .relax_characters = true};
+    if (!ber_decode(&x411_Report_type, stored->octets, work->arena, &limits, &report, NULL)) {
+        invalid(work, "the stored report does not read");
+        return;
+    }
+    struct address address;
+    struct decision decision;
+    if (!address_of(work->arena, &report.envelope.report_destination_name, &address)) {
+        work->no_memory = true;
+        return;
+    }
+    struct span identifier = identifier_text(work->arena, &report.envelope.report_identifier);
+    const struct mts_run *run = work->run;
+    if (!route_find(work->tables, &address, &decision) || decision.route->action != MTS_ROUTE_TRANSFER)
+        return;
+    int hop = route_choose(run, decision.route, span_hash(identifier), attempted);
+    if (hop < 0 || (run->hop_down && (size_t)hop < run->hop_down_count && run->hop_down[hop]))
+        return;
+    struct subject subject = {.envelope.trace_information = report.envelope.trace_information,
+                              .envelope.extensions = report.envelope.extensions};
+    if (!trace_reroute(work, &subject, attempted))
+        return;
+    report.envelope.trace_information = subject.envelope.trace_information;
+    report.envelope.extensions = subject.envelope.extensions;
+    work_event(work, MTS_EVENT_REROUTED, identifier)->hop = attempted;
+    report_dispatch(work, &report, stored->has_content, identifier);
+}
+
+void mts_reroute(struct mts_run *run, const struct mts_stored *stored, struct mts_decisions *out) {
+    struct work work;
+    struct plan plan;
+    work_begin(&work, run, out);
+    if (stored->kind == MTS_REPORT) {
+        if (plan_read(work.arena, stored->plan, &plan))
+            reroute_report(&work, stored, plan.hop);
+        work_end(&work);
+        return;
+    }
+    struct batch *batch = open_copy(&work, stored, &plan);
+    if (batch && plan.hop >= 0 && reroute_copy(&work, batch, &plan) &&
+        trace_reroute(&work, &batch->subject, plan.hop)) {
+        work_event(&work, MTS_EVENT_REROUTED, batch->subject.identifier)->hop = plan.hop;
+        split(&work);
+    }
+    work_end(&work);
+}
+
+/* ---- an operator's redirection ---- */
+
+void mts_redirect(struct mts_run *run, const struct mts_stored *stored, const char *address,
+                  struct mts_decisions *out) {
+    struct work work;
+    struct plan plan;
+    struct x411_ORName to;
+    size_t cursor = 0, position;
+    work_begin(&work, run, out);
+    if (stored->kind == MTS_REPORT)
+        invalid(&work, "a report is not redirected by hand");
+    else if (!address_parse(work.arena, address, &to, NULL))
+        invalid(&work, "the address does not read");
+    else {
+        struct batch *batch = open_copy(&work, stored, &plan);
+        while (batch && plan_next(&plan, &batch->subject, &cursor, &position))
+            redirect(&work, batch, position, &to,
+                     x411_RedirectionReason_recipient_MD_assigned_alternate_recipient);
+        if (batch)
+            split(&work);
+    }
+    work_end(&work);
+}
+
+/* ---- the recipients of a copy ---- */
+
+bool mts_recipients(const struct mts_stored *stored, struct arena *arena, struct mts_recipient **recipients,
+                    size_t *count) {
+    static const struct mts_tables no_tables;
+    struct mts_run run = {.tables = &no_tables, .arena = arena};
+    struct mts_decisions out;
+    struct work work;
+    struct plan plan;
+    size_t cursor = 0, position;
+    *recipients = NULL;
+    *count = 0;
+    if (stored->kind == MTS_REPORT)
+        return true;
+    work_begin(&work, &run, &out);
+    struct batch *batch = open_copy(&work, stored, &plan);
+    while (batch && plan_next(&plan, &batch->subject, &cursor, &position)) {
+        const recipient_fields *fields = &batch->subject.envelope.per_recipient_fields.items[position];
+        struct mts_recipient *items = grow(&work, *recipients, *count, sizeof *items);
+        if (!items)
+            break;
+        *recipients = items;
+        items[(*count)++] =
+            (struct mts_recipient){(uint32_t)position, fields->originally_specified_recipient_number,
+                                   work_address(&work, &fields->recipient_name)};
+    }
+    return batch && !work.no_memory;
+}

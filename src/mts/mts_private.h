@@ -1,0 +1,244 @@
+/* What the files of this room share. The path of a message: accept.c or submission.c, recipient.c, split.c,
+ * outbound.c. */
+#ifndef MTS_PRIVATE_H
+#define MTS_PRIVATE_H
+
+#include "mts/process.h"
+#include "mts/tables_private.h"
+#include "names/identifier.h"
+
+/* Numbers of standard extensions (X.411 §9.1). */
+enum extension {
+    EXT_RECIPIENT_REASSIGNMENT_PROHIBITED = 1,
+    EXT_ORIGINATOR_REQUESTED_ALTERNATE = 2,
+    EXT_DL_EXPANSION_PROHIBITED = 3,
+    EXT_CONVERSION_WITH_LOSS_PROHIBITED = 4,
+    EXT_LATEST_DELIVERY_TIME = 5,
+    EXT_REQUESTED_DELIVERY_METHOD = 6,
+    EXT_PHYSICAL_RENDITION_ATTRIBUTES = 12,
+    EXT_MESSAGE_SECURITY_LABEL = 20,
+    EXT_PROOF_OF_SUBMISSION_REQUEST = 21,
+    EXT_CONTENT_CORRELATOR = 23,
+    EXT_REDIRECTION_HISTORY = 25,
+    EXT_DL_EXPANSION_HISTORY = 26,
+    EXT_ORIGINATOR_AND_DL_EXPANSION_HISTORY = 30,
+    EXT_REPORTING_DL_NAME = 31,
+    EXT_FORWARDING_REQUEST = 36,
+    EXT_INTERNAL_TRACE = 38,
+    EXT_REPORTING_MTA_NAME = 39,
+    EXT_DL_EXEMPTED_RECIPIENTS = 42
+};
+
+enum {
+    CRITICAL_FOR_SUBMISSION = 0,
+    CRITICAL_FOR_TRANSFER = 1,
+    CRITICAL_FOR_DELIVERY = 2
+}; /* bits of Criticality */
+
+/* Why a recipient can't be served. `diagnostic` -1: none. */
+struct cause {
+    int reason;
+    int diagnostic;
+    const char *supplementary;
+};
+
+/* A message or probe under work. A probe is carried in the message's struct: its fields are the same but for
+ * content-length. */
+struct subject {
+    enum mts_kind kind;
+    struct x411_MessageTransferEnvelope envelope;
+    bool has_length;
+    uint64_t length;        /* of the content */
+    int64_t arrival;        /* here: what our trace element says */
+    struct span identifier; /* as text */
+};
+
+typedef struct x411_PerRecipientMessageTransferFields recipient_fields;
+
+enum target_kind {
+    TARGET_NONE = 0, /* not our responsibility, or moved to another batch */
+    TARGET_HOP,
+    TARGET_MAILBOX,
+    TARGET_FAILED,
+    TARGET_ANSWERED, /* a probe's positive answer, or a list's expansion: a delivery report may be due */
+    TARGET_DROPPED   /* nothing more, no report: a list that has expanded this message already */
+};
+
+struct target {
+    enum target_kind kind;
+    int hop;
+    const char *mailbox;
+    struct cause cause;
+    int64_t user_type; /* ANSWERED: x411_TypeOfMTSUser_… */
+};
+
+/* One envelope and what becomes of each of its recipients. */
+struct batch {
+    struct subject subject;
+    struct target *targets;   /* one for each recipient */
+    struct batch *redirected; /* where redirected recipients of this envelope go on */
+    struct batch *next;
+    unsigned dl_depth;
+};
+
+/* One call's work. */
+struct work {
+    struct mts_run *run;
+    struct arena *arena;
+    const struct mts_tables *tables;
+    struct mts_decisions *out;
+    struct batch *first;
+    struct batch **last;
+    bool has_content; /* the subject's content is stored: it may be returned */
+    bool no_memory;
+};
+
+/* work.c: the growing lists of the result */
+void work_begin(struct work *work, struct mts_run *run, struct mts_decisions *out);
+void work_end(struct work *work);
+struct mts_event *work_event(struct work *work, enum mts_event_kind kind, struct span identifier);
+struct mts_held *work_held(struct work *work);
+void work_need(struct work *work, struct span directory_name);
+void *grow(struct work *work, void *items, size_t count, size_t size);
+struct span work_identifier(struct work *work, struct x411_MTSIdentifier *identifier);
+
+/* subject.c */
+bool subject_of_message(struct work *work, const struct x411_MessageTransferEnvelope *envelope,
+                        uint64_t length, struct subject *subject);
+bool subject_of_probe(struct work *work, const struct x411_ProbeTransferEnvelope *envelope,
+                      struct subject *subject);
+bool subject_decode(struct work *work, const struct mts_stored *stored, struct subject *subject);
+bool subject_encode(struct work *work, const struct subject *subject, struct span *octets);
+bool subject_responsible(const recipient_fields *recipient);
+bool subject_set_responsible(struct arena *arena, recipient_fields *recipient, bool responsible);
+bool subject_indicator(const struct subject *subject, unsigned bit);
+struct batch *batch_new(struct work *work, const struct subject *subject);
+/* A batch whose recipients may be changed: the array is a copy, nobody is responsible. */
+struct batch *batch_copy(struct work *work, const struct batch *from);
+struct span identifier_text(struct arena *arena, const struct x411_MTSIdentifier *identifier);
+
+/* extension.c */
+const struct x411_ExtensionField *extension_find(const struct x411_Extensions *extensions, int number);
+int64_t extension_number(const struct x411_ExtensionField *field);
+bool extension_critical(const struct x411_ExtensionField *field, unsigned bit);
+/* Puts `value` (BER, whole element) in place of the extension or at the end; drops it when value.data is
+ * NULL. */
+bool extension_set(struct arena *arena, struct x411_Extensions *extensions, int number, struct span value);
+/* Adds a copy of `field`. */
+bool extension_add(struct arena *arena, struct x411_Extensions *extensions,
+                   const struct x411_ExtensionField *field);
+int64_t extension_enumerated(const struct x411_Extensions *extensions, int number);
+bool extension_decode(struct arena *arena, const struct x411_Extensions *extensions, int number,
+                      const struct ber_type *type, void *value);
+bool extension_encode(struct arena *arena, struct x411_Extensions *extensions, int number,
+                      const struct ber_type *type, const void *value);
+
+/* criticality.c: the first critical extension that we do not know, or NULL */
+const struct x411_ExtensionField *criticality_unknown(const struct x411_Extensions *extensions, unsigned bit);
+
+/* trace.c and loop.c */
+bool domain_of_hop(const struct mts_tables *tables, int hop,
+                   const struct x411_GlobalDomainIdentifier **domain);
+bool trace_arrive(struct work *work, int peer, struct x411_TraceInformation *trace,
+                  struct x411_Extensions *extensions, int64_t deferred);
+bool trace_mark(struct work *work, struct x411_TraceInformation *trace, struct x411_Extensions *extensions,
+                unsigned bit);
+bool trace_reroute(struct work *work, struct subject *subject, int attempted);
+bool loop_detected(const struct mts_tables *tables, const struct x411_TraceInformation *trace,
+                   const struct x411_Extensions *extensions, struct arena *arena);
+
+/* time.c */
+bool time_write(struct work *work, int64_t seconds, struct span *time);
+bool time_read(struct span time, int64_t *seconds);
+
+struct span work_address(struct work *work, const struct x411_ORName *name);
+
+/* recipient.c: decides targets[position], following redirections and lists */
+void recipient_resolve(struct work *work, struct batch *batch, size_t position);
+/* What a recipient that can't be served gets instead: alternates, or TARGET_FAILED. */
+void recipient_fail(struct work *work, struct batch *batch, size_t position, struct cause cause);
+
+/* redirection.c: redirect() decides the recipient's target; false when the recipient has failed instead */
+bool redirect(struct work *work, struct batch *batch, size_t position, const struct x411_ORName *to,
+              int reason);
+const struct x411_ORName *redirection_assigned(struct work *work, const struct user *user,
+                                               const struct subject *subject);
+bool redirection_by_originator(struct work *work, const recipient_fields *recipient, struct x411_ORName *to);
+
+/* dl_expansion.c: false fills `cause`; an expansion that must not be repeated is no failure */
+bool dl_permits(struct work *work, const struct subject *subject, const struct dl *dl, struct cause *cause);
+bool dl_has_expanded(struct work *work, const struct subject *subject, const struct dl *dl);
+void dl_expand(struct work *work, struct batch *batch, size_t position, const struct dl *dl);
+
+/* checks.c and conversion.c: false fills `cause` */
+bool check_message(struct work *work, const struct subject *subject, struct cause *cause);
+bool check_user(struct work *work, const struct subject *subject, const recipient_fields *recipient,
+                const struct user *user, struct cause *cause);
+bool check_hop(struct work *work, const struct subject *subject, const recipient_fields *recipient, int hop,
+               struct cause *cause);
+bool check_latest_delivery(struct work *work, const struct subject *subject, struct cause *cause);
+bool conversion_explicit(const struct subject *subject, const recipient_fields *recipient,
+                         struct cause *cause);
+bool conversion_implicit(const struct subject *subject, const struct name_set *accepted, bool not_subscribed,
+                         struct cause *cause);
+bool content_type_in(const struct name_set *set, const struct x411_ContentType *type);
+bool eits_meet(const struct name_set *set, const struct x411_EncodedInformationTypes *types, bool all);
+
+/* downgrade_1984.c */
+bool downgrade_possible(const struct hop *hop, const struct subject *subject,
+                        const recipient_fields *recipient);
+bool downgrade_message(struct arena *arena, struct subject *subject, bool rfc1328);
+bool downgrade_report(struct arena *arena, struct x411_Report *report, bool rfc1328);
+bool downgrade_report_possible(const struct hop *hop, const struct x411_Report *report);
+
+/* routing.c */
+struct decision {
+    const struct route *route; /* NULL: no route */
+    int hop;                   /* TRANSFER: the chosen one */
+};
+bool route_find(const struct mts_tables *tables, const struct address *address, struct decision *decision);
+int route_choose(const struct mts_run *run, const struct route *route, uint64_t salt, int not_this);
+
+/* split.c: copies and held objects of all batches, reports for what failed or was answered */
+void split(struct work *work);
+
+/* accept.c: resolves all recipients that are our responsibility */
+void batch_resolve(struct work *work, struct batch *batch);
+
+/* plan.c */
+struct plan {
+    unsigned flags;
+    int hop;
+    uint32_t *positions;
+    size_t count;
+    struct span bilateral;
+};
+enum {
+    PLAN_ALL = 1, /* all recipients with the responsibility flag */
+    PLAN_DROP_INTERNAL_TRACE = 2,
+    PLAN_DROP_DEFERRED = 4,
+    PLAN_1984 = 8,
+    PLAN_RFC1328 = 16
+};
+bool plan_write(struct arena *arena, const struct plan *plan, struct span *octets);
+bool plan_read(struct arena *arena, struct span octets, struct plan *plan);
+/* failure.c: the positions of a copy's recipients, one a call */
+bool plan_next(const struct plan *plan, const struct subject *subject, size_t *cursor, size_t *position);
+void work_fail(struct work *work, const struct mts_stored *stored, struct cause cause, bool final);
+unsigned plan_flags_of_hop(const struct mts_tables *tables, int hop);
+
+/* report.c and report_route.c */
+struct outcome {
+    size_t position;
+    bool delivered;
+    int64_t time;
+    int64_t user_type;
+    struct cause cause;
+};
+void report_make(struct work *work, const struct subject *subject, const struct outcome *outcomes,
+                 size_t count);
+void report_dispatch(struct work *work, struct x411_Report *report, bool has_content, struct span identifier);
+bool report_wanted(const struct ber_bits *indicators, bool delivered);
+bool report_wanted_by_originator(const struct ber_bits *indicators, bool delivered);
+
+#endif

@@ -1,0 +1,147 @@
+/*
+ * The outbound APDU: a pure function of the held octets, the plan and the
+ * content's length. The content always comes last, so that it can be streamed:
+ * in a message by its nature, in a report because a SET has no order
+ * (X.690 §8.11; the returned content is written as its last element).
+ */
+#include "mts/mts_private.h"
+
+/* Identifier octet and definite length. */
+static bool put_header(struct buf *out, uint8_t identifier, uint64_t length) {
+    uint8_t octets[10] = {identifier};
+    size_t count = 0;
+    if (length < 0x80) {
+        octets[1] = (uint8_t)length;
+        return buf_append(out, octets, 2);
+    }
+    for (uint64_t rest = length; rest; rest >>= 8)
+        count++;
+    octets[1] = (uint8_t)(0x80 | count);
+    for (size_t i = 0; i < count; i++)
+        octets[2 + i] = (uint8_t)(length >> 8 * (count - 1 - i));
+    return buf_append(out, octets, 2 + count);
+}
+
+static size_t header_length(uint64_t length) {
+    size_t count = 0;
+    for (uint64_t rest = length; rest && length >= 0x80; rest >>= 8)
+        count++;
+    return 2 + count;
+}
+
+static bool drop(struct work *work, struct subject *subject, const struct plan *plan) {
+    struct span absent = {NULL, 0};
+    if (plan->flags & PLAN_DROP_DEFERRED)
+        subject->envelope.deferred_delivery_time = absent;
+    return !(plan->flags & PLAN_DROP_INTERNAL_TRACE) ||
+           extension_set(work->arena, &subject->envelope.extensions, EXT_INTERNAL_TRACE, absent);
+}
+
+/* The flag of those whom another copy serves. */
+static bool clear_others(struct work *work, struct subject *subject, const struct plan *plan) {
+    recipient_fields *items = subject->envelope.per_recipient_fields.items;
+    size_t count = subject->envelope.per_recipient_fields.count, cursor = 0, position;
+    if (plan->flags & PLAN_ALL)
+        return true;
+    bool *ours = arena_array(work->arena, count ? count : 1, sizeof *ours);
+    if (!ours)
+        return false;
+    while (plan_next(plan, subject, &cursor, &position))
+        ours[position] = true;
+    for (size_t i = 0; i < count; i++)
+        if (!ours[i] && !subject_set_responsible(work->arena, &items[i], false))
+            return false;
+    return true;
+}
+
+static bool add_bilateral(struct work *work, struct subject *subject, const struct plan *plan) {
+    struct x411_MessageTransferEnvelope *envelope = &subject->envelope;
+    size_t count = envelope->per_domain_bilateral_information.count;
+    struct x411_PerDomainBilateralInformation *items;
+    if (!plan->bilateral.len)
+        return true;
+    items = arena_array(work->arena, count + 1, sizeof *items);
+    if (!items)
+        return false;
+    if (count)
+        memcpy(items, envelope->per_domain_bilateral_information.items, count * sizeof *items);
+    envelope->per_domain_bilateral_information.items = items;
+    envelope->per_domain_bilateral_information.count = count + 1;
+    return ber_decode(&x411_PerDomainBilateralInformation_type, plan->bilateral, work->arena, NULL,
+                      &items[count], NULL);
+}
+
+/* The envelope of this copy: the held octets themselves where the plan asks for no change. */
+static bool envelope_of(struct work *work, const struct mts_stored *stored, const struct plan *plan,
+                        struct span *octets) {
+    struct subject subject;
+    *octets = stored->octets;
+    if (plan->flags == PLAN_ALL && !plan->bilateral.len)
+        return true;
+    return subject_decode(work, stored, &subject) && clear_others(work, &subject, plan) &&
+           drop(work, &subject, plan) && add_bilateral(work, &subject, plan) &&
+           (!(plan->flags & PLAN_1984) ||
+            downgrade_message(work->arena, &subject, plan->flags & PLAN_RFC1328)) &&
+           subject_encode(work, &subject, octets);
+}
+
+static bool put_message(const struct mts_stored *stored, struct span envelope, struct buf *out) {
+    uint64_t length = stored->content_length;
+    return put_header(out, 0xA0, envelope.len + header_length(length) + length) &&
+           buf_append_span(out, envelope) && put_header(out, 0x04, length);
+}
+
+/* With another identifier octet in place of the universal SET's or SEQUENCE's. */
+static bool put_retagged(uint8_t identifier, struct span element, struct buf *out) {
+    return element.len > 1 && buf_append_byte(out, identifier) &&
+           buf_append_span(out, span_sub(element, 1, element.len));
+}
+
+static bool report_octets(struct work *work, const struct mts_stored *stored, const struct plan *plan,
+                          struct span *octets) {
+    struct x411_Report report = {0};
+    struct ber_limits limits = {.relax_bounds = true, .relax_characters = true};
+    *octets = stored->octets;
+    if (!(plan->flags & PLAN_1984))
+        return true;
+    return ber_decode(&x411_Report_type, stored->octets, work->arena, &limits, &report, NULL) &&
+           downgrade_report(work->arena, &report, plan->flags & PLAN_RFC1328) &&
+           ber_encode_arena(&x411_Report_type, &report, work->arena, octets, NULL);
+}
+
+static bool put_report(const struct mts_stored *stored, struct span octets, struct buf *out) {
+    struct ber_element report, envelope, content;
+    uint64_t length = stored->content_length, added = header_length(length) + length;
+    if (!stored->has_content)
+        return put_retagged(0xA1, octets, out);
+    if (!ber_element_read(octets, &report, NULL))
+        return false;
+    struct span inside = ber_element_contents(octets, &report);
+    if (!ber_element_read(inside, &envelope, NULL))
+        return false;
+    struct span set = span_sub(inside, envelope.total, inside.len);
+    if (!ber_element_read(set, &content, NULL))
+        return false;
+    struct span fields = ber_element_contents(set, &content);
+    uint64_t set_length = fields.len + added;
+    return put_header(out, 0xA1, envelope.total + header_length(set_length) + set_length) &&
+           buf_append_span(out, span_sub(inside, 0, envelope.total)) && put_header(out, 0x31, set_length) &&
+           buf_append_span(out, fields) && put_header(out, 0x81, length);
+}
+
+bool mts_outbound(const struct mts_stored *stored, struct arena *arena, struct buf *out) {
+    static const struct mts_tables no_tables;
+    struct mts_run run = {.tables = &no_tables, .arena = arena};
+    struct mts_decisions decisions;
+    struct work work;
+    struct plan plan;
+    struct span octets;
+    work_begin(&work, &run, &decisions);
+    if (!plan_read(arena, stored->plan, &plan))
+        return false;
+    if (stored->kind == MTS_REPORT)
+        return report_octets(&work, stored, &plan, &octets) && put_report(stored, octets, out);
+    if (!envelope_of(&work, stored, &plan, &octets))
+        return false;
+    return stored->kind == MTS_MESSAGE ? put_message(stored, octets, out) : put_retagged(0xA2, octets, out);
+}

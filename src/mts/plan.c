@@ -1,0 +1,70 @@
+/*
+ * A copy's plan: what mts_outbound and the later calls must know besides the
+ * held envelope. Everything that the outbound octets depend on is in it, so
+ * that a reload of the configuration does not change a copy that is in doubt.
+ *
+ * Form: octet 1 (version), octet flags, u32 hop + 1, u32 length of the
+ * bilateral element and the element (a whole PerDomainBilateralInformation),
+ * then u32 count of positions and the positions as u32 each.
+ */
+#include "base/reader.h"
+#include "mts/mts_private.h"
+
+enum { PLAN_VERSION = 1, PLAN_HEAD = 14 };
+
+static uint8_t *put_u32(uint8_t *at, uint64_t value) {
+    for (int shift = 24; shift >= 0; shift -= 8)
+        *at++ = (uint8_t)(value >> shift);
+    return at;
+}
+
+bool plan_write(struct arena *arena, const struct plan *plan, struct span *octets) {
+    size_t count = plan->flags & PLAN_ALL ? 0 : plan->count;
+    size_t size = PLAN_HEAD + plan->bilateral.len + 4 * count;
+    uint8_t *start = arena_alloc(arena, size), *at = start;
+    if (!start)
+        return false;
+    *at++ = PLAN_VERSION;
+    *at++ = (uint8_t)plan->flags;
+    at = put_u32(at, (uint64_t)(plan->hop + 1));
+    at = put_u32(at, plan->bilateral.len);
+    if (plan->bilateral.len)
+        memcpy(at, plan->bilateral.data, plan->bilateral.len);
+    at = put_u32(at + plan->bilateral.len, count);
+    for (size_t i = 0; i < count; i++)
+        at = put_u32(at, plan->positions[i]);
+    *octets = span_of(start, size);
+    return true;
+}
+
+bool plan_read(struct arena *arena, struct span octets, struct plan *plan) {
+    struct reader r = reader_of(octets);
+    *plan = (struct plan){0};
+    if (reader_u8(&r) != PLAN_VERSION)
+        return false;
+    plan->flags = reader_u8(&r);
+    plan->hop = (int)reader_u32(&r) - 1;
+    plan->bilateral = reader_take(&r, reader_u32(&r));
+    plan->count = reader_u32(&r);
+    if (r.failed || reader_left(&r) != 4 * plan->count)
+        return false;
+    plan->positions = plan->count ? arena_array(arena, plan->count, sizeof *plan->positions) : NULL;
+    if (plan->count && !plan->positions)
+        return false;
+    for (size_t i = 0; i < plan->count; i++)
+        plan->positions[i] = reader_u32(&r);
+    return true;
+}
+
+/* What the hop's outbound envelopes need. */
+unsigned plan_flags_of_hop(const struct mts_tables *tables, int number) {
+    const struct hop *hop = &tables->hops[number];
+    unsigned flags = 0;
+    if (hop->foreign && !hop->given.keep_internal_trace)
+        flags |= PLAN_DROP_INTERNAL_TRACE;
+    if (!hop->given.defers)
+        flags |= PLAN_DROP_DEFERRED;
+    if (hop->given.edition == MTS_EDITION_1984)
+        flags |= PLAN_1984 | (hop->given.rfc1328 ? PLAN_RFC1328 : 0);
+    return flags;
+}

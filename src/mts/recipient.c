@@ -1,0 +1,196 @@
+/* What becomes of one recipient (X.411 §14.3.3 and §14.3.4): user, list, alias, next hop, or failure. */
+#include "mts/mts_private.h"
+
+static const struct cause unrecognised = {x411_NonDeliveryReasonCode_unable_to_transfer,
+                                          x411_NonDeliveryDiagnosticCode_unrecognised_OR_name, NULL};
+
+static recipient_fields *fields_of(struct batch *batch, size_t position) {
+    return &batch->subject.envelope.per_recipient_fields.items[position];
+}
+
+static void fail(struct batch *batch, size_t position, struct cause cause) {
+    batch->targets[position] = (struct target){.kind = TARGET_FAILED, .cause = cause};
+}
+
+/* The domain's own alternate: of a user, or for an address that nobody has. NULL: none, or not our recipient.
+ */
+static const struct x411_ORName *domain_alternate(struct work *work, const struct address *address) {
+    struct decision decision;
+    const struct entry *entry = entry_find(work->tables, address->key);
+    if (entry)
+        return entry->user ? entry->user->domain_alternate : NULL;
+    if (route_find(work->tables, address, &decision) && decision.route->action == MTS_ROUTE_LOCAL)
+        return work->tables->catch_all;
+    return NULL;
+}
+
+void recipient_fail(struct work *work, struct batch *batch, size_t position, struct cause cause) {
+    struct x411_ORName requested;
+    struct address address;
+    const recipient_fields *recipient = fields_of(batch, position);
+    if (work->no_memory)
+        return;
+    fail(batch, position, cause);
+    if (cause.diagnostic == x411_NonDeliveryDiagnosticCode_maximum_time_expired)
+        return;
+    if (redirection_by_originator(work, recipient, &requested)) {
+        redirect(work, batch, position, &requested,
+                 x411_RedirectionReason_originator_requested_alternate_recipient);
+        return;
+    }
+    if (!subject_indicator(&batch->subject, x411_PerMessageIndicators_alternate_recipient_allowed))
+        return;
+    if (!address_of(work->arena, &recipient->recipient_name, &address)) {
+        work->no_memory = true;
+        return;
+    }
+    const struct x411_ORName *alternate = domain_alternate(work, &address);
+    if (alternate && !address_equal(work->arena, alternate, &recipient->recipient_name))
+        redirect(work, batch, position, alternate,
+                 x411_RedirectionReason_recipient_MD_assigned_alternate_recipient);
+}
+
+static void resolve_user(struct work *work, struct batch *batch, size_t position, const struct user *user) {
+    const struct subject *subject = &batch->subject;
+    struct cause cause;
+    const struct x411_ORName *alternate = redirection_assigned(work, user, subject);
+    if (alternate) {
+        if (extension_enumerated(&subject->envelope.extensions, EXT_RECIPIENT_REASSIGNMENT_PROHIBITED) == 1) {
+            cause = (struct cause){x411_NonDeliveryReasonCode_unable_to_transfer,
+                                   x411_NonDeliveryDiagnosticCode_recipient_reassignment_prohibited, NULL};
+            recipient_fail(work, batch, position, cause);
+        } else
+            redirect(work, batch, position, alternate,
+                     x411_RedirectionReason_recipient_assigned_alternate_recipient);
+        return;
+    }
+    if (!check_user(work, subject, fields_of(batch, position), user, &cause)) {
+        recipient_fail(work, batch, position, cause);
+        return;
+    }
+    bool probe = subject->kind == MTS_PROBE;
+    batch->targets[position] = (struct target){.kind = probe ? TARGET_ANSWERED : TARGET_MAILBOX,
+                                               .mailbox = user->given.mailbox,
+                                               .user_type = work->tables->domain.private_domain_identifier
+                                                                ? x411_TypeOfMTSUser_private
+                                                                : x411_TypeOfMTSUser_public};
+}
+
+/* A probe is told what an expansion would meet, but never expands a list (X.411 §14.3.4.4). */
+static void resolve_dl(struct work *work, struct batch *batch, size_t position, const struct dl *dl) {
+    struct cause cause;
+    if (batch->subject.kind == MTS_MESSAGE)
+        dl_expand(work, batch, position, dl);
+    else if (!dl_permits(work, &batch->subject, dl, &cause))
+        recipient_fail(work, batch, position, cause);
+    else
+        batch->targets[position] =
+            (struct target){.kind = TARGET_ANSWERED, .user_type = x411_TypeOfMTSUser_dl};
+}
+
+/* The drawn hop if it can take the recipient, else the first other choice that can. */
+static int usable_hop(struct work *work, struct batch *batch, size_t position, const struct route *route,
+                      struct cause *cause) {
+    struct cause other;
+    const recipient_fields *recipient = fields_of(batch, position);
+    int hop = route_choose(work->run, route, span_hash(batch->subject.identifier), -1);
+    if (hop < 0) {
+        *cause = unrecognised;
+        return -1;
+    }
+    if (check_hop(work, &batch->subject, recipient, hop, cause))
+        return hop;
+    for (size_t i = 0; i < route->choice_count; i++)
+        if (route->choices[i].hop != hop &&
+            check_hop(work, &batch->subject, recipient, route->choices[i].hop, &other))
+            return route->choices[i].hop;
+    return -1;
+}
+
+static void resolve_route(struct work *work, struct batch *batch, size_t position,
+                          const struct address *address) {
+    struct decision decision;
+    struct cause cause = unrecognised;
+    if (route_find(work->tables, address, &decision)) {
+        const struct route *route = decision.route;
+        if (route->action == MTS_ROUTE_TRANSFER) {
+            int hop = usable_hop(work, batch, position, route, &cause);
+            if (hop >= 0) {
+                batch->targets[position] = (struct target){.kind = TARGET_HOP, .hop = hop};
+                return;
+            }
+        } else if (route->action == MTS_ROUTE_REFUSE)
+            cause = (struct cause){route->reason, route->diagnostic, route->supplementary};
+        else if (oraddress_is_postal(&address->parts) && !work->tables->self.pdau)
+            cause = (struct cause){x411_NonDeliveryReasonCode_physical_delivery_not_performed, -1,
+                                   "no physical delivery access unit"};
+    }
+    recipient_fail(work, batch, position, cause);
+}
+
+static const struct mts_answer *answer_for(const struct mts_run *run, struct span directory_name) {
+    for (size_t i = 0; i < run->answer_count; i++)
+        if (span_eq(run->answers[i].directory_name, directory_name))
+            return &run->answers[i];
+    return NULL;
+}
+
+/* A recipient by directory name only: its address must be found first. True when it is there now. */
+static bool resolve_directory_name(struct work *work, struct batch *batch, size_t position) {
+    recipient_fields *recipient = fields_of(batch, position);
+    struct x501_Name *name = recipient->recipient_name.directory_name;
+    struct x411_ORName found = {0};
+    struct span octets;
+    if (!name) {
+        recipient_fail(work, batch, position, unrecognised);
+        return false;
+    }
+    if (!ber_encode_arena(&x501_Name_type, name, work->arena, &octets, NULL)) {
+        work->no_memory = true;
+        return false;
+    }
+    const struct mts_answer *answer = answer_for(work->run, octets);
+    if (!answer) {
+        work_need(work, octets);
+        return false;
+    }
+    if (answer->failed || !answer->address || !address_parse(work->arena, answer->address, &found, NULL)) {
+        int reason = answer->failed ? x411_NonDeliveryReasonCode_directory_operation_unsuccessful
+                                    : x411_NonDeliveryReasonCode_unable_to_transfer;
+        int diagnostic = answer->failed ? -1 : x411_NonDeliveryDiagnosticCode_unrecognised_OR_name;
+        recipient_fail(work, batch, position, (struct cause){reason, diagnostic, NULL});
+        return false;
+    }
+    found.directory_name = name;
+    recipient->recipient_name = found;
+    recipient->raw = (struct span){NULL, 0};
+    return true;
+}
+
+void recipient_resolve(struct work *work, struct batch *batch, size_t position) {
+    const recipient_fields *recipient = fields_of(batch, position);
+    struct address address;
+    if (work->no_memory)
+        return;
+    if (criticality_unknown(&recipient->extensions, CRITICAL_FOR_TRANSFER)) {
+        fail(batch, position,
+             (struct cause){x411_NonDeliveryReasonCode_unable_to_transfer,
+                            x411_NonDeliveryDiagnosticCode_unsupported_critical_function, NULL});
+        return;
+    }
+    if (address_is_empty(&recipient->recipient_name) && !resolve_directory_name(work, batch, position))
+        return;
+    if (!address_of(work->arena, &recipient->recipient_name, &address)) {
+        work->no_memory = true;
+        return;
+    }
+    const struct entry *entry = entry_find(work->tables, address.key);
+    if (!entry)
+        resolve_route(work, batch, position, &address);
+    else if (entry->user)
+        resolve_user(work, batch, position, entry->user);
+    else if (entry->dl)
+        resolve_dl(work, batch, position, entry->dl);
+    else
+        redirect(work, batch, position, entry->alias, x411_RedirectionReason_alias);
+}

@@ -1,0 +1,128 @@
+/*
+ * Redirection (X.411 §14.3.4.3): the recipient is replaced, the one before is
+ * kept in redirection-history, and the trace says so. Redirected recipients
+ * travel in an envelope of their own: the mark in the trace must not hide a
+ * loop of the others.
+ */
+#include "mts/mts_private.h"
+
+static bool class_has_eit(const struct name_set *eits, const struct x411_EncodedInformationTypes *types) {
+    return !eits->count || (types && eits_meet(eits, types, false));
+}
+
+static bool class_fits(const struct user_redirection *redirection, const struct subject *subject) {
+    const struct mts_class *class = &redirection->class;
+    const struct x411_MessageTransferEnvelope *envelope = &subject->envelope;
+    if (class->priorities && !(class->priorities & 1u << envelope->priority))
+        return false;
+    if (class->max_length && subject->has_length && subject->length > class->max_length)
+        return false;
+    return content_type_in(&redirection->content_types, &envelope->content_type) &&
+           class_has_eit(&redirection->eits, envelope->original_encoded_information_types);
+}
+
+/* The alternate of the first class that fits; NULL: the user takes it himself. */
+const struct x411_ORName *redirection_assigned(struct work *work, const struct user *user,
+                                               const struct subject *subject) {
+    (void)work;
+    for (size_t i = 0; i < user->redirection_count; i++)
+        if (class_fits(&user->redirections[i], subject))
+            return user->redirections[i].alternate;
+    return NULL;
+}
+
+/* The address of the originator-requested alternate recipient, if there is one. */
+bool redirection_by_originator(struct work *work, const recipient_fields *recipient, struct x411_ORName *to) {
+    *to = (struct x411_ORName){0};
+    return extension_decode(work->arena, &recipient->extensions, EXT_ORIGINATOR_REQUESTED_ALTERNATE,
+                            &x411_MTAOriginatorRequestedAlternateRecipient_type, to);
+}
+
+static bool was_there(struct work *work, const struct x411_RedirectionHistory *history,
+                      const recipient_fields *recipient, const struct x411_ORName *to) {
+    if (address_equal(work->arena, &recipient->recipient_name, to))
+        return true;
+    for (size_t i = 0; i < history->count; i++)
+        if (address_equal(work->arena, &history->items[i].intended_recipient_name.intended_recipient, to))
+            return true;
+    return false;
+}
+
+static struct batch *batch_for_redirected(struct work *work, struct batch *batch) {
+    if (batch->redirected)
+        return batch->redirected;
+    struct batch *copy = batch_copy(work, batch);
+    if (!copy)
+        return NULL;
+    struct x411_MessageTransferEnvelope *envelope = &copy->subject.envelope;
+    batch->redirected = copy->redirected = copy;
+    if (!trace_mark(work, &envelope->trace_information, &envelope->extensions, x411_OtherActions_redirected))
+        return NULL;
+    return copy;
+}
+
+static bool append_history(struct work *work, recipient_fields *recipient,
+                           const struct x411_RedirectionHistory *old, int reason) {
+    struct x411_RedirectionHistory history = {.count = old->count + 1};
+    history.items = arena_array(work->arena, history.count, sizeof *history.items);
+    if (!history.items)
+        return false;
+    if (old->count)
+        memcpy(history.items, old->items, old->count * sizeof *history.items);
+    struct x411_Redirection *last = &history.items[old->count];
+    last->intended_recipient_name.intended_recipient = recipient->recipient_name;
+    last->redirection_reason = reason;
+    return time_write(work, work->run->now, &last->intended_recipient_name.redirection_time) &&
+           extension_encode(work->arena, &recipient->extensions, EXT_REDIRECTION_HISTORY,
+                            &x411_RedirectionHistory_type, &history);
+}
+
+static bool change_recipient(struct work *work, recipient_fields *recipient,
+                             const struct x411_RedirectionHistory *old, const struct x411_ORName *to,
+                             int reason) {
+    recipient->raw = (struct span){NULL, 0};
+    if (!append_history(work, recipient, old, reason))
+        return false;
+    recipient->recipient_name = *to;
+    /* It has been used: the alternate's own failure must not lead back to it. */
+    return reason != x411_RedirectionReason_originator_requested_alternate_recipient ||
+           extension_set(work->arena, &recipient->extensions, EXT_ORIGINATOR_REQUESTED_ALTERNATE,
+                         (struct span){NULL, 0});
+}
+
+static void record(struct work *work, const struct batch *batch, const recipient_fields *recipient,
+                   int reason) {
+    struct mts_event *event = work_event(work, MTS_EVENT_REDIRECTED, batch->subject.identifier);
+    event->recipient = recipient->originally_specified_recipient_number;
+    event->name = work_address(work, &recipient->recipient_name);
+    event->reason = reason;
+}
+
+bool redirect(struct work *work, struct batch *batch, size_t position, const struct x411_ORName *to,
+              int reason) {
+    struct x411_RedirectionHistory history = {0};
+    const recipient_fields *from = &batch->subject.envelope.per_recipient_fields.items[position];
+    uint32_t most = work->tables->self.redirections;
+    extension_decode(work->arena, &from->extensions, EXT_REDIRECTION_HISTORY, &x411_RedirectionHistory_type,
+                     &history);
+    if (history.count >= most || was_there(work, &history, from, to)) {
+        batch->targets[position] =
+            (struct target){.kind = TARGET_FAILED,
+                            .cause = {x411_NonDeliveryReasonCode_unable_to_transfer,
+                                      x411_NonDeliveryDiagnosticCode_redirection_loop_detected, NULL}};
+        return false;
+    }
+    struct batch *next = batch_for_redirected(work, batch);
+    if (!next)
+        return false;
+    recipient_fields *recipient = &next->subject.envelope.per_recipient_fields.items[position];
+    *recipient = *from;
+    batch->targets[position].kind = TARGET_NONE;
+    if (!change_recipient(work, recipient, &history, to, reason)) {
+        work->no_memory = true;
+        return false;
+    }
+    record(work, next, recipient, reason);
+    recipient_resolve(work, next, position);
+    return true;
+}

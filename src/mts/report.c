@@ -1,0 +1,197 @@
+/*
+ * Reports (X.411 §14.3.7): who asked for one, and what it says. The originator
+ * asks for none, non-delivery or report; the originating MTA for non-delivery,
+ * report or audited, never less.
+ */
+#include "mts/mts_private.h"
+
+enum {
+    MTA_REPORT = x411_PerRecipientIndicators_originating_MTA_report,
+    MTA_NON_DELIVERY = x411_PerRecipientIndicators_originating_MTA_non_delivery_report,
+    ORIGINATOR_REPORT = x411_PerRecipientIndicators_originator_report,
+    ORIGINATOR_NON_DELIVERY = x411_PerRecipientIndicators_originator_non_delivery_report
+};
+
+/* A non-delivery is always told: one of the MTA's bits shall be one, and an envelope that breaks this means
+ * the least. */
+bool report_wanted(const struct ber_bits *indicators, bool delivered) {
+    return !delivered || ber_bit(indicators, MTA_REPORT) || ber_bit(indicators, ORIGINATOR_REPORT);
+}
+
+bool report_wanted_by_originator(const struct ber_bits *indicators, bool delivered) {
+    return ber_bit(indicators, ORIGINATOR_REPORT) ||
+           (!delivered && ber_bit(indicators, ORIGINATOR_NON_DELIVERY));
+}
+
+static bool audited(const struct ber_bits *indicators) {
+    return ber_bit(indicators, MTA_REPORT) && ber_bit(indicators, MTA_NON_DELIVERY);
+}
+
+/* As a PrintableString of at most ub-supplementary-info-length characters. */
+static struct span supplementary(struct work *work, const char *text) {
+    static const char repertoire[] =
+        "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789 '()+,-./:=?";
+    size_t len = text ? strlen(text) : 0;
+    if (!len)
+        return (struct span){NULL, 0};
+    if (len > x411_ub_supplementary_info_length)
+        len = x411_ub_supplementary_info_length;
+    char *copy = arena_alloc(work->arena, len);
+    if (!copy) {
+        work->no_memory = true;
+        return (struct span){NULL, 0};
+    }
+    for (size_t i = 0; i < len; i++)
+        copy[i] = strchr(repertoire, text[i]) ? text[i] : '?';
+    return span_of(copy, len);
+}
+
+static void set_type(struct work *work, const struct outcome *outcome, struct x411_ReportType *type) {
+    if (outcome->delivered) {
+        type->choice = x411_ReportType_delivery;
+        type->u.delivery.type_of_MTS_user = outcome->user_type;
+        time_write(work, outcome->time, &type->u.delivery.message_delivery_time);
+        return;
+    }
+    type->choice = x411_ReportType_non_delivery;
+    type->u.non_delivery.non_delivery_reason_code = outcome->cause.reason;
+    type->u.non_delivery.has_non_delivery_diagnostic_code = outcome->cause.diagnostic >= 0;
+    type->u.non_delivery.non_delivery_diagnostic_code = outcome->cause.diagnostic;
+}
+
+/* The types after the last conversion that the trace tells of. */
+static struct x411_EncodedInformationTypes *converted_types(const struct x411_TraceInformation *trace) {
+    for (size_t i = trace->count; i-- > 0;)
+        if (trace->items[i].domain_supplied_information.converted_encoded_information_types)
+            return trace->items[i].domain_supplied_information.converted_encoded_information_types;
+    return NULL;
+}
+
+static void fill_recipient(struct work *work, const struct subject *subject, const struct outcome *outcome,
+                           struct x411_PerRecipientReportTransferFields *fields) {
+    recipient_fields *recipient = &subject->envelope.per_recipient_fields.items[outcome->position];
+    const struct x411_ExtensionField *history =
+        extension_find(&recipient->extensions, EXT_REDIRECTION_HISTORY);
+    struct x411_RedirectionHistory redirections = {0};
+    fields->actual_recipient_name = recipient->recipient_name;
+    fields->originally_specified_recipient_number = recipient->originally_specified_recipient_number;
+    fields->per_recipient_indicators = recipient->per_recipient_indicators;
+    fields->supplementary_information = supplementary(work, outcome->cause.supplementary);
+    time_write(work, subject->arrival, &fields->last_trace_information.arrival_time);
+    fields->last_trace_information.converted_encoded_information_types =
+        converted_types(&subject->envelope.trace_information);
+    set_type(work, outcome, &fields->last_trace_information.report_type);
+    if (!history)
+        return;
+    if (!extension_add(work->arena, &fields->extensions, history))
+        work->no_memory = true;
+    if (extension_decode(work->arena, &recipient->extensions, EXT_REDIRECTION_HISTORY,
+                         &x411_RedirectionHistory_type, &redirections) &&
+        redirections.count)
+        fields->originally_intended_recipient_name =
+            &redirections.items[0].intended_recipient_name.intended_recipient;
+}
+
+/* A subject that lists have expanded: the report goes to the last list, and says whence the message came
+ * (X.411 §12.2.1.3). */
+static bool set_destination(struct work *work, const struct subject *subject,
+                            struct x411_ReportTransferEnvelope *envelope) {
+    const struct x411_MessageTransferEnvelope *from = &subject->envelope;
+    struct x411_DLExpansionHistory lists = {0};
+    struct x411_OriginatorAndDLExpansionHistory history;
+    envelope->report_destination_name = from->originator_name;
+    if (!extension_decode(work->arena, &from->extensions, EXT_DL_EXPANSION_HISTORY,
+                          &x411_DLExpansionHistory_type, &lists) ||
+        !lists.count)
+        return true;
+    history.count = lists.count + 1;
+    history.items = arena_array(work->arena, history.count, sizeof *history.items);
+    if (!history.items)
+        return false;
+    history.items[0].originator_or_dl_name = from->originator_name;
+    if (from->trace_information.count)
+        history.items[0].origination_or_expansion_time =
+            from->trace_information.items[0].domain_supplied_information.arrival_time;
+    for (size_t i = 0; i < lists.count; i++) {
+        history.items[i + 1].originator_or_dl_name = lists.items[i].dl;
+        history.items[i + 1].origination_or_expansion_time = lists.items[i].dl_expansion_time;
+    }
+    envelope->report_destination_name = lists.items[lists.count - 1].dl;
+    return extension_encode(work->arena, &envelope->extensions, EXT_ORIGINATOR_AND_DL_EXPANSION_HISTORY,
+                            &x411_OriginatorAndDLExpansionHistory_type, &history);
+}
+
+static bool fill_envelope(struct work *work, const struct subject *subject,
+                          struct x411_ReportTransferEnvelope *envelope) {
+    const struct x411_ExtensionField *label =
+        extension_find(&subject->envelope.extensions, EXT_MESSAGE_SECURITY_LABEL);
+    struct x411_ReportingMTAName name = {.domain = work->tables->domain, .mta_name = work->tables->mta_name};
+    return set_destination(work, subject, envelope) &&
+           (!label || extension_add(work->arena, &envelope->extensions, label)) &&
+           extension_encode(work->arena, &envelope->extensions, EXT_REPORTING_MTA_NAME,
+                            &x411_ReportingMTAName_type, &name) &&
+           trace_arrive(work, -1, &envelope->trace_information, &envelope->extensions, 0);
+}
+
+/* The trace as the subject entered our domain; the last domain's part is last-trace-information. */
+static struct x411_TraceInformation trace_before_us(struct work *work,
+                                                    const struct x411_TraceInformation *trace) {
+    struct x411_TraceInformation before = *trace;
+    while (before.count &&
+           domain_equal(&before.items[before.count - 1].global_domain_identifier, &work->tables->domain))
+        before.count--;
+    if (!before.count)
+        before.items = NULL;
+    return before;
+}
+
+static bool fill_content(struct work *work, const struct subject *subject, bool with_trace,
+                         struct x411_ReportTransferContent *content) {
+    const struct x411_MessageTransferEnvelope *from = &subject->envelope;
+    const struct x411_ExtensionField *correlator = extension_find(&from->extensions, EXT_CONTENT_CORRELATOR);
+    content->subject_identifier = from->message_identifier;
+    content->original_encoded_information_types = from->original_encoded_information_types;
+    content->content_type = (struct x411_ContentType *)&from->content_type;
+    content->content_identifier = from->content_identifier;
+    if (with_trace)
+        content->subject_intermediate_trace_information = trace_before_us(work, &from->trace_information);
+    return !correlator || extension_add(work->arena, &content->extensions, correlator);
+}
+
+/* One report on those outcomes that somebody wants to know of. */
+void report_make(struct work *work, const struct subject *subject, const struct outcome *outcomes,
+                 size_t count) {
+    struct x411_Report *report = arena_alloc(work->arena, sizeof *report);
+    struct x411_PerRecipientReportTransferFields *items = arena_array(work->arena, count, sizeof *items);
+    bool with_trace = false, failed = false;
+    size_t wanted = 0;
+    if (!report || !items) {
+        work->no_memory = true;
+        return;
+    }
+    for (size_t i = 0; i < count; i++) {
+        const struct ber_bits *indicators =
+            &subject->envelope.per_recipient_fields.items[outcomes[i].position].per_recipient_indicators;
+        if (!report_wanted(indicators, outcomes[i].delivered))
+            continue;
+        with_trace |= audited(indicators);
+        failed |= !outcomes[i].delivered;
+        fill_recipient(work, subject, &outcomes[i], &items[wanted++]);
+    }
+    if (!wanted)
+        return;
+    report->content.per_recipient_fields.items = items;
+    report->content.per_recipient_fields.count = wanted;
+    struct span identifier = work_identifier(work, &report->envelope.report_identifier);
+    if (work->no_memory || !fill_envelope(work, subject, &report->envelope) ||
+        !fill_content(work, subject, with_trace, &report->content)) {
+        work->no_memory = true;
+        return;
+    }
+    bool returned = failed && work->has_content && subject->kind == MTS_MESSAGE &&
+                    subject_indicator(subject, x411_PerMessageIndicators_content_return_request);
+    struct mts_event *event = work_event(work, MTS_EVENT_REPORTED, subject->identifier);
+    event->other = identifier;
+    event->name = work_address(work, &report->envelope.report_destination_name);
+    report_dispatch(work, report, returned, identifier);
+}

@@ -1,0 +1,197 @@
+/*
+ * Where a report goes (X.411 §14.3.4.4, §14.3.7): to a user of ours, through a
+ * list whose policy decides, or on to the next MTA. There is no report on a
+ * report: what can't go on is recorded and ends here.
+ */
+#include "mts/mts_private.h"
+
+struct report_work {
+    struct x411_Report *report;
+    bool has_content;
+    struct span identifier;
+    struct span subject;
+};
+
+static void discard(struct work *work, const struct report_work *r, const char *why) {
+    struct mts_event *event = work_event(work, MTS_EVENT_DISCARDED, r->identifier);
+    event->other = r->subject;
+    event->text = why;
+}
+
+static void hold(struct work *work, const struct report_work *r, enum mts_copy_kind kind, int hop,
+                 const char *mailbox) {
+    struct x411_Report *report = r->report;
+    struct plan plan = {.flags = PLAN_ALL, .hop = hop};
+    struct mts_copy *copy = arena_alloc(work->arena, sizeof *copy);
+    struct span octets, absent = {NULL, 0};
+    if (kind == MTS_COPY_TRANSFER) {
+        plan.flags |= plan_flags_of_hop(work->tables, hop) & (PLAN_1984 | PLAN_RFC1328);
+        if (plan_flags_of_hop(work->tables, hop) & PLAN_DROP_INTERNAL_TRACE &&
+            !extension_set(work->arena, &report->envelope.extensions, EXT_INTERNAL_TRACE, absent))
+            copy = NULL;
+    }
+    report->raw = report->envelope.raw = absent;
+    struct mts_held *held = copy && plan_write(work->arena, &plan, &copy->plan) &&
+                                    ber_encode_arena(&x411_Report_type, report, work->arena, &octets, NULL)
+                                ? work_held(work)
+                                : NULL;
+    if (!held) {
+        work->no_memory = true;
+        return;
+    }
+    copy->kind = kind;
+    copy->hop = hop;
+    copy->mailbox = mailbox;
+    copy->priority = MTS_URGENT;
+    copy->due = work->run->now;
+    copy->expires = copy->due + work->tables->schedules[MTS_URGENT].expiry;
+    *held = (struct mts_held){MTS_REPORT, octets, r->has_content, r->identifier, r->subject, copy, 1};
+    struct mts_event *event =
+        work_event(work, kind == MTS_COPY_TRANSFER ? MTS_EVENT_ROUTED : MTS_EVENT_TO_MAILBOX, r->identifier);
+    event->hop = hop;
+    event->name = span_str(mailbox);
+    event->other = r->subject;
+}
+
+/* The user gets what he asked for: what only the MTA wanted to know ends here (X.411 §14.3.8). */
+static bool keep_what_originator_wants(struct work *work, struct x411_Report *report) {
+    struct x411_ReportTransferContent *content = &report->content;
+    struct x411_PerRecipientReportTransferFields *items =
+        arena_array(work->arena, content->per_recipient_fields.count, sizeof *items);
+    size_t count = 0;
+    if (!items) {
+        work->no_memory = true;
+        return false;
+    }
+    for (size_t i = 0; i < content->per_recipient_fields.count; i++) {
+        const struct x411_PerRecipientReportTransferFields *fields = &content->per_recipient_fields.items[i];
+        bool delivered = fields->last_trace_information.report_type.choice == x411_ReportType_delivery;
+        if (report_wanted_by_originator(&fields->per_recipient_indicators, delivered))
+            items[count++] = *fields;
+    }
+    if (count != content->per_recipient_fields.count)
+        content->raw = (struct span){NULL, 0};
+    content->per_recipient_fields.items = items;
+    content->per_recipient_fields.count = count;
+    return count != 0;
+}
+
+static const struct x411_ORName *redirected_reports(const struct user *user) {
+    for (size_t i = 0; i < user->redirection_count; i++)
+        if (user->redirections[i].class.reports)
+            return user->redirections[i].alternate;
+    return NULL;
+}
+
+/* The name before this list in the history: who put the message to it. NULL: the history does not know the
+ * list. */
+static const struct x411_ORName *before(struct work *work, const struct x411_Report *report,
+                                        const struct dl *dl) {
+    struct x411_OriginatorAndDLExpansionHistory history = {0};
+    struct address address;
+    extension_decode(work->arena, &report->envelope.extensions, EXT_ORIGINATOR_AND_DL_EXPANSION_HISTORY,
+                     &x411_OriginatorAndDLExpansionHistory_type, &history);
+    for (size_t i = history.count; i-- > 1;)
+        if (address_of(work->arena, &history.items[i].originator_or_dl_name, &address) &&
+            span_eq(address.key, dl->key))
+            return &history.items[i - 1].originator_or_dl_name;
+    return NULL;
+}
+
+static void follow(struct work *work, struct report_work r, unsigned depth);
+
+/* The report with another destination; to an owner it names the list that sends it (reporting-DL-name). */
+static void send_to(struct work *work, const struct report_work *r, const struct x411_ORName *to,
+                    const struct dl *owned, unsigned depth) {
+    struct report_work next = *r;
+    next.report = arena_alloc(work->arena, sizeof *next.report);
+    if (!next.report) {
+        work->no_memory = true;
+        return;
+    }
+    *next.report = *r->report;
+    next.report->envelope.report_destination_name = *to;
+    if (owned && !extension_encode(work->arena, &next.report->envelope.extensions, EXT_REPORTING_DL_NAME,
+                                   &x411_ReportingDLName_type, &owned->name)) {
+        work->no_memory = true;
+        return;
+    }
+    follow(work, next, depth + 1);
+}
+
+static void follow_policy(struct work *work, const struct report_work *r, const struct dl *dl,
+                          unsigned depth) {
+    enum mts_dl_reports policy = dl->owner ? dl->given.reports : MTS_DL_REPORTS_TO_ORIGINATOR;
+    const struct x411_ORName *origin = before(work, r->report, dl);
+    if (policy != MTS_DL_REPORTS_TO_ORIGINATOR)
+        send_to(work, r, dl->owner, dl, depth);
+    if (policy == MTS_DL_REPORTS_TO_OWNER)
+        return;
+    if (origin)
+        send_to(work, r, origin, NULL, depth);
+    else
+        discard(work, r, "the report's history does not name the list");
+}
+
+static void follow_user(struct work *work, const struct report_work *r, const struct user *user,
+                        unsigned depth) {
+    const struct x411_ORName *alternate = redirected_reports(user);
+    bool by_list = extension_find(&r->report->envelope.extensions, EXT_REPORTING_DL_NAME);
+    if (alternate)
+        send_to(work, r, alternate, NULL, depth);
+    else if (!user->given.mailbox)
+        discard(work, r, "the report's destination has no mailbox");
+    else if (!by_list && !keep_what_originator_wants(work, r->report))
+        discard(work, r, "the originator did not ask for it");
+    else
+        hold(work, r, MTS_COPY_DELIVER, -1, user->given.mailbox);
+}
+
+static void follow_route(struct work *work, const struct report_work *r, const struct address *address) {
+    struct decision decision;
+    if (!route_find(work->tables, address, &decision) || decision.route->action != MTS_ROUTE_TRANSFER) {
+        discard(work, r, "nobody is at the report's destination");
+        return;
+    }
+    int hop = route_choose(work->run, decision.route, span_hash(r->identifier), -1);
+    if (hop >= 0 && work->tables->hops[hop].given.edition == MTS_EDITION_1984 &&
+        !downgrade_report_possible(&work->tables->hops[hop], r->report))
+        discard(work, r, "the report can't be downgraded for the next MTA");
+    else if (hop >= 0)
+        hold(work, r, MTS_COPY_TRANSFER, hop, NULL);
+    else
+        discard(work, r, "no next hop");
+}
+
+static void follow(struct work *work, struct report_work r, unsigned depth) {
+    const struct x411_ORName *destination = &r.report->envelope.report_destination_name;
+    struct address address;
+    if (work->no_memory)
+        return;
+    if (depth > work->tables->self.dl_depth || address_is_empty(destination)) {
+        discard(work, &r, depth ? "too many lists" : "the report has no destination");
+        return;
+    }
+    if (!address_of(work->arena, destination, &address)) {
+        work->no_memory = true;
+        return;
+    }
+    const struct entry *entry = entry_find(work->tables, address.key);
+    if (!entry)
+        follow_route(work, &r, &address);
+    else if (entry->user)
+        follow_user(work, &r, entry->user, depth);
+    else if (entry->dl)
+        follow_policy(work, &r, entry->dl, depth);
+    else
+        send_to(work, &r, entry->alias, NULL, depth);
+}
+
+void report_dispatch(struct work *work, struct x411_Report *report, bool has_content,
+                     struct span identifier) {
+    struct report_work r = {report, has_content, identifier,
+                            identifier_text(work->arena, &report->content.subject_identifier)};
+    if (!r.subject.data)
+        work->no_memory = true;
+    follow(work, r, 0);
+}

@@ -1,0 +1,210 @@
+/*
+ * Splitting (X.411 §14.3.6): one copy for each next hop and each mailbox, and
+ * a report for those who failed or were answered. In a held envelope the
+ * responsibility flag stands on exactly the recipients that have a copy.
+ */
+#include "mts/mts_private.h"
+
+struct grouping {
+    struct mts_copy *copies;
+    struct plan *plans;
+    size_t count;
+    size_t *slot_of_hop; /* 1 + index of the hop's copy */
+};
+
+static bool has_copy(const struct target *target) {
+    return target->kind == TARGET_HOP || target->kind == TARGET_MAILBOX;
+}
+
+/* Time from which the copy may go, and its end (X.411 §14.3.2 deferred delivery; latest delivery; the
+ * priority's expiry). */
+static void set_times(struct work *work, const struct subject *subject, const struct hop *hop,
+                      struct mts_copy *copy) {
+    int64_t now = work->run->now, deferred, latest;
+    struct span time;
+    const struct x411_MessageTransferEnvelope *envelope = &subject->envelope;
+    copy->due = now;
+    if (subject->kind == MTS_MESSAGE && time_read(envelope->deferred_delivery_time, &deferred) &&
+        deferred > now && !(hop && hop->given.defers))
+        copy->due = deferred;
+    copy->priority = subject->kind == MTS_PROBE ? MTS_URGENT : (enum mts_priority)envelope->priority;
+    if (copy->priority > MTS_URGENT)
+        copy->priority = MTS_NORMAL;
+    copy->expires = copy->due + work->tables->schedules[copy->priority].expiry;
+    if (extension_decode(work->arena, &envelope->extensions, EXT_LATEST_DELIVERY_TIME,
+                         &x411_LatestDeliveryTime_type, &time) &&
+        time_read(time, &latest) && latest < copy->expires)
+        copy->expires = latest;
+}
+
+/* The copy that the recipient belongs to: its hop's, or a new one. */
+static struct mts_copy *copy_for(struct work *work, struct grouping *grouping, const struct subject *subject,
+                                 const struct target *target) {
+    if (target->kind == TARGET_HOP && grouping->slot_of_hop[target->hop])
+        return &grouping->copies[grouping->slot_of_hop[target->hop] - 1];
+    struct mts_copy *copies = grow(work, grouping->copies, grouping->count, sizeof *copies);
+    struct plan *plans = grow(work, grouping->plans, grouping->count, sizeof *plans);
+    if (!copies || !plans)
+        return NULL;
+    grouping->copies = copies;
+    grouping->plans = plans;
+    struct mts_copy *copy = &copies[grouping->count];
+    const struct hop *hop = NULL;
+    *copy = (struct mts_copy){.kind = MTS_COPY_DELIVER, .hop = -1, .mailbox = target->mailbox};
+    plans[grouping->count] = (struct plan){.hop = -1};
+    if (target->kind == TARGET_HOP) {
+        hop = &work->tables->hops[target->hop];
+        copy->kind = MTS_COPY_TRANSFER;
+        copy->hop = plans[grouping->count].hop = target->hop;
+        copy->mailbox = NULL;
+        plans[grouping->count].flags = plan_flags_of_hop(work->tables, target->hop);
+        plans[grouping->count].bilateral = hop->bilateral;
+        grouping->slot_of_hop[target->hop] = grouping->count + 1;
+    }
+    grouping->count++;
+    set_times(work, subject, hop, copy);
+    return copy;
+}
+
+static void record_copy(struct work *work, const struct batch *batch, size_t position,
+                        const struct mts_copy *copy) {
+    const struct target *target = &batch->targets[position];
+    bool hop = target->kind == TARGET_HOP;
+    struct mts_event *event =
+        work_event(work, hop ? MTS_EVENT_ROUTED : MTS_EVENT_TO_MAILBOX, batch->subject.identifier);
+    event->recipient =
+        batch->subject.envelope.per_recipient_fields.items[position].originally_specified_recipient_number;
+    event->hop = hop ? target->hop : -1;
+    event->name = hop ? (struct span){NULL, 0} : span_str(target->mailbox);
+    if (copy->due <= work->run->now)
+        return;
+    event = work_event(work, MTS_EVENT_DEFERRED, batch->subject.identifier);
+    event->time = copy->due;
+}
+
+static bool group(struct work *work, const struct batch *batch, struct grouping *grouping) {
+    const struct subject *subject = &batch->subject;
+    size_t count = subject->envelope.per_recipient_fields.count;
+    grouping->slot_of_hop =
+        arena_array(work->arena, work->tables->hop_count + 1, sizeof *grouping->slot_of_hop);
+    if (!grouping->slot_of_hop) {
+        work->no_memory = true;
+        return false;
+    }
+    for (size_t i = 0; i < count; i++) {
+        if (!has_copy(&batch->targets[i]))
+            continue;
+        struct mts_copy *copy = copy_for(work, grouping, subject, &batch->targets[i]);
+        if (!copy)
+            return false;
+        uint32_t *positions = grow(work, (void *)copy->recipients, copy->recipient_count, sizeof *positions);
+        if (!positions)
+            return false;
+        positions[copy->recipient_count++] = (uint32_t)i;
+        copy->recipients = positions;
+        record_copy(work, batch, i, copy);
+    }
+    return true;
+}
+
+/* The flags on exactly those with a copy. The array is the batch's own from here on. */
+static bool set_responsibility(struct work *work, struct batch *batch) {
+    struct x411_MessageTransferEnvelope *envelope = &batch->subject.envelope;
+    recipient_fields *items = envelope->per_recipient_fields.items;
+    for (size_t i = 0; i < envelope->per_recipient_fields.count; i++)
+        if (!subject_set_responsible(work->arena, &items[i], has_copy(&batch->targets[i]))) {
+            work->no_memory = true;
+            return false;
+        }
+    return true;
+}
+
+/*
+ * What need not be done again for each outbound copy: an envelope whose only
+ * copy leaves the domain is held without internal trace, and a flag without an
+ * effect is dropped. A plan with PLAN_ALL alone means the held octets as they are.
+ */
+static bool simplify(struct work *work, struct batch *batch, struct plan *plan, bool only) {
+    struct x411_Extensions *extensions = &batch->subject.envelope.extensions;
+    if (only) {
+        plan->flags |= PLAN_ALL;
+        if (plan->flags & PLAN_DROP_INTERNAL_TRACE &&
+            !extension_set(work->arena, extensions, EXT_INTERNAL_TRACE, (struct span){NULL, 0}))
+            return false;
+    }
+    if (!extension_find(extensions, EXT_INTERNAL_TRACE))
+        plan->flags &= ~(unsigned)PLAN_DROP_INTERNAL_TRACE;
+    if (!batch->subject.envelope.deferred_delivery_time.data)
+        plan->flags &= ~(unsigned)PLAN_DROP_DEFERRED;
+    return true;
+}
+
+static void hold(struct work *work, struct batch *batch, struct grouping *grouping) {
+    struct span octets;
+    bool ok = set_responsibility(work, batch);
+    for (size_t i = 0; ok && i < grouping->count; i++) {
+        struct plan *plan = &grouping->plans[i];
+        plan->positions = (uint32_t *)grouping->copies[i].recipients;
+        plan->count = grouping->copies[i].recipient_count;
+        ok = simplify(work, batch, plan, grouping->count == 1) &&
+             plan_write(work->arena, plan, &grouping->copies[i].plan);
+    }
+    struct mts_held *held = ok && subject_encode(work, &batch->subject, &octets) ? work_held(work) : NULL;
+    if (!held) {
+        work->no_memory = true;
+        return;
+    }
+    *held = (struct mts_held){.kind = batch->subject.kind,
+                              .octets = octets,
+                              .has_content = batch->subject.kind == MTS_MESSAGE,
+                              .identifier = batch->subject.identifier,
+                              .copies = grouping->copies,
+                              .copy_count = grouping->count};
+}
+
+static void record_outcome(struct work *work, const struct batch *batch, const struct outcome *outcome) {
+    struct mts_event *event = work_event(
+        work, outcome->delivered ? MTS_EVENT_DELIVERED : MTS_EVENT_NOT_DELIVERED, batch->subject.identifier);
+    event->recipient = batch->subject.envelope.per_recipient_fields.items[outcome->position]
+                           .originally_specified_recipient_number;
+    if (outcome->delivered)
+        return;
+    event->reason = outcome->cause.reason;
+    event->diagnostic = outcome->cause.diagnostic;
+    event->text = outcome->cause.supplementary;
+}
+
+static void report(struct work *work, struct batch *batch) {
+    size_t count = 0, recipients = batch->subject.envelope.per_recipient_fields.count;
+    struct outcome *outcomes = arena_array(work->arena, recipients ? recipients : 1, sizeof *outcomes);
+    if (!outcomes) {
+        work->no_memory = true;
+        return;
+    }
+    for (size_t i = 0; i < recipients; i++) {
+        const struct target *target = &batch->targets[i];
+        if (target->kind != TARGET_FAILED && target->kind != TARGET_ANSWERED)
+            continue;
+        outcomes[count] = (struct outcome){.position = i,
+                                           .delivered = target->kind == TARGET_ANSWERED,
+                                           .time = work->run->now,
+                                           .user_type = target->user_type,
+                                           .cause = target->cause};
+        record_outcome(work, batch, &outcomes[count++]);
+    }
+    if (count)
+        report_make(work, &batch->subject, outcomes, count);
+}
+
+void split(struct work *work) {
+    for (struct batch *batch = work->first; batch && !work->no_memory && !work->out->need_count;
+         batch = batch->next) {
+        struct grouping grouping = {0};
+        if (!group(work, batch, &grouping))
+            return;
+        /* Reports speak of the flags as they came in: before they are set. */
+        report(work, batch);
+        if (grouping.count)
+            hold(work, batch, &grouping);
+    }
+}

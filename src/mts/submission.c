@@ -1,0 +1,234 @@
+/* Submission (X.411 §14.6): the transfer envelope that the originating MTA makes of a submission envelope. */
+#include "mts/mts_private.h"
+
+struct submit {
+    struct work *work;
+    struct mts_submission *submission;
+    const char *user;
+};
+
+static bool refuse(struct submit *s, enum mts_submit_error error, const char *cause) {
+    s->submission->error = error;
+    s->work->out->result = MTS_INVALID;
+    s->work->out->cause = cause;
+    return false;
+}
+
+static bool out_of_memory(struct submit *s) {
+    s->work->no_memory = true;
+    return false;
+}
+
+/* The originator is a user of ours, and the one who submits. */
+static bool check_originator(struct submit *s, const struct x411_ORName *originator) {
+    struct address address, user_address;
+    struct x411_ORName user;
+    if (address_is_empty(originator))
+        return refuse(s, MTS_SUBMIT_ORIGINATOR_INVALID, "the originator has no O/R address");
+    if (!address_of(s->work->arena, originator, &address))
+        return out_of_memory(s);
+    const struct entry *entry = entry_find(s->work->tables, address.key);
+    if (!entry || !entry->user)
+        return refuse(s, MTS_SUBMIT_ORIGINATOR_INVALID, "the originator is no user of this MTA");
+    if (entry->user->given.may_not_submit)
+        return refuse(s, MTS_SUBMIT_ELEMENT_NOT_SUBSCRIBED, "the originator may not submit");
+    if (!s->user)
+        return true;
+    if (!address_parse(s->work->arena, s->user, &user, NULL) ||
+        !address_of(s->work->arena, &user, &user_address) || !span_eq(user_address.key, address.key))
+        return refuse(s, MTS_SUBMIT_ORIGINATOR_INVALID, "the originator is not the user who submits");
+    return true;
+}
+
+/* Extensions critical for submission must be understood and done; proof of submission is not given here. */
+static bool check_critical(struct submit *s, const struct x411_Extensions *extensions) {
+    const struct x411_ExtensionField *proof = extension_find(extensions, EXT_PROOF_OF_SUBMISSION_REQUEST);
+    bool proof_critical = proof && extension_critical(proof, CRITICAL_FOR_SUBMISSION) &&
+                          extension_enumerated(extensions, EXT_PROOF_OF_SUBMISSION_REQUEST) == 1;
+    for (size_t i = 0; i < extensions->count && !proof_critical; i++) {
+        const struct x411_ExtensionField *field = &extensions->items[i];
+        struct x411_Extensions one = {.items = (struct x411_ExtensionField *)field, .count = 1};
+        if (field != proof && criticality_unknown(&one, CRITICAL_FOR_SUBMISSION))
+            return refuse(s, MTS_SUBMIT_UNSUPPORTED_CRITICAL_FUNCTION,
+                          "an extension that is critical for submission");
+    }
+    return !proof_critical ||
+           refuse(s, MTS_SUBMIT_UNSUPPORTED_CRITICAL_FUNCTION, "proof of submission is not given");
+}
+
+/* What P1 carries: without the submission's own extensions, and nothing critical for submission any more. */
+static bool transfer_extensions(struct submit *s, struct x411_Extensions *extensions) {
+    struct arena *arena = s->work->arena;
+    struct span absent = {NULL, 0};
+    if (!check_critical(s, extensions))
+        return false;
+    if (!extension_set(arena, extensions, EXT_PROOF_OF_SUBMISSION_REQUEST, absent) ||
+        !extension_set(arena, extensions, EXT_FORWARDING_REQUEST, absent))
+        return out_of_memory(s);
+    struct x411_ExtensionField *items = arena_array(arena, extensions->count + 1, sizeof *items);
+    if (!items)
+        return out_of_memory(s);
+    for (size_t i = 0; i < extensions->count; i++) {
+        items[i] = extensions->items[i];
+        if (!extension_critical(&items[i], CRITICAL_FOR_SUBMISSION))
+            continue;
+        items[i].raw = absent;
+        if (!ber_bit_set(&items[i].criticality, CRITICAL_FOR_SUBMISSION, false, arena))
+            return out_of_memory(s);
+    }
+    extensions->items = extensions->count ? items : NULL;
+    return true;
+}
+
+/* Responsibility is ours; the MTA asks for what the originator asks for, and for non-delivery at least. */
+static bool set_indicators(struct submit *s, const struct ber_bits *request, struct ber_bits *indicators) {
+    uint8_t *octet = arena_alloc(s->work->arena, 1);
+    if (!octet)
+        return out_of_memory(s);
+    *octet = 0x80 >> x411_PerRecipientIndicators_responsibility;
+    if (ber_bit(request, x411p3_OriginatorReportRequest_report))
+        *octet |= 0x80 >> x411_PerRecipientIndicators_originating_MTA_report |
+                  0x80 >> x411_PerRecipientIndicators_originator_report;
+    else
+        *octet |= 0x80 >> x411_PerRecipientIndicators_originating_MTA_non_delivery_report;
+    if (!ber_bit(request, x411p3_OriginatorReportRequest_report) &&
+        ber_bit(request, x411p3_OriginatorReportRequest_non_delivery_report))
+        *octet |= 0x80 >> x411_PerRecipientIndicators_originator_non_delivery_report;
+    *indicators = (struct ber_bits){span_of(octet, 1), 0};
+    return true;
+}
+
+static bool fill_recipient(struct submit *s, const struct x411p3_PerRecipientMessageSubmissionFields *from,
+                           size_t position, recipient_fields *to) {
+    to->recipient_name = from->recipient_name;
+    to->originally_specified_recipient_number = (int64_t)position + 1;
+    to->has_explicit_conversion = from->has_explicit_conversion;
+    to->explicit_conversion = from->explicit_conversion;
+    to->extensions = from->extensions;
+    return transfer_extensions(s, &to->extensions) &&
+           set_indicators(s, &from->originator_report_request, &to->per_recipient_indicators);
+}
+
+/* An O/R name needs an address or a directory name (X.411 §8.2.1.1.1.2). */
+static bool is_improper(const struct x411_ORName *name) {
+    return address_is_empty(name) && !name->directory_name;
+}
+
+static bool fill_recipients(struct submit *s, const struct x411p3_PerRecipientMessageSubmissionFields *from,
+                            size_t count, struct x411_MessageTransferEnvelope *envelope) {
+    recipient_fields *items = arena_array(s->work->arena, count ? count : 1, sizeof *items);
+    uint32_t *improper = arena_array(s->work->arena, count ? count : 1, sizeof *improper);
+    if (!items || !improper)
+        return out_of_memory(s);
+    for (size_t i = 0; i < count; i++) {
+        if (is_improper(&from[i].recipient_name))
+            improper[s->submission->improper_count++] = (uint32_t)i;
+        if (!fill_recipient(s, &from[i], i, &items[i]))
+            return false;
+    }
+    s->submission->improper = improper;
+    envelope->per_recipient_fields.items = items;
+    envelope->per_recipient_fields.count = count;
+    if (!count || s->submission->improper_count)
+        return refuse(s, MTS_SUBMIT_RECIPIENT_IMPROPERLY_SPECIFIED, "a recipient without an O/R name");
+    return true;
+}
+
+/* Times that contradict each other (X.411 §8.2.2.5). */
+static bool check_times(struct submit *s, const struct subject *subject) {
+    struct span latest_text;
+    int64_t deferred, latest;
+    if (!extension_decode(s->work->arena, &subject->envelope.extensions, EXT_LATEST_DELIVERY_TIME,
+                          &x411_LatestDeliveryTime_type, &latest_text) ||
+        !time_read(latest_text, &latest))
+        return true;
+    if (time_read(subject->envelope.deferred_delivery_time, &deferred) && deferred > latest)
+        return refuse(s, MTS_SUBMIT_INCONSISTENT_REQUEST, "deferred beyond the latest delivery time");
+    return true;
+}
+
+static void submit(struct submit *s, struct subject *subject, struct x411_Extensions extensions,
+                   const struct x411p3_PerRecipientMessageSubmissionFields *recipients, size_t count) {
+    struct work *work = s->work;
+    struct x411_MessageTransferEnvelope *envelope = &subject->envelope;
+    int64_t deferred = 0;
+    envelope->extensions = extensions;
+    if (!check_originator(s, &envelope->originator_name) || !transfer_extensions(s, &envelope->extensions) ||
+        !fill_recipients(s, recipients, count, envelope) || !check_times(s, subject))
+        return;
+    subject->identifier = work_identifier(work, &envelope->message_identifier);
+    subject->arrival = work->run->now;
+    if (time_read(envelope->deferred_delivery_time, &deferred) && deferred <= work->run->now)
+        deferred = 0;
+    if (!trace_arrive(work, -1, &envelope->trace_information, &envelope->extensions, deferred))
+        return;
+    s->submission->identifier = envelope->message_identifier;
+    time_write(work, work->run->now, &s->submission->time);
+    work_event(work, MTS_EVENT_SUBMITTED, subject->identifier);
+    struct batch *batch = batch_new(work, subject);
+    if (!batch)
+        return;
+    batch_resolve(work, batch);
+    split(work);
+}
+
+void mts_submit_message(struct mts_run *run, const char *user,
+                        const struct x411p3_MessageSubmissionEnvelope *envelope, uint64_t content_length,
+                        struct mts_submission *submission, struct mts_decisions *out) {
+    struct work work;
+    struct submit s = {&work, submission, user};
+    *submission = (struct mts_submission){0};
+    work_begin(&work, run, out);
+    work.has_content = true;
+    struct subject subject = {.kind = MTS_MESSAGE, .has_length = true, .length = content_length};
+    subject.envelope = (struct x411_MessageTransferEnvelope){
+        .originator_name = envelope->originator_name,
+        .original_encoded_information_types = envelope->original_encoded_information_types,
+        .content_type = envelope->content_type,
+        .content_identifier = envelope->content_identifier,
+        .priority = envelope->priority,
+        .per_message_indicators = envelope->per_message_indicators,
+        .deferred_delivery_time = envelope->deferred_delivery_time};
+    submit(&s, &subject, envelope->extensions, envelope->per_recipient_fields.items,
+           envelope->per_recipient_fields.count);
+    work_end(&work);
+}
+
+void mts_submit_probe(struct mts_run *run, const char *user,
+                      const struct x411p3_ProbeSubmissionEnvelope *envelope,
+                      struct mts_submission *submission, struct mts_decisions *out) {
+    struct work work;
+    struct submit s = {&work, submission, user};
+    size_t count = envelope->per_recipient_fields.count;
+    *submission = (struct mts_submission){0};
+    work_begin(&work, run, out);
+    struct x411p3_PerRecipientMessageSubmissionFields *recipients =
+        arena_array(work.arena, count ? count : 1, sizeof *recipients);
+    if (!recipients) {
+        work.no_memory = true;
+        work_end(&work);
+        return;
+    }
+    for (size_t i = 0; i < count; i++) {
+        const struct x411p3_PerRecipientProbeSubmissionFields *from =
+            &envelope->per_recipient_fields.items[i];
+        recipients[i] = (struct x411p3_PerRecipientMessageSubmissionFields){
+            .recipient_name = from->recipient_name,
+            .originator_report_request = from->originator_report_request,
+            .has_explicit_conversion = from->has_explicit_conversion,
+            .explicit_conversion = from->explicit_conversion,
+            .extensions = from->extensions};
+    }
+    struct subject subject = {.kind = MTS_PROBE,
+                              .has_length = envelope->has_content_length,
+                              .length =
+                                  envelope->has_content_length ? (uint64_t)envelope->content_length : 0};
+    subject.envelope = (struct x411_MessageTransferEnvelope){
+        .originator_name = envelope->originator_name,
+        .original_encoded_information_types = envelope->original_encoded_information_types,
+        .content_type = envelope->content_type,
+        .content_identifier = envelope->content_identifier,
+        .per_message_indicators = envelope->per_message_indicators};
+    submit(&s, &subject, envelope->extensions, recipients, count);
+    work_end(&work);
+}

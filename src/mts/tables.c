@@ -1,0 +1,476 @@
+/* Building the tables. What is removed or replaced leaves its memory in the arena until the next reload. */
+#include <stdlib.h>
+
+#include "base/alloc.h"
+#include "mts/mts_private.h"
+
+enum { SCRATCH_LIMIT = 1 << 20, FIRST_BUCKETS = 256, BAD = 1 };
+#define TABLES_LIMIT ((size_t)8 << 30)
+
+static const struct mts_schedule default_schedules[3] = {
+    [MTS_NORMAL] = {86400, 120, 1800},
+    [MTS_NON_URGENT] = {129600, 300, 3600},
+    [MTS_URGENT] = {14400, 60, 900},
+};
+
+static bool out_of_memory(struct error *err) {
+    return error_set(err, BAD, "out of memory");
+}
+
+/* A copy of a C string; NULL stays NULL. False without memory. */
+static bool copy_text(struct arena *arena, const char *from, const char **to) {
+    *to = NULL;
+    if (!from)
+        return true;
+    *to = (const char *)arena_dup(arena, span_str(from)).data;
+    return *to;
+}
+
+static bool read_optional(struct arena *arena, const char *text, struct x411_ORName **name,
+                          struct error *err) {
+    *name = NULL;
+    if (!text)
+        return true;
+    *name = arena_alloc(arena, sizeof **name);
+    if (!*name)
+        return out_of_memory(err);
+    text = (const char *)arena_dup(arena, span_str(text)).data;
+    if (!text)
+        return out_of_memory(err);
+    return address_parse(arena, text, *name, err) || error_prefix(err, "%s", text);
+}
+
+/* Parsed values may point into the text: it is copied into the arena first. */
+static bool read_pattern(struct arena *arena, const char *text, struct pattern *pattern, struct error *err) {
+    struct span copy = arena_dup(arena, span_str(text));
+    if (!copy.data)
+        return out_of_memory(err);
+    return pattern_parse(copy, arena, pattern, err) || error_prefix(err, "%s", text);
+}
+
+static bool read_self(struct mts_tables *tables, const struct mts_self *self, struct error *err) {
+    struct span domain = arena_dup(&tables->arena, span_str(self->domain ? self->domain : ""));
+    tables->self = *self;
+    tables->mta_name = arena_dup(&tables->arena, span_str(self->mta_name ? self->mta_name : ""));
+    if (!domain.data || !tables->mta_name.data)
+        return out_of_memory(err);
+    if (tables->mta_name.len < 1 || tables->mta_name.len > x411_ub_mta_name_length)
+        return error_set(err, BAD, "the MTA name must have 1 to %d characters", (int)x411_ub_mta_name_length);
+    if (!domain_parse(domain, &tables->arena, &tables->domain, err))
+        return error_prefix(err, "domain");
+    tables->self.domain = (const char *)domain.data;
+    tables->self.mta_name = (const char *)tables->mta_name.data;
+    if (!tables->self.max_recipients)
+        tables->self.max_recipients = x411_ub_recipients;
+    if (!tables->self.dl_depth)
+        tables->self.dl_depth = 16;
+    if (!tables->self.redirections)
+        tables->self.redirections = x411_ub_redirections;
+    return true;
+}
+
+struct mts_tables *mts_tables_new(const struct mts_self *self, struct error *err) {
+    struct mts_tables *tables = mem_alloc(sizeof *tables);
+    if (!tables) {
+        out_of_memory(err);
+        return NULL;
+    }
+    arena_init(&tables->arena, TABLES_LIMIT);
+    memcpy(tables->schedules, default_schedules, sizeof default_schedules);
+    tables->entry_buckets = FIRST_BUCKETS;
+    tables->entries = mem_alloc(FIRST_BUCKETS * sizeof *tables->entries);
+    if (tables->entries && read_self(tables, self, err))
+        return tables;
+    if (!tables->entries)
+        out_of_memory(err);
+    mts_tables_free(tables);
+    return NULL;
+}
+
+void mts_tables_free(struct mts_tables *tables) {
+    if (!tables)
+        return;
+    mem_free(tables->entries);
+    mem_free(tables->hops);
+    arena_free(&tables->arena);
+    mem_free(tables);
+}
+
+/* ---- hops and routes ---- */
+
+static bool read_bilateral(struct mts_tables *tables, const char *hex, struct hop *hop, struct error *err) {
+    struct ber_element element;
+    size_t len = hex ? strlen(hex) / 2 : 0;
+    if (!hex)
+        return true;
+    uint8_t *octets = arena_alloc(&tables->arena, len ? len : 1);
+    if (!octets)
+        return out_of_memory(err);
+    for (size_t i = 0; i < len; i++) {
+        char digits[3] = {hex[2 * i], hex[2 * i + 1], 0}, *end;
+        octets[i] = (uint8_t)strtoul(digits, &end, 16);
+        if (*end)
+            return error_set(err, BAD, "bilateral information: '%s' is not hexadecimal", digits);
+    }
+    struct span value = span_of(octets, len);
+    if (!ber_element_read(value, &element, NULL) || element.total != len)
+        return error_set(err, BAD, "bilateral information: not one BER element");
+    /* The whole PerDomainBilateralInformation, for the hop's domain. */
+    struct x411_PerDomainBilateralInformation info = {.country_name = hop->domain.country_name,
+                                                      .bilateral_information = value};
+    const struct x411_PrivateDomainIdentifier *prmd = hop->domain.private_domain_identifier;
+    if (prmd) {
+        info.domain.choice = x411_BilateralDomain_domain_private_domain;
+        info.domain.u.private_domain.administration_domain_name = hop->domain.administration_domain_name;
+        info.domain.u.private_domain.private_domain_identifier = *prmd;
+    } else {
+        info.domain.choice = x411_BilateralDomain_domain_administration_domain_name;
+        info.domain.u.administration_domain_name = hop->domain.administration_domain_name;
+    }
+    return ber_encode_arena(&x411_PerDomainBilateralInformation_type, &info, &tables->arena, &hop->bilateral,
+                            NULL) ||
+           out_of_memory(err);
+}
+
+static bool fill_hop(struct mts_tables *tables, const struct mts_hop *given, struct hop *hop,
+                     struct error *err) {
+    struct arena *arena = &tables->arena;
+    const char *domain;
+    *hop = (struct hop){.given = *given, .domain = tables->domain};
+    if (!copy_text(arena, given->name, &hop->given.name) || !copy_text(arena, given->domain, &domain) ||
+        !copy_text(arena, given->mta_name ? given->mta_name : given->name, &hop->given.mta_name))
+        return out_of_memory(err);
+    if (domain && !domain_parse(span_str(domain), arena, &hop->domain, err))
+        return false;
+    hop->foreign = !domain_equal(&hop->domain, &tables->domain);
+    hop->given.domain = domain;
+    hop->given.content_types = hop->given.eits = (struct mts_names){0};
+    return name_set_read(arena, &given->content_types, true, &hop->content_types, err) &&
+           name_set_read(arena, &given->eits, false, &hop->eits, err) &&
+           read_bilateral(tables, given->bilateral, hop, err);
+}
+
+bool mts_tables_add_hop(struct mts_tables *tables, const struct mts_hop *given, struct error *err) {
+    struct hop hop;
+    if (!given->name || mts_hop_number(tables, given->name) >= 0)
+        return error_set(err, BAD, "peer %s is there already", given->name ? given->name : "without a name");
+    if (!fill_hop(tables, given, &hop, err))
+        return error_prefix(err, "peer %s", given->name);
+    if ((tables->hop_count & (tables->hop_count - 1)) == 0) {
+        size_t room = tables->hop_count ? 2 * tables->hop_count : 1;
+        struct hop *hops = mem_resize(tables->hops, room * sizeof *hops);
+        if (!hops)
+            return out_of_memory(err);
+        tables->hops = hops;
+    }
+    tables->hops[tables->hop_count++] = hop;
+    return true;
+}
+
+static int compare_choices(const void *a, const void *b) {
+    const struct choice *left = a, *right = b;
+    return (left->rank > right->rank) - (left->rank < right->rank);
+}
+
+static bool fill_choices(struct mts_tables *tables, const struct mts_route *given, struct route *route,
+                         struct error *err) {
+    if (given->action == MTS_ROUTE_TRANSFER && !given->choice_count)
+        return error_set(err, BAD, "no next hop is given");
+    route->choices = arena_array(&tables->arena, given->choice_count + 1, sizeof *route->choices);
+    if (!route->choices)
+        return out_of_memory(err);
+    route->choice_count = given->choice_count;
+    for (size_t i = 0; i < given->choice_count; i++) {
+        const struct mts_choice *choice = &given->choices[i];
+        route->choices[i] = (struct choice){mts_hop_number(tables, choice->hop), choice->rank,
+                                            choice->weight ? choice->weight : 1};
+        if (route->choices[i].hop < 0)
+            return error_set(err, BAD, "there is no peer '%s'", choice->hop);
+    }
+    qsort(route->choices, route->choice_count, sizeof *route->choices, compare_choices);
+    return true;
+}
+
+bool mts_tables_add_route(struct mts_tables *tables, const struct mts_route *given, struct error *err) {
+    struct route *route = arena_alloc(&tables->arena, sizeof *route);
+    if (!route)
+        return out_of_memory(err);
+    const char *pattern = given->pattern ? given->pattern : "";
+    route->action = given->action;
+    route->reason = given->reason;
+    route->diagnostic = given->diagnostic;
+    if (!copy_text(&tables->arena, pattern, &route->text) ||
+        !copy_text(&tables->arena, given->supplementary, &route->supplementary))
+        return out_of_memory(err);
+    if (!read_pattern(&tables->arena, pattern, &route->pattern, err) ||
+        !fill_choices(tables, given, route, err))
+        return error_prefix(err, "route %s", pattern);
+    return route_insert(tables, route);
+}
+
+/* ---- users, lists, aliases ---- */
+
+const struct entry *entry_find(const struct mts_tables *tables, struct span key) {
+    const struct entry *entry = tables->entries[span_hash(key) & (tables->entry_buckets - 1)];
+    while (entry && !span_eq(entry->key, key))
+        entry = entry->next;
+    return entry;
+}
+
+/* Twice the buckets when they fill; without memory the chains only get longer. */
+static void more_buckets(struct mts_tables *tables) {
+    size_t count = 2 * tables->entry_buckets;
+    struct entry **entries = mem_alloc(count * sizeof *entries);
+    if (!entries)
+        return;
+    for (size_t i = 0; i < tables->entry_buckets; i++)
+        for (struct entry *entry = tables->entries[i], *next; entry; entry = next) {
+            struct entry **at = &entries[span_hash(entry->key) & (count - 1)];
+            next = entry->next;
+            entry->next = *at;
+            *at = entry;
+        }
+    mem_free(tables->entries);
+    tables->entries = entries;
+    tables->entry_buckets = count;
+}
+
+static bool remove_key(struct mts_tables *tables, struct span key) {
+    struct entry **at = &tables->entries[span_hash(key) & (tables->entry_buckets - 1)];
+    while (*at && !span_eq((*at)->key, key))
+        at = &(*at)->next;
+    struct entry *entry = *at;
+    if (!entry)
+        return false;
+    *at = entry->next;
+    tables->entry_count--;
+    return true;
+}
+
+static struct entry *entry_new(struct arena *arena, const char *text, struct x411_ORName *name,
+                               struct error *err) {
+    struct address address;
+    struct x411_ORName *parsed;
+    struct entry *entry = arena_alloc(arena, sizeof *entry);
+    if (!text)
+        error_set(err, BAD, "the address is missing");
+    if (!text || !read_optional(arena, text, &parsed, err))
+        return NULL;
+    *name = *parsed;
+    if (!entry || !address_of(arena, name, &address) ||
+        !(entry->text = (const char *)address_text(arena, name).data)) {
+        out_of_memory(err);
+        return NULL;
+    }
+    entry->key = address.key;
+    return entry;
+}
+
+static bool entry_add(struct mts_tables *tables, struct entry *entry) {
+    remove_key(tables, entry->key);
+    if (tables->entry_count >= 2 * tables->entry_buckets)
+        more_buckets(tables);
+    struct entry **at = &tables->entries[span_hash(entry->key) & (tables->entry_buckets - 1)];
+    entry->next = *at;
+    *at = entry;
+    tables->entry_count++;
+    return true;
+}
+
+static bool fill_redirections(struct arena *arena, const struct mts_user *given, struct user *user,
+                              struct error *err) {
+    user->redirection_count = given->redirection_count;
+    user->redirections = arena_array(arena, given->redirection_count + 1, sizeof *user->redirections);
+    if (!user->redirections)
+        return out_of_memory(err);
+    for (size_t i = 0; i < given->redirection_count; i++) {
+        struct user_redirection *redirection = &user->redirections[i];
+        redirection->class = given->redirections[i].class;
+        if (!name_set_read(arena, &redirection->class.content_types, true, &redirection->content_types,
+                           err) ||
+            !name_set_read(arena, &redirection->class.eits, false, &redirection->eits, err) ||
+            !read_optional(arena, given->redirections[i].alternate, &redirection->alternate, err))
+            return false;
+        redirection->class.content_types = redirection->class.eits = (struct mts_names){0};
+    }
+    return true;
+}
+
+static bool fill_restrictions(struct arena *arena, const struct mts_user *given, struct user *user,
+                              struct error *err) {
+    user->restriction_count = given->restriction_count;
+    user->restrictions = arena_array(arena, given->restriction_count + 1, sizeof *user->restrictions);
+    if (!user->restrictions)
+        return out_of_memory(err);
+    for (size_t i = 0; i < given->restriction_count; i++) {
+        const struct mts_restriction *from = &given->restrictions[i];
+        struct restriction *restriction = &user->restrictions[i];
+        *restriction =
+            (struct restriction){.permitted = from->permitted, .sources = from->sources ? from->sources : 7};
+        if (!from->pattern)
+            continue;
+        restriction->pattern = arena_alloc(arena, sizeof *restriction->pattern);
+        if (!restriction->pattern)
+            return out_of_memory(err);
+        if (!read_pattern(arena, from->pattern, restriction->pattern, err))
+            return false;
+    }
+    return true;
+}
+
+static bool fill_user(struct arena *arena, struct entry *entry, const struct mts_user *given,
+                      struct error *err) {
+    struct user *user = entry->user = arena_alloc(arena, sizeof *user);
+    if (!user)
+        return out_of_memory(err);
+    user->given = *given;
+    if (!copy_text(arena, given->mailbox, &user->given.mailbox))
+        return out_of_memory(err);
+    user->given.address = entry->text;
+    user->given.redirections = NULL;
+    user->given.restrictions = NULL;
+    user->given.domain_alternate = NULL;
+    user->given.content_types = user->given.eits = (struct mts_names){0};
+    return name_set_read(arena, &given->content_types, true, &user->content_types, err) &&
+           name_set_read(arena, &given->eits, false, &user->eits, err) &&
+           read_optional(arena, given->domain_alternate, &user->domain_alternate, err) &&
+           fill_redirections(arena, given, user, err) && fill_restrictions(arena, given, user, err);
+}
+
+bool mts_tables_add_user(struct mts_tables *tables, const struct mts_user *given, struct error *err) {
+    struct x411_ORName name;
+    struct entry *entry = entry_new(&tables->arena, given->address, &name, err);
+    if (entry && fill_user(&tables->arena, entry, given, err))
+        return entry_add(tables, entry);
+    return error_prefix(err, "user %s", given->address ? given->address : "");
+}
+
+static bool fill_members(struct arena *arena, const struct mts_dl *given, struct dl *dl, struct error *err) {
+    dl->members = arena_array(arena, given->member_count + 1, sizeof *dl->members);
+    dl->member_keys = arena_array(arena, given->member_count + 1, sizeof *dl->member_keys);
+    if (!dl->members || !dl->member_keys)
+        return out_of_memory(err);
+    for (size_t i = 0; i < given->member_count; i++) {
+        struct address address;
+        struct x411_ORName *member;
+        if (!read_optional(arena, given->members[i], &member, err))
+            return false;
+        if (!address_of(arena, member, &address))
+            return out_of_memory(err);
+        dl->member_keys[i] = address.key;
+        dl->members[i] = *member;
+    }
+    dl->member_count = given->member_count;
+    return true;
+}
+
+static bool fill_dl(struct arena *arena, struct entry *entry, const struct mts_dl *given,
+                    const struct x411_ORName *name, struct error *err) {
+    struct dl *dl = entry->dl = arena_alloc(arena, sizeof *dl);
+    if (!dl)
+        return out_of_memory(err);
+    *dl = (struct dl){.name = *name, .key = entry->key, .given = *given};
+    dl->given.address = entry->text;
+    dl->given.members = dl->given.submitters = NULL;
+    dl->given.owner = NULL;
+    dl->submitters = arena_array(arena, given->submitter_count + 1, sizeof *dl->submitters);
+    if (!dl->submitters)
+        return out_of_memory(err);
+    for (size_t i = 0; i < given->submitter_count; i++)
+        if (!read_pattern(arena, given->submitters[i], &dl->submitters[i], err))
+            return false;
+    dl->submitter_count = given->submitter_count;
+    return read_optional(arena, given->owner, &dl->owner, err) && fill_members(arena, given, dl, err);
+}
+
+bool mts_tables_add_dl(struct mts_tables *tables, const struct mts_dl *given, struct error *err) {
+    struct x411_ORName name;
+    struct entry *entry = entry_new(&tables->arena, given->address, &name, err);
+    if (entry && fill_dl(&tables->arena, entry, given, &name, err))
+        return entry_add(tables, entry);
+    return error_prefix(err, "list %s", given->address ? given->address : "");
+}
+
+bool mts_tables_add_alias(struct mts_tables *tables, const char *address, const char *target,
+                          struct error *err) {
+    struct x411_ORName name;
+    struct entry *entry = entry_new(&tables->arena, address, &name, err);
+    if (entry && read_optional(&tables->arena, target, &entry->alias, err) && entry->alias)
+        return entry_add(tables, entry);
+    return error_prefix(err, "alias %s", address ? address : "");
+}
+
+bool mts_tables_set_catch_all(struct mts_tables *tables, const char *address, struct error *err) {
+    return read_optional(&tables->arena, address, &tables->catch_all, err) || error_prefix(err, "catch-all");
+}
+
+bool mts_tables_remove(struct mts_tables *tables, const char *text) {
+    struct arena arena;
+    struct x411_ORName name;
+    struct address address;
+    arena_init(&arena, SCRATCH_LIMIT);
+    bool found = address_parse(&arena, text, &name, NULL) && address_of(&arena, &name, &address) &&
+                 remove_key(tables, address.key);
+    arena_free(&arena);
+    return found;
+}
+
+/* ---- reading ---- */
+
+void mts_tables_set_schedule(struct mts_tables *tables, enum mts_priority priority,
+                             const struct mts_schedule *given) {
+    struct mts_schedule *schedule = &tables->schedules[priority];
+    if (given->expiry)
+        schedule->expiry = given->expiry;
+    if (given->first_retry)
+        schedule->first_retry = given->first_retry;
+    if (given->longest_retry)
+        schedule->longest_retry = given->longest_retry;
+}
+
+const struct mts_schedule *mts_schedule_of(const struct mts_tables *tables, enum mts_priority priority) {
+    return &tables->schedules[(unsigned)priority <= MTS_URGENT ? priority : MTS_NORMAL];
+}
+
+int mts_hop_number(const struct mts_tables *tables, const char *name) {
+    for (size_t i = 0; i < tables->hop_count; i++)
+        if (strcmp(tables->hops[i].given.name, name) == 0)
+            return (int)i;
+    return -1;
+}
+
+const struct mts_hop *mts_hop_of(const struct mts_tables *tables, int number) {
+    return number >= 0 && (size_t)number < tables->hop_count ? &tables->hops[number].given : NULL;
+}
+
+size_t mts_hop_count(const struct mts_tables *tables) {
+    return tables->hop_count;
+}
+
+const char *mts_mailbox_of(const struct mts_tables *tables, const char *text) {
+    struct arena arena;
+    struct x411_ORName name;
+    struct address address;
+    const struct entry *entry = NULL;
+    arena_init(&arena, SCRATCH_LIMIT);
+    if (address_parse(&arena, text, &name, NULL) && address_of(&arena, &name, &address))
+        entry = entry_find(tables, address.key);
+    arena_free(&arena);
+    return entry && entry->user ? entry->user->given.mailbox : NULL;
+}
+
+void mts_tables_each_user(const struct mts_tables *tables,
+                          void (*each)(void *context, const char *address, const char *mailbox),
+                          void *context) {
+    for (size_t i = 0; i < tables->entry_buckets; i++)
+        for (const struct entry *entry = tables->entries[i]; entry; entry = entry->next)
+            if (entry->user)
+                each(context, entry->text, entry->user->given.mailbox);
+}
+
+int64_t mts_retry_delay(const struct mts_schedule *schedule, unsigned tries) {
+    int64_t delay = schedule->first_retry;
+    for (unsigned i = 1; i < tries && delay < schedule->longest_retry; i++)
+        delay *= 2;
+    return delay < schedule->longest_retry ? delay : schedule->longest_retry;
+}

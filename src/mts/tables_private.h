@@ -1,0 +1,120 @@
+/* The tables as the rules read them. */
+#ifndef MTS_TABLES_PRIVATE_H
+#define MTS_TABLES_PRIVATE_H
+
+#include "base/arena.h"
+#include "mts/address_private.h"
+#include "mts/tables.h"
+#include "names/pattern.h"
+#include "schema/x411.h"
+
+/* Content types or encoded information types: contents octets of OBJECT IDENTIFIERs. */
+struct name_set {
+    struct span *items;
+    size_t count; /* 0: everything */
+};
+
+struct hop {
+    struct mts_hop given;
+    struct x411_GlobalDomainIdentifier domain;
+    bool foreign;
+    struct name_set content_types;
+    struct name_set eits;
+    struct span bilateral;
+};
+
+struct choice {
+    int hop;
+    uint32_t rank;
+    uint32_t weight;
+};
+
+struct route {
+    const char *text;
+    struct pattern pattern;
+    enum mts_route_action action;
+    struct choice *choices;
+    size_t choice_count;
+    int reason;
+    int diagnostic;
+    const char *supplementary;
+    struct route *next; /* in its bucket, most specific first */
+};
+
+struct user_redirection {
+    struct mts_class class;
+    struct name_set content_types;
+    struct name_set eits;
+    struct x411_ORName *alternate;
+};
+
+struct restriction {
+    bool permitted;
+    unsigned sources;
+    struct pattern *pattern;
+};
+
+struct user {
+    struct mts_user given;
+    struct name_set content_types;
+    struct name_set eits;
+    struct user_redirection *redirections;
+    size_t redirection_count;
+    struct x411_ORName *domain_alternate;
+    struct restriction *restrictions;
+    size_t restriction_count;
+};
+
+struct dl {
+    struct x411_ORName name;
+    struct span key;
+    struct x411_ORName *members;
+    struct span *member_keys; /* canonical addresses */
+    size_t member_count;
+    struct pattern *submitters;
+    size_t submitter_count;
+    struct x411_ORName *owner;
+    struct mts_dl given;
+};
+
+/* Somebody at an address of ours. */
+struct entry {
+    struct entry *next; /* in its hash bucket */
+    struct span key;    /* canonical address */
+    const char *text;
+    struct user *user;
+    struct dl *dl;
+    struct x411_ORName *alias;
+};
+
+enum { ROUTE_BUCKETS = 1024 };
+
+struct mts_tables {
+    struct arena arena;
+    struct mts_self self;
+    struct x411_GlobalDomainIdentifier domain;
+    struct span mta_name;
+    struct hop *hops;
+    size_t hop_count;
+    struct route
+        *routes[ROUTE_BUCKETS]; /* by hash of the exact country, ADMD and PRMD, or country and ADMD */
+    struct route *wild_routes;  /* the others */
+    size_t route_count;
+    struct entry **entries;
+    size_t entry_buckets; /* a power of two */
+    size_t entry_count;
+    struct mts_schedule schedules[3];
+    struct x411_ORName *catch_all;
+};
+
+/* The entry at a canonical address, or NULL. */
+const struct entry *entry_find(const struct mts_tables *tables, struct span key);
+
+/* routing.c */
+bool route_insert(struct mts_tables *tables, struct route *route);
+
+/* type_sets.c */
+bool name_set_read(struct arena *arena, const struct mts_names *names, bool content_types,
+                   struct name_set *set, struct error *err);
+
+#endif

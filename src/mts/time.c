@@ -1,0 +1,13 @@
+/* UTCTime, by which all of P1's times are given (X.411 §8.5.4). */
+#include "mts/mts_private.h"
+
+bool time_write(struct work *work, int64_t seconds, struct span *time) {
+    if (ber_utctime_write(seconds, work->arena, time))
+        return true;
+    work->no_memory = true;
+    return false;
+}
+
+bool time_read(struct span time, int64_t *seconds) {
+    return time.data && ber_utctime_read(time, seconds);
+}

@@ -1,0 +1,137 @@
+/* Trace information and internal trace information (X.411 §12.3.1). */
+#include "mts/mts_private.h"
+
+/* True when the hop is in another domain; `*domain` is the hop's. An unknown sender counts as foreign. */
+bool domain_of_hop(const struct mts_tables *tables, int hop,
+                   const struct x411_GlobalDomainIdentifier **domain) {
+    bool known = hop >= 0 && (size_t)hop < tables->hop_count;
+    *domain = known ? &tables->hops[hop].domain : NULL;
+    return !known || tables->hops[hop].foreign;
+}
+
+static bool append_element(struct work *work, struct x411_TraceInformation *trace,
+                           const struct x411_TraceInformationElement *element) {
+    struct x411_TraceInformationElement *items = arena_array(work->arena, trace->count + 1, sizeof *items);
+    if (!items) {
+        work->no_memory = true;
+        return false;
+    }
+    if (trace->count)
+        memcpy(items, trace->items, trace->count * sizeof *items);
+    items[trace->count] = *element;
+    trace->items = items;
+    trace->count++;
+    return true;
+}
+
+static bool append_internal(struct work *work, struct x411_Extensions *extensions,
+                            const struct x411_InternalTraceInformationElement *element) {
+    struct x411_InternalTraceInformation old = {0}, trace;
+    extension_decode(work->arena, extensions, EXT_INTERNAL_TRACE, &x411_InternalTraceInformation_type, &old);
+    trace.count = old.count + 1;
+    trace.items = arena_array(work->arena, trace.count, sizeof *trace.items);
+    if (trace.items) {
+        if (old.count)
+            memcpy(trace.items, old.items, old.count * sizeof *trace.items);
+        trace.items[old.count] = *element;
+        if (extension_encode(work->arena, extensions, EXT_INTERNAL_TRACE, &x411_InternalTraceInformation_type,
+                             &trace))
+            return true;
+    }
+    work->no_memory = true;
+    return false;
+}
+
+/*
+ * Our element, when an object enters our domain (from a foreign one, or made
+ * here: `peer` -1), and our MTA's internal one. `deferred` is the time until
+ * which the message is held, 0 for none.
+ */
+bool trace_arrive(struct work *work, int peer, struct x411_TraceInformation *trace,
+                  struct x411_Extensions *extensions, int64_t deferred) {
+    const struct x411_GlobalDomainIdentifier *domain;
+    struct x411_TraceInformationElement element = {.global_domain_identifier = work->tables->domain};
+    struct x411_DomainSuppliedInformation *supplied = &element.domain_supplied_information;
+    supplied->routing_action = x411_RoutingAction_relayed;
+    if (!time_write(work, work->run->now, &supplied->arrival_time))
+        return false;
+    if (deferred && !time_write(work, deferred, &supplied->deferred_time))
+        return false;
+    if (domain_of_hop(work->tables, peer, &domain) && !append_element(work, trace, &element))
+        return false;
+    if (!work->tables->self.internal_trace)
+        return true;
+    struct x411_InternalTraceInformationElement internal = {.global_domain_identifier = work->tables->domain,
+                                                            .mta_name = work->tables->mta_name};
+    internal.mta_supplied_information.arrival_time = supplied->arrival_time;
+    internal.mta_supplied_information.deferred_time = supplied->deferred_time;
+    internal.mta_supplied_information.routing_action = x411_RoutingAction_relayed;
+    return append_internal(work, extensions, &internal);
+}
+
+static bool mark_internal(struct work *work, struct x411_Extensions *extensions, unsigned bit) {
+    struct x411_InternalTraceInformation trace = {0};
+    if (!extension_decode(work->arena, extensions, EXT_INTERNAL_TRACE, &x411_InternalTraceInformation_type,
+                          &trace) ||
+        !trace.count)
+        return true;
+    struct x411_InternalTraceInformationElement *last = &trace.items[trace.count - 1];
+    last->raw = last->mta_supplied_information.raw = (struct span){NULL, 0};
+    return ber_bit_set(&last->mta_supplied_information.other_actions, bit, true, work->arena) &&
+           extension_encode(work->arena, extensions, EXT_INTERNAL_TRACE, &x411_InternalTraceInformation_type,
+                            &trace);
+}
+
+/* Records in our elements that we redirected (bit 0) or expanded a list (bit 1). */
+bool trace_mark(struct work *work, struct x411_TraceInformation *trace, struct x411_Extensions *extensions,
+                unsigned bit) {
+    size_t count = trace->count;
+    struct x411_TraceInformationElement *items = arena_array(work->arena, count, sizeof *items);
+    if (!items || !count || !mark_internal(work, extensions, bit)) {
+        work->no_memory |= count != 0;
+        return count == 0;
+    }
+    memcpy(items, trace->items, count * sizeof *items);
+    struct x411_TraceInformationElement *last = &items[count - 1];
+    last->raw = last->domain_supplied_information.raw = (struct span){NULL, 0};
+    trace->items = items;
+    if (ber_bit_set(&last->domain_supplied_information.other_actions, bit, true, work->arena))
+        return true;
+    work->no_memory = true;
+    return false;
+}
+
+/* A further element after a next hop was given up: rerouted, and where we tried (X.411 §12.3.1.1). */
+bool trace_reroute(struct work *work, struct subject *subject, int attempted) {
+    const struct x411_GlobalDomainIdentifier *domain;
+    struct x411_TraceInformationElement element = {.global_domain_identifier = work->tables->domain};
+    struct x411_InternalTraceInformationElement internal = {.global_domain_identifier = work->tables->domain,
+                                                            .mta_name = work->tables->mta_name};
+    struct x411_DomainSuppliedInformation *supplied = &element.domain_supplied_information;
+    bool foreign = domain_of_hop(work->tables, attempted, &domain);
+    supplied->routing_action = internal.mta_supplied_information.routing_action = x411_RoutingAction_rerouted;
+    if (!time_write(work, work->run->now, &supplied->arrival_time))
+        return false;
+    if (foreign) {
+        supplied->attempted_domain = arena_alloc(work->arena, sizeof *supplied->attempted_domain);
+        if (!supplied->attempted_domain || !domain) {
+            work->no_memory = true;
+            return false;
+        }
+        *supplied->attempted_domain = *domain;
+        if (!append_element(work, &subject->envelope.trace_information, &element))
+            return false;
+    }
+    if (!work->tables->self.internal_trace || foreign || !domain)
+        return true;
+    internal.mta_supplied_information.arrival_time = supplied->arrival_time;
+    struct x411_MTASuppliedInformation_attempted *mta = arena_alloc(work->arena, sizeof *mta);
+    if (!mta) {
+        work->no_memory = true;
+        return false;
+    }
+    mta->choice = x411_MTASuppliedInformation_attempted_mta;
+    mta->u.mta = span_str(work->tables->hops[attempted].given.mta_name);
+    internal.mta_supplied_information.attempted = mta;
+    return append_internal(work, &subject->envelope.extensions, &internal);
+}

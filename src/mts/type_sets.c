@@ -1,0 +1,100 @@
+/* Content types and encoded information types by name, and sets of them. */
+#include "mts/mts_private.h"
+
+/* Built-in values stand in a set as 0xFF (no first octet of an OBJECT IDENTIFIER) and a 16-bit number. */
+static struct span built_in(uint8_t octets[static 3], int64_t number) {
+    octets[0] = 0xFF;
+    octets[1] = (uint8_t)(number >> 8);
+    octets[2] = (uint8_t)number;
+    return span_of(octets, 3);
+}
+
+static const struct {
+    const char *name;
+    int64_t number;
+} content_types[] = {
+    {"unidentified", 0},
+    {"external", 1},
+    {"interpersonal-messaging-1984", 2},
+    {"p2", 2},
+    {"interpersonal-messaging-1988", 22},
+    {"p22", 22},
+    {"edi-messaging", 35},
+    {"p35", 35},
+    {"voice-messaging", 40},
+};
+
+static const struct {
+    const char *name;
+    int64_t number; /* the bit, and the last arc below id-eit */
+} eits[] = {
+    {"unknown", 0}, {"telex", 1},    {"ia5-text", 2}, {"g3-facsimile", 3}, {"g4-class-1", 4},
+    {"teletex", 5}, {"videotex", 6}, {"voice", 7},    {"sfd", 8},          {"mixed-mode", 9},
+};
+
+static struct span eit_octets(uint8_t octets[static 4], int64_t number) {
+    /* id-eit is 2.6.3.4. */
+    octets[0] = 0x56;
+    octets[1] = 3;
+    octets[2] = 4;
+    octets[3] = (uint8_t)number;
+    return span_of(octets, 4);
+}
+
+static bool read_name(struct arena *arena, const char *name, bool is_content_type, struct span *item) {
+    uint8_t octets[4];
+    for (size_t i = 0; is_content_type && i < sizeof content_types / sizeof *content_types; i++)
+        if (strcmp(content_types[i].name, name) == 0) {
+            *item = arena_dup(arena, built_in(octets, content_types[i].number));
+            return item->data;
+        }
+    for (size_t i = 0; !is_content_type && i < sizeof eits / sizeof *eits; i++)
+        if (strcmp(eits[i].name, name) == 0) {
+            *item = arena_dup(arena, eit_octets(octets, eits[i].number));
+            return item->data;
+        }
+    return ber_oid_parse(name, arena, item);
+}
+
+bool name_set_read(struct arena *arena, const struct mts_names *names, bool is_content_type,
+                   struct name_set *set, struct error *err) {
+    set->count = names->count;
+    set->items = names->count ? arena_array(arena, names->count, sizeof *set->items) : NULL;
+    if (names->count && !set->items)
+        return error_set(err, 1, "out of memory");
+    for (size_t i = 0; i < names->count; i++)
+        if (!read_name(arena, names->items[i], is_content_type, &set->items[i]))
+            return error_set(err, 1, "'%s' is no %s and no object identifier", names->items[i],
+                             is_content_type ? "content type" : "encoded information type");
+    return true;
+}
+
+static bool set_has(const struct name_set *set, struct span item) {
+    for (size_t i = 0; i < set->count; i++)
+        if (span_eq(set->items[i], item))
+            return true;
+    return false;
+}
+
+bool content_type_in(const struct name_set *set, const struct x411_ContentType *type) {
+    uint8_t octets[3];
+    if (!set->count)
+        return true;
+    if (type->choice == x411_ContentType_built_in)
+        return set_has(set, built_in(octets, type->u.built_in));
+    return set_has(set, type->u.extended);
+}
+
+/* True if all of the types (or, without `all`, one of them) are in the set. Types without a bit set are in
+ * every set. */
+bool eits_meet(const struct name_set *set, const struct x411_EncodedInformationTypes *types, bool all) {
+    uint8_t octets[4];
+    for (unsigned bit = 0; bit < 10; bit++)
+        if (ber_bit(&types->built_in_encoded_information_types, bit) &&
+            set_has(set, eit_octets(octets, bit)) != all)
+            return !all;
+    for (size_t i = 0; i < types->extended_encoded_information_types.count; i++)
+        if (set_has(set, types->extended_encoded_information_types.items[i]) != all)
+            return !all;
+    return all;
+}

@@ -1,0 +1,101 @@
+/* The growing lists of one call's result. */
+#include "mts/mts_private.h"
+
+void work_begin(struct work *work, struct mts_run *run, struct mts_decisions *out) {
+    *out = (struct mts_decisions){.result = MTS_DECIDED};
+    *work = (struct work){.run = run, .arena = run->arena, .tables = run->tables, .out = out};
+    work->last = &work->first;
+}
+
+/* Needs come before everything else: with one open, nothing that was decided counts. */
+void work_end(struct work *work) {
+    struct mts_decisions *out = work->out;
+    if (work->no_memory)
+        out->result = MTS_NO_MEMORY;
+    else if (out->need_count)
+        out->result = MTS_NEEDS;
+    if (out->result == MTS_DECIDED)
+        return;
+    out->held_count = 0;
+    out->event_count = 0;
+}
+
+/* Room for one more item: doubles whenever the count is a power of two. NULL (and the work fails) without
+ * memory. */
+void *grow(struct work *work, void *items, size_t count, size_t size) {
+    if (count && (count & (count - 1)))
+        return items;
+    void *more = arena_array(work->arena, count ? 2 * count : 1, size);
+    if (!more)
+        work->no_memory = true;
+    else if (count)
+        memcpy(more, items, count * size);
+    return more;
+}
+
+struct mts_event *work_event(struct work *work, enum mts_event_kind kind, struct span identifier) {
+    struct mts_decisions *out = work->out;
+    struct mts_event *events = grow(work, out->events, out->event_count, sizeof *events);
+    /* A line to write to, so that callers need not check: the work has failed as a whole. */
+    static _Thread_local struct mts_event nowhere;
+    struct mts_event *event = &nowhere;
+    if (events) {
+        out->events = events;
+        event = &events[out->event_count++];
+    }
+    *event = (struct mts_event){.kind = kind,
+                                .identifier = identifier,
+                                .recipient = -1,
+                                .hop = -1,
+                                .reason = -1,
+                                .diagnostic = -1,
+                                .time = work->run->now};
+    return event;
+}
+
+struct mts_held *work_held(struct work *work) {
+    struct mts_decisions *out = work->out;
+    struct mts_held *held = grow(work, out->held, out->held_count, sizeof *held);
+    if (!held)
+        return NULL;
+    out->held = held;
+    held[out->held_count] = (struct mts_held){0};
+    return &held[out->held_count++];
+}
+
+void work_need(struct work *work, struct span directory_name) {
+    struct mts_decisions *out = work->out;
+    struct mts_need *needs = grow(work, out->needs, out->need_count, sizeof *needs);
+    if (!needs)
+        return;
+    out->needs = needs;
+    needs[out->need_count++].directory_name = directory_name;
+}
+
+/* A new MTS-identifier: `PREFIX.NUMBER` in base 36, at most 16 + 1 + 13 characters of
+ * ub-local-id-length's 32. */
+struct span work_identifier(struct work *work, struct x411_MTSIdentifier *identifier) {
+    char digits[16];
+    size_t at = sizeof digits;
+    uint64_t number = work->run->id_next++;
+    do
+        digits[--at] = "0123456789abcdefghijklmnopqrstuvwxyz"[number % 36];
+    while (number /= 36);
+    const char *local =
+        arena_printf(work->arena, "%.16s.%.*s", work->run->id_prefix, (int)(sizeof digits - at), digits + at);
+    if (!local)
+        work->no_memory = true;
+    *identifier = (struct x411_MTSIdentifier){.global_domain_identifier = work->tables->domain,
+                                              .local_identifier = span_str(local ? local : "")};
+    struct span text = identifier_text(work->arena, identifier);
+    if (!text.data)
+        work->no_memory = true;
+    return text;
+}
+
+struct span work_address(struct work *work, const struct x411_ORName *name) {
+    struct span text = address_text(work->arena, name);
+    if (!text.data)
+        work->no_memory = true;
+    return text;
+}

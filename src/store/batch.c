@@ -1,0 +1,281 @@
+/* Building a batch. Nothing here touches the disk. */
+#include "store/batch_private.h"
+
+#include "base/alloc.h"
+
+struct store_batch *store_batch_new(struct store *store) {
+    struct store_batch *batch = mem_alloc(sizeof *batch);
+    if (batch) {
+        batch->store = store;
+        arena_init(&batch->arena, SIZE_MAX);
+        buf_init(&batch->events, 0);
+        buf_init(&batch->repeat_keys, 0);
+    }
+    return batch;
+}
+
+static void drop_last(struct store_batch *batch) {
+    struct operation *operation = &batch->list[--batch->count];
+    store_content_release(operation->content);
+    activity_free(operation->activity);
+    batch->repeats -= operation->type == ADD_REPEAT;
+}
+
+void store_batch_undo(struct store_batch *batch, size_t mark) {
+    while (batch->count > mark)
+        drop_last(batch);
+}
+
+void store_batch_clear(struct store_batch *batch) {
+    store_batch_undo(batch, 0);
+    arena_reset(&batch->arena);
+}
+
+void store_batch_free(struct store_batch *batch) {
+    if (!batch)
+        return;
+    store_batch_clear(batch);
+    batch_reset_commit(batch);
+    idmap_free(&batch->message_refs);
+    idmap_free(&batch->content_refs);
+    idmap_free(&batch->contents);
+    idmap_free(&batch->activity_contents);
+    buf_free(&batch->events);
+    buf_free(&batch->repeat_keys);
+    arena_free(&batch->arena);
+    mem_free(batch->freed);
+    mem_free(batch->list);
+    mem_free(batch);
+}
+
+bool store_batch_is_empty(const struct store_batch *batch) {
+    return batch->count == 0;
+}
+
+size_t store_batch_mark(const struct store_batch *batch) {
+    return batch->count;
+}
+
+static struct operation *add(struct store_batch *batch, enum operation_type type) {
+    if (batch->count == batch->cap) {
+        size_t cap = batch->cap ? batch->cap * 2 : 64;
+        struct operation *list = mem_resize(batch->list, cap * sizeof *list);
+        if (!list)
+            return NULL;
+        batch->list = list;
+        batch->cap = cap;
+    }
+    struct operation *operation = &batch->list[batch->count];
+    *operation = (struct operation){.type = type};
+    return operation;
+}
+
+/* Copies `*s` into the batch. */
+static bool keep(struct store_batch *batch, struct span *s) {
+    if (!s->len) {
+        *s = span_of("", 0);
+        return true;
+    }
+    *s = arena_dup(&batch->arena, *s);
+    return s->data != NULL;
+}
+
+static bool add_ids(struct store_batch *batch, enum operation_type type, uint32_t number, uint64_t id,
+                    uint64_t other) {
+    struct operation *operation = add(batch, type);
+    if (!operation)
+        return false;
+    operation->number = number;
+    operation->ids.id = id;
+    operation->ids.other = other;
+    batch->count++;
+    return true;
+}
+
+uint64_t store_add_message(struct store_batch *batch, int64_t arrival, struct span envelope,
+                           struct store_content *content) {
+    struct operation *operation = add(batch, ADD_MESSAGE);
+    if (!operation || !keep(batch, &envelope))
+        return 0;
+    uint64_t id = store_take_id(batch->store);
+    operation->message = (struct store_message){id, arrival, content ? content->length : 0, envelope};
+    if (content) {
+        operation->content = store_content_ref(content);
+        content->sealed = true;
+        content_trim(content, content->length);
+    }
+    batch->count++;
+    return id;
+}
+
+static uint64_t put_work(struct store_batch *batch, enum operation_type type, const struct store_work *work) {
+    struct operation *operation = add(batch, type);
+    if (!operation)
+        return 0;
+    operation->work = *work;
+    if (!keep(batch, &operation->work.data))
+        return 0;
+    if (type == ADD_WORK)
+        operation->work.id = store_take_id(batch->store);
+    batch->count++;
+    return operation->work.id;
+}
+
+uint64_t store_add_work(struct store_batch *batch, const struct store_work *work) {
+    return put_work(batch, ADD_WORK, work);
+}
+
+bool store_update_work(struct store_batch *batch, const struct store_work *work) {
+    return put_work(batch, SET_WORK, work) != 0;
+}
+
+bool store_finish_work(struct store_batch *batch, uint64_t work, uint64_t message) {
+    return add_ids(batch, DROP_WORK, 0, work, message);
+}
+
+static uint64_t put_hold(struct store_batch *batch, enum operation_type type, const struct store_hold *hold) {
+    struct operation *operation = add(batch, type);
+    if (!operation)
+        return 0;
+    operation->hold = *hold;
+    if (!keep(batch, &operation->hold.data))
+        return 0;
+    if (type == ADD_HOLD)
+        operation->hold.id = store_take_id(batch->store);
+    batch->count++;
+    return operation->hold.id;
+}
+
+uint64_t store_add_hold(struct store_batch *batch, const struct store_hold *hold) {
+    return put_hold(batch, ADD_HOLD, hold);
+}
+
+bool store_update_hold(struct store_batch *batch, const struct store_hold *hold) {
+    return put_hold(batch, SET_HOLD, hold) != 0;
+}
+
+bool store_remove_hold(struct store_batch *batch, uint64_t hold, uint64_t message) {
+    return add_ids(batch, DROP_HOLD, 0, hold, message);
+}
+
+bool store_add_event(struct store_batch *batch, struct span key, int64_t at, struct span data) {
+    struct operation *operation = key.len <= KEY_LIMIT ? add(batch, ADD_EVENT) : NULL;
+    if (!operation || !keep(batch, &key) || !keep(batch, &data))
+        return false;
+    operation->event.key = key;
+    operation->event.data = data;
+    operation->event.at = at;
+    batch->count++;
+    return true;
+}
+
+bool store_add_repeat(struct store_batch *batch, struct span peer, struct span mts_identifier,
+                      const uint8_t digest[static STORE_DIGEST], int64_t expiry) {
+    struct operation *operation = add(batch, ADD_REPEAT);
+    if (!operation || !repeat_key(peer, mts_identifier, digest, operation->repeat.digest))
+        return false;
+    operation->repeat.expiry = expiry;
+    batch->repeats++;
+    batch->count++;
+    return true;
+}
+
+/* ---- activities ---- */
+
+/* The earlier checkpoint of the same activity in this batch; the latest is near the end. */
+static struct operation *earlier_checkpoint(struct store_batch *batch, uint64_t id) {
+    for (size_t i = batch->count, seen = 0; id && i-- > 0 && seen < 64; seen++)
+        if (batch->list[i].type == PUT_ACTIVITY_IN && batch->list[i].activity->public.id == id)
+            return &batch->list[i];
+    return NULL;
+}
+
+uint64_t store_put_activity_in(struct store_batch *batch, const struct store_activity_in *activity,
+                               struct store_content *content) {
+    if (activity->peer.len > KEY_LIMIT || activity->association.len > KEY_LIMIT ||
+        activity->activity.len > KEY_LIMIT)
+        return 0;
+    struct activity *copy = activity_copy(activity);
+    struct operation *operation = copy ? earlier_checkpoint(batch, activity->id) : NULL;
+    bool fresh = !operation;
+    if (!copy || (fresh && !(operation = add(batch, PUT_ACTIVITY_IN)))) {
+        activity_free(copy);
+        return 0;
+    }
+    if (!copy->public.id)
+        copy->public.id = store_take_id(batch->store);
+    copy->public.content_length = content ? content->length : 0;
+    if (content)
+        memcpy(copy->chain, content->digest.chain, sizeof copy->chain);
+    struct store_content *before = operation->content;
+    operation->content = content ? store_content_ref(content) : NULL;
+    store_content_release(before);
+    activity_free(operation->activity);
+    operation->activity = copy;
+    batch->count += fresh;
+    return copy->public.id;
+}
+
+bool store_remove_activity_in(struct store_batch *batch, uint64_t id) {
+    return add_ids(batch, DROP_ACTIVITY_IN, 0, id, 0);
+}
+
+bool store_put_activity_out(struct store_batch *batch, const struct store_activity_out *activity) {
+    struct operation *operation = add(batch, PUT_ACTIVITY_OUT);
+    if (!operation)
+        return false;
+    operation->activity_out = *activity;
+    if (!keep(batch, &operation->activity_out.association) ||
+        !keep(batch, &operation->activity_out.activity) || !keep(batch, &operation->activity_out.data))
+        return false;
+    batch->count++;
+    return true;
+}
+
+bool store_remove_activity_out(struct store_batch *batch, uint64_t work) {
+    return add_ids(batch, DROP_ACTIVITY_OUT, 0, work, 0);
+}
+
+/* ---- mailboxes and records ---- */
+
+uint64_t store_add_entry(struct store_batch *batch, uint32_t mailbox, const struct store_entry *entry) {
+    struct name *name = names_get(&batch->store->mailboxes, mailbox);
+    struct operation *operation = name && name->next < UINT32_MAX ? add(batch, ADD_ENTRY) : NULL;
+    if (!operation)
+        return 0;
+    operation->number = mailbox;
+    operation->entry = *entry;
+    if (!keep(batch, &operation->entry.data) || !names_mark(&batch->store->mailboxes, mailbox))
+        return 0;
+    operation->entry.sequence = name->next++;
+    batch->count++;
+    return operation->entry.sequence;
+}
+
+bool store_set_entry_flags(struct store_batch *batch, uint32_t mailbox, uint64_t sequence, uint32_t flags) {
+    return add_ids(batch, SET_ENTRY, mailbox, sequence, flags);
+}
+
+bool store_remove_entry(struct store_batch *batch, uint32_t mailbox, uint64_t sequence, uint64_t message) {
+    return add_ids(batch, DROP_ENTRY, mailbox, sequence, message);
+}
+
+static bool put_record(struct store_batch *batch, enum operation_type type, uint32_t kind, struct span name,
+                       struct span data) {
+    struct operation *operation = add(batch, type);
+    if (!operation || !keep(batch, &name) || !keep(batch, &data))
+        return false;
+    operation->number = kind;
+    operation->record.name = name;
+    operation->record.data = data;
+    batch->count++;
+    return true;
+}
+
+bool store_put_record(struct store_batch *batch, uint32_t kind, struct span name, struct span data) {
+    return put_record(batch, PUT_RECORD, kind, name, data);
+}
+
+bool store_remove_record(struct store_batch *batch, uint32_t kind, struct span name) {
+    return put_record(batch, DROP_RECORD, kind, name, span_of("", 0));
+}

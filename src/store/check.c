@@ -1,0 +1,356 @@
+/*
+ * `mhs store check` and `repair`: a list of rules, one or more an invariant.
+ * A rule is a query that gives a line of text for each violation, and what
+ * repair does about them. Rules run in the order in which repairs must.
+ */
+#include <stdio.h>
+
+#include "base/alloc.h"
+#include "store/store_private.h"
+
+struct rule {
+    int invariant;
+    const char *find;
+    const char *repair; /* NULL: nothing that a program should do alone */
+    const char *how;    /* what repair did, for the finding's text */
+};
+
+/* Every row that refers to a message, and every one that refers to a content. */
+#define MESSAGE_REFS                                                                                         \
+    "WITH r(id, n) AS MATERIALIZED (SELECT message, count(*) FROM (SELECT message FROM work UNION ALL "      \
+    "SELECT message"                                                                                         \
+    " FROM entry UNION ALL SELECT message FROM hold) GROUP BY 1) "
+#define CONTENT_REFS                                                                                         \
+    "WITH r(id, n) AS MATERIALIZED (SELECT content, count(*) FROM (SELECT content FROM message WHERE "       \
+    "content != 0"                                                                                           \
+    " UNION ALL SELECT content FROM activity_in WHERE content != 0) GROUP BY 1) "
+#define EXTENT_SUMS                                                                                          \
+    "WITH e(id, n, low, high, total) AS MATERIALIZED (SELECT content, count(*), min(seq), max(seq), "        \
+    "sum(length)"                                                                                            \
+    " FROM extent GROUP BY content) "
+#define BAD_CONTENTS                                                                                         \
+    " FROM content c LEFT JOIN e ON e.id = c.id WHERE coalesce(e.total, 0) != c.length"                      \
+    " OR (e.n > 0 AND (e.low != 0 OR e.high != e.n - 1))"
+#define OVERLAPS                                                                                             \
+    " FROM (SELECT content, segment, offset, length, lead(offset) OVER (PARTITION BY segment ORDER BY "      \
+    "offset, content)"                                                                                       \
+    " AS following FROM extent) WHERE offset < 0 OR length <= 0 OR offset > 67108864 OR length > 67108864 "  \
+    "- offset"                                                                                               \
+    " OR offset + length > following"
+#define LOSE(contents)                                                                                       \
+    "CREATE TEMP TABLE lost AS " contents ";"                                                                \
+    "CREATE TEMP TABLE lost_message AS SELECT id FROM message WHERE content IN (SELECT id FROM lost);"       \
+    "DELETE FROM work WHERE message IN (SELECT id FROM lost_message);"                                       \
+    "DELETE FROM entry WHERE message IN (SELECT id FROM lost_message);"                                      \
+    "DELETE FROM hold WHERE message IN (SELECT id FROM lost_message);"                                       \
+    "DELETE FROM message WHERE id IN (SELECT id FROM lost_message);"                                         \
+    "DELETE FROM activity_in WHERE content IN (SELECT id FROM lost);"                                        \
+    "DELETE FROM content WHERE id IN (SELECT id FROM lost);"                                                 \
+    "DELETE FROM extent WHERE content IN (SELECT id FROM lost);"                                             \
+    "DROP TABLE lost; DROP TABLE lost_message"
+#define LAST_ID                                                                                              \
+    "SELECT max(coalesce(n, 0)) FROM (SELECT max(id) AS n FROM message UNION ALL SELECT max(id) FROM work "  \
+    "UNION ALL"                                                                                              \
+    " SELECT max(id) FROM content UNION ALL SELECT max(id) FROM hold UNION ALL SELECT max(id) FROM event "   \
+    "UNION ALL"                                                                                              \
+    " SELECT max(id) FROM repeat UNION ALL SELECT max(id) FROM activity_in)"
+
+static const struct rule rules[] = {
+    {5,
+     "SELECT printf('content %lld: its extent at %lld of segment %lld overlaps another one or leaves the "
+     "segment',"
+     " content, offset, segment)" OVERLAPS,
+     LOSE("SELECT DISTINCT content AS id" OVERLAPS), "the messages with this content were taken out"},
+    {6,
+     EXTENT_SUMS
+     "SELECT printf('content %lld: %lld extents with %lld octets do not make its length %lld', c.id,"
+     " coalesce(e.n, 0), coalesce(e.total, 0), c.length)" BAD_CONTENTS,
+     LOSE(EXTENT_SUMS "SELECT c.id AS id" BAD_CONTENTS), "the messages with this content were taken out"},
+    {6,
+     "SELECT printf('extent %lld of content %lld: there is no such content', seq, content) FROM extent"
+     " WHERE content NOT IN (SELECT id FROM content)",
+     "DELETE FROM extent WHERE content NOT IN (SELECT id FROM content)", "the extent was removed"},
+    {6,
+     "SELECT printf('activity %lld: it has %lld octets of content %lld, which has %lld', a.id, a.length, "
+     "c.id, c.length)"
+     " FROM activity_in a JOIN content c ON c.id = a.content WHERE a.length > c.length",
+     "DELETE FROM activity_in WHERE length > (SELECT length FROM content c WHERE c.id = activity_in.content)",
+     "the activity was given up; its sender will begin again"},
+    {8,
+     "SELECT printf('message %lld: its content %lld is not there', id, content) FROM message"
+     " WHERE content != 0 AND content NOT IN (SELECT id FROM content)",
+     LOSE("SELECT DISTINCT content AS id FROM message WHERE content != 0 AND content NOT IN (SELECT id FROM "
+          "content)"),
+     "the message was taken out"},
+    {8,
+     "SELECT printf('activity %lld: its content %lld is not there', id, content) FROM activity_in"
+     " WHERE content != 0 AND content NOT IN (SELECT id FROM content)",
+     "DELETE FROM activity_in WHERE content != 0 AND content NOT IN (SELECT id FROM content)",
+     "the activity was given up; its sender will begin again"},
+    {7,
+     MESSAGE_REFS "SELECT printf('%lld rows refer to message %lld, which is not there', r.n, r.id) FROM r"
+                  " WHERE r.id NOT IN (SELECT id FROM message)",
+     "DELETE FROM work WHERE message NOT IN (SELECT id FROM message);"
+     "DELETE FROM entry WHERE message NOT IN (SELECT id FROM message);"
+     "DELETE FROM hold WHERE message NOT IN (SELECT id FROM message)",
+     "these rows were removed"},
+    {7,
+     MESSAGE_REFS
+     "SELECT printf('message %lld: it counts %lld references and has %lld', m.id, m.refs, coalesce(r.n, 0))"
+     " FROM message m LEFT JOIN r ON r.id = m.id WHERE m.refs != coalesce(r.n, 0) OR m.refs <= 0",
+     MESSAGE_REFS "UPDATE message SET refs = coalesce((SELECT n FROM r WHERE r.id = message.id), 0);"
+                  "DELETE FROM message WHERE refs = 0",
+     "the count was put right; without references the message was removed"},
+    {8,
+     CONTENT_REFS
+     "SELECT printf('content %lld: it counts %lld references and has %lld', c.id, c.refs, coalesce(r.n, 0))"
+     " FROM content c LEFT JOIN r ON r.id = c.id WHERE c.refs != coalesce(r.n, 0) OR c.refs <= 0",
+     CONTENT_REFS "UPDATE content SET refs = coalesce((SELECT n FROM r WHERE r.id = content.id), 0);"
+                  "DELETE FROM content WHERE refs = 0;"
+                  "DELETE FROM extent WHERE content NOT IN (SELECT id FROM content)",
+     "the count was put right; without references the content was removed"},
+    {9,
+     "SELECT printf('the next id is %lld, but %lld is in use', coalesce((SELECT next FROM counter WHERE name "
+     "= 'id'), 1),"
+     " (" LAST_ID ")) WHERE (" LAST_ID ") >= coalesce((SELECT next FROM counter WHERE name = 'id'), 1)",
+     "INSERT OR REPLACE INTO counter SELECT 'id', (" LAST_ID ") + 1", "the counter was set above it"},
+    {14,
+     "SELECT printf('activity out of work %lld, which is not there', work) FROM activity_out"
+     " WHERE work NOT IN (SELECT id FROM work)",
+     "DELETE FROM activity_out WHERE work NOT IN (SELECT id FROM work)", "the activity was removed"},
+    {14,
+     "SELECT printf('entry %lld of mailbox %lld: no such mailbox, or the mailbox is not so far', e.id & "
+     "4294967295,"
+     " e.id >> 32) FROM entry e LEFT JOIN mailbox m ON m.id = e.id >> 32"
+     " WHERE m.id IS NULL OR m.next <= e.id & 4294967295",
+     "INSERT OR REPLACE INTO mailbox SELECT e.id >> 32, max(e.id & 4294967295) + 1, coalesce((SELECT name "
+     "FROM mailbox m"
+     " WHERE m.id = e.id >> 32), CAST(printf('lost mailbox %lld', e.id >> 32) AS BLOB)) FROM entry e GROUP "
+     "BY e.id >> 32"
+     " HAVING max(e.id & 4294967295) >= coalesce((SELECT next FROM mailbox m WHERE m.id = e.id >> 32), 0)",
+     "the mailbox was made or its next sequence-number raised"},
+    {14,
+     "SELECT printf('work %lld: its next hop %lld has no name', id, next_hop) FROM work"
+     " WHERE next_hop != 0 AND next_hop NOT IN (SELECT id FROM next_hop)",
+     "INSERT INTO next_hop SELECT DISTINCT next_hop, CAST(printf('lost next hop %lld', next_hop) AS BLOB) "
+     "FROM work"
+     " WHERE next_hop != 0 AND next_hop NOT IN (SELECT id FROM next_hop)",
+     "a name was made up: redirect this work"},
+};
+
+struct check {
+    struct store *store;
+    bool repair, deep;
+    store_finding_cb *cb;
+    void *context;
+    uint64_t findings;
+};
+
+static void report(struct check *check, int invariant, const char *how, const char *text) {
+    struct store_finding finding = {.invariant = invariant, .repaired = how != NULL};
+    snprintf(finding.text, sizeof finding.text, how ? "%s: %s" : "%s", text, how);
+    check->findings++;
+    check->cb(check->context, &finding);
+}
+
+static bool apply_rule(struct check *check, const struct rule *rule, struct error *err) {
+    struct error inner = {0};
+    uint64_t before = check->findings;
+    bool repair = check->repair && rule->repair;
+    sqlite3_stmt *walk = sql_walk(check->store, rule->find, err);
+    if (!walk)
+        return false;
+    while (sql_next(check->store, walk, &inner))
+        report(check, rule->invariant, repair ? rule->how : NULL, (const char *)sqlite3_column_text(walk, 0));
+    sqlite3_finalize(walk);
+    if (inner.code)
+        return error_set(err, inner.code, "%s", inner.text);
+    return !repair || check->findings == before || sql_exec(check->store, rule->repair, err);
+}
+
+/* SQLite's own check of pages and rows. What it finds only a backup or SQLite's `.recover` can put right. */
+static bool check_database(struct check *check, struct error *err) {
+    struct error inner = {0};
+    sqlite3_stmt *walk =
+        sql_walk(check->store, check->deep ? "PRAGMA integrity_check(100)" : "PRAGMA quick_check(100)", err);
+    if (!walk)
+        return false;
+    while (sql_next(check->store, walk, &inner)) {
+        const char *text = (const char *)sqlite3_column_text(walk, 0);
+        if (text && strcmp(text, "ok"))
+            report(check, 0, NULL, text);
+    }
+    sqlite3_finalize(walk);
+    return !inner.code || error_set(err, inner.code, "%s", inner.text);
+}
+
+/* I5: each segment that rows name is there. */
+static bool check_segments(struct check *check, struct error *err) {
+    struct store *store = check->store;
+    for (size_t i = 0; i < store->segment_count; i++) {
+        char text[256], lose[1200];
+        unsigned long long id = store->segments[i]->id;
+        if (!store->segments[i]->missing)
+            continue;
+        snprintf(text, sizeof text, "segment %llu is missing, too short, or used outside its bounds", id);
+        report(check, 5, check->repair ? "the messages with octets in it were taken out" : NULL, text);
+        int n = snprintf(lose, sizeof lose,
+                         LOSE("SELECT DISTINCT content AS id FROM extent WHERE segment = %llu"), id);
+        if (check->repair && (n < 0 || (size_t)n >= sizeof lose || !sql_exec(store, lose, err)))
+            return false;
+    }
+    return true;
+}
+
+/* ---- contents against their digests ---- */
+
+static bool check_digest(struct check *check, sqlite3_stmt *row, struct error *err) {
+    uint8_t digest[STORE_DIGEST];
+    char text[512];
+    struct error inner = {0};
+    uint64_t id = (uint64_t)sqlite3_column_int64(row, 0);
+    struct span want = sql_span(row, 2);
+    struct store_content *content =
+        content_load(check->store, id, (uint64_t)sqlite3_column_int64(row, 1), &inner);
+    bool ok = content && store_content_digest(content, digest, &inner);
+    store_content_release(content);
+    if (!ok && inner.code == STORE_NO_MEMORY)
+        return error_set(err, inner.code, "%s", inner.text);
+    if (!ok)
+        snprintf(text, sizeof text, "content %llu can't be read: %s", (unsigned long long)id, inner.text);
+    else if (want.len != sizeof digest || memcmp(want.data, digest, sizeof digest))
+        snprintf(text, sizeof text, "content %llu is not what was stored: its digest differs",
+                 (unsigned long long)id);
+    else
+        return true;
+    report(check, 6, NULL, text);
+    return true;
+}
+
+static bool check_contents(struct check *check, struct error *err) {
+    struct error inner = {0};
+    sqlite3_stmt *walk = sql_walk(
+        check->store, "SELECT id, length, digest FROM content WHERE digest IS NOT NULL ORDER BY id", err);
+    if (!walk)
+        return false;
+    while (sql_next(check->store, walk, &inner) && check_digest(check, walk, &inner))
+        ;
+    sqlite3_finalize(walk);
+    return !inner.code || error_set(err, inner.code, "%s", inner.text);
+}
+
+/* ---- packed rows and their runs ---- */
+
+struct packed_check {
+    struct check *check;
+    bool repeats;
+    uint64_t row, bucket; /* bucket 0: no finished run covers the row */
+    uint64_t lost;        /* keys that the run doesn't have */
+};
+
+static void find_key(struct packed_check *packed, struct span key) {
+    struct store *store = packed->check->store;
+    bool found = false;
+    if (!packed->bucket)
+        return;
+    sqlite3_stmt *statement = sql(store, packed->repeats ? SQL_FIND_REPEAT_TRACK : SQL_FIND_TRACK);
+    sqlite3_bind_int64(statement, 1, (sqlite3_int64)packed->bucket);
+    sqlite3_bind_int64(statement, 2, (sqlite3_int64)store_hash(store, key));
+    while (statement && !found && sqlite3_step(statement) == SQLITE_ROW)
+        found = (uint64_t)sqlite3_column_int64(statement, 0) == packed->row;
+    sqlite3_reset(statement);
+    packed->lost += !found;
+}
+
+static bool find_event(void *context, struct span key, int64_t at, struct span data) {
+    (void)at, (void)data;
+    find_key(context, key);
+    return true;
+}
+
+static bool find_repeat(void *context, struct span digest) {
+    find_key(context, digest);
+    return true;
+}
+
+static void check_packed_row(struct packed_check *packed, struct span row) {
+    char text[160];
+    bool ok =
+        packed->repeats ? repeats_unpack(row, find_repeat, packed) : events_unpack(row, find_event, packed);
+    if (ok)
+        return;
+    snprintf(text, sizeof text, "%s row %llu is damaged", packed->repeats ? "repeat" : "event",
+             (unsigned long long)packed->row);
+    report(packed->check, packed->repeats ? 10 : 11, NULL, text);
+}
+
+static bool rebuild_runs(struct packed_check *packed, struct error *err) {
+    struct check *check = packed->check;
+    char text[160];
+    if (!packed->lost)
+        return true;
+    snprintf(text, sizeof text, "%llu keys are not found through the runs of %s",
+             (unsigned long long)packed->lost, packed->repeats ? "repeat_track" : "track");
+    report(check, packed->repeats ? 10 : 11,
+           check->repair ? "the runs were dropped; the next start makes them anew" : NULL, text);
+    return !check->repair ||
+           sql_exec(check->store,
+                    packed->repeats ? "DELETE FROM repeat_track; DELETE FROM run WHERE repeats = 1"
+                                    : "DELETE FROM track; DELETE FROM run WHERE repeats = 0",
+                    err);
+}
+
+static bool check_packed(struct check *check, bool repeats, struct error *err) {
+    struct error inner = {0};
+    struct packed_check packed = {.check = check, .repeats = repeats};
+    sqlite3_stmt *walk = sql_walk(
+        check->store,
+        repeats
+            ? "SELECT id, data, (SELECT min(bucket) FROM run WHERE repeats = 1 AND bucket >= id) FROM repeat"
+            : "SELECT id, data, (SELECT min(bucket) FROM run WHERE repeats = 0 AND bucket >= id) FROM event",
+        err);
+    if (!walk)
+        return false;
+    while (sql_next(check->store, walk, &inner)) {
+        packed.row = (uint64_t)sqlite3_column_int64(walk, 0);
+        packed.bucket = check->deep ? (uint64_t)sqlite3_column_int64(walk, 2) : 0;
+        check_packed_row(&packed, sql_span(walk, 1));
+    }
+    sqlite3_finalize(walk);
+    return inner.code ? error_set(err, inner.code, "%s", inner.text) : rebuild_runs(&packed, err);
+}
+
+/* ---- the whole ---- */
+
+static bool check_all(struct check *check, struct error *err) {
+    if (!check_database(check, err) || !check_segments(check, err))
+        return false;
+    for (size_t i = 0; i < sizeof rules / sizeof *rules; i++)
+        if (!apply_rule(check, &rules[i], err))
+            return false;
+    return (!check->deep || check_contents(check, err)) && check_packed(check, false, err) &&
+           check_packed(check, true, err);
+}
+
+bool store_check(const char *place, bool deep, store_finding_cb *cb, void *context, uint64_t *findings,
+                 struct error *err) {
+    struct store_options options = {.read_only = true};
+    struct check check = {.deep = deep, .cb = cb, .context = context};
+    check.store = store_open(place, &options, err);
+    /* One read transaction, so that a writer at work does not look like damage. */
+    bool ok = check.store && sql_exec(check.store, "BEGIN", err) && check_all(&check, err);
+    store_close(check.store);
+    *findings = check.findings;
+    return ok;
+}
+
+bool store_repair(const char *place, store_finding_cb *cb, void *context, uint64_t *findings,
+                  struct error *err) {
+    struct check check = {.deep = true, .repair = true, .cb = cb, .context = context};
+    check.store = store_open(place, NULL, err);
+    bool ok = check.store && sql_exec(check.store, "BEGIN IMMEDIATE", err) && check_all(&check, err) &&
+              sql_exec(check.store, "COMMIT", err);
+    store_close(check.store);
+    *findings = check.findings;
+    return ok;
+}

@@ -1,0 +1,89 @@
+/* Rows of finished runs, a few with each commit (runs_private.h). */
+#include "base/alloc.h"
+#include "store/batch_private.h"
+
+#define DRAIN_LEAST 64
+
+static bool add_row(struct store *store, enum statement which, uint64_t bucket, const struct run_entry *entry,
+                    struct error *err) {
+    sqlite3_stmt *statement = sql(store, which);
+    if (!statement)
+        return db_error(store, "track", err);
+    sqlite3_bind_int64(statement, 1, (sqlite3_int64)bucket);
+    sqlite3_bind_int64(statement, 2, (sqlite3_int64)entry->hash);
+    sqlite3_bind_int64(statement, 3, (sqlite3_int64)entry->batch);
+    return sql_run(store, which, NULL, err);
+}
+
+static bool finish_run(struct store *store, struct runs *runs, struct drain *drain, struct error *err) {
+    drain->filter = runs_reserve_done(runs) ? runs_filter(runs) : NULL;
+    if (!drain->filter)
+        return error_set(err, STORE_NO_MEMORY, "%s: out of memory", store->path);
+    sqlite3_stmt *statement = sql(store, SQL_ADD_RUN);
+    if (!statement)
+        return db_error(store, "run", err);
+    sqlite3_bind_int64(statement, 1, (sqlite3_int64)runs->sealed.last_batch);
+    sqlite3_bind_int64(statement, 2, runs == &store->repeats);
+    sqlite3_bind_blob(statement, 3, drain->filter, (int)(RUN_FILTER_BITS / 8), SQLITE_STATIC);
+    return sql_run(store, SQL_ADD_RUN, NULL, err);
+}
+
+static bool drain_some(struct store *store, struct runs *runs, struct drain *drain, size_t least,
+                       struct error *err) {
+    const struct run_table *sealed = &runs->sealed;
+    enum statement which = runs == &store->repeats ? SQL_ADD_REPEAT_TRACK : SQL_ADD_TRACK;
+    size_t written = 0, head = runs->drained_heads;
+    if (!sealed->count)
+        return true;
+    for (; head < RUN_HEADS && written < least; head++)
+        for (uint32_t at = sealed->heads[head]; at; at = sealed->entries[at - 1].next, written++)
+            if (!add_row(store, which, sealed->last_batch, &sealed->entries[at - 1], err))
+                return false;
+    drain->heads = head;
+    return head < RUN_HEADS || finish_run(store, runs, drain, err);
+}
+
+/* Twice what is added, so that the sealed table is empty when the open one is half full. */
+bool runs_drain(struct store_batch *batch, struct error *err) {
+    struct store *store = batch->store;
+    return drain_some(store, &store->track, &batch->drain_track, batch->count * 2 + DRAIN_LEAST, err) &&
+           drain_some(store, &store->repeats, &batch->drain_repeats, batch->repeats * 2 + DRAIN_LEAST, err);
+}
+
+static void apply(struct runs *runs, struct drain *drain) {
+    if (runs->sealed.count)
+        runs->drained_heads = drain->heads;
+    if (drain->filter) {
+        runs_add_done(runs, runs->sealed.last_batch, drain->filter);
+        drain->filter = NULL;
+        run_table_clear(&runs->sealed);
+    }
+    runs_seal(runs);
+}
+
+bool runs_drain_whole(struct store *store, struct runs *runs, struct error *err) {
+    struct drain drain = {0};
+    if (!sql_run(store, SQL_BEGIN, NULL, err))
+        return false;
+    if (!drain_some(store, runs, &drain, SIZE_MAX, err) || !sql_run(store, SQL_COMMIT, NULL, err)) {
+        mem_free(drain.filter);
+        sql_run(store, SQL_ROLLBACK, NULL, NULL);
+        return false;
+    }
+    apply(runs, &drain);
+    return true;
+}
+
+void runs_apply(struct store_batch *batch) {
+    struct store *store = batch->store;
+    for (size_t i = 0; i < batch->count; i++) {
+        const struct operation *operation = &batch->list[i];
+        if (operation->type == ADD_EVENT)
+            runs_add(&store->track, store_hash(store, operation->event.key), batch->event_row);
+        else if (operation->type == ADD_REPEAT)
+            runs_add(&store->repeats, store_hash(store, span_of(operation->repeat.digest, STORE_DIGEST)),
+                     batch->repeat_row);
+    }
+    apply(&store->track, &batch->drain_track);
+    apply(&store->repeats, &batch->drain_repeats);
+}

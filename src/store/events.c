@@ -1,0 +1,94 @@
+/*
+ * Tracking events, packed one row a commit. An event is: length of the key
+ * (u16), length of the data (u32), time (u64), key, data; big-endian.
+ */
+#include "base/reader.h"
+#include "store/store_private.h"
+
+bool events_pack(struct buf *out, struct span key, int64_t at, struct span data) {
+    if (key.len > KEY_LIMIT || data.len > UINT32_MAX)
+        return false;
+    buf_append_u16(out, (uint16_t)key.len);
+    buf_append_u32(out, (uint32_t)data.len);
+    buf_append_u64(out, (uint64_t)at);
+    buf_append_span(out, key);
+    return buf_append_span(out, data);
+}
+
+bool events_unpack(struct span packed, packed_event_cb *cb, void *context) {
+    struct reader r = reader_of(packed);
+    while (reader_left(&r)) {
+        uint16_t key_len = reader_u16(&r);
+        uint32_t data_len = reader_u32(&r);
+        int64_t at = (int64_t)reader_u64(&r);
+        struct span key = reader_take(&r, key_len), data = reader_take(&r, data_len);
+        if (r.failed || key_len > KEY_LIMIT)
+            return false;
+        if (!cb(context, key, at, data))
+            return true;
+    }
+    return true;
+}
+
+/* ---- the runs at start ---- */
+
+struct refill {
+    struct store *store;
+    uint64_t row;
+    bool failed;
+};
+
+static bool refill_event(void *context, struct span key, int64_t at, struct span data) {
+    struct refill *refill = context;
+    (void)at, (void)data;
+    refill->failed = !runs_reserve(&refill->store->track, 1);
+    if (!refill->failed)
+        runs_add(&refill->store->track, store_hash(refill->store, key), refill->row);
+    return !refill->failed;
+}
+
+static bool refill_row(struct store *store, uint64_t row, struct span packed) {
+    struct refill refill = {store, row, false};
+    events_unpack(packed, refill_event,
+                  &refill); /* what a damaged row still says is used; store_check reports it */
+    return !refill.failed;
+}
+
+bool events_load(struct store *store, struct error *err) {
+    return runs_load(store, false, refill_row, err);
+}
+
+/* ---- tracking ---- */
+
+struct tracking {
+    struct span key;
+    store_event_cb *cb;
+    void *context;
+    bool ended;
+};
+
+static bool match_event(void *context, struct span key, int64_t at, struct span data) {
+    struct tracking *tracking = context;
+    if (span_eq(key, tracking->key) && !tracking->cb(tracking->context, at, data))
+        tracking->ended = true;
+    return !tracking->ended;
+}
+
+bool store_track(struct store *store, struct span key, store_event_cb *cb, void *context, struct error *err) {
+    struct tracking tracking = {key, cb, context, false};
+    struct buf rows, packed;
+    buf_init(&rows, 0);
+    buf_init(&packed, 0);
+    bool ok = runs_lookup(store, false, store_hash(store, key), &rows, err);
+    for (size_t at = 0; ok && !tracking.ended && at < rows.len; at += sizeof(uint64_t)) {
+        uint64_t row;
+        memcpy(&row, rows.data + at, sizeof row);
+        ok = packed_row(store, false, row, &packed, err);
+        if (ok && !events_unpack(buf_span(&packed), match_event, &tracking))
+            ok = error_set(err, STORE_CORRUPT, "%s: event row %llu is damaged", store->path,
+                           (unsigned long long)row);
+    }
+    buf_free(&rows);
+    buf_free(&packed);
+    return ok;
+}

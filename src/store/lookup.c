@@ -1,0 +1,161 @@
+/* Finding packed rows by hash, and filling the runs at start (runs_private.h). */
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "base/alloc.h"
+#include "store/store_private.h"
+
+static bool note(void *context, uint64_t batch) {
+    return buf_append(context, &batch, sizeof batch);
+}
+
+static bool no_memory(struct store *store, struct error *err) {
+    return error_set(err, STORE_NO_MEMORY, "%s: out of memory", store->path);
+}
+
+static bool find_in_run(struct store *store, bool repeats, uint64_t bucket, uint64_t hash, struct buf *out,
+                        struct error *err) {
+    struct error inner = {0};
+    sqlite3_stmt *statement = sql(store, repeats ? SQL_FIND_REPEAT_TRACK : SQL_FIND_TRACK);
+    if (!statement)
+        return db_error(store, "track", err);
+    sqlite3_bind_int64(statement, 1, (sqlite3_int64)bucket);
+    sqlite3_bind_int64(statement, 2, (sqlite3_int64)hash);
+    while (sql_next(store, statement, &inner))
+        note(out, (uint64_t)sqlite3_column_int64(statement, 0));
+    sqlite3_reset(statement);
+    return !inner.code || error_set(err, inner.code, "%s", inner.text);
+}
+
+/* A reader has no runs in memory: it asks each, and takes all rows above the last. */
+static bool find_as_reader(struct store *store, bool repeats, uint64_t hash, struct buf *out,
+                           struct error *err) {
+    struct error inner = {0};
+    uint64_t last = 0;
+    sqlite3_stmt *walk = sql_walk(store,
+                                  repeats ? "SELECT bucket FROM run WHERE repeats = 1 ORDER BY bucket"
+                                          : "SELECT bucket FROM run WHERE repeats = 0 ORDER BY bucket",
+                                  err);
+    if (!walk)
+        return false;
+    while (!inner.code && sql_next(store, walk, &inner)) {
+        last = (uint64_t)sqlite3_column_int64(walk, 0);
+        find_in_run(store, repeats, last, hash, out, &inner);
+    }
+    sqlite3_finalize(walk);
+    if (inner.code)
+        return error_set(err, inner.code, "%s", inner.text);
+    walk = sql_walk(
+        store, repeats ? "SELECT id FROM repeat WHERE id > ?1" : "SELECT id FROM event WHERE id > ?1", err);
+    if (!walk)
+        return false;
+    sqlite3_bind_int64(walk, 1, (sqlite3_int64)last);
+    while (sql_next(store, walk, &inner))
+        note(out, (uint64_t)sqlite3_column_int64(walk, 0));
+    sqlite3_finalize(walk);
+    return !inner.code || error_set(err, inner.code, "%s", inner.text);
+}
+
+static bool find_as_writer(struct store *store, bool repeats, uint64_t hash, struct buf *out,
+                           struct error *err) {
+    const struct runs *runs = repeats ? &store->repeats : &store->track;
+    for (size_t i = 0; i < runs->done_count; i++)
+        if (run_may_have(&runs->done[i], hash) &&
+            !find_in_run(store, repeats, runs->done[i].bucket, hash, out, err))
+            return false;
+    runs_each_recent(runs, hash, note, out);
+    return true;
+}
+
+static int by_id(const void *a, const void *b) {
+    uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
+    return (x > y) - (x < y);
+}
+
+bool runs_lookup(struct store *store, bool repeats, uint64_t hash, struct buf *out, struct error *err) {
+    if (!(store->read_only ? find_as_reader : find_as_writer)(store, repeats, hash, out, err))
+        return false;
+    if (out->failed)
+        return no_memory(store, err);
+    size_t count = out->len / sizeof(uint64_t), kept = 0;
+    uint64_t *ids = (uint64_t *)(void *)out->data;
+    if (count > 1)
+        qsort(ids, count, sizeof *ids, by_id);
+    for (size_t i = 0; i < count; i++)
+        if (!kept || ids[kept - 1] != ids[i])
+            ids[kept++] = ids[i];
+    out->len = kept * sizeof(uint64_t);
+    return true;
+}
+
+bool packed_row(struct store *store, bool repeats, uint64_t id, struct buf *out, struct error *err) {
+    struct error inner = {0};
+    sqlite3_stmt *statement = sql(store, repeats ? SQL_GET_REPEATS : SQL_GET_EVENTS);
+    if (!statement)
+        return db_error(store, "packed row", err);
+    sqlite3_bind_int64(statement, 1, (sqlite3_int64)id);
+    buf_clear(out);
+    if (sql_next(store, statement, &inner)) /* a row that is gone has expired */
+        buf_append_span(out, sql_span(statement, 0));
+    sqlite3_reset(statement);
+    return inner.code ? error_set(err, inner.code, "%s", inner.text) : !out->failed || no_memory(store, err);
+}
+
+/* ---- at start ---- */
+
+static bool load_done(struct store *store, bool repeats, uint64_t *last, struct error *err) {
+    struct runs *runs = repeats ? &store->repeats : &store->track;
+    struct error inner = {0};
+    sqlite3_stmt *walk =
+        sql_walk(store, "SELECT bucket, filter FROM run WHERE repeats = ?1 ORDER BY bucket", err);
+    if (!walk)
+        return false;
+    sqlite3_bind_int64(walk, 1, repeats);
+    while (!inner.code && sql_next(store, walk, &inner)) {
+        struct span row = sql_span(walk, 1);
+        uint8_t *filter =
+            row.len == RUN_FILTER_BITS / 8 ? mem_alloc(row.len) : NULL; /* without one, always look */
+        if (filter)
+            memcpy(filter, row.data, row.len);
+        *last = (uint64_t)sqlite3_column_int64(walk, 0);
+        if (runs_reserve_done(runs))
+            runs_add_done(runs, *last, filter);
+        else {
+            mem_free(filter);
+            no_memory(store, &inner);
+        }
+    }
+    sqlite3_finalize(walk);
+    return !inner.code || error_set(err, inner.code, "%s", inner.text);
+}
+
+static bool drop_unfinished(struct store *store, bool repeats, uint64_t last, struct error *err) {
+    char text[80];
+    snprintf(text, sizeof text, "DELETE FROM %s WHERE bucket > %lld", repeats ? "repeat_track" : "track",
+             (long long)last);
+    return sql_exec(store, text, err);
+}
+
+bool runs_load(struct store *store, bool repeats, runs_refill_cb *refill, struct error *err) {
+    struct runs *runs = repeats ? &store->repeats : &store->track;
+    struct error inner = {0};
+    uint64_t last = 0;
+    if (!load_done(store, repeats, &last, err) || !drop_unfinished(store, repeats, last, err))
+        return false;
+    sqlite3_stmt *walk = sql_walk(store,
+                                  repeats ? "SELECT id, data FROM repeat WHERE id > ?1 ORDER BY id"
+                                          : "SELECT id, data FROM event WHERE id > ?1 ORDER BY id",
+                                  err);
+    if (!walk)
+        return false;
+    sqlite3_bind_int64(walk, 1, (sqlite3_int64)last);
+    while (!inner.code && sql_next(store, walk, &inner)) {
+        if (!refill(store, (uint64_t)sqlite3_column_int64(walk, 0), sql_span(walk, 1)))
+            no_memory(store, &inner);
+        else if (runs->open.count >= RUN_ENTRIES &&
+                 (!runs->sealed.count || runs_drain_whole(store, runs, &inner)))
+            runs_seal(runs);
+    }
+    sqlite3_finalize(walk);
+    return !inner.code || error_set(err, inner.code, "%s", inner.text);
+}

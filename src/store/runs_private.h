@@ -1,0 +1,73 @@
+/*
+ * Runs: an index from hashes to packed rows ("batches") whose rows in the
+ * database are written late and in order, so that no hot table needs a
+ * secondary index.
+ *
+ * New pairs (hash, batch) go to the open table in memory. When it is full it is
+ * sealed, and each commit drains some of it, in the order of hashes, to rows
+ * (bucket, hash, batch), where the bucket is the sealed table's last batch.
+ * When all are drained the run's own row is written, with a Bloom filter that
+ * spares a lookup most runs. After a crash, rows above the last finished run
+ * are dropped and the open table is filled anew from the packed rows.
+ */
+#ifndef STORE_RUNS_PRIVATE_H
+#define STORE_RUNS_PRIVATE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define RUN_ENTRIES     65536
+#define RUN_FILTER_BITS (UINT64_C(1) << 20)
+#define RUN_HEADS       65536
+
+struct run_entry {
+    uint64_t hash, batch;
+    uint32_t next; /* index + 1 of the next entry under the same head */
+};
+
+struct run_table {
+    struct run_entry *entries;
+    size_t count, cap;
+    uint32_t *heads; /* RUN_HEADS, by the hash's top bits: their order is the hashes' order */
+    uint64_t last_batch;
+};
+
+struct run {
+    uint64_t bucket;
+    uint8_t *filter; /* RUN_FILTER_BITS; NULL: always look */
+};
+
+struct runs {
+    struct run_table open, sealed;
+    size_t drained_heads; /* of the sealed table, committed */
+    struct run *done;     /* oldest first */
+    size_t done_count, done_cap;
+};
+
+/* Allocates the tables. */
+bool runs_init(struct runs *runs);
+void runs_free(struct runs *runs);
+
+/* Makes sure that `count` runs_add calls will not fail. */
+bool runs_reserve(struct runs *runs, size_t count);
+void runs_add(struct runs *runs, uint64_t hash, uint64_t batch);
+
+/* Seals the open table if it is full and the last sealed one is drained. */
+void runs_seal(struct runs *runs);
+
+/* Collects the batches of `hash` in memory. False from the callback ends it and is returned. */
+typedef bool run_cb(void *context, uint64_t batch);
+bool runs_each_recent(const struct runs *runs, uint64_t hash, run_cb *cb, void *context);
+void run_free(struct run *run);
+bool run_may_have(const struct run *run, uint64_t hash);
+
+/* Makes sure that the next runs_add_done has room. */
+bool runs_reserve_done(struct runs *runs);
+/* Adds a finished run; the filter becomes the runs' own. */
+void runs_add_done(struct runs *runs, uint64_t bucket, uint8_t *filter);
+/* The filter of the sealed table's hashes; NULL without memory. */
+uint8_t *runs_filter(const struct runs *runs);
+void run_table_clear(struct run_table *table);
+
+#endif

@@ -1,0 +1,93 @@
+/*
+ * The tables. Step n brings a store from version n to n + 1; a store is created
+ * by all of them, so that an old one and a new one can't differ. Steps are never
+ * changed once released: a new version is a new step at the end.
+ */
+#include <stdio.h>
+
+#include "store/store_private.h"
+
+static const char *const steps[SCHEMA_VERSION] = {
+    /* 0 to 1: the queue. `refs` and the ids come first in a row: they are read without its blobs. */
+    "CREATE TABLE counter(name TEXT PRIMARY KEY, next INTEGER NOT NULL) WITHOUT ROWID;"
+    "CREATE TABLE message(id INTEGER PRIMARY KEY, refs INTEGER NOT NULL, content INTEGER NOT NULL,"
+    " arrival INTEGER NOT NULL, envelope BLOB NOT NULL, body BLOB);"
+    "CREATE TABLE content(id INTEGER PRIMARY KEY, refs INTEGER NOT NULL, length INTEGER NOT NULL, digest "
+    "BLOB);"
+    "CREATE TABLE extent(content INTEGER, seq INTEGER, segment INTEGER NOT NULL, offset INTEGER NOT NULL,"
+    " length INTEGER NOT NULL, PRIMARY KEY(content, seq)) WITHOUT ROWID;"
+    "CREATE TABLE next_hop(id INTEGER PRIMARY KEY, name BLOB NOT NULL);"
+    "CREATE TABLE work(id INTEGER PRIMARY KEY, message INTEGER NOT NULL, next_hop INTEGER NOT NULL,"
+    " priority INTEGER NOT NULL, status INTEGER NOT NULL, doubt_peer INTEGER NOT NULL, tries INTEGER NOT "
+    "NULL,"
+    " due INTEGER NOT NULL, expiry INTEGER NOT NULL, data BLOB);"
+    "CREATE TABLE hold(id INTEGER PRIMARY KEY, message INTEGER NOT NULL, kind INTEGER NOT NULL, data BLOB);"
+    "CREATE TABLE event(id INTEGER PRIMARY KEY, at INTEGER NOT NULL, data BLOB NOT NULL);"
+    "CREATE TABLE track(bucket INTEGER, hash INTEGER, batch INTEGER, PRIMARY KEY(bucket, hash, batch)) "
+    "WITHOUT ROWID;"
+    "CREATE TABLE repeat(id INTEGER PRIMARY KEY, expiry INTEGER NOT NULL, data BLOB NOT NULL);"
+    "CREATE TABLE repeat_track(bucket INTEGER, hash INTEGER, batch INTEGER, PRIMARY KEY(bucket, hash, batch))"
+    " WITHOUT ROWID;"
+    "CREATE TABLE run(bucket INTEGER PRIMARY KEY, repeats INTEGER NOT NULL, filter BLOB NOT NULL);"
+    "CREATE TABLE activity_in(id INTEGER PRIMARY KEY, peer BLOB NOT NULL, association BLOB NOT NULL,"
+    " activity BLOB NOT NULL, at INTEGER NOT NULL, serial INTEGER NOT NULL, offset INTEGER NOT NULL,"
+    " content INTEGER NOT NULL, length INTEGER NOT NULL, chain BLOB NOT NULL, state BLOB NOT NULL);"
+    "CREATE TABLE activity_out(work INTEGER PRIMARY KEY, association BLOB NOT NULL, activity BLOB NOT NULL,"
+    " at INTEGER NOT NULL, serial INTEGER NOT NULL, offset INTEGER NOT NULL, data BLOB NOT NULL);",
+    /* 1 to 2: mailboxes and named records. An entry's id is mailbox * 2^32 + sequence-number. */
+    "CREATE TABLE mailbox(id INTEGER PRIMARY KEY, next INTEGER NOT NULL, name BLOB NOT NULL);"
+    "CREATE TABLE entry(id INTEGER PRIMARY KEY, message INTEGER NOT NULL, at INTEGER NOT NULL,"
+    " flags INTEGER NOT NULL, data BLOB NOT NULL);"
+    "CREATE TABLE record(kind INTEGER, name BLOB, data BLOB NOT NULL, PRIMARY KEY(kind, name)) WITHOUT "
+    "ROWID;",
+};
+
+static bool fail(sqlite3 *db, struct error *err) {
+    int code = sqlite3_errcode(db) & 0xFF;
+    error_set(err,
+              code == SQLITE_FULL                               ? STORE_FULL
+              : code == SQLITE_READONLY                         ? STORE_READ_ONLY
+              : code == SQLITE_CORRUPT || code == SQLITE_NOTADB ? STORE_CORRUPT
+              : code == SQLITE_NOMEM                            ? STORE_NO_MEMORY
+                                                                : STORE_IO,
+              "schema: %s", sqlite3_errmsg(db));
+    if (!sqlite3_get_autocommit(db))
+        sqlite3_exec(db, "ROLLBACK", NULL, NULL, NULL);
+    return false;
+}
+
+static int pragma_value(sqlite3 *db, const char *text) {
+    sqlite3_stmt *statement = NULL;
+    int value = -1;
+    if (sqlite3_prepare_v2(db, text, -1, &statement, NULL) == SQLITE_OK &&
+        sqlite3_step(statement) == SQLITE_ROW)
+        value = sqlite3_column_int(statement, 0);
+    return sqlite3_finalize(statement) == SQLITE_OK ? value : -1;
+}
+
+static bool take_step(sqlite3 *db, int version, struct error *err) {
+    char mark[96];
+    snprintf(mark, sizeof mark, "PRAGMA application_id=%d; PRAGMA user_version=%d; COMMIT", APPLICATION_ID,
+             version + 1);
+    if (sqlite3_exec(db, "BEGIN IMMEDIATE", NULL, NULL, NULL) ||
+        sqlite3_exec(db, steps[version], NULL, NULL, NULL) || sqlite3_exec(db, mark, NULL, NULL, NULL))
+        return fail(db, err);
+    return true;
+}
+
+bool schema_migrate(sqlite3 *db, int target, struct error *err) {
+    int version = pragma_value(db, "PRAGMA user_version");
+    int application = pragma_value(db, "PRAGMA application_id");
+    if (version < 0 || application < 0)
+        return fail(db, err);
+    if (version > SCHEMA_VERSION || (version && application != APPLICATION_ID) ||
+        (!version && pragma_value(db, "SELECT count(*) FROM sqlite_schema") != 0))
+        return error_set(
+            err, STORE_VERSION,
+            "this program knows the store's schema up to version %d; the file has application %d, version %d",
+            SCHEMA_VERSION, application, version);
+    for (; version < target; version++)
+        if (!take_step(db, version, err))
+            return false;
+    return true;
+}

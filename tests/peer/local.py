@@ -1,0 +1,130 @@
+"""A client of the daemon's local socket (docs/local-protocol.md), so that a play can submit, ask and read."""
+import base64
+import json
+import socket
+import struct
+
+from . import ber, names
+
+REQUEST, RESPONSE, SUBMIT_BEGIN, SUBMIT_CONTENT, SUBMIT_END, SUBMIT_RESULT, FETCH, FETCH_DATA = range(64, 72)
+PIECE = 256 * 1024
+
+
+class Failed(Exception):
+    """The daemon answered with an error. `code` is the table's of docs/local-protocol.md."""
+
+    def __init__(self, error):
+        super().__init__(f"{error.get('code')}: {error.get('text')}")
+        self.code, self.error = error.get("code"), error
+
+
+class Client:
+    def __init__(self, path, timeout=30):
+        self.sock = socket.socket(socket.AF_UNIX)
+        self.sock.settimeout(timeout)
+        self.sock.connect(path)
+        self.ref = 0
+
+    def send(self, kind, payload, ref=None):
+        self.sock.sendall(struct.pack(">IHHQ", len(payload), kind, 0, self.ref if ref is None else ref) + payload)
+
+    def _exactly(self, count):
+        out = b""
+        while len(out) < count:
+            more = self.sock.recv(count - len(out))
+            if not more:
+                raise ConnectionError("the daemon closed the local socket")
+            out += more
+        return out
+
+    def receive(self):
+        """(type, ref, payload) of the next frame."""
+        size, kind, _, ref = struct.unpack(">IHHQ", self._exactly(16))
+        return kind, ref, self._exactly(size)
+
+    def request(self, operation, **members):
+        """The answer's JSON value; of an answer in several parts, the lists joined. None members are left out."""
+        self.ref += 1
+        body = {"operation": operation, **{k.replace("_", "-"): v for k, v in members.items() if v is not None}}
+        self.send(REQUEST, json.dumps(body).encode())
+        answers = []
+        while True:
+            kind, _ref, payload = self.receive()
+            if kind != RESPONSE:
+                raise ConnectionError(f"frame {kind} for a response")
+            answers.append(json.loads(payload[1:]))
+            if isinstance(answers[-1], dict) and "error" in answers[-1]:
+                raise Failed(answers[-1]["error"])
+            if payload[0]:
+                return answers[0] if len(answers) == 1 else answers
+
+    def submit(self, envelope, content=None, probe=False):
+        """The local identifier of the accepted message or probe. Raises Failed when it is refused."""
+        self.ref += 1
+        self.send(SUBMIT_BEGIN, bytes([2 if probe else 1]) + envelope)
+        for at in range(0, len(content or b""), PIECE):
+            self.send(SUBMIT_CONTENT, content[at:at + PIECE])
+        self.send(SUBMIT_END, b"")
+        kind, _ref, payload = self.receive()
+        if kind == RESPONSE:
+            raise Failed(json.loads(payload[1:])["error"])
+        if not payload[0]:
+            raise Failed(json.loads(payload[1:])["error"])
+        identifier = ber.read(payload[1:]).app(4)
+        return next(child.text() for child in identifier if child.cls == ber.UNIVERSAL)
+
+    def entries(self, mailbox):
+        """All entries of a mailbox, oldest first."""
+        found, after = [], None
+        while True:
+            answer = self.request("mailbox-list", mailbox=mailbox, after=after, limit=1000)
+            found += answer["entries"]
+            after = answer.get("cursor")
+            if not after:
+                return found
+
+    def envelope(self, mailbox, entry):
+        answer = self.request("mailbox-read-envelope", mailbox=mailbox, entry=entry)
+        return ber.read(base64.b64decode(answer["envelope"]))
+
+    def content(self, mailbox, entry):
+        self.ref += 1
+        out, total = b"", 1
+        while len(out) < total:
+            name = mailbox.encode()
+            self.send(FETCH, struct.pack(">I", len(name)) + name + struct.pack(">QQI", entry, len(out), PIECE))
+            kind, _ref, payload = self.receive()
+            if kind != FETCH_DATA:
+                raise Failed(json.loads(payload[1:])["error"])
+            _offset, total = struct.unpack(">QQ", payload[:16])
+            out += payload[16:]
+            if total == 0:
+                break
+        return out
+
+    def close(self):
+        self.sock.close()
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.close()
+
+
+NO_REPORT, NON_DELIVERY_REPORT, REPORT = (), (4,), (3,)
+
+
+def submission_envelope(originator, recipients, report=NON_DELIVERY_REPORT, content_type=22, content_identifier=None,
+                        priority=0, indicators=(), deferred=None, extensions=(), recipient_extensions=()):
+    """MessageSubmissionEnvelope (X.411 section 8.2.1.1.1)."""
+    fields = [ber.set_(names.or_name(r), ber.prim(0, ber.bits_octets(report, 5)),
+                       ber.ctx(2, *recipient_extensions) if recipient_extensions else b"") for r in recipients]
+    return ber.set_(
+        names.or_name(originator), ber.app(5, ber.prim(0, ber.bits_octets((2,)))),
+        ber.app_prim(6, ber.integer_octets(content_type)),
+        ber.app_prim(10, content_identifier.encode()) if content_identifier else b"",
+        ber.app_prim(7, bytes([priority])) if priority else b"",
+        ber.app_prim(8, ber.bits_octets(indicators, 8)) if indicators else b"",
+        ber.prim(0, deferred.encode()) if deferred else b"",
+        ber.ctx(2, *extensions) if extensions else b"", ber.ctx(1, *fields))

@@ -1,0 +1,170 @@
+"""A daemon under test: its configuration, its life and death, and its local socket."""
+import os
+import re
+import signal
+import socket
+import subprocess
+import time
+
+from peer import local
+
+SOURCE = os.environ.get("CHASQUI_SOURCE", os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)))))
+BUILD = os.environ.get("CHASQUI_BUILD", os.path.join(SOURCE, "build"))
+SANITIZER_FINDINGS = re.compile(r"ERROR: (Address|Leak)Sanitizer|runtime error:|SUMMARY: \w+Sanitizer")
+
+
+def program(name):
+    return os.path.join(BUILD, "src", name, name)
+
+
+def free_port():
+    with socket.socket() as sock:
+        sock.bind(("127.0.0.1", 0))
+        return sock.getsockname()[1]
+
+
+def quoted(value):
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, int):
+        return str(value)
+    if isinstance(value, (list, tuple)):
+        return "{ " + ", ".join(map(quoted, value)) + " }"
+    return '"' + value.replace("\\", "\\\\").replace('"', '\\"') + '"'
+
+
+def options(values):
+    """Options of one section; a dict is a section, one whose values are dicts a titled section each."""
+    out = []
+    for key, value in values.items():
+        if isinstance(value, dict) and value and all(isinstance(v, dict) for v in value.values()):
+            out += [f'{key} {quoted(title)} {{\n{options(inner)}\n}}' for title, inner in value.items()]
+        elif isinstance(value, dict):
+            out.append(f"{key} {{\n{options(value)}\n}}")
+        else:
+            out.append(f"{key} = {quoted(value)}")
+    return "\n".join(out)
+
+
+def peer_section(port, name="PEER", password="secret", our="DAEMON", our_password="our secret", **more):
+    """A neighbour at a port of loopback. Further options with underscores for hyphens."""
+    section = {"address": [f"Internet=127.0.0.1+{port}"], "mta-name": name, "password": password, "our-mta-name": our,
+               "our-password": our_password, "first-retry": 1, "longest-retry": 2}
+    section.update({key.replace("_", "-"): value for key, value in more.items()})
+    return section
+
+
+class Mhsd:
+    """One daemon. `with Mhsd(folder, ...) as mta:` starts it; at the end it is stopped and its log looked over."""
+
+    def __init__(self, folder, name="ALPHA-MTA", domain="/C=GB/A=GOLD/P=ALPHA", port=None, environment=None, **settings):
+        self.folder, self.name, self.domain, self.port = folder, name, domain, port or free_port()
+        self.settings = settings
+        self.socket_path = os.path.join(folder, "mhsd.sock")
+        self.log_path = os.path.join(folder, "mhsd.log")
+        self.environment = environment or {}
+        self.process = None
+        os.makedirs(folder, exist_ok=True)
+        self.configure()
+
+    def configure(self, **settings):
+        """Writes the configuration, `settings` added to those of before."""
+        self.settings.update(settings)
+        values = {"mta-name": self.name, "domain": self.domain, "store": os.path.join(self.folder, "store"),
+                  "socket": self.socket_path, "run-as": "", "listen": [f"Internet=127.0.0.1+{self.port}"]}
+        values.update({key.replace("_", "-"): value for key, value in self.settings.items()})
+        with open(self.path, "w") as file:
+            file.write(options(values) + "\n")
+
+    @property
+    def path(self):
+        return os.path.join(self.folder, "chasqui.conf")
+
+    def start(self, wait=True, seconds=30):
+        environment = {**os.environ, "ASAN_OPTIONS": "detect_leaks=1:abort_on_error=0",
+                       "UBSAN_OPTIONS": "halt_on_error=1:print_stacktrace=1", **self.environment}
+        with open(self.log_path, "ab") as log:
+            self.process = subprocess.Popen([program("mhsd"), "-c", self.path], stdin=subprocess.DEVNULL, stdout=log,
+                                            stderr=log, start_new_session=True, env=environment, cwd=self.folder)
+        if wait:
+            self.wait_ready(seconds)
+        return self
+
+    def wait_ready(self, seconds=30):
+        """Until the port and the local socket answer."""
+        deadline = time.monotonic() + seconds
+        while time.monotonic() < deadline:
+            if self.process.poll() is not None:
+                raise RuntimeError(f"{self.name} ended with {self.process.returncode}:\n{self.log_tail()}")
+            try:
+                socket.create_connection(("127.0.0.1", self.port), timeout=1).close()
+                with self.client() as client:
+                    client.request("status")
+                return
+            except (OSError, ConnectionError):
+                time.sleep(0.02)
+        raise RuntimeError(f"{self.name} was not ready after {seconds} s:\n{self.log_tail()}")
+
+    def client(self):
+        return local.Client(self.socket_path)
+
+    def request(self, operation, **members):
+        with self.client() as client:
+            return client.request(operation, **members)
+
+    def mhs(self, *arguments, check=True):
+        """Runs `mhs` against this daemon; returns the finished process."""
+        done = subprocess.run([program("mhs"), *arguments], stdin=subprocess.DEVNULL, capture_output=True, text=True,
+                              env={**os.environ, "CHASQUI_SOCKET": self.socket_path}, timeout=60)
+        if check and done.returncode:
+            raise RuntimeError(f"mhs {' '.join(arguments)}: exit {done.returncode}: {done.stderr}{done.stdout}")
+        return done
+
+    def kill(self):
+        """SIGKILL to the daemon and all its processes at once."""
+        try:
+            os.killpg(self.process.pid, signal.SIGKILL)
+        except ProcessLookupError:
+            pass
+        self.process.wait()
+
+    def stop(self, seconds=30):
+        """SIGTERM; the exit status."""
+        if self.process.poll() is None:
+            self.process.send_signal(signal.SIGTERM)
+        try:
+            return self.process.wait(seconds)
+        except subprocess.TimeoutExpired:
+            self.kill()
+            raise RuntimeError(f"{self.name} did not stop in {seconds} s:\n{self.log_tail()}") from None
+
+    def reload(self):
+        self.process.send_signal(signal.SIGHUP)
+
+    def log(self):
+        with open(self.log_path, errors="replace") as file:
+            return file.read()
+
+    def log_tail(self, lines=40):
+        return "\n".join(self.log().splitlines()[-lines:])
+
+    def check_log(self):
+        found = SANITIZER_FINDINGS.search(self.log())
+        if found:
+            raise AssertionError(f"{self.name}: {found.group()} in {self.log_path}:\n{self.log()[found.start():][:3000]}")
+
+    def __enter__(self):
+        return self.start()
+
+    def __exit__(self, kind, _value, _trace):
+        if self.process and self.process.poll() is None:
+            try:
+                status = self.stop()
+            except RuntimeError:
+                if kind is None:
+                    raise
+                return
+            if kind is None and status != 0:
+                raise AssertionError(f"{self.name} ended with {status}:\n{self.log_tail()}")
+        if kind is None:
+            self.check_log()
