@@ -188,7 +188,7 @@ struct osi_open {
 };
 
 /* Where an incoming APDU can be taken up again. To be kept for each of the last window + 1 checkpoints. */
-#define OSI_CHECKPOINT_STATE 8
+#define OSI_CHECKPOINT_STATE 16
 struct osi_checkpoint {
     uint32_t serial;                     /* synchronization point serial number, from 1 */
     uint64_t offset;                     /* octets of the APDU up to it */
@@ -324,8 +324,8 @@ bool osi_rt_transfer_resume(struct osi_association *a, const struct osi_connecti
  */
 size_t osi_rt_transfer_data(struct osi_association *a, struct span data, bool last);
 
-/* Our wish to stop sending: interrupt (to resume later) or discard (forget). MAY_SEND or REFUSED follow no
- * more. */
+/* Our wish to stop sending: interrupt (to resume later) or discard (forget). OSI_EVENT_TRANSFER_REFUSED
+ * follows. */
 bool osi_rt_transfer_interrupt(struct osi_association *a);
 bool osi_rt_transfer_discard(struct osi_association *a);
 
