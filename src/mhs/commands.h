@@ -4,8 +4,10 @@
 
 int cmd_help(int argc, char **argv);
 int cmd_ping(int argc, char **argv);
+int cmd_probe(int argc, char **argv);
 int cmd_queue(int argc, char **argv);
 int cmd_route(int argc, char **argv);
+int cmd_send(int argc, char **argv);
 int cmd_status(int argc, char **argv);
 int cmd_track(int argc, char **argv);
 int cmd_user(int argc, char **argv);

@@ -14,6 +14,8 @@ struct command {
 };
 
 static const struct command commands[] = {
+    {"send", cmd_send, "submit a message"},
+    {"probe", cmd_probe, "ask whether a message could be delivered"},
     {"track", cmd_track, "show the history of a message on this MTA"},
     {"status", cmd_status, "show how the MTA and its peers are"},
     {"queue", cmd_queue, "list and change what waits in the queue"},
