@@ -1,5 +1,6 @@
 /* `status`, `peer-status` and `route`. */
 #include "base/clock.h"
+#include "base/log.h"
 #include "mta/client_private.h"
 
 json_t *json_text(struct span text) {

@@ -6,6 +6,7 @@
 #include "mta/client_private.h"
 #include "mta/event.h"
 #include "mta/summary.h"
+#include "names/codes.h"
 #include "names/identifier.h"
 
 void track_recent(struct mta *mta, struct span identifier, struct span content_identifier) {
@@ -23,19 +24,27 @@ static struct span printable(struct span s) {
     return s.len ? s : (struct span){NULL, 0};
 }
 
+static json_t *outcome_of(const struct event_record *record) {
+    char text[200];
+    const char *reason = non_delivery_reason_name(record->reason);
+    const char *diagnostic = non_delivery_diagnostic_name(record->diagnostic);
+    if (record->reason < 0)
+        return record->kind == MTS_EVENT_REPORT_IN ? json_string("delivered") : json_null();
+    int length = reason ? snprintf(text, sizeof text, "%s", reason)
+                        : snprintf(text, sizeof text, "reason %lld", (long long)record->reason);
+    if (diagnostic)
+        length += snprintf(text + length, sizeof text - (size_t)length, ", %s", diagnostic);
+    else if (record->diagnostic >= 0)
+        length += snprintf(text + length, sizeof text - (size_t)length, ", diagnostic %lld", (long long)record->diagnostic);
+    return json_text(span_of(text, (size_t)length));
+}
+
 static json_t *detail_of(const struct event_record *record) {
-    char reason[24], diagnostic[24], text[400];
-    int length = 0;
-    if (record->kind == MTS_EVENT_NOT_DELIVERED || record->kind == MTS_EVENT_REPORT_IN) {
-        if (record->reason < 0)
-            return json_string(record->kind == MTS_EVENT_REPORT_IN ? "delivered" : "");
-        length = snprintf(text, sizeof text, "%s%s%s", mts_reason_name(record->reason, reason),
-                          record->diagnostic >= 0 ? ", " : "",
-                          record->diagnostic >= 0 ? mts_diagnostic_name(record->diagnostic, diagnostic) : "");
-        return json_text(span_of(text, (size_t)length));
-    }
+    char text[40];
+    if (record->kind == MTS_EVENT_NOT_DELIVERED || record->kind == MTS_EVENT_REPORT_IN)
+        return outcome_of(record);
     if (record->kind == EVENT_MESSAGE) {
-        length = snprintf(text, sizeof text, "message %lld", (long long)record->number);
+        int length = snprintf(text, sizeof text, "message %lld", (long long)record->number);
         return json_text(span_of(text, (size_t)length));
     }
     struct span other = record->other.len ? record->other : record->text;

@@ -180,9 +180,22 @@ void association_push_type(struct osi_association *a, enum osi_event_type type) 
     association_push(a, &(struct osi_event){.type = type});
 }
 
+/* All events are handled: what their spans pointed to goes, so that an idle association is small. */
+static void release_idle(struct osi_association *a) {
+    bool answer_due = a->state == RTSE_OPEN_INDICATED || a->state == RTSE_RESUME_INDICATED;
+    if (!answer_due && a->scratch.used > 0)
+        arena_free(&a->scratch);
+    if (a->rx.joined.cap > OUTPUT_KEPT)
+        rtse_receive_free(a);
+    tpkt_release(&a->cotp.tpkt);
+    session_release_tsdu(&a->session);
+}
+
 bool osi_association_next_event(struct osi_association *a, struct osi_event *event) {
-    if (a->event_count == 0)
+    if (a->event_count == 0) {
+        release_idle(a);
         return false;
+    }
     *event = a->events[a->event_first];
     a->event_first = (a->event_first + 1) % EVENTS_MAXIMUM;
     a->event_count--;
@@ -323,8 +336,6 @@ size_t osi_association_input(struct osi_association *a, struct span in, int64_t 
     a->now = now;
     if (input_waits(a))
         return 0;
-    if (a->scratch.used > 0)
-        arena_free(&a->scratch);
     size_t used;
     struct cotp_indication tpdu = cotp_input(&a->cotp, in, &used);
     if (tpdu.event != COTP_NOTHING)
@@ -355,7 +366,7 @@ struct span osi_association_output(struct osi_association *a) {
 
 static void release_output(struct osi_association *a) {
     a->out_start = 0;
-    if (a->out.cap > OUTPUT_KEPT && a->state == RTSE_OPEN) {
+    if (a->out.cap > OUTPUT_KEPT && a->state != RTSE_SENDING) {
         buf_free(&a->out);
         buf_init(&a->out, 0);
     } else {

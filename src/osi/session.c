@@ -187,7 +187,8 @@ bool session_data(struct session *s, const struct span *parts, size_t count, boo
     if (s->tsdu_out && !whole)
         return send_dt_segments(s, parts, total, first, last);
     struct span all[7] = {span_of(head, first ? sizeof head : 0)};
-    memcpy(all + 1, parts, count * sizeof *parts);
+    for (size_t i = 0; i < count; i++)
+        all[1 + i] = parts[i];
     s->sending = !last;
     return cotp_data(s->transport, all, count + 1, last);
 }
@@ -562,9 +563,13 @@ static bool gather(struct session *s, struct span fragment, bool end) {
     return process(s, buf_span(&s->done));
 }
 
-bool session_input(struct session *s, struct span fragment, bool end) {
+void session_release_tsdu(struct session *s) {
     buf_free(&s->done);
     buf_init(&s->done, s->limit);
+}
+
+bool session_input(struct session *s, struct span fragment, bool end) {
+    session_release_tsdu(s);
     if (s->state == STA01)
         return false;
     if (s->streaming)

@@ -178,6 +178,9 @@ void session_free(struct session *s);
 void session_transport_connected(struct session *s);
 bool session_input(struct session *s, struct span fragment, bool end);
 
+/* Gives back the TSDU whose spans went up last; session_input does it too. */
+void session_release_tsdu(struct session *s);
+
 /* S-CONNECT request before the transport is open is not allowed. False also when the data is too long for the
  * version. */
 bool session_connect(struct session *s, const struct session_connect *connect);

@@ -24,7 +24,7 @@ void tpkt_header(uint8_t out[static TPKT_HEADER], size_t tpdu_len) {
     out[3] = (uint8_t)len;
 }
 
-static void forget_delivered(struct tpkt *t) {
+void tpkt_release(struct tpkt *t) {
     if (!t->delivered)
         return;
     t->delivered = false;
@@ -53,7 +53,7 @@ static enum tpkt_result append(struct tpkt *t, struct span in, size_t *used, siz
 
 enum tpkt_result tpkt_input(struct tpkt *t, struct span in, size_t *used, struct span *tpdu) {
     *used = 0;
-    forget_delivered(t);
+    tpkt_release(t);
     if (in.len == 0)
         return TPKT_MORE;
     if (in.data[0] != 3 && t->partial.len == 0)

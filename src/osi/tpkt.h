@@ -26,6 +26,9 @@ void tpkt_free(struct tpkt *t);
  */
 enum tpkt_result tpkt_input(struct tpkt *t, struct span in, size_t *used, struct span *tpdu);
 
+/* Forgets the packet that was given out last; gives its memory back if it is large. */
+void tpkt_release(struct tpkt *t);
+
 /* True while the start of a packet waits for its rest. */
 bool tpkt_is_partial(const struct tpkt *t);
 
