@@ -2,6 +2,8 @@
 #ifndef MHS_COMMANDS_H
 #define MHS_COMMANDS_H
 
+int cmd_decode(int argc, char **argv);
+int cmd_encode(int argc, char **argv);
 int cmd_delete(int argc, char **argv);
 int cmd_forward(int argc, char **argv);
 int cmd_help(int argc, char **argv);
