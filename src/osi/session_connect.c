@@ -126,8 +126,7 @@ static void assign_tokens(struct session *s, uint8_t setting) {
 bool session_receive_ac(struct session *s, const struct spdu *spdu) {
     struct session_connect c;
     read_connect(spdu, &c);
-    /* PP and ISODE answer a Version Number of 0 when they mean version 1. */
-    unsigned common = (c.versions & 3 ? c.versions : 1) & s->proposal.versions;
+    unsigned common = c.versions & s->proposal.versions;
     s->version = common & 2 ? 2 : 1;
     s->units = c.units & s->proposal.units;
     s->tsdu_out = c.tsdu_to_responder;
