@@ -85,7 +85,8 @@ static void rerouted_elements_and_attempts_are_none(void **state) {
     struct play *play = *state;
     struct x411_MessageTransferEnvelope *envelope = for_frank(play, OTHER);
     struct x411_GlobalDomainIdentifier ours = domain_named(play, OURS);
-    visit(play, &envelope->trace_information, OTHER, REROUTED)->domain_supplied_information.attempted_domain = &ours;
+    visit(play, &envelope->trace_information, OTHER, REROUTED)->domain_supplied_information.attempted_domain =
+        &ours;
     visit(play, &envelope->trace_information, BETA, VISIT);
     assert_false(loops(play, envelope, "beta"));
     /* An element of ours that only says `rerouted` is no visit either. */
@@ -109,17 +110,18 @@ static void another_prmd_is_another_domain(void **state) {
     assert_false(loops(play, envelope, "beta"));
 }
 
-static struct x411_InternalTraceInformationElement mta(struct play *play, const char *domain, const char *name,
-                                                       bool redirected) {
-    struct x411_InternalTraceInformationElement element = {.global_domain_identifier = domain_named(play, domain),
-                                                           .mta_name = span_str(name)};
+static struct x411_InternalTraceInformationElement mta(struct play *play, const char *domain,
+                                                       const char *name, bool redirected) {
+    struct x411_InternalTraceInformationElement element = {
+        .global_domain_identifier = domain_named(play, domain), .mta_name = span_str(name)};
     element.mta_supplied_information.arrival_time = utc(play, NOW - 60);
     if (redirected)
         assert_true(ber_bit_set(&element.mta_supplied_information.other_actions, 0, true, &play->arena));
     return element;
 }
 
-static bool internal_loops(struct play *play, struct x411_InternalTraceInformationElement *items, size_t count) {
+static bool internal_loops(struct play *play, struct x411_InternalTraceInformationElement *items,
+                           size_t count) {
     struct x411_MessageTransferEnvelope *envelope = for_frank(play, OURS);
     struct x411_InternalTraceInformation trace = {.items = items, .count = count};
     extend(play, &envelope->extensions, EXT_INTERNAL_TRACE, &x411_InternalTraceInformation_type, &trace, 0);

@@ -22,7 +22,8 @@ static struct x411_RedirectionHistory history(struct play *play, const recipient
 
 static void add_carol(struct play *play, const char *alternate, struct mts_class class) {
     struct mts_redirection redirection = {.class = class, .alternate = alternate};
-    add_user(play, CAROL, (struct mts_user){.mailbox = "carol", .redirections = &redirection, .redirection_count = 1});
+    add_user(play, CAROL,
+             (struct mts_user){.mailbox = "carol", .redirections = &redirection, .redirection_count = 1});
 }
 
 static void by_the_recipient(void **state) {
@@ -160,7 +161,8 @@ static void number_of_redirections_is_bounded(void **state) {
     play->tables->self.redirections = 1;
     add_carol(play, OURS "/S=erik", (struct mts_class){0});
     struct mts_redirection away = {.alternate = BOB};
-    add_user(play, OURS "/S=erik", (struct mts_user){.mailbox = "e", .redirections = &away, .redirection_count = 1});
+    add_user(play, OURS "/S=erik",
+             (struct mts_user){.mailbox = "e", .redirections = &away, .redirection_count = 1});
     arrives(play, "beta", for_whom(play, CAROL));
     assert_not_delivered(play, 1, UNABLE, x411_NonDeliveryDiagnosticCode_redirection_loop_detected);
 }
@@ -182,7 +184,8 @@ static void delivery_tells_whom_it_was_meant_for(void **state) {
     struct mts_stored stored = stored_copy(play, NULL, "bob");
     mts_deliver(&play->run, &stored, &delivery);
     assert_true(delivery.delivered);
-    assert_true(ber_decode(&x411p3_MessageDeliveryEnvelope_type, delivery.envelope, &play->arena, NULL, &envelope, NULL));
+    assert_true(ber_decode(&x411p3_MessageDeliveryEnvelope_type, delivery.envelope, &play->arena, NULL,
+                           &envelope, NULL));
     assert_name(play, &envelope.other_fields.this_recipient_name, BOB);
     assert_name(play, envelope.other_fields.originally_intended_recipient_name, CAROL);
     assert_non_null(extension_find(&envelope.other_fields.extensions, EXT_REDIRECTION_HISTORY));

@@ -28,7 +28,8 @@ static void most_specific_wins(void **state) {
         "/C=*/A=TELIA/P=VOLVO/O=cars",
         "",
     };
-    static const char *const names[] = {"p0", "p1", "p2", "p3", "p4", "p5", "p6", "p7", "p8", "p9", "default"};
+    static const char *const names[] = {"p0", "p1", "p2", "p3", "p4",     "p5",
+                                        "p6", "p7", "p8", "p9", "default"};
     /* The order of adding plays no part. */
     for (size_t i = 0; i < 11; i++)
         add_hop(play, (struct mts_hop){.name = names[i], .domain = "/C=SE/A=TELIA"});
@@ -56,7 +57,8 @@ static void local_space_and_none(void **state) {
     assert_string_equal(hop_for(play, "/C=AQ/A=SNOMAIL/S=x"), "none");
 }
 
-static void add_two(struct play *play, struct mts_choice first, struct mts_choice second, struct mts_choice third) {
+static void add_two(struct play *play, struct mts_choice first, struct mts_choice second,
+                    struct mts_choice third) {
     struct mts_choice choices[] = {first, second, third};
     struct mts_route route = {.pattern = "/C=SE/A=TELIA", .choices = choices, .choice_count = 3};
     add_hop(play, (struct mts_hop){.name = "a", .domain = "/C=SE/A=TELIA"});
@@ -77,7 +79,8 @@ static const struct route *telia(struct play *play) {
 static void weights_share_the_load(void **state) {
     struct play *play = *state;
     int counts[8] = {0};
-    add_two(play, (struct mts_choice){"a", 1, 3}, (struct mts_choice){"b", 1, 1}, (struct mts_choice){"c", 2, 50});
+    add_two(play, (struct mts_choice){"a", 1, 3}, (struct mts_choice){"b", 1, 1},
+            (struct mts_choice){"c", 2, 50});
     for (uint64_t salt = 0; salt < 400; salt++)
         counts[route_choose(&play->run, telia(play), salt, -1)]++;
     assert_int_equal(counts[4], 300);
@@ -87,7 +90,8 @@ static void weights_share_the_load(void **state) {
 
 static void higher_ranks_wait_for_back_off(void **state) {
     struct play *play = *state;
-    add_two(play, (struct mts_choice){"c", 2, 0}, (struct mts_choice){"a", 1, 0}, (struct mts_choice){"b", 1, 0});
+    add_two(play, (struct mts_choice){"c", 2, 0}, (struct mts_choice){"a", 1, 0},
+            (struct mts_choice){"b", 1, 0});
     play->down[4] = true;
     for (uint64_t salt = 0; salt < 10; salt++)
         assert_int_equal(route_choose(&play->run, telia(play), salt, -1), 5);
@@ -110,12 +114,14 @@ static void stated_non_delivery(void **state) {
     to(play, envelope, "/C=SE/A=TELIA/S=x", WANTS_NDN);
     arrives(play, "beta", envelope);
     assert_not_delivered(play, 1, UNABLE, x411_NonDeliveryDiagnosticCode_no_bilateral_agreement);
-    assert_true(span_eq(reported(report_held(play, 0), 1)->supplementary_information, SPAN_LIT("not with us?")));
+    assert_true(
+        span_eq(reported(report_held(play, 0), 1)->supplementary_information, SPAN_LIT("not with us?")));
 }
 
 static struct x501_Name *directory_name(struct play *play) {
     /* CN=x, as one relative distinguished name */
-    static const uint8_t octets[] = {0x30, 0x0C, 0x31, 0x0A, 0x30, 0x08, 0x06, 0x03, 0x55, 0x04, 0x03, 0x13, 0x01, 'x'};
+    static const uint8_t octets[] = {0x30, 0x0C, 0x31, 0x0A, 0x30, 0x08, 0x06,
+                                     0x03, 0x55, 0x04, 0x03, 0x13, 0x01, 'x'};
     struct x501_Name *name = arena_alloc(&play->arena, sizeof *name);
     assert_true(ber_decode(&x501_Name_type, span_of(octets, sizeof octets), &play->arena, NULL, name, NULL));
     return name;
@@ -219,7 +225,8 @@ static void route_is_explained(void **state) {
     assert_true(mts_explain_route(&play->run, "/C=AQ/A=SNOMAIL/S=x", &lines, &err));
     assert_false(mts_explain_route(&play->run, "rubbish", &lines, &err));
     assert_true(buf_append_byte(&lines, 0));
-    assert_non_null(strstr((const char *)lines.data, "next hop other: rank 0, weight 1, would be tried first"));
+    assert_non_null(
+        strstr((const char *)lines.data, "next hop other: rank 0, weight 1, would be tried first"));
     assert_non_null(strstr((const char *)lines.data, "mailbox bob"));
     assert_non_null(strstr((const char *)lines.data, "unable-to-transfer (1), unrecognised-OR-name (0)"));
     assert_non_null(strstr((const char *)lines.data, "no default route"));
