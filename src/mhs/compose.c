@@ -277,15 +277,19 @@ int compose_take(struct compose *compose, const struct mhs_usage *usage, int id,
     return take_envelope_value(draft, usage, id, value);
 }
 
-int compose_finish(struct compose *compose, const struct mhs_usage *usage) {
+int compose_originator(struct compose *compose, const struct mhs_usage *usage) {
     struct draft *draft = compose->draft;
-    if (draft->recipient_count == 0)
-        return mhs_usage_error(usage, "no recipient");
     if (draft->has_originator)
         return MHS_OK;
     if (!aliases_me())
         return mhs_usage_error(
             usage, "who is the originator? Give --from, set CHASQUI_USER, or put 'me = ADDRESS' into "
                    "~/.config/chasqui/aliases");
-    return address_read(aliases_me(), draft->arena, &draft->originator) ? MHS_OK : MHS_USAGE;
+    draft->has_originator = address_read(aliases_me(), draft->arena, &draft->originator);
+    return draft->has_originator ? MHS_OK : MHS_USAGE;
+}
+
+int compose_finish(struct compose *compose, const struct mhs_usage *usage) {
+    return compose->draft->recipient_count > 0 ? compose_originator(compose, usage)
+                                               : mhs_usage_error(usage, "no recipient");
 }

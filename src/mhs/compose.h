@@ -111,6 +111,9 @@ void compose_init(struct compose *compose, struct draft *draft);
 /* Takes one option into the draft. Returns MHS_OK, or the exit code; what is wrong was said. */
 int compose_take(struct compose *compose, const struct mhs_usage *usage, int id, const char *value);
 
+/* Fills the originator in, when no option gave one. Returns MHS_OK or the exit code. */
+int compose_originator(struct compose *compose, const struct mhs_usage *usage);
+
 /* Looks whether originator and recipients are there, and fills the originator in. Returns MHS_OK or the exit
  * code. */
 int compose_finish(struct compose *compose, const struct mhs_usage *usage);
