@@ -9,7 +9,8 @@ static struct x411p3_MessageDeliveryEnvelope *delivered(struct play *play, const
     mts_deliver(&play->run, &stored, delivery);
     assert_true(delivery->delivered);
     assert_string_equal(delivery->mailbox, mailbox);
-    if (!ber_decode(&x411p3_MessageDeliveryEnvelope_type, delivery->envelope, &play->arena, NULL, envelope, &error))
+    if (!ber_decode(&x411p3_MessageDeliveryEnvelope_type, delivery->envelope, &play->arena, NULL, envelope,
+                    &error))
         fail_msg("delivery envelope: %s %s", error.path, error.text);
     return envelope;
 }
@@ -34,7 +35,8 @@ static void envelope_for_the_user(void **state) {
     assert_int_equal(fields->content_type.u.built_in, 22);
     assert_int_equal(fields->priority, MTS_NON_URGENT);
     assert_true(ber_bit(&fields->delivery_flags, 1));
-    assert_true(span_eq(fields->message_submission_time, SPAN_LIT("261122055000Z"))); /* the first trace element */
+    assert_true(
+        span_eq(fields->message_submission_time, SPAN_LIT("261122055000Z"))); /* the first trace element */
     assert_true(span_eq(fields->content_identifier, SPAN_LIT("cid")));
     assert_int_equal(fields->other_recipient_names.count, 0);
     assert_int_equal(delivery.more.held_count, 0);

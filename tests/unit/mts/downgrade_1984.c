@@ -18,7 +18,8 @@ static void is_refused(struct play *play, const struct x411_MessageTransferEnvel
 static void what_1984_does_not_know_is_dropped(void **state) {
     struct play *play = *state;
     struct span extended = SPAN_LIT("\x2a\x03");
-    struct x411_EncodedInformationTypes types = {.extended_encoded_information_types = {.items = &extended, .count = 1}};
+    struct x411_EncodedInformationTypes types = {
+        .extended_encoded_information_types = {.items = &extended, .count = 1}};
     struct x411_MessageTransferEnvelope *envelope = for_old(play);
     visit(play, &envelope->trace_information, OTHER, REDIRECTED);
     assert_true(ber_bit_set(&types.built_in_encoded_information_types, 2, true, &play->arena));
@@ -140,12 +141,9 @@ static void reports_in_the_terms_of_1984(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        SCENE(what_1984_does_not_know_is_dropped),
-        SCENE(a_decoder_of_1984_reads_it),
-        SCENE(critical_extensions_are_refused),
-        SCENE(content_types_by_identifier_are_refused),
-        SCENE(common_names_need_rfc_1328),
-        SCENE(other_copies_recipients_may_be_left_out),
+        SCENE(what_1984_does_not_know_is_dropped), SCENE(a_decoder_of_1984_reads_it),
+        SCENE(critical_extensions_are_refused),    SCENE(content_types_by_identifier_are_refused),
+        SCENE(common_names_need_rfc_1328),         SCENE(other_copies_recipients_may_be_left_out),
         SCENE(reports_in_the_terms_of_1984),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

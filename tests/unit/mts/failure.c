@@ -7,11 +7,11 @@ static struct mts_stored two_at_beta(struct play *play, bool alternate) {
     struct x411_MessageTransferEnvelope *envelope = message(play, OURS "/O=inner/S=ivo", OURS);
     to(play, envelope, FRANK, WANTS_NDN);
     recipient_fields *fields = to(play, envelope, DIETER, WANTS_NDN);
-    to(play, envelope, EVA, WANTS_NDN);
     struct x411_ORName name = name_of(play, BOB);
     if (alternate)
         extend(play, &fields->extensions, EXT_ORIGINATOR_REQUESTED_ALTERNATE,
                &x411_MTAOriginatorRequestedAlternateRecipient_type, &name, 0);
+    to(play, envelope, EVA, WANTS_NDN);
     arrives(play, "inner", envelope);
     return stored_copy(play, "beta", NULL);
 }
@@ -74,7 +74,8 @@ static void another_way_leaves_a_trace(void **state) {
     assert_non_null(event_of(play, MTS_EVENT_REROUTED));
     struct x411_MessageTransferEnvelope *sent = sent_to(play, "way");
     assert_int_equal(sent->trace_information.count, 2);
-    const struct x411_DomainSuppliedInformation *supplied = &sent->trace_information.items[1].domain_supplied_information;
+    const struct x411_DomainSuppliedInformation *supplied =
+        &sent->trace_information.items[1].domain_supplied_information;
     struct x411_GlobalDomainIdentifier beta = domain_named(play, BETA);
     assert_int_equal(supplied->routing_action, x411_RoutingAction_rerouted);
     assert_true(domain_equal(supplied->attempted_domain, &beta));

@@ -10,9 +10,11 @@ static struct x411p3_MessageSubmissionEnvelope *submission(struct play *play) {
 }
 
 static struct x411p3_PerRecipientMessageSubmissionFields *
-submit_to(struct play *play, struct x411p3_MessageSubmissionEnvelope *envelope, const char *address, uint8_t request) {
+submit_to(struct play *play, struct x411p3_MessageSubmissionEnvelope *envelope, const char *address,
+          uint8_t request) {
     size_t count = envelope->per_recipient_fields.count;
-    struct x411p3_PerRecipientMessageSubmissionFields *items = arena_array(&play->arena, count + 1, sizeof *items);
+    struct x411p3_PerRecipientMessageSubmissionFields *items =
+        arena_array(&play->arena, count + 1, sizeof *items);
     if (count)
         memcpy(items, envelope->per_recipient_fields.items, count * sizeof *items);
     envelope->per_recipient_fields.items = items;
@@ -151,8 +153,8 @@ static void unknown_recipient_is_reported_at_once(void **state) {
 
 static void probe_is_submitted(void **state) {
     struct play *play = *state;
-    struct x411p3_PerRecipientProbeSubmissionFields fields = {.recipient_name = name_of(play, DIETER),
-                                                              .originator_report_request = bits(play, REPORT)};
+    struct x411p3_PerRecipientProbeSubmissionFields fields = {
+        .recipient_name = name_of(play, DIETER), .originator_report_request = bits(play, REPORT)};
     struct x411p3_ProbeSubmissionEnvelope envelope = {.originator_name = name_of(play, ALICE),
                                                       .content_type = submission(play)->content_type,
                                                       .has_content_length = true,
