@@ -7,6 +7,7 @@ int cmd_ping(int argc, char **argv);
 int cmd_queue(int argc, char **argv);
 int cmd_route(int argc, char **argv);
 int cmd_status(int argc, char **argv);
+int cmd_store(int argc, char **argv);
 int cmd_track(int argc, char **argv);
 int cmd_user(int argc, char **argv);
 
