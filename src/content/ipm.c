@@ -1,6 +1,7 @@
 /* Reading interpersonal messages and notifications. */
 #include "content/ipm.h"
 
+#include "base/reader.h"
 #include "base/text.h"
 #include "content/body.h"
 #include "content/element_private.h"
@@ -23,6 +24,26 @@ static bool ipm_of(struct span contents, struct arena *arena, struct ipm *ipm, s
     if (!element_next(&contents, &body) || !element_is(&body, BER_UNIVERSAL, 16))
         return error_set(err, 1, "the interpersonal message has no body, or it is cut off");
     return body_read(body.contents, arena, ipm) || no_memory(err);
+}
+
+/* Skips identifier and length of the element that begins `in`; its end may be missing. */
+static bool skip_header(struct span *in) {
+    struct reader r = reader_of(*in);
+    bool long_tag = (reader_u8(&r) & 0x1F) == 0x1F;
+    uint8_t length = reader_u8(&r);
+    if (length > 0x80)
+        reader_take(&r, length & 0x7F);
+    *in = span_of(r.at, reader_left(&r));
+    return !r.failed && !long_tag;
+}
+
+bool ipm_read_heading(struct span beginning, struct arena *arena, struct ipm_heading *heading,
+                      struct error *err) {
+    struct element element;
+    if (beginning.len == 0 || beginning.data[0] != 0xA0 || !skip_header(&beginning) ||
+        !element_next(&beginning, &element) || !element_is(&element, BER_UNIVERSAL, 17))
+        return error_set(err, 1, "no interpersonal message's heading is there");
+    return heading_read(element.whole, arena, heading, err);
 }
 
 bool ipm_read_forwarded(const struct ipm_part *part, struct arena *arena, struct ipm *out,

@@ -165,6 +165,13 @@ struct ipm_content {
  */
 bool ipm_read(struct span content, struct arena *arena, struct ipm_content *out, struct error *err);
 
+/*
+ * Reads the heading of an IPM from the first octets of a content, which may end
+ * anywhere after the heading. False when the heading is not whole or not there.
+ */
+bool ipm_read_heading(struct span beginning, struct arena *arena, struct ipm_heading *heading,
+                      struct error *err);
+
 /* Reads the IPM in a body part of type message. */
 bool ipm_read_forwarded(const struct ipm_part *part, struct arena *arena, struct ipm *out, struct error *err);
 

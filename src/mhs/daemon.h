@@ -12,7 +12,7 @@
 #include "ipc/client.h"
 #include "mhs/command.h"
 
-#define MHS_DEFAULT_SOCKET "/run/chasqui/mhs.sock"
+#define MHS_DEFAULT_SOCKET "/run/chasqui/mhsd.sock"
 
 /* How long a request may take; a ping is waited for as long as its layers' own timers run. */
 #define MHS_TIMEOUT_MS (120 * 1000)

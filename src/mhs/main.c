@@ -14,12 +14,22 @@ struct command {
 };
 
 static const struct command commands[] = {
+    {"send", cmd_send, "submit a message"},
+    {"probe", cmd_probe, "ask whether a message could be delivered"},
+    {"list", cmd_list, "list the messages and reports in a mailbox"},
+    {"read", cmd_read, "show a message or report"},
+    {"save", cmd_save, "save a body part into a file"},
+    {"reply", cmd_reply, "answer a message"},
+    {"forward", cmd_forward, "send a message on as a body part"},
+    {"delete", cmd_delete, "delete entries of a mailbox"},
     {"track", cmd_track, "show the history of a message on this MTA"},
     {"status", cmd_status, "show how the MTA and its peers are"},
     {"queue", cmd_queue, "list and change what waits in the queue"},
     {"route", cmd_route, "say where a message to an address would go, and why"},
     {"ping", cmd_ping, "associate with a peer, bind and release"},
     {"user", cmd_user, "list, add and remove users with a mailbox"},
+    {"decode", cmd_decode, "print an APDU, envelope, content or presentation PDU"},
+    {"encode", cmd_encode, "turn JSON back into BER"},
     {"store", cmd_store, "check or repair the store on disk"},
     {"help", cmd_help, "show this help, or that of a command"},
 };

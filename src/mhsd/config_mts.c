@@ -211,7 +211,6 @@ static bool read_schedule(struct loader *l, cfg_t *section) {
         mts_tables_set_schedule(
             l->tables, lanes[i].priority,
             &(struct mts_schedule){.expiry = expiry, .first_retry = first, .longest_retry = longest});
-        l->config.mta.limits.expiry_seconds[lanes[i].priority] = (unsigned)expiry;
         return true;
     }
     return config_fail(l, section, NULL, "a schedule is for normal, non-urgent or urgent");

@@ -13,9 +13,9 @@
 
 #include "base/error.h"
 #include "base/span.h"
+#include "mts/tables.h"
 
 struct mta;
-struct mts_tables;
 
 /* A neighbour MTA as the switch sees it; addresses, passwords and protocols are the net process's business. */
 struct mta_peer {
@@ -24,8 +24,8 @@ struct mta_peer {
     unsigned max_out;          /* outbound associations at a time. 0: 4 */
     bool permanent;            /* keep one association up; else associations are opened on demand */
     unsigned idle_seconds;     /* an idle association that we opened is released after this time. 0: 60 */
-    unsigned retry_first;      /* seconds to the first retry after a failure; doubles with each. 0: 30 */
-    unsigned retry_most;       /* the longest wait between retries, seconds. 0: 1800 */
+    unsigned retry_first;      /* seconds to the next try after no association came up; doubles with each. 0: 30 */
+    unsigned retry_most;       /* the longest wait between such tries, seconds. 0: 1800 */
     unsigned queue_per_association; /* ready copies for which one more association is opened. 0: 10 */
 };
 
@@ -47,7 +47,6 @@ struct mta_limits {
     unsigned repeat_seconds;    /* how long repeat keys are kept. 20 days */
     unsigned resume_seconds;    /* how long the state of a broken transfer is kept. 3 days */
     unsigned track_seconds;     /* how long tracking events are kept. 30 days */
-    unsigned expiry_seconds[3]; /* by enum mta_priority order normal, non-urgent, urgent: 24 h, 36 h, 4 h (F.410) */
     bool relax_bounds;          /* take values over X.411's upper bounds */
 };
 
@@ -55,7 +54,7 @@ struct mta_limits {
 struct mta_config {
     const char *node;            /* stands in the MTS-identifiers that are made here: 1 to 10 letters, digits or '-' */
     const char *store_directory; /* made when it is not there; not changed by a reload */
-    const struct mts_tables *tables; /* our names, routes, users, lists (mts/tables.h) */
+    struct mts_tables *tables;   /* our names, routes, users, lists (mts/tables.h); the switch adds those of `user-add` */
     const struct mta_peer *peers;
     size_t peer_count;
     const struct mta_user *users;
@@ -99,7 +98,7 @@ void mta_stop(struct mta *mta);
 /* The file descriptors of a process of its own; all are taken over. */
 struct mta_descriptors {
     int parent;         /* -1: none */
-    int listener;       /* a listening Unix socket: each connection is a net process (one that was restarted, say). -1: none */
+    int listener;     /* a listening Unix socket: each connection is a net process (one that was restarted, say). -1: none */
     const int *net;     /* connected net processes */
     size_t net_count;
 };

@@ -61,7 +61,7 @@ static void accept_subject(struct work *work, int peer, struct subject *subject)
                                        x411_NonDeliveryDiagnosticCode_loop_detected, NULL});
     } else
         batch_resolve(work, batch);
-    split(work);
+    split_batches(work);
 }
 
 void mts_accept_message(struct mts_run *run, int peer, const struct x411_MessageTransferEnvelope *envelope,

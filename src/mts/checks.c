@@ -147,7 +147,7 @@ bool check_hop(struct work *work, const struct subject *subject, const recipient
          envelope->content_type.u.built_in == x411_BuiltInContentType_interpersonal_messaging_1988))
         return refuse(cause, UNABLE(unable_to_downgrade), "only content of 1984 is understood there");
     if (hop->foreign && !hop->given.service_messages &&
-        subject_indicator(subject, x411_PerMessageIndicators_service_message))
+        subject_has(subject, x411_PerMessageIndicators_service_message))
         return refuse(cause, UNABLE(no_bilateral_agreement), "service message");
     if (!check_physical(work, recipient, hop, cause) ||
         !conversion_implicit(subject, &hop->eits, false, cause))

@@ -83,7 +83,7 @@ bool conversion_implicit(const struct subject *subject, const struct name_set *a
         return true;
     if (eits_meet(accepted, types, true))
         return true;
-    if (subject_indicator(subject, x411_PerMessageIndicators_implicit_conversion_prohibited))
+    if (subject_has(subject, x411_PerMessageIndicators_implicit_conversion_prohibited))
         return refuse(cause, x411_NonDeliveryDiagnosticCode_implicit_conversion_prohibited, NULL);
     if (not_subscribed)
         return refuse(cause, x411_NonDeliveryDiagnosticCode_implicit_conversion_not_subscribed, NULL);

@@ -50,7 +50,7 @@ static bool fill_others(struct work *work, const struct subject *subject, size_t
                         struct x411p3_OtherMessageDeliveryFields *fields) {
     const struct x411_MessageTransferEnvelope *envelope = &subject->envelope;
     size_t count = envelope->per_recipient_fields.count;
-    if (count < 2 || !subject_indicator(subject, x411_PerMessageIndicators_disclosure_of_other_recipients))
+    if (count < 2 || !subject_has(subject, x411_PerMessageIndicators_disclosure_of_other_recipients))
         return true;
     struct x411_ORName *names = arena_array(work->arena, count, sizeof *names);
     if (!names)
@@ -91,7 +91,7 @@ static bool fill_fields(struct work *work, const struct subject *subject, size_t
     if (envelope->trace_information.count)
         fields->message_submission_time =
             envelope->trace_information.items[0].domain_supplied_information.arrival_time;
-    if (subject_indicator(subject, x411_PerMessageIndicators_implicit_conversion_prohibited) &&
+    if (subject_has(subject, x411_PerMessageIndicators_implicit_conversion_prohibited) &&
         !ber_bit_set(&fields->delivery_flags, x411p3_DeliveryFlags_implicit_conversion_prohibited, true,
                      work->arena))
         return false;
@@ -226,7 +226,7 @@ static void deliver_message(struct work *work, const struct mts_stored *stored, 
     if (out->delivered)
         delivered(work, batch, position, out);
     else
-        split(work);
+        split_batches(work);
 }
 
 void mts_deliver(struct mts_run *run, const struct mts_stored *stored, struct mts_delivery *out) {

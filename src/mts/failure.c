@@ -64,7 +64,7 @@ static void fail_copy(struct work *work, const struct mts_stored *stored, struct
             recipient_fail(work, batch, position, cause);
     }
     if (batch)
-        split(work);
+        split_batches(work);
 }
 
 void work_fail(struct work *work, const struct mts_stored *stored, struct cause cause, bool final) {
@@ -171,7 +171,7 @@ void mts_reroute(struct mts_run *run, const struct mts_stored *stored, struct mt
     if (batch && plan.hop >= 0 && reroute_copy(&work, batch, &plan) &&
         trace_reroute(&work, &batch->subject, plan.hop)) {
         work_event(&work, MTS_EVENT_REROUTED, batch->subject.identifier)->hop = plan.hop;
-        split(&work);
+        split_batches(&work);
     }
     work_end(&work);
 }
@@ -192,10 +192,10 @@ void mts_redirect(struct mts_run *run, const struct mts_stored *stored, const ch
     else {
         struct batch *batch = open_copy(&work, stored, &plan);
         while (batch && plan_next(&plan, &batch->subject, &cursor, &position))
-            redirect(&work, batch, position, &to,
-                     x411_RedirectionReason_recipient_MD_assigned_alternate_recipient);
+            redirect_recipient(&work, batch, position, &to,
+                               x411_RedirectionReason_recipient_MD_assigned_alternate_recipient);
         if (batch)
-            split(&work);
+            split_batches(&work);
     }
     work_end(&work);
 }
@@ -218,7 +218,7 @@ bool mts_recipients(const struct mts_stored *stored, struct arena *arena, struct
     struct batch *batch = open_copy(&work, stored, &plan);
     while (batch && plan_next(&plan, &batch->subject, &cursor, &position)) {
         const recipient_fields *fields = &batch->subject.envelope.per_recipient_fields.items[position];
-        struct mts_recipient *items = grow(&work, *recipients, *count, sizeof *items);
+        struct mts_recipient *items = work_grow(&work, *recipients, *count, sizeof *items);
         if (!items)
             break;
         *recipients = items;

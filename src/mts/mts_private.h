@@ -99,7 +99,7 @@ void work_end(struct work *work);
 struct mts_event *work_event(struct work *work, enum mts_event_kind kind, struct span identifier);
 struct mts_held *work_held(struct work *work);
 void work_need(struct work *work, struct span directory_name);
-void *grow(struct work *work, void *items, size_t count, size_t size);
+void *work_grow(struct work *work, void *items, size_t count, size_t size);
 struct span work_identifier(struct work *work, struct x411_MTSIdentifier *identifier);
 
 /* subject.c */
@@ -111,7 +111,7 @@ bool subject_decode(struct work *work, const struct mts_stored *stored, struct s
 bool subject_encode(struct work *work, const struct subject *subject, struct span *octets);
 bool subject_responsible(const recipient_fields *recipient);
 bool subject_set_responsible(struct arena *arena, recipient_fields *recipient, bool responsible);
-bool subject_indicator(const struct subject *subject, unsigned bit);
+bool subject_has(const struct subject *subject, unsigned bit);
 struct batch *batch_new(struct work *work, const struct subject *subject);
 /* A batch whose recipients may be changed: the array is a copy, nobody is responsible. */
 struct batch *batch_copy(struct work *work, const struct batch *from);
@@ -158,9 +158,10 @@ void recipient_resolve(struct work *work, struct batch *batch, size_t position);
 /* What a recipient that can't be served gets instead: alternates, or TARGET_FAILED. */
 void recipient_fail(struct work *work, struct batch *batch, size_t position, struct cause cause);
 
-/* redirection.c: redirect() decides the recipient's target; false when the recipient has failed instead */
-bool redirect(struct work *work, struct batch *batch, size_t position, const struct x411_ORName *to,
-              int reason);
+/* redirection.c: redirect_recipient() decides the recipient's target; false when the recipient has failed
+ * instead */
+bool redirect_recipient(struct work *work, struct batch *batch, size_t position, const struct x411_ORName *to,
+                        int reason);
 const struct x411_ORName *redirection_assigned(struct work *work, const struct user *user,
                                                const struct subject *subject);
 bool redirection_by_originator(struct work *work, const recipient_fields *recipient, struct x411_ORName *to);
@@ -200,7 +201,7 @@ bool route_find(const struct mts_tables *tables, const struct address *address, 
 int route_choose(const struct mts_run *run, const struct route *route, uint64_t salt, int not_this);
 
 /* split.c: copies and held objects of all batches, reports for what failed or was answered */
-void split(struct work *work);
+void split_batches(struct work *work);
 
 /* accept.c: resolves all recipients that are our responsibility */
 void batch_resolve(struct work *work, struct batch *batch);

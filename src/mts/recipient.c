@@ -34,11 +34,11 @@ void recipient_fail(struct work *work, struct batch *batch, size_t position, str
     if (cause.diagnostic == x411_NonDeliveryDiagnosticCode_maximum_time_expired)
         return;
     if (redirection_by_originator(work, recipient, &requested)) {
-        redirect(work, batch, position, &requested,
-                 x411_RedirectionReason_originator_requested_alternate_recipient);
+        redirect_recipient(work, batch, position, &requested,
+                           x411_RedirectionReason_originator_requested_alternate_recipient);
         return;
     }
-    if (!subject_indicator(&batch->subject, x411_PerMessageIndicators_alternate_recipient_allowed))
+    if (!subject_has(&batch->subject, x411_PerMessageIndicators_alternate_recipient_allowed))
         return;
     if (!address_of(work->arena, &recipient->recipient_name, &address)) {
         work->no_memory = true;
@@ -46,8 +46,8 @@ void recipient_fail(struct work *work, struct batch *batch, size_t position, str
     }
     const struct x411_ORName *alternate = domain_alternate(work, &address);
     if (alternate && !address_equal(work->arena, alternate, &recipient->recipient_name))
-        redirect(work, batch, position, alternate,
-                 x411_RedirectionReason_recipient_MD_assigned_alternate_recipient);
+        redirect_recipient(work, batch, position, alternate,
+                           x411_RedirectionReason_recipient_MD_assigned_alternate_recipient);
 }
 
 static void resolve_user(struct work *work, struct batch *batch, size_t position, const struct user *user) {
@@ -60,8 +60,8 @@ static void resolve_user(struct work *work, struct batch *batch, size_t position
                                    x411_NonDeliveryDiagnosticCode_recipient_reassignment_prohibited, NULL};
             recipient_fail(work, batch, position, cause);
         } else
-            redirect(work, batch, position, alternate,
-                     x411_RedirectionReason_recipient_assigned_alternate_recipient);
+            redirect_recipient(work, batch, position, alternate,
+                               x411_RedirectionReason_recipient_assigned_alternate_recipient);
         return;
     }
     if (!check_user(work, subject, fields_of(batch, position), user, &cause)) {
@@ -192,5 +192,5 @@ void recipient_resolve(struct work *work, struct batch *batch, size_t position) 
     else if (entry->dl)
         resolve_dl(work, batch, position, entry->dl);
     else
-        redirect(work, batch, position, entry->alias, x411_RedirectionReason_alias);
+        redirect_recipient(work, batch, position, entry->alias, x411_RedirectionReason_alias);
 }

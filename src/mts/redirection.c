@@ -98,8 +98,8 @@ static void record(struct work *work, const struct batch *batch, const recipient
     event->reason = reason;
 }
 
-bool redirect(struct work *work, struct batch *batch, size_t position, const struct x411_ORName *to,
-              int reason) {
+bool redirect_recipient(struct work *work, struct batch *batch, size_t position, const struct x411_ORName *to,
+                        int reason) {
     struct x411_RedirectionHistory history = {0};
     const recipient_fields *from = &batch->subject.envelope.per_recipient_fields.items[position];
     uint32_t most = work->tables->self.redirections;

@@ -189,7 +189,7 @@ void report_make(struct work *work, const struct subject *subject, const struct 
         return;
     }
     bool returned = failed && work->has_content && subject->kind == MTS_MESSAGE &&
-                    subject_indicator(subject, x411_PerMessageIndicators_content_return_request);
+                    subject_has(subject, x411_PerMessageIndicators_content_return_request);
     struct mts_event *event = work_event(work, MTS_EVENT_REPORTED, subject->identifier);
     event->other = identifier;
     event->name = work_address(work, &report->envelope.report_destination_name);

@@ -42,8 +42,8 @@ static struct mts_copy *copy_for(struct work *work, struct grouping *grouping, c
                                  const struct target *target) {
     if (target->kind == TARGET_HOP && grouping->slot_of_hop[target->hop])
         return &grouping->copies[grouping->slot_of_hop[target->hop] - 1];
-    struct mts_copy *copies = grow(work, grouping->copies, grouping->count, sizeof *copies);
-    struct plan *plans = grow(work, grouping->plans, grouping->count, sizeof *plans);
+    struct mts_copy *copies = work_grow(work, grouping->copies, grouping->count, sizeof *copies);
+    struct plan *plans = work_grow(work, grouping->plans, grouping->count, sizeof *plans);
     if (!copies || !plans)
         return NULL;
     grouping->copies = copies;
@@ -97,7 +97,8 @@ static bool group(struct work *work, const struct batch *batch, struct grouping 
         struct mts_copy *copy = copy_for(work, grouping, subject, &batch->targets[i]);
         if (!copy)
             return false;
-        uint32_t *positions = grow(work, (void *)copy->recipients, copy->recipient_count, sizeof *positions);
+        uint32_t *positions =
+            work_grow(work, (void *)copy->recipients, copy->recipient_count, sizeof *positions);
         if (!positions)
             return false;
         positions[copy->recipient_count++] = (uint32_t)i;
@@ -196,7 +197,7 @@ static void report(struct work *work, struct batch *batch) {
         report_make(work, &batch->subject, outcomes, count);
 }
 
-void split(struct work *work) {
+void split_batches(struct work *work) {
     for (struct batch *batch = work->first; batch && !work->no_memory && !work->out->need_count;
          batch = batch->next) {
         struct grouping grouping = {0};

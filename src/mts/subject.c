@@ -16,6 +16,21 @@ struct span identifier_text(struct arena *arena, const struct x411_MTSIdentifier
     return copy;
 }
 
+/* The recipients are changed on the way: what was passed in must stay as it is, for a second call with
+ * answers. */
+static bool own_recipients(struct work *work, struct x411_MessageTransferEnvelope *envelope) {
+    size_t count = envelope->per_recipient_fields.count;
+    recipient_fields *items = arena_array(work->arena, count ? count : 1, sizeof *items);
+    if (!items) {
+        work->no_memory = true;
+        return false;
+    }
+    if (count)
+        memcpy(items, envelope->per_recipient_fields.items, count * sizeof *items);
+    envelope->per_recipient_fields.items = items;
+    return true;
+}
+
 static bool finish(struct work *work, struct subject *subject) {
     const struct x411_TraceInformation *trace = &subject->envelope.trace_information;
     subject->envelope.raw = absent;
@@ -35,7 +50,7 @@ bool subject_of_message(struct work *work, const struct x411_MessageTransferEnve
                         uint64_t length, struct subject *subject) {
     *subject =
         (struct subject){.kind = MTS_MESSAGE, .envelope = *envelope, .has_length = true, .length = length};
-    return finish(work, subject);
+    return own_recipients(work, &subject->envelope) && finish(work, subject);
 }
 
 bool subject_of_probe(struct work *work, const struct x411_ProbeTransferEnvelope *probe,
@@ -145,7 +160,7 @@ bool subject_set_responsible(struct arena *arena, recipient_fields *recipient, b
                        responsible, arena);
 }
 
-bool subject_indicator(const struct subject *subject, unsigned bit) {
+bool subject_has(const struct subject *subject, unsigned bit) {
     return ber_bit(&subject->envelope.per_message_indicators, bit);
 }
 

@@ -169,7 +169,7 @@ static void submit(struct submit *s, struct subject *subject, struct x411_Extens
     if (!batch)
         return;
     batch_resolve(work, batch);
-    split(work);
+    split_batches(work);
 }
 
 void mts_submit_message(struct mts_run *run, const char *user,

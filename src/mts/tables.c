@@ -69,6 +69,10 @@ static bool read_self(struct mts_tables *tables, const struct mts_self *self, st
     return true;
 }
 
+const struct mts_self *mts_self_of(const struct mts_tables *tables) {
+    return &tables->self;
+}
+
 struct mts_tables *mts_tables_new(const struct mts_self *self, struct error *err) {
     struct mts_tables *tables = mem_alloc(sizeof *tables);
     if (!tables) {

@@ -183,6 +183,9 @@ bool mts_tables_remove(struct mts_tables *tables, const char *address);
 
 /* ---- what others read from the tables ---- */
 
+/* Who we are, as it was given, with defaults filled in. */
+const struct mts_self *mts_self_of(const struct mts_tables *tables);
+
 /* The hop's number, or -1. */
 int mts_hop_number(const struct mts_tables *tables, const char *name);
 /* NULL when there is no such number. */

@@ -22,7 +22,7 @@ void work_end(struct work *work) {
 
 /* Room for one more item: doubles whenever the count is a power of two. NULL (and the work fails) without
  * memory. */
-void *grow(struct work *work, void *items, size_t count, size_t size) {
+void *work_grow(struct work *work, void *items, size_t count, size_t size) {
     if (count && (count & (count - 1)))
         return items;
     void *more = arena_array(work->arena, count ? 2 * count : 1, size);
@@ -35,7 +35,7 @@ void *grow(struct work *work, void *items, size_t count, size_t size) {
 
 struct mts_event *work_event(struct work *work, enum mts_event_kind kind, struct span identifier) {
     struct mts_decisions *out = work->out;
-    struct mts_event *events = grow(work, out->events, out->event_count, sizeof *events);
+    struct mts_event *events = work_grow(work, out->events, out->event_count, sizeof *events);
     /* A line to write to, so that callers need not check: the work has failed as a whole. */
     static _Thread_local struct mts_event nowhere;
     struct mts_event *event = &nowhere;
@@ -55,7 +55,7 @@ struct mts_event *work_event(struct work *work, enum mts_event_kind kind, struct
 
 struct mts_held *work_held(struct work *work) {
     struct mts_decisions *out = work->out;
-    struct mts_held *held = grow(work, out->held, out->held_count, sizeof *held);
+    struct mts_held *held = work_grow(work, out->held, out->held_count, sizeof *held);
     if (!held)
         return NULL;
     out->held = held;
@@ -65,7 +65,7 @@ struct mts_held *work_held(struct work *work) {
 
 void work_need(struct work *work, struct span directory_name) {
     struct mts_decisions *out = work->out;
-    struct mts_need *needs = grow(work, out->needs, out->need_count, sizeof *needs);
+    struct mts_need *needs = work_grow(work, out->needs, out->need_count, sizeof *needs);
     if (!needs)
         return;
     out->needs = needs;

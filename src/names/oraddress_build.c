@@ -53,13 +53,23 @@ static unsigned bound_of(enum oraddress_kind kind, enum repertoire repertoire) {
     return oraddress_kinds[kind].bound;
 }
 
+/* `ub-surname-length`, as X.411 writes it. */
+static void bound_name(enum oraddress_kind kind, char out[64]) {
+    size_t i = 0;
+    for (const char *at = oraddress_kinds[kind].bound_name; *at && i < 63; at++)
+        out[i++] = *at == '_' ? '-' : *at;
+    out[i] = 0;
+}
+
 static bool check_bound(struct builder *b, enum oraddress_kind kind, struct span value,
                         enum repertoire repertoire) {
+    char name[64];
     unsigned bound = bound_of(kind, repertoire);
     if (!bound || characters(value) <= bound)
         return true;
+    bound_name(kind, name);
     return error_set(b->err, ORADDRESS_BOUND, "O/R address: %s is longer than %u characters (%s)",
-                     oraddress_label(kind), bound, oraddress_kinds[kind].bound_name);
+                     oraddress_label(kind), bound, name);
 }
 
 static enum repertoire repertoire_of(struct span value, struct arena *arena) {

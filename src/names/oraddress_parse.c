@@ -73,7 +73,8 @@ static struct span read_until(struct scanner *s, char stop) {
             s->at += 2;
             continue;
         }
-        if (c == (uint8_t)stop || (c == (uint8_t)s->delimiter && ends_value(s, s->at))) {
+        bool ends = c == (uint8_t)s->delimiter ? ends_value(s, s->at) : c == (uint8_t)stop;
+        if (ends) {
             if (next != c || c == ',')
                 break;
             s->at++;

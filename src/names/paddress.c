@@ -158,6 +158,8 @@ static bool is_host(struct span host, bool bracketed) {
 static bool read_tcp(struct scanner *s, struct span text, struct paddress_network *network) {
     bool bracketed = text.len && text.data[0] == '[';
     struct span host;
+    if (bracketed && !memchr(text.data, ']', text.len))
+        return failed(s, "a closing bracket is missing");
     if (bracketed) {
         text = span_sub(text, 1, text.len);
         host = cut(&text, ']');

@@ -17,7 +17,12 @@
  *     }
  *     write osi_association_output(a) to the socket, then osi_association_output_taken
  *     arm a timer for osi_association_deadline(a), on which osi_association_timeout is called
- *     osi_association_is_over(a): flush the output, close the socket, free
+ *     osi_association_is_over(a): write the rest of the output, shut down the sending side, read to the end
+ * of the stream (or a few seconds), close, free: closing at once could make TCP drop our last PDU
+ *
+ * An event's spans live until the next call of osi_association_next_event or
+ * osi_association_input, but those of OSI_EVENT_OPEN_INDICATION and of a resume
+ * until they are answered. TRANSFER_DATA may point into the `in` of the owner.
  *
  * Offsets count the octets of the transferred APDU (MTS-APDU) from its start,
  * in every mode: the EXTERNAL that normal mode puts around it is added and
@@ -188,7 +193,7 @@ struct osi_open {
 };
 
 /* Where an incoming APDU can be taken up again. To be kept for each of the last window + 1 checkpoints. */
-#define OSI_CHECKPOINT_STATE 8
+#define OSI_CHECKPOINT_STATE 16
 struct osi_checkpoint {
     uint32_t serial;                     /* synchronization point serial number, from 1 */
     uint64_t offset;                     /* octets of the APDU up to it */
@@ -217,7 +222,7 @@ enum osi_refusal {
 struct osi_event {
     enum osi_event_type type;
     union {
-        struct osi_open open;             /* OPEN_*; spans live until the next osi_association_input */
+        struct osi_open open;             /* OPEN_* */
         struct osi_begin begin;           /* TRANSFER_BEGIN */
         struct span data;                 /* TRANSFER_DATA */
         struct osi_checkpoint checkpoint; /* CHECKPOINT, CHECKPOINT_CONFIRMED (state is zero there) */
@@ -324,8 +329,8 @@ bool osi_rt_transfer_resume(struct osi_association *a, const struct osi_connecti
  */
 size_t osi_rt_transfer_data(struct osi_association *a, struct span data, bool last);
 
-/* Our wish to stop sending: interrupt (to resume later) or discard (forget). MAY_SEND or REFUSED follow no
- * more. */
+/* Our wish to stop sending: interrupt (to resume later) or discard (forget). OSI_EVENT_TRANSFER_REFUSED
+ * follows. */
 bool osi_rt_transfer_interrupt(struct osi_association *a);
 bool osi_rt_transfer_discard(struct osi_association *a);
 

@@ -1,0 +1,94 @@
+#include "mhs/address.h"
+
+#include <ctype.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "mhs/aliases.h"
+#include "mhs/command.h"
+#include "names/oraddress.h"
+
+static bool read_address(const char *text, struct arena *arena, struct oraddress *address) {
+    struct error err = {0};
+    const char *missing = "an attribute";
+    const char *resolved = aliases_resolve(text);
+    if (!oraddress_parse(span_str(resolved), arena, address, &err)) {
+        mhs_fail(MHS_USAGE, "'%s' is no address and no alias: %s", text, err.text);
+        return false;
+    }
+    if (!oraddress_is_complete(address, &missing)) {
+        mhs_fail(MHS_USAGE, "the address '%s' is not complete: %s is missing", resolved, missing);
+        return false;
+    }
+    return true;
+}
+
+bool address_read(const char *text, struct arena *arena, struct x411_ORName *name) {
+    struct oraddress address;
+    struct error err = {0};
+    if (!read_address(text, arena, &address))
+        return false;
+    if (oraddress_build_name(&address, arena, name, &err))
+        return true;
+    mhs_fail(MHS_USAGE, "the address '%s' can't be used: %s", text, err.text);
+    return false;
+}
+
+const char *address_show(const struct x411_ORName *name, struct arena *arena) {
+    struct span text = name ? oraddress_name_text(name, arena) : (struct span){NULL, 0};
+    return text.len > 0 ? (const char *)text.data : "(no address)";
+}
+
+const char *address_mailbox(const char *given, struct arena *arena) {
+    const char *text = given ? given : aliases_me();
+    struct oraddress address;
+    if (!text) {
+        mhs_fail(MHS_USAGE,
+                 "whose mailbox? Give it with --user ADDRESS, set CHASQUI_USER, or put 'me = ADDRESS' into "
+                 "~/.config/chasqui/aliases");
+        return NULL;
+    }
+    return read_address(text, arena, &address) ? (const char *)oraddress_text(&address, arena).data : NULL;
+}
+
+static bool read_relative(const char *text, int64_t *seconds) {
+    char *unit;
+    long long count = strtoll(text + 1, &unit, 10);
+    int64_t factor = strcmp(unit, "s") == 0   ? 1
+                     : strcmp(unit, "m") == 0 ? 60
+                     : strcmp(unit, "h") == 0 ? 3600
+                     : strcmp(unit, "d") == 0 ? 86400
+                                              : 0;
+    *seconds = clock_now_us() / 1000000 + count * factor;
+    return isdigit((unsigned char)text[1]) && factor && count < 40000000;
+}
+
+static bool read_civil(const char *text, int64_t *seconds) {
+    struct civil_time time = {0};
+    char separator = 0, zone[2] = "";
+    int end = 0;
+    int fields = sscanf(text, "%4d-%2d-%2d%c%2d:%2d%n", &time.year, &time.month, &time.day, &separator,
+                        &time.hour, &time.minute, &end);
+    if (fields != 6 || (separator != 'T' && separator != ' '))
+        return false;
+    if (text[end] == ':') {
+        int more = 0;
+        if (sscanf(text + end, ":%2d%n", &time.second, &more) != 1)
+            return false;
+        end += more;
+    }
+    if (text[end] && (sscanf(text + end, "%1[Z]", zone) != 1 || text[end + 1]))
+        return false;
+    *seconds = civil_is_valid(time) ? civil_to_seconds(time) : 0;
+    return civil_is_valid(time);
+}
+
+bool time_read(const char *text, int64_t *seconds) {
+    if (*text == '+' ? read_relative(text, seconds) : read_civil(text, seconds))
+        return true;
+    mhs_fail(MHS_USAGE,
+             "'%s' is no time; write 2026-11-22T06:30:00Z (UTC), or from now +90s, +30m, +2h or +1d", text);
+    return false;
+}

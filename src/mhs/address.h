@@ -1,0 +1,29 @@
+/* Addresses and times as a person types them. */
+#ifndef MHS_ADDRESS_H
+#define MHS_ADDRESS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/arena.h"
+#include "schema/x411.h"
+
+/*
+ * Reads an O/R address in any spelling, or an alias, and completes nothing: an
+ * address that lacks a mandatory attribute is refused. False when it is none;
+ * that was said on standard error, with what is wrong.
+ */
+bool address_read(const char *text, struct arena *arena, struct x411_ORName *name);
+
+/* The address of a name in one line; "(no address)" when it has none. */
+const char *address_show(const struct x411_ORName *name, struct arena *arena);
+
+/* The mailbox that a command works with: `given`, else the user's own (mhs/aliases.h), as an address in the
+ * daemon's spelling. NULL when there is none; that was said. */
+const char *address_mailbox(const char *given, struct arena *arena);
+
+/* `2026-11-22T06:30:00Z`, `2026-11-22 06:30` (UTC), or from now: `+90s`, `+30m`, `+2h`, `+1d`. False when it
+ * is none of these; said. */
+bool time_read(const char *text, int64_t *seconds);
+
+#endif

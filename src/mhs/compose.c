@@ -1,0 +1,295 @@
+#include "mhs/compose.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/text.h"
+#include "mhs/address.h"
+#include "mhs/aliases.h"
+
+struct word {
+    const char *name;
+    int64_t value;
+};
+
+static const struct word reports[] = {{"none", DRAFT_REPORT_NONE},
+                                      {"non-delivery", DRAFT_REPORT_NON_DELIVERY},
+                                      {"delivery", DRAFT_REPORT_DELIVERY},
+                                      {NULL, 0}};
+static const struct word priorities[] = {{"normal", x411_Priority_normal},
+                                         {"non-urgent", x411_Priority_non_urgent},
+                                         {"urgent", x411_Priority_urgent},
+                                         {NULL, 0}};
+static const struct word importances[] = {
+    {"low", IPM_LOW}, {"normal", IPM_NORMAL}, {"high", IPM_HIGH}, {NULL, 0}};
+static const struct word sensitivities[] = {{"personal", IPM_PERSONAL},
+                                            {"private", IPM_PRIVATE},
+                                            {"company-confidential", IPM_COMPANY_CONFIDENTIAL},
+                                            {NULL, 0}};
+/* X.411 §8.2.1.1.1.12 */
+static const struct word methods[] = {{"any", 0},
+                                      {"mhs", 1},
+                                      {"physical", 2},
+                                      {"telex", 3},
+                                      {"teletex", 4},
+                                      {"g3-facsimile", 5},
+                                      {"g4-facsimile", 6},
+                                      {"ia5-terminal", 7},
+                                      {"videotex", 8},
+                                      {"telephone", 9},
+                                      {NULL, 0}};
+static const struct word notifications[] = {
+    {"rn", IPM_REQUEST_RN}, {"nrn", IPM_REQUEST_NRN}, {"return", IPM_REQUEST_IPM_RETURN}, {NULL, 0}};
+
+void compose_init(struct compose *compose, struct draft *draft) {
+    *compose = (struct compose){.draft = draft, .next.report = DRAFT_REPORT_NON_DELIVERY};
+}
+
+/* Looks a word up. Returns MHS_OK, or MHS_USAGE after naming the words that there are. */
+static int choose(const struct mhs_usage *usage, const struct word *words, const char *name, int64_t *value) {
+    char all[160] = "";
+    for (; words->name; words++) {
+        if (strcmp(words->name, name) == 0) {
+            *value = words->value;
+            return MHS_OK;
+        }
+        if (*all)
+            strncat(all, ", ", sizeof all - strlen(all) - 1);
+        strncat(all, words->name, sizeof all - strlen(all) - 1);
+    }
+    return mhs_usage_error(usage, "'%s' is none of %s", name, all);
+}
+
+static int take_notifications(struct compose *compose, const struct mhs_usage *usage, const char *value) {
+    char copy[64];
+    int64_t bit;
+    snprintf(copy, sizeof copy, "%s", value);
+    compose->next.notifications = 0;
+    for (char *rest = copy, *word; (word = strsep(&rest, ",")) != NULL;) {
+        if (choose(usage, notifications, word, &bit) != MHS_OK)
+            return MHS_USAGE;
+        compose->next.notifications |= (unsigned)bit;
+    }
+    return MHS_OK;
+}
+
+static int take_alternate(struct compose *compose, const struct mhs_usage *usage, const char *value) {
+    struct draft *draft = compose->draft;
+    struct x411_ORName *name = arena_alloc(draft->arena, sizeof *name);
+    if (draft->recipient_count == 0)
+        return mhs_usage_error(usage, "--alternate stands after the recipient that it is for");
+    if (!name || !address_read(value, draft->arena, name))
+        return MHS_USAGE;
+    draft->recipients[draft->recipient_count - 1].alternate = name;
+    return MHS_OK;
+}
+
+/* Options of recipients. */
+static int take_recipient_option(struct compose *compose, const struct mhs_usage *usage, int id,
+                                 const char *value) {
+    int64_t chosen = 0;
+    int status;
+    switch (id) {
+    case COMPOSE_TO:
+    case COMPOSE_CC:
+    case COMPOSE_BCC:
+        return draft_add_recipient(compose->draft,
+                                   id == COMPOSE_TO   ? DRAFT_TO
+                                   : id == COMPOSE_CC ? DRAFT_CC
+                                                      : DRAFT_BCC,
+                                   value, &compose->next)
+                   ? MHS_OK
+                   : MHS_USAGE;
+    case COMPOSE_REPORT:
+        status = choose(usage, reports, value, &chosen);
+        compose->next.report = (enum draft_report)chosen;
+        return status;
+    case COMPOSE_METHOD:
+        status = choose(usage, methods, value, &chosen);
+        compose->next.delivery_method = (int)chosen;
+        return status;
+    case COMPOSE_NOTIFY:
+        return take_notifications(compose, usage, value);
+    case COMPOSE_REPLY_REQUESTED:
+        compose->next.reply_requested = true;
+        return MHS_OK;
+    default:
+        return take_alternate(compose, usage, value);
+    }
+}
+
+static int take_charset(struct compose *compose, const struct mhs_usage *usage, const char *value) {
+    compose->registration = text_registration_by_name(value);
+    return compose->registration
+               ? MHS_OK
+               : mhs_usage_error(usage, "the character set '%s' is not known; UTF-8, ISO-8859-1 … are",
+                                 value);
+}
+
+/* Options of the body. */
+static int take_part(struct compose *compose, const struct mhs_usage *usage, int id, const char *value) {
+    struct span text = span_str(value);
+    switch (id) {
+    case COMPOSE_CHARSET:
+        return take_charset(compose, usage, value);
+    case COMPOSE_ATTACH:
+        return draft_add_file(compose->draft, value, IPM_PART_FILE_TRANSFER) ? MHS_OK : MHS_FAILED;
+    case COMPOSE_BILATERAL:
+        return draft_add_file(compose->draft, value, IPM_PART_BILATERALLY_DEFINED) ? MHS_OK : MHS_FAILED;
+    case COMPOSE_FILE:
+        if (!draft_read_text(compose->draft, value, &text))
+            return MHS_FAILED;
+        return draft_add_text(compose->draft, text, compose->registration) ? MHS_OK : MHS_FAILED;
+    default:
+        return draft_add_text(compose->draft, text, compose->registration) ? MHS_OK : MHS_FAILED;
+    }
+}
+
+/* Options of the envelope that only say yes. */
+static bool take_flag(struct draft *draft, int id) {
+    switch (id) {
+    case COMPOSE_DISCLOSE:
+        return draft->disclose = true;
+    case COMPOSE_RETURN_CONTENT:
+        return draft->return_content = true;
+    case COMPOSE_NO_CONVERSION:
+        return draft->conversion_prohibited = true;
+    case COMPOSE_NO_LOSS:
+        return draft->conversion_with_loss_prohibited = true;
+    case COMPOSE_ALTERNATE_ALLOWED:
+        return draft->alternate_allowed = true;
+    case COMPOSE_NO_REASSIGNMENT:
+        return draft->reassignment_prohibited = true;
+    case COMPOSE_NO_EXPANSION:
+        return draft->expansion_prohibited = true;
+    case COMPOSE_P2:
+        return (draft->content_type = 2) != 0;
+    default:
+        return false;
+    }
+}
+
+static int take_envelope_value(struct draft *draft, const struct mhs_usage *usage, int id,
+                               const char *value) {
+    char *end;
+    switch (id) {
+    case COMPOSE_PRIORITY:
+        return choose(usage, priorities, value, &draft->priority);
+    case COMPOSE_DEFERRED:
+        return time_read(value, &draft->deferred) ? MHS_OK : MHS_USAGE;
+    case COMPOSE_LATEST:
+        return time_read(value, &draft->latest) ? MHS_OK : MHS_USAGE;
+    case COMPOSE_LENGTH:
+        draft->probe_length = strtoull(value, &end, 10);
+        return *value && !*end ? MHS_OK : mhs_usage_error(usage, "'%s' is no number", value);
+    default:
+        draft->content_identifier = value;
+        return strlen(value) <= x411_ub_content_id_length
+                   ? MHS_OK
+                   : mhs_usage_error(usage, "a content identifier has at most %d characters",
+                                     (int)x411_ub_content_id_length);
+    }
+}
+
+static bool add_user(struct ipm_users *users, const char *address, struct draft *draft) {
+    struct x411_ORName *name = arena_alloc(draft->arena, sizeof *name);
+    if (!users->items)
+        users->items = arena_array(draft->arena, draft->capacity, sizeof *users->items);
+    if (!name || !users->items || !address_read(address, draft->arena, name))
+        return false;
+    users->items[users->count++] = (struct ipm_user){name, NULL, NULL};
+    return true;
+}
+
+static int add_identifier(struct ipm_identifiers *list, const char *identifier, struct draft *draft) {
+    if (!list->items)
+        list->items = arena_array(draft->arena, draft->capacity, sizeof *list->items);
+    if (!list->items)
+        return MHS_FAILED;
+    list->items[list->count++] = (struct ipm_identifier){&draft->originator, identifier};
+    return MHS_OK;
+}
+
+static int add_language(struct draft *draft, const struct mhs_usage *usage, const char *code) {
+    struct ipm_heading *heading = &draft->heading;
+    const char **languages = (const char **)(uintptr_t)heading->languages;
+    if (strlen(code) != 2 && strlen(code) != 5)
+        return mhs_usage_error(usage, "'%s' is no language; write en, or pt-BR", code);
+    if (!languages)
+        heading->languages = languages = arena_array(draft->arena, draft->capacity, sizeof *languages);
+    if (!languages)
+        return MHS_FAILED;
+    languages[heading->language_count++] = code;
+    return MHS_OK;
+}
+
+/* Options of the heading. */
+static int take_heading(struct draft *draft, const struct mhs_usage *usage, int id, const char *value) {
+    struct ipm_heading *heading = &draft->heading;
+    int64_t chosen = 0;
+    int status = MHS_OK;
+    switch (id) {
+    case COMPOSE_SUBJECT:
+        heading->subject = value;
+        return MHS_OK;
+    case COMPOSE_IMPORTANCE:
+        status = choose(usage, importances, value, &chosen);
+        heading->importance = (enum ipm_importance)chosen;
+        return status;
+    case COMPOSE_SENSITIVITY:
+        status = choose(usage, sensitivities, value, &chosen);
+        heading->sensitivity = (enum ipm_sensitivity)chosen;
+        return status;
+    case COMPOSE_EXPIRY:
+        return time_read(value, &heading->expiry_time) ? MHS_OK : MHS_USAGE;
+    case COMPOSE_REPLY_BY:
+        return time_read(value, &heading->reply_time) ? MHS_OK : MHS_USAGE;
+    case COMPOSE_REPLY_TO:
+        return add_user(&heading->reply_recipients, value, draft) ? MHS_OK : MHS_USAGE;
+    case COMPOSE_AUTHORIZING:
+        return add_user(&heading->authorizing_users, value, draft) ? MHS_OK : MHS_USAGE;
+    case COMPOSE_OBSOLETES:
+        return add_identifier(&heading->obsoleted_ipms, value, draft);
+    case COMPOSE_RELATED:
+        return add_identifier(&heading->related_ipms, value, draft);
+    case COMPOSE_LANGUAGE:
+        return add_language(draft, usage, value);
+    default:
+        heading->originators_reference = value;
+        return MHS_OK;
+    }
+}
+
+int compose_take(struct compose *compose, const struct mhs_usage *usage, int id, const char *value) {
+    struct draft *draft = compose->draft;
+    if (id == COMPOSE_FROM) {
+        draft->has_originator = address_read(value, draft->arena, &draft->originator);
+        return draft->has_originator ? MHS_OK : MHS_USAGE;
+    }
+    if (take_flag(draft, id))
+        return MHS_OK;
+    if (id >= COMPOSE_TO && id <= COMPOSE_METHOD)
+        return take_recipient_option(compose, usage, id, value);
+    if (id >= COMPOSE_TEXT && id <= COMPOSE_BILATERAL)
+        return take_part(compose, usage, id, value);
+    if (id == COMPOSE_SUBJECT || (id >= COMPOSE_IMPORTANCE && id <= COMPOSE_RELATED))
+        return take_heading(draft, usage, id, value);
+    return take_envelope_value(draft, usage, id, value);
+}
+
+int compose_originator(struct compose *compose, const struct mhs_usage *usage) {
+    struct draft *draft = compose->draft;
+    if (draft->has_originator)
+        return MHS_OK;
+    if (!aliases_me())
+        return mhs_usage_error(
+            usage, "who is the originator? Give --from, set CHASQUI_USER, or put 'me = ADDRESS' into "
+                   "~/.config/chasqui/aliases");
+    draft->has_originator = address_read(aliases_me(), draft->arena, &draft->originator);
+    return draft->has_originator ? MHS_OK : MHS_USAGE;
+}
+
+int compose_finish(struct compose *compose, const struct mhs_usage *usage) {
+    return compose->draft->recipient_count > 0 ? compose_originator(compose, usage)
+                                               : mhs_usage_error(usage, "no recipient");
+}

@@ -1,0 +1,105 @@
+#include "mhs/draft.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/text.h"
+#include "mhs/address.h"
+
+/* A text is held in memory to convert it; a longer one is sent as a file. */
+#define TEXT_MAX (16 * 1024 * 1024)
+
+bool draft_init(struct draft *draft, struct arena *arena, size_t capacity) {
+    *draft = (struct draft){.arena = arena, .capacity = capacity, .content_type = 22};
+    draft->heading.importance = IPM_NORMAL;
+    draft->recipients = arena_array(arena, capacity, sizeof *draft->recipients);
+    draft->parts = arena_array(arena, capacity, sizeof *draft->parts);
+    draft->paths = arena_array(arena, capacity, sizeof *draft->paths);
+    if (draft->recipients && draft->parts && draft->paths)
+        return true;
+    mhs_fail(MHS_FAILED, "no memory");
+    return false;
+}
+
+struct draft_recipient *draft_add_recipient(struct draft *draft, enum draft_role role, const char *address,
+                                            const struct draft_recipient *like) {
+    struct draft_recipient *recipient = &draft->recipients[draft->recipient_count];
+    if (draft->recipient_count == draft->capacity)
+        return NULL;
+    *recipient = *like;
+    recipient->role = role;
+    if (!address_read(address, draft->arena, &recipient->name))
+        return NULL;
+    draft->recipient_count++;
+    return recipient;
+}
+
+static struct ipm_new_part *next_part(struct draft *draft) {
+    return draft->part_count < draft->capacity ? &draft->parts[draft->part_count++] : NULL;
+}
+
+bool draft_add_file(struct draft *draft, const char *path, enum ipm_part_type type) {
+    struct stat status;
+    if (stat(path, &status) != 0 || access(path, R_OK) != 0) {
+        mhs_fail(MHS_FAILED, "%s can't be read: %s", path, strerror(errno));
+        return false;
+    }
+    if (!S_ISREG(status.st_mode)) {
+        mhs_fail(MHS_FAILED, "%s is no regular file", path);
+        return false;
+    }
+    const char *slash = strrchr(path, '/');
+    struct ipm_new_part *part = next_part(draft);
+    if (!part)
+        return false;
+    *part = (struct ipm_new_part){.type = type,
+                                  .elsewhere = true,
+                                  .length = (uint64_t)status.st_size,
+                                  .modified = status.st_mtime,
+                                  .file_name =
+                                      type == IPM_PART_FILE_TRANSFER ? (slash ? slash + 1 : path) : NULL};
+    draft->paths[draft->part_count - 1] = path;
+    return true;
+}
+
+bool draft_add_text(struct draft *draft, struct span utf8, int64_t registration) {
+    if (!text_is_utf8(utf8)) {
+        mhs_fail(MHS_FAILED, "the text is no UTF-8; send it as a file with --attach");
+        return false;
+    }
+    struct ipm_new_part *part = next_part(draft);
+    bool ia5 = registration == 0 && text_is_ascii(utf8);
+    if (part)
+        *part = (struct ipm_new_part){.type = ia5 ? IPM_PART_IA5_TEXT : IPM_PART_GENERAL_TEXT,
+                                      .octets = utf8,
+                                      .registration = registration};
+    return part != NULL;
+}
+
+bool draft_read_text(struct draft *draft, const char *path, struct span *text) {
+    bool standard_input = strcmp(path, "-") == 0;
+    int fd = standard_input ? STDIN_FILENO : open(path, O_RDONLY | O_CLOEXEC);
+    struct buf buf;
+    buf_init(&buf, TEXT_MAX);
+    ssize_t got = fd < 0 ? -1 : 1;
+    while (got > 0 && buf_reserve(&buf, 65536)) {
+        got = read(fd, buf.data + buf.len, 65536);
+        buf.len += got > 0 ? (size_t)got : 0;
+    }
+    int why = errno;
+    if (fd >= 0 && !standard_input)
+        close(fd);
+    bool too_long = buf.failed;
+    *text = got == 0 ? arena_dup(draft->arena, buf_span(&buf)) : (struct span){NULL, 0};
+    buf_free(&buf);
+    if (text->data)
+        return true;
+    if (too_long)
+        mhs_fail(MHS_FAILED, "%s is too long for a text of a message; send it with --attach", path);
+    else
+        mhs_fail(MHS_FAILED, "%s can't be read: %s", path, strerror(why));
+    return false;
+}

@@ -1,0 +1,75 @@
+/*
+ * A message that is being written, and its submission: the envelope of X.411
+ * §8.2.1.1.1 and an interpersonal message, streamed to the daemon. `send`,
+ * `reply`, `forward` and `probe` fill one.
+ */
+#ifndef MHS_DRAFT_H
+#define MHS_DRAFT_H
+
+#include <jansson.h>
+
+#include "base/arena.h"
+#include "content/ipm.h"
+#include "mhs/command.h"
+
+enum draft_role { DRAFT_TO, DRAFT_CC, DRAFT_BCC };
+enum draft_report { DRAFT_REPORT_NONE, DRAFT_REPORT_NON_DELIVERY, DRAFT_REPORT_DELIVERY };
+
+struct draft_recipient {
+    struct x411_ORName name;
+    enum draft_role role;
+    enum draft_report report;
+    unsigned notifications; /* IPM_REQUEST_… */
+    bool reply_requested;
+    const struct x411_ORName *alternate; /* originator-requested-alternate-recipient */
+    int delivery_method;                 /* of requested-delivery-method, 0: any */
+};
+
+struct draft {
+    struct arena *arena;
+    struct x411_ORName originator;
+    bool has_originator;
+    struct draft_recipient *recipients; /* room for `capacity` */
+    size_t recipient_count;
+    struct ipm_new_part *parts; /* room for `capacity` */
+    const char **paths;         /* beside each part: the file that holds its octets, or NULL */
+    size_t part_count;
+    size_t capacity;
+    struct ipm_heading heading; /* recipients and identifier are filled in by draft_submit */
+
+    int64_t priority; /* x411_Priority_… */
+    bool disclose, return_content, conversion_prohibited, conversion_with_loss_prohibited;
+    bool alternate_allowed, reassignment_prohibited, expansion_prohibited;
+    int64_t deferred, latest; /* 0: absent */
+    int content_type;         /* 22 or 2 */
+    const char *content_identifier;
+    uint64_t probe_length; /* of a probe: content-length, 0: absent */
+};
+
+/* Makes an empty draft for at most `capacity` recipients and as many parts. False without memory; said. */
+bool draft_init(struct draft *draft, struct arena *arena, size_t capacity);
+
+/* Adds a recipient with the settings of `like`. NULL when the address is wrong; said. */
+struct draft_recipient *draft_add_recipient(struct draft *draft, enum draft_role role, const char *address,
+                                            const struct draft_recipient *like);
+
+/* Adds a file, which must be a regular one; its octets are read when the message is submitted. False when it
+ * can't be read; said. */
+bool draft_add_file(struct draft *draft, const char *path, enum ipm_part_type type);
+
+/* Adds a text: IA5 when it is all ASCII, else general-text in `registration` (0: the smallest that fits). */
+bool draft_add_text(struct draft *draft, struct span utf8, int64_t registration);
+
+/* Reads all of a file (`-`: standard input) into the arena. False when that fails; said. */
+bool draft_read_text(struct draft *draft, const char *path, struct span *text);
+
+/*
+ * Submits the draft; a second time for blind copy recipients, whose copy alone
+ * names them (X.420 §7.2.6). Prints what the daemon answered. Returns the exit code.
+ */
+enum mhs_exit draft_submit(struct draft *draft);
+
+/* The same recipients and settings as a probe. */
+enum mhs_exit draft_submit_probe(struct draft *draft);
+
+#endif

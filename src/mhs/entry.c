@@ -1,0 +1,180 @@
+#include "mhs/entry.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "asn1/ber.h"
+#include "ipc/payload.h"
+#include "mhs/daemon.h"
+
+uint64_t entry_number(const char *text) {
+    char *end;
+    unsigned long long number = text ? strtoull(text, &end, 10) : 0;
+    if (text && *text >= '1' && *text <= '9' && !*end)
+        return number;
+    mhs_fail(MHS_USAGE, "'%s' is no number of an entry; 'mhs list' shows them", text ? text : "");
+    return 0;
+}
+
+/* The six bits of a character of base64 (RFC 4648 §4), -1 for none. */
+static int sextet(char c) {
+    static const char alphabet[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    const char *at = c ? strchr(alphabet, c) : NULL;
+    return at ? (int)(at - alphabet) : -1;
+}
+
+static struct span decode_base64(const char *text, struct arena *arena) {
+    size_t len = text ? strlen(text) : 0, used = 0;
+    uint8_t *out = text ? arena_alloc(arena, len / 4 * 3 + 3) : NULL;
+    uint32_t bits = 0;
+    unsigned count = 0;
+    for (size_t i = 0; out && i < len && text[i] != '='; i++) {
+        int value = sextet(text[i]);
+        if (value < 0)
+            return (struct span){NULL, 0};
+        bits = bits << 6 | (uint32_t)value;
+        count += 6;
+        if (count >= 8) {
+            count -= 8;
+            out[used++] = (uint8_t)(bits >> count);
+        }
+    }
+    return out ? span_of(out, used) : (struct span){NULL, 0};
+}
+
+static enum mhs_exit read_envelope(struct entry *entry) {
+    static const struct ber_limits lax = {.relax_bounds = true, .relax_characters = true};
+    struct ber_error why = {0};
+    const char *kind = json_string_value(json_object_get(entry->summary, "kind"));
+    bool report = kind && strcmp(kind, "report") == 0;
+    entry->envelope =
+        decode_base64(json_string_value(json_object_get(entry->summary, "envelope")), entry->arena);
+    void *value = arena_alloc(entry->arena, report ? sizeof *entry->report : sizeof *entry->message);
+    const struct ber_type *type =
+        report ? &x411p3_ReportDeliveryEnvelope_type : &x411p3_MessageDeliveryEnvelope_type;
+    if (!value || !entry->envelope.data)
+        return (enum mhs_exit)mhs_fail(MHS_UNREACHABLE, "the daemon's answer has no envelope");
+    if (!ber_decode(type, entry->envelope, entry->arena, &lax, value, &why))
+        return (enum mhs_exit)mhs_fail(MHS_NO, "the delivery envelope can't be read: %s: %s", why.path,
+                                       why.text);
+    if (report)
+        entry->report = value;
+    else
+        entry->message = value;
+    return MHS_OK;
+}
+
+enum mhs_exit entry_open(struct entry *entry, const char *mailbox, uint64_t number, struct arena *arena) {
+    *entry = (struct entry){.mailbox = mailbox, .number = number, .arena = arena};
+    enum mhs_exit status = mhs_request(json_pack("{s:s, s:s, s:I}", "operation", "mailbox-read-envelope",
+                                                 "mailbox", mailbox, "entry", (json_int_t)number),
+                                       &entry->summary);
+    return status == MHS_OK ? read_envelope(entry) : status;
+}
+
+/* One piece of the content, valid until the next frame is received. */
+static enum mhs_exit fetch_piece(const char *mailbox, uint64_t number, uint64_t offset, uint32_t length,
+                                 struct span *octets, uint64_t *total) {
+    struct buf request;
+    struct error err = {0};
+    uint64_t ref = mhs_next_ref();
+    enum mhs_exit status = MHS_OK;
+    if (!mhs_daemon())
+        return MHS_UNREACHABLE;
+    buf_init(&request, 0);
+    payload_put_octets(&request, span_str(mailbox));
+    buf_append_u64(&request, number);
+    buf_append_u64(&request, offset);
+    buf_append_u32(&request, length);
+    if (request.failed ||
+        !ipc_client_send(mhs_daemon(), IPC_FETCH, ref, buf_span(&request), (struct span){NULL, 0}, &err))
+        status = (enum mhs_exit)mhs_fail(MHS_UNREACHABLE, "%s", request.failed ? "no memory" : err.text);
+    buf_free(&request);
+    struct span payload;
+    if (status != MHS_OK || !mhs_receive(ref, IPC_FETCH_DATA, &payload, &status))
+        return status;
+    struct reader r = reader_of(payload);
+    bool same = reader_u64(&r) == offset;
+    *total = reader_u64(&r);
+    *octets = payload_rest(&r);
+    return same && !r.failed
+               ? MHS_OK
+               : (enum mhs_exit)mhs_fail(MHS_UNREACHABLE, "the daemon sent another piece than was asked for");
+}
+
+struct span entry_peek(const char *mailbox, uint64_t number, uint32_t length, struct arena *arena) {
+    struct span octets;
+    uint64_t total;
+    return fetch_piece(mailbox, number, 0, length, &octets, &total) == MHS_OK ? arena_dup(arena, octets)
+                                                                              : (struct span){NULL, 0};
+}
+
+/* An unlinked file in $TMPDIR; -1 when there can be none. */
+static int open_temporary(void) {
+    char path[4096];
+    const char *directory = getenv("TMPDIR");
+    snprintf(path, sizeof path, "%s/mhs.XXXXXX", directory && *directory ? directory : "/tmp");
+    int fd = mkstemp(path);
+    if (fd >= 0)
+        unlink(path);
+    return fd;
+}
+
+static bool write_all(int fd, struct span octets) {
+    while (octets.len > 0) {
+        ssize_t written = write(fd, octets.data, octets.len);
+        if (written < 0 && errno == EINTR)
+            continue;
+        if (written <= 0)
+            return false;
+        octets = span_sub(octets, (size_t)written, octets.len);
+    }
+    return true;
+}
+
+static enum mhs_exit fetch_all(struct entry *entry, int fd, uint64_t *total) {
+    uint64_t offset = 0;
+    do {
+        struct span octets;
+        enum mhs_exit status = fetch_piece(entry->mailbox, entry->number, offset, IPC_CHUNK, &octets, total);
+        if (status != MHS_OK)
+            return status;
+        if (octets.len == 0 && offset < *total)
+            return (enum mhs_exit)mhs_fail(MHS_UNREACHABLE, "the daemon sent no more of the content");
+        if (!write_all(fd, octets))
+            return (enum mhs_exit)mhs_fail(
+                MHS_FAILED, "the content can't be kept in a temporary file: %s; set TMPDIR to another place",
+                strerror(errno));
+        offset += octets.len;
+    } while (offset < *total);
+    return MHS_OK;
+}
+
+enum mhs_exit entry_fetch(struct entry *entry) {
+    int fd = open_temporary();
+    uint64_t total = 0;
+    if (fd < 0)
+        return (enum mhs_exit)mhs_fail(
+            MHS_FAILED, "no temporary file can be made: %s; set TMPDIR to another place", strerror(errno));
+    enum mhs_exit status = fetch_all(entry, fd, &total);
+    if (status == MHS_OK && total > 0) {
+        void *map = mmap(NULL, total, PROT_READ, MAP_PRIVATE, fd, 0);
+        if (map == MAP_FAILED)
+            status = (enum mhs_exit)mhs_fail(MHS_FAILED, "the content can't be mapped: %s", strerror(errno));
+        else
+            entry->content = span_of(map, total);
+    }
+    close(fd);
+    return status;
+}
+
+void entry_close(struct entry *entry) {
+    if (entry->content.data)
+        munmap((void *)(uintptr_t)entry->content.data, entry->content.len);
+    json_decref(entry->summary);
+    entry->content = (struct span){NULL, 0};
+    entry->summary = NULL;
+}

@@ -1,0 +1,42 @@
+/* An entry of a mailbox: its delivery envelope, and its content fetched into a file that nobody else sees. */
+#ifndef MHS_ENTRY_H
+#define MHS_ENTRY_H
+
+#include <jansson.h>
+
+#include "base/arena.h"
+#include "content/ipm.h"
+#include "mhs/command.h"
+#include "schema/x411p3.h"
+
+struct entry {
+    const char *mailbox;
+    uint64_t number;
+    struct arena *arena;
+    json_t *summary;                                /* as mailbox-list gives it */
+    struct x411p3_MessageDeliveryEnvelope *message; /* of a message, else NULL */
+    struct x411p3_ReportDeliveryEnvelope *report;   /* of a report, else NULL */
+    struct span envelope;                           /* BER of either */
+    struct span content;                            /* after entry_fetch */
+};
+
+/* Reads an entry's number. 0 when `text` is none; that was said. */
+uint64_t entry_number(const char *text);
+
+/* Asks for the envelope. Returns MHS_OK or the exit code; what is wrong was said. */
+enum mhs_exit entry_open(struct entry *entry, const char *mailbox, uint64_t number, struct arena *arena);
+
+/*
+ * Fetches the content in pieces into an unlinked temporary file and maps it, so
+ * that a content of any size takes no memory. Nothing is fetched when it has no
+ * content (a report without one).
+ */
+enum mhs_exit entry_fetch(struct entry *entry);
+
+/* The first octets of the content, at most `length`, into the arena. The absent span when that fails; not
+ * said. */
+struct span entry_peek(const char *mailbox, uint64_t number, uint32_t length, struct arena *arena);
+
+void entry_close(struct entry *entry);
+
+#endif

@@ -1,0 +1,209 @@
+/* `mhs read` and `mhs save`: an entry of a mailbox, for a person and into files. */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "mhs/address.h"
+#include "mhs/commands.h"
+#include "mhs/daemon.h"
+#include "mhs/entry.h"
+#include "mhs/output.h"
+#include "mhs/view.h"
+
+#define ARENA_MAX (256 * 1024 * 1024)
+
+static void mark_seen(const struct entry *entry) {
+    json_t *answer;
+    mhs_request(json_pack("{s:s, s:s, s:I, s:b}", "operation", "mailbox-mark", "mailbox", entry->mailbox,
+                          "entry", (json_int_t)entry->number, "seen", 1),
+                &answer);
+    json_decref(answer);
+}
+
+static enum mhs_exit show(struct entry *entry) {
+    json_t *view = view_entry(entry);
+    if (!view)
+        return (enum mhs_exit)mhs_fail(MHS_FAILED, "no memory");
+    if (mhs_settings.json)
+        out_json(view);
+    else
+        view_print(view);
+    json_decref(view);
+    return MHS_OK;
+}
+
+int cmd_read(int argc, char **argv) {
+    static const struct mhs_option options[] = {
+        {'u', "user", "ADDRESS", "whose mailbox (default: CHASQUI_USER or the alias 'me')"},
+        {'k', "keep-new", NULL, "do not mark it as read"},
+        {0}};
+    static const struct mhs_usage usage = {"read", "ENTRY", "Shows a message or report of a mailbox.",
+                                           "Files in it are only named; 'mhs save' gets them.", options};
+    struct mhs_line line;
+    const char *value, *user = NULL;
+    bool keep = false;
+    int id;
+    mhs_line_init(&line, &usage, argc, argv);
+    while ((id = mhs_line_next(&line, &value)) > 0) {
+        user = id == 'u' ? value : user;
+        keep |= id == 'k';
+    }
+    if (id == MHS_LINE_STOP)
+        return line.status;
+    const char *operand = mhs_line_operand(&line);
+    if (!operand || mhs_line_operand(&line))
+        return mhs_usage_error(&usage, "give one ENTRY");
+    struct arena arena;
+    struct entry entry = {0};
+    arena_init(&arena, ARENA_MAX);
+    const char *mailbox = address_mailbox(user, &arena);
+    uint64_t number = mailbox ? entry_number(operand) : 0;
+    int status = number ? (int)entry_open(&entry, mailbox, number, &arena) : MHS_USAGE;
+    if (status == MHS_OK)
+        status = entry_fetch(&entry);
+    if (status == MHS_OK)
+        status = show(&entry);
+    if (status == MHS_OK && !keep)
+        mark_seen(&entry);
+    entry_close(&entry);
+    arena_free(&arena);
+    return status;
+}
+
+/* ---- save ---- */
+
+/* A file being written. */
+struct target {
+    int fd;
+    uint64_t written;
+};
+
+static bool write_piece(void *context, struct span piece) {
+    struct target *target = context;
+    while (piece.len > 0) {
+        ssize_t written = write(target->fd, piece.data, piece.len);
+        if (written < 0 && errno == EINTR)
+            continue;
+        if (written <= 0)
+            return false;
+        target->written += (uint64_t)written;
+        piece = span_sub(piece, (size_t)written, piece.len);
+    }
+    return true;
+}
+
+/* A file name from the message, made safe: its last component only, nothing hidden, no control characters. */
+static const char *safe_name(const struct ipm_part *part, size_t number, struct arena *arena) {
+    const char *name = part->file_name ? part->file_name : "";
+    const char *slash = strrchr(name, '/'), *backslash = strrchr(name, '\\');
+    name = slash ? slash + 1 : name;
+    name = backslash && backslash >= name ? backslash + 1 : name;
+    name += strspn(name, ".");
+    char *copy = *name ? arena_printf(arena, "%s", name)
+                       : arena_printf(arena, "part-%zu.%s", number, part->charset ? "txt" : "bin");
+    for (char *c = copy; c && *c; c++)
+        if ((unsigned char)*c < 0x20 || *c == 0x7F)
+            *c = '_';
+    return copy;
+}
+
+static enum mhs_exit write_file(const char *path, bool force, const struct ipm_part *part,
+                                struct span content) {
+    bool standard_output = strcmp(path, "-") == 0;
+    int flags = O_WRONLY | O_CREAT | O_CLOEXEC | (force ? O_TRUNC : O_EXCL);
+    struct target target = {.fd = standard_output ? STDOUT_FILENO : open(path, flags, 0666)};
+    if (target.fd < 0)
+        return (enum mhs_exit)mhs_fail(MHS_FAILED, "%s can't be written: %s%s", path, strerror(errno),
+                                       errno == EEXIST ? "; --force overwrites it" : "");
+    bool ok = part ? ipm_part_write(part, write_piece, &target) : write_piece(&target, content);
+    int why = errno;
+    if (!standard_output && close(target.fd) != 0)
+        ok = false;
+    if (!ok)
+        return (enum mhs_exit)mhs_fail(MHS_FAILED, "%s can't be written: %s", path, strerror(why));
+    if (mhs_settings.json && !standard_output) {
+        json_t *saved = json_pack("{s:s, s:I}", "file", path, "octets", (json_int_t)target.written);
+        out_json(saved);
+        json_decref(saved);
+    } else if (!standard_output)
+        printf("%s: %llu octets\n", path, (unsigned long long)target.written);
+    return MHS_OK;
+}
+
+struct save {
+    const char *user, *content_path, *entry, *part, *path;
+    bool force;
+};
+
+static enum mhs_exit save_part(struct entry *entry, const struct save *save) {
+    struct ipm_content content;
+    struct error err = {0};
+    char *end;
+    size_t number = strtoul(save->part, &end, 10);
+    if (!ipm_read(entry->content, entry->arena, &content, &err))
+        return (enum mhs_exit)mhs_fail(MHS_NO, "%s; --content keeps all of it as it is", err.text);
+    if (!content.ipm)
+        return (enum mhs_exit)mhs_fail(MHS_NO, "the entry is a notification: it has no parts");
+    if (*end || number == 0 || number > content.ipm->part_count)
+        return (enum mhs_exit)mhs_fail(MHS_NO, "there is no part %s: the message has %zu", save->part,
+                                       content.ipm->part_count);
+    const struct ipm_part *part = &content.ipm->parts[number - 1];
+    const char *path = save->path ? save->path : safe_name(part, number, entry->arena);
+    return path ? write_file(path, save->force, part, (struct span){NULL, 0})
+                : (enum mhs_exit)mhs_fail(MHS_FAILED, "no memory");
+}
+
+static enum mhs_exit save_entry(const struct save *save, struct arena *arena) {
+    struct entry entry = {0};
+    const char *mailbox = address_mailbox(save->user, arena);
+    uint64_t number = mailbox ? entry_number(save->entry) : 0;
+    enum mhs_exit status = number ? entry_open(&entry, mailbox, number, arena) : MHS_USAGE;
+    if (status == MHS_OK)
+        status = entry_fetch(&entry);
+    if (status == MHS_OK && !entry.content.data)
+        status = (enum mhs_exit)mhs_fail(MHS_NO, "the entry has no content");
+    else if (status == MHS_OK && save->content_path)
+        status = write_file(save->content_path, save->force, NULL, entry.content);
+    else if (status == MHS_OK)
+        status = save_part(&entry, save);
+    entry_close(&entry);
+    return status;
+}
+
+int cmd_save(int argc, char **argv) {
+    static const struct mhs_option options[] = {
+        {'u', "user", "ADDRESS", "whose mailbox (default: CHASQUI_USER or the alias 'me')"},
+        {'f', "force", NULL, "overwrite a file that is there"},
+        {'c', "content", "FILE", "save the whole content as it is (BER)"},
+        {0}};
+    static const struct mhs_usage usage = {
+        "save", "ENTRY PART [FILE]", "Saves a body part of a message into a file.",
+        "PART is the number that 'mhs read' shows. Without FILE the part's own name is used, in the\n"
+        "current folder; '-' is standard output. The part is never held in memory.",
+        options};
+    struct mhs_line line;
+    struct save save = {0};
+    const char *value;
+    int id;
+    mhs_line_init(&line, &usage, argc, argv);
+    while ((id = mhs_line_next(&line, &value)) > 0) {
+        if (id == 'f')
+            save.force = true;
+        else
+            *(id == 'u' ? &save.user : &save.content_path) = value;
+    }
+    if (id == MHS_LINE_STOP)
+        return line.status;
+    save.entry = mhs_line_operand(&line);
+    save.part = mhs_line_operand(&line);
+    save.path = mhs_line_operand(&line);
+    if (!save.entry || (save.part != NULL) == (save.content_path != NULL) || mhs_line_operand(&line))
+        return mhs_usage_error(&usage, "give ENTRY and PART, or ENTRY and --content FILE");
+    struct arena arena;
+    arena_init(&arena, ARENA_MAX);
+    int status = save_entry(&save, &arena);
+    arena_free(&arena);
+    return status;
+}

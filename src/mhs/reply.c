@@ -1,0 +1,209 @@
+/* `mhs reply` and `mhs forward`: a new message out of one in a mailbox. */
+#include <stdlib.h>
+#include <strings.h>
+
+#include "asn1/ber.h"
+#include "mhs/address.h"
+#include "mhs/commands.h"
+#include "mhs/compose.h"
+#include "mhs/entry.h"
+#include "names/oraddress.h"
+
+#define ARENA_MAX (256 * 1024 * 1024)
+
+enum { OPTION_ALL = 600 };
+
+static const struct mhs_option reply_options[] = {
+    {OPTION_ALL, "all", NULL, "reply to the other recipients too"},
+    COMPOSE_ORIGINATOR_OPTIONS,
+    COMPOSE_MESSAGE_OPTIONS,
+    COMPOSE_RECIPIENT_OPTIONS,
+    COMPOSE_ENVELOPE_OPTIONS,
+    {0}};
+
+static const struct mhs_option forward_options[] = {COMPOSE_ORIGINATOR_OPTIONS,
+                                                    COMPOSE_MESSAGE_OPTIONS,
+                                                    COMPOSE_RECIPIENT_OPTIONS,
+                                                    COMPOSE_ENVELOPE_OPTIONS,
+                                                    {0}};
+
+static const struct mhs_usage reply_usage = {"reply", "ENTRY",
+                                             "Answers a message of the mailbox of --from (or CHASQUI_USER).",
+                                             "The answer goes to the reply recipients of the message, else "
+                                             "to its originator. The text is read from standard\n"
+                                             "input when no --text, --file or --attach is given.",
+                                             reply_options};
+
+static const struct mhs_usage forward_usage = {
+    "forward", "ENTRY",
+    "Sends a message of the mailbox of --from (or CHASQUI_USER) on, whole, as a body part.",
+    "Options are those of 'mhs send'; texts given go before the forwarded message.", forward_options};
+
+/* One run of either command. */
+struct run {
+    struct arena arena;
+    struct draft draft;
+    struct compose compose;
+    struct entry entry;
+    struct ipm_content content;
+    bool all;
+};
+
+static bool same_address(const struct x411_ORName *a, const struct x411_ORName *b, struct arena *arena) {
+    struct oraddress first, second;
+    return oraddress_of_name(a, arena, &first) && oraddress_of_name(b, arena, &second) &&
+           oraddress_equal(&first, &second);
+}
+
+/* Adds a user as a recipient, unless the user has no address, is the one who replies, or is there already. */
+static void add_user(struct run *run, const struct ipm_user *user, enum draft_role role) {
+    struct draft *draft = &run->draft;
+    if (!user->formal_name || same_address(user->formal_name, &draft->originator, &run->arena))
+        return;
+    for (size_t i = 0; i < draft->recipient_count; i++)
+        if (same_address(user->formal_name, &draft->recipients[i].name, &run->arena))
+            return;
+    if (draft->recipient_count == draft->capacity)
+        return;
+    struct draft_recipient *recipient = &draft->recipients[draft->recipient_count++];
+    *recipient = run->compose.next;
+    recipient->role = role;
+    recipient->name = *user->formal_name;
+}
+
+static void add_others(struct run *run, const struct ipm_recipients *list) {
+    for (size_t i = 0; run->all && i < list->count; i++)
+        add_user(run, &list->items[i].user, DRAFT_CC);
+}
+
+static const char *prefixed(const char *prefix, const char *subject, struct arena *arena) {
+    bool there = subject && strncasecmp(subject, prefix, strlen(prefix)) == 0;
+    return there ? subject : arena_printf(arena, "%s%s", prefix, subject ? subject : "");
+}
+
+static void fill_reply(struct run *run) {
+    const struct ipm_heading *heading = &run->content.ipm->heading;
+    const struct ipm_user originator = {&run->entry.message->other_fields.originator_name, NULL, NULL};
+    for (size_t i = 0; i < heading->reply_recipients.count; i++)
+        add_user(run, &heading->reply_recipients.items[i], DRAFT_TO);
+    if (heading->reply_recipients.count == 0)
+        add_user(run,
+                 heading->originator && heading->originator->formal_name ? heading->originator : &originator,
+                 DRAFT_TO);
+    add_others(run, &heading->primary_recipients);
+    add_others(run, &heading->copy_recipients);
+    run->draft.heading.replied_to_ipm = &heading->this_ipm;
+    if (!run->draft.heading.subject)
+        run->draft.heading.subject = prefixed("Re: ", heading->subject, &run->arena);
+}
+
+static bool add_forwarded(struct run *run) {
+    struct draft *draft = &run->draft;
+    int64_t delivered = 0;
+    struct span envelope;
+    struct x411p3_MessageDeliveryEnvelope *message = run->entry.message;
+    ber_utctime_read(message->message_delivery_time, &delivered);
+    if (draft->part_count == draft->capacity ||
+        !ber_encode_arena(&x411p3_OtherMessageDeliveryFields_type, &message->other_fields, &run->arena,
+                          &envelope, NULL))
+        return false;
+    draft->parts[draft->part_count++] = (struct ipm_new_part){.type = IPM_PART_MESSAGE,
+                                                              .octets = run->entry.content,
+                                                              .delivery_time = delivered,
+                                                              .delivery_envelope = envelope};
+    if (!draft->heading.subject)
+        draft->heading.subject = prefixed("Fw: ", run->content.ipm->heading.subject, &run->arena);
+    return true;
+}
+
+static enum mhs_exit open_message(struct run *run, const char *operand) {
+    struct error err = {0};
+    struct oraddress address;
+    uint64_t number = entry_number(operand);
+    if (!number)
+        return MHS_USAGE;
+    const char *mailbox = oraddress_of_name(&run->draft.originator, &run->arena, &address)
+                              ? (const char *)oraddress_text(&address, &run->arena).data
+                              : NULL;
+    if (!mailbox)
+        return (enum mhs_exit)mhs_fail(MHS_FAILED, "no memory");
+    enum mhs_exit status = entry_open(&run->entry, mailbox, number, &run->arena);
+    if (status == MHS_OK)
+        status = entry_fetch(&run->entry);
+    if (status != MHS_OK)
+        return status;
+    if (!run->entry.message)
+        return (enum mhs_exit)mhs_fail(MHS_NO, "entry %s is a report", operand);
+    if (!ipm_read(run->entry.content, &run->arena, &run->content, &err))
+        return (enum mhs_exit)mhs_fail(MHS_NO, "%s", err.text);
+    if (!run->content.ipm)
+        return (enum mhs_exit)mhs_fail(MHS_NO, "entry %s is a notification", operand);
+    return MHS_OK;
+}
+
+static int read_line(struct run *run, const struct mhs_usage *usage, int argc, char **argv,
+                     const char **operand) {
+    struct mhs_line line;
+    const char *value;
+    int id, status = MHS_OK;
+    mhs_line_init(&line, usage, argc, argv);
+    while (status == MHS_OK && (id = mhs_line_next(&line, &value)) != MHS_LINE_END) {
+        if (id == MHS_LINE_STOP)
+            return line.status;
+        if (id == OPTION_ALL)
+            run->all = true;
+        else
+            status = compose_take(&run->compose, usage, id, value);
+    }
+    if (status != MHS_OK)
+        return status;
+    *operand = mhs_line_operand(&line);
+    return *operand && !mhs_line_operand(&line) ? MHS_OK : mhs_usage_error(usage, "give one ENTRY");
+}
+
+/* Runs either command up to the submission. */
+static int compose_from_entry(struct run *run, const struct mhs_usage *usage, int argc, char **argv) {
+    bool reply = usage == &reply_usage;
+    const char *operand = NULL;
+    struct span text;
+    int status = read_line(run, usage, argc, argv, &operand);
+    if (status != MHS_OK || !operand)
+        return status;
+    status = compose_originator(&run->compose, usage);
+    if (status == MHS_OK)
+        status = open_message(run, operand);
+    if (status != MHS_OK)
+        return status;
+    if (reply)
+        fill_reply(run);
+    else if (!add_forwarded(run))
+        return mhs_fail(MHS_FAILED,
+                        "the message can't be forwarded: no memory, or its envelope can't be written anew");
+    if (reply && run->draft.part_count == 0 &&
+        (!draft_read_text(&run->draft, "-", &text) ||
+         !draft_add_text(&run->draft, text, run->compose.registration)))
+        return MHS_FAILED;
+    status = compose_finish(&run->compose, usage);
+    return status == MHS_OK ? (int)draft_submit(&run->draft) : status;
+}
+
+static int run_command(const struct mhs_usage *usage, int argc, char **argv) {
+    struct run run = {0};
+    int status = MHS_FAILED;
+    arena_init(&run.arena, ARENA_MAX);
+    if (draft_init(&run.draft, &run.arena, (size_t)argc + 1024)) {
+        compose_init(&run.compose, &run.draft);
+        status = compose_from_entry(&run, usage, argc, argv);
+    }
+    entry_close(&run.entry);
+    arena_free(&run.arena);
+    return status;
+}
+
+int cmd_reply(int argc, char **argv) {
+    return run_command(&reply_usage, argc, argv);
+}
+
+int cmd_forward(int argc, char **argv) {
+    return run_command(&forward_usage, argc, argv);
+}

@@ -1,0 +1,14 @@
+/* What an entry of a mailbox says, as JSON and for a person. */
+#ifndef MHS_VIEW_H
+#define MHS_VIEW_H
+
+#include "mhs/entry.h"
+
+/* The entry (fetched) as JSON: envelope, heading, parts with their texts; of a report, its recipients. NULL
+ * without memory. */
+json_t *view_entry(const struct entry *entry);
+
+/* Prints what view_entry made: headings, texts, and a line for each other part. */
+void view_print(const json_t *view);
+
+#endif

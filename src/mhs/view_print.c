@@ -1,0 +1,205 @@
+/* An entry of a mailbox for a person: prints what view.c made. */
+#include <string.h>
+
+#include "mhs/output.h"
+#include "mhs/view.h"
+
+static const char *member(const json_t *object, const char *name) {
+    return json_string_value(json_object_get(object, name));
+}
+
+/* Prints a user as `name <address> telephone`. */
+static void print_user(const json_t *user) {
+    const char *name = member(user, "name"), *address = member(user, "address"),
+               *telephone = member(user, "telephone");
+    if (name) {
+        out_line(name);
+        printf(address ? " <" : "");
+    }
+    if (address)
+        out_line(address);
+    printf(name && address ? ">" : "");
+    if (telephone) {
+        printf(", ");
+        out_line(telephone);
+    }
+    const json_t *request;
+    size_t i;
+    json_array_foreach(json_object_get(user, "notification-requests"), i, request)
+        printf("%s%s", i == 0 ? "  (asks for " : ", ", json_string_value(request));
+    printf("%s%s\n", i > 0 ? ")" : "",
+           json_is_true(json_object_get(user, "reply-requested")) ? "  (asks for a reply)" : "");
+}
+
+static void print_label(const char *label) {
+    printf("%s%s:%s%*s", out_style(OUT_BOLD), label, out_end(), (int)(15 - strlen(label)), "");
+}
+
+static void print_users(const char *label, const json_t *users) {
+    const json_t *user;
+    size_t i;
+    if (json_is_object(users)) {
+        print_label(label);
+        print_user(users);
+    }
+    json_array_foreach(users, i, user) {
+        print_label(label);
+        print_user(user);
+    }
+}
+
+static void print_identifiers(const char *label, const json_t *identifiers) {
+    const json_t *identifier;
+    size_t i;
+    if (json_is_object(identifiers))
+        out_field(label, member(identifiers, "identifier"));
+    json_array_foreach(identifiers, i, identifier) out_field(label, member(identifier, "identifier"));
+}
+
+static void print_ipm(const json_t *ipm);
+
+/* Text that can't drive the terminal, ending with a newline. */
+static void print_text(const char *text) {
+    size_t len = strlen(text);
+    putchar('\n');
+    /* lines may end with CR LF; the CR is no news to a reader */
+    for (size_t at = 0; at < len;) {
+        const char *newline = memchr(text + at, '\n', len - at);
+        size_t end = newline ? (size_t)(newline - text) : len;
+        size_t shown = end > at && text[end - 1] == '\r' ? end - 1 : end;
+        out_untrusted(stdout, text + at, shown - at);
+        putchar('\n');
+        at = end + 1;
+    }
+}
+
+static void print_part(const json_t *part) {
+    const char *text = member(part, "text"), *file_name = member(part, "file-name"),
+               *charset = member(part, "charset");
+    char size[16];
+    printf("\n%s[part %s: ", out_style(OUT_DIM), out_text(part, "number"));
+    out_line(out_text(part, "type"));
+    if (charset)
+        printf(", %s", charset);
+    printf(", %s", out_size((uint64_t)out_integer(part, "size"), size));
+    if (file_name) {
+        printf(", ");
+        out_line(file_name);
+    }
+    printf("]%s\n", out_end());
+    if (text)
+        print_text(text);
+    if (json_object_get(part, "message"))
+        print_ipm(json_object_get(part, "message"));
+}
+
+static void print_ipm(const json_t *ipm) {
+    print_users("from", json_object_get(ipm, "from"));
+    print_users("authorized by", json_object_get(ipm, "authorizing-users"));
+    print_users("to", json_object_get(ipm, "to"));
+    print_users("cc", json_object_get(ipm, "cc"));
+    print_users("bcc", json_object_get(ipm, "bcc"));
+    print_users("reply to", json_object_get(ipm, "reply-to"));
+    out_field("subject", member(ipm, "subject"));
+    static const char *const members[] = {"identifier", "importance",     "sensitivity", "expiry-time",
+                                          "reply-time", "auto-submitted", "reference"};
+    for (size_t i = 0; i < sizeof members / sizeof *members; i++)
+        out_field(members[i], member(ipm, members[i]));
+    print_identifiers("in reply to", json_object_get(ipm, "replied-to"));
+    print_identifiers("obsoletes", json_object_get(ipm, "obsoletes"));
+    print_identifiers("related", json_object_get(ipm, "related"));
+    if (json_is_true(json_object_get(ipm, "auto-forwarded")))
+        out_field("auto-forwarded", "yes");
+    if (json_is_true(json_object_get(ipm, "incomplete-copy")))
+        out_field("incomplete", "parts were taken out of this copy");
+    const json_t *part;
+    size_t i;
+    json_array_foreach(json_object_get(ipm, "parts"), i, part) print_part(part);
+    if (json_is_true(json_object_get(ipm, "truncated")))
+        printf("\n%sThe content is damaged after this part.%s\n", out_style(OUT_BAD), out_end());
+}
+
+static void print_ipn(const json_t *ipn) {
+    const char *kind = member(ipn, "kind");
+    out_field("notification", kind);
+    print_users("by", json_object_get(ipn, "originator"));
+    print_users("intended for", json_object_get(ipn, "intended-recipient"));
+    print_identifiers("on message", json_object_get(ipn, "subject-ipm"));
+    static const char *const members[] = {"receipt-time", "acknowledgment-mode", "supplementary-information",
+                                          "reason",       "discard-reason",      "comment"};
+    for (size_t i = 0; i < sizeof members / sizeof *members; i++)
+        out_field(members[i], member(ipn, members[i]));
+}
+
+static void print_sentence(const char *label, const json_t *recipient, const char *text, const char *name,
+                           const char *code) {
+    if (!member(recipient, text))
+        return;
+    printf("    %s: %s (%s, %s)\n", label, member(recipient, text),
+           member(recipient, name) ? member(recipient, name) : "no name", out_text(recipient, code));
+}
+
+static void print_reported(const json_t *recipient) {
+    bool delivered = json_is_true(json_object_get(recipient, "delivered"));
+    printf("\n  %s%s%s ", out_style(delivered ? OUT_GOOD : OUT_BAD),
+           delivered ? "delivered to" : "NOT delivered to", out_end());
+    out_line(out_text(recipient, "recipient"));
+    if (delivered)
+        printf(" at %s", out_text(recipient, "delivery-time"));
+    putchar('\n');
+    print_sentence("reason", recipient, "reason-text", "reason", "reason-code");
+    print_sentence("diagnostic", recipient, "diagnostic-text", "diagnostic", "diagnostic-code");
+    if (member(recipient, "supplementary-information")) {
+        printf("    more: ");
+        out_line(member(recipient, "supplementary-information"));
+        putchar('\n');
+    }
+    if (member(recipient, "originally-intended-recipient")) {
+        printf("    originally for ");
+        out_line(member(recipient, "originally-intended-recipient"));
+        putchar('\n');
+    }
+}
+
+static void print_envelope(const json_t *view) {
+    static const char *const members[] = {"mts-identifier", "submission-time",
+                                          "delivery-time",  "originator",
+                                          "recipient",      "originally-intended-recipient",
+                                          "priority",       "content-identifier"};
+    static const char *const labels[] = {"message",   "submitted",    "delivered", "originator",
+                                         "recipient", "intended for", "priority",  "content id"};
+    for (size_t i = 0; i < sizeof members / sizeof *members; i++)
+        out_field(labels[i], member(view, members[i]));
+    const json_t *other;
+    size_t i;
+    json_array_foreach(json_object_get(view, "other-recipients"), i, other)
+        out_field("also sent to", json_string_value(other));
+    putchar('\n');
+}
+
+static void print_report(const json_t *view) {
+    const json_t *recipient;
+    size_t i;
+    out_field("report on", member(view, "subject-mts-identifier"));
+    out_field("arrival", member(view, "arrival"));
+    out_field("content id", member(view, "content-identifier"));
+    json_array_foreach(json_object_get(view, "recipients"), i, recipient) print_reported(recipient);
+    if (json_object_get(view, "ipm"))
+        printf("\n%sThe message was returned:%s\n\n", out_style(OUT_BOLD), out_end());
+}
+
+void view_print(const json_t *view) {
+    if (strcmp(out_text(view, "kind"), "report") == 0)
+        print_report(view);
+    else
+        print_envelope(view);
+    if (json_object_get(view, "ipm"))
+        print_ipm(json_object_get(view, "ipm"));
+    if (json_object_get(view, "ipn"))
+        print_ipn(json_object_get(view, "ipn"));
+    if (member(view, "content-error")) {
+        printf("The content is not shown: ");
+        out_line(member(view, "content-error"));
+        printf("\n'mhs save %s --content FILE' keeps it as it is.\n", out_text(view, "entry"));
+    }
+}

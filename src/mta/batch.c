@@ -1,0 +1,147 @@
+/*
+ * Group commit: all that arrives in one turn of the loop is one transaction
+ * with one sync; then come the answers (I1, I6 of mta_private.h).
+ */
+#include "base/alloc.h"
+#include "base/clock.h"
+#include "base/log.h"
+#include "mta/mta_private.h"
+
+/* Above this many requests the batch is committed at once: answers never wait for more than so many others. */
+#define MOST_REQUESTS 512
+
+bool batch_init(struct mta *mta) {
+    mta->batch.store = store_batch_new(mta->store);
+    return mta->batch.store != NULL;
+}
+
+void batch_free(struct mta *mta) {
+    store_batch_free(mta->batch.store);
+    mem_free(mta->batch.effects);
+    mta->batch = (struct batch){0};
+}
+
+struct batch_mark batch_mark(const struct mta *mta) {
+    return (struct batch_mark){store_batch_mark(mta->batch.store), mta->batch.count};
+}
+
+void batch_undo(struct mta *mta, struct batch_mark mark) {
+    while (mta->batch.count > mark.effects) {
+        struct effect effect = mta->batch.effects[--mta->batch.count];
+        effect.undo(mta, &effect);
+    }
+    store_batch_undo(mta->batch.store, mark.store);
+}
+
+void batch_arm(struct mta *mta) {
+    struct batch *batch = &mta->batch;
+    if (batch->requests++ == 0)
+        batch->since = clock_monotonic_us();
+    if (!event_pending(mta->commit, EV_TIMEOUT, NULL))
+        event_active(mta->commit, EV_TIMEOUT, 0);
+}
+
+bool batch_effect(struct mta *mta, struct effect effect) {
+    struct batch *batch = &mta->batch;
+    if (batch->count == batch->room) {
+        size_t room = batch->room ? batch->room * 2 : 256;
+        struct effect *grown = mem_resize(batch->effects, room * sizeof *grown);
+        if (!grown)
+            return false;
+        batch->effects = grown;
+        batch->room = room;
+    }
+    batch->effects[batch->count++] = effect;
+    batch_arm(mta);
+    return true;
+}
+
+static void run_commits(struct mta *mta, struct effect *effects, size_t count) {
+    for (size_t i = 0; i < count; i++)
+        effects[i].commit(mta, &effects[i]);
+}
+
+static void run_undos(struct mta *mta, struct effect *effects, size_t count) {
+    while (count-- > 0)
+        effects[count].undo(mta, &effects[count]);
+}
+
+static void pump_marked(struct mta *mta) {
+    for (size_t i = 0; i < mta->peer_count; i++) {
+        if (!mta->peers[i]->pump)
+            continue;
+        mta->peers[i]->pump = false;
+        peer_pump(mta, mta->peers[i]);
+    }
+}
+
+/* Effects may add to the next batch, so this one is taken out first. */
+void batch_commit(struct mta *mta) {
+    struct batch *batch = &mta->batch;
+    if (batch->count == 0 && store_batch_is_empty(batch->store))
+        return;
+    struct error err = {0};
+    bool done = store_batch_is_empty(batch->store) || store_commit(batch->store, &err);
+    if (!done) {
+        log_error("the store refused a batch of %u requests: %s", batch->requests, err.text);
+        store_batch_clear(batch->store);
+    }
+    struct effect *effects = batch->effects;
+    size_t count = batch->count;
+    batch->effects = NULL;
+    batch->count = batch->room = 0;
+    batch->requests = 0;
+    (done ? run_commits : run_undos)(mta, effects, count);
+    if (batch->effects)
+        mem_free(effects);
+    else
+        *batch = (struct batch){.store = batch->store, .effects = effects, .room = count};
+    pump_marked(mta);
+}
+
+void batch_on_commit(evutil_socket_t fd, short what, void *arg) {
+    (void)fd;
+    (void)what;
+    struct mta *mta = arg;
+    struct batch *batch = &mta->batch;
+    unsigned in_flight = mta->associations_in;
+    int64_t wait = 0;
+    if (batch->requests < MOST_REQUESTS && batch->requests > 0)
+        wait = store_gather_us(mta->store, batch->requests, in_flight, batch->since, clock_monotonic_us());
+    if (wait > 0) {
+        struct timeval delay = {.tv_usec = wait};
+        event_add(mta->commit, &delay);
+        return;
+    }
+    batch_commit(mta);
+}
+
+void batch_forget_association(struct mta *mta, const struct association *association) {
+    for (size_t i = 0; i < mta->batch.count; i++)
+        if (mta->batch.effects[i].association == association)
+            mta->batch.effects[i].association = NULL;
+}
+
+void batch_forget_net(struct mta *mta, const struct net *net) {
+    for (size_t i = 0; i < mta->batch.count; i++)
+        if (mta->batch.effects[i].net == net)
+            mta->batch.effects[i].net = NULL;
+}
+
+/* ---- effects that only answer ---- */
+
+static void accept_now(struct mta *mta, struct effect *effect) {
+    (void)mta;
+    if (effect->association)
+        send_result(effect->association, IPC_ACCEPTED, "");
+}
+
+static void refuse_now(struct mta *mta, struct effect *effect) {
+    const struct error *cause = store_cause(mta->store);
+    if (effect->association)
+        send_result(effect->association, IPC_REFUSED_TEMPORARILY, cause->code ? cause->text : "no memory");
+}
+
+bool batch_accept(struct mta *mta, struct association *association) {
+    return batch_effect(mta, (struct effect){.commit = accept_now, .undo = refuse_now, .association = association});
+}

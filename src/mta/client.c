@@ -1,0 +1,137 @@
+/* Local clients: their frames and answers. */
+#include "mta/client_private.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "base/alloc.h"
+#include "base/log.h"
+
+bool client_open(struct net *net, uint64_t ref, struct span payload) {
+    struct reader r = reader_of(payload);
+    uint32_t uid = reader_u32(&r), gid = reader_u32(&r);
+    if (!payload_done(&r) || !ref || ref > UINT32_MAX || map_get(&net->clients, ref))
+        return false;
+    struct client *client = mem_alloc(sizeof *client);
+    if (!client)
+        return false;
+    *client = (struct client){.net = net, .ref = ref, .uid = uid, .gid = gid};
+    if (map_put(&net->clients, ref, client))
+        return true;
+    mem_free(client);
+    return false;
+}
+
+static void client_free(struct client *client) {
+    submissions_free(client);
+    mem_free(client);
+}
+
+bool client_close(struct net *net, uint64_t ref) {
+    struct client *client = map_get(&net->clients, ref);
+    if (!client)
+        return false;
+    map_remove(&net->clients, ref);
+    client_free(client);
+    return true;
+}
+
+void clients_free(struct net *net) {
+    for (size_t i = 0; i < net->clients.room; i++)
+        if (net->clients.slots[i].value)
+            client_free(net->clients.slots[i].value);
+    map_free(&net->clients);
+}
+
+bool client_frame(struct net *net, enum ipc_type type, uint64_t ref, struct span payload) {
+    struct client *client = map_get(&net->clients, ref >> 32);
+    if (!client)
+        return false;
+    switch ((int)type) {
+    case IPC_REQUEST:
+        request_run(client, ref, payload);
+        return true;
+    case IPC_SUBMIT_BEGIN:
+        return submit_begin(client, ref, payload);
+    case IPC_SUBMIT_CONTENT:
+        return submit_content(client, ref, payload);
+    case IPC_SUBMIT_END:
+        return submit_end(client, ref, payload);
+    case IPC_FETCH:
+        mailbox_fetch(client, ref, payload);
+        return true;
+    default:
+        return false;
+    }
+}
+
+/* ---- answers ---- */
+
+json_t *client_error(const char *code, const char *format, ...) {
+    char text[300];
+    va_list args;
+    va_start(args, format);
+    vsnprintf(text, sizeof text, format, args);
+    va_end(args);
+    json_t *cause = json_string(text);
+    return json_pack("{s:{s:s, s:o}}", "error", "code", code, "text", cause ? cause : json_string("no UTF-8"));
+}
+
+static struct bytes *response(json_t *value, bool last) {
+    char *text = value ? json_dumps(value, JSON_COMPACT) : NULL;
+    json_decref(value);
+    uint8_t head = last;
+    struct span body = text ? span_str(text) : SPAN_LIT("{\"error\":{\"code\":\"unavailable\",\"text\":\"no memory\"}}");
+    if (body.len >= IPC_PAYLOAD_MAX)
+        body = SPAN_LIT("{\"error\":{\"code\":\"too-large\",\"text\":\"the answer is too long: use a smaller limit\"}}");
+    struct bytes *bytes = bytes_new(span_of(&head, 1), body);
+    free(text);
+    return bytes;
+}
+
+static void send_bytes(struct net *net, enum ipc_type type, uint64_t ref, struct bytes *bytes) {
+    if (net && bytes)
+        ipc_send(net->channel, type, ref, bytes_head(bytes), bytes_rest(bytes));
+    bytes_drop(bytes);
+}
+
+void client_respond(struct client *client, uint64_t ref, json_t *value, bool last) {
+    send_bytes(client->net, IPC_RESPONSE, ref, response(value, last));
+}
+
+static void answer_now(struct mta *mta, struct effect *effect) {
+    (void)mta;
+    send_bytes(effect->net, (enum ipc_type)effect->number, effect->ref, effect->bytes);
+}
+
+/* A submission's refusal is its own frame, with JSON after the octet that says so. */
+static void answer_unavailable(struct mta *mta, struct effect *effect) {
+    const struct error *cause = store_cause(mta->store);
+    json_t *error = client_error("unavailable", "%s", cause->code ? cause->text : "the store can't write now");
+    bytes_drop(effect->bytes);
+    bool submission = effect->number == IPC_SUBMIT_RESULT;
+    send_bytes(effect->net, (enum ipc_type)effect->number, effect->ref, response(error, !submission));
+}
+
+bool client_answer_after_commit(struct client *client, enum ipc_type type, uint64_t ref, struct bytes *bytes) {
+    struct effect effect = {.commit = answer_now,
+                            .undo = answer_unavailable,
+                            .net = client->net,
+                            .ref = ref,
+                            .number = (uint32_t)type,
+                            .bytes = bytes};
+    if (bytes && batch_effect(client->net->mta, effect))
+        return true;
+    bytes_drop(bytes);
+    return false;
+}
+
+void client_respond_after_commit(struct client *client, uint64_t ref, json_t *value) {
+    if (!client_answer_after_commit(client, IPC_RESPONSE, ref, response(value, true)))
+        client_respond(client, ref, client_error("unavailable", "no memory"), true);
+}
+
+void client_refuse_submission(struct client *client, uint64_t ref, json_t *error) {
+    send_bytes(client->net, IPC_SUBMIT_RESULT, ref, response(error, false));
+}

@@ -1,0 +1,99 @@
+/* Local clients, the users they may act for, and their requests. */
+#ifndef MTA_CLIENT_PRIVATE_H
+#define MTA_CLIENT_PRIVATE_H
+
+#include <jansson.h>
+
+#include "mta/mta_private.h"
+
+struct submission;
+
+struct client {
+    struct net *net;
+    uint64_t ref;
+    uint32_t uid, gid;
+    struct map submissions; /* by the client's ref */
+};
+
+/* ---- users.c ---- */
+
+struct local_user {
+    char *address; /* as the rules print it; names the mailbox */
+    uint32_t uid;
+    bool has_uid, configured;
+};
+
+/* Those of the configuration and those added later, which also go into the rules' tables. */
+bool users_load(struct mta *mta, struct error *err);
+void users_free(struct mta *mta);
+bool client_is_operator(const struct client *client);
+/* The user with this address (any spelling), or NULL. */
+const struct local_user *user_find(struct mta *mta, struct span address);
+/* True if the client may act for the user. */
+bool client_owns(const struct client *client, const struct local_user *user);
+/* The text of an address in the form that names mailboxes; in the arena, or NULL with an error. */
+const char *user_address(struct arena *arena, struct span text, struct error *err);
+
+json_t *request_users(struct client *client, json_t *request);
+json_t *request_user_add(struct client *client, json_t *request);
+json_t *request_user_remove(struct client *client, json_t *request);
+
+/* ---- client.c: answers ---- */
+
+/* The payload of an error (docs/local-protocol.md). */
+json_t *client_error(const char *code, const char *format, ...) __attribute__((format(printf, 2, 3)));
+/* Answers now. The reference to `value` is taken over. */
+void client_respond(struct client *client, uint64_t ref, json_t *value, bool last);
+/* Answers when the batch is on disk; when it is not, `unavailable`. */
+void client_respond_after_commit(struct client *client, uint64_t ref, json_t *value);
+/* The same for a payload made beforehand, which is taken over. False without memory: nothing will be answered. */
+bool client_answer_after_commit(struct client *client, enum ipc_type type, uint64_t ref, struct bytes *bytes);
+void client_refuse_submission(struct client *client, uint64_t ref, json_t *error);
+
+/* ---- submit.c ---- */
+
+bool submit_begin(struct client *client, uint64_t ref, struct span payload);
+bool submit_content(struct client *client, uint64_t ref, struct span payload);
+bool submit_end(struct client *client, uint64_t ref, struct span payload);
+void submissions_free(struct client *client);
+
+/* ---- mailbox.c ---- */
+
+json_t *request_mailboxes(struct client *client, json_t *request);
+json_t *request_mailbox_list(struct client *client, json_t *request);
+json_t *request_mailbox_read(struct client *client, json_t *request);
+json_t *request_mailbox_mark(struct client *client, json_t *request);
+json_t *request_mailbox_delete(struct client *client, json_t *request);
+void mailbox_fetch(struct client *client, uint64_t ref, struct span payload);
+/* `entries`, `unseen` and `octets` of a mailbox (0: none is there). `entries` may be NULL. */
+json_t *mailbox_figures(struct mta *mta, uint32_t mailbox, uint64_t *entries);
+/* Removes all entries with the batch. */
+bool mailbox_discard(struct mta *mta, uint32_t mailbox);
+
+/* ---- queue.c ---- */
+
+json_t *request_queue_list(struct client *client, json_t *request);
+json_t *request_queue_show(struct client *client, json_t *request);
+json_t *request_queue_change(struct client *client, json_t *request);
+
+/* ---- track.c ---- */
+
+json_t *request_track(struct client *client, json_t *request);
+/* The events under a key, appended to `events`. */
+bool track_events(struct mta *mta, struct span key, json_t *events);
+/* Notes an identifier among the recent ones. */
+void track_recent(struct mta *mta, struct span identifier, struct span content_identifier);
+
+/* ---- status.c ---- */
+
+json_t *request_status(struct client *client, json_t *request);
+json_t *request_peers(struct client *client, json_t *request);
+json_t *request_route(struct client *client, json_t *request);
+json_t *json_time(int64_t seconds);
+json_t *json_text(struct span text);
+
+/* ---- request.c ---- */
+
+void request_run(struct client *client, uint64_t ref, struct span payload);
+
+#endif

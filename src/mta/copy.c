@@ -1,0 +1,156 @@
+/* A copy as the store has it, read again for what must be decided on it anew; and the ways in which copies end. */
+#include "base/clock.h"
+#include "base/log.h"
+#include "mta/event.h"
+#include "mta/mta_private.h"
+
+/* When the store fails, what had to be decided is decided again after this time. */
+#define STORE_RETRY (5 * SECOND)
+
+static bool load_content(struct mta *mta, struct copy *copy, struct error *err) {
+    if (!copy->row.has_content)
+        return true;
+    copy->content = store_content_open(mta->store, copy->work.message, err);
+    if (!copy->content)
+        return false;
+    uint64_t length = store_content_length(copy->content);
+    copy->stored.content_length = length;
+    copy->memory = store_content_memory(copy->content);
+    if (copy->memory.data || length > IPC_WHOLE_MAX)
+        return true;
+    uint8_t *octets = arena_alloc(&mta->arena, (size_t)length + 1);
+    size_t got = 0;
+    if (!octets)
+        return error_set(err, STORE_NO_MEMORY, "no memory for a content of %llu octets", (unsigned long long)length);
+    if (!store_content_read(copy->content, 0, octets, (size_t)length, &got, err))
+        return false;
+    copy->memory = span_of(octets, got);
+    return got == length || error_set(err, STORE_CORRUPT, "a content is shorter than its row says");
+}
+
+bool copy_load(struct mta *mta, const struct work *work, struct copy *copy, struct error *err) {
+    *copy = (struct copy){0};
+    arena_reset(&mta->arena);
+    if (!store_get_work(mta->store, work->id, &mta->arena, &copy->work, err) ||
+        !store_get_message(mta->store, work->message, &mta->arena, &copy->message, err))
+        return false;
+    if (!row_read(copy->work.data, &copy->row))
+        return error_set(err, STORE_CORRUPT, "work unit %llu has a row of an unknown form",
+                         (unsigned long long)work->id);
+    copy->stored = (struct mts_stored){.kind = copy->row.kind,
+                                       .octets = copy->message.envelope,
+                                       .plan = copy->row.plan,
+                                       .has_content = copy->row.has_content};
+    if (load_content(mta, copy, err))
+        return true;
+    copy_release(copy);
+    return false;
+}
+
+void copy_release(struct copy *copy) {
+    store_content_release(copy->content);
+    copy->content = NULL;
+}
+
+/* ---- ends ---- */
+
+static void work_is_gone(struct mta *mta, struct effect *effect) {
+    work_forget_bytes(mta, effect->work);
+    outbound_forget(mta, effect->work->id);
+    schedule_remove(&mta->schedule, effect->work);
+}
+
+static void work_is_still_there(struct mta *mta, struct effect *effect) {
+    schedule_set(&mta->schedule, effect->work, WORK_WAITING, clock_now_us() + STORE_RETRY, false);
+}
+
+bool copy_finish(struct mta *mta, struct work *work) {
+    if (!store_finish_work(mta->batch.store, work->id, work->message) ||
+        !batch_effect(mta, (struct effect){.commit = work_is_gone, .undo = work_is_still_there, .work = work}))
+        return false;
+    schedule_set(&mta->schedule, work, WORK_SENDING, 0, false);
+    return true;
+}
+
+static void put_off(struct mta *mta, struct work *work, const char *what, const struct error *err) {
+    log_error("work unit %llu can't be %s: %s", (unsigned long long)work->id, what, err->text);
+    schedule_set(&mta->schedule, work, WORK_WAITING, clock_now_us() + STORE_RETRY, false);
+}
+
+bool copy_replace(struct mta *mta, struct work *work, struct copy *copy, struct mts_run *run,
+                  const struct mts_decisions *decisions) {
+    struct subject subject = {copy->content, copy->stored.content_length, copy->memory};
+    struct batch_mark mark = batch_mark(mta);
+    if (decisions->result == MTS_DECIDED && decide_apply(mta, run, decisions, &subject) && copy_finish(mta, work))
+        return true;
+    batch_undo(mta, mark);
+    put_off(mta, work, "decided on", &(struct error){.text = "no memory"});
+    return false;
+}
+
+bool copy_fail(struct mta *mta, struct work *work, const struct mts_failure *failure) {
+    struct copy copy;
+    struct error err = {0};
+    struct mts_decisions decisions = {0};
+    if (!copy_load(mta, work, &copy, &err)) {
+        put_off(mta, work, "reported on", &err);
+        return false;
+    }
+    struct mts_run run = run_begin(mta, &mta->arena);
+    mts_work_failed(&run, &copy.stored, failure, &decisions);
+    bool done = copy_replace(mta, work, &copy, &run, &decisions);
+    copy_release(&copy);
+    return done;
+}
+
+bool copy_expire(struct mta *mta, struct work *work) {
+    struct copy copy;
+    struct error err = {0};
+    struct mts_decisions decisions = {0};
+    if (!copy_load(mta, work, &copy, &err)) {
+        put_off(mta, work, "expired", &err);
+        return false;
+    }
+    struct mts_run run = run_begin(mta, &mta->arena);
+    mts_work_expired(&run, &copy.stored, &decisions);
+    bool done = event_copy(mta, work->message, EVENT_EXPIRED, NULL, (struct span){NULL, 0}) &&
+                copy_replace(mta, work, &copy, &run, &decisions);
+    copy_release(&copy);
+    return done;
+}
+
+bool copy_deliver(struct mta *mta, struct work *work) {
+    struct copy copy;
+    struct error err = {0};
+    struct mts_delivery delivery = {0};
+    if (!copy_load(mta, work, &copy, &err)) {
+        put_off(mta, work, "delivered", &err);
+        return false;
+    }
+    struct mts_run run = run_begin(mta, &mta->arena);
+    struct batch_mark mark = batch_mark(mta);
+    mts_deliver(&run, &copy.stored, &delivery);
+    if (delivery.more.result == 0)
+        delivery.more.result = MTS_DECIDED;
+    bool done = !delivery.delivered || decide_entry(mta, &delivery, copy.row.kind, copy.row.has_content, work->message,
+                                                    run.now * SECOND);
+    done = done && copy_replace(mta, work, &copy, &run, &delivery.more);
+    if (!done)
+        batch_undo(mta, mark);
+    copy_release(&copy);
+    return done;
+}
+
+bool copy_reroute(struct mta *mta, struct work *work) {
+    struct copy copy;
+    struct error err = {0};
+    struct mts_decisions decisions = {0};
+    if (!copy_load(mta, work, &copy, &err))
+        return false;
+    struct mts_run run = run_begin(mta, &mta->arena);
+    mts_reroute(&run, &copy.stored, &decisions);
+    bool done = decisions.result == MTS_DECIDED && decisions.held_count > 0 &&
+                copy_replace(mta, work, &copy, &run, &decisions);
+    copy_release(&copy);
+    return done;
+}

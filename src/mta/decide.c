@@ -1,0 +1,207 @@
+/* What the rules decided becomes rows: held objects, copies for next hops, mailbox entries, events. */
+#include "base/clock.h"
+#include "base/log.h"
+#include "mta/event.h"
+#include "mta/mta_private.h"
+#include "names/oraddress.h"
+
+/* Received octets wait in memory up to this many; what is above is read from the store when its turn comes. */
+#define HOT_MOST ((size_t)24 * 1024 * 1024)
+
+/* Deliveries, and what comes of them (a report that is delivered), within one decision. */
+#define DEPTH_MOST 8
+
+struct decision {
+    struct mta *mta;
+    struct mts_run *run;
+    const struct subject *subject;
+    unsigned depth;
+};
+
+static bool apply(const struct decision *decision, const struct mts_decisions *decisions);
+
+struct mts_run run_begin(struct mta *mta, struct arena *arena) {
+    return (struct mts_run){.tables = mta->config->tables,
+                            .arena = arena,
+                            .now = clock_now_us() / SECOND,
+                            .id_prefix = mta->id_prefix,
+                            .id_next = mta->id_next,
+                            .hop_down = mta->hop_down,
+                            .hop_down_count = mta->hop_count};
+}
+
+/* Until a directory is configured no directory name has an address that it could tell. */
+bool answer_needs(struct mts_run *run, const struct mts_decisions *decisions) {
+    struct mts_answer *answers = arena_array(run->arena, decisions->need_count, sizeof *answers);
+    if (!answers)
+        return false;
+    for (size_t i = 0; i < decisions->need_count; i++)
+        answers[i] = (struct mts_answer){.directory_name = decisions->needs[i].directory_name, .failed = true};
+    run->answers = answers;
+    run->answer_count = decisions->need_count;
+    return true;
+}
+
+/* ---- the effect of new work ---- */
+
+void work_forget_bytes(struct mta *mta, struct work *work) {
+    if (!work->bytes)
+        return;
+    mta->hot_octets -= work->bytes->length;
+    bytes_drop(work->bytes);
+    work->bytes = NULL;
+}
+
+static void work_is_stored(struct mta *mta, struct effect *effect) {
+    struct work *work = effect->work;
+    work->committed = true;
+    if (mta->hot_octets > HOT_MOST && work->state != WORK_SENDING)
+        work_forget_bytes(mta, work);
+    if (work->peer != PEER_NONE)
+        mta->peers[work->peer]->pump = true;
+}
+
+static void work_is_not_stored(struct mta *mta, struct effect *effect) {
+    work_forget_bytes(mta, effect->work);
+    schedule_remove(&mta->schedule, effect->work);
+}
+
+static enum work_lane lane_of(enum mts_priority priority) {
+    return priority == MTS_URGENT ? LANE_URGENT : priority == MTS_NON_URGENT ? LANE_NON_URGENT : LANE_NORMAL;
+}
+
+/* The APDU as it will leave, while all it is made of is at hand. */
+static struct bytes *hot_bytes(const struct decision *decision, const struct mts_held *held, const struct mts_copy *copy) {
+    const struct subject *subject = decision->subject;
+    struct mta *mta = decision->mta;
+    uint64_t length = held->has_content ? subject->length : 0;
+    if (length > IPC_WHOLE_MAX || (length && !subject->memory.data))
+        return NULL;
+    struct mts_stored stored = {held->kind, held->octets, copy->plan, held->has_content, length};
+    buf_clear(&mta->prefix);
+    if (!mts_outbound(&stored, decision->run->arena, &mta->prefix))
+        return NULL;
+    return bytes_new(buf_span(&mta->prefix), length ? subject->memory : (struct span){NULL, 0});
+}
+
+/* The scheduler gets the unit with the row; a next hop that is up gets the row with its mark (I3). */
+static bool add_work(const struct decision *decision, const struct mts_held *held, const struct mts_copy *copy,
+                     uint64_t message) {
+    struct mta *mta = decision->mta;
+    struct peer *peer = copy->kind == MTS_COPY_TRANSFER ? peer_of_hop(mta, copy->hop) : NULL;
+    bool later = copy->due > decision->run->now;
+    bool marked = peer && !later && peer_is_up(mta, peer);
+    struct row row = {held->kind, copy->kind, held->has_content, copy->plan};
+    struct work unit = {.message = message,
+                        .due = copy->due * SECOND,
+                        .expires = copy->expires > 0 ? copy->expires * SECOND : INT64_MAX,
+                        .peer = peer ? peer->number : PEER_NONE,
+                        .lane = (uint8_t)lane_of(copy->priority),
+                        .state = peer && !later ? WORK_READY : WORK_WAITING,
+                        .marked = marked};
+    buf_clear(&mta->scratch);
+    if ((copy->kind == MTS_COPY_TRANSFER && !peer) || !row_write(&mta->scratch, &row))
+        return false;
+    unit.id = store_add_work(mta->batch.store, &(struct store_work){.message = message,
+                                                                    .due = unit.due,
+                                                                    .expiry = unit.expires,
+                                                                    .next_hop = peer ? peer->key : 0,
+                                                                    .doubt_peer = marked ? peer->key : 0,
+                                                                    .priority = unit.lane,
+                                                                    .status = later ? STORE_DEFERRED : STORE_READY,
+                                                                    .data = buf_span(&mta->scratch)});
+    unit.bytes = marked ? hot_bytes(decision, held, copy) : NULL;
+    struct work *work = unit.id ? schedule_add(&mta->schedule, &unit) : NULL;
+    if (!work) {
+        bytes_drop(unit.bytes);
+        return false;
+    }
+    if (work->bytes)
+        mta->hot_octets += work->bytes->length;
+    if (batch_effect(mta, (struct effect){.commit = work_is_stored, .undo = work_is_not_stored, .work = work})) {
+        if (marked)
+            peer->pump = true;
+        return true;
+    }
+    work_forget_bytes(mta, work);
+    schedule_remove(&mta->schedule, work);
+    return false;
+}
+
+/* ---- deliveries ---- */
+
+/* The configuration may spell an address in any way; the store knows the mailbox by one. */
+struct span mailbox_name(struct mta *mta, const char *mailbox) {
+    struct oraddress address;
+    struct span text = {NULL, 0};
+    if (oraddress_parse(span_str(mailbox), &mta->arena, &address, NULL) && address.count)
+        text = oraddress_text(&address, &mta->arena);
+    return text.data ? text : span_str(mailbox);
+}
+
+bool decide_entry(struct mta *mta, const struct mts_delivery *delivery, enum mts_kind kind, bool has_content,
+                  uint64_t message, int64_t now) {
+    uint32_t mailbox = store_mailbox(mta->store, mailbox_name(mta, delivery->mailbox));
+    buf_clear(&mta->scratch);
+    buf_append_byte(&mta->scratch, (uint8_t)kind);
+    buf_append_byte(&mta->scratch, has_content);
+    if (!mailbox || !buf_append_span(&mta->scratch, delivery->envelope))
+        return false;
+    mta->counters.delivered++;
+    return store_add_entry(mta->batch.store, mailbox,
+                           &(struct store_entry){.message = message, .at = now, .data = buf_span(&mta->scratch)}) != 0;
+}
+
+static bool deliver_now(const struct decision *decision, const struct mts_held *held, const struct mts_copy *copy,
+                        uint64_t message) {
+    struct mts_stored stored = {held->kind, held->octets, copy->plan, held->has_content,
+                                held->has_content ? decision->subject->length : 0};
+    struct mts_delivery delivery;
+    mts_deliver(decision->run, &stored, &delivery);
+    struct decision inner = *decision;
+    inner.depth++;
+    if (delivery.delivered && !decide_entry(decision->mta, &delivery, held->kind, held->has_content, message,
+                                            decision->run->now * SECOND))
+        return false;
+    return apply(&inner, &delivery.more);
+}
+
+static bool add_copy(const struct decision *decision, const struct mts_held *held, const struct mts_copy *copy,
+                     uint64_t message) {
+    bool now = copy->due <= decision->run->now && decision->depth < DEPTH_MOST;
+    return copy->kind == MTS_COPY_DELIVER && now ? deliver_now(decision, held, copy, message)
+                                                 : add_work(decision, held, copy, message);
+}
+
+static bool add_held(const struct decision *decision, const struct mts_held *held) {
+    struct mta *mta = decision->mta;
+    if (held->kind == MTS_REPORT)
+        mta->counters.reports++;
+    if (!held->copy_count)
+        return true;
+    uint64_t message = store_add_message(mta->batch.store, decision->run->now * SECOND, held->octets,
+                                         held->has_content ? decision->subject->content : NULL);
+    if (!message || !event_message(mta, held->identifier, message))
+        return false;
+    for (size_t i = 0; i < held->copy_count; i++)
+        if (!add_copy(decision, held, &held->copies[i], message))
+            return false;
+    return true;
+}
+
+static bool apply(const struct decision *decision, const struct mts_decisions *decisions) {
+    if (decisions->result != MTS_DECIDED)
+        return decisions->result == 0; /* a delivery that had nothing more to decide */
+    for (size_t i = 0; i < decisions->held_count; i++)
+        if (!add_held(decision, &decisions->held[i]))
+            return false;
+    return event_decided(decision->mta, decisions);
+}
+
+bool decide_apply(struct mta *mta, struct mts_run *run, const struct mts_decisions *decisions,
+                  const struct subject *subject) {
+    struct decision decision = {mta, run, subject, 0};
+    bool done = apply(&decision, decisions);
+    mta->id_next = run->id_next;
+    return done;
+}

@@ -1,0 +1,144 @@
+#include "mta/event.h"
+
+#include "base/clock.h"
+
+static int64_t now_seconds(void) {
+    return clock_now_us() / SECOND;
+}
+
+struct span event_message_key(uint64_t message, uint8_t out[static 9]) {
+    out[0] = 0; /* no identifier's text begins with it */
+    for (unsigned i = 0; i < 8; i++)
+        out[1 + i] = (uint8_t)(message >> (56 - 8 * i));
+    return span_of(out, 9);
+}
+
+static struct span cut(struct span s) {
+    return span_sub(s, 0, 512);
+}
+
+static void write_record(struct buf *out, const struct event_record *record) {
+    buf_append_byte(out, record->kind);
+    buf_append_u64(out, (uint64_t)record->time);
+    buf_append_u64(out, (uint64_t)record->number);
+    buf_append_u16(out, (uint16_t)record->reason);
+    buf_append_u16(out, (uint16_t)record->diagnostic);
+    payload_put_octets(out, record->peer);
+    payload_put_octets(out, cut(record->name));
+    payload_put_octets(out, cut(record->other));
+    payload_put_octets(out, cut(record->text));
+}
+
+bool event_read(struct reader *r, struct event_record *record) {
+    if (reader_left(r) == 0)
+        return false;
+    record->kind = reader_u8(r);
+    record->time = (int64_t)reader_u64(r);
+    record->number = (int64_t)reader_u64(r);
+    record->reason = (int16_t)reader_u16(r);
+    record->diagnostic = (int16_t)reader_u16(r);
+    record->peer = payload_octets(r);
+    record->name = payload_octets(r);
+    record->other = payload_octets(r);
+    record->text = payload_octets(r);
+    return !r->failed;
+}
+
+static struct event_record of_rules(struct mta *mta, const struct mts_event *event) {
+    struct peer *peer = peer_of_hop(mta, event->hop);
+    return (struct event_record){.kind = (uint8_t)event->kind,
+                                 .time = event->kind == MTS_EVENT_DEFERRED || event->kind == MTS_EVENT_DELIVERED
+                                             ? event->time
+                                             : now_seconds(),
+                                 .number = event->recipient,
+                                 .reason = event->reason,
+                                 .diagnostic = event->diagnostic,
+                                 .peer = span_str(peer ? peer->name : NULL),
+                                 .name = event->name,
+                                 .other = event->other,
+                                 .text = span_str(event->text)};
+}
+
+static bool add(struct mta *mta, struct span key) {
+    return !mta->scratch.failed && store_add_event(mta->batch.store, key, clock_now_us(), buf_span(&mta->scratch));
+}
+
+/* Those of one message stand in a row and share an entry. A report's are also found under its subject. */
+bool event_decided(struct mta *mta, const struct mts_decisions *decisions) {
+    for (size_t i = 0, end; i < decisions->event_count; i = end) {
+        const struct mts_event *first = &decisions->events[i];
+        buf_clear(&mta->scratch);
+        for (end = i; end < decisions->event_count; end++) {
+            if (!span_eq(decisions->events[end].identifier, first->identifier))
+                break;
+            struct event_record record = of_rules(mta, &decisions->events[end]);
+            write_record(&mta->scratch, &record);
+        }
+        if (!add(mta, first->identifier))
+            return false;
+        if (first->kind == MTS_EVENT_REPORT_IN && first->other.len && !add(mta, first->other))
+            return false;
+    }
+    return true;
+}
+
+static bool add_own(struct mta *mta, struct span key, struct event_record record) {
+    record.time = now_seconds();
+    record.reason = record.diagnostic = -1;
+    buf_clear(&mta->scratch);
+    write_record(&mta->scratch, &record);
+    return add(mta, key);
+}
+
+bool event_message(struct mta *mta, struct span identifier, uint64_t message) {
+    return add_own(mta, identifier, (struct event_record){.kind = EVENT_MESSAGE, .number = (int64_t)message});
+}
+
+bool event_copy(struct mta *mta, uint64_t message, enum event_own what, const struct peer *peer, struct span text) {
+    uint8_t key[9];
+    return add_own(mta, event_message_key(message, key),
+                   (struct event_record){
+                       .kind = (uint8_t)what, .number = -1, .peer = span_str(peer ? peer->name : NULL), .text = text});
+}
+
+bool event_identifier(struct mta *mta, struct span identifier, enum event_own what, const struct peer *peer,
+                      struct span text) {
+    return add_own(mta, identifier,
+                   (struct event_record){
+                       .kind = (uint8_t)what, .number = -1, .peer = span_str(peer ? peer->name : NULL), .text = text});
+}
+
+static const char *const names[] = {
+    [MTS_EVENT_ACCEPTED] = "received",
+    [MTS_EVENT_SUBMITTED] = "submitted",
+    [MTS_EVENT_ROUTED] = "routed",
+    [MTS_EVENT_TO_MAILBOX] = "routed",
+    [MTS_EVENT_DEFERRED] = "deferred",
+    [MTS_EVENT_REDIRECTED] = "redirected",
+    [MTS_EVENT_EXPANDED] = "expanded",
+    [MTS_EVENT_REROUTED] = "rerouted",
+    [MTS_EVENT_DELIVERED] = "delivered",
+    [MTS_EVENT_NOT_DELIVERED] = "non-delivered",
+    [MTS_EVENT_REPORTED] = "report-made",
+    [MTS_EVENT_REPORT_IN] = "report-received",
+    [MTS_EVENT_DISCARDED] = "discarded",
+    [EVENT_MESSAGE] = "stored",
+    [EVENT_TRANSFERRED] = "transferred",
+    [EVENT_TRANSFER_REFUSED] = "transfer-refused",
+    [EVENT_TRANSFER_DEFERRED] = "transfer-deferred",
+    [EVENT_TRANSFER_BROKEN] = "transfer-broken",
+    [EVENT_IN_DOUBT] = "in-doubt",
+    [EVENT_REPEAT] = "repeat",
+    [EVENT_HELD] = "held",
+    [EVENT_RELEASED] = "released",
+    [EVENT_RETRIED] = "retried",
+    [EVENT_REDIRECTED_BY_OPERATOR] = "redirected-by-operator",
+    [EVENT_DELETED] = "deleted",
+    [EVENT_NON_DELIVERED_BY_OPERATOR] = "non-delivered-by-operator",
+    [EVENT_EXPIRED] = "expired",
+};
+
+const char *event_name(const struct event_record *record) {
+    const char *name = record->kind < sizeof names / sizeof names[0] ? names[record->kind] : NULL;
+    return name ? name : "unknown";
+}

@@ -1,0 +1,54 @@
+/*
+ * Tracking events. The rules' events stand under the MTS-identifier's text;
+ * what happens to a copy later stands under the number of its message, which a
+ * record under the identifier names. So a transfer needs no look at the
+ * envelope to be recorded.
+ */
+#ifndef MTA_EVENT_H
+#define MTA_EVENT_H
+
+#include "mta/mta_private.h"
+
+/* What the switch itself records. Numbers are on disk: only add. Those below EVENT_OWN are enum mts_event_kind. */
+enum event_own {
+    EVENT_MESSAGE = 64, /* `number` is the message under which more is recorded */
+    EVENT_TRANSFERRED,
+    EVENT_TRANSFER_REFUSED,
+    EVENT_TRANSFER_DEFERRED,
+    EVENT_TRANSFER_BROKEN,
+    EVENT_IN_DOUBT,
+    EVENT_REPEAT,
+    EVENT_HELD,
+    EVENT_RELEASED,
+    EVENT_RETRIED,
+    EVENT_REDIRECTED_BY_OPERATOR,
+    EVENT_DELETED,
+    EVENT_NON_DELIVERED_BY_OPERATOR,
+    EVENT_EXPIRED,
+};
+
+struct event_record {
+    uint8_t kind;
+    int64_t time; /* seconds */
+    int64_t number; /* a recipient's number, or the message's; -1: none */
+    int64_t reason, diagnostic;
+    struct span peer, name, other, text;
+};
+
+/* Adds the rules' events to the batch. */
+bool event_decided(struct mta *mta, const struct mts_decisions *decisions);
+/* Ties a message's number to its identifier. */
+bool event_message(struct mta *mta, struct span identifier, uint64_t message);
+/* Something happened to a copy of the message. */
+bool event_copy(struct mta *mta, uint64_t message, enum event_own what, const struct peer *peer, struct span text);
+/* Something happened that no copy stands for. */
+bool event_identifier(struct mta *mta, struct span identifier, enum event_own what, const struct peer *peer, struct span text);
+
+/* Reads the next record of an event's data. False at the end. */
+bool event_read(struct reader *r, struct event_record *record);
+/* The event's name in docs/local-protocol.md. */
+const char *event_name(const struct event_record *record);
+/* The key under which a message's copies are recorded. */
+struct span event_message_key(uint64_t message, uint8_t out[static 9]);
+
+#endif

@@ -1,0 +1,302 @@
+/* Mailboxes of local users: what was delivered, its marks and its end; pieces of contents. */
+#include <openssl/evp.h>
+
+#include "base/alloc.h"
+#include "mta/client_private.h"
+#include "mta/summary.h"
+
+#define FLAG_SEEN 1u
+
+/* An entry's data: kind, whether the content goes with it, the delivery envelope. */
+struct delivered {
+    enum mts_kind kind;
+    bool has_content;
+    struct span envelope;
+};
+
+static bool read_data(struct span data, struct delivered *delivered) {
+    struct reader r = reader_of(data);
+    delivered->kind = (enum mts_kind)reader_u8(&r);
+    delivered->has_content = reader_u8(&r);
+    delivered->envelope = payload_rest(&r);
+    return !r.failed;
+}
+
+/* ---- which mailbox ---- */
+
+struct opened {
+    uint32_t mailbox; /* the store's key, 0: nothing was ever delivered */
+    const struct local_user *user;
+};
+
+static json_t *open_address(struct client *client, struct span address, struct opened *opened) {
+    struct mta *mta = client->net->mta;
+    opened->user = user_find(mta, address);
+    if (!opened->user)
+        return client_error("not-found", "no such mailbox");
+    if (!client_owns(client, opened->user))
+        return client_error("not-permitted", "this mailbox is somebody else's");
+    arena_reset(&mta->arena);
+    const char *name = mts_mailbox_of(mta->config->tables, opened->user->address);
+    opened->mailbox = name ? store_find_mailbox(mta->store, mailbox_name(mta, name)) : 0;
+    return NULL;
+}
+
+static json_t *open_mailbox(struct client *client, json_t *request, struct opened *opened) {
+    const char *address = json_string_value(json_object_get(request, "mailbox"));
+    if (!address)
+        return client_error("bad-request", "mailbox is missing");
+    return open_address(client, span_str(address), opened);
+}
+
+static json_t *open_entry(struct client *client, json_t *request, struct opened *opened, struct store_entry *entry) {
+    struct mta *mta = client->net->mta;
+    struct error err = {0};
+    json_int_t sequence = json_integer_value(json_object_get(request, "entry"));
+    json_t *error = open_mailbox(client, request, opened);
+    if (error)
+        return error;
+    arena_reset(&mta->arena);
+    if (sequence <= 0 || !opened->mailbox ||
+        !store_get_entry(mta->store, opened->mailbox, (uint64_t)sequence, &mta->arena, entry, &err))
+        return client_error("not-found", "the mailbox has no such entry");
+    return NULL;
+}
+
+/* ---- figures ---- */
+
+struct figures {
+    struct mta *mta;
+    uint64_t entries, unseen, octets;
+};
+
+static uint64_t content_length(struct mta *mta, uint64_t message) {
+    struct arena arena;
+    struct store_message row = {0};
+    arena_init(&arena, (size_t)16 * 1024 * 1024);
+    bool there = store_get_message(mta->store, message, &arena, &row, NULL);
+    arena_free(&arena);
+    return there ? row.content_length : 0;
+}
+
+static bool count_entry(void *context, const struct store_entry *entry) {
+    struct figures *figures = context;
+    figures->entries++;
+    figures->unseen += !(entry->flags & FLAG_SEEN);
+    figures->octets += entry->data.len;
+    return true;
+}
+
+json_t *mailbox_figures(struct mta *mta, uint32_t mailbox, uint64_t *entries) {
+    struct figures figures = {.mta = mta};
+    if (mailbox)
+        store_each_entry(mta->store, mailbox, 0, 0, count_entry, &figures, NULL);
+    if (entries)
+        *entries = figures.entries;
+    return json_pack("{s:I, s:I}", "entries", (json_int_t)figures.entries, "unseen", (json_int_t)figures.unseen);
+}
+
+json_t *request_mailboxes(struct client *client, json_t *request) {
+    struct mta *mta = client->net->mta;
+    json_t *mailboxes = json_array();
+    (void)request;
+    for (size_t i = 0; i < mta->user_count; i++) {
+        struct opened opened;
+        json_t *error = client_owns(client, &mta->users[i])
+                            ? open_address(client, span_str(mta->users[i].address), &opened)
+                            : json_null();
+        if (!error) {
+            json_t *entry = mailbox_figures(mta, opened.mailbox, NULL);
+            json_object_set_new(entry, "mailbox", json_string(mta->users[i].address));
+            json_array_append_new(mailboxes, entry);
+        }
+        json_decref(error);
+    }
+    return json_pack("{s:o}", "mailboxes", mailboxes);
+}
+
+/* ---- entries ---- */
+
+static json_t *entry_json(struct mta *mta, const struct store_entry *entry, struct arena *arena, struct span *envelope) {
+    struct delivered delivered;
+    struct summary summary;
+    if (!read_data(entry->data, &delivered))
+        return NULL;
+    *envelope = delivered.envelope;
+    summary_of_delivery(delivered.kind, delivered.envelope, arena, &summary);
+    return json_pack("{s:I, s:s, s:o, s:o, s:o, s:o, s:I, s:o, s:o, s:s, s:b}", "entry", (json_int_t)entry->sequence,
+                     "kind", summary_kind(delivered.kind), "mts-identifier", json_text(summary.identifier), "originator",
+                     json_text(summary.originator), "arrival", json_time(entry->at / SECOND), "submitted",
+                     json_time(summary.submitted), "size",
+                     (json_int_t)(delivered.has_content ? content_length(mta, entry->message) : 0), "content-type",
+                     json_text(summary.content_type), "content-identifier", json_text(summary.content_identifier),
+                     "priority", summary.priority, "seen", (int)(entry->flags & FLAG_SEEN));
+}
+
+struct listing {
+    struct mta *mta;
+    json_t *entries;
+    struct arena arena;
+    json_int_t most;
+    uint64_t last;
+    bool unseen, more;
+};
+
+static bool list_entry(void *context, const struct store_entry *entry) {
+    struct listing *listing = context;
+    struct span envelope;
+    if (listing->unseen && (entry->flags & FLAG_SEEN))
+        return true;
+    if ((json_int_t)json_array_size(listing->entries) == listing->most) {
+        listing->more = true;
+        return false;
+    }
+    arena_reset(&listing->arena);
+    json_t *json = entry_json(listing->mta, entry, &listing->arena, &envelope);
+    if (json)
+        json_array_append_new(listing->entries, json);
+    listing->last = entry->sequence;
+    return true;
+}
+
+json_t *request_mailbox_list(struct client *client, json_t *request) {
+    struct mta *mta = client->net->mta;
+    struct opened opened;
+    struct error err = {0};
+    json_t *limit = json_object_get(request, "limit");
+    json_int_t after = json_integer_value(json_object_get(request, "after"));
+    struct listing listing = {.mta = mta,
+                              .most = limit ? json_integer_value(limit) : 100,
+                              .unseen = json_is_true(json_object_get(request, "unseen"))};
+    json_t *error = open_mailbox(client, request, &opened);
+    if (error)
+        return error;
+    if (listing.most < 1 || listing.most > 1000 || after < 0)
+        return client_error("bad-request", "limit is not 1 to 1000, or after is negative");
+    batch_commit(mta);
+    listing.entries = json_array();
+    arena_init(&listing.arena, (size_t)64 * 1024 * 1024);
+    bool done = !opened.mailbox ||
+                store_each_entry(mta->store, opened.mailbox, (uint64_t)after, 0, list_entry, &listing, &err);
+    arena_free(&listing.arena);
+    if (done)
+        return json_pack("{s:o, s:o}", "entries", listing.entries, "cursor",
+                         listing.more ? json_integer((json_int_t)listing.last) : json_null());
+    json_decref(listing.entries);
+    return client_error("unavailable", "%s", err.text);
+}
+
+static json_t *base64(struct span octets) {
+    unsigned char *out = mem_alloc((octets.len + 2) / 3 * 4 + 1);
+    if (!out)
+        return json_null();
+    int length = EVP_EncodeBlock(out, octets.data, (int)octets.len);
+    json_t *value = json_stringn((const char *)out, (size_t)length);
+    mem_free(out);
+    return value;
+}
+
+json_t *request_mailbox_read(struct client *client, json_t *request) {
+    struct mta *mta = client->net->mta;
+    struct opened opened;
+    struct store_entry entry;
+    struct span envelope;
+    json_t *error = open_entry(client, request, &opened, &entry);
+    if (error)
+        return error;
+    json_t *answer = entry_json(mta, &entry, &mta->arena, &envelope);
+    if (!answer)
+        return client_error("unavailable", "the entry can't be read");
+    json_object_set_new(answer, "envelope", base64(envelope));
+    return answer;
+}
+
+json_t *request_mailbox_mark(struct client *client, json_t *request) {
+    struct mta *mta = client->net->mta;
+    struct opened opened;
+    struct store_entry entry;
+    json_t *seen = json_object_get(request, "seen");
+    json_t *error = open_entry(client, request, &opened, &entry);
+    if (error)
+        return error;
+    if (!json_is_boolean(seen))
+        return client_error("bad-request", "seen is missing");
+    uint32_t flags = json_is_true(seen) ? entry.flags | FLAG_SEEN : entry.flags & ~FLAG_SEEN;
+    if (!store_set_entry_flags(mta->batch.store, opened.mailbox, entry.sequence, flags))
+        return client_error("unavailable", "no memory");
+    batch_arm(mta);
+    return json_pack("{s:i}", "changed", 1);
+}
+
+json_t *request_mailbox_delete(struct client *client, json_t *request) {
+    struct mta *mta = client->net->mta;
+    struct opened opened;
+    struct store_entry entry;
+    json_t *error = open_entry(client, request, &opened, &entry);
+    if (error)
+        return error;
+    if (!store_remove_entry(mta->batch.store, opened.mailbox, entry.sequence, entry.message))
+        return client_error("unavailable", "no memory");
+    batch_arm(mta);
+    return json_pack("{s:i}", "changed", 1);
+}
+
+struct removal {
+    struct mta *mta;
+    uint32_t mailbox;
+    bool failed;
+};
+
+static bool remove_entry(void *context, const struct store_entry *entry) {
+    struct removal *removal = context;
+    removal->failed =
+        !store_remove_entry(removal->mta->batch.store, removal->mailbox, entry->sequence, entry->message);
+    return !removal->failed;
+}
+
+bool mailbox_discard(struct mta *mta, uint32_t mailbox) {
+    struct removal removal = {mta, mailbox, false};
+    return store_each_entry(mta->store, mailbox, 0, 0, remove_entry, &removal, NULL) && !removal.failed;
+}
+
+/* ---- contents ---- */
+
+static json_t *fetch(struct client *client, uint64_t ref, const struct opened *opened, struct reader *r) {
+    struct mta *mta = client->net->mta;
+    struct error err = {0};
+    struct store_entry entry;
+    struct delivered delivered;
+    uint64_t sequence = reader_u64(r), offset = reader_u64(r);
+    uint32_t length = reader_u32(r);
+    if (!payload_done(r) || length > IPC_CHUNK)
+        return client_error("bad-request", "a fetch names mailbox, entry, offset and a length of at most 262144");
+    arena_reset(&mta->arena);
+    if (!opened->mailbox || !store_get_entry(mta->store, opened->mailbox, sequence, &mta->arena, &entry, &err) ||
+        !read_data(entry.data, &delivered))
+        return client_error("not-found", "the mailbox has no such entry");
+    struct store_content *content = delivered.has_content ? store_content_open(mta->store, entry.message, &err) : NULL;
+    uint64_t total = content ? store_content_length(content) : 0;
+    size_t got = 0;
+    buf_clear(&mta->scratch);
+    bool done = !delivered.has_content ||
+                (content && buf_reserve(&mta->scratch, (size_t)length + 1) &&
+                 (offset >= total || store_content_read(content, offset, mta->scratch.data, length, &got, &err)));
+    store_content_release(content);
+    if (!done)
+        return client_error("unavailable", "the content can't be read: %s", err.text);
+    buf_clear(&mta->head);
+    buf_append_u64(&mta->head, offset);
+    buf_append_u64(&mta->head, total);
+    ipc_send(client->net->channel, IPC_FETCH_DATA, ref, buf_span(&mta->head), span_of(mta->scratch.data, got));
+    return NULL;
+}
+
+void mailbox_fetch(struct client *client, uint64_t ref, struct span payload) {
+    struct reader r = reader_of(payload);
+    struct opened opened;
+    json_t *error = open_address(client, payload_octets(&r), &opened);
+    if (!error)
+        error = fetch(client, ref, &opened, &r);
+    if (error)
+        client_respond(client, ref, error, true);
+}

@@ -1,0 +1,341 @@
+/*
+ * The switch's insides. What it keeps in memory can be rebuilt from the store
+ * and the net processes; what must survive is in the store's batch.
+ *
+ * Why nothing is lost and nothing is sent twice (tests/unit/mta name these):
+ *
+ * I1  An answer that takes responsibility (TRANSFER_RESULT accepted,
+ *     SUBMIT_RESULT ok, CHECKPOINT_DONE) is an effect of a batch: it is sent
+ *     after the batch is on disk.
+ * I2  A copy's row is removed only in a commit that follows the peer's
+ *     confirmation, or that holds what takes its place (a report, an
+ *     alternate, a mailbox entry).
+ * I3  The octets of a transfer reach a net process only after the row is on
+ *     disk with the mark of its peer (doubt_peer). A marked copy keeps its
+ *     recipients and route until the mark is known to be needless: the net
+ *     process said that the end was never sent.
+ * I4  A copy whose fate is unknown (association, net process or daemon died
+ *     after the end may have been sent) is tried again with the same peer only;
+ *     its octets are mts_outbound of the row, so they are the same.
+ * I5  The key (peer, MTS-identifier, digest) of what was accepted is in the
+ *     commit that accepts it; a repeat is confirmed and not worked on.
+ * I6  When a commit fails nothing in memory says otherwise: every effect of the
+ *     batch is undone, requests are refused for now, confirmations that came
+ *     are kept and written again.
+ */
+#ifndef MTA_MTA_PRIVATE_H
+#define MTA_MTA_PRIVATE_H
+
+#include <event2/event.h>
+
+#include "base/arena.h"
+#include "base/buf.h"
+#include "ipc/channel.h"
+#include "ipc/payload.h"
+#include "mta/bytes.h"
+#include "mta/map.h"
+#include "mta/mta.h"
+#include "mta/row.h"
+#include "mta/schedule.h"
+#include "mts/process.h"
+#include "store/store.h"
+
+#define SECOND ((int64_t)1000000) /* of the clock's microseconds */
+
+struct association;
+struct net;
+
+/* A next hop by name. It lives until the end: rows and work name it by number even when it left the configuration. */
+struct peer {
+    char *name;
+    const struct mta_peer *config; /* NULL: not in the configuration (any more) */
+    uint32_t number;               /* in mta->peers and in the scheduler */
+    uint32_t key;                  /* the store's next_hop key */
+    int hop;                       /* the rules' number, -1: not in the tables */
+    unsigned in, out, connecting;  /* associations */
+    struct association *idle;      /* those we opened that wait for a transfer */
+    unsigned failures;             /* to get an association, in a row */
+    int64_t next_try;              /* µs; 0: now */
+    bool pump;                     /* after the commit */
+    bool reroute;                  /* its copies are still to be looked at for another next hop */
+    char last_error[160];
+};
+
+enum association_state { ASSOCIATION_UP = 1, ASSOCIATION_CLOSING };
+
+struct inbound; /* a transfer that comes in pieces (receive_private.h) */
+
+struct association {
+    struct net *net;
+    struct peer *peer;
+    uint64_t ref;
+    struct association *next_idle, *prev_idle;
+    struct inbound *inbound;
+    struct work *sending;
+    struct bytes *prefix;            /* of the transfer out: the APDU before its content, and a short content */
+    struct store_content *content;   /* of the transfer out, when it is read in pieces */
+    struct bytes *id;                /* head: association_id; rest: address */
+    int64_t idle_since;
+    struct bytes *activity;          /* head: the identifier of the activity out */
+    uint8_t state;
+    bool out, idle, committing;      /* committing: SEND_BEGIN waits for the batch */
+    bool resuming;                   /* the transfer out goes on from a checkpoint */
+    bool checkpointed;               /* the transfer out has a confirmed checkpoint in the store */
+};
+
+struct client; /* client_private.h */
+
+struct net {
+    struct mta *mta;
+    struct net *next;
+    struct ipc_channel *channel;
+    struct map associations;
+    struct map clients;
+    struct map connecting; /* how many associations are being opened, by peer number + 1 */
+    unsigned out; /* associations opened through it, or being opened */
+};
+
+/* What follows a batch: `commit` runs when it is on disk, `undo` when it is not. Each frees what the effect holds. */
+struct effect {
+    void (*commit)(struct mta *mta, struct effect *effect);
+    void (*undo)(struct mta *mta, struct effect *effect);
+    struct net *net; /* NULL when it went away in the meantime, or plays no part */
+    struct work *work;
+    struct association *association; /* NULL when it went away in the meantime, or plays no part */
+    struct bytes *bytes;
+    uint64_t ref;
+    uint32_t number;
+};
+
+struct batch {
+    struct store_batch *store;
+    struct effect *effects;
+    size_t count, room;
+    unsigned requests; /* that wait for it */
+    int64_t since;     /* monotonic µs of the first request */
+};
+
+struct batch_mark {
+    size_t store, effects;
+};
+
+struct counters {
+    uint64_t received, submitted, transferred, delivered, reports, repeats, refused, possible_duplicates;
+};
+
+/* What `mhs track` finds without being told an identifier. */
+#define RECENT_MOST 1000
+struct recent {
+    char identifier[240];
+    char content_identifier[40];
+};
+
+struct mta {
+    struct event_base *loop;
+    const struct mta_config *config;
+    struct mta_reload reload;
+    struct store *store;
+    struct schedule schedule;
+    struct peer **peers;
+    size_t peer_count;
+    uint32_t *hop_peers; /* peer number by the rules' hop number */
+    bool *hop_down;
+    size_t hop_count;
+    struct net *nets;
+    struct ipc_channel *parent;
+    struct event *listener; /* where new net processes connect */
+    unsigned net_number;    /* of the last that connected, for its name */
+    struct batch batch;
+    struct arena arena; /* for the unit that is being worked on */
+    struct buf head;    /* frame fields that are being put together */
+    struct buf scratch; /* rows and events that are being put together */
+    struct buf prefix;  /* an APDU's octets before its content */
+    struct map resumable; /* struct outbound_activity by work id */
+    struct event *commit, *tick;
+    char id_prefix[17];
+    uint64_t id_next;
+    size_t hot_octets; /* held by work's bytes */
+    unsigned associations_in;
+    int64_t started;
+    struct counters counters;
+    struct recent *recent; /* a ring of RECENT_MOST */
+    uint64_t recent_next;
+    struct local_user *users; /* client_private.h */
+    size_t user_count;
+    struct work **unsaved; /* finished with the peer, the row's removal failed */
+    size_t unsaved_count, unsaved_room;
+    bool stopping, stopped;
+    int status;
+};
+
+/* ---- batch.c ---- */
+
+bool batch_init(struct mta *mta);
+void batch_free(struct mta *mta);
+struct batch_mark batch_mark(const struct mta *mta);
+/* Undoes what was added since the mark: store operations and effects. */
+void batch_undo(struct mta *mta, struct batch_mark mark);
+/* Adds an effect and sees to it that the batch is committed soon. False without memory: the effect is not undone. */
+bool batch_effect(struct mta *mta, struct effect effect);
+/* Arms the commit: at the end of this turn of the loop, or after gathering. */
+void batch_arm(struct mta *mta);
+void batch_commit(struct mta *mta);
+/* An association or a net process went away: its effects answer nobody. */
+void batch_forget_association(struct mta *mta, const struct association *association);
+void batch_forget_net(struct mta *mta, const struct net *net);
+
+/* The effect that answers a transfer in: TRANSFER_RESULT. */
+bool batch_accept(struct mta *mta, struct association *association);
+/* The commit event's callback. */
+void batch_on_commit(evutil_socket_t fd, short what, void *arg);
+
+/* ---- net.c: channels to net processes ---- */
+
+void net_free_all(struct mta *mta);
+/* Logs what a net process did wrong, naming it. Returns false. */
+bool net_broke_rules(const struct net *net, const char *what);
+void send_result(struct association *association, enum ipc_result result, const char *cause);
+
+/* ---- peer.c ---- */
+
+bool peers_configure(struct mta *mta);
+void peers_free(struct mta *mta);
+/* The peer of this name, made when it is not there (a row of a former configuration names it). NULL without memory. */
+struct peer *peer_named(struct mta *mta, struct span name);
+struct peer *peer_find(const struct mta *mta, struct span name);
+struct peer *peer_of_hop(struct mta *mta, int hop);
+/* True while the peer may be tried. */
+bool peer_is_up(const struct mta *mta, const struct peer *peer);
+/* No association came up, or one broke before anything was transferred. */
+void peer_failed(struct mta *mta, struct peer *peer, struct span cause);
+void peer_worked(struct mta *mta, struct peer *peer);
+/* Hands out ready work to idle associations, and opens more as there is need. */
+void peer_pump(struct mta *mta, struct peer *peer);
+void peers_tick(struct mta *mta, int64_t now);
+/* Looks for other next hops for what waits for a peer that is down; some of it at each call. */
+void peers_reroute(struct mta *mta);
+
+/* ---- association.c ---- */
+
+bool association_open(struct net *net, uint64_t ref, struct span payload);
+bool association_close_frame(struct net *net, uint64_t ref, struct span payload);
+bool association_connect_failed(struct net *net, struct span payload);
+struct association *association_find(const struct net *net, uint64_t ref);
+/* Asks the net process to end it. */
+void association_end(struct association *association, enum ipc_close how, const char *cause);
+/* It is gone: what is under way on it is interrupted or in doubt. Frees it. */
+void association_gone(struct association *association, const char *cause);
+void association_idle(struct association *association, bool idle);
+
+/* ---- receive.c, receive_pieces.c, receive_resume.c: transfers in ---- */
+
+struct arrival {
+    struct peer *peer;
+    enum ipc_apdu kind;
+    struct span envelope;
+    struct span memory; /* the content when it is in memory, else absent */
+    struct store_content *content;
+    uint64_t content_length;
+};
+
+enum arrival_result {
+    ARRIVAL_TAKEN,   /* in the batch: answer after the commit */
+    ARRIVAL_KNOWN,   /* was taken before and is on disk: confirm now */
+    ARRIVAL_LATER,   /* refuse temporarily */
+    ARRIVAL_REFUSED, /* no APDU of ours */
+};
+enum arrival_result receive_apdu(struct mta *mta, const struct arrival *arrival, char cause[static 200]);
+
+bool receive_whole(struct association *association, struct span payload);
+bool receive_begin(struct association *association, struct span payload);
+bool receive_envelope(struct association *association, struct span payload);
+bool receive_content(struct association *association, struct span payload);
+bool receive_checkpoint(struct association *association, struct span payload);
+bool receive_end(struct association *association, struct span payload);
+bool receive_stop(struct association *association, struct span payload);
+bool receive_resume(struct association *association, struct span payload);
+/* The association is gone: keeps what is checkpointed. */
+void receive_interrupted(struct association *association);
+void receive_expire(struct mta *mta, int64_t now);
+/* The peer whose transfer on association `id` from the same address may be recovered, or NULL. */
+struct peer *receive_recoverable(struct mta *mta, struct span id, struct span address);
+
+/* ---- decide.c: what the rules decided becomes rows ---- */
+
+/* The content that goes with what was decided. */
+struct subject {
+    struct store_content *content; /* NULL: none */
+    uint64_t length;
+    struct span memory; /* the content when it is in memory, else absent */
+};
+
+/* A call's circumstances for the rules. decide_apply takes note of the identifiers that were used. */
+struct mts_run run_begin(struct mta *mta, struct arena *arena);
+
+/* Answers what the rules asked for, so that they can be called again. False without memory. */
+bool answer_needs(struct mts_run *run, const struct mts_decisions *decisions);
+
+/* Adds held objects, copies, deliveries and events to the batch. False without memory or when the store fails: the caller undoes
+ * to its mark. */
+bool decide_apply(struct mta *mta, struct mts_run *run, const struct mts_decisions *decisions, const struct subject *subject);
+
+/* The name in the store of the rules' mailbox; lives in mta->arena. */
+struct span mailbox_name(struct mta *mta, const char *mailbox);
+
+/* Adds a mailbox entry for what was delivered of the message. */
+bool decide_entry(struct mta *mta, const struct mts_delivery *delivery, enum mts_kind kind, bool has_content,
+                  uint64_t message, int64_t now);
+
+/* ---- copy.c: a copy as the store has it, for what must be decided on it anew ---- */
+
+struct copy {
+    struct store_work work;
+    struct row row;
+    struct store_message message;
+    struct mts_stored stored;
+    struct store_content *content; /* opened when there is one; copy_release gives it back */
+    struct span memory;            /* its octets when it is short */
+};
+/* Reads it into mta->arena (which is reset). */
+bool copy_load(struct mta *mta, const struct work *work, struct copy *copy, struct error *err);
+void copy_release(struct copy *copy);
+/* Ends the copy by what was decided instead of it. */
+bool copy_replace(struct mta *mta, struct work *work, struct copy *copy, struct mts_run *run,
+                  const struct mts_decisions *decisions);
+/* The copy is done: the row goes with the batch, the unit when it is on disk. */
+bool copy_finish(struct mta *mta, struct work *work);
+/* Delivers a copy to its mailbox. */
+bool copy_deliver(struct mta *mta, struct work *work);
+bool copy_fail(struct mta *mta, struct work *work, const struct mts_failure *failure);
+bool copy_expire(struct mta *mta, struct work *work);
+/* Another next hop, if the rules know a better one. Never for a copy in doubt. */
+bool copy_reroute(struct mta *mta, struct work *work);
+
+/* ---- send.c: transfers out ---- */
+
+/* Gives the work to the idle association. False: not now (the store fails), or the work was ended as it can't be sent. */
+bool send_start(struct association *association, struct work *work);
+bool send_activity(struct association *association, struct span payload);
+bool send_read(struct association *association, struct span payload);
+bool send_checkpoint(struct association *association, struct span payload);
+bool send_ended(struct association *association, struct span payload);
+/* The association is gone with its transfer: in doubt. */
+void send_lost(struct association *association);
+/* The association to recover when one to the peer is opened: that of a transfer that can be resumed; else empty. */
+struct span send_recovery(struct mta *mta, const struct peer *peer);
+void outbound_forget(struct mta *mta, uint64_t work);
+void work_forget_bytes(struct mta *mta, struct work *work);
+
+/* ---- run.c ---- */
+
+/* What is done each second. */
+void mta_tick(struct mta *mta);
+
+/* ---- client.c: local clients ---- */
+
+bool client_open(struct net *net, uint64_t ref, struct span payload);
+bool client_close(struct net *net, uint64_t ref);
+bool client_frame(struct net *net, enum ipc_type type, uint64_t ref, struct span payload);
+void clients_free(struct net *net);
+
+#endif

@@ -1,0 +1,156 @@
+#include "mta/outbound_private.h"
+
+#include "base/alloc.h"
+#include "base/clock.h"
+#include "base/log.h"
+
+struct outbound_activity *outbound_find(const struct mta *mta, uint64_t work) {
+    return map_get(&mta->resumable, work);
+}
+
+static struct outbound_activity *add(struct mta *mta, uint64_t work, struct span association, struct span activity) {
+    struct outbound_activity *outbound = mem_alloc(sizeof *outbound);
+    if (!outbound)
+        return NULL;
+    *outbound = (struct outbound_activity){.names = bytes_new(association, activity), .work = work};
+    if (outbound->names && map_put(&mta->resumable, work, outbound))
+        return outbound;
+    bytes_drop(outbound->names);
+    mem_free(outbound);
+    return NULL;
+}
+
+static bool load_one(void *context, const struct store_activity_out *activity) {
+    struct mta *mta = context;
+    struct work *work = schedule_find(&mta->schedule, activity->work);
+    if (!work)
+        return true;
+    struct outbound_activity *outbound = add(mta, activity->work, activity->association, activity->activity);
+    if (!outbound)
+        return false;
+    outbound->serial = activity->serial;
+    outbound->offset = activity->offset;
+    outbound->peer = work->peer;
+    return true;
+}
+
+bool outbound_load(struct mta *mta) {
+    struct error err = {0};
+    if (store_each_activity_out(mta->store, load_one, mta, &err))
+        return true;
+    log_error("transfers to be resumed can't be read: %s", err.text);
+    return false;
+}
+
+void outbound_forget(struct mta *mta, uint64_t work) {
+    struct outbound_activity *outbound = outbound_find(mta, work);
+    if (!outbound)
+        return;
+    map_remove(&mta->resumable, work);
+    bytes_drop(outbound->names);
+    mem_free(outbound);
+}
+
+void outbound_drop(struct mta *mta, uint64_t work) {
+    if (!outbound_find(mta, work))
+        return;
+    outbound_forget(mta, work);
+    store_remove_activity_out(mta->batch.store, work);
+    batch_arm(mta);
+}
+
+void outbound_free(struct mta *mta) {
+    for (size_t i = 0; i < mta->resumable.room; i++) {
+        struct outbound_activity *outbound = mta->resumable.slots[i].value;
+        if (!outbound)
+            continue;
+        bytes_drop(outbound->names);
+        mem_free(outbound);
+    }
+    map_free(&mta->resumable);
+    mem_free(mta->unsaved);
+    mta->unsaved = NULL;
+}
+
+/* Where the record can't be had the transfer goes on all the same: a break then means to begin anew. */
+void outbound_checkpoint(struct association *association, uint32_t serial, uint64_t offset) {
+    struct mta *mta = association->net->mta;
+    struct work *work = association->sending;
+    struct span name = bytes_head(association->id), activity = bytes_head(association->activity);
+    struct outbound_activity *outbound = outbound_find(mta, work->id);
+    if (outbound && (!span_eq(bytes_head(outbound->names), name) || !span_eq(bytes_rest(outbound->names), activity))) {
+        outbound_forget(mta, work->id);
+        outbound = NULL;
+    }
+    if (!outbound)
+        outbound = add(mta, work->id, name, activity);
+    if (!outbound)
+        return;
+    outbound->serial = serial;
+    outbound->offset = offset;
+    outbound->peer = work->peer;
+    store_put_activity_out(mta->batch.store, &(struct store_activity_out){.work = work->id,
+                                                                          .association = name,
+                                                                          .activity = activity,
+                                                                          .at = clock_now_us(),
+                                                                          .serial = serial,
+                                                                          .offset = offset});
+    batch_arm(mta);
+}
+
+/* RT-RECOVER is for the association that broke; one of the peer's resumable copies that waits names it. */
+struct span send_recovery(struct mta *mta, const struct peer *peer) {
+    if (peer->failures)
+        return SPAN_LIT(""); /* the peer may have refused the recovery: a new association resumes as well */
+    for (size_t i = 0; i < mta->resumable.room; i++) {
+        struct outbound_activity *outbound = mta->resumable.slots[i].value;
+        struct work *work = outbound && outbound->peer == peer->number ? schedule_find(&mta->schedule, outbound->work) : NULL;
+        if (work && work->state != WORK_SENDING && work->state != WORK_HELD)
+            return bytes_head(outbound->names);
+    }
+    return SPAN_LIT("");
+}
+
+/* ---- confirmed by the peer ---- */
+
+static void is_gone(struct mta *mta, struct effect *effect) {
+    outbound_forget(mta, effect->work->id);
+    schedule_remove(&mta->schedule, effect->work);
+}
+
+static void is_unsaved(struct mta *mta, struct effect *effect) {
+    outbound_unsaved(mta, effect->work);
+}
+
+bool outbound_done(struct mta *mta, struct work *work) {
+    return store_finish_work(mta->batch.store, work->id, work->message) &&
+           batch_effect(mta, (struct effect){.commit = is_gone, .undo = is_unsaved, .work = work});
+}
+
+/* Without room in the list the unit stays as it is, under way with nobody: the restart finds it in doubt. */
+void outbound_unsaved(struct mta *mta, struct work *work) {
+    if (mta->unsaved_count == mta->unsaved_room) {
+        size_t room = mta->unsaved_room ? mta->unsaved_room * 2 : 64;
+        struct work **grown = mem_resize(mta->unsaved, room * sizeof(struct work *));
+        if (!grown) {
+            log_error("no memory to note that work unit %llu was transferred", (unsigned long long)work->id);
+            return;
+        }
+        mta->unsaved = grown;
+        mta->unsaved_room = room;
+    }
+    mta->unsaved[mta->unsaved_count++] = work;
+}
+
+void outbound_save_again(struct mta *mta) {
+    size_t count = mta->unsaved_count;
+    mta->unsaved_count = 0;
+    for (size_t i = 0; i < count; i++) {
+        struct batch_mark mark = batch_mark(mta);
+        struct work *work = mta->unsaved[i];
+        if (outbound_done(mta, work))
+            continue;
+        store_batch_undo(mta->batch.store, mark.store);
+        outbound_unsaved(mta, work);
+    }
+}

@@ -1,0 +1,258 @@
+/* Next hops: their associations, their back-off, and what they get to send. */
+#include <stdio.h>
+
+#include "base/alloc.h"
+#include "base/clock.h"
+#include "base/log.h"
+#include "mta/mta_private.h"
+
+struct peer *peer_find(const struct mta *mta, struct span name) {
+    for (size_t i = 0; i < mta->peer_count; i++)
+        if (span_eq(span_str(mta->peers[i]->name), name))
+            return mta->peers[i];
+    return NULL;
+}
+
+static struct peer *add_peer(struct mta *mta, struct span name) {
+    struct peer **grown = mem_resize(mta->peers, (mta->peer_count + 1) * sizeof(struct peer *));
+    if (!grown)
+        return NULL;
+    mta->peers = grown;
+    struct peer *peer = mem_alloc(sizeof *peer);
+    char *copy = mem_alloc(name.len + 1);
+    uint32_t key = store_next_hop(mta->store, name);
+    if (!peer || !copy || !key || !schedule_grow(&mta->schedule, mta->peer_count + 1)) {
+        mem_free(peer);
+        mem_free(copy);
+        return NULL;
+    }
+    memcpy(copy, name.data, name.len);
+    *peer = (struct peer){.name = copy, .number = (uint32_t)mta->peer_count, .key = key, .hop = -1};
+    mta->peers[mta->peer_count++] = peer;
+    return peer;
+}
+
+struct peer *peer_named(struct mta *mta, struct span name) {
+    struct peer *peer = peer_find(mta, name);
+    return peer ? peer : add_peer(mta, name);
+}
+
+struct peer *peer_of_hop(struct mta *mta, int hop) {
+    return hop >= 0 && (size_t)hop < mta->hop_count ? mta->peers[mta->hop_peers[hop]] : NULL;
+}
+
+static bool number_hops(struct mta *mta) {
+    size_t count = mts_hop_count(mta->config->tables);
+    uint32_t *numbers = mem_alloc((count + 1) * sizeof *numbers);
+    bool *down = mem_alloc((count + 1) * sizeof *down);
+    for (size_t i = 0; numbers && down && i < count; i++) {
+        struct peer *peer = peer_named(mta, span_str(mts_hop_of(mta->config->tables, (int)i)->name));
+        if (!peer) {
+            mem_free(numbers);
+            numbers = NULL;
+            break;
+        }
+        numbers[i] = peer->number;
+    }
+    if (!numbers || !down) {
+        mem_free(numbers);
+        mem_free(down);
+        return false;
+    }
+    mem_free(mta->hop_peers);
+    mem_free(mta->hop_down);
+    mta->hop_peers = numbers;
+    mta->hop_down = down;
+    mta->hop_count = count;
+    return true;
+}
+
+bool peers_configure(struct mta *mta) {
+    for (size_t i = 0; i < mta->config->peer_count; i++)
+        if (!peer_named(mta, span_str(mta->config->peers[i].name)))
+            return false;
+    if (!number_hops(mta))
+        return false;
+    for (size_t i = 0; i < mta->peer_count; i++) {
+        struct peer *peer = mta->peers[i];
+        peer->config = NULL;
+        peer->hop = mts_hop_number(mta->config->tables, peer->name);
+        peer->next_try = 0;
+        for (size_t k = 0; k < mta->config->peer_count; k++)
+            if (strcmp(mta->config->peers[k].name, peer->name) == 0)
+                peer->config = &mta->config->peers[k];
+    }
+    return true;
+}
+
+void peers_free(struct mta *mta) {
+    for (size_t i = 0; i < mta->peer_count; i++) {
+        mem_free(mta->peers[i]->name);
+        mem_free(mta->peers[i]);
+    }
+    mem_free(mta->peers);
+    mem_free(mta->hop_peers);
+    mem_free(mta->hop_down);
+}
+
+/* ---- back-off ---- */
+
+bool peer_is_up(const struct mta *mta, const struct peer *peer) {
+    (void)mta;
+    return peer->config && (peer->out > 0 || peer->failures == 0);
+}
+
+static void tell_rules(struct mta *mta, const struct peer *peer) {
+    if (peer->hop >= 0 && (size_t)peer->hop < mta->hop_count)
+        mta->hop_down[peer->hop] = !peer_is_up(mta, peer);
+}
+
+void peer_failed(struct mta *mta, struct peer *peer, struct span cause) {
+    char text[LOG_TEXT_SIZE];
+    int64_t first = peer->config && peer->config->retry_first ? peer->config->retry_first : 30;
+    int64_t most = peer->config && peer->config->retry_most ? peer->config->retry_most : 1800;
+    int64_t wait = first;
+    for (unsigned i = 0; i < peer->failures && wait < most; i++)
+        wait *= 2;
+    if (wait > most)
+        wait = most;
+    peer->failures++;
+    peer->next_try = clock_now_us() + wait * SECOND;
+    snprintf(peer->last_error, sizeof peer->last_error, "%s", log_text(cause, text));
+    log_warning("peer=%s no association (try %u, the next in %lld s): %s", peer->name, peer->failures, (long long)wait,
+                peer->last_error);
+    tell_rules(mta, peer);
+    peer->reroute = peer->failures == 1;
+}
+
+void peer_worked(struct mta *mta, struct peer *peer) {
+    if (peer->failures)
+        log_notice("peer=%s is there again", peer->name);
+    peer->failures = 0;
+    peer->next_try = 0;
+    peer->last_error[0] = '\0';
+    tell_rules(mta, peer);
+}
+
+/* ---- associations out ---- */
+
+/* The net process with the fewest. */
+static struct net *least_net(const struct mta *mta) {
+    struct net *best = NULL;
+    for (struct net *net = mta->nets; net; net = net->next)
+        if (!best || net->out < best->out)
+            best = net;
+    return best;
+}
+
+static void connect_one(struct mta *mta, struct peer *peer) {
+    struct net *net = least_net(mta);
+    if (!net)
+        return;
+    buf_clear(&mta->head);
+    payload_put_octets(&mta->head, span_str(peer->name));
+    payload_put_octets(&mta->head, send_recovery(mta, peer));
+    if (!ipc_send(net->channel, IPC_CONNECT, 0, buf_span(&mta->head), (struct span){NULL, 0}))
+        return;
+    net->out++;
+    peer->connecting++;
+}
+
+static unsigned wanted_associations(const struct mta *mta, const struct peer *peer) {
+    unsigned most = peer->config->max_out ? peer->config->max_out : 4;
+    unsigned each = peer->config->queue_per_association ? peer->config->queue_per_association : 10;
+    size_t ready = mta->schedule.peers[peer->number].ready;
+    size_t busy = peer->out; /* those that are idle were used before this is asked */
+    size_t wanted = busy + (ready + each - 1) / each;
+    if (busy && ready < each)
+        wanted = busy;
+    if (peer->config->permanent && wanted == 0)
+        wanted = 1;
+    if (peer->failures && wanted > 1)
+        wanted = 1; /* one association tries whether the peer is back */
+    return wanted < most ? (unsigned)wanted : most;
+}
+
+static void connect_more(struct mta *mta, struct peer *peer) {
+    if (!peer->config || mta->stopping || (peer->failures && clock_now_us() < peer->next_try))
+        return;
+    unsigned wanted = wanted_associations(mta, peer);
+    while (peer->out + peer->connecting < wanted) {
+        unsigned before = peer->connecting;
+        connect_one(mta, peer);
+        if (peer->connecting == before)
+            return;
+    }
+}
+
+void peer_pump(struct mta *mta, struct peer *peer) {
+    while (peer->idle && !mta->stopping) {
+        struct work *work = schedule_first(&mta->schedule, peer->number);
+        /* A new one without its mark waits for its commit, which pumps again (I3). */
+        if (!work || (!work->committed && !work->marked) || !send_start(peer->idle, work))
+            break;
+    }
+    if (!peer->idle)
+        connect_more(mta, peer);
+}
+
+static void release_idle(struct mta *mta, struct peer *peer, int64_t now) {
+    int64_t limit = (peer->config && peer->config->idle_seconds ? peer->config->idle_seconds : 60) * SECOND;
+    for (struct association *association = peer->idle, *next; association; association = next) {
+        next = association->next_idle;
+        bool keep = peer->config && peer->config->permanent && peer->out == 1 && !mta->stopping;
+        if (!keep && (mta->stopping || !peer->config || now - association->idle_since >= limit))
+            association_end(association, IPC_CLOSE_RELEASED, mta->stopping ? "the MTA is stopping" : "idle");
+    }
+}
+
+void peers_tick(struct mta *mta, int64_t now) {
+    for (size_t i = 0; i < mta->peer_count; i++) {
+        struct peer *peer = mta->peers[i];
+        release_idle(mta, peer, now);
+        if (mta->schedule.peers[i].ready || (peer->config && peer->config->permanent))
+            peer_pump(mta, peer);
+    }
+}
+
+/* ---- other next hops ---- */
+
+/* A turn of the tick looks at so many: each is read from the store. */
+#define REROUTES_A_TURN 100
+
+static bool reroute_lane(struct mta *mta, struct lane *lane, unsigned *left) {
+    for (struct work *work = lane->first, *next; work; work = next) {
+        next = work->next;
+        if (*left == 0)
+            return false;
+        if (work->in_doubt || work->looked || !work->committed)
+            continue;
+        --*left;
+        work->looked = true;
+        copy_reroute(mta, work);
+    }
+    return true;
+}
+
+static void forget_looks(struct peer_lanes *lanes) {
+    for (size_t i = 0; i < LANES; i++)
+        for (struct work *work = lanes->lanes[i].first; work; work = work->next)
+            work->looked = false;
+}
+
+void peers_reroute(struct mta *mta) {
+    unsigned left = REROUTES_A_TURN;
+    for (size_t i = 0; i < mta->peer_count; i++) {
+        struct peer *peer = mta->peers[i];
+        if (!peer->reroute || mta->stopping)
+            continue;
+        struct peer_lanes *lanes = &mta->schedule.peers[i];
+        bool all = true;
+        for (size_t lane = 0; lane < LANES && all; lane++)
+            all = reroute_lane(mta, &lanes->lanes[lane], &left);
+        if (all) {
+            forget_looks(lanes);
+            peer->reroute = false;
+        }
+    }
+}

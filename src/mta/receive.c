@@ -1,0 +1,294 @@
+/*
+ * Transfers in: what a net process received becomes ours with the commit that
+ * follows, or is refused. The answer waits for that commit (I1).
+ */
+#include <openssl/evp.h>
+#include <stdio.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "mta/client_private.h"
+#include "mta/event.h"
+#include "mta/mta_private.h"
+#include "mta/receive_private.h"
+#include "names/identifier.h"
+
+void send_result(struct association *association, enum ipc_result result, const char *cause) {
+    struct buf *head = &association->net->mta->head;
+    buf_clear(head);
+    buf_append_byte(head, (uint8_t)result);
+    payload_put_octets(head, span_str(cause));
+    ipc_send(association->net->channel, IPC_TRANSFER_RESULT, association->ref, buf_span(head), (struct span){NULL, 0});
+}
+
+/* ---- decoding ---- */
+
+union apdu {
+    struct x411_MessageTransferEnvelope message;
+    struct x411_ProbeTransferEnvelope probe;
+    struct x411_Report report;
+};
+
+struct decoded {
+    union apdu apdu;
+    const struct x411_MTSIdentifier *identifier;
+    bool over_bounds; /* it breaks upper bounds of X.411, which is answered with a report */
+};
+
+static const struct ber_type *type_of(enum ipc_apdu kind) {
+    return kind == IPC_APDU_MESSAGE ? &x411_MessageTransferEnvelope_type
+           : kind == IPC_APDU_PROBE ? &x411_ProbeTransferEnvelope_type
+                                    : &x411_Report_type;
+}
+
+/* A probe and a report come as the MTS-APDU's element with its context tag, or with the type's own. */
+static bool decode_octets(struct mta *mta, const struct arrival *arrival, const struct ber_limits *limits,
+                          union apdu *apdu, struct ber_error *error) {
+    bool tagged = arrival->envelope.len && arrival->envelope.data[0] >> 6 == BER_CONTEXT;
+    if (!tagged)
+        return ber_decode(type_of(arrival->kind), arrival->envelope, &mta->arena, limits, apdu, error);
+    struct x411_MTS_APDU *whole = arena_alloc(&mta->arena, sizeof *whole);
+    if (!whole) {
+        error->code = BER_MEMORY;
+        return false;
+    }
+    if (!ber_decode(&x411_MTS_APDU_type, arrival->envelope, &mta->arena, limits, whole, error))
+        return false;
+    if (arrival->kind == IPC_APDU_PROBE && whole->choice == x411_MTS_APDU_probe)
+        apdu->probe = whole->u.probe;
+    else if (arrival->kind == IPC_APDU_REPORT && whole->choice == x411_MTS_APDU_report)
+        apdu->report = whole->u.report;
+    else
+        return error_set(NULL, 0, "another kind");
+    return true;
+}
+
+static bool decode(struct mta *mta, const struct arrival *arrival, struct decoded *decoded, struct ber_error *error) {
+    struct ber_limits limits = {.relax_bounds = mta->config->limits.relax_bounds};
+    *error = (struct ber_error){0};
+    *decoded = (struct decoded){0};
+    if (!decode_octets(mta, arrival, &limits, &decoded->apdu, error)) {
+        if (error->code != BER_BOUND)
+            return false;
+        struct ber_error again = {0};
+        limits.relax_bounds = decoded->over_bounds = true;
+        decoded->apdu = (union apdu){0};
+        if (!decode_octets(mta, arrival, &limits, &decoded->apdu, &again)) {
+            *error = again;
+            return false;
+        }
+    }
+    decoded->identifier = arrival->kind == IPC_APDU_MESSAGE ? &decoded->apdu.message.message_identifier
+                          : arrival->kind == IPC_APDU_PROBE ? &decoded->apdu.probe.probe_identifier
+                                                            : &decoded->apdu.report.envelope.report_identifier;
+    return true;
+}
+
+/* ---- repeats ---- */
+
+/* SHA-256 over the envelope and the store's digest of the content. */
+static bool digest_of(const struct arrival *arrival, uint8_t out[static STORE_DIGEST]) {
+    uint8_t content[STORE_DIGEST] = {0};
+    EVP_MD_CTX *context = EVP_MD_CTX_new();
+    bool done = context && (!arrival->content || store_content_digest(arrival->content, content, NULL)) &&
+                EVP_DigestInit_ex(context, EVP_sha256(), NULL) == 1 &&
+                EVP_DigestUpdate(context, arrival->envelope.data, arrival->envelope.len) == 1 &&
+                EVP_DigestUpdate(context, content, sizeof content) == 1 &&
+                EVP_DigestFinal_ex(context, out, NULL) == 1;
+    EVP_MD_CTX_free(context);
+    return done;
+}
+
+/* ---- the rules ---- */
+
+static void accept_once(struct mts_run *run, const struct arrival *arrival, const struct decoded *decoded,
+                        struct mts_decisions *out) {
+    int hop = arrival->peer->hop;
+    if (arrival->kind == IPC_APDU_MESSAGE)
+        mts_accept_message(run, hop, &decoded->apdu.message, arrival->content_length, out);
+    else if (arrival->kind == IPC_APDU_PROBE)
+        mts_accept_probe(run, hop, &decoded->apdu.probe, out);
+    else
+        mts_accept_report(run, hop, &decoded->apdu.report, out);
+}
+
+static void accept_by_rules(struct mts_run *run, const struct arrival *arrival, const struct decoded *decoded,
+                            struct mts_decisions *decisions) {
+    accept_once(run, arrival, decoded, decisions);
+    if (decisions->result != MTS_NEEDS)
+        return;
+    if (answer_needs(run, decisions))
+        accept_once(run, arrival, decoded, decisions);
+    else
+        decisions->result = MTS_NO_MEMORY;
+}
+
+/* Values over X.411's bounds: nobody gets it, the originator learns why. */
+static bool refuse_copies(struct mts_run *run, struct mts_decisions *decisions, const struct subject *subject,
+                          struct mta *mta) {
+    struct mts_failure failure = {.reason = x411_NonDeliveryReasonCode_unable_to_transfer,
+                                  .diagnostic = x411_NonDeliveryDiagnosticCode_size_constraint_violation,
+                                  .final = true};
+    if (!event_decided(mta, decisions))
+        return false;
+    for (size_t i = 0; i < decisions->held_count; i++)
+        for (size_t k = 0; k < decisions->held[i].copy_count; k++) {
+            const struct mts_held *held = &decisions->held[i];
+            struct mts_stored stored = {held->kind, held->octets, held->copies[k].plan, held->has_content,
+                                        held->has_content ? subject->length : 0};
+            struct mts_decisions reports = {0};
+            mts_work_failed(run, &stored, &failure, &reports);
+            if (!decide_apply(mta, run, &reports, subject))
+                return false;
+        }
+    return true;
+}
+
+/* A report's content is the one that it returns; the rules take it out of what they hold. */
+static bool report_content(struct mta *mta, const struct decoded *decoded, struct subject *subject) {
+    struct span returned = decoded->apdu.report.content.returned_content;
+    if (!returned.data)
+        return true;
+    subject->content = store_content_create(mta->store, returned.len, NULL);
+    subject->length = returned.len;
+    subject->memory = returned;
+    return subject->content && store_content_append(subject->content, returned, NULL);
+}
+
+static enum arrival_result take(struct mta *mta, const struct arrival *arrival, const struct decoded *decoded,
+                                char cause[static 200]) {
+    struct mts_run run = run_begin(mta, &mta->arena);
+    struct mts_decisions decisions = {0};
+    struct subject subject = {arrival->content, arrival->content_length, arrival->memory};
+    accept_by_rules(&run, arrival, decoded, &decisions);
+    mta->id_next = run.id_next;
+    if (decisions.event_count && decisions.result == MTS_DECIDED)
+        track_recent(mta, decisions.events[0].identifier,
+                     arrival->kind == IPC_APDU_MESSAGE ? decoded->apdu.message.content_identifier : (struct span){NULL, 0});
+    if (decisions.result == MTS_INVALID) {
+        snprintf(cause, 200, "%s", decisions.cause ? decisions.cause : "no valid APDU");
+        return ARRIVAL_REFUSED;
+    }
+    bool report = arrival->kind == IPC_APDU_REPORT;
+    bool done = decisions.result == MTS_DECIDED && (!report || report_content(mta, decoded, &subject)) &&
+                (decoded->over_bounds && !report ? refuse_copies(&run, &decisions, &subject, mta)
+                                                 : decide_apply(mta, &run, &decisions, &subject));
+    if (subject.content != arrival->content)
+        store_content_release(subject.content);
+    snprintf(cause, 200, "no memory");
+    return done ? ARRIVAL_TAKEN : ARRIVAL_LATER;
+}
+
+static enum arrival_result known(struct mta *mta, const struct arrival *arrival, const struct decoded *decoded,
+                                 bool pending) {
+    mta->counters.repeats++;
+    buf_clear(&mta->prefix);
+    mts_identifier_print(decoded->identifier, &mta->prefix);
+    log_notice("peer=%s repeats a transfer: confirmed, not worked on again", arrival->peer->name);
+    event_identifier(mta, buf_span(&mta->prefix), EVENT_REPEAT, arrival->peer, (struct span){NULL, 0});
+    return pending ? ARRIVAL_TAKEN : ARRIVAL_KNOWN;
+}
+
+static enum arrival_result take_new(struct mta *mta, const struct arrival *arrival, const struct decoded *decoded,
+                                    char cause[static 200]) {
+    uint8_t digest[STORE_DIGEST];
+    struct error err = {0};
+    struct span name = span_str(arrival->peer->name), identifier = decoded->identifier->raw;
+    unsigned keep = mta->config->limits.repeat_seconds ? mta->config->limits.repeat_seconds : 20 * 86400;
+    if (!digest_of(arrival, digest)) {
+        snprintf(cause, 200, "the content can't be read again");
+        return ARRIVAL_LATER;
+    }
+    switch (store_find_repeat(mta->store, mta->batch.store, name, identifier, digest, &err)) {
+    case STORE_REPEAT_KNOWN:
+        return known(mta, arrival, decoded, false);
+    case STORE_REPEAT_PENDING:
+        return known(mta, arrival, decoded, true);
+    case STORE_REPEAT_FAILED:
+        snprintf(cause, 200, "%.190s", err.text);
+        return ARRIVAL_LATER;
+    case STORE_REPEAT_UNKNOWN:
+        break;
+    }
+    enum arrival_result result = take(mta, arrival, decoded, cause);
+    if (result == ARRIVAL_TAKEN &&
+        !store_add_repeat(mta->batch.store, name, identifier, digest, clock_now_us() + keep * SECOND)) {
+        snprintf(cause, 200, "no memory");
+        result = ARRIVAL_LATER;
+    }
+    mta->counters.received += result == ARRIVAL_TAKEN;
+    return result;
+}
+
+static bool may_take(struct mta *mta, const struct arrival *arrival, char cause[static 200]) {
+    uint64_t most = mta->config->limits.content_octets;
+    if (mta->stopping)
+        snprintf(cause, 200, "the MTA is stopping");
+    else if (!store_accepting(mta->store))
+        snprintf(cause, 200, "%.190s", store_cause(mta->store)->text);
+    else if (most && arrival->content_length > most)
+        snprintf(cause, 200, "the content is longer than %llu octets", (unsigned long long)most);
+    else
+        return true;
+    return false;
+}
+
+enum arrival_result receive_apdu(struct mta *mta, const struct arrival *arrival, char cause[static 200]) {
+    struct decoded decoded;
+    struct ber_error error;
+    if (!may_take(mta, arrival, cause))
+        return ARRIVAL_LATER;
+    arena_reset(&mta->arena);
+    if (!decode(mta, arrival, &decoded, &error)) {
+        snprintf(cause, 200, "%.190s", error.text[0] ? error.text : "the envelope is none of the stated kind");
+        return error.code == BER_MEMORY ? ARRIVAL_LATER : ARRIVAL_REFUSED;
+    }
+    struct batch_mark mark = batch_mark(mta);
+    enum arrival_result result = take_new(mta, arrival, &decoded, cause);
+    if (result == ARRIVAL_LATER || result == ARRIVAL_REFUSED)
+        batch_undo(mta, mark);
+    return result;
+}
+
+/* ---- one frame ---- */
+
+void receive_answer(struct association *association, enum arrival_result result, const char *cause) {
+    struct mta *mta = association->net->mta;
+    if (result == ARRIVAL_TAKEN && batch_accept(mta, association))
+        return;
+    if (result == ARRIVAL_KNOWN) {
+        send_result(association, IPC_ACCEPTED, "");
+        return;
+    }
+    mta->counters.refused++;
+    log_warning("peer=%s transfer refused %s: %s", association->peer->name,
+                result == ARRIVAL_REFUSED ? "for good" : "for now", cause);
+    send_result(association, result == ARRIVAL_REFUSED ? IPC_REFUSED : IPC_REFUSED_TEMPORARILY, cause);
+}
+
+bool receive_whole(struct association *association, struct span payload) {
+    struct mta *mta = association->net->mta;
+    struct reader r = reader_of(payload);
+    uint8_t kind = reader_u8(&r);
+    struct span activity = payload_octets(&r), envelope = payload_octets(&r);
+    struct span content = payload_rest(&r);
+    if (!payload_done(&r) || kind < IPC_APDU_MESSAGE || kind > IPC_APDU_REPORT || activity.len > 64 ||
+        association->inbound || envelope.len == 0)
+        return false;
+    struct arrival arrival = {.peer = association->peer,
+                              .kind = (enum ipc_apdu)kind,
+                              .envelope = envelope,
+                              .memory = content,
+                              .content_length = content.len};
+    char cause[200] = "no memory";
+    struct error err = {0};
+    enum arrival_result result = ARRIVAL_LATER;
+    arrival.content = store_content_create(mta->store, content.len, &err);
+    if (arrival.content && store_content_append(arrival.content, content, &err))
+        result = receive_apdu(mta, &arrival, cause);
+    else
+        snprintf(cause, sizeof cause, "%.190s", err.text);
+    store_content_release(arrival.content);
+    receive_answer(association, result, cause);
+    return true;
+}

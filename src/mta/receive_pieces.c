@@ -1,0 +1,197 @@
+/*
+ * Transfers in, in pieces: the content goes to the store as it comes; a
+ * checkpoint is confirmed when all before it is on disk. Many small
+ * checkpoints share a commit.
+ */
+#include <stdio.h>
+
+#include "base/alloc.h"
+#include "base/clock.h"
+#include "base/log.h"
+#include "mta/receive_private.h"
+
+bool receive_begin(struct association *association, struct span payload) {
+    struct reader r = reader_of(payload);
+    struct span activity = payload_octets(&r);
+    if (!payload_done(&r) || activity.len > 64 || association->inbound)
+        return false;
+    struct inbound *inbound = mem_alloc(sizeof *inbound);
+    if (!inbound)
+        return false;
+    association->inbound = inbound;
+    inbound->names = bytes_new(bytes_head(association->id), activity);
+    return inbound->names != NULL;
+}
+
+static size_t envelope_most(const struct mta *mta) {
+    return mta->config->limits.envelope_octets ? mta->config->limits.envelope_octets : (size_t)8 * 1024 * 1024;
+}
+
+bool receive_envelope(struct association *association, struct span payload) {
+    struct inbound *inbound = association->inbound;
+    struct reader r = reader_of(payload);
+    uint8_t kind = reader_u8(&r);
+    struct span envelope = payload_rest(&r);
+    if (!payload_done(&r) || !inbound || inbound->kind || kind < IPC_APDU_MESSAGE || kind > IPC_APDU_REPORT ||
+        envelope.len == 0 || envelope.len > envelope_most(association->net->mta))
+        return false;
+    inbound->kind = (enum ipc_apdu)kind;
+    return buf_append_span(&inbound->envelope, envelope);
+}
+
+static void fail(struct inbound *inbound, const char *cause) {
+    if (!inbound->failure[0])
+        snprintf(inbound->failure, sizeof inbound->failure, "%.119s", cause[0] ? cause : "no memory");
+    store_content_release(inbound->content);
+    inbound->content = NULL;
+}
+
+static bool too_long(const struct mta *mta, const struct inbound *inbound, size_t more) {
+    uint64_t most = mta->config->limits.content_octets;
+    uint64_t length = inbound->content ? store_content_length(inbound->content) : 0;
+    return most && length + more > most;
+}
+
+/* What can't be stored is let go by; the answer to END says why. */
+bool receive_content(struct association *association, struct span payload) {
+    struct mta *mta = association->net->mta;
+    struct inbound *inbound = association->inbound;
+    struct error err = {0};
+    if (!inbound || !inbound->kind || payload.len == 0)
+        return false;
+    if (inbound->failure[0])
+        return true;
+    struct span again = span_sub(payload, 0, (size_t)(inbound->skip < payload.len ? inbound->skip : payload.len));
+    inbound->skip -= again.len;
+    payload = span_sub(payload, again.len, payload.len);
+    if (payload.len == 0)
+        return true;
+    if (too_long(mta, inbound, payload.len)) {
+        fail(inbound, "the content is longer than the limit");
+    } else if (!store_accepting(mta->store)) {
+        fail(inbound, store_cause(mta->store)->text);
+    } else {
+        if (!inbound->content)
+            inbound->content = store_content_create(mta->store, 0, &err);
+        if (!inbound->content || !store_content_append(inbound->content, payload, &err))
+            fail(inbound, err.text);
+    }
+    return true;
+}
+
+/* ---- checkpoints ---- */
+
+static void checkpoint_is_safe(struct mta *mta, struct effect *effect) {
+    if (!effect->association)
+        return;
+    buf_clear(&mta->head);
+    buf_append_u32(&mta->head, effect->number);
+    ipc_send(effect->association->net->channel, IPC_TRANSFER_CHECKPOINT_DONE, effect->association->ref,
+             buf_span(&mta->head), (struct span){NULL, 0});
+}
+
+static void checkpoint_is_lost(struct mta *mta, struct effect *effect) {
+    if (!effect->association)
+        return;
+    association_end(effect->association, IPC_CLOSE_ABORTED, store_cause(mta->store)->text);
+}
+
+static bool put_activity(struct association *association, uint32_t serial, uint64_t offset) {
+    struct mta *mta = association->net->mta;
+    struct inbound *inbound = association->inbound;
+    buf_clear(&mta->scratch);
+    if (!inbound_write(inbound, bytes_rest(association->id), &mta->scratch))
+        return false;
+    struct store_activity_in activity = {.id = inbound->stored,
+                                         .peer = span_str(association->peer->name),
+                                         .association = bytes_head(inbound->names),
+                                         .activity = bytes_rest(inbound->names),
+                                         .at = clock_now_us(),
+                                         .serial = serial,
+                                         .offset = offset,
+                                         .state = buf_span(&mta->scratch)};
+    uint64_t id = store_put_activity_in(mta->batch.store, &activity, inbound->content);
+    if (id)
+        inbound->stored = id;
+    return id != 0;
+}
+
+bool receive_checkpoint(struct association *association, struct span payload) {
+    struct mta *mta = association->net->mta;
+    struct inbound *inbound = association->inbound;
+    struct reader r = reader_of(payload);
+    uint32_t serial = reader_u32(&r);
+    uint64_t offset = reader_u64(&r);
+    struct span parser = payload_rest(&r);
+    if (!payload_done(&r) || !inbound || parser.len > 4096 + envelope_most(mta))
+        return false;
+    struct effect effect = {.commit = checkpoint_is_safe,
+                            .undo = checkpoint_is_lost,
+                            .association = association,
+                            .number = serial};
+    if (inbound->failure[0])
+        return true; /* not confirmed: the end is refused */
+    if (inbound_checkpoint(inbound, serial, offset, parser) && put_activity(association, serial, offset) &&
+        batch_effect(mta, effect))
+        return true;
+    association_end(association, IPC_CLOSE_ABORTED, "no memory");
+    return true;
+}
+
+/* ---- ends ---- */
+
+static void add_content(struct arrival *arrival, struct store_content *content) {
+    arrival->content = content;
+    arrival->content_length = store_content_length(content);
+    arrival->memory = store_content_memory(content);
+}
+
+static void drop_activity(struct mta *mta, struct inbound *inbound) {
+    if (inbound->stored)
+        store_remove_activity_in(mta->batch.store, inbound->stored);
+    inbound->stored = 0;
+    batch_arm(mta);
+}
+
+bool receive_end(struct association *association, struct span payload) {
+    struct mta *mta = association->net->mta;
+    struct inbound *inbound = association->inbound;
+    if (payload.len || !inbound || !inbound->kind)
+        return false;
+    struct arrival arrival = {
+        .peer = association->peer, .kind = inbound->kind, .envelope = buf_span(&inbound->envelope)};
+    char cause[200];
+    enum arrival_result result = ARRIVAL_LATER;
+    struct batch_mark mark = batch_mark(mta);
+    snprintf(cause, sizeof cause, "%s", inbound->failure);
+    if (!inbound->failure[0] && !inbound->content)
+        inbound->content = store_content_create(mta->store, 0, NULL);
+    if (!inbound->failure[0] && inbound->content) {
+        add_content(&arrival, inbound->content);
+        result = receive_apdu(mta, &arrival, cause);
+    }
+    /* The activity's row goes with the commit that takes the message, so that a resume afterwards meets the repeat key. */
+    if (result != ARRIVAL_LATER && inbound->stored && !receive_completed(association)) {
+        batch_undo(mta, mark);
+        result = ARRIVAL_LATER;
+        snprintf(cause, sizeof cause, "no memory");
+    }
+    inbound_free(association);
+    receive_answer(association, result, cause);
+    return true;
+}
+
+bool receive_stop(struct association *association, struct span payload) {
+    struct reader r = reader_of(payload);
+    uint8_t keep = reader_u8(&r);
+    if (!payload_done(&r) || keep > 1)
+        return false;
+    if (association->inbound && !keep)
+        drop_activity(association->net->mta, association->inbound);
+    inbound_free(association);
+    return true;
+}
+
+void receive_interrupted(struct association *association) {
+    inbound_free(association);
+}

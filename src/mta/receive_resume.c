@@ -1,0 +1,298 @@
+/*
+ * Resumes of transfers in. The last states that were confirmed are on disk;
+ * a sender goes on from its last confirmed serial, which may be behind ours by
+ * the window. Its octets are the same again (I4), so what is stored already is
+ * skipped.
+ */
+#include <stdio.h>
+
+#include "base/alloc.h"
+#include "base/clock.h"
+#include "base/log.h"
+#include "mta/receive_private.h"
+
+/* Activities that are complete, by association and activity: kept as named records for as long as a resume may come. */
+#define RECORD_COMPLETED (STORE_KIND_OTHER + 1)
+
+void inbound_free(struct association *association) {
+    struct inbound *inbound = association->inbound;
+    if (!inbound)
+        return;
+    for (size_t i = 0; i < inbound->checkpoint_count; i++)
+        bytes_drop(inbound->checkpoints[i].parser);
+    store_content_release(inbound->content);
+    bytes_drop(inbound->names);
+    buf_free(&inbound->envelope);
+    mem_free(inbound);
+    association->inbound = NULL;
+}
+
+/* ---- the state that the store keeps ---- */
+
+static bool add_checkpoint(struct inbound *inbound, struct checkpoint checkpoint, struct span parser) {
+    checkpoint.parser = bytes_new(parser, (struct span){NULL, 0});
+    if (!checkpoint.parser)
+        return false;
+    if (inbound->checkpoint_count == CHECKPOINTS) {
+        bytes_drop(inbound->checkpoints[0].parser);
+        memmove(inbound->checkpoints, inbound->checkpoints + 1, (CHECKPOINTS - 1) * sizeof checkpoint);
+        inbound->checkpoint_count--;
+    }
+    inbound->checkpoints[inbound->checkpoint_count++] = checkpoint;
+    return true;
+}
+
+/* While the envelope is on its way each state holds what came of it: then only the newest is kept. */
+bool inbound_checkpoint(struct inbound *inbound, uint32_t serial, uint64_t offset, struct span parser) {
+    struct checkpoint checkpoint = {
+        .offset = offset,
+        .content_length = inbound->content ? store_content_length(inbound->content) - inbound->skip : 0,
+        .serial = serial,
+        .with_envelope = inbound->kind != 0};
+    while (inbound->checkpoint_count && parser.len > 4096)
+        bytes_drop(inbound->checkpoints[--inbound->checkpoint_count].parser);
+    return add_checkpoint(inbound, checkpoint, parser);
+}
+
+bool inbound_write(const struct inbound *inbound, struct span address, struct buf *out) {
+    bool done = payload_put_octets(out, address) && buf_append_byte(out, (uint8_t)inbound->kind) &&
+                payload_put_octets(out, buf_span(&inbound->envelope)) &&
+                buf_append_byte(out, (uint8_t)inbound->checkpoint_count);
+    for (size_t i = 0; i < inbound->checkpoint_count; i++) {
+        const struct checkpoint *checkpoint = &inbound->checkpoints[i];
+        done = done && buf_append_u32(out, checkpoint->serial) && buf_append_u64(out, checkpoint->offset) &&
+               buf_append_u64(out, checkpoint->content_length) && buf_append_byte(out, checkpoint->with_envelope) &&
+               payload_put_octets(out, bytes_head(checkpoint->parser));
+    }
+    return done;
+}
+
+struct span inbound_address(struct span state) {
+    struct reader r = reader_of(state);
+    return payload_octets(&r);
+}
+
+bool inbound_read(struct inbound *inbound, struct span state) {
+    struct reader r = reader_of(state);
+    payload_octets(&r);
+    inbound->kind = (enum ipc_apdu)reader_u8(&r);
+    bool done = buf_append_span(&inbound->envelope, payload_octets(&r));
+    unsigned count = reader_u8(&r);
+    for (unsigned i = 0; done && i < count; i++) {
+        struct checkpoint checkpoint = {.serial = reader_u32(&r)};
+        checkpoint.offset = reader_u64(&r);
+        checkpoint.content_length = reader_u64(&r);
+        checkpoint.with_envelope = reader_u8(&r);
+        struct span parser = payload_octets(&r);
+        done = !r.failed && add_checkpoint(inbound, checkpoint, parser);
+    }
+    return done && payload_done(&r);
+}
+
+/* ---- completed ones ---- */
+
+static void completed_key(struct buf *out, struct span association, struct span activity) {
+    buf_clear(out);
+    payload_put_octets(out, association);
+    payload_put_octets(out, activity);
+}
+
+bool receive_completed(struct association *association) {
+    struct mta *mta = association->net->mta;
+    struct inbound *inbound = association->inbound;
+    struct buf data;
+    buf_init(&data, 0);
+    completed_key(&mta->scratch, bytes_head(inbound->names), bytes_rest(inbound->names));
+    buf_append_u64(&data, (uint64_t)clock_now_us());
+    payload_put_octets(&data, span_str(association->peer->name));
+    payload_put_octets(&data, bytes_rest(association->id));
+    bool done = !data.failed && store_remove_activity_in(mta->batch.store, inbound->stored) &&
+                store_put_record(mta->batch.store, RECORD_COMPLETED, buf_span(&mta->scratch), buf_span(&data));
+    buf_free(&data);
+    batch_arm(mta);
+    return done;
+}
+
+static bool was_completed(struct association *association, struct span old, struct span activity) {
+    struct mta *mta = association->net->mta;
+    struct buf data;
+    buf_init(&data, 0);
+    completed_key(&mta->scratch, old, activity);
+    bool found = store_get_record(mta->store, RECORD_COMPLETED, buf_span(&mta->scratch), &data, NULL);
+    struct reader r = reader_of(buf_span(&data));
+    reader_u64(&r);
+    found = found && span_eq(payload_octets(&r), span_str(association->peer->name));
+    buf_free(&data);
+    return found;
+}
+
+/* ---- RESUME ---- */
+
+static void answer(struct association *association, enum ipc_resume result, const struct checkpoint *checkpoint) {
+    struct buf *head = &association->net->mta->head;
+    buf_clear(head);
+    buf_append_byte(head, (uint8_t)result);
+    buf_append_u32(head, checkpoint ? checkpoint->serial : 0);
+    buf_append_u64(head, checkpoint ? checkpoint->offset : 0);
+    ipc_send(association->net->channel, IPC_RESUME_RESULT, association->ref, buf_span(head),
+             checkpoint ? bytes_head(checkpoint->parser) : SPAN_LIT(""));
+}
+
+/* Goes back to the sender's checkpoint: later ones are forgotten, octets after it come again. */
+static const struct checkpoint *go_back(struct inbound *inbound, uint32_t serial) {
+    while (inbound->checkpoint_count && inbound->checkpoints[inbound->checkpoint_count - 1].serial > serial)
+        bytes_drop(inbound->checkpoints[--inbound->checkpoint_count].parser);
+    const struct checkpoint *last =
+        inbound->checkpoint_count ? &inbound->checkpoints[inbound->checkpoint_count - 1] : NULL;
+    if (!last || last->serial != serial)
+        return NULL;
+    uint64_t stored = inbound->content ? store_content_length(inbound->content) : 0;
+    if (last->content_length > stored)
+        return NULL;
+    inbound->skip = stored - last->content_length;
+    if (!last->with_envelope) {
+        inbound->kind = (enum ipc_apdu)0;
+        buf_clear(&inbound->envelope);
+    }
+    return last;
+}
+
+static const struct checkpoint *take_up(struct association *association, const struct store_activity_in *activity,
+                                        uint32_t serial) {
+    struct mta *mta = association->net->mta;
+    struct error err = {0};
+    struct inbound *inbound = mem_alloc(sizeof *inbound);
+    if (!inbound)
+        return NULL;
+    association->inbound = inbound;
+    inbound->stored = activity->id;
+    inbound->names = bytes_new(activity->association, activity->activity);
+    if (!inbound->names || !inbound_read(inbound, activity->state))
+        return NULL;
+    if (activity->content_length) {
+        inbound->content = store_content_resume(mta->store, activity->id, &err);
+        if (!inbound->content) {
+            log_error("peer=%s a transfer can't be resumed: %s", association->peer->name, err.text);
+            return NULL;
+        }
+    }
+    return go_back(inbound, serial);
+}
+
+/* A transfer that is still under way elsewhere on a half-open association holds the content: it ends there. */
+static void end_elsewhere(struct mta *mta, const struct association *here, uint64_t stored) {
+    for (struct net *net = mta->nets; net; net = net->next)
+        for (size_t i = 0; i < net->associations.room; i++) {
+            struct association *other = net->associations.slots[i].value;
+            if (!other || other == here || !other->inbound || other->inbound->stored != stored)
+                continue;
+            association_end(other, IPC_CLOSE_ABORTED, "its transfer was resumed on another association");
+            inbound_free(other);
+        }
+}
+
+bool receive_resume(struct association *association, struct span payload) {
+    struct mta *mta = association->net->mta;
+    struct reader r = reader_of(payload);
+    struct span old = payload_octets(&r), name = payload_octets(&r);
+    uint32_t serial = reader_u32(&r);
+    uint8_t recovering = reader_u8(&r);
+    if (!payload_done(&r) || recovering > 1 || association->inbound || association->state == ASSOCIATION_CLOSING)
+        return association->state == ASSOCIATION_CLOSING;
+    if (old.len == 0)
+        old = bytes_head(association->id);
+    batch_commit(mta); /* checkpoints that wait count too */
+    const struct store_activity_in *activity =
+        store_find_activity_in(mta->store, span_str(association->peer->name), old, name);
+    if (activity)
+        end_elsewhere(mta, association, activity->id);
+    const struct checkpoint *from = activity ? take_up(association, activity, serial) : NULL;
+    if (from) {
+        log_info("peer=%s resumes a transfer at octet %llu", association->peer->name, (unsigned long long)from->offset);
+        answer(association, IPC_RESUME_FROM, from);
+        return true;
+    }
+    inbound_free(association);
+    answer(association, was_completed(association, old, name) ? IPC_RESUME_COMPLETED : IPC_RESUME_UNKNOWN_ACTIVITY, NULL);
+    return true;
+}
+
+/* ---- RT-RECOVER ---- */
+
+struct recovery {
+    struct mta *mta;
+    struct span id, address;
+    struct peer *peer;
+};
+
+static bool is_broken_one(void *context, const struct store_activity_in *activity) {
+    struct recovery *recovery = context;
+    if (!span_eq(activity->association, recovery->id) ||
+        !span_eq(inbound_address(activity->state), recovery->address))
+        return true;
+    recovery->peer = peer_find(recovery->mta, activity->peer);
+    return false;
+}
+
+static bool is_completed_one(void *context, struct span name, struct span data) {
+    struct recovery *recovery = context;
+    struct reader key = reader_of(name), value = reader_of(data);
+    if (!span_eq(payload_octets(&key), recovery->id))
+        return true;
+    reader_u64(&value);
+    struct span peer = payload_octets(&value);
+    if (!span_eq(payload_octets(&value), recovery->address))
+        return true;
+    recovery->peer = peer_find(recovery->mta, peer);
+    return false;
+}
+
+struct peer *receive_recoverable(struct mta *mta, struct span id, struct span address) {
+    struct recovery recovery = {mta, id, address, NULL};
+    batch_commit(mta);
+    store_each_activity_in(mta->store, is_broken_one, &recovery);
+    if (!recovery.peer)
+        store_each_record(mta->store, RECORD_COMPLETED, is_completed_one, &recovery, NULL);
+    return recovery.peer;
+}
+
+/* ---- what nobody resumed ---- */
+
+struct expiry {
+    struct mta *mta;
+    int64_t before;
+};
+
+static bool expire_completed(void *context, struct span name, struct span data) {
+    struct expiry *expiry = context;
+    struct reader r = reader_of(data);
+    if ((int64_t)reader_u64(&r) < expiry->before)
+        store_remove_record(expiry->mta->batch.store, RECORD_COMPLETED, name);
+    return true;
+}
+
+static bool is_under_way(const struct mta *mta, uint64_t stored) {
+    for (struct net *net = mta->nets; net; net = net->next)
+        for (size_t i = 0; i < net->associations.room; i++) {
+            struct association *association = net->associations.slots[i].value;
+            if (association && association->inbound && association->inbound->stored == stored)
+                return true;
+        }
+    return false;
+}
+
+static bool expire_activity(void *context, const struct store_activity_in *activity) {
+    struct expiry *expiry = context;
+    if (activity->at < expiry->before && !is_under_way(expiry->mta, activity->id))
+        store_remove_activity_in(expiry->mta->batch.store, activity->id);
+    return true;
+}
+
+void receive_expire(struct mta *mta, int64_t now) {
+    int64_t keep = mta->config->limits.resume_seconds ? mta->config->limits.resume_seconds : 3 * 86400;
+    struct expiry expiry = {mta, now - keep * SECOND};
+    store_each_activity_in(mta->store, expire_activity, &expiry);
+    store_each_record(mta->store, RECORD_COMPLETED, expire_completed, &expiry, NULL);
+    if (!store_batch_is_empty(mta->batch.store))
+        batch_arm(mta);
+}

@@ -1,0 +1,91 @@
+/* IPC_REQUEST: which operations there are, who may ask for them, and which members they take. */
+#include "base/log.h"
+#include "mta/client_private.h"
+
+enum who { EVERYBODY, OPERATORS };
+
+struct operation {
+    const char *name;
+    json_t *(*run)(struct client *client, json_t *request);
+    enum who who;
+    bool writes; /* the answer follows the commit */
+    const char *members[14];
+};
+
+#define FILTERS "next-hop", "originator", "recipient", "state", "priority", "kind", "older-than"
+
+static const struct operation operations[] = {
+    {"status", request_status, EVERYBODY, false, {NULL}},
+    {"peer-status", request_peers, OPERATORS, false, {"peer"}},
+    {"queue-list", request_queue_list, OPERATORS, false, {FILTERS, "limit", "after"}},
+    {"queue-show", request_queue_show, OPERATORS, false, {"id"}},
+    {"queue-hold", request_queue_change, OPERATORS, true, {FILTERS, "id", "all", "reason"}},
+    {"queue-release", request_queue_change, OPERATORS, true, {FILTERS, "id", "all", "reason"}},
+    {"queue-retry", request_queue_change, OPERATORS, true, {FILTERS, "id", "all", "reason"}},
+    {"queue-redirect", request_queue_change, OPERATORS, true, {"id", "next-hop", "address", "reason"}},
+    {"queue-delete", request_queue_change, OPERATORS, true, {FILTERS, "id", "all", "reason"}},
+    {"queue-nondeliver", request_queue_change, OPERATORS, true, {FILTERS, "id", "all", "reason"}},
+    {"track", request_track, EVERYBODY, false, {"mts-identifier", "message", "content-identifier", "recent"}},
+    {"route", request_route, EVERYBODY, false, {"address"}},
+    {"mailboxes", request_mailboxes, EVERYBODY, false, {NULL}},
+    {"mailbox-list", request_mailbox_list, EVERYBODY, false, {"mailbox", "after", "limit", "unseen"}},
+    {"mailbox-read-envelope", request_mailbox_read, EVERYBODY, false, {"mailbox", "entry"}},
+    {"mailbox-mark", request_mailbox_mark, EVERYBODY, true, {"mailbox", "entry", "seen"}},
+    {"mailbox-delete", request_mailbox_delete, EVERYBODY, true, {"mailbox", "entry"}},
+    {"user-list", request_users, OPERATORS, false, {NULL}},
+    {"user-add", request_user_add, OPERATORS, true, {"address", "uid"}},
+    {"user-remove", request_user_remove, OPERATORS, true, {"address", "discard"}},
+};
+
+static const struct operation *operation_named(const char *name) {
+    for (size_t i = 0; name && i < sizeof operations / sizeof operations[0]; i++)
+        if (strcmp(operations[i].name, name) == 0)
+            return &operations[i];
+    return NULL;
+}
+
+static const char *unknown_member(const struct operation *operation, json_t *request) {
+    const char *member;
+    json_t *value;
+    json_object_foreach(request, member, value) {
+        bool known = strcmp(member, "operation") == 0;
+        for (size_t i = 0; i < sizeof operation->members / sizeof operation->members[0]; i++)
+            known = known || (operation->members[i] && strcmp(operation->members[i], member) == 0);
+        if (!known)
+            return member;
+    }
+    return NULL;
+}
+
+static json_t *run(struct client *client, json_t *request, bool *writes) {
+    const char *name = json_string_value(json_object_get(request, "operation"));
+    const struct operation *operation = operation_named(name);
+    *writes = false;
+    if (!json_is_object(request))
+        return client_error("bad-request", "the request is no JSON object");
+    if (!operation)
+        return client_error("bad-request", "unknown operation %s", name ? name : "(none)");
+    const char *unknown = unknown_member(operation, request);
+    if (unknown)
+        return client_error("bad-request", "%s takes no member %s", name, unknown);
+    if (operation->who == OPERATORS && !client_is_operator(client))
+        return client_error("not-permitted", "only root and the operators may ask for %s", name);
+    struct mta *mta = client->net->mta;
+    struct batch_mark mark = batch_mark(mta);
+    json_t *answer = operation->run(client, request);
+    *writes = operation->writes && answer && !json_object_get(answer, "error");
+    if (operation->writes && !*writes)
+        batch_undo(mta, mark);
+    return answer;
+}
+
+void request_run(struct client *client, uint64_t ref, struct span payload) {
+    bool writes;
+    json_t *request = json_loadb((const char *)payload.data, payload.len, JSON_REJECT_DUPLICATES, NULL);
+    json_t *answer = run(client, request, &writes);
+    json_decref(request);
+    if (writes)
+        client_respond_after_commit(client, ref, answer);
+    else
+        client_respond(client, ref, answer, true);
+}

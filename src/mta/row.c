@@ -1,0 +1,22 @@
+#include "mta/row.h"
+
+#include "ipc/payload.h"
+
+#define ROW_FORM 1
+
+bool row_write(struct buf *out, const struct row *row) {
+    return buf_append_byte(out, ROW_FORM) && buf_append_byte(out, (uint8_t)row->kind) &&
+           buf_append_byte(out, (uint8_t)row->copy) && buf_append_byte(out, row->has_content) &&
+           buf_append_span(out, row->plan);
+}
+
+bool row_read(struct span data, struct row *row) {
+    struct reader r = reader_of(data);
+    uint8_t form = reader_u8(&r);
+    row->kind = (enum mts_kind)reader_u8(&r);
+    row->copy = (enum mts_copy_kind)reader_u8(&r);
+    row->has_content = reader_u8(&r);
+    row->plan = payload_rest(&r);
+    return !r.failed && form == ROW_FORM && row->kind >= MTS_MESSAGE && row->kind <= MTS_REPORT &&
+           (row->copy == MTS_COPY_TRANSFER || row->copy == MTS_COPY_DELIVER);
+}

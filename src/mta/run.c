@@ -1,0 +1,345 @@
+/* The switch's life: opening, the tick of each second, reload, stop. */
+#include <stdio.h>
+#include <sys/socket.h>
+
+#include <event2/event.h>
+#include <unistd.h>
+
+#include "base/alloc.h"
+#include "base/clock.h"
+#include "base/log.h"
+#include "mta/client_private.h"
+#include "mta/outbound_private.h"
+
+/* Units whose time has come that one tick works on; the rest follows at once. */
+#define DUE_A_TURN 200
+
+/* ---- opening ---- */
+
+static enum work_state state_of(const struct mta *mta, const struct store_work *row, const struct peer *peer) {
+    (void)mta;
+    if (row->status == STORE_HELD)
+        return WORK_HELD;
+    return peer && row->due <= clock_now_us() ? WORK_READY : WORK_WAITING;
+}
+
+/* A marked row may have been sent before the stop: it is in doubt (I4). */
+static bool load_work(void *context, const struct store_work *row) {
+    struct mta *mta = context;
+    struct peer *peer = NULL;
+    if (row->next_hop) {
+        struct span name = store_next_hop_name(mta->store, row->doubt_peer ? row->doubt_peer : row->next_hop);
+        peer = name.data ? peer_named(mta, name) : NULL;
+        if (!peer)
+            return false;
+    }
+    struct work unit = {.id = row->id,
+                        .message = row->message,
+                        .due = row->due,
+                        .expires = row->expiry ? row->expiry : INT64_MAX,
+                        .peer = peer ? peer->number : PEER_NONE,
+                        .tries = (uint16_t)(row->tries < UINT16_MAX ? row->tries : UINT16_MAX),
+                        .lane = row->priority < LANES ? row->priority : LANE_NORMAL,
+                        .state = (uint8_t)state_of(mta, row, peer),
+                        .in_doubt = row->doubt_peer != 0,
+                        .marked = row->doubt_peer != 0,
+                        .committed = true};
+    return schedule_add(&mta->schedule, &unit) != NULL;
+}
+
+static bool load_queue(struct mta *mta, struct error *err) {
+    if (!store_each_work(mta->store, 0, 0, 0, -1, load_work, mta, err))
+        return false;
+    if (!outbound_load(mta))
+        return error_set(err, STORE_IO, "the transfers to be resumed can't be read");
+    if (mta->schedule.count)
+        log_notice("%zu copies wait in the queue, %zu of them in doubt", mta->schedule.count, mta->schedule.in_doubt);
+    return true;
+}
+
+static const char *base36(uint64_t number, char out[static 14]) {
+    char *at = out + 13;
+    *at = '\0';
+    do
+        *--at = "0123456789abcdefghijklmnopqrstuvwxyz"[number % 36];
+    while ((number /= 36) > 0);
+    return at;
+}
+
+/* The epoch is a durable counter, so that no identifier comes twice whatever the clock does. */
+static bool begin_epoch(struct mta *mta, struct error *err) {
+    uint64_t epoch;
+    if (!store_reserve(mta->store, "epoch", 1, &epoch, err))
+        return false;
+    char text[14];
+    snprintf(mta->id_prefix, sizeof mta->id_prefix, "%.10s.%.4s.", mta->config->node, base36(epoch, text));
+    mta->id_next = 1;
+    return true;
+}
+
+static void on_tick(evutil_socket_t fd, short what, void *arg);
+
+static bool open_events(struct mta *mta) {
+    mta->commit = event_new(mta->loop, -1, 0, batch_on_commit, mta);
+    mta->tick = event_new(mta->loop, -1, EV_PERSIST, on_tick, mta);
+    struct timeval second = {.tv_sec = 1};
+    return mta->commit && mta->tick && event_add(mta->tick, &second) == 0;
+}
+
+static bool open_all(struct mta *mta, struct error *err) {
+    struct store_options options = {.create = true};
+    mta->store = store_open(mta->config->store_directory, &options, err);
+    if (!mta->store)
+        return false;
+    if (!schedule_init(&mta->schedule, 0) || !batch_init(mta) || !peers_configure(mta) || !open_events(mta))
+        return error_set(err, STORE_NO_MEMORY, "no memory");
+    return begin_epoch(mta, err) && users_load(mta, err) && load_queue(mta, err);
+}
+
+struct mta *mta_new(struct event_base *loop, const struct mta_config *config, const struct mta_reload *reload,
+                    struct error *err) {
+    struct mta *mta = mem_alloc(sizeof *mta);
+    if (!mta) {
+        error_set(err, STORE_NO_MEMORY, "no memory");
+        return NULL;
+    }
+    mta->loop = loop;
+    mta->config = config;
+    if (reload)
+        mta->reload = *reload;
+    mta->started = clock_now_us();
+    mta->recent = mem_alloc(RECENT_MOST * sizeof *mta->recent);
+    size_t memory = config->limits.envelope_memory;
+    arena_init(&mta->arena, memory ? memory : (size_t)64 * 1024 * 1024);
+    buf_init(&mta->head, 0);
+    buf_init(&mta->scratch, 0);
+    buf_init(&mta->prefix, 0);
+    if (mta->recent && open_all(mta, err))
+        return mta;
+    mta_free(mta);
+    return NULL;
+}
+
+static void free_work_bytes(struct mta *mta) {
+    for (size_t i = 0; i < mta->schedule.buckets; i++)
+        for (struct work *work = mta->schedule.table[i]; work; work = work->same)
+            work_forget_bytes(mta, work);
+}
+
+void mta_free(struct mta *mta) {
+    if (!mta)
+        return;
+    mta->stopping = true;
+    if (mta->batch.store)
+        batch_commit(mta);
+    net_free_all(mta);
+    if (mta->batch.store) {
+        batch_commit(mta);
+        batch_free(mta);
+    }
+    ipc_channel_free(mta->parent);
+    if (mta->commit)
+        event_free(mta->commit);
+    if (mta->tick)
+        event_free(mta->tick);
+    if (mta->listener) {
+        close(event_get_fd(mta->listener));
+        event_free(mta->listener);
+    }
+    outbound_free(mta);
+    free_work_bytes(mta);
+    schedule_free(&mta->schedule);
+    users_free(mta);
+    mem_free(mta->recent);
+    peers_free(mta);
+    store_close(mta->store);
+    arena_free(&mta->arena);
+    buf_free(&mta->head);
+    buf_free(&mta->scratch);
+    buf_free(&mta->prefix);
+    mem_free(mta);
+}
+
+/* ---- each second ---- */
+
+static void work_is_due(struct mta *mta, struct work *work, int64_t now) {
+    if (work->expires <= now) {
+        copy_expire(mta, work);
+        return;
+    }
+    if (work->peer == PEER_NONE) {
+        copy_deliver(mta, work);
+        return;
+    }
+    schedule_set(&mta->schedule, work, WORK_READY, work->due, work->in_doubt);
+    mta->peers[work->peer]->pump = true;
+    batch_arm(mta);
+}
+
+static void do_due_work(struct mta *mta, int64_t now) {
+    for (unsigned i = 0; i < DUE_A_TURN; i++) {
+        struct work *work = schedule_due(&mta->schedule, now);
+        if (!work)
+            return;
+        work_is_due(mta, work, now);
+    }
+}
+
+static bool nothing_under_way(const struct mta *mta) {
+    for (struct net *net = mta->nets; net; net = net->next)
+        for (size_t i = 0; i < net->associations.room; i++) {
+            struct association *association = net->associations.slots[i].value;
+            if (association && (association->sending || association->inbound))
+                return false;
+        }
+    return true;
+}
+
+static void finish_stop(struct mta *mta) {
+    if (!nothing_under_way(mta))
+        return;
+    batch_commit(mta);
+    mta->stopped = true;
+    event_base_loopexit(mta->loop, NULL);
+}
+
+static void keep_store(struct mta *mta, int64_t now) {
+    bool accepting = store_accepting(mta->store);
+    if (!accepting && store_probe(mta->store))
+        log_notice("the store takes messages again");
+    if (mta->unsaved_count)
+        outbound_save_again(mta);
+    int64_t track = mta->config->limits.track_seconds ? mta->config->limits.track_seconds : 30 * 86400;
+    store_maintain(mta->store, now, now - track * SECOND, 2000);
+    if (now / SECOND % 60 == 0)
+        receive_expire(mta, now);
+}
+
+void mta_tick(struct mta *mta) {
+    int64_t now = clock_now_us();
+    keep_store(mta, now);
+    if (!mta->stopping)
+        do_due_work(mta, now);
+    peers_reroute(mta);
+    peers_tick(mta, now);
+    if (mta->stopping)
+        finish_stop(mta);
+}
+
+static void on_tick(evutil_socket_t fd, short what, void *arg) {
+    (void)fd;
+    (void)what;
+    mta_tick(arg);
+}
+
+/* ---- the parent ---- */
+
+void mta_stop(struct mta *mta) {
+    if (mta->stopping)
+        return;
+    log_notice("stopping: transfers under way end first");
+    mta->stopping = true;
+    event_active(mta->tick, EV_TIMEOUT, 0);
+}
+
+static void reload(struct mta *mta, struct span text) {
+    struct error err = {0};
+    const struct mta_config *old = mta->config;
+    const struct mta_config *fresh = mta->reload.read ? mta->reload.read(mta->reload.context, text, &err) : NULL;
+    if (!fresh) {
+        log_error("the configuration stays as it was: %s", mta->reload.read ? err.text : "no reload here");
+        return;
+    }
+    batch_commit(mta); /* undoing after the change would name hops by old numbers */
+    mta->config = fresh;
+    if (!peers_configure(mta) || !users_load(mta, &err)) {
+        log_error("the configuration stays as it was: %s", err.text[0] ? err.text : "no memory");
+        mta->config = old;
+        if (mta->reload.release)
+            mta->reload.release(mta->reload.context, fresh);
+        if (!peers_configure(mta) || !users_load(mta, &err))
+            mta_stop(mta); /* neither the new nor the old one: there is no memory to go on with */
+        return;
+    }
+    if (mta->reload.release)
+        mta->reload.release(mta->reload.context, old);
+    log_notice("the configuration was read anew");
+    mta_tick(mta);
+}
+
+static bool parent_frame(void *context, struct ipc_channel *channel, enum ipc_type type, uint64_t ref,
+                         struct span payload) {
+    (void)channel;
+    (void)ref;
+    if (type == IPC_CONFIG)
+        reload(context, payload);
+    else if (type == IPC_STOP && payload.len == 0)
+        mta_stop(context);
+    else
+        return false;
+    return true;
+}
+
+static void parent_closed(void *context, struct ipc_channel *channel, const char *cause) {
+    struct mta *mta = context;
+    (void)channel;
+    log_notice("the parent is gone: %s", cause);
+    mta->parent = NULL;
+    mta_stop(mta);
+}
+
+static const struct ipc_handler parent_handler = {parent_frame, NULL, parent_closed, NULL};
+
+bool mta_attach_parent(struct mta *mta, int fd) {
+    mta->parent = ipc_channel_new(mta->loop, fd, "parent", &parent_handler, mta);
+    struct span nothing = {NULL, 0};
+    return mta->parent && ipc_send(mta->parent, IPC_READY, 0, nothing, nothing);
+}
+
+static void on_listener(evutil_socket_t fd, short what, void *arg) {
+    struct mta *mta = arg;
+    (void)what;
+    int net = accept4(fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+    if (net < 0)
+        return;
+    char name[16];
+    snprintf(name, sizeof name, "net#%u", ++mta->net_number);
+    if (!mta_attach_net(mta, net, name))
+        close(net);
+}
+
+static bool attach_listener(struct mta *mta, int fd) {
+    evutil_make_socket_nonblocking(fd);
+    mta->listener = event_new(mta->loop, fd, EV_READ | EV_PERSIST, on_listener, mta);
+    return mta->listener && event_add(mta->listener, NULL) == 0;
+}
+
+static bool attach_all(struct mta *mta, const struct mta_descriptors *descriptors) {
+    for (size_t i = 0; i < descriptors->net_count; i++) {
+        char name[32];
+        snprintf(name, sizeof name, "net%zu", i);
+        if (!mta_attach_net(mta, descriptors->net[i], name))
+            return false;
+    }
+    if (descriptors->listener >= 0 && !attach_listener(mta, descriptors->listener))
+        return false;
+    return descriptors->parent < 0 || mta_attach_parent(mta, descriptors->parent);
+}
+
+int mta_run(const struct mta_config *config, const struct mta_reload *reload_by,
+            const struct mta_descriptors *descriptors) {
+    struct error err = {0};
+    struct event_base *loop = event_base_new();
+    struct mta *mta = loop ? mta_new(loop, config, reload_by, &err) : NULL;
+    int status = 1;
+    if (!mta) {
+        log_error("the store process can't start: %s", err.text);
+    } else if (attach_all(mta, descriptors)) {
+        event_base_dispatch(loop);
+        status = mta->stopped ? 0 : 1;
+    }
+    mta_free(mta);
+    if (loop)
+        event_base_free(loop);
+    return status;
+}

@@ -1,0 +1,281 @@
+#include "mta/schedule.h"
+
+#include <string.h>
+
+#include "base/alloc.h"
+
+#define SLAB_UNITS    256
+#define FIRST_BUCKETS 1024
+
+struct work_slab {
+    struct work_slab *next;
+    struct work units[SLAB_UNITS];
+};
+
+bool schedule_init(struct schedule *schedule, size_t peers) {
+    *schedule = (struct schedule){.buckets = FIRST_BUCKETS};
+    schedule->table = mem_alloc(FIRST_BUCKETS * sizeof(struct work *));
+    return schedule->table && schedule_grow(schedule, peers);
+}
+
+void schedule_free(struct schedule *schedule) {
+    while (schedule->slabs) {
+        struct work_slab *slab = schedule->slabs;
+        schedule->slabs = slab->next;
+        mem_free(slab);
+    }
+    mem_free(schedule->table);
+    mem_free(schedule->timers);
+    mem_free(schedule->peers);
+    *schedule = (struct schedule){0};
+}
+
+bool schedule_grow(struct schedule *schedule, size_t peers) {
+    if (peers <= schedule->peer_count)
+        return true;
+    struct peer_lanes *grown = mem_resize(schedule->peers, peers * sizeof *grown);
+    if (!grown)
+        return false;
+    memset(grown + schedule->peer_count, 0, (peers - schedule->peer_count) * sizeof *grown);
+    schedule->peers = grown;
+    schedule->peer_count = peers;
+    return true;
+}
+
+/* ---- the table by id ---- */
+
+/* Ids rise one by one, so their low bits spread evenly. */
+static struct work **bucket(const struct schedule *schedule, uint64_t id) {
+    return &schedule->table[id & (schedule->buckets - 1)];
+}
+
+static void widen_table(struct schedule *schedule) {
+    struct work **old = schedule->table;
+    size_t old_buckets = schedule->buckets;
+    struct work **wide = mem_alloc(old_buckets * 2 * sizeof *wide);
+    if (!wide)
+        return; /* longer chains, nothing worse */
+    schedule->table = wide;
+    schedule->buckets = old_buckets * 2;
+    for (size_t i = 0; i < old_buckets; i++) {
+        for (struct work *work = old[i], *next; work; work = next) {
+            next = work->same;
+            struct work **place = bucket(schedule, work->id);
+            work->same = *place;
+            *place = work;
+        }
+    }
+    mem_free(old);
+}
+
+struct work *schedule_find(const struct schedule *schedule, uint64_t id) {
+    struct work *work = *bucket(schedule, id);
+    while (work && work->id != id)
+        work = work->same;
+    return work;
+}
+
+/* ---- timers: a binary heap ---- */
+
+static void place_timer(struct schedule *schedule, size_t at, struct timer timer) {
+    schedule->timers[at] = timer;
+    timer.work->timer = (uint32_t)at;
+}
+
+static void sift_up(struct schedule *schedule, size_t at, struct timer timer) {
+    while (at > 1 && schedule->timers[at / 2].when > timer.when) {
+        place_timer(schedule, at, schedule->timers[at / 2]);
+        at /= 2;
+    }
+    place_timer(schedule, at, timer);
+}
+
+static void sift_down(struct schedule *schedule, size_t at, struct timer timer) {
+    for (;;) {
+        size_t child = at * 2;
+        if (child > schedule->timer_count)
+            break;
+        if (child < schedule->timer_count && schedule->timers[child + 1].when < schedule->timers[child].when)
+            child++;
+        if (schedule->timers[child].when >= timer.when)
+            break;
+        place_timer(schedule, at, schedule->timers[child]);
+        at = child;
+    }
+    place_timer(schedule, at, timer);
+}
+
+static void drop_timer(struct schedule *schedule, struct work *work) {
+    size_t at = work->timer;
+    if (!at)
+        return;
+    work->timer = 0;
+    struct timer last = schedule->timers[schedule->timer_count--];
+    if (last.work == work)
+        return;
+    if (at > 1 && schedule->timers[at / 2].when > last.when)
+        sift_up(schedule, at, last);
+    else
+        sift_down(schedule, at, last);
+}
+
+/* Room is made when a unit is added, so that moving a unit never fails. */
+static bool timer_room(struct schedule *schedule) {
+    if (schedule->count + 2 <= schedule->timer_room)
+        return true;
+    size_t room = schedule->timer_room ? schedule->timer_room * 2 : 1024;
+    struct timer *grown = mem_resize(schedule->timers, room * sizeof *grown);
+    if (!grown)
+        return false;
+    schedule->timers = grown;
+    schedule->timer_room = room;
+    return true;
+}
+
+static void set_timer(struct schedule *schedule, struct work *work) {
+    int64_t when = work->expires;
+    if (work->state == WORK_WAITING && work->due < when)
+        when = work->due;
+    if (work->state == WORK_HELD || work->state == WORK_SENDING || when == INT64_MAX)
+        return;
+    sift_up(schedule, ++schedule->timer_count, (struct timer){when, work});
+}
+
+int64_t schedule_wake(const struct schedule *schedule) {
+    return schedule->timer_count ? schedule->timers[1].when : INT64_MAX;
+}
+
+struct work *schedule_due(struct schedule *schedule, int64_t now) {
+    if (schedule_wake(schedule) > now)
+        return NULL;
+    struct work *work = schedule->timers[1].work;
+    drop_timer(schedule, work);
+    return work;
+}
+
+/* ---- lanes ---- */
+
+static void join_lane(struct schedule *schedule, struct work *work, bool front) {
+    if (work->peer == PEER_NONE)
+        return;
+    struct peer_lanes *peer = &schedule->peers[work->peer];
+    struct lane *lane = &peer->lanes[work->lane];
+    work->prev = front ? NULL : lane->last;
+    work->next = front ? lane->first : NULL;
+    *(work->prev ? &work->prev->next : &lane->first) = work;
+    *(work->next ? &work->next->prev : &lane->last) = work;
+    peer->ready++;
+}
+
+static void leave_lane(struct schedule *schedule, struct work *work) {
+    if (work->peer == PEER_NONE)
+        return;
+    struct peer_lanes *peer = &schedule->peers[work->peer];
+    struct lane *lane = &peer->lanes[work->lane];
+    *(work->prev ? &work->prev->next : &lane->first) = work->next;
+    *(work->next ? &work->next->prev : &lane->last) = work->prev;
+    work->next = work->prev = NULL;
+    peer->ready--;
+}
+
+struct work *schedule_first(const struct schedule *schedule, uint32_t peer) {
+    const struct peer_lanes *lanes = &schedule->peers[peer];
+    for (size_t i = 0; i < LANES; i++)
+        if (lanes->lanes[i].first)
+            return lanes->lanes[i].first;
+    return NULL;
+}
+
+/* ---- units ---- */
+
+static void enter_state(struct schedule *schedule, struct work *work, enum work_state state, int64_t due, bool front) {
+    work->state = (uint8_t)state;
+    work->due = due;
+    schedule->states[state]++;
+    if (state == WORK_READY)
+        join_lane(schedule, work, front);
+    set_timer(schedule, work);
+}
+
+static void leave_state(struct schedule *schedule, struct work *work) {
+    schedule->states[work->state]--;
+    if (work->state == WORK_READY)
+        leave_lane(schedule, work);
+    drop_timer(schedule, work);
+}
+
+void schedule_set(struct schedule *schedule, struct work *work, enum work_state state, int64_t due, bool front) {
+    leave_state(schedule, work);
+    enter_state(schedule, work, state, due, front);
+}
+
+void schedule_move(struct schedule *schedule, struct work *work, uint32_t peer) {
+    enum work_state state = (enum work_state)work->state;
+    leave_state(schedule, work);
+    work->peer = peer;
+    enter_state(schedule, work, state, work->due, false);
+}
+
+void schedule_doubt(struct schedule *schedule, struct work *work, bool in_doubt) {
+    if (work->in_doubt != in_doubt)
+        in_doubt ? schedule->in_doubt++ : schedule->in_doubt--;
+    work->in_doubt = in_doubt;
+}
+
+static struct work *spare_unit(struct schedule *schedule) {
+    if (!schedule->spare) {
+        struct work_slab *slab = mem_alloc(sizeof *slab);
+        if (!slab)
+            return NULL;
+        slab->next = schedule->slabs;
+        schedule->slabs = slab;
+        for (size_t i = 0; i < SLAB_UNITS; i++) {
+            slab->units[i].next = schedule->spare;
+            schedule->spare = &slab->units[i];
+        }
+    }
+    struct work *work = schedule->spare;
+    schedule->spare = work->next;
+    return work;
+}
+
+struct work *schedule_add(struct schedule *schedule, const struct work *work) {
+    if (!timer_room(schedule))
+        return NULL;
+    struct work *unit = spare_unit(schedule);
+    if (!unit)
+        return NULL;
+    *unit = *work;
+    unit->next = unit->prev = NULL;
+    unit->timer = 0;
+    if (schedule->count >= schedule->buckets)
+        widen_table(schedule);
+    struct work **place = bucket(schedule, unit->id);
+    unit->same = *place;
+    *place = unit;
+    schedule->count++;
+    schedule->in_doubt += unit->in_doubt;
+    enter_state(schedule, unit, (enum work_state)unit->state, unit->due, false);
+    return unit;
+}
+
+void schedule_remove(struct schedule *schedule, struct work *work) {
+    leave_state(schedule, work);
+    struct work **place = bucket(schedule, work->id);
+    while (*place != work)
+        place = &(*place)->same;
+    *place = work->same;
+    schedule->in_doubt -= work->in_doubt;
+    schedule->count--;
+    work->next = schedule->spare;
+    schedule->spare = work;
+}
+
+void schedule_each(const struct schedule *schedule, bool (*visit)(void *context, struct work *work), void *context) {
+    for (size_t i = 0; i < schedule->buckets; i++)
+        for (struct work *work = schedule->table[i], *next; work; work = next) {
+            next = work->same;
+            if (!visit(context, work))
+                return;
+        }
+}

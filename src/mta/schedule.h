@@ -1,0 +1,110 @@
+/*
+ * The scheduler: every copy that has still to leave, in memory, by next hop,
+ * priority lane and time. It is rebuilt from the store's work rows at the
+ * start; the hot path never asks the store what to do next.
+ *
+ * Operations cost O(1), but for timers: O(log n).
+ */
+#ifndef MTA_SCHEDULE_H
+#define MTA_SCHEDULE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* In the order in which they leave. Reports travel in the urgent lane (X.411 gives them no priority). */
+enum work_lane { LANE_URGENT, LANE_NORMAL, LANE_NON_URGENT, LANES };
+
+enum work_state {
+    WORK_READY,   /* in its peer's lane */
+    WORK_WAITING, /* until `due`: deferred delivery or a retry */
+    WORK_HELD,    /* by an operator: neither due nor expiring */
+    WORK_SENDING  /* given to an association */
+};
+
+/* The work unit has no next hop: deferred delivery, which is decided when it is due. */
+#define PEER_NONE UINT32_MAX
+
+struct bytes;
+
+struct work {
+    uint64_t id;      /* the store's */
+    uint64_t message; /* the store's */
+    int64_t due;      /* µs since 1970 */
+    int64_t expires;  /* µs since 1970, INT64_MAX: never */
+    struct work *next, *prev; /* in the lane */
+    struct work *same;        /* in the table by id */
+    struct bytes *bytes;      /* what will be sent, when it is still in memory */
+    uint32_t peer;
+    uint32_t timer; /* place in the timers, 0: none */
+    uint16_t tries;
+    uint8_t lane;
+    uint8_t state;
+    bool in_doubt; /* may have arrived: recipients and route are frozen */
+    bool marked;   /* its row says so: the mark of I3 */
+    bool looked;    /* no other next hop was known when its peer was last found down */
+    bool committed; /* its row is on disk */
+};
+
+struct lane {
+    struct work *first, *last;
+};
+
+struct peer_lanes {
+    struct lane lanes[LANES];
+    size_t ready;
+};
+
+struct timer {
+    int64_t when;
+    struct work *work;
+};
+
+struct schedule {
+    struct peer_lanes *peers; /* by peer number */
+    size_t peer_count;
+    struct work **table;
+    size_t buckets;
+    struct timer *timers; /* a heap; place 0 is unused */
+    size_t timer_count, timer_room;
+    struct work *spare;
+    struct work_slab *slabs;
+    size_t count;
+    size_t states[4];
+    size_t in_doubt;
+};
+
+bool schedule_init(struct schedule *schedule, size_t peers);
+void schedule_free(struct schedule *schedule);
+
+/* Makes room for peers up to `peers`; those that are there keep their numbers. */
+bool schedule_grow(struct schedule *schedule, size_t peers);
+
+/* Adds a copy of `*work` (its links are set here) in the state that it names. NULL without memory. */
+struct work *schedule_add(struct schedule *schedule, const struct work *work);
+
+/* Takes the unit out and frees it. The caller has let go of `bytes`. */
+void schedule_remove(struct schedule *schedule, struct work *work);
+
+struct work *schedule_find(const struct schedule *schedule, uint64_t id);
+
+/* The next one to leave for the peer, or NULL: highest lane first, oldest first. It stays where it is. */
+struct work *schedule_first(const struct schedule *schedule, uint32_t peer);
+
+/* Moves the unit to a state; WORK_WAITING until `due`. `front` puts a ready one before its lane's others (a repeat). */
+void schedule_set(struct schedule *schedule, struct work *work, enum work_state state, int64_t due, bool front);
+
+/* Gives a unit that is not WORK_SENDING to another peer. */
+void schedule_move(struct schedule *schedule, struct work *work, uint32_t peer);
+
+void schedule_doubt(struct schedule *schedule, struct work *work, bool in_doubt);
+
+/* When the next timer fires (INT64_MAX: none), and a unit whose time has come at `now` (NULL: none): due, or expired. It stays in
+ * its state without a timer until `schedule_set` or `schedule_remove`. */
+int64_t schedule_wake(const struct schedule *schedule);
+struct work *schedule_due(struct schedule *schedule, int64_t now);
+
+/* Calls for each unit, in no order, until `visit` returns false. It may not add or remove units. */
+void schedule_each(const struct schedule *schedule, bool (*visit)(void *context, struct work *work), void *context);
+
+#endif

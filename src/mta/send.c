@@ -1,0 +1,303 @@
+/*
+ * Transfers out. SEND_BEGIN follows the commit that marks the row (I3); what
+ * becomes of the transfer decides whether the copy is done, is tried again, or
+ * is in doubt (I4).
+ */
+#include "base/clock.h"
+#include "base/log.h"
+#include "mta/event.h"
+#include "mta/mta_private.h"
+#include "mta/outbound_private.h"
+
+/* A copy whose association broke is tried again after this time at first; it doubles with each try. */
+#define BROKEN_RETRY_FIRST SECOND
+#define BROKEN_RETRY_MOST  (300 * SECOND)
+
+/* ---- SEND_BEGIN ---- */
+
+static void begin_frame(struct association *association) {
+    struct mta *mta = association->net->mta;
+    struct bytes *bytes = association->prefix;
+    struct outbound_activity *resume = outbound_find(mta, association->sending->id);
+    struct span content = bytes_rest(bytes);
+    uint64_t length = association->content ? store_content_length(association->content) : content.len;
+    bool resuming = resume && resume->serial;
+    buf_clear(&mta->head);
+    buf_append_u64(&mta->head, length);
+    buf_append_u64(&mta->head, resuming ? resume->offset : 0);
+    buf_append_u32(&mta->head, resuming ? resume->serial : 0);
+    payload_put_octets(&mta->head, resuming ? bytes_head(resume->names) : SPAN_LIT(""));
+    payload_put_octets(&mta->head, resuming ? bytes_rest(resume->names) : SPAN_LIT(""));
+    payload_put_octets(&mta->head, bytes_head(bytes));
+    association->resuming = resuming;
+    association->committing = false;
+    ipc_send(association->net->channel, IPC_SEND_BEGIN, association->ref, buf_span(&mta->head), content);
+}
+
+static void let_go(struct association *association) {
+    association->sending = NULL;
+    association->committing = association->resuming = false;
+    store_content_release(association->content);
+    association->content = NULL;
+    bytes_drop(association->prefix);
+    association->prefix = NULL;
+}
+
+static void marked_on_disk(struct mta *mta, struct effect *effect) {
+    (void)mta;
+    if (effect->association && effect->association->sending == effect->work && effect->association->committing)
+        begin_frame(effect->association);
+}
+
+/* `number` says that the mark was to be set by this batch. */
+static void not_marked(struct mta *mta, struct effect *effect) {
+    struct association *association = effect->association;
+    if (effect->number)
+        effect->work->marked = false;
+    if (!association || association->sending != effect->work || !association->committing)
+        return;
+    let_go(association);
+    association_idle(association, association->state == ASSOCIATION_UP);
+    schedule_set(&mta->schedule, effect->work, WORK_WAITING, clock_now_us() + 5 * SECOND, false);
+}
+
+/* ---- reading what is not in memory any more ---- */
+
+static bool mark_row(struct mta *mta, struct work *work, const struct store_work *row, const struct peer *peer) {
+    struct store_work marked = *row;
+    if (work->marked)
+        return true;
+    marked.doubt_peer = peer->key;
+    marked.next_hop = peer->key;
+    marked.tries = work->tries;
+    marked.status = STORE_READY;
+    return store_update_work(mta->batch.store, &marked);
+}
+
+enum loading { LOADED, NOT_NOW, ENDED };
+
+static enum loading unsendable(struct mta *mta, struct work *work) {
+    log_error("work unit %llu: its envelope can't be rebuilt; it is reported as not delivered",
+              (unsigned long long)work->id);
+    struct mts_failure failure = {.reason = x411_NonDeliveryReasonCode_unable_to_transfer,
+                                  .diagnostic = x411_NonDeliveryDiagnosticCode_content_syntax_error,
+                                  .final = true};
+    copy_fail(mta, work, &failure);
+    return ENDED;
+}
+
+static enum loading load_cold(struct association *association, struct work *work) {
+    struct mta *mta = association->net->mta;
+    struct copy copy;
+    struct error err = {0};
+    if (!copy_load(mta, work, &copy, &err)) {
+        log_error("work unit %llu can't be read: %s", (unsigned long long)work->id, err.text);
+        schedule_set(&mta->schedule, work, WORK_WAITING, clock_now_us() + 60 * SECOND, false);
+        return ENDED;
+    }
+    buf_clear(&mta->prefix);
+    if (!mts_outbound(&copy.stored, &mta->arena, &mta->prefix)) {
+        copy_release(&copy);
+        return unsendable(mta, work);
+    }
+    bool whole = copy.memory.data || copy.stored.content_length == 0;
+    association->prefix = bytes_new(buf_span(&mta->prefix), whole ? copy.memory : SPAN_LIT(""));
+    if (!whole) {
+        association->content = copy.content;
+        copy.content = NULL;
+    }
+    copy_release(&copy);
+    if (association->prefix && mark_row(mta, work, &copy.work, association->peer))
+        return LOADED;
+    let_go(association);
+    return NOT_NOW;
+}
+
+bool send_start(struct association *association, struct work *work) {
+    struct mta *mta = association->net->mta;
+    bool durable = work->committed && work->marked;
+    if (work->bytes && work->marked) {
+        association->prefix = bytes_keep(work->bytes);
+    } else {
+        enum loading loading = load_cold(association, work);
+        if (loading != LOADED)
+            return loading == ENDED;
+    }
+    struct effect effect = {.commit = marked_on_disk,
+                            .undo = not_marked,
+                            .work = work,
+                            .association = association,
+                            .number = !work->marked};
+    if (!durable && !batch_effect(mta, effect)) {
+        let_go(association);
+        return false;
+    }
+    work->marked = true;
+    association->sending = work;
+    association->committing = true;
+    association_idle(association, false);
+    schedule_set(&mta->schedule, work, WORK_SENDING, 0, false);
+    if (durable)
+        begin_frame(association);
+    return true;
+}
+
+/* ---- frames while it goes ---- */
+
+bool send_activity(struct association *association, struct span payload) {
+    struct reader r = reader_of(payload);
+    struct span activity = payload_octets(&r);
+    if (!payload_done(&r) || activity.len == 0 || activity.len > 64)
+        return false;
+    bytes_drop(association->activity);
+    association->activity = bytes_new(activity, (struct span){NULL, 0});
+    return association->activity != NULL;
+}
+
+static bool read_piece(struct association *association, uint64_t offset, uint32_t length) {
+    struct mta *mta = association->net->mta;
+    struct error err = {0};
+    size_t got = 0;
+    buf_clear(&mta->scratch);
+    if (!buf_reserve(&mta->scratch, length) ||
+        !store_content_read(association->content, offset, mta->scratch.data, length, &got, &err) || got != length) {
+        log_error("peer=%s a content can't be read: %s", association->peer->name, err.text);
+        return false;
+    }
+    buf_clear(&mta->head);
+    buf_append_u64(&mta->head, offset);
+    return ipc_send(association->net->channel, IPC_SEND_DATA, association->ref, buf_span(&mta->head),
+                    span_of(mta->scratch.data, got));
+}
+
+bool send_read(struct association *association, struct span payload) {
+    struct reader r = reader_of(payload);
+    uint64_t offset = reader_u64(&r);
+    uint32_t length = reader_u32(&r);
+    if (!payload_done(&r) || length == 0 || length > IPC_CHUNK)
+        return false;
+    if (!association->sending || association->state == ASSOCIATION_CLOSING)
+        return true;
+    uint64_t total = association->content ? store_content_length(association->content) : 0;
+    if (association->committing || offset > total || length > total - offset)
+        return false;
+    if (!read_piece(association, offset, length))
+        association_end(association, IPC_CLOSE_ABORTED, "the store can't read the content");
+    return true;
+}
+
+bool send_checkpoint(struct association *association, struct span payload) {
+    struct reader r = reader_of(payload);
+    uint32_t serial = reader_u32(&r);
+    uint64_t offset = reader_u64(&r);
+    if (!payload_done(&r))
+        return false;
+    if (!association->sending || association->committing || !association->activity)
+        return true;
+    outbound_checkpoint(association, serial, offset);
+    return true;
+}
+
+/* ---- what became of it ---- */
+
+static int64_t broken_delay(const struct work *work) {
+    int64_t delay = BROKEN_RETRY_FIRST;
+    for (unsigned i = 1; i < work->tries && delay < BROKEN_RETRY_MOST; i++)
+        delay *= 2;
+    return delay < BROKEN_RETRY_MOST ? delay : BROKEN_RETRY_MOST;
+}
+
+static void transferred(struct association *association, struct work *work) {
+    struct mta *mta = association->net->mta;
+    struct batch_mark mark = batch_mark(mta);
+    mta->counters.transferred++;
+    schedule_doubt(&mta->schedule, work, false);
+    work_forget_bytes(mta, work);
+    if (event_copy(mta, work->message, EVENT_TRANSFERRED, association->peer, (struct span){NULL, 0}) &&
+        outbound_done(mta, work))
+        return;
+    batch_undo(mta, mark);
+    outbound_unsaved(mta, work);
+}
+
+static void refused(struct association *association, struct work *work, struct span cause) {
+    struct mta *mta = association->net->mta;
+    char text[LOG_TEXT_SIZE];
+    struct mts_failure failure = {.reason = x411_NonDeliveryReasonCode_transfer_failure,
+                                  .diagnostic = -1,
+                                  .supplementary = log_text(cause, text)};
+    schedule_doubt(&mta->schedule, work, false);
+    outbound_forget(mta, work->id);
+    if (event_copy(mta, work->message, EVENT_TRANSFER_REFUSED, association->peer, cause))
+        copy_fail(mta, work, &failure);
+}
+
+static int64_t deferral(const struct mta *mta, const struct work *work) {
+    static const enum mts_priority priorities[LANES] = {MTS_URGENT, MTS_NORMAL, MTS_NON_URGENT};
+    const struct mts_schedule *schedule = mts_schedule_of(mta->config->tables, priorities[work->lane]);
+    return mts_retry_delay(schedule, work->tries ? work->tries : 1) * SECOND;
+}
+
+/* The mark in the row stays as it is: it is a superset of what is in doubt, and goes when something is decided anew. */
+static void again(struct association *association, struct work *work, enum event_own what, int64_t delay, struct span cause) {
+    struct mta *mta = association->net->mta;
+    if (work->tries < UINT16_MAX)
+        work->tries++;
+    schedule_doubt(&mta->schedule, work, what == EVENT_IN_DOUBT);
+    event_copy(mta, work->message, what, association->peer, cause);
+    schedule_set(&mta->schedule, work, WORK_WAITING, clock_now_us() + delay, false);
+    batch_arm(mta);
+}
+
+static void apply_result(struct association *association, struct work *work, enum ipc_sent result, struct span cause) {
+    struct mta *mta = association->net->mta;
+    switch (result) {
+    case IPC_SENT:
+        transferred(association, work);
+        break;
+    case IPC_SENT_REFUSED:
+        refused(association, work, cause);
+        break;
+    case IPC_SENT_DEFERRED:
+        /* After a refused resume the next try begins anew. */
+        outbound_drop(mta, work->id);
+        work->tries++;
+        again(association, work, EVENT_TRANSFER_DEFERRED, deferral(mta, work), cause);
+        break;
+    case IPC_SENT_BROKEN:
+        again(association, work, EVENT_TRANSFER_BROKEN, broken_delay(work), cause);
+        break;
+    case IPC_SENT_IN_DOUBT:
+        again(association, work, EVENT_IN_DOUBT, broken_delay(work), cause);
+        break;
+    }
+}
+
+bool send_ended(struct association *association, struct span payload) {
+    struct reader r = reader_of(payload);
+    uint8_t result = reader_u8(&r);
+    struct span cause = payload_octets(&r);
+    struct work *work = association->sending;
+    if (!payload_done(&r) || result < IPC_SENT || result > IPC_SENT_IN_DOUBT || association->committing)
+        return false;
+    if (!work)
+        return association->state == ASSOCIATION_CLOSING;
+    let_go(association);
+    apply_result(association, work, (enum ipc_sent)result, cause);
+    if (association->state == ASSOCIATION_UP) {
+        association_idle(association, true);
+        peer_pump(association->net->mta, association->peer);
+    }
+    return true;
+}
+
+void send_lost(struct association *association) {
+    struct mta *mta = association->net->mta;
+    struct work *work = association->sending;
+    bool begun = !association->committing;
+    let_go(association);
+    if (begun)
+        again(association, work, EVENT_IN_DOUBT, broken_delay(work), SPAN_LIT("the association is gone"));
+    else
+        schedule_set(&mta->schedule, work, WORK_READY, 0, true);
+}

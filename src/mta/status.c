@@ -1,0 +1,155 @@
+/* `status`, `peer-status` and `route`. */
+#include "base/clock.h"
+#include "base/log.h"
+#include "mta/client_private.h"
+
+json_t *json_text(struct span text) {
+    json_t *value = text.data ? json_stringn((const char *)text.data, text.len) : NULL;
+    if (value || !text.data)
+        return value ? value : json_null();
+    char printable[LOG_TEXT_SIZE];
+    return json_string(log_text(text, printable));
+}
+
+json_t *json_time(int64_t seconds) {
+    char text[21];
+    if (seconds <= 0 || seconds > 253402300799) /* the year 9999 */
+        return json_null();
+    return json_string(clock_format(seconds, text));
+}
+
+static json_t *peer_json(const struct mta *mta, const struct peer *peer) {
+    return json_pack("{s:s, s:i, s:i, s:i, s:I, s:i, s:o, s:o, s:b}", "peer", peer->name, "associations-in", peer->in,
+                     "associations-out", peer->out, "connecting", peer->connecting, "queued",
+                     (json_int_t)mta->schedule.peers[peer->number].ready, "tries", peer->failures, "next-try",
+                     peer->failures ? json_time(peer->next_try / SECOND) : json_null(), "last-error",
+                     peer->last_error[0] ? json_text(span_str(peer->last_error)) : json_null(), "permanent",
+                     peer->config && peer->config->permanent);
+}
+
+static bool count_doubt(void *context, struct work *work) {
+    uint64_t *counts = context;
+    if (work->in_doubt && work->peer != PEER_NONE)
+        counts[work->peer]++;
+    return true;
+}
+
+static json_t *peers_json(struct mta *mta, const struct peer *only) {
+    json_t *peers = json_array();
+    uint64_t *doubt = arena_array(&mta->arena, mta->peer_count + 1, sizeof *doubt);
+    if (doubt && mta->schedule.in_doubt)
+        schedule_each(&mta->schedule, count_doubt, doubt);
+    for (size_t i = 0; i < mta->peer_count; i++) {
+        if (only && mta->peers[i] != only)
+            continue;
+        json_t *peer = peer_json(mta, mta->peers[i]);
+        json_object_set_new(peer, "in-doubt", json_integer(doubt ? (json_int_t)doubt[i] : 0));
+        json_array_append_new(peers, peer);
+    }
+    return peers;
+}
+
+json_t *request_peers(struct client *client, json_t *request) {
+    struct mta *mta = client->net->mta;
+    const char *name = json_string_value(json_object_get(request, "peer"));
+    const struct peer *only = name ? peer_find(mta, span_str(name)) : NULL;
+    if (name && !only)
+        return client_error("not-found", "no peer has the name %s", name);
+    arena_reset(&mta->arena);
+    return json_pack("{s:o}", "peers", peers_json(mta, only));
+}
+
+/* Waiting units are counted once: those that were tried are retrying, the others deferred. */
+struct state_counts {
+    uint64_t deferred, retrying, held, sending, ready;
+};
+
+static bool count_state(void *context, struct work *work) {
+    struct state_counts *counts = context;
+    switch (work->state) {
+    case WORK_READY:
+        counts->ready++;
+        break;
+    case WORK_WAITING:
+        *(work->tries ? &counts->retrying : &counts->deferred) += 1;
+        break;
+    case WORK_HELD:
+        counts->held++;
+        break;
+    default:
+        counts->sending++;
+        break;
+    }
+    return true;
+}
+
+static json_t *work_json(const struct mta *mta) {
+    struct state_counts counts = {.ready = mta->schedule.states[WORK_READY], .held = mta->schedule.states[WORK_HELD]};
+    counts.sending = mta->schedule.states[WORK_SENDING];
+    if (mta->schedule.states[WORK_WAITING]) {
+        counts = (struct state_counts){0};
+        schedule_each(&mta->schedule, count_state, &counts);
+    }
+    return json_pack("{s:I, s:I, s:I, s:I, s:I, s:I}", "ready", (json_int_t)counts.ready, "deferred",
+                     (json_int_t)counts.deferred, "retrying", (json_int_t)counts.retrying, "held",
+                     (json_int_t)counts.held, "sending", (json_int_t)counts.sending, "in-doubt",
+                     (json_int_t)mta->schedule.in_doubt);
+}
+
+static json_t *counters_json(const struct counters *counters) {
+    return json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I}", "received", (json_int_t)counters->received, "submitted",
+                     (json_int_t)counters->submitted, "transferred", (json_int_t)counters->transferred, "delivered",
+                     (json_int_t)counters->delivered, "reports", (json_int_t)counters->reports, "repeats",
+                     (json_int_t)counters->repeats, "refused", (json_int_t)counters->refused, "possible-duplicates",
+                     (json_int_t)counters->possible_duplicates);
+}
+
+json_t *request_status(struct client *client, json_t *request) {
+    struct mta *mta = client->net->mta;
+    const struct mts_self *self = mts_self_of(mta->config->tables);
+    const struct error *cause = store_cause(mta->store);
+    struct store_figures figures;
+    (void)request;
+    bool accepting = store_accepting(mta->store);
+    json_t *status = json_pack("{s:s, s:s, s:s, s:s}", "mta", self->mta_name, "domain", self->domain, "version",
+                               CHASQUI_VERSION, "state", mta->stopping ? "stopping" : accepting ? "serving" : "refusing");
+    if (!client_is_operator(client))
+        return status;
+    arena_reset(&mta->arena);
+    store_figures(mta->store, &figures);
+    json_object_set_new(status, "cause", accepting ? json_null() : json_text(span_str(cause->text)));
+    json_object_set_new(status, "started", json_time(mta->started / SECOND));
+    json_object_set_new(status, "now", json_time(clock_now_us() / SECOND));
+    json_object_set_new(status, "copies", json_integer((json_int_t)mta->schedule.count));
+    json_object_set_new(status, "work", work_json(mta));
+    json_object_set_new(status, "counters", counters_json(&mta->counters));
+    json_object_set_new(status, "store",
+                        json_pack("{s:I, s:I, s:I, s:I}", "commits", (json_int_t)figures.commits, "failed-commits",
+                                  (json_int_t)figures.failed_commits, "content-octets",
+                                  (json_int_t)figures.content_octets, "sync-us", (json_int_t)figures.sync_us));
+    json_object_set_new(status, "peers", peers_json(mta, NULL));
+    return status;
+}
+
+json_t *request_route(struct client *client, json_t *request) {
+    struct mta *mta = client->net->mta;
+    const char *address = json_string_value(json_object_get(request, "address"));
+    struct error err = {0};
+    arena_reset(&mta->arena);
+    struct mts_run run = run_begin(mta, &mta->arena);
+    buf_clear(&mta->scratch);
+    if (!address)
+        return client_error("bad-request", "address is missing");
+    if (!mts_explain_route(&run, address, &mta->scratch, &err))
+        return client_error("bad-request", "%s", err.text);
+    json_t *steps = json_array();
+    struct span lines = buf_span(&mta->scratch);
+    while (lines.len) {
+        const uint8_t *end = memchr(lines.data, '\n', lines.len);
+        size_t length = end ? (size_t)(end - lines.data) : lines.len;
+        if (length)
+            json_array_append_new(steps, json_text(span_sub(lines, 0, length)));
+        lines = span_sub(lines, length + (end != NULL), lines.len);
+    }
+    return json_pack("{s:o}", "steps", steps);
+}

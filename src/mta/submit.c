@@ -1,0 +1,248 @@
+/* Local submission (X.411 §8.2): the envelope of P3's message- and probe-submission, the content after it. */
+#include <stdio.h>
+
+#include "base/alloc.h"
+#include "base/clock.h"
+#include "mta/client_private.h"
+#include "names/oraddress.h"
+#include "schema/x411p3.h"
+
+#define OPEN_MOST     64
+#define ENVELOPE_MOST (IPC_PAYLOAD_MAX)
+
+struct submission {
+    enum ipc_submission kind;
+    struct bytes *envelope;
+    struct store_content *content;
+};
+
+static void submission_free(struct submission *submission) {
+    store_content_release(submission->content);
+    bytes_drop(submission->envelope);
+    mem_free(submission);
+}
+
+static void forget(struct client *client, uint64_t ref) {
+    struct submission *submission = map_get(&client->submissions, ref);
+    if (!submission)
+        return;
+    map_remove(&client->submissions, ref);
+    submission_free(submission);
+}
+
+void submissions_free(struct client *client) {
+    for (size_t i = 0; i < client->submissions.room; i++)
+        if (client->submissions.slots[i].value)
+            submission_free(client->submissions.slots[i].value);
+    map_free(&client->submissions);
+}
+
+static void refuse(struct client *client, uint64_t ref, json_t *error) {
+    forget(client, ref);
+    client_refuse_submission(client, ref, error);
+}
+
+bool submit_begin(struct client *client, uint64_t ref, struct span payload) {
+    struct mta *mta = client->net->mta;
+    struct error err = {0};
+    struct reader r = reader_of(payload);
+    uint8_t kind = reader_u8(&r);
+    struct span envelope = payload_rest(&r);
+    if (!payload_done(&r) || kind < IPC_SUBMISSION_MESSAGE || kind > IPC_SUBMISSION_PROBE ||
+        map_get(&client->submissions, ref) || client->submissions.count >= OPEN_MOST)
+        return false;
+    if (!store_accepting(mta->store) || mta->stopping) {
+        client_refuse_submission(client, ref,
+                                 client_error("unavailable", "%s", mta->stopping ? "the MTA is stopping"
+                                                                                 : store_cause(mta->store)->text));
+        return true;
+    }
+    struct submission *submission = mem_alloc(sizeof *submission);
+    if (!submission)
+        return false;
+    submission->kind = (enum ipc_submission)kind;
+    submission->envelope = bytes_new(envelope, (struct span){NULL, 0});
+    submission->content = store_content_create(mta->store, 0, &err);
+    if (submission->envelope && submission->content && map_put(&client->submissions, ref, submission))
+        return true;
+    submission_free(submission);
+    client_refuse_submission(client, ref, client_error("unavailable", "%s", err.text[0] ? err.text : "no memory"));
+    return true;
+}
+
+/* What comes after a refusal is let go by. */
+bool submit_content(struct client *client, uint64_t ref, struct span payload) {
+    struct mta *mta = client->net->mta;
+    struct submission *submission = map_get(&client->submissions, ref);
+    struct error err = {0};
+    if (!submission)
+        return true;
+    uint64_t most = mta->config->limits.content_octets;
+    if (submission->kind == IPC_SUBMISSION_PROBE)
+        refuse(client, ref, client_error("inconsistent-request", "a probe has no content"));
+    else if (most && store_content_length(submission->content) + payload.len > most)
+        refuse(client, ref, client_error("too-large", "the content is longer than %llu octets", (unsigned long long)most));
+    else if (!store_content_append(submission->content, payload, &err))
+        refuse(client, ref, client_error("unavailable", "%s", err.text));
+    return true;
+}
+
+/* ---- who submits ---- */
+
+/* The rules check the originator against this address; an operator may name any of our users. */
+static bool submitter(struct client *client, const struct x411_ORName *originator, const char **user) {
+    struct mta *mta = client->net->mta;
+    *user = NULL;
+    if (client_is_operator(client))
+        return true;
+    struct span text = oraddress_name_text(originator, &mta->arena);
+    const struct local_user *found = text.data ? user_find(mta, text) : NULL;
+    if (!found || !client_owns(client, found))
+        return false;
+    *user = found->address;
+    return true;
+}
+
+/* ---- answers ---- */
+
+static const char *const codes[] = {
+    [MTS_SUBMIT_OK] = "inconsistent-request",
+    [MTS_SUBMIT_ORIGINATOR_INVALID] = "originator-invalid",
+    [MTS_SUBMIT_RECIPIENT_IMPROPERLY_SPECIFIED] = "recipient-improperly-specified",
+    [MTS_SUBMIT_ELEMENT_NOT_SUBSCRIBED] = "element-of-service-not-subscribed",
+    [MTS_SUBMIT_INCONSISTENT_REQUEST] = "inconsistent-request",
+    [MTS_SUBMIT_UNSUPPORTED_CRITICAL_FUNCTION] = "unsupported-critical-function",
+    [MTS_SUBMIT_CONTROL_VIOLATED] = "submission-control-violated",
+};
+
+/* One submission while it is decided on. */
+struct attempt {
+    struct client *client;
+    struct submission *submission;
+    struct x411p3_MessageSubmissionEnvelope message;
+    struct x411p3_ProbeSubmissionEnvelope probe;
+    struct mts_submission outcome;
+    struct mts_decisions decisions;
+    const struct x411_ORName **recipients;
+};
+
+static const struct x411_ORName *recipient_at(const struct attempt *attempt, uint32_t position) {
+    if (attempt->submission->kind == IPC_SUBMISSION_PROBE)
+        return position < attempt->probe.per_recipient_fields.count
+                   ? &attempt->probe.per_recipient_fields.items[position].recipient_name
+                   : NULL;
+    return position < attempt->message.per_recipient_fields.count
+               ? &attempt->message.per_recipient_fields.items[position].recipient_name
+               : NULL;
+}
+
+static json_t *refusal(const struct attempt *attempt) {
+    const char *cause = attempt->decisions.cause;
+    json_t *error = client_error(codes[attempt->outcome.error], "%s", cause ? cause : "the submission is not valid");
+    json_t *recipients = json_array();
+    for (size_t i = 0; i < attempt->outcome.improper_count; i++) {
+        const struct x411_ORName *name = recipient_at(attempt, attempt->outcome.improper[i]);
+        struct span text = name ? oraddress_name_text(name, &attempt->client->net->mta->arena) : (struct span){NULL, 0};
+        if (text.data)
+            json_array_append_new(recipients, json_string((const char *)text.data));
+    }
+    json_object_set_new(json_object_get(error, "error"), "recipients", recipients);
+    return error;
+}
+
+static struct bytes *result_of(struct attempt *attempt) {
+    struct mta *mta = attempt->client->net->mta;
+    static const uint8_t ok = 1;
+    bool done;
+    buf_clear(&mta->prefix);
+    if (attempt->submission->kind == IPC_SUBMISSION_PROBE) {
+        struct x411p3_ProbeSubmissionResult result = {.probe_submission_identifier = attempt->outcome.identifier,
+                                                      .probe_submission_time = attempt->outcome.time,
+                                                      .content_identifier = attempt->probe.content_identifier};
+        done = ber_encode(&x411p3_ProbeSubmissionResult_type, &result, &mta->prefix, NULL);
+    } else {
+        struct x411p3_MessageSubmissionResult result = {.message_submission_identifier = attempt->outcome.identifier,
+                                                        .message_submission_time = attempt->outcome.time,
+                                                        .content_identifier = attempt->message.content_identifier};
+        done = ber_encode(&x411p3_MessageSubmissionResult_type, &result, &mta->prefix, NULL);
+    }
+    return done ? bytes_new(span_of(&ok, 1), buf_span(&mta->prefix)) : NULL;
+}
+
+/* ---- the decision ---- */
+
+static json_t *decode(struct attempt *attempt) {
+    struct mta *mta = attempt->client->net->mta;
+    struct ber_error error = {0};
+    struct ber_limits limits = {.relax_bounds = mta->config->limits.relax_bounds};
+    struct span octets = bytes_head(attempt->submission->envelope);
+    bool probe = attempt->submission->kind == IPC_SUBMISSION_PROBE;
+    bool done = probe ? ber_decode(&x411p3_ProbeSubmissionEnvelope_type, octets, &mta->arena, &limits, &attempt->probe,
+                                   &error)
+                      : ber_decode(&x411p3_MessageSubmissionEnvelope_type, octets, &mta->arena, &limits,
+                                   &attempt->message, &error);
+    return done ? NULL : client_error("inconsistent-request", "the envelope does not decode: %s", error.text);
+}
+
+static void decide(struct attempt *attempt, struct mts_run *run, const char *user) {
+    uint64_t length = store_content_length(attempt->submission->content);
+    if (attempt->submission->kind == IPC_SUBMISSION_PROBE)
+        mts_submit_probe(run, user, &attempt->probe, &attempt->outcome, &attempt->decisions);
+    else
+        mts_submit_message(run, user, &attempt->message, length, &attempt->outcome, &attempt->decisions);
+}
+
+static bool store_submission(struct attempt *attempt, struct mts_run *run, uint64_t ref) {
+    struct mta *mta = attempt->client->net->mta;
+    struct store_content *content = attempt->submission->content;
+    bool probe = attempt->submission->kind == IPC_SUBMISSION_PROBE;
+    struct subject subject = {0};
+    if (!probe)
+        subject = (struct subject){content, store_content_length(content), store_content_memory(content)};
+    return decide_apply(mta, run, &attempt->decisions, &subject) &&
+           client_answer_after_commit(attempt->client, IPC_SUBMIT_RESULT, ref, result_of(attempt));
+}
+
+/* NULL: the answer follows the commit. */
+static json_t *submit(struct attempt *attempt, uint64_t ref) {
+    struct mta *mta = attempt->client->net->mta;
+    const char *user;
+    arena_reset(&mta->arena);
+    json_t *error = decode(attempt);
+    if (error)
+        return error;
+    bool probe = attempt->submission->kind == IPC_SUBMISSION_PROBE;
+    if (!submitter(attempt->client, probe ? &attempt->probe.originator_name : &attempt->message.originator_name, &user))
+        return client_error("originator-invalid", "the originator is no mailbox of yours");
+    struct mts_run run = run_begin(mta, &mta->arena);
+    decide(attempt, &run, user);
+    if (attempt->decisions.result == MTS_NEEDS && answer_needs(&run, &attempt->decisions))
+        decide(attempt, &run, user);
+    mta->id_next = run.id_next;
+    if (attempt->decisions.result == MTS_INVALID)
+        return refusal(attempt);
+    struct batch_mark mark = batch_mark(mta);
+    if (attempt->decisions.result == MTS_DECIDED && store_submission(attempt, &run, ref)) {
+        mta->counters.submitted++;
+        if (attempt->decisions.event_count)
+            track_recent(mta, attempt->decisions.events[0].identifier,
+                         probe ? attempt->probe.content_identifier : attempt->message.content_identifier);
+        return NULL;
+    }
+    batch_undo(mta, mark);
+    return client_error("unavailable", "no memory");
+}
+
+bool submit_end(struct client *client, uint64_t ref, struct span payload) {
+    struct submission *submission = map_get(&client->submissions, ref);
+    if (payload.len)
+        return false;
+    if (!submission)
+        return true;
+    struct attempt attempt = {.client = client, .submission = submission};
+    json_t *error = submit(&attempt, ref);
+    forget(client, ref);
+    if (error)
+        client_refuse_submission(client, ref, error);
+    return true;
+}

@@ -1,0 +1,200 @@
+/* Local users: those of the configuration, and those that operators added, which the store keeps as records. */
+#include <unistd.h>
+
+#include "base/alloc.h"
+#include "base/log.h"
+#include "mta/client_private.h"
+#include "names/oraddress.h"
+
+const char *user_address(struct arena *arena, struct span text, struct error *err) {
+    struct oraddress address;
+    if (!oraddress_parse(text, arena, &address, err))
+        return NULL;
+    if (address.count == 0) {
+        error_set(err, 0, "the address is empty");
+        return NULL;
+    }
+    struct span printed = oraddress_text(&address, arena);
+    return (const char *)printed.data;
+}
+
+static bool add_user(struct mta *mta, const char *address, uint32_t uid, bool has_uid, bool configured) {
+    struct local_user *grown = mem_resize(mta->users, (mta->user_count + 1) * sizeof *grown);
+    if (!grown)
+        return false;
+    mta->users = grown;
+    char *copy = mem_strdup(address);
+    if (!copy)
+        return false;
+    mta->users[mta->user_count++] = (struct local_user){copy, uid, has_uid, configured};
+    return true;
+}
+
+static bool has_key(struct arena *arena, const char *address, struct span key) {
+    struct oraddress parsed;
+    return oraddress_parse(span_str(address), arena, &parsed, NULL) && span_eq(oraddress_key(&parsed, arena), key);
+}
+
+const struct local_user *user_find(struct mta *mta, struct span text) {
+    struct arena arena;
+    struct oraddress address;
+    const struct local_user *found = NULL;
+    arena_init(&arena, 1024 * 1024);
+    if (oraddress_parse(text, &arena, &address, NULL)) {
+        struct span key = oraddress_key(&address, &arena);
+        for (size_t i = 0; i < mta->user_count && key.data && !found; i++) {
+            size_t before = arena.used;
+            if (has_key(&arena, mta->users[i].address, key))
+                found = &mta->users[i];
+            if (arena.used - before && arena.used > 900 * 1024) {
+                arena_reset(&arena);
+                key = oraddress_parse(text, &arena, &address, NULL) ? oraddress_key(&address, &arena)
+                                                                    : (struct span){NULL, 0};
+            }
+        }
+    }
+    arena_free(&arena);
+    return found;
+}
+
+void users_free(struct mta *mta) {
+    for (size_t i = 0; i < mta->user_count; i++)
+        mem_free(mta->users[i].address);
+    mem_free(mta->users);
+    mta->users = NULL;
+    mta->user_count = 0;
+}
+
+static bool add_to_rules(struct mta *mta, const char *address, struct error *err) {
+    return mts_tables_add_user(mta->config->tables, &(struct mts_user){.address = address, .mailbox = address}, err);
+}
+
+static bool load_record(void *context, struct span name, struct span data) {
+    struct mta *mta = context;
+    struct reader r = reader_of(data);
+    bool has_uid = reader_u8(&r);
+    uint32_t uid = reader_u32(&r);
+    char address[1024];
+    struct error err = {0};
+    if (!payload_done(&r) || name.len >= sizeof address)
+        return true;
+    memcpy(address, name.data, name.len);
+    address[name.len] = '\0';
+    if (mts_mailbox_of(mta->config->tables, address)) {
+        log_notice("user %s is in the configuration now; the one that was added by hand plays no part", address);
+        return true;
+    }
+    if (!add_to_rules(mta, address, &err))
+        log_error("user %s: %s", address, err.text);
+    return add_user(mta, address, uid, has_uid, false);
+}
+
+bool users_load(struct mta *mta, struct error *err) {
+    struct arena arena;
+    bool done = true;
+    users_free(mta);
+    arena_init(&arena, 16 * 1024 * 1024);
+    for (size_t i = 0; i < mta->config->user_count && done; i++) {
+        const struct mta_user *user = &mta->config->users[i];
+        const char *address = user_address(&arena, span_str(user->address), err);
+        done = address && add_user(mta, address, user->uid, user->has_uid, true);
+    }
+    arena_free(&arena);
+    return done && store_each_record(mta->store, STORE_USER, load_record, mta, err);
+}
+
+/* ---- who may do what ---- */
+
+bool client_is_operator(const struct client *client) {
+    const struct mta_config *config = client->net->mta->config;
+    if (client->uid == 0 || client->uid == config->service_uid ||
+        (config->operators_gid && client->gid == config->operators_gid))
+        return true;
+    for (size_t i = 0; i < config->operator_uid_count; i++)
+        if (config->operator_uids[i] == client->uid)
+            return true;
+    return false;
+}
+
+bool client_owns(const struct client *client, const struct local_user *user) {
+    return client_is_operator(client) || (user->has_uid && user->uid == client->uid);
+}
+
+/* ---- requests ---- */
+
+static json_t *count_entries(struct mta *mta, const char *address) {
+    const char *name = mts_mailbox_of(mta->config->tables, address);
+    uint32_t mailbox = name ? store_find_mailbox(mta->store, mailbox_name(mta, name)) : 0;
+    return mailbox_figures(mta, mailbox, NULL); /* entries, unseen and octets */
+}
+
+json_t *request_users(struct client *client, json_t *request) {
+    struct mta *mta = client->net->mta;
+    json_t *users = json_array();
+    (void)request;
+    arena_reset(&mta->arena);
+    for (size_t i = 0; i < mta->user_count; i++) {
+        const struct local_user *user = &mta->users[i];
+        json_t *entry = count_entries(mta, user->address);
+        json_object_set_new(entry, "address", json_string(user->address));
+        json_object_set_new(entry, "uid", user->has_uid ? json_integer(user->uid) : json_null());
+        json_object_set_new(entry, "configured", json_boolean(user->configured));
+        json_array_append_new(users, entry);
+    }
+    return json_pack("{s:o}", "users", users);
+}
+
+json_t *request_user_add(struct client *client, json_t *request) {
+    struct mta *mta = client->net->mta;
+    struct error err = {0};
+    json_t *uid = json_object_get(request, "uid");
+    const char *text = json_string_value(json_object_get(request, "address"));
+    arena_reset(&mta->arena);
+    const char *address = text ? user_address(&mta->arena, span_str(text), &err) : NULL;
+    if (!address)
+        return client_error("bad-request", "address: %s", text ? err.text : "is missing");
+    if (uid && (!json_is_integer(uid) || json_integer_value(uid) < 0 || json_integer_value(uid) > UINT32_MAX))
+        return client_error("bad-request", "uid is no user's number");
+    if (user_find(mta, span_str(address)))
+        return client_error("exists", "%s is a user already", address);
+    uint32_t number = (uint32_t)json_integer_value(uid);
+    buf_clear(&mta->scratch);
+    buf_append_byte(&mta->scratch, uid != NULL);
+    buf_append_u32(&mta->scratch, number);
+    if (!store_put_record(mta->batch.store, STORE_USER, span_str(address), buf_span(&mta->scratch)) ||
+        !add_user(mta, address, number, uid != NULL, false))
+        return client_error("unavailable", "no memory");
+    batch_arm(mta);
+    if (!add_to_rules(mta, address, &err))
+        return client_error("bad-request", "%s", err.text);
+    return json_pack("{s:i}", "changed", 1);
+}
+
+static bool empty_mailbox(struct mta *mta, uint32_t mailbox, bool discard) {
+    uint64_t entries = 0;
+    json_t *figures = mailbox_figures(mta, mailbox, &entries);
+    json_decref(figures);
+    return entries == 0 || (discard && mailbox_discard(mta, mailbox));
+}
+
+json_t *request_user_remove(struct client *client, json_t *request) {
+    struct mta *mta = client->net->mta;
+    const char *text = json_string_value(json_object_get(request, "address"));
+    const struct local_user *user = text ? user_find(mta, span_str(text)) : NULL;
+    if (!user)
+        return client_error("not-found", "no such user");
+    if (user->configured)
+        return client_error("not-permitted", "the user stands in the configuration file: remove it there");
+    const char *name = mts_mailbox_of(mta->config->tables, user->address);
+    uint32_t mailbox = name ? store_find_mailbox(mta->store, mailbox_name(mta, name)) : 0;
+    if (mailbox && !empty_mailbox(mta, mailbox, json_is_true(json_object_get(request, "discard"))))
+        return client_error("wrong-state", "the mailbox has entries: read and delete them, or say discard");
+    if (!store_remove_record(mta->batch.store, STORE_USER, span_str(user->address)))
+        return client_error("unavailable", "no memory");
+    batch_arm(mta);
+    mts_tables_remove(mta->config->tables, user->address);
+    size_t at = (size_t)(user - mta->users);
+    mem_free(mta->users[at].address);
+    mta->users[at] = mta->users[--mta->user_count];
+    return json_pack("{s:i}", "changed", 1);
+}

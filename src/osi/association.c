@@ -1,0 +1,437 @@
+/* An association's life: parameters, octets in and out, events, timers. */
+#include "osi/association.h"
+
+#include "base/alloc.h"
+#include "osi/association_private.h"
+
+#define SCRATCH_CAP     (256 * 1024) /* decoded values of one control PDU */
+#define STRINGS_CAP     (16 * 1024)
+#define OUTPUT_KEPT     4096 /* an idle association keeps no more */
+#define USER_DATA_LIMIT (60 * 1024)
+
+enum { ERROR_PARAMETER = 1, ERROR_MEMORY = 2 };
+
+static void on_session(void *user, const struct session_indication *in);
+
+/* ---- creation ---- */
+
+static void default_number(unsigned *number, unsigned value) {
+    if (*number == 0)
+        *number = value;
+}
+
+static void default_time(int64_t *time, int64_t seconds) {
+    if (*time == 0)
+        *time = seconds * 1000000;
+}
+
+static void set_defaults(struct osi_parameters *p) {
+    default_number(&p->tpdu_size, COTP_TPDU_MAXIMUM);
+    default_number(&p->session_versions, 3);
+    default_number(&p->checkpoint_size, 63);
+    default_number(&p->window_size, 3);
+    if (p->connect_limit == 0)
+        p->connect_limit = 65536;
+    if (p->output_high_water == 0)
+        p->output_high_water = 65536;
+    default_time(&p->connect_us, 60);
+    default_time(&p->transfer_us, 300);
+    default_time(&p->release_us, 30);
+}
+
+static bool copy(struct osi_association *a, struct span *s) {
+    if (!s->data)
+        return true;
+    *s = arena_dup(&a->strings, *s);
+    return s->data != NULL;
+}
+
+static bool copy_strings(struct osi_association *a) {
+    struct osi_parameters *p = &a->parameters;
+    struct span *all[] = {&p->calling.t,
+                          &p->calling.s,
+                          &p->calling.p,
+                          &p->called.t,
+                          &p->called.s,
+                          &p->called.p,
+                          &p->calling_entity.ap_title,
+                          &p->calling_entity.ae_qualifier,
+                          &p->called_entity.ap_title,
+                          &p->called_entity.ae_qualifier,
+                          &p->id.calling,
+                          &p->id.common,
+                          &p->id.additional,
+                          &p->recovered.calling,
+                          &p->recovered.common,
+                          &p->recovered.additional,
+                          &p->user_data};
+    for (size_t i = 0; i < sizeof all / sizeof *all; i++)
+        if (!copy(a, all[i]))
+            return false;
+    return true;
+}
+
+static bool address_fits(const struct osi_address *address) {
+    return address->t.len <= COTP_TSELECTOR_MAXIMUM && address->s.len <= SESSION_SELECTOR_MAXIMUM &&
+           address->p.len <= PRESENTATION_SELECTOR_MAXIMUM;
+}
+
+static bool id_fits(const struct osi_connection_id *id) {
+    return id->calling.len >= 1 && id->calling.len <= 62 && id->common.len >= 1 && id->common.len <= 62 &&
+           id->additional.len <= 2;
+}
+
+/* What is wrong with the parameters, or NULL. */
+static const char *parameter_fault(const struct osi_parameters *p) {
+    unsigned all = OSI_MTS_TRANSFER | OSI_MTS_TRANSFER_PROTOCOL | OSI_MTS_TRANSFER_PROTOCOL_1984;
+    bool one = p->contexts && !(p->contexts & (p->contexts - 1));
+    if (p->contexts == 0 || (p->contexts & ~all) || (p->role == OSI_INITIATOR && !one))
+        return "application contexts";
+    if (!address_fits(&p->calling) || !address_fits(&p->called))
+        return "a selector is too long";
+    if (p->role == OSI_INITIATOR && !id_fits(&p->id))
+        return "connection identifier";
+    if (p->role == OSI_INITIATOR && p->recover && !id_fits(&p->recovered))
+        return "identifier of the connection to recover";
+    if (p->tpdu_size < COTP_TPDU_MINIMUM || p->tpdu_size > COTP_TPDU_MAXIMUM)
+        return "TPDU size";
+    if (p->tsdu_size && (p->tsdu_size < COTP_TPDU_MINIMUM || p->tsdu_size > 65535))
+        return "TSDU maximum size";
+    if (p->checkpoint_size > 65535 || p->window_size > WINDOW_MAXIMUM || (p->session_versions & ~3u))
+        return "checkpoint size, window size or session versions";
+    if (p->user_data.len > USER_DATA_LIMIT)
+        return "user data are too long";
+    return NULL;
+}
+
+static bool start(struct osi_association *a) {
+    const struct osi_parameters *p = &a->parameters;
+    bool initiator = p->role == OSI_INITIATOR;
+    struct span none = {0};
+    a->codec = (struct rtse_codec){.arena = &a->scratch, .cause = &a->cause};
+    session_init(&a->session, &a->cotp, &a->cause, initiator, p->connect_limit, on_session, a);
+    presentation_init(&a->presentation, &a->scratch, &a->cause);
+    acse_init(&a->acse, &a->scratch, &a->cause);
+    if (!cotp_init(&a->cotp, &a->out, &a->cause, p->tpdu_size, initiator ? p->calling.t : none,
+                   initiator ? p->called.t : none, initiator ? none : p->called.t))
+        return false;
+    if (initiator)
+        return cotp_connect(&a->cotp);
+    cotp_listen(&a->cotp);
+    return true;
+}
+
+struct osi_association *osi_association_new(const struct osi_parameters *parameters, int64_t now,
+                                            struct error *err) {
+    struct osi_parameters p = *parameters;
+    set_defaults(&p);
+    const char *fault = parameter_fault(&p);
+    if (fault) {
+        error_set(err, ERROR_PARAMETER, "association parameters out of range: %s", fault);
+        return NULL;
+    }
+    struct osi_association *a = mem_alloc(sizeof *a);
+    if (a) {
+        a->parameters = p;
+        a->now = a->created = a->progress = now;
+        arena_init(&a->strings, STRINGS_CAP + p.user_data.len);
+        arena_init(&a->scratch, SCRATCH_CAP);
+        buf_init(&a->out, 0);
+        buf_init(&a->tx.pending, 0);
+        buf_init(&a->rx.joined, 0);
+        if (copy_strings(a) && start(a))
+            return a;
+        osi_association_free(a);
+    }
+    error_set(err, ERROR_MEMORY, "no memory for an association");
+    return NULL;
+}
+
+void osi_association_free(struct osi_association *a) {
+    if (!a)
+        return;
+    cotp_free(&a->cotp);
+    session_free(&a->session);
+    rtse_send_free(a);
+    rtse_receive_free(a);
+    buf_free(&a->out);
+    arena_free(&a->strings);
+    arena_free(&a->scratch);
+    mem_free(a);
+}
+
+size_t osi_association_memory(const struct osi_association *a) {
+    return sizeof *a + a->out.cap + a->tx.pending.cap + a->rx.joined.cap + a->cotp.tpkt.partial.cap +
+           a->session.tsdu.cap + a->session.done.cap + a->session.overflow.cap + a->session.held.cap +
+           a->strings.used + a->scratch.used;
+}
+
+/* ---- events ---- */
+
+void association_push(struct osi_association *a, const struct osi_event *event) {
+    rtse_receive_flush(a);
+    if (a->event_count == EVENTS_MAXIMUM)
+        return; /* can't be: one TPDU makes a few, and input waits until they are fetched */
+    a->events[(a->event_first + a->event_count) % EVENTS_MAXIMUM] = *event;
+    a->event_count++;
+}
+
+void association_push_type(struct osi_association *a, enum osi_event_type type) {
+    association_push(a, &(struct osi_event){.type = type});
+}
+
+/* All events are handled: what their spans pointed to goes, so that an idle association is small. */
+static void release_idle(struct osi_association *a) {
+    bool answer_due = a->state == RTSE_OPEN_INDICATED || a->state == RTSE_RESUME_INDICATED;
+    if (!answer_due && a->scratch.used > 0)
+        arena_free(&a->scratch);
+    if (a->rx.joined.cap > OUTPUT_KEPT)
+        rtse_receive_free(a);
+    tpkt_release(&a->cotp.tpkt);
+    session_release_tsdu(&a->session);
+}
+
+bool osi_association_next_event(struct osi_association *a, struct osi_event *event) {
+    if (a->event_count == 0) {
+        release_idle(a);
+        return false;
+    }
+    *event = a->events[a->event_first];
+    a->event_first = (a->event_first + 1) % EVENTS_MAXIMUM;
+    a->event_count--;
+    return true;
+}
+
+void association_finish(struct osi_association *a) {
+    if (a->over)
+        return;
+    a->over = true;
+    a->state = RTSE_CLOSED;
+    osi_cause_set(&a->cause, OSI_END_DISCONNECTED, OSI_LAYER_TRANSPORT, true, -1, "",
+                  "the network connection was closed");
+    association_push(a, &(struct osi_event){.type = OSI_EVENT_CLOSED, .u.cause = &a->cause});
+}
+
+bool osi_association_is_over(const struct osi_association *a) {
+    return a->over;
+}
+
+const struct osi_open *osi_association_open(const struct osi_association *a) {
+    return &a->open;
+}
+
+/* ---- octets ---- */
+
+static void on_token_give(struct osi_association *a) {
+    if (session_owns(&a->session, SESSION_TOKEN_DATA | SESSION_TOKEN_MINOR | SESSION_TOKEN_MAJOR))
+        rtse_turn_received(a);
+}
+
+static void on_activity(struct osi_association *a, const struct session_indication *in) {
+    switch (in->primitive) {
+    case S_ACTIVITY_START:
+        rtse_receive_begin(a, in);
+        break;
+    case S_ACTIVITY_RESUME:
+        rtse_receive_resume(a, in);
+        break;
+    case S_ACTIVITY_INTERRUPT:
+    case S_ACTIVITY_DISCARD:
+        rtse_receive_stopped(a, in->primitive == S_ACTIVITY_INTERRUPT);
+        break;
+    case S_ACTIVITY_INTERRUPT_CONFIRM:
+    case S_ACTIVITY_DISCARD_CONFIRM:
+        rtse_send_stopped(a, in->primitive == S_ACTIVITY_INTERRUPT_CONFIRM);
+        break;
+    case S_ACTIVITY_END:
+        rtse_receive_end(a);
+        break;
+    default:
+        rtse_send_end_confirmed(a);
+        break;
+    }
+}
+
+static void on_session(void *user, const struct session_indication *in) {
+    struct osi_association *a = user;
+    switch (in->primitive) {
+    case S_DATA:
+        rtse_receive_data(a, in->data, in->end);
+        break;
+    case S_SYNC_MINOR:
+        rtse_receive_checkpoint(a, in->serial);
+        break;
+    case S_SYNC_MINOR_CONFIRM:
+        rtse_send_checkpoint_confirmed(a, in->serial);
+        break;
+    case S_CONNECT_INDICATION:
+        association_connect_indication(a, in->connect);
+        break;
+    case S_CONNECT_CONFIRM:
+        association_connect_confirm(a, in->connect);
+        break;
+    case S_CONNECT_REFUSED:
+        association_connect_refused(a, in->connect);
+        break;
+    case S_TOKEN_GIVE:
+    case S_CONTROL_GIVE:
+        on_token_give(a);
+        break;
+    case S_TOKEN_PLEASE:
+        rtse_turn_please(a, in->data);
+        break;
+    case S_CONTROL_GIVE_ACK:
+        break;
+    case S_U_EXCEPTION_REPORT:
+        rtse_send_exception(a, in->reason);
+        break;
+    case S_P_EXCEPTION_REPORT:
+        rtse_send_exception(a, SESSION_RECEIVING_ABILITY_JEOPARDIZED);
+        break;
+    case S_RELEASE_INDICATION:
+        association_release_indication(a, in->data);
+        break;
+    case S_RELEASE_CONFIRM:
+        association_release_confirm(a, in->data);
+        break;
+    case S_U_ABORT:
+        association_abort_indication(a, in->data);
+        break;
+    case S_P_ABORT:
+        association_finish(a);
+        break;
+    default:
+        on_activity(a, in);
+        break;
+    }
+}
+
+/* True while nothing may be read: an answer is due, or the peer does not take what we write. */
+static bool input_waits(const struct osi_association *a) {
+    return a->over || a->event_count > 0 || a->state == RTSE_OPEN_INDICATED ||
+           a->state == RTSE_RESUME_INDICATED ||
+           association_output_pending(a) > 2 * a->parameters.output_high_water;
+}
+
+static void receive_tpdu(struct osi_association *a, const struct cotp_indication *in) {
+    switch (in->event) {
+    case COTP_T_CONNECT:
+        session_transport_connected(&a->session);
+        if (a->parameters.role == OSI_INITIATOR)
+            association_request(a);
+        break;
+    case COTP_T_DATA:
+        if (!session_input(&a->session, in->data, in->end))
+            association_finish(a);
+        break;
+    case COTP_T_DISCONNECT:
+        association_finish(a);
+        break;
+    case COTP_NOTHING:
+        break;
+    }
+}
+
+size_t osi_association_input(struct osi_association *a, struct span in, int64_t now) {
+    a->now = now;
+    if (input_waits(a))
+        return 0;
+    size_t used;
+    struct cotp_indication tpdu = cotp_input(&a->cotp, in, &used);
+    if (tpdu.event != COTP_NOTHING)
+        a->progress = now;
+    receive_tpdu(a, &tpdu);
+    rtse_receive_flush(a);
+    if (a->out.failed && !a->over) {
+        osi_cause_set(&a->cause, OSI_END_MEMORY, OSI_LAYER_TRANSPORT, false, -1, "",
+                      "no memory for the output");
+        association_finish(a);
+    }
+    return used;
+}
+
+void osi_association_disconnected(struct osi_association *a, int64_t now) {
+    a->now = now;
+    association_finish(a);
+}
+
+size_t association_output_pending(const struct osi_association *a) {
+    return a->out.len - a->out_start;
+}
+
+struct span osi_association_output(struct osi_association *a) {
+    return span_of(a->out.data ? a->out.data + a->out_start : (const uint8_t *)"",
+                   association_output_pending(a));
+}
+
+static void release_output(struct osi_association *a) {
+    a->out_start = 0;
+    if (a->out.cap > OUTPUT_KEPT && a->state != RTSE_SENDING) {
+        buf_free(&a->out);
+        buf_init(&a->out, 0);
+    } else {
+        buf_clear(&a->out);
+    }
+}
+
+void osi_association_output_taken(struct osi_association *a, size_t len, int64_t now) {
+    size_t pending = association_output_pending(a);
+    a->now = a->progress = now;
+    a->out_start += len < pending ? len : pending;
+    if (a->out_start == a->out.len) {
+        release_output(a);
+    } else if (a->out_start > a->out.len / 2 && a->out_start > OUTPUT_KEPT) {
+        buf_consume(&a->out, a->out_start); /* moves less than was written: linear in all */
+        a->out_start = 0;
+    }
+    rtse_send_unblock(a);
+}
+
+/* ---- time ---- */
+
+/* True if the peer owes us something. */
+static bool peer_is_due(const struct osi_association *a) {
+    switch (a->state) {
+    case RTSE_ENDING:
+    case RTSE_STOPPING:
+    case RTSE_RECEIVING:
+    case RTSE_REJECTING:
+        return true;
+    case RTSE_SENDING:
+        return a->tx.mark_count > 0;
+    default:
+        return association_output_pending(a) > 0 || tpkt_is_partial(&a->cotp.tpkt) || a->session.streaming ||
+               a->session.tsdu.len > 0;
+    }
+}
+
+int64_t osi_association_deadline(const struct osi_association *a) {
+    const struct osi_parameters *p = &a->parameters;
+    if (a->over || a->event_count > 0)
+        return INT64_MAX;
+    switch (a->state) {
+    case RTSE_IDLE:
+    case RTSE_OPEN_REQUESTED:
+    case RTSE_OPEN_INDICATED:
+        return a->created + p->connect_us;
+    case RTSE_CLOSING:
+        return a->closing_since + p->release_us;
+    default:
+        return peer_is_due(a) ? a->progress + p->transfer_us : INT64_MAX;
+    }
+}
+
+void osi_association_timeout(struct osi_association *a, int64_t now) {
+    a->now = now;
+    if (now < osi_association_deadline(a))
+        return;
+    bool opening = a->state <= RTSE_OPEN_INDICATED;
+    const char *what = opening                    ? "the association was not opened in time"
+                       : a->state == RTSE_CLOSING ? "the release was not answered in time"
+                                                  : "the peer did not answer in time";
+    enum osi_layer layer = a->session.state == STA01 || a->session.state == STA01B ? OSI_LAYER_TRANSPORT
+                           : opening                                               ? OSI_LAYER_SESSION
+                                                                                   : OSI_LAYER_RTSE;
+    osi_cause_set(&a->cause, OSI_END_TIMEOUT, layer, false, -1, "timer", "%s", what);
+    association_abort(a, OSI_ABORT_TEMPORARY_PROBLEM);
+}

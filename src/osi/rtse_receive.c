@@ -1,0 +1,232 @@
+/* RT-TRANSFER of the peer: octets, checkpoints, end, resume, interrupt and discard (X.228 §7.3 to §7.8). */
+#include "osi/association_private.h"
+
+#define JOIN_BELOW 5 /* octets: such crumbs may come from memory that the next ones overwrite */
+
+void rtse_receive_free(struct osi_association *a) {
+    buf_free(&a->rx.joined);
+    buf_init(&a->rx.joined, 0);
+}
+
+/* ---- octets ---- */
+
+/* Puts what came into one event: however a peer cuts its OCTET STRING, a TPDU makes one. */
+static bool emit(struct osi_association *a, struct span octets) {
+    struct receiver *rx = &a->rx;
+    rx->offset += octets.len;
+    if (rx->data.len == 0 && octets.len >= JOIN_BELOW) {
+        rx->data = octets;
+        return true;
+    }
+    bool joining = rx->data.len > 0 && rx->data.data == rx->joined.data;
+    if (!joining) {
+        buf_clear(&rx->joined);
+        buf_append_span(&rx->joined, rx->data);
+    }
+    bool ok = buf_append_span(&rx->joined, octets);
+    rx->data = buf_span(&rx->joined);
+    return ok;
+}
+
+void rtse_receive_flush(struct osi_association *a) {
+    struct span data = a->rx.data;
+    if (data.len == 0)
+        return;
+    a->rx.data = (struct span){0};
+    association_push(a, &(struct osi_event){.type = OSI_EVENT_TRANSFER_DATA, .u.data = data});
+}
+
+static bool take_value(struct osi_association *a, struct span octets) {
+    struct span value[2];
+    int count = external_input(&a->rx.external, octets, a->presentation.context[SYNTAX_USER], value);
+    for (int i = 0; i < count; i++)
+        if (!emit(a, value[i]))
+            return false;
+    return count >= 0;
+}
+
+static bool take_pdata(struct osi_association *a, struct span data, bool end) {
+    struct pdata *pdata = &a->rx.pdata;
+    if (!a->rx.in_ssdu)
+        pdata_begin(pdata, a->presentation.context[SYNTAX_RTSE]);
+    a->rx.in_ssdu = !end;
+    struct span octets;
+    enum pdata_result result;
+    while ((result = pdata_input(pdata, &data, &octets)) == PDATA_OCTETS)
+        if (!take_value(a, octets))
+            return osi_cause_set(&a->cause, OSI_END_PROTOCOL_ERROR, OSI_LAYER_RTSE, false,
+                                 OSI_ABORT_PROTOCOL_ERROR, "RTTR",
+                                 "the transfer value is no EXTERNAL of the MTSE context");
+    if (result == PDATA_BAD)
+        return osi_cause_set(&a->cause, OSI_END_PROTOCOL_ERROR, OSI_LAYER_PRESENTATION, false, -1,
+                             "user data", "P-DATA: %s", pdata->error);
+    if (end && !pdata_is_complete(pdata))
+        return osi_cause_set(&a->cause, OSI_END_PROTOCOL_ERROR, OSI_LAYER_PRESENTATION, false, -1,
+                             "user data", "P-DATA ends inside its user data");
+    return true;
+}
+
+void rtse_receive_data(struct osi_association *a, struct span data, bool end) {
+    if (a->state != RTSE_RECEIVING || a->rx.swallow)
+        return;
+    bool ok = a->codec.x410 ? take_value(a, data) : take_pdata(a, data, end);
+    if (ok)
+        return;
+    osi_cause_set(&a->cause, OSI_END_MEMORY, OSI_LAYER_RTSE, false, -1, "", "no memory for the transfer");
+    association_abort(a, OSI_ABORT_PROTOCOL_ERROR);
+}
+
+/* ---- begin and resume ---- */
+
+static struct osi_activity activity_of(struct span id) {
+    struct osi_activity activity = {.id_len = (uint8_t)id.len};
+    memcpy(activity.id, id.data ? id.data : (const uint8_t *)"", id.len);
+    return activity;
+}
+
+static void reset(struct osi_association *a) {
+    a->rx.offset = 0;
+    a->rx.swallow = a->rx.in_ssdu = false;
+    a->rx.data = (struct span){0};
+    if (a->codec.x410)
+        external_none(&a->rx.external);
+    else
+        external_begin(&a->rx.external);
+}
+
+void rtse_receive_begin(struct osi_association *a, const struct session_indication *in) {
+    reset(a);
+    a->state = RTSE_RECEIVING;
+    struct osi_event event = {.type = OSI_EVENT_TRANSFER_BEGIN};
+    event.u.begin.activity = activity_of(in->activity);
+    association_push(a, &event);
+}
+
+/* The characters of a reference in memory that outlives the TPDU. */
+static struct span keep(struct osi_association *a, struct span pi) {
+    struct span text = rtse_reference_decode(pi);
+    return text.data ? arena_dup(&a->scratch, text) : text;
+}
+
+void rtse_receive_resume(struct osi_association *a, const struct session_indication *in) {
+    reset(a);
+    a->state = RTSE_RESUME_INDICATED;
+    struct osi_event event = {.type = OSI_EVENT_TRANSFER_BEGIN};
+    struct osi_begin *begin = &event.u.begin;
+    begin->activity = activity_of(in->activity);
+    begin->old_activity = activity_of(in->old_activity);
+    begin->resumed = true;
+    begin->serial = in->serial;
+    begin->old_id.calling = keep(a, in->old.calling.data ? in->old.calling : in->old.called);
+    begin->old_id.common = keep(a, in->old.common);
+    begin->old_id.additional = keep(a, in->old.additional);
+    a->rx.resume_serial = in->serial;
+    association_push(a, &event);
+}
+
+bool osi_rt_resume_accept(struct osi_association *a, const struct osi_checkpoint *checkpoint) {
+    if (a->state != RTSE_RESUME_INDICATED || checkpoint->serial != a->rx.resume_serial ||
+        !external_restore(&a->rx.external, checkpoint->state))
+        return false;
+    a->rx.offset = checkpoint->offset;
+    a->state = RTSE_RECEIVING;
+    return true;
+}
+
+bool osi_rt_resume_swallow(struct osi_association *a) {
+    if (a->state != RTSE_RESUME_INDICATED)
+        return false;
+    a->rx.swallow = true;
+    a->state = RTSE_RECEIVING;
+    return true;
+}
+
+bool osi_rt_resume_unknown(struct osi_association *a) {
+    if (a->state != RTSE_RESUME_INDICATED)
+        return false;
+    osi_cause_set(&a->cause, OSI_END_LOCAL, OSI_LAYER_RTSE, false, OSI_ABORT_UNRECOGNIZED_ACTIVITY, "",
+                  "the peer resumes an activity that is not known here");
+    association_abort(a, OSI_ABORT_UNRECOGNIZED_ACTIVITY);
+    return true;
+}
+
+/* ---- checkpoints and end ---- */
+
+void rtse_receive_checkpoint(struct osi_association *a, uint32_t serial) {
+    if (a->state != RTSE_RECEIVING)
+        return;
+    if (a->rx.swallow) {
+        session_sync_minor_response(&a->session, serial);
+        return;
+    }
+    /* One more than the window is let pass: the Recommendation can be read either way. */
+    if (a->session.vm - a->session.va > a->open.window_size + 1) {
+        association_protocol_error(a, "window size",
+                                   "more checkpoints than the window allows are not confirmed");
+        return;
+    }
+    struct osi_event event = {.type = OSI_EVENT_CHECKPOINT};
+    event.u.checkpoint.serial = serial;
+    event.u.checkpoint.offset = a->rx.offset;
+    external_save(&a->rx.external, event.u.checkpoint.state);
+    rtse_receive_flush(a);
+    association_push(a, &event);
+}
+
+bool osi_rt_checkpoint_confirm(struct osi_association *a, uint32_t serial) {
+    return (a->state == RTSE_RECEIVING || a->state == RTSE_ENDED) &&
+           session_sync_minor_response(&a->session, serial);
+}
+
+void rtse_receive_end(struct osi_association *a) {
+    if (a->state != RTSE_RECEIVING)
+        return;
+    if (a->rx.swallow) {
+        session_activity_end_response(&a->session);
+        a->state = RTSE_OPEN;
+        return;
+    }
+    a->state = RTSE_ENDED;
+    if (external_is_complete(&a->rx.external))
+        association_push_type(a, OSI_EVENT_TRANSFER_END);
+    else
+        osi_rt_transfer_reject(a, false);
+}
+
+bool osi_rt_transfer_confirm(struct osi_association *a) {
+    if (a->state != RTSE_ENDED || !session_activity_end_response(&a->session))
+        return false;
+    a->state = RTSE_OPEN;
+    return true;
+}
+
+/* ---- exceptions, interrupt and discard ---- */
+
+bool osi_rt_transfer_reject(struct osi_association *a, bool again) {
+    if (a->state != RTSE_RECEIVING && a->state != RTSE_ENDED)
+        return false;
+    int reason = again ? SESSION_LOCAL_USER_ERROR : SESSION_UNRECOVERABLE_PROCEDURAL_ERROR;
+    if (session_exception_report(&a->session, reason, (struct span){0}))
+        a->state = RTSE_REJECTING;
+    else
+        osi_rt_provider_abort(a, again ? OSI_ABORT_TEMPORARY_PROBLEM : OSI_ABORT_PERMANENT_PROBLEM,
+                              "the transfer is refused and no exception report is possible");
+    return true;
+}
+
+void rtse_receive_stopped(struct osi_association *a, bool interrupted) {
+    if (a->rx.swallow && !interrupted) {
+        /* X.228 §7.6.3: the sender learns that the activity it gives up was completed. */
+        osi_rt_provider_abort(a, OSI_ABORT_TRANSFER_COMPLETED,
+                              "the peer discards an activity that was completed");
+        return;
+    }
+    if (interrupted)
+        session_activity_interrupt_response(&a->session);
+    else
+        session_activity_discard_response(&a->session);
+    bool quiet = a->rx.swallow;
+    a->state = RTSE_OPEN;
+    if (!quiet)
+        association_push_type(a, interrupted ? OSI_EVENT_TRANSFER_INTERRUPTED : OSI_EVENT_TRANSFER_DISCARDED);
+}

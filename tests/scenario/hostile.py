@@ -1,0 +1,231 @@
+#!/usr/bin/python3
+"""Hostile neighbours and strangers: the daemon's memory and time stay bounded, and others are served meanwhile."""
+import random
+import socket
+import time
+
+from players import FAY, JOE, NEAR, Stage, folder, processes, text_message
+from peer import ber, session, tap, x228, x411
+from peer.association import Aborted, BindRefused, Excepted
+from peer.transport import Closed, Transport
+
+case, check, equal = tap.case, tap.check, tap.equal
+MEMORY_BOUND = 700 * 1024 * 1024     # of all processes together, with the sanitizers' shadow and quarantine
+ENDED = (Aborted, BindRefused, Excepted, Closed, OSError)
+
+
+class Unharmed:
+    """Around an attack: the same processes live after it, memory is bounded, and another neighbour is served."""
+
+    def __init__(self, stage):
+        self.stage = stage
+
+    def __enter__(self):
+        self.before = set(processes(self.stage.mta.process.pid))
+        return self
+
+    def served(self, label, seconds=10):
+        start = time.monotonic()
+        self.stage.hand_over(text_message(f"after-{label}", [FAY]))
+        equal(self.stage.far.next().identifier[1], f"after-{label}")
+        taken = time.monotonic() - start
+        check(taken < seconds, f"another neighbour waited {taken:.1f} s")
+
+    def __exit__(self, kind, *_):
+        if kind:
+            return
+        after = processes(self.stage.mta.process.pid)
+        equal(set(after), self.before, "a process ended:\n" + self.stage.mta.log_tail(15))
+        check(sum(after.values()) < MEMORY_BOUND, f"{sum(after.values()) >> 20} MB resident")
+
+
+def connection(stage):
+    sock = socket.create_connection(("127.0.0.1", stage.mta.port), timeout=10)
+    return sock
+
+
+CONNECT = bytes.fromhex("0300000b06e00000000100")
+
+
+@case("slow senders and half-open associations do not keep others waiting")
+def _():
+    with folder() as path, Stage(path) as stage, Unharmed(stage) as unharmed:
+        silent = [connection(stage) for _ in range(60)]
+        half = [connection(stage) for _ in range(60)]
+        for sock in half:
+            sock.sendall(CONNECT)
+        slow = [connection(stage) for _ in range(30)]
+        for octet in CONNECT[:8]:
+            for sock in slow:
+                sock.sendall(bytes([octet]))
+            time.sleep(0.05)
+        unharmed.served("slow")
+        for sock in silent + half + slow:
+            sock.close()
+
+
+@case("connections beyond the limit are turned away, and room is made when they go")
+def _():
+    with folder() as path, Stage(path, limits={"connections": 40, "opening": 20}) as stage, Unharmed(stage) as unharmed:
+        crowd = []
+        for _ in range(120):
+            try:
+                crowd.append(connection(stage))
+            except OSError:
+                break
+        time.sleep(0.5)
+        for sock in crowd:
+            sock.close()
+        time.sleep(0.5)
+        unharmed.served("crowd")
+
+
+def nested(depth, inner=b""):
+    """`depth` constructed SEQUENCEs of indefinite length, one within another, not all closed."""
+    return b"\x30\x80" * depth + inner
+
+
+@case("nesting bombs, at each layer, are refused")
+def _():
+    with folder() as path, Stage(path) as stage, Unharmed(stage) as unharmed:
+        bomb = nested(30_000)
+        for octets in (bomb, b"\x31\x80\xa2\x80" + bomb, b"\x61\x80" * 30_000):
+            transport = Transport.dial(stage.mta.port)
+            transport.connect(size_code=0)
+            try:
+                transport.send(session.spdu(session.CN, session.parameter(session.PI_REQUIREMENTS, b"\2\x49"),
+                                            session.parameter(session.PGI_USER_DATA, octets)))
+                transport.receive()
+            except ENDED:
+                pass
+            transport.close()
+        for apdu in (b"\xa0\x80" + nested(300_000), b"\xa0\x80\x31\x80" + b"\xa3\x80" * 200_000, nested(400_000)):
+            check(refused(stage, lying_external(apdu)) is not None, "confirmed")
+        unharmed.served("nested")
+
+
+def refused(stage, value):
+    """Transfers a value that no MTA should take; returns the exception in which it ended, None for a confirmation."""
+    peer = stage.call()
+    try:
+        peer.start_activity()
+        peer.send_segments(value)
+        peer.end_activity()
+        peer.release()
+        return None
+    except ENDED as error:
+        peer.close()
+        return error
+
+
+def lying_external(apdu):
+    """An EXTERNAL of indefinite length around octets that are no whole element."""
+    return b"\x28\x80\x02\x01\x05\xa0\x80" + apdu
+
+
+@case("lengths of 4 GB, and more than fits any word, are refused")
+def _():
+    with folder() as path, Stage(path) as stage, Unharmed(stage) as unharmed:
+        for length in (b"\x84\xff\xff\xff\xff", b"\x84\x7f\xff\xff\xff", b"\x88" + b"\xff" * 8, b"\x88\x7f" + b"\xff" * 7,
+                       b"\xfe" + b"\xff" * 126):
+            for prefix in (b"\xa0", b"\xa0\x80\x31", b"\xa0\x80\x31\x80\x64", b"\xa0\x80\x31\x80\x60\x80\x30"):
+                error = refused(stage, lying_external(prefix + length + b"short"))
+                check(error is not None, f"{(prefix + length).hex()} was confirmed")
+        unharmed.served("lengths")
+
+
+@case("a million recipients are refused within bounds")
+def _():
+    with folder() as path, Stage(path) as stage, Unharmed(stage) as unharmed:
+        one = x411.recipient(FAY, 1)
+        many = one * 1_000_000
+        whole = x411.message(NEAR, "million", JOE, [FAY], b"content")
+        node = ber.read(whole)
+        envelope = b"".join(child.raw for child in node[0].children[:-1]) + ber.tlv(2, 2, True, many)
+        error = refused(stage, x228.external(5, ber.ctx(0, ber.set_(envelope), node[1].raw)))
+        unharmed.served("million", 20)
+        if error is None:
+            report = stage.near.next(60)
+            equal(report.kind, "report")
+
+
+@case("SPDUs out of turn, unknown ones and broken ones end that association only")
+def _():
+    with folder() as path, Stage(path) as stage, Unharmed(stage) as unharmed:
+        serial = session.parameter(session.PI_SERIAL, b"1")
+        broken = [
+            session.GIVE + session.spdu(session.AE, serial),
+            session.GIVE + session.spdu(session.MIP, serial),
+            session.PLEASE + session.spdu(session.MIA, serial),
+            session.PLEASE + session.spdu(session.AEA, serial),
+            session.GIVE + b"\1\0" + x228.data_ppdu("normal", b"no activity"),
+            session.GIVE + session.spdu(session.AS),
+            session.GIVE + session.spdu(session.AR, session.parameter(session.PI_ACTIVITY, b"\2\1\1")),
+            session.GIVE + session.spdu(session.AI), session.GIVE + session.spdu(session.AD),
+            session.GIVE + session.spdu(session.MIP, session.parameter(session.PI_SERIAL, b"99999999999999999999")),
+            b"", b"\1", b"\xff\xff\xff", b"\1\0\x2d\xff", b"\1\0\x2d\x05\x29\x09\1", bytes([250, 0]),
+            session.spdu(session.CN), session.spdu(session.AC), session.spdu(session.CDO), session.spdu(session.OA),
+            b"\1\0\1\0" + b"\x61\x80" * 50,
+        ]
+        for octets in broken:
+            with stage.call() as peer:
+                try:
+                    peer.transport.send(octets)
+                    peer.transport.sock.settimeout(1)
+                    peer.transport.receive()
+                except ENDED:
+                    pass
+        unharmed.served("turn")
+
+
+@case("octets that are no TPKT, and TPDUs that lie, end the connection")
+def _():
+    with folder() as path, Stage(path) as stage, Unharmed(stage) as unharmed:
+        chance = random.Random(4)
+        for octets in (b"GET / HTTP/1.0\r\n\r\n", b"\3\0\0\0", b"\3\0\0\4", b"\3\0\0\5\0", b"\3\0\xff\xff" + b"\xff" * 65531,
+                       b"\3\0\0\x0b\xff\xe0\0\0\0\1\0", CONNECT * 3, chance.randbytes(5000)):
+            with connection(stage) as sock:
+                try:
+                    sock.sendall(octets)
+                    sock.shutdown(socket.SHUT_WR)
+                    while sock.recv(4096):
+                        pass
+                except OSError:
+                    pass
+        unharmed.served("noise")
+
+
+@case("data before the turn and after the end is not taken for a message")
+def _():
+    with folder() as path, Stage(path) as stage, Unharmed(stage) as unharmed:
+        apdu = text_message("early", [FAY])
+        transport = Transport.dial(stage.mta.port)
+        transport.connect(size_code=0)
+        try:
+            transport.send(session.GIVE + session.spdu(session.AS, session.parameter(session.PI_ACTIVITY, b"\2\1\1")))
+            transport.send(session.GIVE + b"\1\0" + x228.data_ppdu("normal", x228.transfer_value("normal", apdu)))
+            transport.send(session.GIVE + session.spdu(session.AE, session.parameter(session.PI_SERIAL, b"1")))
+            transport.receive()
+        except ENDED:
+            pass
+        transport.close()
+        check(stage.far.nothing(0.5))
+        unharmed.served("early")
+
+
+@case("a flood of tiny checkpoints, and of empty activities, is served within bounds")
+def _():
+    with folder() as path, Stage(path) as stage, Unharmed(stage) as unharmed:
+        with stage.call(checkpoint=1) as peer:
+            apdu = text_message("tiny", [FAY], "t" * 3000)
+            peer.start_activity()
+            peer.send_segments(x228.transfer_value("normal", apdu), segment=10)
+            peer.end_activity()
+            peer.release()
+        equal(stage.far.next().content, x411.Received(apdu).content)
+        for _ in range(20):
+            refused(stage, b"")
+        unharmed.served("tiny")
+
+
+tap.main()

@@ -1,0 +1,141 @@
+"""The parts that several plays cast: a neighbour that receives, and the usual daemon between two neighbours."""
+import contextlib
+import os
+import queue
+import shutil
+import socket
+import sys
+import tempfile
+import threading
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."))
+sys.dont_write_bytecode = True
+from peer import ipm, x411                                       # noqa: E402
+from peer.association import Association                         # noqa: E402
+from peer.transport import Transport                             # noqa: E402
+from scenario.chasqui import Mhsd, peer_section                  # noqa: E402
+
+HOME, NEAR, FAR = "/C=GB/A=GOLD/P=ALPHA", "/C=FR/A=NEAR", "/C=DE/A=FAR"
+ANN, BEN, JOE = f"{HOME}/S=ann", f"{HOME}/S=ben", f"{NEAR}/S=joe"
+FAY = f"{FAR}/S=fay"
+
+
+class Neighbour:
+    """An MTA that accepts associations and keeps what it gets, in order; `next()` waits for the next APDU."""
+
+    def __init__(self, mta="FAR", password="far's secret", **options):
+        self.mta, self.password, self.options = mta, password, options
+        self.arrived = queue.Queue()
+        self.logs = []
+        self.listener = socket.create_server(("127.0.0.1", 0))
+        self.port = self.listener.getsockname()[1]
+        self.thread = threading.Thread(target=self._serve, daemon=True)
+        self.thread.start()
+
+    def _serve(self):
+        while True:
+            try:
+                sock, _ = self.listener.accept()
+            except OSError:
+                return
+            threading.Thread(target=self._associate, args=(sock,), daemon=True).start()
+
+    def _associate(self, sock):
+        transport = Transport(sock, timeout=300)
+        self.logs.append(transport.log)
+        try:
+            peer = Association(transport, mta=self.mta, password=self.password, checkpoint=64)
+            peer.accept(**self.options)
+            while (apdu := peer.receive()) is not None:
+                self.arrived.put((peer.mode, apdu))
+        except Exception as error:          # a play may end an association in any way; it asks for what it wants
+            self.arrived.put((None, error))
+        sock.close()
+
+    def next(self, seconds=20):
+        """The next APDU as x411.Received."""
+        while True:
+            mode, apdu = self.arrived.get(timeout=seconds)
+            if mode:
+                return x411.Received(apdu)
+
+    def nothing(self, seconds=1):
+        """True when nothing comes for that long."""
+        try:
+            return self.arrived.get(timeout=seconds)[0] is None
+        except queue.Empty:
+            return True
+
+    def close(self):
+        self.listener.close()
+
+
+@contextlib.contextmanager
+def folder():
+    """A folder of its own, removed at the end; $KEEP leaves it."""
+    path = tempfile.mkdtemp(prefix="chasqui-play-")
+    try:
+        yield path
+    finally:
+        if not os.environ.get("KEEP"):
+            shutil.rmtree(path, ignore_errors=True)
+
+
+def processes(root):
+    """{pid: resident octets} of the daemon's processes."""
+    found = {}
+    for name in os.listdir("/proc"):
+        try:
+            with open(f"/proc/{name}/stat") as file:
+                group = int(file.read().rpartition(")")[2].split()[2])
+            if group == root:
+                with open(f"/proc/{name}/statm") as file:
+                    found[int(name)] = int(file.read().split()[1]) * 4096
+        except (OSError, ValueError, IndexError):
+            continue
+    return found
+
+
+class Stage:
+    """ALPHA with users ann and ben, NEAR that calls, FAR that is called."""
+
+    def __init__(self, path, near=None, far=None, **settings):
+        self.far, self.near = far or Neighbour(), near or Neighbour("NEAR", "near's secret")
+        peers = {"NEAR": peer_section(self.near.port, "NEAR", "near's secret", domain=NEAR, associations_in=500),
+                 "FAR": peer_section(self.far.port, "FAR", "far's secret", domain=FAR)}
+        for name, more in settings.pop("peer_options", {}).items():
+            peers[name].update(more)
+        values = dict(
+            peer=peers, user={ANN: {"available": True}, BEN: {"available": True}},
+            route={NEAR: {"next-hop": {"NEAR": {"rank": 1}}}, FAR: {"next-hop": {"FAR": {"rank": 1}}}})
+        values.update(settings)
+        self.mta = Mhsd(os.path.join(path, "alpha"), "ALPHA-MTA", HOME, **values)
+
+    def __enter__(self):
+        self.mta.__enter__()
+        return self
+
+    def __exit__(self, *what):
+        try:
+            self.mta.__exit__(*what)
+        finally:
+            self.far.close()
+            self.near.close()
+
+    def call(self, **options):
+        """An association from NEAR, bound."""
+        values = dict(mta="NEAR", password="near's secret", checkpoint=64)
+        values.update(options)
+        return Association.open(self.mta.port, **values)
+
+    def hand_over(self, apdu, **options):
+        with self.call(**options) as peer:
+            peer.transfer(apdu)
+            peer.release()
+
+
+def text_message(local, recipients, text="Hello", originator=JOE, domain=NEAR, subject="A play", **options):
+    """A message of NEAR with an IPM of one text."""
+    addresses = [FAY if not isinstance(r, str) else r for r in recipients]
+    content = ipm.ipm(local, originator, addresses, subject, ipm.text(text))
+    return x411.message(domain, local, originator, recipients, content, **options)

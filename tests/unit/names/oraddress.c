@@ -1,0 +1,395 @@
+/* O/R addresses: every spelling, one canonical form, the wire and back. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+
+#include <cmocka.h>
+
+#include "asn1/ber.h"
+#include "base/alloc.h"
+#include "names/oraddress.h"
+
+static struct arena arena;
+static struct error err;
+
+static int set_up(void **state) {
+    (void)state;
+    arena_init(&arena, 1 << 22);
+    return 0;
+}
+
+static int tear_down(void **state) {
+    (void)state;
+    arena_free(&arena);
+    return 0;
+}
+
+static struct oraddress parse(const char *text) {
+    struct oraddress address;
+    if (!oraddress_parse(span_str(text), &arena, &address, &err))
+        fail_msg("%s: %s", text, err.text);
+    return address;
+}
+
+static const char *text_of(const struct oraddress *address) {
+    struct span text = oraddress_text(address, &arena);
+    assert_non_null(text.data);
+    return (const char *)text.data;
+}
+
+static void assert_text(const char *text, const char *wanted) {
+    struct oraddress address = parse(text);
+    assert_string_equal(text_of(&address), wanted);
+}
+
+/* To the wire's octets and back, by way of the BER engine. */
+static struct oraddress over_the_wire(const struct oraddress *address) {
+    struct x411_ORName name, read;
+    struct span octets;
+    struct ber_error error;
+    struct oraddress back;
+    if (!oraddress_build_name(address, &arena, &name, &err))
+        fail_msg("%s: %s", text_of(address), err.text);
+    if (!ber_encode_arena(&x411_ORName_type, &name, &arena, &octets, &error))
+        fail_msg("%s: %s", text_of(address), error.text);
+    if (!ber_decode(&x411_ORName_type, octets, &arena, NULL, &read, &error))
+        fail_msg("%s: %s", text_of(address), error.text);
+    assert_true(oraddress_of_name(&read, &arena, &back));
+    return back;
+}
+
+static void assert_refused(const char *text, int code, const char *words) {
+    struct oraddress address;
+    struct x411_ORName name;
+    bool good = oraddress_parse(span_str(text), &arena, &address, &err) &&
+                oraddress_build_name(&address, &arena, &name, &err);
+    if (good)
+        fail_msg("%s was accepted", text);
+    assert_int_equal(err.code, code);
+    if (!strstr(err.text, words))
+        fail_msg("'%s' does not say '%s'", err.text, words);
+}
+
+static void all_usual_spellings_are_read(void **state) {
+    (void)state;
+    static const char wanted[] = "/C=gb/A=gold/P=alpha/O=A Bank/OU1=Sales/S=Smith/G=John";
+    static const char *const spellings[] = {
+        "G=John; S=Smith; OU1=Sales; O=A Bank; P=alpha; A=gold; C=gb",
+        "X.400: g=John;s=Smith;ou1=Sales;o=A Bank;p=alpha;a=gold;c=gb;",
+        "/C=gb/ADMD=gold/PRMD=alpha/O=A Bank/OU=Sales/S=Smith/G=John/",
+        "/G=John/S=Smith/OU=Sales/O=A Bank/PRMD=alpha/ADMD=gold/C=gb/",
+        "C=gb, A=gold, P=alpha, O=A Bank, OU1=Sales, S=Smith, G=John",
+        "C=gb/A=gold/P=alpha/O=A Bank/OU1=Sales/PN=John.Smith",
+        "Country=gb;ADMD=gold;PRMD=alpha;Organization=A Bank;Org.Unit.1=Sales;Surname=Smith;Given name=John",
+    };
+    for (size_t i = 0; i < sizeof(spellings) / sizeof(spellings[0]); i++)
+        assert_text(spellings[i], wanted);
+}
+
+static void escaped_delimiters_belong_to_the_value(void **state) {
+    (void)state;
+    assert_text("/C=gb/A= /P=x/O=a$/b$=c$$d", "/C=gb/A= /P=x/O=a$/b$=c$$d");
+    assert_text("/C=gb/A= /P=x/O=a//b", "/C=gb/A= /P=x/O=a$/b");
+    assert_text("C=gb;A= ;P=x;O=a;;b/c", "/C=gb/A= /P=x/O=a;b$/c");
+    assert_text("C=us, A=x, O=Foo, Inc, P=y", "/C=us/A=x/P=y/O=Foo, Inc");
+}
+
+static void a_missing_admd_is_a_single_space(void **state) {
+    (void)state;
+    assert_text("C=de; P=x; O=y", "/C=de/A= /P=x/O=y");
+    assert_text("C=de; A=; P=x; O=y", "/C=de/A= /P=x/O=y");
+    struct oraddress address = parse("C=de; P=x; O=y");
+    struct x411_ORAddress wire;
+    assert_true(oraddress_build(&address, &arena, &wire, &err));
+    assert_true(
+        span_eq(wire.built_in_standard_attributes.administration_domain_name->u.printable, SPAN_LIT(" ")));
+}
+
+static void domain_defined_attributes_keep_their_order(void **state) {
+    (void)state;
+    assert_text("DDA:RFC-822=a(a)b.c; DDA:X=2; DD.X=1; C=gb; A=x; P=y",
+                "/C=gb/A=x/P=y/DDA:RFC-822=a(a)b.c/DDA:X=2/DDA:X=1");
+    assert_text("/RFC-822=a(a)b.c/C=gb/A=x/", "/C=gb/A=x/DDA:RFC-822=a(a)b.c");
+    assert_text("DDA:a==b=c; C=gb; A=x", "/C=gb/A=x/DDA:a$=b=c");
+}
+
+static void units_without_numbers_follow_the_direction(void **state) {
+    (void)state;
+    assert_text("/OU=desk/OU=sales/O=bank/P=x/A=y/C=gb/", "/C=gb/A=y/P=x/O=bank/OU1=sales/OU2=desk");
+    assert_text("/C=gb/A=y/P=x/O=bank/OU=sales/OU=desk/", "/C=gb/A=y/P=x/O=bank/OU1=sales/OU2=desk");
+}
+
+static void personal_names_are_taken_apart(void **state) {
+    (void)state;
+    assert_text("C=gb;A=x;PN=Marshall.M.T.Rose", "/C=gb/A=x/S=Rose/G=Marshall/I=MT");
+    assert_text("C=gb;A=x;PN=M.T.Rose", "/C=gb/A=x/S=Rose/I=MT");
+    assert_text("C=gb;A=x;PN=Rose", "/C=gb/A=x/S=Rose");
+}
+
+static void all_kinds_cross_the_wire(void **state) {
+    (void)state;
+    static const char *const texts[] = {
+        "/C=GB/A=GOLD 400/P=ALPHA/O=Org/OU1=a/OU2=b/OU3=c/OU4=d/CN=Common/S=Sur/G=Given/I=IJ/Q=Jr",
+        "/C=GB/A= /N-ID=0123456789",
+        "/C=234/A=123/P=456/S=x",
+        "/X121=23421234567890/T-ID=tid/T-TY=g3fax",
+        "/C=GB/A=X/ISDN=4412345678/T-TY=99",
+        "/C=GB/A=X/ISDN=4412345678+42",
+        "/C=GB/A=X/PSAP=\"591\"$/Internet$=192.0.2.1",
+        "/C=GB/A=X/PD-SN=royal/PD-C=GB/PD-PC=N1 "
+        "1AA/PD-OF=of/PD-OFN=42/PD-O=org/PD-PN=person/PD-EA=ea/PD-ED=ed/"
+        "PD-S=street/PD-B=box/PD-R=restante/PD-U=unique/PD-L=local",
+        "/C=GB/A=X/PD-C=276/PD-PC=12345/PD-A1=The Dome/PD-A2=The Square/PD-A3=Richmond",
+        "/C=DE/A=X/P=Y/O=Körber/OU1=Büro/OU2=Plain/CN=Tür/S=Müller/G=Jürgen",
+        "/C=RU/A=X/P=Y/O=Банк/OU1=Отдел/CN=Касса/S=Иванов/G=Иван/PD-S=улица/PD-A1=дом/DDA:тип=значение",
+        "/C=DE/A=X/P=Y/PD-S=Straße/PD-A1=Übergang/PD-A2=Haus/DDA:art=größe",
+        "/C=GB/A=X/DDA:one=1/DDA:two=2/DDA:one=3",
+        "/C=GB/A=X/S=y/X-EXT:99=020105",
+    };
+    for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
+        struct oraddress address = parse(texts[i]);
+        struct oraddress back = over_the_wire(&address);
+        assert_string_equal(text_of(&back), text_of(&address));
+        assert_true(oraddress_equal(&address, &back));
+        struct oraddress again = parse(text_of(&back));
+        assert_true(oraddress_equal(&address, &again));
+    }
+}
+
+static void string_types_follow_the_characters(void **state) {
+    (void)state;
+    struct x411_ORAddress wire;
+    struct oraddress address = parse("/C=DE/A=X/P=Y/O=plain/S=Müller/G=Hans");
+    assert_true(oraddress_build(&address, &arena, &wire, &err));
+    assert_non_null(wire.built_in_standard_attributes.organization_name.data);
+    assert_null(wire.built_in_standard_attributes.personal_name);
+    assert_int_equal(wire.extension_attributes.count, 1);
+    assert_int_equal(wire.extension_attributes.items[0].extension_attribute_type, 4);
+    address = parse("/C=RU/A=X/CN=Иван");
+    assert_true(oraddress_build(&address, &arena, &wire, &err));
+    assert_int_equal(wire.extension_attributes.count, 1);
+    assert_int_equal(wire.extension_attributes.items[0].extension_attribute_type, 24);
+}
+
+static void equal_addresses_have_equal_keys(void **state) {
+    (void)state;
+    static const char *const pairs[][2] = {
+        {"/C=GB/A=GOLD/P=ALPHA/S=Smith", "c=gb;a=gold;p=alpha;s=SMITH"},
+        {"/C=234/A=X/P=Y/S=z", "/C=gb/A=x/P=y/S=Z"},
+        {"/C=GB/A=GOLD  400/S= a  b ", "/C=GB/A=gold 400/S=A B"},
+        {"/C=DE/A=X/S=MÜLLER", "/C=DE/A=X/S=müller"},
+        {"/C=RU/A=X/S=ИВАНОВ", "/C=RU/A=X/S=иванов"},
+        {"/C=GB/A=X/T-TY=5/X121=123 45", "/C=GB/A=X/T-TY=G3FAX/X121=12345"},
+    };
+    for (size_t i = 0; i < sizeof(pairs) / sizeof(pairs[0]); i++) {
+        struct oraddress a = parse(pairs[i][0]), b = parse(pairs[i][1]);
+        assert_true(oraddress_equal(&a, &b));
+        assert_true(oraddress_hash(&a) == oraddress_hash(&b));
+        assert_true(span_eq(oraddress_key(&a, &arena), oraddress_key(&b, &arena)));
+    }
+}
+
+static void different_addresses_differ(void **state) {
+    (void)state;
+    static const char *const texts[] = {
+        "",
+        "/C=GB/A=X",
+        "/C=GB/A= ",
+        "/C=DE/A=X",
+        "/C=GB/A=X/P=Y",
+        "/C=GB/A=X/O=Y",
+        "/C=GB/A=X/S=a b",
+        "/C=GB/A=X/S=ab",
+        "/C=GB/A=X/DDA:a=1/DDA:b=2",
+        "/C=GB/A=X/DDA:b=2/DDA:a=1",
+        "/C=GB/A=X/DDA:a1=1",
+    };
+    size_t count = sizeof(texts) / sizeof(texts[0]);
+    for (size_t i = 0; i < count; i++) {
+        for (size_t j = 0; j < i; j++) {
+            struct oraddress a = parse(texts[i]), b = parse(texts[j]);
+            assert_false(oraddress_equal(&a, &b));
+            assert_false(span_eq(oraddress_key(&a, &arena), oraddress_key(&b, &arena)));
+        }
+    }
+}
+
+static void wrong_addresses_are_refused_with_the_cause(void **state) {
+    (void)state;
+    assert_refused("hello", ORADDRESS_SYNTAX, "'='");
+    assert_refused("/C=GB/XYZ=1", ORADDRESS_SYNTAX, "unknown label");
+    assert_refused("/C=GB/A=X/O=", ORADDRESS_SYNTAX, "empty value");
+    assert_refused("/C=GB/A=X/O=1/O=2", ORADDRESS_SYNTAX, "O is there twice");
+    assert_refused("/C=GB/A=X/G=John", ORADDRESS_SYNTAX, "without a surname");
+    assert_refused("/C=GB/A=X/OU2=b", ORADDRESS_SYNTAX, "OU2 without OU1");
+    assert_refused("/C=GBR1/A=X/O=b", ORADDRESS_SYNTAX, "two letters");
+    assert_refused("/C=GB/A=12345678901234567/O=b", ORADDRESS_BOUND, "ub-domain-name-length");
+    assert_refused("/C=GB/A=X/DDA:123456789=b", ORADDRESS_BOUND, "ub-domain-defined-attribute-type-length");
+    assert_refused("/C=GB/A=X/DDA:1=b/DDA:2=b/DDA:3=b/DDA:4=b/DDA:5=b", ORADDRESS_BOUND, "more than 4");
+    assert_refused("/C=GB/A=Käse/O=b", ORADDRESS_CHARACTER, "PrintableString");
+    assert_refused("/C=GB/A=X/N-ID=12a", ORADDRESS_CHARACTER, "digits");
+    assert_refused("/C=GB/A=X/DDA=b", ORADDRESS_SYNTAX, "DDA:type=value");
+    assert_refused("/C=GB/A=X/OU=1/OU=2/OU=3/OU=4/OU=5", ORADDRESS_BOUND, "organizational units");
+    assert_refused("/C=GB/A=X/X-EXT:99=0", ORADDRESS_SYNTAX, "X-EXT:99");
+    assert_refused("/C=GB/A=X/S=1234567890123456789012345678901234567890x", ORADDRESS_BOUND,
+                   "ub-surname-length");
+}
+
+static void both_forms_of_a_name_are_one_attribute(void **state) {
+    (void)state;
+    struct oraddress address = parse("/C=DE/A=X/P=Y/S=Mueller"), found;
+    struct x411_ORAddress wire;
+    struct x411_TeletexPersonalName teletex = {.surname = SPAN_LIT("M\xC8uller"),
+                                               .given_name = SPAN_LIT("J\xC8org")};
+    struct x411_ExtensionAttribute extension = {.extension_attribute_type = 4};
+    assert_true(oraddress_build(&address, &arena, &wire, &err));
+    assert_true(ber_encode_arena(&x411_TeletexPersonalName_type, &teletex, &arena,
+                                 &extension.extension_attribute_value, NULL));
+    wire.extension_attributes.items = &extension;
+    wire.extension_attributes.count = 1;
+    assert_true(oraddress_of(&wire, &arena, &found));
+    assert_string_equal(text_of(&found), "/C=DE/A=X/P=Y/S=Mueller/G=Jörg");
+}
+
+static void control_characters_do_not_reach_the_text(void **state) {
+    (void)state;
+    struct oraddress address = parse("/C=DE/A=X/P=Y/S=plain"), found;
+    struct x411_ORAddress wire;
+    assert_true(oraddress_build(&address, &arena, &wire, &err));
+    wire.built_in_standard_attributes.personal_name->surname = SPAN_LIT("a\nb\x1B[1m\xFF");
+    assert_true(oraddress_of(&wire, &arena, &found));
+    assert_string_equal(text_of(&found), "/C=DE/A=X/P=Y/S=a b\xEF\xBF\xBD[1m\xC3\xBF");
+}
+
+static void completeness_is_that_of_the_four_forms(void **state) {
+    (void)state;
+    static const struct {
+        const char *text, *missing;
+    } cases[] = {
+        {"/C=GB/A=X/O=y", NULL},
+        {"/C=GB/A=X/N-ID=1", NULL},
+        {"/X121=123", NULL},
+        {"/C=GB/A=X/DDA:a=b", NULL},
+        {"/C=GB/A=X/PD-C=GB/PD-PC=1", NULL},
+        {"/C=GB/A=X", "organization"},
+        {"/C=GB/A=X/PD-C=GB/PD-S=x", "postal code"},
+        {"/O=y", "country"},
+    };
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        struct oraddress address = parse(cases[i].text);
+        const char *missing;
+        assert_int_equal(oraddress_is_complete(&address, &missing), cases[i].missing == NULL);
+        if (cases[i].missing)
+            assert_non_null(strstr(missing, cases[i].missing));
+    }
+}
+
+/* ---- random addresses ---- */
+
+static uint64_t seed = 0x400;
+
+static unsigned next_random(unsigned limit) {
+    seed = seed * 6364136223846793005u + 1442695040888963407u;
+    return (unsigned)(seed >> 33) % limit;
+}
+
+static struct span random_value(unsigned most, bool wide) {
+    static const char *const pieces[] = {"a", "B", "z", "0", "9", " ", "'", "(", "+", ",", "-", ".", "/",
+                                         ":", "=", "?", "$", ";", "ü", "é", "Ж", "Ω", "😀", "_", "@"};
+    char *out = arena_alloc(&arena, 5 * (size_t)most + 1);
+    unsigned count = 1 + next_random(most);
+    size_t len = 0;
+    for (unsigned i = 0; i < count; i++) {
+        const char *piece = pieces[next_random(wide ? 25 : 16)];
+        if ((i == 0 || i + 1 == count) && piece[0] == ' ')
+            piece = "q";
+        len += (size_t)snprintf(out + len, 5, "%s", piece);
+    }
+    return span_of(out, len);
+}
+
+static void add_random(char *text, size_t size, const char *label, unsigned most, bool wide) {
+    struct span value = random_value(most, wide);
+    size_t len = strlen(text);
+    len += (size_t)snprintf(text + len, size - len, "/%s=", label);
+    for (size_t i = 0; i < value.len && len + 3 < size; i++) {
+        if (strchr("/=$", value.data[i]))
+            text[len++] = '$';
+        text[len++] = (char)value.data[i];
+    }
+    text[len] = 0;
+}
+
+static void random_addresses_survive_text_and_wire(void **state) {
+    (void)state;
+    static const struct {
+        const char *label;
+        unsigned most;
+        bool wide;
+    } parts[] = {{"P", 16, false},     {"O", 64, true},    {"OU1", 32, true},    {"OU2", 32, true},
+                 {"CN", 64, true},     {"S", 40, true},    {"G", 16, true},      {"I", 5, true},
+                 {"Q", 3, true},       {"PD-S", 30, true}, {"PD-SN", 16, false}, {"DDA:t1", 128, true},
+                 {"DDA:t1", 40, true}, {"T-ID", 24, false}};
+    for (int round = 0; round < 2000; round++) {
+        char text[4096] = "/C=GB/A=GOLD/OU1=x/S=y";
+        if (round % 4) {
+            snprintf(text, sizeof(text), "/C=%s/A=%s", round % 3 ? "DE" : "262", round % 5 ? "a b" : " ");
+            for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]); i++) {
+                bool wanted = i == 2 || i == 5 || next_random(2);
+                if (wanted)
+                    add_random(text, sizeof(text), parts[i].label, parts[i].most, parts[i].wide && round % 2);
+            }
+        }
+        struct oraddress address = parse(text), back = over_the_wire(&address), again = parse(text_of(&back));
+        if (!oraddress_equal(&address, &back) || !oraddress_equal(&address, &again))
+            fail_msg("%s became %s", text, text_of(&again));
+        arena_reset(&arena);
+    }
+}
+
+/* With `n` allocations allowed, for every n: fails cleanly or succeeds. */
+static void lack_of_memory_is_an_error(void **state) {
+    (void)state;
+    static const char text[] = "/C=DE/A=X/P=Y/O=Körber/OU1=Büro/S=Müller/PD-S=улица/DDA:a=b/ISDN=12+3";
+    size_t failures = 0;
+    for (size_t cap = 16; cap < 16384; cap += 16) {
+        struct arena small;
+        struct oraddress address, back;
+        struct x411_ORName name;
+        arena_init(&small, cap);
+        bool good = oraddress_parse(SPAN_LIT(text), &small, &address, &err) &&
+                    oraddress_build_name(&address, &small, &name, &err);
+        if (!good) {
+            assert_int_equal(err.code, ORADDRESS_MEMORY);
+            failures++;
+        } else if (oraddress_of_name(&name, &small, &back)) {
+            assert_true(oraddress_equal(&address, &back));
+        }
+        arena_free(&small);
+    }
+    assert_in_range(failures, 10, 1000);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(all_usual_spellings_are_read),
+        cmocka_unit_test(escaped_delimiters_belong_to_the_value),
+        cmocka_unit_test(a_missing_admd_is_a_single_space),
+        cmocka_unit_test(domain_defined_attributes_keep_their_order),
+        cmocka_unit_test(units_without_numbers_follow_the_direction),
+        cmocka_unit_test(personal_names_are_taken_apart),
+        cmocka_unit_test(all_kinds_cross_the_wire),
+        cmocka_unit_test(string_types_follow_the_characters),
+        cmocka_unit_test(equal_addresses_have_equal_keys),
+        cmocka_unit_test(different_addresses_differ),
+        cmocka_unit_test(wrong_addresses_are_refused_with_the_cause),
+        cmocka_unit_test(both_forms_of_a_name_are_one_attribute),
+        cmocka_unit_test(control_characters_do_not_reach_the_text),
+        cmocka_unit_test(completeness_is_that_of_the_four_forms),
+        cmocka_unit_test(random_addresses_survive_text_and_wire),
+        cmocka_unit_test(lack_of_memory_is_an_error),
+    };
+    return cmocka_run_group_tests(tests, set_up, tear_down);
+}
