@@ -140,47 +140,39 @@ void transfer_in_checkpoint(struct connection *c, const struct osi_checkpoint *c
 
 /* A small APDU in one frame: the envelope is copied into its head; a content in one piece stays where it was
  * gathered. */
+/* The frame being made: the scanner's envelope is gone after its call, so it is written there. */
 struct whole {
-    const struct osi_activity *activity;
+    struct span activity;
     struct buf head;
-    struct span content;
-    struct buf joined; /* of a content in several segments */
+    struct buf content;
 };
 
 static bool whole_envelope(void *context, enum ipc_apdu kind, struct span envelope) {
     struct whole *whole = context;
-    return buf_append_byte(&whole->head, (uint8_t)kind) &&
-           payload_put_octets(&whole->head, span_of(whole->activity->id, whole->activity->id_len)) &&
+    return buf_append_byte(&whole->head, (uint8_t)kind) && payload_put_octets(&whole->head, whole->activity) &&
            payload_put_octets(&whole->head, envelope);
 }
 
 static bool whole_content(void *context, struct span content) {
-    struct whole *whole = context;
-    if (!whole->content.data) {
-        whole->content = content;
-        return true;
-    }
-    if (whole->joined.len == 0 && !buf_append_span(&whole->joined, whole->content))
-        return false;
-    bool ok = buf_append_span(&whole->joined, content);
-    whole->content = buf_span(&whole->joined);
-    return ok;
+    return buf_append_span(&((struct whole *)context)->content, content);
 }
 
 static const struct apdu_handler whole_handler = {whole_envelope, whole_content};
 
 static void send_whole(struct connection *c) {
     struct transfer_in *in = &c->in;
-    struct whole whole = {.activity = &in->activity};
+    struct whole whole = {.activity = span_of(in->activity.id, in->activity.id_len)};
     if (!apdu_scanner_feed(&in->scanner, buf_span(&in->gathered), &whole_handler, &whole) ||
-        !apdu_scanner_finish(&in->scanner))
+        !apdu_scanner_finish(&in->scanner)) {
         refuse_apdu(c);
-    else if (!ipc_send(c->net->store, IPC_TRANSFER_WHOLE, c->ref, buf_span(&whole.head), whole.content))
-        osi_rt_provider_abort(c->association, OSI_ABORT_LOCAL_SYSTEM_PROBLEM,
-                              "the store process can't take more");
+    } else {
+        if (!ipc_send(c->net->store, IPC_TRANSFER_WHOLE, c->ref, buf_span(&whole.head), buf_span(&whole.content)))
+            osi_rt_provider_abort(c->association, OSI_ABORT_LOCAL_SYSTEM_PROBLEM,
+                                  "the store process can't take more");
+        buf_free(&in->gathered);
+    }
+    buf_free(&whole.content);
     buf_free(&whole.head);
-    buf_free(&whole.joined);
-    buf_free(&in->gathered);
 }
 
 void transfer_in_end(struct connection *c) {
