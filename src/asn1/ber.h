@@ -61,6 +61,7 @@ struct ber_limits {
     size_t elements;       /* elements of one OF, 65536; the whole value is bounded by the arena's cap */
     bool relax_bounds;     /* do not check SIZE and value ranges (real peers break them) */
     bool relax_characters; /* do not check the repertoire of restricted strings */
+    bool refuse_unknown;   /* unknown elements are errors in extensible types too (for guessing a type) */
     bool allow_trailing;   /* octets after the value are no error; see ber_decode_prefix */
 };
 

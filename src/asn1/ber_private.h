@@ -78,6 +78,9 @@ void ber_path_prepend_number(struct ber_error *error, size_t number);
 /* The universal tag of a primitive type. */
 uint32_t ber_universal_id(enum ber_kind kind);
 
+/* The universal types that are met in open types, closed by NULL. */
+extern const struct ber_type *const ber_common_types[];
+
 /* The named number's name, or NULL. */
 const char *ber_name_of(const struct ber_type *type, int64_t number);
 

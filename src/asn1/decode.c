@@ -187,7 +187,7 @@ static const uint8_t *decode_sequence(struct decoder *d, const struct ber_type *
         const struct ber_field *field = next_field(type, &cursor, inner.id, value);
         if (field)
             at = decode_field(d, field, &inner, value);
-        else if (type->flags & BER_TYPE_EXTENSIBLE)
+        else if (type->flags & BER_TYPE_EXTENSIBLE && !d->refuse_unknown)
             at = keep_unknown(d, type, &inner, value);
         else
             at = refuse_element(d, type, next_mandatory(type, cursor), &inner);
@@ -235,7 +235,7 @@ static const uint8_t *decode_set_element(struct decoder *d, const struct ber_typ
                            type->name);
     if (field)
         return decode_field(d, field, inner, value);
-    if (type->flags & BER_TYPE_EXTENSIBLE)
+    if (type->flags & BER_TYPE_EXTENSIBLE && !d->refuse_unknown)
         return keep_unknown(d, type, inner, value);
     return refuse_element(d, type, NULL, inner);
 }
@@ -347,7 +347,7 @@ static const uint8_t *decode_choice(struct decoder *d, const struct ber_type *ty
                                     const struct ber_header *h, void *value) {
     const struct ber_field *field = find_field(type, h->id);
     char found[32];
-    if (!field && !(type->flags & BER_TYPE_EXTENSIBLE))
+    if (!field && (d->refuse_unknown || !(type->flags & BER_TYPE_EXTENSIBLE)))
         return decode_fail(d, BER_TAG, h->start, "%s has no alternative with tag %s", type->name,
                            ber_id_text(h->id, found));
     if (field) {
@@ -375,8 +375,8 @@ static const uint8_t *decode_constructed(struct decoder *d, const struct ber_typ
 
 static const uint8_t *decode_any(struct decoder *d, const struct ber_header *h, void *value) {
     const uint8_t *behind = decode_skip(d, h);
-    if (behind)
-        *(struct span *)value = span_of(h->start, (size_t)(behind - h->start));
+    /* What is there of a broken one is kept for who prints it. */
+    *(struct span *)value = span_of(h->start, (size_t)((behind ? behind : h->end) - h->start));
     return behind;
 }
 
@@ -466,6 +466,7 @@ bool ber_decode_prefix(const struct ber_type *type, struct span in, struct arena
         .depth = limits && limits->depth ? limits->depth : BER_DEFAULT_DEPTH,
         .elements = limits && limits->elements ? limits->elements : BER_DEFAULT_ELEMENTS,
         .check_bounds = !limits || !limits->relax_bounds,
+        .refuse_unknown = limits && limits->refuse_unknown,
         .check_characters = !limits || !limits->relax_characters,
     };
     if (error) {

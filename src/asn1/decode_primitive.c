@@ -86,6 +86,17 @@ static bool check_string(struct decoder *d, const struct ber_type *type, struct 
     return !type->bounds || decode_check_bounds(d, type, (int64_t)ber_character_count(type->kind, s), at);
 }
 
+/* Zeros at the end of named bits come and go to satisfy a SIZE (X.680 §22.7): PP 6.0 sends four of X.411's
+ * eight. */
+static int64_t bits_for_bounds(const struct ber_type *type, const struct ber_bits *bits) {
+    size_t count = bits->octets.len * 8 - bits->unused;
+    if (!type->name_count)
+        return (int64_t)count;
+    while (count > 0 && !ber_bit(bits, (unsigned)count - 1))
+        count--;
+    return (int64_t)count < type->bounds->min ? type->bounds->min : (int64_t)count;
+}
+
 static bool check_bits(struct decoder *d, const struct ber_type *type, const struct ber_bits *bits,
                        const uint8_t *at) {
     if (bits->unused > 7 || (bits->unused && bits->octets.len == 0)) {
@@ -93,7 +104,7 @@ static bool check_bits(struct decoder *d, const struct ber_type *type, const str
                     bits->octets.len);
         return false;
     }
-    return decode_check_bounds(d, type, (int64_t)(bits->octets.len * 8 - bits->unused), at);
+    return !type->bounds || decode_check_bounds(d, type, bits_for_bounds(type, bits), at);
 }
 
 /* Goes through the segments of a constructed string: first to add up, then to copy. */
@@ -197,10 +208,18 @@ static const uint8_t *decode_string(struct decoder *d, const struct ber_type *ty
     return good ? behind : NULL;
 }
 
+/* What is there of a broken string is kept for who prints it. */
+static const uint8_t *cut_off(struct decoder *d, const struct ber_type *type, const struct ber_header *h,
+                              void *value) {
+    if (type->kind == BER_KIND_OCTET_STRING || type->kind >= BER_KIND_UTF8STRING)
+        *(struct span *)value = span_of(h->contents, (size_t)(h->end - h->contents));
+    return decode_fail(d, BER_TRUNCATED, h->end, "the input ends inside %s", type->name);
+}
+
 const uint8_t *decode_primitive(struct decoder *d, const struct ber_type *type, const struct ber_header *h,
                                 void *value) {
     if (h->cut && !h->constructed)
-        return decode_fail(d, BER_TRUNCATED, h->end, "the input ends inside %s", type->name);
+        return cut_off(d, type, h, value);
     if (type->kind >= BER_KIND_BIT_STRING && type->kind != BER_KIND_OBJECT_IDENTIFIER &&
         type->kind != BER_KIND_RELATIVE_OID && type->kind != BER_KIND_REAL)
         return decode_string(d, type, h, value);

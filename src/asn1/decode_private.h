@@ -12,6 +12,7 @@ struct decoder {
     size_t elements;
     bool check_bounds;
     bool check_characters;
+    bool refuse_unknown;
 };
 
 /* Sets the error at an element; returns NULL so that a reader of elements can return it. */

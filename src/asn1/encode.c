@@ -107,11 +107,29 @@ static bool put_integer(struct encoder *e, int64_t value) {
     return put_span(e, span_of(octets + at, sizeof octets - at));
 }
 
-static bool put_bits(struct encoder *e, const struct ber_bits *bits) {
+/* The bits to send: named ones are brought up to their lower bound by zeros (X.680 §22.7), as strict peers
+ * ask. */
+static size_t bits_to_send(const struct ber_type *type, const struct ber_bits *bits) {
+    size_t count = bits->octets.len * 8 - bits->unused;
+    size_t least =
+        type->name_count && type->bounds && type->bounds->min < 1024 ? (size_t)type->bounds->min : 0;
+    return count < least ? least : count;
+}
+
+static bool put_bits(struct encoder *e, const struct ber_type *type, const struct ber_bits *bits) {
     if (bits->unused > 7 || (bits->unused && bits->octets.len == 0))
         return ber_fail(e->error, BER_VALUE, e->used, "a BIT STRING with %u unused bits", bits->unused);
-    uint8_t unused = (uint8_t)bits->unused;
-    return put_span(e, bits->octets) && put_span(e, span_of(&unused, 1));
+    size_t count = bits_to_send(type, bits);
+    size_t padding = (count + 7) / 8 - bits->octets.len;
+    uint8_t *to = put(e, padding);
+    if (!to)
+        return false;
+    memset(to, 0, padding);
+    uint8_t unused = (uint8_t)(-count & 7);
+    size_t whole = bits->unused ? bits->octets.len - 1 : bits->octets.len;
+    uint8_t last = bits->unused ? bits->octets.data[whole] & (uint8_t)(0xFF << bits->unused) : 0;
+    return put_span(e, span_of(&last, bits->octets.len - whole)) &&
+           put_span(e, span_sub(bits->octets, 0, whole)) && put_span(e, span_of(&unused, 1));
 }
 
 static bool put_primitive(struct encoder *e, const struct ber_type *type, const void *value) {
@@ -127,7 +145,7 @@ static bool put_primitive(struct encoder *e, const struct ber_type *type, const 
     case BER_KIND_ENUMERATED:
         return put_integer(e, *(const int64_t *)value);
     case BER_KIND_BIT_STRING:
-        return put_bits(e, value);
+        return put_bits(e, type, value);
     case BER_KIND_OBJECT_IDENTIFIER:
     case BER_KIND_RELATIVE_OID:
         if (!ber_oid_check(*s))

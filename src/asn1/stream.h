@@ -71,7 +71,8 @@ struct ber_stream {
     struct ber_stream_layer outer, inner;
 };
 
-/* Prepares a stream whose envelope (or whole APDU of another kind) has at most `limit` octets; 0 means no limit. */
+/* Prepares a stream whose envelope (or whole APDU of another kind) has at most `limit` octets; 0 means no
+ * limit. */
 void ber_stream_init(struct ber_stream *stream, size_t limit);
 void ber_stream_free(struct ber_stream *stream);
 

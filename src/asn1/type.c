@@ -114,3 +114,23 @@ uint32_t ber_universal_id(enum ber_kind kind) {
                    "one entry for each primitive kind, in the order of the enumeration");
     return types[kind - BER_KIND_BOOLEAN]->tags[0];
 }
+
+const struct ber_type *const ber_common_types[] = {&ber_BOOLEAN_type,
+                                                   &ber_INTEGER_type,
+                                                   &ber_BIT_STRING_type,
+                                                   &ber_OCTET_STRING_type,
+                                                   &ber_NULL_type,
+                                                   &ber_OBJECT_IDENTIFIER_type,
+                                                   &ber_UTF8String_type,
+                                                   &ber_NumericString_type,
+                                                   &ber_PrintableString_type,
+                                                   &ber_TeletexString_type,
+                                                   &ber_IA5String_type,
+                                                   &ber_UTCTime_type,
+                                                   &ber_GeneralizedTime_type,
+                                                   &ber_GraphicString_type,
+                                                   &ber_VisibleString_type,
+                                                   &ber_GeneralString_type,
+                                                   &ber_UniversalString_type,
+                                                   &ber_BMPString_type,
+                                                   NULL};

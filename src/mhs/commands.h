@@ -2,6 +2,8 @@
 #ifndef MHS_COMMANDS_H
 #define MHS_COMMANDS_H
 
+int cmd_decode(int argc, char **argv);
+int cmd_encode(int argc, char **argv);
 int cmd_delete(int argc, char **argv);
 int cmd_forward(int argc, char **argv);
 int cmd_help(int argc, char **argv);
@@ -15,6 +17,7 @@ int cmd_route(int argc, char **argv);
 int cmd_save(int argc, char **argv);
 int cmd_send(int argc, char **argv);
 int cmd_status(int argc, char **argv);
+int cmd_store(int argc, char **argv);
 int cmd_track(int argc, char **argv);
 int cmd_user(int argc, char **argv);
 

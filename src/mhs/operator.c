@@ -116,23 +116,15 @@ int cmd_route(int argc, char **argv) {
 }
 
 static void print_ping(const json_t *answer) {
+    static const char *const members[] = {"peer",  "address", "application-context", "session-version", "checkpoint-size", "window-size",
+                                          "layer", "cause"};
     bool ok = json_is_true(json_object_get(answer, "ok"));
-    const json_t *step;
-    size_t i;
-    json_array_foreach(json_object_get(answer, "steps"), i, step) {
-        out_line(json_string_value(step) ? json_string_value(step) : "?");
-        putchar('\n');
+    printf("%s%s%s\n", out_style(ok ? OUT_GOOD : OUT_BAD), ok ? "reached: associated, bound and released" : "not reached", out_end());
+    for (size_t i = 0; i < sizeof members / sizeof *members; i++) {
+        const json_t *value = json_object_get(answer, members[i]);
+        if (value && !json_is_null(value))
+            out_field(members[i], out_text(answer, members[i]));
     }
-    printf("%s%s%s", out_style(ok ? OUT_GOOD : OUT_BAD), ok ? "reached" : "not reached", out_end());
-    if (json_is_string(json_object_get(answer, "layer")))
-        printf(", layer %s", out_text(answer, "layer"));
-    if (json_is_string(json_object_get(answer, "cause"))) {
-        printf(": ");
-        out_line(out_text(answer, "cause"));
-    }
-    if (json_is_integer(json_object_get(answer, "milliseconds")))
-        printf(" (%s ms)", out_text(answer, "milliseconds"));
-    putchar('\n');
 }
 
 int cmd_ping(int argc, char **argv) {

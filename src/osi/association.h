@@ -89,11 +89,11 @@ struct osi_parameters {
     bool refuse_two_way_alternate; /* responder: answers unacceptable dialogue mode */
     bool responder_turn;           /* initiator: with two-way alternate, the responder gets the first turn */
     unsigned tpdu_size;            /* largest TPDU: 128 to 65531; 65531 */
-    unsigned session_versions; /* bit 0 version 1, bit 1 version 2; both; X.410 mode always uses version 1 */
-    unsigned tsdu_size;        /* TSDU maximum size proposed, 0 none */
-    bool no_checkpoints;       /* propose and answer no checkpointing */
-    unsigned checkpoint_size;  /* in KiB: proposed, and the most answered; 63 */
-    unsigned window_size;      /* proposed, and the most answered; 3 */
+    unsigned session_versions;     /* bit 0 version 1, bit 1 version 2; both */
+    unsigned tsdu_size;            /* TSDU maximum size proposed, 0 none */
+    bool no_checkpoints;           /* propose and answer no checkpointing */
+    unsigned checkpoint_size;      /* in KiB: proposed, and the most answered; 63 */
+    unsigned window_size;          /* proposed, and the most answered; 3 */
     size_t connect_limit; /* octets of a TSDU other than transferred data, bind argument included; 65536 */
     size_t output_high_water; /* osi_rt_transfer_data takes no more above; 65536 */
     int64_t connect_us;       /* from creation to RT-OPEN confirm or indication; 60 s */

@@ -87,7 +87,7 @@ void association_request(struct osi_association *a) {
     struct rtse_open rtorq = proposal(a);
     struct session_connect connect = {.calling_selector = p->calling.s,
                                       .called_selector = p->called.s,
-                                      .versions = a->codec.x410 ? 1 : p->session_versions,
+                                      .versions = p->session_versions,
                                       .units = SESSION_UNITS_RTSE,
                                       .tsdu_to_responder = (uint16_t)p->tsdu_size,
                                       .tsdu_to_initiator = (uint16_t)p->tsdu_size};
@@ -249,7 +249,7 @@ static void indicate_open(struct osi_association *a, const struct rtse_open *rto
     open->dialogue = a->open.dialogue = rtorq->dialogue;
     open->recover = a->open.recover = rtorq->recover;
     open->recovered = a->recovered = rtorq->id;
-    open->session_version = versions & 2 && !a->codec.x410 ? 2 : 1;
+    open->session_version = versions & 2 ? 2 : 1;
     open->user_data = rtorq->user_data;
     a->open.session_version = open->session_version;
     a->state = RTSE_OPEN_INDICATED;

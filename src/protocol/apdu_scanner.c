@@ -118,21 +118,21 @@ static enum look read_any_header(struct span in, struct header *h) {
 }
 
 /*
- * Walks the element in `pending` from where the last walk stopped: over definite
- * elements in one step, into indefinite ones. LOOK_FOUND: it is whole, and
- * `walked` is its length.
+ * Walks the element at the start of `in` from where the last walk stopped: over
+ * definite elements in one step, into indefinite ones. LOOK_FOUND: it is whole,
+ * and `walked` is its length.
  */
-static enum look walk(struct apdu_scanner *s) {
+static enum look walk(struct apdu_scanner *s, struct span in) {
     do {
         struct header h;
-        struct span rest = span_sub(buf_span(&s->pending), s->walked, SIZE_MAX);
+        struct span rest = span_sub(in, s->walked, SIZE_MAX);
         if (s->open > 0 && rest.len >= 2 && rest.data[0] == 0 && rest.data[1] == 0) {
             s->walked += 2;
             s->open--;
             continue;
         }
         enum look look = read_any_header(rest, &h);
-        if (look != LOOK_FOUND || h.length > s->limit)
+        if (look != LOOK_FOUND || h.length > s->limit || s->walked > s->limit)
             return look == LOOK_MORE ? LOOK_MORE : LOOK_BAD;
         if (h.length > rest.len - h.size)
             return LOOK_MORE;
@@ -141,29 +141,38 @@ static enum look walk(struct apdu_scanner *s) {
         if (s->open > WALK_DEPTH)
             return LOOK_BAD;
     } while (s->open > 0);
-    return LOOK_FOUND;
+    return s->walked > s->limit ? LOOK_BAD : LOOK_FOUND;
 }
 
-/* Moves octets of `in` into `pending` until the element is whole; tells it then. Returns what it used of
- * `in`. */
-static size_t collect(struct apdu_scanner *s, struct span in, const struct apdu_handler *handler,
-                      void *context) {
-    size_t before = s->pending.len;
-    if (before > s->limit)
-        return fail(s, "the envelope is longer than the limit"), 0;
-    if (!buf_append_span(&s->pending, span_sub(in, 0, s->limit + 1 - before)))
-        return fail(s, "no memory for the envelope"), 0;
-    enum look look = walk(s);
-    if (look == LOOK_BAD)
-        return fail(s, "the envelope is no BER element, or longer than the limit"), 0;
-    size_t used = (look == LOOK_FOUND ? s->walked : s->pending.len) - before;
-    if (!consume(s, used) || look == LOOK_MORE)
-        return used;
-    if (!handler->envelope(context, s->kind, span_of(s->pending.data, s->walked)))
+static size_t tell_envelope(struct apdu_scanner *s, struct span element, size_t used,
+                            const struct apdu_handler *handler, void *context) {
+    if (!consume(s, used))
+        return 0;
+    if (!handler->envelope(context, s->kind, element))
         return fail(s, "the envelope was not taken"), 0;
     buf_free(&s->pending);
     s->state = s->kind == IPC_APDU_MESSAGE ? APDU_CONTENT : APDU_COMPLETE;
     return used;
+}
+
+/* Tells the element that `in` begins with, or goes on with; what is not whole yet waits in `pending`. Returns
+ * what it used. */
+static size_t collect(struct apdu_scanner *s, struct span in, const struct apdu_handler *handler,
+                      void *context) {
+    size_t before = s->pending.len;
+    enum look look = before == 0 ? walk(s, in) : LOOK_MORE;
+    if (look == LOOK_FOUND)
+        return tell_envelope(s, span_sub(in, 0, s->walked), s->walked, handler, context);
+    if (look == LOOK_MORE && before <= s->limit) {
+        if (!buf_append_span(&s->pending, span_sub(in, 0, s->limit + 1 - before)))
+            return fail(s, "no memory for the envelope"), 0;
+        look = walk(s, buf_span(&s->pending));
+    }
+    if (look == LOOK_FOUND)
+        return tell_envelope(s, span_of(s->pending.data, s->walked), s->walked - before, handler, context);
+    if (look == LOOK_BAD || s->pending.len > s->limit)
+        return fail(s, "the envelope is no BER element, or longer than the limit"), 0;
+    return consume(s, s->pending.len - before) ? s->pending.len - before : 0;
 }
 
 /* ---- states that need a header ---- */

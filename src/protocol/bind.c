@@ -157,6 +157,22 @@ static bool same_secret(struct span a, struct span b) {
     return a.len == b.len && (a.len == 0 || CRYPTO_memcmp(a.data, b.data, a.len) == 0);
 }
 
+const char *bind_error_name(struct span user_data) {
+    static const char *const names[] = {"busy",
+                                        NULL,
+                                        "authentication-error",
+                                        "unacceptable-dialogue-mode",
+                                        "unacceptable-security-context",
+                                        "inadequate-association-confidentiality"};
+    struct arena arena;
+    x411_MTABindError error = -1;
+    char why[200];
+    arena_init(&arena, 4096);
+    bool ok = read(&x411_MTABindError_type, unwrap(user_data, BIND_ERROR_TAG), &arena, &error, why);
+    arena_free(&arena);
+    return ok && error >= 0 && error < (int64_t)(sizeof names / sizeof *names) ? names[error] : NULL;
+}
+
 bool bind_matches(const struct protocol_peer *peer, const struct bind_identity *identity) {
     if (identity->unauthenticated || identity->strong)
         return peer->unauthenticated && identity->unauthenticated;

@@ -9,6 +9,7 @@
 #include "base/alloc.h"
 #include "base/clock.h"
 #include "base/log.h"
+#include "protocol/bind.h"
 #include "protocol/net_private.h"
 
 /* One buffer serves all reads of the process: an idle connection holds none. */
@@ -105,7 +106,7 @@ static void report_close(struct connection *c, const struct osi_cause *cause) {
     if (c->announced)
         tell_close(c, cause);
     c->announced = false;
-    if (cause->end != OSI_END_RELEASED)
+    if (cause->end != OSI_END_RELEASED && cause->end != OSI_END_LOCAL)
         log_warning("peer=%s address=%s association ended: %s", c->peer ? c->peer->name : "?", c->address,
                     cause->text);
 }
@@ -134,7 +135,11 @@ static void on_closed(struct connection *c, const struct osi_cause *cause) {
     if (!c->inbound && c->state < CONNECTION_OPEN) {
         /* An abort of ours has its cause there already: the bind's result did not match. */
         if (cause->end != OSI_END_LOCAL || !c->failure[0]) {
-            snprintf(c->failure, sizeof c->failure, "%s", cause->text);
+            const char *bind_error = bind_error_name(cause->user_data);
+            if (bind_error)
+                snprintf(c->failure, sizeof c->failure, "bind: the peer refused it: %s", bind_error);
+            else
+                snprintf(c->failure, sizeof c->failure, "%s", cause->text);
             c->failure_layer = layer_of(cause);
         }
         return; /* connection_pump sees that the association is over, and tries the next way */

@@ -73,13 +73,15 @@ static bool on_close(struct connection *c, struct reader *r) {
     return true;
 }
 
+/* A peer that a reload took away in the meantime is answered under the name that was asked for. */
 static bool on_connect(struct net *net, struct reader *r) {
     struct span name = payload_octets(r);
     struct span recover_id = payload_octets(r);
-    const struct protocol_peer *peer = net_peer_by_name(net, name);
-    static const struct protocol_peer unknown = {.name = "?"};
     if (!payload_done(r))
         return false;
+    const struct protocol_peer *peer = net_peer_by_name(net, name);
+    char text[LOG_TEXT_SIZE];
+    struct protocol_peer unknown = {.name = log_text(name, text)};
     connect_begin(net, peer ? peer : &unknown, recover_id, 0);
     return true;
 }

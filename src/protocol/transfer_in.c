@@ -138,17 +138,19 @@ void transfer_in_checkpoint(struct connection *c, const struct osi_checkpoint *c
     net_tell(c->net, IPC_TRANSFER_CHECKPOINT, c->ref, &payload);
 }
 
+/* A small APDU in one frame: the envelope is copied into its head; a content in one piece stays where it was
+ * gathered. */
+/* The frame being made: the scanner's envelope is gone after its call, so it is written there. */
 struct whole {
-    enum ipc_apdu kind;
-    struct span envelope;
+    struct span activity;
+    struct buf head;
     struct buf content;
 };
 
 static bool whole_envelope(void *context, enum ipc_apdu kind, struct span envelope) {
     struct whole *whole = context;
-    whole->kind = kind;
-    whole->envelope = envelope;
-    return true;
+    return buf_append_byte(&whole->head, (uint8_t)kind) && payload_put_octets(&whole->head, whole->activity) &&
+           payload_put_octets(&whole->head, envelope);
 }
 
 static bool whole_content(void *context, struct span content) {
@@ -159,23 +161,18 @@ static const struct apdu_handler whole_handler = {whole_envelope, whole_content}
 
 static void send_whole(struct connection *c) {
     struct transfer_in *in = &c->in;
-    struct whole whole = {0};
-    struct buf head;
-    buf_init(&head, 0);
+    struct whole whole = {.activity = span_of(in->activity.id, in->activity.id_len)};
     if (!apdu_scanner_feed(&in->scanner, buf_span(&in->gathered), &whole_handler, &whole) ||
         !apdu_scanner_finish(&in->scanner)) {
         refuse_apdu(c);
     } else {
-        buf_append_byte(&head, (uint8_t)whole.kind);
-        payload_put_octets(&head, span_of(in->activity.id, in->activity.id_len));
-        payload_put_octets(&head, whole.envelope);
-        if (!ipc_send(c->net->store, IPC_TRANSFER_WHOLE, c->ref, buf_span(&head), buf_span(&whole.content)))
+        if (!ipc_send(c->net->store, IPC_TRANSFER_WHOLE, c->ref, buf_span(&whole.head), buf_span(&whole.content)))
             osi_rt_provider_abort(c->association, OSI_ABORT_LOCAL_SYSTEM_PROBLEM,
                                   "the store process can't take more");
         buf_free(&in->gathered);
     }
     buf_free(&whole.content);
-    buf_free(&head);
+    buf_free(&whole.head);
 }
 
 void transfer_in_end(struct connection *c) {

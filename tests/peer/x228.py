@@ -133,7 +133,7 @@ def refuse_ppdu(mode, error, contexts=()):
     """CPR with RTORJ: the bind error in normal mode, the refuse reason in X.410 mode; None is cannotRecover."""
     if mode != "normal":
         reason = {None: CANNOT_RECOVER, 0: RTS_BUSY, 2: VALIDATION_FAILURE, 3: UNACCEPTABLE_DIALOGUE_MODE}[error]
-        return ber.set_(ber.ctx(0, ber.prim(0, b"\0")), ber.ctx(1, ber.prim(0, bytes([reason]))))
+        return ber.set_(ber.prim(0, bytes([reason])))
     body = b"" if error is None else ber.ctx(1, ber.ctx(18, ber.integer(error)))
     return ber.seq(ber.ctx(5, *_results(len(contexts))), pdv(1, _aare(1, 1, ber.ctx(18, body))))
 
@@ -144,8 +144,7 @@ def refusal(kind, mode, reason):
         return kind("session", reason[0] if reason else None, reason)
     cpr = ber.read(reason[1:])
     if mode != "normal":
-        inner = cpr.get(1) or cpr
-        found = inner.get(0)
+        found = cpr.get(0)
         return kind("rtse", found.integer() if found else None, reason)
     user = cpr.app(1)
     if not user:
@@ -192,9 +191,10 @@ def abort_parameters(mode, code, reason):
     from . import session
     if reason is None:
         return []
-    rtab = ber.ctx(22, ber.prim(0, ber.integer_octets(reason)))
+    fields = ber.prim(0, ber.integer_octets(reason))
     if mode != "normal":
-        return [session.parameter(code, rtab)]
+        return [session.parameter(code, ber.set_(fields))]   # X.226: the components of RTAB in a SET of their own
+    rtab = ber.ctx(22, fields)
     abrt = ber.app(4, ber.prim(0, b"\0"), ber.ctx(30, external(3, rtab, BER)))
     return [session.parameter(code, ber.ctx(0, pdv(1, abrt)))]
 
@@ -204,9 +204,10 @@ def abort_reason(user_data):
     if not user_data:
         return None
     try:
-        found = _find(ber.read(user_data), (ber.CONTEXT, 22))
+        node = ber.read(user_data)
     except ber.Broken:
         return None
+    found = node if node.tag == (ber.UNIVERSAL, 17) else _find(node, (ber.CONTEXT, 22))
     return _number(found, 0, None) if found else None
 
 

@@ -87,7 +87,11 @@ class Mhsd:
             self.process = subprocess.Popen([program("mhsd"), "-c", self.path], stdin=subprocess.DEVNULL, stdout=log,
                                             stderr=log, start_new_session=True, env=environment, cwd=self.folder)
         if wait:
-            self.wait_ready(seconds)
+            try:
+                self.wait_ready(seconds)
+            except Exception:
+                self.kill()
+                raise
         return self
 
     def wait_ready(self, seconds=30):

@@ -34,8 +34,7 @@ static void test_open_and_close(void **state) {
         assert_int_equal(p.initiator.open.window_size, 3);
         assert_true(osi_rt_has_turn(p.initiator.a));
         assert_false(osi_rt_has_turn(p.responder.a));
-        assert_int_equal(osi_association_open(p.initiator.a)->session_version,
-                         contexts[i] == OSI_MTS_TRANSFER ? 2 : 1);
+        assert_int_equal(osi_association_open(p.initiator.a)->session_version, 2);
         assert_true(osi_rt_close(p.initiator.a));
         pair_run(&p);
         assert_int_equal(p.initiator.cause.end, OSI_END_RELEASED);
@@ -43,6 +42,28 @@ static void test_open_and_close(void **state) {
         assert_true(osi_association_is_over(p.initiator.a) && osi_association_is_over(p.responder.a));
         pair_end(&p);
     }
+}
+
+static void test_session_version_1(void **state) {
+    (void)state;
+    for (unsigned side = 0; side < 2; side++)
+        for (unsigned i = 0; i < 3; i++) {
+            struct pair p;
+            struct osi_parameters initiator = initiator_parameters(contexts[i]),
+                                  responder = responder_parameters();
+            *(side ? &initiator.session_versions : &responder.session_versions) = 1;
+            pair_open(&p, initiator, responder);
+            assert_int_equal(osi_association_open(p.initiator.a)->session_version, 1);
+            assert_int_equal(osi_association_open(p.responder.a)->session_version, 1);
+            assert_transfer(&p, &p.initiator, &p.responder, 70000);
+            /* Abort data over 9 octets do not fit in version 1; X.410 mode's do. */
+            osi_rt_provider_abort(p.initiator.a, OSI_ABORT_TEMPORARY_PROBLEM, "test");
+            pair_run(&p);
+            assert_int_equal(p.responder.cause.end, OSI_END_PROVIDER_ABORT);
+            assert_int_equal(p.responder.cause.code,
+                             contexts[i] == OSI_MTS_TRANSFER ? -1 : OSI_ABORT_TEMPORARY_PROBLEM);
+            pair_end(&p);
+        }
 }
 
 static void test_identifiers_reach_the_responder(void **state) {
@@ -483,6 +504,7 @@ static void test_parameters_are_checked(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_open_and_close),
+        cmocka_unit_test(test_session_version_1),
         cmocka_unit_test(test_identifiers_reach_the_responder),
         cmocka_unit_test(test_transfers),
         cmocka_unit_test(test_transfers_octet_by_octet),

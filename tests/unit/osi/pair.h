@@ -44,7 +44,7 @@ struct pair {
     int64_t now;
 };
 
-static struct osi_parameters initiator_parameters(unsigned context) {
+static inline struct osi_parameters initiator_parameters(unsigned context) {
     return (struct osi_parameters){
         .role = OSI_INITIATOR,
         .contexts = context,
@@ -58,7 +58,7 @@ static struct osi_parameters initiator_parameters(unsigned context) {
     };
 }
 
-static struct osi_parameters responder_parameters(void) {
+static inline struct osi_parameters responder_parameters(void) {
     return (struct osi_parameters){
         .role = OSI_RESPONDER,
         .contexts = OSI_MTS_TRANSFER | OSI_MTS_TRANSFER_PROTOCOL | OSI_MTS_TRANSFER_PROTOCOL_1984,
@@ -66,7 +66,8 @@ static struct osi_parameters responder_parameters(void) {
     };
 }
 
-static void pair_begin(struct pair *p, struct osi_parameters initiator, struct osi_parameters responder) {
+static inline void pair_begin(struct pair *p, struct osi_parameters initiator,
+                              struct osi_parameters responder) {
     struct error err = {0};
     memset(p, 0, sizeof *p);
     p->now = 1000000;
@@ -80,14 +81,14 @@ static void pair_begin(struct pair *p, struct osi_parameters initiator, struct o
     buf_init(&p->responder.received, 0);
 }
 
-static void pair_end(struct pair *p) {
+static inline void pair_end(struct pair *p) {
     osi_association_free(p->initiator.a);
     osi_association_free(p->responder.a);
     buf_free(&p->initiator.received);
     buf_free(&p->responder.received);
 }
 
-static void end_send(struct end *e) {
+static inline void end_send(struct end *e) {
     while (e->sending && !e->last_taken) {
         size_t before = e->to_send.len;
         size_t taken = osi_rt_transfer_data(e->a, e->to_send, true);
@@ -100,13 +101,13 @@ static void end_send(struct end *e) {
     }
 }
 
-static void keep_user_data(struct end *e, struct span s) {
+static inline void keep_user_data(struct end *e, struct span s) {
     e->user_data_len = s.len < sizeof e->user_data ? s.len : sizeof e->user_data;
     if (s.data)
         memcpy(e->user_data, s.data, e->user_data_len);
 }
 
-static void end_handle(struct end *e, const struct osi_event *event) {
+static inline void end_handle(struct end *e, const struct osi_event *event) {
     assert_true(e->event_count < 64 || event->type != OSI_EVENT_CLOSED);
     if (event->type != OSI_EVENT_TRANSFER_DATA && event->type != OSI_EVENT_CHECKPOINT &&
         event->type != OSI_EVENT_CHECKPOINT_CONFIRMED && event->type != OSI_EVENT_MAY_SEND &&
@@ -169,14 +170,14 @@ static void end_handle(struct end *e, const struct osi_event *event) {
     }
 }
 
-static void end_events(struct end *e) {
+static inline void end_events(struct end *e) {
     struct osi_event event;
     while (osi_association_next_event(e->a, &event))
         end_handle(e, &event);
 }
 
 /* Hands octets from one end to the other; true if anything moved. */
-static bool pair_move(struct pair *p, struct end *from, struct end *to, size_t cut) {
+static inline bool pair_move(struct pair *p, struct end *from, struct end *to, size_t cut) {
     struct span out = osi_association_output(from->a);
     size_t len = p->chunk && out.len > p->chunk ? p->chunk : out.len;
     if (cut && from->written + len > cut)
@@ -204,7 +205,7 @@ static bool pair_move(struct pair *p, struct end *from, struct end *to, size_t c
 }
 
 /* Until nothing moves any more. */
-static void pair_run(struct pair *p) {
+static inline void pair_run(struct pair *p) {
     bool moved;
     end_events(&p->initiator);
     end_events(&p->responder);
@@ -214,7 +215,7 @@ static void pair_run(struct pair *p) {
     } while (moved);
 }
 
-static void end_start(struct end *e, struct span apdu, struct osi_activity *activity) {
+static inline void end_start(struct end *e, struct span apdu, struct osi_activity *activity) {
     assert_true(osi_rt_transfer_begin(e->a, activity));
     e->to_send = apdu;
     e->sending = true;
@@ -222,17 +223,18 @@ static void end_start(struct end *e, struct span apdu, struct osi_activity *acti
     end_send(e);
 }
 
-static void pair_open(struct pair *p, struct osi_parameters initiator, struct osi_parameters responder) {
+static inline void pair_open(struct pair *p, struct osi_parameters initiator,
+                             struct osi_parameters responder) {
     pair_begin(p, initiator, responder);
     pair_run(p);
 }
 
-static const struct osi_event *end_last(const struct end *e) {
+static inline const struct osi_event *end_last(const struct end *e) {
     return e->event_count ? &e->events[e->event_count - 1] : NULL;
 }
 
 /* An APDU of `len` octets that no shift or repeat leaves the same. */
-static struct span test_apdu(size_t len) {
+static inline struct span test_apdu(size_t len) {
     uint8_t *octets = malloc(len ? len : 1);
     uint32_t state = 12345;
     for (size_t i = 0; i < len; i++) {

@@ -1,0 +1,50 @@
+/*
+ * Values as text: ASN.1 value notation (X.680) for people, JSON for programs.
+ *
+ * The JSON form: SEQUENCE and SET are objects with the components' ASN.1 names,
+ * a CHOICE an object with one member, lists arrays, NULL null. Named numbers are
+ * their names, named bits an array of names, other bits {"hex", "unused"}.
+ * OCTET STRING is a string of hex digits; object identifiers are dotted. Character
+ * strings are strings, or {"hex"} where their octets are not plain characters.
+ * What stands in an open type, or in an OCTET STRING whose contents' type is
+ * known, is {"@Type": value}, else hex digits. Unknown elements of an extensible
+ * type are the member "..." in hex. Members named "@offset" and "@error" tell
+ * about the octets and are passed over when the JSON is read.
+ */
+#ifndef ASN1_PRINT_H
+#define ASN1_PRINT_H
+
+#include "asn1/ber.h"
+
+struct ber_field;
+
+/* Where a value stands: the component `member` of `value`, which is of type `type` and stands in `outer`. */
+struct ber_place {
+    const struct ber_place *outer; /* NULL at the top */
+    const struct ber_type *type;
+    const void *value;
+    const struct ber_field *member;
+};
+
+/*
+ * Tells the type of what an open type or OCTET STRING holds, from the values
+ * around it (an extension's number, a content type), or NULL. `octets` is the
+ * element, or the contents of the OCTET STRING; absent while JSON is read.
+ */
+typedef const struct ber_type *ber_open_type(void *user, const struct ber_place *place, struct span octets);
+
+struct ber_print {
+    bool json;
+    bool offsets;        /* tell where values stand in `input` */
+    struct span input;   /* what was decoded */
+    size_t elide;        /* value notation shows so many octets of a longer OCTET STRING; 0 for all */
+    ber_open_type *open; /* may be NULL */
+    void *user;
+    struct arena *arena; /* for the values in open types; NULL leaves them in hex */
+    const char *stop;    /* ber_error's path when only a part was decoded: what comes behind it is left out */
+};
+
+/* Appends the value as text, closed by a line feed. False when memory is short. */
+bool ber_print(const struct ber_type *type, const void *value, const struct ber_print *how, struct buf *out);
+
+#endif

@@ -1,0 +1,256 @@
+/* One OSI association of the product behind a socket, for the independent peer to play against.
+ *
+ * osi-node answer CHECKPOINT-KIB        listens, prints its port; accepts each association in turn and writes
+ * what happens as lines; keeps the checkpoints of a broken transfer for its resume osi-node send MODE PORT
+ * FILE          transfers the file as one APDU; MODE is normal, x410 or 1984 */
+#include <arpa/inet.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "osi/association.h"
+
+enum { KEPT = 64 };
+
+struct node {
+    int fd;
+    struct osi_association *association;
+    struct osi_parameters parameters;
+    /* receiving: the APDU so far, and the checkpoints of it that were confirmed */
+    uint8_t *apdu;
+    size_t length, size;
+    struct osi_checkpoint kept[KEPT];
+    size_t kept_count;
+    bool complete;
+    /* sending */
+    struct span file;
+    size_t sent;
+    bool turn;
+};
+
+static void say(const char *format, size_t number) {
+    printf(format, number);
+    fflush(stdout);
+}
+
+static void take_data(struct node *node, struct span data) {
+    if (node->length + data.len > node->size) {
+        node->size = (node->length + data.len) * 2;
+        node->apdu = realloc(node->apdu, node->size);
+    }
+    memcpy(node->apdu + node->length, data.data, data.len);
+    node->length += data.len;
+}
+
+static void take_begin(struct node *node, const struct osi_begin *begin) {
+    if (!begin->resumed) {
+        node->length = node->kept_count = 0;
+        node->complete = false;
+        return;
+    }
+    say("resume %zu\n", begin->serial);
+    if (node->complete) {
+        osi_rt_resume_swallow(node->association);
+        return;
+    }
+    for (size_t i = 0; i < node->kept_count; i++) {
+        if (node->kept[i].serial != begin->serial)
+            continue;
+        node->length = node->kept[i].offset;
+        node->kept_count = i + 1;
+        osi_rt_resume_accept(node->association, &node->kept[i]);
+        return;
+    }
+    osi_rt_resume_unknown(node->association);
+}
+
+static void take_checkpoint(struct node *node, const struct osi_checkpoint *checkpoint) {
+    if (node->kept_count < KEPT)
+        node->kept[node->kept_count++] = *checkpoint;
+    osi_rt_checkpoint_confirm(node->association, checkpoint->serial);
+}
+
+static unsigned long sum(const struct node *node) {
+    unsigned long value = 5381;
+    for (size_t i = 0; i < node->length; i++)
+        value = (value * 33 + node->apdu[i]) & 0xffffffff;
+    return value;
+}
+
+static void take_end(struct node *node) {
+    printf("apdu %zu %lu\n", node->length, sum(node));
+    fflush(stdout);
+    node->complete = true;
+    osi_rt_transfer_confirm(node->association);
+}
+
+static void send_more(struct node *node) {
+    struct span rest = span_sub(node->file, node->sent, node->file.len - node->sent);
+    node->sent += osi_rt_transfer_data(node->association, rest, true);
+}
+
+static void open_indication(struct node *node, const struct osi_open *open) {
+    /* [17] bind-result around NULL in normal mode; NULL alone in X.410 mode */
+    static const uint8_t result[] = {0xB1, 0x02, 0x05, 0x00};
+    bool normal = open->context == OSI_MTS_TRANSFER;
+    struct span data = open->recover ? (struct span){0}
+                       : normal      ? (struct span){result, 4}
+                                     : (struct span){result + 2, 2};
+    say(open->recover ? "recover %zu\n" : "open %zu\n", open->checkpoint_size);
+    osi_rt_open_accept(node->association, data);
+}
+
+static void handle(struct node *node, const struct osi_event *event) {
+    switch (event->type) {
+    case OSI_EVENT_OPEN_INDICATION:
+        open_indication(node, &event->u.open);
+        break;
+    case OSI_EVENT_OPEN_CONFIRM: {
+        struct osi_activity activity;
+        osi_rt_transfer_begin(node->association, &activity);
+        send_more(node);
+        break;
+    }
+    case OSI_EVENT_TRANSFER_BEGIN:
+        take_begin(node, &event->u.begin);
+        break;
+    case OSI_EVENT_TRANSFER_DATA:
+        take_data(node, event->u.data);
+        break;
+    case OSI_EVENT_CHECKPOINT:
+        take_checkpoint(node, &event->u.checkpoint);
+        break;
+    case OSI_EVENT_TRANSFER_END:
+        take_end(node);
+        break;
+    case OSI_EVENT_MAY_SEND:
+    case OSI_EVENT_CHECKPOINT_CONFIRMED:
+        if (node->sent < node->file.len)
+            send_more(node);
+        break;
+    case OSI_EVENT_TRANSFER_CONFIRMED:
+        say("confirmed %zu\n", node->sent);
+        osi_rt_close(node->association);
+        break;
+    case OSI_EVENT_TRANSFER_REFUSED:
+        say("refused %zu\n", (size_t)event->u.refused.what);
+        osi_rt_close(node->association);
+        break;
+    case OSI_EVENT_CLOSED:
+        printf("closed %d %s\n", event->u.cause->end, event->u.cause->text);
+        fflush(stdout);
+        break;
+    default:
+        break;
+    }
+}
+
+static void events(struct node *node) {
+    struct osi_event event;
+    while (osi_association_next_event(node->association, &event))
+        handle(node, &event);
+}
+
+static bool flush(struct node *node) {
+    struct span out;
+    while ((out = osi_association_output(node->association)).len) {
+        ssize_t wrote = send(node->fd, out.data, out.len, MSG_NOSIGNAL);
+        if (wrote <= 0)
+            return false;
+        osi_association_output_taken(node->association, (size_t)wrote, clock_monotonic_us());
+        events(node);
+    }
+    return true;
+}
+
+/* Gives the association what was read; returns how much of it is left for the next turn. */
+static size_t feed(struct node *node, uint8_t *buffer, size_t held) {
+    size_t at = 0, used;
+    do {
+        events(node);
+        used = osi_association_input(node->association, (struct span){buffer + at, held - at},
+                                     clock_monotonic_us());
+        at += used;
+        events(node);
+    } while (flush(node) && used && at < held);
+    memmove(buffer, buffer + at, held - at);
+    return held - at;
+}
+
+static void associate(struct node *node) {
+    static uint8_t buffer[1 << 20];
+    struct error err = {0};
+    size_t held = 0;
+    node->association = osi_association_new(&node->parameters, clock_monotonic_us(), &err);
+    while (node->association && flush(node) && !osi_association_is_over(node->association)) {
+        struct pollfd readable = {node->fd, POLLIN, 0};
+        ssize_t got =
+            poll(&readable, 1, 20000) > 0 ? recv(node->fd, buffer + held, sizeof buffer - held, 0) : -1;
+        if (got <= 0) {
+            osi_association_disconnected(node->association, clock_monotonic_us());
+            events(node);
+            break;
+        }
+        held = feed(node, buffer, held + (size_t)got);
+    }
+    if (node->association)
+        flush(node);
+    osi_association_free(node->association);
+    close(node->fd);
+}
+
+static int answer(struct node *node, unsigned checkpoint) {
+    int listener = socket(AF_INET, SOCK_STREAM, 0);
+    struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    socklen_t length = sizeof address;
+    if (bind(listener, (struct sockaddr *)&address, sizeof address) || listen(listener, 8) ||
+        getsockname(listener, (struct sockaddr *)&address, &length))
+        return 1;
+    say("port %zu\n", ntohs(address.sin_port));
+    node->parameters = (struct osi_parameters){.role = OSI_RESPONDER,
+                                               .contexts = OSI_MTS_TRANSFER | OSI_MTS_TRANSFER_PROTOCOL |
+                                                           OSI_MTS_TRANSFER_PROTOCOL_1984,
+                                               .checkpoint_size = checkpoint};
+    while ((node->fd = accept(listener, NULL, NULL)) >= 0)
+        associate(node);
+    return 0;
+}
+
+static int transfer(struct node *node, const char *mode, int port, const char *path) {
+    static const uint8_t bind_argument[] = {0xB0, 0x02, 0x05, 0x00};
+    static const char *const modes[] = {"normal", "x410", "1984"};
+    unsigned context = 0;
+    while (context < 3 && strcmp(mode, modes[context]) != 0)
+        context++;
+    uint8_t *octets = malloc(64 << 20);
+    FILE *file = fopen(path, "rb");
+    node->file = (struct span){octets, file ? fread(octets, 1, 64 << 20, file) : 0};
+    struct sockaddr_in address = {
+        .sin_family = AF_INET, .sin_port = htons((uint16_t)port), .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    node->fd = socket(AF_INET, SOCK_STREAM, 0);
+    if (!file || connect(node->fd, (struct sockaddr *)&address, sizeof address))
+        return 1;
+    fclose(file);
+    node->parameters = (struct osi_parameters){
+        .role = OSI_INITIATOR,
+        .contexts = 1u << context,
+        .user_data = context ? (struct span){bind_argument + 2, 2} : (struct span){bind_argument, 4},
+        .id = {.calling = SPAN_LIT("osi-node"), .common = SPAN_LIT("261122120000Z")}};
+    associate(node);
+    free(octets);
+    return 0;
+}
+
+int main(int argc, char **argv) {
+    static struct node node;
+    if (argc == 3 && !strcmp(argv[1], "answer"))
+        return answer(&node, (unsigned)atoi(argv[2]));
+    if (argc == 5 && !strcmp(argv[1], "send"))
+        return transfer(&node, argv[2], atoi(argv[3]), argv[4]);
+    fputs("usage: osi-node answer CHECKPOINT | send MODE PORT FILE\n", stderr);
+    return 2;
+}

@@ -1,0 +1,279 @@
+#!/usr/bin/python3
+"""The product's OSI stack alone (osi-node) against the independent peer, as responder and as initiator."""
+import os
+import socket
+import subprocess
+import sys
+import tempfile
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."))
+from interop import tshark_judge                                            # noqa: E402
+from peer import ber, every, ipm, session, tap, x228, x411                  # noqa: E402
+from peer.association import Aborted, Association, BindRefused              # noqa: E402
+from peer.transport import Transport                                        # noqa: E402
+
+case, check, equal = tap.case, tap.check, tap.equal
+NODE = os.path.join(os.environ.get("CHASQUI_BUILD", "build"), "tests", "interop", "osi-node")
+MODES = ("normal", "x410", "1984")
+CONTENT = ipm.ipm("1", every.ANN, [every.BOB], "osi", ipm.filler(30_000))
+APDU = x411.message(every.HERE, "osi-1", every.ANN, [every.BOB], CONTENT)
+
+
+def checksum(octets):
+    value = 5381
+    for octet in octets:
+        value = (value * 33 + octet) & 0xffffffff
+    return f"apdu {len(octets)} {value}"
+
+
+class Node:
+    def __init__(self, *arguments):
+        self.process = subprocess.Popen([NODE, *map(str, arguments)], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                                        stderr=subprocess.STDOUT, text=True)
+        self.lines = []
+
+    def until(self, start):
+        """The next line that begins so; all that pass are kept."""
+        for line in self.process.stdout:
+            self.lines.append(line.rstrip("\n"))
+            if line.startswith(start):
+                return line.rstrip("\n")
+        raise AssertionError(f"no line {start!r}: {self.lines}")
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, kind, *_):
+        self.process.kill()
+        rest = self.process.communicate()[0]
+        if "Sanitizer" in rest or "runtime error" in rest:
+            raise AssertionError(rest)
+
+
+class Answering(Node):
+    def __init__(self, checkpoint=1):
+        super().__init__("answer", checkpoint)
+        self.port = int(self.until("port").split()[1])
+
+    def call(self, **options):
+        return Association.open(self.port, **{"checkpoint": 1, **options})
+
+
+@case("an APDU comes in whole, in each mode, at each TPDU size, definite and indefinite")
+def _():
+    with Answering() as node:
+        for mode in MODES:
+            for size_code in (7, 11, 0):
+                for apdu in (APDU, ber.indefinite(APDU)):
+                    peer = node.call(mode=mode, size_code=size_code)
+                    peer.transfer(apdu)
+                    peer.release()
+                    equal(node.until("apdu"), checksum(apdu), f"{mode} {size_code}")
+
+
+@case("transfer values may be cut anywhere, and constructed")
+def _():
+    with Answering() as node:
+        loose = b"\x28\x80\x02\x01\x05\xa0\x80" + APDU + b"\0\0\0\0"
+        for value, segment in ((loose, 1024), (loose, 7), (x228.transfer_value("normal", APDU), 1)):
+            peer = node.call()
+            peer.checkpoint = 0
+            peer.start_activity()
+            for at in range(0, min(len(value), 3000), segment):
+                peer.send_data(value[at:at + segment])
+            for at in range(at + segment, len(value), 5000):
+                peer.send_data(value[at:at + 5000])
+            peer.end_activity()
+            peer.release()
+            equal(node.until("apdu"), checksum(APDU), f"segments of {segment}")
+        peer = node.call()
+        peer.start_activity()
+        half = len(loose) // 2
+        string = b"\x24\x80" + ber.octets(loose[:half]) + ber.octets(loose[half:]) + b"\0\0"
+        peer.give(b"\1\0" + b"\x61\x80\x30\x80\2\1\3\xa0\x80" + string + b"\0\0\0\0\0\0")
+        peer.end_activity()
+        peer.release()
+        equal(node.until("apdu"), checksum(APDU), "constructed")
+
+
+@case("several APDUs on one association")
+def _():
+    with Answering() as node:
+        peer = node.call()
+        for i in range(5):
+            apdu = x411.probe(every.HERE, f"p{i}", every.ANN, [every.BOB])
+            peer.transfer(apdu)
+            equal(node.until("apdu"), checksum(apdu))
+        peer.release()
+        node.until("closed 0")
+
+
+def broken(node, mode, segments):
+    peer = node.call(mode=mode)
+    peer.start_activity()
+    peer.send_segments(x228.transfer_value(mode, APDU), stop_after=segments)
+    while peer.acknowledged < peer.sent_serial:
+        peer.await_acknowledgement()
+    peer.cut()
+    node.until("closed")
+    return peer
+
+
+@case("a broken transfer in is resumed, a completed one swallowed")
+def _():
+    with Answering() as node:
+        for mode in MODES:
+            for back in (0, 3):
+                first = broken(node, mode, 6)
+                peer = node.call(mode=mode, recover=first.identifier)
+                peer.resume_activity(first.activity_identifier, 6 - back, *first.identifier)
+                peer.send_segments(x228.transfer_value(mode, APDU)[(6 - back) * 1024:])
+                peer.end_activity()
+                equal(node.until("apdu"), checksum(APDU), mode)
+                peer.cut()
+                node.until("closed")
+            again = node.call(mode=mode, recover=peer.identifier)
+            again.resume_activity(peer.activity_identifier, 6, *peer.identifier)
+            again.send_segments(x228.transfer_value(mode, APDU)[6 * 1024:])
+            again.end_activity()
+            again.release()
+            node.until("closed 0")
+            check(not any(line.startswith("apdu") for line in node.lines[-3:]), node.lines[-3:])
+
+
+@case("an unknown activity ends in unrecognizedActivity")
+def _():
+    with Answering() as node:
+        for mode in MODES:
+            first = broken(node, mode, 3)
+            peer = node.call(mode=mode, recover=first.identifier)
+            peer.resume_activity(first.activity_identifier, 77, *first.identifier)
+            try:
+                peer.send_data(b"x")
+                peer.expect(session.MIA)
+            except Aborted as aborted:
+                equal(aborted.rtab, x228.UNRECOGNIZED_ACTIVITY, mode)
+            else:
+                raise AssertionError("no abort")
+
+
+@case("interrupt, resume, discard on one association")
+def _():
+    with Answering() as node:
+        for mode in MODES:
+            peer = node.call(mode=mode)
+            value = x228.transfer_value(mode, APDU)
+            peer.start_activity()
+            peer.send_segments(value, stop_after=4)
+            while peer.acknowledged < peer.sent_serial:
+                peer.await_acknowledgement()
+            peer.interrupt()
+            peer.resume_activity(peer.activity_identifier, 4)
+            peer.send_segments(value[4 * 1024:])
+            peer.end_activity()
+            equal(node.until("apdu"), checksum(APDU), mode)
+            peer.start_activity()
+            peer.send_data(value[:500])
+            peer.discard()
+            peer.transfer(APDU)
+            peer.release()
+            equal(node.until("apdu"), checksum(APDU), mode)
+
+
+@case("contexts in another order and number are accepted, a lacking one refused")
+def _():
+    with Answering() as node:
+        for contexts in ([(9, x228.AS_RTSE), (1, x228.AS_ACSE), (5, x228.AS_MTSE), (11, "2.6.0.2.99")],
+                         [(1, x228.AS_ACSE), (3, "2.3.2"), (5, x228.AS_MTSE)],
+                         [(1, x228.AS_ACSE), (3, "2.3.0"), (5, x228.AS_MTSE)]):
+            peer = node.call(contexts=contexts)
+            peer.release()
+        try:
+            node.call(contexts=[(1, x228.AS_ACSE), (3, x228.AS_RTSE)]).close()
+        except (BindRefused, Aborted):
+            pass
+        else:
+            raise AssertionError("accepted without MTSE's context")
+
+
+class Sending:
+    """osi-node as initiator: one APDU, against this script's responder."""
+
+    def __init__(self, mode, **options):
+        self.file = tempfile.NamedTemporaryFile()
+        self.file.write(APDU)
+        self.file.flush()
+        self.listener = socket.create_server(("127.0.0.1", 0))
+        self.node = Node("send", mode, self.listener.getsockname()[1], self.file.name)
+        sock, _ = self.listener.accept()
+        self.peer = Association(Transport(sock), checkpoint=options.pop("checkpoint", 1), window=options.pop("window", 3))
+        self.peer.accept(**options)
+
+    def __enter__(self):
+        return self.node, self.peer
+
+    def __exit__(self, *what):
+        self.peer.close()
+        self.listener.close()
+        self.node.__exit__(*what)
+
+
+@case("an APDU goes out whole, in each mode, at each TPDU size, checkpoint and window")
+def _():
+    for mode in MODES:
+        for size_code, checkpoint, window in ((7, 1, 1), (11, 1, 3), (13, 64, 3), (16, 0, 3)):
+            with Sending(mode, size_code=size_code, checkpoint=checkpoint, window=window) as (node, peer):
+                equal(peer.mode, mode)
+                equal(peer.receive(), APDU, f"{mode} {size_code}")
+                node.until("confirmed")
+                equal(peer.receive(), None)
+                node.until("closed 0")
+
+
+@case("the window is kept: no more checkpoints than that are unconfirmed")
+def _():
+    with Sending("normal", window=2) as (_node, peer):
+        unconfirmed, most = [], 0
+        while True:
+            peer.transport.sock.settimeout(1)
+            try:
+                spdu = peer.receive_spdu()
+            except TimeoutError:
+                most = max(most, len(unconfirmed))
+                check(unconfirmed, "stands still with nothing to confirm")
+                peer.please(session.spdu(session.MIA, session.parameter(session.PI_SERIAL, unconfirmed.pop(0))))
+                continue
+            if spdu.si == session.MIP:
+                unconfirmed.append(spdu.parameters[session.PI_SERIAL])
+            if spdu.si == session.AE:
+                peer.confirm(spdu)
+                break
+        check(most <= 2, f"{most} unconfirmed")
+
+
+@case("an exception report ends the activity")
+def _():
+    with Sending("normal") as (node, peer):
+        peer.expect(session.AS)
+        peer.expect(session.DT)
+        peer.report_exception(b"\5")
+        spdu = peer.receive_spdu()
+        while spdu.si in (session.DT, session.MIP):
+            spdu = peer.receive_spdu()
+        check(spdu.si in (session.AI, session.AD), repr(spdu))
+        peer.please(session.spdu(spdu.si + 1))
+        node.until("refused")
+
+
+@case("tshark finds nothing malformed in what it sends")
+def _():
+    if not tshark_judge.available():
+        raise tap.Skip("tshark is not here")
+    with Sending("normal", checkpoint=8) as (node, peer):
+        peer.receive()
+        peer.receive()
+        node.until("closed 0")
+        equal(tshark_judge.judge_log([(not sent, octets) for sent, _at, octets in peer.transport.log]), [])
+
+
+tap.main()

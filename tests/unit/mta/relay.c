@@ -1,0 +1,245 @@
+/* Relay and delivery: what comes in leaves with our trace, once, and only after it is on disk. */
+#include "world.h"
+
+static void test_relay(void **state) {
+    struct world world;
+    (void)state;
+    world_begin(&world);
+    associate(&world, 1, "beta");
+    send_whole(&world, 1, envelope_to(&world, WANTS_NDN, FRANK, NULL), SPAN_LIT("content"));
+    assert_int_equal(result_of(&world, 1), IPC_ACCEPTED);
+    connect_out(&world, 2, "gamma");
+    struct outgoing out = outgoing_of(&world, 2);
+    assert_int_equal(out.content_length, 7);
+    assert_true(span_eq(out.content, SPAN_LIT("content")));
+
+    struct buf apdu;
+    buf_init(&apdu, 0);
+    buf_append_span(&apdu, out.prefix);
+    buf_append_span(&apdu, out.content);
+    struct x411_MTS_APDU decoded;
+    struct ber_error error = {0};
+    if (!ber_decode(&x411_MTS_APDU_type, buf_span(&apdu), &world.arena, NULL, &decoded, &error))
+        fail_msg("%s", error.text);
+    assert_int_equal(decoded.choice, x411_MTS_APDU_message);
+    assert_int_equal(decoded.u.message.envelope.trace_information.count, 2);
+    assert_true(span_eq(decoded.u.message.content, SPAN_LIT("content")));
+    buf_free(&apdu);
+
+    sent(&world, 2, IPC_SENT);
+    client(&world, 1, 0);
+    expect_drained(&world);
+    world_end(&world);
+}
+
+static void test_two_next_hops_and_a_mailbox(void **state) {
+    struct world world;
+    (void)state;
+    world_begin(&world);
+    associate(&world, 1, "gamma");
+    send_whole(&world, 1, envelope_to(&world, WANTS_NDN, JONES, EVA, FRANK, NULL), SPAN_LIT("content"));
+    assert_int_equal(result_of(&world, 1), IPC_ACCEPTED);
+    client(&world, 1, 1001);
+    json_t *answer = ask(&world, "{\"operation\":\"mailbox-list\",\"mailbox\":\"" JONES "\"}");
+    assert_int_equal(json_array_size(json_object_get(answer, "entries")), 1);
+    json_t *entry = json_array_get(json_object_get(answer, "entries"), 0);
+    assert_string_equal(json_string_value(json_object_get(entry, "content-type")), "22");
+    assert_int_equal(number_at(entry, "size", NULL), 7);
+    json_decref(answer);
+    world_end(&world);
+}
+
+static void test_non_delivery_report(void **state) {
+    struct world world;
+    (void)state;
+    world_begin(&world);
+    associate(&world, 1, "beta");
+    send_whole(&world, 1, envelope_to(&world, WANTS_NDN, OURS "/S=nobody", NULL), SPAN_LIT("content"));
+    assert_int_equal(result_of(&world, 1), IPC_ACCEPTED);
+    connect_out(&world, 2, "beta");
+    struct outgoing out = outgoing_of(&world, 2);
+    struct x411_MTS_APDU decoded;
+    struct ber_error error = {0};
+    assert_int_equal(out.content_length, 0);
+    if (!ber_decode(&x411_MTS_APDU_type, out.prefix, &world.arena, NULL, &decoded, &error))
+        fail_msg("%s", error.text);
+    assert_int_equal(decoded.choice, x411_MTS_APDU_report);
+    sent(&world, 2, IPC_SENT);
+    world_end(&world);
+}
+
+static void test_busy(void **state) {
+    struct world world;
+    (void)state;
+    world_begin(&world);
+    for (uint64_t ref = 1; ref <= 10; ref++)
+        associate(&world, ref, "beta");
+    announce(&world, 11, false, "beta", "in-11", "");
+    assert_int_equal(admission(&world, 11), IPC_BUSY);
+    close_association(&world, 3, IPC_CLOSE_RELEASED);
+    associate(&world, 12, "beta");
+    announce(&world, 13, false, "nobody", "in-13", "");
+    assert_int_equal(admission(&world, 13), IPC_CANNOT_RECOVER);
+    world_end(&world);
+}
+
+/* I5 */
+static void test_repeat(void **state) {
+    struct world world;
+    (void)state;
+    world_begin(&world);
+    associate(&world, 1, "beta");
+    struct span envelope = envelope_to(&world, WANTS_NDN, FRANK, NULL);
+    send_whole(&world, 1, envelope, SPAN_LIT("content"));
+    assert_int_equal(result_of(&world, 1), IPC_ACCEPTED);
+    send_whole(&world, 1, envelope, SPAN_LIT("content"));
+    assert_int_equal(result_of(&world, 1), IPC_ACCEPTED);
+    connect_out(&world, 2, "gamma");
+    outgoing_of(&world, 2);
+    sent(&world, 2, IPC_SENT);
+    expect_none(&world, IPC_SEND_BEGIN);
+    world_kill(&world);
+
+    world_start(&world);
+    associate(&world, 1, "beta");
+    send_whole(&world, 1, envelope, SPAN_LIT("content"));
+    assert_int_equal(result_of(&world, 1), IPC_ACCEPTED);
+    send_whole(&world, 1, envelope, SPAN_LIT("another content"));
+    assert_int_equal(result_of(&world, 1), IPC_ACCEPTED);
+    client(&world, 1, 0);
+    json_t *answer = ask(&world, "{\"operation\":\"status\"}");
+    assert_int_equal(number_at(answer, "counters", "repeats"), 1);
+    assert_int_equal(number_at(answer, "counters", "received"), 1);
+    json_decref(answer);
+    world_end(&world);
+}
+
+/* I3, I4: the repeat after a crash is the same octets, to the same peer. */
+static void test_crash_in_doubt(void **state) {
+    struct world world;
+    struct buf first;
+    (void)state;
+    world_begin(&world);
+    buf_init(&first, 0);
+    associate(&world, 1, "beta");
+    send_whole(&world, 1, envelope_to(&world, WANTS_NDN, FRANK, NULL), SPAN_LIT("content"));
+    assert_int_equal(result_of(&world, 1), IPC_ACCEPTED);
+    connect_out(&world, 2, "gamma");
+    struct outgoing out = outgoing_of(&world, 2);
+    buf_append_span(&first, out.prefix);
+    world_kill(&world);
+
+    sleep(2); /* a trace or an identifier that is made anew would show */
+    world_start(&world);
+    client(&world, 1, 0);
+    json_t *answer = ask(&world, "{\"operation\":\"queue-list\"}");
+    json_t *entry = json_array_get(json_object_get(answer, "entries"), 0);
+    assert_string_equal(json_string_value(json_object_get(entry, "state")), "in-doubt");
+    json_decref(answer);
+    answer = ask(&world, "{\"operation\":\"queue-delete\",\"all\":true,\"reason\":\"test\"}");
+    assert_int_equal(number_at(answer, "changed", NULL), 0);
+    assert_int_equal(number_at(answer, "skipped", NULL), 1);
+    json_decref(answer);
+    connect_out(&world, 2, "gamma");
+    out = outgoing_of(&world, 2);
+    assert_true(span_eq(out.prefix, buf_span(&first)));
+    assert_true(span_eq(out.content, SPAN_LIT("content")));
+    sent(&world, 2, IPC_SENT);
+    expect_drained(&world);
+    buf_free(&first);
+    world_end(&world);
+}
+
+static void test_broken_and_again(void **state) {
+    struct world world;
+    (void)state;
+    world_begin(&world);
+    associate(&world, 1, "beta");
+    send_whole(&world, 1, envelope_to(&world, WANTS_NDN, FRANK, NULL), SPAN_LIT("content"));
+    assert_int_equal(result_of(&world, 1), IPC_ACCEPTED);
+    connect_out(&world, 2, "gamma");
+    outgoing_of(&world, 2);
+    sent(&world, 2, IPC_SENT_BROKEN);
+    close_association(&world, 2, IPC_CLOSE_BROKEN);
+    connect_out(&world, 3, "gamma");
+    outgoing_of(&world, 3);
+    close_association(&world, 3, IPC_CLOSE_BROKEN);
+    client(&world, 1, 0);
+    json_t *answer = ask(&world, "{\"operation\":\"queue-list\",\"state\":\"in-doubt\"}");
+    assert_int_equal(json_array_size(json_object_get(answer, "entries")), 1);
+    json_decref(answer);
+    connect_out(&world, 4, "gamma");
+    outgoing_of(&world, 4);
+    sent(&world, 4, IPC_SENT);
+    expect_drained(&world);
+    world_end(&world);
+}
+
+static void test_refused_by_the_peer(void **state) {
+    struct world world;
+    (void)state;
+    world_begin(&world);
+    associate(&world, 1, "beta");
+    send_whole(&world, 1, envelope_to(&world, WANTS_NDN, FRANK, NULL), SPAN_LIT("content"));
+    assert_int_equal(result_of(&world, 1), IPC_ACCEPTED);
+    connect_out(&world, 2, "gamma");
+    outgoing_of(&world, 2);
+    sent(&world, 2, IPC_SENT_REFUSED);
+    connect_out(&world, 3, "beta");
+    struct outgoing out = outgoing_of(&world, 3);
+    assert_int_equal(out.prefix.data[0], 0xA1); /* a report */
+    sent(&world, 3, IPC_SENT);
+    client(&world, 1, 0);
+    expect_drained(&world);
+    world_end(&world);
+}
+
+static void test_hostile_frames(void **state) {
+    static const struct {
+        enum ipc_type type;
+        uint64_t ref;
+        const char *payload;
+    } frames[] = {{IPC_TRANSFER_WHOLE, 1, "\1"},  {IPC_TRANSFER_END, 1, ""},          {IPC_TRANSFER_CONTENT, 1, "x"},
+                  {IPC_READY, 0, ""},             {(enum ipc_type)999, 1, ""},        {IPC_SEND_RESULT, 1, "\1"},
+                  {IPC_ASSOCIATION_OPEN, 5, "x"}, {IPC_REQUEST, (uint64_t)7 << 32, "{}"}, {IPC_CONNECT_FAILED, 0, "x"},
+                  {IPC_CLIENT_CLOSE, 3, ""},      {IPC_TRANSFER_CHECKPOINT, 1, "\1"}, {IPC_RESUME, 1, "\1"}};
+    (void)state;
+    for (size_t i = 0; i < sizeof frames / sizeof frames[0]; i++) {
+        struct world world;
+        struct frame frame = {0};
+        world_begin(&world);
+        associate(&world, 1, "beta");
+        tell(&world, frames[i].type, frames[i].ref, span_str(frames[i].payload), NOTHING);
+        assert_false(read_frame(&world, &frame, 10000)); /* the channel ends */
+        assert_int_equal(kill(world.pid, 0), 0);         /* the process does not */
+        world_end(&world);
+    }
+}
+
+static void test_no_envelope(void **state) {
+    struct world world;
+    (void)state;
+    world_begin(&world);
+    associate(&world, 1, "beta");
+    send_whole(&world, 1, SPAN_LIT("\x31\x03\x02\x01\x05"), SPAN_LIT("content"));
+    assert_int_equal(result_of(&world, 1), IPC_REFUSED);
+    send_whole(&world, 1, envelope_to(&world, WANTS_NDN, FRANK, NULL), SPAN_LIT("content"));
+    assert_int_equal(result_of(&world, 1), IPC_ACCEPTED);
+    world_end(&world);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_relay),
+        cmocka_unit_test(test_two_next_hops_and_a_mailbox),
+        cmocka_unit_test(test_non_delivery_report),
+        cmocka_unit_test(test_busy),
+        cmocka_unit_test(test_repeat),
+        cmocka_unit_test(test_crash_in_doubt),
+        cmocka_unit_test(test_broken_and_again),
+        cmocka_unit_test(test_refused_by_the_peer),
+        cmocka_unit_test(test_hostile_frames),
+        cmocka_unit_test(test_no_envelope),
+    };
+    return cmocka_run_group_tests_name("relay", tests, NULL, NULL);
+}

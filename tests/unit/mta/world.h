@@ -1,0 +1,463 @@
+/*
+ * A world for the switch: its process, forked, with a store in a folder of its
+ * own, and this test as the net process at the other end of the socket. The
+ * peers are beta and gamma, the users jones and smith of /C=GB/A=GOLD/P=ALPHA.
+ */
+#ifndef WORLD_H
+#define WORLD_H
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+#include <errno.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <jansson.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "ipc/frames.h"
+#include "ipc/payload.h"
+#include "mta/mta.h"
+#include "names/identifier.h"
+#include "schema/x411p3.h"
+
+#define UNUSED __attribute__((unused))
+
+#define OURS  "/C=GB/A=GOLD/P=ALPHA"
+#define BETA  "/C=DE/A=VIAT/P=BETA"
+#define GAMMA "/C=FR/A=ATLAS/P=GAMMA"
+#define JONES OURS "/S=jones"
+#define SMITH OURS "/S=smith"
+#define EVA   BETA "/S=eva"
+#define FRANK GAMMA "/S=frank"
+
+#define NOTHING ((struct span){NULL, 0})
+
+struct frame {
+    enum ipc_type type;
+    uint64_t ref;
+    struct buf payload;
+};
+
+struct world {
+    char directory[64];
+    struct mta_config config;
+    struct mta_peer peers[2];
+    struct mta_user users[2];
+    struct arena arena;
+    pid_t pid;
+    int net, parent;
+    struct frame last; /* what `expect` found */
+    struct frame kept[64];
+    size_t kept_count;
+    unsigned messages; /* made so far, for their identifiers */
+};
+
+/* ---- tables ---- */
+
+UNUSED static void route_to(struct mts_tables *tables, const char *pattern, const char *hop) {
+    struct error err = {0};
+    struct mts_choice choice = {.hop = hop};
+    struct mts_route route = {.pattern = pattern, .choices = &choice, .choice_count = 1};
+    if (!hop)
+        route = (struct mts_route){.pattern = pattern, .action = MTS_ROUTE_LOCAL};
+    if (!mts_tables_add_route(tables, &route, &err))
+        fail_msg("%s", err.text);
+}
+
+UNUSED static struct mts_tables *make_tables(void) {
+    struct error err = {0};
+    struct mts_self self = {.domain = OURS, .mta_name = "alpha-1"};
+    struct mts_tables *tables = mts_tables_new(&self, &err);
+    assert_non_null(tables);
+    assert_true(mts_tables_add_hop(tables, &(struct mts_hop){.name = "beta", .domain = BETA}, &err));
+    assert_true(mts_tables_add_hop(tables, &(struct mts_hop){.name = "gamma", .domain = GAMMA}, &err));
+    route_to(tables, OURS, NULL);
+    route_to(tables, BETA, "beta");
+    route_to(tables, GAMMA, "gamma");
+    assert_true(mts_tables_add_user(tables, &(struct mts_user){.address = JONES, .mailbox = JONES}, &err));
+    assert_true(mts_tables_add_user(tables, &(struct mts_user){.address = SMITH, .mailbox = SMITH}, &err));
+    return tables;
+}
+
+/* ---- the process ---- */
+
+UNUSED static void world_start(struct world *world) {
+    int net[2], parent[2];
+    assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, net), 0);
+    assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, parent), 0);
+    fflush(stdout);
+    fflush(stderr);
+    world->pid = fork();
+    assert_true(world->pid >= 0);
+    if (world->pid == 0) {
+        close(net[0]);
+        close(parent[0]);
+        if (!getenv("WORLD_LOG"))
+            log_set_level(LOG_LEVEL_ERROR);
+        struct mta_descriptors descriptors = {.parent = parent[1], .listener = -1, .net = &net[1], .net_count = 1};
+        exit(mta_run(&world->config, NULL, &descriptors));
+    }
+    close(net[1]);
+    close(parent[1]);
+    world->net = net[0];
+    world->parent = parent[0];
+    for (size_t i = 0; i < world->kept_count; i++)
+        buf_free(&world->kept[i].payload);
+    world->kept_count = 0;
+}
+
+UNUSED static void world_begin(struct world *world) {
+    *world = (struct world){0};
+    snprintf(world->directory, sizeof world->directory, "/tmp/chasqui-mta-XXXXXX");
+    assert_non_null(mkdtemp(world->directory));
+    arena_init(&world->arena, (size_t)64 << 20);
+    world->peers[0] = (struct mta_peer){.name = "beta", .retry_first = 1};
+    world->peers[1] = (struct mta_peer){.name = "gamma", .retry_first = 1};
+    world->users[0] = (struct mta_user){.address = JONES, .uid = 1001, .has_uid = true};
+    world->users[1] = (struct mta_user){.address = SMITH, .uid = 1002, .has_uid = true};
+    world->config = (struct mta_config){.node = "a1",
+                                        .store_directory = world->directory,
+                                        .tables = make_tables(),
+                                        .peers = world->peers,
+                                        .peer_count = 2,
+                                        .users = world->users,
+                                        .user_count = 2,
+                                        .service_uid = UINT32_MAX,
+                                        .operators_gid = UINT32_MAX};
+    world_start(world);
+}
+
+UNUSED static int world_wait(struct world *world) {
+    int status;
+    assert_int_equal(waitpid(world->pid, &status, 0), world->pid);
+    close(world->net);
+    close(world->parent);
+    world->pid = 0;
+    return status;
+}
+
+UNUSED static void world_kill(struct world *world) {
+    kill(world->pid, SIGKILL);
+    world_wait(world);
+}
+
+UNUSED static void put(int fd, enum ipc_type type, uint64_t ref, struct span head, struct span body) {
+    struct buf frame;
+    buf_init(&frame, 0);
+    buf_append_u32(&frame, (uint32_t)(head.len + body.len));
+    buf_append_u16(&frame, (uint16_t)type);
+    buf_append_u16(&frame, 0);
+    buf_append_u64(&frame, ref);
+    buf_append_span(&frame, head);
+    buf_append_span(&frame, body);
+    size_t sent = 0;
+    while (sent < frame.len) {
+        ssize_t part = send(fd, frame.data + sent, frame.len - sent, MSG_NOSIGNAL);
+        if (part <= 0)
+            break; /* the other end is gone: the test sees it in what it expects next */
+        sent += (size_t)part;
+    }
+    buf_free(&frame);
+}
+
+UNUSED static void tell(struct world *world, enum ipc_type type, uint64_t ref, struct span head, struct span body) {
+    put(world->net, type, ref, head, body);
+}
+
+UNUSED static void world_stop(struct world *world) {
+    put(world->parent, IPC_STOP, 0, NOTHING, NOTHING);
+    int status = world_wait(world);
+    if (!WIFEXITED(status) || WEXITSTATUS(status) != 0)
+        fail_msg("the switch ended with status %d", status);
+}
+
+UNUSED static void world_end(struct world *world) {
+    char command[100];
+    if (world->pid)
+        world_stop(world);
+    for (size_t i = 0; i < world->kept_count; i++)
+        buf_free(&world->kept[i].payload);
+    buf_free(&world->last.payload);
+    mts_tables_free(world->config.tables);
+    arena_free(&world->arena);
+    snprintf(command, sizeof command, "rm -rf %s", world->directory);
+    assert_int_equal(system(command), 0);
+}
+
+/* ---- frames from the switch ---- */
+
+static bool read_all(int fd, void *out, size_t length, int timeout_ms) {
+    uint8_t *at = out;
+    while (length) {
+        struct pollfd poll_fd = {.fd = fd, .events = POLLIN};
+        if (poll(&poll_fd, 1, timeout_ms) <= 0)
+            return false;
+        ssize_t part = read(fd, at, length);
+        if (part <= 0)
+            return false;
+        at += part;
+        length -= (size_t)part;
+    }
+    return true;
+}
+
+static bool read_frame(struct world *world, struct frame *frame, int timeout_ms) {
+    uint8_t header[16];
+    if (!read_all(world->net, header, sizeof header, timeout_ms))
+        return false;
+    struct reader r = reader_of(span_of(header, sizeof header));
+    uint32_t length = reader_u32(&r);
+    frame->type = (enum ipc_type)reader_u16(&r);
+    reader_u16(&r);
+    frame->ref = reader_u64(&r);
+    buf_init(&frame->payload, 0);
+    assert_true(buf_reserve(&frame->payload, length + 1));
+    frame->payload.len = length;
+    return read_all(world->net, frame->payload.data, length, timeout_ms);
+}
+
+/* The next frame of this type (and ref, when it is not 0) within the time; others are kept for later. */
+static bool await(struct world *world, enum ipc_type type, uint64_t ref, int timeout_ms) {
+    int64_t end = clock_monotonic_us() + (int64_t)timeout_ms * 1000;
+    buf_free(&world->last.payload);
+    for (size_t i = 0; i < world->kept_count; i++) {
+        if (world->kept[i].type != type || (ref && world->kept[i].ref != ref))
+            continue;
+        world->last = world->kept[i];
+        memmove(&world->kept[i], &world->kept[i + 1], (--world->kept_count - i) * sizeof world->kept[0]);
+        return true;
+    }
+    for (;;) {
+        int64_t left = (end - clock_monotonic_us()) / 1000;
+        struct frame frame = {0};
+        if (left < 0 || !read_frame(world, &frame, (int)left)) {
+            buf_free(&frame.payload);
+            return false;
+        }
+        if (frame.type == type && (!ref || frame.ref == ref)) {
+            world->last = frame;
+            return true;
+        }
+        assert_true(world->kept_count < sizeof world->kept / sizeof world->kept[0]);
+        world->kept[world->kept_count++] = frame;
+    }
+}
+
+UNUSED static struct reader expect(struct world *world, enum ipc_type type, uint64_t ref) {
+    if (!await(world, type, ref, 10000))
+        fail_msg("no frame of type %d came", (int)type);
+    return reader_of(buf_span(&world->last.payload));
+}
+
+UNUSED static void expect_none(struct world *world, enum ipc_type type) {
+    if (await(world, type, 0, 300))
+        fail_msg("a frame of type %d came", (int)type);
+}
+
+/* ---- associations ---- */
+
+UNUSED static void announce(struct world *world, uint64_t ref, bool out, const char *peer, const char *id,
+                            const char *recover) {
+    struct buf payload;
+    buf_init(&payload, 0);
+    buf_append_byte(&payload, out);
+    payload_put_octets(&payload, span_str(peer));
+    payload_put_octets(&payload, SPAN_LIT("192.0.2.1"));
+    buf_append_byte(&payload, IPC_MODE_NORMAL);
+    payload_put_octets(&payload, span_str(id));
+    payload_put_octets(&payload, span_str(recover));
+    tell(world, IPC_ASSOCIATION_OPEN, ref, buf_span(&payload), NOTHING);
+    buf_free(&payload);
+}
+
+UNUSED static enum ipc_admission admission(struct world *world, uint64_t ref) {
+    struct reader r = expect(world, IPC_ASSOCIATION_ADMIT, ref);
+    return (enum ipc_admission)reader_u8(&r);
+}
+
+/* A peer's association that is admitted. */
+UNUSED static void associate(struct world *world, uint64_t ref, const char *peer) {
+    char id[32];
+    snprintf(id, sizeof id, "in-%llu", (unsigned long long)ref);
+    announce(world, ref, false, peer, id, "");
+    assert_int_equal(admission(world, ref), IPC_ADMITTED);
+}
+
+/* Waits for CONNECT and answers it. */
+UNUSED static void connect_out(struct world *world, uint64_t ref, const char *peer) {
+    char id[32];
+    struct reader r = expect(world, IPC_CONNECT, 0);
+    assert_true(span_eq(payload_octets(&r), span_str(peer)));
+    snprintf(id, sizeof id, "out-%llu", (unsigned long long)ref);
+    announce(world, ref, true, peer, id, "");
+}
+
+UNUSED static void close_association(struct world *world, uint64_t ref, enum ipc_close how) {
+    struct buf payload;
+    buf_init(&payload, 0);
+    buf_append_byte(&payload, (uint8_t)how);
+    payload_put_octets(&payload, SPAN_LIT("test"));
+    tell(world, IPC_ASSOCIATION_CLOSE, ref, buf_span(&payload), NOTHING);
+    buf_free(&payload);
+}
+
+/* ---- messages ---- */
+
+UNUSED static struct x411_ORName name_of(struct world *world, const char *text) {
+    struct x411_ORName name;
+    struct error err = {0};
+    if (!oraddress_parse_name(span_str(text), &world->arena, &name, &err))
+        fail_msg("%s: %s", text, err.text);
+    return name;
+}
+
+static struct x411_TraceInformationElement *trace_of(struct world *world, struct x411_GlobalDomainIdentifier domain) {
+    struct x411_TraceInformationElement *element = arena_alloc(&world->arena, sizeof *element);
+    element->global_domain_identifier = domain;
+    assert_true(ber_utctime_write(clock_now_us() / 1000000 - 60, &world->arena,
+                                  &element->domain_supplied_information.arrival_time));
+    return element;
+}
+
+/* Indicators: responsibility, non-delivery reports to MTA and originator; or both kinds of report. */
+#define WANTS_NDN    0xA8
+#define WANTS_REPORT 0xD0
+
+/* The envelope of a new message that beta's eva sends to the recipients (up to the NULL). */
+UNUSED static struct span envelope_to(struct world *world, uint8_t indicators, const char *recipient, ...) {
+    struct x411_MessageTransferEnvelope envelope = {0};
+    struct x411_GlobalDomainIdentifier domain = {0};
+    struct x411_PerRecipientMessageTransferFields fields[8] = {0};
+    va_list more;
+    assert_true(domain_parse(span_str(BETA), &world->arena, &domain, NULL));
+    envelope.message_identifier.global_domain_identifier = domain;
+    envelope.message_identifier.local_identifier =
+        span_str(arena_printf(&world->arena, "m-%u", ++world->messages));
+    envelope.originator_name = name_of(world, EVA);
+    envelope.content_type.choice = x411_ContentType_built_in;
+    envelope.content_type.u.built_in = 22;
+    envelope.trace_information.items = trace_of(world, domain);
+    envelope.trace_information.count = 1;
+    envelope.per_recipient_fields.items = fields;
+    va_start(more, recipient);
+    for (; recipient; recipient = va_arg(more, const char *)) {
+        struct x411_PerRecipientMessageTransferFields *field = &fields[envelope.per_recipient_fields.count++];
+        field->recipient_name = name_of(world, recipient);
+        field->originally_specified_recipient_number = (int64_t)envelope.per_recipient_fields.count;
+        field->per_recipient_indicators.octets = arena_dup(&world->arena, span_of(&indicators, 1));
+    }
+    va_end(more);
+    struct span octets;
+    struct ber_error error = {0};
+    if (!ber_encode_arena(&x411_MessageTransferEnvelope_type, &envelope, &world->arena, &octets, &error))
+        fail_msg("%s", error.text);
+    return octets;
+}
+
+UNUSED static void send_whole(struct world *world, uint64_t ref, struct span envelope, struct span content) {
+    struct buf payload;
+    buf_init(&payload, 0);
+    buf_append_byte(&payload, IPC_APDU_MESSAGE);
+    payload_put_octets(&payload, SPAN_LIT("\2\1\1"));
+    payload_put_octets(&payload, envelope);
+    tell(world, IPC_TRANSFER_WHOLE, ref, buf_span(&payload), content);
+    buf_free(&payload);
+}
+
+UNUSED static enum ipc_result result_of(struct world *world, uint64_t ref) {
+    struct reader r = expect(world, IPC_TRANSFER_RESULT, ref);
+    return (enum ipc_result)reader_u8(&r);
+}
+
+/* What SEND_BEGIN says. Spans live until the next frame is awaited. */
+struct outgoing {
+    uint64_t ref, content_length, start;
+    uint32_t serial;
+    struct span old_association, old_activity, prefix, content;
+};
+
+UNUSED static struct outgoing outgoing_of(struct world *world, uint64_t ref) {
+    struct reader r = expect(world, IPC_SEND_BEGIN, ref);
+    struct outgoing out = {.ref = world->last.ref, .content_length = reader_u64(&r)};
+    out.start = reader_u64(&r);
+    out.serial = reader_u32(&r);
+    out.old_association = payload_octets(&r);
+    out.old_activity = payload_octets(&r);
+    out.prefix = payload_octets(&r);
+    out.content = payload_rest(&r);
+    assert_true(payload_done(&r));
+    struct buf activity;
+    buf_init(&activity, 0);
+    payload_put_octets(&activity, SPAN_LIT("\2\1\7"));
+    tell(world, IPC_SEND_ACTIVITY, out.ref, buf_span(&activity), NOTHING);
+    buf_free(&activity);
+    return out;
+}
+
+UNUSED static void sent(struct world *world, uint64_t ref, enum ipc_sent result) {
+    struct buf payload;
+    buf_init(&payload, 0);
+    buf_append_byte(&payload, (uint8_t)result);
+    payload_put_octets(&payload, SPAN_LIT("test"));
+    tell(world, IPC_SEND_RESULT, ref, buf_span(&payload), NOTHING);
+    buf_free(&payload);
+}
+
+/* ---- local clients ---- */
+
+UNUSED static void client(struct world *world, uint64_t ref, uint32_t uid) {
+    struct buf payload;
+    buf_init(&payload, 0);
+    buf_append_u32(&payload, uid);
+    buf_append_u32(&payload, uid);
+    tell(world, IPC_CLIENT_OPEN, ref, buf_span(&payload), NOTHING);
+    buf_free(&payload);
+}
+
+/* Asks as client 1 and gives the answer; the caller lets go of it. */
+UNUSED static json_t *ask(struct world *world, const char *request) {
+    tell(world, IPC_REQUEST, (uint64_t)1 << 32 | 5, NOTHING, span_str(request));
+    struct reader r = expect(world, IPC_RESPONSE, (uint64_t)1 << 32 | 5);
+    assert_int_equal(reader_u8(&r), 1);
+    struct span text = payload_rest(&r);
+    json_t *answer = json_loadb((const char *)text.data, text.len, 0, NULL);
+    assert_non_null(answer);
+    return answer;
+}
+
+UNUSED static json_int_t number_at(json_t *value, const char *first, const char *second) {
+    json_t *inner = json_object_get(value, first);
+    return json_integer_value(second ? json_object_get(inner, second) : inner);
+}
+
+/* How many copies the queue has. */
+UNUSED static json_int_t queued(struct world *world) {
+    json_t *answer = ask(world, "{\"operation\":\"status\"}");
+    json_int_t copies = number_at(answer, "copies", NULL);
+    json_decref(answer);
+    return copies;
+}
+
+/* Waits until the queue is empty: a confirmation's row goes with a commit that nobody is told of. */
+UNUSED static void expect_drained(struct world *world) {
+    for (unsigned i = 0; i < 500; i++) {
+        if (queued(world) == 0)
+            return;
+        usleep(10000);
+    }
+    fail_msg("the queue does not become empty");
+}
+
+#endif
