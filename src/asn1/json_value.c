@@ -118,6 +118,8 @@ static bool read_string(struct json_reader *r, const struct ber_type *type, cons
 
 static bool read_oid(struct json_reader *r, const struct ber_type *type, const json_t *json,
                      struct span *value) {
+    if (json_is_object(json))
+        return json_hex(r, json_object_get(json, "hex"), value);
     if (!json_is_string(json) || !ber_oid_parse(json_string_value(json), r->arena, value))
         return wrong(r, type, "a string like \"2.6.1.4\"");
     return true;

@@ -5,7 +5,8 @@
  * a CHOICE an object with one member, lists arrays, NULL null. Named numbers are
  * their names, named bits an array of names, other bits {"hex", "unused"}.
  * OCTET STRING is a string of hex digits; object identifiers are dotted. Character
- * strings are strings, or {"hex"} where their octets are not plain characters.
+ * strings are strings, or {"hex"} where their octets are not plain characters;
+ * so are identifiers with an arc beyond 64 bits.
  * What stands in an open type, or in an OCTET STRING whose contents' type is
  * known, is {"@Type": value}, else hex digits. Unknown elements of an extensible
  * type are the member "..." in hex. Members named "@offset" and "@error" tell

@@ -139,7 +139,7 @@ static uint32_t wide_character(enum ber_kind kind, struct span s, size_t i) {
 static bool is_plain(enum ber_kind kind, struct span s) {
     size_t at;
     if (kind == BER_KIND_UTF8STRING)
-        return ber_repertoire_check(kind, s, &at);
+        return ber_repertoire_check(kind, s, &at) && !memchr(s.data, 0, s.len);
     if (is_wide(kind)) {
         if (!ber_repertoire_check(kind, s, &at))
             return false;
@@ -168,11 +168,16 @@ static void print_wide(struct printer *p, enum ber_kind kind, struct span s) {
     buf_free(&text);
 }
 
+/* What has no form as characters. */
+static void print_octets(struct printer *p, struct span s) {
+    print_text(p, p->how->json ? "{\"hex\": " : "");
+    print_hex(p, s);
+    print_text(p, p->how->json ? "}" : "");
+}
+
 static void print_string(struct printer *p, enum ber_kind kind, struct span s) {
     if (!is_plain(kind, s)) {
-        print_text(p, p->how->json ? "{\"hex\": " : "");
-        print_hex(p, s);
-        print_text(p, p->how->json ? "}" : "");
+        print_octets(p, s);
     } else if (is_wide(kind)) {
         print_wide(p, kind, s);
     } else {
@@ -182,8 +187,8 @@ static void print_string(struct printer *p, enum ber_kind kind, struct span s) {
 
 static void print_oid(struct printer *p, struct span oid) {
     char text[640];
-    if (!ber_oid_format(oid, text, sizeof text)) {
-        print_hex(p, oid);
+    if (!ber_oid_format(oid, text, sizeof text)) { /* an arc beyond 64 bits */
+        print_octets(p, oid);
     } else if (p->how->json) {
         print_quoted(p, span_str(text));
     } else {

@@ -17,6 +17,7 @@ int cmd_route(int argc, char **argv);
 int cmd_save(int argc, char **argv);
 int cmd_send(int argc, char **argv);
 int cmd_status(int argc, char **argv);
+int cmd_store(int argc, char **argv);
 int cmd_track(int argc, char **argv);
 int cmd_user(int argc, char **argv);
 

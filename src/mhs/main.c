@@ -30,6 +30,7 @@ static const struct command commands[] = {
     {"user", cmd_user, "list, add and remove users with a mailbox"},
     {"decode", cmd_decode, "print an APDU, envelope, content or presentation PDU"},
     {"encode", cmd_encode, "turn JSON back into BER"},
+    {"store", cmd_store, "check or repair the store on disk"},
     {"help", cmd_help, "show this help, or that of a command"},
 };
 

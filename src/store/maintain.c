@@ -55,13 +55,16 @@ static bool write_move(struct store *store, const struct move *move, struct erro
 }
 
 static bool move_extent(struct store *store, struct move *move, struct error *err) {
+    const struct segment *current = store->current;
     move->from.reserved = align_up(move->from.length);
+    if (current && SEGMENT_SIZE - current->tail < move->from.reserved)
+        store->current = NULL; /* an extent moves in one piece: begin another segment */
     if (!segment_take(store, move->from.length, &move->to, err))
         return false;
     if (move->to.reserved < move->from.reserved || move->to.segment == move->from.segment ||
         !write_move(store, move, err)) {
         segment_give_back(&move->to, 0);
-        return false; /* the rest of the current segment is too short: the next body opens another one */
+        return false;
     }
     segment_give_back(&move->from, 0);
     return true;

@@ -249,6 +249,12 @@ static bool load_secret(struct store *store, struct error *err) {
 static bool load_ids(struct store *store, struct error *err) {
     if (!get_counter(store, "id", &store->next_id, err))
         return false;
+    if (!store->next_id || store->next_id > INT64_MAX - ID_BLOCK) {
+        store->next_id = UINT64_C(1) << 62; /* above all that can be there; repair finds the right one */
+        store->accepting = false;
+        error_set(&store->cause, STORE_CORRUPT, "%s: the counter of ids is damaged; run `mhs store check`",
+                  store->path);
+    }
     store->id_limit = store->next_id;
     return true;
 }

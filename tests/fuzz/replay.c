@@ -1,5 +1,8 @@
-/* Feeds files to a fuzz target as libFuzzer would, for builds without it. Arguments: files and folders;
- * prints TAP. */
+/*
+ * Feeds files to a fuzz target as libFuzzer would, for builds without it: each
+ * as it is, and $REPLAY_MUTATIONS times (40 if unset) with octets changed, cut
+ * or doubled, the same way in each run. Arguments: files and folders; prints TAP.
+ */
 #include <dirent.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -9,6 +12,56 @@
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static int count;
+
+/* splitmix64: the same numbers for the same file and turn. */
+static uint64_t next_number(uint64_t *state) {
+    uint64_t z = *state += 0x9E3779B97F4A7C15u;
+    z = (z ^ z >> 30) * 0xBF58476D1CE4E5B9u;
+    z = (z ^ z >> 27) * 0x94D049BB133111EBu;
+    return z ^ z >> 31;
+}
+
+static size_t mutate(uint8_t *data, size_t size, uint64_t *state) {
+    size_t at = (size_t)(next_number(state) % size);
+    size_t len = 1 + (size_t)(next_number(state) % (size - at));
+    switch (next_number(state) % 5) {
+    case 0:
+        data[at] ^= (uint8_t)(1 << next_number(state) % 8);
+        return size;
+    case 1:
+        data[at] = (uint8_t)next_number(state);
+        return size;
+    case 2:
+        data[at] = (uint8_t[]){0, 0x7F, 0x80, 0x84, 0xFF}[next_number(state) % 5];
+        return size;
+    case 3: /* a piece goes */
+        memmove(data + at, data + at + len, size - at - len);
+        return size - len;
+    default: /* a piece is written over another */
+        memmove(data + next_number(state) % (size - len + 1), data + at, len);
+        return size;
+    }
+}
+
+static void feed_mutations(const uint8_t *data, size_t size) {
+    const char *wanted = getenv("REPLAY_MUTATIONS");
+    long turns = wanted ? atol(wanted) : 40;
+    for (long turn = 0; turn < turns && size; turn++) {
+        uint8_t *copy = malloc(size);
+        uint64_t state = (uint64_t)turn * 1000003 + size;
+        size_t len = size;
+        if (!copy)
+            return;
+        memcpy(copy, data, size);
+        for (uint64_t changes = 1 + next_number(&state) % 4; changes && len; changes--)
+            len = mutate(copy, len, &state);
+        uint8_t *exact = malloc(len ? len : 1);
+        if (exact)
+            LLVMFuzzerTestOneInput(memcpy(exact, copy, len), len);
+        free(exact);
+        free(copy);
+    }
+}
 
 static int replay_file(const char *path) {
     FILE *file = fopen(path, "rb");
@@ -23,6 +76,8 @@ static int replay_file(const char *path) {
     fclose(file);
     if (whole)
         LLVMFuzzerTestOneInput(data, (size_t)size);
+    if (whole)
+        feed_mutations(data, (size_t)size);
     free(data);
     printf("%sok %d - %s\n", whole ? "" : "not ", ++count, path);
     fflush(stdout);
