@@ -213,8 +213,9 @@ static bool flush(struct connection *c) {
             event_add(c->writable, NULL);
             return false;
         }
-        if (sent < 0) {
+        if (sent < 0) { /* nobody will read what is left */
             osi_association_disconnected(c->association, clock_monotonic_us());
+            osi_association_output_taken(c->association, out.len, clock_monotonic_us());
             return true;
         }
         osi_association_output_taken(c->association, (size_t)sent, clock_monotonic_us());
