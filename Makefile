@@ -7,6 +7,22 @@ all:
 	@[ -f $(BUILD)/release/build.ninja ] || meson setup $(BUILD)/release -Dbuildtype=release -Db_ndebug=false -Dtests=false >/dev/null
 	@ninja -C $(BUILD)/release
 
+# Two MTAs, a message and its reports; make demo KEEP=1 leaves them running.
+demo: all
+	@KEEP=$(KEEP) scripts/demo $(BUILD)
+
+# One MTA for a first real use, with the configuration in ./chasqui.conf
+run: all
+	@[ -f chasqui.conf ] || $(BUILD)/release/src/mhsd/mhsd --write-config chasqui.conf
+	@exec $(BUILD)/release/src/mhsd/mhsd -c chasqui.conf
+
+install: all
+	@meson install -C $(BUILD)/release --no-rebuild $(if $(DESTDIR),--destdir $(DESTDIR))
+
+lint:
+	@scripts/setup lint
+	@scripts/lint $(BUILD)/lint
+
 check:
 	@scripts/setup check
 	@scripts/check $(BUILD)/check

@@ -192,10 +192,13 @@ static bool add_held(const struct decision *decision, const struct mts_held *hel
 static bool apply(const struct decision *decision, const struct mts_decisions *decisions) {
     if (decisions->result != MTS_DECIDED)
         return decisions->result == 0; /* a delivery that had nothing more to decide */
+    /* The decision's own events come before those of the copies that it leads to. */
+    if (!event_decided(decision->mta, decisions))
+        return false;
     for (size_t i = 0; i < decisions->held_count; i++)
         if (!add_held(decision, &decisions->held[i]))
             return false;
-    return event_decided(decision->mta, decisions);
+    return true;
 }
 
 bool decide_apply(struct mta *mta, struct mts_run *run, const struct mts_decisions *decisions,

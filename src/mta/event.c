@@ -63,7 +63,16 @@ static bool add(struct mta *mta, struct span key) {
     return !mta->scratch.failed && store_add_event(mta->batch.store, key, clock_now_us(), buf_span(&mta->scratch));
 }
 
-/* Those of one message stand in a row and share an entry. A report's are also found under its subject. */
+/* A report is also told under its subject, where its own identifier stands beside it. */
+static bool tell_subject(struct mta *mta, const struct mts_event *event) {
+    struct event_record record = of_rules(mta, event);
+    record.other = event->identifier;
+    buf_clear(&mta->scratch);
+    write_record(&mta->scratch, &record);
+    return add(mta, event->other);
+}
+
+/* Those of one message stand in a row and share an entry. */
 bool event_decided(struct mta *mta, const struct mts_decisions *decisions) {
     for (size_t i = 0, end; i < decisions->event_count; i = end) {
         const struct mts_event *first = &decisions->events[i];
@@ -76,8 +85,10 @@ bool event_decided(struct mta *mta, const struct mts_decisions *decisions) {
         }
         if (!add(mta, first->identifier))
             return false;
-        if (first->kind == MTS_EVENT_REPORT_IN && first->other.len && !add(mta, first->other))
-            return false;
+        for (size_t j = i; j < end; j++)
+            if (decisions->events[j].kind == MTS_EVENT_REPORT_IN && decisions->events[j].other.len &&
+                !tell_subject(mta, &decisions->events[j]))
+                return false;
     }
     return true;
 }

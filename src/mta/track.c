@@ -80,7 +80,9 @@ static bool add_events(void *context, int64_t at, struct span data) {
                 history->messages[history->message_count++] = (uint64_t)record.number;
             continue;
         }
-        json_array_append_new(history->events, event_json(&record, at));
+        json_t *event = event_json(&record, at);
+        json_object_set_new(event, "at", json_integer(at)); /* to sort by; not part of the answer */
+        json_array_append_new(history->events, event);
     }
     return json_array_size(history->events) < 10000;
 }
@@ -92,13 +94,14 @@ struct placed {
 
 static int by_time(const void *a, const void *b) {
     const struct placed *first = a, *second = b;
-    const char *one = json_string_value(json_object_get(first->event, "time"));
-    const char *two = json_string_value(json_object_get(second->event, "time"));
-    int order = strcmp(one ? one : "", two ? two : "");
-    return order ? order : (first->place > second->place) - (first->place < second->place);
+    json_int_t one = json_integer_value(json_object_get(first->event, "at"));
+    json_int_t two = json_integer_value(json_object_get(second->event, "at"));
+    if (one != two)
+        return one > two ? 1 : -1;
+    return (first->place > second->place) - (first->place < second->place);
 }
 
-/* Events of several keys in the order of time; those of one second as they were found. */
+/* Events of several keys in the order of time; those recorded at once as they were found. */
 static json_t *sorted(json_t *events) {
     size_t count = json_array_size(events);
     struct placed *placed = calloc(count + 1, sizeof *placed);
@@ -107,8 +110,10 @@ static json_t *sorted(json_t *events) {
         placed[i] = (struct placed){json_array_get(events, i), i};
     if (placed)
         qsort(placed, count, sizeof *placed, by_time);
-    for (size_t i = 0; placed && i < count; i++)
+    for (size_t i = 0; placed && i < count; i++) {
+        json_object_del(placed[i].event, "at");
         json_array_append(result, placed[i].event);
+    }
     free(placed);
     json_decref(events);
     return result;
@@ -133,7 +138,12 @@ static json_t *history_of(struct mta *mta, struct span identifier) {
 
 bool track_events(struct mta *mta, struct span key, json_t *events) {
     struct history history = {.mta = mta, .events = events};
-    return store_track(mta->store, key, add_events, &history, NULL);
+    bool found = store_track(mta->store, key, add_events, &history, NULL);
+    json_t *event;
+    size_t i;
+    json_array_foreach(events, i, event)
+        json_object_del(event, "at");
+    return found;
 }
 
 /* ---- which messages ---- */

@@ -241,7 +241,7 @@ UNUSED static struct mts_copy *find_copy(struct play *play, const char *hop, con
             struct mts_copy *copy = &play->out.held[i].copies[k];
             bool here =
                 hop ? copy->kind == MTS_COPY_TRANSFER && copy->hop == mts_hop_number(play->tables, hop)
-                    : copy->kind == MTS_COPY_DELIVER && strcmp(copy->mailbox, mailbox) == 0;
+                    : mailbox && copy->kind == MTS_COPY_DELIVER && strcmp(copy->mailbox, mailbox) == 0;
             if (!here)
                 continue;
             if (held)

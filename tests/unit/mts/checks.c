@@ -1,0 +1,277 @@
+/* Refusals: lengths, types, conversion, methods, restrictions, criticality, bilateral agreement. */
+#include "play.h"
+
+enum {
+    CONVERSION = x411_NonDeliveryReasonCode_conversion_not_performed,
+    RESTRICTED = x411_NonDeliveryReasonCode_restricted_delivery,
+    NO_PD = x411_NonDeliveryReasonCode_physical_delivery_not_performed,
+    NO_RENDITION = x411_NonDeliveryReasonCode_physical_rendition_not_performed
+};
+#define DIAGNOSTIC(name) x411_NonDeliveryDiagnosticCode_##name
+
+static struct x411_MessageTransferEnvelope *for_whom(struct play *play, const char *address) {
+    struct x411_MessageTransferEnvelope *envelope = message(play, DIETER, BETA);
+    to(play, envelope, address, WANTS_NDN);
+    return envelope;
+}
+
+static void set_types(struct play *play, struct x411_MessageTransferEnvelope *envelope, unsigned bit) {
+    struct x411_EncodedInformationTypes *types = arena_alloc(&play->arena, sizeof *types);
+    assert_true(ber_bit_set(&types->built_in_encoded_information_types, bit, true, &play->arena));
+    envelope->original_encoded_information_types = types;
+}
+enum { TELEX = 1, IA5 = 2, G3 = 3, TELETEX = 5, VOICE = 7 };
+
+static void content_length(void **state) {
+    struct play *play = *state;
+    add_user(play, BOB, (struct mts_user){.mailbox = "bob", .max_length = 1999});
+    arrives(play, "beta", for_whom(play, BOB));
+    assert_not_delivered(play, 1, UNABLE, DIAGNOSTIC(content_too_long));
+    add_user(play, BOB, (struct mts_user){.mailbox = "bob", .max_length = 2000});
+    arrives(play, "beta", for_whom(play, BOB));
+    assert_non_null(find_copy(play, NULL, "bob", NULL));
+    add_hop(play, (struct mts_hop){.name = "small", .domain = "/C=IT/A=M", .max_length = 1999});
+    add_route(play, "/C=IT", "small");
+    arrives(play, "beta", for_whom(play, "/C=IT/A=M/S=x"));
+    assert_not_delivered(play, 1, UNABLE, DIAGNOSTIC(content_too_long));
+}
+
+static void content_type(void **state) {
+    struct play *play = *state;
+    static const char *const accepted[] = {"p2", "2.6.1.10.9"};
+    add_user(play, BOB, (struct mts_user){.mailbox = "bob", .content_types = {accepted, 2}});
+    struct x411_MessageTransferEnvelope *envelope = for_whom(play, BOB);
+    arrives(play, "beta", envelope);
+    assert_not_delivered(play, 1, UNABLE, DIAGNOSTIC(content_type_not_supported));
+    envelope->content_type.u.built_in = 2;
+    arrives(play, "beta", envelope);
+    assert_non_null(find_copy(play, NULL, "bob", NULL));
+    envelope->content_type.choice = x411_ContentType_extended;
+    envelope->content_type.u.extended = SPAN_LIT("\x56\x01\x0a\x09");
+    arrives(play, "beta", envelope);
+    assert_non_null(find_copy(play, NULL, "bob", NULL));
+}
+
+static void peers_recipient_limit(void **state) {
+    struct play *play = *state;
+    add_hop(play, (struct mts_hop){.name = "small", .domain = "/C=IT/A=M", .max_recipients = 1});
+    add_route(play, "/C=IT", "small");
+    struct x411_MessageTransferEnvelope *envelope = for_whom(play, "/C=IT/A=M/S=x");
+    arrives(play, "beta", envelope);
+    assert_non_null(find_copy(play, "small", NULL, NULL));
+    to(play, envelope, FRANK, WANTS_NDN);
+    arrives(play, "beta", envelope);
+    assert_not_delivered(play, 1, UNABLE, DIAGNOSTIC(too_many_recipients));
+}
+
+static void types_that_nobody_converts(void **state) {
+    struct play *play = *state;
+    static const char *const ia5[] = {"ia5-text"}, *const telex[] = {"telex"};
+    add_user(play, BOB, (struct mts_user){.mailbox = "bob", .eits = {ia5, 1}});
+    struct x411_MessageTransferEnvelope *envelope = for_whom(play, BOB);
+    arrives(play, "beta", envelope); /* no types given: none to refuse */
+    assert_non_null(find_copy(play, NULL, "bob", NULL));
+    set_types(play, envelope, IA5);
+    arrives(play, "beta", envelope);
+    assert_non_null(find_copy(play, NULL, "bob", NULL));
+    set_types(play, envelope, VOICE); /* X.408 knows no conversion */
+    arrives(play, "beta", envelope);
+    assert_not_delivered(play, 1, CONVERSION, DIAGNOSTIC(encoded_information_types_unsupported));
+    set_types(play, envelope, TELEX); /* X.408 knows one, we have no converter */
+    arrives(play, "beta", envelope);
+    assert_not_delivered(play, 1, CONVERSION, DIAGNOSTIC(conversion_impractical));
+    indicate(play, envelope, x411_PerMessageIndicators_implicit_conversion_prohibited);
+    arrives(play, "beta", envelope);
+    assert_not_delivered(play, 1, CONVERSION, DIAGNOSTIC(implicit_conversion_prohibited));
+    envelope = for_whom(play, BOB);
+    set_types(play, envelope, IA5);
+    extend_enumerated(play, &envelope->extensions, EXT_CONVERSION_WITH_LOSS_PROHIBITED, 1);
+    add_user(play, BOB, (struct mts_user){.mailbox = "bob", .eits = {telex, 1}});
+    arrives(play, "beta", envelope);
+    assert_not_delivered(play, 1, CONVERSION, DIAGNOSTIC(conversion_with_loss_prohibited));
+    add_user(play, BOB,
+             (struct mts_user){.mailbox = "bob", .eits = {telex, 1}, .no_implicit_conversion = true});
+    arrives(play, "beta", envelope);
+    assert_not_delivered(play, 1, CONVERSION, DIAGNOSTIC(implicit_conversion_not_subscribed));
+}
+
+static void extended_types(void **state) {
+    struct play *play = *state;
+    static const char *const accepted[] = {"2.6.3.4.2", "1.2.3"};
+    struct span extended = SPAN_LIT("\x2a\x03");
+    add_user(play, BOB, (struct mts_user){.mailbox = "bob", .eits = {accepted, 2}});
+    struct x411_MessageTransferEnvelope *envelope = for_whom(play, BOB);
+    set_types(play, envelope, IA5); /* the built-in type's object identifier */
+    struct x411_EncodedInformationTypes *types = envelope->original_encoded_information_types;
+    types->extended_encoded_information_types.items = &extended;
+    types->extended_encoded_information_types.count = 1;
+    arrives(play, "beta", envelope);
+    assert_non_null(find_copy(play, NULL, "bob", NULL));
+    extended = SPAN_LIT("\x2a\x04");
+    arrives(play, "beta", envelope);
+    assert_not_delivered(play, 1, CONVERSION, DIAGNOSTIC(encoded_information_types_unsupported));
+}
+
+static void explicit_conversion_is_the_last_mtas(void **state) {
+    struct play *play = *state;
+    struct x411_MessageTransferEnvelope *envelope = for_whom(play, BOB);
+    to(play, envelope, FRANK, WANTS_NDN);
+    for (size_t i = 0; i < 2; i++) {
+        envelope->per_recipient_fields.items[i].has_explicit_conversion = true;
+        envelope->per_recipient_fields.items[i].explicit_conversion = 8; /* ia5-text-to-g3-facsimile */
+    }
+    set_types(play, envelope, IA5);
+    arrives(play, "beta", envelope);
+    assert_not_delivered(play, 1, CONVERSION, DIAGNOSTIC(conversion_impractical));
+    assert_int_equal(sent_to(play, "other")->per_recipient_fields.items[1].explicit_conversion, 8);
+    set_types(play, envelope, TELETEX); /* nothing there to convert */
+    arrives(play, "beta", envelope);
+    assert_non_null(find_copy(play, NULL, "bob", NULL));
+}
+
+static void request_methods(struct play *play, struct x411_MessageTransferEnvelope *envelope, int64_t first,
+                            int64_t second) {
+    int64_t methods[] = {first, second};
+    struct x411_RequestedDeliveryMethod list = {.items = methods, .count = second < 0 ? 1 : 2};
+    extend(play, &envelope->per_recipient_fields.items[0].extensions, EXT_REQUESTED_DELIVERY_METHOD,
+           &x411_RequestedDeliveryMethod_type, &list, 0);
+}
+
+static void delivery_methods(void **state) {
+    struct play *play = *state;
+    struct x411_MessageTransferEnvelope *envelope = for_whom(play, BOB);
+    request_methods(play, envelope, 2, 1);
+    arrives(play, "beta", envelope);
+    assert_non_null(find_copy(play, NULL, "bob", NULL));
+    request_methods(play, envelope, 2, -1);
+    arrives(play, "beta", envelope);
+    assert_not_delivered(play, 1, NO_PD, -1);
+    request_methods(play, envelope, 3, 5);
+    arrives(play, "beta", envelope);
+    assert_not_delivered(play, 1, UNABLE, DIAGNOSTIC(recipient_unavailable));
+}
+
+static void physical_delivery_without_a_pdau(void **state) {
+    struct play *play = *state;
+    const char *postal = OURS "/PD-SERVICE=post/PD-COUNTRY=GB/PD-CODE=N1/PD-PERSON=Bob";
+    arrives(play, "beta", for_whom(play, postal));
+    assert_not_delivered(play, 1, NO_PD, -1);
+    /* Physical delivery fields go along to those who may serve them. */
+    struct x411_MessageTransferEnvelope *envelope =
+        for_whom(play, OTHER "/PD-SERVICE=post/PD-COUNTRY=FR/PD-CODE=75/PD-PERSON=Jean");
+    struct span rendition = x411_id_att_physicalRendition_no_cover_page;
+    extend(play, &envelope->per_recipient_fields.items[0].extensions, EXT_PHYSICAL_RENDITION_ATTRIBUTES,
+           &x411_PhysicalRenditionAttributes_type, &rendition, FOR_DELIVERY);
+    arrives(play, "beta", envelope);
+    assert_int_equal(sent_to(play, "other")->per_recipient_fields.items[0].extensions.count, 1);
+    envelope = for_whom(play, BOB);
+    extend(play, &envelope->per_recipient_fields.items[0].extensions, EXT_PHYSICAL_RENDITION_ATTRIBUTES,
+           &x411_PhysicalRenditionAttributes_type, &rendition, FOR_DELIVERY);
+    arrives(play, "beta", envelope);
+    assert_not_delivered(play, 1, NO_RENDITION, DIAGNOSTIC(physical_rendition_attributes_not_supported));
+}
+
+static void restricted_delivery(void **state) {
+    struct play *play = *state;
+    struct mts_restriction list[] = {{true, MTS_ORIGINATED_BY, BETA "/S=eva"}, {false, 0, NULL}};
+    add_user(play, BOB, (struct mts_user){.mailbox = "bob", .restrictions = list, .restriction_count = 2});
+    struct x411_MessageTransferEnvelope *envelope = for_whom(play, BOB);
+    arrives(play, "beta", envelope);
+    assert_not_delivered(play, 1, RESTRICTED, -1);
+    envelope->originator_name = name_of(play, EVA);
+    arrives(play, "beta", envelope);
+    assert_non_null(find_copy(play, NULL, "bob", NULL));
+    /* What a list sends is judged by the list's name. */
+    struct mts_restriction no_lists[] = {{false, MTS_DL_EXPANDED_BY, NULL}};
+    add_user(play, BOB,
+             (struct mts_user){.mailbox = "bob", .restrictions = no_lists, .restriction_count = 1});
+    add_dl(play, (struct mts_dl){.address = OURS "/CN=staff"}, BOB, NULL);
+    arrives(play, "beta", for_whom(play, BOB));
+    assert_non_null(find_copy(play, NULL, "bob", NULL));
+    arrives(play, "beta", for_whom(play, OURS "/CN=staff"));
+    assert_not_delivered(play, 1, RESTRICTED, -1);
+}
+
+static void add_unknown(struct play *play, struct x411_Extensions *extensions, unsigned critical) {
+    struct span value = SPAN_LIT("\x05\x00");
+    assert_true(extension_set(&play->arena, extensions, 200, value));
+    struct x411_ExtensionField *field = (struct x411_ExtensionField *)extension_find(extensions, 200);
+    assert_true(ber_bit_set(&field->criticality, critical - 1, true, &play->arena));
+}
+
+static void criticality_of_the_message(void **state) {
+    struct play *play = *state;
+    struct x411_MessageTransferEnvelope *envelope = for_whom(play, FRANK);
+    add_unknown(play, &envelope->extensions, FOR_TRANSFER);
+    arrives(play, "beta", envelope);
+    assert_not_delivered(play, 1, UNABLE, DIAGNOSTIC(unsupported_critical_function));
+    envelope = for_whom(play, FRANK);
+    add_unknown(play, &envelope->extensions, FOR_DELIVERY); /* not ours to judge: we don't deliver it */
+    add_unknown(play, &envelope->per_recipient_fields.items[0].extensions, FOR_DELIVERY);
+    arrives(play, "beta", envelope);
+    assert_int_equal(sent_to(play, "other")->extensions.count, 1);
+    envelope = for_whom(play, BOB);
+    add_unknown(play, &envelope->extensions, FOR_DELIVERY);
+    arrives(play, "beta", envelope);
+    assert_not_delivered(play, 1, UNABLE, DIAGNOSTIC(unsupported_critical_function));
+    envelope = for_whom(play, BOB);
+    add_unknown(play, &envelope->extensions, FOR_SUBMISSION); /* has no meaning in P1 */
+    arrives(play, "beta", envelope);
+    assert_non_null(find_copy(play, NULL, "bob", NULL));
+}
+
+static void criticality_of_one_recipient(void **state) {
+    struct play *play = *state;
+    struct x411_MessageTransferEnvelope *envelope = for_whom(play, FRANK);
+    to(play, envelope, OTHER "/S=gerd", WANTS_NDN);
+    add_unknown(play, &envelope->per_recipient_fields.items[0].extensions, FOR_TRANSFER);
+    arrives(play, "beta", envelope);
+    assert_not_delivered(play, 1, UNABLE, DIAGNOSTIC(unsupported_critical_function));
+    assert_int_equal(report_held(play, 0)->content.per_recipient_fields.count, 1);
+    assert_true(subject_responsible(&sent_to(play, "other")->per_recipient_fields.items[1]));
+    envelope = for_whom(play, BOB);
+    add_unknown(play, &envelope->per_recipient_fields.items[0].extensions, FOR_DELIVERY);
+    arrives(play, "beta", envelope);
+    assert_not_delivered(play, 1, UNABLE, DIAGNOSTIC(unsupported_critical_function));
+}
+
+static void service_message_needs_an_agreement(void **state) {
+    struct play *play = *state;
+    struct x411_MessageTransferEnvelope *envelope = for_whom(play, FRANK);
+    indicate(play, envelope, x411_PerMessageIndicators_service_message);
+    arrives(play, "beta", envelope);
+    assert_not_delivered(play, 1, UNABLE, DIAGNOSTIC(no_bilateral_agreement));
+    play->tables->hops[2].given.service_messages = true;
+    arrives(play, "beta", envelope);
+    assert_non_null(find_copy(play, "other", NULL, NULL));
+}
+
+static void only_p2_is_understood_there(void **state) {
+    struct play *play = *state;
+    play->tables->hops[2].given.edition_1984_content_only = true;
+    struct x411_MessageTransferEnvelope *envelope = for_whom(play, FRANK);
+    arrives(play, "beta", envelope);
+    assert_not_delivered(play, 1, UNABLE, DIAGNOSTIC(unable_to_downgrade));
+    envelope->content_type.u.built_in = 2;
+    arrives(play, "beta", envelope);
+    assert_non_null(find_copy(play, "other", NULL, NULL));
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        SCENE(content_length),
+        SCENE(content_type),
+        SCENE(peers_recipient_limit),
+        SCENE(types_that_nobody_converts),
+        SCENE(extended_types),
+        SCENE(explicit_conversion_is_the_last_mtas),
+        SCENE(delivery_methods),
+        SCENE(physical_delivery_without_a_pdau),
+        SCENE(restricted_delivery),
+        SCENE(criticality_of_the_message),
+        SCENE(criticality_of_one_recipient),
+        SCENE(service_message_needs_an_agreement),
+        SCENE(only_p2_is_understood_there),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,150 @@
+/* The delivery envelope, and what may have changed since the copy was stored. */
+#include "play.h"
+
+static struct x411p3_MessageDeliveryEnvelope *delivered(struct play *play, const char *mailbox,
+                                                        struct mts_delivery *delivery) {
+    struct x411p3_MessageDeliveryEnvelope *envelope = arena_alloc(&play->arena, sizeof *envelope);
+    struct mts_stored stored = stored_copy(play, NULL, mailbox);
+    struct ber_error error = {0};
+    mts_deliver(&play->run, &stored, delivery);
+    assert_true(delivery->delivered);
+    assert_string_equal(delivery->mailbox, mailbox);
+    if (!ber_decode(&x411p3_MessageDeliveryEnvelope_type, delivery->envelope, &play->arena, NULL, envelope,
+                    &error))
+        fail_msg("delivery envelope: %s %s", error.path, error.text);
+    return envelope;
+}
+
+static void envelope_for_the_user(void **state) {
+    struct play *play = *state;
+    struct mts_delivery delivery;
+    struct x411_MessageTransferEnvelope *envelope = message(play, DIETER, BETA);
+    envelope->priority = MTS_NON_URGENT;
+    indicate(play, envelope, x411_PerMessageIndicators_implicit_conversion_prohibited);
+    to(play, envelope, BOB, WANTS_NDN);
+    to(play, envelope, FRANK, WANTS_NDN);
+    arrives(play, "beta", envelope);
+    play->run.now += 7;
+    struct x411p3_MessageDeliveryEnvelope *got = delivered(play, "bob", &delivery);
+    const struct x411p3_OtherMessageDeliveryFields *fields = &got->other_fields;
+    assert_true(mts_identifier_equal(&got->message_delivery_identifier, &envelope->message_identifier));
+    assert_true(span_eq(got->message_delivery_time, SPAN_LIT("261122060007Z")));
+    assert_name(play, &fields->originator_name, DIETER);
+    assert_name(play, &fields->this_recipient_name, BOB);
+    assert_null(fields->originally_intended_recipient_name);
+    assert_int_equal(fields->content_type.u.built_in, 22);
+    assert_int_equal(fields->priority, MTS_NON_URGENT);
+    assert_true(ber_bit(&fields->delivery_flags, 1));
+    assert_true(
+        span_eq(fields->message_submission_time, SPAN_LIT("261122055000Z"))); /* the first trace element */
+    assert_true(span_eq(fields->content_identifier, SPAN_LIT("cid")));
+    assert_int_equal(fields->other_recipient_names.count, 0);
+    assert_int_equal(delivery.more.held_count, 0);
+}
+
+static void others_are_disclosed_on_request(void **state) {
+    struct play *play = *state;
+    struct mts_delivery delivery;
+    struct x411_MessageTransferEnvelope *envelope = message(play, DIETER, BETA);
+    indicate(play, envelope, x411_PerMessageIndicators_disclosure_of_other_recipients);
+    to(play, envelope, FRANK, MTA_NDN_BIT);
+    to(play, envelope, BOB, WANTS_NDN);
+    to(play, envelope, EVA, MTA_NDN_BIT);
+    arrives(play, "beta", envelope);
+    struct x411p3_MessageDeliveryEnvelope *got = delivered(play, "bob", &delivery);
+    assert_int_equal(got->other_fields.other_recipient_names.count, 2);
+    assert_name(play, &got->other_fields.other_recipient_names.items[0], FRANK);
+    assert_name(play, &got->other_fields.other_recipient_names.items[1], EVA);
+}
+
+static void extensions_that_a_user_gets(void **state) {
+    struct play *play = *state;
+    struct mts_delivery delivery;
+    static const int per_message[] = {1, 3, 4, 20, 23}, per_recipient[] = {16, 22};
+    struct x411_MessageTransferEnvelope *envelope = message(play, DIETER, BETA);
+    recipient_fields *fields = to(play, envelope, BOB, WANTS_NDN);
+    for (size_t i = 0; i < 5; i++)
+        extend_enumerated(play, &envelope->extensions, per_message[i], 0);
+    for (size_t i = 0; i < 2; i++)
+        extend_enumerated(play, &fields->extensions, per_recipient[i], 0);
+    arrives(play, "beta", envelope);
+    const struct x411_Extensions *got = &delivered(play, "bob", &delivery)->other_fields.extensions;
+    static const struct {
+        int number;
+        bool there;
+    } expected[] = {{1, false}, {3, false}, {4, true}, {20, true}, {23, false}, {16, true}, {22, true}};
+    for (size_t i = 0; i < sizeof expected / sizeof *expected; i++)
+        assert_int_equal(extension_find(got, expected[i].number) != NULL, expected[i].there);
+}
+
+static struct mts_stored bobs_copy(struct play *play) {
+    struct x411_MessageTransferEnvelope *envelope = message(play, DIETER, BETA);
+    to(play, envelope, BOB, WANTS_NDN);
+    arrives(play, "beta", envelope);
+    return stored_copy(play, NULL, "bob");
+}
+
+static void user_has_gone(void **state) {
+    struct play *play = *state;
+    struct mts_delivery delivery;
+    struct mts_stored stored = bobs_copy(play);
+    assert_true(mts_tables_remove(play->tables, BOB));
+    mts_deliver(&play->run, &stored, &delivery);
+    assert_false(delivery.delivered);
+    play->out = delivery.more;
+    assert_not_delivered(play, 1, UNABLE, x411_NonDeliveryDiagnosticCode_unrecognised_OR_name);
+}
+
+static void user_has_assigned_an_alternate(void **state) {
+    struct play *play = *state;
+    struct mts_delivery delivery;
+    struct mts_stored stored = bobs_copy(play);
+    struct mts_redirection away = {.alternate = ALICE};
+    add_user(play, BOB, (struct mts_user){.mailbox = "bob", .redirections = &away, .redirection_count = 1});
+    mts_deliver(&play->run, &stored, &delivery);
+    assert_false(delivery.delivered);
+    play->out = delivery.more;
+    delivered(play, "alice", &delivery);
+}
+
+static void latest_delivery_has_passed(void **state) {
+    struct play *play = *state;
+    struct mts_delivery delivery;
+    struct span latest = utc(play, NOW + 10);
+    struct x411_MessageTransferEnvelope *envelope = message(play, DIETER, BETA);
+    to(play, envelope, BOB, WANTS_NDN);
+    extend(play, &envelope->extensions, EXT_LATEST_DELIVERY_TIME, &x411_LatestDeliveryTime_type, &latest, 0);
+    arrives(play, "beta", envelope);
+    struct mts_stored stored = stored_copy(play, NULL, "bob");
+    play->run.now = NOW + 11;
+    mts_deliver(&play->run, &stored, &delivery);
+    assert_false(delivery.delivered);
+    play->out = delivery.more;
+    assert_not_delivered(play, 1, UNABLE, x411_NonDeliveryDiagnosticCode_maximum_time_expired);
+}
+
+static void rubbish_is_refused(void **state) {
+    struct play *play = *state;
+    struct mts_delivery delivery;
+    struct mts_stored stored = bobs_copy(play);
+    stored.plan = SPAN_LIT("rubbish");
+    mts_deliver(&play->run, &stored, &delivery);
+    assert_int_equal(delivery.more.result, MTS_INVALID);
+    stored = bobs_copy(play);
+    stored.octets = SPAN_LIT("rubbish");
+    mts_deliver(&play->run, &stored, &delivery);
+    assert_int_equal(delivery.more.result, MTS_INVALID);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        SCENE(envelope_for_the_user),
+        SCENE(others_are_disclosed_on_request),
+        SCENE(extensions_that_a_user_gets),
+        SCENE(user_has_gone),
+        SCENE(user_has_assigned_an_alternate),
+        SCENE(latest_delivery_has_passed),
+        SCENE(rubbish_is_refused),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

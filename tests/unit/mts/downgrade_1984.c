@@ -1,0 +1,150 @@
+/* What an MTA of 1984 gets (X.419 Annex B, RFC 1328). */
+#include "play.h"
+#include "schema/x41184.h"
+
+#define OLD "/C=US/A=MCI"
+
+static struct x411_MessageTransferEnvelope *for_old(struct play *play) {
+    struct x411_MessageTransferEnvelope *envelope = message(play, DIETER, BETA);
+    to(play, envelope, OLD "/S=smith", WANTS_NDN);
+    return envelope;
+}
+
+static void is_refused(struct play *play, const struct x411_MessageTransferEnvelope *envelope) {
+    arrives(play, "beta", envelope);
+    assert_not_delivered(play, 1, UNABLE, x411_NonDeliveryDiagnosticCode_unable_to_downgrade);
+}
+
+static void what_1984_does_not_know_is_dropped(void **state) {
+    struct play *play = *state;
+    struct span extended = SPAN_LIT("\x2a\x03");
+    struct x411_EncodedInformationTypes types = {
+        .extended_encoded_information_types = {.items = &extended, .count = 1}};
+    struct x411_MessageTransferEnvelope *envelope = for_old(play);
+    visit(play, &envelope->trace_information, OTHER, REDIRECTED);
+    assert_true(ber_bit_set(&types.built_in_encoded_information_types, 2, true, &play->arena));
+    envelope->original_encoded_information_types = &types;
+    extend_enumerated(play, &envelope->extensions, EXT_CONVERSION_WITH_LOSS_PROHIBITED, 1);
+    extend_enumerated(play, &envelope->per_recipient_fields.items[0].extensions, 22, 1);
+    indicate(play, envelope, 0);
+    indicate(play, envelope, 3);
+    indicate(play, envelope, 5);
+    arrives(play, "other", envelope);
+    struct x411_MessageTransferEnvelope *sent = sent_to(play, "old");
+    assert_int_equal(sent->extensions.count, 0);
+    assert_int_equal(sent->per_recipient_fields.items[0].extensions.count, 0);
+    assert_int_equal(sent->trace_information.count, 3);
+    assert_null(sent->trace_information.items[1].domain_supplied_information.other_actions.octets.data);
+    assert_int_equal(sent->original_encoded_information_types->extended_encoded_information_types.count, 0);
+    assert_true(ber_bit(&sent->original_encoded_information_types->built_in_encoded_information_types, 0));
+    assert_true(ber_bit(&sent->original_encoded_information_types->built_in_encoded_information_types, 2));
+    assert_int_equal(sent->per_message_indicators.octets.data[0], 0x90);
+    assert_int_equal(sent->content_type.u.built_in, 22);
+    assert_true(subject_responsible(&sent->per_recipient_fields.items[0]));
+}
+
+static void a_decoder_of_1984_reads_it(void **state) {
+    struct play *play = *state;
+    struct buf out;
+    struct ber_error error = {0};
+    struct x41184_MPDU mpdu = {0};
+    struct x411_MessageTransferEnvelope *envelope = for_old(play);
+    visit(play, &envelope->trace_information, OTHER, DL_OPERATION);
+    extend_enumerated(play, &envelope->extensions, EXT_CONVERSION_WITH_LOSS_PROHIBITED, 1);
+    arrives(play, "other", envelope);
+    struct mts_stored stored = stored_copy(play, "old", NULL);
+    stored.content_length = 0;
+    buf_init(&out, 0);
+    assert_true(mts_outbound(&stored, &play->arena, &out));
+    if (!ber_decode(&x41184_MPDU_type, buf_span(&out), &play->arena, NULL, &mpdu, &error))
+        fail_msg("%s: %s", error.path, error.text);
+    buf_free(&out);
+}
+
+static void critical_extensions_are_refused(void **state) {
+    struct play *play = *state;
+    struct x411_MessageTransferEnvelope *envelope = for_old(play);
+    extend_enumerated(play, &envelope->extensions, EXT_CONVERSION_WITH_LOSS_PROHIBITED, 1);
+    struct x411_ExtensionField *field = &envelope->extensions.items[0];
+    assert_true(ber_bit_set(&field->criticality, CRITICAL_FOR_DELIVERY, true, &play->arena));
+    is_refused(play, envelope);
+    envelope = for_old(play);
+    extend_enumerated(play, &envelope->per_recipient_fields.items[0].extensions, 22, 1);
+    field = &envelope->per_recipient_fields.items[0].extensions.items[0];
+    assert_true(ber_bit_set(&field->criticality, CRITICAL_FOR_TRANSFER, true, &play->arena));
+    is_refused(play, envelope);
+}
+
+static void content_types_by_identifier_are_refused(void **state) {
+    struct play *play = *state;
+    struct x411_MessageTransferEnvelope *envelope = for_old(play);
+    envelope->content_type.choice = x411_ContentType_extended;
+    envelope->content_type.u.extended = SPAN_LIT("\x2a\x03");
+    is_refused(play, envelope);
+}
+
+static void common_names_need_rfc_1328(void **state) {
+    struct play *play = *state;
+    struct x411_MessageTransferEnvelope *envelope = message(play, DIETER, BETA);
+    to(play, envelope, OLD "/CN=Postmaster", WANTS_NDN);
+    is_refused(play, envelope);
+    play->tables->hops[3].given.rfc1328 = true;
+    arrives(play, "beta", envelope);
+    struct x411_ORName *name = &sent_to(play, "old")->per_recipient_fields.items[0].recipient_name;
+    assert_int_equal(name->extension_attributes.count, 0);
+    assert_int_equal(name->built_in_domain_defined_attributes.count, 1);
+    assert_true(span_eq(name->built_in_domain_defined_attributes.items[0].type, SPAN_LIT("Common")));
+    assert_true(span_eq(name->built_in_domain_defined_attributes.items[0].value, SPAN_LIT("Postmaster")));
+    /* The originator's address counts too. */
+    play->tables->hops[3].given.rfc1328 = false;
+    envelope = for_old(play);
+    envelope->originator_name = name_of(play, BETA "/CN=Dieter");
+    is_refused(play, envelope);
+    /* Other extension attributes are beyond it. */
+    play->tables->hops[3].given.rfc1328 = true;
+    envelope = message(play, DIETER, BETA);
+    to(play, envelope, OLD "/PD-SERVICE=post/PD-COUNTRY=US/PD-CODE=1/CN=x", WANTS_NDN);
+    is_refused(play, envelope);
+}
+
+static void other_copies_recipients_may_be_left_out(void **state) {
+    struct play *play = *state;
+    struct x411_MessageTransferEnvelope *envelope = message(play, DIETER, BETA);
+    to(play, envelope, OTHER "/CN=Frank", WANTS_NDN);
+    to(play, envelope, OLD "/S=smith", WANTS_NDN);
+    arrives(play, "beta", envelope);
+    struct x411_MessageTransferEnvelope *sent = sent_to(play, "old");
+    assert_int_equal(sent->per_recipient_fields.count, 1);
+    assert_int_equal(sent->per_recipient_fields.items[0].originally_specified_recipient_number, 2);
+    assert_int_equal(sent_to(play, "other")->per_recipient_fields.count, 2);
+}
+
+static void reports_in_the_terms_of_1984(void **state) {
+    struct play *play = *state;
+    struct x411_MessageTransferEnvelope *envelope = message(play, OLD "/S=smith", OLD);
+    struct mts_restriction nobody[] = {{false, 0, NULL}};
+    add_user(play, BOB, (struct mts_user){.mailbox = "bob", .restrictions = nobody, .restriction_count = 1});
+    play->tables->self.max_recipients = 3;
+    to(play, envelope, BOB, WANTS_NDN);
+    to(play, envelope, OURS "/S=nobody", WANTS_NDN);
+    arrives(play, "old", envelope);
+    assert_not_delivered(play, 1, x411_NonDeliveryReasonCode_restricted_delivery, -1);
+    struct mts_stored stored = stored_copy(play, "old", NULL);
+    struct x411_Report *sent = &outbound(play, &stored)->u.report;
+    assert_int_equal(sent->envelope.extensions.count, 0);
+    assert_null(sent->content.content_type);
+    const struct x411_ReportType *bob = &reported(sent, 1)->last_trace_information.report_type;
+    assert_int_equal(bob->u.non_delivery.non_delivery_reason_code, UNABLE);
+    const struct x411_ReportType *other = &reported(sent, 2)->last_trace_information.report_type;
+    assert_int_equal(other->u.non_delivery.non_delivery_diagnostic_code, 0);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        SCENE(what_1984_does_not_know_is_dropped), SCENE(a_decoder_of_1984_reads_it),
+        SCENE(critical_extensions_are_refused),    SCENE(content_types_by_identifier_are_refused),
+        SCENE(common_names_need_rfc_1328),         SCENE(other_copies_recipients_may_be_left_out),
+        SCENE(reports_in_the_terms_of_1984),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

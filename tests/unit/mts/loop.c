@@ -1,0 +1,205 @@
+/* What is a loop, and what is none (X.411 §14.3.1). */
+#include "play.h"
+
+static bool loops(struct play *play, const struct x411_MessageTransferEnvelope *envelope, const char *peer) {
+    arrives(play, peer, envelope);
+    if (play->out.loop)
+        assert_not_delivered(play, 1, UNABLE, x411_NonDeliveryDiagnosticCode_loop_detected);
+    else
+        assert_null(report_held(play, 0));
+    return play->out.loop;
+}
+
+static struct x411_MessageTransferEnvelope *for_frank(struct play *play, const char *domain) {
+    struct x411_MessageTransferEnvelope *envelope = message(play, DIETER, domain);
+    to(play, envelope, FRANK, WANTS_NDN);
+    return envelope;
+}
+
+static void ours_again_after_a_foreign_domain(void **state) {
+    struct play *play = *state;
+    struct x411_MessageTransferEnvelope *envelope = for_frank(play, OURS);
+    visit(play, &envelope->trace_information, BETA, VISIT);
+    assert_true(loops(play, envelope, "beta"));
+    assert_int_equal(play->out.held_count, 1); /* the report only */
+}
+
+static void also_when_others_lie_between(void **state) {
+    struct play *play = *state;
+    struct x411_MessageTransferEnvelope *envelope = for_frank(play, BETA);
+    visit(play, &envelope->trace_information, OURS, VISIT);
+    visit(play, &envelope->trace_information, OTHER, VISIT);
+    visit(play, &envelope->trace_information, BETA, VISIT);
+    assert_true(loops(play, envelope, "beta"));
+}
+
+static void first_visit_is_none(void **state) {
+    struct play *play = *state;
+    struct x411_MessageTransferEnvelope *envelope = for_frank(play, BETA);
+    visit(play, &envelope->trace_information, OTHER, VISIT);
+    visit(play, &envelope->trace_information, BETA, VISIT); /* a loop of BETA's is BETA's to find */
+    assert_false(loops(play, envelope, "beta"));
+}
+
+static void redirection_since_is_none(void **state) {
+    struct play *play = *state;
+    struct x411_MessageTransferEnvelope *envelope = for_frank(play, OURS);
+    visit(play, &envelope->trace_information, BETA, REDIRECTED);
+    assert_false(loops(play, envelope, "beta"));
+}
+
+static void our_own_redirection_is_none(void **state) {
+    struct play *play = *state;
+    struct x411_MessageTransferEnvelope *envelope = message(play, DIETER, BETA);
+    to(play, envelope, FRANK, WANTS_NDN);
+    visit(play, &envelope->trace_information, OURS, REDIRECTED);
+    visit(play, &envelope->trace_information, BETA, VISIT);
+    assert_false(loops(play, envelope, "beta"));
+}
+
+static void list_since_is_none(void **state) {
+    struct play *play = *state;
+    struct x411_MessageTransferEnvelope *envelope = for_frank(play, OURS);
+    visit(play, &envelope->trace_information, BETA, DL_OPERATION);
+    visit(play, &envelope->trace_information, OTHER, VISIT);
+    assert_false(loops(play, envelope, "beta"));
+}
+
+static void redirection_before_our_visit_does_not_help(void **state) {
+    struct play *play = *state;
+    struct x411_MessageTransferEnvelope *envelope = for_frank(play, OTHER);
+    visit(play, &envelope->trace_information, BETA, REDIRECTED);
+    visit(play, &envelope->trace_information, OURS, VISIT);
+    visit(play, &envelope->trace_information, BETA, VISIT);
+    assert_true(loops(play, envelope, "beta"));
+}
+
+static void adjacent_elements_of_ours_are_none(void **state) {
+    struct play *play = *state;
+    struct x411_MessageTransferEnvelope *envelope = for_frank(play, OURS);
+    visit(play, &envelope->trace_information, OURS, VISIT);
+    assert_false(loops(play, envelope, "inner"));
+}
+
+static void rerouted_elements_and_attempts_are_none(void **state) {
+    struct play *play = *state;
+    struct x411_MessageTransferEnvelope *envelope = for_frank(play, OTHER);
+    struct x411_GlobalDomainIdentifier ours = domain_named(play, OURS);
+    visit(play, &envelope->trace_information, OTHER, REROUTED)->domain_supplied_information.attempted_domain =
+        &ours;
+    visit(play, &envelope->trace_information, BETA, VISIT);
+    assert_false(loops(play, envelope, "beta"));
+    /* An element of ours that only says `rerouted` is no visit either. */
+    envelope = for_frank(play, BETA);
+    visit(play, &envelope->trace_information, OURS, REROUTED);
+    visit(play, &envelope->trace_information, BETA, VISIT);
+    assert_false(loops(play, envelope, "beta"));
+}
+
+static void domain_names_compare_without_case(void **state) {
+    struct play *play = *state;
+    struct x411_MessageTransferEnvelope *envelope = for_frank(play, "/C=gb/A=Gold/P=alpha");
+    visit(play, &envelope->trace_information, BETA, VISIT);
+    assert_true(loops(play, envelope, "beta"));
+}
+
+static void another_prmd_is_another_domain(void **state) {
+    struct play *play = *state;
+    struct x411_MessageTransferEnvelope *envelope = for_frank(play, "/C=GB/A=GOLD/P=GAMMA");
+    visit(play, &envelope->trace_information, "/C=GB/A=GOLD", VISIT);
+    assert_false(loops(play, envelope, "beta"));
+}
+
+static struct x411_InternalTraceInformationElement mta(struct play *play, const char *domain,
+                                                       const char *name, bool redirected) {
+    struct x411_InternalTraceInformationElement element = {
+        .global_domain_identifier = domain_named(play, domain), .mta_name = span_str(name)};
+    element.mta_supplied_information.arrival_time = utc(play, NOW - 60);
+    if (redirected)
+        assert_true(ber_bit_set(&element.mta_supplied_information.other_actions, 0, true, &play->arena));
+    return element;
+}
+
+static bool internal_loops(struct play *play, struct x411_InternalTraceInformationElement *items,
+                           size_t count) {
+    struct x411_MessageTransferEnvelope *envelope = for_frank(play, OURS);
+    struct x411_InternalTraceInformation trace = {.items = items, .count = count};
+    extend(play, &envelope->extensions, EXT_INTERNAL_TRACE, &x411_InternalTraceInformation_type, &trace, 0);
+    return loops(play, envelope, "inner");
+}
+
+static void internal_trace_counts_in_our_domain_only(void **state) {
+    struct play *play = *state;
+    struct x411_InternalTraceInformationElement here[] = {mta(play, OURS, "alpha-1", false),
+                                                          mta(play, OURS, "alpha-2", false)};
+    assert_true(internal_loops(play, here, 2));
+    struct x411_InternalTraceInformationElement elsewhere[] = {mta(play, BETA, "alpha-1", false),
+                                                               mta(play, BETA, "alpha-2", false)};
+    assert_false(internal_loops(play, elsewhere, 2));
+    struct x411_InternalTraceInformationElement moved[] = {mta(play, OURS, "alpha-1", false),
+                                                           mta(play, OURS, "alpha-2", true)};
+    assert_false(internal_loops(play, moved, 2));
+    struct x411_InternalTraceInformationElement others[] = {mta(play, OURS, "alpha-2", false),
+                                                            mta(play, OURS, "alpha-3", false)};
+    assert_false(internal_loops(play, others, 2));
+}
+
+static struct x411_Report *report_from(struct play *play, const char *domain) {
+    struct x411_Report *report = arena_alloc(&play->arena, sizeof *report);
+    struct x411_PerRecipientReportTransferFields *fields = arena_alloc(&play->arena, sizeof *fields);
+    report->envelope.report_identifier.global_domain_identifier = domain_named(play, BETA);
+    report->envelope.report_identifier.local_identifier = SPAN_LIT("r-1");
+    report->envelope.report_destination_name = name_of(play, FRANK);
+    report->content.subject_identifier = report->envelope.report_identifier;
+    fields->actual_recipient_name = name_of(play, DIETER);
+    fields->originally_specified_recipient_number = 1;
+    fields->per_recipient_indicators = bits(play, WANTS_NDN);
+    fields->last_trace_information.arrival_time = utc(play, NOW);
+    fields->last_trace_information.report_type.choice = x411_ReportType_non_delivery;
+    report->content.per_recipient_fields.items = fields;
+    report->content.per_recipient_fields.count = 1;
+    visit(play, &report->envelope.trace_information, domain, VISIT);
+    return report;
+}
+
+static void looping_report_is_dropped_and_recorded(void **state) {
+    struct play *play = *state;
+    struct x411_Report *report = report_from(play, OURS);
+    visit(play, &report->envelope.trace_information, BETA, VISIT);
+    mts_accept_report(&play->run, 0, report, &play->out);
+    assert_int_equal(play->out.result, MTS_DECIDED);
+    assert_true(play->out.loop);
+    assert_int_equal(play->out.held_count, 0);
+    assert_non_null(event_of(play, MTS_EVENT_DISCARDED));
+    mts_accept_report(&play->run, 0, report_from(play, BETA), &play->out);
+    assert_false(play->out.loop);
+    assert_non_null(find_copy(play, "other", NULL, NULL));
+}
+
+static void trusted_peer_is_not_checked(void **state) {
+    struct play *play = *state;
+    add_hop(play, (struct mts_hop){.name = "trusted", .domain = "/C=IT/A=M", .dont_check_loops = true});
+    struct x411_MessageTransferEnvelope *envelope = for_frank(play, OURS);
+    visit(play, &envelope->trace_information, "/C=IT/A=M", VISIT);
+    assert_false(loops(play, envelope, "trusted"));
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        SCENE(ours_again_after_a_foreign_domain),
+        SCENE(also_when_others_lie_between),
+        SCENE(first_visit_is_none),
+        SCENE(redirection_since_is_none),
+        SCENE(our_own_redirection_is_none),
+        SCENE(list_since_is_none),
+        SCENE(redirection_before_our_visit_does_not_help),
+        SCENE(adjacent_elements_of_ours_are_none),
+        SCENE(rerouted_elements_and_attempts_are_none),
+        SCENE(domain_names_compare_without_case),
+        SCENE(another_prmd_is_another_domain),
+        SCENE(internal_trace_counts_in_our_domain_only),
+        SCENE(looping_report_is_dropped_and_recorded),
+        SCENE(trusted_peer_is_not_checked),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

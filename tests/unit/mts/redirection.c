@@ -1,0 +1,210 @@
+/* Alternate recipients: whose wish comes first, what bars it, and the history that is kept. */
+#include "play.h"
+
+static struct x411_MessageTransferEnvelope *for_whom(struct play *play, const char *address) {
+    struct x411_MessageTransferEnvelope *envelope = message(play, DIETER, BETA);
+    to(play, envelope, address, WANTS_NDN);
+    return envelope;
+}
+
+static void request_alternate(struct play *play, recipient_fields *fields, const char *address) {
+    struct x411_ORName name = name_of(play, address);
+    extend(play, &fields->extensions, EXT_ORIGINATOR_REQUESTED_ALTERNATE,
+           &x411_MTAOriginatorRequestedAlternateRecipient_type, &name, 0);
+}
+
+static struct x411_RedirectionHistory history(struct play *play, const recipient_fields *fields) {
+    struct x411_RedirectionHistory redirections = {0};
+    assert_true(extension_decode(&play->arena, &fields->extensions, EXT_REDIRECTION_HISTORY,
+                                 &x411_RedirectionHistory_type, &redirections));
+    return redirections;
+}
+
+static void add_carol(struct play *play, const char *alternate, struct mts_class class) {
+    struct mts_redirection redirection = {.class = class, .alternate = alternate};
+    add_user(play, CAROL,
+             (struct mts_user){.mailbox = "carol", .redirections = &redirection, .redirection_count = 1});
+}
+
+static void by_the_recipient(void **state) {
+    struct play *play = *state;
+    add_carol(play, FRANK, (struct mts_class){0});
+    arrives(play, "beta", for_whom(play, CAROL));
+    struct x411_MessageTransferEnvelope *sent = sent_to(play, "other");
+    const recipient_fields *fields = &sent->per_recipient_fields.items[0];
+    assert_name(play, &fields->recipient_name, FRANK);
+    assert_int_equal(fields->originally_specified_recipient_number, 1);
+    struct x411_RedirectionHistory redirections = history(play, fields);
+    assert_int_equal(redirections.count, 1);
+    assert_name(play, &redirections.items[0].intended_recipient_name.intended_recipient, CAROL);
+    assert_int_equal(redirections.items[0].redirection_reason,
+                     x411_RedirectionReason_recipient_assigned_alternate_recipient);
+    assert_true(ber_bit(&sent->trace_information.items[1].domain_supplied_information.other_actions,
+                        x411_OtherActions_redirected));
+    assert_non_null(event_of(play, MTS_EVENT_REDIRECTED));
+    assert_null(find_copy(play, NULL, "carol", NULL));
+}
+
+static void only_the_redirected_copy_is_marked(void **state) {
+    struct play *play = *state;
+    add_carol(play, FRANK, (struct mts_class){0});
+    struct x411_MessageTransferEnvelope *envelope = for_whom(play, CAROL);
+    to(play, envelope, OURS "/O=inner/S=ivo", WANTS_NDN);
+    arrives(play, "beta", envelope);
+    struct x411_MessageTransferEnvelope *inner = sent_to(play, "inner"), *other = sent_to(play, "other");
+    assert_false(ber_bit(&inner->trace_information.items[1].domain_supplied_information.other_actions, 0));
+    assert_true(ber_bit(&other->trace_information.items[1].domain_supplied_information.other_actions, 0));
+    assert_false(subject_responsible(&inner->per_recipient_fields.items[0]));
+    assert_true(subject_responsible(&inner->per_recipient_fields.items[1]));
+    assert_true(subject_responsible(&other->per_recipient_fields.items[0]));
+    assert_false(subject_responsible(&other->per_recipient_fields.items[1]));
+    assert_name(play, &inner->per_recipient_fields.items[0].recipient_name, CAROL);
+}
+
+static void barred_by_reassignment_prohibited(void **state) {
+    struct play *play = *state;
+    add_carol(play, FRANK, (struct mts_class){0});
+    struct x411_MessageTransferEnvelope *envelope = for_whom(play, CAROL);
+    extend_enumerated(play, &envelope->extensions, EXT_RECIPIENT_REASSIGNMENT_PROHIBITED, 1);
+    arrives(play, "beta", envelope);
+    assert_not_delivered(play, 1, UNABLE, x411_NonDeliveryDiagnosticCode_recipient_reassignment_prohibited);
+    extend_enumerated(play, &envelope->extensions, EXT_RECIPIENT_REASSIGNMENT_PROHIBITED, 0);
+    arrives(play, "beta", envelope);
+    assert_non_null(find_copy(play, "other", NULL, NULL));
+}
+
+static void only_for_its_class(void **state) {
+    struct play *play = *state;
+    static const char *const p2[] = {"p2"};
+    add_carol(play, FRANK, (struct mts_class){.priorities = 1u << MTS_URGENT});
+    arrives(play, "beta", for_whom(play, CAROL));
+    assert_non_null(find_copy(play, NULL, "carol", NULL));
+    add_carol(play, FRANK, (struct mts_class){.content_types = {p2, 1}});
+    arrives(play, "beta", for_whom(play, CAROL));
+    assert_non_null(find_copy(play, NULL, "carol", NULL));
+    add_carol(play, FRANK, (struct mts_class){.max_length = 1999});
+    arrives(play, "beta", for_whom(play, CAROL));
+    assert_non_null(find_copy(play, NULL, "carol", NULL));
+    add_carol(play, FRANK, (struct mts_class){.max_length = 2000, .priorities = 1u << MTS_NORMAL});
+    arrives(play, "beta", for_whom(play, CAROL));
+    assert_non_null(find_copy(play, "other", NULL, NULL));
+}
+
+static void by_the_originator_on_failure(void **state) {
+    struct play *play = *state;
+    struct x411_MessageTransferEnvelope *envelope = for_whom(play, OURS "/S=nobody");
+    request_alternate(play, &envelope->per_recipient_fields.items[0], FRANK);
+    arrives(play, "beta", envelope);
+    const recipient_fields *fields = &sent_to(play, "other")->per_recipient_fields.items[0];
+    assert_name(play, &fields->recipient_name, FRANK);
+    assert_int_equal(history(play, fields).items[0].redirection_reason,
+                     x411_RedirectionReason_originator_requested_alternate_recipient);
+    assert_null(extension_find(&fields->extensions, EXT_ORIGINATOR_REQUESTED_ALTERNATE));
+    assert_null(report_held(play, 0));
+}
+
+static void originator_before_domain(void **state) {
+    struct play *play = *state;
+    add_user(play, CAROL, (struct mts_user){.domain_alternate = ALICE});
+    struct x411_MessageTransferEnvelope *envelope = for_whom(play, CAROL);
+    indicate(play, envelope, x411_PerMessageIndicators_alternate_recipient_allowed);
+    request_alternate(play, &envelope->per_recipient_fields.items[0], BOB);
+    arrives(play, "beta", envelope);
+    assert_non_null(find_copy(play, NULL, "bob", NULL));
+    assert_null(find_copy(play, NULL, "alice", NULL));
+}
+
+static void by_the_domain_only_when_allowed(void **state) {
+    struct play *play = *state;
+    add_user(play, CAROL, (struct mts_user){.domain_alternate = ALICE});
+    struct x411_MessageTransferEnvelope *envelope = for_whom(play, CAROL);
+    arrives(play, "beta", envelope);
+    assert_not_delivered(play, 1, UNABLE, x411_NonDeliveryDiagnosticCode_recipient_unavailable);
+    indicate(play, envelope, x411_PerMessageIndicators_alternate_recipient_allowed);
+    arrives(play, "beta", envelope);
+    assert_non_null(find_copy(play, NULL, "alice", NULL));
+    assert_int_equal(event_of(play, MTS_EVENT_REDIRECTED)->reason,
+                     x411_RedirectionReason_recipient_MD_assigned_alternate_recipient);
+}
+
+static void catch_all_for_unknown_addresses(void **state) {
+    struct play *play = *state;
+    assert_true(mts_tables_set_catch_all(play->tables, ALICE, NULL));
+    struct x411_MessageTransferEnvelope *envelope = for_whom(play, OURS "/S=nobody");
+    arrives(play, "beta", envelope);
+    assert_not_delivered(play, 1, UNABLE, x411_NonDeliveryDiagnosticCode_unrecognised_OR_name);
+    indicate(play, envelope, x411_PerMessageIndicators_alternate_recipient_allowed);
+    arrives(play, "beta", envelope);
+    assert_non_null(find_copy(play, NULL, "alice", NULL));
+    /* A remote recipient is another domain's. */
+    envelope = for_whom(play, "/C=AQ/A=SNOMAIL/S=x");
+    indicate(play, envelope, x411_PerMessageIndicators_alternate_recipient_allowed);
+    arrives(play, "beta", envelope);
+    assert_not_delivered(play, 1, UNABLE, x411_NonDeliveryDiagnosticCode_unrecognised_OR_name);
+}
+
+static void loops_are_found(void **state) {
+    struct play *play = *state;
+    struct mts_redirection to_bob = {.alternate = BOB}, to_carol = {.alternate = CAROL};
+    add_user(play, CAROL, (struct mts_user){.mailbox = "c", .redirections = &to_bob, .redirection_count = 1});
+    add_user(play, BOB, (struct mts_user){.mailbox = "b", .redirections = &to_carol, .redirection_count = 1});
+    arrives(play, "beta", for_whom(play, CAROL));
+    assert_not_delivered(play, 1, UNABLE, x411_NonDeliveryDiagnosticCode_redirection_loop_detected);
+    struct x411_PerRecipientReportTransferFields *fields = reported(report_held(play, 0), 1);
+    assert_name(play, &fields->actual_recipient_name, BOB);
+    assert_name(play, fields->originally_intended_recipient_name, CAROL);
+    assert_non_null(extension_find(&fields->extensions, EXT_REDIRECTION_HISTORY));
+}
+
+static void number_of_redirections_is_bounded(void **state) {
+    struct play *play = *state;
+    play->tables->self.redirections = 1;
+    add_carol(play, OURS "/S=erik", (struct mts_class){0});
+    struct mts_redirection away = {.alternate = BOB};
+    add_user(play, OURS "/S=erik",
+             (struct mts_user){.mailbox = "e", .redirections = &away, .redirection_count = 1});
+    arrives(play, "beta", for_whom(play, CAROL));
+    assert_not_delivered(play, 1, UNABLE, x411_NonDeliveryDiagnosticCode_redirection_loop_detected);
+}
+
+static void alias_is_followed(void **state) {
+    struct play *play = *state;
+    assert_true(mts_tables_add_alias(play->tables, OURS "/CN=postmaster", BOB, NULL));
+    arrives(play, "beta", for_whom(play, OURS "/CN=Postmaster"));
+    assert_non_null(find_copy(play, NULL, "bob", NULL));
+    assert_int_equal(event_of(play, MTS_EVENT_REDIRECTED)->reason, x411_RedirectionReason_alias);
+}
+
+static void delivery_tells_whom_it_was_meant_for(void **state) {
+    struct play *play = *state;
+    struct mts_delivery delivery;
+    struct x411p3_MessageDeliveryEnvelope envelope = {0};
+    add_carol(play, BOB, (struct mts_class){0});
+    arrives(play, "beta", for_whom(play, CAROL));
+    struct mts_stored stored = stored_copy(play, NULL, "bob");
+    mts_deliver(&play->run, &stored, &delivery);
+    assert_true(delivery.delivered);
+    assert_true(ber_decode(&x411p3_MessageDeliveryEnvelope_type, delivery.envelope, &play->arena, NULL,
+                           &envelope, NULL));
+    assert_name(play, &envelope.other_fields.this_recipient_name, BOB);
+    assert_name(play, envelope.other_fields.originally_intended_recipient_name, CAROL);
+    assert_non_null(extension_find(&envelope.other_fields.extensions, EXT_REDIRECTION_HISTORY));
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        SCENE(by_the_recipient),
+        SCENE(only_the_redirected_copy_is_marked),
+        SCENE(barred_by_reassignment_prohibited),
+        SCENE(only_for_its_class),
+        SCENE(by_the_originator_on_failure),
+        SCENE(originator_before_domain),
+        SCENE(by_the_domain_only_when_allowed),
+        SCENE(catch_all_for_unknown_addresses),
+        SCENE(loops_are_found),
+        SCENE(number_of_redirections_is_bounded),
+        SCENE(alias_is_followed),
+        SCENE(delivery_tells_whom_it_was_meant_for),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,248 @@
+/* Who asked for a report, what it says, and where it ends. */
+#include "play.h"
+
+/* Delivers the copy in `mailbox` and leaves what follows in play->out. */
+static struct mts_delivery deliver(struct play *play, const char *mailbox) {
+    struct mts_delivery delivery;
+    struct mts_stored stored = stored_copy(play, NULL, mailbox);
+    mts_deliver(&play->run, &stored, &delivery);
+    assert_int_equal(delivery.more.result, MTS_DECIDED);
+    play->out = delivery.more;
+    return delivery;
+}
+
+static void delivery_is_told_when_somebody_asked(void **state) {
+    struct play *play = *state;
+    static const struct {
+        unsigned indicators;
+        bool told;
+    } cases[] = {
+        {RESPONSIBLE | MTA_NDN_BIT, false},
+        {RESPONSIBLE | MTA_NDN_BIT | ORIGINATOR_NDN_BIT, false},
+        {RESPONSIBLE | MTA_REPORT_BIT, true},
+        {RESPONSIBLE | MTA_REPORT_BIT | MTA_NDN_BIT, true},
+        {RESPONSIBLE | MTA_NDN_BIT | ORIGINATOR_REPORT_BIT, true},
+        {RESPONSIBLE, false},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct x411_MessageTransferEnvelope *envelope = message(play, DIETER, BETA);
+        to(play, envelope, BOB, cases[i].indicators);
+        play->run.now = NOW;
+        arrives(play, "beta", envelope);
+        play->run.now = NOW + 30;
+        assert_true(deliver(play, "bob").delivered);
+        assert_int_equal(report_held(play, 0) != NULL, cases[i].told);
+    }
+}
+
+static void delivery_report_says_when_and_to_whom(void **state) {
+    struct play *play = *state;
+    struct x411_MessageTransferEnvelope *envelope = message(play, DIETER, BETA);
+    to(play, envelope, EVA, MTA_REPORT_BIT | ORIGINATOR_REPORT_BIT);
+    to(play, envelope, BOB, WANTS_REPORT);
+    arrives(play, "beta", envelope);
+    play->run.now = NOW + 30;
+    deliver(play, "bob");
+    struct x411_Report *report = report_held(play, 0);
+    struct x411_PerRecipientReportTransferFields *fields = reported(report, 2);
+    assert_name(play, &fields->actual_recipient_name, BOB);
+    assert_null(fields->originally_intended_recipient_name);
+    assert_true(span_eq(fields->last_trace_information.arrival_time, SPAN_LIT("261122060000Z")));
+    const struct x411_ReportType *type = &fields->last_trace_information.report_type;
+    assert_int_equal(type->choice, x411_ReportType_delivery);
+    assert_true(span_eq(type->u.delivery.message_delivery_time, SPAN_LIT("261122060030Z")));
+    assert_int_equal(report->content.per_recipient_fields.count, 1);
+    assert_name(play, &report->envelope.report_destination_name, DIETER);
+    assert_true(
+        domain_equal(&report->envelope.report_identifier.global_domain_identifier, &play->tables->domain));
+    assert_non_null(extension_find(&report->envelope.extensions, EXT_REPORTING_MTA_NAME));
+    assert_int_equal(report->content.content_type->u.built_in, 22);
+}
+
+static void trace_only_when_audited(void **state) {
+    struct play *play = *state;
+    struct x411_MessageTransferEnvelope *envelope = message(play, DIETER, BETA);
+    visit(play, &envelope->trace_information, OTHER, VISIT);
+    to(play, envelope, BOB, WANTS_AUDIT);
+    arrives(play, "other", envelope);
+    deliver(play, "bob");
+    struct x411_TraceInformation *trace =
+        &report_held(play, 0)->content.subject_intermediate_trace_information;
+    assert_int_equal(trace->count, 2); /* without our own element */
+    envelope->per_recipient_fields.items[0].per_recipient_indicators = bits(play, WANTS_REPORT);
+    arrives(play, "other", envelope);
+    deliver(play, "bob");
+    assert_int_equal(report_held(play, 0)->content.subject_intermediate_trace_information.count, 0);
+}
+
+static void label_and_correlator_go_along(void **state) {
+    struct play *play = *state;
+    struct x411_MessageTransferEnvelope *envelope = message(play, DIETER, BETA);
+    to(play, envelope, OURS "/S=nobody", WANTS_NDN);
+    assert_true(extension_set(&play->arena, &envelope->extensions, EXT_MESSAGE_SECURITY_LABEL,
+                              SPAN_LIT("\x31\x03\x02\x01\x02")));
+    assert_true(
+        extension_set(&play->arena, &envelope->extensions, EXT_CONTENT_CORRELATOR, SPAN_LIT("\x16\x02hi")));
+    arrives(play, "beta", envelope);
+    struct x411_Report *report = report_held(play, 0);
+    assert_true(span_eq(extension_find(&report->envelope.extensions, EXT_MESSAGE_SECURITY_LABEL)->value,
+                        SPAN_LIT("\x31\x03\x02\x01\x02")));
+    assert_true(span_eq(extension_find(&report->content.extensions, EXT_CONTENT_CORRELATOR)->value,
+                        SPAN_LIT("\x16\x02hi")));
+}
+
+static void content_is_returned_when_asked(void **state) {
+    struct play *play = *state;
+    struct x411_MessageTransferEnvelope *envelope = message(play, DIETER, BETA);
+    to(play, envelope, OURS "/S=nobody", WANTS_NDN);
+    arrives(play, "beta", envelope);
+    assert_false(play->out.held[0].has_content);
+    struct mts_stored stored = stored_copy(play, "beta", NULL);
+    assert_null(outbound(play, &stored)->u.report.content.returned_content.data);
+    indicate(play, envelope, x411_PerMessageIndicators_content_return_request);
+    arrives(play, "beta", envelope);
+    assert_true(play->out.held[0].has_content);
+    stored = stored_copy(play, "beta", NULL);
+    struct x411_MTS_APDU *apdu = outbound(play, &stored);
+    assert_int_equal(apdu->choice, x411_MTS_APDU_report);
+    assert_int_equal(apdu->u.report.content.returned_content.len, 2000);
+    assert_int_equal(apdu->u.report.content.per_recipient_fields.count, 1);
+    /* A content of each length's form stands at the end. */
+    for (stored.content_length = 120; stored.content_length < 300; stored.content_length += 9)
+        assert_int_equal(outbound(play, &stored)->u.report.content.returned_content.len,
+                         stored.content_length);
+}
+
+static struct x411_Report *comes_back(struct play *play, const char *destination, unsigned indicators,
+                                      bool delivered) {
+    struct x411_Report *report = arena_alloc(&play->arena, sizeof *report);
+    struct x411_PerRecipientReportTransferFields *fields = arena_alloc(&play->arena, sizeof *fields);
+    report->envelope.report_identifier.global_domain_identifier = domain_named(play, BETA);
+    report->envelope.report_identifier.local_identifier = SPAN_LIT("r-1");
+    report->envelope.report_destination_name = name_of(play, destination);
+    visit(play, &report->envelope.trace_information, BETA, VISIT);
+    report->content.subject_identifier.global_domain_identifier = domain_named(play, OURS);
+    report->content.subject_identifier.local_identifier = SPAN_LIT("m-7");
+    fields->actual_recipient_name = name_of(play, DIETER);
+    fields->originally_specified_recipient_number = 1;
+    fields->per_recipient_indicators = bits(play, (uint8_t)indicators);
+    fields->last_trace_information.arrival_time = utc(play, NOW);
+    struct x411_ReportType *type = &fields->last_trace_information.report_type;
+    type->choice = delivered ? x411_ReportType_delivery : x411_ReportType_non_delivery;
+    if (delivered)
+        type->u.delivery.message_delivery_time = utc(play, NOW);
+    report->content.per_recipient_fields.items = fields;
+    report->content.per_recipient_fields.count = 1;
+    mts_accept_report(&play->run, 0, report, &play->out);
+    assert_int_equal(play->out.result, MTS_DECIDED);
+    return report;
+}
+
+static void what_only_the_mta_asked_for_ends_here(void **state) {
+    struct play *play = *state;
+    static const struct {
+        unsigned indicators;
+        bool delivered, given;
+    } cases[] = {
+        {MTA_REPORT_BIT | MTA_NDN_BIT, true, false},
+        {MTA_REPORT_BIT | MTA_NDN_BIT, false, false},
+        {MTA_NDN_BIT | ORIGINATOR_NDN_BIT, false, true},
+        {MTA_REPORT_BIT | ORIGINATOR_NDN_BIT, true, false},
+        {MTA_REPORT_BIT | ORIGINATOR_REPORT_BIT, true, true},
+        {MTA_REPORT_BIT | ORIGINATOR_REPORT_BIT, false, true},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        comes_back(play, BOB, cases[i].indicators, cases[i].delivered);
+        assert_int_equal(find_copy(play, NULL, "bob", NULL) != NULL, cases[i].given);
+        assert_int_equal(event_of(play, MTS_EVENT_DISCARDED) != NULL, !cases[i].given);
+        assert_non_null(event_of(play, MTS_EVENT_REPORT_IN));
+    }
+}
+
+static void report_passes_through(void **state) {
+    struct play *play = *state;
+    comes_back(play, FRANK, MTA_NDN_BIT, false);
+    struct mts_copy *copy = find_copy(play, "other", NULL, NULL);
+    assert_non_null(copy);
+    assert_int_equal(copy->priority, MTS_URGENT);
+    struct mts_stored stored = stored_copy(play, "other", NULL);
+    struct x411_MTS_APDU *apdu = outbound(play, &stored);
+    assert_int_equal(apdu->choice, x411_MTS_APDU_report);
+    assert_int_equal(apdu->u.report.envelope.trace_information.count, 2);
+}
+
+static void report_reaches_its_user(void **state) {
+    struct play *play = *state;
+    struct x411p3_ReportDeliveryEnvelope envelope = {0};
+    struct mts_delivery delivery;
+    comes_back(play, BOB, MTA_NDN_BIT | ORIGINATOR_NDN_BIT, false);
+    struct mts_stored stored = stored_copy(play, NULL, "bob");
+    mts_deliver(&play->run, &stored, &delivery);
+    assert_true(delivery.delivered);
+    assert_string_equal(delivery.mailbox, "bob");
+    assert_true(ber_decode(&x411p3_ReportDeliveryEnvelope_type, delivery.envelope, &play->arena, NULL,
+                           &envelope, NULL));
+    assert_true(span_eq(envelope.subject_submission_identifier.local_identifier, SPAN_LIT("m-7")));
+    assert_int_equal(envelope.per_recipient_fields.count, 1);
+    assert_name(play, &envelope.per_recipient_fields.items[0].actual_recipient_name, DIETER);
+    assert_int_equal(envelope.per_recipient_fields.items[0].report_type.choice, x411_ReportType_non_delivery);
+}
+
+static void no_report_on_a_report(void **state) {
+    struct play *play = *state;
+    struct mts_failure failure = {.reason = UNABLE, .diagnostic = 0};
+    comes_back(play, OURS "/S=nobody", MTA_NDN_BIT | ORIGINATOR_NDN_BIT, false);
+    assert_int_equal(play->out.held_count, 0);
+    assert_non_null(event_of(play, MTS_EVENT_DISCARDED));
+    comes_back(play, FRANK, MTA_NDN_BIT | ORIGINATOR_NDN_BIT, false);
+    struct mts_stored stored = stored_copy(play, "other", NULL);
+    mts_work_failed(&play->run, &stored, &failure, &play->out);
+    assert_int_equal(play->out.held_count, 0);
+    assert_non_null(event_of(play, MTS_EVENT_DISCARDED));
+    mts_work_expired(&play->run, &stored, &play->out);
+    assert_int_equal(play->out.held_count, 0);
+    assert_non_null(event_of(play, MTS_EVENT_DISCARDED));
+}
+
+static void reports_may_be_redirected(void **state) {
+    struct play *play = *state;
+    struct mts_redirection reports = {.class = {.reports = true, .priorities = 1u << MTS_URGENT},
+                                      .alternate = ALICE};
+    add_user(play, BOB,
+             (struct mts_user){.mailbox = "bob", .redirections = &reports, .redirection_count = 1});
+    comes_back(play, BOB, MTA_NDN_BIT | ORIGINATOR_NDN_BIT, false);
+    assert_non_null(find_copy(play, NULL, "alice", NULL));
+}
+
+static void identifiers_are_never_repeated(void **state) {
+    struct play *play = *state;
+    struct span seen[3];
+    for (int i = 0; i < 3; i++) {
+        struct x411_MessageTransferEnvelope *envelope = message(play, DIETER, BETA);
+        to(play, envelope, OURS "/S=nobody", WANTS_NDN);
+        arrives(play, "beta", envelope);
+        seen[i] = report_held(play, 0)->envelope.report_identifier.local_identifier;
+        assert_true(seen[i].len <= 32);
+        assert_memory_equal(seen[i].data, "alpha-1.7.", 10);
+    }
+    assert_false(span_eq(seen[0], seen[1]));
+    assert_false(span_eq(seen[1], seen[2]));
+    assert_int_equal(play->run.id_next, 3);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        SCENE(delivery_is_told_when_somebody_asked),
+        SCENE(delivery_report_says_when_and_to_whom),
+        SCENE(trace_only_when_audited),
+        SCENE(label_and_correlator_go_along),
+        SCENE(content_is_returned_when_asked),
+        SCENE(what_only_the_mta_asked_for_ends_here),
+        SCENE(report_passes_through),
+        SCENE(report_reaches_its_user),
+        SCENE(no_report_on_a_report),
+        SCENE(reports_may_be_redirected),
+        SCENE(identifiers_are_never_repeated),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
