@@ -4,6 +4,7 @@
 #include <event2/bufferevent.h>
 #include <event2/util.h>
 #include <stdio.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include "base/alloc.h"
@@ -12,6 +13,7 @@
 #define HIGH_MARK ((size_t)4 * 1024 * 1024)
 #define LOW_MARK  ((size_t)1024 * 1024)
 #define READ_MAX  ((size_t)1024 * 1024)
+#define READ_STEP (64 * 1024)
 
 struct ipc_channel {
     struct bufferevent *stream;
@@ -84,9 +86,26 @@ static bool next_frame(struct ipc_channel *channel, struct evbuffer *input) {
     return true;
 }
 
+/* libevent 2.1 reads at most 4,096 octets a turn, which is two small messages: a batch would never hold more. All that
+ * waits is read here. The end and errors of the socket are left for libevent to find. */
+static void read_all(struct bufferevent *stream, struct evbuffer *input) {
+    ssize_t got = READ_STEP;
+    evbuffer_unfreeze(input, 0);
+    while (got == READ_STEP && evbuffer_get_length(input) < READ_MAX) {
+        struct evbuffer_iovec space;
+        if (evbuffer_reserve_space(input, READ_STEP, &space, 1) != 1)
+            break;
+        got = recv(bufferevent_getfd(stream), space.iov_base, READ_STEP, MSG_DONTWAIT);
+        space.iov_len = got > 0 ? (size_t)got : 0;
+        evbuffer_commit_space(input, &space, 1);
+    }
+    evbuffer_freeze(input, 0);
+}
+
 static void on_read(struct bufferevent *stream, void *arg) {
     struct ipc_channel *channel = arg;
     struct evbuffer *input = bufferevent_get_input(stream);
+    read_all(stream, input);
     channel->in_handler = true;
     while (!channel->ended && !channel->free_wanted && (bufferevent_get_enabled(stream) & EV_READ) &&
            next_frame(channel, input))

@@ -56,6 +56,7 @@ static struct association *add_association(struct net *net, uint64_t ref, struct
     }
     *(out ? &peer->out : &peer->in) += 1;
     net->mta->associations_in += !out;
+    net->out += out;
     return association;
 }
 
@@ -109,9 +110,8 @@ static bool open_inbound(struct net *net, uint64_t ref, struct span name, struct
 static bool open_outbound(struct net *net, uint64_t ref, struct span name, struct span address, struct span id) {
     struct mta *mta = net->mta;
     struct peer *peer = peer_find(mta, name);
-    if (!peer || !peer->connecting)
+    if (!peer || !peer_connected(net, peer))
         return net_broke_rules(net, "it opened an association that nobody asked for");
-    peer->connecting--;
     struct association *association = add_association(net, ref, peer, true, id, address);
     if (!association)
         return false;
@@ -200,11 +200,9 @@ bool association_connect_failed(struct net *net, struct span payload) {
     uint8_t layer = reader_u8(&r);
     struct span cause = payload_octets(&r), recover = payload_octets(&r);
     struct peer *peer = peer_find(net->mta, name);
-    if (!payload_done(&r) || layer < IPC_LAYER_TCP || layer > IPC_LAYER_BIND || !peer || !peer->connecting ||
-        recover.len > IDENTIFIER_MAX)
+    if (!payload_done(&r) || layer < IPC_LAYER_TCP || layer > IPC_LAYER_BIND || !peer ||
+        recover.len > IDENTIFIER_MAX || !peer_connected(net, peer))
         return false;
-    peer->connecting--;
-    net->out--;
     peer_failed(net->mta, peer, cause);
     return true;
 }

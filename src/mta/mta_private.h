@@ -209,6 +209,10 @@ bool peer_is_up(const struct mta *mta, const struct peer *peer);
 /* No association came up, or one broke before anything was transferred. */
 void peer_failed(struct mta *mta, struct peer *peer, struct span cause);
 void peer_worked(struct mta *mta, struct peer *peer);
+/* The answer to a CONNECT has come. False: the net process was not asked. */
+bool peer_connected(struct net *net, struct peer *peer);
+/* The net process is gone with what it was opening. */
+void peers_net_gone(struct net *net);
 /* Hands out ready work to idle associations, and opens more as there is need. */
 void peer_pump(struct mta *mta, struct peer *peer);
 void peers_tick(struct mta *mta, int64_t now);

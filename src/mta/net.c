@@ -91,6 +91,7 @@ static void net_free(struct net *net, const char *cause) {
             break;
         }
     drop_associations(net, cause);
+    peers_net_gone(net);
     clients_free(net);
     batch_forget_net(mta, net);
     mem_free(net);
@@ -102,9 +103,6 @@ static void on_closed(void *context, struct ipc_channel *channel, const char *ca
     if (!mta->stopping)
         log_warning("the channel to process %s ended: %s", ipc_name(channel), cause);
     net_free(net, cause);
-    if (!mta->nets)
-        for (size_t i = 0; i < mta->peer_count; i++)
-            mta->peers[i]->connecting = 0;
 }
 
 static const struct ipc_handler net_handler = {on_frame, NULL, on_closed, on_writable};

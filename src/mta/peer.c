@@ -136,6 +136,37 @@ void peer_worked(struct mta *mta, struct peer *peer) {
 
 /* ---- associations out ---- */
 
+/* How many associations with the peer this net process is opening. */
+static void *count_of(uintptr_t count) {
+    return (void *)count; // NOLINT: the map's values are pointers, a count is stored as one
+}
+
+static bool count_connecting(struct net *net, struct peer *peer, int change) {
+    uint64_t key = (uint64_t)peer->number + 1;
+    uintptr_t count = (uintptr_t)map_get(&net->connecting, key);
+    if (change < 0 && count == 0)
+        return false;
+    count = change < 0 ? count - 1 : count + 1;
+    if (!map_put(&net->connecting, key, count_of(count)))
+        return false;
+    peer->connecting = change < 0 ? peer->connecting - 1 : peer->connecting + 1;
+    net->out = change < 0 ? net->out - 1 : net->out + 1;
+    return true;
+}
+
+bool peer_connected(struct net *net, struct peer *peer) {
+    return count_connecting(net, peer, -1);
+}
+
+void peers_net_gone(struct net *net) {
+    struct mta *mta = net->mta;
+    for (size_t i = 0; i < mta->peer_count; i++) {
+        while (count_connecting(net, mta->peers[i], -1))
+            mta->peers[i]->pump = true;
+    }
+    map_free(&net->connecting);
+}
+
 /* The net process with the fewest. */
 static struct net *least_net(const struct mta *mta) {
     struct net *best = NULL;
@@ -152,10 +183,9 @@ static void connect_one(struct mta *mta, struct peer *peer) {
     buf_clear(&mta->head);
     payload_put_octets(&mta->head, span_str(peer->name));
     payload_put_octets(&mta->head, send_recovery(mta, peer));
-    if (!ipc_send(net->channel, IPC_CONNECT, 0, buf_span(&mta->head), (struct span){NULL, 0}))
-        return;
-    net->out++;
-    peer->connecting++;
+    if (count_connecting(net, peer, 1) &&
+        !ipc_send(net->channel, IPC_CONNECT, 0, buf_span(&mta->head), (struct span){NULL, 0}))
+        count_connecting(net, peer, -1);
 }
 
 static unsigned wanted_associations(const struct mta *mta, const struct peer *peer) {
