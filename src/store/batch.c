@@ -14,11 +14,19 @@ struct store_batch *store_batch_new(struct store *store) {
     return batch;
 }
 
+static void drop_pending(struct store_batch *batch, uint64_t key) {
+    struct idmap_slot *slot = idmap_find(&batch->pending, key);
+    batch->repeats--;
+    if (slot && --slot->value.number == 0)
+        idmap_remove(&batch->pending, key);
+}
+
 static void drop_last(struct store_batch *batch) {
     struct operation *operation = &batch->list[--batch->count];
     store_content_release(operation->content);
     activity_free(operation->activity);
-    batch->repeats -= operation->type == ADD_REPEAT;
+    if (operation->type == ADD_REPEAT)
+        drop_pending(batch, repeat_short(operation->repeat.digest));
 }
 
 void store_batch_undo(struct store_batch *batch, size_t mark) {
@@ -39,6 +47,7 @@ void store_batch_free(struct store_batch *batch) {
     idmap_free(&batch->message_refs);
     idmap_free(&batch->content_refs);
     idmap_free(&batch->contents);
+    idmap_free(&batch->pending);
     idmap_free(&batch->activity_contents);
     buf_free(&batch->events);
     buf_free(&batch->repeat_keys);
@@ -174,6 +183,10 @@ bool store_add_repeat(struct store_batch *batch, struct span peer, struct span m
     struct operation *operation = add(batch, ADD_REPEAT);
     if (!operation || !repeat_key(peer, mts_identifier, digest, operation->repeat.digest))
         return false;
+    struct idmap_slot *slot = idmap_put(&batch->pending, repeat_short(operation->repeat.digest));
+    if (!slot)
+        return false;
+    slot->value.number++;
     operation->repeat.expiry = expiry;
     batch->repeats++;
     batch->count++;

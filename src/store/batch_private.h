@@ -57,7 +57,8 @@ struct store_batch {
     struct store *store;
     struct operation *list;
     size_t count, cap;
-    size_t repeats; /* how many of them are ADD_REPEAT */
+    size_t repeats;       /* how many of them are ADD_REPEAT */
+    struct idmap pending; /* repeat_short of those -> how many */
     struct arena arena;
 
     /* What a commit finds out on its way; batch_reset_commit forgets it. */
@@ -76,6 +77,9 @@ struct store_batch {
 };
 
 void batch_reset_commit(struct store_batch *batch);
+
+/* The key of a repeat in `pending`. */
+uint64_t repeat_short(const uint8_t key[static STORE_DIGEST]);
 
 /* ---- commit_rows.c ---- */
 bool rows_write(struct store_batch *batch, struct operation *operation, struct error *err);

@@ -184,13 +184,25 @@ static bool check_database(struct check *check, struct error *err) {
     return !inner.code || error_set(err, inner.code, "%s", inner.text);
 }
 
+/* Beside a working daemon a segment may have been emptied and removed since its rows were first read. */
+static bool is_named(struct store *store, unsigned long long segment) {
+    struct error err = {0};
+    sqlite3_stmt *walk = sql_walk(store, "SELECT 1 FROM extent WHERE segment = ?1", &err);
+    if (!walk)
+        return true;
+    sqlite3_bind_int64(walk, 1, (sqlite3_int64)segment);
+    bool named = sql_next(store, walk, &err) || err.code;
+    sqlite3_finalize(walk);
+    return named;
+}
+
 /* I5: each segment that rows name is there. */
 static bool check_segments(struct check *check, struct error *err) {
     struct store *store = check->store;
     for (size_t i = 0; i < store->segment_count; i++) {
         char text[256], lose[1200];
         unsigned long long id = store->segments[i]->id;
-        if (!store->segments[i]->missing)
+        if (!store->segments[i]->missing || !is_named(store, id))
             continue;
         snprintf(text, sizeof text, "segment %llu is missing, too short, or used outside its bounds", id);
         report(check, 5, check->repair ? "the messages with octets in it were taken out" : NULL, text);
@@ -204,38 +216,72 @@ static bool check_segments(struct check *check, struct error *err) {
 
 /* ---- contents against their digests ---- */
 
-static bool check_digest(struct check *check, sqlite3_stmt *row, struct error *err) {
-    uint8_t digest[STORE_DIGEST];
+/* The content's stored length and digest; false when it is gone, or (err) can't be read. */
+static bool stored_digest(struct check *check, uint64_t id, uint64_t *length,
+                          uint8_t want[static STORE_DIGEST], struct error *err) {
+    bool there = false;
+    sqlite3_stmt *walk = sql_walk(check->store, "SELECT length, digest FROM content WHERE id = ?1", err);
+    if (!walk)
+        return false;
+    sqlite3_bind_int64(walk, 1, (sqlite3_int64)id);
+    if (sql_next(check->store, walk, err)) {
+        struct span digest = sql_span(walk, 1);
+        *length = (uint64_t)sqlite3_column_int64(walk, 0);
+        memset(want, 0, STORE_DIGEST);
+        if (digest.len == STORE_DIGEST)
+            memcpy(want, digest.data, STORE_DIGEST);
+        there = true;
+    }
+    sqlite3_finalize(walk);
+    return there;
+}
+
+static bool check_digest(struct check *check, uint64_t id, struct error *err) {
+    uint8_t got[STORE_DIGEST], want[STORE_DIGEST];
+    uint64_t length;
     char text[512];
     struct error inner = {0};
-    uint64_t id = (uint64_t)sqlite3_column_int64(row, 0);
-    struct span want = sql_span(row, 2);
-    struct store_content *content =
-        content_load(check->store, id, (uint64_t)sqlite3_column_int64(row, 1), &inner);
-    bool ok = content && store_content_digest(content, digest, &inner);
+    if (!stored_digest(check, id, &length, want, err))
+        return err->code == STORE_OK;
+    struct store_content *content = content_load(check->store, id, length, &inner);
+    bool ok = content && store_content_digest(content, got, &inner);
     store_content_release(content);
-    if (!ok && inner.code == STORE_NO_MEMORY)
+    if (inner.code == STORE_NO_MEMORY)
         return error_set(err, inner.code, "%s", inner.text);
-    if (!ok)
-        snprintf(text, sizeof text, "content %llu can't be read: %s", (unsigned long long)id, inner.text);
-    else if (want.len != sizeof digest || memcmp(want.data, digest, sizeof digest))
+    if (inner.code == STORE_NOT_FOUND || (ok && !memcmp(want, got, sizeof got)))
+        return true;
+    if (ok)
         snprintf(text, sizeof text, "content %llu is not what was stored: its digest differs",
                  (unsigned long long)id);
     else
-        return true;
+        snprintf(text, sizeof text, "content %llu can't be read: %s", (unsigned long long)id, inner.text);
     report(check, 6, NULL, text);
     return true;
 }
 
+/* Outside of any transaction: a content that the daemon removes meanwhile must be seen to be gone. */
 static bool check_contents(struct check *check, struct error *err) {
     struct error inner = {0};
-    sqlite3_stmt *walk = sql_walk(
-        check->store, "SELECT id, length, digest FROM content WHERE digest IS NOT NULL ORDER BY id", err);
+    struct buf ids;
+    buf_init(&ids, 0);
+    sqlite3_stmt *walk =
+        sql_walk(check->store, "SELECT id FROM content WHERE digest IS NOT NULL ORDER BY id", err);
     if (!walk)
         return false;
-    while (sql_next(check->store, walk, &inner) && check_digest(check, walk, &inner))
-        ;
+    while (sql_next(check->store, walk, &inner)) {
+        uint64_t id = (uint64_t)sqlite3_column_int64(walk, 0);
+        if (!buf_append(&ids, &id, sizeof id))
+            error_set(&inner, STORE_NO_MEMORY, "out of memory");
+        if (inner.code)
+            break;
+    }
     sqlite3_finalize(walk);
+    for (size_t at = 0; !inner.code && at < ids.len; at += sizeof(uint64_t)) {
+        uint64_t id;
+        memcpy(&id, ids.data + at, sizeof id);
+        check_digest(check, id, &inner);
+    }
+    buf_free(&ids);
     return !inner.code || error_set(err, inner.code, "%s", inner.text);
 }
 
@@ -328,8 +374,8 @@ static bool check_all(struct check *check, struct error *err) {
     for (size_t i = 0; i < sizeof rules / sizeof *rules; i++)
         if (!apply_rule(check, &rules[i], err))
             return false;
-    return (!check->deep || check_contents(check, err)) && check_packed(check, false, err) &&
-           check_packed(check, true, err);
+    return check_packed(check, false, err) && check_packed(check, true, err) &&
+           sql_exec(check->store, "COMMIT", err) && (!check->deep || check_contents(check, err));
 }
 
 bool store_check(const char *place, bool deep, store_finding_cb *cb, void *context, uint64_t *findings,
@@ -348,8 +394,7 @@ bool store_repair(const char *place, store_finding_cb *cb, void *context, uint64
                   struct error *err) {
     struct check check = {.deep = true, .repair = true, .cb = cb, .context = context};
     check.store = store_open(place, NULL, err);
-    bool ok = check.store && sql_exec(check.store, "BEGIN IMMEDIATE", err) && check_all(&check, err) &&
-              sql_exec(check.store, "COMMIT", err);
+    bool ok = check.store && sql_exec(check.store, "BEGIN IMMEDIATE", err) && check_all(&check, err);
     store_close(check.store);
     *findings = check.findings;
     return ok;

@@ -5,11 +5,19 @@
 
 #include "base/alloc.h"
 
+/* Fetched once: EVP_sha256() would be looked up for every digest. Lives as long as the process. */
+const void *digest_sha256(void) {
+    static EVP_MD *sha256;
+    if (!sha256)
+        sha256 = EVP_MD_fetch(NULL, "SHA256", NULL);
+    return sha256;
+}
+
 static bool begin_block(struct digest *digest) {
     EVP_MD_CTX *context = digest->context;
     if (!context && !(digest->context = context = EVP_MD_CTX_new()))
         return false;
-    return EVP_DigestInit_ex(context, EVP_sha256(), NULL) == 1 &&
+    return EVP_DigestInit_ex(context, digest_sha256(), NULL) == 1 &&
            (!digest->hashed || EVP_DigestUpdate(context, digest->chain, sizeof digest->chain) == 1);
 }
 

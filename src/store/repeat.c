@@ -13,7 +13,7 @@ bool repeat_key(struct span peer, struct span mts_identifier, const uint8_t dige
                 uint8_t out[static STORE_DIGEST]) {
     uint64_t lengths[2] = {peer.len, mts_identifier.len}; /* so that the borders are part of the key */
     EVP_MD_CTX *context = EVP_MD_CTX_new();
-    bool ok = context && EVP_DigestInit_ex(context, EVP_sha256(), NULL) == 1 &&
+    bool ok = context && EVP_DigestInit_ex(context, digest_sha256(), NULL) == 1 &&
               EVP_DigestUpdate(context, lengths, sizeof lengths) == 1 &&
               EVP_DigestUpdate(context, peer.data, peer.len) == 1 &&
               EVP_DigestUpdate(context, mts_identifier.data, mts_identifier.len) == 1 &&
@@ -56,8 +56,16 @@ bool repeats_load(struct store *store, struct error *err) {
 
 /* ---- lookup ---- */
 
+uint64_t repeat_short(const uint8_t key[static STORE_DIGEST]) {
+    uint64_t id;
+    memcpy(&id, key, sizeof id);
+    return id | 1; /* an idmap's ids are not 0 */
+}
+
 static bool is_pending(const struct store_batch *batch, const uint8_t key[static STORE_DIGEST]) {
-    for (size_t i = 0; batch && batch->repeats && i < batch->count; i++)
+    if (!batch || !idmap_find(&batch->pending, repeat_short(key)))
+        return false;
+    for (size_t i = 0; i < batch->count; i++)
         if (batch->list[i].type == ADD_REPEAT && !memcmp(batch->list[i].repeat.digest, key, STORE_DIGEST))
             return true;
     return false;

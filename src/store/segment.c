@@ -340,7 +340,7 @@ static bool note_file(struct store *store, const char *name, struct error *err) 
     struct stat s;
     snprintf(path, sizeof path, "%s/segments/%s", store->path, name);
     if (stat(path, &s))
-        return errno_error(store, errno, path, err);
+        return errno == ENOENT || errno_error(store, errno, path, err);
     if (!segment && !(segment = add(store, id)))
         return error_set(err, STORE_NO_MEMORY, "%s: out of memory", store->path);
     segment->missing = (uint64_t)s.st_size < segment->tail;

@@ -265,6 +265,7 @@ bool content_sync(struct store_content *content, struct error *err);
 struct store_content *content_load(struct store *store, uint64_t id, uint64_t length, struct error *err);
 /* Its rows are gone: frees the space now, or with the last reference. */
 void content_free_space(struct store_content *content);
+const void *digest_sha256(void); /* an EVP_MD */
 bool digest_add(struct digest *digest, struct span octets);
 /* The digest of what was added; leaves the context as it is. */
 bool digest_get(struct digest *digest, uint8_t out[static STORE_DIGEST]);
