@@ -29,9 +29,11 @@ void batch_resolve(struct work *work, struct batch *batch) {
         fail_all(batch, cause);
         return;
     }
-    for (size_t i = 0; i < envelope->per_recipient_fields.count && !work->no_memory; i++)
+    for (size_t i = 0; i < envelope->per_recipient_fields.count && !work->no_memory; i++) {
         if (subject_responsible(&envelope->per_recipient_fields.items[i]))
             recipient_resolve(work, batch, i);
+        arena_reset(&work->scratch);
+    }
 }
 
 /* The time until which a message must be held, 0 for none. A probe is never deferred. */

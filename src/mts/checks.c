@@ -71,7 +71,8 @@ static bool restriction_matches(struct work *work, const struct restriction *res
         return false;
     if (!restriction->pattern)
         return true;
-    return address_of(work->arena, source, &address) && pattern_matches(restriction->pattern, &address.parts);
+    return address_of(&work->scratch, source, &address) &&
+           pattern_matches(restriction->pattern, &address.parts);
 }
 
 static bool check_restrictions(struct work *work, const struct subject *subject,
@@ -126,7 +127,8 @@ static bool check_physical(struct work *work, const recipient_fields *recipient,
     struct address address;
     if (hop->given.physical_delivery || hop->foreign || work->tables->self.pdau)
         return true;
-    if (address_of(work->arena, &recipient->recipient_name, &address) && oraddress_is_postal(&address.parts))
+    if (address_of(&work->scratch, &recipient->recipient_name, &address) &&
+        oraddress_is_postal(&address.parts))
         return refuse(cause, x411_NonDeliveryReasonCode_physical_delivery_not_performed, -1,
                       "no physical delivery access unit");
     return true;

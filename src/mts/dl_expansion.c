@@ -24,7 +24,7 @@ static bool may_submit(struct work *work, const struct subject *subject, const s
         history.count ? &history.items[history.count - 1].dl : &subject->envelope.originator_name;
     if (!dl->submitter_count)
         return true;
-    if (!address_of(work->arena, submitter, &address)) {
+    if (!address_of(&work->scratch, submitter, &address)) {
         work->no_memory = true;
         return false;
     }
@@ -50,13 +50,26 @@ bool dl_has_expanded(struct work *work, const struct subject *subject, const str
     struct address address;
     history_of(work, subject, &history);
     for (size_t i = 0; i < history.count; i++)
-        if (address_of(work->arena, &history.items[i].dl, &address) && span_eq(address.key, dl->key))
+        if (address_of(&work->scratch, &history.items[i].dl, &address) && span_eq(address.key, dl->key))
             return true;
     return false;
 }
 
 static int compare_spans(const void *a, const void *b) {
     return span_cmp(*(const struct span *)a, *(const struct span *)b);
+}
+
+/* Among the recipients of one envelope a list counts once: naming it often must not multiply the work. */
+static bool named_before(struct work *work, struct batch *batch, const struct dl *dl) {
+    for (size_t i = 0; i < batch->expanded_count; i++)
+        if (batch->expanded[i] == dl)
+            return true;
+    const struct dl **expanded = work_grow(work, batch->expanded, batch->expanded_count, sizeof *expanded);
+    if (expanded) {
+        batch->expanded = expanded;
+        batch->expanded[batch->expanded_count++] = dl;
+    }
+    return false;
 }
 
 /* Keys of those who shall get nothing: the exempted recipients, and by the list's policy the originator.
@@ -164,6 +177,11 @@ void dl_expand(struct work *work, struct batch *batch, size_t position, const st
     if (batch->dl_depth >= work->tables->self.dl_depth) {
         refuse(&cause, x411_NonDeliveryDiagnosticCode_dl_expansion_failure);
         recipient_fail(work, batch, position, cause);
+        return;
+    }
+    if (named_before(work, batch, dl)) {
+        target->kind = TARGET_DROPPED;
+        work_event(work, MTS_EVENT_DISCARDED, batch->subject.identifier)->text = "the list is named twice";
         return;
     }
     struct batch *next = expanded(work, batch, list, dl);

@@ -79,6 +79,8 @@ struct batch {
     struct batch *redirected; /* where redirected recipients of this envelope go on */
     struct batch *next;
     unsigned dl_depth;
+    const struct dl **expanded; /* the lists that this envelope has been expanded for */
+    size_t expanded_count;
 };
 
 /* One call's work. */
@@ -89,7 +91,8 @@ struct work {
     struct mts_decisions *out;
     struct batch *first;
     struct batch **last;
-    bool has_content; /* the subject's content is stored: it may be returned */
+    struct arena scratch; /* forgotten after each of the envelope's recipients */
+    bool has_content;     /* the subject's content is stored: it may be returned */
     bool no_memory;
 };
 

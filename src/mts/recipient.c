@@ -40,7 +40,7 @@ void recipient_fail(struct work *work, struct batch *batch, size_t position, str
     }
     if (!subject_has(&batch->subject, x411_PerMessageIndicators_alternate_recipient_allowed))
         return;
-    if (!address_of(work->arena, &recipient->recipient_name, &address)) {
+    if (!address_of(&work->scratch, &recipient->recipient_name, &address)) {
         work->no_memory = true;
         return;
     }
@@ -180,7 +180,7 @@ void recipient_resolve(struct work *work, struct batch *batch, size_t position) 
     }
     if (address_is_empty(&recipient->recipient_name) && !resolve_directory_name(work, batch, position))
         return;
-    if (!address_of(work->arena, &recipient->recipient_name, &address)) {
+    if (!address_of(&work->scratch, &recipient->recipient_name, &address)) {
         work->no_memory = true;
         return;
     }

@@ -40,10 +40,10 @@ bool redirection_by_originator(struct work *work, const recipient_fields *recipi
 
 static bool was_there(struct work *work, const struct x411_RedirectionHistory *history,
                       const recipient_fields *recipient, const struct x411_ORName *to) {
-    if (address_equal(work->arena, &recipient->recipient_name, to))
+    if (address_equal(&work->scratch, &recipient->recipient_name, to))
         return true;
     for (size_t i = 0; i < history->count; i++)
-        if (address_equal(work->arena, &history->items[i].intended_recipient_name.intended_recipient, to))
+        if (address_equal(&work->scratch, &history->items[i].intended_recipient_name.intended_recipient, to))
             return true;
     return false;
 }

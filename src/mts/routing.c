@@ -1,16 +1,21 @@
 /*
  * Routing by O/R address: of the routes whose pattern matches, the most
- * specific one. Routes with an exact country, ADMD and PRMD, or country and
- * ADMD, are found by hash; each bucket and the list of the rest is ordered by
- * specificity, so that the first match is the best of its list.
+ * specific one. Routes with an exact country and ADMD are found by the hash of
+ * these, the PRMD and the organization; each bucket and the list of the rest is
+ * ordered by specificity, so that the first match is the best of its list.
  */
 #include "mts/mts_private.h"
 
-/* Keys are canonical (names room), so that their octets can be hashed. `prmd` may be absent. */
-static size_t bucket_of(struct span country, struct span admd, struct span prmd) {
-    uint64_t hash = span_hash(country) * 31 + span_hash(admd);
-    if (prmd.data)
-        hash = hash * 31 + span_hash(prmd);
+enum { KEYS = 4 };
+static const enum oraddress_kind hashed[KEYS] = {ORADDRESS_COUNTRY, ORADDRESS_ADMD, ORADDRESS_PRMD,
+                                                 ORADDRESS_ORGANIZATION};
+
+/* Keys are canonical (names room), so that their octets can be hashed. An absent key differs from an empty
+ * one. */
+static size_t bucket_of(const struct span keys[static KEYS]) {
+    uint64_t hash = 0;
+    for (size_t i = 0; i < KEYS; i++)
+        hash = hash * 0x9E3779B97F4A7C15u + (keys[i].data ? span_hash(keys[i]) : 1);
     return (size_t)((hash ^ hash >> 32) % ROUTE_BUCKETS);
 }
 
@@ -22,18 +27,17 @@ static struct span exact_key(const struct pattern *pattern, enum oraddress_kind 
 }
 
 /* Of two with the same pattern, the one added first comes first. */
-bool route_insert(struct mts_tables *tables, struct route *route) {
-    struct span country = exact_key(&route->pattern, ORADDRESS_COUNTRY);
-    struct span admd = exact_key(&route->pattern, ORADDRESS_ADMD);
+void route_insert(struct mts_tables *tables, struct route *route) {
+    struct span keys[KEYS];
     struct route **at = &tables->wild_routes;
-    if (country.data && admd.data)
-        at = &tables->routes[bucket_of(country, admd, exact_key(&route->pattern, ORADDRESS_PRMD))];
+    for (size_t i = 0; i < KEYS; i++)
+        keys[i] = exact_key(&route->pattern, hashed[i]);
+    if (keys[0].data && keys[1].data)
+        at = &tables->routes[bucket_of(keys)];
     while (*at && pattern_compare(&(*at)->pattern, &route->pattern) <= 0)
         at = &(*at)->next;
     route->next = *at;
     *at = route;
-    tables->route_count++;
-    return true;
 }
 
 static const struct route *first_match(const struct route *route, const struct address *address) {
@@ -48,19 +52,29 @@ static const struct route *better(const struct route *a, const struct route *b) 
     return pattern_compare(&b->pattern, &a->pattern) < 0 ? b : a;
 }
 
-bool route_find(const struct mts_tables *tables, const struct address *address, struct decision *decision) {
-    const struct oraddress_attribute *country = oraddress_find(&address->parts, ORADDRESS_COUNTRY);
-    const struct oraddress_attribute *admd = oraddress_find(&address->parts, ORADDRESS_ADMD);
-    const struct oraddress_attribute *prmd = oraddress_find(&address->parts, ORADDRESS_PRMD);
-    const struct route *best = first_match(tables->wild_routes, address);
-    if (country && admd) {
-        best = better(
-            first_match(tables->routes[bucket_of(country->key, admd->key, (struct span){NULL, 0})], address),
-            best);
-        if (prmd)
-            best = better(first_match(tables->routes[bucket_of(country->key, admd->key, prmd->key)], address),
-                          best);
+/* The best of the routes that name exactly those of the address's PRMD and organization that `mask` (bits 1,
+ * 2) keeps. */
+static const struct route *best_of_bucket(const struct mts_tables *tables, const struct address *address,
+                                          const struct span all[static KEYS], unsigned mask) {
+    struct span keys[KEYS] = {all[0], all[1], all[2], all[3]};
+    for (unsigned bit = 0; bit < 2; bit++) {
+        if (!(mask & 1u << bit))
+            keys[2 + bit] = (struct span){NULL, 0};
+        else if (!keys[2 + bit].data)
+            return NULL;
     }
+    return first_match(tables->routes[bucket_of(keys)], address);
+}
+
+bool route_find(const struct mts_tables *tables, const struct address *address, struct decision *decision) {
+    const struct route *best = first_match(tables->wild_routes, address);
+    struct span keys[KEYS];
+    for (size_t i = 0; i < KEYS; i++) {
+        const struct oraddress_attribute *attribute = oraddress_find(&address->parts, hashed[i]);
+        keys[i] = attribute ? attribute->key : (struct span){NULL, 0};
+    }
+    for (unsigned mask = 0; mask < 4 && keys[0].data && keys[1].data; mask++)
+        best = better(best_of_bucket(tables, address, keys, mask), best);
     *decision = (struct decision){.route = best, .hop = -1};
     return best;
 }

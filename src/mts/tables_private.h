@@ -87,7 +87,7 @@ struct entry {
     struct x411_ORName *alias;
 };
 
-enum { ROUTE_BUCKETS = 1024 };
+enum { ROUTE_BUCKETS = 4096 };
 
 struct mts_tables {
     struct arena arena;
@@ -96,10 +96,8 @@ struct mts_tables {
     struct span mta_name;
     struct hop *hops;
     size_t hop_count;
-    struct route
-        *routes[ROUTE_BUCKETS]; /* by hash of the exact country, ADMD and PRMD, or country and ADMD */
-    struct route *wild_routes;  /* the others */
-    size_t route_count;
+    struct route *routes[ROUTE_BUCKETS]; /* with an exact country and ADMD, by hash (routing.c) */
+    struct route *wild_routes;           /* the others */
     struct entry **entries;
     size_t entry_buckets; /* a power of two */
     size_t entry_count;
@@ -111,7 +109,7 @@ struct mts_tables {
 const struct entry *entry_find(const struct mts_tables *tables, struct span key);
 
 /* routing.c */
-bool route_insert(struct mts_tables *tables, struct route *route);
+void route_insert(struct mts_tables *tables, struct route *route);
 
 /* type_sets.c */
 bool name_set_read(struct arena *arena, const struct mts_names *names, bool content_types,

@@ -5,11 +5,13 @@ void work_begin(struct work *work, struct mts_run *run, struct mts_decisions *ou
     *out = (struct mts_decisions){.result = MTS_DECIDED};
     *work = (struct work){.run = run, .arena = run->arena, .tables = run->tables, .out = out};
     work->last = &work->first;
+    arena_init(&work->scratch, run->arena->cap);
 }
 
 /* Needs come before everything else: with one open, nothing that was decided counts. */
 void work_end(struct work *work) {
     struct mts_decisions *out = work->out;
+    arena_free(&work->scratch);
     if (work->no_memory)
         out->result = MTS_NO_MEMORY;
     else if (out->need_count)

@@ -154,6 +154,17 @@ static void expansion_may_count_as_delivery(void **state) {
     assert_int_equal(report->content.per_recipient_fields.count, 1);
 }
 
+static void a_list_named_often_counts_once(void **state) {
+    struct play *play = *state;
+    add_dl(play, (struct mts_dl){.address = STAFF}, BOB, NULL);
+    struct x411_MessageTransferEnvelope *envelope = for_list(play, STAFF);
+    to(play, envelope, STAFF, WANTS_NDN);
+    to(play, envelope, OURS "/CN=Staff", WANTS_NDN);
+    arrives(play, "beta", envelope);
+    assert_int_equal(play->out.held_count, 1);
+    assert_int_equal(play->out.held[0].copy_count, 1);
+}
+
 static void probe_never_expands(void **state) {
     struct play *play = *state;
     const char *nobody[] = {"/C=AQ"};
@@ -253,6 +264,7 @@ int main(void) {
         SCENE(depth_is_bounded),
         SCENE(exempted_recipients_and_originator),
         SCENE(expansion_may_count_as_delivery),
+        SCENE(a_list_named_often_counts_once),
         SCENE(probe_never_expands),
         SCENE(failed_member_is_told_to_the_list),
         SCENE(foreign_list_gets_the_report),

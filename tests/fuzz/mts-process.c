@@ -1,0 +1,185 @@
+/*
+ * The rules of the MTS on whatever decodes: octet 0 chooses the sender and the
+ * circumstances, the rest is an MTS-APDU. What is held then goes all the ways
+ * that work can go; each outbound APDU must be the same twice, and decode.
+ */
+#include "asn1/ber.h"
+#include "mts/process.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+#define OURS "/C=GB/A=GOLD/P=ALPHA"
+
+enum { HOPS = 4, DEPTH = 2, CONTENT = 70 };
+
+static void require(bool condition) {
+    if (!condition)
+        __builtin_trap();
+}
+
+static void add_people(struct mts_tables *tables) {
+    static const struct mts_redirection to_bob = {.alternate = OURS "/S=bob"},
+                                        to_carol = {.alternate = OURS "/S=carol"};
+    static const char *const members[] = {OURS "/S=bob", "/C=DE/A=VIAT/P=BETA/S=eva", OURS "/CN=board",
+                                          OURS "/S=x"};
+    static const char *const ia5[] = {"ia5-text"};
+    const struct mts_user users[] = {
+        {.address = OURS "/S=alice", .mailbox = "alice", .eits = {ia5, 1}, .domain_alternate = OURS "/S=bob"},
+        {.address = OURS "/S=bob", .mailbox = "bob"},
+        {.address = OURS "/S=carol", .mailbox = "carol", .redirections = &to_bob, .redirection_count = 1},
+        {.address = OURS "/S=dave", .mailbox = "dave", .redirections = &to_carol, .redirection_count = 1},
+    };
+    const struct mts_dl lists[] = {
+        {.address = OURS "/CN=staff", .members = members, .member_count = 4, .expansion_is_delivery = true},
+        {.address = OURS "/CN=board",
+         .members = members,
+         .member_count = 2,
+         .owner = OURS "/S=bob",
+         .reports = MTS_DL_REPORTS_TO_BOTH},
+    };
+    for (size_t i = 0; i < 4; i++)
+        require(mts_tables_add_user(tables, &users[i], NULL));
+    for (size_t i = 0; i < 2; i++)
+        require(mts_tables_add_dl(tables, &lists[i], NULL));
+    require(mts_tables_add_alias(tables, OURS "/CN=postmaster", OURS "/S=bob", NULL));
+    require(mts_tables_set_catch_all(tables, OURS "/S=alice", NULL));
+}
+
+static struct mts_tables *tables_new(void) {
+    static const struct mts_self self = {.domain = OURS, .mta_name = "alpha-1", .internal_trace = true};
+    static const struct mts_hop hops[HOPS] = {
+        {.name = "beta", .domain = "/C=DE/A=VIAT/P=BETA", .bilateral = "0500"},
+        {.name = "inner"},
+        {.name = "old", .domain = "/C=US/A=MCI", .edition = MTS_EDITION_1984, .rfc1328 = true},
+        {.name = "other", .domain = "/C=FR/A=ATLAS", .max_length = 1000},
+    };
+    static const struct mts_choice first[] = {{"beta", 1, 1}, {"other", 2, 1}}, second = {"old", 1, 1},
+                                   third = {"inner", 1, 1};
+    static const struct mts_route routes[] = {
+        {.pattern = OURS, .action = MTS_ROUTE_LOCAL},
+        {.pattern = OURS "/O=inner", .choices = &third, .choice_count = 1},
+        {.pattern = "/C=US", .choices = &second, .choice_count = 1},
+        {.pattern = "/C=AQ", .action = MTS_ROUTE_REFUSE, .reason = 1, .diagnostic = 17},
+        {.pattern = "", .choices = first, .choice_count = 2},
+    };
+    struct mts_tables *tables = mts_tables_new(&self, NULL);
+    require(tables);
+    for (size_t i = 0; i < HOPS; i++)
+        require(mts_tables_add_hop(tables, &hops[i], NULL));
+    for (size_t i = 0; i < sizeof routes / sizeof *routes; i++)
+        require(mts_tables_add_route(tables, &routes[i], NULL));
+    add_people(tables);
+    return tables;
+}
+
+static void check_outbound(const struct mts_stored *stored, struct arena *arena) {
+    struct ber_limits relaxed = {.relax_bounds = true, .relax_characters = true};
+    struct x411_MTS_APDU apdu = {0};
+    struct buf first, second;
+    static const uint8_t content[CONTENT];
+    buf_init(&first, 0);
+    buf_init(&second, 0);
+    bool done = mts_outbound(stored, arena, &first);
+    require(mts_outbound(stored, arena, &second) == done && span_eq(buf_span(&first), buf_span(&second)));
+    if (done) {
+        require(buf_append(&first, content, stored->content_length));
+        require(ber_decode(&x411_MTS_APDU_type, buf_span(&first), arena, &relaxed, &apdu, NULL));
+        require(apdu.choice == (stored->kind == MTS_MESSAGE ? x411_MTS_APDU_message
+                                : stored->kind == MTS_PROBE ? x411_MTS_APDU_probe
+                                                            : x411_MTS_APDU_report));
+    }
+    buf_free(&first);
+    buf_free(&second);
+}
+
+static void follow(struct mts_run *run, const struct mts_decisions *decisions, unsigned depth);
+
+static void work_on(struct mts_run *run, const struct mts_stored *stored, bool transfer, unsigned depth) {
+    const struct mts_failure failure = {.reason = 0, .diagnostic = 2, .supplementary = "caf\xe9"};
+    struct mts_decisions next;
+    struct mts_recipient *recipients;
+    size_t count;
+    require(mts_recipients(stored, run->arena, &recipients, &count) && (stored->kind == MTS_REPORT || count));
+    if (transfer) {
+        check_outbound(stored, run->arena);
+        mts_reroute(run, stored, &next);
+        follow(run, &next, depth + 1);
+    } else {
+        struct mts_delivery delivery;
+        mts_deliver(run, stored, &delivery);
+        require(delivery.more.result == MTS_DECIDED && (!delivery.delivered || delivery.envelope.len));
+        follow(run, &delivery.more, depth + 1);
+    }
+    mts_work_failed(run, stored, &failure, &next);
+    require(next.result == MTS_DECIDED);
+    follow(run, &next, depth + 1);
+    mts_work_expired(run, stored, &next);
+    follow(run, &next, depth + 1);
+    mts_redirect(run, stored, OURS "/CN=staff", &next);
+    follow(run, &next, depth + 1);
+}
+
+static void follow(struct mts_run *run, const struct mts_decisions *decisions, unsigned depth) {
+    if (depth > DEPTH || decisions->result != MTS_DECIDED)
+        return;
+    for (size_t i = 0; i < decisions->held_count && i < 3; i++)
+        for (size_t k = 0; k < decisions->held[i].copy_count && k < 3; k++) {
+            const struct mts_held *held = &decisions->held[i];
+            struct mts_stored stored = {held->kind, held->octets, held->copies[k].plan, held->has_content,
+                                        held->has_content ? CONTENT : 0};
+            require(held->copies[k].kind == MTS_COPY_TRANSFER ? held->copies[k].hop >= 0
+                                                              : held->copies[k].mailbox != NULL);
+            work_on(run, &stored, held->copies[k].kind == MTS_COPY_TRANSFER, depth);
+        }
+}
+
+static void answer(struct mts_run *run, const struct mts_decisions *decisions, struct mts_answer *answers) {
+    run->answer_count = decisions->need_count < 4 ? decisions->need_count : 4;
+    run->answers = answers;
+    for (size_t i = 0; i < run->answer_count; i++)
+        answers[i] = (struct mts_answer){.directory_name = decisions->needs[i].directory_name,
+                                         .address = i ? NULL : OURS "/S=bob",
+                                         .failed = i == 2};
+}
+
+static void accept(struct mts_run *run, int peer, const struct x411_MTS_APDU *apdu,
+                   struct mts_decisions *out) {
+    if (apdu->choice == x411_MTS_APDU_message)
+        mts_accept_message(run, peer, &apdu->u.message.envelope, CONTENT, out);
+    else if (apdu->choice == x411_MTS_APDU_probe)
+        mts_accept_probe(run, peer, &apdu->u.probe, out);
+    else
+        mts_accept_report(run, peer, &apdu->u.report, out);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
+    static struct mts_tables *tables;
+    struct ber_limits relaxed = {.relax_bounds = true, .relax_characters = true};
+    struct x411_MTS_APDU apdu = {0};
+    struct mts_decisions out;
+    struct mts_answer answers[4];
+    struct arena arena;
+    if (!tables)
+        tables = tables_new();
+    if (!size)
+        return 0;
+    const bool down[HOPS] = {data[0] & 4, data[0] & 8, data[0] & 16, data[0] & 32};
+    arena_init(&arena, (size_t)64 << 20);
+    struct mts_run run = {.tables = tables,
+                          .arena = &arena,
+                          .now = 1795327200,
+                          .id_prefix = "alpha-1.1",
+                          .hop_down = down,
+                          .hop_down_count = HOPS};
+    if (ber_decode(&x411_MTS_APDU_type, span_of(data + 1, size - 1), &arena, data[0] & 64 ? &relaxed : NULL,
+                   &apdu, NULL)) {
+        accept(&run, data[0] % HOPS, &apdu, &out);
+        if (out.result == MTS_NEEDS) {
+            answer(&run, &out, answers);
+            accept(&run, data[0] % HOPS, &apdu, &out);
+        }
+        follow(&run, &out, 0);
+    }
+    arena_free(&arena);
+    return 0;
+}
