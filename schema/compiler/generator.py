@@ -339,8 +339,9 @@ class Generator:
         tags = self.model.tags(made)
         firsts = self.tag_list(first) if first and not tags else "NULL"
         count = len(first) if first and not tags else 0
+        identifier = f"BER_ID({CLASS_NAMES[tags[0][0]]}, {tags[0][1]})" if tags else "BER_NO_ID"
         return (f'{{"{name}", {self.type_expression(made)}, {self.tag_list(tags)}, {firsts}, {len(tags)}, '
-                f"{' | '.join(flags)}, {count}, {offset}, {has}, {value}}},")
+                f"{' | '.join(flags)}, {count}, {offset}, {has}, {identifier}, {value}}},")
 
     # ---- TABLE ----
 

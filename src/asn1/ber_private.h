@@ -36,13 +36,10 @@ const uint8_t *ber_find_end(const uint8_t *at, const uint8_t *end, unsigned dept
 #define BER_DEFAULT_DEPTH    64
 #define BER_DEFAULT_ELEMENTS 65536
 
+bool ber_untagged_field_matches(const struct ber_field *field, uint32_t id);
+
 static inline bool ber_field_matches(const struct ber_field *field, uint32_t id) {
-    if (field->tag_count)
-        return field->tags[0] == id;
-    for (unsigned i = 0; i < field->first_count; i++)
-        if (field->first[i] == id)
-            return true;
-    return field->first_count == 0;
+    return field->id == id || (field->id == BER_NO_ID && ber_untagged_field_matches(field, id));
 }
 
 static inline bool ber_is_constructed_kind(enum ber_kind kind) {

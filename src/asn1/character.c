@@ -1,34 +1,35 @@
 /* Repertoires of the string types (X.680 §41) and lengths in characters. */
 #include "asn1/ber_private.h"
 
-static bool is_numeric(uint8_t c) {
-    return (c >= '0' && c <= '9') || c == ' ';
-}
+enum { NUMERIC = 1, PRINTABLE = 2, VISIBLE = 4, IA5 = 8, TIME = 16 };
 
-static bool is_printable(uint8_t c) {
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '\'' && c <= ':' && c != '*') ||
-           c == ' ' || c == '=' || c == '?';
-}
+#define CONTROL   IA5
+#define OTHER     (IA5 | VISIBLE)
+#define LETTER    (IA5 | VISIBLE | PRINTABLE)
+#define DIGIT     (IA5 | VISIBLE | PRINTABLE | NUMERIC | TIME)
+#define SPACE     (IA5 | VISIBLE | PRINTABLE | NUMERIC)
+#define TIME_SIGN (IA5 | VISIBLE | PRINTABLE | TIME)
 
-static bool is_ia5(uint8_t c) {
-    return c < 0x80;
-}
+/* The repertoires that each octet belongs to. */
+static const uint8_t members[256] = {
+    [0 ... 0x1F] = CONTROL,  [' '] = SPACE,         ['!' ... '&'] = OTHER,
+    ['\'' ... ')'] = LETTER, ['*'] = OTHER,         ['+' ... '.'] = TIME_SIGN,
+    ['/'] = LETTER,          ['0' ... '9'] = DIGIT, [':'] = LETTER,
+    [';' ... '<'] = OTHER,   ['='] = LETTER,        ['>'] = OTHER,
+    ['?'] = LETTER,          ['@'] = OTHER,         ['A' ... 'Y'] = LETTER,
+    ['Z'] = TIME_SIGN,       ['[' ... '`'] = OTHER, ['a' ... 'z'] = LETTER,
+    ['{' ... '~'] = OTHER,   [0x7F] = CONTROL,
+};
 
-static bool is_visible(uint8_t c) {
-    return c >= 0x20 && c < 0x7F;
-}
-
-static bool is_time(uint8_t c) {
-    return (c >= '0' && c <= '9') || c == 'Z' || (c >= '+' && c <= '.');
-}
-
-static bool each_octet(struct span s, bool (*is_member)(uint8_t), size_t *at) {
+static bool each_octet(struct span s, uint8_t repertoire, size_t *at) {
+    uint8_t all = repertoire;
     for (size_t i = 0; i < s.len; i++)
-        if (!is_member(s.data[i])) {
-            *at = i;
-            return false;
-        }
-    return true;
+        all &= members[s.data[i]];
+    if (all)
+        return true;
+    for (*at = 0; members[s.data[*at]] & repertoire;)
+        ++*at;
+    return false;
 }
 
 /* Octets of the UTF-8 character at `i`, or 0. Overlong forms and surrogates are none (RFC 3629 §4). */
@@ -75,16 +76,16 @@ static bool check_wide(struct span s, size_t width, size_t *at) {
 bool ber_repertoire_check(enum ber_kind kind, struct span s, size_t *at) {
     switch (kind) {
     case BER_KIND_NUMERICSTRING:
-        return each_octet(s, is_numeric, at);
+        return each_octet(s, NUMERIC, at);
     case BER_KIND_PRINTABLESTRING:
-        return each_octet(s, is_printable, at);
+        return each_octet(s, PRINTABLE, at);
     case BER_KIND_IA5STRING:
-        return each_octet(s, is_ia5, at);
+        return each_octet(s, IA5, at);
     case BER_KIND_VISIBLESTRING:
-        return each_octet(s, is_visible, at);
+        return each_octet(s, VISIBLE, at);
     case BER_KIND_UTCTIME:
     case BER_KIND_GENERALIZEDTIME:
-        return each_octet(s, is_time, at);
+        return each_octet(s, TIME, at);
     case BER_KIND_UTF8STRING:
         return check_utf8(s, at);
     case BER_KIND_BMPSTRING:

@@ -35,6 +35,13 @@ void ber_path_prepend_number(struct ber_error *error, size_t number) {
     ber_path_prepend(error, text);
 }
 
+bool ber_untagged_field_matches(const struct ber_field *field, uint32_t id) {
+    for (unsigned i = 0; i < field->first_count; i++)
+        if (field->first[i] == id)
+            return true;
+    return field->first_count == 0;
+}
+
 static const char *universal_name(uint32_t number) {
     static const char *const names[] = {"end-of-contents",
                                         "BOOLEAN",

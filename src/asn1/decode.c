@@ -22,8 +22,8 @@ const uint8_t *decode_fail(struct decoder *d, enum ber_error_code code, const ui
     return NULL;
 }
 
-bool decode_header(struct decoder *d, const uint8_t *at, const struct ber_header *parent,
-                   struct ber_header *header) {
+bool decode_any_header(struct decoder *d, const uint8_t *at, const struct ber_header *parent,
+                       struct ber_header *header) {
     enum ber_error_code code = ber_header_read(at, parent->end, parent->open, header);
     if (code == BER_OK && header->id != 0)
         return true;
@@ -36,13 +36,12 @@ bool decode_header(struct decoder *d, const uint8_t *at, const struct ber_header
     return false;
 }
 
-bool decode_at_end(struct decoder *d, const struct ber_header *h, const uint8_t *at, const uint8_t **behind) {
+bool decode_at_odd_end(struct decoder *d, const struct ber_header *h, const uint8_t *at,
+                       const uint8_t **behind) {
     if (!h->indefinite) {
         if (at != h->end)
             return false;
-        *behind = at;
-        if (h->cut)
-            *behind = decode_fail(d, BER_TRUNCATED, at, "the input ends inside the value");
+        *behind = decode_fail(d, BER_TRUNCATED, at, "the input ends inside the value");
         return true;
     }
     if (h->end - at >= 2 && at[0] == 0 && at[1] == 0) {

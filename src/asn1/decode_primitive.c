@@ -218,6 +218,10 @@ static const uint8_t *cut_off(struct decoder *d, const struct ber_type *type, co
 
 const uint8_t *decode_primitive(struct decoder *d, const struct ber_type *type, const struct ber_header *h,
                                 void *value) {
+    if (type->kind >= BER_KIND_UTF8STRING && !h->constructed && !h->cut) { /* what envelopes are made of */
+        *(struct span *)value = span_of(h->contents, (size_t)(h->end - h->contents));
+        return check_string(d, type, *(struct span *)value, h->start) ? h->end : NULL;
+    }
     if (h->cut && !h->constructed)
         return cut_off(d, type, h, value);
     if (type->kind >= BER_KIND_BIT_STRING && type->kind != BER_KIND_OBJECT_IDENTIFIER &&

@@ -3,7 +3,7 @@
 static const uint8_t *read_long_tag(const uint8_t *at, const uint8_t *end, uint32_t *number) {
     uint32_t read = 0;
     for (; at < end; at++) {
-        if (read >> 23)
+        if (read >> 22)
             return NULL;
         read = read << 7 | (*at & 0x7F);
         if (!(*at & 0x80)) {

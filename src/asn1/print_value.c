@@ -139,7 +139,7 @@ static uint32_t wide_character(enum ber_kind kind, struct span s, size_t i) {
 static bool is_plain(enum ber_kind kind, struct span s) {
     size_t at;
     if (kind == BER_KIND_UTF8STRING)
-        return ber_repertoire_check(kind, s, &at) && !memchr(s.data, 0, s.len);
+        return ber_repertoire_check(kind, s, &at) && !(s.len && memchr(s.data, 0, s.len));
     if (is_wide(kind)) {
         if (!ber_repertoire_check(kind, s, &at))
             return false;

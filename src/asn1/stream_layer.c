@@ -14,7 +14,7 @@ static size_t identifier_size(const uint8_t *h, size_t len, uint32_t *number) {
         return 1;
     *number = 0;
     for (size_t i = 1; i < len; i++) {
-        if (i > 5 || *number >> 23)
+        if (i > 5 || *number >> 22)
             return len + 1;
         *number = *number << 7 | (h[i] & 0x7F);
         if (!(h[i] & 0x80))

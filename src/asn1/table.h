@@ -41,10 +41,12 @@ enum ber_kind {
     BER_KIND_GENERALIZEDTIME,
 };
 
-/* A tag in one word: class and number. Numbers have 30 bits. */
+/* A tag in one word: class and number. Numbers that are read have at most 29 bits. */
 #define BER_ID(tag_class, number) ((uint32_t)(tag_class) << 30 | (uint32_t)(number))
-#define BER_ID_CLASS(id)          ((enum ber_class)((id) >> 30))
-#define BER_ID_NUMBER(id)         ((id)&0x3FFFFFFFu)
+/* No tag: its number is one that the decoder refuses. */
+#define BER_NO_ID         UINT32_MAX
+#define BER_ID_CLASS(id)  ((enum ber_class)((id) >> 30))
+#define BER_ID_NUMBER(id) ((id)&0x3FFFFFFFu)
 
 enum {
     BER_FIELD_OPTIONAL = 1, /* OPTIONAL or DEFAULT */
@@ -66,6 +68,7 @@ struct ber_field {
     uint16_t first_count; /* 0 for an untagged ANY (or CHOICE with one): every tag */
     uint32_t offset;      /* of the member in the struct */
     uint32_t has;
+    uint32_t id;   /* the first of `tags`; BER_NO_ID for an untagged CHOICE or ANY */
     int64_t value; /* the default; of an alternative its constant */
 };
 

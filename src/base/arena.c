@@ -5,7 +5,8 @@
 
 #include "base/alloc.h"
 
-#define BLOCK_SIZE ((size_t)16 * 1024)
+#define BLOCK_SIZE ((size_t)16 * 1024)   /* of the first block; each one more is twice as large, */
+#define BLOCK_MAX  ((size_t)1024 * 1024) /* up to this */
 #define ALIGNMENT  _Alignof(max_align_t)
 
 struct arena_block {
@@ -19,7 +20,10 @@ void arena_init(struct arena *arena, size_t cap) {
 }
 
 static bool add_block(struct arena *arena, size_t size) {
-    size_t want = size > BLOCK_SIZE ? size : BLOCK_SIZE;
+    size_t want = !arena->blocks                        ? BLOCK_SIZE
+                  : arena->blocks->size < BLOCK_MAX / 2 ? arena->blocks->size * 2
+                                                        : BLOCK_MAX;
+    want = size > want ? size : want;
     struct arena_block *block = mem_resize(NULL, sizeof *block + want);
     if (!block)
         return false;

@@ -249,6 +249,13 @@ static void again(struct association *association, struct work *work, enum event
     batch_arm(mta);
 }
 
+/* The peer doesn't know what we wanted to resume. It may have taken it whole and forgotten the activity, so the copy
+ * stays in doubt: it goes to the same peer, soon, from its beginning. */
+static void resume_refused(struct association *association, struct work *work, struct span cause) {
+    outbound_drop(association->net->mta, work->id);
+    again(association, work, EVENT_IN_DOUBT, broken_delay(work), cause);
+}
+
 static void apply_result(struct association *association, struct work *work, enum ipc_sent result, struct span cause) {
     struct mta *mta = association->net->mta;
     switch (result) {
@@ -259,7 +266,6 @@ static void apply_result(struct association *association, struct work *work, enu
         refused(association, work, cause);
         break;
     case IPC_SENT_DEFERRED:
-        /* After a refused resume the next try begins anew. */
         outbound_drop(mta, work->id);
         work->tries++;
         again(association, work, EVENT_TRANSFER_DEFERRED, deferral(mta, work), cause);
@@ -278,12 +284,16 @@ bool send_ended(struct association *association, struct span payload) {
     uint8_t result = reader_u8(&r);
     struct span cause = payload_octets(&r);
     struct work *work = association->sending;
+    bool resumed = association->resuming;
     if (!payload_done(&r) || result < IPC_SENT || result > IPC_SENT_IN_DOUBT || association->committing)
         return false;
     if (!work)
         return association->state == ASSOCIATION_CLOSING;
     let_go(association);
-    apply_result(association, work, (enum ipc_sent)result, cause);
+    if (resumed && result == IPC_SENT_DEFERRED)
+        resume_refused(association, work, cause);
+    else
+        apply_result(association, work, (enum ipc_sent)result, cause);
     if (association->state == ASSOCIATION_UP) {
         association_idle(association, true);
         peer_pump(association->net->mta, association->peer);

@@ -97,12 +97,23 @@ static void tell_close(struct connection *c, const struct osi_cause *cause) {
     net_tell(c->net, IPC_ASSOCIATION_CLOSE, c->ref, &payload);
 }
 
+/* What became of the copy under way. The receiver's abort may say it (X.228 §7.8): a resume of what it doesn't know
+ * begins anew, and what it had completed is done. */
+static enum ipc_sent sent_at_end(const struct connection *c, const struct osi_cause *cause) {
+    bool abort = cause->by_peer && cause->end == OSI_END_PROVIDER_ABORT;
+    if (abort && cause->code == OSI_ABORT_TRANSFER_COMPLETED)
+        return IPC_SENT;
+    if (abort && cause->code == OSI_ABORT_UNRECOGNIZED_ACTIVITY)
+        return IPC_SENT_DEFERRED;
+    return c->out.last_taken ? IPC_SENT_IN_DOUBT : IPC_SENT_BROKEN;
+}
+
 /* An association that was up (or asked for admission) is gone: nothing of its transfers may stay open. */
 static void report_close(struct connection *c, const struct osi_cause *cause) {
     if (c->in.active)
         transfer_in_stopped(c, true);
     if (c->out.active)
-        transfer_out_ended(c, c->out.last_taken ? IPC_SENT_IN_DOUBT : IPC_SENT_BROKEN, cause->text);
+        transfer_out_ended(c, sent_at_end(c, cause), cause->text);
     if (c->announced)
         tell_close(c, cause);
     c->announced = false;
@@ -213,8 +224,9 @@ static bool flush(struct connection *c) {
             event_add(c->writable, NULL);
             return false;
         }
-        if (sent < 0) {
+        if (sent < 0) { /* nobody will read what is left */
             osi_association_disconnected(c->association, clock_monotonic_us());
+            osi_association_output_taken(c->association, out.len, clock_monotonic_us());
             return true;
         }
         osi_association_output_taken(c->association, (size_t)sent, clock_monotonic_us());

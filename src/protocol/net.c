@@ -22,11 +22,14 @@ const struct protocol_peer *net_peer_by_name(struct net *net, struct span name) 
 }
 
 /* The store process is half of this one: without it, or without memory for it, there is nothing to do but end
- * and be restarted. */
+ * and be restarted; or, while both stop, to end with it. What else this turn of the loop holds is still done: the
+ * order to stop may stand behind the end of the store's channel. */
 static void lose_store(struct net *net, const char *cause) {
+    event_base_loopexit(net->loop, NULL);
+    if (net->stopping || net->status != 0)
+        return;
     log_error("the channel to the store process is gone: %s", cause);
     net->status = 1;
-    event_base_loopbreak(net->loop);
 }
 
 void net_tell(struct net *net, enum ipc_type type, uint64_t ref, struct buf *payload) {
@@ -266,6 +269,8 @@ void net_stop(struct net *net) {
     if (net->stopping)
         return;
     net->stopping = true;
+    if (!net->store)
+        net->status = 0;
     close_listeners(net);
     if (net->connections == 0)
         event_base_loopexit(net->loop, NULL);

@@ -9,6 +9,10 @@ static int system_open(const char *path, int flags, mode_t mode) {
     return open(path, flags | O_CLOEXEC, mode);
 }
 
+static void system_write_back(int fd) {
+    sync_file_range(fd, 0, 0, SYNC_FILE_RANGE_WRITE); /* a hint: what fails here fails in the sync */
+}
+
 static int system_allocate(int fd, off_t len) {
     return posix_fallocate(fd, 0, len);
 }
@@ -37,6 +41,7 @@ const struct store_files store_system_files = {
     .pread = pread,
     .pwrite = pwrite,
     .datasync = fdatasync,
+    .write_back = system_write_back,
     .allocate = system_allocate,
     .unlink = unlink,
     .sync_folder = system_sync_folder,

@@ -15,6 +15,7 @@ struct store_files {
     ssize_t (*pread)(int fd, void *out, size_t len, off_t offset);
     ssize_t (*pwrite)(int fd, const void *octets, size_t len, off_t offset);
     int (*datasync)(int fd);
+    void (*write_back)(int fd); /* starts writing what is dirty, waits for nothing; may do nothing */
     int (*allocate)(
         int fd, off_t len); /* gives blocks to octets 0 to len-1; 0, or an errno as posix_fallocate does */
     int (*unlink)(const char *path);

@@ -21,6 +21,7 @@
 #define SPARE_LIMIT 4
 #define FILL_STEP   (UINT64_C(1) << 20)
 #define FILL_SYNC   (UINT64_C(8) << 20)
+#define WRITE_BACK  (UINT64_C(4) << 20)
 
 void segment_path(const struct store *store, uint64_t id, struct buf *out) {
     buf_printf(out, "%s/segments/%08llu", store->path, (unsigned long long)id);
@@ -193,6 +194,12 @@ bool segment_write(struct store *store, struct segment *segment, uint64_t offset
         }
         octets = span_sub(octets, (size_t)done, octets.len);
         offset += (uint64_t)done;
+        segment->unsynced += (uint64_t)done;
+    }
+    /* Of a long content little is left for the sync, so that its commit doesn't keep the others waiting. */
+    if (segment->unsynced >= WRITE_BACK) {
+        store->files->write_back(segment->fd);
+        segment->unsynced = 0;
     }
     return true;
 }
@@ -245,6 +252,7 @@ bool segment_sync(struct store *store, struct segment *segment, struct error *er
         return false;
     }
     segment->dirty = false;
+    segment->unsynced = 0;
     return true;
 }
 
@@ -394,23 +402,43 @@ static bool bad_rows(const struct segment *segment) {
     return segment->tail > SEGMENT_SIZE || segment->live > segment->tail || !segment->id;
 }
 
+static bool tell_missing(struct store *store, const struct segment *segment) {
+    return error_set(&store->cause, STORE_CORRUPT,
+                     "%s: segment %llu is missing or damaged; run `mhs store check`", store->path,
+                     (unsigned long long)segment->id);
+}
+
+bool segments_are_there(struct store *store) {
+    char path[4400];
+    struct stat s;
+    for (size_t i = 0; i < store->segment_count; i++) {
+        struct segment *segment = store->segments[i];
+        snprintf(path, sizeof path, "%s/segments/%08llu", store->path, (unsigned long long)segment->id);
+        if (segment->missing && (stat(path, &s) || (uint64_t)s.st_size < SEGMENT_SIZE))
+            return tell_missing(store, segment);
+        segment->missing = false;
+    }
+    return true;
+}
+
+static void set_aside(struct store *store, struct segment *segment) {
+    store->needs_repair |= bad_rows(segment);
+    segment->missing = true;
+    segment->tail = SEGMENT_SIZE; /* nothing is put into it */
+    store->accepting = false;
+    tell_missing(store, segment);
+}
+
 bool segments_load(struct store *store, struct error *err) {
     store->next_segment = 1;
     if (!read_rows(store, err) || !read_folder(store, err))
         return false;
     for (size_t i = 0; i < store->segment_count; i++) {
         struct segment *segment = store->segments[i];
-        if (!segment->missing && !bad_rows(segment)) {
-            if (segment->live && segment->tail < SEGMENT_SIZE / 4 * 3)
-                store->current = segment; /* go on where it stopped */
-            continue;
-        }
-        segment->missing = true;
-        segment->tail = SEGMENT_SIZE;
-        store->accepting = false;
-        error_set(&store->cause, STORE_CORRUPT,
-                  "%s: segment %llu is missing or damaged; run `mhs store check`", store->path,
-                  (unsigned long long)segment->id);
+        if (segment->missing || bad_rows(segment))
+            set_aside(store, segment);
+        else if (segment->live && segment->tail < SEGMENT_SIZE / 4 * 3)
+            store->current = segment; /* go on where it stopped */
     }
     return true;
 }

@@ -83,6 +83,7 @@ bool store_failed(struct store *store, const struct error *err) {
     if (err->code == STORE_FULL || err->code == STORE_READ_ONLY || err->code == STORE_IO ||
         err->code == STORE_CORRUPT) {
         store->accepting = false;
+        store->needs_repair |= err->code == STORE_CORRUPT;
         store->cause = *err;
     }
     return false;
@@ -252,6 +253,7 @@ static bool load_ids(struct store *store, struct error *err) {
     if (!store->next_id || store->next_id > INT64_MAX - ID_BLOCK) {
         store->next_id = UINT64_C(1) << 62; /* above all that can be there; repair finds the right one */
         store->accepting = false;
+        store->needs_repair = true;
         error_set(&store->cause, STORE_CORRUPT, "%s: the counter of ids is damaged; run `mhs store check`",
                   store->path);
     }
@@ -386,7 +388,8 @@ void store_watch_space(struct store *store) {
 bool store_probe(struct store *store) {
     struct error err = {0};
     uint64_t value;
-    if (store->accepting || store->read_only || !has_space(store))
+    if (store->accepting || store->read_only || store->needs_repair || !segments_are_there(store) ||
+        !has_space(store))
         return store->accepting;
     if (!get_counter(store, "probe", &value, &err) || !set_counter(store, "probe", value + 1, &err)) {
         store->cause = err;

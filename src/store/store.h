@@ -91,7 +91,8 @@ bool store_accepting(const struct store *store);
 const struct error *store_cause(const struct store *store);
 
 /* Tries a small durable write, and accepts again if it works and there is space. Call it every few seconds
- * while not accepting. Returns store_accepting. */
+ * while not accepting. Returns store_accepting. Damage (STORE_CORRUPT) lasts until `mhs store repair`, a
+ * missing segment until its file is back. */
 bool store_probe(struct store *store);
 
 /*

@@ -115,13 +115,14 @@ enum statement {
 
 struct segment {
     uint64_t id;
-    int fd;          /* -1: not open */
-    uint64_t tail;   /* octets given out, from 0 */
-    uint64_t live;   /* of those, octets that a content holds */
-    uint64_t filled; /* zero-filled up to here */
-    bool dirty;      /* written since the last sync */
-    bool broken;     /* a sync or write failed: nothing new goes here */
-    bool missing;    /* rows name it, the file is not there or too short */
+    int fd;            /* -1: not open */
+    uint64_t tail;     /* octets given out, from 0 */
+    uint64_t live;     /* of those, octets that a content holds */
+    uint64_t filled;   /* zero-filled up to here */
+    uint64_t unsynced; /* octets written since the last sync or write-back */
+    bool dirty;        /* written since the last sync */
+    bool broken;       /* a sync or write failed: nothing new goes here */
+    bool missing;      /* rows name it, the file is not there or too short */
 };
 
 struct extent {
@@ -169,6 +170,7 @@ struct store {
     int lock;
     bool read_only;
     bool accepting;
+    bool needs_repair; /* accepting again would not be right before `mhs store repair` */
     struct error cause;
     uint64_t low_water;
     unsigned commits_to_space_check;
@@ -229,6 +231,8 @@ bool schema_migrate(sqlite3 *db, int target, struct error *err);
 
 /* ---- segment.c ---- */
 
+/* False, and the cause is set: a segment that rows name is still missing. */
+bool segments_are_there(struct store *store);
 bool segments_load(struct store *store, struct error *err);
 void segments_free(struct store *store);
 struct segment *segment_find(struct store *store, uint64_t id);

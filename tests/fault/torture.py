@@ -273,7 +273,7 @@ class World:
         with self.beta.client() as client:
             for mailbox in KNOWN:
                 for entry in client.entries(mailbox):
-                    local = entry["mts-identifier"].rpartition(";")[2]
+                    local = entry["mts-identifier"].rpartition(";")[2].rstrip("]")
                     found.setdefault((local, mailbox), []).append(entry)
         return found
 

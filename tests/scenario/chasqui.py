@@ -54,6 +54,19 @@ def peer_section(port, name="PEER", password="secret", our="DAEMON", our_passwor
     return section
 
 
+def _living(group):
+    """True while a process of the group is not dead yet."""
+    for name in os.listdir("/proc"):
+        try:
+            with open(f"/proc/{name}/stat") as file:
+                fields = file.read().rpartition(")")[2].split()
+            if int(fields[2]) == group and fields[0] not in "ZX":
+                return True
+        except (OSError, ValueError, IndexError):
+            continue
+    return False
+
+
 class Mhsd:
     """One daemon. `with Mhsd(folder, ...) as mta:` starts it; at the end it is stopped and its log looked over."""
 
@@ -130,7 +143,11 @@ class Mhsd:
             os.killpg(self.process.pid, signal.SIGKILL)
         except ProcessLookupError:
             pass
+        group = self.process.pid
         self.process.wait()
+        deadline = time.monotonic() + 5
+        while _living(group) and time.monotonic() < deadline:
+            time.sleep(0.005)   # a process that is being killed may still hold the port
 
     def stop(self, seconds=30):
         """SIGTERM; the exit status."""

@@ -107,6 +107,7 @@ class Stage:
             peers[name].update(more)
         values = dict(
             peer=peers, user={ANN: {"available": True}, BEN: {"available": True}},
+            schedule={lane: {"first-retry": 1, "longest-retry": 2} for lane in ("urgent", "normal", "non-urgent")},
             route={NEAR: {"next-hop": {"NEAR": {"rank": 1}}}, FAR: {"next-hop": {"FAR": {"rank": 1}}}})
         values.update(settings)
         self.mta = Mhsd(os.path.join(path, "alpha"), "ALPHA-MTA", HOME, **values)

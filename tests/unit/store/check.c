@@ -184,12 +184,13 @@ static void missing_segment_stops_accepting(void **state) {
     struct room *room = *state;
     struct findings found = {0};
     struct error err = {0};
-    char name[128];
+    char name[128], away[140];
     uint64_t n;
     struct inhabited in = inhabit(room);
     room_close(room);
     segment_name(room, name);
-    assert_int_equal(unlink(name), 0);
+    snprintf(away, sizeof away, "%s.away", name);
+    assert_int_equal(rename(name, away), 0);
     assert_true(store_check(room->path, false, note, &found, &n, &err));
     assert_int_equal(found.invariant, 5);
     room_open(room);
@@ -202,7 +203,13 @@ static void missing_segment_stops_accepting(void **state) {
     assert_false(content && store_content_read(content, 0, &octet, 1, &got, &err));
     assert_int_equal(err.code, STORE_CORRUPT);
     store_content_release(content);
+    assert_false(store_probe(room->store));
+    assert_int_equal(rename(away, name), 0);
+    assert_true(store_probe(room->store)); /* it is back */
+    expect_message(room, in.large, 100000, 2);
     room_close(room);
+    room_check(room);
+    assert_int_equal(unlink(name), 0);
     assert_true(store_repair(room->path, note, &found, &n, &err));
     room_open(room);
     assert_true(store_accepting(room->store));

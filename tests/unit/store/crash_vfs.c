@@ -283,6 +283,10 @@ static int segment_allocate(int fd, off_t len) {
     return ftruncate(fd, len) ? errno : 0;
 }
 
+static void no_write_back(int fd) {
+    (void)fd;
+}
+
 static int no_sync(const char *path) {
     (void)path;
     return 0;
@@ -299,6 +303,7 @@ const struct store_files crash_disk_files = {
     .pread = segment_pread,
     .pwrite = segment_pwrite,
     .datasync = segment_datasync,
+    .write_back = no_write_back,
     .allocate = segment_allocate,
     .unlink = unlink,
     .sync_folder = no_sync,

@@ -61,6 +61,10 @@ static int faulty_datasync(int fd) {
     return fails_now() ? -1 : fdatasync(fd);
 }
 
+static void no_write_back(int fd) {
+    (void)fd;
+}
+
 static int faulty_allocate(int fd, off_t len) {
     return fails_now() ? fault_errno : store_system_files.allocate(fd, len);
 }
@@ -82,6 +86,7 @@ static const struct store_files faulty_files = {
     .pread = faulty_pread,
     .pwrite = faulty_pwrite,
     .datasync = faulty_datasync,
+    .write_back = no_write_back,
     .allocate = faulty_allocate,
     .unlink = unlink,
     .sync_folder = faulty_sync_folder,

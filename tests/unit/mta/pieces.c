@@ -1,0 +1,351 @@
+/* Transfers in pieces, their checkpoints and resumes, in and out; and local submission. */
+#include "world.h"
+
+#define PIECE  ((size_t)64 * 1024)
+#define LENGTH (4 * PIECE)
+
+static uint8_t content[LENGTH];
+
+static void begin(struct world *world, uint64_t ref, const char *activity) {
+    struct buf payload;
+    buf_init(&payload, 0);
+    payload_put_octets(&payload, span_str(activity));
+    tell(world, IPC_TRANSFER_BEGIN, ref, buf_span(&payload), NOTHING);
+    buf_free(&payload);
+}
+
+static void piece(struct world *world, uint64_t ref, size_t number) {
+    tell(world, IPC_TRANSFER_CONTENT, ref, span_of(content + number * PIECE, PIECE), NOTHING);
+}
+
+static void checkpoint(struct world *world, uint64_t ref, uint32_t serial, uint64_t offset, const char *parser) {
+    struct buf payload;
+    buf_init(&payload, 0);
+    buf_append_u32(&payload, serial);
+    buf_append_u64(&payload, offset);
+    tell(world, IPC_TRANSFER_CHECKPOINT, ref, buf_span(&payload), span_str(parser));
+    buf_free(&payload);
+}
+
+static void expect_checkpoint(struct world *world, uint64_t ref, uint32_t serial) {
+    struct reader r = expect(world, IPC_TRANSFER_CHECKPOINT_DONE, ref);
+    assert_int_equal(reader_u32(&r), serial);
+}
+
+static struct reader resume(struct world *world, uint64_t ref, const char *association, const char *activity,
+                            uint32_t serial) {
+    struct buf payload;
+    buf_init(&payload, 0);
+    payload_put_octets(&payload, span_str(association));
+    payload_put_octets(&payload, span_str(activity));
+    buf_append_u32(&payload, serial);
+    buf_append_byte(&payload, 0);
+    tell(world, IPC_RESUME, ref, buf_span(&payload), NOTHING);
+    buf_free(&payload);
+    return expect(world, IPC_RESUME_RESULT, ref);
+}
+
+static void expect_read(struct world *world, uint64_t ref, uint64_t offset, uint32_t length) {
+    struct buf payload;
+    buf_init(&payload, 0);
+    buf_append_u64(&payload, offset);
+    buf_append_u32(&payload, length);
+    tell(world, IPC_SEND_READ, ref, buf_span(&payload), NOTHING);
+    buf_free(&payload);
+    struct reader r = expect(world, IPC_SEND_DATA, ref);
+    assert_int_equal(reader_u64(&r), offset);
+    assert_true(span_eq(payload_rest(&r), span_of(content + offset, length)));
+}
+
+static void begin_with_envelope(struct world *world, uint64_t ref) {
+    begin(world, ref, "\2\1\1");
+    tell(world, IPC_TRANSFER_ENVELOPE, ref, SPAN_LIT("\1"), envelope_to(world, WANTS_NDN, FRANK, NULL));
+}
+
+static void test_pieces(void **state) {
+    struct world world;
+    (void)state;
+    world_begin(&world);
+    associate(&world, 1, "beta");
+    begin_with_envelope(&world, 1);
+    for (size_t i = 0; i < 4; i++)
+        piece(&world, 1, i);
+    tell(&world, IPC_TRANSFER_END, 1, NOTHING, NOTHING);
+    assert_int_equal(result_of(&world, 1), IPC_ACCEPTED);
+    connect_out(&world, 2, "gamma");
+    struct outgoing out = outgoing_of(&world, 2);
+    assert_int_equal(out.content_length, LENGTH);
+    assert_int_equal(out.content.len, 0);
+    expect_read(&world, 2, 0, PIECE);
+    expect_read(&world, 2, LENGTH - 100, 100);
+    sent(&world, 2, IPC_SENT);
+    client(&world, 1, 0);
+    expect_drained(&world);
+    world_end(&world);
+}
+
+/* Cut after two checkpoints, both ends restarted; the sender knows of the first only. */
+static void test_resume_in(void **state) {
+    struct world world;
+    (void)state;
+    world_begin(&world);
+    associate(&world, 1, "beta");
+    begin_with_envelope(&world, 1);
+    piece(&world, 1, 0);
+    checkpoint(&world, 1, 1, 1000 + PIECE, "one");
+    expect_checkpoint(&world, 1, 1);
+    piece(&world, 1, 1);
+    checkpoint(&world, 1, 2, 1000 + 2 * PIECE, "two");
+    expect_checkpoint(&world, 1, 2);
+    piece(&world, 1, 2);
+    world_kill(&world);
+
+    world_start(&world);
+    associate(&world, 5, "beta");
+    struct reader r = resume(&world, 5, "in-1", "\2\1\5", 1);
+    assert_int_equal(reader_u8(&r), IPC_RESUME_UNKNOWN_ACTIVITY);
+    r = resume(&world, 5, "in-1", "\2\1\1", 1);
+    assert_int_equal(reader_u8(&r), IPC_RESUME_FROM);
+    assert_int_equal(reader_u32(&r), 1);
+    assert_int_equal(reader_u64(&r), 1000 + PIECE);
+    assert_true(span_eq(payload_rest(&r), SPAN_LIT("one")));
+    for (size_t i = 1; i < 4; i++)
+        piece(&world, 5, i);
+    tell(&world, IPC_TRANSFER_END, 5, NOTHING, NOTHING);
+    assert_int_equal(result_of(&world, 5), IPC_ACCEPTED);
+    connect_out(&world, 6, "gamma");
+    outgoing_of(&world, 6);
+    for (size_t i = 0; i < 4; i++)
+        expect_read(&world, 6, i * PIECE, PIECE);
+    r = resume(&world, 5, "in-1", "\2\1\1", 2);
+    assert_int_equal(reader_u8(&r), IPC_RESUME_COMPLETED);
+    sent(&world, 6, IPC_SENT);
+    world_end(&world);
+}
+
+/* RT-RECOVER: only for what broke, from the same address; the half-open association is fenced. */
+static void test_recover(void **state) {
+    struct world world;
+    (void)state;
+    world_begin(&world);
+    associate(&world, 1, "beta");
+    begin_with_envelope(&world, 1);
+    piece(&world, 1, 0);
+    checkpoint(&world, 1, 1, 1000 + PIECE, "one");
+    expect_checkpoint(&world, 1, 1);
+    announce(&world, 2, false, "", "in-2", "in-77");
+    assert_int_equal(admission(&world, 2), IPC_CANNOT_RECOVER);
+    announce(&world, 3, false, "", "in-3", "in-1");
+    expect(&world, IPC_ASSOCIATION_CLOSE, 1);
+    struct reader r = expect(&world, IPC_ASSOCIATION_ADMIT, 3);
+    assert_int_equal(reader_u8(&r), IPC_ADMITTED);
+    assert_true(span_eq(payload_octets(&r), SPAN_LIT("beta")));
+    r = resume(&world, 3, "in-1", "\2\1\1", 1);
+    assert_int_equal(reader_u8(&r), IPC_RESUME_FROM);
+    tell(&world, IPC_TRANSFER_STOP, 3, SPAN_LIT("\0"), NOTHING);
+    r = resume(&world, 3, "in-1", "\2\1\1", 1);
+    assert_int_equal(reader_u8(&r), IPC_RESUME_UNKNOWN_ACTIVITY);
+    world_end(&world);
+}
+
+static void test_resume_out(void **state) {
+    struct world world;
+    struct buf payload;
+    (void)state;
+    world_begin(&world);
+    associate(&world, 1, "beta");
+    begin_with_envelope(&world, 1);
+    for (size_t i = 0; i < 4; i++)
+        piece(&world, 1, i);
+    tell(&world, IPC_TRANSFER_END, 1, NOTHING, NOTHING);
+    assert_int_equal(result_of(&world, 1), IPC_ACCEPTED);
+    connect_out(&world, 2, "gamma");
+    outgoing_of(&world, 2);
+    buf_init(&payload, 0);
+    buf_append_u32(&payload, 3);
+    buf_append_u64(&payload, 150000);
+    tell(&world, IPC_SEND_CHECKPOINT, 2, buf_span(&payload), NOTHING);
+    buf_free(&payload);
+    client(&world, 1, 0);
+    json_decref(ask(&world, "{\"operation\":\"track\",\"recent\":1}")); /* commits what waits */
+    world_kill(&world);
+
+    world_start(&world);
+    struct reader r = expect(&world, IPC_CONNECT, 0);
+    payload_octets(&r);
+    assert_true(span_eq(payload_octets(&r), SPAN_LIT("out-2")));
+    announce(&world, 9, true, "gamma", "out-9", "");
+    struct outgoing out = outgoing_of(&world, 9);
+    assert_int_equal(out.start, 150000);
+    assert_int_equal(out.serial, 3);
+    assert_true(span_eq(out.old_association, SPAN_LIT("out-2")));
+    assert_true(span_eq(out.old_activity, SPAN_LIT("\2\1\7")));
+    sent(&world, 9, IPC_SENT);
+    client(&world, 1, 0);
+    expect_drained(&world);
+    world_end(&world);
+}
+
+/* ---- submission ---- */
+
+static struct span submission_to(struct world *world, const char *originator, const char *recipient) {
+    struct x411p3_MessageSubmissionEnvelope envelope = {0};
+    struct x411p3_PerRecipientMessageSubmissionFields field = {0};
+    static const uint8_t report = 0x08; /* non-delivery-report(4) */
+    struct ber_error error = {0};
+    struct span octets;
+    envelope.originator_name = name_of(world, originator);
+    envelope.content_type.choice = x411_ContentType_built_in;
+    envelope.content_type.u.built_in = 22;
+    field.recipient_name = name_of(world, recipient);
+    field.originator_report_request = (struct ber_bits){span_of(&report, 1), 3};
+    envelope.per_recipient_fields.items = &field;
+    envelope.per_recipient_fields.count = 1;
+    if (!ber_encode_arena(&x411p3_MessageSubmissionEnvelope_type, &envelope, &world->arena, &octets, &error))
+        fail_msg("%s", error.text);
+    return octets;
+}
+
+static bool submit(struct world *world, uint64_t ref, struct span envelope) {
+    tell(world, IPC_SUBMIT_BEGIN, ref, SPAN_LIT("\1"), envelope);
+    tell(world, IPC_SUBMIT_CONTENT, ref, span_of(content, PIECE), NOTHING);
+    tell(world, IPC_SUBMIT_CONTENT, ref, span_of(content + PIECE, PIECE), NOTHING);
+    tell(world, IPC_SUBMIT_END, ref, NOTHING, NOTHING);
+    struct reader r = expect(world, IPC_SUBMIT_RESULT, ref);
+    return reader_u8(&r) == 1;
+}
+
+static void expect_fetch(struct world *world, const char *mailbox, uint64_t entry, uint64_t offset, uint32_t length) {
+    struct buf payload;
+    buf_init(&payload, 0);
+    payload_put_octets(&payload, span_str(mailbox));
+    buf_append_u64(&payload, entry);
+    buf_append_u64(&payload, offset);
+    buf_append_u32(&payload, length);
+    tell(world, IPC_FETCH, (uint64_t)1 << 32 | 8, buf_span(&payload), NOTHING);
+    buf_free(&payload);
+    struct reader r = expect(world, IPC_FETCH_DATA, (uint64_t)1 << 32 | 8);
+    assert_int_equal(reader_u64(&r), offset);
+    assert_int_equal(reader_u64(&r), 2 * PIECE);
+    assert_true(span_eq(payload_rest(&r), span_of(content + offset, length)));
+}
+
+static json_int_t only_entry(struct world *world, const char *mailbox) {
+    char request[200];
+    snprintf(request, sizeof request, "{\"operation\":\"mailbox-list\",\"mailbox\":\"%s\"}", mailbox);
+    json_t *answer = ask(world, request);
+    assert_int_equal(json_array_size(json_object_get(answer, "entries")), 1);
+    json_int_t entry = number_at(json_array_get(json_object_get(answer, "entries"), 0), "entry", NULL);
+    json_decref(answer);
+    return entry;
+}
+
+static void expect_error(struct world *world, const char *request, const char *code) {
+    json_t *answer = ask(world, request);
+    const char *got = json_string_value(json_object_get(json_object_get(answer, "error"), "code"));
+    assert_string_equal(got ? got : "no error", code);
+    json_decref(answer);
+}
+
+static void test_submission(void **state) {
+    struct world world;
+    char request[300];
+    (void)state;
+    world_begin(&world);
+    client(&world, 1, 1001);
+    assert_true(submit(&world, (uint64_t)1 << 32 | 2, submission_to(&world, JONES, JONES)));
+    assert_false(submit(&world, (uint64_t)1 << 32 | 3, submission_to(&world, SMITH, JONES)));
+    json_int_t entry = only_entry(&world, JONES);
+    expect_fetch(&world, JONES, (uint64_t)entry, PIECE - 10, 20);
+    snprintf(request, sizeof request, "{\"operation\":\"mailbox-read-envelope\",\"mailbox\":\"" JONES "\",\"entry\":%lld}",
+             (long long)entry);
+    json_t *answer = ask(&world, request);
+    assert_non_null(json_string_value(json_object_get(answer, "envelope")));
+    json_decref(answer);
+    expect_error(&world, "{\"operation\":\"mailbox-list\",\"mailbox\":\"" SMITH "\"}", "not-permitted");
+    expect_error(&world, "{\"operation\":\"queue-list\"}", "not-permitted");
+    expect_error(&world, "{\"operation\":\"mailbox-list\",\"mailbx\":\"" SMITH "\"}", "bad-request");
+    expect_error(&world, "[]", "bad-request");
+    expect_error(&world, "{", "bad-request");
+    snprintf(request, sizeof request, "{\"operation\":\"mailbox-delete\",\"mailbox\":\"" JONES "\",\"entry\":%lld}",
+             (long long)entry);
+    answer = ask(&world, request);
+    assert_int_equal(number_at(answer, "changed", NULL), 1);
+    json_decref(answer);
+    world_end(&world);
+}
+
+static void test_operator(void **state) {
+    struct world world;
+    (void)state;
+    world_begin(&world);
+    client(&world, 1, 0);
+    assert_true(submit(&world, (uint64_t)1 << 32 | 2, submission_to(&world, JONES, FRANK)));
+    json_t *answer = ask(&world, "{\"operation\":\"queue-hold\",\"all\":true,\"reason\":\"test\"}");
+    assert_int_equal(number_at(answer, "changed", NULL), 1);
+    json_decref(answer);
+    connect_out(&world, 2, "gamma");
+    expect_none(&world, IPC_SEND_BEGIN);
+    world_kill(&world);
+
+    world_start(&world);
+    client(&world, 1, 0);
+    answer = ask(&world, "{\"operation\":\"queue-list\",\"state\":\"held\",\"originator\":\"" JONES "\"}");
+    json_t *entry = json_array_get(json_object_get(answer, "entries"), 0);
+    char request[200];
+    snprintf(request, sizeof request, "{\"operation\":\"queue-show\",\"id\":%lld}", (long long)number_at(entry, "id", NULL));
+    json_decref(answer);
+    answer = ask(&world, request);
+    assert_string_equal(json_string_value(json_array_get(json_object_get(answer, "recipient-list"), 0)), FRANK);
+    json_decref(answer);
+    answer = ask(&world, "{\"operation\":\"queue-nondeliver\",\"all\":true,\"reason\":\"test\"}");
+    assert_int_equal(number_at(answer, "changed", NULL), 1);
+    json_decref(answer);
+    expect_drained(&world);
+    answer = ask(&world, "{\"operation\":\"mailbox-list\",\"mailbox\":\"" JONES "\"}");
+    entry = json_array_get(json_object_get(answer, "entries"), 0);
+    assert_string_equal(json_string_value(json_object_get(entry, "kind")), "report");
+    snprintf(request, sizeof request, "{\"operation\":\"track\",\"mts-identifier\":\"%s\"}",
+             json_string_value(json_object_get(entry, "mts-identifier")));
+    json_decref(answer);
+    answer = ask(&world, request);
+    entry = json_array_get(json_object_get(answer, "messages"), 0);
+    assert_true(json_array_size(json_object_get(entry, "events")) >= 5);
+    json_decref(answer);
+    world_end(&world);
+}
+
+static void test_users(void **state) {
+    struct world world;
+    (void)state;
+    world_begin(&world);
+    client(&world, 1, 0);
+    json_t *answer = ask(&world, "{\"operation\":\"user-add\",\"address\":\"S=new; P=alpha; A=gold; C=gb\",\"uid\":1003}");
+    assert_int_equal(number_at(answer, "changed", NULL), 1);
+    json_decref(answer);
+    expect_error(&world, "{\"operation\":\"user-add\",\"address\":\"" OURS "/S=NEW\"}", "exists");
+    world_kill(&world);
+
+    world_start(&world);
+    client(&world, 1, 0);
+    assert_true(submit(&world, (uint64_t)1 << 32 | 2, submission_to(&world, JONES, OURS "/S=new")));
+    only_entry(&world, OURS "/S=new");
+    expect_error(&world, "{\"operation\":\"user-remove\",\"address\":\"" OURS "/S=new\"}", "wrong-state");
+    answer = ask(&world, "{\"operation\":\"user-remove\",\"address\":\"" OURS "/S=new\",\"discard\":true}");
+    assert_int_equal(number_at(answer, "changed", NULL), 1);
+    json_decref(answer);
+    expect_error(&world, "{\"operation\":\"mailbox-list\",\"mailbox\":\"" OURS "/S=new\"}", "not-found");
+    expect_error(&world, "{\"operation\":\"user-remove\",\"address\":\"" JONES "\"}", "not-permitted");
+    world_end(&world);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_pieces),     cmocka_unit_test(test_resume_in), cmocka_unit_test(test_recover),
+        cmocka_unit_test(test_resume_out), cmocka_unit_test(test_submission), cmocka_unit_test(test_operator),
+        cmocka_unit_test(test_users),
+    };
+    for (size_t i = 0; i < LENGTH; i++)
+        content[i] = (uint8_t)(i * 31 + i / 251);
+    return cmocka_run_group_tests_name("pieces", tests, NULL, NULL);
+}

@@ -1,0 +1,462 @@
+/* Each lower layer alone, and what each says to a peer that breaks its protocol. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdlib.h>
+
+#include <cmocka.h>
+
+#include "osi/cotp.h"
+#include "osi/external.h"
+#include "osi/pdata.h"
+#include "osi/session.h"
+#include "osi/spdu.h"
+#include "osi/tpkt.h"
+
+static const struct span none;
+
+/* ---- TPKT ---- */
+
+static void test_tpkt(void **state) {
+    (void)state;
+    struct tpkt t;
+    size_t used;
+    struct span tpdu;
+    tpkt_init(&t);
+    struct span two = SPAN_LIT("\x03\x00\x00\x07"
+                               "abc"
+                               "\x03\x00\x00\x08"
+                               "defg");
+    assert_int_equal(tpkt_input(&t, two, &used, &tpdu), TPKT_PACKET);
+    assert_int_equal(used, 7);
+    assert_ptr_equal(tpdu.data, two.data + 4); /* not copied */
+    two = span_sub(two, used, two.len);
+    assert_int_equal(tpkt_input(&t, span_sub(two, 0, 3), &used, &tpdu), TPKT_MORE);
+    assert_true(tpkt_is_partial(&t));
+    assert_int_equal(tpkt_input(&t, span_sub(two, 3, 9), &used, &tpdu), TPKT_PACKET);
+    assert_true(span_eq(tpdu, SPAN_LIT("defg")));
+    assert_false(tpkt_is_partial(&t));
+    assert_int_equal(tpkt_input(&t, SPAN_LIT("\x03\x00\x00\x06"), &used, &tpdu), TPKT_BAD);
+    assert_int_equal(tpkt_input(&t, SPAN_LIT("GET / HTTP"), &used, &tpdu), TPKT_BAD);
+    tpkt_free(&t);
+}
+
+/* ---- COTP ---- */
+
+struct transport {
+    struct cotp cotp;
+    struct buf out;
+    struct osi_cause cause;
+};
+
+static struct cotp_indication cotp_meets(struct transport *t, const char *required, struct span tpdu) {
+    uint8_t packet[300];
+    size_t used;
+    memset(t, 0, sizeof *t);
+    buf_init(&t->out, 0);
+    assert_true(cotp_init(&t->cotp, &t->out, &t->cause, 65531, none, none, span_str(required)));
+    cotp_listen(&t->cotp);
+    tpkt_header(packet, tpdu.len);
+    memcpy(packet + TPKT_HEADER, tpdu.data, tpdu.len);
+    return cotp_input(&t->cotp, span_of(packet, tpdu.len + TPKT_HEADER), &used);
+}
+
+static void transport_free(struct transport *t) {
+    cotp_free(&t->cotp);
+    buf_free(&t->out);
+}
+
+static void test_cotp_size_negotiation(void **state) {
+    (void)state;
+    static const struct {
+        struct span cr;
+        unsigned size;
+        struct span cc;
+    } cases[] = {
+        {SPAN_LIT("\x06\xE0\0\0\0\5\0"), 65531, SPAN_LIT("\x03\0\0\x0B\x06\xD0\0\5\0\1\0")},
+        {SPAN_LIT("\x09\xE0\0\0\0\5\0\xC0\1\x0A"), 1024,
+         SPAN_LIT("\x03\0\0\x0E\x09\xD0\0\5\0\1\0\xC0\1\x0A")},
+        {SPAN_LIT("\x09\xE0\0\0\0\5\0\xC0\1\x0D"), 2048,
+         SPAN_LIT("\x03\0\0\x0E\x09\xD0\0\5\0\1\0\xC0\1\x0B")},
+        {SPAN_LIT("\x0D\xE0\0\0\0\5\0\xC0\1\x0B\xF0\2\1\xFF"), 65408,
+         SPAN_LIT("\x03\0\0\x0F\x0A\xD0\0\5\0\1\0\xF0\2\1\xFF")},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct transport t;
+        assert_int_equal(cotp_meets(&t, NULL, cases[i].cr).event, COTP_T_CONNECT);
+        assert_int_equal(t.cotp.tpdu_size, cases[i].size);
+        assert_true(span_eq(buf_span(&t.out), cases[i].cc));
+        transport_free(&t);
+    }
+}
+
+static void test_cotp_refusals(void **state) {
+    (void)state;
+    static const struct {
+        struct span tpdu;
+        uint8_t answer; /* TPDU code */
+        uint8_t reason; /* of a DR, reject cause of an ER */
+    } cases[] = {
+        {SPAN_LIT("\x0B\xE0\0\0\0\5\0\xC2\3BAD"), 0x80, COTP_REASON_ADDRESS_UNKNOWN},
+        {SPAN_LIT("\x06\xE0\0\0\0\5\x40"), 0x80, COTP_REASON_NEGOTIATION_FAILED},
+        {SPAN_LIT("\x09\xE0\0\0\0\5\0\xC0\1\x05"), 0x70, 3},
+        {SPAN_LIT("\x06\xE0\0\1\0\5\0"), 0x70, 3},
+        {SPAN_LIT("\x02\xF0\x80"), 0x70, 2},
+        {SPAN_LIT("\x20\xE0\0\0"), 0x70, 3},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct transport t;
+        assert_int_equal(cotp_meets(&t, "GOOD", cases[i].tpdu).event, COTP_T_DISCONNECT);
+        assert_true(osi_cause_is_set(&t.cause));
+        assert_int_equal(t.cause.layer, OSI_LAYER_TRANSPORT);
+        assert_true(t.out.len > 10);
+        assert_int_equal(t.out.data[5], cases[i].answer);
+        assert_int_equal(t.out.data[cases[i].answer == 0x80 ? 10 : 8], cases[i].reason);
+        transport_free(&t);
+    }
+}
+
+/* Class 4 with class 0 as alternative is answered with class 0. */
+static void test_cotp_alternative_class(void **state) {
+    (void)state;
+    struct transport t;
+    assert_int_equal(cotp_meets(&t, NULL, SPAN_LIT("\x09\xE0\0\0\0\5\x40\xC7\1\0")).event, COTP_T_CONNECT);
+    transport_free(&t);
+}
+
+/* ---- session ---- */
+
+struct ses {
+    struct transport t;
+    struct session session;
+    struct session_indication last;
+    unsigned count;
+    enum session_primitive primitives[16];
+};
+
+static void indicate(void *user, const struct session_indication *in) {
+    struct ses *s = user;
+    s->last = *in;
+    if (s->count < 16)
+        s->primitives[s->count] = in->primitive;
+    s->count++;
+}
+
+static void ses_begin(struct ses *s) {
+    memset(s, 0, sizeof *s);
+    buf_init(&s->t.out, 0);
+    assert_true(cotp_init(&s->t.cotp, &s->t.out, &s->t.cause, 65531, none, none, none));
+    s->t.cotp.state = COTP_OPEN;
+    session_init(&s->session, &s->t.cotp, &s->t.cause, false, 4096, indicate, s);
+    session_transport_connected(&s->session);
+}
+
+/* A responder in STA 713, tokens at the initiator. */
+static void ses_connected(struct ses *s) {
+    struct session_connect answer = {.versions = 2, .units = SESSION_UNITS_RTSE, .user_data = SPAN_LIT("r")};
+    ses_begin(s);
+    assert_true(
+        session_input(&s->session, SPAN_LIT("\x0D\x0F\x05\x06\x13\1\0\x16\1\3\x14\2\x02\x49\xC1\1x"), true));
+    assert_int_equal(s->last.primitive, S_CONNECT_INDICATION);
+    assert_true(session_accept(&s->session, &answer));
+    buf_clear(&s->t.out);
+    s->count = 0;
+}
+
+static void ses_end(struct ses *s) {
+    session_free(&s->session);
+    transport_free(&s->t);
+}
+
+static void test_session_activity(void **state) {
+    (void)state;
+    struct ses s;
+    ses_connected(&s);
+    assert_true(session_input(&s.session, SPAN_LIT("\x01\0\x2D\5\x29\3\2\1\1"), true));
+    assert_int_equal(s.last.primitive, S_ACTIVITY_START);
+    assert_true(span_eq(s.last.activity, SPAN_LIT("\2\1\1")));
+    assert_true(session_input(&s.session, SPAN_LIT("\x01\0\x01\0data"), true));
+    assert_true(span_eq(s.last.data, SPAN_LIT("data")));
+    /* An SSDU in two segments, the first TSDU cut into three DTs. */
+    assert_true(session_input(&s.session, SPAN_LIT("\x01\0\x01\3\x19\1"), false));
+    assert_true(session_input(&s.session, SPAN_LIT("\1one"), false));
+    assert_true(session_input(&s.session, SPAN_LIT("two"), true));
+    assert_false(s.last.end);
+    assert_true(session_input(&s.session, SPAN_LIT("\x01\0\x01\3\x19\1\2three"), true));
+    assert_true(s.last.end);
+    assert_true(session_input(&s.session,
+                              SPAN_LIT("\x01\0\x31\3\x2A\1"
+                                       "1"),
+                              true));
+    assert_int_equal(s.last.primitive, S_SYNC_MINOR);
+    assert_true(session_sync_minor_response(&s.session, 1));
+    assert_false(session_sync_minor_response(&s.session, 1));
+    assert_true(session_input(&s.session,
+                              SPAN_LIT("\x01\0\x29\3\x2A\1"
+                                       "2"),
+                              true));
+    assert_int_equal(s.last.primitive, S_ACTIVITY_END);
+    assert_true(session_activity_end_response(&s.session));
+    static const char wanted[] = "\x03\0\0\x0E\2\xF0\x80\2\0\x32\3\x2A\1"
+                                 "1"
+                                 "\x03\0\0\x0E\2\xF0\x80\2\0\x2A\3\x2A\1"
+                                 "2";
+    assert_true(span_eq(buf_span(&s.t.out), SPAN_LIT(wanted)));
+    ses_end(&s);
+}
+
+/* Each breaks X.225's table or a condition of it: S-P-ABORT, an ABORT SPDU with 'protocol error', and a
+ * cause. */
+static void test_session_protocol_errors(void **state) {
+    (void)state;
+    static const struct span wrong[] = {
+        SPAN_LIT("\x01\0\x01\0data"),                                      /* data outside an activity */
+        SPAN_LIT("\x0D\x0F\x05\x06\x13\1\0\x16\1\3\x14\2\x02\x49\xC1\1x"), /* a second CONNECT */
+        SPAN_LIT("\x0E\0"),                                                /* ACCEPT to a responder */
+        SPAN_LIT("\x01\0\x29\3\x2A\1"
+                 "1"), /* ACTIVITY END without an activity */
+        SPAN_LIT("\x01\0\x31\3\x2A\1"
+                 "1"),            /* MINOR SYNC POINT without an activity */
+        SPAN_LIT("\x01\0\x2D\0"), /* ACTIVITY START without an identifier */
+        SPAN_LIT("\x01\0\x2D\x09\x29\7"
+                 "1234567"),                  /* an identifier that is too long */
+        SPAN_LIT("\x01\0\x1D\5\x29\3\2\1\1"), /* ACTIVITY RESUME without linking information */
+        SPAN_LIT("\x02\0\x32\3\x2A\1"
+                 "1"),            /* MINOR SYNC ACK of nothing */
+        SPAN_LIT("\x01\0\x35\0"), /* RESYNCHRONIZE: not negotiated */
+        SPAN_LIT("\x01\0\x29\7\x0F\1\1\x2A\1"
+                 "1"),              /* MAJOR SYNC POINT: not negotiated */
+        SPAN_LIT("\x16\0"),         /* GIVE TOKENS ACK that was not asked for */
+        SPAN_LIT("\x07\3\x18\1\1"), /* PREPARE: needs transport expedited flow */
+        SPAN_LIT("\xFF\xFF"),       /* cut short */
+        SPAN_LIT("\x01\x05"),       /* a length that leaves the TSDU */
+        SPAN_LIT(""),               /* an empty TSDU */
+        SPAN_LIT("\x09\0\x09\0"),   /* two of category 1 in a TSDU */
+    };
+    for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
+        struct ses s;
+        ses_connected(&s);
+        assert_false(session_input(&s.session, wrong[i], true));
+        assert_int_equal(s.last.primitive, S_P_ABORT);
+        assert_int_equal(s.t.cause.end, OSI_END_PROTOCOL_ERROR);
+        assert_int_equal(s.t.cause.layer, OSI_LAYER_SESSION);
+        assert_true(span_eq(buf_span(&s.t.out), SPAN_LIT("\x03\0\0\x0C\2\xF0\x80\x19\3\x11\1\5")));
+        ses_end(&s);
+    }
+}
+
+static void test_session_tsdu_limit(void **state) {
+    (void)state;
+    struct ses s;
+    uint8_t *much = calloc(1, 5000);
+    ses_connected(&s);
+    assert_false(session_input(&s.session, span_of(much, 5000), false));
+    assert_string_equal(s.t.cause.parameter, "TSDU size");
+    ses_end(&s);
+    free(much);
+}
+
+static void test_session_exception(void **state) {
+    (void)state;
+    struct ses s;
+    ses_connected(&s);
+    assert_false(session_exception_report(&s.session, 6, none)); /* no activity */
+    assert_true(session_input(&s.session, SPAN_LIT("\x01\0\x2D\5\x29\3\2\1\1"), true));
+    assert_true(session_exception_report(&s.session, 6, none));
+    assert_int_equal(s.session.state, STA19);
+    /* What was under way is ignored until the recovery. */
+    s.count = 0;
+    assert_true(session_input(&s.session, SPAN_LIT("\x01\0\x01\0data"), true));
+    assert_true(session_input(&s.session,
+                              SPAN_LIT("\x01\0\x31\3\x2A\1"
+                                       "1"),
+                              true));
+    assert_true(session_input(&s.session,
+                              SPAN_LIT("\x01\0\x29\3\x2A\1"
+                                       "2"),
+                              true));
+    assert_int_equal(s.count, 0);
+    assert_true(session_input(&s.session, SPAN_LIT("\x01\0\x39\3\x32\1\6"), true));
+    assert_int_equal(s.last.primitive, S_ACTIVITY_DISCARD);
+    assert_int_equal(s.last.reason, 6);
+    assert_true(session_activity_discard_response(&s.session));
+    assert_int_equal(s.session.state, STA713);
+    ses_end(&s);
+}
+
+static void test_session_abort_accept(void **state) {
+    (void)state;
+    struct ses s;
+    ses_connected(&s);
+    session_input(&s.session, SPAN_LIT("\x19\x03\x11\1\2"), true); /* user abort, transport kept */
+    assert_int_equal(s.last.primitive, S_U_ABORT);
+    assert_true(span_eq(buf_span(&s.t.out), SPAN_LIT("\x03\0\0\x09\2\xF0\x80\x1A\0")));
+    ses_end(&s);
+}
+
+static void test_session_refuses_versions(void **state) {
+    (void)state;
+    struct ses s;
+    ses_begin(&s);
+    session_input(&s.session, SPAN_LIT("\x0D\x0C\x05\6\x13\1\0\x16\1\4\x14\2\x02\x49"), true);
+    assert_int_equal(s.t.cause.end, OSI_END_REFUSED);
+    assert_int_equal(s.t.cause.code, SESSION_REFUSE_VERSIONS);
+    assert_int_equal(s.t.out.data[7], SPDU_RF);
+    ses_end(&s);
+}
+
+/* ---- P-DATA and EXTERNAL ---- */
+
+static bool pdata_reads(struct span in, struct span wanted) {
+    struct pdata p;
+    struct buf got;
+    struct span octets;
+    enum pdata_result result;
+    buf_init(&got, 0);
+    pdata_begin(&p, 3);
+    while ((result = pdata_input(&p, &in, &octets)) == PDATA_OCTETS)
+        buf_append_span(&got, octets);
+    bool ok = result == PDATA_MORE && pdata_is_complete(&p) && span_eq(buf_span(&got), wanted);
+    buf_free(&got);
+    return ok;
+}
+
+static void test_pdata_forms(void **state) {
+    (void)state;
+    struct span ab = SPAN_LIT("ab");
+    assert_true(pdata_reads(SPAN_LIT("\x61\x0B\x30\x09\2\1\3\xA0\4\4\2"
+                                     "ab"),
+                            ab));
+    assert_true(pdata_reads(SPAN_LIT("\x61\x0F\x30\x0D\6\2\x51\1\2\1\3\xA0\4\4\2"
+                                     "ab"),
+                            ab));
+    assert_true(
+        pdata_reads(SPAN_LIT("\x61\x80\x30\x80\2\1\3\xA0\x80\x24\x80\4\1a\4\1b\0\0\0\0\0\0\0\0"), ab));
+    assert_true(pdata_reads(SPAN_LIT("\x61\x0B\x30\x09\2\1\3\x81\4\4\2"
+                                     "ab"),
+                            ab));
+    assert_true(pdata_reads(SPAN_LIT("\x61\x81\x0D\x30\x82\0\x09\2\1\3\xA0\4\4\2"
+                                     "ab"),
+                            ab));
+    assert_true(pdata_reads(SPAN_LIT("\x61\x11\x30\x0F\2\1\3\xA0\x0A\x24\x08\x24\3\4\1a\4\1b"), ab));
+}
+
+static void test_pdata_errors(void **state) {
+    (void)state;
+    static const struct span wrong[] = {
+        SPAN_LIT("\x61\x0B\x30\x09\2\1\5\xA0\4\4\2"
+                 "ab"), /* another context */
+        SPAN_LIT("\x61\x0B\x30\x09\2\1\3\xA0\4\2\2"
+                 "ab"), /* an INTEGER */
+        SPAN_LIT("\x61\x0B\x30\x09\2\1\3\xA0\4\4\3"
+                 "ab"), /* leaves its element */
+        SPAN_LIT("\x60\x0B\x30\x09\2\1\3\xA0\4\4\2"
+                 "ab"), /* simply encoded */
+        SPAN_LIT("\x61\x0B\x30\x09\2\1\3\xA0\4\4\2"
+                 "a"), /* cut short */
+        SPAN_LIT("\x61\x0B\x30\x09\2\1\3\xA0\4\4\2"
+                 "ab\0"),                                     /* something behind */
+        SPAN_LIT("\x61\x0D\x30\x0B\2\1\3\xA0\x06\4\1a\4\1b"), /* two values */
+        SPAN_LIT("\x61\x89\1\2\3\4\5\6\7\x08\x09"),           /* a length of nine octets */
+        SPAN_LIT(
+            "\x61\x80\x30\x80\2\1\3\xA0\x80\x24\x80\x24\x80\x24\x80\x24\x80\x24\x80\x24\x80\x24\x80\x24\x80"
+            "\x24\x80\x24\x80"), /* nested without end */
+    };
+    for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++)
+        assert_false(pdata_reads(wrong[i], SPAN_LIT("ab")));
+}
+
+static void test_pdata_writing(void **state) {
+    (void)state;
+    static const size_t lengths[] = {0, 1, 100, 127, 128, 200, 65535, 65536, 1 << 20};
+    for (size_t i = 0; i < sizeof lengths / sizeof *lengths; i++) {
+        uint8_t *pdu = calloc(1, PDATA_HEADER + lengths[i]);
+        size_t header = pdata_header(pdu, 3, lengths[i]);
+        assert_true(pdata_reads(span_of(pdu, header + lengths[i]), span_of(pdu + header, lengths[i])));
+        free(pdu);
+    }
+    uint8_t header[PDATA_HEADER];
+    assert_int_equal(pdata_header(header, 3, 2), 11);
+    assert_memory_equal(header, "\x61\x0B\x30\x09\2\1\3\xA0\4\4\2", 11);
+}
+
+static bool external_reads(struct span in, size_t step, struct span wanted) {
+    struct external e;
+    struct buf got;
+    struct span out[2];
+    int count = 0;
+    buf_init(&got, 0);
+    external_begin(&e);
+    for (size_t at = 0; at < in.len && count >= 0; at += step) {
+        count = external_input(&e, span_sub(in, at, step), 5, out);
+        for (int i = 0; i < count; i++)
+            buf_append_span(&got, out[i]);
+        /* A checkpoint between any two octets: what is kept is enough to go on. */
+        uint8_t kept[OSI_CHECKPOINT_STATE];
+        external_save(&e, kept);
+        if (e.passing)
+            assert_true(external_restore(&e, kept));
+    }
+    bool ok = count >= 0 && external_is_complete(&e) && span_eq(buf_span(&got), wanted);
+    buf_free(&got);
+    return ok;
+}
+
+static void test_external_forms(void **state) {
+    (void)state;
+    struct span value = SPAN_LIT("\xA0\4\4\2"
+                                 "ab");
+    static const struct span right[] = {
+        SPAN_LIT("\x28\x80\2\1\5\xA0\x80\xA0\4\4\2"
+                 "ab\0\0\0\0"),
+        SPAN_LIT("\x28\x0B\2\1\5\xA0\6\xA0\4\4\2"
+                 "ab"),
+        SPAN_LIT("\x28\x80\2\1\5\xA0\6\xA0\4\4\2"
+                 "ab\0\0"),
+        SPAN_LIT("\x28\x0D\2\1\5\xA0\x80\xA0\4\4\2"
+                 "ab\0\0"),
+        SPAN_LIT("\x28\x0F\6\2\x51\1\2\1\5\xA0\6\xA0\4\4\2"
+                 "ab"),
+        SPAN_LIT("\x28\x0B\2\1\5\x81\6\xA0\4\4\2"
+                 "ab"),
+    };
+    for (size_t i = 0; i < sizeof right / sizeof *right; i++)
+        for (size_t step = 1; step <= right[i].len; step++)
+            assert_true(external_reads(right[i], step, value));
+    static const struct span wrong[] = {
+        SPAN_LIT("\x28\x0B\2\1\7\xA0\6\xA0\4\4\2"
+                 "ab"), /* another context */
+        SPAN_LIT("\x30\x0B\2\1\5\xA0\6\xA0\4\4\2"
+                 "ab"), /* no EXTERNAL */
+        SPAN_LIT("\x28\x0B\2\1\5\xA0\6\xA0\4\4\2"
+                 "a"), /* cut short */
+        SPAN_LIT("\x28\x0B\2\1\5\xA0\6\xA0\4\4\2"
+                 "abc"), /* too long */
+        SPAN_LIT("\x28\x80\2\1\5\xA0\x80\xA0\4\4\2"
+                 "ab\0\0\0x"), /* no end-of-contents */
+        SPAN_LIT("\x28\x0B\2\1\5\xA2\6\xA0\4\4\2"
+                 "ab"), /* arbitrary */
+    };
+    for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++)
+        for (size_t step = 1; step <= wrong[i].len; step++)
+            assert_false(external_reads(wrong[i], step, value));
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_tpkt),
+        cmocka_unit_test(test_cotp_size_negotiation),
+        cmocka_unit_test(test_cotp_refusals),
+        cmocka_unit_test(test_cotp_alternative_class),
+        cmocka_unit_test(test_session_activity),
+        cmocka_unit_test(test_session_protocol_errors),
+        cmocka_unit_test(test_session_tsdu_limit),
+        cmocka_unit_test(test_session_exception),
+        cmocka_unit_test(test_session_abort_accept),
+        cmocka_unit_test(test_session_refuses_versions),
+        cmocka_unit_test(test_pdata_forms),
+        cmocka_unit_test(test_pdata_errors),
+        cmocka_unit_test(test_pdata_writing),
+        cmocka_unit_test(test_external_forms),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

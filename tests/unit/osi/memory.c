@@ -1,0 +1,67 @@
+/* Memory runs out at every allocation in turn: the association ends or goes on, and nothing leaks or is half
+ * done. */
+#include "pair.h"
+
+#include "base/alloc.h"
+
+/* What an owner does, without the allocations and assertions of pair.h; true if it all went well. */
+static bool run_once(unsigned context, int64_t allocations) {
+    struct osi_parameters ip = initiator_parameters(context), rp = responder_parameters();
+    static const uint8_t octets[5000];
+    struct osi_activity activity;
+    struct osi_event event;
+    bool confirmed = false, closed[2] = {false, false};
+    ip.checkpoint_size = 1;
+    mem_fail_after(allocations);
+    struct osi_association *a[2] = {osi_association_new(&ip, 0, NULL), osi_association_new(&rp, 0, NULL)};
+    for (unsigned turns = 0; turns < 1000 && a[0] && a[1]; turns++)
+        for (unsigned i = 0; i < 2; i++) {
+            while (osi_association_next_event(a[i], &event)) {
+                if (event.type == OSI_EVENT_OPEN_INDICATION &&
+                    !osi_rt_open_accept(a[i], SPAN_LIT("\x04\x01y")))
+                    osi_rt_provider_abort(a[i], OSI_ABORT_LOCAL_SYSTEM_PROBLEM, "no memory");
+                else if (event.type == OSI_EVENT_OPEN_CONFIRM && osi_rt_transfer_begin(a[i], &activity))
+                    osi_rt_transfer_data(a[i], span_of(octets, 1000), false);
+                else if (event.type == OSI_EVENT_CHECKPOINT)
+                    osi_rt_checkpoint_confirm(a[i], event.u.checkpoint.serial);
+                else if (event.type == OSI_EVENT_TRANSFER_END)
+                    osi_rt_transfer_confirm(a[i]);
+                else if (event.type == OSI_EVENT_TRANSFER_CONFIRMED)
+                    confirmed = osi_rt_close(a[i]);
+                else if (event.type == OSI_EVENT_CLOSED)
+                    closed[i] = true;
+            }
+            if (turns == 20 && i == 0)
+                osi_rt_transfer_data(a[i], span_of(octets, 1000), true);
+            struct span out = osi_association_output(a[i]);
+            size_t used = osi_association_input(a[!i], out, 0);
+            osi_association_output_taken(a[i], osi_association_is_over(a[!i]) ? out.len : used, 0);
+        }
+    for (unsigned i = 0; i < 2; i++)
+        if (a[i] && !closed[i]) {
+            osi_association_disconnected(a[i], 0);
+            while (osi_association_next_event(a[i], &event))
+                closed[i] |= event.type == OSI_EVENT_CLOSED;
+            assert_true(closed[i]);
+        }
+    mem_fail_after(-1);
+    osi_association_free(a[0]);
+    osi_association_free(a[1]);
+    return confirmed;
+}
+
+static void test_each_allocation_fails(void **state) {
+    (void)state;
+    static const unsigned contexts[] = {OSI_MTS_TRANSFER, OSI_MTS_TRANSFER_PROTOCOL};
+    for (unsigned i = 0; i < 2; i++) {
+        int64_t allocations = 0;
+        while (!run_once(contexts[i], allocations) && allocations < 2000)
+            allocations++;
+        assert_in_range(allocations, 8, 1999);
+    }
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_each_allocation_fails)};
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
