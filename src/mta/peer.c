@@ -219,7 +219,7 @@ void peer_pump(struct mta *mta, struct peer *peer) {
     while (peer->idle && !mta->stopping) {
         struct work *work = schedule_first(&mta->schedule, peer->number);
         /* A new one without its mark waits for its commit, which pumps again (I3). */
-        if (!work || (!work->committed && !work->marked) || !send_start(peer->idle, work))
+        if (!work || (!work->committed && !(work->marked && work->bytes)) || !send_start(peer->idle, work))
             break;
     }
     if (!peer->idle)
