@@ -24,7 +24,8 @@ bool receive_begin(struct association *association, struct span payload) {
 }
 
 static size_t envelope_most(const struct mta *mta) {
-    return mta->config->limits.envelope_octets ? mta->config->limits.envelope_octets : (size_t)8 * 1024 * 1024;
+    return mta->config->limits.envelope_octets ? mta->config->limits.envelope_octets
+                                               : (size_t)8 * 1024 * 1024;
 }
 
 bool receive_envelope(struct association *association, struct span payload) {
@@ -61,7 +62,8 @@ bool receive_content(struct association *association, struct span payload) {
         return false;
     if (inbound->failure[0])
         return true;
-    struct span again = span_sub(payload, 0, (size_t)(inbound->skip < payload.len ? inbound->skip : payload.len));
+    struct span again =
+        span_sub(payload, 0, (size_t)(inbound->skip < payload.len ? inbound->skip : payload.len));
     inbound->skip -= again.len;
     payload = span_sub(payload, again.len, payload.len);
     if (payload.len == 0)
@@ -170,7 +172,8 @@ bool receive_end(struct association *association, struct span payload) {
         add_content(&arrival, inbound->content);
         result = receive_apdu(mta, &arrival, cause);
     }
-    /* The activity's row goes with the commit that takes the message, so that a resume afterwards meets the repeat key. */
+    /* The activity's row goes with the commit that takes the message, so that a resume afterwards meets the
+     * repeat key. */
     if (result != ARRIVAL_LATER && inbound->stored && !receive_completed(association)) {
         batch_undo(mta, mark);
         result = ARRIVAL_LATER;
