@@ -24,18 +24,19 @@ static struct config *read_text(const char *text, struct error *err) {
 static void a_whole_configuration_is_understood(void **state) {
     (void)state;
     struct error err = {0};
-    struct config *config = read_text(HEAD "listen = { \"\\\"P1\\\"/Internet=127.0.0.1+10102\" }\n"
-                                           "peer BETA {\n"
-                                           "  address = { \"\\\"591\\\"/Internet=127.0.0.2+102\" }\n"
-                                           "  mta-name = \"BETA-MTA\" password = \"b\" our-password = \"a\"\n"
-                                           "  application-contexts = { mts-transfer-protocol, mts-transfer }\n"
-                                           "  dialogue = two-way-alternate checkpoint-size = 8 permanent = true\n"
-                                           "}\n"
-                                           "route \"/C=DE/A=VIAT\" { next-hop BETA { rank = 1 weight = 3 } }\n"
-                                           "user \"/C=GB/A=GOLD/P=ALPHA/S=jones\" { }\n"
-                                           "list \"/C=GB/A=GOLD/P=ALPHA/CN=all\" { members = { \"/C=DE/A=VIAT/S=x\" } }\n"
-                                           "schedule urgent { expiry = 60 }\n",
-                                      &err);
+    struct config *config =
+        read_text(HEAD "listen = { \"\\\"P1\\\"/Internet=127.0.0.1+10102\" }\n"
+                       "peer BETA {\n"
+                       "  address = { \"\\\"591\\\"/Internet=127.0.0.2+102\" }\n"
+                       "  mta-name = \"BETA-MTA\" password = \"b\" our-password = \"a\"\n"
+                       "  application-contexts = { mts-transfer-protocol, mts-transfer }\n"
+                       "  dialogue = two-way-alternate checkpoint-size = 8 permanent = true\n"
+                       "}\n"
+                       "route \"/C=DE/A=VIAT\" { next-hop BETA { rank = 1 weight = 3 } }\n"
+                       "user \"/C=GB/A=GOLD/P=ALPHA/S=jones\" { }\n"
+                       "list \"/C=GB/A=GOLD/P=ALPHA/CN=all\" { members = { \"/C=DE/A=VIAT/S=x\" } }\n"
+                       "schedule urgent { expiry = 60 }\n",
+                  &err);
     assert_string_equal(err.text, "");
     assert_non_null(config);
     const struct protocol_peer *peer = &config->protocol.peers[0];
@@ -79,7 +80,8 @@ static void errors_name_place_and_cause(void **state) {
     refused(HEAD "route \"/C=DE\" { }\n", "line 4", "next-hop");
     refused(HEAD "route \"/C=DE\" { non-delivery = tired }\n", "non-delivery", "tired");
     refused(HEAD "user \"not an address\" { }\n", "line 4", "");
-    refused(HEAD "user \"/C=GB/A=GOLD/P=ALPHA/S=x\" { login = nobody-of-this-name }\n", "login", "nobody-of-this-name");
+    refused(HEAD "user \"/C=GB/A=GOLD/P=ALPHA/S=x\" { login = nobody-of-this-name }\n", "login",
+            "nobody-of-this-name");
     refused(HEAD "schedule slow { }\n", "line 4", "non-urgent");
     refused(HEAD "alias \"/C=GB/A=GOLD/P=ALPHA/S=y\" { }\n", "alias", "target");
     refused(HEAD "log-level = loud\n", "log-level", "warning");
