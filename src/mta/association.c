@@ -33,7 +33,8 @@ void association_idle(struct association *association, bool idle) {
 
 /* ---- opening ---- */
 
-static void admit(const struct net *net, uint64_t ref, enum ipc_admission admission, struct span peer, const char *cause) {
+static void admit(const struct net *net, uint64_t ref, enum ipc_admission admission, struct span peer,
+                  const char *cause) {
     struct buf *head = &net->mta->head;
     buf_clear(head);
     buf_append_byte(head, (uint8_t)admission);
@@ -42,12 +43,13 @@ static void admit(const struct net *net, uint64_t ref, enum ipc_admission admiss
     ipc_send(net->channel, IPC_ASSOCIATION_ADMIT, ref, buf_span(head), (struct span){NULL, 0});
 }
 
-static struct association *add_association(struct net *net, uint64_t ref, struct peer *peer, bool out, struct span id,
-                                           struct span address) {
+static struct association *add_association(struct net *net, uint64_t ref, struct peer *peer, bool out,
+                                           struct span id, struct span address) {
     struct association *association = mem_alloc(sizeof *association);
     if (!association)
         return NULL;
-    *association = (struct association){.net = net, .peer = peer, .ref = ref, .out = out, .state = ASSOCIATION_UP};
+    *association =
+        (struct association){.net = net, .peer = peer, .ref = ref, .out = out, .state = ASSOCIATION_UP};
     association->id = bytes_new(id, address);
     if (!association->id || !map_put(&net->associations, ref, association)) {
         bytes_drop(association->id);
@@ -60,8 +62,8 @@ static struct association *add_association(struct net *net, uint64_t ref, struct
     return association;
 }
 
-/* An RT-RECOVER names the association that broke. The store may still think that it is up (half open, or in another
- * net process): then it is fenced, so that nothing more of it counts (X.228 §7.8). */
+/* An RT-RECOVER names the association that broke. The store may still think that it is up (half open, or in
+ * another net process): then it is fenced, so that nothing more of it counts (X.228 §7.8). */
 static void fence(struct mta *mta, struct span id) {
     for (struct net *net = mta->nets; net; net = net->next)
         for (size_t i = 0; i < net->associations.room; i++) {
@@ -107,7 +109,8 @@ static bool open_inbound(struct net *net, uint64_t ref, struct span name, struct
     return true;
 }
 
-static bool open_outbound(struct net *net, uint64_t ref, struct span name, struct span address, struct span id) {
+static bool open_outbound(struct net *net, uint64_t ref, struct span name, struct span address,
+                          struct span id) {
     struct mta *mta = net->mta;
     struct peer *peer = peer_find(mta, name);
     if (!peer || !peer_connected(net, peer))
@@ -131,7 +134,8 @@ bool association_open(struct net *net, uint64_t ref, struct span payload) {
         id.len > IDENTIFIER_MAX || address.len > IDENTIFIER_MAX || recover.len > IDENTIFIER_MAX ||
         association_find(net, ref))
         return false;
-    return direction ? open_outbound(net, ref, name, address, id) : open_inbound(net, ref, name, address, id, recover);
+    return direction ? open_outbound(net, ref, name, address, id)
+                     : open_inbound(net, ref, name, address, id, recover);
 }
 
 /* ---- ends ---- */
@@ -145,7 +149,8 @@ void association_end(struct association *association, enum ipc_close how, const 
     buf_clear(head);
     buf_append_byte(head, (uint8_t)how);
     payload_put_octets(head, span_str(cause));
-    ipc_send(association->net->channel, IPC_ASSOCIATION_CLOSE, association->ref, buf_span(head), (struct span){NULL, 0});
+    ipc_send(association->net->channel, IPC_ASSOCIATION_CLOSE, association->ref, buf_span(head),
+             (struct span){NULL, 0});
 }
 
 void association_gone(struct association *association, const char *cause) {
@@ -203,6 +208,13 @@ bool association_connect_failed(struct net *net, struct span payload) {
     if (!payload_done(&r) || layer < IPC_LAYER_TCP || layer > IPC_LAYER_BIND || !peer ||
         recover.len > IDENTIFIER_MAX || !peer_connected(net, peer))
         return false;
-    peer_failed(net->mta, peer, cause);
+    if (recover.len && !peer->plain) {
+        /* The peer may have forgotten the association; an activity is resumed in a new one as well (X.228
+         * §7.8). */
+        peer->plain = true;
+        peer_pump(net->mta, peer);
+    } else {
+        peer_failed(net->mta, peer, cause);
+    }
     return true;
 }

@@ -7,9 +7,6 @@
 #include "base/log.h"
 #include "mta/mta_private.h"
 
-/* Above this many requests the batch is committed at once: answers never wait for more than so many others. */
-#define MOST_REQUESTS 512
-
 bool batch_init(struct mta *mta) {
     mta->batch.store = store_batch_new(mta->store);
     return mta->batch.store != NULL;
@@ -104,12 +101,14 @@ void batch_on_commit(evutil_socket_t fd, short what, void *arg) {
     (void)what;
     struct mta *mta = arg;
     struct batch *batch = &mta->batch;
-    unsigned in_flight = mta->associations_in;
+    const struct mta_limits *limits = &mta->config->limits;
     int64_t wait = 0;
-    if (batch->requests < MOST_REQUESTS && batch->requests > 0)
-        wait = store_gather_us(mta->store, batch->requests, in_flight, batch->since, clock_monotonic_us());
+    if (limits->gather_us && batch->requests > 0 &&
+        batch->requests < (limits->requests ? limits->requests : 512))
+        wait = store_gather_us(mta->store, batch->requests, mta->associations_in, batch->since,
+                               clock_monotonic_us());
     if (wait > 0) {
-        struct timeval delay = {.tv_usec = wait};
+        struct timeval delay = {.tv_usec = wait < limits->gather_us ? wait : limits->gather_us};
         event_add(mta->commit, &delay);
         return;
     }
@@ -143,5 +142,6 @@ static void refuse_now(struct mta *mta, struct effect *effect) {
 }
 
 bool batch_accept(struct mta *mta, struct association *association) {
-    return batch_effect(mta, (struct effect){.commit = accept_now, .undo = refuse_now, .association = association});
+    return batch_effect(
+        mta, (struct effect){.commit = accept_now, .undo = refuse_now, .association = association});
 }

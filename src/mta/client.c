@@ -75,16 +75,19 @@ json_t *client_error(const char *code, const char *format, ...) {
     vsnprintf(text, sizeof text, format, args);
     va_end(args);
     json_t *cause = json_string(text);
-    return json_pack("{s:{s:s, s:o}}", "error", "code", code, "text", cause ? cause : json_string("no UTF-8"));
+    return json_pack("{s:{s:s, s:o}}", "error", "code", code, "text",
+                     cause ? cause : json_string("no UTF-8"));
 }
 
 static struct bytes *response(json_t *value, bool last) {
     char *text = value ? json_dumps(value, JSON_COMPACT) : NULL;
     json_decref(value);
     uint8_t head = last;
-    struct span body = text ? span_str(text) : SPAN_LIT("{\"error\":{\"code\":\"unavailable\",\"text\":\"no memory\"}}");
+    struct span body =
+        text ? span_str(text) : SPAN_LIT("{\"error\":{\"code\":\"unavailable\",\"text\":\"no memory\"}}");
     if (body.len >= IPC_PAYLOAD_MAX)
-        body = SPAN_LIT("{\"error\":{\"code\":\"too-large\",\"text\":\"the answer is too long: use a smaller limit\"}}");
+        body = SPAN_LIT(
+            "{\"error\":{\"code\":\"too-large\",\"text\":\"the answer is too long: use a smaller limit\"}}");
     struct bytes *bytes = bytes_new(span_of(&head, 1), body);
     free(text);
     return bytes;
@@ -108,13 +111,15 @@ static void answer_now(struct mta *mta, struct effect *effect) {
 /* A submission's refusal is its own frame, with JSON after the octet that says so. */
 static void answer_unavailable(struct mta *mta, struct effect *effect) {
     const struct error *cause = store_cause(mta->store);
-    json_t *error = client_error("unavailable", "%s", cause->code ? cause->text : "the store can't write now");
+    json_t *error =
+        client_error("unavailable", "%s", cause->code ? cause->text : "the store can't write now");
     bytes_drop(effect->bytes);
     bool submission = effect->number == IPC_SUBMIT_RESULT;
     send_bytes(effect->net, (enum ipc_type)effect->number, effect->ref, response(error, !submission));
 }
 
-bool client_answer_after_commit(struct client *client, enum ipc_type type, uint64_t ref, struct bytes *bytes) {
+bool client_answer_after_commit(struct client *client, enum ipc_type type, uint64_t ref,
+                                struct bytes *bytes) {
     struct effect effect = {.commit = answer_now,
                             .undo = answer_unavailable,
                             .net = client->net,

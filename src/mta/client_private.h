@@ -46,7 +46,8 @@ json_t *client_error(const char *code, const char *format, ...) __attribute__((f
 void client_respond(struct client *client, uint64_t ref, json_t *value, bool last);
 /* Answers when the batch is on disk; when it is not, `unavailable`. */
 void client_respond_after_commit(struct client *client, uint64_t ref, json_t *value);
-/* The same for a payload made beforehand, which is taken over. False without memory: nothing will be answered. */
+/* The same for a payload made beforehand, which is taken over. False without memory: nothing will be
+ * answered. */
 bool client_answer_after_commit(struct client *client, enum ipc_type type, uint64_t ref, struct bytes *bytes);
 void client_refuse_submission(struct client *client, uint64_t ref, json_t *error);
 

@@ -1,4 +1,5 @@
-/* A copy as the store has it, read again for what must be decided on it anew; and the ways in which copies end. */
+/* A copy as the store has it, read again for what must be decided on it anew; and the ways in which copies
+ * end. */
 #include "base/clock.h"
 #include "base/log.h"
 #include "mta/event.h"
@@ -21,7 +22,8 @@ static bool load_content(struct mta *mta, struct copy *copy, struct error *err) 
     uint8_t *octets = arena_alloc(&mta->arena, (size_t)length + 1);
     size_t got = 0;
     if (!octets)
-        return error_set(err, STORE_NO_MEMORY, "no memory for a content of %llu octets", (unsigned long long)length);
+        return error_set(err, STORE_NO_MEMORY, "no memory for a content of %llu octets",
+                         (unsigned long long)length);
     if (!store_content_read(copy->content, 0, octets, (size_t)length, &got, err))
         return false;
     copy->memory = span_of(octets, got);
@@ -66,7 +68,8 @@ static void work_is_still_there(struct mta *mta, struct effect *effect) {
 
 bool copy_finish(struct mta *mta, struct work *work) {
     if (!store_finish_work(mta->batch.store, work->id, work->message) ||
-        !batch_effect(mta, (struct effect){.commit = work_is_gone, .undo = work_is_still_there, .work = work}))
+        !batch_effect(mta,
+                      (struct effect){.commit = work_is_gone, .undo = work_is_still_there, .work = work}))
         return false;
     schedule_set(&mta->schedule, work, WORK_SENDING, 0, false);
     return true;
@@ -81,7 +84,8 @@ bool copy_replace(struct mta *mta, struct work *work, struct copy *copy, struct 
                   const struct mts_decisions *decisions) {
     struct subject subject = {copy->content, copy->stored.content_length, copy->memory};
     struct batch_mark mark = batch_mark(mta);
-    if (decisions->result == MTS_DECIDED && decide_apply(mta, run, decisions, &subject) && copy_finish(mta, work))
+    if (decisions->result == MTS_DECIDED && decide_apply(mta, run, decisions, &subject) &&
+        copy_finish(mta, work))
         return true;
     batch_undo(mta, mark);
     put_off(mta, work, "decided on", &(struct error){.text = "no memory"});
@@ -132,8 +136,8 @@ bool copy_deliver(struct mta *mta, struct work *work) {
     mts_deliver(&run, &copy.stored, &delivery);
     if (delivery.more.result == 0)
         delivery.more.result = MTS_DECIDED;
-    bool done = !delivery.delivered || decide_entry(mta, &delivery, copy.row.kind, copy.row.has_content, work->message,
-                                                    run.now * SECOND);
+    bool done = !delivery.delivered || decide_entry(mta, &delivery, copy.row.kind, copy.row.has_content,
+                                                    work->message, run.now * SECOND);
     done = done && copy_replace(mta, work, &copy, &run, &delivery.more);
     if (!done)
         batch_undo(mta, mark);

@@ -5,7 +5,8 @@
 #include "mta/mta_private.h"
 #include "names/oraddress.h"
 
-/* Received octets wait in memory up to this many; what is above is read from the store when its turn comes. */
+/* Received octets wait in memory up to this many; what is above is read from the store when its turn comes.
+ */
 #define HOT_MOST ((size_t)24 * 1024 * 1024)
 
 /* Deliveries, and what comes of them (a report that is delivered), within one decision. */
@@ -36,7 +37,8 @@ bool answer_needs(struct mts_run *run, const struct mts_decisions *decisions) {
     if (!answers)
         return false;
     for (size_t i = 0; i < decisions->need_count; i++)
-        answers[i] = (struct mts_answer){.directory_name = decisions->needs[i].directory_name, .failed = true};
+        answers[i] =
+            (struct mts_answer){.directory_name = decisions->needs[i].directory_name, .failed = true};
     run->answers = answers;
     run->answer_count = decisions->need_count;
     return true;
@@ -71,7 +73,8 @@ static enum work_lane lane_of(enum mts_priority priority) {
 }
 
 /* The APDU as it will leave, while all it is made of is at hand. */
-static struct bytes *hot_bytes(const struct decision *decision, const struct mts_held *held, const struct mts_copy *copy) {
+static struct bytes *hot_bytes(const struct decision *decision, const struct mts_held *held,
+                               const struct mts_copy *copy) {
     const struct subject *subject = decision->subject;
     struct mta *mta = decision->mta;
     uint64_t length = held->has_content ? subject->length : 0;
@@ -85,8 +88,8 @@ static struct bytes *hot_bytes(const struct decision *decision, const struct mts
 }
 
 /* The scheduler gets the unit with the row; a next hop that is up gets the row with its mark (I3). */
-static bool add_work(const struct decision *decision, const struct mts_held *held, const struct mts_copy *copy,
-                     uint64_t message) {
+static bool add_work(const struct decision *decision, const struct mts_held *held,
+                     const struct mts_copy *copy, uint64_t message) {
     struct mta *mta = decision->mta;
     struct peer *peer = copy->kind == MTS_COPY_TRANSFER ? peer_of_hop(mta, copy->hop) : NULL;
     bool later = copy->due > decision->run->now;
@@ -102,14 +105,15 @@ static bool add_work(const struct decision *decision, const struct mts_held *hel
     buf_clear(&mta->scratch);
     if ((copy->kind == MTS_COPY_TRANSFER && !peer) || !row_write(&mta->scratch, &row))
         return false;
-    unit.id = store_add_work(mta->batch.store, &(struct store_work){.message = message,
-                                                                    .due = unit.due,
-                                                                    .expiry = unit.expires,
-                                                                    .next_hop = peer ? peer->key : 0,
-                                                                    .doubt_peer = marked ? peer->key : 0,
-                                                                    .priority = unit.lane,
-                                                                    .status = later ? STORE_DEFERRED : STORE_READY,
-                                                                    .data = buf_span(&mta->scratch)});
+    unit.id =
+        store_add_work(mta->batch.store, &(struct store_work){.message = message,
+                                                              .due = unit.due,
+                                                              .expiry = unit.expires,
+                                                              .next_hop = peer ? peer->key : 0,
+                                                              .doubt_peer = marked ? peer->key : 0,
+                                                              .priority = unit.lane,
+                                                              .status = later ? STORE_DEFERRED : STORE_READY,
+                                                              .data = buf_span(&mta->scratch)});
     unit.bytes = marked ? hot_bytes(decision, held, copy) : NULL;
     struct work *work = unit.id ? schedule_add(&mta->schedule, &unit) : NULL;
     if (!work) {
@@ -118,7 +122,8 @@ static bool add_work(const struct decision *decision, const struct mts_held *hel
     }
     if (work->bytes)
         mta->hot_octets += work->bytes->length;
-    if (batch_effect(mta, (struct effect){.commit = work_is_stored, .undo = work_is_not_stored, .work = work})) {
+    if (batch_effect(mta,
+                     (struct effect){.commit = work_is_stored, .undo = work_is_not_stored, .work = work})) {
         if (marked)
             peer->pump = true;
         return true;
@@ -148,12 +153,13 @@ bool decide_entry(struct mta *mta, const struct mts_delivery *delivery, enum mts
     if (!mailbox || !buf_append_span(&mta->scratch, delivery->envelope))
         return false;
     mta->counters.delivered++;
-    return store_add_entry(mta->batch.store, mailbox,
-                           &(struct store_entry){.message = message, .at = now, .data = buf_span(&mta->scratch)}) != 0;
+    return store_add_entry(
+               mta->batch.store, mailbox,
+               &(struct store_entry){.message = message, .at = now, .data = buf_span(&mta->scratch)}) != 0;
 }
 
-static bool deliver_now(const struct decision *decision, const struct mts_held *held, const struct mts_copy *copy,
-                        uint64_t message) {
+static bool deliver_now(const struct decision *decision, const struct mts_held *held,
+                        const struct mts_copy *copy, uint64_t message) {
     struct mts_stored stored = {held->kind, held->octets, copy->plan, held->has_content,
                                 held->has_content ? decision->subject->length : 0};
     struct mts_delivery delivery;
@@ -166,8 +172,8 @@ static bool deliver_now(const struct decision *decision, const struct mts_held *
     return apply(&inner, &delivery.more);
 }
 
-static bool add_copy(const struct decision *decision, const struct mts_held *held, const struct mts_copy *copy,
-                     uint64_t message) {
+static bool add_copy(const struct decision *decision, const struct mts_held *held,
+                     const struct mts_copy *copy, uint64_t message) {
     bool now = copy->due <= decision->run->now && decision->depth < DEPTH_MOST;
     return copy->kind == MTS_COPY_DELIVER && now ? deliver_now(decision, held, copy, message)
                                                  : add_work(decision, held, copy, message);

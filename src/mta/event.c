@@ -46,21 +46,22 @@ bool event_read(struct reader *r, struct event_record *record) {
 
 static struct event_record of_rules(struct mta *mta, const struct mts_event *event) {
     struct peer *peer = peer_of_hop(mta, event->hop);
-    return (struct event_record){.kind = (uint8_t)event->kind,
-                                 .time = event->kind == MTS_EVENT_DEFERRED || event->kind == MTS_EVENT_DELIVERED
-                                             ? event->time
-                                             : now_seconds(),
-                                 .number = event->recipient,
-                                 .reason = event->reason,
-                                 .diagnostic = event->diagnostic,
-                                 .peer = span_str(peer ? peer->name : NULL),
-                                 .name = event->name,
-                                 .other = event->other,
-                                 .text = span_str(event->text)};
+    return (struct event_record){
+        .kind = (uint8_t)event->kind,
+        .time = event->kind == MTS_EVENT_DEFERRED || event->kind == MTS_EVENT_DELIVERED ? event->time
+                                                                                        : now_seconds(),
+        .number = event->recipient,
+        .reason = event->reason,
+        .diagnostic = event->diagnostic,
+        .peer = span_str(peer ? peer->name : NULL),
+        .name = event->name,
+        .other = event->other,
+        .text = span_str(event->text)};
 }
 
 static bool add(struct mta *mta, struct span key) {
-    return !mta->scratch.failed && store_add_event(mta->batch.store, key, clock_now_us(), buf_span(&mta->scratch));
+    return !mta->scratch.failed &&
+           store_add_event(mta->batch.store, key, clock_now_us(), buf_span(&mta->scratch));
 }
 
 /* A report is also told under its subject, where its own identifier stands beside it. */
@@ -105,18 +106,21 @@ bool event_message(struct mta *mta, struct span identifier, uint64_t message) {
     return add_own(mta, identifier, (struct event_record){.kind = EVENT_MESSAGE, .number = (int64_t)message});
 }
 
-bool event_copy(struct mta *mta, uint64_t message, enum event_own what, const struct peer *peer, struct span text) {
+bool event_copy(struct mta *mta, uint64_t message, enum event_own what, const struct peer *peer,
+                struct span text) {
     uint8_t key[9];
-    return add_own(mta, event_message_key(message, key),
-                   (struct event_record){
-                       .kind = (uint8_t)what, .number = -1, .peer = span_str(peer ? peer->name : NULL), .text = text});
+    return add_own(
+        mta, event_message_key(message, key),
+        (struct event_record){
+            .kind = (uint8_t)what, .number = -1, .peer = span_str(peer ? peer->name : NULL), .text = text});
 }
 
 bool event_identifier(struct mta *mta, struct span identifier, enum event_own what, const struct peer *peer,
                       struct span text) {
-    return add_own(mta, identifier,
-                   (struct event_record){
-                       .kind = (uint8_t)what, .number = -1, .peer = span_str(peer ? peer->name : NULL), .text = text});
+    return add_own(
+        mta, identifier,
+        (struct event_record){
+            .kind = (uint8_t)what, .number = -1, .peer = span_str(peer ? peer->name : NULL), .text = text});
 }
 
 static const char *const names[] = {

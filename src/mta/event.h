@@ -9,7 +9,8 @@
 
 #include "mta/mta_private.h"
 
-/* What the switch itself records. Numbers are on disk: only add. Those below EVENT_OWN are enum mts_event_kind. */
+/* What the switch itself records. Numbers are on disk: only add. Those below EVENT_OWN are enum
+ * mts_event_kind. */
 enum event_own {
     EVENT_MESSAGE = 64, /* `number` is the message under which more is recorded */
     EVENT_TRANSFERRED,
@@ -29,7 +30,7 @@ enum event_own {
 
 struct event_record {
     uint8_t kind;
-    int64_t time; /* seconds */
+    int64_t time;   /* seconds */
     int64_t number; /* a recipient's number, or the message's; -1: none */
     int64_t reason, diagnostic;
     struct span peer, name, other, text;
@@ -40,9 +41,11 @@ bool event_decided(struct mta *mta, const struct mts_decisions *decisions);
 /* Ties a message's number to its identifier. */
 bool event_message(struct mta *mta, struct span identifier, uint64_t message);
 /* Something happened to a copy of the message. */
-bool event_copy(struct mta *mta, uint64_t message, enum event_own what, const struct peer *peer, struct span text);
+bool event_copy(struct mta *mta, uint64_t message, enum event_own what, const struct peer *peer,
+                struct span text);
 /* Something happened that no copy stands for. */
-bool event_identifier(struct mta *mta, struct span identifier, enum event_own what, const struct peer *peer, struct span text);
+bool event_identifier(struct mta *mta, struct span identifier, enum event_own what, const struct peer *peer,
+                      struct span text);
 
 /* Reads the next record of an event's data. False at the end. */
 bool event_read(struct reader *r, struct event_record *record);

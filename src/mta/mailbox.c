@@ -49,7 +49,8 @@ static json_t *open_mailbox(struct client *client, json_t *request, struct opene
     return open_address(client, span_str(address), opened);
 }
 
-static json_t *open_entry(struct client *client, json_t *request, struct opened *opened, struct store_entry *entry) {
+static json_t *open_entry(struct client *client, json_t *request, struct opened *opened,
+                          struct store_entry *entry) {
     struct mta *mta = client->net->mta;
     struct error err = {0};
     json_int_t sequence = json_integer_value(json_object_get(request, "entry"));
@@ -93,7 +94,8 @@ json_t *mailbox_figures(struct mta *mta, uint32_t mailbox, uint64_t *entries) {
         store_each_entry(mta->store, mailbox, 0, 0, count_entry, &figures, NULL);
     if (entries)
         *entries = figures.entries;
-    return json_pack("{s:I, s:I}", "entries", (json_int_t)figures.entries, "unseen", (json_int_t)figures.unseen);
+    return json_pack("{s:I, s:I}", "entries", (json_int_t)figures.entries, "unseen",
+                     (json_int_t)figures.unseen);
 }
 
 json_t *request_mailboxes(struct client *client, json_t *request) {
@@ -117,20 +119,22 @@ json_t *request_mailboxes(struct client *client, json_t *request) {
 
 /* ---- entries ---- */
 
-static json_t *entry_json(struct mta *mta, const struct store_entry *entry, struct arena *arena, struct span *envelope) {
+static json_t *entry_json(struct mta *mta, const struct store_entry *entry, struct arena *arena,
+                          struct span *envelope) {
     struct delivered delivered;
     struct summary summary;
     if (!read_data(entry->data, &delivered))
         return NULL;
     *envelope = delivered.envelope;
     summary_of_delivery(delivered.kind, delivered.envelope, arena, &summary);
-    return json_pack("{s:I, s:s, s:o, s:o, s:o, s:o, s:I, s:o, s:o, s:s, s:b}", "entry", (json_int_t)entry->sequence,
-                     "kind", summary_kind(delivered.kind), "mts-identifier", json_text(summary.identifier), "originator",
-                     json_text(summary.originator), "arrival", json_time(entry->at / SECOND), "submitted",
-                     json_time(summary.submitted), "size",
-                     (json_int_t)(delivered.has_content ? content_length(mta, entry->message) : 0), "content-type",
-                     json_text(summary.content_type), "content-identifier", json_text(summary.content_identifier),
-                     "priority", summary.priority, "seen", (int)(entry->flags & FLAG_SEEN));
+    return json_pack("{s:I, s:s, s:o, s:o, s:o, s:o, s:I, s:o, s:o, s:s, s:b}", "entry",
+                     (json_int_t)entry->sequence, "kind", summary_kind(delivered.kind), "mts-identifier",
+                     json_text(summary.identifier), "originator", json_text(summary.originator), "arrival",
+                     json_time(entry->at / SECOND), "submitted", json_time(summary.submitted), "size",
+                     (json_int_t)(delivered.has_content ? content_length(mta, entry->message) : 0),
+                     "content-type", json_text(summary.content_type), "content-identifier",
+                     json_text(summary.content_identifier), "priority", summary.priority, "seen",
+                     (int)(entry->flags & FLAG_SEEN));
 }
 
 struct listing {
@@ -269,25 +273,30 @@ static json_t *fetch(struct client *client, uint64_t ref, const struct opened *o
     uint64_t sequence = reader_u64(r), offset = reader_u64(r);
     uint32_t length = reader_u32(r);
     if (!payload_done(r) || length > IPC_CHUNK)
-        return client_error("bad-request", "a fetch names mailbox, entry, offset and a length of at most 262144");
+        return client_error("bad-request",
+                            "a fetch names mailbox, entry, offset and a length of at most 262144");
     arena_reset(&mta->arena);
-    if (!opened->mailbox || !store_get_entry(mta->store, opened->mailbox, sequence, &mta->arena, &entry, &err) ||
+    if (!opened->mailbox ||
+        !store_get_entry(mta->store, opened->mailbox, sequence, &mta->arena, &entry, &err) ||
         !read_data(entry.data, &delivered))
         return client_error("not-found", "the mailbox has no such entry");
-    struct store_content *content = delivered.has_content ? store_content_open(mta->store, entry.message, &err) : NULL;
+    struct store_content *content =
+        delivered.has_content ? store_content_open(mta->store, entry.message, &err) : NULL;
     uint64_t total = content ? store_content_length(content) : 0;
     size_t got = 0;
     buf_clear(&mta->scratch);
-    bool done = !delivered.has_content ||
-                (content && buf_reserve(&mta->scratch, (size_t)length + 1) &&
-                 (offset >= total || store_content_read(content, offset, mta->scratch.data, length, &got, &err)));
+    bool done =
+        !delivered.has_content ||
+        (content && buf_reserve(&mta->scratch, (size_t)length + 1) &&
+         (offset >= total || store_content_read(content, offset, mta->scratch.data, length, &got, &err)));
     store_content_release(content);
     if (!done)
         return client_error("unavailable", "the content can't be read: %s", err.text);
     buf_clear(&mta->head);
     buf_append_u64(&mta->head, offset);
     buf_append_u64(&mta->head, total);
-    ipc_send(client->net->channel, IPC_FETCH_DATA, ref, buf_span(&mta->head), span_of(mta->scratch.data, got));
+    ipc_send(client->net->channel, IPC_FETCH_DATA, ref, buf_span(&mta->head),
+             span_of(mta->scratch.data, got));
     return NULL;
 }
 

@@ -55,7 +55,8 @@ void map_remove(struct map *map, uint64_t key) {
             next = (next + 1) & (map->room - 1);
             if (!map->slots[next].key)
                 return;
-        } while (((next - home(map, map->slots[next].key)) & (map->room - 1)) < ((next - at) & (map->room - 1)));
+        } while (((next - home(map, map->slots[next].key)) & (map->room - 1)) <
+                 ((next - at) & (map->room - 1)));
         map->slots[at] = map->slots[next];
         at = next;
     }

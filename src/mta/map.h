@@ -1,4 +1,5 @@
-/* A table from non-zero numbers to pointers: associations by the number that the net process gave them, and the like. */
+/* A table from non-zero numbers to pointers: associations by the number that the net process gave them, and
+ * the like. */
 #ifndef MTA_MAP_H
 #define MTA_MAP_H
 

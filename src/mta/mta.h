@@ -17,15 +17,16 @@
 
 struct mta;
 
-/* A neighbour MTA as the switch sees it; addresses, passwords and protocols are the net process's business. */
+/* A neighbour MTA as the switch sees it; addresses, passwords and protocols are the net process's business.
+ */
 struct mta_peer {
-    const char *name;          /* in the configuration: routes, frames and log lines use it */
-    unsigned max_in;           /* inbound associations at a time; more are refused as busy. 0: 10 */
-    unsigned max_out;          /* outbound associations at a time. 0: 4 */
-    bool permanent;            /* keep one association up; else associations are opened on demand */
-    unsigned idle_seconds;     /* an idle association that we opened is released after this time. 0: 60 */
-    unsigned retry_first;      /* seconds to the next try after no association came up; doubles with each. 0: 30 */
-    unsigned retry_most;       /* the longest wait between such tries, seconds. 0: 1800 */
+    const char *name;      /* in the configuration: routes, frames and log lines use it */
+    unsigned max_in;       /* inbound associations at a time; more are refused as busy. 0: 10 */
+    unsigned max_out;      /* outbound associations at a time. 0: 4 */
+    bool permanent;        /* keep one association up; else associations are opened on demand */
+    unsigned idle_seconds; /* an idle association that we opened is released after this time. 0: 60 */
+    unsigned retry_first; /* seconds to the next try after no association came up; doubles with each. 0: 30 */
+    unsigned retry_most;  /* the longest wait between such tries, seconds. 0: 1800 */
     unsigned queue_per_association; /* ready copies for which one more association is opened. 0: 10 */
 };
 
@@ -38,31 +39,33 @@ struct mta_user {
 
 /* Zero in a limit means the default beside it. */
 struct mta_limits {
-    size_t envelope_octets;     /* a longer envelope is refused. 8 MiB */
-    size_t envelope_memory;     /* arena for one decoded envelope. 64 MiB */
-    uint64_t content_octets;    /* longest content taken, 0: no limit but the disk */
-    unsigned associations_in;   /* of all peers together. 2000 */
-    unsigned requests;          /* unfinished requests above which channels are not read. 512 */
-    unsigned gather_us;         /* microseconds a batch waits for more when the disk is fast; 0: none */
-    unsigned repeat_seconds;    /* how long repeat keys are kept. 20 days */
-    unsigned resume_seconds;    /* how long the state of a broken transfer is kept. 3 days */
-    unsigned track_seconds;     /* how long tracking events are kept. 30 days */
-    bool relax_bounds;          /* take values over X.411's upper bounds */
+    size_t envelope_octets;   /* a longer envelope is refused. 8 MiB */
+    size_t envelope_memory;   /* arena for one decoded envelope. 64 MiB */
+    uint64_t content_octets;  /* longest content taken, 0: no limit but the disk */
+    unsigned associations_in; /* of all peers together. 2000 */
+    unsigned
+        requests; /* requests in a batch above which it gathers no more; a turn reads 1 MiB a channel. 512 */
+    unsigned gather_us;      /* microseconds a batch waits for more when the disk is fast; 0: none */
+    unsigned repeat_seconds; /* how long repeat keys are kept. 20 days */
+    unsigned resume_seconds; /* how long the state of a broken transfer is kept. 3 days */
+    unsigned track_seconds;  /* how long tracking events are kept. 30 days */
+    bool relax_bounds;       /* take values over X.411's upper bounds */
 };
 
 /* Everything is owned by the caller and stays valid until `mta_free`, or until `release` after a reload. */
 struct mta_config {
-    const char *node;            /* stands in the MTS-identifiers that are made here: 1 to 10 letters, digits or '-' */
+    const char *node; /* stands in the MTS-identifiers that are made here: 1 to 10 letters, digits or '-' */
     const char *store_directory; /* made when it is not there; not changed by a reload */
-    struct mts_tables *tables;   /* our names, routes, users, lists (mts/tables.h); the switch adds those of `user-add` */
+    struct mts_tables
+        *tables; /* our names, routes, users, lists (mts/tables.h); the switch adds those of `user-add` */
     const struct mta_peer *peers;
     size_t peer_count;
     const struct mta_user *users;
     size_t user_count;
     struct mta_limits limits;
-    uint32_t service_uid;            /* may do everything, as may root */
-    uint32_t operators_gid;          /* members by their primary group may do everything */
-    const uint32_t *operator_uids;   /* and so may these (the group's other members, resolved by the parent) */
+    uint32_t service_uid;          /* may do everything, as may root */
+    uint32_t operators_gid;        /* members by their primary group may do everything */
+    const uint32_t *operator_uids; /* and so may these (the group's other members, resolved by the parent) */
     size_t operator_uid_count;
 };
 
@@ -97,13 +100,16 @@ void mta_stop(struct mta *mta);
 
 /* The file descriptors of a process of its own; all are taken over. */
 struct mta_descriptors {
-    int parent;         /* -1: none */
-    int listener;     /* a listening Unix socket: each connection is a net process (one that was restarted, say). -1: none */
-    const int *net;     /* connected net processes */
+    int parent;   /* -1: none */
+    int listener; /* a listening Unix socket: each connection is a net process (one that was restarted, say).
+                     -1: none */
+    const int *net; /* connected net processes */
     size_t net_count;
 };
 
-/* The whole process: makes a loop, runs until it is stopped. Returns the exit status: 0 after a clean stop. */
-int mta_run(const struct mta_config *config, const struct mta_reload *reload, const struct mta_descriptors *descriptors);
+/* The whole process: makes a loop, runs until it is stopped. Returns the exit status: 0 after a clean stop.
+ */
+int mta_run(const struct mta_config *config, const struct mta_reload *reload,
+            const struct mta_descriptors *descriptors);
 
 #endif

@@ -45,7 +45,8 @@
 struct association;
 struct net;
 
-/* A next hop by name. It lives until the end: rows and work name it by number even when it left the configuration. */
+/* A next hop by name. It lives until the end: rows and work name it by number even when it left the
+ * configuration. */
 struct peer {
     char *name;
     const struct mta_peer *config; /* NULL: not in the configuration (any more) */
@@ -56,6 +57,7 @@ struct peer {
     struct association *idle;      /* those we opened that wait for a transfer */
     unsigned failures;             /* to get an association, in a row */
     int64_t next_try;              /* µs; 0: now */
+    bool plain;                    /* a recovery failed: the next association is opened without one */
     bool pump;                     /* after the commit */
     bool reroute;                  /* its copies are still to be looked at for another next hop */
     char last_error[160];
@@ -72,15 +74,15 @@ struct association {
     struct association *next_idle, *prev_idle;
     struct inbound *inbound;
     struct work *sending;
-    struct bytes *prefix;            /* of the transfer out: the APDU before its content, and a short content */
-    struct store_content *content;   /* of the transfer out, when it is read in pieces */
-    struct bytes *id;                /* head: association_id; rest: address */
+    struct bytes *prefix;          /* of the transfer out: the APDU before its content, and a short content */
+    struct store_content *content; /* of the transfer out, when it is read in pieces */
+    struct bytes *id;              /* head: association_id; rest: address */
     int64_t idle_since;
-    struct bytes *activity;          /* head: the identifier of the activity out */
+    struct bytes *activity; /* head: the identifier of the activity out */
     uint8_t state;
-    bool out, idle, committing;      /* committing: SEND_BEGIN waits for the batch */
-    bool resuming;                   /* the transfer out goes on from a checkpoint */
-    bool checkpointed;               /* the transfer out has a confirmed checkpoint in the store */
+    bool out, idle, committing; /* committing: SEND_BEGIN waits for the batch */
+    bool resuming;              /* the transfer out goes on from a checkpoint */
+    bool checkpointed;          /* the transfer out has a confirmed checkpoint in the store */
 };
 
 struct client; /* client_private.h */
@@ -92,10 +94,11 @@ struct net {
     struct map associations;
     struct map clients;
     struct map connecting; /* how many associations are being opened, by peer number + 1 */
-    unsigned out; /* associations opened through it, or being opened */
+    unsigned out;          /* associations opened through it, or being opened */
 };
 
-/* What follows a batch: `commit` runs when it is on disk, `undo` when it is not. Each frees what the effect holds. */
+/* What follows a batch: `commit` runs when it is on disk, `undo` when it is not. Each frees what the effect
+ * holds. */
 struct effect {
     void (*commit)(struct mta *mta, struct effect *effect);
     void (*undo)(struct mta *mta, struct effect *effect);
@@ -146,10 +149,10 @@ struct mta {
     struct event *listener; /* where new net processes connect */
     unsigned net_number;    /* of the last that connected, for its name */
     struct batch batch;
-    struct arena arena; /* for the unit that is being worked on */
-    struct buf head;    /* frame fields that are being put together */
-    struct buf scratch; /* rows and events that are being put together */
-    struct buf prefix;  /* an APDU's octets before its content */
+    struct arena arena;   /* for the unit that is being worked on */
+    struct buf head;      /* frame fields that are being put together */
+    struct buf scratch;   /* rows and events that are being put together */
+    struct buf prefix;    /* an APDU's octets before its content */
     struct map resumable; /* struct outbound_activity by work id */
     struct event *commit, *tick;
     char id_prefix[17];
@@ -175,7 +178,8 @@ void batch_free(struct mta *mta);
 struct batch_mark batch_mark(const struct mta *mta);
 /* Undoes what was added since the mark: store operations and effects. */
 void batch_undo(struct mta *mta, struct batch_mark mark);
-/* Adds an effect and sees to it that the batch is committed soon. False without memory: the effect is not undone. */
+/* Adds an effect and sees to it that the batch is committed soon. False without memory: the effect is not
+ * undone. */
 bool batch_effect(struct mta *mta, struct effect effect);
 /* Arms the commit: at the end of this turn of the loop, or after gathering. */
 void batch_arm(struct mta *mta);
@@ -200,7 +204,8 @@ void send_result(struct association *association, enum ipc_result result, const 
 
 bool peers_configure(struct mta *mta);
 void peers_free(struct mta *mta);
-/* The peer of this name, made when it is not there (a row of a former configuration names it). NULL without memory. */
+/* The peer of this name, made when it is not there (a row of a former configuration names it). NULL without
+ * memory. */
 struct peer *peer_named(struct mta *mta, struct span name);
 struct peer *peer_find(const struct mta *mta, struct span name);
 struct peer *peer_of_hop(struct mta *mta, int hop);
@@ -279,9 +284,10 @@ struct mts_run run_begin(struct mta *mta, struct arena *arena);
 /* Answers what the rules asked for, so that they can be called again. False without memory. */
 bool answer_needs(struct mts_run *run, const struct mts_decisions *decisions);
 
-/* Adds held objects, copies, deliveries and events to the batch. False without memory or when the store fails: the caller undoes
- * to its mark. */
-bool decide_apply(struct mta *mta, struct mts_run *run, const struct mts_decisions *decisions, const struct subject *subject);
+/* Adds held objects, copies, deliveries and events to the batch. False without memory or when the store
+ * fails: the caller undoes to its mark. */
+bool decide_apply(struct mta *mta, struct mts_run *run, const struct mts_decisions *decisions,
+                  const struct subject *subject);
 
 /* The name in the store of the rules' mailbox; lives in mta->arena. */
 struct span mailbox_name(struct mta *mta, const char *mailbox);
@@ -317,7 +323,8 @@ bool copy_reroute(struct mta *mta, struct work *work);
 
 /* ---- send.c: transfers out ---- */
 
-/* Gives the work to the idle association. False: not now (the store fails), or the work was ended as it can't be sent. */
+/* Gives the work to the idle association. False: not now (the store fails), or the work was ended as it can't
+ * be sent. */
 bool send_start(struct association *association, struct work *work);
 bool send_activity(struct association *association, struct span payload);
 bool send_read(struct association *association, struct span payload);
@@ -325,7 +332,8 @@ bool send_checkpoint(struct association *association, struct span payload);
 bool send_ended(struct association *association, struct span payload);
 /* The association is gone with its transfer: in doubt. */
 void send_lost(struct association *association);
-/* The association to recover when one to the peer is opened: that of a transfer that can be resumed; else empty. */
+/* The association to recover when one to the peer is opened: that of a transfer that can be resumed; else
+ * empty. */
 struct span send_recovery(struct mta *mta, const struct peer *peer);
 void outbound_forget(struct mta *mta, uint64_t work);
 void work_forget_bytes(struct mta *mta, struct work *work);

@@ -1,4 +1,5 @@
-/* Channels to net processes: what each frame is for. A process that breaks the rules is cut off, alone and by name. */
+/* Channels to net processes: what each frame is for. A process that breaks the rules is cut off, alone and by
+ * name. */
 #include <unistd.h>
 
 #include "base/alloc.h"
@@ -55,14 +56,16 @@ static bool dispatch(struct net *net, enum ipc_type type, uint64_t ref, struct s
     return !association || association_frames[type](association, payload);
 }
 
-static bool on_frame(void *context, struct ipc_channel *channel, enum ipc_type type, uint64_t ref, struct span payload) {
+static bool on_frame(void *context, struct ipc_channel *channel, enum ipc_type type, uint64_t ref,
+                     struct span payload) {
     struct net *net = context;
     if (dispatch(net, type, ref, payload)) {
         if (ipc_is_full(channel))
             ipc_pause(channel);
         return true;
     }
-    log_error("process %s sent a frame of type %d (ref %llu, %zu octets) that is against the rules; its channel is closed",
+    log_error("process %s sent a frame of type %d (ref %llu, %zu octets) that is against the rules; its "
+              "channel is closed",
               ipc_name(channel), (int)type, (unsigned long long)ref, payload.len);
     return false;
 }

@@ -8,7 +8,8 @@ struct outbound_activity *outbound_find(const struct mta *mta, uint64_t work) {
     return map_get(&mta->resumable, work);
 }
 
-static struct outbound_activity *add(struct mta *mta, uint64_t work, struct span association, struct span activity) {
+static struct outbound_activity *add(struct mta *mta, uint64_t work, struct span association,
+                                     struct span activity) {
     struct outbound_activity *outbound = mem_alloc(sizeof *outbound);
     if (!outbound)
         return NULL;
@@ -78,7 +79,8 @@ void outbound_checkpoint(struct association *association, uint32_t serial, uint6
     struct work *work = association->sending;
     struct span name = bytes_head(association->id), activity = bytes_head(association->activity);
     struct outbound_activity *outbound = outbound_find(mta, work->id);
-    if (outbound && (!span_eq(bytes_head(outbound->names), name) || !span_eq(bytes_rest(outbound->names), activity))) {
+    if (outbound &&
+        (!span_eq(bytes_head(outbound->names), name) || !span_eq(bytes_rest(outbound->names), activity))) {
         outbound_forget(mta, work->id);
         outbound = NULL;
     }
@@ -100,11 +102,12 @@ void outbound_checkpoint(struct association *association, uint32_t serial, uint6
 
 /* RT-RECOVER is for the association that broke; one of the peer's resumable copies that waits names it. */
 struct span send_recovery(struct mta *mta, const struct peer *peer) {
-    if (peer->failures)
-        return SPAN_LIT(""); /* the peer may have refused the recovery: a new association resumes as well */
+    if (peer->plain || peer->failures)
+        return SPAN_LIT("");
     for (size_t i = 0; i < mta->resumable.room; i++) {
         struct outbound_activity *outbound = mta->resumable.slots[i].value;
-        struct work *work = outbound && outbound->peer == peer->number ? schedule_find(&mta->schedule, outbound->work) : NULL;
+        struct work *work =
+            outbound && outbound->peer == peer->number ? schedule_find(&mta->schedule, outbound->work) : NULL;
         if (work && work->state != WORK_SENDING && work->state != WORK_HELD)
             return bytes_head(outbound->names);
     }

@@ -119,8 +119,8 @@ void peer_failed(struct mta *mta, struct peer *peer, struct span cause) {
     peer->failures++;
     peer->next_try = clock_now_us() + wait * SECOND;
     snprintf(peer->last_error, sizeof peer->last_error, "%s", log_text(cause, text));
-    log_warning("peer=%s no association (try %u, the next in %lld s): %s", peer->name, peer->failures, (long long)wait,
-                peer->last_error);
+    log_warning("peer=%s no association (try %u, the next in %lld s): %s", peer->name, peer->failures,
+                (long long)wait, peer->last_error);
     tell_rules(mta, peer);
     peer->reroute = peer->failures == 1;
 }
@@ -131,6 +131,7 @@ void peer_worked(struct mta *mta, struct peer *peer) {
     peer->failures = 0;
     peer->next_try = 0;
     peer->last_error[0] = '\0';
+    peer->plain = false;
     tell_rules(mta, peer);
 }
 
@@ -218,8 +219,9 @@ static void connect_more(struct mta *mta, struct peer *peer) {
 void peer_pump(struct mta *mta, struct peer *peer) {
     while (peer->idle && !mta->stopping) {
         struct work *work = schedule_first(&mta->schedule, peer->number);
-        /* A new one without its mark waits for its commit, which pumps again (I3). */
-        if (!work || (!work->committed && !work->marked) || !send_start(peer->idle, work))
+        /* A new one without its mark, or whose octets are in the batch only, waits for its commit, which
+         * pumps again (I3). */
+        if (!work || (!work->committed && !(work->marked && work->bytes)) || !send_start(peer->idle, work))
             break;
     }
     if (!peer->idle)

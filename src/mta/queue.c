@@ -31,8 +31,10 @@ static bool read_filter(json_t *request, struct filter *filter) {
         filter->before = clock_now_us() - json_integer_value(older) * SECOND;
     return (!older || json_is_integer(older)) && string_member(request, "next-hop", &filter->next_hop) &&
            string_member(request, "originator", &filter->originator) &&
-           string_member(request, "recipient", &filter->recipient) && string_member(request, "state", &filter->state) &&
-           string_member(request, "priority", &filter->priority) && string_member(request, "kind", &filter->kind);
+           string_member(request, "recipient", &filter->recipient) &&
+           string_member(request, "state", &filter->state) &&
+           string_member(request, "priority", &filter->priority) &&
+           string_member(request, "kind", &filter->kind);
 }
 
 static const char *state_name(const struct work *work) {
@@ -68,8 +70,8 @@ static bool needs_row(const struct filter *filter) {
 
 static bool same_address(struct arena *arena, struct span text, const char *wanted) {
     struct oraddress a, b;
-    return text.data && oraddress_parse(text, arena, &a, NULL) && oraddress_parse(span_str(wanted), arena, &b, NULL) &&
-           oraddress_equal(&a, &b);
+    return text.data && oraddress_parse(text, arena, &a, NULL) &&
+           oraddress_parse(span_str(wanted), arena, &b, NULL) && oraddress_equal(&a, &b);
 }
 
 static bool has_recipient(struct arena *arena, const struct copy *copy, const char *wanted) {
@@ -137,20 +139,22 @@ static struct choice chosen(struct mta *mta, const struct filter *filter, uint64
 
 /* ---- entries ---- */
 
-static json_t *entry_json(struct mta *mta, const struct work *work, const struct copy *copy, struct summary *summary) {
+static json_t *entry_json(struct mta *mta, const struct work *work, const struct copy *copy,
+                          struct summary *summary) {
     struct mts_recipient *recipients = NULL;
     size_t count = 0;
     summary_of(copy->row.kind, copy->stored.octets, &mta->arena, summary);
     mts_recipients(&copy->stored, &mta->arena, &recipients, &count);
     const struct peer *peer = work->peer == PEER_NONE ? NULL : mta->peers[work->peer];
     json_t *entry = json_pack(
-        "{s:I, s:I, s:o, s:s, s:o, s:I, s:o, s:o, s:s, s:s, s:I, s:o, s:o, s:o, s:i}", "id", (json_int_t)work->id,
-        "message", (json_int_t)work->message, "mts-identifier", json_text(summary->identifier), "kind",
-        summary_kind(copy->row.kind), "originator", json_text(summary->originator), "recipients", (json_int_t)count,
-        "first-recipient", count ? json_text(recipients[0].name) : json_null(), "next-hop",
-        peer ? json_text(span_str(peer->name)) : json_null(), "priority", lane_name(work), "state", state_name(work),
-        "size", (json_int_t)copy->message.content_length, "arrival", json_time(copy->message.arrival / SECOND), "due",
-        json_time(work->due / SECOND), "expires",
+        "{s:I, s:I, s:o, s:s, s:o, s:I, s:o, s:o, s:s, s:s, s:I, s:o, s:o, s:o, s:i}", "id",
+        (json_int_t)work->id, "message", (json_int_t)work->message, "mts-identifier",
+        json_text(summary->identifier), "kind", summary_kind(copy->row.kind), "originator",
+        json_text(summary->originator), "recipients", (json_int_t)count, "first-recipient",
+        count ? json_text(recipients[0].name) : json_null(), "next-hop",
+        peer ? json_text(span_str(peer->name)) : json_null(), "priority", lane_name(work), "state",
+        state_name(work), "size", (json_int_t)copy->message.content_length, "arrival",
+        json_time(copy->message.arrival / SECOND), "due", json_time(work->due / SECOND), "expires",
         work->expires == INT64_MAX ? json_null() : json_time(work->expires / SECOND), "tries", work->tries);
     const char *last = peer && peer->last_error[0] ? peer->last_error : NULL;
     json_object_set_new(entry, "last-error", json_text(span_str(last)));
@@ -188,7 +192,8 @@ json_t *request_queue_list(struct client *client, json_t *request) {
     }
     bool more = i < choice.count;
     free(choice.ids);
-    return json_pack("{s:o, s:o}", "entries", entries, "cursor", more ? json_integer((json_int_t)last) : json_null());
+    return json_pack("{s:o, s:o}", "entries", entries, "cursor",
+                     more ? json_integer((json_int_t)last) : json_null());
 }
 
 static struct work *unit_of(struct mta *mta, json_t *request) {
@@ -248,11 +253,12 @@ static void change_state(struct mta *mta, struct effect *effect) {
 }
 
 static void keep_state(struct mta *mta, struct effect *effect) {
-    schedule_set(&mta->schedule, effect->work, (enum work_state)(effect->number >> 8), effect->work->due, false);
+    schedule_set(&mta->schedule, effect->work, (enum work_state)(effect->number >> 8), effect->work->due,
+                 false);
 }
 
-static bool update_row(const struct change *change, struct work *work, enum store_status status, enum work_state state,
-                       const struct peer *peer) {
+static bool update_row(const struct change *change, struct work *work, enum store_status status,
+                       enum work_state state, const struct peer *peer) {
     struct mta *mta = change->mta;
     struct store_work row;
     struct error err = {0};
@@ -272,7 +278,8 @@ static bool update_row(const struct change *change, struct work *work, enum stor
                             .ref = peer ? peer->number : UINT64_MAX};
     if (!store_update_work(mta->batch.store, &row) || !batch_effect(mta, effect))
         return false;
-    schedule_set(&mta->schedule, work, WORK_SENDING, work->due, false); /* nobody takes it before the commit */
+    schedule_set(&mta->schedule, work, WORK_SENDING, work->due,
+                 false); /* nobody takes it before the commit */
     return true;
 }
 
@@ -397,12 +404,13 @@ json_t *request_queue_change(struct client *client, json_t *request) {
     struct mta *mta = client->net->mta;
     const char *operation = json_string_value(json_object_get(request, "operation"));
     bool redirects = strcmp(operation, "queue-redirect") == 0;
-    struct change change = {.mta = mta,
-                            .client = client,
-                            .operation = operation,
-                            .reason = json_string_value(json_object_get(request, "reason")),
-                            .next_hop = redirects ? json_string_value(json_object_get(request, "next-hop")) : NULL,
-                            .address = redirects ? json_string_value(json_object_get(request, "address")) : NULL};
+    struct change change = {
+        .mta = mta,
+        .client = client,
+        .operation = operation,
+        .reason = json_string_value(json_object_get(request, "reason")),
+        .next_hop = redirects ? json_string_value(json_object_get(request, "next-hop")) : NULL,
+        .address = redirects ? json_string_value(json_object_get(request, "address")) : NULL};
     json_t *error = check_change(&change, request);
     if (error)
         return error;
@@ -412,8 +420,9 @@ json_t *request_queue_change(struct client *client, json_t *request) {
     if (!work)
         return client_error("not-found", "no copy in the queue has this id");
     if (!may_change(&change, work))
-        return client_error("wrong-state", "the copy is %s%s", work->state == WORK_HELD ? "held" : "in doubt or under way",
-                            work->state == WORK_HELD ? ": release it first" : "; its recipients and route are frozen");
+        return client_error(
+            "wrong-state", "the copy is %s%s", work->state == WORK_HELD ? "held" : "in doubt or under way",
+            work->state == WORK_HELD ? ": release it first" : "; its recipients and route are frozen");
     if (!change_one(&change, work))
         return client_error("unavailable", "the copy could not be changed");
     return json_pack("{s:i, s:i}", "changed", 1, "skipped", 0);

@@ -18,7 +18,8 @@ void send_result(struct association *association, enum ipc_result result, const 
     buf_clear(head);
     buf_append_byte(head, (uint8_t)result);
     payload_put_octets(head, span_str(cause));
-    ipc_send(association->net->channel, IPC_TRANSFER_RESULT, association->ref, buf_span(head), (struct span){NULL, 0});
+    ipc_send(association->net->channel, IPC_TRANSFER_RESULT, association->ref, buf_span(head),
+             (struct span){NULL, 0});
 }
 
 /* ---- decoding ---- */
@@ -63,7 +64,8 @@ static bool decode_octets(struct mta *mta, const struct arrival *arrival, const 
     return true;
 }
 
-static bool decode(struct mta *mta, const struct arrival *arrival, struct decoded *decoded, struct ber_error *error) {
+static bool decode(struct mta *mta, const struct arrival *arrival, struct decoded *decoded,
+                   struct ber_error *error) {
     struct ber_limits limits = {.relax_bounds = mta->config->limits.relax_bounds};
     *error = (struct ber_error){0};
     *decoded = (struct decoded){0};
@@ -79,8 +81,9 @@ static bool decode(struct mta *mta, const struct arrival *arrival, struct decode
         }
     }
     decoded->identifier = arrival->kind == IPC_APDU_MESSAGE ? &decoded->apdu.message.message_identifier
-                          : arrival->kind == IPC_APDU_PROBE ? &decoded->apdu.probe.probe_identifier
-                                                            : &decoded->apdu.report.envelope.report_identifier;
+                          : arrival->kind == IPC_APDU_PROBE
+                              ? &decoded->apdu.probe.probe_identifier
+                              : &decoded->apdu.report.envelope.report_identifier;
     return true;
 }
 
@@ -164,7 +167,8 @@ static enum arrival_result take(struct mta *mta, const struct arrival *arrival, 
     mta->id_next = run.id_next;
     if (decisions.event_count && decisions.result == MTS_DECIDED)
         track_recent(mta, decisions.events[0].identifier,
-                     arrival->kind == IPC_APDU_MESSAGE ? decoded->apdu.message.content_identifier : (struct span){NULL, 0});
+                     arrival->kind == IPC_APDU_MESSAGE ? decoded->apdu.message.content_identifier
+                                                       : (struct span){NULL, 0});
     if (decisions.result == MTS_INVALID) {
         snprintf(cause, 200, "%s", decisions.cause ? decisions.cause : "no valid APDU");
         return ARRIVAL_REFUSED;
@@ -179,8 +183,8 @@ static enum arrival_result take(struct mta *mta, const struct arrival *arrival, 
     return done ? ARRIVAL_TAKEN : ARRIVAL_LATER;
 }
 
-static enum arrival_result known(struct mta *mta, const struct arrival *arrival, const struct decoded *decoded,
-                                 bool pending) {
+static enum arrival_result known(struct mta *mta, const struct arrival *arrival,
+                                 const struct decoded *decoded, bool pending) {
     mta->counters.repeats++;
     buf_clear(&mta->prefix);
     mts_identifier_print(decoded->identifier, &mta->prefix);
@@ -189,8 +193,8 @@ static enum arrival_result known(struct mta *mta, const struct arrival *arrival,
     return pending ? ARRIVAL_TAKEN : ARRIVAL_KNOWN;
 }
 
-static enum arrival_result take_new(struct mta *mta, const struct arrival *arrival, const struct decoded *decoded,
-                                    char cause[static 200]) {
+static enum arrival_result take_new(struct mta *mta, const struct arrival *arrival,
+                                    const struct decoded *decoded, char cause[static 200]) {
     uint8_t digest[STORE_DIGEST];
     struct error err = {0};
     struct span name = span_str(arrival->peer->name), identifier = decoded->identifier->raw;
@@ -240,7 +244,8 @@ enum arrival_result receive_apdu(struct mta *mta, const struct arrival *arrival,
         return ARRIVAL_LATER;
     arena_reset(&mta->arena);
     if (!decode(mta, arrival, &decoded, &error)) {
-        snprintf(cause, 200, "%.190s", error.text[0] ? error.text : "the envelope is none of the stated kind");
+        snprintf(cause, 200, "%.190s",
+                 error.text[0] ? error.text : "the envelope is none of the stated kind");
         return error.code == BER_MEMORY ? ARRIVAL_LATER : ARRIVAL_REFUSED;
     }
     struct batch_mark mark = batch_mark(mta);
@@ -272,6 +277,7 @@ bool receive_whole(struct association *association, struct span payload) {
     uint8_t kind = reader_u8(&r);
     struct span activity = payload_octets(&r), envelope = payload_octets(&r);
     struct span content = payload_rest(&r);
+    receive_forget_answered(association);
     if (!payload_done(&r) || kind < IPC_APDU_MESSAGE || kind > IPC_APDU_REPORT || activity.len > 64 ||
         association->inbound || envelope.len == 0)
         return false;

@@ -10,9 +10,16 @@
 #include "base/log.h"
 #include "mta/receive_private.h"
 
+/* What was refused before its end is kept until the next transfer, to swallow the frames that were under way. */
+void receive_forget_answered(struct association *association) {
+    if (association->inbound && association->inbound->answered)
+        inbound_free(association);
+}
+
 bool receive_begin(struct association *association, struct span payload) {
     struct reader r = reader_of(payload);
     struct span activity = payload_octets(&r);
+    receive_forget_answered(association);
     if (!payload_done(&r) || activity.len > 64 || association->inbound)
         return false;
     struct inbound *inbound = mem_alloc(sizeof *inbound);
@@ -24,7 +31,8 @@ bool receive_begin(struct association *association, struct span payload) {
 }
 
 static size_t envelope_most(const struct mta *mta) {
-    return mta->config->limits.envelope_octets ? mta->config->limits.envelope_octets : (size_t)8 * 1024 * 1024;
+    return mta->config->limits.envelope_octets ? mta->config->limits.envelope_octets
+                                               : (size_t)8 * 1024 * 1024;
 }
 
 bool receive_envelope(struct association *association, struct span payload) {
@@ -61,7 +69,8 @@ bool receive_content(struct association *association, struct span payload) {
         return false;
     if (inbound->failure[0])
         return true;
-    struct span again = span_sub(payload, 0, (size_t)(inbound->skip < payload.len ? inbound->skip : payload.len));
+    struct span again =
+        span_sub(payload, 0, (size_t)(inbound->skip < payload.len ? inbound->skip : payload.len));
     inbound->skip -= again.len;
     payload = span_sub(payload, again.len, payload.len);
     if (payload.len == 0)
@@ -129,8 +138,13 @@ bool receive_checkpoint(struct association *association, struct span payload) {
                             .undo = checkpoint_is_lost,
                             .association = association,
                             .number = serial};
-    if (inbound->failure[0])
-        return true; /* not confirmed: the end is refused */
+    if (inbound->failure[0]) {
+        /* A sender whose window is full waits for this confirmation and never comes to the end: refuse now. */
+        if (!inbound->answered)
+            receive_answer(association, ARRIVAL_LATER, inbound->failure);
+        inbound->answered = true;
+        return true;
+    }
     if (inbound_checkpoint(inbound, serial, offset, parser) && put_activity(association, serial, offset) &&
         batch_effect(mta, effect))
         return true;
@@ -158,6 +172,10 @@ bool receive_end(struct association *association, struct span payload) {
     struct inbound *inbound = association->inbound;
     if (payload.len || !inbound || !inbound->kind)
         return false;
+    if (inbound->answered) {
+        inbound_free(association);
+        return true;
+    }
     struct arrival arrival = {
         .peer = association->peer, .kind = inbound->kind, .envelope = buf_span(&inbound->envelope)};
     char cause[200];
@@ -170,7 +188,8 @@ bool receive_end(struct association *association, struct span payload) {
         add_content(&arrival, inbound->content);
         result = receive_apdu(mta, &arrival, cause);
     }
-    /* The activity's row goes with the commit that takes the message, so that a resume afterwards meets the repeat key. */
+    /* The activity's row goes with the commit that takes the message, so that a resume afterwards meets the
+     * repeat key. */
     if (result != ARRIVAL_LATER && inbound->stored && !receive_completed(association)) {
         batch_undo(mta, mark);
         result = ARRIVAL_LATER;

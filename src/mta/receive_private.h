@@ -9,7 +9,7 @@ struct checkpoint {
     uint64_t offset;         /* of the APDU stream */
     uint64_t content_length; /* of content that had come */
     uint32_t serial;
-    bool with_envelope; /* the envelope was complete */
+    bool with_envelope;   /* the envelope was complete */
     struct bytes *parser; /* the net process's state: head */
 };
 
@@ -21,23 +21,26 @@ struct inbound {
     uint64_t skip; /* octets of content that come again after a resume and are stored already */
     bool resumed;
     struct store_content *content; /* NULL until octets have come */
-    struct bytes *names;           /* head: the association's identifier under which it began, rest: the activity's */
+    struct bytes *names; /* head: the association's identifier under which it began, rest: the activity's */
     struct buf envelope;
     enum ipc_apdu kind; /* 0: the envelope has not come */
     uint64_t stored;    /* the store's number of the activity, 0: no checkpoint yet */
     char failure[120];  /* the store could not take it: END is refused for now */
+    bool answered;       /* it was refused before its end: the frames that still come are swallowed */
 };
 
 /* Adds a checkpoint to those the transfer has; the oldest makes room. False without memory. */
 bool inbound_checkpoint(struct inbound *inbound, uint32_t serial, uint64_t offset, struct span parser);
 void inbound_free(struct association *association);
+void receive_forget_answered(struct association *association);
 
 /* The activity's state as the store keeps it: kind, envelope, the peer's address, the checkpoints. */
 bool inbound_write(const struct inbound *inbound, struct span address, struct buf *out);
 bool inbound_read(struct inbound *inbound, struct span state);
 struct span inbound_address(struct span state);
 
-/* The transfer is complete with the batch: a resume of it shall be told so (X.228: resume of a completed activity). */
+/* The transfer is complete with the batch: a resume of it shall be told so (X.228: resume of a completed
+ * activity). */
 bool receive_completed(struct association *association);
 
 /* Sends the answer, now or with the batch. */

@@ -11,7 +11,8 @@
 #include "base/log.h"
 #include "mta/receive_private.h"
 
-/* Activities that are complete, by association and activity: kept as named records for as long as a resume may come. */
+/* Activities that are complete, by association and activity: kept as named records for as long as a resume
+ * may come. */
 #define RECORD_COMPLETED (STORE_KIND_OTHER + 1)
 
 void inbound_free(struct association *association) {
@@ -61,7 +62,8 @@ bool inbound_write(const struct inbound *inbound, struct span address, struct bu
     for (size_t i = 0; i < inbound->checkpoint_count; i++) {
         const struct checkpoint *checkpoint = &inbound->checkpoints[i];
         done = done && buf_append_u32(out, checkpoint->serial) && buf_append_u64(out, checkpoint->offset) &&
-               buf_append_u64(out, checkpoint->content_length) && buf_append_byte(out, checkpoint->with_envelope) &&
+               buf_append_u64(out, checkpoint->content_length) &&
+               buf_append_byte(out, checkpoint->with_envelope) &&
                payload_put_octets(out, bytes_head(checkpoint->parser));
     }
     return done;
@@ -106,8 +108,9 @@ bool receive_completed(struct association *association) {
     buf_append_u64(&data, (uint64_t)clock_now_us());
     payload_put_octets(&data, span_str(association->peer->name));
     payload_put_octets(&data, bytes_rest(association->id));
-    bool done = !data.failed && store_remove_activity_in(mta->batch.store, inbound->stored) &&
-                store_put_record(mta->batch.store, RECORD_COMPLETED, buf_span(&mta->scratch), buf_span(&data));
+    bool done =
+        !data.failed && store_remove_activity_in(mta->batch.store, inbound->stored) &&
+        store_put_record(mta->batch.store, RECORD_COMPLETED, buf_span(&mta->scratch), buf_span(&data));
     buf_free(&data);
     batch_arm(mta);
     return done;
@@ -128,7 +131,8 @@ static bool was_completed(struct association *association, struct span old, stru
 
 /* ---- RESUME ---- */
 
-static void answer(struct association *association, enum ipc_resume result, const struct checkpoint *checkpoint) {
+static void answer(struct association *association, enum ipc_resume result,
+                   const struct checkpoint *checkpoint) {
     struct buf *head = &association->net->mta->head;
     buf_clear(head);
     buf_append_byte(head, (uint8_t)result);
@@ -157,8 +161,8 @@ static const struct checkpoint *go_back(struct inbound *inbound, uint32_t serial
     return last;
 }
 
-static const struct checkpoint *take_up(struct association *association, const struct store_activity_in *activity,
-                                        uint32_t serial) {
+static const struct checkpoint *take_up(struct association *association,
+                                        const struct store_activity_in *activity, uint32_t serial) {
     struct mta *mta = association->net->mta;
     struct error err = {0};
     struct inbound *inbound = mem_alloc(sizeof *inbound);
@@ -179,7 +183,8 @@ static const struct checkpoint *take_up(struct association *association, const s
     return go_back(inbound, serial);
 }
 
-/* A transfer that is still under way elsewhere on a half-open association holds the content: it ends there. */
+/* A transfer that is still under way elsewhere on a half-open association holds the content: it ends there.
+ */
 static void end_elsewhere(struct mta *mta, const struct association *here, uint64_t stored) {
     for (struct net *net = mta->nets; net; net = net->next)
         for (size_t i = 0; i < net->associations.room; i++) {
@@ -197,7 +202,9 @@ bool receive_resume(struct association *association, struct span payload) {
     struct span old = payload_octets(&r), name = payload_octets(&r);
     uint32_t serial = reader_u32(&r);
     uint8_t recovering = reader_u8(&r);
-    if (!payload_done(&r) || recovering > 1 || association->inbound || association->state == ASSOCIATION_CLOSING)
+    receive_forget_answered(association);
+    if (!payload_done(&r) || recovering > 1 || association->inbound ||
+        association->state == ASSOCIATION_CLOSING)
         return association->state == ASSOCIATION_CLOSING;
     if (old.len == 0)
         old = bytes_head(association->id);
@@ -208,12 +215,14 @@ bool receive_resume(struct association *association, struct span payload) {
         end_elsewhere(mta, association, activity->id);
     const struct checkpoint *from = activity ? take_up(association, activity, serial) : NULL;
     if (from) {
-        log_info("peer=%s resumes a transfer at octet %llu", association->peer->name, (unsigned long long)from->offset);
+        log_info("peer=%s resumes a transfer at octet %llu", association->peer->name,
+                 (unsigned long long)from->offset);
         answer(association, IPC_RESUME_FROM, from);
         return true;
     }
     inbound_free(association);
-    answer(association, was_completed(association, old, name) ? IPC_RESUME_COMPLETED : IPC_RESUME_UNKNOWN_ACTIVITY, NULL);
+    answer(association,
+           was_completed(association, old, name) ? IPC_RESUME_COMPLETED : IPC_RESUME_UNKNOWN_ACTIVITY, NULL);
     return true;
 }
 

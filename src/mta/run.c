@@ -16,7 +16,8 @@
 
 /* ---- opening ---- */
 
-static enum work_state state_of(const struct mta *mta, const struct store_work *row, const struct peer *peer) {
+static enum work_state state_of(const struct mta *mta, const struct store_work *row,
+                                const struct peer *peer) {
     (void)mta;
     if (row->status == STORE_HELD)
         return WORK_HELD;
@@ -53,7 +54,8 @@ static bool load_queue(struct mta *mta, struct error *err) {
     if (!outbound_load(mta))
         return error_set(err, STORE_IO, "the transfers to be resumed can't be read");
     if (mta->schedule.count)
-        log_notice("%zu copies wait in the queue, %zu of them in doubt", mta->schedule.count, mta->schedule.in_doubt);
+        log_notice("%zu copies wait in the queue, %zu of them in doubt", mta->schedule.count,
+                   mta->schedule.in_doubt);
     return true;
 }
 
@@ -183,6 +185,7 @@ static void do_due_work(struct mta *mta, int64_t now) {
             return;
         work_is_due(mta, work, now);
     }
+    event_active(mta->tick, EV_TIMEOUT, 0);
 }
 
 static bool nothing_under_way(const struct mta *mta) {
@@ -245,7 +248,8 @@ void mta_stop(struct mta *mta) {
 static void reload(struct mta *mta, struct span text) {
     struct error err = {0};
     const struct mta_config *old = mta->config;
-    const struct mta_config *fresh = mta->reload.read ? mta->reload.read(mta->reload.context, text, &err) : NULL;
+    const struct mta_config *fresh =
+        mta->reload.read ? mta->reload.read(mta->reload.context, text, &err) : NULL;
     if (!fresh) {
         log_error("the configuration stays as it was: %s", mta->reload.read ? err.text : "no reload here");
         return;

@@ -188,7 +188,8 @@ struct work *schedule_first(const struct schedule *schedule, uint32_t peer) {
 
 /* ---- units ---- */
 
-static void enter_state(struct schedule *schedule, struct work *work, enum work_state state, int64_t due, bool front) {
+static void enter_state(struct schedule *schedule, struct work *work, enum work_state state, int64_t due,
+                        bool front) {
     work->state = (uint8_t)state;
     work->due = due;
     schedule->states[state]++;
@@ -204,7 +205,8 @@ static void leave_state(struct schedule *schedule, struct work *work) {
     drop_timer(schedule, work);
 }
 
-void schedule_set(struct schedule *schedule, struct work *work, enum work_state state, int64_t due, bool front) {
+void schedule_set(struct schedule *schedule, struct work *work, enum work_state state, int64_t due,
+                  bool front) {
     leave_state(schedule, work);
     enter_state(schedule, work, state, due, front);
 }
@@ -271,7 +273,8 @@ void schedule_remove(struct schedule *schedule, struct work *work) {
     schedule->spare = work;
 }
 
-void schedule_each(const struct schedule *schedule, bool (*visit)(void *context, struct work *work), void *context) {
+void schedule_each(const struct schedule *schedule, bool (*visit)(void *context, struct work *work),
+                   void *context) {
     for (size_t i = 0; i < schedule->buckets; i++)
         for (struct work *work = schedule->table[i], *next; work; work = next) {
             next = work->same;

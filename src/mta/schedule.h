@@ -28,10 +28,10 @@ enum work_state {
 struct bytes;
 
 struct work {
-    uint64_t id;      /* the store's */
-    uint64_t message; /* the store's */
-    int64_t due;      /* µs since 1970 */
-    int64_t expires;  /* µs since 1970, INT64_MAX: never */
+    uint64_t id;              /* the store's */
+    uint64_t message;         /* the store's */
+    int64_t due;              /* µs since 1970 */
+    int64_t expires;          /* µs since 1970, INT64_MAX: never */
     struct work *next, *prev; /* in the lane */
     struct work *same;        /* in the table by id */
     struct bytes *bytes;      /* what will be sent, when it is still in memory */
@@ -40,8 +40,8 @@ struct work {
     uint16_t tries;
     uint8_t lane;
     uint8_t state;
-    bool in_doubt; /* may have arrived: recipients and route are frozen */
-    bool marked;   /* its row says so: the mark of I3 */
+    bool in_doubt;  /* may have arrived: recipients and route are frozen */
+    bool marked;    /* its row says so: the mark of I3 */
     bool looked;    /* no other next hop was known when its peer was last found down */
     bool committed; /* its row is on disk */
 };
@@ -91,20 +91,23 @@ struct work *schedule_find(const struct schedule *schedule, uint64_t id);
 /* The next one to leave for the peer, or NULL: highest lane first, oldest first. It stays where it is. */
 struct work *schedule_first(const struct schedule *schedule, uint32_t peer);
 
-/* Moves the unit to a state; WORK_WAITING until `due`. `front` puts a ready one before its lane's others (a repeat). */
-void schedule_set(struct schedule *schedule, struct work *work, enum work_state state, int64_t due, bool front);
+/* Moves the unit to a state; WORK_WAITING until `due`. `front` puts a ready one before its lane's others (a
+ * repeat). */
+void schedule_set(struct schedule *schedule, struct work *work, enum work_state state, int64_t due,
+                  bool front);
 
 /* Gives a unit that is not WORK_SENDING to another peer. */
 void schedule_move(struct schedule *schedule, struct work *work, uint32_t peer);
 
 void schedule_doubt(struct schedule *schedule, struct work *work, bool in_doubt);
 
-/* When the next timer fires (INT64_MAX: none), and a unit whose time has come at `now` (NULL: none): due, or expired. It stays in
- * its state without a timer until `schedule_set` or `schedule_remove`. */
+/* When the next timer fires (INT64_MAX: none), and a unit whose time has come at `now` (NULL: none): due, or
+ * expired. It stays in its state without a timer until `schedule_set` or `schedule_remove`. */
 int64_t schedule_wake(const struct schedule *schedule);
 struct work *schedule_due(struct schedule *schedule, int64_t now);
 
 /* Calls for each unit, in no order, until `visit` returns false. It may not add or remove units. */
-void schedule_each(const struct schedule *schedule, bool (*visit)(void *context, struct work *work), void *context);
+void schedule_each(const struct schedule *schedule, bool (*visit)(void *context, struct work *work),
+                   void *context);
 
 #endif

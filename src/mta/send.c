@@ -45,7 +45,8 @@ static void let_go(struct association *association) {
 
 static void marked_on_disk(struct mta *mta, struct effect *effect) {
     (void)mta;
-    if (effect->association && effect->association->sending == effect->work && effect->association->committing)
+    if (effect->association && effect->association->sending == effect->work &&
+        effect->association->committing)
         begin_frame(effect->association);
 }
 
@@ -63,7 +64,8 @@ static void not_marked(struct mta *mta, struct effect *effect) {
 
 /* ---- reading what is not in memory any more ---- */
 
-static bool mark_row(struct mta *mta, struct work *work, const struct store_work *row, const struct peer *peer) {
+static bool mark_row(struct mta *mta, struct work *work, const struct store_work *row,
+                     const struct peer *peer) {
     struct store_work marked = *row;
     if (work->marked)
         return true;
@@ -132,6 +134,11 @@ bool send_start(struct association *association, struct work *work) {
         let_go(association);
         return false;
     }
+    if (work->in_doubt) {
+        mta->counters.possible_duplicates++;
+        log_notice("peer=%s work unit %llu is sent again: it may have arrived before",
+                   association->peer->name, (unsigned long long)work->id);
+    }
     work->marked = true;
     association->sending = work;
     association->committing = true;
@@ -160,7 +167,8 @@ static bool read_piece(struct association *association, uint64_t offset, uint32_
     size_t got = 0;
     buf_clear(&mta->scratch);
     if (!buf_reserve(&mta->scratch, length) ||
-        !store_content_read(association->content, offset, mta->scratch.data, length, &got, &err) || got != length) {
+        !store_content_read(association->content, offset, mta->scratch.data, length, &got, &err) ||
+        got != length) {
         log_error("peer=%s a content can't be read: %s", association->peer->name, err.text);
         return false;
     }
@@ -235,11 +243,13 @@ static void refused(struct association *association, struct work *work, struct s
 static int64_t deferral(const struct mta *mta, const struct work *work) {
     static const enum mts_priority priorities[LANES] = {MTS_URGENT, MTS_NORMAL, MTS_NON_URGENT};
     const struct mts_schedule *schedule = mts_schedule_of(mta->config->tables, priorities[work->lane]);
-    return mts_retry_delay(schedule, work->tries ? work->tries : 1) * SECOND;
+    return mts_retry_delay(schedule, work->tries + 1u) * SECOND;
 }
 
-/* The mark in the row stays as it is: it is a superset of what is in doubt, and goes when something is decided anew. */
-static void again(struct association *association, struct work *work, enum event_own what, int64_t delay, struct span cause) {
+/* The mark in the row stays as it is: it is a superset of what is in doubt, and goes when something is
+ * decided anew. */
+static void again(struct association *association, struct work *work, enum event_own what, int64_t delay,
+                  struct span cause) {
     struct mta *mta = association->net->mta;
     if (work->tries < UINT16_MAX)
         work->tries++;
@@ -249,14 +259,15 @@ static void again(struct association *association, struct work *work, enum event
     batch_arm(mta);
 }
 
-/* The peer doesn't know what we wanted to resume. It may have taken it whole and forgotten the activity, so the copy
- * stays in doubt: it goes to the same peer, soon, from its beginning. */
+/* The peer doesn't know what we wanted to resume. It may have taken it whole and forgotten the activity, so
+ * the copy stays in doubt: it goes to the same peer, soon, from its beginning. */
 static void resume_refused(struct association *association, struct work *work, struct span cause) {
     outbound_drop(association->net->mta, work->id);
     again(association, work, EVENT_IN_DOUBT, broken_delay(work), cause);
 }
 
-static void apply_result(struct association *association, struct work *work, enum ipc_sent result, struct span cause) {
+static void apply_result(struct association *association, struct work *work, enum ipc_sent result,
+                         struct span cause) {
     struct mta *mta = association->net->mta;
     switch (result) {
     case IPC_SENT:
@@ -267,7 +278,6 @@ static void apply_result(struct association *association, struct work *work, enu
         break;
     case IPC_SENT_DEFERRED:
         outbound_drop(mta, work->id);
-        work->tries++;
         again(association, work, EVENT_TRANSFER_DEFERRED, deferral(mta, work), cause);
         break;
     case IPC_SENT_BROKEN:

@@ -19,8 +19,8 @@ json_t *json_time(int64_t seconds) {
 }
 
 static json_t *peer_json(const struct mta *mta, const struct peer *peer) {
-    return json_pack("{s:s, s:i, s:i, s:i, s:I, s:i, s:o, s:o, s:b}", "peer", peer->name, "associations-in", peer->in,
-                     "associations-out", peer->out, "connecting", peer->connecting, "queued",
+    return json_pack("{s:s, s:i, s:i, s:i, s:I, s:i, s:o, s:o, s:b}", "peer", peer->name, "associations-in",
+                     peer->in, "associations-out", peer->out, "connecting", peer->connecting, "queued",
                      (json_int_t)mta->schedule.peers[peer->number].ready, "tries", peer->failures, "next-try",
                      peer->failures ? json_time(peer->next_try / SECOND) : json_null(), "last-error",
                      peer->last_error[0] ? json_text(span_str(peer->last_error)) : json_null(), "permanent",
@@ -84,7 +84,8 @@ static bool count_state(void *context, struct work *work) {
 }
 
 static json_t *work_json(const struct mta *mta) {
-    struct state_counts counts = {.ready = mta->schedule.states[WORK_READY], .held = mta->schedule.states[WORK_HELD]};
+    struct state_counts counts = {.ready = mta->schedule.states[WORK_READY],
+                                  .held = mta->schedule.states[WORK_HELD]};
     counts.sending = mta->schedule.states[WORK_SENDING];
     if (mta->schedule.states[WORK_WAITING]) {
         counts = (struct state_counts){0};
@@ -97,10 +98,11 @@ static json_t *work_json(const struct mta *mta) {
 }
 
 static json_t *counters_json(const struct counters *counters) {
-    return json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I}", "received", (json_int_t)counters->received, "submitted",
-                     (json_int_t)counters->submitted, "transferred", (json_int_t)counters->transferred, "delivered",
-                     (json_int_t)counters->delivered, "reports", (json_int_t)counters->reports, "repeats",
-                     (json_int_t)counters->repeats, "refused", (json_int_t)counters->refused, "possible-duplicates",
+    return json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I}", "received", (json_int_t)counters->received,
+                     "submitted", (json_int_t)counters->submitted, "transferred",
+                     (json_int_t)counters->transferred, "delivered", (json_int_t)counters->delivered,
+                     "reports", (json_int_t)counters->reports, "repeats", (json_int_t)counters->repeats,
+                     "refused", (json_int_t)counters->refused, "possible-duplicates",
                      (json_int_t)counters->possible_duplicates);
 }
 
@@ -111,8 +113,11 @@ json_t *request_status(struct client *client, json_t *request) {
     struct store_figures figures;
     (void)request;
     bool accepting = store_accepting(mta->store);
-    json_t *status = json_pack("{s:s, s:s, s:s, s:s}", "mta", self->mta_name, "domain", self->domain, "version",
-                               CHASQUI_VERSION, "state", mta->stopping ? "stopping" : accepting ? "serving" : "refusing");
+    json_t *status = json_pack("{s:s, s:s, s:s, s:s}", "mta", self->mta_name, "domain", self->domain,
+                               "version", CHASQUI_VERSION, "state",
+                               mta->stopping ? "stopping"
+                               : accepting   ? "serving"
+                                             : "refusing");
     if (!client_is_operator(client))
         return status;
     arena_reset(&mta->arena);
@@ -124,9 +129,10 @@ json_t *request_status(struct client *client, json_t *request) {
     json_object_set_new(status, "work", work_json(mta));
     json_object_set_new(status, "counters", counters_json(&mta->counters));
     json_object_set_new(status, "store",
-                        json_pack("{s:I, s:I, s:I, s:I}", "commits", (json_int_t)figures.commits, "failed-commits",
-                                  (json_int_t)figures.failed_commits, "content-octets",
-                                  (json_int_t)figures.content_octets, "sync-us", (json_int_t)figures.sync_us));
+                        json_pack("{s:I, s:I, s:I, s:I}", "commits", (json_int_t)figures.commits,
+                                  "failed-commits", (json_int_t)figures.failed_commits, "content-octets",
+                                  (json_int_t)figures.content_octets, "sync-us",
+                                  (json_int_t)figures.sync_us));
     json_object_set_new(status, "peers", peers_json(mta, NULL));
     return status;
 }

@@ -52,9 +52,10 @@ bool submit_begin(struct client *client, uint64_t ref, struct span payload) {
         map_get(&client->submissions, ref) || client->submissions.count >= OPEN_MOST)
         return false;
     if (!store_accepting(mta->store) || mta->stopping) {
-        client_refuse_submission(client, ref,
-                                 client_error("unavailable", "%s", mta->stopping ? "the MTA is stopping"
-                                                                                 : store_cause(mta->store)->text));
+        client_refuse_submission(
+            client, ref,
+            client_error("unavailable", "%s",
+                         mta->stopping ? "the MTA is stopping" : store_cause(mta->store)->text));
         return true;
     }
     struct submission *submission = mem_alloc(sizeof *submission);
@@ -66,7 +67,8 @@ bool submit_begin(struct client *client, uint64_t ref, struct span payload) {
     if (submission->envelope && submission->content && map_put(&client->submissions, ref, submission))
         return true;
     submission_free(submission);
-    client_refuse_submission(client, ref, client_error("unavailable", "%s", err.text[0] ? err.text : "no memory"));
+    client_refuse_submission(client, ref,
+                             client_error("unavailable", "%s", err.text[0] ? err.text : "no memory"));
     return true;
 }
 
@@ -81,7 +83,8 @@ bool submit_content(struct client *client, uint64_t ref, struct span payload) {
     if (submission->kind == IPC_SUBMISSION_PROBE)
         refuse(client, ref, client_error("inconsistent-request", "a probe has no content"));
     else if (most && store_content_length(submission->content) + payload.len > most)
-        refuse(client, ref, client_error("too-large", "the content is longer than %llu octets", (unsigned long long)most));
+        refuse(client, ref,
+               client_error("too-large", "the content is longer than %llu octets", (unsigned long long)most));
     else if (!store_content_append(submission->content, payload, &err))
         refuse(client, ref, client_error("unavailable", "%s", err.text));
     return true;
@@ -138,11 +141,13 @@ static const struct x411_ORName *recipient_at(const struct attempt *attempt, uin
 
 static json_t *refusal(const struct attempt *attempt) {
     const char *cause = attempt->decisions.cause;
-    json_t *error = client_error(codes[attempt->outcome.error], "%s", cause ? cause : "the submission is not valid");
+    json_t *error =
+        client_error(codes[attempt->outcome.error], "%s", cause ? cause : "the submission is not valid");
     json_t *recipients = json_array();
     for (size_t i = 0; i < attempt->outcome.improper_count; i++) {
         const struct x411_ORName *name = recipient_at(attempt, attempt->outcome.improper[i]);
-        struct span text = name ? oraddress_name_text(name, &attempt->client->net->mta->arena) : (struct span){NULL, 0};
+        struct span text =
+            name ? oraddress_name_text(name, &attempt->client->net->mta->arena) : (struct span){NULL, 0};
         if (text.data)
             json_array_append_new(recipients, json_string((const char *)text.data));
     }
@@ -156,14 +161,16 @@ static struct bytes *result_of(struct attempt *attempt) {
     bool done;
     buf_clear(&mta->prefix);
     if (attempt->submission->kind == IPC_SUBMISSION_PROBE) {
-        struct x411p3_ProbeSubmissionResult result = {.probe_submission_identifier = attempt->outcome.identifier,
-                                                      .probe_submission_time = attempt->outcome.time,
-                                                      .content_identifier = attempt->probe.content_identifier};
+        struct x411p3_ProbeSubmissionResult result = {
+            .probe_submission_identifier = attempt->outcome.identifier,
+            .probe_submission_time = attempt->outcome.time,
+            .content_identifier = attempt->probe.content_identifier};
         done = ber_encode(&x411p3_ProbeSubmissionResult_type, &result, &mta->prefix, NULL);
     } else {
-        struct x411p3_MessageSubmissionResult result = {.message_submission_identifier = attempt->outcome.identifier,
-                                                        .message_submission_time = attempt->outcome.time,
-                                                        .content_identifier = attempt->message.content_identifier};
+        struct x411p3_MessageSubmissionResult result = {
+            .message_submission_identifier = attempt->outcome.identifier,
+            .message_submission_time = attempt->outcome.time,
+            .content_identifier = attempt->message.content_identifier};
         done = ber_encode(&x411p3_MessageSubmissionResult_type, &result, &mta->prefix, NULL);
     }
     return done ? bytes_new(span_of(&ok, 1), buf_span(&mta->prefix)) : NULL;
@@ -177,8 +184,8 @@ static json_t *decode(struct attempt *attempt) {
     struct ber_limits limits = {.relax_bounds = mta->config->limits.relax_bounds};
     struct span octets = bytes_head(attempt->submission->envelope);
     bool probe = attempt->submission->kind == IPC_SUBMISSION_PROBE;
-    bool done = probe ? ber_decode(&x411p3_ProbeSubmissionEnvelope_type, octets, &mta->arena, &limits, &attempt->probe,
-                                   &error)
+    bool done = probe ? ber_decode(&x411p3_ProbeSubmissionEnvelope_type, octets, &mta->arena, &limits,
+                                   &attempt->probe, &error)
                       : ber_decode(&x411p3_MessageSubmissionEnvelope_type, octets, &mta->arena, &limits,
                                    &attempt->message, &error);
     return done ? NULL : client_error("inconsistent-request", "the envelope does not decode: %s", error.text);
@@ -212,7 +219,8 @@ static json_t *submit(struct attempt *attempt, uint64_t ref) {
     if (error)
         return error;
     bool probe = attempt->submission->kind == IPC_SUBMISSION_PROBE;
-    if (!submitter(attempt->client, probe ? &attempt->probe.originator_name : &attempt->message.originator_name, &user))
+    if (!submitter(attempt->client,
+                   probe ? &attempt->probe.originator_name : &attempt->message.originator_name, &user))
         return client_error("originator-invalid", "the originator is no mailbox of yours");
     struct mts_run run = run_begin(mta, &mta->arena);
     decide(attempt, &run, user);

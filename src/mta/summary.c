@@ -9,7 +9,8 @@ const char *summary_kind(enum mts_kind kind) {
     return kind == MTS_PROBE ? "probe" : kind == MTS_REPORT ? "report" : "message";
 }
 
-static struct span printed(struct arena *arena, bool (*print)(const void *value, struct buf *out), const void *value) {
+static struct span printed(struct arena *arena, bool (*print)(const void *value, struct buf *out),
+                           const void *value) {
     struct buf text;
     buf_init(&text, 4096);
     struct span result = {NULL, 0};
@@ -61,8 +62,8 @@ static bool of_message(struct span octets, struct arena *arena, struct summary *
     summary->identifier = printed(arena, print_identifier, &envelope->message_identifier);
     summary->originator = oraddress_name_text(&envelope->originator_name, arena);
     summary->content_identifier = envelope->content_identifier;
-    summary->content_type =
-        content_type_text(arena, type->choice == x411_ContentType_built_in, type->u.built_in, type->u.extended);
+    summary->content_type = content_type_text(arena, type->choice == x411_ContentType_built_in,
+                                              type->u.built_in, type->u.extended);
     summary->priority = priority_name(envelope->priority);
     add_trace(summary, &envelope->trace_information);
     return true;
@@ -107,18 +108,20 @@ static bool of_delivered_report(struct span octets, struct arena *arena, struct 
     summary->content_identifier = envelope->content_identifier;
     const struct x411_ContentType *type = envelope->content_type;
     if (type)
-        summary->content_type =
-            content_type_text(arena, type->choice == x411_ContentType_built_in, type->u.built_in, type->u.extended);
+        summary->content_type = content_type_text(arena, type->choice == x411_ContentType_built_in,
+                                                  type->u.built_in, type->u.extended);
     return true;
 }
 
-bool summary_of_delivery(enum mts_kind kind, struct span octets, struct arena *arena, struct summary *summary) {
+bool summary_of_delivery(enum mts_kind kind, struct span octets, struct arena *arena,
+                         struct summary *summary) {
     *summary = (struct summary){.priority = "normal"};
     if (kind == MTS_REPORT)
         return of_delivered_report(octets, arena, summary);
     struct x411p3_MessageDeliveryEnvelope *envelope = arena_alloc(arena, sizeof *envelope);
     struct ber_limits limits = {.relax_bounds = true};
-    if (!envelope || !ber_decode(&x411p3_MessageDeliveryEnvelope_type, octets, arena, &limits, envelope, NULL))
+    if (!envelope ||
+        !ber_decode(&x411p3_MessageDeliveryEnvelope_type, octets, arena, &limits, envelope, NULL))
         return false;
     const struct x411p3_OtherMessageDeliveryFields *fields = &envelope->other_fields;
     const struct x411p3_DeliveredContentType *type = &fields->content_type;
@@ -138,10 +141,11 @@ json_t *summary_trace(const struct summary *summary, struct arena *arena) {
         const struct x411_TraceInformationElement *element = &summary->trace->items[i];
         const struct x411_DomainSuppliedInformation *supplied = &element->domain_supplied_information;
         json_array_append_new(
-            trace, json_pack("{s:o, s:o, s:s}", "domain",
-                             json_text(printed(arena, print_domain, &element->global_domain_identifier)), "arrival",
-                             json_time(time_of(supplied->arrival_time)), "action",
-                             supplied->routing_action == x411_RoutingAction_rerouted ? "rerouted" : "relayed"));
+            trace,
+            json_pack("{s:o, s:o, s:s}", "domain",
+                      json_text(printed(arena, print_domain, &element->global_domain_identifier)), "arrival",
+                      json_time(time_of(supplied->arrival_time)), "action",
+                      supplied->routing_action == x411_RoutingAction_rerouted ? "rerouted" : "relayed"));
     }
     return trace;
 }

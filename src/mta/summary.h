@@ -20,7 +20,8 @@ struct summary {
 /* Reads a held object. False when it does not decode. All results live in the arena. */
 bool summary_of(enum mts_kind kind, struct span octets, struct arena *arena, struct summary *summary);
 /* Reads a delivery envelope: of a message, or of a report. */
-bool summary_of_delivery(enum mts_kind kind, struct span octets, struct arena *arena, struct summary *summary);
+bool summary_of_delivery(enum mts_kind kind, struct span octets, struct arena *arena,
+                         struct summary *summary);
 json_t *summary_trace(const struct summary *summary, struct arena *arena);
 const char *summary_kind(enum mts_kind kind);
 

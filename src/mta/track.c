@@ -11,8 +11,8 @@
 
 void track_recent(struct mta *mta, struct span identifier, struct span content_identifier) {
     struct recent *recent = &mta->recent[mta->recent_next++ % RECENT_MOST];
-    snprintf(recent->identifier, sizeof recent->identifier, "%.*s", (int)(identifier.len < 512 ? identifier.len : 512),
-             (const char *)identifier.data);
+    snprintf(recent->identifier, sizeof recent->identifier, "%.*s",
+             (int)(identifier.len < 512 ? identifier.len : 512), (const char *)identifier.data);
     snprintf(recent->content_identifier, sizeof recent->content_identifier, "%.*s",
              (int)(content_identifier.len < 64 ? content_identifier.len : 0),
              content_identifier.len ? (const char *)content_identifier.data : "");
@@ -35,7 +35,8 @@ static json_t *outcome_of(const struct event_record *record) {
     if (diagnostic)
         length += snprintf(text + length, sizeof text - (size_t)length, ", %s", diagnostic);
     else if (record->diagnostic >= 0)
-        length += snprintf(text + length, sizeof text - (size_t)length, ", diagnostic %lld", (long long)record->diagnostic);
+        length += snprintf(text + length, sizeof text - (size_t)length, ", diagnostic %lld",
+                           (long long)record->diagnostic);
     return json_text(span_of(text, (size_t)length));
 }
 
@@ -59,8 +60,9 @@ static json_t *event_json(const struct event_record *record, int64_t at) {
         json_array_append_new(recipients, json_text(record->name));
     else if (record->number >= 0 && record->kind < EVENT_MESSAGE)
         json_array_append_new(recipients, json_integer(record->number));
-    return json_pack("{s:o, s:s, s:o, s:o, s:o}", "time", json_time(at / SECOND), "event", event_name(record), "peer",
-                     json_text(printable(record->peer)), "recipients", recipients, "detail", detail_of(record));
+    return json_pack("{s:o, s:s, s:o, s:o, s:o}", "time", json_time(at / SECOND), "event", event_name(record),
+                     "peer", json_text(printable(record->peer)), "recipients", recipients, "detail",
+                     detail_of(record));
 }
 
 struct history {
@@ -125,15 +127,16 @@ static json_t *history_of(struct mta *mta, struct span identifier) {
     bool done = store_track(mta->store, identifier, add_events, &history, &err);
     for (size_t i = 0; done && i < history.message_count; i++) {
         uint8_t key[9];
-        done = store_track(mta->store, event_message_key(history.messages[i], key), add_events, &history, &err);
+        done =
+            store_track(mta->store, event_message_key(history.messages[i], key), add_events, &history, &err);
     }
     if (!done || json_array_size(history.events) == 0) {
         json_decref(history.events);
         return NULL;
     }
     return json_pack("{s:o, s:o, s:o}", "mts-identifier", json_text(identifier), "message",
-                     history.message_count ? json_integer((json_int_t)history.messages[0]) : json_null(), "events",
-                     sorted(history.events));
+                     history.message_count ? json_integer((json_int_t)history.messages[0]) : json_null(),
+                     "events", sorted(history.events));
 }
 
 bool track_events(struct mta *mta, struct span key, json_t *events) {
@@ -141,8 +144,7 @@ bool track_events(struct mta *mta, struct span key, json_t *events) {
     bool found = store_track(mta->store, key, add_events, &history, NULL);
     json_t *event;
     size_t i;
-    json_array_foreach(events, i, event)
-        json_object_del(event, "at");
+    json_array_foreach(events, i, event) json_object_del(event, "at");
     return found;
 }
 
@@ -164,7 +166,8 @@ static void own_identifier(struct mta *mta, const char *local, char *out, size_t
     snprintf(out, size, "[%.*s;%s]", (int)mta->scratch.len, (const char *)mta->scratch.data, local);
 }
 
-/* The identifier that was meant: as given, in brackets, or a local identifier among the recent ones or of our own domain. */
+/* The identifier that was meant: as given, in brackets, or a local identifier among the recent ones or of our
+ * own domain. */
 static json_t *by_identifier(struct mta *mta, const char *wanted) {
     json_t *found = history_of(mta, span_str(wanted));
     char text[1100];
@@ -218,9 +221,11 @@ static bool may_see(struct client *client, json_t *history) {
     return false;
 }
 
-static void add_recent(struct client *client, json_t *messages, const char *content_identifier, json_int_t most) {
+static void add_recent(struct client *client, json_t *messages, const char *content_identifier,
+                       json_int_t most) {
     struct mta *mta = client->net->mta;
-    for (size_t i = 0; i < RECENT_MOST && (json_int_t)json_array_size(messages) < most && i < mta->recent_next; i++) {
+    for (size_t i = 0;
+         i < RECENT_MOST && (json_int_t)json_array_size(messages) < most && i < mta->recent_next; i++) {
         const struct recent *recent = &mta->recent[(mta->recent_next - 1 - i) % RECENT_MOST];
         if (content_identifier && strcmp(recent->content_identifier, content_identifier) != 0)
             continue;
@@ -242,7 +247,8 @@ json_t *request_track(struct client *client, json_t *request) {
     json_t *found = NULL;
     if ((identifier != NULL) + (content != NULL) + (message > 0) + (recent > 0) != 1 || recent > 1000) {
         json_decref(messages);
-        return client_error("bad-request", "give one of mts-identifier, message, content-identifier and recent (1 to 1000)");
+        return client_error("bad-request",
+                            "give one of mts-identifier, message, content-identifier and recent (1 to 1000)");
     }
     batch_commit(mta);
     if (identifier)

@@ -1,4 +1,5 @@
-/* Local users: those of the configuration, and those that operators added, which the store keeps as records. */
+/* Local users: those of the configuration, and those that operators added, which the store keeps as records.
+ */
 #include <unistd.h>
 
 #include "base/alloc.h"
@@ -32,7 +33,8 @@ static bool add_user(struct mta *mta, const char *address, uint32_t uid, bool ha
 
 static bool has_key(struct arena *arena, const char *address, struct span key) {
     struct oraddress parsed;
-    return oraddress_parse(span_str(address), arena, &parsed, NULL) && span_eq(oraddress_key(&parsed, arena), key);
+    return oraddress_parse(span_str(address), arena, &parsed, NULL) &&
+           span_eq(oraddress_key(&parsed, arena), key);
 }
 
 const struct local_user *user_find(struct mta *mta, struct span text) {
@@ -66,7 +68,8 @@ void users_free(struct mta *mta) {
 }
 
 static bool add_to_rules(struct mta *mta, const char *address, struct error *err) {
-    return mts_tables_add_user(mta->config->tables, &(struct mts_user){.address = address, .mailbox = address}, err);
+    return mts_tables_add_user(mta->config->tables,
+                               &(struct mts_user){.address = address, .mailbox = address}, err);
 }
 
 static bool load_record(void *context, struct span name, struct span data) {
@@ -81,7 +84,8 @@ static bool load_record(void *context, struct span name, struct span data) {
     memcpy(address, name.data, name.len);
     address[name.len] = '\0';
     if (mts_mailbox_of(mta->config->tables, address)) {
-        log_notice("user %s is in the configuration now; the one that was added by hand plays no part", address);
+        log_notice("user %s is in the configuration now; the one that was added by hand plays no part",
+                   address);
         return true;
     }
     if (!add_to_rules(mta, address, &err))

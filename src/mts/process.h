@@ -122,7 +122,7 @@ enum mts_result {
     MTS_DECIDED = 1, /* `out` says what to do */
     MTS_NEEDS,       /* answer `needs` and call again */
     MTS_INVALID,     /* the input is no valid APDU (a submission: see its error); nothing is ours */
-    MTS_NO_MEMORY    /* the arena is exhausted: refuse for now */
+    MTS_NO_MEMORY    /* the arena is exhausted: a temporary refusal */
 };
 
 struct mts_decisions {

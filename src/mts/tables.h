@@ -53,9 +53,9 @@ struct mts_hop {
     const char *domain;   /* its global domain identifier as an address; NULL: an MTA of our own domain */
     const char *mta_name; /* for internal trace's attempted element; NULL: the name */
     enum mts_edition edition;
-    bool edition_1984_content_only; /* an edition-1988 peer behind which only P2 (1984) is understood: P22 is
-                                       downgraded */
-    bool rfc1328; /* 1984 peers: common name by a domain-defined attribute, P22 to P2 (RFC 1328) */
+    /* Behind the peer only contents of 1984 are understood: others are unable-to-downgrade. */
+    bool edition_1984_content_only;
+    bool rfc1328; /* 1984 peers: a common name goes as the domain-defined attribute Common (RFC 1328 §3.2) */
     bool defers;  /* bilateral agreement: the peer holds deferred messages itself */
     bool keep_internal_trace; /* across the domain's boundary */
     bool service_messages;    /* bilateral agreement about the service-message indicator */

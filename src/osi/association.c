@@ -394,9 +394,10 @@ static bool peer_is_due(const struct osi_association *a) {
     switch (a->state) {
     case RTSE_ENDING:
     case RTSE_STOPPING:
-    case RTSE_RECEIVING:
     case RTSE_REJECTING:
         return true;
+    case RTSE_RECEIVING: /* with the window full it is we who are waited for */
+        return !a->session.vsc || a->session.vm - a->session.va < a->open.window_size;
     case RTSE_SENDING:
         return a->tx.mark_count > 0;
     default:

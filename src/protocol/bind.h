@@ -25,7 +25,8 @@ struct span bind_result(const struct protocol_peer *peer, struct span our_name, 
 /* The user data of a refusal: the error's INTEGER. */
 struct span bind_error_data(enum bind_error error, struct arena *arena);
 
-/* The name of the error that a refusal's user data carries (`authentication-error`), or NULL when it carries none. */
+/* The name of the error that a refusal's user data carries (`authentication-error`), or NULL when it carries
+ * none. */
 const char *bind_error_name(struct span user_data);
 
 /* Who a bind says it comes from. */

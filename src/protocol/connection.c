@@ -97,8 +97,8 @@ static void tell_close(struct connection *c, const struct osi_cause *cause) {
     net_tell(c->net, IPC_ASSOCIATION_CLOSE, c->ref, &payload);
 }
 
-/* What became of the copy under way. The receiver's abort may say it (X.228 §7.8): a resume of what it doesn't know
- * begins anew, and what it had completed is done. */
+/* What became of the copy under way. The receiver's abort may say it (X.228 §7.8): a resume of what it
+ * doesn't know begins anew, and what it had completed is done. */
 static enum ipc_sent sent_at_end(const struct connection *c, const struct osi_cause *cause) {
     bool abort = cause->by_peer && cause->end == OSI_END_PROVIDER_ABORT;
     if (abort && cause->code == OSI_ABORT_TRANSFER_COMPLETED)
@@ -270,6 +270,35 @@ static void arm_timer(struct connection *c) {
     event_add(c->timer, &tv);
 }
 
+/* ---- the end of the TCP connection ---- */
+
+#define LINGER_SECONDS 3
+#define LINGER_OCTETS  ((size_t)1024 * 1024)
+
+static void on_lingering(evutil_socket_t fd, short what, void *arg) {
+    struct connection *c = arg;
+    ssize_t got = what & EV_TIMEOUT ? 0 : recv(fd, read_buffer, READ_SIZE, 0);
+    if (got < 0 && (errno == EINTR || errno == EAGAIN))
+        return;
+    c->lingered += got > 0 ? (size_t)got : 0;
+    if (got <= 0 || c->lingered > LINGER_OCTETS)
+        connection_free(c);
+}
+
+/* Octets of the peer that nobody reads would make TCP reset the connection, and drop our last PDU on its way:
+ * so read on until the peer closes too, but not for long. */
+static void linger(struct connection *c) {
+    static const struct timeval limit = {.tv_sec = LINGER_SECONDS};
+    osi_association_free(c->association);
+    c->association = NULL;
+    free_event(&c->readable);
+    free_event(&c->writable);
+    free_event(&c->timer);
+    c->readable = event_new(c->net->loop, c->fd, EV_READ | EV_PERSIST, on_lingering, c);
+    if (shutdown(c->fd, SHUT_WR) != 0 || !c->readable || event_add(c->readable, &limit) != 0)
+        connection_free(c);
+}
+
 /* What follows each change: events, output, timer, and the end when it has come. May free `c`. */
 static void settle(struct connection *c) {
     bool flushed;
@@ -282,7 +311,7 @@ static void settle(struct connection *c) {
         if (!c->inbound && c->state < CONNECTION_OPEN)
             connect_failed(c, c->failure_layer, c->failure);
         else
-            connection_free(c);
+            linger(c);
         return;
     }
     /* Octets that were not taken wait for an answer: TCP holds the rest back until then. */

@@ -11,7 +11,8 @@ struct connection *net_connection(struct net *net, uint64_t ref) {
     uint32_t index = (uint32_t)ref;
     if (index >= net->slot_count || net->slots[index].generation != (uint32_t)(ref >> 32))
         return NULL;
-    return net->slots[index].connection;
+    struct connection *c = net->slots[index].connection;
+    return c && c->association ? c : NULL;
 }
 
 const struct protocol_peer *net_peer_by_name(struct net *net, struct span name) {
@@ -22,8 +23,8 @@ const struct protocol_peer *net_peer_by_name(struct net *net, struct span name) 
 }
 
 /* The store process is half of this one: without it, or without memory for it, there is nothing to do but end
- * and be restarted; or, while both stop, to end with it. What else this turn of the loop holds is still done: the
- * order to stop may stand behind the end of the store's channel. */
+ * and be restarted; or, while both stop, to end with it. What else this turn of the loop holds is still done:
+ * the order to stop may stand behind the end of the store's channel. */
 static void lose_store(struct net *net, const char *cause) {
     event_base_loopexit(net->loop, NULL);
     if (net->stopping || net->status != 0)

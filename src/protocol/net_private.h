@@ -77,8 +77,8 @@ struct connection {
     int fd;
     enum connection_state state;
     bool inbound;
-    bool announced; /* the store process knows it */
-    bool want_write;
+    bool announced;  /* the store process knows it */
+    size_t lingered; /* octets read since the association was over */
     struct event *readable;
     struct event *writable;
     struct event *timer;
@@ -99,6 +99,7 @@ struct connection {
 };
 
 /* ---- net.c ---- */
+/* The connection, or NULL when it is gone or its association is over. */
 struct connection *net_connection(struct net *net, uint64_t ref);
 const struct protocol_peer *net_peer_by_name(struct net *net, struct span name);
 

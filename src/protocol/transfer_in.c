@@ -149,8 +149,8 @@ struct whole {
 
 static bool whole_envelope(void *context, enum ipc_apdu kind, struct span envelope) {
     struct whole *whole = context;
-    return buf_append_byte(&whole->head, (uint8_t)kind) && payload_put_octets(&whole->head, whole->activity) &&
-           payload_put_octets(&whole->head, envelope);
+    return buf_append_byte(&whole->head, (uint8_t)kind) &&
+           payload_put_octets(&whole->head, whole->activity) && payload_put_octets(&whole->head, envelope);
 }
 
 static bool whole_content(void *context, struct span content) {
@@ -166,7 +166,8 @@ static void send_whole(struct connection *c) {
         !apdu_scanner_finish(&in->scanner)) {
         refuse_apdu(c);
     } else {
-        if (!ipc_send(c->net->store, IPC_TRANSFER_WHOLE, c->ref, buf_span(&whole.head), buf_span(&whole.content)))
+        if (!ipc_send(c->net->store, IPC_TRANSFER_WHOLE, c->ref, buf_span(&whole.head),
+                      buf_span(&whole.content)))
             osi_rt_provider_abort(c->association, OSI_ABORT_LOCAL_SYSTEM_PROBLEM,
                                   "the store process can't take more");
         buf_free(&in->gathered);

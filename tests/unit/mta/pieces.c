@@ -18,7 +18,8 @@ static void piece(struct world *world, uint64_t ref, size_t number) {
     tell(world, IPC_TRANSFER_CONTENT, ref, span_of(content + number * PIECE, PIECE), NOTHING);
 }
 
-static void checkpoint(struct world *world, uint64_t ref, uint32_t serial, uint64_t offset, const char *parser) {
+static void checkpoint(struct world *world, uint64_t ref, uint32_t serial, uint64_t offset,
+                       const char *parser) {
     struct buf payload;
     buf_init(&payload, 0);
     buf_append_u32(&payload, serial);
@@ -215,7 +216,8 @@ static bool submit(struct world *world, uint64_t ref, struct span envelope) {
     return reader_u8(&r) == 1;
 }
 
-static void expect_fetch(struct world *world, const char *mailbox, uint64_t entry, uint64_t offset, uint32_t length) {
+static void expect_fetch(struct world *world, const char *mailbox, uint64_t entry, uint64_t offset,
+                         uint32_t length) {
     struct buf payload;
     buf_init(&payload, 0);
     payload_put_octets(&payload, span_str(mailbox));
@@ -257,7 +259,8 @@ static void test_submission(void **state) {
     assert_false(submit(&world, (uint64_t)1 << 32 | 3, submission_to(&world, SMITH, JONES)));
     json_int_t entry = only_entry(&world, JONES);
     expect_fetch(&world, JONES, (uint64_t)entry, PIECE - 10, 20);
-    snprintf(request, sizeof request, "{\"operation\":\"mailbox-read-envelope\",\"mailbox\":\"" JONES "\",\"entry\":%lld}",
+    snprintf(request, sizeof request,
+             "{\"operation\":\"mailbox-read-envelope\",\"mailbox\":\"" JONES "\",\"entry\":%lld}",
              (long long)entry);
     json_t *answer = ask(&world, request);
     assert_non_null(json_string_value(json_object_get(answer, "envelope")));
@@ -267,8 +270,8 @@ static void test_submission(void **state) {
     expect_error(&world, "{\"operation\":\"mailbox-list\",\"mailbx\":\"" SMITH "\"}", "bad-request");
     expect_error(&world, "[]", "bad-request");
     expect_error(&world, "{", "bad-request");
-    snprintf(request, sizeof request, "{\"operation\":\"mailbox-delete\",\"mailbox\":\"" JONES "\",\"entry\":%lld}",
-             (long long)entry);
+    snprintf(request, sizeof request,
+             "{\"operation\":\"mailbox-delete\",\"mailbox\":\"" JONES "\",\"entry\":%lld}", (long long)entry);
     answer = ask(&world, request);
     assert_int_equal(number_at(answer, "changed", NULL), 1);
     json_decref(answer);
@@ -293,10 +296,12 @@ static void test_operator(void **state) {
     answer = ask(&world, "{\"operation\":\"queue-list\",\"state\":\"held\",\"originator\":\"" JONES "\"}");
     json_t *entry = json_array_get(json_object_get(answer, "entries"), 0);
     char request[200];
-    snprintf(request, sizeof request, "{\"operation\":\"queue-show\",\"id\":%lld}", (long long)number_at(entry, "id", NULL));
+    snprintf(request, sizeof request, "{\"operation\":\"queue-show\",\"id\":%lld}",
+             (long long)number_at(entry, "id", NULL));
     json_decref(answer);
     answer = ask(&world, request);
-    assert_string_equal(json_string_value(json_array_get(json_object_get(answer, "recipient-list"), 0)), FRANK);
+    assert_string_equal(json_string_value(json_array_get(json_object_get(answer, "recipient-list"), 0)),
+                        FRANK);
     json_decref(answer);
     answer = ask(&world, "{\"operation\":\"queue-nondeliver\",\"all\":true,\"reason\":\"test\"}");
     assert_int_equal(number_at(answer, "changed", NULL), 1);
@@ -320,7 +325,8 @@ static void test_users(void **state) {
     (void)state;
     world_begin(&world);
     client(&world, 1, 0);
-    json_t *answer = ask(&world, "{\"operation\":\"user-add\",\"address\":\"S=new; P=alpha; A=gold; C=gb\",\"uid\":1003}");
+    json_t *answer =
+        ask(&world, "{\"operation\":\"user-add\",\"address\":\"S=new; P=alpha; A=gold; C=gb\",\"uid\":1003}");
     assert_int_equal(number_at(answer, "changed", NULL), 1);
     json_decref(answer);
     expect_error(&world, "{\"operation\":\"user-add\",\"address\":\"" OURS "/S=NEW\"}", "exists");
@@ -341,7 +347,7 @@ static void test_users(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_pieces),     cmocka_unit_test(test_resume_in), cmocka_unit_test(test_recover),
+        cmocka_unit_test(test_pieces),     cmocka_unit_test(test_resume_in),  cmocka_unit_test(test_recover),
         cmocka_unit_test(test_resume_out), cmocka_unit_test(test_submission), cmocka_unit_test(test_operator),
         cmocka_unit_test(test_users),
     };

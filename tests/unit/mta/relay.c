@@ -199,10 +199,12 @@ static void test_hostile_frames(void **state) {
         enum ipc_type type;
         uint64_t ref;
         const char *payload;
-    } frames[] = {{IPC_TRANSFER_WHOLE, 1, "\1"},  {IPC_TRANSFER_END, 1, ""},          {IPC_TRANSFER_CONTENT, 1, "x"},
-                  {IPC_READY, 0, ""},             {(enum ipc_type)999, 1, ""},        {IPC_SEND_RESULT, 1, "\1"},
-                  {IPC_ASSOCIATION_OPEN, 5, "x"}, {IPC_REQUEST, (uint64_t)7 << 32, "{}"}, {IPC_CONNECT_FAILED, 0, "x"},
-                  {IPC_CLIENT_CLOSE, 3, ""},      {IPC_TRANSFER_CHECKPOINT, 1, "\1"}, {IPC_RESUME, 1, "\1"}};
+    } frames[] = {{IPC_TRANSFER_WHOLE, 1, "\1"},      {IPC_TRANSFER_END, 1, ""},
+                  {IPC_TRANSFER_CONTENT, 1, "x"},     {IPC_READY, 0, ""},
+                  {(enum ipc_type)999, 1, ""},        {IPC_SEND_RESULT, 1, "\1"},
+                  {IPC_ASSOCIATION_OPEN, 5, "x"},     {IPC_REQUEST, (uint64_t)7 << 32, "{}"},
+                  {IPC_CONNECT_FAILED, 0, "x"},       {IPC_CLIENT_CLOSE, 3, ""},
+                  {IPC_TRANSFER_CHECKPOINT, 1, "\1"}, {IPC_RESUME, 1, "\1"}};
     (void)state;
     for (size_t i = 0; i < sizeof frames / sizeof frames[0]; i++) {
         struct world world;

@@ -106,7 +106,8 @@ UNUSED static void world_start(struct world *world) {
         close(parent[0]);
         if (!getenv("WORLD_LOG"))
             log_set_level(LOG_LEVEL_ERROR);
-        struct mta_descriptors descriptors = {.parent = parent[1], .listener = -1, .net = &net[1], .net_count = 1};
+        struct mta_descriptors descriptors = {
+            .parent = parent[1], .listener = -1, .net = &net[1], .net_count = 1};
         exit(mta_run(&world->config, NULL, &descriptors));
     }
     close(net[1]);
@@ -172,7 +173,8 @@ UNUSED static void put(int fd, enum ipc_type type, uint64_t ref, struct span hea
     buf_free(&frame);
 }
 
-UNUSED static void tell(struct world *world, enum ipc_type type, uint64_t ref, struct span head, struct span body) {
+UNUSED static void tell(struct world *world, enum ipc_type type, uint64_t ref, struct span head,
+                        struct span body) {
     put(world->net, type, ref, head, body);
 }
 
@@ -323,7 +325,8 @@ UNUSED static struct x411_ORName name_of(struct world *world, const char *text) 
     return name;
 }
 
-static struct x411_TraceInformationElement *trace_of(struct world *world, struct x411_GlobalDomainIdentifier domain) {
+static struct x411_TraceInformationElement *trace_of(struct world *world,
+                                                     struct x411_GlobalDomainIdentifier domain) {
     struct x411_TraceInformationElement *element = arena_alloc(&world->arena, sizeof *element);
     element->global_domain_identifier = domain;
     assert_true(ber_utctime_write(clock_now_us() / 1000000 - 60, &world->arena,

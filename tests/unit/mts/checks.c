@@ -80,6 +80,10 @@ static void types_that_nobody_converts(void **state) {
     set_types(play, envelope, TELEX); /* X.408 knows one, we have no converter */
     arrives(play, "beta", envelope);
     assert_not_delivered(play, 1, CONVERSION, DIAGNOSTIC(conversion_impractical));
+    extend_enumerated(play, &envelope->extensions, EXT_CONVERSION_WITH_LOSS_PROHIBITED,
+                      1); /* it would lose nothing */
+    arrives(play, "beta", envelope);
+    assert_not_delivered(play, 1, CONVERSION, DIAGNOSTIC(conversion_impractical));
     indicate(play, envelope, x411_PerMessageIndicators_implicit_conversion_prohibited);
     arrives(play, "beta", envelope);
     assert_not_delivered(play, 1, CONVERSION, DIAGNOSTIC(implicit_conversion_prohibited));

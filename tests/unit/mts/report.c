@@ -113,6 +113,17 @@ static void content_is_returned_when_asked(void **state) {
                          stored.content_length);
 }
 
+static void content_is_not_returned_on_delivery(void **state) {
+    struct play *play = *state;
+    struct x411_MessageTransferEnvelope *envelope = message(play, DIETER, BETA);
+    indicate(play, envelope, x411_PerMessageIndicators_content_return_request);
+    to(play, envelope, BOB, WANTS_REPORT);
+    arrives(play, "beta", envelope);
+    deliver(play, "bob");
+    assert_int_equal(play->out.held_count, 1);
+    assert_false(play->out.held[0].has_content);
+}
+
 static struct x411_Report *comes_back(struct play *play, const char *destination, unsigned indicators,
                                       bool delivered) {
     struct x411_Report *report = arena_alloc(&play->arena, sizeof *report);
@@ -237,6 +248,7 @@ int main(void) {
         SCENE(trace_only_when_audited),
         SCENE(label_and_correlator_go_along),
         SCENE(content_is_returned_when_asked),
+        SCENE(content_is_not_returned_on_delivery),
         SCENE(what_only_the_mta_asked_for_ends_here),
         SCENE(report_passes_through),
         SCENE(report_reaches_its_user),

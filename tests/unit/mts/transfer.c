@@ -138,6 +138,32 @@ static void deferred_delivery_is_held_here(void **state) {
                         SPAN_LIT("261122070000Z")));
 }
 
+static void a_deferral_that_is_over_defers_nothing(void **state) {
+    struct play *play = *state;
+    struct x411_MessageTransferEnvelope *envelope = message(play, DIETER, BETA);
+    envelope->deferred_delivery_time = utc(play, NOW - 3600);
+    to(play, envelope, FRANK, WANTS_NDN);
+    arrives(play, "beta", envelope);
+    assert_int_equal(play->out.held[0].copies[0].due, NOW);
+    assert_null(event_of(play, MTS_EVENT_DEFERRED));
+    assert_null(
+        sent_to(play, "other")->trace_information.items[1].domain_supplied_information.deferred_time.data);
+}
+
+static void an_only_copy_leaves_as_it_is_held(void **state) {
+    struct play *play = *state;
+    struct buf out;
+    struct x411_MessageTransferEnvelope *envelope = message(play, DIETER, BETA);
+    to(play, envelope, FRANK, WANTS_NDN);
+    arrives(play, "beta", envelope);
+    struct mts_stored stored = stored_copy(play, "other", NULL);
+    struct arena no_memory;
+    arena_init(&no_memory, 0);
+    buf_init(&out, 0);
+    assert_true(mts_outbound(&stored, &no_memory, &out)); /* nothing need be decoded */
+    buf_free(&out);
+}
+
 static void latest_delivery_ends_the_trying(void **state) {
     struct play *play = *state;
     struct x411_MessageTransferEnvelope *envelope = message(play, DIETER, BETA);
@@ -284,6 +310,8 @@ int main(void) {
         SCENE(no_route_is_nobody),
         SCENE(priorities_have_their_lanes),
         SCENE(deferred_delivery_is_held_here),
+        SCENE(a_deferral_that_is_over_defers_nothing),
+        SCENE(an_only_copy_leaves_as_it_is_held),
         SCENE(latest_delivery_ends_the_trying),
         SCENE(internal_trace_stays_in_the_domain),
         SCENE(within_the_domain_no_second_element),

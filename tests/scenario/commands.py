@@ -1,0 +1,164 @@
+#!/usr/bin/python3
+"""The command line, as users and operators at two MTAs use it."""
+import hashlib
+import json
+import os
+
+from players import folder  # it also makes the packages beside it importable
+from peer import tap
+from scenario.chasqui import Mhsd, free_port, peer_section
+
+case, check, equal, wait_until = tap.case, tap.check, tap.equal, tap.wait_until
+ADA = "/C=GB/A=GOLD/P=ALPHA/S=Ada"
+UWE = "/C=DE/A=VIAT/P=BETA/S=Uwe"
+EVA = "/C=DE/A=VIAT/P=BETA/S=Eva"
+NOBODY = "/C=DE/A=VIAT/P=BETA/S=Nobody"
+
+
+class Pair:
+    """ALPHA with Ada, BETA with Uwe and Eva, each the other's neighbour."""
+
+    def __init__(self, path):
+        self.path = path
+        ports = free_port(), free_port()
+        self.alpha = Mhsd(os.path.join(path, "alpha"), port=ports[0], node="alpha", user={ADA: {}},
+                          peer={"BETA": peer_section(ports[1], "BETA-MTA", "b", "ALPHA-MTA", "a")},
+                          route={"/C=DE/A=VIAT/P=BETA": {"next-hop": {"BETA": {"rank": 0}}}})
+        self.beta = Mhsd(os.path.join(path, "beta"), "BETA-MTA", "/C=DE/A=VIAT/P=BETA", port=ports[1], node="beta",
+                         user={UWE: {}, EVA: {}},
+                         peer={"ALPHA": peer_section(ports[0], "ALPHA-MTA", "a", "BETA-MTA", "b")},
+                         route={"/C=GB/A=GOLD/P=ALPHA": {"next-hop": {"ALPHA": {"rank": 0}}}})
+
+    def __enter__(self):
+        self.alpha.__enter__()
+        self.beta.__enter__()
+        return self
+
+    def __exit__(self, *failure):
+        self.alpha.__exit__(*failure)
+        self.beta.__exit__(*failure)
+
+    def entries(self, mta, user, count):
+        """The mailbox as soon as it has so many entries."""
+        return wait_until(lambda: (lambda e: e if len(e) >= count else None)(ask(mta, "list", "--user", user)["entries"]))
+
+
+def ask(mta, *arguments):
+    return json.loads(mta.mhs("--json", *arguments).stdout)
+
+
+def refuse(mta, status, *arguments):
+    """Runs a command that is to end with this exit status; what it said."""
+    done = mta.mhs(*arguments, check=False)
+    equal(done.returncode, status)
+    return done.stderr
+
+
+@case("a message with a file arrives, is read, saved, answered and forwarded")
+def _():
+    with folder() as path, Pair(path) as pair:
+        file = os.path.join(path, "plans.bin")
+        with open(file, "wb") as out:
+            out.write(os.urandom(700_000))
+        sent = ask(pair.alpha, "send", "--from", ADA, "--report", "delivery", "--to", UWE, "--cc", EVA, "--subject", "Brücke €",
+                   "--text", "Grüße", "--attach", file, "--priority", "urgent", "--importance", "high")
+        entry = pair.entries(pair.beta, UWE, 1)[0]
+        equal(entry["subject"], "Brücke €")
+        read = ask(pair.beta, "read", "--user", UWE, str(entry["entry"]))
+        equal((read["mts-identifier"], read["priority"]), (sent["mts-identifier"], "urgent"))
+        equal([(p["type"], p.get("text"), p.get("file-name")) for p in read["ipm"]["parts"]],
+              [("general-text", "Grüße", None), ("file-transfer", None, "plans.bin")])
+        equal(ask(pair.beta, "list", "--user", UWE, "--new")["entries"], [])
+        saved = os.path.join(path, "saved.bin")
+        pair.beta.mhs("save", "--user", UWE, str(entry["entry"]), "2", saved)
+        equal(*(hashlib.sha256(open(name, "rb").read()).hexdigest() for name in (file, saved)))
+        refuse(pair.beta, 4, "save", "--user", UWE, str(entry["entry"]), "2", saved)
+        pair.beta.mhs("reply", "--from", UWE, "--all", "--text", "Danke", str(entry["entry"]))
+        pair.beta.mhs("forward", "--from", UWE, "--to", ADA, str(entry["entry"]))
+        found = pair.entries(pair.alpha, ADA, 4)
+        by_subject = {e["subject"]: e["entry"] for e in found}
+        answer = ask(pair.alpha, "read", "--user", ADA, str(by_subject["Re: Brücke €"]))["ipm"]
+        equal(answer["replied-to"]["identifier"], read["ipm"]["identifier"])
+        equal([user["address"] for user in answer["cc"]], [EVA])
+        inner = ask(pair.alpha, "read", "--user", ADA, str(by_subject["Fw: Brücke €"]))["ipm"]["parts"][0]["message"]
+        equal(inner["subject"], "Brücke €")
+
+
+@case("a non-delivery is told in words, and stands in the history of both")
+def _():
+    with folder() as path, Pair(path) as pair:
+        sent = ask(pair.alpha, "send", "--from", ADA, "--to", NOBODY, "--text", "anybody?")
+        entry = pair.entries(pair.alpha, ADA, 1)[0]
+        recipient, = ask(pair.alpha, "read", "--user", ADA, str(entry["entry"]))["recipients"]
+        equal((recipient["delivered"], recipient["diagnostic"]), (False, "unrecognised-OR-name"))
+        check("NOT delivered to " + NOBODY in pair.alpha.mhs("read", "--user", ADA, str(entry["entry"])).stdout)
+        for mta, event in ((pair.alpha, "report-received"), (pair.beta, "non-delivered")):
+            history, = ask(mta, "track", sent["mts-identifier"])["messages"]
+            check(event in [e["event"] for e in history["events"]], history)
+
+
+@case("no copy but the blind ones names a blind copy recipient")
+def _():
+    with folder() as path, Pair(path) as pair:
+        pair.alpha.mhs("send", "--from", ADA, "--to", UWE, "--bcc", EVA, "--text", "psst")
+        open_copy = ask(pair.beta, "read", "--user", UWE, str(pair.entries(pair.beta, UWE, 1)[0]["entry"]))
+        blind_copy = ask(pair.beta, "read", "--user", EVA, str(pair.entries(pair.beta, EVA, 1)[0]["entry"]))
+        check("bcc" not in open_copy["ipm"] and EVA not in json.dumps(open_copy), open_copy)
+        equal([user["address"] for user in blind_copy["ipm"]["bcc"]], [EVA])
+
+
+@case("a probe is answered for each recipient")
+def _():
+    with folder() as path, Pair(path) as pair:
+        pair.alpha.mhs("probe", "--from", ADA, "--report", "delivery", UWE, NOBODY)
+        entry = pair.entries(pair.alpha, ADA, 1)[0]
+        recipients = ask(pair.alpha, "read", "--user", ADA, str(entry["entry"]))["recipients"]
+        equal(sorted((r["recipient"], r["delivered"]) for r in recipients), [(NOBODY, False), (UWE, True)])
+        equal(ask(pair.beta, "list", "--user", UWE)["entries"], [])
+
+
+@case("an operator holds, shows, deletes; the reason is recorded")
+def _():
+    with folder() as path, Pair(path) as pair:
+        sent = ask(pair.alpha, "send", "--from", ADA, "--to", UWE, "--deferred", "+1h", "--text", "later")
+        copy, = ask(pair.alpha, "queue", "list")["entries"]
+        equal((copy["state"], copy["mts-identifier"]), ("deferred", sent["mts-identifier"]))
+        equal(ask(pair.alpha, "queue", "hold", str(copy["id"]), "--reason", "wait")["changed"], 1)
+        equal(ask(pair.alpha, "queue", "show", str(copy["id"]))["state"], "held")
+        pair.alpha.mhs("queue", "delete", str(copy["id"]), "--reason", "nobody wants it")
+        equal(ask(pair.alpha, "queue", "list")["entries"], [])
+        history = pair.alpha.mhs("track", sent["mts-identifier"]).stdout
+        check("deleted" in history and "nobody wants it" in history, history)
+
+
+@case("ping, route, status and users answer")
+def _():
+    with folder() as path, Pair(path) as pair:
+        check(ask(pair.alpha, "ping", "BETA")["ok"])
+        check("next hop BETA" in pair.alpha.mhs("route", UWE).stdout)
+        equal(ask(pair.alpha, "status")["state"], "serving")
+        new = "/C=GB/A=GOLD/P=ALPHA/S=New"
+        pair.alpha.mhs("user", "add", new)
+        equal([u["address"] for u in ask(pair.alpha, "user", "list")["users"]], [ADA, new])
+        pair.alpha.mhs("user", "remove", new)
+        refuse(pair.alpha, 1, "user", "remove", ADA)
+        pair.beta.stop()
+        check("not reached" in pair.alpha.mhs("ping", "BETA", check=False).stdout)
+        pair.beta.start()
+
+
+@case("what is wrong is said, with the exit code for it")
+def _():
+    with folder() as path, Pair(path) as pair:
+        check("no address" in refuse(pair.alpha, 2, "send", "--from", ADA, "--to", "nonsense", "--text", "x"))
+        refuse(pair.alpha, 2, "send", "--from", ADA, "--text", "x")
+        refuse(pair.alpha, 2, "queue", "hold")
+        refuse(pair.alpha, 2, "nonsense")
+        refuse(pair.alpha, 4, "send", "--from", ADA, "--to", UWE, "--attach", os.path.join(path, "missing"))
+        refuse(pair.alpha, 1, "read", "--user", ADA, "99")
+        refuse(pair.alpha, 1, "track", "[/C=XX/;none]")
+        refuse(pair.alpha, 3, "--socket", os.path.join(path, "no.sock"), "status")
+
+
+
+tap.main()

@@ -1,0 +1,155 @@
+/* The scheduler against a plain model: lanes in order, timers by time, states counted. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+#include <stdlib.h>
+
+#include "base/alloc.h"
+#include "mta/map.h"
+#include "mta/schedule.h"
+
+static struct work *add(struct schedule *schedule, uint64_t id, enum work_lane lane, enum work_state state,
+                        int64_t due) {
+    struct work work = {
+        .id = id, .lane = (uint8_t)lane, .state = (uint8_t)state, .due = due, .expires = INT64_MAX};
+    struct work *added = schedule_add(schedule, &work);
+    assert_non_null(added);
+    return added;
+}
+
+static void test_lanes(void **state) {
+    struct schedule schedule;
+    (void)state;
+    assert_true(schedule_init(&schedule, 2));
+    add(&schedule, 1, LANE_NON_URGENT, WORK_READY, 0);
+    add(&schedule, 2, LANE_NORMAL, WORK_READY, 0);
+    add(&schedule, 3, LANE_URGENT, WORK_READY, 0);
+    add(&schedule, 4, LANE_URGENT, WORK_READY, 0);
+    static const uint64_t order[] = {3, 4, 2, 1};
+    for (size_t i = 0; i < 4; i++) {
+        struct work *first = schedule_first(&schedule, 0);
+        assert_int_equal(first->id, order[i]);
+        schedule_set(&schedule, first, WORK_SENDING, 0, false);
+    }
+    assert_null(schedule_first(&schedule, 0));
+    schedule_set(&schedule, schedule_find(&schedule, 1), WORK_READY, 0, false);
+    schedule_set(&schedule, schedule_find(&schedule, 2), WORK_HELD, 0, false);
+    schedule_move(&schedule, schedule_find(&schedule, 1), 1);
+    assert_null(schedule_first(&schedule, 0));
+    assert_int_equal(schedule_first(&schedule, 1)->id, 1);
+    assert_int_equal(schedule.states[WORK_HELD], 1);
+    schedule_free(&schedule);
+}
+
+/* A repeat goes before the others of its lane. */
+static void test_front(void **state) {
+    struct schedule schedule;
+    (void)state;
+    assert_true(schedule_init(&schedule, 1));
+    struct work *first = add(&schedule, 1, LANE_NORMAL, WORK_READY, 0);
+    add(&schedule, 2, LANE_NORMAL, WORK_READY, 0);
+    schedule_set(&schedule, first, WORK_SENDING, 0, false);
+    schedule_set(&schedule, first, WORK_READY, 0, true);
+    assert_int_equal(schedule_first(&schedule, 0)->id, 1);
+    schedule_free(&schedule);
+}
+
+#define UNITS 3000
+
+/* Timers in random order, with removals and changes between: they fire in the order of time, each once. */
+static void test_timers(void **state) {
+    struct schedule schedule;
+    (void)state;
+    assert_true(schedule_init(&schedule, 1));
+    srand(7);
+    size_t left = 0;
+    for (uint64_t id = 1; id <= UNITS; id++)
+        add(&schedule, id, LANE_NORMAL, WORK_WAITING, 1 + rand() % 1000);
+    for (uint64_t id = 1; id <= UNITS; id++) {
+        struct work *work = schedule_find(&schedule, id);
+        if (id % 3 == 0)
+            schedule_remove(&schedule, work);
+        else if (id % 3 == 1)
+            schedule_set(&schedule, work, WORK_WAITING, 1 + rand() % 1000, false);
+        left += id % 3 != 0;
+    }
+    assert_int_equal(schedule.count, left);
+    int64_t last = 0;
+    for (int64_t now = 0; now <= 1000; now++) {
+        struct work *work;
+        while ((work = schedule_due(&schedule, now))) {
+            assert_true(work->due <= now && work->due >= last);
+            last = work->due;
+            left--;
+            schedule_remove(&schedule, work);
+        }
+        assert_true(schedule_wake(&schedule) > now);
+    }
+    assert_int_equal(left, 0);
+    assert_int_equal(schedule.count, 0);
+    schedule_free(&schedule);
+}
+
+/* What is ready still expires; what is held does not. */
+static void test_expiry(void **state) {
+    struct schedule schedule;
+    (void)state;
+    assert_true(schedule_init(&schedule, 1));
+    struct work work = {.id = 1, .state = WORK_READY, .expires = 50};
+    struct work *ready = schedule_add(&schedule, &work);
+    work.id = 2;
+    work.state = WORK_HELD;
+    assert_non_null(schedule_add(&schedule, &work));
+    assert_ptr_equal(schedule_due(&schedule, 50), ready);
+    assert_null(schedule_due(&schedule, 1000));
+    schedule_free(&schedule);
+}
+
+static void test_no_memory(void **state) {
+    struct schedule schedule;
+    (void)state;
+    assert_true(schedule_init(&schedule, 1));
+    struct work work = {.id = 1, .state = WORK_READY, .expires = INT64_MAX};
+    mem_fail_after(0);
+    assert_null(schedule_add(&schedule, &work));
+    mem_fail_after(-1);
+    assert_int_equal(schedule.count, 0);
+    assert_non_null(schedule_add(&schedule, &work));
+    schedule_free(&schedule);
+}
+
+static void test_map(void **state) {
+    static bool there[512];
+    static int value;
+    struct map map = {0};
+    (void)state;
+    srand(11);
+    for (unsigned i = 0; i < 20000; i++) {
+        uint64_t key = 1 + (uint64_t)rand() % 511;
+        if (rand() % 2) {
+            assert_true(map_put(&map, key << 32, &value));
+            there[key] = true;
+        } else {
+            map_remove(&map, key << 32);
+            there[key] = false;
+        }
+    }
+    size_t count = 0;
+    for (uint64_t key = 1; key < 512; key++) {
+        assert_true((map_get(&map, key << 32) != NULL) == there[key]);
+        count += there[key];
+    }
+    assert_int_equal(map.count, count);
+    map_free(&map);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_lanes),  cmocka_unit_test(test_front),     cmocka_unit_test(test_timers),
+        cmocka_unit_test(test_expiry), cmocka_unit_test(test_no_memory), cmocka_unit_test(test_map),
+    };
+    return cmocka_run_group_tests_name("schedule", tests, NULL, NULL);
+}

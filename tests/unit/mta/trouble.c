@@ -1,0 +1,116 @@
+/* I6: a store that can't write. What comes is refused for now, what the peers confirmed is kept, and all goes
+ * on afterwards. */
+#include <sys/resource.h>
+
+#include "world.h"
+
+/* A limit on the length of files stands for the full disk: writes beyond it fail. */
+static void limit_files(const struct world *world, rlim_t most) {
+    struct rlimit limit = {most, RLIM_INFINITY};
+    assert_int_equal(prlimit(world->pid, RLIMIT_FSIZE, &limit, NULL), 0);
+}
+
+static enum ipc_result send_one(struct world *world) {
+    send_whole(world, 1, envelope_to(world, WANTS_NDN, FRANK, NULL), SPAN_LIT("content"));
+    return result_of(world, 1);
+}
+
+static bool becomes_accepting(struct world *world) {
+    for (unsigned i = 0; i < 20; i++) {
+        if (send_one(world) == IPC_ACCEPTED)
+            return true;
+        usleep(300000);
+    }
+    return false;
+}
+
+static void test_full_disk(void **state) {
+    struct world world;
+    (void)state;
+    world_begin(&world);
+    associate(&world, 1, "beta");
+    assert_int_equal(send_one(&world), IPC_ACCEPTED);
+    connect_out(&world, 2, "gamma");
+    outgoing_of(&world, 2);
+    client(&world, 1, 0);
+    limit_files(&world, 1);
+    assert_int_equal(send_one(&world), IPC_REFUSED_TEMPORARILY);
+    assert_int_equal(send_one(&world), IPC_REFUSED_TEMPORARILY);
+    sent(&world, 2, IPC_SENT);
+    expect_none(&world, IPC_SEND_BEGIN);
+    assert_int_equal(queued(&world), 1);
+    json_t *answer = ask(&world, "{\"operation\":\"status\"}");
+    assert_string_equal(json_string_value(json_object_get(answer, "state")), "refusing");
+    json_decref(answer);
+
+    limit_files(&world, RLIM_INFINITY);
+    assert_true(becomes_accepting(&world));
+    outgoing_of(&world, 2);
+    sent(&world, 2, IPC_SENT);
+    expect_drained(&world);
+    answer = ask(&world, "{\"operation\":\"status\"}");
+    assert_int_equal(number_at(answer, "counters", "transferred"), 2);
+    json_decref(answer);
+    world_end(&world);
+}
+
+/* A checkpoint that can't be written is not confirmed: the association ends, and the peer resumes from an
+ * earlier one. */
+static void test_full_disk_at_a_checkpoint(void **state) {
+    struct world world;
+    struct buf payload;
+    static const uint8_t piece[100000];
+    (void)state;
+    world_begin(&world);
+    associate(&world, 1, "beta");
+    buf_init(&payload, 0);
+    payload_put_octets(&payload, SPAN_LIT("\2\1\1"));
+    tell(&world, IPC_TRANSFER_BEGIN, 1, buf_span(&payload), NOTHING);
+    buf_free(&payload);
+    tell(&world, IPC_TRANSFER_ENVELOPE, 1, SPAN_LIT("\1"), envelope_to(&world, WANTS_NDN, FRANK, NULL));
+    client(&world, 1, 0);
+    json_decref(ask(&world, "{\"operation\":\"status\"}"));
+    limit_files(&world, 1);
+    buf_init(&payload, 0);
+    buf_append_u32(&payload, 1);
+    buf_append_u64(&payload, 1000);
+    tell(&world, IPC_TRANSFER_CHECKPOINT, 1, buf_span(&payload), SPAN_LIT("state"));
+    buf_free(&payload);
+    expect(&world, IPC_ASSOCIATION_CLOSE, 1);
+    tell(&world, IPC_TRANSFER_CONTENT, 1, span_of(piece, sizeof piece), NOTHING);
+    tell(&world, IPC_TRANSFER_END, 1, NOTHING, NOTHING);
+    assert_int_equal(result_of(&world, 1), IPC_REFUSED_TEMPORARILY);
+    limit_files(&world, RLIM_INFINITY);
+    world_end(&world);
+}
+
+/* A net process that goes away takes nothing with it: what it was sending is in doubt and leaves by the next
+ * one. */
+static void test_net_process_dies(void **state) {
+    struct world world;
+    (void)state;
+    world_begin(&world);
+    associate(&world, 1, "beta");
+    assert_int_equal(send_one(&world), IPC_ACCEPTED);
+    connect_out(&world, 2, "gamma");
+    outgoing_of(&world, 2);
+    shutdown(world.net, SHUT_RDWR);
+    usleep(300000);
+    world_kill(&world);
+    world_start(&world);
+    client(&world, 1, 0);
+    json_t *answer = ask(&world, "{\"operation\":\"status\"}");
+    assert_int_equal(number_at(answer, "work", "in-doubt"), 1);
+    json_decref(answer);
+    world_end(&world);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_full_disk),
+        cmocka_unit_test(test_full_disk_at_a_checkpoint),
+        cmocka_unit_test(test_net_process_dies),
+    };
+    signal(SIGXFSZ, SIG_IGN);
+    return cmocka_run_group_tests_name("trouble", tests, NULL, NULL);
+}
