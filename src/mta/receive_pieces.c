@@ -10,7 +10,8 @@
 #include "base/log.h"
 #include "mta/receive_private.h"
 
-/* What was refused before its end is kept until the next transfer, to swallow the frames that were under way. */
+/* What was refused before its end is kept until the next transfer, to swallow the frames that were under way.
+ */
 void receive_forget_answered(struct association *association) {
     if (association->inbound && association->inbound->answered)
         inbound_free(association);
@@ -139,7 +140,8 @@ bool receive_checkpoint(struct association *association, struct span payload) {
                             .association = association,
                             .number = serial};
     if (inbound->failure[0]) {
-        /* A sender whose window is full waits for this confirmation and never comes to the end: refuse now. */
+        /* A sender whose window is full waits for this confirmation and never comes to the end: refuse now.
+         */
         if (!inbound->answered)
             receive_answer(association, ARRIVAL_LATER, inbound->failure);
         inbound->answered = true;
