@@ -27,7 +27,8 @@ void *arena_alloc(struct arena *arena, size_t size) __attribute__((warn_unused_r
 /* The same, for `count` items of `size` octets; NULL also when the product overflows. */
 void *arena_array(struct arena *arena, size_t count, size_t size) __attribute__((warn_unused_result));
 
-/* A copy of `s` in the arena; `data` is NULL when it doesn't fit. A NUL follows the copy, outside its length. */
+/* A copy of `s` in the arena; `data` is NULL when it doesn't fit. A NUL follows the copy, outside its length.
+ */
 struct span arena_dup(struct arena *arena, struct span s) __attribute__((warn_unused_result));
 
 /* A formatted C string in the arena, or NULL. */

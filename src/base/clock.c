@@ -41,8 +41,7 @@ struct civil_time civil_from_seconds(int64_t seconds) {
     days += 719468;
     int64_t era = (days >= 0 ? days : days - 146096) / 146097;
     int64_t day_of_era = days - era * 146097;
-    int64_t year_of_era =
-        (day_of_era - day_of_era / 1460 + day_of_era / 36524 - day_of_era / 146096) / 365;
+    int64_t year_of_era = (day_of_era - day_of_era / 1460 + day_of_era / 36524 - day_of_era / 146096) / 365;
     int64_t day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
     int64_t shifted = (5 * day_of_year + 2) / 153;
     int month = (int)(shifted < 10 ? shifted + 3 : shifted - 9);
@@ -67,6 +66,7 @@ bool civil_is_valid(struct civil_time t) {
 char *clock_format(int64_t seconds, char out[static 21]) {
     struct civil_time t = civil_from_seconds(seconds);
     snprintf(out, 21, "%04u-%02u-%02uT%02u:%02u:%02uZ", (unsigned)t.year % 10000, (unsigned)t.month % 100,
-             (unsigned)t.day % 100, (unsigned)t.hour % 100, (unsigned)t.minute % 100, (unsigned)t.second % 100);
+             (unsigned)t.day % 100, (unsigned)t.hour % 100, (unsigned)t.minute % 100,
+             (unsigned)t.second % 100);
     return out;
 }

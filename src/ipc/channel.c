@@ -86,8 +86,8 @@ static bool next_frame(struct ipc_channel *channel, struct evbuffer *input) {
     return true;
 }
 
-/* libevent 2.1 reads at most 4,096 octets a turn, which is two small messages: a batch would never hold more. All that
- * waits is read here. The end and errors of the socket are left for libevent to find. */
+/* libevent 2.1 reads at most 4,096 octets a turn, which is two small messages: a batch would never hold more.
+ * All that waits is read here. The end and errors of the socket are left for libevent to find. */
 static void read_all(struct bufferevent *stream, struct evbuffer *input) {
     ssize_t got = READ_STEP;
     evbuffer_unfreeze(input, 0);

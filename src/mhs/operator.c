@@ -116,10 +116,12 @@ int cmd_route(int argc, char **argv) {
 }
 
 static void print_ping(const json_t *answer) {
-    static const char *const members[] = {"peer",  "address", "application-context", "session-version", "checkpoint-size", "window-size",
-                                          "layer", "cause"};
+    static const char *const members[] = {
+        "peer",  "address", "application-context", "session-version", "checkpoint-size", "window-size",
+        "layer", "cause"};
     bool ok = json_is_true(json_object_get(answer, "ok"));
-    printf("%s%s%s\n", out_style(ok ? OUT_GOOD : OUT_BAD), ok ? "reached: associated, bound and released" : "not reached", out_end());
+    printf("%s%s%s\n", out_style(ok ? OUT_GOOD : OUT_BAD),
+           ok ? "reached: associated, bound and released" : "not reached", out_end());
     for (size_t i = 0; i < sizeof members / sizeof *members; i++) {
         const json_t *value = json_object_get(answer, members[i]);
         if (value && !json_is_null(value))

@@ -34,6 +34,8 @@ static struct loader *parsing;
 static void on_parse_error(cfg_t *cfg, const char *format, va_list args) {
     char text[160];
     vsnprintf(text, sizeof text, format, args);
+    if (strstr(text, CONFIG_END))
+        snprintf(text, sizeof text, "a section, list or string is not closed before the end of the file");
     if (parsing->err && parsing->err->code == 0)
         error_set(parsing->err, EINVAL, "%s: line %d: %s", parsing->file, cfg ? cfg->line : 0, text);
 }
@@ -220,8 +222,11 @@ static bool read_all(struct loader *l) {
            config_listeners(l) && config_peers(l) && config_mts(l);
 }
 
+/* libConfuse takes the end of the file for the end of all sections: an option that only the top level knows
+ * shows one that is open. */
 static bool parse(struct loader *l, struct span text) {
-    char *copy = arena_printf(&l->arena, "%.*s", (int)text.len, (const char *)text.data);
+    char *copy =
+        arena_printf(&l->arena, "%.*s\n" CONFIG_END " = true\n", (int)text.len, (const char *)text.data);
     l->cfg = cfg_init(config_options, CFGF_NONE);
     if (!l->cfg || !copy)
         return error_set(l->err, ENOMEM, "%s: no memory for the configuration", l->file);
@@ -229,6 +234,9 @@ static bool parse(struct loader *l, struct span text) {
     parsing = l;
     bool ok = cfg_parse_buf(l->cfg, copy) == CFG_SUCCESS;
     parsing = NULL;
+    if (ok && !cfg_getbool(l->cfg, CONFIG_END))
+        return error_set(l->err, EINVAL,
+                         "%s: a section, list or string is not closed before the end of the file", l->file);
     if (!ok && l->err && l->err->code == 0)
         error_set(l->err, EINVAL, "%s: it can't be read", l->file);
     return ok;

@@ -157,5 +157,6 @@ cfg_opt_t config_options[] = {
     CFG_SEC("user", user_options, CFGF_MULTI | CFGF_TITLE | CFGF_NO_TITLE_DUPES),
     CFG_SEC("list", list_options, CFGF_MULTI | CFGF_TITLE | CFGF_NO_TITLE_DUPES),
     CFG_SEC("alias", alias_options, CFGF_MULTI | CFGF_TITLE | CFGF_NO_TITLE_DUPES),
+    CFG_BOOL(CONFIG_END, cfg_false, CFGF_NONE),
     CFG_END(),
 };

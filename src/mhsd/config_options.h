@@ -4,6 +4,9 @@
 
 #include <confuse.h>
 
+/* Put behind the text when it is read; see config.c. */
+#define CONFIG_END "__end"
+
 extern cfg_opt_t config_options[];
 
 #endif
