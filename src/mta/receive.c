@@ -277,6 +277,7 @@ bool receive_whole(struct association *association, struct span payload) {
     uint8_t kind = reader_u8(&r);
     struct span activity = payload_octets(&r), envelope = payload_octets(&r);
     struct span content = payload_rest(&r);
+    receive_forget_answered(association);
     if (!payload_done(&r) || kind < IPC_APDU_MESSAGE || kind > IPC_APDU_REPORT || activity.len > 64 ||
         association->inbound || envelope.len == 0)
         return false;

@@ -10,9 +10,17 @@
 #include "base/log.h"
 #include "mta/receive_private.h"
 
+/* What was refused before its end is kept until the next transfer, to swallow the frames that were under way.
+ */
+void receive_forget_answered(struct association *association) {
+    if (association->inbound && association->inbound->answered)
+        inbound_free(association);
+}
+
 bool receive_begin(struct association *association, struct span payload) {
     struct reader r = reader_of(payload);
     struct span activity = payload_octets(&r);
+    receive_forget_answered(association);
     if (!payload_done(&r) || activity.len > 64 || association->inbound)
         return false;
     struct inbound *inbound = mem_alloc(sizeof *inbound);
@@ -131,8 +139,14 @@ bool receive_checkpoint(struct association *association, struct span payload) {
                             .undo = checkpoint_is_lost,
                             .association = association,
                             .number = serial};
-    if (inbound->failure[0])
-        return true; /* not confirmed: the end is refused */
+    if (inbound->failure[0]) {
+        /* A sender whose window is full waits for this confirmation and never comes to the end: refuse now.
+         */
+        if (!inbound->answered)
+            receive_answer(association, ARRIVAL_LATER, inbound->failure);
+        inbound->answered = true;
+        return true;
+    }
     if (inbound_checkpoint(inbound, serial, offset, parser) && put_activity(association, serial, offset) &&
         batch_effect(mta, effect))
         return true;
@@ -160,6 +174,10 @@ bool receive_end(struct association *association, struct span payload) {
     struct inbound *inbound = association->inbound;
     if (payload.len || !inbound || !inbound->kind)
         return false;
+    if (inbound->answered) {
+        inbound_free(association);
+        return true;
+    }
     struct arrival arrival = {
         .peer = association->peer, .kind = inbound->kind, .envelope = buf_span(&inbound->envelope)};
     char cause[200];

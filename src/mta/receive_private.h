@@ -26,11 +26,13 @@ struct inbound {
     enum ipc_apdu kind; /* 0: the envelope has not come */
     uint64_t stored;    /* the store's number of the activity, 0: no checkpoint yet */
     char failure[120];  /* the store could not take it: END is refused for now */
+    bool answered;       /* it was refused before its end: the frames that still come are swallowed */
 };
 
 /* Adds a checkpoint to those the transfer has; the oldest makes room. False without memory. */
 bool inbound_checkpoint(struct inbound *inbound, uint32_t serial, uint64_t offset, struct span parser);
 void inbound_free(struct association *association);
+void receive_forget_answered(struct association *association);
 
 /* The activity's state as the store keeps it: kind, envelope, the peer's address, the checkpoints. */
 bool inbound_write(const struct inbound *inbound, struct span address, struct buf *out);

@@ -202,6 +202,7 @@ bool receive_resume(struct association *association, struct span payload) {
     struct span old = payload_octets(&r), name = payload_octets(&r);
     uint32_t serial = reader_u32(&r);
     uint8_t recovering = reader_u8(&r);
+    receive_forget_answered(association);
     if (!payload_done(&r) || recovering > 1 || association->inbound ||
         association->state == ASSOCIATION_CLOSING)
         return association->state == ASSOCIATION_CLOSING;

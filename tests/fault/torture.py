@@ -153,7 +153,7 @@ class World:
 
     def __init__(self, folder, options):
         self.options, self.folder = options, folder
-        self.random = random.Random(options.seed)
+        self.random, self.taken_back = random.Random(options.seed), 0
         self.ledger = Ledger()
         self.sink = Sink(self.ledger)
         self.sink.start()
@@ -163,15 +163,17 @@ class World:
         def common(name):
             store = f"{folder}/{name}/store"
             return {"environment": rollback.environment(store) if options.variant == "unsynced" else {},
-                    "log_level": "warning"}
-        self.beta_folder = self.small_disk(f"{folder}/beta") if options.variant == "full" else f"{folder}/beta"
+                    "log_level": "warning", "schedule": {lane: {"first-retry": 1, "longest-retry": 3}
+                                                         for lane in ("urgent", "normal", "non-urgent")}}
+        if options.variant == "full":
+            self.small_disk(f"{folder}/beta/store")
         self.alpha = Mhsd(
             f"{folder}/alpha", "ALPHA-MTA", ALPHA, alpha_port,
             peer={"SRC": peer_section(self.sink.port, "SRC", "secret", "ALPHA-MTA", "a", domain=SRC, associations_in=50),
                   "BETA": self.neighbour(self.proxy.port if self.proxy else beta_port, "BETA-MTA", BETA)},
             route={BETA: {"next-hop": {"BETA": {"rank": 1}}}, SRC: {"next-hop": {"SRC": {"rank": 1}}}}, **common("alpha"))
         self.beta = Mhsd(
-            self.beta_folder, "BETA-MTA", BETA, beta_port,
+            f"{folder}/beta", "BETA-MTA", BETA, beta_port,
             peer={"ALPHA": self.neighbour(alpha_port, "ALPHA-MTA", ALPHA)},
             route={ALPHA: {"next-hop": {"ALPHA": {"rank": 1}}}, SRC: {"next-hop": {"ALPHA": {"rank": 1}}}},
             user={address: {"available": True} for address in KNOWN}, **common("beta"))
@@ -193,8 +195,7 @@ class World:
     @staticmethod
     def small_disk(path):
         os.makedirs(path)
-        subprocess.run(["mount", "-t", "tmpfs", "-o", "size=150m", "tmpfs", path], check=True)
-        return path
+        subprocess.run(["mount", "-t", "tmpfs", "-o", "size=200m", "tmpfs", path], check=True)
 
     def run(self):
         for mta in (self.alpha, self.beta):
@@ -220,7 +221,7 @@ class World:
                 mta.kill()
             for mta in victims:
                 if self.options.variant == "unsynced":
-                    rollback.take_back(os.path.join(mta.folder, "store"))
+                    self.taken_back += rollback.take_back(os.path.join(mta.folder, "store"))
                 mta.start(seconds=60)
             self.progress(number + 1)
 
@@ -230,10 +231,11 @@ class World:
             self.progress(self.proxy.broken)
 
     def full_rounds(self):
-        filler = f"{self.beta_folder}/filler"
+        disk = f"{self.folder}/beta/store"
+        filler = f"{disk}/filler"
         for number in range(self.options.rounds):
             time.sleep(self.random.uniform(0.5, 2))
-            free = shutil.disk_usage(self.beta_folder).free
+            free = shutil.disk_usage(disk).free
             with open(filler, "wb") as file:
                 try:
                     file.write(b"\0" * max(0, free - self.random.choice([0, 4096, 300_000])))
@@ -298,8 +300,9 @@ class World:
         wrong = self.ledger.wrong + [f"unknown entry {key}" for key in strange]
         print(f"# {self.options.variant}: {len(self.ledger.confirmed)} messages handed over, "
               f"{sum(len(r) for r, _ in self.ledger.confirmed.values())} copies; lost = {len(lost)}, "
-              f"duplicates = {len(doubled)}, damaged = {damaged}, wrong = {len(wrong)}, repeats taken back = "
-              f"{self.ledger.repeats}, never confirmed = {self.ledger.unconfirmed}", flush=True)
+              f"duplicates = {len(doubled)}, damaged = {damaged}, wrong = {len(wrong)}, repeated reports = "
+              f"{self.ledger.repeats}, never confirmed = {self.ledger.unconfirmed}"
+              + (f", unsynced blocks taken back = {self.taken_back}" if self.taken_back else ""), flush=True)
         for text in [f"lost {item}" for item in lost[:5]] + [f"twice {item}" for item in doubled[:5]] + wrong[:5]:
             print("#   " + text, flush=True)
         return not (lost or doubled or damaged or wrong or self.ledger.unconfirmed) and bool(self.ledger.confirmed)
@@ -321,7 +324,7 @@ class World:
         if self.proxy:
             self.proxy.close()
         if self.options.variant == "full":
-            subprocess.run(["umount", "-l", self.beta_folder], check=False)
+            subprocess.run(["umount", "-l", f"{self.folder}/beta/store"], check=False)
         return problems
 
 

@@ -38,7 +38,8 @@ def read_packets(path):
 
 
 def read_segments(path):
-    """The TCP segments with data: (source address, source port, destination port, sequence number, payload)."""
+    """The TCP segments that begin a connection or hold data: (source port, destination port, SYN alone?, sequence
+    number, payload)."""
     segments = []
     for link, frame in read_packets(path):
         packet = frame[14:] if link == ETHERNET else frame
@@ -48,24 +49,25 @@ def read_segments(path):
         if packet[9] != 6:
             continue
         source, destination, sequence = struct.unpack(">HHI", tcp[:8])
-        payload = tcp[(tcp[12] >> 4) * 4:]
-        if payload:
-            segments.append((packet[12:16], source, destination, sequence, payload))
+        opens, payload = tcp[13] & 0x12 == 0x02, tcp[(tcp[12] >> 4) * 4:]
+        if payload or opens:
+            segments.append((source, destination, opens, sequence, payload))
     return segments
 
 
 def read_conversations(path):
-    """{(client port, server port): [(from client?, octets)]} in the order of the capture, repeats dropped."""
-    found, seen = {}, set()
-    for address, source, destination, sequence, payload in read_segments(path):
-        key = (source, destination, sequence)
-        if key in seen:
+    """Every connection: (server port, [(from client?, octets)]) in the order of the capture, repeats dropped."""
+    found, current, seen = [], {}, set()
+    for source, destination, opens, sequence, payload in read_segments(path):
+        if opens or not {(source, destination), (destination, source)} & set(current):
+            current[source, destination] = []
+            found.append((destination, current[source, destination]))
+            seen.clear()
+        if not payload or (source, destination, sequence) in seen:
             continue
-        seen.add(key)
-        if (destination, source) in found:
-            found[destination, source].append((False, payload))
-        else:
-            found.setdefault((source, destination), []).append((True, payload))
+        seen.add((source, destination, sequence))
+        client = (source, destination) in current
+        current[(source, destination) if client else (destination, source)].append((client, payload))
     return found
 
 

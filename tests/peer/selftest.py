@@ -69,7 +69,7 @@ def _():
         raise tap.Skip("the captures are not here")
     kinds, sizes = [], []
     for name, _ports in samples.CAPTURES[2:]:
-        for conversation in pcap.read_conversations(os.path.join(folder, name)).values():
+        for _port, conversation in pcap.read_conversations(os.path.join(folder, name)):
             octets = b"".join(part for client, part in conversation if client)
             spdus = [session.read_tsdu(tsdu) for tsdu in tsdus(octets)]
             if not spdus:

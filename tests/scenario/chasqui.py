@@ -4,12 +4,15 @@ import re
 import signal
 import socket
 import subprocess
+import sys
 import time
 
 from peer import local
 
 SOURCE = os.environ.get("CHASQUI_SOURCE", os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)))))
 BUILD = os.environ.get("CHASQUI_BUILD", os.path.join(SOURCE, "build"))
+# A play that is told to end still ends its daemons, on its way out.
+signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
 SANITIZER_FINDINGS = re.compile(r"ERROR: (Address|Leak)Sanitizer|runtime error:|SUMMARY: \w+Sanitizer")
 
 
