@@ -300,12 +300,29 @@ bool mta_attach_parent(struct mta *mta, int fd) {
     return mta->parent && ipc_send(mta->parent, IPC_READY, 0, nothing, nothing);
 }
 
+/* The socket has a name that every local process can call: only root's and our own user's are net processes
+ * of ours. */
+static bool may_be_net(int fd) {
+    struct ucred who;
+    socklen_t length = sizeof who;
+    if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &who, &length) != 0)
+        return false;
+    if (who.uid == 0 || who.uid == geteuid())
+        return true;
+    log_warning("uid %u called the store process, process %d: refused", (unsigned)who.uid, (int)who.pid);
+    return false;
+}
+
 static void on_listener(evutil_socket_t fd, short what, void *arg) {
     struct mta *mta = arg;
     (void)what;
     int net = accept4(fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
     if (net < 0)
         return;
+    if (!may_be_net(net)) {
+        close(net);
+        return;
+    }
     char name[16];
     snprintf(name, sizeof name, "net#%u", ++mta->net_number);
     if (!mta_attach_net(mta, net, name))
