@@ -14,6 +14,7 @@ demo: all
 # One MTA for a first real use, with the configuration in ./chasqui.conf
 run: all
 	@[ -f chasqui.conf ] || $(BUILD)/release/src/mhsd/mhsd --write-config chasqui.conf
+	@mkdir -p var
 	@exec $(BUILD)/release/src/mhsd/mhsd -c chasqui.conf
 
 install: all
