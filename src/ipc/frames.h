@@ -148,7 +148,8 @@ enum ipc_layer {
     IPC_LAYER_PRESENTATION,
     IPC_LAYER_ACSE,
     IPC_LAYER_RTSE,
-    IPC_LAYER_BIND
+    IPC_LAYER_BIND,
+    IPC_LAYER_NAME /* the host's name did not resolve */
 };
 
 enum ipc_admission { IPC_ADMITTED = 1, IPC_BUSY, IPC_CANNOT_RECOVER };

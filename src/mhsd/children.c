@@ -87,11 +87,19 @@ int child_net(struct child_context *context, int number) {
     close(context->sockets->store);
     if (number > 0)
         close(context->sockets->local); /* the first net process serves the local socket */
+    /* The resolver reads the machine's files, which are out of reach in the sandbox. */
+    const struct protocol_config *protocol = &context->config->protocol;
+    struct event_base *loop = event_base_new();
+    struct resolver *resolver =
+        loop ? resolver_new(loop, protocol->name_servers, protocol->name_server_count) : NULL;
+    if (!resolver)
+        return fail(&(struct error){.text = "the net process can't start: no memory, or no event loop"});
     if (!sandbox_drop_user(context->config->user, &err) || !sandbox_enter(SANDBOX_NET, NULL, &err))
         return fail(&err);
     struct net_descriptors descriptors = {.store = store,
                                           .parent = context->parent,
                                           .listeners = context->sockets->listeners,
-                                          .local = number == 0 ? context->sockets->local : -1};
-    return net_run(&context->config->protocol, &reload, &descriptors);
+                                          .local = number == 0 ? context->sockets->local : -1,
+                                          .resolver = resolver};
+    return net_run(loop, protocol, &reload, &descriptors);
 }

@@ -146,6 +146,7 @@ cfg_opt_t config_options[] = {
     CFG_INT("net-processes", 1, CFGF_NONE),
     CFG_STR("log-level", "info", CFGF_NONE),
     CFG_STR_LIST("listen", "{}", CFGF_NONE),
+    CFG_STR_LIST("name-servers", "{}", CFGF_NONE),
     CFG_BOOL("internal-trace", cfg_true, CFGF_NONE),
     CFG_BOOL("physical-delivery", cfg_false, CFGF_NONE),
     CFG_STR("catch-all", NULL, CFGF_NONE),

@@ -12,22 +12,38 @@
 
 #define BACKLOG 512
 
-static int listen_tcp(const struct protocol_endpoint *endpoint, struct error *err) {
+static int listen_at(const struct sockaddr *address, socklen_t length, struct error *err) {
     char host[64] = "?", port[8] = "?";
     int one = 1;
-    getnameinfo((const struct sockaddr *)&endpoint->address, endpoint->length, host, sizeof host, port,
-                sizeof port, NI_NUMERICHOST | NI_NUMERICSERV);
-    int fd = socket(endpoint->address.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    getnameinfo(address, length, host, sizeof host, port, sizeof port, NI_NUMERICHOST | NI_NUMERICSERV);
+    int fd = socket(address->sa_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     if (fd >= 0)
         setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof one);
-    if (fd >= 0 && bind(fd, (const struct sockaddr *)&endpoint->address, endpoint->length) == 0 &&
-        listen(fd, BACKLOG) == 0)
+    if (fd >= 0 && bind(fd, address, length) == 0 && listen(fd, BACKLOG) == 0)
         return fd;
     error_set(err, errno, "cannot listen at %s port %s: %s%s", host, port, strerror(errno),
               errno == EACCES ? "; ports below 1024 need root" : "");
     if (fd >= 0)
         close(fd);
     return -1;
+}
+
+/* A name of this machine is resolved here, before the daemon serves: the first address counts. */
+static int listen_tcp(const struct protocol_endpoint *endpoint, struct error *err) {
+    if (endpoint->length > 0)
+        return listen_at((const struct sockaddr *)&endpoint->address, endpoint->length, err);
+    char port[8];
+    struct addrinfo hints = {.ai_socktype = SOCK_STREAM, .ai_flags = AI_PASSIVE}, *found = NULL;
+    snprintf(port, sizeof port, "%u", endpoint->port);
+    int status = getaddrinfo(endpoint->host, port, &hints, &found);
+    if (status != 0) {
+        error_set(err, EINVAL, "cannot listen at '%.80s', port %s: %s", endpoint->host, port,
+                  gai_strerror(status));
+        return -1;
+    }
+    int fd = listen_at(found->ai_addr, found->ai_addrlen, err);
+    freeaddrinfo(found);
+    return fd;
 }
 
 /* A socket that an earlier daemon left is removed; one that a daemon still serves is not. */

@@ -205,7 +205,7 @@ bool association_connect_failed(struct net *net, struct span payload) {
     uint8_t layer = reader_u8(&r);
     struct span cause = payload_octets(&r), recover = payload_octets(&r);
     struct peer *peer = peer_find(net->mta, name);
-    if (!payload_done(&r) || layer < IPC_LAYER_TCP || layer > IPC_LAYER_BIND || !peer ||
+    if (!payload_done(&r) || layer < IPC_LAYER_TCP || layer > IPC_LAYER_NAME || !peer ||
         recover.len > IDENTIFIER_MAX || !peer_connected(net, peer))
         return false;
     if (recover.len && !peer->plain) {

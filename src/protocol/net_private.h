@@ -23,6 +23,7 @@ struct net {
     struct event_base *loop;
     const struct protocol_config *config;
     const struct net_reload *reload;
+    struct resolver *resolver;
     struct ipc_channel *store;
     struct ipc_channel *parent;
     struct event **listeners;
@@ -41,7 +42,7 @@ struct net {
 };
 
 enum connection_state {
-    CONNECTION_DIALING,   /* outbound: TCP connect */
+    CONNECTION_DIALING,   /* outbound: the host's name, then TCP connect */
     CONNECTION_OPENING,   /* association being made, either side */
     CONNECTION_ADMISSION, /* inbound: the store process decides */
     CONNECTION_OPEN
@@ -85,10 +86,16 @@ struct connection {
     struct osi_association *association;
     const struct protocol_peer *peer;
     enum osi_context context;
-    struct buf input; /* octets that the association did not take yet */
-    char address[64]; /* the peer's host, for the log and the store process */
+    struct buf input;         /* octets that the association did not take yet */
+    char address[64];         /* the peer's host, for the log and the store process */
+    struct resolve *question; /* a name that is being resolved, either side */
+    struct address_check
+        *check; /* inbound: the peer must be known by its address, a name of which resolves */
     /* outbound */
     size_t endpoint;
+    char host[256];                           /* the endpoint's name, if it is one */
+    struct evutil_addrinfo *found, *found_at; /* what it resolved to, and the address that is tried */
+    uint16_t port;
     unsigned context_at;
     uint64_t ping_client; /* not 0: `mhs ping`; released as soon as it is open */
     struct buf recover_id;
@@ -131,6 +138,10 @@ void accept_ready(evutil_socket_t fd, short what, void *arg);
 /* Tells the store process of an association that is up, or waits for admission. */
 void accept_announce(struct connection *c, const struct osi_open *open);
 void accept_indication(struct connection *c, const struct osi_open *open);
+/* Gives up the question that a check by address asks. */
+void accept_forget(struct connection *c);
+/* After a reload: a check by address under way begins anew. */
+void accept_check_again(struct connection *c);
 void accept_admission(struct connection *c, enum ipc_admission admission, struct span peer,
                       struct span cause);
 
@@ -144,6 +155,9 @@ void connect_confirmed(struct connection *c, const struct osi_open *open);
 /* This try failed: takes the next context or endpoint, or gives up. Frees the connection's association; may
  * free `c`. */
 void connect_failed(struct connection *c, enum ipc_layer layer, const char *cause);
+
+/* Frees what names were resolved to, and gives up the question under way. */
+void connect_forget(struct connection *c);
 
 /* ---- ping.c ---- */
 void ping_request(struct net *net, uint64_t client, struct span peer);
