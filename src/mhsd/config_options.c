@@ -144,6 +144,7 @@ cfg_opt_t config_options[] = {
     CFG_STR("run-as", "chasqui", CFGF_NONE),
     CFG_STR("operators", NULL, CFGF_NONE),
     CFG_INT("net-processes", 1, CFGF_NONE),
+    CFG_INT("reader-processes", 1, CFGF_NONE),
     CFG_STR("log-level", "info", CFGF_NONE),
     CFG_STR_LIST("listen", "{}", CFGF_NONE),
     CFG_STR_LIST("name-servers", "{}", CFGF_NONE),

@@ -82,7 +82,7 @@ static int listen_local(const char *path, struct error *err) {
     return -1;
 }
 
-/* An abstract address that the kernel chooses; the store process takes connections of its own user's
+/* An abstract address that the kernel chooses; the process that listens takes connections of its own user's
  * processes only. */
 static int listen_store(struct error *err) {
     struct sockaddr_un address = {.sun_family = AF_UNIX};
@@ -90,10 +90,29 @@ static int listen_store(struct error *err) {
     if (fd >= 0 && bind(fd, (const struct sockaddr *)&address, sizeof address.sun_family) == 0 &&
         listen(fd, BACKLOG) == 0)
         return fd;
-    error_set(err, errno, "no socket for the store process: %s", strerror(errno));
+    error_set(err, errno, "no socket for a process of ours: %s", strerror(errno));
     if (fd >= 0)
         close(fd);
     return -1;
+}
+
+static bool listen_readers(struct sockets *sockets, unsigned count, struct error *err) {
+    sockets->readers = mem_alloc((count + 1) * sizeof *sockets->readers);
+    if (!sockets->readers)
+        return error_set(err, ENOMEM, "no memory");
+    for (; sockets->reader_count < count; sockets->reader_count++)
+        if ((sockets->readers[sockets->reader_count] = listen_store(err)) < 0)
+            return false;
+    return true;
+}
+
+struct net_reader *sockets_reader_addresses(const struct sockets *sockets) {
+    struct net_reader *addresses = mem_alloc((sockets->reader_count + 1) * sizeof *addresses);
+    for (size_t i = 0; addresses && i < sockets->reader_count; i++) {
+        addresses[i].length = sizeof addresses[i].address;
+        getsockname(sockets->readers[i], (struct sockaddr *)&addresses[i].address, &addresses[i].length);
+    }
+    return addresses;
 }
 
 bool sockets_open(struct sockets *sockets, const struct config *config, struct error *err) {
@@ -109,7 +128,7 @@ bool sockets_open(struct sockets *sockets, const struct config *config, struct e
     }
     sockets->local = listen_local(config->socket, err);
     sockets->store = sockets->local < 0 ? -1 : listen_store(err);
-    return sockets->store >= 0;
+    return sockets->store >= 0 && listen_readers(sockets, config->reader_processes, err);
 }
 
 int sockets_connect_store(const struct sockets *sockets) {
@@ -133,6 +152,9 @@ void sockets_close(struct sockets *sockets, const struct config *config) {
     }
     if (sockets->store >= 0)
         close(sockets->store);
+    for (size_t i = 0; i < sockets->reader_count; i++)
+        close(sockets->readers[i]);
+    mem_free(sockets->readers);
     mem_free(sockets->listeners);
     *sockets = (struct sockets){.local = -1, .store = -1};
 }

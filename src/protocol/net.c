@@ -214,7 +214,7 @@ static bool attach(struct net *net, const struct net_descriptors *descriptors) {
             return false;
     if (descriptors->local >= 0 && !(net->local = listen_event(net, descriptors->local, local_ready)))
         return false;
-    return true;
+    return readers_open(net, descriptors->readers, descriptors->reader_count);
 }
 
 struct net *net_new(struct event_base *loop, const struct protocol_config *config,
@@ -253,6 +253,7 @@ void net_free(struct net *net) {
     if (!net)
         return;
     close_listeners(net);
+    readers_close(net);
     local_free_all(net);
     for (uint32_t i = 0; i < net->slot_count; i++)
         if (net->slots[i].connection)

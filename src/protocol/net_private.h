@@ -2,6 +2,8 @@
 #ifndef PROTOCOL_NET_PRIVATE_H
 #define PROTOCOL_NET_PRIVATE_H
 
+#include <jansson.h>
+
 #include "asn1/ber.h"
 #include "base/buf.h"
 #include "ipc/channel.h"
@@ -34,6 +36,8 @@ struct net {
     uint32_t slot_hint;   /* where the search for a free slot begins */
     unsigned connections; /* in use */
     unsigned opening;     /* of these, without a bind */
+    struct reader_link *readers;
+    size_t reader_count;
     struct client *clients;
     unsigned client_count;
     uint32_t next_client;
@@ -158,6 +162,25 @@ void connect_failed(struct connection *c, enum ipc_layer layer, const char *caus
 
 /* Frees what names were resolved to, and gives up the question under way. */
 void connect_forget(struct connection *c);
+/* ---- readers.c: requests that only read the store ---- */
+
+/* A client's place with the readers. */
+struct reader_seat {
+    struct reader_link *link; /* the reader that knows it; NULL: none */
+    uint32_t life;
+    uint32_t client, uid, gid;
+};
+/* Connects; `addresses` stay the caller's, and valid. */
+bool readers_open(struct net *net, const struct net_reader *addresses, size_t count);
+void readers_close(struct net *net);
+/* True for an operation that a reader answers. `request` may be NULL. */
+bool readers_serve(const json_t *request);
+/* Passes a request on and returns the channel that it went to; without a reader it is answered at once, and
+ * NULL is returned. */
+struct ipc_channel *readers_ask(struct net *net, struct reader_seat *seat, enum ipc_type type, uint64_t ref,
+                                struct span payload);
+/* The client is gone. */
+void readers_leave(struct reader_seat *seat);
 
 /* ---- ping.c ---- */
 void ping_request(struct net *net, uint64_t client, struct span peer);
