@@ -134,14 +134,10 @@ int child_net(struct child_context *context, int number) {
                                           .parent = context->parent,
                                           .listeners = context->sockets->listeners,
                                           .local = number == 0 ? context->sockets->local : -1,
-<<<<<<< HEAD
-                                          .resolver = resolver};
-    return net_run(loop, protocol, &reload, &descriptors);
-=======
+                                          .resolver = resolver,
                                           .readers = readers,
                                           .reader_count = context->sockets->reader_count};
-    int status = net_run(&context->config->protocol, &reload, &descriptors);
+    int status = net_run(loop, protocol, &reload, &descriptors);
     mem_free(readers);
     return status;
->>>>>>> store
 }
