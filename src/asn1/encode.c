@@ -304,7 +304,7 @@ static writer *const writers[] = {
     [BER_KIND_OCTET_STRING] = put_octets,
     [BER_KIND_OBJECT_IDENTIFIER] = put_oid,
     [BER_KIND_RELATIVE_OID] = put_oid,
-    [BER_KIND_REAL ... BER_KIND_GENERALIZEDTIME] = put_octets,
+    [BER_KIND_REAL... BER_KIND_GENERALIZEDTIME] = put_octets,
 };
 
 static bool encode_tagged(struct encoder *e, const struct ber_type *type, const uint32_t *tags,
