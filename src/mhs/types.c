@@ -237,6 +237,36 @@ const struct ber_type *types_open(void *user, const struct ber_place *place, str
 
 /* ---- guessing ---- */
 
+/* Next element of a SET's or SEQUENCE's contents; steps over it. */
+static bool next_element(struct span *contents, struct ber_element *element, struct span *inside) {
+    enum ber_error_code why;
+    if (!ber_element_read(*contents, element, &why))
+        return false;
+    *inside = ber_element_contents(*contents, element);
+    *contents = span_of(contents->data + element->total, contents->len - element->total);
+    return true;
+}
+
+/*
+ * A message, probe or report of the form that 1984 and 1988 share, so far as it can be read: what tells 1988
+ * is the envelope's extensions ([3], a report's [1]; X.411 §12.2.1), which nearly each of its MTAs sends.
+ */
+static bool may_be_of_1984(struct span octets) {
+    struct ber_element outer, element;
+    struct span apdu, envelope;
+    if (!next_element(&octets, &outer, &apdu) || outer.tag_class != BER_CONTEXT || outer.number > 2)
+        return false;
+    envelope = apdu;
+    if (outer.number != 2 && !next_element(&apdu, &element, &envelope))
+        return false;
+    uint32_t extensions = outer.number == 1 ? 1 : 3;
+    struct span inside;
+    while (next_element(&envelope, &element, &inside))
+        if (element.tag_class == BER_CONTEXT && element.number == extensions)
+            return false;
+    return true;
+}
+
 const struct ber_type *types_guess(struct span octets, struct arena *arena) {
     /* An extensible type would swallow anything. */
     struct ber_limits limits = {.relax_bounds = true, .relax_characters = true, .refuse_unknown = true};
@@ -250,7 +280,9 @@ const struct ber_type *types_guess(struct span octets, struct arena *arena) {
             continue;
         if (ber_decode(*type, octets, arena, &limits, value, &error))
             return *type;
-        if (error.offset > farthest) {
+        bool of_1984 = *type == &x41184_MPDU_type && error.offset > 0 && error.offset == farthest &&
+                       may_be_of_1984(octets);
+        if (error.offset > farthest || of_1984) {
             farthest = error.offset;
             best = *type;
         }

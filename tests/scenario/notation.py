@@ -65,6 +65,20 @@ def truncated():
             check(text and b"::=" in text, "value notation of what is there")
 
 
+@case("a broken APDU is told by its edition: an envelope of 1988 has extensions, one of 1984 none")
+def edition():
+    domain = "630C61021300620213001302756B"
+    identifier = "6413" + domain + "16036D2D31"
+    odd = "650403020520"  # encoded information types without their [0], as EAN writes them
+    for more, wanted in (("", b"MPDU"), ("A300", b"MTS-APDU")):
+        envelope = bytes.fromhex(identifier + "60023000" + odd + "460102" + more)
+        message = b"\x31" + bytes([len(envelope)]) + envelope + b"\x04\x00"
+        status, text, error = decode(b"\xA0" + bytes([len(message)]) + message)
+        equal(status, 1, error)
+        check(text.startswith(wanted + b" ::= "), text)
+        check("with tag BIT STRING" in error, error)
+
+
 @case("binds are opened through ACSE's, RTSE's and ROSE's wrappings")
 def binds():
     bind = {"@Bind": {"bindInvoke": {"@MTABindArgument": {"authenticated": {

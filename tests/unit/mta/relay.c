@@ -218,6 +218,65 @@ static void test_hostile_frames(void **state) {
     }
 }
 
+/* A local identifier of 40 characters breaks ub-local-id-length (32) and fits in one octet of length. */
+static struct span over_bounds(struct world *world) {
+    struct x411_MessageTransferEnvelope envelope;
+    struct ber_limits limits = {.relax_bounds = true};
+    struct span octets = envelope_to(world, WANTS_NDN, FRANK, NULL);
+    assert_true(
+        ber_decode(&x411_MessageTransferEnvelope_type, octets, &world->arena, &limits, &envelope, NULL));
+    envelope.raw = envelope.message_identifier.raw = NOTHING;
+    envelope.message_identifier.local_identifier = SPAN_LIT("m-0123456789-0123456789-0123456789-01234");
+    assert_true(
+        ber_encode_arena(&x411_MessageTransferEnvelope_type, &envelope, &world->arena, &octets, NULL));
+    return octets;
+}
+
+/* Over X.411's bounds: taken, for it won't become better, and the originator is told why. */
+static void test_upper_bounds(void **state) {
+    struct world world;
+    (void)state;
+    world_begin(&world);
+    associate(&world, 1, "beta");
+    send_whole(&world, 1, over_bounds(&world), SPAN_LIT("content"));
+    assert_int_equal(result_of(&world, 1), IPC_ACCEPTED);
+    connect_out(&world, 2, "beta");
+    struct outgoing out = outgoing_of(&world, 2);
+    struct x411_MTS_APDU decoded;
+    struct ber_limits limits = {.relax_bounds = true};
+    assert_true(ber_decode(&x411_MTS_APDU_type, out.prefix, &world.arena, &limits, &decoded, NULL));
+    assert_int_equal(decoded.choice, x411_MTS_APDU_report);
+    const struct x411_PerRecipientReportTransferFields *fields =
+        &decoded.u.report.content.per_recipient_fields.items[0];
+    assert_int_equal(fields->last_trace_information.report_type.choice, x411_ReportType_non_delivery);
+    const struct x411_NonDeliveryReport *why = &fields->last_trace_information.report_type.u.non_delivery;
+    assert_int_equal(why->non_delivery_reason_code, x411_NonDeliveryReasonCode_unable_to_transfer);
+    assert_true(why->has_non_delivery_diagnostic_code);
+    assert_int_equal(why->non_delivery_diagnostic_code,
+                     x411_NonDeliveryDiagnosticCode_size_constraint_violation);
+    sent(&world, 2, IPC_SENT);
+    world_end(&world);
+}
+
+static void test_upper_bounds_relaxed(void **state) {
+    struct world world;
+    (void)state;
+    world_begin(&world);
+    world_stop(&world);
+    world.config.limits.relax_bounds = true;
+    world_start(&world);
+    associate(&world, 1, "beta");
+    send_whole(&world, 1, over_bounds(&world), SPAN_LIT("content"));
+    assert_int_equal(result_of(&world, 1), IPC_ACCEPTED);
+    connect_out(&world, 2, "gamma");
+    struct outgoing out = outgoing_of(&world, 2);
+    assert_int_equal(out.content_length, 7);
+    sent(&world, 2, IPC_SENT);
+    client(&world, 1, 0);
+    expect_drained(&world);
+    world_end(&world);
+}
+
 static void test_no_envelope(void **state) {
     struct world world;
     (void)state;
@@ -241,6 +300,8 @@ int main(void) {
         cmocka_unit_test(test_broken_and_again),
         cmocka_unit_test(test_refused_by_the_peer),
         cmocka_unit_test(test_hostile_frames),
+        cmocka_unit_test(test_upper_bounds),
+        cmocka_unit_test(test_upper_bounds_relaxed),
         cmocka_unit_test(test_no_envelope),
     };
     return cmocka_run_group_tests_name("relay", tests, NULL, NULL);
