@@ -11,6 +11,7 @@
 enum sandbox_part {
     SANDBOX_NET,   /* sockets that are open or to be made; no file system */
     SANDBOX_STORE, /* files below one directory; no network sockets */
+    SANDBOX_WORK,  /* the sockets that are open, memory and the clock; nothing else */
 };
 
 /* Drops to `user` (its primary group, no others) when the process is root; `user` NULL keeps the identity. */

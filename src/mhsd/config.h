@@ -17,6 +17,7 @@ struct config {
     const char *socket; /* path of the local socket */
     const char *user;   /* whom the processes run as when they are started by root; NULL: no change */
     unsigned net_processes;
+    unsigned work_processes;
     enum log_level log_level;
 };
 

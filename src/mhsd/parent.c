@@ -28,7 +28,7 @@ struct child {
     int64_t pause;
     int64_t started;
     struct parent *parent;
-    int number; /* -1: the store process */
+    int number; /* -1: the store process; from 0 the net processes, after them the work processes */
 };
 
 struct parent {
@@ -38,8 +38,8 @@ struct parent {
     struct buf text; /* the configuration's, for children that start later */
     struct sockets sockets;
     struct child store;
-    struct child *net;
-    unsigned net_count;
+    struct child *others; /* the net processes, then the work processes */
+    unsigned net_count, count;
     struct event *signals[4];
     struct event *patience;
     bool stopping;
@@ -49,12 +49,16 @@ struct parent {
 
 static void start_child(struct child *child);
 
+static bool is_work(const struct child *child) {
+    return child->number >= (int)child->parent->net_count;
+}
+
 /* ---- channels to the children ---- */
 
-static void start_net_processes(struct parent *parent) {
-    for (unsigned i = 0; i < parent->net_count; i++)
-        if (parent->net[i].pid == 0 && !parent->stopping)
-            start_child(&parent->net[i]);
+static void start_others(struct parent *parent) {
+    for (unsigned i = 0; i < parent->count; i++)
+        if (parent->others[i].pid == 0 && !parent->stopping)
+            start_child(&parent->others[i]);
 }
 
 static bool on_frame(void *context, struct ipc_channel *channel, enum ipc_type type, uint64_t ref,
@@ -67,7 +71,7 @@ static bool on_frame(void *context, struct ipc_channel *channel, enum ipc_type t
     child->pause = FIRST_PAUSE_US;
     if (child->number < 0 && !child->parent->store_ready) {
         child->parent->store_ready = true;
-        start_net_processes(child->parent);
+        start_others(child->parent);
     }
     return true;
 }
@@ -81,18 +85,19 @@ static void on_closed(void *context, struct ipc_channel *channel, const char *ca
 
 static const struct ipc_handler handler = {.frame = on_frame, .closed = on_closed};
 
+/* Work processes are told nothing: a configuration plays no part in what they do. */
 static void tell_all(struct parent *parent, enum ipc_type type, struct span payload) {
     if (parent->store.channel)
         ipc_send(parent->store.channel, type, 0, payload, (struct span){NULL, 0});
     for (unsigned i = 0; i < parent->net_count; i++)
-        if (parent->net[i].channel)
-            ipc_send(parent->net[i].channel, type, 0, payload, (struct span){NULL, 0});
+        if (parent->others[i].channel)
+            ipc_send(parent->others[i].channel, type, 0, payload, (struct span){NULL, 0});
 }
 
 /* ---- starting ---- */
 
 static const char *child_name(const struct child *child) {
-    return child->number < 0 ? "store" : "net";
+    return child->number < 0 ? "store" : is_work(child) ? "work" : "net";
 }
 
 static void restart_later(struct child *child) {
@@ -111,7 +116,9 @@ static void run_child(struct child *child, int channel) {
     signal(SIGTERM, SIG_DFL);
     signal(SIGCHLD, SIG_DFL);
     prctl(PR_SET_PDEATHSIG, SIGKILL); /* nobody would supervise it any more */
-    _exit(child->number < 0 ? child_store(&context) : child_net(&context, child->number));
+    _exit(child->number < 0 ? child_store(&context)
+          : is_work(child)  ? child_work(&context, child->number - (int)parent->net_count)
+                            : child_net(&context, child->number));
 }
 
 static void start_child(struct child *child) {
@@ -143,7 +150,7 @@ static void on_restart(evutil_socket_t fd, short what, void *arg) {
     (void)fd;
     (void)what;
     struct child *child = arg;
-    /* Net processes follow the store process: they end with it. */
+    /* The others follow the store process: they end with it. */
     if (!child->parent->stopping && child->pid == 0 && (child->number < 0 || child->parent->store_ready))
         start_child(child);
 }
@@ -152,8 +159,8 @@ static void on_restart(evutil_socket_t fd, short what, void *arg) {
 
 static unsigned running(const struct parent *parent) {
     unsigned count = parent->store.pid != 0;
-    for (unsigned i = 0; i < parent->net_count; i++)
-        count += parent->net[i].pid != 0;
+    for (unsigned i = 0; i < parent->count; i++)
+        count += parent->others[i].pid != 0;
     return count;
 }
 
@@ -176,7 +183,7 @@ static void child_ended(struct child *child, int status) {
         parent->store_ready = false;
     bool clean = WIFEXITED(status) && WEXITSTATUS(status) == 0;
     if (parent->stopping) {
-        if (!clean)
+        if (!clean && !is_work(child))
             parent->status = 1;
         stop_store_when_alone(parent);
         return;
@@ -199,9 +206,9 @@ static void on_child(evutil_socket_t signal_number, short what, void *arg) {
     while ((pid = waitpid(-1, &status, WNOHANG)) > 0) {
         if (pid == parent->store.pid)
             child_ended(&parent->store, status);
-        for (unsigned i = 0; i < parent->net_count; i++)
-            if (pid == parent->net[i].pid)
-                child_ended(&parent->net[i], status);
+        for (unsigned i = 0; i < parent->count; i++)
+            if (pid == parent->others[i].pid)
+                child_ended(&parent->others[i], status);
     }
 }
 
@@ -213,11 +220,18 @@ static void out_of_patience(evutil_socket_t fd, short what, void *arg) {
     struct parent *parent = arg;
     parent->status = 1;
     log_warning("not all processes stopped in time; they are ended now");
-    for (unsigned i = 0; i < parent->net_count; i++)
-        if (parent->net[i].pid)
-            kill(parent->net[i].pid, SIGKILL);
+    for (unsigned i = 0; i < parent->count; i++)
+        if (parent->others[i].pid)
+            kill(parent->others[i].pid, SIGKILL);
     if (parent->store.pid)
         kill(parent->store.pid, SIGKILL);
+}
+
+/* They have nothing to finish. */
+static void end_work_processes(const struct parent *parent) {
+    for (unsigned i = parent->net_count; i < parent->count; i++)
+        if (parent->others[i].pid)
+            kill(parent->others[i].pid, SIGTERM);
 }
 
 static void on_stop(evutil_socket_t signal_number, short what, void *arg) {
@@ -229,6 +243,7 @@ static void on_stop(evutil_socket_t signal_number, short what, void *arg) {
     log_notice("stopping (signal %d)", (int)signal_number);
     parent->stopping = true;
     tell_all(parent, IPC_STOP, (struct span){NULL, 0});
+    end_work_processes(parent);
     event_add(parent->patience, &limit);
     stop_store_when_alone(parent);
 }
@@ -270,8 +285,9 @@ static bool init(struct parent *parent) {
     } signals[] = {{SIGTERM, on_stop}, {SIGINT, on_stop}, {SIGHUP, on_reload}, {SIGCHLD, on_child}};
     parent->loop = event_base_new();
     parent->net_count = parent->config->net_processes;
-    parent->net = mem_alloc(parent->net_count * sizeof *parent->net);
-    if (!parent->loop || !parent->net)
+    parent->count = parent->net_count + parent->config->work_processes;
+    parent->others = mem_alloc(parent->count * sizeof *parent->others);
+    if (!parent->loop || !parent->others)
         return false;
     for (size_t i = 0; i < sizeof signals / sizeof *signals; i++) {
         parent->signals[i] = evsignal_new(parent->loop, signals[i].number, signals[i].call, parent);
@@ -280,15 +296,15 @@ static bool init(struct parent *parent) {
     }
     parent->patience = event_new(parent->loop, -1, 0, out_of_patience, parent);
     init_child(parent, &parent->store, -1);
-    for (unsigned i = 0; i < parent->net_count; i++)
-        init_child(parent, &parent->net[i], (int)i);
+    for (unsigned i = 0; i < parent->count; i++)
+        init_child(parent, &parent->others[i], (int)i);
     return parent->patience != NULL;
 }
 
 static void done(struct parent *parent) {
-    for (unsigned i = 0; parent->net && i < parent->net_count; i++)
-        if (parent->net[i].restart)
-            event_free(parent->net[i].restart);
+    for (unsigned i = 0; parent->others && i < parent->count; i++)
+        if (parent->others[i].restart)
+            event_free(parent->others[i].restart);
     if (parent->store.restart)
         event_free(parent->store.restart);
     if (parent->patience)
@@ -299,7 +315,7 @@ static void done(struct parent *parent) {
     sockets_close(&parent->sockets, parent->config);
     if (parent->loop)
         event_base_free(parent->loop);
-    mem_free(parent->net);
+    mem_free(parent->others);
     buf_free(&parent->text);
     config_free(parent->config);
 }

@@ -12,6 +12,8 @@
 
 #define BACKLOG 512
 
+static const struct sockets closed = {.local = -1, .store = -1, .work = -1};
+
 static int listen_tcp(const struct protocol_endpoint *endpoint, struct error *err) {
     char host[64] = "?", port[8] = "?";
     int one = 1;
@@ -81,7 +83,7 @@ static int listen_store(struct error *err) {
 }
 
 bool sockets_open(struct sockets *sockets, const struct config *config, struct error *err) {
-    *sockets = (struct sockets){.local = -1, .store = -1};
+    *sockets = closed;
     sockets->listeners = mem_alloc((config->protocol.listener_count + 1) * sizeof *sockets->listeners);
     if (!sockets->listeners)
         return error_set(err, ENOMEM, "no memory");
@@ -93,19 +95,28 @@ bool sockets_open(struct sockets *sockets, const struct config *config, struct e
     }
     sockets->local = listen_local(config->socket, err);
     sockets->store = sockets->local < 0 ? -1 : listen_store(err);
-    return sockets->store >= 0;
+    sockets->work = sockets->store < 0 ? -1 : listen_store(err);
+    return sockets->work >= 0;
 }
 
-int sockets_connect_store(const struct sockets *sockets) {
+static int connect_to(int listener) {
     struct sockaddr_un address;
     socklen_t length = sizeof address;
     int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    if (fd >= 0 && getsockname(sockets->store, (struct sockaddr *)&address, &length) == 0 &&
+    if (fd >= 0 && getsockname(listener, (struct sockaddr *)&address, &length) == 0 &&
         connect(fd, (const struct sockaddr *)&address, length) == 0)
         return fd;
     if (fd >= 0)
         close(fd);
     return -1;
+}
+
+int sockets_connect_store(const struct sockets *sockets) {
+    return connect_to(sockets->store);
+}
+
+int sockets_connect_work(const struct sockets *sockets) {
+    return connect_to(sockets->work);
 }
 
 void sockets_close(struct sockets *sockets, const struct config *config) {
@@ -117,6 +128,8 @@ void sockets_close(struct sockets *sockets, const struct config *config) {
     }
     if (sockets->store >= 0)
         close(sockets->store);
+    if (sockets->work >= 0)
+        close(sockets->work);
     mem_free(sockets->listeners);
-    *sockets = (struct sockets){.local = -1, .store = -1};
+    *sockets = closed;
 }

@@ -10,6 +10,7 @@ struct sockets {
     size_t listener_count;
     int local; /* the local socket, listening */
     int store; /* where net processes reach the store process, listening; no name in the file system */
+    int work;  /* where work processes do */
 };
 
 /* Opens all. False with an error that names the address and the cause; what is open stays in `sockets` for
@@ -18,6 +19,7 @@ bool sockets_open(struct sockets *sockets, const struct config *config, struct e
 
 /* A new connection to the store process; -1 with errno set. */
 int sockets_connect_store(const struct sockets *sockets);
+int sockets_connect_work(const struct sockets *sockets);
 
 void sockets_close(struct sockets *sockets, const struct config *config);
 
