@@ -185,7 +185,7 @@ static bool read_operators(struct loader *l) {
 
 static bool read_process(struct loader *l) {
     struct config *config = &l->config;
-    long net_processes, reader_processes;
+    long net_processes, reader_processes, work_processes;
     config->socket = cfg_getstr(l->cfg, "socket");
     config->user = geteuid() == 0 ? cfg_getstr(l->cfg, "run-as") : NULL;
     if (config->user && !*config->user)
@@ -203,6 +203,9 @@ static bool read_process(struct loader *l) {
         return false;
     config->net_processes = (unsigned)net_processes;
     config->reader_processes = (unsigned)reader_processes;
+    if (!config_number(l, l->cfg, "work-processes", 1, 64, &work_processes))
+        return false;
+    config->work_processes = (unsigned)work_processes;
     return true;
 }
 

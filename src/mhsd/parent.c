@@ -22,7 +22,7 @@
 #define LONGEST_PAUSE_US ((int64_t)30 * 1000000)
 
 /* In the order in which they start; all but the store process wait until it is ready, and end before it. */
-enum kind { STORE, READER, NET, KINDS };
+enum kind { STORE, READER, NET, WORK, KINDS };
 
 struct child {
     enum kind kind;
@@ -60,8 +60,10 @@ static int run_store(struct child_context *context, int number) {
 static const struct {
     const char *name;
     int (*run)(struct child_context *context, int number);
-} kinds[KINDS] = {
-    [STORE] = {"store", run_store}, [READER] = {"reader", child_reader}, [NET] = {"net", child_net}};
+} kinds[KINDS] = {[STORE] = {"store", run_store},
+                  [READER] = {"reader", child_reader},
+                  [NET] = {"net", child_net},
+                  [WORK] = {"work", child_work}};
 
 /* A walk over all children, which ends with NULL. */
 struct walk {
@@ -110,10 +112,11 @@ static void on_closed(void *context, struct ipc_channel *channel, const char *ca
 
 static const struct ipc_handler handler = {.frame = on_frame, .closed = on_closed};
 
-/* The store process last: when it ends, the others have their order to stop already. */
+/* The store process last: when it ends, the others have their order to stop already. Work processes are told
+ * nothing: a configuration plays no part in what they do. */
 static void tell_all(struct parent *parent, enum ipc_type type, struct span payload) {
     for (unsigned kind = KINDS; kind-- > 0;)
-        for (unsigned i = 0; i < parent->count[kind]; i++)
+        for (unsigned i = 0; i < parent->count[kind] && kind != WORK; i++)
             if (parent->children[kind][i].channel)
                 ipc_send(parent->children[kind][i].channel, type, 0, payload, (struct span){NULL, 0});
 }
@@ -207,7 +210,7 @@ static void child_ended(struct child *child, int status) {
         parent->store_ready = false;
     bool clean = WIFEXITED(status) && WEXITSTATUS(status) == 0;
     if (parent->stopping) {
-        if (!clean)
+        if (!clean && child->kind != WORK)
             parent->status = 1;
         stop_store_when_alone(parent);
         return;
@@ -251,6 +254,13 @@ static void out_of_patience(evutil_socket_t fd, short what, void *arg) {
             kill(child->pid, SIGKILL);
 }
 
+/* They have nothing to finish. */
+static void end_work_processes(const struct parent *parent) {
+    for (unsigned i = 0; i < parent->count[WORK]; i++)
+        if (parent->children[WORK][i].pid)
+            kill(parent->children[WORK][i].pid, SIGTERM);
+}
+
 static void on_stop(evutil_socket_t signal_number, short what, void *arg) {
     (void)what;
     struct parent *parent = arg;
@@ -260,6 +270,7 @@ static void on_stop(evutil_socket_t signal_number, short what, void *arg) {
     log_notice("stopping (signal %d)", (int)signal_number);
     parent->stopping = true;
     tell_all(parent, IPC_STOP, (struct span){NULL, 0});
+    end_work_processes(parent);
     event_add(parent->patience, &limit);
     stop_store_when_alone(parent);
 }
@@ -320,7 +331,8 @@ static bool init(struct parent *parent) {
     parent->patience = event_new(parent->loop, -1, 0, out_of_patience, parent);
     return parent->patience && init_children(parent, STORE, 1) &&
            init_children(parent, READER, parent->config->reader_processes) &&
-           init_children(parent, NET, parent->config->net_processes);
+           init_children(parent, NET, parent->config->net_processes) &&
+           init_children(parent, WORK, parent->config->work_processes);
 }
 
 static void done(struct parent *parent) {

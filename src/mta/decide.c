@@ -1,6 +1,7 @@
 /* What the rules decided becomes rows: held objects, copies for next hops, mailbox entries, events. */
 #include "base/clock.h"
 #include "base/log.h"
+#include "mta/convert.h"
 #include "mta/event.h"
 #include "mta/mta_private.h"
 #include "names/oraddress.h"
@@ -91,9 +92,11 @@ static struct bytes *hot_bytes(const struct decision *decision, const struct mts
 static bool add_work(const struct decision *decision, const struct mts_held *held,
                      const struct mts_copy *copy, uint64_t message) {
     struct mta *mta = decision->mta;
-    struct peer *peer = copy->kind == MTS_COPY_TRANSFER ? peer_of_hop(mta, copy->hop) : NULL;
+    struct peer *peer = copy->kind == MTS_COPY_TRANSFER  ? peer_of_hop(mta, copy->hop)
+                        : copy->kind == MTS_COPY_CONVERT ? convert_peer(mta)
+                                                         : NULL;
     bool later = copy->due > decision->run->now;
-    bool marked = peer && !later && peer_is_up(mta, peer);
+    bool marked = peer && copy->kind == MTS_COPY_TRANSFER && !later && peer_is_up(mta, peer);
     struct row row = {held->kind, copy->kind, held->has_content, copy->plan};
     struct work unit = {.message = message,
                         .due = copy->due * SECOND,
@@ -103,7 +106,7 @@ static bool add_work(const struct decision *decision, const struct mts_held *hel
                         .state = peer && !later ? WORK_READY : WORK_WAITING,
                         .marked = marked};
     buf_clear(&mta->scratch);
-    if ((copy->kind == MTS_COPY_TRANSFER && !peer) || !row_write(&mta->scratch, &row))
+    if ((copy->kind != MTS_COPY_DELIVER && !peer) || !row_write(&mta->scratch, &row))
         return false;
     unit.id =
         store_add_work(mta->batch.store, &(struct store_work){.message = message,

@@ -92,6 +92,9 @@ void mta_free(struct mta *mta);
 /* A channel to a net process; takes over `fd`. `name` stands in log lines. */
 bool mta_attach_net(struct mta *mta, int fd, const char *name);
 
+/* A channel to a work process (work/work.h); takes over `fd`. */
+bool mta_attach_work(struct mta *mta, int fd, const char *name);
+
 /* The channel to the parent; takes over `fd`. When it closes, the switch stops. */
 bool mta_attach_parent(struct mta *mta, int fd);
 
@@ -105,6 +108,7 @@ struct mta_descriptors {
                      -1: none */
     const int *net; /* connected net processes */
     size_t net_count;
+    int work_listener; /* as `listener`, for work processes. 0 or -1: none */
 };
 
 /* The whole process: makes a loop, runs until it is stopped. Returns the exit status: 0 after a clean stop.

@@ -44,6 +44,7 @@
 
 struct association;
 struct net;
+struct converter; /* convert.h */
 
 /* A next hop by name. It lives until the end: rows and work name it by number even when it left the
  * configuration. */
@@ -145,9 +146,11 @@ struct mta {
     bool *hop_down;
     size_t hop_count;
     struct net *nets;
+    struct converter *converter;
     struct ipc_channel *parent;
-    struct event *listener; /* where new net processes connect */
-    unsigned net_number;    /* of the last that connected, for its name */
+    struct event *listener;      /* where new net processes connect */
+    struct event *work_listener; /* where new work processes connect */
+    unsigned net_number;         /* of the last process that connected, for its name */
     struct batch batch;
     struct arena arena;   /* for the unit that is being worked on */
     struct buf head;      /* frame fields that are being put together */

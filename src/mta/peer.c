@@ -4,7 +4,7 @@
 #include "base/alloc.h"
 #include "base/clock.h"
 #include "base/log.h"
-#include "mta/mta_private.h"
+#include "mta/convert.h"
 
 struct peer *peer_find(const struct mta *mta, struct span name) {
     for (size_t i = 0; i < mta->peer_count; i++)
@@ -217,6 +217,10 @@ static void connect_more(struct mta *mta, struct peer *peer) {
 }
 
 void peer_pump(struct mta *mta, struct peer *peer) {
+    if (peer == convert_peer(mta)) {
+        convert_pump(mta);
+        return;
+    }
     while (peer->idle && !mta->stopping) {
         struct work *work = schedule_first(&mta->schedule, peer->number);
         /* A new one without its mark, or whose octets are in the batch only, waits for its commit, which

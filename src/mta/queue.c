@@ -4,6 +4,7 @@
 
 #include "base/clock.h"
 #include "mta/client_private.h"
+#include "mta/convert.h"
 #include "mta/event.h"
 #include "mta/outbound_private.h"
 #include "mta/summary.h"
@@ -308,6 +309,10 @@ static bool redirect(const struct change *change, struct work *work) {
     struct peer *peer = change->next_hop ? peer_find(change->mta, span_str(change->next_hop)) : NULL;
     if (change->address)
         return redirect_to_address(change, work);
+    /* What waits for conversion is not fit for a next hop yet, and none can be told to convert it. */
+    const struct peer *conversion = convert_peer(change->mta);
+    if (peer == conversion || work->peer == conversion->number)
+        return false;
     outbound_drop(change->mta, work->id);
     return peer && note(change, work, EVENT_REDIRECTED_BY_OPERATOR) &&
            update_row(change, work, STORE_READY, WORK_READY, peer);

@@ -9,6 +9,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "mta/client_private.h"
+#include "mta/convert.h"
 #include "mta/outbound_private.h"
 
 /* Units whose time has come that one tick works on; the rest follows at once. */
@@ -93,7 +94,8 @@ static bool open_all(struct mta *mta, struct error *err) {
     mta->store = store_open(mta->config->store_directory, &options, err);
     if (!mta->store)
         return false;
-    if (!schedule_init(&mta->schedule, 0) || !batch_init(mta) || !peers_configure(mta) || !open_events(mta))
+    if (!schedule_init(&mta->schedule, 0) || !batch_init(mta) || !peers_configure(mta) ||
+        !convert_init(mta) || !open_events(mta))
         return error_set(err, STORE_NO_MEMORY, "no memory");
     return begin_epoch(mta, err) && users_load(mta, err) && load_queue(mta, err);
 }
@@ -128,6 +130,13 @@ static void free_work_bytes(struct mta *mta) {
             work_forget_bytes(mta, work);
 }
 
+static void close_listener(struct event *listener) {
+    if (!listener)
+        return;
+    close(event_get_fd(listener));
+    event_free(listener);
+}
+
 void mta_free(struct mta *mta) {
     if (!mta)
         return;
@@ -135,6 +144,7 @@ void mta_free(struct mta *mta) {
     if (mta->batch.store)
         batch_commit(mta);
     net_free_all(mta);
+    convert_free(mta);
     if (mta->batch.store) {
         batch_commit(mta);
         batch_free(mta);
@@ -144,10 +154,8 @@ void mta_free(struct mta *mta) {
         event_free(mta->commit);
     if (mta->tick)
         event_free(mta->tick);
-    if (mta->listener) {
-        close(event_get_fd(mta->listener));
-        event_free(mta->listener);
-    }
+    close_listener(mta->listener);
+    close_listener(mta->work_listener);
     outbound_free(mta);
     free_work_bytes(mta);
     schedule_free(&mta->schedule);
@@ -225,6 +233,7 @@ void mta_tick(struct mta *mta) {
         do_due_work(mta, now);
     peers_reroute(mta);
     peers_tick(mta, now);
+    convert_tick(mta);
     if (mta->stopping)
         finish_stop(mta);
 }
@@ -311,9 +320,9 @@ bool mta_attach_parent(struct mta *mta, int fd) {
     return mta->parent && ipc_send(mta->parent, IPC_READY, 0, nothing, nothing);
 }
 
-/* The socket has a name that every local process can call: only root's and our own user's are net processes
- * of ours. */
-static bool may_be_net(int fd) {
+/* The socket has a name that every local process can call: only root's and our own user's are processes of
+ * ours. */
+static bool may_be_ours(int fd) {
     struct ucred who;
     socklen_t length = sizeof who;
     if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &who, &length) != 0)
@@ -324,26 +333,32 @@ static bool may_be_net(int fd) {
     return false;
 }
 
-static void on_listener(evutil_socket_t fd, short what, void *arg) {
-    struct mta *mta = arg;
-    (void)what;
-    int net = accept4(fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
-    if (net < 0)
+static void accept_process(struct mta *mta, int listener, const char *kind,
+                           bool (*attach)(struct mta *mta, int fd, const char *name)) {
+    char name[24];
+    int fd = accept4(listener, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+    if (fd < 0)
         return;
-    if (!may_be_net(net)) {
-        close(net);
-        return;
-    }
-    char name[16];
-    snprintf(name, sizeof name, "net#%u", ++mta->net_number);
-    if (!(mta->reader ? reader_attach : mta_attach_net)(mta, net, name))
-        close(net);
+    snprintf(name, sizeof name, "%s#%u", kind, ++mta->net_number);
+    if (!may_be_ours(fd) || !attach(mta, fd, name))
+        close(fd);
 }
 
-static bool attach_listener(struct mta *mta, int fd) {
+static void on_listener(evutil_socket_t fd, short what, void *arg) {
+    (void)what;
+    struct mta *mta = arg;
+    accept_process(mta, fd, "net", mta->reader ? reader_attach : mta_attach_net);
+}
+
+static void on_work_listener(evutil_socket_t fd, short what, void *arg) {
+    (void)what;
+    accept_process(arg, fd, "work", mta_attach_work);
+}
+
+static bool attach_listener(struct mta *mta, int fd, event_callback_fn call, struct event **listener) {
     evutil_make_socket_nonblocking(fd);
-    mta->listener = event_new(mta->loop, fd, EV_READ | EV_PERSIST, on_listener, mta);
-    return mta->listener && event_add(mta->listener, NULL) == 0;
+    *listener = event_new(mta->loop, fd, EV_READ | EV_PERSIST, call, mta);
+    return *listener && event_add(*listener, NULL) == 0;
 }
 
 bool mta_attach(struct mta *mta, const struct mta_descriptors *descriptors) {
@@ -353,7 +368,11 @@ bool mta_attach(struct mta *mta, const struct mta_descriptors *descriptors) {
         if (!mta_attach_net(mta, descriptors->net[i], name))
             return false;
     }
-    if (descriptors->listener >= 0 && !attach_listener(mta, descriptors->listener))
+    if (descriptors->listener >= 0 &&
+        !attach_listener(mta, descriptors->listener, on_listener, &mta->listener))
+        return false;
+    if (descriptors->work_listener > 0 &&
+        !attach_listener(mta, descriptors->work_listener, on_work_listener, &mta->work_listener))
         return false;
     return descriptors->parent < 0 || mta_attach_parent(mta, descriptors->parent);
 }

@@ -2,6 +2,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "mta/client_private.h"
+#include "mta/convert.h"
 
 json_t *json_text(struct span text) {
     json_t *value = text.data ? json_stringn((const char *)text.data, text.len) : NULL;
@@ -134,6 +135,9 @@ json_t *request_status(struct client *client, json_t *request) {
                                   (json_int_t)figures.content_octets, "sync-us",
                                   (json_int_t)figures.sync_us));
     json_object_set_new(status, "peers", peers_json(mta, NULL));
+    unsigned converting, processes = convert_count(mta, &converting);
+    json_object_set_new(status, "work-processes", json_integer(processes));
+    json_object_set_new(status, "converting", json_integer(converting));
     return status;
 }
 

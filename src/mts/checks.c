@@ -142,9 +142,10 @@ bool check_hop(struct work *work, const struct subject *subject, const recipient
         return refuse(cause, UNABLE(content_too_long), "the next MTA takes no content of this length");
     if (hop->given.max_recipients && envelope->per_recipient_fields.count > hop->given.max_recipients)
         return refuse(cause, UNABLE(too_many_recipients), "the next MTA takes fewer recipients");
-    if (!content_type_in(&hop->content_types, &envelope->content_type))
+    bool to_p2 = conversion_to_p2(hop, subject);
+    if (!to_p2 && !content_type_in(&hop->content_types, &envelope->content_type))
         return refuse(cause, UNABLE(content_type_not_supported), NULL);
-    if (hop->given.edition_1984_content_only &&
+    if (!to_p2 && hop->given.edition_1984_content_only &&
         (envelope->content_type.choice != x411_ContentType_built_in ||
          envelope->content_type.u.built_in == x411_BuiltInContentType_interpersonal_messaging_1988))
         return refuse(cause, UNABLE(unable_to_downgrade), "only content of 1984 is understood there");

@@ -23,6 +23,16 @@ static bool explain_cause(struct buf *lines, int reason, int diagnostic, const c
     return ok && buf_printf(lines, "\n");
 }
 
+/* What becomes of a content on the way to the next hop. */
+static bool explain_content(const struct mts_hop *hop, struct buf *lines) {
+    if (!hop->edition_1984_content_only)
+        return true;
+    if (!hop->rfc1328)
+        return buf_printf(lines, "  %s takes P2 only: P22 is unable-to-downgrade\n", hop->name);
+    return buf_printf(lines, "  %s takes P2 only: P22 is converted, and a body part that P2 lacks is %s\n",
+                      hop->name, hop->rfc1328_replace ? "replaced by a text" : "unable-to-downgrade");
+}
+
 static bool explain_hops(const struct mts_run *run, const struct route *route, struct buf *lines) {
     int chosen = route_choose(run, route, 0, -1);
     for (size_t i = 0; i < route->choice_count; i++) {
@@ -30,7 +40,8 @@ static bool explain_hops(const struct mts_run *run, const struct route *route, s
         bool down = run->hop_down && (size_t)choice->hop < run->hop_down_count && run->hop_down[choice->hop];
         if (!buf_printf(lines, "next hop %s: rank %u, weight %u%s%s\n",
                         run->tables->hops[choice->hop].given.name, choice->rank, choice->weight,
-                        down ? ", backing off" : "", choice->hop == chosen ? ", would be tried first" : ""))
+                        down ? ", backing off" : "", choice->hop == chosen ? ", would be tried first" : "") ||
+            !explain_content(&run->tables->hops[choice->hop].given, lines))
             return false;
     }
     return true;

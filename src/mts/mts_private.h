@@ -195,6 +195,11 @@ bool downgrade_message(struct arena *arena, struct subject *subject, bool rfc132
 bool downgrade_report(struct arena *arena, struct x411_Report *report, bool rfc1328);
 bool downgrade_report_possible(const struct hop *hop, const struct x411_Report *report);
 
+/* conversion_p2.c */
+bool conversion_to_p2(const struct hop *hop, const struct subject *subject);
+/* True when the content is not the one that the originator sent. */
+bool conversion_done(const struct x411_TraceInformation *trace);
+
 /* routing.c */
 struct decision {
     const struct route *route; /* NULL: no route */
@@ -222,7 +227,9 @@ enum {
     PLAN_DROP_INTERNAL_TRACE = 2,
     PLAN_DROP_DEFERRED = 4,
     PLAN_1984 = 8,
-    PLAN_RFC1328 = 16
+    PLAN_RFC1328 = 16,
+    PLAN_TO_P2 = 32, /* the content is still P22, and must be P2 */
+    PLAN_REPLACE = 64
 };
 bool plan_write(struct arena *arena, const struct plan *plan, struct span *octets);
 bool plan_read(struct arena *arena, struct span octets, struct plan *plan);

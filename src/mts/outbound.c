@@ -31,6 +31,11 @@ static size_t header_length(uint64_t length) {
 
 static bool drop(struct work *work, struct subject *subject, const struct plan *plan) {
     struct span absent = {NULL, 0};
+    /* Of a probe nothing but its content type is converted. */
+    if (plan->flags & PLAN_TO_P2 && subject->kind == MTS_PROBE)
+        subject->envelope.content_type =
+            (struct x411_ContentType){.choice = x411_ContentType_built_in,
+                                      .u.built_in = x411_BuiltInContentType_interpersonal_messaging_1984};
     if (plan->flags & PLAN_DROP_DEFERRED)
         subject->envelope.deferred_delivery_time = absent;
     return !(plan->flags & PLAN_DROP_INTERNAL_TRACE) ||

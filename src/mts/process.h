@@ -57,11 +57,13 @@ struct mts_run {
 
 enum mts_kind { MTS_MESSAGE = 1, MTS_PROBE, MTS_REPORT }; /* values of enum ipc_apdu */
 
-enum mts_copy_kind { MTS_COPY_TRANSFER = 1, MTS_COPY_DELIVER };
+/* CONVERT: the content must be rewritten before the copy can go on (mts_conversion); it has no next hop until
+ * then. */
+enum mts_copy_kind { MTS_COPY_TRANSFER = 1, MTS_COPY_DELIVER, MTS_COPY_CONVERT };
 
 struct mts_copy {
     enum mts_copy_kind kind;
-    int hop;                    /* TRANSFER: the next hop's number */
+    int hop;                    /* TRANSFER: the next hop's number; CONVERT: that for which it is done */
     const char *mailbox;        /* DELIVER */
     enum mts_priority priority; /* the lane: a report's is urgent */
     int64_t due;                /* not before this time (deferred delivery); else the run's now */
@@ -96,7 +98,9 @@ enum mts_event_kind {
     MTS_EVENT_NOT_DELIVERED, /* recipient; `reason`, `diagnostic` */
     MTS_EVENT_REPORTED,      /* `other` is the report's identifier, `name` its destination */
     MTS_EVENT_REPORT_IN,     /* a report on `other` tells of a recipient: reason -1 means delivered */
-    MTS_EVENT_DISCARDED      /* `text` says why: a looping report, one without a destination, … */
+    MTS_EVENT_DISCARDED,     /* `text` says why: a looping report, one without a destination, … */
+    MTS_EVENT_TO_CONVERSION, /* recipient: the content is rewritten before it goes to `hop` */
+    MTS_EVENT_CONVERTED      /* the content was rewritten; `text` says into what */
 };
 
 /* One line of the history. Absent spans and -1 mean that a field says nothing. */
@@ -245,6 +249,27 @@ void mts_reroute(struct mts_run *run, const struct mts_stored *stored, struct mt
  * the address does not read. */
 void mts_redirect(struct mts_run *run, const struct mts_stored *stored, const char *address,
                   struct mts_decisions *out);
+
+/* ---- conversion ---- */
+
+/* What must become of the content of a CONVERT copy: from P22 to P2 (RFC 1328 §5). */
+struct mts_conversion {
+    bool conversion_prohibited; /* implicit-conversion-prohibited */
+    bool loss_prohibited;       /* conversion-with-loss-prohibited */
+    bool replace; /* body parts without a counterpart are replaced by a text, for this next hop */
+};
+/* False when the copy does not read, or needs no conversion. */
+bool mts_conversion(const struct mts_stored *stored, struct arena *arena, struct mts_conversion *conversion);
+
+/*
+ * The content was rewritten and has `length` octets now; `types` are its
+ * built-in encoded information types (bit 1 << number). The result is a new held
+ * object with content type P2, whose trace says what was converted, and its
+ * copies: the recipients are routed anew. Store it with the new content, and
+ * remove the old copy in the same commit. A copy that failed is mts_work_failed's.
+ */
+void mts_converted(struct mts_run *run, const struct mts_stored *stored, uint64_t length, unsigned types,
+                   struct mts_decisions *out);
 
 /* ---- explain ---- */
 

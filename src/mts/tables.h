@@ -55,8 +55,10 @@ struct mts_hop {
     enum mts_edition edition;
     /* Behind the peer only contents of 1984 are understood: others are unable-to-downgrade. */
     bool edition_1984_content_only;
-    bool rfc1328; /* 1984 peers: a common name goes as the domain-defined attribute Common (RFC 1328 §3.2) */
-    bool defers;  /* bilateral agreement: the peer holds deferred messages itself */
+    bool rfc1328; /* a common name goes as the domain-defined attribute Common (RFC 1328 §3.2, 1984 peers),
+                     and P22 as P2 where P22 is not understood (§5) */
+    bool rfc1328_replace;     /* a body part that P2 lacks is replaced by a text (RFC 1328 §6, option 3) */
+    bool defers;              /* bilateral agreement: the peer holds deferred messages itself */
     bool keep_internal_trace; /* across the domain's boundary */
     bool service_messages;    /* bilateral agreement about the service-message indicator */
     bool physical_delivery;   /* a PDAU is there or behind */
