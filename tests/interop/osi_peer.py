@@ -196,6 +196,74 @@ def _():
             raise AssertionError("accepted without MTSE's context")
 
 
+@case("what later versions add is passed over, in each mode: open, transfer, release, abort")
+def _():
+    with Answering() as node:
+        for mode in MODES:
+            with x228.later_version():
+                peer = node.call(mode=mode)
+                peer.transfer(APDU)
+                peer.release()
+            equal(node.until("apdu"), checksum(APDU), mode)
+            check(node.until("closed").startswith("closed 0"), node.lines[-1])
+            with x228.later_version():
+                peer = node.call(mode=mode)
+                peer.abort(x228.LOCAL_SYSTEM_PROBLEM)
+            check("localSystemProblem" in node.until("closed"), node.lines[-1])
+
+
+@case("two-way alternate: PLEASE TOKENS with RTTP asks for the turn, S-CONTROL-GIVE passes it, both ways")
+def _():
+    with Answering() as node:
+        for mode in MODES:
+            peer = node.call(mode=mode, dialogue=1)
+            peer.transfer(APDU)
+            equal(node.until("apdu"), checksum(APDU), mode)
+            please = peer.expect(session.PT)
+            equal(please.parameters[session.PI_TOKEN][0] & session.DATA_TOKEN, session.DATA_TOKEN)
+            equal(please.user_data, x228.pdv(3, ber.integer(1)) if mode == "normal" else ber.integer(1), "RTTP")
+            peer.transport.send(session.spdu(session.GTC))
+            peer.expect(session.GTA)
+            equal(peer.receive(), APDU, mode)
+            peer.expect(session.GTC)
+            peer.transport.send(session.spdu(session.GTA))
+            peer.transfer(APDU)                     # the turn is here again
+            equal(node.until("apdu"), checksum(APDU), mode)
+            peer.expect(session.PT)
+            peer.release()
+            check(node.until("closed").startswith("closed 0"), node.lines[-1])
+
+
+@case("tokens that would be on both sides are refused, a choice of ours leaves the turn with the initiator")
+def _():
+    with Answering() as node:
+        for mode in MODES:
+            for setting, taken in ((b"\x2a", True), (b"\x00", True), (b"\x01", False), (b"\x14", False)):
+                try:
+                    peer = node.call(mode=mode, tokens=setting)
+                except BindRefused as refused:
+                    equal((taken, refused.layer), (False, "session"))
+                    node.until("closed")
+                    continue
+                check(taken, f"{mode} {setting.hex()} was accepted")
+                peer.transfer(APDU)
+                peer.release()
+                equal(node.until("apdu"), checksum(APDU), mode)
+
+
+@case("protocol versions without version 1 are refused by the layer that they belong to")
+def _():
+    with Answering() as node:
+        for versions, layer, reason in (((b"\6\x40", None), "presentation", 4), ((None, b"\6\x40"), "acse", 2),
+                                        ((b"\5\xa0", b"\5\xa0"), None, None)):
+            try:
+                node.call(versions=versions).release()
+            except BindRefused as refused:
+                equal((refused.layer, refused.reason), (layer, reason))
+            else:
+                equal(layer, None)
+
+
 class Sending:
     """osi-node as initiator: one APDU, against this script's responder."""
 
@@ -251,18 +319,50 @@ def _():
         check(most <= 2, f"{most} unconfirmed")
 
 
-@case("an exception report ends the activity")
+@case("what later versions add to the answers is passed over, in each mode")
 def _():
-    with Sending("normal") as (node, peer):
-        peer.expect(session.AS)
-        peer.expect(session.DT)
-        peer.report_exception(b"\5")
-        spdu = peer.receive_spdu()
-        while spdu.si in (session.DT, session.MIP):
-            spdu = peer.receive_spdu()
-        check(spdu.si in (session.AI, session.AD), repr(spdu))
-        peer.please(session.spdu(spdu.si + 1))
-        node.until("refused")
+    for mode in MODES:
+        with x228.later_version():
+            with Sending(mode) as (node, peer):
+                equal(peer.receive(), APDU, mode)
+                node.until("confirmed")
+                equal(peer.receive(), None)
+                node.until("closed 0")
+            with Sending(mode, refuse=2) as (node, peer):
+                wanted = "bind error" if mode == "normal" else "validationFailure"
+                check(wanted in node.until("closed"), node.lines[-1])
+
+
+@case("the reason of an exception report chooses between interrupt, discard and abort")
+def _():
+    interrupt, discard, abort = session.AI, session.AD, None
+    for mode in MODES:
+        for report, confirmed, wanted in (
+                (b"\0", 2, interrupt), (b"\5", 2, interrupt), (b"\x80", 2, interrupt), (b"", 2, interrupt),
+                (b"\3", 2, discard), (b"\6", 2, discard), (b"\1", 2, abort), (None, 2, abort),
+                (b"\0", 0, discard), (b"\5", 0, discard), (b"\6", 0, discard)):
+            with Sending(mode) as (node, peer):
+                peer.expect(session.AS)
+                peer.expect(session.DT)
+                for serial in range(1, confirmed + 1):
+                    mip = peer.expect(session.MIP)
+                    peer.please(session.spdu(session.MIA, session.parameter(session.PI_SERIAL, b"%d" % serial)))
+                    equal(mip.serial, serial)
+                    peer.expect(session.DT)
+                if report is None:                  # of the session provider
+                    peer.please(session.spdu(session.ER))
+                else:
+                    peer.report_exception(report)
+                try:
+                    spdu = peer.receive_spdu()
+                    while spdu.si in (session.DT, session.MIP):
+                        spdu = peer.receive_spdu()
+                except Aborted as aborted:
+                    equal((wanted, aborted.rtab), (abort, x228.TEMPORARY_PROBLEM), f"{mode} {report}")
+                    continue
+                equal(spdu.si, wanted, f"{mode} {report} {confirmed}")
+                peer.please(session.spdu(spdu.si + 1))
+                node.until("refused")
 
 
 @case("tshark finds nothing malformed in what it sends")
