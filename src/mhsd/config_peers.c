@@ -1,7 +1,6 @@
 /* Listeners and peers: presentation addresses, binds, what the association offers, and the queue's limits for
  * each. */
 #include <netdb.h>
-#include <stdio.h>
 
 #include "mhsd/config_private.h"
 #include "names/paddress.h"
@@ -18,20 +17,11 @@ static void take_selectors(const struct paddress *address, struct osi_address *s
 static bool resolve(struct loader *l, cfg_t *section, const char *option,
                     const struct paddress_network *network, bool passive,
                     struct protocol_endpoint *endpoint) {
-    char port[8];
-    struct addrinfo hints = {.ai_socktype = SOCK_STREAM, .ai_flags = passive ? AI_PASSIVE : 0};
-    struct addrinfo *found = NULL;
     if (network->kind != PADDRESS_TCP)
         return config_fail(l, section, option, "a network address other than TCP's can't be used");
-    snprintf(port, sizeof port, "%u", network->port);
-    int status = getaddrinfo((const char *)network->host.data, port, &hints, &found);
-    if (status != 0)
-        return config_fail(l, section, option, "host '%.80s': %s", (const char *)network->host.data,
-                           gai_strerror(status));
-    memcpy(&endpoint->address, found->ai_addr, found->ai_addrlen);
-    endpoint->length = found->ai_addrlen;
-    freeaddrinfo(found);
-    return true;
+    const char *host = (const char *)network->host.data;
+    int status = lookup_host(l, host, network->port, passive, endpoint);
+    return status == 0 || config_fail(l, section, option, "host '%.80s': %s", host, gai_strerror(status));
 }
 
 static bool parse(struct loader *l, cfg_t *section, const char *option, const char *text,
