@@ -24,17 +24,54 @@ static bool string_member(json_t *request, const char *name, const char **value)
     return !member || *value;
 }
 
-static bool read_filter(json_t *request, struct filter *filter) {
+static const char *const states[] = {"ready", "deferred", "retrying", "held", "sending", "in-doubt", NULL};
+static const char *const priorities[] = {"urgent", "normal", "non-urgent", NULL};
+static const char *const kinds[] = {"message", "probe", "report", NULL};
+
+static json_t *check_word(const char *name, const char *word, const char *const *words) {
+    char known[100] = "";
+    for (size_t i = 0; words[i]; i++) {
+        if (!word || strcmp(word, words[i]) == 0)
+            return NULL;
+        strcat(strcat(known, i ? ", " : ""), words[i]);
+    }
+    return client_error("bad-request", "%s '%.40s' is none of: %s", name, word, known);
+}
+
+static json_t *check_address(struct mta *mta, const char *name, const char *text) {
+    struct oraddress address;
+    struct error err = {0};
+    arena_reset(&mta->arena);
+    return !text || oraddress_parse(span_str(text), &mta->arena, &address, &err)
+               ? NULL
+               : client_error("bad-request", "%s: %s", name, err.text);
+}
+
+static json_t *check_filter(struct mta *mta, const struct filter *filter) {
+    if (filter->next_hop && !peer_find(mta, span_str(filter->next_hop)))
+        return client_error("not-found", "no peer has the name %s; 'mhs status' shows them",
+                            filter->next_hop);
+    json_t *error = check_word("state", filter->state, states);
+    error = error ? error : check_word("priority", filter->priority, priorities);
+    error = error ? error : check_word("kind", filter->kind, kinds);
+    error = error ? error : check_address(mta, "originator", filter->originator);
+    return error ? error : check_address(mta, "recipient", filter->recipient);
+}
+
+/* An error for the client, or NULL. */
+static json_t *read_filter(struct mta *mta, json_t *request, struct filter *filter) {
     json_t *older = json_object_get(request, "older-than");
     *filter = (struct filter){0};
     if (older)
         filter->before = clock_now_us() - json_integer_value(older) * SECOND;
-    return (!older || json_is_integer(older)) && string_member(request, "next-hop", &filter->next_hop) &&
-           string_member(request, "originator", &filter->originator) &&
-           string_member(request, "recipient", &filter->recipient) &&
-           string_member(request, "state", &filter->state) &&
-           string_member(request, "priority", &filter->priority) &&
-           string_member(request, "kind", &filter->kind);
+    if ((older && !json_is_integer(older)) || !string_member(request, "next-hop", &filter->next_hop) ||
+        !string_member(request, "originator", &filter->originator) ||
+        !string_member(request, "recipient", &filter->recipient) ||
+        !string_member(request, "state", &filter->state) ||
+        !string_member(request, "priority", &filter->priority) ||
+        !string_member(request, "kind", &filter->kind))
+        return client_error("bad-request", "a filter has the wrong type");
+    return check_filter(mta, filter);
 }
 
 static const char *state_name(const struct work *work) {
@@ -131,12 +168,14 @@ static bool look_at(void *context, const struct store_work *row) {
     return true;
 }
 
-/* The members `limit` and `after` of a request; false when they are wrong. */
-static bool read_page(struct scan *scan, json_t *request, json_int_t usual) {
+/* The members `limit` and `after` of a request. An error for the client, or NULL. */
+static json_t *read_page(struct scan *scan, json_t *request, json_int_t usual) {
     json_t *limit = json_object_get(request, "limit"), *after = json_object_get(request, "after");
     scan->most = limit ? json_integer_value(limit) : usual;
     scan->last = (uint64_t)json_integer_value(after);
-    return scan->most >= 1 && scan->most <= LIST_MOST && (!after || json_integer_value(after) >= 0);
+    if (scan->most >= 1 && scan->most <= LIST_MOST && (!after || json_integer_value(after) >= 0))
+        return NULL;
+    return client_error("bad-request", "limit is not 1 to %d, or after is negative", LIST_MOST);
 }
 
 static bool run_scan(struct scan *scan, struct error *err) {
@@ -181,8 +220,10 @@ json_t *request_queue_list(struct client *client, json_t *request) {
     struct filter filter;
     struct error err = {0};
     struct scan scan = {.mta = mta, .filter = &filter, .take = take_entry};
-    if (!read_filter(request, &filter) || !read_page(&scan, request, 100))
-        return client_error("bad-request", "a filter has the wrong type, or limit is not 1 to %d", LIST_MOST);
+    json_t *wrong = read_filter(mta, request, &filter);
+    wrong = wrong ? wrong : read_page(&scan, request, 100);
+    if (wrong)
+        return wrong;
     scan.context = json_array();
     if (run_scan(&scan, &err))
         return json_pack("{s:o, s:o}", "entries", scan.context, "cursor", cursor_of(&scan));
@@ -405,8 +446,10 @@ static json_t *change_all(const struct change *change, json_t *request) {
     struct error err = {0};
     struct tally tally = {.change = change};
     struct scan scan = {.mta = change->mta, .filter = &filter, .take = change_taken, .context = &tally};
-    if (!read_filter(request, &filter) || !read_page(&scan, request, LIST_MOST))
-        return client_error("bad-request", "a filter has the wrong type, or limit is not 1 to %d", LIST_MOST);
+    json_t *wrong = read_filter(change->mta, request, &filter);
+    wrong = wrong ? wrong : read_page(&scan, request, LIST_MOST);
+    if (wrong)
+        return wrong;
     if (!run_scan(&scan, &err))
         return client_error("unavailable", "%s", err.text);
     return json_pack("{s:I, s:I, s:o}", "changed", tally.changed, "skipped", tally.skipped, "cursor",
@@ -421,15 +464,6 @@ static json_t *check_next_hop(const struct change *change) {
                               change->next_hop);
 }
 
-static json_t *check_address(const struct change *change) {
-    struct oraddress address;
-    struct error err = {0};
-    arena_reset(&change->mta->arena);
-    return oraddress_parse(span_str(change->address), &change->mta->arena, &address, &err)
-               ? NULL
-               : client_error("bad-request", "%s", err.text);
-}
-
 static json_t *check_change(const struct change *change, json_t *request) {
     size_t length = change->reason ? strlen(change->reason) : 0;
     if (length < 1 || length > 256)
@@ -440,7 +474,7 @@ static json_t *check_change(const struct change *change, json_t *request) {
         return NULL;
     if (!change->next_hop == !change->address)
         return client_error("bad-request", "give either next-hop or address");
-    return change->next_hop ? check_next_hop(change) : check_address(change);
+    return change->next_hop ? check_next_hop(change) : check_address(change->mta, "address", change->address);
 }
 
 static json_t *change_by_id(const struct change *change, json_t *request) {
