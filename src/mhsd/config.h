@@ -16,7 +16,7 @@ struct config {
     struct mta_config mta;
     const char *socket; /* path of the local socket */
     const char *user;   /* whom the processes run as when they are started by root; NULL: no change */
-    unsigned net_processes;
+    unsigned net_processes, reader_processes;
     enum log_level log_level;
 };
 
@@ -34,7 +34,8 @@ struct config *config_read_file(const char *path, struct buf *text, struct error
 
 /*
  * Makes `fresh` keep what only a new start can change: store, node, socket,
- * run-as, net-processes, listen. Tells of each that differs by `changed`, when
+ * run-as, net-processes, reader-processes,
+ * name-servers, listen. Tells of each that differs by `changed`, when
  * that is not NULL. False without memory: `fresh` can't be used.
  */
 bool config_keep(struct config *fresh, const struct config *old, void (*changed)(const char *option));

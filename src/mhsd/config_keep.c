@@ -14,7 +14,8 @@ static bool same_listeners(const struct protocol_config *a, const struct protoco
         return false;
     for (size_t i = 0; i < a->listener_count; i++) {
         const struct protocol_endpoint *one = &a->listeners[i].endpoint, *two = &b->listeners[i].endpoint;
-        if (one->length != two->length || memcmp(&one->address, &two->address, one->length) != 0 ||
+        if (one->length != two->length || one->port != two->port || !same_text(one->host, two->host) ||
+            memcmp(&one->address, &two->address, one->length) != 0 ||
             !same_selectors(&a->listeners[i].selectors, &b->listeners[i].selectors))
             return false;
     }
@@ -34,11 +35,31 @@ static struct span keep_octets(struct loader *l, struct span octets, bool *ok) {
     return copy;
 }
 
+static bool same_servers(const struct protocol_config *a, const struct protocol_config *b) {
+    if (a->name_server_count != b->name_server_count)
+        return false;
+    for (size_t i = 0; i < a->name_server_count; i++)
+        if (!same_text(a->name_servers[i], b->name_servers[i]))
+            return false;
+    return true;
+}
+
+static bool keep_servers(struct loader *l, const struct protocol_config *old) {
+    const char **servers = config_array(l, old->name_server_count, sizeof *servers);
+    bool ok = servers != NULL;
+    for (size_t i = 0; ok && i < old->name_server_count; i++)
+        ok = keep_text(l, &servers[i], old->name_servers[i]);
+    l->config.protocol.name_servers = servers;
+    l->config.protocol.name_server_count = old->name_server_count;
+    return ok;
+}
+
 static bool keep_listeners(struct loader *l, const struct protocol_config *old) {
     struct protocol_listener *listeners = config_array(l, old->listener_count, sizeof *listeners);
     bool ok = listeners != NULL;
     for (size_t i = 0; ok && i < old->listener_count; i++) {
         listeners[i] = old->listeners[i];
+        ok = keep_text(l, &listeners[i].endpoint.host, old->listeners[i].endpoint.host);
         struct osi_address *selectors = &listeners[i].selectors;
         selectors->t = keep_octets(l, selectors->t, &ok);
         selectors->s = keep_octets(l, selectors->s, &ok);
@@ -70,7 +91,15 @@ bool config_keep(struct config *fresh, const struct config *old, void (*changed)
     fresh->mta.service_uid = old->mta.service_uid;
     if (fresh->net_processes != old->net_processes && changed)
         changed("net-processes");
+    if (fresh->reader_processes != old->reader_processes && changed)
+        changed("reader-processes");
     fresh->net_processes = old->net_processes;
+    fresh->reader_processes = old->reader_processes;
+    if (!same_servers(&fresh->protocol, &old->protocol)) {
+        if (changed)
+            changed("name-servers");
+        ok = ok && keep_servers(l, &old->protocol);
+    }
     if (same_listeners(&fresh->protocol, &old->protocol))
         return ok;
     if (changed)

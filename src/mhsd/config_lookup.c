@@ -1,14 +1,12 @@
 /*
  * What a configuration wants to know of the system: the numbers of users and
- * groups, the addresses of hosts. The parent asks, and writes the answers down;
+ * groups. The parent asks, and writes the answers down;
  * the other processes, which live in a sandbox without files, read them in the
  * same order, for they read the same text.
  *
  * An answer is a line: the question's words, then the answer's, tabs between.
  */
-#include <errno.h>
 #include <grp.h>
-#include <netdb.h>
 #include <pwd.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -89,47 +87,4 @@ bool lookup_group(struct loader *l, const char *name, struct lookup_group *group
     }
     buf_free(&line);
     return done;
-}
-
-/* ---- hosts ---- */
-
-static int hex_digit(char c) {
-    return c >= '0' && c <= '9' ? c - '0' : c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
-
-static bool take_host(const char *answer, struct protocol_endpoint *endpoint) {
-    uint8_t *octets = (uint8_t *)&endpoint->address;
-    size_t length = 0;
-    for (; hex_digit(answer[0]) >= 0 && hex_digit(answer[1]) >= 0 && length < sizeof endpoint->address;
-         answer += 2)
-        octets[length++] = (uint8_t)(hex_digit(answer[0]) << 4 | hex_digit(answer[1]));
-    endpoint->length = (socklen_t)length;
-    return length > 0;
-}
-
-static void write_host(struct loader *l, const char *question, const struct protocol_endpoint *endpoint) {
-    char hex[2 * sizeof endpoint->address + 1];
-    for (size_t i = 0; i < endpoint->length; i++)
-        snprintf(hex + 2 * i, 3, "%02x", ((const uint8_t *)&endpoint->address)[i]);
-    write_down(l, question, hex);
-}
-
-int lookup_host(struct loader *l, const char *host, unsigned port, bool passive,
-                struct protocol_endpoint *endpoint) {
-    char question[400], service[8];
-    const char *answer;
-    struct addrinfo hints = {.ai_socktype = SOCK_STREAM, .ai_flags = passive ? AI_PASSIVE : 0};
-    struct addrinfo *found = NULL;
-    snprintf(service, sizeof service, "%u", port);
-    snprintf(question, sizeof question, "host\t%.300s\t%s\t%d\t", host, service, passive);
-    if (answered(l, question, &answer))
-        return answer && take_host(answer, endpoint) ? 0 : EAI_NONAME;
-    int status = getaddrinfo(host, service, &hints, &found);
-    if (status != 0)
-        return status;
-    memcpy(&endpoint->address, found->ai_addr, found->ai_addrlen);
-    endpoint->length = found->ai_addrlen;
-    freeaddrinfo(found);
-    write_host(l, question, endpoint);
-    return 0;
 }

@@ -44,7 +44,7 @@ bool config_word(struct loader *l, cfg_t *section, const char *option, const cha
 bool config_words(struct loader *l, cfg_t *section, const char *option, const char *const *words,
                   unsigned *bits);
 
-/* config_lookup.c: what the system knows. False (or getaddrinfo's code): it does not. */
+/* config_lookup.c: what the system knows. False: it does not. */
 struct lookup_group {
     uint32_t gid;
     const uint32_t *uids; /* of its members */
@@ -52,8 +52,6 @@ struct lookup_group {
 };
 bool lookup_user(struct loader *l, const char *name, uint32_t *uid);
 bool lookup_group(struct loader *l, const char *name, struct lookup_group *group);
-int lookup_host(struct loader *l, const char *host, unsigned port, bool passive,
-                struct protocol_endpoint *endpoint);
 
 /* config_peers.c */
 bool config_listeners(struct loader *l);
