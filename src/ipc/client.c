@@ -29,8 +29,9 @@ struct ipc_client *ipc_client_open(const char *path, struct error *err) {
     struct ipc_client *client = mem_alloc(sizeof *client);
     int fd = client ? socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0) : -1;
     if (fd < 0 || connect(fd, (struct sockaddr *)&address, sizeof address) != 0) {
-        error_set(err, errno, "cannot reach the daemon at %s: %s; is mhsd running, and is this its socket?",
-                  path, strerror(errno));
+        error_set(err, errno, "cannot reach the daemon at %s: %s; %s", path, strerror(errno),
+                  errno == EACCES ? "you may not use this socket: ask its owner"
+                                  : "is mhsd running, and is this its socket?");
         if (fd >= 0)
             close(fd);
         mem_free(client);

@@ -46,6 +46,10 @@ void events_print(const json_t *events) {
             printf("  peer ");
             out_line(out_text(event, "peer"));
         }
+        if (json_is_string(json_object_get(event, "originator"))) {
+            printf("  originator ");
+            out_line(out_text(event, "originator"));
+        }
         print_recipients(json_object_get(event, "recipients"));
         if (json_is_string(json_object_get(event, "detail"))) {
             printf("  ");
@@ -81,6 +85,8 @@ static void join_histories(json_t *messages) {
 static void print_messages(const json_t *messages) {
     const json_t *message;
     size_t i;
+    if (json_array_size(messages) == 0)
+        printf("No message came in since the MTA was started.\n");
     json_array_foreach(messages, i, message) {
         printf("%s%s%s\n", out_style(OUT_BOLD), out_text(message, "mts-identifier"), out_end());
         events_print(json_object_get(message, "events"));

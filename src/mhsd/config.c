@@ -179,6 +179,10 @@ static bool read_operators(struct loader *l) {
     mta->operators_gid = group.gid;
     mta->operator_uids = group.uids;
     mta->operator_uid_count = group.count;
+    struct protocol_config *protocol = &l->config.protocol;
+    protocol->operators_gid = group.gid;
+    protocol->operator_uids = group.uids;
+    protocol->operator_uid_count = group.count;
     return true;
 }
 

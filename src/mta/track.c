@@ -56,13 +56,17 @@ static json_t *detail_of(const struct event_record *record) {
 
 static json_t *event_json(const struct event_record *record, int64_t at) {
     json_t *recipients = json_array();
-    if (record->name.len)
+    bool submitted = record->kind == MTS_EVENT_SUBMITTED;
+    if (record->name.len && !submitted)
         json_array_append_new(recipients, json_text(record->name));
     else if (record->number >= 0 && record->kind < EVENT_MESSAGE)
         json_array_append_new(recipients, json_integer(record->number));
-    return json_pack("{s:o, s:s, s:o, s:o, s:o}", "time", json_time(at / SECOND), "event", event_name(record),
-                     "peer", json_text(printable(record->peer)), "recipients", recipients, "detail",
-                     detail_of(record));
+    json_t *event = json_pack("{s:o, s:s, s:o, s:o, s:o}", "time", json_time(at / SECOND), "event",
+                              event_name(record), "peer", json_text(printable(record->peer)), "recipients",
+                              recipients, "detail", detail_of(record));
+    if (submitted)
+        json_object_set_new(event, "originator", json_text(printable(record->name)));
+    return event;
 }
 
 /* What one history shows at most; it says when there was more. */
@@ -242,7 +246,7 @@ static bool may_see(struct client *client, json_t *history) {
     json_array_foreach(json_object_get(history, "events"), i, event) {
         if (strcmp(json_string_value(json_object_get(event, "event")), "submitted") != 0)
             continue;
-        const char *name = json_string_value(json_array_get(json_object_get(event, "recipients"), 0));
+        const char *name = json_string_value(json_object_get(event, "originator"));
         const struct local_user *user = name ? user_find(mta, span_str(name)) : NULL;
         return user && client_owns(client, user);
     }

@@ -63,5 +63,5 @@ void ping_request(struct net *net, uint64_t client, struct span peer) {
         local_respond(
             net, client,
             SPAN_LIT(
-                "{\"error\": {\"code\": \"not-found\", \"text\": \"no peer of this name is configured\"}}"));
+                "{\"error\": {\"code\": \"not-found\", \"text\": \"no peer of this name is configured; 'mhs status' shows them\"}}"));
 }
