@@ -337,6 +337,7 @@ static void test_users(void **state) {
     assert_int_equal(number_at(answer, "changed", NULL), 1);
     json_decref(answer);
     expect_error(&world, "{\"operation\":\"user-add\",\"address\":\"" OURS "/S=NEW\"}", "exists");
+    expect_error(&world, "{\"operation\":\"user-add\",\"address\":\"" FRANK "\"}", "bad-request");
     world_kill(&world);
 
     world_start(&world);
