@@ -163,7 +163,8 @@ enum osi_event_type {
     OSI_EVENT_TRANSFER_BEGIN, /* the peer starts or resumes an APDU; a resume waits for osi_rt_resume_* */
     OSI_EVENT_TRANSFER_DATA,  /* octets of the APDU; the span is gone with the next osi_association_input */
     OSI_EVENT_CHECKPOINT, /* the peer set a checkpoint; confirm it with osi_rt_checkpoint_confirm when kept */
-    OSI_EVENT_TRANSFER_END,         /* the APDU is whole: osi_rt_transfer_confirm or osi_rt_transfer_reject */
+    OSI_EVENT_TRANSFER_END,       /* the APDU is whole: osi_rt_transfer_confirm or osi_rt_transfer_reject */
+    OSI_EVENT_TRANSFER_CUT_SHORT, /* the activity ended inside the APDU: rejected already, for the log only */
     OSI_EVENT_TRANSFER_INTERRUPTED, /* the peer stopped; it may resume if a checkpoint was confirmed */
     OSI_EVENT_TRANSFER_DISCARDED,   /* the peer gave up: forget what came */
     OSI_EVENT_MAY_SEND,             /* osi_rt_transfer_data takes octets again */

@@ -6,7 +6,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <netinet/in.h>
-#include <netinet/tcp.h>
 #include <stdio.h>
 #include <unistd.h>
 
@@ -51,6 +50,18 @@ static bool start(struct connection *c, const struct protocol_listener *listener
     return connection_start(c, &parameters);
 }
 
+/* When there are too many that have not bound, the newcomer is let in, and the host that has the most of them
+ * loses one: however many a stranger opens and says nothing, others come to bind. */
+static void make_room(struct net *net) {
+    unsigned opening_max = net->config->opening_max ? net->config->opening_max : 200, count;
+    struct connection *oldest = net->opening >= opening_max ? crowd_oldest(net, &count) : NULL;
+    if (!oldest)
+        return;
+    log_warning("address=%s connection closed: too many without a bind, %u of them from this host",
+                oldest->address, count);
+    connection_free(oldest);
+}
+
 void accept_ready(evutil_socket_t listener, short what, void *arg) {
     (void)what;
     struct net *net = arg;
@@ -61,16 +72,14 @@ void accept_ready(evutil_socket_t listener, short what, void *arg) {
         return;
     char host[64];
     format_host(&address, host, sizeof host);
-    unsigned opening_max = net->config->opening_max ? net->config->opening_max : 200;
-    struct connection *c = net->stopping || net->opening >= opening_max ? NULL : connection_new(net, true);
+    make_room(net);
+    struct connection *c = net->stopping ? NULL : connection_new(net, true);
     if (!c) {
         log_warning("address=%s connection refused: %s", host,
                     net->stopping ? "stopping" : "too many connections");
         close(fd);
         return;
     }
-    int one = 1;
-    setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
     c->fd = fd;
     snprintf(c->address, sizeof c->address, "%s", host);
     if (!start(c, &net->config->listeners[listener_index(net, listener)]))

@@ -7,7 +7,6 @@
 #include <errno.h>
 #include <netdb.h>
 #include <netinet/in.h>
-#include <netinet/tcp.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -181,9 +180,6 @@ static void name_address(struct connection *c, const struct sockaddr *address, s
 static void connect_to(struct connection *c, const struct sockaddr *address, socklen_t length) {
     name_address(c, address, length);
     c->fd = socket(address->sa_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-    int one = 1;
-    if (c->fd >= 0)
-        setsockopt(c->fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
     if (c->fd < 0 || (connect(c->fd, address, length) != 0 && errno != EINPROGRESS)) {
         tcp_failed(c, errno);
         return;
@@ -289,7 +285,6 @@ void connect_confirmed(struct connection *c, const struct osi_open *open) {
         return; /* the close that follows keeps this cause */
     }
     c->state = CONNECTION_OPEN;
-    c->net->opening--;
     log_info("peer=%s address=%s association opened (%s)", c->peer->name, c->address,
              context_name(c->context));
     if (c->ping_client)

@@ -35,7 +35,7 @@ struct net {
     uint32_t slot_count;
     uint32_t slot_hint;   /* where the search for a free slot begins */
     unsigned connections; /* in use */
-    unsigned opening;     /* of these, without a bind */
+    unsigned opening;     /* of these, inbound and without a bind */
     struct reader_link *readers;
     size_t reader_count;
     struct client *clients;
@@ -82,6 +82,7 @@ struct connection {
     int fd;
     enum connection_state state;
     bool inbound;
+    int64_t since;   /* monotonic µs */
     bool announced;  /* the store process knows it */
     size_t lingered; /* octets read since the association was over */
     struct event *readable;
@@ -117,6 +118,12 @@ const struct protocol_peer *net_peer_by_name(struct net *net, struct span name);
 /* Sends a frame to the store process. */
 void net_tell(struct net *net, enum ipc_type type, uint64_t ref, struct buf *payload);
 void net_tell_empty(struct net *net, enum ipc_type type, uint64_t ref);
+
+/* ---- crowd.c: strangers that keep others out ---- */
+
+/* The oldest connection of the host that has the most inbound ones without a bind, or NULL; `*count` gets how
+ * many it has. */
+struct connection *crowd_oldest(const struct net *net, unsigned *count);
 
 /* ---- connection.c ---- */
 struct connection *connection_new(struct net *net, bool inbound);

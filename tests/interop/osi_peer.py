@@ -212,6 +212,28 @@ def _():
             check("localSystemProblem" in node.until("closed"), node.lines[-1])
 
 
+@case("two-way alternate: PLEASE TOKENS with RTTP asks for the turn, S-CONTROL-GIVE passes it, both ways")
+def _():
+    with Answering() as node:
+        for mode in MODES:
+            peer = node.call(mode=mode, dialogue=1)
+            peer.transfer(APDU)
+            equal(node.until("apdu"), checksum(APDU), mode)
+            please = peer.expect(session.PT)
+            equal(please.parameters[session.PI_TOKEN][0] & session.DATA_TOKEN, session.DATA_TOKEN)
+            equal(please.user_data, x228.pdv(3, ber.integer(1)) if mode == "normal" else ber.integer(1), "RTTP")
+            peer.transport.send(session.spdu(session.GTC))
+            peer.expect(session.GTA)
+            equal(peer.receive(), APDU, mode)
+            peer.expect(session.GTC)
+            peer.transport.send(session.spdu(session.GTA))
+            peer.transfer(APDU)                     # the turn is here again
+            equal(node.until("apdu"), checksum(APDU), mode)
+            peer.expect(session.PT)
+            peer.release()
+            check(node.until("closed").startswith("closed 0"), node.lines[-1])
+
+
 @case("tokens that would be on both sides are refused, a choice of ours leaves the turn with the initiator")
 def _():
     with Answering() as node:
@@ -311,18 +333,36 @@ def _():
                 check(wanted in node.until("closed"), node.lines[-1])
 
 
-@case("an exception report ends the activity")
+@case("the reason of an exception report chooses between interrupt, discard and abort")
 def _():
-    with Sending("normal") as (node, peer):
-        peer.expect(session.AS)
-        peer.expect(session.DT)
-        peer.report_exception(b"\5")
-        spdu = peer.receive_spdu()
-        while spdu.si in (session.DT, session.MIP):
-            spdu = peer.receive_spdu()
-        check(spdu.si in (session.AI, session.AD), repr(spdu))
-        peer.please(session.spdu(spdu.si + 1))
-        node.until("refused")
+    interrupt, discard, abort = session.AI, session.AD, None
+    for mode in MODES:
+        for report, confirmed, wanted in (
+                (b"\0", 2, interrupt), (b"\5", 2, interrupt), (b"\x80", 2, interrupt), (b"", 2, interrupt),
+                (b"\3", 2, discard), (b"\6", 2, discard), (b"\1", 2, abort), (None, 2, abort),
+                (b"\0", 0, discard), (b"\5", 0, discard), (b"\6", 0, discard)):
+            with Sending(mode) as (node, peer):
+                peer.expect(session.AS)
+                peer.expect(session.DT)
+                for serial in range(1, confirmed + 1):
+                    mip = peer.expect(session.MIP)
+                    peer.please(session.spdu(session.MIA, session.parameter(session.PI_SERIAL, b"%d" % serial)))
+                    equal(mip.serial, serial)
+                    peer.expect(session.DT)
+                if report is None:                  # of the session provider
+                    peer.please(session.spdu(session.ER))
+                else:
+                    peer.report_exception(report)
+                try:
+                    spdu = peer.receive_spdu()
+                    while spdu.si in (session.DT, session.MIP):
+                        spdu = peer.receive_spdu()
+                except Aborted as aborted:
+                    equal((wanted, aborted.rtab), (abort, x228.TEMPORARY_PROBLEM), f"{mode} {report}")
+                    continue
+                equal(spdu.si, wanted, f"{mode} {report} {confirmed}")
+                peer.please(session.spdu(spdu.si + 1))
+                node.until("refused")
 
 
 @case("tshark finds nothing malformed in what it sends")

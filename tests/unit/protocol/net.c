@@ -12,6 +12,7 @@
 #include <event2/dns.h>
 #include <event2/dns_struct.h>
 #include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <stdio.h>
 #include <strings.h>
 #include <sys/socket.h>
@@ -628,6 +629,26 @@ static void an_association_is_released(void **state) {
     end_stage(stage);
 }
 
+/* A host that dies without a word is found out by TCP, on either side. */
+static void dead_hosts_are_found_out(void **state) {
+    (void)state;
+    struct stage *stage = new_stage(OSI_MTS_TRANSFER);
+    uint64_t refs[2];
+    open_association(stage, &refs[0], &refs[1]);
+    int fds[2] = {net_connection(stage->a.net, refs[0])->fd, net_connection(stage->b.net, refs[1])->fd};
+    for (int i = 0; i < 2; i++) {
+        int on = 0, idle = 0, interval = 0, count = 0;
+        socklen_t length = sizeof on;
+        assert_int_equal(getsockopt(fds[i], SOL_SOCKET, SO_KEEPALIVE, &on, &length), 0);
+        assert_int_equal(getsockopt(fds[i], IPPROTO_TCP, TCP_KEEPIDLE, &idle, &length), 0);
+        assert_int_equal(getsockopt(fds[i], IPPROTO_TCP, TCP_KEEPINTVL, &interval, &length), 0);
+        assert_int_equal(getsockopt(fds[i], IPPROTO_TCP, TCP_KEEPCNT, &count, &length), 0);
+        assert_true(on);
+        assert_in_range(idle + interval * count, 1, 120);
+    }
+    end_stage(stage);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_small_message_crosses),
@@ -646,6 +667,7 @@ int main(void) {
         cmocka_unit_test(a_caller_may_go_while_its_address_is_asked_for),
         cmocka_unit_test(an_apdu_that_is_none_is_refused),
         cmocka_unit_test(an_association_is_released),
+        cmocka_unit_test(dead_hosts_are_found_out),
     };
     return cmocka_run_group_tests_name("protocol-net", tests, NULL, NULL);
 }
