@@ -38,8 +38,9 @@ struct ipc_client *ipc_client_open(const char *path, struct error *err) {
     int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
     bool connected = fd >= 0 && connect(fd, (struct sockaddr *)&address, sizeof address) == 0;
     if (!connected)
-        error_set(err, errno, "cannot reach the daemon at %s: %s; is mhsd running, and is this its socket?",
-                  path, strerror(errno));
+        error_set(err, errno, "cannot reach the daemon at %s: %s; %s", path, strerror(errno),
+                  errno == EACCES ? "you may not use this socket: ask its owner"
+                                  : "is mhsd running, and is this its socket?");
     struct ipc_client *client = connected ? ipc_client_of(fd) : NULL;
     if (!client && fd >= 0)
         close(fd);

@@ -6,6 +6,7 @@
 #include "mhs/commands.h"
 #include "mhs/daemon.h"
 #include "mhs/output.h"
+#include "mhs/pages.h"
 
 /* Sends a request and prints the answer as JSON when that was asked for; else `print` shows it. */
 static int ask(json_t *request, void (*print)(const json_t *answer)) {
@@ -182,8 +183,13 @@ static int user_change(const struct mhs_usage *usage, const char *operation, int
     const char *value, *address;
     int id;
     while ((id = mhs_line_next(&line, &value)) > 0) {
+        int64_t uid = 0;
+        if (id == 'u' && strcmp(value, "0") != 0 && !pages_number(usage, "uid", value, &uid)) {
+            json_decref(request);
+            return MHS_USAGE;
+        }
         if (id == 'u')
-            json_object_set_new(request, "uid", json_integer(atoll(value)));
+            json_object_set_new(request, "uid", json_integer(uid));
         else
             json_object_set_new(request, "discard", json_true());
     }
@@ -213,6 +219,8 @@ int cmd_user(int argc, char **argv) {
     if (strcmp(name, "remove") == 0)
         return user_change(&remove, "user-remove", argc - 1, argv + 1);
     bool help = strcmp(name, "--help") == 0;
+    if (!help)
+        mhs_fail(MHS_USAGE, *name ? "'mhs user' has no subcommand '%s'" : "give a subcommand%s", name);
     fprintf(help ? stdout : stderr,
             "Usage: mhs user list|add|remove [OPTION]... [ADDRESS]\n\nThe users that have a mailbox here.\n"
             "'mhs user add --help' explains one.\n");

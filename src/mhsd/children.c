@@ -13,28 +13,42 @@
 #include "protocol/net.h"
 #include "work/work.h"
 
-/* ---- reload: the parent sends the file's text ---- */
+/* ---- reload: the parent sends the files' text, and what the system answered ---- */
+
+static struct config *read_anew(const struct child_context *child, struct span text, struct error *err) {
+    struct config *config = config_read(text, child->path, err);
+    if (config && !config_keep(config, child->config, NULL)) {
+        error_set(err, ENOMEM, "no memory");
+        config_free(config);
+        config = NULL;
+    }
+    if (config)
+        log_set_level(config->log_level);
+    return config;
+}
+
+/* The first one stays: it says what a reload does not change. */
+static void let_go(const struct child_context *child, struct config *old) {
+    if (old != child->config)
+        config_free(old);
+}
 
 static const struct mta_config *read_mta(void *context, struct span text, struct error *err) {
-    const struct child_context *child = context;
-    struct config *config = config_read(text, child->path, err);
+    struct config *config = read_anew(context, text, err);
     return config ? &config->mta : NULL;
 }
 
 static void release_mta(void *context, const struct mta_config *old) {
-    (void)context;
-    config_free((struct config *)((char *)old - offsetof(struct config, mta)));
+    let_go(context, (struct config *)((char *)old - offsetof(struct config, mta)));
 }
 
 static const struct protocol_config *read_protocol(void *context, struct span text, struct error *err) {
-    const struct child_context *child = context;
-    struct config *config = config_read(text, child->path, err);
+    struct config *config = read_anew(context, text, err);
     return config ? &config->protocol : NULL;
 }
 
 static void release_protocol(void *context, const struct protocol_config *old) {
-    (void)context;
-    config_free((struct config *)((char *)old - offsetof(struct config, protocol)));
+    let_go(context, (struct config *)((char *)old - offsetof(struct config, protocol)));
 }
 
 /* ---- the store process ---- */

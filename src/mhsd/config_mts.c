@@ -1,7 +1,5 @@
 /* The tables of the message transfer service: routes, users, lists, aliases, schedules. */
 #include <errno.h>
-#include <pwd.h>
-#include <stdio.h>
 
 #include "mhsd/config_private.h"
 
@@ -130,12 +128,8 @@ static bool read_login(struct loader *l, cfg_t *section, struct mta_user *user) 
     user->address = cfg_title(section);
     if (!login)
         return true;
-    const struct passwd *entry = getpwnam(login);
-    if (!entry)
-        return config_fail(l, section, "login", "there is no local user '%s'", login);
-    user->uid = entry->pw_uid;
-    user->has_uid = true;
-    return true;
+    user->has_uid = lookup_user(l, login, &user->uid);
+    return user->has_uid || config_fail(l, section, "login", "there is no local user '%s'", login);
 }
 
 static bool read_user(struct loader *l, cfg_t *section, struct mta_user *mailbox) {

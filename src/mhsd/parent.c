@@ -39,7 +39,6 @@ struct parent {
     struct event_base *loop;
     const char *path;
     struct config *config;
-    struct buf text; /* the configuration's, for children that start later */
     struct sockets sockets;
     struct child *children[KINDS];
     unsigned count[KINDS];
@@ -277,6 +276,20 @@ static void on_stop(evutil_socket_t signal_number, short what, void *arg) {
 
 /* ---- reload ---- */
 
+static void keeps(const char *option) {
+    log_warning("'%s' has changed: that takes effect when the daemon is started anew", option);
+}
+
+static struct config *read_anew(struct parent *parent, struct buf *text, struct error *err) {
+    struct config *config = config_read_file(parent->path, text, err);
+    if (config && !config_keep(config, parent->config, keeps)) {
+        error_set(err, ENOMEM, "no memory");
+        config_free(config);
+        config = NULL;
+    }
+    return config;
+}
+
 static void on_reload(evutil_socket_t signal_number, short what, void *arg) {
     (void)signal_number;
     (void)what;
@@ -284,7 +297,7 @@ static void on_reload(evutil_socket_t signal_number, short what, void *arg) {
     struct error err = {0};
     struct buf text;
     buf_init(&text, IPC_PAYLOAD_MAX);
-    struct config *config = config_read_file(parent->path, &text, &err);
+    struct config *config = read_anew(parent, &text, &err);
     if (!config) {
         log_error("the configuration was not reloaded: %s", err.text);
         buf_free(&text);
@@ -294,8 +307,7 @@ static void on_reload(evutil_socket_t signal_number, short what, void *arg) {
     tell_all(parent, IPC_CONFIG, buf_span(&text));
     config_free(parent->config);
     parent->config = config;
-    buf_free(&parent->text);
-    parent->text = text;
+    buf_free(&text);
 }
 
 /* ---- life ---- */
@@ -349,16 +361,14 @@ static void done(struct parent *parent) {
         event_base_free(parent->loop);
     for (unsigned kind = 0; kind < KINDS; kind++)
         mem_free(parent->children[kind]);
-    buf_free(&parent->text);
     config_free(parent->config);
 }
 
-int parent_run(const char *path, struct config *config, struct span text) {
+int parent_run(const char *path, struct config *config) {
     struct parent parent = {.path = path, .config = config};
     struct error err = {0};
     signal(SIGPIPE, SIG_IGN);
-    buf_init(&parent.text, 0);
-    if (!buf_append_span(&parent.text, text) || !init(&parent)) {
+    if (!init(&parent)) {
         log_error("no memory, or no event loop");
         parent.status = 1;
     } else if (!sockets_open(&parent.sockets, config, &err)) {

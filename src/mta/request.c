@@ -18,17 +18,19 @@ struct operation {
 
 #define FILTERS "next-hop", "originator", "recipient", "state", "priority", "kind", "older-than"
 
+#define CHANGE_MEMBERS FILTERS, "id", "all", "reason", "limit", "after"
+
 static const struct operation operations[] = {
     {"status", request_status, EVERYBODY, MEMORY, {NULL}},
     {"peer-status", request_peers, OPERATORS, MEMORY, {"peer"}},
     {"queue-list", request_queue_list, OPERATORS, MEMORY, {FILTERS, "limit", "after"}},
     {"queue-show", request_queue_show, OPERATORS, MEMORY, {"id"}},
-    {"queue-hold", request_queue_change, OPERATORS, CHANGES, {FILTERS, "id", "all", "reason"}},
-    {"queue-release", request_queue_change, OPERATORS, CHANGES, {FILTERS, "id", "all", "reason"}},
-    {"queue-retry", request_queue_change, OPERATORS, CHANGES, {FILTERS, "id", "all", "reason"}},
+    {"queue-hold", request_queue_change, OPERATORS, CHANGES, {CHANGE_MEMBERS}},
+    {"queue-release", request_queue_change, OPERATORS, CHANGES, {CHANGE_MEMBERS}},
+    {"queue-retry", request_queue_change, OPERATORS, CHANGES, {CHANGE_MEMBERS}},
     {"queue-redirect", request_queue_change, OPERATORS, CHANGES, {"id", "next-hop", "address", "reason"}},
-    {"queue-delete", request_queue_change, OPERATORS, CHANGES, {FILTERS, "id", "all", "reason"}},
-    {"queue-nondeliver", request_queue_change, OPERATORS, CHANGES, {FILTERS, "id", "all", "reason"}},
+    {"queue-delete", request_queue_change, OPERATORS, CHANGES, {CHANGE_MEMBERS}},
+    {"queue-nondeliver", request_queue_change, OPERATORS, CHANGES, {CHANGE_MEMBERS}},
     {"track", request_track, EVERYBODY, ROWS, {"mts-identifier", "message", "content-identifier", "recent"}},
     {"route", request_route, EVERYBODY, MEMORY, {"address"}},
     {"mailboxes", request_mailboxes, EVERYBODY, ROWS, {NULL}},

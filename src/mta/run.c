@@ -15,6 +15,9 @@
 /* Units whose time has come that one tick works on; the rest follows at once. */
 #define DUE_A_TURN 200
 
+/* How long a stop may take to write that copies are not in doubt. */
+#define UNMARK_MOST (3 * SECOND)
+
 /* ---- opening ---- */
 
 static enum work_state state_of(const struct mta *mta, const struct store_work *row,
@@ -54,6 +57,7 @@ static bool load_queue(struct mta *mta, struct error *err) {
         return false;
     if (!outbound_load(mta))
         return error_set(err, STORE_IO, "the transfers to be resumed can't be read");
+    peers_left(mta);
     if (mta->schedule.count)
         log_notice("%zu copies wait in the queue, %zu of them in doubt", mta->schedule.count,
                    mta->schedule.in_doubt);
@@ -81,12 +85,14 @@ static bool begin_epoch(struct mta *mta, struct error *err) {
 }
 
 static void on_tick(evutil_socket_t fd, short what, void *arg);
+static void on_more(evutil_socket_t fd, short what, void *arg);
 
 static bool open_events(struct mta *mta) {
     mta->commit = event_new(mta->loop, -1, 0, batch_on_commit, mta);
     mta->tick = event_new(mta->loop, -1, EV_PERSIST, on_tick, mta);
+    mta->more = event_new(mta->loop, -1, 0, on_more, mta);
     struct timeval second = {.tv_sec = 1};
-    return mta->commit && mta->tick && event_add(mta->tick, &second) == 0;
+    return mta->commit && mta->tick && mta->more && event_add(mta->tick, &second) == 0;
 }
 
 static bool open_all(struct mta *mta, struct error *err) {
@@ -154,6 +160,8 @@ void mta_free(struct mta *mta) {
         event_free(mta->commit);
     if (mta->tick)
         event_free(mta->tick);
+    if (mta->more)
+        event_free(mta->more);
     close_listener(mta->listener);
     close_listener(mta->work_listener);
     outbound_free(mta);
@@ -181,19 +189,38 @@ static void work_is_due(struct mta *mta, struct work *work, int64_t now) {
         copy_deliver(mta, work);
         return;
     }
+    struct peer *peer = mta->peers[work->peer];
     schedule_set(&mta->schedule, work, WORK_READY, work->due, work->in_doubt);
-    mta->peers[work->peer]->pump = true;
+    peer->pump = true;
+    peer->reroute = peer->reroute || peer_gone(mta, peer);
     batch_arm(mta);
 }
 
-static void do_due_work(struct mta *mta, int64_t now) {
+/* False when there is more. */
+static bool do_due_work(struct mta *mta, int64_t now) {
     for (unsigned i = 0; i < DUE_A_TURN; i++) {
         struct work *work = schedule_due(&mta->schedule, now);
         if (!work)
-            return;
+            return true;
         work_is_due(mta, work, now);
     }
-    event_active(mta->tick, EV_TIMEOUT, 0);
+    return false;
+}
+
+/* By a timer and not at once: the peers' frames come in between. */
+static void do_work(struct mta *mta, int64_t now) {
+    static const struct timeval soon = {.tv_usec = 1000};
+    if (mta->stopping)
+        return;
+    bool all = do_due_work(mta, now);
+    if (!peers_reroute(mta) || !all)
+        event_add(mta->more, &soon);
+}
+
+static void on_more(evutil_socket_t fd, short what, void *arg) {
+    (void)fd;
+    (void)what;
+    do_work(arg, clock_now_us());
 }
 
 static bool nothing_under_way(const struct mta *mta) {
@@ -206,10 +233,37 @@ static bool nothing_under_way(const struct mta *mta) {
     return true;
 }
 
+struct unmarking {
+    struct mta *mta;
+    int64_t end; /* monotonic µs */
+    unsigned count;
+};
+
+static bool unmark(void *context, struct work *work) {
+    struct unmarking *unmarking = context;
+    struct mta *mta = unmarking->mta;
+    if (!work->marked || work->in_doubt || !work->committed || work->state == WORK_SENDING)
+        return true;
+    if (!copy_save(mta, work))
+        return false;
+    if (++unmarking->count % 1000 == 0)
+        batch_commit(mta);
+    return clock_monotonic_us() < unmarking->end;
+}
+
+/* What was never sent is not in doubt after a clean stop: it may take another way, and an operator may act on
+ * it. What time does not suffice for keeps its mark, which is true enough (I3). */
+static void unmark_all(struct mta *mta) {
+    struct unmarking unmarking = {.mta = mta, .end = clock_monotonic_us() + UNMARK_MOST};
+    batch_commit(mta);
+    schedule_each(&mta->schedule, unmark, &unmarking);
+    batch_commit(mta);
+}
+
 static void finish_stop(struct mta *mta) {
     if (!nothing_under_way(mta))
         return;
-    batch_commit(mta);
+    unmark_all(mta);
     mta->stopped = true;
     event_base_loopexit(mta->loop, NULL);
 }
@@ -229,9 +283,7 @@ static void keep_store(struct mta *mta, int64_t now) {
 void mta_tick(struct mta *mta) {
     int64_t now = clock_now_us();
     keep_store(mta, now);
-    if (!mta->stopping)
-        do_due_work(mta, now);
-    peers_reroute(mta);
+    do_work(mta, now);
     peers_tick(mta, now);
     convert_tick(mta);
     if (mta->stopping)
@@ -288,6 +340,7 @@ static void reload(struct mta *mta, struct span text) {
     if (mta->reader)
         return;
     log_notice("the configuration was read anew");
+    peers_left(mta);
     mta_tick(mta);
 }
 

@@ -20,8 +20,9 @@ json_t *json_time(int64_t seconds) {
 }
 
 static json_t *peer_json(const struct mta *mta, const struct peer *peer) {
-    return json_pack("{s:s, s:i, s:i, s:i, s:I, s:i, s:o, s:o, s:b}", "peer", peer->name, "associations-in",
-                     peer->in, "associations-out", peer->out, "connecting", peer->connecting, "queued",
+    return json_pack("{s:s, s:b, s:i, s:i, s:i, s:I, s:i, s:o, s:o, s:b}", "peer", peer->name, "configured",
+                     peer->config != NULL, "associations-in", peer->in, "associations-out", peer->out,
+                     "connecting", peer->connecting, "queued",
                      (json_int_t)mta->schedule.peers[peer->number].ready, "tries", peer->failures, "next-try",
                      peer->failures ? json_time(peer->next_try / SECOND) : json_null(), "last-error",
                      peer->last_error[0] ? json_text(span_str(peer->last_error)) : json_null(), "permanent",

@@ -199,6 +199,16 @@ static void decide(struct attempt *attempt, struct mts_run *run, const char *use
         mts_submit_message(run, user, &attempt->message, length, &attempt->outcome, &attempt->decisions);
 }
 
+/* The history says whose submission it was: who may see it is decided by that. */
+static void name_submitter(struct attempt *attempt) {
+    bool probe = attempt->submission->kind == IPC_SUBMISSION_PROBE;
+    const struct x411_ORName *name =
+        probe ? &attempt->probe.originator_name : &attempt->message.originator_name;
+    for (size_t i = 0; i < attempt->decisions.event_count; i++)
+        if (attempt->decisions.events[i].kind == MTS_EVENT_SUBMITTED)
+            attempt->decisions.events[i].name = oraddress_name_text(name, &attempt->client->net->mta->arena);
+}
+
 static bool store_submission(struct attempt *attempt, struct mts_run *run, uint64_t ref) {
     struct mta *mta = attempt->client->net->mta;
     struct store_content *content = attempt->submission->content;
@@ -206,6 +216,7 @@ static bool store_submission(struct attempt *attempt, struct mts_run *run, uint6
     struct subject subject = {0};
     if (!probe)
         subject = (struct subject){content, store_content_length(content), store_content_memory(content)};
+    name_submitter(attempt);
     return decide_apply(mta, run, &attempt->decisions, &subject) &&
            client_answer_after_commit(attempt->client, IPC_SUBMIT_RESULT, ref, result_of(attempt));
 }

@@ -192,6 +192,9 @@ json_t *request_user_add(struct client *client, json_t *request) {
     const char *address = text ? user_address(&mta->arena, span_str(text), &err) : NULL;
     if (!address)
         return client_error("bad-request", "address: %s", text ? err.text : "is missing");
+    if (!mts_is_ours(mta->config->tables, address))
+        return client_error("bad-request", "%s is not ours: no route of the configuration makes it local",
+                            address);
     if (uid && (!json_is_integer(uid) || json_integer_value(uid) < 0 || json_integer_value(uid) > UINT32_MAX))
         return client_error("bad-request", "uid is no user's number");
     if (user_find(mta, span_str(address)))

@@ -249,6 +249,11 @@ struct outcome {
 void report_make(struct work *work, const struct subject *subject, const struct outcome *outcomes,
                  size_t count);
 void report_dispatch(struct work *work, struct x411_Report *report, bool has_content, struct span identifier);
+/* The same by a next hop that was chosen already: one that report_fits. */
+void report_send_by(struct work *work, struct x411_Report *report, bool has_content, struct span identifier,
+                    int hop);
+/* False when the hop is of 1984 and the report can't be downgraded. */
+bool report_fits(const struct work *work, const struct x411_Report *report, int hop);
 bool report_wanted(const struct ber_bits *indicators, bool delivered);
 bool report_wanted_by_originator(const struct ber_bits *indicators, bool delivered);
 

@@ -464,6 +464,18 @@ const char *mts_mailbox_of(const struct mts_tables *tables, const char *text) {
     return entry && entry->user ? entry->user->given.mailbox : NULL;
 }
 
+bool mts_is_ours(const struct mts_tables *tables, const char *text) {
+    struct arena arena;
+    struct x411_ORName name;
+    struct address address;
+    struct decision decision;
+    arena_init(&arena, SCRATCH_LIMIT);
+    bool ours = address_parse(&arena, text, &name, NULL) && address_of(&arena, &name, &address) &&
+                route_find(tables, &address, &decision) && decision.route->action == MTS_ROUTE_LOCAL;
+    arena_free(&arena);
+    return ours;
+}
+
 void mts_tables_each_user(const struct mts_tables *tables,
                           void (*each)(void *context, const char *address, const char *mailbox),
                           void *context) {

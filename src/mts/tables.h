@@ -195,6 +195,9 @@ const struct mts_hop *mts_hop_of(const struct mts_tables *tables, int number);
 size_t mts_hop_count(const struct mts_tables *tables);
 const struct mts_schedule *mts_schedule_of(const struct mts_tables *tables, enum mts_priority priority);
 
+/* True when a route makes the address (text) one of ours, whether somebody has it or not. */
+bool mts_is_ours(const struct mts_tables *tables, const char *address);
+
 /* The mailbox of the user with this address (text), or NULL when there is none. */
 const char *mts_mailbox_of(const struct mts_tables *tables, const char *address);
 
