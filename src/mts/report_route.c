@@ -76,13 +76,6 @@ static bool keep_what_originator_wants(struct work *work, struct x411_Report *re
     return count != 0;
 }
 
-static const struct x411_ORName *redirected_reports(const struct user *user) {
-    for (size_t i = 0; i < user->redirection_count; i++)
-        if (user->redirections[i].class.reports)
-            return user->redirections[i].alternate;
-    return NULL;
-}
-
 /* The name before this list in the history: who put the message to it. NULL: the history does not know the
  * list. */
 static const struct x411_ORName *before(struct work *work, const struct x411_Report *report,
@@ -135,7 +128,7 @@ static void follow_policy(struct work *work, const struct report_work *r, const 
 
 static void follow_user(struct work *work, const struct report_work *r, const struct user *user,
                         unsigned depth) {
-    const struct x411_ORName *alternate = redirected_reports(user);
+    const struct x411_ORName *alternate = redirection_of_report(work, user, r->report);
     bool by_list = extension_find(&r->report->envelope.extensions, EXT_REPORTING_DL_NAME);
     if (alternate)
         send_to(work, r, alternate, NULL, depth);
