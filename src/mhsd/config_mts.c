@@ -286,6 +286,7 @@ static bool make_tables(struct loader *l) {
         .domain = cfg_getstr(l->cfg, "domain"),
         .mta_name = cfg_getstr(l->cfg, "mta-name"),
         .internal_trace = cfg_getbool(l->cfg, "internal-trace"),
+        .rfc1328_address = cfg_getstr(l->cfg, "rfc1328-address"),
         .pdau = cfg_getbool(l->cfg, "physical-delivery"),
         .max_recipients = (uint32_t)recipients,
         .dl_depth = (uint32_t)depth,

@@ -168,6 +168,7 @@ cfg_opt_t config_options[] = {
     CFG_BOOL("internal-trace", cfg_true, CFGF_NONE),
     CFG_BOOL("physical-delivery", cfg_false, CFGF_NONE),
     CFG_STR("catch-all", NULL, CFGF_NONE),
+    CFG_STR("rfc1328-address", NULL, CFGF_NONE),
     CFG_SEC("limits", limit_options, CFGF_NONE),
     CFG_SEC("timers", timer_options, CFGF_NONE),
     CFG_SEC("schedule", schedule_options, CFGF_MULTI | CFGF_TITLE | CFGF_NO_TITLE_DUPES),

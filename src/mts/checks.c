@@ -148,7 +148,7 @@ bool check_hop(struct work *work, const struct subject *subject, const recipient
     if (!check_physical(work, recipient, hop, cause) ||
         !conversion_implicit(subject, &hop->eits, false, cause))
         return false;
-    if (hop->given.edition == MTS_EDITION_1984 && !downgrade_possible(hop, subject, recipient))
+    if (hop->given.edition == MTS_EDITION_1984 && !downgrade_possible(work, hop, subject, recipient))
         return refuse(cause, UNABLE(unable_to_downgrade), NULL);
     return true;
 }

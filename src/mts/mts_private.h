@@ -6,6 +6,7 @@
 #include "mts/process.h"
 #include "mts/tables_private.h"
 #include "names/identifier.h"
+#include "names/rfc1328.h"
 
 /* Numbers of standard extensions (X.411 §9.1). */
 enum extension {
@@ -210,12 +211,15 @@ bool eits_of_items(struct arena *arena, const struct name_set *set,
                    struct x411_EncodedInformationTypes *types);
 bool eits_meet(const struct name_set *set, const struct x411_EncodedInformationTypes *types, bool all);
 
-/* downgrade_1984.c */
-bool downgrade_possible(const struct hop *hop, const struct subject *subject,
+/* downgrade_1984.c and upgrade_1984.c */
+struct rfc1328 rfc1328_of_hop(const struct mts_tables *tables, const struct hop *hop);
+bool downgrade_possible(struct work *work, const struct hop *hop, const struct subject *subject,
                         const recipient_fields *recipient);
-bool downgrade_message(struct arena *arena, struct subject *subject, bool rfc1328);
-bool downgrade_report(struct arena *arena, struct x411_Report *report, bool rfc1328);
-bool downgrade_report_possible(const struct hop *hop, const struct x411_Report *report);
+bool downgrade_message(struct arena *arena, struct subject *subject, const struct rfc1328 *how);
+bool downgrade_report(struct arena *arena, struct x411_Report *report, const struct rfc1328 *how);
+bool downgrade_report_possible(struct work *work, const struct hop *hop, const struct x411_Report *report);
+void upgrade_subject(struct work *work, int peer, struct subject *subject);
+void upgrade_report(struct work *work, int peer, struct x411_Report *report);
 
 /* routing.c */
 struct decision {
@@ -238,6 +242,7 @@ struct plan {
     uint32_t *positions;
     size_t count;
     struct span bilateral;
+    struct span rfc1328_address; /* of PLAN_RFC1328: our address of RFC 1328 §3.1 as text; absent: none */
 };
 enum {
     PLAN_ALL = 1, /* all recipients with the responsibility flag */

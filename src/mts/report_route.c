@@ -26,6 +26,7 @@ static void hold(struct work *work, const struct report_work *r, enum mts_copy_k
     struct span octets, absent = {NULL, 0};
     if (kind == MTS_COPY_TRANSFER) {
         plan.flags |= plan_flags_of_hop(work->tables, hop) & (PLAN_1984 | PLAN_RFC1328);
+        plan.rfc1328_address = span_str(work->tables->self.rfc1328_address);
         if (plan_flags_of_hop(work->tables, hop) & PLAN_DROP_INTERNAL_TRACE &&
             !extension_set(work->arena, &report->envelope.extensions, EXT_INTERNAL_TRACE, absent))
             copy = NULL;
@@ -148,7 +149,7 @@ static void follow_route(struct work *work, const struct report_work *r, const s
     }
     int hop = route_choose(work->run, decision.route, span_hash(r->identifier), -1);
     if (hop >= 0 && work->tables->hops[hop].given.edition == MTS_EDITION_1984 &&
-        !downgrade_report_possible(&work->tables->hops[hop], r->report))
+        !downgrade_report_possible(work, &work->tables->hops[hop], r->report))
         discard(work, r, "the report can't be downgraded for the next MTA");
     else if (hop >= 0)
         hold(work, r, MTS_COPY_TRANSFER, hop, NULL);

@@ -59,6 +59,7 @@ static struct mts_copy *copy_for(struct work *work, struct grouping *grouping, c
         copy->mailbox = NULL;
         plans[grouping->count].flags = plan_flags_of_hop(work->tables, target->hop);
         plans[grouping->count].bilateral = hop->bilateral;
+        plans[grouping->count].rfc1328_address = span_str(work->tables->self.rfc1328_address);
         grouping->slot_of_hop[target->hop] = grouping->count + 1;
     }
     grouping->count++;

@@ -70,6 +70,26 @@ static bool read_self(struct mts_tables *tables, const struct mts_self *self, st
     return true;
 }
 
+/* The address of RFC 1328 §3.1: 1984 must be able to express it, and its own attributes leave room. */
+static bool read_rfc1328_address(struct mts_tables *tables, const char *given, struct error *err) {
+    struct span text = arena_dup(&tables->arena, span_str(given ? given : ""));
+    struct x411_ORAddress wire;
+    tables->self.rfc1328_address = NULL;
+    if (!given)
+        return true;
+    tables->rfc1328_address = arena_alloc(&tables->arena, sizeof *tables->rfc1328_address);
+    if (!text.data || !tables->rfc1328_address)
+        return out_of_memory(err);
+    if (!oraddress_parse(text, &tables->arena, tables->rfc1328_address, err) ||
+        !oraddress_build(tables->rfc1328_address, &tables->arena, &wire, err))
+        return error_prefix(err, "the address for RFC 1328");
+    tables->self.rfc1328_address = (const char *)text.data;
+    return (tables->rfc1328_address->count && !wire.extension_attributes.count &&
+            !wire.built_in_domain_defined_attributes.count) ||
+           error_set(err, BAD,
+                     "the address for RFC 1328 must be one of 1984 without domain-defined attributes");
+}
+
 const struct mts_self *mts_self_of(const struct mts_tables *tables) {
     return &tables->self;
 }
@@ -84,7 +104,8 @@ struct mts_tables *mts_tables_new(const struct mts_self *self, struct error *err
     memcpy(tables->schedules, default_schedules, sizeof default_schedules);
     tables->entry_buckets = FIRST_BUCKETS;
     tables->entries = mem_alloc(FIRST_BUCKETS * sizeof *tables->entries);
-    if (tables->entries && read_self(tables, self, err))
+    if (tables->entries && read_self(tables, self, err) &&
+        read_rfc1328_address(tables, self->rfc1328_address, err))
         return tables;
     if (!tables->entries)
         out_of_memory(err);

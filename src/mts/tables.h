@@ -32,6 +32,8 @@ struct mts_self {
     const char *domain;   /* our global domain identifier as an address: "/C=GB/A=GOLD/P=ALPHA" */
     const char *mta_name; /* at most 32 characters */
     bool internal_trace;  /* add internal-trace-information (default in the configuration: yes) */
+    const char
+        *rfc1328_address; /* below which addresses travel to peers of 1984 (RFC 1328 §3.1); NULL: none */
     bool pdau; /* a physical delivery access unit stands behind some route: don't refuse its fields */
     uint32_t max_recipients; /* of one message, after which too-many-recipients; 0: ub-recipients */
     uint32_t dl_depth;       /* lists within lists; 0: 16 */
@@ -55,7 +57,7 @@ struct mts_hop {
     enum mts_edition edition;
     /* Behind the peer only contents of 1984 are understood: others are unable-to-downgrade. */
     bool edition_1984_content_only;
-    bool rfc1328; /* 1984 peers: a common name goes as the domain-defined attribute Common (RFC 1328 §3.2) */
+    bool rfc1328; /* 1984 peers: addresses go and come as domain-defined attributes (RFC 1328 §3) */
     bool defers;  /* bilateral agreement: the peer holds deferred messages itself */
     bool keep_internal_trace; /* across the domain's boundary */
     bool service_messages;    /* bilateral agreement about the service-message indicator */

@@ -100,6 +100,7 @@ struct mts_tables {
     struct mts_self self;
     struct x411_GlobalDomainIdentifier domain;
     struct span mta_name;
+    struct oraddress *rfc1328_address; /* or NULL */
     struct hop *hops;
     size_t hop_count;
     struct route *routes[ROUTE_BUCKETS]; /* with an exact country and ADMD, by hash (routing.c) */
