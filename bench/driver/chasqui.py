@@ -4,6 +4,7 @@ import json
 import resource
 import shutil
 import subprocess
+import sys
 import tempfile
 import time
 
@@ -49,34 +50,38 @@ def p1load(what, port, **options):
 
 
 def finish(process, seconds=600):
-    """What it printed as JSON. RuntimeError when it failed or takes too long."""
+    """What it printed as JSON. RuntimeError when it failed or takes too long. Whatever happens, it does not live on."""
     try:
         out, err = process.communicate(timeout=seconds)
     except subprocess.TimeoutExpired:
-        process.kill()
-        process.communicate()
         raise RuntimeError(f"{process.args[1]} did not end in {seconds} s") from None
+    finally:
+        if process.poll() is None:
+            process.kill()
+            process.wait()
     if process.returncode:
         raise RuntimeError(f"{' '.join(process.args)}: {err.strip()}")
     return json.loads(out.splitlines()[-1])
 
 
-def start_sink(messages):
-    port = processes.free_port()
+@contextlib.contextmanager
+def sink_for(messages, port=None):
+    """The sink that ends when it has got the messages; at `port`, or at a free one: yields (process, port)."""
+    port = port or processes.free_port()
     sink = p1load("sink", port, messages=messages, mta="SINK", password="load")
-    processes.wait_for_port(port)
-    return sink, port
+    try:
+        processes.wait_for_port(port)
+        yield sink, port
+    finally:
+        processes.end(sink)
 
 
 def run(messages, size, associations, mta=None, sink_port=None, **settings):
     """Sends the messages through: {"rate", "cpu_ms", "p50_ms", "p99_ms", "memory"}. A fresh daemon, or the given one."""
     with contextlib.ExitStack() as stack:
+        sink, sink_port = stack.enter_context(sink_for(messages, sink_port))
         if mta is None:
-            sink, sink_port = start_sink(messages)
             mta = stack.enter_context(relay(sink_port, associations, **settings))
-        else:
-            sink = p1load("sink", sink_port, messages=messages, mta="SINK", password="load")
-        stack.callback(processes.end, sink)
         used, start = processes.cpu_seconds(mta.process.pid), time.monotonic()
         source = p1load("source", mta.port, messages=messages, size=size, associations=associations)
         stack.callback(processes.end, source)
@@ -91,8 +96,7 @@ def run(messages, size, associations, mta=None, sink_port=None, **settings):
 
 def gigabyte():
     """The peak resident octets of the largest process as a message of 1 GB passes."""
-    sink, port = start_sink(1)
-    with relay(port, 1) as mta:
+    with sink_for(1) as (sink, port), relay(port, 1) as mta:
         processes.reset_peaks(mta.process.pid)
         source = p1load("source", mta.port, messages=1, size=1 << 30)
         finish(source)
@@ -114,19 +118,38 @@ def idle(count=1000):
             processes.end(source)
 
 
-def full_queue(held, messages, associations=32, size=2048):
-    """With `held` messages in the queue: rates of an empty and of that queue, and the seconds of a restart."""
-    folder = tempfile.mkdtemp(prefix="chasqui-bench-queue-")
-    try:
-        sink_port = processes.free_port()
-        with relay(sink_port, associations, folder) as mta:
-            empty = [run(messages, size, associations, mta, sink_port)["rate"] for _ in range(3)]
-            finish(p1load("source", mta.port, messages=held, size=size, associations=associations, to="IT"), 3600)
-            full = [run(messages, size, associations, mta, sink_port)["rate"] for _ in range(3)]
-            restarts = [_restart(mta) for _ in range(3)]
-        return {"empty": empty, "full": full, "restart": restarts}
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
+def fill(mta, held, associations, size):
+    """Leaves `held` messages in the queue, for a peer that can't be reached; says on stderr how far it is."""
+    start, done = time.monotonic(), 0
+    while done < held:
+        step = min(100_000, held - done)
+        finish(p1load("source", mta.port, messages=step, size=size, associations=associations, to="IT"), 1800)
+        done += step
+        print(f"  {done:,} of {held:,} held after {time.monotonic() - start:.0f} s", file=sys.stderr, flush=True)
+
+
+def full_queue(held, messages, rounds, associations=32, size=2048):
+    """Two daemons, one with an empty queue and one with `held` messages: rates of both by turns, then the seconds
+    that the full one takes to restart."""
+    found = {"empty": [], "full": [], "restart": []}
+    with contextlib.ExitStack() as stack:
+        daemons = {}
+        for side in ("empty", "full"):
+            folder = tempfile.mkdtemp(prefix=f"chasqui-bench-{side}-")
+            stack.callback(shutil.rmtree, folder, ignore_errors=True)
+            port = processes.free_port()
+            daemons[side] = (stack.enter_context(relay(port, associations, folder)), port)
+        full = daemons["full"][0]
+        fill(full, held, associations, size)
+        for _ in range(rounds):
+            for side, (mta, port) in daemons.items():
+                found[side].append(run(messages, size, associations, mta, port)["rate"])
+        for _ in range(rounds):
+            found["restart"].append(_restart(full))
+        waiting = sum(full.request("status")["queue"].values())
+        if waiting < held:
+            raise RuntimeError(f"{waiting} copies wait after the restart; {held} were put in")
+    return found
 
 
 def _restart(mta):

@@ -72,7 +72,7 @@ def idle(_name, _wanted):
 
 def queue(_name, wanted):
     size, associations, messages, _ = RELAYS["relay-2k-32"]
-    found = chasqui.full_queue(HELD, messages, associations, size)
+    found = chasqui.full_queue(HELD, messages, ROUNDS, associations, size)
     if "queue-1m-rate" in wanted:
         yield entry("queue-1m-rate", f"messages/s, {HELD} held", found["full"], found["empty"], "chasqui, empty queue")
     if "queue-1m-restart" in wanted:

@@ -1,4 +1,5 @@
 """A Postfix instance of its own on loopback: own queue, own configuration, nothing of the installed one touched."""
+import contextlib
 import os
 import re
 import shutil
@@ -45,11 +46,15 @@ class Postfix:
         self.folder = tempfile.mkdtemp(prefix="chasqui-bench-postfix-")
         os.chmod(self.folder, 0o755)
         self.port = processes.free_port()
-        self._write()
-        self._postfix("start")
-        processes.wait_for_port(self.port)
-        with open(f"{self.folder}/queue/pid/master.pid") as file:
-            self.pid = int(file.read())
+        try:
+            self._write()
+            self._postfix("start")
+            processes.wait_for_port(self.port)
+            with open(f"{self.folder}/queue/pid/master.pid") as file:
+                self.pid = int(file.read())
+        except BaseException:   # an interrupt too: nothing may stay behind
+            self._end()
+            raise
         return self
 
     def _write(self):
@@ -85,7 +90,11 @@ class Postfix:
             return sorted(float(value) for value in re.findall(r" delay=([0-9.]+),.*status=sent", file.read()))
 
     def __exit__(self, *_):
-        self._postfix("stop")
+        self._end()
+
+    def _end(self):
+        with contextlib.suppress(RuntimeError):   # it may not run (any more)
+            self._postfix("stop")
         shutil.rmtree(self.folder, ignore_errors=True)
 
 

@@ -12,7 +12,7 @@
  * names the peer.
  *
  * Directions: N = net process (protocols), S = store process (the MTA), C = a
- * client on the local socket (`mhs`), P = parent.
+ * client on the local socket (`mhs`), P = parent, R = reader process.
  */
 #ifndef IPC_FRAMES_H
 #define IPC_FRAMES_H
@@ -130,8 +130,14 @@ enum ipc_type {
     IPC_CONFIG = 128,
     /* P>N, P>S (empty): finish what is under way, then exit 0 */
     IPC_STOP,
-    /* N>P, S>P (empty): ready to serve */
+    /* N>P, S>P, R>P (empty): ready to serve */
     IPC_READY,
+
+    /* ---- reader processes: CLIENT_OPEN, CLIENT_CLOSE, REQUEST and FETCH go to them as to the store process
+       ---- */
+
+    /* R>N (empty) ref = 0: the connection was taken; what was sent before this is not lost */
+    IPC_READER_READY = 144,
 };
 
 enum ipc_mode { IPC_MODE_NORMAL = 1, IPC_MODE_X410_1988, IPC_MODE_1984 };
@@ -148,7 +154,8 @@ enum ipc_layer {
     IPC_LAYER_PRESENTATION,
     IPC_LAYER_ACSE,
     IPC_LAYER_RTSE,
-    IPC_LAYER_BIND
+    IPC_LAYER_BIND,
+    IPC_LAYER_NAME /* the host's name did not resolve */
 };
 
 enum ipc_admission { IPC_ADMITTED = 1, IPC_BUSY, IPC_CANNOT_RECOVER };

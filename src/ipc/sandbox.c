@@ -37,17 +37,17 @@ bool sandbox_drop_user(const char *user, struct error *err) {
     (LANDLOCK_ACCESS_FS_EXECUTE | LANDLOCK_ACCESS_FS_MAKE_CHAR | LANDLOCK_ACCESS_FS_MAKE_SOCK |              \
      LANDLOCK_ACCESS_FS_MAKE_FIFO | LANDLOCK_ACCESS_FS_MAKE_BLOCK | LANDLOCK_ACCESS_FS_MAKE_SYM)
 
-static bool grant_directory(int ruleset, const char *directory) {
+static bool grant_directory(int ruleset, const char *directory, __u64 access) {
     int fd = open(directory, O_PATH | O_DIRECTORY | O_CLOEXEC);
     if (fd < 0)
         return false;
-    struct landlock_path_beneath_attr rule = {.allowed_access = FILE_READ | FILE_WRITE, .parent_fd = fd};
+    struct landlock_path_beneath_attr rule = {.allowed_access = access, .parent_fd = fd};
     bool ok = syscall(SYS_landlock_add_rule, ruleset, LANDLOCK_RULE_PATH_BENEATH, &rule, 0) == 0;
     close(fd);
     return ok;
 }
 
-static bool enter_landlock(const char *directory, struct error *err) {
+static bool enter_landlock(enum sandbox_part part, const char *directory, struct error *err) {
     struct landlock_ruleset_attr attr = {.handled_access_fs = FILE_READ | FILE_WRITE | FILE_OTHER};
     int ruleset = (int)syscall(SYS_landlock_create_ruleset, &attr, sizeof attr, 0);
     if (ruleset < 0) {
@@ -55,7 +55,8 @@ static bool enter_landlock(const char *directory, struct error *err) {
                    strerror(errno));
         return true;
     }
-    bool ok = (!directory || grant_directory(ruleset, directory)) &&
+    __u64 access = FILE_READ | (part == SANDBOX_READER ? LANDLOCK_ACCESS_FS_WRITE_FILE : FILE_WRITE);
+    bool ok = (!directory || grant_directory(ruleset, directory, access)) &&
               syscall(SYS_landlock_restrict_self, ruleset, 0) == 0;
     int cause = errno;
     close(ruleset);
@@ -105,7 +106,7 @@ static bool enter_seccomp(enum sandbox_part part, struct error *err) {
                                         SCMP_SYS(listen)};
     scmp_filter_ctx filter = seccomp_init(SCMP_ACT_ALLOW);
     bool ok = filter && refuse_calls(filter, refused_calls, sizeof refused_calls / sizeof *refused_calls);
-    if (ok && part == SANDBOX_STORE)
+    if (ok && part != SANDBOX_NET)
         ok = refuse_calls(filter, store_refused, sizeof store_refused / sizeof *store_refused);
     ok = ok && seccomp_load(filter) == 0;
     seccomp_release(filter);
@@ -115,5 +116,5 @@ static bool enter_seccomp(enum sandbox_part part, struct error *err) {
 bool sandbox_enter(enum sandbox_part part, const char *directory, struct error *err) {
     if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0)
         return error_set(err, errno, "cannot give up new privileges: %s", strerror(errno));
-    return enter_landlock(directory, err) && enter_seccomp(part, err);
+    return enter_landlock(part, directory, err) && enter_seccomp(part, err);
 }

@@ -9,16 +9,18 @@
 #include "base/error.h"
 
 enum sandbox_part {
-    SANDBOX_NET,   /* sockets that are open or to be made; no file system */
-    SANDBOX_STORE, /* files below one directory; no network sockets */
+    SANDBOX_NET,    /* sockets that are open or to be made; no file system */
+    SANDBOX_STORE,  /* files below one directory; no network sockets */
+    SANDBOX_READER, /* the same, but makes and removes no files: only those that are there are written
+                       (SQLite's shared memory, its WAL) */
 };
 
 /* Drops to `user` (its primary group, no others) when the process is root; `user` NULL keeps the identity. */
 bool sandbox_drop_user(const char *user, struct error *err);
 
 /*
- * Enters the sandbox of `part`; `directory` is what SANDBOX_STORE may use, else
- * NULL. What the kernel lacks is left out with a log line; a failure of what it
+ * Enters the sandbox of `part`; `directory` is what SANDBOX_STORE and SANDBOX_READER
+ * may use, else NULL. What the kernel lacks is left out with a log line; a failure of what it
  * has is an error.
  */
 bool sandbox_enter(enum sandbox_part part, const char *directory, struct error *err);

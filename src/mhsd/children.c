@@ -6,6 +6,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/alloc.h"
 #include "ipc/sandbox.h"
 #include "protocol/net.h"
 
@@ -52,6 +53,13 @@ static void close_network(struct sockets *sockets) {
     close(sockets->local);
 }
 
+/* All but number `mine`. */
+static void close_readers(struct sockets *sockets, int mine) {
+    for (size_t i = 0; i < sockets->reader_count; i++)
+        if ((int)i != mine)
+            close(sockets->readers[i]);
+}
+
 static int fail(const struct error *err) {
     log_error("%s", err->text);
     return 1;
@@ -64,11 +72,33 @@ int child_store(struct child_context *context) {
     log_set_process("store");
     signal(SIGPIPE, SIG_IGN);
     close_network(context->sockets);
+    close_readers(context->sockets, -1);
     if (!prepare_store(config, &err) || !sandbox_drop_user(config->user, &err) ||
         !sandbox_enter(SANDBOX_STORE, config->mta.store_directory, &err))
         return fail(&err);
     struct mta_descriptors descriptors = {.parent = context->parent, .listener = context->sockets->store};
     return mta_run(&config->mta, &reload, &descriptors);
+}
+
+/* ---- the reader processes ---- */
+
+int child_reader(struct child_context *context, int number) {
+    struct error err = {0};
+    const struct config *config = context->config;
+    struct mta_reload reload = {.read = read_mta, .release = release_mta, .context = context};
+    char name[16];
+    snprintf(name, sizeof name, "reader%d", number);
+    log_set_process(name);
+    signal(SIGPIPE, SIG_IGN);
+    close_network(context->sockets);
+    close(context->sockets->store);
+    close_readers(context->sockets, number);
+    if (!sandbox_drop_user(config->user, &err) ||
+        !sandbox_enter(SANDBOX_READER, config->mta.store_directory, &err))
+        return fail(&err);
+    struct mta_descriptors descriptors = {.parent = context->parent,
+                                          .listener = context->sockets->readers[number]};
+    return reader_run(&config->mta, &reload, &descriptors);
 }
 
 /* ---- the net processes ---- */
@@ -85,13 +115,29 @@ int child_net(struct child_context *context, int number) {
         return 1;
     }
     close(context->sockets->store);
+    struct net_reader *readers = sockets_reader_addresses(context->sockets);
+    close_readers(context->sockets, -1);
+    if (!readers)
+        return 1;
     if (number > 0)
         close(context->sockets->local); /* the first net process serves the local socket */
+    /* The resolver reads the machine's files, which are out of reach in the sandbox. */
+    const struct protocol_config *protocol = &context->config->protocol;
+    struct event_base *loop = event_base_new();
+    struct resolver *resolver =
+        loop ? resolver_new(loop, protocol->name_servers, protocol->name_server_count) : NULL;
+    if (!resolver)
+        return fail(&(struct error){.text = "the net process can't start: no memory, or no event loop"});
     if (!sandbox_drop_user(context->config->user, &err) || !sandbox_enter(SANDBOX_NET, NULL, &err))
         return fail(&err);
     struct net_descriptors descriptors = {.store = store,
                                           .parent = context->parent,
                                           .listeners = context->sockets->listeners,
-                                          .local = number == 0 ? context->sockets->local : -1};
-    return net_run(&context->config->protocol, &reload, &descriptors);
+                                          .local = number == 0 ? context->sockets->local : -1,
+                                          .resolver = resolver,
+                                          .readers = readers,
+                                          .reader_count = context->sockets->reader_count};
+    int status = net_run(loop, protocol, &reload, &descriptors);
+    mem_free(readers);
+    return status;
 }

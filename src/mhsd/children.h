@@ -14,5 +14,6 @@ struct child_context {
 /* Each returns the process's exit status. */
 int child_store(struct child_context *context);
 int child_net(struct child_context *context, int number);
+int child_reader(struct child_context *context, int number);
 
 #endif

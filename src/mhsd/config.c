@@ -186,7 +186,7 @@ static bool read_operators(struct loader *l) {
 
 static bool read_process(struct loader *l) {
     struct config *config = &l->config;
-    long net_processes;
+    long net_processes, reader_processes;
     config->socket = cfg_getstr(l->cfg, "socket");
     config->user = geteuid() == 0 ? cfg_getstr(l->cfg, "run-as") : NULL;
     if (config->user && !*config->user)
@@ -199,9 +199,11 @@ static bool read_process(struct loader *l) {
     config->mta.service_uid = entry ? entry->pw_uid : geteuid();
     if (!log_level_parse(cfg_getstr(l->cfg, "log-level"), &config->log_level))
         return config_fail(l, l->cfg, "log-level", "it is one of error, warning, notice, info, debug");
-    if (!config_number(l, l->cfg, "net-processes", 1, 64, &net_processes))
+    if (!config_number(l, l->cfg, "net-processes", 1, 64, &net_processes) ||
+        !config_number(l, l->cfg, "reader-processes", 0, 64, &reader_processes))
         return false;
     config->net_processes = (unsigned)net_processes;
+    config->reader_processes = (unsigned)reader_processes;
     return true;
 }
 

@@ -16,7 +16,7 @@ struct config {
     struct mta_config mta;
     const char *socket; /* path of the local socket */
     const char *user;   /* whom the processes run as when they are started by root; NULL: no change */
-    unsigned net_processes;
+    unsigned net_processes, reader_processes;
     enum log_level log_level;
 };
 

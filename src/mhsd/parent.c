@@ -21,14 +21,18 @@
 #define FIRST_PAUSE_US   ((int64_t)200000)
 #define LONGEST_PAUSE_US ((int64_t)30 * 1000000)
 
+/* In the order in which they start; all but the store process wait until it is ready, and end before it. */
+enum kind { STORE, READER, NET, KINDS };
+
 struct child {
+    enum kind kind;
     pid_t pid; /* 0: not running */
     struct ipc_channel *channel;
     struct event *restart;
     int64_t pause;
     int64_t started;
     struct parent *parent;
-    int number; /* -1: the store process */
+    int number; /* among those of its kind */
 };
 
 struct parent {
@@ -37,9 +41,8 @@ struct parent {
     struct config *config;
     struct buf text; /* the configuration's, for children that start later */
     struct sockets sockets;
-    struct child store;
-    struct child *net;
-    unsigned net_count;
+    struct child *children[KINDS];
+    unsigned count[KINDS];
     struct event *signals[4];
     struct event *patience;
     bool stopping;
@@ -49,12 +52,38 @@ struct parent {
 
 static void start_child(struct child *child);
 
+static int run_store(struct child_context *context, int number) {
+    (void)number;
+    return child_store(context);
+}
+
+static const struct {
+    const char *name;
+    int (*run)(struct child_context *context, int number);
+} kinds[KINDS] = {
+    [STORE] = {"store", run_store}, [READER] = {"reader", child_reader}, [NET] = {"net", child_net}};
+
+/* A walk over all children, which ends with NULL. */
+struct walk {
+    struct parent *parent;
+    unsigned kind, number;
+};
+
+static struct child *next_child(struct walk *walk) {
+    while (walk->kind < KINDS && walk->number >= walk->parent->count[walk->kind]) {
+        walk->kind++;
+        walk->number = 0;
+    }
+    return walk->kind < KINDS ? &walk->parent->children[walk->kind][walk->number++] : NULL;
+}
+
 /* ---- channels to the children ---- */
 
-static void start_net_processes(struct parent *parent) {
-    for (unsigned i = 0; i < parent->net_count; i++)
-        if (parent->net[i].pid == 0 && !parent->stopping)
-            start_child(&parent->net[i]);
+static void start_others(struct parent *parent) {
+    struct walk walk = {.parent = parent};
+    for (struct child *child; (child = next_child(&walk));)
+        if (child->pid == 0 && child->kind != STORE && !parent->stopping)
+            start_child(child);
 }
 
 static bool on_frame(void *context, struct ipc_channel *channel, enum ipc_type type, uint64_t ref,
@@ -65,9 +94,9 @@ static bool on_frame(void *context, struct ipc_channel *channel, enum ipc_type t
     if (type != IPC_READY || payload.len != 0)
         return false;
     child->pause = FIRST_PAUSE_US;
-    if (child->number < 0 && !child->parent->store_ready) {
+    if (child->kind == STORE && !child->parent->store_ready) {
         child->parent->store_ready = true;
-        start_net_processes(child->parent);
+        start_others(child->parent);
     }
     return true;
 }
@@ -81,18 +110,18 @@ static void on_closed(void *context, struct ipc_channel *channel, const char *ca
 
 static const struct ipc_handler handler = {.frame = on_frame, .closed = on_closed};
 
+/* The store process last: when it ends, the others have their order to stop already. */
 static void tell_all(struct parent *parent, enum ipc_type type, struct span payload) {
-    if (parent->store.channel)
-        ipc_send(parent->store.channel, type, 0, payload, (struct span){NULL, 0});
-    for (unsigned i = 0; i < parent->net_count; i++)
-        if (parent->net[i].channel)
-            ipc_send(parent->net[i].channel, type, 0, payload, (struct span){NULL, 0});
+    for (unsigned kind = KINDS; kind-- > 0;)
+        for (unsigned i = 0; i < parent->count[kind]; i++)
+            if (parent->children[kind][i].channel)
+                ipc_send(parent->children[kind][i].channel, type, 0, payload, (struct span){NULL, 0});
 }
 
 /* ---- starting ---- */
 
 static const char *child_name(const struct child *child) {
-    return child->number < 0 ? "store" : "net";
+    return kinds[child->kind].name;
 }
 
 static void restart_later(struct child *child) {
@@ -111,7 +140,7 @@ static void run_child(struct child *child, int channel) {
     signal(SIGTERM, SIG_DFL);
     signal(SIGCHLD, SIG_DFL);
     prctl(PR_SET_PDEATHSIG, SIGKILL); /* nobody would supervise it any more */
-    _exit(child->number < 0 ? child_store(&context) : child_net(&context, child->number));
+    _exit(kinds[child->kind].run(&context, child->number));
 }
 
 static void start_child(struct child *child) {
@@ -143,24 +172,26 @@ static void on_restart(evutil_socket_t fd, short what, void *arg) {
     (void)fd;
     (void)what;
     struct child *child = arg;
-    /* Net processes follow the store process: they end with it. */
-    if (!child->parent->stopping && child->pid == 0 && (child->number < 0 || child->parent->store_ready))
+    /* The others follow the store process: net processes end with it. */
+    if (!child->parent->stopping && child->pid == 0 && (child->kind == STORE || child->parent->store_ready))
         start_child(child);
 }
 
 /* ---- endings ---- */
 
 static unsigned running(const struct parent *parent) {
-    unsigned count = parent->store.pid != 0;
-    for (unsigned i = 0; i < parent->net_count; i++)
-        count += parent->net[i].pid != 0;
+    unsigned count = 0;
+    struct walk walk = {.parent = (struct parent *)parent};
+    for (struct child *child; (child = next_child(&walk));)
+        count += child->pid != 0;
     return count;
 }
 
 /* The store process goes last: it commits what the net processes still tell it. */
 static void stop_store_when_alone(struct parent *parent) {
-    if (parent->stopping && parent->store.channel && running(parent) == 1 && parent->store.pid != 0)
-        ipc_send(parent->store.channel, IPC_STOP, 0, (struct span){NULL, 0}, (struct span){NULL, 0});
+    struct child *store = parent->children[STORE];
+    if (parent->stopping && store->channel && running(parent) == 1 && store->pid != 0)
+        ipc_send(store->channel, IPC_STOP, 0, (struct span){NULL, 0}, (struct span){NULL, 0});
     if (parent->stopping && running(parent) == 0)
         event_base_loopbreak(parent->loop);
 }
@@ -172,7 +203,7 @@ static void child_ended(struct child *child, int status) {
         ipc_channel_free(child->channel);
         child->channel = NULL;
     }
-    if (child->number < 0)
+    if (child->kind == STORE)
         parent->store_ready = false;
     bool clean = WIFEXITED(status) && WEXITSTATUS(status) == 0;
     if (parent->stopping) {
@@ -197,11 +228,12 @@ static void on_child(evutil_socket_t signal_number, short what, void *arg) {
     int status;
     pid_t pid;
     while ((pid = waitpid(-1, &status, WNOHANG)) > 0) {
-        if (pid == parent->store.pid)
-            child_ended(&parent->store, status);
-        for (unsigned i = 0; i < parent->net_count; i++)
-            if (pid == parent->net[i].pid)
-                child_ended(&parent->net[i], status);
+        struct walk walk = {.parent = parent};
+        for (struct child *child; (child = next_child(&walk));)
+            if (pid == child->pid) {
+                child_ended(child, status);
+                break;
+            }
     }
 }
 
@@ -213,11 +245,10 @@ static void out_of_patience(evutil_socket_t fd, short what, void *arg) {
     struct parent *parent = arg;
     parent->status = 1;
     log_warning("not all processes stopped in time; they are ended now");
-    for (unsigned i = 0; i < parent->net_count; i++)
-        if (parent->net[i].pid)
-            kill(parent->net[i].pid, SIGKILL);
-    if (parent->store.pid)
-        kill(parent->store.pid, SIGKILL);
+    struct walk walk = {.parent = parent};
+    for (struct child *child; (child = next_child(&walk));)
+        if (child->pid)
+            kill(child->pid, SIGKILL);
 }
 
 static void on_stop(evutil_socket_t signal_number, short what, void *arg) {
@@ -258,9 +289,19 @@ static void on_reload(evutil_socket_t signal_number, short what, void *arg) {
 
 /* ---- life ---- */
 
-static void init_child(struct parent *parent, struct child *child, int number) {
-    *child = (struct child){.parent = parent, .number = number, .pause = FIRST_PAUSE_US};
-    child->restart = event_new(parent->loop, -1, 0, on_restart, child);
+static bool init_children(struct parent *parent, enum kind kind, unsigned count) {
+    parent->children[kind] = mem_alloc((count + 1) * sizeof(struct child));
+    if (!parent->children[kind])
+        return false;
+    for (; parent->count[kind] < count; parent->count[kind]++) {
+        struct child *child = &parent->children[kind][parent->count[kind]];
+        *child = (struct child){
+            .parent = parent, .kind = kind, .number = (int)parent->count[kind], .pause = FIRST_PAUSE_US};
+        child->restart = event_new(parent->loop, -1, 0, on_restart, child);
+        if (!child->restart)
+            return false;
+    }
+    return true;
 }
 
 static bool init(struct parent *parent) {
@@ -269,9 +310,7 @@ static bool init(struct parent *parent) {
         event_callback_fn call;
     } signals[] = {{SIGTERM, on_stop}, {SIGINT, on_stop}, {SIGHUP, on_reload}, {SIGCHLD, on_child}};
     parent->loop = event_base_new();
-    parent->net_count = parent->config->net_processes;
-    parent->net = mem_alloc(parent->net_count * sizeof *parent->net);
-    if (!parent->loop || !parent->net)
+    if (!parent->loop)
         return false;
     for (size_t i = 0; i < sizeof signals / sizeof *signals; i++) {
         parent->signals[i] = evsignal_new(parent->loop, signals[i].number, signals[i].call, parent);
@@ -279,18 +318,15 @@ static bool init(struct parent *parent) {
             return false;
     }
     parent->patience = event_new(parent->loop, -1, 0, out_of_patience, parent);
-    init_child(parent, &parent->store, -1);
-    for (unsigned i = 0; i < parent->net_count; i++)
-        init_child(parent, &parent->net[i], (int)i);
-    return parent->patience != NULL;
+    return parent->patience && init_children(parent, STORE, 1) &&
+           init_children(parent, READER, parent->config->reader_processes) &&
+           init_children(parent, NET, parent->config->net_processes);
 }
 
 static void done(struct parent *parent) {
-    for (unsigned i = 0; parent->net && i < parent->net_count; i++)
-        if (parent->net[i].restart)
-            event_free(parent->net[i].restart);
-    if (parent->store.restart)
-        event_free(parent->store.restart);
+    struct walk walk = {.parent = parent};
+    for (struct child *child; (child = next_child(&walk));)
+        event_free(child->restart);
     if (parent->patience)
         event_free(parent->patience);
     for (size_t i = 0; i < sizeof parent->signals / sizeof *parent->signals; i++)
@@ -299,7 +335,8 @@ static void done(struct parent *parent) {
     sockets_close(&parent->sockets, parent->config);
     if (parent->loop)
         event_base_free(parent->loop);
-    mem_free(parent->net);
+    for (unsigned kind = 0; kind < KINDS; kind++)
+        mem_free(parent->children[kind]);
     buf_free(&parent->text);
     config_free(parent->config);
 }
@@ -316,7 +353,7 @@ int parent_run(const char *path, struct config *config, struct span text) {
         log_error("%s", err.text);
         parent.status = 1;
     } else {
-        start_child(&parent.store);
+        start_child(parent.children[STORE]);
         event_base_dispatch(parent.loop);
         log_notice("stopped");
     }

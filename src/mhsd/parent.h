@@ -1,5 +1,5 @@
 /*
- * The parent: opens the sockets, starts the store and net processes, restarts
+ * The parent: opens the sockets, starts the store, reader and net processes, restarts
  * those that die, passes reloads and stops on. It reads no octet of the network.
  */
 #ifndef MHSD_PARENT_H

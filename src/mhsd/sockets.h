@@ -4,11 +4,14 @@
 #define MHSD_SOCKETS_H
 
 #include "mhsd/config.h"
+#include "protocol/net.h"
 
 struct sockets {
     int *listeners; /* one a protocol_listener, listening */
     size_t listener_count;
-    int local; /* the local socket, listening */
+    int local;    /* the local socket, listening */
+    int *readers; /* where net processes reach each reader process, listening; no names either */
+    size_t reader_count;
     int store; /* where net processes reach the store process, listening; no name in the file system */
 };
 
@@ -18,6 +21,10 @@ bool sockets_open(struct sockets *sockets, const struct config *config, struct e
 
 /* A new connection to the store process; -1 with errno set. */
 int sockets_connect_store(const struct sockets *sockets);
+
+/* The addresses of the readers' sockets, `reader_count` of them; the caller frees them. NULL without memory.
+ */
+struct net_reader *sockets_reader_addresses(const struct sockets *sockets);
 
 void sockets_close(struct sockets *sockets, const struct config *config);
 

@@ -27,6 +27,8 @@ struct local_user {
 /* Those of the configuration and those added later, which also go into the rules' tables. */
 bool users_load(struct mta *mta, struct error *err);
 void users_free(struct mta *mta);
+/* For a reader: loads them anew when the store process has changed them. */
+void users_follow(struct mta *mta);
 bool client_is_operator(const struct client *client);
 /* The user with this address (any spelling), or NULL. */
 const struct local_user *user_find(struct mta *mta, struct span address);

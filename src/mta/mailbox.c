@@ -303,6 +303,8 @@ static json_t *fetch(struct client *client, uint64_t ref, const struct opened *o
 void mailbox_fetch(struct client *client, uint64_t ref, struct span payload) {
     struct reader r = reader_of(payload);
     struct opened opened;
+    if (client->net->mta->reader)
+        users_follow(client->net->mta);
     json_t *error = open_address(client, payload_octets(&r), &opened);
     if (!error)
         error = fetch(client, ref, &opened, &r);

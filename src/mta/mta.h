@@ -116,4 +116,16 @@ struct mta_descriptors {
 int mta_run(const struct mta_config *config, const struct mta_reload *reload,
             const struct mta_descriptors *descriptors);
 
+/*
+ * A reader process: it answers the requests that only read rows of the store
+ * (docs/local-protocol.md names them) and IPC_FETCH, with a read-only handle,
+ * so that none of them waits for a commit. The store must be there. The three
+ * calls are as those of the switch; each channel begins with IPC_READER_READY.
+ */
+struct mta *reader_new(struct event_base *loop, const struct mta_config *config,
+                       const struct mta_reload *reload, struct error *err);
+bool reader_attach(struct mta *mta, int fd, const char *name);
+int reader_run(const struct mta_config *config, const struct mta_reload *reload,
+               const struct mta_descriptors *descriptors);
+
 #endif

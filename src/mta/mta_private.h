@@ -167,6 +167,8 @@ struct mta {
     size_t user_count;
     struct work **unsaved; /* finished with the peer, the row's removal failed */
     size_t unsaved_count, unsaved_room;
+    uint64_t users_version; /* of the users that were added by hand */
+    bool reader;            /* a reader process: only what reads rows is answered */
     bool stopping, stopped;
     int status;
 };
@@ -339,6 +341,8 @@ void work_forget_bytes(struct mta *mta, struct work *work);
 
 /* What is done each second. */
 void mta_tick(struct mta *mta);
+/* Takes over the descriptors of a process of its own. */
+bool mta_attach(struct mta *mta, const struct mta_descriptors *descriptors);
 
 /* ---- client.c: local clients ---- */
 

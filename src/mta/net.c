@@ -28,7 +28,13 @@ static association_frame *const association_frames[] = {
     [IPC_SEND_RESULT] = send_ended,
 };
 
+static bool is_for_reader(enum ipc_type type) {
+    return type == IPC_CLIENT_OPEN || type == IPC_CLIENT_CLOSE || type == IPC_REQUEST || type == IPC_FETCH;
+}
+
 static bool dispatch(struct net *net, enum ipc_type type, uint64_t ref, struct span payload) {
+    if (net->mta->reader && !is_for_reader(type))
+        return false;
     switch ((int)type) {
     case IPC_ASSOCIATION_OPEN:
         return association_open(net, ref, payload);

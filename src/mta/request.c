@@ -8,38 +8,42 @@ struct operation {
     const char *name;
     json_t *(*run)(struct client *client, json_t *request);
     enum who who;
-    bool writes; /* the answer follows the commit */
+    enum touches {
+        MEMORY,  /* asks what the store process holds in memory */
+        ROWS,    /* reads rows only: a reader process may answer it */
+        CHANGES, /* the answer follows the commit */
+    } touches;
     const char *members[14];
 };
 
 #define FILTERS "next-hop", "originator", "recipient", "state", "priority", "kind", "older-than"
 
 static const struct operation operations[] = {
-    {"status", request_status, EVERYBODY, false, {NULL}},
-    {"peer-status", request_peers, OPERATORS, false, {"peer"}},
-    {"queue-list", request_queue_list, OPERATORS, false, {FILTERS, "limit", "after"}},
-    {"queue-show", request_queue_show, OPERATORS, false, {"id"}},
-    {"queue-hold", request_queue_change, OPERATORS, true, {FILTERS, "id", "all", "reason"}},
-    {"queue-release", request_queue_change, OPERATORS, true, {FILTERS, "id", "all", "reason"}},
-    {"queue-retry", request_queue_change, OPERATORS, true, {FILTERS, "id", "all", "reason"}},
-    {"queue-redirect", request_queue_change, OPERATORS, true, {"id", "next-hop", "address", "reason"}},
-    {"queue-delete", request_queue_change, OPERATORS, true, {FILTERS, "id", "all", "reason"}},
-    {"queue-nondeliver", request_queue_change, OPERATORS, true, {FILTERS, "id", "all", "reason"}},
-    {"track", request_track, EVERYBODY, false, {"mts-identifier", "message", "content-identifier", "recent"}},
+    {"status", request_status, EVERYBODY, MEMORY, {NULL}},
+    {"peer-status", request_peers, OPERATORS, MEMORY, {"peer"}},
+    {"queue-list", request_queue_list, OPERATORS, MEMORY, {FILTERS, "limit", "after"}},
+    {"queue-show", request_queue_show, OPERATORS, MEMORY, {"id"}},
+    {"queue-hold", request_queue_change, OPERATORS, CHANGES, {FILTERS, "id", "all", "reason"}},
+    {"queue-release", request_queue_change, OPERATORS, CHANGES, {FILTERS, "id", "all", "reason"}},
+    {"queue-retry", request_queue_change, OPERATORS, CHANGES, {FILTERS, "id", "all", "reason"}},
+    {"queue-redirect", request_queue_change, OPERATORS, CHANGES, {"id", "next-hop", "address", "reason"}},
+    {"queue-delete", request_queue_change, OPERATORS, CHANGES, {FILTERS, "id", "all", "reason"}},
+    {"queue-nondeliver", request_queue_change, OPERATORS, CHANGES, {FILTERS, "id", "all", "reason"}},
+    {"track", request_track, EVERYBODY, ROWS, {"mts-identifier", "message", "content-identifier", "recent"}},
     {"route",
      request_route,
      EVERYBODY,
-     false,
+     MEMORY,
      {"address", "directory-name", "originator", "content-type", "content-length",
       "encoded-information-types", "priority", "security-label", "alternate-recipient-allowed"}},
-    {"mailboxes", request_mailboxes, EVERYBODY, false, {NULL}},
-    {"mailbox-list", request_mailbox_list, EVERYBODY, false, {"mailbox", "after", "limit", "unseen"}},
-    {"mailbox-read-envelope", request_mailbox_read, EVERYBODY, false, {"mailbox", "entry"}},
-    {"mailbox-mark", request_mailbox_mark, EVERYBODY, true, {"mailbox", "entry", "seen"}},
-    {"mailbox-delete", request_mailbox_delete, EVERYBODY, true, {"mailbox", "entry"}},
-    {"user-list", request_users, OPERATORS, false, {NULL}},
-    {"user-add", request_user_add, OPERATORS, true, {"address", "uid", "directory-name"}},
-    {"user-remove", request_user_remove, OPERATORS, true, {"address", "discard"}},
+    {"mailboxes", request_mailboxes, EVERYBODY, ROWS, {NULL}},
+    {"mailbox-list", request_mailbox_list, EVERYBODY, ROWS, {"mailbox", "after", "limit", "unseen"}},
+    {"mailbox-read-envelope", request_mailbox_read, EVERYBODY, ROWS, {"mailbox", "entry"}},
+    {"mailbox-mark", request_mailbox_mark, EVERYBODY, CHANGES, {"mailbox", "entry", "seen"}},
+    {"mailbox-delete", request_mailbox_delete, EVERYBODY, CHANGES, {"mailbox", "entry"}},
+    {"user-list", request_users, OPERATORS, ROWS, {NULL}},
+    {"user-add", request_user_add, OPERATORS, CHANGES, {"address", "uid", "directory-name"}},
+    {"user-remove", request_user_remove, OPERATORS, CHANGES, {"address", "discard"}},
 };
 
 static const struct operation *operation_named(const char *name) {
@@ -76,10 +80,14 @@ static json_t *run(struct client *client, json_t *request, bool *writes) {
     if (operation->who == OPERATORS && !client_is_operator(client))
         return client_error("not-permitted", "only root and the operators may ask for %s", name);
     struct mta *mta = client->net->mta;
+    if (mta->reader && operation->touches != ROWS)
+        return client_error("bad-request", "%s is not for a reader process", name);
+    if (mta->reader)
+        users_follow(mta);
     struct batch_mark mark = batch_mark(mta);
     json_t *answer = operation->run(client, request);
-    *writes = operation->writes && answer && !json_object_get(answer, "error");
-    if (operation->writes && !*writes)
+    *writes = operation->touches == CHANGES && answer && !json_object_get(answer, "error");
+    if (operation->touches == CHANGES && !*writes)
         batch_undo(mta, mark);
     return answer;
 }

@@ -240,9 +240,18 @@ static void on_tick(evutil_socket_t fd, short what, void *arg) {
 void mta_stop(struct mta *mta) {
     if (mta->stopping)
         return;
+    if (mta->reader) {
+        mta->stopping = mta->stopped = true;
+        event_base_loopexit(mta->loop, NULL);
+        return;
+    }
     log_notice("stopping: transfers under way end first");
     mta->stopping = true;
     event_active(mta->tick, EV_TIMEOUT, 0);
+}
+
+static bool follow_config(struct mta *mta, struct error *err) {
+    return (mta->reader || peers_configure(mta)) && users_load(mta, err);
 }
 
 static void reload(struct mta *mta, struct span text) {
@@ -256,17 +265,19 @@ static void reload(struct mta *mta, struct span text) {
     }
     batch_commit(mta); /* undoing after the change would name hops by old numbers */
     mta->config = fresh;
-    if (!peers_configure(mta) || !users_load(mta, &err)) {
+    if (!follow_config(mta, &err)) {
         log_error("the configuration stays as it was: %s", err.text[0] ? err.text : "no memory");
         mta->config = old;
         if (mta->reload.release)
             mta->reload.release(mta->reload.context, fresh);
-        if (!peers_configure(mta) || !users_load(mta, &err))
+        if (!follow_config(mta, &err))
             mta_stop(mta); /* neither the new nor the old one: there is no memory to go on with */
         return;
     }
     if (mta->reload.release)
         mta->reload.release(mta->reload.context, old);
+    if (mta->reader)
+        return;
     log_notice("the configuration was read anew");
     mta_tick(mta);
 }
@@ -325,7 +336,7 @@ static void on_listener(evutil_socket_t fd, short what, void *arg) {
     }
     char name[16];
     snprintf(name, sizeof name, "net#%u", ++mta->net_number);
-    if (!mta_attach_net(mta, net, name))
+    if (!(mta->reader ? reader_attach : mta_attach_net)(mta, net, name))
         close(net);
 }
 
@@ -335,7 +346,7 @@ static bool attach_listener(struct mta *mta, int fd) {
     return mta->listener && event_add(mta->listener, NULL) == 0;
 }
 
-static bool attach_all(struct mta *mta, const struct mta_descriptors *descriptors) {
+bool mta_attach(struct mta *mta, const struct mta_descriptors *descriptors) {
     for (size_t i = 0; i < descriptors->net_count; i++) {
         char name[32];
         snprintf(name, sizeof name, "net%zu", i);
@@ -355,7 +366,7 @@ int mta_run(const struct mta_config *config, const struct mta_reload *reload_by,
     int status = 1;
     if (!mta) {
         log_error("the store process can't start: %s", err.text);
-    } else if (attach_all(mta, descriptors)) {
+    } else if (mta_attach(mta, descriptors)) {
         event_base_dispatch(loop);
         status = mta->stopped ? 0 : 1;
     }

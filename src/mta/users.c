@@ -124,10 +124,45 @@ static bool load_record(void *context, struct span name, struct span data) {
     return add_user(mta, &user);
 }
 
+/* The record that tells readers that the users' records have changed. */
+#define VERSION_RECORD SPAN_LIT("users-version")
+
+static uint64_t stored_version(struct mta *mta) {
+    uint64_t version = 0;
+    struct error ignored;
+    buf_clear(&mta->scratch);
+    if (store_get_record(mta->store, STORE_SETTING, VERSION_RECORD, &mta->scratch, &ignored)) {
+        struct reader r = reader_of(buf_span(&mta->scratch));
+        version = reader_u64(&r);
+    }
+    return version;
+}
+
+/* With the batch that changes a user. */
+static bool next_version(struct mta *mta) {
+    buf_clear(&mta->scratch);
+    return buf_append_u64(&mta->scratch, ++mta->users_version) &&
+           store_put_record(mta->batch.store, STORE_SETTING, VERSION_RECORD, buf_span(&mta->scratch));
+}
+
+void users_follow(struct mta *mta) {
+    struct error err = {0};
+    if (stored_version(mta) == mta->users_version)
+        return;
+    for (size_t i = 0; i < mta->user_count; i++)
+        if (!mta->users[i].configured)
+            remove_from_rules(mta, &mta->users[i]);
+    if (!users_load(mta, &err)) {
+        mta->users_version = 0; /* the next request tries again */
+        log_error("the users can't be read: %s", err.text);
+    }
+}
+
 bool users_load(struct mta *mta, struct error *err) {
     struct arena arena;
     bool done = true;
     users_free(mta);
+    mta->users_version = stored_version(mta);
     arena_init(&arena, 16 * 1024 * 1024);
     for (size_t i = 0; i < mta->config->user_count && done; i++) {
         const struct mta_user *user = &mta->config->users[i];
@@ -207,7 +242,7 @@ json_t *request_user_add(struct client *client, json_t *request) {
     buf_append_u32(&mta->scratch, user.uid);
     buf_append_span(&mta->scratch, span_str(user.directory_name));
     if (!store_put_record(mta->batch.store, STORE_USER, span_str(address), buf_span(&mta->scratch)) ||
-        !add_user(mta, &user)) {
+        !next_version(mta) || !add_user(mta, &user)) {
         remove_from_rules(mta, &user);
         return client_error("unavailable", "no memory");
     }
@@ -234,7 +269,7 @@ json_t *request_user_remove(struct client *client, json_t *request) {
     uint32_t mailbox = name ? store_find_mailbox(mta->store, mailbox_name(mta, name)) : 0;
     if (mailbox && !empty_mailbox(mta, mailbox, json_is_true(json_object_get(request, "discard"))))
         return client_error("wrong-state", "the mailbox has entries: read and delete them, or say discard");
-    if (!store_remove_record(mta->batch.store, STORE_USER, span_str(user->address)))
+    if (!store_remove_record(mta->batch.store, STORE_USER, span_str(user->address)) || !next_version(mta))
         return client_error("unavailable", "no memory");
     batch_arm(mta);
     remove_from_rules(mta, user);

@@ -295,10 +295,11 @@ const struct osi_open *osi_association_open(const struct osi_association *a);
 /* RT-CLOSE request: initiator, no transfer in progress, the turn held. OSI_EVENT_CLOSED follows. */
 bool osi_rt_close(struct osi_association *a);
 
-/* RT-U-ABORT request (normal mode may carry `user_data`; X.410 mode says userError). */
+/* RT-U-ABORT request, which may carry `user_data`. X.410 mode has none: the peer sees localSystemProblem. */
 void osi_rt_user_abort(struct osi_association *a, struct span user_data);
 
-/* RT-P-ABORT by our side, with RTAB `reason`. */
+/* RT-P-ABORT by our side, with RTAB `reason`; X.410 mode knows no permanentProblem and says
+ * localSystemProblem. */
 void osi_rt_provider_abort(struct osi_association *a, enum osi_abort_reason reason, const char *text);
 
 /* ---- the turn (two-way alternate) ---- */

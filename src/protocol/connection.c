@@ -75,6 +75,8 @@ void connection_free(struct connection *c) {
         close(c->fd);
     buf_free(&c->input);
     buf_free(&c->recover_id);
+    accept_forget(c);
+    connect_forget(c);
     transfer_in_free(&c->in);
     transfer_out_free(&c->out);
     net->slots[(uint32_t)c->ref].connection = NULL;
@@ -289,6 +291,7 @@ static void on_lingering(evutil_socket_t fd, short what, void *arg) {
  * so read on until the peer closes too, but not for long. */
 static void linger(struct connection *c) {
     static const struct timeval limit = {.tv_sec = LINGER_SECONDS};
+    accept_forget(c);
     osi_association_free(c->association);
     c->association = NULL;
     free_event(&c->readable);
@@ -371,6 +374,7 @@ void connection_kick(struct connection *c) {
 }
 
 void connection_rename_peer(struct connection *c) {
+    accept_check_again(c);
     if (!c->peer)
         return;
     const struct protocol_peer *peer = net_peer_by_name(c->net, span_str(c->peer->name));

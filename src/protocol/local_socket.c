@@ -1,7 +1,7 @@
 /*
- * The local socket: clients' frames go on to the store process with the
- * client's number in the upper half of their ref, answers come back the same
- * way. Only `ping` is answered here.
+ * The local socket: clients' frames go on to the store process, or to a reader
+ * process, with the client's number in the upper half of their ref; answers
+ * come back the same way. Only `ping` is answered here.
  */
 #include <errno.h>
 #include <jansson.h>
@@ -18,6 +18,7 @@ struct client {
     struct net *net;
     struct ipc_channel *channel;
     uint32_t number;
+    struct reader_seat seat;
 };
 
 static uint64_t ref_of(const struct client *client, uint64_t ref) {
@@ -39,16 +40,23 @@ static void unlink_client(struct client *client) {
     client->net->client_count--;
 }
 
-/* `{"operation": "ping", "peer": NAME}` is for us; all else is the store process's. */
-static bool answer_ping(struct client *client, uint64_t ref, struct span payload) {
+enum server { SERVER_SELF, SERVER_READER, SERVER_STORE };
+
+/* `{"operation": "ping", "peer": NAME}` is for us, what only reads is a reader's, all else the store
+ * process's. */
+static enum server server_of(struct client *client, enum ipc_type type, uint64_t ref, struct span payload) {
+    bool has_readers = client->net->reader_count > 0;
+    if (type != IPC_REQUEST)
+        return has_readers && type == IPC_FETCH ? SERVER_READER : SERVER_STORE;
     json_t *request = json_loadb((const char *)payload.data, payload.len, JSON_REJECT_DUPLICATES, NULL);
     const char *operation = json_string_value(json_object_get(request, "operation"));
     const char *peer = json_string_value(json_object_get(request, "peer"));
     bool is_ping = operation && strcmp(operation, "ping") == 0;
+    bool reads = has_readers && readers_serve(request);
     if (is_ping)
         ping_request(client->net, ref_of(client, ref), span_str(peer ? peer : ""));
     json_decref(request);
-    return is_ping;
+    return is_ping ? SERVER_SELF : reads ? SERVER_READER : SERVER_STORE;
 }
 
 static bool on_frame(void *context, struct ipc_channel *channel, enum ipc_type type, uint64_t ref,
@@ -61,8 +69,16 @@ static bool on_frame(void *context, struct ipc_channel *channel, enum ipc_type t
                     client->number, (int)type, (unsigned long long)ref);
         return false;
     }
-    if (type == IPC_REQUEST && answer_ping(client, ref, payload))
+    enum server server = server_of(client, type, ref, payload);
+    if (server == SERVER_SELF)
         return true;
+    if (server == SERVER_READER) {
+        struct ipc_channel *reader =
+            readers_ask(client->net, &client->seat, type, ref_of(client, ref), payload);
+        if (reader && ipc_is_full(reader))
+            ipc_pause(channel);
+        return true;
+    }
     if (ipc_is_full(client->net->store))
         ipc_pause(channel);
     return ipc_send(client->net->store, type, ref_of(client, ref), payload, (struct span){NULL, 0});
@@ -72,6 +88,7 @@ static void on_closed(void *context, struct ipc_channel *channel, const char *ca
     struct client *client = context;
     (void)channel;
     (void)cause;
+    readers_leave(&client->seat);
     net_tell_empty(client->net, IPC_CLIENT_CLOSE, client->number);
     unlink_client(client);
     mem_free(client);
@@ -98,7 +115,10 @@ static bool add_client(struct net *net, int fd) {
     }
     if (++net->next_client == 0)
         net->next_client = 1;
-    *client = (struct client){.next = net->clients, .net = net, .number = net->next_client};
+    *client = (struct client){.next = net->clients,
+                              .net = net,
+                              .number = net->next_client,
+                              .seat = {.client = net->next_client, .uid = who.uid, .gid = who.gid}};
     snprintf(name, sizeof name, "client %u", client->number);
     client->channel = ipc_channel_new(net->loop, fd, name, &handler, client);
     if (!client->channel) {

@@ -2,6 +2,8 @@
 #ifndef PROTOCOL_NET_PRIVATE_H
 #define PROTOCOL_NET_PRIVATE_H
 
+#include <jansson.h>
+
 #include "asn1/ber.h"
 #include "base/buf.h"
 #include "ipc/channel.h"
@@ -23,6 +25,7 @@ struct net {
     struct event_base *loop;
     const struct protocol_config *config;
     const struct net_reload *reload;
+    struct resolver *resolver;
     struct ipc_channel *store;
     struct ipc_channel *parent;
     struct event **listeners;
@@ -33,6 +36,8 @@ struct net {
     uint32_t slot_hint;   /* where the search for a free slot begins */
     unsigned connections; /* in use */
     unsigned opening;     /* of these, without a bind */
+    struct reader_link *readers;
+    size_t reader_count;
     struct client *clients;
     unsigned client_count;
     uint32_t next_client;
@@ -41,7 +46,7 @@ struct net {
 };
 
 enum connection_state {
-    CONNECTION_DIALING,   /* outbound: TCP connect */
+    CONNECTION_DIALING,   /* outbound: the host's name, then TCP connect */
     CONNECTION_OPENING,   /* association being made, either side */
     CONNECTION_ADMISSION, /* inbound: the store process decides */
     CONNECTION_OPEN
@@ -85,10 +90,16 @@ struct connection {
     struct osi_association *association;
     const struct protocol_peer *peer;
     enum osi_context context;
-    struct buf input; /* octets that the association did not take yet */
-    char address[64]; /* the peer's host, for the log and the store process */
+    struct buf input;         /* octets that the association did not take yet */
+    char address[64];         /* the peer's host, for the log and the store process */
+    struct resolve *question; /* a name that is being resolved, either side */
+    struct address_check
+        *check; /* inbound: the peer must be known by its address, a name of which resolves */
     /* outbound */
     size_t endpoint;
+    char host[256];                           /* the endpoint's name, if it is one */
+    struct evutil_addrinfo *found, *found_at; /* what it resolved to, and the address that is tried */
+    uint16_t port;
     unsigned context_at;
     uint64_t ping_client; /* not 0: `mhs ping`; released as soon as it is open */
     struct buf recover_id;
@@ -131,6 +142,10 @@ void accept_ready(evutil_socket_t fd, short what, void *arg);
 /* Tells the store process of an association that is up, or waits for admission. */
 void accept_announce(struct connection *c, const struct osi_open *open);
 void accept_indication(struct connection *c, const struct osi_open *open);
+/* Gives up the question that a check by address asks. */
+void accept_forget(struct connection *c);
+/* After a reload: a check by address under way begins anew. */
+void accept_check_again(struct connection *c);
 void accept_admission(struct connection *c, enum ipc_admission admission, struct span peer,
                       struct span cause);
 
@@ -144,6 +159,28 @@ void connect_confirmed(struct connection *c, const struct osi_open *open);
 /* This try failed: takes the next context or endpoint, or gives up. Frees the connection's association; may
  * free `c`. */
 void connect_failed(struct connection *c, enum ipc_layer layer, const char *cause);
+
+/* Frees what names were resolved to, and gives up the question under way. */
+void connect_forget(struct connection *c);
+/* ---- readers.c: requests that only read the store ---- */
+
+/* A client's place with the readers. */
+struct reader_seat {
+    struct reader_link *link; /* the reader that knows it; NULL: none */
+    uint32_t life;
+    uint32_t client, uid, gid;
+};
+/* Connects; `addresses` stay the caller's, and valid. */
+bool readers_open(struct net *net, const struct net_reader *addresses, size_t count);
+void readers_close(struct net *net);
+/* True for an operation that a reader answers. `request` may be NULL. */
+bool readers_serve(const json_t *request);
+/* Passes a request on and returns the channel that it went to; without a reader it is answered at once, and
+ * NULL is returned. */
+struct ipc_channel *readers_ask(struct net *net, struct reader_seat *seat, enum ipc_type type, uint64_t ref,
+                                struct span payload);
+/* The client is gone. */
+void readers_leave(struct reader_seat *seat);
 
 /* ---- ping.c ---- */
 void ping_request(struct net *net, uint64_t client, struct span peer);

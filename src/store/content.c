@@ -218,11 +218,8 @@ static bool read_extents(struct store_content *content, uint64_t offset, uint8_t
                                  content->store->path, (unsigned long long)content->id);
 }
 
-/*
- * I4 binds the writer only: for a reader, another process may have removed or
- * moved the content and filled its space anew while this one read. So it looks
- * at the rows again afterwards. False: the rows have changed.
- */
+/* I4 binds the writer only: while a reader reads, another process may remove or move the content and fill its
+ * space anew (I15). False: the rows have changed. */
 static bool unchanged(struct store_content *content, struct error *err) {
     struct error inner = {0};
     size_t i = 0;
@@ -247,6 +244,8 @@ static bool read_as_reader(struct store_content *content, uint64_t offset, uint8
     struct error inner = {0};
     for (int tries = 0; tries < 3; tries++) {
         bool ok = read_extents(content, offset, out, len, &inner);
+        for (size_t i = 0; i < content->extent_count; i++)
+            segment_close(content->store, content->extents[i].segment);
         struct error look = {0};
         if (unchanged(content, &look))
             return ok || error_set(err, inner.code, "%s", inner.text);

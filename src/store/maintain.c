@@ -15,8 +15,8 @@ static struct segment *sparsest(struct store *store) {
     struct segment *best = NULL;
     for (size_t i = 0; i < store->segment_count; i++) {
         struct segment *segment = store->segments[i];
-        bool full =
-            segment != store->current && segment->tail >= SEGMENT_SIZE - MOVE_STEP && !segment->missing;
+        bool full = segment != store->current && !segment->missing &&
+                    (segment->tail >= SEGMENT_SIZE - MOVE_STEP || segment->retired);
         if (full && segment->live && segment->live < SPARSE && (!best || segment->live < best->live))
             best = segment;
     }
@@ -104,6 +104,8 @@ static bool compact_step(struct store *store) {
     if (segment != store->compacting)
         store->compacted_to = 0;
     store->compacting = segment;
+    if (segment)
+        segment->retired = true;
     return segment && find_extent(store, segment, &move, &err) && move_extent(store, &move, &err);
 }
 

@@ -77,7 +77,7 @@ struct segment *segment_note(struct store *store, uint64_t id) {
     return segment;
 }
 
-static void close_fd(struct store *store, struct segment *segment) {
+void segment_close(struct store *store, struct segment *segment) {
     if (segment->fd >= 0)
         store->files->close(segment->fd);
     segment->fd = -1;
@@ -85,7 +85,7 @@ static void close_fd(struct store *store, struct segment *segment) {
 
 static void drop(struct store *store, struct segment *segment) {
     size_t at = position(store, segment->id);
-    close_fd(store, segment);
+    segment_close(store, segment);
     memmove(store->segments + at, store->segments + at + 1,
             (store->segment_count - at - 1) * sizeof(struct segment *));
     store->segment_count--;
@@ -108,7 +108,7 @@ static void limit_open(struct store *store, const struct segment *keep) {
     for (size_t i = 0; open > OPEN_LIMIT && i < store->segment_count; i++) {
         struct segment *other = store->segments[i];
         if (other != keep && other != store->current && !other->dirty && other->fd >= 0) {
-            close_fd(store, other);
+            segment_close(store, other);
             open--;
         }
     }
@@ -266,7 +266,8 @@ static struct segment *next_free(struct store *store) {
     struct segment *best = NULL;
     for (size_t i = 0; i < store->segment_count; i++) {
         struct segment *segment = store->segments[i];
-        if (is_free(store, segment) && !segment->broken && (!best || segment->filled > best->filled))
+        if (is_free(store, segment) && !segment->broken && !segment->retired &&
+            (!best || segment->filled > best->filled))
             best = segment;
     }
     return best;
@@ -329,7 +330,7 @@ bool segment_fill_step(struct store *store) {
 void segments_drop_spare(struct store *store) {
     size_t spare = 0;
     for (size_t i = store->segment_count; i-- > 0;)
-        if (is_free(store, store->segments[i]) && ++spare > SPARE_LIMIT) {
+        if (is_free(store, store->segments[i]) && (store->segments[i]->retired || ++spare > SPARE_LIMIT)) {
             remove_file(store, store->segments[i]->id);
             drop(store, store->segments[i]);
         }

@@ -34,6 +34,17 @@
  *  I13 One process writes.
  *  I14 An activity out names work that exists; an entry a mailbox that exists
  *      with a `next` above its sequence.
+ *  I15 What another process reads of a content through a read-only handle are
+ *      its octets, whatever the writer does meanwhile. The reader opens the
+ *      segment's file, reads, and only then looks at the extents again, in a
+ *      snapshot that begins after the read; it hands the octets over only if
+ *      they are where they were before. While they were there all the time, I4
+ *      kept their space. They were: an id is never used for a second content
+ *      (I9), and an extent that was moved away never comes back to the same
+ *      place, since a segment that is being emptied by moves gets nothing more
+ *      and is removed, and while the writer lives no other file gets its number.
+ *      A file of that number made by a later writer is another file: the
+ *      reader keeps none open from one read to the next.
  */
 #ifndef STORE_STORE_PRIVATE_H
 #define STORE_STORE_PRIVATE_H
@@ -122,6 +133,7 @@ struct segment {
     uint64_t unsynced; /* octets written since the last sync or write-back */
     bool dirty;        /* written since the last sync */
     bool broken;       /* a sync or write failed: nothing new goes here */
+    bool retired;      /* its contents are being moved away: nothing goes here any more (I15) */
     bool missing;      /* rows name it, the file is not there or too short */
 };
 
@@ -250,7 +262,10 @@ bool segment_sync(struct store *store, struct segment *segment, struct error *er
 bool segments_sync_folder(struct store *store, struct error *err);
 /* One step of zero-filling a segment that is to be used next. True: there is more to fill. */
 bool segment_fill_step(struct store *store);
+/* Removes the files of free segments that are not wanted. */
 void segments_drop_spare(struct store *store);
+/* Closes the segment's file until it is used next. */
+void segment_close(struct store *store, struct segment *segment);
 void segment_path(const struct store *store, uint64_t id, struct buf *out);
 
 static inline uint64_t align_up(uint64_t n) {

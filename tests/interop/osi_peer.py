@@ -196,6 +196,52 @@ def _():
             raise AssertionError("accepted without MTSE's context")
 
 
+@case("what later versions add is passed over, in each mode: open, transfer, release, abort")
+def _():
+    with Answering() as node:
+        for mode in MODES:
+            with x228.later_version():
+                peer = node.call(mode=mode)
+                peer.transfer(APDU)
+                peer.release()
+            equal(node.until("apdu"), checksum(APDU), mode)
+            check(node.until("closed").startswith("closed 0"), node.lines[-1])
+            with x228.later_version():
+                peer = node.call(mode=mode)
+                peer.abort(x228.LOCAL_SYSTEM_PROBLEM)
+            check("localSystemProblem" in node.until("closed"), node.lines[-1])
+
+
+@case("tokens that would be on both sides are refused, a choice of ours leaves the turn with the initiator")
+def _():
+    with Answering() as node:
+        for mode in MODES:
+            for setting, taken in ((b"\x2a", True), (b"\x00", True), (b"\x01", False), (b"\x14", False)):
+                try:
+                    peer = node.call(mode=mode, tokens=setting)
+                except BindRefused as refused:
+                    equal((taken, refused.layer), (False, "session"))
+                    node.until("closed")
+                    continue
+                check(taken, f"{mode} {setting.hex()} was accepted")
+                peer.transfer(APDU)
+                peer.release()
+                equal(node.until("apdu"), checksum(APDU), mode)
+
+
+@case("protocol versions without version 1 are refused by the layer that they belong to")
+def _():
+    with Answering() as node:
+        for versions, layer, reason in (((b"\6\x40", None), "presentation", 4), ((None, b"\6\x40"), "acse", 2),
+                                        ((b"\5\xa0", b"\5\xa0"), None, None)):
+            try:
+                node.call(versions=versions).release()
+            except BindRefused as refused:
+                equal((refused.layer, refused.reason), (layer, reason))
+            else:
+                equal(layer, None)
+
+
 class Sending:
     """osi-node as initiator: one APDU, against this script's responder."""
 
@@ -249,6 +295,20 @@ def _():
                 peer.confirm(spdu)
                 break
         check(most <= 2, f"{most} unconfirmed")
+
+
+@case("what later versions add to the answers is passed over, in each mode")
+def _():
+    for mode in MODES:
+        with x228.later_version():
+            with Sending(mode) as (node, peer):
+                equal(peer.receive(), APDU, mode)
+                node.until("confirmed")
+                equal(peer.receive(), None)
+                node.until("closed 0")
+            with Sending(mode, refuse=2) as (node, peer):
+                wanted = "bind error" if mode == "normal" else "validationFailure"
+                check(wanted in node.until("closed"), node.lines[-1])
 
 
 @case("an exception report ends the activity")

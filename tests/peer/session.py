@@ -32,6 +32,10 @@ DATA_TOKEN, MINOR_TOKEN, MAJOR_TOKEN, RELEASE_TOKEN = 0x01, 0x04, 0x10, 0x40
 CATEGORY_2 = {GT, AI, AIA, AR, MAP, MAA, AS, ED, ER, MIP, MIA, AD, ADA, 33 + 1, 53, 61, 62}
 
 
+# A parameter and a group that every SPDU gets in addition: what a later version might know (x228.later_version).
+extra = b""
+
+
 def length(count):
     return bytes([count]) if count < 255 else b"\xff" + count.to_bytes(2, "big")
 
@@ -52,7 +56,7 @@ def group(code, *parameters):
 
 def spdu(si, *parameters, data=b""):
     """One SPDU: its parameters have a length, the user information field of a DT follows without one."""
-    body = b"".join(parameters)
+    body = b"".join(parameters) + extra
     return bytes([si]) + length(len(body)) + body + data
 
 

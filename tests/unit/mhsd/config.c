@@ -27,8 +27,10 @@ static void a_whole_configuration_is_understood(void **state) {
     struct error err = {0};
     struct config *config =
         read_text(HEAD "listen = { \"\\\"P1\\\"/Internet=127.0.0.1+10102\" }\n"
+                       "name-servers = { \"192.0.2.53\" }\n"
                        "peer BETA {\n"
-                       "  address = { \"\\\"591\\\"/Internet=127.0.0.2+102\" }\n"
+                       "  address = { \"\\\"591\\\"/Internet=127.0.0.2+102\", "
+                       "\"\\\"591\\\"/Internet=beta.example+1102\" }\n"
                        "  mta-name = \"BETA-MTA\" password = \"b\" our-password = \"a\"\n"
                        "  application-contexts = { mts-transfer-protocol, mts-transfer }\n"
                        "  dialogue = two-way-alternate checkpoint-size = 8 permanent = true\n"
@@ -44,6 +46,12 @@ static void a_whole_configuration_is_understood(void **state) {
     assert_string_equal(peer->name, "BETA");
     assert_true(span_eq(peer->called.t, SPAN_LIT("591")));
     assert_int_equal(ntohs(((const struct sockaddr_in *)&peer->endpoints[0].address)->sin_port), 102);
+    /* A name is not resolved here. */
+    assert_int_equal(peer->endpoint_count, 2);
+    assert_int_equal(peer->endpoints[1].length, 0);
+    assert_string_equal(peer->endpoints[1].host, "beta.example");
+    assert_int_equal(peer->endpoints[1].port, 1102);
+    assert_int_equal(config->protocol.name_server_count, 1);
     assert_int_equal(peer->contexts[0], OSI_MTS_TRANSFER_PROTOCOL);
     assert_int_equal(peer->context_count, 2);
     assert_int_equal(peer->dialogue, OSI_TWO_WAY_ALTERNATE);
@@ -105,6 +113,7 @@ static void errors_name_place_and_cause(void **state) {
     refused(HEAD "peer B { dialogue = shouting }\n", "line 4", "monologue");
     refused(HEAD "peer B { tpdu-size = 70000 }\n", "tpdu-size", "65531");
     refused(HEAD "peer B { address = { \"nonsense\" } }\n", "address", "presentation address");
+    refused(HEAD "name-servers = { \"ns.example\" }\n", "name-servers", "IP address");
     refused(HEAD "peer B { unauthenticated = true }\n", "unauthenticated", "check-address");
     refused(HEAD "peer B { application-contexts = { mts-access } }\n", "application-contexts", "mts-access");
     refused(HEAD "route \"/C=DE\" { next-hop NOBODY { } }\n", "line 4", "NOBODY");
