@@ -9,7 +9,7 @@
 #include "schema/x411.h"
 
 /*
- * Reads an O/R address in any spelling, or an alias, and completes nothing: an
+ * Reads an O/R address in any spelling, an alias, or `DN:` and a directory name, and completes nothing: an
  * address that lacks a mandatory attribute is refused. False when it is none;
  * that was said on standard error, with what is wrong.
  */

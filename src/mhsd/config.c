@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "base/alloc.h"
+#include "directory/directory.h"
 #include "mhsd/config_options.h"
 #include "mhsd/config_private.h"
 #include "mhsd/config_source.h"
@@ -315,6 +316,7 @@ void config_free(struct config *config) {
         return;
     struct loader *l = (struct loader *)config;
     mts_tables_free(l->tables);
+    directory_free(l->config.mta.directory);
     if (l->cfg)
         cfg_free(l->cfg);
     arena_free(&l->arena);

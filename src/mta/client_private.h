@@ -18,7 +18,8 @@ struct client {
 /* ---- users.c ---- */
 
 struct local_user {
-    char *address; /* as the rules print it; names the mailbox */
+    char *address;        /* as the rules print it; names the mailbox */
+    char *directory_name; /* RFC 4514, or NULL */
     uint32_t uid;
     bool has_uid, configured;
 };

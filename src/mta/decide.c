@@ -2,6 +2,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "mta/convert.h"
+#include "directory/directory.h"
 #include "mta/event.h"
 #include "mta/mta_private.h"
 #include "names/oraddress.h"
@@ -22,6 +23,13 @@ struct decision {
 
 static bool apply(const struct decision *decision, const struct mts_decisions *decisions);
 
+/* The built-in table knows all that it will know: the rules never have to ask (MTS_NEEDS). */
+static bool look_up(void *context, struct span directory_name, struct mts_answer *answer) {
+    const struct mta_config *config = context;
+    answer->address = config->directory ? directory_find(config->directory, directory_name) : NULL;
+    return true;
+}
+
 struct mts_run run_begin(struct mta *mta, struct arena *arena) {
     return (struct mts_run){.tables = mta->config->tables,
                             .arena = arena,
@@ -29,20 +37,9 @@ struct mts_run run_begin(struct mta *mta, struct arena *arena) {
                             .id_prefix = mta->id_prefix,
                             .id_next = mta->id_next,
                             .hop_down = mta->hop_down,
-                            .hop_down_count = mta->hop_count};
-}
-
-/* Until a directory is configured no directory name has an address that it could tell. */
-bool answer_needs(struct mts_run *run, const struct mts_decisions *decisions) {
-    struct mts_answer *answers = arena_array(run->arena, decisions->need_count, sizeof *answers);
-    if (!answers)
-        return false;
-    for (size_t i = 0; i < decisions->need_count; i++)
-        answers[i] =
-            (struct mts_answer){.directory_name = decisions->needs[i].directory_name, .failed = true};
-    run->answers = answers;
-    run->answer_count = decisions->need_count;
-    return true;
+                            .hop_down_count = mta->hop_count,
+                            .look_up = look_up,
+                            .look_up_context = (void *)mta->config};
 }
 
 /* ---- the effect of new work ---- */

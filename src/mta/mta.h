@@ -13,6 +13,7 @@
 
 #include "base/error.h"
 #include "base/span.h"
+#include "directory/directory.h"
 #include "mts/tables.h"
 
 struct mta;
@@ -34,7 +35,8 @@ struct mta_peer {
 struct mta_user {
     const char *address; /* O/R address, any spelling; its canonical text names the mailbox */
     uint32_t uid;
-    bool has_uid; /* false: only operators use the mailbox */
+    bool has_uid;               /* false: only operators use the mailbox */
+    const char *directory_name; /* RFC 4514, or NULL; the directory has it too */
 };
 
 /* Zero in a limit means the default beside it. */
@@ -58,6 +60,8 @@ struct mta_config {
     const char *store_directory; /* made when it is not there; not changed by a reload */
     struct mts_tables
         *tables; /* our names, routes, users, lists (mts/tables.h); the switch adds those of `user-add` */
+    struct directory *directory; /* directory names of users and others; NULL: none are known. The switch adds
+                                    those of `user-add` */
     const struct mta_peer *peers;
     size_t peer_count;
     const struct mta_user *users;

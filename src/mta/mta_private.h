@@ -293,9 +293,6 @@ struct subject {
 /* A call's circumstances for the rules. decide_apply takes note of the identifiers that were used. */
 struct mts_run run_begin(struct mta *mta, struct arena *arena);
 
-/* Answers what the rules asked for, so that they can be called again. False without memory. */
-bool answer_needs(struct mts_run *run, const struct mts_decisions *decisions);
-
 /* Adds held objects, copies, deliveries and events to the batch. False without memory or when the store
  * fails: the caller undoes to its mark. */
 bool decide_apply(struct mta *mta, struct mts_run *run, const struct mts_decisions *decisions,

@@ -1,4 +1,4 @@
-/* `status`, `peer-status` and `route`. */
+/* `status` and `peer-status`. */
 #include "base/clock.h"
 #include "base/log.h"
 #include "mta/client_private.h"
@@ -140,27 +140,4 @@ json_t *request_status(struct client *client, json_t *request) {
     json_object_set_new(status, "work-processes", json_integer(processes));
     json_object_set_new(status, "converting", json_integer(converting));
     return status;
-}
-
-json_t *request_route(struct client *client, json_t *request) {
-    struct mta *mta = client->net->mta;
-    const char *address = json_string_value(json_object_get(request, "address"));
-    struct error err = {0};
-    arena_reset(&mta->arena);
-    struct mts_run run = run_begin(mta, &mta->arena);
-    buf_clear(&mta->scratch);
-    if (!address)
-        return client_error("bad-request", "address is missing");
-    if (!mts_explain_route(&run, address, &mta->scratch, &err))
-        return client_error("bad-request", "%s", err.text);
-    json_t *steps = json_array();
-    struct span lines = buf_span(&mta->scratch);
-    while (lines.len) {
-        const uint8_t *end = memchr(lines.data, '\n', lines.len);
-        size_t length = end ? (size_t)(end - lines.data) : lines.len;
-        if (length)
-            json_array_append_new(steps, json_text(span_sub(lines, 0, length)));
-        lines = span_sub(lines, length + (end != NULL), lines.len);
-    }
-    return json_pack("{s:o}", "steps", steps);
 }

@@ -31,8 +31,8 @@
 /* What an answered need says. */
 struct mts_answer {
     struct span directory_name; /* the need's, BER of Name */
-    const char *address;        /* its O/R address as text, or NULL: the entry has none */
-    bool failed;                /* the directory could not answer: directory-operation-unsuccessful */
+    const char *address;        /* its O/R address as text, or NULL: there is no such entry, or it has none */
+    bool failed;                /* the directory could not answer */
 };
 
 /* The circumstances of one call. */
@@ -51,7 +51,12 @@ struct mts_run {
     const bool *hop_down;
     size_t hop_down_count;
 
-    const struct mts_answer *answers;
+    /* The table of directory names: fills the answer's address or `failed`. False: not known at once, so that
+     * the name becomes a need. NULL: every name does. */
+    bool (*look_up)(void *context, struct span directory_name, struct mts_answer *answer);
+    void *look_up_context;
+
+    const struct mts_answer *answers; /* to the needs of the calls before */
     size_t answer_count;
 };
 
@@ -284,11 +289,5 @@ bool mts_conversion(const struct mts_stored *stored, struct arena *arena, struct
  */
 void mts_converted(struct mts_run *run, const struct mts_stored *stored, uint64_t length, unsigned types,
                    struct mts_decisions *out);
-
-/* ---- explain ---- */
-
-/* How a recipient with this address (text) would be routed now, one reason a line, for `mhs route`. False
- * when the address does not read (`err`). */
-bool mts_explain_route(struct mts_run *run, const char *address, struct buf *lines, struct error *err);
 
 #endif

@@ -26,6 +26,7 @@ static void hold(struct work *work, const struct report_work *r, enum mts_copy_k
     struct span octets, absent = {NULL, 0};
     if (kind == MTS_COPY_TRANSFER) {
         plan.flags |= plan_flags_of_hop(work->tables, hop) & (PLAN_1984 | PLAN_RFC1328);
+        plan.rfc1328_address = span_str(work->tables->self.rfc1328_address);
         if (plan_flags_of_hop(work->tables, hop) & PLAN_DROP_INTERNAL_TRACE &&
             !extension_set(work->arena, &report->envelope.extensions, EXT_INTERNAL_TRACE, absent))
             copy = NULL;
@@ -74,13 +75,6 @@ static bool keep_what_originator_wants(struct work *work, struct x411_Report *re
     content->per_recipient_fields.items = items;
     content->per_recipient_fields.count = count;
     return count != 0;
-}
-
-static const struct x411_ORName *redirected_reports(const struct user *user) {
-    for (size_t i = 0; i < user->redirection_count; i++)
-        if (user->redirections[i].class.reports)
-            return user->redirections[i].alternate;
-    return NULL;
 }
 
 /* The name before this list in the history: who put the message to it. NULL: the history does not know the
@@ -135,7 +129,7 @@ static void follow_policy(struct work *work, const struct report_work *r, const 
 
 static void follow_user(struct work *work, const struct report_work *r, const struct user *user,
                         unsigned depth) {
-    const struct x411_ORName *alternate = redirected_reports(user);
+    const struct x411_ORName *alternate = redirection_of_report(work, user, r->report);
     bool by_list = extension_find(&r->report->envelope.extensions, EXT_REPORTING_DL_NAME);
     if (alternate)
         send_to(work, r, alternate, NULL, depth);
@@ -147,9 +141,9 @@ static void follow_user(struct work *work, const struct report_work *r, const st
         hold(work, r, MTS_COPY_DELIVER, -1, user->given.mailbox);
 }
 
-bool report_fits(const struct work *work, const struct x411_Report *report, int hop) {
+bool report_fits(struct work *work, const struct x411_Report *report, int hop) {
     return work->tables->hops[hop].given.edition != MTS_EDITION_1984 ||
-           downgrade_report_possible(&work->tables->hops[hop], report);
+           downgrade_report_possible(work, &work->tables->hops[hop], report);
 }
 
 static void send_by(struct work *work, const struct report_work *r, int hop) {

@@ -64,6 +64,7 @@ static struct mts_copy *copy_for(struct work *work, struct grouping *grouping, c
             if (subject->kind == MTS_MESSAGE)
                 copy->kind = MTS_COPY_CONVERT;
         }
+        plans[grouping->count].rfc1328_address = span_str(work->tables->self.rfc1328_address);
         grouping->slot_of_hop[target->hop] = grouping->count + 1;
     }
     grouping->count++;

@@ -12,6 +12,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "directory/directory.h"
 #include "mhsd/config.h"
 #include "mts/tables.h"
 
@@ -64,6 +65,36 @@ static void a_whole_configuration_is_understood(void **state) {
     config_free(config);
 }
 
+#define JIM "/C=GB/A=GOLD/P=ALPHA/S=jim"
+
+static void directory_names_and_classes_are_read(void **state) {
+    (void)state;
+    struct error err = {0};
+    struct config *config = read_text(
+        HEAD "rfc1328-address = \"/C=GB/A=GOLD/P=ALPHA/O=Relay\"\n"
+             "user \"" JIM "\" {\n"
+             "  directory-name = \"CN=Jim,C=GB\"\n"
+             "  restriction { permitted = false source-type = { originated-by } source-name = \"/C=AQ\" }\n"
+             "  redirection {\n"
+             "    alternate = \"/C=GB/A=GOLD/P=ALPHA/S=ann\" objects = messages\n"
+             "    acceptable-eits = { ia5-text } exclusively-acceptable-eits = { teletex }\n"
+             "    unacceptable-eits = { voice } security-labels = { \"1.2.3/secret\" }\n"
+             "    applies-only-to { permitted = false source-name = \"/C=DE\" }\n"
+             "    applies-only-to { }\n"
+             "  }\n"
+             "}\n"
+             "list \"/C=GB/A=GOLD/P=ALPHA/CN=all\" { members = { \"DN:CN=Jim,C=GB\" } directory-name = "
+             "\"CN=all\" }\n"
+             "directory \"CN=Uwe,C=DE\" { address = \"/C=DE/A=VIAT/S=Uwe\" }\n",
+        &err);
+    assert_string_equal(err.text, "");
+    assert_non_null(config);
+    assert_int_equal(directory_count(config->mta.directory), 3);
+    assert_string_equal(config->mta.users[0].directory_name, "CN=Jim,C=GB");
+    assert_string_equal(mts_self_of(config->mta.tables)->rfc1328_address, "/C=GB/A=GOLD/P=ALPHA/O=Relay");
+    config_free(config);
+}
+
 /* `text` is refused, and the error has each of the words. */
 static void refused(const char *text, const char *word, const char *other) {
     struct error err = {0};
@@ -87,6 +118,13 @@ static void errors_name_place_and_cause(void **state) {
     refused(HEAD "peer B { application-contexts = { mts-access } }\n", "application-contexts", "mts-access");
     refused(HEAD "route \"/C=DE\" { next-hop NOBODY { } }\n", "line 4", "NOBODY");
     refused(HEAD "route \"/C=DE\" { }\n", "line 4", "next-hop");
+    refused(HEAD "user \"" JIM "\" { directory-name = \"Jim\" }\n", "line 4", "Jim");
+    refused(HEAD "user \"" JIM "\" { redirection { objects = letters } }\n", "line 4", "letters");
+    refused(HEAD "user \"" JIM "\" { redirection { security-labels = { hush } } }\n", "line 4", "hush");
+    refused(HEAD "user \"" JIM "\" { restriction { source-type = { hush } } }\n", "line 4", "hush");
+    refused(HEAD "directory \"CN=x\" { }\n", "line 4", "address");
+    refused(HEAD "directory \"CN=x\" { address = rubbish }\n", "line 4", "CN=x");
+    refused(HEAD "rfc1328-address = \"/C=GB/A=GOLD/CN=x\"\n", "domain", "RFC 1328");
     refused(HEAD "route \"/C=DE\" { non-delivery = tired }\n", "non-delivery", "tired");
     refused(HEAD "user \"not an address\" { }\n", "line 4", "");
     refused(HEAD "user \"/C=GB/A=GOLD/P=ALPHA/S=x\" { login = nobody-of-this-name }\n", "login",
@@ -278,6 +316,7 @@ static void a_reload_keeps_what_it_can_not_change(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_whole_configuration_is_understood),
+        cmocka_unit_test(directory_names_and_classes_are_read),
         cmocka_unit_test(errors_name_place_and_cause),
         cmocka_unit_test(the_line_is_the_options_own),
         cmocka_unit_test(files_are_included),
