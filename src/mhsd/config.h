@@ -35,7 +35,7 @@ struct config *config_read_file(const char *path, struct buf *text, struct error
 /*
  * Makes `fresh` keep what only a new start can change: store, node, socket,
  * run-as, net-processes, reader-processes,
- * name-servers, listen. Tells of each that differs by `changed`, when
+ * work-processes, listen. Tells of each that differs by `changed`, when
  * that is not NULL. False without memory: `fresh` can't be used.
  */
 bool config_keep(struct config *fresh, const struct config *old, void (*changed)(const char *option));

@@ -35,25 +35,6 @@ static struct span keep_octets(struct loader *l, struct span octets, bool *ok) {
     return copy;
 }
 
-static bool same_servers(const struct protocol_config *a, const struct protocol_config *b) {
-    if (a->name_server_count != b->name_server_count)
-        return false;
-    for (size_t i = 0; i < a->name_server_count; i++)
-        if (!same_text(a->name_servers[i], b->name_servers[i]))
-            return false;
-    return true;
-}
-
-static bool keep_servers(struct loader *l, const struct protocol_config *old) {
-    const char **servers = config_array(l, old->name_server_count, sizeof *servers);
-    bool ok = servers != NULL;
-    for (size_t i = 0; ok && i < old->name_server_count; i++)
-        ok = keep_text(l, &servers[i], old->name_servers[i]);
-    l->config.protocol.name_servers = servers;
-    l->config.protocol.name_server_count = old->name_server_count;
-    return ok;
-}
-
 static bool keep_listeners(struct loader *l, const struct protocol_config *old) {
     struct protocol_listener *listeners = config_array(l, old->listener_count, sizeof *listeners);
     bool ok = listeners != NULL;
@@ -93,13 +74,11 @@ bool config_keep(struct config *fresh, const struct config *old, void (*changed)
         changed("net-processes");
     if (fresh->reader_processes != old->reader_processes && changed)
         changed("reader-processes");
+    if (fresh->work_processes != old->work_processes && changed)
+        changed("work-processes");
     fresh->net_processes = old->net_processes;
     fresh->reader_processes = old->reader_processes;
-    if (!same_servers(&fresh->protocol, &old->protocol)) {
-        if (changed)
-            changed("name-servers");
-        ok = ok && keep_servers(l, &old->protocol);
-    }
+    fresh->work_processes = old->work_processes;
     if (same_listeners(&fresh->protocol, &old->protocol))
         return ok;
     if (changed)

@@ -1,8 +1,8 @@
 /* What the rules decided becomes rows: held objects, copies for next hops, mailbox entries, events. */
 #include "base/clock.h"
 #include "base/log.h"
-#include "mta/convert.h"
 #include "directory/directory.h"
+#include "mta/convert.h"
 #include "mta/event.h"
 #include "mta/mta_private.h"
 #include "names/oraddress.h"
