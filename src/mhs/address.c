@@ -56,6 +56,12 @@ const char *address_mailbox(const char *given, struct arena *arena) {
     return read_address(text, arena, &address) ? (const char *)oraddress_text(&address, arena).data : NULL;
 }
 
+bool address_same(const struct x411_ORName *a, const struct x411_ORName *b, struct arena *arena) {
+    struct oraddress first, second;
+    return oraddress_of_name(a, arena, &first) && oraddress_of_name(b, arena, &second) &&
+           oraddress_equal(&first, &second);
+}
+
 static bool read_relative(const char *text, int64_t *seconds) {
     char *unit;
     long long count = strtoll(text + 1, &unit, 10);

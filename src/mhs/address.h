@@ -18,6 +18,9 @@ bool address_read(const char *text, struct arena *arena, struct x411_ORName *nam
 /* The address of a name in one line; "(no address)" when it has none. */
 const char *address_show(const struct x411_ORName *name, struct arena *arena);
 
+/* True when both names have the same O/R address. */
+bool address_same(const struct x411_ORName *a, const struct x411_ORName *b, struct arena *arena);
+
 /* The mailbox that a command works with: `given`, else the user's own (mhs/aliases.h), as an address in the
  * daemon's spelling. NULL when there is none; that was said. */
 const char *address_mailbox(const char *given, struct arena *arena);

@@ -11,6 +11,7 @@
 #include "mhs/daemon.h"
 #include "mhs/output.h"
 #include "mhs/progress.h"
+#include "names/oraddress.h"
 
 uint64_t entry_number(const char *text) {
     char *end;
@@ -176,6 +177,31 @@ enum mhs_exit entry_fetch(struct entry *entry) {
     }
     close(fd);
     return status;
+}
+
+enum mhs_exit entry_open_ipm(struct entry *entry, const struct x411_ORName *owner, const char *operand,
+                             struct arena *arena, struct ipm_content *content) {
+    struct error err = {0};
+    struct oraddress address;
+    uint64_t number = entry_number(operand);
+    if (!number)
+        return MHS_USAGE;
+    const char *mailbox =
+        oraddress_of_name(owner, arena, &address) ? (const char *)oraddress_text(&address, arena).data : NULL;
+    if (!mailbox)
+        return (enum mhs_exit)mhs_fail(MHS_FAILED, "no memory");
+    enum mhs_exit status = entry_open(entry, mailbox, number, arena);
+    if (status == MHS_OK)
+        status = entry_fetch(entry);
+    if (status != MHS_OK)
+        return status;
+    if (!entry->message)
+        return (enum mhs_exit)mhs_fail(MHS_NO, "entry %s is a report", operand);
+    if (!ipm_read(entry->content, arena, content, &err))
+        return (enum mhs_exit)mhs_fail(MHS_NO, "%s", err.text);
+    if (!content->ipm)
+        return (enum mhs_exit)mhs_fail(MHS_NO, "entry %s is a notification", operand);
+    return MHS_OK;
 }
 
 void entry_close(struct entry *entry) {

@@ -19,6 +19,7 @@ static const struct command commands[] = {
     {"list", cmd_list, "list the messages and reports in a mailbox"},
     {"read", cmd_read, "show a message or report"},
     {"save", cmd_save, "save a body part into a file"},
+    {"receipt", cmd_receipt, "tell an originator that a message was received, or was not"},
     {"reply", cmd_reply, "answer a message"},
     {"forward", cmd_forward, "send a message on as a body part"},
     {"delete", cmd_delete, "delete entries of a mailbox"},

@@ -135,7 +135,7 @@ static bool message_envelope(const struct draft *draft, enum round round, struct
         arena_array(draft->arena, count_round(draft, round), sizeof *fields);
     envelope.content_type = content_type(draft);
     envelope.content_identifier = span_str(draft->content_identifier);
-    envelope.original_encoded_information_types = &types;
+    envelope.original_encoded_information_types = draft->notification.data ? NULL : &types;
     envelope.per_recipient_fields.items = fields;
     if (!fields || !ipm_encoded_types(draft->parts, draft->part_count, draft->arena, &types) ||
         !indicators(draft, &envelope.per_message_indicators) ||
@@ -208,8 +208,18 @@ static const char *new_identifier(struct arena *arena) {
                         now.minute, now.second, chance);
 }
 
+static bool plan_notification(const struct draft *draft, struct ipm_plan *plan, struct error *err) {
+    *plan = (struct ipm_plan){arena_alloc(draft->arena, sizeof *plan->pieces), 1, draft->notification.len};
+    if (!plan->pieces)
+        return error_set(err, 1, "no memory for the notification");
+    plan->pieces[0].octets = draft->notification;
+    return true;
+}
+
 static bool plan_content(struct draft *draft, enum round round, struct ipm_plan *plan, struct error *err) {
     struct ipm_heading *heading = &draft->heading;
+    if (draft->notification.data)
+        return plan_notification(draft, plan, err);
     struct ipm_user *originator = arena_alloc(draft->arena, sizeof *originator);
     if (!heading->this_ipm.user_relative_identifier)
         heading->this_ipm = (struct ipm_identifier){&draft->originator, new_identifier(draft->arena)};
