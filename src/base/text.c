@@ -370,3 +370,14 @@ struct span text_to_bmp(struct span utf8, struct arena *arena) {
 struct span text_to_universal(struct span utf8, struct arena *arena) {
     return to_wide(utf8, 4, arena);
 }
+
+/* The descriptors stay open: glibc keeps the modules of a conversion as long as somebody uses it. */
+bool text_prepare(void) {
+    bool all = true;
+    for (size_t i = 0; i <= CHARSETS; i++) {
+        const char *name = i < CHARSETS ? charsets[i].name : teletex.name;
+        iconv_t from = iconv_open("UTF-8", name), to = iconv_open(name, "UTF-8");
+        all &= from != (iconv_t)-1 && to != (iconv_t)-1; // NOLINT: iconv's own value of failure
+    }
+    return all;
+}

@@ -70,6 +70,10 @@ struct span text_to_bmp(struct span utf8, struct arena *arena);
 struct span text_to_universal(struct span utf8, struct arena *arena);
 bool text_fits_bmp(struct span utf8);
 
+/* Loads all that the conversions need, for a process that will have no file system. False when the C library
+ * lacks a character set. */
+bool text_prepare(void);
+
 /* True if the octets are well-formed UTF-8 (no surrogates, no overlong forms). */
 bool text_is_utf8(struct span in);
 

@@ -557,8 +557,8 @@ static bool add_changed_set(struct job *job, const struct place *place,
 /* A reason or qualifier that 1984 lacks: the first is refused, the second is left out. */
 static bool add_code(struct job *job, const struct place *place, uint8_t most, bool optional) {
     struct span code = scan_octets(&job->scan, place->contents, 8);
-    if (!code.data)
-        return false;
+    if (!code.data || place->constructed)
+        return scan_fail(&job->scan, SCAN_SYNTAX);
     if (code.len == 1 && code.data[0] <= most)
         return add_copy(job, place->whole);
     return optional || unable(job, "a notification with a reason that 1984 lacks");
@@ -666,15 +666,12 @@ bool downgrade_plan(const struct content_source *source, unsigned flags, struct 
     return false;
 }
 
-static bool write_copy(const struct content_source *source, uint8_t *buffer, struct range range,
-                       bool (*sink)(void *, struct span), void *context) {
-    while (range.at < range.end) {
-        uint64_t left = range.end - range.at;
-        size_t len = left < SCAN_WINDOW ? (size_t)left : SCAN_WINDOW;
-        if (!source->read(source->context, range.at, buffer, len) || !sink(context, span_of(buffer, len)))
+static bool write_copy(struct scan *scan, struct range range, bool (*sink)(void *, struct span),
+                       void *context) {
+    struct span octets;
+    for (; range.at < range.end; range.at += octets.len)
+        if (!scan_look(scan, range, SCAN_WINDOW, &octets) || !sink(context, octets))
             return false;
-        range.at += len;
-    }
     return true;
 }
 
@@ -691,13 +688,12 @@ static bool write_text(struct scan *scan, const struct downgrade_piece *piece,
 bool downgrade_write(const struct downgrade *plan, const struct content_source *source, struct arena *arena,
                      bool (*sink)(void *context, struct span octets), void *context) {
     struct scan scan;
-    uint8_t *buffer = arena_alloc(arena, SCAN_WINDOW);
-    if (!buffer || !scan_init(&scan, source, arena))
+    if (!scan_init(&scan, source, arena))
         return false;
     for (size_t i = 0; i < plan->count; i++) {
         const struct downgrade_piece *piece = &plan->pieces[i];
         bool ok = piece->kind == PIECE_LITERAL ? sink(context, piece->octets)
-                  : piece->kind == PIECE_COPY  ? write_copy(source, buffer, piece->range, sink, context)
+                  : piece->kind == PIECE_COPY  ? write_copy(&scan, piece->range, sink, context)
                                                : write_text(&scan, piece, sink, context);
         if (!ok)
             return false;

@@ -2,7 +2,7 @@
 #include "base/text.h"
 #include "content/downgrade_private.h"
 #include "content/element_private.h"
-#include "names/oraddress_1984.h"
+#include "names/rfc1328.h"
 #include "schema/x411p3.h"
 #include "schema/x420.h"
 
@@ -90,11 +90,17 @@ static bool append_directory_name(const struct x501_Name *name, struct arena *ar
 /* ---- names ---- */
 
 static bool name_1984(struct x411_ORName *name, struct arena *arena, const char **why) {
+    static const struct rfc1328 how = {.common_name = true};
     struct x411_ORName to;
     *why = bad_address;
-    if (!oraddress_to_1984(name, arena, &to))
-        return false;
-    *name = to;
+    if (name->extension_attributes.count) {
+        if (!rfc1328_downgrade(&how, name, arena, &to))
+            return false;
+        *name = to;
+    } else if (name->directory_name) {
+        name->raw = absent;
+        name->directory_name = NULL;
+    }
     return true;
 }
 

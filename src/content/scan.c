@@ -24,8 +24,7 @@ bool scan_fail(struct scan *scan, enum scan_failure failure) {
     return false;
 }
 
-/* Sees to it that the window holds the octets from `at`, `len` of them or all that are left before `end`. */
-static bool look(struct scan *scan, struct range range, size_t len, struct span *octets) {
+bool scan_look(struct scan *scan, struct range range, size_t len, struct span *octets) {
     if (len > range.end - range.at)
         len = (size_t)(range.end - range.at);
     if (range.at < scan->at || range.at + len > scan->at + scan->held) {
@@ -87,17 +86,18 @@ static bool next(struct scan *scan, struct range *rest, struct place *place, uns
 /* The end of an indefinite length is found by its elements. */
 static bool find_end(struct scan *scan, struct range rest, struct place *place, unsigned depth) {
     struct place inner;
+    struct span in;
     place->contents.at = rest.at;
-    for (;;) {
-        uint64_t at = rest.at;
-        if (!next(scan, &rest, &inner, depth + 1))
-            return scan_fail(scan, SCAN_SYNTAX);
-        if (place_is(&inner, BER_UNIVERSAL, 0) && !inner.constructed) {
-            place->contents.end = at;
-            place->whole.end = rest.at;
-            return inner.whole.end - inner.whole.at == 2 || scan_fail(scan, SCAN_SYNTAX);
+    while (scan_look(scan, rest, 2, &in) && in.len == 2) {
+        if (in.data[0] == 0 && in.data[1] == 0) {
+            place->contents.end = rest.at;
+            place->whole.end = rest.at + 2;
+            return true;
         }
+        if (!next(scan, &rest, &inner, depth + 1))
+            break;
     }
+    return scan_fail(scan, SCAN_SYNTAX);
 }
 
 static bool next(struct scan *scan, struct range *rest, struct place *place, unsigned depth) {
@@ -107,10 +107,12 @@ static bool next(struct scan *scan, struct range *rest, struct place *place, uns
         return false;
     if (depth > DEPTH_MOST || scan->elements-- == 0)
         return scan_fail(scan, SCAN_LIMIT);
-    if (!look(scan, *rest, HEADER_MOST, &in))
+    if (!scan_look(scan, *rest, HEADER_MOST, &in))
         return false;
     size_t identifier = read_identifier(in, place);
-    if (!identifier || !read_length(in, identifier, &header) || (header.indefinite && !place->constructed))
+    /* Universal 0 is the end of contents, and nothing else (X.690 §8.1.5). */
+    if (!identifier || place_is(place, BER_UNIVERSAL, 0) || !read_length(in, identifier, &header) ||
+        (header.indefinite && !place->constructed))
         return scan_fail(scan, SCAN_SYNTAX);
     place->whole.at = rest->at;
     if (header.indefinite) {

@@ -49,6 +49,9 @@ bool scan_init(struct scan *scan, const struct content_source *source, struct ar
 /* Notes the failure, unless an earlier one stands. Returns false. */
 bool scan_fail(struct scan *scan, enum scan_failure failure);
 
+/* The first octets of a range: `len` (at most SCAN_WINDOW) or all of it, until the next call. */
+bool scan_look(struct scan *scan, struct range range, size_t len, struct span *octets);
+
 /* Takes the first element off `rest`. False at its end, and when there is no element: then the scan has
  * failed.
  */

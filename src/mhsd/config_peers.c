@@ -1,7 +1,6 @@
 /* Listeners and peers: presentation addresses, binds, what the association offers, and the queue's limits for
  * each. */
 #include <netdb.h>
-#include <stdio.h>
 
 #include "mhsd/config_private.h"
 #include "names/paddress.h"

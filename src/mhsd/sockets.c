@@ -12,6 +12,8 @@
 
 #define BACKLOG 512
 
+static const struct sockets closed = {.local = -1, .store = -1, .work = -1};
+
 static int listen_at(const struct sockaddr *address, socklen_t length, struct error *err) {
     char host[64] = "?", port[8] = "?";
     int one = 1;
@@ -116,7 +118,7 @@ struct net_reader *sockets_reader_addresses(const struct sockets *sockets) {
 }
 
 bool sockets_open(struct sockets *sockets, const struct config *config, struct error *err) {
-    *sockets = (struct sockets){.local = -1, .store = -1};
+    *sockets = closed;
     sockets->listeners = mem_alloc((config->protocol.listener_count + 1) * sizeof *sockets->listeners);
     if (!sockets->listeners)
         return error_set(err, ENOMEM, "no memory");
@@ -128,19 +130,28 @@ bool sockets_open(struct sockets *sockets, const struct config *config, struct e
     }
     sockets->local = listen_local(config->socket, err);
     sockets->store = sockets->local < 0 ? -1 : listen_store(err);
-    return sockets->store >= 0 && listen_readers(sockets, config->reader_processes, err);
+    sockets->work = sockets->store < 0 ? -1 : listen_store(err);
+    return sockets->work >= 0 && listen_readers(sockets, config->reader_processes, err);
 }
 
-int sockets_connect_store(const struct sockets *sockets) {
+static int connect_to(int listener) {
     struct sockaddr_un address;
     socklen_t length = sizeof address;
     int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    if (fd >= 0 && getsockname(sockets->store, (struct sockaddr *)&address, &length) == 0 &&
+    if (fd >= 0 && getsockname(listener, (struct sockaddr *)&address, &length) == 0 &&
         connect(fd, (const struct sockaddr *)&address, length) == 0)
         return fd;
     if (fd >= 0)
         close(fd);
     return -1;
+}
+
+int sockets_connect_store(const struct sockets *sockets) {
+    return connect_to(sockets->store);
+}
+
+int sockets_connect_work(const struct sockets *sockets) {
+    return connect_to(sockets->work);
 }
 
 void sockets_close(struct sockets *sockets, const struct config *config) {
@@ -155,6 +166,8 @@ void sockets_close(struct sockets *sockets, const struct config *config) {
     for (size_t i = 0; i < sockets->reader_count; i++)
         close(sockets->readers[i]);
     mem_free(sockets->readers);
+    if (sockets->work >= 0)
+        close(sockets->work);
     mem_free(sockets->listeners);
-    *sockets = (struct sockets){.local = -1, .store = -1};
+    *sockets = closed;
 }

@@ -63,8 +63,8 @@ static struct association *add_association(struct net *net, uint64_t ref, struct
 }
 
 /* An RT-RECOVER names the association that broke. The store may still think that it is up (half open, or in
- * another net process): then it is fenced, so that nothing more of it counts (X.228 §7.8). Only who calls from
- * the same address can do that: the names that some MTAs give to their associations can be guessed. */
+ * another net process): then it is fenced, so that nothing more of it counts (X.228 §7.8). Only who calls
+ * from the same address can do that: the names that some MTAs give to their associations can be guessed. */
 static void fence(struct mta *mta, struct span id, struct span address) {
     for (struct net *net = mta->nets; net; net = net->next)
         for (size_t i = 0; i < net->associations.room; i++) {

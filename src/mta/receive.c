@@ -104,8 +104,8 @@ static bool digest_of(const struct arrival *arrival, uint8_t out[static STORE_DI
 
 /* ---- the rules ---- */
 
-static void accept_once(struct mts_run *run, const struct arrival *arrival, const struct decoded *decoded,
-                        struct mts_decisions *out) {
+static void accept_by_rules(struct mts_run *run, const struct arrival *arrival, const struct decoded *decoded,
+                            struct mts_decisions *out) {
     int hop = arrival->peer->hop;
     if (arrival->kind == IPC_APDU_MESSAGE)
         mts_accept_message(run, hop, &decoded->apdu.message, arrival->content_length, out);
@@ -113,17 +113,6 @@ static void accept_once(struct mts_run *run, const struct arrival *arrival, cons
         mts_accept_probe(run, hop, &decoded->apdu.probe, out);
     else
         mts_accept_report(run, hop, &decoded->apdu.report, out);
-}
-
-static void accept_by_rules(struct mts_run *run, const struct arrival *arrival, const struct decoded *decoded,
-                            struct mts_decisions *decisions) {
-    accept_once(run, arrival, decoded, decisions);
-    if (decisions->result != MTS_NEEDS)
-        return;
-    if (answer_needs(run, decisions))
-        accept_once(run, arrival, decoded, decisions);
-    else
-        decisions->result = MTS_NO_MEMORY;
 }
 
 static bool fail_copies(struct mts_run *run, const struct mts_held *held, const struct subject *subject,

@@ -62,6 +62,9 @@ struct protocol_config {
     size_t peer_count;
     const char *const *name_servers; /* addresses; none: those of the machine */
     size_t name_server_count;
+    uint32_t operators_gid;        /* who may ping besides root and our own user: this group (0: none) */
+    const uint32_t *operator_uids; /* and these */
+    size_t operator_uid_count;
     unsigned connections_max; /* TCP connections of this process, 0: 2000 */
     unsigned opening_max;     /* of these, at most so many that have not bound yet, 0: 200 */
     unsigned clients_max;     /* of the local socket, 0: 100 */

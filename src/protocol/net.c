@@ -158,8 +158,6 @@ static bool reload(struct net *net, struct span text) {
         return true;
     }
     const struct protocol_config *old = net->config;
-    if (config->listener_count != old->listener_count)
-        log_warning("'listen' has changed: that takes effect after a restart only");
     net->config = config;
     resolver_set_servers(net->resolver, config->name_servers, config->name_server_count);
     for (uint32_t i = 0; i < net->slot_count; i++)

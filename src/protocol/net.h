@@ -27,7 +27,7 @@ struct net_descriptors {
     int parent;           /* to the parent, -1: none */
     const int *listeners; /* listening TCP sockets, as many and in the order of protocol_config.listeners */
     int local;            /* the local socket, listening; -1: another process has it */
-    struct resolver *resolver; /* of the same loop; NULL: peers are called by IP address only */
+    struct resolver *resolver;        /* of the same loop; NULL: peers are called by IP address only */
     const struct net_reader *readers; /* used as long as the process lives; without one (count 0) the store
                                          process answers everything */
     size_t reader_count;

@@ -1,7 +1,7 @@
 /* Downgrades hostile contents: what comes out is as long as was planned, and BER throughout. */
+#include "content/downgrade.h"
 #include "asn1/ber.h"
 #include "base/buf.h"
-#include "content/downgrade.h"
 
 static bool read_memory(void *context, uint64_t offset, void *out, size_t len) {
     const struct span *in = context;

@@ -234,6 +234,86 @@ def _():
             check(node.until("closed").startswith("closed 0"), node.lines[-1])
 
 
+def open_by_hand(node, mode, data, **options):
+    """An association whose CN the case makes itself: `cn(parameters, user data)` sends it."""
+    peer = Association(Transport.dial(node.port), mode=mode)
+    peer.transport.connect()
+    rtorq = x228.open_request(1, 3, ber.ctx(0, data), mode, options.pop("dialogue", 0))
+    accept_item = [session.parameter(session.PI_OPTIONS, b"\0")] + options.pop("items", []) + [
+        session.parameter(session.PI_VERSION, b"\2"), session.parameter(session.PI_TOKEN_SETTING, b"\0")]
+    parameters = [session.group(session.PGI_CONNECTION_IDENTIFIER,
+                                session.parameter(session.PI_CALLING_REFERENCE, peer.reference),
+                                session.parameter(session.PI_COMMON_REFERENCE, peer.common)),
+                  session.group(session.PGI_CONNECT_ACCEPT, *accept_item),
+                  session.parameter(session.PI_REQUIREMENTS, session.RTSE_REQUIREMENTS.to_bytes(2, "big"))]
+    return peer, parameters, x228.connect_ppdu(mode, rtorq)
+
+
+@case("connect data over 10,240 octets come by CONNECT DATA OVERFLOW")
+def _():
+    with Answering() as node:
+        for mode in MODES:
+            peer, parameters, data = open_by_hand(node, mode, ber.octets(b"b" * 20_000))
+            peer.transport.send(session.spdu(
+                session.CN, *parameters, session.parameter(session.PI_DATA_OVERFLOW, b"\1"),
+                session.parameter(session.PGI_EXTENDED_USER_DATA, data[:10_240])))
+            accepted = peer.expect(session.OA)
+            equal(accepted.parameters[session.PI_VERSION], b"\2")
+            for at, enclosure in ((10_240, b"\0"), (15_000, b"\2")):
+                piece = data[at:15_000] if at < 15_000 else data[at:]
+                peer.transport.send(session.spdu(session.CDO, session.parameter(session.PI_ENCLOSURE, enclosure),
+                                                 session.parameter(session.PGI_USER_DATA, piece)))
+            peer.read_accept()
+            peer.transfer(APDU)
+            peer.release()
+            equal(node.until("apdu"), checksum(APDU), mode)
+
+
+@case("an SSDU comes in in segments, and no TSDU goes out that is longer than the TSDU maximum size")
+def _():
+    size = 300
+    with Answering() as node:
+        for mode in MODES:
+            peer, parameters, data = open_by_hand(
+                node, mode, ber.octets(b"b"), dialogue=1,
+                items=[session.parameter(session.PI_TSDU_SIZE, size.to_bytes(2, "big") * 2)])
+            peer.send_connect_spdu(parameters, data)
+            peer.read_accept()
+            peer.start_activity()
+            value, longest = x228.data_ppdu(mode, x228.transfer_value(mode, APDU)), 0
+            for at in range(0, len(value), 280):    # one SSDU in many segments
+                enclosure = (at == 0) | (at + 280 >= len(value)) << 1
+                peer.give(session.spdu(session.DT, session.parameter(session.PI_ENCLOSURE, bytes([enclosure])),
+                                       data=value[at:at + 280]))
+            peer.end_activity()
+            equal(node.until("apdu"), checksum(APDU), mode)
+            peer.expect(session.PT)
+            peer.transport.send(session.spdu(session.GTC))
+            peer.expect(session.GTA)
+            held = value = b""
+            segments = 0
+            while True:
+                tsdu = peer.transport.receive()
+                longest = max(longest, len(tsdu))
+                spdu = session.read_tsdu(tsdu)
+                if spdu.si == session.DT and spdu.first:
+                    held += spdu.data
+                    segments += 1
+                    if spdu.parameters.get(session.PI_ENCLOSURE, b"\3")[0] & 2:
+                        value, held = value + x228.data_octets(mode, held), b""
+                elif spdu.si == session.MIP:
+                    peer.please(session.spdu(session.MIA, session.parameter(
+                        session.PI_SERIAL, spdu.parameters[session.PI_SERIAL])))
+                elif spdu.si == session.AE:
+                    break
+            equal(x228.apdu(mode, value), APDU, mode)
+            check(size - 60 <= longest <= size and segments > 100, f"{mode}: TSDUs of up to {longest}")
+            peer.confirm(spdu)
+            peer.expect(session.GTC)
+            peer.transport.send(session.spdu(session.GTA))
+            peer.release()
+
+
 @case("tokens that would be on both sides are refused, a choice of ours leaves the turn with the initiator")
 def _():
     with Answering() as node:
