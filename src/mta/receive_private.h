@@ -26,7 +26,7 @@ struct inbound {
     enum ipc_apdu kind; /* 0: the envelope has not come */
     uint64_t stored;    /* the store's number of the activity, 0: no checkpoint yet */
     char failure[120];  /* the store could not take it: END is refused for now */
-    bool answered;       /* it was refused before its end: the frames that still come are swallowed */
+    bool answered;      /* it was refused before its end: the frames that still come are swallowed */
 };
 
 /* Adds a checkpoint to those the transfer has; the oldest makes room. False without memory. */

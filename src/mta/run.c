@@ -85,7 +85,8 @@ static bool open_events(struct mta *mta) {
     mta->commit = event_new(mta->loop, -1, 0, batch_on_commit, mta);
     mta->tick = event_new(mta->loop, -1, EV_PERSIST, on_tick, mta);
     struct timeval second = {.tv_sec = 1};
-    return mta->commit && mta->tick && event_add(mta->tick, &second) == 0;
+    mta->pace = event_new(mta->loop, -1, 0, pace_on_timer, mta);
+    return mta->commit && mta->tick && mta->pace && event_add(mta->tick, &second) == 0;
 }
 
 static bool open_all(struct mta *mta, struct error *err) {
@@ -144,6 +145,8 @@ void mta_free(struct mta *mta) {
         event_free(mta->commit);
     if (mta->tick)
         event_free(mta->tick);
+    if (mta->pace)
+        event_free(mta->pace);
     if (mta->listener) {
         close(event_get_fd(mta->listener));
         event_free(mta->listener);
@@ -199,6 +202,7 @@ static bool nothing_under_way(const struct mta *mta) {
 }
 
 static void finish_stop(struct mta *mta) {
+    pace_release(mta);
     if (!nothing_under_way(mta))
         return;
     batch_commit(mta);
@@ -225,6 +229,7 @@ void mta_tick(struct mta *mta) {
         do_due_work(mta, now);
     peers_reroute(mta);
     peers_tick(mta, now);
+    pace_tick(mta, now);
     if (mta->stopping)
         finish_stop(mta);
 }
