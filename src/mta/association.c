@@ -160,6 +160,7 @@ void association_gone(struct association *association, const char *cause) {
     struct peer *peer = association->peer;
     association->state = ASSOCIATION_CLOSING;
     association_idle(association, false);
+    pace_forget(association);
     log_debug("peer=%s association ended: %s", peer->name, cause);
     if (association->inbound)
         receive_interrupted(association);

@@ -30,15 +30,25 @@ void batch_undo(struct mta *mta, struct batch_mark mark) {
     store_batch_undo(mta->batch.store, mark.store);
 }
 
+/* Alone, a commit that nobody waits for would double the syncs where one message is under way at a time. */
+#define LATER_US 2000
+
 void batch_arm(struct mta *mta) {
     struct batch *batch = &mta->batch;
     if (batch->requests++ == 0)
         batch->since = clock_monotonic_us();
-    if (!event_pending(mta->commit, EV_TIMEOUT, NULL))
+    if (!batch->urgent || !event_pending(mta->commit, EV_TIMEOUT, NULL))
         event_active(mta->commit, EV_TIMEOUT, 0);
+    batch->urgent = true;
 }
 
-bool batch_effect(struct mta *mta, struct effect effect) {
+static void arm_later(struct mta *mta) {
+    static const struct timeval delay = {.tv_usec = LATER_US};
+    if (!event_pending(mta->commit, EV_TIMEOUT, NULL))
+        event_add(mta->commit, &delay);
+}
+
+static bool add_effect(struct mta *mta, const struct effect *effect) {
     struct batch *batch = &mta->batch;
     if (batch->count == batch->room) {
         size_t room = batch->room ? batch->room * 2 : 256;
@@ -48,8 +58,21 @@ bool batch_effect(struct mta *mta, struct effect effect) {
         batch->effects = grown;
         batch->room = room;
     }
-    batch->effects[batch->count++] = effect;
+    batch->effects[batch->count++] = *effect;
+    return true;
+}
+
+bool batch_effect(struct mta *mta, struct effect effect) {
+    if (!add_effect(mta, &effect))
+        return false;
     batch_arm(mta);
+    return true;
+}
+
+bool batch_effect_later(struct mta *mta, struct effect effect) {
+    if (!add_effect(mta, &effect))
+        return false;
+    arm_later(mta);
     return true;
 }
 
@@ -75,6 +98,7 @@ static void pump_marked(struct mta *mta) {
 /* Effects may add to the next batch, so this one is taken out first. */
 void batch_commit(struct mta *mta) {
     struct batch *batch = &mta->batch;
+    batch->urgent = false;
     if (batch->count == 0 && store_batch_is_empty(batch->store))
         return;
     struct error err = {0};
@@ -94,6 +118,7 @@ void batch_commit(struct mta *mta) {
     else
         *batch = (struct batch){.store = batch->store, .effects = effects, .room = count};
     pump_marked(mta);
+    pace_release(mta);
 }
 
 void batch_on_commit(evutil_socket_t fd, short what, void *arg) {
@@ -131,7 +156,7 @@ void batch_forget_net(struct mta *mta, const struct net *net) {
 
 static void accept_now(struct mta *mta, struct effect *effect) {
     (void)mta;
-    if (effect->association)
+    if (effect->association && !pace_hold(effect->association, effect->number))
         send_result(effect->association, IPC_ACCEPTED, "");
 }
 
@@ -142,6 +167,8 @@ static void refuse_now(struct mta *mta, struct effect *effect) {
 }
 
 bool batch_accept(struct mta *mta, struct association *association) {
-    return batch_effect(
-        mta, (struct effect){.commit = accept_now, .undo = refuse_now, .association = association});
+    return batch_effect(mta, (struct effect){.commit = accept_now,
+                                             .undo = refuse_now,
+                                             .association = association,
+                                             .number = mta->crowded ? mta->crowded->number : PEER_NONE});
 }

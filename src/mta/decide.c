@@ -124,8 +124,10 @@ static bool add_work(const struct decision *decision, const struct mts_held *hel
         mta->hot_octets += work->bytes->length;
     if (batch_effect(mta,
                      (struct effect){.commit = work_is_stored, .undo = work_is_not_stored, .work = work})) {
-        if (marked)
+        if (marked) {
             peer->pump = true;
+            pace_work(mta, peer);
+        }
         return true;
     }
     work_forget_bytes(mta, work);

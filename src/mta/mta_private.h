@@ -59,6 +59,7 @@ struct peer {
     unsigned failures;             /* to get an association, in a row */
     int64_t next_try;              /* µs; 0: now */
     bool plain;                    /* a recovery failed: the next association is opened without one */
+    unsigned done, done_before;    /* transfers out in this second and in the last */
     bool pump;                     /* after the commit */
     bool reroute;                  /* its copies are still to be looked at for another next hop */
     char last_error[160];
@@ -73,6 +74,9 @@ struct association {
     struct peer *peer;
     uint64_t ref;
     struct association *next_idle, *prev_idle;
+    struct association *next_held, *prev_held; /* whose answer is held back */
+    const struct peer *held_for;               /* NULL: it is not */
+    int64_t held_until;
     struct inbound *inbound;
     struct work *sending;
     struct bytes *prefix;          /* of the transfer out: the APDU before its content, and a short content */
@@ -115,6 +119,7 @@ struct batch {
     struct store_batch *store;
     struct effect *effects;
     size_t count, room;
+    bool urgent;       /* somebody waits for it */
     unsigned requests; /* that wait for it */
     int64_t since;     /* monotonic µs of the first request */
 };
@@ -152,12 +157,15 @@ struct mta {
     struct event *work_listener; /* where new work processes connect */
     unsigned net_number;         /* of the last process that connected, for its name */
     struct batch batch;
-    struct arena arena;                 /* for the unit that is being worked on */
-    struct buf head;                    /* frame fields that are being put together */
-    struct buf scratch;                 /* rows and events that are being put together */
-    struct buf prefix;                  /* an APDU's octets before its content */
-    struct map resumable;               /* struct outbound_activity by work id */
-    struct event *commit, *tick, *more; /* more: the rest of what a tick left undone */
+    struct arena arena;                        /* for the unit that is being worked on */
+    struct buf head;                           /* frame fields that are being put together */
+    struct buf scratch;                        /* rows and events that are being put together */
+    struct buf prefix;                         /* an APDU's octets before its content */
+    struct map resumable;                      /* struct outbound_activity by work id */
+    struct event *commit, *tick, *more, *pace; /* more: the rest of what a tick left undone */
+    int64_t paced_at;
+    const struct peer *crowded;                 /* where what just came in has to queue; NULL: nowhere */
+    struct association *held_first, *held_last; /* whose answers are held back (pace.c) */
     char id_prefix[17];
     uint64_t id_next;
     size_t hot_octets; /* held by work's bytes */
@@ -186,6 +194,8 @@ void batch_undo(struct mta *mta, struct batch_mark mark);
 /* Adds an effect and sees to it that the batch is committed soon. False without memory: the effect is not
  * undone. */
 bool batch_effect(struct mta *mta, struct effect effect);
+/* The same for what nobody waits for: it goes with the next commit, or soon by itself. */
+bool batch_effect_later(struct mta *mta, struct effect effect);
 /* Arms the commit: at the end of this turn of the loop, or after gathering. */
 void batch_arm(struct mta *mta);
 void batch_commit(struct mta *mta);
@@ -197,6 +207,20 @@ void batch_forget_net(struct mta *mta, const struct net *net);
 bool batch_accept(struct mta *mta, struct association *association);
 /* The commit event's callback. */
 void batch_on_commit(evutil_socket_t fd, short what, void *arg);
+
+/* ---- pace.c: back-pressure ---- */
+
+/* Work for the peer was added. */
+void pace_work(struct mta *mta, const struct peer *peer);
+/* Counts anew when a second is over. */
+void pace_tick(struct mta *mta, int64_t now);
+/* True: the answer to the transfer in is held back, because of the peer with this number (PEER_NONE: no). */
+bool pace_hold(struct association *association, uint32_t peer);
+/* The association is gone. */
+void pace_forget(struct association *association);
+/* Sends the answers that need to be held no more. */
+void pace_release(struct mta *mta);
+void pace_on_timer(evutil_socket_t fd, short what, void *arg);
 
 /* ---- net.c: channels to net processes ---- */
 

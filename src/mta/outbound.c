@@ -127,7 +127,7 @@ static void is_unsaved(struct mta *mta, struct effect *effect) {
 
 bool outbound_done(struct mta *mta, struct work *work) {
     return store_finish_work(mta->batch.store, work->id, work->message) &&
-           batch_effect(mta, (struct effect){.commit = is_gone, .undo = is_unsaved, .work = work});
+           batch_effect_later(mta, (struct effect){.commit = is_gone, .undo = is_unsaved, .work = work});
 }
 
 /* Without room in the list the unit stays as it is, under way with nobody: the restart finds it in doubt. */

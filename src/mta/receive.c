@@ -241,6 +241,7 @@ static bool may_take(struct mta *mta, const struct arrival *arrival, char cause[
 enum arrival_result receive_apdu(struct mta *mta, const struct arrival *arrival, char cause[static 200]) {
     struct decoded decoded;
     struct ber_error error;
+    mta->crowded = NULL;
     if (!may_take(mta, arrival, cause))
         return ARRIVAL_LATER;
     arena_reset(&mta->arena);

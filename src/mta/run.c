@@ -92,7 +92,8 @@ static bool open_events(struct mta *mta) {
     mta->tick = event_new(mta->loop, -1, EV_PERSIST, on_tick, mta);
     mta->more = event_new(mta->loop, -1, 0, on_more, mta);
     struct timeval second = {.tv_sec = 1};
-    return mta->commit && mta->tick && mta->more && event_add(mta->tick, &second) == 0;
+    mta->pace = event_new(mta->loop, -1, 0, pace_on_timer, mta);
+    return mta->commit && mta->tick && mta->more && mta->pace && event_add(mta->tick, &second) == 0;
 }
 
 static bool open_all(struct mta *mta, struct error *err) {
@@ -162,6 +163,8 @@ void mta_free(struct mta *mta) {
         event_free(mta->tick);
     if (mta->more)
         event_free(mta->more);
+    if (mta->pace)
+        event_free(mta->pace);
     close_listener(mta->listener);
     close_listener(mta->work_listener);
     outbound_free(mta);
@@ -261,6 +264,7 @@ static void unmark_all(struct mta *mta) {
 }
 
 static void finish_stop(struct mta *mta) {
+    pace_release(mta);
     if (!nothing_under_way(mta))
         return;
     unmark_all(mta);
@@ -285,6 +289,7 @@ void mta_tick(struct mta *mta) {
     keep_store(mta, now);
     do_work(mta, now);
     peers_tick(mta, now);
+    pace_tick(mta, now);
     convert_tick(mta);
     if (mta->stopping)
         finish_stop(mta);

@@ -219,6 +219,7 @@ static void transferred(struct association *association, struct work *work) {
     struct mta *mta = association->net->mta;
     struct batch_mark mark = batch_mark(mta);
     mta->counters.transferred++;
+    association->peer->done++;
     schedule_doubt(&mta->schedule, work, false);
     work_forget_bytes(mta, work);
     if (event_copy(mta, work->message, EVENT_TRANSFERRED, association->peer, (struct span){NULL, 0}) &&

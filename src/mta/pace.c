@@ -1,0 +1,87 @@
+/*
+ * Back-pressure. Where messages come in faster than their next hop takes them,
+ * a queue would grow: what lies in it must be read from the store again, and
+ * all wait longer, while nothing gets there sooner. So the answer to a transfer
+ * in (its commit is done, I1) is held back while the queue to its next hop is
+ * long, which makes its sender wait. Only for a next hop that takes many
+ * messages a second, and only for a moment: a slow or silent one must not hold
+ * up those who send to others too.
+ */
+#include "base/clock.h"
+#include "mta/mta_private.h"
+
+#define BRISK       100 /* transfers out in a second, from which on a queue is worth waiting for */
+#define QUEUE_LEAST 32  /* ready copies, and two for each association, that are no queue */
+#define HOLD_MOST   ((int64_t)100000)
+#define LOOK_US     10000
+
+static bool is_crowded(const struct mta *mta, const struct peer *peer) {
+    return !mta->stopping && peer->out > 0 && peer->done + peer->done_before >= BRISK &&
+           mta->schedule.peers[peer->number].ready > QUEUE_LEAST + 2 * (size_t)peer->out;
+}
+
+void pace_work(struct mta *mta, const struct peer *peer) {
+    if (is_crowded(mta, peer))
+        mta->crowded = peer;
+}
+
+void pace_tick(struct mta *mta, int64_t now) {
+    if (now >= mta->paced_at && now < mta->paced_at + SECOND)
+        return;
+    mta->paced_at = now;
+    for (size_t i = 0; i < mta->peer_count; i++) {
+        mta->peers[i]->done_before = mta->peers[i]->done;
+        mta->peers[i]->done = 0;
+    }
+}
+
+static void look_soon(struct mta *mta) {
+    static const struct timeval delay = {.tv_usec = LOOK_US};
+    if (!event_pending(mta->pace, EV_TIMEOUT, NULL))
+        event_add(mta->pace, &delay);
+}
+
+bool pace_hold(struct association *association, uint32_t number) {
+    struct mta *mta = association->net->mta;
+    if (number == PEER_NONE || !is_crowded(mta, mta->peers[number]))
+        return false;
+    association->held_for = mta->peers[number];
+    association->held_until = clock_monotonic_us() + HOLD_MOST;
+    association->next_held = NULL;
+    association->prev_held = mta->held_last;
+    *(mta->held_last ? &mta->held_last->next_held : &mta->held_first) = association;
+    mta->held_last = association;
+    look_soon(mta);
+    return true;
+}
+
+void pace_forget(struct association *association) {
+    struct mta *mta = association->net->mta;
+    if (!association->held_for)
+        return;
+    association->held_for = NULL;
+    *(association->prev_held ? &association->prev_held->next_held : &mta->held_first) =
+        association->next_held;
+    *(association->next_held ? &association->next_held->prev_held : &mta->held_last) = association->prev_held;
+}
+
+void pace_release(struct mta *mta) {
+    if (!mta->held_first)
+        return;
+    int64_t now = clock_monotonic_us();
+    for (struct association *association = mta->held_first, *next; association; association = next) {
+        next = association->next_held;
+        if (now < association->held_until && is_crowded(mta, association->held_for))
+            continue;
+        pace_forget(association);
+        send_result(association, IPC_ACCEPTED, "");
+    }
+    if (mta->held_first)
+        look_soon(mta);
+}
+
+void pace_on_timer(evutil_socket_t fd, short what, void *arg) {
+    (void)fd;
+    (void)what;
+    pace_release(arg);
+}
