@@ -171,7 +171,7 @@ static void tell_ready(int parent) {
         log_warning("the parent can't be told that a work process serves");
 }
 
-/* It needs no parent to tell it when to stop: SIGTERM may end it at any moment, for it has no state. */
+/* It needs no parent to tell it when to stop: it may be killed at any moment, for it has no state. */
 int child_work(struct child_context *context, int number) {
     struct error err = {0};
     char name[16];

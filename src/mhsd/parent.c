@@ -253,11 +253,12 @@ static void out_of_patience(evutil_socket_t fd, short what, void *arg) {
             kill(child->pid, SIGKILL);
 }
 
-/* They have nothing to finish. */
+/* They have nothing to finish. SIGKILL: one that was forked just now could lose a SIGTERM to the handler that
+ * it inherited. */
 static void end_work_processes(const struct parent *parent) {
     for (unsigned i = 0; i < parent->count[WORK]; i++)
         if (parent->children[WORK][i].pid)
-            kill(parent->children[WORK][i].pid, SIGTERM);
+            kill(parent->children[WORK][i].pid, SIGKILL);
 }
 
 static void on_stop(evutil_socket_t signal_number, short what, void *arg) {
