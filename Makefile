@@ -39,11 +39,12 @@ torture:
 	@scripts/setup check
 	@scripts/torture $(BUILD)/check $(ROUNDS)
 
-# make fuzz SECONDS=600
+# make fuzz SECONDS=600, each target; make fuzz JOBS=2 runs two at a time
 SECONDS = 60
+JOBS = 1
 fuzz:
 	@scripts/setup check
-	@scripts/fuzz $(BUILD)/fuzz $(SECONDS)
+	@JOBS=$(JOBS) scripts/fuzz $(BUILD)/fuzz $(SECONDS)
 
 clean:
 	rm -rf $(BUILD)

@@ -1,6 +1,6 @@
 """From the model to C: NAME.h with structs and constants, NAME.c with the engine's tables (src/asn1/table.h)."""
 from .lexer import ModuleError
-from .model import LISTS, NUMBERS, STRUCTS, c_name, member_name
+from .model import LISTS, NUMBERS, STRUCTS, UNTAGGED, c_name, member_name
 from .parser import UNIVERSAL
 
 CLASS_NAMES = ("BER_UNIVERSAL", "BER_APPLICATION", "BER_CONTEXT", "BER_PRIVATE")
@@ -261,17 +261,35 @@ class Generator:
         tags = self.model.tags(made)
         out += [f"{'' if public else 'static '}const struct ber_type {made.cname}_type = {{",
                 f'    .name = "{made.label}",', f"    .kind = {kind_name(base.kind)},"]
-        if base.extensible:
-            out.append("    .flags = BER_TYPE_EXTENSIBLE,")
+        flags = ["BER_TYPE_EXTENSIBLE"] if base.extensible else []
+        if base.kind in STRUCTS and any(self.has_default(part) for part in fields):
+            flags.append("BER_TYPE_DEFAULTS")
+        if flags:
+            out.append(f"    .flags = {' | '.join(flags)},")
         out += [f"    .size = sizeof({self.c_type(made)}),", f"    .tags = {self.tag_list(tags)},",
                 f"    .tag_count = {len(tags)},"]
         if fields:
             out += [f"    .fields = {made.cname}_fields,", f"    .count = {len(fields)},"]
+        if base.kind in STRUCTS:
+            out += self.index_lines(base)
         if base.kind == "CHOICE":
             out.append(f"    .extra = offsetof(struct {base.cname}, choice),")
         elif base.kind in STRUCTS and base.extensible:
             out.append(f"    .extra = offsetof(struct {base.cname}, unknown),")
         return out + self.bounds_line(made) + self.names_lines(base) + ["};", ""]
+
+    def has_default(self, part):
+        return part.default is not None and self.model.base(part.type).kind in ("BOOLEAN", *NUMBERS)
+
+    def index_lines(self, base):
+        """What finds a component by its first identifier octet, and the components that must be there."""
+        places = self.model.index(base)
+        out = ["    .index = ber_no_index,"]
+        if places:
+            listed = ", ".join(f"BER_INDEX({c}, {n}, {place})" for (c, n), place in places.items())
+            out = [f"    .index = (const uint8_t[256]){{{listed}}},"]
+        mandatory = sum(1 << i for i, part in enumerate(base.fields) if not part.optional and part.default is None)
+        return out + ([f"    .mandatory = UINT64_C({mandatory:#x})," ] if base.kind != "CHOICE" else [])
 
     def bounds_line(self, made):
         while made.kind == "REFERENCE" and not self.model.bounds(made):
@@ -312,7 +330,6 @@ class Generator:
 
     def field_row(self, made, index, part):
         in_choice = made.kind == "CHOICE"
-        base = self.model.base(part.type)
         flags, has, value, offset = [], "0", "0", "0"
         path = ("u." if in_choice else "") + member_name(part.name)
         struct = f"struct {made.cname}"
@@ -327,7 +344,9 @@ class Generator:
         if self.has_flag(part):
             flags.append("BER_FIELD_HAS")
             has = f"BER_OFFSET({struct}, has_{c_name(part.name)}, bool)"
-        if part.default is not None and base.kind in ("BOOLEAN", *NUMBERS):
+        if self.is_nullable(part, flags):
+            flags.append("BER_FIELD_NULLABLE")
+        if self.has_default(part):
             flags.append("BER_FIELD_DEFAULT")
             value = str(self.model.default_number(part))
         if in_choice:
@@ -340,8 +359,20 @@ class Generator:
         firsts = self.tag_list(first) if first and not tags else "NULL"
         count = len(first) if first and not tags else 0
         identifier = f"BER_ID({CLASS_NAMES[tags[0][0]]}, {tags[0][1]})" if tags else "BER_NO_ID"
-        return (f'{{"{name}", {self.type_expression(made)}, {self.tag_list(tags)}, {firsts}, {len(tags)}, '
-                f"{' | '.join(flags)}, {count}, {offset}, {has}, {identifier}, {value}}},")
+        octet = tags[0][0] << 6 | tags[0][1] if tags and tags[0][1] < 31 else 0
+        around = len(tags) - (self.model.base(made).kind not in UNTAGGED)
+        if not around and not {"BER_FIELD_POINTER", "BER_FIELD_HAS", "BER_FIELD_VOID"}.intersection(flags):
+            flags = [flag for flag in flags if flag != "0"] + ["BER_FIELD_PLAIN"]
+        return (f'{{"{name}", {self.type_expression(made)}, {self.tag_list(tags)}, {firsts}, {len(tags)}, {around}, '
+                f"{' | '.join(flags)}, {octet:#x}, {count}, {offset}, {has}, {identifier}, {value}}},")
+
+    def is_nullable(self, part, flags):
+        kind = self.model.base(part.type).kind
+        if "BER_FIELD_POINTER" in flags:
+            return True
+        if kind in LISTS:
+            return part.optional or part.default is not None
+        return kind not in (*STRUCTS, *NUMBERS, "BOOLEAN", "NULL")
 
     # ---- TABLE ----
 

@@ -9,6 +9,7 @@ NUMBERS = ("INTEGER", "ENUMERATED")
 ROOT_ARCS = {"itu-t": 0, "ccitt": 0, "itu-r": 0, "iso": 1, "joint-iso-itu-t": 2, "joint-iso-ccitt": 2}
 OTHER_ARCS = {"standard": 0, "registration-authority": 1, "member-body": 2, "identified-organization": 3,
               "recommendation": 0, "question": 1, "administration": 2, "network-operator": 3}
+MAX_COMPONENTS = 64  # BER_MAX_COMPONENTS
 KEYWORDS = set("""auto break case char const continue default do double else enum extern float for goto if inline int
     long register restrict return short signed sizeof static struct switch typedef union unsigned void volatile while
     bool true false asm typeof raw unknown""".split())
@@ -144,8 +145,6 @@ class Model:
             self.check_distinct(made, made.fields)
         elif made.kind == "SET":
             self.check_distinct(made, made.fields)
-            if len(made.fields) > 128:
-                self.fail(made, "a SET of more than 128 elements")
         elif made.kind == "SEQUENCE":
             run = []
             for part in made.fields:
@@ -153,6 +152,8 @@ class Model:
                 self.check_distinct(made, run)
                 if not part.optional and part.default is None:
                     run = []
+        if made.kind in ("SEQUENCE", "SET") and len(made.fields) > MAX_COMPONENTS:
+            self.fail(made, f"a {made.kind} of more than {MAX_COMPONENTS} components")
 
     def check_distinct(self, made, fields):
         seen = {}
@@ -197,6 +198,16 @@ class Model:
                 return None
             found += first
         return found
+
+    def index(self, made):
+        """The place, from 1, of each component by the tags with which it begins, where a tag alone tells."""
+        places = {}
+        for place, part in enumerate(made.fields[:255], 1):
+            first = self.first_tags(part.type)
+            if first is None:
+                return {}
+            places.update((tag, 0 if tag in places else place) for tag in first)
+        return {tag: place for tag, place in places.items() if place and tag[1] < 31 and tag != (0, 0)}
 
     # ---- values ----
 

@@ -83,6 +83,7 @@ class Parser:
         self.tokens, self.hints = tokens_of(path, text)
         self.at = 0
         self.module = Module(path, stem)
+        self.in_table = False  # where braces behind a type's name are the next row's key
 
     # ---- words ----
 
@@ -191,7 +192,9 @@ class Parser:
             line = self.token.line
             key = self.value()
             name = self.word("the row's name", False).text
+            self.in_table = True
             row_type = self.type()
+            self.in_table = False
             criticality = 0
             if self.take("CRITICAL"):
                 for token in self.skip_braces():
@@ -253,7 +256,7 @@ class Parser:
         if text in ("SEQUENCE", "SET"):
             return self.constructed(text, line)
         if text == "EXTERNAL" or text[0].isupper() and text not in ("TABLE", "END"):
-            if self.peek("{"):
+            if self.peek("{") and not self.in_table:
                 self.fail(f"parameterized type '{text}': write it out as a plain type")
             if self.peek("."):
                 self.fail(f"information object or external reference '{text}.': write it out as a plain type")
@@ -279,9 +282,11 @@ class Parser:
     def components(self, made):
         self.want("{")
         while not self.take("}"):
+            if self.take("[["):
+                continue
             if self.take("..."):
                 made.extensible = True
-            elif not (self.take("[[") or self.take("]]")):
+            elif not self.take("]]"):
                 made.fields.append(self.component(made.kind == "CHOICE"))
             if not self.take(",") and not self.peek("}") and not self.peek("]]"):
                 self.fail(f"expected ',' or '}}', found '{self.token.text}'")

@@ -4,6 +4,9 @@
 
 #include "asn1/table.h"
 
+/* What is seldom needed is kept out of the hot functions, so that these need fewer registers. */
+#define BER_COLD __attribute__((noinline, cold))
+
 /* Every OF struct has this form. */
 struct ber_list {
     void *items;
@@ -12,15 +15,40 @@ struct ber_list {
 
 /* An element's identifier and length as read. */
 struct ber_header {
-    uint32_t id; /* BER_ID */
-    bool constructed;
-    bool indefinite;
-    bool cut;  /* the contents run beyond the input; `end` is the input's end */
-    bool open; /* of the contents: running out of them is truncation of the input */
     const uint8_t *start;
     const uint8_t *contents;
     const uint8_t *end; /* of the contents; of the enclosing window when indefinite */
+    bool indefinite;
+    bool odd;  /* `indefinite` or `cut`: the element does not stop at `end` */
+    bool cut;  /* the contents run beyond the input; `end` is the input's end */
+    bool open; /* of the contents: running out of them is truncation of the input */
 };
+
+static inline bool ber_constructed(const struct ber_header *header) {
+    return *header->start & 0x20;
+}
+
+uint32_t ber_long_id(const struct ber_header *header);
+
+/* The BER_ID of a header that was read. */
+static inline uint32_t ber_header_id(const struct ber_header *header) {
+    uint8_t first = *header->start;
+    return (first & 0x1F) == 0x1F ? ber_long_id(header) : BER_ID(first >> 6, first & 0x1F);
+}
+
+/* True for the usual header within `left` octets: a tag of one octet that is none of end-of-contents, and a
+ * short length that fits. */
+static inline bool ber_is_short(const uint8_t *at, size_t left) {
+    return left >= 2 && at[0] != 0 && (at[0] & 0x1F) != 0x1F && at[1] < 0x80 && at[1] <= left - 2;
+}
+
+/* Fills in a header of `size` octets and a tag of one, whose definite contents are all there. */
+static inline void ber_header_fill(const uint8_t *at, size_t size, size_t length, struct ber_header *header) {
+    header->indefinite = header->odd = header->cut = header->open = false;
+    header->start = at;
+    header->contents = at + size;
+    header->end = at + size + length;
+}
 
 /*
  * Reads the header at `at` in a window that ends at `end`; `open` if that is
@@ -54,6 +82,10 @@ static inline bool ber_is_untagged_kind(enum ber_kind kind) {
 /* True if the string types' repertoire holds all of `s`; `*at` gets the offset of the first octet that it
  * does not. */
 bool ber_repertoire_check(enum ber_kind kind, struct span s, size_t *at);
+
+/* The repertoires that each octet belongs to, and of each kind the bit of its own; 0 where octets don't tell.
+ */
+extern const uint8_t ber_repertoires[256], ber_repertoire_of[];
 
 /* Characters in a value of a string type; octets for OCTET STRING. */
 size_t ber_character_count(enum ber_kind kind, struct span s);
@@ -103,10 +135,20 @@ static inline struct ber_list ber_list_of(const void *value) {
     return list;
 }
 
+const void *ber_odd_field_value(const struct ber_field *field, const void *value);
+
 /*
  * Where a component's value lies, or NULL when the member says that it is not
  * there. For a NULL without member returns the struct itself.
  */
-const void *ber_field_value(const struct ber_field *field, const void *value);
+static inline const void *ber_field_value(const struct ber_field *field, const void *value) {
+    const void *member = ber_member(value, field->offset);
+    if ((field->flags & (BER_FIELD_PLAIN | BER_FIELD_OPTIONAL | BER_FIELD_NULLABLE)) == BER_FIELD_PLAIN)
+        return member;
+    if (!(field->flags & BER_FIELD_NULLABLE))
+        return ber_odd_field_value(field, value);
+    const void *pointer = ber_load_pointer(member);
+    return pointer && !(field->flags & BER_FIELD_POINTER) ? member : pointer;
+}
 
 #endif

@@ -10,8 +10,7 @@ enum { NUMERIC = 1, PRINTABLE = 2, VISIBLE = 4, IA5 = 8, TIME = 16 };
 #define SPACE     (IA5 | VISIBLE | PRINTABLE | NUMERIC)
 #define TIME_SIGN (IA5 | VISIBLE | PRINTABLE | TIME)
 
-/* The repertoires that each octet belongs to. */
-static const uint8_t members[256] = {
+const uint8_t ber_repertoires[256] = {
     [0 ... 0x1F] = CONTROL,  [' '] = SPACE,         ['!' ... '&'] = OTHER,
     ['\'' ... ')'] = LETTER, ['*'] = OTHER,         ['+' ... '.'] = TIME_SIGN,
     ['/'] = LETTER,          ['0' ... '9'] = DIGIT, [':'] = LETTER,
@@ -21,15 +20,17 @@ static const uint8_t members[256] = {
     ['{' ... '~'] = OTHER,   [0x7F] = CONTROL,
 };
 
+const uint8_t ber_repertoire_of[] = {
+    [BER_KIND_NUMERICSTRING] = NUMERIC, [BER_KIND_PRINTABLESTRING] = PRINTABLE,
+    [BER_KIND_IA5STRING] = IA5,         [BER_KIND_VISIBLESTRING] = VISIBLE,
+    [BER_KIND_UTCTIME] = TIME,          [BER_KIND_GENERALIZEDTIME] = TIME,
+};
+
 static bool each_octet(struct span s, uint8_t repertoire, size_t *at) {
-    uint8_t all = repertoire;
-    for (size_t i = 0; i < s.len; i++)
-        all &= members[s.data[i]];
-    if (all)
-        return true;
-    for (*at = 0; members[s.data[*at]] & repertoire;)
-        ++*at;
-    return false;
+    for (*at = 0; *at < s.len; ++*at)
+        if (!(ber_repertoires[s.data[*at]] & repertoire))
+            return false;
+    return true;
 }
 
 /* Octets of the UTF-8 character at `i`, or 0. Overlong forms and surrogates are none (RFC 3629 §4). */
@@ -75,17 +76,6 @@ static bool check_wide(struct span s, size_t width, size_t *at) {
 
 bool ber_repertoire_check(enum ber_kind kind, struct span s, size_t *at) {
     switch (kind) {
-    case BER_KIND_NUMERICSTRING:
-        return each_octet(s, NUMERIC, at);
-    case BER_KIND_PRINTABLESTRING:
-        return each_octet(s, PRINTABLE, at);
-    case BER_KIND_IA5STRING:
-        return each_octet(s, IA5, at);
-    case BER_KIND_VISIBLESTRING:
-        return each_octet(s, VISIBLE, at);
-    case BER_KIND_UTCTIME:
-    case BER_KIND_GENERALIZEDTIME:
-        return each_octet(s, TIME, at);
     case BER_KIND_UTF8STRING:
         return check_utf8(s, at);
     case BER_KIND_BMPSTRING:
@@ -93,7 +83,8 @@ bool ber_repertoire_check(enum ber_kind kind, struct span s, size_t *at) {
     case BER_KIND_UNIVERSALSTRING:
         return check_wide(s, 4, at);
     default:
-        return true;
+        return kind > BER_KIND_GENERALIZEDTIME || !ber_repertoire_of[kind] ||
+               each_octet(s, ber_repertoire_of[kind], at);
     }
 }
 

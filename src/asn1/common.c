@@ -119,35 +119,13 @@ bool ber_bit_set(struct ber_bits *bits, unsigned number, bool value, struct aren
     return true;
 }
 
-/* A member without a flag of its own: spans by their pointer, lists by their items. */
-static bool is_present(const struct ber_field *field, const void *member) {
-    switch (field->type->kind) {
-    case BER_KIND_SEQUENCE_OF:
-    case BER_KIND_SET_OF:
-        return !(field->flags & BER_FIELD_OPTIONAL) || ber_list_of(member).items;
-    case BER_KIND_BOOLEAN:
-    case BER_KIND_INTEGER:
-    case BER_KIND_ENUMERATED:
-    case BER_KIND_SEQUENCE:
-    case BER_KIND_SET:
-    case BER_KIND_CHOICE:
-        return true;
-    case BER_KIND_NULL:
-        return *(const bool *)member;
-    default: /* spans; the octets of a BIT STRING come first in its struct */
-        return ((const struct span *)member)->data;
-    }
-}
-
-const void *ber_field_value(const struct ber_field *field, const void *value) {
+const void *ber_odd_field_value(const struct ber_field *field, const void *value) {
     if (field->flags & BER_FIELD_VOID)
         return value;
     const void *member = ber_member(value, field->offset);
-    if (field->flags & BER_FIELD_POINTER)
-        return ber_load_pointer(member);
     if (field->flags & BER_FIELD_HAS)
         return *(const bool *)ber_member(value, field->has) ? member : NULL;
-    return is_present(field, member) ? member : NULL;
+    return field->type->kind != BER_KIND_NULL || *(const bool *)member ? member : NULL;
 }
 
 static void forget_in_field(const struct ber_field *field, void *value) {

@@ -8,8 +8,7 @@
 
 #include "asn1/decode_private.h"
 
-static const uint8_t *decode_tagged(struct decoder *d, const struct ber_type *type, const uint32_t *tags,
-                                    unsigned count, const struct ber_header *h, void *value);
+static decode_reader *const readers[];
 
 const uint8_t *decode_fail(struct decoder *d, enum ber_error_code code, const uint8_t *at, const char *format,
                            ...) {
@@ -25,7 +24,7 @@ const uint8_t *decode_fail(struct decoder *d, enum ber_error_code code, const ui
 bool decode_any_header(struct decoder *d, const uint8_t *at, const struct ber_header *parent,
                        struct ber_header *header) {
     enum ber_error_code code = ber_header_read(at, parent->end, parent->open, header);
-    if (code == BER_OK && header->id != 0)
+    if (code == BER_OK && ber_header_id(header) != 0)
         return true;
     if (code == BER_OK) /* X.690 §8.1.5 keeps it for end-of-contents */
         code = BER_TAG;
@@ -66,20 +65,41 @@ const uint8_t *decode_skip(struct decoder *d, const struct ber_header *h) {
                   : decode_fail(d, why, h->start, "an element of indefinite length has no proper end");
 }
 
-/* ---- SEQUENCE and SET ---- */
-
-static void set_default(const struct ber_field *field, void *value) {
-    if (!(field->flags & BER_FIELD_DEFAULT))
-        return;
-    void *member = ber_member(value, field->offset);
-    if (field->type->kind == BER_KIND_BOOLEAN)
-        *(bool *)member = field->value;
+/* True if the element can hold elements, and they are not nested too deep. */
+static inline bool can_enter(struct decoder *d, const struct ber_type *type, const struct ber_header *h) {
+    if (ber_constructed(h) && d->depth > 0)
+        return true;
+    if (ber_constructed(h))
+        decode_fail(d, BER_DEPTH, h->start, "nested too deep");
     else
-        *(int64_t *)member = field->value;
+        decode_fail(d, BER_VALUE, h->start, "%s in primitive form", type->name);
+    return false;
 }
 
-static const uint8_t *decode_field(struct decoder *d, const struct ber_field *field,
-                                   const struct ber_header *h, void *value) {
+/* ---- SEQUENCE and SET ---- */
+
+__attribute__((noinline)) static void set_defaults(const struct ber_type *type, void *value) {
+    for (uint32_t i = 0; i < type->count; i++) {
+        const struct ber_field *field = &type->fields[i];
+        if (!(field->flags & BER_FIELD_DEFAULT))
+            continue;
+        if (field->type->kind == BER_KIND_BOOLEAN)
+            *(bool *)ber_member(value, field->offset) = field->value;
+        else
+            *(int64_t *)ber_member(value, field->offset) = field->value;
+    }
+}
+
+static const uint8_t *decode_place(struct decoder *d, const struct ber_field *field,
+                                   const struct ber_header *h, void *member) {
+    if (field->around)
+        return decode_explicit(d, field->type, field->tags + 1, field->tag_count - 1u, h, member);
+    return readers[field->type->kind](d, field->type, h, member);
+}
+
+/* A component that is more than a value with its own tag at `offset`. */
+__attribute__((noinline)) static const uint8_t *
+decode_odd_field(struct decoder *d, const struct ber_field *field, const struct ber_header *h, void *value) {
     void *member = field->flags & BER_FIELD_VOID ? NULL : ber_member(value, field->offset);
     if (field->flags & BER_FIELD_POINTER) {
         void *pointee = arena_alloc(d->arena, field->type->size);
@@ -88,18 +108,27 @@ static const uint8_t *decode_field(struct decoder *d, const struct ber_field *fi
         memcpy(member, &pointee, sizeof pointee);
         member = pointee;
     }
-    const uint8_t *behind = decode_tagged(d, field->type, field->tags, field->tag_count, h, member);
+    const uint8_t *behind = decode_place(d, field, h, member);
+    if (behind && field->flags & BER_FIELD_HAS)
+        *(bool *)ber_member(value, field->has) = true;
+    return behind;
+}
+
+static inline const uint8_t *decode_field(struct decoder *d, const struct ber_field *field,
+                                          const struct ber_header *h, void *value) {
+    const struct ber_type *type = field->type;
+    const uint8_t *behind = field->flags & BER_FIELD_PLAIN
+                                ? readers[type->kind](d, type, h, ber_member(value, field->offset))
+                                : decode_odd_field(d, field, h, value);
     if (!behind)
         ber_path_prepend(d->error, field->name);
-    else if (field->flags & BER_FIELD_HAS)
-        *(bool *)ber_member(value, field->has) = true;
     return behind;
 }
 
 /* Adds an element that the type does not know to `unknown`; parts that don't adjoin are joined in the arena.
  */
-static const uint8_t *keep_unknown(struct decoder *d, const struct ber_type *type, const struct ber_header *h,
-                                   void *value) {
+BER_COLD static const uint8_t *keep_unknown(struct decoder *d, const struct ber_type *type,
+                                            const struct ber_header *h, void *value) {
     const uint8_t *behind = decode_skip(d, h);
     if (!behind)
         return NULL;
@@ -120,35 +149,27 @@ static const uint8_t *keep_unknown(struct decoder *d, const struct ber_type *typ
     return behind;
 }
 
-static const struct ber_field *find_field(const struct ber_type *type, uint32_t id) {
-    for (uint32_t i = 0; i < type->count; i++)
+/* The place, from 1, of the first component from `from` on that can bear the tag, or 0. */
+static uint32_t find_field(const struct ber_type *type, uint32_t from, uint32_t id) {
+    for (uint32_t i = from; i < type->count; i++)
         if (ber_field_matches(&type->fields[i], id))
-            return &type->fields[i];
-    return NULL;
+            return i + 1;
+    return 0;
 }
 
-/* The component of a SEQUENCE that an element belongs to; `*cursor` moves behind it. */
-static const struct ber_field *next_field(const struct ber_type *type, uint32_t *cursor, uint32_t id,
-                                          void *value) {
-    for (uint32_t i = *cursor; i < type->count; i++) {
-        const struct ber_field *field = &type->fields[i];
-        if (ber_field_matches(field, id)) {
-            for (uint32_t k = *cursor; k < i; k++)
-                set_default(&type->fields[k], value);
-            *cursor = i + 1;
-            return field;
-        }
-        if (!(field->flags & BER_FIELD_OPTIONAL))
-            return NULL;
-    }
-    return NULL;
+/* The same where `index` does not tell: a long tag, one of several components, or one that is not known. */
+__attribute__((noinline)) static uint32_t find_odd_field(const struct ber_type *type, uint64_t seen,
+                                                         uint32_t id) {
+    uint32_t from = type->kind == BER_KIND_SEQUENCE && seen ? 64 - (uint32_t)__builtin_clzll(seen) : 0;
+    return find_field(type, from, id);
 }
 
-static const uint8_t *refuse_element(struct decoder *d, const struct ber_type *type,
-                                     const struct ber_field *wanted, const struct ber_header *h) {
+BER_COLD static const uint8_t *refuse_element(struct decoder *d, const struct ber_type *type,
+                                              const struct ber_field *wanted, const struct ber_header *h) {
     char found[32], expected[32];
-    const struct ber_field *known = find_field(type, h->id);
-    ber_id_text(h->id, found);
+    uint32_t place = find_field(type, 0, ber_header_id(h));
+    const struct ber_field *known = place ? &type->fields[place - 1] : NULL;
+    ber_id_text(ber_header_id(h), found);
     if (wanted && known && known > wanted)
         return decode_fail(d, BER_MISSING, h->start, "'%s' is missing before '%s'", wanted->name,
                            known->name);
@@ -160,102 +181,96 @@ static const uint8_t *refuse_element(struct decoder *d, const struct ber_type *t
     return decode_fail(d, BER_UNEXPECTED, h->start, "%s has no component with tag %s", type->name, found);
 }
 
-/* The first mandatory component from `cursor` on. */
-static const struct ber_field *next_mandatory(const struct ber_type *type, uint32_t cursor) {
-    for (uint32_t i = cursor; i < type->count; i++)
-        if (!(type->fields[i].flags & BER_FIELD_OPTIONAL))
-            return &type->fields[i];
-    return NULL;
-}
-
-static const uint8_t *missing(struct decoder *d, const struct ber_type *type, const struct ber_field *field,
-                              const uint8_t *at) {
+BER_COLD static const uint8_t *missing(struct decoder *d, const struct ber_type *type,
+                                       const struct ber_field *field, const uint8_t *at) {
     decode_fail(d, BER_MISSING, at, "%s ends without its '%s'", type->name, field->name);
     ber_path_prepend(d->error, field->name);
     return NULL;
 }
 
-static const uint8_t *decode_sequence(struct decoder *d, const struct ber_type *type,
-                                      const struct ber_header *h, void *value) {
-    uint32_t cursor = 0;
+/* An element that is no component in its place. `place` is what its tag would make it, or 0. */
+BER_COLD static const uint8_t *decode_misplaced(struct decoder *d, const struct ber_type *type,
+                                                uint32_t place, uint64_t seen, const struct ber_header *h,
+                                                void *value) {
+    if (place && type->kind == BER_KIND_SET)
+        return decode_fail(d, BER_DUPLICATE, h->start, "'%s' stands twice in %s",
+                           type->fields[place - 1].name, type->name);
+    if (type->flags & BER_TYPE_EXTENSIBLE && !d->refuse_unknown)
+        return keep_unknown(d, type, h, value);
+    uint64_t wanted = type->kind == BER_KIND_SET ? 0 : type->mandatory & ~seen;
+    uint64_t behind = seen ? ~(UINT64_MAX >> __builtin_clzll(seen)) : UINT64_MAX;
+    wanted &= behind;
+    return refuse_element(d, type, wanted ? &type->fields[__builtin_ctzll(wanted)] : NULL, h);
+}
+
+/*
+ * True if component `bit` may stand behind those in `seen`: in a SET once, in a
+ * SEQUENCE before none of them and with no mandatory one left out.
+ */
+static inline bool is_in_place(const struct ber_type *type, bool is_set, uint64_t seen, uint64_t bit) {
+    return is_set ? !(seen & bit) : bit > seen && !(type->mandatory & ~seen & (bit - 1));
+}
+
+/*
+ * Reads the header of the element at `at` and finds the component that it is.
+ * At once for a short header with a tag that `index` knows.
+ */
+static inline bool find_component(struct decoder *d, const struct ber_type *type, const uint8_t *at,
+                                  const struct ber_header *parent, uint64_t seen, struct ber_header *inner,
+                                  uint32_t *place) {
+    size_t left = (size_t)(parent->end - at);
+    if (left >= 2 && (*place = type->index[at[0]]) && at[1] < 0x80 && at[1] <= left - 2) {
+        ber_header_fill(at, 2, at[1], inner);
+        return true;
+    }
+    if (!decode_any_header(d, at, parent, inner))
+        return false;
+    *place = type->index[*at];
+    if (!*place)
+        *place = find_odd_field(type, seen, ber_header_id(inner));
+    return true;
+}
+
+static inline const uint8_t *decode_components(struct decoder *d, const struct ber_type *type, bool is_set,
+                                               const struct ber_header *h, void *value) {
     const uint8_t *at = h->contents, *behind;
+    uint64_t seen = 0;
+    struct ber_header inner;
+    uint32_t place;
+    if (!can_enter(d, type, h))
+        return NULL;
+    d->depth--;
+    if (type->flags & BER_TYPE_DEFAULTS)
+        set_defaults(type, value);
     while (!decode_at_end(d, h, at, &behind)) {
-        struct ber_header inner;
-        if (!decode_header(d, at, h, &inner))
+        if (!find_component(d, type, at, h, seen, &inner, &place))
             return NULL;
-        const struct ber_field *field = next_field(type, &cursor, inner.id, value);
-        if (field)
-            at = decode_field(d, field, &inner, value);
-        else if (type->flags & BER_TYPE_EXTENSIBLE && !d->refuse_unknown)
-            at = keep_unknown(d, type, &inner, value);
-        else
-            at = refuse_element(d, type, next_mandatory(type, cursor), &inner);
+        uint64_t bit = UINT64_C(1) << (place - 1) % 64;
+        if (place && is_in_place(type, is_set, seen, bit)) {
+            seen |= bit;
+            at = decode_field(d, &type->fields[place - 1], &inner, value);
+        } else {
+            at = decode_misplaced(d, type, place, seen, &inner, value);
+        }
         if (!at)
             return NULL;
     }
-    if (!behind)
-        return NULL;
-    for (; cursor < type->count; cursor++) {
-        if (!(type->fields[cursor].flags & BER_FIELD_OPTIONAL))
-            return missing(d, type, &type->fields[cursor], at);
-        set_default(&type->fields[cursor], value);
-    }
+    d->depth++;
+    if (behind && type->mandatory & ~seen)
+        return missing(d, type, &type->fields[__builtin_ctzll(type->mandatory & ~seen)], at);
+    if (behind)
+        *(struct span *)value = span_of(h->start, (size_t)(behind - h->start));
     return behind;
 }
 
-struct seen {
-    uint64_t bits[2];
-    uint32_t cursor; /* in-order elements are found at once */
-};
-
-/* The component of a SET that an element belongs to, or NULL. */
-static const struct ber_field *next_in_set(const struct ber_type *type, struct seen *seen, uint32_t id,
-                                           bool *duplicate) {
-    for (uint32_t n = 0, i = seen->cursor; n < type->count; n++, i++) {
-        if (i >= type->count)
-            i = 0;
-        if (!ber_field_matches(&type->fields[i], id))
-            continue;
-        uint64_t bit = UINT64_C(1) << i % 64;
-        *duplicate = seen->bits[i / 64] & bit;
-        seen->bits[i / 64] |= bit;
-        seen->cursor = i + 1;
-        return &type->fields[i];
-    }
-    return NULL;
-}
-
-static const uint8_t *decode_set_element(struct decoder *d, const struct ber_type *type, struct seen *seen,
-                                         const struct ber_header *inner, void *value) {
-    bool duplicate = false;
-    const struct ber_field *field = next_in_set(type, seen, inner->id, &duplicate);
-    if (duplicate)
-        return decode_fail(d, BER_DUPLICATE, inner->start, "'%s' stands twice in %s", field->name,
-                           type->name);
-    if (field)
-        return decode_field(d, field, inner, value);
-    if (type->flags & BER_TYPE_EXTENSIBLE && !d->refuse_unknown)
-        return keep_unknown(d, type, inner, value);
-    return refuse_element(d, type, NULL, inner);
+static const uint8_t *decode_sequence(struct decoder *d, const struct ber_type *type,
+                                      const struct ber_header *h, void *value) {
+    return decode_components(d, type, false, h, value);
 }
 
 static const uint8_t *decode_set(struct decoder *d, const struct ber_type *type, const struct ber_header *h,
                                  void *value) {
-    struct seen seen = {0};
-    const uint8_t *at = h->contents, *behind;
-    while (!decode_at_end(d, h, at, &behind)) {
-        struct ber_header inner;
-        if (!decode_header(d, at, h, &inner) || !(at = decode_set_element(d, type, &seen, &inner, value)))
-            return NULL;
-    }
-    for (uint32_t i = 0; behind && i < type->count; i++) {
-        if (seen.bits[i / 64] >> i % 64 & 1)
-            continue;
-        if (!(type->fields[i].flags & BER_FIELD_OPTIONAL))
-            return missing(d, type, &type->fields[i], at);
-        set_default(&type->fields[i], value);
-    }
-    return behind;
+    return decode_components(d, type, true, h, value);
 }
 
 /* ---- OF ---- */
@@ -266,12 +281,17 @@ static size_t count_ahead(const struct ber_header *h, size_t most) {
     size_t count = 0;
     const uint8_t *at = h->contents;
     struct ber_header inner;
-    while (count <= most && at < h->end && ber_header_read(at, h->end, h->open, &inner) == BER_OK &&
-           inner.id) {
+    while (count <= most && at < h->end) {
+        if (ber_is_short(at, (size_t)(h->end - at))) {
+            at += 2 + at[1];
+        } else {
+            if (ber_header_read(at, h->end, h->open, &inner) != BER_OK || !ber_header_id(&inner))
+                break;
+            if (inner.indefinite)
+                return count + 1;
+            at = inner.end;
+        }
         count++;
-        if (inner.indefinite)
-            break;
-        at = inner.end;
     }
     return count;
 }
@@ -293,19 +313,33 @@ static size_t grown(size_t room, size_t most) {
 }
 
 static const uint8_t *decode_item(struct decoder *d, const struct ber_type *type, const uint8_t *at,
-                                  const struct ber_header *h, void *item, size_t index) {
+                                  const struct ber_header *h, void *item) {
     const struct ber_field *element = type->fields;
     struct ber_header inner;
     char found[32];
     if (!decode_header(d, at, h, &inner))
-        at = NULL;
-    else if (ber_field_matches(element, inner.id))
-        at = decode_tagged(d, element->type, element->tags, element->tag_count, &inner, item);
-    else
-        at = decode_fail(d, BER_TAG, at, "%s is no element of %s", ber_id_text(inner.id, found), type->name);
-    if (!at)
-        ber_path_prepend_number(d->error, index);
-    return at;
+        return NULL;
+    if ((*at & ~0x20) != element->octet && !ber_field_matches(element, ber_header_id(&inner)))
+        return decode_fail(d, BER_TAG, at, "%s is no element of %s",
+                           ber_id_text(ber_header_id(&inner), found), type->name);
+    if (element->flags & BER_FIELD_PLAIN)
+        return readers[element->type->kind](d, element->type, &inner, item);
+    return decode_place(d, element, &inner, item);
+}
+
+__attribute__((noinline)) static bool has_room(struct decoder *d, const struct ber_type *type,
+                                               struct ber_list *list, size_t *room, const uint8_t *at) {
+    if (list->count == d->elements) {
+        decode_fail(d, BER_COUNT, at, "more than %zu elements in %s", d->elements, type->name);
+        return false;
+    }
+    if (list->count < *room)
+        return true;
+    *room = grown(*room, d->elements);
+    if (resize_list(d, list, type->fields->type->size, *room))
+        return true;
+    decode_fail(d, BER_MEMORY, at, "no memory for %zu elements of %s", *room, type->name);
+    return false;
 }
 
 static const uint8_t *decode_items(struct decoder *d, const struct ber_type *type, const struct ber_header *h,
@@ -318,12 +352,12 @@ static const uint8_t *decode_items(struct decoder *d, const struct ber_type *typ
     if (!resize_list(d, list, size, room))
         return decode_fail(d, BER_MEMORY, h->start, "no memory for %zu elements of %s", room, type->name);
     while (!decode_at_end(d, h, at, &behind)) {
-        if (list->count == d->elements)
-            return decode_fail(d, BER_COUNT, at, "more than %zu elements in %s", d->elements, type->name);
-        if (list->count == room && !resize_list(d, list, size, room = grown(room, d->elements)))
-            return decode_fail(d, BER_MEMORY, at, "no memory for %zu elements of %s", room, type->name);
-        void *item = (uint8_t *)list->items + list->count * size;
-        at = decode_item(d, type, at, h, item, list->count++);
+        if (list->count == room && !has_room(d, type, list, &room, at))
+            return NULL;
+        at = decode_item(d, type, at, h, (uint8_t *)list->items + list->count * size);
+        if (!at)
+            ber_path_prepend_number(d->error, list->count);
+        list->count++;
         if (!at)
             return NULL;
     }
@@ -333,7 +367,11 @@ static const uint8_t *decode_items(struct decoder *d, const struct ber_type *typ
 static const uint8_t *decode_list(struct decoder *d, const struct ber_type *type, const struct ber_header *h,
                                   void *value) {
     struct ber_list list = {0};
+    if (!can_enter(d, type, h))
+        return NULL;
+    d->depth--;
     const uint8_t *behind = decode_items(d, type, h, &list);
+    d->depth++;
     memcpy(value, &list, sizeof list);
     if (behind && !decode_check_bounds(d, type, (int64_t)list.count, h->start))
         return NULL;
@@ -342,88 +380,43 @@ static const uint8_t *decode_list(struct decoder *d, const struct ber_type *type
 
 /* ---- CHOICE, explicit tags, and the rest ---- */
 
+static const uint8_t *decode_alternative(struct decoder *d, const struct ber_type *type,
+                                         const struct ber_header *h, void *value) {
+    char found[32];
+    uint32_t place = type->index[*h->start];
+    if (!place)
+        place = find_field(type, 0, ber_header_id(h));
+    if (!place)
+        return type->flags & BER_TYPE_EXTENSIBLE && !d->refuse_unknown
+                   ? decode_skip(d, h)
+                   : decode_fail(d, BER_TAG, h->start, "%s has no alternative with tag %s", type->name,
+                                 ber_id_text(ber_header_id(h), found));
+    const struct ber_field *field = &type->fields[place - 1];
+    int choice = (int)field->value;
+    memcpy(ber_member(value, type->extra), &choice, sizeof choice);
+    return decode_field(d, field, h, value);
+}
+
 static const uint8_t *decode_choice(struct decoder *d, const struct ber_type *type,
                                     const struct ber_header *h, void *value) {
-    const struct ber_field *field = find_field(type, h->id);
-    char found[32];
-    if (!field && (d->refuse_unknown || !(type->flags & BER_TYPE_EXTENSIBLE)))
-        return decode_fail(d, BER_TAG, h->start, "%s has no alternative with tag %s", type->name,
-                           ber_id_text(h->id, found));
-    if (field) {
-        int choice = (int)field->value;
-        memcpy(ber_member(value, type->extra), &choice, sizeof choice);
-    }
-    const uint8_t *behind = field ? decode_field(d, field, h, value) : decode_skip(d, h);
-    if (behind)
-        *(struct span *)value = span_of(h->start, (size_t)(behind - h->start));
-    return behind;
-}
-
-static const uint8_t *decode_constructed(struct decoder *d, const struct ber_type *type,
-                                         const struct ber_header *h, void *value) {
-    if (!h->constructed)
-        return decode_fail(d, BER_VALUE, h->start, "%s in primitive form", type->name);
-    if (type->kind == BER_KIND_SEQUENCE_OF || type->kind == BER_KIND_SET_OF)
-        return decode_list(d, type, h, value);
-    const uint8_t *behind =
-        type->kind == BER_KIND_SET ? decode_set(d, type, h, value) : decode_sequence(d, type, h, value);
-    if (behind)
-        *(struct span *)value = span_of(h->start, (size_t)(behind - h->start));
-    return behind;
-}
-
-static const uint8_t *decode_any(struct decoder *d, const struct ber_header *h, void *value) {
-    const uint8_t *behind = decode_skip(d, h);
-    /* What is there of a broken one is kept for who prints it. */
-    *(struct span *)value = span_of(h->start, (size_t)((behind ? behind : h->end) - h->start));
-    return behind;
-}
-
-/* `h` is an explicit tag: decodes the one element in it. `tags` are those that still have to come. */
-static const uint8_t *decode_explicit(struct decoder *d, const struct ber_type *type, const uint32_t *tags,
-                                      unsigned count, const struct ber_header *h, void *value) {
-    struct ber_header inner;
-    char found[32], expected[32];
-    const uint8_t *behind;
-    if (!h->constructed)
-        return decode_fail(d, BER_VALUE, h->start, "an explicit tag in primitive form");
-    if (decode_at_end(d, h, h->contents, &behind))
-        return behind ? decode_fail(d, BER_MISSING, h->start, "an explicit tag without contents") : NULL;
-    if (!decode_header(d, h->contents, h, &inner))
-        return NULL;
-    if (count && inner.id != tags[0])
-        return decode_fail(d, BER_TAG, inner.start, "expected tag %s, found %s",
-                           ber_id_text(tags[0], expected), ber_id_text(inner.id, found));
-    const uint8_t *at = decode_tagged(d, type, tags, count, &inner, value);
-    if (!at)
-        return NULL;
-    if (!decode_at_end(d, h, at, &behind))
-        return decode_fail(d, BER_UNEXPECTED, at, "more than one element in an explicit tag");
-    return behind;
-}
-
-/*
- * True for an implicitly tagged number that was sent with its own tag within,
- * as PP 6.0 writes the standard-extension of an extension field. It can't be
- * mistaken for anything else.
- */
-static bool is_wrapped_number(const struct ber_type *type, const struct ber_header *h) {
-    return h->constructed && (type->kind == BER_KIND_INTEGER || type->kind == BER_KIND_ENUMERATED);
-}
-
-static const uint8_t *decode_base(struct decoder *d, const struct ber_type *type, const struct ber_header *h,
-                                  void *value) {
-    if (type->kind > BER_KIND_ANY && !is_wrapped_number(type, h))
-        return decode_primitive(d, type, h, value);
     if (d->depth == 0)
         return decode_fail(d, BER_DEPTH, h->start, "nested too deep");
     d->depth--;
-    uint32_t id = type->kind > BER_KIND_ANY ? ber_universal_id(type->kind) : 0;
-    const uint8_t *behind = id                              ? decode_explicit(d, type, &id, 1, h, value)
-                            : type->kind == BER_KIND_CHOICE ? decode_choice(d, type, h, value)
-                            : type->kind == BER_KIND_ANY    ? decode_any(d, h, value)
-                                                            : decode_constructed(d, type, h, value);
+    const uint8_t *behind = decode_alternative(d, type, h, value);
     d->depth++;
+    if (behind)
+        *(struct span *)value = span_of(h->start, (size_t)(behind - h->start));
+    return behind;
+}
+
+static const uint8_t *decode_any(struct decoder *d, const struct ber_type *type, const struct ber_header *h,
+                                 void *value) {
+    (void)type;
+    if (d->depth == 0)
+        return decode_fail(d, BER_DEPTH, h->start, "nested too deep");
+    const uint8_t *behind = decode_skip(d, h);
+    /* What is there of a broken one is kept for who prints it. */
+    *(struct span *)value = span_of(h->start, (size_t)((behind ? behind : h->end) - h->start));
     return behind;
 }
 
@@ -432,14 +425,84 @@ static const uint8_t *decode_tagged(struct decoder *d, const struct ber_type *ty
                                     unsigned count, const struct ber_header *h, void *value) {
     unsigned own = ber_is_untagged_kind(type->kind) ? 0 : 1;
     if (count <= own)
-        return decode_base(d, type, h, value);
+        return readers[type->kind](d, type, h, value);
+    return decode_explicit(d, type, tags + 1, count - 1, h, value);
+}
+
+/* `h` is an explicit tag: decodes the one element in it. `tags` are those that still have to come. */
+__attribute__((noinline)) static const uint8_t *decode_odd_explicit(struct decoder *d,
+                                                                    const struct ber_type *type,
+                                                                    const uint32_t *tags, unsigned count,
+                                                                    const struct ber_header *h, void *value) {
+    struct ber_header inner;
+    char found[32], expected[32];
+    const uint8_t *behind;
+    if (decode_at_end(d, h, h->contents, &behind))
+        return behind ? decode_fail(d, BER_MISSING, h->start, "an explicit tag without contents") : NULL;
+    if (!decode_header(d, h->contents, h, &inner))
+        return NULL;
+    if (count && ber_header_id(&inner) != tags[0])
+        return decode_fail(d, BER_TAG, inner.start, "expected tag %s, found %s",
+                           ber_id_text(tags[0], expected), ber_id_text(ber_header_id(&inner), found));
+    const uint8_t *at = decode_tagged(d, type, tags, count, &inner, value);
+    if (!at)
+        return NULL;
+    if (!decode_at_end(d, h, at, &behind))
+        return decode_fail(d, BER_UNEXPECTED, at, "more than one element in an explicit tag");
+    return behind;
+}
+
+const uint8_t *decode_explicit(struct decoder *d, const struct ber_type *type, const uint32_t *tags,
+                               unsigned count, const struct ber_header *h, void *value) {
+    const uint8_t *at = h->contents, *behind;
+    size_t left = (size_t)(h->end - at);
+    if (!ber_constructed(h))
+        return decode_fail(d, BER_VALUE, h->start, "an explicit tag in primitive form");
     if (d->depth == 0)
         return decode_fail(d, BER_DEPTH, h->start, "nested too deep");
     d->depth--;
-    const uint8_t *behind = decode_explicit(d, type, tags + 1, count - 1, h, value);
+    if (count == 0 && !h->odd && ber_is_short(at, left) && at[1] + 2u == left) { /* the usual case */
+        struct ber_header inner;
+        ber_header_fill(at, 2, at[1], &inner);
+        behind = readers[type->kind](d, type, &inner, value);
+    } else {
+        behind = decode_odd_explicit(d, type, tags, count, h, value);
+    }
     d->depth++;
     return behind;
 }
+
+static decode_reader *const readers[] = {
+    [BER_KIND_SEQUENCE] = decode_sequence,
+    [BER_KIND_SET] = decode_set,
+    [BER_KIND_SEQUENCE_OF] = decode_list,
+    [BER_KIND_SET_OF] = decode_list,
+    [BER_KIND_CHOICE] = decode_choice,
+    [BER_KIND_ANY] = decode_any,
+    [BER_KIND_BOOLEAN] = decode_boolean,
+    [BER_KIND_INTEGER] = decode_number,
+    [BER_KIND_ENUMERATED] = decode_number,
+    [BER_KIND_NULL] = decode_null,
+    [BER_KIND_BIT_STRING] = decode_bits,
+    [BER_KIND_OCTET_STRING] = decode_string,
+    [BER_KIND_OBJECT_IDENTIFIER] = decode_oid,
+    [BER_KIND_RELATIVE_OID] = decode_oid,
+    [BER_KIND_REAL] = decode_oid,
+    [BER_KIND_OBJECTDESCRIPTOR] = decode_string,
+    [BER_KIND_UTF8STRING] = decode_string,
+    [BER_KIND_NUMERICSTRING] = decode_characters,
+    [BER_KIND_PRINTABLESTRING] = decode_characters,
+    [BER_KIND_TELETEXSTRING] = decode_string,
+    [BER_KIND_VIDEOTEXSTRING] = decode_string,
+    [BER_KIND_IA5STRING] = decode_characters,
+    [BER_KIND_GRAPHICSTRING] = decode_string,
+    [BER_KIND_VISIBLESTRING] = decode_characters,
+    [BER_KIND_GENERALSTRING] = decode_string,
+    [BER_KIND_UNIVERSALSTRING] = decode_string,
+    [BER_KIND_BMPSTRING] = decode_string,
+    [BER_KIND_UTCTIME] = decode_characters,
+    [BER_KIND_GENERALIZEDTIME] = decode_characters,
+};
 
 /* ---- the doors ---- */
 
@@ -450,9 +513,9 @@ static const uint8_t *decode_top(struct decoder *d, const struct ber_type *type,
     char found[32], expected[32];
     if (!decode_header(d, in.data, &window, &h))
         return NULL;
-    if (type->tag_count && h.id != type->tags[0])
+    if (type->tag_count && ber_header_id(&h) != type->tags[0])
         return decode_fail(d, BER_TAG, h.start, "expected %s with tag %s, found %s", type->name,
-                           ber_id_text(type->tags[0], expected), ber_id_text(h.id, found));
+                           ber_id_text(type->tags[0], expected), ber_id_text(ber_header_id(&h), found));
     return decode_tagged(d, type, type->tags, type->tag_count, &h, value);
 }
 

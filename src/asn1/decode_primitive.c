@@ -1,10 +1,8 @@
 /* Decoding, contents: numbers, strings in one piece or many, and their bounds. */
 #include "asn1/decode_private.h"
 
-bool decode_check_bounds(struct decoder *d, const struct ber_type *type, int64_t number, const uint8_t *at) {
+bool decode_out_of_bounds(struct decoder *d, const struct ber_type *type, int64_t number, const uint8_t *at) {
     const struct ber_bounds *bounds = type->bounds;
-    if (!bounds || !d->check_bounds || (number >= bounds->min && number <= bounds->max))
-        return true;
     bool low = number < bounds->min;
     const char *name = low ? bounds->min_name : bounds->max_name;
     bool first = d->error && d->error->code == BER_OK;
@@ -16,69 +14,97 @@ bool decode_check_bounds(struct decoder *d, const struct ber_type *type, int64_t
     return false;
 }
 
-static bool read_integer(struct decoder *d, const struct ber_type *type, const struct ber_header *h,
-                         int64_t *number) {
+/* What is there of a broken string is kept for who prints it. */
+static const uint8_t *cut_off(struct decoder *d, const struct ber_type *type, const struct ber_header *h,
+                              void *value) {
+    if (type->kind == BER_KIND_OCTET_STRING || type->kind >= BER_KIND_UTF8STRING)
+        *(struct span *)value = span_of(h->contents, (size_t)(h->end - h->contents));
+    return decode_fail(d, BER_TRUNCATED, h->end, "the input ends inside %s", type->name);
+}
+
+/* A type that has no constructed form, in that form or broken off. */
+static const uint8_t *odd_form(struct decoder *d, const struct ber_type *type, const struct ber_header *h,
+                               void *value) {
+    if (!ber_constructed(h))
+        return cut_off(d, type, h, value);
+    return decode_fail(d, BER_VALUE, h->start, "%s in constructed form", type->name);
+}
+
+/* ---- numbers ---- */
+
+static bool is_enumerated(const struct decoder *d, const struct ber_type *type, int64_t number) {
+    return type->kind != BER_KIND_ENUMERATED || type->flags & BER_TYPE_EXTENSIBLE || !type->name_count ||
+           !d->check_bounds || ber_name_of(type, number);
+}
+
+/*
+ * An implicitly tagged number that was sent with its own tag within, as PP 6.0
+ * writes the standard-extension of an extension field. It can't be mistaken for
+ * anything else.
+ */
+static const uint8_t *wrapped_number(struct decoder *d, const struct ber_type *type,
+                                     const struct ber_header *h, void *value) {
+    uint32_t id = ber_universal_id(type->kind);
+    return decode_explicit(d, type, &id, 1, h, value);
+}
+
+const uint8_t *decode_number(struct decoder *d, const struct ber_type *type, const struct ber_header *h,
+                             void *value) {
     size_t len = (size_t)(h->end - h->contents);
-    if (len < 1 || len > 8) {
-        decode_fail(d, BER_VALUE, h->start, "%s of %zu octets; 1 to 8 are held", type->name, len);
-        return false;
-    }
-    uint64_t value = h->contents[0] & 0x80 ? UINT64_MAX : 0;
-    for (size_t i = 0; i < len; i++)
-        value = value << 8 | h->contents[i];
-    *number = (int64_t)value;
-    return true;
-}
-
-static bool check_enumerated(struct decoder *d, const struct ber_type *type, const struct ber_header *h,
-                             int64_t number) {
-    if (type->kind != BER_KIND_ENUMERATED || type->flags & BER_TYPE_EXTENSIBLE || !type->name_count ||
-        !d->check_bounds || ber_name_of(type, number))
-        return true;
-    decode_fail(d, BER_VALUE, h->start, "%lld is no value of %s", (long long)number, type->name);
-    return false;
-}
-
-static bool decode_number(struct decoder *d, const struct ber_type *type, const struct ber_header *h,
-                          void *value) {
-    int64_t number;
-    if (!read_integer(d, type, h, &number) || !check_enumerated(d, type, h, number) ||
-        !decode_check_bounds(d, type, number, h->start))
-        return false;
+    if (ber_constructed(h))
+        return wrapped_number(d, type, h, value);
+    if (h->odd)
+        return cut_off(d, type, h, value);
+    if (len < 1 || len > 8)
+        return decode_fail(d, BER_VALUE, h->start, "%s of %zu octets; 1 to 8 are held", type->name, len);
+    uint64_t read = h->contents[0] & 0x80 ? UINT64_MAX : 0;
+    for (const uint8_t *at = h->contents; at < h->end; at++)
+        read = read << 8 | *at;
+    int64_t number = (int64_t)read;
+    if (!is_enumerated(d, type, number))
+        return decode_fail(d, BER_VALUE, h->start, "%lld is no value of %s", (long long)number, type->name);
+    if (!decode_check_bounds(d, type, number, h->start))
+        return NULL;
     *(int64_t *)value = number;
-    return true;
+    return h->end;
 }
 
-static bool decode_boolean(struct decoder *d, const struct ber_header *h, void *value) {
-    if (h->end - h->contents != 1) {
-        decode_fail(d, BER_VALUE, h->start, "a BOOLEAN is one octet");
-        return false;
-    }
+const uint8_t *decode_boolean(struct decoder *d, const struct ber_type *type, const struct ber_header *h,
+                              void *value) {
+    if (ber_constructed(h) || h->odd)
+        return odd_form(d, type, h, value);
+    if (h->end - h->contents != 1)
+        return decode_fail(d, BER_VALUE, h->start, "a BOOLEAN is one octet");
     *(bool *)value = *h->contents != 0;
-    return true;
+    return h->end;
 }
 
-static bool decode_null(struct decoder *d, const struct ber_header *h, void *value) {
-    if (h->end != h->contents) {
-        decode_fail(d, BER_VALUE, h->start, "a NULL with contents");
-        return false;
-    }
+const uint8_t *decode_null(struct decoder *d, const struct ber_type *type, const struct ber_header *h,
+                           void *value) {
+    if (ber_constructed(h) || h->odd)
+        return odd_form(d, type, h, value);
+    if (h->end != h->contents)
+        return decode_fail(d, BER_VALUE, h->start, "a NULL with contents");
     if (value)
         *(bool *)value = true;
-    return true;
+    return h->end;
+}
+
+const uint8_t *decode_oid(struct decoder *d, const struct ber_type *type, const struct ber_header *h,
+                          void *value) {
+    if (ber_constructed(h) || h->odd)
+        return odd_form(d, type, h, value);
+    struct span octets = span_of(h->contents, (size_t)(h->end - h->contents));
+    *(struct span *)value = octets;
+    if (type->kind != BER_KIND_REAL && !ber_oid_check(octets))
+        return decode_fail(d, BER_VALUE, h->start, "no object identifier");
+    return h->end;
 }
 
 /* ---- strings ---- */
 
 static bool check_string(struct decoder *d, const struct ber_type *type, struct span s, const uint8_t *at) {
     size_t bad;
-    if (type->kind == BER_KIND_OBJECT_IDENTIFIER || type->kind == BER_KIND_RELATIVE_OID) {
-        if (!ber_oid_check(s)) {
-            decode_fail(d, BER_VALUE, at, "no object identifier");
-            return false;
-        }
-        return true;
-    }
     if (d->check_characters && !ber_repertoire_check(type->kind, s, &bad)) {
         decode_fail(d, BER_CHARACTER, at, "octet %zu of %s is outside its repertoire", bad, type->name);
         return false;
@@ -90,8 +116,8 @@ static bool check_string(struct decoder *d, const struct ber_type *type, struct 
  * eight. */
 static int64_t bits_for_bounds(const struct ber_type *type, const struct ber_bits *bits) {
     size_t count = bits->octets.len * 8 - bits->unused;
-    if (!type->name_count)
-        return (int64_t)count;
+    if (!type->name_count || (int64_t)count <= type->bounds->max)
+        return type->name_count && (int64_t)count < type->bounds->min ? type->bounds->min : (int64_t)count;
     while (count > 0 && !ber_bit(bits, (unsigned)count - 1))
         count--;
     return (int64_t)count < type->bounds->min ? type->bounds->min : (int64_t)count;
@@ -140,12 +166,13 @@ static bool take_segment(struct decoder *d, const struct ber_header *h, struct s
 
 static const uint8_t *walk_segment(struct decoder *d, const struct ber_header *h, struct segments *s) {
     char found[32];
-    bool known = h->id == s->id || (!s->bits && h->id == BER_ID(BER_UNIVERSAL, 4));
+    bool known = ber_header_id(h) == s->id || (!s->bits && ber_header_id(h) == BER_ID(BER_UNIVERSAL, 4));
     if (!known)
-        return decode_fail(d, BER_TAG, h->start, "%s is no segment of the string", ber_id_text(h->id, found));
-    if (h->cut && !h->constructed)
+        return decode_fail(d, BER_TAG, h->start, "%s is no segment of the string",
+                           ber_id_text(ber_header_id(h), found));
+    if (h->cut && !ber_constructed(h))
         return decode_fail(d, BER_TRUNCATED, h->end, "the input ends inside a string");
-    if (!h->constructed)
+    if (!ber_constructed(h))
         return take_segment(d, h, s) ? h->end : NULL;
     if (d->depth == 0)
         return decode_fail(d, BER_DEPTH, h->start, "nested too deep");
@@ -183,57 +210,60 @@ static const uint8_t *join_segments(struct decoder *d, const struct ber_type *ty
     return walk_segments(d, h, &copy);
 }
 
-static const uint8_t *decode_string(struct decoder *d, const struct ber_type *type,
-                                    const struct ber_header *h, void *value) {
+const uint8_t *decode_string(struct decoder *d, const struct ber_type *type, const struct ber_header *h,
+                             void *value) {
+    struct span octets = span_of(h->contents, (size_t)(h->end - h->contents));
+    unsigned unused;
+    const uint8_t *behind = h->end;
+    if (ber_constructed(h))
+        behind = join_segments(d, type, h, &octets, &unused);
+    else if (h->odd)
+        return cut_off(d, type, h, value);
+    if (!behind)
+        return NULL;
+    *(struct span *)value = octets;
+    return check_string(d, type, octets, h->start) ? behind : NULL;
+}
+
+/* True if each octet is in the repertoire. */
+static inline bool all_octets(const uint8_t *at, const uint8_t *end, uint8_t repertoire) {
+    uint8_t all = repertoire;
+    for (; end - at >= 4; at += 4)
+        all &=
+            ber_repertoires[at[0]] & ber_repertoires[at[1]] & ber_repertoires[at[2]] & ber_repertoires[at[3]];
+    for (; at < end; at++)
+        all &= ber_repertoires[*at];
+    return all;
+}
+
+/* A string type of which each octet is a character. */
+const uint8_t *decode_characters(struct decoder *d, const struct ber_type *type, const struct ber_header *h,
+                                 void *value) {
+    if (ber_constructed(h) || h->odd || !all_octets(h->contents, h->end, ber_repertoire_of[type->kind]))
+        return decode_string(d, type, h, value);
+    size_t len = (size_t)(h->end - h->contents);
+    *(struct span *)value = span_of(h->contents, len);
+    return decode_check_bounds(d, type, (int64_t)len, h->start) ? h->end : NULL;
+}
+
+const uint8_t *decode_bits(struct decoder *d, const struct ber_type *type, const struct ber_header *h,
+                           void *value) {
     struct span octets = span_of(h->contents, (size_t)(h->end - h->contents));
     unsigned unused = 0;
     const uint8_t *behind = h->end;
-    bool bits = type->kind == BER_KIND_BIT_STRING;
-    if (h->constructed) {
+    if (ber_constructed(h)) {
         behind = join_segments(d, type, h, &octets, &unused);
-    } else if (bits) {
+    } else if (h->odd) {
+        return cut_off(d, type, h, value);
+    } else {
         if (octets.len == 0)
             return decode_fail(d, BER_VALUE, h->start, "a BIT STRING without contents");
         unused = octets.data[0];
-        octets = span_sub(octets, 1, octets.len);
+        octets = span_of(octets.data + 1, octets.len - 1);
     }
     if (!behind)
         return NULL;
-    if (!bits)
-        *(struct span *)value = octets;
-    else
-        *(struct ber_bits *)value = (struct ber_bits){octets, unused & 7};
+    *(struct ber_bits *)value = (struct ber_bits){octets, unused & 7};
     struct ber_bits checked = {octets, unused};
-    bool good = bits ? check_bits(d, type, &checked, h->start) : check_string(d, type, octets, h->start);
-    return good ? behind : NULL;
-}
-
-/* What is there of a broken string is kept for who prints it. */
-static const uint8_t *cut_off(struct decoder *d, const struct ber_type *type, const struct ber_header *h,
-                              void *value) {
-    if (type->kind == BER_KIND_OCTET_STRING || type->kind >= BER_KIND_UTF8STRING)
-        *(struct span *)value = span_of(h->contents, (size_t)(h->end - h->contents));
-    return decode_fail(d, BER_TRUNCATED, h->end, "the input ends inside %s", type->name);
-}
-
-const uint8_t *decode_primitive(struct decoder *d, const struct ber_type *type, const struct ber_header *h,
-                                void *value) {
-    if (type->kind >= BER_KIND_UTF8STRING && !h->constructed && !h->cut) { /* what envelopes are made of */
-        *(struct span *)value = span_of(h->contents, (size_t)(h->end - h->contents));
-        return check_string(d, type, *(struct span *)value, h->start) ? h->end : NULL;
-    }
-    if (h->cut && !h->constructed)
-        return cut_off(d, type, h, value);
-    if (type->kind >= BER_KIND_BIT_STRING && type->kind != BER_KIND_OBJECT_IDENTIFIER &&
-        type->kind != BER_KIND_RELATIVE_OID && type->kind != BER_KIND_REAL)
-        return decode_string(d, type, h, value);
-    if (h->constructed)
-        return decode_fail(d, BER_VALUE, h->start, "%s in constructed form", type->name);
-    if (type->kind == BER_KIND_BOOLEAN)
-        return decode_boolean(d, h, value) ? h->end : NULL;
-    if (type->kind == BER_KIND_NULL)
-        return decode_null(d, h, value) ? h->end : NULL;
-    if (type->kind == BER_KIND_INTEGER || type->kind == BER_KIND_ENUMERATED)
-        return decode_number(d, type, h, value) ? h->end : NULL;
-    return decode_string(d, type, h, value);
+    return check_bits(d, type, &checked, h->start) ? behind : NULL;
 }

@@ -16,25 +16,19 @@ struct decoder {
 };
 
 /* Sets the error at an element; returns NULL so that a reader of elements can return it. */
-const uint8_t *decode_fail(struct decoder *d, enum ber_error_code code, const uint8_t *at, const char *format,
-                           ...) __attribute__((format(printf, 4, 5)));
+BER_COLD const uint8_t *decode_fail(struct decoder *d, enum ber_error_code code, const uint8_t *at,
+                                    const char *format, ...) __attribute__((format(printf, 4, 5)));
 
 /* Reads a header in the window of `parent`; false when that set the error. */
-bool decode_any_header(struct decoder *d, const uint8_t *at, const struct ber_header *parent,
-                       struct ber_header *header);
+__attribute__((noinline)) bool decode_any_header(struct decoder *d, const uint8_t *at,
+                                                 const struct ber_header *parent, struct ber_header *header);
 
 /* The same, at once for the usual header: a tag of one octet and a short length that fits. */
 static inline bool decode_header(struct decoder *d, const uint8_t *at, const struct ber_header *parent,
                                  struct ber_header *header) {
-    size_t left = (size_t)(parent->end - at);
-    if (left < 2 || at[0] == 0 || (at[0] & 0x1F) == 0x1F || at[1] >= 0x80 || at[1] > left - 2)
+    if (!ber_is_short(at, (size_t)(parent->end - at)))
         return decode_any_header(d, at, parent, header);
-    header->id = BER_ID(at[0] >> 6, at[0] & 0x1F);
-    header->constructed = at[0] & 0x20;
-    header->indefinite = header->cut = header->open = false;
-    header->start = at;
-    header->contents = at + 2;
-    header->end = at + 2 + at[1];
+    ber_header_fill(at, 2, at[1], header);
     return true;
 }
 
@@ -42,12 +36,12 @@ static inline bool decode_header(struct decoder *d, const uint8_t *at, const str
  * True when nothing follows at `at` in the element `h`; then `*behind` is the
  * octet after the element, or NULL when the input ended too early.
  */
-bool decode_at_odd_end(struct decoder *d, const struct ber_header *h, const uint8_t *at,
-                       const uint8_t **behind);
+BER_COLD bool decode_at_odd_end(struct decoder *d, const struct ber_header *h, const uint8_t *at,
+                                const uint8_t **behind);
 
 static inline bool decode_at_end(struct decoder *d, const struct ber_header *h, const uint8_t *at,
                                  const uint8_t **behind) {
-    if (h->indefinite || h->cut)
+    if (h->odd)
         return decode_at_odd_end(d, h, at, behind);
     *behind = at;
     return at == h->end;
@@ -56,11 +50,28 @@ static inline bool decode_at_end(struct decoder *d, const struct ber_header *h, 
 /* The octet behind the element `h`, whatever it holds; NULL when that set the error. */
 const uint8_t *decode_skip(struct decoder *d, const struct ber_header *h);
 
-/* Decodes the contents of a value of a primitive type. Returns the octet behind the element or NULL. */
-const uint8_t *decode_primitive(struct decoder *d, const struct ber_type *type, const struct ber_header *h,
-                                void *value);
+/* Decodes the value of a type from the element `h` behind its tag. Returns the octet behind it, or NULL. */
+typedef const uint8_t *decode_reader(struct decoder *d, const struct ber_type *type,
+                                     const struct ber_header *h, void *value);
+
+/* Of the primitive kinds. */
+decode_reader decode_boolean, decode_number, decode_null, decode_characters, decode_string, decode_oid,
+    decode_bits;
+
+/* One element within an explicit tag; `tags` are those that still have to come. */
+const uint8_t *decode_explicit(struct decoder *d, const struct ber_type *type, const uint32_t *tags,
+                               unsigned count, const struct ber_header *h, void *value);
+
+/* Says that a size or value breaks the type's bounds; returns false. */
+BER_COLD bool decode_out_of_bounds(struct decoder *d, const struct ber_type *type, int64_t number,
+                                   const uint8_t *at);
 
 /* Checks a size or value against the type's bounds. */
-bool decode_check_bounds(struct decoder *d, const struct ber_type *type, int64_t number, const uint8_t *at);
+static inline bool decode_check_bounds(struct decoder *d, const struct ber_type *type, int64_t number,
+                                       const uint8_t *at) {
+    const struct ber_bounds *bounds = type->bounds;
+    return !bounds || (number >= bounds->min && number <= bounds->max) || !d->check_bounds ||
+           decode_out_of_bounds(d, type, number, at);
+}
 
 #endif

@@ -33,7 +33,7 @@ static enum ber_error_code read_length(const uint8_t *at, const uint8_t *end, bo
         return beyond;
     uint64_t length = *at++;
     header->indefinite = length == 0x80;
-    if (length == 0xFF || (header->indefinite && !header->constructed))
+    if (length == 0xFF || (header->indefinite && !ber_constructed(header)))
         return BER_LENGTH;
     if (length > 0x80 && !(at = read_long_length(at, end, (unsigned)length & 0x7F, &length)))
         return beyond;
@@ -41,6 +41,7 @@ static enum ber_error_code read_length(const uint8_t *at, const uint8_t *end, bo
     header->end = end;
     header->open = open;
     header->cut = !header->indefinite && length > (size_t)(end - at);
+    header->odd = header->indefinite || header->cut;
     if (header->cut)
         return open ? BER_OK : BER_LENGTH;
     if (!header->indefinite) {
@@ -50,23 +51,30 @@ static enum ber_error_code read_length(const uint8_t *at, const uint8_t *end, bo
     return BER_OK;
 }
 
+uint32_t ber_long_id(const struct ber_header *header) {
+    uint32_t number = 0;
+    read_long_tag(header->start + 1, header->contents, &number);
+    return BER_ID(*header->start >> 6, number);
+}
+
 enum ber_error_code ber_header_read(const uint8_t *at, const uint8_t *end, bool open,
                                     struct ber_header *header) {
     if (at == end)
         return open ? BER_TRUNCATED : BER_LENGTH;
+    size_t left = (size_t)(end - at);
+    if (ber_is_short(at, left)) {
+        ber_header_fill(at, 2, at[1], header);
+        return BER_OK;
+    }
+    if (left > 3 && at[1] == 0x81 && at[0] && (at[0] & 0x1F) != 0x1F && at[2] <= left - 3) {
+        ber_header_fill(at, 3, at[2], header);
+        return BER_OK;
+    }
     header->start = at;
     uint8_t first = *at++;
     uint32_t number = first & 0x1F;
-    header->constructed = first & 0x20;
     if (number == 0x1F && !(at = read_long_tag(at, end, &number)))
         return open && end - header->start < 6 ? BER_TRUNCATED : BER_TAG;
-    header->id = BER_ID(first >> 6, number);
-    if (at < end && *at < 0x80 && *at < end - at) { /* the usual case: a short length that fits */
-        header->contents = at + 1;
-        header->end = at + 1 + *at;
-        header->indefinite = header->cut = header->open = false;
-        return BER_OK;
-    }
     return read_length(at, end, open, header);
 }
 
@@ -80,7 +88,7 @@ const uint8_t *ber_find_end(const uint8_t *at, const uint8_t *end, unsigned dept
             continue;
         }
         enum ber_error_code code = ber_header_read(at, end, true, &inner);
-        if (code == BER_OK && inner.id == 0)
+        if (code == BER_OK && ber_header_id(&inner) == 0)
             code = BER_TAG;
         if (code == BER_OK && inner.cut)
             code = BER_TRUNCATED;
@@ -109,9 +117,9 @@ bool ber_element_read(struct span in, struct ber_element *element, enum ber_erro
     if (header.indefinite && !(behind = ber_find_end(header.contents, end, BER_DEFAULT_DEPTH, why)))
         return false;
     *element = (struct ber_element){
-        .tag_class = BER_ID_CLASS(header.id),
-        .number = BER_ID_NUMBER(header.id),
-        .constructed = header.constructed,
+        .tag_class = BER_ID_CLASS(ber_header_id(&header)),
+        .number = BER_ID_NUMBER(ber_header_id(&header)),
+        .constructed = ber_constructed(&header),
         .indefinite = header.indefinite,
         .header = (size_t)(header.contents - header.start),
         .length = (size_t)(behind - header.contents) - (header.indefinite ? 2 : 0),

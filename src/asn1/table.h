@@ -49,11 +49,14 @@ enum ber_kind {
 #define BER_ID_NUMBER(id) ((id)&0x3FFFFFFFu)
 
 enum {
-    BER_FIELD_OPTIONAL = 1, /* OPTIONAL or DEFAULT */
-    BER_FIELD_POINTER = 2,  /* the member is a pointer to the value */
-    BER_FIELD_HAS = 4,      /* a bool at `has` tells that the value is there */
-    BER_FIELD_DEFAULT = 8,  /* `value` is the default of a BOOLEAN, INTEGER or ENUMERATED */
-    BER_FIELD_VOID = 16,    /* no member: a NULL */
+    BER_FIELD_OPTIONAL = 1,  /* OPTIONAL or DEFAULT */
+    BER_FIELD_POINTER = 2,   /* the member is a pointer to the value */
+    BER_FIELD_HAS = 4,       /* a bool at `has` tells that the value is there */
+    BER_FIELD_DEFAULT = 8,   /* `value` is the default of a BOOLEAN, INTEGER or ENUMERATED */
+    BER_FIELD_VOID = 16,     /* no member: a NULL */
+    BER_FIELD_PLAIN = 32,    /* no POINTER, HAS or VOID, and no explicit tag: the usual case */
+    BER_FIELD_NULLABLE = 64, /* absent when the pointer at the member's start is NULL: spans, bits, pointers,
+                                lists that are OPTIONAL */
 };
 
 /* A component of a SEQUENCE or SET, an alternative of a CHOICE, or the element of an OF. */
@@ -64,7 +67,9 @@ struct ber_field {
         *tags; /* outermost first; all but the last are explicit, and the last too round a CHOICE or ANY */
     const uint32_t *first; /* of an untagged CHOICE: the tags with which it can begin */
     uint8_t tag_count;
+    uint8_t around; /* explicit ones among `tags` */
     uint8_t flags;
+    uint8_t octet;        /* the identifier octet of `id` in primitive form, where it is but one; else 0 */
     uint16_t first_count; /* 0 for an untagged ANY (or CHOICE with one): every tag */
     uint32_t offset;      /* of the member in the struct */
     uint32_t has;
@@ -82,7 +87,13 @@ struct ber_name {
     const char *name;
 };
 
-enum { BER_TYPE_EXTENSIBLE = 1 };
+enum {
+    BER_TYPE_EXTENSIBLE = 1,
+    BER_TYPE_DEFAULTS = 2, /* a component has BER_FIELD_DEFAULT */
+};
+
+/* Components of a SEQUENCE or SET: the decoder keeps those that it has seen in one word. */
+#define BER_MAX_COMPONENTS 64
 
 struct ber_type {
     const char *name;
@@ -94,10 +105,23 @@ struct ber_type {
     uint32_t tag_count;
     uint32_t count;
     const struct ber_field *fields;
+    /*
+     * Of a SEQUENCE, SET or CHOICE: for each identifier octet the number, from
+     * 1, of the component that begins with it. 0 where the octet does not tell.
+     */
+    const uint8_t *index;
+    uint64_t mandatory; /* of a SEQUENCE or SET: the components that must be there, bit 0 is the first */
     const struct ber_bounds *bounds; /* of the size or of the value, or NULL */
     const struct ber_name *names;    /* named numbers, bits or enumerations */
     uint32_t name_count;
 };
+
+/* The index of a type in which one tag does not tell one component. */
+extern const uint8_t ber_no_index[256];
+
+/* Both identifier octets, primitive and constructed, of a tag. */
+#define BER_INDEX(tag_class, number, place)                                                                  \
+    [(tag_class) << 6 | (number)] = (place), [(tag_class) << 6 | 0x20 | (number)] = (place)
 
 /* offsetof that does not compile unless the member is of type `T`. */
 #define BER_OFFSET(S, member, T)                                                                             \

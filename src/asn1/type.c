@@ -9,6 +9,8 @@
                                    .tags = (const uint32_t[]){BER_ID(BER_UNIVERSAL, number)},                \
                                    .tag_count = 1}
 
+const uint8_t ber_no_index[256];
+
 const struct ber_type ber_ANY_type = {.name = "ANY", .kind = BER_KIND_ANY, .size = sizeof(struct span)};
 PRIMITIVE(ber_BOOLEAN_type, "BOOLEAN", BER_KIND_BOOLEAN, bool, 1);
 PRIMITIVE(ber_INTEGER_type, "INTEGER", BER_KIND_INTEGER, int64_t, 2);

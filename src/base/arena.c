@@ -5,9 +5,9 @@
 
 #include "base/alloc.h"
 
-#define BLOCK_SIZE ((size_t)16 * 1024)   /* of the first block; each one more is twice as large, */
-#define BLOCK_MAX  ((size_t)1024 * 1024) /* up to this */
-#define ALIGNMENT  _Alignof(max_align_t)
+#define BLOCK_SIZE     ((size_t)16 * 1024)   /* of the first block; each one more is twice as large, */
+#define BLOCK_MAX      ((size_t)1024 * 1024) /* up to this */
+#define ZEROED_AT_ONCE ((size_t)2048)
 
 struct arena_block {
     struct arena_block *older;
@@ -31,30 +31,32 @@ static bool add_block(struct arena *arena, size_t size) {
     block->size = want;
     arena->blocks = block;
     arena->next = block->data;
-    arena->left = want;
+    arena->left = 0;
     return true;
 }
 
-void *arena_alloc(struct arena *arena, size_t size) {
-    if (size > SIZE_MAX - ALIGNMENT)
+/*
+ * Memory is zeroed a piece at a time, shortly before it is given out: cheaper
+ * than each allocation by itself, and than blocks of which much is never used.
+ */
+void *arena_alloc_slowly(struct arena *arena, size_t size) {
+    if (size > SIZE_MAX - ZEROED_AT_ONCE)
         return NULL;
-    size = (size + ALIGNMENT - 1) & ~(ALIGNMENT - 1);
-    if (size > arena->cap - arena->used)
+    size = (size + ARENA_ALIGNMENT - 1) & ~(ARENA_ALIGNMENT - 1);
+    struct arena_block *block = arena->blocks;
+    size_t free = block ? (size_t)(block->data + block->size - arena->next) : 0;
+    if (size > arena->cap - arena->used || ((!block || size > free) && !add_block(arena, size)))
         return NULL;
-    if ((size > arena->left || !arena->next) && !add_block(arena, size))
-        return NULL;
+    free = (size_t)(arena->blocks->data + arena->blocks->size - arena->next);
+    free = free < arena->cap - arena->used ? free : arena->cap - arena->used;
+    size_t want = size > ZEROED_AT_ONCE ? size : ZEROED_AT_ONCE;
+    want = (want < free ? want : free) & ~(ARENA_ALIGNMENT - 1);
+    memset(arena->next + arena->left, 0, want - arena->left);
     void *given = arena->next;
     arena->next += size;
-    arena->left -= size;
+    arena->left = want - size;
     arena->used += size;
-    return memset(given, 0, size);
-}
-
-void *arena_array(struct arena *arena, size_t count, size_t size) {
-    size_t total;
-    if (__builtin_mul_overflow(count, size, &total))
-        return NULL;
-    return arena_alloc(arena, total);
+    return given;
 }
 
 struct span arena_dup(struct arena *arena, struct span s) {
@@ -95,7 +97,7 @@ void arena_reset(struct arena *arena) {
     free_blocks(arena->blocks->older);
     arena->blocks->older = NULL;
     arena->next = arena->blocks->data;
-    arena->left = arena->blocks->size;
+    arena->left = 0;
 }
 
 void arena_free(struct arena *arena) {

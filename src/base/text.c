@@ -213,29 +213,35 @@ static const struct charset *follow_escape(struct span escape, const struct char
     return now;
 }
 
-/* Converts text with escape sequences; `standard` is the set on the right at the start. */
-static struct span from_iso2022(struct span in, const struct charset *standard, struct arena *arena,
-                                bool *damaged) {
+/* Converts text with escape sequences; `*set` is on the right at the start, and then at the end; `standard`
+ * is what ESC % @ returns to. */
+static struct span from_iso2022_piece(struct span in, const struct charset *standard,
+                                      const struct charset **set, struct arena *arena, bool *damaged) {
     struct output out;
     char *start = make_room(&out, in.len, 3, arena);
     if (!start)
         return (struct span){NULL, 0};
-    const struct charset *set = standard;
     for (size_t at = 0; at < in.len;) {
         struct span rest = span_sub(in, at, in.len);
         size_t escape = escape_length(rest);
         if (escape) {
-            set = follow_escape(span_sub(rest, 0, escape), set, standard);
+            *set = follow_escape(span_sub(rest, 0, escape), *set, standard);
             at += escape;
             continue;
         }
         const uint8_t *next = rest.len > 1 ? memchr(rest.data + 1, ESC, rest.len - 1) : NULL;
         size_t len = next ? (size_t)(next - rest.data) : rest.len;
-        convert_named("UTF-8", set->name, span_sub(rest, 0, len), "\xEF\xBF\xBD", &out);
+        convert_named("UTF-8", (*set)->name, span_sub(rest, 0, len), "\xEF\xBF\xBD", &out);
         at += len;
     }
     *damaged = out.damaged;
     return finish(start, &out);
+}
+
+static struct span from_iso2022(struct span in, const struct charset *standard, struct arena *arena,
+                                bool *damaged) {
+    const struct charset *set = standard;
+    return from_iso2022_piece(in, standard, &set, arena, damaged);
 }
 
 struct span text_from_teletex(struct span in, struct arena *arena) {
@@ -269,14 +275,33 @@ struct span text_to_teletex(struct span utf8, struct arena *arena, bool *lossy) 
     return out;
 }
 
-struct span text_from_general(struct span in, const int64_t *registrations, size_t count,
-                              struct arena *arena) {
+/* The set that stands on the right when no escape sequence has said so. */
+static const struct charset *standard_set(const int64_t *registrations, size_t count) {
     const struct charset *standard = by_registration(TEXT_IR_LATIN1);
     for (size_t i = 0; i < count; i++)
         if (by_registration(registrations[i]))
             standard = by_registration(registrations[i]);
+    return standard;
+}
+
+struct span text_from_general(struct span in, const int64_t *registrations, size_t count,
+                              struct arena *arena) {
     bool damaged;
-    return from_iso2022(in, standard, arena, &damaged);
+    return from_iso2022(in, standard_set(registrations, count), arena, &damaged);
+}
+
+void text_stream_init(struct text_stream *stream, const int64_t *registrations, size_t count) {
+    const struct charset *standard = standard_set(registrations, count);
+    *stream = (struct text_stream){standard, standard, false};
+}
+
+struct span text_stream_next(struct text_stream *stream, struct span in, struct arena *arena) {
+    bool damaged = false;
+    const struct charset *set = stream->set;
+    struct span out = from_iso2022_piece(in, stream->standard, &set, arena, &damaged);
+    stream->set = set;
+    stream->damaged |= damaged;
+    return out;
 }
 
 struct span text_to_registration(struct span utf8, int64_t registration, struct arena *arena) {
@@ -344,4 +369,15 @@ struct span text_to_bmp(struct span utf8, struct arena *arena) {
 
 struct span text_to_universal(struct span utf8, struct arena *arena) {
     return to_wide(utf8, 4, arena);
+}
+
+/* The descriptors stay open: glibc keeps the modules of a conversion as long as somebody uses it. */
+bool text_prepare(void) {
+    bool all = true;
+    for (size_t i = 0; i <= CHARSETS; i++) {
+        const char *name = i < CHARSETS ? charsets[i].name : teletex.name;
+        iconv_t from = iconv_open("UTF-8", name), to = iconv_open(name, "UTF-8");
+        all &= from != (iconv_t)-1 && to != (iconv_t)-1; // NOLINT: iconv's own value of failure
+    }
+    return all;
 }

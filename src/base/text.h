@@ -33,6 +33,19 @@ struct span text_to_teletex(struct span utf8, struct arena *arena, bool *lossy);
 struct span text_from_general(struct span in, const int64_t *registrations, size_t count,
                               struct arena *arena);
 
+/*
+ * A GeneralString that comes piece by piece: what its escape sequences
+ * designated stays designated. A piece ends with the text or after a line feed,
+ * so that no character and no escape sequence is cut.
+ */
+struct text_stream {
+    const void *standard, *set;
+    bool damaged; /* something that is no character was met */
+};
+void text_stream_init(struct text_stream *stream, const int64_t *registrations, size_t count);
+/* The next piece as UTF-8; `data` is NULL without memory. */
+struct span text_stream_next(struct text_stream *stream, struct span in, struct arena *arena);
+
 /* UTF-8 in the set with this registration (TEXT_IR_UTF8, or an ISO 8859 part). The absent span when a
  * character has no place in it. */
 struct span text_to_registration(struct span utf8, int64_t registration, struct arena *arena);
@@ -56,6 +69,10 @@ struct span text_from_universal(struct span in, struct arena *arena);
 struct span text_to_bmp(struct span utf8, struct arena *arena);
 struct span text_to_universal(struct span utf8, struct arena *arena);
 bool text_fits_bmp(struct span utf8);
+
+/* Loads all that the conversions need, for a process that will have no file system. False when the C library
+ * lacks a character set. */
+bool text_prepare(void);
 
 /* True if the octets are well-formed UTF-8 (no surrogates, no overlong forms). */
 bool text_is_utf8(struct span in);

@@ -19,6 +19,15 @@ struct ipc_client {
     size_t handed_out; /* octets at the start of the input that the last receive gave to the caller */
 };
 
+struct ipc_client *ipc_client_of(int fd) {
+    struct ipc_client *client = mem_alloc(sizeof *client);
+    if (!client)
+        return NULL;
+    client->fd = fd;
+    buf_init(&client->input, HEADER + IPC_PAYLOAD_MAX + IPC_CHUNK);
+    return client;
+}
+
 struct ipc_client *ipc_client_open(const char *path, struct error *err) {
     struct sockaddr_un address = {.sun_family = AF_UNIX};
     if (strlen(path) >= sizeof address.sun_path) {
@@ -26,18 +35,15 @@ struct ipc_client *ipc_client_open(const char *path, struct error *err) {
         return NULL;
     }
     memcpy(address.sun_path, path, strlen(path) + 1);
-    struct ipc_client *client = mem_alloc(sizeof *client);
-    int fd = client ? socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0) : -1;
-    if (fd < 0 || connect(fd, (struct sockaddr *)&address, sizeof address) != 0) {
-        error_set(err, errno, "cannot reach the daemon at %s: %s; is mhsd running, and is this its socket?",
-                  path, strerror(errno));
-        if (fd >= 0)
-            close(fd);
-        mem_free(client);
-        return NULL;
-    }
-    client->fd = fd;
-    buf_init(&client->input, HEADER + IPC_PAYLOAD_MAX + IPC_CHUNK);
+    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    bool connected = fd >= 0 && connect(fd, (struct sockaddr *)&address, sizeof address) == 0;
+    if (!connected)
+        error_set(err, errno, "cannot reach the daemon at %s: %s; %s", path, strerror(errno),
+                  errno == EACCES ? "you may not use this socket: ask its owner"
+                                  : "is mhsd running, and is this its socket?");
+    struct ipc_client *client = connected ? ipc_client_of(fd) : NULL;
+    if (!client && fd >= 0)
+        close(fd);
     return client;
 }
 

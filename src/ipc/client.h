@@ -1,4 +1,5 @@
-/* A blocking client of the daemon's local socket, for `mhs` and libmhs. */
+/* A blocking client of the daemon's local socket, for `mhs` and libmhs; the work processes speak so with the
+ * store process. */
 #ifndef IPC_CLIENT_H
 #define IPC_CLIENT_H
 
@@ -10,6 +11,8 @@ struct ipc_client;
 
 /* Connects to the Unix socket at `path`. NULL with an error that says what to do (is mhsd running?). */
 struct ipc_client *ipc_client_open(const char *path, struct error *err);
+/* The same over a connected socket, which is taken over. NULL without memory. */
+struct ipc_client *ipc_client_of(int fd);
 void ipc_client_close(struct ipc_client *client);
 
 /* Sends one frame. False when the daemon is gone. */

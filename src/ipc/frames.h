@@ -12,7 +12,8 @@
  * names the peer.
  *
  * Directions: N = net process (protocols), S = store process (the MTA), C = a
- * client on the local socket (`mhs`), P = parent, R = reader process.
+ * client on the local socket (`mhs`), P = parent, R = reader process, W = work
+ * process (what opens contents).
  */
 #ifndef IPC_FRAMES_H
 #define IPC_FRAMES_H
@@ -138,6 +139,37 @@ enum ipc_type {
 
     /* R>N (empty) ref = 0: the connection was taken; what was sent before this is not lost */
     IPC_READER_READY = 144,
+
+    /* ---- work on a content; ref = job, chosen by the store process, one at a time for each work process
+       ---- */
+
+    /* W>S (empty), ref = 0: before its first job */
+    IPC_WORK_READY = 160,
+    /* S>W u8 operation (enum ipc_work_operation), u64 content_length, rest arguments: the operation's own */
+    IPC_WORK_BEGIN,
+    /* W>S u64 offset in the content, u32 length (at most IPC_CHUNK): the next once this one is answered */
+    IPC_WORK_READ,
+    /* S>W u64 offset, rest content: as many octets as were asked for */
+    IPC_WORK_DATA,
+    /* W>S The verdict. u8 verdict (enum ipc_work_verdict); done: u64 length of the new content, rest results
+       (the operation's own), and WORK_CONTENT follows; refused: u16 reason and u16 diagnostic (X.411's
+       codes), octets text, and the job is over */
+    IPC_WORK_RESULT,
+    /* W>S rest content: the next octets of the new content, at most IPC_CHUNK. The job is over with the last
+     */
+    IPC_WORK_CONTENT,
+};
+
+enum ipc_work_operation {
+    /* P22 to P2 (RFC 1328): arguments u8 flags (content/downgrade.h), results u32 encoded information types
+     */
+    IPC_WORK_DOWNGRADE = 1
+};
+
+enum ipc_work_verdict {
+    IPC_WORK_DONE = 1,
+    IPC_WORK_REFUSED, /* by the content: it stays so */
+    IPC_WORK_FAILED   /* for want of memory, say: to be tried again */
 };
 
 enum ipc_mode { IPC_MODE_NORMAL = 1, IPC_MODE_X410_1988, IPC_MODE_1984 };
@@ -154,7 +186,8 @@ enum ipc_layer {
     IPC_LAYER_PRESENTATION,
     IPC_LAYER_ACSE,
     IPC_LAYER_RTSE,
-    IPC_LAYER_BIND
+    IPC_LAYER_BIND,
+    IPC_LAYER_NAME /* the host's name did not resolve */
 };
 
 enum ipc_admission { IPC_ADMITTED = 1, IPC_BUSY, IPC_CANNOT_RECOVER };

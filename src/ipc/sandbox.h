@@ -13,6 +13,7 @@ enum sandbox_part {
     SANDBOX_STORE,  /* files below one directory; no network sockets */
     SANDBOX_READER, /* the same, but makes and removes no files: only those that are there are written
                        (SQLite's shared memory, its WAL) */
+    SANDBOX_WORK,   /* the sockets that are open, memory and the clock; nothing else */
 };
 
 /* Drops to `user` (its primary group, no others) when the process is root; `user` NULL keeps the identity. */

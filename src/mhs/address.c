@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include "base/clock.h"
 #include "mhs/aliases.h"
@@ -28,9 +29,11 @@ static bool read_address(const char *text, struct arena *arena, struct oraddress
 bool address_read(const char *text, struct arena *arena, struct x411_ORName *name) {
     struct oraddress address;
     struct error err = {0};
-    if (!read_address(text, arena, &address))
+    const char *resolved = aliases_resolve(text);
+    bool is_directory_name = strncasecmp(resolved, "DN:", 3) == 0;
+    if (!is_directory_name && !read_address(text, arena, &address))
         return false;
-    if (oraddress_build_name(&address, arena, name, &err))
+    if (oraddress_parse_name(span_str(resolved), arena, name, &err))
         return true;
     mhs_fail(MHS_USAGE, "the address '%s' can't be used: %s", text, err.text);
     return false;
@@ -51,6 +54,12 @@ const char *address_mailbox(const char *given, struct arena *arena) {
         return NULL;
     }
     return read_address(text, arena, &address) ? (const char *)oraddress_text(&address, arena).data : NULL;
+}
+
+bool address_same(const struct x411_ORName *a, const struct x411_ORName *b, struct arena *arena) {
+    struct oraddress first, second;
+    return oraddress_of_name(a, arena, &first) && oraddress_of_name(b, arena, &second) &&
+           oraddress_equal(&first, &second);
 }
 
 static bool read_relative(const char *text, int64_t *seconds) {

@@ -9,7 +9,7 @@
 #include "schema/x411.h"
 
 /*
- * Reads an O/R address in any spelling, or an alias, and completes nothing: an
+ * Reads an O/R address in any spelling, an alias, or `DN:` and a directory name, and completes nothing: an
  * address that lacks a mandatory attribute is refused. False when it is none;
  * that was said on standard error, with what is wrong.
  */
@@ -17,6 +17,9 @@ bool address_read(const char *text, struct arena *arena, struct x411_ORName *nam
 
 /* The address of a name in one line; "(no address)" when it has none. */
 const char *address_show(const struct x411_ORName *name, struct arena *arena);
+
+/* True when both names have the same O/R address. */
+bool address_same(const struct x411_ORName *a, const struct x411_ORName *b, struct arena *arena);
 
 /* The mailbox that a command works with: `given`, else the user's own (mhs/aliases.h), as an address in the
  * daemon's spelling. NULL when there is none; that was said. */

@@ -6,6 +6,8 @@
 
 #include <jansson.h>
 
+#include "mhs/output.h"
+
 struct mhs_settings mhs_settings;
 
 enum { OPTION_HELP = 1000, OPTION_JSON, OPTION_SOCKET };
@@ -115,13 +117,42 @@ int mhs_line_operands(struct mhs_line *line, int min, int max, const char **oper
 }
 
 int mhs_usage_error(const struct mhs_usage *usage, const char *format, ...) {
+    char text[1024];
     va_list args;
     va_start(args, format);
-    fprintf(stderr, "mhs %s: ", usage->command);
-    vfprintf(stderr, format, args);
+    vsnprintf(text, sizeof text, format, args);
     va_end(args);
-    fprintf(stderr, "\nTry: mhs %s --help\n", usage->command);
+    mhs_say(text, "usage");
+    fprintf(stderr, "Try: mhs %s --help\n", usage->command);
     return MHS_USAGE;
+}
+
+/* Arguments need not be UTF-8, JSON is. */
+static json_t *json_of(const char *text) {
+    json_t *value = json_string(text);
+    char *ascii = value ? NULL : strdup(text);
+    for (char *c = ascii; c && *c; c++)
+        if ((unsigned char)*c >= 0x80)
+            *c = '?';
+    if (ascii)
+        value = json_string(ascii);
+    free(ascii);
+    return value ? value : json_string("(no memory)");
+}
+
+void mhs_say(const char *text, const char *code) {
+    fputs("mhs: ", stderr);
+    out_untrusted(stderr, text, strlen(text));
+    fputc('\n', stderr);
+    if (mhs_settings.json)
+        out_json_error(json_pack("{s:s, s:o}", "code", code, "text", json_of(text)));
+}
+
+static const char *code_of(enum mhs_exit status) {
+    return status == MHS_USAGE         ? "usage"
+           : status == MHS_UNREACHABLE ? "unreachable"
+           : status == MHS_NO          ? "no"
+                                       : "failed";
 }
 
 int mhs_fail(enum mhs_exit status, const char *format, ...) {
@@ -130,14 +161,6 @@ int mhs_fail(enum mhs_exit status, const char *format, ...) {
     va_start(args, format);
     vsnprintf(text, sizeof text, format, args);
     va_end(args);
-    fprintf(stderr, "mhs: %s\n", text);
-    if (mhs_settings.json) {
-        json_t *error = json_pack("{s:{s:s}}", "error", "text", text);
-        if (error) {
-            json_dumpf(error, stdout, JSON_INDENT(2));
-            putchar('\n');
-        }
-        json_decref(error);
-    }
+    mhs_say(text, code_of(status));
     return status;
 }

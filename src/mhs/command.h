@@ -81,8 +81,11 @@ int mhs_line_operands(struct mhs_line *line, int min, int max, const char **oper
 int mhs_usage_error(const struct mhs_usage *usage, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 
-/* Prints `mhs: TEXT` on standard error; with --json also {"error": {"text": TEXT}} on standard output.
- * Returns `status`. */
+/* Prints `mhs: TEXT` on standard error; with --json also {"error": {"code": CODE, "text": TEXT}} on standard
+ * output, where CODE is usage, no, unreachable or failed. Returns `status`. */
 int mhs_fail(enum mhs_exit status, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+/* The same with a text and a code that are at hand. */
+void mhs_say(const char *text, const char *code);
 
 #endif

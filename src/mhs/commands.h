@@ -12,6 +12,7 @@ int cmd_ping(int argc, char **argv);
 int cmd_probe(int argc, char **argv);
 int cmd_queue(int argc, char **argv);
 int cmd_read(int argc, char **argv);
+int cmd_receipt(int argc, char **argv);
 int cmd_reply(int argc, char **argv);
 int cmd_route(int argc, char **argv);
 int cmd_save(int argc, char **argv);

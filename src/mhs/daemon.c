@@ -4,6 +4,7 @@
 
 #include "base/reader.h"
 #include "ipc/payload.h"
+#include "mhs/output.h"
 
 static struct ipc_client *client;
 static uint64_t last_ref;
@@ -27,21 +28,33 @@ uint64_t mhs_next_ref(void) {
     return ++last_ref;
 }
 
+static bool quiet;
+
+void mhs_quiet(bool on) {
+    quiet = on;
+}
+
 enum mhs_exit mhs_refused(const json_t *error) {
-    const char *code = json_string_value(json_object_get(error, "code"));
     const char *text = json_string_value(json_object_get(error, "text"));
-    fprintf(stderr, "mhs: refused: %s%s%s%s\n", text ? text : "(no reason given)", code ? " (" : "",
-            code ? code : "", code ? ")" : "");
+    if (quiet)
+        return MHS_NO;
+    fputs("mhs: refused: ", stderr);
+    if (text)
+        out_untrusted(stderr, text, strlen(text));
+    const char *code = json_string_value(json_object_get(error, "code"));
+    fprintf(stderr, "%s%s%s%s\n", text ? "" : "(no reason given)", code ? " (" : "", code ? code : "",
+            code ? ")" : "");
     const json_t *recipients = json_object_get(error, "recipients");
     size_t i;
     json_t *recipient;
-    json_array_foreach(recipients, i, recipient) fprintf(
-        stderr, "mhs:   recipient %s\n", json_string_value(recipient) ? json_string_value(recipient) : "?");
-    if (mhs_settings.json) {
-        printf("{\"error\": ");
-        json_dumpf(error, stdout, JSON_INDENT(2));
-        printf("}\n");
+    json_array_foreach(recipients, i, recipient) {
+        const char *name = json_string_value(recipient);
+        fputs("mhs:   recipient ", stderr);
+        out_untrusted(stderr, name ? name : "?", name ? strlen(name) : 1);
+        fputc('\n', stderr);
     }
+    if (mhs_settings.json)
+        out_json_error(json_deep_copy(error));
     return MHS_NO;
 }
 

@@ -31,6 +31,9 @@ enum mhs_exit mhs_request(json_t *request, json_t **answer);
 /* Takes the error object of a response: says it and returns the exit code that fits its code. */
 enum mhs_exit mhs_refused(const json_t *error);
 
+/* While on, a refusal is returned but not said: for questions that may fail. */
+void mhs_quiet(bool on);
+
 /* Receives the frame that answers `ref`. An error response is said; false then, with the exit code in
  * `*status`. */
 bool mhs_receive(uint64_t ref, enum ipc_type wanted, struct span *payload, enum mhs_exit *status);

@@ -1,7 +1,7 @@
 /*
  * A message that is being written, and its submission: the envelope of X.411
- * §8.2.1.1.1 and an interpersonal message, streamed to the daemon. `send`,
- * `reply`, `forward` and `probe` fill one.
+ * §8.2.1.1.1 and an interpersonal message or notification, streamed to the
+ * daemon. `send`, `reply`, `forward`, `receipt` and `probe` fill one.
  */
 #ifndef MHS_DRAFT_H
 #define MHS_DRAFT_H
@@ -35,6 +35,7 @@ struct draft {
     const char **paths;         /* beside each part: the file that holds its octets, or NULL */
     size_t part_count;
     size_t capacity;
+    struct span notification;   /* the content, when it is an IPN: parts and heading are not used then */
     struct ipm_heading heading; /* recipients and identifier are filled in by draft_submit */
 
     int64_t priority; /* x411_Priority_… */

@@ -9,6 +9,9 @@
 #include "asn1/ber.h"
 #include "ipc/payload.h"
 #include "mhs/daemon.h"
+#include "mhs/output.h"
+#include "mhs/progress.h"
+#include "names/oraddress.h"
 
 uint64_t entry_number(const char *text) {
     char *end;
@@ -108,8 +111,10 @@ static enum mhs_exit fetch_piece(const char *mailbox, uint64_t number, uint64_t 
 struct span entry_peek(const char *mailbox, uint64_t number, uint32_t length, struct arena *arena) {
     struct span octets;
     uint64_t total;
-    return fetch_piece(mailbox, number, 0, length, &octets, &total) == MHS_OK ? arena_dup(arena, octets)
-                                                                              : (struct span){NULL, 0};
+    mhs_quiet(true); /* it may be deleted in the meantime */
+    bool done = fetch_piece(mailbox, number, 0, length, &octets, &total) == MHS_OK;
+    mhs_quiet(false);
+    return done ? arena_dup(arena, octets) : (struct span){NULL, 0};
 }
 
 /* An unlinked file in $TMPDIR; -1 when there can be none. */
@@ -149,6 +154,7 @@ static enum mhs_exit fetch_all(struct entry *entry, int fd, uint64_t *total) {
                 MHS_FAILED, "the content can't be kept in a temporary file: %s; set TMPDIR to another place",
                 strerror(errno));
         offset += octets.len;
+        progress_at(offset);
     } while (offset < *total);
     return MHS_OK;
 }
@@ -159,7 +165,9 @@ enum mhs_exit entry_fetch(struct entry *entry) {
     if (fd < 0)
         return (enum mhs_exit)mhs_fail(
             MHS_FAILED, "no temporary file can be made: %s; set TMPDIR to another place", strerror(errno));
+    progress_begin("fetching", (uint64_t)out_integer(entry->summary, "size"));
     enum mhs_exit status = fetch_all(entry, fd, &total);
+    progress_end();
     if (status == MHS_OK && total > 0) {
         void *map = mmap(NULL, total, PROT_READ, MAP_PRIVATE, fd, 0);
         if (map == MAP_FAILED)
@@ -169,6 +177,31 @@ enum mhs_exit entry_fetch(struct entry *entry) {
     }
     close(fd);
     return status;
+}
+
+enum mhs_exit entry_open_ipm(struct entry *entry, const struct x411_ORName *owner, const char *operand,
+                             struct arena *arena, struct ipm_content *content) {
+    struct error err = {0};
+    struct oraddress address;
+    uint64_t number = entry_number(operand);
+    if (!number)
+        return MHS_USAGE;
+    const char *mailbox =
+        oraddress_of_name(owner, arena, &address) ? (const char *)oraddress_text(&address, arena).data : NULL;
+    if (!mailbox)
+        return (enum mhs_exit)mhs_fail(MHS_FAILED, "no memory");
+    enum mhs_exit status = entry_open(entry, mailbox, number, arena);
+    if (status == MHS_OK)
+        status = entry_fetch(entry);
+    if (status != MHS_OK)
+        return status;
+    if (!entry->message)
+        return (enum mhs_exit)mhs_fail(MHS_NO, "entry %s is a report", operand);
+    if (!ipm_read(entry->content, arena, content, &err))
+        return (enum mhs_exit)mhs_fail(MHS_NO, "%s", err.text);
+    if (!content->ipm)
+        return (enum mhs_exit)mhs_fail(MHS_NO, "entry %s is a notification", operand);
+    return MHS_OK;
 }
 
 void entry_close(struct entry *entry) {

@@ -37,6 +37,11 @@ enum mhs_exit entry_fetch(struct entry *entry);
  * said. */
 struct span entry_peek(const char *mailbox, uint64_t number, uint32_t length, struct arena *arena);
 
+/* Opens, fetches and reads an interpersonal message of its owner's mailbox. Returns MHS_OK or the exit code;
+ * what is wrong was said. */
+enum mhs_exit entry_open_ipm(struct entry *entry, const struct x411_ORName *owner, const char *operand,
+                             struct arena *arena, struct ipm_content *content);
+
 void entry_close(struct entry *entry);
 
 #endif

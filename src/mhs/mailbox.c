@@ -6,9 +6,12 @@
 #include "mhs/daemon.h"
 #include "mhs/entry.h"
 #include "mhs/output.h"
+#include "mhs/pages.h"
 
 #define ARENA_MAX      (64 * 1024 * 1024)
 #define HEADING_OCTETS (16 * 1024) /* of a content are fetched to show its subject */
+
+enum { UNREAD = 300 };
 
 static const struct mhs_option user_option[] = {
     {'u', "user", "ADDRESS", "whose mailbox (default: CHASQUI_USER or the alias 'me')"}, {0}};
@@ -27,63 +30,65 @@ static const char *find_subject(const char *mailbox, const json_t *row, struct a
     return heading.subject ? heading.subject : "(no subject)";
 }
 
-static void add_subjects(const char *mailbox, const json_t *rows, struct arena *arena) {
+struct listing {
+    const char *mailbox;
+    struct arena arena;
+};
+
+/* What is shown besides what the daemon says of an entry. */
+static void complete(void *context, const json_t *rows) {
+    struct listing *listing = context;
     json_t *row;
     size_t i;
     json_array_foreach(rows, i, row) {
-        arena_reset(arena);
-        json_object_set_new(row, "subject", json_string(find_subject(mailbox, row, arena)));
+        char size[16];
+        arena_reset(&listing->arena);
+        json_object_set_new(row, "subject",
+                            json_string(find_subject(listing->mailbox, row, &listing->arena)));
+        if (mhs_settings.json)
+            continue;
+        json_object_set_new(row, "new", json_string(json_is_true(json_object_get(row, "seen")) ? "" : "*"));
+        json_object_set_new(row, "shown-size",
+                            json_string(out_size((uint64_t)out_integer(row, "size"), size)));
     }
 }
 
-static void print_rows(const json_t *rows) {
+struct wish {
+    const char *user;
+    int64_t limit, after;
+    bool unseen, mailboxes;
+};
+
+static enum mhs_exit list(const char *mailbox, const struct wish *wish) {
     static const struct out_column columns[] = {
         {"ENTRY", "entry", true},        {"NEW", "new", false},
         {"ARRIVAL", "arrival", false},   {"SIZE", "shown-size", true},
         {"PRIORITY", "priority", false}, {"FROM", "originator", false},
         {"SUBJECT", "subject", false},   {NULL, NULL, false}};
-    json_t *row;
-    size_t i;
-    json_array_foreach(rows, i, row) {
-        char size[16];
-        json_object_set_new(row, "new", json_string(json_is_true(json_object_get(row, "seen")) ? "" : "*"));
-        json_object_set_new(row, "shown-size",
-                            json_string(out_size((uint64_t)out_integer(row, "size"), size)));
-    }
-    out_table(rows, columns);
-}
-
-static enum mhs_exit list(const char *mailbox, bool unseen, struct arena *arena) {
-    json_t *request =
-        json_pack("{s:s, s:s, s:i}", "operation", "mailbox-list", "mailbox", mailbox, "limit", 1000);
-    json_t *answer;
-    if (unseen)
+    struct listing listing = {.mailbox = mailbox};
+    struct pages pages = {.array = "entries",
+                          .columns = columns,
+                          .none = wish->unseen  ? "Nothing in the mailbox is new."
+                                  : wish->after ? "There are no more."
+                                                : "The mailbox is empty.",
+                          .more = "--after",
+                          .limit = wish->limit,
+                          .after = wish->after,
+                          .complete = complete,
+                          .context = &listing};
+    json_t *request = json_pack("{s:s, s:s}", "operation", "mailbox-list", "mailbox", mailbox);
+    if (wish->unseen)
         json_object_set_new(request, "unseen", json_true());
-    enum mhs_exit status = mhs_request(request, &answer);
-    if (status != MHS_OK)
-        return status;
-    struct arena scratch;
-    arena_init(&scratch, arena->cap);
-    const json_t *rows = json_object_get(answer, "entries");
-    add_subjects(mailbox, rows, &scratch);
-    arena_free(&scratch);
-    if (mhs_settings.json)
-        out_json(answer);
-    else if (json_array_size(rows) == 0)
-        printf("The mailbox is empty.\n");
-    else
-        print_rows(rows);
-    if (!mhs_settings.json && json_is_integer(json_object_get(answer, "cursor")))
-        printf("There are more.\n");
-    json_decref(answer);
-    return MHS_OK;
+    arena_init(&listing.arena, ARENA_MAX);
+    enum mhs_exit status = pages_show(request, &pages);
+    arena_free(&listing.arena);
+    return status;
 }
 
 static enum mhs_exit list_mailboxes(void) {
     static const struct out_column columns[] = {{"MAILBOX", "mailbox", false},
                                                 {"ENTRIES", "entries", true},
                                                 {"UNSEEN", "unseen", true},
-                                                {"OCTETS", "octets", true},
                                                 {NULL, NULL, false}};
     json_t *answer;
     enum mhs_exit status = mhs_request(json_pack("{s:s}", "operation", "mailboxes"), &answer);
@@ -97,40 +102,57 @@ static enum mhs_exit list_mailboxes(void) {
     return MHS_OK;
 }
 
-int cmd_list(int argc, char **argv) {
-    static const struct mhs_option options[] = {
-        {'u', "user", "ADDRESS", "whose mailbox (default: CHASQUI_USER or the alias 'me')"},
-        {'n', "new", NULL, "only what was not read yet"},
-        {'m', "mailboxes", NULL, "list the mailboxes that you may use"},
-        {0}};
-    static const struct mhs_usage usage = {"list", NULL, "Lists the messages and reports in a mailbox.", NULL,
-                                           options};
+/* Reads the command line. Returns MHS_OK to go on; else `*done` is set and the exit code returned. */
+static int read_wish(struct wish *wish, const struct mhs_usage *usage, int argc, char **argv, bool *done) {
     struct mhs_line line;
-    struct arena arena;
-    const char *value, *user = NULL;
-    bool unseen = false, mailboxes = false;
+    const char *value;
     int id;
-    mhs_line_init(&line, &usage, argc, argv);
+    *done = true;
+    mhs_line_init(&line, usage, argc, argv);
     while ((id = mhs_line_next(&line, &value)) > 0) {
         if (id == 'u')
-            user = value;
-        unseen |= id == 'n';
-        mailboxes |= id == 'm';
+            wish->user = value;
+        wish->unseen |= id == 'n' || id == UNREAD;
+        wish->mailboxes |= id == 'm';
+        if ((id == 'l' && !pages_number(usage, "limit", value, &wish->limit)) ||
+            (id == 'a' && !pages_number(usage, "after", value, &wish->after)))
+            return MHS_USAGE;
     }
     if (id == MHS_LINE_STOP)
         return line.status;
     if (mhs_line_operand(&line))
-        return mhs_usage_error(&usage, "no operand is wanted");
-    if (mailboxes)
+        return mhs_usage_error(usage, "no operand is wanted");
+    *done = false;
+    return MHS_OK;
+}
+
+int cmd_list(int argc, char **argv) {
+    static const struct mhs_option options[] = {
+        {'u', "user", "ADDRESS", "whose mailbox (default: CHASQUI_USER or the alias 'me')"},
+        {'n', "new", NULL, "only what was not read yet"},
+        {UNREAD, "unread", NULL, "the same"},
+        {'l', "limit", "COUNT", "at most so many entries (all)"},
+        {'a', "after", "ENTRY", "only entries after this one"},
+        {'m', "mailboxes", NULL, "list the mailboxes that you may use"},
+        {0}};
+    static const struct mhs_usage usage = {"list", NULL, "Lists the messages and reports in a mailbox.", NULL,
+                                           options};
+    struct wish wish = {0};
+    struct arena arena;
+    bool done;
+    int status = read_wish(&wish, &usage, argc, argv, &done);
+    if (done)
+        return status;
+    if (wish.mailboxes)
         return list_mailboxes();
     arena_init(&arena, ARENA_MAX);
-    const char *mailbox = address_mailbox(user, &arena);
-    int status = mailbox ? (int)list(mailbox, unseen, &arena) : MHS_USAGE;
+    const char *mailbox = address_mailbox(wish.user, &arena);
+    status = mailbox ? (int)list(mailbox, &wish) : MHS_USAGE;
     arena_free(&arena);
     return status;
 }
 
-static int delete_entry(const char *mailbox, const char *operand) {
+static int delete_entry(const char *mailbox, const char *operand, json_t *deleted) {
     uint64_t number = entry_number(operand);
     json_t *answer;
     if (!number)
@@ -140,12 +162,30 @@ static int delete_entry(const char *mailbox, const char *operand) {
                              &answer);
     if (status != MHS_OK)
         return status;
-    if (mhs_settings.json)
-        out_json(answer);
-    else
+    json_array_append_new(deleted, json_integer((json_int_t)number));
+    if (!mhs_settings.json)
         printf("entry %s deleted\n", operand);
     json_decref(answer);
     return MHS_OK;
+}
+
+/* The operands that are left. With --json one object tells of those that were deleted, also when one could
+ * not be. */
+static int delete_entries(struct mhs_line *line, const char *operand, const char *mailbox) {
+    json_t *deleted = json_array();
+    int status = MHS_OK;
+    if (mhs_settings.json)
+        out_stream_begin("deleted");
+    for (; operand && status == MHS_OK; operand = mhs_line_operand(line)) {
+        status = delete_entry(mailbox, operand, deleted);
+        if (mhs_settings.json && status == MHS_OK)
+            out_stream_rows(deleted);
+        json_array_clear(deleted);
+    }
+    if (mhs_settings.json && status == MHS_OK)
+        out_stream_end(NULL);
+    json_decref(deleted);
+    return status;
 }
 
 int cmd_delete(int argc, char **argv) {
@@ -165,9 +205,7 @@ int cmd_delete(int argc, char **argv) {
         return mhs_usage_error(&usage, "ENTRY is missing");
     arena_init(&arena, ARENA_MAX);
     const char *mailbox = address_mailbox(user, &arena);
-    int status = mailbox ? MHS_OK : MHS_USAGE;
-    for (; operand && status == MHS_OK; operand = mhs_line_operand(&line))
-        status = delete_entry(mailbox, operand);
+    int status = mailbox ? delete_entries(&line, operand, mailbox) : MHS_USAGE;
     arena_free(&arena);
     return status;
 }

@@ -19,6 +19,7 @@ static const struct command commands[] = {
     {"list", cmd_list, "list the messages and reports in a mailbox"},
     {"read", cmd_read, "show a message or report"},
     {"save", cmd_save, "save a body part into a file"},
+    {"receipt", cmd_receipt, "tell an originator that a message was received, or was not"},
     {"reply", cmd_reply, "answer a message"},
     {"forward", cmd_forward, "send a message on as a body part"},
     {"delete", cmd_delete, "delete entries of a mailbox"},
@@ -52,7 +53,8 @@ static void print_overview(FILE *out) {
 }
 
 static int unknown_command(const char *name) {
-    fprintf(stderr, "mhs: there is no command '%s'\nTry: mhs --help\n", name);
+    mhs_fail(MHS_USAGE, "there is no command '%s'", name);
+    fprintf(stderr, "Try: mhs --help\n");
     return MHS_USAGE;
 }
 
@@ -85,20 +87,29 @@ static int read_globals(int argc, char **argv, int *status) {
             print_overview(stdout);
             return 0;
         } else if (argv[i][0] == '-') {
-            fprintf(stderr, "mhs: unknown option '%s'\nTry: mhs --help\n", argv[i]);
-            *status = MHS_USAGE;
+            *status = mhs_fail(MHS_USAGE, "unknown option '%s'", argv[i]);
+            fprintf(stderr, "Try: mhs --help\n");
             return 0;
         } else {
             return i;
         }
     }
+    *status = mhs_fail(MHS_USAGE, "give a command");
     print_overview(stderr);
-    *status = MHS_USAGE;
     return 0;
+}
+
+/* An error may come before --json was read. */
+static bool asks_for_json(int argc, char **argv) {
+    for (int i = 1; i < argc && strcmp(argv[i], "--") != 0; i++)
+        if (strcmp(argv[i], "--json") == 0)
+            return true;
+    return false;
 }
 
 int main(int argc, char **argv) {
     setlocale(LC_ALL, "");
+    mhs_settings.json = asks_for_json(argc, argv);
     mhs_settings.socket = getenv("CHASQUI_SOCKET");
     int status = MHS_OK;
     int at = read_globals(argc, argv, &status);

@@ -1,4 +1,4 @@
-/* `mhs status`, `mhs route`, `mhs ping` and `mhs user`: the operator's questions to the daemon. */
+/* `mhs status`, `mhs ping` and `mhs user`: the operator's questions to the daemon. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -6,6 +6,7 @@
 #include "mhs/commands.h"
 #include "mhs/daemon.h"
 #include "mhs/output.h"
+#include "mhs/pages.h"
 
 /* Sends a request and prints the answer as JSON when that was asked for; else `print` shows it. */
 static int ask(json_t *request, void (*print)(const json_t *answer)) {
@@ -70,51 +71,6 @@ int cmd_status(int argc, char **argv) {
     return ask(json_pack("{s:s}", "operation", "status"), print_status);
 }
 
-static void print_route(const json_t *answer) {
-    const json_t *step;
-    size_t i;
-    json_array_foreach(json_object_get(answer, "steps"), i, step) {
-        printf("%2zu. ", i + 1);
-        out_line(json_string_value(step) ? json_string_value(step) : "?");
-        putchar('\n');
-    }
-    static const char *const members[] = {"result", "mailbox", "reason", "diagnostic"};
-    for (size_t m = 0; m < sizeof members / sizeof *members; m++)
-        if (json_is_string(json_object_get(answer, members[m])))
-            out_field(members[m], out_text(answer, members[m]));
-    json_array_foreach(json_object_get(answer, "next-hops"), i, step)
-        out_field("next hop", json_string_value(step));
-}
-
-int cmd_route(int argc, char **argv) {
-    enum { LENGTH = 'l', TYPE = 't', FROM = 'f' };
-    static const struct mhs_option options[] = {
-        {LENGTH, "content-length", "OCTETS", "as if the content had this length"},
-        {TYPE, "content-type", "TYPE", "as if the content were of this type"},
-        {FROM, "from", "PEER", "as if the message had come from this peer"},
-        {0}};
-    static const struct mhs_usage usage = {
-        "route", "ADDRESS", "Says where a message to an address would go, and why.", NULL, options};
-    struct mhs_line line;
-    mhs_line_init(&line, &usage, argc, argv);
-    json_t *request = json_pack("{s:s}", "operation", "route");
-    const char *value;
-    int id;
-    while ((id = mhs_line_next(&line, &value)) > 0)
-        json_object_set_new(request,
-                            id == LENGTH ? "content-length"
-                            : id == TYPE ? "content-type"
-                                         : "from",
-                            id == LENGTH ? json_integer(atoll(value)) : json_string(value));
-    const char *address = mhs_line_operand(&line);
-    if (id == MHS_LINE_STOP || !address || mhs_line_operand(&line)) {
-        json_decref(request);
-        return id == MHS_LINE_STOP ? (int)line.status : mhs_usage_error(&usage, "give one ADDRESS");
-    }
-    json_object_set_new(request, "address", json_string(aliases_resolve(address)));
-    return ask(request, print_route);
-}
-
 static void print_ping(const json_t *answer) {
     static const char *const members[] = {
         "peer",  "address", "application-context", "session-version", "checkpoint-size", "window-size",
@@ -155,6 +111,7 @@ static void print_users(const json_t *answer) {
     static const struct out_column columns[] = {{"ADDRESS", "address", false},
                                                 {"UID", "uid", true},
                                                 {"ENTRIES", "entries", true},
+                                                {"DIRECTORY NAME", "directory-name", false},
                                                 {"IN CONFIGURATION", "configured", false},
                                                 {NULL, NULL, false}};
     out_table(json_object_get(answer, "users"), columns);
@@ -182,8 +139,15 @@ static int user_change(const struct mhs_usage *usage, const char *operation, int
     const char *value, *address;
     int id;
     while ((id = mhs_line_next(&line, &value)) > 0) {
+        int64_t uid = 0;
+        if (id == 'u' && strcmp(value, "0") != 0 && !pages_number(usage, "uid", value, &uid)) {
+            json_decref(request);
+            return MHS_USAGE;
+        }
         if (id == 'u')
-            json_object_set_new(request, "uid", json_integer(atoll(value)));
+            json_object_set_new(request, "uid", json_integer(uid));
+        else if (id == 'n')
+            json_object_set_new(request, "directory-name", json_string(value));
         else
             json_object_set_new(request, "discard", json_true());
     }
@@ -198,7 +162,9 @@ static int user_change(const struct mhs_usage *usage, const char *operation, int
 
 int cmd_user(int argc, char **argv) {
     static const struct mhs_option add_options[] = {
-        {'u', "uid", "UID", "the Unix user who may use the mailbox"}, {0}};
+        {'u', "uid", "UID", "the Unix user who may use the mailbox"},
+        {'n', "directory-name", "NAME", "the user's directory name (RFC 4514)"},
+        {0}};
     static const struct mhs_option remove_options[] = {
         {'d', "discard", NULL, "remove the mailbox with its messages"}, {0}};
     static const struct mhs_usage add = {"user add", "ADDRESS", "Gives an address of our domain a mailbox.",
@@ -213,6 +179,8 @@ int cmd_user(int argc, char **argv) {
     if (strcmp(name, "remove") == 0)
         return user_change(&remove, "user-remove", argc - 1, argv + 1);
     bool help = strcmp(name, "--help") == 0;
+    if (!help)
+        mhs_fail(MHS_USAGE, *name ? "'mhs user' has no subcommand '%s'" : "give a subcommand%s", name);
     fprintf(help ? stdout : stderr,
             "Usage: mhs user list|add|remove [OPTION]... [ADDRESS]\n\nThe users that have a mailbox here.\n"
             "'mhs user add --help' explains one.\n");

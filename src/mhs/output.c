@@ -92,8 +92,7 @@ static void print_cell(const char *text, size_t width, bool right, bool last) {
         pad((right ? 0 : fill) + 2);
 }
 
-void out_table(const json_t *rows, const struct out_column *columns) {
-    size_t widths[16] = {0};
+static size_t widen(const json_t *rows, const struct out_column *columns, size_t widths[]) {
     size_t count = 0, i;
     const json_t *row;
     for (; columns[count].heading; count++) {
@@ -103,15 +102,79 @@ void out_table(const json_t *rows, const struct out_column *columns) {
             widths[count] = width > widths[count] ? width : widths[count];
         }
     }
-    fputs(out_style(OUT_BOLD), stdout);
-    for (size_t c = 0; c < count; c++)
-        print_cell(columns[c].heading, widths[c], columns[c].right, c + 1 == count);
-    printf("%s\n", out_end());
+    return count;
+}
+
+void out_table_part(const json_t *rows, const struct out_column *columns, struct out_widths *widths) {
+    size_t count = 0, i;
+    const json_t *row;
+    while (columns[count].heading)
+        count++;
+    if (!widths->begun) {
+        widen(rows, columns, widths->columns);
+        fputs(out_style(OUT_BOLD), stdout);
+        for (size_t c = 0; c < count; c++)
+            print_cell(columns[c].heading, widths->columns[c], columns[c].right, c + 1 == count);
+        printf("%s\n", out_end());
+        widths->begun = true;
+    }
     json_array_foreach(rows, i, row) {
         for (size_t c = 0; c < count; c++)
-            print_cell(out_text(row, columns[c].member), widths[c], columns[c].right, c + 1 == count);
+            print_cell(out_text(row, columns[c].member), widths->columns[c], columns[c].right,
+                       c + 1 == count);
         putchar('\n');
     }
+}
+
+void out_table(const json_t *rows, const struct out_column *columns) {
+    struct out_widths widths = {0};
+    out_table_part(rows, columns, &widths);
+}
+
+/* ---- JSON that comes in parts ---- */
+
+static struct {
+    bool open;
+    size_t rows;
+} stream;
+
+void out_stream_begin(const char *name) {
+    printf("{\n  \"%s\": [", name);
+    stream.open = true;
+    stream.rows = 0;
+}
+
+void out_stream_rows(const json_t *rows) {
+    const json_t *row;
+    size_t i;
+    json_array_foreach(rows, i, row) {
+        fputs(stream.rows++ ? ",\n    " : "\n    ", stdout);
+        json_dumpf(row, stdout, JSON_COMPACT | JSON_ENCODE_ANY);
+    }
+}
+
+void out_stream_end(json_t *more) {
+    const char *name;
+    json_t *value;
+    fputs(stream.rows ? "\n  ]" : "]", stdout);
+    json_object_foreach(more, name, value) {
+        printf(",\n  \"%s\": ", name);
+        json_dumpf(value, stdout, JSON_COMPACT | JSON_ENCODE_ANY);
+    }
+    puts("\n}");
+    stream.open = false;
+    json_decref(more);
+}
+
+void out_json_error(json_t *error) {
+    static bool said;
+    json_t *whole = json_pack("{s:o}", "error", error);
+    if (whole && !said && stream.open)
+        out_stream_end(json_incref(whole));
+    else if (whole && !said)
+        out_json(whole);
+    said = true;
+    json_decref(whole);
 }
 
 char *out_size(uint64_t octets, char out[static 16]) {
@@ -134,7 +197,7 @@ void out_field(const char *label, const char *text) {
     if (!text)
         return;
     printf("%s%s:%s%*s", out_style(OUT_BOLD), label, out_end(),
-           (int)(15 - strlen(label) > 0 ? 15 - strlen(label) : 1), "");
+           strlen(label) < 15 ? (int)(15 - strlen(label)) : 1, "");
     out_line(text);
     putchar('\n');
 }

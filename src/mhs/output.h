@@ -31,6 +31,28 @@ struct out_column {
 /* Prints the array `rows` of objects under headings; columns end with a NULL heading. */
 void out_table(const json_t *rows, const struct out_column *columns);
 
+/* The same in parts: the headings and the widths are those of the first part. */
+#define OUT_COLUMNS_MAX 16
+struct out_widths {
+    size_t columns[OUT_COLUMNS_MAX];
+    bool begun;
+};
+void out_table_part(const json_t *rows, const struct out_column *columns, struct out_widths *widths);
+
+/*
+ * A JSON object whose only array is printed as it comes:
+ * {"NAME": [rows...], members of `more`}. An error that is said in between
+ * ends it, so that what was printed stays one JSON value.
+ */
+void out_stream_begin(const char *name);
+void out_stream_rows(const json_t *rows);
+/* Takes over the reference. */
+void out_stream_end(json_t *more);
+
+/* Prints {"error": ERROR} once (later errors of the same command are not printed), at the end of a stream
+ * that is open. Takes over the reference. */
+void out_json_error(json_t *error);
+
 /* `12 B`, `3.4 MB`; at least 16 octets in `out`. Returns `out`. */
 char *out_size(uint64_t octets, char out[static 16]);
 

@@ -2,10 +2,12 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "mhs/aliases.h"
 #include "mhs/commands.h"
 #include "mhs/daemon.h"
 #include "mhs/events.h"
 #include "mhs/output.h"
+#include "mhs/pages.h"
 
 enum {
     FILTER_HOP = 300,
@@ -16,7 +18,9 @@ enum {
     FILTER_KIND,
     FILTER_OLDER,
     OPTION_LIMIT,
+    OPTION_AFTER,
     OPTION_ALL,
+    OPTION_ADDRESS,
     OPTION_REASON
 };
 
@@ -31,7 +35,10 @@ enum {
     }
 
 static const struct mhs_option list_options[] = {
-    FILTERS, {OPTION_LIMIT, "limit", "COUNT", "at most so many (100)"}, {0}};
+    FILTERS,
+    {OPTION_LIMIT, "limit", "COUNT", "at most so many (all)"},
+    {OPTION_AFTER, "after", "ID", "only copies with an ID above this one"},
+    {0}};
 
 static const struct mhs_option change_options[] = {
     {OPTION_REASON, "reason", "TEXT", "why; it is recorded in the message's history"},
@@ -39,35 +46,35 @@ static const struct mhs_option change_options[] = {
     FILTERS,
     {0}};
 
+static const struct mhs_option redirect_options[] = {
+    {OPTION_REASON, "reason", "TEXT", "why; it is recorded in the message's history"},
+    {OPTION_ADDRESS, "address", "ADDRESS", "to this address instead of by another peer"},
+    {0}};
+
 static const char *filter_member(int id) {
     static const char *const members[] = {"next-hop", "originator", "recipient", "state", "priority", "kind"};
     return id >= FILTER_HOP && id < FILTER_OLDER ? members[id - FILTER_HOP] : NULL;
 }
 
-/* Reads a whole number; false when `text` is none or not positive. */
-static bool read_count(const char *text, json_int_t *value) {
-    char *end;
-    long long number = strtoll(text, &end, 10);
-    *value = number;
-    return *text && !*end && number > 0;
+static const char *text_member(int id) {
+    return id == OPTION_REASON ? "reason" : id == OPTION_ADDRESS ? "address" : filter_member(id);
 }
 
 /* Takes one option into the request. Returns MHS_OK or the exit code for a wrong value. */
 static int take_option(const struct mhs_usage *usage, json_t *request, int id, const char *value) {
-    json_int_t number;
-    if (filter_member(id))
-        return json_object_set_new(request, filter_member(id), json_string(value)) == 0
-                   ? MHS_OK
-                   : mhs_usage_error(usage, "'%s' is no UTF-8", value);
+    int64_t number;
     if (id == OPTION_ALL)
         return json_object_set_new(request, "all", json_true());
-    if (id == OPTION_REASON)
-        return json_object_set_new(request, "reason", json_string(value)) == 0
+    bool address = id == FILTER_ORIGINATOR || id == FILTER_RECIPIENT || id == OPTION_ADDRESS;
+    if (text_member(id))
+        return json_object_set_new(request, text_member(id),
+                                   json_string(address ? aliases_resolve(value) : value)) == 0
                    ? MHS_OK
-                   : mhs_usage_error(usage, "the reason is no UTF-8");
-    if (!read_count(value, &number))
-        return mhs_usage_error(usage, "'%s' is no positive number", value);
-    return json_object_set_new(request, id == OPTION_LIMIT ? "limit" : "older-than", json_integer(number));
+                   : mhs_usage_error(usage, "--%s: '%s' is no UTF-8", text_member(id), value);
+    const char *name = id == OPTION_LIMIT ? "limit" : id == OPTION_AFTER ? "after" : "older-than";
+    if (!pages_number(usage, name, value, &number))
+        return MHS_USAGE;
+    return json_object_set_new(request, name, json_integer(number));
 }
 
 /* Reads all options into `request`; false when the command is to end with `*status`. */
@@ -100,32 +107,32 @@ static int queue_list(int argc, char **argv) {
     struct mhs_line line;
     mhs_line_init(&line, &usage, argc, argv);
     json_t *request = json_pack("{s:s}", "operation", "queue-list");
-    json_t *answer = NULL;
     int status = MHS_FAILED;
     if (!request || !read_options(&line, request, &status)) {
         json_decref(request);
         return status;
     }
-    status = mhs_request(request, &answer);
-    if (status != MHS_OK)
-        return status;
-    const json_t *entries = json_object_get(answer, "entries");
-    if (mhs_settings.json)
-        out_json(answer);
-    else if (json_array_size(entries) == 0)
-        printf("The queue is empty.\n");
-    else
-        out_table(entries, columns);
-    if (!mhs_settings.json && json_is_integer(json_object_get(answer, "cursor")))
-        printf("There is more; ask with --limit.\n");
-    json_decref(answer);
-    return MHS_OK;
+    if (mhs_line_operand(&line)) {
+        json_decref(request);
+        return mhs_usage_error(&usage, "no operand is wanted");
+    }
+    struct pages pages = {.array = "entries",
+                          .columns = columns,
+                          .more = "--after",
+                          .limit = out_integer(request, "limit"),
+                          .after = out_integer(request, "after")};
+    json_object_del(request, "limit");
+    json_object_del(request, "after");
+    pages.none =
+        json_object_size(request) > 1 || pages.after ? "No copy in the queue fits." : "The queue is empty.";
+    return pages_show(request, &pages);
 }
 
 /* Reads the ID of a copy; 0 when it is none. */
 static json_int_t read_id(const char *text) {
-    json_int_t id;
-    return text && read_count(text, &id) ? id : 0;
+    char *end;
+    long long id = text ? strtoll(text, &end, 10) : 0;
+    return text && *text >= '0' && *text <= '9' && !*end && id > 0 ? id : 0;
 }
 
 static void print_entry(const json_t *entry) {
@@ -182,9 +189,10 @@ struct change {
 
 static const struct change changes[] = {
     {"hold", "queue-hold", "ID", "Keeps a copy from being tried until it is released.", "held"},
-    {"release", "queue-release", "ID", "Lets a held copy go.", "released"},
-    {"retry", "queue-retry", "ID", "Tries a copy now, whatever its schedule says.", "to be tried now"},
-    {"redirect", "queue-redirect", "ID PEER", "Sends a copy by another peer.", "redirected"},
+    {"release", "queue-release", "ID", "Lets a held copy go; a deferred one keeps its time.", "released"},
+    {"retry", "queue-retry", "ID", "Tries a copy now, before its next try is due.", "to be tried now"},
+    {"redirect", "queue-redirect", "ID [PEER]", "Sends a copy by another peer, or to another address.",
+     "redirected"},
     {"delete", "queue-delete", "ID", "Drops a copy without a report to anyone.", "deleted"},
     {"nondeliver", "queue-nondeliver", "ID", "Ends a copy with a non-delivery report.", "non-delivered"},
 };
@@ -194,47 +202,74 @@ static int take_operands(struct mhs_line *line, const struct change *change, jso
     if (!json_object_get(request, "all")) {
         const char *text = mhs_line_operand(line);
         if (!read_id(text))
-            return mhs_usage_error(line->usage, text ? "'%s' is no ID" : "%s is missing", text ? text : "ID");
+            return text ? mhs_usage_error(line->usage, "'%s' is no ID; 'mhs queue list' shows them", text)
+                        : mhs_usage_error(line->usage, "ID is missing; 'mhs queue list' shows them");
         json_object_set_new(request, "id", json_integer(read_id(text)));
     }
-    if (strcmp(change->name, "redirect") == 0) {
+    if (strcmp(change->name, "redirect") == 0 && !json_object_get(request, "address")) {
         const char *peer = mhs_line_operand(line);
         if (!peer)
-            return mhs_usage_error(line->usage, "PEER is missing");
+            return mhs_usage_error(line->usage, "PEER is missing; or give --address");
         json_object_set_new(request, "next-hop", json_string(peer));
     }
     const char *extra = mhs_line_operand(line);
     return extra ? mhs_usage_error(line->usage, "'%s' is one too many", extra) : MHS_OK;
 }
 
+/* The daemon changes a part of a long queue at a time. */
+static enum mhs_exit change_parts(json_t *request, json_int_t *changed, json_int_t *skipped) {
+    json_int_t cursor;
+    do {
+        json_t *answer;
+        enum mhs_exit status = mhs_request(json_deep_copy(request), &answer);
+        if (status != MHS_OK)
+            return status;
+        *changed += out_integer(answer, "changed");
+        *skipped += out_integer(answer, "skipped");
+        cursor = out_integer(answer, "cursor");
+        json_decref(answer);
+        if (cursor)
+            json_object_set_new(request, "after", json_integer(cursor));
+    } while (cursor);
+    return MHS_OK;
+}
+
+static int make_change(const struct change *change, json_t *request) {
+    json_int_t changed = 0, skipped = 0;
+    enum mhs_exit status = change_parts(request, &changed, &skipped);
+    if (status != MHS_OK && changed + skipped > 0)
+        fprintf(stderr, "mhs: before that, %" JSON_INTEGER_FORMAT " were %s\n", changed, change->done);
+    if (status != MHS_OK)
+        return status;
+    if (mhs_settings.json) {
+        json_t *answer = json_pack("{s:I, s:I}", "changed", changed, "skipped", skipped);
+        out_json(answer);
+        json_decref(answer);
+    } else {
+        printf("%" JSON_INTEGER_FORMAT " %s, %" JSON_INTEGER_FORMAT " left alone\n", changed, change->done,
+               skipped);
+    }
+    return changed > 0 ? MHS_OK : MHS_NO;
+}
+
 static int queue_change(const struct change *change, int argc, char **argv) {
     char name[32];
+    bool redirects = strcmp(change->name, "redirect") == 0;
     snprintf(name, sizeof name, "queue %s", change->name);
     const struct mhs_usage usage = {
         name, change->operands, change->summary,
-        "The ID is that of 'mhs queue list'. What is under way, or in doubt, is left alone.", change_options};
+        "The ID is that of 'mhs queue list'. What is under way, or in doubt, is left alone.",
+        redirects ? redirect_options : change_options};
     struct mhs_line line;
     mhs_line_init(&line, &usage, argc, argv);
     json_t *request = json_pack("{s:s, s:s}", "operation", change->operation, "reason", "by mhs queue");
-    json_t *answer = NULL;
     int status = MHS_FAILED;
     bool go_on = request && read_options(&line, request, &status);
     if (go_on)
         status = take_operands(&line, change, request);
-    if (!go_on || status != MHS_OK) {
-        json_decref(request);
-        return status;
-    }
-    status = mhs_request(request, &answer);
-    if (status != MHS_OK)
-        return status;
-    if (mhs_settings.json)
-        out_json(answer);
-    else
-        printf("%s %s, %s left alone\n", out_text(answer, "changed"), change->done,
-               out_text(answer, "skipped"));
-    status = out_integer(answer, "changed") > 0 ? MHS_OK : MHS_NO;
-    json_decref(answer);
+    if (go_on && status == MHS_OK)
+        status = make_change(change, request);
+    json_decref(request);
     return status;
 }
 
@@ -258,6 +293,8 @@ int cmd_queue(int argc, char **argv) {
         if (strcmp(name, changes[i].name) == 0)
             return queue_change(&changes[i], argc - 1, argv + 1);
     bool help = strcmp(name, "--help") == 0;
+    if (!help)
+        mhs_fail(MHS_USAGE, *name ? "'mhs queue' has no subcommand '%s'" : "give a subcommand%s", name);
     print_subcommands(help ? stdout : stderr);
     return help ? MHS_OK : MHS_USAGE;
 }

@@ -7,7 +7,6 @@
 #include "mhs/commands.h"
 #include "mhs/compose.h"
 #include "mhs/entry.h"
-#include "names/oraddress.h"
 
 #define ARENA_MAX (256 * 1024 * 1024)
 
@@ -49,19 +48,13 @@ struct run {
     bool all;
 };
 
-static bool same_address(const struct x411_ORName *a, const struct x411_ORName *b, struct arena *arena) {
-    struct oraddress first, second;
-    return oraddress_of_name(a, arena, &first) && oraddress_of_name(b, arena, &second) &&
-           oraddress_equal(&first, &second);
-}
-
 /* Adds a user as a recipient, unless the user has no address, is the one who replies, or is there already. */
 static void add_user(struct run *run, const struct ipm_user *user, enum draft_role role) {
     struct draft *draft = &run->draft;
-    if (!user->formal_name || same_address(user->formal_name, &draft->originator, &run->arena))
+    if (!user->formal_name || address_same(user->formal_name, &draft->originator, &run->arena))
         return;
     for (size_t i = 0; i < draft->recipient_count; i++)
-        if (same_address(user->formal_name, &draft->recipients[i].name, &run->arena))
+        if (address_same(user->formal_name, &draft->recipients[i].name, &run->arena))
             return;
     if (draft->recipient_count == draft->capacity)
         return;
@@ -116,31 +109,6 @@ static bool add_forwarded(struct run *run) {
     return true;
 }
 
-static enum mhs_exit open_message(struct run *run, const char *operand) {
-    struct error err = {0};
-    struct oraddress address;
-    uint64_t number = entry_number(operand);
-    if (!number)
-        return MHS_USAGE;
-    const char *mailbox = oraddress_of_name(&run->draft.originator, &run->arena, &address)
-                              ? (const char *)oraddress_text(&address, &run->arena).data
-                              : NULL;
-    if (!mailbox)
-        return (enum mhs_exit)mhs_fail(MHS_FAILED, "no memory");
-    enum mhs_exit status = entry_open(&run->entry, mailbox, number, &run->arena);
-    if (status == MHS_OK)
-        status = entry_fetch(&run->entry);
-    if (status != MHS_OK)
-        return status;
-    if (!run->entry.message)
-        return (enum mhs_exit)mhs_fail(MHS_NO, "entry %s is a report", operand);
-    if (!ipm_read(run->entry.content, &run->arena, &run->content, &err))
-        return (enum mhs_exit)mhs_fail(MHS_NO, "%s", err.text);
-    if (!run->content.ipm)
-        return (enum mhs_exit)mhs_fail(MHS_NO, "entry %s is a notification", operand);
-    return MHS_OK;
-}
-
 static int read_line(struct run *run, const struct mhs_usage *usage, int argc, char **argv,
                      const char **operand) {
     struct mhs_line line;
@@ -171,7 +139,8 @@ static int compose_from_entry(struct run *run, const struct mhs_usage *usage, in
         return status;
     status = compose_originator(&run->compose, usage);
     if (status == MHS_OK)
-        status = open_message(run, operand);
+        status =
+            (int)entry_open_ipm(&run->entry, &run->draft.originator, operand, &run->arena, &run->content);
     if (status != MHS_OK)
         return status;
     if (reply)

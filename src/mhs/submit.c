@@ -11,6 +11,7 @@
 #include "mhs/daemon.h"
 #include "mhs/draft.h"
 #include "mhs/output.h"
+#include "mhs/progress.h"
 #include "names/identifier.h"
 #include "schema/x411p3.h"
 
@@ -134,7 +135,7 @@ static bool message_envelope(const struct draft *draft, enum round round, struct
         arena_array(draft->arena, count_round(draft, round), sizeof *fields);
     envelope.content_type = content_type(draft);
     envelope.content_identifier = span_str(draft->content_identifier);
-    envelope.original_encoded_information_types = &types;
+    envelope.original_encoded_information_types = draft->notification.data ? NULL : &types;
     envelope.per_recipient_fields.items = fields;
     if (!fields || !ipm_encoded_types(draft->parts, draft->part_count, draft->arena, &types) ||
         !indicators(draft, &envelope.per_message_indicators) ||
@@ -207,8 +208,18 @@ static const char *new_identifier(struct arena *arena) {
                         now.minute, now.second, chance);
 }
 
+static bool plan_notification(const struct draft *draft, struct ipm_plan *plan, struct error *err) {
+    *plan = (struct ipm_plan){arena_alloc(draft->arena, sizeof *plan->pieces), 1, draft->notification.len};
+    if (!plan->pieces)
+        return error_set(err, 1, "no memory for the notification");
+    plan->pieces[0].octets = draft->notification;
+    return true;
+}
+
 static bool plan_content(struct draft *draft, enum round round, struct ipm_plan *plan, struct error *err) {
     struct ipm_heading *heading = &draft->heading;
+    if (draft->notification.data)
+        return plan_notification(draft, plan, err);
     struct ipm_user *originator = arena_alloc(draft->arena, sizeof *originator);
     if (!heading->this_ipm.user_relative_identifier)
         heading->this_ipm = (struct ipm_identifier){&draft->originator, new_identifier(draft->arena)};
@@ -223,11 +234,16 @@ static bool plan_content(struct draft *draft, enum round round, struct ipm_plan 
 
 /* ---- the conversation ---- */
 
+static uint64_t octets_sent; /* of the content that is under way */
+
 static bool send_octets(uint64_t ref, struct span octets, struct error *err) {
-    for (size_t at = 0; at < octets.len; at += IPC_CHUNK)
-        if (!ipc_client_send(mhs_daemon(), IPC_SUBMIT_CONTENT, ref, span_sub(octets, at, IPC_CHUNK),
-                             (struct span){NULL, 0}, err))
+    for (size_t at = 0; at < octets.len; at += IPC_CHUNK) {
+        struct span piece = span_sub(octets, at, IPC_CHUNK);
+        if (!ipc_client_send(mhs_daemon(), IPC_SUBMIT_CONTENT, ref, piece, (struct span){NULL, 0}, err))
             return false;
+        octets_sent += piece.len;
+        progress_at(octets_sent);
+    }
     return true;
 }
 
@@ -252,20 +268,56 @@ static bool send_file(uint64_t ref, const char *path, uint64_t length, struct er
     return ok;
 }
 
+static uint64_t content_length(const struct ipm_plan *plan) {
+    uint64_t length = 0;
+    for (size_t i = 0; i < plan->count; i++)
+        length += plan->pieces[i].octets.data ? plan->pieces[i].octets.len : plan->pieces[i].length;
+    return length;
+}
+
 static bool send_content(const struct draft *draft, const struct ipm_plan *plan, uint64_t ref,
                          struct error *err) {
-    for (size_t i = 0; i < plan->count; i++) {
+    bool ok = true;
+    octets_sent = 0;
+    progress_begin("sending", content_length(plan));
+    for (size_t i = 0; ok && i < plan->count; i++) {
         const struct ipm_piece *piece = &plan->pieces[i];
-        if (!(piece->octets.data ? send_octets(ref, piece->octets, err)
-                                 : send_file(ref, draft->paths[piece->part], piece->length, err)))
-            return false;
+        ok = piece->octets.data ? send_octets(ref, piece->octets, err)
+                                : send_file(ref, draft->paths[piece->part], piece->length, err);
     }
-    return true;
+    progress_end();
+    return ok;
 }
 
 static bool send_begin(enum ipc_submission kind, struct span envelope, uint64_t ref, struct error *err) {
     uint8_t head = (uint8_t)kind;
     return ipc_client_send(mhs_daemon(), IPC_SUBMIT_BEGIN, ref, span_of(&head, 1), envelope, err);
+}
+
+/* With --json: the first submission's result, with that of the blind copies in it. */
+static json_t *results;
+
+static void keep_result(json_t *result) {
+    if (results)
+        json_object_set_new(results, "blind-copies", result);
+    else
+        results = result;
+}
+
+static void print_results(void) {
+    if (results)
+        out_json(results);
+    json_decref(results);
+    results = NULL;
+}
+
+/* When the second submission fails the first is made all the same. */
+static void tell_first(void) {
+    const char *first = json_string_value(json_object_get(results, "mts-identifier"));
+    if (first)
+        fprintf(stderr, "mhs: the message without its blind copies was submitted: %s\n", first);
+    json_decref(results);
+    results = NULL;
 }
 
 /* Says what identifier the message got. */
@@ -285,8 +337,7 @@ static enum mhs_exit print_result(const struct draft *draft, const struct x411_M
         json_t *result =
             json_pack("{s:s, s:s, s:s*}", "mts-identifier", (const char *)text.data, "submission-time",
                       submitted, "ipm-identifier", draft->heading.this_ipm.user_relative_identifier);
-        out_json(result);
-        json_decref(result);
+        keep_result(result);
     } else {
         printf("%s submitted at %s: %s%s%s\n", what, submitted, out_style(OUT_BOLD), (const char *)text.data,
                out_end());
@@ -352,6 +403,10 @@ enum mhs_exit draft_submit(struct draft *draft) {
         status = submit_round(draft, ROUND_OPEN);
     if (status == MHS_OK && count_round(draft, ROUND_BLIND) > 0)
         status = submit_round(draft, ROUND_BLIND);
+    if (status == MHS_OK)
+        print_results();
+    else
+        tell_first();
     return status;
 }
 
@@ -367,5 +422,7 @@ enum mhs_exit draft_submit_probe(struct draft *draft) {
         !ipc_client_send(mhs_daemon(), IPC_SUBMIT_END, ref, (struct span){NULL, 0}, (struct span){NULL, 0},
                          &err))
         return (enum mhs_exit)mhs_fail(MHS_UNREACHABLE, "%s", err.text);
-    return read_answer(draft, ref, IPC_SUBMISSION_PROBE);
+    enum mhs_exit status = read_answer(draft, ref, IPC_SUBMISSION_PROBE);
+    print_results();
+    return status;
 }

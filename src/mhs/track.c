@@ -6,6 +6,9 @@
 #include "mhs/daemon.h"
 #include "mhs/events.h"
 #include "mhs/output.h"
+#include "mhs/pages.h"
+
+#define RECENT_MOST 1000 /* docs/local-protocol.md */
 
 static enum out_style event_style(const char *event) {
     static const char *const good[] = {"delivered", "transferred", "report-delivered", NULL};
@@ -43,6 +46,10 @@ void events_print(const json_t *events) {
             printf("  peer ");
             out_line(out_text(event, "peer"));
         }
+        if (json_is_string(json_object_get(event, "originator"))) {
+            printf("  originator ");
+            out_line(out_text(event, "originator"));
+        }
         print_recipients(json_object_get(event, "recipients"));
         if (json_is_string(json_object_get(event, "detail"))) {
             printf("  ");
@@ -62,12 +69,29 @@ static json_t *make_request(const char *id, const char *recent, const char *cont
     return json_pack("{s:s, s:s}", "operation", "track", "mts-identifier", id);
 }
 
+/* A long history comes in parts, one after the other. */
+static void join_histories(json_t *messages) {
+    for (size_t i = 1; i < json_array_size(messages);) {
+        json_t *before = json_array_get(messages, i - 1), *message = json_array_get(messages, i);
+        if (!json_is_true(json_object_get(message, "continued"))) {
+            i++;
+            continue;
+        }
+        json_array_extend(json_object_get(before, "events"), json_object_get(message, "events"));
+        json_array_remove(messages, i);
+    }
+}
+
 static void print_messages(const json_t *messages) {
     const json_t *message;
     size_t i;
+    if (json_array_size(messages) == 0)
+        printf("No message came in since the MTA was started.\n");
     json_array_foreach(messages, i, message) {
         printf("%s%s%s\n", out_style(OUT_BOLD), out_text(message, "mts-identifier"), out_end());
         events_print(json_object_get(message, "events"));
+        if (json_is_true(json_object_get(message, "truncated")))
+            printf("  There are more events than are kept in one history.\n");
     }
 }
 
@@ -93,12 +117,16 @@ int cmd_track(int argc, char **argv) {
     if ((identifier != NULL) + (recent != NULL) + (content_identifier != NULL) != 1 ||
         mhs_line_operand(&line))
         return mhs_usage_error(&usage, "give one of MTS-IDENTIFIER, --recent and --content-identifier");
-    if (recent && atoll(recent) <= 0)
-        return mhs_usage_error(&usage, "'%s' is no positive number", recent);
+    int64_t count;
+    if (recent && !pages_number(&usage, "recent", recent, &count))
+        return MHS_USAGE;
+    if (recent && count > RECENT_MOST)
+        return mhs_usage_error(&usage, "--recent: the MTA knows at most the last %d", RECENT_MOST);
     json_t *answer;
     int status = mhs_request(make_request(identifier, recent, content_identifier), &answer);
     if (status != MHS_OK)
         return status;
+    join_histories(json_object_get(answer, "messages"));
     if (mhs_settings.json)
         out_json(answer);
     else

@@ -3,35 +3,52 @@
 #include <errno.h>
 #include <signal.h>
 #include <stdio.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/alloc.h"
+#include "ipc/frames.h"
 #include "ipc/sandbox.h"
 #include "protocol/net.h"
+#include "work/work.h"
 
-/* ---- reload: the parent sends the file's text ---- */
+/* ---- reload: the parent sends the files' text, and what the system answered ---- */
+
+static struct config *read_anew(const struct child_context *child, struct span text, struct error *err) {
+    struct config *config = config_read(text, child->path, err);
+    if (config && !config_keep(config, child->config, NULL)) {
+        error_set(err, ENOMEM, "no memory");
+        config_free(config);
+        config = NULL;
+    }
+    if (config)
+        log_set_level(config->log_level);
+    return config;
+}
+
+/* The first one stays: it says what a reload does not change. */
+static void let_go(const struct child_context *child, struct config *old) {
+    if (old != child->config)
+        config_free(old);
+}
 
 static const struct mta_config *read_mta(void *context, struct span text, struct error *err) {
-    const struct child_context *child = context;
-    struct config *config = config_read(text, child->path, err);
+    struct config *config = read_anew(context, text, err);
     return config ? &config->mta : NULL;
 }
 
 static void release_mta(void *context, const struct mta_config *old) {
-    (void)context;
-    config_free((struct config *)((char *)old - offsetof(struct config, mta)));
+    let_go(context, (struct config *)((char *)old - offsetof(struct config, mta)));
 }
 
 static const struct protocol_config *read_protocol(void *context, struct span text, struct error *err) {
-    const struct child_context *child = context;
-    struct config *config = config_read(text, child->path, err);
+    struct config *config = read_anew(context, text, err);
     return config ? &config->protocol : NULL;
 }
 
 static void release_protocol(void *context, const struct protocol_config *old) {
-    (void)context;
-    config_free((struct config *)((char *)old - offsetof(struct config, protocol)));
+    let_go(context, (struct config *)((char *)old - offsetof(struct config, protocol)));
 }
 
 /* ---- the store process ---- */
@@ -76,7 +93,9 @@ int child_store(struct child_context *context) {
     if (!prepare_store(config, &err) || !sandbox_drop_user(config->user, &err) ||
         !sandbox_enter(SANDBOX_STORE, config->mta.store_directory, &err))
         return fail(&err);
-    struct mta_descriptors descriptors = {.parent = context->parent, .listener = context->sockets->store};
+    struct mta_descriptors descriptors = {.parent = context->parent,
+                                          .listener = context->sockets->store,
+                                          .work_listener = context->sockets->work};
     return mta_run(&config->mta, &reload, &descriptors);
 }
 
@@ -119,17 +138,58 @@ int child_net(struct child_context *context, int number) {
     close_readers(context->sockets, -1);
     if (!readers)
         return 1;
+    close(context->sockets->work);
     if (number > 0)
         close(context->sockets->local); /* the first net process serves the local socket */
+    /* The resolver reads the machine's files, which are out of reach in the sandbox. */
+    const struct protocol_config *protocol = &context->config->protocol;
+    struct event_base *loop = event_base_new();
+    struct resolver *resolver =
+        loop ? resolver_new(loop, protocol->name_servers, protocol->name_server_count) : NULL;
+    if (!resolver)
+        return fail(&(struct error){.text = "the net process can't start: no memory, or no event loop"});
     if (!sandbox_drop_user(context->config->user, &err) || !sandbox_enter(SANDBOX_NET, NULL, &err))
         return fail(&err);
     struct net_descriptors descriptors = {.store = store,
                                           .parent = context->parent,
                                           .listeners = context->sockets->listeners,
                                           .local = number == 0 ? context->sockets->local : -1,
+                                          .resolver = resolver,
                                           .readers = readers,
                                           .reader_count = context->sockets->reader_count};
-    int status = net_run(&context->config->protocol, &reload, &descriptors);
+    int status = net_run(loop, protocol, &reload, &descriptors);
     mem_free(readers);
     return status;
+}
+
+/* ---- the work processes ---- */
+
+/* Says to the parent that it serves, in the one frame that it ever says. */
+static void tell_ready(int parent) {
+    static const uint8_t frame[16] = {[5] = IPC_READY};
+    if (write(parent, frame, sizeof frame) != (ssize_t)sizeof frame)
+        log_warning("the parent can't be told that a work process serves");
+}
+
+/* It needs no parent to tell it when to stop: SIGTERM may end it at any moment, for it has no state. */
+int child_work(struct child_context *context, int number) {
+    struct error err = {0};
+    char name[16];
+    snprintf(name, sizeof name, "work%d", number);
+    log_set_process(name);
+    int store = sockets_connect_work(context->sockets);
+    if (store < 0) {
+        log_error("the store process can't be reached: %s", strerror(errno));
+        return 1;
+    }
+    close_network(context->sockets);
+    close(context->sockets->store);
+    close(context->sockets->work);
+    prctl(PR_SET_NAME, name); /* `ps` tells it from the others */
+    work_prepare();
+    work_limit();
+    if (!sandbox_drop_user(context->config->user, &err) || !sandbox_enter(SANDBOX_WORK, NULL, &err))
+        return fail(&err);
+    tell_ready(context->parent);
+    return work_run(store);
 }

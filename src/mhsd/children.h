@@ -15,5 +15,6 @@ struct child_context {
 int child_store(struct child_context *context);
 int child_net(struct child_context *context, int number);
 int child_reader(struct child_context *context, int number);
+int child_work(struct child_context *context, int number);
 
 #endif

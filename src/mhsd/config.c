@@ -1,31 +1,36 @@
 #include "mhsd/config.h"
 
 #include <errno.h>
-#include <grp.h>
-#include <pwd.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <unistd.h>
 
 #include "base/alloc.h"
+#include "directory/directory.h"
 #include "mhsd/config_options.h"
 #include "mhsd/config_private.h"
+#include "mhsd/config_source.h"
 
 /* ---- errors ---- */
 
 bool config_fail(struct loader *l, cfg_t *section, const char *option, const char *format, ...) {
-    char text[200], place[120];
+    char text[200], place[300], name[120] = "";
     va_list args;
     va_start(args, format);
     vsnprintf(text, sizeof text, format, args);
     va_end(args);
     const char *title = section == l->cfg ? NULL : cfg_title(section);
-    if (section == l->cfg)
-        snprintf(place, sizeof place, "%s", option ? option : "");
+    struct source_section where = {section->name, title, section->line};
+    int line = source_option_line(l->text, section == l->cfg ? NULL : &where, option);
+    if (line)
+        source_place(l->text, l->file, line, sizeof place, place);
     else
-        snprintf(place, sizeof place, "line %d: %s%s%.60s%s%s", section->line, section->name,
-                 title ? " \"" : "", title ? title : "", title ? "\": " : ": ", option ? option : "");
-    return error_set(l->err, EINVAL, "%s: %s: %s", l->file, place, text);
+        snprintf(place, sizeof place, "%s", l->file);
+    if (section != l->cfg)
+        snprintf(name, sizeof name, "%s%s%.60s%s: ", section->name, title ? " \"" : "", title ? title : "",
+                 title ? "\"" : "");
+    return error_set(l->err, EINVAL, "%s: %s%s%s%s", place, name, option ? option : "", option ? ": " : "",
+                     text);
 }
 
 /* libConfuse tells of errors by this call, without a context of ours: the reading is not reentrant. */
@@ -36,8 +41,10 @@ static void on_parse_error(cfg_t *cfg, const char *format, va_list args) {
     vsnprintf(text, sizeof text, format, args);
     if (strstr(text, CONFIG_END))
         snprintf(text, sizeof text, "a section, list or string is not closed before the end of the file");
+    char place[300];
     if (parsing->err && parsing->err->code == 0)
-        error_set(parsing->err, EINVAL, "%s: line %d: %s", parsing->file, cfg ? cfg->line : 0, text);
+        error_set(parsing->err, EINVAL, "%s: %s",
+                  source_place(parsing->text, parsing->file, cfg ? cfg->line : 0, sizeof place, place), text);
 }
 
 /* ---- values ---- */
@@ -164,38 +171,36 @@ static bool read_operators(struct loader *l) {
     const char *name = cfg_getstr(l->cfg, "operators");
     struct mta_config *mta = &l->config.mta;
     mta->operators_gid = UINT32_MAX;
-    const struct group *group = name ? getgrnam(name) : NULL;
-    if (!name || !group)
-        return !name || config_fail(l, l->cfg, "operators", "there is no group '%s'", name);
-    size_t count = 0;
-    while (group->gr_mem[count])
-        count++;
-    uint32_t *uids = config_array(l, count, sizeof *uids);
-    if (!uids)
-        return false;
-    mta->operators_gid = group->gr_gid;
-    mta->operator_uids = uids;
-    for (size_t i = 0; i < count; i++) {
-        const struct passwd *entry = getpwnam(group->gr_mem[i]);
-        if (entry)
-            uids[mta->operator_uid_count++] = entry->pw_uid;
-    }
+    struct lookup_group group;
+    if (!name)
+        return true;
+    if (!lookup_group(l, name, &group))
+        return config_fail(l, l->cfg, "operators", "there is no group '%s'; create it (groupadd --system %s)",
+                           name, name);
+    mta->operators_gid = group.gid;
+    mta->operator_uids = group.uids;
+    mta->operator_uid_count = group.count;
+    struct protocol_config *protocol = &l->config.protocol;
+    protocol->operators_gid = group.gid;
+    protocol->operator_uids = group.uids;
+    protocol->operator_uid_count = group.count;
     return true;
 }
 
 static bool read_process(struct loader *l) {
     struct config *config = &l->config;
-    long net_processes, reader_processes;
-    config->socket = cfg_getstr(l->cfg, "socket");
-    config->user = geteuid() == 0 ? cfg_getstr(l->cfg, "run-as") : NULL;
-    if (config->user && !*config->user)
+    long net_processes, reader_processes, work_processes;
+    config->user = cfg_getstr(l->cfg, "run-as");
+    config->mta.service_uid = geteuid();
+    if (!config->user || !*config->user || (!l->answers && geteuid() != 0))
         config->user = NULL;
-    const struct passwd *entry = config->user ? getpwnam(config->user) : NULL;
-    if (config->user && !entry)
-        return config_fail(l, l->cfg, "run-as",
-                           "there is no user '%s'; create it (useradd --system %s), or name another",
-                           config->user, config->user);
-    config->mta.service_uid = entry ? entry->pw_uid : geteuid();
+    if (config->user && !lookup_user(l, config->user, &config->mta.service_uid)) {
+        if (!l->answers)
+            return config_fail(l, l->cfg, "run-as",
+                               "there is no user '%s'; create it (useradd --system %s), or name another",
+                               config->user, config->user);
+        config->user = NULL; /* the parent is not root, and did not ask */
+    }
     if (!log_level_parse(cfg_getstr(l->cfg, "log-level"), &config->log_level))
         return config_fail(l, l->cfg, "log-level", "it is one of error, warning, notice, info, debug");
     if (!config_number(l, l->cfg, "net-processes", 1, 64, &net_processes) ||
@@ -203,6 +208,9 @@ static bool read_process(struct loader *l) {
         return false;
     config->net_processes = (unsigned)net_processes;
     config->reader_processes = (unsigned)reader_processes;
+    if (!config_number(l, l->cfg, "work-processes", 1, 64, &work_processes))
+        return false;
+    config->work_processes = (unsigned)work_processes;
     return true;
 }
 
@@ -216,7 +224,11 @@ static bool read_identity(struct loader *l) {
     if (!*config->mta.node || strlen(config->mta.node) > 10)
         return config_fail(l, l->cfg, "node", "it has 1 to 10 letters, digits or '-'");
     config->mta.store_directory = cfg_getstr(l->cfg, "store");
-    return true;
+    config->socket = cfg_getstr(l->cfg, "socket");
+    if (!*config->mta.store_directory)
+        return config_fail(l, l->cfg, "store", "name the folder where messages rest");
+    return *config->socket ||
+           config_fail(l, l->cfg, "socket", "name the Unix socket where 'mhs' reaches the daemon");
 }
 
 static bool read_all(struct loader *l) {
@@ -226,12 +238,13 @@ static bool read_all(struct loader *l) {
 
 /* libConfuse takes the end of the file for the end of all sections: an option that only the top level knows
  * shows one that is open. */
-static bool parse(struct loader *l, struct span text) {
-    char *copy =
-        arena_printf(&l->arena, "%.*s\n" CONFIG_END " = true\n", (int)text.len, (const char *)text.data);
+static bool parse(struct loader *l) {
+    char *copy = arena_printf(&l->arena, "%.*s\n" CONFIG_END " = true\n", (int)l->text.len,
+                              (const char *)l->text.data);
     l->cfg = cfg_init(config_options, CFGF_NONE);
     if (!l->cfg || !copy)
         return error_set(l->err, ENOMEM, "%s: no memory for the configuration", l->file);
+    source_blank_comments(copy);
     cfg_set_error_function(l->cfg, on_parse_error);
     parsing = l;
     bool ok = cfg_parse_buf(l->cfg, copy) == CFG_SUCCESS;
@@ -244,7 +257,17 @@ static bool parse(struct loader *l, struct span text) {
     return ok;
 }
 
-struct config *config_read(struct span text, const char *name, struct error *err) {
+/* The text up to an octet of 0; the answers behind it end with one, too. */
+static bool take_text(struct loader *l, struct span text) {
+    const uint8_t *end = text.len ? memchr(text.data, '\0', text.len) : NULL;
+    l->text = span_sub(text, 0, end ? (size_t)(end - text.data) : text.len);
+    if (!end)
+        return true;
+    l->answers = arena_printf(&l->arena, "%.*s", (int)(text.len - l->text.len - 1), (const char *)end + 1);
+    return l->answers || error_set(l->err, ENOMEM, "%s: no memory for the configuration", l->file);
+}
+
+static struct config *read_config(struct span text, const char *name, struct buf *record, struct error *err) {
     struct error own = {0};
     struct loader *l = mem_alloc(sizeof *l);
     if (!l) {
@@ -252,39 +275,39 @@ struct config *config_read(struct span text, const char *name, struct error *err
         return NULL;
     }
     l->file = name;
+    l->record = record;
     l->err = err ? err : &own;
     *l->err = (struct error){0};
     arena_init(&l->arena, (size_t)256 * 1024 * 1024);
-    if (!parse(l, text) || !read_all(l)) {
-        config_free(&l->config);
-        return NULL;
-    }
+    bool done = take_text(l, text) && parse(l) && read_all(l);
     l->err = NULL;
-    return &l->config;
+    l->record = NULL;
+    l->text = (struct span){NULL, 0};
+    if (done)
+        return &l->config;
+    config_free(&l->config);
+    return NULL;
+}
+
+struct config *config_read(struct span text, const char *name, struct error *err) {
+    return read_config(text, name, NULL, err);
 }
 
 struct config *config_read_file(const char *path, struct buf *text, struct error *err) {
-    struct buf own;
-    buf_init(&own, 16 * 1024 * 1024);
-    struct buf *into = text ? text : &own;
-    FILE *file = fopen(path, "re");
-    if (!file) {
-        error_set(err, errno, "%s: %s; write one with 'mhsd --write-config %s', or name another with -c",
-                  path, strerror(errno), path);
-        return NULL;
+    struct buf source, record;
+    buf_init(&source, 16 * 1024 * 1024);
+    buf_init(&record, 16 * 1024 * 1024);
+    struct config *config =
+        source_read(path, &source, err) ? read_config(buf_span(&source), path, &record, err) : NULL;
+    if (config && text &&
+        (record.failed || !buf_append_span(text, buf_span(&source)) || !buf_append_byte(text, 0) ||
+         !buf_append_span(text, buf_span(&record)))) {
+        error_set(err, EFBIG, "%s: with what it includes it is longer than %zu octets", path, text->limit);
+        config_free(config);
+        config = NULL;
     }
-    size_t got = 1;
-    while (got > 0 && buf_reserve(into, 65536)) {
-        got = fread(into->data + into->len, 1, 65536, file);
-        into->len += got;
-    }
-    fclose(file);
-    struct config *config = NULL;
-    if (into->failed)
-        error_set(err, EFBIG, "%s: it is longer than 16 MiB, or there is no memory", path);
-    else
-        config = config_read(buf_span(into), path, err);
-    buf_free(&own);
+    buf_free(&source);
+    buf_free(&record);
     return config;
 }
 
@@ -293,6 +316,7 @@ void config_free(struct config *config) {
         return;
     struct loader *l = (struct loader *)config;
     mts_tables_free(l->tables);
+    directory_free(l->config.mta.directory);
     if (l->cfg)
         cfg_free(l->cfg);
     arena_free(&l->arena);

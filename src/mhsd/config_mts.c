@@ -1,8 +1,7 @@
 /* The tables of the message transfer service: routes, users, lists, aliases, schedules. */
 #include <errno.h>
-#include <pwd.h>
-#include <stdio.h>
 
+#include "directory/directory.h"
 #include "mhsd/config_private.h"
 
 static bool read_names(struct loader *l, cfg_t *section, const char *option, struct mts_names *names) {
@@ -25,6 +24,7 @@ static bool read_hop(struct loader *l, cfg_t *peer) {
         .mta_name = cfg_getstr(peer, "mta-name"),
         .edition_1984_content_only = cfg_getbool(peer, "content-1984-only"),
         .rfc1328 = cfg_getbool(peer, "rfc1328"),
+        .rfc1328_replace = cfg_getbool(peer, "rfc1328-replace"),
         .defers = cfg_getbool(peer, "defers"),
         .keep_internal_trace = cfg_getbool(peer, "keep-internal-trace"),
         .service_messages = cfg_getbool(peer, "service-messages"),
@@ -100,17 +100,44 @@ static bool read_route(struct loader *l, cfg_t *section) {
 
 /* ---- users, lists, aliases ---- */
 
+static bool read_restriction(struct loader *l, cfg_t *section, struct mts_restriction *restriction) {
+    static const char *const sources[] = {"originated-by", "redirected-by", "dl-expanded-by", NULL};
+    restriction->permitted = cfg_getbool(section, "permitted");
+    restriction->pattern = cfg_getstr(section, "source-name");
+    return config_words(l, section, "source-type", sources, &restriction->sources);
+}
+
+static bool read_restrictions(struct loader *l, cfg_t *section, const char *option,
+                              const struct mts_restriction **items, size_t *count) {
+    *count = cfg_size(section, option);
+    struct mts_restriction *restrictions = config_array(l, *count, sizeof *restrictions);
+    for (size_t i = 0; restrictions && i < *count; i++)
+        if (!read_restriction(l, cfg_getnsec(section, option, (unsigned)i), &restrictions[i]))
+            return false;
+    *items = restrictions;
+    return restrictions != NULL;
+}
+
 static bool read_redirection(struct loader *l, cfg_t *section, struct mts_redirection *redirection) {
     static const char *const priorities[] = {"normal", "non-urgent", "urgent", NULL};
+    static const char *const objects[] = {"both", "messages", "reports", NULL};
+    struct mts_class *class = &redirection->class;
     long length;
+    int which;
     redirection->alternate = cfg_getstr(section, "alternate");
-    redirection->class.reports = cfg_getbool(section, "reports");
     if (!config_number(l, section, "max-length", 0, INT64_MAX, &length) ||
-        !config_words(l, section, "priorities", priorities, &redirection->class.priorities))
+        !config_words(l, section, "priorities", priorities, &class->priorities) ||
+        !config_word(l, section, "objects", objects, &which))
         return false;
-    redirection->class.max_length = (uint64_t)length;
-    return read_names(l, section, "content-types", &redirection->class.content_types) &&
-           read_names(l, section, "encoded-information-types", &redirection->class.eits);
+    class->max_length = (uint64_t)length;
+    class->objects = (enum mts_objects)which;
+    return read_names(l, section, "content-types", &class->content_types) &&
+           read_names(l, section, "acceptable-eits", &class->acceptable_eits) &&
+           read_names(l, section, "exclusively-acceptable-eits", &class->exclusive_eits) &&
+           read_names(l, section, "unacceptable-eits", &class->unacceptable_eits) &&
+           read_names(l, section, "security-labels", &class->labels) &&
+           read_restrictions(l, section, "applies-only-to", &class->applies_only_to,
+                             &class->applies_only_to_count);
 }
 
 static bool read_redirections(struct loader *l, cfg_t *section, struct mts_user *user) {
@@ -127,14 +154,19 @@ static bool read_redirections(struct loader *l, cfg_t *section, struct mts_user 
 static bool read_login(struct loader *l, cfg_t *section, struct mta_user *user) {
     const char *login = cfg_getstr(section, "login");
     user->address = cfg_title(section);
+    user->directory_name = cfg_getstr(section, "directory-name");
     if (!login)
         return true;
-    const struct passwd *entry = getpwnam(login);
-    if (!entry)
-        return config_fail(l, section, "login", "there is no local user '%s'", login);
-    user->uid = entry->pw_uid;
-    user->has_uid = true;
-    return true;
+    user->has_uid = lookup_user(l, login, &user->uid);
+    return user->has_uid || config_fail(l, section, "login", "there is no local user '%s'", login);
+}
+
+/* The directory name of what the section's title is the address of. */
+static bool add_directory_name(struct loader *l, cfg_t *section) {
+    struct error why = {0};
+    const char *name = cfg_getstr(section, "directory-name");
+    return !name || directory_add(l->config.mta.directory, name, cfg_title(section), &why) ||
+           config_fail(l, section, "directory-name", "%.180s", why.text);
 }
 
 static bool read_user(struct loader *l, cfg_t *section, struct mta_user *mailbox) {
@@ -150,10 +182,12 @@ static bool read_user(struct loader *l, cfg_t *section, struct mta_user *mailbox
     if (!read_login(l, section, mailbox) || !config_number(l, section, "max-length", 0, INT64_MAX, &length) ||
         !read_names(l, section, "content-types", &user.content_types) ||
         !read_names(l, section, "encoded-information-types", &user.eits) ||
-        !read_redirections(l, section, &user))
+        !read_redirections(l, section, &user) ||
+        !read_restrictions(l, section, "restriction", &user.restrictions, &user.restriction_count))
         return false;
     user.max_length = (uint64_t)length;
-    return mts_tables_add_user(l->tables, &user, &why) || refused(l, section, &why);
+    return (mts_tables_add_user(l->tables, &user, &why) || refused(l, section, &why)) &&
+           add_directory_name(l, section);
 }
 
 static bool read_users(struct loader *l) {
@@ -182,7 +216,8 @@ static bool read_list(struct loader *l, cfg_t *section) {
         !config_word(l, section, "reports", policies, &reports))
         return false;
     list.reports = (enum mts_dl_reports)reports;
-    return mts_tables_add_dl(l->tables, &list, &why) || refused(l, section, &why);
+    return (mts_tables_add_dl(l->tables, &list, &why) || refused(l, section, &why)) &&
+           add_directory_name(l, section);
 }
 
 static bool read_alias(struct loader *l, cfg_t *section) {
@@ -191,6 +226,16 @@ static bool read_alias(struct loader *l, cfg_t *section) {
     if (!target)
         return config_fail(l, section, "target", "say whose alias it is");
     return mts_tables_add_alias(l->tables, cfg_title(section), target, &why) || refused(l, section, &why);
+}
+
+/* Somebody elsewhere whom our users may name by directory name. */
+static bool read_directory(struct loader *l, cfg_t *section) {
+    struct error why = {0};
+    const char *address = cfg_getstr(section, "address");
+    if (!address)
+        return config_fail(l, section, "address", "say which O/R address the directory name has");
+    return directory_add(l->config.mta.directory, cfg_title(section), address, &why) ||
+           config_fail(l, section, NULL, "%.180s", why.text);
 }
 
 /* ---- schedules ---- */
@@ -236,6 +281,7 @@ static bool make_tables(struct loader *l) {
         .domain = cfg_getstr(l->cfg, "domain"),
         .mta_name = cfg_getstr(l->cfg, "mta-name"),
         .internal_trace = cfg_getbool(l->cfg, "internal-trace"),
+        .rfc1328_address = cfg_getstr(l->cfg, "rfc1328-address"),
         .pdau = cfg_getbool(l->cfg, "physical-delivery"),
         .max_recipients = (uint32_t)recipients,
         .dl_depth = (uint32_t)depth,
@@ -244,6 +290,9 @@ static bool make_tables(struct loader *l) {
         return config_fail(l, l->cfg, "domain", "name the management domain, as in \"/C=GB/A=GOLD/P=ALPHA\"");
     l->tables = mts_tables_new(&self, &why);
     l->config.mta.tables = l->tables;
+    l->config.mta.directory = l->tables ? directory_new() : NULL;
+    if (l->tables && !l->config.mta.directory)
+        return config_fail(l, l->cfg, NULL, "out of memory");
     return l->tables || config_fail(l, l->cfg, "domain", "%.180s", why.text);
 }
 
@@ -263,8 +312,8 @@ bool config_mts(struct loader *l) {
     struct error why = {0};
     const char *catch_all = cfg_getstr(l->cfg, "catch-all");
     return make_tables(l) && each(l, "peer", read_hop) && each(l, "route", read_route) && add_own_route(l) &&
-           read_users(l) && each(l, "list", read_list) && each(l, "alias", read_alias) &&
-           each(l, "schedule", read_schedule) &&
+           read_users(l) && each(l, "list", read_list) && each(l, "directory", read_directory) &&
+           each(l, "alias", read_alias) && each(l, "schedule", read_schedule) &&
            (!catch_all || mts_tables_set_catch_all(l->tables, catch_all, &why) ||
             config_fail(l, l->cfg, "catch-all", "%.180s", why.text));
 }

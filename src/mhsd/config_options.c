@@ -69,6 +69,7 @@ static cfg_opt_t peer_options[] = {
     CFG_STR("edition", "1988", CFGF_NONE),
     CFG_BOOL("content-1984-only", cfg_false, CFGF_NONE),
     CFG_BOOL("rfc1328", cfg_false, CFGF_NONE),
+    CFG_BOOL("rfc1328-replace", cfg_false, CFGF_NONE),
     CFG_BOOL("defers", cfg_false, CFGF_NONE),
     CFG_BOOL("keep-internal-trace", cfg_false, CFGF_NONE),
     CFG_BOOL("service-messages", cfg_false, CFGF_NONE),
@@ -97,13 +98,24 @@ static cfg_opt_t route_options[] = {
     CFG_END(),
 };
 
+static cfg_opt_t restriction_options[] = {
+    CFG_BOOL("permitted", cfg_true, CFGF_NONE),
+    CFG_STR_LIST("source-type", "{}", CFGF_NONE),
+    CFG_STR("source-name", NULL, CFGF_NONE),
+    CFG_END(),
+};
+
 static cfg_opt_t redirection_options[] = {
     CFG_STR("alternate", NULL, CFGF_NONE),
     CFG_STR_LIST("content-types", "{}", CFGF_NONE),
-    CFG_STR_LIST("encoded-information-types", "{}", CFGF_NONE),
+    CFG_STR_LIST("acceptable-eits", "{}", CFGF_NONE),
+    CFG_STR_LIST("exclusively-acceptable-eits", "{}", CFGF_NONE),
+    CFG_STR_LIST("unacceptable-eits", "{}", CFGF_NONE),
+    CFG_STR_LIST("security-labels", "{}", CFGF_NONE),
     CFG_INT("max-length", 0, CFGF_NONE),
     CFG_STR_LIST("priorities", "{}", CFGF_NONE),
-    CFG_BOOL("reports", cfg_false, CFGF_NONE),
+    CFG_STR("objects", "both", CFGF_NONE),
+    CFG_SEC("applies-only-to", restriction_options, CFGF_MULTI),
     CFG_END(),
 };
 
@@ -117,6 +129,8 @@ static cfg_opt_t user_options[] = {
     CFG_STR_LIST("encoded-information-types", "{}", CFGF_NONE),
     CFG_SEC("redirection", redirection_options, CFGF_MULTI),
     CFG_STR("domain-alternate", NULL, CFGF_NONE),
+    CFG_SEC("restriction", restriction_options, CFGF_MULTI),
+    CFG_STR("directory-name", NULL, CFGF_NONE),
     CFG_END(),
 };
 
@@ -127,6 +141,12 @@ static cfg_opt_t list_options[] = {
     CFG_STR("reports", "originator", CFGF_NONE),
     CFG_BOOL("expansion-is-delivery", cfg_false, CFGF_NONE),
     CFG_BOOL("remove-originator", cfg_false, CFGF_NONE),
+    CFG_STR("directory-name", NULL, CFGF_NONE),
+    CFG_END(),
+};
+
+static cfg_opt_t directory_options[] = {
+    CFG_STR("address", NULL, CFGF_NONE),
     CFG_END(),
 };
 
@@ -145,11 +165,14 @@ cfg_opt_t config_options[] = {
     CFG_STR("operators", NULL, CFGF_NONE),
     CFG_INT("net-processes", 1, CFGF_NONE),
     CFG_INT("reader-processes", 1, CFGF_NONE),
+    CFG_INT("work-processes", 1, CFGF_NONE),
     CFG_STR("log-level", "info", CFGF_NONE),
     CFG_STR_LIST("listen", "{}", CFGF_NONE),
+    CFG_STR_LIST("name-servers", "{}", CFGF_NONE),
     CFG_BOOL("internal-trace", cfg_true, CFGF_NONE),
     CFG_BOOL("physical-delivery", cfg_false, CFGF_NONE),
     CFG_STR("catch-all", NULL, CFGF_NONE),
+    CFG_STR("rfc1328-address", NULL, CFGF_NONE),
     CFG_SEC("limits", limit_options, CFGF_NONE),
     CFG_SEC("timers", timer_options, CFGF_NONE),
     CFG_SEC("schedule", schedule_options, CFGF_MULTI | CFGF_TITLE | CFGF_NO_TITLE_DUPES),
@@ -157,6 +180,7 @@ cfg_opt_t config_options[] = {
     CFG_SEC("route", route_options, CFGF_MULTI | CFGF_TITLE | CFGF_NO_TITLE_DUPES),
     CFG_SEC("user", user_options, CFGF_MULTI | CFGF_TITLE | CFGF_NO_TITLE_DUPES),
     CFG_SEC("list", list_options, CFGF_MULTI | CFGF_TITLE | CFGF_NO_TITLE_DUPES),
+    CFG_SEC("directory", directory_options, CFGF_MULTI | CFGF_TITLE | CFGF_NO_TITLE_DUPES),
     CFG_SEC("alias", alias_options, CFGF_MULTI | CFGF_TITLE | CFGF_NO_TITLE_DUPES),
     CFG_BOOL(CONFIG_END, cfg_false, CFGF_NONE),
     CFG_END(),

@@ -1,10 +1,10 @@
 /* Listeners and peers: presentation addresses, binds, what the association offers, and the queue's limits for
  * each. */
 #include <netdb.h>
-#include <stdio.h>
 
 #include "mhsd/config_private.h"
 #include "names/paddress.h"
+#include "protocol/resolve.h"
 
 /* ---- presentation addresses ---- */
 
@@ -13,21 +13,20 @@ static void take_selectors(const struct paddress *address, struct osi_address *s
         (struct osi_address){.t = address->t_selector, .s = address->s_selector, .p = address->p_selector};
 }
 
-/* Hosts are resolved when the configuration is read: a process that serves has no file system for a resolver.
- */
-static bool resolve(struct loader *l, cfg_t *section, const char *option,
-                    const struct paddress_network *network, bool passive,
-                    struct protocol_endpoint *endpoint) {
+/* An IP address is taken as it is; a name is resolved by the process that listens or calls, when it does. */
+static bool read_endpoint(struct loader *l, cfg_t *section, const char *option,
+                          const struct paddress_network *network, struct protocol_endpoint *endpoint) {
     char port[8];
-    struct addrinfo hints = {.ai_socktype = SOCK_STREAM, .ai_flags = passive ? AI_PASSIVE : 0};
+    const char *host = (const char *)network->host.data;
+    struct addrinfo hints = {.ai_socktype = SOCK_STREAM, .ai_flags = AI_NUMERICHOST | AI_NUMERICSERV};
     struct addrinfo *found = NULL;
     if (network->kind != PADDRESS_TCP)
         return config_fail(l, section, option, "a network address other than TCP's can't be used");
     snprintf(port, sizeof port, "%u", network->port);
-    int status = getaddrinfo((const char *)network->host.data, port, &hints, &found);
-    if (status != 0)
-        return config_fail(l, section, option, "host '%.80s': %s", (const char *)network->host.data,
-                           gai_strerror(status));
+    if (getaddrinfo(host, port, &hints, &found) != 0) {
+        *endpoint = (struct protocol_endpoint){.host = host, .port = network->port};
+        return network->host.len <= 253 || config_fail(l, section, option, "the host name is too long");
+    }
     memcpy(&endpoint->address, found->ai_addr, found->ai_addrlen);
     endpoint->length = found->ai_addrlen;
     freeaddrinfo(found);
@@ -39,6 +38,17 @@ static bool parse(struct loader *l, cfg_t *section, const char *option, const ch
     struct error why = {0};
     return paddress_parse(span_str(text), &l->arena, address, &why) ||
            config_fail(l, section, option, "'%.60s' is no presentation address: %.100s", text, why.text);
+}
+
+static bool read_name_servers(struct loader *l) {
+    struct protocol_config *protocol = &l->config.protocol;
+    if (!config_strings(l, l->cfg, "name-servers", &protocol->name_servers, &protocol->name_server_count))
+        return false;
+    for (size_t i = 0; i < protocol->name_server_count; i++)
+        if (!resolver_server_is_address(protocol->name_servers[i]))
+            return config_fail(l, l->cfg, "name-servers", "'%.60s' is no IP address, with or without a port",
+                               protocol->name_servers[i]);
+    return true;
 }
 
 bool config_listeners(struct loader *l) {
@@ -54,12 +64,12 @@ bool config_listeners(struct loader *l) {
         if (address.count != 1)
             return config_fail(l, l->cfg, "listen", "'%.60s' must have one network address", text);
         take_selectors(&address, &listeners[i].selectors);
-        if (!resolve(l, l->cfg, "listen", &address.networks[0], true, &listeners[i].endpoint))
+        if (!read_endpoint(l, l->cfg, "listen", &address.networks[0], &listeners[i].endpoint))
             return false;
     }
     l->config.protocol.listeners = listeners;
     l->config.protocol.listener_count = count;
-    return true;
+    return read_name_servers(l);
 }
 
 /* All addresses of a peer have the same selectors: those of the first count. */
@@ -75,8 +85,8 @@ static bool read_addresses(struct loader *l, cfg_t *section, struct protocol_pee
         if (i == 0)
             take_selectors(&address, &peer->called);
         for (size_t n = 0; n < address.count; n++)
-            if (!resolve(l, section, "address", &address.networks[n], false,
-                         &endpoints[peer->endpoint_count++]))
+            if (!read_endpoint(l, section, "address", &address.networks[n],
+                               &endpoints[peer->endpoint_count++]))
                 return false;
     }
     peer->endpoints = endpoints;

@@ -5,6 +5,7 @@
 #include <confuse.h>
 
 #include "base/arena.h"
+#include "base/buf.h"
 #include "mhsd/config.h"
 #include "mts/tables.h"
 
@@ -14,10 +15,13 @@ struct loader {
     struct arena arena;
     struct mts_tables *tables;
     const char *file;
+    struct span text;    /* with what was included */
+    const char *answers; /* what the system was asked by another process, or NULL: it is asked now */
+    struct buf *record;  /* where the system's answers are written down, or NULL */
     struct error *err;
 };
 
-/* `FILE: line N: SECTION: text` into the loader's error; returns false. `option` may be NULL. */
+/* `FILE: line N: SECTION: OPTION: text` into the loader's error; returns false. `option` may be NULL. */
 bool config_fail(struct loader *l, cfg_t *section, const char *option, const char *format, ...)
     __attribute__((format(printf, 4, 5)));
 
@@ -39,6 +43,15 @@ bool config_word(struct loader *l, cfg_t *section, const char *option, const cha
 /* The same for each string of a list: the or of `1 << position`. */
 bool config_words(struct loader *l, cfg_t *section, const char *option, const char *const *words,
                   unsigned *bits);
+
+/* config_lookup.c: what the system knows. False: it does not. */
+struct lookup_group {
+    uint32_t gid;
+    const uint32_t *uids; /* of its members */
+    size_t count;
+};
+bool lookup_user(struct loader *l, const char *name, uint32_t *uid);
+bool lookup_group(struct loader *l, const char *name, struct lookup_group *group);
 
 /* config_peers.c */
 bool config_listeners(struct loader *l);

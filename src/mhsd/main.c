@@ -42,25 +42,19 @@ static int write_first(const char *path) {
 
 static int serve(const char *path, bool test) {
     struct error err = {0};
-    struct buf text;
-    buf_init(&text, 16 * 1024 * 1024);
-    struct config *config = config_read_file(path, &text, &err);
+    struct config *config = config_read_file(path, NULL, &err);
     if (!config) {
         fprintf(stderr, "mhsd: %s\n", err.text);
-        buf_free(&text);
         return 1;
     }
     if (test) {
         printf("%s: the configuration is right\n", path);
         config_free(config);
-        buf_free(&text);
         return 0;
     }
     log_set_level(config->log_level);
     log_set_process("mhsd");
-    int status = parent_run(path, config, buf_span(&text));
-    buf_free(&text);
-    return status;
+    return parent_run(path, config);
 }
 
 int main(int argc, char **argv) {

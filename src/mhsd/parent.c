@@ -22,7 +22,7 @@
 #define LONGEST_PAUSE_US ((int64_t)30 * 1000000)
 
 /* In the order in which they start; all but the store process wait until it is ready, and end before it. */
-enum kind { STORE, READER, NET, KINDS };
+enum kind { STORE, READER, NET, WORK, KINDS };
 
 struct child {
     enum kind kind;
@@ -39,7 +39,6 @@ struct parent {
     struct event_base *loop;
     const char *path;
     struct config *config;
-    struct buf text; /* the configuration's, for children that start later */
     struct sockets sockets;
     struct child *children[KINDS];
     unsigned count[KINDS];
@@ -60,8 +59,10 @@ static int run_store(struct child_context *context, int number) {
 static const struct {
     const char *name;
     int (*run)(struct child_context *context, int number);
-} kinds[KINDS] = {
-    [STORE] = {"store", run_store}, [READER] = {"reader", child_reader}, [NET] = {"net", child_net}};
+} kinds[KINDS] = {[STORE] = {"store", run_store},
+                  [READER] = {"reader", child_reader},
+                  [NET] = {"net", child_net},
+                  [WORK] = {"work", child_work}};
 
 /* A walk over all children, which ends with NULL. */
 struct walk {
@@ -110,10 +111,11 @@ static void on_closed(void *context, struct ipc_channel *channel, const char *ca
 
 static const struct ipc_handler handler = {.frame = on_frame, .closed = on_closed};
 
-/* The store process last: when it ends, the others have their order to stop already. */
+/* The store process last: when it ends, the others have their order to stop already. Work processes are told
+ * nothing: a configuration plays no part in what they do. */
 static void tell_all(struct parent *parent, enum ipc_type type, struct span payload) {
     for (unsigned kind = KINDS; kind-- > 0;)
-        for (unsigned i = 0; i < parent->count[kind]; i++)
+        for (unsigned i = 0; i < parent->count[kind] && kind != WORK; i++)
             if (parent->children[kind][i].channel)
                 ipc_send(parent->children[kind][i].channel, type, 0, payload, (struct span){NULL, 0});
 }
@@ -207,7 +209,7 @@ static void child_ended(struct child *child, int status) {
         parent->store_ready = false;
     bool clean = WIFEXITED(status) && WEXITSTATUS(status) == 0;
     if (parent->stopping) {
-        if (!clean)
+        if (!clean && child->kind != WORK)
             parent->status = 1;
         stop_store_when_alone(parent);
         return;
@@ -251,6 +253,13 @@ static void out_of_patience(evutil_socket_t fd, short what, void *arg) {
             kill(child->pid, SIGKILL);
 }
 
+/* They have nothing to finish. */
+static void end_work_processes(const struct parent *parent) {
+    for (unsigned i = 0; i < parent->count[WORK]; i++)
+        if (parent->children[WORK][i].pid)
+            kill(parent->children[WORK][i].pid, SIGTERM);
+}
+
 static void on_stop(evutil_socket_t signal_number, short what, void *arg) {
     (void)what;
     struct parent *parent = arg;
@@ -260,11 +269,26 @@ static void on_stop(evutil_socket_t signal_number, short what, void *arg) {
     log_notice("stopping (signal %d)", (int)signal_number);
     parent->stopping = true;
     tell_all(parent, IPC_STOP, (struct span){NULL, 0});
+    end_work_processes(parent);
     event_add(parent->patience, &limit);
     stop_store_when_alone(parent);
 }
 
 /* ---- reload ---- */
+
+static void keeps(const char *option) {
+    log_warning("'%s' has changed: that takes effect when the daemon is started anew", option);
+}
+
+static struct config *read_anew(struct parent *parent, struct buf *text, struct error *err) {
+    struct config *config = config_read_file(parent->path, text, err);
+    if (config && !config_keep(config, parent->config, keeps)) {
+        error_set(err, ENOMEM, "no memory");
+        config_free(config);
+        config = NULL;
+    }
+    return config;
+}
 
 static void on_reload(evutil_socket_t signal_number, short what, void *arg) {
     (void)signal_number;
@@ -273,7 +297,7 @@ static void on_reload(evutil_socket_t signal_number, short what, void *arg) {
     struct error err = {0};
     struct buf text;
     buf_init(&text, IPC_PAYLOAD_MAX);
-    struct config *config = config_read_file(parent->path, &text, &err);
+    struct config *config = read_anew(parent, &text, &err);
     if (!config) {
         log_error("the configuration was not reloaded: %s", err.text);
         buf_free(&text);
@@ -283,8 +307,7 @@ static void on_reload(evutil_socket_t signal_number, short what, void *arg) {
     tell_all(parent, IPC_CONFIG, buf_span(&text));
     config_free(parent->config);
     parent->config = config;
-    buf_free(&parent->text);
-    parent->text = text;
+    buf_free(&text);
 }
 
 /* ---- life ---- */
@@ -320,7 +343,8 @@ static bool init(struct parent *parent) {
     parent->patience = event_new(parent->loop, -1, 0, out_of_patience, parent);
     return parent->patience && init_children(parent, STORE, 1) &&
            init_children(parent, READER, parent->config->reader_processes) &&
-           init_children(parent, NET, parent->config->net_processes);
+           init_children(parent, NET, parent->config->net_processes) &&
+           init_children(parent, WORK, parent->config->work_processes);
 }
 
 static void done(struct parent *parent) {
@@ -337,16 +361,14 @@ static void done(struct parent *parent) {
         event_base_free(parent->loop);
     for (unsigned kind = 0; kind < KINDS; kind++)
         mem_free(parent->children[kind]);
-    buf_free(&parent->text);
     config_free(parent->config);
 }
 
-int parent_run(const char *path, struct config *config, struct span text) {
+int parent_run(const char *path, struct config *config) {
     struct parent parent = {.path = path, .config = config};
     struct error err = {0};
     signal(SIGPIPE, SIG_IGN);
-    buf_init(&parent.text, 0);
-    if (!buf_append_span(&parent.text, text) || !init(&parent)) {
+    if (!init(&parent)) {
         log_error("no memory, or no event loop");
         parent.status = 1;
     } else if (!sockets_open(&parent.sockets, config, &err)) {

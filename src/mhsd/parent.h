@@ -11,6 +11,6 @@
  * Serves until SIGTERM or SIGINT; SIGHUP reads the file at `path` anew. `config`
  * is what the file held. Returns the exit status: 0 after a clean stop.
  */
-int parent_run(const char *path, struct config *config, struct span text);
+int parent_run(const char *path, struct config *config);
 
 #endif

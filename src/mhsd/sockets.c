@@ -12,22 +12,40 @@
 
 #define BACKLOG 512
 
-static int listen_tcp(const struct protocol_endpoint *endpoint, struct error *err) {
+static const struct sockets closed = {.local = -1, .store = -1, .work = -1};
+
+static int listen_at(const struct sockaddr *address, socklen_t length, struct error *err) {
     char host[64] = "?", port[8] = "?";
     int one = 1;
-    getnameinfo((const struct sockaddr *)&endpoint->address, endpoint->length, host, sizeof host, port,
-                sizeof port, NI_NUMERICHOST | NI_NUMERICSERV);
-    int fd = socket(endpoint->address.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    getnameinfo(address, length, host, sizeof host, port, sizeof port, NI_NUMERICHOST | NI_NUMERICSERV);
+    int fd = socket(address->sa_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     if (fd >= 0)
         setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof one);
-    if (fd >= 0 && bind(fd, (const struct sockaddr *)&endpoint->address, endpoint->length) == 0 &&
-        listen(fd, BACKLOG) == 0)
+    if (fd >= 0 && bind(fd, address, length) == 0 && listen(fd, BACKLOG) == 0)
         return fd;
     error_set(err, errno, "cannot listen at %s port %s: %s%s", host, port, strerror(errno),
               errno == EACCES ? "; ports below 1024 need root" : "");
     if (fd >= 0)
         close(fd);
     return -1;
+}
+
+/* A name of this machine is resolved here, before the daemon serves: the first address counts. */
+static int listen_tcp(const struct protocol_endpoint *endpoint, struct error *err) {
+    if (endpoint->length > 0)
+        return listen_at((const struct sockaddr *)&endpoint->address, endpoint->length, err);
+    char port[8];
+    struct addrinfo hints = {.ai_socktype = SOCK_STREAM, .ai_flags = AI_PASSIVE}, *found = NULL;
+    snprintf(port, sizeof port, "%u", endpoint->port);
+    int status = getaddrinfo(endpoint->host, port, &hints, &found);
+    if (status != 0) {
+        error_set(err, EINVAL, "cannot listen at '%.80s', port %s: %s", endpoint->host, port,
+                  gai_strerror(status));
+        return -1;
+    }
+    int fd = listen_at(found->ai_addr, found->ai_addrlen, err);
+    freeaddrinfo(found);
+    return fd;
 }
 
 /* A socket that an earlier daemon left is removed; one that a daemon still serves is not. */
@@ -100,7 +118,7 @@ struct net_reader *sockets_reader_addresses(const struct sockets *sockets) {
 }
 
 bool sockets_open(struct sockets *sockets, const struct config *config, struct error *err) {
-    *sockets = (struct sockets){.local = -1, .store = -1};
+    *sockets = closed;
     sockets->listeners = mem_alloc((config->protocol.listener_count + 1) * sizeof *sockets->listeners);
     if (!sockets->listeners)
         return error_set(err, ENOMEM, "no memory");
@@ -112,19 +130,28 @@ bool sockets_open(struct sockets *sockets, const struct config *config, struct e
     }
     sockets->local = listen_local(config->socket, err);
     sockets->store = sockets->local < 0 ? -1 : listen_store(err);
-    return sockets->store >= 0 && listen_readers(sockets, config->reader_processes, err);
+    sockets->work = sockets->store < 0 ? -1 : listen_store(err);
+    return sockets->work >= 0 && listen_readers(sockets, config->reader_processes, err);
 }
 
-int sockets_connect_store(const struct sockets *sockets) {
+static int connect_to(int listener) {
     struct sockaddr_un address;
     socklen_t length = sizeof address;
     int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    if (fd >= 0 && getsockname(sockets->store, (struct sockaddr *)&address, &length) == 0 &&
+    if (fd >= 0 && getsockname(listener, (struct sockaddr *)&address, &length) == 0 &&
         connect(fd, (const struct sockaddr *)&address, length) == 0)
         return fd;
     if (fd >= 0)
         close(fd);
     return -1;
+}
+
+int sockets_connect_store(const struct sockets *sockets) {
+    return connect_to(sockets->store);
+}
+
+int sockets_connect_work(const struct sockets *sockets) {
+    return connect_to(sockets->work);
 }
 
 void sockets_close(struct sockets *sockets, const struct config *config) {
@@ -139,6 +166,8 @@ void sockets_close(struct sockets *sockets, const struct config *config) {
     for (size_t i = 0; i < sockets->reader_count; i++)
         close(sockets->readers[i]);
     mem_free(sockets->readers);
+    if (sockets->work >= 0)
+        close(sockets->work);
     mem_free(sockets->listeners);
-    *sockets = (struct sockets){.local = -1, .store = -1};
+    *sockets = closed;
 }

@@ -13,6 +13,7 @@ struct sockets {
     int *readers; /* where net processes reach each reader process, listening; no names either */
     size_t reader_count;
     int store; /* where net processes reach the store process, listening; no name in the file system */
+    int work;  /* where work processes do */
 };
 
 /* Opens all. False with an error that names the address and the cause; what is open stays in `sockets` for
@@ -21,6 +22,7 @@ bool sockets_open(struct sockets *sockets, const struct config *config, struct e
 
 /* A new connection to the store process; -1 with errno set. */
 int sockets_connect_store(const struct sockets *sockets);
+int sockets_connect_work(const struct sockets *sockets);
 
 /* The addresses of the readers' sockets, `reader_count` of them; the caller frees them. NULL without memory.
  */

@@ -63,12 +63,14 @@ static struct association *add_association(struct net *net, uint64_t ref, struct
 }
 
 /* An RT-RECOVER names the association that broke. The store may still think that it is up (half open, or in
- * another net process): then it is fenced, so that nothing more of it counts (X.228 §7.8). */
-static void fence(struct mta *mta, struct span id) {
+ * another net process): then it is fenced, so that nothing more of it counts (X.228 §7.8). Only who calls
+ * from the same address can do that: the names that some MTAs give to their associations can be guessed. */
+static void fence(struct mta *mta, struct span id, struct span address) {
     for (struct net *net = mta->nets; net; net = net->next)
         for (size_t i = 0; i < net->associations.room; i++) {
             struct association *association = net->associations.slots[i].value;
-            if (!association || association->out || !span_eq(bytes_head(association->id), id))
+            if (!association || association->out || !span_eq(bytes_head(association->id), id) ||
+                !span_eq(bytes_rest(association->id), address))
                 continue;
             association_end(association, IPC_CLOSE_ABORTED, "recovered by another association");
             map_remove(&net->associations, association->ref);
@@ -94,7 +96,7 @@ static bool open_inbound(struct net *net, uint64_t ref, struct span name, struct
                          struct span recover) {
     struct mta *mta = net->mta;
     if (recover.len)
-        fence(mta, recover);
+        fence(mta, recover, address);
     struct peer *peer = recover.len ? receive_recoverable(mta, recover, address) : peer_find(mta, name);
     if (!peer) {
         admit(net, ref, IPC_CANNOT_RECOVER, name, recover.len ? "no such association broke" : "unknown peer");
@@ -206,7 +208,7 @@ bool association_connect_failed(struct net *net, struct span payload) {
     uint8_t layer = reader_u8(&r);
     struct span cause = payload_octets(&r), recover = payload_octets(&r);
     struct peer *peer = peer_find(net->mta, name);
-    if (!payload_done(&r) || layer < IPC_LAYER_TCP || layer > IPC_LAYER_BIND || !peer ||
+    if (!payload_done(&r) || layer < IPC_LAYER_TCP || layer > IPC_LAYER_NAME || !peer ||
         recover.len > IDENTIFIER_MAX || !peer_connected(net, peer))
         return false;
     if (recover.len && !peer->plain) {

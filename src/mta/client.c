@@ -8,6 +8,9 @@
 #include "base/alloc.h"
 #include "base/log.h"
 
+/* A longer array may need several frames. */
+#define PART_ELEMENTS 50
+
 bool client_open(struct net *net, uint64_t ref, struct span payload) {
     struct reader r = reader_of(payload);
     uint32_t uid = reader_u32(&r), gid = reader_u32(&r);
@@ -85,9 +88,11 @@ static struct bytes *response(json_t *value, bool last) {
     uint8_t head = last;
     struct span body =
         text ? span_str(text) : SPAN_LIT("{\"error\":{\"code\":\"unavailable\",\"text\":\"no memory\"}}");
-    if (body.len >= IPC_PAYLOAD_MAX)
+    if (body.len >= IPC_PAYLOAD_MAX) {
         body = SPAN_LIT(
             "{\"error\":{\"code\":\"too-large\",\"text\":\"the answer is too long: use a smaller limit\"}}");
+        head = true;
+    }
     struct bytes *bytes = bytes_new(span_of(&head, 1), body);
     free(text);
     return bytes;
@@ -99,8 +104,46 @@ static void send_bytes(struct net *net, enum ipc_type type, uint64_t ref, struct
     bytes_drop(bytes);
 }
 
-void client_respond(struct client *client, uint64_t ref, json_t *value, bool last) {
+/* The member of the answer that is an array, when there is just one. */
+static const char *only_array(json_t *value, json_t **array) {
+    const char *name, *found = NULL;
+    json_t *member;
+    json_object_foreach(value, name, member) {
+        if (json_is_array(member) && found)
+            return NULL;
+        if (json_is_array(member)) {
+            *array = member;
+            found = name;
+        }
+    }
+    return found;
+}
+
+/* Elements that make a frame; what is left over goes with the last. */
+static void respond_in_parts(struct client *client, uint64_t ref, json_t *value, const char *name,
+                             json_t *array, bool last) {
+    json_t *part = json_array(), *element;
+    size_t i, length = 0;
+    json_array_foreach(array, i, element) {
+        length += json_dumpb(element, NULL, 0, JSON_COMPACT) + 1;
+        if (length > IPC_PAYLOAD_MAX / 2 && json_array_size(part)) {
+            send_bytes(client->net, IPC_RESPONSE, ref, response(json_pack("{s:o}", name, part), false));
+            part = json_array();
+            length = 0;
+        }
+        json_array_append(part, element);
+    }
+    json_object_set_new(value, name, part);
     send_bytes(client->net, IPC_RESPONSE, ref, response(value, last));
+}
+
+void client_respond(struct client *client, uint64_t ref, json_t *value, bool last) {
+    json_t *array = NULL;
+    const char *name = only_array(value, &array);
+    if (name && json_array_size(array) > PART_ELEMENTS)
+        respond_in_parts(client, ref, value, name, array, last);
+    else
+        send_bytes(client->net, IPC_RESPONSE, ref, response(value, last));
 }
 
 static void answer_now(struct mta *mta, struct effect *effect) {

@@ -18,7 +18,8 @@ struct client {
 /* ---- users.c ---- */
 
 struct local_user {
-    char *address; /* as the rules print it; names the mailbox */
+    char *address;        /* as the rules print it; names the mailbox */
+    char *directory_name; /* RFC 4514, or NULL */
     uint32_t uid;
     bool has_uid, configured;
 };
@@ -44,7 +45,8 @@ json_t *request_user_remove(struct client *client, json_t *request);
 
 /* The payload of an error (docs/local-protocol.md). */
 json_t *client_error(const char *code, const char *format, ...) __attribute__((format(printf, 2, 3)));
-/* Answers now. The reference to `value` is taken over. */
+/* Answers now, in several frames when an array in the answer is long. The reference to `value` is taken over.
+ */
 void client_respond(struct client *client, uint64_t ref, json_t *value, bool last);
 /* Answers when the batch is on disk; when it is not, `unavailable`. */
 void client_respond_after_commit(struct client *client, uint64_t ref, json_t *value);

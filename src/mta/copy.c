@@ -30,7 +30,7 @@ static bool load_content(struct mta *mta, struct copy *copy, struct error *err) 
     return got == length || error_set(err, STORE_CORRUPT, "a content is shorter than its row says");
 }
 
-bool copy_load(struct mta *mta, const struct work *work, struct copy *copy, struct error *err) {
+bool copy_load_rows(struct mta *mta, const struct work *work, struct copy *copy, struct error *err) {
     *copy = (struct copy){0};
     arena_reset(&mta->arena);
     if (!store_get_work(mta->store, work->id, &mta->arena, &copy->work, err) ||
@@ -43,6 +43,12 @@ bool copy_load(struct mta *mta, const struct work *work, struct copy *copy, stru
                                        .octets = copy->message.envelope,
                                        .plan = copy->row.plan,
                                        .has_content = copy->row.has_content};
+    return true;
+}
+
+bool copy_load(struct mta *mta, const struct work *work, struct copy *copy, struct error *err) {
+    if (!copy_load_rows(mta, work, copy, err))
+        return false;
     if (load_content(mta, copy, err))
         return true;
     copy_release(copy);
@@ -145,16 +151,60 @@ bool copy_deliver(struct mta *mta, struct work *work) {
     return done;
 }
 
-bool copy_reroute(struct mta *mta, struct work *work) {
+/* Another way gives a copy no more time: what takes its place expires when it would have. */
+static void keep_expiry(const struct work *work, enum mts_kind kind, struct mts_decisions *decisions) {
+    for (size_t i = 0; i < decisions->held_count; i++) {
+        struct mts_held *held = &decisions->held[i];
+        for (size_t k = 0; held->kind == kind && k < held->copy_count; k++)
+            if (held->copies[k].expires > work->expires / SECOND)
+                held->copies[k].expires = work->expires / SECOND;
+    }
+}
+
+/* The peer's number in the rules' tables, not that of the plan: a reload numbers anew. */
+static struct mts_way way_of(const struct mta *mta, const struct work *work, const struct peer *wanted) {
+    const struct peer *peer = mta->peers[work->peer];
+    bool attempted = peer->config && (!wanted || work->tries || peer->failures);
+    return (struct mts_way){.attempted = attempted ? peer->hop : -1, .wanted = wanted ? wanted->hop : -1};
+}
+
+bool copy_reroute(struct mta *mta, struct work *work, const struct peer *wanted) {
     struct copy copy;
     struct error err = {0};
     struct mts_decisions decisions = {0};
+    struct mts_way way = way_of(mta, work, wanted);
     if (!copy_load(mta, work, &copy, &err))
         return false;
     struct mts_run run = run_begin(mta, &mta->arena);
-    mts_reroute(&run, &copy.stored, &decisions);
-    bool done = decisions.result == MTS_DECIDED && decisions.held_count > 0 &&
+    mts_reroute(&run, &copy.stored, &way, &decisions);
+    keep_expiry(work, copy.row.kind, &decisions);
+    bool done = decisions.result == MTS_DECIDED && decisions.event_count > 0 &&
                 copy_replace(mta, work, &copy, &run, &decisions);
     copy_release(&copy);
     return done;
+}
+
+/* ---- its row ---- */
+
+bool copy_save(struct mta *mta, struct work *work) {
+    struct store_work row;
+    struct error err = {0};
+    arena_reset(&mta->arena);
+    if (!store_get_work(mta->store, work->id, &mta->arena, &row, &err)) {
+        log_error("work unit %llu: its tries can't be saved: %s", (unsigned long long)work->id, err.text);
+        return false;
+    }
+    row.tries = work->tries;
+    row.due = work->due;
+    if (!work->in_doubt)
+        row.doubt_peer = 0;
+    if (!store_update_work(mta->batch.store, &row))
+        return false;
+    batch_arm(mta);
+    if (work->in_doubt)
+        return true;
+    /* At once: whoever takes it before this commit marks it anew, in the same batch or a later one. */
+    work->marked = false;
+    work_forget_bytes(mta, work);
+    return true;
 }

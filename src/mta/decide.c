@@ -1,6 +1,8 @@
 /* What the rules decided becomes rows: held objects, copies for next hops, mailbox entries, events. */
 #include "base/clock.h"
 #include "base/log.h"
+#include "directory/directory.h"
+#include "mta/convert.h"
 #include "mta/event.h"
 #include "mta/mta_private.h"
 #include "names/oraddress.h"
@@ -21,6 +23,13 @@ struct decision {
 
 static bool apply(const struct decision *decision, const struct mts_decisions *decisions);
 
+/* The built-in table knows all that it will know: the rules never have to ask (MTS_NEEDS). */
+static bool look_up(void *context, struct span directory_name, struct mts_answer *answer) {
+    const struct mta_config *config = context;
+    answer->address = config->directory ? directory_find(config->directory, directory_name) : NULL;
+    return true;
+}
+
 struct mts_run run_begin(struct mta *mta, struct arena *arena) {
     return (struct mts_run){.tables = mta->config->tables,
                             .arena = arena,
@@ -28,20 +37,9 @@ struct mts_run run_begin(struct mta *mta, struct arena *arena) {
                             .id_prefix = mta->id_prefix,
                             .id_next = mta->id_next,
                             .hop_down = mta->hop_down,
-                            .hop_down_count = mta->hop_count};
-}
-
-/* Until a directory is configured no directory name has an address that it could tell. */
-bool answer_needs(struct mts_run *run, const struct mts_decisions *decisions) {
-    struct mts_answer *answers = arena_array(run->arena, decisions->need_count, sizeof *answers);
-    if (!answers)
-        return false;
-    for (size_t i = 0; i < decisions->need_count; i++)
-        answers[i] =
-            (struct mts_answer){.directory_name = decisions->needs[i].directory_name, .failed = true};
-    run->answers = answers;
-    run->answer_count = decisions->need_count;
-    return true;
+                            .hop_down_count = mta->hop_count,
+                            .look_up = look_up,
+                            .look_up_context = (void *)mta->config};
 }
 
 /* ---- the effect of new work ---- */
@@ -91,9 +89,11 @@ static struct bytes *hot_bytes(const struct decision *decision, const struct mts
 static bool add_work(const struct decision *decision, const struct mts_held *held,
                      const struct mts_copy *copy, uint64_t message) {
     struct mta *mta = decision->mta;
-    struct peer *peer = copy->kind == MTS_COPY_TRANSFER ? peer_of_hop(mta, copy->hop) : NULL;
+    struct peer *peer = copy->kind == MTS_COPY_TRANSFER  ? peer_of_hop(mta, copy->hop)
+                        : copy->kind == MTS_COPY_CONVERT ? convert_peer(mta)
+                                                         : NULL;
     bool later = copy->due > decision->run->now;
-    bool marked = peer && !later && peer_is_up(mta, peer);
+    bool marked = peer && copy->kind == MTS_COPY_TRANSFER && !later && peer_is_up(mta, peer);
     struct row row = {held->kind, copy->kind, held->has_content, copy->plan};
     struct work unit = {.message = message,
                         .due = copy->due * SECOND,
@@ -103,7 +103,7 @@ static bool add_work(const struct decision *decision, const struct mts_held *hel
                         .state = peer && !later ? WORK_READY : WORK_WAITING,
                         .marked = marked};
     buf_clear(&mta->scratch);
-    if ((copy->kind == MTS_COPY_TRANSFER && !peer) || !row_write(&mta->scratch, &row))
+    if ((copy->kind != MTS_COPY_DELIVER && !peer) || !row_write(&mta->scratch, &row))
         return false;
     unit.id =
         store_add_work(mta->batch.store, &(struct store_work){.message = message,

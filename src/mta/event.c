@@ -137,6 +137,8 @@ static const char *const names[] = {
     [MTS_EVENT_REPORTED] = "report-made",
     [MTS_EVENT_REPORT_IN] = "report-received",
     [MTS_EVENT_DISCARDED] = "discarded",
+    [MTS_EVENT_TO_CONVERSION] = "to-conversion",
+    [MTS_EVENT_CONVERTED] = "converted",
     [EVENT_MESSAGE] = "stored",
     [EVENT_TRANSFERRED] = "transferred",
     [EVENT_TRANSFER_REFUSED] = "transfer-refused",
@@ -151,6 +153,8 @@ static const char *const names[] = {
     [EVENT_DELETED] = "deleted",
     [EVENT_NON_DELIVERED_BY_OPERATOR] = "non-delivered-by-operator",
     [EVENT_EXPIRED] = "expired",
+    [EVENT_CONVERSION_BROKEN] = "conversion-broken",
+    [EVENT_NOT_CONVERTED] = "not-converted",
 };
 
 const char *event_name(const struct event_record *record) {

@@ -26,6 +26,8 @@ enum event_own {
     EVENT_DELETED,
     EVENT_NON_DELIVERED_BY_OPERATOR,
     EVENT_EXPIRED,
+    EVENT_CONVERSION_BROKEN,
+    EVENT_NOT_CONVERTED,
 };
 
 struct event_record {

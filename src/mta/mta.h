@@ -13,6 +13,7 @@
 
 #include "base/error.h"
 #include "base/span.h"
+#include "directory/directory.h"
 #include "mts/tables.h"
 
 struct mta;
@@ -34,7 +35,8 @@ struct mta_peer {
 struct mta_user {
     const char *address; /* O/R address, any spelling; its canonical text names the mailbox */
     uint32_t uid;
-    bool has_uid; /* false: only operators use the mailbox */
+    bool has_uid;               /* false: only operators use the mailbox */
+    const char *directory_name; /* RFC 4514, or NULL; the directory has it too */
 };
 
 /* Zero in a limit means the default beside it. */
@@ -58,6 +60,8 @@ struct mta_config {
     const char *store_directory; /* made when it is not there; not changed by a reload */
     struct mts_tables
         *tables; /* our names, routes, users, lists (mts/tables.h); the switch adds those of `user-add` */
+    struct directory *directory; /* directory names of users and others; NULL: none are known. The switch adds
+                                    those of `user-add` */
     const struct mta_peer *peers;
     size_t peer_count;
     const struct mta_user *users;
@@ -92,6 +96,9 @@ void mta_free(struct mta *mta);
 /* A channel to a net process; takes over `fd`. `name` stands in log lines. */
 bool mta_attach_net(struct mta *mta, int fd, const char *name);
 
+/* A channel to a work process (work/work.h); takes over `fd`. */
+bool mta_attach_work(struct mta *mta, int fd, const char *name);
+
 /* The channel to the parent; takes over `fd`. When it closes, the switch stops. */
 bool mta_attach_parent(struct mta *mta, int fd);
 
@@ -105,6 +112,7 @@ struct mta_descriptors {
                      -1: none */
     const int *net; /* connected net processes */
     size_t net_count;
+    int work_listener; /* as `listener`, for work processes. 0 or -1: none */
 };
 
 /* The whole process: makes a loop, runs until it is stopped. Returns the exit status: 0 after a clean stop.

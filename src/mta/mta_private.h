@@ -44,6 +44,7 @@
 
 struct association;
 struct net;
+struct converter; /* convert.h */
 
 /* A next hop by name. It lives until the end: rows and work name it by number even when it left the
  * configuration. */
@@ -150,9 +151,11 @@ struct mta {
     bool *hop_down;
     size_t hop_count;
     struct net *nets;
+    struct converter *converter;
     struct ipc_channel *parent;
-    struct event *listener; /* where new net processes connect */
-    unsigned net_number;    /* of the last that connected, for its name */
+    struct event *listener;      /* where new net processes connect */
+    struct event *work_listener; /* where new work processes connect */
+    unsigned net_number;         /* of the last process that connected, for its name */
     struct batch batch;
     struct arena arena;   /* for the unit that is being worked on */
     struct buf head;      /* frame fields that are being put together */
@@ -160,6 +163,7 @@ struct mta {
     struct buf prefix;    /* an APDU's octets before its content */
     struct map resumable; /* struct outbound_activity by work id */
     struct event *commit, *tick, *pace;
+    struct event *more; /* the rest of what a tick left undone */
     int64_t paced_at;
     const struct peer *crowded;                 /* where what just came in has to queue; NULL: nowhere */
     struct association *held_first, *held_last; /* whose answers are held back (pace.c) */
@@ -247,8 +251,15 @@ void peers_net_gone(struct net *net);
 /* Hands out ready work to idle associations, and opens more as there is need. */
 void peer_pump(struct mta *mta, struct peer *peer);
 void peers_tick(struct mta *mta, int64_t now);
-/* Looks for other next hops for what waits for a peer that is down; some of it at each call. */
-void peers_reroute(struct mta *mta);
+/* Looks for other next hops for what waits for a peer that is down or gone; some of it at each call. True
+ * when all was looked at. */
+bool peers_reroute(struct mta *mta);
+/* After the queue or a configuration was read: copies of peers that are not in it are to be routed anew,
+ * those in doubt stay; the log tells. */
+void peers_left(struct mta *mta);
+/* True for a next hop that left the configuration: not for the internal one of conversion, which never stood
+ * there. */
+bool peer_gone(const struct mta *mta, const struct peer *peer);
 
 /* ---- association.c ---- */
 
@@ -307,9 +318,6 @@ struct subject {
 /* A call's circumstances for the rules. decide_apply takes note of the identifiers that were used. */
 struct mts_run run_begin(struct mta *mta, struct arena *arena);
 
-/* Answers what the rules asked for, so that they can be called again. False without memory. */
-bool answer_needs(struct mts_run *run, const struct mts_decisions *decisions);
-
 /* Adds held objects, copies, deliveries and events to the batch. False without memory or when the store
  * fails: the caller undoes to its mark. */
 bool decide_apply(struct mta *mta, struct mts_run *run, const struct mts_decisions *decisions,
@@ -335,6 +343,8 @@ struct copy {
 /* Reads it into mta->arena (which is reset). */
 bool copy_load(struct mta *mta, const struct work *work, struct copy *copy, struct error *err);
 void copy_release(struct copy *copy);
+/* The same without the content: for lists. There is nothing to release. */
+bool copy_load_rows(struct mta *mta, const struct work *work, struct copy *copy, struct error *err);
 /* Ends the copy by what was decided instead of it. */
 bool copy_replace(struct mta *mta, struct work *work, struct copy *copy, struct mts_run *run,
                   const struct mts_decisions *decisions);
@@ -344,8 +354,12 @@ bool copy_finish(struct mta *mta, struct work *work);
 bool copy_deliver(struct mta *mta, struct work *work);
 bool copy_fail(struct mta *mta, struct work *work, const struct mts_failure *failure);
 bool copy_expire(struct mta *mta, struct work *work);
-/* Another next hop, if the rules know a better one. Never for a copy in doubt. */
-bool copy_reroute(struct mta *mta, struct work *work);
+/* Another next hop: `wanted`, or (NULL) the one that the rules know to be better; of a peer that left the
+ * configuration, what the rules say of each recipient now. Never for a copy in doubt. False: it stays. */
+bool copy_reroute(struct mta *mta, struct work *work, const struct peer *wanted);
+/* Writes tries and due to the row, so that a restart goes on from there, and takes the mark of I3 off a copy
+ * that is not in doubt. False when it can't: the row then says less than is true, which harms nobody. */
+bool copy_save(struct mta *mta, struct work *work);
 
 /* ---- send.c: transfers out ---- */
 

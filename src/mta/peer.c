@@ -4,7 +4,7 @@
 #include "base/alloc.h"
 #include "base/clock.h"
 #include "base/log.h"
-#include "mta/mta_private.h"
+#include "mta/convert.h"
 
 struct peer *peer_find(const struct mta *mta, struct span name) {
     for (size_t i = 0; i < mta->peer_count; i++)
@@ -67,6 +67,11 @@ static bool number_hops(struct mta *mta) {
     return true;
 }
 
+static void tell_rules(struct mta *mta, const struct peer *peer) {
+    if (peer->hop >= 0 && (size_t)peer->hop < mta->hop_count)
+        mta->hop_down[peer->hop] = !peer_is_up(mta, peer);
+}
+
 bool peers_configure(struct mta *mta) {
     for (size_t i = 0; i < mta->config->peer_count; i++)
         if (!peer_named(mta, span_str(mta->config->peers[i].name)))
@@ -81,6 +86,8 @@ bool peers_configure(struct mta *mta) {
         for (size_t k = 0; k < mta->config->peer_count; k++)
             if (strcmp(mta->config->peers[k].name, peer->name) == 0)
                 peer->config = &mta->config->peers[k];
+        tell_rules(mta, peer);
+        peer->reroute = peer->failures > 0; /* the new routes may know a better way */
     }
     return true;
 }
@@ -100,11 +107,6 @@ void peers_free(struct mta *mta) {
 bool peer_is_up(const struct mta *mta, const struct peer *peer) {
     (void)mta;
     return peer->config && (peer->out > 0 || peer->failures == 0);
-}
-
-static void tell_rules(struct mta *mta, const struct peer *peer) {
-    if (peer->hop >= 0 && (size_t)peer->hop < mta->hop_count)
-        mta->hop_down[peer->hop] = !peer_is_up(mta, peer);
 }
 
 void peer_failed(struct mta *mta, struct peer *peer, struct span cause) {
@@ -217,6 +219,10 @@ static void connect_more(struct mta *mta, struct peer *peer) {
 }
 
 void peer_pump(struct mta *mta, struct peer *peer) {
+    if (peer == convert_peer(mta)) {
+        convert_pump(mta);
+        return;
+    }
     while (peer->idle && !mta->stopping) {
         struct work *work = schedule_first(&mta->schedule, peer->number);
         /* A new one without its mark, or whose octets are in the batch only, waits for its commit, which
@@ -249,9 +255,14 @@ void peers_tick(struct mta *mta, int64_t now) {
 
 /* ---- other next hops ---- */
 
+bool peer_gone(const struct mta *mta, const struct peer *peer) {
+    return !peer->config && peer != convert_peer(mta);
+}
+
 /* A turn of the tick looks at so many: each is read from the store. */
 #define REROUTES_A_TURN 100
 
+/* What stays loses its mark: it is not in doubt, and a restart shall know that (I3). */
 static bool reroute_lane(struct mta *mta, struct lane *lane, unsigned *left) {
     for (struct work *work = lane->first, *next; work; work = next) {
         next = work->next;
@@ -261,30 +272,86 @@ static bool reroute_lane(struct mta *mta, struct lane *lane, unsigned *left) {
             continue;
         --*left;
         work->looked = true;
-        copy_reroute(mta, work);
+        if (!copy_reroute(mta, work, NULL) && work->marked)
+            copy_save(mta, work);
     }
     return true;
 }
 
-static void forget_looks(struct peer_lanes *lanes) {
+static size_t forget_looks(struct peer_lanes *lanes) {
+    size_t looked = 0;
     for (size_t i = 0; i < LANES; i++)
-        for (struct work *work = lanes->lanes[i].first; work; work = work->next)
+        for (struct work *work = lanes->lanes[i].first; work; work = work->next) {
+            looked += work->looked;
             work->looked = false;
+        }
+    return looked;
 }
 
-void peers_reroute(struct mta *mta) {
+static bool reroute_peer(struct mta *mta, struct peer *peer, unsigned *left) {
+    struct peer_lanes *lanes = &mta->schedule.peers[peer->number];
+    for (size_t lane = 0; lane < LANES; lane++)
+        if (!reroute_lane(mta, &lanes->lanes[lane], left))
+            return false;
+    size_t stay = forget_looks(lanes);
+    if (stay && peer_gone(mta, peer))
+        log_warning(
+            "peer=%s %zu of its copies have no route without it: give them one, or see 'mhs queue list "
+            "--next-hop %s'",
+            peer->name, stay, peer->name);
+    peer->reroute = false;
+    return true;
+}
+
+bool peers_reroute(struct mta *mta) {
     unsigned left = REROUTES_A_TURN;
+    bool all = true;
+    for (size_t i = 0; i < mta->peer_count && !mta->stopping; i++)
+        if (mta->peers[i]->reroute && !reroute_peer(mta, mta->peers[i], &left))
+            all = false;
+    return all;
+}
+
+/* ---- peers that left the configuration ---- */
+
+struct left_behind {
+    struct mta *mta;
+    struct {
+        size_t copies, in_doubt;
+    } * counts; /* by the peer's number */
+};
+
+static bool see_left_behind(void *context, struct work *work) {
+    struct left_behind *left = context;
+    struct mta *mta = left->mta;
+    if (work->peer == PEER_NONE || !peer_gone(mta, mta->peers[work->peer]))
+        return true;
+    if (work->in_doubt)
+        left->counts[work->peer].in_doubt++;
+    else
+        left->counts[work->peer].copies++;
+    if (!work->in_doubt && work->state == WORK_WAITING && work->tries)
+        schedule_set(&mta->schedule, work, WORK_READY, work->due, false);
+    return true;
+}
+
+void peers_left(struct mta *mta) {
+    struct left_behind left = {.mta = mta};
+    left.counts = mem_alloc((mta->peer_count + 1) * sizeof *left.counts);
+    if (!left.counts)
+        return; /* they wait until the next reload */
+    schedule_each(&mta->schedule, see_left_behind, &left);
     for (size_t i = 0; i < mta->peer_count; i++) {
         struct peer *peer = mta->peers[i];
-        if (!peer->reroute || mta->stopping)
-            continue;
-        struct peer_lanes *lanes = &mta->schedule.peers[i];
-        bool all = true;
-        for (size_t lane = 0; lane < LANES && all; lane++)
-            all = reroute_lane(mta, &lanes->lanes[lane], &left);
-        if (all) {
-            forget_looks(lanes);
-            peer->reroute = false;
-        }
+        if (left.counts[i].copies)
+            log_notice("peer=%s is not in the configuration any more: its %zu copies are routed anew",
+                       peer->name, left.counts[i].copies);
+        if (left.counts[i].in_doubt)
+            log_warning(
+                "peer=%s is not in the configuration any more, but %zu copies may have arrived there: "
+                "they stay frozen; put the peer back to have them tried again",
+                peer->name, left.counts[i].in_doubt);
+        peer->reroute = peer->reroute || left.counts[i].copies;
     }
+    mem_free(left.counts);
 }

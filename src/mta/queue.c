@@ -1,15 +1,16 @@
 /* What operators see and do of the copies that wait. */
 #include <stdio.h>
-#include <stdlib.h>
 
 #include "base/clock.h"
 #include "mta/client_private.h"
+#include "mta/convert.h"
 #include "mta/event.h"
-#include "mta/outbound_private.h"
 #include "mta/summary.h"
 #include "names/oraddress.h"
 
 #define LIST_MOST 1000
+
+#define NO_SUCH_COPY "no copy in the queue has this id; 'mhs queue list' shows those that wait"
 
 /* ---- filters ---- */
 
@@ -24,17 +25,54 @@ static bool string_member(json_t *request, const char *name, const char **value)
     return !member || *value;
 }
 
-static bool read_filter(json_t *request, struct filter *filter) {
+static const char *const states[] = {"ready", "deferred", "retrying", "held", "sending", "in-doubt", NULL};
+static const char *const priorities[] = {"urgent", "normal", "non-urgent", NULL};
+static const char *const kinds[] = {"message", "probe", "report", NULL};
+
+static json_t *check_word(const char *name, const char *word, const char *const *words) {
+    char known[100] = "";
+    for (size_t i = 0; words[i]; i++) {
+        if (!word || strcmp(word, words[i]) == 0)
+            return NULL;
+        strcat(strcat(known, i ? ", " : ""), words[i]);
+    }
+    return client_error("bad-request", "%s '%.40s' is none of: %s", name, word, known);
+}
+
+static json_t *check_address(struct mta *mta, const char *name, const char *text) {
+    struct oraddress address;
+    struct error err = {0};
+    arena_reset(&mta->arena);
+    return !text || oraddress_parse(span_str(text), &mta->arena, &address, &err)
+               ? NULL
+               : client_error("bad-request", "%s: %s", name, err.text);
+}
+
+static json_t *check_filter(struct mta *mta, const struct filter *filter) {
+    if (filter->next_hop && !peer_find(mta, span_str(filter->next_hop)))
+        return client_error("not-found", "no peer has the name %s; 'mhs status' shows them",
+                            filter->next_hop);
+    json_t *error = check_word("state", filter->state, states);
+    error = error ? error : check_word("priority", filter->priority, priorities);
+    error = error ? error : check_word("kind", filter->kind, kinds);
+    error = error ? error : check_address(mta, "originator", filter->originator);
+    return error ? error : check_address(mta, "recipient", filter->recipient);
+}
+
+/* An error for the client, or NULL. */
+static json_t *read_filter(struct mta *mta, json_t *request, struct filter *filter) {
     json_t *older = json_object_get(request, "older-than");
     *filter = (struct filter){0};
     if (older)
         filter->before = clock_now_us() - json_integer_value(older) * SECOND;
-    return (!older || json_is_integer(older)) && string_member(request, "next-hop", &filter->next_hop) &&
-           string_member(request, "originator", &filter->originator) &&
-           string_member(request, "recipient", &filter->recipient) &&
-           string_member(request, "state", &filter->state) &&
-           string_member(request, "priority", &filter->priority) &&
-           string_member(request, "kind", &filter->kind);
+    if ((older && !json_is_integer(older)) || !string_member(request, "next-hop", &filter->next_hop) ||
+        !string_member(request, "originator", &filter->originator) ||
+        !string_member(request, "recipient", &filter->recipient) ||
+        !string_member(request, "state", &filter->state) ||
+        !string_member(request, "priority", &filter->priority) ||
+        !string_member(request, "kind", &filter->kind))
+        return client_error("bad-request", "a filter has the wrong type");
+    return check_filter(mta, filter);
 }
 
 static const char *state_name(const struct work *work) {
@@ -62,10 +100,6 @@ static bool fits_unit(const struct mta *mta, const struct filter *filter, const 
     return work->committed && (!filter->next_hop || strcmp(filter->next_hop, hop) == 0) &&
            (!filter->state || strcmp(filter->state, state_name(work)) == 0) &&
            (!filter->priority || strcmp(filter->priority, lane_name(work)) == 0);
-}
-
-static bool needs_row(const struct filter *filter) {
-    return filter->originator || filter->recipient || filter->kind || filter->before;
 }
 
 static bool same_address(struct arena *arena, struct span text, const char *wanted) {
@@ -99,42 +133,58 @@ static bool fits_row(struct mta *mta, const struct filter *filter, const struct 
 
 /* ---- choosing ---- */
 
-struct choice {
+/* A request looks at so many rows at most, so that a long queue is worked on in turns with all else: the
+ * answer's cursor says where the next request goes on. */
+#define LOOKS_A_REQUEST 10000
+
+struct scan {
     struct mta *mta;
     const struct filter *filter;
-    uint64_t *ids;
-    size_t count, room;
-    uint64_t after;
+    void (*take)(struct scan *scan, struct work *work, struct copy *copy);
+    void *context;
+    uint64_t last; /* the last id that was looked at */
+    json_int_t most, taken;
+    unsigned looked;
+    bool more;
 };
 
-static bool choose(void *context, struct work *work) {
-    struct choice *choice = context;
-    if (work->id <= choice->after || !fits_unit(choice->mta, choice->filter, work))
-        return true;
-    if (choice->count == choice->room) {
-        size_t room = choice->room ? choice->room * 2 : 256;
-        uint64_t *grown = realloc(choice->ids, room * sizeof *grown);
-        if (!grown)
-            return false;
-        choice->ids = grown;
-        choice->room = room;
+/* In the order of ids, as the store has them. */
+static bool look_at(void *context, const struct store_work *row) {
+    struct scan *scan = context;
+    struct mta *mta = scan->mta;
+    struct copy copy;
+    struct error err = {0};
+    if (scan->taken == scan->most || scan->looked == LOOKS_A_REQUEST) {
+        scan->more = true;
+        return false;
     }
-    choice->ids[choice->count++] = work->id;
+    scan->looked++;
+    scan->last = row->id;
+    struct work *work = schedule_find(&mta->schedule, row->id);
+    if (!work || !fits_unit(mta, scan->filter, work) || !copy_load_rows(mta, work, &copy, &err) ||
+        !fits_row(mta, scan->filter, &copy))
+        return true;
+    scan->taken++;
+    scan->take(scan, work, &copy);
     return true;
 }
 
-static int rising(const void *a, const void *b) {
-    uint64_t first = *(const uint64_t *)a, second = *(const uint64_t *)b;
-    return (first > second) - (first < second);
+/* The members `limit` and `after` of a request. An error for the client, or NULL. */
+static json_t *read_page(struct scan *scan, json_t *request, json_int_t usual) {
+    json_t *limit = json_object_get(request, "limit"), *after = json_object_get(request, "after");
+    scan->most = limit ? json_integer_value(limit) : usual;
+    scan->last = (uint64_t)json_integer_value(after);
+    if (scan->most >= 1 && scan->most <= LIST_MOST && (!after || json_integer_value(after) >= 0))
+        return NULL;
+    return client_error("bad-request", "limit is not 1 to %d, or after is negative", LIST_MOST);
 }
 
-/* The ids of the units that the filter's part in memory lets through, rising; the caller frees them. */
-static struct choice chosen(struct mta *mta, const struct filter *filter, uint64_t after) {
-    struct choice choice = {.mta = mta, .filter = filter, .after = after};
-    schedule_each(&mta->schedule, choose, &choice);
-    if (choice.count)
-        qsort(choice.ids, choice.count, sizeof *choice.ids, rising);
-    return choice;
+static bool run_scan(struct scan *scan, struct error *err) {
+    return store_each_work(scan->mta->store, scan->last, 0, 0, -1, look_at, scan, err);
+}
+
+static json_t *cursor_of(const struct scan *scan) {
+    return scan->more ? json_integer((json_int_t)scan->last) : json_null();
 }
 
 /* ---- entries ---- */
@@ -161,39 +211,25 @@ static json_t *entry_json(struct mta *mta, const struct work *work, const struct
     return entry;
 }
 
-/* Rows without their content: a list shows lengths only. */
-static bool load_row(struct mta *mta, const struct work *work, struct copy *copy) {
-    struct error err = {0};
-    if (!copy_load(mta, work, copy, &err))
-        return false;
-    copy_release(copy);
-    return true;
+static void take_entry(struct scan *scan, struct work *work, struct copy *copy) {
+    struct summary summary;
+    json_array_append_new(scan->context, entry_json(scan->mta, work, copy, &summary));
 }
 
 json_t *request_queue_list(struct client *client, json_t *request) {
     struct mta *mta = client->net->mta;
     struct filter filter;
-    json_t *limit = json_object_get(request, "limit");
-    json_int_t most = limit ? json_integer_value(limit) : 100;
-    json_int_t after = json_integer_value(json_object_get(request, "after"));
-    if (!read_filter(request, &filter) || most < 1 || most > LIST_MOST || after < 0)
-        return client_error("bad-request", "a filter has the wrong type, or limit is not 1 to %d", LIST_MOST);
-    struct choice choice = chosen(mta, &filter, (uint64_t)after);
-    json_t *entries = json_array();
-    uint64_t last = 0;
-    size_t i = 0;
-    for (; i < choice.count && (json_int_t)json_array_size(entries) < most; i++) {
-        const struct work *work = schedule_find(&mta->schedule, choice.ids[i]);
-        struct copy copy;
-        struct summary summary;
-        if (work && load_row(mta, work, &copy) && (!needs_row(&filter) || fits_row(mta, &filter, &copy)))
-            json_array_append_new(entries, entry_json(mta, work, &copy, &summary));
-        last = choice.ids[i];
-    }
-    bool more = i < choice.count;
-    free(choice.ids);
-    return json_pack("{s:o, s:o}", "entries", entries, "cursor",
-                     more ? json_integer((json_int_t)last) : json_null());
+    struct error err = {0};
+    struct scan scan = {.mta = mta, .filter = &filter, .take = take_entry};
+    json_t *wrong = read_filter(mta, request, &filter);
+    wrong = wrong ? wrong : read_page(&scan, request, 100);
+    if (wrong)
+        return wrong;
+    scan.context = json_array();
+    if (run_scan(&scan, &err))
+        return json_pack("{s:o, s:o}", "entries", scan.context, "cursor", cursor_of(&scan));
+    json_decref(scan.context);
+    return client_error("unavailable", "%s", err.text);
 }
 
 static struct work *unit_of(struct mta *mta, json_t *request) {
@@ -208,8 +244,9 @@ json_t *request_queue_show(struct client *client, json_t *request) {
     struct work *work = unit_of(mta, request);
     struct copy copy;
     struct summary summary;
-    if (!work || !load_row(mta, work, &copy))
-        return client_error("not-found", "no copy in the queue has this id");
+    struct error err = {0};
+    if (!work || !copy_load_rows(mta, work, &copy, &err))
+        return client_error("not-found", NO_SUCH_COPY);
     json_t *entry = entry_json(mta, work, &copy, &summary);
     json_t *names = json_array(), *events = json_array();
     struct mts_recipient *recipients;
@@ -236,6 +273,15 @@ struct change {
     const char *operation, *reason, *next_hop, *address;
 };
 
+static bool is_asked(const struct change *change, const char *operation) {
+    return strcmp(change->operation, operation) == 0;
+}
+
+/* The originator's deferred delivery time has not come. A copy that was tried is past it. */
+static bool is_deferred(const struct work *work) {
+    return work->tries == 0 && !work->in_doubt && work->due > clock_now_us();
+}
+
 /* A unit's new state follows the row: applied when the row is on disk. */
 static void change_state(struct mta *mta, struct effect *effect) {
     struct work *work = effect->work;
@@ -243,13 +289,12 @@ static void change_state(struct mta *mta, struct effect *effect) {
     enum work_state state = (enum work_state)(effect->number & 0xFF);
     if (state == WORK_READY && !peer)
         state = WORK_WAITING;
-    schedule_set(&mta->schedule, work, WORK_HELD, work->due, false);
-    if (effect->ref != UINT64_MAX)
-        schedule_move(&mta->schedule, work, (uint32_t)effect->ref);
-    schedule_set(&mta->schedule, work, state, clock_now_us(), false);
+    schedule_set(&mta->schedule, work, state, work->due, false);
     work->marked = work->in_doubt;
-    if (work->peer != PEER_NONE)
-        mta->peers[work->peer]->pump = true;
+    if (!peer)
+        return;
+    peer->pump = true;
+    peer->reroute = peer->reroute || peer_gone(mta, peer);
 }
 
 static void keep_state(struct mta *mta, struct effect *effect) {
@@ -257,29 +302,28 @@ static void keep_state(struct mta *mta, struct effect *effect) {
                  false);
 }
 
-static bool update_row(const struct change *change, struct work *work, enum store_status status,
-                       enum work_state state, const struct peer *peer) {
+/* A deferred copy keeps its time, held or not; any other is due now when it is let go. */
+static bool update_row(const struct change *change, struct work *work, bool hold) {
     struct mta *mta = change->mta;
     struct store_work row;
     struct error err = {0};
+    bool deferred = is_deferred(work);
+    enum work_state state = hold ? WORK_HELD : deferred ? WORK_WAITING : WORK_READY;
     arena_reset(&mta->arena);
     if (!store_get_work(mta->store, work->id, &mta->arena, &row, &err))
         return false;
-    row.status = (uint8_t)status;
-    row.due = clock_now_us();
+    row.status = hold ? STORE_HELD : deferred ? STORE_DEFERRED : STORE_READY;
+    row.due = hold || deferred ? work->due : clock_now_us();
+    row.tries = work->tries;
     row.doubt_peer = work->in_doubt ? row.doubt_peer : 0;
-    if (peer)
-        row.next_hop = peer->key;
     work_forget_bytes(mta, work);
     struct effect effect = {.commit = change_state,
                             .undo = keep_state,
                             .work = work,
-                            .number = (uint32_t)state | (uint32_t)work->state << 8,
-                            .ref = peer ? peer->number : UINT64_MAX};
+                            .number = (uint32_t)state | (uint32_t)work->state << 8};
     if (!store_update_work(mta->batch.store, &row) || !batch_effect(mta, effect))
         return false;
-    schedule_set(&mta->schedule, work, WORK_SENDING, work->due,
-                 false); /* nobody takes it before the commit */
+    schedule_set(&mta->schedule, work, WORK_SENDING, row.due, false); /* nobody takes it before the commit */
     return true;
 }
 
@@ -305,12 +349,14 @@ static bool redirect_to_address(const struct change *change, struct work *work) 
 }
 
 static bool redirect(const struct change *change, struct work *work) {
-    struct peer *peer = change->next_hop ? peer_find(change->mta, span_str(change->next_hop)) : NULL;
     if (change->address)
         return redirect_to_address(change, work);
-    outbound_drop(change->mta, work->id);
-    return peer && note(change, work, EVENT_REDIRECTED_BY_OPERATOR) &&
-           update_row(change, work, STORE_READY, WORK_READY, peer);
+    const struct peer *peer = peer_find(change->mta, span_str(change->next_hop));
+    /* What waits for conversion is not fit for a next hop yet, and none can be told to convert it. */
+    const struct peer *conversion = convert_peer(change->mta);
+    if (peer == conversion || work->peer == conversion->number)
+        return false;
+    return note(change, work, EVENT_REDIRECTED_BY_OPERATOR) && copy_reroute(change->mta, work, peer);
 }
 
 static bool nondeliver(const struct change *change, struct work *work) {
@@ -322,31 +368,52 @@ static bool nondeliver(const struct change *change, struct work *work) {
 }
 
 static bool apply_change(const struct change *change, struct work *work) {
-    const char *operation = change->operation;
-    if (strcmp(operation, "queue-hold") == 0)
-        return note(change, work, EVENT_HELD) && update_row(change, work, STORE_HELD, WORK_HELD, NULL);
-    if (strcmp(operation, "queue-release") == 0)
-        return note(change, work, EVENT_RELEASED) && update_row(change, work, STORE_READY, WORK_READY, NULL);
-    if (strcmp(operation, "queue-retry") == 0)
-        return note(change, work, EVENT_RETRIED) && update_row(change, work, STORE_READY, WORK_READY, NULL);
-    if (strcmp(operation, "queue-redirect") == 0)
+    if (is_asked(change, "queue-hold"))
+        return note(change, work, EVENT_HELD) && update_row(change, work, true);
+    if (is_asked(change, "queue-release"))
+        return note(change, work, EVENT_RELEASED) && update_row(change, work, false);
+    if (is_asked(change, "queue-retry"))
+        return note(change, work, EVENT_RETRIED) && update_row(change, work, false);
+    if (is_asked(change, "queue-redirect"))
         return redirect(change, work);
-    if (strcmp(operation, "queue-delete") == 0)
+    if (is_asked(change, "queue-delete"))
         return note(change, work, EVENT_DELETED) && copy_finish(change->mta, work);
     return nondeliver(change, work);
 }
 
-/* Recipients and route of a copy in doubt are frozen (I4): it may be tried now, nothing else. */
-static bool may_change(const struct change *change, const struct work *work) {
+static json_t *refuse_doubtful(const struct change *change, const struct peer *peer) {
+    if (peer->config && is_asked(change, "queue-retry"))
+        return NULL;
+    return client_error("wrong-state",
+                        "the copy may have arrived at %s: its recipients and route are frozen, and it is "
+                        "tried again there only%s",
+                        peer->name,
+                        peer->config ? "" : "; that peer is not in the configuration: put it back");
+}
+
+/* Why the change can't be made to the copy now; NULL: it can. Recipients and route of a copy in doubt are
+ * frozen (I4): it may be tried now, or let go, nothing else. */
+static json_t *refuse_change(const struct change *change, const struct work *work) {
+    char until[21];
+    const struct peer *peer = work->peer == PEER_NONE ? NULL : change->mta->peers[work->peer];
+    bool held = work->state == WORK_HELD;
     if (work->state == WORK_SENDING)
-        return false;
-    if (strcmp(change->operation, "queue-release") == 0)
-        return work->state == WORK_HELD;
-    if (strcmp(change->operation, "queue-hold") == 0)
-        return work->state != WORK_HELD && !work->in_doubt;
-    if (strcmp(change->operation, "queue-retry") == 0)
-        return work->state != WORK_HELD;
-    return !work->in_doubt;
+        return client_error("wrong-state", "the copy is under way just now: look again in a moment");
+    if (is_asked(change, "queue-release"))
+        return held ? NULL : client_error("wrong-state", "the copy is not held");
+    if (held && is_asked(change, "queue-hold"))
+        return client_error("wrong-state", "the copy is held already");
+    if (held && is_asked(change, "queue-retry"))
+        return client_error("wrong-state", "the copy is held: release it first");
+    if (work->in_doubt && peer)
+        return refuse_doubtful(change, peer);
+    if (is_asked(change, "queue-retry") && is_deferred(work))
+        return client_error("wrong-state", "the originator deferred it until %s: it can't go before",
+                            clock_format(work->due / SECOND, until));
+    if (change->next_hop && !peer)
+        return client_error("wrong-state", "the copy is for a mailbox here, not for a peer: redirect it to "
+                                           "an address");
+    return NULL;
 }
 
 static void try_peer_now(struct mta *mta, const struct work *work) {
@@ -356,9 +423,7 @@ static void try_peer_now(struct mta *mta, const struct work *work) {
 
 static bool change_one(const struct change *change, struct work *work) {
     struct batch_mark mark = batch_mark(change->mta);
-    if (!may_change(change, work))
-        return false;
-    if (strcmp(change->operation, "queue-retry") == 0)
+    if (is_asked(change, "queue-retry"))
         try_peer_now(change->mta, work);
     if (apply_change(change, work))
         return true;
@@ -366,46 +431,76 @@ static bool change_one(const struct change *change, struct work *work) {
     return false;
 }
 
+struct tally {
+    const struct change *change;
+    json_int_t changed, skipped;
+};
+
+static void change_taken(struct scan *scan, struct work *work, struct copy *copy) {
+    struct tally *tally = scan->context;
+    json_t *refusal = refuse_change(tally->change, work);
+    (void)copy;
+    bool done = !refusal && change_one(tally->change, work);
+    json_decref(refusal);
+    tally->changed += done;
+    tally->skipped += !done;
+}
+
 static json_t *change_all(const struct change *change, json_t *request) {
-    struct mta *mta = change->mta;
     struct filter filter;
-    json_int_t changed = 0, skipped = 0;
-    if (!read_filter(request, &filter))
-        return client_error("bad-request", "a filter has the wrong type");
-    struct choice choice = chosen(mta, &filter, 0);
-    for (size_t i = 0; i < choice.count; i++) {
-        struct work *work = schedule_find(&mta->schedule, choice.ids[i]);
-        struct copy copy;
-        if (needs_row(&filter) && (!load_row(mta, work, &copy) || !fits_row(mta, &filter, &copy)))
-            continue;
-        bool done = change_one(change, work);
-        changed += done;
-        skipped += !done;
-    }
-    free(choice.ids);
-    return json_pack("{s:I, s:I}", "changed", changed, "skipped", skipped);
+    struct error err = {0};
+    struct tally tally = {.change = change};
+    struct scan scan = {.mta = change->mta, .filter = &filter, .take = change_taken, .context = &tally};
+    json_t *wrong = read_filter(change->mta, request, &filter);
+    wrong = wrong ? wrong : read_page(&scan, request, LIST_MOST);
+    if (wrong)
+        return wrong;
+    if (!run_scan(&scan, &err))
+        return client_error("unavailable", "%s", err.text);
+    return json_pack("{s:I, s:I, s:o}", "changed", tally.changed, "skipped", tally.skipped, "cursor",
+                     cursor_of(&scan));
+}
+
+static json_t *check_next_hop(const struct change *change) {
+    const struct peer *peer = peer_find(change->mta, span_str(change->next_hop));
+    return peer && peer->config
+               ? NULL
+               : client_error("not-found", "no peer has the name %s; 'mhs status' shows them",
+                              change->next_hop);
 }
 
 static json_t *check_change(const struct change *change, json_t *request) {
     size_t length = change->reason ? strlen(change->reason) : 0;
-    bool redirects = strcmp(change->operation, "queue-redirect") == 0;
     if (length < 1 || length > 256)
-        return client_error("bad-request", "give a reason of 1 to 256 characters");
+        return client_error("bad-request", "give a reason of 1 to 256 octets");
     if (!json_object_get(request, "id") == !json_is_true(json_object_get(request, "all")))
         return client_error("bad-request", "give either id or all: true");
-    if (redirects && !change->next_hop == !change->address)
+    if (!is_asked(change, "queue-redirect"))
+        return NULL;
+    if (!change->next_hop == !change->address)
         return client_error("bad-request", "give either next-hop or address");
-    if (redirects && change->next_hop && !peer_find(change->mta, span_str(change->next_hop)))
-        return client_error("not-found", "no peer has the name %s", change->next_hop);
-    return NULL;
+    return change->next_hop ? check_next_hop(change) : check_address(change->mta, "address", change->address);
+}
+
+static json_t *change_by_id(const struct change *change, json_t *request) {
+    struct work *work = unit_of(change->mta, request);
+    json_t *refusal = work ? refuse_change(change, work) : client_error("not-found", NO_SUCH_COPY);
+    if (refusal)
+        return refusal;
+    if (change_one(change, work))
+        return json_pack("{s:i, s:i, s:n}", "changed", 1, "skipped", 0, "cursor");
+    if (is_asked(change, "queue-redirect"))
+        return client_error("wrong-state", "the copy can't go that way: %s",
+                            change->next_hop ? "the peer does not take it, or has it already"
+                                             : "a report is not redirected by hand");
+    return client_error("unavailable", "the store can't write the change now; its log says why");
 }
 
 json_t *request_queue_change(struct client *client, json_t *request) {
-    struct mta *mta = client->net->mta;
     const char *operation = json_string_value(json_object_get(request, "operation"));
     bool redirects = strcmp(operation, "queue-redirect") == 0;
     struct change change = {
-        .mta = mta,
+        .mta = client->net->mta,
         .client = client,
         .operation = operation,
         .reason = json_string_value(json_object_get(request, "reason")),
@@ -414,16 +509,5 @@ json_t *request_queue_change(struct client *client, json_t *request) {
     json_t *error = check_change(&change, request);
     if (error)
         return error;
-    if (!json_object_get(request, "id"))
-        return change_all(&change, request);
-    struct work *work = unit_of(mta, request);
-    if (!work)
-        return client_error("not-found", "no copy in the queue has this id");
-    if (!may_change(&change, work))
-        return client_error(
-            "wrong-state", "the copy is %s%s", work->state == WORK_HELD ? "held" : "in doubt or under way",
-            work->state == WORK_HELD ? ": release it first" : "; its recipients and route are frozen");
-    if (!change_one(&change, work))
-        return client_error("unavailable", "the copy could not be changed");
-    return json_pack("{s:i, s:i}", "changed", 1, "skipped", 0);
+    return json_object_get(request, "id") ? change_by_id(&change, request) : change_all(&change, request);
 }

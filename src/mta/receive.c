@@ -104,8 +104,8 @@ static bool digest_of(const struct arrival *arrival, uint8_t out[static STORE_DI
 
 /* ---- the rules ---- */
 
-static void accept_once(struct mts_run *run, const struct arrival *arrival, const struct decoded *decoded,
-                        struct mts_decisions *out) {
+static void accept_by_rules(struct mts_run *run, const struct arrival *arrival, const struct decoded *decoded,
+                            struct mts_decisions *out) {
     int hop = arrival->peer->hop;
     if (arrival->kind == IPC_APDU_MESSAGE)
         mts_accept_message(run, hop, &decoded->apdu.message, arrival->content_length, out);
@@ -115,35 +115,36 @@ static void accept_once(struct mts_run *run, const struct arrival *arrival, cons
         mts_accept_report(run, hop, &decoded->apdu.report, out);
 }
 
-static void accept_by_rules(struct mts_run *run, const struct arrival *arrival, const struct decoded *decoded,
-                            struct mts_decisions *decisions) {
-    accept_once(run, arrival, decoded, decisions);
-    if (decisions->result != MTS_NEEDS)
-        return;
-    if (answer_needs(run, decisions))
-        accept_once(run, arrival, decoded, decisions);
-    else
-        decisions->result = MTS_NO_MEMORY;
-}
-
-/* Values over X.411's bounds: nobody gets it, the originator learns why. */
-static bool refuse_copies(struct mts_run *run, struct mts_decisions *decisions, const struct subject *subject,
-                          struct mta *mta) {
+static bool fail_copies(struct mts_run *run, const struct mts_held *held, const struct subject *subject,
+                        struct mta *mta) {
     struct mts_failure failure = {.reason = x411_NonDeliveryReasonCode_unable_to_transfer,
                                   .diagnostic = x411_NonDeliveryDiagnosticCode_size_constraint_violation,
                                   .final = true};
+    for (size_t i = 0; i < held->copy_count; i++) {
+        struct mts_stored stored = {held->kind, held->octets, held->copies[i].plan, held->has_content,
+                                    held->has_content ? subject->length : 0};
+        struct mts_decisions reports = {0};
+        mts_work_failed(run, &stored, &failure, &reports);
+        if (!decide_apply(mta, run, &reports, subject))
+            return false;
+    }
+    return true;
+}
+
+/* Values over X.411's bounds: nobody gets it, the originator learns why. What the rules report goes out as it
+ * is.
+ */
+static bool refuse_copies(struct mts_run *run, const struct mts_decisions *decisions,
+                          const struct subject *subject, struct mta *mta) {
     if (!event_decided(mta, decisions))
         return false;
-    for (size_t i = 0; i < decisions->held_count; i++)
-        for (size_t k = 0; k < decisions->held[i].copy_count; k++) {
-            const struct mts_held *held = &decisions->held[i];
-            struct mts_stored stored = {held->kind, held->octets, held->copies[k].plan, held->has_content,
-                                        held->has_content ? subject->length : 0};
-            struct mts_decisions reports = {0};
-            mts_work_failed(run, &stored, &failure, &reports);
-            if (!decide_apply(mta, run, &reports, subject))
-                return false;
-        }
+    for (size_t i = 0; i < decisions->held_count; i++) {
+        struct mts_held *held = &decisions->held[i];
+        struct mts_decisions report = {.result = decisions->result, .held = held, .held_count = 1};
+        if (held->kind == MTS_REPORT ? !decide_apply(mta, run, &report, subject)
+                                     : !fail_copies(run, held, subject, mta))
+            return false;
+    }
     return true;
 }
 

@@ -18,26 +18,33 @@ struct operation {
 
 #define FILTERS "next-hop", "originator", "recipient", "state", "priority", "kind", "older-than"
 
+#define CHANGE_MEMBERS FILTERS, "id", "all", "reason", "limit", "after"
+
 static const struct operation operations[] = {
     {"status", request_status, EVERYBODY, MEMORY, {NULL}},
     {"peer-status", request_peers, OPERATORS, MEMORY, {"peer"}},
     {"queue-list", request_queue_list, OPERATORS, MEMORY, {FILTERS, "limit", "after"}},
     {"queue-show", request_queue_show, OPERATORS, MEMORY, {"id"}},
-    {"queue-hold", request_queue_change, OPERATORS, CHANGES, {FILTERS, "id", "all", "reason"}},
-    {"queue-release", request_queue_change, OPERATORS, CHANGES, {FILTERS, "id", "all", "reason"}},
-    {"queue-retry", request_queue_change, OPERATORS, CHANGES, {FILTERS, "id", "all", "reason"}},
+    {"queue-hold", request_queue_change, OPERATORS, CHANGES, {CHANGE_MEMBERS}},
+    {"queue-release", request_queue_change, OPERATORS, CHANGES, {CHANGE_MEMBERS}},
+    {"queue-retry", request_queue_change, OPERATORS, CHANGES, {CHANGE_MEMBERS}},
     {"queue-redirect", request_queue_change, OPERATORS, CHANGES, {"id", "next-hop", "address", "reason"}},
-    {"queue-delete", request_queue_change, OPERATORS, CHANGES, {FILTERS, "id", "all", "reason"}},
-    {"queue-nondeliver", request_queue_change, OPERATORS, CHANGES, {FILTERS, "id", "all", "reason"}},
+    {"queue-delete", request_queue_change, OPERATORS, CHANGES, {CHANGE_MEMBERS}},
+    {"queue-nondeliver", request_queue_change, OPERATORS, CHANGES, {CHANGE_MEMBERS}},
     {"track", request_track, EVERYBODY, ROWS, {"mts-identifier", "message", "content-identifier", "recent"}},
-    {"route", request_route, EVERYBODY, MEMORY, {"address"}},
+    {"route",
+     request_route,
+     EVERYBODY,
+     MEMORY,
+     {"address", "directory-name", "originator", "content-type", "content-length",
+      "encoded-information-types", "priority", "security-label", "alternate-recipient-allowed"}},
     {"mailboxes", request_mailboxes, EVERYBODY, ROWS, {NULL}},
     {"mailbox-list", request_mailbox_list, EVERYBODY, ROWS, {"mailbox", "after", "limit", "unseen"}},
     {"mailbox-read-envelope", request_mailbox_read, EVERYBODY, ROWS, {"mailbox", "entry"}},
     {"mailbox-mark", request_mailbox_mark, EVERYBODY, CHANGES, {"mailbox", "entry", "seen"}},
     {"mailbox-delete", request_mailbox_delete, EVERYBODY, CHANGES, {"mailbox", "entry"}},
     {"user-list", request_users, OPERATORS, ROWS, {NULL}},
-    {"user-add", request_user_add, OPERATORS, CHANGES, {"address", "uid"}},
+    {"user-add", request_user_add, OPERATORS, CHANGES, {"address", "uid", "directory-name"}},
     {"user-remove", request_user_remove, OPERATORS, CHANGES, {"address", "discard"}},
 };
 

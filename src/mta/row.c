@@ -18,5 +18,5 @@ bool row_read(struct span data, struct row *row) {
     row->has_content = reader_u8(&r);
     row->plan = payload_rest(&r);
     return !r.failed && form == ROW_FORM && row->kind >= MTS_MESSAGE && row->kind <= MTS_REPORT &&
-           (row->copy == MTS_COPY_TRANSFER || row->copy == MTS_COPY_DELIVER);
+           row->copy >= MTS_COPY_TRANSFER && row->copy <= MTS_COPY_CONVERT;
 }

@@ -9,10 +9,14 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "mta/client_private.h"
+#include "mta/convert.h"
 #include "mta/outbound_private.h"
 
 /* Units whose time has come that one tick works on; the rest follows at once. */
 #define DUE_A_TURN 200
+
+/* How long a stop may take to write that copies are not in doubt. */
+#define UNMARK_MOST (3 * SECOND)
 
 /* ---- opening ---- */
 
@@ -53,6 +57,7 @@ static bool load_queue(struct mta *mta, struct error *err) {
         return false;
     if (!outbound_load(mta))
         return error_set(err, STORE_IO, "the transfers to be resumed can't be read");
+    peers_left(mta);
     if (mta->schedule.count)
         log_notice("%zu copies wait in the queue, %zu of them in doubt", mta->schedule.count,
                    mta->schedule.in_doubt);
@@ -80,13 +85,15 @@ static bool begin_epoch(struct mta *mta, struct error *err) {
 }
 
 static void on_tick(evutil_socket_t fd, short what, void *arg);
+static void on_more(evutil_socket_t fd, short what, void *arg);
 
 static bool open_events(struct mta *mta) {
     mta->commit = event_new(mta->loop, -1, 0, batch_on_commit, mta);
     mta->tick = event_new(mta->loop, -1, EV_PERSIST, on_tick, mta);
+    mta->more = event_new(mta->loop, -1, 0, on_more, mta);
     struct timeval second = {.tv_sec = 1};
     mta->pace = event_new(mta->loop, -1, 0, pace_on_timer, mta);
-    return mta->commit && mta->tick && mta->pace && event_add(mta->tick, &second) == 0;
+    return mta->commit && mta->tick && mta->more && mta->pace && event_add(mta->tick, &second) == 0;
 }
 
 static bool open_all(struct mta *mta, struct error *err) {
@@ -94,7 +101,8 @@ static bool open_all(struct mta *mta, struct error *err) {
     mta->store = store_open(mta->config->store_directory, &options, err);
     if (!mta->store)
         return false;
-    if (!schedule_init(&mta->schedule, 0) || !batch_init(mta) || !peers_configure(mta) || !open_events(mta))
+    if (!schedule_init(&mta->schedule, 0) || !batch_init(mta) || !peers_configure(mta) ||
+        !convert_init(mta) || !open_events(mta))
         return error_set(err, STORE_NO_MEMORY, "no memory");
     return begin_epoch(mta, err) && users_load(mta, err) && load_queue(mta, err);
 }
@@ -129,6 +137,13 @@ static void free_work_bytes(struct mta *mta) {
             work_forget_bytes(mta, work);
 }
 
+static void close_listener(struct event *listener) {
+    if (!listener)
+        return;
+    close(event_get_fd(listener));
+    event_free(listener);
+}
+
 void mta_free(struct mta *mta) {
     if (!mta)
         return;
@@ -136,6 +151,7 @@ void mta_free(struct mta *mta) {
     if (mta->batch.store)
         batch_commit(mta);
     net_free_all(mta);
+    convert_free(mta);
     if (mta->batch.store) {
         batch_commit(mta);
         batch_free(mta);
@@ -147,10 +163,10 @@ void mta_free(struct mta *mta) {
         event_free(mta->tick);
     if (mta->pace)
         event_free(mta->pace);
-    if (mta->listener) {
-        close(event_get_fd(mta->listener));
-        event_free(mta->listener);
-    }
+    if (mta->more)
+        event_free(mta->more);
+    close_listener(mta->listener);
+    close_listener(mta->work_listener);
     outbound_free(mta);
     free_work_bytes(mta);
     schedule_free(&mta->schedule);
@@ -176,19 +192,38 @@ static void work_is_due(struct mta *mta, struct work *work, int64_t now) {
         copy_deliver(mta, work);
         return;
     }
+    struct peer *peer = mta->peers[work->peer];
     schedule_set(&mta->schedule, work, WORK_READY, work->due, work->in_doubt);
-    mta->peers[work->peer]->pump = true;
+    peer->pump = true;
+    peer->reroute = peer->reroute || peer_gone(mta, peer);
     batch_arm(mta);
 }
 
-static void do_due_work(struct mta *mta, int64_t now) {
+/* False when there is more. */
+static bool do_due_work(struct mta *mta, int64_t now) {
     for (unsigned i = 0; i < DUE_A_TURN; i++) {
         struct work *work = schedule_due(&mta->schedule, now);
         if (!work)
-            return;
+            return true;
         work_is_due(mta, work, now);
     }
-    event_active(mta->tick, EV_TIMEOUT, 0);
+    return false;
+}
+
+/* By a timer and not at once: the peers' frames come in between. */
+static void do_work(struct mta *mta, int64_t now) {
+    static const struct timeval soon = {.tv_usec = 1000};
+    if (mta->stopping)
+        return;
+    bool all = do_due_work(mta, now);
+    if (!peers_reroute(mta) || !all)
+        event_add(mta->more, &soon);
+}
+
+static void on_more(evutil_socket_t fd, short what, void *arg) {
+    (void)fd;
+    (void)what;
+    do_work(arg, clock_now_us());
 }
 
 static bool nothing_under_way(const struct mta *mta) {
@@ -201,11 +236,38 @@ static bool nothing_under_way(const struct mta *mta) {
     return true;
 }
 
+struct unmarking {
+    struct mta *mta;
+    int64_t end; /* monotonic µs */
+    unsigned count;
+};
+
+static bool unmark(void *context, struct work *work) {
+    struct unmarking *unmarking = context;
+    struct mta *mta = unmarking->mta;
+    if (!work->marked || work->in_doubt || !work->committed || work->state == WORK_SENDING)
+        return true;
+    if (!copy_save(mta, work))
+        return false;
+    if (++unmarking->count % 1000 == 0)
+        batch_commit(mta);
+    return clock_monotonic_us() < unmarking->end;
+}
+
+/* What was never sent is not in doubt after a clean stop: it may take another way, and an operator may act on
+ * it. What time does not suffice for keeps its mark, which is true enough (I3). */
+static void unmark_all(struct mta *mta) {
+    struct unmarking unmarking = {.mta = mta, .end = clock_monotonic_us() + UNMARK_MOST};
+    batch_commit(mta);
+    schedule_each(&mta->schedule, unmark, &unmarking);
+    batch_commit(mta);
+}
+
 static void finish_stop(struct mta *mta) {
     pace_release(mta);
     if (!nothing_under_way(mta))
         return;
-    batch_commit(mta);
+    unmark_all(mta);
     mta->stopped = true;
     event_base_loopexit(mta->loop, NULL);
 }
@@ -225,11 +287,10 @@ static void keep_store(struct mta *mta, int64_t now) {
 void mta_tick(struct mta *mta) {
     int64_t now = clock_now_us();
     keep_store(mta, now);
-    if (!mta->stopping)
-        do_due_work(mta, now);
-    peers_reroute(mta);
+    do_work(mta, now);
     peers_tick(mta, now);
     pace_tick(mta, now);
+    convert_tick(mta);
     if (mta->stopping)
         finish_stop(mta);
 }
@@ -284,6 +345,7 @@ static void reload(struct mta *mta, struct span text) {
     if (mta->reader)
         return;
     log_notice("the configuration was read anew");
+    peers_left(mta);
     mta_tick(mta);
 }
 
@@ -316,9 +378,9 @@ bool mta_attach_parent(struct mta *mta, int fd) {
     return mta->parent && ipc_send(mta->parent, IPC_READY, 0, nothing, nothing);
 }
 
-/* The socket has a name that every local process can call: only root's and our own user's are net processes
- * of ours. */
-static bool may_be_net(int fd) {
+/* The socket has a name that every local process can call: only root's and our own user's are processes of
+ * ours. */
+static bool may_be_ours(int fd) {
     struct ucred who;
     socklen_t length = sizeof who;
     if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &who, &length) != 0)
@@ -329,26 +391,32 @@ static bool may_be_net(int fd) {
     return false;
 }
 
-static void on_listener(evutil_socket_t fd, short what, void *arg) {
-    struct mta *mta = arg;
-    (void)what;
-    int net = accept4(fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
-    if (net < 0)
+static void accept_process(struct mta *mta, int listener, const char *kind,
+                           bool (*attach)(struct mta *mta, int fd, const char *name)) {
+    char name[24];
+    int fd = accept4(listener, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+    if (fd < 0)
         return;
-    if (!may_be_net(net)) {
-        close(net);
-        return;
-    }
-    char name[16];
-    snprintf(name, sizeof name, "net#%u", ++mta->net_number);
-    if (!(mta->reader ? reader_attach : mta_attach_net)(mta, net, name))
-        close(net);
+    snprintf(name, sizeof name, "%s#%u", kind, ++mta->net_number);
+    if (!may_be_ours(fd) || !attach(mta, fd, name))
+        close(fd);
 }
 
-static bool attach_listener(struct mta *mta, int fd) {
+static void on_listener(evutil_socket_t fd, short what, void *arg) {
+    (void)what;
+    struct mta *mta = arg;
+    accept_process(mta, fd, "net", mta->reader ? reader_attach : mta_attach_net);
+}
+
+static void on_work_listener(evutil_socket_t fd, short what, void *arg) {
+    (void)what;
+    accept_process(arg, fd, "work", mta_attach_work);
+}
+
+static bool attach_listener(struct mta *mta, int fd, event_callback_fn call, struct event **listener) {
     evutil_make_socket_nonblocking(fd);
-    mta->listener = event_new(mta->loop, fd, EV_READ | EV_PERSIST, on_listener, mta);
-    return mta->listener && event_add(mta->listener, NULL) == 0;
+    *listener = event_new(mta->loop, fd, EV_READ | EV_PERSIST, call, mta);
+    return *listener && event_add(*listener, NULL) == 0;
 }
 
 bool mta_attach(struct mta *mta, const struct mta_descriptors *descriptors) {
@@ -358,7 +426,11 @@ bool mta_attach(struct mta *mta, const struct mta_descriptors *descriptors) {
         if (!mta_attach_net(mta, descriptors->net[i], name))
             return false;
     }
-    if (descriptors->listener >= 0 && !attach_listener(mta, descriptors->listener))
+    if (descriptors->listener >= 0 &&
+        !attach_listener(mta, descriptors->listener, on_listener, &mta->listener))
+        return false;
+    if (descriptors->work_listener > 0 &&
+        !attach_listener(mta, descriptors->work_listener, on_work_listener, &mta->work_listener))
         return false;
     return descriptors->parent < 0 || mta_attach_parent(mta, descriptors->parent);
 }

@@ -247,8 +247,8 @@ static int64_t deferral(const struct mta *mta, const struct work *work) {
     return mts_retry_delay(schedule, work->tries + 1u) * SECOND;
 }
 
-/* The mark in the row stays as it is: it is a superset of what is in doubt, and goes when something is
- * decided anew. */
+/* Off the hot path, so that the row may be written: tries and time survive a restart, and the mark goes from
+ * a copy that is not in doubt. */
 static void again(struct association *association, struct work *work, enum event_own what, int64_t delay,
                   struct span cause) {
     struct mta *mta = association->net->mta;
@@ -257,6 +257,7 @@ static void again(struct association *association, struct work *work, enum event
     schedule_doubt(&mta->schedule, work, what == EVENT_IN_DOUBT);
     event_copy(mta, work->message, what, association->peer, cause);
     schedule_set(&mta->schedule, work, WORK_WAITING, clock_now_us() + delay, false);
+    copy_save(mta, work);
     batch_arm(mta);
 }
 

@@ -1,7 +1,8 @@
-/* `status`, `peer-status` and `route`. */
+/* `status` and `peer-status`. */
 #include "base/clock.h"
 #include "base/log.h"
 #include "mta/client_private.h"
+#include "mta/convert.h"
 
 json_t *json_text(struct span text) {
     json_t *value = text.data ? json_stringn((const char *)text.data, text.len) : NULL;
@@ -19,8 +20,9 @@ json_t *json_time(int64_t seconds) {
 }
 
 static json_t *peer_json(const struct mta *mta, const struct peer *peer) {
-    return json_pack("{s:s, s:i, s:i, s:i, s:I, s:i, s:o, s:o, s:b}", "peer", peer->name, "associations-in",
-                     peer->in, "associations-out", peer->out, "connecting", peer->connecting, "queued",
+    return json_pack("{s:s, s:b, s:i, s:i, s:i, s:I, s:i, s:o, s:o, s:b}", "peer", peer->name, "configured",
+                     peer->config != NULL, "associations-in", peer->in, "associations-out", peer->out,
+                     "connecting", peer->connecting, "queued",
                      (json_int_t)mta->schedule.peers[peer->number].ready, "tries", peer->failures, "next-try",
                      peer->failures ? json_time(peer->next_try / SECOND) : json_null(), "last-error",
                      peer->last_error[0] ? json_text(span_str(peer->last_error)) : json_null(), "permanent",
@@ -134,28 +136,8 @@ json_t *request_status(struct client *client, json_t *request) {
                                   (json_int_t)figures.content_octets, "sync-us",
                                   (json_int_t)figures.sync_us));
     json_object_set_new(status, "peers", peers_json(mta, NULL));
+    unsigned converting, processes = convert_count(mta, &converting);
+    json_object_set_new(status, "work-processes", json_integer(processes));
+    json_object_set_new(status, "converting", json_integer(converting));
     return status;
-}
-
-json_t *request_route(struct client *client, json_t *request) {
-    struct mta *mta = client->net->mta;
-    const char *address = json_string_value(json_object_get(request, "address"));
-    struct error err = {0};
-    arena_reset(&mta->arena);
-    struct mts_run run = run_begin(mta, &mta->arena);
-    buf_clear(&mta->scratch);
-    if (!address)
-        return client_error("bad-request", "address is missing");
-    if (!mts_explain_route(&run, address, &mta->scratch, &err))
-        return client_error("bad-request", "%s", err.text);
-    json_t *steps = json_array();
-    struct span lines = buf_span(&mta->scratch);
-    while (lines.len) {
-        const uint8_t *end = memchr(lines.data, '\n', lines.len);
-        size_t length = end ? (size_t)(end - lines.data) : lines.len;
-        if (length)
-            json_array_append_new(steps, json_text(span_sub(lines, 0, length)));
-        lines = span_sub(lines, length + (end != NULL), lines.len);
-    }
-    return json_pack("{s:o}", "steps", steps);
 }

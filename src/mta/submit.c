@@ -92,13 +92,26 @@ bool submit_content(struct client *client, uint64_t ref, struct span payload) {
 
 /* ---- who submits ---- */
 
+/* The originator with the address that the directory knows, where only a directory name was given. */
+static const struct x411_ORName *address_in_directory(struct mta *mta, const struct x411_ORName *name) {
+    struct oraddress address;
+    struct span octets;
+    struct x411_ORName *found = arena_alloc(&mta->arena, sizeof *found);
+    if (!found || !mta->config->directory || !name->directory_name ||
+        !oraddress_of_name(name, &mta->arena, &address) || address.count ||
+        !ber_encode_arena(&x501_Name_type, name->directory_name, &mta->arena, &octets, NULL))
+        return name;
+    const char *text = directory_find(mta->config->directory, octets);
+    return text && oraddress_parse_name(span_str(text), &mta->arena, found, NULL) ? found : name;
+}
+
 /* The rules check the originator against this address; an operator may name any of our users. */
 static bool submitter(struct client *client, const struct x411_ORName *originator, const char **user) {
     struct mta *mta = client->net->mta;
     *user = NULL;
     if (client_is_operator(client))
         return true;
-    struct span text = oraddress_name_text(originator, &mta->arena);
+    struct span text = oraddress_name_text(address_in_directory(mta, originator), &mta->arena);
     const struct local_user *found = text.data ? user_find(mta, text) : NULL;
     if (!found || !client_owns(client, found))
         return false;
@@ -199,6 +212,16 @@ static void decide(struct attempt *attempt, struct mts_run *run, const char *use
         mts_submit_message(run, user, &attempt->message, length, &attempt->outcome, &attempt->decisions);
 }
 
+/* The history says whose submission it was: who may see it is decided by that. */
+static void name_submitter(struct attempt *attempt) {
+    bool probe = attempt->submission->kind == IPC_SUBMISSION_PROBE;
+    const struct x411_ORName *name =
+        probe ? &attempt->probe.originator_name : &attempt->message.originator_name;
+    for (size_t i = 0; i < attempt->decisions.event_count; i++)
+        if (attempt->decisions.events[i].kind == MTS_EVENT_SUBMITTED)
+            attempt->decisions.events[i].name = oraddress_name_text(name, &attempt->client->net->mta->arena);
+}
+
 static bool store_submission(struct attempt *attempt, struct mts_run *run, uint64_t ref) {
     struct mta *mta = attempt->client->net->mta;
     struct store_content *content = attempt->submission->content;
@@ -206,6 +229,7 @@ static bool store_submission(struct attempt *attempt, struct mts_run *run, uint6
     struct subject subject = {0};
     if (!probe)
         subject = (struct subject){content, store_content_length(content), store_content_memory(content)};
+    name_submitter(attempt);
     return decide_apply(mta, run, &attempt->decisions, &subject) &&
            client_answer_after_commit(attempt->client, IPC_SUBMIT_RESULT, ref, result_of(attempt));
 }
@@ -224,8 +248,6 @@ static json_t *submit(struct attempt *attempt, uint64_t ref) {
         return client_error("originator-invalid", "the originator is no mailbox of yours");
     struct mts_run run = run_begin(mta, &mta->arena);
     decide(attempt, &run, user);
-    if (attempt->decisions.result == MTS_NEEDS && answer_needs(&run, &attempt->decisions))
-        decide(attempt, &run, user);
     mta->id_next = run.id_next;
     if (attempt->decisions.result == MTS_INVALID)
         return refusal(attempt);

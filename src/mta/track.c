@@ -56,20 +56,32 @@ static json_t *detail_of(const struct event_record *record) {
 
 static json_t *event_json(const struct event_record *record, int64_t at) {
     json_t *recipients = json_array();
-    if (record->name.len)
+    bool submitted = record->kind == MTS_EVENT_SUBMITTED;
+    if (record->name.len && !submitted)
         json_array_append_new(recipients, json_text(record->name));
     else if (record->number >= 0 && record->kind < EVENT_MESSAGE)
         json_array_append_new(recipients, json_integer(record->number));
-    return json_pack("{s:o, s:s, s:o, s:o, s:o}", "time", json_time(at / SECOND), "event", event_name(record),
-                     "peer", json_text(printable(record->peer)), "recipients", recipients, "detail",
-                     detail_of(record));
+    json_t *event = json_pack("{s:o, s:s, s:o, s:o, s:o}", "time", json_time(at / SECOND), "event",
+                              event_name(record), "peer", json_text(printable(record->peer)), "recipients",
+                              recipients, "detail", detail_of(record));
+    if (submitted)
+        json_object_set_new(event, "originator", json_text(printable(record->name)));
+    return event;
 }
+
+/* What one history shows at most; it says when there was more. */
+#define MESSAGES_MOST 1000
+#define EVENTS_MOST   100000
+
+/* A frame has room for so many events; a longer history is told in parts. */
+#define EVENTS_A_PART 400
 
 struct history {
     struct mta *mta;
     json_t *events;
-    uint64_t messages[64]; /* whose copies' events follow */
+    uint64_t messages[MESSAGES_MOST]; /* whose copies' events follow */
     size_t message_count;
+    bool truncated;
 };
 
 static bool add_events(void *context, int64_t at, struct span data) {
@@ -78,15 +90,18 @@ static bool add_events(void *context, int64_t at, struct span data) {
     struct event_record record;
     while (event_read(&r, &record)) {
         if (record.kind == EVENT_MESSAGE) {
-            if (history->message_count < 64)
+            if (history->message_count < MESSAGES_MOST)
                 history->messages[history->message_count++] = (uint64_t)record.number;
+            else
+                history->truncated = true;
             continue;
         }
         json_t *event = event_json(&record, at);
         json_object_set_new(event, "at", json_integer(at)); /* to sort by; not part of the answer */
         json_array_append_new(history->events, event);
     }
-    return json_array_size(history->events) < 10000;
+    history->truncated = history->truncated || json_array_size(history->events) >= EVENTS_MOST;
+    return !history->truncated;
 }
 
 struct placed {
@@ -134,9 +149,9 @@ static json_t *history_of(struct mta *mta, struct span identifier) {
         json_decref(history.events);
         return NULL;
     }
-    return json_pack("{s:o, s:o, s:o}", "mts-identifier", json_text(identifier), "message",
+    return json_pack("{s:o, s:o, s:o, s:b}", "mts-identifier", json_text(identifier), "message",
                      history.message_count ? json_integer((json_int_t)history.messages[0]) : json_null(),
-                     "events", sorted(history.events));
+                     "events", sorted(history.events), "truncated", history.truncated);
 }
 
 bool track_events(struct mta *mta, struct span key, json_t *events) {
@@ -205,6 +220,23 @@ static json_t *by_message(struct mta *mta, uint64_t message) {
     return json_pack("{s:n, s:I, s:o}", "mts-identifier", "message", (json_int_t)message, "events", events);
 }
 
+/* Adds a history (taken over) to the answer: a long one in parts, of which all but the first say that they
+ * continue it. */
+static void add_history(json_t *messages, json_t *history) {
+    json_t *events = json_object_get(history, "events");
+    size_t count = json_array_size(events);
+    for (size_t at = 0; at == 0 || at < count; at += EVENTS_A_PART) {
+        json_t *part = json_array(), *head = json_copy(history);
+        for (size_t i = at; i < count && i < at + EVENTS_A_PART; i++)
+            json_array_append(part, json_array_get(events, i));
+        json_object_set_new(head, "events", part);
+        if (at)
+            json_object_set_new(head, "continued", json_true());
+        json_array_append_new(messages, head);
+    }
+    json_decref(history);
+}
+
 static bool may_see(struct client *client, json_t *history) {
     if (client_is_operator(client))
         return true;
@@ -214,7 +246,7 @@ static bool may_see(struct client *client, json_t *history) {
     json_array_foreach(json_object_get(history, "events"), i, event) {
         if (strcmp(json_string_value(json_object_get(event, "event")), "submitted") != 0)
             continue;
-        const char *name = json_string_value(json_array_get(json_object_get(event, "recipients"), 0));
+        const char *name = json_string_value(json_object_get(event, "originator"));
         const struct local_user *user = name ? user_find(mta, span_str(name)) : NULL;
         return user && client_owns(client, user);
     }
@@ -224,15 +256,16 @@ static bool may_see(struct client *client, json_t *history) {
 static void add_recent(struct client *client, json_t *messages, const char *content_identifier,
                        json_int_t most) {
     struct mta *mta = client->net->mta;
-    for (size_t i = 0;
-         i < RECENT_MOST && (json_int_t)json_array_size(messages) < most && i < mta->recent_next; i++) {
+    json_int_t found = 0;
+    for (size_t i = 0; i < RECENT_MOST && found < most && i < mta->recent_next; i++) {
         const struct recent *recent = &mta->recent[(mta->recent_next - 1 - i) % RECENT_MOST];
         if (content_identifier && strcmp(recent->content_identifier, content_identifier) != 0)
             continue;
         json_t *history = history_of(mta, span_str(recent->identifier));
-        if (history && may_see(client, history))
-            json_array_append_new(messages, history);
-        else
+        if (history && may_see(client, history)) {
+            add_history(messages, history);
+            found++;
+        } else
             json_decref(history);
     }
 }
@@ -256,13 +289,14 @@ json_t *request_track(struct client *client, json_t *request) {
     else if (message > 0)
         found = by_message(mta, (uint64_t)message);
     else
-        add_recent(client, messages, content, content ? 100 : recent);
+        add_recent(client, messages, content, content ? RECENT_MOST : recent);
     if (found && may_see(client, found))
-        json_array_append_new(messages, found);
+        add_history(messages, found);
     else
         json_decref(found);
     if (json_array_size(messages) || recent > 0)
         return json_pack("{s:o}", "messages", messages);
     json_decref(messages);
-    return client_error("not-found", "no such message is known here");
+    return client_error("not-found",
+                        "no such message is known here; 'mhs track --recent 20' shows the last ones");
 }

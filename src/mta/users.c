@@ -7,6 +7,8 @@
 #include "mta/client_private.h"
 #include "names/oraddress.h"
 
+enum { DIRECTORY_NAME_MOST = 1024 };
+
 const char *user_address(struct arena *arena, struct span text, struct error *err) {
     struct oraddress address;
     if (!oraddress_parse(text, arena, &address, err))
@@ -19,15 +21,24 @@ const char *user_address(struct arena *arena, struct span text, struct error *er
     return (const char *)printed.data;
 }
 
-static bool add_user(struct mta *mta, const char *address, uint32_t uid, bool has_uid, bool configured) {
+static void forget_user(struct local_user *user) {
+    mem_free(user->address);
+    mem_free(user->directory_name);
+}
+
+static bool add_user(struct mta *mta, const struct local_user *given) {
     struct local_user *grown = mem_resize(mta->users, (mta->user_count + 1) * sizeof *grown);
+    struct local_user user = *given;
     if (!grown)
         return false;
     mta->users = grown;
-    char *copy = mem_strdup(address);
-    if (!copy)
+    user.address = mem_strdup(given->address);
+    user.directory_name = given->directory_name ? mem_strdup(given->directory_name) : NULL;
+    if (!user.address || (given->directory_name && !user.directory_name)) {
+        forget_user(&user);
         return false;
-    mta->users[mta->user_count++] = (struct local_user){copy, uid, has_uid, configured};
+    }
+    mta->users[mta->user_count++] = user;
     return true;
 }
 
@@ -61,15 +72,31 @@ const struct local_user *user_find(struct mta *mta, struct span text) {
 
 void users_free(struct mta *mta) {
     for (size_t i = 0; i < mta->user_count; i++)
-        mem_free(mta->users[i].address);
+        forget_user(&mta->users[i]);
     mem_free(mta->users);
     mta->users = NULL;
     mta->user_count = 0;
 }
 
-static bool add_to_rules(struct mta *mta, const char *address, struct error *err) {
-    return mts_tables_add_user(mta->config->tables,
-                               &(struct mts_user){.address = address, .mailbox = address}, err);
+/* The user in the rules' tables, and the directory name, if there is one, in the directory. */
+static bool add_to_rules(struct mta *mta, const struct local_user *user, struct error *err) {
+    const struct mta_config *config = mta->config;
+    if (user->directory_name &&
+        !(config->directory ? directory_add(config->directory, user->directory_name, user->address, err)
+                            : error_set(err, 0, "there is no directory")))
+        return false;
+    if (mts_tables_add_user(config->tables,
+                            &(struct mts_user){.address = user->address, .mailbox = user->address}, err))
+        return true;
+    if (user->directory_name)
+        directory_remove(config->directory, user->directory_name);
+    return false;
+}
+
+static void remove_from_rules(struct mta *mta, const struct local_user *user) {
+    mts_tables_remove(mta->config->tables, user->address);
+    if (user->directory_name && mta->config->directory)
+        directory_remove(mta->config->directory, user->directory_name);
 }
 
 static bool load_record(void *context, struct span name, struct span data) {
@@ -77,20 +104,24 @@ static bool load_record(void *context, struct span name, struct span data) {
     struct reader r = reader_of(data);
     bool has_uid = reader_u8(&r);
     uint32_t uid = reader_u32(&r);
-    char address[1024];
+    struct span directory_name = payload_rest(&r);
+    char address[1024], directory[DIRECTORY_NAME_MOST];
     struct error err = {0};
-    if (!payload_done(&r) || name.len >= sizeof address)
+    if (r.failed || name.len >= sizeof address || directory_name.len >= sizeof directory)
         return true;
     memcpy(address, name.data, name.len);
     address[name.len] = '\0';
+    memcpy(directory, directory_name.data, directory_name.len);
+    directory[directory_name.len] = '\0';
+    struct local_user user = {address, directory_name.len ? directory : NULL, uid, has_uid, false};
     if (mts_mailbox_of(mta->config->tables, address)) {
         log_notice("user %s is in the configuration now; the one that was added by hand plays no part",
                    address);
         return true;
     }
-    if (!add_to_rules(mta, address, &err))
+    if (!add_to_rules(mta, &user, &err))
         log_error("user %s: %s", address, err.text);
-    return add_user(mta, address, uid, has_uid, false);
+    return add_user(mta, &user);
 }
 
 /* The record that tells readers that the users' records have changed. */
@@ -120,7 +151,7 @@ void users_follow(struct mta *mta) {
         return;
     for (size_t i = 0; i < mta->user_count; i++)
         if (!mta->users[i].configured)
-            mts_tables_remove(mta->config->tables, mta->users[i].address);
+            remove_from_rules(mta, &mta->users[i]);
     if (!users_load(mta, &err)) {
         mta->users_version = 0; /* the next request tries again */
         log_error("the users can't be read: %s", err.text);
@@ -136,7 +167,8 @@ bool users_load(struct mta *mta, struct error *err) {
     for (size_t i = 0; i < mta->config->user_count && done; i++) {
         const struct mta_user *user = &mta->config->users[i];
         const char *address = user_address(&arena, span_str(user->address), err);
-        done = address && add_user(mta, address, user->uid, user->has_uid, true);
+        done = address && add_user(mta, &(struct local_user){(char *)address, (char *)user->directory_name,
+                                                             user->uid, user->has_uid, true});
     }
     arena_free(&arena);
     return done && store_each_record(mta->store, STORE_USER, load_record, mta, err);
@@ -177,6 +209,8 @@ json_t *request_users(struct client *client, json_t *request) {
         json_t *entry = count_entries(mta, user->address);
         json_object_set_new(entry, "address", json_string(user->address));
         json_object_set_new(entry, "uid", user->has_uid ? json_integer(user->uid) : json_null());
+        json_object_set_new(entry, "directory-name",
+                            user->directory_name ? json_string(user->directory_name) : json_null());
         json_object_set_new(entry, "configured", json_boolean(user->configured));
         json_array_append_new(users, entry);
     }
@@ -192,20 +226,30 @@ json_t *request_user_add(struct client *client, json_t *request) {
     const char *address = text ? user_address(&mta->arena, span_str(text), &err) : NULL;
     if (!address)
         return client_error("bad-request", "address: %s", text ? err.text : "is missing");
+    if (!mts_is_ours(mta->config->tables, address))
+        return client_error("bad-request", "%s is not ours: no route of the configuration makes it local",
+                            address);
     if (uid && (!json_is_integer(uid) || json_integer_value(uid) < 0 || json_integer_value(uid) > UINT32_MAX))
         return client_error("bad-request", "uid is no user's number");
     if (user_find(mta, span_str(address)))
         return client_error("exists", "%s is a user already", address);
-    uint32_t number = (uint32_t)json_integer_value(uid);
+    const struct local_user user = {(char *)address,
+                                    (char *)json_string_value(json_object_get(request, "directory-name")),
+                                    (uint32_t)json_integer_value(uid), uid != NULL, false};
+    if (user.directory_name && strlen(user.directory_name) >= DIRECTORY_NAME_MOST)
+        return client_error("bad-request", "the directory name is too long");
+    if (!add_to_rules(mta, &user, &err))
+        return client_error("bad-request", "%s", err.text);
     buf_clear(&mta->scratch);
     buf_append_byte(&mta->scratch, uid != NULL);
-    buf_append_u32(&mta->scratch, number);
+    buf_append_u32(&mta->scratch, user.uid);
+    buf_append_span(&mta->scratch, span_str(user.directory_name));
     if (!store_put_record(mta->batch.store, STORE_USER, span_str(address), buf_span(&mta->scratch)) ||
-        !next_version(mta) || !add_user(mta, address, number, uid != NULL, false))
+        !next_version(mta) || !add_user(mta, &user)) {
+        remove_from_rules(mta, &user);
         return client_error("unavailable", "no memory");
+    }
     batch_arm(mta);
-    if (!add_to_rules(mta, address, &err))
-        return client_error("bad-request", "%s", err.text);
     return json_pack("{s:i}", "changed", 1);
 }
 
@@ -231,9 +275,9 @@ json_t *request_user_remove(struct client *client, json_t *request) {
     if (!store_remove_record(mta->batch.store, STORE_USER, span_str(user->address)) || !next_version(mta))
         return client_error("unavailable", "no memory");
     batch_arm(mta);
-    mts_tables_remove(mta->config->tables, user->address);
+    remove_from_rules(mta, user);
     size_t at = (size_t)(user - mta->users);
-    mem_free(mta->users[at].address);
+    forget_user(&mta->users[at]);
     mta->users[at] = mta->users[--mta->user_count];
     return json_pack("{s:i}", "changed", 1);
 }

@@ -50,6 +50,7 @@ static void accept_subject(struct work *work, int peer, struct subject *subject)
     bool loop = !work->tables->hops[peer].given.dont_check_loops &&
                 loop_detected(work->tables, &envelope->trace_information, &envelope->extensions, work->arena);
     subject->arrival = work->run->now;
+    upgrade_subject(work, peer, subject);
     work_event(work, MTS_EVENT_ACCEPTED, subject->identifier)->hop = peer;
     if (!trace_arrive(work, peer, &envelope->trace_information, &envelope->extensions,
                       deferred_until(work, subject)))
@@ -124,6 +125,7 @@ void mts_accept_report(struct mts_run *run, int peer, const struct x411_Report *
     work_begin(&work, run, out);
     struct span identifier = identifier_text(work.arena, &report.envelope.report_identifier);
     if (check_peer(&work, peer)) {
+        upgrade_report(&work, peer, &report);
         record_report(&work, peer, &report, identifier);
         out->loop = !work.tables->hops[peer].given.dont_check_loops &&
                     loop_detected(work.tables, &report.envelope.trace_information,

@@ -75,14 +75,13 @@ static bool restriction_matches(struct work *work, const struct restriction *res
            pattern_matches(restriction->pattern, &address.parts);
 }
 
-static bool check_restrictions(struct work *work, const struct subject *subject,
-                               const recipient_fields *recipient, const struct user *user,
-                               struct cause *cause) {
-    if (!user->restriction_count)
-        return true;
+bool restrictions_permit(struct work *work, const struct restriction *restrictions, size_t count,
+                         const struct subject *subject, const recipient_fields *recipient, bool otherwise) {
     struct x411_DLExpansionHistory lists = {0};
     struct x411_RedirectionHistory redirections = {0};
     const struct x411_ORName *source[3] = {&subject->envelope.originator_name, NULL, NULL};
+    if (!count)
+        return otherwise;
     if (extension_decode(work->arena, &recipient->extensions, EXT_REDIRECTION_HISTORY,
                          &x411_RedirectionHistory_type, &redirections) &&
         redirections.count)
@@ -91,16 +90,11 @@ static bool check_restrictions(struct work *work, const struct subject *subject,
                          &x411_DLExpansionHistory_type, &lists) &&
         lists.count)
         source[2] = &lists.items[lists.count - 1].dl;
-    for (size_t i = 0; i < user->restriction_count; i++) {
-        const struct restriction *restriction = &user->restrictions[i];
-        for (unsigned type = 0; type < 3; type++) {
-            if (!source[type] || !restriction_matches(work, restriction, source[type], 1u << type))
-                continue;
-            return restriction->permitted ||
-                   refuse(cause, x411_NonDeliveryReasonCode_restricted_delivery, -1, NULL);
-        }
-    }
-    return true;
+    for (size_t i = 0; i < count; i++)
+        for (unsigned type = 0; type < 3; type++)
+            if (source[type] && restriction_matches(work, &restrictions[i], source[type], 1u << type))
+                return restrictions[i].permitted;
+    return otherwise;
 }
 
 bool check_user(struct work *work, const struct subject *subject, const recipient_fields *recipient,
@@ -111,8 +105,8 @@ bool check_user(struct work *work, const struct subject *subject, const recipien
     if (criticality_unknown(&envelope->extensions, CRITICAL_FOR_DELIVERY) ||
         criticality_unknown(&recipient->extensions, CRITICAL_FOR_DELIVERY))
         return refuse(cause, UNABLE(unsupported_critical_function), NULL);
-    if (!check_restrictions(work, subject, recipient, user, cause))
-        return false;
+    if (!restrictions_permit(work, user->restrictions, user->restriction_count, subject, recipient, true))
+        return refuse(cause, x411_NonDeliveryReasonCode_restricted_delivery, -1, NULL);
     if (!content_type_in(&user->content_types, &envelope->content_type))
         return refuse(cause, UNABLE(content_type_not_supported), NULL);
     if (user->given.max_length && subject->has_length && subject->length > user->given.max_length)
@@ -142,9 +136,10 @@ bool check_hop(struct work *work, const struct subject *subject, const recipient
         return refuse(cause, UNABLE(content_too_long), "the next MTA takes no content of this length");
     if (hop->given.max_recipients && envelope->per_recipient_fields.count > hop->given.max_recipients)
         return refuse(cause, UNABLE(too_many_recipients), "the next MTA takes fewer recipients");
-    if (!content_type_in(&hop->content_types, &envelope->content_type))
+    bool to_p2 = conversion_to_p2(hop, subject);
+    if (!to_p2 && !content_type_in(&hop->content_types, &envelope->content_type))
         return refuse(cause, UNABLE(content_type_not_supported), NULL);
-    if (hop->given.edition_1984_content_only &&
+    if (!to_p2 && hop->given.edition_1984_content_only &&
         (envelope->content_type.choice != x411_ContentType_built_in ||
          envelope->content_type.u.built_in == x411_BuiltInContentType_interpersonal_messaging_1988))
         return refuse(cause, UNABLE(unable_to_downgrade), "only content of 1984 is understood there");
@@ -154,7 +149,7 @@ bool check_hop(struct work *work, const struct subject *subject, const recipient
     if (!check_physical(work, recipient, hop, cause) ||
         !conversion_implicit(subject, &hop->eits, false, cause))
         return false;
-    if (hop->given.edition == MTS_EDITION_1984 && !downgrade_possible(hop, subject, recipient))
+    if (hop->given.edition == MTS_EDITION_1984 && !downgrade_possible(work, hop, subject, recipient))
         return refuse(cause, UNABLE(unable_to_downgrade), NULL);
     return true;
 }

@@ -72,6 +72,19 @@ static bool named_before(struct work *work, struct batch *batch, const struct dl
     return false;
 }
 
+/* A name by directory name only gets its address. False: it has none, or must be asked for first. */
+static bool with_address(struct work *work, struct x411_ORName *name) {
+    struct x411_ORName found;
+    struct cause cause;
+    if (!address_is_empty(name))
+        return true;
+    if (!name->directory_name ||
+        directory_look_up(work, name->directory_name, &found, &cause) != LOOKUP_FOUND)
+        return false;
+    *name = found;
+    return true;
+}
+
 /* Keys of those who shall get nothing: the exempted recipients, and by the list's policy the originator.
  * Sorted. */
 static bool excluded_keys(struct work *work, const struct subject *subject, const struct dl *dl,
@@ -85,6 +98,8 @@ static bool excluded_keys(struct work *work, const struct subject *subject, cons
     if (!*keys)
         return false;
     for (size_t i = 0; i < exempted.count; i++) {
+        if (!with_address(work, &exempted.items[i]))
+            continue;
         if (!address_of(work->arena, &exempted.items[i], &address))
             return false;
         (*keys)[(*count)++] = address.key;
@@ -116,10 +131,15 @@ static bool fill_members(struct work *work, const recipient_fields *list, const 
     if (!items || !excluded_keys(work, subject, dl, &keys, &excluded) || !member_fields(work, list, &fields))
         return false;
     for (size_t i = 0; i < dl->member_count; i++) {
-        if (bsearch(&dl->member_keys[i], keys, excluded, sizeof *keys, compare_spans))
+        struct x411_ORName member = dl->members[i];
+        struct address address = {.key = dl->member_keys[i]};
+        if (address_is_empty(&member) && with_address(work, &member) &&
+            !address_of(work->arena, &member, &address))
+            return false;
+        if (bsearch(&address.key, keys, excluded, sizeof *keys, compare_spans))
             continue;
         items[count] = fields;
-        items[count++].recipient_name = dl->members[i];
+        items[count++].recipient_name = member;
     }
     subject->envelope.per_recipient_fields.items = items;
     subject->envelope.per_recipient_fields.count = count;

@@ -1,14 +1,16 @@
 /*
  * Envelopes for MTAs of 1984 (X.419 Annex B). What 1984 does not know is
- * dropped; what must not be dropped (critical extensions, addresses and content
- * types that 1984 can't express) is refused. RFC 1328 §3.2 saves addresses with
- * a common name.
+ * dropped; what must not be dropped (critical extensions, and addresses that
+ * 1984 can't express) is refused. RFC 1328 §3 saves addresses by agreement
+ * (names/rfc1328.h). A content type by object identifier travels as external(1),
+ * "reserved for use when interworking between 1988 systems and 1984 systems"
+ * (X.411 §8.2.1.1.1.34); its content is then the EXTERNAL that outbound.c writes.
  */
 #include "mts/mts_private.h"
 
 static const struct span absent = {NULL, 0};
 
-enum { HIGHEST_REASON_1984 = 2, HIGHEST_DIAGNOSTIC_1984 = 11, UB_DDAS = 4, COMMON_NAME = 1 };
+enum { HIGHEST_REASON_1984 = 2, HIGHEST_DIAGNOSTIC_1984 = 11 };
 
 static bool is_critical(const struct x411_Extensions *extensions) {
     for (size_t i = 0; i < extensions->count; i++)
@@ -18,46 +20,28 @@ static bool is_critical(const struct x411_Extensions *extensions) {
     return false;
 }
 
-static bool name_possible(const struct x411_ORName *name, bool rfc1328) {
-    size_t count = name->extension_attributes.count;
-    if (count == 0)
-        return true;
-    return rfc1328 && count == 1 &&
-           name->extension_attributes.items[0].extension_attribute_type == COMMON_NAME &&
-           name->built_in_domain_defined_attributes.count < UB_DDAS;
+static bool name_possible(struct work *work, const struct rfc1328 *how, const struct x411_ORName *name) {
+    struct x411_ORName out;
+    return rfc1328_downgrade(how, name, &work->scratch, &out);
 }
 
-bool downgrade_possible(const struct hop *hop, const struct subject *subject,
+struct rfc1328 rfc1328_of_hop(const struct mts_tables *tables, const struct hop *hop) {
+    return hop->given.rfc1328 ? (struct rfc1328){true, tables->rfc1328_address} : (struct rfc1328){0};
+}
+
+bool downgrade_possible(struct work *work, const struct hop *hop, const struct subject *subject,
                         const recipient_fields *recipient) {
-    bool rfc1328 = hop->given.rfc1328;
+    struct rfc1328 how = rfc1328_of_hop(work->tables, hop);
     const struct x411_MessageTransferEnvelope *envelope = &subject->envelope;
     return !is_critical(&envelope->extensions) && !is_critical(&recipient->extensions) &&
-           envelope->content_type.choice == x411_ContentType_built_in &&
-           name_possible(&envelope->originator_name, rfc1328) &&
-           name_possible(&recipient->recipient_name, rfc1328);
+           name_possible(work, &how, &envelope->originator_name) &&
+           name_possible(work, &how, &recipient->recipient_name);
 }
 
-/* Common name to the domain-defined attribute `Common` (RFC 1328 §3.2); a directory name is dropped. */
-static bool downgrade_name(struct arena *arena, struct x411_ORName *name) {
-    struct ber_element element;
-    name->raw = absent;
-    name->directory_name = NULL;
-    if (!name->extension_attributes.count)
-        return true;
-    struct span value = name->extension_attributes.items[0].extension_attribute_value;
-    size_t count = name->built_in_domain_defined_attributes.count;
-    struct x411_BuiltInDomainDefinedAttribute *items = arena_array(arena, count + 1, sizeof *items);
-    if (!items || !ber_element_read(value, &element, NULL))
-        return false;
-    if (count)
-        memcpy(items, name->built_in_domain_defined_attributes.items, count * sizeof *items);
-    items[count].type = SPAN_LIT("Common");
-    items[count].value = ber_element_contents(value, &element);
-    name->built_in_domain_defined_attributes.items = items;
-    name->built_in_domain_defined_attributes.count = count + 1;
-    name->extension_attributes.items = NULL;
-    name->extension_attributes.count = 0;
-    return true;
+/* In place. */
+static bool downgrade_name(struct arena *arena, struct x411_ORName *name, const struct rfc1328 *how) {
+    struct x411_ORName old = *name;
+    return rfc1328_downgrade(how, &old, arena, name);
 }
 
 /* Types by object identifier become `undefined` (bit 0). */
@@ -120,49 +104,49 @@ static void downgrade_bilateral(struct x411_MessageTransferEnvelope *envelope) {
 /* Recipients of other copies whose address 1984 can't express are left out: they were only for information.
  */
 static bool downgrade_recipients(struct arena *arena, struct x411_MessageTransferEnvelope *envelope,
-                                 bool rfc1328) {
+                                 const struct rfc1328 *how) {
     recipient_fields *items = envelope->per_recipient_fields.items;
     size_t count = 0;
     for (size_t i = 0; i < envelope->per_recipient_fields.count; i++) {
         recipient_fields fields = items[i];
-        if (!name_possible(&fields.recipient_name, rfc1328)) {
+        if (!downgrade_name(arena, &fields.recipient_name, how)) {
             if (subject_responsible(&fields))
                 return false;
             continue;
         }
         fields.raw = absent;
         fields.extensions = (struct x411_Extensions){0};
-        if (!downgrade_name(arena, &fields.recipient_name))
-            return false;
         items[count++] = fields;
     }
     envelope->per_recipient_fields.count = count;
     return count;
 }
 
-bool downgrade_message(struct arena *arena, struct subject *subject, bool rfc1328) {
+bool downgrade_message(struct arena *arena, struct subject *subject, const struct rfc1328 *how) {
     struct x411_MessageTransferEnvelope *envelope = &subject->envelope;
     envelope->raw = absent;
     envelope->extensions = (struct x411_Extensions){0};
     downgrade_bilateral(envelope);
-    return name_possible(&envelope->originator_name, rfc1328) &&
-           downgrade_name(arena, &envelope->originator_name) &&
+    if (envelope->content_type.choice != x411_ContentType_built_in)
+        envelope->content_type = (struct x411_ContentType){.choice = x411_ContentType_built_in,
+                                                           .u.built_in = x411_BuiltInContentType_external};
+    return downgrade_name(arena, &envelope->originator_name, how) &&
            downgrade_types(arena, &envelope->original_encoded_information_types) &&
            downgrade_trace(arena, &envelope->trace_information) &&
            downgrade_indicators(arena, &envelope->per_message_indicators) &&
-           downgrade_recipients(arena, envelope, rfc1328);
+           downgrade_recipients(arena, envelope, how);
 }
 
 /* ---- reports ---- */
 
-bool downgrade_report_possible(const struct hop *hop, const struct x411_Report *report) {
-    bool rfc1328 = hop->given.rfc1328;
+bool downgrade_report_possible(struct work *work, const struct hop *hop, const struct x411_Report *report) {
+    struct rfc1328 how = rfc1328_of_hop(work->tables, hop);
     const struct x411_ReportTransferContent *content = &report->content;
     if (is_critical(&report->envelope.extensions) ||
-        !name_possible(&report->envelope.report_destination_name, rfc1328))
+        !name_possible(work, &how, &report->envelope.report_destination_name))
         return false;
     for (size_t i = 0; i < content->per_recipient_fields.count; i++)
-        if (!name_possible(&content->per_recipient_fields.items[i].actual_recipient_name, rfc1328))
+        if (!name_possible(work, &how, &content->per_recipient_fields.items[i].actual_recipient_name))
             return false;
     return true;
 }
@@ -185,30 +169,27 @@ static void downgrade_type(struct x411_ReportType *type) {
 }
 
 static bool downgrade_reported(struct arena *arena, struct x411_PerRecipientReportTransferFields *fields,
-                               bool rfc1328) {
+                               const struct rfc1328 *how) {
     struct x411_ORName *intended = fields->originally_intended_recipient_name;
     fields->raw = fields->last_trace_information.raw = absent;
     fields->extensions = (struct x411_Extensions){0};
     downgrade_type(&fields->last_trace_information.report_type);
-    if (intended && !name_possible(intended, rfc1328))
-        fields->originally_intended_recipient_name = intended = NULL;
-    return name_possible(&fields->actual_recipient_name, rfc1328) &&
-           downgrade_name(arena, &fields->actual_recipient_name) &&
-           (!intended || downgrade_name(arena, intended)) &&
+    if (intended && !downgrade_name(arena, intended, how))
+        fields->originally_intended_recipient_name = NULL;
+    return downgrade_name(arena, &fields->actual_recipient_name, how) &&
            downgrade_types(arena, &fields->last_trace_information.converted_encoded_information_types);
 }
 
-bool downgrade_report(struct arena *arena, struct x411_Report *report, bool rfc1328) {
+bool downgrade_report(struct arena *arena, struct x411_Report *report, const struct rfc1328 *how) {
     struct x411_ReportTransferContent *content = &report->content;
     report->raw = report->envelope.raw = content->raw = absent;
     report->envelope.extensions = content->extensions = (struct x411_Extensions){0};
     content->original_encoded_information_types = NULL;
     content->content_type = NULL;
     for (size_t i = 0; i < content->per_recipient_fields.count; i++)
-        if (!downgrade_reported(arena, &content->per_recipient_fields.items[i], rfc1328))
+        if (!downgrade_reported(arena, &content->per_recipient_fields.items[i], how))
             return false;
-    return name_possible(&report->envelope.report_destination_name, rfc1328) &&
-           downgrade_name(arena, &report->envelope.report_destination_name) &&
+    return downgrade_name(arena, &report->envelope.report_destination_name, how) &&
            downgrade_trace(arena, &report->envelope.trace_information) &&
            downgrade_trace(arena, &content->subject_intermediate_trace_information);
 }

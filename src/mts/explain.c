@@ -1,97 +1,297 @@
-/* Says how a recipient would be routed, for `mhs route`. */
-#include <stdio.h>
+/*
+ * The rules at work on one supposed recipient. The subject is a probe: it meets
+ * what a message would meet (X.411 §14.3), but no list is expanded for it.
+ */
+#include "mts/explain.h"
 
+#include "labels/label.h"
 #include "mts/mts_private.h"
 #include "names/codes.h"
+#include "names/dn.h"
 
-static const char *code_name(const char *name, int64_t code, char out[static 24]) {
-    if (name)
-        return name;
-    snprintf(out, 24, "%lld", (long long)code);
-    return out;
+struct explain {
+    struct mts_run *run;
+    struct work work;
+    struct mts_decisions decisions;
+    struct mts_explanation *out;
+    struct error *err;
+};
+
+const char *mts_outcome_name(enum mts_outcome outcome) {
+    static const char *const names[] = {[MTS_OUTCOME_TRANSFER] = "transfer",
+                                        [MTS_OUTCOME_DELIVERY] = "local-delivery",
+                                        [MTS_OUTCOME_EXPANSION] = "list-expansion",
+                                        [MTS_OUTCOME_NON_DELIVERY] = "non-delivery"};
+    return names[outcome];
 }
 
-static bool explain_cause(struct buf *lines, int reason, int diagnostic, const char *why) {
-    char first[24], second[24];
-    bool ok = buf_printf(lines, "non-delivery: %s (%d)",
-                         code_name(non_delivery_reason_name(reason), reason, first), reason);
-    if (diagnostic >= 0)
-        ok = buf_printf(lines, ", %s (%d)",
-                        code_name(non_delivery_diagnostic_name(diagnostic), diagnostic, second), diagnostic);
-    if (why)
-        ok = buf_printf(lines, ", %s", why);
-    return ok && buf_printf(lines, "\n");
+static bool no_memory(struct explain *e) {
+    return error_set(e->err, 1, "out of memory");
 }
 
-static bool explain_hops(const struct mts_run *run, const struct route *route, struct buf *lines) {
-    int chosen = route_choose(run, route, 0, -1);
-    for (size_t i = 0; i < route->choice_count; i++) {
-        const struct choice *choice = &route->choices[i];
-        bool down = run->hop_down && (size_t)choice->hop < run->hop_down_count && run->hop_down[choice->hop];
-        if (!buf_printf(lines, "next hop %s: rank %u, weight %u%s%s\n",
-                        run->tables->hops[choice->hop].given.name, choice->rank, choice->weight,
-                        down ? ", backing off" : "", choice->hop == chosen ? ", would be tried first" : ""))
+/* ---- the supposed message ---- */
+
+static bool read_recipient(struct explain *e, const struct mts_supposed *supposed, struct x411_ORName *name) {
+    struct arena *arena = e->run->arena;
+    if (!oraddress_parse_name(span_str(supposed->recipient), arena, name, e->err))
+        return false;
+    if (supposed->directory_name) {
+        name->directory_name = arena_alloc(arena, sizeof *name->directory_name);
+        if (!name->directory_name)
+            return no_memory(e);
+        if (!dn_parse(span_str(supposed->directory_name), arena, name->directory_name, e->err))
             return false;
     }
+    return !address_is_empty(name) || name->directory_name || error_set(e->err, 1, "the address is empty");
+}
+
+static bool read_content_type(struct explain *e, const char *text, struct x411_ContentType *type) {
+    static const char *const p22 = "p22";
+    struct mts_names one = {.items = text ? &text : &p22, .count = 1};
+    struct name_set set;
+    if (!name_set_read(e->run->arena, &one, true, &set, e->err))
+        return false;
+    content_type_of_item(set.items[0], type);
     return true;
 }
 
-static bool explain_route(const struct mts_run *run, const struct address *address, struct buf *lines) {
+static bool read_eits(struct explain *e, const struct mts_names *names,
+                      struct x411_EncodedInformationTypes **types) {
+    struct name_set set;
+    if (!names->count)
+        return true;
+    *types = arena_alloc(e->run->arena, sizeof **types);
+    if (!*types)
+        return no_memory(e);
+    return name_set_read(e->run->arena, names, false, &set, e->err) &&
+           (eits_of_items(e->run->arena, &set, *types) || no_memory(e));
+}
+
+static bool read_label(struct explain *e, const char *text, struct x411_Extensions *extensions) {
+    struct x411_SecurityLabel label;
+    if (!text)
+        return true;
+    return label_parse(span_str(text), e->run->arena, &label, e->err) &&
+           (extension_encode(e->run->arena, extensions, EXT_MESSAGE_SECURITY_LABEL, &x411_SecurityLabel_type,
+                             &label) ||
+            no_memory(e));
+}
+
+static bool suppose(struct explain *e, const struct mts_supposed *supposed, struct subject *subject) {
+    struct arena *arena = e->run->arena;
+    struct x411_MessageTransferEnvelope *envelope = &subject->envelope;
+    recipient_fields *recipient = arena_alloc(arena, sizeof *recipient);
+    *subject = (struct subject){.kind = MTS_PROBE,
+                                .has_length = supposed->has_length,
+                                .length = supposed->content_length,
+                                .arrival = e->run->now,
+                                .identifier = SPAN_LIT("supposed")};
+    if (!recipient || !subject_set_responsible(arena, recipient, true))
+        return no_memory(e);
+    recipient->originally_specified_recipient_number = 1;
+    envelope->priority = supposed->priority;
+    envelope->per_recipient_fields.items = recipient;
+    envelope->per_recipient_fields.count = 1;
+    if (supposed->alternate_allowed &&
+        !ber_bit_set(&envelope->per_message_indicators, x411_PerMessageIndicators_alternate_recipient_allowed,
+                     true, arena))
+        return no_memory(e);
+    return read_recipient(e, supposed, &recipient->recipient_name) &&
+           (!supposed->originator ||
+            address_parse(arena, supposed->originator, &envelope->originator_name, e->err)) &&
+           read_content_type(e, supposed->content_type, &envelope->content_type) &&
+           read_eits(e, &supposed->eits, &envelope->original_encoded_information_types) &&
+           read_label(e, supposed->security_label, &envelope->extensions);
+}
+
+/* ---- what was decided ---- */
+
+static void step(struct explain *e, const char *text) {
+    struct mts_explanation *out = e->out;
+    const char **steps = text ? work_grow(&e->work, out->steps, out->step_count, sizeof *steps) : NULL;
+    if (!steps) {
+        e->work.no_memory = true;
+        return;
+    }
+    out->steps = steps;
+    out->steps[out->step_count++] = text;
+}
+
+#define STEP(e, ...) step(e, arena_printf((e)->run->arena, __VA_ARGS__))
+
+static const char *text_of(struct span span) {
+    return span.data ? (const char *)span.data : "?";
+}
+
+static const char *cause_text(struct explain *e, int reason, int diagnostic, const char *why) {
+    struct arena *arena = e->run->arena;
+    const char *name = non_delivery_reason_name(reason);
+    const char *second = diagnostic >= 0 ? non_delivery_diagnostic_name(diagnostic) : NULL;
+    const char *more =
+        diagnostic < 0 ? "" : arena_printf(arena, ", %s (%d)", second ? second : "code", diagnostic);
+    const char *text = more ? arena_printf(arena, "%s (%d)%s%s%s", name ? name : "code", reason, more,
+                                           why ? ", " : "", why ? why : "")
+                            : NULL;
+    e->work.no_memory |= !text;
+    return text ? text : "";
+}
+
+/* What becomes of the content on the way to the next hop. */
+static void explain_content(struct explain *e, const struct hop *hop, const struct subject *subject,
+                            struct mts_explained_hop *out) {
+    out->converted = conversion_to_p2(hop, subject);
+    if (out->converted)
+        STEP(e, "%s takes P2 only: P22 is converted, and a body part that P2 lacks is %s", out->hop,
+             hop->given.rfc1328_replace ? "replaced by a text" : "unable-to-downgrade");
+}
+
+/* The recipients that the redirections' events name, one after the other. */
+static void take_redirections(struct explain *e, struct span from) {
+    struct mts_explanation *out = e->out;
+    STEP(e, "the recipient is %s", text_of(from));
+    for (size_t i = 0; i < e->decisions.event_count; i++) {
+        const struct mts_event *event = &e->decisions.events[i];
+        if (event->kind != MTS_EVENT_REDIRECTED)
+            continue;
+        struct mts_explained_redirection *items =
+            work_grow(&e->work, out->redirections, out->redirection_count, sizeof *items);
+        if (!items)
+            return;
+        out->redirections = items;
+        items[out->redirection_count++] =
+            (struct mts_explained_redirection){from, event->name, event->reason};
+        const char *reason = redirection_reason_name(event->reason);
+        STEP(e, "redirected to %s: %s", text_of(event->name), reason ? reason : "?");
+        from = event->name;
+    }
+}
+
+static void explain_hop(struct explain *e, const struct subject *subject, const struct choice *choice,
+                        struct mts_explained_hop *hop) {
+    const struct mts_run *run = e->run;
+    struct cause cause = {-1, -1, NULL};
+    *hop = (struct mts_explained_hop){
+        .hop = run->tables->hops[choice->hop].given.name, .rank = choice->rank, .weight = choice->weight};
+    hop->backing_off =
+        run->hop_down && (size_t)choice->hop < run->hop_down_count && run->hop_down[choice->hop];
+    hop->usable =
+        check_hop(&e->work, subject, &subject->envelope.per_recipient_fields.items[0], choice->hop, &cause);
+    hop->reason = cause.reason;
+    hop->diagnostic = cause.diagnostic;
+    hop->supplementary = cause.supplementary;
+    hop->chosen = e->out->hop && strcmp(e->out->hop, hop->hop) == 0;
+    STEP(e, "next hop %s: rank %u, weight %u%s%s%s%s", hop->hop, hop->rank, hop->weight,
+         hop->backing_off ? ", backing off" : "", hop->chosen ? ", would be tried first" : "",
+         hop->usable ? "" : ", can't take it: ",
+         hop->usable ? "" : cause_text(e, hop->reason, hop->diagnostic, hop->supplementary));
+    explain_content(e, &run->tables->hops[choice->hop], subject, hop);
+}
+
+static void explain_route(struct explain *e, const struct subject *subject, const struct address *address) {
     struct decision decision;
-    const int unable = x411_NonDeliveryReasonCode_unable_to_transfer;
-    const int unrecognised = x411_NonDeliveryDiagnosticCode_unrecognised_OR_name;
-    if (!route_find(run->tables, address, &decision))
-        return buf_printf(lines, "no route matches, and there is no default route\n") &&
-               explain_cause(lines, unable, unrecognised, NULL);
+    struct mts_explanation *out = e->out;
+    if (!route_find(e->run->tables, address, &decision)) {
+        STEP(e, "no route matches, and there is no default route");
+        return;
+    }
     const struct route *route = decision.route;
-    buf_printf(lines, "route %s is the most specific of those that match\n",
-               *route->text ? route->text : "(default)");
-    if (route->action == MTS_ROUTE_TRANSFER)
-        return explain_hops(run, route, lines);
+    out->route = route->text;
+    STEP(e, "route %s is the most specific of those that match", *route->text ? route->text : "(default)");
     if (route->action == MTS_ROUTE_REFUSE)
-        return buf_printf(lines, "the route states a non-delivery\n") &&
-               explain_cause(lines, route->reason, route->diagnostic, route->supplementary);
-    return buf_printf(lines, "the address space is local, and nobody has this address\n") &&
-           explain_cause(lines, unable, unrecognised, NULL);
-}
-
-static bool explain_user(struct arena *arena, const struct user *user, struct buf *lines) {
-    buf_printf(lines, "a user of this MTA, mailbox %s\n",
-               user->given.mailbox ? user->given.mailbox : "(none)");
-    for (size_t i = 0; i < user->redirection_count; i++) {
-        struct span to = user->redirections[i].alternate
-                             ? address_text(arena, user->redirections[i].alternate)
-                             : span_str("nobody");
-        buf_printf(lines, "redirected to %.*s for %s\n", (int)to.len, (const char *)to.data,
-                   user->redirections[i].class.reports ? "a class of messages, and reports"
-                                                       : "a class of messages");
+        STEP(e, "the route states a non-delivery");
+    if (route->action == MTS_ROUTE_LOCAL)
+        STEP(e, "the address space is local, and nobody has this address");
+    out->hops = arena_array(e->run->arena, route->choice_count + 1, sizeof *out->hops);
+    if (!out->hops) {
+        e->work.no_memory = true;
+        return;
     }
-    if (!user->given.mailbox)
-        return explain_cause(lines, x411_NonDeliveryReasonCode_unable_to_transfer,
-                             x411_NonDeliveryDiagnosticCode_recipient_unavailable, NULL);
-    return !lines->failed;
+    out->hop_count = route->choice_count;
+    for (size_t i = 0; i < route->choice_count; i++)
+        explain_hop(e, subject, &route->choices[i], &out->hops[i]);
 }
 
-bool mts_explain_route(struct mts_run *run, const char *text, struct buf *lines, struct error *err) {
-    struct x411_ORName name;
+/* Who is at the last recipient's address. */
+static void explain_entry(struct explain *e, const struct subject *subject, const struct x411_ORName *name) {
     struct address address;
-    if (!address_parse(run->arena, text, &name, err))
-        return false;
-    if (!address_of(run->arena, &name, &address))
-        return error_set(err, 1, "out of memory");
-    struct span canonical = address_text(run->arena, &name);
-    buf_printf(lines, "%.*s\n", (int)canonical.len, (const char *)canonical.data);
-    const struct entry *entry = entry_find(run->tables, address.key);
-    bool ok;
-    if (!entry)
-        ok = explain_route(run, &address, lines);
-    else if (entry->user)
-        ok = explain_user(run->arena, entry->user, lines);
-    else if (entry->dl)
-        ok = buf_printf(lines, "a distribution list of %zu members\n", entry->dl->member_count);
-    else {
-        struct span to = address_text(run->arena, entry->alias);
-        ok = buf_printf(lines, "another name of %.*s\n", (int)to.len, (const char *)to.data);
+    if (address_is_empty(name)) {
+        STEP(e, "the directory does not know the name's address");
+        return;
     }
-    return ok || error_set(err, 1, "out of memory");
+    if (!address_of(e->run->arena, name, &address)) {
+        e->work.no_memory = true;
+        return;
+    }
+    const struct entry *entry = entry_find(e->run->tables, address.key);
+    if (!entry) {
+        explain_route(e, subject, &address);
+    } else if (entry->user) {
+        STEP(e, "a user of this MTA, mailbox %s",
+             entry->user->given.mailbox ? entry->user->given.mailbox : "(none)");
+    } else if (entry->dl) {
+        STEP(e, "a distribution list of %zu members", entry->dl->member_count);
+        e->out->members = entry->dl->member_count;
+    }
+}
+
+static void take_target(struct explain *e, const struct target *target) {
+    struct mts_explanation *out = e->out;
+    out->reason = out->diagnostic = -1;
+    if (target->kind == TARGET_HOP) {
+        out->outcome = MTS_OUTCOME_TRANSFER;
+        out->hop = e->run->tables->hops[target->hop].given.name;
+    } else if (target->kind == TARGET_ANSWERED) {
+        out->outcome =
+            target->user_type == x411_TypeOfMTSUser_dl ? MTS_OUTCOME_EXPANSION : MTS_OUTCOME_DELIVERY;
+        out->mailbox = target->mailbox;
+    } else {
+        out->outcome = MTS_OUTCOME_NON_DELIVERY;
+        out->reason = target->cause.reason;
+        out->diagnostic = target->cause.diagnostic;
+        out->supplementary = target->cause.supplementary;
+    }
+}
+
+/* Where the recipient has come to: redirected, it moves to a further batch and leaves no target. */
+static const struct batch *last_batch(const struct work *work) {
+    const struct batch *last = work->first;
+    for (const struct batch *batch = work->first; batch; batch = batch->next)
+        if (batch->targets[0].kind != TARGET_NONE)
+            last = batch;
+    return last;
+}
+
+static void explain_batch(struct explain *e, struct span asked) {
+    const struct batch *batch = last_batch(&e->work);
+    const struct x411_ORName *name = &batch->subject.envelope.per_recipient_fields.items[0].recipient_name;
+    struct mts_explanation *out = e->out;
+    take_target(e, &batch->targets[0]);
+    out->recipient = work_address(&e->work, name);
+    if (name->directory_name)
+        out->directory_name = dn_text(name->directory_name, e->run->arena);
+    take_redirections(e, asked);
+    explain_entry(e, &batch->subject, name);
+    if (out->outcome == MTS_OUTCOME_NON_DELIVERY)
+        STEP(e, "non-delivery: %s", cause_text(e, out->reason, out->diagnostic, out->supplementary));
+}
+
+bool mts_explain(struct mts_run *run, const struct mts_supposed *supposed, struct mts_explanation *out,
+                 struct error *err) {
+    struct explain e = {.run = run, .out = out, .err = err};
+    struct subject subject;
+    *out = (struct mts_explanation){0};
+    if (!suppose(&e, supposed, &subject))
+        return false;
+    work_begin(&e.work, run, &e.decisions);
+    struct span asked = work_address(&e.work, &subject.envelope.per_recipient_fields.items[0].recipient_name);
+    struct batch *batch = batch_new(&e.work, &subject);
+    if (batch)
+        batch_resolve(&e.work, batch);
+    bool asks = e.decisions.need_count;
+    if (batch && !asks && !e.work.no_memory)
+        explain_batch(&e, asked);
+    work_end(&e.work);
+    if (asks)
+        return error_set(err, 1, "the directory has not answered");
+    return !e.work.no_memory || no_memory(&e);
 }

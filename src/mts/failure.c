@@ -96,30 +96,39 @@ void mts_work_expired(struct mts_run *run, const struct mts_stored *stored, stru
 
 /* ---- another next hop ---- */
 
-/* A hop of the recipient's route that is up and can take it; -1: none that is better than waiting. */
-static int other_hop(struct work *work, const struct batch *batch, size_t position, int avoid) {
-    const struct mts_run *run = work->run;
-    const recipient_fields *recipient = &batch->subject.envelope.per_recipient_fields.items[position];
-    struct address address;
+static bool is_down(const struct mts_run *run, int hop) {
+    return run->hop_down && (size_t)hop < run->hop_down_count && run->hop_down[hop];
+}
+
+/* A hop of the address's route that is up; -1: none that is better than waiting. */
+static int other_hop(const struct work *work, const struct address *address, struct span identifier,
+                     int attempted) {
     struct decision decision;
-    struct cause cause;
-    if (!address_of(work->arena, &recipient->recipient_name, &address)) {
+    if (!route_find(work->tables, address, &decision) || decision.route->action != MTS_ROUTE_TRANSFER)
+        return -1;
+    int hop = route_choose(work->run, decision.route, span_hash(identifier), attempted);
+    return hop >= 0 && !is_down(work->run, hop) ? hop : -1;
+}
+
+static bool address_or_fail(struct work *work, const struct x411_ORName *name, struct address *address) {
+    if (!address_of(work->arena, name, address))
         work->no_memory = true;
-        return -1;
-    }
-    if (!route_find(work->tables, &address, &decision) || decision.route->action != MTS_ROUTE_TRANSFER)
-        return -1;
-    int hop = route_choose(run, decision.route, span_hash(batch->subject.identifier), avoid);
-    bool down = hop >= 0 && run->hop_down && (size_t)hop < run->hop_down_count && run->hop_down[hop];
-    return hop >= 0 && !down && check_hop(work, &batch->subject, recipient, hop, &cause) ? hop : -1;
+    return !work->no_memory;
 }
 
 /* All of the copy's recipients move, or none: half a copy would not be simpler to wait for. */
-static bool reroute_copy(struct work *work, struct batch *batch, const struct plan *plan) {
+static bool move_recipients(struct work *work, struct batch *batch, const struct plan *plan,
+                            const struct mts_way *way) {
     size_t cursor = 0, position, moved = 0;
     while (plan_next(plan, &batch->subject, &cursor, &position)) {
-        int hop = other_hop(work, batch, position, plan->hop);
-        if (hop < 0)
+        const recipient_fields *recipient = &batch->subject.envelope.per_recipient_fields.items[position];
+        struct address address;
+        struct cause cause;
+        if (!address_or_fail(work, &recipient->recipient_name, &address))
+            return false;
+        int hop = way->wanted >= 0 ? way->wanted
+                                   : other_hop(work, &address, batch->subject.identifier, way->attempted);
+        if (hop < 0 || !check_hop(work, &batch->subject, recipient, hop, &cause))
             return false;
         batch->targets[position] = (struct target){.kind = TARGET_HOP, .hop = hop};
         moved++;
@@ -127,50 +136,87 @@ static bool reroute_copy(struct work *work, struct batch *batch, const struct pl
     return moved;
 }
 
-static void reroute_report(struct work *work, const struct mts_stored *stored, int attempted) {
+/* Whether the tables say anything of the address: a user, a list, an alias or a route. */
+static bool is_served(struct work *work, const struct x411_ORName *name) {
+    struct address address;
+    struct decision decision;
+    return address_or_fail(work, name, &address) &&
+           (entry_find(work->tables, address.key) || route_find(work->tables, &address, &decision));
+}
+
+/* The next hop left the tables: each recipient goes where one that comes now would, unless one of them would
+ * have no way at all. */
+static bool route_anew(struct work *work, struct batch *batch, const struct plan *plan) {
+    const recipient_fields *items = batch->subject.envelope.per_recipient_fields.items;
+    size_t cursor = 0, position, moved = 0;
+    for (; plan_next(plan, &batch->subject, &cursor, &position); moved++)
+        if (!is_served(work, &items[position].recipient_name))
+            return false;
+    for (cursor = 0; plan_next(plan, &batch->subject, &cursor, &position);)
+        recipient_resolve(work, batch, position);
+    return moved;
+}
+
+static void record_reroute(struct work *work, struct span identifier, int attempted) {
+    struct mts_event *event = work_event(work, MTS_EVENT_REROUTED, identifier);
+    event->hop = attempted;
+    if (attempted < 0)
+        event->text = "its next hop left the configuration";
+}
+
+static bool add_attempt(struct work *work, struct x411_Report *report, int attempted) {
+    struct subject subject = {.envelope.trace_information = report->envelope.trace_information,
+                              .envelope.extensions = report->envelope.extensions};
+    if (!trace_reroute(work, &subject, attempted))
+        return false;
+    report->envelope.trace_information = subject.envelope.trace_information;
+    report->envelope.extensions = subject.envelope.extensions;
+    return true;
+}
+
+static void reroute_report(struct work *work, const struct mts_stored *stored, const struct mts_way *way) {
     struct x411_Report report = {0};
     struct ber_limits limits = {.relax_bounds = true, .relax_characters = true};
+    struct address address;
     if (!ber_decode(&x411_Report_type, stored->octets, work->arena, &limits, &report, NULL)) {
         invalid(work, "the stored report does not read");
         return;
     }
-    struct address address;
-    struct decision decision;
-    if (!address_of(work->arena, &report.envelope.report_destination_name, &address)) {
-        work->no_memory = true;
-        return;
-    }
+    const struct x411_ORName *destination = &report.envelope.report_destination_name;
     struct span identifier = identifier_text(work->arena, &report.envelope.report_identifier);
-    const struct mts_run *run = work->run;
-    if (!route_find(work->tables, &address, &decision) || decision.route->action != MTS_ROUTE_TRANSFER)
+    if (!address_or_fail(work, destination, &address) || !is_served(work, destination))
         return;
-    int hop = route_choose(run, decision.route, span_hash(identifier), attempted);
-    if (hop < 0 || (run->hop_down && (size_t)hop < run->hop_down_count && run->hop_down[hop]))
+    if (way->attempted >= 0 && way->wanted < 0 && other_hop(work, &address, identifier, way->attempted) < 0)
         return;
-    struct subject subject = {.envelope.trace_information = report.envelope.trace_information,
-                              .envelope.extensions = report.envelope.extensions};
-    if (!trace_reroute(work, &subject, attempted))
+    if (way->wanted >= 0 && !report_fits(work, &report, way->wanted))
         return;
-    report.envelope.trace_information = subject.envelope.trace_information;
-    report.envelope.extensions = subject.envelope.extensions;
-    work_event(work, MTS_EVENT_REROUTED, identifier)->hop = attempted;
-    report_dispatch(work, &report, stored->has_content, identifier);
+    if (way->attempted >= 0 && !add_attempt(work, &report, way->attempted))
+        return;
+    record_reroute(work, identifier, way->attempted);
+    if (way->wanted >= 0)
+        report_send_by(work, &report, stored->has_content, identifier, way->wanted);
+    else
+        report_dispatch(work, &report, stored->has_content, identifier);
 }
 
-void mts_reroute(struct mts_run *run, const struct mts_stored *stored, struct mts_decisions *out) {
+void mts_reroute(struct mts_run *run, const struct mts_stored *stored, const struct mts_way *way,
+                 struct mts_decisions *out) {
     struct work work;
     struct plan plan;
+    bool moves;
     work_begin(&work, run, out);
     if (stored->kind == MTS_REPORT) {
-        if (plan_read(work.arena, stored->plan, &plan))
-            reroute_report(&work, stored, plan.hop);
+        reroute_report(&work, stored, way);
         work_end(&work);
         return;
     }
     struct batch *batch = open_copy(&work, stored, &plan);
-    if (batch && plan.hop >= 0 && reroute_copy(&work, batch, &plan) &&
-        trace_reroute(&work, &batch->subject, plan.hop)) {
-        work_event(&work, MTS_EVENT_REROUTED, batch->subject.identifier)->hop = plan.hop;
+    if (way->attempted < 0 && way->wanted < 0)
+        moves = batch && route_anew(&work, batch, &plan);
+    else
+        moves = batch && move_recipients(&work, batch, &plan, way);
+    if (moves && (way->attempted < 0 || trace_reroute(&work, &batch->subject, way->attempted))) {
+        record_reroute(&work, batch->subject.identifier, way->attempted);
         split_batches(&work);
     }
     work_end(&work);

@@ -6,6 +6,7 @@
 #include "mts/process.h"
 #include "mts/tables_private.h"
 #include "names/identifier.h"
+#include "names/rfc1328.h"
 
 /* Numbers of standard extensions (X.411 §9.1). */
 enum extension {
@@ -154,6 +155,15 @@ bool loop_detected(const struct mts_tables *tables, const struct x411_TraceInfor
 bool time_write(struct work *work, int64_t seconds, struct span *time);
 bool time_read(struct span time, int64_t *seconds);
 
+/* directory_name.c */
+enum lookup {
+    LOOKUP_FOUND, /* `found` has the address, and `name` as its directory name */
+    LOOKUP_NONE,  /* `cause` is filled */
+    LOOKUP_ASKED  /* nothing decided now counts: the name is a need of the result, or memory is short */
+};
+enum lookup directory_look_up(struct work *work, struct x501_Name *name, struct x411_ORName *found,
+                              struct cause *cause);
+
 struct span work_address(struct work *work, const struct x411_ORName *name);
 
 /* recipient.c: decides targets[position], following redirections and lists */
@@ -165,8 +175,12 @@ void recipient_fail(struct work *work, struct batch *batch, size_t position, str
  * instead */
 bool redirect_recipient(struct work *work, struct batch *batch, size_t position, const struct x411_ORName *to,
                         int reason);
+/* The alternate of the first class that fits; NULL: the user takes it himself. */
 const struct x411_ORName *redirection_assigned(struct work *work, const struct user *user,
-                                               const struct subject *subject);
+                                               const struct subject *subject,
+                                               const recipient_fields *recipient);
+const struct x411_ORName *redirection_of_report(struct work *work, const struct user *user,
+                                                const struct x411_Report *report);
 bool redirection_by_originator(struct work *work, const recipient_fields *recipient, struct x411_ORName *to);
 
 /* dl_expansion.c: false fills `cause`; an expansion that must not be repeated is no failure */
@@ -180,20 +194,37 @@ bool check_user(struct work *work, const struct subject *subject, const recipien
                 const struct user *user, struct cause *cause);
 bool check_hop(struct work *work, const struct subject *subject, const recipient_fields *recipient, int hop,
                struct cause *cause);
+/* What the first restriction that matches says of whoever stands behind the copy; `otherwise` when none does.
+ */
+bool restrictions_permit(struct work *work, const struct restriction *restrictions, size_t count,
+                         const struct subject *subject, const recipient_fields *recipient, bool otherwise);
 bool check_latest_delivery(struct work *work, const struct subject *subject, struct cause *cause);
 bool conversion_explicit(const struct subject *subject, const recipient_fields *recipient,
                          struct cause *cause);
 bool conversion_implicit(const struct subject *subject, const struct name_set *accepted, bool not_subscribed,
                          struct cause *cause);
+/* A type that is not known (NULL) is only in the set of all. */
 bool content_type_in(const struct name_set *set, const struct x411_ContentType *type);
+/* The type of an item of a set of content types, and the types of a set of EITs; false without memory. */
+void content_type_of_item(struct span item, struct x411_ContentType *type);
+bool eits_of_items(struct arena *arena, const struct name_set *set,
+                   struct x411_EncodedInformationTypes *types);
 bool eits_meet(const struct name_set *set, const struct x411_EncodedInformationTypes *types, bool all);
 
-/* downgrade_1984.c */
-bool downgrade_possible(const struct hop *hop, const struct subject *subject,
+/* downgrade_1984.c and upgrade_1984.c */
+struct rfc1328 rfc1328_of_hop(const struct mts_tables *tables, const struct hop *hop);
+bool downgrade_possible(struct work *work, const struct hop *hop, const struct subject *subject,
                         const recipient_fields *recipient);
-bool downgrade_message(struct arena *arena, struct subject *subject, bool rfc1328);
-bool downgrade_report(struct arena *arena, struct x411_Report *report, bool rfc1328);
-bool downgrade_report_possible(const struct hop *hop, const struct x411_Report *report);
+bool downgrade_message(struct arena *arena, struct subject *subject, const struct rfc1328 *how);
+bool downgrade_report(struct arena *arena, struct x411_Report *report, const struct rfc1328 *how);
+bool downgrade_report_possible(struct work *work, const struct hop *hop, const struct x411_Report *report);
+void upgrade_subject(struct work *work, int peer, struct subject *subject);
+void upgrade_report(struct work *work, int peer, struct x411_Report *report);
+
+/* conversion_p2.c */
+bool conversion_to_p2(const struct hop *hop, const struct subject *subject);
+/* True when the content is not the one that the originator sent. */
+bool conversion_done(const struct x411_TraceInformation *trace);
 
 /* routing.c */
 struct decision {
@@ -216,13 +247,16 @@ struct plan {
     uint32_t *positions;
     size_t count;
     struct span bilateral;
+    struct span rfc1328_address; /* of PLAN_RFC1328: our address of RFC 1328 §3.1 as text; absent: none */
 };
 enum {
     PLAN_ALL = 1, /* all recipients with the responsibility flag */
     PLAN_DROP_INTERNAL_TRACE = 2,
     PLAN_DROP_DEFERRED = 4,
     PLAN_1984 = 8,
-    PLAN_RFC1328 = 16
+    PLAN_RFC1328 = 16,
+    PLAN_TO_P2 = 32, /* the content is still P22, and must be P2 */
+    PLAN_REPLACE = 64
 };
 bool plan_write(struct arena *arena, const struct plan *plan, struct span *octets);
 bool plan_read(struct arena *arena, struct span octets, struct plan *plan);
@@ -242,6 +276,11 @@ struct outcome {
 void report_make(struct work *work, const struct subject *subject, const struct outcome *outcomes,
                  size_t count);
 void report_dispatch(struct work *work, struct x411_Report *report, bool has_content, struct span identifier);
+/* The same by a next hop that was chosen already: one that report_fits. */
+void report_send_by(struct work *work, struct x411_Report *report, bool has_content, struct span identifier,
+                    int hop);
+/* False when the hop is of 1984 and the report can't be downgraded. */
+bool report_fits(struct work *work, const struct x411_Report *report, int hop);
 bool report_wanted(const struct ber_bits *indicators, bool delivered);
 bool report_wanted_by_originator(const struct ber_bits *indicators, bool delivered);
 

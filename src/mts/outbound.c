@@ -31,6 +31,11 @@ static size_t header_length(uint64_t length) {
 
 static bool drop(struct work *work, struct subject *subject, const struct plan *plan) {
     struct span absent = {NULL, 0};
+    /* Of a probe nothing but its content type is converted. */
+    if (plan->flags & PLAN_TO_P2 && subject->kind == MTS_PROBE)
+        subject->envelope.content_type =
+            (struct x411_ContentType){.choice = x411_ContentType_built_in,
+                                      .u.built_in = x411_BuiltInContentType_interpersonal_messaging_1984};
     if (plan->flags & PLAN_DROP_DEFERRED)
         subject->envelope.deferred_delivery_time = absent;
     return !(plan->flags & PLAN_DROP_INTERNAL_TRACE) ||
@@ -71,24 +76,54 @@ static bool add_bilateral(struct work *work, struct subject *subject, const stru
                       &items[count], NULL);
 }
 
+/* The content type by object identifier as BER, for the EXTERNAL that 1984 gets; absent for another. */
+static bool external_of(struct work *work, const struct subject *subject, struct span *external) {
+    const struct x411_ContentType *type = &subject->envelope.content_type;
+    return type->choice == x411_ContentType_built_in ||
+           ber_encode_arena(&ber_OBJECT_IDENTIFIER_type, &type->u.extended, work->arena, external, NULL);
+}
+
+/* What the plan says of RFC 1328; false when its address does not read. */
+static bool agreement(struct work *work, const struct plan *plan, struct rfc1328 *how) {
+    struct oraddress *address = arena_alloc(work->arena, sizeof *address);
+    *how = (struct rfc1328){.common_name = plan->flags & PLAN_RFC1328};
+    if (!plan->rfc1328_address.len)
+        return true;
+    how->gateway = address;
+    return address && oraddress_parse(plan->rfc1328_address, work->arena, address, NULL);
+}
+
 /* The envelope of this copy: the held octets themselves where the plan asks for no change. */
 static bool envelope_of(struct work *work, const struct mts_stored *stored, const struct plan *plan,
-                        struct span *octets) {
+                        struct span *octets, struct span *external) {
     struct subject subject;
+    struct rfc1328 how;
     *octets = stored->octets;
     if (plan->flags == PLAN_ALL && !plan->bilateral.len)
         return true;
     return subject_decode(work, stored, &subject) && clear_others(work, &subject, plan) &&
            drop(work, &subject, plan) && add_bilateral(work, &subject, plan) &&
            (!(plan->flags & PLAN_1984) ||
-            downgrade_message(work->arena, &subject, plan->flags & PLAN_RFC1328)) &&
+            (agreement(work, plan, &how) && external_of(work, &subject, external) &&
+             downgrade_message(work->arena, &subject, &how))) &&
            subject_encode(work, &subject, octets);
 }
 
-static bool put_message(const struct mts_stored *stored, struct span envelope, struct buf *out) {
+/*
+ * The content goes last. With `external` (the BER of its content type) it is
+ * the octet-aligned encoding of an EXTERNAL: "when the content-type has the
+ * integer value external, the value of the content octet string is the ASN.1
+ * encoding of the external-content" (X.411 annex A).
+ */
+static bool put_message(const struct mts_stored *stored, struct span envelope, struct span external,
+                        struct buf *out) {
     uint64_t length = stored->content_length;
-    return put_header(out, 0xA0, envelope.len + header_length(length) + length) &&
-           buf_append_span(out, envelope) && put_header(out, 0x04, length);
+    uint64_t inner = external.len + header_length(length) + length;
+    uint64_t outer = external.len ? header_length(inner) + inner : length;
+    bool ok = put_header(out, 0xA0, envelope.len + header_length(outer) + outer) &&
+              buf_append_span(out, envelope) && put_header(out, 0x04, outer);
+    return ok && (!external.len || (put_header(out, 0x28, inner) && buf_append_span(out, external) &&
+                                    put_header(out, 0x81, length)));
 }
 
 /* With another identifier octet in place of the universal SET's or SEQUENCE's. */
@@ -101,11 +136,12 @@ static bool report_octets(struct work *work, const struct mts_stored *stored, co
                           struct span *octets) {
     struct x411_Report report = {0};
     struct ber_limits limits = {.relax_bounds = true, .relax_characters = true};
+    struct rfc1328 how;
     *octets = stored->octets;
     if (!(plan->flags & PLAN_1984))
         return true;
     return ber_decode(&x411_Report_type, stored->octets, work->arena, &limits, &report, NULL) &&
-           downgrade_report(work->arena, &report, plan->flags & PLAN_RFC1328) &&
+           agreement(work, plan, &how) && downgrade_report(work->arena, &report, &how) &&
            ber_encode_arena(&x411_Report_type, &report, work->arena, octets, NULL);
 }
 
@@ -135,13 +171,14 @@ bool mts_outbound(const struct mts_stored *stored, struct arena *arena, struct b
     struct mts_decisions decisions;
     struct work work;
     struct plan plan;
-    struct span octets;
+    struct span octets, external = {NULL, 0};
     work_begin(&work, &run, &decisions);
     if (!plan_read(arena, stored->plan, &plan))
         return false;
     if (stored->kind == MTS_REPORT)
         return report_octets(&work, stored, &plan, &octets) && put_report(stored, octets, out);
-    if (!envelope_of(&work, stored, &plan, &octets))
+    if (!envelope_of(&work, stored, &plan, &octets, &external))
         return false;
-    return stored->kind == MTS_MESSAGE ? put_message(stored, octets, out) : put_retagged(0xA2, octets, out);
+    return stored->kind == MTS_MESSAGE ? put_message(stored, octets, external, out)
+                                       : put_retagged(0xA2, octets, out);
 }

@@ -3,14 +3,15 @@
  * held envelope. Everything that the outbound octets depend on is in it, so
  * that a reload of the configuration does not change a copy that is in doubt.
  *
- * Form: octet 1 (version), octet flags, u32 hop + 1, u32 length of the
+ * Form: octet 2 (version), octet flags, u32 hop + 1, u32 length of the
  * bilateral element and the element (a whole PerDomainBilateralInformation),
- * then u32 count of positions and the positions as u32 each.
+ * with PLAN_RFC1328 u32 length and text of our address for RFC 1328, then u32
+ * count of positions and the positions as u32 each. Version 1 had no address.
  */
 #include "base/reader.h"
 #include "mts/mts_private.h"
 
-enum { PLAN_VERSION = 1, PLAN_HEAD = 14 };
+enum { PLAN_VERSION = 2, PLAN_HEAD = 14 };
 
 static uint8_t *put_u32(uint8_t *at, uint64_t value) {
     for (int shift = 24; shift >= 0; shift -= 8)
@@ -20,7 +21,9 @@ static uint8_t *put_u32(uint8_t *at, uint64_t value) {
 
 bool plan_write(struct arena *arena, const struct plan *plan, struct span *octets) {
     size_t count = plan->flags & PLAN_ALL ? 0 : plan->count;
-    size_t size = PLAN_HEAD + plan->bilateral.len + 4 * count;
+    bool has_address = plan->flags & PLAN_RFC1328;
+    size_t size =
+        PLAN_HEAD + plan->bilateral.len + (has_address ? 4 + plan->rfc1328_address.len : 0) + 4 * count;
     uint8_t *start = arena_alloc(arena, size), *at = start;
     if (!start)
         return false;
@@ -30,7 +33,14 @@ bool plan_write(struct arena *arena, const struct plan *plan, struct span *octet
     at = put_u32(at, plan->bilateral.len);
     if (plan->bilateral.len)
         memcpy(at, plan->bilateral.data, plan->bilateral.len);
-    at = put_u32(at + plan->bilateral.len, count);
+    at += plan->bilateral.len;
+    if (has_address) {
+        at = put_u32(at, plan->rfc1328_address.len);
+        if (plan->rfc1328_address.len)
+            memcpy(at, plan->rfc1328_address.data, plan->rfc1328_address.len);
+        at += plan->rfc1328_address.len;
+    }
+    at = put_u32(at, count);
     for (size_t i = 0; i < count; i++)
         at = put_u32(at, plan->positions[i]);
     *octets = span_of(start, size);
@@ -40,11 +50,14 @@ bool plan_write(struct arena *arena, const struct plan *plan, struct span *octet
 bool plan_read(struct arena *arena, struct span octets, struct plan *plan) {
     struct reader r = reader_of(octets);
     *plan = (struct plan){0};
-    if (reader_u8(&r) != PLAN_VERSION)
+    unsigned version = reader_u8(&r);
+    if (version < 1 || version > PLAN_VERSION)
         return false;
     plan->flags = reader_u8(&r);
     plan->hop = (int)reader_u32(&r) - 1;
     plan->bilateral = reader_take(&r, reader_u32(&r));
+    if (version > 1 && plan->flags & PLAN_RFC1328)
+        plan->rfc1328_address = reader_take(&r, reader_u32(&r));
     plan->count = reader_u32(&r);
     if (r.failed || reader_left(&r) != 4 * plan->count)
         return false;

@@ -31,8 +31,8 @@
 /* What an answered need says. */
 struct mts_answer {
     struct span directory_name; /* the need's, BER of Name */
-    const char *address;        /* its O/R address as text, or NULL: the entry has none */
-    bool failed;                /* the directory could not answer: directory-operation-unsuccessful */
+    const char *address;        /* its O/R address as text, or NULL: there is no such entry, or it has none */
+    bool failed;                /* the directory could not answer */
 };
 
 /* The circumstances of one call. */
@@ -51,17 +51,24 @@ struct mts_run {
     const bool *hop_down;
     size_t hop_down_count;
 
-    const struct mts_answer *answers;
+    /* The table of directory names: fills the answer's address or `failed`. False: not known at once, so that
+     * the name becomes a need. NULL: every name does. */
+    bool (*look_up)(void *context, struct span directory_name, struct mts_answer *answer);
+    void *look_up_context;
+
+    const struct mts_answer *answers; /* to the needs of the calls before */
     size_t answer_count;
 };
 
 enum mts_kind { MTS_MESSAGE = 1, MTS_PROBE, MTS_REPORT }; /* values of enum ipc_apdu */
 
-enum mts_copy_kind { MTS_COPY_TRANSFER = 1, MTS_COPY_DELIVER };
+/* CONVERT: the content must be rewritten before the copy can go on (mts_conversion); it has no next hop until
+ * then. */
+enum mts_copy_kind { MTS_COPY_TRANSFER = 1, MTS_COPY_DELIVER, MTS_COPY_CONVERT };
 
 struct mts_copy {
     enum mts_copy_kind kind;
-    int hop;                    /* TRANSFER: the next hop's number */
+    int hop;                    /* TRANSFER: the next hop's number; CONVERT: that for which it is done */
     const char *mailbox;        /* DELIVER */
     enum mts_priority priority; /* the lane: a report's is urgent */
     int64_t due;                /* not before this time (deferred delivery); else the run's now */
@@ -96,7 +103,9 @@ enum mts_event_kind {
     MTS_EVENT_NOT_DELIVERED, /* recipient; `reason`, `diagnostic` */
     MTS_EVENT_REPORTED,      /* `other` is the report's identifier, `name` its destination */
     MTS_EVENT_REPORT_IN,     /* a report on `other` tells of a recipient: reason -1 means delivered */
-    MTS_EVENT_DISCARDED      /* `text` says why: a looping report, one without a destination, … */
+    MTS_EVENT_DISCARDED,     /* `text` says why: a looping report, one without a destination, … */
+    MTS_EVENT_TO_CONVERSION, /* recipient: the content is rewritten before it goes to `hop` */
+    MTS_EVENT_CONVERTED      /* the content was rewritten; `text` says into what */
 };
 
 /* One line of the history. Absent spans and -1 mean that a field says nothing. */
@@ -237,19 +246,48 @@ void mts_work_failed(struct mts_run *run, const struct mts_stored *stored, const
 /* A copy was tried until it expired (maximum-time-expired). */
 void mts_work_expired(struct mts_run *run, const struct mts_stored *stored, struct mts_decisions *out);
 
-/* The next hop is backing off (run->hop_down): another of the route's choices, with trace saying rerouted. No
- * held object in `out` when there is none better: stay. Never for a copy in doubt. */
-void mts_reroute(struct mts_run *run, const struct mts_stored *stored, struct mts_decisions *out);
+/* Why a copy leaves its next hop, and for where. Both are numbers in run->tables. */
+struct mts_way {
+    int attempted; /* the hop that it waited for, which the trace then names as attempted; -1: no attempt is
+                      to be told of (the hop left the tables, or was never tried) */
+    int wanted;    /* the hop that an operator chose; -1: the rules choose */
+};
+
+/*
+ * Another next hop for a copy. With an attempted hop and none wanted: another
+ * of the route's choices that is not backing off (run->hop_down). With neither:
+ * the hop is gone, and each recipient is decided on as if it came now. No held
+ * object and no event in `out` when there is no way that is better than to
+ * stay: no other choice, a hop that can't take it, no route at all. Never for a
+ * copy in doubt.
+ */
+void mts_reroute(struct mts_run *run, const struct mts_stored *stored, const struct mts_way *way,
+                 struct mts_decisions *out);
 
 /* An operator sends the copy's recipients to another address (redirection by the domain). MTS_INVALID when
  * the address does not read. */
 void mts_redirect(struct mts_run *run, const struct mts_stored *stored, const char *address,
                   struct mts_decisions *out);
 
-/* ---- explain ---- */
+/* ---- conversion ---- */
 
-/* How a recipient with this address (text) would be routed now, one reason a line, for `mhs route`. False
- * when the address does not read (`err`). */
-bool mts_explain_route(struct mts_run *run, const char *address, struct buf *lines, struct error *err);
+/* What must become of the content of a CONVERT copy: from P22 to P2 (RFC 1328 §5). */
+struct mts_conversion {
+    bool conversion_prohibited; /* implicit-conversion-prohibited */
+    bool loss_prohibited;       /* conversion-with-loss-prohibited */
+    bool replace; /* body parts without a counterpart are replaced by a text, for this next hop */
+};
+/* False when the copy does not read, or needs no conversion. */
+bool mts_conversion(const struct mts_stored *stored, struct arena *arena, struct mts_conversion *conversion);
+
+/*
+ * The content was rewritten and has `length` octets now; `types` are its
+ * built-in encoded information types (bit 1 << number). The result is a new held
+ * object with content type P2, whose trace says what was converted, and its
+ * copies: the recipients are routed anew. Store it with the new content, and
+ * remove the old copy in the same commit. A copy that failed is mts_work_failed's.
+ */
+void mts_converted(struct mts_run *run, const struct mts_stored *stored, uint64_t length, unsigned types,
+                   struct mts_decisions *out);
 
 #endif

@@ -53,7 +53,8 @@ void recipient_fail(struct work *work, struct batch *batch, size_t position, str
 static void resolve_user(struct work *work, struct batch *batch, size_t position, const struct user *user) {
     const struct subject *subject = &batch->subject;
     struct cause cause;
-    const struct x411_ORName *alternate = redirection_assigned(work, user, subject);
+    const struct x411_ORName *alternate =
+        redirection_assigned(work, user, subject, fields_of(batch, position));
     if (alternate) {
         if (extension_enumerated(&subject->envelope.extensions, EXT_RECIPIENT_REASSIGNMENT_PROHIBITED) == 1) {
             cause = (struct cause){x411_NonDeliveryReasonCode_unable_to_transfer,
@@ -107,6 +108,25 @@ static int usable_hop(struct work *work, struct batch *batch, size_t position, c
     return -1;
 }
 
+/*
+ * An address that nobody has, beside a directory name for which the directory
+ * knows another: the recipient is redirected there (redirection-reason
+ * directory-look-up). True when nothing is left to do.
+ */
+static bool look_up_instead(struct work *work, struct batch *batch, size_t position) {
+    const struct x411_ORName *name = &fields_of(batch, position)->recipient_name;
+    struct x411_ORName found;
+    struct cause cause;
+    if (!name->directory_name)
+        return false;
+    enum lookup lookup = directory_look_up(work, name->directory_name, &found, &cause);
+    if (lookup == LOOKUP_FOUND && !address_equal(&work->scratch, name, &found))
+        redirect_recipient(work, batch, position, &found, x411_RedirectionReason_directory_look_up);
+    else if (lookup != LOOKUP_ASKED)
+        return false;
+    return true;
+}
+
 static void resolve_route(struct work *work, struct batch *batch, size_t position,
                           const struct address *address) {
     struct decision decision;
@@ -125,43 +145,24 @@ static void resolve_route(struct work *work, struct batch *batch, size_t positio
             cause = (struct cause){x411_NonDeliveryReasonCode_physical_delivery_not_performed, -1,
                                    "no physical delivery access unit"};
     }
-    recipient_fail(work, batch, position, cause);
-}
-
-static const struct mts_answer *answer_for(const struct mts_run *run, struct span directory_name) {
-    for (size_t i = 0; i < run->answer_count; i++)
-        if (span_eq(run->answers[i].directory_name, directory_name))
-            return &run->answers[i];
-    return NULL;
+    if (cause.diagnostic != x411_NonDeliveryDiagnosticCode_unrecognised_OR_name ||
+        !look_up_instead(work, batch, position))
+        recipient_fail(work, batch, position, cause);
 }
 
 /* A recipient by directory name only: its address must be found first. True when it is there now. */
 static bool resolve_directory_name(struct work *work, struct batch *batch, size_t position) {
     recipient_fields *recipient = fields_of(batch, position);
-    struct x501_Name *name = recipient->recipient_name.directory_name;
-    struct x411_ORName found = {0};
-    struct span octets;
-    if (!name) {
-        recipient_fail(work, batch, position, unrecognised);
+    struct x411_ORName found;
+    struct cause cause = unrecognised;
+    enum lookup lookup =
+        recipient->recipient_name.directory_name
+            ? directory_look_up(work, recipient->recipient_name.directory_name, &found, &cause)
+            : LOOKUP_NONE;
+    if (lookup == LOOKUP_NONE)
+        recipient_fail(work, batch, position, cause);
+    if (lookup != LOOKUP_FOUND)
         return false;
-    }
-    if (!ber_encode_arena(&x501_Name_type, name, work->arena, &octets, NULL)) {
-        work->no_memory = true;
-        return false;
-    }
-    const struct mts_answer *answer = answer_for(work->run, octets);
-    if (!answer) {
-        work_need(work, octets);
-        return false;
-    }
-    if (answer->failed || !answer->address || !address_parse(work->arena, answer->address, &found, NULL)) {
-        int reason = answer->failed ? x411_NonDeliveryReasonCode_directory_operation_unsuccessful
-                                    : x411_NonDeliveryReasonCode_unable_to_transfer;
-        int diagnostic = answer->failed ? -1 : x411_NonDeliveryDiagnosticCode_unrecognised_OR_name;
-        recipient_fail(work, batch, position, (struct cause){reason, diagnostic, NULL});
-        return false;
-    }
-    found.directory_name = name;
     recipient->recipient_name = found;
     recipient->raw = (struct span){NULL, 0};
     return true;

@@ -4,29 +4,94 @@
  * travel in an envelope of their own: the mark in the trace must not hide a
  * loop of the others.
  */
+#include "labels/label.h"
 #include "mts/mts_private.h"
 
-static bool class_has_eit(const struct name_set *eits, const struct x411_EncodedInformationTypes *types) {
-    return !eits->count || (types && eits_meet(eits, types, false));
+/* What a class is compared with: a message's, probe's or report's fields. */
+struct facts {
+    const struct x411_ContentType *content_type;      /* NULL: not known, as of some reports */
+    const struct x411_EncodedInformationTypes *types; /* or NULL */
+    const struct x411_Extensions *extensions;         /* with the security label */
+    uint64_t length;                                  /* of the content, 0: not known */
+    unsigned priority;                                /* a bit, 0: it has none */
+    bool report;
+};
+
+/*
+ * EncodedInformationTypesConstraints: a type that is unacceptable excludes; one
+ * of the acceptable, whatever else is there, or none but exclusively acceptable
+ * ones are needed where such are named.
+ */
+static bool class_has_types(const struct user_redirection *redirection,
+                            const struct x411_EncodedInformationTypes *types) {
+    const struct name_set *acceptable = &redirection->acceptable_eits;
+    const struct name_set *exclusive = &redirection->exclusive_eits;
+    if (redirection->unacceptable_eits.count && types &&
+        eits_meet(&redirection->unacceptable_eits, types, false))
+        return false;
+    if (!acceptable->count && !exclusive->count)
+        return true;
+    return types && ((acceptable->count && eits_meet(acceptable, types, false)) ||
+                     (exclusive->count && eits_meet(exclusive, types, true)));
 }
 
-static bool class_fits(const struct user_redirection *redirection, const struct subject *subject) {
+static bool class_has_label(struct work *work, const struct user_redirection *redirection,
+                            const struct x411_Extensions *extensions) {
+    struct x411_SecurityLabel label = {0};
+    if (!redirection->label_count)
+        return true;
+    if (!extension_decode(work->arena, extensions, EXT_MESSAGE_SECURITY_LABEL, &x411_SecurityLabel_type,
+                          &label))
+        return false;
+    for (size_t i = 0; i < redirection->label_count; i++)
+        if (label_matches(&redirection->labels[i], &label))
+            return true;
+    return false;
+}
+
+/* MessageClass, but for applies-only-to. */
+static bool class_fits(struct work *work, const struct user_redirection *redirection,
+                       const struct facts *facts) {
     const struct mts_class *class = &redirection->class;
-    const struct x411_MessageTransferEnvelope *envelope = &subject->envelope;
-    if (class->priorities && !(class->priorities & 1u << envelope->priority))
+    if (class->objects == (facts->report ? MTS_OBJECTS_MESSAGES : MTS_OBJECTS_REPORTS))
         return false;
-    if (class->max_length && subject->has_length && subject->length > class->max_length)
+    if (class->priorities && facts->priority && !(class->priorities & facts->priority))
         return false;
-    return content_type_in(&redirection->content_types, &envelope->content_type) &&
-           class_has_eit(&redirection->eits, envelope->original_encoded_information_types);
+    if (class->max_length && facts->length > class->max_length)
+        return false;
+    return content_type_in(&redirection->content_types, facts->content_type) &&
+           class_has_types(redirection, facts->types) &&
+           class_has_label(work, redirection, facts->extensions);
 }
 
-/* The alternate of the first class that fits; NULL: the user takes it himself. */
 const struct x411_ORName *redirection_assigned(struct work *work, const struct user *user,
-                                               const struct subject *subject) {
-    (void)work;
+                                               const struct subject *subject,
+                                               const recipient_fields *recipient) {
+    const struct x411_MessageTransferEnvelope *envelope = &subject->envelope;
+    struct facts facts = {.content_type = &envelope->content_type,
+                          .types = envelope->original_encoded_information_types,
+                          .extensions = &envelope->extensions,
+                          .length = subject->has_length ? subject->length : 0,
+                          .priority = 1u << envelope->priority};
+    for (size_t i = 0; i < user->redirection_count; i++) {
+        const struct user_redirection *redirection = &user->redirections[i];
+        if (class_fits(work, redirection, &facts) &&
+            restrictions_permit(work, redirection->applies_only_to, redirection->applies_only_to_count,
+                                subject, recipient, !redirection->applies_only_to_count))
+            return redirection->alternate;
+    }
+    return NULL;
+}
+
+/* applies-only-to is "not considered in the case of Reports" (X.411 annex B, MessageClass). */
+const struct x411_ORName *redirection_of_report(struct work *work, const struct user *user,
+                                                const struct x411_Report *report) {
+    struct facts facts = {.content_type = report->content.content_type,
+                          .types = report->content.original_encoded_information_types,
+                          .extensions = &report->envelope.extensions,
+                          .report = true};
     for (size_t i = 0; i < user->redirection_count; i++)
-        if (class_fits(&user->redirections[i], subject))
+        if (class_fits(work, &user->redirections[i], &facts))
             return user->redirections[i].alternate;
     return NULL;
 }

@@ -188,7 +188,9 @@ void report_make(struct work *work, const struct subject *subject, const struct 
         work->no_memory = true;
         return;
     }
+    /* What was converted is not what the originator sent. */
     bool returned = failed && work->has_content && subject->kind == MTS_MESSAGE &&
+                    !conversion_done(&subject->envelope.trace_information) &&
                     subject_has(subject, x411_PerMessageIndicators_content_return_request);
     struct mts_event *event = work_event(work, MTS_EVENT_REPORTED, subject->identifier);
     event->other = identifier;

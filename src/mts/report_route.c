@@ -26,6 +26,7 @@ static void hold(struct work *work, const struct report_work *r, enum mts_copy_k
     struct span octets, absent = {NULL, 0};
     if (kind == MTS_COPY_TRANSFER) {
         plan.flags |= plan_flags_of_hop(work->tables, hop) & (PLAN_1984 | PLAN_RFC1328);
+        plan.rfc1328_address = span_str(work->tables->self.rfc1328_address);
         if (plan_flags_of_hop(work->tables, hop) & PLAN_DROP_INTERNAL_TRACE &&
             !extension_set(work->arena, &report->envelope.extensions, EXT_INTERNAL_TRACE, absent))
             copy = NULL;
@@ -74,13 +75,6 @@ static bool keep_what_originator_wants(struct work *work, struct x411_Report *re
     content->per_recipient_fields.items = items;
     content->per_recipient_fields.count = count;
     return count != 0;
-}
-
-static const struct x411_ORName *redirected_reports(const struct user *user) {
-    for (size_t i = 0; i < user->redirection_count; i++)
-        if (user->redirections[i].class.reports)
-            return user->redirections[i].alternate;
-    return NULL;
 }
 
 /* The name before this list in the history: who put the message to it. NULL: the history does not know the
@@ -135,7 +129,7 @@ static void follow_policy(struct work *work, const struct report_work *r, const 
 
 static void follow_user(struct work *work, const struct report_work *r, const struct user *user,
                         unsigned depth) {
-    const struct x411_ORName *alternate = redirected_reports(user);
+    const struct x411_ORName *alternate = redirection_of_report(work, user, r->report);
     bool by_list = extension_find(&r->report->envelope.extensions, EXT_REPORTING_DL_NAME);
     if (alternate)
         send_to(work, r, alternate, NULL, depth);
@@ -147,20 +141,27 @@ static void follow_user(struct work *work, const struct report_work *r, const st
         hold(work, r, MTS_COPY_DELIVER, -1, user->given.mailbox);
 }
 
+bool report_fits(struct work *work, const struct x411_Report *report, int hop) {
+    return work->tables->hops[hop].given.edition != MTS_EDITION_1984 ||
+           downgrade_report_possible(work, &work->tables->hops[hop], report);
+}
+
+static void send_by(struct work *work, const struct report_work *r, int hop) {
+    if (hop < 0)
+        discard(work, r, "no next hop");
+    else if (!report_fits(work, r->report, hop))
+        discard(work, r, "the report can't be downgraded for the next MTA");
+    else
+        hold(work, r, MTS_COPY_TRANSFER, hop, NULL);
+}
+
 static void follow_route(struct work *work, const struct report_work *r, const struct address *address) {
     struct decision decision;
     if (!route_find(work->tables, address, &decision) || decision.route->action != MTS_ROUTE_TRANSFER) {
         discard(work, r, "nobody is at the report's destination");
         return;
     }
-    int hop = route_choose(work->run, decision.route, span_hash(r->identifier), -1);
-    if (hop >= 0 && work->tables->hops[hop].given.edition == MTS_EDITION_1984 &&
-        !downgrade_report_possible(&work->tables->hops[hop], r->report))
-        discard(work, r, "the report can't be downgraded for the next MTA");
-    else if (hop >= 0)
-        hold(work, r, MTS_COPY_TRANSFER, hop, NULL);
-    else
-        discard(work, r, "no next hop");
+    send_by(work, r, route_choose(work->run, decision.route, span_hash(r->identifier), -1));
 }
 
 static void follow(struct work *work, struct report_work r, unsigned depth) {
@@ -187,11 +188,22 @@ static void follow(struct work *work, struct report_work r, unsigned depth) {
         send_to(work, &r, entry->alias, NULL, depth);
 }
 
-void report_dispatch(struct work *work, struct x411_Report *report, bool has_content,
-                     struct span identifier) {
+static struct report_work work_on(struct work *work, struct x411_Report *report, bool has_content,
+                                  struct span identifier) {
     struct report_work r = {report, has_content, identifier,
                             identifier_text(work->arena, &report->content.subject_identifier)};
     if (!r.subject.data)
         work->no_memory = true;
-    follow(work, r, 0);
+    return r;
+}
+
+void report_dispatch(struct work *work, struct x411_Report *report, bool has_content,
+                     struct span identifier) {
+    follow(work, work_on(work, report, has_content, identifier), 0);
+}
+
+void report_send_by(struct work *work, struct x411_Report *report, bool has_content, struct span identifier,
+                    int hop) {
+    struct report_work r = work_on(work, report, has_content, identifier);
+    send_by(work, &r, hop);
 }

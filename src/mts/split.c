@@ -59,6 +59,12 @@ static struct mts_copy *copy_for(struct work *work, struct grouping *grouping, c
         copy->mailbox = NULL;
         plans[grouping->count].flags = plan_flags_of_hop(work->tables, target->hop);
         plans[grouping->count].bilateral = hop->bilateral;
+        if (conversion_to_p2(hop, subject)) {
+            plans[grouping->count].flags |= PLAN_TO_P2 | (hop->given.rfc1328_replace ? PLAN_REPLACE : 0);
+            if (subject->kind == MTS_MESSAGE)
+                copy->kind = MTS_COPY_CONVERT;
+        }
+        plans[grouping->count].rfc1328_address = span_str(work->tables->self.rfc1328_address);
         grouping->slot_of_hop[target->hop] = grouping->count + 1;
     }
     grouping->count++;
@@ -70,8 +76,10 @@ static void record_copy(struct work *work, const struct batch *batch, size_t pos
                         const struct mts_copy *copy) {
     const struct target *target = &batch->targets[position];
     bool hop = target->kind == TARGET_HOP;
-    struct mts_event *event =
-        work_event(work, hop ? MTS_EVENT_ROUTED : MTS_EVENT_TO_MAILBOX, batch->subject.identifier);
+    enum mts_event_kind kind = copy->kind == MTS_COPY_CONVERT ? MTS_EVENT_TO_CONVERSION
+                               : hop                          ? MTS_EVENT_ROUTED
+                                                              : MTS_EVENT_TO_MAILBOX;
+    struct mts_event *event = work_event(work, kind, batch->subject.identifier);
     event->recipient =
         batch->subject.envelope.per_recipient_fields.items[position].originally_specified_recipient_number;
     event->hop = hop ? target->hop : -1;

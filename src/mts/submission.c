@@ -19,12 +19,29 @@ static bool out_of_memory(struct submit *s) {
     return false;
 }
 
+/* Name to name with an address: what a user may leave to the directory (X.411 §8.5.5) must be there on
+ * transfer. False: `none` names the error, or the name must be asked for first. */
+static bool complete_name(struct submit *s, struct x411_ORName *name, enum mts_submit_error none,
+                          const char *why) {
+    struct x411_ORName found;
+    struct cause cause;
+    if (!address_is_empty(name))
+        return true;
+    if (!name->directory_name)
+        return refuse(s, none, why);
+    enum lookup lookup = directory_look_up(s->work, name->directory_name, &found, &cause);
+    if (lookup == LOOKUP_NONE)
+        return refuse(s, none, why);
+    *name = found;
+    return lookup == LOOKUP_FOUND;
+}
+
 /* The originator is a user of ours, and the one who submits. */
-static bool check_originator(struct submit *s, const struct x411_ORName *originator) {
+static bool check_originator(struct submit *s, struct x411_ORName *originator) {
     struct address address, user_address;
     struct x411_ORName user;
-    if (address_is_empty(originator))
-        return refuse(s, MTS_SUBMIT_ORIGINATOR_INVALID, "the originator has no O/R address");
+    if (!complete_name(s, originator, MTS_SUBMIT_ORIGINATOR_INVALID, "the originator has no O/R address"))
+        return false;
     if (!address_of(s->work->arena, originator, &address))
         return out_of_memory(s);
     const struct entry *entry = entry_find(s->work->tables, address.key);
@@ -98,6 +115,22 @@ static bool set_indicators(struct submit *s, const struct ber_bits *request, str
     return true;
 }
 
+/* "On submission the OR-address need not be present, but on transfer the OR-address must be present" (X.411
+ * annex B, OriginatorRequestedAlternateRecipient). */
+static bool complete_alternate(struct submit *s, struct x411_Extensions *extensions) {
+    struct x411_ORName alternate = {0};
+    if (!extension_decode(s->work->arena, extensions, EXT_ORIGINATOR_REQUESTED_ALTERNATE,
+                          &x411_MTAOriginatorRequestedAlternateRecipient_type, &alternate) ||
+        !address_is_empty(&alternate))
+        return true;
+    if (!complete_name(s, &alternate, MTS_SUBMIT_RECIPIENT_IMPROPERLY_SPECIFIED,
+                       "an alternate recipient without an O/R address"))
+        return false;
+    return extension_encode(s->work->arena, extensions, EXT_ORIGINATOR_REQUESTED_ALTERNATE,
+                            &x411_MTAOriginatorRequestedAlternateRecipient_type, &alternate) ||
+           out_of_memory(s);
+}
+
 static bool fill_recipient(struct submit *s, const struct x411p3_PerRecipientMessageSubmissionFields *from,
                            size_t position, recipient_fields *to) {
     to->recipient_name = from->recipient_name;
@@ -105,7 +138,7 @@ static bool fill_recipient(struct submit *s, const struct x411p3_PerRecipientMes
     to->has_explicit_conversion = from->has_explicit_conversion;
     to->explicit_conversion = from->explicit_conversion;
     to->extensions = from->extensions;
-    return transfer_extensions(s, &to->extensions) &&
+    return transfer_extensions(s, &to->extensions) && complete_alternate(s, &to->extensions) &&
            set_indicators(s, &from->originator_report_request, &to->per_recipient_indicators);
 }
 

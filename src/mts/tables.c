@@ -2,6 +2,7 @@
 #include <stdlib.h>
 
 #include "base/alloc.h"
+#include "labels/label.h"
 #include "mts/mts_private.h"
 
 enum { SCRATCH_LIMIT = 1 << 20, FIRST_BUCKETS = 256, BAD = 1 };
@@ -69,6 +70,26 @@ static bool read_self(struct mts_tables *tables, const struct mts_self *self, st
     return true;
 }
 
+/* The address of RFC 1328 §3.1: 1984 must be able to express it, and its own attributes leave room. */
+static bool read_rfc1328_address(struct mts_tables *tables, const char *given, struct error *err) {
+    struct span text = arena_dup(&tables->arena, span_str(given ? given : ""));
+    struct x411_ORAddress wire;
+    tables->self.rfc1328_address = NULL;
+    if (!given)
+        return true;
+    tables->rfc1328_address = arena_alloc(&tables->arena, sizeof *tables->rfc1328_address);
+    if (!text.data || !tables->rfc1328_address)
+        return out_of_memory(err);
+    if (!oraddress_parse(text, &tables->arena, tables->rfc1328_address, err) ||
+        !oraddress_build(tables->rfc1328_address, &tables->arena, &wire, err))
+        return error_prefix(err, "the address for RFC 1328");
+    tables->self.rfc1328_address = (const char *)text.data;
+    return (tables->rfc1328_address->count && !wire.extension_attributes.count &&
+            !wire.built_in_domain_defined_attributes.count) ||
+           error_set(err, BAD,
+                     "the address for RFC 1328 must be one of 1984 without domain-defined attributes");
+}
+
 const struct mts_self *mts_self_of(const struct mts_tables *tables) {
     return &tables->self;
 }
@@ -83,7 +104,8 @@ struct mts_tables *mts_tables_new(const struct mts_self *self, struct error *err
     memcpy(tables->schedules, default_schedules, sizeof default_schedules);
     tables->entry_buckets = FIRST_BUCKETS;
     tables->entries = mem_alloc(FIRST_BUCKETS * sizeof *tables->entries);
-    if (tables->entries && read_self(tables, self, err))
+    if (tables->entries && read_self(tables, self, err) &&
+        read_rfc1328_address(tables, self->rfc1328_address, err))
         return tables;
     if (!tables->entries)
         out_of_memory(err);
@@ -282,44 +304,63 @@ static bool entry_add(struct mts_tables *tables, struct entry *entry) {
     return true;
 }
 
+static bool fill_restrictions(struct arena *arena, const struct mts_restriction *given, size_t count,
+                              struct restriction **restrictions, struct error *err) {
+    *restrictions = arena_array(arena, count + 1, sizeof **restrictions);
+    if (!*restrictions)
+        return out_of_memory(err);
+    for (size_t i = 0; i < count; i++) {
+        struct restriction *restriction = &(*restrictions)[i];
+        *restriction = (struct restriction){.permitted = given[i].permitted,
+                                            .sources = given[i].sources ? given[i].sources : 7};
+        if (!given[i].pattern)
+            continue;
+        restriction->pattern = arena_alloc(arena, sizeof *restriction->pattern);
+        if (!restriction->pattern)
+            return out_of_memory(err);
+        if (!read_pattern(arena, given[i].pattern, restriction->pattern, err))
+            return false;
+    }
+    return true;
+}
+
+static bool fill_labels(struct arena *arena, const struct mts_names *given,
+                        struct user_redirection *redirection, struct error *err) {
+    redirection->label_count = given->count;
+    redirection->labels = arena_array(arena, given->count + 1, sizeof *redirection->labels);
+    if (!redirection->labels)
+        return out_of_memory(err);
+    for (size_t i = 0; i < given->count; i++)
+        if (!label_parse(span_str(given->items[i]), arena, &redirection->labels[i], err))
+            return false;
+    return true;
+}
+
+static bool fill_redirection(struct arena *arena, const struct mts_redirection *given,
+                             struct user_redirection *redirection, struct error *err) {
+    const struct mts_class *class = &given->class;
+    redirection->class = (struct mts_class){
+        .max_length = class->max_length, .priorities = class->priorities, .objects = class->objects};
+    redirection->applies_only_to_count = class->applies_only_to_count;
+    return name_set_read(arena, &class->content_types, true, &redirection->content_types, err) &&
+           name_set_read(arena, &class->acceptable_eits, false, &redirection->acceptable_eits, err) &&
+           name_set_read(arena, &class->exclusive_eits, false, &redirection->exclusive_eits, err) &&
+           name_set_read(arena, &class->unacceptable_eits, false, &redirection->unacceptable_eits, err) &&
+           fill_labels(arena, &class->labels, redirection, err) &&
+           fill_restrictions(arena, class->applies_only_to, class->applies_only_to_count,
+                             &redirection->applies_only_to, err) &&
+           read_optional(arena, given->alternate, &redirection->alternate, err);
+}
+
 static bool fill_redirections(struct arena *arena, const struct mts_user *given, struct user *user,
                               struct error *err) {
     user->redirection_count = given->redirection_count;
     user->redirections = arena_array(arena, given->redirection_count + 1, sizeof *user->redirections);
     if (!user->redirections)
         return out_of_memory(err);
-    for (size_t i = 0; i < given->redirection_count; i++) {
-        struct user_redirection *redirection = &user->redirections[i];
-        redirection->class = given->redirections[i].class;
-        if (!name_set_read(arena, &redirection->class.content_types, true, &redirection->content_types,
-                           err) ||
-            !name_set_read(arena, &redirection->class.eits, false, &redirection->eits, err) ||
-            !read_optional(arena, given->redirections[i].alternate, &redirection->alternate, err))
+    for (size_t i = 0; i < given->redirection_count; i++)
+        if (!fill_redirection(arena, &given->redirections[i], &user->redirections[i], err))
             return false;
-        redirection->class.content_types = redirection->class.eits = (struct mts_names){0};
-    }
-    return true;
-}
-
-static bool fill_restrictions(struct arena *arena, const struct mts_user *given, struct user *user,
-                              struct error *err) {
-    user->restriction_count = given->restriction_count;
-    user->restrictions = arena_array(arena, given->restriction_count + 1, sizeof *user->restrictions);
-    if (!user->restrictions)
-        return out_of_memory(err);
-    for (size_t i = 0; i < given->restriction_count; i++) {
-        const struct mts_restriction *from = &given->restrictions[i];
-        struct restriction *restriction = &user->restrictions[i];
-        *restriction =
-            (struct restriction){.permitted = from->permitted, .sources = from->sources ? from->sources : 7};
-        if (!from->pattern)
-            continue;
-        restriction->pattern = arena_alloc(arena, sizeof *restriction->pattern);
-        if (!restriction->pattern)
-            return out_of_memory(err);
-        if (!read_pattern(arena, from->pattern, restriction->pattern, err))
-            return false;
-    }
     return true;
 }
 
@@ -334,12 +375,14 @@ static bool fill_user(struct arena *arena, struct entry *entry, const struct mts
     user->given.address = entry->text;
     user->given.redirections = NULL;
     user->given.restrictions = NULL;
+    user->restriction_count = given->restriction_count;
     user->given.domain_alternate = NULL;
     user->given.content_types = user->given.eits = (struct mts_names){0};
     return name_set_read(arena, &given->content_types, true, &user->content_types, err) &&
            name_set_read(arena, &given->eits, false, &user->eits, err) &&
            read_optional(arena, given->domain_alternate, &user->domain_alternate, err) &&
-           fill_redirections(arena, given, user, err) && fill_restrictions(arena, given, user, err);
+           fill_redirections(arena, given, user, err) &&
+           fill_restrictions(arena, given->restrictions, given->restriction_count, &user->restrictions, err);
 }
 
 bool mts_tables_add_user(struct mts_tables *tables, const struct mts_user *given, struct error *err) {
@@ -357,13 +400,16 @@ static bool fill_members(struct arena *arena, const struct mts_dl *given, struct
         return out_of_memory(err);
     for (size_t i = 0; i < given->member_count; i++) {
         struct address address;
-        struct x411_ORName *member;
-        if (!read_optional(arena, given->members[i], &member, err))
-            return false;
-        if (!address_of(arena, member, &address))
+        struct span text = arena_dup(arena, span_str(given->members[i]));
+        if (!text.data)
+            return out_of_memory(err);
+        if (!oraddress_parse_name(text, arena, &dl->members[i], err))
+            return error_prefix(err, "%s", given->members[i]);
+        if (address_is_empty(&dl->members[i]) && !dl->members[i].directory_name)
+            return error_set(err, BAD, "a member without an address");
+        if (!address_of(arena, &dl->members[i], &address))
             return out_of_memory(err);
         dl->member_keys[i] = address.key;
-        dl->members[i] = *member;
     }
     dl->member_count = given->member_count;
     return true;
@@ -462,6 +508,18 @@ const char *mts_mailbox_of(const struct mts_tables *tables, const char *text) {
         entry = entry_find(tables, address.key);
     arena_free(&arena);
     return entry && entry->user ? entry->user->given.mailbox : NULL;
+}
+
+bool mts_is_ours(const struct mts_tables *tables, const char *text) {
+    struct arena arena;
+    struct x411_ORName name;
+    struct address address;
+    struct decision decision;
+    arena_init(&arena, SCRATCH_LIMIT);
+    bool ours = address_parse(&arena, text, &name, NULL) && address_of(&arena, &name, &address) &&
+                route_find(tables, &address, &decision) && decision.route->action == MTS_ROUTE_LOCAL;
+    arena_free(&arena);
+    return ours;
 }
 
 void mts_tables_each_user(const struct mts_tables *tables,

@@ -32,6 +32,8 @@ struct mts_self {
     const char *domain;   /* our global domain identifier as an address: "/C=GB/A=GOLD/P=ALPHA" */
     const char *mta_name; /* at most 32 characters */
     bool internal_trace;  /* add internal-trace-information (default in the configuration: yes) */
+    const char
+        *rfc1328_address; /* below which addresses travel to peers of 1984 (RFC 1328 §3.1); NULL: none */
     bool pdau; /* a physical delivery access unit stands behind some route: don't refuse its fields */
     uint32_t max_recipients; /* of one message, after which too-many-recipients; 0: ub-recipients */
     uint32_t dl_depth;       /* lists within lists; 0: 16 */
@@ -55,8 +57,10 @@ struct mts_hop {
     enum mts_edition edition;
     /* Behind the peer only contents of 1984 are understood: others are unable-to-downgrade. */
     bool edition_1984_content_only;
-    bool rfc1328; /* 1984 peers: a common name goes as the domain-defined attribute Common (RFC 1328 §3.2) */
-    bool defers;  /* bilateral agreement: the peer holds deferred messages itself */
+    bool rfc1328; /* 1984 peers: addresses go and come as domain-defined attributes (RFC 1328 §3), and P22
+                     goes as P2 where P22 is not understood (§5) */
+    bool rfc1328_replace;     /* a body part that P2 lacks is replaced by a text (RFC 1328 §6, option 3) */
+    bool defers;              /* bilateral agreement: the peer holds deferred messages itself */
     bool keep_internal_trace; /* across the domain's boundary */
     bool service_messages;    /* bilateral agreement about the service-message indicator */
     bool physical_delivery;   /* a PDAU is there or behind */
@@ -98,27 +102,34 @@ struct mts_route {
     const char *supplementary; /* or NULL */
 };
 
-/* A class of messages that a redirection is for (X.411 §8.4.1.1.1.6); empty parts match all. */
+/* Who stands behind a copy (X.411 §8.4.1.1.1.7): of several restrictions the first that matches decides. */
+enum mts_source { MTS_ORIGINATED_BY = 1, MTS_REDIRECTED_BY = 2, MTS_DL_EXPANDED_BY = 4 };
+struct mts_restriction {
+    bool permitted;
+    unsigned sources;    /* bits of enum mts_source; 0: all */
+    const char *pattern; /* like a route's; NULL: any name */
+};
+
+enum mts_objects { MTS_OBJECTS_BOTH = 0, MTS_OBJECTS_MESSAGES, MTS_OBJECTS_REPORTS };
+
+/* A RedirectionClass (X.411 §8.4.1.1.1.6, MessageClass of 1999); parts that are empty match all. */
 struct mts_class {
     struct mts_names content_types;
-    struct mts_names eits; /* matches when one of the message's types is in it */
-    uint64_t max_length;   /* 0: any */
-    unsigned priorities;   /* bits 1 << enum mts_priority; 0: any */
-    bool reports;          /* also redirects reports */
+    struct mts_names acceptable_eits; /* matches when one of the types is in it */
+    struct mts_names exclusive_eits; /* matches when all of them are; with acceptable ones either is enough */
+    struct mts_names unacceptable_eits; /* never matches when one of the types is in it */
+    uint64_t max_length;                /* 0: any */
+    unsigned priorities;                /* bits 1 << enum mts_priority; 0: any */
+    struct mts_names labels;            /* security labels (labels/label.h): one of them must match */
+    enum mts_objects objects;
+    const struct mts_restriction *applies_only_to; /* messages for which these say `permitted`; none: all */
+    size_t applies_only_to_count;
 };
 
 struct mts_redirection {
     struct mts_class class;
     const char
         *alternate; /* the recipient-assigned alternate recipient; NULL: no redirection for this class */
-};
-
-/* Restricted delivery (X.411 §8.4.1.1.1.7): the first restriction that matches decides; none: permitted. */
-enum mts_source { MTS_ORIGINATED_BY = 1, MTS_REDIRECTED_BY = 2, MTS_DL_EXPANDED_BY = 4 };
-struct mts_restriction {
-    bool permitted;
-    unsigned sources;    /* bits of enum mts_source; 0: all */
-    const char *pattern; /* like a route's; NULL: any name */
 };
 
 struct mts_user {
@@ -132,8 +143,8 @@ struct mts_user {
     bool no_implicit_conversion;                /* implicit conversion is not subscribed to */
     const struct mts_redirection *redirections; /* in order: the first class that fits counts */
     size_t redirection_count;
-    const char *domain_alternate; /* recipient-MD-assigned alternate recipient; NULL: none */
-    const struct mts_restriction *restrictions;
+    const char *domain_alternate;               /* recipient-MD-assigned alternate recipient; NULL: none */
+    const struct mts_restriction *restrictions; /* restricted delivery; permitted when none matches */
     size_t restriction_count;
 };
 
@@ -147,7 +158,7 @@ enum mts_dl_reports {
 
 struct mts_dl {
     const char *address;
-    const char *const *members; /* addresses */
+    const char *const *members; /* addresses, or `DN:` and a directory name */
     size_t member_count;
     const char *const *submitters; /* patterns of those with permission to submit; none: everybody */
     size_t submitter_count;
@@ -192,6 +203,9 @@ int mts_hop_number(const struct mts_tables *tables, const char *name);
 const struct mts_hop *mts_hop_of(const struct mts_tables *tables, int number);
 size_t mts_hop_count(const struct mts_tables *tables);
 const struct mts_schedule *mts_schedule_of(const struct mts_tables *tables, enum mts_priority priority);
+
+/* True when a route makes the address (text) one of ours, whether somebody has it or not. */
+bool mts_is_ours(const struct mts_tables *tables, const char *address);
 
 /* The mailbox of the user with this address (text), or NULL when there is none. */
 const char *mts_mailbox_of(const struct mts_tables *tables, const char *address);

@@ -41,17 +41,23 @@ struct route {
     struct route *next; /* in its bucket, most specific first */
 };
 
-struct user_redirection {
-    struct mts_class class;
-    struct name_set content_types;
-    struct name_set eits;
-    struct x411_ORName *alternate;
-};
-
 struct restriction {
     bool permitted;
     unsigned sources;
     struct pattern *pattern;
+};
+
+struct user_redirection {
+    struct mts_class class;
+    struct name_set content_types;
+    struct name_set acceptable_eits;
+    struct name_set exclusive_eits;
+    struct name_set unacceptable_eits;
+    struct x411_SecurityLabel *labels;
+    size_t label_count;
+    struct restriction *applies_only_to;
+    size_t applies_only_to_count;
+    struct x411_ORName *alternate;
 };
 
 struct user {
@@ -69,7 +75,7 @@ struct dl {
     struct x411_ORName name;
     struct span key;
     struct x411_ORName *members;
-    struct span *member_keys; /* canonical addresses */
+    struct span *member_keys; /* canonical addresses; empty for a directory name */
     size_t member_count;
     struct pattern *submitters;
     size_t submitter_count;
@@ -94,6 +100,7 @@ struct mts_tables {
     struct mts_self self;
     struct x411_GlobalDomainIdentifier domain;
     struct span mta_name;
+    struct oraddress *rfc1328_address; /* or NULL */
     struct hop *hops;
     size_t hop_count;
     struct route *routes[ROUTE_BUCKETS]; /* with an exact country and ADMD, by hash (routing.c) */

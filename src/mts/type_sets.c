@@ -80,6 +80,8 @@ bool content_type_in(const struct name_set *set, const struct x411_ContentType *
     uint8_t octets[3];
     if (!set->count)
         return true;
+    if (!type)
+        return false;
     if (type->choice == x411_ContentType_built_in)
         return set_has(set, built_in(octets, type->u.built_in));
     return set_has(set, type->u.extended);
@@ -97,4 +99,35 @@ bool eits_meet(const struct name_set *set, const struct x411_EncodedInformationT
         if (set_has(set, types->extended_encoded_information_types.items[i]) != all)
             return !all;
     return all;
+}
+
+void content_type_of_item(struct span item, struct x411_ContentType *type) {
+    *type = (struct x411_ContentType){0};
+    if (item.len == 3 && item.data[0] == 0xFF) {
+        type->choice = x411_ContentType_built_in;
+        type->u.built_in = item.data[1] << 8 | item.data[2];
+    } else {
+        type->choice = x411_ContentType_extended;
+        type->u.extended = item;
+    }
+}
+
+/* The built-in types of id-eit as bits, the others as they are. */
+bool eits_of_items(struct arena *arena, const struct name_set *set,
+                   struct x411_EncodedInformationTypes *types) {
+    struct x411_ExtendedEncodedInformationTypes *extended = &types->extended_encoded_information_types;
+    uint8_t octets[4];
+    *types = (struct x411_EncodedInformationTypes){0};
+    extended->items = arena_array(arena, set->count, sizeof *extended->items);
+    if (!extended->items)
+        return false;
+    for (size_t i = 0; i < set->count; i++) {
+        struct span item = set->items[i];
+        unsigned bit = item.len == 4 ? item.data[3] : 10;
+        if (bit >= 10 || !span_eq(item, eit_octets(octets, bit)))
+            extended->items[extended->count++] = item;
+        else if (!ber_bit_set(&types->built_in_encoded_information_types, bit, true, arena))
+            return false;
+    }
+    return true;
 }

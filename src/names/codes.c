@@ -37,6 +37,10 @@ int64_t non_delivery_diagnostic_code(const char *name) {
     return code_of(&x411_NonDeliveryDiagnosticCode_type, name);
 }
 
+const char *redirection_reason_name(int64_t code) {
+    return name_of(&x411_RedirectionReason_type, code);
+}
+
 static const char *const reasons[] = {
     "The message could not be passed on, though it was attempted",
     "The message cannot be passed on to this recipient",

@@ -12,6 +12,9 @@ const char *non_delivery_diagnostic_name(int64_t code);
 int64_t non_delivery_reason_code(const char *name);
 int64_t non_delivery_diagnostic_code(const char *name);
 
+/* X.411's own name of a RedirectionReason (`alias`), or NULL. */
+const char *redirection_reason_name(int64_t code);
+
 /* One sentence for the message's originator, without a full stop. Never NULL. */
 const char *non_delivery_reason_text(int64_t code);
 const char *non_delivery_diagnostic_text(int64_t code);

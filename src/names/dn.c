@@ -2,6 +2,7 @@
 #include "names/dn.h"
 
 #include <ctype.h>
+#include <stdlib.h>
 #include <strings.h>
 
 #include "asn1/ber.h"
@@ -328,47 +329,68 @@ struct span dn_text(const struct x501_Name *name, struct arena *arena) {
     return text;
 }
 
-/* ---- equality ---- */
+/* ---- comparison ---- */
 
-static bool value_equal(struct span a, struct span b, struct arena *arena) {
-    if (span_eq(a, b))
-        return true;
-    struct span x = string_of(a, arena), y = string_of(b, arena);
-    if (!x.data || !y.data)
-        return false;
-    /* The fold of a common name's value is that of caseIgnoreMatch (X.520 §6.1). */
-    x = oraddress_value_key(ORADDRESS_COMMON_NAME, x, arena);
-    y = oraddress_value_key(ORADDRESS_COMMON_NAME, y, arena);
-    return x.data && y.data && span_eq(x, y);
+/* Type and value of one attribute with their lengths; a string folded as caseIgnoreMatch does (X.520 §6.1),
+ * which is the fold of a common name's value. */
+static struct span ava_key(const struct x501_AttributeTypeAndValue *ava, struct arena *arena) {
+    struct span value = string_of(ava->value, arena), key = {NULL, 0};
+    bool is_string = value.data != NULL;
+    struct buf out;
+    value = is_string ? oraddress_value_key(ORADDRESS_COMMON_NAME, value, arena) : ava->value;
+    if (!value.data)
+        return key;
+    buf_init(&out, 0);
+    buf_append_u32(&out, (uint32_t)ava->type.len);
+    buf_append_span(&out, ava->type);
+    buf_append_byte(&out, is_string);
+    buf_append_u32(&out, (uint32_t)value.len);
+    if (buf_append_span(&out, value))
+        key = arena_dup(arena, buf_span(&out));
+    buf_free(&out);
+    return key;
 }
 
-static bool rdn_equal(const struct x501_RelativeDistinguishedName *a,
-                      const struct x501_RelativeDistinguishedName *b, struct arena *arena) {
-    bool used[MOST_AVAS] = {false};
-    if (a->count != b->count || a->count > MOST_AVAS)
+static int compare_keys(const void *a, const void *b) {
+    return span_cmp(*(const struct span *)a, *(const struct span *)b);
+}
+
+static bool append_rdn(const struct x501_RelativeDistinguishedName *rdn, struct arena *arena,
+                       struct buf *out) {
+    struct span *keys = arena_array(arena, rdn->count + 1, sizeof(*keys));
+    if (!keys)
         return false;
-    for (size_t i = 0; i < a->count; i++) {
-        size_t j = 0;
-        while (j < b->count && (used[j] || !span_eq(a->items[i].type, b->items[j].type) ||
-                                !value_equal(a->items[i].value, b->items[j].value, arena)))
-            j++;
-        if (j == b->count)
+    for (size_t i = 0; i < rdn->count; i++) {
+        keys[i] = ava_key(&rdn->items[i], arena);
+        if (!keys[i].data)
             return false;
-        used[j] = true;
     }
-    return true;
+    qsort(keys, rdn->count, sizeof(*keys), compare_keys);
+    buf_append_u32(out, (uint32_t)rdn->count);
+    for (size_t i = 0; i < rdn->count; i++)
+        buf_append_span(out, keys[i]);
+    return !out->failed;
+}
+
+struct span dn_key(const struct x501_Name *name, struct arena *arena) {
+    const struct x501_RDNSequence *rdns = &name->u.rdnSequence;
+    struct span key = {NULL, 0};
+    struct buf out;
+    bool ok = true;
+    buf_init(&out, 0);
+    for (size_t i = 0; i < rdns->count && ok; i++)
+        ok = append_rdn(&rdns->items[i], arena, &out);
+    if (ok)
+        key = arena_dup(arena, out.len ? buf_span(&out) : SPAN_LIT(""));
+    buf_free(&out);
+    return key;
 }
 
 bool dn_equal(const struct x501_Name *a, const struct x501_Name *b) {
     struct arena arena;
-    if (a->u.rdnSequence.count != b->u.rdnSequence.count)
-        return false;
-    arena_init(&arena, 1 << 20);
-    bool equal = true;
-    for (size_t i = 0; i < a->u.rdnSequence.count && equal; i++) {
-        equal = rdn_equal(&a->u.rdnSequence.items[i], &b->u.rdnSequence.items[i], &arena);
-        arena_reset(&arena);
-    }
+    arena_init(&arena, 4 << 20);
+    struct span x = dn_key(a, &arena), y = dn_key(b, &arena);
+    bool equal = x.data && y.data && span_eq(x, y);
     arena_free(&arena);
     return equal;
 }

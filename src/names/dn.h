@@ -20,8 +20,12 @@ bool dn_print(const struct x501_Name *name, struct buf *out);
 struct span dn_text(const struct x501_Name *name,
                     struct arena *arena); /* NUL after it; `data` NULL without memory */
 
-/* Equal RDN by RDN, in any order within one; strings by their characters, case and runs of spaces ignored
- * (RFC 5280 §7.1 does the same), other values by their octets. False also without memory. */
+/* The canonical form: equal octets for equal names. Names are equal RDN by RDN, in any order within one;
+ * strings by their characters, case and runs of spaces ignored (RFC 5280 §7.1 does the same), other values by
+ * their octets. In the arena; `data` NULL without memory. */
+struct span dn_key(const struct x501_Name *name, struct arena *arena);
+
+/* Equal by dn_key. False also without memory. */
 bool dn_equal(const struct x501_Name *a, const struct x501_Name *b);
 
 #endif

@@ -129,7 +129,8 @@ bool oraddress_build(const struct oraddress *address, struct arena *arena, struc
 bool oraddress_build_name(const struct oraddress *address, struct arena *arena, struct x411_ORName *name,
                           struct error *err);
 
-/* Text to name and back at once. */
+/* Text to name and back at once. `DN:` and a distinguished name (names/dn.h) stand for a name that is a
+ * directory name alone (X.411 §8.5.5); of a name with both, the address is written. */
 bool oraddress_parse_name(struct span text, struct arena *arena, struct x411_ORName *name, struct error *err);
 struct span oraddress_name_text(const struct x411_ORName *name, struct arena *arena);
 

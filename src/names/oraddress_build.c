@@ -542,7 +542,7 @@ static bool build_unknown(struct builder *b, const struct oraddress_attribute *i
     for (size_t i = 0; good && i + 1 < item->value.len; i += 2) {
         int high = hex_digit(item->value.data[i]), low = hex_digit(item->value.data[i + 1]);
         good = high >= 0 && low >= 0;
-        octets[i / 2] = (uint8_t)(high << 4 | low);
+        octets[i / 2] = good ? (uint8_t)(high << 4 | low) : 0;
     }
     struct span element = span_of(octets, item->value.len / 2);
     struct ber_element read;

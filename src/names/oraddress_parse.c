@@ -1,6 +1,7 @@
 /* From text to attributes: F.401 annex B, RFC 1685 and RFC 2156 §4.1.3. */
 #include <ctype.h>
 
+#include "names/dn.h"
 #include "names/oraddress_private.h"
 
 enum { MOST_ATTRIBUTES = 64, MOST_TEXT = 8192, MOST_UNITS = 4 };
@@ -274,8 +275,21 @@ bool oraddress_parse(struct span text, struct arena *arena, struct oraddress *ad
     return true;
 }
 
+static bool parse_directory_name(struct span text, struct arena *arena, struct x411_ORName *name,
+                                 struct error *err) {
+    *name = (struct x411_ORName){.directory_name = arena_alloc(arena, sizeof(*name->directory_name))};
+    if (!name->directory_name)
+        return out_of_memory(err);
+    return dn_parse(text, arena, name->directory_name, err) &&
+           (name->directory_name->u.rdnSequence.count ||
+            error_set(err, ORADDRESS_SYNTAX, "distinguished name: it is empty"));
+}
+
 bool oraddress_parse_name(struct span text, struct arena *arena, struct x411_ORName *name,
                           struct error *err) {
     struct oraddress address;
+    struct span trimmed = trim(text), mark = SPAN_LIT("DN:");
+    if (span_eq_nocase(span_sub(trimmed, 0, mark.len), mark))
+        return parse_directory_name(span_sub(trimmed, mark.len, trimmed.len), arena, name, err);
     return oraddress_parse(text, arena, &address, err) && oraddress_build_name(&address, arena, name, err);
 }

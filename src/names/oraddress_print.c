@@ -1,4 +1,5 @@
 /* From attributes to text: one form, that oraddress_parse reads back. */
+#include "names/dn.h"
 #include "names/oraddress_private.h"
 
 static bool print_escaped(struct span s, struct buf *out) {
@@ -46,5 +47,9 @@ struct span oraddress_name_text(const struct x411_ORName *name, struct arena *ar
     struct oraddress address;
     if (!oraddress_of_name(name, arena, &address))
         return (struct span){NULL, 0};
+    if (!address.count && name->directory_name) {
+        struct span text = dn_text(name->directory_name, arena);
+        return text.data ? span_str(arena_printf(arena, "DN:%s", (const char *)text.data)) : text;
+    }
     return oraddress_text(&address, arena);
 }

@@ -86,6 +86,8 @@ bool acse_indication(struct acse *a, struct span in, struct acse_associate *asso
     if (!decode(a, ACSE_STA0, in, x227_ACSE_apdu_aarq, "AARQ", &apdu))
         return false;
     const struct x227_AARQ_apdu *aarq = &apdu.u.aarq;
+    associate->version_1 = !aarq->protocol_version.octets.data ||
+                           ber_bit(&aarq->protocol_version, x227_Protocol_version_version1);
     associate->application_context = aarq->application_context_name;
     associate->calling = (struct osi_entity){aarq->calling_AP_title, aarq->calling_AE_qualifier};
     associate->called = (struct osi_entity){aarq->called_AP_title, aarq->called_AE_qualifier};
@@ -99,8 +101,13 @@ bool acse_response(struct acse *a, const struct acse_associate *associate, struc
     struct x227_AARE_apdu *aare = &apdu.u.aare;
     aare->application_context_name = associate->application_context;
     aare->result = associate->result;
-    aare->result_source_diagnostic.choice = x227_Associate_source_diagnostic_acse_service_user;
-    aare->result_source_diagnostic.u.acse_service_user = associate->diagnostic;
+    struct x227_Associate_source_diagnostic *source = &aare->result_source_diagnostic;
+    source->choice = associate->by_provider ? x227_Associate_source_diagnostic_acse_service_provider
+                                            : x227_Associate_source_diagnostic_acse_service_user;
+    if (associate->by_provider)
+        source->u.acse_service_provider = associate->diagnostic;
+    else
+        source->u.acse_service_user = associate->diagnostic;
     aare->responding_AP_title = associate->called.ap_title;
     aare->responding_AE_qualifier = associate->called.ae_qualifier;
     a->state = associate->result == 0 ? ACSE_STA5 : ACSE_STA0;

@@ -28,15 +28,21 @@ struct acse {
 struct acse_associate {
     struct span application_context;   /* contents octets of the OBJECT IDENTIFIER */
     struct osi_entity calling, called; /* in AARE: `called` is the responding entity */
-    int result;                        /* AARE: 0 accepted, 1 rejected permanent, 2 rejected transient */
+    bool version_1;                    /* AARQ: the peer speaks version 1, the one that there is */
+    int result;                        /* AARE: enum acse_result */
     int diagnostic;                    /* AARE: of the source that is told; 0 null */
     bool by_provider;                  /* AARE: the ACSE service provider is the source */
     int64_t user_context;              /* presentation context of `user_data` */
     struct span user_data;             /* one APDU of the user, or absent */
 };
 
+enum acse_result { ACSE_ACCEPTED = 0, ACSE_REJECTED_PERMANENT = 1, ACSE_REJECTED_TRANSIENT = 2 };
+
 /* acse-service-user diagnostics that we send. */
 enum { ACSE_NULL = 0, ACSE_NO_REASON_GIVEN = 1, ACSE_APPLICATION_CONTEXT_NAME_NOT_SUPPORTED = 2 };
+
+/* acse-service-provider diagnostic that we send. */
+enum { ACSE_NO_COMMON_ACSE_VERSION = 2 };
 
 void acse_init(struct acse *a, struct arena *arena, struct osi_cause *cause);
 

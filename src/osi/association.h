@@ -163,7 +163,8 @@ enum osi_event_type {
     OSI_EVENT_TRANSFER_BEGIN, /* the peer starts or resumes an APDU; a resume waits for osi_rt_resume_* */
     OSI_EVENT_TRANSFER_DATA,  /* octets of the APDU; the span is gone with the next osi_association_input */
     OSI_EVENT_CHECKPOINT, /* the peer set a checkpoint; confirm it with osi_rt_checkpoint_confirm when kept */
-    OSI_EVENT_TRANSFER_END,         /* the APDU is whole: osi_rt_transfer_confirm or osi_rt_transfer_reject */
+    OSI_EVENT_TRANSFER_END,       /* the APDU is whole: osi_rt_transfer_confirm or osi_rt_transfer_reject */
+    OSI_EVENT_TRANSFER_CUT_SHORT, /* the activity ended inside the APDU: rejected already, for the log only */
     OSI_EVENT_TRANSFER_INTERRUPTED, /* the peer stopped; it may resume if a checkpoint was confirmed */
     OSI_EVENT_TRANSFER_DISCARDED,   /* the peer gave up: forget what came */
     OSI_EVENT_MAY_SEND,             /* osi_rt_transfer_data takes octets again */
@@ -295,10 +296,11 @@ const struct osi_open *osi_association_open(const struct osi_association *a);
 /* RT-CLOSE request: initiator, no transfer in progress, the turn held. OSI_EVENT_CLOSED follows. */
 bool osi_rt_close(struct osi_association *a);
 
-/* RT-U-ABORT request (normal mode may carry `user_data`; X.410 mode says userError). */
+/* RT-U-ABORT request, which may carry `user_data`. X.410 mode has none: the peer sees localSystemProblem. */
 void osi_rt_user_abort(struct osi_association *a, struct span user_data);
 
-/* RT-P-ABORT by our side, with RTAB `reason`. */
+/* RT-P-ABORT by our side, with RTAB `reason`; X.410 mode knows no permanentProblem and says
+ * localSystemProblem. */
 void osi_rt_provider_abort(struct osi_association *a, enum osi_abort_reason reason, const char *text);
 
 /* ---- the turn (two-way alternate) ---- */

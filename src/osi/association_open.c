@@ -112,30 +112,41 @@ void association_request(struct osi_association *a) {
 
 /* ---- RT-OPEN indication ---- */
 
-/* Refuses below RTSE: by CPR with AARE where there is one, and the REFUSE SPDU. */
-static void refuse(struct osi_association *a, int provider_reason, int diagnostic, int reason,
-                   struct span user_data) {
+/* Why an association is not made, in the words of each layer that says so. */
+struct refusal {
+    int presentation;      /* provider reason of CPR; PRESENTATION_USER_REFUSES: the layers above tell */
+    int diagnostic;        /* of AARE; ACSE_NULL: RTORJ tells */
+    bool by_acse_provider; /* whose diagnostic it is */
+    int reason;            /* RTORJ's refuse reason, in X.410 mode only (X.228 §7.1.6.1) */
+    struct span user_data; /* RTORJ's user data, in normal mode only (X.228 §7.1.6.2) */
+};
+
+/* Refuses above session: by CPR with AARE where there is one, and the REFUSE SPDU. */
+static void refuse(struct osi_association *a, const struct refusal *why) {
     struct span apdu = {0}, rtorj = {0}, ppdu = {0};
-    bool ok = rtse_rtorj_encode(&a->codec, reason, user_data, &rtorj);
+    bool ok = rtse_rtorj_encode(&a->codec, why->reason, why->user_data, &rtorj);
     if (!a->codec.x410) {
-        struct acse_associate answer = {.application_context = mts_transfer(),
-                                        .called = a->parameters.called_entity,
-                                        .result = 1,
-                                        .diagnostic = diagnostic,
-                                        .user_context = a->presentation.context[SYNTAX_RTSE],
-                                        .user_data = diagnostic == ACSE_NULL ? rtorj : (struct span){0}};
+        struct acse_associate answer = {
+            .application_context = mts_transfer(),
+            .called = a->parameters.called_entity,
+            .result = why->reason == OSI_REFUSE_RTS_BUSY ? ACSE_REJECTED_TRANSIENT : ACSE_REJECTED_PERMANENT,
+            .diagnostic = why->diagnostic,
+            .by_provider = why->by_acse_provider,
+            .user_context = a->presentation.context[SYNTAX_RTSE],
+            .user_data = why->diagnostic == ACSE_NULL ? rtorj : (struct span){0}};
         if (a->acse.state == ACSE_STA2)
             ok = ok && acse_response(&a->acse, &answer, &apdu);
-        ok = ok && presentation_refuse(&a->presentation, provider_reason, apdu, &ppdu);
+        ok = ok && presentation_refuse(&a->presentation, why->presentation, apdu, &ppdu);
     }
     session_refuse(&a->session, SESSION_REFUSE_USER_DATA,
                    ok ? (a->codec.x410 ? rtorj : ppdu) : (struct span){0});
     association_finish(a);
 }
 
-static void refuse_for_cause(struct osi_association *a, int provider_reason, int diagnostic, int reason) {
+/* The cause is there already, as a protocol error or a refusal: a refusal is what the peer gets. */
+static void refuse_for_cause(struct osi_association *a, const struct refusal *why) {
     a->cause.end = OSI_END_REFUSED;
-    refuse(a, provider_reason, diagnostic, reason, (struct span){0});
+    refuse(a, why);
 }
 
 static bool selector_matches(struct span required, struct span called) {
@@ -160,6 +171,10 @@ static bool accept_session(struct osi_association *a, const struct session_conne
         osi_cause_set(&a->cause, OSI_END_REFUSED, OSI_LAYER_SESSION, false, SESSION_REFUSE_VERSIONS,
                       "session version", "no common session version");
         session_refuse(&a->session, SESSION_REFUSE_VERSIONS, (struct span){0});
+    } else if (connect->tokens_apart) {
+        osi_cause_set(&a->cause, OSI_END_REFUSED, OSI_LAYER_SESSION, false, SESSION_REFUSE_USER,
+                      "token setting item", "the tokens are not all on one side, as RTSE needs them");
+        session_refuse(&a->session, SESSION_REFUSE_USER, (struct span){0});
     } else {
         return true;
     }
@@ -176,18 +191,28 @@ static bool read_normal(struct osi_association *a, const struct presentation_con
     if (!selector_matches(a->parameters.called.p, connect->called)) {
         osi_cause_set(&a->cause, OSI_END_REFUSED, OSI_LAYER_PRESENTATION, false, PRESENTATION_ADDRESS_UNKNOWN,
                       "called P-selector", "the called P-selector is not ours");
-        refuse_for_cause(a, PRESENTATION_ADDRESS_UNKNOWN, ACSE_NO_REASON_GIVEN, -1);
+        refuse_for_cause(a,
+                         &(struct refusal){PRESENTATION_ADDRESS_UNKNOWN, ACSE_NO_REASON_GIVEN, .reason = -1});
         return false;
     }
     if (!acse_indication(&a->acse, connect->user_data, &aarq)) {
-        refuse_for_cause(a, PRESENTATION_USER_DATA_NOT_READABLE, ACSE_NO_REASON_GIVEN, -1);
+        refuse_for_cause(
+            a, &(struct refusal){PRESENTATION_USER_DATA_NOT_READABLE, ACSE_NO_REASON_GIVEN, .reason = -1});
+        return false;
+    }
+    if (!aarq.version_1) {
+        osi_cause_set(&a->cause, OSI_END_REFUSED, OSI_LAYER_ACSE, false, ACSE_NO_COMMON_ACSE_VERSION,
+                      "ACSE protocol version", "version 1 of ACSE is not proposed");
+        refuse_for_cause(a, &(struct refusal){PRESENTATION_USER_REFUSES, ACSE_NO_COMMON_ACSE_VERSION,
+                                              .by_acse_provider = true, .reason = -1});
         return false;
     }
     if (!span_eq(aarq.application_context, mts_transfer()) || !(a->parameters.contexts & OSI_MTS_TRANSFER)) {
         osi_cause_set(&a->cause, OSI_END_REFUSED, OSI_LAYER_ACSE, false,
                       ACSE_APPLICATION_CONTEXT_NAME_NOT_SUPPORTED, "application context name",
                       "the application context is not accepted here");
-        refuse_for_cause(a, PRESENTATION_USER_REFUSES, ACSE_APPLICATION_CONTEXT_NAME_NOT_SUPPORTED, -1);
+        refuse_for_cause(a, &(struct refusal){PRESENTATION_USER_REFUSES,
+                                              ACSE_APPLICATION_CONTEXT_NAME_NOT_SUPPORTED, .reason = -1});
         return false;
     }
     open->calling_entity = aarq.calling;
@@ -209,7 +234,8 @@ static bool check_protocol(struct osi_association *a, const struct rtse_open *rt
     osi_cause_set(&a->cause, OSI_END_REFUSED, OSI_LAYER_RTSE, false, OSI_REFUSE_VALIDATION_FAILURE,
                   "application protocol", "application protocol %lld is not accepted here",
                   (long long)(rtorq->has_protocol ? rtorq->protocol : RTSE_APPLICATION_PROTOCOL_P1));
-    refuse_for_cause(a, PRESENTATION_USER_REFUSES, ACSE_NULL, OSI_REFUSE_VALIDATION_FAILURE);
+    refuse_for_cause(a,
+                     &(struct refusal){PRESENTATION_USER_REFUSES, .reason = OSI_REFUSE_VALIDATION_FAILURE});
     return false;
 }
 
@@ -218,7 +244,8 @@ static bool check_dialogue(struct osi_association *a, const struct rtse_open *rt
         return true;
     osi_cause_set(&a->cause, OSI_END_REFUSED, OSI_LAYER_RTSE, false, OSI_REFUSE_UNACCEPTABLE_DIALOGUE_MODE,
                   "dialogue mode", "two-way alternate is not accepted here");
-    refuse_for_cause(a, PRESENTATION_USER_REFUSES, ACSE_NULL, OSI_REFUSE_UNACCEPTABLE_DIALOGUE_MODE);
+    refuse_for_cause(
+        a, &(struct refusal){PRESENTATION_USER_REFUSES, .reason = OSI_REFUSE_UNACCEPTABLE_DIALOGUE_MODE});
     return false;
 }
 
@@ -273,9 +300,9 @@ void association_connect_indication(struct osi_association *a, const struct sess
     own.user_data = keep(a, proposed->user_data);
     set_transport_and_session_address(a, connect, &open);
     open.id = id_of_session(&connect->identifier);
-    open.turn = connect->token_setting != 0;
+    open.turn = connect->responder_tokens;
     if (!presentation_connect_indication(&a->presentation, connect->user_data, &cp, &provider_reason)) {
-        refuse_for_cause(a, provider_reason, ACSE_NO_REASON_GIVEN, -1);
+        refuse_for_cause(a, &(struct refusal){provider_reason, ACSE_NO_REASON_GIVEN, .reason = -1});
         return;
     }
     a->codec.x410 = cp.x410;
@@ -283,7 +310,8 @@ void association_connect_indication(struct osi_association *a, const struct sess
     if (!cp.x410 && !read_normal(a, &cp, &open, &apdu))
         return;
     if (!rtse_rtorq_decode(&a->codec, apdu, &rtorq)) {
-        refuse_for_cause(a, PRESENTATION_USER_REFUSES, ACSE_NO_REASON_GIVEN, OSI_REFUSE_VALIDATION_FAILURE);
+        refuse_for_cause(a, &(struct refusal){PRESENTATION_USER_REFUSES, ACSE_NO_REASON_GIVEN,
+                                              .reason = OSI_REFUSE_VALIDATION_FAILURE});
         return;
     }
     indicate_open(a, &rtorq, &open, connect->versions & a->parameters.session_versions);
@@ -333,7 +361,8 @@ bool osi_rt_open_refuse(struct osi_association *a, enum osi_refuse_reason reason
         return false;
     osi_cause_set(&a->cause, OSI_END_LOCAL, OSI_LAYER_USER, false, (int)reason, "",
                   "the user refused the association");
-    refuse(a, PRESENTATION_USER_REFUSES, ACSE_NULL, (int)reason, user_data);
+    refuse(a, &(struct refusal){
+                  .presentation = PRESENTATION_USER_REFUSES, .reason = (int)reason, .user_data = user_data});
     return true;
 }
 
@@ -630,8 +659,8 @@ void association_abort_indication(struct osi_association *a, struct span user_da
         rtse_rtab_decode(&a->codec, rtab, &reason, &data);
     bool user = reason == OSI_ABORT_USER_ERROR || data.data;
     osi_cause_set(&a->cause, user ? OSI_END_USER_ABORT : OSI_END_PROVIDER_ABORT,
-                  user ? OSI_LAYER_USER : OSI_LAYER_RTSE, true, reason, "", "RTAB APDU, %s",
-                  abort_reason_text(reason));
+                  user ? OSI_LAYER_USER : OSI_LAYER_RTSE, true, reason, "", "%s, %s",
+                  user_data.len > 0 ? "RTAB APDU" : "ABORT SPDU of the SS-user", abort_reason_text(reason));
     a->cause.by_peer = true;
     a->cause.user_data = keep_with_cause(a, data);
     association_finish(a);

@@ -185,6 +185,11 @@ static bool check_contexts(struct presentation *p, const struct x226_Context_lis
     return true;
 }
 
+/* Later versions may be proposed beside it; absent means version 1 alone. */
+static bool speaks_version_1(const struct ber_bits *version) {
+    return !version->octets.data || ber_bit(version, x226_Protocol_version_version_1);
+}
+
 bool presentation_connect_indication(struct presentation *p, struct span ppdu, struct presentation_connect *c,
                                      int *refuse_reason) {
     struct x226_CP_type cp = {0};
@@ -204,6 +209,11 @@ bool presentation_connect_indication(struct presentation *p, struct span ppdu, s
                              "CP PPDU of normal mode without its parameters");
     c->calling = normal->calling_presentation_selector;
     c->called = normal->called_presentation_selector;
+    *refuse_reason = PRESENTATION_VERSION_NOT_SUPPORTED;
+    if (!speaks_version_1(&normal->protocol_version))
+        return osi_cause_set(p->cause, OSI_END_REFUSED, OSI_LAYER_PRESENTATION, false,
+                             PRESENTATION_VERSION_NOT_SUPPORTED, "presentation protocol version",
+                             "version 1 of the presentation protocol is not proposed");
     *refuse_reason = PRESENTATION_REASON_NOT_SPECIFIED;
     if (!check_contexts(p, &normal->presentation_context_definition_list))
         return false;

@@ -46,6 +46,7 @@ struct presentation_connect {
 enum presentation_refuse {
     PRESENTATION_REASON_NOT_SPECIFIED = 0,
     PRESENTATION_ADDRESS_UNKNOWN = 3,
+    PRESENTATION_VERSION_NOT_SUPPORTED = 4,
     PRESENTATION_USER_DATA_NOT_READABLE = 6,
     PRESENTATION_USER_REFUSES = -1, /* no provider reason: the user data tell */
 };

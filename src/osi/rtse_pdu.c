@@ -168,9 +168,17 @@ bool rtse_rtorj_decode(const struct rtse_codec *c, struct span in, int *reason, 
     return true;
 }
 
+/* permanentProblem and userError are for normal mode only (X.228 §7.9.2.4.1, §7.9.3.4.1). */
+static int x410_abort_reason(int reason) {
+    return reason == OSI_ABORT_PERMANENT_PROBLEM || reason == OSI_ABORT_USER_ERROR
+               ? OSI_ABORT_LOCAL_SYSTEM_PROBLEM
+               : reason;
+}
+
 bool rtse_rtab_encode(const struct rtse_codec *c, int reason, struct span user_data, struct span *out) {
     if (c->x410) {
-        struct x228_AbortInformation information = {.has_abortReason = true, .abortReason = reason};
+        struct x228_AbortInformation information = {.has_abortReason = true,
+                                                    .abortReason = x410_abort_reason(reason)};
         return encode(c, &x228_AbortInformation_type, &information, out);
     }
     struct x228_RTSE_apdus apdu = {.choice = x228_RTSE_apdus_rtab_apdu,

@@ -187,10 +187,12 @@ void rtse_receive_end(struct osi_association *a) {
         return;
     }
     a->state = RTSE_ENDED;
-    if (external_is_complete(&a->rx.external))
+    if (external_is_complete(&a->rx.external)) {
         association_push_type(a, OSI_EVENT_TRANSFER_END);
-    else
-        osi_rt_transfer_reject(a, false);
+        return;
+    }
+    association_push_type(a, OSI_EVENT_TRANSFER_CUT_SHORT);
+    osi_rt_transfer_reject(a, false);
 }
 
 bool osi_rt_transfer_confirm(struct osi_association *a) {

@@ -51,15 +51,19 @@ void session_up(struct session *s, const struct session_indication *indication) 
     s->indicate(s->user, indication);
 }
 
-uint8_t session_available(const struct session *s) {
+uint8_t session_tokens_of(unsigned units) {
     uint8_t tokens = 0;
-    if (s->units & SESSION_HALF_DUPLEX)
+    if (units & SESSION_HALF_DUPLEX)
         tokens |= SESSION_TOKEN_DATA;
-    if (s->units & SESSION_MINOR_SYNCHRONIZE)
+    if (units & SESSION_MINOR_SYNCHRONIZE)
         tokens |= SESSION_TOKEN_MINOR;
-    if (s->units & SESSION_ACTIVITY_MANAGEMENT)
+    if (units & SESSION_ACTIVITY_MANAGEMENT)
         tokens |= SESSION_TOKEN_MAJOR;
     return tokens;
+}
+
+uint8_t session_available(const struct session *s) {
+    return session_tokens_of(s->units);
 }
 
 bool session_owns(const struct session *s, uint8_t tokens) {

@@ -95,6 +95,9 @@ struct session_connect {
     unsigned units;
     uint8_t
         token_setting; /* Token Setting Item: 0 all tokens at the initiator's side, 0x15 at the responder's */
+    bool responder_tokens; /* indication: the tokens of the units will be the responder's, by a setting of its
+                            */
+    bool tokens_apart;     /* indication: neither side would have all tokens */
     uint16_t tsdu_to_responder, tsdu_to_initiator; /* TSDU maximum sizes, 0 unlimited */
     struct span user_data;
     int reason; /* S-CONNECT confirm negative: the REFUSE SPDU's reason code */

@@ -5,8 +5,7 @@
 
 #define V1_CONNECT_DATA_MAXIMUM 512
 #define V2_CONNECT_DATA_MAXIMUM 10240
-#define TOKENS_OF_RESPONDER                                                                                  \
-    0x15 /* data, minor and major/activity at the called side: 01 in each pair of bits */
+#define TOKEN_CALLED_CHOICE     2 /* in a pair of bits of the Token Setting Item */
 
 static void put_identifier(struct spdu_writer *w, const struct session_identifier *id) {
     struct spdu_writer inner = {.len = 0};
@@ -109,13 +108,19 @@ static void read_connect(const struct spdu *spdu, struct session_connect *c) {
     c->user_data = spdu->user_data;
 }
 
-/* The tokens at the initiator's side by a Token Setting Item without 'called side's choice' (10). */
+/* The tokens at the initiator's side by a Token Setting Item in which nothing is left to choose. */
 static uint8_t initiators_tokens(uint8_t setting) {
     uint8_t tokens = 0;
     for (unsigned shift = 0; shift < 6; shift += 2)
         if ((setting >> shift & 3) == 0)
             tokens |= (uint8_t)(1u << shift);
     return tokens;
+}
+
+/* An ACCEPT SPDU may settle only what the CONNECT SPDU left to the called SS-user: we leave nothing. */
+static bool tokens_as_proposed(const struct session *s, uint8_t setting) {
+    uint8_t proposed = s->proposal.token_setting;
+    return ((initiators_tokens(setting) ^ initiators_tokens(proposed)) & session_available(s)) == 0;
 }
 
 static void assign_tokens(struct session *s, uint8_t setting) {
@@ -136,7 +141,13 @@ bool session_receive_ac(struct session *s, const struct spdu *spdu) {
         return osi_cause_set(s->cause, OSI_END_PROTOCOL_ERROR, OSI_LAYER_SESSION, false, -1,
                              common ? "TSDU maximum size" : "session version",
                              "ACCEPT SPDU answers what was not proposed");
-    assign_tokens(s, c.token_setting);
+    uint8_t setting =
+        spdu->parameter[PI_TOKEN_SETTING_ITEM].data ? c.token_setting : s->proposal.token_setting;
+    if (!tokens_as_proposed(s, setting))
+        return osi_cause_set(s->cause, OSI_END_PROTOCOL_ERROR, OSI_LAYER_SESSION, false, -1,
+                             "token setting item",
+                             "ACCEPT SPDU gives the tokens to another side than proposed");
+    assign_tokens(s, setting);
     s->state = STA713;
     session_up(
         s, &(struct session_indication){.primitive = S_CONNECT_CONFIRM, .connect = &c, .data = c.user_data});
@@ -166,8 +177,29 @@ static bool refuse_provider(struct session *s, int reason, const char *parameter
     return true;
 }
 
-static void indicate_connect(struct session *s, const struct session_connect *c) {
+/*
+ * 'Called SS-user's choice' (10) is answered by the initiator's side, for RTSE has
+ * an Initial-turn of one side for all tokens (X.228 §7.1.2), and in a monologue the
+ * initiator could never ask for them. Other settings stay.
+ */
+static uint8_t settle_tokens(uint8_t setting) {
+    for (unsigned shift = 0; shift < 8; shift += 2)
+        if ((setting >> shift & 3) == TOKEN_CALLED_CHOICE)
+            setting &= (uint8_t) ~(3u << shift);
+    return setting;
+}
+
+/* Where the tokens of the proposed functional units would be when the connection is accepted. */
+static void foresee_tokens(struct session_connect *c) {
+    uint8_t available = session_tokens_of(c->units);
+    uint8_t initiators = initiators_tokens(settle_tokens(c->token_setting)) & available;
+    c->responder_tokens = initiators == 0;
+    c->tokens_apart = initiators != 0 && initiators != available;
+}
+
+static void indicate_connect(struct session *s, struct session_connect *c) {
     s->state = STA08;
+    foresee_tokens(c);
     session_up(s, &(struct session_indication){
                       .primitive = S_CONNECT_INDICATION, .connect = c, .data = c->user_data});
 }
@@ -220,7 +252,7 @@ bool session_receive_cn(struct session *s, const struct spdu *spdu) {
     if ((c.tsdu_to_initiator && c.tsdu_to_initiator < COTP_TPDU_MINIMUM))
         return refuse_provider(s, SESSION_REFUSE_RESTRICTION, "TSDU maximum size",
                                "the TSDU maximum size is too small");
-    if (!spdu->parameter[PI_DATA_OVERFLOW].data) {
+    if (!(spdu_number(spdu->parameter[PI_DATA_OVERFLOW], 0) & 1)) {
         struct session_connect held = s->proposal; /* what outlives the TSDU */
         held.user_data = c.user_data;
         indicate_connect(s, &held);
@@ -254,14 +286,6 @@ static struct session_identifier answer_identifier(const struct session *s) {
     id.called = id.calling;
     id.calling = (struct span){0};
     return id;
-}
-
-/* 'Called side's choice' is answered by the responder's side, other settings stay. */
-static uint8_t settle_tokens(uint8_t setting) {
-    for (unsigned shift = 0; shift < 8; shift += 2)
-        if ((setting >> shift & 3) == 2)
-            setting = (uint8_t)((setting & ~(3u << shift)) | 1u << shift);
-    return setting;
 }
 
 bool session_accept(struct session *s, const struct session_connect *c) {

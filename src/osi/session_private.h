@@ -31,7 +31,8 @@ struct session_row {
     bool (*receive)(struct session *s, const struct spdu *spdu); /* false: protocol error */
 };
 
-/* Tokens that are available with the functional units in use. */
+/* The tokens that go with functional units (X.225 §7.1.2), and those of the units in use. */
+uint8_t session_tokens_of(unsigned units);
 uint8_t session_available(const struct session *s);
 
 /* True if the peer owns all of `tokens` that are available. */

@@ -12,9 +12,12 @@
 #include "ipc/frames.h"
 #include "osi/association.h"
 
+/* Where to listen or to call. An IP address is in `address`; a name is resolved when it is needed. */
 struct protocol_endpoint {
     struct sockaddr_storage address;
-    socklen_t length;
+    socklen_t length; /* 0: `host` is a name */
+    const char *host; /* a name, NULL for an IP address */
+    uint16_t port;    /* of a name */
 };
 
 /* How a name or password is written in a bind (MTAName is IA5String; Password is IA5String or OCTET STRING,
@@ -57,6 +60,11 @@ struct protocol_config {
     size_t listener_count;
     const struct protocol_peer *peers;
     size_t peer_count;
+    const char *const *name_servers; /* addresses; none: those of the machine */
+    size_t name_server_count;
+    uint32_t operators_gid;        /* who may ping besides root and our own user: this group (0: none) */
+    const uint32_t *operator_uids; /* and these */
+    size_t operator_uid_count;
     unsigned connections_max; /* TCP connections of this process, 0: 2000 */
     unsigned opening_max;     /* of these, at most so many that have not bound yet, 0: 200 */
     unsigned clients_max;     /* of the local socket, 0: 100 */

@@ -1,13 +1,14 @@
 /*
  * Outbound associations: each of the peer's application contexts is tried at
- * each of its addresses, in the configured order, until one is accepted.
+ * each of its addresses, in the configured order, until one is accepted. A name
+ * stands for all the addresses that it resolves to.
  */
 #include <arpa/inet.h>
 #include <errno.h>
 #include <netdb.h>
 #include <netinet/in.h>
-#include <netinet/tcp.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <unistd.h>
 
 #include "base/clock.h"
@@ -20,8 +21,8 @@ static void dial(struct connection *c);
 /* ---- the result ---- */
 
 static const char *layer_name(enum ipc_layer layer) {
-    static const char *const names[] = {"",     "tcp",  "transport", "session", "presentation",
-                                        "acse", "rtse", "bind"};
+    static const char *const names[] = {"",     "tcp",  "transport", "session",        "presentation",
+                                        "acse", "rtse", "bind",      "name resolution"};
     return names[layer];
 }
 
@@ -68,15 +69,27 @@ static void close_try(struct connection *c) {
     buf_free(&c->input);
 }
 
-/* A peer that can't be reached by TCP is not tried with its other contexts; one that is reached may take
- * another. */
+static void forget_found(struct connection *c) {
+    if (c->found)
+        evutil_freeaddrinfo(c->found);
+    c->found = c->found_at = NULL;
+}
+
+/* An address that can't be reached by TCP is not tried with the peer's other contexts; one that is reached
+ * may take another. */
 static bool next_try(struct connection *c, enum ipc_layer layer) {
-    if (layer != IPC_LAYER_TCP && layer != IPC_LAYER_BIND && c->context_at + 1 < c->peer->context_count) {
+    bool reached = layer != IPC_LAYER_NAME && layer != IPC_LAYER_TCP;
+    if (layer == IPC_LAYER_BIND)
+        return false;
+    if (reached && c->context_at + 1 < c->peer->context_count) {
         c->context_at++;
         return true;
     }
     c->context_at = 0;
-    return layer != IPC_LAYER_BIND && ++c->endpoint < c->peer->endpoint_count;
+    if (c->found_at && (c->found_at = c->found_at->ai_next))
+        return true;
+    forget_found(c);
+    return ++c->endpoint < c->peer->endpoint_count;
 }
 
 void connect_failed(struct connection *c, enum ipc_layer layer, const char *cause) {
@@ -84,10 +97,18 @@ void connect_failed(struct connection *c, enum ipc_layer layer, const char *caus
         snprintf(c->failure, sizeof c->failure, "%s", cause);
     c->failure_layer = layer;
     close_try(c);
-    if (!c->net->stopping && next_try(c, layer))
+    if (!c->net->stopping && next_try(c, layer)) {
+        log_info("peer=%s %s; the next way is tried", c->peer->name, c->failure);
         dial(c);
-    else
+    } else {
         give_up(c);
+    }
+}
+
+void connect_forget(struct connection *c) {
+    resolve_cancel(c->question);
+    c->question = NULL;
+    forget_found(c);
 }
 
 static bool start(struct connection *c) {
@@ -120,6 +141,18 @@ static bool start(struct connection *c) {
     return ok;
 }
 
+/* `TCP connection to beta.example (192.0.2.7) port 102: Connection refused` */
+static void tcp_failed(struct connection *c, int error) {
+    char cause[sizeof c->failure];
+    if (c->found_at)
+        snprintf(cause, sizeof cause, "TCP connection to %.80s (%s) port %u: %s", c->host, c->address,
+                 c->port, strerror(error));
+    else
+        snprintf(cause, sizeof cause, "TCP connection to %s port %u: %s", c->address, c->port,
+                 strerror(error));
+    connect_failed(c, IPC_LAYER_TCP, cause);
+}
+
 static void on_connected(evutil_socket_t fd, short what, void *arg) {
     struct connection *c = arg;
     int error = ETIMEDOUT;
@@ -127,12 +160,7 @@ static void on_connected(evutil_socket_t fd, short what, void *arg) {
     if (!(what & EV_TIMEOUT))
         getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &length);
     if (error) {
-        char cause[160], port[8];
-        const struct protocol_endpoint *endpoint = &c->peer->endpoints[c->endpoint];
-        getnameinfo((const struct sockaddr *)&endpoint->address, endpoint->length, NULL, 0, port, sizeof port,
-                    NI_NUMERICSERV);
-        snprintf(cause, sizeof cause, "TCP connection to %s port %s: %s", c->address, port, strerror(error));
-        connect_failed(c, IPC_LAYER_TCP, cause);
+        tcp_failed(c, error);
         return;
     }
     event_free(c->writable);
@@ -142,22 +170,18 @@ static void on_connected(evutil_socket_t fd, short what, void *arg) {
         connect_failed(c, IPC_LAYER_TRANSPORT, "no memory for the association");
 }
 
-/* The next try begins in the next turn of the loop at the earliest: nobody's pointer to `c` is in use then.
- */
-static void dial(struct connection *c) {
-    const struct protocol_endpoint *endpoint = &c->peer->endpoints[c->endpoint];
-    c->state = CONNECTION_DIALING;
-    getnameinfo((const struct sockaddr *)&endpoint->address, endpoint->length, c->address, sizeof c->address,
-                NULL, 0, NI_NUMERICHOST);
-    c->fd = socket(endpoint->address.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-    int one = 1;
-    if (c->fd >= 0)
-        setsockopt(c->fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
-    if (c->fd < 0 || (connect(c->fd, (const struct sockaddr *)&endpoint->address, endpoint->length) != 0 &&
-                      errno != EINPROGRESS)) {
-        char cause[160];
-        snprintf(cause, sizeof cause, "TCP connection to %s: %s", c->address, strerror(errno));
-        connect_failed(c, IPC_LAYER_TCP, cause);
+static void name_address(struct connection *c, const struct sockaddr *address, socklen_t length) {
+    char port[8] = "0";
+    getnameinfo(address, length, c->address, sizeof c->address, port, sizeof port,
+                NI_NUMERICHOST | NI_NUMERICSERV);
+    c->port = (uint16_t)strtoul(port, NULL, 10);
+}
+
+static void connect_to(struct connection *c, const struct sockaddr *address, socklen_t length) {
+    name_address(c, address, length);
+    c->fd = socket(address->sa_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    if (c->fd < 0 || (connect(c->fd, address, length) != 0 && errno != EINPROGRESS)) {
+        tcp_failed(c, errno);
         return;
     }
     c->writable = event_new(c->net->loop, c->fd, EV_WRITE, on_connected, c);
@@ -165,6 +189,48 @@ static void dial(struct connection *c) {
     struct timeval tv = {.tv_sec = limit / 1000000, .tv_usec = limit % 1000000};
     if (!c->writable || event_add(c->writable, &tv) != 0)
         connect_failed(c, IPC_LAYER_TCP, "no memory for the connection");
+}
+
+static void on_resolved(void *context, struct evutil_addrinfo *found, const char *why) {
+    struct connection *c = context;
+    c->question = NULL;
+    if (found) {
+        c->found = c->found_at = found;
+        connect_to(c, found->ai_addr, (socklen_t)found->ai_addrlen);
+        return;
+    }
+    char cause[sizeof c->failure];
+    snprintf(cause, sizeof cause, "name resolution: the host name '%.100s' does not resolve: %.40s", c->host,
+             why);
+    connect_failed(c, IPC_LAYER_NAME, cause);
+}
+
+static void resolve_host(struct connection *c, const struct protocol_endpoint *endpoint) {
+    snprintf(c->host, sizeof c->host, "%s", endpoint->host);
+    snprintf(c->address, sizeof c->address, "%.60s", endpoint->host);
+    c->question =
+        resolve_begin(c->net->resolver, c->net->loop, endpoint->host, endpoint->port, on_resolved, c);
+    if (!c->question)
+        connect_failed(c, IPC_LAYER_NAME, "no memory to resolve the host's name");
+}
+
+/* The next try begins in the next turn of the loop at the earliest: nobody's pointer to `c` is in use then. A
+ * reload may have taken addresses away meanwhile. */
+static void dial(struct connection *c) {
+    c->state = CONNECTION_DIALING;
+    if (c->found_at) {
+        connect_to(c, c->found_at->ai_addr, (socklen_t)c->found_at->ai_addrlen);
+        return;
+    }
+    if (c->endpoint >= c->peer->endpoint_count) {
+        connect_failed(c, IPC_LAYER_TCP, "the peer's address is no longer configured");
+        return;
+    }
+    const struct protocol_endpoint *endpoint = &c->peer->endpoints[c->endpoint];
+    if (endpoint->length > 0)
+        connect_to(c, (const struct sockaddr *)&endpoint->address, endpoint->length);
+    else
+        resolve_host(c, endpoint);
 }
 
 void connect_begin(struct net *net, const struct protocol_peer *peer, struct span recover_id,
@@ -219,7 +285,6 @@ void connect_confirmed(struct connection *c, const struct osi_open *open) {
         return; /* the close that follows keeps this cause */
     }
     c->state = CONNECTION_OPEN;
-    c->net->opening--;
     log_info("peer=%s address=%s association opened (%s)", c->peer->name, c->address,
              context_name(c->context));
     if (c->ping_client)

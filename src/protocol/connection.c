@@ -4,6 +4,8 @@
  * here is only the plumbing.
  */
 #include <errno.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <unistd.h>
 
 #include "base/alloc.h"
@@ -38,7 +40,7 @@ static bool take_slot(struct net *net, struct connection *c) {
     net->slots[index].generation++;
     c->ref = (uint64_t)net->slots[index].generation << 32 | index;
     net->connections++;
-    net->opening++;
+    net->opening += c->inbound;
     return true;
 }
 
@@ -49,6 +51,7 @@ struct connection *connection_new(struct net *net, bool inbound) {
     c->net = net;
     c->fd = -1;
     c->inbound = inbound;
+    c->since = clock_monotonic_us();
     c->state = inbound ? CONNECTION_OPENING : CONNECTION_DIALING;
     buf_init(&c->input, 0);
     buf_init(&c->recover_id, 0);
@@ -75,11 +78,13 @@ void connection_free(struct connection *c) {
         close(c->fd);
     buf_free(&c->input);
     buf_free(&c->recover_id);
+    accept_forget(c);
+    connect_forget(c);
     transfer_in_free(&c->in);
     transfer_out_free(&c->out);
     net->slots[(uint32_t)c->ref].connection = NULL;
     net->connections--;
-    if (c->state < CONNECTION_OPEN)
+    if (c->inbound && c->state < CONNECTION_OPEN)
         net->opening--;
     mem_free(c);
 }
@@ -177,6 +182,11 @@ static void handle(struct connection *c, struct osi_event *event) {
         break;
     case OSI_EVENT_TRANSFER_END:
         transfer_in_end(c);
+        break;
+    case OSI_EVENT_TRANSFER_CUT_SHORT:
+        log_warning("peer=%s address=%s transfer refused: its activity ended before the lengths in its APDU "
+                    "said so",
+                    c->peer ? c->peer->name : "?", c->address);
         break;
     case OSI_EVENT_TRANSFER_INTERRUPTED:
         transfer_in_stopped(c, true);
@@ -289,6 +299,7 @@ static void on_lingering(evutil_socket_t fd, short what, void *arg) {
  * so read on until the peer closes too, but not for long. */
 static void linger(struct connection *c) {
     static const struct timeval limit = {.tv_sec = LINGER_SECONDS};
+    accept_forget(c);
     osi_association_free(c->association);
     c->association = NULL;
     free_event(&c->readable);
@@ -371,6 +382,7 @@ void connection_kick(struct connection *c) {
 }
 
 void connection_rename_peer(struct connection *c) {
+    accept_check_again(c);
     if (!c->peer)
         return;
     const struct protocol_peer *peer = net_peer_by_name(c->net, span_str(c->peer->name));
@@ -385,9 +397,24 @@ void connection_rename_peer(struct connection *c) {
     c->peer = peer;
 }
 
+/* A host that went down without a word would hold its associations for ever: TCP finds out within 2 minutes.
+ */
+static void watch_host(int fd) {
+    static const struct {
+        int level, option, value;
+    } settings[] = {{SOL_SOCKET, SO_KEEPALIVE, 1},
+                    {IPPROTO_TCP, TCP_KEEPIDLE, 60},
+                    {IPPROTO_TCP, TCP_KEEPINTVL, 15},
+                    {IPPROTO_TCP, TCP_KEEPCNT, 4},
+                    {IPPROTO_TCP, TCP_NODELAY, 1}};
+    for (size_t i = 0; i < sizeof settings / sizeof *settings; i++)
+        setsockopt(fd, settings[i].level, settings[i].option, &settings[i].value, sizeof settings[i].value);
+}
+
 bool connection_start(struct connection *c, const struct osi_parameters *parameters) {
     struct error err = {0};
     struct event_base *loop = c->net->loop;
+    watch_host(c->fd);
     c->association = osi_association_new(parameters, clock_monotonic_us(), &err);
     c->readable = event_new(loop, c->fd, EV_READ | EV_PERSIST, on_readable, c);
     c->writable = event_new(loop, c->fd, EV_WRITE, on_writable, c);

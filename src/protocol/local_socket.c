@@ -40,6 +40,25 @@ static void unlink_client(struct client *client) {
     client->net->client_count--;
 }
 
+/* As the store process decides for all else (docs/local-protocol.md): a ping makes us call somebody. */
+static bool is_operator(const struct client *client) {
+    const struct protocol_config *config = client->net->config;
+    uint32_t uid = client->seat.uid, gid = client->seat.gid;
+    bool found = uid == 0 || uid == geteuid() || (config->operators_gid && gid == config->operators_gid);
+    for (size_t i = 0; i < config->operator_uid_count && !found; i++)
+        found = config->operator_uids[i] == uid;
+    return found;
+}
+
+static void ping(struct client *client, uint64_t ref, const char *peer) {
+    if (is_operator(client))
+        ping_request(client->net, ref_of(client, ref), span_str(peer ? peer : ""));
+    else
+        local_respond(client->net, ref_of(client, ref),
+                      SPAN_LIT("{\"error\": {\"code\": \"not-permitted\", \"text\": \"only root and the "
+                               "operators may ask for ping\"}}"));
+}
+
 enum server { SERVER_SELF, SERVER_READER, SERVER_STORE };
 
 /* `{"operation": "ping", "peer": NAME}` is for us, what only reads is a reader's, all else the store
@@ -54,7 +73,7 @@ static enum server server_of(struct client *client, enum ipc_type type, uint64_t
     bool is_ping = operation && strcmp(operation, "ping") == 0;
     bool reads = has_readers && readers_serve(request);
     if (is_ping)
-        ping_request(client->net, ref_of(client, ref), span_str(peer ? peer : ""));
+        ping(client, ref, peer);
     json_decref(request);
     return is_ping ? SERVER_SELF : reads ? SERVER_READER : SERVER_STORE;
 }

@@ -158,9 +158,8 @@ static bool reload(struct net *net, struct span text) {
         return true;
     }
     const struct protocol_config *old = net->config;
-    if (config->listener_count != old->listener_count)
-        log_warning("'listen' has changed: that takes effect after a restart only");
     net->config = config;
+    resolver_set_servers(net->resolver, config->name_servers, config->name_server_count);
     for (uint32_t i = 0; i < net->slot_count; i++)
         if (net->slots[i].connection)
             connection_rename_peer(net->slots[i].connection);
@@ -221,7 +220,7 @@ struct net *net_new(struct event_base *loop, const struct protocol_config *confi
     struct net *net = mem_alloc(sizeof *net);
     if (!net)
         return NULL;
-    *net = (struct net){.loop = loop, .config = config, .reload = reload_};
+    *net = (struct net){.loop = loop, .config = config, .reload = reload_, .resolver = descriptors->resolver};
     if (!attach(net, descriptors)) {
         net_free(net);
         return NULL;
@@ -257,6 +256,7 @@ void net_free(struct net *net) {
     for (uint32_t i = 0; i < net->slot_count; i++)
         if (net->slots[i].connection)
             connection_free(net->slots[i].connection);
+    resolver_free(net->resolver);
     ipc_channel_free(net->store);
     ipc_channel_free(net->parent);
     mem_free(net->listeners);
@@ -280,13 +280,12 @@ void net_stop(struct net *net) {
         event_base_loopexit(net->loop, &patience);
 }
 
-int net_run(const struct protocol_config *config, const struct net_reload *reload_,
+int net_run(struct event_base *loop, const struct protocol_config *config, const struct net_reload *reload_,
             const struct net_descriptors *descriptors) {
     signal(SIGPIPE, SIG_IGN);
-    struct event_base *loop = event_base_new();
-    struct net *net = loop ? net_new(loop, config, reload_, descriptors) : NULL;
+    struct net *net = net_new(loop, config, reload_, descriptors);
     if (!net) {
-        log_error("the net process can't start: no memory, or no event loop");
+        log_error("the net process can't start: no memory");
         return 1;
     }
     event_base_dispatch(loop);

@@ -12,6 +12,7 @@
 
 #include "base/error.h"
 #include "protocol/config.h"
+#include "protocol/resolve.h"
 
 struct net;
 
@@ -26,6 +27,7 @@ struct net_descriptors {
     int parent;           /* to the parent, -1: none */
     const int *listeners; /* listening TCP sockets, as many and in the order of protocol_config.listeners */
     int local;            /* the local socket, listening; -1: another process has it */
+    struct resolver *resolver;        /* of the same loop; NULL: peers are called by IP address only */
     const struct net_reader *readers; /* used as long as the process lives; without one (count 0) the store
                                          process answers everything */
     size_t reader_count;
@@ -38,7 +40,7 @@ struct net_reload {
     void *context;
 };
 
-/* Takes over the descriptors. NULL when memory or the loop fails. `reload` may be NULL. */
+/* Takes over the descriptors and the resolver. NULL when memory or the loop fails. `reload` may be NULL. */
 struct net *net_new(struct event_base *loop, const struct protocol_config *config,
                     const struct net_reload *reload, const struct net_descriptors *descriptors);
 
@@ -48,8 +50,8 @@ void net_free(struct net *net);
 /* No new associations; those idle are released, transfers under way end, then the loop is left. */
 void net_stop(struct net *net);
 
-/* The whole process. Returns the exit status: 0 after a clean stop. */
-int net_run(const struct protocol_config *config, const struct net_reload *reload,
+/* The whole process, in a loop that it frees. Returns the exit status: 0 after a clean stop. */
+int net_run(struct event_base *loop, const struct protocol_config *config, const struct net_reload *reload,
             const struct net_descriptors *descriptors);
 
 #endif

@@ -25,6 +25,7 @@ struct net {
     struct event_base *loop;
     const struct protocol_config *config;
     const struct net_reload *reload;
+    struct resolver *resolver;
     struct ipc_channel *store;
     struct ipc_channel *parent;
     struct event **listeners;
@@ -34,7 +35,7 @@ struct net {
     uint32_t slot_count;
     uint32_t slot_hint;   /* where the search for a free slot begins */
     unsigned connections; /* in use */
-    unsigned opening;     /* of these, without a bind */
+    unsigned opening;     /* of these, inbound and without a bind */
     struct reader_link *readers;
     size_t reader_count;
     struct client *clients;
@@ -45,7 +46,7 @@ struct net {
 };
 
 enum connection_state {
-    CONNECTION_DIALING,   /* outbound: TCP connect */
+    CONNECTION_DIALING,   /* outbound: the host's name, then TCP connect */
     CONNECTION_OPENING,   /* association being made, either side */
     CONNECTION_ADMISSION, /* inbound: the store process decides */
     CONNECTION_OPEN
@@ -81,6 +82,7 @@ struct connection {
     int fd;
     enum connection_state state;
     bool inbound;
+    int64_t since;   /* monotonic µs */
     bool announced;  /* the store process knows it */
     size_t lingered; /* octets read since the association was over */
     struct event *readable;
@@ -89,10 +91,16 @@ struct connection {
     struct osi_association *association;
     const struct protocol_peer *peer;
     enum osi_context context;
-    struct buf input; /* octets that the association did not take yet */
-    char address[64]; /* the peer's host, for the log and the store process */
+    struct buf input;         /* octets that the association did not take yet */
+    char address[64];         /* the peer's host, for the log and the store process */
+    struct resolve *question; /* a name that is being resolved, either side */
+    struct address_check
+        *check; /* inbound: the peer must be known by its address, a name of which resolves */
     /* outbound */
     size_t endpoint;
+    char host[256];                           /* the endpoint's name, if it is one */
+    struct evutil_addrinfo *found, *found_at; /* what it resolved to, and the address that is tried */
+    uint16_t port;
     unsigned context_at;
     uint64_t ping_client; /* not 0: `mhs ping`; released as soon as it is open */
     struct buf recover_id;
@@ -110,6 +118,12 @@ const struct protocol_peer *net_peer_by_name(struct net *net, struct span name);
 /* Sends a frame to the store process. */
 void net_tell(struct net *net, enum ipc_type type, uint64_t ref, struct buf *payload);
 void net_tell_empty(struct net *net, enum ipc_type type, uint64_t ref);
+
+/* ---- crowd.c: strangers that keep others out ---- */
+
+/* The oldest connection of the host that has the most inbound ones without a bind, or NULL; `*count` gets how
+ * many it has. */
+struct connection *crowd_oldest(const struct net *net, unsigned *count);
 
 /* ---- connection.c ---- */
 struct connection *connection_new(struct net *net, bool inbound);
@@ -135,6 +149,10 @@ void accept_ready(evutil_socket_t fd, short what, void *arg);
 /* Tells the store process of an association that is up, or waits for admission. */
 void accept_announce(struct connection *c, const struct osi_open *open);
 void accept_indication(struct connection *c, const struct osi_open *open);
+/* Gives up the question that a check by address asks. */
+void accept_forget(struct connection *c);
+/* After a reload: a check by address under way begins anew. */
+void accept_check_again(struct connection *c);
 void accept_admission(struct connection *c, enum ipc_admission admission, struct span peer,
                       struct span cause);
 
@@ -149,6 +167,8 @@ void connect_confirmed(struct connection *c, const struct osi_open *open);
  * free `c`. */
 void connect_failed(struct connection *c, enum ipc_layer layer, const char *cause);
 
+/* Frees what names were resolved to, and gives up the question under way. */
+void connect_forget(struct connection *c);
 /* ---- readers.c: requests that only read the store ---- */
 
 /* A client's place with the readers. */

@@ -60,8 +60,7 @@ void ping_request(struct net *net, uint64_t client, struct span peer) {
     if (found)
         connect_begin(net, found, (struct span){NULL, 0}, client);
     else
-        local_respond(
-            net, client,
-            SPAN_LIT(
-                "{\"error\": {\"code\": \"not-found\", \"text\": \"no peer of this name is configured\"}}"));
+        local_respond(net, client,
+                      SPAN_LIT("{\"error\": {\"code\": \"not-found\", \"text\": \"no peer of this name is "
+                               "configured; 'mhs status' shows them\"}}"));
 }

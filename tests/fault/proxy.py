@@ -13,6 +13,7 @@ class CuttingProxy:
         self.listener = socket.create_server(("127.0.0.1", 0))
         self.port = self.listener.getsockname()[1]
         self.connections = self.broken = 0
+        self.passed = []        # octets from the caller, of each connection
         self.open = []
         self.lock = threading.Lock()
         threading.Thread(target=self._serve, daemon=True).start()
@@ -25,7 +26,9 @@ class CuttingProxy:
                 return
             with self.lock:
                 cut = next(self.cuts, None)
+                number = self.connections
                 self.connections += 1
+                self.passed.append(0)
             try:
                 called = socket.create_connection(("127.0.0.1", self.target), timeout=5)
             except OSError:
@@ -35,9 +38,10 @@ class CuttingProxy:
             self.open += [caller, called]
             for name, source, sink in (("in", caller, called), ("out", called, caller)):
                 limit = cut[1] if cut and cut[0] == name else None
-                threading.Thread(target=self._pass, args=(source, sink, limit), daemon=True).start()
+                count = number if name == "in" else None
+                threading.Thread(target=self._pass, args=(source, sink, limit, count), daemon=True).start()
 
-    def _pass(self, source, sink, limit):
+    def _pass(self, source, sink, limit, count):
         passed = 0
         try:
             while True:
@@ -51,6 +55,8 @@ class CuttingProxy:
                     return
                 sink.sendall(octets)
                 passed += len(octets)
+                if count is not None:
+                    self.passed[count] = passed
         except OSError:
             pass
         for sock in (source, sink):

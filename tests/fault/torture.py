@@ -166,7 +166,7 @@ class World:
                     "log_level": "warning", "schedule": {lane: {"first-retry": 1, "longest-retry": 3}
                                                          for lane in ("urgent", "normal", "non-urgent")}}
         if options.variant == "full":
-            self.small_disk(f"{folder}/beta/store")
+            self.small_disk(f"{folder}/beta/store", 300 + 20 * options.rounds)
         self.alpha = Mhsd(
             f"{folder}/alpha", "ALPHA-MTA", ALPHA, alpha_port,
             peer={"SRC": peer_section(self.sink.port, "SRC", "secret", "ALPHA-MTA", "a", domain=SRC, associations_in=50),
@@ -193,9 +193,10 @@ class World:
             at = at + step if at < 6000 else self.random.randrange(1, 400_000)
 
     @staticmethod
-    def small_disk(path):
+    def small_disk(path, megabytes):
+        """Has room for all that is delivered in the rounds: only the filler shall fill it."""
         os.makedirs(path)
-        subprocess.run(["mount", "-t", "tmpfs", "-o", "size=200m", "tmpfs", path], check=True)
+        subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={megabytes}m", "tmpfs", path], check=True)
 
     def run(self):
         for mta in (self.alpha, self.beta):
@@ -263,6 +264,7 @@ class World:
             if not queued and not self.missing_reports():
                 return
             time.sleep(0.2)
+        print(f"# the queues did not drain in {seconds} s: what still waits counts as lost below", flush=True)
 
     def missing_reports(self):
         with self.ledger.lock:

@@ -98,12 +98,16 @@ static void work_on(struct mts_run *run, const struct mts_stored *stored, bool t
     const struct mts_failure failure = {.reason = 0, .diagnostic = 2, .supplementary = "caf\xe9"};
     struct mts_decisions next;
     struct mts_recipient *recipients;
+    /* Another choice than hop 0; the hop is gone; an operator's choice. */
+    static const struct mts_way ways[] = {{0, -1}, {-1, -1}, {-1, 0}};
     size_t count;
     require(mts_recipients(stored, run->arena, &recipients, &count) && (stored->kind == MTS_REPORT || count));
     if (transfer) {
         check_outbound(stored, run->arena);
-        mts_reroute(run, stored, &next);
-        follow(run, &next, depth + 1);
+        for (size_t i = 0; i < sizeof ways / sizeof *ways; i++) {
+            mts_reroute(run, stored, &ways[i], &next);
+            follow(run, &next, depth + 1);
+        }
     } else {
         struct mts_delivery delivery;
         mts_deliver(run, stored, &delivery);

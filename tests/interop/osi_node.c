@@ -29,7 +29,6 @@ struct node {
     /* sending */
     struct span file;
     size_t sent;
-    bool turn;
 };
 
 static void say(const char *format, size_t number) {
@@ -86,11 +85,28 @@ static void take_end(struct node *node) {
     fflush(stdout);
     node->complete = true;
     osi_rt_transfer_confirm(node->association);
+    if (osi_association_open(node->association)->dialogue == OSI_TWO_WAY_ALTERNATE)
+        osi_rt_turn_please(node->association, 1);
 }
 
 static void send_more(struct node *node) {
     struct span rest = span_sub(node->file, node->sent, node->file.len - node->sent);
     node->sent += osi_rt_transfer_data(node->association, rest, true);
+}
+
+static void begin_to_send(struct node *node) {
+    struct osi_activity activity;
+    osi_rt_transfer_begin(node->association, &activity);
+    node->sent = 0;
+    send_more(node);
+}
+
+/* The initiator closes; a responder that had the turn gives it back. */
+static void after_sending(struct node *node) {
+    if (node->parameters.role == OSI_INITIATOR)
+        osi_rt_close(node->association);
+    else
+        osi_rt_turn_give(node->association);
 }
 
 static void open_indication(struct node *node, const struct osi_open *open) {
@@ -109,12 +125,13 @@ static void handle(struct node *node, const struct osi_event *event) {
     case OSI_EVENT_OPEN_INDICATION:
         open_indication(node, &event->u.open);
         break;
-    case OSI_EVENT_OPEN_CONFIRM: {
-        struct osi_activity activity;
-        osi_rt_transfer_begin(node->association, &activity);
-        send_more(node);
+    case OSI_EVENT_OPEN_CONFIRM:
+        begin_to_send(node);
         break;
-    }
+    case OSI_EVENT_TURN_GIVE: /* what came goes back */
+        node->file = span_of(node->apdu, node->length);
+        begin_to_send(node);
+        break;
     case OSI_EVENT_TRANSFER_BEGIN:
         take_begin(node, &event->u.begin);
         break;
@@ -134,11 +151,11 @@ static void handle(struct node *node, const struct osi_event *event) {
         break;
     case OSI_EVENT_TRANSFER_CONFIRMED:
         say("confirmed %zu\n", node->sent);
-        osi_rt_close(node->association);
+        after_sending(node);
         break;
     case OSI_EVENT_TRANSFER_REFUSED:
         say("refused %zu\n", (size_t)event->u.refused.what);
-        osi_rt_close(node->association);
+        after_sending(node);
         break;
     case OSI_EVENT_CLOSED:
         printf("closed %d %s\n", event->u.cause->end, event->u.cause->text);

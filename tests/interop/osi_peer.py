@@ -196,6 +196,154 @@ def _():
             raise AssertionError("accepted without MTSE's context")
 
 
+@case("what later versions add is passed over, in each mode: open, transfer, release, abort")
+def _():
+    with Answering() as node:
+        for mode in MODES:
+            with x228.later_version():
+                peer = node.call(mode=mode)
+                peer.transfer(APDU)
+                peer.release()
+            equal(node.until("apdu"), checksum(APDU), mode)
+            check(node.until("closed").startswith("closed 0"), node.lines[-1])
+            with x228.later_version():
+                peer = node.call(mode=mode)
+                peer.abort(x228.LOCAL_SYSTEM_PROBLEM)
+            check("localSystemProblem" in node.until("closed"), node.lines[-1])
+
+
+@case("two-way alternate: PLEASE TOKENS with RTTP asks for the turn, S-CONTROL-GIVE passes it, both ways")
+def _():
+    with Answering() as node:
+        for mode in MODES:
+            peer = node.call(mode=mode, dialogue=1)
+            peer.transfer(APDU)
+            equal(node.until("apdu"), checksum(APDU), mode)
+            please = peer.expect(session.PT)
+            equal(please.parameters[session.PI_TOKEN][0] & session.DATA_TOKEN, session.DATA_TOKEN)
+            equal(please.user_data, x228.pdv(3, ber.integer(1)) if mode == "normal" else ber.integer(1), "RTTP")
+            peer.transport.send(session.spdu(session.GTC))
+            peer.expect(session.GTA)
+            equal(peer.receive(), APDU, mode)
+            peer.expect(session.GTC)
+            peer.transport.send(session.spdu(session.GTA))
+            peer.transfer(APDU)                     # the turn is here again
+            equal(node.until("apdu"), checksum(APDU), mode)
+            peer.expect(session.PT)
+            peer.release()
+            check(node.until("closed").startswith("closed 0"), node.lines[-1])
+
+
+def open_by_hand(node, mode, data, **options):
+    """An association whose CN the case makes itself: `cn(parameters, user data)` sends it."""
+    peer = Association(Transport.dial(node.port), mode=mode)
+    peer.transport.connect()
+    rtorq = x228.open_request(1, 3, ber.ctx(0, data), mode, options.pop("dialogue", 0))
+    accept_item = [session.parameter(session.PI_OPTIONS, b"\0")] + options.pop("items", []) + [
+        session.parameter(session.PI_VERSION, b"\2"), session.parameter(session.PI_TOKEN_SETTING, b"\0")]
+    parameters = [session.group(session.PGI_CONNECTION_IDENTIFIER,
+                                session.parameter(session.PI_CALLING_REFERENCE, peer.reference),
+                                session.parameter(session.PI_COMMON_REFERENCE, peer.common)),
+                  session.group(session.PGI_CONNECT_ACCEPT, *accept_item),
+                  session.parameter(session.PI_REQUIREMENTS, session.RTSE_REQUIREMENTS.to_bytes(2, "big"))]
+    return peer, parameters, x228.connect_ppdu(mode, rtorq)
+
+
+@case("connect data over 10,240 octets come by CONNECT DATA OVERFLOW")
+def _():
+    with Answering() as node:
+        for mode in MODES:
+            peer, parameters, data = open_by_hand(node, mode, ber.octets(b"b" * 20_000))
+            peer.transport.send(session.spdu(
+                session.CN, *parameters, session.parameter(session.PI_DATA_OVERFLOW, b"\1"),
+                session.parameter(session.PGI_EXTENDED_USER_DATA, data[:10_240])))
+            accepted = peer.expect(session.OA)
+            equal(accepted.parameters[session.PI_VERSION], b"\2")
+            for at, enclosure in ((10_240, b"\0"), (15_000, b"\2")):
+                piece = data[at:15_000] if at < 15_000 else data[at:]
+                peer.transport.send(session.spdu(session.CDO, session.parameter(session.PI_ENCLOSURE, enclosure),
+                                                 session.parameter(session.PGI_USER_DATA, piece)))
+            peer.read_accept()
+            peer.transfer(APDU)
+            peer.release()
+            equal(node.until("apdu"), checksum(APDU), mode)
+
+
+@case("an SSDU comes in in segments, and no TSDU goes out that is longer than the TSDU maximum size")
+def _():
+    size = 300
+    with Answering() as node:
+        for mode in MODES:
+            peer, parameters, data = open_by_hand(
+                node, mode, ber.octets(b"b"), dialogue=1,
+                items=[session.parameter(session.PI_TSDU_SIZE, size.to_bytes(2, "big") * 2)])
+            peer.send_connect_spdu(parameters, data)
+            peer.read_accept()
+            peer.start_activity()
+            value, longest = x228.data_ppdu(mode, x228.transfer_value(mode, APDU)), 0
+            for at in range(0, len(value), 280):    # one SSDU in many segments
+                enclosure = (at == 0) | (at + 280 >= len(value)) << 1
+                peer.give(session.spdu(session.DT, session.parameter(session.PI_ENCLOSURE, bytes([enclosure])),
+                                       data=value[at:at + 280]))
+            peer.end_activity()
+            equal(node.until("apdu"), checksum(APDU), mode)
+            peer.expect(session.PT)
+            peer.transport.send(session.spdu(session.GTC))
+            peer.expect(session.GTA)
+            held = value = b""
+            segments = 0
+            while True:
+                tsdu = peer.transport.receive()
+                longest = max(longest, len(tsdu))
+                spdu = session.read_tsdu(tsdu)
+                if spdu.si == session.DT and spdu.first:
+                    held += spdu.data
+                    segments += 1
+                    if spdu.parameters.get(session.PI_ENCLOSURE, b"\3")[0] & 2:
+                        value, held = value + x228.data_octets(mode, held), b""
+                elif spdu.si == session.MIP:
+                    peer.please(session.spdu(session.MIA, session.parameter(
+                        session.PI_SERIAL, spdu.parameters[session.PI_SERIAL])))
+                elif spdu.si == session.AE:
+                    break
+            equal(x228.apdu(mode, value), APDU, mode)
+            check(size - 60 <= longest <= size and segments > 100, f"{mode}: TSDUs of up to {longest}")
+            peer.confirm(spdu)
+            peer.expect(session.GTC)
+            peer.transport.send(session.spdu(session.GTA))
+            peer.release()
+
+
+@case("tokens that would be on both sides are refused, a choice of ours leaves the turn with the initiator")
+def _():
+    with Answering() as node:
+        for mode in MODES:
+            for setting, taken in ((b"\x2a", True), (b"\x00", True), (b"\x01", False), (b"\x14", False)):
+                try:
+                    peer = node.call(mode=mode, tokens=setting)
+                except BindRefused as refused:
+                    equal((taken, refused.layer), (False, "session"))
+                    node.until("closed")
+                    continue
+                check(taken, f"{mode} {setting.hex()} was accepted")
+                peer.transfer(APDU)
+                peer.release()
+                equal(node.until("apdu"), checksum(APDU), mode)
+
+
+@case("protocol versions without version 1 are refused by the layer that they belong to")
+def _():
+    with Answering() as node:
+        for versions, layer, reason in (((b"\6\x40", None), "presentation", 4), ((None, b"\6\x40"), "acse", 2),
+                                        ((b"\5\xa0", b"\5\xa0"), None, None)):
+            try:
+                node.call(versions=versions).release()
+            except BindRefused as refused:
+                equal((refused.layer, refused.reason), (layer, reason))
+            else:
+                equal(layer, None)
+
+
 class Sending:
     """osi-node as initiator: one APDU, against this script's responder."""
 
@@ -251,18 +399,50 @@ def _():
         check(most <= 2, f"{most} unconfirmed")
 
 
-@case("an exception report ends the activity")
+@case("what later versions add to the answers is passed over, in each mode")
 def _():
-    with Sending("normal") as (node, peer):
-        peer.expect(session.AS)
-        peer.expect(session.DT)
-        peer.report_exception(b"\5")
-        spdu = peer.receive_spdu()
-        while spdu.si in (session.DT, session.MIP):
-            spdu = peer.receive_spdu()
-        check(spdu.si in (session.AI, session.AD), repr(spdu))
-        peer.please(session.spdu(spdu.si + 1))
-        node.until("refused")
+    for mode in MODES:
+        with x228.later_version():
+            with Sending(mode) as (node, peer):
+                equal(peer.receive(), APDU, mode)
+                node.until("confirmed")
+                equal(peer.receive(), None)
+                node.until("closed 0")
+            with Sending(mode, refuse=2) as (node, peer):
+                wanted = "bind error" if mode == "normal" else "validationFailure"
+                check(wanted in node.until("closed"), node.lines[-1])
+
+
+@case("the reason of an exception report chooses between interrupt, discard and abort")
+def _():
+    interrupt, discard, abort = session.AI, session.AD, None
+    for mode in MODES:
+        for report, confirmed, wanted in (
+                (b"\0", 2, interrupt), (b"\5", 2, interrupt), (b"\x80", 2, interrupt), (b"", 2, interrupt),
+                (b"\3", 2, discard), (b"\6", 2, discard), (b"\1", 2, abort), (None, 2, abort),
+                (b"\0", 0, discard), (b"\5", 0, discard), (b"\6", 0, discard)):
+            with Sending(mode) as (node, peer):
+                peer.expect(session.AS)
+                peer.expect(session.DT)
+                for serial in range(1, confirmed + 1):
+                    mip = peer.expect(session.MIP)
+                    peer.please(session.spdu(session.MIA, session.parameter(session.PI_SERIAL, b"%d" % serial)))
+                    equal(mip.serial, serial)
+                    peer.expect(session.DT)
+                if report is None:                  # of the session provider
+                    peer.please(session.spdu(session.ER))
+                else:
+                    peer.report_exception(report)
+                try:
+                    spdu = peer.receive_spdu()
+                    while spdu.si in (session.DT, session.MIP):
+                        spdu = peer.receive_spdu()
+                except Aborted as aborted:
+                    equal((wanted, aborted.rtab), (abort, x228.TEMPORARY_PROBLEM), f"{mode} {report}")
+                    continue
+                equal(spdu.si, wanted, f"{mode} {report} {confirmed}")
+                peer.please(session.spdu(spdu.si + 1))
+                node.until("refused")
 
 
 @case("tshark finds nothing malformed in what it sends")

@@ -59,9 +59,10 @@ class Association:
 
     @classmethod
     def open(cls, port, host="127.0.0.1", called=b"", timeout=20, size_code=11, recover=None, selectors=None,
-             dialogue=0, authenticated=True, bind=None, contexts=None, extra_cr=b"", timing=None, **options):
+             dialogue=0, authenticated=True, bind=None, contexts=None, extra_cr=b"", tokens=b"\0",
+             versions=(None, None), **options):
         """Connects and binds. `recover`: (reference, common) of the association to recover, which carries no bind.
-        `bind`: octets that replace the bind argument. Raises BindRefused, Aborted, Closed."""
+        `bind`: octets that replace the bind argument. `tokens`: the token setting item. Raises BindRefused, Aborted, Closed."""
         peer = cls(Transport.dial(port, host, timeout=timeout), **options)
         peer.transport.connect(called=called, size_code=size_code, extra=extra_cr)
         if recover:
@@ -74,20 +75,20 @@ class Association:
         if recover:
             peer.reference = ber.octets(os.urandom(6)) if peer.mode == "normal" else ber.teletex(os.urandom(3).hex())
         peer.send_connect(x228.open_request(peer.checkpoint, peer.window, data, peer.mode, dialogue),
-                          selectors, contexts)
+                          selectors, contexts, tokens, versions)
         peer.read_accept()
         return peer
 
-    def send_connect(self, rtorq, selectors=None, contexts=None):
+    def send_connect(self, rtorq, selectors=None, contexts=None, tokens=b"\0", versions=(None, None)):
         parameters = [s.group(s.PGI_CONNECTION_IDENTIFIER, s.parameter(s.PI_CALLING_REFERENCE, self.reference),
                               s.parameter(s.PI_COMMON_REFERENCE, self.common)),
                       s.group(s.PGI_CONNECT_ACCEPT, s.parameter(s.PI_OPTIONS, b"\0"), s.parameter(s.PI_VERSION, b"\3"),
-                              s.parameter(s.PI_TOKEN_SETTING, b"\0")),
+                              s.parameter(s.PI_TOKEN_SETTING, tokens)),
                       s.parameter(s.PI_REQUIREMENTS, s.RTSE_REQUIREMENTS.to_bytes(2, "big"))]
         if selectors:
             parameters += [s.parameter(s.PI_CALLING_SELECTOR, selectors[0]),
                            s.parameter(s.PI_CALLED_SELECTOR, selectors[1])]
-        self.send_connect_spdu(parameters, x228.connect_ppdu(self.mode, rtorq, contexts))
+        self.send_connect_spdu(parameters, x228.connect_ppdu(self.mode, rtorq, contexts, versions))
 
     def send_connect_spdu(self, parameters, user_data):
         self.transport.send(s.spdu(s.CN, *parameters, s.parameter(s.PGI_USER_DATA, user_data)))

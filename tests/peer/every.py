@@ -4,13 +4,35 @@ from . import ber, names, x411
 HERE, THERE, THIRD = "/C=GB/A=GOLD/P=ALPHA/", "/C=DE/A=VIAT/P=BETA/", "/C=FR/A=ATLAS/"
 ANN, BOB, CARL = HERE + "O=Org/S=Ann/", THERE + "O=Org/OU1=Unit/OU2=Sub/S=Bob/G=Robert/I=B/Q=Jr/", THIRD + "CN=Carl/"
 LIST = THERE + "CN=list/"
+PRIVATE = "1.3.6.1.4.1.32473.2"
 WHEN = "261122120000Z"
 ALGORITHM = ber.seq(ber.oid("1.2.840.113549.1.1.11"), ber.null())
 SIGNATURE = ber.seq(ALGORITHM, ber.bits(0, 3, 9, size=64))
-LABEL = ber.set_(ber.oid("1.3.6.1.4.1.32473.1"), ber.integer(3), ber.printable("IN CONFIDENCE"))
+LABEL_FIELDS = ber.oid("1.3.6.1.4.1.32473.1") + ber.integer(3) + ber.printable("IN CONFIDENCE")
+LABEL = ber.set_(LABEL_FIELDS)
 DIRECTORY = ber.seq(ber.set_(ber.seq(ber.oid("2.5.4.6"), ber.printable("GB"))),
                     ber.set_(ber.seq(ber.oid("2.5.4.3"), ber.utf8("Ann"))))
-TOKEN_TYPE = "2.6.3.6.0"
+LATEST = "361122120000Z"
+
+
+def _certificates():
+    """Certificates of X.509: one of a self-signed pair whose key and signature are made up."""
+    key = ber.seq(ber.seq(ber.oid("1.2.840.113549.1.1.1"), ber.null()), ber.tlv(
+        ber.UNIVERSAL, 3, False, b"\0" + ber.seq(ber.integer(0xC0FFEE01), ber.integer(65537))))
+    certified = ber.seq(ber.ctx(0, ber.integer(2)), ber.integer(77), ALGORITHM, DIRECTORY,
+                        ber.seq(ber.utctime(WHEN), ber.utctime(LATEST)), DIRECTORY, key)
+    return ber.seq(ber.seq(certified, ALGORITHM, ber.bits(1, 5, size=64)))
+
+
+def _token():
+    """A message token for BOB with signed data: a label and a sequence number."""
+    signed = ber.ctx(0, ber.prim(0, b"\2"), ber.ctx(1, ber.seq(ber.ctx(2, LABEL_FIELDS), ber.prim(4, b"\7"))))
+    data = ber.seq(ALGORITHM, names.or_name(BOB), ber.utctime(WHEN), signed)
+    return ber.seq(ber.prim(0, ber.oid_octets("2.6.3.6.0")), ber.ctx(1, ber.seq(data, ALGORITHM, ber.bits(2, size=64))))
+
+
+CERTIFICATES, TOKEN = _certificates(), _token()
+SELECTORS = ber.set_(ber.ctx(3, ber.prim(0, ber.integer_octets(4242))))
 
 
 def universal(text):
@@ -37,27 +59,35 @@ def extension_attributes():
     return out + [(number, universal(f"U{number}")) for number in range(29, 41)]
 
 
-def message_extensions():
-    history = ber.seq(ber.seq(names.or_name(LIST), ber.utctime(WHEN)))
+def originated_message_extensions():
+    """What an originator may ask for with a message; PRIVATE stands for those of private ones."""
     return [
         x411.extension(1, ber.enumerated(0), {x411.FOR_DELIVERY}),
         x411.extension(3, ber.enumerated(0), {x411.FOR_DELIVERY}),
         x411.extension(4, ber.enumerated(1), {x411.FOR_DELIVERY}),
-        x411.extension(5, ber.utctime("361122120000Z"), {x411.FOR_DELIVERY}),
+        x411.extension(5, ber.utctime(LATEST), {x411.FOR_DELIVERY}),
         x411.extension(13, names.or_address(ANN + "CN=return/")),
+        x411.extension(15, CERTIFICATES),
         x411.extension(17, ALGORITHM),
         x411.extension(19, SIGNATURE),
         x411.extension(20, LABEL),
         x411.extension(23, ber.ia5("correlator")),
-        x411.extension(26, history),
-        x411.extension(38, x411.internal_trace((HERE, "MTA-A", WHEN))),
+        x411.extension(40, ber.set_(ber.ctx(0, DIRECTORY))),
         x411.extension(42, ber.set_(names.or_name(CARL))),
-        x411.extension("1.3.6.1.4.1.32473.2", ber.octets(b"private")),
+        x411.extension(45, SELECTORS),
+        x411.extension(PRIVATE, ber.octets(b"private")),
     ]
 
 
-def recipient_extensions():
-    redirection = ber.seq(ber.seq(ber.seq(names.or_name(BOB), ber.utctime(WHEN)), ber.enumerated(0)))
+def message_extensions():
+    history = ber.seq(ber.seq(names.or_name(LIST), ber.utctime(WHEN)))
+    return originated_message_extensions() + [
+        x411.extension(26, history), x411.extension(38, x411.internal_trace((HERE, "MTA-A", WHEN)))]
+
+
+def originated_recipient_extensions():
+    """What an originator may ask for a recipient of a message."""
+    blind = ber.set_(ber.ctx(0, names.or_name(CARL)))
     return [
         x411.extension(2, names.or_name(CARL)),
         x411.extension(6, ber.seq(ber.integer(1), ber.integer(0))),
@@ -68,10 +98,31 @@ def recipient_extensions():
         x411.extension(11, ber.teletex("4711")),
         x411.extension(12, ber.oid("2.6.3.5.0")),
         x411.extension(14, ber.integer(0)),
+        x411.extension(16, TOKEN),
         x411.extension(18, SIGNATURE),
         x411.extension(22, ber.enumerated(0)),
-        x411.extension(25, redirection),
+        x411.extension(28, CERTIFICATES),
+        x411.extension(41, ber.seq(blind)),
+        x411.extension(43, ber.set_(ber.set_(ber.integer(1), ber.set_(ALGORITHM, ber.bits(0, 9, size=64))))),
+        x411.extension(44, ber.set_(ber.set_(ber.integer(1), TOKEN))),
+        x411.extension(46, SELECTORS),
     ]
+
+
+def recipient_extensions():
+    redirection = ber.seq(ber.seq(ber.seq(names.or_name(BOB), ber.utctime(WHEN)), ber.enumerated(0)))
+    return originated_recipient_extensions() + [x411.extension(25, redirection)]
+
+
+def originated_probe_extensions():
+    return [x411.extension(1, ber.enumerated(0)), x411.extension(3, ber.enumerated(0)), x411.extension(4, ber.enumerated(0)),
+            x411.extension(15, CERTIFICATES), x411.extension(20, LABEL), x411.extension(23, ber.ia5("correlator")),
+            x411.extension(24, SIGNATURE)]
+
+
+def probe_recipient_extensions():
+    return [x411.extension(2, names.or_name(CARL)), x411.extension(6, ber.seq(ber.integer(1), ber.integer(0))),
+            x411.extension(12, ber.oid("2.6.3.5.0"))]
 
 
 def message(content, local="every.1", recipients=None, **more):
@@ -91,8 +142,7 @@ def message(content, local="every.1", recipients=None, **more):
 
 def probe(local="every.2", recipients=(BOB,), **more):
     options = dict(content_identifier="probe", content_length=2048, indicators={x411.ALTERNATE_ALLOWED},
-                   extensions=[x411.extension(4, ber.enumerated(0)), x411.extension(20, LABEL),
-                               x411.extension(23, ber.ia5("correlator"))])
+                   extensions=originated_probe_extensions())
     options.update(more)
     return x411.probe(HERE, local, ANN, list(recipients), **options)
 

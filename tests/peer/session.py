@@ -23,6 +23,7 @@ PI_SYNC_TYPE, PI_TOKEN, PI_TRANSPORT_DISCONNECT, PI_OPTIONS, PI_REQUIREMENTS, PI
     15, 16, 17, 19, 20, 21, 22
 PI_INITIAL_SERIAL, PI_PREPARE_TYPE, PI_ENCLOSURE, PI_TOKEN_SETTING = 23, 24, 25, 26
 PI_ACTIVITY, PI_SERIAL, PI_REFLECT, PI_REASON, PI_CALLING_SELECTOR, PI_CALLED_SELECTOR = 41, 42, 49, 50, 51, 52
+PI_DATA_OVERFLOW = 60
 GROUPS = {PGI_CONNECTION_IDENTIFIER, PGI_CONNECT_ACCEPT, PGI_LINKING}
 
 RTSE_REQUIREMENTS = 0x0249
@@ -30,6 +31,10 @@ DATA_TOKEN, MINOR_TOKEN, MAJOR_TOKEN, RELEASE_TOKEN = 0x01, 0x04, 0x10, 0x40
 
 # Category 0 SPDUs may stand first in a TSDU, before one of category 2; all others stand alone.
 CATEGORY_2 = {GT, AI, AIA, AR, MAP, MAA, AS, ED, ER, MIP, MIA, AD, ADA, 33 + 1, 53, 61, 62}
+
+
+# A parameter and a group that every SPDU gets in addition: what a later version might know (x228.later_version).
+extra = b""
 
 
 def length(count):
@@ -52,7 +57,7 @@ def group(code, *parameters):
 
 def spdu(si, *parameters, data=b""):
     """One SPDU: its parameters have a length, the user information field of a DT follows without one."""
-    body = b"".join(parameters)
+    body = b"".join(parameters) + extra
     return bytes([si]) + length(len(body)) + body + data
 
 

@@ -1,5 +1,7 @@
 """The PDUs of RTSE (X.228) in presentation (X.226) and ACSE (X.227), in normal and X.410-1984 mode."""
-from . import ber
+import contextlib
+
+from . import ber, session
 
 AS_ACSE, AS_RTSE, AS_MTSE = "2.2.1.0.1", "2.6.0.2.12", "2.6.0.2.7"
 AC_MTS_TRANSFER, BER = "2.6.0.1.6", "2.1.1"
@@ -8,6 +10,22 @@ CONTEXTS = [(1, AS_ACSE), (3, AS_RTSE), (5, AS_MTSE)]
 LOCAL_SYSTEM_PROBLEM, INVALID_PARAMETER, UNRECOGNIZED_ACTIVITY, TEMPORARY_PROBLEM, PROTOCOL_ERROR, \
     PERMANENT_PROBLEM, USER_ERROR, TRANSFER_COMPLETED = range(8)
 RTS_BUSY, CANNOT_RECOVER, VALIDATION_FAILURE, UNACCEPTABLE_DIALOGUE_MODE = range(4)
+
+
+# Elements that every APDU and PPDU gets in addition, and its sets and sequences: see later_version.
+extra = b""
+
+
+@contextlib.contextmanager
+def later_version():
+    """Within it all PDUs carry elements and parameters that nobody knows yet."""
+    global extra
+    extra = ber.prim(90, b"later") + ber.ctx(91, ber.integer(7), ber.octets(b""))
+    session.extra = session.parameter(120, b"later") + session.group(200, session.parameter(121, b"x"))
+    try:
+        yield
+    finally:
+        extra = session.extra = b""
 
 
 # --- MTA bind (X.411 section 12.1.1)
@@ -46,11 +64,12 @@ def open_request(checkpoint, window, data, mode, dialogue=0):
     parts += [ber.ctx(3, data)]
     if mode != "normal":
         parts += [ber.prim(4, ber.integer_octets(12 if mode == "x410" else 1))]
-    return b"".join(parts)
+    return extra + b"".join(parts)
 
 
 def open_accept(checkpoint, window, data):
-    return ber.prim(0, ber.integer_octets(checkpoint)) + ber.prim(1, ber.integer_octets(window)) + ber.ctx(2, data)
+    return (ber.prim(0, ber.integer_octets(checkpoint)) + extra + ber.prim(1, ber.integer_octets(window))
+            + ber.ctx(2, data))
 
 
 def _number(node, number, default):
@@ -81,17 +100,23 @@ def external(context, element, direct=None):
                    + ber.ctx(0, element))
 
 
-def connect_ppdu(mode, rtorq, contexts=None):
-    """CP: with an AARQ that carries RTORQ, or, in X.410 mode, RTORQ as the x410-mode-parameters."""
+def _version(octets):
+    return ber.prim(0, octets) if octets else b""
+
+
+def connect_ppdu(mode, rtorq, contexts=None, versions=(None, None)):
+    """CP: with an AARQ that carries RTORQ, or, in X.410 mode, RTORQ as the x410-mode-parameters. `versions`: contents of
+    the BIT STRINGs of presentation and ACSE."""
     if mode != "normal":
-        return ber.set_(ber.ctx(0, ber.prim(0, b"\0")), ber.ctx(1, rtorq))
+        return ber.set_(ber.ctx(0, ber.prim(0, b"\0"), extra), ber.ctx(1, rtorq), extra)
     contexts = contexts or CONTEXTS
     by_name = {name: number for number, name in contexts}
     rtse = by_name.get(AS_RTSE, contexts[min(1, len(contexts) - 1)][0])
-    aarq = ber.app(0, ber.ctx(1, ber.oid(AC_MTS_TRANSFER)), ber.ctx(30, external(rtse, ber.ctx(16, rtorq), BER)))
+    aarq = ber.app(0, _version(versions[1]), ber.ctx(1, ber.oid(AC_MTS_TRANSFER)), extra,
+                   ber.ctx(30, external(rtse, ber.ctx(16, rtorq), BER)))
     definitions = [ber.seq(ber.integer(number), ber.oid(name), ber.seq(ber.oid(BER))) for number, name in contexts]
-    return ber.set_(ber.ctx(0, ber.prim(0, b"\1")),
-                    ber.ctx(2, ber.ctx(4, *definitions), pdv(by_name.get(AS_ACSE, 1), aarq)))
+    return ber.set_(ber.ctx(0, ber.prim(0, b"\1"), extra), extra,
+                    ber.ctx(2, _version(versions[0]), ber.ctx(4, *definitions), extra, pdv(by_name.get(AS_ACSE, 1), aarq)))
 
 
 def read_connect(octets):
@@ -111,14 +136,14 @@ def _results(count):
 
 def _aare(result, source, body, context=3):
     return ber.app(1, ber.ctx(1, ber.oid(AC_MTS_TRANSFER)), ber.ctx(2, ber.integer(result)),
-                   ber.ctx(3, ber.ctx(1, ber.integer(source))), ber.ctx(30, external(context, body, BER)))
+                   ber.ctx(3, ber.ctx(1, ber.integer(source))), extra, ber.ctx(30, external(context, body, BER)))
 
 
 def accept_ppdu(mode, rtoac, contexts=3):
     if mode != "normal":
-        return ber.set_(ber.ctx(0, ber.prim(0, b"\0")), ber.ctx(1, rtoac))
-    return ber.set_(ber.ctx(0, ber.prim(0, b"\1")),
-                    ber.ctx(2, ber.ctx(5, *_results(contexts)), pdv(1, _aare(0, 0, ber.ctx(17, rtoac)))))
+        return ber.set_(ber.ctx(0, ber.prim(0, b"\0")), extra, ber.ctx(1, rtoac))
+    return ber.set_(ber.ctx(0, ber.prim(0, b"\1")), extra,
+                    ber.ctx(2, ber.ctx(5, *_results(contexts)), extra, pdv(1, _aare(0, 0, ber.ctx(17, rtoac)))))
 
 
 def accepted_rtoac(mode, octets):
@@ -133,9 +158,9 @@ def refuse_ppdu(mode, error, contexts=()):
     """CPR with RTORJ: the bind error in normal mode, the refuse reason in X.410 mode; None is cannotRecover."""
     if mode != "normal":
         reason = {None: CANNOT_RECOVER, 0: RTS_BUSY, 2: VALIDATION_FAILURE, 3: UNACCEPTABLE_DIALOGUE_MODE}[error]
-        return ber.set_(ber.prim(0, bytes([reason])))
-    body = b"" if error is None else ber.ctx(1, ber.ctx(18, ber.integer(error)))
-    return ber.seq(ber.ctx(5, *_results(len(contexts))), pdv(1, _aare(1, 1, ber.ctx(18, body))))
+        return ber.set_(ber.prim(0, bytes([reason])), extra)
+    body = extra + (b"" if error is None else ber.ctx(1, ber.ctx(18, ber.integer(error))))
+    return ber.seq(ber.ctx(5, *_results(len(contexts))), extra, pdv(1, _aare(1, 1, ber.ctx(18, body))))
 
 
 def refusal(kind, mode, reason):
@@ -181,22 +206,20 @@ def apdu(mode, value):
 
 
 def release_parameters(mode, code, request):
-    from . import session
     if mode != "normal":
         return []
-    return [session.parameter(code, pdv(1, ber.app(2 if request else 3, ber.prim(0, b"\0"))))]
+    return [session.parameter(code, pdv(1, ber.app(2 if request else 3, ber.prim(0, b"\0"), extra)))]
 
 
 def abort_parameters(mode, code, reason):
-    from . import session
     if reason is None:
         return []
-    fields = ber.prim(0, ber.integer_octets(reason))
+    fields = ber.prim(0, ber.integer_octets(reason)) + extra
     if mode != "normal":
         return [session.parameter(code, ber.set_(fields))]   # X.226: the components of RTAB in a SET of their own
     rtab = ber.ctx(22, fields)
-    abrt = ber.app(4, ber.prim(0, b"\0"), ber.ctx(30, external(3, rtab, BER)))
-    return [session.parameter(code, ber.ctx(0, pdv(1, abrt)))]
+    abrt = ber.app(4, ber.prim(0, b"\0"), extra, ber.ctx(30, external(3, rtab, BER)))
+    return [session.parameter(code, ber.ctx(0, extra, pdv(1, abrt)))]
 
 
 def abort_reason(user_data):

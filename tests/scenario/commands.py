@@ -97,6 +97,27 @@ def _():
             check(event in [e["event"] for e in history["events"]], history)
 
 
+@case("a receipt goes back when it was asked for, and only then")
+def _():
+    with folder() as path, Pair(path) as pair:
+        pair.alpha.mhs("send", "--from", ADA, "--to", EVA, "--notify", "rn,nrn", "--to", UWE,
+                       "--subject", "Read me", "--text", "x", "--priority", "urgent")
+        asked = str(pair.entries(pair.beta, UWE, 1)[0]["entry"])
+        identifier = ask(pair.beta, "read", "--user", UWE, asked)["ipm"]["identifier"]
+        pair.beta.mhs("receipt", "--from", UWE, "--information", "at once", asked)
+        pair.beta.mhs("receipt", "--from", UWE, "--discarded", "ipm-obsoleted", asked)
+        check("does not ask" in refuse(pair.beta, 1, "receipt", "--from", EVA, asked))
+        refuse(pair.beta, 2, "receipt", "--from", UWE, "--discarded", "dislike", asked)
+        found = [ask(pair.alpha, "read", "--user", ADA, str(e["entry"])) for e in pair.entries(pair.alpha, ADA, 2)]
+        equal({message["priority"] for message in found}, {"urgent"})
+        notifications = {message["ipn"]["kind"]: message["ipn"] for message in found}
+        for notification in notifications.values():
+            equal(notification["subject-ipm"]["identifier"], identifier)
+            equal(notification["originator"]["address"], UWE)
+        equal(notifications["receipt"]["supplementary-information"], "at once")
+        equal(notifications["non-receipt"]["discard-reason"], "ipm-obsoleted")
+
+
 @case("no copy but the blind ones names a blind copy recipient")
 def _():
     with folder() as path, Pair(path) as pair:

@@ -1,5 +1,6 @@
 #!/usr/bin/python3
-"""Hostile neighbours and strangers: the daemon's memory and time stay bounded, and others are served meanwhile."""
+"""Hostile neighbours and strangers: the daemon's memory and time stay bounded, others are served meanwhile, and the log
+says who it was and what it did."""
 import random
 import socket
 import time
@@ -31,6 +32,12 @@ class Unharmed:
         taken = time.monotonic() - start
         check(taken < seconds, f"another neighbour waited {taken:.1f} s")
 
+    def logged(self, *words):
+        """One line of the log has all the words: who it was, and what was wrong."""
+        lines = self.stage.mta.log().splitlines()
+        check(any(all(word in line for word in words) for line in lines),
+              f"no line with {words}:\n" + "\n".join(lines[-15:]))
+
     def __exit__(self, kind, *_):
         if kind:
             return
@@ -39,9 +46,8 @@ class Unharmed:
         check(sum(after.values()) < MEMORY_BOUND, f"{sum(after.values()) >> 20} MB resident")
 
 
-def connection(stage):
-    sock = socket.create_connection(("127.0.0.1", stage.mta.port), timeout=10)
-    return sock
+def connection(stage, source="127.0.0.1"):
+    return socket.create_connection(("127.0.0.1", stage.mta.port), timeout=10, source_address=(source, 0))
 
 
 CONNECT = bytes.fromhex("0300000b06e00000000100")
@@ -64,20 +70,70 @@ def _():
             sock.close()
 
 
-@case("connections beyond the limit are turned away, and room is made when they go")
+@case("more silent connections than there is room for keep nobody out")
 def _():
-    with folder() as path, Stage(path, limits={"connections": 40, "opening": 20}) as stage, Unharmed(stage) as unharmed:
+    with folder() as path, Stage(path, limits={"opening": 30}) as stage, Unharmed(stage) as unharmed:
         crowd = []
-        for _ in range(120):
-            try:
-                crowd.append(connection(stage))
-            except OSError:
-                break
+        for i in range(150):
+            crowd.append(connection(stage, "127.0.0.9"))
+            if i % 3 == 0:
+                try:
+                    crowd[-1].sendall(CONNECT[:i % 11])
+                except OSError:
+                    pass
+        early = connection(stage)           # this one is slow, but it is only one
+        for octet in CONNECT:
+            early.sendall(bytes([octet]))
+            crowd.append(connection(stage, "127.0.0.9"))
+        check(early.recv(100)[5:6] == b"\xd0", "the slow host's CR was not answered")
+        unharmed.served("crowd")
+        unharmed.logged("address=127.0.0.9", "too many without a bind")
+        check("address=127.0.0.1 connection closed" not in stage.mta.log(), stage.mta.log_tail())
+        for sock in crowd + [early]:
+            sock.close()
+
+
+@case("connections beyond all limits are turned away, and room is made when they go")
+def _():
+    with folder() as path, Stage(path, limits={"connections": 40, "opening": 100}) as stage, Unharmed(stage) as unharmed:
+        crowd = [connection(stage) for _ in range(120)]
         time.sleep(0.5)
+        unharmed.logged("address=127.0.0.1", "too many connections")
         for sock in crowd:
             sock.close()
         time.sleep(0.5)
-        unharmed.served("crowd")
+        unharmed.served("limit")
+
+
+@case("associations that fall silent in mid-transfer keep nobody out")
+def _():
+    with folder() as path, Stage(path) as stage, Unharmed(stage) as unharmed:
+        silent = []
+        for i in range(40):
+            peer = stage.call(checkpoint=1)
+            peer.start_activity()
+            peer.send_segments(x228.transfer_value("normal", text_message(f"silent-{i}", [FAY], "s" * 9000)),
+                               stop_after=1 + i % 4)
+            silent.append(peer)
+        unharmed.served("silent")
+        for peer in silent:
+            peer.cut()
+        check(stage.far.nothing(0.5), "half a message was passed on")
+
+
+@case("a bind that does not come in time ends the connection, and the log says whose")
+def _():
+    with folder() as path, Stage(path, timers={"connect": 1}) as stage, Unharmed(stage) as unharmed:
+        with connection(stage) as silent, connection(stage) as half:
+            half.sendall(CONNECT)
+            start = time.monotonic()
+            for sock in (silent, half):
+                sock.settimeout(10)
+                while sock.recv(4096):
+                    pass
+            check(time.monotonic() - start < 8, "they were kept too long")
+        unharmed.logged("address=127.0.0.1", "the association was not opened in time")
+        unharmed.served("late")
 
 
 def nested(depth, inner=b""):
@@ -102,6 +158,8 @@ def _():
         for apdu in (b"\xa0\x80" + nested(300_000), b"\xa0\x80\x31\x80" + b"\xa3\x80" * 200_000, nested(400_000)):
             check(refused(stage, lying_external(apdu)) is not None, "confirmed")
         unharmed.served("nested")
+        unharmed.logged("address=127.0.0.1", "association ended", "presentation:")
+        unharmed.logged("peer=NEAR address=127.0.0.1", "transfer refused", "the envelope is no BER element")
 
 
 def refused(stage, value):
@@ -132,6 +190,7 @@ def _():
                 error = refused(stage, lying_external(prefix + length + b"short"))
                 check(error is not None, f"{(prefix + length).hex()} was confirmed")
         unharmed.served("lengths")
+        unharmed.logged("peer=NEAR address=127.0.0.1", "transfer refused", "lengths in its APDU")
 
 
 @case("a million recipients are refused within bounds")
@@ -144,9 +203,8 @@ def _():
         envelope = b"".join(child.raw for child in node[0].children[:-1]) + ber.tlv(2, 2, True, many)
         error = refused(stage, x228.external(5, ber.ctx(0, ber.set_(envelope), node[1].raw)))
         unharmed.served("million", 20)
-        if error is None:
-            report = stage.near.next(60)
-            equal(report.kind, "report")
+        check(error is not None, "a million recipients were taken")
+        unharmed.logged("peer=NEAR address=127.0.0.1", "refused")
 
 
 @case("SPDUs out of turn, unknown ones and broken ones end that association only")
@@ -176,6 +234,8 @@ def _():
                 except ENDED:
                     pass
         unharmed.served("turn")
+        for what in ("ACTIVITY END SPDU", "MINOR SYNC POINT SPDU", "unknown SPDU", "unreadable SPDU"):
+            unharmed.logged("peer=NEAR address=127.0.0.1", "association ended: session:", what)
 
 
 @case("octets that are no TPKT, and TPDUs that lie, end the connection")
@@ -193,6 +253,7 @@ def _():
                 except OSError:
                     pass
         unharmed.served("noise")
+        unharmed.logged("address=127.0.0.1", "transport:", "no TPKT")
 
 
 @case("data before the turn and after the end is not taken for a message")

@@ -1,13 +1,20 @@
 #!/usr/bin/python3
 """Resume of a broken transfer, on both sides: a scripted RTSE that shares no code with the daemon plays the other end."""
+import glob
+import hashlib
+import os
 import socket
+import threading
+import time
 
-from players import FAY, Stage, folder, text_message
+from players import FAR, FAY, NEAR, Neighbour, Stage, folder, text_message
+from fault.proxy import CuttingProxy
 from peer import ber, session, tap, x228, x411
 from peer.association import Aborted, Association, BindRefused, Excepted
-from peer.transport import Transport
+from peer.transport import Closed, Transport
+from scenario.chasqui import Mhsd, peer_section
 
-case, check, equal = tap.case, tap.check, tap.equal
+case, check, equal, wait_until = tap.case, tap.check, tap.equal, tap.wait_until
 MODES = ("normal", "x410")
 
 
@@ -268,6 +275,35 @@ def afresh(peer):
     return x228.apdu(peer.mode, value)
 
 
+@case("a neighbour that does no recovery and answers a resume by an exception report gets the message afresh")
+def _():
+    with folder() as path:
+        far = Breaking()
+        with Stage(path, far=far) as stage:
+            apdu = text_message("out-4", [FAY], "x" * 30_000)
+            stage.hand_over(apdu)
+            receive_until(far.accept(), 5)
+            peer = far.accept()
+            check(peer.recovered, "recovery was tried")
+            peer.expect(session.AR)
+            peer.report_exception(b"\x06")       # unrecoverable procedural error: ISODE's answer
+            spdu = peer.receive_spdu()
+            while spdu.si in (session.DT, session.MIP):
+                spdu = peer.receive_spdu()
+            equal(spdu.si, session.AD, repr(spdu))
+            peer.please(session.spdu(session.ADA))
+            got = None
+            while got is None:
+                try:
+                    got = peer.receive()
+                except (Aborted, Excepted):
+                    got = None
+                if got is None:
+                    peer = far.accept()
+            equal(x411.Received(got).content, x411.Received(apdu).content)
+            check(x411.Received(got).identifier[1] == "out-4")
+
+
 @case("an exception report makes the sender end the activity, and try again")
 def _():
     with folder() as path:
@@ -293,6 +329,176 @@ def _():
                 if got is None:
                     peer = far.accept()
             equal(x411.Received(got).content, x411.Received(apdu).content)
+
+
+# --- half-open associations, in one net process or another
+
+@case("a half-open association is fenced when it is recovered, in whichever net process it is")
+def _():
+    with folder() as path, Stage(path, net_processes=3) as stage:
+        for i in range(12):
+            apdu = text_message(f"fence-{i}", [FAY], "f" * 9_000)
+            value = x228.transfer_value("normal", apdu)
+            half_open = stage.call(checkpoint=1)
+            half_open.start_activity()
+            half_open.send_segments(value, stop_after=4)
+            while half_open.acknowledged < half_open.sent_serial:
+                half_open.await_acknowledgement()
+            recovering = resume(stage, half_open, apdu, 4)
+            recovering.release()
+            equal(stage.far.next().identifier[1], f"fence-{i}")
+            # What the old association still says does not count any more.
+            try:
+                half_open.send_segments(value[4 * 1024:])
+                half_open.end_activity()
+            except (Aborted, Excepted, Closed, OSError):
+                pass
+            else:
+                raise AssertionError("the fenced association's transfer was confirmed")
+            half_open.close()
+        check(stage.far.nothing(1), "delivered twice")
+
+
+@case("a stranger who guesses an association's name ends nothing")
+def _():
+    with folder() as path, Stage(path) as stage:
+        apdu = text_message("guess-1", [FAY], "g" * 9_000)
+        value = x228.transfer_value("normal", apdu)
+        peer = stage.call(checkpoint=1)
+        peer.start_activity()
+        peer.send_segments(value, stop_after=2)
+        while peer.acknowledged < peer.sent_serial:
+            peer.await_acknowledgement()
+        stranger = Association(Transport(connect_from("127.0.0.5", stage.mta.port)), mta="NEAR")
+        stranger.transport.connect()
+        stranger.send_connect(x228.open_request(1, 3, x228.recover(*peer.identifier), "normal"))
+        try:
+            stranger.read_accept()
+        except BindRefused:
+            pass
+        else:
+            raise AssertionError("the stranger recovers another's association")
+        peer.send_segments(value[2 * 1024:])
+        peer.end_activity()
+        peer.release()
+        equal(stage.far.next().identifier[1], "guess-1")
+
+
+def connect_from(host, port):
+    sock = socket.socket()
+    sock.settimeout(20)
+    sock.bind((host, 0))
+    sock.connect(("127.0.0.1", port))
+    return sock
+
+
+# --- what a checkpoint costs
+
+def commits(stage):
+    """The database's count of transactions: iChange in the header of SQLite's WAL index."""
+    shm, = glob.glob(os.path.join(stage.mta.folder, "store", "*-shm"))
+    with open(shm, "rb") as file:
+        return int.from_bytes(file.read(12)[8:], "little")
+
+
+@case("checkpoints of many associations share commits")
+def _():
+    peers, segments = 8, 200
+    with folder() as path, Stage(path) as stage:
+        done = []
+
+        def send(i):
+            apdu = text_message(f"share-{i}", [FAY], "s" * (segments * 1024 - 400))
+            with stage.call(checkpoint=1) as peer:
+                peer.transfer(apdu)
+                done.append(peer.sent_serial)
+                peer.release()
+        before = commits(stage)
+        threads = [threading.Thread(target=send, args=(i,)) for i in range(peers)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        equal(len(done), peers)
+        checkpoints = sum(done)
+        check(checkpoints >= peers * segments, checkpoints)
+        used = (commits(stage) - before) % 2 ** 32
+        check(0 < used < checkpoints / 2, f"{used} commits for {checkpoints} checkpoints")
+        for _ in range(peers):
+            stage.far.next()
+
+
+# --- both ends are ours
+
+class TwoDaemons:
+    """ALPHA, which gets a message from NEAR, and another Chasqui as FAR, with a wire between them that breaks."""
+
+    def __init__(self, path, cuts):
+        self.beta_port = socket.create_server(("127.0.0.1", 0))
+        port = self.beta_port.getsockname()[1]
+        self.beta_port.close()
+        self.proxy = CuttingProxy(port, cuts)
+        far = Neighbour.__new__(Neighbour)
+        far.port, far.close = self.proxy.port, self.proxy.close
+        self.stage = Stage(path, far=far)
+        self.beta = Mhsd(os.path.join(path, "beta"), "FAR", FAR, port=port, user={FAY: {}}, peer={
+            "ALPHA": peer_section(self.stage.mta.port, "DAEMON", "our secret", our="FAR",
+                                  our_password="far's secret", domain="/C=GB/A=GOLD/P=ALPHA")},
+            route={NEAR: {"next-hop": {"ALPHA": {}}}})
+
+    def __enter__(self):
+        self.beta.start()
+        self.stage.__enter__()
+        return self
+
+    def __exit__(self, *what):
+        try:
+            self.stage.__exit__(*what)
+        finally:
+            self.beta.__exit__(*what)
+
+    def kill_both(self):
+        self.stage.mta.kill()
+        self.beta.kill()
+
+    def start_both(self):
+        self.beta.start(seconds=60)
+        self.stage.mta.start(seconds=60)
+
+    def delivered(self):
+        return self.beta.request("mailbox-list", mailbox=FAY)["entries"]
+
+
+def cut_and_restart(octets, cut, restart, seconds=120):
+    """Sends a message of so many octets, breaks the wire after `cut` of them, kills both daemons if told so. The octets
+    that went over the wire afterwards."""
+    with folder() as path, TwoDaemons(path, [("in", cut)]) as two:
+        apdu = text_message("both-1", [FAY], os.urandom(octets // 2).hex())
+        two.stage.hand_over(apdu)
+        wait_until(lambda: two.proxy.broken, seconds)
+        if restart:
+            two.kill_both()
+            two.start_both()
+        found = wait_until(two.delivered, seconds)
+        equal(len(found), 1)
+        with two.beta.client() as client:
+            content = client.content(FAY, found[0]["entry"])
+        equal(hashlib.sha256(content).hexdigest(), hashlib.sha256(x411.Received(apdu).content).hexdigest())
+        time.sleep(2.5)         # a repeat would come by now
+        equal(len(two.delivered()), 1)
+        return sum(two.proxy.passed[1:])
+
+
+@case("between two daemons a transfer goes on where the wire broke")
+def _():
+    again = cut_and_restart(12_000_000, 9_000_000, False)
+    check(3_000_000 <= again < 4_000_000, f"{again} octets went over the wire after the cut")
+
+
+@case("also when both were killed and started again")
+def _():
+    again = cut_and_restart(12_000_000, 9_000_000, True)
+    check(3_000_000 <= again < 4_000_000, f"{again} octets went over the wire after the cut")
 
 
 tap.main()

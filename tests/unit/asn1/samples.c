@@ -1,6 +1,5 @@
 /*
- * APDUs of real MTAs, where the samples are at hand ($CHASQUI_SAMPLES, or
- * ../shared/samples beside the source): each decodes, comes back octet for
+ * APDUs of real MTAs, where the samples are at hand: each decodes, comes back octet for
  * octet from `raw`, and is the same value when it is encoded afresh.
  */
 #include <dirent.h>
@@ -10,16 +9,14 @@
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <unistd.h>
 
 #include <cmocka.h>
 
+#include "../samples.h"
 #include "schema/asn1.h"
 #include "schema/x411.h"
 #include "schema/x41184.h"
 #include "schema/x420.h"
-
-static char folder[512];
 
 static bool read_file(const char *path, struct buf *into) {
     FILE *file = fopen(path, "rb");
@@ -117,17 +114,15 @@ static void check_sample(const char *name, const char *path, struct span in) {
 
 static void check_folder(const char *name, const char *suffix) {
     char path[1024];
-    snprintf(path, sizeof path, "%s/%s", folder, name);
-    DIR *dir = opendir(path);
-    if (!dir)
-        skip();
+    DIR *dir = opendir(name);
+    assert_non_null(dir);
     for (struct dirent *entry; (entry = readdir(dir)) != NULL;) {
         size_t len = strlen(entry->d_name);
         if (len < strlen(suffix) || strcmp(entry->d_name + len - strlen(suffix), suffix) != 0)
             continue;
         struct buf octets;
         buf_init(&octets, 0);
-        snprintf(path, sizeof path, "%s/%s/%s", folder, name, entry->d_name);
+        snprintf(path, sizeof path, "%s/%s", name, entry->d_name);
         assert_true(read_file(path, &octets));
         check_sample(entry->d_name, path, buf_span(&octets));
         buf_free(&octets);
@@ -145,19 +140,9 @@ static void of_1984_from_ean(void **state) {
     check_folder("x400-1984-ean", "envelope.ber");
 }
 
-/* A worktree of the source may lie one floor deeper than the source itself. */
-static void find_folder(void) {
-    const char *samples = getenv("CHASQUI_SAMPLES"), *source = getenv("CHASQUI_SOURCE");
-    source = source ? source : ".";
-    snprintf(folder, sizeof folder, "%s/../shared/samples", source);
-    if (access(folder, R_OK) != 0)
-        snprintf(folder, sizeof folder, "%s/../../shared/samples", source);
-    if (samples)
-        snprintf(folder, sizeof folder, "%s", samples);
-}
-
 int main(void) {
-    find_folder();
+    if (!samples_enter())
+        return 0;
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(of_1988_and_1984_from_pp),
         cmocka_unit_test(of_1984_from_ean),

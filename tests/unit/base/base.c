@@ -42,6 +42,25 @@ static void arena_keeps_its_cap(void **state) {
     arena_free(&arena);
 }
 
+static void arena_gives_zeros_however_often_it_is_used(void **state) {
+    (void)state;
+    struct arena arena;
+    static const uint8_t zeros[300];
+    arena_init(&arena, 65521); /* no multiple of anything */
+    for (int use = 0; use < 3; use++) {
+        uint8_t *part;
+        size_t size = 0, given = 0;
+        for (; (part = arena_alloc(&arena, size)); given += size, size = (size + 37) % sizeof zeros) {
+            assert_int_equal((uintptr_t)part % _Alignof(max_align_t), 0);
+            assert_memory_equal(part, zeros, size);
+            memset(part, 0xFF, size);
+        }
+        assert_in_range(given, 50000, 65521);
+        arena_reset(&arena);
+    }
+    arena_free(&arena);
+}
+
 static void arena_survives_an_empty_heap(void **state) {
     (void)state;
     struct arena arena;
@@ -117,6 +136,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(span_order_and_case),
         cmocka_unit_test(arena_keeps_its_cap),
+        cmocka_unit_test(arena_gives_zeros_however_often_it_is_used),
         cmocka_unit_test(arena_survives_an_empty_heap),
         cmocka_unit_test(buf_fails_once_and_for_all_at_its_limit),
         cmocka_unit_test(reader_never_leaves_its_window),

@@ -275,6 +275,13 @@ static void test_submission(void **state) {
     answer = ask(&world, request);
     assert_int_equal(number_at(answer, "changed", NULL), 1);
     json_decref(answer);
+    for (uint32_t uid = 1001; uid <= 1002; uid++) { /* the history is the submitter's, not another's */
+        tell(&world, IPC_CLIENT_CLOSE, 1, NOTHING, NOTHING);
+        client(&world, 1, uid);
+        answer = ask(&world, "{\"operation\":\"track\",\"recent\":10}");
+        assert_int_equal(json_array_size(json_object_get(answer, "messages")), uid == 1001);
+        json_decref(answer);
+    }
     world_end(&world);
 }
 
@@ -330,6 +337,7 @@ static void test_users(void **state) {
     assert_int_equal(number_at(answer, "changed", NULL), 1);
     json_decref(answer);
     expect_error(&world, "{\"operation\":\"user-add\",\"address\":\"" OURS "/S=NEW\"}", "exists");
+    expect_error(&world, "{\"operation\":\"user-add\",\"address\":\"" FRANK "\"}", "bad-request");
     world_kill(&world);
 
     world_start(&world);

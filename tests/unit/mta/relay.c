@@ -218,6 +218,116 @@ static void test_hostile_frames(void **state) {
     }
 }
 
+static struct x411_MessageTransferEnvelope envelope_again(struct world *world) {
+    struct x411_MessageTransferEnvelope envelope;
+    struct span octets = envelope_to(world, WANTS_NDN, FRANK, NULL);
+    assert_true(ber_decode(&x411_MessageTransferEnvelope_type, octets, &world->arena, NULL, &envelope, NULL));
+    envelope.raw = NOTHING;
+    return envelope;
+}
+
+static struct span encoded(struct world *world, const struct x411_MessageTransferEnvelope *envelope) {
+    struct span octets;
+    assert_true(ber_encode_arena(&x411_MessageTransferEnvelope_type, envelope, &world->arena, &octets, NULL));
+    return octets;
+}
+
+/* A local identifier of 40 characters breaks ub-local-id-length, 32. */
+static struct span long_identifier(struct world *world) {
+    struct x411_MessageTransferEnvelope envelope = envelope_again(world);
+    envelope.message_identifier.raw = NOTHING;
+    envelope.message_identifier.local_identifier = SPAN_LIT("m-0123456789-0123456789-0123456789-01234");
+    return encoded(world, &envelope);
+}
+
+/* One recipient is unknown here: its own report goes out, with the rules' diagnostic. */
+static struct span unknown_too(struct world *world) {
+    struct x411_MessageTransferEnvelope envelope = envelope_again(world);
+    envelope.message_identifier.raw = envelope.per_recipient_fields.items[0].raw = NOTHING;
+    envelope.message_identifier.local_identifier = SPAN_LIT("m-0123456789-0123456789-0123456789-01234");
+    envelope.per_recipient_fields.items[0].recipient_name = name_of(world, OURS "/S=nobody");
+    return encoded(world, &envelope);
+}
+
+/* One more than ub-recipients, 32767; all but the first are others' responsibility. */
+static struct span many_recipients(struct world *world) {
+    static const uint8_t not_ours = 0x28;
+    struct x411_MessageTransferEnvelope envelope = envelope_again(world);
+    struct x411_PerRecipientMessageTransferFields first = envelope.per_recipient_fields.items[0], *all;
+    all = arena_alloc(&world->arena, 32768 * sizeof *all);
+    assert_non_null(all);
+    for (size_t i = 0; i < 32768; i++)
+        all[i] = first;
+    for (size_t i = 1; i < 32768; i++) {
+        all[i].raw = NOTHING;
+        all[i].recipient_name = (struct x411_ORName){0}; /* short, for the limit of a frame */
+        all[i].per_recipient_indicators.octets = span_of(&not_ours, 1);
+    }
+    envelope.per_recipient_fields.items = all;
+    envelope.per_recipient_fields.count = 32768;
+    return encoded(world, &envelope);
+}
+
+/* Over X.411's bounds: taken, for it won't become better, and the originator is told why. */
+static void answered_with(struct span make(struct world *), int64_t diagnostic) {
+    struct world world;
+    world_begin(&world);
+    associate(&world, 1, "beta");
+    send_whole(&world, 1, make(&world), SPAN_LIT("content"));
+    assert_int_equal(result_of(&world, 1), IPC_ACCEPTED);
+    connect_out(&world, 2, "beta");
+    struct outgoing out = outgoing_of(&world, 2);
+    struct x411_MTS_APDU decoded;
+    struct ber_limits limits = {.relax_bounds = true};
+    assert_true(ber_decode(&x411_MTS_APDU_type, out.prefix, &world.arena, &limits, &decoded, NULL));
+    assert_int_equal(decoded.choice, x411_MTS_APDU_report);
+    const struct x411_ReportTransferContent *content = &decoded.u.report.content;
+    assert_int_equal(content->per_recipient_fields.count, 1);
+    const struct x411_ReportType *type =
+        &content->per_recipient_fields.items[0].last_trace_information.report_type;
+    assert_int_equal(type->choice, x411_ReportType_non_delivery);
+    const struct x411_NonDeliveryReport *why = &type->u.non_delivery;
+    assert_int_equal(why->non_delivery_reason_code, x411_NonDeliveryReasonCode_unable_to_transfer);
+    assert_true(why->has_non_delivery_diagnostic_code);
+    assert_int_equal(why->non_delivery_diagnostic_code, diagnostic);
+    sent(&world, 2, IPC_SENT);
+    world_end(&world);
+}
+
+static void test_upper_bounds(void **state) {
+    (void)state;
+    answered_with(long_identifier, x411_NonDeliveryDiagnosticCode_size_constraint_violation);
+}
+
+static void test_unknown_beside_upper_bounds(void **state) {
+    (void)state;
+    answered_with(unknown_too, x411_NonDeliveryDiagnosticCode_unrecognised_OR_name);
+}
+
+static void test_too_many_recipients(void **state) {
+    (void)state;
+    answered_with(many_recipients, x411_NonDeliveryDiagnosticCode_too_many_recipients);
+}
+
+static void test_upper_bounds_relaxed(void **state) {
+    struct world world;
+    (void)state;
+    world_begin(&world);
+    world_stop(&world);
+    world.config.limits.relax_bounds = true;
+    world_start(&world);
+    associate(&world, 1, "beta");
+    send_whole(&world, 1, long_identifier(&world), SPAN_LIT("content"));
+    assert_int_equal(result_of(&world, 1), IPC_ACCEPTED);
+    connect_out(&world, 2, "gamma");
+    struct outgoing out = outgoing_of(&world, 2);
+    assert_int_equal(out.content_length, 7);
+    sent(&world, 2, IPC_SENT);
+    client(&world, 1, 0);
+    expect_drained(&world);
+    world_end(&world);
+}
+
 static void test_no_envelope(void **state) {
     struct world world;
     (void)state;
@@ -241,6 +351,10 @@ int main(void) {
         cmocka_unit_test(test_broken_and_again),
         cmocka_unit_test(test_refused_by_the_peer),
         cmocka_unit_test(test_hostile_frames),
+        cmocka_unit_test(test_upper_bounds),
+        cmocka_unit_test(test_unknown_beside_upper_bounds),
+        cmocka_unit_test(test_too_many_recipients),
+        cmocka_unit_test(test_upper_bounds_relaxed),
         cmocka_unit_test(test_no_envelope),
     };
     return cmocka_run_group_tests_name("relay", tests, NULL, NULL);

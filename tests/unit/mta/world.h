@@ -62,6 +62,8 @@ struct world {
     struct frame kept[64];
     size_t kept_count;
     unsigned messages; /* made so far, for their identifiers */
+    int64_t deferred;  /* the next envelopes' deferred-delivery-time, s since 1970; 0: none */
+    const struct mta_reload *reload;
 };
 
 /* ---- tables ---- */
@@ -108,7 +110,7 @@ UNUSED static void world_start(struct world *world) {
             log_set_level(LOG_LEVEL_ERROR);
         struct mta_descriptors descriptors = {
             .parent = parent[1], .listener = -1, .net = &net[1], .net_count = 1};
-        exit(mta_run(&world->config, NULL, &descriptors));
+        exit(mta_run(&world->config, world->reload, &descriptors));
     }
     close(net[1]);
     close(parent[1]);
@@ -351,6 +353,8 @@ UNUSED static struct span envelope_to(struct world *world, uint8_t indicators, c
     envelope.originator_name = name_of(world, EVA);
     envelope.content_type.choice = x411_ContentType_built_in;
     envelope.content_type.u.built_in = 22;
+    if (world->deferred)
+        assert_true(ber_utctime_write(world->deferred, &world->arena, &envelope.deferred_delivery_time));
     envelope.trace_information.items = trace_of(world, domain);
     envelope.trace_information.count = 1;
     envelope.per_recipient_fields.items = fields;

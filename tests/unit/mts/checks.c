@@ -224,6 +224,28 @@ static void criticality_of_the_message(void **state) {
     assert_non_null(find_copy(play, NULL, "bob", NULL));
 }
 
+/* Lengths longer than they need be, an indefinite one and an unused bit that is set: as they came. */
+static void unknown_extensions_pass_octet_for_octet(void **state) {
+    struct play *play = *state;
+    const struct span odd[] = {
+        SPAN_LIT("\x30\x80\x80\x02\x00\xC8\xA2\x80\x24\x80\x04\x81\x01x\x00\x00\x00\x00\x00\x00"),
+        SPAN_LIT("\x30\x81\x0F\x83\x81\x02\x2A\x03\x81\x02\x05\x1F\xA2\x04\x30\x82\x00\x00"),
+    };
+    struct x411_ExtensionField fields[] = {{.raw = odd[0]}, {.raw = odd[1]}};
+    struct x411_MessageTransferEnvelope *envelope = for_whom(play, FRANK);
+    envelope->extensions = (struct x411_Extensions){.items = fields, .count = 2};
+    envelope->per_recipient_fields.items[0].extensions = envelope->extensions;
+    arrives(play, "beta", envelope);
+    struct x411_MessageTransferEnvelope *sent = sent_to(play, "other");
+    const struct x411_Extensions *places[] = {&sent->extensions,
+                                              &sent->per_recipient_fields.items[0].extensions};
+    for (size_t i = 0; i < 2; i++)
+        for (size_t k = 0; k < 2; k++) {
+            assert_true(places[i]->count >= 2);
+            assert_true(span_eq(places[i]->items[k].raw, odd[k]));
+        }
+}
+
 static void criticality_of_one_recipient(void **state) {
     struct play *play = *state;
     struct x411_MessageTransferEnvelope *envelope = for_whom(play, FRANK);
@@ -273,6 +295,7 @@ int main(void) {
         SCENE(physical_delivery_without_a_pdau),
         SCENE(restricted_delivery),
         SCENE(criticality_of_the_message),
+        SCENE(unknown_extensions_pass_octet_for_octet),
         SCENE(criticality_of_one_recipient),
         SCENE(service_message_needs_an_agreement),
         SCENE(only_p2_is_understood_there),

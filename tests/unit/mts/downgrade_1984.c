@@ -75,12 +75,148 @@ static void critical_extensions_are_refused(void **state) {
     is_refused(play, envelope);
 }
 
-static void content_types_by_identifier_are_refused(void **state) {
+/* X.411 annex A: the content is the encoding of an EXTERNAL whose direct-reference is the content type. */
+static void content_types_by_identifier_travel_as_external(void **state) {
     struct play *play = *state;
+    struct ber_element external, oid, octets;
     struct x411_MessageTransferEnvelope *envelope = for_old(play);
     envelope->content_type.choice = x411_ContentType_extended;
     envelope->content_type.u.extended = SPAN_LIT("\x2a\x03");
+    arrives(play, "beta", envelope);
+    struct mts_stored stored = stored_copy(play, "old", NULL);
+    struct x411_MTS_APDU *apdu = outbound(play, &stored);
+    assert_int_equal(apdu->u.message.envelope.content_type.choice, x411_ContentType_built_in);
+    assert_int_equal(apdu->u.message.envelope.content_type.u.built_in, 1);
+    struct span all = apdu->u.message.content;
+    assert_true(ber_element_read(all, &external, NULL));
+    assert_int_equal(external.total, all.len);
+    assert_int_equal(all.data[0], 0x28);
+    struct span inside = ber_element_contents(all, &external);
+    assert_true(ber_element_read(inside, &oid, NULL));
+    assert_true(span_eq(span_sub(inside, 0, oid.total), SPAN_LIT("\x06\x02\x2a\x03")));
+    struct span rest = span_sub(inside, oid.total, inside.len);
+    assert_true(ber_element_read(rest, &octets, NULL));
+    assert_int_equal(rest.data[0], 0x81);
+    struct span value = ber_element_contents(rest, &octets);
+    assert_int_equal(value.len, 2000);
+    assert_int_equal(value.data[0], 'x');
+    /* A peer behind which only P2 is understood gets none. */
+    play->tables->hops[3].given.edition_1984_content_only = true;
     is_refused(play, envelope);
+}
+
+static void an_extension_that_repeats_a_printable_one_goes(void **state) {
+    struct play *play = *state;
+    struct x411_MessageTransferEnvelope *envelope = message(play, DIETER, BETA);
+    recipient_fields *recipient = to(play, envelope, OLD "/O=Bank/S=smith", WANTS_NDN);
+    struct x411_ORName teletex = name_of(play, OLD "/O=B\303\244nk/S=smith");
+    assert_int_equal(teletex.extension_attributes.count, 1);
+    recipient->recipient_name.extension_attributes = teletex.extension_attributes;
+    arrives(play, "beta", envelope);
+    const struct x411_ORName *name = &sent_to(play, "old")->per_recipient_fields.items[0].recipient_name;
+    assert_int_equal(name->extension_attributes.count, 0);
+    assert_name(play, name, OLD "/O=Bank/S=smith");
+    /* Alone it can't be left out. */
+    recipient->recipient_name = teletex;
+    is_refused(play, envelope);
+}
+
+static void directory_names_are_dropped(void **state) {
+    struct play *play = *state;
+    struct x411_MessageTransferEnvelope *envelope = for_old(play);
+    struct x501_Name name = {.choice = x501_Name_rdnSequence};
+    envelope->originator_name.directory_name = &name;
+    envelope->per_recipient_fields.items[0].recipient_name.directory_name = &name;
+    arrives(play, "beta", envelope);
+    struct x411_MessageTransferEnvelope *sent = sent_to(play, "old");
+    assert_null(sent->originator_name.directory_name);
+    assert_null(sent->per_recipient_fields.items[0].recipient_name.directory_name);
+}
+
+/* ---- RFC 1328 ---- */
+
+#define RELAY  OURS "/O=MHS-Relay"
+#define POSTAL OLD "/PD-SN=post/PD-C=US/PD-PC=10118/PD-S=350 5th Ave"
+
+static void play_relay(struct play *play) {
+    struct error err = {0};
+    struct mts_self self = {.domain = OURS, .mta_name = "alpha-1", .rfc1328_address = RELAY};
+    mts_tables_free(play->tables);
+    play->tables = mts_tables_new(&self, &err);
+    assert_non_null(play->tables);
+    play->run.tables = play->tables;
+    add_hop(play, (struct mts_hop){.name = "beta", .domain = BETA});
+    add_hop(play, (struct mts_hop){.name = "old",
+                                   .domain = OLD,
+                                   .edition = MTS_EDITION_1984,
+                                   .rfc1328 = true,
+                                   .physical_delivery = true});
+    add_route(play, BETA, "beta");
+    add_route(play, OURS, NULL);
+    add_route(play, OLD, "old");
+    add_user(play, OURS "/CN=Postmaster", (struct mts_user){.mailbox = "postmaster"});
+}
+
+static void other_addresses_go_below_our_own(void **state) {
+    struct play *play = *state;
+    play_relay(play);
+    struct x411_MessageTransferEnvelope *envelope = message(play, BETA "/CN=Dieter/PD-C=DE", BETA);
+    to(play, envelope, POSTAL, WANTS_NDN);
+    arrives(play, "beta", envelope);
+    struct x411_MessageTransferEnvelope *sent = sent_to(play, "old");
+    const struct x411_ORName *name = &sent->per_recipient_fields.items[0].recipient_name;
+    assert_name(play, name,
+                RELAY "/DDA:X400-88=$/PD-STREET$=350 5th Ave$/PD-CODE$=10118$/PD-C$=US$/PD-SERVICE$=post"
+                      "$/ADMD$=MCI$/C$=US$/");
+    /* And come back from it: the originator's too. */
+    struct x411_MessageTransferEnvelope *back = message(play, OLD "/S=smith", OLD);
+    recipient_fields *recipient = to(play, back, BOB, WANTS_NDN);
+    recipient->recipient_name = sent->originator_name;
+    arrives(play, "old", back);
+    assert_name(play, &sent_to(play, "beta")->per_recipient_fields.items[0].recipient_name,
+                BETA "/CN=Dieter/PD-C=DE");
+}
+
+static void common_names_come_back(void **state) {
+    struct play *play = *state;
+    play_relay(play);
+    struct x411_MessageTransferEnvelope *envelope = message(play, OLD "/DDA:Common=Smith", OLD);
+    to(play, envelope, OURS "/DDA:Common=Postmaster", WANTS_NDN);
+    to(play, envelope, DIETER, WANTS_NDN);
+    arrives(play, "old", envelope);
+    assert_non_null(find_copy(play, NULL, "postmaster", NULL));
+    assert_name(play, &sent_to(play, "beta")->originator_name, OLD "/CN=Smith");
+    /* From others the attribute is what it says. */
+    arrives(play, "beta", envelope);
+    assert_not_delivered(play, 1, UNABLE, x411_NonDeliveryDiagnosticCode_unrecognised_OR_name);
+}
+
+static void reports_cross_both_ways(void **state) {
+    struct play *play = *state;
+    play_relay(play);
+    struct x411_MessageTransferEnvelope *envelope = message(play, OLD "/DDA:Common=Smith", OLD);
+    to(play, envelope, OURS "/CN=nobody", WANTS_NDN);
+    arrives(play, "old", envelope);
+    struct mts_stored stored = stored_copy(play, "old", NULL);
+    struct x411_Report *sent = &outbound(play, &stored)->u.report;
+    assert_name(play, &sent->envelope.report_destination_name, OLD "/DDA:Common=Smith");
+    assert_name(play, &reported(sent, 1)->actual_recipient_name, OURS "/DDA:Common=nobody");
+    sent->envelope.report_destination_name = name_of(play, OURS "/DDA:Common=Postmaster");
+    sent->envelope.trace_information.count = 0;
+    visit(play, &sent->envelope.trace_information, OLD, VISIT);
+    mts_accept_report(&play->run, 1, sent, &play->out);
+    assert_int_equal(play->out.result, MTS_DECIDED);
+    assert_non_null(find_copy(play, NULL, "postmaster", NULL));
+    assert_name(play, &reported(report_held(play, 0), 1)->actual_recipient_name, OURS "/CN=nobody");
+}
+
+static void the_address_must_be_one_of_1984(void **state) {
+    static const char *const wrong[] = {"rubbish", "", RELAY "/CN=x", RELAY "/DDA:a=b"};
+    (void)state;
+    for (size_t i = 0; i < 4; i++) {
+        struct mts_self self = {.domain = OURS, .mta_name = "a", .rfc1328_address = wrong[i]};
+        assert_null(mts_tables_new(&self, NULL));
+    }
 }
 
 static void common_names_need_rfc_1328(void **state) {
@@ -141,9 +277,18 @@ static void reports_in_the_terms_of_1984(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        SCENE(what_1984_does_not_know_is_dropped), SCENE(a_decoder_of_1984_reads_it),
-        SCENE(critical_extensions_are_refused),    SCENE(content_types_by_identifier_are_refused),
-        SCENE(common_names_need_rfc_1328),         SCENE(other_copies_recipients_may_be_left_out),
+        SCENE(what_1984_does_not_know_is_dropped),
+        SCENE(a_decoder_of_1984_reads_it),
+        SCENE(critical_extensions_are_refused),
+        SCENE(content_types_by_identifier_travel_as_external),
+        SCENE(an_extension_that_repeats_a_printable_one_goes),
+        SCENE(directory_names_are_dropped),
+        SCENE(other_addresses_go_below_our_own),
+        SCENE(common_names_come_back),
+        SCENE(reports_cross_both_ways),
+        SCENE(the_address_must_be_one_of_1984),
+        SCENE(common_names_need_rfc_1328),
+        SCENE(other_copies_recipients_may_be_left_out),
         SCENE(reports_in_the_terms_of_1984),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -62,15 +62,20 @@ static void add_second_way(struct play *play) {
     assert_true(mts_tables_add_route(play->tables, &route, NULL));
 }
 
+static struct mts_way away_from(const struct play *play, const char *hop) {
+    return (struct mts_way){.attempted = mts_hop_number(play->tables, hop), .wanted = -1};
+}
+
 static void another_way_leaves_a_trace(void **state) {
     struct play *play = *state;
+    struct mts_way way = away_from(play, "beta");
     add_second_way(play);
     struct mts_stored stored = two_at_beta(play, false);
-    mts_reroute(&play->run, &stored, &play->out);
+    mts_reroute(&play->run, &stored, &way, &play->out);
     assert_int_equal(play->out.held_count, 1); /* nobody is down, but we asked: the other way is up */
     play->down[0] = true;
     play->run.now += 100;
-    mts_reroute(&play->run, &stored, &play->out);
+    mts_reroute(&play->run, &stored, &way, &play->out);
     assert_non_null(event_of(play, MTS_EVENT_REROUTED));
     struct x411_MessageTransferEnvelope *sent = sent_to(play, "way");
     assert_int_equal(sent->trace_information.count, 2);
@@ -86,19 +91,21 @@ static void another_way_leaves_a_trace(void **state) {
 
 static void no_better_way_means_stay(void **state) {
     struct play *play = *state;
+    struct mts_way way = away_from(play, "beta");
     struct mts_stored stored = two_at_beta(play, false);
     play->down[0] = true;
-    mts_reroute(&play->run, &stored, &play->out);
+    mts_reroute(&play->run, &stored, &way, &play->out);
     assert_int_equal(play->out.result, MTS_DECIDED);
     assert_int_equal(play->out.held_count, 0);
     add_second_way(play);
     play->down[4] = true;
-    mts_reroute(&play->run, &stored, &play->out);
+    mts_reroute(&play->run, &stored, &way, &play->out);
     assert_int_equal(play->out.held_count, 0);
 }
 
 static void inside_the_domain_internal_trace_tells(void **state) {
     struct play *play = *state;
+    struct mts_way way = away_from(play, "inner");
     struct mts_choice choices[] = {{"inner", 1, 1}, {"inner-2", 2, 1}};
     struct mts_route route = {.pattern = OURS "/O=inner/S=*", .choices = choices, .choice_count = 2};
     struct x411_InternalTraceInformation internal;
@@ -110,7 +117,7 @@ static void inside_the_domain_internal_trace_tells(void **state) {
     arrives(play, "beta", envelope);
     struct mts_stored stored = stored_copy(play, "inner", NULL);
     play->down[1] = true;
-    mts_reroute(&play->run, &stored, &play->out);
+    mts_reroute(&play->run, &stored, &way, &play->out);
     struct x411_MessageTransferEnvelope *sent = sent_to(play, "inner-2");
     assert_int_equal(sent->trace_information.count, 2);
     assert_true(extension_decode(&play->arena, &sent->extensions, EXT_INTERNAL_TRACE,
@@ -118,6 +125,43 @@ static void inside_the_domain_internal_trace_tells(void **state) {
     assert_int_equal(internal.count, 2);
     assert_int_equal(internal.items[1].mta_supplied_information.routing_action, x411_RoutingAction_rerouted);
     assert_true(span_eq(internal.items[1].mta_supplied_information.attempted->u.mta, SPAN_LIT("inner")));
+}
+
+/* The hop left the tables, or was given another number: nothing of the copy's plan names it. */
+static void a_hop_that_is_gone_is_routed_anew(void **state) {
+    struct play *play = *state;
+    struct mts_way way = {.attempted = -1, .wanted = -1};
+    struct mts_stored stored = two_at_beta(play, false);
+    add_second_way(play);
+    play->down[0] = true;
+    mts_reroute(&play->run, &stored, &way, &play->out);
+    struct x411_MessageTransferEnvelope *sent = sent_to(play, "way");
+    assert_int_equal(sent->trace_information.count,
+                     1); /* it was never tried: the trace tells of no attempt */
+    assert_int_equal(event_of(play, MTS_EVENT_REROUTED)->hop, -1);
+}
+
+static void nobody_moves_while_one_has_no_way(void **state) {
+    struct play *play = *state;
+    struct mts_way way = {.attempted = -1, .wanted = -1};
+    struct mts_stored stored = two_at_beta(play, false);
+    struct mts_self self = {.domain = OURS, .mta_name = "alpha-1"};
+    struct mts_tables *empty = mts_tables_new(&self, NULL);
+    play->run.tables = empty;
+    mts_reroute(&play->run, &stored, &way, &play->out);
+    assert_int_equal(play->out.result, MTS_DECIDED);
+    assert_int_equal(play->out.held_count + play->out.event_count, 0);
+    play->run.tables = play->tables;
+    mts_tables_free(empty);
+}
+
+static void an_operator_chooses_the_hop(void **state) {
+    struct play *play = *state;
+    struct mts_stored stored = two_at_beta(play, false);
+    add_second_way(play);
+    struct mts_way way = {.attempted = -1, .wanted = mts_hop_number(play->tables, "way")};
+    mts_reroute(&play->run, &stored, &way, &play->out);
+    assert_int_equal(sent_to(play, "way")->trace_information.count, 1);
 }
 
 static void redirected_by_hand(void **state) {
@@ -155,6 +199,9 @@ int main(void) {
         SCENE(another_way_leaves_a_trace),
         SCENE(no_better_way_means_stay),
         SCENE(inside_the_domain_internal_trace_tells),
+        SCENE(a_hop_that_is_gone_is_routed_anew),
+        SCENE(nobody_moves_while_one_has_no_way),
+        SCENE(an_operator_chooses_the_hop),
         SCENE(redirected_by_hand),
         SCENE(copies_recipients_are_named),
     };

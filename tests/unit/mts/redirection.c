@@ -191,6 +191,104 @@ static void delivery_tells_whom_it_was_meant_for(void **state) {
     assert_non_null(extension_find(&envelope.other_fields.extensions, EXT_REDIRECTION_HISTORY));
 }
 
+/* ---- the components of MessageClass ---- */
+
+static bool goes_on(struct play *play, struct mts_class class,
+                    const struct x411_MessageTransferEnvelope *envelope) {
+    add_carol(play, FRANK, class);
+    arrives(play, "beta", envelope);
+    bool redirected = find_copy(play, "other", NULL, NULL);
+    assert_int_equal(find_copy(play, NULL, "carol", NULL) != NULL, !redirected);
+    return redirected;
+}
+
+static void a_class_has_security_labels(void **state) {
+    struct play *play = *state;
+    static const char *const labels[] = {"1.2.3/secret", "1.2.4"};
+    struct mts_class class = {.labels = {labels, 2}};
+    struct x411_SecurityLabel label = {.security_policy_identifier = SPAN_LIT("\x2a\x03"),
+                                       .has_security_classification = true,
+                                       .security_classification = x411_SecurityClassification_secret};
+    struct x411_MessageTransferEnvelope *envelope = message(play, DIETER, BETA);
+    to(play, envelope, CAROL, WANTS_NDN);
+    assert_false(goes_on(play, class, envelope));
+    extend(play, &envelope->extensions, EXT_MESSAGE_SECURITY_LABEL, &x411_SecurityLabel_type, &label, 0);
+    assert_true(goes_on(play, class, envelope));
+    label.security_classification = x411_SecurityClassification_restricted;
+    extend(play, &envelope->extensions, EXT_MESSAGE_SECURITY_LABEL, &x411_SecurityLabel_type, &label, 0);
+    assert_false(goes_on(play, class, envelope));
+    label.security_policy_identifier = SPAN_LIT("\x2a\x04");
+    extend(play, &envelope->extensions, EXT_MESSAGE_SECURITY_LABEL, &x411_SecurityLabel_type, &label, 0);
+    assert_true(goes_on(play, class, envelope));
+}
+
+static void a_class_constrains_encoded_information_types(void **state) {
+    struct play *play = *state;
+    static const char *const ia5[] = {"ia5-text"}, *const both[] = {"ia5-text", "g3-facsimile"};
+    struct x411_EncodedInformationTypes types = {0};
+    struct x411_MessageTransferEnvelope *envelope = message(play, DIETER, BETA);
+    to(play, envelope, CAROL, WANTS_NDN);
+    assert_false(goes_on(play, (struct mts_class){.acceptable_eits = {ia5, 1}}, envelope));
+    assert_true(goes_on(play, (struct mts_class){.unacceptable_eits = {ia5, 1}}, envelope));
+    envelope->original_encoded_information_types = &types;
+    assert_true(ber_bit_set(&types.built_in_encoded_information_types, 2, true, &play->arena));
+    assert_true(ber_bit_set(&types.built_in_encoded_information_types, 3, true, &play->arena));
+    assert_true(goes_on(play, (struct mts_class){.acceptable_eits = {ia5, 1}}, envelope));
+    assert_false(goes_on(play, (struct mts_class){.exclusive_eits = {ia5, 1}}, envelope));
+    assert_true(goes_on(play, (struct mts_class){.exclusive_eits = {both, 2}}, envelope));
+    assert_false(goes_on(play, (struct mts_class){.unacceptable_eits = {ia5, 1}}, envelope));
+    assert_true(
+        goes_on(play, (struct mts_class){.acceptable_eits = {ia5, 1}, .exclusive_eits = {ia5, 1}}, envelope));
+    assert_false(goes_on(
+        play, (struct mts_class){.acceptable_eits = {ia5, 1}, .unacceptable_eits = {both, 2}}, envelope));
+}
+
+static void a_class_applies_only_to_some(void **state) {
+    struct play *play = *state;
+    struct mts_restriction but_dieter[] = {{false, MTS_ORIGINATED_BY, DIETER}, {true, 0, BETA}};
+    struct mts_restriction only_lists[] = {{true, MTS_DL_EXPANDED_BY, NULL}};
+    struct mts_class class = {.applies_only_to = but_dieter, .applies_only_to_count = 2};
+    struct x411_MessageTransferEnvelope *envelope = message(play, DIETER, BETA);
+    to(play, envelope, CAROL, WANTS_NDN);
+    assert_false(goes_on(play, class, envelope));
+    envelope->originator_name = name_of(play, EVA);
+    assert_true(goes_on(play, class, envelope));
+    envelope->originator_name = name_of(play, FRANK);
+    assert_false(goes_on(play, class, envelope));
+    class = (struct mts_class){.applies_only_to = only_lists, .applies_only_to_count = 1};
+    assert_false(goes_on(play, class, envelope));
+    add_carol(play, FRANK, class);
+    add_dl(play, (struct mts_dl){.address = OURS "/S=all"}, CAROL, NULL);
+    envelope = message(play, DIETER, BETA);
+    to(play, envelope, OURS "/S=all", WANTS_NDN);
+    arrives(play, "beta", envelope);
+    assert_non_null(find_copy(play, "other", NULL, NULL));
+}
+
+static void a_class_of_reports_alone_leaves_messages(void **state) {
+    struct play *play = *state;
+    struct x411_MessageTransferEnvelope *envelope = message(play, DIETER, BETA);
+    to(play, envelope, CAROL, WANTS_NDN);
+    assert_false(goes_on(play, (struct mts_class){.objects = MTS_OBJECTS_REPORTS}, envelope));
+    assert_true(goes_on(play, (struct mts_class){.objects = MTS_OBJECTS_MESSAGES}, envelope));
+}
+
+static void wrong_classes_are_refused(void **state) {
+    struct play *play = *state;
+    static const char *const hush[] = {"hush"};
+    const struct mts_class wrong[] = {{.labels = {hush, 1}},
+                                      {.acceptable_eits = {hush, 1}},
+                                      {.exclusive_eits = {hush, 1}},
+                                      {.unacceptable_eits = {hush, 1}},
+                                      {.content_types = {hush, 1}}};
+    for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
+        struct mts_redirection redirection = {.class = wrong[i], .alternate = FRANK};
+        struct mts_user user = {
+            .address = CAROL, .mailbox = "carol", .redirections = &redirection, .redirection_count = 1};
+        assert_false(mts_tables_add_user(play->tables, &user, NULL));
+    }
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         SCENE(by_the_recipient),
@@ -205,6 +303,11 @@ int main(void) {
         SCENE(number_of_redirections_is_bounded),
         SCENE(alias_is_followed),
         SCENE(delivery_tells_whom_it_was_meant_for),
+        SCENE(a_class_has_security_labels),
+        SCENE(a_class_constrains_encoded_information_types),
+        SCENE(a_class_applies_only_to_some),
+        SCENE(a_class_of_reports_alone_leaves_messages),
+        SCENE(wrong_classes_are_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

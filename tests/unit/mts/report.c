@@ -217,8 +217,8 @@ static void no_report_on_a_report(void **state) {
 
 static void reports_may_be_redirected(void **state) {
     struct play *play = *state;
-    struct mts_redirection reports = {.class = {.reports = true, .priorities = 1u << MTS_URGENT},
-                                      .alternate = ALICE};
+    struct mts_redirection reports = {
+        .class = {.objects = MTS_OBJECTS_REPORTS, .priorities = 1u << MTS_URGENT}, .alternate = ALICE};
     add_user(play, BOB,
              (struct mts_user){.mailbox = "bob", .redirections = &reports, .redirection_count = 1});
     comes_back(play, BOB, MTA_NDN_BIT | ORIGINATOR_NDN_BIT, false);

@@ -145,7 +145,8 @@ static void directory_name_is_a_need(void **state) {
     assert_non_null(find_copy(play, NULL, "bob", NULL));
     answer.address = NULL;
     mts_accept_message(&play->run, 0, received, 1, &play->out);
-    assert_not_delivered(play, 1, UNABLE, x411_NonDeliveryDiagnosticCode_unrecognised_OR_name);
+    assert_not_delivered(play, 1, x411_NonDeliveryReasonCode_directory_operation_unsuccessful,
+                         x411_NonDeliveryDiagnosticCode_unrecognised_OR_name);
     answer.failed = true;
     mts_accept_message(&play->run, 0, received, 1, &play->out);
     assert_not_delivered(play, 1, x411_NonDeliveryReasonCode_directory_operation_unsuccessful, -1);
@@ -214,25 +215,6 @@ static void back_off_doubles_to_its_end(void **state) {
     assert_int_equal(mts_retry_delay(schedule, 4000000000u), 900);
 }
 
-static void route_is_explained(void **state) {
-    struct play *play = *state;
-    struct buf lines;
-    struct error err = {0};
-    buf_init(&lines, 0);
-    assert_true(mts_explain_route(&play->run, FRANK, &lines, &err));
-    assert_true(mts_explain_route(&play->run, BOB, &lines, &err));
-    assert_true(mts_explain_route(&play->run, OURS "/S=nobody", &lines, &err));
-    assert_true(mts_explain_route(&play->run, "/C=AQ/A=SNOMAIL/S=x", &lines, &err));
-    assert_false(mts_explain_route(&play->run, "rubbish", &lines, &err));
-    assert_true(buf_append_byte(&lines, 0));
-    assert_non_null(
-        strstr((const char *)lines.data, "next hop other: rank 0, weight 1, would be tried first"));
-    assert_non_null(strstr((const char *)lines.data, "mailbox bob"));
-    assert_non_null(strstr((const char *)lines.data, "unable-to-transfer (1), unrecognised-OR-name (0)"));
-    assert_non_null(strstr((const char *)lines.data, "no default route"));
-    buf_free(&lines);
-}
-
 int main(void) {
     const struct CMUnitTest tests[] = {
         SCENE(most_specific_wins),
@@ -245,7 +227,6 @@ int main(void) {
         SCENE(tables_refuse_nonsense),
         SCENE(users_come_and_go),
         SCENE(back_off_doubles_to_its_end),
-        SCENE(route_is_explained),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -360,11 +360,21 @@ static void test_aborts(void **state) {
     for (unsigned i = 0; i < 3; i++) {
         struct pair p;
         pair_open(&p, initiator_parameters(contexts[i]), responder_parameters());
+        bool normal = contexts[i] == OSI_MTS_TRANSFER;
         osi_rt_user_abort(p.initiator.a, SPAN_LIT("\x04\x01!"));
         pair_run(&p);
         assert_int_equal(p.initiator.cause.end, OSI_END_LOCAL);
-        assert_int_equal(p.responder.cause.end, OSI_END_USER_ABORT);
-        assert_int_equal(p.responder.user_data_len, contexts[i] == OSI_MTS_TRANSFER ? 3 : 0);
+        assert_int_equal(p.responder.cause.end, normal ? OSI_END_USER_ABORT : OSI_END_PROVIDER_ABORT);
+        assert_int_equal(p.responder.cause.code,
+                         normal ? OSI_ABORT_USER_ERROR : OSI_ABORT_LOCAL_SYSTEM_PROBLEM);
+        assert_int_equal(p.responder.user_data_len, normal ? 3 : 0);
+        pair_end(&p);
+
+        pair_open(&p, initiator_parameters(contexts[i]), responder_parameters());
+        osi_rt_provider_abort(p.initiator.a, OSI_ABORT_PERMANENT_PROBLEM, "test");
+        pair_run(&p);
+        assert_int_equal(p.responder.cause.code,
+                         normal ? OSI_ABORT_PERMANENT_PROBLEM : OSI_ABORT_LOCAL_SYSTEM_PROBLEM);
         pair_end(&p);
 
         pair_open(&p, initiator_parameters(contexts[i]), responder_parameters());

@@ -4,11 +4,10 @@
  */
 #include "pair.h"
 
+#include "../samples.h"
 #include "capture.h"
 #include "osi/cotp.h"
 #include "osi/session.h"
-
-#define SAMPLES "/work/shared/samples/"
 
 static struct capture capture; /* large */
 
@@ -62,8 +61,7 @@ static unsigned count_events(const struct end *e, enum osi_event_type type) {
 /* Replays every initiator of a capture: `initiators` must open in `context` (others break off before), all
  * that end be released, and `transfers` arrive in all. */
 static void replay_p1(const char *file, enum osi_context context, unsigned initiators, unsigned transfers) {
-    if (!capture_read(&capture, file))
-        skip();
+    assert_true(capture_read(&capture, file));
     static const size_t steps[] = {SIZE_MAX, 1460, 1};
     for (unsigned step = 0; step < 3; step++) {
         unsigned opened = 0, received = 0;
@@ -89,27 +87,27 @@ static void replay_p1(const char *file, enum osi_context context, unsigned initi
 
 static void test_ping(void **state) {
     (void)state;
-    replay_p1(SAMPLES "x400-pcap/x400-ping-success.pcap", OSI_MTS_TRANSFER, 1, 0);
+    replay_p1("x400-pcap/x400-ping-success.pcap", OSI_MTS_TRANSFER, 1, 0);
 }
 
 static void test_normal_mode(void **state) {
     (void)state;
-    replay_p1(SAMPLES "x400-pcap-pp/p1-88-normal.pcap", OSI_MTS_TRANSFER, 6, 6);
+    replay_p1("x400-pcap-pp/p1-88-normal.pcap", OSI_MTS_TRANSFER, 6, 6);
 }
 
 static void test_normal_mode_standard_extensions(void **state) {
     (void)state;
-    replay_p1(SAMPLES "x400-pcap-pp/p1-88-stdext.pcap", OSI_MTS_TRANSFER, 2, 2);
+    replay_p1("x400-pcap-pp/p1-88-stdext.pcap", OSI_MTS_TRANSFER, 2, 2);
 }
 
 static void test_x410_mode(void **state) {
     (void)state;
-    replay_p1(SAMPLES "x400-pcap-pp/p1-88-x410.pcap", OSI_MTS_TRANSFER_PROTOCOL, 2, 2);
+    replay_p1("x400-pcap-pp/p1-88-x410.pcap", OSI_MTS_TRANSFER_PROTOCOL, 2, 2);
 }
 
 static void test_1984(void **state) {
     (void)state;
-    replay_p1(SAMPLES "x400-pcap-pp/p1-84.pcap", OSI_MTS_TRANSFER_PROTOCOL_1984, 5, 5);
+    replay_p1("x400-pcap-pp/p1-84.pcap", OSI_MTS_TRANSFER_PROTOCOL_1984, 5, 5);
 }
 
 /* The APDUs that come out are those that were taken out of the captures by other means. */
@@ -127,13 +125,12 @@ static void test_apdus_are_the_same(void **state) {
     for (unsigned i = 0; i < 4; i++) {
         char path[256];
         static uint8_t wanted[1 << 20];
-        snprintf(path, sizeof path, SAMPLES "x400-pcap-pp/ber/%s.ber", cases[i].apdu);
+        snprintf(path, sizeof path, "x400-pcap-pp/ber/%s.ber", cases[i].apdu);
         FILE *file = fopen(path, "rb");
-        if (!file)
-            skip();
+        assert_non_null(file);
         size_t len = fread(wanted, 1, sizeof wanted, file);
         fclose(file);
-        snprintf(path, sizeof path, SAMPLES "x400-pcap-pp/%s.pcap", cases[i].capture);
+        snprintf(path, sizeof path, "x400-pcap-pp/%s.pcap", cases[i].capture);
         assert_true(capture_read(&capture, path));
         struct capture_stream *s = NULL;
         for (size_t j = 0; j < capture.count && !s; j++)
@@ -162,15 +159,13 @@ static void test_contexts_not_accepted(void **state) {
         enum osi_layer layer;
         const char *parameter;
     } cases[] = {
-        {SAMPLES "x400-pcap/x400-ping-success.pcap", OSI_MTS_TRANSFER_PROTOCOL, OSI_LAYER_ACSE,
+        {"x400-pcap/x400-ping-success.pcap", OSI_MTS_TRANSFER_PROTOCOL, OSI_LAYER_ACSE,
          "application context name"},
-        {SAMPLES "x400-pcap-pp/p1-88-x410.pcap", OSI_MTS_TRANSFER, OSI_LAYER_RTSE, "application protocol"},
-        {SAMPLES "x400-pcap-pp/p1-84.pcap", OSI_MTS_TRANSFER_PROTOCOL, OSI_LAYER_RTSE,
-         "application protocol"},
+        {"x400-pcap-pp/p1-88-x410.pcap", OSI_MTS_TRANSFER, OSI_LAYER_RTSE, "application protocol"},
+        {"x400-pcap-pp/p1-84.pcap", OSI_MTS_TRANSFER_PROTOCOL, OSI_LAYER_RTSE, "application protocol"},
     };
     for (unsigned c = 0; c < 3; c++) {
-        if (!capture_read(&capture, cases[c].file))
-            skip();
+        assert_true(capture_read(&capture, cases[c].file));
         for (size_t i = 0; i < capture.count; i++) {
             struct end *e = calloc(1, sizeof *e);
             if (is_initiator(&capture.streams[i])) {
@@ -189,8 +184,7 @@ static void test_contexts_not_accepted(void **state) {
 
 /* A real responder's octets to an initiator of ours; the CC is made to answer our reference. */
 static void initiator_meets(struct end *e, const char *file, unsigned context) {
-    if (!capture_read(&capture, file))
-        skip();
+    assert_true(capture_read(&capture, file));
     struct osi_parameters parameters = initiator_parameters(context);
     memset(e, 0, sizeof *e);
     buf_init(&e->received, 0);
@@ -210,22 +204,22 @@ static void initiator_meets(struct end *e, const char *file, unsigned context) {
 static void test_real_responders(void **state) {
     (void)state;
     struct end *e = calloc(1, sizeof *e);
-    initiator_meets(e, SAMPLES "x400-pcap/x400-ping-refuse.pcap", OSI_MTS_TRANSFER);
+    initiator_meets(e, "x400-pcap/x400-ping-refuse.pcap", OSI_MTS_TRANSFER);
     assert_int_equal(e->cause.end, OSI_END_REFUSED);
     assert_int_equal(e->cause.layer, OSI_LAYER_USER);
     assert_true(e->user_data_len > 0);
     end_free(e);
-    initiator_meets(e, SAMPLES "x400-pcap-pp/p1-88-reject.pcap", OSI_MTS_TRANSFER);
+    initiator_meets(e, "x400-pcap-pp/p1-88-reject.pcap", OSI_MTS_TRANSFER);
     assert_int_equal(e->cause.end, OSI_END_REFUSED);
     assert_int_equal(e->cause.layer, OSI_LAYER_USER);
     assert_int_equal(e->user_data_len, 3);
     assert_memory_equal(e->user_data, "\x02\x01\x02", 3); /* authentication-error */
     end_free(e);
-    initiator_meets(e, SAMPLES "x400-pcap/x400-ping-success.pcap", OSI_MTS_TRANSFER);
+    initiator_meets(e, "x400-pcap/x400-ping-success.pcap", OSI_MTS_TRANSFER);
     assert_int_equal(e->events[0].type, OSI_EVENT_OPEN_CONFIRM);
     assert_int_equal(e->open.window_size, 3);
     end_free(e);
-    initiator_meets(e, SAMPLES "x400-pcap-pp/p1-88-x410.pcap", OSI_MTS_TRANSFER_PROTOCOL);
+    initiator_meets(e, "x400-pcap-pp/p1-88-x410.pcap", OSI_MTS_TRANSFER_PROTOCOL);
     assert_int_equal(e->events[0].type, OSI_EVENT_OPEN_CONFIRM);
     assert_int_equal(e->open.checkpoint_size, 1);
     end_free(e);
@@ -247,9 +241,8 @@ static void test_other_protocols_are_refused(void **state) {
     };
     for (unsigned c = 0; c < 4; c++) {
         char path[256];
-        snprintf(path, sizeof path, SAMPLES "osi-pcap/%s", cases[c].file);
-        if (!capture_read(&capture, path))
-            skip();
+        snprintf(path, sizeof path, "osi-pcap/%s", cases[c].file);
+        assert_true(capture_read(&capture, path));
         unsigned met = 0;
         for (size_t i = 0; i < capture.count; i++) {
             if (!is_initiator(&capture.streams[i]))
@@ -284,9 +277,8 @@ static void test_all_captures_survive(void **state) {
     };
     for (unsigned c = 0; c < sizeof files / sizeof *files; c++) {
         char path[256];
-        snprintf(path, sizeof path, SAMPLES "osi-pcap/%s", files[c]);
-        if (!capture_read(&capture, path))
-            skip();
+        snprintf(path, sizeof path, "osi-pcap/%s", files[c]);
+        assert_true(capture_read(&capture, path));
         for (size_t i = 0; i < capture.count; i++) {
             struct end *e = calloc(1, sizeof *e);
             responder_begin(e, OSI_MTS_TRANSFER);
@@ -331,8 +323,7 @@ static void lower_indicate(void *user, const struct session_indication *in) {
 static void test_mms_over_duplex_session(void **state) {
     (void)state;
     struct span none = {0};
-    if (!capture_read(&capture, SAMPLES "osi-pcap/ndpi-iso9506-1-mms.pcap"))
-        skip();
+    assert_true(capture_read(&capture, "osi-pcap/ndpi-iso9506-1-mms.pcap"));
     unsigned data = 0;
     for (size_t i = 0; i < capture.count; i++) {
         struct lower l = {0};
@@ -366,6 +357,8 @@ static void test_mms_over_duplex_session(void **state) {
 }
 
 int main(void) {
+    if (!samples_enter())
+        return 0;
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_ping),
         cmocka_unit_test(test_normal_mode),

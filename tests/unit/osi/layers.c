@@ -131,11 +131,16 @@ struct ses {
     struct session_indication last;
     unsigned count;
     enum session_primitive primitives[16];
+    bool responder_tokens, tokens_apart; /* of the connect indication */
 };
 
 static void indicate(void *user, const struct session_indication *in) {
     struct ses *s = user;
     s->last = *in;
+    if (in->primitive == S_CONNECT_INDICATION) {
+        s->responder_tokens = in->connect->responder_tokens;
+        s->tokens_apart = in->connect->tokens_apart;
+    }
     if (s->count < 16)
         s->primitives[s->count] = in->primitive;
     s->count++;
@@ -240,6 +245,63 @@ static void test_session_protocol_errors(void **state) {
         assert_int_equal(s.t.cause.end, OSI_END_PROTOCOL_ERROR);
         assert_int_equal(s.t.cause.layer, OSI_LAYER_SESSION);
         assert_true(span_eq(buf_span(&s.t.out), SPAN_LIT("\x03\0\0\x0C\2\xF0\x80\x19\3\x11\1\5")));
+        ses_end(&s);
+    }
+}
+
+/* Parameters that we do not know, and groups of them, are passed over in each SPDU. */
+static void test_session_unknown_parameters(void **state) {
+    (void)state;
+    struct ses s;
+    ses_begin(&s);
+    assert_true(session_input(&s.session,
+                              SPAN_LIT("\x0D\x18\x7E\2ab\x05\x09\x13\1\0\x7D\1z\x16\1\2\xC8\3"
+                                       "xyz"
+                                       "\x14\2\x02\x49"),
+                              true));
+    assert_int_equal(s.last.primitive, S_CONNECT_INDICATION);
+    struct session_connect answer = {.versions = 2, .units = SESSION_UNITS_RTSE};
+    assert_true(session_accept(&s.session, &answer));
+    assert_true(session_input(&s.session, SPAN_LIT("\x01\0\x2D\x0A\x7E\1q\x29\3\2\1\1\xC8\0"), true));
+    assert_int_equal(s.last.primitive, S_ACTIVITY_START);
+    assert_true(session_input(&s.session,
+                              SPAN_LIT("\x01\0\x01\3\x7E\1q"
+                                       "data"),
+                              true));
+    assert_true(span_eq(s.last.data, SPAN_LIT("data")));
+    ses_end(&s);
+}
+
+/* Who gets the tokens of 0249 (data, minor, major/activity): all one side, or RTSE can't work. */
+static void test_session_token_settings(void **state) {
+    (void)state;
+    static const struct {
+        uint8_t setting;
+        bool responder, apart;
+        uint8_t answer;
+    } cases[] = {
+        {0x00, false, false, 0x00}, {0x15, true, false, 0x15},
+        {0x55, true, false, 0x55},  {0x2A, false, false, 0x00}, /* the called SS-user's choice */
+        {0x80, false, false, 0x00}, {0x01, false, true, 0x01},  /* the data token only */
+        {0x14, false, true, 0x14},  {0x25, false, true, 0x05},  /* a choice that can't mend it */
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct ses s;
+        uint8_t cn[] = {0x0D, 0x0F, 0x05, 0x09, 0x13, 1, 0, 0x16, 1, 2, 0x1A, 1, 0, 0x14, 0x02, 0x02, 0x49};
+        cn[12] = cases[i].setting;
+        ses_begin(&s);
+        assert_true(session_input(&s.session, span_of(cn, sizeof cn), true));
+        assert_int_equal(s.last.primitive, S_CONNECT_INDICATION);
+        assert_int_equal(s.session.state, STA08);
+        assert_int_equal(s.responder_tokens, cases[i].responder);
+        assert_int_equal(s.tokens_apart, cases[i].apart);
+        struct session_connect answer = {.versions = 2, .units = SESSION_UNITS_RTSE};
+        assert_true(session_accept(&s.session, &answer));
+        struct span out = buf_span(&s.t.out);
+        size_t at = 0;
+        while (at + 3 < out.len && memcmp(out.data + at, "\x1A\x01", 2) != 0)
+            at++;
+        assert_int_equal(out.data[at + 2], cases[i].answer);
         ses_end(&s);
     }
 }
@@ -449,6 +511,8 @@ int main(void) {
         cmocka_unit_test(test_cotp_alternative_class),
         cmocka_unit_test(test_session_activity),
         cmocka_unit_test(test_session_protocol_errors),
+        cmocka_unit_test(test_session_unknown_parameters),
+        cmocka_unit_test(test_session_token_settings),
         cmocka_unit_test(test_session_tsdu_limit),
         cmocka_unit_test(test_session_exception),
         cmocka_unit_test(test_session_abort_accept),

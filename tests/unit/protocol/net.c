@@ -9,7 +9,12 @@
 
 #include <arpa/inet.h>
 #include <cmocka.h>
+#include <event2/dns.h>
+#include <event2/dns_struct.h>
 #include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <stdio.h>
+#include <strings.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -32,6 +37,7 @@ struct side {
     struct ipc_channel *channel; /* the store process's end */
     struct protocol_config config;
     struct protocol_peer peer;
+    struct protocol_peer peers[2]; /* where a play needs two */
     struct protocol_listener listener;
     struct protocol_endpoint endpoint;
     struct frame frames[FRAMES];
@@ -41,8 +47,62 @@ struct side {
 
 struct stage {
     struct event_base *loop;
+    struct evdns_server_port *name_server; /* of the play; its address is in `server` */
+    char server[32];
     struct side a, b;
 };
+
+/* ---- the name server ---- */
+
+static const struct {
+    const char *name;
+    unsigned addresses;
+    const char *address[2];
+} zone[] = {
+    {"two.test", 2, {"127.0.0.66", "127.0.0.1"}},
+    {"one.test", 1, {"127.0.0.1"}},
+    {"elsewhere.test", 1, {"127.0.0.77"}},
+};
+
+static void add_addresses(struct evdns_server_request *request, const char *name, size_t entry) {
+    struct in_addr found[2];
+    for (unsigned i = 0; i < zone[entry].addresses; i++)
+        assert_int_equal(inet_pton(AF_INET, zone[entry].address[i], &found[i]), 1);
+    evdns_server_request_add_a_reply(request, name, (int)zone[entry].addresses, found, 60);
+}
+
+/* `silent.test` gets no answer, what is not in the zone does not exist. */
+static void on_question(struct evdns_server_request *request, void *arg) {
+    (void)arg;
+    int result = DNS_ERR_NOTEXIST;
+    for (int i = 0; i < request->nquestions; i++) {
+        const struct evdns_server_question *question = request->questions[i];
+        if (strcasecmp(question->name, "silent.test") == 0) {
+            evdns_server_request_drop(request);
+            return;
+        }
+        for (size_t e = 0; e < sizeof zone / sizeof *zone; e++)
+            if (strcasecmp(question->name, zone[e].name) == 0) {
+                result = DNS_ERR_NONE;
+                if (question->type == EVDNS_TYPE_A)
+                    add_addresses(request, question->name, e);
+            }
+    }
+    evdns_server_request_respond(request, result);
+}
+
+static void serve_names(struct stage *stage) {
+    struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    socklen_t length = sizeof address;
+    int fd = socket(AF_INET, SOCK_DGRAM | SOCK_NONBLOCK, 0);
+    assert_int_equal(bind(fd, (struct sockaddr *)&address, sizeof address), 0);
+    assert_int_equal(getsockname(fd, (struct sockaddr *)&address, &length), 0);
+    snprintf(stage->server, sizeof stage->server, "127.0.0.1:%u", ntohs(address.sin_port));
+    stage->name_server = evdns_add_server_port_with_base(stage->loop, fd, 0, on_question, NULL);
+    assert_non_null(stage->name_server);
+}
+
+/* ---- frames ---- */
 
 static bool on_frame(void *context, struct ipc_channel *channel, enum ipc_type type, uint64_t ref,
                      struct span payload) {
@@ -98,8 +158,13 @@ static int listen_on_loopback(struct protocol_endpoint *endpoint) {
 static void start_side(struct stage *stage, struct side *side, int listener) {
     int pair[2];
     assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, pair), 0);
-    struct net_descriptors descriptors = {
-        .store = pair[0], .parent = -1, .listeners = &listener, .local = -1};
+    const char *server = stage->server;
+    struct net_descriptors descriptors = {.store = pair[0],
+                                          .parent = -1,
+                                          .listeners = &listener,
+                                          .local = -1,
+                                          .resolver = resolver_new(stage->loop, &server, 1)};
+    assert_non_null(descriptors.resolver);
     side->config.peers = &side->peer;
     side->config.peer_count = 1;
     side->config.listeners = &side->listener;
@@ -113,6 +178,7 @@ static void start_side(struct stage *stage, struct side *side, int listener) {
 static struct stage *new_stage(enum osi_context context) {
     struct stage *stage = mem_alloc(sizeof *stage);
     stage->loop = event_base_new();
+    serve_names(stage);
     stage->a.config.mta_name = span_str("MTA-A");
     stage->b.config.mta_name = span_str("MTA-B");
     int listener = listen_on_loopback(&stage->b.listener.endpoint);
@@ -149,6 +215,7 @@ static void end_side(struct side *side) {
 static void end_stage(struct stage *stage) {
     end_side(&stage->a);
     end_side(&stage->b);
+    evdns_close_server_port(stage->name_server);
     event_base_free(stage->loop);
     mem_free(stage);
 }
@@ -406,6 +473,133 @@ static void nobody_listens(void **state) {
     end_stage(stage);
 }
 
+/* ---- names of hosts ---- */
+
+static uint16_t port_of_b(const struct stage *stage) {
+    return ntohs(((const struct sockaddr_in *)&stage->b.listener.endpoint.address)->sin_port);
+}
+
+static struct protocol_endpoint named(const struct stage *stage, const char *host) {
+    return (struct protocol_endpoint){.host = host, .port = port_of_b(stage)};
+}
+
+static void each_address_of_a_name_is_tried(void **state) {
+    (void)state;
+    struct stage *stage = new_stage(OSI_MTS_TRANSFER);
+    uint64_t a, b;
+    stage->a.endpoint = named(stage, "two.test"); /* nobody listens at the first address */
+    open_association(stage, &a, &b);
+    assert_string_equal(net_connection(stage->a.net, a)->address, "127.0.0.1");
+    end_stage(stage);
+}
+
+static void a_name_that_does_not_resolve_is_a_failed_call(void **state) {
+    (void)state;
+    struct stage *stage = new_stage(OSI_MTS_TRANSFER);
+    stage->a.endpoint = named(stage, "nobody.test");
+    ask_connect(stage);
+    failed(stage, IPC_LAYER_NAME,
+           "name resolution: the host name 'nobody.test' does not resolve: there is no such host");
+    assert_int_equal(stage->a.net->connections, 0);
+    /* The next endpoint is tried after it. */
+    struct protocol_endpoint both[2] = {stage->a.endpoint, named(stage, "one.test")};
+    stage->a.peer.endpoints = both;
+    stage->a.peer.endpoint_count = 2;
+    uint64_t a, b;
+    open_association(stage, &a, &b);
+    end_stage(stage);
+}
+
+static void a_refusing_host_is_named_with_its_address(void **state) {
+    (void)state;
+    struct stage *stage = new_stage(OSI_MTS_TRANSFER);
+    net_free(stage->b.net);
+    stage->b.net = NULL;
+    stage->a.endpoint = named(stage, "one.test");
+    ask_connect(stage);
+    failed(stage, IPC_LAYER_TCP, "TCP connection to one.test (127.0.0.1) port ");
+    end_stage(stage);
+}
+
+/* A name server that says nothing holds up nobody else, and a question under way may be given up. */
+static void a_silent_name_server_holds_nobody_up(void **state) {
+    (void)state;
+    struct stage *stage = new_stage(OSI_MTS_TRANSFER);
+    struct protocol_endpoint silent = named(stage, "silent.test");
+    stage->a.peers[0] = stage->a.peers[1] = stage->a.peer;
+    stage->a.peers[1].name = "SILENT";
+    stage->a.peers[1].endpoints = &silent;
+    stage->a.config.peers = stage->a.peers;
+    stage->a.config.peer_count = 2;
+    struct buf payload;
+    buf_init(&payload, 0);
+    payload_put_octets(&payload, span_str("SILENT"));
+    payload_put_octets(&payload, span_str(""));
+    say(&stage->a, IPC_CONNECT, 0, &payload);
+    uint64_t a, b;
+    int64_t before = clock_monotonic_us();
+    open_association(stage, &a, &b);
+    assert_in_range(clock_monotonic_us() - before, 0, 3000000);
+    assert_int_equal(stage->a.net->connections, 2);
+    end_stage(stage);
+}
+
+/* B knows A by the address of a name. */
+static void check_address(const char *host, const char *address, bool admitted) {
+    struct stage *stage = new_stage(OSI_MTS_TRANSFER);
+    struct protocol_endpoint endpoints[2] = {named(stage, "nobody.test"), named(stage, host)};
+    if (address) {
+        struct sockaddr_in *in = (struct sockaddr_in *)&endpoints[0].address;
+        in->sin_family = AF_INET;
+        inet_pton(AF_INET, address, &in->sin_addr);
+        endpoints[0].length = sizeof *in;
+    }
+    stage->b.peer.check_address = true;
+    stage->b.peer.endpoints = endpoints;
+    stage->b.peer.endpoint_count = 2;
+    if (admitted) {
+        uint64_t a, b;
+        open_association(stage, &a, &b);
+    } else {
+        ask_connect(stage);
+        failed(stage, IPC_LAYER_BIND, "authentication-error");
+        assert_int_equal(stage->b.count, 0);
+    }
+    end_stage(stage);
+}
+
+static void a_peer_is_known_by_the_address_of_a_name(void **state) {
+    (void)state;
+    check_address("one.test", NULL, true);
+    check_address("elsewhere.test", NULL, false);
+    check_address("nothing.test", NULL, false);
+    check_address("elsewhere.test", "127.0.0.1", true);
+    check_address("one.test", "127.0.0.5", true);
+}
+
+/* The caller gives up while its address is being asked for. */
+static void a_caller_may_go_while_its_address_is_asked_for(void **state) {
+    (void)state;
+    struct stage *stage = new_stage(OSI_MTS_TRANSFER);
+    struct protocol_endpoint silent = named(stage, "silent.test");
+    stage->b.peer.check_address = true;
+    stage->b.peer.endpoints = &silent;
+    stage->b.peer.endpoint_count = 1;
+    ask_connect(stage);
+    for (int i = 0; i < 2000 && (!stage->b.net->slots || !stage->b.net->slots[0].connection ||
+                                 !stage->b.net->slots[0].connection->check);
+         i++)
+        turn(stage);
+    assert_non_null(stage->b.net->slots[0].connection->check);
+    accept_check_again(stage->b.net->slots[0].connection); /* as a reload does */
+    assert_non_null(stage->b.net->slots[0].connection->check);
+    net_free(stage->a.net);
+    stage->a.net = NULL;
+    for (int i = 0; i < 2000 && stage->b.net->connections > 0; i++)
+        turn(stage);
+    end_stage(stage);
+}
+
 static void an_apdu_that_is_none_is_refused(void **state) {
     (void)state;
     struct stage *stage = new_stage(OSI_MTS_TRANSFER);
@@ -435,6 +629,26 @@ static void an_association_is_released(void **state) {
     end_stage(stage);
 }
 
+/* A host that dies without a word is found out by TCP, on either side. */
+static void dead_hosts_are_found_out(void **state) {
+    (void)state;
+    struct stage *stage = new_stage(OSI_MTS_TRANSFER);
+    uint64_t refs[2];
+    open_association(stage, &refs[0], &refs[1]);
+    int fds[2] = {net_connection(stage->a.net, refs[0])->fd, net_connection(stage->b.net, refs[1])->fd};
+    for (int i = 0; i < 2; i++) {
+        int on = 0, idle = 0, interval = 0, count = 0;
+        socklen_t length = sizeof on;
+        assert_int_equal(getsockopt(fds[i], SOL_SOCKET, SO_KEEPALIVE, &on, &length), 0);
+        assert_int_equal(getsockopt(fds[i], IPPROTO_TCP, TCP_KEEPIDLE, &idle, &length), 0);
+        assert_int_equal(getsockopt(fds[i], IPPROTO_TCP, TCP_KEEPINTVL, &interval, &length), 0);
+        assert_int_equal(getsockopt(fds[i], IPPROTO_TCP, TCP_KEEPCNT, &count, &length), 0);
+        assert_true(on);
+        assert_in_range(idle + interval * count, 1, 120);
+    }
+    end_stage(stage);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_small_message_crosses),
@@ -445,8 +659,15 @@ int main(void) {
         cmocka_unit_test(a_responder_must_prove_itself_too),
         cmocka_unit_test(the_store_process_may_be_busy),
         cmocka_unit_test(nobody_listens),
+        cmocka_unit_test(each_address_of_a_name_is_tried),
+        cmocka_unit_test(a_name_that_does_not_resolve_is_a_failed_call),
+        cmocka_unit_test(a_refusing_host_is_named_with_its_address),
+        cmocka_unit_test(a_silent_name_server_holds_nobody_up),
+        cmocka_unit_test(a_peer_is_known_by_the_address_of_a_name),
+        cmocka_unit_test(a_caller_may_go_while_its_address_is_asked_for),
         cmocka_unit_test(an_apdu_that_is_none_is_refused),
         cmocka_unit_test(an_association_is_released),
+        cmocka_unit_test(dead_hosts_are_found_out),
     };
     return cmocka_run_group_tests_name("protocol-net", tests, NULL, NULL);
 }

@@ -1,0 +1,31 @@
+/*
+ * Security labels (X.411 §8.5.9): written, read, and compared plainly. What a
+ * security policy makes of them (clearances, categories, dominance) is not
+ * judged here.
+ */
+#ifndef LABELS_LABEL_H
+#define LABELS_LABEL_H
+
+#include "base/arena.h"
+#include "base/error.h"
+#include "schema/x411.h"
+
+/*
+ * Reads `POLICY/CLASSIFICATION`, `POLICY` or `CLASSIFICATION`: the policy a
+ * dotted OBJECT IDENTIFIER, the classification one of X.411's names (`unmarked`
+ * … `top-secret`) or a number. False with an error when the text is none.
+ */
+bool label_parse(struct span text, struct arena *arena, struct x411_SecurityLabel *label, struct error *err);
+
+/* The same text of a label, without its privacy mark and categories; `-` when it has neither part. A NUL
+ * follows; `data` NULL without memory. */
+struct span label_text(const struct x411_SecurityLabel *label, struct arena *arena);
+
+/*
+ * True when a message's label falls under a registered one: the same policy and
+ * the same classification. A part that the registered label leaves out is not
+ * compared; privacy mark and categories never are.
+ */
+bool label_matches(const struct x411_SecurityLabel *registered, const struct x411_SecurityLabel *message);
+
+#endif

@@ -1,0 +1,28 @@
+/* Lists of any length: asked for in pages and shown as they come, in text and in JSON. */
+#ifndef MHS_PAGES_H
+#define MHS_PAGES_H
+
+#include <jansson.h>
+
+#include "mhs/command.h"
+#include "mhs/output.h"
+
+struct pages {
+    const char *array;                /* the answer's member that holds the rows */
+    const struct out_column *columns; /* of the text's table */
+    const char *none;                 /* what is said, in text, when there is no row */
+    const char *more;                 /* the option that goes on after the last row, for the hint */
+    int64_t limit;                    /* most rows shown; 0: all */
+    int64_t after;                    /* the cursor to begin after; 0: at the beginning */
+    /* Completes the rows of a page before they are shown; may be NULL. */
+    void (*complete)(void *context, const json_t *rows);
+    void *context;
+};
+
+/* Sends `request` (consumed; without limit and after) as often as there are pages. Returns the exit code. */
+enum mhs_exit pages_show(json_t *request, const struct pages *pages);
+
+/* Reads the value of an option that is a whole number above 0. False: it is none, and that was said. */
+bool pages_number(const struct mhs_usage *usage, const char *option, const char *text, int64_t *value);
+
+#endif

@@ -1,0 +1,361 @@
+#include "mta/convert.h"
+
+#include <stdio.h>
+
+#include "base/alloc.h"
+#include "base/clock.h"
+#include "base/log.h"
+#include "mta/event.h"
+
+/* content/downgrade.h's flags. */
+#include "content/downgrade.h"
+
+/* First wait after a failure; it grows with the tries. */
+#define RETRY_FIRST (2 * SECOND)
+
+struct worker {
+    struct converter *converter;
+    struct worker *next;
+    struct ipc_channel *channel;
+    struct work *work;            /* what it works on; NULL: free */
+    struct store_content *source; /* the content that it reads */
+    struct store_content *result; /* what it has given so far; NULL before the verdict */
+    uint64_t ref;                 /* of the job */
+    uint64_t length;              /* of the result */
+    uint32_t types;
+    int64_t heard; /* monotonic µs of its last frame */
+    bool ready;
+};
+
+struct converter {
+    struct mta *mta;
+    struct peer *peer;
+    struct worker *workers;
+    uint64_t jobs;
+};
+
+/* ---- the end of a job ---- */
+
+static struct work *let_go(struct worker *worker) {
+    struct work *work = worker->work;
+    store_content_release(worker->source);
+    store_content_release(worker->result);
+    worker->source = worker->result = NULL;
+    worker->work = NULL;
+    return work;
+}
+
+static void put_off(struct mta *mta, struct work *work, int64_t delay) {
+    schedule_set(&mta->schedule, work, WORK_WAITING, clock_now_us() + delay, false);
+}
+
+static void give_up(struct mta *mta, struct work *work, const struct mts_failure *failure) {
+    if (event_copy(mta, work->message, EVENT_NOT_CONVERTED, NULL, span_str(failure->supplementary)))
+        copy_fail(mta, work, failure);
+    else
+        put_off(mta, work, RETRY_FIRST);
+}
+
+/* The work process died, or could not: another try, a bounded number of times. */
+static void try_again(struct mta *mta, struct work *work, const char *cause) {
+    char text[128];
+    work->tries++;
+    log_warning("work unit %llu was not converted (try %u of %d): %s", (unsigned long long)work->id,
+                (unsigned)work->tries, CONVERT_TRIES, cause);
+    if (work->tries < CONVERT_TRIES) {
+        event_copy(mta, work->message, EVENT_CONVERSION_BROKEN, NULL, span_str(cause));
+        put_off(mta, work, RETRY_FIRST * work->tries);
+        batch_arm(mta);
+        return;
+    }
+    snprintf(text, sizeof text, "conversion was tried %d times: %.80s", CONVERT_TRIES, cause);
+    struct mts_failure failure = {.reason = x411_NonDeliveryReasonCode_conversion_not_performed,
+                                  .diagnostic = x411_NonDeliveryDiagnosticCode_conversion_impractical,
+                                  .supplementary = text};
+    give_up(mta, work, &failure);
+}
+
+/* All octets of the new content are there: what takes the copy's place is decided and written with its
+ * removal. */
+static void converted(struct worker *worker) {
+    struct mta *mta = worker->converter->mta;
+    struct copy copy;
+    struct error err = {0};
+    struct mts_decisions decisions = {0};
+    struct store_content *result = store_content_ref(worker->result);
+    uint32_t types = worker->types;
+    struct work *work = let_go(worker);
+    if (!copy_load(mta, work, &copy, &err)) {
+        log_error("work unit %llu can't be read: %s", (unsigned long long)work->id, err.text);
+        put_off(mta, work, RETRY_FIRST);
+        store_content_release(result);
+        return;
+    }
+    uint64_t length = store_content_length(result);
+    struct mts_run run = run_begin(mta, &mta->arena);
+    mts_converted(&run, &copy.stored, length, types, &decisions);
+    store_content_release(copy.content);
+    copy.content = result;
+    copy.memory = store_content_memory(result);
+    copy.stored.content_length = length;
+    copy_replace(mta, work, &copy, &run, &decisions);
+    copy_release(&copy);
+}
+
+/* ---- frames ---- */
+
+static bool on_read(struct worker *worker, struct span payload) {
+    struct mta *mta = worker->converter->mta;
+    struct reader r = reader_of(payload);
+    uint64_t offset = reader_u64(&r), total;
+    uint32_t length = reader_u32(&r);
+    struct error err = {0};
+    size_t got = 0;
+    if (!payload_done(&r) || !worker->work || length == 0 || length > IPC_CHUNK)
+        return false;
+    total = store_content_length(worker->source);
+    if (offset > total || length > total - offset)
+        return false;
+    buf_clear(&mta->scratch);
+    if (!buf_reserve(&mta->scratch, length) ||
+        !store_content_read(worker->source, offset, mta->scratch.data, length, &got, &err) || got != length) {
+        log_error("a content can't be read for conversion: %s", err.text);
+        return false;
+    }
+    buf_clear(&mta->head);
+    buf_append_u64(&mta->head, offset);
+    return ipc_send(worker->channel, IPC_WORK_DATA, worker->ref, buf_span(&mta->head),
+                    span_of(mta->scratch.data, got));
+}
+
+static bool on_done(struct worker *worker, struct reader *r) {
+    struct mta *mta = worker->converter->mta;
+    struct error err = {0};
+    uint64_t length = reader_u64(r), limit = mta->config->limits.content_octets;
+    worker->types = reader_u32(r);
+    /* No rewriting makes much more of a content than there was. */
+    if (!payload_done(r) || length == 0 || (limit && length > limit) ||
+        length / 4 > store_content_length(worker->source) + IPC_CHUNK)
+        return false;
+    worker->length = length;
+    worker->result = store_content_create(mta->store, length, &err);
+    if (worker->result)
+        return true;
+    log_error("no room for a converted content: %s", err.text);
+    return false;
+}
+
+static bool on_result(struct worker *worker, struct span payload) {
+    struct mta *mta = worker->converter->mta;
+    struct reader r = reader_of(payload);
+    uint8_t verdict = reader_u8(&r);
+    char text[LOG_TEXT_SIZE];
+    if (!worker->work || worker->result)
+        return false;
+    if (verdict == IPC_WORK_DONE)
+        return on_done(worker, &r);
+    uint16_t reason = reader_u16(&r), diagnostic = reader_u16(&r);
+    log_text(payload_octets(&r), text);
+    if (!payload_done(&r) || (verdict != IPC_WORK_REFUSED && verdict != IPC_WORK_FAILED))
+        return false;
+    struct work *work = let_go(worker);
+    struct mts_failure failure = {reason, diagnostic, text, false};
+    if (verdict == IPC_WORK_REFUSED)
+        give_up(mta, work, &failure);
+    else
+        try_again(mta, work, text);
+    convert_pump(mta);
+    return true;
+}
+
+static bool on_content(struct worker *worker, struct span payload) {
+    struct error err = {0};
+    if (!worker->result || payload.len == 0 ||
+        payload.len > worker->length - store_content_length(worker->result))
+        return false;
+    if (!store_content_append(worker->result, payload, &err)) {
+        log_error("a converted content can't be written: %s", err.text);
+        return false;
+    }
+    if (store_content_length(worker->result) == worker->length) {
+        converted(worker);
+        convert_pump(worker->converter->mta);
+    }
+    return true;
+}
+
+static bool on_frame(void *context, struct ipc_channel *channel, enum ipc_type type, uint64_t ref,
+                     struct span payload) {
+    struct worker *worker = context;
+    bool ok = false;
+    (void)channel;
+    worker->heard = clock_monotonic_us();
+    if (type == IPC_WORK_READY && ref == 0 && payload.len == 0 && !worker->ready) {
+        worker->ready = ok = true;
+        convert_pump(worker->converter->mta);
+    } else if (ref == worker->ref && worker->ready) {
+        ok = type == IPC_WORK_READ      ? on_read(worker, payload)
+             : type == IPC_WORK_RESULT  ? on_result(worker, payload)
+             : type == IPC_WORK_CONTENT ? on_content(worker, payload)
+                                        : false;
+    }
+    if (!ok)
+        log_error(
+            "work process %s: a frame of type %d does not fit, or the store failed; its channel is closed",
+            ipc_name(channel), (int)type);
+    return ok;
+}
+
+/* ---- work processes come and go ---- */
+
+/* Its job is tried again. The channel is the caller's to free. */
+static void worker_gone(struct worker *worker, const char *cause) {
+    struct converter *converter = worker->converter;
+    struct mta *mta = converter->mta;
+    struct work *work = let_go(worker);
+    for (struct worker **at = &converter->workers; *at; at = &(*at)->next)
+        if (*at == worker) {
+            *at = worker->next;
+            break;
+        }
+    mem_free(worker);
+    if (!work)
+        return;
+    if (mta->stopping)
+        put_off(mta, work, 0);
+    else
+        try_again(mta, work, cause);
+}
+
+static void on_closed(void *context, struct ipc_channel *channel, const char *cause) {
+    struct worker *worker = context;
+    (void)cause;
+    if (!worker->converter->mta->stopping)
+        log_warning("work process %s is gone: %s", ipc_name(channel), cause);
+    worker_gone(worker, "the work process ended");
+}
+
+static const struct ipc_handler worker_handler = {on_frame, NULL, on_closed, NULL};
+
+bool mta_attach_work(struct mta *mta, int fd, const char *name) {
+    struct worker *worker = mem_alloc(sizeof *worker);
+    if (!worker)
+        return false;
+    *worker = (struct worker){.converter = mta->converter, .next = mta->converter->workers};
+    worker->channel = ipc_channel_new(mta->loop, fd, name, &worker_handler, worker);
+    if (!worker->channel) {
+        mem_free(worker);
+        return false;
+    }
+    mta->converter->workers = worker;
+    return true;
+}
+
+void convert_tick(struct mta *mta) {
+    int64_t now = clock_monotonic_us();
+    for (struct worker *worker = mta->converter->workers, *next; worker; worker = next) {
+        next = worker->next;
+        if (!worker->work || now - worker->heard < CONVERT_SILENCE)
+            continue;
+        struct ipc_channel *channel = worker->channel;
+        log_error("work process %s fell silent; its channel is closed", ipc_name(channel));
+        worker_gone(worker, "the work process fell silent");
+        ipc_channel_free(channel);
+    }
+}
+
+/* ---- jobs ---- */
+
+/* A copy that says nothing of a conversion: the row of another release, or damaged. */
+static void unreadable(struct mta *mta, struct work *work) {
+    struct mts_failure failure = {.reason = x411_NonDeliveryReasonCode_unable_to_transfer,
+                                  .diagnostic = x411_NonDeliveryDiagnosticCode_unable_to_downgrade,
+                                  .supplementary = "the copy does not say how it is converted"};
+    give_up(mta, work, &failure);
+}
+
+static bool begin_job(struct worker *worker, struct work *work, struct copy *copy) {
+    struct mta *mta = worker->converter->mta;
+    struct mts_conversion how;
+    if (!mts_conversion(&copy->stored, &mta->arena, &how) || !copy->content) {
+        unreadable(mta, work);
+        return false;
+    }
+    worker->ref = ++worker->converter->jobs;
+    worker->heard = clock_monotonic_us();
+    worker->work = work;
+    worker->source = store_content_ref(copy->content);
+    schedule_set(&mta->schedule, work, WORK_SENDING, 0, false);
+    buf_clear(&mta->head);
+    buf_append_byte(&mta->head, IPC_WORK_DOWNGRADE);
+    buf_append_u64(&mta->head, copy->stored.content_length);
+    buf_append_byte(&mta->head, (uint8_t)((how.conversion_prohibited ? DOWNGRADE_CONVERSION_PROHIBITED : 0) |
+                                          (how.loss_prohibited ? DOWNGRADE_LOSS_PROHIBITED : 0) |
+                                          (how.replace ? DOWNGRADE_REPLACE : 0)));
+    /* A channel that can't take it ends by itself, and the copy with it. */
+    ipc_send(worker->channel, IPC_WORK_BEGIN, worker->ref, buf_span(&mta->head), (struct span){NULL, 0});
+    return true;
+}
+
+static void start(struct worker *worker, struct work *work) {
+    struct mta *mta = worker->converter->mta;
+    struct copy copy;
+    struct error err = {0};
+    if (!copy_load(mta, work, &copy, &err)) {
+        log_error("work unit %llu can't be read: %s", (unsigned long long)work->id, err.text);
+        put_off(mta, work, 60 * SECOND);
+        return;
+    }
+    begin_job(worker, work, &copy);
+    copy_release(&copy);
+}
+
+static struct worker *free_worker(const struct converter *converter) {
+    for (struct worker *worker = converter->workers; worker; worker = worker->next)
+        if (worker->ready && !worker->work)
+            return worker;
+    return NULL;
+}
+
+void convert_pump(struct mta *mta) {
+    struct converter *converter = mta->converter;
+    struct worker *worker;
+    while (!mta->stopping && (worker = free_worker(converter)) != NULL) {
+        struct work *work = schedule_first(&mta->schedule, converter->peer->number);
+        if (!work || !work->committed) /* a new one's commit pumps again */
+            return;
+        start(worker, work);
+    }
+}
+
+struct peer *convert_peer(const struct mta *mta) {
+    return mta->converter ? mta->converter->peer : NULL;
+}
+
+unsigned convert_count(const struct mta *mta, unsigned *busy) {
+    unsigned count = 0;
+    *busy = 0;
+    for (const struct worker *worker = mta->converter->workers; worker; worker = worker->next) {
+        count += worker->ready;
+        *busy += worker->work != NULL;
+    }
+    return count;
+}
+
+bool convert_init(struct mta *mta) {
+    struct peer *peer = peer_named(mta, SPAN_LIT(CONVERT_HOP));
+    mta->converter = peer ? mem_alloc(sizeof *mta->converter) : NULL;
+    if (mta->converter)
+        *mta->converter = (struct converter){.mta = mta, .peer = peer};
+    return mta->converter;
+}
+
+void convert_free(struct mta *mta) {
+    while (mta->converter && mta->converter->workers) {
+        struct ipc_channel *channel = mta->converter->workers->channel;
+        worker_gone(mta->converter->workers, "the store process ends");
+        ipc_channel_free(channel);
+    }
+    mem_free(mta->converter);
+    mta->converter = NULL;
+}

@@ -1,0 +1,23 @@
+/* P22 to P2. */
+#include "content/downgrade.h"
+
+#include "base/buf.h"
+#include "ipc/payload.h"
+#include "work/work_private.h"
+
+bool work_downgrade(struct job *job) {
+    struct downgrade plan;
+    struct downgrade_refusal refusal;
+    struct reader r = reader_of(job->arguments);
+    unsigned flags = reader_u8(&r);
+    if (!payload_done(&r))
+        return false;
+    if (!downgrade_plan(&job->content, flags, &job->arena, &plan, &refusal))
+        return !job->broken &&
+               (refusal.reason < 0 ? work_failed(job, refusal.text)
+                                   : work_refused(job, refusal.reason, refusal.diagnostic, refusal.text));
+    uint8_t types[4] = {(uint8_t)(plan.types >> 24), (uint8_t)(plan.types >> 16), (uint8_t)(plan.types >> 8),
+                        (uint8_t)plan.types};
+    return work_done(job, plan.length, span_of(types, sizeof types)) &&
+           downgrade_write(&plan, &job->content, &job->arena, work_write, job);
+}

@@ -1,0 +1,350 @@
+#!/usr/bin/python3
+"""What operators see and do: peers, lanes, schedules, limits, pings, lists of any length, reloads."""
+import json
+import os
+import subprocess
+import time
+
+from players import ANN, FAR, FAY, HOME, JOE, NEAR, Neighbour, Stage, folder, text_message
+from peer import association, ber, tap, x411
+from peer.association import BindRefused
+from scenario.chasqui import Mhsd, free_port, peer_section, program
+
+case, check, equal, wait_until = tap.case, tap.check, tap.equal, tap.wait_until
+
+
+def queue(stage, **filters):
+    return stage.mta.request("queue-list", **filters)["entries"]
+
+
+def peer_status(mta, name):
+    return mta.request("peer-status", peer=name)["peers"][0]
+
+
+def ask(mta, *arguments, status=0):
+    """A command with --json: its only JSON value, and the exit status that it must have."""
+    done = mta.mhs("--json", *arguments, check=False)
+    equal(done.returncode, status, f"{arguments}: {done.stderr}")
+    return json.loads(done.stdout)
+
+
+def hand_over_many(stage, names, **options):
+    with stage.call() as peer:
+        for name in names:
+            peer.transfer(text_message(name, [FAY], **options))
+        peer.release()
+
+
+def hold_all(stage, count):
+    wait_until(lambda: len(queue(stage)) >= count)
+    equal(stage.mta.request("queue-hold", all=True, reason="play")["changed"], count)
+
+
+class Closed:
+    """A neighbour that is not there: its port is closed until it comes."""
+
+    def __init__(self):
+        self.port = free_port()
+
+    def close(self):
+        pass
+
+
+# ---- lanes, schedules, expiry
+
+
+@case("urgent goes before normal, normal before non-urgent, a report in the urgent lane")
+def _():
+    with folder() as path, Stage(path, far=Closed(), peer_options={"FAR": {"associations-out": 1}}) as stage:
+        order = [("n", x411.NORMAL), ("l", x411.NON_URGENT), ("u", x411.URGENT)]
+        with stage.call() as peer:
+            for name, priority in order:
+                peer.transfer(text_message(name, [FAY], priority=priority))
+            peer.transfer(x411.report(NEAR, "r", FAY, (FAR, "theirs"), [x411.reported(JOE, 1, reason=1, diagnostic=0)]))
+            peer.release()
+        hold_all(stage, 4)
+        equal({e["priority"] for e in queue(stage, kind="report")}, {"urgent"})
+        late = Neighbour()
+        stage.mta.configure(peer={**stage.mta.settings["peer"], "FAR": {
+            **stage.mta.settings["peer"]["FAR"], "address": [f"Internet=127.0.0.1+{late.port}"]}})
+        stage.mta.reload()
+        wait_until(lambda: "read anew" in stage.mta.log())
+        stage.mta.request("queue-release", all=True, reason="play")
+        got = [late.next() for _ in range(4)]
+        equal([m.identifier[1] for m in got if m.kind == "message"], ["u", "n", "l"])
+        equal(sorted(m.kind for m in got[:2]), ["message", "report"])
+
+
+@case("each priority expires by its own schedule, and latest delivery comes before it")
+def _():
+    schedule = {"urgent": {"expiry": 2, "first-retry": 1}, "normal": {"expiry": 3600, "first-retry": 1},
+                "non-urgent": {"expiry": 3600, "first-retry": 1}}
+    with folder() as path, Stage(path, far=Closed(), schedule=schedule) as stage:
+        with stage.call() as peer:
+            peer.transfer(text_message("urgent", [FAY], priority=x411.URGENT))
+            peer.transfer(text_message("normal", [FAY]))
+            peer.transfer(text_message("latest", [FAY], extensions=[x411.extension(5, ber.utctime(x411.now(3)), {x411.FOR_DELIVERY})]))
+            peer.release()
+        reports = {}
+        while len(reports) < 2:
+            report = stage.near.next()
+            reports[report.subject[1]] = report.recipients[0]["diagnostic"]
+        equal(reports, {"urgent": 5, "latest": 5})     # maximum-time-expired
+        equal([e["state"] for e in queue(stage)], ["ready"])
+        equal(len(queue(stage)), 1)
+
+
+@case("a peer that is not there is tried less and less often, and told of")
+def _():
+    with folder() as path, Stage(path, far=Closed(), peer_options={"FAR": {"first-retry": 1, "longest-retry": 60}}) as stage:
+        stage.hand_over(text_message("waits", [FAY]))
+        wait_until(lambda: peer_status(stage.mta, "FAR")["tries"] >= 2)
+        status = peer_status(stage.mta, "FAR")
+        check("refused" in status["last-error"], status)
+        check(status["next-try"] is not None, status)
+        wait_until(lambda: "(try 3, the next in 4 s)" in stage.mta.log(), seconds=20)
+        copy, = queue(stage)
+        equal(ask(stage.mta, "queue", "retry", str(copy["id"]), "--reason", "now")["changed"], 1)
+        wait_until(lambda: "(try 4, the next in 8 s)" in stage.mta.log(), seconds=3)
+        history = stage.mta.request("track", message=copy["message"])["messages"][0]["events"]
+        check(any(e["event"] == "retried" and "now" in e["detail"] for e in history), history)
+
+
+# ---- associations
+
+
+@case("many messages take one association, and an idle one is released")
+def _():
+    with folder() as path, Stage(path, peer_options={"FAR": {"associations-out": 1, "idle": 1}}) as stage:
+        hand_over_many(stage, [f"many-{i}" for i in range(30)])
+        equal({stage.far.next().identifier[1] for _ in range(30)}, {f"many-{i}" for i in range(30)})
+        equal(len(stage.far.logs), 1)
+        wait_until(lambda: peer_status(stage.mta, "FAR")["associations-out"] == 0)
+
+
+@case("no more associations than configured, in and out")
+def _():
+    options = {"FAR": {"associations-out": 2, "queue-per-association": 1}, "NEAR": {"associations-in": 2}}
+    with folder() as path, Stage(path, peer_options=options) as stage:
+        hand_over_many(stage, [f"limit-{i}" for i in range(40)])
+        for _ in range(40):
+            stage.far.next()
+        equal(len(stage.far.logs), 2)
+        with stage.call(), stage.call():
+            try:
+                stage.call().close()
+            except BindRefused as refused:
+                equal((refused.layer, refused.reason), ("mta-bind", association.BUSY))
+            else:
+                raise AssertionError("a third association was accepted")
+
+
+@case("a permanent association is there without a message, and comes back")
+def _():
+    with folder() as path, Stage(path, peer_options={"FAR": {"permanent": True, "idle": 1}}) as stage:
+        wait_until(lambda: peer_status(stage.mta, "FAR")["associations-out"] == 1)
+        time.sleep(2.5)
+        equal(len(stage.far.logs), 1)
+        equal(peer_status(stage.mta, "FAR")["associations-out"], 1)
+
+
+@case("a repeat is counted and logged")
+def _():
+    with folder() as path, Stage(path) as stage:
+        for _ in range(3):
+            stage.hand_over(text_message("again", [FAY]))
+        wait_until(lambda: ask(stage.mta, "status")["counters"]["repeats"] == 2)
+        equal(ask(stage.mta, "status")["counters"]["received"], 1)
+        check("again" in stage.mta.log() and "repeat" in stage.mta.log(), stage.mta.log_tail())
+        history, = ask(stage.mta, "track", "again")["messages"]
+        equal(len([e for e in history["events"] if e["event"] == "repeat"]), 2)
+
+
+# ---- changes
+
+
+@case("an operator sends a copy by another peer, or to another address, or ends it; each is recorded")
+def _():
+    with folder() as path, Stage(path, far=Closed()) as stage:
+        with stage.call() as peer:
+            for name in ("by-peer", "to-address", "ended", "dropped"):
+                peer.transfer(text_message(name, [x411.recipient(FAY, 1, x411.REPORTED)]))
+            peer.release()
+        ids = {e["mts-identifier"].rpartition(";")[2].rstrip("]"): e["id"] for e in wait_until(
+            lambda: (lambda q: q if len(q) == 4 else None)(queue(stage)))}
+        ask(stage.mta, "queue", "redirect", str(ids["by-peer"]), "NEAR", "--reason", "FAR is down")
+        equal(stage.near.next().identifier[1], "by-peer")
+        ask(stage.mta, "queue", "redirect", str(ids["to-address"]), "--address", ANN, "--reason", "she knows him")
+        found = wait_until(lambda: stage.mta.request("mailbox-list", mailbox=ANN)["entries"])
+        check(";to-address" in found[0]["mts-identifier"], found)
+        ask(stage.mta, "queue", "nondeliver", str(ids["ended"]), "--reason", "no hope")
+        reports = {}
+        while len(reports) < 2:
+            report = stage.near.next()
+            reports[report.subject[1]] = report.recipients[0]["reason"]
+        equal(reports, {"to-address": None, "ended": 1})
+        ask(stage.mta, "queue", "delete", str(ids["dropped"]), "--reason", "spam")
+        wait_until(lambda: not queue(stage))
+        check(stage.near.nothing(0.5), "a report on a deleted copy")
+        for name, event, reason in (("by-peer", "redirected-by-operator", "FAR is down"), ("dropped", "deleted", "spam"),
+                                    ("to-address", "redirected-by-operator", "she knows him"),
+                                    ("ended", "non-delivered-by-operator", "no hope")):
+            history, = ask(stage.mta, "track", name)["messages"]
+            check([e for e in history["events"] if e["event"] == event and reason in (e["detail"] or "")], history)
+
+
+# ---- lists of any length
+
+
+@case("lists have no end but the mailbox's or the queue's, in pages and in one")
+def _():
+    count = 450
+    with folder() as path, Stage(path, far=Closed()) as stage:
+        with stage.call() as peer:
+            for i in range(count):
+                peer.transfer(text_message(f"list-{i}", [ANN, FAY], subject=f"Nr {i}"))
+            peer.release()
+        wait_until(lambda: len(queue(stage, limit=1000)) == count, seconds=60)
+        whole = ask(stage.mta, "list", "--user", ANN)
+        equal(([e["entry"] for e in whole["entries"]], whole["cursor"]), (list(range(1, count + 1)), None))
+        equal(whole["entries"][449]["subject"], "Nr 449")
+        part = ask(stage.mta, "list", "--user", ANN, "--limit", "210", "--after", "7")
+        equal(([e["entry"] for e in part["entries"]], part["cursor"]), (list(range(8, 218)), 217))
+        stage.mta.mhs("read", "--user", ANN, "3")
+        equal(len(ask(stage.mta, "list", "--user", ANN, "--unread")["entries"]), count - 1)
+        text = stage.mta.mhs("list", "--user", ANN, "--limit", "5").stdout
+        check(len(text.splitlines()) == 7 and "--after 5" in text, text)
+        equal(len(ask(stage.mta, "queue", "list")["entries"]), count)
+        equal(ask(stage.mta, "queue", "hold", "--all", "--reason", "all"), {"changed": count, "skipped": 0})
+        equal(len(ask(stage.mta, "queue", "list", "--state", "held")["entries"]), count)
+        equal(ask(stage.mta, "queue", "delete", "--all", "--reason", "all")["changed"], count)
+        equal(stage.mta.mhs("queue", "list").stdout, "The queue is empty.\n")
+
+
+@case("a history with hundreds of recipients is told whole")
+def _():
+    with folder() as path, Stage(path) as stage:
+        names = [x411.recipient(f"{HOME}/S=nobody{i}", i + 1) for i in range(900)]
+        stage.hand_over(text_message("crowd", names))
+        stage.near.next()
+        history, = ask(stage.mta, "track", "crowd")["messages"]
+        equal(len([e for e in history["events"] if e["event"] == "non-delivered"]), 900)
+        check(not history["truncated"])
+
+
+# ---- ping
+
+
+@case("ping names the layer and the parameter that did not match")
+def _():
+    with folder() as path:
+        port = free_port()
+        here = f"Internet=127.0.0.1+{port}"
+        right = f'"p1"/"s1"/"t1"/{here}'
+        beta = Mhsd(os.path.join(path, "beta"), "BETA-MTA", "/C=DE/A=VIAT", port=port, listen=[right],
+                    peer={"ALPHA": peer_section(1, "ALPHA-MTA", "a", "BETA-MTA", "b",
+                                                accepted_contexts=["mts-transfer"])})
+        section = peer_section(port, "BETA-MTA", "b", "ALPHA-MTA", "a")
+        peers = {
+            "right": {"address": [right]}, "transport": {"address": [f'"p1"/"s1"/"other"/{here}']},
+            "session": {"address": [f'"p1"/"other"/"t1"/{here}']},
+            "presentation": {"address": [f'"other"/"s1"/"t1"/{here}']},
+            "rtse": {"address": [right], "application-contexts": ["mts-transfer-protocol"]},
+            "bind": {"address": [right], "our-password": "wrong"}, "answer": {"address": [right], "password": "wrong"},
+            "tcp": {"address": [f"Internet=127.0.0.1+{free_port()}"]}}
+        alpha = Mhsd(os.path.join(path, "alpha"), peer={name: {**section, **more} for name, more in peers.items()})
+        with beta, alpha:
+            equal(ask(alpha, "ping", "right")["ok"], True)
+            said = {name: ask(alpha, "ping", name, status=1) for name in peers if name != "right"}
+            for name, layer, word in (("tcp", "tcp", "refused"), ("transport", "transport", "selector"),
+                                      ("session", "session", "selector"), ("presentation", "presentation", "address unknown"),
+                                      ("rtse", "rtse", "validationFailure"),
+                                      ("bind", "bind", "authentication"), ("answer", "bind", "password")):
+                equal(said[name]["layer"], layer, name)
+                check(word in said[name]["cause"], said[name])
+            ask(alpha, "ping", "nobody", status=1)
+
+
+# ---- reload
+
+
+@case("a reload keeps associations, takes what it can, and names what it can't")
+def _():
+    with folder() as path, Stage(path) as stage:
+        with stage.call() as peer:
+            peer.transfer(text_message("before", [FAY]))
+            stage.far.next()
+            settings = stage.mta.settings
+            stage.mta.configure(operators="root", user={**settings["user"], f"{HOME}/S=new": {"login": "root"}},
+                                log_level="debug", node="other", net_processes=2, store=os.path.join(path, "elsewhere"))
+            stage.mta.reload()
+            wait_until(lambda: "read anew" in stage.mta.log() and "configuration reloaded" in stage.mta.log())
+            for name in ("node", "net-processes", "store"):
+                check(f"'{name}' has changed" in stage.mta.log(), stage.mta.log_tail())
+            peer.transfer(text_message("after", [FAY, f"{HOME}/S=new"]))
+            equal(stage.far.next().identifier[1], "after")
+            equal(len(stage.far.logs), 1)      # neither of the two associations was lost
+            equal(len(stage.mta.request("mailbox-list", mailbox=f"{HOME}/S=new")["entries"]), 1)
+            with open(stage.mta.path, "a") as file:
+                file.write("nonsense = 1\n")
+            stage.mta.reload()
+            wait_until(lambda: "not reloaded" in stage.mta.log() and "nonsense" in stage.mta.log())
+            peer.transfer(text_message("still", [FAY]))
+            equal(stage.far.next().identifier[1], "still")
+            peer.release()
+        check(not os.path.exists(os.path.join(path, "elsewhere")))
+
+
+@case("a peer that a reload removes leaves its copies to the new routes")
+def _():
+    with folder() as path, Stage(path, far=Closed()) as stage:
+        hand_over_many(stage, [f"left-{i}" for i in range(5)])
+        wait_until(lambda: len(queue(stage)) == 5 and peer_status(stage.mta, "FAR")["tries"])
+        late = Neighbour("LATE", "late's secret")
+        peers = {"NEAR": stage.mta.settings["peer"]["NEAR"],
+                 "LATE": peer_section(late.port, "LATE", "late's secret", domain=FAR)}
+        stage.mta.configure(peer=peers, route={NEAR: {"next-hop": {"NEAR": {"rank": 1}}},
+                                               FAR: {"next-hop": {"LATE": {"rank": 1}}}})
+        stage.mta.reload()
+        equal({late.next().identifier[1] for _ in range(5)}, {f"left-{i}" for i in range(5)})
+        wait_until(lambda: not queue(stage))
+        equal(peer_status(stage.mta, "FAR")["configured"], False)
+        check("peer=FAR is not in the configuration any more: its 5 copies are routed anew" in stage.mta.log(),
+              stage.mta.log_tail())
+        late.close()
+
+
+# ---- what is wrong is said
+
+
+@case("each error is JSON, has its exit status and says what to do")
+def _():
+    with folder() as path, Stage(path) as stage:
+        for status, code, arguments in (
+                (2, "usage", ()), (2, "usage", ("nonsense",)), (2, "usage", ("--nonsense",)),
+                (2, "usage", ("list", "--limit", "many")), (2, "usage", ("list", "--user", "nobody at all")),
+                (2, "usage", ("queue",)), (2, "usage", ("queue", "nonsense")), (2, "usage", ("queue", "hold")),
+                (2, "usage", ("queue", "redirect", "1")), (2, "usage", ("user",)), (2, "usage", ("user", "add")),
+                (2, "usage", ("track",)), (2, "usage", ("track", "--recent", "5000")), (2, "usage", ("ping",)),
+                (2, "usage", ("send", "--from", ANN, "--text", "x")), (2, "usage", ("delete", "--user", ANN, "x")),
+                (1, "not-found", ("read", "--user", ANN, "99")), (1, "not-found", ("list", "--user", FAY)),
+                (1, "not-found", ("queue", "show", "99")), (1, "not-found", ("queue", "list", "--next-hop", "NONE")),
+                (1, "bad-request", ("queue", "list", "--state", "lost")),
+                (1, "not-found", ("track", "[/C=XX/;none]")), (1, "not-found", ("ping", "NONE")),
+                (1, "bad-request", ("user", "add", "rubbish")), (1, "bad-request", ("route", "rubbish")),
+                (1, "not-permitted", ("user", "remove", ANN)), (4, "failed", ("store", "check", "/nowhere")),
+                (4, "failed", ("send", "--from", ANN, "--to", FAY, "--attach", "/nowhere/file")),
+                (3, "unreachable", ("--socket", "/nowhere/sock", "status"))):
+            done = stage.mta.mhs("--json", *arguments, check=False)
+            equal(done.returncode, status, arguments)
+            equal(json.loads(done.stdout)["error"]["code"], code, arguments)
+            check(done.stderr.startswith("mhs: "), done.stderr)
+        check("'mhs list' shows" in stage.mta.mhs("read", "--user", ANN, "x", check=False).stderr)
+        with open("/dev/full", "w") as full:
+            done = subprocess.run([program("mhs"), "--socket", stage.mta.socket_path, "status"], stdout=full,
+                                  stderr=subprocess.PIPE, text=True)
+            equal(done.returncode, 4)
+            check("can't be written" in done.stderr)
+
+
+tap.main()

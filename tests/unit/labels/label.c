@@ -1,0 +1,88 @@
+/* Security labels: text and back, and the plain comparison. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "labels/label.h"
+
+static struct arena arena;
+static struct error err;
+
+static int set_up(void **state) {
+    (void)state;
+    arena_init(&arena, 1 << 20);
+    return 0;
+}
+
+static int tear_down(void **state) {
+    (void)state;
+    arena_free(&arena);
+    return 0;
+}
+
+static struct x411_SecurityLabel label_of(const char *text) {
+    struct x411_SecurityLabel label;
+    if (!label_parse(span_str(text), &arena, &label, &err))
+        fail_msg("%s", err.text);
+    return label;
+}
+
+static bool matches(const char *registered, const char *message) {
+    struct x411_SecurityLabel a = label_of(registered), b = label_of(message);
+    return label_matches(&a, &b);
+}
+
+static void labels_are_written_and_read(void **state) {
+    (void)state;
+    static const char *const texts[] = {"1.2.826.0.1/secret", "1.2.826.0.1", "secret",
+                                        "2.16.1/42",          "unmarked",    "256"};
+    for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
+        struct x411_SecurityLabel label = label_of(texts[i]);
+        assert_string_equal((const char *)label_text(&label, &arena).data, texts[i]);
+    }
+    struct x411_SecurityLabel four = label_of("4"), empty = {0};
+    assert_string_equal((const char *)label_text(&four, &arena).data, "secret");
+    assert_string_equal((const char *)label_text(&empty, &arena).data, "-");
+}
+
+static void other_texts_are_refused(void **state) {
+    (void)state;
+    static const char *const texts[] = {"", "/", "hush", "1.2/hush", "/secret", "9.9.9", "257", "1.2/", "-1"};
+    struct x411_SecurityLabel label;
+    for (size_t i = 0; i < sizeof texts / sizeof *texts; i++)
+        if (label_parse(span_str(texts[i]), &arena, &label, &err))
+            fail_msg("'%s' was read", texts[i]);
+}
+
+static void policy_and_classification_must_be_the_same(void **state) {
+    (void)state;
+    assert_true(matches("1.2.3/secret", "1.2.3/secret"));
+    assert_false(matches("1.2.3/secret", "1.2.3/top-secret"));
+    assert_false(matches("1.2.3/secret", "1.2.4/secret"));
+    assert_false(matches("1.2.3/secret", "1.2.3"));
+    assert_false(matches("1.2.3/secret", "secret"));
+}
+
+static void a_part_left_out_is_not_compared(void **state) {
+    (void)state;
+    assert_true(matches("secret", "1.2.3/secret"));
+    assert_true(matches("1.2.3", "1.2.3/secret"));
+    assert_false(matches("1.2.3", "secret"));
+    struct x411_SecurityLabel marked = label_of("1.2.3/secret"), registered = label_of("1.2.3/secret");
+    marked.privacy_mark = SPAN_LIT("IN CONFIDENCE");
+    assert_true(label_matches(&registered, &marked));
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(labels_are_written_and_read),
+        cmocka_unit_test(other_texts_are_refused),
+        cmocka_unit_test(policy_and_classification_must_be_the_same),
+        cmocka_unit_test(a_part_left_out_is_not_compared),
+    };
+    return cmocka_run_group_tests(tests, set_up, tear_down);
+}

@@ -1,0 +1,124 @@
+/* Who may do what over the local socket (docs/local-protocol.md), by the uid that the kernel tells of. */
+#include "world.h"
+
+static void as(struct world *world, uint32_t uid) {
+    tell(world, IPC_CLIENT_CLOSE, 1, NOTHING, NOTHING);
+    client(world, 1, uid);
+}
+
+/* The error's code, or "" for an answer. */
+static const char *code_of(struct world *world, const char *request) {
+    static char code[64];
+    json_t *answer = ask(world, request);
+    const char *text = json_string_value(json_object_get(json_object_get(answer, "error"), "code"));
+    snprintf(code, sizeof code, "%s", text ? text : "");
+    json_decref(answer);
+    return code;
+}
+
+static const char *const operators_only[] = {
+    "{\"operation\":\"peer-status\"}",
+    "{\"operation\":\"queue-list\"}",
+    "{\"operation\":\"queue-show\",\"id\":1}",
+    "{\"operation\":\"queue-hold\",\"all\":true,\"reason\":\"x\"}",
+    "{\"operation\":\"queue-release\",\"all\":true,\"reason\":\"x\"}",
+    "{\"operation\":\"queue-retry\",\"all\":true,\"reason\":\"x\"}",
+    "{\"operation\":\"queue-redirect\",\"id\":1,\"next-hop\":\"beta\",\"reason\":\"x\"}",
+    "{\"operation\":\"queue-delete\",\"all\":true,\"reason\":\"x\"}",
+    "{\"operation\":\"queue-nondeliver\",\"all\":true,\"reason\":\"x\"}",
+    "{\"operation\":\"user-list\"}",
+    "{\"operation\":\"user-add\",\"address\":\"" OURS "/S=new\"}",
+    "{\"operation\":\"user-remove\",\"address\":\"" OURS "/S=new\"}",
+};
+
+static void operators_are_root_the_service_and_the_group(void **state) {
+    static const uint32_t members[] = {2001, 2002};
+    struct world world;
+    (void)state;
+    world_begin(&world);
+    world_stop(&world);
+    world.config.service_uid = 999;
+    world.config.operators_gid = 3000; /* client() gives the uid as gid too */
+    world.config.operator_uids = members;
+    world.config.operator_uid_count = 2;
+    world_start(&world);
+    client(&world, 1, 1001);
+    for (size_t i = 0; i < sizeof operators_only / sizeof *operators_only; i++)
+        assert_string_equal(code_of(&world, operators_only[i]), "not-permitted");
+    static const uint32_t may[] = {0, 999, 3000, 2001, 2002};
+    for (size_t i = 0; i < sizeof may / sizeof *may; i++) {
+        as(&world, may[i]);
+        assert_string_equal(code_of(&world, "{\"operation\":\"queue-list\"}"), "");
+        assert_string_equal(code_of(&world, "{\"operation\":\"user-list\"}"), "");
+        assert_string_equal(code_of(&world, "{\"operation\":\"mailbox-list\",\"mailbox\":\"" JONES "\"}"),
+                            "");
+    }
+    as(&world, 2003);
+    assert_string_equal(code_of(&world, "{\"operation\":\"queue-list\"}"), "not-permitted");
+    world_end(&world);
+}
+
+/* Whatever may be done with a mailbox, only its user may. */
+static void a_mailbox_is_its_users(void **state) {
+    static const char *const requests[] = {
+        "{\"operation\":\"mailbox-list\",\"mailbox\":\"" JONES "\"}",
+        "{\"operation\":\"mailbox-read-envelope\",\"mailbox\":\"" JONES "\",\"entry\":1}",
+        "{\"operation\":\"mailbox-mark\",\"mailbox\":\"" JONES "\",\"entry\":1,\"seen\":true}",
+        "{\"operation\":\"mailbox-delete\",\"mailbox\":\"" JONES "\",\"entry\":1}",
+    };
+    struct world world;
+    (void)state;
+    world_begin(&world);
+    associate(&world, 1, "beta");
+    send_whole(&world, 1, envelope_to(&world, WANTS_NDN, JONES, NULL), SPAN_LIT("content"));
+    assert_int_equal(result_of(&world, 1), IPC_ACCEPTED);
+    client(&world, 1, 1002);
+    for (size_t i = 0; i < sizeof requests / sizeof *requests; i++)
+        assert_string_equal(code_of(&world, requests[i]), "not-permitted");
+    as(&world, 1001);
+    for (size_t i = 0; i < sizeof requests / sizeof *requests; i++)
+        assert_string_equal(code_of(&world, requests[i]), "");
+    json_t *answer = ask(&world, "{\"operation\":\"mailboxes\"}");
+    assert_int_equal(json_array_size(json_object_get(answer, "mailboxes")), 1);
+    json_decref(answer);
+    world_end(&world);
+}
+
+/* A stranger learns that the MTA is there, and nothing of what goes through it. */
+static void a_stranger_sees_little(void **state) {
+    struct world world;
+    char request[200];
+    (void)state;
+    world_begin(&world);
+    associate(&world, 1, "beta");
+    send_whole(&world, 1, envelope_to(&world, WANTS_NDN, JONES, NULL), SPAN_LIT("content"));
+    assert_int_equal(result_of(&world, 1), IPC_ACCEPTED);
+    client(&world, 1, 5000);
+    json_t *answer = ask(&world, "{\"operation\":\"status\"}");
+    assert_non_null(json_object_get(answer, "state"));
+    assert_null(json_object_get(answer, "peers"));
+    assert_null(json_object_get(answer, "counters"));
+    json_decref(answer);
+    answer = ask(&world, "{\"operation\":\"track\",\"recent\":10}");
+    assert_int_equal(json_array_size(json_object_get(answer, "messages")), 0);
+    json_decref(answer);
+    as(&world, 0);
+    answer = ask(&world, "{\"operation\":\"track\",\"recent\":10}");
+    json_t *message = json_array_get(json_object_get(answer, "messages"), 0);
+    snprintf(request, sizeof request, "{\"operation\":\"track\",\"mts-identifier\":\"%s\"}",
+             json_string_value(json_object_get(message, "mts-identifier")));
+    json_decref(answer);
+    assert_string_equal(code_of(&world, request), "");
+    as(&world, 5000);
+    assert_string_equal(code_of(&world, request), "not-found");
+    world_end(&world);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(operators_are_root_the_service_and_the_group),
+        cmocka_unit_test(a_mailbox_is_its_users),
+        cmocka_unit_test(a_stranger_sees_little),
+    };
+    return cmocka_run_group_tests_name("permissions", tests, NULL, NULL);
+}

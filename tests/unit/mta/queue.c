@@ -1,0 +1,378 @@
+/* The queue in an operator's hands, over restarts, and when its peers leave the configuration. */
+#include "world.h"
+
+static void take_in(struct world *world, const char *recipient) {
+    send_whole(world, 1, envelope_to(world, WANTS_NDN, recipient, NULL), SPAN_LIT("content"));
+    assert_int_equal(result_of(world, 1), IPC_ACCEPTED);
+}
+
+static void begin_again(struct world *world) {
+    world_start(world);
+    client(world, 1, 0);
+}
+
+static json_t *entry_at(json_t *list, size_t i) {
+    return json_array_get(json_object_get(list, "entries"), i);
+}
+
+/* The only copy of the queue is in this state after so many tries; its id. */
+static json_int_t expect_copy(struct world *world, const char *state, json_int_t tries) {
+    json_t *list = ask(world, "{\"operation\":\"queue-list\"}");
+    json_t *entry = entry_at(list, 0);
+    assert_int_equal(json_array_size(json_object_get(list, "entries")), 1);
+    assert_string_equal(json_string_value(json_object_get(entry, "state")), state);
+    assert_int_equal(number_at(entry, "tries", NULL), tries);
+    json_int_t id = number_at(entry, "id", NULL);
+    json_decref(list);
+    return id;
+}
+
+static json_t *change(struct world *world, const char *operation, json_int_t id) {
+    char request[200];
+    snprintf(request, sizeof request, "{\"operation\":\"queue-%s\",\"id\":%lld,\"reason\":\"a test\"}",
+             operation, (long long)id);
+    return ask(world, request);
+}
+
+static void changes(struct world *world, const char *operation, json_int_t id) {
+    json_t *answer = change(world, operation, id);
+    assert_int_equal(number_at(answer, "changed", NULL), 1);
+    json_decref(answer);
+}
+
+static void refuses(struct world *world, const char *operation, json_int_t id, const char *word) {
+    json_t *answer = change(world, operation, id), *error = json_object_get(answer, "error");
+    assert_string_equal(json_string_value(json_object_get(error, "code")), "wrong-state");
+    if (!strstr(json_string_value(json_object_get(error, "text")), word))
+        fail_msg("no '%s' in: %s", word, json_string_value(json_object_get(error, "text")));
+    json_decref(answer);
+}
+
+/* ---- deferred delivery ---- */
+
+static void a_held_copy_keeps_its_deferred_delivery_time(void **state) {
+    struct world world;
+    (void)state;
+    world_begin(&world);
+    associate(&world, 1, "beta");
+    client(&world, 1, 0);
+    world.deferred = clock_now_us() / 1000000 + 6;
+    take_in(&world, FRANK);
+    json_int_t id = expect_copy(&world, "deferred", 0);
+    refuses(&world, "retry", id, "deferred it until");
+    refuses(&world, "release", id, "not held");
+    changes(&world, "hold", id);
+    refuses(&world, "hold", id, "already");
+    world_kill(&world);
+    begin_again(&world);
+    expect_copy(&world, "held", 0);
+    changes(&world, "release", id);
+    expect_copy(&world, "deferred", 0);
+    expect_none(&world, IPC_CONNECT);
+    world_kill(&world);
+    begin_again(&world);
+    expect_copy(&world, "deferred", 0);
+    expect_none(&world, IPC_CONNECT);
+    connect_out(&world, 2, "gamma");
+    assert_true(clock_now_us() / 1000000 >= world.deferred);
+    outgoing_of(&world, 2);
+    sent(&world, 2, IPC_SENT);
+    expect_drained(&world);
+    world_end(&world);
+}
+
+/* ---- tries ---- */
+
+static void tries_survive_a_restart(void **state) {
+    struct world world;
+    (void)state;
+    world_begin(&world);
+    associate(&world, 1, "beta");
+    client(&world, 1, 0);
+    take_in(&world, FRANK);
+    connect_out(&world, 2, "gamma");
+    outgoing_of(&world, 2);
+    sent(&world, 2, IPC_SENT_DEFERRED);
+    expect_copy(&world, "retrying", 1);
+    usleep(100000); /* nobody is told of that commit */
+    world_kill(&world);
+    begin_again(&world);
+    json_int_t id = expect_copy(&world, "retrying", 1); /* not in doubt: the peer refused it */
+    expect_none(&world, IPC_CONNECT);                   /* nor is it tried before its time */
+    changes(&world, "retry", id);
+    connect_out(&world, 2, "gamma");
+    outgoing_of(&world, 2);
+    close_association(&world, 2, IPC_CLOSE_BROKEN);
+    expect_copy(&world, "in-doubt", 2);
+    usleep(100000);
+    world_kill(&world);
+    begin_again(&world);
+    expect_copy(&world, "in-doubt", 2);
+    world_end(&world);
+}
+
+/* I3: the mark says that a copy may have been sent. One that was not has none after a clean stop. */
+static void what_was_never_sent_is_not_in_doubt_after_a_stop(void **state) {
+    struct world world;
+    (void)state;
+    world_begin(&world);
+    associate(&world, 1, "beta");
+    take_in(&world, FRANK);
+    expect(&world, IPC_CONNECT, 0);
+    world_stop(&world);
+    begin_again(&world);
+    json_int_t id = expect_copy(&world, "ready", 0);
+    changes(&world, "delete", id);
+    expect_drained(&world);
+    world_end(&world);
+}
+
+/* ---- peers that leave ---- */
+
+/* The same world without gamma; its addresses are beta's, or (`orphaned`) nobody's. */
+static struct mts_tables *tables_without_gamma(bool orphaned) {
+    struct mts_self self = {.domain = OURS, .mta_name = "alpha-1"};
+    struct mts_tables *tables = mts_tables_new(&self, NULL);
+    assert_true(mts_tables_add_hop(tables, &(struct mts_hop){.name = "beta", .domain = BETA}, NULL));
+    route_to(tables, OURS, NULL);
+    route_to(tables, BETA, "beta");
+    if (!orphaned)
+        route_to(tables, GAMMA, "beta");
+    return tables;
+}
+
+static void drop_gamma(struct world *world, bool orphaned) {
+    mts_tables_free(world->config.tables);
+    world->config.tables = tables_without_gamma(orphaned);
+    world->config.peer_count = 1;
+}
+
+static void put_gamma_back(struct world *world) {
+    mts_tables_free(world->config.tables);
+    world->config.tables = make_tables();
+    world->config.peer_count = 2;
+}
+
+static void expect_peer(struct world *world, const char *name, bool configured, json_int_t in_doubt) {
+    char request[100];
+    snprintf(request, sizeof request, "{\"operation\":\"peer-status\",\"peer\":\"%s\"}", name);
+    json_t *answer = ask(world, request);
+    json_t *peer = json_array_get(json_object_get(answer, "peers"), 0);
+    assert_int_equal(json_is_true(json_object_get(peer, "configured")), configured);
+    assert_int_equal(number_at(peer, "in-doubt", NULL), in_doubt);
+    json_decref(answer);
+}
+
+static void copies_of_a_peer_that_is_gone_at_the_start_are_routed_anew(void **state) {
+    struct world world;
+    (void)state;
+    world_begin(&world);
+    associate(&world, 1, "beta");
+    take_in(&world, FRANK);
+    expect(&world, IPC_CONNECT, 0);
+    world_stop(&world);
+    drop_gamma(&world, false);
+    begin_again(&world);
+    connect_out(&world, 2, "beta");
+    outgoing_of(&world, 2);
+    sent(&world, 2, IPC_SENT);
+    expect_drained(&world);
+    world_end(&world);
+}
+
+/* I4 */
+static void a_copy_in_doubt_waits_for_its_peer_to_come_back(void **state) {
+    struct world world;
+    struct buf first;
+    (void)state;
+    world_begin(&world);
+    buf_init(&first, 0);
+    associate(&world, 1, "beta");
+    take_in(&world, FRANK);
+    connect_out(&world, 2, "gamma");
+    struct outgoing out = outgoing_of(&world, 2);
+    buf_append_span(&first, out.prefix);
+    world_kill(&world);
+    drop_gamma(&world, false);
+    begin_again(&world);
+    expect_none(&world, IPC_CONNECT);
+    json_int_t id = expect_copy(&world, "in-doubt", 0);
+    expect_peer(&world, "gamma", false, 1);
+    refuses(&world, "retry", id, "put it back");
+    refuses(&world, "delete", id, "put it back");
+    world_stop(&world);
+    put_gamma_back(&world);
+    begin_again(&world);
+    expect_peer(&world, "gamma", true, 1);
+    connect_out(&world, 2, "gamma");
+    out = outgoing_of(&world, 2);
+    assert_true(span_eq(out.prefix, buf_span(&first)));
+    sent(&world, 2, IPC_SENT);
+    expect_drained(&world);
+    buf_free(&first);
+    world_end(&world);
+}
+
+static void without_another_route_a_copy_stays(void **state) {
+    struct world world;
+    (void)state;
+    world_begin(&world);
+    associate(&world, 1, "beta");
+    take_in(&world, FRANK);
+    expect(&world, IPC_CONNECT, 0);
+    world_stop(&world);
+    drop_gamma(&world, true);
+    begin_again(&world);
+    expect_none(&world, IPC_CONNECT);
+    json_int_t id = expect_copy(&world, "ready", 0);
+    changes(&world, "hold", id);
+    world_stop(&world);
+    put_gamma_back(&world);
+    begin_again(&world);
+    changes(&world, "release", id);
+    connect_out(&world, 2, "gamma");
+    outgoing_of(&world, 2);
+    sent(&world, 2, IPC_SENT);
+    expect_drained(&world);
+    world_end(&world);
+}
+
+/* ---- reload ---- */
+
+static struct mta_config reloaded;
+
+static const struct mta_config *read_reload(void *context, struct span text, struct error *err) {
+    struct world *world = context;
+    if (!span_eq(text, SPAN_LIT("without gamma"))) {
+        error_set(err, 1, "nobody can read that");
+        return NULL;
+    }
+    reloaded = world->config;
+    reloaded.tables = tables_without_gamma(false);
+    reloaded.peer_count = 1;
+    return &reloaded;
+}
+
+static void release_reload(void *context, const struct mta_config *old) {
+    (void)context;
+    (void)old;
+}
+
+static void a_reload_routes_anew_and_loses_no_association(void **state) {
+    struct world world;
+    struct mta_reload reload = {read_reload, release_reload, &world};
+    (void)state;
+    world_begin(&world);
+    world_stop(&world);
+    world.reload = &reload;
+    begin_again(&world);
+    associate(&world, 1, "beta");
+    take_in(&world, FRANK);
+    connect_out(&world, 2, "gamma");
+    outgoing_of(&world, 2);
+    sent(&world, 2, IPC_SENT_DEFERRED);
+    expect_copy(&world, "retrying", 1);
+    put(world.parent, IPC_CONFIG, 0, SPAN_LIT("rubbish"), NOTHING);
+    take_in(&world, EVA); /* by an association that was there before */
+    connect_out(&world, 3, "beta");
+    outgoing_of(&world, 3);
+    sent(&world, 3, IPC_SENT);
+    put(world.parent, IPC_CONFIG, 0, SPAN_LIT("without gamma"), NOTHING);
+    outgoing_of(&world, 3); /* what waited for gamma goes by beta's association, at once */
+    sent(&world, 3, IPC_SENT);
+    expect_drained(&world);
+    take_in(&world, FRANK);
+    outgoing_of(&world, 3);
+    sent(&world, 3, IPC_SENT);
+    expect_drained(&world);
+    world_end(&world);
+}
+
+/* ---- a peer that refuses for now, with another way ---- */
+
+/* Another way gives no more time: the copy expires when it would have. */
+static void rerouting_does_not_put_off_the_expiry(void **state) {
+    struct world world;
+    (void)state;
+    world_begin(&world);
+    associate(&world, 1, "beta");
+    client(&world, 1, 0);
+    take_in(&world, FRANK);
+    json_t *list = ask(&world, "{\"operation\":\"queue-list\"}");
+    char *expires = strdup(json_string_value(json_object_get(entry_at(list, 0), "expires")));
+    json_int_t id = number_at(entry_at(list, 0), "id", NULL);
+    json_decref(list);
+    sleep(2);
+    char request[200];
+    snprintf(request, sizeof request,
+             "{\"operation\":\"queue-redirect\",\"id\":%lld,\"next-hop\":\"beta\",\"reason\":\"a test\"}",
+             (long long)id);
+    json_t *answer = ask(&world, request);
+    assert_int_equal(number_at(answer, "changed", NULL), 1);
+    json_decref(answer);
+    list = ask(&world, "{\"operation\":\"queue-list\"}");
+    assert_string_equal(json_string_value(json_object_get(entry_at(list, 0), "next-hop")), "beta");
+    assert_string_equal(json_string_value(json_object_get(entry_at(list, 0), "expires")), expires);
+    json_decref(list);
+    free(expires);
+    world_end(&world);
+}
+
+/* ---- pages ---- */
+
+static void pages_reach_every_copy_once(void **state) {
+    struct world world;
+    json_int_t cursor = 0, seen = 0, last = 0;
+    (void)state;
+    world_begin(&world);
+    associate(&world, 1, "beta");
+    client(&world, 1, 0);
+    for (unsigned i = 0; i < 25; i++)
+        take_in(&world, FRANK);
+    do {
+        char request[200];
+        snprintf(request, sizeof request, "{\"operation\":\"queue-list\",\"limit\":10,\"after\":%lld}",
+                 (long long)cursor);
+        json_t *answer = ask(&world, request), *entry;
+        size_t i;
+        json_array_foreach(json_object_get(answer, "entries"), i, entry) {
+            assert_true(number_at(entry, "id", NULL) > last);
+            last = number_at(entry, "id", NULL);
+            seen++;
+        }
+        cursor = number_at(answer, "cursor", NULL);
+        json_decref(answer);
+    } while (cursor);
+    assert_int_equal(seen, 25);
+
+    json_int_t changed = 0;
+    do {
+        char request[200];
+        snprintf(
+            request, sizeof request,
+            "{\"operation\":\"queue-hold\",\"all\":true,\"limit\":10,\"after\":%lld,\"reason\":\"a test\"}",
+            (long long)cursor);
+        json_t *answer = ask(&world, request);
+        assert_in_range(number_at(answer, "changed", NULL), 1, 10);
+        changed += number_at(answer, "changed", NULL);
+        cursor = number_at(answer, "cursor", NULL);
+        json_decref(answer);
+    } while (cursor);
+    assert_int_equal(changed, 25);
+    world_end(&world);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_held_copy_keeps_its_deferred_delivery_time),
+        cmocka_unit_test(tries_survive_a_restart),
+        cmocka_unit_test(what_was_never_sent_is_not_in_doubt_after_a_stop),
+        cmocka_unit_test(copies_of_a_peer_that_is_gone_at_the_start_are_routed_anew),
+        cmocka_unit_test(a_copy_in_doubt_waits_for_its_peer_to_come_back),
+        cmocka_unit_test(without_another_route_a_copy_stays),
+        cmocka_unit_test(a_reload_routes_anew_and_loses_no_association),
+        cmocka_unit_test(rerouting_does_not_put_off_the_expiry),
+        cmocka_unit_test(pages_reach_every_copy_once),
+    };
+    return cmocka_run_group_tests_name("queue", tests, NULL, NULL);
+}
