@@ -146,7 +146,7 @@ def full_queue(held, messages, rounds, associations=32, size=2048):
                 found[side].append(run(messages, size, associations, mta, port)["rate"])
         for _ in range(rounds):
             found["restart"].append(_restart(full))
-        waiting = sum(full.request("status")["queue"].values())
+        waiting = full.request("status")["copies"]
         if waiting < held:
             raise RuntimeError(f"{waiting} copies wait after the restart; {held} were put in")
     return found

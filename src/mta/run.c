@@ -161,10 +161,10 @@ void mta_free(struct mta *mta) {
         event_free(mta->commit);
     if (mta->tick)
         event_free(mta->tick);
-    if (mta->pace)
-        event_free(mta->pace);
     if (mta->more)
         event_free(mta->more);
+    if (mta->pace)
+        event_free(mta->pace);
     close_listener(mta->listener);
     close_listener(mta->work_listener);
     outbound_free(mta);
