@@ -189,7 +189,7 @@ def _():
         before = set(processes(mta.process.pid))
         for _ in range(1000):
             throw(mta.port, mutate(chance.choice(streams), chance))
-        equal(set(processes(mta.process.pid)), before, "a process ended:\n" + mta.log_tail(15))
+        check(before <= set(processes(mta.process.pid)), "a process ended:\n" + mta.log_tail(15))
         check(sum(processes(mta.process.pid).values()) < 700 << 20, "memory grew")
         play(mta.port, whole[0])
 
