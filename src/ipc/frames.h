@@ -22,8 +22,8 @@
 #define IPC_PAYLOAD_MAX (1024 * 1024)
 #define IPC_CHUNK       (256 * 1024)
 
-/* A transfer whose APDU is at most this long travels in one frame each way. */
-#define IPC_WHOLE_MAX (64 * 1024)
+/* A transfer whose APDU is at most this long may travel in one frame each way; out it does. */
+#define IPC_WHOLE_MAX (256 * 1024)
 
 enum ipc_type {
     /* ---- associations; ref = association, a number the net process chose, unique in its life ---- */

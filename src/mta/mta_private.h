@@ -121,6 +121,7 @@ struct batch {
     size_t count, room;
     bool urgent;       /* somebody waits for it */
     unsigned requests; /* that wait for it */
+    unsigned looked;   /* requests there were when the loop was last asked for more */
     int64_t since;     /* monotonic µs of the first request */
 };
 

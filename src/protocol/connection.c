@@ -80,7 +80,7 @@ void connection_free(struct connection *c) {
     buf_free(&c->recover_id);
     accept_forget(c);
     connect_forget(c);
-    transfer_in_free(&c->in);
+    transfer_in_free(c);
     transfer_out_free(&c->out);
     net->slots[(uint32_t)c->ref].connection = NULL;
     net->connections--;
@@ -268,7 +268,9 @@ static size_t feed(struct connection *c, struct span in) {
 }
 
 static void arm_timer(struct connection *c) {
-    int64_t deadline = osi_association_deadline(c->association);
+    int64_t deadline = osi_association_deadline(c->association), held = transfer_in_deadline(c);
+    if (held < deadline)
+        deadline = held;
     if (deadline == INT64_MAX) {
         event_del(c->timer);
         return;
@@ -373,6 +375,8 @@ static void on_timer(evutil_socket_t fd, short what, void *arg) {
     struct connection *c = arg;
     if (osi_association_deadline(c->association) <= clock_monotonic_us())
         osi_association_timeout(c->association, clock_monotonic_us());
+    if (transfer_in_deadline(c) <= clock_monotonic_us())
+        transfer_in_timeout(c);
     connection_pump(c);
 }
 
