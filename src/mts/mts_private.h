@@ -188,6 +188,10 @@ bool dl_permits(struct work *work, const struct subject *subject, const struct d
 bool dl_has_expanded(struct work *work, const struct subject *subject, const struct dl *dl);
 void dl_expand(struct work *work, struct batch *batch, size_t position, const struct dl *dl);
 
+/* bounds.c: upper bounds in the values of extensions and extension attributes, which the envelope's decoder
+ * leaves open. */
+bool bounds_hold(struct work *work, const struct subject *subject);
+
 /* checks.c and conversion.c: false fills `cause` */
 bool check_message(struct work *work, const struct subject *subject, struct cause *cause);
 bool check_user(struct work *work, const struct subject *subject, const recipient_fields *recipient,
