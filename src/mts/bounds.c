@@ -99,14 +99,25 @@ static bool extensions_hold(struct work *work, const struct x411_Extensions *ext
         const struct ber_table_row *row = ber_table_by_number(table, extension_number(field));
         if (row && field->value.data)
             judge(work, row->type, field->value, &holds);
+        /* The bound counts the whole encoding. */
+        holds &= extension_number(field) != EXT_CONTENT_CORRELATOR ||
+                 field->value.len <= x411_ub_content_correlator_length;
     }
     return holds;
+}
+
+static bool bilateral_holds(const struct x411_MessageTransferEnvelope *envelope) {
+    for (size_t i = 0; i < envelope->per_domain_bilateral_information.count; i++)
+        if (envelope->per_domain_bilateral_information.items[i].bilateral_information.len >
+            x411_ub_bilateral_info)
+            return false;
+    return true;
 }
 
 bool bounds_hold(struct work *work, const struct subject *subject) {
     const struct x411_MessageTransferEnvelope *envelope = &subject->envelope;
     bool probe = subject->kind == MTS_PROBE;
-    bool holds = name_holds(work, &envelope->originator_name) &&
+    bool holds = bilateral_holds(envelope) && name_holds(work, &envelope->originator_name) &&
                  extensions_hold(work, &envelope->extensions,
                                  probe ? &x411ext_ProbeTransferExtensions_table
                                        : &x411ext_MessageTransferExtensions_table);

@@ -284,12 +284,12 @@ static struct span longest_universal_common_name(struct world *world) {
     return universal_common_name(world, 64);
 }
 
-/* A content-correlator (23) over ub-content-correlator-length, 512 characters. */
+/* A content-correlator (23) over ub-content-correlator-length, 512 octets with all encoding. */
 static struct span long_correlator(struct world *world) {
-    static uint8_t value[4 + 513] = {0x16, 0x82, 2, 1};
+    static uint8_t value[4 + 509] = {0x16, 0x82, 1, 0xFD};
     struct x411_ExtensionField *field = arena_alloc(&world->arena, sizeof *field);
     assert_non_null(field);
-    memset(value + 4, 'c', 513);
+    memset(value + 4, 'c', 509);
     *field = (struct x411_ExtensionField){.value = span_of(value, sizeof value)};
     field->type.choice = x411_ExtensionType_standard_extension;
     field->type.u.standard_extension = 23;
