@@ -2,6 +2,7 @@
 """tshark judges what two daemons say to each other: nothing malformed, and the values that were sent."""
 import contextlib
 import difflib
+import itertools
 import os
 import re
 import time
@@ -25,7 +26,8 @@ def needs_capture():
 def captured(path, ports):
     """The conversations of a capture, whole TPKTs, those that are only a poke of dumpcap left out."""
     found = pcap.read_conversations(path)
-    return [tshark_judge.recut(parts) for server, parts in found if server in ports and sum(len(o) for _, o in parts) > 50]
+    return [tshark_judge.recut(parts) for server, parts in found
+            if server in ports and sum(len(octets) for _, octets in parts) > 50]
 
 
 # --- the values of APDUs
@@ -38,6 +40,10 @@ def stamp(at):
     return time.strftime("%y-%m-%d %H:%M:%S", time.gmtime(at))
 
 
+def likeness(one, other):
+    return difflib.SequenceMatcher(None, one, other, False).quick_ratio()
+
+
 class Reader:
     """Compares what was read with what was sent. `begin`: when the play began."""
 
@@ -45,8 +51,8 @@ class Reader:
         self.begin, self.end = stamp(begin - 1), stamp(time.time() + 1)
 
     def settled(self, lines):
-        """A reading in which the times that a daemon set within the play are "now", its report identifiers "any", and what a
-        report of 1984 returns "…"."""
+        """A reading in which the times that a daemon set within the play are "now", its report identifiers "any", and what
+        a report of 1984 returns "…"."""
         made = [MADE.match(line) for line in lines]
         out = [f"{found.group(1)}: now" if found and self.begin <= found.group(2) <= self.end else line
                for found, line in zip(made, lines)]
@@ -67,7 +73,7 @@ class Reader:
                 unsent.append(lines)
         out = []
         for lines in unsent:
-            best = max(unread, key=lambda other: difflib.SequenceMatcher(None, lines, other, False).quick_ratio(), default=[])
+            best = max(unread, key=lambda other: likeness(lines, other), default=[])
             unread = [other for other in unread if other is not best]
             out += difflib.unified_diff(best, lines, "sent", "read", lineterm="", n=3)
         return "\n".join(out + [f"not read: {lines[:12]}" for lines in unread])
@@ -185,11 +191,15 @@ def all_extensions(frames):
 
 # --- the plays
 
+def cut_at_2_mb():
+    """What passes on ALPHA's associations to BETA: only the 3 MB are longer, and what is left of them is not."""
+    return contextlib.closing(CuttingProxy(0, itertools.repeat(("in", 2_000_000))))
+
+
 def everything(path, mode):
-    """Plays the whole cast in a mode: the cast and the conversations. But in normal mode the first association from ALPHA
-    to BETA is cut within the 3 MB, whose transfer is then resumed."""
-    proxy = CuttingProxy(0, [("in", 1_500_000)])
-    with contextlib.closing(proxy), two(path, mode, None if mode == "normal" else proxy.port) as (alpha, beta):
+    """Plays the whole cast in a mode: the cast and the conversations. But in normal mode the transfer of the 3 MB is cut and
+    resumed."""
+    with cut_at_2_mb() as proxy, two(path, mode, None if mode == "normal" else proxy.port) as (alpha, beta):
         proxy.target = beta.port
         ports = [alpha.port, beta.port, alpha.plain_port]
         with tshark_judge.Capture(f"{path}/lo.pcap", ports):
@@ -205,11 +215,15 @@ def everything(path, mode):
         return cast, captured(f"{path}/lo.pcap", ports)
 
 
-def judged(path, conversations):
-    """The conversations as tshark reads them: a list of frames for each."""
-    frames = tshark_judge.rewritten(f"{path}/judged.pcap", conversations)
+def by_port(frames):
+    """The frames of each association, by its caller's port, in which order pcap.Writer writes them."""
     ports = sorted({frame.port for frame in frames})
     return [[frame for frame in frames if frame.port == port] for port in ports]
+
+
+def judged(path, conversations):
+    """The conversations as tshark reads them: a list of frames for each."""
+    return by_port(tshark_judge.rewritten(f"{path}/judged.pcap", conversations))
 
 
 @case("all associations in normal mode: nothing malformed, each layer and each value as it was sent")
@@ -224,6 +238,7 @@ def _():
         equal(Reader(cast.begin).differences(frames, all_wanted(cast)), "")
         all_extensions(frames)
         associations(read, "normal")
+        mistakes_are_seen(path, cast, conversations[0])
 
 
 def associations(read, mode):
@@ -241,6 +256,82 @@ def associations(read, mode):
     refusals = [frame for part in read for frame in part if spdu(frame) == "RF"]
     wanted = wire_cast.refusal(mode)
     equal([{name: layer(frame, name) for name in wanted} for frame in refusals], [wanted])
+
+
+# --- the judge judged
+
+# One octet for each tag, length and value: (layer and what, the packet by its SPDU, a pattern and where from it, the octet
+# there). tshark shuts its eyes to some lengths that are too long for what they stand in; peer.ber, which reads all APDUs
+# too (content_of), does not.
+MODE, CONTEXT, CHECKPOINT = b"\xa0\3\x80\1\1", b"\xa1\6\6\4\x56\0\1\6", b"\x80\1\x3f"
+NAME, EXTERNAL, IDENTIFIER = b"\x80\x09ALPHA-MTA", b"\x28\x80\2\1\5\xa0\x80\xa0", b"\x4a\5every"
+CRITICAL, CORRELATOR, SUBJECT = b"\x80\1\5\x81\2\5\x20", b"\x16\x0acorrelator", b"\xa8\7\x14\5every"
+MISTAKES = [
+    ("TPKT version", "CN", b"\3\0\0", 0, 4), ("TPKT reserved", "CN", b"\3\0\0", 1, 9),
+    ("TPKT length", "CN", b"\3\0\0", 3, 9), ("COTP tag", "CN", b"\xf0\x80\x0d", 0, 0x70),
+    ("COTP length", "CN", b"\2\xf0\x80", 0, 1), ("COTP value", "CR", b"tran", 1, 117),
+    ("session tag", "CN", b"\xf0\x80\x0d", 2, 0x63), ("session length", "CN", b"\xf0\x80\x0d", 3, 9),
+    ("session value", "CN", b"\x14\2\2\x49", 3, 0x48), ("session activity", "AS", b"\x29\3\2\1\1", 4, 2),
+    ("presentation tag", "CN", MODE, 0, 0xa9), ("presentation length", "CN", MODE, 3, 3),
+    ("presentation value", "CN", b"\6\4\x56\0\2\7", 5, 8), ("presentation context", "DT", b"\2\1\3\xa0\x82", 2, 7),
+    ("ACSE tag", "CN", CONTEXT, 0, 0xab), ("ACSE length", "CN", CONTEXT, 3, 6), ("ACSE value", "CN", CONTEXT, 7, 3),
+    ("RTSE tag", "CN", CHECKPOINT, 0, 0x8e), ("RTSE length", "CN", CHECKPOINT, 1, 9),
+    ("RTSE value", "CN", CHECKPOINT, 2, 0x3e),
+    ("RTSE tag of the EXTERNAL", "DT", EXTERNAL, 0, 0x2d), ("RTSE context", "DT", EXTERNAL, 4, 7),
+    ("ROSE tag", "CN", NAME, -4, 0xbd), ("ROSE length", "CN", NAME, -3, 3),
+    ("bind tag", "CN", NAME, 0, 0x8d), ("bind length", "CN", NAME, 1, 8), ("bind value", "CN", NAME, 3, 0x4d),
+    ("P1 tag of the APDU", "DT", EXTERNAL, 7, 0xac), ("P1 tag", "DT", IDENTIFIER, 0, 0x4f),
+    ("P1 length", "DT", IDENTIFIER, 1, 4), ("P1 value", "DT", IDENTIFIER, 4, 0x66),
+    ("P1 criticality", "DT", CRITICAL, 6, 0x40),
+    ("extension tag", "DT", CORRELATOR, 0, 0x1f), ("extension length", "DT", CORRELATOR, 1, 9),
+    ("extension value", "DT", CORRELATOR, 11, 0x73),
+    ("X.420 tag", "DT", SUBJECT, 2, 0x1d), ("X.420 length", "DT", SUBJECT, 3, 4),
+    ("X.420 value", "DT", SUBJECT, 8, 0x7a),
+    ("X.420 body", "DT", b"\x16\5every", 6, 0x7a),
+]
+
+
+def first_activity(conversation):
+    """The packets of an association up to the end of its first activity."""
+    ends = (i for i, (_sent, tpkt) in enumerate(conversation)
+            if tpkt[7:8] == session.PLEASE[:1] and tpkt[9] == session.AEA)
+    return conversation[:next(ends) + 1]
+
+
+def code(tpkt):
+    """CR, CC, or the name of the SPDU."""
+    number = {0xE0: "CR", 0xD0: "CC"}.get(tpkt[5])
+    if not number:
+        number = session.NAMES[tpkt[9]] if tpkt[7] == session.GT else session.NAMES[tpkt[7]]
+    return "DT" if number == "GT/DT" else number
+
+
+def with_mistake(packets, kind, pattern, offset, octet):
+    """The packets with one other octet: `offset` from the pattern, of which there is one in the first packet of a kind."""
+    at = next(i for i, (_sent, tpkt) in enumerate(packets) if code(tpkt) == kind)
+    sent, tpkt = packets[at]
+    start = tpkt.index(pattern)
+    check(pattern[:1] == b"\3" or tpkt.count(pattern) == 1, f"{pattern.hex()} in {tpkt.hex()}")
+    changed = bytearray(tpkt)
+    changed[start + offset] = octet
+    check(changed != tpkt, f"{pattern.hex()} {offset}")
+    return packets[:at] + [(sent, bytes(changed))] + packets[at + 1:]
+
+
+def mistakes_are_seen(path, cast, conversation):
+    """The first activity, the message with every extension: as it is, the judge says nothing of it, with one wrong octet in
+    any layer he does."""
+    packets = first_activity(conversation)
+    writer = pcap.Writer(f"{path}/mistakes.pcap")
+    for variant in [packets] + [with_mistake(packets, *where) for _name, *where in MISTAKES]:
+        writer.conversation(variant)
+    writer.close()
+    reader, wanted = Reader(cast.begin), [wire_cast.originated(cast)[0]]
+    verdicts = [tshark_judge.found_fault(part) or layer_faults(part, "normal", "ALPHA-MTA") or
+                reader.differences(part, wanted) for part in by_port(tshark_judge.frames(f"{path}/mistakes.pcap"))]
+    equal(verdicts[0], "", "as it was")
+    equal([name for (name, *_where), verdict in zip(MISTAKES, verdicts[1:]) if not verdict], [], "nothing said of")
+    equal(len(verdicts), len(MISTAKES) + 1)
 
 
 # --- what tshark can't follow: its APDUs wrapped into normal mode
@@ -343,8 +434,7 @@ def _():
 def _():
     needs_capture()
     with folder() as path:
-        proxy = CuttingProxy(0, [("in", 1_500_000)])
-        with contextlib.closing(proxy), two(path, "normal", proxy.port) as (alpha, beta):
+        with cut_at_2_mb() as proxy, two(path, "normal", proxy.port) as (alpha, beta):
             proxy.target = beta.port
             with tshark_judge.Capture(f"{path}/lo.pcap", [beta.port]):
                 cast = Cast(path, alpha, beta)

@@ -88,7 +88,7 @@ class Cast:
                 {x411.ALTERNATE_ALLOWED}, every.originated_probe_extensions()), probe=True)
 
     def send(self):
-        self.deferred = time.time() + 3
+        self.deferred = time.time() + 5
         self.run("rich", self.alpha, "send", "--from", ANN, "--notify", "rn,nrn,return", "--reply-requested", "--report",
                  "delivery", "--to", BOB, "--cc", NOBODY, "--subject", "rich", "--text", "First", "--charset", "iso-8859-1",
                  "--text", "Gr\u00f6\u00dfe", "--attach", self.file("note.txt"), "--attach-bilateral", self.file("octets"),
@@ -99,7 +99,8 @@ class Cast:
                  "ref", "--content-identifier", "rich")
         self.send_large("normal")
         self.run("moved", self.alpha, "send", "--from", MOVED, "--report", "delivery", "--to", BOB, "--text", "from moved")
-        for name, command, recipient in (("to list", "send", LIST), ("to moved", "send", MOVED), ("probe moved", "probe", MOVED)):
+        for name, command, recipient in (("to list", "send", LIST), ("to moved", "send", MOVED),
+                                         ("probe moved", "probe", MOVED)):
             text = ["--text", name] if command == "send" else []
             self.run(name, self.beta, command, "--from", BOB, "--report", "delivery", "--to", recipient, *text)
 
@@ -129,7 +130,7 @@ class Cast:
 
     def play_1984(self):
         """1984 knows no extensions and content type 2. ATLAS writes indefinite lengths and checkpoints as PP does."""
-        self.deferred = time.time() + 3
+        self.deferred = time.time() + 5
         self.run("rich", self.alpha, "send", "--p2", "--from", ANN, "--notify", "rn,nrn", "--reply-requested", "--report",
                  "delivery", "--to", BOB, "--cc", NOBODY, "--subject", "rich", "--text", "First", "--attach-bilateral",
                  self.file("octets"), "--priority", "urgent", "--deferred",
@@ -369,8 +370,9 @@ def relayed():
             content_extensions=w.extensions(23),
             extensions=envelope + (mta_39 + trace_38 if internal else trace_38 + mta_39)))
     # BETA's answer to the probe.
-    out.append(w.report(BETA, ANN, (ALPHA, "every.2"), [w.reported(BOB, intended=BOB, extensions=w.redirection_history(BOB, w.WHEN))],
-                        content_identifier="probe", content_extensions=w.extensions(23), trace=w.trace((BETA, ())),
+    redirected = w.reported(BOB, intended=BOB, extensions=w.redirection_history(BOB, w.WHEN))
+    out.append(w.report(BETA, ANN, (ALPHA, "every.2"), [redirected], content_identifier="probe",
+                        content_extensions=w.extensions(23), trace=w.trace((BETA, ())),
                         extensions=w.extensions(20) + BY_BETA + w.internal_trace(AT_BETA)))
     return out
 
@@ -470,6 +472,9 @@ CONNECTION = {
            "RTSE": ["rtoac-apdu", "checkpointSize: 63", "connectionDataAC: open (0)"], "ROSE": ["bind-result"],
            "P1": ["MTABindResult: authenticated (1)", "authenticated", "responder-name: <called>",
                   f"responder-credentials: {PASSWORD}"]},
+    "DT": {"presentation": [*PDV[:3], "presentation-context-identifier: 3 (id-as-mta-rtse)", PDV[4]],
+           "RTSE": ["RTSE segment data"]},
+    "MAP": {"RTSE": ["indirect-reference: 5", "encoding: single-ASN1-type (0)"]},
     "FN": {"session": ["SPDU Type: FINISH (FN) SPDU (9)", "Transport_Disconnect", "Flags: 0x01, Transport connection",
                        ".... ...1 = Transport connection: Released", ".... ..0. = User abort: No",
                        ".... .0.. = Protocol error: No", ".... 0... = No reason: No",
