@@ -236,8 +236,8 @@ void receive_answer(struct association *association, enum arrival_result result,
         return;
     }
     mta->counters.refused++;
-    log_warning("peer=%s transfer refused %s: %s", association->peer->name,
-                result == ARRIVAL_REFUSED ? "for good" : "for now", cause);
+    if (result != ARRIVAL_REFUSED) /* the net process, which knows the address, tells of that */
+        refusal_log_in(association->peer, cause);
     send_result(association, result == ARRIVAL_REFUSED ? IPC_REFUSED : IPC_REFUSED_TEMPORARILY, cause);
 }
 

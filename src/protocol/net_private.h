@@ -217,7 +217,7 @@ void transfer_in_timeout(struct connection *c);
 void transfer_out_push(struct connection *c);
 void transfer_out_checkpoint(struct connection *c, const struct osi_checkpoint *checkpoint);
 void transfer_out_refused(struct connection *c, enum osi_refusal what, int reason);
-void transfer_out_ended(struct connection *c, enum ipc_sent result, const char *cause);
+void transfer_out_ended(struct connection *c, enum ipc_sent result, const char *cause, bool for_now);
 bool transfer_out_frame(struct connection *c, enum ipc_type type, struct reader *r);
 void transfer_out_free(struct transfer_out *out);
 

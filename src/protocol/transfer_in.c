@@ -281,8 +281,10 @@ static bool on_result(struct connection *c, struct reader *r) {
         osi_rt_transfer_confirm(c->association);
         return true;
     }
-    log_warning("peer=%s address=%s transfer refused %s: %s", c->peer->name, c->address,
-                result == IPC_REFUSED ? "for good" : "for now", log_text(cause, text));
+    /* The store process tells of those refused for now, and not of each. */
+    if (result == IPC_REFUSED)
+        log_warning("peer=%s address=%s transfer refused for good: %s", c->peer->name, c->address,
+                    log_text(cause, text));
     transfer_in_free(c);
     osi_rt_transfer_reject(c->association, result == IPC_REFUSED_TEMPORARILY);
     return true;
