@@ -269,6 +269,11 @@ bool plan_next(const struct plan *plan, const struct subject *subject, size_t *c
 void work_fail(struct work *work, const struct mts_stored *stored, struct cause cause, bool final);
 unsigned plan_flags_of_hop(const struct mts_tables *tables, int hop);
 
+/* A message's priority as the wire has it: one that X.411 does not know is normal. */
+static inline enum mts_priority priority_lane(int64_t priority) {
+    return priority == MTS_NON_URGENT || priority == MTS_URGENT ? (enum mts_priority)priority : MTS_NORMAL;
+}
+
 /* report.c and report_route.c */
 struct outcome {
     size_t position;

@@ -72,7 +72,7 @@ const struct x411_ORName *redirection_assigned(struct work *work, const struct u
                           .types = envelope->original_encoded_information_types,
                           .extensions = &envelope->extensions,
                           .length = subject->has_length ? subject->length : 0,
-                          .priority = 1u << envelope->priority};
+                          .priority = 1u << priority_lane(envelope->priority)};
     for (size_t i = 0; i < user->redirection_count; i++) {
         const struct user_redirection *redirection = &user->redirections[i];
         if (class_fits(work, redirection, &facts) &&
