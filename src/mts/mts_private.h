@@ -181,6 +181,9 @@ const struct x411_ORName *redirection_assigned(struct work *work, const struct u
                                                const recipient_fields *recipient);
 const struct x411_ORName *redirection_of_report(struct work *work, const struct user *user,
                                                 const struct x411_Report *report);
+/* Gives the report another destination and records that; false when it was there before or was redirected too
+ * often. */
+bool redirect_report(struct work *work, struct x411_Report *report, const struct x411_ORName *to);
 bool redirection_by_originator(struct work *work, const recipient_fields *recipient, struct x411_ORName *to);
 
 /* dl_expansion.c: false fills `cause`; an expansion that must not be repeated is no failure */
