@@ -262,7 +262,7 @@ static size_t feed(struct connection *c, struct span in) {
     size_t total = 0;
     for (;;) {
         drain_events(c);
-        if (ipc_is_full(c->net->store))
+        if (net_store_is_full(c->net))
             return total;
         size_t used = total < in.len ? osi_association_input(c->association, span_sub(in, total, in.len),
                                                              clock_monotonic_us())
@@ -334,7 +334,7 @@ static void settle(struct connection *c) {
         return;
     }
     /* Octets that were not taken wait for an answer: TCP holds the rest back until then. */
-    if (c->input.len > 0 || ipc_is_full(c->net->store))
+    if (c->input.len > 0 || net_store_is_full(c->net))
         event_del(c->readable);
     else
         event_add(c->readable, NULL);

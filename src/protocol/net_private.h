@@ -121,6 +121,13 @@ struct connection {
 struct connection *net_connection(struct net *net, uint64_t ref);
 const struct protocol_peer *net_peer_by_name(struct net *net, struct span name);
 
+/*
+ * The channel to the store process ends before the loop does: what is left of
+ * the loop's turn finds it gone. Then nothing is sent (false), and it is full.
+ */
+bool net_store_send(struct net *net, enum ipc_type type, uint64_t ref, struct span head, struct span body);
+bool net_store_is_full(const struct net *net);
+
 /* Sends a frame to the store process. */
 void net_tell(struct net *net, enum ipc_type type, uint64_t ref, struct buf *payload);
 void net_tell_empty(struct net *net, enum ipc_type type, uint64_t ref);
