@@ -24,6 +24,7 @@ static bool read_hop(struct loader *l, cfg_t *peer) {
         .mta_name = cfg_getstr(peer, "mta-name"),
         .edition_1984_content_only = cfg_getbool(peer, "content-1984-only"),
         .rfc1328 = cfg_getbool(peer, "rfc1328"),
+        .rfc1328_encapsulate = cfg_getbool(peer, "rfc1328-encapsulate"),
         .rfc1328_replace = cfg_getbool(peer, "rfc1328-replace"),
         .defers = cfg_getbool(peer, "defers"),
         .keep_internal_trace = cfg_getbool(peer, "keep-internal-trace"),

@@ -69,6 +69,7 @@ static cfg_opt_t peer_options[] = {
     CFG_STR("edition", "1988", CFGF_NONE),
     CFG_BOOL("content-1984-only", cfg_false, CFGF_NONE),
     CFG_BOOL("rfc1328", cfg_false, CFGF_NONE),
+    CFG_BOOL("rfc1328-encapsulate", cfg_false, CFGF_NONE),
     CFG_BOOL("rfc1328-replace", cfg_false, CFGF_NONE),
     CFG_BOOL("defers", cfg_false, CFGF_NONE),
     CFG_BOOL("keep-internal-trace", cfg_false, CFGF_NONE),

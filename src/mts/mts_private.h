@@ -256,7 +256,8 @@ enum {
     PLAN_1984 = 8,
     PLAN_RFC1328 = 16,
     PLAN_TO_P2 = 32, /* the content is still P22, and must be P2 */
-    PLAN_REPLACE = 64
+    PLAN_REPLACE = 64,
+    PLAN_ENCAPSULATE = 128
 };
 bool plan_write(struct arena *arena, const struct plan *plan, struct span *octets);
 bool plan_read(struct arena *arena, struct span octets, struct plan *plan);

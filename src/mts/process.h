@@ -275,7 +275,10 @@ void mts_redirect(struct mts_run *run, const struct mts_stored *stored, const ch
 struct mts_conversion {
     bool conversion_prohibited; /* implicit-conversion-prohibited */
     bool loss_prohibited;       /* conversion-with-loss-prohibited */
-    bool replace; /* body parts without a counterpart are replaced by a text, for this next hop */
+    bool encapsulate;           /* body parts without a counterpart go whole into nationally-defined ones, */
+    bool replace;               /* or are replaced by a text, for this next hop */
+    struct span
+        rfc1328_address; /* ours, as text: below which O/R names travel (RFC 1328 §3.1); may be absent */
 };
 /* False when the copy does not read, or needs no conversion. */
 bool mts_conversion(const struct mts_stored *stored, struct arena *arena, struct mts_conversion *conversion);

@@ -16,7 +16,7 @@ IA5, UNKNOWN, TELETEX = 2, 0, 5
 
 
 def stage(path, **options):
-    return Stage(path, peer_options={"FAR": {**PEER_1984, **options}})
+    return Stage(path, peer_options={"FAR": {**PEER_1984, **options}}, rfc1328_address=f"{HOME}/O=gate")
 
 
 def external(kind, oid, value):
@@ -138,6 +138,19 @@ def _():
         _heading, body = judge_1984(play.far.next().content)
         equal(body[0].number, 0)
         check("voice" in body[0][1].text(), body[0][1].text())
+
+
+@case("by option, what P2 lacks goes whole within a nationally-defined part, and names below the agreed address")
+def _():
+    with folder() as path, stage(path, **{"rfc1328-encapsulate": True}) as play:
+        sender = names.or_name(JOE, [(9, ber.printable("75001"))])
+        heading = ber.set_(ber.app(11, ber.printable("n")), ber.ctx(0, sender), ber.ctx(2, ipm.recipient(FAY)))
+        play.hand_over(x411.message(NEAR, "p22-10", JOE, [FAY], ber.ctx(0, heading, ber.seq(voice()))))
+        heading, body = judge_1984(play.far.next().content)
+        equal((body[0].number, body[0][0].raw), (7, voice()))
+        attribute = heading.get(0).app(0)[1][0]
+        equal(attribute[0].text(), "X400-88")
+        check("75001" in attribute[1].text(), attribute[1].text())
 
 
 @case("conversion prohibited: a text that must change its type is refused so")
