@@ -183,7 +183,7 @@ static bool read_user(struct loader *l, cfg_t *section, struct mta_user *mailbox
     if (!read_login(l, section, mailbox) || !config_number(l, section, "max-length", 0, INT64_MAX, &length) ||
         !read_names(l, section, "content-types", &user.content_types) ||
         !read_names(l, section, "encoded-information-types", &user.eits) ||
-        !read_redirections(l, section, &user) ||
+        !read_names(l, section, "security-labels", &user.labels) || !read_redirections(l, section, &user) ||
         !read_restrictions(l, section, "restriction", &user.restrictions, &user.restriction_count))
         return false;
     user.max_length = (uint64_t)length;

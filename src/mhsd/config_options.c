@@ -128,6 +128,7 @@ static cfg_opt_t user_options[] = {
     CFG_INT("max-length", 0, CFGF_NONE),
     CFG_STR_LIST("content-types", "{}", CFGF_NONE),
     CFG_STR_LIST("encoded-information-types", "{}", CFGF_NONE),
+    CFG_STR_LIST("security-labels", "{}", CFGF_NONE),
     CFG_SEC("redirection", redirection_options, CFGF_MULTI),
     CFG_STR("domain-alternate", NULL, CFGF_NONE),
     CFG_SEC("restriction", restriction_options, CFGF_MULTI),

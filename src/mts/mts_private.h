@@ -198,6 +198,10 @@ bool check_hop(struct work *work, const struct subject *subject, const recipient
  */
 bool restrictions_permit(struct work *work, const struct restriction *restrictions, size_t count,
                          const struct subject *subject, const recipient_fields *recipient, bool otherwise);
+/* True when one of the labels matches the message's. Without a label it has none, or `unmarked` it counts as
+ * unmarked. */
+bool label_among(struct work *work, const struct x411_SecurityLabel *labels, size_t count,
+                 const struct x411_Extensions *extensions, bool unmarked);
 bool check_latest_delivery(struct work *work, const struct subject *subject, struct cause *cause);
 bool conversion_explicit(const struct subject *subject, const recipient_fields *recipient,
                          struct cause *cause);

@@ -148,6 +148,9 @@ struct mts_user {
     const char *domain_alternate;               /* recipient-MD-assigned alternate recipient; NULL: none */
     const struct mts_restriction *restrictions; /* restricted delivery; permitted when none matches */
     size_t restriction_count;
+    /* Security labels (labels/label.h) of what may be delivered, one of which must match: a message without a
+     * label counts as `unmarked`. None: every label. */
+    struct mts_names labels;
 };
 
 /* What becomes of reports on messages that a list expanded (X.411 §14.3.4.4, DL-policy's report propagation).
