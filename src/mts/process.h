@@ -148,6 +148,19 @@ struct mts_decisions {
 
 /* ---- in ---- */
 
+/*
+ * A content that a peer of 1984 sent as external(1) is an EXTERNAL: "the value of
+ * the content octet string is the ASN.1 encoding of the external-content" (X.411
+ * annex A). True when `beginning`, its first MTS_EXTERNAL_HEAD octets or all of its
+ * `length`, is one with definite lengths that fills it: `type` is then the content
+ * type's OBJECT IDENTIFIER (contents octets, within `beginning`), and the content
+ * itself goes from `offset` to the end.
+ */
+#define MTS_EXTERNAL_HEAD 256
+bool mts_external(const struct mts_tables *tables, int peer,
+                  const struct x411_MessageTransferEnvelope *envelope, struct span beginning, uint64_t length,
+                  struct span *type, uint64_t *offset);
+
 /* What came by a transfer from the peer with number `peer`, decoded with raw spans. `content_length` in
  * octets. */
 void mts_accept_message(struct mts_run *run, int peer, const struct x411_MessageTransferEnvelope *envelope,

@@ -248,6 +248,34 @@ def _():
         wait_until(lambda: not play.mta.request("queue-list")["entries"])
 
 
+@case("the EXTERNAL of a 1984 peer becomes the content type that stands in it, and goes as EXTERNAL to another")
+def _():
+    with folder() as path, Stage(path, peer_options={"NEAR": {"edition": "1984"}, "FAR": {"edition": "1988"}}) as play:
+        for number, inner in enumerate((b"short", os.urandom(3000) * 1000)):
+            octets = ber.tlv(ber.UNIVERSAL, 8, True, ber.oid("1.2.3.4") + ber.prim(1, inner))
+            apdu = x411.message(NEAR, f"external-{number}", JOE, [FAY, ANN], octets, content_type=1)
+            play.hand_over(apdu)
+            got = play.far.next(60)
+            equal(got.content_type, "1.2.3.4")
+            check(got.content == inner, "another content")
+            play.hand_over(apdu)            # a repeat is known by what came, not by what was kept
+            entries = wait_until(lambda: (lambda e: e if len(e) > number else None)(
+                play.mta.request("mailbox-list", mailbox=ANN)["entries"]))
+            equal(len(entries), number + 1)
+            with play.mta.client() as client:
+                check(client.content(ANN, entries[number]["entry"]) == inner, "another content in the mailbox")
+        octets = ber.tlv(ber.UNIVERSAL, 8, True, b"none")
+        play.hand_over(x411.message(NEAR, "external-9", JOE, [FAY], octets, content_type=1))
+        got = play.far.next()
+        equal((got.content_type, got.content), (1, octets))
+        check(play.far.nothing(0.5))
+    with folder() as path, Stage(path, peer_options={name: {"edition": "1984"} for name in ("NEAR", "FAR")}) as play:
+        octets = ber.tlv(ber.UNIVERSAL, 8, True, ber.oid("1.2.3.4") + ber.prim(1, b"through"))
+        play.hand_over(x411.message(NEAR, "external-10", JOE, [FAY], octets, content_type=1))
+        got = play.far.next()
+        equal((got.content_type, got.content), (1, octets))
+
+
 @case("route and status tell of the conversion")
 def _():
     with folder() as path, stage(path) as play:
