@@ -119,39 +119,6 @@ static void accept_by_rules(struct mts_run *run, const struct arrival *arrival, 
         mts_accept_report(run, hop, &decoded->apdu.report, out);
 }
 
-static bool fail_copies(struct mts_run *run, const struct mts_held *held, const struct subject *subject,
-                        struct mta *mta) {
-    struct mts_failure failure = {.reason = x411_NonDeliveryReasonCode_unable_to_transfer,
-                                  .diagnostic = x411_NonDeliveryDiagnosticCode_size_constraint_violation,
-                                  .final = true};
-    for (size_t i = 0; i < held->copy_count; i++) {
-        struct mts_stored stored = {held->kind, held->octets, held->copies[i].plan, held->has_content,
-                                    held->has_content ? subject->length : 0};
-        struct mts_decisions reports = {0};
-        mts_work_failed(run, &stored, &failure, &reports);
-        if (!decide_apply(mta, run, &reports, subject))
-            return false;
-    }
-    return true;
-}
-
-/* Values over X.411's bounds: nobody gets it, the originator learns why. What the rules report goes out as it
- * is.
- */
-static bool refuse_copies(struct mts_run *run, const struct mts_decisions *decisions,
-                          const struct subject *subject, struct mta *mta) {
-    if (!event_decided(mta, decisions))
-        return false;
-    for (size_t i = 0; i < decisions->held_count; i++) {
-        struct mts_held *held = &decisions->held[i];
-        struct mts_decisions report = {.result = decisions->result, .held = held, .held_count = 1};
-        if (held->kind == MTS_REPORT ? !decide_apply(mta, run, &report, subject)
-                                     : !fail_copies(run, held, subject, mta))
-            return false;
-    }
-    return true;
-}
-
 /* A report's content is the one that it returns; the rules take it out of what they hold. */
 static bool report_content(struct mta *mta, const struct decoded *decoded, struct subject *subject) {
     struct span returned = decoded->apdu.report.content.returned_content;
@@ -208,6 +175,8 @@ static bool open_external(struct mta *mta, const struct arrival *arrival, struct
 static enum arrival_result take(struct mta *mta, const struct arrival *received, struct decoded *decoded,
                                 char cause[static 200]) {
     struct mts_run run = run_begin(mta, &mta->arena);
+    run.relax_bounds = mta->config->limits.relax_bounds;
+    run.over_bounds = decoded->over_bounds;
     struct mts_decisions decisions = {0};
     struct subject subject = {received->content, received->content_length, received->memory};
     struct arrival own = *received, *arrival = &own;
@@ -228,8 +197,7 @@ static enum arrival_result take(struct mta *mta, const struct arrival *received,
     }
     bool report = arrival->kind == IPC_APDU_REPORT;
     bool done = decisions.result == MTS_DECIDED && (!report || report_content(mta, decoded, &subject)) &&
-                (decoded->over_bounds && !report ? refuse_copies(&run, &decisions, &subject, mta)
-                                                 : decide_apply(mta, &run, &decisions, &subject));
+                decide_apply(mta, &run, &decisions, &subject);
     if (subject.content != arrival->content)
         store_content_release(subject.content);
     snprintf(cause, 200, "no memory");
@@ -320,8 +288,8 @@ void receive_answer(struct association *association, enum arrival_result result,
         return;
     }
     mta->counters.refused++;
-    log_warning("peer=%s transfer refused %s: %s", association->peer->name,
-                result == ARRIVAL_REFUSED ? "for good" : "for now", cause);
+    if (result != ARRIVAL_REFUSED) /* the net process, which knows the address, tells of that */
+        refusal_log_in(association->peer, cause);
     send_result(association, result == ARRIVAL_REFUSED ? IPC_REFUSED : IPC_REFUSED_TEMPORARILY, cause);
 }
 

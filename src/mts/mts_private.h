@@ -181,12 +181,19 @@ const struct x411_ORName *redirection_assigned(struct work *work, const struct u
                                                const recipient_fields *recipient);
 const struct x411_ORName *redirection_of_report(struct work *work, const struct user *user,
                                                 const struct x411_Report *report);
+/* Gives the report another destination and records that; false when it was there before or was redirected too
+ * often. */
+bool redirect_report(struct work *work, struct x411_Report *report, const struct x411_ORName *to);
 bool redirection_by_originator(struct work *work, const recipient_fields *recipient, struct x411_ORName *to);
 
 /* dl_expansion.c: false fills `cause`; an expansion that must not be repeated is no failure */
 bool dl_permits(struct work *work, const struct subject *subject, const struct dl *dl, struct cause *cause);
 bool dl_has_expanded(struct work *work, const struct subject *subject, const struct dl *dl);
 void dl_expand(struct work *work, struct batch *batch, size_t position, const struct dl *dl);
+
+/* bounds.c: upper bounds in the values of extensions and extension attributes, which the envelope's decoder
+ * leaves open. */
+bool bounds_hold(struct work *work, const struct subject *subject);
 
 /* checks.c and conversion.c: false fills `cause` */
 bool check_message(struct work *work, const struct subject *subject, struct cause *cause);
@@ -269,6 +276,11 @@ bool plan_read(struct arena *arena, struct span octets, struct plan *plan);
 bool plan_next(const struct plan *plan, const struct subject *subject, size_t *cursor, size_t *position);
 void work_fail(struct work *work, const struct mts_stored *stored, struct cause cause, bool final);
 unsigned plan_flags_of_hop(const struct mts_tables *tables, int hop);
+
+/* A message's priority as the wire has it: one that X.411 does not know is normal. */
+static inline enum mts_priority priority_lane(int64_t priority) {
+    return priority == MTS_NON_URGENT || priority == MTS_URGENT ? (enum mts_priority)priority : MTS_NORMAL;
+}
 
 /* report.c and report_route.c */
 struct outcome {

@@ -47,6 +47,10 @@ struct mts_run {
     const char *id_prefix;
     uint64_t id_next;
 
+    /* Upper bounds of X.411: `relax_bounds` lets values over them pass; `over_bounds`: the APDU's decoder
+     * found one. */
+    bool relax_bounds, over_bounds;
+
     /* By hop number: true while the next hop is backing off. NULL: none is. */
     const bool *hop_down;
     size_t hop_down_count;

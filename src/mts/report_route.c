@@ -127,12 +127,28 @@ static void follow_policy(struct work *work, const struct report_work *r, const 
         discard(work, r, "the report's history does not name the list");
 }
 
+/* As the user asked for: the history says so, as that of a message does (X.411, 1999, §12.2.1.3). */
+static void redirect(struct work *work, struct report_work r, const struct x411_ORName *alternate,
+                     unsigned depth) {
+    struct x411_Report *report = arena_alloc(work->arena, sizeof *report);
+    if (!report) {
+        work->no_memory = true;
+        return;
+    }
+    *report = *r.report;
+    r.report = report;
+    if (redirect_report(work, report, alternate))
+        follow(work, r, depth + 1);
+    else
+        discard(work, &r, "a redirection loop");
+}
+
 static void follow_user(struct work *work, const struct report_work *r, const struct user *user,
                         unsigned depth) {
     const struct x411_ORName *alternate = redirection_of_report(work, user, r->report);
     bool by_list = extension_find(&r->report->envelope.extensions, EXT_REPORTING_DL_NAME);
     if (alternate)
-        send_to(work, r, alternate, NULL, depth);
+        redirect(work, *r, alternate, depth);
     else if (!user->given.mailbox)
         discard(work, r, "the report's destination has no mailbox");
     else if (!by_list && !keep_what_originator_wants(work, r->report))

@@ -27,9 +27,7 @@ static void set_times(struct work *work, const struct subject *subject, const st
     if (subject->kind == MTS_MESSAGE && time_read(envelope->deferred_delivery_time, &deferred) &&
         deferred > now && !(hop && hop->given.defers))
         copy->due = deferred;
-    copy->priority = subject->kind == MTS_PROBE ? MTS_URGENT : (enum mts_priority)envelope->priority;
-    if (copy->priority > MTS_URGENT)
-        copy->priority = MTS_NORMAL;
+    copy->priority = subject->kind == MTS_PROBE ? MTS_URGENT : priority_lane(envelope->priority);
     copy->expires = copy->due + work->tables->schedules[copy->priority].expiry;
     if (extension_decode(work->arena, &envelope->extensions, EXT_LATEST_DELIVERY_TIME,
                          &x411_LatestDeliveryTime_type, &time) &&

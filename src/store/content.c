@@ -237,6 +237,22 @@ static bool unchanged(struct store_content *content, struct error *err) {
     return i == content->extent_count;
 }
 
+/* A reading failed though the rows are as they were loaded: no wonder when the content was gone before that.
+ */
+static bool why_unreadable(struct store_content *content, const struct error *failure, struct error *err) {
+    struct error inner = {0};
+    sqlite3_stmt *statement = sql(content->store, SQL_GET_CONTENT);
+    if (!statement)
+        return db_error(content->store, "content", err);
+    sqlite3_bind_int64(statement, 1, (sqlite3_int64)content->id);
+    bool there = sql_next(content->store, statement, &inner);
+    sqlite3_reset(statement);
+    if (inner.code)
+        return error_set(err, inner.code, "%s", inner.text);
+    return there ? error_set(err, failure->code, "%s", failure->text)
+                 : error_set(err, STORE_NOT_FOUND, "the content was removed meanwhile");
+}
+
 static bool load_extents(struct store_content *content, struct error *err);
 
 static bool read_as_reader(struct store_content *content, uint64_t offset, uint8_t *out, size_t len,
@@ -248,16 +264,16 @@ static bool read_as_reader(struct store_content *content, uint64_t offset, uint8
             segment_close(content->store, content->extents[i].segment);
         struct error look = {0};
         if (unchanged(content, &look))
-            return ok || error_set(err, inner.code, "%s", inner.text);
+            return ok || why_unreadable(content, &inner, err);
         if (look.code)
             return error_set(err, look.code, "%s", look.text);
         content->extent_count = 0;
         if (!load_extents(content, err))
             return false;
-        if (!content->extent_count)
-            break;
     }
-    return error_set(err, STORE_NOT_FOUND, "the content was removed meanwhile");
+    error_set(&inner, STORE_IO, "%s: content %llu moves faster than it can be read", content->store->path,
+              (unsigned long long)content->id);
+    return why_unreadable(content, &inner, err);
 }
 
 bool store_content_read(struct store_content *content, uint64_t offset, void *out, size_t len, size_t *got,

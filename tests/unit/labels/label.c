@@ -1,28 +1,11 @@
 /* Security labels: text and back, and the plain comparison. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <string.h>
+#include "../arena_room.h"
 
-#include <cmocka.h>
+#include <string.h>
 
 #include "labels/label.h"
 
-static struct arena arena;
 static struct error err;
-
-static int set_up(void **state) {
-    (void)state;
-    arena_init(&arena, 1 << 20);
-    return 0;
-}
-
-static int tear_down(void **state) {
-    (void)state;
-    arena_free(&arena);
-    return 0;
-}
 
 static struct x411_SecurityLabel label_of(const char *text) {
     struct x411_SecurityLabel label;

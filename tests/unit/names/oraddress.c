@@ -1,30 +1,13 @@
 /* O/R addresses: every spelling, one canonical form, the wire and back. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdio.h>
+#include "../arena_room.h"
 
-#include <cmocka.h>
+#include <stdio.h>
 
 #include "asn1/ber.h"
 #include "base/alloc.h"
 #include "names/oraddress.h"
 
-static struct arena arena;
 static struct error err;
-
-static int set_up(void **state) {
-    (void)state;
-    arena_init(&arena, 1 << 22);
-    return 0;
-}
-
-static int tear_down(void **state) {
-    (void)state;
-    arena_free(&arena);
-    return 0;
-}
 
 static struct oraddress parse(const char *text) {
     struct oraddress address;

@@ -1,31 +1,19 @@
 /* Addresses for systems of 1984, and back (RFC 1328 §3). */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
+#include "../arena_room.h"
+
 #include <stdio.h>
 #include <string.h>
-
-#include <cmocka.h>
 
 #include "names/rfc1328.h"
 
 #define RELAY "/C=GB/A= /P=UK.AC/O=MHS-Relay"
 
-static struct arena arena;
 static struct oraddress relay;
 static struct rfc1328 whole = {true, &relay}, alone;
 
-static int set_up(void **state) {
-    (void)state;
-    arena_init(&arena, 1 << 22);
+static int set_up_relay(void **state) {
+    set_up(state);
     return oraddress_parse(SPAN_LIT(RELAY), &arena, &relay, NULL) ? 0 : -1;
-}
-
-static int tear_down(void **state) {
-    (void)state;
-    arena_free(&arena);
-    return 0;
 }
 
 static struct x411_ORName name_of(const char *text) {
@@ -169,5 +157,5 @@ int main(void) {
         cmocka_unit_test(bounds_of_1984_are_kept),
         cmocka_unit_test(other_addresses_are_not_upgraded),
     };
-    return cmocka_run_group_tests(tests, set_up, tear_down);
+    return cmocka_run_group_tests(tests, set_up_relay, tear_down);
 }
