@@ -9,6 +9,9 @@
 
 #define ARENA_MAX (64 * 1024 * 1024)
 
+/* A notification is encoded in memory: a longer message is not returned with one. */
+#define RETURN_MOST (16 * 1024 * 1024)
+
 enum { OPTION_DISCARDED = 600, OPTION_INFORMATION };
 
 static const struct mhs_option options[] = {
@@ -101,6 +104,14 @@ static void address_notification(struct run *run) {
         run->draft.content_type = (int)fields->content_type.u.built_in;
 }
 
+/* "Only if it was asked for, and the IPM was not converted" (X.420 §8.2.4, returned-ipm). */
+static void return_message(struct run *run, unsigned requests) {
+    const struct x411p3_OtherMessageDeliveryFields *fields = &run->entry.message->other_fields;
+    if (run->ipn.kind == IPN_NON_RECEIPT && requests & IPM_REQUEST_IPM_RETURN &&
+        !fields->converted_encoded_information_types && run->entry.content.len <= RETURN_MOST)
+        run->ipn.returned_ipm = run->entry.content;
+}
+
 static int encode_notification(struct run *run) {
     struct error err = {0};
     struct ipm_user *us = arena_alloc(&run->arena, sizeof *us),
@@ -129,10 +140,12 @@ static int notify(struct run *run, int argc, char **argv) {
     if (status != MHS_OK)
         return status;
     bool receipt = run->ipn.kind == IPN_RECEIPT;
-    if (!(requests_of(run) & (receipt ? IPM_REQUEST_RN : IPM_REQUEST_NRN)))
+    unsigned requests = requests_of(run);
+    if (!(requests & (receipt ? IPM_REQUEST_RN : IPM_REQUEST_NRN)))
         return mhs_fail(MHS_NO, "entry %s does not ask for a %s notification", run->operand,
                         receipt ? "receipt" : "non-receipt");
     address_notification(run);
+    return_message(run, requests);
     status = encode_notification(run);
     return status == MHS_OK ? (int)draft_submit(&run->draft) : status;
 }
