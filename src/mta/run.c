@@ -443,6 +443,7 @@ int mta_run(const struct mta_config *config, const struct mta_reload *reload_by,
     int status = 1;
     if (!mta) {
         log_error("the store process can't start: %s", err.text);
+        status = err.code == STORE_VERSION ? MTA_EXIT_VERSION : 1;
     } else if (mta_attach(mta, descriptors)) {
         event_base_dispatch(loop);
         status = mta->stopped ? 0 : 1;

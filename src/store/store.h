@@ -73,6 +73,14 @@ struct store_options {
  */
 struct store *store_open(const char *place, const struct store_options *options, struct error *err);
 
+/*
+ * Would this program open the store at `place` as far as its schema goes? Reads
+ * only, and migrates nothing. STORE_NOT_FOUND: there is none yet. STORE_VERSION:
+ * it is a newer one, or somebody else's database. STORE_READ_ONLY: it may not
+ * be read, or a crash left it so that only a writer can.
+ */
+bool store_examine(const char *place, struct error *err);
+
 /* Closes it. Batches and contents must have been freed and released before. NULL is allowed. */
 void store_close(struct store *store);
 

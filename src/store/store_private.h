@@ -134,7 +134,9 @@ struct segment {
     bool dirty;        /* written since the last sync */
     bool broken;       /* a sync or write failed: nothing new goes here */
     bool retired;      /* its contents are being moved away: nothing goes here any more (I15) */
-    bool missing;      /* rows name it, the file is not there or too short */
+    bool missing;      /* rows name it, the file is not there or too short, or they are outside its bounds */
+    uint64_t end;      /* of the last octet that a row named when the store was opened */
+    uint64_t size;     /* of its file then; 0: not there */
 };
 
 struct extent {
@@ -238,8 +240,11 @@ void sql_finish_all(struct store *store);
 
 /* ---- schema.c ---- */
 
+/* The schema's version (0: empty). False: it can't be read, or STORE_VERSION: this program doesn't know it.
+ * `place` is for the error's text. */
+bool schema_version(sqlite3 *db, const char *place, int *version, struct error *err);
 /* Brings the schema from its version to `target`. */
-bool schema_migrate(sqlite3 *db, int target, struct error *err);
+bool schema_migrate(sqlite3 *db, const char *place, int target, struct error *err);
 
 /* ---- segment.c ---- */
 
