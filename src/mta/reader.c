@@ -28,12 +28,11 @@ struct mta *reader_new(struct event_base *loop, const struct mta_config *config,
     *mta = (struct mta){.loop = loop, .config = config, .reader = true};
     if (reload)
         mta->reload = *reload;
-    mta->recent = mem_alloc(RECENT_MOST * sizeof *mta->recent);
     arena_init(&mta->arena, memory ? memory : (size_t)64 * 1024 * 1024);
     buf_init(&mta->head, 0);
     buf_init(&mta->scratch, 0);
     buf_init(&mta->prefix, 0);
-    if (mta->recent && open_store(mta, err))
+    if (open_store(mta, err))
         return mta;
     mta_free(mta);
     return NULL;

@@ -119,13 +119,12 @@ struct mta *mta_new(struct event_base *loop, const struct mta_config *config, co
     if (reload)
         mta->reload = *reload;
     mta->started = clock_now_us();
-    mta->recent = mem_alloc(RECENT_MOST * sizeof *mta->recent);
     size_t memory = config->limits.envelope_memory;
     arena_init(&mta->arena, memory ? memory : (size_t)64 * 1024 * 1024);
     buf_init(&mta->head, 0);
     buf_init(&mta->scratch, 0);
     buf_init(&mta->prefix, 0);
-    if (mta->recent && open_all(mta, err))
+    if (open_all(mta, err))
         return mta;
     mta_free(mta);
     return NULL;
@@ -171,7 +170,6 @@ void mta_free(struct mta *mta) {
     free_work_bytes(mta);
     schedule_free(&mta->schedule);
     users_free(mta);
-    mem_free(mta->recent);
     peers_free(mta);
     store_close(mta->store);
     arena_free(&mta->arena);

@@ -43,6 +43,7 @@ struct runs {
     size_t drained_heads; /* of the sealed table, committed */
     struct run *done;     /* oldest first */
     size_t done_count, done_cap;
+    uint64_t seen; /* for a reader: the last packed row that it entered */
 };
 
 /* Allocates the tables. */
@@ -60,6 +61,8 @@ void runs_seal(struct runs *runs);
 typedef bool run_cb(void *context, uint64_t batch);
 bool runs_each_recent(const struct runs *runs, uint64_t hash, run_cb *cb, void *context);
 void run_free(struct run *run);
+/* Forgets all, and keeps the memory. */
+void runs_clear(struct runs *runs);
 bool run_may_have(const struct run *run, uint64_t hash);
 
 /* Makes sure that the next runs_add_done has room. */

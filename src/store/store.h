@@ -295,6 +295,16 @@ bool store_add_event(struct store_batch *batch, struct span key, int64_t at, str
 typedef bool store_event_cb(void *context, int64_t at, struct span data);
 bool store_track(struct store *store, struct span key, store_event_cb *cb, void *context, struct error *err);
 
+/*
+ * Calls back for the committed events of all keys, the newest first, as far as
+ * their place is below `before` (0: all). A place rises from commit to commit
+ * and stays what it is, so a walk can go on later from where it ended. False
+ * from the callback ends it, which is no failure.
+ */
+typedef bool store_past_cb(void *context, uint64_t place, struct span key, int64_t at, struct span data);
+bool store_each_event(struct store *store, uint64_t before, store_past_cb *cb, void *context,
+                      struct error *err);
+
 /* ---- repeats ---- */
 
 enum store_repeat { STORE_REPEAT_UNKNOWN = 1, STORE_REPEAT_KNOWN, STORE_REPEAT_PENDING, STORE_REPEAT_FAILED };

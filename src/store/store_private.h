@@ -312,11 +312,14 @@ bool repeat_key(struct span peer, struct span mts_identifier, const uint8_t dige
                 uint8_t out[static STORE_DIGEST]);
 bool events_load(struct store *store, struct error *err);
 bool repeats_load(struct store *store, struct error *err);
+/* Enters the keys of one packed row in the open table; false without memory. */
+bool events_enter(struct store *store, uint64_t row, struct span packed);
+bool repeats_enter(struct store *store, uint64_t row, struct span packed);
 
 /* ---- lookup.c ---- */
 
-/* Appends to `out` (as uint64_t, in rising order, each once) the packed rows that may hold `hash`. For a
- * reader also the rows that no run covers. */
+/* Appends to `out` (as uint64_t, in rising order, each once) the packed rows that may hold `hash`. A reader
+ * first takes in what was committed since it last looked. */
 bool runs_lookup(struct store *store, bool repeats, uint64_t hash, struct buf *out, struct error *err);
 /* Reads one packed row into `out`. */
 bool packed_row(struct store *store, bool repeats, uint64_t id, struct buf *out, struct error *err);

@@ -6,7 +6,7 @@ import shutil
 import sqlite3
 import subprocess
 
-from players import ANN, BEN, HOME, folder  # it also makes the packages beside it importable
+from players import ANN, BEN, HOME, Neighbour, Stage, folder, text_message  # it also makes the packages beside it importable
 from peer import ipm, local, tap
 from scenario.chasqui import Mhsd, program
 
@@ -121,6 +121,47 @@ def _():
             done = run("mhs", "store", "repair", store)
             equal(done.returncode, 4, "while the daemon has it")
             check("another process writes to this store" in done.stderr, done.stderr)
+
+
+def track(mta, *arguments):
+    """What `mhs --json track` shows."""
+    return json.loads(mta.mhs("--json", "track", *arguments).stdout)
+
+
+@case("tracking goes back over restarts, in pages, by content-identifier and by a local identifier of anyone")
+def _():
+    with folder() as path:
+        far = Neighbour()
+        with Stage(path, far=far) as stage:
+            with stage.mta.client() as client:
+                for number in range(130):
+                    client.submit(local.submission_envelope(ANN, [BEN], content_identifier=f"batch {number % 2}"),
+                                  ipm.ipm(f"many-{number}", ANN, [BEN], "many", ipm.file_part("octets", b"x")))
+            with stage.call() as peer:
+                peer.transfer(text_message("their-own", [ANN]))
+                peer.release()
+            wait_until(lambda: stage.mta.request("status")["counters"]["delivered"] == 131)
+            stage.mta.stop()
+            stage.mta.start()
+            mta = stage.mta
+            names = [m["mts-identifier"] for m in track(mta, "--recent", "500")["messages"]]
+            equal((len(names), len(set(names))), (131, 131))
+            check(";their-own]" in names[0], "the newest first")
+            first = track(mta, "--recent", "7")
+            second = track(mta, "--recent", "110", "--after", str(first["cursor"]))
+            equal([m["mts-identifier"] for m in first["messages"] + second["messages"]], names[:117])
+            rest = track(mta, "--recent", "500", "--after", str(second["cursor"]))
+            equal(([m["mts-identifier"] for m in rest["messages"]], rest["cursor"]), (names[117:], None))
+            for half in (0, 1):
+                found = track(mta, "--content-identifier", f"batch {half}")
+                equal([m["mts-identifier"] for m in found["messages"]], names[2 - half::2])
+                check(all("delivered" in [e["event"] for e in m["events"]] for m in found["messages"]))
+            equal(mta.mhs("track", "--content-identifier", "batch 2", check=False).returncode, 1)
+            equal([m["mts-identifier"] for m in track(mta, "their-own")["messages"]], names[:1])
+            equal([m["mts-identifier"] for m in track(mta, names[40].rpartition(";")[2][:-1])["messages"]], names[40:41])
+            equal(mta.mhs("track", "their-ow", check=False).returncode, 1)
+            shown = mta.mhs("track", "--recent", "2").stdout
+            check(names[0] in shown and names[1] in shown and "--after" in shown, shown)
 
 
 tap.main()
