@@ -68,7 +68,7 @@ struct peer {
     unsigned refusals; /* copies in a row; none was taken in between */
     uint64_t refused;  /* the work id of the last of them */
     unsigned rests;    /* how many times it has been left alone since; 0: it is not */
-    unsigned rest_logged;
+    unsigned rest_noted;
     int64_t rest_until;         /* µs */
     unsigned turned_away;       /* of its transfers in, since the last line about that */
     int64_t turned_away_logged; /* monotonic µs; 0: never */

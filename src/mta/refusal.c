@@ -34,13 +34,18 @@ void refusal_probe(struct peer *peer) {
         rest(peer);
 }
 
-static void log_rest(struct peer *peer) {
-    if (peer->rest_logged == peer->rests)
-        return; /* of several that were under way together */
+/* Once for each time that the peer is left alone, whatever else was under way. When the first probe was
+ * refused too, the queue is looked through for other ways: each look costs a read, and a disk that is full
+ * for a moment is not worth that. */
+static void note_rest(struct peer *peer) {
+    if (peer->rest_noted == peer->rests)
+        return;
     int64_t left = (peer->rest_until - clock_now_us() + SECOND - 1) / SECOND;
-    peer->rest_logged = peer->rests;
     log_warning("peer=%s refuses for now (%u copies in a row); one copy tries again in %lld s: %s",
                 peer->name, peer->refusals, (long long)(left < 0 ? 0 : left), peer->last_error);
+    if (peer->rest_noted == 1)
+        peer->reroute = true;
+    peer->rest_noted = peer->rests;
 }
 
 void refusal_came(struct mta *mta, struct peer *peer, const struct work *work, struct span cause) {
@@ -57,9 +62,8 @@ void refusal_came(struct mta *mta, struct peer *peer, const struct work *work, s
     if (!peer->rests) {
         rest(peer);
         peer_tell_rules(mta, peer);
-        peer->reroute = true;
     }
-    log_rest(peer);
+    note_rest(peer);
 }
 
 void refusal_over(struct mta *mta, struct peer *peer) {
@@ -67,7 +71,7 @@ void refusal_over(struct mta *mta, struct peer *peer) {
         log_notice("peer=%s takes in again: it had refused %u copies in a row", peer->name, peer->refusals);
         peer->last_error[0] = '\0';
     }
-    peer->refusals = peer->rests = peer->rest_logged = 0;
+    peer->refusals = peer->rests = peer->rest_noted = 0;
     peer->refused = 0;
     peer->rest_until = 0;
     peer_tell_rules(mta, peer);
