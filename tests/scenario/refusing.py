@@ -1,5 +1,5 @@
 #!/usr/bin/python3
-"""A neighbour that refuses for now, as one with a full disk does: it is left alone until it takes in again."""
+"""A neighbour that refuses temporarily, as one with a full disk does: it is left alone until it takes in again."""
 import resource
 import threading
 import time
