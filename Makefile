@@ -15,6 +15,9 @@ demo: all
 run: all
 	@[ -f chasqui.conf ] || $(BUILD)/release/src/mhsd/mhsd --write-config chasqui.conf
 	@mkdir -p var
+	@echo "Stop it with Ctrl-C. In another terminal:"
+	@echo "  export PATH=$(CURDIR)/$(BUILD)/release/src/mhs:\$$PATH CHASQUI_SOCKET=$(CURDIR)/var/mhsd.sock"
+	@echo "  mhs status"
 	@exec $(BUILD)/release/src/mhsd/mhsd -c chasqui.conf
 
 install: all
