@@ -162,8 +162,8 @@ enum ipc_type {
 };
 
 enum ipc_work_operation {
-    /* P22 to P2 (RFC 1328): arguments u8 flags (content/downgrade.h), results u32 encoded information types
-     */
+    /* P22 to P2 (RFC 1328): arguments u8 flags (content/downgrade.h), octets our address of §3.1 as text or
+       none, results u32 encoded information types */
     IPC_WORK_DOWNGRADE = 1
 };
 

@@ -399,6 +399,8 @@ int parent_run(const char *path, struct config *config) {
     struct parent parent = {.path = path, .config = config};
     struct error err = {0};
     signal(SIGPIPE, SIG_IGN);
+    signal(SIGXFSZ,
+           SIG_IGN); /* for the children too: a limit on the length of files is met as a full disk is */
     if (!init(&parent)) {
         log_error("no memory, or no event loop");
         parent.status = 1;

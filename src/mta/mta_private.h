@@ -186,7 +186,8 @@ struct mta {
     uint64_t recent_next;
     struct local_user *users; /* client_private.h */
     size_t user_count;
-    struct work **unsaved; /* finished with the peer, the row's removal failed */
+    struct map user_numbers; /* from 1, by the hash of the user's key */
+    struct work **unsaved;   /* finished with the peer, the row's removal failed */
     size_t unsaved_count, unsaved_room;
     uint64_t users_version; /* of the users that were added by hand */
     bool reader;            /* a reader process: only what reads rows is answered */

@@ -205,6 +205,10 @@ bool check_hop(struct work *work, const struct subject *subject, const recipient
  */
 bool restrictions_permit(struct work *work, const struct restriction *restrictions, size_t count,
                          const struct subject *subject, const recipient_fields *recipient, bool otherwise);
+/* True when one of the labels matches the message's. Without a label it has none, or `unmarked` it counts as
+ * unmarked. */
+bool label_among(struct work *work, const struct x411_SecurityLabel *labels, size_t count,
+                 const struct x411_Extensions *extensions, bool unmarked);
 bool check_latest_delivery(struct work *work, const struct subject *subject, struct cause *cause);
 bool conversion_explicit(const struct subject *subject, const recipient_fields *recipient,
                          struct cause *cause);
@@ -263,7 +267,8 @@ enum {
     PLAN_1984 = 8,
     PLAN_RFC1328 = 16,
     PLAN_TO_P2 = 32, /* the content is still P22, and must be P2 */
-    PLAN_REPLACE = 64
+    PLAN_REPLACE = 64,
+    PLAN_ENCAPSULATE = 128
 };
 bool plan_write(struct arena *arena, const struct plan *plan, struct span *octets);
 bool plan_read(struct arena *arena, struct span octets, struct plan *plan);

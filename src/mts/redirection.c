@@ -4,7 +4,6 @@
  * travel in an envelope of their own: the mark in the trace must not hide a
  * loop of the others.
  */
-#include "labels/label.h"
 #include "mts/mts_private.h"
 
 /* What a class is compared with: a message's, probe's or report's fields. */
@@ -37,16 +36,8 @@ static bool class_has_types(const struct user_redirection *redirection,
 
 static bool class_has_label(struct work *work, const struct user_redirection *redirection,
                             const struct x411_Extensions *extensions) {
-    struct x411_SecurityLabel label = {0};
-    if (!redirection->label_count)
-        return true;
-    if (!extension_decode(work->arena, extensions, EXT_MESSAGE_SECURITY_LABEL, &x411_SecurityLabel_type,
-                          &label))
-        return false;
-    for (size_t i = 0; i < redirection->label_count; i++)
-        if (label_matches(&redirection->labels[i], &label))
-            return true;
-    return false;
+    return !redirection->label_count ||
+           label_among(work, redirection->labels, redirection->label_count, extensions, false);
 }
 
 /* MessageClass, but for applies-only-to. */

@@ -20,8 +20,8 @@ from scenario.chasqui import free_port, peer_section
 DOMAINS = {"ALPHA": "/C=GB/A=GOLD/P=ALPHA", "BETA": "/C=DE/A=VIAT/P=BETA"}
 OTHER = {"ALPHA": "BETA", "BETA": "ALPHA"}
 LANES = 6               # each way, for cuts that the daemons are told of at once
-SILENT_LANES = 4        # each way, for those that they must find out by a timer
-SILENT_STEP = 25
+SILENT_LANES = 12       # each way, for those that they must find out by a timer
+SILENT_STEP = 5
 TIMERS = {"connect": 3, "transfer": 3, "release": 3}
 TRIES = 8               # connections that may end before an octet that the measured ones had
 

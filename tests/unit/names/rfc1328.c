@@ -44,6 +44,14 @@ static void the_examples_of_rfc_1328(void **state) {
     assert_both("/C=GB/A=B/O=A/CN=Postmaster", "/C=GB/A=B/O=A/DDA:Common=Postmaster");
     assert_both("/C=US/A=ZZ/P=XX/PD-S=Empire State Building",
                 RELAY "/DDA:X400-88=$/PD-STREET$=Empire State Building$/PRMD$=XX$/ADMD$=ZZ$/C$=US$/");
+    assert_both("/C=US/A=ZZ/P=XX/PD-A1=Empire State Building",
+                RELAY "/DDA:X400-88=$/PD-ADDRESS$=Empire State Building$/PRMD$=XX$/ADMD$=ZZ$/C$=US$/");
+    assert_both("/C=US/A=ZZ/PD-A1=One/PD-A2=Two",
+                RELAY "/DDA:X400-88=$/PD-ADDRESS$=One(124)Two$/ADMD$=ZZ$/C$=US$/");
+    assert_both("/C=US/A=ZZ/ISDN=1234+5",
+                RELAY "/DDA:X400-88=$/NET-NUM$=1234$/NET-SUB$=5$/ADMD$=ZZ$/C$=US$/");
+    assert_both("/C=DE/A=ZZ/PD-A1=\303\234ber/PD-A2=Haus",
+                RELAY "/DDA:X400-88=$/PD-A2$=Haus$/PD-A1$=(042)(123)200(125)Uber$/ADMD$=ZZ$/C$=DE$/");
 }
 
 static void other_characters_are_encoded(void **state) {
