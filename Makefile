@@ -21,6 +21,8 @@ run: all
 	@exec $(BUILD)/release/src/mhsd/mhsd -c chasqui.conf
 
 install: all
+	@[ "$(DESTDIR)" ] || [ "$$(id -u)" -eq 0 ] || \
+		{ echo "make install: it writes to /usr/local: run it as root, or give DESTDIR=FOLDER" >&2; exit 1; }
 	@meson install -C $(BUILD)/release --no-rebuild $(if $(DESTDIR),--destdir $(DESTDIR))
 
 lint:
