@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/alloc.h"
@@ -361,8 +362,12 @@ static const char first_configuration[] =
 
 bool config_write_first(const char *path, const char *directory, struct error *err) {
     FILE *file = fopen(path, "wxe");
-    if (!file)
-        return error_set(err, errno, "%s: %s", path, strerror(errno));
+    if (!file || fchmod(fileno(file), 0600) != 0) { /* passwords will stand in it */
+        error_set(err, errno, "%s: %s", path, strerror(errno));
+        if (file)
+            fclose(file);
+        return false;
+    }
     int written = fprintf(file, first_configuration, directory, directory);
     if (fclose(file) != 0 || written < 0)
         return error_set(err, errno, "%s: %s", path, strerror(errno));
