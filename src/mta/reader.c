@@ -29,6 +29,7 @@ struct mta *reader_new(struct event_base *loop, const struct mta_config *config,
     if (reload)
         mta->reload = *reload;
     arena_init(&mta->arena, memory ? memory : (size_t)64 * 1024 * 1024);
+    buf_init(&mta->config_parts, IPC_CONFIG_MAX);
     buf_init(&mta->head, 0);
     buf_init(&mta->scratch, 0);
     buf_init(&mta->prefix, 0);
