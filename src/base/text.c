@@ -213,6 +213,32 @@ static const struct charset *follow_escape(struct span escape, const struct char
     return now;
 }
 
+static void put(struct output *out, const void *octets, size_t len) {
+    if (len)
+        memcpy(out->at, octets, len);
+    out->at += len;
+    out->left -= len;
+}
+
+/* UTF-8 to UTF-8: iconv lets numbers above U+10FFFF through. */
+static void copy_utf8(struct span in, struct output *out) {
+    static const char replacement[] = "\xEF\xBF\xBD";
+    uint32_t code;
+    size_t good = 0, len = 1;
+    for (size_t at = 0; at < in.len; at += len ? len : 1) {
+        len = utf8_character(span_sub(in, at, in.len), &code);
+        if (len) {
+            good += len;
+            continue;
+        }
+        put(out, in.data + at - good, good);
+        put(out, replacement, sizeof replacement - 1);
+        out->damaged = true;
+        good = 0;
+    }
+    put(out, in.data + in.len - good, good);
+}
+
 /* Converts text with escape sequences; `*set` is on the right at the start, and then at the end; `standard`
  * is what ESC % @ returns to. */
 static struct span from_iso2022_piece(struct span in, const struct charset *standard,
@@ -231,7 +257,10 @@ static struct span from_iso2022_piece(struct span in, const struct charset *stan
         }
         const uint8_t *next = rest.len > 1 ? memchr(rest.data + 1, ESC, rest.len - 1) : NULL;
         size_t len = next ? (size_t)(next - rest.data) : rest.len;
-        convert_named("UTF-8", (*set)->name, span_sub(rest, 0, len), "\xEF\xBF\xBD", &out);
+        if (*set == utf8_set)
+            copy_utf8(span_sub(rest, 0, len), &out);
+        else
+            convert_named("UTF-8", (*set)->name, span_sub(rest, 0, len), "\xEF\xBF\xBD", &out);
         at += len;
     }
     *damaged = out.damaged;

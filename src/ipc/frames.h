@@ -98,7 +98,8 @@ enum ipc_type {
     IPC_SEND_DATA,
     /* N>S u32 serial, u64 offset in the APDU stream: the peer confirmed it */
     IPC_SEND_CHECKPOINT,
-    /* N>S u8 result (enum ipc_sent), octets cause (text) */
+    /* N>S u8 result (enum ipc_sent), octets cause (text), u8 for_now (1: the peer itself would not take it
+     * now, and said so by an exception report or an abort for a temporary problem) */
     IPC_SEND_RESULT,
 
     /* ---- the local socket; ref = chosen by the client, unique among its own open requests ---- */
@@ -167,8 +168,8 @@ enum ipc_type {
 };
 
 enum ipc_work_operation {
-    /* P22 to P2 (RFC 1328): arguments u8 flags (content/downgrade.h), results u32 encoded information types
-     */
+    /* P22 to P2 (RFC 1328): arguments u8 flags (content/downgrade.h), octets our address of §3.1 as text or
+       none, results u32 encoded information types */
     IPC_WORK_DOWNGRADE = 1
 };
 

@@ -22,6 +22,8 @@ struct local_user {
     char *directory_name; /* RFC 4514, or NULL */
     uint32_t uid;
     bool has_uid, configured;
+    struct buf key;   /* of the address: equal for all its spellings */
+    size_t same_hash; /* number of the next user whose key has the same hash, from 1; 0: none */
 };
 
 /* Those of the configuration and those added later, which also go into the rules' tables. */

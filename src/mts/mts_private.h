@@ -181,6 +181,9 @@ const struct x411_ORName *redirection_assigned(struct work *work, const struct u
                                                const recipient_fields *recipient);
 const struct x411_ORName *redirection_of_report(struct work *work, const struct user *user,
                                                 const struct x411_Report *report);
+/* Gives the report another destination and records that; false when it was there before or was redirected too
+ * often. */
+bool redirect_report(struct work *work, struct x411_Report *report, const struct x411_ORName *to);
 bool redirection_by_originator(struct work *work, const recipient_fields *recipient, struct x411_ORName *to);
 
 /* dl_expansion.c: false fills `cause`; an expansion that must not be repeated is no failure */
@@ -202,6 +205,10 @@ bool check_hop(struct work *work, const struct subject *subject, const recipient
  */
 bool restrictions_permit(struct work *work, const struct restriction *restrictions, size_t count,
                          const struct subject *subject, const recipient_fields *recipient, bool otherwise);
+/* True when one of the labels matches the message's. Without a label it has none, or `unmarked` it counts as
+ * unmarked. */
+bool label_among(struct work *work, const struct x411_SecurityLabel *labels, size_t count,
+                 const struct x411_Extensions *extensions, bool unmarked);
 bool check_latest_delivery(struct work *work, const struct subject *subject, struct cause *cause);
 bool conversion_explicit(const struct subject *subject, const recipient_fields *recipient,
                          struct cause *cause);
@@ -260,7 +267,8 @@ enum {
     PLAN_1984 = 8,
     PLAN_RFC1328 = 16,
     PLAN_TO_P2 = 32, /* the content is still P22, and must be P2 */
-    PLAN_REPLACE = 64
+    PLAN_REPLACE = 64,
+    PLAN_ENCAPSULATE = 128
 };
 bool plan_write(struct arena *arena, const struct plan *plan, struct span *octets);
 bool plan_read(struct arena *arena, struct span octets, struct plan *plan);
@@ -268,6 +276,11 @@ bool plan_read(struct arena *arena, struct span octets, struct plan *plan);
 bool plan_next(const struct plan *plan, const struct subject *subject, size_t *cursor, size_t *position);
 void work_fail(struct work *work, const struct mts_stored *stored, struct cause cause, bool final);
 unsigned plan_flags_of_hop(const struct mts_tables *tables, int hop);
+
+/* A message's priority as the wire has it: one that X.411 does not know is normal. */
+static inline enum mts_priority priority_lane(int64_t priority) {
+    return priority == MTS_NON_URGENT || priority == MTS_URGENT ? (enum mts_priority)priority : MTS_NORMAL;
+}
 
 /* report.c and report_route.c */
 struct outcome {

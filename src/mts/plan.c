@@ -54,7 +54,7 @@ bool plan_read(struct arena *arena, struct span octets, struct plan *plan) {
     if (version < 1 || version > PLAN_VERSION)
         return false;
     plan->flags = reader_u8(&r);
-    plan->hop = (int)reader_u32(&r) - 1;
+    plan->hop = (int)(reader_u32(&r) - 1);
     plan->bilateral = reader_take(&r, reader_u32(&r));
     if (version > 1 && plan->flags & PLAN_RFC1328)
         plan->rfc1328_address = reader_take(&r, reader_u32(&r));

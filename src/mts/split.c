@@ -27,9 +27,7 @@ static void set_times(struct work *work, const struct subject *subject, const st
     if (subject->kind == MTS_MESSAGE && time_read(envelope->deferred_delivery_time, &deferred) &&
         deferred > now && !(hop && hop->given.defers))
         copy->due = deferred;
-    copy->priority = subject->kind == MTS_PROBE ? MTS_URGENT : (enum mts_priority)envelope->priority;
-    if (copy->priority > MTS_URGENT)
-        copy->priority = MTS_NORMAL;
+    copy->priority = subject->kind == MTS_PROBE ? MTS_URGENT : priority_lane(envelope->priority);
     copy->expires = copy->due + work->tables->schedules[copy->priority].expiry;
     if (extension_decode(work->arena, &envelope->extensions, EXT_LATEST_DELIVERY_TIME,
                          &x411_LatestDeliveryTime_type, &time) &&
@@ -60,7 +58,8 @@ static struct mts_copy *copy_for(struct work *work, struct grouping *grouping, c
         plans[grouping->count].flags = plan_flags_of_hop(work->tables, target->hop);
         plans[grouping->count].bilateral = hop->bilateral;
         if (conversion_to_p2(hop, subject)) {
-            plans[grouping->count].flags |= PLAN_TO_P2 | (hop->given.rfc1328_replace ? PLAN_REPLACE : 0);
+            plans[grouping->count].flags |= PLAN_TO_P2 | (hop->given.rfc1328_replace ? PLAN_REPLACE : 0) |
+                                            (hop->given.rfc1328_encapsulate ? PLAN_ENCAPSULATE : 0);
             if (subject->kind == MTS_MESSAGE)
                 copy->kind = MTS_COPY_CONVERT;
         }

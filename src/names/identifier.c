@@ -59,6 +59,11 @@ bool domain_of(const struct x411_GlobalDomainIdentifier *domain, struct arena *a
     return oraddress_of(&wire, arena, address);
 }
 
+/* What is printed as it is. */
+static bool is_printable(uint8_t c) {
+    return c >= 0x20 && c <= 0x7E;
+}
+
 static void print_part(const char *label, struct span value, struct buf *out) {
     buf_append_byte(out, '/');
     buf_append_span(out, span_str(label));
@@ -67,7 +72,7 @@ static void print_part(const char *label, struct span value, struct buf *out) {
         uint8_t c = value.data[i];
         if (strchr("/=$", c) && c)
             buf_append_byte(out, '$');
-        buf_append_byte(out, c < 0x20 || c > 0x7E ? '?' : c);
+        buf_append_byte(out, is_printable(c) ? c : '?');
     }
 }
 
@@ -81,10 +86,10 @@ bool domain_print(const struct x411_GlobalDomainIdentifier *domain, struct buf *
     return buf_append_byte(out, '/');
 }
 
-/* The next character of a PrintableString in canonical form, 0 at its end: a run of spaces counts as one. */
+/* The next character of a PrintableString in canonical form, -1 at its end: a run of spaces counts as one. */
 static int next_canonical(struct span s, size_t *at) {
     if (*at >= s.len)
-        return 0;
+        return -1;
     int c = s.data[(*at)++];
     if (c == ' ') {
         while (*at < s.len && s.data[*at] == ' ')
@@ -101,8 +106,8 @@ static bool same(struct span a, struct span b) {
     do {
         x = next_canonical(a, &i);
         y = next_canonical(b, &j);
-    } while (x == y && x);
-    return x == y && i >= a.len && j >= b.len;
+    } while (x == y && x >= 0);
+    return x == y;
 }
 
 static struct span alpha_country(struct span country) {
@@ -139,6 +144,10 @@ bool mts_identifier_parse(struct span text, struct arena *arena, struct x411_MTS
         return error_set(err, ORADDRESS_BOUND,
                          "the local identifier is longer than %d characters (ub-local-id-length)",
                          x411_ub_local_id_length);
+    for (size_t i = 0; i < identifier->local_identifier.len; i++)
+        if (!is_printable(identifier->local_identifier.data[i]))
+            return error_set(err, ORADDRESS_CHARACTER,
+                             "a local identifier has printable ASCII characters only");
     return domain_parse(span_sub(text, 0, len), arena, &identifier->global_domain_identifier, err);
 }
 
@@ -148,7 +157,7 @@ bool mts_identifier_print(const struct x411_MTSIdentifier *identifier, struct bu
     buf_append_byte(out, ';');
     for (size_t i = 0; i < identifier->local_identifier.len; i++) {
         uint8_t c = identifier->local_identifier.data[i];
-        buf_append_byte(out, c < 0x20 || c > 0x7E ? '?' : c);
+        buf_append_byte(out, is_printable(c) ? c : '?');
     }
     return buf_append_byte(out, ']');
 }

@@ -113,12 +113,18 @@ static enum ipc_sent sent_at_end(const struct connection *c, const struct osi_ca
     return c->out.last_taken ? IPC_SENT_IN_DOUBT : IPC_SENT_BROKEN;
 }
 
+/* The receiver's ability is jeopardized, or it aborts for another problem of the moment. */
+static bool refused_for_now(const struct osi_cause *cause) {
+    return cause->by_peer && cause->end == OSI_END_PROVIDER_ABORT &&
+           cause->code == OSI_ABORT_TEMPORARY_PROBLEM;
+}
+
 /* An association that was up (or asked for admission) is gone: nothing of its transfers may stay open. */
 static void report_close(struct connection *c, const struct osi_cause *cause) {
     if (c->in.active)
         transfer_in_stopped(c, true);
     if (c->out.active)
-        transfer_out_ended(c, sent_at_end(c, cause), cause->text);
+        transfer_out_ended(c, sent_at_end(c, cause), cause->text, refused_for_now(cause));
     if (c->announced)
         tell_close(c, cause);
     c->announced = false;
@@ -201,7 +207,7 @@ static void handle(struct connection *c, struct osi_event *event) {
         transfer_out_checkpoint(c, &event->u.checkpoint);
         break;
     case OSI_EVENT_TRANSFER_CONFIRMED:
-        transfer_out_ended(c, IPC_SENT, "");
+        transfer_out_ended(c, IPC_SENT, "", false);
         break;
     case OSI_EVENT_TRANSFER_REFUSED:
         transfer_out_refused(c, event->u.refused.what, event->u.refused.reason);
@@ -256,7 +262,7 @@ static size_t feed(struct connection *c, struct span in) {
     size_t total = 0;
     for (;;) {
         drain_events(c);
-        if (ipc_is_full(c->net->store))
+        if (net_store_is_full(c->net))
             return total;
         size_t used = total < in.len ? osi_association_input(c->association, span_sub(in, total, in.len),
                                                              clock_monotonic_us())
@@ -328,7 +334,7 @@ static void settle(struct connection *c) {
         return;
     }
     /* Octets that were not taken wait for an answer: TCP holds the rest back until then. */
-    if (c->input.len > 0 || ipc_is_full(c->net->store))
+    if (c->input.len > 0 || net_store_is_full(c->net))
         event_del(c->readable);
     else
         event_add(c->readable, NULL);

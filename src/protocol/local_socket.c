@@ -98,9 +98,9 @@ static bool on_frame(void *context, struct ipc_channel *channel, enum ipc_type t
             ipc_pause(channel);
         return true;
     }
-    if (ipc_is_full(client->net->store))
+    if (net_store_is_full(client->net))
         ipc_pause(channel);
-    return ipc_send(client->net->store, type, ref_of(client, ref), payload, (struct span){NULL, 0});
+    return net_store_send(client->net, type, ref_of(client, ref), payload, (struct span){NULL, 0});
 }
 
 static void on_closed(void *context, struct ipc_channel *channel, const char *cause) {

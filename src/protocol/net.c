@@ -33,16 +33,23 @@ static void lose_store(struct net *net, const char *cause) {
     net->status = 1;
 }
 
+bool net_store_send(struct net *net, enum ipc_type type, uint64_t ref, struct span head, struct span body) {
+    return net->store && ipc_send(net->store, type, ref, head, body);
+}
+
+bool net_store_is_full(const struct net *net) {
+    return !net->store || ipc_is_full(net->store);
+}
+
 void net_tell(struct net *net, enum ipc_type type, uint64_t ref, struct buf *payload) {
-    bool ok = !payload->failed && net->store &&
-              ipc_send(net->store, type, ref, buf_span(payload), (struct span){NULL, 0});
+    bool ok = !payload->failed && net_store_send(net, type, ref, buf_span(payload), (struct span){NULL, 0});
     buf_free(payload);
     if (!ok)
         lose_store(net, "a frame could not be sent");
 }
 
 void net_tell_empty(struct net *net, enum ipc_type type, uint64_t ref) {
-    if (!net->store || !ipc_send(net->store, type, ref, (struct span){NULL, 0}, (struct span){NULL, 0}))
+    if (!net_store_send(net, type, ref, (struct span){NULL, 0}, (struct span){NULL, 0}))
         lose_store(net, "a frame could not be sent");
 }
 
@@ -275,8 +282,7 @@ void net_stop(struct net *net) {
     if (net->stopping)
         return;
     net->stopping = true;
-    if (!net->store)
-        net->status = 0;
+    net->status = 0; /* the store process, told to stop as well, may have gone first */
     close_listeners(net);
     if (net->connections == 0)
         event_base_loopexit(net->loop, NULL);

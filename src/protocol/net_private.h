@@ -122,6 +122,13 @@ struct connection {
 struct connection *net_connection(struct net *net, uint64_t ref);
 const struct protocol_peer *net_peer_by_name(struct net *net, struct span name);
 
+/*
+ * The channel to the store process ends before the loop does: what is left of
+ * the loop's turn finds it gone. Then nothing is sent (false), and it is full.
+ */
+bool net_store_send(struct net *net, enum ipc_type type, uint64_t ref, struct span head, struct span body);
+bool net_store_is_full(const struct net *net);
+
 /* Sends a frame to the store process. */
 void net_tell(struct net *net, enum ipc_type type, uint64_t ref, struct buf *payload);
 void net_tell_empty(struct net *net, enum ipc_type type, uint64_t ref);
@@ -218,7 +225,7 @@ void transfer_in_timeout(struct connection *c);
 void transfer_out_push(struct connection *c);
 void transfer_out_checkpoint(struct connection *c, const struct osi_checkpoint *checkpoint);
 void transfer_out_refused(struct connection *c, enum osi_refusal what, int reason);
-void transfer_out_ended(struct connection *c, enum ipc_sent result, const char *cause);
+void transfer_out_ended(struct connection *c, enum ipc_sent result, const char *cause, bool for_now);
 bool transfer_out_frame(struct connection *c, enum ipc_type type, struct reader *r);
 void transfer_out_free(struct transfer_out *out);
 

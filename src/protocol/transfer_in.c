@@ -43,7 +43,7 @@ void transfer_in_free(struct connection *c) {
 }
 
 static void tell_piece(struct connection *c, enum ipc_type type, struct span piece) {
-    if (!ipc_send(c->net->store, type, c->ref, piece, (struct span){NULL, 0}))
+    if (!net_store_send(c->net, type, c->ref, piece, (struct span){NULL, 0}))
         osi_rt_provider_abort(c->association, OSI_ABORT_LOCAL_SYSTEM_PROBLEM,
                               "the store process can't take more");
 }
@@ -230,7 +230,7 @@ static void send_whole(struct connection *c) {
         !apdu_scanner_finish(&in->scanner)) {
         refuse_apdu(c);
     } else {
-        if (!ipc_send(c->net->store, IPC_TRANSFER_WHOLE, c->ref, buf_span(&whole.head), whole.content))
+        if (!net_store_send(c->net, IPC_TRANSFER_WHOLE, c->ref, buf_span(&whole.head), whole.content))
             osi_rt_provider_abort(c->association, OSI_ABORT_LOCAL_SYSTEM_PROBLEM,
                                   "the store process can't take more");
         free_gathered(c);
@@ -281,8 +281,10 @@ static bool on_result(struct connection *c, struct reader *r) {
         osi_rt_transfer_confirm(c->association);
         return true;
     }
-    log_warning("peer=%s address=%s transfer refused %s: %s", c->peer->name, c->address,
-                result == IPC_REFUSED ? "for good" : "for now", log_text(cause, text));
+    /* The store process tells of those refused for now, and not of each. */
+    if (result == IPC_REFUSED)
+        log_warning("peer=%s address=%s transfer refused for good: %s", c->peer->name, c->address,
+                    log_text(cause, text));
     transfer_in_free(c);
     osi_rt_transfer_reject(c->association, result == IPC_REFUSED_TEMPORARILY);
     return true;

@@ -29,12 +29,24 @@ static bool find_in_run(struct store *store, bool repeats, uint64_t bucket, uint
 
 static bool follow(struct store *store, bool repeats, struct error *err);
 
+struct writer_search {
+    struct store *store;
+    bool repeats;
+    uint64_t hash;
+    struct buf *out;
+    struct error *err;
+};
+
+static bool ask_run(void *context, uint64_t bucket) {
+    struct writer_search *search = context;
+    return find_in_run(search->store, search->repeats, bucket, search->hash, search->out, search->err);
+}
+
 static bool find(struct store *store, bool repeats, uint64_t hash, struct buf *out, struct error *err) {
     const struct runs *runs = repeats ? &store->repeats : &store->track;
-    for (size_t i = 0; i < runs->done_count; i++)
-        if (run_may_have(&runs->done[i], hash) &&
-            !find_in_run(store, repeats, runs->done[i].bucket, hash, out, err))
-            return false;
+    struct writer_search search = {store, repeats, hash, out, err};
+    if (!filters_ask(&runs->done, hash, ask_run, &search))
+        return false;
     runs_each_recent(runs, hash, note, out);
     return true;
 }
@@ -85,17 +97,17 @@ static bool load_done(struct store *store, bool repeats, uint64_t *last, struct 
     sqlite3_bind_int64(walk, 1, repeats);
     while (!inner.code && sql_next(store, walk, &inner)) {
         struct span row = sql_span(walk, 1);
-        uint8_t *filter =
-            row.len == RUN_FILTER_BITS / 8 ? mem_alloc(row.len) : NULL; /* without one, always look */
-        if (filter)
-            memcpy(filter, row.data, row.len);
-        *last = (uint64_t)sqlite3_column_int64(walk, 0);
-        if (runs_reserve_done(runs))
-            runs_add_done(runs, *last, filter);
-        else {
-            mem_free(filter);
+        uint8_t *filter = filters_reserve(&runs->done) ? mem_alloc(RUN_FILTER_OCTETS) : NULL;
+        if (!filter) {
             no_memory(store, &inner);
+            break;
         }
+        if (row.len == RUN_FILTER_OCTETS)
+            memcpy(filter, row.data, row.len);
+        else
+            memset(filter, 0xFF, RUN_FILTER_OCTETS); /* a broken one: always look */
+        *last = (uint64_t)sqlite3_column_int64(walk, 0);
+        filters_add(&runs->done, *last, filter);
     }
     sqlite3_finalize(walk);
     return !inner.code || error_set(err, inner.code, "%s", inner.text);
@@ -143,8 +155,9 @@ static bool runs_are_known(struct store *store, bool repeats, bool *known, struc
     if (!walk)
         return false;
     sqlite3_bind_int64(walk, 1, repeats);
-    uint64_t last = runs->done_count ? runs->done[runs->done_count - 1].bucket : 0;
-    *known = sql_next(store, walk, &inner) && (uint64_t)sqlite3_column_int64(walk, 0) == runs->done_count &&
+    size_t count = runs->done.bucket_count;
+    uint64_t last = count ? runs->done.buckets[count - 1] : 0;
+    *known = sql_next(store, walk, &inner) && (uint64_t)sqlite3_column_int64(walk, 0) == count &&
              (uint64_t)sqlite3_column_int64(walk, 1) == last;
     sqlite3_finalize(walk);
     return !inner.code || error_set(err, inner.code, "%s", inner.text);

@@ -1,7 +1,8 @@
 /*
  * The rules of the MTS on whatever decodes: octet 0 chooses the sender and the
- * circumstances, the rest is an MTS-APDU. What is held then goes all the ways
- * that work can go; each outbound APDU must be the same twice, and decode.
+ * circumstances, the rest is an MTS-APDU, or (with bit 7) the envelope of a
+ * submission. What is held then goes all the ways that work can go; each outbound APDU must be the same
+ * twice, and decode.
  */
 #include "asn1/ber.h"
 #include "mts/process.h"
@@ -10,7 +11,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 #define OURS "/C=GB/A=GOLD/P=ALPHA"
 
-enum { HOPS = 4, DEPTH = 2, CONTENT = 70 };
+enum { HOPS = 4, DEPTH = 2, CONTENT = 70, WORK_MOST = 200 };
+
+static unsigned work_done; /* for this input */
 
 static void require(bool condition) {
     if (!condition)
@@ -101,6 +104,8 @@ static void work_on(struct mts_run *run, const struct mts_stored *stored, bool t
     /* Another choice than hop 0; the hop is gone; an operator's choice. */
     static const struct mts_way ways[] = {{0, -1}, {-1, -1}, {-1, 0}};
     size_t count;
+    if (work_done++ >= WORK_MOST)
+        return;
     require(mts_recipients(stored, run->arena, &recipients, &count) && (stored->kind == MTS_REPORT || count));
     if (transfer) {
         check_outbound(stored, run->arena);
@@ -156,12 +161,53 @@ static void accept(struct mts_run *run, int peer, const struct x411_MTS_APDU *ap
         mts_accept_report(run, peer, &apdu->u.report, out);
 }
 
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
-    static struct mts_tables *tables;
-    struct ber_limits relaxed = {.relax_bounds = true, .relax_characters = true};
+static void transfer_in(struct mts_run *run, int peer, struct span in, const struct ber_limits *limits) {
     struct x411_MTS_APDU apdu = {0};
     struct mts_decisions out;
     struct mts_answer answers[4];
+    if (!ber_decode(&x411_MTS_APDU_type, in, run->arena, limits, &apdu, NULL))
+        return;
+    accept(run, peer, &apdu, &out);
+    if (out.result == MTS_NEEDS) {
+        answer(run, &out, answers);
+        accept(run, peer, &apdu, &out);
+    }
+    follow(run, &out, 0);
+}
+
+/* Envelopes of messages and probes are SETs: what decodes as either is submitted as it. */
+static bool submit(struct mts_run *run, const char *user, struct span in, const struct ber_limits *limits,
+                   struct mts_decisions *out) {
+    struct x411p3_MessageSubmissionEnvelope message = {0};
+    struct x411p3_ProbeSubmissionEnvelope probe = {0};
+    struct mts_submission submission = {0};
+    if (ber_decode(&x411p3_MessageSubmissionEnvelope_type, in, run->arena, limits, &message, NULL))
+        mts_submit_message(run, user, &message, CONTENT, &submission, out);
+    else if (ber_decode(&x411p3_ProbeSubmissionEnvelope_type, in, run->arena, limits, &probe, NULL))
+        mts_submit_probe(run, user, &probe, &submission, out);
+    else
+        return false;
+    require((out->result == MTS_INVALID) == (submission.error != MTS_SUBMIT_OK));
+    require(out->result != MTS_DECIDED || submission.identifier.local_identifier.len);
+    return true;
+}
+
+static void submission_in(struct mts_run *run, const char *user, struct span in,
+                          const struct ber_limits *limits) {
+    struct mts_decisions out;
+    struct mts_answer answers[4];
+    if (!submit(run, user, in, limits, &out))
+        return;
+    if (out.result == MTS_NEEDS) {
+        answer(run, &out, answers);
+        submit(run, user, in, limits, &out);
+    }
+    follow(run, &out, 0);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
+    static struct mts_tables *tables;
+    struct ber_limits relaxed = {.relax_bounds = true, .relax_characters = true};
     struct arena arena;
     if (!tables)
         tables = tables_new();
@@ -175,15 +221,13 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
                           .id_prefix = "alpha-1.1",
                           .hop_down = down,
                           .hop_down_count = HOPS};
-    if (ber_decode(&x411_MTS_APDU_type, span_of(data + 1, size - 1), &arena, data[0] & 64 ? &relaxed : NULL,
-                   &apdu, NULL)) {
-        accept(&run, data[0] % HOPS, &apdu, &out);
-        if (out.result == MTS_NEEDS) {
-            answer(&run, &out, answers);
-            accept(&run, data[0] % HOPS, &apdu, &out);
-        }
-        follow(&run, &out, 0);
-    }
+    struct span in = span_of(data + 1, size - 1);
+    work_done = 0;
+    const struct ber_limits *limits = data[0] & 64 ? &relaxed : NULL;
+    if (data[0] & 128)
+        submission_in(&run, data[0] & 1 ? OURS "/S=alice" : NULL, in, limits);
+    else
+        transfer_in(&run, data[0] % HOPS, in, limits);
     arena_free(&arena);
     return 0;
 }

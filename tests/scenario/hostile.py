@@ -1,7 +1,9 @@
 #!/usr/bin/python3
 """Hostile neighbours and strangers: the daemon's memory and time stay bounded, others are served meanwhile, and the log
 says who it was and what it did."""
+import os
 import random
+import re
 import socket
 import time
 
@@ -287,6 +289,32 @@ def _():
         for _ in range(20):
             refused(stage, b"")
         unharmed.served("tiny")
+
+
+# ---- should one of its processes fall all the same
+
+
+def sockets(pid):
+    """Inodes of the sockets that a process has open."""
+    links = [os.readlink(f"/proc/{pid}/fd/{name}") for name in os.listdir(f"/proc/{pid}/fd")]
+    return {int(found.group(1)) for link in links if (found := re.fullmatch(r"socket:\[(\d+)\]", link))}
+
+
+def connected_sockets():
+    """Inodes of the machine's connected Unix sockets."""
+    with open("/proc/net/unix") as file:
+        return {int(fields[6]) for fields in map(str.split, file.readlines()[1:]) if fields[5] == "03"}
+
+
+@case("no process holds the parent's end of another one's channel")
+def _():
+    with folder() as path, Stage(path) as stage:
+        parent = stage.mta.process.pid
+        children = [pid for pid in processes(parent) if pid != parent]
+        channels = sockets(parent) & connected_sockets()
+        equal(len(channels), len(children))
+        for pid in children:
+            equal(sockets(pid) & channels, set(), f"process {pid}")
 
 
 tap.main()

@@ -1,0 +1,114 @@
+/*
+ * What the targets of frames (ipc/frames.h) share. Their input is a list of
+ * steps: u8 where, u8 frame type, u8 ref, u16 length, and so many octets (or as
+ * many as are left). A ref of 0xFF is the last one that came from there; else
+ * its upper half octet stands for the upper 32 bits, the lower for the lower.
+ */
+#ifndef FUZZ_FRAMES_H
+#define FUZZ_FRAMES_H
+
+#include <errno.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "base/reader.h"
+#include "ipc/frames.h"
+
+enum { FRAME_HEADER = 16 };
+
+struct step {
+    unsigned where;
+    unsigned type;
+    unsigned ref;
+    struct span octets;
+};
+
+/* The other end of a channel, played by the target. */
+struct end {
+    int fd;         /* -1: closed */
+    uint64_t heard; /* ref of the last frame that came */
+    uint8_t header[FRAME_HEADER];
+    size_t have;   /* of the header */
+    uint64_t skip; /* octets of the payload that are still to come */
+};
+
+static inline bool next_step(struct reader *in, struct step *step) {
+    if (reader_left(in) < 5)
+        return false;
+    step->where = reader_u8(in);
+    step->type = reader_u8(in);
+    step->ref = reader_u8(in);
+    size_t length = reader_u16(in);
+    step->octets = reader_take(in, length < reader_left(in) ? length : reader_left(in));
+    return true;
+}
+
+/* Gives one end of a pair of sockets; the other is the program's. */
+static inline int end_open(struct end *end) {
+    int pair[2];
+    if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, pair) != 0)
+        abort();
+    *end = (struct end){.fd = pair[0]};
+    return pair[1];
+}
+
+static inline void end_close(struct end *end) {
+    if (end->fd >= 0)
+        close(end->fd);
+    end->fd = -1;
+}
+
+/* What does not fit into the socket is lost: then the frames that follow are broken ones. */
+static inline void end_write(struct end *end, struct span octets) {
+    if (end->fd >= 0)
+        (void)!send(end->fd, octets.data, octets.len, MSG_NOSIGNAL | MSG_DONTWAIT);
+}
+
+static inline uint64_t step_ref(const struct step *step, const struct end *end) {
+    return step->ref == 0xFF ? end->heard : (uint64_t)(step->ref >> 4) << 32 | (step->ref & 15);
+}
+
+static inline void end_say(struct end *end, const struct step *step) {
+    uint64_t ref = step_ref(step, end);
+    uint8_t header[FRAME_HEADER] = {
+        0, 0, (uint8_t)(step->octets.len >> 8), (uint8_t)step->octets.len, 0, (uint8_t)step->type};
+    for (unsigned i = 0; i < 8; i++)
+        header[8 + i] = (uint8_t)(ref >> (56 - 8 * i));
+    end_write(end, span_of(header, sizeof header));
+    end_write(end, step->octets);
+}
+
+static inline void end_take(struct end *end, struct span got) {
+    while (got.len) {
+        size_t piece = end->skip < got.len ? (size_t)end->skip : got.len;
+        end->skip -= piece;
+        got = span_sub(got, piece, got.len);
+        while (got.len && end->skip == 0 && end->have < FRAME_HEADER) {
+            end->header[end->have++] = got.data[0];
+            got = span_sub(got, 1, got.len);
+        }
+        if (end->have == FRAME_HEADER) {
+            struct reader r = reader_of(span_of(end->header, FRAME_HEADER));
+            end->skip = reader_u32(&r);
+            reader_u32(&r);
+            end->heard = reader_u64(&r);
+            end->have = 0;
+        }
+    }
+}
+
+/* Reads what came; keeps the last frame's ref. */
+static inline void end_listen(struct end *end) {
+    static uint8_t octets[65536];
+    ssize_t got = 1;
+    while (end->fd >= 0 && got > 0) {
+        got = recv(end->fd, octets, sizeof octets, MSG_DONTWAIT);
+        if (got > 0)
+            end_take(end, span_of(octets, (size_t)got));
+        else if (got == 0 || (errno != EAGAIN && errno != EINTR))
+            end_close(end);
+    }
+}
+
+#endif

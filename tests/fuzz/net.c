@@ -1,0 +1,191 @@
+/*
+ * The net process among strangers: peers, the clients of the local socket, and
+ * the other processes, none of which it believes. Steps as in frames.h; `where`
+ * is 0: the store process, 1: the parent, 2: the reader, 3 and 4: clients (all of
+ * these say frames), 5 and 6: peers that call, 7: the peer that is called (these
+ * say octets); with bit 7 the end is closed instead.
+ */
+#include "protocol/net.h"
+
+#include <signal.h>
+#include <stdio.h>
+
+#include "frames.h"
+#include "quiet.h"
+
+enum { STORE, PARENT, READER, CLIENT, CALLER = 5, CALLED = 7, ENDS, TURNS = 12, STEPS = 200 };
+
+struct world {
+    struct event_base *loop;
+    struct net *net;
+    struct protocol_config config;
+    struct end ends[ENDS];
+    int called, reader; /* listening */
+};
+
+/* Sockets without a name in the file system, and without a port. */
+struct place {
+    struct sockaddr_un address;
+    socklen_t length;
+};
+
+static struct place listening, local, peer_place, reader_place;
+
+static void require(bool condition) {
+    if (!condition)
+        __builtin_trap();
+}
+
+static struct place place_of(const char *name) {
+    struct place place = {.address.sun_family = AF_UNIX};
+    int length = snprintf(place.address.sun_path + 1, sizeof place.address.sun_path - 1, "chasqui-fuzz-%d-%s",
+                          (int)getpid(), name);
+    place.length = (socklen_t)(offsetof(struct sockaddr_un, sun_path) + 1 + (size_t)length);
+    return place;
+}
+
+static int listen_at(const struct place *place) {
+    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    require(fd >= 0 && bind(fd, (const struct sockaddr *)&place->address, place->length) == 0 &&
+            listen(fd, 8) == 0);
+    return fd;
+}
+
+static int call(const struct place *place) {
+    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    if (connect(fd, (const struct sockaddr *)&place->address, place->length) == 0)
+        return fd;
+    close(fd);
+    return -1;
+}
+
+/* ---- the world ---- */
+
+static const struct protocol_peer *make_peers(void) {
+    static struct protocol_endpoint endpoint;
+    static struct protocol_peer peers[2];
+    memcpy(&endpoint.address, &peer_place.address, sizeof peer_place.address);
+    endpoint.length = peer_place.length;
+    peers[0] = (struct protocol_peer){.name = "B",
+                                      .mta_name = SPAN_LIT("MTA-B"),
+                                      .password = SPAN_LIT("secret-b"),
+                                      .our_mta_name = SPAN_LIT("MTA-A"),
+                                      .our_password = SPAN_LIT("secret-a"),
+                                      .endpoints = &endpoint,
+                                      .endpoint_count = 1,
+                                      .contexts = {OSI_MTS_TRANSFER, OSI_MTS_TRANSFER_PROTOCOL_1984},
+                                      .context_count = 2,
+                                      .accepted_contexts = 7,
+                                      .dialogue = OSI_TWO_WAY_ALTERNATE};
+    peers[1] = peers[0];
+    peers[1].name = "A";
+    peers[1].mta_name = SPAN_LIT("MTA-A");
+    peers[1].password = SPAN_LIT("secret-a");
+    peers[1].contexts[0] = OSI_MTS_TRANSFER_PROTOCOL;
+    return peers;
+}
+
+static const struct protocol_config *read_again(void *context, struct span text, struct error *err) {
+    struct world *world = context;
+    (void)err;
+    world->config.peer_count = text.len % 3;
+    return text.len % 2 ? &world->config : NULL;
+}
+
+static void release(void *context, const struct protocol_config *old) {
+    (void)context;
+    (void)old;
+}
+
+static void begin(struct world *world) {
+    static const struct protocol_listener listener;
+    static struct net_reload reload;
+    static struct net_reader reader;
+    reload = (struct net_reload){.read = read_again, .release = release, .context = world};
+    *world = (struct world){
+        .loop = event_base_new(), .called = listen_at(&peer_place), .reader = listen_at(&reader_place)};
+    world->config = (struct protocol_config){.mta_name = SPAN_LIT("MTA-A"),
+                                             .listeners = &listener,
+                                             .listener_count = 1,
+                                             .peers = make_peers(),
+                                             .peer_count = 2,
+                                             .envelope_octets = 1 << 20};
+    reader.address = reader_place.address;
+    reader.length = reader_place.length;
+    for (size_t i = 0; i < ENDS; i++)
+        world->ends[i].fd = -1;
+    int listener_fd = listen_at(&listening);
+    struct net_descriptors descriptors = {.store = end_open(&world->ends[STORE]),
+                                          .parent = end_open(&world->ends[PARENT]),
+                                          .listeners = &listener_fd,
+                                          .local = listen_at(&local),
+                                          .readers = &reader,
+                                          .reader_count = 1};
+    world->net = net_new(world->loop, &world->config, &reload, &descriptors);
+    require(world->loop && world->net);
+}
+
+/* False when the process would be over. */
+static bool turn(struct world *world) {
+    for (unsigned i = 0; i < TURNS; i++) {
+        event_base_loop(world->loop, EVLOOP_NONBLOCK);
+        if (event_base_got_exit(world->loop))
+            return false;
+    }
+    if (world->ends[CALLED].fd < 0)
+        world->ends[CALLED] =
+            (struct end){.fd = accept4(world->called, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC)};
+    if (world->ends[READER].fd < 0)
+        world->ends[READER] =
+            (struct end){.fd = accept4(world->reader, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC)};
+    for (size_t i = 0; i < ENDS; i++)
+        end_listen(&world->ends[i]);
+    return true;
+}
+
+static void take(struct world *world, const struct step *step) {
+    unsigned where = (step->where & 0x7F) % ENDS;
+    struct end *end = &world->ends[where];
+    if (step->where & 0x80) {
+        end_close(end);
+        return;
+    }
+    if (end->fd < 0 && where >= CLIENT && where < CALLED)
+        *end = (struct end){.fd = call(where < CALLER ? &local : &listening)};
+    if (where < CALLER)
+        end_say(end, step);
+    else
+        end_write(end, step->octets);
+}
+
+static void finish(struct world *world, bool over) {
+    for (size_t i = ENDS; i-- > 0;)
+        end_close(&world->ends[i]);
+    if (!over)
+        turn(world);
+    net_free(world->net);
+    event_base_free(world->loop);
+    end_close(&world->ends[CALLED]);
+    end_close(&world->ends[READER]);
+    close(world->called);
+    close(world->reader);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
+    struct reader in = reader_of(span_of(data, size));
+    struct world world;
+    struct step step;
+    signal(SIGPIPE, SIG_IGN); /* as each process does */
+    listening = place_of("listen");
+    local = place_of("local");
+    peer_place = place_of("peer");
+    reader_place = place_of("reader");
+    begin(&world);
+    bool on = true;
+    for (unsigned steps = 0; on && steps < STEPS && next_step(&in, &step); steps++) {
+        take(&world, &step);
+        on = turn(&world);
+    }
+    finish(&world, !on);
+    return 0;
+}

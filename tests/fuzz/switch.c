@@ -1,0 +1,157 @@
+/*
+ * The store process, to which everything else is a stranger: net processes (and
+ * through them the clients of the local socket), a work process, a reader's
+ * clients, the parent. Steps as in frames.h; `where` is 0 and 1: two net
+ * processes, 2: a work process, 3: the parent, 4: a net process that asks a
+ * reader; with bit 7 its channel is closed instead.
+ */
+#include <signal.h>
+#include <stdio.h>
+
+#include "disk.h"
+#include "frames.h"
+#include "mta/mta.h"
+#include "quiet.h"
+#include "store/store.h"
+
+#define OURS  "/C=GB/A=GOLD/P=ALPHA"
+#define JONES OURS "/S=jones"
+#define SMITH OURS "/S=smith"
+
+enum { ENDS = 5, TURNS = 12, STEPS = 200 };
+
+struct world {
+    struct event_base *loop;
+    struct mta_config config;
+    struct mta *mta, *reader;
+    struct end ends[ENDS];
+};
+
+static void require(bool condition) {
+    if (!condition)
+        __builtin_trap();
+}
+
+/* ---- the world ---- */
+
+static void route(struct mts_tables *tables, const char *pattern, const char *hop) {
+    const struct mts_choice choice = {.hop = hop};
+    struct mts_route entry = {.pattern = pattern, .choices = &choice, .choice_count = 1};
+    if (!hop)
+        entry = (struct mts_route){.pattern = pattern, .action = MTS_ROUTE_LOCAL};
+    require(mts_tables_add_route(tables, &entry, NULL));
+}
+
+static struct mts_tables *make_tables(void) {
+    static const struct mts_self self = {.domain = OURS, .mta_name = "alpha-1"};
+    static const struct mts_hop hops[] = {
+        {.name = "beta", .domain = "/C=DE/A=VIAT/P=BETA"},
+        {.name = "gamma", .domain = "/C=FR/A=ATLAS/P=GAMMA"},
+        {.name = "old",
+         .domain = "/C=US/A=MCI",
+         .edition = MTS_EDITION_1984,
+         .rfc1328 = true,
+         .edition_1984_content_only = true},
+    };
+    struct mts_tables *tables = mts_tables_new(&self, NULL);
+    require(tables);
+    for (size_t i = 0; i < sizeof hops / sizeof *hops; i++)
+        require(mts_tables_add_hop(tables, &hops[i], NULL));
+    route(tables, OURS, NULL);
+    route(tables, "/C=DE/A=VIAT/P=BETA", "beta");
+    route(tables, "/C=FR/A=ATLAS/P=GAMMA", "gamma");
+    route(tables, "/C=US", "old");
+    require(mts_tables_add_user(tables, &(struct mts_user){.address = JONES, .mailbox = JONES}, NULL));
+    require(mts_tables_add_user(tables, &(struct mts_user){.address = SMITH, .mailbox = SMITH}, NULL));
+    return tables;
+}
+
+static const struct mta_config *read_again(void *context, struct span text, struct error *err) {
+    struct world *world = context;
+    (void)err;
+    return text.len % 2 ? &world->config : NULL;
+}
+
+static void release(void *context, const struct mta_config *old) {
+    (void)context;
+    (void)old;
+}
+
+static void attach(struct world *world) {
+    require(mta_attach_net(world->mta, end_open(&world->ends[0]), "net 1"));
+    require(mta_attach_net(world->mta, end_open(&world->ends[1]), "net 2"));
+    require(mta_attach_work(world->mta, end_open(&world->ends[2]), "work"));
+    require(mta_attach_parent(world->mta, end_open(&world->ends[3])));
+    require(reader_attach(world->reader, end_open(&world->ends[4]), "net 1"));
+}
+
+static void begin(struct world *world) {
+    static const struct mta_peer peers[] = {
+        {.name = "beta", .retry_first = 1}, {.name = "gamma", .retry_first = 1}, {.name = "old"}};
+    static const struct mta_user users[] = {{.address = JONES, .uid = 1001, .has_uid = true},
+                                            {.address = SMITH, .uid = 1002, .has_uid = true}};
+    static struct mta_reload reload;
+    struct error err = {0};
+    reload = (struct mta_reload){.read = read_again, .release = release, .context = world};
+    *world = (struct world){.loop = event_base_new()};
+    world->config = (struct mta_config){.node = "a1",
+                                        .store_directory = disk.folder,
+                                        .tables = make_tables(),
+                                        .peers = peers,
+                                        .peer_count = 3,
+                                        .users = users,
+                                        .user_count = 2,
+                                        .limits = {.content_octets = 1 << 20},
+                                        .service_uid = UINT32_MAX,
+                                        .operators_gid = UINT32_MAX};
+    world->mta = mta_new(world->loop, &world->config, &reload, &err);
+    world->reader = reader_new(world->loop, &world->config, &reload, &err);
+    require(world->loop && world->mta && world->reader);
+    attach(world);
+}
+
+static void turn(struct world *world) {
+    for (unsigned i = 0; i < TURNS; i++)
+        event_base_loop(world->loop, EVLOOP_NONBLOCK);
+    for (size_t i = 0; i < ENDS; i++)
+        end_listen(&world->ends[i]);
+}
+
+static void finish(struct world *world) {
+    for (size_t i = 0; i < ENDS; i++)
+        end_close(&world->ends[i]);
+    turn(world);
+    mta_free(world->reader);
+    mta_free(world->mta);
+    event_base_free(world->loop);
+    mts_tables_free(world->config.tables);
+}
+
+static void make_empty_store(void) {
+    struct error err = {0};
+    const char *folder = disk_begin();
+    store_close(store_open(folder, &(struct store_options){.create = true}, &err));
+    disk_keep();
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
+    struct reader in = reader_of(span_of(data, size));
+    struct world world;
+    struct step step;
+    signal(SIGPIPE, SIG_IGN); /* as each process does */
+    if (!disk.count)
+        make_empty_store();
+    disk_restore();
+    begin(&world);
+    turn(&world);
+    for (unsigned steps = 0; steps < STEPS && next_step(&in, &step); steps++) {
+        struct end *end = &world.ends[(step.where & 0x7F) % ENDS];
+        if (step.where & 0x80)
+            end_close(end);
+        else
+            end_say(end, &step);
+        turn(&world);
+    }
+    finish(&world);
+    return 0;
+}
