@@ -146,6 +146,7 @@ struct mta {
     struct event_base *loop;
     const struct mta_config *config;
     struct mta_reload reload;
+    struct buf config_parts; /* of a configuration that is coming in */
     struct store *store;
     struct schedule schedule;
     struct peer **peers;
