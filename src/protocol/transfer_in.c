@@ -31,6 +31,7 @@ static void tell_piece(struct connection *c, enum ipc_type type, struct span pie
 static bool on_envelope(void *context, enum ipc_apdu kind, struct span envelope) {
     struct connection *c = context;
     struct buf payload;
+    c->in.envelope = envelope.len;
     buf_init(&payload, 0);
     buf_append_byte(&payload, (uint8_t)kind);
     buf_append_span(&payload, envelope);
@@ -129,6 +130,12 @@ void transfer_in_checkpoint(struct connection *c, const struct osi_checkpoint *c
         go_to_pieces(c);
     if (!in->active)
         return;
+    /* The envelope goes with each checkpoint: of a long one, the many checkpoints of a hostile sender would
+     * be many times what he sends. */
+    if (in->envelope > IPC_KEPT_ENVELOPE_MAX || in->scanner.pending.len > IPC_KEPT_ENVELOPE_MAX) {
+        osi_rt_checkpoint_confirm(c->association, checkpoint->serial);
+        return;
+    }
     struct buf payload;
     buf_init(&payload, 0);
     buf_append_u32(&payload, checkpoint->serial);
