@@ -1,14 +1,8 @@
 #include "asn1/json_private.h"
+#include "base/text.h"
 
 static bool wrong(struct json_reader *r, const struct ber_type *type, const char *wanted) {
     return ber_fail(r->error, BER_VALUE, 0, "%s wants %s", type->name, wanted);
-}
-
-static int hex_digit(char c) {
-    return c >= '0' && c <= '9'   ? c - '0'
-           : c >= 'A' && c <= 'F' ? c - 'A' + 10
-           : c >= 'a' && c <= 'f' ? c - 'a' + 10
-                                  : -1;
 }
 
 bool json_hex(struct json_reader *r, const json_t *json, struct span *octets) {
@@ -20,7 +14,7 @@ bool json_hex(struct json_reader *r, const json_t *json, struct span *octets) {
     if (!out)
         return ber_fail(r->error, BER_MEMORY, 0, "no memory");
     for (size_t i = 0; i < len / 2; i++) {
-        int high = hex_digit(text[2 * i]), low = hex_digit(text[2 * i + 1]);
+        int high = text_hex_digit((uint8_t)text[2 * i]), low = text_hex_digit((uint8_t)text[2 * i + 1]);
         if (high < 0 || low < 0)
             return ber_fail(r->error, BER_VALUE, 0, "'%.2s' is no pair of hex digits", text + 2 * i);
         out[i] = (uint8_t)(high << 4 | low);

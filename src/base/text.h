@@ -10,6 +10,14 @@
 #include "base/arena.h"
 #include "base/span.h"
 
+/* The value of a hexadecimal digit, either case; -1: it is none. */
+static inline int text_hex_digit(uint8_t c) {
+    return c >= '0' && c <= '9'   ? c - '0'
+           : c >= 'A' && c <= 'F' ? c - 'A' + 10
+           : c >= 'a' && c <= 'f' ? c - 'a' + 10
+                                  : -1;
+}
+
 /* Registration numbers of ISO-IR that stand in general-text's parameters. */
 enum { TEXT_IR_C0 = 1, TEXT_IR_ASCII = 6, TEXT_IR_LATIN1 = 100, TEXT_IR_UTF8 = 196 };
 

@@ -113,21 +113,57 @@ static bool walk_file(struct span data, bool (*sink)(void *, struct span), void 
     return true;
 }
 
+/* The octets of a BIT STRING: each segment begins with the number of bits that its last octet leaves unused.
+ */
+struct bits {
+    bool (*sink)(void *, struct span);
+    void *context;
+};
+
+static bool without_unused(void *context, struct span segment) {
+    const struct bits *bits = context;
+    return segment.len < 2 || bits->sink(bits->context, span_sub(segment, 1, segment.len));
+}
+
+/* A string of octets, bits or characters; what is none (octets that stand in an EXTERNAL without an element
+ * around them) is given as it is. */
+static bool walk_string(struct span string, bool (*sink)(void *, struct span), void *context) {
+    static const uint32_t strings = 1u << 3 | 1u << 4 | 1u << 20 | 1u << 21 | 1u << 22;
+    struct element e;
+    struct span peek = string;
+    struct bits bits = {sink, context};
+    if (!element_next(&peek, &e) || peek.len || e.head.tag_class != BER_UNIVERSAL || e.head.number >= 32 ||
+        !(strings >> e.head.number & 1))
+        return sink(context, string);
+    return e.head.number == 3 ? string_walk(string, without_unused, &bits)
+                              : string_walk(string, sink, context);
+}
+
+/* The strings of a SEQUENCE OF them, one after the other: pages of teletex, of facsimile. */
+static bool walk_pages(struct span list, bool (*sink)(void *, struct span), void *context) {
+    struct element page;
+    if (!element_next(&list, &page))
+        return true;
+    for (struct span rest = page.contents; element_next(&rest, &page);)
+        if (!walk_string(page.whole, sink, context))
+            return false;
+    return true;
+}
+
 bool ipm_part_write(const struct ipm_part *part, bool (*sink)(void *context, struct span piece),
                     void *context) {
-    struct element page;
     switch (part->type) {
     case IPM_PART_IA5_TEXT:
     case IPM_PART_GENERAL_TEXT:
     case IPM_PART_BILATERALLY_DEFINED:
+    case IPM_PART_VIDEOTEX:
         return string_walk(part->data, sink, context);
+    case IPM_PART_ENCRYPTED:
+    case IPM_PART_VOICE:
+        return walk_string(part->data, sink, context);
     case IPM_PART_TELETEX:
-        if (!element_next(&(struct span){part->data.data, part->data.len}, &page))
-            return true;
-        for (struct span rest = page.contents; element_next(&rest, &page);)
-            if (!string_walk(page.whole, sink, context))
-                return false;
-        return true;
+    case IPM_PART_G3_FACSIMILE:
+        return walk_pages(part->data, sink, context);
     case IPM_PART_FILE_TRANSFER:
         return walk_file(part->data, sink, context);
     default:
@@ -190,8 +226,26 @@ static void read_file_parameters(struct span parameters, struct arena *arena, st
 }
 
 static const char *oid_name(struct span oid, struct arena *arena) {
+    const struct ber_table_row *row = ber_table_by_oid(&x420_ExtendedBodyPartTypes_table, oid);
     char dotted[128];
+    if (row)
+        return row->name;
     return ber_oid_format(oid, dotted, sizeof dotted) ? arena_printf(arena, "%s", dotted) : "external";
+}
+
+/* A forwarded content (X.420, id-et-content): what an OCTET STRING holds is an IPM or a notification. */
+static bool open_content(struct span type, struct arena *arena, struct ipm_part *part) {
+    struct element object;
+    if (!span_eq(type, x420_id_et_content_p2) && !span_eq(type, x420_id_et_content_p22))
+        return false;
+    struct span octets = string_octets(part->data, arena), rest = octets;
+    if (!octets.data || !element_next(&rest, &object) || object.head.tag_class != BER_CONTEXT ||
+        object.head.number > 1)
+        return false;
+    part->data = object.whole;
+    part->type = object.head.number == 0 ? IPM_PART_MESSAGE : IPM_PART_NOTIFICATION;
+    part->name = NULL;
+    return true;
 }
 
 static enum ipm_part_type extended_type(struct span oid) {
@@ -214,6 +268,7 @@ static bool read_extended(struct span contents, struct arena *arena, struct ipm_
             part->type = extended_type(external.type);
             part->name = part->type == IPM_PART_OTHER ? oid_name(external.type, arena) : NULL;
             part->data = external_element(&external, arena);
+            open_content(external.type, arena, part);
         }
     }
     return part->type != 0;
@@ -252,6 +307,9 @@ static void read_basic(const struct element *e, struct arena *arena, struct ipm_
         part->parameters = parameters.whole;
         part->data = data.whole;
     }
+    /* An ANY stands within the tag. */
+    if (part->type == IPM_PART_NATIONALLY_DEFINED && e->head.constructed)
+        part->data = e->contents;
     if (part->type == IPM_PART_OTHER)
         part->name = arena_printf(arena, "[%u]", e->head.number);
 }
@@ -267,7 +325,7 @@ static bool finish_part(struct arena *arena, struct ipm_part *part) {
         return false;
     if (part->type == IPM_PART_FILE_TRANSFER)
         read_file_parameters(part->parameters, arena, part);
-    if (part->type == IPM_PART_MESSAGE)
+    if (part->type == IPM_PART_MESSAGE || part->type == IPM_PART_NOTIFICATION)
         read_message_parameters(part->parameters, part);
     ipm_part_write(part, add_size, &part->size);
     return part->name != NULL;

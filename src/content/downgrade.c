@@ -86,6 +86,7 @@ struct job {
     struct downgrade_refusal *refusal;
     size_t room;
     unsigned flags;
+    struct rfc1328 names; /* what is agreed of them */
     unsigned depth;
     const char *lacks; /* why the part has no counterpart; NULL: it has one, or all has failed */
 };
@@ -216,13 +217,12 @@ static void add_type(struct job *job, unsigned type) {
 }
 
 /* An element that is decoded and encoded anew. */
-static bool add_changed(struct job *job, struct range whole, uint64_t most,
-                        bool (*change)(struct span, struct arena *, struct span *, const char **)) {
+static bool add_changed(struct job *job, struct range whole, uint64_t most, element_1984 *change) {
     const char *why = NULL;
     struct span out, element = scan_octets(&job->scan, whole, most);
     if (!element.data)
         return false;
-    if (!change(element, job->arena, &out, &why))
+    if (!change(element, &job->names, job->arena, &out, &why))
         return unable(job, why);
     return add_literal(job, out);
 }
@@ -501,6 +501,14 @@ static bool replace_part(struct job *job, const char *what) {
            close_element(job, &part, 0xA0);
 }
 
+/* RFC 1328 §6, the last option: nothing is lost to who knows what is in it. */
+static bool encapsulate_part(struct job *job, const struct place *place, const char *what) {
+    struct open part;
+    add_type(job, TYPE_UNKNOWN);
+    return may_convert(job, false, what) && open_element(job, &part) && copy_element(job, place) &&
+           close_element(job, &part, 0xA7);
+}
+
 /* A part without a counterpart leaves nothing behind of what was laid out for it. */
 static bool convert_part(struct job *job, const struct place *place) {
     struct downgrade before = *job->plan;
@@ -510,13 +518,13 @@ static bool convert_part(struct job *job, const struct place *place) {
     if (!job->lacks || job->scan.failure)
         return false;
     const char *what = job->lacks;
-    if (!(job->flags & DOWNGRADE_REPLACE))
+    if (!(job->flags & (DOWNGRADE_REPLACE | DOWNGRADE_ENCAPSULATE)))
         return unable(job, what);
     job->plan->count = before.count;
     job->plan->length = before.length;
     job->plan->types = before.types;
     job->lacks = NULL;
-    return replace_part(job, what);
+    return job->flags & DOWNGRADE_ENCAPSULATE ? encapsulate_part(job, place, what) : replace_part(job, what);
 }
 
 static bool body_1984(struct job *job, struct range rest) {
@@ -533,8 +541,7 @@ static bool body_1984(struct job *job, struct range rest) {
 /* ---- notifications ---- */
 
 /* An IMPLICIT element as if it had the universal tag of a SET, changed, and with its tag again. */
-static bool add_changed_set(struct job *job, const struct place *place,
-                            bool (*change)(struct span, struct arena *, struct span *, const char **)) {
+static bool add_changed_set(struct job *job, const struct place *place, element_1984 *change) {
     const char *why = NULL;
     struct span out, element = scan_octets(&job->scan, place->whole, PARAMETERS_MOST);
     if (!element.data)
@@ -544,7 +551,7 @@ static bool add_changed_set(struct job *job, const struct place *place,
         return scan_fail(&job->scan, SCAN_MEMORY);
     memcpy(retagged, element.data, element.len);
     retagged[0] = 0x31;
-    if (!change(span_of(retagged, element.len), job->arena, &out, &why))
+    if (!change(span_of(retagged, element.len), &job->names, job->arena, &out, &why))
         return unable(job, why);
     uint8_t *changed = arena_alloc(job->arena, out.len + 1);
     if (!changed)
@@ -651,9 +658,13 @@ static bool failed(struct job *job) {
     return unable(job, job->lacks ? job->lacks : "the content");
 }
 
-bool downgrade_plan(const struct content_source *source, unsigned flags, struct arena *arena,
+bool downgrade_plan(const struct content_source *source, const struct downgrade_how *how, struct arena *arena,
                     struct downgrade *plan, struct downgrade_refusal *refusal) {
-    struct job job = {.arena = arena, .plan = plan, .refusal = refusal, .flags = flags};
+    struct job job = {.arena = arena,
+                      .plan = plan,
+                      .refusal = refusal,
+                      .flags = how->flags,
+                      .names = {.common_name = true, .gateway = how->gateway}};
     *plan = (struct downgrade){0};
     *refusal = (struct downgrade_refusal){.reason = NOT_SAID};
     if (scan_init(&job.scan, source, arena) && object_1984(&job)) {

@@ -4,13 +4,14 @@
  * annex on the differences of 1984).
  *
  *  - Extensions of the heading, of recipients and of notifications are dropped.
- *  - O/R names go as oraddress_to_1984 has it; a directory name is appended to
+ *  - O/R names go as names/rfc1328.h has it; a directory name is appended to
  *    the free form name in round brackets (RFC 1328 §5 item 3).
  *  - A body part that has a basic counterpart becomes that. general-text becomes
  *    ia5-text, or teletex where it has other characters; a file becomes
  *    bilaterally-defined and loses its name (body part 14, RFC 2157 §3.1.4).
  *    Forwarded messages are treated alike, to a depth of DOWNGRADE_DEPTH.
- *  - What has no counterpart is refused, or replaced by a text that says so.
+ *  - What has no counterpart is refused, put whole into a nationally-defined body
+ *    part, or replaced by a text that says so.
  *
  * Two passes: the plan looks at headers and headings only and knows every
  * length afterwards; then the octets are written, with definite lengths. No body
@@ -22,6 +23,7 @@
 
 #include "base/arena.h"
 #include "content/source.h"
+#include "names/oraddress.h"
 
 #define DOWNGRADE_DEPTH 16
 
@@ -29,7 +31,15 @@
 enum {
     DOWNGRADE_CONVERSION_PROHIBITED = 1, /* implicit-conversion-prohibited: no part may change its type */
     DOWNGRADE_LOSS_PROHIBITED = 2,       /* conversion-with-loss-prohibited */
-    DOWNGRADE_REPLACE = 4 /* a part without a counterpart is replaced by a text (RFC 1328 §6, option 3) */
+    DOWNGRADE_REPLACE = 4, /* a part without a counterpart is replaced by a text (RFC 1328 §6, option 3) */
+    /* A part without a counterpart goes whole within a nationally-defined one (RFC 1328 §6); before REPLACE.
+     */
+    DOWNGRADE_ENCAPSULATE = 8
+};
+
+struct downgrade_how {
+    unsigned flags;
+    const struct oraddress *gateway; /* below which O/R names travel as `X400-88` (RFC 1328 §3.1); or NULL */
 };
 
 /* Why a content can't be downgraded. */
@@ -51,7 +61,7 @@ struct downgrade {
 };
 
 /* Lays out the new content. False, and the refusal is filled, when there can be none. */
-bool downgrade_plan(const struct content_source *source, unsigned flags, struct arena *arena,
+bool downgrade_plan(const struct content_source *source, const struct downgrade_how *how, struct arena *arena,
                     struct downgrade *plan, struct downgrade_refusal *refusal);
 
 /* Gives the new content to `sink`, piece by piece: `plan->length` octets. False when `sink` said so, when the

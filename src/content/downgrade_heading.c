@@ -89,12 +89,12 @@ static bool append_directory_name(const struct x501_Name *name, struct arena *ar
 
 /* ---- names ---- */
 
-static bool name_1984(struct x411_ORName *name, struct arena *arena, const char **why) {
-    static const struct rfc1328 how = {.common_name = true};
+static bool name_1984(struct x411_ORName *name, const struct rfc1328 *how, struct arena *arena,
+                      const char **why) {
     struct x411_ORName to;
     *why = bad_address;
     if (name->extension_attributes.count) {
-        if (!rfc1328_downgrade(&how, name, arena, &to))
+        if (!rfc1328_downgrade(how, name, arena, &to))
             return false;
         *name = to;
     } else if (name->directory_name) {
@@ -104,7 +104,8 @@ static bool name_1984(struct x411_ORName *name, struct arena *arena, const char 
     return true;
 }
 
-static bool user_1984(struct x420_ORDescriptor *user, struct arena *arena, const char **why) {
+static bool user_1984(struct x420_ORDescriptor *user, const struct rfc1328 *how, struct arena *arena,
+                      const char **why) {
     user->raw = absent;
     if (!user->formal_name)
         return true;
@@ -112,31 +113,33 @@ static bool user_1984(struct x420_ORDescriptor *user, struct arena *arena, const
     *why = no_memory;
     if (directory_name && !append_directory_name(directory_name, arena, &user->free_form_name))
         return false;
-    return name_1984(user->formal_name, arena, why);
+    return name_1984(user->formal_name, how, arena, why);
 }
 
-static bool users_1984(struct x420_ORDescriptor *users, size_t count, struct arena *arena, const char **why) {
+static bool users_1984(struct x420_ORDescriptor *users, size_t count, const struct rfc1328 *how,
+                       struct arena *arena, const char **why) {
     for (size_t i = 0; i < count; i++)
-        if (!user_1984(&users[i], arena, why))
+        if (!user_1984(&users[i], how, arena, why))
             return false;
     return true;
 }
 
-static bool message_id_1984(struct x420_IPMIdentifier *identifier, struct arena *arena, const char **why) {
+static bool message_id_1984(struct x420_IPMIdentifier *identifier, const struct rfc1328 *how,
+                            struct arena *arena, const char **why) {
     identifier->raw = absent;
-    return !identifier->user || name_1984(identifier->user, arena, why);
+    return !identifier->user || name_1984(identifier->user, how, arena, why);
 }
 
-static bool identifiers_1984(struct x420_IPMIdentifier *items, size_t count, struct arena *arena,
-                             const char **why) {
+static bool identifiers_1984(struct x420_IPMIdentifier *items, size_t count, const struct rfc1328 *how,
+                             struct arena *arena, const char **why) {
     for (size_t i = 0; i < count; i++)
-        if (!message_id_1984(&items[i], arena, why))
+        if (!message_id_1984(&items[i], how, arena, why))
             return false;
     return true;
 }
 
-static bool recipients_1984(struct x420_RecipientSpecifier *items, size_t count, struct arena *arena,
-                            const char **why) {
+static bool recipients_1984(struct x420_RecipientSpecifier *items, size_t count, const struct rfc1328 *how,
+                            struct arena *arena, const char **why) {
     for (size_t i = 0; i < count; i++) {
         struct x420_RecipientSpecifier *item = &items[i];
         item->raw = absent;
@@ -149,7 +152,7 @@ static bool recipients_1984(struct x420_RecipientSpecifier *items, size_t count,
             *octet = item->notification_requests.octets.data[0] & REQUESTS_1984;
             item->notification_requests = (struct ber_bits){span_of(octet, 1), 5};
         }
-        if (!user_1984(&item->recipient, arena, why))
+        if (!user_1984(&item->recipient, how, arena, why))
             return false;
     }
     return true;
@@ -163,43 +166,47 @@ static bool encode(const struct ber_type *type, const void *value, struct arena 
     return ber_encode_arena(type, value, arena, out, NULL);
 }
 
-static bool fields_1984(struct x420_Heading *heading, struct arena *arena, const char **why) {
-    return message_id_1984(&heading->this_IPM, arena, why) &&
-           (!heading->originator || user_1984(heading->originator, arena, why)) &&
-           users_1984(heading->authorizing_users.items, heading->authorizing_users.count, arena, why) &&
-           recipients_1984(heading->primary_recipients.items, heading->primary_recipients.count, arena,
+static bool fields_1984(struct x420_Heading *heading, const struct rfc1328 *how, struct arena *arena,
+                        const char **why) {
+    return message_id_1984(&heading->this_IPM, how, arena, why) &&
+           (!heading->originator || user_1984(heading->originator, how, arena, why)) &&
+           users_1984(heading->authorizing_users.items, heading->authorizing_users.count, how, arena, why) &&
+           recipients_1984(heading->primary_recipients.items, heading->primary_recipients.count, how, arena,
                            why) &&
-           recipients_1984(heading->copy_recipients.items, heading->copy_recipients.count, arena, why) &&
-           recipients_1984(heading->blind_copy_recipients.items, heading->blind_copy_recipients.count, arena,
-                           why) &&
-           (!heading->replied_to_IPM || message_id_1984(heading->replied_to_IPM, arena, why)) &&
-           identifiers_1984(heading->obsoleted_IPMs.items, heading->obsoleted_IPMs.count, arena, why) &&
-           identifiers_1984(heading->related_IPMs.items, heading->related_IPMs.count, arena, why) &&
-           users_1984(heading->reply_recipients.items, heading->reply_recipients.count, arena, why);
+           recipients_1984(heading->copy_recipients.items, heading->copy_recipients.count, how, arena, why) &&
+           recipients_1984(heading->blind_copy_recipients.items, heading->blind_copy_recipients.count, how,
+                           arena, why) &&
+           (!heading->replied_to_IPM || message_id_1984(heading->replied_to_IPM, how, arena, why)) &&
+           identifiers_1984(heading->obsoleted_IPMs.items, heading->obsoleted_IPMs.count, how, arena, why) &&
+           identifiers_1984(heading->related_IPMs.items, heading->related_IPMs.count, how, arena, why) &&
+           users_1984(heading->reply_recipients.items, heading->reply_recipients.count, how, arena, why);
 }
 
-bool heading_1984(struct span element, struct arena *arena, struct span *out, const char **why) {
+bool heading_1984(struct span element, const struct rfc1328 *how, struct arena *arena, struct span *out,
+                  const char **why) {
     struct x420_Heading *heading = arena_alloc(arena, sizeof *heading);
     *why = "a heading that can't be read";
     if (!heading || !ber_decode(&x420_Heading_type, element, arena, &lax, heading, NULL))
         return false;
     heading->raw = absent;
     heading->extensions = (struct x420_IPMSExtensions){0};
-    return fields_1984(heading, arena, why) && encode(&x420_Heading_type, heading, arena, out, why);
+    return fields_1984(heading, how, arena, why) && encode(&x420_Heading_type, heading, arena, out, why);
 }
 
-bool descriptor_1984(struct span element, struct arena *arena, struct span *out, const char **why) {
+bool descriptor_1984(struct span element, const struct rfc1328 *how, struct arena *arena, struct span *out,
+                     const char **why) {
     struct x420_ORDescriptor *user = arena_alloc(arena, sizeof *user);
     *why = "a descriptor that can't be read";
     return user && ber_decode(&x420_ORDescriptor_type, element, arena, &lax, user, NULL) &&
-           user_1984(user, arena, why) && encode(&x420_ORDescriptor_type, user, arena, out, why);
+           user_1984(user, how, arena, why) && encode(&x420_ORDescriptor_type, user, arena, out, why);
 }
 
-bool identifier_1984(struct span element, struct arena *arena, struct span *out, const char **why) {
+bool identifier_1984(struct span element, const struct rfc1328 *how, struct arena *arena, struct span *out,
+                     const char **why) {
     struct x420_IPMIdentifier *identifier = arena_alloc(arena, sizeof *identifier);
     *why = "an identifier that can't be read";
     return identifier && ber_decode(&x420_IPMIdentifier_type, element, arena, &lax, identifier, NULL) &&
-           message_id_1984(identifier, arena, why) &&
+           message_id_1984(identifier, how, arena, why) &&
            encode(&x420_IPMIdentifier_type, identifier, arena, out, why);
 }
 
@@ -213,8 +220,10 @@ static bool change_types(struct x411_EncodedInformationTypes *types, struct aren
     return ber_bit_set(&types->built_in_encoded_information_types, 0, true, arena);
 }
 
-bool types_1984(struct span element, struct arena *arena, struct span *out, const char **why) {
+bool types_1984(struct span element, const struct rfc1328 *how, struct arena *arena, struct span *out,
+                const char **why) {
     struct x411_EncodedInformationTypes *types = arena_alloc(arena, sizeof *types);
+    (void)how;
     *why = "encoded information types that can't be read";
     return types && ber_decode(&x411_EncodedInformationTypes_type, element, arena, &lax, types, NULL) &&
            change_types(types, arena, why) &&
@@ -232,17 +241,17 @@ static void content_type_1984(struct x411p3_DeliveredContentType *type) {
     }
 }
 
-static bool other_names_1984(struct x411p3_OtherMessageDeliveryFields *envelope, struct arena *arena,
-                             const char **why) {
+static bool other_names_1984(struct x411p3_OtherMessageDeliveryFields *envelope, const struct rfc1328 *how,
+                             struct arena *arena, const char **why) {
     for (size_t i = 0; i < envelope->other_recipient_names.count; i++)
-        if (!name_1984(&envelope->other_recipient_names.items[i], arena, why))
+        if (!name_1984(&envelope->other_recipient_names.items[i], how, arena, why))
             return false;
     return true;
 }
 
 /* In 1984 the original types are mandatory: unknown ones stand for those that nobody told. */
-static bool envelope_1984(struct x411p3_OtherMessageDeliveryFields *envelope, struct arena *arena,
-                          const char **why) {
+static bool envelope_1984(struct x411p3_OtherMessageDeliveryFields *envelope, const struct rfc1328 *how,
+                          struct arena *arena, const char **why) {
     envelope->raw = absent;
     envelope->extensions = (struct x411_Extensions){0};
     content_type_1984(&envelope->content_type);
@@ -253,16 +262,17 @@ static bool envelope_1984(struct x411p3_OtherMessageDeliveryFields *envelope, st
             return false;
         envelope->original_encoded_information_types = types;
     }
-    return name_1984(&envelope->originator_name, arena, why) &&
-           name_1984(&envelope->this_recipient_name, arena, why) &&
+    return name_1984(&envelope->originator_name, how, arena, why) &&
+           name_1984(&envelope->this_recipient_name, how, arena, why) &&
            (!envelope->originally_intended_recipient_name ||
-            name_1984(envelope->originally_intended_recipient_name, arena, why)) &&
-           other_names_1984(envelope, arena, why) &&
+            name_1984(envelope->originally_intended_recipient_name, how, arena, why)) &&
+           other_names_1984(envelope, how, arena, why) &&
            change_types(envelope->original_encoded_information_types, arena, why) &&
            change_types(envelope->converted_encoded_information_types, arena, why);
 }
 
-bool message_parameters_1984(struct span element, struct arena *arena, struct span *out, const char **why) {
+bool message_parameters_1984(struct span element, const struct rfc1328 *how, struct arena *arena,
+                             struct span *out, const char **why) {
     struct x420_ForwardedContentParameters *from = arena_alloc(arena, sizeof *from);
     struct x420_MessageParameters *to = arena_alloc(arena, sizeof *to);
     *why = "parameters of a forwarded message that can't be read";
@@ -270,6 +280,6 @@ bool message_parameters_1984(struct span element, struct arena *arena, struct sp
         return false;
     to->delivery_time = from->delivery_time;
     to->delivery_envelope = from->delivery_envelope;
-    return (!to->delivery_envelope || envelope_1984(to->delivery_envelope, arena, why)) &&
+    return (!to->delivery_envelope || envelope_1984(to->delivery_envelope, how, arena, why)) &&
            encode(&x420_MessageParameters_type, to, arena, out, why);
 }

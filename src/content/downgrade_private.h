@@ -3,13 +3,15 @@
 #define CONTENT_DOWNGRADE_PRIVATE_H
 
 #include "content/downgrade.h"
+#include "names/rfc1328.h"
 
-/* Each takes a whole element and gives the element for 1984. False: `*why` says what 1984 can't express. */
-bool heading_1984(struct span element, struct arena *arena, struct span *out, const char **why);
-bool descriptor_1984(struct span element, struct arena *arena, struct span *out, const char **why);
-bool identifier_1984(struct span element, struct arena *arena, struct span *out, const char **why);
-bool types_1984(struct span element, struct arena *arena, struct span *out, const char **why);
+/* Takes a whole element and gives the element for 1984, its O/R names as agreed. False: `*why` says what 1984
+ * can't express. */
+typedef bool element_1984(struct span element, const struct rfc1328 *how, struct arena *arena,
+                          struct span *out, const char **why);
+
+element_1984 heading_1984, descriptor_1984, identifier_1984, types_1984;
 /* MessageParameters, of ForwardedContentParameters what 1984 has of them. */
-bool message_parameters_1984(struct span element, struct arena *arena, struct span *out, const char **why);
+element_1984 message_parameters_1984;
 
 #endif

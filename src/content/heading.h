@@ -16,6 +16,9 @@ bool heading_encode(const struct ipm_heading *heading, struct arena *arena, stru
 bool file_parameters_encode(const struct ipm_new_part *part, uint64_t length, struct arena *arena,
                             struct span *out, struct error *err);
 
+/* Appends each extension, as it is, to what `to` has room for. */
+void extensions_append(const struct x420_IPMSExtensions *from, struct ipm_extensions *to);
+
 /* Parts of a heading that notifications have too. False only without memory. */
 bool user_read(const struct x420_ORDescriptor *from, struct arena *arena, struct ipm_user *user);
 bool user_write(const struct ipm_user *user, struct arena *arena, struct x420_ORDescriptor *to);

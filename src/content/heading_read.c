@@ -35,6 +35,11 @@ static bool users_read(const struct x420_ORDescriptor *from, size_t count, struc
     return to->items != NULL;
 }
 
+void extensions_append(const struct x420_IPMSExtensions *from, struct ipm_extensions *to) {
+    for (size_t i = 0; i < from->count; i++)
+        to->items[to->count++] = (struct ipm_extension){from->items[i].type, from->items[i].value};
+}
+
 static bool recipients_read(const struct x420_RecipientSpecifier *from, size_t count, struct arena *arena,
                             struct ipm_recipients *to) {
     to->items = arena_array(arena, count + 1, sizeof *to->items);
@@ -44,6 +49,11 @@ static bool recipients_read(const struct x420_RecipientSpecifier *from, size_t c
             recipient->notification_requests |= (unsigned)ber_bit(&from[to->count].notification_requests, bit)
                                                 << bit;
         recipient->reply_requested = from[to->count].reply_requested;
+        recipient->extensions.items = arena_array(arena, from[to->count].recipient_extensions.count + 1,
+                                                  sizeof *recipient->extensions.items);
+        if (!recipient->extensions.items)
+            return false;
+        extensions_append(&from[to->count].recipient_extensions, &recipient->extensions);
         if (!user_read(&from[to->count].recipient, arena, &recipient->user))
             return false;
     }
@@ -106,12 +116,13 @@ static bool known_extension(const struct x420_IPMSExtension *extension, struct a
 
 static bool extensions_read(const struct x420_IPMSExtensions *from, struct arena *arena,
                             struct ipm_heading *heading) {
-    heading->extensions = arena_array(arena, from->count + 1, sizeof *heading->extensions);
-    for (size_t i = 0; heading->extensions && i < from->count; i++)
+    struct ipm_extensions *others = &heading->extensions;
+    others->items = arena_array(arena, from->count + 1, sizeof *others->items);
+    for (size_t i = 0; others->items && i < from->count; i++)
         if (!known_extension(&from->items[i], arena, heading))
-            heading->extensions[heading->extension_count++] =
+            others->items[others->count++] =
                 (struct ipm_extension){from->items[i].type, from->items[i].value};
-    return heading->extensions != NULL;
+    return others->items != NULL;
 }
 
 static bool lists_read(const struct x420_Heading *from, struct arena *arena, struct ipm_heading *to) {

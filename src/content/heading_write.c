@@ -31,6 +31,17 @@ static bool users_write(const struct ipm_users *from, struct arena *arena, struc
     return *items != NULL;
 }
 
+static bool extensions_copy(const struct ipm_extensions *from, struct arena *arena,
+                            struct x420_IPMSExtensions *to) {
+    if (from->count == 0)
+        return true;
+    to->items = arena_array(arena, from->count, sizeof *to->items);
+    for (; to->items && to->count < from->count; to->count++)
+        to->items[to->count] = (struct x420_IPMSExtension){.type = from->items[to->count].type,
+                                                           .value = from->items[to->count].value};
+    return to->items != NULL;
+}
+
 static bool recipients_write(const struct ipm_recipients *from, struct arena *arena,
                              struct x420_RecipientSpecifier **items, size_t *count) {
     if (from->count == 0)
@@ -44,7 +55,8 @@ static bool recipients_write(const struct ipm_recipients *from, struct arena *ar
                 !ber_bit_set(&to->notification_requests, bit, true, arena))
                 return false;
         to->reply_requested = recipient->reply_requested;
-        if (!user_write(&recipient->user, arena, &to->recipient))
+        if (!extensions_copy(&recipient->extensions, arena, &to->recipient_extensions) ||
+            !user_write(&recipient->user, arena, &to->recipient))
             return false;
     }
     return *items != NULL;
@@ -106,7 +118,7 @@ static void add_languages(struct extensions *extensions, const struct ipm_headin
 static bool extensions_write(const struct ipm_heading *heading, bool extended_subject, struct arena *arena,
                              struct x420_IPMSExtensions *out) {
     struct extensions extensions = {.arena = arena};
-    extensions.list.items = arena_array(arena, heading->extension_count + 6, sizeof *extensions.list.items);
+    extensions.list.items = arena_array(arena, heading->extensions.count + 6, sizeof *extensions.list.items);
     if (!extensions.list.items)
         return false;
     x420_AutoSubmitted submitted = heading->auto_submitted;
@@ -123,8 +135,8 @@ static bool extensions_write(const struct ipm_heading *heading, bool extended_su
         add_text(&extensions, x420_id_hex_extended_subject, heading->subject);
     if (heading->originators_reference)
         add_text(&extensions, x420_id_hex_originators_reference, heading->originators_reference);
-    for (size_t i = 0; i < heading->extension_count; i++)
-        add(&extensions, heading->extensions[i].type, heading->extensions[i].value);
+    for (size_t i = 0; i < heading->extensions.count; i++)
+        add(&extensions, heading->extensions.items[i].type, heading->extensions.items[i].value);
     if (extensions.list.count > 0)
         *out = extensions.list;
     return !extensions.failed;

@@ -55,6 +55,14 @@ bool ipm_read_forwarded(const struct ipm_part *part, struct arena *arena, struct
     return ipm_of(message.contents, arena, out, err);
 }
 
+bool ipm_read_returned(const struct ipn *ipn, struct arena *arena, struct ipm *out, struct error *err) {
+    struct element message;
+    struct span rest = ipn->returned_ipm;
+    if (!rest.data || !element_next(&rest, &message))
+        return error_set(err, 1, "the notification returns no message");
+    return ipm_of(message.contents, arena, out, err);
+}
+
 /* A printable string as a C string, NULL when absent. */
 static const char *printable(struct span octets, struct arena *arena) {
     return octets.data ? (const char *)arena_dup(arena, text_from_ia5(octets, arena)).data : NULL;
@@ -87,20 +95,51 @@ static void fields_of(const struct x420_NotificationFields *from, struct arena *
     }
 }
 
-static bool ipn_of(struct span content, struct arena *arena, struct ipn *ipn, struct error *err) {
+/* Those of the notification, then those of its fields. */
+static bool notification_extensions(const struct x420_IPN *wire, struct arena *arena,
+                                    struct ipm_extensions *to) {
+    const struct x420_NotificationFields *fields = &wire->choice;
+    const struct x420_IPMSExtensions *own = fields->choice == x420_NotificationFields_receipt_fields
+                                                ? &fields->u.receipt_fields.rn_extensions
+                                            : fields->choice == x420_NotificationFields_non_receipt_fields
+                                                ? &fields->u.non_receipt_fields.nrn_extensions
+                                                : &fields->u.other_notification_type_fields;
+    to->items = arena_array(arena, wire->notification_extensions.count + own->count + 1, sizeof *to->items);
+    if (!to->items)
+        return false;
+    extensions_append(&wire->notification_extensions, to);
+    extensions_append(own, to);
+    return true;
+}
+
+/* `element`: an IPN, with the tag of a SET or with the one that it has in an InformationObject. */
+static bool ipn_of(struct span element, struct arena *arena, struct ipn *ipn, struct error *err) {
     struct x420_InformationObject *object = arena_alloc(arena, sizeof *object);
+    struct x420_IPN *wire = object ? &object->u.ipn : NULL;
     struct ber_error why = {0};
+    bool set = element.len && element.data[0] == 0x31;
+    *ipn = (struct ipn){0};
     if (!object)
         return no_memory(err);
-    if (!ber_decode(&x420_InformationObject_type, content, arena, &lax, object, &why))
+    if (!ber_decode(set ? &x420_IPN_type : &x420_InformationObject_type, element, arena, &lax,
+                    set ? (void *)wire : (void *)object, &why))
         return error_set(err, 1, "the notification can't be read: %s%s%s", why.path, *why.path ? ": " : "",
                          why.text);
-    const struct x420_IPN *wire = &object->u.ipn;
+    ipn->conversion_eits = wire->conversion_eits;
+    if (!notification_extensions(wire, arena, &ipn->extensions))
+        return no_memory(err);
     identifier_read(&wire->subject_ipm, arena, &ipn->subject_ipm);
     fields_of(&wire->choice, arena, ipn);
     return (user_of(wire->ipn_originator, arena, &ipn->ipn_originator) &&
             user_of(wire->ipm_intended_recipient, arena, &ipn->ipm_intended_recipient)) ||
            no_memory(err);
+}
+
+bool ipm_read_notification(const struct ipm_part *part, struct arena *arena, struct ipn *out,
+                           struct error *err) {
+    if (part->type != IPM_PART_NOTIFICATION)
+        return error_set(err, 1, "the part is no notification");
+    return ipn_of(part->data, arena, out, err);
 }
 
 bool ipm_read(struct span content, struct arena *arena, struct ipm_content *out, struct error *err) {

@@ -36,11 +36,23 @@ enum {
     IPM_REQUEST_SUPPRESS_AN = 16
 };
 
+/* An extension that has no member of its own in the struct where it stands. */
+struct ipm_extension {
+    struct span type;  /* contents octets of the OBJECT IDENTIFIER */
+    struct span value; /* the whole element; absent means NULL */
+};
+
+struct ipm_extensions {
+    struct ipm_extension *items;
+    size_t count;
+};
+
 /* RecipientSpecifier */
 struct ipm_recipient {
     struct ipm_user user;
     unsigned notification_requests;
     bool reply_requested;
+    struct ipm_extensions extensions;
 };
 
 struct ipm_recipients {
@@ -62,12 +74,6 @@ enum ipm_importance { IPM_LOW, IPM_NORMAL, IPM_HIGH };
 enum ipm_sensitivity { IPM_NOT_SENSITIVE, IPM_PERSONAL, IPM_PRIVATE, IPM_COMPANY_CONFIDENTIAL };
 enum ipm_auto_submitted { IPM_NOT_AUTO_SUBMITTED, IPM_AUTO_GENERATED, IPM_AUTO_REPLIED };
 
-/* A heading extension that has no member of its own in struct ipm_heading. */
-struct ipm_extension {
-    struct span type;  /* contents octets of the OBJECT IDENTIFIER */
-    struct span value; /* the whole element; absent means NULL */
-};
-
 struct ipm_heading {
     struct ipm_identifier this_ipm;
     const struct ipm_user *originator;
@@ -88,8 +94,7 @@ struct ipm_heading {
     size_t language_count;
     const char *originators_reference;
     int64_t authorization_time;       /* 0: absent */
-    struct ipm_extension *extensions; /* the others, unchanged */
-    size_t extension_count;
+    struct ipm_extensions extensions; /* the others, unchanged */
 };
 
 enum ipm_part_type {
@@ -116,7 +121,7 @@ struct ipm_part {
     const char *name;    /* `ia5-text`; for the unknown ones the OBJECT IDENTIFIER of the data or the tag */
     struct span element; /* the whole BodyPart */
     struct span parameters;       /* the element with the parameters, or absent */
-    struct span data;             /* the element with the data */
+    struct span data;             /* the element with the data; of a forwarded content what is in it */
     uint64_t size;                /* octets that ipm_part_write gives */
     const char *charset;          /* of a text part: what its octets are in; else NULL */
     const char *file_name;        /* of a file, if it has one */
@@ -150,6 +155,9 @@ struct ipn {
     int64_t receipt_time;             /* seconds since 1970 */
     bool automatic;                   /* acknowledgment-mode */
     const char *suppl_receipt_info;   /* NULL when absent */
+    /* Of one that was read: conversion-eits, and all extensions of the notification and of its fields. */
+    const struct x411_EncodedInformationTypes *conversion_eits;
+    struct ipm_extensions extensions;
 };
 
 /* What a content holds: exactly one of the two is set. */
@@ -172,8 +180,12 @@ bool ipm_read(struct span content, struct arena *arena, struct ipm_content *out,
 bool ipm_read_heading(struct span beginning, struct arena *arena, struct ipm_heading *heading,
                       struct error *err);
 
-/* Reads the IPM in a body part of type message. */
+/* Reads the IPM in a body part of type message, or the notification in one of type notification. */
 bool ipm_read_forwarded(const struct ipm_part *part, struct arena *arena, struct ipm *out, struct error *err);
+bool ipm_read_notification(const struct ipm_part *part, struct arena *arena, struct ipn *out,
+                           struct error *err);
+/* Reads the IPM that a non-receipt notification returned. */
+bool ipm_read_returned(const struct ipn *ipn, struct arena *arena, struct ipm *out, struct error *err);
 
 /* The part's text as UTF-8: ia5-text, general-text, teletex (pages are joined by a form feed). The absent
  * span for others. */
@@ -181,8 +193,8 @@ struct span ipm_part_text(const struct ipm_part *part, struct arena *arena);
 
 /*
  * Gives the octets of a part to `sink`, piece by piece, without a copy: of a
- * text or file the octets in it, of others the BER of the data. False when
- * `sink` said so.
+ * text, file or voice, a facsimile's pages, videotex and what is encrypted the
+ * octets in it, of others the BER of the data. False when `sink` said so.
  */
 bool ipm_part_write(const struct ipm_part *part, bool (*sink)(void *context, struct span piece),
                     void *context);

@@ -32,8 +32,8 @@
  * this long. */
 #define IPC_KEPT_ENVELOPE_MAX (64 * 1024)
 
-/* A transfer whose APDU is at most this long travels in one frame each way. */
-#define IPC_WHOLE_MAX (64 * 1024)
+/* A transfer whose APDU is at most this long may travel in one frame each way; out it does. */
+#define IPC_WHOLE_MAX (256 * 1024)
 
 enum ipc_type {
     /* ---- associations; ref = association, a number the net process chose, unique in its life ---- */
@@ -104,7 +104,8 @@ enum ipc_type {
     IPC_SEND_DATA,
     /* N>S u32 serial, u64 offset in the APDU stream: the peer confirmed it */
     IPC_SEND_CHECKPOINT,
-    /* N>S u8 result (enum ipc_sent), octets cause (text) */
+    /* N>S u8 result (enum ipc_sent), octets cause (text), u8 for_now (1: the peer itself would not take it
+     * now, and said so by an exception report or an abort for a temporary problem) */
     IPC_SEND_RESULT,
 
     /* ---- the local socket; ref = chosen by the client, unique among its own open requests ---- */
@@ -172,8 +173,8 @@ enum ipc_type {
 };
 
 enum ipc_work_operation {
-    /* P22 to P2 (RFC 1328): arguments u8 flags (content/downgrade.h), results u32 encoded information types
-     */
+    /* P22 to P2 (RFC 1328): arguments u8 flags (content/downgrade.h), octets our address of §3.1 as text or
+       none, results u32 encoded information types */
     IPC_WORK_DOWNGRADE = 1
 };
 

@@ -18,12 +18,15 @@ bool sandbox_drop_user(const char *user, struct error *err) {
         return true;
     const struct passwd *entry = getpwnam(user);
     if (!entry)
-        return error_set(err, ENOENT,
-                         "there is no user '%s'; create it, or name another with 'user' in the configuration",
-                         user);
+        return error_set(
+            err, ENOENT,
+            "there is no user '%s'; create it, or name another with 'run-as' in the configuration", user);
     uid_t uid = entry->pw_uid;
     gid_t gid = entry->pw_gid;
-    if (setgroups(1, &gid) != 0 || setresgid(gid, gid, gid) != 0 || setresuid(uid, uid, uid) != 0)
+    int at_parents_death = 0; /* prctl(2): a change of user takes this signal away */
+    prctl(PR_GET_PDEATHSIG, &at_parents_death);
+    if (setgroups(1, &gid) != 0 || setresgid(gid, gid, gid) != 0 || setresuid(uid, uid, uid) != 0 ||
+        prctl(PR_SET_PDEATHSIG, at_parents_death) != 0)
         return error_set(err, errno, "cannot become user '%s': %s", user, strerror(errno));
     return true;
 }

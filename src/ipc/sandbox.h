@@ -16,7 +16,10 @@ enum sandbox_part {
     SANDBOX_WORK,   /* the sockets that are open, memory and the clock; nothing else */
 };
 
-/* Drops to `user` (its primary group, no others) when the process is root; `user` NULL keeps the identity. */
+/*
+ * Drops to `user` (its primary group, no others) when the process is root; `user` NULL keeps the identity.
+ * The signal at the parent's death stays as it was; a parent that dies meanwhile is not told of.
+ */
 bool sandbox_drop_user(const char *user, struct error *err);
 
 /*

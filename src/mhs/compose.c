@@ -38,8 +38,16 @@ static const struct word methods[] = {{"any", 0},
                                       {"videotex", 8},
                                       {"telephone", 9},
                                       {NULL, 0}};
-static const struct word notifications[] = {
-    {"rn", IPM_REQUEST_RN}, {"nrn", IPM_REQUEST_NRN}, {"return", IPM_REQUEST_IPM_RETURN}, {NULL, 0}};
+static const struct word notifications[] = {{"rn", IPM_REQUEST_RN},
+                                            {"nrn", IPM_REQUEST_NRN},
+                                            {"return", IPM_REQUEST_IPM_RETURN},
+                                            {"an-supported", IPM_REQUEST_AN_SUPPORTED},
+                                            {"suppress-an", IPM_REQUEST_SUPPRESS_AN},
+                                            {NULL, 0}};
+static const struct word submitted[] = {{"not-auto-submitted", IPM_NOT_AUTO_SUBMITTED},
+                                        {"auto-generated", IPM_AUTO_GENERATED},
+                                        {"auto-replied", IPM_AUTO_REPLIED},
+                                        {NULL, 0}};
 
 void compose_init(struct compose *compose, struct draft *draft) {
     *compose = (struct compose){.draft = draft, .next.report = DRAFT_REPORT_NON_DELIVERY};
@@ -136,6 +144,8 @@ static int take_part(struct compose *compose, const struct mhs_usage *usage, int
         return draft_add_file(compose->draft, value, IPM_PART_FILE_TRANSFER) ? MHS_OK : MHS_FAILED;
     case COMPOSE_BILATERAL:
         return draft_add_file(compose->draft, value, IPM_PART_BILATERALLY_DEFINED) ? MHS_OK : MHS_FAILED;
+    case COMPOSE_PART:
+        return draft_add_part(compose->draft, value) ? MHS_OK : MHS_FAILED;
     case COMPOSE_FILE:
         if (!draft_read_text(compose->draft, value, &text))
             return MHS_FAILED;
@@ -169,6 +179,14 @@ static bool take_flag(struct draft *draft, int id) {
     }
 }
 
+static bool add_exempted(struct draft *draft, const char *address) {
+    struct x411_DLExemptedRecipients *exempted = &draft->exempted;
+    if (!exempted->items)
+        exempted->items = arena_array(draft->arena, draft->capacity, sizeof *exempted->items);
+    return exempted->items && address_read(address, draft->arena, &exempted->items[exempted->count]) &&
+           ++exempted->count;
+}
+
 static int take_envelope_value(struct draft *draft, const struct mhs_usage *usage, int id,
                                const char *value) {
     char *end;
@@ -179,6 +197,8 @@ static int take_envelope_value(struct draft *draft, const struct mhs_usage *usag
         return time_read(value, &draft->deferred) ? MHS_OK : MHS_USAGE;
     case COMPOSE_LATEST:
         return time_read(value, &draft->latest) ? MHS_OK : MHS_USAGE;
+    case COMPOSE_EXEMPT:
+        return add_exempted(draft, value) ? MHS_OK : MHS_USAGE;
     case COMPOSE_LENGTH:
         draft->probe_length = strtoull(value, &end, 10);
         return *value && !*end ? MHS_OK : mhs_usage_error(usage, "'%s' is no number", value);
@@ -254,6 +274,14 @@ static int take_heading(struct draft *draft, const struct mhs_usage *usage, int 
         return add_identifier(&heading->related_ipms, value, draft);
     case COMPOSE_LANGUAGE:
         return add_language(draft, usage, value);
+    case COMPOSE_AUTHORIZATION_TIME:
+        return time_read(value, &heading->authorization_time) ? MHS_OK : MHS_USAGE;
+    case COMPOSE_AUTO_SUBMITTED:
+        status = choose(usage, submitted, value, &chosen);
+        heading->auto_submitted = (enum ipm_auto_submitted)chosen;
+        return status;
+    case COMPOSE_EXTENSION:
+        return draft_add_extension(draft, value) ? MHS_OK : MHS_FAILED;
     default:
         heading->originators_reference = value;
         return MHS_OK;
@@ -270,9 +298,9 @@ int compose_take(struct compose *compose, const struct mhs_usage *usage, int id,
         return MHS_OK;
     if (id >= COMPOSE_TO && id <= COMPOSE_METHOD)
         return take_recipient_option(compose, usage, id, value);
-    if (id >= COMPOSE_TEXT && id <= COMPOSE_BILATERAL)
+    if (id >= COMPOSE_TEXT && id <= COMPOSE_PART)
         return take_part(compose, usage, id, value);
-    if (id == COMPOSE_SUBJECT || (id >= COMPOSE_IMPORTANCE && id <= COMPOSE_RELATED))
+    if (id == COMPOSE_SUBJECT || (id >= COMPOSE_IMPORTANCE && id <= COMPOSE_EXTENSION))
         return take_heading(draft, usage, id, value);
     return take_envelope_value(draft, usage, id, value);
 }

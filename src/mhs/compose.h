@@ -20,6 +20,7 @@ enum compose_option {
     COMPOSE_CHARSET,
     COMPOSE_ATTACH,
     COMPOSE_BILATERAL,
+    COMPOSE_PART,
     COMPOSE_PRIORITY,
     COMPOSE_DEFERRED,
     COMPOSE_LATEST,
@@ -30,6 +31,7 @@ enum compose_option {
     COMPOSE_ALTERNATE_ALLOWED,
     COMPOSE_NO_REASSIGNMENT,
     COMPOSE_NO_EXPANSION,
+    COMPOSE_EXEMPT,
     COMPOSE_CONTENT_IDENTIFIER,
     COMPOSE_P2,
     COMPOSE_IMPORTANCE,
@@ -42,6 +44,9 @@ enum compose_option {
     COMPOSE_AUTHORIZING,
     COMPOSE_OBSOLETES,
     COMPOSE_RELATED,
+    COMPOSE_AUTHORIZATION_TIME,
+    COMPOSE_AUTO_SUBMITTED,
+    COMPOSE_EXTENSION,
     COMPOSE_LENGTH
 };
 
@@ -65,6 +70,7 @@ enum compose_option {
          "the domain's alternate recipient may get it"},                                                     \
         {COMPOSE_NO_REASSIGNMENT, "reassignment-prohibited", NULL, "recipients must not redirect it"},       \
         {COMPOSE_NO_EXPANSION, "dl-expansion-prohibited", NULL, "no recipient may be a distribution list"},  \
+        {COMPOSE_EXEMPT, "dl-exempted", "ADDRESS", "a member of lists who shall get no copy from them"},     \
         {COMPOSE_CONTENT_IDENTIFIER, "content-identifier", "TEXT",                                           \
          "returned in reports (at most 16 characters)"},                                                     \
     {                                                                                                        \
@@ -75,13 +81,14 @@ enum compose_option {
     {COMPOSE_TO, "to", "ADDRESS", "a primary recipient"}, {COMPOSE_CC, "cc", "ADDRESS", "a copy recipient"}, \
         {COMPOSE_BCC, "bcc", "ADDRESS", "a blind copy recipient"},                                           \
         {COMPOSE_NOTIFY, "notify", "WHICH",                                                                  \
-         "rn, nrn, return, joined by commas: of the recipients after it"},                                   \
+         "rn, nrn, return, an-supported, suppress-an, joined by commas: of the recipients after it"},        \
         {COMPOSE_REPLY_REQUESTED, "reply-requested", NULL, "ask the recipients after it for a reply"},       \
         {COMPOSE_SUBJECT, "subject", "TEXT", "the subject"}, {COMPOSE_TEXT, "text", "TEXT", "a text"},       \
         {COMPOSE_FILE, "file", "FILE", "a text from a file; '-' is standard input"},                         \
         {COMPOSE_CHARSET, "charset", "NAME", "character set of the texts after it (default: the smallest)"}, \
         {COMPOSE_ATTACH, "attach", "FILE", "a file, as a file transfer body part"},                          \
         {COMPOSE_BILATERAL, "attach-bilateral", "FILE", "a file, as a bilaterally defined body part"},       \
+        {COMPOSE_PART, "part", "FILE", "a whole BodyPart in BER, of any type ('mhs encode' makes one)"},     \
         {COMPOSE_PRIORITY, "priority", "NAME", "normal, non-urgent or urgent"},                              \
         {COMPOSE_DEFERRED, "deferred", "TIME", "do not deliver before this time"},                           \
         {COMPOSE_LATEST, "latest", "TIME", "do not deliver after this time"},                                \
@@ -95,6 +102,10 @@ enum compose_option {
         {COMPOSE_OBSOLETES, "obsoletes", "IPM-ID", "a message of the originator's that this one replaces"},  \
         {COMPOSE_RELATED, "related", "IPM-ID",                                                               \
          "a message of the originator's that this one has to do with"},                                      \
+        {COMPOSE_AUTHORIZATION_TIME, "authorization-time", "TIME", "when the message was authorized"},       \
+        {COMPOSE_AUTO_SUBMITTED, "auto-submitted", "NAME", "auto-generated or auto-replied"},                \
+        {COMPOSE_EXTENSION, "heading-extension", "FILE",                                                     \
+         "an IPMSExtension in BER: any other extension of the heading"},                                     \
         {COMPOSE_LANGUAGE, "language", "CODE", "a language of the message: en, de, pt-BR …"}, {              \
         COMPOSE_REFERENCE, "reference", "TEXT", "the originator's reference"                                 \
     }

@@ -163,3 +163,16 @@ enum mhs_exit mhs_request(json_t *request, json_t **answer) {
     }
     return status;
 }
+
+enum mhs_exit mhs_ask(json_t *request, void (*print)(const json_t *answer)) {
+    json_t *answer;
+    enum mhs_exit status = mhs_request(request, &answer);
+    if (status != MHS_OK)
+        return status;
+    if (mhs_settings.json)
+        out_json(answer);
+    else
+        print(answer);
+    json_decref(answer);
+    return MHS_OK;
+}

@@ -28,6 +28,10 @@ struct ipc_client *mhs_daemon(void);
  */
 enum mhs_exit mhs_request(json_t *request, json_t **answer);
 
+/* Sends `request` (as mhs_request does) and shows the answer: as JSON when that was asked for, else by
+ * `print`. */
+enum mhs_exit mhs_ask(json_t *request, void (*print)(const json_t *answer));
+
 /* Takes the error object of a response: says it and returns the exit code that fits its code. */
 enum mhs_exit mhs_refused(const json_t *error);
 

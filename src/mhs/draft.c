@@ -8,6 +8,7 @@
 
 #include "base/text.h"
 #include "mhs/address.h"
+#include "schema/x420.h"
 
 /* A text is held in memory to convert it; a longer one is sent as a file. */
 #define TEXT_MAX (16 * 1024 * 1024)
@@ -102,4 +103,40 @@ bool draft_read_text(struct draft *draft, const char *path, struct span *text) {
     else
         mhs_fail(MHS_FAILED, "%s can't be read: %s", path, strerror(why));
     return false;
+}
+
+/* The BER of one value of `type` from a file. */
+static bool read_value(struct draft *draft, const char *path, const struct ber_type *type, void *value,
+                       struct span *octets) {
+    static const struct ber_limits lax = {.relax_bounds = true, .relax_characters = true};
+    struct ber_error why = {0};
+    if (!draft_read_text(draft, path, octets))
+        return false;
+    if (value && ber_decode(type, *octets, draft->arena, &lax, value, &why))
+        return true;
+    mhs_fail(MHS_FAILED, "%s holds no %s: %s%s%s", path, ber_type_name(type), why.path, *why.path ? ": " : "",
+             value ? why.text : "no memory");
+    return false;
+}
+
+bool draft_add_part(struct draft *draft, const char *path) {
+    struct x420_BodyPart *value = arena_alloc(draft->arena, sizeof *value);
+    struct span octets;
+    struct ipm_new_part *part =
+        read_value(draft, path, &x420_BodyPart_type, value, &octets) ? next_part(draft) : NULL;
+    if (part)
+        *part = (struct ipm_new_part){.element = octets};
+    return part != NULL;
+}
+
+bool draft_add_extension(struct draft *draft, const char *path) {
+    struct x420_IPMSExtension *value = arena_alloc(draft->arena, sizeof *value);
+    struct ipm_extensions *list = &draft->heading.extensions;
+    struct span octets;
+    if (!list->items)
+        list->items = arena_array(draft->arena, draft->capacity, sizeof *list->items);
+    if (!list->items || !read_value(draft, path, &x420_IPMSExtension_type, value, &octets))
+        return false;
+    list->items[list->count++] = (struct ipm_extension){value->type, value->value};
+    return true;
 }

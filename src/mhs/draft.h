@@ -41,8 +41,9 @@ struct draft {
     int64_t priority; /* x411_Priority_… */
     bool disclose, return_content, conversion_prohibited, conversion_with_loss_prohibited;
     bool alternate_allowed, reassignment_prohibited, expansion_prohibited;
-    int64_t deferred, latest; /* 0: absent */
-    int content_type;         /* 22 or 2 */
+    struct x411_DLExemptedRecipients exempted; /* room for `capacity` once there is one */
+    int64_t deferred, latest;                  /* 0: absent */
+    int content_type;                          /* 22 or 2 */
     const char *content_identifier;
     uint64_t probe_length; /* of a probe: content-length, 0: absent */
 };
@@ -57,6 +58,11 @@ struct draft_recipient *draft_add_recipient(struct draft *draft, enum draft_role
 /* Adds a file, which must be a regular one; its octets are read when the message is submitted. False when it
  * can't be read; said. */
 bool draft_add_file(struct draft *draft, const char *path, enum ipm_part_type type);
+
+/* Adds a BodyPart of any type, or an IPMSExtension of the heading, whose BER a file holds. False when the
+ * file can't be read, or holds something else; said. */
+bool draft_add_part(struct draft *draft, const char *path);
+bool draft_add_extension(struct draft *draft, const char *path);
 
 /* Adds a text: IA5 when it is all ASCII, else general-text in `registration` (0: the smallest that fits). */
 bool draft_add_text(struct draft *draft, struct span utf8, int64_t registration);

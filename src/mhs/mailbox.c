@@ -85,21 +85,16 @@ static enum mhs_exit list(const char *mailbox, const struct wish *wish) {
     return status;
 }
 
-static enum mhs_exit list_mailboxes(void) {
+static void print_mailboxes(const json_t *answer) {
     static const struct out_column columns[] = {{"MAILBOX", "mailbox", false},
                                                 {"ENTRIES", "entries", true},
                                                 {"UNSEEN", "unseen", true},
                                                 {NULL, NULL, false}};
-    json_t *answer;
-    enum mhs_exit status = mhs_request(json_pack("{s:s}", "operation", "mailboxes"), &answer);
-    if (status != MHS_OK)
-        return status;
-    if (mhs_settings.json)
-        out_json(answer);
-    else
-        out_table(json_object_get(answer, "mailboxes"), columns);
-    json_decref(answer);
-    return MHS_OK;
+    out_table(json_object_get(answer, "mailboxes"), columns);
+}
+
+static enum mhs_exit list_mailboxes(void) {
+    return mhs_ask(json_pack("{s:s}", "operation", "mailboxes"), print_mailboxes);
 }
 
 /* Reads the command line. Returns MHS_OK to go on; else `*done` is set and the exit code returned. */

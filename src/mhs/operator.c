@@ -8,20 +8,6 @@
 #include "mhs/output.h"
 #include "mhs/pages.h"
 
-/* Sends a request and prints the answer as JSON when that was asked for; else `print` shows it. */
-static int ask(json_t *request, void (*print)(const json_t *answer)) {
-    json_t *answer;
-    int status = mhs_request(request, &answer);
-    if (status != MHS_OK)
-        return status;
-    if (mhs_settings.json)
-        out_json(answer);
-    else
-        print(answer);
-    json_decref(answer);
-    return MHS_OK;
-}
-
 static void print_numbers(const char *label, const json_t *numbers) {
     if (!numbers)
         return;
@@ -68,7 +54,7 @@ int cmd_status(int argc, char **argv) {
     mhs_line_init(&line, &usage, argc, argv);
     if (mhs_line_operands(&line, 0, 0, NULL) < 0)
         return line.status;
-    return ask(json_pack("{s:s}", "operation", "status"), print_status);
+    return mhs_ask(json_pack("{s:s}", "operation", "status"), print_status);
 }
 
 static void print_ping(const json_t *answer) {
@@ -129,7 +115,7 @@ static int user_list(int argc, char **argv) {
     mhs_line_init(&line, &usage, argc, argv);
     if (mhs_line_operands(&line, 0, 0, NULL) < 0)
         return line.status;
-    return ask(json_pack("{s:s}", "operation", "user-list"), print_users);
+    return mhs_ask(json_pack("{s:s}", "operation", "user-list"), print_users);
 }
 
 static int user_change(const struct mhs_usage *usage, const char *operation, int argc, char **argv) {
@@ -157,7 +143,7 @@ static int user_change(const struct mhs_usage *usage, const char *operation, int
         return id == MHS_LINE_STOP ? (int)line.status : mhs_usage_error(usage, "give one ADDRESS");
     }
     json_object_set_new(request, "address", json_string(aliases_resolve(address)));
-    return ask(request, print_done);
+    return mhs_ask(request, print_done);
 }
 
 int cmd_user(int argc, char **argv) {

@@ -165,17 +165,7 @@ static int queue_show(int argc, char **argv) {
         return line.status;
     if (!read_id(operand))
         return mhs_usage_error(&usage, "'%s' is no ID; 'mhs queue list' shows them", operand);
-    json_t *answer;
-    int status =
-        mhs_request(json_pack("{s:s, s:I}", "operation", "queue-show", "id", read_id(operand)), &answer);
-    if (status != MHS_OK)
-        return status;
-    if (mhs_settings.json)
-        out_json(answer);
-    else
-        print_entry(answer);
-    json_decref(answer);
-    return MHS_OK;
+    return mhs_ask(json_pack("{s:s, s:I}", "operation", "queue-show", "id", read_id(operand)), print_entry);
 }
 
 /* What a change does, for the help and for the line that says what was done. */

@@ -13,6 +13,7 @@
 #include "mhs/view.h"
 
 #define ARENA_MAX (256 * 1024 * 1024)
+#define NAME_MOST 255
 
 static void mark_seen(const struct entry *entry) {
     json_t *answer;
@@ -94,21 +95,50 @@ static bool write_piece(void *context, struct span piece) {
     return true;
 }
 
-/* A file name from the message, made safe: its last component only, nothing hidden, no control characters. */
+/* What the octets of a part without a file name are, for the end of one. */
+static const char *suffix(const struct ipm_part *part) {
+    switch (part->type) {
+    case IPM_PART_IA5_TEXT:
+    case IPM_PART_GENERAL_TEXT:
+    case IPM_PART_TELETEX:
+        return "txt";
+    case IPM_PART_G3_FACSIMILE:
+        return "g3";
+    case IPM_PART_MESSAGE:
+    case IPM_PART_NOTIFICATION:
+    case IPM_PART_REPORT:
+    case IPM_PART_G4_CLASS_1:
+    case IPM_PART_MIXED_MODE:
+    case IPM_PART_NATIONALLY_DEFINED:
+    case IPM_PART_OTHER:
+        return "ber";
+    default:
+        return "bin";
+    }
+}
+
+/* A file name from the message, made safe: its last component only, nothing hidden, no control characters,
+ * no longer than file systems take. */
 static const char *safe_name(const struct ipm_part *part, size_t number, struct arena *arena) {
     const char *name = part->file_name ? part->file_name : "";
     const char *slash = strrchr(name, '/'), *backslash = strrchr(name, '\\');
     name = slash ? slash + 1 : name;
     name = backslash && backslash >= name ? backslash + 1 : name;
     name += strspn(name, ".");
-    char *copy = *name ? arena_printf(arena, "%s", name)
-                       : arena_printf(arena, "part-%zu.%s", number, part->charset ? "txt" : "bin");
+    char *copy =
+        *name ? arena_printf(arena, "%s", name) : arena_printf(arena, "part-%zu.%s", number, suffix(part));
     for (char *c = copy; c && *c; c++)
         if ((unsigned char)*c < 0x20 || *c == 0x7F)
             *c = '_';
+    size_t end = copy && strlen(copy) > NAME_MOST ? NAME_MOST : 0;
+    while (end && (copy[end] & 0xC0) == 0x80) /* no character is cut */
+        end--;
+    if (end)
+        copy[end] = 0;
     return copy;
 }
 
+/* Writes a part (NULL: `content`); of a text with `content` that, instead of its own octets. */
 static enum mhs_exit write_file(const char *path, bool force, const struct ipm_part *part,
                                 struct span content) {
     bool standard_output = strcmp(path, "-") == 0;
@@ -117,7 +147,7 @@ static enum mhs_exit write_file(const char *path, bool force, const struct ipm_p
     if (target.fd < 0)
         return (enum mhs_exit)mhs_fail(MHS_FAILED, "%s can't be written: %s%s", path, strerror(errno),
                                        errno == EEXIST ? "; --force overwrites it" : "");
-    bool ok = part ? ipm_part_write(part, write_piece, &target) : write_piece(&target, content);
+    bool ok = content.data ? write_piece(&target, content) : ipm_part_write(part, write_piece, &target);
     int why = errno;
     if (!standard_output && close(target.fd) != 0)
         ok = false;
@@ -134,7 +164,7 @@ static enum mhs_exit write_file(const char *path, bool force, const struct ipm_p
 
 struct save {
     const char *user, *content_path, *entry, *part, *path;
-    bool force;
+    bool force, utf8;
 };
 
 static enum mhs_exit save_part(struct entry *entry, const struct save *save) {
@@ -151,7 +181,10 @@ static enum mhs_exit save_part(struct entry *entry, const struct save *save) {
                                        content.ipm->part_count);
     const struct ipm_part *part = &content.ipm->parts[number - 1];
     const char *path = save->path ? save->path : safe_name(part, number, entry->arena);
-    return path ? write_file(path, save->force, part, (struct span){NULL, 0})
+    struct span text = save->utf8 ? ipm_part_text(part, entry->arena) : (struct span){NULL, 0};
+    if (save->utf8 && !text.data)
+        return (enum mhs_exit)mhs_fail(MHS_NO, "part %s is no text", save->part);
+    return path ? write_file(path, save->force, part, text)
                 : (enum mhs_exit)mhs_fail(MHS_FAILED, "no memory");
 }
 
@@ -177,6 +210,7 @@ int cmd_save(int argc, char **argv) {
         {'u', "user", "ADDRESS", "whose mailbox (default: CHASQUI_USER or the alias 'me')"},
         {'f', "force", NULL, "overwrite a file that is there"},
         {'c', "content", "FILE", "save the whole content as it is (BER)"},
+        {'t', "text", NULL, "save a text as UTF-8, whatever its own character set is"},
         {0}};
     static const struct mhs_usage usage = {
         "save", "ENTRY PART [FILE]", "Saves a body part of a message into a file.",
@@ -191,6 +225,8 @@ int cmd_save(int argc, char **argv) {
     while ((id = mhs_line_next(&line, &value)) > 0) {
         if (id == 'f')
             save.force = true;
+        else if (id == 't')
+            save.utf8 = true;
         else
             *(id == 'u' ? &save.user : &save.content_path) = value;
     }

@@ -1,14 +1,19 @@
 /* `mhs reply` and `mhs forward`: a new message out of one in a mailbox. */
 #include <stdlib.h>
+#include <string.h>
 #include <strings.h>
 
 #include "asn1/ber.h"
+#include "base/clock.h"
 #include "mhs/address.h"
 #include "mhs/commands.h"
 #include "mhs/compose.h"
 #include "mhs/entry.h"
 
 #define ARENA_MAX (256 * 1024 * 1024)
+
+/* Of a long conversation the latest messages are named. */
+#define RELATED_MOST 64
 
 enum { OPTION_ALL = 600 };
 
@@ -74,7 +79,46 @@ static const char *prefixed(const char *prefix, const char *subject, struct aren
     return there ? subject : arena_printf(arena, "%s%s", prefix, subject ? subject : "");
 }
 
-static void fill_reply(struct run *run) {
+static bool same_identifier(const struct ipm_identifier *a, const struct ipm_identifier *b,
+                            struct arena *arena) {
+    return strcmp(a->user_relative_identifier, b->user_relative_identifier) == 0 &&
+           (a->user == NULL) == (b->user == NULL) && (!a->user || address_same(a->user, b->user, arena));
+}
+
+static void add_related(struct run *run, const struct ipm_identifier *identifier) {
+    struct ipm_identifiers *related = &run->draft.heading.related_ipms;
+    for (size_t i = 0; i < related->count; i++)
+        if (same_identifier(&related->items[i], identifier, &run->arena))
+            return;
+    related->items[related->count++] = *identifier;
+}
+
+/* The conversation so far: what the message replied to, and what both it and the options call related. */
+static bool relate(struct run *run) {
+    const struct ipm_heading *heading = &run->content.ipm->heading;
+    struct ipm_identifiers given = run->draft.heading.related_ipms, *to = &run->draft.heading.related_ipms;
+    size_t earlier = heading->related_ipms.count < RELATED_MOST ? heading->related_ipms.count : RELATED_MOST;
+    *to = (struct ipm_identifiers){arena_array(&run->arena, given.count + earlier + 1, sizeof *to->items), 0};
+    if (!to->items)
+        return false;
+    for (size_t i = 0; i < given.count; i++)
+        add_related(run, &given.items[i]);
+    for (size_t i = heading->related_ipms.count - earlier; i < heading->related_ipms.count; i++)
+        add_related(run, &heading->related_ipms.items[i]);
+    if (heading->replied_to_ipm)
+        add_related(run, heading->replied_to_ipm);
+    return true;
+}
+
+/* The originator said until when a reply is of use to him (reply-time, X.420 §7.2.12). */
+static void warn_if_late(const struct ipm_heading *heading) {
+    char text[21];
+    if (heading->reply_time && heading->reply_time < clock_now_us() / 1000000)
+        fprintf(stderr, "mhs: a reply was asked for by %s, which has passed\n",
+                clock_format(heading->reply_time, text));
+}
+
+static bool fill_reply(struct run *run) {
     const struct ipm_heading *heading = &run->content.ipm->heading;
     const struct ipm_user originator = {&run->entry.message->other_fields.originator_name, NULL, NULL};
     for (size_t i = 0; i < heading->reply_recipients.count; i++)
@@ -88,6 +132,8 @@ static void fill_reply(struct run *run) {
     run->draft.heading.replied_to_ipm = &heading->this_ipm;
     if (!run->draft.heading.subject)
         run->draft.heading.subject = prefixed("Re: ", heading->subject, &run->arena);
+    warn_if_late(heading);
+    return relate(run);
 }
 
 static bool add_forwarded(struct run *run) {
@@ -143,9 +189,9 @@ static int compose_from_entry(struct run *run, const struct mhs_usage *usage, in
             (int)entry_open_ipm(&run->entry, &run->draft.originator, operand, &run->arena, &run->content);
     if (status != MHS_OK)
         return status;
-    if (reply)
-        fill_reply(run);
-    else if (!add_forwarded(run))
+    if (reply && !fill_reply(run))
+        return mhs_fail(MHS_FAILED, "no memory for the reply");
+    if (!reply && !add_forwarded(run))
         return mhs_fail(MHS_FAILED,
                         "the message can't be forwarded: no memory, or its envelope can't be written anew");
     if (reply && run->draft.part_count == 0 &&

@@ -102,7 +102,7 @@ int cmd_route(int argc, char **argv) {
                                            options};
     struct mhs_line line;
     mhs_line_init(&line, &usage, argc, argv);
-    json_t *request = json_pack("{s:s}", "operation", "route"), *answer;
+    json_t *request = json_pack("{s:s}", "operation", "route");
     const char *value;
     int id;
     bool good = true;
@@ -116,13 +116,5 @@ int cmd_route(int argc, char **argv) {
         return id == MHS_LINE_STOP ? (int)line.status : mhs_usage_error(&usage, "give one ADDRESS");
     }
     json_object_set_new(request, "address", json_string(aliases_resolve(address)));
-    int status = mhs_request(request, &answer);
-    if (status != MHS_OK)
-        return status;
-    if (mhs_settings.json)
-        out_json(answer);
-    else
-        print_route(answer);
-    json_decref(answer);
-    return MHS_OK;
+    return mhs_ask(request, print_route);
 }

@@ -70,6 +70,8 @@ static bool message_extensions(const struct draft *draft, struct x411_Extensions
         add_extension(&list, 4, x411_Criticality_for_delivery, &x411_ConversionWithLossProhibited_type, &yes);
     if (draft->latest && ber_utctime_write(draft->latest, draft->arena, &latest))
         add_extension(&list, 5, x411_Criticality_for_delivery, &x411_LatestDeliveryTime_type, &latest);
+    if (draft->exempted.count)
+        add_extension(&list, 42, -1, &x411_DLExemptedRecipients_type, &draft->exempted);
     return list_end(&list);
 }
 

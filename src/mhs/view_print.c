@@ -1,4 +1,5 @@
 /* An entry of a mailbox for a person: prints what view.c made. */
+#include <stdlib.h>
 #include <string.h>
 
 #include "mhs/output.h"
@@ -6,6 +7,56 @@
 
 static const char *member(const json_t *object, const char *name) {
     return json_string_value(json_object_get(object, name));
+}
+
+static const char *name_or_type(const json_t *extension) {
+    const char *name = member(extension, "name");
+    return name ? name : out_text(extension, "type");
+}
+
+/* A value in one line: a string as it is, else JSON. Let go with free(); NULL for none. */
+static char *in_line(const json_t *value) {
+    if (json_is_string(value))
+        return strdup(json_string_value(value));
+    return value && !json_is_null(value) ? json_dumps(value, JSON_ENCODE_ANY | JSON_SORT_KEYS) : NULL;
+}
+
+/* One row of a history: `address at time (reason)`. */
+static void print_row(const char *label, const json_t *row) {
+    printf("%s%s:%s ", out_style(OUT_BOLD), label, out_end());
+    out_line(out_text(row, "address"));
+    printf(" at %s", out_text(row, "time"));
+    printf(member(row, "reason") ? " (%s)\n" : "\n", member(row, "reason"));
+}
+
+/* Extensions by name, each value in a line. */
+static void print_extensions(const json_t *extensions) {
+    const json_t *extension, *row;
+    size_t i, j;
+    json_array_foreach(extensions, i, extension) {
+        const json_t *value = json_object_get(extension, "value");
+        if (json_is_object(json_array_get(value, 0)) && member(json_array_get(value, 0), "address")) {
+            json_array_foreach(value, j, row) print_row(name_or_type(extension), row);
+            continue;
+        }
+        char *text = in_line(value);
+        out_field(name_or_type(extension), text ? text : "(there)");
+        free(text);
+    }
+}
+
+/* A list of words in one line. */
+static void print_words(const char *label, const json_t *words) {
+    const json_t *word;
+    size_t i;
+    if (json_array_size(words) == 0)
+        return;
+    printf("%s%s:%s%*s", out_style(OUT_BOLD), label, out_end(), (int)(15 - strlen(label)), "");
+    json_array_foreach(words, i, word) {
+        printf(i ? ", " : "");
+        out_line(json_string_value(word));
+    }
+    putchar('\n');
 }
 
 /* Prints a user as `name <address> telephone`. */
@@ -29,6 +80,7 @@ static void print_user(const json_t *user) {
         printf("%s%s", i == 0 ? "  (asks for " : ", ", json_string_value(request));
     printf("%s%s\n", i > 0 ? ")" : "",
            json_is_true(json_object_get(user, "reply-requested")) ? "  (asks for a reply)" : "");
+    print_extensions(json_object_get(user, "extensions"));
 }
 
 static void print_label(const char *label) {
@@ -57,6 +109,8 @@ static void print_identifiers(const char *label, const json_t *identifiers) {
 }
 
 static void print_ipm(const json_t *ipm);
+static void print_ipn(const json_t *ipn);
+static void print_fields(const json_t *view);
 
 /* Text that can't drive the terminal, ending with a newline. */
 static void print_text(const char *text) {
@@ -70,6 +124,17 @@ static void print_text(const char *text) {
         out_untrusted(stdout, text + at, shown - at);
         putchar('\n');
         at = end + 1;
+    }
+}
+
+/* A text's are in its character set, which is named. */
+static void print_parameters(const json_t *parameters) {
+    const char *name;
+    json_t *value;
+    json_object_foreach((json_t *)(uintptr_t)parameters, name, value) {
+        char *text = in_line(value);
+        out_field(name, text);
+        free(text);
     }
 }
 
@@ -89,8 +154,15 @@ static void print_part(const json_t *part) {
     printf("]%s\n", out_end());
     if (text)
         print_text(text);
+    else
+        print_parameters(json_object_get(part, "parameters"));
+    out_field("delivered", member(part, "delivery-time"));
+    if (json_object_get(part, "delivery-envelope"))
+        print_fields(json_object_get(part, "delivery-envelope"));
     if (json_object_get(part, "message"))
         print_ipm(json_object_get(part, "message"));
+    if (json_object_get(part, "notification"))
+        print_ipn(json_object_get(part, "notification"));
 }
 
 static void print_ipm(const json_t *ipm) {
@@ -101,8 +173,9 @@ static void print_ipm(const json_t *ipm) {
     print_users("bcc", json_object_get(ipm, "bcc"));
     print_users("reply to", json_object_get(ipm, "reply-to"));
     out_field("subject", member(ipm, "subject"));
-    static const char *const members[] = {"identifier", "importance",     "sensitivity", "expiry-time",
-                                          "reply-time", "auto-submitted", "reference"};
+    static const char *const members[] = {"identifier",  "importance",        "sensitivity",
+                                          "expiry-time", "reply-time",        "auto-submitted",
+                                          "reference",   "authorization-time"};
     for (size_t i = 0; i < sizeof members / sizeof *members; i++)
         out_field(members[i], member(ipm, members[i]));
     print_identifiers("in reply to", json_object_get(ipm, "replied-to"));
@@ -112,6 +185,8 @@ static void print_ipm(const json_t *ipm) {
         out_field("auto-forwarded", "yes");
     if (json_is_true(json_object_get(ipm, "incomplete-copy")))
         out_field("incomplete", "parts were taken out of this copy");
+    print_words("languages", json_object_get(ipm, "languages"));
+    print_extensions(json_object_get(ipm, "other-extensions"));
     const json_t *part;
     size_t i;
     json_array_foreach(json_object_get(ipm, "parts"), i, part) print_part(part);
@@ -129,6 +204,12 @@ static void print_ipn(const json_t *ipn) {
                                           "reason",       "discard-reason",      "comment"};
     for (size_t i = 0; i < sizeof members / sizeof *members; i++)
         out_field(members[i], member(ipn, members[i]));
+    print_words("converted to", json_object_get(ipn, "conversion-types"));
+    print_extensions(json_object_get(ipn, "extensions"));
+    if (json_object_get(ipn, "returned")) {
+        printf("\n%sThe message was returned:%s\n\n", out_style(OUT_BOLD), out_end());
+        print_ipm(json_object_get(ipn, "returned"));
+    }
 }
 
 static void print_sentence(const char *label, const json_t *recipient, const char *text, const char *name,
@@ -159,22 +240,30 @@ static void print_reported(const json_t *recipient) {
         out_line(member(recipient, "originally-intended-recipient"));
         putchar('\n');
     }
+    print_extensions(json_object_get(recipient, "extensions"));
 }
 
-static void print_envelope(const json_t *view) {
-    static const char *const members[] = {"mts-identifier", "submission-time",
-                                          "delivery-time",  "originator",
-                                          "recipient",      "originally-intended-recipient",
-                                          "priority",       "content-identifier"};
-    static const char *const labels[] = {"message",   "submitted",    "delivered", "originator",
-                                         "recipient", "intended for", "priority",  "content id"};
+/* What a delivered message and a forwarded one have. */
+static void print_fields(const json_t *view) {
+    static const char *const members[] = {"originator", "recipient", "originally-intended-recipient",
+                                          "priority", "content-identifier"};
+    static const char *const labels[] = {"originator", "recipient", "intended for", "priority", "content id"};
     for (size_t i = 0; i < sizeof members / sizeof *members; i++)
         out_field(labels[i], member(view, members[i]));
     const json_t *other;
     size_t i;
     json_array_foreach(json_object_get(view, "other-recipients"), i, other)
         out_field("also sent to", json_string_value(other));
+    print_words("converted to", json_object_get(view, "converted-types"));
+    print_extensions(json_object_get(view, "extensions"));
     putchar('\n');
+}
+
+static void print_envelope(const json_t *view) {
+    out_field("message", member(view, "mts-identifier"));
+    out_field("submitted", member(view, "submission-time"));
+    out_field("delivered", member(view, "delivery-time"));
+    print_fields(view);
 }
 
 static void print_report(const json_t *view) {
@@ -183,6 +272,7 @@ static void print_report(const json_t *view) {
     out_field("report on", member(view, "subject-mts-identifier"));
     out_field("arrival", member(view, "arrival"));
     out_field("content id", member(view, "content-identifier"));
+    print_extensions(json_object_get(view, "extensions"));
     json_array_foreach(json_object_get(view, "recipients"), i, recipient) print_reported(recipient);
     if (json_object_get(view, "ipm"))
         printf("\n%sThe message was returned:%s\n\n", out_style(OUT_BOLD), out_end());

@@ -1,5 +1,6 @@
 #include "mhsd/children.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <signal.h>
 #include <stdio.h>
@@ -64,6 +65,38 @@ static bool prepare_store(const struct config *config, struct error *err) {
     return true;
 }
 
+/* What the user can't use is named here, with the remedy; what else may be wrong with it the store says
+ * itself. */
+static bool reachable(const struct config *config, const char *path, int mode, struct error *err) {
+    const char *directory = config->mta.store_directory;
+    char user[24];
+    snprintf(user, sizeof user, "uid %u", (unsigned)geteuid());
+    if (access(path, mode) == 0 || errno != EACCES)
+        return true;
+    return error_set(
+        err, EACCES,
+        "%s can't read and write %s: Permission denied; the store must belong to it (chown -R %s %s), "
+        "and the folders above must let it in",
+        config->user ? config->user : user, path, config->user ? config->user : user + 4, directory);
+}
+
+/* As the user that the process has become: the folder, and the files that an earlier daemon left in it. */
+static bool check_store(const struct config *config, struct error *err) {
+    const char *directory = config->mta.store_directory;
+    if (!reachable(config, directory, R_OK | W_OK | X_OK, err))
+        return false;
+    DIR *folder = opendir(directory);
+    bool ok = true;
+    char path[4096];
+    for (struct dirent *entry; folder && ok && (entry = readdir(folder));)
+        if (strcmp(entry->d_name, "..") != 0 &&
+            snprintf(path, sizeof path, "%s/%s", directory, entry->d_name) < (int)sizeof path)
+            ok = reachable(config, path, R_OK | W_OK, err);
+    if (folder)
+        closedir(folder);
+    return ok;
+}
+
 static void close_network(struct sockets *sockets) {
     for (size_t i = 0; i < sockets->listener_count; i++)
         close(sockets->listeners[i]);
@@ -91,8 +124,10 @@ int child_store(struct child_context *context) {
     close_network(context->sockets);
     close_readers(context->sockets, -1);
     if (!prepare_store(config, &err) || !sandbox_drop_user(config->user, &err) ||
-        !sandbox_enter(SANDBOX_STORE, config->mta.store_directory, &err))
-        return fail(&err);
+        !check_store(config, &err) || !sandbox_enter(SANDBOX_STORE, config->mta.store_directory, &err)) {
+        log_error("%s", err.text);
+        return MTA_EXIT_IN_VAIN;
+    }
     struct mta_descriptors descriptors = {.parent = context->parent,
                                           .listener = context->sockets->store,
                                           .work_listener = context->sockets->work};
@@ -111,6 +146,7 @@ int child_reader(struct child_context *context, int number) {
     signal(SIGPIPE, SIG_IGN);
     close_network(context->sockets);
     close(context->sockets->store);
+    close(context->sockets->work);
     close_readers(context->sockets, number);
     if (!sandbox_drop_user(config->user, &err) ||
         !sandbox_enter(SANDBOX_READER, config->mta.store_directory, &err))
@@ -185,6 +221,7 @@ int child_work(struct child_context *context, int number) {
     close_network(context->sockets);
     close(context->sockets->store);
     close(context->sockets->work);
+    close_readers(context->sockets, -1);
     prctl(PR_SET_NAME, name); /* `ps` tells it from the others */
     work_prepare();
     work_limit();

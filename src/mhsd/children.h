@@ -11,7 +11,7 @@ struct child_context {
     int parent; /* the channel to the parent */
 };
 
-/* Each returns the process's exit status. */
+/* Each returns the process's exit status. MTA_EXIT_IN_VAIN comes from child_store only. */
 int child_store(struct child_context *context);
 int child_net(struct child_context *context, int number);
 int child_reader(struct child_context *context, int number);

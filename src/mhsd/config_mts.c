@@ -24,6 +24,7 @@ static bool read_hop(struct loader *l, cfg_t *peer) {
         .mta_name = cfg_getstr(peer, "mta-name"),
         .edition_1984_content_only = cfg_getbool(peer, "content-1984-only"),
         .rfc1328 = cfg_getbool(peer, "rfc1328"),
+        .rfc1328_encapsulate = cfg_getbool(peer, "rfc1328-encapsulate"),
         .rfc1328_replace = cfg_getbool(peer, "rfc1328-replace"),
         .defers = cfg_getbool(peer, "defers"),
         .keep_internal_trace = cfg_getbool(peer, "keep-internal-trace"),
@@ -182,7 +183,7 @@ static bool read_user(struct loader *l, cfg_t *section, struct mta_user *mailbox
     if (!read_login(l, section, mailbox) || !config_number(l, section, "max-length", 0, INT64_MAX, &length) ||
         !read_names(l, section, "content-types", &user.content_types) ||
         !read_names(l, section, "encoded-information-types", &user.eits) ||
-        !read_redirections(l, section, &user) ||
+        !read_names(l, section, "security-labels", &user.labels) || !read_redirections(l, section, &user) ||
         !read_restrictions(l, section, "restriction", &user.restrictions, &user.restriction_count))
         return false;
     user.max_length = (uint64_t)length;

@@ -28,6 +28,7 @@ struct child {
     enum kind kind;
     pid_t pid; /* 0: not running */
     struct ipc_channel *channel;
+    int descriptor; /* the channel's, while there is one */
     struct event *restart;
     int64_t pause;
     int64_t started;
@@ -46,6 +47,7 @@ struct parent {
     struct event *patience;
     bool stopping;
     bool store_ready;
+    bool served; /* the store process has been ready once */
     int status;
 };
 
@@ -96,7 +98,7 @@ static bool on_frame(void *context, struct ipc_channel *channel, enum ipc_type t
         return false;
     child->pause = FIRST_PAUSE_US;
     if (child->kind == STORE && !child->parent->store_ready) {
-        child->parent->store_ready = true;
+        child->parent->store_ready = child->parent->served = true;
         start_others(child->parent);
     }
     return true;
@@ -132,11 +134,20 @@ static void restart_later(struct child *child) {
     child->pause = child->pause * 2 > LONGEST_PAUSE_US ? LONGEST_PAUSE_US : child->pause * 2;
 }
 
+/* A child that an intruder rules must not speak to the others with the parent's voice. */
+static void close_channels(struct parent *parent) {
+    struct walk walk = {.parent = parent};
+    for (struct child *other; (other = next_child(&walk));)
+        if (other->channel)
+            close(other->descriptor);
+}
+
 static void run_child(struct child *child, int channel) {
     struct parent *parent = child->parent;
     struct child_context context = {
         .config = parent->config, .path = parent->path, .sockets = &parent->sockets, .parent = channel};
     event_reinit(parent->loop);
+    close_channels(parent);
     signal(SIGHUP, SIG_IGN); /* the parent passes reloads on; a terminal's hang-up is for it too */
     signal(SIGINT, SIG_IGN);
     signal(SIGTERM, SIG_DFL);
@@ -160,6 +171,7 @@ static void start_child(struct child *child) {
     close(pair[1]);
     child->started = clock_monotonic_us();
     child->pid = pid > 0 ? pid : 0;
+    child->descriptor = pair[0];
     child->channel =
         pid > 0 ? ipc_channel_new(child->parent->loop, pair[0], child_name(child), &handler, child) : NULL;
     if (!child->channel)
@@ -198,6 +210,8 @@ static void stop_store_when_alone(struct parent *parent) {
         event_base_loopbreak(parent->loop);
 }
 
+static void stop(struct parent *parent);
+
 static void child_ended(struct child *child, int status) {
     struct parent *parent = child->parent;
     child->pid = 0;
@@ -212,6 +226,13 @@ static void child_ended(struct child *child, int status) {
         if (!clean && child->kind != WORK)
             parent->status = 1;
         stop_store_when_alone(parent);
+        return;
+    }
+    if (child->kind == STORE && !parent->served && WIFEXITED(status) &&
+        WEXITSTATUS(status) == MTA_EXIT_IN_VAIN) {
+        log_error("mhsd ends: it can't work with this store");
+        parent->status = 1;
+        stop(parent);
         return;
     }
     if (WIFSIGNALED(status))
@@ -261,18 +282,22 @@ static void end_work_processes(const struct parent *parent) {
             kill(parent->children[WORK][i].pid, SIGKILL);
 }
 
-static void on_stop(evutil_socket_t signal_number, short what, void *arg) {
-    (void)what;
-    struct parent *parent = arg;
+static void stop(struct parent *parent) {
     static const struct timeval limit = {.tv_sec = 15};
-    if (parent->stopping)
-        return;
-    log_notice("stopping (signal %d)", (int)signal_number);
     parent->stopping = true;
     tell_all(parent, IPC_STOP, (struct span){NULL, 0});
     end_work_processes(parent);
     event_add(parent->patience, &limit);
     stop_store_when_alone(parent);
+}
+
+static void on_stop(evutil_socket_t signal_number, short what, void *arg) {
+    (void)what;
+    struct parent *parent = arg;
+    if (parent->stopping)
+        return;
+    log_notice("stopping (signal %d)", (int)signal_number);
+    stop(parent);
 }
 
 /* ---- reload ---- */
@@ -369,6 +394,8 @@ int parent_run(const char *path, struct config *config) {
     struct parent parent = {.path = path, .config = config};
     struct error err = {0};
     signal(SIGPIPE, SIG_IGN);
+    signal(SIGXFSZ,
+           SIG_IGN); /* for the children too: a limit on the length of files is met as a full disk is */
     if (!init(&parent)) {
         log_error("no memory, or no event loop");
         parent.status = 1;

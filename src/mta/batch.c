@@ -31,7 +31,8 @@ void batch_undo(struct mta *mta, struct batch_mark mark) {
 }
 
 /* Alone, a commit that nobody waits for would double the syncs where one message is under way at a time. */
-#define LATER_US 2000
+#define LATER_US       2000
+#define GATHER_MOST_US 10000
 
 void batch_arm(struct mta *mta) {
     struct batch *batch = &mta->batch;
@@ -111,7 +112,7 @@ void batch_commit(struct mta *mta) {
     size_t count = batch->count;
     batch->effects = NULL;
     batch->count = batch->room = 0;
-    batch->requests = 0;
+    batch->requests = batch->looked = 0;
     (done ? run_commits : run_undos)(mta, effects, count);
     if (batch->effects)
         mem_free(effects);
@@ -121,6 +122,17 @@ void batch_commit(struct mta *mta) {
     pace_release(mta);
 }
 
+/*
+ * A socket between two processes holds two contents of 100 kB, so one turn of the loop sees no more of them,
+ * however many wait behind. While each turn brings some, the sync waits for the next: nobody is kept by it
+ * who would not wait for the work on those anyway.
+ */
+static bool more_comes(struct batch *batch) {
+    bool more = batch->requests != batch->looked && clock_monotonic_us() - batch->since < GATHER_MOST_US;
+    batch->looked = batch->requests;
+    return more;
+}
+
 void batch_on_commit(evutil_socket_t fd, short what, void *arg) {
     (void)fd;
     (void)what;
@@ -128,11 +140,14 @@ void batch_on_commit(evutil_socket_t fd, short what, void *arg) {
     struct batch *batch = &mta->batch;
     const struct mta_limits *limits = &mta->config->limits;
     int64_t wait = 0;
+    bool look = false;
     if (limits->gather_us && batch->requests > 0 &&
-        batch->requests < (limits->requests ? limits->requests : 512))
+        batch->requests < (limits->requests ? limits->requests : 512)) {
         wait = store_gather_us(mta->store, batch->requests, mta->associations_in, batch->since,
                                clock_monotonic_us());
-    if (wait > 0) {
+        look = more_comes(batch);
+    }
+    if (wait > 0 || look) {
         struct timeval delay = {.tv_usec = wait < limits->gather_us ? wait : limits->gather_us};
         event_add(mta->commit, &delay);
         return;

@@ -22,6 +22,8 @@ struct local_user {
     char *directory_name; /* RFC 4514, or NULL */
     uint32_t uid;
     bool has_uid, configured;
+    struct buf key;   /* of the address: equal for all its spellings */
+    size_t same_hash; /* number of the next user whose key has the same hash, from 1; 0: none */
 };
 
 /* Those of the configuration and those added later, which also go into the rules' tables. */
@@ -86,8 +88,6 @@ json_t *request_queue_change(struct client *client, json_t *request);
 json_t *request_track(struct client *client, json_t *request);
 /* The events under a key, appended to `events`. */
 bool track_events(struct mta *mta, struct span key, json_t *events);
-/* Notes an identifier among the recent ones. */
-void track_recent(struct mta *mta, struct span identifier, struct span content_identifier);
 
 /* ---- status.c ---- */
 

@@ -65,6 +65,8 @@ static void try_again(struct mta *mta, struct work *work, const char *cause) {
     if (work->tries < CONVERT_TRIES) {
         event_copy(mta, work->message, EVENT_CONVERSION_BROKEN, NULL, span_str(cause));
         put_off(mta, work, RETRY_FIRST * work->tries);
+        copy_save(mta,
+                  work); /* a content that ends its work process must not do so anew after each restart */
         batch_arm(mta);
         return;
     }
@@ -292,7 +294,9 @@ static bool begin_job(struct worker *worker, struct work *work, struct copy *cop
     buf_append_u64(&mta->head, copy->stored.content_length);
     buf_append_byte(&mta->head, (uint8_t)((how.conversion_prohibited ? DOWNGRADE_CONVERSION_PROHIBITED : 0) |
                                           (how.loss_prohibited ? DOWNGRADE_LOSS_PROHIBITED : 0) |
+                                          (how.encapsulate ? DOWNGRADE_ENCAPSULATE : 0) |
                                           (how.replace ? DOWNGRADE_REPLACE : 0)));
+    payload_put_octets(&mta->head, how.rfc1328_address);
     /* A channel that can't take it ends by itself, and the copy with it. */
     ipc_send(worker->channel, IPC_WORK_BEGIN, worker->ref, buf_span(&mta->head), (struct span){NULL, 0});
     return true;

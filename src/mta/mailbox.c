@@ -29,6 +29,12 @@ struct opened {
     const struct local_user *user;
 };
 
+static uint32_t mailbox_of(struct mta *mta, const struct local_user *user) {
+    arena_reset(&mta->arena);
+    const char *name = mts_mailbox_of(mta->config->tables, user->address);
+    return name ? store_find_mailbox(mta->store, mailbox_name(mta, name)) : 0;
+}
+
 static json_t *open_address(struct client *client, struct span address, struct opened *opened) {
     struct mta *mta = client->net->mta;
     opened->user = user_find(mta, address);
@@ -36,9 +42,7 @@ static json_t *open_address(struct client *client, struct span address, struct o
         return client_error("not-found", "no such mailbox");
     if (!client_owns(client, opened->user))
         return client_error("not-permitted", "this mailbox is somebody else's");
-    arena_reset(&mta->arena);
-    const char *name = mts_mailbox_of(mta->config->tables, opened->user->address);
-    opened->mailbox = name ? store_find_mailbox(mta->store, mailbox_name(mta, name)) : 0;
+    opened->mailbox = mailbox_of(mta, opened->user);
     return NULL;
 }
 
@@ -103,16 +107,11 @@ json_t *request_mailboxes(struct client *client, json_t *request) {
     json_t *mailboxes = json_array();
     (void)request;
     for (size_t i = 0; i < mta->user_count; i++) {
-        struct opened opened;
-        json_t *error = client_owns(client, &mta->users[i])
-                            ? open_address(client, span_str(mta->users[i].address), &opened)
-                            : json_null();
-        if (!error) {
-            json_t *entry = mailbox_figures(mta, opened.mailbox, NULL);
-            json_object_set_new(entry, "mailbox", json_string(mta->users[i].address));
-            json_array_append_new(mailboxes, entry);
-        }
-        json_decref(error);
+        if (!client_owns(client, &mta->users[i]))
+            continue;
+        json_t *entry = mailbox_figures(mta, mailbox_of(mta, &mta->users[i]), NULL);
+        json_object_set_new(entry, "mailbox", json_string(mta->users[i].address));
+        json_array_append_new(mailboxes, entry);
     }
     return json_pack("{s:o}", "mailboxes", mailboxes);
 }

@@ -32,11 +32,15 @@ static bool grow(struct map *map) {
 }
 
 bool map_put(struct map *map, uint64_t key, void *value) {
+    struct map_slot *slot = map->room ? slot_of(map, key) : NULL;
+    if (slot && slot->key) {
+        slot->value = value;
+        return true;
+    }
     if ((map->count + 1) * 2 > map->room && !grow(map))
         return false;
-    struct map_slot *slot = slot_of(map, key);
-    map->count += !slot->key;
-    *slot = (struct map_slot){key, value};
+    *slot_of(map, key) = (struct map_slot){key, value};
+    map->count++;
     return true;
 }
 

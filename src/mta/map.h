@@ -18,7 +18,7 @@ struct map {
 };
 
 void *map_get(const struct map *map, uint64_t key);
-/* Adds or replaces. False without memory. */
+/* Adds or replaces. False without memory, which only adding needs. */
 bool map_put(struct map *map, uint64_t key, void *value);
 void map_remove(struct map *map, uint64_t key);
 /* Frees the table, not the values. */

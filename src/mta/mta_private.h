@@ -63,6 +63,15 @@ struct peer {
     bool pump;                     /* after the commit */
     bool reroute;                  /* its copies are still to be looked at for another next hop */
     char last_error[160];
+
+    /* refusal.c: what it refuses for now, and what is refused to it for now */
+    unsigned refusals; /* copies in a row; none was taken in between */
+    uint64_t refused;  /* the work id of the last of them */
+    unsigned rests;    /* how many times it has been left alone since; 0: it is not */
+    unsigned rest_logged;
+    int64_t rest_until;         /* µs */
+    unsigned turned_away;       /* of its transfers in, since the last line about that */
+    int64_t turned_away_logged; /* monotonic µs; 0: never */
 };
 
 enum association_state { ASSOCIATION_UP = 1, ASSOCIATION_CLOSING };
@@ -121,6 +130,7 @@ struct batch {
     size_t count, room;
     bool urgent;       /* somebody waits for it */
     unsigned requests; /* that wait for it */
+    unsigned looked;   /* requests there were when the loop was last asked for more */
     int64_t since;     /* monotonic µs of the first request */
 };
 
@@ -130,13 +140,6 @@ struct batch_mark {
 
 struct counters {
     uint64_t received, submitted, transferred, delivered, reports, repeats, refused, possible_duplicates;
-};
-
-/* What `mhs track` finds without being told an identifier. */
-#define RECENT_MOST 1000
-struct recent {
-    char identifier[240];
-    char content_identifier[40];
 };
 
 struct mta {
@@ -172,11 +175,10 @@ struct mta {
     unsigned associations_in;
     int64_t started;
     struct counters counters;
-    struct recent *recent; /* a ring of RECENT_MOST */
-    uint64_t recent_next;
     struct local_user *users; /* client_private.h */
     size_t user_count;
-    struct work **unsaved; /* finished with the peer, the row's removal failed */
+    struct map user_numbers; /* from 1, by the hash of the user's key */
+    struct work **unsaved;   /* finished with the peer, the row's removal failed */
     size_t unsaved_count, unsaved_room;
     uint64_t users_version; /* of the users that were added by hand */
     bool reader;            /* a reader process: only what reads rows is answered */
@@ -243,6 +245,11 @@ bool peer_is_up(const struct mta *mta, const struct peer *peer);
 /* No association came up, or one broke before anything was transferred. */
 void peer_failed(struct mta *mta, struct peer *peer, struct span cause);
 void peer_worked(struct mta *mta, struct peer *peer);
+/* Seconds to wait after `before` failures in a row and one more: the peer's first retry time, doubled with
+ * each, up to its longest. */
+int64_t peer_back_off(const struct peer *peer, unsigned before);
+/* Lets the rules know whether the peer may be tried. */
+void peer_tell_rules(struct mta *mta, const struct peer *peer);
 /* The answer to a CONNECT has come. False: the net process was not asked. */
 bool peer_connected(struct net *net, struct peer *peer);
 /* The net process is gone with what it was opening. */
@@ -259,6 +266,20 @@ void peers_left(struct mta *mta);
 /* True for a next hop that left the configuration: not for the internal one of conversion, which never stood
  * there. */
 bool peer_gone(const struct mta *mta, const struct peer *peer);
+
+/* ---- refusal.c: peers that refuse for now, and those that are refused ---- */
+
+/* True while no copy shall go to the peer, as it refused the last ones. */
+bool refusal_rests(const struct peer *peer);
+/* A copy went out: when the peer refused the last ones, the next waits for the peer's next time. */
+void refusal_probe(struct peer *peer);
+/* The peer refused the copy for now. */
+void refusal_came(struct mta *mta, struct peer *peer, const struct work *work, struct span cause);
+/* The peer took a copy, after it had refused some. */
+void refusal_over(struct mta *mta, struct peer *peer);
+/* Logs that a transfer of the peer is refused for now, so often that the log doesn't grow with what it tries.
+ */
+void refusal_log_in(struct peer *peer, const char *cause);
 
 /* ---- association.c ---- */
 
@@ -383,6 +404,16 @@ void work_forget_bytes(struct mta *mta, struct work *work);
 void mta_tick(struct mta *mta);
 /* Takes over the descriptors of a process of its own. */
 bool mta_attach(struct mta *mta, const struct mta_descriptors *descriptors);
+
+/* What the switch and a reader have in common: an empty one, which `open` then fills; as mta_new. */
+struct mta *mta_make(struct event_base *loop, const struct mta_config *config,
+                     const struct mta_reload *reload, bool open(struct mta *mta, struct error *err),
+                     struct error *err);
+
+/* Runs `mta` until it is stopped, and frees both; NULL: says why, by `err`. Returns the process's exit
+ * status. */
+int mta_serve(struct event_base *loop, struct mta *mta, const struct mta_descriptors *descriptors,
+              const struct error *err);
 
 /* ---- client.c: local clients ---- */
 

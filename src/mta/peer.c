@@ -67,7 +67,7 @@ static bool number_hops(struct mta *mta) {
     return true;
 }
 
-static void tell_rules(struct mta *mta, const struct peer *peer) {
+void peer_tell_rules(struct mta *mta, const struct peer *peer) {
     if (peer->hop >= 0 && (size_t)peer->hop < mta->hop_count)
         mta->hop_down[peer->hop] = !peer_is_up(mta, peer);
 }
@@ -82,12 +82,12 @@ bool peers_configure(struct mta *mta) {
         struct peer *peer = mta->peers[i];
         peer->config = NULL;
         peer->hop = mts_hop_number(mta->config->tables, peer->name);
-        peer->next_try = 0;
+        peer->next_try = peer->rest_until = 0;
         for (size_t k = 0; k < mta->config->peer_count; k++)
             if (strcmp(mta->config->peers[k].name, peer->name) == 0)
                 peer->config = &mta->config->peers[k];
-        tell_rules(mta, peer);
-        peer->reroute = peer->failures > 0; /* the new routes may know a better way */
+        peer_tell_rules(mta, peer);
+        peer->reroute = peer->failures > 0 || peer->rests > 0; /* the new routes may know a better way */
     }
     return true;
 }
@@ -106,24 +106,26 @@ void peers_free(struct mta *mta) {
 
 bool peer_is_up(const struct mta *mta, const struct peer *peer) {
     (void)mta;
-    return peer->config && (peer->out > 0 || peer->failures == 0);
+    return peer->config && !peer->rests && (peer->out > 0 || peer->failures == 0);
+}
+
+int64_t peer_back_off(const struct peer *peer, unsigned before) {
+    int64_t wait = peer->config && peer->config->retry_first ? peer->config->retry_first : 30;
+    int64_t most = peer->config && peer->config->retry_most ? peer->config->retry_most : 1800;
+    for (unsigned i = 0; i < before && wait < most; i++)
+        wait *= 2;
+    return wait < most ? wait : most;
 }
 
 void peer_failed(struct mta *mta, struct peer *peer, struct span cause) {
     char text[LOG_TEXT_SIZE];
-    int64_t first = peer->config && peer->config->retry_first ? peer->config->retry_first : 30;
-    int64_t most = peer->config && peer->config->retry_most ? peer->config->retry_most : 1800;
-    int64_t wait = first;
-    for (unsigned i = 0; i < peer->failures && wait < most; i++)
-        wait *= 2;
-    if (wait > most)
-        wait = most;
+    int64_t wait = peer_back_off(peer, peer->failures);
     peer->failures++;
     peer->next_try = clock_now_us() + wait * SECOND;
     snprintf(peer->last_error, sizeof peer->last_error, "%s", log_text(cause, text));
     log_warning("peer=%s no association (try %u, the next in %lld s): %s", peer->name, peer->failures,
                 (long long)wait, peer->last_error);
-    tell_rules(mta, peer);
+    peer_tell_rules(mta, peer);
     peer->reroute = peer->failures == 1;
 }
 
@@ -132,9 +134,10 @@ void peer_worked(struct mta *mta, struct peer *peer) {
         log_notice("peer=%s is there again", peer->name);
     peer->failures = 0;
     peer->next_try = 0;
-    peer->last_error[0] = '\0';
+    if (!peer->rests)
+        peer->last_error[0] = '\0';
     peer->plain = false;
-    tell_rules(mta, peer);
+    peer_tell_rules(mta, peer);
 }
 
 /* ---- associations out ---- */
@@ -201,13 +204,14 @@ static unsigned wanted_associations(const struct mta *mta, const struct peer *pe
         wanted = busy;
     if (peer->config->permanent && wanted == 0)
         wanted = 1;
-    if (peer->failures && wanted > 1)
-        wanted = 1; /* one association tries whether the peer is back */
+    if ((peer->failures || peer->rests) && wanted > 1)
+        wanted = 1; /* one association tries whether the peer is back, or takes in again */
     return wanted < most ? (unsigned)wanted : most;
 }
 
 static void connect_more(struct mta *mta, struct peer *peer) {
-    if (!peer->config || mta->stopping || (peer->failures && clock_now_us() < peer->next_try))
+    if (!peer->config || mta->stopping || (peer->failures && clock_now_us() < peer->next_try) ||
+        refusal_rests(peer))
         return;
     unsigned wanted = wanted_associations(mta, peer);
     while (peer->out + peer->connecting < wanted) {
@@ -223,12 +227,15 @@ void peer_pump(struct mta *mta, struct peer *peer) {
         convert_pump(mta);
         return;
     }
-    while (peer->idle && !mta->stopping) {
+    while (peer->idle && !mta->stopping && !refusal_rests(peer)) {
+        struct association *association = peer->idle;
         struct work *work = schedule_first(&mta->schedule, peer->number);
         /* A new one without its mark, or whose octets are in the batch only, waits for its commit, which
          * pumps again (I3). */
-        if (!work || (!work->committed && !(work->marked && work->bytes)) || !send_start(peer->idle, work))
+        if (!work || (!work->committed && !(work->marked && work->bytes)) || !send_start(association, work))
             break;
+        if (association->sending)
+            refusal_probe(peer);
     }
     if (!peer->idle)
         connect_more(mta, peer);

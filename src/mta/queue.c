@@ -418,7 +418,7 @@ static json_t *refuse_change(const struct change *change, const struct work *wor
 
 static void try_peer_now(struct mta *mta, const struct work *work) {
     if (work->peer != PEER_NONE)
-        mta->peers[work->peer]->next_try = 0;
+        mta->peers[work->peer]->next_try = mta->peers[work->peer]->rest_until = 0;
 }
 
 static bool change_one(const struct change *change, struct work *work) {

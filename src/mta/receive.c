@@ -24,6 +24,10 @@ void send_result(struct association *association, enum ipc_result result, const 
 
 /* ---- decoding ---- */
 
+/* A content in an EXTERNAL is copied out of it at once, which holds up everything else: a longer one stays as
+ * it is, of type external(1). */
+#define EXTERNAL_MOST ((uint64_t)16 << 20)
+
 union apdu {
     struct x411_MessageTransferEnvelope message;
     struct x411_ProbeTransferEnvelope probe;
@@ -119,39 +123,6 @@ static void accept_by_rules(struct mts_run *run, const struct arrival *arrival, 
         mts_accept_report(run, hop, &decoded->apdu.report, out);
 }
 
-static bool fail_copies(struct mts_run *run, const struct mts_held *held, const struct subject *subject,
-                        struct mta *mta) {
-    struct mts_failure failure = {.reason = x411_NonDeliveryReasonCode_unable_to_transfer,
-                                  .diagnostic = x411_NonDeliveryDiagnosticCode_size_constraint_violation,
-                                  .final = true};
-    for (size_t i = 0; i < held->copy_count; i++) {
-        struct mts_stored stored = {held->kind, held->octets, held->copies[i].plan, held->has_content,
-                                    held->has_content ? subject->length : 0};
-        struct mts_decisions reports = {0};
-        mts_work_failed(run, &stored, &failure, &reports);
-        if (!decide_apply(mta, run, &reports, subject))
-            return false;
-    }
-    return true;
-}
-
-/* Values over X.411's bounds: nobody gets it, the originator learns why. What the rules report goes out as it
- * is.
- */
-static bool refuse_copies(struct mts_run *run, const struct mts_decisions *decisions,
-                          const struct subject *subject, struct mta *mta) {
-    if (!event_decided(mta, decisions))
-        return false;
-    for (size_t i = 0; i < decisions->held_count; i++) {
-        struct mts_held *held = &decisions->held[i];
-        struct mts_decisions report = {.result = decisions->result, .held = held, .held_count = 1};
-        if (held->kind == MTS_REPORT ? !decide_apply(mta, run, &report, subject)
-                                     : !fail_copies(run, held, subject, mta))
-            return false;
-    }
-    return true;
-}
-
 /* A report's content is the one that it returns; the rules take it out of what they hold. */
 static bool report_content(struct mta *mta, const struct decoded *decoded, struct subject *subject) {
     struct span returned = decoded->apdu.report.content.returned_content;
@@ -163,25 +134,73 @@ static bool report_content(struct mta *mta, const struct decoded *decoded, struc
     return subject->content && store_content_append(subject->content, returned, NULL);
 }
 
-static enum arrival_result take(struct mta *mta, const struct arrival *arrival, const struct decoded *decoded,
+static bool copy_from(struct store_content *from, uint64_t offset, struct store_content *to,
+                      struct buf *piece) {
+    struct error err = {0};
+    uint64_t end = store_content_length(from);
+    size_t got;
+    buf_clear(piece);
+    if (!buf_reserve(piece, IPC_CHUNK))
+        return false;
+    for (; offset < end; offset += got)
+        if (!store_content_read(from, offset, piece->data, IPC_CHUNK, &got, &err) || !got ||
+            !store_content_append(to, span_of(piece->data, got), &err))
+            return false;
+    return true;
+}
+
+/* Takes a content out of the EXTERNAL in which a peer of 1984 sent it, and names its type. False when that
+ * can't be done now. */
+static bool open_external(struct mta *mta, const struct arrival *arrival, struct decoded *decoded,
+                          struct subject *subject) {
+    struct x411_MessageTransferEnvelope *envelope = &decoded->apdu.message;
+    uint8_t octets[MTS_EXTERNAL_HEAD];
+    size_t got = 0;
+    uint64_t offset;
+    struct span type, kept;
+    if (arrival->kind != IPC_APDU_MESSAGE || !arrival->content || arrival->content_length > EXTERNAL_MOST ||
+        !store_content_read(arrival->content, 0, octets, sizeof octets, &got, NULL) ||
+        !mts_external(mta->config->tables, arrival->peer->hop, envelope, span_of(octets, got),
+                      arrival->content_length, &type, &offset))
+        return true;
+    kept = arena_dup(&mta->arena, type);
+    subject->content = store_content_create(mta->store, arrival->content_length - offset, NULL);
+    if (!kept.data || !subject->content ||
+        !copy_from(arrival->content, offset, subject->content, &mta->scratch))
+        return false;
+    subject->length = arrival->content_length - offset;
+    subject->memory = store_content_memory(subject->content);
+    envelope->content_type =
+        (struct x411_ContentType){.choice = x411_ContentType_extended, .u.extended = kept};
+    envelope->raw = (struct span){NULL, 0};
+    return true;
+}
+
+static enum arrival_result take(struct mta *mta, const struct arrival *received, struct decoded *decoded,
                                 char cause[static 200]) {
     struct mts_run run = run_begin(mta, &mta->arena);
+    run.relax_bounds = mta->config->limits.relax_bounds;
+    run.over_bounds = decoded->over_bounds;
     struct mts_decisions decisions = {0};
-    struct subject subject = {arrival->content, arrival->content_length, arrival->memory};
-    accept_by_rules(&run, arrival, decoded, &decisions);
+    struct subject subject = {received->content, received->content_length, received->memory};
+    struct arrival own = *received, *arrival = &own;
+    bool opened = open_external(mta, received, decoded, &subject);
+    arrival->content_length = subject.length;
+    if (opened)
+        accept_by_rules(&run, arrival, decoded, &decisions);
     mta->id_next = run.id_next;
-    if (decisions.event_count && decisions.result == MTS_DECIDED)
-        track_recent(mta, decisions.events[0].identifier,
-                     arrival->kind == IPC_APDU_MESSAGE ? decoded->apdu.message.content_identifier
-                                                       : (struct span){NULL, 0});
     if (decisions.result == MTS_INVALID) {
         snprintf(cause, 200, "%s", decisions.cause ? decisions.cause : "no valid APDU");
+        if (subject.content != arrival->content)
+            store_content_release(subject.content);
         return ARRIVAL_REFUSED;
     }
     bool report = arrival->kind == IPC_APDU_REPORT;
     bool done = decisions.result == MTS_DECIDED && (!report || report_content(mta, decoded, &subject)) &&
-                (decoded->over_bounds && !report ? refuse_copies(&run, &decisions, &subject, mta)
-                                                 : decide_apply(mta, &run, &decisions, &subject));
+                decide_apply(mta, &run, &decisions, &subject) &&
+                (arrival->kind != IPC_APDU_MESSAGE || !decisions.event_count ||
+                 event_content_identifier(mta, decoded->apdu.message.content_identifier,
+                                          decisions.events[0].identifier));
     if (subject.content != arrival->content)
         store_content_release(subject.content);
     if (!done && decoded->over_bounds && store_accepting(mta->store)) {
@@ -202,8 +221,8 @@ static enum arrival_result known(struct mta *mta, const struct arrival *arrival,
     return pending ? ARRIVAL_TAKEN : ARRIVAL_KNOWN;
 }
 
-static enum arrival_result take_new(struct mta *mta, const struct arrival *arrival,
-                                    const struct decoded *decoded, char cause[static 200]) {
+static enum arrival_result take_new(struct mta *mta, const struct arrival *arrival, struct decoded *decoded,
+                                    char cause[static 200]) {
     uint8_t digest[STORE_DIGEST];
     struct error err = {0};
     struct span name = span_str(arrival->peer->name), identifier = decoded->identifier->raw;
@@ -276,8 +295,8 @@ void receive_answer(struct association *association, enum arrival_result result,
         return;
     }
     mta->counters.refused++;
-    log_warning("peer=%s transfer refused %s: %s", association->peer->name,
-                result == ARRIVAL_REFUSED ? "for good" : "for now", cause);
+    if (result != ARRIVAL_REFUSED) /* the net process, which knows the address, tells of that */
+        refusal_log_in(association->peer, cause);
     send_result(association, result == ARRIVAL_REFUSED ? IPC_REFUSED : IPC_REFUSED_TEMPORARILY, cause);
 }
 

@@ -107,28 +107,33 @@ static bool open_all(struct mta *mta, struct error *err) {
     return begin_epoch(mta, err) && users_load(mta, err) && load_queue(mta, err);
 }
 
-struct mta *mta_new(struct event_base *loop, const struct mta_config *config, const struct mta_reload *reload,
-                    struct error *err) {
+struct mta *mta_make(struct event_base *loop, const struct mta_config *config,
+                     const struct mta_reload *reload, bool open(struct mta *mta, struct error *err),
+                     struct error *err) {
     struct mta *mta = mem_alloc(sizeof *mta);
     if (!mta) {
         error_set(err, STORE_NO_MEMORY, "no memory");
         return NULL;
     }
+    size_t memory = config->limits.envelope_memory;
     mta->loop = loop;
     mta->config = config;
     if (reload)
         mta->reload = *reload;
     mta->started = clock_now_us();
-    mta->recent = mem_alloc(RECENT_MOST * sizeof *mta->recent);
-    size_t memory = config->limits.envelope_memory;
     arena_init(&mta->arena, memory ? memory : (size_t)64 * 1024 * 1024);
     buf_init(&mta->head, 0);
     buf_init(&mta->scratch, 0);
     buf_init(&mta->prefix, 0);
-    if (mta->recent && open_all(mta, err))
+    if (open(mta, err))
         return mta;
     mta_free(mta);
     return NULL;
+}
+
+struct mta *mta_new(struct event_base *loop, const struct mta_config *config, const struct mta_reload *reload,
+                    struct error *err) {
+    return mta_make(loop, config, reload, open_all, err);
 }
 
 static void free_work_bytes(struct mta *mta) {
@@ -171,7 +176,6 @@ void mta_free(struct mta *mta) {
     free_work_bytes(mta);
     schedule_free(&mta->schedule);
     users_free(mta);
-    mem_free(mta->recent);
     peers_free(mta);
     store_close(mta->store);
     arena_free(&mta->arena);
@@ -435,14 +439,12 @@ bool mta_attach(struct mta *mta, const struct mta_descriptors *descriptors) {
     return descriptors->parent < 0 || mta_attach_parent(mta, descriptors->parent);
 }
 
-int mta_run(const struct mta_config *config, const struct mta_reload *reload_by,
-            const struct mta_descriptors *descriptors) {
-    struct error err = {0};
-    struct event_base *loop = event_base_new();
-    struct mta *mta = loop ? mta_new(loop, config, reload_by, &err) : NULL;
+int mta_serve(struct event_base *loop, struct mta *mta, const struct mta_descriptors *descriptors,
+              const struct error *err) {
     int status = 1;
     if (!mta) {
-        log_error("the store process can't start: %s", err.text);
+        log_error("this process can't start: %s", err->text);
+        status = err->code == STORE_VERSION ? MTA_EXIT_IN_VAIN : 1;
     } else if (mta_attach(mta, descriptors)) {
         event_base_dispatch(loop);
         status = mta->stopped ? 0 : 1;
@@ -451,4 +453,11 @@ int mta_run(const struct mta_config *config, const struct mta_reload *reload_by,
     if (loop)
         event_base_free(loop);
     return status;
+}
+
+int mta_run(const struct mta_config *config, const struct mta_reload *reload,
+            const struct mta_descriptors *descriptors) {
+    struct error err = {.text = "no memory"};
+    struct event_base *loop = event_base_new();
+    return mta_serve(loop, loop ? mta_new(loop, config, reload, &err) : NULL, descriptors, &err);
 }

@@ -226,6 +226,8 @@ static void transferred(struct association *association, struct work *work) {
     struct batch_mark mark = batch_mark(mta);
     mta->counters.transferred++;
     association->peer->done++;
+    if (association->peer->refusals)
+        refusal_over(mta, association->peer);
     schedule_doubt(&mta->schedule, work, false);
     work_forget_bytes(mta, work);
     if (event_copy(mta, work->message, EVENT_TRANSFERRED, association->peer, (struct span){NULL, 0}) &&
@@ -301,13 +303,17 @@ bool send_ended(struct association *association, struct span payload) {
     struct reader r = reader_of(payload);
     uint8_t result = reader_u8(&r);
     struct span cause = payload_octets(&r);
+    uint8_t for_now = reader_u8(&r);
     struct work *work = association->sending;
     bool resumed = association->resuming;
-    if (!payload_done(&r) || result < IPC_SENT || result > IPC_SENT_IN_DOUBT || association->committing)
+    if (!payload_done(&r) || result < IPC_SENT || result > IPC_SENT_IN_DOUBT || for_now > 1 ||
+        association->committing)
         return false;
     if (!work)
         return association->state == ASSOCIATION_CLOSING;
     let_go(association);
+    if (for_now)
+        refusal_came(association->net->mta, association->peer, work, cause);
     if (resumed && result == IPC_SENT_DEFERRED)
         resume_refused(association, work, cause);
     else

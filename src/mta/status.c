@@ -19,12 +19,23 @@ json_t *json_time(int64_t seconds) {
     return json_string(clock_format(seconds, text));
 }
 
+/* Without associations, or refusing what it is sent. */
+static unsigned tries_of(const struct peer *peer) {
+    return peer->failures ? peer->failures : peer->rests;
+}
+
+static json_t *next_try_of(const struct peer *peer) {
+    if (!tries_of(peer))
+        return json_null();
+    return json_time((peer->failures ? peer->next_try : peer->rest_until) / SECOND);
+}
+
 static json_t *peer_json(const struct mta *mta, const struct peer *peer) {
     return json_pack("{s:s, s:b, s:i, s:i, s:i, s:I, s:i, s:o, s:o, s:b}", "peer", peer->name, "configured",
                      peer->config != NULL, "associations-in", peer->in, "associations-out", peer->out,
                      "connecting", peer->connecting, "queued",
-                     (json_int_t)mta->schedule.peers[peer->number].ready, "tries", peer->failures, "next-try",
-                     peer->failures ? json_time(peer->next_try / SECOND) : json_null(), "last-error",
+                     (json_int_t)mta->schedule.peers[peer->number].ready, "tries", tries_of(peer), "next-try",
+                     next_try_of(peer), "last-error",
                      peer->last_error[0] ? json_text(span_str(peer->last_error)) : json_null(), "permanent",
                      peer->config && peer->config->permanent);
 }

@@ -24,17 +24,92 @@ const char *user_address(struct arena *arena, struct span text, struct error *er
 static void forget_user(struct local_user *user) {
     mem_free(user->address);
     mem_free(user->directory_name);
+    buf_free(&user->key);
+}
+
+/* ---- by the address ---- */
+
+static uint64_t hash_of(struct span key) {
+    return span_hash(key) | 1; /* a map's keys are not 0 */
+}
+
+static void *as_value(size_t number) {
+    return (void *)(uintptr_t)number; // NOLINT: the map's values are pointers, a number is stored as one
+}
+
+static size_t first_with(const struct mta *mta, uint64_t hash) {
+    return (size_t)(uintptr_t)map_get(&mta->user_numbers, hash);
+}
+
+/* User number `from` is number `to` now, or (0) leaves its place to the next. */
+static void renumber(struct mta *mta, size_t from, size_t to) {
+    uint64_t hash = hash_of(buf_span(&mta->users[from - 1].key));
+    size_t at = first_with(mta, hash), next = to ? to : mta->users[from - 1].same_hash;
+    if (at == from) {
+        if (next)
+            map_put(&mta->user_numbers, hash, as_value(next));
+        else
+            map_remove(&mta->user_numbers, hash);
+        return;
+    }
+    while (at && mta->users[at - 1].same_hash != from)
+        at = mta->users[at - 1].same_hash;
+    if (at)
+        mta->users[at - 1].same_hash = next;
+}
+
+static bool read_key(struct span text, struct buf *key) {
+    struct arena arena;
+    struct oraddress address;
+    arena_init(&arena, 1024 * 1024);
+    struct span found = oraddress_parse(text, &arena, &address, NULL) ? oraddress_key(&address, &arena)
+                                                                      : (struct span){NULL, 0};
+    bool ok = found.data && buf_append_span(key, found);
+    arena_free(&arena);
+    return ok;
+}
+
+const struct local_user *user_find(struct mta *mta, struct span text) {
+    struct buf key;
+    size_t number = 0;
+    buf_init(&key, 0);
+    if (read_key(text, &key))
+        number = first_with(mta, hash_of(buf_span(&key)));
+    while (number && !span_eq(buf_span(&mta->users[number - 1].key), buf_span(&key)))
+        number = mta->users[number - 1].same_hash;
+    buf_free(&key);
+    return number ? &mta->users[number - 1] : NULL;
+}
+
+static bool room_for_user(struct mta *mta) {
+    if (mta->user_count & (mta->user_count - 1))
+        return true; /* room is a power of two */
+    size_t room = mta->user_count ? mta->user_count * 2 : 1;
+    struct local_user *grown = mem_resize(mta->users, room * sizeof *grown);
+    if (grown)
+        mta->users = grown;
+    return grown != NULL;
+}
+
+static bool copy_user(const struct local_user *given, struct local_user *user) {
+    *user = *given;
+    user->address = mem_strdup(given->address);
+    user->directory_name = given->directory_name ? mem_strdup(given->directory_name) : NULL;
+    buf_init(&user->key, 0);
+    if (user->address && (!given->directory_name || user->directory_name) &&
+        read_key(span_str(given->address), &user->key))
+        return true;
+    forget_user(user);
+    return false;
 }
 
 static bool add_user(struct mta *mta, const struct local_user *given) {
-    struct local_user *grown = mem_resize(mta->users, (mta->user_count + 1) * sizeof *grown);
-    struct local_user user = *given;
-    if (!grown)
+    struct local_user user;
+    if (!room_for_user(mta) || !copy_user(given, &user))
         return false;
-    mta->users = grown;
-    user.address = mem_strdup(given->address);
-    user.directory_name = given->directory_name ? mem_strdup(given->directory_name) : NULL;
-    if (!user.address || (given->directory_name && !user.directory_name)) {
+    uint64_t hash = hash_of(buf_span(&user.key));
+    user.same_hash = first_with(mta, hash);
+    if (!map_put(&mta->user_numbers, hash, as_value(mta->user_count + 1))) {
         forget_user(&user);
         return false;
     }
@@ -42,38 +117,23 @@ static bool add_user(struct mta *mta, const struct local_user *given) {
     return true;
 }
 
-static bool has_key(struct arena *arena, const char *address, struct span key) {
-    struct oraddress parsed;
-    return oraddress_parse(span_str(address), arena, &parsed, NULL) &&
-           span_eq(oraddress_key(&parsed, arena), key);
-}
-
-const struct local_user *user_find(struct mta *mta, struct span text) {
-    struct arena arena;
-    struct oraddress address;
-    const struct local_user *found = NULL;
-    arena_init(&arena, 1024 * 1024);
-    if (oraddress_parse(text, &arena, &address, NULL)) {
-        struct span key = oraddress_key(&address, &arena);
-        for (size_t i = 0; i < mta->user_count && key.data && !found; i++) {
-            size_t before = arena.used;
-            if (has_key(&arena, mta->users[i].address, key))
-                found = &mta->users[i];
-            if (arena.used - before && arena.used > 900 * 1024) {
-                arena_reset(&arena);
-                key = oraddress_parse(text, &arena, &address, NULL) ? oraddress_key(&address, &arena)
-                                                                    : (struct span){NULL, 0};
-            }
-        }
+/* The last user takes its place. */
+static void drop_user(struct mta *mta, const struct local_user *user) {
+    size_t number = (size_t)(user - mta->users) + 1, last = mta->user_count;
+    renumber(mta, number, 0);
+    forget_user(&mta->users[number - 1]);
+    if (number != last) {
+        renumber(mta, last, number);
+        mta->users[number - 1] = mta->users[last - 1];
     }
-    arena_free(&arena);
-    return found;
+    mta->user_count--;
 }
 
 void users_free(struct mta *mta) {
     for (size_t i = 0; i < mta->user_count; i++)
         forget_user(&mta->users[i]);
     mem_free(mta->users);
+    map_free(&mta->user_numbers);
     mta->users = NULL;
     mta->user_count = 0;
 }
@@ -113,7 +173,10 @@ static bool load_record(void *context, struct span name, struct span data) {
     address[name.len] = '\0';
     memcpy(directory, directory_name.data, directory_name.len);
     directory[directory_name.len] = '\0';
-    struct local_user user = {address, directory_name.len ? directory : NULL, uid, has_uid, false};
+    struct local_user user = {.address = address,
+                              .directory_name = directory_name.len ? directory : NULL,
+                              .uid = uid,
+                              .has_uid = has_uid};
     if (mts_mailbox_of(mta->config->tables, address)) {
         log_notice("user %s is in the configuration now; the one that was added by hand plays no part",
                    address);
@@ -167,8 +230,11 @@ bool users_load(struct mta *mta, struct error *err) {
     for (size_t i = 0; i < mta->config->user_count && done; i++) {
         const struct mta_user *user = &mta->config->users[i];
         const char *address = user_address(&arena, span_str(user->address), err);
-        done = address && add_user(mta, &(struct local_user){(char *)address, (char *)user->directory_name,
-                                                             user->uid, user->has_uid, true});
+        done = address && add_user(mta, &(struct local_user){.address = (char *)address,
+                                                             .directory_name = (char *)user->directory_name,
+                                                             .uid = user->uid,
+                                                             .has_uid = user->has_uid,
+                                                             .configured = true});
     }
     arena_free(&arena);
     return done && store_each_record(mta->store, STORE_USER, load_record, mta, err);
@@ -233,9 +299,11 @@ json_t *request_user_add(struct client *client, json_t *request) {
         return client_error("bad-request", "uid is no user's number");
     if (user_find(mta, span_str(address)))
         return client_error("exists", "%s is a user already", address);
-    const struct local_user user = {(char *)address,
-                                    (char *)json_string_value(json_object_get(request, "directory-name")),
-                                    (uint32_t)json_integer_value(uid), uid != NULL, false};
+    const struct local_user user = {.address = (char *)address,
+                                    .directory_name =
+                                        (char *)json_string_value(json_object_get(request, "directory-name")),
+                                    .uid = (uint32_t)json_integer_value(uid),
+                                    .has_uid = uid != NULL};
     if (user.directory_name && strlen(user.directory_name) >= DIRECTORY_NAME_MOST)
         return client_error("bad-request", "the directory name is too long");
     if (!add_to_rules(mta, &user, &err))
@@ -276,8 +344,6 @@ json_t *request_user_remove(struct client *client, json_t *request) {
         return client_error("unavailable", "no memory");
     batch_arm(mta);
     remove_from_rules(mta, user);
-    size_t at = (size_t)(user - mta->users);
-    forget_user(&mta->users[at]);
-    mta->users[at] = mta->users[--mta->user_count];
+    drop_user(mta, user);
     return json_pack("{s:i}", "changed", 1);
 }

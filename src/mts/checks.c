@@ -1,4 +1,5 @@
 /* What must hold before a message or probe may go to a user or a next hop (X.411 §14.3.4 and §14.4). */
+#include "labels/label.h"
 #include "mts/mts_private.h"
 
 static bool refuse(struct cause *cause, int reason, int diagnostic, const char *why) {
@@ -27,6 +28,8 @@ bool check_message(struct work *work, const struct subject *subject, struct caus
         return refuse(cause, UNABLE(unsupported_critical_function), NULL);
     if (most && envelope->per_recipient_fields.count > most)
         return refuse(cause, UNABLE(too_many_recipients), NULL);
+    if (!work->run->relax_bounds && (work->run->over_bounds || !bounds_hold(work, subject)))
+        return refuse(cause, UNABLE(size_constraint_violation), NULL);
     return check_latest_delivery(work, subject, cause);
 }
 
@@ -97,6 +100,22 @@ bool restrictions_permit(struct work *work, const struct restriction *restrictio
     return otherwise;
 }
 
+bool label_among(struct work *work, const struct x411_SecurityLabel *labels, size_t count,
+                 const struct x411_Extensions *extensions, bool unmarked) {
+    struct x411_SecurityLabel label = {0};
+    if (!extension_decode(work->arena, extensions, EXT_MESSAGE_SECURITY_LABEL, &x411_SecurityLabel_type,
+                          &label)) {
+        if (!unmarked || extension_find(extensions, EXT_MESSAGE_SECURITY_LABEL))
+            return false;
+        label.has_security_classification = true;
+        label.security_classification = x411_SecurityClassification_unmarked;
+    }
+    for (size_t i = 0; i < count; i++)
+        if (label_matches(&labels[i], &label))
+            return true;
+    return false;
+}
+
 bool check_user(struct work *work, const struct subject *subject, const recipient_fields *recipient,
                 const struct user *user, struct cause *cause) {
     const struct x411_MessageTransferEnvelope *envelope = &subject->envelope;
@@ -105,6 +124,9 @@ bool check_user(struct work *work, const struct subject *subject, const recipien
     if (criticality_unknown(&envelope->extensions, CRITICAL_FOR_DELIVERY) ||
         criticality_unknown(&recipient->extensions, CRITICAL_FOR_DELIVERY))
         return refuse(cause, UNABLE(unsupported_critical_function), NULL);
+    if (user->label_count && !label_among(work, user->labels, user->label_count, &envelope->extensions, true))
+        return refuse(cause, x411_NonDeliveryReasonCode_transfer_failure_for_security_reason,
+                      x411_NonDeliveryDiagnosticCode_security_policy_violation, NULL);
     if (!restrictions_permit(work, user->restrictions, user->restriction_count, subject, recipient, true))
         return refuse(cause, x411_NonDeliveryReasonCode_restricted_delivery, -1, NULL);
     if (!content_type_in(&user->content_types, &envelope->content_type))

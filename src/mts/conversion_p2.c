@@ -41,7 +41,7 @@ bool mts_conversion(const struct mts_stored *stored, struct arena *arena, struct
             subject_has(&subject, x411_PerMessageIndicators_implicit_conversion_prohibited),
             extension_enumerated(&subject.envelope.extensions, EXT_CONVERSION_WITH_LOSS_PROHIBITED) ==
                 x411_ConversionWithLossProhibited_conversion_with_loss_prohibited,
-            plan.flags & PLAN_REPLACE};
+            plan.flags & PLAN_ENCAPSULATE, plan.flags & PLAN_REPLACE, plan.rfc1328_address};
     work_end(&work);
     return ok;
 }

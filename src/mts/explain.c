@@ -142,7 +142,9 @@ static void explain_content(struct explain *e, const struct hop *hop, const stru
     out->converted = conversion_to_p2(hop, subject);
     if (out->converted)
         STEP(e, "%s takes P2 only: P22 is converted, and a body part that P2 lacks is %s", out->hop,
-             hop->given.rfc1328_replace ? "replaced by a text" : "unable-to-downgrade");
+             hop->given.rfc1328_encapsulate ? "put into a nationally-defined one"
+             : hop->given.rfc1328_replace   ? "replaced by a text"
+                                            : "unable-to-downgrade");
 }
 
 /* The recipients that the redirections' events name, one after the other. */

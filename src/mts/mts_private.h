@@ -181,12 +181,19 @@ const struct x411_ORName *redirection_assigned(struct work *work, const struct u
                                                const recipient_fields *recipient);
 const struct x411_ORName *redirection_of_report(struct work *work, const struct user *user,
                                                 const struct x411_Report *report);
+/* Gives the report another destination and records that; false when it was there before or was redirected too
+ * often. */
+bool redirect_report(struct work *work, struct x411_Report *report, const struct x411_ORName *to);
 bool redirection_by_originator(struct work *work, const recipient_fields *recipient, struct x411_ORName *to);
 
 /* dl_expansion.c: false fills `cause`; an expansion that must not be repeated is no failure */
 bool dl_permits(struct work *work, const struct subject *subject, const struct dl *dl, struct cause *cause);
 bool dl_has_expanded(struct work *work, const struct subject *subject, const struct dl *dl);
 void dl_expand(struct work *work, struct batch *batch, size_t position, const struct dl *dl);
+
+/* bounds.c: upper bounds in the values of extensions and extension attributes, which the envelope's decoder
+ * leaves open. */
+bool bounds_hold(struct work *work, const struct subject *subject);
 
 /* checks.c and conversion.c: false fills `cause` */
 bool check_message(struct work *work, const struct subject *subject, struct cause *cause);
@@ -198,6 +205,10 @@ bool check_hop(struct work *work, const struct subject *subject, const recipient
  */
 bool restrictions_permit(struct work *work, const struct restriction *restrictions, size_t count,
                          const struct subject *subject, const recipient_fields *recipient, bool otherwise);
+/* True when one of the labels matches the message's. Without a label it has none, or `unmarked` it counts as
+ * unmarked. */
+bool label_among(struct work *work, const struct x411_SecurityLabel *labels, size_t count,
+                 const struct x411_Extensions *extensions, bool unmarked);
 bool check_latest_delivery(struct work *work, const struct subject *subject, struct cause *cause);
 bool conversion_explicit(const struct subject *subject, const recipient_fields *recipient,
                          struct cause *cause);
@@ -256,7 +267,8 @@ enum {
     PLAN_1984 = 8,
     PLAN_RFC1328 = 16,
     PLAN_TO_P2 = 32, /* the content is still P22, and must be P2 */
-    PLAN_REPLACE = 64
+    PLAN_REPLACE = 64,
+    PLAN_ENCAPSULATE = 128
 };
 bool plan_write(struct arena *arena, const struct plan *plan, struct span *octets);
 bool plan_read(struct arena *arena, struct span octets, struct plan *plan);

@@ -47,6 +47,10 @@ struct mts_run {
     const char *id_prefix;
     uint64_t id_next;
 
+    /* Upper bounds of X.411: `relax_bounds` lets values over them pass; `over_bounds`: the APDU's decoder
+     * found one. */
+    bool relax_bounds, over_bounds;
+
     /* By hop number: true while the next hop is backing off. NULL: none is. */
     const bool *hop_down;
     size_t hop_down_count;
@@ -147,6 +151,19 @@ struct mts_decisions {
 };
 
 /* ---- in ---- */
+
+/*
+ * A content that a peer of 1984 sent as external(1) is an EXTERNAL: "the value of
+ * the content octet string is the ASN.1 encoding of the external-content" (X.411
+ * annex A). True when `beginning`, its first MTS_EXTERNAL_HEAD octets or all of its
+ * `length`, is one with definite lengths that fills it: `type` is then the content
+ * type's OBJECT IDENTIFIER (contents octets, within `beginning`), and the content
+ * itself goes from `offset` to the end.
+ */
+#define MTS_EXTERNAL_HEAD 256
+bool mts_external(const struct mts_tables *tables, int peer,
+                  const struct x411_MessageTransferEnvelope *envelope, struct span beginning, uint64_t length,
+                  struct span *type, uint64_t *offset);
 
 /* What came by a transfer from the peer with number `peer`, decoded with raw spans. `content_length` in
  * octets. */
@@ -275,7 +292,10 @@ void mts_redirect(struct mts_run *run, const struct mts_stored *stored, const ch
 struct mts_conversion {
     bool conversion_prohibited; /* implicit-conversion-prohibited */
     bool loss_prohibited;       /* conversion-with-loss-prohibited */
-    bool replace; /* body parts without a counterpart are replaced by a text, for this next hop */
+    bool encapsulate;           /* body parts without a counterpart go whole into nationally-defined ones, */
+    bool replace;               /* or are replaced by a text, for this next hop */
+    struct span
+        rfc1328_address; /* ours, as text: below which O/R names travel (RFC 1328 §3.1); may be absent */
 };
 /* False when the copy does not read, or needs no conversion. */
 bool mts_conversion(const struct mts_stored *stored, struct arena *arena, struct mts_conversion *conversion);

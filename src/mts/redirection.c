@@ -4,7 +4,6 @@
  * travel in an envelope of their own: the mark in the trace must not hide a
  * loop of the others.
  */
-#include "labels/label.h"
 #include "mts/mts_private.h"
 
 /* What a class is compared with: a message's, probe's or report's fields. */
@@ -37,16 +36,8 @@ static bool class_has_types(const struct user_redirection *redirection,
 
 static bool class_has_label(struct work *work, const struct user_redirection *redirection,
                             const struct x411_Extensions *extensions) {
-    struct x411_SecurityLabel label = {0};
-    if (!redirection->label_count)
-        return true;
-    if (!extension_decode(work->arena, extensions, EXT_MESSAGE_SECURITY_LABEL, &x411_SecurityLabel_type,
-                          &label))
-        return false;
-    for (size_t i = 0; i < redirection->label_count; i++)
-        if (label_matches(&redirection->labels[i], &label))
-            return true;
-    return false;
+    return !redirection->label_count ||
+           label_among(work, redirection->labels, redirection->label_count, extensions, false);
 }
 
 /* MessageClass, but for applies-only-to. */
@@ -104,8 +95,8 @@ bool redirection_by_originator(struct work *work, const recipient_fields *recipi
 }
 
 static bool was_there(struct work *work, const struct x411_RedirectionHistory *history,
-                      const recipient_fields *recipient, const struct x411_ORName *to) {
-    if (address_equal(&work->scratch, &recipient->recipient_name, to))
+                      const struct x411_ORName *now, const struct x411_ORName *to) {
+    if (address_equal(&work->scratch, now, to))
         return true;
     for (size_t i = 0; i < history->count; i++)
         if (address_equal(&work->scratch, &history->items[i].intended_recipient_name.intended_recipient, to))
@@ -126,8 +117,9 @@ static struct batch *batch_for_redirected(struct work *work, struct batch *batch
     return copy;
 }
 
-static bool append_history(struct work *work, recipient_fields *recipient,
-                           const struct x411_RedirectionHistory *old, int reason) {
+static bool append_history(struct work *work, struct x411_Extensions *extensions,
+                           const struct x411_ORName *intended, const struct x411_RedirectionHistory *old,
+                           int reason) {
     struct x411_RedirectionHistory history = {.count = old->count + 1};
     history.items = arena_array(work->arena, history.count, sizeof *history.items);
     if (!history.items)
@@ -135,18 +127,18 @@ static bool append_history(struct work *work, recipient_fields *recipient,
     if (old->count)
         memcpy(history.items, old->items, old->count * sizeof *history.items);
     struct x411_Redirection *last = &history.items[old->count];
-    last->intended_recipient_name.intended_recipient = recipient->recipient_name;
+    last->intended_recipient_name.intended_recipient = *intended;
     last->redirection_reason = reason;
     return time_write(work, work->run->now, &last->intended_recipient_name.redirection_time) &&
-           extension_encode(work->arena, &recipient->extensions, EXT_REDIRECTION_HISTORY,
-                            &x411_RedirectionHistory_type, &history);
+           extension_encode(work->arena, extensions, EXT_REDIRECTION_HISTORY, &x411_RedirectionHistory_type,
+                            &history);
 }
 
 static bool change_recipient(struct work *work, recipient_fields *recipient,
                              const struct x411_RedirectionHistory *old, const struct x411_ORName *to,
                              int reason) {
     recipient->raw = (struct span){NULL, 0};
-    if (!append_history(work, recipient, old, reason))
+    if (!append_history(work, &recipient->extensions, &recipient->recipient_name, old, reason))
         return false;
     recipient->recipient_name = *to;
     /* It has been used: the alternate's own failure must not lead back to it. */
@@ -170,7 +162,7 @@ bool redirect_recipient(struct work *work, struct batch *batch, size_t position,
     uint32_t most = work->tables->self.redirections;
     extension_decode(work->arena, &from->extensions, EXT_REDIRECTION_HISTORY, &x411_RedirectionHistory_type,
                      &history);
-    if (history.count >= most || was_there(work, &history, from, to)) {
+    if (history.count >= most || was_there(work, &history, &from->recipient_name, to)) {
         batch->targets[position] =
             (struct target){.kind = TARGET_FAILED,
                             .cause = {x411_NonDeliveryReasonCode_unable_to_transfer,
@@ -189,5 +181,21 @@ bool redirect_recipient(struct work *work, struct batch *batch, size_t position,
     }
     record(work, next, recipient, reason);
     recipient_resolve(work, next, position);
+    return true;
+}
+
+bool redirect_report(struct work *work, struct x411_Report *report, const struct x411_ORName *to) {
+    struct x411_ReportTransferEnvelope *envelope = &report->envelope;
+    struct x411_RedirectionHistory history = {0};
+    extension_decode(work->arena, &envelope->extensions, EXT_REDIRECTION_HISTORY,
+                     &x411_RedirectionHistory_type, &history);
+    if (history.count >= work->tables->self.redirections ||
+        was_there(work, &history, &envelope->report_destination_name, to))
+        return false;
+    if (!append_history(work, &envelope->extensions, &envelope->report_destination_name, &history,
+                        x411_RedirectionReason_recipient_assigned_alternate_recipient) ||
+        !trace_mark(work, &envelope->trace_information, &envelope->extensions, x411_OtherActions_redirected))
+        work->no_memory = true;
+    envelope->report_destination_name = *to;
     return true;
 }

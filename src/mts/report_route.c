@@ -94,23 +94,37 @@ static const struct x411_ORName *before(struct work *work, const struct x411_Rep
 
 static void follow(struct work *work, struct report_work r, unsigned depth);
 
-/* The report with another destination; to an owner it names the list that sends it (reporting-DL-name). */
-static void send_to(struct work *work, const struct report_work *r, const struct x411_ORName *to,
-                    const struct dl *owned, unsigned depth) {
-    struct report_work next = *r;
-    next.report = arena_alloc(work->arena, sizeof *next.report);
-    if (!next.report) {
+/* A copy of the report with another destination; what leads there is recorded before. */
+static struct x411_Report *copy_to(struct work *work, const struct report_work *r,
+                                   const struct x411_ORName *to) {
+    struct x411_Report *copy = arena_alloc(work->arena, sizeof *copy);
+    if (!copy) {
         work->no_memory = true;
-        return;
+        return NULL;
     }
-    *next.report = *r->report;
-    next.report->envelope.report_destination_name = *to;
-    if (owned && !extension_encode(work->arena, &next.report->envelope.extensions, EXT_REPORTING_DL_NAME,
-                                   &x411_ReportingDLName_type, &owned->name)) {
+    *copy = *r->report;
+    copy->envelope.report_destination_name = *to;
+    return copy;
+}
+
+/*
+ * By a list, to an owner with the list's name (reporting-DL-name). It is a DL
+ * operation in the trace: the MTA that reported may well be on the way, and
+ * would take the report for a loop.
+ */
+static void send_by_list(struct work *work, struct report_work r, const struct x411_ORName *to,
+                         const struct dl *owned, unsigned depth) {
+    r.report = copy_to(work, &r, to);
+    if (!r.report)
+        return;
+    struct x411_ReportTransferEnvelope *envelope = &r.report->envelope;
+    if (!trace_mark(work, &envelope->trace_information, &envelope->extensions,
+                    x411_OtherActions_dl_operation) ||
+        (owned && !extension_encode(work->arena, &envelope->extensions, EXT_REPORTING_DL_NAME,
+                                    &x411_ReportingDLName_type, &owned->name)))
         work->no_memory = true;
-        return;
-    }
-    follow(work, next, depth + 1);
+    else
+        follow(work, r, depth + 1);
 }
 
 static void follow_policy(struct work *work, const struct report_work *r, const struct dl *dl,
@@ -118,13 +132,33 @@ static void follow_policy(struct work *work, const struct report_work *r, const 
     enum mts_dl_reports policy = dl->owner ? dl->given.reports : MTS_DL_REPORTS_TO_ORIGINATOR;
     const struct x411_ORName *origin = before(work, r->report, dl);
     if (policy != MTS_DL_REPORTS_TO_ORIGINATOR)
-        send_to(work, r, dl->owner, dl, depth);
+        send_by_list(work, *r, dl->owner, dl, depth);
     if (policy == MTS_DL_REPORTS_TO_OWNER)
         return;
     if (origin)
-        send_to(work, r, origin, NULL, depth);
+        send_by_list(work, *r, origin, NULL, depth);
     else
         discard(work, r, "the report's history does not name the list");
+}
+
+/* As the user asked for: the history says so, as that of a message does (X.411, 1999, §12.2.1.3). */
+static void redirect(struct work *work, struct report_work r, const struct x411_ORName *alternate,
+                     unsigned depth) {
+    const struct x411_ORName *from = &r.report->envelope.report_destination_name;
+    r.report = copy_to(work, &r, from);
+    if (!r.report)
+        return;
+    if (redirect_report(work, r.report, alternate))
+        follow(work, r, depth + 1);
+    else
+        discard(work, &r, "a redirection loop");
+}
+
+static void follow_alias(struct work *work, struct report_work r, const struct x411_ORName *name,
+                         unsigned depth) {
+    r.report = copy_to(work, &r, name);
+    if (r.report)
+        follow(work, r, depth + 1);
 }
 
 static void follow_user(struct work *work, const struct report_work *r, const struct user *user,
@@ -132,7 +166,7 @@ static void follow_user(struct work *work, const struct report_work *r, const st
     const struct x411_ORName *alternate = redirection_of_report(work, user, r->report);
     bool by_list = extension_find(&r->report->envelope.extensions, EXT_REPORTING_DL_NAME);
     if (alternate)
-        send_to(work, r, alternate, NULL, depth);
+        redirect(work, *r, alternate, depth);
     else if (!user->given.mailbox)
         discard(work, r, "the report's destination has no mailbox");
     else if (!by_list && !keep_what_originator_wants(work, r->report))
@@ -185,7 +219,7 @@ static void follow(struct work *work, struct report_work r, unsigned depth) {
     else if (entry->dl)
         follow_policy(work, &r, entry->dl, depth);
     else
-        send_to(work, &r, entry->alias, NULL, depth);
+        follow_alias(work, r, entry->alias, depth);
 }
 
 static struct report_work work_on(struct work *work, struct x411_Report *report, bool has_content,

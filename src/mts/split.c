@@ -58,7 +58,8 @@ static struct mts_copy *copy_for(struct work *work, struct grouping *grouping, c
         plans[grouping->count].flags = plan_flags_of_hop(work->tables, target->hop);
         plans[grouping->count].bilateral = hop->bilateral;
         if (conversion_to_p2(hop, subject)) {
-            plans[grouping->count].flags |= PLAN_TO_P2 | (hop->given.rfc1328_replace ? PLAN_REPLACE : 0);
+            plans[grouping->count].flags |= PLAN_TO_P2 | (hop->given.rfc1328_replace ? PLAN_REPLACE : 0) |
+                                            (hop->given.rfc1328_encapsulate ? PLAN_ENCAPSULATE : 0);
             if (subject->kind == MTS_MESSAGE)
                 copy->kind = MTS_COPY_CONVERT;
         }

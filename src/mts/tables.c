@@ -325,13 +325,12 @@ static bool fill_restrictions(struct arena *arena, const struct mts_restriction 
 }
 
 static bool fill_labels(struct arena *arena, const struct mts_names *given,
-                        struct user_redirection *redirection, struct error *err) {
-    redirection->label_count = given->count;
-    redirection->labels = arena_array(arena, given->count + 1, sizeof *redirection->labels);
-    if (!redirection->labels)
+                        struct x411_SecurityLabel **labels, size_t *count, struct error *err) {
+    *labels = arena_array(arena, given->count + 1, sizeof **labels);
+    if (!*labels)
         return out_of_memory(err);
-    for (size_t i = 0; i < given->count; i++)
-        if (!label_parse(span_str(given->items[i]), arena, &redirection->labels[i], err))
+    for (*count = 0; *count < given->count; ++*count)
+        if (!label_parse(arena_dup(arena, span_str(given->items[*count])), arena, &(*labels)[*count], err))
             return false;
     return true;
 }
@@ -346,7 +345,7 @@ static bool fill_redirection(struct arena *arena, const struct mts_redirection *
            name_set_read(arena, &class->acceptable_eits, false, &redirection->acceptable_eits, err) &&
            name_set_read(arena, &class->exclusive_eits, false, &redirection->exclusive_eits, err) &&
            name_set_read(arena, &class->unacceptable_eits, false, &redirection->unacceptable_eits, err) &&
-           fill_labels(arena, &class->labels, redirection, err) &&
+           fill_labels(arena, &class->labels, &redirection->labels, &redirection->label_count, err) &&
            fill_restrictions(arena, class->applies_only_to, class->applies_only_to_count,
                              &redirection->applies_only_to, err) &&
            read_optional(arena, given->alternate, &redirection->alternate, err);
@@ -377,10 +376,11 @@ static bool fill_user(struct arena *arena, struct entry *entry, const struct mts
     user->given.restrictions = NULL;
     user->restriction_count = given->restriction_count;
     user->given.domain_alternate = NULL;
-    user->given.content_types = user->given.eits = (struct mts_names){0};
+    user->given.content_types = user->given.eits = user->given.labels = (struct mts_names){0};
     return name_set_read(arena, &given->content_types, true, &user->content_types, err) &&
            name_set_read(arena, &given->eits, false, &user->eits, err) &&
            read_optional(arena, given->domain_alternate, &user->domain_alternate, err) &&
+           fill_labels(arena, &given->labels, &user->labels, &user->label_count, err) &&
            fill_redirections(arena, given, user, err) &&
            fill_restrictions(arena, given->restrictions, given->restriction_count, &user->restrictions, err);
 }

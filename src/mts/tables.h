@@ -59,6 +59,8 @@ struct mts_hop {
     bool edition_1984_content_only;
     bool rfc1328; /* 1984 peers: addresses go and come as domain-defined attributes (RFC 1328 §3), and P22
                      goes as P2 where P22 is not understood (§5) */
+    bool rfc1328_encapsulate; /* a body part that P2 lacks goes whole within a nationally-defined one (§6);
+                                 else */
     bool rfc1328_replace;     /* a body part that P2 lacks is replaced by a text (RFC 1328 §6, option 3) */
     bool defers;              /* bilateral agreement: the peer holds deferred messages itself */
     bool keep_internal_trace; /* across the domain's boundary */
@@ -146,6 +148,9 @@ struct mts_user {
     const char *domain_alternate;               /* recipient-MD-assigned alternate recipient; NULL: none */
     const struct mts_restriction *restrictions; /* restricted delivery; permitted when none matches */
     size_t restriction_count;
+    /* Security labels (labels/label.h) of what may be delivered, one of which must match: a message without a
+     * label counts as `unmarked`. None: every label. */
+    struct mts_names labels;
 };
 
 /* What becomes of reports on messages that a list expanded (X.411 §14.3.4.4, DL-policy's report propagation).

@@ -69,6 +69,8 @@ struct user {
     struct x411_ORName *domain_alternate;
     struct restriction *restrictions;
     size_t restriction_count;
+    struct x411_SecurityLabel *labels;
+    size_t label_count;
 };
 
 struct dl {

@@ -8,6 +8,7 @@
 #include "asn1/ber.h"
 #include "base/text.h"
 #include "names/oraddress_private.h"
+#include "names/scanner_private.h"
 
 enum { DN_SYNTAX = 1, DN_MEMORY, MOST_RDNS = 32, MOST_AVAS = 8, MOST_TEXT = 8192, MOST_OID = 128 };
 
@@ -50,34 +51,13 @@ static const struct {
 };
 enum { TYPES = sizeof(attribute_types) / sizeof(attribute_types[0]) };
 
-struct scanner {
-    struct span text;
-    size_t at;
-    struct arena *arena;
-    struct error *err;
-};
-
-static bool failed(struct scanner *s, const char *cause) {
-    struct span rest = span_sub(s->text, s->at, 60);
-    return error_set(s->err, DN_SYNTAX, "distinguished name: %s at '%.*s'", cause, (int)rest.len,
-                     rest.data ? (const char *)rest.data : "");
-}
-
 static bool no_memory(struct scanner *s) {
     return error_set(s->err, DN_MEMORY, "distinguished name: out of memory");
-}
-
-static uint8_t peek(const struct scanner *s) {
-    return s->at < s->text.len ? s->text.data[s->at] : 0;
 }
 
 static void skip_spaces(struct scanner *s) {
     while (peek(s) == ' ' || peek(s) == '\n')
         s->at++;
-}
-
-static int hex_digit(uint8_t c) {
-    return isdigit(c) ? c - '0' : isxdigit(c) ? tolower(c) - 'a' + 10 : -1;
 }
 
 static bool read_type(struct scanner *s, struct span *oid) {
@@ -108,13 +88,13 @@ static bool read_type(struct scanner *s, struct span *oid) {
 /* `#` and the BER of the value in hex. */
 static bool read_hex_value(struct scanner *s, struct span *value) {
     size_t start = ++s->at, len = 0;
-    while (hex_digit(peek(s)) >= 0)
+    while (text_hex_digit(peek(s)) >= 0)
         s->at++;
     uint8_t *out = arena_alloc(s->arena, (s->at - start) / 2 + 1);
     if (!out)
         return no_memory(s);
     for (size_t i = start; i + 1 < s->at; i += 2)
-        out[len++] = (uint8_t)(hex_digit(s->text.data[i]) << 4 | hex_digit(s->text.data[i + 1]));
+        out[len++] = (uint8_t)(text_hex_digit(s->text.data[i]) << 4 | text_hex_digit(s->text.data[i + 1]));
     *value = span_of(out, len);
     struct ber_element element;
     if ((s->at - start) % 2 || !ber_element_read(*value, &element, NULL) || element.total != len)
@@ -147,7 +127,8 @@ static bool read_character(struct scanner *s, bool quoted, uint8_t *c, bool *esc
     if (*c != '\\')
         return true;
     *escaped = true;
-    int high = hex_digit(peek(s)), low = s->at + 1 < s->text.len ? hex_digit(s->text.data[s->at + 1]) : -1;
+    int high = text_hex_digit(peek(s)),
+        low = s->at + 1 < s->text.len ? text_hex_digit(s->text.data[s->at + 1]) : -1;
     *bad = s->at >= s->text.len;
     if (high >= 0 && low >= 0) {
         *c = (uint8_t)(high << 4 | low);
@@ -207,7 +188,7 @@ static bool read_rdn(struct scanner *s, struct x501_RelativeDistinguishedName *r
 
 /* The text begins with the last RDN of the sequence. */
 bool dn_parse(struct span text, struct arena *arena, struct x501_Name *name, struct error *err) {
-    struct scanner s = {text, 0, arena, err};
+    struct scanner s = {text, 0, arena, err, "distinguished name", DN_SYNTAX};
     struct x501_RelativeDistinguishedName rdns[MOST_RDNS] = {0};
     size_t count = 0;
     *name = (struct x501_Name){.choice = x501_Name_rdnSequence};

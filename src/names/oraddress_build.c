@@ -525,12 +525,6 @@ static bool build_terminal_type(struct builder *b) {
     return !value.data || add_extension(b, 23, &number);
 }
 
-static int hex_digit(uint8_t c) {
-    if (c >= '0' && c <= '9')
-        return c - '0';
-    return c >= 'a' && c <= 'f' ? c - 'a' + 10 : c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
-}
-
 static bool build_unknown(struct builder *b, const struct oraddress_attribute *item) {
     int64_t number = item->type.len <= 3 && is_digits(item->type) ? 0 : -1;
     for (size_t i = 0; i < item->type.len && number >= 0; i++)
@@ -540,7 +534,7 @@ static bool build_unknown(struct builder *b, const struct oraddress_attribute *i
         return no_memory(b);
     bool good = number >= 0 && number <= x411_ub_extension_attributes && item->value.len % 2 == 0;
     for (size_t i = 0; good && i + 1 < item->value.len; i += 2) {
-        int high = hex_digit(item->value.data[i]), low = hex_digit(item->value.data[i + 1]);
+        int high = text_hex_digit(item->value.data[i]), low = text_hex_digit(item->value.data[i + 1]);
         good = high >= 0 && low >= 0;
         octets[i / 2] = good ? (uint8_t)(high << 4 | low) : 0;
     }

@@ -51,7 +51,8 @@ static bool is_labelled(struct span text, struct arena *arena) {
         label.len = (size_t)(mark - label.data);
     struct span normal = normalize_label(label, arena);
     return normal.data && (oraddress_kind_of(normal) || span_eq(normal, SPAN_LIT("OU")) ||
-                           span_eq(normal, SPAN_LIT("PN")) || span_eq(normal, SPAN_LIT("RFC822")));
+                           span_eq(normal, SPAN_LIT("PN")) || span_eq(normal, SPAN_LIT("RFC822")) ||
+                           span_eq(normal, SPAN_LIT("PDADDRESS")) || span_eq(normal, SPAN_LIT("NETSUB")));
 }
 
 /* True if the delimiter at `at` ends a value: a comma may also be part of one. */
@@ -128,12 +129,13 @@ static bool read_pair(struct scanner *s, struct pair *pair) {
     return pair->label.len ? true : scan_failed(s, "a label is missing", start);
 }
 
-/* Units without a number, in the order of the text, and whether the organization or more stood before them.
- */
+/* What is only complete at the end: units without a number, in the order of the text, and whether the
+ * organization or more stood before them; the parts of an E.164 address. */
 struct units {
     struct span values[MOST_UNITS];
     size_t count;
     bool from_above, seen_above;
+    struct span isdn, sub_address;
 };
 
 /* RFC 2156 §4.1.2: given names have two letters or more, initials one, the rest is the surname. */
@@ -162,6 +164,48 @@ static bool read_personal_name(struct attribute_list *list, struct span name) {
     return attribute_append(list, ORADDRESS_SURNAME, (struct span){NULL, 0}, name);
 }
 
+/* RFC 2156 §4.1.3's upa-string: the lines of an unformatted postal address in one value, `The Dome|The
+ * Square`.
+ */
+static bool read_postal_lines(struct scanner *s, struct attribute_list *list, struct span value) {
+    for (int line = ORADDRESS_PD_LINE_1; value.len; line++) {
+        const uint8_t *bar = memchr(value.data, '|', value.len);
+        struct span one = bar ? span_of(value.data, (size_t)(bar - value.data)) : value;
+        value = span_sub(value, one.len + 1, value.len);
+        if (line > ORADDRESS_PD_LINE_6)
+            return error_set(s->err, ORADDRESS_BOUND, "O/R address: more than 6 lines in PD-ADDRESS");
+        one = trim(one);
+        if (!one.len)
+            return scan_failed(s, "an empty line", SPAN_LIT("PD-ADDRESS"));
+        if (!attribute_append(list, (enum oraddress_kind)line, (struct span){NULL, 0}, one))
+            return out_of_memory(s->err);
+    }
+    return true;
+}
+
+/* RFC 1327 has an attribute of its own for the sub-address. */
+static bool place_isdn(struct scanner *s, struct attribute_list *list, const struct units *units) {
+    struct span number = units->isdn, sub = units->sub_address;
+    if (sub.data && !number.data)
+        return scan_failed(s, "a sub-address without its number", sub);
+    if (sub.data) {
+        number = span_str(arena_printf(s->arena, "%.*s+%.*s", (int)number.len, (const char *)number.data,
+                                       (int)sub.len, (const char *)sub.data));
+        if (!number.data)
+            return out_of_memory(s->err);
+    }
+    return !number.data || attribute_append(list, ORADDRESS_ISDN, (struct span){NULL, 0}, number) ||
+           out_of_memory(s->err);
+}
+
+/* Once each, and not empty. */
+static bool take_isdn(struct scanner *s, const struct pair *pair, struct span *part) {
+    if (part->data || !pair->value.len)
+        return scan_failed(s, part->data ? "it is there twice" : "an empty value", pair->label);
+    *part = pair->value;
+    return true;
+}
+
 static bool take_pair(struct scanner *s, struct attribute_list *list, struct units *units,
                       struct pair *pair) {
     if (span_eq(pair->label, SPAN_LIT("OU"))) {
@@ -174,6 +218,10 @@ static bool take_pair(struct scanner *s, struct attribute_list *list, struct uni
     }
     if (span_eq(pair->label, SPAN_LIT("PN")))
         return read_personal_name(list, pair->value) ? true : out_of_memory(s->err);
+    if (span_eq(pair->label, SPAN_LIT("PDADDRESS")) && pair->value.len)
+        return read_postal_lines(s, list, pair->value);
+    if (span_eq(pair->label, SPAN_LIT("NETSUB")))
+        return take_isdn(s, pair, &units->sub_address);
     if (span_eq(pair->label, SPAN_LIT("RFC822"))) {
         pair->type = SPAN_LIT("RFC-822");
         pair->label = SPAN_LIT("DDA");
@@ -181,6 +229,8 @@ static bool take_pair(struct scanner *s, struct attribute_list *list, struct uni
     enum oraddress_kind kind = oraddress_kind_of(pair->label);
     if (!kind)
         return scan_failed(s, "unknown label", pair->label);
+    if (kind == ORADDRESS_ISDN)
+        return take_isdn(s, pair, &units->isdn);
     bool typed = kind == ORADDRESS_DOMAIN_DEFINED || kind == ORADDRESS_UNKNOWN;
     if (typed != (pair->type.len > 0))
         return scan_failed(s, "a domain-defined attribute is written DDA:type=value", pair->label);
@@ -255,7 +305,7 @@ bool oraddress_read(struct span text, struct attribute_list *list, struct error 
         if (list->count > MOST_ATTRIBUTES)
             return error_set(err, ORADDRESS_BOUND, "O/R address: more than %d attributes", MOST_ATTRIBUTES);
     }
-    if (!place_units(&s, list, &units))
+    if (!place_units(&s, list, &units) || !place_isdn(&s, list, &units))
         return false;
     return attribute_sort(list) ? check_single(&s, list) : out_of_memory(err);
 }

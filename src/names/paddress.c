@@ -4,33 +4,14 @@
 #include <ctype.h>
 #include <stdio.h>
 
+#include "base/text.h"
 #include "names/nsap.h"
+#include "names/scanner_private.h"
 
 enum { MOST_HOST = 255 };
 
-struct scanner {
-    struct span text;
-    size_t at;
-    struct arena *arena;
-    struct error *err;
-};
-
-static bool failed(struct scanner *s, const char *cause) {
-    struct span rest = span_sub(s->text, s->at, 60);
-    return error_set(s->err, PADDRESS_SYNTAX, "presentation address: %s at '%.*s'", cause, (int)rest.len,
-                     rest.data ? (const char *)rest.data : "");
-}
-
 static bool no_memory(struct error *err) {
     return error_set(err, PADDRESS_MEMORY, "presentation address: out of memory");
-}
-
-static uint8_t peek(const struct scanner *s) {
-    return s->at < s->text.len ? s->text.data[s->at] : 0;
-}
-
-static int hex_digit(uint8_t c) {
-    return isdigit(c) ? c - '0' : isxdigit(c) ? tolower(c) - 'a' + 10 : -1;
 }
 
 /* Octets from pairs of hex digits, in the arena. The absent span if there is something else, or no memory. */
@@ -39,7 +20,7 @@ static struct span read_hex(struct span hex, struct arena *arena) {
     if (!out || hex.len % 2)
         return (struct span){NULL, 0};
     for (size_t i = 0; i < hex.len; i += 2) {
-        int high = hex_digit(hex.data[i]), low = hex_digit(hex.data[i + 1]);
+        int high = text_hex_digit(hex.data[i]), low = text_hex_digit(hex.data[i + 1]);
         if (high < 0 || low < 0)
             return (struct span){NULL, 0};
         out[i / 2] = (uint8_t)(high << 4 | low);
@@ -61,7 +42,7 @@ static bool read_quoted(struct scanner *s, struct span *selector) {
 
 static bool read_hex_selector(struct scanner *s, struct span *selector) {
     size_t start = ++s->at;
-    while (hex_digit(peek(s)) >= 0)
+    while (text_hex_digit(peek(s)) >= 0)
         s->at++;
     struct span hex = span_sub(s->text, start, s->at - start);
     if (peek(s) != '\'' || s->at + 1 >= s->text.len || toupper(s->text.data[s->at + 1]) != 'H')
@@ -234,7 +215,7 @@ static bool read_network(struct scanner *s, struct span text, struct paddress_ne
 }
 
 bool paddress_parse(struct span text, struct arena *arena, struct paddress *address, struct error *err) {
-    struct scanner s = {text, 0, arena, err};
+    struct scanner s = {text, 0, arena, err, "presentation address", PADDRESS_SYNTAX};
     *address = (struct paddress){0};
     if (!read_selectors(&s, address))
         return false;
@@ -332,7 +313,7 @@ bool paddress_equal(const struct paddress *a, const struct paddress *b) {
 /* ---- X.520's form ---- */
 
 bool paddress_of(const struct x501_PresentationAddress *wire, struct arena *arena, struct paddress *address) {
-    struct scanner s = {{NULL, 0}, 0, arena, NULL};
+    struct scanner s = {.arena = arena};
     *address = (struct paddress){
         .p_selector = wire->pSelector, .s_selector = wire->sSelector, .t_selector = wire->tSelector};
     if (wire->nAddresses.count > PADDRESS_MAX_NETWORK)

@@ -20,7 +20,6 @@ static const char *const keys[ORADDRESS_KINDS] = {
     [ORADDRESS_PRMD] = "PRMD",
     [ORADDRESS_GENERATION] = "GQ",
     [ORADDRESS_NUMERIC_USER_ID] = "UA-ID",
-    [ORADDRESS_ISDN] = "NET-NUM",
     [ORADDRESS_PSAP] = "NET-PSAP",
     [ORADDRESS_PD_SERVICE] = "PD-SERVICE",
     [ORADDRESS_PD_POSTAL_CODE] = "PD-CODE",
@@ -114,11 +113,53 @@ static bool put_value(struct span value, struct arena *arena, struct buf *out) {
     return !out->failed;
 }
 
+static bool is_line(const struct oraddress_attribute *item) {
+    return item->kind >= ORADDRESS_PD_LINE_1 && item->kind <= ORADDRESS_PD_LINE_6;
+}
+
+/* The unformatted postal address as one value, where its lines are printable: the index of the first line. */
+static size_t put_postal_lines(const struct oraddress *address, size_t last, struct arena *arena,
+                               struct buf *out) {
+    size_t first = last;
+    while (first > 0 && is_line(&address->items[first - 1]))
+        first--;
+    for (size_t i = first; i <= last; i++)
+        if (is_teletex(address->items[i].value) ||
+            memchr(address->items[i].value.data, '|', address->items[i].value.len))
+            return SIZE_MAX;
+    for (size_t i = first; i <= last; i++) {
+        buf_printf(out, "%s", i == first ? "/PD-ADDRESS=" : "|");
+        if (!put_value(address->items[i].value, arena, out))
+            return SIZE_MAX;
+    }
+    return first;
+}
+
+static bool put_isdn(struct span value, struct arena *arena, struct buf *out) {
+    const uint8_t *plus = memchr(value.data, '+', value.len);
+    struct span number = plus ? span_of(value.data, (size_t)(plus - value.data)) : value;
+    buf_printf(out, "/NET-NUM=");
+    if (!put_value(number, arena, out) || !plus)
+        return !out->failed;
+    buf_printf(out, "/NET-SUB=");
+    return put_value(span_sub(value, number.len + 1, value.len), arena, out);
+}
+
 /* Most specific first: `/PD-ADDRESS=…/PRMD=XX/ADMD=ZZ/C=US/`. Units have their numbers, which RFC 1327 lets
- * readers know; the lines of an unformatted address are F.401's. */
+ * readers know; lines of an unformatted address that are not all printable are F.401's. */
 static bool put_std_or(const struct oraddress *address, struct arena *arena, struct buf *out) {
     for (size_t i = address->count; i-- > 0;) {
         const struct oraddress_attribute *item = &address->items[i];
+        size_t first = is_line(item) ? put_postal_lines(address, i, arena, out) : SIZE_MAX;
+        if (first != SIZE_MAX) {
+            i = first;
+            continue;
+        }
+        if (item->kind == ORADDRESS_ISDN) {
+            if (!put_isdn(item->value, arena, out))
+                return false;
+            continue;
+        }
         const char *key = keys[item->kind] ? keys[item->kind] : oraddress_label(item->kind);
         if (item->kind == ORADDRESS_DOMAIN_DEFINED)
             key = "DD.";

@@ -80,7 +80,7 @@ void connection_free(struct connection *c) {
     buf_free(&c->recover_id);
     accept_forget(c);
     connect_forget(c);
-    transfer_in_free(&c->in);
+    transfer_in_free(c);
     transfer_out_free(&c->out);
     net->slots[(uint32_t)c->ref].connection = NULL;
     net->connections--;
@@ -113,12 +113,18 @@ static enum ipc_sent sent_at_end(const struct connection *c, const struct osi_ca
     return c->out.last_taken ? IPC_SENT_IN_DOUBT : IPC_SENT_BROKEN;
 }
 
+/* The receiver's ability is jeopardized, or it aborts for another problem of the moment. */
+static bool refused_for_now(const struct osi_cause *cause) {
+    return cause->by_peer && cause->end == OSI_END_PROVIDER_ABORT &&
+           cause->code == OSI_ABORT_TEMPORARY_PROBLEM;
+}
+
 /* An association that was up (or asked for admission) is gone: nothing of its transfers may stay open. */
 static void report_close(struct connection *c, const struct osi_cause *cause) {
     if (c->in.active)
         transfer_in_stopped(c, true);
     if (c->out.active)
-        transfer_out_ended(c, sent_at_end(c, cause), cause->text);
+        transfer_out_ended(c, sent_at_end(c, cause), cause->text, refused_for_now(cause));
     if (c->announced)
         tell_close(c, cause);
     c->announced = false;
@@ -201,7 +207,7 @@ static void handle(struct connection *c, struct osi_event *event) {
         transfer_out_checkpoint(c, &event->u.checkpoint);
         break;
     case OSI_EVENT_TRANSFER_CONFIRMED:
-        transfer_out_ended(c, IPC_SENT, "");
+        transfer_out_ended(c, IPC_SENT, "", false);
         break;
     case OSI_EVENT_TRANSFER_REFUSED:
         transfer_out_refused(c, event->u.refused.what, event->u.refused.reason);
@@ -268,7 +274,9 @@ static size_t feed(struct connection *c, struct span in) {
 }
 
 static void arm_timer(struct connection *c) {
-    int64_t deadline = osi_association_deadline(c->association);
+    int64_t deadline = osi_association_deadline(c->association), held = transfer_in_deadline(c);
+    if (held < deadline)
+        deadline = held;
     if (deadline == INT64_MAX) {
         event_del(c->timer);
         return;
@@ -373,6 +381,8 @@ static void on_timer(evutil_socket_t fd, short what, void *arg) {
     struct connection *c = arg;
     if (osi_association_deadline(c->association) <= clock_monotonic_us())
         osi_association_timeout(c->association, clock_monotonic_us());
+    if (transfer_in_deadline(c) <= clock_monotonic_us())
+        transfer_in_timeout(c);
     connection_pump(c);
 }
 

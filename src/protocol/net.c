@@ -278,8 +278,7 @@ void net_stop(struct net *net) {
     if (net->stopping)
         return;
     net->stopping = true;
-    if (!net->store)
-        net->status = 0;
+    net->status = 0; /* the store process, told to stop as well, may have gone first */
     close_listeners(net);
     if (net->connections == 0)
         event_base_loopexit(net->loop, NULL);

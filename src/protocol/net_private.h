@@ -41,6 +41,7 @@ struct net {
     struct client *clients;
     unsigned client_count;
     uint32_t next_client;
+    size_t gathered; /* octets of APDUs that come in and are not with the store process yet */
     bool stopping;
     int status;
 };
@@ -61,6 +62,11 @@ struct transfer_in {
     struct apdu_scanner scanner;
     size_t envelope; /* octets of it, once it is complete */
     struct buf gathered; /* the APDU's octets, as long as it is not in pieces */
+    /* Checkpoints among them that are not confirmed: */
+    unsigned held;              /* how many */
+    struct osi_checkpoint last; /* the last of them */
+    size_t last_at;             /* its place in `gathered` */
+    int64_t hold_until;         /* when the first of them has waited long enough; monotonic µs */
 };
 
 /* An APDU that goes out. */
@@ -209,13 +215,17 @@ void transfer_in_checkpoint(struct connection *c, const struct osi_checkpoint *c
 void transfer_in_end(struct connection *c);
 void transfer_in_stopped(struct connection *c, bool keep);
 bool transfer_in_frame(struct connection *c, enum ipc_type type, struct reader *r);
-void transfer_in_free(struct transfer_in *in);
+void transfer_in_free(struct connection *c);
+/* When transfer_in_timeout is due, monotonic µs; INT64_MAX: never. */
+int64_t transfer_in_deadline(const struct connection *c);
+/* A checkpoint was not followed by the end of its transfer soon: it is to be confirmed. */
+void transfer_in_timeout(struct connection *c);
 
 /* ---- transfer_out.c ---- */
 void transfer_out_push(struct connection *c);
 void transfer_out_checkpoint(struct connection *c, const struct osi_checkpoint *checkpoint);
 void transfer_out_refused(struct connection *c, enum osi_refusal what, int reason);
-void transfer_out_ended(struct connection *c, enum ipc_sent result, const char *cause);
+void transfer_out_ended(struct connection *c, enum ipc_sent result, const char *cause, bool for_now);
 bool transfer_out_frame(struct connection *c, enum ipc_type type, struct reader *r);
 void transfer_out_free(struct transfer_out *out);
 

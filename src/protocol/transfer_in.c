@@ -1,12 +1,18 @@
 /*
- * An APDU on its way in. A small one is gathered and given to the store process
- * in one frame when its activity ends; a longer one, or one with checkpoints,
- * goes to the store process in pieces as it comes. Nothing is confirmed to the
- * peer before the store process says that it is on disk.
+ * An APDU on its way in. A short one is gathered and given to the store process
+ * in one frame when its activity ends; a longer one goes to the store process
+ * in pieces as it comes. Nothing is confirmed to the peer before the store
+ * process says that it is on disk.
+ *
+ * A checkpoint of a short one would cost a commit of its own, while the answer
+ * to the activity's end confirms it too (X.225: the end of an activity is a
+ * major synchronization point). So it is held: until the sender's window is
+ * full, the APDU is not short any more, or its end takes too long to come.
  */
 #include <stdio.h>
 
 #include "base/alloc.h"
+#include "base/clock.h"
 #include "base/log.h"
 #include "protocol/net_private.h"
 
@@ -14,10 +20,26 @@ static size_t envelope_limit(const struct connection *c) {
     return c->net->config->envelope_octets ? c->net->config->envelope_octets : (size_t)8 * 1024 * 1024;
 }
 
-void transfer_in_free(struct transfer_in *in) {
-    buf_free(&in->gathered);
-    apdu_scanner_free(&in->scanner);
-    *in = (struct transfer_in){0};
+/* An APDU up to SHORT is always gathered; up to IPC_WHOLE_MAX while all of them have no more than
+ * GATHERED_MOST: slow senders must not fill the memory. */
+#define SHORT         ((size_t)64 * 1024)
+#define GATHERED_MOST ((size_t)16 * 1024 * 1024)
+#define HOLD_US       50000 /* a checkpoint waits for the end of its activity */
+
+static bool is_short(const struct connection *c, size_t more) {
+    size_t len = c->in.gathered.len + more;
+    return len <= SHORT || (len <= IPC_WHOLE_MAX && c->net->gathered + more <= GATHERED_MOST);
+}
+
+static void free_gathered(struct connection *c) {
+    c->net->gathered -= c->in.gathered.len;
+    buf_free(&c->in.gathered);
+}
+
+void transfer_in_free(struct connection *c) {
+    free_gathered(c);
+    apdu_scanner_free(&c->in.scanner);
+    c->in = (struct transfer_in){0};
 }
 
 static void tell_piece(struct connection *c, enum ipc_type type, struct span piece) {
@@ -59,13 +81,30 @@ static void refuse_apdu(struct connection *c) {
                 c->address, c->in.scanner.error, (unsigned long long)c->in.scanner.offset);
     if (c->in.pieces)
         tell_piece(c, IPC_TRANSFER_STOP, SPAN_LIT("\0"));
-    transfer_in_free(&c->in);
+    transfer_in_free(c);
     osi_rt_transfer_reject(c->association, false);
 }
 
 static void scan(struct connection *c, struct span data, const struct apdu_handler *handler) {
     if (!apdu_scanner_feed(&c->in.scanner, data, handler, c))
         refuse_apdu(c);
+}
+
+/* The envelope goes with each checkpoint: of a long one, the many checkpoints of a hostile sender would be
+ * many times what he sends. They are confirmed, and not kept. */
+static void tell_checkpoint(struct connection *c, const struct osi_checkpoint *checkpoint) {
+    const struct transfer_in *in = &c->in;
+    struct buf payload;
+    if (in->envelope > IPC_KEPT_ENVELOPE_MAX || in->scanner.pending.len > IPC_KEPT_ENVELOPE_MAX) {
+        osi_rt_checkpoint_confirm(c->association, checkpoint->serial);
+        return;
+    }
+    buf_init(&payload, 0);
+    buf_append_u32(&payload, checkpoint->serial);
+    buf_append_u64(&payload, checkpoint->offset);
+    buf_append(&payload, checkpoint->state, sizeof checkpoint->state);
+    apdu_scanner_save(&c->in.scanner, &payload);
+    net_tell(c->net, IPC_TRANSFER_CHECKPOINT, c->ref, &payload);
 }
 
 /* From here on the store process gets what comes, as it comes. */
@@ -77,9 +116,36 @@ static void go_to_pieces(struct connection *c) {
     net_tell(c->net, IPC_TRANSFER_BEGIN, c->ref, &payload);
     in->pieces = true;
     struct buf gathered = in->gathered;
+    struct osi_checkpoint last = in->last;
+    size_t at = in->held ? in->last_at : 0;
+    c->net->gathered -= gathered.len;
     buf_init(&in->gathered, 0);
-    scan(c, buf_span(&gathered), &pieces_handler);
+    if (in->held)
+        scan(c, span_sub(buf_span(&gathered), 0, at), &pieces_handler);
+    if (in->held)
+        tell_checkpoint(c, &last);
+    if (in->active)
+        scan(c, span_sub(buf_span(&gathered), at, SIZE_MAX), &pieces_handler);
     buf_free(&gathered);
+}
+
+/* False: the sender waits for a confirmation, or may have to before the APDU ends. */
+static bool hold_checkpoint(struct connection *c, const struct osi_checkpoint *checkpoint) {
+    struct transfer_in *in = &c->in;
+    if (in->held == 0)
+        in->hold_until = clock_monotonic_us() + HOLD_US;
+    in->held++;
+    in->last = *checkpoint;
+    in->last_at = in->gathered.len;
+    return in->held < osi_association_open(c->association)->window_size;
+}
+
+int64_t transfer_in_deadline(const struct connection *c) {
+    return c->in.active && !c->in.pieces && c->in.held ? c->in.hold_until : INT64_MAX;
+}
+
+void transfer_in_timeout(struct connection *c) {
+    go_to_pieces(c);
 }
 
 /* ---- events of the association ---- */
@@ -101,7 +167,7 @@ static void ask_resume(struct connection *c, const struct osi_begin *begin) {
 }
 
 void transfer_in_begin(struct connection *c, const struct osi_begin *begin) {
-    transfer_in_free(&c->in);
+    transfer_in_free(c);
     c->in.active = true;
     c->in.activity = begin->activity;
     buf_init(&c->in.gathered, 0);
@@ -114,44 +180,35 @@ void transfer_in_data(struct connection *c, struct span data) {
     struct transfer_in *in = &c->in;
     if (!in->active)
         return; /* refused, and the sender has not stopped yet */
-    if (!in->pieces && in->gathered.len + data.len > IPC_WHOLE_MAX)
+    if (!in->pieces && !is_short(c, data.len))
         go_to_pieces(c);
     if (!in->active)
         return;
     if (in->pieces)
         scan(c, data, &pieces_handler);
-    else if (!buf_append_span(&in->gathered, data))
+    else if (buf_append_span(&in->gathered, data))
+        c->net->gathered += data.len;
+    else
         osi_rt_provider_abort(c->association, OSI_ABORT_LOCAL_SYSTEM_PROBLEM, "no memory");
 }
 
 void transfer_in_checkpoint(struct connection *c, const struct osi_checkpoint *checkpoint) {
     struct transfer_in *in = &c->in;
-    if (in->active && !in->pieces)
-        go_to_pieces(c);
     if (!in->active)
         return;
-    /* The envelope goes with each checkpoint: of a long one, the many checkpoints of a hostile sender would
-     * be many times what he sends. */
-    if (in->envelope > IPC_KEPT_ENVELOPE_MAX || in->scanner.pending.len > IPC_KEPT_ENVELOPE_MAX) {
-        osi_rt_checkpoint_confirm(c->association, checkpoint->serial);
-        return;
-    }
-    struct buf payload;
-    buf_init(&payload, 0);
-    buf_append_u32(&payload, checkpoint->serial);
-    buf_append_u64(&payload, checkpoint->offset);
-    buf_append(&payload, checkpoint->state, sizeof checkpoint->state);
-    apdu_scanner_save(&in->scanner, &payload);
-    net_tell(c->net, IPC_TRANSFER_CHECKPOINT, c->ref, &payload);
+    if (in->pieces)
+        tell_checkpoint(c, checkpoint);
+    else if (!hold_checkpoint(c, checkpoint))
+        go_to_pieces(c);
 }
 
-/* A small APDU in one frame: the envelope is copied into its head; a content in one piece stays where it was
- * gathered. */
-/* The frame being made: the scanner's envelope is gone after its call, so it is written there. */
+/* A short APDU in one frame: the envelope is copied into its head, for the scanner's is gone after its call;
+ * a content in one piece stays where it was gathered. */
 struct whole {
     struct span activity;
     struct buf head;
-    struct buf content;
+    struct span content;
+    struct buf joined; /* a content in several pieces */
 };
 
 static bool whole_envelope(void *context, enum ipc_apdu kind, struct span envelope) {
@@ -161,7 +218,15 @@ static bool whole_envelope(void *context, enum ipc_apdu kind, struct span envelo
 }
 
 static bool whole_content(void *context, struct span content) {
-    return buf_append_span(&((struct whole *)context)->content, content);
+    struct whole *whole = context;
+    if (!whole->content.len) {
+        whole->content = content;
+        return true;
+    }
+    bool ok = (whole->joined.len || buf_append_span(&whole->joined, whole->content)) &&
+              buf_append_span(&whole->joined, content);
+    whole->content = buf_span(&whole->joined);
+    return ok;
 }
 
 static const struct apdu_handler whole_handler = {whole_envelope, whole_content};
@@ -173,13 +238,12 @@ static void send_whole(struct connection *c) {
         !apdu_scanner_finish(&in->scanner)) {
         refuse_apdu(c);
     } else {
-        if (!net_store_send(c->net, IPC_TRANSFER_WHOLE, c->ref, buf_span(&whole.head),
-                            buf_span(&whole.content)))
+        if (!net_store_send(c->net, IPC_TRANSFER_WHOLE, c->ref, buf_span(&whole.head), whole.content))
             osi_rt_provider_abort(c->association, OSI_ABORT_LOCAL_SYSTEM_PROBLEM,
                                   "the store process can't take more");
-        buf_free(&in->gathered);
+        free_gathered(c);
     }
-    buf_free(&whole.content);
+    buf_free(&whole.joined);
     buf_free(&whole.head);
 }
 
@@ -187,6 +251,7 @@ void transfer_in_end(struct connection *c) {
     struct transfer_in *in = &c->in;
     if (!in->active)
         return;
+    in->held = 0; /* the answer to the end confirms them */
     if (!in->pieces)
         send_whole(c);
     else if (apdu_scanner_finish(&in->scanner))
@@ -199,7 +264,7 @@ void transfer_in_stopped(struct connection *c, bool keep) {
     struct transfer_in *in = &c->in;
     if (in->active && in->pieces)
         tell_piece(c, IPC_TRANSFER_STOP, keep ? SPAN_LIT("\1") : SPAN_LIT("\0"));
-    transfer_in_free(in);
+    transfer_in_free(c);
 }
 
 /* ---- answers of the store process ---- */
@@ -220,13 +285,15 @@ static bool on_result(struct connection *c, struct reader *r) {
     if (!c->in.active)
         return true;
     if (result == IPC_ACCEPTED) {
-        transfer_in_free(&c->in);
+        transfer_in_free(c);
         osi_rt_transfer_confirm(c->association);
         return true;
     }
-    log_warning("peer=%s address=%s transfer refused %s: %s", c->peer->name, c->address,
-                result == IPC_REFUSED ? "for good" : "for now", log_text(cause, text));
-    transfer_in_free(&c->in);
+    /* The store process tells of those refused for now, and not of each. */
+    if (result == IPC_REFUSED)
+        log_warning("peer=%s address=%s transfer refused for good: %s", c->peer->name, c->address,
+                    log_text(cause, text));
+    transfer_in_free(c);
     osi_rt_transfer_reject(c->association, result == IPC_REFUSED_TEMPORARILY);
     return true;
 }
@@ -254,7 +321,7 @@ static bool on_resume(struct connection *c, struct reader *r) {
     c->in.resuming = false;
     if (result == IPC_RESUME_FROM && resume_from(c, serial, offset, state))
         return true;
-    transfer_in_free(&c->in);
+    transfer_in_free(c);
     if (result == IPC_RESUME_COMPLETED)
         osi_rt_resume_swallow(c->association);
     else

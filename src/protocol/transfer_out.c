@@ -75,7 +75,7 @@ void transfer_out_push(struct connection *c) {
         read_ahead(c);
 }
 
-void transfer_out_ended(struct connection *c, enum ipc_sent result, const char *cause) {
+void transfer_out_ended(struct connection *c, enum ipc_sent result, const char *cause, bool for_now) {
     struct buf payload;
     if (!c->out.active)
         return;
@@ -83,6 +83,7 @@ void transfer_out_ended(struct connection *c, enum ipc_sent result, const char *
     buf_init(&payload, 0);
     buf_append_byte(&payload, (uint8_t)result);
     payload_put_octets(&payload, span_str(cause));
+    buf_append_byte(&payload, for_now);
     net_tell(c->net, IPC_SEND_RESULT, c->ref, &payload);
 }
 
@@ -91,8 +92,7 @@ void transfer_out_refused(struct connection *c, enum osi_refusal what, int reaso
     char cause[96];
     snprintf(cause, sizeof cause, "the peer refused the transfer: activity %s, exception reason %d",
              what == OSI_REFUSAL_INTERRUPTED ? "interrupted" : "discarded", reason);
-    log_warning("peer=%s %s", c->peer->name, cause);
-    transfer_out_ended(c, IPC_SENT_DEFERRED, cause);
+    transfer_out_ended(c, IPC_SENT_DEFERRED, cause, true);
 }
 
 void transfer_out_checkpoint(struct connection *c, const struct osi_checkpoint *checkpoint) {
@@ -149,7 +149,7 @@ static bool begin(struct connection *c, struct reader *r) {
     else
         ok = osi_rt_transfer_begin(c->association, &out->activity);
     if (!ok) {
-        transfer_out_ended(c, IPC_SENT_BROKEN, "the association can't begin a transfer now");
+        transfer_out_ended(c, IPC_SENT_BROKEN, "the association can't begin a transfer now", false);
         return true;
     }
     struct buf payload;

@@ -16,7 +16,7 @@ static bool add_row(struct store *store, enum statement which, uint64_t bucket, 
 }
 
 static bool finish_run(struct store *store, struct runs *runs, struct drain *drain, struct error *err) {
-    drain->filter = runs_reserve_done(runs) ? runs_filter(runs) : NULL;
+    drain->filter = filters_reserve(&runs->done) ? runs_filter(runs) : NULL;
     if (!drain->filter)
         return error_set(err, STORE_NO_MEMORY, "%s: out of memory", store->path);
     sqlite3_stmt *statement = sql(store, SQL_ADD_RUN);
@@ -24,7 +24,7 @@ static bool finish_run(struct store *store, struct runs *runs, struct drain *dra
         return db_error(store, "run", err);
     sqlite3_bind_int64(statement, 1, (sqlite3_int64)runs->sealed.last_batch);
     sqlite3_bind_int64(statement, 2, runs == &store->repeats);
-    sqlite3_bind_blob(statement, 3, drain->filter, (int)(RUN_FILTER_BITS / 8), SQLITE_STATIC);
+    sqlite3_bind_blob(statement, 3, drain->filter, (int)RUN_FILTER_OCTETS, SQLITE_STATIC);
     return sql_run(store, SQL_ADD_RUN, NULL, err);
 }
 
@@ -54,7 +54,7 @@ static void apply(struct runs *runs, struct drain *drain) {
     if (runs->sealed.count)
         runs->drained_heads = drain->heads;
     if (drain->filter) {
-        runs_add_done(runs, runs->sealed.last_batch, drain->filter);
+        filters_add(&runs->done, runs->sealed.last_batch, drain->filter);
         drain->filter = NULL;
         run_table_clear(&runs->sealed);
     }

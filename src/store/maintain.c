@@ -137,22 +137,12 @@ static int64_t drop_rows(struct store *store, const char *text, int64_t limit) {
     return changed;
 }
 
-static void forget_run(struct runs *runs, uint64_t bucket) {
-    size_t i = 0;
-    while (i < runs->done_count && runs->done[i].bucket != bucket)
-        i++;
-    if (i == runs->done_count)
-        return;
-    run_free(&runs->done[i]);
-    memmove(runs->done + i, runs->done + i + 1, (--runs->done_count - i) * sizeof *runs->done);
-}
-
 /* A run whose packed rows are all gone: its own row goes with its rows of the index. */
 static bool drop_run(struct store *store, bool repeats) {
     struct runs *runs = repeats ? &store->repeats : &store->track;
     struct error err = {0};
     char text[160];
-    uint64_t bucket = runs->done_count ? runs->done[0].bucket : 0;
+    uint64_t bucket = filters_oldest(&runs->done);
     int64_t oldest =
         one_value(store,
                   repeats ? "SELECT coalesce(min(id), 9223372036854775807) FROM repeat WHERE id > ?1"
@@ -168,7 +158,7 @@ static bool drop_run(struct store *store, bool repeats) {
             sql_run(store, SQL_ROLLBACK, NULL, NULL);
         return false;
     }
-    forget_run(runs, bucket);
+    filters_drop_oldest(&runs->done);
     return true;
 }
 

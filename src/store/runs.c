@@ -33,10 +33,16 @@ bool runs_init(struct runs *runs) {
 void runs_free(struct runs *runs) {
     table_free(&runs->open);
     table_free(&runs->sealed);
-    for (size_t i = 0; i < runs->done_count; i++)
-        run_free(&runs->done[i]);
-    mem_free(runs->done);
+    filters_free(&runs->done);
     *runs = (struct runs){0};
+}
+
+void runs_clear(struct runs *runs) {
+    filters_free(&runs->done);
+    run_table_clear(&runs->open);
+    run_table_clear(&runs->sealed);
+    runs->drained_heads = 0;
+    runs->seen = 0;
 }
 
 bool runs_reserve(struct runs *runs, size_t count) {
@@ -84,47 +90,9 @@ bool runs_each_recent(const struct runs *runs, uint64_t hash, run_cb *cb, void *
     return table_each(&runs->sealed, hash, cb, context) && table_each(&runs->open, hash, cb, context);
 }
 
-void run_free(struct run *run) {
-    mem_free(run->filter);
-    run->filter = NULL;
-}
-
-/* The four bits of a hash in a filter: double hashing over its two halves. */
-static uint64_t filter_bit(uint64_t hash, unsigned i) {
-    return (hash + i * ((hash >> 31) | 1) * UINT64_C(0x9E3779B1)) % RUN_FILTER_BITS;
-}
-
-bool run_may_have(const struct run *run, uint64_t hash) {
-    for (unsigned i = 0; run->filter && i < 4; i++) {
-        uint64_t bit = filter_bit(hash, i);
-        if (!(run->filter[bit / 8] >> bit % 8 & 1))
-            return false;
-    }
-    return true;
-}
-
 uint8_t *runs_filter(const struct runs *runs) {
-    uint8_t *filter = mem_alloc(RUN_FILTER_BITS / 8);
+    uint8_t *filter = mem_alloc(RUN_FILTER_OCTETS);
     for (size_t n = 0; filter && n < runs->sealed.count; n++)
-        for (unsigned i = 0; i < 4; i++) {
-            uint64_t bit = filter_bit(runs->sealed.entries[n].hash, i);
-            filter[bit / 8] |= (uint8_t)(1u << bit % 8);
-        }
+        filter_set(filter, runs->sealed.entries[n].hash);
     return filter;
-}
-
-bool runs_reserve_done(struct runs *runs) {
-    if (runs->done_count < runs->done_cap)
-        return true;
-    size_t cap = runs->done_cap ? runs->done_cap * 2 : 16;
-    struct run *done = mem_resize(runs->done, cap * sizeof *done);
-    if (!done)
-        return false;
-    runs->done = done;
-    runs->done_cap = cap;
-    return true;
-}
-
-void runs_add_done(struct runs *runs, uint64_t bucket, uint8_t *filter) {
-    runs->done[runs->done_count++] = (struct run){bucket, filter};
 }

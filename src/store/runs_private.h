@@ -17,9 +17,10 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define RUN_ENTRIES     65536
-#define RUN_FILTER_BITS (UINT64_C(1) << 20)
-#define RUN_HEADS       65536
+#include "store/filters.h"
+
+#define RUN_ENTRIES 65536
+#define RUN_HEADS   65536
 
 struct run_entry {
     uint64_t hash, batch;
@@ -33,16 +34,11 @@ struct run_table {
     uint64_t last_batch;
 };
 
-struct run {
-    uint64_t bucket;
-    uint8_t *filter; /* RUN_FILTER_BITS; NULL: always look */
-};
-
 struct runs {
     struct run_table open, sealed;
     size_t drained_heads; /* of the sealed table, committed */
-    struct run *done;     /* oldest first */
-    size_t done_count, done_cap;
+    struct filters done;
+    uint64_t seen; /* for a reader: the last packed row that it entered */
 };
 
 /* Allocates the tables. */
@@ -59,13 +55,9 @@ void runs_seal(struct runs *runs);
 /* Collects the batches of `hash` in memory. False from the callback ends it and is returned. */
 typedef bool run_cb(void *context, uint64_t batch);
 bool runs_each_recent(const struct runs *runs, uint64_t hash, run_cb *cb, void *context);
-void run_free(struct run *run);
-bool run_may_have(const struct run *run, uint64_t hash);
+/* Forgets all, and keeps the tables' memory. */
+void runs_clear(struct runs *runs);
 
-/* Makes sure that the next runs_add_done has room. */
-bool runs_reserve_done(struct runs *runs);
-/* Adds a finished run; the filter becomes the runs' own. */
-void runs_add_done(struct runs *runs, uint64_t bucket, uint8_t *filter);
 /* The filter of the sealed table's hashes; NULL without memory. */
 uint8_t *runs_filter(const struct runs *runs);
 void run_table_clear(struct run_table *table);

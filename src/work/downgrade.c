@@ -9,10 +9,15 @@ bool work_downgrade(struct job *job) {
     struct downgrade plan;
     struct downgrade_refusal refusal;
     struct reader r = reader_of(job->arguments);
-    unsigned flags = reader_u8(&r);
+    struct oraddress gateway;
+    struct downgrade_how how = {.flags = reader_u8(&r)};
+    struct span address = payload_octets(&r);
     if (!payload_done(&r))
         return false;
-    if (!downgrade_plan(&job->content, flags, &job->arena, &plan, &refusal))
+    if (address.len && !oraddress_parse(address, &job->arena, &gateway, NULL))
+        return work_failed(job, "the address for RFC 1328 does not read");
+    how.gateway = address.len ? &gateway : NULL;
+    if (!downgrade_plan(&job->content, &how, &job->arena, &plan, &refusal))
         return !job->broken &&
                (refusal.reason < 0 ? work_failed(job, refusal.text)
                                    : work_refused(job, refusal.reason, refusal.diagnostic, refusal.text));

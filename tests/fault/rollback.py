@@ -6,12 +6,13 @@ import struct
 LIBRARY = os.path.join(os.environ.get("CHASQUI_BUILD", "build"), "tests", "fault", "libunsynced.so")
 
 
-def environment(store):
-    """The environment under which a daemon's writes to `store` can be taken back."""
+def environment(store, lie=False):
+    """The environment under which a daemon's writes to `store` can be taken back; with `lie` also those that it synced
+    (a control: then a kill must lose what was confirmed)."""
     if not os.path.exists(LIBRARY):
         raise RuntimeError(f"{LIBRARY} is not built")
     return {"LD_PRELOAD": os.path.abspath(LIBRARY), "CHASQUI_UNSYNCED": os.path.abspath(store),
-            "ASAN_OPTIONS": "detect_leaks=0:verify_asan_link_order=0"}
+            "ASAN_OPTIONS": "detect_leaks=0:verify_asan_link_order=0", **({"CHASQUI_SYNC_LIES": "1"} if lie else {})}
 
 
 def _records(data):
@@ -47,10 +48,11 @@ def _take_back_file(undo, share):
     return taken
 
 
-def take_back(store):
-    """Undoes the unsynced writes of all files of the store, or a random part of them: a disk may have written any of
-    them. Returns the number of blocks and sizes that were put back."""
-    folder, share, taken = os.path.join(store, ".undo"), random.choice([1, 1, 0.5]), 0
+def take_back(store, share=None):
+    """Undoes the unsynced writes of all files of the store, or (`share`, else by chance) a random part of them: a disk
+    may have written any of them. Returns the number of blocks and sizes that were put back."""
+    folder, taken = os.path.join(store, ".undo"), 0
+    share = share or random.choice([1, 1, 0.5])
     if not os.path.isdir(folder):
         return 0
     for name in os.listdir(folder):

@@ -7,7 +7,10 @@
  * blocks back.
  *
  * CHASQUI_UNSYNCED names a folder: files below it are watched, undo files are made in its folder .undo.
- * Creation, renaming and removal of files count as durable at once. */
+ * Creation, renaming and removal of files count as durable at once.
+ *
+ * CHASQUI_SYNC_LIES set is the control: a sync then says that it is done and empties nothing, as some disks
+ * do, so that a kill takes back all that the process has written. */
 #include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -120,6 +123,8 @@ static void save(int fd, uint64_t from, uint64_t to) {
 /* What was noted is no longer to be taken back. */
 static void synced(int fd) {
     struct stat status;
+    if (getenv("CHASQUI_SYNC_LIES"))
+        return;
     struct watched *file = fstat(fd, &status) || !S_ISREG(status.st_mode) ? NULL : find(fd, &status);
     if (!file || file->undo < 0)
         return;

@@ -29,13 +29,18 @@ static void check(struct span in, unsigned depth) {
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     struct span in = span_of(data + (size > 0), size ? size - 1 : 0);
     struct content_source source = {read_memory, &in, in.len};
+    static const char gateway[] = "/C=GB/A=GOLD/P=GATE";
+    struct oraddress address;
+    struct downgrade_how how = {.flags = size ? data[0] & 15 : 0};
     struct downgrade plan;
     struct downgrade_refusal refusal;
     struct arena arena;
     struct buf out;
     arena_init(&arena, (size_t)32 << 20);
     buf_init(&out, 0);
-    if (downgrade_plan(&source, size ? data[0] & 7 : 0, &arena, &plan, &refusal)) {
+    if (size && data[0] & 16 && oraddress_parse(span_str(gateway), &arena, &address, NULL))
+        how.gateway = &address;
+    if (downgrade_plan(&source, &how, &arena, &plan, &refusal)) {
         if (!downgrade_write(&plan, &source, &arena, gather, &out) || out.len != plan.length)
             __builtin_trap();
         check(buf_span(&out), 0);

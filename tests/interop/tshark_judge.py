@@ -1,10 +1,10 @@
-"""tshark as a judge: it decodes captures, ours or real ones, and this module counts what it complains about.
+"""tshark as a judge: it decodes captures, ours or real ones, and this module says what it complains about.
 
-tshark 4.0 can't follow X.410 mode and 1984 traffic; there `wrap` puts the reassembled APDU into a synthetic normal-mode
-association, which it can.
+tshark 4.0 can't follow X.410 mode, 1984 traffic and resumed transfers; there `wrap` puts the reassembled APDU into a
+synthetic normal-mode association, which it can.
 """
-import json
 import os
+import re
 import shutil
 import signal
 import socket
@@ -12,51 +12,56 @@ import subprocess
 import tempfile
 import time
 
+from interop import tshark_text
 from peer import ber, pcap, session, x228
 from peer.transport import CC, CR, DT
 
-COMPLAINTS = '_ws.malformed || _ws.expert.severity == "Error" || _ws.expert.group == "Malformed"'
+# What tshark 4.0 can't read though it is right, by its message and the line above it. Its register of extensions (4.0's
+# output, and the REGISTER part of Wireshark's p1.cnf) has none for 41, 43 and 44, which X.420 defines, nor for 46; it
+# prints their values by the tags. The OID of a private extension is unknown to it by its nature.
+NOT_IMPLEMENTED = "not implemented. +Contact Wireshark developers if you want this supported$"
+EXCUSED = [
+    ("P1", "Unknown standard-extension", f"Dissector for standard-extension (41|43|44|46) {NOT_IMPLEMENTED}"),
+    ("P1", f"BER: Dissector for OID {NOT_IMPLEMENTED}", r"ExtensionField \(iso\.3\.6\.1\.4\.1\.32473\.2\)$"),
+    # The octets of a file are an OCTET STRING in an EXTERNAL of FTAM's unstructured binary (1.0.8571.2.4), whose name
+    # tshark prints and which it has no dissector for.
+    ("X.420", f"BER: Dissector for OID {NOT_IMPLEMENTED}", r"FileTransferData item$"),
+]
 
 
 def available():
     return shutil.which("tshark") is not None
 
 
-def _tshark(path, ports, *arguments):
+def frames(path, ports=()):
+    """The frames of a capture as tshark reads them, as tshark_text.Frame."""
     decode = [word for port in ports for word in ("-d", f"tcp.port=={port},tpkt")]
     with tempfile.TemporaryDirectory() as home:
-        done = subprocess.run(["tshark", "-r", path, *decode, *arguments], stdin=subprocess.DEVNULL,
-                              capture_output=True, text=True, errors="replace",
-                              env={**os.environ, "HOME": home, "XDG_CONFIG_HOME": home})
+        done = subprocess.run(["tshark", "-r", path, "-o", "ber.decode_unexpected:TRUE", *decode, "-V"],
+                              stdin=subprocess.DEVNULL, capture_output=True, text=True, errors="surrogateescape",
+                              env={**os.environ, "HOME": home, "XDG_CONFIG_HOME": home, "LC_ALL": "C.UTF-8"})
     if done.returncode:
         raise RuntimeError(f"tshark failed on {path}: {done.stderr.strip()}")
-    return done.stdout
+    return tshark_text.frames(done.stdout)
+
+
+def _excused(complaint):
+    return any(complaint.layer == layer and re.match(message, complaint.message) and
+               any(re.match(line, text) for text in complaint.path[-4:]) for layer, message, line in EXCUSED)
+
+
+def found_fault(read):
+    """What tshark calls malformed, erroneous or worth a warning in these frames, what is excused left out."""
+    return [complaint for frame in read for complaint in frame.complaints if not _excused(complaint)]
 
 
 def complaints(path, ports=()):
-    """What tshark calls malformed or erroneous: a list of (frame number, message), [] when it is content."""
-    out = _tshark(path, ports, "-Y", COMPLAINTS, "-T", "fields", "-e", "frame.number", "-e", "_ws.expert.message")
-    return [tuple(line.split("\t", 1)) for line in out.splitlines()]
+    return found_fault(frames(path, ports))
 
 
-def values(path, field, ports=()):
-    """All values of a display filter's field, in order."""
-    out = _tshark(path, ports, "-Y", field, "-T", "fields", "-e", field, "-E", "occurrence=a", "-E", "aggregator=\x1f")
-    return [value for line in out.splitlines() for value in line.split("\x1f") if value]
-
-
-def tree(path, ports=(), wanted="p1"):
-    """The decoded frames that hold the protocol `wanted`, as tshark's JSON objects."""
-    return json.loads(_tshark(path, ports, "-Y", wanted, "-T", "json", "--no-duplicate-keys"))
-
-
-def text(path, ports=(), wanted="p1"):
-    return _tshark(path, ports, "-Y", wanted, "-V")
-
-
-def frames(path, wanted, ports=()):
-    """The numbers of the frames that match a display filter."""
-    return [int(n) for n in _tshark(path, ports, "-Y", wanted, "-T", "fields", "-e", "frame.number").split()]
+def kinds(read):
+    """All complaints by layer and kind, without the excuses."""
+    return {complaint.kind for frame in read for complaint in frame.complaints}
 
 
 def _tpdu(header, data=b""):
@@ -69,7 +74,7 @@ def _tsdu(data):
     return b"".join(_tpdu(bytes([DT, 0x80 if i == len(parts) - 1 else 0]), part) for i, part in enumerate(parts))
 
 
-def association_octets(apdu, checkpoint=0):
+def association_octets(apdu):
     """The octets of a whole association that transfers one APDU in normal mode: [(from the client?, octets)]."""
     s = session
     reference = s.parameter(s.PI_CALLING_REFERENCE, ber.octets(b"judge"))
@@ -79,9 +84,9 @@ def association_octets(apdu, checkpoint=0):
     bind = ber.ctx(0, x228.bind_argument("normal", "JUDGE", "x"))
     result = ber.ctx(0, x228.bind_result("normal", "JUDGED", "x"))
     connect = s.spdu(s.CN, s.group(s.PGI_CONNECTION_IDENTIFIER, reference), accept, requirements, s.parameter(
-        s.PGI_USER_DATA, x228.connect_ppdu("normal", x228.open_request(checkpoint, 3, bind, "normal"))))
+        s.PGI_USER_DATA, x228.connect_ppdu("normal", x228.open_request(0, 3, bind, "normal"))))
     accepted = s.spdu(s.AC, accept, requirements, s.parameter(
-        s.PGI_USER_DATA, x228.accept_ppdu("normal", x228.open_accept(checkpoint, 3, result))))
+        s.PGI_USER_DATA, x228.accept_ppdu("normal", x228.open_accept(0, 3, result))))
     log = [(True, _tpdu(bytes([CR, 0, 0, 0, 1, 0]))), (False, _tpdu(bytes([CC, 0, 1, 0, 2, 0]))),
            (True, _tsdu(connect)), (False, _tsdu(accepted)),
            (True, _tsdu(s.GIVE + s.spdu(s.AS, s.parameter(s.PI_ACTIVITY, ber.integer(1)))))]
@@ -123,19 +128,19 @@ def recut(conversation):
     return out + tsdu[True] + tsdu[False] + [(sent, rest) for sent, rest in held.items() if rest]
 
 
+def rewritten(path, conversations):
+    """Writes conversations, each [(from the client?, octets)], so that tshark can follow them; its frames."""
+    writer = pcap.Writer(path)
+    for conversation in conversations:
+        writer.conversation(recut(conversation))
+    writer.close()
+    return frames(path)
+
+
 def judge_log(*logs):
     """tshark's complaints about what Transport.log kept of one or more associations."""
-    return judge_conversations([(entry[0], entry[-1]) for entry in log] for log in logs)
-
-
-def judge_conversations(conversations, keep=None):
-    """tshark's complaints about conversations, each [(from the client?, octets)]; `keep`: where to leave the capture."""
     with tempfile.NamedTemporaryFile(suffix=".pcap") as file:
-        writer = pcap.Writer(keep or file.name)
-        for conversation in conversations:
-            writer.conversation(recut(conversation))
-        writer.close()
-        return complaints(keep or file.name)
+        return found_fault(rewritten(file.name, [[(entry[0], entry[-1]) for entry in log] for log in logs]))
 
 
 class Capture:

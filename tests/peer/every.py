@@ -62,8 +62,8 @@ def extension_attributes():
 def originated_message_extensions():
     """What an originator may ask for with a message; PRIVATE stands for those of private ones."""
     return [
-        x411.extension(1, ber.enumerated(0), {x411.FOR_DELIVERY}),
-        x411.extension(3, ber.enumerated(0), {x411.FOR_DELIVERY}),
+        x411.extension(1, ber.enumerated(1), {x411.FOR_DELIVERY}),
+        x411.extension(3, ber.enumerated(1), {x411.FOR_DELIVERY}),
         x411.extension(4, ber.enumerated(1), {x411.FOR_DELIVERY}),
         x411.extension(5, ber.utctime(LATEST), {x411.FOR_DELIVERY}),
         x411.extension(13, names.or_address(ANN + "CN=return/")),
@@ -92,15 +92,15 @@ def originated_recipient_extensions():
         x411.extension(2, names.or_name(CARL)),
         x411.extension(6, ber.seq(ber.integer(1), ber.integer(0))),
         x411.extension(7, ber.enumerated(1)),
-        x411.extension(8, ber.enumerated(0)),
-        x411.extension(9, ber.bits(0)),
-        x411.extension(10, ber.integer(0)),
+        x411.extension(8, ber.enumerated(1)),
+        x411.extension(9, ber.bits(0, 7)),
+        x411.extension(10, ber.integer(2)),
         x411.extension(11, ber.teletex("4711")),
         x411.extension(12, ber.oid("2.6.3.5.0")),
-        x411.extension(14, ber.integer(0)),
+        x411.extension(14, ber.integer(1)),
         x411.extension(16, TOKEN),
         x411.extension(18, SIGNATURE),
-        x411.extension(22, ber.enumerated(0)),
+        x411.extension(22, ber.enumerated(1)),
         x411.extension(28, CERTIFICATES),
         x411.extension(41, ber.seq(blind)),
         x411.extension(43, ber.set_(ber.set_(ber.integer(1), ber.set_(ALGORITHM, ber.bits(0, 9, size=64))))),
@@ -109,13 +109,16 @@ def originated_recipient_extensions():
     ]
 
 
+def redirection_history():
+    return x411.extension(25, ber.seq(ber.seq(ber.seq(names.or_name(BOB), ber.utctime(WHEN)), ber.enumerated(0))))
+
+
 def recipient_extensions():
-    redirection = ber.seq(ber.seq(ber.seq(names.or_name(BOB), ber.utctime(WHEN)), ber.enumerated(0)))
-    return originated_recipient_extensions() + [x411.extension(25, redirection)]
+    return originated_recipient_extensions() + [redirection_history()]
 
 
 def originated_probe_extensions():
-    return [x411.extension(1, ber.enumerated(0)), x411.extension(3, ber.enumerated(0)), x411.extension(4, ber.enumerated(0)),
+    return [x411.extension(1, ber.enumerated(1)), x411.extension(3, ber.enumerated(1)), x411.extension(4, ber.enumerated(1)),
             x411.extension(15, CERTIFICATES), x411.extension(20, LABEL), x411.extension(23, ber.ia5("correlator")),
             x411.extension(24, SIGNATURE)]
 
@@ -140,11 +143,14 @@ def message(content, local="every.1", recipients=None, **more):
     return x411.message(HERE, local, ANN, recipients, content, **options)
 
 
-def probe(local="every.2", recipients=(BOB,), **more):
+def probe(local="every.2", recipients=None, **more):
     options = dict(content_identifier="probe", content_length=2048, indicators={x411.ALTERNATE_ALLOWED},
-                   extensions=originated_probe_extensions())
+                   extensions=originated_probe_extensions() + [
+                       x411.extension(38, x411.internal_trace((HERE, "MTA-A", WHEN)))])
     options.update(more)
-    return x411.probe(HERE, local, ANN, list(recipients), **options)
+    recipients = recipients or [x411.recipient(BOB, 1, x411.REPORTED, extensions=probe_recipient_extensions() + [
+        redirection_history()])]
+    return x411.probe(HERE, local, ANN, recipients, **options)
 
 
 def report(subject=(HERE, "every.1"), local="every.3", destination=ANN, **more):
@@ -152,12 +158,16 @@ def report(subject=(HERE, "every.1"), local="every.3", destination=ANN, **more):
     expansion = ber.seq(ber.seq(names.or_name(ANN), ber.utctime(WHEN)), ber.seq(names.or_name(LIST), ber.utctime(WHEN)))
     options = dict(
         intermediate=x411.trace((HERE, WHEN), (THERE, WHEN)), content_identifier="every", returned=b"content",
-        envelope_extensions=[x411.extension(20, LABEL), x411.extension(30, expansion),
-                             x411.extension(31, names.or_name(LIST)),
+        envelope_extensions=[x411.extension(20, LABEL), redirection_history(), x411.extension(30, expansion),
+                             x411.extension(31, names.or_name(LIST)), x411.extension(32, CERTIFICATES),
+                             x411.extension(33, SIGNATURE),
                              x411.extension(38, x411.internal_trace((THERE, "MTA-B", WHEN))),
                              x411.extension(39, ber.seq(names.domain(THERE), ber.ia5("MTA-B")))],
         extensions=[x411.extension(23, ber.ia5("correlator"))])
     options.update(more)
-    recipients = [x411.reported(BOB, 1, delivered=WHEN, intended=LIST, supplementary="with care"),
-                  x411.reported(CARL, 2, reason=1, diagnostic=0)]
+    extensions = [redirection_history(), x411.extension(27, names.or_name(CARL)),
+                  x411.extension(28, CERTIFICATES), x411.extension(29, SIGNATURE)]
+    recipients = [x411.reported(BOB, 1, delivered=WHEN, intended=LIST, supplementary="with care", arrival=WHEN,
+                                extensions=extensions),
+                  x411.reported(CARL, 2, reason=1, diagnostic=0, arrival=WHEN)]
     return x411.report(THERE, local, destination, subject, recipients, **options)

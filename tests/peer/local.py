@@ -115,16 +115,32 @@ class Client:
 NO_REPORT, NON_DELIVERY_REPORT, REPORT = (), (4,), (3,)
 
 
+def recipient(address, report=NON_DELIVERY_REPORT, conversion=None, extensions=(), extra=(), directory=None):
+    """PerRecipientMessageSubmissionFields, and those of a probe."""
+    return ber.set_(names.or_name(address, extra, directory), ber.prim(0, ber.bits_octets(report, 5)),
+                    ber.prim(1, ber.integer_octets(conversion)) if conversion is not None else b"",
+                    ber.ctx(2, *extensions) if extensions else b"")
+
+
 def submission_envelope(originator, recipients, report=NON_DELIVERY_REPORT, content_type=22, content_identifier=None,
-                        priority=0, indicators=(), deferred=None, extensions=(), recipient_extensions=()):
-    """MessageSubmissionEnvelope (X.411 section 8.2.1.1.1)."""
-    fields = [ber.set_(names.or_name(r), ber.prim(0, ber.bits_octets(report, 5)),
-                       ber.ctx(2, *recipient_extensions) if recipient_extensions else b"") for r in recipients]
+                        priority=0, indicators=(), deferred=None, extensions=(), types=None):
+    """MessageSubmissionEnvelope (X.411 section 8.2.1.1.1). `recipients`: addresses, or elements made by recipient();
+    `types`: the element of the encoded information types."""
+    fields = [recipient(r, report) if isinstance(r, str) else r for r in recipients]
     return ber.set_(
-        names.or_name(originator), ber.app(5, ber.prim(0, ber.bits_octets((2,)))),
+        names.or_name(originator), types or ber.app(5, ber.prim(0, ber.bits_octets((2,)))),
         ber.app_prim(6, ber.integer_octets(content_type)),
         ber.app_prim(10, content_identifier.encode()) if content_identifier else b"",
         ber.app_prim(7, bytes([priority])) if priority else b"",
         ber.app_prim(8, ber.bits_octets(indicators, 8)) if indicators else b"",
         ber.prim(0, deferred.encode()) if deferred else b"",
         ber.ctx(2, *extensions) if extensions else b"", ber.ctx(1, *fields))
+
+
+def probe_envelope(originator, recipients, content_identifier, length, indicators=(), extensions=()):
+    """ProbeSubmissionEnvelope; `recipients` are elements made by recipient()."""
+    return ber.set_(
+        names.or_name(originator), ber.app(5, ber.prim(0, ber.bits_octets((2,)))), ber.app_prim(6, b"\x16"),
+        ber.app_prim(10, content_identifier.encode()), ber.prim(0, ber.integer_octets(length)),
+        ber.app_prim(8, ber.bits_octets(indicators, 8)) if indicators else b"",
+        ber.ctx(2, *extensions) if extensions else b"", ber.ctx(3, *recipients))

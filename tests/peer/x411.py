@@ -82,10 +82,10 @@ def _per_message(domain, local, originator, options):
         o["eits"] if o.get("eits") is not None else encoded_types(2),
         _content_type(o.get("content_type", P22)),
         ber.app_prim(10, o["content_identifier"].encode()) if "content_identifier" in o else b"",
+        ber.prim(0, ber.integer_octets(o["content_length"])) if "content_length" in o else b"",
         ber.app_prim(7, bytes([o["priority"]])) if "priority" in o else b"",
         ber.app_prim(8, ber.bits_octets(o["indicators"], 8)) if "indicators" in o else b"",
         ber.prim(0, o["deferred"].encode()) if "deferred" in o else b"",
-        ber.prim(0, ber.integer_octets(o["content_length"])) if "content_length" in o else b"",
         ber.ctx(1, *o["bilateral"]) if "bilateral" in o else b"",
         o["trace"] if "trace" in o else trace((domain, now())),
         ber.ctx(3, *o["extensions"]) if o.get("extensions") else b""]
@@ -127,7 +127,7 @@ def report(domain, local, destination, subject, recipients, **options):
 
 
 def reported(address, number=1, delivered=None, reason=1, diagnostic=None, indicators=REPORTED, arrival=None,
-             intended=None, supplementary=None):
+             intended=None, supplementary=None, extensions=()):
     """PerRecipientReportTransferFields: a delivery at the time `delivered`, else a non-delivery."""
     if delivered:
         kind = ber.ctx(0, ber.prim(0, delivered.encode()))
@@ -138,7 +138,8 @@ def reported(address, number=1, delivered=None, reason=1, diagnostic=None, indic
                     ber.prim(2, ber.bits_octets(indicators, 8)),
                     ber.ctx(3, ber.prim(0, (arrival or now()).encode()), ber.ctx(1, kind)),
                     names.or_name_under(4, intended) if intended else b"",
-                    ber.prim(5, supplementary.encode()) if supplementary else b"")
+                    ber.prim(5, supplementary.encode()) if supplementary else b"",
+                    ber.ctx(6, *extensions) if extensions else b"")
 
 
 # --- reading

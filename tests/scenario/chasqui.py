@@ -73,6 +73,8 @@ def _living(group):
 class Mhsd:
     """One daemon. `with Mhsd(folder, ...) as mta:` starts it; at the end it is stopped and its log looked over."""
 
+    host = "127.0.0.1"
+
     def __init__(self, folder, name="ALPHA-MTA", domain="/C=GB/A=GOLD/P=ALPHA", port=None, environment=None, **settings):
         self.folder, self.name, self.domain, self.port = folder, name, domain, port or free_port()
         self.settings = settings
@@ -87,7 +89,7 @@ class Mhsd:
         """Writes the configuration, `settings` added to those of before."""
         self.settings.update(settings)
         values = {"mta-name": self.name, "domain": self.domain, "store": os.path.join(self.folder, "store"),
-                  "socket": self.socket_path, "run-as": "", "listen": [f"Internet=127.0.0.1+{self.port}"]}
+                  "socket": self.socket_path, "run-as": "", "listen": [f"Internet={self.host}+{self.port}"]}
         values.update({key.replace("_", "-"): value for key, value in self.settings.items()})
         with open(self.path, "w") as file:
             file.write(options(values) + "\n")
@@ -116,14 +118,20 @@ class Mhsd:
         while time.monotonic() < deadline:
             if self.process.poll() is not None:
                 raise RuntimeError(f"{self.name} ended with {self.process.returncode}:\n{self.log_tail()}")
-            try:
-                socket.create_connection(("127.0.0.1", self.port), timeout=1).close()
-                with self.client() as client:
-                    client.request("status")
+            if self.answers():
                 return
-            except (OSError, ConnectionError):
-                time.sleep(0.02)
+            time.sleep(0.02)
         raise RuntimeError(f"{self.name} was not ready after {seconds} s:\n{self.log_tail()}")
+
+    def answers(self):
+        """True when the port and the local socket answer."""
+        try:
+            socket.create_connection((self.host, self.port), timeout=1).close()
+            with self.client() as client:
+                client.request("status")
+            return True
+        except OSError:
+            return False
 
     def client(self):
         return local.Client(self.socket_path)

@@ -5,7 +5,7 @@ import json
 import os
 
 from players import folder  # it also makes the packages beside it importable
-from peer import tap
+from peer import ber, tap
 from scenario.chasqui import Mhsd, free_port, peer_section
 
 case, check, equal, wait_until = tap.case, tap.check, tap.equal, tap.wait_until
@@ -82,6 +82,85 @@ def _():
         equal([user["address"] for user in answer["cc"]], [EVA])
         inner = ask(pair.alpha, "read", "--user", ADA, str(by_subject["Fw: Brücke €"]))["ipm"]["parts"][0]["message"]
         equal(inner["subject"], "Brücke €")
+
+
+def write(path, octets):
+    with open(path, "wb") as file:
+        file.write(octets)
+    return path
+
+
+def extended(kind, value, parameters=None):
+    """An extended body part by the last arc of its type; `parameters` an element."""
+    def external(oid, element):
+        return ber.oid(oid) + ber.ctx(0, element)
+    first = ber.tlv(ber.CONTEXT, 0, True, external(f"2.6.1.11.{kind}", parameters)) if parameters else b""
+    return ber.ctx(15, first, ber.tlv(ber.UNIVERSAL, 8, True, external(f"2.6.1.4.{kind}", value)))
+
+
+@case("every field of a heading and a body part of any type is made, shown and saved")
+def _():
+    with folder() as path, Pair(path) as pair:
+        codes = ber.seq(ber.oid("2.6.1.5.7"), ber.seq(ber.seq(ber.oid("1.2.3"))))
+        voice = extended(16, ber.octets(b"hum"), ber.seq(ber.prim(0, b"\x07"), ber.prim(1, ber.oid("1.2.4")[2:])))
+        fax = ber.ctx(3, ber.set_(ber.prim(0, b"\1")), ber.seq(ber.tlv(ber.UNIVERSAL, 3, False, b"\0FAX")))
+        parts = [write(os.path.join(path, name), octets) for name, octets in (("voice", voice), ("fax", fax))]
+        sent = ask(pair.alpha, "send", "--from", ADA, "--notify", "rn,an-supported", "--reply-requested", "--to", UWE,
+                   "--subject", "All of it", "--importance", "low", "--sensitivity", "private",
+                   "--expiry", "2036-01-02 03:04", "--reply-by", "2026-01-02 03:04", "--reply-to", EVA,
+                   "--authorizing-user", EVA, "--obsoletes", "old", "--related", "cousin", "--language", "pt-BR",
+                   "--reference", "Ref 1", "--authorization-time", "2025-01-02 03:04", "--auto-submitted", "auto-generated",
+                   "--heading-extension", write(os.path.join(path, "codes"), codes), "--dl-exempted", EVA,
+                   "--text", "words", "--charset", "ISO-8859-1", "--text", "Wörter", "--part", parts[0], "--part", parts[1])
+        number = str(pair.entries(pair.beta, UWE, 1)[0]["entry"])
+        read = ask(pair.beta, "read", "--user", UWE, number)
+        equal([(e["type"], e["name"]) for e in read["extensions"]], [(42, "dl-exempted-recipients")])
+        heading = dict(read["ipm"])
+        parts = heading.pop("parts")
+        equal(heading.pop("from")["address"], ADA)
+        equal(heading.pop("to"), [{"address": UWE, "notification-requests": ["rn", "an-supported"], "reply-requested": True}])
+        equal(heading.pop("other-extensions"),
+              [{"type": "2.6.1.5.7", "name": "distribution-codes", "value": [{"oid-code": "1.2.3"}]}])
+        equal(heading, {
+            "identifier": sent["ipm-identifier"], "subject": "All of it", "importance": "low", "sensitivity": "private",
+            "expiry-time": "2036-01-02T03:04:00Z", "reply-time": "2026-01-02T03:04:00Z", "reply-to": [{"address": EVA}],
+            "authorizing-users": [{"address": EVA}], "obsoletes": [{"user": ADA, "identifier": "old"}],
+            "related": [{"user": ADA, "identifier": "cousin"}], "languages": ["pt-BR"], "reference": "Ref 1",
+            "authorization-time": "2025-01-02T03:04:00Z", "auto-submitted": "auto-generated"})
+        equal([part["type"] for part in parts], ["ia5-text", "general-text", "voice", "g3-facsimile"])
+        equal(parts[2]["parameters"], {"voice-message-duration": 7, "voice-encoding-type": "1.2.4"})
+        equal(parts[3]["parameters"], {"number-of-pages": 1})
+        shown = pair.beta.mhs("read", "--user", UWE, number).stdout
+        for words in ("pt-BR", "distribution-codes", "1.2.3", "2025-01-02T03:04:00Z", "auto-generated", "voice-encoding-type",
+                      "dl-exempted-recipients", "cousin", "old", "Ref 1", "an-supported"):
+            check(words in shown, (words, shown))
+        for arguments, octets in ((("2",), "Wörter".encode("latin-1")), (("2", "--text"), "Wörter".encode()),
+                                  (("3",), b"hum"), (("4",), b"FAX")):
+            saved = os.path.join(path, "saved")
+            pair.beta.mhs("save", "--user", UWE, "--force", number, arguments[0], saved, *arguments[1:])
+            with open(saved, "rb") as file:
+                equal(file.read(), octets)
+        check("no text" in refuse(pair.beta, 1, "save", "--user", UWE, "--text", number, "3", "-"))
+
+
+@case("a reply goes to the reply recipients, names what it answers and what came before, and says when it is late")
+def _():
+    with folder() as path, Pair(path) as pair:
+        pair.alpha.mhs("send", "--from", ADA, "--to", UWE, "--reply-to", EVA, "--reply-by", "2026-01-02 03:04",
+                       "--related", "before", "--subject", "Talk", "--text", "x")
+        first = pair.entries(pair.beta, UWE, 1)[0]["entry"]
+        identifier = ask(pair.beta, "read", "--user", UWE, str(first))["ipm"]["identifier"]
+        said = pair.beta.mhs("reply", "--from", UWE, "--text", "y", str(first)).stderr
+        check("asked for by 2026-01-02T03:04:00Z" in said, said)
+        second = pair.entries(pair.beta, EVA, 1)[0]["entry"]
+        answer = ask(pair.beta, "read", "--user", EVA, str(second))["ipm"]
+        equal((answer["subject"], answer["replied-to"]["identifier"]), ("Re: Talk", identifier))
+        equal([i["identifier"] for i in answer["related"]], ["before"])
+        equal(ask(pair.alpha, "list", "--user", ADA)["entries"], [])
+        pair.beta.mhs("reply", "--from", EVA, "--related", "another", "--text", "z", str(second))
+        last = ask(pair.beta, "read", "--user", UWE, str(pair.entries(pair.beta, UWE, 2)[-1]["entry"]))["ipm"]
+        equal(last["subject"], "Re: Talk")
+        equal([i["identifier"] for i in last["related"]], ["another", "before", identifier])
 
 
 @case("a non-delivery is told in words, and stands in the history of both")

@@ -16,7 +16,7 @@ IA5, UNKNOWN, TELETEX = 2, 0, 5
 
 
 def stage(path, **options):
-    return Stage(path, peer_options={"FAR": {**PEER_1984, **options}})
+    return Stage(path, peer_options={"FAR": {**PEER_1984, **options}}, rfc1328_address=f"{HOME}/O=gate")
 
 
 def external(kind, oid, value):
@@ -140,6 +140,19 @@ def _():
         check("voice" in body[0][1].text(), body[0][1].text())
 
 
+@case("by option, what P2 lacks goes whole within a nationally-defined part, and names below the agreed address")
+def _():
+    with folder() as path, stage(path, **{"rfc1328-encapsulate": True}) as play:
+        sender = names.or_name(JOE, [(9, ber.printable("75001"))])
+        heading = ber.set_(ber.app(11, ber.printable("n")), ber.ctx(0, sender), ber.ctx(2, ipm.recipient(FAY)))
+        play.hand_over(x411.message(NEAR, "p22-10", JOE, [FAY], ber.ctx(0, heading, ber.seq(voice()))))
+        heading, body = judge_1984(play.far.next().content)
+        equal((body[0].number, body[0][0].raw), (7, voice()))
+        attribute = heading.get(0).app(0)[1][0]
+        equal(attribute[0].text(), "X400-88")
+        check("75001" in attribute[1].text(), attribute[1].text())
+
+
 @case("conversion prohibited: a text that must change its type is refused so")
 def _():
     with folder() as path, stage(path) as play:
@@ -233,6 +246,34 @@ def _():
         equal(judge_1984(play.far.next().content)[1][0].octets(), FILE)
         check(play.far.nothing(1), "a second copy came")
         wait_until(lambda: not play.mta.request("queue-list")["entries"])
+
+
+@case("the EXTERNAL of a 1984 peer becomes the content type that stands in it, and goes as EXTERNAL to another")
+def _():
+    with folder() as path, Stage(path, peer_options={"NEAR": {"edition": "1984"}, "FAR": {"edition": "1988"}}) as play:
+        for number, inner in enumerate((b"short", os.urandom(3000) * 1000)):
+            octets = ber.tlv(ber.UNIVERSAL, 8, True, ber.oid("1.2.3.4") + ber.prim(1, inner))
+            apdu = x411.message(NEAR, f"external-{number}", JOE, [FAY, ANN], octets, content_type=1)
+            play.hand_over(apdu)
+            got = play.far.next(60)
+            equal(got.content_type, "1.2.3.4")
+            check(got.content == inner, "another content")
+            play.hand_over(apdu)            # a repeat is known by what came, not by what was kept
+            entries = wait_until(lambda: (lambda e: e if len(e) > number else None)(
+                play.mta.request("mailbox-list", mailbox=ANN)["entries"]))
+            equal(len(entries), number + 1)
+            with play.mta.client() as client:
+                check(client.content(ANN, entries[number]["entry"]) == inner, "another content in the mailbox")
+        octets = ber.tlv(ber.UNIVERSAL, 8, True, b"none")
+        play.hand_over(x411.message(NEAR, "external-9", JOE, [FAY], octets, content_type=1))
+        got = play.far.next()
+        equal((got.content_type, got.content), (1, octets))
+        check(play.far.nothing(0.5))
+    with folder() as path, Stage(path, peer_options={name: {"edition": "1984"} for name in ("NEAR", "FAR")}) as play:
+        octets = ber.tlv(ber.UNIVERSAL, 8, True, ber.oid("1.2.3.4") + ber.prim(1, b"through"))
+        play.hand_over(x411.message(NEAR, "external-10", JOE, [FAY], octets, content_type=1))
+        got = play.far.next()
+        equal((got.content_type, got.content), (1, octets))
 
 
 @case("route and status tell of the conversion")

@@ -5,6 +5,7 @@ import contextlib
 import json
 import os
 import random
+import re
 import socket
 import struct
 import time
@@ -460,6 +461,32 @@ def _():
         client.submit(local.submission_envelope(ANN, [FAY] * 15_000, report=()), b"content")
         equal(len(stage.far.next(60).recipients), 15_000)
         unharmed.served("requests")
+
+
+# ---- should one of its processes fall all the same
+
+
+def sockets(pid):
+    """Inodes of the sockets that a process has open."""
+    links = [os.readlink(f"/proc/{pid}/fd/{name}") for name in os.listdir(f"/proc/{pid}/fd")]
+    return {int(found.group(1)) for link in links if (found := re.fullmatch(r"socket:\[(\d+)\]", link))}
+
+
+def connected_sockets():
+    """Inodes of the machine's connected Unix sockets."""
+    with open("/proc/net/unix") as file:
+        return {int(fields[6]) for fields in map(str.split, file.readlines()[1:]) if fields[5] == "03"}
+
+
+@case("no process holds the parent's end of another one's channel")
+def _():
+    with folder() as path, Stage(path) as stage:
+        parent = stage.mta.process.pid
+        children = [pid for pid in processes(parent) if pid != parent]
+        channels = sockets(parent) & connected_sockets()
+        equal(len(channels), len(children))
+        for pid in children:
+            equal(sockets(pid) & channels, set(), f"process {pid}")
 
 
 tap.main()

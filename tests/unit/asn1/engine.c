@@ -1,28 +1,11 @@
 /* Decoding and encoding by the tables of sample.asn1. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
 
-#include <cmocka.h>
+#include "../arena_room.h"
 
 #include "base/alloc.h"
 #include "tests/unit/sample.h"
 
-static struct arena arena;
 static struct ber_error error;
-
-static int set_up(void **state) {
-    (void)state;
-    arena_init(&arena, 1 << 20);
-    return 0;
-}
-
-static int tear_down(void **state) {
-    (void)state;
-    arena_free(&arena);
-    return 0;
-}
 
 #define DECODE(name, value, octets)                                                                          \
     ber_decode(&sample_##name##_type, SPAN_LIT(octets), &arena, NULL, value, &error)

@@ -16,11 +16,13 @@
 
 static struct arena arena;
 static const struct span nothing;
+static const struct oraddress *gateway;
 
 static int reset(void **state) {
     (void)state;
     arena_free(&arena);
     arena_init(&arena, (size_t)256 << 20);
+    gateway = NULL;
     return 0;
 }
 
@@ -100,7 +102,7 @@ static struct downgrade_refusal refusal;
 static struct span downgraded(struct span content, unsigned flags) {
     struct content_source source = {read_memory, &content, content.len};
     struct buf out;
-    if (!downgrade_plan(&source, flags, &arena, &plan, &refusal))
+    if (!downgrade_plan(&source, &(struct downgrade_how){flags, gateway}, &arena, &plan, &refusal))
         fail_msg("refused: %d %d %s", refusal.reason, refusal.diagnostic, refusal.text);
     buf_init(&out, 0);
     assert_true(downgrade_write(&plan, &source, &arena, gather, &out));
@@ -112,7 +114,7 @@ static struct span downgraded(struct span content, unsigned flags) {
 
 static void check_refused(struct span content, unsigned flags, int reason, int diagnostic) {
     struct content_source source = {read_memory, &content, content.len};
-    assert_false(downgrade_plan(&source, flags, &arena, &plan, &refusal));
+    assert_false(downgrade_plan(&source, &(struct downgrade_how){flags, gateway}, &arena, &plan, &refusal));
     assert_int_equal(refusal.reason, reason);
     assert_int_equal(refusal.diagnostic, diagnostic);
 }
@@ -195,6 +197,23 @@ static void a_name_that_1984_lacks_is_refused(void **state) {
     check_refused(ipm(JOIN(THIS_IPM, tlv(0xA0, name)), OCTETS("")), 0,
                   x411_NonDeliveryReasonCode_unable_to_transfer,
                   x411_NonDeliveryDiagnosticCode_unable_to_downgrade);
+}
+
+static void a_name_that_1984_lacks_travels_below_the_agreed_address(void **state) {
+    (void)state;
+    struct oraddress address;
+    assert_true(oraddress_parse(SPAN_LIT("/C=GB/A=GOLD/P=GATE"), &arena, &address, NULL));
+    gateway = &address;
+    struct span name = tlv(0x60, name_with(common_name(9, OCTETS("\x13\x05"
+                                                                 "21000")),
+                                           OCTETS("")));
+    struct span content = ipm(JOIN(THIS_IPM, tlv(0xA0, name)), OCTETS(""));
+    const struct x411_ORName *got = decoded(downgraded(content, 0))->u.ipm.heading.originator->formal_name;
+    assert_int_equal(got->extension_attributes.count, 0);
+    assert_int_equal(got->built_in_domain_defined_attributes.count, 1);
+    check_octets(got->built_in_domain_defined_attributes.items[0].type, OCTETS("X400-88"));
+    assert_non_null(memmem(got->built_in_domain_defined_attributes.items[0].value.data,
+                           got->built_in_domain_defined_attributes.items[0].value.len, "21000", 5));
 }
 
 static void a_directory_name_is_appended_to_the_free_form_name(void **state) {
@@ -327,6 +346,21 @@ static void what_has_no_counterpart_is_refused_or_replaced(void **state) {
                   x411_NonDeliveryDiagnosticCode_conversion_with_loss_prohibited);
 }
 
+static void what_has_no_counterpart_is_encapsulated(void **state) {
+    (void)state;
+    struct span part = extended(ET("\x10"), OCTETS("\x04\x01v"), nothing, nothing);
+    struct span content = ipm(THIS_IPM, part);
+    unsigned flags = DOWNGRADE_ENCAPSULATE | DOWNGRADE_REPLACE;
+    struct x420_BodyPart *got = only_part(downgraded(content, flags | DOWNGRADE_LOSS_PROHIBITED));
+    assert_int_equal(got->choice, x420_BodyPart_nationally_defined);
+    check_octets(got->u.nationally_defined, part);
+    assert_int_equal(plan.types, 1);
+    assert_true(plan.converted && !plan.lossy);
+    check_refused(content, flags | DOWNGRADE_CONVERSION_PROHIBITED,
+                  x411_NonDeliveryReasonCode_conversion_not_performed,
+                  x411_NonDeliveryDiagnosticCode_implicit_conversion_prohibited);
+}
+
 /* ---- forwarded messages ---- */
 
 static struct span forward(struct span heading, struct span body) {
@@ -380,7 +414,7 @@ static void what_is_cut_off_is_no_content(void **state) {
     for (size_t len = 0; len < whole.len; len++) {
         struct span cut = span_sub(whole, 0, len);
         struct content_source source = {read_memory, &cut, len};
-        assert_false(downgrade_plan(&source, 0, &arena, &plan, &refusal));
+        assert_false(downgrade_plan(&source, &(struct downgrade_how){0}, &arena, &plan, &refusal));
         assert_int_equal(refusal.diagnostic, x411_NonDeliveryDiagnosticCode_content_syntax_error);
     }
 }
@@ -430,6 +464,7 @@ int main(void) {
         TEST(extensions_of_the_heading_go),
         TEST(a_common_name_becomes_a_domain_defined_attribute),
         TEST(a_name_that_1984_lacks_is_refused),
+        TEST(a_name_that_1984_lacks_travels_below_the_agreed_address),
         TEST(a_directory_name_is_appended_to_the_free_form_name),
         TEST(basic_parts_stay_as_they_are),
         TEST(an_extended_part_becomes_its_basic_one),
@@ -438,6 +473,7 @@ int main(void) {
         TEST(long_text_is_converted_in_pieces),
         TEST(a_file_becomes_bilaterally_defined),
         TEST(what_has_no_counterpart_is_refused_or_replaced),
+        TEST(what_has_no_counterpart_is_encapsulated),
         TEST(forwarded_messages_are_treated_alike),
         TEST(nesting_is_bounded),
         TEST(what_is_cut_off_is_no_content),

@@ -103,9 +103,13 @@ static void every_heading_field_returns(void **state) {
     struct ipm_user originator = {name("Alpha"), "José Núñez", "+44 20 7946 0000"};
     struct ipm_user authorizing[] = {{name("Board"), NULL, NULL}};
     struct ipm_recipient primary[] = {
-        {{name("Beta"), NULL, NULL}, IPM_REQUEST_RN | IPM_REQUEST_NRN | IPM_REQUEST_IPM_RETURN, true},
-        {{NULL, "Nobody", NULL}, 0, false}};
-    struct ipm_recipient copy[] = {{{name("Gamma"), NULL, NULL}, 0, false}};
+        {{name("Beta"), NULL, NULL},
+         IPM_REQUEST_RN | IPM_REQUEST_NRN | IPM_REQUEST_IPM_RETURN,
+         true,
+         {&(struct ipm_extension){x420_id_rex_precedence, SPAN_LIT("\x02\x01\x05")}, 1}},
+        {.user = {NULL, "Nobody", NULL}}};
+    struct ipm_extension policy = {x420_id_hex_precedence_policy_id, SPAN_LIT("\x06\x02\x2A\x03")};
+    struct ipm_recipient copy[] = {{.user = {name("Gamma"), NULL, NULL}}};
     struct ipm_identifier earlier[] = {{name("Beta"), "7"}, {NULL, "8"}};
     const char *languages[] = {"en", "de"};
     const struct ipm_heading heading = {.this_ipm = {name("Alpha"), "1 2026"},
@@ -129,7 +133,8 @@ static void every_heading_field_returns(void **state) {
                                         .languages = languages,
                                         .language_count = 2,
                                         .originators_reference = "Az. 4/26",
-                                        .authorization_time = 1789000000};
+                                        .authorization_time = 1789000000,
+                                        .extensions = {&policy, 1}};
     const struct ipm_heading *got = &read_ipm(make(&heading, NULL, 0, nothing))->heading;
     assert_string_equal(got->this_ipm.user_relative_identifier, "1 2026");
     assert_true(
@@ -157,7 +162,11 @@ static void every_heading_field_returns(void **state) {
     assert_int_equal(got->language_count, 2);
     assert_string_equal(got->originators_reference, "Az. 4/26");
     assert_int_equal(got->authorization_time, 1789000000);
-    assert_int_equal(got->extension_count, 0);
+    assert_int_equal(got->extensions.count, 1);
+    assert_true(span_eq(got->extensions.items[0].type, policy.type));
+    assert_true(span_eq(got->extensions.items[0].value, policy.value));
+    assert_int_equal(got->primary_recipients.items[0].extensions.count, 1);
+    assert_true(span_eq(got->primary_recipients.items[0].extensions.items[0].type, x420_id_rex_precedence));
 }
 
 static void a_subject_beyond_t61_is_extended(void **state) {
@@ -212,6 +221,87 @@ static void parts_of_each_kind_return(void **state) {
     check_octets(&ipm->parts[4], span_of(file, sizeof file));
     assert_string_equal(ipm->parts[5].file_name, "Цены.txt");
     assert_int_equal(ipm->parts[5].size, 0);
+}
+
+/* One element around another. */
+static struct span around(uint8_t identifier, struct span inside) {
+    uint8_t *octets = arena_alloc(&arena, inside.len + 2);
+    assert_true(inside.len < 0x80);
+    octets[0] = identifier;
+    octets[1] = (uint8_t)inside.len;
+    memcpy(octets + 2, inside.data, inside.len);
+    return span_of(octets, inside.len + 2);
+}
+
+static struct span joined(struct span a, struct span b) {
+    uint8_t *octets = arena_alloc(&arena, a.len + b.len);
+    memcpy(octets, a.data, a.len);
+    memcpy(octets + a.len, b.data, b.len);
+    return span_of(octets, a.len + b.len);
+}
+
+/* ExtendedBodyPart with this type and value. */
+static struct span extended(struct span oid, struct span value) {
+    return around(0xAF, around(0x28, joined(around(0x06, oid), around(0xA0, value))));
+}
+
+static struct ipm_part *only_part(struct span element) {
+    const struct ipm_heading heading = plain_heading();
+    const struct ipm_new_part part = {.element = element};
+    struct ipm *ipm = read_ipm(make(&heading, &part, 1, nothing));
+    assert_int_equal(ipm->part_count, 1);
+    return &ipm->parts[0];
+}
+
+static void check_part(struct span element, const char *type, struct span octets) {
+    struct ipm_part *part = only_part(element);
+    assert_string_equal(part->name, type);
+    check_octets(part, octets);
+}
+
+/* What a file holds after `mhs save`: the octets that the part carries, without their BER. */
+static void octets_of_other_parts_are_given_bare(void **state) {
+    (void)state;
+    check_part(extended(x420_id_et_voice, SPAN_LIT("\x04\x03hum")), "voice", SPAN_LIT("hum"));
+    check_part(SPAN_LIT("\xA3\x0C\x31\x00\x30\x08\x03\x02\x00\xAA\x03\x02\x04\xB0"), "g3-facsimile",
+               SPAN_LIT("\xAA\xB0"));
+    check_part(SPAN_LIT("\xA8\x0E\x31\x07\x30\x05\x06\x03\x2A\x03\x04\x03\x03\x00\x01\x02"), "encrypted",
+               SPAN_LIT("\x01\x02"));
+    check_part(SPAN_LIT("\xA6\x06\x31\x00\x15\x02hi"), "videotex", SPAN_LIT("hi"));
+    check_part(SPAN_LIT("\xA7\x03\x04\x01N"), "nationally-defined", SPAN_LIT("\x04\x01N"));
+    check_part(extended(x420_id_et_nationally_defined, SPAN_LIT("\x04\x01N")), "nationally-defined",
+               SPAN_LIT("\x04\x01N"));
+    check_part(extended(x420_id_et_pkcs7, SPAN_LIT("\x30\x00")), "pkcs7", SPAN_LIT("\x30\x00"));
+    check_part(extended(SPAN_LIT("\x2A\x03"), SPAN_LIT("\x05\x00")), "1.2.3", SPAN_LIT("\x05\x00"));
+}
+
+static void a_forwarded_content_is_a_message(void **state) {
+    (void)state;
+    struct ipm_heading heading = plain_heading();
+    struct ipm forwarded;
+    heading.subject = "inner";
+    struct span inner = make(&heading, NULL, 0, nothing);
+    const struct ipm_part *part = only_part(extended(x420_id_et_content_p22, around(0x04, inner)));
+    assert_int_equal(part->type, IPM_PART_MESSAGE);
+    assert_true(ipm_read_forwarded(part, &arena, &forwarded, NULL));
+    assert_string_equal(forwarded.heading.subject, "inner");
+}
+
+static void a_forwarded_notification_is_read(void **state) {
+    (void)state;
+    const struct ipn receipt = {.subject_ipm = {NULL, "5"}, .kind = IPN_RECEIPT, .receipt_time = 1789000000};
+    struct span content;
+    struct ipn got;
+    assert_true(ipn_encode(&receipt, &arena, &content, NULL));
+    uint8_t *set = (uint8_t *)(uintptr_t)arena_dup(&arena, content).data;
+    set[0] = 0x31; /* as a value that stands alone */
+    const struct ipm_part *part = only_part(extended(x420_id_et_notification, span_of(set, content.len)));
+    assert_int_equal(part->type, IPM_PART_NOTIFICATION);
+    assert_true(ipm_read_notification(part, &arena, &got, NULL));
+    assert_string_equal(got.subject_ipm.user_relative_identifier, "5");
+    part = only_part(extended(x420_id_et_content_p2, around(0x04, content)));
+    assert_true(ipm_read_notification(part, &arena, &got, NULL));
+    assert_int_equal(got.receipt_time, 1789000000);
 }
 
 static void a_forwarded_message_is_whole(void **state) {
@@ -289,7 +379,9 @@ static void non_receipts_return(void **state) {
     assert_int_equal(out.ipn->kind, IPN_NON_RECEIPT);
     assert_int_equal(out.ipn->discard_reason, 1);
     assert_string_equal(out.ipn->auto_forward_comment, "gone");
-    assert_true(out.ipn->returned_ipm.len > 0);
+    struct ipm returned;
+    assert_true(ipm_read_returned(out.ipn, &arena, &returned, NULL));
+    assert_string_equal(returned.heading.this_ipm.user_relative_identifier, "1 2026");
 }
 
 /* Hand-made as other systems write: indefinite lengths, constructed strings, octet-aligned EXTERNALs, tags of
@@ -339,6 +431,9 @@ int main(void) {
         cmocka_unit_test_setup(every_heading_field_returns, reset),
         cmocka_unit_test_setup(a_subject_beyond_t61_is_extended, reset),
         cmocka_unit_test_setup(parts_of_each_kind_return, reset),
+        cmocka_unit_test_setup(octets_of_other_parts_are_given_bare, reset),
+        cmocka_unit_test_setup(a_forwarded_content_is_a_message, reset),
+        cmocka_unit_test_setup(a_forwarded_notification_is_read, reset),
         cmocka_unit_test_setup(a_forwarded_message_is_whole, reset),
         cmocka_unit_test_setup(encoded_types_are_those_of_the_parts, reset),
         cmocka_unit_test_setup(receipts_return, reset),

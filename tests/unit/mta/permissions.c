@@ -114,11 +114,90 @@ static void a_stranger_sees_little(void **state) {
     world_end(&world);
 }
 
+/* ---- many users ---- */
+
+enum { MANY = 5000 };
+
+/* The number of mailboxes in the answer's parts. */
+static size_t count_mailboxes(struct world *world) {
+    size_t count = 0;
+    bool last = false;
+    tell(world, IPC_REQUEST, (uint64_t)1 << 32 | 5, NOTHING, SPAN_LIT("{\"operation\":\"mailboxes\"}"));
+    while (!last) {
+        struct reader r = expect(world, IPC_RESPONSE, (uint64_t)1 << 32 | 5);
+        last = reader_u8(&r);
+        struct span text = payload_rest(&r);
+        json_t *part = json_loadb((const char *)text.data, text.len, 0, NULL);
+        json_t *list = json_is_array(part) ? part : json_object_get(part, "mailboxes");
+        assert_true(json_is_array(list));
+        count += json_array_size(list);
+        json_decref(part);
+    }
+    return count;
+}
+
+/* Where each user's mailbox was found by a look at every user, this took minutes. */
+static void an_operator_sees_the_mailboxes_of_many_users(void **state) {
+    static struct mta_user users[MANY];
+    static char addresses[MANY][48];
+    struct world world;
+    (void)state;
+    world_begin(&world);
+    world_stop(&world);
+    for (size_t i = 0; i < MANY; i++) {
+        snprintf(addresses[i], sizeof addresses[i], OURS "/S=user%zu", i);
+        users[i] = (struct mta_user){.address = addresses[i]};
+    }
+    world.config.users = users;
+    world.config.user_count = MANY;
+    world_start(&world);
+    client(&world, 1, 0);
+    assert_int_equal(count_mailboxes(&world), MANY);
+    world_end(&world);
+}
+
+static const char *user_request(const char *operation, const char *member, unsigned number) {
+    static char request[160];
+    snprintf(request, sizeof request, "{\"operation\":\"%s\",\"%s\":\"" OURS "/S=user%u\"}", operation,
+             member, number);
+    return request;
+}
+
+/* The users' numbers change as others go. */
+static void users_are_found_when_others_have_gone(void **state) {
+    enum { COUNT = 20 };
+    static const unsigned order[COUNT] = {19, 0, 7, 18, 1, 12, 3,  17, 5,  2,
+                                          16, 8, 4, 15, 6, 9,  14, 10, 13, 11};
+    bool there[COUNT] = {false};
+    struct world world;
+    (void)state;
+    world_begin(&world);
+    client(&world, 1, 0);
+    for (unsigned i = 0; i < COUNT; i++) {
+        assert_string_equal(code_of(&world, user_request("user-add", "address", i)), "");
+        assert_string_equal(code_of(&world, user_request("user-add", "address", i)), "exists");
+        there[i] = true;
+    }
+    for (unsigned i = 0; i < COUNT; i++) {
+        assert_string_equal(code_of(&world, user_request("user-remove", "address", order[i])), "");
+        there[order[i]] = false;
+        for (unsigned k = 0; k < COUNT; k++)
+            assert_string_equal(code_of(&world, user_request("mailbox-list", "mailbox", k)),
+                                there[k] ? "" : "not-found");
+    }
+    assert_string_equal(
+        code_of(&world, "{\"operation\":\"mailbox-list\",\"mailbox\":\"s=JONES; p=alpha; a=gold; c=gb\"}"),
+        "");
+    world_end(&world);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(operators_are_root_the_service_and_the_group),
         cmocka_unit_test(a_mailbox_is_its_users),
         cmocka_unit_test(a_stranger_sees_little),
+        cmocka_unit_test(an_operator_sees_the_mailboxes_of_many_users),
+        cmocka_unit_test(users_are_found_when_others_have_gone),
     };
     return cmocka_run_group_tests_name("permissions", tests, NULL, NULL);
 }

@@ -1,7 +1,7 @@
 /* Transfers in pieces, their checkpoints and resumes, in and out; and local submission. */
 #include "world.h"
 
-#define PIECE  ((size_t)64 * 1024)
+#define PIECE  ((size_t)IPC_WHOLE_MAX / 2)
 #define LENGTH (4 * PIECE)
 
 static uint8_t content[LENGTH];

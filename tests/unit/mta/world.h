@@ -418,6 +418,7 @@ UNUSED static void sent(struct world *world, uint64_t ref, enum ipc_sent result)
     buf_init(&payload, 0);
     buf_append_byte(&payload, (uint8_t)result);
     payload_put_octets(&payload, SPAN_LIT("test"));
+    buf_append_byte(&payload, result == IPC_SENT_DEFERRED); /* the peer refused it for now */
     tell(world, IPC_SEND_RESULT, ref, buf_span(&payload), NOTHING);
     buf_free(&payload);
 }

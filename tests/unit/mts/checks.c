@@ -52,6 +52,28 @@ static void content_type(void **state) {
     assert_non_null(find_copy(play, NULL, "bob", NULL));
 }
 
+static void security_labels(void **state) {
+    struct play *play = *state;
+    static const char *const cleared[] = {"1.2.3/secret/1.2.4:0500", "unmarked"};
+    struct x411_SecurityCategory category = {.type = SPAN_LIT("\x2a\x04"), .value = SPAN_LIT("\x05\x00")};
+    struct x411_SecurityLabel label = {.security_policy_identifier = SPAN_LIT("\x2a\x03"),
+                                       .has_security_classification = true,
+                                       .security_classification = x411_SecurityClassification_secret};
+    add_user(play, BOB, (struct mts_user){.mailbox = "bob", .labels = {cleared, 2}});
+    struct x411_MessageTransferEnvelope *envelope = for_whom(play, BOB);
+    arrives(play, "beta", envelope);
+    assert_non_null(find_copy(play, NULL, "bob", NULL));
+    extend(play, &envelope->extensions, EXT_MESSAGE_SECURITY_LABEL, &x411_SecurityLabel_type, &label, 0);
+    arrives(play, "beta", envelope);
+    assert_not_delivered(play, 1, x411_NonDeliveryReasonCode_transfer_failure_for_security_reason,
+                         DIAGNOSTIC(security_policy_violation));
+    label.security_categories.items = &category;
+    label.security_categories.count = 1;
+    extend(play, &envelope->extensions, EXT_MESSAGE_SECURITY_LABEL, &x411_SecurityLabel_type, &label, 0);
+    arrives(play, "beta", envelope);
+    assert_non_null(find_copy(play, NULL, "bob", NULL));
+}
+
 static void peers_recipient_limit(void **state) {
     struct play *play = *state;
     add_hop(play, (struct mts_hop){.name = "small", .domain = "/C=IT/A=M", .max_recipients = 1});
@@ -287,6 +309,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         SCENE(content_length),
         SCENE(content_type),
+        SCENE(security_labels),
         SCENE(peers_recipient_limit),
         SCENE(types_that_nobody_converts),
         SCENE(extended_types),

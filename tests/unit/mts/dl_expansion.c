@@ -206,6 +206,10 @@ static void failed_member_is_told_to_the_list(void **state) {
     assert_name(play, &known.items[0].originator_or_dl_name, DIETER);
     assert_name(play, &known.items[1].originator_or_dl_name, STAFF);
     assert_null(extension_find(&report->envelope.extensions, EXT_REPORTING_DL_NAME));
+    /* Without the mark the domain that reported would take the report on its way back for a loop. */
+    const struct x411_TraceInformation *trace = &report->envelope.trace_information;
+    assert_true(ber_bit(&trace->items[trace->count - 1].domain_supplied_information.other_actions,
+                        x411_OtherActions_dl_operation));
 }
 
 static void foreign_list_gets_the_report(void **state) {

@@ -105,6 +105,45 @@ static void content_types_by_identifier_travel_as_external(void **state) {
     is_refused(play, envelope);
 }
 
+static bool opens(struct play *play, int peer, struct span content, uint64_t length) {
+    struct span type;
+    uint64_t offset;
+    struct x411_MessageTransferEnvelope *envelope = for_old(play);
+    envelope->content_type.u.built_in = x411_BuiltInContentType_external;
+    if (!mts_external(play->tables, peer, envelope, content, length, &type, &offset))
+        return false;
+    assert_true(span_eq(type, SPAN_LIT("\x2a\x03")));
+    assert_true(offset == content.len || content.data[offset] == 'x');
+    return true;
+}
+
+/* The same from such a peer is the content type again. */
+static void an_external_is_opened(void **state) {
+    struct play *play = *state;
+    const int old = 3;
+    assert_true(opens(play, old, SPAN_LIT("\x28\x07\x06\x02\x2a\x03\x81\x01x"), 9));
+    assert_true(opens(play, old, SPAN_LIT("\x28\x07\x06\x02\x2a\x03\xa0\x01x"), 9));
+    /* A long one is judged by its beginning. */
+    assert_true(opens(play, old, SPAN_LIT("\x28\x82\x01\x08\x06\x02\x2a\x03\x81\x82\x01\x00"), 268));
+    assert_false(opens(play, old, SPAN_LIT("\x28\x82\x01\x08\x06\x02\x2a\x03\x81\x82\x01\x00"), 269));
+    assert_false(opens(play, 0, SPAN_LIT("\x28\x07\x06\x02\x2a\x03\x81\x01x"), 9));
+    static const struct span others[] = {
+        SPAN_LIT(""),
+        SPAN_LIT("\x28"),
+        SPAN_LIT("\x30\x07\x06\x02\x2a\x03\x81\x01x"),
+        SPAN_LIT("\x28\x08\x06\x02\x2a\x03\x81\x01x"),
+        SPAN_LIT("\x28\x06\x06\x02\x2a\x03\x81\x01x"),
+        SPAN_LIT("\x28\x80\x06\x02\x2a\x03\x81\x01x\x00\x00"),
+        SPAN_LIT("\x28\x07\x06\x02\x2a\x83\x81\x01x"),
+        SPAN_LIT("\x28\x07\x06\x02\x2a\x03\x82\x01x"),
+        SPAN_LIT("\x28\x07\x06\x02\x2a\x03\x81\x00x"),
+        SPAN_LIT("\x28\x05\x06\x7f\x2a\x03x"),
+        SPAN_LIT("\x28\x06\x06\x02\x2a\x03\x81\x00"),
+    };
+    for (size_t i = 0; i < sizeof others / sizeof *others; i++)
+        assert_false(opens(play, old, others[i], others[i].len));
+}
+
 static void an_extension_that_repeats_a_printable_one_goes(void **state) {
     struct play *play = *state;
     struct x411_MessageTransferEnvelope *envelope = message(play, DIETER, BETA);
@@ -281,6 +320,7 @@ int main(void) {
         SCENE(a_decoder_of_1984_reads_it),
         SCENE(critical_extensions_are_refused),
         SCENE(content_types_by_identifier_travel_as_external),
+        SCENE(an_external_is_opened),
         SCENE(an_extension_that_repeats_a_printable_one_goes),
         SCENE(directory_names_are_dropped),
         SCENE(other_addresses_go_below_our_own),

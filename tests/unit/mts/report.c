@@ -223,6 +223,26 @@ static void reports_may_be_redirected(void **state) {
              (struct mts_user){.mailbox = "bob", .redirections = &reports, .redirection_count = 1});
     comes_back(play, BOB, MTA_NDN_BIT | ORIGINATOR_NDN_BIT, false);
     assert_non_null(find_copy(play, NULL, "alice", NULL));
+    const struct x411_Report *report = report_held(play, 0);
+    struct x411_RedirectionHistory history;
+    assert_true(extension_decode(&play->arena, &report->envelope.extensions, EXT_REDIRECTION_HISTORY,
+                                 &x411_RedirectionHistory_type, &history));
+    assert_int_equal(history.count, 1);
+    const struct x411_TraceInformation *trace = &report->envelope.trace_information;
+    assert_true(ber_bit(&trace->items[trace->count - 1].domain_supplied_information.other_actions,
+                        x411_OtherActions_redirected));
+}
+
+static void reports_do_not_circle(void **state) {
+    struct play *play = *state;
+    struct mts_redirection there = {.class = {.objects = MTS_OBJECTS_REPORTS}, .alternate = FRANK};
+    struct mts_redirection back = {.class = {.objects = MTS_OBJECTS_REPORTS}, .alternate = BOB};
+    add_user(play, BOB, (struct mts_user){.mailbox = "bob", .redirections = &there, .redirection_count = 1});
+    add_user(play, FRANK,
+             (struct mts_user){.mailbox = "frank", .redirections = &back, .redirection_count = 1});
+    comes_back(play, BOB, MTA_NDN_BIT | ORIGINATOR_NDN_BIT, false);
+    assert_int_equal(play->out.held_count, 0);
+    assert_string_equal(event_of(play, MTS_EVENT_DISCARDED)->text, "a redirection loop");
 }
 
 static void identifiers_are_never_repeated(void **state) {
@@ -254,6 +274,7 @@ int main(void) {
         SCENE(report_reaches_its_user),
         SCENE(no_report_on_a_report),
         SCENE(reports_may_be_redirected),
+        SCENE(reports_do_not_circle),
         SCENE(identifiers_are_never_repeated),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

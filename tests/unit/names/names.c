@@ -1,11 +1,7 @@
 /* Patterns, distinguished names, identifiers and codes. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdio.h>
+#include "../arena_room.h"
 
-#include <cmocka.h>
+#include <stdio.h>
 
 #include "asn1/ber.h"
 #include "names/codes.h"
@@ -13,20 +9,7 @@
 #include "names/identifier.h"
 #include "names/pattern.h"
 
-static struct arena arena;
 static struct error err;
-
-static int set_up(void **state) {
-    (void)state;
-    arena_init(&arena, 1 << 20);
-    return 0;
-}
-
-static int tear_down(void **state) {
-    (void)state;
-    arena_free(&arena);
-    return 0;
-}
 
 static struct pattern pattern_of(const char *text) {
     struct pattern pattern;

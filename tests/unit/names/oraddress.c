@@ -1,30 +1,13 @@
 /* O/R addresses: every spelling, one canonical form, the wire and back. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdio.h>
+#include "../arena_room.h"
 
-#include <cmocka.h>
+#include <stdio.h>
 
 #include "asn1/ber.h"
 #include "base/alloc.h"
 #include "names/oraddress.h"
 
-static struct arena arena;
 static struct error err;
-
-static int set_up(void **state) {
-    (void)state;
-    arena_init(&arena, 1 << 22);
-    return 0;
-}
-
-static int tear_down(void **state) {
-    (void)state;
-    arena_free(&arena);
-    return 0;
-}
 
 static struct oraddress parse(const char *text) {
     struct oraddress address;
@@ -86,6 +69,23 @@ static void all_usual_spellings_are_read(void **state) {
     };
     for (size_t i = 0; i < sizeof(spellings) / sizeof(spellings[0]); i++)
         assert_text(spellings[i], wanted);
+}
+
+/* RFC 2156 §4.1.3 has one attribute for the lines of a postal address, and two for an E.164 address. */
+static void the_keys_of_rfc_2156_are_read(void **state) {
+    (void)state;
+    assert_text("/PD-ADDRESS=The Dome|The Square | Richmond/PD-CODE=1/PD-C=GB/ADMD=x/C=gb/",
+                "/C=gb/A=x/PD-C=GB/PD-PC=1/PD-A1=The Dome/PD-A2=The Square/PD-A3=Richmond");
+    assert_text("C=gb; A=x; PD-address=One line", "/C=gb/A=x/PD-A1=One line");
+    assert_text("/NET-SUB=42/NET-NUM=4412345678/ADMD=x/C=gb/", "/C=gb/A=x/ISDN=4412345678+42");
+    assert_text("/NET-NUM=4412345678/NET-SUB=42/ADMD=x/C=gb/", "/C=gb/A=x/ISDN=4412345678+42");
+    assert_refused("/C=gb/A=x/PD-ADDRESS=1|2|3|4|5|6|7", ORADDRESS_BOUND, "6 lines");
+    assert_refused("/C=gb/A=x/PD-ADDRESS=1||3", ORADDRESS_SYNTAX, "empty line");
+    assert_refused("/C=gb/A=x/PD-ADDRESS=1/PD-A1=2", ORADDRESS_SYNTAX, "twice");
+    assert_refused("/C=gb/A=x/PD-ADDRESS=", ORADDRESS_SYNTAX, "PDADDRESS");
+    assert_refused("/C=gb/A=x/NET-SUB=42", ORADDRESS_SYNTAX, "without its number");
+    assert_refused("/C=gb/A=x/ISDN=1/NET-NUM=2", ORADDRESS_SYNTAX, "twice");
+    assert_refused("/C=gb/A=x/ISDN=", ORADDRESS_SYNTAX, "empty");
 }
 
 static void escaped_delimiters_belong_to_the_value(void **state) {
@@ -375,6 +375,7 @@ static void lack_of_memory_is_an_error(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(all_usual_spellings_are_read),
+        cmocka_unit_test(the_keys_of_rfc_2156_are_read),
         cmocka_unit_test(escaped_delimiters_belong_to_the_value),
         cmocka_unit_test(a_missing_admd_is_a_single_space),
         cmocka_unit_test(domain_defined_attributes_keep_their_order),

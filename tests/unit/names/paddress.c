@@ -1,28 +1,11 @@
 /* Presentation addresses by RFC 1278, and NSAPs by RFC 1277. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdio.h>
+#include "../arena_room.h"
 
-#include <cmocka.h>
+#include <stdio.h>
 
 #include "names/paddress.h"
 
-static struct arena arena;
 static struct error err;
-
-static int set_up(void **state) {
-    (void)state;
-    arena_init(&arena, 1 << 20);
-    return 0;
-}
-
-static int tear_down(void **state) {
-    (void)state;
-    arena_free(&arena);
-    return 0;
-}
 
 static struct paddress parse(const char *text) {
     struct paddress address;

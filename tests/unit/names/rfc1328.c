@@ -1,31 +1,19 @@
 /* Addresses for systems of 1984, and back (RFC 1328 §3). */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
+#include "../arena_room.h"
+
 #include <stdio.h>
 #include <string.h>
-
-#include <cmocka.h>
 
 #include "names/rfc1328.h"
 
 #define RELAY "/C=GB/A= /P=UK.AC/O=MHS-Relay"
 
-static struct arena arena;
 static struct oraddress relay;
 static struct rfc1328 whole = {true, &relay}, alone;
 
-static int set_up(void **state) {
-    (void)state;
-    arena_init(&arena, 1 << 22);
+static int set_up_relay(void **state) {
+    set_up(state);
     return oraddress_parse(SPAN_LIT(RELAY), &arena, &relay, NULL) ? 0 : -1;
-}
-
-static int tear_down(void **state) {
-    (void)state;
-    arena_free(&arena);
-    return 0;
 }
 
 static struct x411_ORName name_of(const char *text) {
@@ -56,6 +44,14 @@ static void the_examples_of_rfc_1328(void **state) {
     assert_both("/C=GB/A=B/O=A/CN=Postmaster", "/C=GB/A=B/O=A/DDA:Common=Postmaster");
     assert_both("/C=US/A=ZZ/P=XX/PD-S=Empire State Building",
                 RELAY "/DDA:X400-88=$/PD-STREET$=Empire State Building$/PRMD$=XX$/ADMD$=ZZ$/C$=US$/");
+    assert_both("/C=US/A=ZZ/P=XX/PD-A1=Empire State Building",
+                RELAY "/DDA:X400-88=$/PD-ADDRESS$=Empire State Building$/PRMD$=XX$/ADMD$=ZZ$/C$=US$/");
+    assert_both("/C=US/A=ZZ/PD-A1=One/PD-A2=Two",
+                RELAY "/DDA:X400-88=$/PD-ADDRESS$=One(124)Two$/ADMD$=ZZ$/C$=US$/");
+    assert_both("/C=US/A=ZZ/ISDN=1234+5",
+                RELAY "/DDA:X400-88=$/NET-NUM$=1234$/NET-SUB$=5$/ADMD$=ZZ$/C$=US$/");
+    assert_both("/C=DE/A=ZZ/PD-A1=\303\234ber/PD-A2=Haus",
+                RELAY "/DDA:X400-88=$/PD-A2$=Haus$/PD-A1$=(042)(123)200(125)Uber$/ADMD$=ZZ$/C$=DE$/");
 }
 
 static void other_characters_are_encoded(void **state) {
@@ -161,5 +157,5 @@ int main(void) {
         cmocka_unit_test(bounds_of_1984_are_kept),
         cmocka_unit_test(other_addresses_are_not_upgraded),
     };
-    return cmocka_run_group_tests(tests, set_up, tear_down);
+    return cmocka_run_group_tests(tests, set_up_relay, tear_down);
 }

@@ -387,6 +387,105 @@ static void a_large_message_crosses_in_pieces(void **state) {
     end_stage(stage);
 }
 
+/* ---- checkpoints of a short message ---- */
+
+static void checkpoints_each_kib(struct stage *stage, uint64_t *a, uint64_t *b) {
+    stage->a.peer.checkpoint_size = 1;
+    stage->a.peer.window_size = 3;
+    open_association(stage, a, b);
+}
+
+/* What stands before a content of `content` octets, with an envelope of `envelope`; both at least 256. */
+static void put_prefix(struct buf *out, size_t envelope, size_t content) {
+    buf_init(out, 0);
+    buf_append_span(out, SPAN_LIT("\xA0\x82"));
+    buf_append_u16(out, (uint16_t)(4 + envelope + 4 + content));
+    buf_append_span(out, SPAN_LIT("\x31\x82"));
+    buf_append_u16(out, (uint16_t)envelope);
+    buf_append_span(out, SPAN_LIT("\x04\x82"));
+    buf_append_u16(out, (uint16_t)(envelope - 4));
+    for (size_t i = 4; i < envelope; i++)
+        buf_append_byte(out, 'e');
+    buf_append_span(out, SPAN_LIT("\x04\x82"));
+    buf_append_u16(out, (uint16_t)content);
+}
+
+static void send_filled(struct stage *stage, uint64_t a, size_t content) {
+    static uint8_t octets[10000];
+    struct buf prefix;
+    put_prefix(&prefix, 300, content);
+    send_begin(&stage->a, a, buf_span(&prefix), content, span_of(octets, content));
+    buf_free(&prefix);
+    expect(stage, &stage->a, IPC_SEND_ACTIVITY);
+}
+
+static uint32_t confirm_checkpoint(struct stage *stage, uint64_t b) {
+    struct frame *frame = expect(stage, &stage->b, IPC_TRANSFER_CHECKPOINT);
+    struct reader r = reader_of(buf_span(&frame->payload));
+    uint32_t serial = reader_u32(&r);
+    struct buf payload;
+    buf_init(&payload, 0);
+    buf_append_u32(&payload, serial);
+    say(&stage->b, IPC_TRANSFER_CHECKPOINT_DONE, b, &payload);
+    return serial;
+}
+
+/* Two checkpoints are within the window, so the end of the activity confirms them; with the third the sender
+ * waits. */
+static void the_end_confirms_the_checkpoints_of_a_short_message(void **state) {
+    (void)state;
+    struct stage *stage = new_stage(OSI_MTS_TRANSFER);
+    uint64_t a, b;
+    checkpoints_each_kib(stage, &a, &b);
+    send_filled(stage, a, 2000);
+    struct frame *frame = expect(stage, &stage->b, IPC_TRANSFER_WHOLE);
+    assert_true(frame->payload.len > 2300);
+    transfer_result(&stage->b, b, IPC_ACCEPTED);
+    assert_int_equal(sent(stage, a), IPC_SENT);
+    send_filled(stage, a, 3200);
+    expect(stage, &stage->b, IPC_TRANSFER_BEGIN);
+    expect(stage, &stage->b, IPC_TRANSFER_ENVELOPE);
+    expect(stage, &stage->b, IPC_TRANSFER_CONTENT);
+    confirm_checkpoint(stage, b);
+    frame = expect(stage, &stage->a, IPC_SEND_CHECKPOINT);
+    struct reader r = reader_of(buf_span(&frame->payload));
+    assert_int_equal(reader_u32(&r), 3); /* it confirms those before it too */
+    expect(stage, &stage->b, IPC_TRANSFER_CONTENT);
+    expect(stage, &stage->b, IPC_TRANSFER_END);
+    transfer_result(&stage->b, b, IPC_ACCEPTED);
+    assert_int_equal(sent(stage, a), IPC_SENT);
+    end_stage(stage);
+}
+
+static void a_checkpoint_that_no_end_follows_is_confirmed(void **state) {
+    (void)state;
+    struct stage *stage = new_stage(OSI_MTS_TRANSFER);
+    uint64_t a, b;
+    static uint8_t octets[300];
+    struct buf prefix, payload;
+    checkpoints_each_kib(stage, &a, &b);
+    put_prefix(&prefix, 1500, sizeof octets);
+    send_begin(&stage->a, a, buf_span(&prefix), sizeof octets, SPAN_LIT(""));
+    buf_free(&prefix);
+    expect(stage, &stage->a, IPC_SEND_ACTIVITY);
+    expect(stage, &stage->a, IPC_SEND_READ); /* not answered: the transfer stops after its first checkpoint */
+    expect(stage, &stage->b, IPC_TRANSFER_BEGIN);
+    confirm_checkpoint(stage, b);
+    expect(stage, &stage->a, IPC_SEND_CHECKPOINT);
+    buf_init(&payload, 0);
+    buf_append_u64(&payload, 0);
+    buf_append(&payload, octets, sizeof octets);
+    say(&stage->a, IPC_SEND_DATA, a, &payload);
+    expect(stage, &stage->b, IPC_TRANSFER_ENVELOPE);
+    expect(stage, &stage->b, IPC_TRANSFER_CONTENT);
+    expect(stage, &stage->b, IPC_TRANSFER_END);
+    transfer_result(&stage->b, b, IPC_ACCEPTED);
+    assert_int_equal(sent(stage, a), IPC_SENT);
+    end_stage(stage);
+}
+
+/* ---- refusals ---- */
+
 static void a_temporary_refusal_comes_back(void **state) {
     (void)state;
     struct stage *stage = new_stage(OSI_MTS_TRANSFER);
@@ -653,6 +752,8 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_small_message_crosses),
         cmocka_unit_test(a_large_message_crosses_in_pieces),
+        cmocka_unit_test(the_end_confirms_the_checkpoints_of_a_short_message),
+        cmocka_unit_test(a_checkpoint_that_no_end_follows_is_confirmed),
         cmocka_unit_test(a_temporary_refusal_comes_back),
         cmocka_unit_test(a_cut_before_the_confirmation_leaves_a_doubt),
         cmocka_unit_test(a_wrong_password_is_refused),

@@ -1,12 +1,8 @@
 /* The modules against real traffic: APDUs of another MTA decode, and encode again to the same value. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
+#include "../arena_room.h"
+
 #include <stdio.h>
 #include <stdlib.h>
-
-#include <cmocka.h>
 
 #include "asn1/ber.h"
 #include "asn1/table.h"
@@ -15,20 +11,6 @@
 #include "schema/x411.h"
 #include "schema/x41184.h"
 #include "schema/x411ext.h"
-
-static struct arena arena;
-
-static int set_up(void **state) {
-    (void)state;
-    arena_init(&arena, 1 << 22);
-    return 0;
-}
-
-static int tear_down(void **state) {
-    (void)state;
-    arena_free(&arena);
-    return 0;
-}
 
 static struct span read_capture(const char *name) {
     static uint8_t octets[4096];

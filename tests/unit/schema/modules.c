@@ -1,11 +1,7 @@
 /* The modules' constants against the numbers that peers use, and binds and operations by their octets. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdio.h>
+#include "../arena_room.h"
 
-#include <cmocka.h>
+#include <stdio.h>
 
 #include "asn1/ber.h"
 #include "asn1/table.h"
@@ -17,20 +13,6 @@
 #include "schema/x419.h"
 #include "schema/x420.h"
 #include "schema/x880.h"
-
-static struct arena arena;
-
-static int set_up(void **state) {
-    (void)state;
-    arena_init(&arena, 1 << 20);
-    return 0;
-}
-
-static int tear_down(void **state) {
-    (void)state;
-    arena_free(&arena);
-    return 0;
-}
 
 static void decode(const struct ber_type *type, struct span in, void *value) {
     struct ber_error error;

@@ -1,0 +1,85 @@
+/*
+ * Refusals for now. A peer whose disk is full, say, refuses whatever it is sent, so that each copy in its
+ * queue would be tried, refused and tried again by itself: hundreds of refusals a second, for nothing. So
+ * when it has refused several copies and taken none in between, the peer as a whole is left alone: after a
+ * time one copy tries whether it takes in again, after twice that time the next, up to the peer's longest
+ * retry time. The first copy that it takes ends that. A single copy that it refuses again and again, while it
+ * takes others, holds up nobody.
+ */
+#include <stdio.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "mta/mta_private.h"
+
+/* Different copies refused in a row, from which on the trouble is the peer's and not theirs. */
+#define REFUSALS_FIRST 3
+
+/* Least time between two lines about transfers in that were refused for now, for each peer. */
+#define LOG_GAP (10 * SECOND)
+
+bool refusal_rests(const struct peer *peer) {
+    return peer->rests && clock_now_us() < peer->rest_until;
+}
+
+/* Times are set when a copy goes out, not when it is refused: a refusal that never comes (the association
+ * breaks, the transfer is long) then delays no more than one that does. */
+static void rest(struct peer *peer) {
+    peer->rest_until = clock_now_us() + peer_back_off(peer, peer->rests) * SECOND;
+    peer->rests++;
+}
+
+void refusal_probe(struct peer *peer) {
+    if (peer->rests)
+        rest(peer);
+}
+
+static void log_rest(struct peer *peer) {
+    if (peer->rest_logged == peer->rests)
+        return; /* of several that were under way together */
+    int64_t left = (peer->rest_until - clock_now_us() + SECOND - 1) / SECOND;
+    peer->rest_logged = peer->rests;
+    log_warning("peer=%s refuses for now (%u copies in a row); one copy tries again in %lld s: %s",
+                peer->name, peer->refusals, (long long)(left < 0 ? 0 : left), peer->last_error);
+}
+
+void refusal_came(struct mta *mta, struct peer *peer, const struct work *work, struct span cause) {
+    char text[LOG_TEXT_SIZE];
+    snprintf(peer->last_error, sizeof peer->last_error, "%s", log_text(cause, text));
+    if (peer->refused != work->id)
+        peer->refusals++;
+    peer->refused = work->id;
+    if (peer->refusals < REFUSALS_FIRST) {
+        log_warning("peer=%s refused work unit %llu for now: %s", peer->name, (unsigned long long)work->id,
+                    peer->last_error);
+        return;
+    }
+    if (!peer->rests) {
+        rest(peer);
+        peer_tell_rules(mta, peer);
+        peer->reroute = true;
+    }
+    log_rest(peer);
+}
+
+void refusal_over(struct mta *mta, struct peer *peer) {
+    if (peer->rests) {
+        log_notice("peer=%s takes in again: it had refused %u copies in a row", peer->name, peer->refusals);
+        peer->last_error[0] = '\0';
+    }
+    peer->refusals = peer->rests = peer->rest_logged = 0;
+    peer->refused = 0;
+    peer->rest_until = 0;
+    peer_tell_rules(mta, peer);
+}
+
+void refusal_log_in(struct peer *peer, const char *cause) {
+    int64_t now = clock_monotonic_us();
+    peer->turned_away++;
+    if (peer->turned_away_logged && now < peer->turned_away_logged + LOG_GAP)
+        return;
+    log_warning("peer=%s transfer refused for now (%u since the last such line): %s", peer->name,
+                peer->turned_away, cause);
+    peer->turned_away = 0;
+    peer->turned_away_logged = now;
+}

@@ -1,0 +1,126 @@
+#!/usr/bin/python3
+"""A neighbour that refuses for now, as one with a full disk does: it is left alone until it takes in again."""
+import resource
+import threading
+import time
+
+from players import ANN, FAY, Neighbour, Stage, folder, processes, text_message
+from peer import tap
+from peer.association import Association, Excepted
+from peer.transport import Transport
+
+case, check, equal, wait_until = tap.case, tap.check, tap.equal, tap.wait_until
+COPIES = 60
+LOCAL_ERROR, TEMPORARY_PROBLEM = b"\5", 3
+
+
+class Refused(Exception):
+    pass
+
+
+class FullNeighbour(Neighbour):
+    """Refuses each transfer at its end while `full`, by an exception report or, with `aborts`, by an abort."""
+
+    def __init__(self, aborts=False):
+        self.full, self.aborts, self.refusals = True, aborts, 0
+        self.lock = threading.Lock()
+        super().__init__()
+
+    def _refuse(self, _apdu):
+        if self.full:
+            with self.lock:
+                self.refusals += 1
+            raise Refused
+
+    def _associate(self, sock):
+        peer = Association(Transport(sock, timeout=300), mta=self.mta, password=self.password, checkpoint=64)
+        try:
+            peer.accept()
+            while self._receive(peer):
+                pass
+        except Exception as error:
+            self.arrived.put((None, error))
+        sock.close()
+
+    def _receive(self, peer):
+        """True while the association goes on."""
+        try:
+            apdu = peer.receive(before_confirm=self._refuse)
+        except Refused:
+            if self.aborts:
+                peer.abort(TEMPORARY_PROBLEM)
+                return False
+            peer.report_exception(LOCAL_ERROR)
+            return True
+        if apdu is not None:
+            self.arrived.put((peer.mode, apdu))
+        return apdu is not None
+
+
+def refused_and_taken(far):
+    with folder() as path, Stage(path, far=far) as stage:
+        with stage.call() as peer:
+            for number in range(COPIES):
+                peer.transfer(text_message(f"full-{number}", [FAY]))
+            peer.release()
+        wait_until(lambda: far.refusals >= 4, 60, "the first refusals")
+        begun, before = time.monotonic(), far.refusals
+        stage.hand_over(text_message("other", [ANN]))
+        wait_until(lambda: stage.mta.request("mailbox-list", mailbox=ANN)["entries"], 60, "a delivery meanwhile")
+        time.sleep(6)
+        # Each copy by itself would come back every one or two seconds: 200 and more. A probe comes each second at most.
+        refused, seconds = far.refusals - before, time.monotonic() - begun
+        check(refused <= seconds + 4, f"{refused} refusals in {seconds:.0f} s")
+        [status] = stage.mta.request("peer-status", peer="FAR")["peers"]
+        check(status["tries"] > 0 and status["last-error"], f"{status}")
+        far.full = False
+        arrived = [far.next(60).identifier[1] for _ in range(COPIES)]
+        equal(sorted(arrived), sorted(f"full-{number}" for number in range(COPIES)))
+        wait_until(lambda: stage.mta.request("status")["copies"] == 0, 60, "an empty queue")
+        log = stage.mta.log()
+        check("peer=FAR takes in again" in log, "no line says that FAR takes in again")
+        lines = sum("refuse" in line for line in log.splitlines())
+        check(lines <= far.refusals + 2, f"{lines} lines for {far.refusals} refusals")
+
+
+@case("after three refusals in a row one copy asks now and then, others are unharmed, at last all arrive")
+def _():
+    refused_and_taken(FullNeighbour())
+
+
+@case("the same when the neighbour aborts for a temporary problem")
+def _():
+    refused_and_taken(FullNeighbour(aborts=True))
+
+
+def limit_files(mta, most):
+    """A limit on the length of files stands for the full disk: the store's log is longer, the daemon's is not."""
+    for pid in processes(mta.process.pid):
+        resource.prlimit(pid, resource.RLIMIT_FSIZE, (most, resource.RLIM_INFINITY))
+
+
+def refused(peer, apdu):
+    """True when the transfer was refused; the association goes on."""
+    try:
+        peer.transfer(apdu)
+        return False
+    except Excepted:
+        peer.discard()
+        return True
+
+
+@case("a neighbour that does not leave us alone while our disk is full fills no log")
+def _():
+    with folder() as path, Stage(path) as stage, stage.call() as peer:
+        for number in range(30):
+            peer.transfer(text_message(f"before-{number}", [ANN]))
+        limit_files(stage.mta, 65536)
+        refusals = sum(refused(peer, text_message(f"now-{number}", [ANN])) for number in range(100))
+        check(refusals > 90, f"{refusals} refusals")
+        lines = [line for line in stage.mta.log().splitlines() if "refused" in line]
+        check(0 < len(lines) < 30, f"{len(lines)} lines for {refusals} refusals")
+        limit_files(stage.mta, resource.RLIM_INFINITY)
+        wait_until(lambda: not refused(peer, text_message("after", [ANN])), 60, "a transfer that is taken")
+
+
+tap.main()
