@@ -128,7 +128,7 @@ static bool read_limits(struct loader *l) {
         !config_number(l, limits, "opening", 1, 1000000, &opening) ||
         !config_number(l, limits, "clients", 1, 100000, &clients) ||
         !config_number(l, limits, "associations-in", 1, 1000000, &in) ||
-        !config_number(l, limits, "envelope-octets", 1024, 1 << 30, &envelope) ||
+        !config_number(l, limits, "envelope-octets", 1024, IPC_ENVELOPE_MAX, &envelope) ||
         !config_number(l, limits, "envelope-memory", 65536, 1L << 34, &memory) ||
         !config_number(l, limits, "content-octets", 0, INT64_MAX, &content) ||
         !config_number(l, limits, "requests", 1, 1000000, &requests) ||

@@ -249,6 +249,7 @@ bool mta_attach_work(struct mta *mta, int fd, const char *name) {
         mem_free(worker);
         return false;
     }
+    ipc_limit(worker->channel, IPC_CLIENT_MAX);
     mta->converter->workers = worker;
     return true;
 }
