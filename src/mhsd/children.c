@@ -121,12 +121,13 @@ int child_store(struct child_context *context) {
     struct mta_reload reload = {.read = read_mta, .release = release_mta, .context = context};
     log_set_process("store");
     signal(SIGPIPE, SIG_IGN);
+    umask(077);
     close_network(context->sockets);
     close_readers(context->sockets, -1);
     if (!prepare_store(config, &err) || !sandbox_drop_user(config->user, &err) ||
         !check_store(config, &err) || !sandbox_enter(SANDBOX_STORE, config->mta.store_directory, &err)) {
         log_error("%s", err.text);
-        return CHILD_CANT_START;
+        return MTA_EXIT_IN_VAIN;
     }
     struct mta_descriptors descriptors = {.parent = context->parent,
                                           .listener = context->sockets->store,

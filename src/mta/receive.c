@@ -37,7 +37,8 @@ union apdu {
 struct decoded {
     union apdu apdu;
     const struct x411_MTSIdentifier *identifier;
-    bool over_bounds; /* it breaks upper bounds of X.411, which is answered with a report */
+    bool over_bounds;   /* it breaks upper bounds of X.411, which is answered with a report */
+    const char *bounds; /* which one, then */
 };
 
 static const struct ber_type *type_of(enum ipc_apdu kind) {
@@ -80,9 +81,12 @@ static bool decode(struct mta *mta, const struct arrival *arrival, struct decode
         limits.relax_bounds = decoded->over_bounds = true;
         decoded->apdu = (union apdu){0};
         if (!decode_octets(mta, arrival, &limits, &decoded->apdu, &again)) {
-            *error = again;
+            /* What is over the bounds and over the memory comes no smaller: for good, and why. */
+            if (again.code != BER_MEMORY)
+                *error = again;
             return false;
         }
+        decoded->bounds = error->text;
     }
     decoded->identifier = arrival->kind == IPC_APDU_MESSAGE ? &decoded->apdu.message.message_identifier
                           : arrival->kind == IPC_APDU_PROBE
@@ -185,10 +189,6 @@ static enum arrival_result take(struct mta *mta, const struct arrival *received,
     if (opened)
         accept_by_rules(&run, arrival, decoded, &decisions);
     mta->id_next = run.id_next;
-    if (decisions.event_count && decisions.result == MTS_DECIDED)
-        track_recent(mta, decisions.events[0].identifier,
-                     arrival->kind == IPC_APDU_MESSAGE ? decoded->apdu.message.content_identifier
-                                                       : (struct span){NULL, 0});
     if (decisions.result == MTS_INVALID) {
         snprintf(cause, 200, "%s", decisions.cause ? decisions.cause : "no valid APDU");
         if (subject.content != arrival->content)
@@ -197,9 +197,16 @@ static enum arrival_result take(struct mta *mta, const struct arrival *received,
     }
     bool report = arrival->kind == IPC_APDU_REPORT;
     bool done = decisions.result == MTS_DECIDED && (!report || report_content(mta, decoded, &subject)) &&
-                decide_apply(mta, &run, &decisions, &subject);
+                decide_apply(mta, &run, &decisions, &subject) &&
+                (arrival->kind != IPC_APDU_MESSAGE || !decisions.event_count ||
+                 event_content_identifier(mta, decoded->apdu.message.content_identifier,
+                                          decisions.events[0].identifier));
     if (subject.content != arrival->content)
         store_content_release(subject.content);
+    if (!done && decoded->over_bounds && store_accepting(mta->store)) {
+        snprintf(cause, 200, "%.190s", decoded->bounds);
+        return ARRIVAL_REFUSED;
+    }
     snprintf(cause, 200, "no memory");
     return done ? ARRIVAL_TAKEN : ARRIVAL_LATER;
 }

@@ -124,12 +124,12 @@ struct mta *mta_make(struct event_base *loop, const struct mta_config *config,
     if (reload)
         mta->reload = *reload;
     mta->started = clock_now_us();
-    mta->recent = mem_alloc(RECENT_MOST * sizeof *mta->recent);
     arena_init(&mta->arena, memory ? memory : (size_t)64 * 1024 * 1024);
+    buf_init(&mta->config_parts, IPC_CONFIG_MAX);
     buf_init(&mta->head, 0);
     buf_init(&mta->scratch, 0);
     buf_init(&mta->prefix, 0);
-    if (mta->recent && open(mta, err))
+    if (open(mta, err))
         return mta;
     mta_free(mta);
     return NULL;
@@ -180,13 +180,13 @@ void mta_free(struct mta *mta) {
     free_work_bytes(mta);
     schedule_free(&mta->schedule);
     users_free(mta);
-    mem_free(mta->recent);
     peers_free(mta);
     store_close(mta->store);
     arena_free(&mta->arena);
     buf_free(&mta->head);
     buf_free(&mta->scratch);
     buf_free(&mta->prefix);
+    buf_free(&mta->config_parts);
     mem_free(mta);
 }
 
@@ -349,9 +349,12 @@ static void reload(struct mta *mta, struct span text) {
     struct error err = {0};
     const struct mta_config *old = mta->config;
     const struct mta_config *fresh =
-        mta->reload.read ? mta->reload.read(mta->reload.context, text, &err) : NULL;
+        mta->reload.read && text.data ? mta->reload.read(mta->reload.context, text, &err) : NULL;
     if (!fresh) {
-        log_error("the configuration stays as it was: %s", mta->reload.read ? err.text : "no reload here");
+        log_error("the configuration stays as it was: %s", !text.data
+                                                               ? "it is too long, or there is no memory"
+                                                           : mta->reload.read ? err.text
+                                                                              : "no reload here");
         return;
     }
     batch_commit(mta); /* undoing after the change would name hops by old numbers */
@@ -376,11 +379,13 @@ static void reload(struct mta *mta, struct span text) {
 
 static bool parent_frame(void *context, struct ipc_channel *channel, enum ipc_type type, uint64_t ref,
                          struct span payload) {
+    struct mta *mta = context;
+    struct span text;
     (void)channel;
-    (void)ref;
-    if (type == IPC_CONFIG)
-        reload(context, payload);
-    else if (type == IPC_STOP && payload.len == 0)
+    if (type == IPC_CONFIG) {
+        if (payload_config(&mta->config_parts, ref, payload, &text))
+            reload(mta, text);
+    } else if (type == IPC_STOP && payload.len == 0)
         mta_stop(context);
     else
         return false;
@@ -465,6 +470,7 @@ int mta_serve(struct event_base *loop, struct mta *mta, const struct mta_descrip
     int status = 1;
     if (!mta) {
         log_error("this process can't start: %s", err->text);
+        status = err->code == STORE_VERSION ? MTA_EXIT_IN_VAIN : 1;
     } else if (mta_attach(mta, descriptors)) {
         event_base_dispatch(loop);
         status = mta->stopped ? 0 : 1;
