@@ -62,6 +62,9 @@ struct ber_limits {
     bool relax_bounds;     /* do not check SIZE and value ranges (real peers break them) */
     bool relax_characters; /* do not check the repertoire of restricted strings */
     bool refuse_unknown;   /* unknown elements are errors in extensible types too (for guessing a type) */
+    bool pass_over;        /* elements without a place are left out, missing components stay empty: what can
+                            * be shown of a broken value. The result may be true with a filled `error`: the
+                            * first of them */
     bool allow_trailing;   /* octets after the value are no error; see ber_decode_prefix */
 };
 

@@ -181,17 +181,27 @@ BER_COLD static const uint8_t *refuse_element(struct decoder *d, const struct be
     return decode_fail(d, BER_UNEXPECTED, h->start, "%s has no component with tag %s", type->name, found);
 }
 
+/* Of what is passed over the first is told. */
+static void keep_first(struct decoder *d, const struct ber_error *before) {
+    if (d->error && before->code != BER_OK)
+        *d->error = *before;
+}
+
 BER_COLD static const uint8_t *missing(struct decoder *d, const struct ber_type *type,
-                                       const struct ber_field *field, const uint8_t *at) {
+                                       const struct ber_field *field, const uint8_t *at,
+                                       const uint8_t *behind) {
+    struct ber_error before = d->error ? *d->error : (struct ber_error){0};
     decode_fail(d, BER_MISSING, at, "%s ends without its '%s'", type->name, field->name);
     ber_path_prepend(d->error, field->name);
-    return NULL;
+    if (!d->pass_over)
+        return NULL;
+    keep_first(d, &before);
+    return behind;
 }
 
 /* An element that is no component in its place. `place` is what its tag would make it, or 0. */
-BER_COLD static const uint8_t *decode_misplaced(struct decoder *d, const struct ber_type *type,
-                                                uint32_t place, uint64_t seen, const struct ber_header *h,
-                                                void *value) {
+BER_COLD static const uint8_t *take_misplaced(struct decoder *d, const struct ber_type *type, uint32_t place,
+                                              uint64_t seen, const struct ber_header *h, void *value) {
     if (place && type->kind == BER_KIND_SET)
         return decode_fail(d, BER_DUPLICATE, h->start, "'%s' stands twice in %s",
                            type->fields[place - 1].name, type->name);
@@ -201,6 +211,23 @@ BER_COLD static const uint8_t *decode_misplaced(struct decoder *d, const struct 
     uint64_t behind = seen ? ~(UINT64_MAX >> __builtin_clzll(seen)) : UINT64_MAX;
     wanted &= behind;
     return refuse_element(d, type, wanted ? &type->fields[__builtin_ctzll(wanted)] : NULL, h);
+}
+
+/* In a SEQUENCE: one before it is missing, and that is passed over. */
+static bool comes_late(const struct decoder *d, uint32_t place, uint64_t seen) {
+    return d->pass_over && place && UINT64_C(1) << (place - 1) % 64 > seen;
+}
+
+BER_COLD static const uint8_t *decode_misplaced(struct decoder *d, const struct ber_type *type,
+                                                uint32_t place, uint64_t seen, const struct ber_header *h,
+                                                void *value) {
+    struct ber_error before = d->error ? *d->error : (struct ber_error){0};
+    const uint8_t *behind = take_misplaced(d, type, place, seen, h, value);
+    if (behind || !d->pass_over)
+        return behind;
+    keep_first(d, &before);
+    return comes_late(d, place, seen) ? decode_field(d, &type->fields[place - 1], h, value)
+                                      : decode_skip(d, h);
 }
 
 /*
@@ -251,13 +278,14 @@ static inline const uint8_t *decode_components(struct decoder *d, const struct b
             at = decode_field(d, &type->fields[place - 1], &inner, value);
         } else {
             at = decode_misplaced(d, type, place, seen, &inner, value);
+            seen |= comes_late(d, place, seen) ? bit : 0;
         }
         if (!at)
             return NULL;
     }
     d->depth++;
     if (behind && type->mandatory & ~seen)
-        return missing(d, type, &type->fields[__builtin_ctzll(type->mandatory & ~seen)], at);
+        behind = missing(d, type, &type->fields[__builtin_ctzll(type->mandatory & ~seen)], at, behind);
     if (behind)
         *(struct span *)value = span_of(h->start, (size_t)(behind - h->start));
     return behind;
@@ -540,6 +568,7 @@ bool ber_decode_prefix(const struct ber_type *type, struct span in, struct arena
         .elements = limits && limits->elements ? limits->elements : BER_DEFAULT_ELEMENTS,
         .check_bounds = !limits || !limits->relax_bounds,
         .refuse_unknown = limits && limits->refuse_unknown,
+        .pass_over = limits && limits->pass_over,
         .check_characters = !limits || !limits->relax_characters,
     };
     if (error) {

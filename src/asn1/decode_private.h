@@ -13,6 +13,7 @@ struct decoder {
     bool check_bounds;
     bool check_characters;
     bool refuse_unknown;
+    bool pass_over;
 };
 
 /* Sets the error at an element; returns NULL so that a reader of elements can return it. */

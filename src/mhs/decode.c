@@ -46,11 +46,33 @@ static const struct mhs_usage decode_usage = {
     .command = "decode",
     .operands = "[FILE|-]",
     .summary = "Print an APDU, envelope, content or presentation PDU as ASN.1 value notation, or as JSON.",
-    .notes = "Of a broken one prints what can be read, and where and why it stops.",
+    .notes = "Of a broken one prints what can be read, and where and why it stops. Elements that have no "
+             "place are "
+             "passed over, and what is missing is empty.",
     .options = decode_options,
 };
 
-/* Bounds and repertoires that are broken are told, not judged. */
+/* True when the octets can be read behind what is wrong: an element that has no place, or one that is
+ * missing. */
+static bool goes_on(const struct ber_error *error) {
+    return error->path[0] && (error->code == BER_TAG || error->code == BER_UNEXPECTED ||
+                              error->code == BER_MISSING || error->code == BER_DUPLICATE);
+}
+
+/* The same without those: true when nothing else is wrong, else `value` is what it was. */
+static bool pass_over(const struct ber_type *type, struct span in, struct arena *arena,
+                      struct ber_limits limits, void *value) {
+    struct ber_error first;
+    limits.pass_over = true;
+    if (ber_decode(type, in, arena, &limits, value, &first))
+        return true;
+    limits.pass_over = false;
+    ber_decode(type, in, arena, &limits, value, &first);
+    return false;
+}
+
+/* Bounds and repertoires that are broken are told, not judged. True with a filled `error`: what it tells of,
+ * and the like, was passed over. */
 static bool decode_leniently(const struct ber_type *type, struct span in, struct arena *arena, void *value,
                              struct ber_error *error) {
     struct ber_limits limits = {.relax_bounds = true, .relax_characters = true, .elements = 1 << 20};
@@ -60,7 +82,9 @@ static bool decode_leniently(const struct ber_type *type, struct span in, struct
         fprintf(stderr, "mhs: at octet %zu, %s: %s\n", strict.offset,
                 strict.path[0] ? strict.path : "the value", strict.text);
     arena_reset(arena);
-    return ber_decode(type, in, arena, &limits, value, error);
+    if (ber_decode(type, in, arena, &limits, value, error))
+        return true;
+    return goes_on(error) && pass_over(type, in, arena, limits, value);
 }
 
 static void print_error(const struct ber_error *error, struct buf *text) {
@@ -92,13 +116,14 @@ static bool write_value(const struct ber_type *type, const void *value, const st
 static int decode_as(const struct ber_type *type, struct span in, void *value, struct arena *arena,
                      struct ber_print *how) {
     struct ber_error error = {0};
-    bool whole = decode_leniently(type, in, arena, value, &error);
-    how->stop = whole || error.code == BER_TRAILING ? NULL : error.path;
+    bool to_the_end = decode_leniently(type, in, arena, value, &error);
+    how->stop = to_the_end || error.code == BER_TRAILING ? NULL : error.path;
     if (!write_value(type, value, how, &error))
         return mhs_fail(MHS_FAILED, "the output can't be written");
-    if (whole)
+    if (error.code == BER_OK)
         return MHS_OK;
-    fprintf(stderr, "mhs: %s stops at octet %zu of %zu, %s: %s\n", ber_type_name(type), error.offset, in.len,
+    fprintf(stderr, "mhs: %s %s at octet %zu of %zu, %s: %s\n", ber_type_name(type),
+            to_the_end ? "is wrong" : "stops", error.offset, in.len,
             error.path[0] ? error.path : "the outermost element", error.text);
     return MHS_NO;
 }

@@ -71,12 +71,13 @@ def edition():
     identifier = "6413" + domain + "16036D2D31"
     odd = "650403020520"  # encoded information types without their [0], as EAN writes them
     for more, wanted in (("", b"MPDU"), ("A300", b"MTS-APDU")):
-        envelope = bytes.fromhex(identifier + "60023000" + odd + "460102" + more)
+        envelope = bytes.fromhex(identifier + "60023000" + odd + "460102" + more + "4A0362656E")
         message = b"\x31" + bytes([len(envelope)]) + envelope + b"\x04\x00"
         status, text, error = decode(b"\xA0" + bytes([len(message)]) + message)
         equal(status, 1, error)
         check(text.startswith(wanted + b" ::= "), text)
-        check("with tag BIT STRING" in error, error)
+        check("is wrong at octet" in error and "with tag BIT STRING" in error, error)
+        check(b'"ben"' in text, "what stands behind it")
 
 
 @case("binds are opened through ACSE's, RTSE's and ROSE's wrappings")

@@ -126,6 +126,25 @@ static void errors_tell_where(void **state) {
     assert_true(span_eq(box.u.names.items[0], SPAN_LIT("A")));
 }
 
+/* A Plain: a BOOLEAN that has no place, no name, the count, which stands twice, and the grade. */
+static void what_has_no_place_is_passed_over(void **state) {
+    (void)state;
+    struct sample_Plain plain;
+    struct ber_limits limits = {.pass_over = true};
+    struct span in = SPAN_LIT("\x30\x10\x01\x01\xFF\xA0\x03\x02\x01\x05\xA0\x03\x02\x01\x06\x81\x01\x02");
+    assert_false(ber_decode(&sample_Plain_type, in, &arena, NULL, &plain, &error));
+    assert_true(ber_decode(&sample_Plain_type, in, &arena, &limits, &plain, &error));
+    assert_int_equal(error.code, BER_TAG);
+    assert_int_equal(error.offset, 2);
+    assert_int_equal(plain.name.len, 0);
+    assert_int_equal(plain.count, 5);
+    assert_int_equal(plain.grade, 2);
+    assert_false(
+        ber_decode(&sample_Plain_type, span_of(in.data, in.len - 1), &arena, &limits, &plain, &error));
+    assert_true(ber_decode(&sample_Plain_type, SPAN_LIT("\x30\x00"), &arena, &limits, &plain, &error));
+    assert_int_equal(error.code, BER_MISSING);
+}
+
 static void raw_is_reused_with_the_tag_of_its_place(void **state) {
     (void)state;
     struct sample_Plain plain;
@@ -188,6 +207,7 @@ int main(void) {
         cmocka_unit_test_setup_teardown(a_set_comes_in_any_order, set_up, tear_down),
         cmocka_unit_test_setup_teardown(scattered_unknown_elements_are_joined, set_up, tear_down),
         cmocka_unit_test_setup_teardown(errors_tell_where, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(what_has_no_place_is_passed_over, set_up, tear_down),
         cmocka_unit_test_setup_teardown(raw_is_reused_with_the_tag_of_its_place, set_up, tear_down),
         cmocka_unit_test_setup_teardown(recursion_goes_by_pointers, set_up, tear_down),
         cmocka_unit_test_setup_teardown(tables_are_searched_by_number_and_oid, set_up, tear_down),
