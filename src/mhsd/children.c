@@ -126,13 +126,12 @@ int child_store(struct child_context *context) {
     if (!prepare_store(config, &err) || !sandbox_drop_user(config->user, &err) ||
         !check_store(config, &err) || !sandbox_enter(SANDBOX_STORE, config->mta.store_directory, &err)) {
         log_error("%s", err.text);
-        return CHILD_CANT_START;
+        return MTA_EXIT_IN_VAIN;
     }
     struct mta_descriptors descriptors = {.parent = context->parent,
                                           .listener = context->sockets->store,
                                           .work_listener = context->sockets->work};
-    int status = mta_run(&config->mta, &reload, &descriptors);
-    return status == MTA_EXIT_VERSION ? CHILD_CANT_START : status;
+    return mta_run(&config->mta, &reload, &descriptors);
 }
 
 /* ---- the reader processes ---- */

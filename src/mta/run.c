@@ -451,7 +451,7 @@ int mta_serve(struct event_base *loop, struct mta *mta, const struct mta_descrip
     int status = 1;
     if (!mta) {
         log_error("this process can't start: %s", err->text);
-        status = err->code == STORE_VERSION ? MTA_EXIT_VERSION : 1;
+        status = err->code == STORE_VERSION ? MTA_EXIT_IN_VAIN : 1;
     } else if (mta_attach(mta, descriptors)) {
         event_base_dispatch(loop);
         status = mta->stopped ? 0 : 1;

@@ -29,7 +29,7 @@ static bool find_in_run(struct store *store, bool repeats, uint64_t bucket, uint
 
 static bool follow(struct store *store, bool repeats, struct error *err);
 
-struct writer_search {
+struct search {
     struct store *store;
     bool repeats;
     uint64_t hash;
@@ -38,13 +38,13 @@ struct writer_search {
 };
 
 static bool ask_run(void *context, uint64_t bucket) {
-    struct writer_search *search = context;
+    struct search *search = context;
     return find_in_run(search->store, search->repeats, bucket, search->hash, search->out, search->err);
 }
 
 static bool find(struct store *store, bool repeats, uint64_t hash, struct buf *out, struct error *err) {
     const struct runs *runs = repeats ? &store->repeats : &store->track;
-    struct writer_search search = {store, repeats, hash, out, err};
+    struct search search = {store, repeats, hash, out, err};
     if (!filters_ask(&runs->done, hash, ask_run, &search))
         return false;
     runs_each_recent(runs, hash, note, out);
@@ -155,10 +155,9 @@ static bool runs_are_known(struct store *store, bool repeats, bool *known, struc
     if (!walk)
         return false;
     sqlite3_bind_int64(walk, 1, repeats);
-    size_t count = runs->done.bucket_count;
-    uint64_t last = count ? runs->done.buckets[count - 1] : 0;
-    *known = sql_next(store, walk, &inner) && (uint64_t)sqlite3_column_int64(walk, 0) == count &&
-             (uint64_t)sqlite3_column_int64(walk, 1) == last;
+    *known = sql_next(store, walk, &inner) &&
+             (uint64_t)sqlite3_column_int64(walk, 0) == filters_count(&runs->done) &&
+             (uint64_t)sqlite3_column_int64(walk, 1) == filters_newest(&runs->done);
     sqlite3_finalize(walk);
     return !inner.code || error_set(err, inner.code, "%s", inner.text);
 }
