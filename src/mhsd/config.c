@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/alloc.h"
@@ -127,7 +128,7 @@ static bool read_limits(struct loader *l) {
         !config_number(l, limits, "opening", 1, 1000000, &opening) ||
         !config_number(l, limits, "clients", 1, 100000, &clients) ||
         !config_number(l, limits, "associations-in", 1, 1000000, &in) ||
-        !config_number(l, limits, "envelope-octets", 1024, 1 << 30, &envelope) ||
+        !config_number(l, limits, "envelope-octets", 1024, IPC_ENVELOPE_MAX, &envelope) ||
         !config_number(l, limits, "envelope-memory", 65536, 1L << 34, &memory) ||
         !config_number(l, limits, "content-octets", 0, INT64_MAX, &content) ||
         !config_number(l, limits, "requests", 1, 1000000, &requests) ||
@@ -363,8 +364,12 @@ static const char first_configuration[] =
 
 bool config_write_first(const char *path, const char *directory, struct error *err) {
     FILE *file = fopen(path, "wxe");
-    if (!file)
-        return error_set(err, errno, "%s: %s", path, strerror(errno));
+    if (!file || fchmod(fileno(file), 0600) != 0) { /* passwords will stand in it */
+        error_set(err, errno, "%s: %s", path, strerror(errno));
+        if (file)
+            fclose(file);
+        return false;
+    }
     int written = fprintf(file, first_configuration, directory, directory);
     if (fclose(file) != 0 || written < 0)
         return error_set(err, errno, "%s: %s", path, strerror(errno));

@@ -48,6 +48,7 @@ struct parent {
     bool stopping;
     bool store_ready;
     bool served; /* the store process has been ready once */
+    bool told;   /* that it serves */
     int status;
 };
 
@@ -89,6 +90,15 @@ static void start_others(struct parent *parent) {
             start_child(child);
 }
 
+/* Said once, when the local socket is served too. */
+static void tell_ready(struct parent *parent) {
+    if (parent->told)
+        return;
+    parent->told = true;
+    log_notice("serving at %zu address%s; mhs reaches it at %s", parent->sockets.listener_count,
+               parent->sockets.listener_count == 1 ? "" : "es", parent->config->socket);
+}
+
 static bool on_frame(void *context, struct ipc_channel *channel, enum ipc_type type, uint64_t ref,
                      struct span payload) {
     struct child *child = context;
@@ -97,6 +107,8 @@ static bool on_frame(void *context, struct ipc_channel *channel, enum ipc_type t
     if (type != IPC_READY || payload.len != 0)
         return false;
     child->pause = FIRST_PAUSE_US;
+    if (child->kind == NET)
+        tell_ready(child->parent);
     if (child->kind == STORE && !child->parent->store_ready) {
         child->parent->store_ready = child->parent->served = true;
         start_others(child->parent);

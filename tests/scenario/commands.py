@@ -179,7 +179,7 @@ def _():
 @case("a receipt goes back when it was asked for, and only then")
 def _():
     with folder() as path, Pair(path) as pair:
-        pair.alpha.mhs("send", "--from", ADA, "--to", EVA, "--notify", "rn,nrn", "--to", UWE,
+        pair.alpha.mhs("send", "--from", ADA, "--to", EVA, "--notify", "rn,nrn,return", "--to", UWE,
                        "--subject", "Read me", "--text", "x", "--priority", "urgent")
         asked = str(pair.entries(pair.beta, UWE, 1)[0]["entry"])
         identifier = ask(pair.beta, "read", "--user", UWE, asked)["ipm"]["identifier"]
@@ -206,6 +206,7 @@ def _():
         equal(notifications["receipt"]["subject-ipm"]["identifier"], identifier)
         equal(notifications["non-receipt"]["discard-reason"], "ipm-obsoleted")
         equal(notifications["non-receipt"]["returned"]["subject"], "Come back")
+        check("returned" not in notifications["receipt"])
 
 
 @case("no copy but the blind ones names a blind copy recipient")
