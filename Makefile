@@ -15,9 +15,14 @@ demo: all
 run: all
 	@[ -f chasqui.conf ] || $(BUILD)/release/src/mhsd/mhsd --write-config chasqui.conf
 	@mkdir -p var
+	@echo "Stop it with Ctrl-C. In another terminal:"
+	@echo "  export PATH=$(CURDIR)/$(BUILD)/release/src/mhs:\$$PATH CHASQUI_SOCKET=$(CURDIR)/var/mhsd.sock"
+	@echo "  mhs status"
 	@exec $(BUILD)/release/src/mhsd/mhsd -c chasqui.conf
 
 install: all
+	@[ "$(DESTDIR)" ] || [ "$$(id -u)" -eq 0 ] || \
+		{ echo "make install: it writes to /usr/local: run it as root, or give DESTDIR=FOLDER" >&2; exit 1; }
 	@meson install -C $(BUILD)/release --no-rebuild $(if $(DESTDIR),--destdir $(DESTDIR))
 
 lint:

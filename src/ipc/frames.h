@@ -35,6 +35,11 @@
 /* A transfer whose APDU is at most this long may travel in one frame each way; out it does. */
 #define IPC_WHOLE_MAX (256 * 1024)
 
+/* A configuration with all that it includes (16 MiB), and as much of what the system told about it. The files
+ * have the same bound when the daemon starts. */
+#define IPC_CONFIG_FILES ((size_t)16 * 1024 * 1024)
+#define IPC_CONFIG_MAX   (2 * IPC_CONFIG_FILES + 1)
+
 enum ipc_type {
     /* ---- associations; ref = association, a number the net process chose, unique in its life ---- */
 
@@ -139,7 +144,8 @@ enum ipc_type {
 
     /* ---- the parent ---- */
 
-    /* P>N, P>S rest configuration: the file's text, to be read anew (reload) */
+    /* P>N, P>S, P>R rest configuration: a part of the files' text, to be read anew (reload); ref = 1: more
+       parts follow, 0: it is whole. At most IPC_CONFIG_MAX in all */
     IPC_CONFIG = 128,
     /* P>N, P>S (empty): finish what is under way, then exit 0 */
     IPC_STOP,

@@ -29,6 +29,10 @@ static void print_row(const char *label, const json_t *row) {
     printf(member(row, "reason") ? " (%s)\n" : "\n", member(row, "reason"));
 }
 
+static void print_label(const char *label) {
+    printf("%s%s:%s%*s", out_style(OUT_BOLD), label, out_end(), (int)(15 - strlen(label)), "");
+}
+
 /* Extensions by name, each value in a line. */
 static void print_extensions(const json_t *extensions) {
     const json_t *extension, *row;
@@ -37,6 +41,14 @@ static void print_extensions(const json_t *extensions) {
         const json_t *value = json_object_get(extension, "value");
         if (json_is_object(json_array_get(value, 0)) && member(json_array_get(value, 0), "address")) {
             json_array_foreach(value, j, row) print_row(name_or_type(extension), row);
+            continue;
+        }
+        if (member(value, "mta-name") && member(value, "domain")) {
+            print_label(name_or_type(extension));
+            out_line(member(value, "mta-name"));
+            printf(" of ");
+            out_line(member(value, "domain"));
+            putchar('\n');
             continue;
         }
         char *text = in_line(value);
@@ -81,10 +93,6 @@ static void print_user(const json_t *user) {
     printf("%s%s\n", i > 0 ? ")" : "",
            json_is_true(json_object_get(user, "reply-requested")) ? "  (asks for a reply)" : "");
     print_extensions(json_object_get(user, "extensions"));
-}
-
-static void print_label(const char *label) {
-    printf("%s%s:%s%*s", out_style(OUT_BOLD), label, out_end(), (int)(15 - strlen(label)), "");
 }
 
 static void print_users(const char *label, const json_t *users) {

@@ -5,6 +5,7 @@
 #include "mhs/types.h"
 #include "mhs/view_private.h"
 #include "names/codes.h"
+#include "names/identifier.h"
 #include "schema/x411ext.h"
 #include "schema/x420.h"
 
@@ -133,6 +134,20 @@ static json_t *one_name(struct span value, struct arena *arena) {
                : NULL;
 }
 
+static json_t *reporting_mta(struct span value, struct arena *arena) {
+    struct x411_ReportingMTAName name;
+    struct buf domain;
+    if (!ber_decode(&x411_ReportingMTAName_type, value, arena, &lax, &name, NULL))
+        return NULL;
+    json_t *object = json_object();
+    buf_init(&domain, 0);
+    view_set(object, "mta-name", json_stringn((const char *)name.mta_name.data, name.mta_name.len));
+    if (domain_print(&name.domain, &domain))
+        view_set(object, "domain", json_stringn((const char *)domain.data, domain.len));
+    buf_free(&domain);
+    return object;
+}
+
 /* Names are easier to read as addresses than as what they consist of. */
 static json_t *extension_value(int64_t number, const struct ber_table_row *row, struct span value,
                                struct arena *arena) {
@@ -140,6 +155,7 @@ static json_t *extension_value(int64_t number, const struct ber_table_row *row, 
                    : number == 26 ? expansions(value, arena)
                    : number == 30 ? origins(value, arena)
                    : number == 31 ? one_name(value, arena)
+                   : number == 39 ? reporting_mta(value, arena)
                                   : NULL;
     return json ? json : element_value(row ? row->type : NULL, value, arena);
 }

@@ -121,6 +121,7 @@ int child_store(struct child_context *context) {
     struct mta_reload reload = {.read = read_mta, .release = release_mta, .context = context};
     log_set_process("store");
     signal(SIGPIPE, SIG_IGN);
+    umask(077);
     close_network(context->sockets);
     close_readers(context->sockets, -1);
     if (!prepare_store(config, &err) || !sandbox_drop_user(config->user, &err) ||

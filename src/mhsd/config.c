@@ -3,10 +3,12 @@
 #include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/alloc.h"
 #include "directory/directory.h"
+#include "ipc/frames.h"
 #include "mhsd/config_options.h"
 #include "mhsd/config_private.h"
 #include "mhsd/config_source.h"
@@ -295,14 +297,15 @@ struct config *config_read(struct span text, const char *name, struct error *err
 
 struct config *config_read_file(const char *path, struct buf *text, struct error *err) {
     struct buf source, record;
-    buf_init(&source, 16 * 1024 * 1024);
-    buf_init(&record, 16 * 1024 * 1024);
+    buf_init(&source, IPC_CONFIG_FILES);
+    buf_init(&record, IPC_CONFIG_FILES);
     struct config *config =
         source_read(path, &source, err) ? read_config(buf_span(&source), path, &record, err) : NULL;
-    if (config && text &&
-        (record.failed || !buf_append_span(text, buf_span(&source)) || !buf_append_byte(text, 0) ||
-         !buf_append_span(text, buf_span(&record)))) {
-        error_set(err, EFBIG, "%s: with what it includes it is longer than %zu octets", path, text->limit);
+    if (config &&
+        (record.failed || (text && (!buf_append_span(text, buf_span(&source)) || !buf_append_byte(text, 0) ||
+                                    !buf_append_span(text, buf_span(&record)))))) {
+        error_set(err, EFBIG, "%s: there is no memory, or more than %zu octets of names to look up", path,
+                  IPC_CONFIG_FILES);
         config_free(config);
         config = NULL;
     }
@@ -361,8 +364,12 @@ static const char first_configuration[] =
 
 bool config_write_first(const char *path, const char *directory, struct error *err) {
     FILE *file = fopen(path, "wxe");
-    if (!file)
-        return error_set(err, errno, "%s: %s", path, strerror(errno));
+    if (!file || fchmod(fileno(file), 0600) != 0) { /* passwords will stand in it */
+        error_set(err, errno, "%s: %s", path, strerror(errno));
+        if (file)
+            fclose(file);
+        return false;
+    }
     int written = fprintf(file, first_configuration, directory, directory);
     if (fclose(file) != 0 || written < 0)
         return error_set(err, errno, "%s: %s", path, strerror(errno));

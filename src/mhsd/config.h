@@ -42,8 +42,8 @@ bool config_keep(struct config *fresh, const struct config *old, void (*changed)
 
 void config_free(struct config *config);
 
-/* Writes a first configuration with comments to `path`, which must not be there yet; `directory` is for store
- * and socket. */
+/* Writes a first configuration with comments to `path`, which must not be there yet and which its owner alone
+ * can read afterwards; `directory` is for store and socket. */
 bool config_write_first(const char *path, const char *directory, struct error *err);
 
 #endif

@@ -65,8 +65,8 @@ static void try_again(struct mta *mta, struct work *work, const char *cause) {
     if (work->tries < CONVERT_TRIES) {
         event_copy(mta, work->message, EVENT_CONVERSION_BROKEN, NULL, span_str(cause));
         put_off(mta, work, RETRY_FIRST * work->tries);
-        copy_save(mta,
-                  work); /* a content that ends its work process must not do so anew after each restart */
+        /* A content that ends its work process must not do so anew after each restart. */
+        copy_save(mta, work);
         batch_arm(mta);
         return;
     }

@@ -41,7 +41,8 @@ struct net {
     struct client *clients;
     unsigned client_count;
     uint32_t next_client;
-    size_t gathered; /* octets of APDUs that come in and are not with the store process yet */
+    struct buf config_parts; /* of a configuration that is coming in */
+    size_t gathered;         /* octets of APDUs that come in and are not with the store process yet */
     bool stopping;
     int status;
 };

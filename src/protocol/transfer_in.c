@@ -289,7 +289,7 @@ static bool on_result(struct connection *c, struct reader *r) {
         osi_rt_transfer_confirm(c->association);
         return true;
     }
-    /* The store process tells of those refused for now, and not of each. */
+    /* The store process tells of those refused temporarily, and not of each. */
     if (result == IPC_REFUSED)
         log_warning("peer=%s address=%s transfer refused for good: %s", c->peer->name, c->address,
                     log_text(cause, text));

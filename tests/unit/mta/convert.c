@@ -275,6 +275,48 @@ static void a_restart_in_a_job_begins_it_anew(void **state) {
     end(&world);
 }
 
+/* How often the only copy of the queue was tried; -1: there is none. */
+static json_int_t tries(struct world *world) {
+    json_t *list = ask(world, "{\"operation\":\"queue-list\"}");
+    json_t *entry = json_array_get(json_object_get(list, "entries"), 0);
+    json_int_t count = entry ? number_at(entry, "tries", NULL) : -1;
+    json_decref(list);
+    return count;
+}
+
+static void expect_tries(struct world *world, json_int_t wanted) {
+    for (unsigned i = 0; i < 3000 && tries(world) != wanted; i++)
+        usleep(10000);
+    assert_int_equal(tries(world), wanted);
+}
+
+static void tries_are_kept_over_a_restart(void **state) {
+    struct world world;
+    struct worker worker;
+    (void)state;
+    begin(&world);
+    client(&world, 1, 0);
+    give_message(&world, 1);
+    for (json_int_t try = 1; try <= 2; try++) {
+        worker_begin(&worker);
+        take_job(&worker);
+        worker_end(&worker);
+        expect_tries(&world, try);
+        world_stop(&world);
+        world_start(&world);
+        client(&world, 1, 0);
+        expect_tries(&world, try);
+    }
+    worker_begin(&worker);
+    take_job(&worker);
+    worker_end(&worker); /* the third and last: what is left is the report to beta */
+    connect_out(&world, 60, "beta");
+    assert_int_equal(outgoing_of(&world, 60).prefix.data[0], 0xA1);
+    sent(&world, 60, IPC_SENT);
+    expect_drained(&world);
+    end(&world);
+}
+
 /* Each lie ends the liar's channel, and is one try; after the third the copy is non-delivered. */
 static void lies_end_the_process_and_then_the_copy(void **state) {
     struct world world;
@@ -327,6 +369,7 @@ int main(void) {
         cmocka_unit_test(a_refusal_is_reported),
         cmocka_unit_test(a_job_whose_process_dies_is_done_by_another),
         cmocka_unit_test(a_restart_in_a_job_begins_it_anew),
+        cmocka_unit_test(tries_are_kept_over_a_restart),
         cmocka_unit_test(lies_end_the_process_and_then_the_copy),
         cmocka_unit_test(a_process_without_a_job_says_nothing),
     };

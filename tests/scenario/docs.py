@@ -1,0 +1,135 @@
+#!/usr/bin/python3
+"""What README, guides and manuals print is what the programs take and say."""
+import glob
+import os
+import re
+import shutil
+import subprocess
+
+from players import Neighbour, folder
+from peer import tap
+from scenario.chasqui import SOURCE, Mhsd, free_port, peer_section, program
+
+case, check, equal, wait_until = tap.case, tap.check, tap.equal, tap.wait_until
+ALPHA, BETA = "/C=GB/A=GOLD/P=ALPHA", "/C=DE/A=VIAT/P=BETA"
+PAGES = ["README.md"] + sorted(os.path.relpath(path, SOURCE) for path in glob.glob(f"{SOURCE}/docs/guide-*.md"))
+MANUALS = ["man/mhs.1", "man/mhsd.8", "man/chasqui.conf.5"]
+CONFIGURATION = re.compile(r"(mta-name|peer|route|user|list|directory)\b.*[={]")
+
+
+def blocks(page):
+    """The literal blocks of a page, without their indent."""
+    with open(os.path.join(SOURCE, page)) as file:
+        text = file.read()
+    if page.startswith("man/"):
+        return [block.replace("\\e", "\\") for block in re.findall(r"^\.Bd -literal.*\n((?s:.*?))^\.Ed", text, re.M)]
+    return [re.sub(r"^    ", "", block, flags=re.M) for block in re.findall(r"^    .*\n(?:(?:    .*)?\n)*", text, re.M)]
+
+
+def commands(page):
+    """The lines that call mhs, continued ones joined, prompts taken off."""
+    text = "\n".join(blocks(page)).replace("\\\n", " ")
+    return [line for line in re.findall(r"^(?:\$ )?(.*)$", text, re.M) if line.startswith("mhs ")]
+
+
+def run(command, mta, user, path):
+    """The command as a shell takes it, in a folder with the files that pages name."""
+    environment = {**os.environ, "PATH": os.path.dirname(program("mhs")) + ":" + os.environ["PATH"],
+                   "CHASQUI_SOCKET": mta.socket_path, "CHASQUI_USER": user, "XDG_CONFIG_HOME": path}
+    return subprocess.run(["sh", "-c", command], stdin=subprocess.DEVNULL, capture_output=True, text=True, cwd=path,
+                          env=environment, timeout=60)
+
+
+def shape(text):
+    """Numbers and the width of columns may differ from run to run."""
+    return [re.sub(r"\d+", "0", " ".join(line.split())) for line in text.splitlines() if line.strip()]
+
+
+@case("the pages' configuration is right")
+def _():
+    examples = [(page, block) for page in PAGES + MANUALS for block in blocks(page) if CONFIGURATION.match(block)]
+    check(len(examples) >= 6, examples)
+    with folder() as path:
+        for page, block in examples:
+            head = "" if 'mta-name = "ALPHA-MTA"' in block else f'mta-name = "ALPHA-MTA"\ndomain = "{ALPHA}"\n'
+            with open(f"{path}/chasqui.conf", "w") as file:
+                # Ada is no user of this machine
+                file.write(f'{head}run-as = ""\n{block}\n'.replace('login = "ada"', 'login = "daemon"'))
+            done = subprocess.run([program("mhsd"), "-t", "-c", f"{path}/chasqui.conf"], capture_output=True, text=True)
+            equal((page, block, done.returncode, done.stderr), (page, block, 0, ""))
+
+
+@case("the first configuration serves, and the README's commands do what it says")
+def _():
+    with folder() as path:
+        mta = Mhsd(path, user={})
+        os.remove(mta.path)
+        done = subprocess.run([program("mhsd"), "--write-config", mta.path], cwd=path, capture_output=True, text=True)
+        equal((done.returncode, os.stat(mta.path).st_mode & 0o777), (0, 0o600))
+        os.mkdir(f"{path}/var")
+        with open(mta.path) as file:
+            text = file.read()
+        check(f'"{path}/var/store"' in text and "127.0.0.1+10102" in text, text)
+        with open(mta.path, "w") as file:
+            file.write(text.replace("127.0.0.1+10102", f"127.0.0.1+{mta.port}"))
+        mta.socket_path = f"{path}/var/mhsd.sock"
+        with mta:
+            done = {line: run(line, mta, "", path) for line in commands("README.md")}
+            check(len(done) == 4, done)
+            for line, it in done.items():
+                equal((line, it.returncode, it.stderr), (line, 0, ""))
+            box, = [line for line in done if line.startswith("mhs list")]
+            wait_until(lambda: "Hello" in run(box, mta, "", path).stdout)
+
+
+@case("mhs understands every command of the guides and manuals")
+def _():
+    peer = Neighbour("BETA-MTA", "what they give")
+    with folder() as path, Mhsd(f"{path}/alpha", peer={"BETA": peer_section(peer.port, "BETA-MTA", "what they give")},
+                                route={BETA: {"next-hop": {"BETA": {"rank": 1}}}},
+                                user={f"{ALPHA}/S=Jones": {"available": True}}) as mta:
+        with open(f"{path}/plans.pdf", "w") as file:
+            file.write("plans")
+        lines = [(page, line) for page in PAGES[1:] + MANUALS for line in commands(page)]
+        check(len(lines) > 12, lines)
+        for page, line in lines:
+            done = run(line.replace("id -u ada", "id -u daemon"), mta, f"{ALPHA}/S=Jones", path)
+            # 1: there is no such copy, or no such message, here
+            check(done.returncode in (0, 1), f"{page}: {line}: exit {done.returncode}: {done.stderr}")
+            check(done.returncode == 0 or not line.startswith(("mhs user", "mhs send", "mhs ping", "mhs route")), done)
+    peer.close()
+
+
+@case("a non-delivery looks as the guide shows it")
+def _():
+    shown, = [block for block in blocks("docs/guide-non-delivery.md") if block.startswith("$ mhs list")]
+    jones, port = f"{ALPHA}/S=Jones", free_port()
+    with folder() as path:
+        alpha = Mhsd(f"{path}/alpha", node="alpha", user={jones: {"available": True}},
+                     peer={"BETA": peer_section(port, "BETA-MTA", "b", "ALPHA-MTA", "a")},
+                     route={BETA: {"next-hop": {"BETA": {"rank": 1}}}})
+        beta = Mhsd(f"{path}/beta", "BETA-MTA", BETA, port=port,
+                    peer={"ALPHA": peer_section(alpha.port, "ALPHA-MTA", "a", "BETA-MTA", "b")},
+                    route={ALPHA: {"next-hop": {"ALPHA": {"rank": 1}}}})
+        with alpha, beta:
+            run(f"mhs send --to {BETA}/O=Werke/S=Nobody --text Hello", alpha, jones, path)
+            wait_until(lambda: "(report)" in run("mhs list --user " + jones, alpha, jones, path).stdout)
+            said = "".join(f"$ {line}\n" + run(line, alpha, jones, path).stdout for line in ("mhs list", "mhs read 1"))
+        equal(shape(said), shape(shown))
+
+
+@case("the unit for systemd verifies")
+def _():
+    if not shutil.which("systemd-analyze"):
+        raise tap.Skip("systemd-analyze is not installed")
+    with folder() as path, open(os.path.join(os.path.dirname(program("mhsd")), "chasqui.service")) as file:
+        text = re.sub(r"^ExecStart=\S+", "ExecStart=" + program("mhsd"), file.read(), flags=re.M)
+        with open(f"{path}/chasqui.service", "w") as unit:
+            unit.write(re.sub(r"^Documentation=.*\n", "", text, flags=re.M))     # the manuals may not be installed
+        done = subprocess.run(["systemd-analyze", "verify", "--man=no", f"{path}/chasqui.service"], capture_output=True,
+                              text=True, timeout=120)
+        about_ours = [line for line in done.stderr.splitlines() if "chasqui" in line]
+        equal((done.returncode, about_ours), (0, []))
+
+
+tap.main()
