@@ -8,7 +8,7 @@
 #include "mhs/output.h"
 #include "mhs/pages.h"
 
-#define RECENT_MOST 1000 /* docs/local-protocol.md */
+#define PAGE 100 /* histories to ask for at once */
 
 static enum out_style event_style(const char *event) {
     static const char *const good[] = {"delivered", "transferred", "report-delivered", NULL};
@@ -59,14 +59,29 @@ void events_print(const json_t *events) {
     }
 }
 
-static json_t *make_request(const char *id, const char *recent, const char *content_identifier) {
-    if (recent)
-        return json_pack("{s:s, s:I}", "operation", "track", "recent", (json_int_t)atoll(recent));
-    if (content_identifier)
-        return json_pack("{s:s, s:s}", "operation", "track", "content-identifier", content_identifier);
-    if (strspn(id, "0123456789") == strlen(id))
-        return json_pack("{s:s, s:I}", "operation", "track", "message", (json_int_t)atoll(id));
-    return json_pack("{s:s, s:s}", "operation", "track", "mts-identifier", id);
+struct wanted {
+    const char *identifier, *content_identifier;
+    int64_t recent; /* how many; 0: it is not they that are wanted */
+    int64_t after;  /* the cursor of an answer; 0: from the newest */
+    size_t shown;
+    json_t *all; /* JSON: what the answers had so far */
+};
+
+static json_t *make_request(const struct wanted *wanted) {
+    json_t *request = json_pack("{s:s}", "operation", "track");
+    int64_t left = wanted->recent - (int64_t)wanted->shown;
+    const char *id = wanted->identifier;
+    if (wanted->recent)
+        json_object_set_new(request, "recent", json_integer(left < PAGE ? left : PAGE));
+    else if (wanted->content_identifier)
+        json_object_set_new(request, "content-identifier", json_string(wanted->content_identifier));
+    else if (strspn(id, "0123456789") == strlen(id))
+        json_object_set_new(request, "message", json_integer(atoll(id)));
+    else
+        json_object_set_new(request, "mts-identifier", json_string(id));
+    if (wanted->after)
+        json_object_set_new(request, "after", json_integer(wanted->after));
+    return request;
 }
 
 /* A long history comes in parts, one after the other. */
@@ -85,8 +100,6 @@ static void join_histories(json_t *messages) {
 static void print_messages(const json_t *messages) {
     const json_t *message;
     size_t i;
-    if (json_array_size(messages) == 0)
-        printf("No message came in since the MTA was started.\n");
     json_array_foreach(messages, i, message) {
         printf("%s%s%s\n", out_style(OUT_BOLD), out_text(message, "mts-identifier"), out_end());
         events_print(json_object_get(message, "events"));
@@ -95,42 +108,76 @@ static void print_messages(const json_t *messages) {
     }
 }
 
+/* One answer: printed, or kept for the JSON. False when nothing is to be asked for any more. */
+static bool take_answer(struct wanted *wanted, json_t *answer) {
+    json_t *messages = json_object_get(answer, "messages");
+    join_histories(messages);
+    wanted->shown += json_array_size(messages);
+    wanted->after = json_integer_value(json_object_get(answer, "cursor"));
+    if (mhs_settings.json)
+        json_array_extend(wanted->all, messages);
+    else
+        print_messages(messages);
+    return wanted->after && (wanted->recent ? (int64_t)wanted->shown < wanted->recent
+                                            : wanted->content_identifier || !wanted->shown);
+}
+
+static int show(struct wanted *wanted) {
+    bool more = true;
+    wanted->all = json_array();
+    while (more) {
+        json_t *answer;
+        int status = mhs_request(make_request(wanted), &answer);
+        if (status != MHS_OK) {
+            json_decref(wanted->all);
+            return status;
+        }
+        more = take_answer(wanted, answer);
+        json_decref(answer);
+    }
+    json_t *cursor = wanted->after ? json_integer(wanted->after) : json_null();
+    json_t *all = json_pack("{s:o, s:o}", "messages", wanted->all, "cursor", cursor);
+    if (mhs_settings.json)
+        out_json(all);
+    else if (!wanted->shown)
+        printf("No message came in that is still known here.\n");
+    else if (wanted->recent && wanted->after)
+        printf("Older ones: --after %lld\n", (long long)wanted->after);
+    json_decref(all);
+    return MHS_OK;
+}
+
 int cmd_track(int argc, char **argv) {
-    enum { RECENT = 'n', CONTENT_IDENTIFIER = 'c' };
+    enum { RECENT = 'n', CONTENT_IDENTIFIER = 'c', AFTER = 'a' };
     static const struct mhs_option options[] = {
-        {RECENT, "recent", "COUNT", "the last COUNT messages"},
-        {CONTENT_IDENTIFIER, "content-identifier", "TEXT", "by the originator's identifier"},
+        {RECENT, "recent", "COUNT", "the last COUNT messages, the newest first"},
+        {CONTENT_IDENTIFIER, "content-identifier", "TEXT",
+         "by the originator's identifier, the newest first"},
+        {AFTER, "after", "CURSOR", "with --recent: only those before, as the last list said"},
         {0}};
     static const struct mhs_usage usage = {
         "track", "[MTS-IDENTIFIER]",
         "Shows the whole history of a message, its recipients and its reports on this MTA.",
         "The identifier is the one that 'mhs send' printed; its local part alone will do.", options};
     struct mhs_line line;
-    const char *value, *recent = NULL, *content_identifier = NULL;
+    struct wanted wanted = {0};
+    const char *value;
     int id;
     mhs_line_init(&line, &usage, argc, argv);
-    while ((id = mhs_line_next(&line, &value)) > 0)
-        *(id == RECENT ? &recent : &content_identifier) = value;
+    while ((id = mhs_line_next(&line, &value)) > 0) {
+        if (id == CONTENT_IDENTIFIER)
+            wanted.content_identifier = value;
+        else if (!pages_number(&usage, id == RECENT ? "recent" : "after", value,
+                               id == RECENT ? &wanted.recent : &wanted.after))
+            return MHS_USAGE;
+    }
     if (id == MHS_LINE_STOP)
         return line.status;
-    const char *identifier = mhs_line_operand(&line);
-    if ((identifier != NULL) + (recent != NULL) + (content_identifier != NULL) != 1 ||
+    wanted.identifier = mhs_line_operand(&line);
+    if ((wanted.identifier != NULL) + (wanted.recent != 0) + (wanted.content_identifier != NULL) != 1 ||
         mhs_line_operand(&line))
         return mhs_usage_error(&usage, "give one of MTS-IDENTIFIER, --recent and --content-identifier");
-    int64_t count;
-    if (recent && !pages_number(&usage, "recent", recent, &count))
-        return MHS_USAGE;
-    if (recent && count > RECENT_MOST)
-        return mhs_usage_error(&usage, "--recent: the MTA knows at most the last %d", RECENT_MOST);
-    json_t *answer;
-    int status = mhs_request(make_request(identifier, recent, content_identifier), &answer);
-    if (status != MHS_OK)
-        return status;
-    join_histories(json_object_get(answer, "messages"));
-    if (mhs_settings.json)
-        out_json(answer);
-    else
-        print_messages(json_object_get(answer, "messages"));
-    json_decref(answer);
-    return MHS_OK;
+    if (wanted.after && !wanted.recent)
+        return mhs_usage_error(&usage, "--after goes with --recent");
+    return show(&wanted);
 }

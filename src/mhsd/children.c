@@ -127,7 +127,7 @@ int child_store(struct child_context *context) {
     if (!prepare_store(config, &err) || !sandbox_drop_user(config->user, &err) ||
         !check_store(config, &err) || !sandbox_enter(SANDBOX_STORE, config->mta.store_directory, &err)) {
         log_error("%s", err.text);
-        return CHILD_CANT_START;
+        return MTA_EXIT_IN_VAIN;
     }
     struct mta_descriptors descriptors = {.parent = context->parent,
                                           .listener = context->sockets->store,

@@ -11,10 +11,7 @@ struct child_context {
     int parent; /* the channel to the parent */
 };
 
-/* What waiting will not mend: the store's folder is out of reach for the user, say. */
-#define CHILD_CANT_START 77
-
-/* Each returns the process's exit status. CHILD_CANT_START comes from child_store only. */
+/* Each returns the process's exit status. MTA_EXIT_IN_VAIN comes from child_store only. */
 int child_store(struct child_context *context);
 int child_net(struct child_context *context, int number);
 int child_reader(struct child_context *context, int number);

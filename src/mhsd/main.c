@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include "mhsd/parent.h"
+#include "store/store.h"
 
 #define DEFAULT_PATH "/etc/chasqui/chasqui.conf"
 
@@ -17,7 +18,8 @@ static const char help[] =
     "The X.400 message transfer agent. It stays in the foreground and logs to standard error.\n"
     "\n"
     "  -c, --config FILE        the configuration (default " DEFAULT_PATH ")\n"
-    "  -t, --test               check the configuration, say what is wrong with it, and exit\n"
+    "  -t, --test               check the configuration and the store's version, say what is wrong, and "
+    "exit\n"
     "      --write-config FILE  write a first configuration with comments to FILE, and exit\n"
     "  -h, --help               print this help\n"
     "      --version            print the version\n"
@@ -40,6 +42,15 @@ static int write_first(const char *path) {
     return 0;
 }
 
+/* A store that is not there yet, or that this user may not read, is no fault of the configuration. */
+static int test_store(const struct config *config) {
+    struct error err = {0};
+    if (store_examine(config->mta.store_directory, &err) || err.code == STORE_NOT_FOUND)
+        return 0;
+    fprintf(stderr, "mhsd: %s\n", err.text);
+    return err.code == STORE_VERSION || err.code == STORE_CORRUPT ? 1 : 0;
+}
+
 static int serve(const char *path, bool test) {
     struct error err = {0};
     struct config *config = config_read_file(path, NULL, &err);
@@ -48,9 +59,11 @@ static int serve(const char *path, bool test) {
         return 1;
     }
     if (test) {
-        printf("%s: the configuration is right\n", path);
+        int status = test_store(config);
+        if (status == 0)
+            printf("%s: the configuration is right\n", path);
         config_free(config);
-        return 0;
+        return status;
     }
     log_set_level(config->log_level);
     log_set_process("mhsd");

@@ -88,8 +88,6 @@ json_t *request_queue_change(struct client *client, json_t *request);
 json_t *request_track(struct client *client, json_t *request);
 /* The events under a key, appended to `events`. */
 bool track_events(struct mta *mta, struct span key, json_t *events);
-/* Notes an identifier among the recent ones. */
-void track_recent(struct mta *mta, struct span identifier, struct span content_identifier);
 
 /* ---- status.c ---- */
 

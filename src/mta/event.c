@@ -13,6 +13,19 @@ struct span event_message_key(uint64_t message, uint8_t out[static 9]) {
     return span_of(out, 9);
 }
 
+/* Longer ones than ub-content-id-length (16) allows come from peers whose bounds are relaxed. */
+struct span event_content_key(struct span content_identifier, uint8_t out[static EVENT_CONTENT_KEY]) {
+    struct span name = span_sub(content_identifier, 0, EVENT_CONTENT_KEY - 1);
+    out[0] = 1; /* no identifier's text begins with it */
+    if (name.len)
+        memcpy(out + 1, name.data, name.len);
+    return span_of(out, 1 + name.len);
+}
+
+bool event_key_is_identifier(struct span key) {
+    return key.len && key.data[0] == '[';
+}
+
 static struct span cut(struct span s) {
     return span_sub(s, 0, 512);
 }
@@ -121,6 +134,14 @@ bool event_identifier(struct mta *mta, struct span identifier, enum event_own wh
         mta, identifier,
         (struct event_record){
             .kind = (uint8_t)what, .number = -1, .peer = span_str(peer ? peer->name : NULL), .text = text});
+}
+
+bool event_content_identifier(struct mta *mta, struct span content_identifier, struct span identifier) {
+    uint8_t key[EVENT_CONTENT_KEY];
+    return !content_identifier.len ||
+           add_own(
+               mta, event_content_key(content_identifier, key),
+               (struct event_record){.kind = (uint8_t)EVENT_IDENTIFIED, .number = -1, .name = identifier});
 }
 
 static const char *const names[] = {

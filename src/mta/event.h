@@ -28,6 +28,7 @@ enum event_own {
     EVENT_EXPIRED,
     EVENT_CONVERSION_BROKEN,
     EVENT_NOT_CONVERTED,
+    EVENT_IDENTIFIED, /* under a content-identifier: `name` is the MTS-identifier of a message that has it */
 };
 
 struct event_record {
@@ -49,11 +50,19 @@ bool event_copy(struct mta *mta, uint64_t message, enum event_own what, const st
 bool event_identifier(struct mta *mta, struct span identifier, enum event_own what, const struct peer *peer,
                       struct span text);
 
+/* A message that has this content-identifier came in. Nothing is recorded when it is absent. */
+bool event_content_identifier(struct mta *mta, struct span content_identifier, struct span identifier);
+
 /* Reads the next record of an event's data. False at the end. */
 bool event_read(struct reader *r, struct event_record *record);
 /* The event's name in docs/local-protocol.md. */
 const char *event_name(const struct event_record *record);
 /* The key under which a message's copies are recorded. */
 struct span event_message_key(uint64_t message, uint8_t out[static 9]);
+/* The key under which the messages with a content-identifier are recorded. */
+#define EVENT_CONTENT_KEY 65
+struct span event_content_key(struct span content_identifier, uint8_t out[static EVENT_CONTENT_KEY]);
+/* True for a key that is an MTS-identifier's text. */
+bool event_key_is_identifier(struct span key);
 
 #endif

@@ -115,7 +115,12 @@ struct mta_descriptors {
     int work_listener; /* as `listener`, for work processes. 0 or -1: none */
 };
 
-/* The whole process: makes a loop, runs until it is stopped. Returns the exit status: 0 after a clean stop.
+/* The exit status when starting again is in vain: the store is of a version that this program doesn't know,
+ * or its folder is out of reach for the user. */
+#define MTA_EXIT_IN_VAIN 77
+
+/* The whole process: makes a loop, runs until it is stopped. Returns the exit status: 0 after a clean stop,
+ * MTA_EXIT_IN_VAIN, or 1.
  */
 int mta_run(const struct mta_config *config, const struct mta_reload *reload,
             const struct mta_descriptors *descriptors);

@@ -142,13 +142,6 @@ struct counters {
     uint64_t received, submitted, transferred, delivered, reports, repeats, refused, possible_duplicates;
 };
 
-/* What `mhs track` finds without being told an identifier. */
-#define RECENT_MOST 1000
-struct recent {
-    char identifier[240];
-    char content_identifier[40];
-};
-
 struct mta {
     struct event_base *loop;
     const struct mta_config *config;
@@ -182,8 +175,6 @@ struct mta {
     unsigned associations_in;
     int64_t started;
     struct counters counters;
-    struct recent *recent; /* a ring of RECENT_MOST */
-    uint64_t recent_next;
     struct local_user *users; /* client_private.h */
     size_t user_count;
     struct map user_numbers; /* from 1, by the hash of the user's key */

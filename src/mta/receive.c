@@ -185,10 +185,6 @@ static enum arrival_result take(struct mta *mta, const struct arrival *received,
     if (opened)
         accept_by_rules(&run, arrival, decoded, &decisions);
     mta->id_next = run.id_next;
-    if (decisions.event_count && decisions.result == MTS_DECIDED)
-        track_recent(mta, decisions.events[0].identifier,
-                     arrival->kind == IPC_APDU_MESSAGE ? decoded->apdu.message.content_identifier
-                                                       : (struct span){NULL, 0});
     if (decisions.result == MTS_INVALID) {
         snprintf(cause, 200, "%s", decisions.cause ? decisions.cause : "no valid APDU");
         if (subject.content != arrival->content)
@@ -197,7 +193,10 @@ static enum arrival_result take(struct mta *mta, const struct arrival *received,
     }
     bool report = arrival->kind == IPC_APDU_REPORT;
     bool done = decisions.result == MTS_DECIDED && (!report || report_content(mta, decoded, &subject)) &&
-                decide_apply(mta, &run, &decisions, &subject);
+                decide_apply(mta, &run, &decisions, &subject) &&
+                (arrival->kind != IPC_APDU_MESSAGE || !decisions.event_count ||
+                 event_content_identifier(mta, decoded->apdu.message.content_identifier,
+                                          decisions.events[0].identifier));
     if (subject.content != arrival->content)
         store_content_release(subject.content);
     snprintf(cause, 200, "no memory");

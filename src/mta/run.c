@@ -121,12 +121,11 @@ struct mta *mta_make(struct event_base *loop, const struct mta_config *config,
     if (reload)
         mta->reload = *reload;
     mta->started = clock_now_us();
-    mta->recent = mem_alloc(RECENT_MOST * sizeof *mta->recent);
     arena_init(&mta->arena, memory ? memory : (size_t)64 * 1024 * 1024);
     buf_init(&mta->head, 0);
     buf_init(&mta->scratch, 0);
     buf_init(&mta->prefix, 0);
-    if (mta->recent && open(mta, err))
+    if (open(mta, err))
         return mta;
     mta_free(mta);
     return NULL;
@@ -177,7 +176,6 @@ void mta_free(struct mta *mta) {
     free_work_bytes(mta);
     schedule_free(&mta->schedule);
     users_free(mta);
-    mem_free(mta->recent);
     peers_free(mta);
     store_close(mta->store);
     arena_free(&mta->arena);
@@ -446,6 +444,7 @@ int mta_serve(struct event_base *loop, struct mta *mta, const struct mta_descrip
     int status = 1;
     if (!mta) {
         log_error("this process can't start: %s", err->text);
+        status = err->code == STORE_VERSION ? MTA_EXIT_IN_VAIN : 1;
     } else if (mta_attach(mta, descriptors)) {
         event_base_dispatch(loop);
         status = mta->stopped ? 0 : 1;

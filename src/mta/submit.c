@@ -4,6 +4,7 @@
 #include "base/alloc.h"
 #include "base/clock.h"
 #include "mta/client_private.h"
+#include "mta/event.h"
 #include "names/oraddress.h"
 #include "schema/x411p3.h"
 
@@ -234,6 +235,14 @@ static bool store_submission(struct attempt *attempt, struct mts_run *run, uint6
            client_answer_after_commit(attempt->client, IPC_SUBMIT_RESULT, ref, result_of(attempt));
 }
 
+static bool identify(const struct attempt *attempt, bool probe) {
+    const struct mts_decisions *decisions = &attempt->decisions;
+    return !decisions->event_count || event_content_identifier(attempt->client->net->mta,
+                                                               probe ? attempt->probe.content_identifier
+                                                                     : attempt->message.content_identifier,
+                                                               decisions->events[0].identifier);
+}
+
 /* NULL: the answer follows the commit. */
 static json_t *submit(struct attempt *attempt, uint64_t ref) {
     struct mta *mta = attempt->client->net->mta;
@@ -252,11 +261,9 @@ static json_t *submit(struct attempt *attempt, uint64_t ref) {
     if (attempt->decisions.result == MTS_INVALID)
         return refusal(attempt);
     struct batch_mark mark = batch_mark(mta);
-    if (attempt->decisions.result == MTS_DECIDED && store_submission(attempt, &run, ref)) {
+    if (attempt->decisions.result == MTS_DECIDED && identify(attempt, probe) &&
+        store_submission(attempt, &run, ref)) {
         mta->counters.submitted++;
-        if (attempt->decisions.event_count)
-            track_recent(mta, attempt->decisions.events[0].identifier,
-                         probe ? attempt->probe.content_identifier : attempt->message.content_identifier);
         return NULL;
     }
     batch_undo(mta, mark);

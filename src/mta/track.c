@@ -9,15 +9,6 @@
 #include "names/codes.h"
 #include "names/identifier.h"
 
-void track_recent(struct mta *mta, struct span identifier, struct span content_identifier) {
-    struct recent *recent = &mta->recent[mta->recent_next++ % RECENT_MOST];
-    snprintf(recent->identifier, sizeof recent->identifier, "%.*s",
-             (int)(identifier.len < 512 ? identifier.len : 512), (const char *)identifier.data);
-    snprintf(recent->content_identifier, sizeof recent->content_identifier, "%.*s",
-             (int)(content_identifier.len < 64 ? content_identifier.len : 0),
-             content_identifier.len ? (const char *)content_identifier.data : "");
-}
-
 /* ---- one event as JSON ---- */
 
 static struct span printable(struct span s) {
@@ -165,12 +156,6 @@ bool track_events(struct mta *mta, struct span key, json_t *events) {
 
 /* ---- which messages ---- */
 
-static bool ends_with_local(const char *identifier, const char *local) {
-    size_t length = strlen(identifier), wanted = strlen(local);
-    return length > wanted + 2 && identifier[length - wanted - 2] == ';' &&
-           memcmp(identifier + length - wanted - 1, local, wanted) == 0;
-}
-
 static void own_identifier(struct mta *mta, const char *local, char *out, size_t size) {
     struct x411_GlobalDomainIdentifier domain;
     const struct mts_self *self = mts_self_of(mta->config->tables);
@@ -181,8 +166,7 @@ static void own_identifier(struct mta *mta, const char *local, char *out, size_t
     snprintf(out, size, "[%.*s;%s]", (int)mta->scratch.len, (const char *)mta->scratch.data, local);
 }
 
-/* The identifier that was meant: as given, in brackets, or a local identifier among the recent ones or of our
- * own domain. */
+/* The identifier that was meant: as given, in brackets, or a local identifier of our own domain. */
 static json_t *by_identifier(struct mta *mta, const char *wanted) {
     json_t *found = history_of(mta, span_str(wanted));
     char text[1100];
@@ -190,9 +174,6 @@ static json_t *by_identifier(struct mta *mta, const char *wanted) {
         snprintf(text, sizeof text, "[%s]", wanted);
         found = history_of(mta, span_str(text));
     }
-    for (size_t i = 0; i < RECENT_MOST && !found; i++)
-        if (ends_with_local(mta->recent[i].identifier, wanted))
-            found = history_of(mta, span_str(mta->recent[i].identifier));
     if (!found) {
         own_identifier(mta, wanted, text, sizeof text);
         found = history_of(mta, span_str(text));
@@ -253,50 +234,199 @@ static bool may_see(struct client *client, json_t *history) {
     return false;
 }
 
-static void add_recent(struct client *client, json_t *messages, const char *content_identifier,
-                       json_int_t most) {
-    struct mta *mta = client->net->mta;
-    json_int_t found = 0;
-    for (size_t i = 0; i < RECENT_MOST && found < most && i < mta->recent_next; i++) {
-        const struct recent *recent = &mta->recent[(mta->recent_next - 1 - i) % RECENT_MOST];
-        if (content_identifier && strcmp(recent->content_identifier, content_identifier) != 0)
-            continue;
-        json_t *history = history_of(mta, span_str(recent->identifier));
-        if (history && may_see(client, history)) {
+/* ---- looking back ---- */
+
+/* A request looks at so many events at most, so that others have their turn: the answer's cursor says where
+ * the next request goes on. */
+#define LOOKS_A_REQUEST 100000
+
+/* What is looked for among past events, the newest first, and the identifiers that were found. */
+struct look_back {
+    struct client *client;
+    const char *local; /* the local identifier that is to be found; NULL: whatever came in */
+    json_t *found;     /* object: each identifier once, with null */
+    size_t most;
+    unsigned looked;
+    uint64_t place; /* of the last event that was looked at */
+    bool more;
+};
+
+static bool ends_with_local(struct span identifier, const char *local) {
+    size_t wanted = strlen(local);
+    const char *text = (const char *)identifier.data;
+    return identifier.len > wanted + 2 && text[identifier.len - 1] == ']' &&
+           text[identifier.len - wanted - 2] == ';' &&
+           memcmp(text + identifier.len - wanted - 1, local, wanted) == 0;
+}
+
+/* The record with which a message, probe or report began here; others don't hold what their asker may not
+ * see. */
+static bool came_in(struct client *client, struct span data) {
+    struct reader r = reader_of(data);
+    struct event_record record;
+    if (!event_read(&r, &record) || (record.kind != MTS_EVENT_SUBMITTED && record.kind != MTS_EVENT_ACCEPTED))
+        return false;
+    if (client_is_operator(client))
+        return true;
+    const struct local_user *user = record.kind == MTS_EVENT_SUBMITTED && record.name.len
+                                        ? user_find(client->net->mta, record.name)
+                                        : NULL;
+    return user && client_owns(client, user);
+}
+
+static bool look_back(void *context, uint64_t place, struct span key, int64_t at, struct span data) {
+    struct look_back *look = context;
+    (void)at;
+    if (look->looked++ == LOOKS_A_REQUEST || json_object_size(look->found) == look->most) {
+        look->more = true;
+        return false;
+    }
+    look->place = place;
+    if (event_key_is_identifier(key) &&
+        (look->local ? ends_with_local(key, look->local) : came_in(look->client, data)))
+        json_object_setn_new(look->found, (const char *)key.data, key.len, json_null());
+    return true;
+}
+
+/* Adds the histories of what was found, and its cursor to the answer. */
+static bool add_found(struct look_back *look, uint64_t before, json_t *answer, struct error *err) {
+    struct mta *mta = look->client->net->mta;
+    json_t *messages = json_object_get(answer, "messages");
+    const char *identifier;
+    json_t *value;
+    if (!store_each_event(mta->store, before, look_back, look, err))
+        return false;
+    json_object_foreach(look->found, identifier, value) {
+        json_t *history = history_of(mta, span_str(identifier));
+        if (history && may_see(look->client, history))
             add_history(messages, history);
-            found++;
+        else
+            json_decref(history);
+    }
+    if (look->more)
+        json_object_set_new(answer, "cursor", json_integer((json_int_t)look->place));
+    return true;
+}
+
+static bool add_past(struct client *client, const char *local, size_t most, uint64_t before, json_t *answer,
+                     struct error *err) {
+    struct look_back look = {.client = client, .local = local, .most = most, .found = json_object()};
+    bool done = look.found && add_found(&look, before, answer, err);
+    json_decref(look.found);
+    return done;
+}
+
+/* ---- by content-identifier ---- */
+
+static bool note_identifier(void *context, int64_t at, struct span data) {
+    struct reader r = reader_of(data);
+    struct event_record record;
+    (void)at;
+    if (event_read(&r, &record) && record.kind == EVENT_IDENTIFIED)
+        json_array_append_new(context, json_text(record.name));
+    return json_array_size(context) < EVENTS_MOST;
+}
+
+/* The newest first; the cursor counts from the oldest. */
+static bool add_by_content(struct client *client, const char *content_identifier, size_t most,
+                           uint64_t before, json_t *answer, struct error *err) {
+    struct mta *mta = client->net->mta;
+    uint8_t key[EVENT_CONTENT_KEY];
+    json_t *identifiers = json_array(), *seen = json_object(),
+           *messages = json_object_get(answer, "messages");
+    bool done = store_track(mta->store, event_content_key(span_str(content_identifier), key), note_identifier,
+                            identifiers, err);
+    size_t at = json_array_size(identifiers), shown = 0;
+    if (before && before < at)
+        at = (size_t)before;
+    for (; done && at > 0 && shown < most; at--) {
+        const char *identifier = json_string_value(json_array_get(identifiers, at - 1));
+        json_t *history =
+            identifier && !json_object_get(seen, identifier) ? history_of(mta, span_str(identifier)) : NULL;
+        if (history && may_see(client, history)) {
+            json_object_set_new(seen, identifier, json_null());
+            add_history(messages, history);
+            shown++;
         } else
             json_decref(history);
     }
+    if (done && at > 0)
+        json_object_set_new(answer, "cursor", json_integer((json_int_t)at));
+    json_decref(seen);
+    json_decref(identifiers);
+    return done;
+}
+
+/* ---- the request ---- */
+
+struct wanted {
+    const char *identifier, *content;
+    json_int_t message, recent, after;
+};
+
+#define RECENT_MOST 1000
+#define PAGE        100 /* histories in one answer, when the request names no number */
+
+static bool read_wanted(json_t *request, struct wanted *wanted) {
+    *wanted = (struct wanted){json_string_value(json_object_get(request, "mts-identifier")),
+                              json_string_value(json_object_get(request, "content-identifier")),
+                              json_integer_value(json_object_get(request, "message")),
+                              json_integer_value(json_object_get(request, "recent")),
+                              json_integer_value(json_object_get(request, "after"))};
+    return (wanted->identifier != NULL) + (wanted->content != NULL) + (wanted->message > 0) +
+                   (wanted->recent > 0) ==
+               1 &&
+           wanted->recent <= RECENT_MOST && wanted->after >= 0;
+}
+
+/* A whole identifier is looked up; a local one of another domain is looked for, the newest events first. */
+static bool add_by_identifier(struct client *client, const struct wanted *wanted, json_t *answer,
+                              struct error *err) {
+    json_t *found = wanted->after ? NULL : by_identifier(client->net->mta, wanted->identifier);
+    if (found && may_see(client, found)) {
+        add_history(json_object_get(answer, "messages"), found);
+        return true;
+    }
+    bool whole = found || wanted->identifier[0] == '[' || wanted->identifier[0] == '/';
+    json_decref(found);
+    return whole || add_past(client, wanted->identifier, 1, (uint64_t)wanted->after, answer, err);
+}
+
+static bool add_wanted(struct client *client, const struct wanted *wanted, json_t *answer,
+                       struct error *err) {
+    if (wanted->identifier)
+        return add_by_identifier(client, wanted, answer, err);
+    if (wanted->content)
+        return add_by_content(client, wanted->content, PAGE, (uint64_t)wanted->after, answer, err);
+    if (wanted->recent)
+        return add_past(client, NULL, (size_t)wanted->recent, (uint64_t)wanted->after, answer, err);
+    json_t *found = by_message(client->net->mta, (uint64_t)wanted->message);
+    if (found && may_see(client, found))
+        add_history(json_object_get(answer, "messages"), found);
+    else
+        json_decref(found);
+    return true;
 }
 
 json_t *request_track(struct client *client, json_t *request) {
     struct mta *mta = client->net->mta;
-    const char *identifier = json_string_value(json_object_get(request, "mts-identifier"));
-    const char *content = json_string_value(json_object_get(request, "content-identifier"));
-    json_int_t message = json_integer_value(json_object_get(request, "message"));
-    json_int_t recent = json_integer_value(json_object_get(request, "recent"));
-    json_t *messages = json_array();
-    json_t *found = NULL;
-    if ((identifier != NULL) + (content != NULL) + (message > 0) + (recent > 0) != 1 || recent > 1000) {
-        json_decref(messages);
+    struct wanted wanted;
+    struct error err = {0};
+    if (!read_wanted(request, &wanted))
         return client_error("bad-request",
-                            "give one of mts-identifier, message, content-identifier and recent (1 to 1000)");
-    }
+                            "give one of mts-identifier, message, content-identifier and recent (1 to %d)",
+                            RECENT_MOST);
     batch_commit(mta);
-    if (identifier)
-        found = by_identifier(mta, identifier);
-    else if (message > 0)
-        found = by_message(mta, (uint64_t)message);
-    else
-        add_recent(client, messages, content, content ? RECENT_MOST : recent);
-    if (found && may_see(client, found))
-        add_history(messages, found);
-    else
-        json_decref(found);
-    if (json_array_size(messages) || recent > 0)
-        return json_pack("{s:o}", "messages", messages);
-    json_decref(messages);
+    json_t *answer = json_pack("{s:[], s:n}", "messages", "cursor");
+    if (!add_wanted(client, &wanted, answer, &err)) {
+        json_decref(answer);
+        return client_error("unavailable", "%s", err.text[0] ? err.text : "no memory");
+    }
+    if (wanted.recent || (wanted.content && wanted.after) ||
+        json_array_size(json_object_get(answer, "messages")) ||
+        json_is_integer(json_object_get(answer, "cursor")))
+        return answer;
+    json_decref(answer);
     return client_error("not-found",
                         "no such message is known here; 'mhs track --recent 20' shows the last ones");
 }

@@ -148,20 +148,14 @@ void readers_close(struct net *net) {
     net->reader_count = 0;
 }
 
-/* `track` by part of an identifier or among the recent ones needs what the store process has in memory. */
-static bool tracks_rows(const json_t *request) {
-    const char *identifier = json_string_value(json_object_get(request, "mts-identifier"));
-    return json_object_get(request, "message") || (identifier && identifier[0] == '[');
-}
-
 bool readers_serve(const json_t *request) {
     static const char *const operations[] = {"mailboxes", "mailbox-list", "mailbox-read-envelope",
-                                             "user-list"};
+                                             "user-list", "track"};
     const char *name = json_string_value(json_object_get(request, "operation"));
     for (size_t i = 0; name && i < sizeof operations / sizeof *operations; i++)
         if (strcmp(operations[i], name) == 0)
             return true;
-    return name && strcmp(name, "track") == 0 && tracks_rows(request);
+    return false;
 }
 
 /* One that is there, beginning with the client's own. */

@@ -6,6 +6,7 @@
 #include <stdio.h>
 
 #include "base/alloc.h"
+#include "base/reader.h"
 #include "store/store_private.h"
 
 struct rule {
@@ -40,6 +41,8 @@ struct rule {
 #define LOSE(contents)                                                                                       \
     "CREATE TEMP TABLE lost AS " contents ";"                                                                \
     "CREATE TEMP TABLE lost_message AS SELECT id FROM message WHERE content IN (SELECT id FROM lost);"       \
+    "DELETE FROM activity_out WHERE work IN (SELECT id FROM work WHERE message IN (SELECT id FROM "          \
+    "lost_message));"                                                                                        \
     "DELETE FROM work WHERE message IN (SELECT id FROM lost_message);"                                       \
     "DELETE FROM entry WHERE message IN (SELECT id FROM lost_message);"                                      \
     "DELETE FROM hold WHERE message IN (SELECT id FROM lost_message);"                                       \
@@ -138,6 +141,21 @@ static const struct rule rules[] = {
      "a name was made up: redirect this work"},
 };
 
+/* An unfinished content costs its sender a new beginning, no more. */
+#define UNFINISHED_OVERLAPS                                                                                  \
+    " FROM extent x JOIN content c ON c.id = x.content AND c.digest IS NULL WHERE EXISTS (SELECT 1 FROM "    \
+    "extent y"                                                                                               \
+    " WHERE y.segment = x.segment AND (y.content != x.content OR y.seq != x.seq)"                            \
+    " AND y.offset < x.offset + x.length AND x.offset < y.offset + y.length)"
+
+static const struct rule unfinished_overlaps = {
+    5,
+    "SELECT printf('content %lld: its extent at %lld of segment %lld overlaps another one', x.content, "
+    "x.offset,"
+    " x.segment)" UNFINISHED_OVERLAPS,
+    LOSE("SELECT DISTINCT x.content AS id" UNFINISHED_OVERLAPS),
+    "the activity was given up; its sender will begin again"};
+
 struct check {
     struct store *store;
     bool repair, deep;
@@ -184,31 +202,54 @@ static bool check_database(struct check *check, struct error *err) {
     return !inner.code || error_set(err, inner.code, "%s", inner.text);
 }
 
-/* Beside a working daemon a segment may have been emptied and removed since its rows were first read. */
-static bool is_named(struct store *store, unsigned long long segment) {
-    struct error err = {0};
-    sqlite3_stmt *walk = sql_walk(store, "SELECT 1 FROM extent WHERE segment = ?1", &err);
-    if (!walk)
-        return true;
-    sqlite3_bind_int64(walk, 1, (sqlite3_int64)segment);
-    bool named = sql_next(store, walk, &err) || err.code;
-    sqlite3_finalize(walk);
-    return named;
+static bool lose(struct check *check, const char *contents, uint64_t id, struct error *err) {
+    char text[1400];
+    int n = snprintf(text, sizeof text, LOSE("%s %llu"), contents, (unsigned long long)id);
+    return (n >= 0 && (size_t)n < sizeof text) ? sql_exec(check->store, text, err)
+                                               : error_set(err, STORE_NO_MEMORY, "out of memory");
 }
 
-/* I5: each segment that rows name is there. */
+/* Contents with octets above the end of a segment's file. */
+#define BEYOND_END " FROM extent WHERE segment = %llu AND offset + length > %llu"
+
+static int64_t count_beyond(struct store *store, const struct segment *segment, struct error *err) {
+    char text[160];
+    int64_t count = -1;
+    snprintf(text, sizeof text, "SELECT count(DISTINCT content)" BEYOND_END, (unsigned long long)segment->id,
+             (unsigned long long)segment->size);
+    sqlite3_stmt *walk = sql_walk(store, text, err);
+    if (walk && sql_next(store, walk, err))
+        count = sqlite3_column_int64(walk, 0);
+    sqlite3_finalize(walk);
+    return count;
+}
+
+static bool lose_beyond(struct check *check, const struct segment *segment, struct error *err) {
+    char text[1400];
+    snprintf(text, sizeof text, LOSE("SELECT DISTINCT content AS id" BEYOND_END),
+             (unsigned long long)segment->id, (unsigned long long)segment->size);
+    return sql_exec(check->store, text, err);
+}
+
+/* I5: each segment that rows name is there. Of one that is cut short, what lies before the cut is kept.
+ * Beside a working daemon one may have been emptied and removed since its rows were first read: then no row
+ * names it.
+ */
 static bool check_segments(struct check *check, struct error *err) {
     struct store *store = check->store;
     for (size_t i = 0; i < store->segment_count; i++) {
-        char text[256], lose[1200];
-        unsigned long long id = store->segments[i]->id;
-        if (!store->segments[i]->missing || !is_named(store, id))
+        char text[256];
+        const struct segment *segment = store->segments[i];
+        bool suspect = segment->missing && segment->size < SEGMENT_SIZE;
+        int64_t lost = suspect ? count_beyond(store, segment, err) : 0;
+        if (lost < 0)
+            return false;
+        if (!lost)
             continue;
-        snprintf(text, sizeof text, "segment %llu is missing, too short, or used outside its bounds", id);
-        report(check, 5, check->repair ? "the messages with octets in it were taken out" : NULL, text);
-        int n = snprintf(lose, sizeof lose,
-                         LOSE("SELECT DISTINCT content AS id FROM extent WHERE segment = %llu"), id);
-        if (check->repair && (n < 0 || (size_t)n >= sizeof lose || !sql_exec(store, lose, err)))
+        snprintf(text, sizeof text, "segment %llu is %s: %lld contents have octets there",
+                 (unsigned long long)segment->id, segment->size ? "cut short" : "missing", (long long)lost);
+        report(check, 5, check->repair ? "the messages with these contents were taken out" : NULL, text);
+        if (check->repair && !lose_beyond(check, segment, err))
             return false;
     }
     return true;
@@ -236,53 +277,122 @@ static bool stored_digest(struct check *check, uint64_t id, uint64_t *length,
     return there;
 }
 
-static bool check_digest(struct check *check, uint64_t id, struct error *err) {
+/* What a content is found to be; a finding's text when it is damaged. */
+enum content_state { CONTENT_RIGHT, CONTENT_DAMAGED, CONTENT_UNREADABLE };
+
+static enum content_state read_content(struct check *check, uint64_t id, size_t size, char text[],
+                                       struct error *err) {
     uint8_t got[STORE_DIGEST], want[STORE_DIGEST];
     uint64_t length;
-    char text[512];
     struct error inner = {0};
     if (!stored_digest(check, id, &length, want, err))
-        return err->code == STORE_OK;
+        return CONTENT_RIGHT; /* gone, or `err` says why it can't be told */
     struct store_content *content = content_load(check->store, id, length, &inner);
     bool ok = content && store_content_digest(content, got, &inner);
     store_content_release(content);
     if (inner.code == STORE_NO_MEMORY)
-        return error_set(err, inner.code, "%s", inner.text);
-    if (inner.code == STORE_NOT_FOUND || (ok && !memcmp(want, got, sizeof got)))
-        return true;
+        error_set(err, inner.code, "%s", inner.text);
+    if (inner.code == STORE_NO_MEMORY || inner.code == STORE_NOT_FOUND ||
+        (ok && !memcmp(want, got, sizeof got)))
+        return CONTENT_RIGHT;
     if (ok)
-        snprintf(text, sizeof text, "content %llu is not what was stored: its digest differs",
+        snprintf(text, size, "content %llu is not what was stored: its digest differs",
                  (unsigned long long)id);
     else
-        snprintf(text, sizeof text, "content %llu can't be read: %s", (unsigned long long)id, inner.text);
-    report(check, 6, NULL, text);
-    return true;
+        snprintf(text, size, "content %llu can't be read: %s", (unsigned long long)id, inner.text);
+    return ok || inner.code == STORE_CORRUPT ? CONTENT_DAMAGED : CONTENT_UNREADABLE;
 }
 
-/* Outside of any transaction: a content that the daemon removes meanwhile must be seen to be gone. */
+/* What the disk can't read now may be read another time: only octets that are there and wrong are given up.
+ */
+static bool check_digest(struct check *check, uint64_t id, struct error *err) {
+    char text[440];
+    enum content_state state = read_content(check, id, sizeof text, text, err);
+    bool repair = check->repair && state == CONTENT_DAMAGED;
+    if (state != CONTENT_RIGHT)
+        report(check, 6, repair ? "the messages with this content were taken out" : NULL, text);
+    return !err->code && (!repair || (sql_exec(check->store, "BEGIN IMMEDIATE", err) &&
+                                      lose(check, "SELECT DISTINCT id FROM content WHERE id =", id, err) &&
+                                      sql_exec(check->store, "COMMIT", err)));
+}
+
+/* Whether a finding says already that the content's octets are not there. */
+static bool is_known_lost(struct store *store, uint64_t id, struct error *err) {
+    sqlite3_stmt *walk =
+        sql_walk(store, "SELECT segment, offset + length FROM extent WHERE content = ?1", err);
+    bool lost = false;
+    if (!walk)
+        return true;
+    sqlite3_bind_int64(walk, 1, (sqlite3_int64)id);
+    while (!lost && sql_next(store, walk, err)) {
+        const struct segment *segment = segment_find(store, (uint64_t)sqlite3_column_int64(walk, 0));
+        lost = segment && segment->missing && segment->size < (uint64_t)sqlite3_column_int64(walk, 1);
+    }
+    sqlite3_finalize(walk);
+    return lost;
+}
+
+/* The ids that a query gives. */
+static bool collect(struct store *store, const char *text, struct buf *ids, struct error *err) {
+    struct error inner = {0};
+    sqlite3_stmt *walk = sql_walk(store, text, err);
+    if (!walk)
+        return false;
+    while (!inner.code && sql_next(store, walk, &inner)) {
+        uint64_t id = (uint64_t)sqlite3_column_int64(walk, 0);
+        if (!buf_append(ids, &id, sizeof id))
+            error_set(&inner, STORE_NO_MEMORY, "out of memory");
+    }
+    sqlite3_finalize(walk);
+    return !inner.code || error_set(err, inner.code, "%s", inner.text);
+}
+
+static uint64_t id_at(const struct buf *ids, size_t at) {
+    uint64_t id;
+    memcpy(&id, ids->data + at, sizeof id);
+    return id;
+}
+
+/* Of contents that overlap, those whose digest is right are kept: repair takes out the others, and unfinished
+ * ones, before the rule of I5 takes out what then still overlaps. */
+static bool judge_overlaps(struct check *check, struct error *err) {
+    struct buf ids;
+    char text[440];
+    buf_init(&ids, 0);
+    bool done =
+        collect(check->store,
+                "SELECT id FROM content WHERE digest IS NOT NULL AND id IN (SELECT content FROM extent"
+                " WHERE segment IN (SELECT segment" OVERLAPS "))",
+                &ids, err);
+    for (size_t at = 0; done && at < ids.len; at += sizeof(uint64_t)) {
+        uint64_t id = id_at(&ids, at);
+        struct error inner = {0};
+        if (read_content(check, id, sizeof text, text, &inner) == CONTENT_DAMAGED) {
+            report(check, 5, "it was given another one's place; the messages with it were taken out", text);
+            done = lose(check, "SELECT DISTINCT id FROM content WHERE id =", id, err);
+        }
+        done = done && (!inner.code || error_set(err, inner.code, "%s", inner.text));
+    }
+    buf_free(&ids);
+    return done && apply_rule(check, &unfinished_overlaps, err);
+}
+
+/* What the rules found wrong in rows is not said again. Outside of any transaction: a content that the daemon
+ * removes meanwhile must be seen to be gone. */
 static bool check_contents(struct check *check, struct error *err) {
     struct error inner = {0};
     struct buf ids;
     buf_init(&ids, 0);
-    sqlite3_stmt *walk =
-        sql_walk(check->store, "SELECT id FROM content WHERE digest IS NOT NULL ORDER BY id", err);
-    if (!walk)
-        return false;
-    while (sql_next(check->store, walk, &inner)) {
-        uint64_t id = (uint64_t)sqlite3_column_int64(walk, 0);
-        if (!buf_append(&ids, &id, sizeof id))
-            error_set(&inner, STORE_NO_MEMORY, "out of memory");
-        if (inner.code)
-            break;
-    }
-    sqlite3_finalize(walk);
-    for (size_t at = 0; !inner.code && at < ids.len; at += sizeof(uint64_t)) {
-        uint64_t id;
-        memcpy(&id, ids.data + at, sizeof id);
-        check_digest(check, id, &inner);
-    }
+    bool done = collect(check->store,
+                        "SELECT id FROM content c WHERE digest IS NOT NULL AND length ="
+                        " (SELECT coalesce(sum(length), 0) FROM extent WHERE content = c.id)"
+                        " AND id NOT IN (SELECT content" OVERLAPS ") ORDER BY id",
+                        &ids, err);
+    for (size_t at = 0; done && !inner.code && at < ids.len; at += sizeof(uint64_t))
+        if (!is_known_lost(check->store, id_at(&ids, at), &inner))
+            check_digest(check, id_at(&ids, at), &inner);
     buf_free(&ids);
-    return !inner.code || error_set(err, inner.code, "%s", inner.text);
+    return done && (!inner.code || error_set(err, inner.code, "%s", inner.text));
 }
 
 /* ---- packed rows and their runs ---- */
@@ -319,15 +429,51 @@ static bool find_repeat(void *context, struct span digest) {
     return true;
 }
 
-static void check_packed_row(struct packed_check *packed, struct span row) {
+/* How many octets of a packed row make sense from its front. */
+static size_t readable(bool repeats, struct span row) {
+    size_t good = 0;
+    if (repeats)
+        return row.len / STORE_DIGEST * STORE_DIGEST;
+    for (struct reader r = reader_of(row); reader_left(&r) && !r.failed;) {
+        uint16_t key_len = reader_u16(&r);
+        uint32_t data_len = reader_u32(&r);
+        reader_u64(&r);
+        reader_take(&r, key_len);
+        reader_take(&r, data_len);
+        if (r.failed || key_len > KEY_LIMIT)
+            break;
+        good = row.len - reader_left(&r);
+    }
+    return good;
+}
+
+/* A row stays, empty if need be: it has its place below a run. */
+static bool cut_row(struct packed_check *packed, struct span row, struct error *err) {
+    struct store *store = packed->check->store;
+    sqlite3_stmt *statement = sql_walk(store,
+                                       packed->repeats ? "UPDATE repeat SET data = ?2 WHERE id = ?1"
+                                                       : "UPDATE event SET data = ?2 WHERE id = ?1",
+                                       err);
+    if (!statement)
+        return false;
+    sqlite3_bind_int64(statement, 1, (sqlite3_int64)packed->row);
+    sql_bind_span(statement, 2, span_sub(row, 0, readable(packed->repeats, row)));
+    bool done = sqlite3_step(statement) == SQLITE_DONE || db_error(store, "cut a row", err);
+    sqlite3_finalize(statement);
+    return done;
+}
+
+static bool check_packed_row(struct packed_check *packed, struct span row, struct error *err) {
     char text[160];
+    bool repair = packed->check->repair;
     bool ok =
         packed->repeats ? repeats_unpack(row, find_repeat, packed) : events_unpack(row, find_event, packed);
     if (ok)
-        return;
+        return true;
     snprintf(text, sizeof text, "%s row %llu is damaged", packed->repeats ? "repeat" : "event",
              (unsigned long long)packed->row);
-    report(packed->check, packed->repeats ? 10 : 11, NULL, text);
+    report(packed->check, packed->repeats ? 10 : 11, repair ? "what can be read of it was kept" : NULL, text);
+    return !repair || cut_row(packed, row, err);
 }
 
 static bool rebuild_runs(struct packed_check *packed, struct error *err) {
@@ -357,10 +503,10 @@ static bool check_packed(struct check *check, bool repeats, struct error *err) {
         err);
     if (!walk)
         return false;
-    while (sql_next(check->store, walk, &inner)) {
+    while (!inner.code && sql_next(check->store, walk, &inner)) {
         packed.row = (uint64_t)sqlite3_column_int64(walk, 0);
         packed.bucket = check->deep ? (uint64_t)sqlite3_column_int64(walk, 2) : 0;
-        check_packed_row(&packed, sql_span(walk, 1));
+        check_packed_row(&packed, sql_span(walk, 1), &inner);
     }
     sqlite3_finalize(walk);
     return inner.code ? error_set(err, inner.code, "%s", inner.text) : rebuild_runs(&packed, err);
@@ -369,7 +515,8 @@ static bool check_packed(struct check *check, bool repeats, struct error *err) {
 /* ---- the whole ---- */
 
 static bool check_all(struct check *check, struct error *err) {
-    if (!check_database(check, err) || !check_segments(check, err))
+    if (!check_database(check, err) || !check_segments(check, err) ||
+        (check->repair && !judge_overlaps(check, err)))
         return false;
     for (size_t i = 0; i < sizeof rules / sizeof *rules; i++)
         if (!apply_rule(check, &rules[i], err))

@@ -111,6 +111,14 @@ void filters_add(struct filters *filters, uint64_t bucket, uint8_t *filter) {
         ;
 }
 
+size_t filters_count(const struct filters *filters) {
+    return filters->bucket_count - filters->dropped;
+}
+
+uint64_t filters_newest(const struct filters *filters) {
+    return filters_count(filters) ? filters->buckets[filters->bucket_count - 1] : 0;
+}
+
 uint64_t filters_oldest(const struct filters *filters) {
     return filters->dropped < filters->bucket_count ? filters->buckets[filters->dropped] : 0;
 }

@@ -42,8 +42,10 @@ bool filters_reserve(struct filters *filters);
 /* Adds the youngest run. The filter becomes the filters' own. */
 void filters_add(struct filters *filters, uint64_t bucket, uint8_t *filter);
 
-/* The oldest run's bucket; 0 when there is none. */
+size_t filters_count(const struct filters *filters);
+/* The oldest and the youngest run's bucket; 0 when there is none. */
 uint64_t filters_oldest(const struct filters *filters);
+uint64_t filters_newest(const struct filters *filters);
 void filters_drop_oldest(struct filters *filters);
 
 /* Calls back for each run that may have the hash, oldest first. False from the callback ends it and is

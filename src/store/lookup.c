@@ -27,36 +27,9 @@ static bool find_in_run(struct store *store, bool repeats, uint64_t bucket, uint
     return !inner.code || error_set(err, inner.code, "%s", inner.text);
 }
 
-/* A reader has no runs in memory: it asks each, and takes all rows above the last. */
-static bool find_as_reader(struct store *store, bool repeats, uint64_t hash, struct buf *out,
-                           struct error *err) {
-    struct error inner = {0};
-    uint64_t last = 0;
-    sqlite3_stmt *walk = sql_walk(store,
-                                  repeats ? "SELECT bucket FROM run WHERE repeats = 1 ORDER BY bucket"
-                                          : "SELECT bucket FROM run WHERE repeats = 0 ORDER BY bucket",
-                                  err);
-    if (!walk)
-        return false;
-    while (!inner.code && sql_next(store, walk, &inner)) {
-        last = (uint64_t)sqlite3_column_int64(walk, 0);
-        find_in_run(store, repeats, last, hash, out, &inner);
-    }
-    sqlite3_finalize(walk);
-    if (inner.code)
-        return error_set(err, inner.code, "%s", inner.text);
-    walk = sql_walk(
-        store, repeats ? "SELECT id FROM repeat WHERE id > ?1" : "SELECT id FROM event WHERE id > ?1", err);
-    if (!walk)
-        return false;
-    sqlite3_bind_int64(walk, 1, (sqlite3_int64)last);
-    while (sql_next(store, walk, &inner))
-        note(out, (uint64_t)sqlite3_column_int64(walk, 0));
-    sqlite3_finalize(walk);
-    return !inner.code || error_set(err, inner.code, "%s", inner.text);
-}
+static bool follow(struct store *store, bool repeats, struct error *err);
 
-struct writer_search {
+struct search {
     struct store *store;
     bool repeats;
     uint64_t hash;
@@ -65,14 +38,13 @@ struct writer_search {
 };
 
 static bool ask_run(void *context, uint64_t bucket) {
-    struct writer_search *search = context;
+    struct search *search = context;
     return find_in_run(search->store, search->repeats, bucket, search->hash, search->out, search->err);
 }
 
-static bool find_as_writer(struct store *store, bool repeats, uint64_t hash, struct buf *out,
-                           struct error *err) {
+static bool find(struct store *store, bool repeats, uint64_t hash, struct buf *out, struct error *err) {
     const struct runs *runs = repeats ? &store->repeats : &store->track;
-    struct writer_search search = {store, repeats, hash, out, err};
+    struct search search = {store, repeats, hash, out, err};
     if (!filters_ask(&runs->done, hash, ask_run, &search))
         return false;
     runs_each_recent(runs, hash, note, out);
@@ -85,7 +57,7 @@ static int by_id(const void *a, const void *b) {
 }
 
 bool runs_lookup(struct store *store, bool repeats, uint64_t hash, struct buf *out, struct error *err) {
-    if (!(store->read_only ? find_as_reader : find_as_writer)(store, repeats, hash, out, err))
+    if ((store->read_only && !follow(store, repeats, err)) || !find(store, repeats, hash, out, err))
         return false;
     if (out->failed)
         return no_memory(store, err);
@@ -170,4 +142,62 @@ bool runs_load(struct store *store, bool repeats, runs_refill_cb *refill, struct
     }
     sqlite3_finalize(walk);
     return !inner.code || error_set(err, inner.code, "%s", inner.text);
+}
+
+/* ---- a reader ---- */
+
+/* Whether the finished runs are still those that the reader knows. */
+static bool runs_are_known(struct store *store, bool repeats, bool *known, struct error *err) {
+    const struct runs *runs = repeats ? &store->repeats : &store->track;
+    struct error inner = {0};
+    sqlite3_stmt *walk =
+        sql_walk(store, "SELECT count(*), coalesce(max(bucket), 0) FROM run WHERE repeats = ?1", err);
+    if (!walk)
+        return false;
+    sqlite3_bind_int64(walk, 1, repeats);
+    *known = sql_next(store, walk, &inner) &&
+             (uint64_t)sqlite3_column_int64(walk, 0) == filters_count(&runs->done) &&
+             (uint64_t)sqlite3_column_int64(walk, 1) == filters_newest(&runs->done);
+    sqlite3_finalize(walk);
+    return !inner.code || error_set(err, inner.code, "%s", inner.text);
+}
+
+static bool enter_new_rows(struct store *store, bool repeats, struct error *err) {
+    struct runs *runs = repeats ? &store->repeats : &store->track;
+    struct error inner = {0};
+    sqlite3_stmt *walk = sql_walk(store,
+                                  repeats ? "SELECT id, data FROM repeat WHERE id > ?1 ORDER BY id"
+                                          : "SELECT id, data FROM event WHERE id > ?1 ORDER BY id",
+                                  err);
+    if (!walk)
+        return false;
+    sqlite3_bind_int64(walk, 1, (sqlite3_int64)runs->seen);
+    while (!inner.code && sql_next(store, walk, &inner)) {
+        uint64_t row = (uint64_t)sqlite3_column_int64(walk, 0);
+        if ((repeats ? repeats_enter : events_enter)(store, row, sql_span(walk, 1)))
+            runs->seen = row;
+        else
+            no_memory(store, &inner);
+    }
+    sqlite3_finalize(walk);
+    return !inner.code || error_set(err, inner.code, "%s", inner.text);
+}
+
+/* A reader keeps the writer's tables after it: the finished runs, and in the open table what lies above the
+ * last of them. When a run was finished, or went, it begins anew. */
+static bool follow(struct store *store, bool repeats, struct error *err) {
+    struct runs *runs = repeats ? &store->repeats : &store->track;
+    bool known = false;
+    if (!runs->open.heads && !runs_init(runs))
+        return no_memory(store, err);
+    if (!runs_are_known(store, repeats, &known, err))
+        return false;
+    if (!known) {
+        runs_clear(runs);
+        if (!load_done(store, repeats, &runs->seen, err)) {
+            runs_clear(runs);
+            return false;
+        }
+    }
+    return enter_new_rows(store, repeats, err);
 }

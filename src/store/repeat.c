@@ -44,14 +44,14 @@ static bool refill_key(void *context, struct span digest) {
     return !refill->failed;
 }
 
-static bool refill_row(struct store *store, uint64_t row, struct span packed) {
+bool repeats_enter(struct store *store, uint64_t row, struct span packed) {
     struct refill refill = {store, row, false};
     repeats_unpack(packed, refill_key, &refill);
     return !refill.failed;
 }
 
 bool repeats_load(struct store *store, struct error *err) {
-    return runs_load(store, true, refill_row, err);
+    return runs_load(store, true, repeats_enter, err);
 }
 
 /* ---- lookup ---- */

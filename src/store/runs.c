@@ -37,6 +37,14 @@ void runs_free(struct runs *runs) {
     *runs = (struct runs){0};
 }
 
+void runs_clear(struct runs *runs) {
+    filters_free(&runs->done);
+    run_table_clear(&runs->open);
+    run_table_clear(&runs->sealed);
+    runs->drained_heads = 0;
+    runs->seen = 0;
+}
+
 bool runs_reserve(struct runs *runs, size_t count) {
     struct run_table *open = &runs->open;
     if (count <= open->cap - open->count)

@@ -38,6 +38,7 @@ struct runs {
     struct run_table open, sealed;
     size_t drained_heads; /* of the sealed table, committed */
     struct filters done;
+    uint64_t seen; /* for a reader: the last packed row that it entered */
 };
 
 /* Allocates the tables. */
@@ -54,6 +55,8 @@ void runs_seal(struct runs *runs);
 /* Collects the batches of `hash` in memory. False from the callback ends it and is returned. */
 typedef bool run_cb(void *context, uint64_t batch);
 bool runs_each_recent(const struct runs *runs, uint64_t hash, run_cb *cb, void *context);
+/* Forgets all, and keeps the tables' memory. */
+void runs_clear(struct runs *runs);
 
 /* The filter of the sealed table's hashes; NULL without memory. */
 uint8_t *runs_filter(const struct runs *runs);

@@ -75,17 +75,33 @@ static bool take_step(sqlite3 *db, int version, struct error *err) {
     return true;
 }
 
-bool schema_migrate(sqlite3 *db, int target, struct error *err) {
-    int version = pragma_value(db, "PRAGMA user_version");
+bool schema_version(sqlite3 *db, const char *place, int *version, struct error *err) {
+    *version = pragma_value(db, "PRAGMA user_version");
     int application = pragma_value(db, "PRAGMA application_id");
-    if (version < 0 || application < 0)
+    int tables = pragma_value(db, "SELECT count(*) FROM sqlite_schema");
+    if (*version < 0 || application < 0 || tables < 0)
         return fail(db, err);
-    if (version > SCHEMA_VERSION || (version && application != APPLICATION_ID) ||
-        (!version && pragma_value(db, "SELECT count(*) FROM sqlite_schema") != 0))
+    if (tables && application != APPLICATION_ID)
+        return error_set(err, STORE_VERSION,
+                         "%s: queue.db is no store of ours, but another program's database (application %d, "
+                         "version %d); nothing was changed",
+                         place, application, *version);
+    if ((tables != 0) != (*version != 0))
+        return error_set(err, STORE_CORRUPT, "%s: queue.db has schema version %d and %d tables", place,
+                         *version, tables);
+    if (*version > SCHEMA_VERSION)
         return error_set(
             err, STORE_VERSION,
-            "this program knows the store's schema up to version %d; the file has application %d, version %d",
-            SCHEMA_VERSION, application, version);
+            "%s: the store has schema version %d, and this program knows those up to %d; nothing "
+            "was changed",
+            place, *version, SCHEMA_VERSION);
+    return true;
+}
+
+bool schema_migrate(sqlite3 *db, const char *place, int target, struct error *err) {
+    int version;
+    if (!schema_version(db, place, &version, err))
+        return false;
     for (; version < target; version++)
         if (!take_step(db, version, err))
             return false;

@@ -343,7 +343,7 @@ static bool note_file(struct store *store, const char *name, struct error *err) 
     errno = 0;
     unsigned long long id = strtoull(name, &end, 10);
     if (*end || end == name || errno || id == 0)
-        return true; /* not a segment: store_check mentions it */
+        return true; /* not a segment: left alone */
     struct segment *segment = segment_find(store, id);
     char path[4400];
     struct stat s;
@@ -352,7 +352,8 @@ static bool note_file(struct store *store, const char *name, struct error *err) 
         return errno == ENOENT || errno_error(store, errno, path, err);
     if (!segment && !(segment = add(store, id)))
         return error_set(err, STORE_NO_MEMORY, "%s: out of memory", store->path);
-    segment->missing = (uint64_t)s.st_size < segment->tail;
+    segment->size = (uint64_t)s.st_size;
+    segment->missing = segment->size < segment->end;
     segment->filled = SEGMENT_SIZE;
     if (!segment->live && (uint64_t)s.st_size < SEGMENT_SIZE) { /* a crash cut its making short */
         if (!store->read_only)
@@ -391,7 +392,8 @@ static bool read_rows(struct store *store, struct error *err) {
             error_set(&inner, STORE_NO_MEMORY, "%s: out of memory", store->path);
             break;
         }
-        segment->tail = align_up((uint64_t)sqlite3_column_int64(walk, 1));
+        segment->end = (uint64_t)sqlite3_column_int64(walk, 1);
+        segment->tail = align_up(segment->end);
         segment->live = (uint64_t)sqlite3_column_int64(walk, 2);
         segment->missing = true; /* until its file is seen */
     }

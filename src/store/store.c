@@ -217,20 +217,16 @@ static bool set_pragmas(struct store *store, struct error *err) {
         err);
 }
 
+/* Before anything is set: what is not ours stays as it is. */
 static bool check_version(struct store *store, struct error *err) {
-    if (!store->read_only)
-        return schema_migrate(store->db, SCHEMA_VERSION, err);
-    sqlite3_stmt *statement = sql_walk(store, "PRAGMA user_version", err);
-    struct error inner = {0};
-    int version = statement && sql_next(store, statement, &inner) ? sqlite3_column_int(statement, 0) : -1;
-    sqlite3_finalize(statement);
-    if (!statement)
-        return false;
-    if (inner.code)
-        return error_set(err, inner.code, "%s", inner.text);
-    return version == SCHEMA_VERSION ||
-           error_set(err, STORE_VERSION, "%s has schema version %d, this program reads version %d",
-                     store->path, version, SCHEMA_VERSION);
+    int version;
+    return schema_version(store->db, store->path, &version, err) &&
+           (version == SCHEMA_VERSION || !store->read_only ||
+            error_set(
+                err, STORE_VERSION,
+                "%s: the store has the older schema version %d, which mhsd brings to version %d when it "
+                "starts",
+                store->path, version, SCHEMA_VERSION));
 }
 
 /* The secret is made once: the hashes in `track` depend on it. */
@@ -309,16 +305,14 @@ static bool prepare_runs(struct store *store, struct error *err) {
 static bool open_all(struct store *store, const struct store_options *options, struct error *err) {
     return make_folders(store, options->create && !store->read_only, err) &&
            (store->read_only || take_lock(store, err)) && prepare_runs(store, err) &&
-           open_database(store, options, err) && set_pragmas(store, err) && check_version(store, err) &&
+           open_database(store, options, err) && check_version(store, err) && set_pragmas(store, err) &&
+           (store->read_only || schema_migrate(store->db, store->path, SCHEMA_VERSION, err)) &&
            load(store, err);
 }
 
-struct store *store_open(const char *place, const struct store_options *options, struct error *err) {
-    static const struct store_options defaults;
-    struct error inner = {0};
+/* A handle that is not open yet. */
+static struct store *new_store(const char *place, const struct store_options *options, struct error *err) {
     struct store *store = mem_alloc(sizeof *store);
-    if (!options)
-        options = &defaults;
     if (!store || !(store->path = mem_strdup(place))) {
         mem_free(store);
         error_set(err, STORE_NO_MEMORY, "%s: out of memory", place);
@@ -331,11 +325,37 @@ struct store *store_open(const char *place, const struct store_options *options,
     store->accepting = !store->read_only;
     names_init(&store->next_hops);
     names_init(&store->mailboxes);
-    if (open_all(store, options, &inner))
+    return store;
+}
+
+struct store *store_open(const char *place, const struct store_options *options, struct error *err) {
+    static const struct store_options defaults;
+    struct error inner = {0};
+    struct store *store = new_store(place, options ? options : &defaults, err);
+    if (!store)
+        return NULL;
+    if (open_all(store, options ? options : &defaults, &inner))
         return store;
     error_set(err, inner.code, "%s", inner.text);
     store_close(store);
     return NULL;
+}
+
+bool store_examine(const char *place, struct error *err) {
+    static const struct store_options reader = {.read_only = true};
+    char name[4096];
+    struct error inner = {0};
+    int version;
+    if (snprintf(name, sizeof name, "%s/queue.db", place) >= (int)sizeof name || access(name, F_OK))
+        return error_set(err, errno == EACCES ? STORE_READ_ONLY : STORE_NOT_FOUND,
+                         "%s: there is no store here", place);
+    struct store *store = new_store(place, &reader, err);
+    if (!store)
+        return false;
+    bool ok =
+        open_database(store, &reader, &inner) && schema_version(store->db, store->path, &version, &inner);
+    store_close(store);
+    return ok || error_set(err, inner.code, "%s", inner.text);
 }
 
 void store_close(struct store *store) {

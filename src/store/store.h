@@ -73,6 +73,14 @@ struct store_options {
  */
 struct store *store_open(const char *place, const struct store_options *options, struct error *err);
 
+/*
+ * Would this program open the store at `place` as far as its schema goes? Reads
+ * only, and migrates nothing. STORE_NOT_FOUND: there is none yet. STORE_VERSION:
+ * it is a newer one, or somebody else's database. STORE_READ_ONLY: it may not
+ * be read, or a crash left it so that only a writer can.
+ */
+bool store_examine(const char *place, struct error *err);
+
 /* Closes it. Batches and contents must have been freed and released before. NULL is allowed. */
 void store_close(struct store *store);
 
@@ -286,6 +294,16 @@ bool store_add_event(struct store_batch *batch, struct span key, int64_t at, str
 /* Calls back for all events of `key` in the order in which they were added (committed ones only). */
 typedef bool store_event_cb(void *context, int64_t at, struct span data);
 bool store_track(struct store *store, struct span key, store_event_cb *cb, void *context, struct error *err);
+
+/*
+ * Calls back for the committed events of all keys, the newest first, as far as
+ * their place is below `before` (0: all). A place rises from commit to commit
+ * and stays what it is, so a walk can go on later from where it ended. False
+ * from the callback ends it, which is no failure.
+ */
+typedef bool store_past_cb(void *context, uint64_t place, struct span key, int64_t at, struct span data);
+bool store_each_event(struct store *store, uint64_t before, store_past_cb *cb, void *context,
+                      struct error *err);
 
 /* ---- repeats ---- */
 

@@ -134,7 +134,9 @@ struct segment {
     bool dirty;        /* written since the last sync */
     bool broken;       /* a sync or write failed: nothing new goes here */
     bool retired;      /* its contents are being moved away: nothing goes here any more (I15) */
-    bool missing;      /* rows name it, the file is not there or too short */
+    bool missing;      /* rows name it, the file is not there or too short, or they are outside its bounds */
+    uint64_t end;      /* of the last octet that a row named when the store was opened */
+    uint64_t size;     /* of its file then; 0: not there */
 };
 
 struct extent {
@@ -238,8 +240,11 @@ void sql_finish_all(struct store *store);
 
 /* ---- schema.c ---- */
 
+/* The schema's version (0: empty). False: it can't be read, or STORE_VERSION: this program doesn't know it.
+ * `place` is for the error's text. */
+bool schema_version(sqlite3 *db, const char *place, int *version, struct error *err);
 /* Brings the schema from its version to `target`. */
-bool schema_migrate(sqlite3 *db, int target, struct error *err);
+bool schema_migrate(sqlite3 *db, const char *place, int target, struct error *err);
 
 /* ---- segment.c ---- */
 
@@ -307,11 +312,14 @@ bool repeat_key(struct span peer, struct span mts_identifier, const uint8_t dige
                 uint8_t out[static STORE_DIGEST]);
 bool events_load(struct store *store, struct error *err);
 bool repeats_load(struct store *store, struct error *err);
+/* Enters the keys of one packed row in the open table; false without memory. */
+bool events_enter(struct store *store, uint64_t row, struct span packed);
+bool repeats_enter(struct store *store, uint64_t row, struct span packed);
 
 /* ---- lookup.c ---- */
 
-/* Appends to `out` (as uint64_t, in rising order, each once) the packed rows that may hold `hash`. For a
- * reader also the rows that no run covers. */
+/* Appends to `out` (as uint64_t, in rising order, each once) the packed rows that may hold `hash`. A reader
+ * first takes in what was committed since it last looked. */
 bool runs_lookup(struct store *store, bool repeats, uint64_t hash, struct buf *out, struct error *err);
 /* Reads one packed row into `out`. */
 bool packed_row(struct store *store, bool repeats, uint64_t id, struct buf *out, struct error *err);

@@ -325,7 +325,7 @@ def _():
                 (2, "usage", ("list", "--limit", "many")), (2, "usage", ("list", "--user", "nobody at all")),
                 (2, "usage", ("queue",)), (2, "usage", ("queue", "nonsense")), (2, "usage", ("queue", "hold")),
                 (2, "usage", ("queue", "redirect", "1")), (2, "usage", ("user",)), (2, "usage", ("user", "add")),
-                (2, "usage", ("track",)), (2, "usage", ("track", "--recent", "5000")), (2, "usage", ("ping",)),
+                (2, "usage", ("track",)), (2, "usage", ("track", "--recent", "none")), (2, "usage", ("ping",)),
                 (2, "usage", ("send", "--from", ANN, "--text", "x")), (2, "usage", ("delete", "--user", ANN, "x")),
                 (1, "not-found", ("read", "--user", ANN, "99")), (1, "not-found", ("list", "--user", FAY)),
                 (1, "not-found", ("queue", "show", "99")), (1, "not-found", ("queue", "list", "--next-hop", "NONE")),

@@ -11,6 +11,7 @@ from peer import ipm, local, tap
 from scenario.chasqui import Mhsd
 
 case, check, equal, wait_until = tap.case, tap.check, tap.equal, tap.wait_until
+CONTENT_ID = "to be read"
 LONG = bytes(range(256)) * 2000     # in a segment file, and more than one piece
 
 
@@ -38,7 +39,7 @@ def deliver(mta, content):
     """Sends a message from Ann to Ben; the number of Ben's entry and the message's identifier."""
     with mta.client() as client:
         before = len(client.entries(BEN))
-        name = client.submit(local.submission_envelope(ANN, [BEN]), ipm.ipm("reader", ANN, [BEN], "reader", ipm.file_part("octets", content)))
+        name = client.submit(local.submission_envelope(ANN, [BEN], content_identifier=CONTENT_ID), ipm.ipm("reader", ANN, [BEN], "reader", ipm.file_part("octets", content)))
         entry = wait_until(lambda: (lambda e: e[-1] if len(e) > before else None)(client.entries(BEN)))
         found = client.request("track", mts_identifier=name)["messages"][0]["mts-identifier"]
         return entry["entry"], found
@@ -69,7 +70,10 @@ def _():
                     check(LONG in client.content(BEN, entry))
                     history = client.request("track", mts_identifier=identifier)["messages"][0]
                     check("delivered" in [e["event"] for e in history["events"]])
-                    equal(client.request("track", message=history["message"])["messages"], [history])
+                    for asked in ({"message": history["message"]}, {"recent": 5}, {"content_identifier": CONTENT_ID},
+                                  {"mts_identifier": identifier[1:-1]},
+                                  {"mts_identifier": identifier[1:-1].rpartition(";")[2]}):
+                        equal(client.request("track", **asked)["messages"], [history], asked)
                     equal(sorted(m["entries"] for m in client.request("mailboxes")["mailboxes"]), [0, 1])
                 waiting.sock.settimeout(0.3)
                 try:

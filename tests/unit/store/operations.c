@@ -319,6 +319,55 @@ static void events_come_back_in_order(void **state) {
     assert_false(store_add_event(room->batch, span_of(long_key, sizeof long_key), 1, SPAN_LIT("")));
 }
 
+struct past {
+    size_t count, most;
+    uint64_t place;
+    int64_t at[64];
+};
+
+static bool note_past(void *context, uint64_t place, struct span key, int64_t at, struct span data) {
+    struct past *past = context;
+    assert_true(!past->count || place < past->place); /* the newest first */
+    assert_true(span_eq(key, SPAN_LIT("k")) && span_eq(data, SPAN_LIT("d")));
+    past->place = place;
+    past->at[past->count++] = at;
+    return past->count < past->most;
+}
+
+/* A walk back is the same in pages of any size, for the writer, for a reader, and while more is added. */
+static void events_are_walked_backwards_in_pages(void **state) {
+    struct room *room = *state;
+    struct store_options options = {.read_only = true};
+    for (int i = 0; i < 50; i++) {
+        store_add_event(room->batch, SPAN_LIT("k"), i, SPAN_LIT("d"));
+        if (i % 7 == 0)
+            room_commit(room);
+    }
+    room_commit(room);
+    struct store *reader = store_open(room->path, &options, NULL);
+    struct store *handles[] = {room->store, reader};
+    for (size_t handle = 0; handle < 2; handle++)
+        for (size_t page = 1; page < 60; page += 3) {
+            struct past past = {0};
+            for (uint64_t before = 0, seen = 0; before || !seen; seen = past.count) {
+                past.most = past.count + page;
+                assert_true(store_each_event(handles[handle], before, note_past, &past, NULL));
+                before = past.count == past.most ? past.place : 0;
+                if (!before)
+                    break;
+            }
+            assert_int_equal(past.count, 50);
+            for (size_t i = 0; i < 50; i++)
+                assert_int_equal(past.at[i], 49 - (int64_t)i);
+        }
+    store_add_event(room->batch, SPAN_LIT("k"), 50, SPAN_LIT("d"));
+    room_commit(room);
+    struct past newest = {.most = 1};
+    assert_true(store_each_event(reader, 0, note_past, &newest, NULL));
+    assert_int_equal(newest.at[0], 50);
+    store_close(reader);
+}
+
 /* I10, I11: enough keys for several runs; each is found in memory, in runs, after a restart in the middle of
  * a run, and by a reader. */
 static void keys_are_found_through_runs(void **state) {
@@ -326,6 +375,9 @@ static void keys_are_found_through_runs(void **state) {
     enum { COUNT = 150000, BATCH = 500 };
     uint8_t digest[STORE_DIGEST] = {0};
     char key[32];
+    struct store_options options = {.read_only = true};
+    struct store *follower = store_open(room->path, &options, NULL); /* sees each run begin, end and go */
+    assert_non_null(follower);
     for (int i = 0; i < COUNT; i++) {
         snprintf(key, sizeof key, "id-%d", i);
         memcpy(digest, &i, sizeof i);
@@ -333,11 +385,15 @@ static void keys_are_found_through_runs(void **state) {
         store_add_repeat(room->batch, SPAN_LIT("BETA"), span_str(key), digest, 1000);
         if (i % BATCH == BATCH - 1)
             room_commit(room);
+        if (i % 15000 == BATCH - 1) {
+            struct list found = {0};
+            assert_true(store_track(follower, span_str(key), note_event, &found, NULL));
+            assert_int_equal(found.count, 1);
+        }
         if (i == COUNT / 2)
             room_reopen(room);
     }
     room_commit(room);
-    struct store_options options = {.read_only = true};
     struct store *reader = store_open(room->path, &options, NULL);
     assert_non_null(reader);
     for (int round = 0; round < 2; round++) {
@@ -369,8 +425,13 @@ static void keys_are_found_through_runs(void **state) {
     struct list list = {0};
     assert_true(store_track(room->store, SPAN_LIT("id-1"), note_event, &list, NULL));
     assert_int_equal(list.count, 0);
+    assert_true(store_track(follower, SPAN_LIT("id-1"), note_event, &list, NULL));
+    assert_int_equal(list.count, 0);
     assert_true(store_track(room->store, SPAN_LIT("id-149999"), note_event, &list, NULL));
     assert_int_equal(list.count, 1);
+    assert_true(store_track(follower, SPAN_LIT("id-149999"), note_event, &list, NULL));
+    assert_int_equal(list.count, 2);
+    store_close(follower);
     int first = 1;
     memcpy(digest, &first, sizeof first);
     assert_int_equal(store_find_repeat(room->store, NULL, SPAN_LIT("BETA"), SPAN_LIT("id-1"), digest, NULL),
@@ -462,6 +523,7 @@ int main(void) {
         IN_ROOM(records_by_kind_and_name),
         IN_ROOM(activity_out_goes_with_its_work),
         IN_ROOM(events_come_back_in_order),
+        IN_ROOM(events_are_walked_backwards_in_pages),
         IN_ROOM(keys_are_found_through_runs),
         IN_ROOM(repeat_is_pending_until_its_commit),
         IN_ROOM(second_writer_is_refused),

@@ -1,0 +1,167 @@
+#!/usr/bin/python3
+"""The store as its keepers see it: other versions are refused, damage is found, named and repaired by the command."""
+import json
+import os
+import shutil
+import sqlite3
+import subprocess
+
+from players import ANN, BEN, HOME, Neighbour, Stage, folder, text_message  # it also makes the packages beside it importable
+from peer import ipm, local, tap
+from scenario.chasqui import Mhsd, program
+
+case, check, equal, wait_until = tap.case, tap.check, tap.equal, tap.wait_until
+
+
+def daemon(path, **settings):
+    return Mhsd(path, domain=HOME, node="alpha", user={ANN: {}, BEN: {}}, **settings)
+
+
+def deliver(mta, content=b"short"):
+    """Sends a message from Ann to Ben; the number of Ben's entry."""
+    with mta.client() as client:
+        before = len(client.entries(BEN))
+        client.submit(local.submission_envelope(ANN, [BEN]), ipm.ipm("storage", ANN, [BEN], "storage", ipm.file_part("octets", content)))
+        return wait_until(lambda: (lambda e: e[-1] if len(e) > before else None)(client.entries(BEN)))["entry"]
+
+
+def sql(path, text):
+    with sqlite3.connect(os.path.join(path, "store", "queue.db")) as database:
+        database.executescript(text)
+    database.close()
+
+
+def run(name, *arguments):
+    return subprocess.run([program(name), *arguments], stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=60)
+
+
+def expect_refused(path, mta, *texts):
+    """mhsd ends at once, `mhsd -t` and the check say no: each with the same words."""
+    for done, status in ((run("mhsd", "-t", "-c", mta.path), 1), (run("mhsd", "-c", mta.path), 1),
+                         (run("mhs", "store", "check", os.path.join(path, "store")), 4),
+                         (run("mhs", "store", "repair", os.path.join(path, "store")), 4)):
+        equal(done.returncode, status, done.args)
+        for text in texts:
+            check(text in done.stderr, f"{done.args}: {done.stderr}")
+        check("Sanitizer" not in done.stderr, done.stderr)
+
+
+@case("a newer store and another program's database are refused with a reason, and left as they are")
+def _():
+    with folder() as path:
+        mta = daemon(path)
+        equal(run("mhsd", "-t", "-c", mta.path).returncode, 0, "there is no store yet")
+        with mta:
+            entry = deliver(mta)
+            done = run("mhsd", "-t", "-c", mta.path)
+            equal((done.returncode, done.stderr), (0, ""), "beside the daemon")
+        with sqlite3.connect(os.path.join(path, "store", "queue.db")) as database:
+            version, = database.execute("PRAGMA user_version").fetchone()
+        database.close()
+        sql(path, f"PRAGMA user_version = {version + 1}")
+        expect_refused(path, mta, f"schema version {version + 1}", f"up to {version}", "nothing was changed")
+        sql(path, f"PRAGMA user_version = {version}")
+        with daemon(path) as mta, mta.client() as client:
+            equal([e["entry"] for e in client.entries(BEN)], [entry])
+        shutil.rmtree(os.path.join(path, "store"))
+        os.makedirs(os.path.join(path, "store", "segments"))
+        sql(path, "CREATE TABLE address_book(name)")
+        with open(os.path.join(path, "store", "queue.db"), "rb") as file:
+            before = file.read()
+        expect_refused(path, mta, "another program's database")
+        with open(os.path.join(path, "store", "queue.db"), "rb") as file:
+            equal(file.read(), before)
+
+
+@case("an older store is migrated when the daemon starts, and the check before that says so")
+def _():
+    with folder() as path:
+        with daemon(path):
+            pass
+        sql(path, "DROP TABLE mailbox; DROP TABLE entry; DROP TABLE record; PRAGMA user_version = 1")
+        mta = daemon(path)
+        equal(run("mhsd", "-t", "-c", mta.path).returncode, 0)
+        done = run("mhs", "store", "check", os.path.join(path, "store"))
+        equal(done.returncode, 4)
+        check("older schema version 1, which mhsd brings to version" in done.stderr, done.stderr)
+        with mta:
+            check(deliver(mta))
+        equal(run("mhs", "store", "check", os.path.join(path, "store")).returncode, 0)
+
+
+@case("the check names the invariant and changes nothing, repair says what it did, the daemon goes on")
+def _():
+    with folder() as path:
+        store = os.path.join(path, "store")
+        with daemon(path) as mta:
+            kept, lost = deliver(mta), deliver(mta, bytes(50000))
+        sql(path, "UPDATE message SET refs = 7 WHERE content = 0; DELETE FROM extent")
+        done = run("mhs", "store", "check", store)
+        equal(done.returncode, 1)
+        lines = done.stdout.splitlines()
+        equal(sorted(line.split(":")[0] for line in lines[:-1]), ["I6", "I7"])
+        equal(lines[-1], f"{store}: 2 findings; nothing was changed")
+        for _twice in range(2):
+            done = run("mhs", "--json", "store", "check", store)
+            equal(done.returncode, 1)
+            found = json.loads(done.stdout)
+            equal((found["count"], sorted(f["invariant"] for f in found["findings"])), (2, [6, 7]))
+            check(not any(f["repaired"] for f in found["findings"]))
+        done = run("mhs", "--json", "store", "repair", store)
+        equal(done.returncode, 1, "there were findings")
+        found = json.loads(done.stdout)["findings"]
+        check(all(f["repaired"] for f in found), found)
+        check(any("was put right" in f["text"] for f in found) and any("taken out" in f["text"] for f in found), found)
+        for command in ("check", "repair"):
+            done = run("mhs", "store", command, store)
+            equal((done.returncode, done.stdout), (0, f"{store}: every invariant holds\n"))
+        with daemon(path) as mta, mta.client() as client:
+            equal([e["entry"] for e in client.entries(BEN)], [kept])
+            check(deliver(mta) > lost, "a number is not given out again")
+            done = run("mhs", "store", "repair", store)
+            equal(done.returncode, 4, "while the daemon has it")
+            check("another process writes to this store" in done.stderr, done.stderr)
+
+
+def track(mta, *arguments):
+    """What `mhs --json track` shows."""
+    return json.loads(mta.mhs("--json", "track", *arguments).stdout)
+
+
+@case("tracking goes back over restarts, in pages, by content-identifier and by a local identifier of anyone")
+def _():
+    with folder() as path:
+        far = Neighbour()
+        with Stage(path, far=far) as stage:
+            with stage.mta.client() as client:
+                for number in range(130):
+                    client.submit(local.submission_envelope(ANN, [BEN], content_identifier=f"batch {number % 2}"),
+                                  ipm.ipm(f"many-{number}", ANN, [BEN], "many", ipm.file_part("octets", b"x")))
+            with stage.call() as peer:
+                peer.transfer(text_message("their-own", [ANN]))
+                peer.release()
+            wait_until(lambda: stage.mta.request("status")["counters"]["delivered"] == 131)
+            stage.mta.stop()
+            stage.mta.start()
+            mta = stage.mta
+            names = [m["mts-identifier"] for m in track(mta, "--recent", "500")["messages"]]
+            equal((len(names), len(set(names))), (131, 131))
+            check(";their-own]" in names[0], "the newest first")
+            first = track(mta, "--recent", "7")
+            second = track(mta, "--recent", "110", "--after", str(first["cursor"]))
+            equal([m["mts-identifier"] for m in first["messages"] + second["messages"]], names[:117])
+            rest = track(mta, "--recent", "500", "--after", str(second["cursor"]))
+            equal(([m["mts-identifier"] for m in rest["messages"]], rest["cursor"]), (names[117:], None))
+            for half in (0, 1):
+                found = track(mta, "--content-identifier", f"batch {half}")
+                equal([m["mts-identifier"] for m in found["messages"]], names[2 - half::2])
+                check(all("delivered" in [e["event"] for e in m["events"]] for m in found["messages"]))
+            equal(mta.mhs("track", "--content-identifier", "batch 2", check=False).returncode, 1)
+            equal([m["mts-identifier"] for m in track(mta, "their-own")["messages"]], names[:1])
+            equal([m["mts-identifier"] for m in track(mta, names[40].rpartition(";")[2][:-1])["messages"]], names[40:41])
+            equal(mta.mhs("track", "their-ow", check=False).returncode, 1)
+            shown = mta.mhs("track", "--recent", "2").stdout
+            check(names[0] in shown and names[1] in shown and "--after" in shown, shown)
+
+
+tap.main()
