@@ -327,6 +327,13 @@ static const uint8_t *decode_item(struct decoder *d, const struct ber_type *type
     return decode_place(d, element, &inner, item);
 }
 
+/* A list's upper bound, judged before memory is taken for what is too many. */
+static bool may_have(struct decoder *d, const struct ber_type *type, size_t count, const uint8_t *at) {
+    const struct ber_bounds *bounds = type->bounds;
+    return !bounds || !d->check_bounds || (int64_t)count <= bounds->max ||
+           decode_out_of_bounds(d, type, (int64_t)count, at);
+}
+
 __attribute__((noinline)) static bool has_room(struct decoder *d, const struct ber_type *type,
                                                struct ber_list *list, size_t *room, const uint8_t *at) {
     if (list->count == d->elements) {
@@ -335,6 +342,8 @@ __attribute__((noinline)) static bool has_room(struct decoder *d, const struct b
     }
     if (list->count < *room)
         return true;
+    if (!may_have(d, type, list->count + 1, at))
+        return false;
     *room = grown(*room, d->elements);
     if (resize_list(d, list, type->fields->type->size, *room))
         return true;
@@ -349,6 +358,8 @@ static const uint8_t *decode_items(struct decoder *d, const struct ber_type *typ
     const uint8_t *at = h->contents, *behind;
     if (room > d->elements)
         return decode_fail(d, BER_COUNT, h->start, "more than %zu elements in %s", d->elements, type->name);
+    if (!may_have(d, type, room, h->start))
+        return NULL;
     if (!resize_list(d, list, size, room))
         return decode_fail(d, BER_MEMORY, h->start, "no memory for %zu elements of %s", room, type->name);
     while (!decode_at_end(d, h, at, &behind)) {

@@ -167,6 +167,13 @@ bool ipm_read(struct span content, struct arena *arena, struct ipm_content *out,
 
 /* ---- making notifications ---- */
 
+struct span ipm_element(struct span content) {
+    struct element object;
+    bool whole =
+        element_next(&content, &object) && object.head.tag_class == BER_CONTEXT && object.head.number == 0;
+    return whole ? object.whole : (struct span){NULL, 0};
+}
+
 static bool receipt_to(const struct ipn *ipn, struct arena *arena, struct x420_ReceiptFields *to) {
     to->acknowledgment_mode =
         ipn->automatic ? x420_AcknowledgmentModeField_automatic : x420_AcknowledgmentModeField_manual;

@@ -239,6 +239,9 @@ struct ipm_plan {
 bool ipm_plan(const struct ipm_heading *heading, const struct ipm_new_part *parts, size_t count,
               struct arena *arena, struct ipm_plan *plan, struct error *err);
 
+/* The element of a content that `returned_ipm` wants; absent when it is no whole interpersonal message. */
+struct span ipm_element(struct span content);
+
 /* Encodes a notification (InformationObject) into the arena. */
 bool ipn_encode(const struct ipn *ipn, struct arena *arena, struct span *content, struct error *err);
 

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "base/alloc.h"
+#include "base/log.h"
 
 #define HEADER    16
 #define HIGH_MARK ((size_t)4 * 1024 * 1024)
@@ -20,6 +21,7 @@ struct ipc_channel {
     struct event *end; /* runs the deferred ending, outside any handler's call */
     const struct ipc_handler *handler;
     void *context;
+    size_t limit; /* of a payload */
     bool full;
     bool ended;
     bool in_handler;
@@ -67,7 +69,9 @@ static bool next_frame(struct ipc_channel *channel, struct evbuffer *input) {
     if (evbuffer_copyout(input, header, HEADER) < HEADER)
         return false;
     size_t length = (size_t)big_endian(header, 4);
-    if (length > IPC_PAYLOAD_MAX) {
+    if (length > channel->limit) {
+        log_warning("%s: a frame of %zu octets is longer than the limit of %zu", channel->name, length,
+                    channel->limit);
         end_later(channel, "a frame longer than the limit");
         return false;
     }
@@ -90,14 +94,16 @@ static bool next_frame(struct ipc_channel *channel, struct evbuffer *input) {
  * All that waits is read here. The end and errors of the socket are left for libevent to find. */
 static void read_all(struct bufferevent *stream, struct evbuffer *input) {
     ssize_t got = READ_STEP;
+    size_t taken = 0;
     evbuffer_unfreeze(input, 0);
-    while (got == READ_STEP && evbuffer_get_length(input) < READ_MAX) {
+    while (got == READ_STEP && taken < READ_MAX) {
         struct evbuffer_iovec space;
         if (evbuffer_reserve_space(input, READ_STEP, &space, 1) != 1)
             break;
         got = recv(bufferevent_getfd(stream), space.iov_base, READ_STEP, MSG_DONTWAIT);
         space.iov_len = got > 0 ? (size_t)got : 0;
         evbuffer_commit_space(input, &space, 1);
+        taken += space.iov_len;
     }
     evbuffer_freeze(input, 0);
 }
@@ -137,7 +143,7 @@ struct ipc_channel *ipc_channel_new(struct event_base *loop, int fd, const char 
     struct ipc_channel *channel = mem_alloc(sizeof *channel);
     if (!channel)
         return NULL;
-    *channel = (struct ipc_channel){.handler = handler, .context = context};
+    *channel = (struct ipc_channel){.handler = handler, .context = context, .limit = IPC_PAYLOAD_MAX};
     snprintf(channel->name, sizeof channel->name, "%s", name);
     channel->end = event_new(loop, -1, 0, on_end, channel);
     if (channel->end && evutil_make_socket_nonblocking(fd) == 0)
@@ -154,6 +160,10 @@ struct ipc_channel *ipc_channel_new(struct event_base *loop, int fd, const char 
     bufferevent_set_max_single_write(channel->stream, READ_MAX);
     bufferevent_enable(channel->stream, EV_READ | EV_WRITE);
     return channel;
+}
+
+void ipc_limit(struct ipc_channel *channel, size_t octets) {
+    channel->limit = octets;
 }
 
 void ipc_channel_free(struct ipc_channel *channel) {
@@ -174,7 +184,7 @@ bool ipc_send(struct ipc_channel *channel, enum ipc_type type, uint64_t ref, str
               struct span body) {
     struct evbuffer *output = bufferevent_get_output(channel->stream);
     size_t length;
-    if (channel->ended || __builtin_add_overflow(head.len, body.len, &length) || length > IPC_PAYLOAD_MAX)
+    if (channel->ended || __builtin_add_overflow(head.len, body.len, &length) || length > channel->limit)
         return false;
     uint8_t header[HEADER] = {0};
     put_big_endian(header, length, 4);

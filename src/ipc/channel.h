@@ -38,8 +38,11 @@ struct ipc_channel *ipc_channel_new(struct event_base *loop, int fd, const char 
 /* Frees the channel and closes its socket; unsent frames are lost; no `closed` call. */
 void ipc_channel_free(struct ipc_channel *channel);
 
+/* Makes longer payloads than `octets` end the channel, either way; IPC_PAYLOAD_MAX without this. */
+void ipc_limit(struct ipc_channel *channel, size_t octets);
+
 /* Queues a frame whose payload is `head` followed by `body`, both copied. False (and the channel ends in the
- * next turn of the loop) without memory or above IPC_PAYLOAD_MAX. */
+ * next turn of the loop) without memory; false above the limit. */
 bool ipc_send(struct ipc_channel *channel, enum ipc_type type, uint64_t ref, struct span head,
               struct span body);
 

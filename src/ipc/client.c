@@ -24,7 +24,7 @@ struct ipc_client *ipc_client_of(int fd) {
     if (!client)
         return NULL;
     client->fd = fd;
-    buf_init(&client->input, HEADER + IPC_PAYLOAD_MAX + IPC_CHUNK);
+    buf_init(&client->input, HEADER + IPC_CLIENT_MAX + IPC_CHUNK);
     return client;
 }
 
@@ -73,8 +73,8 @@ static bool send_all(int fd, struct span octets) {
 
 bool ipc_client_send(struct ipc_client *client, enum ipc_type type, uint64_t ref, struct span head,
                      struct span body, struct error *err) {
-    if (head.len > IPC_PAYLOAD_MAX || body.len > IPC_PAYLOAD_MAX - head.len)
-        return error_set(err, EMSGSIZE, "a request of more than %d octets", IPC_PAYLOAD_MAX);
+    if (head.len > IPC_CLIENT_MAX || body.len > IPC_CLIENT_MAX - head.len)
+        return error_set(err, EMSGSIZE, "a request of more than %d octets", IPC_CLIENT_MAX);
     struct buf first;
     buf_init(&first, 0);
     buf_append_u32(&first, (uint32_t)(head.len + body.len));
@@ -118,7 +118,7 @@ bool ipc_client_receive(struct ipc_client *client, enum ipc_type *type, uint64_t
         *type = (enum ipc_type)reader_u16(&r);
         reader_u16(&r);
         *ref = reader_u64(&r);
-        if (!r.failed && length > IPC_PAYLOAD_MAX)
+        if (!r.failed && length > IPC_CLIENT_MAX)
             return error_set(err, EPROTO, "the daemon sent a frame longer than the limit");
         *payload = reader_take(&r, length);
         if (!r.failed) {

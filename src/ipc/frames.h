@@ -18,12 +18,27 @@
 #ifndef IPC_FRAMES_H
 #define IPC_FRAMES_H
 
-/* Most octets of one payload. Contents travel in pieces of at most IPC_CHUNK. */
-#define IPC_PAYLOAD_MAX (1024 * 1024)
+/* Most octets of one payload: an envelope travels in one. Contents travel in pieces of at most IPC_CHUNK. */
+#define IPC_PAYLOAD_MAX (16 * 1024 * 1024)
 #define IPC_CHUNK       (256 * 1024)
+
+/* Most octets of one payload of a client of the local socket or a work process, either way. */
+#define IPC_CLIENT_MAX (1024 * 1024)
+
+/* Most octets of an envelope that comes in. What is added on its way out still finds room in a payload. */
+#define IPC_ENVELOPE_MAX (12 * 1024 * 1024)
+
+/* An APDU's checkpoints are kept while what was collected of its envelope, which goes with each, is at most
+ * this long. */
+#define IPC_KEPT_ENVELOPE_MAX (64 * 1024)
 
 /* A transfer whose APDU is at most this long may travel in one frame each way; out it does. */
 #define IPC_WHOLE_MAX (256 * 1024)
+
+/* A configuration with all that it includes (16 MiB), and as much of what the system told about it. The files
+ * have the same bound when the daemon starts. */
+#define IPC_CONFIG_FILES ((size_t)16 * 1024 * 1024)
+#define IPC_CONFIG_MAX   (2 * IPC_CONFIG_FILES + 1)
 
 enum ipc_type {
     /* ---- associations; ref = association, a number the net process chose, unique in its life ---- */
@@ -59,7 +74,8 @@ enum ipc_type {
     /* N>S rest content: the next octets of the content */
     IPC_TRANSFER_CONTENT,
     /* N>S u32 serial, u64 offset (octets of the APDU stream up to here), rest parser_state (opaque, at most
-     * 4096 + the collected envelope when it is not complete) */
+     * 4096 + IPC_KEPT_ENVELOPE_MAX). With a longer envelope the net process confirms by itself: a resume from
+     * there finds nothing, and the transfer begins anew */
     IPC_TRANSFER_CHECKPOINT,
     /* S>N u32 serial: everything up to this checkpoint is on disk */
     IPC_TRANSFER_CHECKPOINT_DONE,
@@ -128,7 +144,8 @@ enum ipc_type {
 
     /* ---- the parent ---- */
 
-    /* P>N, P>S rest configuration: the file's text, to be read anew (reload) */
+    /* P>N, P>S, P>R rest configuration: a part of the files' text, to be read anew (reload); ref = 1: more
+       parts follow, 0: it is whole. At most IPC_CONFIG_MAX in all */
     IPC_CONFIG = 128,
     /* P>N, P>S (empty): finish what is under way, then exit 0 */
     IPC_STOP,

@@ -24,4 +24,17 @@ static inline bool payload_done(const struct reader *r) {
     return !r->failed && reader_left(r) == 0;
 }
 
+/* Gathers the parts of an IPC_CONFIG with ref `more` in `parts` (whose limit is IPC_CONFIG_MAX). True: it is
+ * whole, and `*text` lives until the next call; absent when it was too long, or for want of memory. */
+static inline bool payload_config(struct buf *parts, uint64_t more, struct span part, struct span *text) {
+    static const struct span absent = {NULL, 0};
+    buf_append_span(parts, part);
+    if (more)
+        return false;
+    *text = parts->failed ? absent : buf_span(parts);
+    parts->len = 0;
+    parts->failed = false;
+    return true;
+}
+
 #endif

@@ -1,13 +1,16 @@
 /* `mhs receipt`: the receipt or non-receipt notification that a message asked for (X.420 §8). */
+#include <stdio.h>
 #include <string.h>
 
 #include "base/clock.h"
 #include "mhs/address.h"
 #include "mhs/commands.h"
 #include "mhs/compose.h"
+#include "mhs/daemon.h"
 #include "mhs/entry.h"
 
-#define ARENA_MAX (64 * 1024 * 1024)
+#define ARENA_MAX   (64 * 1024 * 1024)
+#define RETURN_MOST (16 * 1024 * 1024)
 
 enum { OPTION_DISCARDED = 600, OPTION_INFORMATION };
 
@@ -118,6 +121,46 @@ static int encode_notification(struct run *run) {
                : mhs_fail(MHS_FAILED, "the notification can't be written: %s", err.text);
 }
 
+/* X.420 §8.2: the message comes with a non-receipt notification when that was asked for, unless its content
+ * was converted on the way. */
+static void return_message(struct run *run) {
+    struct span message = ipm_element(run->entry.content);
+    if (run->ipn.kind != IPN_NON_RECEIPT || !(requests_of(run) & IPM_REQUEST_IPM_RETURN) ||
+        run->entry.message->other_fields.converted_encoded_information_types)
+        return;
+    if (message.data && message.len <= RETURN_MOST)
+        run->ipn.returned_ipm = message;
+    else
+        fprintf(stderr, "mhs: the message is not returned: %s\n",
+                message.data ? "it is longer than 16 MiB" : "it is cut off");
+}
+
+/* Marks the entry, or takes the mark away. MHS_OK: it was not so before. */
+static int mark_notified(const struct run *run, bool notified) {
+    json_t *answer;
+    int status = mhs_request(json_pack("{s:s, s:s, s:I, s:b}", "operation", "mailbox-mark", "mailbox",
+                                       run->entry.mailbox, "entry", (json_int_t)run->entry.number, "notified",
+                                       (int)notified),
+                             &answer);
+    bool changed = status == MHS_OK && json_integer_value(json_object_get(answer, "changed"));
+    if (status == MHS_OK)
+        json_decref(answer);
+    if (status == MHS_OK && !changed)
+        return mhs_fail(MHS_NO, "the notification for entry %s was sent already", run->operand);
+    return status;
+}
+
+/* The mark comes first: when we end in between, none is sent rather than two. */
+static int submit_once(struct run *run) {
+    int status = mark_notified(run, true);
+    if (status != MHS_OK)
+        return status;
+    status = (int)draft_submit(&run->draft);
+    if (status != MHS_OK && status != MHS_UNREACHABLE) /* unreachable: it may have been taken */
+        mark_notified(run, false);
+    return status;
+}
+
 static int notify(struct run *run, int argc, char **argv) {
     int status = read_line(run, argc, argv);
     if (status != MHS_OK || !run->operand)
@@ -133,8 +176,9 @@ static int notify(struct run *run, int argc, char **argv) {
         return mhs_fail(MHS_NO, "entry %s does not ask for a %s notification", run->operand,
                         receipt ? "receipt" : "non-receipt");
     address_notification(run);
+    return_message(run);
     status = encode_notification(run);
-    return status == MHS_OK ? (int)draft_submit(&run->draft) : status;
+    return status == MHS_OK ? submit_once(run) : status;
 }
 
 int cmd_receipt(int argc, char **argv) {

@@ -8,6 +8,7 @@
 
 #include "base/alloc.h"
 #include "directory/directory.h"
+#include "ipc/frames.h"
 #include "mhsd/config_options.h"
 #include "mhsd/config_private.h"
 #include "mhsd/config_source.h"
@@ -127,7 +128,7 @@ static bool read_limits(struct loader *l) {
         !config_number(l, limits, "opening", 1, 1000000, &opening) ||
         !config_number(l, limits, "clients", 1, 100000, &clients) ||
         !config_number(l, limits, "associations-in", 1, 1000000, &in) ||
-        !config_number(l, limits, "envelope-octets", 1024, 1 << 30, &envelope) ||
+        !config_number(l, limits, "envelope-octets", 1024, IPC_ENVELOPE_MAX, &envelope) ||
         !config_number(l, limits, "envelope-memory", 65536, 1L << 34, &memory) ||
         !config_number(l, limits, "content-octets", 0, INT64_MAX, &content) ||
         !config_number(l, limits, "requests", 1, 1000000, &requests) ||
@@ -296,14 +297,15 @@ struct config *config_read(struct span text, const char *name, struct error *err
 
 struct config *config_read_file(const char *path, struct buf *text, struct error *err) {
     struct buf source, record;
-    buf_init(&source, 16 * 1024 * 1024);
-    buf_init(&record, 16 * 1024 * 1024);
+    buf_init(&source, IPC_CONFIG_FILES);
+    buf_init(&record, IPC_CONFIG_FILES);
     struct config *config =
         source_read(path, &source, err) ? read_config(buf_span(&source), path, &record, err) : NULL;
-    if (config && text &&
-        (record.failed || !buf_append_span(text, buf_span(&source)) || !buf_append_byte(text, 0) ||
-         !buf_append_span(text, buf_span(&record)))) {
-        error_set(err, EFBIG, "%s: with what it includes it is longer than %zu octets", path, text->limit);
+    if (config &&
+        (record.failed || (text && (!buf_append_span(text, buf_span(&source)) || !buf_append_byte(text, 0) ||
+                                    !buf_append_span(text, buf_span(&record)))))) {
+        error_set(err, EFBIG, "%s: there is no memory, or more than %zu octets of names to look up", path,
+                  IPC_CONFIG_FILES);
         config_free(config);
         config = NULL;
     }

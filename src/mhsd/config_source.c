@@ -6,6 +6,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "ipc/frames.h"
+
 /* Says of the lines after it which file they are from, and the number of the first: a comment to the parser.
  */
 #define MARK "#@line "
@@ -167,12 +169,13 @@ static bool add_lines(struct source *source, struct span rest) {
         buf_append_byte(source->text, '\n');
     }
     return !source->text->failed ||
-           error_set(source->err, EFBIG, "%s: with what it includes it is too long", source->path);
+           error_set(source->err, EFBIG, "%s: with what it includes it is longer than %zu octets",
+                     source->path, IPC_CONFIG_FILES);
 }
 
 static bool add_source(struct source *source) {
     struct buf octets;
-    buf_init(&octets, 16 * 1024 * 1024);
+    buf_init(&octets, IPC_CONFIG_FILES);
     bool done = read_file(source, &octets) && add_lines(source, buf_span(&octets));
     buf_free(&octets);
     return done;

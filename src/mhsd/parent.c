@@ -127,11 +127,19 @@ static const struct ipc_handler handler = {.frame = on_frame, .closed = on_close
 
 /* The store process last: when it ends, the others have their order to stop already. Work processes are told
  * nothing: a configuration plays no part in what they do. */
-static void tell_all(struct parent *parent, enum ipc_type type, struct span payload) {
+static void tell_all(struct parent *parent, enum ipc_type type, uint64_t ref, struct span payload) {
     for (unsigned kind = KINDS; kind-- > 0;)
         for (unsigned i = 0; i < parent->count[kind] && kind != WORK; i++)
             if (parent->children[kind][i].channel)
-                ipc_send(parent->children[kind][i].channel, type, 0, payload, (struct span){NULL, 0});
+                ipc_send(parent->children[kind][i].channel, type, ref, payload, (struct span){NULL, 0});
+}
+
+/* In parts: a frame is bounded. */
+static void tell_config(struct parent *parent, struct span text) {
+    for (size_t at = 0; at == 0 || at < text.len; at += IPC_CHUNK) {
+        struct span part = span_sub(text, at, IPC_CHUNK);
+        tell_all(parent, IPC_CONFIG, at + part.len < text.len, part);
+    }
 }
 
 /* ---- starting ---- */
@@ -222,8 +230,6 @@ static void stop_store_when_alone(struct parent *parent) {
         event_base_loopbreak(parent->loop);
 }
 
-static void stop(struct parent *parent);
-
 static void child_ended(struct child *child, int status) {
     struct parent *parent = child->parent;
     child->pid = 0;
@@ -294,22 +300,18 @@ static void end_work_processes(const struct parent *parent) {
             kill(parent->children[WORK][i].pid, SIGKILL);
 }
 
-static void stop(struct parent *parent) {
-    static const struct timeval limit = {.tv_sec = 15};
-    parent->stopping = true;
-    tell_all(parent, IPC_STOP, (struct span){NULL, 0});
-    end_work_processes(parent);
-    event_add(parent->patience, &limit);
-    stop_store_when_alone(parent);
-}
-
 static void on_stop(evutil_socket_t signal_number, short what, void *arg) {
     (void)what;
     struct parent *parent = arg;
+    static const struct timeval limit = {.tv_sec = 15};
     if (parent->stopping)
         return;
     log_notice("stopping (signal %d)", (int)signal_number);
-    stop(parent);
+    parent->stopping = true;
+    tell_all(parent, IPC_STOP, 0, (struct span){NULL, 0});
+    end_work_processes(parent);
+    event_add(parent->patience, &limit);
+    stop_store_when_alone(parent);
 }
 
 /* ---- reload ---- */
@@ -334,7 +336,7 @@ static void on_reload(evutil_socket_t signal_number, short what, void *arg) {
     struct parent *parent = arg;
     struct error err = {0};
     struct buf text;
-    buf_init(&text, IPC_PAYLOAD_MAX);
+    buf_init(&text, IPC_CONFIG_MAX);
     struct config *config = read_anew(parent, &text, &err);
     if (!config) {
         log_error("the configuration was not reloaded: %s", err.text);
@@ -342,7 +344,7 @@ static void on_reload(evutil_socket_t signal_number, short what, void *arg) {
         return;
     }
     log_set_level(config->log_level);
-    tell_all(parent, IPC_CONFIG, buf_span(&text));
+    tell_config(parent, buf_span(&text));
     config_free(parent->config);
     parent->config = config;
     buf_free(&text);

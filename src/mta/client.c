@@ -88,7 +88,7 @@ static struct bytes *response(json_t *value, bool last) {
     uint8_t head = last;
     struct span body =
         text ? span_str(text) : SPAN_LIT("{\"error\":{\"code\":\"unavailable\",\"text\":\"no memory\"}}");
-    if (body.len >= IPC_PAYLOAD_MAX) {
+    if (body.len >= IPC_CLIENT_MAX) {
         body = SPAN_LIT(
             "{\"error\":{\"code\":\"too-large\",\"text\":\"the answer is too long: use a smaller limit\"}}");
         head = true;
@@ -126,7 +126,7 @@ static void respond_in_parts(struct client *client, uint64_t ref, json_t *value,
     size_t i, length = 0;
     json_array_foreach(array, i, element) {
         length += json_dumpb(element, NULL, 0, JSON_COMPACT) + 1;
-        if (length > IPC_PAYLOAD_MAX / 2 && json_array_size(part)) {
+        if (length > IPC_CLIENT_MAX / 2 && json_array_size(part)) {
             send_bytes(client->net, IPC_RESPONSE, ref, response(json_pack("{s:o}", name, part), false));
             part = json_array();
             length = 0;

@@ -65,8 +65,8 @@ static void try_again(struct mta *mta, struct work *work, const char *cause) {
     if (work->tries < CONVERT_TRIES) {
         event_copy(mta, work->message, EVENT_CONVERSION_BROKEN, NULL, span_str(cause));
         put_off(mta, work, RETRY_FIRST * work->tries);
-        copy_save(mta,
-                  work); /* a content that ends its work process must not do so anew after each restart */
+        /* A content that ends its work process must not do so anew after each restart. */
+        copy_save(mta, work);
         batch_arm(mta);
         return;
     }
@@ -249,6 +249,7 @@ bool mta_attach_work(struct mta *mta, int fd, const char *name) {
         mem_free(worker);
         return false;
     }
+    ipc_limit(worker->channel, IPC_CLIENT_MAX);
     mta->converter->workers = worker;
     return true;
 }

@@ -5,7 +5,8 @@
 #include "mta/client_private.h"
 #include "mta/summary.h"
 
-#define FLAG_SEEN 1u
+#define FLAG_SEEN     1u
+#define FLAG_NOTIFIED 2u /* its user sent the notification that it asked for */
 
 /* An entry's data: kind, whether the content goes with it, the delivery envelope. */
 struct delivered {
@@ -126,14 +127,14 @@ static json_t *entry_json(struct mta *mta, const struct store_entry *entry, stru
         return NULL;
     *envelope = delivered.envelope;
     summary_of_delivery(delivered.kind, delivered.envelope, arena, &summary);
-    return json_pack("{s:I, s:s, s:o, s:o, s:o, s:o, s:I, s:o, s:o, s:s, s:b}", "entry",
+    return json_pack("{s:I, s:s, s:o, s:o, s:o, s:o, s:I, s:o, s:o, s:s, s:b, s:b}", "entry",
                      (json_int_t)entry->sequence, "kind", summary_kind(delivered.kind), "mts-identifier",
                      json_text(summary.identifier), "originator", json_text(summary.originator), "arrival",
                      json_time(entry->at / SECOND), "submitted", json_time(summary.submitted), "size",
                      (json_int_t)(delivered.has_content ? content_length(mta, entry->message) : 0),
                      "content-type", json_text(summary.content_type), "content-identifier",
                      json_text(summary.content_identifier), "priority", summary.priority, "seen",
-                     (int)(entry->flags & FLAG_SEEN));
+                     (int)(entry->flags & FLAG_SEEN), "notified", (entry->flags & FLAG_NOTIFIED) != 0);
 }
 
 struct listing {
@@ -214,21 +215,32 @@ json_t *request_mailbox_read(struct client *client, json_t *request) {
     return answer;
 }
 
+/* False: the member is there and no bool. */
+static bool take_flag(json_t *request, const char *name, uint32_t flag, uint32_t *flags) {
+    json_t *value = json_object_get(request, name);
+    if (value)
+        *flags = json_is_true(value) ? *flags | flag : *flags & ~flag;
+    return !value || json_is_boolean(value);
+}
+
 json_t *request_mailbox_mark(struct client *client, json_t *request) {
     struct mta *mta = client->net->mta;
     struct opened opened;
     struct store_entry entry;
-    json_t *seen = json_object_get(request, "seen");
+    if (json_object_get(request, "notified"))
+        batch_commit(mta); /* what another one marked just now is seen: `changed` is for one of them only */
     json_t *error = open_entry(client, request, &opened, &entry);
     if (error)
         return error;
-    if (!json_is_boolean(seen))
-        return client_error("bad-request", "seen is missing");
-    uint32_t flags = json_is_true(seen) ? entry.flags | FLAG_SEEN : entry.flags & ~FLAG_SEEN;
+    uint32_t flags = entry.flags;
+    if ((!json_object_get(request, "seen") && !json_object_get(request, "notified")) ||
+        !take_flag(request, "seen", FLAG_SEEN, &flags) ||
+        !take_flag(request, "notified", FLAG_NOTIFIED, &flags))
+        return client_error("bad-request", "give seen or notified, true or false");
     if (!store_set_entry_flags(mta->batch.store, opened.mailbox, entry.sequence, flags))
         return client_error("unavailable", "no memory");
     batch_arm(mta);
-    return json_pack("{s:i}", "changed", 1);
+    return json_pack("{s:i}", "changed", flags != entry.flags);
 }
 
 json_t *request_mailbox_delete(struct client *client, json_t *request) {

@@ -64,11 +64,11 @@ struct peer {
     bool reroute;                  /* its copies are still to be looked at for another next hop */
     char last_error[160];
 
-    /* refusal.c: what it refuses for now, and what is refused to it for now */
+    /* refusal.c: what it refuses, and what is refused to it, temporarily */
     unsigned refusals; /* copies in a row; none was taken in between */
     uint64_t refused;  /* the work id of the last of them */
     unsigned rests;    /* how many times it has been left alone since; 0: it is not */
-    unsigned rest_logged;
+    unsigned rest_noted;
     int64_t rest_until;         /* µs */
     unsigned turned_away;       /* of its transfers in, since the last line about that */
     int64_t turned_away_logged; /* monotonic µs; 0: never */
@@ -146,6 +146,7 @@ struct mta {
     struct event_base *loop;
     const struct mta_config *config;
     struct mta_reload reload;
+    struct buf config_parts; /* of a configuration that is coming in */
     struct store *store;
     struct schedule schedule;
     struct peer **peers;
@@ -267,17 +268,18 @@ void peers_left(struct mta *mta);
  * there. */
 bool peer_gone(const struct mta *mta, const struct peer *peer);
 
-/* ---- refusal.c: peers that refuse for now, and those that are refused ---- */
+/* ---- refusal.c: peers that refuse temporarily, and those that are refused ---- */
 
 /* True while no copy shall go to the peer, as it refused the last ones. */
 bool refusal_rests(const struct peer *peer);
 /* A copy went out: when the peer refused the last ones, the next waits for the peer's next time. */
 void refusal_probe(struct peer *peer);
-/* The peer refused the copy for now. */
+/* The peer refused the copy temporarily. */
 void refusal_came(struct mta *mta, struct peer *peer, const struct work *work, struct span cause);
 /* The peer took a copy, after it had refused some. */
 void refusal_over(struct mta *mta, struct peer *peer);
-/* Logs that a transfer of the peer is refused for now, so often that the log doesn't grow with what it tries.
+/* Logs that a transfer of the peer is refused temporarily, so often that the log doesn't grow with what it
+ * tries.
  */
 void refusal_log_in(struct peer *peer, const char *cause);
 

@@ -37,7 +37,8 @@ union apdu {
 struct decoded {
     union apdu apdu;
     const struct x411_MTSIdentifier *identifier;
-    bool over_bounds; /* it breaks upper bounds of X.411, which is answered with a report */
+    bool over_bounds;   /* it breaks upper bounds of X.411, which is answered with a report */
+    const char *bounds; /* which one, then */
 };
 
 static const struct ber_type *type_of(enum ipc_apdu kind) {
@@ -80,9 +81,12 @@ static bool decode(struct mta *mta, const struct arrival *arrival, struct decode
         limits.relax_bounds = decoded->over_bounds = true;
         decoded->apdu = (union apdu){0};
         if (!decode_octets(mta, arrival, &limits, &decoded->apdu, &again)) {
-            *error = again;
+            /* What is over the bounds and over the memory comes no smaller: for good, and why. */
+            if (again.code != BER_MEMORY)
+                *error = again;
             return false;
         }
+        decoded->bounds = error->text;
     }
     decoded->identifier = arrival->kind == IPC_APDU_MESSAGE ? &decoded->apdu.message.message_identifier
                           : arrival->kind == IPC_APDU_PROBE
@@ -199,6 +203,10 @@ static enum arrival_result take(struct mta *mta, const struct arrival *received,
                                           decisions.events[0].identifier));
     if (subject.content != arrival->content)
         store_content_release(subject.content);
+    if (!done && decoded->over_bounds && store_accepting(mta->store)) {
+        snprintf(cause, 200, "%.190s", decoded->bounds);
+        return ARRIVAL_REFUSED;
+    }
     snprintf(cause, 200, "no memory");
     return done ? ARRIVAL_TAKEN : ARRIVAL_LATER;
 }

@@ -133,7 +133,7 @@ bool receive_checkpoint(struct association *association, struct span payload) {
     uint32_t serial = reader_u32(&r);
     uint64_t offset = reader_u64(&r);
     struct span parser = payload_rest(&r);
-    if (!payload_done(&r) || !inbound || parser.len > 4096 + envelope_most(mta))
+    if (!payload_done(&r) || !inbound || parser.len > 4096 + IPC_KEPT_ENVELOPE_MAX)
         return false;
     struct effect effect = {.commit = checkpoint_is_safe,
                             .undo = checkpoint_is_lost,

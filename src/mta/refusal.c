@@ -1,5 +1,5 @@
 /*
- * Refusals for now. A peer whose disk is full, say, refuses whatever it is sent, so that each copy in its
+ * Temporary refusals. A peer whose disk is full, say, refuses whatever it is sent, so that each copy in its
  * queue would be tried, refused and tried again by itself: hundreds of refusals a second, for nothing. So
  * when it has refused several copies and taken none in between, the peer as a whole is left alone: after a
  * time one copy tries whether it takes in again, after twice that time the next, up to the peer's longest
@@ -15,7 +15,7 @@
 /* Different copies refused in a row, from which on the trouble is the peer's and not theirs. */
 #define REFUSALS_FIRST 3
 
-/* Least time between two lines about transfers in that were refused for now, for each peer. */
+/* Least time between two lines about transfers in that were refused temporarily, for each peer. */
 #define LOG_GAP (10 * SECOND)
 
 bool refusal_rests(const struct peer *peer) {
@@ -34,13 +34,18 @@ void refusal_probe(struct peer *peer) {
         rest(peer);
 }
 
-static void log_rest(struct peer *peer) {
-    if (peer->rest_logged == peer->rests)
-        return; /* of several that were under way together */
+/* Once for each time that the peer is left alone, whatever else was under way. When the first probe was
+ * refused too, the queue is looked through for other ways: each look costs a read, and a disk that is full
+ * for a moment is not worth that. */
+static void note_rest(struct peer *peer) {
+    if (peer->rest_noted == peer->rests)
+        return;
     int64_t left = (peer->rest_until - clock_now_us() + SECOND - 1) / SECOND;
-    peer->rest_logged = peer->rests;
-    log_warning("peer=%s refuses for now (%u copies in a row); one copy tries again in %lld s: %s",
+    log_warning("peer=%s refuses temporarily (%u copies in a row); one copy tries again in %lld s: %s",
                 peer->name, peer->refusals, (long long)(left < 0 ? 0 : left), peer->last_error);
+    if (peer->rest_noted == 1)
+        peer->reroute = true;
+    peer->rest_noted = peer->rests;
 }
 
 void refusal_came(struct mta *mta, struct peer *peer, const struct work *work, struct span cause) {
@@ -50,16 +55,15 @@ void refusal_came(struct mta *mta, struct peer *peer, const struct work *work, s
         peer->refusals++;
     peer->refused = work->id;
     if (peer->refusals < REFUSALS_FIRST) {
-        log_warning("peer=%s refused work unit %llu for now: %s", peer->name, (unsigned long long)work->id,
-                    peer->last_error);
+        log_warning("peer=%s refused work unit %llu temporarily: %s", peer->name,
+                    (unsigned long long)work->id, peer->last_error);
         return;
     }
     if (!peer->rests) {
         rest(peer);
         peer_tell_rules(mta, peer);
-        peer->reroute = true;
     }
-    log_rest(peer);
+    note_rest(peer);
 }
 
 void refusal_over(struct mta *mta, struct peer *peer) {
@@ -67,7 +71,7 @@ void refusal_over(struct mta *mta, struct peer *peer) {
         log_notice("peer=%s takes in again: it had refused %u copies in a row", peer->name, peer->refusals);
         peer->last_error[0] = '\0';
     }
-    peer->refusals = peer->rests = peer->rest_logged = 0;
+    peer->refusals = peer->rests = peer->rest_noted = 0;
     peer->refused = 0;
     peer->rest_until = 0;
     peer_tell_rules(mta, peer);
@@ -78,7 +82,7 @@ void refusal_log_in(struct peer *peer, const char *cause) {
     peer->turned_away++;
     if (peer->turned_away_logged && now < peer->turned_away_logged + LOG_GAP)
         return;
-    log_warning("peer=%s transfer refused for now (%u since the last such line): %s", peer->name,
+    log_warning("peer=%s transfer refused temporarily (%u since the last such line): %s", peer->name,
                 peer->turned_away, cause);
     peer->turned_away = 0;
     peer->turned_away_logged = now;

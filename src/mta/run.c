@@ -122,6 +122,7 @@ struct mta *mta_make(struct event_base *loop, const struct mta_config *config,
         mta->reload = *reload;
     mta->started = clock_now_us();
     arena_init(&mta->arena, memory ? memory : (size_t)64 * 1024 * 1024);
+    buf_init(&mta->config_parts, IPC_CONFIG_MAX);
     buf_init(&mta->head, 0);
     buf_init(&mta->scratch, 0);
     buf_init(&mta->prefix, 0);
@@ -182,6 +183,7 @@ void mta_free(struct mta *mta) {
     buf_free(&mta->head);
     buf_free(&mta->scratch);
     buf_free(&mta->prefix);
+    buf_free(&mta->config_parts);
     mem_free(mta);
 }
 
@@ -328,9 +330,12 @@ static void reload(struct mta *mta, struct span text) {
     struct error err = {0};
     const struct mta_config *old = mta->config;
     const struct mta_config *fresh =
-        mta->reload.read ? mta->reload.read(mta->reload.context, text, &err) : NULL;
+        mta->reload.read && text.data ? mta->reload.read(mta->reload.context, text, &err) : NULL;
     if (!fresh) {
-        log_error("the configuration stays as it was: %s", mta->reload.read ? err.text : "no reload here");
+        log_error("the configuration stays as it was: %s", !text.data
+                                                               ? "it is too long, or there is no memory"
+                                                           : mta->reload.read ? err.text
+                                                                              : "no reload here");
         return;
     }
     batch_commit(mta); /* undoing after the change would name hops by old numbers */
@@ -355,11 +360,13 @@ static void reload(struct mta *mta, struct span text) {
 
 static bool parent_frame(void *context, struct ipc_channel *channel, enum ipc_type type, uint64_t ref,
                          struct span payload) {
+    struct mta *mta = context;
+    struct span text;
     (void)channel;
-    (void)ref;
-    if (type == IPC_CONFIG)
-        reload(context, payload);
-    else if (type == IPC_STOP && payload.len == 0)
+    if (type == IPC_CONFIG) {
+        if (payload_config(&mta->config_parts, ref, payload, &text))
+            reload(mta, text);
+    } else if (type == IPC_STOP && payload.len == 0)
         mta_stop(context);
     else
         return false;

@@ -15,6 +15,9 @@
 
 /* ---- SEND_BEGIN ---- */
 
+/* Most octets before the content: more does not fit into the frame. */
+#define PREFIX_MOST (IPC_PAYLOAD_MAX - IPC_CHUNK)
+
 static void begin_frame(struct association *association) {
     struct mta *mta = association->net->mta;
     struct bytes *bytes = association->prefix;
@@ -79,8 +82,9 @@ static bool mark_row(struct mta *mta, struct work *work, const struct store_work
 enum loading { LOADED, NOT_NOW, ENDED };
 
 static enum loading unsendable(struct mta *mta, struct work *work) {
-    log_error("work unit %llu: its envelope can't be rebuilt; it is reported as not delivered",
-              (unsigned long long)work->id);
+    log_error(
+        "work unit %llu: its envelope can't be rebuilt, or is too long; it is reported as not delivered",
+        (unsigned long long)work->id);
     struct mts_failure failure = {.reason = x411_NonDeliveryReasonCode_unable_to_transfer,
                                   .diagnostic = x411_NonDeliveryDiagnosticCode_content_syntax_error,
                                   .final = true};
@@ -98,7 +102,7 @@ static enum loading load_cold(struct association *association, struct work *work
         return ENDED;
     }
     buf_clear(&mta->prefix);
-    if (!mts_outbound(&copy.stored, &mta->arena, &mta->prefix)) {
+    if (!mts_outbound(&copy.stored, &mta->arena, &mta->prefix) || mta->prefix.len > PREFIX_MOST) {
         copy_release(&copy);
         return unsendable(mta, work);
     }
@@ -119,6 +123,8 @@ bool send_start(struct association *association, struct work *work) {
     struct mta *mta = association->net->mta;
     bool durable = work->committed && work->marked;
     if (work->bytes && work->marked) {
+        if (bytes_head(work->bytes).len > PREFIX_MOST)
+            return unsendable(mta, work) == ENDED;
         association->prefix = bytes_keep(work->bytes);
     } else {
         enum loading loading = load_cold(association, work);

@@ -9,7 +9,7 @@
 #include "schema/x411p3.h"
 
 #define OPEN_MOST     64
-#define ENVELOPE_MOST (IPC_PAYLOAD_MAX)
+#define ENVELOPE_MOST (IPC_CLIENT_MAX)
 
 struct submission {
     enum ipc_submission kind;

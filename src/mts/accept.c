@@ -132,7 +132,7 @@ void mts_accept_report(struct mts_run *run, int peer, const struct x411_Report *
                                   &report.envelope.extensions, work.arena);
         if (out->loop)
             discard(&work, identifier, &report, "the report loops");
-        else if (criticality_unknown(&report.envelope.extensions, CRITICAL_FOR_TRANSFER))
+        else if (criticality_unknown_in_report(&report, CRITICAL_FOR_TRANSFER))
             discard(&work, identifier, &report,
                     "an unknown extension of the report is critical for transfer");
         else if (trace_arrive(&work, peer, &report.envelope.trace_information, &report.envelope.extensions,

@@ -116,13 +116,22 @@ bool label_among(struct work *work, const struct x411_SecurityLabel *labels, siz
     return false;
 }
 
+/* No user of a mailbox here makes proofs of delivery: the request is understood, but can't be met. */
+static bool asks_for_proof(const recipient_fields *recipient) {
+    const struct x411_ExtensionField *field =
+        extension_find(&recipient->extensions, EXT_PROOF_OF_DELIVERY_REQUEST);
+    return field && extension_critical(field, CRITICAL_FOR_DELIVERY) &&
+           extension_enumerated(&recipient->extensions, EXT_PROOF_OF_DELIVERY_REQUEST) ==
+               x411_ProofOfDeliveryRequest_proof_of_delivery_requested;
+}
+
 bool check_user(struct work *work, const struct subject *subject, const recipient_fields *recipient,
                 const struct user *user, struct cause *cause) {
     const struct x411_MessageTransferEnvelope *envelope = &subject->envelope;
     if (!user->given.mailbox)
         return refuse(cause, UNABLE(recipient_unavailable), NULL);
     if (criticality_unknown(&envelope->extensions, CRITICAL_FOR_DELIVERY) ||
-        criticality_unknown(&recipient->extensions, CRITICAL_FOR_DELIVERY))
+        criticality_unknown(&recipient->extensions, CRITICAL_FOR_DELIVERY) || asks_for_proof(recipient))
         return refuse(cause, UNABLE(unsupported_critical_function), NULL);
     if (user->label_count && !label_among(work, user->labels, user->label_count, &envelope->extensions, true))
         return refuse(cause, x411_NonDeliveryReasonCode_transfer_failure_for_security_reason,

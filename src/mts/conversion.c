@@ -66,7 +66,7 @@ static bool refuse(struct cause *cause, int diagnostic, const char *why) {
  * converted. */
 bool conversion_explicit(const struct subject *subject, const recipient_fields *recipient,
                          struct cause *cause) {
-    const struct x411_EncodedInformationTypes *types = subject->envelope.original_encoded_information_types;
+    const struct x411_EncodedInformationTypes *types = subject_types(subject);
     int source = recipient->has_explicit_conversion ? explicit_source(recipient->explicit_conversion) : -1;
     /* Of a type that is not there, nothing is to be converted. */
     if (source < 0 || (types && !ber_bit(&types->built_in_encoded_information_types, (unsigned)source)))
@@ -78,7 +78,7 @@ bool conversion_explicit(const struct subject *subject, const recipient_fields *
 /* True when the content may go as it is to someone who takes only the `accepted` types. */
 bool conversion_implicit(const struct subject *subject, const struct name_set *accepted, bool not_subscribed,
                          struct cause *cause) {
-    const struct x411_EncodedInformationTypes *types = subject->envelope.original_encoded_information_types;
+    const struct x411_EncodedInformationTypes *types = subject_types(subject);
     if (!types || !accepted->count)
         return true;
     if (eits_meet(accepted, types, true))

@@ -20,10 +20,7 @@ bool conversion_to_p2(const struct hop *hop, const struct subject *subject) {
 }
 
 bool conversion_done(const struct x411_TraceInformation *trace) {
-    for (size_t i = 0; i < trace->count; i++)
-        if (trace->items[i].domain_supplied_information.converted_encoded_information_types)
-            return true;
-    return false;
+    return trace_converted_types(trace);
 }
 
 bool mts_conversion(const struct mts_stored *stored, struct arena *arena, struct mts_conversion *conversion) {

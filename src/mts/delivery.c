@@ -63,13 +63,6 @@ static bool fill_others(struct work *work, const struct subject *subject, size_t
     return true;
 }
 
-static struct x411_EncodedInformationTypes *converted_types(const struct x411_TraceInformation *trace) {
-    for (size_t i = trace->count; i-- > 0;)
-        if (trace->items[i].domain_supplied_information.converted_encoded_information_types)
-            return trace->items[i].domain_supplied_information.converted_encoded_information_types;
-    return NULL;
-}
-
 static bool fill_fields(struct work *work, const struct subject *subject, size_t position,
                         struct x411p3_OtherMessageDeliveryFields *fields) {
     const struct x411_MessageTransferEnvelope *envelope = &subject->envelope;
@@ -86,7 +79,7 @@ static bool fill_fields(struct work *work, const struct subject *subject, size_t
     fields->priority = envelope->priority;
     fields->this_recipient_name = recipient->recipient_name;
     fields->originally_intended_recipient_name = first_intended(work, recipient);
-    fields->converted_encoded_information_types = converted_types(&envelope->trace_information);
+    fields->converted_encoded_information_types = trace_converted_types(&envelope->trace_information);
     fields->content_identifier = envelope->content_identifier;
     if (envelope->trace_information.count)
         fields->message_submission_time =

@@ -19,6 +19,7 @@ enum extension {
     EXT_PHYSICAL_RENDITION_ATTRIBUTES = 12,
     EXT_MESSAGE_SECURITY_LABEL = 20,
     EXT_PROOF_OF_SUBMISSION_REQUEST = 21,
+    EXT_PROOF_OF_DELIVERY_REQUEST = 22,
     EXT_CONTENT_CORRELATOR = 23,
     EXT_REDIRECTION_HISTORY = 25,
     EXT_DL_EXPANSION_HISTORY = 26,
@@ -107,6 +108,8 @@ void *work_grow(struct work *work, void *items, size_t count, size_t size);
 struct span work_identifier(struct work *work, struct x411_MTSIdentifier *identifier);
 
 /* subject.c */
+/* The types that the content has now: the converted ones, else the original ones. NULL: nobody told. */
+const struct x411_EncodedInformationTypes *subject_types(const struct subject *subject);
 bool subject_of_message(struct work *work, const struct x411_MessageTransferEnvelope *envelope,
                         uint64_t length, struct subject *subject);
 bool subject_of_probe(struct work *work, const struct x411_ProbeTransferEnvelope *envelope,
@@ -137,8 +140,10 @@ bool extension_decode(struct arena *arena, const struct x411_Extensions *extensi
 bool extension_encode(struct arena *arena, struct x411_Extensions *extensions, int number,
                       const struct ber_type *type, const void *value);
 
-/* criticality.c: the first critical extension that we do not know, or NULL */
+/* criticality.c: the first critical extension of a message or probe that we do not know, or NULL; whether a
+ * report has one anywhere */
 const struct x411_ExtensionField *criticality_unknown(const struct x411_Extensions *extensions, unsigned bit);
+bool criticality_unknown_in_report(const struct x411_Report *report, unsigned bit);
 
 /* trace.c and loop.c */
 bool domain_of_hop(const struct mts_tables *tables, int hop,
@@ -147,6 +152,8 @@ bool trace_arrive(struct work *work, int peer, struct x411_TraceInformation *tra
                   struct x411_Extensions *extensions, int64_t deferred);
 bool trace_mark(struct work *work, struct x411_TraceInformation *trace, struct x411_Extensions *extensions,
                 unsigned bit);
+/* What the last conversion that the trace tells of made; NULL: none was. */
+struct x411_EncodedInformationTypes *trace_converted_types(const struct x411_TraceInformation *trace);
 bool trace_reroute(struct work *work, struct subject *subject, int attempted);
 bool loop_detected(const struct mts_tables *tables, const struct x411_TraceInformation *trace,
                    const struct x411_Extensions *extensions, struct arena *arena);

@@ -60,7 +60,7 @@ const struct x411_ORName *redirection_assigned(struct work *work, const struct u
                                                const recipient_fields *recipient) {
     const struct x411_MessageTransferEnvelope *envelope = &subject->envelope;
     struct facts facts = {.content_type = &envelope->content_type,
-                          .types = envelope->original_encoded_information_types,
+                          .types = subject_types(subject),
                           .extensions = &envelope->extensions,
                           .length = subject->has_length ? subject->length : 0,
                           .priority = 1u << priority_lane(envelope->priority)};

@@ -59,14 +59,6 @@ static void set_type(struct work *work, const struct outcome *outcome, struct x4
     type->u.non_delivery.non_delivery_diagnostic_code = outcome->cause.diagnostic;
 }
 
-/* The types after the last conversion that the trace tells of. */
-static struct x411_EncodedInformationTypes *converted_types(const struct x411_TraceInformation *trace) {
-    for (size_t i = trace->count; i-- > 0;)
-        if (trace->items[i].domain_supplied_information.converted_encoded_information_types)
-            return trace->items[i].domain_supplied_information.converted_encoded_information_types;
-    return NULL;
-}
-
 static void fill_recipient(struct work *work, const struct subject *subject, const struct outcome *outcome,
                            struct x411_PerRecipientReportTransferFields *fields) {
     recipient_fields *recipient = &subject->envelope.per_recipient_fields.items[outcome->position];
@@ -79,7 +71,7 @@ static void fill_recipient(struct work *work, const struct subject *subject, con
     fields->supplementary_information = supplementary(work, outcome->cause.supplementary);
     time_write(work, subject->arrival, &fields->last_trace_information.arrival_time);
     fields->last_trace_information.converted_encoded_information_types =
-        converted_types(&subject->envelope.trace_information);
+        trace_converted_types(&subject->envelope.trace_information);
     set_type(work, outcome, &fields->last_trace_information.report_type);
     if (!history)
         return;

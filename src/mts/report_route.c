@@ -169,6 +169,8 @@ static void follow_user(struct work *work, const struct report_work *r, const st
         redirect(work, *r, alternate, depth);
     else if (!user->given.mailbox)
         discard(work, r, "the report's destination has no mailbox");
+    else if (criticality_unknown_in_report(r->report, CRITICAL_FOR_DELIVERY))
+        discard(work, r, "an unknown extension of the report is critical for delivery");
     else if (!by_list && !keep_what_originator_wants(work, r->report))
         discard(work, r, "the originator did not ask for it");
     else

@@ -200,3 +200,9 @@ struct batch *batch_copy(struct work *work, const struct batch *from) {
     batch->dl_depth = from->dl_depth;
     return batch;
 }
+
+const struct x411_EncodedInformationTypes *subject_types(const struct subject *subject) {
+    const struct x411_EncodedInformationTypes *converted =
+        trace_converted_types(&subject->envelope.trace_information);
+    return converted ? converted : subject->envelope.original_encoded_information_types;
+}

@@ -101,6 +101,13 @@ bool trace_mark(struct work *work, struct x411_TraceInformation *trace, struct x
     return false;
 }
 
+struct x411_EncodedInformationTypes *trace_converted_types(const struct x411_TraceInformation *trace) {
+    for (size_t i = trace->count; i-- > 0;)
+        if (trace->items[i].domain_supplied_information.converted_encoded_information_types)
+            return trace->items[i].domain_supplied_information.converted_encoded_information_types;
+    return NULL;
+}
+
 /* A further element after a next hop was given up: rerouted, and where we tried (X.411 §12.3.1.1). */
 bool trace_reroute(struct work *work, struct subject *subject, int attempted) {
     const struct x411_GlobalDomainIdentifier *domain;

@@ -81,11 +81,10 @@ static enum server server_of(struct client *client, enum ipc_type type, uint64_t
 static bool on_frame(void *context, struct ipc_channel *channel, enum ipc_type type, uint64_t ref,
                      struct span payload) {
     struct client *client = context;
-    (void)channel;
     if (ref > UINT32_MAX || type < IPC_REQUEST || type > IPC_FETCH || type == IPC_RESPONSE ||
         type == IPC_SUBMIT_RESULT) {
-        log_warning("client=%u the local socket got a frame of type %d, ref %llu: not one for clients",
-                    client->number, (int)type, (unsigned long long)ref);
+        log_warning("%s: a frame of type %d, ref %llu is not one for clients", ipc_name(channel), (int)type,
+                    (unsigned long long)ref);
         return false;
     }
     enum server server = server_of(client, type, ref, payload);
@@ -126,7 +125,7 @@ static void announce(struct client *client, const struct ucred *who) {
 static bool add_client(struct net *net, int fd) {
     struct ucred who;
     socklen_t length = sizeof who;
-    char name[32];
+    char name[48];
     struct client *client = mem_alloc(sizeof *client);
     if (!client || getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &who, &length) != 0) {
         mem_free(client);
@@ -138,12 +137,13 @@ static bool add_client(struct net *net, int fd) {
                               .net = net,
                               .number = net->next_client,
                               .seat = {.client = net->next_client, .uid = who.uid, .gid = who.gid}};
-    snprintf(name, sizeof name, "client %u", client->number);
+    snprintf(name, sizeof name, "local client %u (uid %u)", client->number, client->seat.uid);
     client->channel = ipc_channel_new(net->loop, fd, name, &handler, client);
     if (!client->channel) {
         mem_free(client);
         return false;
     }
+    ipc_limit(client->channel, IPC_CLIENT_MAX);
     net->clients = client;
     net->client_count++;
     announce(client, &who);

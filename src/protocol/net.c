@@ -159,9 +159,10 @@ static const struct ipc_handler store_handler = {
 static bool reload(struct net *net, struct span text) {
     struct error err = {0};
     const struct protocol_config *config =
-        net->reload ? net->reload->read(net->reload->context, text, &err) : NULL;
+        net->reload && text.data ? net->reload->read(net->reload->context, text, &err) : NULL;
     if (!config) {
-        log_error("the configuration was not reloaded: %s", err.text);
+        log_error("the configuration was not reloaded: %s",
+                  text.data ? err.text : "it is too long, or there is no memory");
         return true;
     }
     const struct protocol_config *old = net->config;
@@ -177,10 +178,11 @@ static bool reload(struct net *net, struct span text) {
 
 static bool on_parent_frame(void *context, struct ipc_channel *channel, enum ipc_type type, uint64_t ref,
                             struct span payload) {
+    struct net *net = context;
+    struct span text;
     (void)channel;
-    (void)ref;
     if (type == IPC_CONFIG)
-        return reload(context, payload);
+        return !payload_config(&net->config_parts, ref, payload, &text) || reload(net, text);
     if (type == IPC_STOP)
         net_stop(context);
     return type == IPC_STOP;
@@ -228,6 +230,7 @@ struct net *net_new(struct event_base *loop, const struct protocol_config *confi
     if (!net)
         return NULL;
     *net = (struct net){.loop = loop, .config = config, .reload = reload_, .resolver = descriptors->resolver};
+    buf_init(&net->config_parts, IPC_CONFIG_MAX);
     if (!attach(net, descriptors)) {
         net_free(net);
         return NULL;
@@ -268,6 +271,7 @@ void net_free(struct net *net) {
     ipc_channel_free(net->parent);
     mem_free(net->listeners);
     mem_free(net->slots);
+    buf_free(&net->config_parts);
     mem_free(net);
 }
 

@@ -41,7 +41,8 @@ struct net {
     struct client *clients;
     unsigned client_count;
     uint32_t next_client;
-    size_t gathered; /* octets of APDUs that come in and are not with the store process yet */
+    struct buf config_parts; /* of a configuration that is coming in */
+    size_t gathered;         /* octets of APDUs that come in and are not with the store process yet */
     bool stopping;
     int status;
 };
@@ -60,6 +61,7 @@ struct transfer_in {
     bool resuming; /* the store process looks for the state of a resume */
     struct osi_activity activity;
     struct apdu_scanner scanner;
+    size_t envelope; /* octets of it, once it is complete */
     struct buf gathered; /* the APDU's octets, as long as it is not in pieces */
     /* Checkpoints among them that are not confirmed: */
     unsigned held;              /* how many */

@@ -53,6 +53,7 @@ static void tell_piece(struct connection *c, enum ipc_type type, struct span pie
 static bool on_envelope(void *context, enum ipc_apdu kind, struct span envelope) {
     struct connection *c = context;
     struct buf payload;
+    c->in.envelope = envelope.len;
     buf_init(&payload, 0);
     buf_append_byte(&payload, (uint8_t)kind);
     buf_append_span(&payload, envelope);
@@ -89,8 +90,15 @@ static void scan(struct connection *c, struct span data, const struct apdu_handl
         refuse_apdu(c);
 }
 
+/* The envelope goes with each checkpoint: of a long one, the many checkpoints of a hostile sender would be
+ * many times what he sends. They are confirmed, and not kept. */
 static void tell_checkpoint(struct connection *c, const struct osi_checkpoint *checkpoint) {
+    const struct transfer_in *in = &c->in;
     struct buf payload;
+    if (in->envelope > IPC_KEPT_ENVELOPE_MAX || in->scanner.pending.len > IPC_KEPT_ENVELOPE_MAX) {
+        osi_rt_checkpoint_confirm(c->association, checkpoint->serial);
+        return;
+    }
     buf_init(&payload, 0);
     buf_append_u32(&payload, checkpoint->serial);
     buf_append_u64(&payload, checkpoint->offset);
@@ -281,7 +289,7 @@ static bool on_result(struct connection *c, struct reader *r) {
         osi_rt_transfer_confirm(c->association);
         return true;
     }
-    /* The store process tells of those refused for now, and not of each. */
+    /* The store process tells of those refused temporarily, and not of each. */
     if (result == IPC_REFUSED)
         log_warning("peer=%s address=%s transfer refused for good: %s", c->peer->name, c->address,
                     log_text(cause, text));

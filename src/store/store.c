@@ -58,11 +58,15 @@ static enum store_code code_of_sqlite(int code) {
 }
 
 bool db_error(struct store *store, const char *what, struct error *err) {
+    int number = errno; /* SQLite keeps it for failed opens only */
     int code = sqlite3_extended_errcode(store->db);
     enum store_code mapped = code_of_sqlite(code);
-    /* A full disk also shows as a failed write; the system's errno tells them apart. */
-    if (mapped == STORE_IO && sqlite3_system_errno(store->db) == ENOSPC)
+    /* A full disk, or one that became read-only, also shows as a failed write; what the system said last
+     * tells them apart. */
+    if (mapped == STORE_IO && number == ENOSPC)
         mapped = STORE_FULL;
+    if (mapped == STORE_IO && number == EROFS)
+        mapped = STORE_READ_ONLY;
     return error_set(err, mapped, "%s: %s (%s)", store->path, sqlite3_errmsg(store->db), what);
 }
 

@@ -20,8 +20,7 @@ from scenario.chasqui import free_port, peer_section
 DOMAINS = {"ALPHA": "/C=GB/A=GOLD/P=ALPHA", "BETA": "/C=DE/A=VIAT/P=BETA"}
 OTHER = {"ALPHA": "BETA", "BETA": "ALPHA"}
 LANES = 6               # each way, for cuts that the daemons are told of at once
-SILENT_LANES = 12       # each way, for those that they must find out by a timer
-SILENT_STEP = 5
+SILENT_LANES = 24       # each way, for those that they must find out by a timer
 TIMERS = {"connect": 3, "transfer": 3, "release": 3}
 TRIES = 8               # connections that may end before an octet that the measured ones had
 
@@ -152,7 +151,8 @@ class Cutting:
         return {
             "peer": peers, "timers": TIMERS,
             "route": {SRC: {"next-hop": {"SRC": {"rank": 1}}},
-                      **{f"{DOMAINS[other]}/O=lane{lane.number}": {"next-hop": {lane.name: {"rank": 1}}} for lane in lanes}},
+                      **{f"{DOMAINS[other]}/O=lane{lane.number}": {"next-hop": {lane.name: {"rank": 1}}}
+                         for lane in lanes}},
             "user": {mailbox: {"available": True} for mailbox in self.mailboxes(mta)}}
 
     def mailboxes(self, mta):
@@ -198,11 +198,10 @@ class Cutting:
             counts = {direction: min(m[direction] for m in lanes[0].measured) for direction in ("in", "out")}
             print(f"# {sender} to {OTHER[sender]}: connect, bind, a message, release: {counts['in']} octets of the "
                   f"initiator, {counts['out']} of the responder", flush=True)
-            for how, every, chosen in (("reset", step, lanes[:LANES // 2]), ("end", step, lanes[LANES // 2:LANES]),
-                                       ("silent", step * SILENT_STEP, lanes[LANES:])):
-                first = {direction: self.random.randrange(min(every, counts[direction])) for direction in counts}
+            for how, chosen in (("reset", lanes[:LANES // 2]), ("end", lanes[LANES // 2:LANES]), ("silent", lanes[LANES:])):
+                first = {direction: self.random.randrange(min(step, counts[direction])) for direction in counts}
                 plan = Plan(sender, how, [Cut(direction, octets, how) for direction in counts
-                                          for octets in range(first[direction], counts[direction], every)])
+                                          for octets in range(first[direction], counts[direction], step)])
                 self.plans.append(plan)
                 for lane in chosen:
                     lane.plan = plan
@@ -215,7 +214,8 @@ class Cutting:
         plans = []
         for sender, lanes in self.lanes.items():
             cuts = [Cut("in", self.random.randrange(600_000), self.random.choice(["reset", "end"]))
-                    for _ in range(rounds * 3)] + [Cut("out", self.random.randrange(2000), "reset") for _ in range(rounds)]
+                    for _ in range(rounds * 3)]
+            cuts += [Cut("out", self.random.randrange(2000), "reset") for _ in range(rounds)]
             self.random.shuffle(cuts)
             plan = Plan(sender, "large", cuts)
             plans.append(plan)

@@ -92,8 +92,8 @@ class Connection:
 
 
 class CuttingProxy:
-    """Listens on `port` and passes on to the port `target`. `cuts` gives a Cut (or a tuple of its first fields) for each
-    connection in turn; None passes all. `ended(connection)` is called when a connection is over, in its thread."""
+    """Listens on `port` and passes on to the port `target`. `cuts` gives a Cut (or a tuple of its first fields) for
+    each connection in turn; None passes all. `ended(connection)` is called when a connection is over, in its thread."""
 
     def __init__(self, target, cuts, ended=None):
         self.target, self.cuts, self.on_ended = target, iter(cuts), ended

@@ -320,7 +320,7 @@ class Full(World):
         reader.start()
         for number in range(self.options.rounds):
             time.sleep(self.random.uniform(0.5, 2))
-            victims = self.victims()
+            victims = [[self.alpha, self.beta], [self.alpha], [self.beta]][number % 3]
             for mta in victims:
                 self.fill(mta)
             time.sleep(self.random.uniform(0.5, 3))

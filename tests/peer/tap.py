@@ -28,6 +28,11 @@ def equal(got, wanted, what=""):
         raise AssertionError(f"{what + ': ' if what else ''}got {got!r}, wanted {wanted!r}")
 
 
+def note(text):
+    """A line for people beside the results."""
+    print(f"# {text}", flush=True)
+
+
 def wait_until(condition, seconds=20, what="the condition"):
     """Polls until condition() is true; returns its value. Raises when the time is over."""
     deadline = time.monotonic() + seconds

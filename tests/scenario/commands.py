@@ -179,22 +179,34 @@ def _():
 @case("a receipt goes back when it was asked for, and only then")
 def _():
     with folder() as path, Pair(path) as pair:
-        pair.alpha.mhs("send", "--from", ADA, "--to", EVA, "--notify", "rn,nrn", "--to", UWE,
+        pair.alpha.mhs("send", "--from", ADA, "--to", EVA, "--notify", "rn,nrn,return", "--to", UWE,
                        "--subject", "Read me", "--text", "x", "--priority", "urgent")
         asked = str(pair.entries(pair.beta, UWE, 1)[0]["entry"])
         identifier = ask(pair.beta, "read", "--user", UWE, asked)["ipm"]["identifier"]
+        equal([e["notified"] for e in pair.entries(pair.beta, UWE, 1)], [False])
         pair.beta.mhs("receipt", "--from", UWE, "--information", "at once", asked)
-        pair.beta.mhs("receipt", "--from", UWE, "--discarded", "ipm-obsoleted", asked)
+        for again in ((), ("--discarded", "ipm-obsoleted")):
+            check("was sent already" in refuse(pair.beta, 1, "receipt", "--from", UWE, *again, asked))
+        equal([e["notified"] for e in pair.entries(pair.beta, UWE, 1)], [True])
+        pair.alpha.mhs("send", "--from", ADA, "--notify", "nrn,return", "--to", UWE, "--subject", "Come back", "--text", "y",
+                       "--priority", "urgent")
+        returning = pair.entries(pair.beta, UWE, 2)[1]
+        pair.beta.stop()
+        pair.beta.start()       # the mark is in the store
+        check("was sent already" in refuse(pair.beta, 1, "receipt", "--from", UWE, asked))
+        pair.beta.mhs("receipt", "--from", UWE, "--discarded", "ipm-obsoleted", str(returning["entry"]))
         check("does not ask" in refuse(pair.beta, 1, "receipt", "--from", EVA, asked))
         refuse(pair.beta, 2, "receipt", "--from", UWE, "--discarded", "dislike", asked)
         found = [ask(pair.alpha, "read", "--user", ADA, str(e["entry"])) for e in pair.entries(pair.alpha, ADA, 2)]
         equal({message["priority"] for message in found}, {"urgent"})
         notifications = {message["ipn"]["kind"]: message["ipn"] for message in found}
         for notification in notifications.values():
-            equal(notification["subject-ipm"]["identifier"], identifier)
             equal(notification["originator"]["address"], UWE)
         equal(notifications["receipt"]["supplementary-information"], "at once")
+        equal(notifications["receipt"]["subject-ipm"]["identifier"], identifier)
         equal(notifications["non-receipt"]["discard-reason"], "ipm-obsoleted")
+        equal(notifications["non-receipt"]["returned"]["subject"], "Come back")
+        check("returned" not in notifications["receipt"])
 
 
 @case("no copy but the blind ones names a blind copy recipient")

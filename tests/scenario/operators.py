@@ -295,6 +295,30 @@ def _():
         check(not os.path.exists(os.path.join(path, "elsewhere")))
 
 
+@case("a configuration of several MiB with its includes is reloaded like any other, and one over 16 MiB refused")
+def _():
+    with folder() as path, Stage(path) as stage:
+        with open(os.path.join(path, "alpha", "more.conf"), "w") as file:
+            file.write("".join(f'# {number} {"x" * 1000}\n' for number in range(3000)))
+            file.write(f'user "{HOME}/S=new" {{}}\n')
+        with open(stage.mta.path, "a") as file:
+            file.write('include("more.conf")\n')
+        stage.mta.reload()
+        wait_until(lambda: "read anew" in stage.mta.log() and "configuration reloaded" in stage.mta.log(), seconds=60)
+        equal(stage.mta.request("mailbox-list", mailbox=f"{HOME}/S=new")["entries"], [])
+        stage.hand_over(text_message("after", [f"{HOME}/S=new"]))
+        wait_until(lambda: stage.mta.request("mailbox-list", mailbox=f"{HOME}/S=new")["entries"])
+        with open(os.path.join(path, "alpha", "more.conf"), "a") as file:
+            file.write(f'# {"x" * 1000}\n' * 17000)
+        stage.mta.reload()
+        wait_until(lambda: "was not reloaded" in stage.mta.log(), seconds=60)
+        check("longer than 16" in stage.mta.log(), stage.mta.log_tail())
+        done = subprocess.run([program("mhsd"), "-t", "-c", stage.mta.path], capture_output=True, text=True)
+        equal(done.returncode, 1, "the bound is the same at a start")
+        check("longer than 16" in done.stderr, done.stderr)
+        equal(len(stage.mta.request("mailbox-list", mailbox=f"{HOME}/S=new")["entries"]), 1)
+
+
 @case("a peer that a reload removes leaves its copies to the new routes")
 def _():
     with folder() as path, Stage(path, far=Closed()) as stage:

@@ -1,5 +1,5 @@
 #!/usr/bin/python3
-"""A neighbour that refuses for now, as one with a full disk does: it is left alone until it takes in again."""
+"""A neighbour that refuses temporarily, as one with a full disk does: it is left alone until it takes in again."""
 import resource
 import threading
 import time
@@ -67,8 +67,8 @@ def refused_and_taken(far):
         begun, before = time.monotonic(), far.refusals
         stage.hand_over(text_message("other", [ANN]))
         wait_until(lambda: stage.mta.request("mailbox-list", mailbox=ANN)["entries"], 60, "a delivery meanwhile")
-        time.sleep(6)
-        # Each copy by itself would come back every one or two seconds: 200 and more. A probe comes each second at most.
+        time.sleep(4)
+        # Each copy by itself would come back every one or two seconds: 100 and more. A probe comes each second at most.
         refused, seconds = far.refusals - before, time.monotonic() - begun
         check(refused <= seconds + 4, f"{refused} refusals in {seconds:.0f} s")
         [status] = stage.mta.request("peer-status", peer="FAR")["peers"]

@@ -25,18 +25,16 @@ MODIFIED, MODIFIED_TEXT = 1_790_000_000, "Sep 21, 2026 14:13:20.000000000 UTC"
 
 
 @contextlib.contextmanager
-def two(path, mode="normal", ports=None, **peer_options):
+def two(path, mode="normal", beta_at=None):
     """ALPHA with ann, with moved whose mail and reports go to bob, and with a list of bob; BETA with bob and the list's
-    owner; neighbours in one mode. ATLAS may call ALPHA. `ports`: where ALPHA and BETA find each other, when that is not
-    where they listen."""
+    owner; neighbours in one mode. ATLAS may call ALPHA. `beta_at`: where ALPHA finds BETA, when not where it listens."""
     listen = free_port(), free_port(), free_port()
-    alpha_port, beta_port = ports or listen[:2]
 
     def one(name, domain, port, other, other_domain, other_port, bilateral, peers=(), also=(), **settings):
         peer = peer_section(other_port, other, PASSWORD, name, PASSWORD, domain=other_domain, idle=2,
                             address=[f"{SELECTORS}Internet=127.0.0.1+{other_port}"], password_form="ia5-string",
                             edition=edition, application_contexts=[CONTEXTS[mode]],
-                            keep_internal_trace=True, defers=True, bilateral_information=bilateral.hex(), **peer_options)
+                            keep_internal_trace=True, defers=True, bilateral_information=bilateral.hex())
         return Mhsd(os.path.join(path, name), name, domain, port, peer={other: peer, **dict(peers)},
                     listen=[f"{SELECTORS}Internet=127.0.0.1+{port}", *also],
                     route={other_domain: {"next-hop": {other: {"rank": 1}}}}, **settings)
@@ -45,9 +43,9 @@ def two(path, mode="normal", ports=None, **peer_options):
                          keep_internal_trace=True)
     users = {ANN: {"available": True}, MOVED: {"redirection": {"alternate": BOB}}}
     lists = {LIST: {"members": [BOB], "owner": OWNER, "reports": "both"}}
-    with one("ALPHA-MTA", ALPHA, listen[0], "BETA-MTA", BETA, beta_port, FOR_BETA, {"ATLAS": atlas},
+    with one("ALPHA-MTA", ALPHA, listen[0], "BETA-MTA", BETA, beta_at or listen[1], FOR_BETA, {"ATLAS": atlas},
              [f"Internet=127.0.0.1+{listen[2]}"], user=users, list=lists) as alpha, \
-            one("BETA-MTA", BETA, listen[1], "ALPHA-MTA", ALPHA, alpha_port, FOR_ALPHA,
+            one("BETA-MTA", BETA, listen[1], "ALPHA-MTA", ALPHA, listen[0], FOR_ALPHA,
                 user={BOB: {"available": True}, OWNER: {"available": True}}) as beta:
         alpha.plain_port = listen[2]
         yield alpha, beta
@@ -90,7 +88,7 @@ class Cast:
                 {x411.ALTERNATE_ALLOWED}, every.originated_probe_extensions()), probe=True)
 
     def send(self):
-        self.deferred = time.time() + 3
+        self.deferred = time.time() + 5
         self.run("rich", self.alpha, "send", "--from", ANN, "--notify", "rn,nrn,return", "--reply-requested", "--report",
                  "delivery", "--to", BOB, "--cc", NOBODY, "--subject", "rich", "--text", "First", "--charset", "iso-8859-1",
                  "--text", "Gr\u00f6\u00dfe", "--attach", self.file("note.txt"), "--attach-bilateral", self.file("octets"),
@@ -99,12 +97,16 @@ class Cast:
                  "private", "--expiry", "2036-01-02T03:04:05Z", "--reply-by", "2035-01-02T03:04:05Z", "--reply-to", ANN,
                  "--authorizing-user", MOVED, "--obsoletes", "old", "--related", "kin", "--language", "de", "--reference",
                  "ref", "--content-identifier", "rich")
-        self.run("large", self.alpha, "send", "--from", ANN, "--to", BOB, "--subject", "large", "--attach",
-                 self.file("large"))
+        self.send_large("normal")
         self.run("moved", self.alpha, "send", "--from", MOVED, "--report", "delivery", "--to", BOB, "--text", "from moved")
-        for name, command, recipient in (("to list", "send", LIST), ("to moved", "send", MOVED), ("probe moved", "probe", MOVED)):
+        for name, command, recipient in (("to list", "send", LIST), ("to moved", "send", MOVED),
+                                         ("probe moved", "probe", MOVED)):
             text = ["--text", name] if command == "send" else []
             self.run(name, self.beta, command, "--from", BOB, "--report", "delivery", "--to", recipient, *text)
+
+    def send_large(self, mode):
+        how = ["--p2", "--attach-bilateral"] if mode == "1984" else ["--attach"]
+        self.run("large", self.alpha, "send", "--from", ANN, "--to", BOB, "--subject", "large", *how, self.file("large"))
 
     def relay(self, mode):
         """ATLAS hands over what carries all that X.411 lets an envelope carry, what we can't originate too."""
@@ -128,7 +130,7 @@ class Cast:
 
     def play_1984(self):
         """1984 knows no extensions and content type 2. ATLAS writes indefinite lengths and checkpoints as PP does."""
-        self.deferred = time.time() + 3
+        self.deferred = time.time() + 5
         self.run("rich", self.alpha, "send", "--p2", "--from", ANN, "--notify", "rn,nrn", "--reply-requested", "--report",
                  "delivery", "--to", BOB, "--cc", NOBODY, "--subject", "rich", "--text", "First", "--attach-bilateral",
                  self.file("octets"), "--priority", "urgent", "--deferred",
@@ -136,8 +138,7 @@ class Cast:
                  "--conversion-prohibited", "--importance", "low", "--sensitivity", "personal", "--expiry",
                  "2036-01-02T03:04:05Z", "--reply-by", "2035-01-02T03:04:05Z", "--reply-to", ANN, "--authorizing-user",
                  MOVED, "--obsoletes", "old", "--related", "kin", "--content-identifier", "rich")
-        self.run("large", self.alpha, "send", "--p2", "--from", ANN, "--to", BOB, "--subject", "large",
-                 "--attach-bilateral", self.file("large"))
+        self.send_large("1984")
         self.run("probe", self.alpha, "probe", "--p2", "--from", ANN, "--report", "delivery", "--to", BOB,
                  "--content-length", "2048", "--alternate-allowed")
         with Association.open(self.alpha.plain_port, mode="1984", mta="ATLAS-MTA", password=PASSWORD) as peer:
@@ -232,13 +233,30 @@ def sent_content(cast, name, originator, recipient, body):
     return w.simple_ipm(cast.ipm[name], originator, recipient, None, body, originator)
 
 
+def wanted_large(cast, **common):
+    content = w.simple_ipm(cast.ipm["large"], ANN, BOB, "large", w.file_part("large", MODIFIED_TEXT, len(LARGE), LARGE), ANN)
+    return w.message(ALPHA, cast.mts["large"], ANN, [w.recipient(BOB, bits=w.NON_DELIVERY)], content,
+                     eits=w.types(extended=("2.6.1.12.0",)), **common)
+
+
+def wanted_large_1984(cast):
+    content = w.simple_ipm(cast.ipm["large"], ANN, BOB, "large", [f"BodyPart: {w.cut(LARGE)}"], ANN)
+    return w.message(ALPHA, cast.mts["large"], ANN, [w.recipient(BOB, bits=w.NON_DELIVERY)], content,
+                     eits=w.types("unknown"), content_type=w.IPM_1984, trace=w.trace((ALPHA, ())))
+
+
+def resumed(cast):
+    """What must be read of the large message after its resume."""
+    common, internal = from_alpha()
+    return wanted_large(cast, extensions=internal, **common)
+
+
 def originated(cast):
     """What ALPHA and BETA originate: messages, probes and the receipt notification, on their first way."""
     common, internal = from_alpha()
     deferred = time.strftime("%y-%m-%d %H:%M:%S (UTC)", time.gmtime(cast.deferred))
     later, later_internal = from_alpha(deferred)
     back = dict(trace=w.trace((BETA, ())), bilateral=w.bilateral(TO_ALPHA), extensions=w.internal_trace(AT_BETA))
-    large = w.simple_ipm(cast.ipm["large"], ANN, BOB, "large", w.file_part("large", MODIFIED_TEXT, len(LARGE), LARGE), ANN)
     receipt = ["ipn", *w.ipm_identifier("subject-ipm", cast.ipm["rich"], ANN), "ipn-originator", *w.formal("", BOB)[1:],
                "choice: receipt-fields (1)", "receipt-fields", "receipt-time: now", "suppl-receipt-info: read"]
     return [
@@ -256,8 +274,7 @@ def originated(cast):
                   eits=RICH_TYPES, content_identifier="rich", priority="non-urgent (1)", deferred=deferred,
                   indicators=("disclosure-of-other-recipients", "implicit-conversion-prohibited", "content-return-request"),
                   extensions=later_internal, **later),
-        w.message(ALPHA, cast.mts["large"], ANN, [w.recipient(BOB, bits=w.NON_DELIVERY)], large,
-                  eits=w.types(extended=("2.6.1.12.0",)), extensions=internal, **common),
+        wanted_large(cast, extensions=internal, **common),
         w.message(ALPHA, cast.mts["moved"], MOVED, [w.recipient(BOB)],
                   sent_content(cast, "moved", MOVED, BOB, w.ia5("from moved", False)), extensions=internal, **common),
         w.message(BETA, cast.mts["to list"], BOB, [w.recipient(LIST)],
@@ -353,8 +370,9 @@ def relayed():
             content_extensions=w.extensions(23),
             extensions=envelope + (mta_39 + trace_38 if internal else trace_38 + mta_39)))
     # BETA's answer to the probe.
-    out.append(w.report(BETA, ANN, (ALPHA, "every.2"), [w.reported(BOB, intended=BOB, extensions=w.redirection_history(BOB, w.WHEN))],
-                        content_identifier="probe", content_extensions=w.extensions(23), trace=w.trace((BETA, ())),
+    redirected = w.reported(BOB, intended=BOB, extensions=w.redirection_history(BOB, w.WHEN))
+    out.append(w.report(BETA, ANN, (ALPHA, "every.2"), [redirected], content_identifier="probe",
+                        content_extensions=w.extensions(23), trace=w.trace((BETA, ())),
                         extensions=w.extensions(20) + BY_BETA + w.internal_trace(AT_BETA)))
     return out
 
@@ -383,7 +401,6 @@ def wanted_1984(cast):
     deferred = time.strftime("%y-%m-%d %H:%M:%S (UTC)", time.gmtime(cast.deferred))
     common = dict(content_type=w.IPM_1984, trace=w.trace((ALPHA, ())))
     types = dict(eits=w.types("unknown", "ia5-text"))
-    large = w.simple_ipm(cast.ipm["large"], ANN, BOB, "large", [f"BodyPart: {w.cut(LARGE)}"], ANN)
     report = dict(content_type=None, eits=[], trace=w.trace((BETA, ())))
     atlas = (ATLAS, (), w.WHEN)
     return [
@@ -391,8 +408,7 @@ def wanted_1984(cast):
                   content_identifier="rich", priority="urgent (2)", deferred=deferred,
                   indicators=("disclosure-of-other-recipients", "implicit-conversion-prohibited", "content-return-request"),
                   **types, **{**common, "trace": w.trace((ALPHA, ()), deferred=deferred)}),
-        w.message(ALPHA, cast.mts["large"], ANN, [w.recipient(BOB, bits=w.NON_DELIVERY)], large, eits=w.types("unknown"),
-                  **common),
+        wanted_large_1984(cast),
         w.probe(ALPHA, cast.mts["probe"], ANN, [w.recipient(BOB, probe=True)], length=2048,
                 indicators=("alternate-recipient-allowed",), **common),
         w.report(BETA, ANN, (ALPHA, cast.mts["rich"]), [w.reported(NOBODY, 2, reason=w.UNRECOGNIZED)],
@@ -456,6 +472,9 @@ CONNECTION = {
            "RTSE": ["rtoac-apdu", "checkpointSize: 63", "connectionDataAC: open (0)"], "ROSE": ["bind-result"],
            "P1": ["MTABindResult: authenticated (1)", "authenticated", "responder-name: <called>",
                   f"responder-credentials: {PASSWORD}"]},
+    "DT": {"presentation": [*PDV[:3], "presentation-context-identifier: 3 (id-as-mta-rtse)", PDV[4]],
+           "RTSE": ["RTSE segment data"]},
+    "MAP": {"RTSE": ["indirect-reference: 5", "encoding: single-ASN1-type (0)"]},
     "FN": {"session": ["SPDU Type: FINISH (FN) SPDU (9)", "Transport_Disconnect", "Flags: 0x01, Transport connection",
                        ".... ...1 = Transport connection: Released", ".... ..0. = User abort: No",
                        ".... .0.. = Protocol error: No", ".... 0... = No reason: No",
@@ -471,3 +490,30 @@ REFUSAL = {
     "presentation": ["CPR-PPDU: normal-mode-parameters (1)", "normal-mode-parameters", *RESULTS, *PDV],
     "ACSE": ["aare", CONTEXT, "result: rejected-permanent (1)", "result-source-diagnostic: null (0)", *RTSE_DATA],
     "RTSE": ["rtorj-apdu"], "ROSE": ["bind-error"], "P1": ["MTABindError: authentication-error (2)"]}
+
+
+def x410_parameters(*lines):
+    return ["mode-selector", "mode-value: x410-1984-mode (0)", "x410-mode-parameters", "checkpointSize: 63", *lines]
+
+
+def connection(mode):
+    """What the layers of an association of ours must hold, by the SPDU."""
+    if mode == "normal":
+        return CONNECTION
+    protocol = "mts-transfer-protocol (12)" if mode == "x410" else "mts-transfer-protocol-1984 (1)"
+    bind = "X.411 Message Transfer Service"
+    return {
+        "CR": CONNECTION["CR"], "CC": CONNECTION["CC"],
+        "CN": {"session": CONNECTION["CN"]["session"],
+               "presentation": ["CP-type", *x410_parameters("connectionDataRQ: open (0)", bind, *CONNECTION["CN"]["P1"],
+                                                            f"applicationProtocol: {protocol}")]},
+        "AC": {"session": CONNECTION["AC"]["session"],
+               "presentation": ["CPA-PPDU", *x410_parameters("connectionDataAC: open (0)", bind, *CONNECTION["AC"]["P1"])]},
+    }
+
+
+def refusal(mode):
+    if mode == "normal":
+        return REFUSAL
+    return {"session": REFUSAL["session"], "presentation": [
+        "CPR-PPDU: x400-mode-parameters (0)", "x400-mode-parameters", "refuseReason: validationFailure (2)"]}

@@ -112,6 +112,39 @@ static void it_ends_when_the_peer_takes_in_again(void **state) {
     world_end(&world);
 }
 
+#define BOTH GAMMA "/O=both"
+
+/* Another way there is taken when the first probe was refused too, not sooner. */
+static void another_way_is_taken(void **state) {
+    struct mts_choice choices[] = {{.hop = "gamma", .rank = 1}, {.hop = "beta", .rank = 2}};
+    struct mts_route route = {.pattern = BOTH, .choices = choices, .choice_count = 2};
+    struct world world;
+    struct error err = {0};
+    (void)state;
+    world_begin(&world);
+    world_stop(&world);
+    world.peers[1].retry_first = world.peers[1].retry_most = 2;
+    if (!mts_tables_add_route(world.config.tables, &route, &err))
+        fail_msg("%s", err.text);
+    world_start(&world);
+    client(&world, 1, 0);
+    associate(&world, 1, "beta");
+    take_in(&world, BOTH "/S=frank", 10);
+    connect_out(&world, 2, "gamma");
+    for (unsigned i = 0; i < 4; i++) { /* three, and the probe */
+        outgoing_of(&world, 2);
+        assert_false(await(&world, IPC_CONNECT, 0, 0)); /* nobody else is asked for */
+        sent(&world, 2, IPC_SENT_DEFERRED);
+    }
+    await_connect(&world, "beta");
+    announce(&world, 4, true, "beta", "out-4", "");
+    for (unsigned i = 0; i < 6; i++) {
+        outgoing_of(&world, 4);
+        sent(&world, 4, IPC_SENT);
+    }
+    world_end(&world);
+}
+
 static void a_single_copy_holds_up_nobody(void **state) {
     struct world world;
     (void)state;
@@ -137,6 +170,7 @@ int main(void) {
         cmocka_unit_test(the_peer_is_left_alone),
         cmocka_unit_test(others_are_unharmed),
         cmocka_unit_test(it_ends_when_the_peer_takes_in_again),
+        cmocka_unit_test(another_way_is_taken),
         cmocka_unit_test(a_single_copy_holds_up_nobody),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -58,6 +58,7 @@ struct world {
     struct arena arena;
     pid_t pid;
     int net, parent;
+    int work_listener; /* 0: no work processes */
     struct frame last; /* what `expect` found */
     struct frame kept[64];
     size_t kept_count;
@@ -108,8 +109,11 @@ UNUSED static void world_start(struct world *world) {
         close(parent[0]);
         if (!getenv("WORLD_LOG"))
             log_set_level(LOG_LEVEL_ERROR);
-        struct mta_descriptors descriptors = {
-            .parent = parent[1], .listener = -1, .net = &net[1], .net_count = 1};
+        struct mta_descriptors descriptors = {.parent = parent[1],
+                                              .listener = -1,
+                                              .net = &net[1],
+                                              .net_count = 1,
+                                              .work_listener = world->work_listener};
         exit(mta_run(&world->config, world->reload, &descriptors));
     }
     close(net[1]);

@@ -138,6 +138,32 @@ static void extended_types(void **state) {
     assert_not_delivered(play, 1, CONVERSION, DIAGNOSTIC(encoded_information_types_unsupported));
 }
 
+/* What counts is what the content is now, not what it was. */
+static void types_after_a_conversion(void **state) {
+    struct play *play = *state;
+    static const char *const ia5[] = {"ia5-text"};
+    add_user(play, BOB, (struct mts_user){.mailbox = "bob", .eits = {ia5, 1}});
+    struct x411_MessageTransferEnvelope *envelope = for_whom(play, BOB);
+    set_types(play, envelope, TELEX);
+    struct x411_EncodedInformationTypes converted = {0};
+    assert_true(ber_bit_set(&converted.built_in_encoded_information_types, IA5, true, &play->arena));
+    envelope->trace_information.items[0].domain_supplied_information.converted_encoded_information_types =
+        &converted;
+    arrives(play, "beta", envelope);
+    assert_non_null(find_copy(play, NULL, "bob", NULL));
+    /* The explicit conversion has been done. */
+    envelope->per_recipient_fields.items[0].has_explicit_conversion = true;
+    envelope->per_recipient_fields.items[0].explicit_conversion = 11; /* teletex-to-ia5-text */
+    set_types(play, envelope, TELETEX);
+    arrives(play, "beta", envelope);
+    assert_non_null(find_copy(play, NULL, "bob", NULL));
+    set_types(play, envelope, IA5);
+    converted = (struct x411_EncodedInformationTypes){0};
+    assert_true(ber_bit_set(&converted.built_in_encoded_information_types, VOICE, true, &play->arena));
+    arrives(play, "beta", envelope);
+    assert_not_delivered(play, 1, CONVERSION, DIAGNOSTIC(encoded_information_types_unsupported));
+}
+
 static void explicit_conversion_is_the_last_mtas(void **state) {
     struct play *play = *state;
     struct x411_MessageTransferEnvelope *envelope = for_whom(play, BOB);
@@ -246,6 +272,23 @@ static void criticality_of_the_message(void **state) {
     assert_non_null(find_copy(play, NULL, "bob", NULL));
 }
 
+static void proof_of_delivery(void **state) {
+    struct play *play = *state;
+    struct x411_MessageTransferEnvelope *envelope = for_whom(play, BOB);
+    struct x411_Extensions *extensions = &envelope->per_recipient_fields.items[0].extensions;
+    const int64_t yes = x411_ProofOfDeliveryRequest_proof_of_delivery_requested;
+    extend(play, extensions, EXT_PROOF_OF_DELIVERY_REQUEST, &x411_ProofOfDeliveryRequest_type, &yes, 0);
+    arrives(play, "beta", envelope);
+    assert_non_null(find_copy(play, NULL, "bob", NULL));
+    extend(play, extensions, EXT_PROOF_OF_DELIVERY_REQUEST, &x411_ProofOfDeliveryRequest_type, &yes,
+           FOR_DELIVERY);
+    arrives(play, "beta", envelope);
+    assert_not_delivered(play, 1, UNABLE, DIAGNOSTIC(unsupported_critical_function));
+    envelope->per_recipient_fields.items[0].recipient_name = name_of(play, FRANK);
+    arrives(play, "beta", envelope);
+    assert_int_equal(sent_to(play, "other")->per_recipient_fields.items[0].extensions.count, 1);
+}
+
 /* Lengths longer than they need be, an indefinite one and an unused bit that is set: as they came. */
 static void unknown_extensions_pass_octet_for_octet(void **state) {
     struct play *play = *state;
@@ -313,7 +356,9 @@ int main(void) {
         SCENE(peers_recipient_limit),
         SCENE(types_that_nobody_converts),
         SCENE(extended_types),
+        SCENE(types_after_a_conversion),
         SCENE(explicit_conversion_is_the_last_mtas),
+        SCENE(proof_of_delivery),
         SCENE(delivery_methods),
         SCENE(physical_delivery_without_a_pdau),
         SCENE(restricted_delivery),

@@ -215,6 +215,40 @@ static void no_report_on_a_report(void **state) {
     assert_non_null(event_of(play, MTS_EVENT_DISCARDED));
 }
 
+static void takes_again(struct play *play, const struct x411_Report *report, const char *discarded) {
+    mts_accept_report(&play->run, 0, report, &play->out);
+    const struct mts_event *event = event_of(play, MTS_EVENT_DISCARDED);
+    assert_int_equal(event != NULL, discarded != NULL);
+    if (event)
+        assert_non_null(strstr(event->text, discarded));
+}
+
+/* An extension that nobody here knows, wherever it stands; those of reports' own are known. */
+static void criticality_of_a_report(void **state) {
+    struct play *play = *state;
+    const unsigned wants = MTA_NDN_BIT | ORIGINATOR_NDN_BIT;
+    struct x411_Report *mine = comes_back(play, BOB, wants, false);
+    struct x411_Extensions *lists[] = {&mine->envelope.extensions, &mine->content.extensions,
+                                       &mine->content.per_recipient_fields.items[0].extensions};
+    const int64_t value = 1;
+    const struct ber_type *type = &x411_RecipientReassignmentProhibited_type; /* stands for any */
+    for (size_t i = 0; i < 3; i++) {
+        extend(play, lists[i], 200, type, &value, 0);
+        takes_again(play, mine, NULL);
+        extend(play, lists[i], 200, type, &value, FOR_DELIVERY);
+        takes_again(play, mine, "critical for delivery");
+        mine->envelope.report_destination_name = name_of(play, FRANK);
+        takes_again(play, mine, NULL);
+        extend(play, lists[i], 200, type, &value, FOR_TRANSFER);
+        takes_again(play, mine, "critical for transfer");
+        mine->envelope.report_destination_name = name_of(play, BOB);
+        *lists[i] = (struct x411_Extensions){0};
+    }
+    extend(play, &mine->envelope.extensions, 33, type, &value, FOR_DELIVERY);
+    takes_again(play, mine, NULL);
+    assert_non_null(find_copy(play, NULL, "bob", NULL));
+}
+
 static void reports_may_be_redirected(void **state) {
     struct play *play = *state;
     struct mts_redirection reports = {
@@ -273,6 +307,7 @@ int main(void) {
         SCENE(report_passes_through),
         SCENE(report_reaches_its_user),
         SCENE(no_report_on_a_report),
+        SCENE(criticality_of_a_report),
         SCENE(reports_may_be_redirected),
         SCENE(reports_do_not_circle),
         SCENE(identifiers_are_never_repeated),
