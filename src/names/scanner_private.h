@@ -1,4 +1,5 @@
-/* A place in a text that is being read, shared by the parsers of distinguished names and presentation addresses. */
+/* A place in a text that is being read, shared by the parsers of distinguished names and presentation
+ * addresses. */
 #ifndef NAMES_SCANNER_PRIVATE_H
 #define NAMES_SCANNER_PRIVATE_H
 

@@ -57,7 +57,7 @@ def peer_section(port, name="PEER", password="secret", our="DAEMON", our_passwor
     return section
 
 
-def _living(group):
+def living(group):
     """True while a process of the group is not dead yet."""
     for name in os.listdir("/proc"):
         try:
@@ -157,7 +157,7 @@ class Mhsd:
         group = self.process.pid
         self.process.wait()
         deadline = time.monotonic() + 5
-        while _living(group) and time.monotonic() < deadline:
+        while living(group) and time.monotonic() < deadline:
             time.sleep(0.005)   # a process that is being killed may still hold the port
 
     def stop(self, seconds=30):

@@ -2,6 +2,7 @@
 """The change of user: root starts the daemon, which binds port 102 and then works as the user of `run-as`."""
 import contextlib
 import os
+import pathlib
 import pwd
 import random
 import shutil
@@ -12,7 +13,7 @@ import subprocess
 from players import ANN, BEN, HOME, NEAR, folder, processes, text_message
 from peer import tap
 from peer.association import Association
-from scenario.chasqui import Mhsd, peer_section, program
+from scenario.chasqui import Mhsd, living, peer_section, program
 
 case, check, equal, wait_until = tap.case, tap.check, tap.equal, tap.wait_until
 USER = pwd.getpwnam("daemon")      # Debian's base system has it; nothing runs as it, and nobody's files are its own
@@ -25,18 +26,25 @@ class Privileged(Mhsd):
 
     def __init__(self, path, **settings):
         os.chmod(path, 0o755)
+        if not all(os.stat(above).st_mode & 0o001 for above in pathlib.Path(path).parents):
+            raise tap.Skip("the folder for temporary files is closed to other users")
         self.host = f"127.{random.randint(1, 254)}.{random.randint(0, 254)}.{random.randint(1, 254)}"
         super().__init__(os.path.join(path, "alpha"), port=PORT, run_as=USER.pw_name,
                          peer={"NEAR": peer_section(1, "NEAR", "near's secret", domain=NEAR)},
                          user={ANN: {"login": USER.pw_name}, BEN: {"login": OTHER.pw_name}}, **settings)
         os.chmod(self.path, 0o600)  # passwords are in it: root's alone
 
+    def public(self, name):
+        """A copy of a program where every user may run it: the checkout may be root's alone."""
+        copy = os.path.join(os.path.dirname(self.folder), name)
+        return copy if os.path.exists(copy) else shutil.copy(program(name), copy)
+
     def call(self):
         return Association.open(PORT, self.host, mta="NEAR", password="near's secret", checkpoint=64)
 
     def as_user(self, user, *arguments):
         """Runs `mhs` as a user of the machine who is not root."""
-        return subprocess.run([program("mhs"), *arguments], stdin=subprocess.DEVNULL, capture_output=True, text=True,
+        return subprocess.run([self.public("mhs"), *arguments], stdin=subprocess.DEVNULL, capture_output=True, text=True,
                               timeout=60, user=user.pw_uid, group=user.pw_gid, extra_groups=[], cwd="/",
                               env={**os.environ, "HOME": "/", "CHASQUI_SOCKET": self.socket_path})
 
@@ -151,7 +159,7 @@ def _():
         wait_until(lambda: len(mta.children()) >= 4 and all(map(runs_as_user, mta.children())))
         mta.process.kill()
         mta.process.wait()
-        wait_until(lambda: not processes(group), what="the end of the processes")
+        wait_until(lambda: not living(group), what="the end of the processes")
         mta.start()
         equal(mta.request("status")["state"], "serving")
 
@@ -216,7 +224,7 @@ def _():
         mta = Privileged(path)
         os.chown(mta.folder, OTHER.pw_uid, OTHER.pw_gid)
         os.chmod(mta.path, 0o644)
-        done = subprocess.run([program("mhsd"), "-c", mta.path], capture_output=True, text=True, timeout=60, cwd="/",
+        done = subprocess.run([mta.public("mhsd"), "-c", mta.path], capture_output=True, text=True, timeout=60, cwd="/",
                               user=OTHER.pw_uid, group=OTHER.pw_gid, extra_groups=[])
         equal(done.returncode, 1)
         check(f"{mta.host} port {PORT}" in done.stderr and "need root" in done.stderr, done.stderr)

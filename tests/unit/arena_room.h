@@ -1,4 +1,5 @@
-/* For unit tests that want no more than an arena, one for all of them: cmocka_run_group_tests(tests, set_up, tear_down). */
+/* For unit tests that want no more than an arena, one for all of them: cmocka_run_group_tests(tests, set_up,
+ * tear_down). */
 #ifndef TESTS_UNIT_ARENA_ROOM_H
 #define TESTS_UNIT_ARENA_ROOM_H
 
