@@ -250,9 +250,8 @@ static void child_ended(struct child *child, int status) {
     }
     if (child->kind == STORE && !parent->served && WIFEXITED(status) &&
         WEXITSTATUS(status) == MTA_EXIT_IN_VAIN) {
-        log_error("mhsd ends: it can't work with this store");
-        parent->status = 1;
-        stop(parent);
+        parent->status = 1; /* the others were not started yet */
+        event_base_loopbreak(parent->loop);
         return;
     }
     if (WIFSIGNALED(status))

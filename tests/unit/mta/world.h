@@ -58,7 +58,7 @@ struct world {
     struct arena arena;
     pid_t pid;
     int net, parent;
-    int work_listener; /* 0: no work processes */
+    int work_listener; /* where work processes call; 0: none do */
     struct frame last; /* what `expect` found */
     struct frame kept[64];
     size_t kept_count;

@@ -1,0 +1,377 @@
+/*
+ * Conversion as the switch sees it: a copy for who knows P2 only waits for a work
+ * process, which this test plays. Whatever that says or leaves unsaid, the copy
+ * leaves as what came of it, or is non-delivered; it is never both and never lost.
+ */
+#include "world.h"
+
+#include <stddef.h>
+#include <sys/un.h>
+
+#define OLD     "/C=US/A=MCI"
+#define YVES    OLD "/P=x/S=yves"
+#define CONTENT "a content that the switch does not look into"
+
+enum { JOB_WAIT = 60000 };
+
+/* A work process: a world of which only the socket and the frames are used. */
+struct worker {
+    struct world world;
+    uint64_t job;
+};
+
+static struct sockaddr_un place;
+static socklen_t place_length;
+
+static int listen_for_workers(void) {
+    int fd = socket(AF_UNIX, SOCK_STREAM, 0);
+    place = (struct sockaddr_un){.sun_family = AF_UNIX};
+    int length = snprintf(place.sun_path + 1, sizeof place.sun_path - 1, "chasqui-convert-%d", (int)getpid());
+    place_length = (socklen_t)(offsetof(struct sockaddr_un, sun_path) + 1 + (size_t)length);
+    assert_int_equal(bind(fd, (const struct sockaddr *)&place, place_length), 0);
+    assert_int_equal(listen(fd, 4), 0);
+    return fd;
+}
+
+/* The usual world, with a next hop of 1984. */
+static void begin(struct world *world) {
+    static struct mta_peer peers[3];
+    struct mts_hop old = {.name = "old",
+                          .domain = OLD,
+                          .edition = MTS_EDITION_1984,
+                          .edition_1984_content_only = true,
+                          .rfc1328 = true};
+    world_begin(world);
+    world_stop(world);
+    memcpy(peers, world->peers, sizeof world->peers);
+    peers[2] = (struct mta_peer){.name = "old", .retry_first = 1};
+    world->config.peers = peers;
+    world->config.peer_count = 3;
+    assert_true(mts_tables_add_hop(world->config.tables, &old, NULL));
+    route_to(world->config.tables, OLD, "old");
+    world->work_listener = listen_for_workers();
+    world_start(world);
+    associate(world, 1, "beta");
+}
+
+static void end(struct world *world) {
+    int listener = world->work_listener;
+    world_end(world);
+    close(listener);
+}
+
+static void give_message(struct world *world, uint64_t association) {
+    send_whole(world, association, envelope_to(world, WANTS_NDN, YVES, NULL), SPAN_LIT(CONTENT));
+    assert_int_equal(result_of(world, association), IPC_ACCEPTED);
+}
+
+/* ---- the work process ---- */
+
+static void worker_begin(struct worker *worker) {
+    *worker = (struct worker){0};
+    worker->world.net = socket(AF_UNIX, SOCK_STREAM, 0);
+    assert_int_equal(connect(worker->world.net, (const struct sockaddr *)&place, place_length), 0);
+    tell(&worker->world, IPC_WORK_READY, 0, NOTHING, NOTHING);
+}
+
+static void worker_end(struct worker *worker) {
+    close(worker->world.net);
+    buf_free(&worker->world.last.payload);
+    for (size_t i = 0; i < worker->world.kept_count; i++)
+        buf_free(&worker->world.kept[i].payload);
+}
+
+static void take_job(struct worker *worker) {
+    if (!await(&worker->world, IPC_WORK_BEGIN, 0, JOB_WAIT))
+        fail_msg("no job came");
+    struct reader r = reader_of(buf_span(&worker->world.last.payload));
+    worker->job = worker->world.last.ref;
+    assert_int_equal(reader_u8(&r), IPC_WORK_DOWNGRADE);
+    assert_int_equal(reader_u64(&r), sizeof CONTENT - 1);
+    assert_int_equal(reader_u8(&r), 0);  /* nothing is prohibited */
+    assert_int_equal(reader_u32(&r), 0); /* no address below which names travel */
+    assert_true(payload_done(&r));
+}
+
+static void ask_for(struct worker *worker, uint64_t offset, uint32_t length) {
+    struct buf payload;
+    buf_init(&payload, 0);
+    buf_append_u64(&payload, offset);
+    buf_append_u32(&payload, length);
+    tell(&worker->world, IPC_WORK_READ, worker->job, buf_span(&payload), NOTHING);
+    buf_free(&payload);
+}
+
+static void expect_piece(struct worker *worker, uint64_t offset, struct span octets) {
+    struct reader r = expect(&worker->world, IPC_WORK_DATA, worker->job);
+    assert_int_equal(reader_u64(&r), offset);
+    assert_true(span_eq(payload_rest(&r), octets));
+}
+
+static void say_done(struct worker *worker, uint64_t length) {
+    struct buf payload;
+    buf_init(&payload, 0);
+    buf_append_byte(&payload, IPC_WORK_DONE);
+    buf_append_u64(&payload, length);
+    buf_append_u32(&payload, 1u << 2);
+    tell(&worker->world, IPC_WORK_RESULT, worker->job, buf_span(&payload), NOTHING);
+    buf_free(&payload);
+}
+
+static void say_no(struct worker *worker, enum ipc_work_verdict verdict) {
+    struct buf payload;
+    buf_init(&payload, 0);
+    buf_append_byte(&payload, (uint8_t)verdict);
+    buf_append_u16(&payload, x411_NonDeliveryReasonCode_conversion_not_performed);
+    buf_append_u16(&payload, x411_NonDeliveryDiagnosticCode_conversion_impractical);
+    payload_put_octets(&payload, SPAN_LIT("the test says so"));
+    tell(&worker->world, IPC_WORK_RESULT, worker->job, buf_span(&payload), NOTHING);
+    buf_free(&payload);
+}
+
+static void give_back(struct worker *worker, struct span octets) {
+    tell(&worker->world, IPC_WORK_CONTENT, worker->job, NOTHING, octets);
+}
+
+/* Its channel is closed by the switch. */
+static void expect_closed(struct worker *worker) {
+    struct pollfd poll_fd = {.fd = worker->world.net, .events = POLLIN};
+    uint8_t octets[256];
+    ssize_t got = 1;
+    while (got > 0 && poll(&poll_fd, 1, JOB_WAIT) == 1)
+        got = read(worker->world.net, octets, sizeof octets);
+    assert_true(got <= 0);
+    worker_end(worker);
+}
+
+/* ---- what leaves ---- */
+
+/* The converted message leaves to `old`: P2, with this content. */
+static void expect_converted(struct world *world, struct span content) {
+    connect_out(world, 50, "old");
+    struct outgoing out = outgoing_of(world, 50);
+    assert_true(span_eq(out.content, content));
+    sent(world, 50, IPC_SENT);
+    client(world, 1, 0);
+    expect_drained(world);
+}
+
+/* A report goes back to the originator's MTA, and nothing to `old`. */
+static void expect_report(struct world *world) {
+    connect_out(world, 60, "beta");
+    struct outgoing out = outgoing_of(world, 60);
+    assert_int_equal(out.prefix.data[0], 0xA1); /* MTS-APDU's report */
+    sent(world, 60, IPC_SENT);
+    expect_none(world, IPC_CONNECT);
+    client(world, 1, 0);
+    expect_drained(world);
+}
+
+/* ---- plays ---- */
+
+static void a_copy_is_converted_and_leaves(void **state) {
+    struct world world;
+    struct worker worker;
+    (void)state;
+    begin(&world);
+    give_message(&world, 1);
+    expect_none(&world, IPC_CONNECT); /* not as P22 */
+    worker_begin(&worker);
+    take_job(&worker);
+    ask_for(&worker, 0, 9);
+    expect_piece(&worker, 0, SPAN_LIT("a content"));
+    ask_for(&worker, sizeof CONTENT - 1 - 4, 4);
+    expect_piece(&worker, sizeof CONTENT - 1 - 4, SPAN_LIT("into"));
+    say_done(&worker, 8);
+    give_back(&worker, SPAN_LIT("new "));
+    expect_none(&world, IPC_CONNECT); /* not before all of it is there */
+    give_back(&worker, SPAN_LIT("octs"));
+    expect_converted(&world, SPAN_LIT("new octs"));
+    worker_end(&worker);
+    end(&world);
+}
+
+static void jobs_are_given_one_at_a_time(void **state) {
+    struct world world;
+    struct worker worker;
+    (void)state;
+    begin(&world);
+    worker_begin(&worker);
+    give_message(&world, 1);
+    give_message(&world, 1);
+    take_job(&worker);
+    uint64_t first = worker.job;
+    expect_none(&worker.world, IPC_WORK_BEGIN);
+    say_done(&worker, 3);
+    give_back(&worker, SPAN_LIT("one"));
+    take_job(&worker);
+    assert_true(worker.job != first);
+    say_done(&worker, 3);
+    give_back(&worker, SPAN_LIT("two"));
+    connect_out(&world, 50, "old");
+    for (unsigned i = 0; i < 2; i++) {
+        outgoing_of(&world, 50);
+        sent(&world, 50, IPC_SENT);
+    }
+    client(&world, 1, 0);
+    expect_drained(&world);
+    worker_end(&worker);
+    end(&world);
+}
+
+static void a_refusal_is_reported(void **state) {
+    struct world world;
+    struct worker worker;
+    (void)state;
+    begin(&world);
+    worker_begin(&worker);
+    give_message(&world, 1);
+    take_job(&worker);
+    say_no(&worker, IPC_WORK_REFUSED);
+    expect_report(&world);
+    worker_end(&worker);
+    end(&world);
+}
+
+static void a_job_whose_process_dies_is_done_by_another(void **state) {
+    struct world world;
+    struct worker worker;
+    (void)state;
+    begin(&world);
+    worker_begin(&worker);
+    give_message(&world, 1);
+    take_job(&worker);
+    say_done(&worker, 100);
+    give_back(&worker, SPAN_LIT("half of"));
+    worker_end(&worker);
+    worker_begin(&worker);
+    take_job(&worker);
+    say_done(&worker, 5);
+    give_back(&worker, SPAN_LIT("whole"));
+    expect_converted(&world, SPAN_LIT("whole"));
+    worker_end(&worker);
+    end(&world);
+}
+
+static void a_restart_in_a_job_begins_it_anew(void **state) {
+    struct world world;
+    struct worker worker;
+    (void)state;
+    begin(&world);
+    worker_begin(&worker);
+    give_message(&world, 1);
+    take_job(&worker);
+    say_done(&worker, 100);
+    give_back(&worker, SPAN_LIT("half of"));
+    worker_end(&worker);
+    world_kill(&world);
+    world_start(&world);
+    worker_begin(&worker);
+    take_job(&worker);
+    say_done(&worker, 5);
+    give_back(&worker, SPAN_LIT("whole"));
+    expect_converted(&world, SPAN_LIT("whole"));
+    worker_end(&worker);
+    end(&world);
+}
+
+/* How often the only copy of the queue was tried; -1: there is none. */
+static json_int_t tries(struct world *world) {
+    json_t *list = ask(world, "{\"operation\":\"queue-list\"}");
+    json_t *entry = json_array_get(json_object_get(list, "entries"), 0);
+    json_int_t count = entry ? number_at(entry, "tries", NULL) : -1;
+    json_decref(list);
+    return count;
+}
+
+static void expect_tries(struct world *world, json_int_t wanted) {
+    for (unsigned i = 0; i < 3000 && tries(world) != wanted; i++)
+        usleep(10000);
+    assert_int_equal(tries(world), wanted);
+}
+
+static void tries_are_kept_over_a_restart(void **state) {
+    struct world world;
+    struct worker worker;
+    (void)state;
+    begin(&world);
+    client(&world, 1, 0);
+    give_message(&world, 1);
+    for (json_int_t try = 1; try <= 2; try++) {
+        worker_begin(&worker);
+        take_job(&worker);
+        worker_end(&worker);
+        expect_tries(&world, try);
+        world_stop(&world);
+        world_start(&world);
+        client(&world, 1, 0);
+        expect_tries(&world, try);
+    }
+    worker_begin(&worker);
+    take_job(&worker);
+    worker_end(&worker); /* the third and last: what is left is the report to beta */
+    connect_out(&world, 60, "beta");
+    assert_int_equal(outgoing_of(&world, 60).prefix.data[0], 0xA1);
+    sent(&world, 60, IPC_SENT);
+    expect_drained(&world);
+    end(&world);
+}
+
+/* Each lie ends the liar's channel, and is one try; after the third the copy is non-delivered. */
+static void lies_end_the_process_and_then_the_copy(void **state) {
+    struct world world;
+    struct worker worker;
+    (void)state;
+    begin(&world);
+    give_message(&world, 1);
+    worker_begin(&worker);
+    take_job(&worker);
+    say_done(&worker, (uint64_t)1 << 40); /* much more than there was */
+    expect_closed(&worker);
+    worker_begin(&worker);
+    take_job(&worker);
+    say_done(&worker, 3);
+    give_back(&worker, SPAN_LIT("more than three"));
+    expect_closed(&worker);
+    worker_begin(&worker);
+    take_job(&worker);
+    ask_for(&worker, sizeof CONTENT - 2, 2); /* beyond the end */
+    expect_closed(&worker);
+    expect_report(&world);
+    end(&world);
+}
+
+/* Without a job nothing but READY is right, and that once. */
+static void a_process_without_a_job_says_nothing(void **state) {
+    struct world world;
+    struct worker worker;
+    (void)state;
+    begin(&world);
+    for (unsigned what = 0; what < 4; what++) {
+        worker_begin(&worker);
+        if (what == 0)
+            tell(&worker.world, IPC_WORK_READY, 0, NOTHING, NOTHING);
+        else if (what == 1)
+            ask_for(&worker, 0, 1);
+        else if (what == 2)
+            say_done(&worker, 1);
+        else
+            give_back(&worker, SPAN_LIT("x"));
+        expect_closed(&worker);
+    }
+    end(&world);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_copy_is_converted_and_leaves),
+        cmocka_unit_test(jobs_are_given_one_at_a_time),
+        cmocka_unit_test(a_refusal_is_reported),
+        cmocka_unit_test(a_job_whose_process_dies_is_done_by_another),
+        cmocka_unit_test(a_restart_in_a_job_begins_it_anew),
+        cmocka_unit_test(tries_are_kept_over_a_restart),
+        cmocka_unit_test(lies_end_the_process_and_then_the_copy),
+        cmocka_unit_test(a_process_without_a_job_says_nothing),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
