@@ -81,7 +81,7 @@ static const char *prefixed(const char *prefix, const char *subject, struct aren
 
 static bool same_identifier(const struct ipm_identifier *a, const struct ipm_identifier *b,
                             struct arena *arena) {
-    return strcmp(a->user_relative_identifier, b->user_relative_identifier) == 0 &&
+    return span_eq(span_str(a->user_relative_identifier), span_str(b->user_relative_identifier)) &&
            (a->user == NULL) == (b->user == NULL) && (!a->user || address_same(a->user, b->user, arena));
 }
 

@@ -230,6 +230,8 @@ static void stop_store_when_alone(struct parent *parent) {
         event_base_loopbreak(parent->loop);
 }
 
+static void stop(struct parent *parent);
+
 static void child_ended(struct child *child, int status) {
     struct parent *parent = child->parent;
     child->pid = 0;
@@ -299,18 +301,22 @@ static void end_work_processes(const struct parent *parent) {
             kill(parent->children[WORK][i].pid, SIGKILL);
 }
 
-static void on_stop(evutil_socket_t signal_number, short what, void *arg) {
-    (void)what;
-    struct parent *parent = arg;
+static void stop(struct parent *parent) {
     static const struct timeval limit = {.tv_sec = 15};
-    if (parent->stopping)
-        return;
-    log_notice("stopping (signal %d)", (int)signal_number);
     parent->stopping = true;
     tell_all(parent, IPC_STOP, 0, (struct span){NULL, 0});
     end_work_processes(parent);
     event_add(parent->patience, &limit);
     stop_store_when_alone(parent);
+}
+
+static void on_stop(evutil_socket_t signal_number, short what, void *arg) {
+    (void)what;
+    struct parent *parent = arg;
+    if (parent->stopping)
+        return;
+    log_notice("stopping (signal %d)", (int)signal_number);
+    stop(parent);
 }
 
 /* ---- reload ---- */

@@ -192,13 +192,16 @@ bool association_close_frame(struct net *net, uint64_t ref, struct span payload)
     char text[LOG_TEXT_SIZE];
     struct peer *peer = association->peer;
     if (how != IPC_CLOSE_RELEASED) {
-        log_notice("peer=%s association broke: %s", peer->name, log_text(cause, text));
+        if (association->state != ASSOCIATION_CLOSING) /* else it was asked for */
+            log_notice("peer=%s association broke: %s", peer->name, log_text(cause, text));
         /* One that ends without having carried anything says no more than a refused connection. */
         if (association->out && !association->activity && association->state == ASSOCIATION_UP)
             peer_failed(net->mta, peer, cause);
     }
     map_remove(&net->associations, ref);
     association_gone(association, log_text(cause, text));
+    if (net->mta->stopping)
+        event_active(net->mta->tick, EV_TIMEOUT, 0); /* the last one may have been awaited */
     return true;
 }
 

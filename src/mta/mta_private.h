@@ -184,6 +184,7 @@ struct mta {
     uint64_t users_version; /* of the users that were added by hand */
     bool reader;            /* a reader process: only what reads rows is answered */
     bool stopping, stopped;
+    int64_t release_until; /* monotonic µs; 0 while transfers are under way */
     int status;
 };
 

@@ -18,6 +18,9 @@
 /* How long a stop may take to write that copies are not in doubt. */
 #define UNMARK_MOST (3 * SECOND)
 
+/* How long a stop waits for the peers' answers to its releases. */
+#define RELEASE_MOST (2 * SECOND)
+
 /* ---- opening ---- */
 
 static enum work_state state_of(const struct mta *mta, const struct store_work *row,
@@ -269,9 +272,25 @@ static void unmark_all(struct mta *mta) {
     batch_commit(mta);
 }
 
+/* Ours are released, those that a peer initiated aborted: it alone may release them. */
+static bool all_associations_ended(struct mta *mta) {
+    bool all = true;
+    for (struct net *net = mta->nets; net; net = net->next) {
+        all &= net->associations.count == 0;
+        for (size_t i = 0; i < net->associations.room; i++)
+            if (net->associations.slots[i].value)
+                association_end(net->associations.slots[i].value, IPC_CLOSE_RELEASED, "the MTA is stopping");
+    }
+    return all;
+}
+
 static void finish_stop(struct mta *mta) {
     pace_release(mta);
     if (!nothing_under_way(mta))
+        return;
+    if (!mta->release_until)
+        mta->release_until = clock_monotonic_us() + RELEASE_MOST;
+    if (!all_associations_ended(mta) && clock_monotonic_us() < mta->release_until)
         return;
     unmark_all(mta);
     mta->stopped = true;

@@ -275,8 +275,8 @@ void net_free(struct net *net) {
     mem_free(net);
 }
 
-/* The store process hands out no more work once it was told to stop, and releases the associations; what is
- * left after a while is aborted when the loop is left. */
+/* The store process hands out no more work once it was told to stop, lets the transfers end, and has the
+ * associations released or aborted; what is left after a while is closed when the loop is left. */
 void net_stop(struct net *net) {
     static const struct timeval patience = {.tv_sec = 5};
     if (net->stopping)

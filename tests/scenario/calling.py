@@ -8,7 +8,7 @@ import time
 
 from players import FAY, Stage, folder, text_message
 from peer import session, tap, x228
-from peer.association import Association
+from peer.association import Aborted, Association
 from peer.nameserver import NameServer
 from peer.transport import PI_CALLED, Transport
 
@@ -212,6 +212,24 @@ def _():
                 check(answer["ok"], f"{address}: {answer}")
                 equal(answer["address"], "::1")
                 equal(seen[:1], [wanted], address)
+
+
+@case("a stop releases what we opened and aborts what was opened to us")
+def _():
+    with folder() as path, Stage(path) as stage, stage.call() as near:
+        near.transfer(text_message("stop-1", [FAY]))
+        stage.far.next()
+        equal(stage.mta.stop(), 0)
+        try:
+            near.receive_spdu()
+        except Aborted as aborted:
+            equal(aborted.rtab, x228.USER_ERROR)
+        else:
+            raise AssertionError("no abort")
+        heard = b"".join(octets for sent, _at, octets in stage.far.logs[-1] if not sent)
+        while len(heard) > int.from_bytes(heard[2:4], "big"):
+            heard = heard[int.from_bytes(heard[2:4], "big"):]
+        equal(session.read_tsdu(heard[7:]).si, session.FN)
 
 
 tap.main()
