@@ -162,6 +162,30 @@ static double seconds_to_decode(size_t count, bool indefinite) {
 }
 
 /* Sixteen times as many may take some more than sixteen times as long, never anything like 256 times. */
+/* What is over a bound is told as that, and no memory is taken for it: in a definite and an indefinite
+ * length. */
+static void what_is_over_its_bound_takes_no_memory(void **state) {
+    (void)state;
+    enum { MANY = 20000 };
+    static uint8_t octets[6 + 3 * MANY + 2];
+    struct arena small;
+    struct sample_Names names;
+    for (size_t i = 0; i < MANY; i++)
+        memcpy(octets + 6 + 3 * i, "\x41\x01g", 3);
+    for (unsigned indefinite = 0; indefinite < 2; indefinite++) {
+        const uint8_t header[6] = {0x30, 0x84, 0, 0, 3 * MANY >> 8, (uint8_t)(3 * MANY)};
+        memcpy(octets, header, 6);
+        octets[4] = indefinite ? 0x30 : header[4];
+        octets[5] = indefinite ? 0x80 : header[5];
+        struct span in = indefinite ? span_of(octets + 4, sizeof octets - 4) : span_of(octets, 6 + 3 * MANY);
+        arena_init(&small, 4096);
+        assert_false(ber_decode(&sample_Names_type, in, &small, NULL, &names, &error));
+        assert_int_equal(error.code, BER_BOUND);
+        assert_string_equal(error.bound, "ub-names");
+        arena_free(&small);
+    }
+}
+
 static void cost_is_linear(void **state) {
     (void)state;
     for (int indefinite = 0; indefinite < 2; indefinite++) {
@@ -241,6 +265,7 @@ int main(void) {
         cmocka_unit_test_setup_teardown(lies_about_lengths, set_up, tear_down),
         cmocka_unit_test_setup_teardown(limits_can_be_relaxed, set_up, tear_down),
         cmocka_unit_test_setup_teardown(too_many_elements_are_refused_at_once, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(what_is_over_its_bound_takes_no_memory, set_up, tear_down),
         cmocka_unit_test_setup_teardown(cost_is_linear, set_up, tear_down),
         cmocka_unit_test_setup_teardown(strings_in_segments, set_up, tear_down),
         cmocka_unit_test_setup_teardown(sizes_count_characters, set_up, tear_down),

@@ -75,6 +75,9 @@ static void general_strings_follow_registrations_and_escapes(void **state) {
     check(text_from_general(SPAN_LIT("a\x1B"), utf8, 1, &arena),
           "a\x1B"); /* no escape sequence: its end is missing */
     check(text_from_general(SPAN_LIT("\xFF\xE2\x82"), utf8, 1, &arena), "\uFFFD\uFFFD\uFFFD");
+    /* U+110000 and beyond are no characters, whatever the C library says; U+10FFFF is the last. */
+    check(text_from_general(SPAN_LIT("a\xF4\x90\x80\x80z"), utf8, 1, &arena), "a\uFFFD\uFFFD\uFFFD\uFFFDz");
+    check(text_from_general(SPAN_LIT("\xF4\x8F\xBF\xBF"), utf8, 1, &arena), "\xF4\x8F\xBF\xBF");
 }
 
 static void the_smallest_set_is_found(void **state) {

@@ -153,6 +153,7 @@ static void identifiers_are_written_by_rfc_2156(void **state) {
     assert_identifier("[/ADMD= /C=GB/;1]", "[/ADMD= /C=GB/;1]");
     struct x411_MTSIdentifier identifier;
     assert_false(mts_identifier_parse(SPAN_LIT("[/C=GB/A=GOLD/]"), &arena, &identifier, &err));
+    assert_false(mts_identifier_parse(SPAN_LIT("[/C=GB/A=GOLD/;caf\xE9]"), &arena, &identifier, &err));
     assert_false(mts_identifier_parse(SPAN_LIT("[/C=GB/A=GOLD/S=x;1]"), &arena, &identifier, &err));
     assert_false(mts_identifier_parse(SPAN_LIT("[/C=GB/A=GOLD/;123456789012345678901234567890123]"), &arena,
                                       &identifier, &err));
