@@ -154,6 +154,9 @@ bool trace_arrive(struct work *work, int peer, struct x411_TraceInformation *tra
                   struct x411_Extensions *extensions, int64_t deferred);
 bool trace_mark(struct work *work, struct x411_TraceInformation *trace, struct x411_Extensions *extensions,
                 unsigned bit);
+/* Takes the deferred-time out of the elements that trace_arrive has added. */
+bool trace_not_deferred(struct work *work, struct x411_TraceInformation *trace,
+                        struct x411_Extensions *extensions);
 /* What the last conversion that the trace tells of made; NULL: none was. */
 struct x411_EncodedInformationTypes *trace_converted_types(const struct x411_TraceInformation *trace);
 bool trace_reroute(struct work *work, struct subject *subject, int attempted);
@@ -281,7 +284,8 @@ enum {
     PLAN_RFC1328 = 16,
     PLAN_TO_P2 = 32, /* the content is still P22, and must be P2 */
     PLAN_REPLACE = 64,
-    PLAN_ENCAPSULATE = 128
+    PLAN_ENCAPSULATE = 128,
+    PLAN_PEER_HOLDS = 256 /* until the deferred delivery time: we do not */
 };
 bool plan_write(struct arena *arena, const struct plan *plan, struct span *octets);
 bool plan_read(struct arena *arena, struct span octets, struct plan *plan);
