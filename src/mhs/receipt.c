@@ -121,8 +121,8 @@ static int encode_notification(struct run *run) {
                : mhs_fail(MHS_FAILED, "the notification can't be written: %s", err.text);
 }
 
-/* X.420 §8.2: the message comes with a non-receipt notification when that was asked for, unless its content
- * was converted on the way. */
+/* X.420 §8.2.4: the message is returned when the subject recipient specifier asked for it, and only if it
+ * was not converted for its delivery here. */
 static void return_message(struct run *run) {
     struct span message = ipm_element(run->entry.content);
     if (run->ipn.kind != IPN_NON_RECEIPT || !(requests_of(run) & IPM_REQUEST_IPM_RETURN) ||

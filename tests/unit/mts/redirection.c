@@ -68,6 +68,10 @@ static void barred_by_reassignment_prohibited(void **state) {
     extend_enumerated(play, &envelope->extensions, EXT_RECIPIENT_REASSIGNMENT_PROHIBITED, 1);
     arrives(play, "beta", envelope);
     assert_not_delivered(play, 1, UNABLE, x411_NonDeliveryDiagnosticCode_recipient_reassignment_prohibited);
+    request_alternate(play, &envelope->per_recipient_fields.items[0], BOB); /* that is the originator's own */
+    arrives(play, "beta", envelope);
+    assert_non_null(find_copy(play, NULL, "bob", NULL));
+    envelope = for_whom(play, CAROL);
     extend_enumerated(play, &envelope->extensions, EXT_RECIPIENT_REASSIGNMENT_PROHIBITED, 0);
     arrives(play, "beta", envelope);
     assert_non_null(find_copy(play, "other", NULL, NULL));
@@ -125,6 +129,10 @@ static void by_the_domain_only_when_allowed(void **state) {
     assert_non_null(find_copy(play, NULL, "alice", NULL));
     assert_int_equal(event_of(play, MTS_EVENT_REDIRECTED)->reason,
                      x411_RedirectionReason_recipient_MD_assigned_alternate_recipient);
+    /* One who is his own alternate fails as if there were none. */
+    add_user(play, CAROL, (struct mts_user){.domain_alternate = CAROL});
+    arrives(play, "beta", envelope);
+    assert_not_delivered(play, 1, UNABLE, x411_NonDeliveryDiagnosticCode_recipient_unavailable);
 }
 
 static void catch_all_for_unknown_addresses(void **state) {
