@@ -1,5 +1,5 @@
 /*
- * Conversion (X.408, X.411 §14.3.5). No converter exists in this MTA, so the
+ * Conversion (X.408, X.411 §14.3). No converter exists in this MTA, so the
  * question is only which refusal is the true one.
  */
 #include "mts/mts_private.h"

@@ -157,7 +157,7 @@ static void redirected_to_a_list(void **state) {
 /* Who expands is for this list the delivering MTA. */
 static void criticality_for_delivery(void **state) {
     struct play *play = *state;
-    add_dl(play, (struct mts_dl){.address = STAFF}, BOB, NULL);
+    add_dl(play, (struct mts_dl){.address = STAFF}, FRANK, NULL);
     struct x411_MessageTransferEnvelope *envelope = for_list(play, STAFF);
     extend_enumerated(play, &envelope->extensions, 200, 1);
     assert_true(

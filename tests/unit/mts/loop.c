@@ -1,4 +1,4 @@
-/* What is a loop, and what is none (X.411 §14.3.1). */
+/* What is a loop, and what is none (X.411 §14.3). */
 #include "play.h"
 
 static bool loops(struct play *play, const struct x411_MessageTransferEnvelope *envelope, const char *peer) {

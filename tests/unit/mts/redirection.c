@@ -162,6 +162,10 @@ static void loops_are_found(void **state) {
     assert_name(play, &fields->actual_recipient_name, BOB);
     assert_name(play, fields->originally_intended_recipient_name, CAROL);
     assert_non_null(extension_find(&fields->extensions, EXT_REDIRECTION_HISTORY));
+    add_carol(play, CAROL, (struct mts_class){0}); /* to himself is no redirection */
+    arrives(play, "beta", for_whom(play, CAROL));
+    assert_not_delivered(play, 1, UNABLE, x411_NonDeliveryDiagnosticCode_redirection_loop_detected);
+    assert_null(event_of(play, MTS_EVENT_REDIRECTED));
 }
 
 static void number_of_redirections_is_bounded(void **state) {
