@@ -417,7 +417,7 @@ static uint64_t id_at(const struct buf *ids, size_t at) {
  * ones, before the rule of I5 takes out what then still overlaps. */
 static bool judge_overlaps(struct check *check, struct error *err) {
     struct buf ids;
-    char text[440];
+    char text[420];
     buf_init(&ids, 0);
     bool done =
         collect(check->store,
