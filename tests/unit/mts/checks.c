@@ -98,7 +98,7 @@ static void types_that_nobody_converts(void **state) {
     assert_non_null(find_copy(play, NULL, "bob", NULL));
     set_types(play, envelope, VOICE); /* X.408 knows no conversion */
     arrives(play, "beta", envelope);
-    assert_not_delivered(play, 1, CONVERSION, DIAGNOSTIC(encoded_information_types_unsupported));
+    assert_not_delivered(play, 1, UNABLE, DIAGNOSTIC(encoded_information_types_unsupported));
     set_types(play, envelope, TELEX); /* X.408 knows one, we have no converter */
     arrives(play, "beta", envelope);
     assert_not_delivered(play, 1, CONVERSION, DIAGNOSTIC(conversion_impractical));
@@ -118,7 +118,7 @@ static void types_that_nobody_converts(void **state) {
     add_user(play, BOB,
              (struct mts_user){.mailbox = "bob", .eits = {telex, 1}, .no_implicit_conversion = true});
     arrives(play, "beta", envelope);
-    assert_not_delivered(play, 1, CONVERSION, DIAGNOSTIC(implicit_conversion_not_subscribed));
+    assert_not_delivered(play, 1, UNABLE, DIAGNOSTIC(implicit_conversion_not_subscribed));
 }
 
 static void extended_types(void **state) {
@@ -135,7 +135,7 @@ static void extended_types(void **state) {
     assert_non_null(find_copy(play, NULL, "bob", NULL));
     extended = SPAN_LIT("\x2a\x04");
     arrives(play, "beta", envelope);
-    assert_not_delivered(play, 1, CONVERSION, DIAGNOSTIC(encoded_information_types_unsupported));
+    assert_not_delivered(play, 1, UNABLE, DIAGNOSTIC(encoded_information_types_unsupported));
 }
 
 /* What counts is what the content is now, not what it was. */
@@ -161,7 +161,7 @@ static void types_after_a_conversion(void **state) {
     converted = (struct x411_EncodedInformationTypes){0};
     assert_true(ber_bit_set(&converted.built_in_encoded_information_types, VOICE, true, &play->arena));
     arrives(play, "beta", envelope);
-    assert_not_delivered(play, 1, CONVERSION, DIAGNOSTIC(encoded_information_types_unsupported));
+    assert_not_delivered(play, 1, UNABLE, DIAGNOSTIC(encoded_information_types_unsupported));
 }
 
 static void explicit_conversion_is_the_last_mtas(void **state) {
