@@ -127,10 +127,24 @@ static void send_by_list(struct work *work, struct report_work r, const struct x
         follow(work, r, depth + 1);
 }
 
+/* What came to this list as another's owner goes on to its own owner: the first list has told the originator
+ * already, and lists that own each other must not multiply a report. */
+static void follow_owner(struct work *work, const struct report_work *r, const struct dl *dl,
+                         unsigned depth) {
+    if (dl->owner)
+        send_by_list(work, *r, dl->owner, dl, depth);
+    else
+        discard(work, r, "the list's owner is a list without one");
+}
+
 static void follow_policy(struct work *work, const struct report_work *r, const struct dl *dl,
                           unsigned depth) {
     enum mts_dl_reports policy = dl->owner ? dl->given.reports : MTS_DL_REPORTS_TO_ORIGINATOR;
     const struct x411_ORName *origin = before(work, r->report, dl);
+    if (extension_find(&r->report->envelope.extensions, EXT_REPORTING_DL_NAME)) {
+        follow_owner(work, r, dl, depth);
+        return;
+    }
     if (policy != MTS_DL_REPORTS_TO_ORIGINATOR)
         send_by_list(work, *r, dl->owner, dl, depth);
     if (policy == MTS_DL_REPORTS_TO_OWNER)

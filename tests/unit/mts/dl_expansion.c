@@ -300,6 +300,19 @@ static void reports_do_not_circle_among_owners(void **state) {
     arrives(play, "beta", for_list(play, STAFF));
     assert_int_equal(play->out.held_count, 0);
     assert_string_equal(event_of(play, MTS_EVENT_DISCARDED)->text, "too many lists");
+    /* Nor do they multiply: the originator gets one. */
+    add_dl(play, (struct mts_dl){.address = STAFF, .owner = BOARD, .reports = MTS_DL_REPORTS_TO_BOTH}, BOARD,
+           NULL);
+    add_dl(play, (struct mts_dl){.address = BOARD, .owner = STAFF, .reports = MTS_DL_REPORTS_TO_BOTH},
+           OURS "/S=nobody", NULL);
+    arrives(play, "beta", for_list(play, STAFF));
+    assert_int_equal(play->out.held_count, 1);
+    assert_non_null(find_copy(play, "beta", NULL, NULL));
+    add_dl(play, (struct mts_dl){.address = BOARD}, BOB, NULL);
+    add_dl(play, (struct mts_dl){.address = STAFF, .owner = BOARD, .reports = MTS_DL_REPORTS_TO_OWNER},
+           OURS "/S=nobody", NULL);
+    arrives(play, "beta", for_list(play, STAFF));
+    assert_int_equal(play->out.held_count, 0);
 }
 
 static void report_climbs_back_through_nested_lists(void **state) {
