@@ -1,6 +1,9 @@
 /*
  * The log: one line an event, to standard error, for systemd or a person:
  *   2026-11-22T05:17:00Z net[812] warning: peer=BETA association refused: ...
+ * systemd's journal, which keeps the time itself, gets the severity in its own
+ * form instead (sd-daemon(3)):
+ *   <4>net[812] warning: peer=BETA association refused: ...
  * Values that strangers sent are passed through log_text, which makes them
  * printable and bounded.
  */
@@ -19,6 +22,10 @@ void log_set_level(enum log_level level);
 
 /* Reads a level's name (`error` to `debug`); false if it is none. */
 bool log_level_parse(const char *name, enum log_level *level);
+
+/* To be called once, before other processes are forked: are lines for systemd's journal (JOURNAL_STREAM,
+ * systemd.exec(5)), or for a person or file? */
+void log_find_journal(void);
 
 void log_write(enum log_level level, const char *format, ...) __attribute__((format(printf, 2, 3)));
 

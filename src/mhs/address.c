@@ -94,7 +94,7 @@ static bool read_civil(const char *text, int64_t *seconds) {
     return civil_is_valid(time);
 }
 
-bool time_read(const char *text, int64_t *seconds) {
+bool time_from_text(const char *text, int64_t *seconds) {
     if (*text == '+' ? read_relative(text, seconds) : read_civil(text, seconds))
         return true;
     mhs_fail(MHS_USAGE,

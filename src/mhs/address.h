@@ -27,6 +27,6 @@ const char *address_mailbox(const char *given, struct arena *arena);
 
 /* `2026-11-22T06:30:00Z`, `2026-11-22 06:30` (UTC), or from now: `+90s`, `+30m`, `+2h`, `+1d`. False when it
  * is none of these; said. */
-bool time_read(const char *text, int64_t *seconds);
+bool time_from_text(const char *text, int64_t *seconds);
 
 #endif

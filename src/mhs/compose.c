@@ -92,11 +92,21 @@ static int take_alternate(struct compose *compose, const struct mhs_usage *usage
     return MHS_OK;
 }
 
+static const char *idle_option(int id) {
+    return id == COMPOSE_REPORT            ? "--report"
+           : id == COMPOSE_METHOD          ? "--delivery-method"
+           : id == COMPOSE_NOTIFY          ? "--notify"
+           : id == COMPOSE_REPLY_REQUESTED ? "--reply-requested"
+                                           : NULL;
+}
+
 /* Options of recipients. */
 static int take_recipient_option(struct compose *compose, const struct mhs_usage *usage, int id,
                                  const char *value) {
     int64_t chosen = 0;
     int status;
+    if (id != COMPOSE_ALTERNATE)
+        compose->idle = idle_option(id);
     switch (id) {
     case COMPOSE_TO:
     case COMPOSE_CC:
@@ -194,9 +204,9 @@ static int take_envelope_value(struct draft *draft, const struct mhs_usage *usag
     case COMPOSE_PRIORITY:
         return choose(usage, priorities, value, &draft->priority);
     case COMPOSE_DEFERRED:
-        return time_read(value, &draft->deferred) ? MHS_OK : MHS_USAGE;
+        return time_from_text(value, &draft->deferred) ? MHS_OK : MHS_USAGE;
     case COMPOSE_LATEST:
-        return time_read(value, &draft->latest) ? MHS_OK : MHS_USAGE;
+        return time_from_text(value, &draft->latest) ? MHS_OK : MHS_USAGE;
     case COMPOSE_EXEMPT:
         return add_exempted(draft, value) ? MHS_OK : MHS_USAGE;
     case COMPOSE_LENGTH:
@@ -261,9 +271,9 @@ static int take_heading(struct draft *draft, const struct mhs_usage *usage, int 
         heading->sensitivity = (enum ipm_sensitivity)chosen;
         return status;
     case COMPOSE_EXPIRY:
-        return time_read(value, &heading->expiry_time) ? MHS_OK : MHS_USAGE;
+        return time_from_text(value, &heading->expiry_time) ? MHS_OK : MHS_USAGE;
     case COMPOSE_REPLY_BY:
-        return time_read(value, &heading->reply_time) ? MHS_OK : MHS_USAGE;
+        return time_from_text(value, &heading->reply_time) ? MHS_OK : MHS_USAGE;
     case COMPOSE_REPLY_TO:
         return add_user(&heading->reply_recipients, value, draft) ? MHS_OK : MHS_USAGE;
     case COMPOSE_AUTHORIZING:
@@ -275,7 +285,7 @@ static int take_heading(struct draft *draft, const struct mhs_usage *usage, int 
     case COMPOSE_LANGUAGE:
         return add_language(draft, usage, value);
     case COMPOSE_AUTHORIZATION_TIME:
-        return time_read(value, &heading->authorization_time) ? MHS_OK : MHS_USAGE;
+        return time_from_text(value, &heading->authorization_time) ? MHS_OK : MHS_USAGE;
     case COMPOSE_AUTO_SUBMITTED:
         status = choose(usage, submitted, value, &chosen);
         heading->auto_submitted = (enum ipm_auto_submitted)chosen;
@@ -318,6 +328,10 @@ int compose_originator(struct compose *compose, const struct mhs_usage *usage) {
 }
 
 int compose_finish(struct compose *compose, const struct mhs_usage *usage) {
-    return compose->draft->recipient_count > 0 ? compose_originator(compose, usage)
-                                               : mhs_usage_error(usage, "no recipient");
+    if (compose->draft->recipient_count == 0)
+        return mhs_usage_error(usage, "no recipient");
+    if (compose->idle)
+        return mhs_usage_error(usage, "%s stands before the recipients that it is for, and none follows it",
+                               compose->idle);
+    return compose_originator(compose, usage);
 }

@@ -115,6 +115,7 @@ struct compose {
     struct draft *draft;
     struct draft_recipient next;
     int64_t registration;
+    const char *idle; /* an option that holds for recipients, none of which followed yet; else NULL */
 };
 
 void compose_init(struct compose *compose, struct draft *draft);
@@ -125,8 +126,8 @@ int compose_take(struct compose *compose, const struct mhs_usage *usage, int id,
 /* Fills the originator in, when no option gave one. Returns MHS_OK or the exit code. */
 int compose_originator(struct compose *compose, const struct mhs_usage *usage);
 
-/* Looks whether originator and recipients are there, and fills the originator in. Returns MHS_OK or the exit
- * code. */
+/* Looks whether originator and recipients are there, and no option that holds for recipients stands behind
+ * the last one; fills the originator in. Returns MHS_OK or the exit code. */
 int compose_finish(struct compose *compose, const struct mhs_usage *usage);
 
 #endif

@@ -16,11 +16,19 @@ enum { UNREAD = 300 };
 static const struct mhs_option user_option[] = {
     {'u', "user", "ADDRESS", "whose mailbox (default: CHASQUI_USER or the alias 'me')"}, {0}};
 
+/* What a report says, in a line. */
+static const char *report_line(const json_t *row, struct arena *arena) {
+    long long delivered = out_integer(row, "delivered"), non_delivered = out_integer(row, "non-delivered");
+    if (delivered && non_delivered)
+        return arena_printf(arena, "(report: %lld delivered, %lld NOT delivered)", delivered, non_delivered);
+    return non_delivered ? "(report: NOT delivered)" : delivered ? "(report: delivered)" : "(report)";
+}
+
 /* The subject of an entry, or what it is when it has none. */
 static const char *find_subject(const char *mailbox, const json_t *row, struct arena *arena) {
     struct ipm_heading heading;
     if (strcmp(out_text(row, "kind"), "report") == 0)
-        return "(report)";
+        return report_line(row, arena);
     uint64_t number = (uint64_t)out_integer(row, "entry");
     struct span beginning = out_integer(row, "size") > 0 ? entry_peek(mailbox, number, HEADING_OCTETS, arena)
                                                          : (struct span){NULL, 0};

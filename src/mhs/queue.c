@@ -175,6 +175,7 @@ struct change {
     const char *operands;
     const char *summary;
     const char *done;
+    bool ends; /* the copy, for good: somebody has to be able to say why */
 };
 
 static const struct change changes[] = {
@@ -183,8 +184,9 @@ static const struct change changes[] = {
     {"retry", "queue-retry", "ID", "Tries a copy now, before its next try is due.", "to be tried now"},
     {"redirect", "queue-redirect", "ID [PEER]", "Sends a copy by another peer, or to another address.",
      "redirected"},
-    {"delete", "queue-delete", "ID", "Drops a copy without a report to anyone.", "deleted"},
-    {"nondeliver", "queue-nondeliver", "ID", "Ends a copy with a non-delivery report.", "non-delivered"},
+    {"delete", "queue-delete", "ID", "Drops a copy without a report to anyone.", "deleted", true},
+    {"nondeliver", "queue-nondeliver", "ID", "Ends a copy with a non-delivery report.", "non-delivered",
+     true},
 };
 
 /* The ID and, for redirect, the peer; or --all. */
@@ -204,6 +206,16 @@ static int take_operands(struct mhs_line *line, const struct change *change, jso
     }
     const char *extra = mhs_line_operand(line);
     return extra ? mhs_usage_error(line->usage, "'%s' is one too many", extra) : MHS_OK;
+}
+
+static int take_reason(struct mhs_line *line, const struct change *change, json_t *request) {
+    if (json_object_get(request, "reason"))
+        return MHS_OK;
+    if (change->ends)
+        return mhs_usage_error(line->usage,
+                               "say why: give --reason; it is recorded in the message's history");
+    json_object_set_new(request, "reason", json_string("by mhs queue"));
+    return MHS_OK;
 }
 
 /* The daemon changes a part of a long queue at a time. */
@@ -248,15 +260,19 @@ static int queue_change(const struct change *change, int argc, char **argv) {
     snprintf(name, sizeof name, "queue %s", change->name);
     const struct mhs_usage usage = {
         name, change->operands, change->summary,
-        "The ID is that of 'mhs queue list'. What is under way, or in doubt, is left alone.",
+        change->ends ? "The ID is that of 'mhs queue list'. What is under way, or in doubt, is left alone.\n"
+                       "It must have a --reason."
+                     : "The ID is that of 'mhs queue list'. What is under way, or in doubt, is left alone.",
         redirects ? redirect_options : change_options};
     struct mhs_line line;
     mhs_line_init(&line, &usage, argc, argv);
-    json_t *request = json_pack("{s:s, s:s}", "operation", change->operation, "reason", "by mhs queue");
+    json_t *request = json_pack("{s:s}", "operation", change->operation);
     int status = MHS_FAILED;
     bool go_on = request && read_options(&line, request, &status);
     if (go_on)
         status = take_operands(&line, change, request);
+    if (go_on && status == MHS_OK)
+        status = take_reason(&line, change, request);
     if (go_on && status == MHS_OK)
         status = make_change(change, request);
     json_decref(request);

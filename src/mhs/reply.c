@@ -65,6 +65,7 @@ static void add_user(struct run *run, const struct ipm_user *user, enum draft_ro
         return;
     struct draft_recipient *recipient = &draft->recipients[draft->recipient_count++];
     *recipient = run->compose.next;
+    run->compose.idle = NULL;
     recipient->role = role;
     recipient->name = *user->formal_name;
 }

@@ -3,17 +3,113 @@
 #include <jansson.h>
 #include <string.h>
 
+#include "base/arena.h"
 #include "mhs/command.h"
 #include "mhs/commands.h"
 #include "mhs/output.h"
+#include "mta/row.h"
+#include "mta/summary.h"
 #include "store/store.h"
+
+/* To decode one envelope. */
+#define LOST_MEMORY ((size_t)64 * 1024 * 1024)
+
+struct told {
+    json_t *findings, *lost; /* with --json */
+    struct arena arena;
+};
+
+/* ---- what loses its content ---- */
+
+static json_t *text_or_null(struct span text) {
+    return text.len ? json_stringn_nocheck((const char *)text.data, text.len) : json_null();
+}
+
+static json_t *recipients_of(const struct store_lost *lost, const struct row *row, struct arena *arena) {
+    struct mts_stored stored = {.kind = row->kind, .octets = lost->envelope, .plan = row->plan};
+    struct mts_recipient *recipients;
+    size_t count;
+    json_t *names = json_array();
+    if (lost->work && row->kind != MTS_REPORT && mts_recipients(&stored, arena, &recipients, &count))
+        for (size_t i = 0; i < count; i++)
+            json_array_append_new(names, text_or_null(recipients[i].name));
+    return names;
+}
+
+/* What becomes of it: repair keeps all but the content. */
+static const char *fate_of(const struct store_lost *lost, enum mts_kind kind) {
+    return !lost->work          ? "the entry stays, without content"
+           : kind == MTS_REPORT ? "goes on at the daemon's next start, without what it returned"
+                                : "is non-delivered at the daemon's next start";
+}
+
+/* An entry's data begins with the kind too (mta/decide.c). An envelope that does not read names nothing. */
+static json_t *lost_json(const struct store_lost *lost, struct arena *arena) {
+    struct row row = {.kind = lost->data.len ? (enum mts_kind)lost->data.data[0] : MTS_MESSAGE};
+    struct summary summary = {0};
+    if ((!lost->work || row_read(lost->data, &row)) && row.kind >= MTS_MESSAGE && row.kind <= MTS_REPORT &&
+        !summary_of(row.kind, lost->envelope, arena, &summary))
+        summary = (struct summary){0};
+    json_t *entry = json_pack("{s:s, s:I, s:o, s:o, s:o, s:s}", "kind", summary_kind(row.kind), "message",
+                              (json_int_t)lost->message, "mts-identifier", text_or_null(summary.identifier),
+                              "originator", text_or_null(summary.originator), "recipients",
+                              recipients_of(lost, &row, arena), "fate", fate_of(lost, row.kind));
+    if (lost->work) {
+        json_object_set_new(entry, "id", json_integer((json_int_t)lost->work));
+        json_object_set_new(entry, "next-hop", text_or_null(lost->place));
+    } else {
+        json_object_set_new(entry, "mailbox", text_or_null(lost->place));
+        json_object_set_new(entry, "entry", json_integer((json_int_t)lost->sequence));
+    }
+    return entry;
+}
+
+static void print_part(const char *before, const char *text) {
+    fputs(before, stdout);
+    out_line(text);
+}
+
+static void print_lost(const json_t *entry) {
+    const json_t *name;
+    size_t i;
+    print_part("  ", out_text(entry, "kind"));
+    print_part(" ", out_text(entry, "mts-identifier"));
+    print_part(" from ", out_text(entry, "originator"));
+    json_array_foreach(json_object_get(entry, "recipients"), i, name)
+        print_part(i ? ", " : " for ", json_string_value(name) ? json_string_value(name) : "-");
+    if (json_object_get(entry, "id"))
+        printf(": copy %lld", (long long)out_integer(entry, "id"));
+    else {
+        print_part(" in the mailbox of ", out_text(entry, "mailbox"));
+        printf(": entry %lld", (long long)out_integer(entry, "entry"));
+    }
+    print_part(": ", out_text(entry, "fate"));
+    putchar('\n');
+}
+
+static void note_lost(struct told *told, const struct store_lost *lost) {
+    arena_reset(&told->arena);
+    json_t *entry = lost_json(lost, &told->arena);
+    if (mhs_settings.json)
+        json_array_append(told->lost, entry);
+    else
+        print_lost(entry);
+    json_decref(entry);
+}
+
+/* ---- findings ---- */
 
 /* With --json the findings are collected, else each is printed as it comes. */
 static void note_finding(void *context, const struct store_finding *finding) {
-    json_t *findings = context;
+    struct told *told = context;
+    if (finding->lost) {
+        note_lost(told, finding->lost);
+        return;
+    }
     if (mhs_settings.json) {
-        json_array_append_new(findings, json_pack("{s:i, s:b, s:s}", "invariant", finding->invariant,
-                                                  "repaired", finding->repaired, "text", finding->text));
+        json_array_append_new(told->findings,
+                              json_pack("{s:i, s:b, s:s}", "invariant", finding->invariant, "repaired",
+                                        finding->repaired, "text", finding->text));
         return;
     }
     if (finding->invariant)
@@ -22,10 +118,10 @@ static void note_finding(void *context, const struct store_finding *finding) {
         printf("database: %s\n", finding->text);
 }
 
-static int finish(const char *folder, bool repair, uint64_t findings, json_t *list) {
+static int finish(const char *folder, bool repair, uint64_t findings, const struct told *told) {
     if (mhs_settings.json) {
-        json_t *answer =
-            json_pack("{s:s, s:I, s:O}", "store", folder, "count", (json_int_t)findings, "findings", list);
+        json_t *answer = json_pack("{s:s, s:I, s:O, s:O}", "store", folder, "count", (json_int_t)findings,
+                                   "findings", told->findings, "lost", told->lost);
         out_json(answer);
         json_decref(answer);
     } else if (!findings)
@@ -39,12 +135,15 @@ static int finish(const char *folder, bool repair, uint64_t findings, json_t *li
 static int run(const char *folder, bool repair, bool quick) {
     struct error err = {0};
     uint64_t findings = 0;
-    json_t *list = json_array();
-    bool ok = repair ? store_repair(folder, note_finding, list, &findings, &err)
-                     : store_check(folder, !quick, note_finding, list, &findings, &err);
-    int status = ok ? finish(folder, repair, findings, list)
+    struct told told = {.findings = json_array(), .lost = json_array()};
+    arena_init(&told.arena, LOST_MEMORY);
+    bool ok = repair ? store_repair(folder, note_finding, &told, &findings, &err)
+                     : store_check(folder, !quick, note_finding, &told, &findings, &err);
+    int status = ok ? finish(folder, repair, findings, &told)
                     : mhs_fail(MHS_FAILED, "%s: %s", store_code_text((enum store_code)err.code), err.text);
-    json_decref(list);
+    json_decref(told.findings);
+    json_decref(told.lost);
+    arena_free(&told.arena);
     return status;
 }
 
@@ -52,13 +151,15 @@ int cmd_store(int argc, char **argv) {
     enum { QUICK = 'q' };
     static const struct mhs_option options[] = {
         {QUICK, "quick", NULL, "check: leave out what reads all contents and all events"}, {0}};
-    static const struct mhs_usage usage = {"store", "check|repair FOLDER",
-                                           "Verifies the store in FOLDER, or puts right what can be.",
-                                           "check changes nothing and may run beside the daemon; its exit "
-                                           "code is 1 when an invariant does not hold.\n"
-                                           "repair needs the daemon stopped, and says for each finding what "
-                                           "it did. Make a copy of the folder first.",
-                                           options};
+    static const struct mhs_usage usage = {
+        "store", "check|repair FOLDER", "Verifies the store in FOLDER, or puts right what can be.",
+        "check changes nothing and may run beside the daemon; its exit "
+        "code is 1 when an invariant does not hold.\n"
+        "repair needs the daemon stopped, and says for each finding what "
+        "it did. Make a copy of the folder first:\n"
+        "what lost its content is named, and non-delivered at the daemon's "
+        "next start.",
+        options};
     struct mhs_line line;
     const char *value;
     bool quick = false;

@@ -298,5 +298,7 @@ json_t *view_entry(const struct entry *entry) {
         view_message(object, entry->message, entry->arena);
     if (entry->content.data)
         view_content(object, entry->content, entry->arena);
+    else if (entry->message) /* `mhs store repair` leaves such ones */
+        view_set(object, "content-error", json_string("the content is empty, or was lost here"));
     return object;
 }

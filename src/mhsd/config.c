@@ -3,7 +3,9 @@
 #include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 #include "base/alloc.h"
@@ -229,8 +231,11 @@ static bool read_identity(struct loader *l) {
     config->socket = cfg_getstr(l->cfg, "socket");
     if (!*config->mta.store_directory)
         return config_fail(l, l->cfg, "store", "name the folder where messages rest");
-    return *config->socket ||
-           config_fail(l, l->cfg, "socket", "name the Unix socket where 'mhs' reaches the daemon");
+    if (!*config->socket)
+        return config_fail(l, l->cfg, "socket", "name the Unix socket where 'mhs' reaches the daemon");
+    return strlen(config->socket) < sizeof((struct sockaddr_un *)NULL)->sun_path ||
+           config_fail(l, l->cfg, "socket", "a Unix socket's name has at most %zu octets",
+                       sizeof((struct sockaddr_un *)NULL)->sun_path - 1);
 }
 
 static bool read_all(struct loader *l) {

@@ -150,6 +150,10 @@ static bool read_bind(struct loader *l, cfg_t *section, struct protocol_peer *pe
     const char *mta_name = cfg_getstr(section, "mta-name");
     const char *our_name = cfg_getstr(section, "our-mta-name");
     int form;
+    if (*cfg_title(section) == '\0' || *cfg_title(section) == '(')
+        return config_fail(l, section, NULL,
+                           "a peer has a name, and none in parentheses: those are next hops of the "
+                           "program's own");
     peer->name = cfg_title(section);
     peer->mta_name = span_str(mta_name ? mta_name : peer->name);
     peer->password = optional(cfg_getstr(section, "password"));

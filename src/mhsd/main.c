@@ -33,7 +33,7 @@ static int write_first(const char *path) {
     char directory[4096];
     if (!getcwd(directory, sizeof directory - 16))
         return 1;
-    strcat(directory, "/var");
+    strcat(directory, directory[1] ? "/var" : "var");
     if (!config_write_first(path, directory, &err)) {
         fprintf(stderr, "mhsd: %s\n", err.text);
         return 1;
@@ -67,6 +67,7 @@ static int serve(const char *path, bool test) {
     }
     log_set_level(config->log_level);
     log_set_process("mhsd");
+    log_find_journal();
     return parent_run(path, config);
 }
 

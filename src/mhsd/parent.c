@@ -16,6 +16,7 @@
 #include "ipc/channel.h"
 #include "mhsd/children.h"
 #include "mhsd/sockets.h"
+#include "mhsd/supervisor.h"
 
 /* A child that keeps dying is started less and less often. */
 #define FIRST_PAUSE_US   ((int64_t)200000)
@@ -97,6 +98,7 @@ static void tell_ready(struct parent *parent) {
     parent->told = true;
     log_notice("serving at %zu address%s; mhs reaches it at %s", parent->sockets.listener_count,
                parent->sockets.listener_count == 1 ? "" : "es", parent->config->socket);
+    supervisor_tell("READY=1");
 }
 
 static bool on_frame(void *context, struct ipc_channel *channel, enum ipc_type type, uint64_t ref,
@@ -316,6 +318,7 @@ static void on_stop(evutil_socket_t signal_number, short what, void *arg) {
     if (parent->stopping)
         return;
     log_notice("stopping (signal %d)", (int)signal_number);
+    supervisor_tell("STOPPING=1");
     stop(parent);
 }
 

@@ -113,16 +113,58 @@ bool copy_fail(struct mta *mta, struct work *work, const struct mts_failure *fai
     return done;
 }
 
+bool copy_lost(struct mta *mta, struct work *work) {
+    static const struct mts_failure failure = {.reason = x411_NonDeliveryReasonCode_unable_to_transfer,
+                                               .diagnostic = -1,
+                                               .supplementary = "the content was damaged where it waited",
+                                               .final = true};
+    struct copy copy;
+    struct error err = {0};
+    struct mts_decisions decisions = {0};
+    struct batch_mark mark = batch_mark(mta);
+    if (!copy_load_rows(mta, work, &copy, &err)) {
+        put_off(mta, work, "reported on", &err);
+        return false;
+    }
+    struct mts_run run = run_begin(mta, &mta->arena);
+    copy.stored.has_content = false;
+    if (copy.row.kind == MTS_REPORT)
+        mts_reroute(&run, &copy.stored, &(struct mts_way){-1, -1}, &decisions);
+    else
+        mts_work_failed(&run, &copy.stored, &failure, &decisions);
+    log_error("work unit %llu: its content is lost: %s", (unsigned long long)work->id,
+              copy.row.kind != MTS_REPORT ? "non-delivered"
+              : decisions.event_count     ? "the report goes on without what it returned"
+                                          : "the report has no route, and is dropped");
+    if (event_copy(mta, work->message, EVENT_CONTENT_LOST, NULL, (struct span){NULL, 0}) &&
+        copy_replace(mta, work, &copy, &run, &decisions))
+        return true;
+    batch_undo(mta, mark);
+    return false;
+}
+
+/* A segment is away, say, and did not come back in time. No alternate could have the content either. */
+static const struct mts_failure unreadable = {.reason = x411_NonDeliveryReasonCode_unable_to_transfer,
+                                              .diagnostic =
+                                                  x411_NonDeliveryDiagnosticCode_maximum_time_expired,
+                                              .supplementary = "the content can't be read where it waited",
+                                              .final = true};
+
 bool copy_expire(struct mta *mta, struct work *work) {
     struct copy copy;
     struct error err = {0};
     struct mts_decisions decisions = {0};
-    if (!copy_load(mta, work, &copy, &err)) {
+    bool whole = copy_load(mta, work, &copy, &err);
+    if (!whole && (err.code != STORE_CORRUPT || !copy_load_rows(mta, work, &copy, &err))) {
         put_off(mta, work, "expired", &err);
         return false;
     }
+    copy.stored.has_content = whole && copy.stored.has_content;
     struct mts_run run = run_begin(mta, &mta->arena);
-    mts_work_expired(&run, &copy.stored, &decisions);
+    if (whole || copy.row.kind == MTS_REPORT)
+        mts_work_expired(&run, &copy.stored, &decisions);
+    else
+        mts_work_failed(&run, &copy.stored, &unreadable, &decisions);
     bool done = event_copy(mta, work->message, EVENT_EXPIRED, NULL, (struct span){NULL, 0}) &&
                 copy_replace(mta, work, &copy, &run, &decisions);
     copy_release(&copy);

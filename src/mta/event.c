@@ -176,6 +176,7 @@ static const char *const names[] = {
     [EVENT_EXPIRED] = "expired",
     [EVENT_CONVERSION_BROKEN] = "conversion-broken",
     [EVENT_NOT_CONVERTED] = "not-converted",
+    [EVENT_CONTENT_LOST] = "content-lost",
 };
 
 const char *event_name(const struct event_record *record) {

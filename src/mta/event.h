@@ -29,6 +29,7 @@ enum event_own {
     EVENT_CONVERSION_BROKEN,
     EVENT_NOT_CONVERTED,
     EVENT_IDENTIFIED, /* under a content-identifier: `name` is the MTS-identifier of a message that has it */
+    EVENT_CONTENT_LOST, /* store_repair found the content damaged */
 };
 
 struct event_record {

@@ -127,14 +127,20 @@ static json_t *entry_json(struct mta *mta, const struct store_entry *entry, stru
         return NULL;
     *envelope = delivered.envelope;
     summary_of_delivery(delivered.kind, delivered.envelope, arena, &summary);
-    return json_pack("{s:I, s:s, s:o, s:o, s:o, s:o, s:I, s:o, s:o, s:s, s:b, s:b}", "entry",
-                     (json_int_t)entry->sequence, "kind", summary_kind(delivered.kind), "mts-identifier",
-                     json_text(summary.identifier), "originator", json_text(summary.originator), "arrival",
-                     json_time(entry->at / SECOND), "submitted", json_time(summary.submitted), "size",
-                     (json_int_t)(delivered.has_content ? content_length(mta, entry->message) : 0),
-                     "content-type", json_text(summary.content_type), "content-identifier",
-                     json_text(summary.content_identifier), "priority", summary.priority, "seen",
-                     (int)(entry->flags & FLAG_SEEN), "notified", (entry->flags & FLAG_NOTIFIED) != 0);
+    json_t *json =
+        json_pack("{s:I, s:s, s:o, s:o, s:o, s:o, s:I, s:o, s:o, s:s, s:b, s:b}", "entry",
+                  (json_int_t)entry->sequence, "kind", summary_kind(delivered.kind), "mts-identifier",
+                  json_text(summary.identifier), "originator", json_text(summary.originator), "arrival",
+                  json_time(entry->at / SECOND), "submitted", json_time(summary.submitted), "size",
+                  (json_int_t)(delivered.has_content ? content_length(mta, entry->message) : 0),
+                  "content-type", json_text(summary.content_type), "content-identifier",
+                  json_text(summary.content_identifier), "priority", summary.priority, "seen",
+                  (int)(entry->flags & FLAG_SEEN), "notified", (entry->flags & FLAG_NOTIFIED) != 0);
+    if (delivered.kind == MTS_REPORT) {
+        json_object_set_new(json, "delivered", json_integer((json_int_t)summary.delivered));
+        json_object_set_new(json, "non-delivered", json_integer((json_int_t)summary.non_delivered));
+    }
+    return json;
 }
 
 struct listing {

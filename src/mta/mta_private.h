@@ -376,7 +376,11 @@ bool copy_finish(struct mta *mta, struct work *work);
 /* Delivers a copy to its mailbox. */
 bool copy_deliver(struct mta *mta, struct work *work);
 bool copy_fail(struct mta *mta, struct work *work, const struct mts_failure *failure);
+/* The copy expires, also while its content can't be read: the report then returns none. */
 bool copy_expire(struct mta *mta, struct work *work);
+/* `mhs store repair` took the copy's content: it is non-delivered; a report goes on without what it returned.
+ */
+bool copy_lost(struct mta *mta, struct work *work);
 /* Another next hop: `wanted`, or (NULL) the one that the rules know to be better; of a peer that left the
  * configuration, what the rules say of each recipient now. Never for a copy in doubt. False: it stays. */
 bool copy_reroute(struct mta *mta, struct work *work, const struct peer *wanted);

@@ -399,6 +399,8 @@ static json_t *refuse_change(const struct change *change, const struct work *wor
     bool held = work->state == WORK_HELD;
     if (work->state == WORK_SENDING)
         return client_error("wrong-state", "the copy is under way just now: look again in a moment");
+    if (work->lost)
+        return client_error("wrong-state", "its content is lost: its originator gets a report at once");
     if (is_asked(change, "queue-release"))
         return held ? NULL : client_error("wrong-state", "the copy is not held");
     if (held && is_asked(change, "queue-hold"))

@@ -35,8 +35,9 @@ static enum work_state state_of(const struct mta *mta, const struct store_work *
 static bool load_work(void *context, const struct store_work *row) {
     struct mta *mta = context;
     struct peer *peer = NULL;
-    if (row->next_hop) {
-        struct span name = store_next_hop_name(mta->store, row->doubt_peer ? row->doubt_peer : row->next_hop);
+    struct span name = store_next_hop_name(mta->store, row->doubt_peer ? row->doubt_peer : row->next_hop);
+    bool lost = span_eq(name, SPAN_LIT(STORE_LOST_HOP));
+    if (row->next_hop && !lost) {
         peer = name.data ? peer_named(mta, name) : NULL;
         if (!peer)
             return false;
@@ -51,6 +52,7 @@ static bool load_work(void *context, const struct store_work *row) {
                         .state = (uint8_t)state_of(mta, row, peer),
                         .in_doubt = row->doubt_peer != 0,
                         .marked = row->doubt_peer != 0,
+                        .lost = lost,
                         .committed = true};
     return schedule_add(&mta->schedule, &unit) != NULL;
 }
@@ -193,6 +195,10 @@ void mta_free(struct mta *mta) {
 /* ---- each second ---- */
 
 static void work_is_due(struct mta *mta, struct work *work, int64_t now) {
+    if (work->lost) {
+        copy_lost(mta, work);
+        return;
+    }
     if (work->expires <= now) {
         copy_expire(mta, work);
         return;

@@ -42,6 +42,7 @@ struct work {
     uint8_t state;
     bool in_doubt;  /* may have arrived: recipients and route are frozen */
     bool marked;    /* its row says so: the mark of I3 */
+    bool lost;      /* its content is (STORE_LOST_HOP): it is to be reported */
     bool looked;    /* no other next hop was known when its peer was last found down */
     bool committed; /* its row is on disk */
 };

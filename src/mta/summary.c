@@ -106,6 +106,10 @@ static bool of_delivered_report(struct span octets, struct arena *arena, struct 
         return false;
     summary->identifier = printed(arena, print_identifier, &envelope->subject_submission_identifier);
     summary->content_identifier = envelope->content_identifier;
+    for (size_t i = 0; i < envelope->per_recipient_fields.count; i++) {
+        const struct x411_ReportType *type = &envelope->per_recipient_fields.items[i].report_type;
+        *(type->choice == x411_ReportType_delivery ? &summary->delivered : &summary->non_delivered) += 1;
+    }
     const struct x411_ContentType *type = envelope->content_type;
     if (type)
         summary->content_type = content_type_text(arena, type->choice == x411_ContentType_built_in,

@@ -8,11 +8,12 @@
 #include "schema/x411p3.h"
 
 struct summary {
-    struct span identifier;         /* as text */
-    struct span originator;         /* O/R address as text, or absent */
-    struct span content_type;       /* a number or a dotted OBJECT IDENTIFIER, or absent */
-    struct span content_identifier; /* or absent */
-    int64_t submitted;              /* seconds; 0: it does not say */
+    struct span identifier;          /* as text */
+    struct span originator;          /* O/R address as text, or absent */
+    struct span content_type;        /* a number or a dotted OBJECT IDENTIFIER, or absent */
+    struct span content_identifier;  /* or absent */
+    int64_t submitted;               /* seconds; 0: it does not say */
+    size_t delivered, non_delivered; /* recipients that a delivered report tells of */
     const struct x411_TraceInformation *trace;
     const char *priority;
 };

@@ -14,6 +14,7 @@ struct rule {
     const char *find;
     const char *repair; /* NULL: nothing that a program should do alone */
     const char *how;    /* what repair did, for the finding's text */
+    const char *lost;   /* instead of `repair`: the contents that are lost */
 };
 
 /* Every row that refers to a message, and every one that refers to a content. */
@@ -38,19 +39,23 @@ struct rule {
     " AS following FROM extent) WHERE offset < 0 OR length <= 0 OR offset > 67108864 OR length > 67108864 "  \
     "- offset"                                                                                               \
     " OR offset + length > following"
-#define LOSE(contents)                                                                                       \
-    "CREATE TEMP TABLE lost AS " contents ";"                                                                \
-    "CREATE TEMP TABLE lost_message AS SELECT id FROM message WHERE content IN (SELECT id FROM lost);"       \
-    "DELETE FROM activity_out WHERE work IN (SELECT id FROM work WHERE message IN (SELECT id FROM "          \
-    "lost_message));"                                                                                        \
-    "DELETE FROM work WHERE message IN (SELECT id FROM lost_message);"                                       \
-    "DELETE FROM entry WHERE message IN (SELECT id FROM lost_message);"                                      \
-    "DELETE FROM hold WHERE message IN (SELECT id FROM lost_message);"                                       \
-    "DELETE FROM message WHERE id IN (SELECT id FROM lost_message);"                                         \
-    "DELETE FROM activity_in WHERE content IN (SELECT id FROM lost);"                                        \
-    "DELETE FROM content WHERE id IN (SELECT id FROM lost);"                                                 \
-    "DELETE FROM extent WHERE content IN (SELECT id FROM lost);"                                             \
-    "DROP TABLE lost; DROP TABLE lost_message"
+/* Of the contents in the table `lost`. Copies of their messages go to the next hop that says so, for the
+ * caller to report; a mailbox keeps the envelope. Neither has a content any more. */
+static const char lose_contents[] =
+    "CREATE TEMP TABLE lost_message AS SELECT id FROM message WHERE content IN (SELECT id FROM lost);"
+    "DELETE FROM activity_out WHERE work IN (SELECT id FROM work WHERE message IN (SELECT id FROM "
+    "lost_message));"
+    "INSERT INTO next_hop SELECT (SELECT coalesce(max(id), 0) + 1 FROM next_hop), CAST('" STORE_LOST_HOP
+    "' AS BLOB) WHERE NOT EXISTS (SELECT 1 FROM next_hop WHERE name = CAST('" STORE_LOST_HOP "' AS BLOB));"
+    "UPDATE work SET next_hop = (SELECT id FROM next_hop WHERE name = CAST('" STORE_LOST_HOP "' AS BLOB)),"
+    " doubt_peer = 0, status = 0, tries = 0, due = 0 WHERE message IN (SELECT id FROM lost_message);"
+    "UPDATE message SET content = 0 WHERE id IN (SELECT id FROM lost_message);"
+    "DELETE FROM activity_in WHERE content IN (SELECT id FROM lost);"
+    "DELETE FROM content WHERE id IN (SELECT id FROM lost);"
+    "DELETE FROM extent WHERE content IN (SELECT id FROM lost);"
+    "DROP TABLE lost; DROP TABLE lost_message";
+
+#define TAKEN_OUT "the content was given up: see its messages"
 #define LAST_ID                                                                                              \
     "SELECT max(coalesce(n, 0)) FROM (SELECT max(id) AS n FROM message UNION ALL SELECT max(id) FROM work "  \
     "UNION ALL"                                                                                              \
@@ -63,12 +68,12 @@ static const struct rule rules[] = {
      "SELECT printf('content %lld: its extent at %lld of segment %lld overlaps another one or leaves the "
      "segment',"
      " content, offset, segment)" OVERLAPS,
-     LOSE("SELECT DISTINCT content AS id" OVERLAPS), "the messages with this content were taken out"},
+     NULL, TAKEN_OUT, "SELECT DISTINCT content AS id" OVERLAPS},
     {6,
      EXTENT_SUMS
      "SELECT printf('content %lld: %lld extents with %lld octets do not make its length %lld', c.id,"
      " coalesce(e.n, 0), coalesce(e.total, 0), c.length)" BAD_CONTENTS,
-     LOSE(EXTENT_SUMS "SELECT c.id AS id" BAD_CONTENTS), "the messages with this content were taken out"},
+     NULL, TAKEN_OUT, EXTENT_SUMS "SELECT c.id AS id" BAD_CONTENTS},
     {6,
      "SELECT printf('extent %lld of content %lld: there is no such content', seq, content) FROM extent"
      " WHERE content NOT IN (SELECT id FROM content)",
@@ -82,9 +87,9 @@ static const struct rule rules[] = {
     {8,
      "SELECT printf('message %lld: its content %lld is not there', id, content) FROM message"
      " WHERE content != 0 AND content NOT IN (SELECT id FROM content)",
-     LOSE("SELECT DISTINCT content AS id FROM message WHERE content != 0 AND content NOT IN (SELECT id FROM "
-          "content)"),
-     "the message was taken out"},
+     NULL, TAKEN_OUT,
+     "SELECT DISTINCT content AS id FROM message WHERE content != 0 AND content NOT IN (SELECT id FROM "
+     "content)"},
     {8,
      "SELECT printf('activity %lld: its content %lld is not there', id, content) FROM activity_in"
      " WHERE content != 0 AND content NOT IN (SELECT id FROM content)",
@@ -153,8 +158,8 @@ static const struct rule unfinished_overlaps = {
     "SELECT printf('content %lld: its extent at %lld of segment %lld overlaps another one', x.content, "
     "x.offset,"
     " x.segment)" UNFINISHED_OVERLAPS,
-    LOSE("SELECT DISTINCT x.content AS id" UNFINISHED_OVERLAPS),
-    "the activity was given up; its sender will begin again"};
+    NULL, "the activity was given up; its sender will begin again",
+    "SELECT DISTINCT x.content AS id" UNFINISHED_OVERLAPS};
 
 struct check {
     struct store *store;
@@ -171,10 +176,70 @@ static void report(struct check *check, int invariant, const char *how, const ch
     check->cb(check->context, &finding);
 }
 
+/* ---- what is lost with a content ---- */
+
+/* %s: a query for the ids of contents. */
+#define LOST_COPIES                                                                                          \
+    "WITH lost(id) AS (%s) SELECT m.id, m.envelope, w.id, w.data, n.name, 0 FROM message m"                  \
+    " JOIN work w ON w.message = m.id LEFT JOIN next_hop n ON n.id = w.next_hop"                             \
+    " WHERE m.content IN (SELECT id FROM lost) UNION ALL"                                                    \
+    " SELECT m.id, m.envelope, 0, e.data, b.name, e.id & 4294967295 FROM message m"                          \
+    " JOIN entry e ON e.message = m.id LEFT JOIN mailbox b ON b.id = e.id >> 32"                             \
+    " WHERE m.content IN (SELECT id FROM lost)"
+
+static const char *text_of(struct buf *text) {
+    return buf_append_byte(text, 0) ? (const char *)text->data : NULL;
+}
+
+static void tell_copy(struct check *check, sqlite3_stmt *walk) {
+    struct store_lost lost = {.message = (uint64_t)sqlite3_column_int64(walk, 0),
+                              .envelope = sql_span(walk, 1),
+                              .work = (uint64_t)sqlite3_column_int64(walk, 2),
+                              .data = sql_span(walk, 3),
+                              .place = sql_span(walk, 4),
+                              .sequence = (uint64_t)sqlite3_column_int64(walk, 5)};
+    struct store_finding finding = {.repaired = check->repair, .lost = &lost};
+    snprintf(finding.text, sizeof finding.text, "message %llu: its content is lost",
+             (unsigned long long)lost.message);
+    check->cb(check->context, &finding);
+}
+
+/* Names each copy and entry that loses its content. */
+static bool tell_lost(struct check *check, const char *contents, struct error *err) {
+    struct buf text;
+    struct error inner = {0};
+    buf_init(&text, 0);
+    buf_printf(&text, LOST_COPIES, contents);
+    const char *query = text_of(&text);
+    sqlite3_stmt *walk = query ? sql_walk(check->store, query, &inner) : NULL;
+    while (walk && sql_next(check->store, walk, &inner))
+        tell_copy(check, walk);
+    sqlite3_finalize(walk);
+    buf_free(&text);
+    if (!query)
+        return error_set(err, STORE_NO_MEMORY, "out of memory");
+    return !inner.code || error_set(err, inner.code, "%s", inner.text);
+}
+
+/* The contents that the query gives are lost: says of what they were, and with repair leaves it without. */
+static bool lose(struct check *check, const char *contents, struct error *err) {
+    struct buf text;
+    if (!tell_lost(check, contents, err))
+        return false;
+    if (!check->repair)
+        return true;
+    buf_init(&text, 0);
+    buf_printf(&text, "CREATE TEMP TABLE lost AS %s; %s", contents, lose_contents);
+    const char *query = text_of(&text);
+    bool done = query ? sql_exec(check->store, query, err) : error_set(err, STORE_NO_MEMORY, "out of memory");
+    buf_free(&text);
+    return done;
+}
+
 static bool apply_rule(struct check *check, const struct rule *rule, struct error *err) {
     struct error inner = {0};
     uint64_t before = check->findings;
-    bool repair = check->repair && rule->repair;
+    bool repair = check->repair && (rule->repair || rule->lost);
     sqlite3_stmt *walk = sql_walk(check->store, rule->find, err);
     if (!walk)
         return false;
@@ -183,7 +248,9 @@ static bool apply_rule(struct check *check, const struct rule *rule, struct erro
     sqlite3_finalize(walk);
     if (inner.code)
         return error_set(err, inner.code, "%s", inner.text);
-    return !repair || check->findings == before || sql_exec(check->store, rule->repair, err);
+    if (check->findings == before)
+        return true;
+    return rule->lost ? lose(check, rule->lost, err) : !repair || sql_exec(check->store, rule->repair, err);
 }
 
 /* SQLite's own check of pages and rows. What it finds only a backup or SQLite's `.recover` can put right. */
@@ -202,13 +269,6 @@ static bool check_database(struct check *check, struct error *err) {
     return !inner.code || error_set(err, inner.code, "%s", inner.text);
 }
 
-static bool lose(struct check *check, const char *contents, uint64_t id, struct error *err) {
-    char text[1400];
-    int n = snprintf(text, sizeof text, LOSE("%s %llu"), contents, (unsigned long long)id);
-    return (n >= 0 && (size_t)n < sizeof text) ? sql_exec(check->store, text, err)
-                                               : error_set(err, STORE_NO_MEMORY, "out of memory");
-}
-
 /* Contents with octets above the end of a segment's file. */
 #define BEYOND_END " FROM extent WHERE segment = %llu AND offset + length > %llu"
 
@@ -225,10 +285,10 @@ static int64_t count_beyond(struct store *store, const struct segment *segment, 
 }
 
 static bool lose_beyond(struct check *check, const struct segment *segment, struct error *err) {
-    char text[1400];
-    snprintf(text, sizeof text, LOSE("SELECT DISTINCT content AS id" BEYOND_END),
-             (unsigned long long)segment->id, (unsigned long long)segment->size);
-    return sql_exec(check->store, text, err);
+    char text[160];
+    snprintf(text, sizeof text, "SELECT DISTINCT content AS id" BEYOND_END, (unsigned long long)segment->id,
+             (unsigned long long)segment->size);
+    return lose(check, text, err);
 }
 
 /* I5: each segment that rows name is there. Of one that is cut short, what lies before the cut is kept.
@@ -248,8 +308,8 @@ static bool check_segments(struct check *check, struct error *err) {
             continue;
         snprintf(text, sizeof text, "segment %llu is %s: %lld contents have octets there",
                  (unsigned long long)segment->id, segment->size ? "cut short" : "missing", (long long)lost);
-        report(check, 5, check->repair ? "the messages with these contents were taken out" : NULL, text);
-        if (check->repair && !lose_beyond(check, segment, err))
+        report(check, 5, check->repair ? "these contents were given up: see their messages" : NULL, text);
+        if (!lose_beyond(check, segment, err))
             return false;
     }
     return true;
@@ -303,17 +363,17 @@ static enum content_state read_content(struct check *check, uint64_t id, size_t 
     return ok || inner.code == STORE_CORRUPT ? CONTENT_DAMAGED : CONTENT_UNREADABLE;
 }
 
-/* What the disk can't read now may be read another time: only octets that are there and wrong are given up.
- */
-static bool check_digest(struct check *check, uint64_t id, struct error *err) {
+/* What the disk can't read now may be read another time: only octets that are there and wrong are given up,
+ * and their contents added to `lost`, as the rows of a VALUES clause. */
+static bool check_digest(struct check *check, uint64_t id, struct buf *lost, struct error *err) {
     char text[440];
     enum content_state state = read_content(check, id, sizeof text, text, err);
-    bool repair = check->repair && state == CONTENT_DAMAGED;
+    bool damaged = state == CONTENT_DAMAGED;
     if (state != CONTENT_RIGHT)
-        report(check, 6, repair ? "the messages with this content were taken out" : NULL, text);
-    return !err->code && (!repair || (sql_exec(check->store, "BEGIN IMMEDIATE", err) &&
-                                      lose(check, "SELECT DISTINCT id FROM content WHERE id =", id, err) &&
-                                      sql_exec(check->store, "COMMIT", err)));
+        report(check, 6, check->repair && damaged ? TAKEN_OUT : NULL, text);
+    if (damaged && !buf_printf(lost, "%s(%llu)", lost->len ? "," : "", (unsigned long long)id))
+        error_set(err, STORE_NO_MEMORY, "out of memory");
+    return !err->code;
 }
 
 /* Whether a finding says already that the content's octets are not there. */
@@ -357,7 +417,7 @@ static uint64_t id_at(const struct buf *ids, size_t at) {
  * ones, before the rule of I5 takes out what then still overlaps. */
 static bool judge_overlaps(struct check *check, struct error *err) {
     struct buf ids;
-    char text[440];
+    char text[420];
     buf_init(&ids, 0);
     bool done =
         collect(check->store,
@@ -368,8 +428,10 @@ static bool judge_overlaps(struct check *check, struct error *err) {
         uint64_t id = id_at(&ids, at);
         struct error inner = {0};
         if (read_content(check, id, sizeof text, text, &inner) == CONTENT_DAMAGED) {
-            report(check, 5, "it was given another one's place; the messages with it were taken out", text);
-            done = lose(check, "SELECT DISTINCT id FROM content WHERE id =", id, err);
+            char query[60];
+            report(check, 5, "it was given another one's place; " TAKEN_OUT, text);
+            snprintf(query, sizeof query, "SELECT %llu AS id", (unsigned long long)id);
+            done = lose(check, query, err);
         }
         done = done && (!inner.code || error_set(err, inner.code, "%s", inner.text));
     }
@@ -377,12 +439,26 @@ static bool judge_overlaps(struct check *check, struct error *err) {
     return done && apply_rule(check, &unfinished_overlaps, err);
 }
 
+static bool lose_damaged(struct check *check, const struct buf *lost, struct error *err) {
+    struct buf text;
+    buf_init(&text, 0);
+    buf_printf(&text, "SELECT column1 AS id FROM (VALUES %.*s)", (int)lost->len, (const char *)lost->data);
+    const char *query = text_of(&text);
+    bool done = query
+                    ? (!check->repair || sql_exec(check->store, "BEGIN IMMEDIATE", err)) &&
+                          lose(check, query, err) && (!check->repair || sql_exec(check->store, "COMMIT", err))
+                    : error_set(err, STORE_NO_MEMORY, "out of memory");
+    buf_free(&text);
+    return done;
+}
+
 /* What the rules found wrong in rows is not said again. Outside of any transaction: a content that the daemon
  * removes meanwhile must be seen to be gone. */
 static bool check_contents(struct check *check, struct error *err) {
     struct error inner = {0};
-    struct buf ids;
+    struct buf ids, lost;
     buf_init(&ids, 0);
+    buf_init(&lost, 0);
     bool done = collect(check->store,
                         "SELECT id FROM content c WHERE digest IS NOT NULL AND length ="
                         " (SELECT coalesce(sum(length), 0) FROM extent WHERE content = c.id)"
@@ -390,7 +466,10 @@ static bool check_contents(struct check *check, struct error *err) {
                         &ids, err);
     for (size_t at = 0; done && !inner.code && at < ids.len; at += sizeof(uint64_t))
         if (!is_known_lost(check->store, id_at(&ids, at), &inner))
-            check_digest(check, id_at(&ids, at), &inner);
+            check_digest(check, id_at(&ids, at), &lost, &inner);
+    if (done && !inner.code && lost.len)
+        lose_damaged(check, &lost, &inner);
+    buf_free(&lost);
     buf_free(&ids);
     return done && (!inner.code || error_set(err, inner.code, "%s", inner.text));
 }

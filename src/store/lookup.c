@@ -87,14 +87,16 @@ bool packed_row(struct store *store, bool repeats, uint64_t id, struct buf *out,
 
 /* ---- at start ---- */
 
+/* The finished runs above `*last`. */
 static bool load_done(struct store *store, bool repeats, uint64_t *last, struct error *err) {
     struct runs *runs = repeats ? &store->repeats : &store->track;
     struct error inner = {0};
-    sqlite3_stmt *walk =
-        sql_walk(store, "SELECT bucket, filter FROM run WHERE repeats = ?1 ORDER BY bucket", err);
+    sqlite3_stmt *walk = sql_walk(
+        store, "SELECT bucket, filter FROM run WHERE repeats = ?1 AND bucket > ?2 ORDER BY bucket", err);
     if (!walk)
         return false;
     sqlite3_bind_int64(walk, 1, repeats);
+    sqlite3_bind_int64(walk, 2, (sqlite3_int64)*last);
     while (!inner.code && sql_next(store, walk, &inner)) {
         struct span row = sql_span(walk, 1);
         uint8_t *filter = filters_reserve(&runs->done) ? mem_alloc(RUN_FILTER_OCTETS) : NULL;
@@ -146,18 +148,28 @@ bool runs_load(struct store *store, bool repeats, runs_refill_cb *refill, struct
 
 /* ---- a reader ---- */
 
-/* Whether the finished runs are still those that the reader knows. */
-static bool runs_are_known(struct store *store, bool repeats, bool *known, struct error *err) {
+/* How the finished runs stand to those that the reader knows. */
+struct finished {
+    uint64_t oldest, newest; /* buckets; 0: there is none */
+    uint64_t old;            /* how many are no newer than what the reader knows */
+};
+
+static bool look_at_finished(struct store *store, bool repeats, struct finished *finished,
+                             struct error *err) {
     const struct runs *runs = repeats ? &store->repeats : &store->track;
     struct error inner = {0};
-    sqlite3_stmt *walk =
-        sql_walk(store, "SELECT count(*), coalesce(max(bucket), 0) FROM run WHERE repeats = ?1", err);
+    sqlite3_stmt *walk = sql_walk(store,
+                                  "SELECT coalesce(min(bucket), 0), coalesce(max(bucket), 0),"
+                                  " count(bucket <= ?2 OR NULL) FROM run WHERE repeats = ?1",
+                                  err);
     if (!walk)
         return false;
     sqlite3_bind_int64(walk, 1, repeats);
-    *known = sql_next(store, walk, &inner) &&
-             (uint64_t)sqlite3_column_int64(walk, 0) == filters_count(&runs->done) &&
-             (uint64_t)sqlite3_column_int64(walk, 1) == filters_newest(&runs->done);
+    sqlite3_bind_int64(walk, 2, (sqlite3_int64)filters_newest(&runs->done));
+    if (sql_next(store, walk, &inner))
+        *finished = (struct finished){(uint64_t)sqlite3_column_int64(walk, 0),
+                                      (uint64_t)sqlite3_column_int64(walk, 1),
+                                      (uint64_t)sqlite3_column_int64(walk, 2)};
     sqlite3_finalize(walk);
     return !inner.code || error_set(err, inner.code, "%s", inner.text);
 }
@@ -183,17 +195,29 @@ static bool enter_new_rows(struct store *store, bool repeats, struct error *err)
     return !inner.code || error_set(err, inner.code, "%s", inner.text);
 }
 
+/* The newest of what is known is kept: its bucket says how far the reader has come. */
+static void drop_expired(struct runs *runs, uint64_t oldest) {
+    while (filters_count(&runs->done) > 1 && filters_oldest(&runs->done) < oldest)
+        filters_drop_oldest(&runs->done);
+}
+
 /* A reader keeps the writer's tables after it: the finished runs, and in the open table what lies above the
- * last of them. When a run was finished, or went, it begins anew. */
+ * last of them. Runs that were finished or went since are followed one by one; when they are not those that
+ * are known (`mhs store repair` dropped them), it begins anew. */
 static bool follow(struct store *store, bool repeats, struct error *err) {
     struct runs *runs = repeats ? &store->repeats : &store->track;
-    bool known = false;
+    struct finished finished;
     if (!runs->open.heads && !runs_init(runs))
         return no_memory(store, err);
-    if (!runs_are_known(store, repeats, &known, err))
+    if (!look_at_finished(store, repeats, &finished, err))
         return false;
-    if (!known) {
-        runs_clear(runs);
+    drop_expired(runs, finished.oldest);
+    bool same = finished.old == filters_count(&runs->done);
+    if (!same || finished.newest > filters_newest(&runs->done)) {
+        runs->seen = same ? filters_newest(&runs->done) : 0;
+        runs_forget_recent(runs);
+        if (!same)
+            filters_free(&runs->done);
         if (!load_done(store, repeats, &runs->seen, err)) {
             runs_clear(runs);
             return false;

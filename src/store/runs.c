@@ -37,11 +37,15 @@ void runs_free(struct runs *runs) {
     *runs = (struct runs){0};
 }
 
-void runs_clear(struct runs *runs) {
-    filters_free(&runs->done);
+void runs_forget_recent(struct runs *runs) {
     run_table_clear(&runs->open);
     run_table_clear(&runs->sealed);
     runs->drained_heads = 0;
+}
+
+void runs_clear(struct runs *runs) {
+    runs_forget_recent(runs);
+    filters_free(&runs->done);
     runs->seen = 0;
 }
 

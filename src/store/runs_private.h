@@ -55,7 +55,8 @@ void runs_seal(struct runs *runs);
 /* Collects the batches of `hash` in memory. False from the callback ends it and is returned. */
 typedef bool run_cb(void *context, uint64_t batch);
 bool runs_each_recent(const struct runs *runs, uint64_t hash, run_cb *cb, void *context);
-/* Forgets all, and keeps the tables' memory. */
+/* Forgets what stands in the tables, or all; keeps the tables' memory. */
+void runs_forget_recent(struct runs *runs);
 void runs_clear(struct runs *runs);
 
 /* The filter of the sealed table's hashes; NULL without memory. */

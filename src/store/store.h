@@ -429,10 +429,28 @@ bool store_reserve(struct store *store, const char *counter, uint64_t count, uin
 
 /* ---- check and repair (no other process may have the store open for writing) ---- */
 
+/* The next hop to which store_repair gives the copies whose content is lost; they are READY, due, and without
+ * a content. Whoever reads the queue reports them to their originators: the store can't. No peer may have
+ * this name. */
+#define STORE_LOST_HOP "(content lost)"
+
+/* One copy, or mailbox entry, of a message whose content is lost. store_repair keeps both, without a content.
+ */
+struct store_lost {
+    uint64_t message;
+    struct span envelope;
+    uint64_t work;     /* 0: a mailbox entry */
+    struct span data;  /* of the work or the entry */
+    struct span place; /* the next hop's name (empty: none), or the mailbox's */
+    uint64_t sequence; /* of the entry */
+};
+
 struct store_finding {
-    int invariant;  /* number in store_private.h; 0: what no invariant covers */
-    bool repaired;  /* store_repair put it right */
-    char text[512]; /* one line, plain English */
+    int invariant;                 /* number in store_private.h; 0: what no invariant covers */
+    bool repaired;                 /* store_repair put it right */
+    char text[512];                /* one line, plain English */
+    const struct store_lost *lost; /* not NULL: no finding of its own (it is not counted), but what the
+                                      findings before it mean for one copy or entry */
 };
 typedef void store_finding_cb(void *context, const struct store_finding *finding);
 
@@ -441,8 +459,8 @@ typedef void store_finding_cb(void *context, const struct store_finding *finding
 bool store_check(const char *place, bool deep, store_finding_cb *cb, void *context, uint64_t *findings,
                  struct error *err);
 
-/* Puts right what can be, and says what it does for each finding. Messages whose octets are lost are taken
- * out of the queue and reported, never silently. */
+/* Puts right what can be, and says what it does for each finding. Messages whose octets are lost stay without
+ * them, and each is named (struct store_lost): copies at STORE_LOST_HOP, to be reported. */
 bool store_repair(const char *place, store_finding_cb *cb, void *context, uint64_t *findings,
                   struct error *err);
 

@@ -255,7 +255,7 @@ class Association:
         """Receives one activity and confirms it: returns the MTS-APDU. None after a release or the end of the
         association. `hook(spdu, octets so far)` is called on each SPDU and may raise to end the play;
         `before_confirm(apdu)` when all is there and not yet confirmed."""
-        value = b""
+        value = bytearray()
         while True:
             try:
                 spdu = self.receive_spdu()
@@ -264,7 +264,7 @@ class Association:
             if hook:
                 hook(spdu, len(value))
             if spdu.si in (s.AS, s.AR):
-                value = value if spdu.si == s.AR else b""
+                value = value if spdu.si == s.AR else bytearray()
                 self.activity_identifier = spdu.parameters[s.PI_ACTIVITY]
             elif spdu.si == s.DT and spdu.first:
                 value += x228.data_octets(self.mode, spdu.data)
@@ -272,7 +272,7 @@ class Association:
                 if acknowledge:
                     self.please(s.spdu(s.MIA, s.parameter(s.PI_SERIAL, spdu.parameters[s.PI_SERIAL])))
             elif spdu.si == s.AE:
-                apdu = x228.apdu(self.mode, value)
+                apdu = x228.apdu(self.mode, bytes(value))
                 if before_confirm:
                     before_confirm(apdu)
                 self.confirm(spdu)

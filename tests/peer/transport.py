@@ -28,7 +28,7 @@ class Transport:
         self.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.tpdu_size = tpdu_size
         self.log = []
-        self._held = b""
+        self._held = bytearray()
         self.reference = 0x4350
 
     @classmethod
@@ -45,7 +45,7 @@ class Transport:
             raise Closed(str(error)) from None
 
     def _read_exactly(self, count):
-        while len(self._held) < count:
+        while len(self._held) < count:  # a bytearray: both ends cost what is added or taken
             try:
                 more = self.sock.recv(262144)
             except ConnectionError as error:
@@ -54,7 +54,8 @@ class Transport:
                 raise Closed("end of the connection")
             self.log.append((False, time.time(), more))
             self._held += more
-        taken, self._held = self._held[:count], self._held[count:]
+        taken = bytes(self._held[:count])
+        del self._held[:count]
         return taken
 
     def send_tpdu(self, header, data=b""):
@@ -132,7 +133,7 @@ class Transport:
 
     def receive(self):
         """The next TSDU. Raises Closed after DR or the end of the connection."""
-        tsdu = b""
+        tsdu = bytearray()
         while True:
             header, data = self.read_tpdu()
             if header[0] & 0xF0 == DR:
@@ -141,7 +142,7 @@ class Transport:
                 raise Unexpected(f"TPDU {header[0]:#x} for a DT")
             tsdu += data
             if header[1] & 0x80:
-                return tsdu
+                return bytes(tsdu)
 
     def disconnect(self):
         self.send_tpdu(bytes([DR, 0, 0]) + struct.pack(">H", self.reference) + b"\x80")

@@ -168,6 +168,7 @@ def _():
     with folder() as path, Pair(path) as pair:
         sent = ask(pair.alpha, "send", "--from", ADA, "--to", NOBODY, "--text", "anybody?")
         entry = pair.entries(pair.alpha, ADA, 1)[0]
+        equal((entry["delivered"], entry["non-delivered"], entry["subject"]), (0, 1, "(report: NOT delivered)"))
         recipient, = ask(pair.alpha, "read", "--user", ADA, str(entry["entry"]))["recipients"]
         equal((recipient["delivered"], recipient["diagnostic"]), (False, "unrecognised-OR-name"))
         check("NOT delivered to " + NOBODY in pair.alpha.mhs("read", "--user", ADA, str(entry["entry"])).stdout)
@@ -224,6 +225,8 @@ def _():
     with folder() as path, Pair(path) as pair:
         pair.alpha.mhs("probe", "--from", ADA, "--report", "delivery", UWE, NOBODY)
         entry = pair.entries(pair.alpha, ADA, 1)[0]
+        equal((entry["delivered"], entry["non-delivered"]), (1, 1))
+        equal(entry["subject"], "(report: 1 delivered, 1 NOT delivered)")
         recipients = ask(pair.alpha, "read", "--user", ADA, str(entry["entry"]))["recipients"]
         equal(sorted((r["recipient"], r["delivered"]) for r in recipients), [(NOBODY, False), (UWE, True)])
         equal(ask(pair.beta, "list", "--user", UWE)["entries"], [])

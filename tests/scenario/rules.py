@@ -86,11 +86,11 @@ def _():
               [{"from": HOME + "/S=Gone", "to": UWE, "reason": "directory-look-up"}])
         mta.mhs("send", "--from", BOB, "--to", "DN:cn=ada jones,o=alpha,c=gb", "--subject", "one", "--text", "x")
         equal(entries(mta, ADA, 1)[0]["subject"], "one")
-        sent = ask(mta, "send", "--from", BOB, "--to", "DN:CN=Nobody,C=GB", "--report", "delivery", "--subject", "two",
+        sent = ask(mta, "send", "--from", BOB, "--report", "delivery", "--to", "DN:CN=Nobody,C=GB", "--subject", "two",
                    "--text", "x")
         check("directory-operation-unsuccessful" in mta.mhs("track", sent["mts-identifier"]).stdout)
         entries(mta, BOB, 1)
-        mta.mhs("send", "--from", BOB, "--to", TEAM, "--report", "delivery", "--subject", "three", "--text", "x")
+        mta.mhs("send", "--from", BOB, "--report", "delivery", "--to", TEAM, "--subject", "three", "--text", "x")
         entries(mta, ADA, 2)
         entries(mta, BOB, 2)  # the report on the member whom nobody knows
         mta.stop()

@@ -6,9 +6,9 @@ import shutil
 import sqlite3
 import subprocess
 
-from players import ANN, BEN, HOME, Neighbour, Stage, folder, text_message  # it also makes the packages beside it importable
-from peer import ipm, local, tap
-from scenario.chasqui import Mhsd, program
+from players import ANN, BEN, FAR, FAY, HOME, JOE, NEAR, Neighbour, Stage, folder, text_message  # it makes packages importable
+from peer import ipm, local, tap, x411
+from scenario.chasqui import Mhsd, free_port, peer_section, program
 
 case, check, equal, wait_until = tap.case, tap.check, tap.equal, tap.wait_until
 
@@ -99,7 +99,7 @@ def _():
         done = run("mhs", "store", "check", store)
         equal(done.returncode, 1)
         lines = done.stdout.splitlines()
-        equal(sorted(line.split(":")[0] for line in lines[:-1]), ["I6", "I7"])
+        equal(sorted(line.split(":")[0] for line in lines[:-1] if line[0] != " "), ["I6", "I7"])
         equal(lines[-1], f"{store}: 2 findings; nothing was changed")
         for _twice in range(2):
             done = run("mhs", "--json", "store", "check", store)
@@ -111,16 +111,104 @@ def _():
         equal(done.returncode, 1, "there were findings")
         found = json.loads(done.stdout)["findings"]
         check(all(f["repaired"] for f in found), found)
-        check(any("was put right" in f["text"] for f in found) and any("taken out" in f["text"] for f in found), found)
+        check(any("was put right" in f["text"] for f in found) and any("given up" in f["text"] for f in found), found)
         for command in ("check", "repair"):
             done = run("mhs", "store", command, store)
             equal((done.returncode, done.stdout), (0, f"{store}: every invariant holds\n"))
         with daemon(path) as mta, mta.client() as client:
-            equal([e["entry"] for e in client.entries(BEN)], [kept])
+            equal([(e["entry"], e["size"] > 0) for e in client.entries(BEN)], [(kept, True), (lost, False)])
+            shown = mta.mhs("read", "--user", BEN, str(lost), check=False)
+            check(ANN in shown.stdout and "was lost here" in shown.stdout, (shown.stdout, shown.stderr))
             check(deliver(mta) > lost, "a number is not given out again")
             done = run("mhs", "store", "repair", store)
             equal(done.returncode, 4, "while the daemon has it")
             check("another process writes to this store" in done.stderr, done.stderr)
+
+
+def queue_to_neighbours(stage):
+    """Ann's messages to FAR, one of them held, a report to NEAR that returns a content, and an entry of Ben's: all
+    longer than what stands in a row. The identifiers of Ann's two."""
+    mta, big = stage.mta, bytes(30000)
+    deliver(mta, big)
+    with mta.client() as client:
+        for number in range(2):
+            client.submit(local.submission_envelope(ANN, [FAY, BEN] if number else [FAY]),
+                          ipm.ipm(f"lost-{number}", ANN, [FAY], "lost", ipm.file_part("octets", big + bytes([number]))))
+    stage.hand_over(x411.message(NEAR, "to-nobody", JOE, [x411.recipient(f"{HOME}/S=nobody", 1)],
+                                 ipm.ipm("to-nobody", JOE, [BEN], "x", ipm.file_part("octets", big + b"x")), indicators=(3,)))
+    waiting = wait_until(lambda: (lambda e: e if len(e) == 3 else None)(mta.request("queue-list")["entries"]))
+    mine = [e for e in waiting if e["kind"] == "message"]
+    mta.mhs("queue", "hold", str(mine[1]["id"]), "--reason", "wait")
+    return [e["mts-identifier"] for e in mine]
+
+
+@case("what repair takes the content from is named: copies are non-delivered at the next start, a report goes on")
+def _():
+    with folder() as path:
+        away = {"address": [f"Internet=127.0.0.1+{free_port()}"]}
+        with Stage(path, peer_options={"NEAR": away, "FAR": away}) as stage:
+            mta, store = stage.mta, os.path.join(path, "alpha", "store")
+            mine = queue_to_neighbours(stage)
+            mta.stop()
+            sql(os.path.join(path, "alpha"), "DELETE FROM extent")
+            for command in ("check", "repair"):
+                before = run("mhs", "store", command, store) if command == "check" else None
+                done = run("mhs", "--json", "store", command, store)
+                equal(done.returncode, 1, done.stderr)
+                lost = json.loads(done.stdout)["lost"]
+                equal(sorted((e["kind"], e["mts-identifier"], tuple(e["recipients"]), e.get("next-hop"), e.get("mailbox"))
+                             for e in lost if e["mts-identifier"] in mine and "id" in e),
+                      [("message", name, (FAY,), "FAR", None) for name in mine])
+                equal(len([e for e in lost if e["kind"] == "report" and e["next-hop"] == "NEAR"]), 1)
+                equal([e["entry"] for e in lost if e.get("mailbox") == BEN], [1, 2], "Ben's own, and his copy of the second")
+                check(not before or all(f"message {name} from {ANN} for {FAY}: copy " in before.stdout for name in mine))
+            mta.configure(peer={"NEAR": peer_section(stage.near.port, "NEAR", "near's secret", domain=NEAR),
+                                "FAR": peer_section(stage.far.port, "FAR", "far's secret", domain=FAR)})
+            mta.start()
+            report = stage.near.next()
+            equal((report.kind, report.subject[1], report.returned), ("report", "to-nobody", None))
+            with mta.client() as client:
+                entries = wait_until(lambda: (lambda e: e if len(e) == 2 else None)(client.entries(ANN)))
+            equal(sorted(e["mts-identifier"] for e in entries), mine)
+            for entry in entries:
+                shown = json.loads(mta.mhs("--json", "read", "--user", ANN, str(entry["entry"])).stdout)["recipients"]
+                equal([(r["recipient"], r["reason"]) for r in shown], [(FAY, "unable-to-transfer")])
+                check("damaged" in json.dumps(shown), shown)
+            for name in mine:
+                events = [e["event"] for e in track(mta, name)["messages"][0]["events"]]
+                check(events.index("content-lost") < events.index("non-delivered"), events)
+            check(stage.far.nothing(0.5), "nothing goes out without its content")
+            equal(mta.request("queue-list")["entries"], [])
+            mta.stop()
+            equal(run("mhs", "store", "check", store).returncode, 0)
+
+
+@case("while a segment is away nothing is taken in, what expires is reported all the same, and all goes on when it is back")
+def _():
+    with folder() as path:
+        with Stage(path, peer_options={"FAR": {"address": [f"Internet=127.0.0.1+{free_port()}"]}}) as stage:
+            mta, segments = stage.mta, os.path.join(path, "alpha", "store", "segments")
+            entry = deliver(mta, bytes(30000))
+            mta.mhs("send", "--from", ANN, "--to", FAY, "--attach", mta.log_path, "--text", "x" * 20000)
+            mta.stop()
+            sql(os.path.join(path, "alpha"), "UPDATE work SET expiry = 1")
+            os.rename(segments, segments + ".away")
+            os.mkdir(segments)
+            mta.start()
+            with mta.client() as client:
+                report, = wait_until(lambda: client.entries(ANN))
+            shown, = json.loads(mta.mhs("--json", "read", "--user", ANN, str(report["entry"])).stdout)["recipients"]
+            equal((shown["recipient"], shown["diagnostic"]), (FAY, "maximum-time-expired"))
+            status = mta.request("status")
+            equal((status["state"], status["copies"]), ("refusing", 0))
+            check("segment" in status["cause"], status)
+            refused = mta.mhs("send", "--from", ANN, "--to", BEN, "--text", "x", check=False)
+            equal(refused.returncode, 1)
+            os.rmdir(segments)
+            os.rename(segments + ".away", segments)
+            wait_until(lambda: mta.request("status")["state"] == "serving")
+            mta.mhs("send", "--from", ANN, "--to", BEN, "--text", "x")
+            check(b"\0" * 30000 in mta.client().content(BEN, entry), "Ben's message is whole again")
 
 
 def track(mta, *arguments):

@@ -145,6 +145,12 @@ static void errors_name_place_and_cause(void **state) {
     refused(HEAD "catch-all = \"rubbish\"\n", "line 4", "catch-all");
     refused(HEAD "net-processes = 0\n", "line 4", "between");
     refused(HEAD "store = \"\"\n", "line 4", "store");
+    refused(HEAD "peer \"\" { }\n", "line 4", "a peer has a name");
+    refused(HEAD "peer \"(conversion)\" { }\n", "line 4", "parentheses");
+    refused(HEAD "peer \"(content lost)\" { }\n", "line 4", "parentheses");
+    char text[400];
+    snprintf(text, sizeof text, "%ssocket = \"/tmp/%0110d\"\n", HEAD, 0);
+    refused(text, "socket", "107");
 }
 
 /* The line is the option's, in whatever place it stands; a comment or another section does not mislead. */

@@ -296,12 +296,33 @@ static struct span submission_to(struct world *world, const char *originator, co
     return octets;
 }
 
-static bool submit(struct world *world, uint64_t ref, struct span envelope) {
+/* A recipient whose organization is one character over ub-organization-name-length, 64. */
+static struct span submission_over_bounds(struct world *world) {
+    static char organization[65];
+    struct x411p3_MessageSubmissionEnvelope envelope;
+    struct ber_limits relaxed = {.relax_bounds = true};
+    struct span octets = submission_to(world, JONES, FRANK);
+    assert_true(
+        ber_decode(&x411p3_MessageSubmissionEnvelope_type, octets, &world->arena, &relaxed, &envelope, NULL));
+    struct x411_ORName *name = &envelope.per_recipient_fields.items[0].recipient_name;
+    memset(organization, 'o', sizeof organization);
+    ber_forget_raw(&x411p3_MessageSubmissionEnvelope_type, &envelope);
+    name->built_in_standard_attributes.organization_name = span_of(organization, sizeof organization);
+    assert_true(
+        ber_encode_arena(&x411p3_MessageSubmissionEnvelope_type, &envelope, &world->arena, &octets, NULL));
+    return octets;
+}
+
+static struct reader submit_for(struct world *world, uint64_t ref, struct span envelope) {
     tell(world, IPC_SUBMIT_BEGIN, ref, SPAN_LIT("\1"), envelope);
     tell(world, IPC_SUBMIT_CONTENT, ref, span_of(content, PIECE), NOTHING);
     tell(world, IPC_SUBMIT_CONTENT, ref, span_of(content + PIECE, PIECE), NOTHING);
     tell(world, IPC_SUBMIT_END, ref, NOTHING, NOTHING);
-    struct reader r = expect(world, IPC_SUBMIT_RESULT, ref);
+    return expect(world, IPC_SUBMIT_RESULT, ref);
+}
+
+static bool submit(struct world *world, uint64_t ref, struct span envelope) {
+    struct reader r = submit_for(world, ref, envelope);
     return reader_u8(&r) == 1;
 }
 
@@ -336,6 +357,27 @@ static void expect_error(struct world *world, const char *request, const char *c
     const char *got = json_string_value(json_object_get(json_object_get(answer, "error"), "code"));
     assert_string_equal(got ? got : "no error", code);
     json_decref(answer);
+}
+
+static void test_submission_over_bounds(void **state) {
+    struct world world;
+    (void)state;
+    world_begin(&world);
+    client(&world, 1, 1001);
+    struct reader r = submit_for(&world, (uint64_t)1 << 32 | 2, submission_over_bounds(&world));
+    assert_int_equal(reader_u8(&r), 0);
+    struct span octets = payload_rest(&r);
+    json_t *answer = json_loadb((const char *)octets.data, octets.len, 0, NULL);
+    json_t *error = json_object_get(answer, "error");
+    assert_string_equal(json_string_value(json_object_get(error, "code")), "recipient-improperly-specified");
+    assert_int_equal(json_array_size(json_object_get(error, "recipients")), 1);
+    json_decref(answer);
+    world_stop(&world);
+    world.config.limits.relax_bounds = true;
+    world_start(&world);
+    client(&world, 1, 1001);
+    assert_true(submit(&world, (uint64_t)1 << 32 | 2, submission_over_bounds(&world)));
+    world_end(&world);
 }
 
 static void test_submission(void **state) {
@@ -450,6 +492,7 @@ int main(void) {
         cmocka_unit_test(test_recover),
         cmocka_unit_test(test_resume_out),
         cmocka_unit_test(test_submission),
+        cmocka_unit_test(test_submission_over_bounds),
         cmocka_unit_test(test_operator),
         cmocka_unit_test(test_users),
     };

@@ -13,13 +13,19 @@
 
 struct findings {
     uint64_t count, repaired;
-    int invariant; /* of the first */
-    bool others;   /* some have another one */
+    uint64_t copies, entries; /* named as lost */
+    int invariant;            /* of the first */
+    bool others;              /* some have another one */
     char text[512];
 };
 
 static void note(void *context, const struct store_finding *finding) {
     struct findings *findings = context;
+    if (finding->lost) {
+        findings->copies += finding->lost->work != 0;
+        findings->entries += finding->lost->sequence != 0;
+        return;
+    }
     if (!findings->count++) {
         findings->invariant = finding->invariant;
         snprintf(findings->text, sizeof findings->text, "%s", finding->text);
@@ -131,10 +137,14 @@ static bool any_event(void *context, int64_t at, struct span data) {
     return true;
 }
 
+/* With all of its content; false: it is gone, or is there without any. */
 static bool serves(struct room *room, uint64_t message, uint64_t len, unsigned seed) {
-    if (is_there(room, message))
+    struct store_content *content = store_content_open(room->store, message, NULL);
+    bool whole = content && store_content_length(content);
+    store_content_release(content);
+    if (whole)
         expect_message(room, message, len, seed);
-    return is_there(room, message);
+    return whole;
 }
 
 /* What is there is whole. */
@@ -292,7 +302,7 @@ static void swapped_segments_are_found(void **state) {
     room_check(room);
     room_open(room);
     for (unsigned i = 0; i < 3; i++)
-        assert_false(is_there(room, ids[i])); /* each had octets in one of the two */
+        assert_false(serves(room, ids[i], 40 << 20, i)); /* each had octets in one of the two */
     add_one(room, 100000, 1, NULL);
     room_commit(room);
 }
@@ -391,7 +401,49 @@ static void missing_segment_stops_accepting(void **state) {
     room_open(room);
     assert_true(store_accepting(room->store));
     expect_message(room, in.small, 100, 1);
-    assert_false(is_there(room, in.large));
+    assert_false(serves(room, in.large, 100000, 2));
+}
+
+static bool keep_work(void *context, const struct store_work *work) {
+    ((struct store_work *)context)[work->status == STORE_HELD ? 1 : 0] = *work;
+    return true;
+}
+
+/* The copy and the entry of a message whose content is lost are named and kept: with the envelope, without
+ * content, the copy at the next hop that says so, in no doubt and not held. */
+static void what_loses_its_content_is_named_and_kept(void **state) {
+    struct room *room = *state;
+    struct inhabited in = inhabit(room);
+    struct error err;
+    uint64_t n;
+    room_close(room);
+    damage(room, "UPDATE content SET digest = zeroblob(32) WHERE digest IS NOT NULL;"
+                 "UPDATE work SET status = 2, doubt_peer = next_hop WHERE message IN"
+                 " (SELECT id FROM message WHERE content != 0)");
+    for (int repair = 0; repair < 2; repair++) {
+        struct findings found = {0};
+        assert_true(repair ? store_repair(room->path, note, &found, &n, &err)
+                           : store_check(room->path, true, note, &found, &n, &err));
+        assert_int_equal(n, 2);
+        assert_int_equal(found.copies, 2);
+        assert_int_equal(found.entries, 1);
+    }
+    room_check(room);
+    room_open(room);
+    struct store_work rows[2] = {{0}, {0}};
+    assert_true(store_each_work(room->store, 1, 0, store_next_hop(room->store, SPAN_LIT(STORE_LOST_HOP)), -1,
+                                keep_work, rows, &err));
+    assert_int_equal(rows[1].id, 0);
+    assert_int_equal(rows[0].message, in.shared); /* the last of the two */
+    assert_int_equal(rows[0].doubt_peer, 0);
+    assert_int_equal(rows[0].due, 0);
+    for (int i = 0; i < 2; i++) {
+        struct store_message message;
+        assert_true(store_get_message(room->store, i ? in.shared : in.large, &room->arena, &message, &err));
+        assert_true(message.envelope.len > 0);
+        assert_int_equal(message.content_length, 0);
+    }
+    room_close(room);
 }
 
 static void changed_octet_is_found(void **state) {
@@ -515,6 +567,7 @@ int main(void) {
         IN_ROOM(lost_rows_of_runs_are_rebuilt),
         IN_ROOM(damaged_packed_rows_are_found),
         IN_ROOM(missing_segment_stops_accepting),
+        IN_ROOM(what_loses_its_content_is_named_and_kept),
         IN_ROOM(changed_octet_is_found),
         IN_ROOM(corrupt_pages_are_survived),
         IN_ROOM(rubbish_rows_are_survived),

@@ -1,0 +1,94 @@
+#!/usr/bin/python3
+"""The daemon under a service manager: what systemd's notification socket and journal are told."""
+import os
+import re
+import signal
+import socket
+import sqlite3
+
+from players import folder  # it also makes the packages beside it importable
+from peer import tap
+from scenario.chasqui import Mhsd
+
+case, check, equal = tap.case, tap.check, tap.equal
+
+
+def manager(address):
+    """The socket of a service manager."""
+    heard = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+    heard.bind(address)
+    heard.settimeout(60)
+    return heard
+
+
+def log_lines(mta):
+    with open(mta.log_path) as file:
+        return file.read().splitlines()
+
+
+@case("a service manager hears when the daemon serves and when it stops")
+def _():
+    with folder() as path:
+        for name, address in ("path", path + "/notify"), ("abstract", f"\0chasqui-test-{os.getpid()}"):
+            with manager(address) as heard:
+                mta = Mhsd(f"{path}/{name}", environment={"NOTIFY_SOCKET": address.replace("\0", "@")})
+                mta.start(wait=False)
+                try:
+                    equal(heard.recv(100), b"READY=1")
+                    equal(mta.request("status")["state"], "serving")  # from the first moment on
+                    mta.process.send_signal(signal.SIGTERM)
+                    equal(heard.recv(100), b"STOPPING=1")
+                    equal(mta.process.wait(60), 0)
+                finally:
+                    mta.kill()
+
+
+@case("a daemon that can't serve ends without having said that it is ready")
+def _():
+    with folder() as path, manager(path + "/notify") as heard:
+        mta = Mhsd(path + "/mta", environment={"NOTIFY_SOCKET": path + "/notify"})
+        os.makedirs(path + "/mta/store")
+        with sqlite3.connect(path + "/mta/store/queue.db") as database:
+            database.execute("CREATE TABLE another_programs (id INTEGER)")
+        mta.start(wait=False)
+        equal(mta.process.wait(60), 1)
+        heard.settimeout(0)
+        try:
+            check(False, f"it said {heard.recv(100)}")
+        except BlockingIOError:
+            pass
+
+
+@case("a service manager that does not listen stops nobody")
+def _():
+    with folder() as path:
+        for address in path + "/nobody", "@", "relative", "/" + "x" * 200:
+            with Mhsd(path + "/mta", environment={"NOTIFY_SOCKET": address}) as mta:
+                equal(mta.request("status")["state"], "serving")
+        check(any("the service manager was not told" in line for line in log_lines(mta)))
+
+
+@case("systemd's journal gets severities instead of times")
+def _():
+    with folder() as path:
+        mta = Mhsd(path + "/mta")
+        open(mta.log_path, "w").close()
+        log = os.stat(mta.log_path)
+        mta.environment = {"JOURNAL_STREAM": f"{log.st_dev}:{log.st_ino}"}
+        with mta:
+            pass
+        lines = log_lines(mta)
+        check(any(re.fullmatch(r"<5>mhsd\[\d+\] notice: serving at 1 address; .*", line) for line in lines), lines)
+        check(all(re.match(r"<[3-7]>\w+\[\d+\] ", line) for line in lines), lines)
+
+
+@case("a log that goes elsewhere keeps its times, though the variable is inherited")
+def _():
+    with folder() as path:
+        with Mhsd(path + "/mta", environment={"JOURNAL_STREAM": "1:2"}) as mta:
+            pass
+        check(any(re.match(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ mhsd\[\d+\] notice: serving", line)
+                  for line in log_lines(mta)))
+
+
+tap.main()
