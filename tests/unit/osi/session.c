@@ -194,7 +194,95 @@ static void enclosures_are_judged(void **state) {
     }
 }
 
+/* The sync type of a MAJOR SYNC POINT is none of an ACTIVITY END (X.225 §8.3.23); serial numbers end. */
+static void sync_points_are_judged(void **state) {
+    (void)state;
+    struct machine m;
+    uint32_t serial;
+    begin_activity(&m);
+    assert_false(gets(&m, SPAN_LIT("\x01\0\x29\6\x0F\1\1\x2A\1\x31")));
+    end(&m);
+    begin_with_tokens(&m);
+    assert_true(session_activity_start(&m.session, SPAN_LIT("\2\1\1")));
+    m.session.vm = SESSION_SERIAL_MAXIMUM;
+    assert_true(session_sync_minor(&m.session, &serial));
+    assert_int_equal(serial, SESSION_SERIAL_MAXIMUM);
+    assert_false(session_sync_minor(&m.session, &serial));
+    assert_false(session_activity_end(&m.session, &serial));
+    end(&m);
+}
+
+/* ---- connection ---- */
+
+/* An initiator that proposed version 1 and 2, and all tokens for the responder. */
+static void begin_calling(struct machine *m) {
+    struct session_connect c = {.versions = 3, .units = SESSION_UNITS_RTSE, .token_setting = 0x15};
+    memset(m, 0, sizeof *m);
+    buf_init(&m->out, 0);
+    assert_true(cotp_init(&m->cotp, &m->out, &m->cause, 65531, none, none, none));
+    m->cotp.state = COTP_OPEN;
+    session_init(&m->session, &m->cotp, &m->cause, true, 4096, indicate, m);
+    session_transport_connected(&m->session);
+    assert_true(session_connect(&m->session, &c));
+}
+
+static void answers_stay_within_the_proposal(void **state) {
+    (void)state;
+    struct machine m;
+    begin_calling(&m); /* TSDU maximum sizes 128 toward the responder, 256 back; no token setting item */
+    assert_true(gets(&m, SPAN_LIT("\x0E\x12\5\x0C\x13\1\0\x15\4\0\x80\1\0\x16\1\2\x14\2\2\x49")));
+    assert_int_equal(m.last.primitive, S_CONNECT_CONFIRM);
+    assert_int_equal(m.session.tsdu_out, 128);
+    assert_int_equal(m.session.tokens, 0);
+    end(&m);
+    begin_calling(&m);
+    assert_false(gets(&m, SPAN_LIT("\x0E\x0C\5\6\x13\1\0\x16\1\4\x14\2\2\x49")));
+    assert_string_equal(m.cause.parameter, "session version");
+    end(&m);
+    begin_calling(&m);
+    assert_false(gets(&m, SPAN_LIT("\x0E\x0F\5\x09\x13\1\0\x16\1\2\x1A\1\0\x14\2\2\x49")));
+    assert_string_equal(m.cause.parameter, "token setting item");
+    end(&m);
+}
+
+/* A refusal by the provider has no session user requirements, one by the user has them (X.225 §8.3.5). */
+static void long_references_are_refused(void **state) {
+    (void)state;
+    struct machine m;
+    uint8_t cn[90] = {SPDU_CN, 0x4F, 1, 67, 10, 65};
+    static const uint8_t rest[] = {5, 6, 0x13, 1, 0, 0x16, 1, 2};
+    memcpy(cn + 71, rest, sizeof rest);
+    cn[1] = 69 + sizeof rest;
+    memset(&m, 0, sizeof m);
+    buf_init(&m.out, 0);
+    assert_true(cotp_init(&m.cotp, &m.out, &m.cause, 65531, none, none, none));
+    m.cotp.state = COTP_OPEN;
+    session_init(&m.session, &m.cotp, &m.cause, false, 4096, indicate, &m);
+    session_transport_connected(&m.session);
+    gets(&m, span_of(cn, 71 + sizeof rest));
+    assert_int_equal(m.cause.end, OSI_END_REFUSED);
+    assert_int_equal(m.cause.code, SESSION_REFUSE_PROVIDER);
+    struct spdu rf;
+    struct span out = buf_span(&m.out);
+    assert_true(spdu_read(next_tsdu(&out), &rf));
+    assert_int_equal(rf.si, SPDU_RF);
+    assert_null(rf.parameter[PI_SESSION_USER_REQUIREMENTS].data);
+    end(&m);
+}
+
 /* ---- tokens ---- */
+
+/* They pass after what they were concatenated with (X.225 §6.3.7). */
+static void tokens_pass_last(void **state) {
+    (void)state;
+    struct machine m;
+    begin_activity(&m);
+    assert_true(gets(&m, SPAN_LIT("\x01\3\x10\1\x15\x31\3\x2A\1\x31")));
+    assert_int_equal(m.count, 2);
+    assert_int_equal(m.last.primitive, S_TOKEN_GIVE);
+    assert_true(session_owns(&m.session, SESSION_TOKEN_DATA | SESSION_TOKEN_MINOR | SESSION_TOKEN_MAJOR));
+    end(&m);
+}
 
 static void tokens_are_asked_for_in_any_state_of_a_transfer(void **state) {
     (void)state;
@@ -337,6 +425,10 @@ int main(void) {
         cmocka_unit_test(a_segmented_spdu_may_begin_anew),
         cmocka_unit_test(data_is_cut_at_every_length),
         cmocka_unit_test(enclosures_are_judged),
+        cmocka_unit_test(sync_points_are_judged),
+        cmocka_unit_test(answers_stay_within_the_proposal),
+        cmocka_unit_test(long_references_are_refused),
+        cmocka_unit_test(tokens_pass_last),
         cmocka_unit_test(tokens_are_asked_for_in_any_state_of_a_transfer),
         cmocka_unit_test(control_is_given_by_who_has_it),
         cmocka_unit_test(the_token_ends_an_exception),
