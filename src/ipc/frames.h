@@ -28,9 +28,8 @@
 /* Most octets of an envelope that comes in. What is added on its way out still finds room in a payload. */
 #define IPC_ENVELOPE_MAX (12 * 1024 * 1024)
 
-/* An APDU's checkpoints are kept while what was collected of its envelope, which goes with each, is at most
- * this long. */
-#define IPC_KEPT_ENVELOPE_MAX (64 * 1024)
+/* What a net process may want kept with a checkpoint. */
+#define IPC_PARSER_STATE_MAX 512
 
 /* A transfer whose APDU is at most this long may travel in one frame each way; out it does. */
 #define IPC_WHOLE_MAX (256 * 1024)
@@ -69,13 +68,13 @@ enum ipc_type {
     IPC_TRANSFER_WHOLE,
     /* N>S octets activity_id: a transfer in pieces begins */
     IPC_TRANSFER_BEGIN,
-    /* N>S u8 kind, rest envelope: as soon as the envelope is complete, before any content */
+    /* N>S u8 kind, rest the next octets of the envelope: as soon as it is complete, before any content. The
+     * octets that came before a checkpoint go before it, with kind IPC_APDU_PARTIAL while others follow */
     IPC_TRANSFER_ENVELOPE,
     /* N>S rest content: the next octets of the content */
     IPC_TRANSFER_CONTENT,
     /* N>S u32 serial, u64 offset (octets of the APDU stream up to here), rest parser_state (opaque, at most
-     * 4096 + IPC_KEPT_ENVELOPE_MAX). With a longer envelope the net process confirms by itself: a resume from
-     * there finds nothing, and the transfer begins anew */
+     * IPC_PARSER_STATE_MAX) */
     IPC_TRANSFER_CHECKPOINT,
     /* S>N u32 serial: everything up to this checkpoint is on disk */
     IPC_TRANSFER_CHECKPOINT_DONE,
@@ -89,7 +88,8 @@ enum ipc_type {
     /* N>S A peer wants to resume. octets old_association_id, octets old_activity_id, u32 serial, u8
        recovering (1: with RT-RECOVER) */
     IPC_RESUME,
-    /* S>N u8 result (enum ipc_resume), u32 serial, u64 offset, rest parser_state as in the checkpoint */
+    /* S>N u8 result (enum ipc_resume), u32 serial, u64 offset, octets parser_state as in the checkpoint, rest
+     * what had come then of an envelope that was not complete */
     IPC_RESUME_RESULT,
 
     /* ---- a transfer out; ref = association; one at a time on each ---- */
@@ -192,8 +192,8 @@ enum ipc_work_verdict {
 
 enum ipc_mode { IPC_MODE_NORMAL = 1, IPC_MODE_X410_1988, IPC_MODE_1984 };
 
-/* What an APDU is, as the scanner in the net process found it. */
-enum ipc_apdu { IPC_APDU_MESSAGE = 1, IPC_APDU_PROBE, IPC_APDU_REPORT };
+/* What an APDU is, as the scanner in the net process found it; PARTIAL: its envelope is not complete. */
+enum ipc_apdu { IPC_APDU_PARTIAL, IPC_APDU_MESSAGE, IPC_APDU_PROBE, IPC_APDU_REPORT };
 
 enum ipc_submission { IPC_SUBMISSION_MESSAGE = 1, IPC_SUBMISSION_PROBE };
 

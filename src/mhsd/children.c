@@ -115,11 +115,17 @@ static int fail(const struct error *err) {
     return 1;
 }
 
+/* For the log, and for `top` and `ps -o comm`; a string that outlives the process's work. */
+static void name_process(const char *name) {
+    log_set_process(name);
+    prctl(PR_SET_NAME, name);
+}
+
 int child_store(struct child_context *context) {
     struct error err = {0};
     const struct config *config = context->config;
     struct mta_reload reload = {.read = read_mta, .release = release_mta, .context = context};
-    log_set_process("store");
+    name_process("store");
     signal(SIGPIPE, SIG_IGN);
     umask(077);
     close_network(context->sockets);
@@ -143,7 +149,7 @@ int child_reader(struct child_context *context, int number) {
     struct mta_reload reload = {.read = read_mta, .release = release_mta, .context = context};
     char name[16];
     snprintf(name, sizeof name, "reader%d", number);
-    log_set_process(name);
+    name_process(name);
     signal(SIGPIPE, SIG_IGN);
     close_network(context->sockets);
     close(context->sockets->store);
@@ -164,7 +170,7 @@ int child_net(struct child_context *context, int number) {
     struct net_reload reload = {.read = read_protocol, .release = release_protocol, .context = context};
     char name[16];
     snprintf(name, sizeof name, "net%d", number);
-    log_set_process(name);
+    name_process(name);
     int store = sockets_connect_store(context->sockets);
     if (store < 0) {
         log_error("the store process can't be reached: %s", strerror(errno));
@@ -213,7 +219,7 @@ int child_work(struct child_context *context, int number) {
     struct error err = {0};
     char name[16];
     snprintf(name, sizeof name, "work%d", number);
-    log_set_process(name);
+    name_process(name);
     int store = sockets_connect_work(context->sockets);
     if (store < 0) {
         log_error("the store process can't be reached: %s", strerror(errno));
@@ -223,7 +229,6 @@ int child_work(struct child_context *context, int number) {
     close(context->sockets->store);
     close(context->sockets->work);
     close_readers(context->sockets, -1);
-    prctl(PR_SET_NAME, name); /* `ps` tells it from the others */
     work_prepare();
     work_limit();
     if (!sandbox_drop_user(context->config->user, &err) || !sandbox_enter(SANDBOX_WORK, NULL, &err))

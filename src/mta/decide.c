@@ -36,6 +36,7 @@ struct mts_run run_begin(struct mta *mta, struct arena *arena) {
                             .now = clock_now_us() / SECOND,
                             .id_prefix = mta->id_prefix,
                             .id_next = mta->id_next,
+                            .relax_bounds = mta->config->limits.relax_bounds,
                             .hop_down = mta->hop_down,
                             .hop_down_count = mta->hop_count,
                             .look_up = look_up,

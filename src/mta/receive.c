@@ -179,7 +179,6 @@ static bool open_external(struct mta *mta, const struct arrival *arrival, struct
 static enum arrival_result take(struct mta *mta, const struct arrival *received, struct decoded *decoded,
                                 char cause[static 200]) {
     struct mts_run run = run_begin(mta, &mta->arena);
-    run.relax_bounds = mta->config->limits.relax_bounds;
     run.over_bounds = decoded->over_bounds;
     struct mts_decisions decisions = {0};
     struct subject subject = {received->content, received->content_length, received->memory};

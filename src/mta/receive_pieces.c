@@ -41,8 +41,8 @@ bool receive_envelope(struct association *association, struct span payload) {
     struct reader r = reader_of(payload);
     uint8_t kind = reader_u8(&r);
     struct span envelope = payload_rest(&r);
-    if (!payload_done(&r) || !inbound || inbound->kind || kind < IPC_APDU_MESSAGE || kind > IPC_APDU_REPORT ||
-        envelope.len == 0 || envelope.len > envelope_most(association->net->mta))
+    if (!payload_done(&r) || !inbound || inbound->kind || kind > IPC_APDU_REPORT || envelope.len == 0 ||
+        envelope.len + inbound->envelope.len > envelope_most(association->net->mta))
         return false;
     inbound->kind = (enum ipc_apdu)kind;
     return buf_append_span(&inbound->envelope, envelope);
@@ -106,21 +106,46 @@ static void checkpoint_is_lost(struct mta *mta, struct effect *effect) {
     association_end(effect->association, IPC_CLOSE_ABORTED, store_cause(mta->store)->text);
 }
 
+/* The envelope only grows, so that what is spooled of it is its beginning; after a resume it may be more. */
+static void spool_envelope(struct mta *mta, struct inbound *inbound) {
+    struct error err = {0};
+    struct span envelope = buf_span(&inbound->envelope);
+    if (inbound->failure[0] || (!inbound->spooled && envelope.len <= INBOUND_ENVELOPE_MAX))
+        return;
+    if (!store_accepting(mta->store)) {
+        fail(inbound, store_cause(mta->store)->text);
+        return;
+    }
+    if (!inbound->spooled)
+        inbound->spooled = store_content_create(mta->store, 0, &err);
+    uint64_t length = inbound->spooled ? store_content_length(inbound->spooled) : 0;
+    struct span more = span_sub(envelope, length < envelope.len ? (size_t)length : envelope.len, SIZE_MAX);
+    if (!inbound->spooled || (more.len && !store_content_append(inbound->spooled, more, &err)))
+        fail(inbound, err.text);
+}
+
 static bool put_activity(struct association *association, uint32_t serial, uint64_t offset) {
     struct mta *mta = association->net->mta;
     struct inbound *inbound = association->inbound;
-    buf_clear(&mta->scratch);
-    if (!inbound_write(inbound, bytes_rest(association->id), &mta->scratch))
-        return false;
-    struct store_activity_in activity = {.id = inbound->stored,
+    struct span address = bytes_rest(association->id);
+    struct store_activity_in activity = {.id = inbound->spool,
                                          .peer = span_str(association->peer->name),
                                          .association = bytes_head(inbound->names),
-                                         .activity = bytes_rest(inbound->names),
                                          .at = clock_now_us(),
                                          .serial = serial,
                                          .offset = offset,
-                                         .state = buf_span(&mta->scratch)};
-    uint64_t id = store_put_activity_in(mta->batch.store, &activity, inbound->content);
+                                         .state = address};
+    uint64_t id = inbound->spool;
+    if (inbound->spooled && !(id = store_put_activity_in(mta->batch.store, &activity, inbound->spooled)))
+        return false;
+    inbound->spool = id;
+    buf_clear(&mta->scratch);
+    if (!inbound_write(inbound, address, &mta->scratch))
+        return false;
+    activity.id = inbound->stored;
+    activity.activity = bytes_rest(inbound->names);
+    activity.state = buf_span(&mta->scratch);
+    id = store_put_activity_in(mta->batch.store, &activity, inbound->content);
     if (id)
         inbound->stored = id;
     return id != 0;
@@ -133,8 +158,9 @@ bool receive_checkpoint(struct association *association, struct span payload) {
     uint32_t serial = reader_u32(&r);
     uint64_t offset = reader_u64(&r);
     struct span parser = payload_rest(&r);
-    if (!payload_done(&r) || !inbound || parser.len > 4096 + IPC_KEPT_ENVELOPE_MAX)
+    if (!payload_done(&r) || !inbound || parser.len > IPC_PARSER_STATE_MAX)
         return false;
+    spool_envelope(mta, inbound);
     struct effect effect = {.commit = checkpoint_is_safe,
                             .undo = checkpoint_is_lost,
                             .association = association,
@@ -163,9 +189,8 @@ static void add_content(struct arrival *arrival, struct store_content *content) 
 }
 
 static void drop_activity(struct mta *mta, struct inbound *inbound) {
-    if (inbound->stored)
-        store_remove_activity_in(mta->batch.store, inbound->stored);
-    inbound->stored = 0;
+    inbound_remove(mta, inbound);
+    inbound->stored = inbound->spool = 0;
     batch_arm(mta);
 }
 

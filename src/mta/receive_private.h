@@ -9,8 +9,9 @@ struct checkpoint {
     uint64_t offset;         /* of the APDU stream */
     uint64_t content_length; /* of content that had come */
     uint32_t serial;
-    bool with_envelope;   /* the envelope was complete */
-    struct bytes *parser; /* the net process's state: head */
+    uint32_t envelope_length; /* octets of the envelope that had come */
+    enum ipc_apdu kind;       /* PARTIAL: it was not complete */
+    struct bytes *parser;     /* the net process's state: head */
 };
 
 #define CHECKPOINTS 8
@@ -21,23 +22,35 @@ struct inbound {
     uint64_t skip; /* octets of content that come again after a resume and are stored already */
     bool resumed;
     struct store_content *content; /* NULL until octets have come */
+    /* An envelope that is too long to be written anew with each checkpoint is kept like a content, which
+     * grows; under an activity of its own, of which `spool` is the number. */
+    struct store_content *spooled;
+    uint64_t spool;
     struct bytes *names; /* head: the association's identifier under which it began, rest: the activity's */
     struct buf envelope;
-    enum ipc_apdu kind; /* 0: the envelope has not come */
+    enum ipc_apdu kind; /* PARTIAL: the envelope is not complete */
     uint64_t stored;    /* the store's number of the activity, 0: no checkpoint yet */
     char failure[120];  /* the store could not take it: END is refused for now */
     bool answered;      /* it was refused before its end: the frames that still come are swallowed */
 };
+
+/* Most octets of an envelope that stands in the activity's state. */
+#define INBOUND_ENVELOPE_MAX ((size_t)16 * 1024)
 
 /* Adds a checkpoint to those the transfer has; the oldest makes room. False without memory. */
 bool inbound_checkpoint(struct inbound *inbound, uint32_t serial, uint64_t offset, struct span parser);
 void inbound_free(struct association *association);
 void receive_forget_answered(struct association *association);
 
-/* The activity's state as the store keeps it: kind, envelope, the peer's address, the checkpoints. */
+/* The activity's state as the store keeps it: the peer's address, kind, envelope or where it is, the
+ * checkpoints. */
 bool inbound_write(const struct inbound *inbound, struct span address, struct buf *out);
 bool inbound_read(struct inbound *inbound, struct span state);
+/* Of either state; that of a spooled envelope is the address alone. */
 struct span inbound_address(struct span state);
+
+/* Both activities go with the batch. */
+bool inbound_remove(struct mta *mta, const struct inbound *inbound);
 
 /* The transfer is complete with the batch: a resume of it shall be told so (X.228: resume of a completed
  * activity). */

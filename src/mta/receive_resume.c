@@ -22,6 +22,7 @@ void inbound_free(struct association *association) {
     for (size_t i = 0; i < inbound->checkpoint_count; i++)
         bytes_drop(inbound->checkpoints[i].parser);
     store_content_release(inbound->content);
+    store_content_release(inbound->spooled);
     bytes_drop(inbound->names);
     buf_free(&inbound->envelope);
     mem_free(inbound);
@@ -43,27 +44,32 @@ static bool add_checkpoint(struct inbound *inbound, struct checkpoint checkpoint
     return true;
 }
 
-/* While the envelope is on its way each state holds what came of it: then only the newest is kept. */
 bool inbound_checkpoint(struct inbound *inbound, uint32_t serial, uint64_t offset, struct span parser) {
     struct checkpoint checkpoint = {
         .offset = offset,
         .content_length = inbound->content ? store_content_length(inbound->content) - inbound->skip : 0,
         .serial = serial,
-        .with_envelope = inbound->kind != 0};
-    while (inbound->checkpoint_count && parser.len > 4096)
-        bytes_drop(inbound->checkpoints[--inbound->checkpoint_count].parser);
+        .envelope_length = (uint32_t)inbound->envelope.len,
+        .kind = inbound->kind};
     return add_checkpoint(inbound, checkpoint, parser);
 }
 
+/* Tells a state from those of before 2026-11-26, which gave the kind alone. A resume from one of those finds
+ * nothing, and its transfer begins anew. */
+#define STATE_FORMAT 0x10
+
 bool inbound_write(const struct inbound *inbound, struct span address, struct buf *out) {
-    bool done = payload_put_octets(out, address) && buf_append_byte(out, (uint8_t)inbound->kind) &&
-                payload_put_octets(out, buf_span(&inbound->envelope)) &&
+    bool done = payload_put_octets(out, address) &&
+                buf_append_byte(out, (uint8_t)(STATE_FORMAT | inbound->kind)) &&
+                buf_append_u64(out, inbound->spool) &&
+                payload_put_octets(out, inbound->spool ? SPAN_LIT("") : buf_span(&inbound->envelope)) &&
                 buf_append_byte(out, (uint8_t)inbound->checkpoint_count);
     for (size_t i = 0; i < inbound->checkpoint_count; i++) {
         const struct checkpoint *checkpoint = &inbound->checkpoints[i];
         done = done && buf_append_u32(out, checkpoint->serial) && buf_append_u64(out, checkpoint->offset) &&
                buf_append_u64(out, checkpoint->content_length) &&
-               buf_append_byte(out, checkpoint->with_envelope) &&
+               buf_append_u32(out, checkpoint->envelope_length) &&
+               buf_append_byte(out, (uint8_t)checkpoint->kind) &&
                payload_put_octets(out, bytes_head(checkpoint->parser));
     }
     return done;
@@ -77,18 +83,26 @@ struct span inbound_address(struct span state) {
 bool inbound_read(struct inbound *inbound, struct span state) {
     struct reader r = reader_of(state);
     payload_octets(&r);
-    inbound->kind = (enum ipc_apdu)reader_u8(&r);
-    bool done = buf_append_span(&inbound->envelope, payload_octets(&r));
+    inbound->kind = (enum ipc_apdu)(reader_u8(&r) ^ STATE_FORMAT);
+    inbound->spool = reader_u64(&r);
+    bool done = inbound->kind <= IPC_APDU_REPORT && buf_append_span(&inbound->envelope, payload_octets(&r));
     unsigned count = reader_u8(&r);
     for (unsigned i = 0; done && i < count; i++) {
         struct checkpoint checkpoint = {.serial = reader_u32(&r)};
         checkpoint.offset = reader_u64(&r);
         checkpoint.content_length = reader_u64(&r);
-        checkpoint.with_envelope = reader_u8(&r);
+        checkpoint.envelope_length = reader_u32(&r);
+        checkpoint.kind = (enum ipc_apdu)reader_u8(&r);
         struct span parser = payload_octets(&r);
         done = !r.failed && add_checkpoint(inbound, checkpoint, parser);
     }
     return done && payload_done(&r);
+}
+
+bool inbound_remove(struct mta *mta, const struct inbound *inbound) {
+    struct store_batch *batch = mta->batch.store;
+    return (!inbound->stored || store_remove_activity_in(batch, inbound->stored)) &&
+           (!inbound->spool || store_remove_activity_in(batch, inbound->spool));
 }
 
 /* ---- completed ones ---- */
@@ -109,7 +123,7 @@ bool receive_completed(struct association *association) {
     payload_put_octets(&data, span_str(association->peer->name));
     payload_put_octets(&data, bytes_rest(association->id));
     bool done =
-        !data.failed && store_remove_activity_in(mta->batch.store, inbound->stored) &&
+        !data.failed && inbound_remove(mta, inbound) &&
         store_put_record(mta->batch.store, RECORD_COMPLETED, buf_span(&mta->scratch), buf_span(&data));
     buf_free(&data);
     batch_arm(mta);
@@ -131,15 +145,18 @@ static bool was_completed(struct association *association, struct span old, stru
 
 /* ---- RESUME ---- */
 
+/* An envelope that is not complete is wanted back with the parser's state. */
 static void answer(struct association *association, enum ipc_resume result,
                    const struct checkpoint *checkpoint) {
     struct buf *head = &association->net->mta->head;
+    bool partial = checkpoint && checkpoint->kind == IPC_APDU_PARTIAL;
     buf_clear(head);
     buf_append_byte(head, (uint8_t)result);
     buf_append_u32(head, checkpoint ? checkpoint->serial : 0);
     buf_append_u64(head, checkpoint ? checkpoint->offset : 0);
+    payload_put_octets(head, checkpoint ? bytes_head(checkpoint->parser) : SPAN_LIT(""));
     ipc_send(association->net->channel, IPC_RESUME_RESULT, association->ref, buf_span(head),
-             checkpoint ? bytes_head(checkpoint->parser) : SPAN_LIT(""));
+             partial ? buf_span(&association->inbound->envelope) : SPAN_LIT(""));
 }
 
 /* Goes back to the sender's checkpoint: later ones are forgotten, octets after it come again. */
@@ -151,14 +168,30 @@ static const struct checkpoint *go_back(struct inbound *inbound, uint32_t serial
     if (!last || last->serial != serial)
         return NULL;
     uint64_t stored = inbound->content ? store_content_length(inbound->content) : 0;
-    if (last->content_length > stored)
+    if (last->content_length > stored || last->envelope_length > inbound->envelope.len)
         return NULL;
     inbound->skip = stored - last->content_length;
-    if (!last->with_envelope) {
-        inbound->kind = (enum ipc_apdu)0;
-        buf_clear(&inbound->envelope);
-    }
+    inbound->kind = last->kind;
+    inbound->envelope.len = last->envelope_length;
     return last;
+}
+
+/* Reads an envelope that is not in the activity's state. */
+static bool read_spooled(struct mta *mta, struct inbound *inbound, struct error *err) {
+    inbound->spooled = store_content_resume(mta->store, inbound->spool, err);
+    size_t length = inbound->spooled ? (size_t)store_content_length(inbound->spooled) : 0;
+    if (!length || !buf_reserve(&inbound->envelope, length))
+        return false;
+    return store_content_read(inbound->spooled, 0, inbound->envelope.data, length, &inbound->envelope.len,
+                              err) &&
+           inbound->envelope.len == length;
+}
+
+static bool read_kept(struct mta *mta, struct inbound *inbound, const struct store_activity_in *activity,
+                      struct error *err) {
+    if (activity->content_length && !(inbound->content = store_content_resume(mta->store, activity->id, err)))
+        return false;
+    return !inbound->spool || read_spooled(mta, inbound, err);
 }
 
 static const struct checkpoint *take_up(struct association *association,
@@ -173,12 +206,9 @@ static const struct checkpoint *take_up(struct association *association,
     inbound->names = bytes_new(activity->association, activity->activity);
     if (!inbound->names || !inbound_read(inbound, activity->state))
         return NULL;
-    if (activity->content_length) {
-        inbound->content = store_content_resume(mta->store, activity->id, &err);
-        if (!inbound->content) {
-            log_error("peer=%s a transfer can't be resumed: %s", association->peer->name, err.text);
-            return NULL;
-        }
+    if (!read_kept(mta, inbound, activity, &err)) {
+        log_error("peer=%s a transfer can't be resumed: %s", association->peer->name, err.text);
+        return NULL;
     }
     return go_back(inbound, serial);
 }
@@ -284,7 +314,8 @@ static bool is_under_way(const struct mta *mta, uint64_t stored) {
     for (struct net *net = mta->nets; net; net = net->next)
         for (size_t i = 0; i < net->associations.room; i++) {
             struct association *association = net->associations.slots[i].value;
-            if (association && association->inbound && association->inbound->stored == stored)
+            const struct inbound *inbound = association ? association->inbound : NULL;
+            if (inbound && (inbound->stored == stored || inbound->spool == stored))
                 return true;
         }
     return false;

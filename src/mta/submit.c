@@ -140,7 +140,7 @@ struct attempt {
     struct x411p3_ProbeSubmissionEnvelope probe;
     struct mts_submission outcome;
     struct mts_decisions decisions;
-    const struct x411_ORName **recipients;
+    bool over_bounds; /* the envelope breaks upper bounds of X.411 */
 };
 
 static const struct x411_ORName *recipient_at(const struct attempt *attempt, uint32_t position) {
@@ -192,16 +192,27 @@ static struct bytes *result_of(struct attempt *attempt) {
 
 /* ---- the decision ---- */
 
-static json_t *decode(struct attempt *attempt) {
+static bool decode_octets(struct attempt *attempt, bool relax_bounds, struct ber_error *error) {
     struct mta *mta = attempt->client->net->mta;
-    struct ber_error error = {0};
-    struct ber_limits limits = {.relax_bounds = mta->config->limits.relax_bounds};
+    struct ber_limits limits = {.relax_bounds = relax_bounds};
     struct span octets = bytes_head(attempt->submission->envelope);
-    bool probe = attempt->submission->kind == IPC_SUBMISSION_PROBE;
-    bool done = probe ? ber_decode(&x411p3_ProbeSubmissionEnvelope_type, octets, &mta->arena, &limits,
-                                   &attempt->probe, &error)
-                      : ber_decode(&x411p3_MessageSubmissionEnvelope_type, octets, &mta->arena, &limits,
-                                   &attempt->message, &error);
+    return attempt->submission->kind == IPC_SUBMISSION_PROBE
+               ? ber_decode(&x411p3_ProbeSubmissionEnvelope_type, octets, &mta->arena, &limits,
+                            &attempt->probe, error)
+               : ber_decode(&x411p3_MessageSubmissionEnvelope_type, octets, &mta->arena, &limits,
+                            &attempt->message, error);
+}
+
+/* What breaks an upper bound is read in spite of it: the rules say whose fault it is. */
+static json_t *decode(struct attempt *attempt) {
+    struct ber_error error = {0};
+    bool done = decode_octets(attempt, attempt->client->net->mta->config->limits.relax_bounds, &error);
+    if (!done && error.code == BER_BOUND) {
+        attempt->over_bounds = true;
+        attempt->probe = (struct x411p3_ProbeSubmissionEnvelope){0};
+        attempt->message = (struct x411p3_MessageSubmissionEnvelope){0};
+        done = decode_octets(attempt, true, &error);
+    }
     return done ? NULL : client_error("inconsistent-request", "the envelope does not decode: %s", error.text);
 }
 
@@ -256,6 +267,7 @@ static json_t *submit(struct attempt *attempt, uint64_t ref) {
                    probe ? &attempt->probe.originator_name : &attempt->message.originator_name, &user))
         return client_error("originator-invalid", "the originator is no mailbox of yours");
     struct mts_run run = run_begin(mta, &mta->arena);
+    run.over_bounds = attempt->over_bounds;
     decide(attempt, &run, user);
     mta->id_next = run.id_next;
     if (attempt->decisions.result == MTS_INVALID)

@@ -118,6 +118,8 @@ static void discard(struct work *work, struct span identifier, const struct x411
     event->text = why;
 }
 
+/* A report over X.411's upper bounds goes on as it came: none is made on it, and to drop it would leave the
+ * originator without an answer. */
 void mts_accept_report(struct mts_run *run, int peer, const struct x411_Report *received,
                        struct mts_decisions *out) {
     struct work work;

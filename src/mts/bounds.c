@@ -1,7 +1,7 @@
 /*
- * Upper bounds of what the envelope's type leaves open (X.411 annex B): the values of its extensions and of
- * the extension attributes in its names. All others the decoder has judged. What is not known here is not
- * judged, nor is a value that does not decode: it goes on as it came.
+ * Upper bounds of what the envelope's type leaves open (X.411 annex B): the values of its extensions, and the
+ * extension attributes of the O/R addresses in the envelope and in its extensions. All others the decoder has
+ * judged. What is not known here is not judged, nor is a value that does not decode: it goes on as it came.
  */
 #include "mts/mts_private.h"
 #include "schema/x411ext.h"
@@ -79,10 +79,10 @@ static const void *judge(struct work *work, const struct ber_type *type, struct 
     return NULL;
 }
 
-static bool name_holds(struct work *work, const struct x411_ORName *name) {
+static bool attributes_hold(struct work *work, const struct x411_ExtensionAttributes *attributes) {
     bool holds = true;
-    for (size_t i = 0; i < name->extension_attributes.count && holds; i++) {
-        const struct x411_ExtensionAttribute *attribute = &name->extension_attributes.items[i];
+    for (size_t i = 0; i < attributes->count && holds; i++) {
+        const struct x411_ExtensionAttribute *attribute = &attributes->items[i];
         const struct ber_table_row *row =
             ber_table_by_number(&x411_ExtensionAttributeTable_table, attribute->extension_attribute_type);
         const void *value = row ? judge(work, row->type, attribute->extension_attribute_value, &holds) : NULL;
@@ -91,17 +91,60 @@ static bool name_holds(struct work *work, const struct x411_ORName *name) {
     return holds;
 }
 
+static bool name_holds(struct work *work, const struct x411_ORName *name) {
+    return attributes_hold(work, &name->extension_attributes);
+}
+
+static bool redirections_hold(struct work *work, const struct x411_RedirectionHistory *history) {
+    for (size_t i = 0; i < history->count; i++)
+        if (!name_holds(work, &history->items[i].intended_recipient_name.intended_recipient))
+            return false;
+    return true;
+}
+
+static bool expansions_hold(struct work *work, const struct x411_DLExpansionHistory *history) {
+    for (size_t i = 0; i < history->count; i++)
+        if (!name_holds(work, &history->items[i].dl))
+            return false;
+    return true;
+}
+
+static bool exempted_hold(struct work *work, const struct x411_DLExemptedRecipients *exempted) {
+    for (size_t i = 0; i < exempted->count; i++)
+        if (!name_holds(work, &exempted->items[i]))
+            return false;
+    return true;
+}
+
+/* The O/R addresses in the value of a message's or probe's extension. */
+static bool addresses_hold(struct work *work, int64_t number, const void *value) {
+    switch (number) {
+    case EXT_ORIGINATOR_REQUESTED_ALTERNATE:
+        return name_holds(work, value);
+    case EXT_ORIGINATOR_RETURN_ADDRESS:
+        return attributes_hold(work, &((const struct x411_ORAddress *)value)->extension_attributes);
+    case EXT_REDIRECTION_HISTORY:
+        return redirections_hold(work, value);
+    case EXT_DL_EXPANSION_HISTORY:
+        return expansions_hold(work, value);
+    case EXT_DL_EXEMPTED_RECIPIENTS:
+        return exempted_hold(work, value);
+    default:
+        return true;
+    }
+}
+
 static bool extensions_hold(struct work *work, const struct x411_Extensions *extensions,
                             const struct ber_table *table) {
     bool holds = true;
     for (size_t i = 0; i < extensions->count && holds; i++) {
         const struct x411_ExtensionField *field = &extensions->items[i];
-        const struct ber_table_row *row = ber_table_by_number(table, extension_number(field));
-        if (row && field->value.data)
-            judge(work, row->type, field->value, &holds);
+        int64_t number = extension_number(field);
+        const struct ber_table_row *row = ber_table_by_number(table, number);
+        const void *value = row && field->value.data ? judge(work, row->type, field->value, &holds) : NULL;
+        holds &= !value || addresses_hold(work, number, value);
         /* The bound counts the whole encoding. */
-        holds &= extension_number(field) != EXT_CONTENT_CORRELATOR ||
-                 field->value.len <= x411_ub_content_correlator_length;
+        holds &= number != EXT_CONTENT_CORRELATOR || field->value.len <= x411_ub_content_correlator_length;
     }
     return holds;
 }
@@ -114,21 +157,44 @@ static bool bilateral_holds(const struct x411_MessageTransferEnvelope *envelope)
     return true;
 }
 
-bool bounds_hold(struct work *work, const struct subject *subject) {
+/* A submitted name that the decoder let pass is judged as a whole. */
+bool bounds_hold_in_name(struct work *work, const struct x411_ORName *name) {
+    bool holds = true;
+    struct span octets = name->raw;
+    if (work->run->over_bounds) {
+        if (octets.data || ber_encode_arena(&x411_ORName_type, name, &work->scratch, &octets, NULL))
+            judge(work, &x411_ORName_type, octets, &holds);
+        else
+            work->no_memory = true;
+    }
+    holds = holds && name_holds(work, name);
+    arena_reset(&work->scratch);
+    return holds;
+}
+
+bool bounds_hold_in_recipient(struct work *work, enum mts_kind kind, const recipient_fields *recipient) {
+    bool holds = name_holds(work, &recipient->recipient_name) &&
+                 extensions_hold(work, &recipient->extensions,
+                                 kind == MTS_PROBE ? &x411ext_PerRecipientProbeTransferExtensions_table
+                                                   : &x411ext_PerRecipientMessageTransferExtensions_table);
+    arena_reset(&work->scratch);
+    return holds;
+}
+
+bool bounds_hold_for_all(struct work *work, const struct subject *subject) {
     const struct x411_MessageTransferEnvelope *envelope = &subject->envelope;
-    bool probe = subject->kind == MTS_PROBE;
     bool holds = bilateral_holds(envelope) && name_holds(work, &envelope->originator_name) &&
                  extensions_hold(work, &envelope->extensions,
-                                 probe ? &x411ext_ProbeTransferExtensions_table
-                                       : &x411ext_MessageTransferExtensions_table);
-    for (size_t i = 0; i < envelope->per_recipient_fields.count && holds; i++) {
-        const recipient_fields *recipient = &envelope->per_recipient_fields.items[i];
-        arena_reset(&work->scratch);
-        holds = name_holds(work, &recipient->recipient_name) &&
-                extensions_hold(work, &recipient->extensions,
-                                probe ? &x411ext_PerRecipientProbeTransferExtensions_table
-                                      : &x411ext_PerRecipientMessageTransferExtensions_table);
-    }
+                                 subject->kind == MTS_PROBE ? &x411ext_ProbeTransferExtensions_table
+                                                            : &x411ext_MessageTransferExtensions_table);
     arena_reset(&work->scratch);
+    return holds;
+}
+
+bool bounds_hold(struct work *work, const struct subject *subject) {
+    const struct x411_MessageTransferEnvelope *envelope = &subject->envelope;
+    bool holds = bounds_hold_for_all(work, subject);
+    for (size_t i = 0; i < envelope->per_recipient_fields.count && holds; i++)
+        holds = bounds_hold_in_recipient(work, subject->kind, &envelope->per_recipient_fields.items[i]);
     return holds;
 }

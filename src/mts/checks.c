@@ -28,7 +28,8 @@ bool check_message(struct work *work, const struct subject *subject, struct caus
         return refuse(cause, UNABLE(unsupported_critical_function), NULL);
     if (most && envelope->per_recipient_fields.count > most)
         return refuse(cause, UNABLE(too_many_recipients), NULL);
-    if (!work->run->relax_bounds && (work->run->over_bounds || !bounds_hold(work, subject)))
+    if (!work->run->relax_bounds && !work->within_bounds &&
+        (work->run->over_bounds || !bounds_hold(work, subject)))
         return refuse(cause, UNABLE(size_constraint_violation), NULL);
     return check_latest_delivery(work, subject, cause);
 }

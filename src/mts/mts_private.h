@@ -17,6 +17,7 @@ enum extension {
     EXT_LATEST_DELIVERY_TIME = 5,
     EXT_REQUESTED_DELIVERY_METHOD = 6,
     EXT_PHYSICAL_RENDITION_ATTRIBUTES = 12,
+    EXT_ORIGINATOR_RETURN_ADDRESS = 13,
     EXT_MESSAGE_SECURITY_LABEL = 20,
     EXT_PROOF_OF_SUBMISSION_REQUEST = 21,
     EXT_PROOF_OF_DELIVERY_REQUEST = 22,
@@ -95,6 +96,7 @@ struct work {
     struct batch **last;
     struct arena scratch; /* forgotten after each of the envelope's recipients */
     bool has_content;     /* the subject's content is stored: it may be returned */
+    bool within_bounds;   /* a submission: judged and found so already */
     bool no_memory;
 };
 
@@ -152,6 +154,9 @@ bool trace_arrive(struct work *work, int peer, struct x411_TraceInformation *tra
                   struct x411_Extensions *extensions, int64_t deferred);
 bool trace_mark(struct work *work, struct x411_TraceInformation *trace, struct x411_Extensions *extensions,
                 unsigned bit);
+/* Takes the deferred-time out of the elements that trace_arrive has added. */
+bool trace_not_deferred(struct work *work, struct x411_TraceInformation *trace,
+                        struct x411_Extensions *extensions);
 /* What the last conversion that the trace tells of made; NULL: none was. */
 struct x411_EncodedInformationTypes *trace_converted_types(const struct x411_TraceInformation *trace);
 bool trace_reroute(struct work *work, struct subject *subject, int attempted);
@@ -199,8 +204,12 @@ bool dl_has_expanded(struct work *work, const struct subject *subject, const str
 void dl_expand(struct work *work, struct batch *batch, size_t position, const struct dl *dl);
 
 /* bounds.c: upper bounds in the values of extensions and extension attributes, which the envelope's decoder
- * leaves open. */
+ * leaves open: in the whole envelope; in what concerns all recipients; in one recipient's fields; in one
+ * name, there with those that the decoder let pass (run->over_bounds). */
 bool bounds_hold(struct work *work, const struct subject *subject);
+bool bounds_hold_for_all(struct work *work, const struct subject *subject);
+bool bounds_hold_in_recipient(struct work *work, enum mts_kind kind, const recipient_fields *recipient);
+bool bounds_hold_in_name(struct work *work, const struct x411_ORName *name);
 
 /* checks.c and conversion.c: false fills `cause` */
 bool check_message(struct work *work, const struct subject *subject, struct cause *cause);
@@ -275,7 +284,8 @@ enum {
     PLAN_RFC1328 = 16,
     PLAN_TO_P2 = 32, /* the content is still P22, and must be P2 */
     PLAN_REPLACE = 64,
-    PLAN_ENCAPSULATE = 128
+    PLAN_ENCAPSULATE = 128,
+    PLAN_PEER_HOLDS = 256 /* until the deferred delivery time: we do not */
 };
 bool plan_write(struct arena *arena, const struct plan *plan, struct span *octets);
 bool plan_read(struct arena *arena, struct span octets, struct plan *plan);

@@ -38,6 +38,9 @@ static bool drop(struct work *work, struct subject *subject, const struct plan *
                                       .u.built_in = x411_BuiltInContentType_interpersonal_messaging_1984};
     if (plan->flags & PLAN_DROP_DEFERRED)
         subject->envelope.deferred_delivery_time = absent;
+    if (plan->flags & PLAN_PEER_HOLDS &&
+        !trace_not_deferred(work, &subject->envelope.trace_information, &subject->envelope.extensions))
+        return false;
     return !(plan->flags & PLAN_DROP_INTERNAL_TRACE) ||
            extension_set(work->arena, &subject->envelope.extensions, EXT_INTERNAL_TRACE, absent);
 }

@@ -3,15 +3,16 @@
  * held envelope. Everything that the outbound octets depend on is in it, so
  * that a reload of the configuration does not change a copy that is in doubt.
  *
- * Form: octet 2 (version), octet flags, u32 hop + 1, u32 length of the
+ * Form: octet 3 (version), u16 flags, u32 hop + 1, u32 length of the
  * bilateral element and the element (a whole PerDomainBilateralInformation),
  * with PLAN_RFC1328 u32 length and text of our address for RFC 1328, then u32
- * count of positions and the positions as u32 each. Version 1 had no address.
+ * count of positions and the positions as u32 each. Version 2 had an octet for the flags, version 1 no
+ * address either.
  */
 #include "base/reader.h"
 #include "mts/mts_private.h"
 
-enum { PLAN_VERSION = 2, PLAN_HEAD = 14 };
+enum { PLAN_VERSION = 3, PLAN_HEAD = 15 };
 
 static uint8_t *put_u32(uint8_t *at, uint64_t value) {
     for (int shift = 24; shift >= 0; shift -= 8)
@@ -28,6 +29,7 @@ bool plan_write(struct arena *arena, const struct plan *plan, struct span *octet
     if (!start)
         return false;
     *at++ = PLAN_VERSION;
+    *at++ = (uint8_t)(plan->flags >> 8);
     *at++ = (uint8_t)plan->flags;
     at = put_u32(at, (uint64_t)(plan->hop + 1));
     at = put_u32(at, plan->bilateral.len);
@@ -53,7 +55,7 @@ bool plan_read(struct arena *arena, struct span octets, struct plan *plan) {
     unsigned version = reader_u8(&r);
     if (version < 1 || version > PLAN_VERSION)
         return false;
-    plan->flags = reader_u8(&r);
+    plan->flags = version > 2 ? reader_u16(&r) : reader_u8(&r);
     plan->hop = (int)(reader_u32(&r) - 1);
     plan->bilateral = reader_take(&r, reader_u32(&r));
     if (version > 1 && plan->flags & PLAN_RFC1328)

@@ -19,14 +19,18 @@ static bool has_copy(const struct target *target) {
 /* Time from which the copy may go, and its end (X.411 §14.3.2 deferred delivery; latest delivery; the
  * priority's expiry). */
 static void set_times(struct work *work, const struct subject *subject, const struct hop *hop,
-                      struct mts_copy *copy) {
+                      struct mts_copy *copy, struct plan *plan) {
     int64_t now = work->run->now, deferred, latest;
     struct span time;
     const struct x411_MessageTransferEnvelope *envelope = &subject->envelope;
     copy->due = now;
     if (subject->kind == MTS_MESSAGE && time_read(envelope->deferred_delivery_time, &deferred) &&
-        deferred > now && !(hop && hop->given.defers))
-        copy->due = deferred;
+        deferred > now) {
+        if (hop && hop->given.defers)
+            plan->flags |= PLAN_PEER_HOLDS;
+        else
+            copy->due = deferred;
+    }
     copy->priority = subject->kind == MTS_PROBE ? MTS_URGENT : priority_lane(envelope->priority);
     copy->expires = copy->due + work->tables->schedules[copy->priority].expiry;
     if (extension_decode(work->arena, &envelope->extensions, EXT_LATEST_DELIVERY_TIME,
@@ -67,7 +71,7 @@ static struct mts_copy *copy_for(struct work *work, struct grouping *grouping, c
         grouping->slot_of_hop[target->hop] = grouping->count + 1;
     }
     grouping->count++;
-    set_times(work, subject, hop, copy);
+    set_times(work, subject, hop, copy, &plans[grouping->count - 1]);
     return copy;
 }
 

@@ -1,5 +1,6 @@
 /* Submission (X.411 §14.6): the transfer envelope that the originating MTA makes of a submission envelope. */
 #include "mts/mts_private.h"
+#include "schema/x411ext.h"
 
 struct submit {
     struct work *work;
@@ -40,6 +41,8 @@ static bool complete_name(struct submit *s, struct x411_ORName *name, enum mts_s
 static bool check_originator(struct submit *s, struct x411_ORName *originator) {
     struct address address, user_address;
     struct x411_ORName user;
+    if (!s->work->run->relax_bounds && !bounds_hold_in_name(s->work, originator))
+        return refuse(s, MTS_SUBMIT_ORIGINATOR_INVALID, "the originator's name is over X.411's bounds");
     if (!complete_name(s, originator, MTS_SUBMIT_ORIGINATOR_INVALID, "the originator has no O/R address"))
         return false;
     if (!address_of(s->work->arena, originator, &address))
@@ -73,11 +76,26 @@ static bool check_critical(struct submit *s, const struct x411_Extensions *exten
            refuse(s, MTS_SUBMIT_UNSUPPORTED_CRITICAL_FUNCTION, "proof of submission is not given");
 }
 
+/* What only the MTS adds (histories, trace) a user can't claim: an extension that we know, where submission
+ * has no place for it (X.411 §8.2.1). */
+static bool check_places(struct submit *s, const struct x411_Extensions *extensions,
+                         const struct ber_table *table) {
+    for (size_t i = 0; i < extensions->count; i++) {
+        int64_t number = extension_number(&extensions->items[i]);
+        if (!ber_table_by_number(table, number) &&
+            ber_table_by_number(&x411ext_StandardExtensions_table, number))
+            return refuse(s, MTS_SUBMIT_INCONSISTENT_REQUEST,
+                          "an extension that has no place in a submission");
+    }
+    return true;
+}
+
 /* What P1 carries: without the submission's own extensions, and nothing critical for submission any more. */
-static bool transfer_extensions(struct submit *s, struct x411_Extensions *extensions) {
+static bool transfer_extensions(struct submit *s, struct x411_Extensions *extensions,
+                                const struct ber_table *table) {
     struct arena *arena = s->work->arena;
     struct span absent = {NULL, 0};
-    if (!check_critical(s, extensions))
+    if (!check_places(s, extensions, table) || !check_critical(s, extensions))
         return false;
     if (!extension_set(arena, extensions, EXT_PROOF_OF_SUBMISSION_REQUEST, absent) ||
         !extension_set(arena, extensions, EXT_FORWARDING_REQUEST, absent))
@@ -131,14 +149,18 @@ static bool complete_alternate(struct submit *s, struct x411_Extensions *extensi
            out_of_memory(s);
 }
 
-static bool fill_recipient(struct submit *s, const struct x411p3_PerRecipientMessageSubmissionFields *from,
-                           size_t position, recipient_fields *to) {
+static bool fill_recipient(struct submit *s, enum mts_kind kind,
+                           const struct x411p3_PerRecipientMessageSubmissionFields *from, size_t position,
+                           recipient_fields *to) {
+    const struct ber_table *places = kind == MTS_PROBE
+                                         ? &x411ext_PerRecipientProbeSubmissionExtensions_table
+                                         : &x411ext_PerRecipientMessageSubmissionExtensions_table;
     to->recipient_name = from->recipient_name;
     to->originally_specified_recipient_number = (int64_t)position + 1;
     to->has_explicit_conversion = from->has_explicit_conversion;
     to->explicit_conversion = from->explicit_conversion;
     to->extensions = from->extensions;
-    return transfer_extensions(s, &to->extensions) && complete_alternate(s, &to->extensions) &&
+    return transfer_extensions(s, &to->extensions, places) && complete_alternate(s, &to->extensions) &&
            set_indicators(s, &from->originator_report_request, &to->per_recipient_indicators);
 }
 
@@ -147,24 +169,41 @@ static bool is_improper(const struct x411_ORName *name) {
     return address_is_empty(name) && !name->directory_name;
 }
 
+static bool recipient_is_sound(struct submit *s, enum mts_kind kind, const recipient_fields *recipient) {
+    return !is_improper(&recipient->recipient_name) &&
+           (s->work->run->relax_bounds || (bounds_hold_in_name(s->work, &recipient->recipient_name) &&
+                                           bounds_hold_in_recipient(s->work, kind, recipient)));
+}
+
 static bool fill_recipients(struct submit *s, const struct x411p3_PerRecipientMessageSubmissionFields *from,
-                            size_t count, struct x411_MessageTransferEnvelope *envelope) {
+                            size_t count, struct subject *subject) {
+    struct x411_MessageTransferEnvelope *envelope = &subject->envelope;
     recipient_fields *items = arena_array(s->work->arena, count ? count : 1, sizeof *items);
     uint32_t *improper = arena_array(s->work->arena, count ? count : 1, sizeof *improper);
     if (!items || !improper)
         return out_of_memory(s);
-    for (size_t i = 0; i < count; i++) {
-        if (is_improper(&from[i].recipient_name))
-            improper[s->submission->improper_count++] = (uint32_t)i;
-        if (!fill_recipient(s, &from[i], i, &items[i]))
-            return false;
-    }
     s->submission->improper = improper;
+    for (size_t i = 0; i < count; i++) {
+        if (!fill_recipient(s, subject->kind, &from[i], i, &items[i]))
+            return false;
+        if (!recipient_is_sound(s, subject->kind, &items[i]))
+            improper[s->submission->improper_count++] = (uint32_t)i;
+    }
     envelope->per_recipient_fields.items = items;
     envelope->per_recipient_fields.count = count;
     if (!count || s->submission->improper_count)
-        return refuse(s, MTS_SUBMIT_RECIPIENT_IMPROPERLY_SPECIFIED, "a recipient without an O/R name");
+        return refuse(s, MTS_SUBMIT_RECIPIENT_IMPROPERLY_SPECIFIED,
+                      "a recipient without an O/R name, or over X.411's bounds");
     return true;
+}
+
+/* Upper bounds: those of names have errors of their own, the rest contradicts what may be asked for. */
+static bool check_bounds(struct submit *s, const struct subject *subject) {
+    struct work *work = s->work;
+    if (!work->run->relax_bounds && (work->run->over_bounds || !bounds_hold_for_all(work, subject)))
+        return refuse(s, MTS_SUBMIT_INCONSISTENT_REQUEST, "a value over X.411's bounds");
+    work->within_bounds = true;
+    return !work->no_memory;
 }
 
 /* Times that contradict each other (X.411 §8.2.2.5). */
@@ -185,9 +224,14 @@ static void submit(struct submit *s, struct subject *subject, struct x411_Extens
     struct work *work = s->work;
     struct x411_MessageTransferEnvelope *envelope = &subject->envelope;
     int64_t deferred = 0;
+    const struct ber_table *places = subject->kind == MTS_PROBE
+                                         ? &x411ext_PerProbeSubmissionExtensions_table
+                                         : &x411ext_PerMessageSubmissionExtensions_table;
     envelope->extensions = extensions;
-    if (!check_originator(s, &envelope->originator_name) || !transfer_extensions(s, &envelope->extensions) ||
-        !fill_recipients(s, recipients, count, envelope) || !check_times(s, subject))
+    if (!check_originator(s, &envelope->originator_name) ||
+        !transfer_extensions(s, &envelope->extensions, places) ||
+        !fill_recipients(s, recipients, count, subject) || !check_bounds(s, subject) ||
+        !check_times(s, subject))
         return;
     subject->identifier = work_identifier(work, &envelope->message_identifier);
     subject->arrival = work->run->now;

@@ -69,6 +69,44 @@ bool trace_arrive(struct work *work, int peer, struct x411_TraceInformation *tra
     return append_internal(work, extensions, &internal);
 }
 
+static bool internal_not_deferred(struct work *work, struct x411_Extensions *extensions) {
+    struct x411_InternalTraceInformation trace = {0};
+    if (!extension_decode(work->arena, extensions, EXT_INTERNAL_TRACE, &x411_InternalTraceInformation_type,
+                          &trace))
+        return true;
+    for (size_t i = trace.count; i-- > 0;) {
+        struct x411_InternalTraceInformationElement *element = &trace.items[i];
+        struct x411_MTASuppliedInformation *supplied = &element->mta_supplied_information;
+        if (!supplied->deferred_time.data)
+            continue;
+        supplied->deferred_time = supplied->raw = element->raw = (struct span){NULL, 0};
+        return extension_encode(work->arena, extensions, EXT_INTERNAL_TRACE,
+                                &x411_InternalTraceInformation_type, &trace);
+    }
+    return true;
+}
+
+/*
+ * Ours are the last ones that have a deferred-time: the deferral was still to come when the message was
+ * here, so nobody before us held it to its end. Elements of rerouting, which may follow, have none.
+ */
+bool trace_not_deferred(struct work *work, struct x411_TraceInformation *trace,
+                        struct x411_Extensions *extensions) {
+    struct x411_TraceInformationElement *items = arena_array(work->arena, trace->count, sizeof *items);
+    if (!items)
+        return trace->count == 0;
+    memcpy(items, trace->items, trace->count * sizeof *items);
+    for (size_t i = trace->count; i-- > 0;) {
+        struct x411_DomainSuppliedInformation *supplied = &items[i].domain_supplied_information;
+        if (!supplied->deferred_time.data)
+            continue;
+        supplied->deferred_time = supplied->raw = items[i].raw = (struct span){NULL, 0};
+        break;
+    }
+    trace->items = items;
+    return internal_not_deferred(work, extensions);
+}
+
 static bool mark_internal(struct work *work, struct x411_Extensions *extensions, unsigned bit) {
     struct x411_InternalTraceInformation trace = {0};
     if (!extension_decode(work->arena, extensions, EXT_INTERNAL_TRACE, &x411_InternalTraceInformation_type,

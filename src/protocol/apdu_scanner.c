@@ -322,6 +322,12 @@ bool apdu_scanner_finish(struct apdu_scanner *s) {
 
 /* ---- the state, kept with a checkpoint ---- */
 
+struct span apdu_scanner_collected(const struct apdu_scanner *s) {
+    return s->state == APDU_COLLECT ? buf_span(&s->pending) : SPAN_LIT("");
+}
+
+_Static_assert(3 + 16 + APDU_DEPTH * 9 + HEADER_MAX <= APDU_STATE_MAX, "a state is longer than promised");
+
 bool apdu_scanner_save(const struct apdu_scanner *s, struct buf *out) {
     buf_append_byte(out, (uint8_t)s->state);
     buf_append_byte(out, (uint8_t)s->kind);
@@ -332,10 +338,11 @@ bool apdu_scanner_save(const struct apdu_scanner *s, struct buf *out) {
         buf_append_byte(out, s->levels[i].indefinite);
         buf_append_u64(out, s->levels[i].left);
     }
-    return buf_append_span(out, buf_span(&s->pending));
+    return buf_append_span(out, s->state == APDU_COLLECT ? SPAN_LIT("") : buf_span(&s->pending));
 }
 
-bool apdu_scanner_restore(struct apdu_scanner *s, struct span state, size_t envelope_limit) {
+bool apdu_scanner_restore(struct apdu_scanner *s, struct span state, struct span collected,
+                          size_t envelope_limit) {
     struct reader r = reader_of(state);
     apdu_scanner_free(s);
     apdu_scanner_init(s, envelope_limit);
@@ -350,5 +357,8 @@ bool apdu_scanner_restore(struct apdu_scanner *s, struct span state, size_t enve
         s->levels[i].indefinite = reader_u8(&r) != 0;
         s->levels[i].left = reader_u64(&r);
     }
-    return !r.failed && buf_append_span(&s->pending, reader_take(&r, reader_left(&r)));
+    struct span header = reader_take(&r, reader_left(&r));
+    if (s->state == APDU_COLLECT ? header.len > 0 : header.len >= HEADER_MAX || collected.len > 0)
+        return false;
+    return !r.failed && buf_append_span(&s->pending, header) && buf_append_span(&s->pending, collected);
 }

@@ -66,9 +66,17 @@ bool apdu_scanner_feed(struct apdu_scanner *s, struct span in, const struct apdu
 /* True if the APDU is complete. */
 bool apdu_scanner_finish(struct apdu_scanner *s);
 
-/* Appends the state, with what is collected, to `out`; and starts from a saved one. Restoring false: it is no
- * such state. */
+/* What is collected so far of an envelope that is not complete; it only grows until the handler is told of
+ * the envelope, which begins with the same octets. Lives until the next feed. */
+struct span apdu_scanner_collected(const struct apdu_scanner *s);
+
+/* Most octets that apdu_scanner_save appends. */
+#define APDU_STATE_MAX 192
+
+/* Appends the state without what is collected to `out`; and starts from a saved one and what was collected
+ * then. Restoring false: it is no such state, or memory is exhausted. */
 bool apdu_scanner_save(const struct apdu_scanner *s, struct buf *out);
-bool apdu_scanner_restore(struct apdu_scanner *s, struct span state, size_t envelope_limit);
+bool apdu_scanner_restore(struct apdu_scanner *s, struct span state, struct span collected,
+                          size_t envelope_limit);
 
 #endif

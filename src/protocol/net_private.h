@@ -61,7 +61,7 @@ struct transfer_in {
     bool resuming; /* the store process looks for the state of a resume */
     struct osi_activity activity;
     struct apdu_scanner scanner;
-    size_t envelope;     /* octets of it, once it is complete */
+    size_t told;         /* octets of an envelope that is not complete and that the store process has */
     struct buf gathered; /* the APDU's octets, as long as it is not in pieces */
     /* Checkpoints among them that are not confirmed: */
     unsigned held;              /* how many */

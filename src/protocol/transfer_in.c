@@ -52,13 +52,20 @@ static void tell_piece(struct connection *c, enum ipc_type type, struct span pie
 
 static bool on_envelope(void *context, enum ipc_apdu kind, struct span envelope) {
     struct connection *c = context;
-    struct buf payload;
-    c->in.envelope = envelope.len;
-    buf_init(&payload, 0);
-    buf_append_byte(&payload, (uint8_t)kind);
-    buf_append_span(&payload, envelope);
-    net_tell(c->net, IPC_TRANSFER_ENVELOPE, c->ref, &payload);
+    uint8_t octet = (uint8_t)kind;
+    struct span rest = span_sub(envelope, c->in.told, SIZE_MAX);
+    if (!net_store_send(c->net, IPC_TRANSFER_ENVELOPE, c->ref, span_of(&octet, 1), rest))
+        osi_rt_provider_abort(c->association, OSI_ABORT_LOCAL_SYSTEM_PROBLEM,
+                              "the store process can't take more");
     return true;
+}
+
+/* What came of an envelope that is not complete, as far as the store process has not got it. */
+static void tell_collected(struct connection *c) {
+    struct span collected = apdu_scanner_collected(&c->in.scanner);
+    if (collected.len > c->in.told)
+        on_envelope(c, IPC_APDU_PARTIAL, collected);
+    c->in.told = collected.len;
 }
 
 static bool on_content(void *context, struct span content) {
@@ -90,15 +97,9 @@ static void scan(struct connection *c, struct span data, const struct apdu_handl
         refuse_apdu(c);
 }
 
-/* The envelope goes with each checkpoint: of a long one, the many checkpoints of a hostile sender would be
- * many times what he sends. They are confirmed, and not kept. */
 static void tell_checkpoint(struct connection *c, const struct osi_checkpoint *checkpoint) {
-    const struct transfer_in *in = &c->in;
     struct buf payload;
-    if (in->envelope > IPC_KEPT_ENVELOPE_MAX || in->scanner.pending.len > IPC_KEPT_ENVELOPE_MAX) {
-        osi_rt_checkpoint_confirm(c->association, checkpoint->serial);
-        return;
-    }
+    tell_collected(c);
     buf_init(&payload, 0);
     buf_append_u32(&payload, checkpoint->serial);
     buf_append_u64(&payload, checkpoint->offset);
@@ -298,12 +299,14 @@ static bool on_result(struct connection *c, struct reader *r) {
     return true;
 }
 
-static bool resume_from(struct connection *c, uint32_t serial, uint64_t offset, struct span state) {
+static bool resume_from(struct connection *c, uint32_t serial, uint64_t offset, struct span state,
+                        struct span collected) {
     struct osi_checkpoint checkpoint = {.serial = serial, .offset = offset};
     struct reader r = reader_of(state);
     struct span osi_state = reader_take(&r, sizeof checkpoint.state);
-    if (r.failed || !apdu_scanner_restore(&c->in.scanner, payload_rest(&r), envelope_limit(c)))
+    if (r.failed || !apdu_scanner_restore(&c->in.scanner, payload_rest(&r), collected, envelope_limit(c)))
         return false;
+    c->in.told = collected.len;
     memcpy(checkpoint.state, osi_state.data, sizeof checkpoint.state);
     c->in.pieces = true;
     return osi_rt_resume_accept(c->association, &checkpoint);
@@ -313,13 +316,13 @@ static bool on_resume(struct connection *c, struct reader *r) {
     uint8_t result = reader_u8(r);
     uint32_t serial = reader_u32(r);
     uint64_t offset = reader_u64(r);
-    struct span state = payload_rest(r);
+    struct span state = payload_octets(r), collected = payload_rest(r);
     if (!payload_done(r))
         return false;
     if (!c->in.resuming)
         return true;
     c->in.resuming = false;
-    if (result == IPC_RESUME_FROM && resume_from(c, serial, offset, state))
+    if (result == IPC_RESUME_FROM && resume_from(c, serial, offset, state, collected))
         return true;
     transfer_in_free(c);
     if (result == IPC_RESUME_COMPLETED)

@@ -32,10 +32,14 @@ static bool take_content(void *context, struct span content) {
 static const struct apdu_handler handler = {take_envelope, take_content};
 
 static void save_and_restore(struct apdu_scanner *s) {
-    struct buf state;
+    struct buf state, collected;
     buf_init(&state, 0);
-    if (!apdu_scanner_save(s, &state) || !apdu_scanner_restore(s, buf_span(&state), LIMIT))
+    buf_init(&collected, 0);
+    if (!apdu_scanner_save(s, &state) || state.len > APDU_STATE_MAX ||
+        !buf_append_span(&collected, apdu_scanner_collected(s)) ||
+        !apdu_scanner_restore(s, buf_span(&state), buf_span(&collected), LIMIT))
         abort();
+    buf_free(&collected);
     buf_free(&state);
 }
 
@@ -68,8 +72,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
         abort();
     struct apdu_scanner s;
     apdu_scanner_init(&s, LIMIT);
-    apdu_scanner_restore(
-        &s, in, LIMIT); /* a state is read from the store: broken ones must be refused, not believed */
+    /* a state is read from the store: broken ones must be refused, not believed */
+    apdu_scanner_restore(&s, span_sub(in, 0, APDU_STATE_MAX), span_sub(in, APDU_STATE_MAX, SIZE_MAX), LIMIT);
     apdu_scanner_free(&s);
     return 0;
 }

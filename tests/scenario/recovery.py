@@ -1,15 +1,17 @@
 #!/usr/bin/python3
 """Resume of a broken transfer, on both sides: a scripted RTSE that shares no code with the daemon plays the other end."""
+import contextlib
 import glob
 import hashlib
 import os
 import socket
+import sqlite3
 import threading
 import time
 
-from players import FAR, FAY, NEAR, Neighbour, Stage, folder, text_message
+from players import FAR, FAY, JOE, NEAR, Neighbour, Stage, folder, text_message
 from fault.proxy import CuttingProxy
-from peer import ber, session, tap, x228, x411
+from peer import ber, ipm, session, tap, x228, x411
 from peer.association import Aborted, Association, BindRefused, Excepted
 from peer.transport import Closed, Transport
 from scenario.chasqui import Mhsd, peer_section
@@ -69,6 +71,63 @@ def _():
         stage.mta.start()
         resume(stage, broken, apdu, 5).release()
         equal(stage.far.next().content, x411.Received(apdu).content)
+
+
+def cut_again(stage, broken, value, serial, segments):
+    """Resumes at the serial number, and breaks the connection again so many confirmed segments later."""
+    peer = stage.call(mode=broken.mode, checkpoint=broken.checkpoint, recover=broken.identifier)
+    peer.resume_activity(broken.activity_identifier, serial, *broken.identifier)
+    peer.send_segments(value[serial * 1024 * peer.checkpoint:], stop_after=segments)
+    while peer.acknowledged < peer.sent_serial:
+        peer.await_acknowledgement()
+    peer.cut()
+    equal(peer.acknowledged, serial + segments)
+
+
+def activities(stage):
+    store = os.path.join(stage.mta.folder, "store", "queue.db")
+    with contextlib.closing(sqlite3.connect(f"file:{store}?mode=ro", uri=True)) as database:
+        return database.execute("SELECT count(*) FROM activity_in").fetchone()[0]
+
+
+@case("an envelope of 30,000 recipients goes on from its last checkpoint, and so does the content behind it")
+def _():
+    recipients, kib = 30_000, 16
+    with folder() as path, Stage(path) as stage:
+        for mode in MODES:
+            text = os.urandom(200_000).hex()
+            content = ipm.ipm(f"crowd-{mode}", JOE, [FAY], "A crowd", ipm.text(text))
+            apdu = x411.message(NEAR, f"crowd-{mode}", JOE, [FAY] * recipients, content)
+            value = x228.transfer_value(mode, apdu)
+            envelope = len(apdu) - len(content)
+            check(envelope > 1_000_000, envelope)
+            broken = stage.call(mode=mode, checkpoint=kib)
+            broken.start_activity()
+            broken.send_segments(value, stop_after=12)
+            while broken.acknowledged < broken.sent_serial:
+                broken.await_acknowledgement()
+            broken.cut()
+            # The names stay those of the association and the activity under which the transfer began.
+            stage.mta.kill()
+            stage.mta.start()
+            cut_again(stage, broken, value, 12, 8)      # within the envelope again
+            cut_again(stage, broken, value, 18, 4)      # two back, and on
+            behind = envelope // (kib * 1024) + 4 - 22
+            cut_again(stage, broken, value, 22, behind)         # within the content
+            stage.mta.kill()
+            stage.mta.start()
+            last = 22 + behind
+            check(envelope < last * kib * 1024 < len(value), "the last cut is not within the content")
+            again = stage.call(mode=mode, checkpoint=kib, recover=broken.identifier)
+            again.resume_activity(broken.activity_identifier, last, *broken.identifier)
+            again.send_segments(value[last * kib * 1024:])
+            again.end_activity()
+            again.release()
+            got = stage.far.next(120)
+            equal(got.identifier[1], f"crowd-{mode}")
+            equal(len(got.recipients), recipients)
+            equal(got.content, x411.Received(apdu).content)
+            equal(activities(stage), 0)
 
 
 @case("an interrupted activity is resumed on the same association")
@@ -200,13 +259,13 @@ def receive_until(peer, segments):
     return seen
 
 
-def far_receives_after(break_segments, restart=False):
+def far_receives_after(break_segments, restart=False, recipients=1):
     with folder() as path:
         far = Breaking()
         with Stage(path, far=far) as stage:
-            apdu = text_message("out-1", [FAY], "o" * 30_000)
+            apdu = text_message("out-1", [FAY] * recipients, "o" * 30_000)
             stage.hand_over(apdu)
-            first = far.accept()
+            first = far.accept(seconds=60)
             seen = receive_until(first, break_segments)
             if restart:
                 stage.mta.kill()
@@ -219,8 +278,9 @@ def far_receives_after(break_segments, restart=False):
             serial = int(linking[session.PI_SERIAL])
             equal(linking[session.PI_ACTIVITY], seen["activity"], "old activity identifier")
             check(1 <= serial <= seen["serial"], f"resumed at {serial}, {seen['serial']} confirmed")
-            value = seen["octets"][:seen["offsets"][serial]] + rest_of_activity(second)
-            equal(x411.Received(x228.apdu("normal", value)).content, x411.Received(apdu).content)
+            got = x411.Received(x228.apdu("normal", seen["octets"][:seen["offsets"][serial]] + rest_of_activity(second)))
+            equal(got.content, x411.Received(apdu).content)
+            equal(len(got.recipients), recipients)
 
 
 def rest_of_activity(peer):
@@ -245,6 +305,11 @@ def _():
 @case("also after our daemon was killed and started again")
 def _():
     far_receives_after(12, restart=True)
+
+
+@case("also within an envelope of 30,000 recipients")
+def _():
+    far_receives_after(300, restart=True, recipients=30_000)
 
 
 @case("a neighbour that can't recover gets the message afresh, once")

@@ -188,10 +188,10 @@ AT_ALPHA, AT_BETA = (ALPHA, "ALPHA-MTA", ()), (BETA, "BETA-MTA", ())
 BY_BETA = w.reporting_mta(BETA, "BETA-MTA")
 
 
-def from_alpha(deferred=None):
-    """Trace, internal trace and bilateral information of what ALPHA originates."""
-    return dict(trace=w.trace((ALPHA, ()), deferred=deferred), bilateral=w.bilateral(TO_BETA)), \
-        w.internal_trace(AT_ALPHA, deferred=deferred)
+def from_alpha():
+    """Trace, internal trace and bilateral information of what ALPHA originates. BETA holds what is deferred: ALPHA's
+    elements have no deferred-time."""
+    return dict(trace=w.trace((ALPHA, ())), bilateral=w.bilateral(TO_BETA)), w.internal_trace(AT_ALPHA)
 
 
 def by_way_of_alpha(action):
@@ -255,7 +255,6 @@ def originated(cast):
     """What ALPHA and BETA originate: messages, probes and the receipt notification, on their first way."""
     common, internal = from_alpha()
     deferred = time.strftime("%y-%m-%d %H:%M:%S (UTC)", time.gmtime(cast.deferred))
-    later, later_internal = from_alpha(deferred)
     back = dict(trace=w.trace((BETA, ())), bilateral=w.bilateral(TO_ALPHA), extensions=w.internal_trace(AT_BETA))
     receipt = ["ipn", *w.ipm_identifier("subject-ipm", cast.ipm["rich"], ANN), "ipn-originator", *w.formal("", BOB)[1:],
                "choice: receipt-fields (1)", "receipt-fields", "receipt-time: now", "suppl-receipt-info: read"]
@@ -273,7 +272,7 @@ def originated(cast):
         w.message(ALPHA, cast.mts["rich"], ANN, [w.recipient(BOB), w.recipient(NOBODY, 2)], rich_content(cast),
                   eits=RICH_TYPES, content_identifier="rich", priority="non-urgent (1)", deferred=deferred,
                   indicators=("disclosure-of-other-recipients", "implicit-conversion-prohibited", "content-return-request"),
-                  extensions=later_internal, **later),
+                  extensions=internal, **common),
         wanted_large(cast, extensions=internal, **common),
         w.message(ALPHA, cast.mts["moved"], MOVED, [w.recipient(BOB)],
                   sent_content(cast, "moved", MOVED, BOB, w.ia5("from moved", False)), extensions=internal, **common),
@@ -407,7 +406,7 @@ def wanted_1984(cast):
         w.message(ALPHA, cast.mts["rich"], ANN, [w.recipient(BOB), w.recipient(NOBODY, 2)], rich_content_1984(cast),
                   content_identifier="rich", priority="urgent (2)", deferred=deferred,
                   indicators=("disclosure-of-other-recipients", "implicit-conversion-prohibited", "content-return-request"),
-                  **types, **{**common, "trace": w.trace((ALPHA, ()), deferred=deferred)}),
+                  **types, **common),
         wanted_large_1984(cast),
         w.probe(ALPHA, cast.mts["probe"], ANN, [w.recipient(BOB, probe=True)], length=2048,
                 indicators=("alternate-recipient-allowed",), **common),

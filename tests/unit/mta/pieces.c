@@ -109,7 +109,8 @@ static void test_resume_in(void **state) {
     assert_int_equal(reader_u8(&r), IPC_RESUME_FROM);
     assert_int_equal(reader_u32(&r), 1);
     assert_int_equal(reader_u64(&r), 1000 + PIECE);
-    assert_true(span_eq(payload_rest(&r), SPAN_LIT("one")));
+    assert_true(span_eq(payload_octets(&r), SPAN_LIT("one")));
+    assert_int_equal(payload_rest(&r).len, 0);
     for (size_t i = 1; i < 4; i++)
         piece(&world, 5, i);
     tell(&world, IPC_TRANSFER_END, 5, NOTHING, NOTHING);
@@ -121,6 +122,94 @@ static void test_resume_in(void **state) {
     r = resume(&world, 5, "in-1", "\2\1\1", 2);
     assert_int_equal(reader_u8(&r), IPC_RESUME_COMPLETED);
     sent(&world, 6, IPC_SENT);
+    world_end(&world);
+}
+
+#define CROWD 4000
+
+/* The envelope of a message to `CROWD` recipients: too long to stand in the state of an activity. */
+static struct span crowded_envelope(struct world *world) {
+    struct span octets = envelope_to(world, WANTS_NDN, FRANK, NULL), crowded;
+    struct ber_error error = {0};
+    struct x411_MessageTransferEnvelope envelope = {0};
+    assert_true(
+        ber_decode(&x411_MessageTransferEnvelope_type, octets, &world->arena, NULL, &envelope, &error));
+    struct x411_PerRecipientMessageTransferFields *fields =
+        arena_alloc(&world->arena, CROWD * sizeof *fields);
+    for (size_t i = 0; i < CROWD; i++) {
+        fields[i] = envelope.per_recipient_fields.items[0];
+        fields[i].originally_specified_recipient_number = (int64_t)i + 1;
+    }
+    envelope.raw = (struct span){NULL, 0}; /* it is another now */
+    envelope.per_recipient_fields.items = fields;
+    envelope.per_recipient_fields.count = CROWD;
+    assert_true(
+        ber_encode_arena(&x411_MessageTransferEnvelope_type, &envelope, &world->arena, &crowded, &error));
+    assert_true(crowded.len > 64 * 1024);
+    return crowded;
+}
+
+static void envelope_part(struct world *world, uint64_t ref, enum ipc_apdu kind, struct span octets) {
+    uint8_t octet = (uint8_t)kind;
+    tell(world, IPC_TRANSFER_ENVELOPE, ref, span_of(&octet, 1), octets);
+}
+
+static void expect_resumed(struct world *world, uint64_t ref, uint32_t serial, struct span collected) {
+    struct reader r = resume(world, ref, "in-1", "\2\1\1", serial);
+    assert_int_equal(reader_u8(&r), IPC_RESUME_FROM);
+    assert_int_equal(reader_u32(&r), serial);
+    reader_u64(&r);
+    payload_octets(&r);
+    assert_true(span_eq(payload_rest(&r), collected));
+}
+
+/* A long envelope is cut twice, and its content once; the sender goes back as it likes. */
+static void test_resume_long_envelope(void **state) {
+    struct world world;
+    const size_t part = 20000;
+    (void)state;
+    world_begin(&world);
+    struct span envelope = crowded_envelope(&world);
+    struct buf kept; /* the world's memory goes with it */
+    buf_init(&kept, 0);
+    assert_true(buf_append_span(&kept, envelope));
+    envelope = buf_span(&kept);
+    associate(&world, 1, "beta");
+    begin(&world, 1, "\2\1\1");
+    for (uint32_t i = 1; i <= 3; i++) {
+        envelope_part(&world, 1, IPC_APDU_PARTIAL, span_sub(envelope, (i - 1) * part, part));
+        checkpoint(&world, 1, i, 4 + i * part, "head");
+        expect_checkpoint(&world, 1, i);
+    }
+    world_kill(&world);
+
+    world_start(&world);
+    associate(&world, 2, "beta");
+    expect_resumed(&world, 2, 2, span_sub(envelope, 0, 2 * part));
+    envelope_part(&world, 2, IPC_APDU_PARTIAL, span_sub(envelope, 2 * part, part));
+    checkpoint(&world, 2, 3, 4 + 3 * part, "head");
+    expect_checkpoint(&world, 2, 3);
+    tell(&world, IPC_TRANSFER_STOP, 2, SPAN_LIT("\1"), NOTHING);
+    expect_resumed(&world, 2, 3, span_sub(envelope, 0, 3 * part));
+    envelope_part(&world, 2, IPC_APDU_MESSAGE, span_sub(envelope, 3 * part, envelope.len));
+    piece(&world, 2, 0);
+    checkpoint(&world, 2, 4, 8 + envelope.len + PIECE, "content");
+    expect_checkpoint(&world, 2, 4);
+    world_kill(&world);
+
+    world_start(&world);
+    associate(&world, 3, "beta");
+    expect_resumed(&world, 3, 4, NOTHING);
+    for (size_t i = 1; i < 4; i++)
+        piece(&world, 3, i);
+    tell(&world, IPC_TRANSFER_END, 3, NOTHING, NOTHING);
+    assert_int_equal(result_of(&world, 3), IPC_ACCEPTED);
+    connect_out(&world, 4, "gamma");
+    struct outgoing out = outgoing_of(&world, 4);
+    assert_int_equal(out.content_length, LENGTH);
+    assert_true(out.prefix.len > envelope.len);
+    sent(&world, 4, IPC_SENT);
+    buf_free(&kept);
     world_end(&world);
 }
 
@@ -207,12 +296,33 @@ static struct span submission_to(struct world *world, const char *originator, co
     return octets;
 }
 
-static bool submit(struct world *world, uint64_t ref, struct span envelope) {
+/* A recipient whose organization is one character over ub-organization-name-length, 64. */
+static struct span submission_over_bounds(struct world *world) {
+    static char organization[65];
+    struct x411p3_MessageSubmissionEnvelope envelope;
+    struct ber_limits relaxed = {.relax_bounds = true};
+    struct span octets = submission_to(world, JONES, FRANK);
+    assert_true(
+        ber_decode(&x411p3_MessageSubmissionEnvelope_type, octets, &world->arena, &relaxed, &envelope, NULL));
+    struct x411_ORName *name = &envelope.per_recipient_fields.items[0].recipient_name;
+    memset(organization, 'o', sizeof organization);
+    ber_forget_raw(&x411p3_MessageSubmissionEnvelope_type, &envelope);
+    name->built_in_standard_attributes.organization_name = span_of(organization, sizeof organization);
+    assert_true(
+        ber_encode_arena(&x411p3_MessageSubmissionEnvelope_type, &envelope, &world->arena, &octets, NULL));
+    return octets;
+}
+
+static struct reader submit_for(struct world *world, uint64_t ref, struct span envelope) {
     tell(world, IPC_SUBMIT_BEGIN, ref, SPAN_LIT("\1"), envelope);
     tell(world, IPC_SUBMIT_CONTENT, ref, span_of(content, PIECE), NOTHING);
     tell(world, IPC_SUBMIT_CONTENT, ref, span_of(content + PIECE, PIECE), NOTHING);
     tell(world, IPC_SUBMIT_END, ref, NOTHING, NOTHING);
-    struct reader r = expect(world, IPC_SUBMIT_RESULT, ref);
+    return expect(world, IPC_SUBMIT_RESULT, ref);
+}
+
+static bool submit(struct world *world, uint64_t ref, struct span envelope) {
+    struct reader r = submit_for(world, ref, envelope);
     return reader_u8(&r) == 1;
 }
 
@@ -247,6 +357,27 @@ static void expect_error(struct world *world, const char *request, const char *c
     const char *got = json_string_value(json_object_get(json_object_get(answer, "error"), "code"));
     assert_string_equal(got ? got : "no error", code);
     json_decref(answer);
+}
+
+static void test_submission_over_bounds(void **state) {
+    struct world world;
+    (void)state;
+    world_begin(&world);
+    client(&world, 1, 1001);
+    struct reader r = submit_for(&world, (uint64_t)1 << 32 | 2, submission_over_bounds(&world));
+    assert_int_equal(reader_u8(&r), 0);
+    struct span octets = payload_rest(&r);
+    json_t *answer = json_loadb((const char *)octets.data, octets.len, 0, NULL);
+    json_t *error = json_object_get(answer, "error");
+    assert_string_equal(json_string_value(json_object_get(error, "code")), "recipient-improperly-specified");
+    assert_int_equal(json_array_size(json_object_get(error, "recipients")), 1);
+    json_decref(answer);
+    world_stop(&world);
+    world.config.limits.relax_bounds = true;
+    world_start(&world);
+    client(&world, 1, 1001);
+    assert_true(submit(&world, (uint64_t)1 << 32 | 2, submission_over_bounds(&world)));
+    world_end(&world);
 }
 
 static void test_submission(void **state) {
@@ -355,8 +486,14 @@ static void test_users(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_pieces),     cmocka_unit_test(test_resume_in),  cmocka_unit_test(test_recover),
-        cmocka_unit_test(test_resume_out), cmocka_unit_test(test_submission), cmocka_unit_test(test_operator),
+        cmocka_unit_test(test_pieces),
+        cmocka_unit_test(test_resume_in),
+        cmocka_unit_test(test_resume_long_envelope),
+        cmocka_unit_test(test_recover),
+        cmocka_unit_test(test_resume_out),
+        cmocka_unit_test(test_submission),
+        cmocka_unit_test(test_submission_over_bounds),
+        cmocka_unit_test(test_operator),
         cmocka_unit_test(test_users),
     };
     for (size_t i = 0; i < LENGTH; i++)

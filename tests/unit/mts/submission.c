@@ -86,6 +86,15 @@ static void improper_recipients_are_named(void **state) {
     assert_int_equal(submitted.error, MTS_SUBMIT_RECIPIENT_IMPROPERLY_SPECIFIED);
     assert_int_equal(submitted.improper_count, 1);
     assert_int_equal(submitted.improper[0], 1);
+    /* Another fault in a later recipient: those found before are still told of. */
+    struct x411_ORName nobody = {0};
+    struct x411p3_PerRecipientMessageSubmissionFields *fields = submit_to(play, envelope, EVA, NONE);
+    extend(play, &fields->extensions, EXT_ORIGINATOR_REQUESTED_ALTERNATE,
+           &x411_OriginatorRequestedAlternateRecipient_type, &nobody, 0);
+    submitted = submit(play, ALICE, envelope);
+    assert_int_equal(submitted.error, MTS_SUBMIT_RECIPIENT_IMPROPERLY_SPECIFIED);
+    assert_int_equal(submitted.improper_count, 1);
+    assert_int_equal(submitted.improper[0], 1);
 }
 
 static void submissions_own_extensions_stay_behind(void **state) {

@@ -138,6 +138,35 @@ static void deferred_delivery_is_held_here(void **state) {
                         SPAN_LIT("261122070000Z")));
 }
 
+/* Who does not hold it does not say so: deferred-time is for the MTA that did. */
+static void a_peer_that_defers_holds_it(void **state) {
+    struct play *play = *state;
+    add_hop(play, (struct mts_hop){
+                      .name = "patient", .domain = "/C=IT/A=M", .defers = true, .keep_internal_trace = true});
+    add_route(play, "/C=IT", "patient");
+    play->tables->self.internal_trace = true;
+    struct x411_MessageTransferEnvelope *envelope = message(play, DIETER, BETA);
+    envelope->deferred_delivery_time = utc(play, NOW + 3600);
+    to(play, envelope, "/C=IT/A=M/S=x", WANTS_NDN);
+    for (int others = 0; others < 2; others++) {
+        arrives(play, "beta", envelope);
+        assert_int_equal(find_copy(play, "patient", NULL, NULL)->due, NOW);
+        struct x411_MessageTransferEnvelope *sent = sent_to(play, "patient");
+        struct x411_InternalTraceInformation internal = {0};
+        assert_true(span_eq(sent->deferred_delivery_time, SPAN_LIT("261122070000Z")));
+        assert_null(sent->trace_information.items[1].domain_supplied_information.deferred_time.data);
+        assert_true(extension_decode(&play->arena, &sent->extensions, EXT_INTERNAL_TRACE,
+                                     &x411_InternalTraceInformation_type, &internal));
+        assert_int_equal(internal.count, 1);
+        assert_null(internal.items[0].mta_supplied_information.deferred_time.data);
+        to(play, envelope, FRANK, WANTS_NDN); /* then with a copy that we hold */
+    }
+    assert_int_equal(find_copy(play, "other", NULL, NULL)->due, NOW + 3600);
+    assert_true(
+        span_eq(sent_to(play, "other")->trace_information.items[1].domain_supplied_information.deferred_time,
+                SPAN_LIT("261122070000Z")));
+}
+
 static void a_deferral_that_is_over_defers_nothing(void **state) {
     struct play *play = *state;
     struct x411_MessageTransferEnvelope *envelope = message(play, DIETER, BETA);
@@ -310,6 +339,7 @@ int main(void) {
         SCENE(no_route_is_nobody),
         SCENE(priorities_have_their_lanes),
         SCENE(deferred_delivery_is_held_here),
+        SCENE(a_peer_that_defers_holds_it),
         SCENE(a_deferral_that_is_over_defers_nothing),
         SCENE(an_only_copy_leaves_as_it_is_held),
         SCENE(latest_delivery_ends_the_trying),

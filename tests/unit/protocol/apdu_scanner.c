@@ -43,12 +43,16 @@ static bool scan(struct span apdu, size_t cut, bool restore, size_t limit, struc
     for (size_t at = 0; ok && at < apdu.len; at += cut) {
         ok = apdu_scanner_feed(&s, span_sub(apdu, at, cut), &handler, found);
         if (ok && restore) {
-            struct buf state;
+            struct buf state, collected;
             buf_init(&state, 0);
+            buf_init(&collected, 0);
             assert_true(apdu_scanner_save(&s, &state));
+            assert_true(state.len <= APDU_STATE_MAX);
+            assert_true(buf_append_span(&collected, apdu_scanner_collected(&s)));
             apdu_scanner_free(&s);
             apdu_scanner_init(&s, limit);
-            assert_true(apdu_scanner_restore(&s, buf_span(&state), limit));
+            assert_true(apdu_scanner_restore(&s, buf_span(&state), buf_span(&collected), limit));
+            buf_free(&collected);
             buf_free(&state);
         }
     }
@@ -186,9 +190,9 @@ static void a_saved_state_that_is_broken_is_refused(void **state) {
     (void)state;
     struct apdu_scanner s;
     apdu_scanner_init(&s, 1000);
-    assert_false(apdu_scanner_restore(&s, S(""), 1000));
-    assert_false(apdu_scanner_restore(&s, S("\x09\x01\x01"), 1000));
-    assert_false(apdu_scanner_restore(&s, S("\x02\x01\xFF"), 1000));
+    assert_false(apdu_scanner_restore(&s, S(""), S(""), 1000));
+    assert_false(apdu_scanner_restore(&s, S("\x09\x01\x01"), S(""), 1000));
+    assert_false(apdu_scanner_restore(&s, S("\x02\x01\xFF"), S(""), 1000));
     apdu_scanner_free(&s);
 }
 

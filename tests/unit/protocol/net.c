@@ -457,6 +457,14 @@ static void the_end_confirms_the_checkpoints_of_a_short_message(void **state) {
     end_stage(stage);
 }
 
+/* The octets of the envelope in the next frame. */
+static size_t envelope_part(struct stage *stage, enum ipc_apdu kind) {
+    struct frame *frame = expect(stage, &stage->b, IPC_TRANSFER_ENVELOPE);
+    struct reader r = reader_of(buf_span(&frame->payload));
+    assert_int_equal(reader_u8(&r), kind);
+    return reader_left(&r);
+}
+
 static void a_checkpoint_that_no_end_follows_is_confirmed(void **state) {
     (void)state;
     struct stage *stage = new_stage(OSI_MTS_TRANSFER);
@@ -470,13 +478,16 @@ static void a_checkpoint_that_no_end_follows_is_confirmed(void **state) {
     expect(stage, &stage->a, IPC_SEND_ACTIVITY);
     expect(stage, &stage->a, IPC_SEND_READ); /* not answered: the transfer stops after its first checkpoint */
     expect(stage, &stage->b, IPC_TRANSFER_BEGIN);
+    /* What came of the envelope goes before its checkpoint, and only once. */
+    size_t first = envelope_part(stage, IPC_APDU_PARTIAL);
+    assert_in_range(first, 900, 1023);
     confirm_checkpoint(stage, b);
     expect(stage, &stage->a, IPC_SEND_CHECKPOINT);
     buf_init(&payload, 0);
     buf_append_u64(&payload, 0);
     buf_append(&payload, octets, sizeof octets);
     say(&stage->a, IPC_SEND_DATA, a, &payload);
-    expect(stage, &stage->b, IPC_TRANSFER_ENVELOPE);
+    assert_int_equal(first + envelope_part(stage, IPC_APDU_MESSAGE), 1504);
     expect(stage, &stage->b, IPC_TRANSFER_CONTENT);
     expect(stage, &stage->b, IPC_TRANSFER_END);
     transfer_result(&stage->b, b, IPC_ACCEPTED);
