@@ -3,11 +3,12 @@
 import hashlib
 import json
 import os
+import subprocess
 import time
 
 from players import folder  # it also makes the packages beside it importable
 from peer import ber, local, tap
-from scenario.chasqui import Mhsd, free_port, peer_section
+from scenario.chasqui import Mhsd, free_port, peer_section, program
 
 case, check, equal, wait_until = tap.case, tap.check, tap.equal, tap.wait_until
 ADA = "/C=GB/A=GOLD/P=ALPHA/S=Ada"
@@ -97,6 +98,23 @@ def extended(kind, value, parameters=None):
         return ber.oid(oid) + ber.ctx(0, element)
     first = ber.tlv(ber.CONTEXT, 0, True, external(f"2.6.1.11.{kind}", parameters)) if parameters else b""
     return ber.ctx(15, first, ber.tlv(ber.UNIVERSAL, 8, True, external(f"2.6.1.4.{kind}", value)))
+
+
+@case("who writes a text at a terminal is told how to end it")
+def _():
+    with folder() as path, Mhsd(os.path.join(path, "alpha"), user={ADA: {}}) as mta:
+        keyboard, terminal = os.openpty()
+        mhs = subprocess.Popen([program("mhs"), "--socket", mta.socket_path, "send", "--from", ADA, "--to", ADA, "--subject", "typed"],
+                               stdin=terminal, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        check("Ctrl-D" in mhs.stderr.readline())
+        os.write(keyboard, b"by hand\n\4")
+        out, err = mhs.communicate(timeout=60)
+        equal((mhs.returncode, err), (0, ""))
+        check(out.startswith("Message submitted"), out)
+        os.close(keyboard)
+        os.close(terminal)
+        entry = wait_until(lambda: ask(mta, "list", "--user", ADA)["entries"])[0]
+        check("\nby hand\n" in mta.mhs("read", "--user", ADA, str(entry["entry"])).stdout)
 
 
 @case("every field of a heading and a body part of any type is made, shown and saved")

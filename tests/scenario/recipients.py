@@ -77,6 +77,18 @@ def _():
         check(play.far.nothing(0.5) and play.near.nothing(0.5))
 
 
+@case("a message to hundreds of our users is delivered to each, once, also when the daemon stops in between")
+def _():
+    users = [f"{HOME}/S=user{number}" for number in range(400)]   # each delivery takes some 300 kB of 64 MiB
+    with folder() as path, Stage(path, user={name: {"available": True} for name in users}, list={TEAM: {"members": users}}) as play:
+        play.hand_over(text_message("by-name", [x411.recipient(user, number + 1) for number, user in enumerate(users)]))
+        play.hand_over(text_message("by-list", [x411.recipient(TEAM, 1)]))
+        equal(play.mta.stop(), 0)
+        play.mta.start()
+        wait_until(lambda: play.mta.request("status")["copies"] == 0, 120, "an empty queue")
+        equal({m["mailbox"]: m["entries"] for m in play.mta.request("mailboxes")["mailboxes"]}, {user: 2 for user in users})
+
+
 @case("a list's policy sends reports to its owner, with the list's name; submitters are asked for permission")
 def _():
     lists = {OWNED: {"members": [NOBODY], "owner": OWNER, "reports": "owner", "submitters": [NEAR]}}
