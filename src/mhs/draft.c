@@ -85,6 +85,8 @@ bool draft_read_text(struct draft *draft, const char *path, struct span *text) {
     int fd = standard_input ? STDIN_FILENO : open(path, O_RDONLY | O_CLOEXEC);
     struct buf buf;
     buf_init(&buf, TEXT_MAX);
+    if (standard_input && isatty(fd))
+        fprintf(stderr, "Write the text; Ctrl-D on a line of its own ends it.\n");
     ssize_t got = fd < 0 ? -1 : 1;
     while (got > 0 && buf_reserve(&buf, 65536)) {
         got = read(fd, buf.data + buf.len, 65536);

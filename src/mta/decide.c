@@ -14,6 +14,11 @@
 /* Deliveries, and what comes of them (a report that is delivered), within one decision. */
 #define DEPTH_MOST 8
 
+/* Each delivery decodes the envelope anew, into the memory of the decision. Of a message with many local
+ * recipients so many are delivered at once that they decode no more octets than this; the others are work
+ * that is due, which is done some in each turn. */
+#define DELIVER_AT_ONCE ((size_t)256 * 1024)
+
 struct decision {
     struct mta *mta;
     struct mts_run *run;
@@ -176,8 +181,8 @@ static bool deliver_now(const struct decision *decision, const struct mts_held *
 }
 
 static bool add_copy(const struct decision *decision, const struct mts_held *held,
-                     const struct mts_copy *copy, uint64_t message) {
-    bool now = copy->due <= decision->run->now && decision->depth < DEPTH_MOST;
+                     const struct mts_copy *copy, bool at_once, uint64_t message) {
+    bool now = at_once && copy->due <= decision->run->now && decision->depth < DEPTH_MOST;
     return copy->kind == MTS_COPY_DELIVER && now ? deliver_now(decision, held, copy, message)
                                                  : add_work(decision, held, copy, message);
 }
@@ -193,7 +198,8 @@ static bool add_held(const struct decision *decision, const struct mts_held *hel
     if (!message || !event_message(mta, held->identifier, message))
         return false;
     for (size_t i = 0; i < held->copy_count; i++)
-        if (!add_copy(decision, held, &held->copies[i], message))
+        if (!add_copy(decision, held, &held->copies[i], i == 0 || i < DELIVER_AT_ONCE / held->octets.len,
+                      message))
             return false;
     return true;
 }

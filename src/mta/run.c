@@ -12,8 +12,10 @@
 #include "mta/convert.h"
 #include "mta/outbound_private.h"
 
-/* Units whose time has come that one tick works on; the rest follows at once. */
-#define DUE_A_TURN 200
+/* Units whose time has come that one tick works on, and µs for which it begins with more; the rest follows at
+ * once. */
+#define DUE_A_TURN  200
+#define DUE_TURN_US 20000
 
 /* How long a stop may take to write that copies are not in doubt. */
 #define UNMARK_MOST (3 * SECOND)
@@ -216,7 +218,8 @@ static void work_is_due(struct mta *mta, struct work *work, int64_t now) {
 
 /* False when there is more. */
 static bool do_due_work(struct mta *mta, int64_t now) {
-    for (unsigned i = 0; i < DUE_A_TURN; i++) {
+    int64_t end = clock_monotonic_us() + DUE_TURN_US;
+    for (unsigned i = 0; i < DUE_A_TURN && (i == 0 || clock_monotonic_us() < end); i++) {
         struct work *work = schedule_due(&mta->schedule, now);
         if (!work)
             return true;

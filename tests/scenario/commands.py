@@ -3,10 +3,12 @@
 import hashlib
 import json
 import os
+import subprocess
+import time
 
 from players import folder  # it also makes the packages beside it importable
-from peer import ber, tap
-from scenario.chasqui import Mhsd, free_port, peer_section
+from peer import ber, local, tap
+from scenario.chasqui import Mhsd, free_port, peer_section, program
 
 case, check, equal, wait_until = tap.case, tap.check, tap.equal, tap.wait_until
 ADA = "/C=GB/A=GOLD/P=ALPHA/S=Ada"
@@ -96,6 +98,23 @@ def extended(kind, value, parameters=None):
         return ber.oid(oid) + ber.ctx(0, element)
     first = ber.tlv(ber.CONTEXT, 0, True, external(f"2.6.1.11.{kind}", parameters)) if parameters else b""
     return ber.ctx(15, first, ber.tlv(ber.UNIVERSAL, 8, True, external(f"2.6.1.4.{kind}", value)))
+
+
+@case("who writes a text at a terminal is told how to end it")
+def _():
+    with folder() as path, Mhsd(os.path.join(path, "alpha"), user={ADA: {}}) as mta:
+        keyboard, terminal = os.openpty()
+        mhs = subprocess.Popen([program("mhs"), "--socket", mta.socket_path, "send", "--from", ADA, "--to", ADA, "--subject", "typed"],
+                               stdin=terminal, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        check("Ctrl-D" in mhs.stderr.readline())
+        os.write(keyboard, b"by hand\n\4")
+        out, err = mhs.communicate(timeout=60)
+        equal((mhs.returncode, err), (0, ""))
+        check(out.startswith("Message submitted"), out)
+        os.close(keyboard)
+        os.close(terminal)
+        entry = wait_until(lambda: ask(mta, "list", "--user", ADA)["entries"])[0]
+        check("\nby hand\n" in mta.mhs("read", "--user", ADA, str(entry["entry"])).stdout)
 
 
 @case("every field of a heading and a body part of any type is made, shown and saved")
@@ -208,6 +227,39 @@ def _():
         equal(notifications["non-receipt"]["discard-reason"], "ipm-obsoleted")
         equal(notifications["non-receipt"]["returned"]["subject"], "Come back")
         check("returned" not in notifications["receipt"])
+
+
+@case("a notification is sent once, whoever is killed meanwhile")
+def _():
+    rounds = 6
+    with folder() as path, Pair(path) as pair:
+        for _ in range(rounds):
+            pair.alpha.mhs("send", "--from", ADA, "--notify", "rn", "--to", UWE, "--subject", "Read me", "--text", "x")
+        entries = sorted(e["entry"] for e in pair.entries(pair.beta, UWE, rounds))
+        for i, entry in enumerate(entries):
+            envelope = local.submission_envelope(UWE, [ADA], content_identifier=f"rn {i}")
+            with pair.beta.client() as client:
+                client.begin(envelope, b"a notification")
+                if i:           # without its end nothing is submitted, and nothing marked
+                    client.end(UWE, entry)
+                    time.sleep(0.004 * (i - 1))
+                    pair.beta.kill()
+            if i:
+                pair.beta.start()
+            with pair.beta.client() as client:
+                marked = {e["entry"]: e["notified"] for e in client.entries(UWE)}[entry]
+                check(i or not marked)
+                if not marked:
+                    client.submit(envelope, b"a notification", notified=(UWE, entry))
+                try:
+                    client.submit(envelope, b"a notification", notified=(UWE, entry))
+                except local.Failed as failure:
+                    equal(failure.code, "wrong-state")
+                else:
+                    check(False, "a second notification was taken")
+        wait_until(lambda: not pair.beta.request("queue-list")["entries"], 60, "an empty queue")
+        equal(sorted(e["content-identifier"] for e in pair.entries(pair.alpha, ADA, rounds)),
+              [f"rn {i}" for i in range(rounds)])
 
 
 @case("no copy but the blind ones names a blind copy recipient")

@@ -26,7 +26,7 @@ class Neighbour:
     def __init__(self, mta="FAR", password="far's secret", **options):
         self.mta, self.password, self.options = mta, password, options
         self.arrived = queue.Queue()
-        self.logs = []
+        self.logs, self.sockets = [], []
         self.listener = socket.create_server(("127.0.0.1", 0))
         self.port = self.listener.getsockname()[1]
         self.thread = threading.Thread(target=self._serve, daemon=True)
@@ -38,6 +38,7 @@ class Neighbour:
                 sock, _ = self.listener.accept()
             except OSError:
                 return
+            self.sockets.append(sock)
             threading.Thread(target=self._associate, args=(sock,), daemon=True).start()
 
     def _associate(self, sock):
@@ -65,6 +66,12 @@ class Neighbour:
             return self.arrived.get(timeout=seconds)[0] is None
         except queue.Empty:
             return True
+
+    def cut(self):
+        """Ends all connections."""
+        for sock in self.sockets:
+            with contextlib.suppress(OSError):
+                sock.shutdown(socket.SHUT_RDWR)
 
     def close(self):
         self.listener.close()

@@ -77,6 +77,18 @@ def _():
         check(play.far.nothing(0.5) and play.near.nothing(0.5))
 
 
+@case("a message to hundreds of our users is delivered to each, once, also when the daemon stops in between")
+def _():
+    users = [f"{HOME}/S=user{number}" for number in range(400)]   # each delivery takes some 300 kB of 64 MiB
+    with folder() as path, Stage(path, user={name: {"available": True} for name in users}, list={TEAM: {"members": users}}) as play:
+        play.hand_over(text_message("by-name", [x411.recipient(user, number + 1) for number, user in enumerate(users)]))
+        play.hand_over(text_message("by-list", [x411.recipient(TEAM, 1)]))
+        equal(play.mta.stop(), 0)
+        play.mta.start()
+        wait_until(lambda: play.mta.request("status")["copies"] == 0, 120, "an empty queue")
+        equal({m["mailbox"]: m["entries"] for m in play.mta.request("mailboxes")["mailboxes"]}, {user: 2 for user in users})
+
+
 @case("a list's policy sends reports to its owner, with the list's name; submitters are asked for permission")
 def _():
     lists = {OWNED: {"members": [NOBODY], "owner": OWNER, "reports": "owner", "submitters": [NEAR]}}
@@ -139,7 +151,7 @@ def _():
     prove = x411.extension(PROOF, ONE, (x411.FOR_DELIVERY,))
     unknown = x411.extension("1.2.3.4", ber.integer(0), (x411.FOR_DELIVERY,))
     table = [
-        (fussy, {"eits": g3}, (CONVERSION, 6)), (fussy, {"eits": voice}, (CONVERSION, 6)),
+        (fussy, {"eits": g3}, (UNABLE, 6)), (fussy, {"eits": voice}, (UNABLE, 6)),
         (fussy, {"eits": telex}, (CONVERSION, 8)),
         (fussy, {"eits": telex, "indicators": (x411.IMPLICIT_CONVERSION_PROHIBITED,)}, (CONVERSION, 9)),
         (fussy, {"content_type": 35}, (UNABLE, 15)), (short, {}, (UNABLE, 7)), (shut, {}, (RESTRICTED, None)),
@@ -159,7 +171,7 @@ def _():
                       (f"no-{i}", *wanted))
             probe = x411.probe(NEAR, "probe-1", JOE, [fussy, short, shut, ANN], eits=voice, content_length=11)
             peer.transfer(probe)
-            equal(codes(play.near.next()), [(1, CONVERSION, 6), (2, UNABLE, 7), (3, RESTRICTED, None), (4, None, None)])
+            equal(codes(play.near.next()), [(1, UNABLE, 6), (2, UNABLE, 7), (3, RESTRICTED, None), (4, None, None)])
             peer.release()
 
 

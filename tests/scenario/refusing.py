@@ -1,11 +1,12 @@
 #!/usr/bin/python3
 """A neighbour that refuses temporarily, as one with a full disk does: it is left alone until it takes in again."""
+import calendar
 import resource
 import threading
 import time
 
 from players import ANN, FAY, Neighbour, Stage, folder, processes, text_message
-from peer import tap
+from peer import tap, x411
 from peer.association import Association, Excepted
 from peer.transport import Transport
 
@@ -107,6 +108,25 @@ def refused(peer, apdu):
     except Excepted:
         peer.discard()
         return True
+
+
+@case("each priority is tried again by its own schedule")
+def _():
+    lanes = {"urgent": 600, "normal": 6000, "non-urgent": 60000}
+    schedule = {lane: {"expiry": 86400 * 9, "first-retry": first, "longest-retry": 10 * first} for lane, first in lanes.items()}
+    with folder() as path, Stage(path, far=FullNeighbour(), schedule=schedule) as stage:
+        begun = time.time()
+        with stage.call() as peer:
+            for priority, lane in ((x411.URGENT, "urgent"), (x411.NORMAL, "normal"), (x411.NON_URGENT, "non-urgent")):
+                peer.transfer(text_message(lane, [FAY], priority=priority))
+            peer.release()
+        waiting = wait_until(lambda: (lambda e: e if len(e) == 3 else None)(
+            stage.mta.request("queue-list", state="retrying")["entries"]), 60)
+        waited = time.time() - begun
+        for copy in waiting:
+            due = calendar.timegm(time.strptime(copy["due"], "%Y-%m-%dT%H:%M:%SZ")) - begun
+            check(lanes[copy["priority"]] - 2 <= due <= lanes[copy["priority"]] + waited + 2, (copy, begun, waited))
+        equal({copy["tries"] for copy in waiting}, {1})
 
 
 @case("a neighbour that does not leave us alone while our disk is full fills no log")
