@@ -55,6 +55,20 @@ struct ber_error {
     char text[160];    /* one line in plain English, with what was expected and found */
 };
 
+/* What was passed over: an element that has no place, or a mandatory component that is not there. */
+struct ber_passed {
+    size_t offset;         /* of the element, or of the end of the value that lacks the component */
+    const uint8_t *within; /* where the value begins that lacks it; NULL for an element */
+    const char *component; /* the component's name; NULL for an element */
+    char text[160];
+};
+
+/* The first `most` of them, in the order in which they were met; `more` were left out. */
+struct ber_passed_list {
+    struct ber_passed *items;
+    size_t count, most, more;
+};
+
 /* What decode accepts. Zero means the default that stands beside each. */
 struct ber_limits {
     unsigned depth;        /* nesting, 64 */
@@ -65,7 +79,8 @@ struct ber_limits {
     bool pass_over;        /* elements without a place are left out, missing components stay empty: what can
                             * be shown of a broken value. The result may be true with a filled `error`: the
                             * first of them */
-    bool allow_trailing;   /* octets after the value are no error; see ber_decode_prefix */
+    struct ber_passed_list *passed; /* gets all of them; may be NULL */
+    bool allow_trailing;            /* octets after the value are no error; see ber_decode_prefix */
 };
 
 /*

@@ -187,15 +187,41 @@ static void keep_first(struct decoder *d, const struct ber_error *before) {
         *d->error = *before;
 }
 
-BER_COLD static const uint8_t *missing(struct decoder *d, const struct ber_type *type,
-                                       const struct ber_field *field, const uint8_t *at,
-                                       const uint8_t *behind) {
+/* An error keeps what it has: where more is told, it is emptied first. */
+static struct ber_error take_error(struct decoder *d) {
     struct ber_error before = d->error ? *d->error : (struct ber_error){0};
-    decode_fail(d, BER_MISSING, at, "%s ends without its '%s'", type->name, field->name);
-    ber_path_prepend(d->error, field->name);
-    if (!d->pass_over)
-        return NULL;
-    keep_first(d, &before);
+    if (d->pass_over && d->error)
+        *d->error = (struct ber_error){0};
+    return before;
+}
+
+/* Notes what `d->error` says. `within` and `component` are absent for an element without a place. */
+static void note_passed(struct decoder *d, const uint8_t *within, const char *component) {
+    struct ber_passed_list *list = d->passed;
+    if (!list || !d->error)
+        return;
+    if (list->count == list->most) {
+        list->more++;
+        return;
+    }
+    struct ber_passed *item = &list->items[list->count++];
+    *item = (struct ber_passed){d->error->offset, within, component, ""};
+    memcpy(item->text, d->error->text, sizeof item->text);
+}
+
+/* `lacking` has a bit for each mandatory component that did not come. */
+BER_COLD static const uint8_t *missing(struct decoder *d, const struct ber_type *type, uint64_t lacking,
+                                       const struct ber_header *h, const uint8_t *at, const uint8_t *behind) {
+    for (; lacking; lacking &= lacking - 1) {
+        struct ber_error before = take_error(d);
+        const struct ber_field *field = &type->fields[__builtin_ctzll(lacking)];
+        decode_fail(d, BER_MISSING, at, "%s ends without its '%s'", type->name, field->name);
+        ber_path_prepend(d->error, field->name);
+        if (!d->pass_over)
+            return NULL;
+        note_passed(d, h->start, field->name);
+        keep_first(d, &before);
+    }
     return behind;
 }
 
@@ -221,11 +247,15 @@ static bool comes_late(const struct decoder *d, uint32_t place, uint64_t seen) {
 BER_COLD static const uint8_t *decode_misplaced(struct decoder *d, const struct ber_type *type,
                                                 uint32_t place, uint64_t seen, const struct ber_header *h,
                                                 void *value) {
-    struct ber_error before = d->error ? *d->error : (struct ber_error){0};
+    struct ber_error before = take_error(d);
     const uint8_t *behind = take_misplaced(d, type, place, seen, h, value);
-    if (behind || !d->pass_over)
-        return behind;
+    if (!behind && !d->pass_over)
+        return NULL;
+    if (!behind && !comes_late(d, place, seen)) /* else what is missing before it is told at the end */
+        note_passed(d, NULL, NULL);
     keep_first(d, &before);
+    if (behind)
+        return behind;
     return comes_late(d, place, seen) ? decode_field(d, &type->fields[place - 1], h, value)
                                       : decode_skip(d, h);
 }
@@ -285,7 +315,7 @@ static inline const uint8_t *decode_components(struct decoder *d, const struct b
     }
     d->depth++;
     if (behind && type->mandatory & ~seen)
-        behind = missing(d, type, &type->fields[__builtin_ctzll(type->mandatory & ~seen)], at, behind);
+        behind = missing(d, type, type->mandatory & ~seen, h, at, behind);
     if (behind)
         *(struct span *)value = span_of(h->start, (size_t)(behind - h->start));
     return behind;
@@ -569,6 +599,7 @@ bool ber_decode_prefix(const struct ber_type *type, struct span in, struct arena
         .check_bounds = !limits || !limits->relax_bounds,
         .refuse_unknown = limits && limits->refuse_unknown,
         .pass_over = limits && limits->pass_over,
+        .passed = limits ? limits->passed : NULL,
         .check_characters = !limits || !limits->relax_characters,
     };
     if (error) {

@@ -14,6 +14,7 @@ struct decoder {
     bool check_characters;
     bool refuse_unknown;
     bool pass_over;
+    struct ber_passed_list *passed;
 };
 
 /* Sets the error at an element; returns NULL so that a reader of elements can return it. */

@@ -67,7 +67,7 @@ static bool absent_field(struct json_reader *r, const struct ber_field *field, v
 }
 
 static bool is_known(const struct ber_type *type, const char *key) {
-    if (strcmp(key, "@offset") == 0 || strcmp(key, "@error") == 0)
+    if (strcmp(key, "@offset") == 0 || strcmp(key, "@error") == 0 || strcmp(key, "@passed-over") == 0)
         return true;
     if (strcmp(key, "...") == 0)
         return type->flags & BER_TYPE_EXTENSIBLE;

@@ -121,8 +121,24 @@ static bool is_the_default(const struct ber_field *field, const void *member) {
            (field->type->kind == BER_KIND_BOOLEAN ? *(const bool *)member : *(const int64_t *)member);
 }
 
+static bool is_missing(const struct printer *p, const void *value, const struct ber_field *field) {
+    const struct ber_passed_list *passed = p->how->passed;
+    const struct span *raw = value;
+    for (size_t i = 0; passed && raw->data && i < passed->count; i++)
+        if (passed->items[i].within == raw->data && strcmp(passed->items[i].component, field->name) == 0)
+            return true;
+    return false;
+}
+
 static void print_component(struct printer *p, const struct ber_place *outer, const struct ber_type *type,
                             const struct ber_field *field, const void *value) {
+    if (is_missing(p, value, field)) {
+        if (!p->how->json) {
+            member_name(p, field->name);
+            print_text(p, "-- missing --");
+        }
+        return;
+    }
     const char *was = p->stop, *rest;
     bool broken = was && type->kind == BER_KIND_SET && !on_path(was, field->name, &rest);
     const void *member = ber_field_value(field, value);

@@ -9,8 +9,9 @@
  * so are identifiers with an arc beyond 64 bits.
  * What stands in an open type, or in an OCTET STRING whose contents' type is
  * known, is {"@Type": value}, else hex digits. Unknown elements of an extensible
- * type are the member "..." in hex. Members named "@offset" and "@error" tell
- * about the octets and are passed over when the JSON is read.
+ * type are the member "..." in hex. Members named "@offset", "@error" and
+ * "@passed-over" tell about the octets and are passed over when the JSON is read.
+ * A mandatory component that is missing has no member.
  */
 #ifndef ASN1_PRINT_H
 #define ASN1_PRINT_H
@@ -41,8 +42,9 @@ struct ber_print {
     size_t elide;        /* value notation shows so many octets of a longer OCTET STRING; 0 for all */
     ber_open_type *open; /* may be NULL */
     void *user;
-    struct arena *arena; /* for the values in open types; NULL leaves them in hex */
-    const char *stop;    /* ber_error's path when only a part was decoded: what comes behind it is left out */
+    struct arena *arena;                  /* for the values in open types; NULL leaves them in hex */
+    const struct ber_passed_list *passed; /* marks what is missing; may be NULL */
+    const char *stop; /* ber_error's path when only a part was decoded: what comes behind it is left out */
 };
 
 /* Appends the value as text, closed by a line feed. False when memory is short. */

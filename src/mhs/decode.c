@@ -47,8 +47,7 @@ static const struct mhs_usage decode_usage = {
     .operands = "[FILE|-]",
     .summary = "Print an APDU, envelope, content or presentation PDU as ASN.1 value notation, or as JSON.",
     .notes = "Of a broken one prints what can be read, and where and why it stops. Elements that have no "
-             "place are "
-             "passed over, and what is missing is empty.",
+             "place are passed over, and what is missing is marked.",
     .options = decode_options,
 };
 
@@ -74,7 +73,7 @@ static bool pass_over(const struct ber_type *type, struct span in, struct arena 
 /* Bounds and repertoires that are broken are told, not judged. True with a filled `error`: what it tells of,
  * and the like, was passed over. */
 static bool decode_leniently(const struct ber_type *type, struct span in, struct arena *arena, void *value,
-                             struct ber_error *error) {
+                             struct ber_passed_list *passed, struct ber_error *error) {
     struct ber_limits limits = {.relax_bounds = true, .relax_characters = true, .elements = 1 << 20};
     struct ber_error strict;
     if (!ber_decode(type, in, arena, NULL, value, &strict) &&
@@ -84,7 +83,31 @@ static bool decode_leniently(const struct ber_type *type, struct span in, struct
     arena_reset(arena);
     if (ber_decode(type, in, arena, &limits, value, error))
         return true;
+    limits.passed = passed;
     return goes_on(error) && pass_over(type, in, arena, limits, value);
+}
+
+#define MOST_PASSED 64
+
+/* All but the first, which the error tells. */
+static void tell_passed(const struct ber_passed_list *passed) {
+    for (size_t i = 1; i < passed->count; i++)
+        fprintf(stderr, "mhs: at octet %zu: %s\n", passed->items[i].offset, passed->items[i].text);
+    if (passed->more)
+        fprintf(stderr, "mhs: and %zu more\n", passed->more);
+}
+
+static void print_passed(const struct ber_passed_list *passed, struct buf *text) {
+    json_t *list = json_array();
+    for (size_t i = 0; i < passed->count; i++) {
+        const struct ber_passed *item = &passed->items[i];
+        json_array_append_new(list, json_pack("{s:I, s:s*, s:s}", "offset", (json_int_t)item->offset,
+                                              "missing", item->component, "text", item->text));
+    }
+    char *dumped = list ? json_dumps(list, 0) : NULL;
+    buf_printf(text, ",\n\"@passed-over\": %s", dumped ? dumped : "null");
+    free(dumped);
+    json_decref(list);
 }
 
 static void print_error(const struct ber_error *error, struct buf *text) {
@@ -104,6 +127,8 @@ static bool write_value(const struct ber_type *type, const void *value, const st
     ber_print(type, value, how, &text);
     if (how->json && error->code != BER_OK)
         print_error(error, &text);
+    if (how->json && how->passed->count)
+        print_passed(how->passed, &text);
     if (how->json)
         buf_append(&text, "}\n", 2);
     if (!text.failed)
@@ -116,7 +141,12 @@ static bool write_value(const struct ber_type *type, const void *value, const st
 static int decode_as(const struct ber_type *type, struct span in, void *value, struct arena *arena,
                      struct ber_print *how) {
     struct ber_error error = {0};
-    bool to_the_end = decode_leniently(type, in, arena, value, &error);
+    struct ber_passed items[MOST_PASSED];
+    struct ber_passed_list passed = {.items = items, .most = MOST_PASSED};
+    bool to_the_end = decode_leniently(type, in, arena, value, &passed, &error);
+    if (!to_the_end) /* what was met in vain is not told */
+        passed.count = passed.more = 0;
+    how->passed = &passed;
     how->stop = to_the_end || error.code == BER_TRAILING ? NULL : error.path;
     if (!write_value(type, value, how, &error))
         return mhs_fail(MHS_FAILED, "the output can't be written");
@@ -125,6 +155,7 @@ static int decode_as(const struct ber_type *type, struct span in, void *value, s
     fprintf(stderr, "mhs: %s %s at octet %zu of %zu, %s: %s\n", ber_type_name(type),
             to_the_end ? "is wrong" : "stops", error.offset, in.len,
             error.path[0] ? error.path : "the outermost element", error.text);
+    tell_passed(&passed);
     return MHS_NO;
 }
 

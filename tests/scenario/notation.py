@@ -78,6 +78,15 @@ def edition():
         check(text.startswith(wanted + b" ::= "), text)
         check("is wrong at octet" in error and "with tag BIT STRING" in error, error)
         check(b'"ben"' in text, "what stands behind it")
+        # All that was passed over is told, and what is missing is marked.
+        lacking = {"recipients", "traceInformation"} if wanted == b"MPDU" else {"per-recipient-fields", "trace-information"}
+        passed = json.loads(decode(b"\xA0" + bytes([len(message)]) + message, "--json")[1])["@passed-over"]
+        check(lacking <= {item.get("missing") for item in passed}, passed)
+        for name in lacking:
+            check(f"{name} -- missing --".encode() in text, text)
+            check(f"ends without its '{name}'" in error, error)
+        check(b"local-identifier -- missing --" not in text, text)
+        check(passed[0]["text"].endswith("with tag BIT STRING"), passed)
 
 
 @case("binds are opened through ACSE's, RTSE's and ROSE's wrappings")

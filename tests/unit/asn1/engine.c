@@ -130,7 +130,9 @@ static void errors_tell_where(void **state) {
 static void what_has_no_place_is_passed_over(void **state) {
     (void)state;
     struct sample_Plain plain;
-    struct ber_limits limits = {.pass_over = true};
+    struct ber_passed items[2];
+    struct ber_passed_list passed = {.items = items, .most = 2};
+    struct ber_limits limits = {.pass_over = true, .passed = &passed};
     struct span in = SPAN_LIT("\x30\x10\x01\x01\xFF\xA0\x03\x02\x01\x05\xA0\x03\x02\x01\x06\x81\x01\x02");
     assert_false(ber_decode(&sample_Plain_type, in, &arena, NULL, &plain, &error));
     assert_true(ber_decode(&sample_Plain_type, in, &arena, &limits, &plain, &error));
@@ -139,10 +141,21 @@ static void what_has_no_place_is_passed_over(void **state) {
     assert_int_equal(plain.name.len, 0);
     assert_int_equal(plain.count, 5);
     assert_int_equal(plain.grade, 2);
+    assert_int_equal(passed.count, 2);
+    assert_int_equal(passed.more, 1);
+    assert_int_equal(items[0].offset, 2);
+    assert_null(items[0].component);
+    assert_int_equal(items[1].offset, 10); /* the count, twice */
+    passed.count = passed.more = 0;
     assert_false(
         ber_decode(&sample_Plain_type, span_of(in.data, in.len - 1), &arena, &limits, &plain, &error));
-    assert_true(ber_decode(&sample_Plain_type, SPAN_LIT("\x30\x00"), &arena, &limits, &plain, &error));
+    passed.count = passed.more = 0;
+    in = SPAN_LIT("\x30\x00");
+    assert_true(ber_decode(&sample_Plain_type, in, &arena, &limits, &plain, &error));
     assert_int_equal(error.code, BER_MISSING);
+    assert_int_equal(passed.count, 1);
+    assert_ptr_equal(items[0].within, in.data);
+    assert_string_equal(items[0].component, "name");
 }
 
 static void raw_is_reused_with_the_tag_of_its_place(void **state) {
