@@ -126,7 +126,8 @@ enum ipc_type {
     IPC_SUBMIT_BEGIN,
     /* C>N>S rest content */
     IPC_SUBMIT_CONTENT,
-    /* C>N>S (empty) */
+    /* C>N>S (empty), or octets mailbox (as in IPC_FETCH), u64 entry: the submission is the notification that
+     * this entry asked for */
     IPC_SUBMIT_END,
     /* S>N>C u8 ok, rest: BER of x411_MessageSubmissionResult / x411_ProbeSubmissionResult when ok, else JSON
        {"error": …} */

@@ -35,7 +35,9 @@ struct draft {
     const char **paths;         /* beside each part: the file that holds its octets, or NULL */
     size_t part_count;
     size_t capacity;
-    struct span notification;   /* the content, when it is an IPN: parts and heading are not used then */
+    struct span notification;     /* the content, when it is an IPN: parts and heading are not used then */
+    const char *notified_mailbox; /* an IPN: the mailbox and the entry that asked for it; sent once */
+    uint64_t notified_entry;
     struct ipm_heading heading; /* recipients and identifier are filled in by draft_submit */
 
     int64_t priority; /* x411_Priority_… */

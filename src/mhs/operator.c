@@ -58,9 +58,15 @@ int cmd_status(int argc, char **argv) {
 }
 
 static void print_ping(const json_t *answer) {
-    static const char *const members[] = {
-        "peer",  "address", "application-context", "session-version", "checkpoint-size", "window-size",
-        "layer", "cause"};
+    static const char *const members[] = {"peer",
+                                          "address",
+                                          "application-context",
+                                          "session-version",
+                                          "checkpoint-size",
+                                          "window-size",
+                                          "layer",
+                                          "parameter",
+                                          "cause"};
     bool ok = json_is_true(json_object_get(answer, "ok"));
     printf("%s%s%s\n", out_style(ok ? OUT_GOOD : OUT_BAD),
            ok ? "reached: associated, bound and released" : "not reached", out_end());

@@ -121,8 +121,8 @@ static int encode_notification(struct run *run) {
                : mhs_fail(MHS_FAILED, "the notification can't be written: %s", err.text);
 }
 
-/* X.420 §8.2: the message comes with a non-receipt notification when that was asked for, unless its content
- * was converted on the way. */
+/* X.420 §8.2.4: the message is returned when the subject recipient specifier asked for it, and only if it
+ * was not converted for its delivery here. */
 static void return_message(struct run *run) {
     struct span message = ipm_element(run->entry.content);
     if (run->ipn.kind != IPN_NON_RECEIPT || !(requests_of(run) & IPM_REQUEST_IPM_RETURN) ||
@@ -133,32 +133,6 @@ static void return_message(struct run *run) {
     else
         fprintf(stderr, "mhs: the message is not returned: %s\n",
                 message.data ? "it is longer than 16 MiB" : "it is cut off");
-}
-
-/* Marks the entry, or takes the mark away. MHS_OK: it was not so before. */
-static int mark_notified(const struct run *run, bool notified) {
-    json_t *answer;
-    int status = mhs_request(json_pack("{s:s, s:s, s:I, s:b}", "operation", "mailbox-mark", "mailbox",
-                                       run->entry.mailbox, "entry", (json_int_t)run->entry.number, "notified",
-                                       (int)notified),
-                             &answer);
-    bool changed = status == MHS_OK && json_integer_value(json_object_get(answer, "changed"));
-    if (status == MHS_OK)
-        json_decref(answer);
-    if (status == MHS_OK && !changed)
-        return mhs_fail(MHS_NO, "the notification for entry %s was sent already", run->operand);
-    return status;
-}
-
-/* The mark comes first: when we end in between, none is sent rather than two. */
-static int submit_once(struct run *run) {
-    int status = mark_notified(run, true);
-    if (status != MHS_OK)
-        return status;
-    status = (int)draft_submit(&run->draft);
-    if (status != MHS_OK && status != MHS_UNREACHABLE) /* unreachable: it may have been taken */
-        mark_notified(run, false);
-    return status;
 }
 
 static int notify(struct run *run, int argc, char **argv) {
@@ -177,8 +151,10 @@ static int notify(struct run *run, int argc, char **argv) {
                         receipt ? "receipt" : "non-receipt");
     address_notification(run);
     return_message(run);
+    run->draft.notified_mailbox = run->entry.mailbox;
+    run->draft.notified_entry = run->entry.number;
     status = encode_notification(run);
-    return status == MHS_OK ? submit_once(run) : status;
+    return status == MHS_OK ? (int)draft_submit(&run->draft) : status;
 }
 
 int cmd_receipt(int argc, char **argv) {

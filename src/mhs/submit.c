@@ -296,6 +296,22 @@ static bool send_begin(enum ipc_submission kind, struct span envelope, uint64_t 
     return ipc_client_send(mhs_daemon(), IPC_SUBMIT_BEGIN, ref, span_of(&head, 1), envelope, err);
 }
 
+/* The end of a notification names the entry that asked for it: the daemon marks it with the same commit. */
+static bool send_end(const struct draft *draft, uint64_t ref, struct error *err) {
+    struct span nothing = {NULL, 0};
+    struct buf payload;
+    buf_init(&payload, 0);
+    if (draft->notified_mailbox) {
+        payload_put_octets(&payload, span_str(draft->notified_mailbox));
+        buf_append_u64(&payload, draft->notified_entry);
+    }
+    bool ok = payload.failed
+                  ? error_set(err, 1, "no memory")
+                  : ipc_client_send(mhs_daemon(), IPC_SUBMIT_END, ref, buf_span(&payload), nothing, err);
+    buf_free(&payload);
+    return ok;
+}
+
 /* With --json: the first submission's result, with that of the blind copies in it. */
 static json_t *results;
 
@@ -392,8 +408,7 @@ static enum mhs_exit submit_round(struct draft *draft, enum round round) {
         return MHS_UNREACHABLE;
     uint64_t ref = mhs_next_ref();
     if (send_begin(IPC_SUBMISSION_MESSAGE, envelope, ref, &err) && send_content(draft, &plan, ref, &err) &&
-        ipc_client_send(mhs_daemon(), IPC_SUBMIT_END, ref, (struct span){NULL, 0}, (struct span){NULL, 0},
-                        &err))
+        send_end(draft, ref, &err))
         return read_answer(draft, ref, IPC_SUBMISSION_MESSAGE);
     mhs_daemon_close(); /* the unfinished submission goes with the connection */
     return (enum mhs_exit)mhs_fail(MHS_FAILED, "%s", err.text);

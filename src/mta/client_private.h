@@ -71,6 +71,9 @@ json_t *request_mailbox_list(struct client *client, json_t *request);
 json_t *request_mailbox_read(struct client *client, json_t *request);
 json_t *request_mailbox_mark(struct client *client, json_t *request);
 json_t *request_mailbox_delete(struct client *client, json_t *request);
+/* Marks the entry with the batch as one whose notification was sent. NULL, or the error: it was sent already.
+ * Marks that are not on disk yet are not seen: commit before. Resets mta->arena. */
+json_t *mailbox_mark_notified(struct client *client, struct span mailbox, uint64_t sequence);
 void mailbox_fetch(struct client *client, uint64_t ref, struct span payload);
 /* `entries`, `unseen` and `octets` of a mailbox (0: none is there). `entries` may be NULL. */
 json_t *mailbox_figures(struct mta *mta, uint32_t mailbox, uint64_t *entries);

@@ -54,19 +54,21 @@ static json_t *open_mailbox(struct client *client, json_t *request, struct opene
     return open_address(client, span_str(address), opened);
 }
 
-static json_t *open_entry(struct client *client, json_t *request, struct opened *opened,
+static json_t *find_entry(struct mta *mta, const struct opened *opened, uint64_t sequence,
                           struct store_entry *entry) {
-    struct mta *mta = client->net->mta;
     struct error err = {0};
-    json_int_t sequence = json_integer_value(json_object_get(request, "entry"));
-    json_t *error = open_mailbox(client, request, opened);
-    if (error)
-        return error;
     arena_reset(&mta->arena);
-    if (sequence <= 0 || !opened->mailbox ||
-        !store_get_entry(mta->store, opened->mailbox, (uint64_t)sequence, &mta->arena, entry, &err))
+    if (!sequence || sequence > INT64_MAX || !opened->mailbox ||
+        !store_get_entry(mta->store, opened->mailbox, sequence, &mta->arena, entry, &err))
         return client_error("not-found", "the mailbox has no such entry");
     return NULL;
+}
+
+static json_t *open_entry(struct client *client, json_t *request, struct opened *opened,
+                          struct store_entry *entry) {
+    json_int_t sequence = json_integer_value(json_object_get(request, "entry"));
+    json_t *error = open_mailbox(client, request, opened);
+    return error ? error : find_entry(client->net->mta, opened, sequence > 0 ? (uint64_t)sequence : 0, entry);
 }
 
 /* ---- figures ---- */
@@ -221,32 +223,39 @@ json_t *request_mailbox_read(struct client *client, json_t *request) {
     return answer;
 }
 
-/* False: the member is there and no bool. */
-static bool take_flag(json_t *request, const char *name, uint32_t flag, uint32_t *flags) {
-    json_t *value = json_object_get(request, name);
-    if (value)
-        *flags = json_is_true(value) ? *flags | flag : *flags & ~flag;
-    return !value || json_is_boolean(value);
-}
-
 json_t *request_mailbox_mark(struct client *client, json_t *request) {
     struct mta *mta = client->net->mta;
     struct opened opened;
     struct store_entry entry;
-    if (json_object_get(request, "notified"))
-        batch_commit(mta); /* what another one marked just now is seen: `changed` is for one of them only */
+    const json_t *seen = json_object_get(request, "seen");
     json_t *error = open_entry(client, request, &opened, &entry);
     if (error)
         return error;
-    uint32_t flags = entry.flags;
-    if ((!json_object_get(request, "seen") && !json_object_get(request, "notified")) ||
-        !take_flag(request, "seen", FLAG_SEEN, &flags) ||
-        !take_flag(request, "notified", FLAG_NOTIFIED, &flags))
-        return client_error("bad-request", "give seen or notified, true or false");
+    if (!json_is_boolean(seen))
+        return client_error("bad-request", "give seen, true or false");
+    uint32_t flags = json_is_true(seen) ? entry.flags | FLAG_SEEN : entry.flags & ~FLAG_SEEN;
     if (!store_set_entry_flags(mta->batch.store, opened.mailbox, entry.sequence, flags))
         return client_error("unavailable", "no memory");
     batch_arm(mta);
     return json_pack("{s:i}", "changed", flags != entry.flags);
+}
+
+json_t *mailbox_mark_notified(struct client *client, struct span mailbox, uint64_t sequence) {
+    struct mta *mta = client->net->mta;
+    struct opened opened;
+    struct store_entry entry;
+    json_t *error = open_address(client, mailbox, &opened);
+    if (!error)
+        error = find_entry(mta, &opened, sequence, &entry);
+    if (error)
+        return error;
+    if (entry.flags & FLAG_NOTIFIED)
+        return client_error("wrong-state", "the notification for entry %llu was sent already",
+                            (unsigned long long)sequence);
+    return store_set_entry_flags(mta->batch.store, opened.mailbox, entry.sequence,
+                                 entry.flags | FLAG_NOTIFIED)
+               ? NULL
+               : client_error("unavailable", "no memory");
 }
 
 json_t *request_mailbox_delete(struct client *client, json_t *request) {

@@ -272,24 +272,48 @@ static json_t *submit(struct attempt *attempt, uint64_t ref) {
     mta->id_next = run.id_next;
     if (attempt->decisions.result == MTS_INVALID)
         return refusal(attempt);
+    if (attempt->decisions.result != MTS_DECIDED || !identify(attempt, probe) ||
+        !store_submission(attempt, &run, ref))
+        return client_error("unavailable", "no memory");
+    mta->counters.submitted++;
+    return NULL;
+}
+
+/* A notification and the mark of the entry that asked for it are one commit: a crash leaves both or neither,
+ * and it is sent once. */
+static json_t *submit_once(struct attempt *attempt, uint64_t ref, struct reader *notified) {
+    struct mta *mta = attempt->client->net->mta;
+    json_t *error = NULL;
+    struct span mailbox = notified ? payload_octets(notified) : (struct span){NULL, 0};
+    uint64_t entry = notified ? reader_u64(notified) : 0;
+    if (notified)
+        batch_commit(mta); /* what another one marked just now is seen */
     struct batch_mark mark = batch_mark(mta);
-    if (attempt->decisions.result == MTS_DECIDED && identify(attempt, probe) &&
-        store_submission(attempt, &run, ref)) {
-        mta->counters.submitted++;
-        return NULL;
-    }
-    batch_undo(mta, mark);
-    return client_error("unavailable", "no memory");
+    if (notified)
+        error = mailbox_mark_notified(attempt->client, mailbox, entry);
+    if (!error)
+        error = submit(attempt, ref);
+    if (error)
+        batch_undo(mta, mark);
+    return error;
+}
+
+static bool names_an_entry(struct span payload) {
+    struct reader r = reader_of(payload);
+    payload_octets(&r);
+    reader_u64(&r);
+    return payload_done(&r);
 }
 
 bool submit_end(struct client *client, uint64_t ref, struct span payload) {
     struct submission *submission = map_get(&client->submissions, ref);
-    if (payload.len)
+    struct reader notified = reader_of(payload);
+    if (payload.len && !names_an_entry(payload))
         return false;
     if (!submission)
         return true;
     struct attempt attempt = {.client = client, .submission = submission};
-    json_t *error = submit(&attempt, ref);
+    json_t *error = submit_once(&attempt, ref, payload.len ? &notified : NULL);
     forget(client, ref);
     if (error)
         client_refuse_submission(client, ref, error);

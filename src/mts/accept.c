@@ -1,4 +1,4 @@
-/* What comes in by transfer (X.411 §14.3.1): loop and trace first, then each recipient that is ours to serve.
+/* What comes in by transfer (X.411 §14.3): loop and trace first, then each recipient that is ours to serve.
  */
 #include "mts/mts_private.h"
 

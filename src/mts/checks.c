@@ -1,4 +1,4 @@
-/* What must hold before a message or probe may go to a user or a next hop (X.411 §14.3.4 and §14.4). */
+/* What must hold before a message or probe may go to a user or a next hop (X.411 §14.3). */
 #include "labels/label.h"
 #include "mts/mts_private.h"
 

@@ -1,5 +1,5 @@
 /*
- * Conversion (X.408, X.411 §14.3.5). No converter exists in this MTA, so the
+ * Conversion (X.408, X.411 §14.3). No converter exists in this MTA, so the
  * question is only which refusal is the true one.
  */
 #include "mts/mts_private.h"
@@ -57,8 +57,14 @@ static int best_conversion(const struct x411_EncodedInformationTypes *types,
     return worst;
 }
 
+/* Reason and diagnostic go together as in RFC 2156 §5.3.8.2: types that nobody takes, and a conversion that
+ * was not subscribed to, are no conversion that was not performed. */
 static bool refuse(struct cause *cause, int diagnostic, const char *why) {
-    *cause = (struct cause){x411_NonDeliveryReasonCode_conversion_not_performed, diagnostic, why};
+    bool unable = diagnostic == x411_NonDeliveryDiagnosticCode_encoded_information_types_unsupported ||
+                  diagnostic == x411_NonDeliveryDiagnosticCode_implicit_conversion_not_subscribed;
+    *cause = (struct cause){unable ? x411_NonDeliveryReasonCode_unable_to_transfer
+                                   : x411_NonDeliveryReasonCode_conversion_not_performed,
+                            diagnostic, why};
     return false;
 }
 

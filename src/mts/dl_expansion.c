@@ -1,4 +1,4 @@
-/* Distribution lists (X.411 §14.3.4.4): who may use one, and the message that goes to its members. */
+/* Distribution lists (X.411 §14.3): who may use one, and the message that goes to its members. */
 #include <stdlib.h>
 
 #include "mts/mts_private.h"

@@ -1,5 +1,5 @@
 /*
- * Loop detection (X.411 §14.3.1): the object is in our domain again after it
+ * Loop detection (X.411 §14.3): the object is in our domain again after it
  * was in a foreign one, and nobody has redirected it or expanded a list since.
  * Adjacent elements of one domain are one visit; an element that says
  * `rerouted` is no visit, and an attempted domain was never reached. Within

@@ -1,4 +1,4 @@
-/* What becomes of one recipient (X.411 §14.3.3 and §14.3.4): user, list, alias, next hop, or failure. */
+/* What becomes of one recipient (X.411 §14.3): user, list, alias, next hop, or failure. */
 #include "mts/mts_private.h"
 
 static const struct cause unrecognised = {x411_NonDeliveryReasonCode_unable_to_transfer,
@@ -24,6 +24,11 @@ static const struct x411_ORName *domain_alternate(struct work *work, const struc
     return NULL;
 }
 
+/*
+ * Error processing (X.411 §14.3.6). The originator's alternate comes "in preference to one assigned by the
+ * recipients-MD" (X.411 §8.2.1.1.1); the domain's is for "unknown or ambiguously addressed recipients"
+ * (X.412 §8.2.4) and for users who can't be served.
+ */
 void recipient_fail(struct work *work, struct batch *batch, size_t position, struct cause cause) {
     struct x411_ORName requested;
     struct address address;
@@ -77,7 +82,7 @@ static void resolve_user(struct work *work, struct batch *batch, size_t position
                                                                 : x411_TypeOfMTSUser_public};
 }
 
-/* A probe is told what an expansion would meet, but never expands a list (X.411 §14.3.4.4). */
+/* A probe is told what an expansion would meet, but never expands a list (X.411 §14.3). */
 static void resolve_dl(struct work *work, struct batch *batch, size_t position, const struct dl *dl) {
     struct cause cause;
     if (batch->subject.kind == MTS_MESSAGE)

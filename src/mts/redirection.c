@@ -1,5 +1,5 @@
 /*
- * Redirection (X.411 §14.3.4.3): the recipient is replaced, the one before is
+ * Redirection (X.411 §14.3): the recipient is replaced, the one before is
  * kept in redirection-history, and the trace says so. Redirected recipients
  * travel in an envelope of their own: the mark in the trace must not hide a
  * loop of the others.

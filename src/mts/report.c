@@ -1,5 +1,5 @@
 /*
- * Reports (X.411 §14.3.7): who asked for one, and what it says. The originator
+ * Reports (X.411 §14): who asked for one, and what it says. The originator
  * asks for none, non-delivery or report; the originating MTA for non-delivery,
  * report or audited, never less.
  */

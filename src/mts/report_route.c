@@ -1,5 +1,5 @@
 /*
- * Where a report goes (X.411 §14.3.4.4, §14.3.7): to a user of ours, through a
+ * Where a report goes (X.411 §14): to a user of ours, through a
  * list whose policy decides, or on to the next MTA. There is no report on a
  * report: what can't go on is recorded and ends here.
  */
@@ -54,7 +54,7 @@ static void hold(struct work *work, const struct report_work *r, enum mts_copy_k
     event->other = r->subject;
 }
 
-/* The user gets what he asked for: what only the MTA wanted to know ends here (X.411 §14.3.8). */
+/* The user gets what he asked for: what only the MTA wanted to know ends here (X.411 §14). */
 static bool keep_what_originator_wants(struct work *work, struct x411_Report *report) {
     struct x411_ReportTransferContent *content = &report->content;
     struct x411_PerRecipientReportTransferFields *items =

@@ -1,5 +1,5 @@
 /*
- * Splitting (X.411 §14.3.6): one copy for each next hop and each mailbox, and
+ * Splitting (X.411 §14.3): one copy for each next hop and each mailbox, and
  * a report for those who failed or were answered. In a held envelope the
  * responsibility flag stands on exactly the recipients that have a copy.
  */
@@ -16,7 +16,7 @@ static bool has_copy(const struct target *target) {
     return target->kind == TARGET_HOP || target->kind == TARGET_MAILBOX;
 }
 
-/* Time from which the copy may go, and its end (X.411 §14.3.2 deferred delivery; latest delivery; the
+/* Time from which the copy may go, and its end (X.411 §14.3 deferred delivery; latest delivery; the
  * priority's expiry). */
 static void set_times(struct work *work, const struct subject *subject, const struct hop *hop,
                       struct mts_copy *copy, struct plan *plan) {

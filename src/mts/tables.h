@@ -153,7 +153,7 @@ struct mts_user {
     struct mts_names labels;
 };
 
-/* What becomes of reports on messages that a list expanded (X.411 §14.3.4.4, DL-policy's report propagation).
+/* What becomes of reports on messages that a list expanded (X.411 §14.3, DL-policy's report propagation).
  */
 enum mts_dl_reports {
     MTS_DL_REPORTS_TO_ORIGINATOR, /* pass it back along the history (the default) */

@@ -156,6 +156,27 @@ const char *acse_diagnostic_text(const struct acse_associate *aare) {
     return aare->diagnostic >= 0 && aare->diagnostic < 15 ? user[aare->diagnostic] : "unknown diagnostic";
 }
 
+const char *acse_diagnostic_parameter(const struct acse_associate *aare) {
+    static const char *const user[] = {"",
+                                       "",
+                                       "application context name",
+                                       "calling AP-title",
+                                       "calling AP-invocation-identifier",
+                                       "calling AE-qualifier",
+                                       "calling AE-invocation-identifier",
+                                       "called AP-title",
+                                       "called AP-invocation-identifier",
+                                       "called AE-qualifier",
+                                       "called AE-invocation-identifier",
+                                       "mechanism-name",
+                                       "mechanism-name",
+                                       "authentication-value",
+                                       "authentication-value"};
+    if (aare->by_provider)
+        return aare->diagnostic == ACSE_NO_COMMON_ACSE_VERSION ? "ACSE version" : "";
+    return aare->diagnostic >= 0 && aare->diagnostic < 15 ? user[aare->diagnostic] : "";
+}
+
 /* ---- release and abort ---- */
 
 bool acse_release(struct acse *a, struct span *out) {

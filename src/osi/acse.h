@@ -64,5 +64,7 @@ bool acse_aborted(struct acse *a, struct span abrt, bool *by_provider, struct sp
 
 /* The diagnostic of an AARE in words. */
 const char *acse_diagnostic_text(const struct acse_associate *aare);
+/* The parameter that it points at; may be empty. */
+const char *acse_diagnostic_parameter(const struct acse_associate *aare);
 
 #endif

@@ -379,7 +379,8 @@ static bool read_accept(struct osi_association *a, const struct session_connect 
         !acse_confirm(&a->acse, cpa.user_data, &aare))
         return false;
     if (aare.result != 0)
-        return osi_cause_set(&a->cause, OSI_END_REFUSED, OSI_LAYER_ACSE, true, aare.diagnostic, "",
+        return osi_cause_set(&a->cause, OSI_END_REFUSED, OSI_LAYER_ACSE, true, aare.diagnostic,
+                             acse_diagnostic_parameter(&aare),
                              "AARE rejects within an accepted presentation connection: %s",
                              acse_diagnostic_text(&aare));
     open->called.p = cpa.called;
@@ -432,6 +433,13 @@ static const char *refuse_reason_text(int reason) {
     return reason >= 0 && reason < 4 ? names[reason] : "no reason";
 }
 
+static const char *refuse_reason_parameter(int reason) {
+    return reason == OSI_REFUSE_CANNOT_RECOVER               ? "session connection identifier"
+           : reason == OSI_REFUSE_VALIDATION_FAILURE         ? "initiator-name or credentials"
+           : reason == OSI_REFUSE_UNACCEPTABLE_DIALOGUE_MODE ? "dialogue mode"
+                                                             : "";
+}
+
 static const char *session_reason_text(int reason) {
     switch (reason) {
     case SESSION_REFUSE_USER_CONGESTION:
@@ -464,17 +472,20 @@ static void refused_by_rtse(struct osi_association *a, struct span apdu, const c
         return;
     bool user = user_data.data != NULL;
     osi_cause_set(&a->cause, OSI_END_REFUSED, user ? OSI_LAYER_USER : OSI_LAYER_RTSE, true, reason,
-                  reason == OSI_REFUSE_UNACCEPTABLE_DIALOGUE_MODE ? "dialogue mode" : "",
-                  "refused by %s%s: %s", how, user ? " with a bind error" : "", refuse_reason_text(reason));
+                  refuse_reason_parameter(reason), "refused by %s%s: %s", how,
+                  user ? " with a bind error" : "", refuse_reason_text(reason));
     a->cause.user_data = keep_with_cause(a, user_data);
 }
 
 static void refused_above_session(struct osi_association *a, const struct session_connect *connect) {
-    static const char *const provider[] = {
-        "reason not specified",           "temporary congestion",
-        "local limit exceeded",           "called presentation address unknown",
-        "protocol version not supported", "default context not supported",
-        "user data not readable",         "no PSAP available"};
+    static const char *const provider[][2] = {{"reason not specified", ""},
+                                              {"temporary congestion", ""},
+                                              {"local limit exceeded", ""},
+                                              {"called presentation address unknown", "called P-selector"},
+                                              {"protocol version not supported", "presentation version"},
+                                              {"default context not supported", "default context name"},
+                                              {"user data not readable", "user data"},
+                                              {"no PSAP available", "called P-selector"}};
     struct span apdu;
     int reason;
     struct acse_associate aare;
@@ -486,8 +497,8 @@ static void refused_above_session(struct osi_association *a, const struct sessio
         return;
     if (reason >= 0 || !apdu.data) {
         osi_cause_set(&a->cause, OSI_END_REFUSED, OSI_LAYER_PRESENTATION, true, reason,
-                      reason == PRESENTATION_ADDRESS_UNKNOWN ? "called P-selector" : "", "CPR PPDU: %s",
-                      reason >= 0 && reason < 8 ? provider[reason] : "unknown reason");
+                      reason >= 0 && reason < 8 ? provider[reason][1] : "", "CPR PPDU: %s",
+                      reason >= 0 && reason < 8 ? provider[reason][0] : "unknown reason");
         return;
     }
     if (!acse_confirm(&a->acse, apdu, &aare))
@@ -497,9 +508,7 @@ static void refused_above_session(struct osi_association *a, const struct sessio
         return;
     }
     osi_cause_set(&a->cause, OSI_END_REFUSED, OSI_LAYER_ACSE, true, aare.diagnostic,
-                  aare.diagnostic == ACSE_APPLICATION_CONTEXT_NAME_NOT_SUPPORTED ? "application context name"
-                                                                                 : "",
-                  "AARE: %s", acse_diagnostic_text(&aare));
+                  acse_diagnostic_parameter(&aare), "AARE: %s", acse_diagnostic_text(&aare));
 }
 
 void association_connect_refused(struct osi_association *a, const struct session_connect *connect) {

@@ -306,8 +306,10 @@ static struct cotp_indication receive_cr(struct cotp *c, struct span tpdu, struc
 
 static struct cotp_indication receive_cc(struct cotp *c, struct span tpdu, struct span header) {
     struct connect_tpdu cc;
-    if (!read_connect(header, &cc) || cc.destination != c->local_reference || cc.class_option >> 4 != 0)
+    if (!read_connect(header, &cc) || cc.destination != c->local_reference)
         return bad(c, ER_PARAMETER_VALUE, tpdu, "CC parameters", "CC TPDU that does not answer our CR");
+    if (cc.class_option >> 4 != 0)
+        return bad(c, ER_PARAMETER_VALUE, tpdu, "class", "CC TPDU chooses another class than 0");
     unsigned agreed = cc.preferred && c->preferred_proposed ? cc.preferred : cc.size ? cc.size : 0;
     /* No size in the answer: the one that was proposed by C0 stands. */
     unsigned proposed =
@@ -335,8 +337,18 @@ static const char *reason_text(unsigned reason) {
         return "remote transport entity congestion";
     case COTP_REASON_NEGOTIATION_FAILED:
         return "connection negotiation failed";
+    case 131:
+        return "duplicate source reference";
+    case 132:
+        return "mismatched references";
     case COTP_REASON_PROTOCOL_ERROR:
         return "protocol error";
+    case 135:
+        return "reference overflow";
+    case 136:
+        return "connection request refused on this network connection";
+    case 138:
+        return "header or parameter length invalid";
     default:
         return "reason not specified";
     }

@@ -32,6 +32,7 @@ void session_init(struct session *s, struct cotp *transport, struct osi_cause *c
     s->version = 2;
     buf_init(&s->tsdu, limit);
     buf_init(&s->overflow, limit);
+    buf_init(&s->first, limit);
     buf_init(&s->held, limit);
     buf_init(&s->done, limit);
 }
@@ -39,6 +40,7 @@ void session_init(struct session *s, struct cotp *transport, struct osi_cause *c
 void session_free(struct session *s) {
     buf_free(&s->tsdu);
     buf_free(&s->overflow);
+    buf_free(&s->first);
     buf_free(&s->held);
     buf_free(&s->done);
 }
@@ -449,17 +451,26 @@ static bool fail(struct session *s, const char *what, const char *why) {
     return false;
 }
 
-/* Joins the user data of a segmented SPDU other than DT; true when it is whole (or was not segmented). */
+/* Joins the user data of a segmented SPDU other than DT to the parameters of its first segment (X.225
+ * §6.3.5); true when it is whole (or was not segmented). */
 static bool join_segments(struct session *s, struct spdu *spdu, bool *broken) {
     struct span item = spdu->parameter[PI_ENCLOSURE_ITEM];
     uint32_t enclosure = spdu_number(item, ENCLOSURE_BEGIN | ENCLOSURE_END);
     if (!item.data || spdu->si == SPDU_CDO || enclosure == (ENCLOSURE_BEGIN | ENCLOSURE_END))
         return true;
-    if (enclosure & ENCLOSURE_BEGIN)
+    if (enclosure & ENCLOSURE_BEGIN) {
         buf_clear(&s->overflow);
-    *broken = !buf_append_span(&s->overflow, spdu->user_data);
+        buf_clear(&s->first);
+        *broken = !buf_append_span(&s->first, spdu->raw);
+        s->joining = spdu->si;
+    }
+    *broken = *broken || s->joining != spdu->si || !buf_append_span(&s->overflow, spdu->user_data);
+    if (*broken || !(enclosure & ENCLOSURE_END))
+        return false;
+    s->joining = 0;
+    *broken = !spdu_read(buf_span(&s->first), spdu);
     spdu->user_data = buf_span(&s->overflow);
-    return !*broken && (enclosure & ENCLOSURE_END);
+    return !*broken;
 }
 
 static bool receive(struct session *s, struct spdu *spdu, bool concatenated) {
@@ -474,7 +485,7 @@ static bool receive(struct session *s, struct spdu *spdu, bool concatenated) {
     if (!is_dt && spdu->information.len > 0)
         return fail(s, row->name, "followed by another without extended concatenation");
     if (!is_dt && !join_segments(s, spdu, &broken))
-        return broken ? fail(s, row->name, "with too much user data") : true;
+        return broken ? fail(s, row->name, "whose segments do not fit, or are too long") : true;
     if (!row->receive(s, spdu))
         return osi_cause_is_set(s->cause) && s->state == STA16 ? false
                                                                : fail(s, row->name, "breaks a condition");

@@ -162,6 +162,8 @@ struct session {
     struct buf tsdu;      /* a TSDU whose end has not come, unless it streams */
     struct buf done;      /* the gathered TSDU that went up last */
     struct buf overflow;  /* user data that comes or goes in parts: connect data, segmented SPDUs */
+    struct buf first;     /* the first segment of an SPDU that comes in segments: it has the parameters */
+    uint8_t joining;      /* SI of that SPDU, 0: none is under way */
     size_t overflow_sent; /* initiator: octets of `overflow` that the CN carried */
     struct session_connect proposal; /* responder: the CN; its spans live in `held` */
     struct buf held;                 /* the CN of which the overflow is awaited */

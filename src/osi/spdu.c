@@ -65,6 +65,7 @@ bool spdu_read(struct span in, struct spdu *spdu) {
     if (!spdu_header_read(in, &spdu->si, &header, &length) || length > in.len - header)
         return false;
     spdu->information = span_sub(in, header + length, in.len);
+    spdu->raw = span_sub(in, 0, header + length);
     return read_parameters(span_sub(in, header, length), spdu);
 }
 

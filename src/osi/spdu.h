@@ -84,6 +84,7 @@ struct spdu {
     struct span linking[SPDU_PI_COUNT];   /* by PI, those within the linking information */
     struct span user_data;                /* PGI 193 or 194 */
     struct span information;              /* what follows the SPDU's parameters: user information of a DT */
+    struct span raw;                      /* the SPDU without what follows it */
 };
 
 /* Reads SI and LI at the start of `in`: the header's and the parameter field's octets. False when cut short.

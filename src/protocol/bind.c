@@ -179,3 +179,22 @@ bool bind_matches(const struct protocol_peer *peer, const struct bind_identity *
     return span_eq(peer->mta_name, identity->mta_name) &&
            (!peer->password.data || same_secret(peer->password, identity->password));
 }
+
+const char *bind_result_mismatch(const struct protocol_peer *peer, const struct bind_identity *identity) {
+    bool named = !identity->unauthenticated && !identity->strong;
+    return named && span_eq(peer->mta_name, identity->mta_name) ? "responder-credentials"
+           : identity->strong                                   ? "responder-credentials"
+                                                                : "responder-name";
+}
+
+const char *bind_error_parameter(const char *name) {
+    static const char *const parameters[][2] = {
+        {"authentication-error", "initiator-name or credentials"},
+        {"unacceptable-dialogue-mode", "dialogue mode"},
+        {"unacceptable-security-context", "security-context"},
+        {"inadequate-association-confidentiality", "association confidentiality"}};
+    for (size_t i = 0; i < sizeof parameters / sizeof *parameters; i++)
+        if (strcmp(name, parameters[i][0]) == 0)
+            return parameters[i][1];
+    return "";
+}

@@ -47,4 +47,10 @@ bool bind_read_result(struct span result, enum osi_context context, struct arena
 /* True if name and password are those of `peer`; the time does not depend on the password. */
 bool bind_matches(const struct protocol_peer *peer, const struct bind_identity *identity);
 
+/* The parameter of a result, in X.411's words, for which it does not match `peer`. */
+const char *bind_result_mismatch(const struct protocol_peer *peer, const struct bind_identity *identity);
+
+/* The parameter that a bind error of the peer points at, in X.411's words; may be empty. */
+const char *bind_error_parameter(const char *name);
+
 #endif

@@ -20,13 +20,7 @@ static void dial(struct connection *c);
 
 /* ---- the result ---- */
 
-static const char *layer_name(enum ipc_layer layer) {
-    static const char *const names[] = {"",     "tcp",  "transport", "session",        "presentation",
-                                        "acse", "rtse", "bind",      "name resolution"};
-    return names[layer];
-}
-
-static const char *context_name(enum osi_context context) {
+const char *connect_context_name(enum osi_context context) {
     return context == OSI_MTS_TRANSFER            ? "mts-transfer"
            : context == OSI_MTS_TRANSFER_PROTOCOL ? "mts-transfer-protocol"
                                                   : "mts-transfer-protocol-1984";
@@ -45,7 +39,7 @@ static void tell_failed(struct connection *c) {
 static void give_up(struct connection *c) {
     log_warning("peer=%s no association: %s", c->peer->name, c->failure);
     if (c->ping_client)
-        ping_failed(c, layer_name(c->failure_layer));
+        ping_failed(c);
     else
         tell_failed(c);
     connection_free(c);
@@ -93,8 +87,10 @@ static bool next_try(struct connection *c, enum ipc_layer layer) {
 }
 
 void connect_failed(struct connection *c, enum ipc_layer layer, const char *cause) {
-    if (cause != c->failure)
+    if (cause != c->failure) {
         snprintf(c->failure, sizeof c->failure, "%s", cause);
+        c->failure_parameter[0] = '\0';
+    }
     c->failure_layer = layer;
     close_try(c);
     if (!c->net->stopping && next_try(c, layer)) {
@@ -246,7 +242,7 @@ void connect_begin(struct net *net, const struct protocol_peer *peer, struct spa
                      ? "the peer has no address in the configuration; it can only call us"
                      : "too many connections, or no memory");
         if (ping_client)
-            ping_failed(&none, layer_name(none.failure_layer));
+            ping_failed(&none);
         else
             tell_failed(&none);
         if (c)
@@ -266,13 +262,16 @@ static bool check_result(struct connection *c, const struct osi_open *open) {
     struct bind_identity identity;
     char why[200], name[LOG_TEXT_SIZE];
     bool ok = bind_read_result(open->user_data, open->context, &arena, &identity, why);
+    c->failure_parameter[0] = '\0';
     if (!ok)
         snprintf(c->failure, sizeof c->failure, "bind: the result is not valid: %.150s", why);
     else if (!bind_matches(c->peer, &identity)) {
+        const char *parameter = bind_result_mismatch(c->peer, &identity);
         ok = false;
-        snprintf(c->failure, sizeof c->failure,
-                 "bind: responder-name '%.64s' or its password is not the configured one",
-                 identity.unauthenticated ? "(none)" : log_text(identity.mta_name, name));
+        snprintf(c->failure_parameter, sizeof c->failure_parameter, "%s", parameter);
+        snprintf(c->failure, sizeof c->failure, "bind: %s: the %s '%.64s' is not the configured one",
+                 parameter, strcmp(parameter, "responder-name") == 0 ? "name" : "password of",
+                 identity.mta_name.data ? log_text(identity.mta_name, name) : "(none)");
     }
     arena_free(&arena);
     return ok;
@@ -286,9 +285,9 @@ void connect_confirmed(struct connection *c, const struct osi_open *open) {
     }
     c->state = CONNECTION_OPEN;
     log_info("peer=%s address=%s association opened (%s)", c->peer->name, c->address,
-             context_name(c->context));
+             connect_context_name(c->context));
     if (c->ping_client)
-        ping_succeeded(c, context_name(c->context));
+        osi_rt_close(c->association);
     else
         accept_announce(c, open);
 }

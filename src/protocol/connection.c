@@ -162,10 +162,14 @@ static void on_closed(struct connection *c, const struct osi_cause *cause) {
                 snprintf(c->failure, sizeof c->failure, "bind: the peer refused it: %s", bind_error);
             else
                 snprintf(c->failure, sizeof c->failure, "%s", cause->text);
+            snprintf(c->failure_parameter, sizeof c->failure_parameter, "%s",
+                     bind_error ? bind_error_parameter(bind_error) : cause->parameter);
             c->failure_layer = layer_of(cause);
         }
         return; /* connection_pump sees that the association is over, and tries the next way */
     }
+    if (c->ping_client)
+        ping_ended(c, cause->end == OSI_END_RELEASED, layer_of(cause), cause->parameter, cause->text);
     report_close(c, cause);
 }
 

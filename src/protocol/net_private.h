@@ -112,7 +112,8 @@ struct connection {
     unsigned context_at;
     uint64_t ping_client; /* not 0: `mhs ping`; released as soon as it is open */
     struct buf recover_id;
-    char failure[200]; /* why the last try failed */
+    char failure[200];          /* why the last try failed */
+    char failure_parameter[40]; /* what did not match; may be empty */
     enum ipc_layer failure_layer;
     struct transfer_in in;
     struct transfer_out out;
@@ -182,6 +183,9 @@ void connect_confirmed(struct connection *c, const struct osi_open *open);
  * free `c`. */
 void connect_failed(struct connection *c, enum ipc_layer layer, const char *cause);
 
+/* `mts-transfer` and so on. */
+const char *connect_context_name(enum osi_context context);
+
 /* Frees what names were resolved to, and gives up the question under way. */
 void connect_forget(struct connection *c);
 /* ---- readers.c: requests that only read the store ---- */
@@ -206,8 +210,11 @@ void readers_leave(struct reader_seat *seat);
 
 /* ---- ping.c ---- */
 void ping_request(struct net *net, uint64_t client, struct span peer);
-void ping_succeeded(struct connection *c, const char *context);
-void ping_failed(struct connection *c, const char *layer);
+/* Answers the client from the connection's failure. */
+void ping_failed(struct connection *c);
+/* Answers the client: the association was open, and is over. */
+void ping_ended(struct connection *c, bool released, enum ipc_layer layer, const char *parameter,
+                const char *cause);
 
 /* ---- transfer_in.c ---- */
 void transfer_in_begin(struct connection *c, const struct osi_begin *begin);

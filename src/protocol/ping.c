@@ -22,7 +22,13 @@ static void put_member(struct buf *out, const char *name, const char *text) {
     put_string(out, text);
 }
 
-void ping_succeeded(struct connection *c, const char *context) {
+static const char *layer_name(enum ipc_layer layer) {
+    static const char *const names[] = {"",     "tcp",  "transport", "session",        "presentation",
+                                        "acse", "rtse", "bind",      "name resolution"};
+    return names[layer];
+}
+
+static void succeeded(struct connection *c) {
     const struct osi_open *open = osi_association_open(c->association);
     struct buf json;
     buf_init(&json, 0);
@@ -31,15 +37,14 @@ void ping_succeeded(struct connection *c, const char *context) {
     buf_printf(&json, ", ");
     put_member(&json, "address", c->address);
     buf_printf(&json, ", ");
-    put_member(&json, "application-context", context);
+    put_member(&json, "application-context", connect_context_name(c->context));
     buf_printf(&json, ", \"session-version\": %u, \"checkpoint-size\": %u, \"window-size\": %u}",
                open->session_version, open->checkpoint_size, open->window_size);
     local_respond(c->net, c->ping_client, buf_span(&json));
     buf_free(&json);
-    osi_rt_close(c->association);
 }
 
-void ping_failed(struct connection *c, const char *layer) {
+void ping_failed(struct connection *c) {
     struct buf json;
     buf_init(&json, 0);
     buf_printf(&json, "{\"ok\": false, ");
@@ -47,12 +52,29 @@ void ping_failed(struct connection *c, const char *layer) {
     buf_printf(&json, ", ");
     put_member(&json, "address", c->address);
     buf_printf(&json, ", ");
-    put_member(&json, "layer", layer);
+    put_member(&json, "layer", layer_name(c->failure_layer));
     buf_printf(&json, ", ");
+    if (c->failure_parameter[0]) {
+        put_member(&json, "parameter", c->failure_parameter);
+        buf_printf(&json, ", ");
+    }
     put_member(&json, "cause", c->failure);
     buf_append_byte(&json, '}');
     local_respond(c->net, c->ping_client, buf_span(&json));
     buf_free(&json);
+}
+
+void ping_ended(struct connection *c, bool released, enum ipc_layer layer, const char *parameter,
+                const char *cause) {
+    if (released) {
+        succeeded(c);
+    } else {
+        c->failure_layer = layer;
+        snprintf(c->failure_parameter, sizeof c->failure_parameter, "%s", parameter);
+        snprintf(c->failure, sizeof c->failure, "%s", cause);
+        ping_failed(c);
+    }
+    c->ping_client = 0;
 }
 
 void ping_request(struct net *net, uint64_t client, struct span peer) {

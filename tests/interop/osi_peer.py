@@ -126,7 +126,9 @@ def _():
             for back in (0, 3):
                 first = broken(node, mode, 6)
                 peer = node.call(mode=mode, recover=first.identifier)
-                peer.resume_activity(first.activity_identifier, 6 - back, *first.identifier)
+                # The reference may stand as the called SS-user's too: both are the initiator's.
+                peer.resume_activity(first.activity_identifier, 6 - back, *first.identifier,
+                                     code=session.PI_CALLED_REFERENCE if back else session.PI_CALLING_REFERENCE)
                 peer.send_segments(x228.transfer_value(mode, APDU)[(6 - back) * 1024:])
                 peer.end_activity()
                 equal(node.until("apdu"), checksum(APDU), mode)
@@ -347,9 +349,9 @@ def _():
 class Sending:
     """osi-node as initiator: one APDU, against this script's responder."""
 
-    def __init__(self, mode, **options):
+    def __init__(self, mode, apdu=APDU, **options):
         self.file = tempfile.NamedTemporaryFile()
-        self.file.write(APDU)
+        self.file.write(apdu)
         self.file.flush()
         self.listener = socket.create_server(("127.0.0.1", 0))
         self.node = Node("send", mode, self.listener.getsockname()[1], self.file.name)
@@ -397,6 +399,47 @@ def _():
                 peer.confirm(spdu)
                 break
         check(most <= 2, f"{most} unconfirmed")
+
+
+def before_standstill(peer, wanted):
+    """The octets before the first checkpoint, and how many checkpoints come without a confirmation."""
+    octets, checkpoints = 0, 0
+    try:
+        while True:
+            if checkpoints == wanted:           # what comes now is one too many
+                peer.transport.sock.settimeout(0.5)
+            spdu = peer.receive_spdu()
+            if spdu.si == session.MIP:
+                checkpoints += 1
+            elif spdu.si == session.DT and not checkpoints:
+                octets += len(x228.data_octets(peer.mode, spdu.data))
+    except TimeoutError:
+        return octets, checkpoints
+
+
+@case("a larger window than proposed is used, a larger checkpoint size is not, and a window of 0 is one")
+def _():
+    apdu = x411.message(every.HERE, "large", every.ANN, [every.BOB], bytes(600_000))
+    for mode in MODES:
+        for answer, octets, checkpoints in (((100, 5), 63 * 1024, 5), ((1, 0), 1024, 1)):
+            with Sending(mode, apdu, answer=answer) as (_node, peer):
+                got = before_standstill(peer, checkpoints)
+                check(octets - 32 <= got[0] <= octets, f"{mode} {answer}: {got[0]} octets")
+                equal(got[1], checkpoints, f"{mode} {answer}")
+
+
+@case("PLEASE TOKENS in a monologue changes nothing")
+def _():
+    for mode in MODES:
+        with Sending(mode) as (node, peer):
+            peer.expect(session.AS)
+            rttp = x228.pdv(3, ber.integer(1)) if mode == "normal" else ber.integer(1)
+            peer.transport.send(session.spdu(session.PT, session.parameter(session.PI_TOKEN, bytes([session.DATA_TOKEN])),
+                                             session.parameter(session.PGI_USER_DATA, rttp)))
+            equal(peer.receive(), APDU)
+            node.until("confirmed")
+            equal(peer.receive(), None)
+            node.until("closed 0")
 
 
 @case("what later versions add to the answers is passed over, in each mode")

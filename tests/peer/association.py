@@ -108,8 +108,9 @@ class Association:
 
     # --- association, as responder
 
-    def accept(self, size_code=11, refuse=None, recover=True, checkpoint=None, window=None, result=None):
-        """Awaits CR, CN; answers AC or RF. `refuse`: the bind error to refuse with. After it `self.recovered` is the
+    def accept(self, size_code=11, refuse=None, recover=True, checkpoint=None, window=None, result=None, answer=None):
+        """Awaits CR, CN; answers AC or RF. `refuse`: the bind error to refuse with. `answer`: the checkpoint size and
+        window to answer, whatever was proposed. After it `self.recovered` is the
         identifier of the association that the initiator recovers, or None; `self.bind_argument` the bind's node."""
         self.transport.accept(size_code)
         spdu = self.receive_spdu()
@@ -126,6 +127,7 @@ class Association:
         self.recovered, self.bind_argument = fields["recover"], fields["data"]
         self.checkpoint = min(fields["checkpoint"] or 1, self.checkpoint if checkpoint is None else checkpoint)
         self.window = min(fields["window"], self.window if window is None else window)
+        self.checkpoint, self.window = answer or (self.checkpoint, self.window)
         if refuse is not None or (self.recovered and not recover):
             self.refuse(refuse)
             return self
@@ -190,9 +192,10 @@ class Association:
         self.sent_serial = self.acknowledged = 0
         self.give(s.spdu(s.AS, s.parameter(s.PI_ACTIVITY, self.activity_identifier)))
 
-    def resume_activity(self, old_identifier, serial, old_reference=None, old_common=None, identifier=None):
+    def resume_activity(self, old_identifier, serial, old_reference=None, old_common=None, identifier=None,
+                        code=s.PI_CALLING_REFERENCE):
         """Resumes an activity; with `old_reference` that of another session connection, as X.225 has it in AR."""
-        linking = [s.parameter(s.PI_CALLING_REFERENCE, old_reference)] if old_reference else []
+        linking = [s.parameter(code, old_reference)] if old_reference else []
         linking += [s.parameter(s.PI_COMMON_REFERENCE, old_common)] if old_common else []
         linking += [s.parameter(s.PI_ACTIVITY, old_identifier), s.parameter(s.PI_SERIAL, str(serial).encode())]
         self.activity += 1

@@ -58,13 +58,23 @@ class Client:
             if payload[0]:
                 return answers[0] if len(answers) == 1 else answers
 
-    def submit(self, envelope, content=None, probe=False):
-        """The local identifier of the accepted message or probe. Raises Failed when it is refused."""
+    def begin(self, envelope, content=None, probe=False):
+        """A submission up to its end."""
         self.ref += 1
         self.send(SUBMIT_BEGIN, bytes([2 if probe else 1]) + envelope)
         for at in range(0, len(content or b""), PIECE):
             self.send(SUBMIT_CONTENT, content[at:at + PIECE])
-        self.send(SUBMIT_END, b"")
+
+    def end(self, mailbox=None, entry=None):
+        """Its end; the entry of the mailbox asked for this notification."""
+        name = (mailbox or "").encode()
+        self.send(SUBMIT_END, struct.pack(">I", len(name)) + name + struct.pack(">Q", entry) if mailbox else b"")
+
+    def submit(self, envelope, content=None, probe=False, notified=()):
+        """The local identifier of the accepted message or probe. Raises Failed when it is refused. `notified`: the mailbox
+        and the entry that asked for it."""
+        self.begin(envelope, content, probe)
+        self.end(*notified)
         kind, _ref, payload = self.receive()
         if kind == RESPONSE:
             raise Failed(json.loads(payload[1:])["error"])

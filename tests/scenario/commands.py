@@ -4,9 +4,10 @@ import hashlib
 import json
 import os
 import subprocess
+import time
 
 from players import folder  # it also makes the packages beside it importable
-from peer import ber, tap
+from peer import ber, local, tap
 from scenario.chasqui import Mhsd, free_port, peer_section, program
 
 case, check, equal, wait_until = tap.case, tap.check, tap.equal, tap.wait_until
@@ -226,6 +227,39 @@ def _():
         equal(notifications["non-receipt"]["discard-reason"], "ipm-obsoleted")
         equal(notifications["non-receipt"]["returned"]["subject"], "Come back")
         check("returned" not in notifications["receipt"])
+
+
+@case("a notification is sent once, whoever is killed meanwhile")
+def _():
+    rounds = 6
+    with folder() as path, Pair(path) as pair:
+        for _ in range(rounds):
+            pair.alpha.mhs("send", "--from", ADA, "--notify", "rn", "--to", UWE, "--subject", "Read me", "--text", "x")
+        entries = sorted(e["entry"] for e in pair.entries(pair.beta, UWE, rounds))
+        for i, entry in enumerate(entries):
+            envelope = local.submission_envelope(UWE, [ADA], content_identifier=f"rn {i}")
+            with pair.beta.client() as client:
+                client.begin(envelope, b"a notification")
+                if i:           # without its end nothing is submitted, and nothing marked
+                    client.end(UWE, entry)
+                    time.sleep(0.004 * (i - 1))
+                    pair.beta.kill()
+            if i:
+                pair.beta.start()
+            with pair.beta.client() as client:
+                marked = {e["entry"]: e["notified"] for e in client.entries(UWE)}[entry]
+                check(i or not marked)
+                if not marked:
+                    client.submit(envelope, b"a notification", notified=(UWE, entry))
+                try:
+                    client.submit(envelope, b"a notification", notified=(UWE, entry))
+                except local.Failed as failure:
+                    equal(failure.code, "wrong-state")
+                else:
+                    check(False, "a second notification was taken")
+        wait_until(lambda: not pair.beta.request("queue-list")["entries"], 60, "an empty queue")
+        equal(sorted(e["content-identifier"] for e in pair.entries(pair.alpha, ADA, rounds)),
+              [f"rn {i}" for i in range(rounds)])
 
 
 @case("no copy but the blind ones names a blind copy recipient")

@@ -151,7 +151,7 @@ def _():
     prove = x411.extension(PROOF, ONE, (x411.FOR_DELIVERY,))
     unknown = x411.extension("1.2.3.4", ber.integer(0), (x411.FOR_DELIVERY,))
     table = [
-        (fussy, {"eits": g3}, (CONVERSION, 6)), (fussy, {"eits": voice}, (CONVERSION, 6)),
+        (fussy, {"eits": g3}, (UNABLE, 6)), (fussy, {"eits": voice}, (UNABLE, 6)),
         (fussy, {"eits": telex}, (CONVERSION, 8)),
         (fussy, {"eits": telex, "indicators": (x411.IMPLICIT_CONVERSION_PROHIBITED,)}, (CONVERSION, 9)),
         (fussy, {"content_type": 35}, (UNABLE, 15)), (short, {}, (UNABLE, 7)), (shut, {}, (RESTRICTED, None)),
@@ -171,7 +171,7 @@ def _():
                       (f"no-{i}", *wanted))
             probe = x411.probe(NEAR, "probe-1", JOE, [fussy, short, shut, ANN], eits=voice, content_length=11)
             peer.transfer(probe)
-            equal(codes(play.near.next()), [(1, CONVERSION, 6), (2, UNABLE, 7), (3, RESTRICTED, None), (4, None, None)])
+            equal(codes(play.near.next()), [(1, UNABLE, 6), (2, UNABLE, 7), (3, RESTRICTED, None), (4, None, None)])
             peer.release()
 
 

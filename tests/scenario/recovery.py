@@ -32,10 +32,10 @@ def begin(stage, apdu, segments, mode="normal"):
     return peer
 
 
-def resume(stage, broken, apdu, serial):
+def resume(stage, broken, apdu, serial, **options):
     """Opens an association that recovers the broken one and goes on from the serial number."""
     peer = stage.call(mode=broken.mode, checkpoint=1, recover=broken.identifier)
-    peer.resume_activity(broken.activity_identifier, serial, *broken.identifier)
+    peer.resume_activity(broken.activity_identifier, serial, *broken.identifier, **options)
     peer.send_segments(x228.transfer_value(broken.mode, apdu)[serial * 1024:])
     peer.end_activity()
     return peer
@@ -58,7 +58,8 @@ def _():
     with folder() as path, Stage(path) as stage:
         apdu = text_message("resume-back", [FAY], "b" * 20_000)
         broken = begin(stage, apdu, 9)
-        resume(stage, broken, apdu, 4).release()
+        # The reference may stand as the called SS-user's, too.
+        resume(stage, broken, apdu, 4, code=session.PI_CALLED_REFERENCE).release()
         equal(stage.far.next().content, x411.Received(apdu).content)
 
 

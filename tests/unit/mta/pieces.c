@@ -313,12 +313,36 @@ static struct span submission_over_bounds(struct world *world) {
     return octets;
 }
 
-static struct reader submit_for(struct world *world, uint64_t ref, struct span envelope) {
+static void submit_begins(struct world *world, uint64_t ref, struct span envelope) {
     tell(world, IPC_SUBMIT_BEGIN, ref, SPAN_LIT("\1"), envelope);
     tell(world, IPC_SUBMIT_CONTENT, ref, span_of(content, PIECE), NOTHING);
     tell(world, IPC_SUBMIT_CONTENT, ref, span_of(content + PIECE, PIECE), NOTHING);
+}
+
+static struct reader submit_for(struct world *world, uint64_t ref, struct span envelope) {
+    submit_begins(world, ref, envelope);
     tell(world, IPC_SUBMIT_END, ref, NOTHING, NOTHING);
     return expect(world, IPC_SUBMIT_RESULT, ref);
+}
+
+/* The end of the notification that an entry of JONES asked for: its error's code, "" when it was taken. */
+static const char *notify_of(struct world *world, uint64_t ref, json_int_t entry) {
+    static char code[40];
+    struct buf payload;
+    buf_init(&payload, 0);
+    payload_put_octets(&payload, SPAN_LIT(JONES));
+    buf_append_u64(&payload, (uint64_t)entry);
+    tell(world, IPC_SUBMIT_END, ref, buf_span(&payload), NOTHING);
+    buf_free(&payload);
+    struct reader r = expect(world, IPC_SUBMIT_RESULT, ref);
+    if (reader_u8(&r) == 1)
+        return "";
+    struct span octets = payload_rest(&r);
+    json_t *answer = json_loadb((const char *)octets.data, octets.len, 0, NULL);
+    const char *got = json_string_value(json_object_get(json_object_get(answer, "error"), "code"));
+    snprintf(code, sizeof code, "%s", got ? got : "no error");
+    json_decref(answer);
+    return code;
 }
 
 static bool submit(struct world *world, uint64_t ref, struct span envelope) {
@@ -377,6 +401,47 @@ static void test_submission_over_bounds(void **state) {
     world_start(&world);
     client(&world, 1, 1001);
     assert_true(submit(&world, (uint64_t)1 << 32 | 2, submission_over_bounds(&world)));
+    world_end(&world);
+}
+
+static bool is_notified(struct world *world) {
+    json_t *answer = ask(world, "{\"operation\":\"mailbox-list\",\"mailbox\":\"" JONES "\"}");
+    const json_t *entry = json_array_get(json_object_get(answer, "entries"), 0);
+    bool notified = json_is_true(json_object_get(entry, "notified"));
+    json_decref(answer);
+    return notified;
+}
+
+/* The mark and the notification are one commit: neither is there without the other. */
+static void test_notification(void **state) {
+    struct world world;
+    const uint64_t ref = (uint64_t)1 << 32 | 3;
+    (void)state;
+    world_begin(&world);
+    client(&world, 1, 1001);
+    assert_true(submit(&world, (uint64_t)1 << 32 | 2, submission_to(&world, JONES, JONES)));
+    json_int_t entry = only_entry(&world, JONES);
+    submit_begins(&world, ref, submission_to(&world, JONES, FRANK));
+    world_kill(&world);
+    world_start(&world);
+    client(&world, 1, 1001);
+    assert_false(is_notified(&world));
+    submit_begins(&world, ref, submission_to(&world, SMITH, FRANK));
+    assert_string_equal(notify_of(&world, ref, entry), "originator-invalid");
+    assert_false(is_notified(&world));
+    submit_begins(&world, ref, submission_to(&world, JONES, FRANK));
+    assert_string_equal(notify_of(&world, ref, entry + 1), "not-found");
+    submit_begins(&world, ref, submission_to(&world, JONES, FRANK));
+    assert_string_equal(notify_of(&world, ref, entry), "");
+    world_kill(&world);
+    world_start(&world);
+    client(&world, 1, 0);
+    assert_true(is_notified(&world));
+    submit_begins(&world, ref, submission_to(&world, JONES, FRANK));
+    assert_string_equal(notify_of(&world, ref, entry), "wrong-state");
+    json_t *answer = ask(&world, "{\"operation\":\"queue-list\"}");
+    assert_int_equal(json_array_size(json_object_get(answer, "entries")), 1);
+    json_decref(answer);
     world_end(&world);
 }
 
@@ -493,6 +558,7 @@ int main(void) {
         cmocka_unit_test(test_resume_out),
         cmocka_unit_test(test_submission),
         cmocka_unit_test(test_submission_over_bounds),
+        cmocka_unit_test(test_notification),
         cmocka_unit_test(test_operator),
         cmocka_unit_test(test_users),
     };

@@ -98,7 +98,7 @@ static void types_that_nobody_converts(void **state) {
     assert_non_null(find_copy(play, NULL, "bob", NULL));
     set_types(play, envelope, VOICE); /* X.408 knows no conversion */
     arrives(play, "beta", envelope);
-    assert_not_delivered(play, 1, CONVERSION, DIAGNOSTIC(encoded_information_types_unsupported));
+    assert_not_delivered(play, 1, UNABLE, DIAGNOSTIC(encoded_information_types_unsupported));
     set_types(play, envelope, TELEX); /* X.408 knows one, we have no converter */
     arrives(play, "beta", envelope);
     assert_not_delivered(play, 1, CONVERSION, DIAGNOSTIC(conversion_impractical));
@@ -118,7 +118,7 @@ static void types_that_nobody_converts(void **state) {
     add_user(play, BOB,
              (struct mts_user){.mailbox = "bob", .eits = {telex, 1}, .no_implicit_conversion = true});
     arrives(play, "beta", envelope);
-    assert_not_delivered(play, 1, CONVERSION, DIAGNOSTIC(implicit_conversion_not_subscribed));
+    assert_not_delivered(play, 1, UNABLE, DIAGNOSTIC(implicit_conversion_not_subscribed));
 }
 
 static void extended_types(void **state) {
@@ -135,7 +135,7 @@ static void extended_types(void **state) {
     assert_non_null(find_copy(play, NULL, "bob", NULL));
     extended = SPAN_LIT("\x2a\x04");
     arrives(play, "beta", envelope);
-    assert_not_delivered(play, 1, CONVERSION, DIAGNOSTIC(encoded_information_types_unsupported));
+    assert_not_delivered(play, 1, UNABLE, DIAGNOSTIC(encoded_information_types_unsupported));
 }
 
 /* What counts is what the content is now, not what it was. */
@@ -161,7 +161,7 @@ static void types_after_a_conversion(void **state) {
     converted = (struct x411_EncodedInformationTypes){0};
     assert_true(ber_bit_set(&converted.built_in_encoded_information_types, VOICE, true, &play->arena));
     arrives(play, "beta", envelope);
-    assert_not_delivered(play, 1, CONVERSION, DIAGNOSTIC(encoded_information_types_unsupported));
+    assert_not_delivered(play, 1, UNABLE, DIAGNOSTIC(encoded_information_types_unsupported));
 }
 
 static void explicit_conversion_is_the_last_mtas(void **state) {
@@ -195,6 +195,9 @@ static void delivery_methods(void **state) {
     request_methods(play, envelope, 2, 1);
     arrives(play, "beta", envelope);
     assert_non_null(find_copy(play, NULL, "bob", NULL));
+    request_methods(play, envelope, 0, -1);
+    arrives(play, "beta", envelope);
+    assert_non_null(find_copy(play, NULL, "bob", NULL));
     request_methods(play, envelope, 2, -1);
     arrives(play, "beta", envelope);
     assert_not_delivered(play, 1, NO_PD, -1);
@@ -208,6 +211,13 @@ static void physical_delivery_without_a_pdau(void **state) {
     const char *postal = OURS "/PD-SERVICE=post/PD-COUNTRY=GB/PD-CODE=N1/PD-PERSON=Bob";
     arrives(play, "beta", for_whom(play, postal));
     assert_not_delivered(play, 1, NO_PD, -1);
+    /* Nor behind another MTA of the domain, unless it is said to be there. */
+    const char *inner = OURS "/O=inner/PD-SERVICE=post/PD-COUNTRY=GB/PD-CODE=N1/PD-PERSON=Bob";
+    arrives(play, "beta", for_whom(play, inner));
+    assert_not_delivered(play, 1, NO_PD, -1);
+    play->tables->hops[mts_hop_number(play->tables, "inner")].given.physical_delivery = true;
+    arrives(play, "beta", for_whom(play, inner));
+    assert_non_null(find_copy(play, "inner", NULL, NULL));
     /* Physical delivery fields go along to those who may serve them. */
     struct x411_MessageTransferEnvelope *envelope =
         for_whom(play, OTHER "/PD-SERVICE=post/PD-COUNTRY=FR/PD-CODE=75/PD-PERSON=Jean");
@@ -326,6 +336,26 @@ static void criticality_of_one_recipient(void **state) {
     assert_not_delivered(play, 1, UNABLE, DIAGNOSTIC(unsupported_critical_function));
 }
 
+/* A standard extension that has no meaning in a message's envelope is an unknown one there. */
+static void standard_extensions_that_are_known(void **state) {
+    struct play *play = *state;
+    static const int unknown[] = {21, 27, 29, 31, 32, 33, 34, 35, 36, 37, 47};
+    size_t next = 0;
+    for (int number = 1; number <= 47; number++) {
+        struct x411_MessageTransferEnvelope *envelope = for_whom(play, FRANK);
+        assert_true(extension_set(&play->arena, &envelope->extensions, number, SPAN_LIT("\x05\x00")));
+        assert_true(ber_bit_set(&envelope->extensions.items[0].criticality, CRITICAL_FOR_TRANSFER, true,
+                                &play->arena));
+        arrives(play, "beta", envelope);
+        if (number == unknown[next]) {
+            assert_not_delivered(play, 1, UNABLE, DIAGNOSTIC(unsupported_critical_function));
+            next++;
+        } else
+            assert_non_null(find_copy(play, "other", NULL, NULL));
+    }
+    assert_int_equal(next, sizeof unknown / sizeof *unknown);
+}
+
 static void service_message_needs_an_agreement(void **state) {
     struct play *play = *state;
     struct x411_MessageTransferEnvelope *envelope = for_whom(play, FRANK);
@@ -335,6 +365,11 @@ static void service_message_needs_an_agreement(void **state) {
     play->tables->hops[2].given.service_messages = true;
     arrives(play, "beta", envelope);
     assert_non_null(find_copy(play, "other", NULL, NULL));
+    /* Within the domain none is needed. */
+    envelope = for_whom(play, OURS "/O=inner/S=ivo");
+    indicate(play, envelope, x411_PerMessageIndicators_service_message);
+    arrives(play, "beta", envelope);
+    assert_non_null(find_copy(play, "inner", NULL, NULL));
 }
 
 static void only_p2_is_understood_there(void **state) {
@@ -367,6 +402,7 @@ int main(void) {
         SCENE(criticality_of_one_recipient),
         SCENE(service_message_needs_an_agreement),
         SCENE(only_p2_is_understood_there),
+        SCENE(standard_extensions_that_are_known),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -60,10 +60,10 @@ static void others_are_disclosed_on_request(void **state) {
 static void extensions_that_a_user_gets(void **state) {
     struct play *play = *state;
     struct mts_delivery delivery;
-    static const int per_message[] = {1, 3, 4, 20, 23}, per_recipient[] = {16, 22};
+    static const int per_message[] = {1, 3, 4, 5, 20, 23}, per_recipient[] = {16, 22};
     struct x411_MessageTransferEnvelope *envelope = message(play, DIETER, BETA);
     recipient_fields *fields = to(play, envelope, BOB, WANTS_NDN);
-    for (size_t i = 0; i < 5; i++)
+    for (size_t i = 0; i < sizeof per_message / sizeof *per_message; i++)
         extend_enumerated(play, &envelope->extensions, per_message[i], 0);
     for (size_t i = 0; i < 2; i++)
         extend_enumerated(play, &fields->extensions, per_recipient[i], 0);
@@ -72,7 +72,8 @@ static void extensions_that_a_user_gets(void **state) {
     static const struct {
         int number;
         bool there;
-    } expected[] = {{1, false}, {3, false}, {4, true}, {20, true}, {23, false}, {16, true}, {22, true}};
+    } expected[] = {{1, false}, {3, false},  {4, true},  {5, false},
+                    {20, true}, {23, false}, {16, true}, {22, true}};
     for (size_t i = 0; i < sizeof expected / sizeof *expected; i++)
         assert_int_equal(extension_find(got, expected[i].number) != NULL, expected[i].there);
 }

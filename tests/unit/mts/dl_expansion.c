@@ -140,6 +140,49 @@ static void exempted_recipients_and_originator(void **state) {
     assert_null(find_copy(play, "beta", NULL, NULL));
 }
 
+/* How the list's own recipient came to it is no business of its members. */
+static void redirected_to_a_list(void **state) {
+    struct play *play = *state;
+    struct mts_redirection to_staff = {.alternate = STAFF};
+    add_dl(play, (struct mts_dl){.address = STAFF}, BOB, FRANK, NULL);
+    add_user(play, CAROL,
+             (struct mts_user){.mailbox = "carol", .redirections = &to_staff, .redirection_count = 1});
+    arrives(play, "beta", for_list(play, CAROL));
+    struct x411_MessageTransferEnvelope *sent = sent_to(play, "other");
+    for (size_t i = 0; i < sent->per_recipient_fields.count; i++)
+        assert_null(extension_find(&sent->per_recipient_fields.items[i].extensions, EXT_REDIRECTION_HISTORY));
+    assert_int_equal(history(play, sent).count, 1);
+}
+
+/* Who expands is for this list the delivering MTA. */
+static void criticality_for_delivery(void **state) {
+    struct play *play = *state;
+    add_dl(play, (struct mts_dl){.address = STAFF}, FRANK, NULL);
+    struct x411_MessageTransferEnvelope *envelope = for_list(play, STAFF);
+    extend_enumerated(play, &envelope->extensions, 200, 1);
+    assert_true(
+        ber_bit_set(&envelope->extensions.items[0].criticality, CRITICAL_FOR_DELIVERY, true, &play->arena));
+    arrives(play, "beta", envelope);
+    assert_not_delivered(play, 1, UNABLE, x411_NonDeliveryDiagnosticCode_unsupported_critical_function);
+}
+
+/* When nobody is left to get it the expansion was the delivery. */
+static void all_members_are_exempted(void **state) {
+    struct play *play = *state;
+    struct x411_ORName exempted = name_of(play, BOB);
+    struct x411_DLExemptedRecipients list = {.items = &exempted, .count = 1};
+    add_dl(play, (struct mts_dl){.address = STAFF}, BOB, NULL);
+    struct x411_MessageTransferEnvelope *envelope = message(play, DIETER, BETA);
+    to(play, envelope, STAFF, WANTS_REPORT);
+    extend(play, &envelope->extensions, EXT_DL_EXEMPTED_RECIPIENTS, &x411_DLExemptedRecipients_type, &list,
+           0);
+    arrives(play, "beta", envelope);
+    const struct x411_ReportType *type =
+        &reported(report_held(play, 0), 1)->last_trace_information.report_type;
+    assert_int_equal(type->choice, x411_ReportType_delivery);
+    assert_int_equal(type->u.delivery.type_of_MTS_user, x411_TypeOfMTSUser_dl);
+}
+
 static void expansion_may_count_as_delivery(void **state) {
     struct play *play = *state;
     add_dl(play, (struct mts_dl){.address = STAFF, .expansion_is_delivery = true}, BOB, NULL);
@@ -247,6 +290,18 @@ static void policy_sends_reports_to_the_owner(void **state) {
     assert_non_null(find_copy(play, "beta", NULL, NULL));
 }
 
+/* Lists that own each other: the report ends. */
+static void reports_do_not_circle_among_owners(void **state) {
+    struct play *play = *state;
+    add_dl(play, (struct mts_dl){.address = STAFF, .owner = BOARD, .reports = MTS_DL_REPORTS_TO_OWNER},
+           OURS "/S=nobody", NULL);
+    add_dl(play, (struct mts_dl){.address = BOARD, .owner = STAFF, .reports = MTS_DL_REPORTS_TO_OWNER}, BOB,
+           NULL);
+    arrives(play, "beta", for_list(play, STAFF));
+    assert_int_equal(play->out.held_count, 0);
+    assert_string_equal(event_of(play, MTS_EVENT_DISCARDED)->text, "too many lists");
+}
+
 static void report_climbs_back_through_nested_lists(void **state) {
     struct play *play = *state;
     add_dl(play, (struct mts_dl){.address = BOARD, .owner = BOB, .reports = MTS_DL_REPORTS_TO_BOTH},
@@ -274,6 +329,10 @@ int main(void) {
         SCENE(foreign_list_gets_the_report),
         SCENE(policy_sends_reports_to_the_owner),
         SCENE(report_climbs_back_through_nested_lists),
+        SCENE(redirected_to_a_list),
+        SCENE(criticality_for_delivery),
+        SCENE(all_members_are_exempted),
+        SCENE(reports_do_not_circle_among_owners),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -29,8 +29,29 @@ static void what_1984_does_not_know_is_dropped(void **state) {
     indicate(play, envelope, 0);
     indicate(play, envelope, 3);
     indicate(play, envelope, 5);
+    struct x411_PerDomainBilateralInformation bilateral[2] = {0};
+    for (size_t i = 0; i < 2; i++) {
+        bilateral[i].country_name.choice = x411_CountryName_iso_3166_alpha2_code;
+        bilateral[i].country_name.u.iso_3166_alpha2_code = SPAN_LIT("US");
+        bilateral[i].bilateral_information = SPAN_LIT("\x05\x00");
+    }
+    bilateral[0].domain.choice = x411_BilateralDomain_domain_private_domain;
+    bilateral[0].domain.u.private_domain.administration_domain_name.choice =
+        x411_AdministrationDomainName_printable;
+    bilateral[0].domain.u.private_domain.administration_domain_name.u.printable = SPAN_LIT("MCI");
+    bilateral[0].domain.u.private_domain.private_domain_identifier.choice =
+        x411_PrivateDomainIdentifier_printable;
+    bilateral[0].domain.u.private_domain.private_domain_identifier.u.printable = SPAN_LIT("P");
+    bilateral[1].domain.choice = x411_BilateralDomain_domain_administration_domain_name;
+    bilateral[1].domain.u.administration_domain_name.choice = x411_AdministrationDomainName_printable;
+    bilateral[1].domain.u.administration_domain_name.u.printable = SPAN_LIT("MCI");
+    envelope->per_domain_bilateral_information.items = bilateral;
+    envelope->per_domain_bilateral_information.count = 2;
     arrives(play, "other", envelope);
     struct x411_MessageTransferEnvelope *sent = sent_to(play, "old");
+    assert_int_equal(sent->per_domain_bilateral_information.count, 1);
+    assert_int_equal(sent->per_domain_bilateral_information.items[0].domain.choice,
+                     x411_BilateralDomain_domain_administration_domain_name);
     assert_int_equal(sent->extensions.count, 0);
     assert_int_equal(sent->per_recipient_fields.items[0].extensions.count, 0);
     assert_int_equal(sent->trace_information.count, 3);
@@ -299,10 +320,21 @@ static void reports_in_the_terms_of_1984(void **state) {
     struct x411_MessageTransferEnvelope *envelope = message(play, OLD "/S=smith", OLD);
     struct mts_restriction nobody[] = {{false, 0, NULL}};
     add_user(play, BOB, (struct mts_user){.mailbox = "bob", .restrictions = nobody, .restriction_count = 1});
-    play->tables->self.max_recipients = 3;
+    struct x411_EncodedInformationTypes types = {0};
+    assert_true(ber_bit_set(&types.built_in_encoded_information_types, 2, true, &play->arena));
+    envelope->original_encoded_information_types = &types;
+    add_dl(play, (struct mts_dl){.address = OURS "/S=staff", .expansion_is_delivery = true}, ALICE, NULL);
+    static const char *const p2[] = {"p2"};
+    add_user(play, OURS "/S=old", (struct mts_user){.mailbox = "old", .content_types = {p2, 1}});
     to(play, envelope, BOB, WANTS_NDN);
-    to(play, envelope, OURS "/S=nobody", WANTS_NDN);
+    to(play, envelope, OURS "/S=nobody", WANTS_AUDIT);
+    to(play, envelope, OURS "/S=old", WANTS_NDN);
+    to(play, envelope, OURS "/S=staff", WANTS_REPORT);
     arrives(play, "old", envelope);
+    const struct x411_TraceInformation *before =
+        &report_held(play, 0)->content.subject_intermediate_trace_information;
+    assert_int_equal(before->count, 1);
+    assert_non_null(report_held(play, 0)->content.original_encoded_information_types);
     assert_not_delivered(play, 1, x411_NonDeliveryReasonCode_restricted_delivery, -1);
     struct mts_stored stored = stored_copy(play, "old", NULL);
     struct x411_Report *sent = &outbound(play, &stored)->u.report;
@@ -312,6 +344,58 @@ static void reports_in_the_terms_of_1984(void **state) {
     assert_int_equal(bob->u.non_delivery.non_delivery_reason_code, UNABLE);
     const struct x411_ReportType *other = &reported(sent, 2)->last_trace_information.report_type;
     assert_int_equal(other->u.non_delivery.non_delivery_diagnostic_code, 0);
+    assert_null(sent->content.original_encoded_information_types);
+    /* Diagnostics end at 11 in 1984, and nobody but a user of a UA gets anything. */
+    const struct x411_ReportType *old = &reported(sent, 3)->last_trace_information.report_type;
+    assert_int_equal(old->u.non_delivery.non_delivery_reason_code, UNABLE);
+    assert_false(old->u.non_delivery.has_non_delivery_diagnostic_code);
+    const struct x411_ReportType *staff = &reported(sent, 4)->last_trace_information.report_type;
+    assert_int_equal(staff->choice, x411_ReportType_delivery);
+    assert_int_equal(staff->u.delivery.type_of_MTS_user, x411_TypeOfMTSUser_private);
+}
+
+static struct x411_Report *report_for(struct play *play, const char *destination) {
+    struct x411_Report *report = arena_alloc(&play->arena, sizeof *report);
+    struct x411_PerRecipientReportTransferFields *fields = arena_alloc(&play->arena, sizeof *fields);
+    report->envelope.report_identifier.global_domain_identifier = domain_named(play, BETA);
+    report->envelope.report_identifier.local_identifier = SPAN_LIT("r-1");
+    report->envelope.report_destination_name = name_of(play, destination);
+    visit(play, &report->envelope.trace_information, BETA, VISIT);
+    report->content.subject_identifier = report->envelope.report_identifier;
+    visit(play, &report->content.subject_intermediate_trace_information, OTHER, REDIRECTED);
+    fields->actual_recipient_name = name_of(play, DIETER);
+    fields->originally_specified_recipient_number = 1;
+    fields->per_recipient_indicators = bits(play, WANTS_AUDIT);
+    fields->last_trace_information.arrival_time = utc(play, NOW);
+    fields->last_trace_information.report_type.choice = x411_ReportType_non_delivery;
+    report->content.per_recipient_fields.items = fields;
+    report->content.per_recipient_fields.count = 1;
+    return report;
+}
+
+/* A report that must not be downgraded ends; by hand it is not sent where it would. */
+static void a_report_that_does_not_fit(void **state) {
+    struct play *play = *state;
+    struct x411_Report *report = report_for(play, OLD "/S=smith");
+    mts_accept_report(&play->run, 0, report, &play->out);
+    struct mts_stored stored = stored_copy(play, "old", NULL);
+    struct x411_Report *sent = &outbound(play, &stored)->u.report;
+    assert_null(sent->content.subject_intermediate_trace_information.items[0]
+                    .domain_supplied_information.other_actions.octets.data);
+    extend_enumerated(play, &report->envelope.extensions, EXT_REPORTING_MTA_NAME, 0);
+    assert_true(ber_bit_set(&report->envelope.extensions.items[0].criticality, CRITICAL_FOR_DELIVERY, true,
+                            &play->arena));
+    mts_accept_report(&play->run, 0, report, &play->out);
+    assert_int_equal(play->out.held_count, 0);
+    assert_non_null(event_of(play, MTS_EVENT_DISCARDED));
+    report->envelope.report_destination_name = name_of(play, FRANK);
+    mts_accept_report(&play->run, 0, report, &play->out);
+    stored = stored_copy(play, "other", NULL);
+    struct mts_way by_hand = {.attempted = -1, .wanted = mts_hop_number(play->tables, "old")};
+    mts_reroute(&play->run, &stored, &by_hand, &play->out);
+    assert_int_equal(play->out.result, MTS_DECIDED);
+    assert_int_equal(play->out.held_count, 0);
+    assert_int_equal(play->out.event_count, 0); /* it stays where it is */
 }
 
 int main(void) {
@@ -330,6 +414,7 @@ int main(void) {
         SCENE(common_names_need_rfc_1328),
         SCENE(other_copies_recipients_may_be_left_out),
         SCENE(reports_in_the_terms_of_1984),
+        SCENE(a_report_that_does_not_fit),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

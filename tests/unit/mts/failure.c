@@ -53,6 +53,11 @@ static void expiry_is_non_delivery(void **state) {
     assert_not_delivered(play, 2, UNABLE, x411_NonDeliveryDiagnosticCode_maximum_time_expired);
     assert_not_delivered(play, 3, UNABLE, x411_NonDeliveryDiagnosticCode_maximum_time_expired);
     assert_null(find_copy(play, NULL, "bob", NULL));
+    const struct mts_failure late = {UNABLE, x411_NonDeliveryDiagnosticCode_maximum_time_expired, NULL,
+                                     false};
+    mts_work_failed(&play->run, &stored, &late, &play->out);
+    assert_not_delivered(play, 2, UNABLE, x411_NonDeliveryDiagnosticCode_maximum_time_expired);
+    assert_null(find_copy(play, NULL, "bob", NULL)); /* an alternate would be too late as well */
 }
 
 static void add_second_way(struct play *play) {

@@ -1,4 +1,4 @@
-/* What is a loop, and what is none (X.411 §14.3.1). */
+/* What is a loop, and what is none (X.411 §14.3). */
 #include "play.h"
 
 static bool loops(struct play *play, const struct x411_MessageTransferEnvelope *envelope, const char *peer) {
@@ -142,6 +142,11 @@ static void internal_trace_counts_in_our_domain_only(void **state) {
     struct x411_InternalTraceInformationElement others[] = {mta(play, OURS, "alpha-2", false),
                                                             mta(play, OURS, "alpha-3", false)};
     assert_false(internal_loops(play, others, 2));
+    /* An element of rerouting is no visit. */
+    struct x411_InternalTraceInformationElement again[] = {mta(play, OURS, "alpha-1", false),
+                                                           mta(play, OURS, "alpha-2", false)};
+    again[0].mta_supplied_information.routing_action = x411_RoutingAction_rerouted;
+    assert_false(internal_loops(play, again, 2));
 }
 
 static struct x411_Report *report_from(struct play *play, const char *domain) {

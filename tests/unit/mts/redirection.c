@@ -68,6 +68,10 @@ static void barred_by_reassignment_prohibited(void **state) {
     extend_enumerated(play, &envelope->extensions, EXT_RECIPIENT_REASSIGNMENT_PROHIBITED, 1);
     arrives(play, "beta", envelope);
     assert_not_delivered(play, 1, UNABLE, x411_NonDeliveryDiagnosticCode_recipient_reassignment_prohibited);
+    request_alternate(play, &envelope->per_recipient_fields.items[0], BOB); /* that is the originator's own */
+    arrives(play, "beta", envelope);
+    assert_non_null(find_copy(play, NULL, "bob", NULL));
+    envelope = for_whom(play, CAROL);
     extend_enumerated(play, &envelope->extensions, EXT_RECIPIENT_REASSIGNMENT_PROHIBITED, 0);
     arrives(play, "beta", envelope);
     assert_non_null(find_copy(play, "other", NULL, NULL));
@@ -125,6 +129,10 @@ static void by_the_domain_only_when_allowed(void **state) {
     assert_non_null(find_copy(play, NULL, "alice", NULL));
     assert_int_equal(event_of(play, MTS_EVENT_REDIRECTED)->reason,
                      x411_RedirectionReason_recipient_MD_assigned_alternate_recipient);
+    /* One who is his own alternate fails as if there were none. */
+    add_user(play, CAROL, (struct mts_user){.domain_alternate = CAROL});
+    arrives(play, "beta", envelope);
+    assert_not_delivered(play, 1, UNABLE, x411_NonDeliveryDiagnosticCode_recipient_unavailable);
 }
 
 static void catch_all_for_unknown_addresses(void **state) {
@@ -154,6 +162,10 @@ static void loops_are_found(void **state) {
     assert_name(play, &fields->actual_recipient_name, BOB);
     assert_name(play, fields->originally_intended_recipient_name, CAROL);
     assert_non_null(extension_find(&fields->extensions, EXT_REDIRECTION_HISTORY));
+    add_carol(play, CAROL, (struct mts_class){0}); /* to himself is no redirection */
+    arrives(play, "beta", for_whom(play, CAROL));
+    assert_not_delivered(play, 1, UNABLE, x411_NonDeliveryDiagnosticCode_redirection_loop_detected);
+    assert_null(event_of(play, MTS_EVENT_REDIRECTED));
 }
 
 static void number_of_redirections_is_bounded(void **state) {

@@ -113,6 +113,42 @@ static void content_is_returned_when_asked(void **state) {
                          stored.content_length);
 }
 
+/* What was converted on the way is not what the originator sent; the report says into what it was. */
+static void a_converted_content_is_not_returned(void **state) {
+    struct play *play = *state;
+    struct x411_EncodedInformationTypes types = {0};
+    struct x411_MessageTransferEnvelope *envelope = message(play, DIETER, BETA);
+    assert_true(ber_bit_set(&types.built_in_encoded_information_types, 5, true, &play->arena));
+    envelope->trace_information.items[0].domain_supplied_information.converted_encoded_information_types =
+        &types;
+    to(play, envelope, OURS "/S=nobody", WANTS_NDN);
+    indicate(play, envelope, x411_PerMessageIndicators_content_return_request);
+    arrives(play, "beta", envelope);
+    assert_false(play->out.held[0].has_content);
+    const struct x411_EncodedInformationTypes *told =
+        reported(report_held(play, 0), 1)->last_trace_information.converted_encoded_information_types;
+    assert_non_null(told);
+    assert_true(ber_bit(&told->built_in_encoded_information_types, 5));
+}
+
+/* ub-supplementary-info-length is 256 characters. */
+static void supplementary_information_is_cut(void **state) {
+    struct play *play = *state;
+    static char text[300];
+    struct x411_MessageTransferEnvelope *envelope = message(play, FRANK, OTHER);
+    memset(text, 'x', sizeof text - 1);
+    text[0] = '@';
+    to(play, envelope, DIETER, WANTS_NDN);
+    arrives(play, "other", envelope);
+    struct mts_stored stored = stored_copy(play, "beta", NULL);
+    struct mts_failure failure = {.reason = UNABLE, .diagnostic = -1, .supplementary = text};
+    mts_work_failed(&play->run, &stored, &failure, &play->out);
+    struct span told = reported(report_held(play, 0), 1)->supplementary_information;
+    assert_int_equal(told.len, x411_ub_supplementary_info_length);
+    assert_int_equal(told.data[0], '?');
+    assert_int_equal(told.data[1], 'x');
+}
+
 static void content_is_not_returned_on_delivery(void **state) {
     struct play *play = *state;
     struct x411_MessageTransferEnvelope *envelope = message(play, DIETER, BETA);
@@ -168,6 +204,25 @@ static void what_only_the_mta_asked_for_ends_here(void **state) {
         assert_int_equal(event_of(play, MTS_EVENT_DISCARDED) != NULL, !cases[i].given);
         assert_non_null(event_of(play, MTS_EVENT_REPORT_IN));
     }
+}
+
+/* Of two recipients the user is told of the one that he asked about. */
+static void one_part_of_a_report_ends_here(void **state) {
+    struct play *play = *state;
+    struct span octets;
+    struct x411_Report received, *report = comes_back(play, ALICE, WANTS_NDN, false);
+    struct x411_PerRecipientReportTransferFields two[2] = {report->content.per_recipient_fields.items[0],
+                                                           report->content.per_recipient_fields.items[0]};
+    two[1].originally_specified_recipient_number = 2;
+    two[1].per_recipient_indicators = bits(play, RESPONSIBLE | MTA_NDN_BIT);
+    report->content.per_recipient_fields.items = two;
+    report->content.per_recipient_fields.count = 2;
+    assert_true(ber_encode_arena(&x411_Report_type, report, &play->arena, &octets, NULL));
+    assert_true(ber_decode(&x411_Report_type, octets, &play->arena, NULL, &received, NULL));
+    mts_accept_report(&play->run, 0, &received, &play->out);
+    assert_int_equal(play->out.result, MTS_DECIDED);
+    assert_int_equal(report_held(play, 0)->content.per_recipient_fields.count, 1);
+    reported(report_held(play, 0), 1);
 }
 
 static void report_passes_through(void **state) {
@@ -311,6 +366,9 @@ int main(void) {
         SCENE(reports_may_be_redirected),
         SCENE(reports_do_not_circle),
         SCENE(identifiers_are_never_repeated),
+        SCENE(a_converted_content_is_not_returned),
+        SCENE(supplementary_information_is_cut),
+        SCENE(one_part_of_a_report_ends_here),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -201,7 +201,10 @@ static void latest_delivery_ends_the_trying(void **state) {
     to(play, envelope, FRANK, WANTS_NDN);
     arrives(play, "beta", envelope);
     assert_int_equal(play->out.held[0].copies[0].expires, NOW + 60);
-    play->run.now += 61;
+    play->run.now += 60;
+    arrives(play, "beta", envelope);
+    assert_non_null(find_copy(play, "other", NULL, NULL));
+    play->run.now++;
     arrives(play, "beta", envelope);
     assert_not_delivered(play, 1, UNABLE, x411_NonDeliveryDiagnosticCode_maximum_time_expired);
 }
@@ -209,10 +212,12 @@ static void latest_delivery_ends_the_trying(void **state) {
 static void internal_trace_stays_in_the_domain(void **state) {
     struct play *play = *state;
     struct x411_InternalTraceInformation internal;
-    play->tables->self.internal_trace = true;
     struct x411_MessageTransferEnvelope *envelope = message(play, DIETER, BETA);
     to(play, envelope, FRANK, WANTS_NDN);
     to(play, envelope, OURS "/O=inner/S=ivo", WANTS_NDN);
+    arrives(play, "beta", envelope); /* it is not asked for */
+    assert_null(extension_find(&sent_to(play, "inner")->extensions, EXT_INTERNAL_TRACE));
+    play->tables->self.internal_trace = true;
     arrives(play, "beta", envelope);
     assert_null(extension_find(&sent_to(play, "other")->extensions, EXT_INTERNAL_TRACE));
     struct x411_MessageTransferEnvelope *inner = sent_to(play, "inner");
@@ -278,6 +283,7 @@ static void probe_is_answered_and_passed_on(void **state) {
     assert_null(find_copy(play, NULL, "bob", NULL));
     struct mts_stored stored = stored_copy(play, "other", NULL);
     assert_int_equal(stored.kind, MTS_PROBE);
+    assert_int_equal(find_copy(play, "other", NULL, NULL)->priority, MTS_URGENT); /* it has no priority */
     struct x411_MTS_APDU *apdu = outbound(play, &stored);
     assert_int_equal(apdu->choice, x411_MTS_APDU_probe);
     assert_int_equal(apdu->u.probe.content_length, 99);

@@ -48,16 +48,25 @@ struct transport {
     struct osi_cause cause;
 };
 
-static struct cotp_indication cotp_meets(struct transport *t, const char *required, struct span tpdu) {
+static struct cotp_indication cotp_gets(struct transport *t, struct span tpdu) {
     uint8_t packet[300];
     size_t used;
-    memset(t, 0, sizeof *t);
-    buf_init(&t->out, 0);
-    assert_true(cotp_init(&t->cotp, &t->out, &t->cause, 65531, none, none, span_str(required)));
-    cotp_listen(&t->cotp);
     tpkt_header(packet, tpdu.len);
     memcpy(packet + TPKT_HEADER, tpdu.data, tpdu.len);
     return cotp_input(&t->cotp, span_of(packet, tpdu.len + TPKT_HEADER), &used);
+}
+
+static struct cotp_indication cotp_answers(struct transport *t, const char *required, unsigned size,
+                                           struct span tpdu) {
+    memset(t, 0, sizeof *t);
+    buf_init(&t->out, 0);
+    assert_true(cotp_init(&t->cotp, &t->out, &t->cause, size, none, none, span_str(required)));
+    cotp_listen(&t->cotp);
+    return cotp_gets(t, tpdu);
+}
+
+static struct cotp_indication cotp_meets(struct transport *t, const char *required, struct span tpdu) {
+    return cotp_answers(t, required, 65531, tpdu);
 }
 
 static void transport_free(struct transport *t) {
@@ -115,11 +124,73 @@ static void test_cotp_refusals(void **state) {
     }
 }
 
-/* Class 4 with class 0 as alternative is answered with class 0. */
+/* Class 4 with class 0 as alternative is answered with class 0; class 1 without one too (X.224 §6.5.5). */
 static void test_cotp_alternative_class(void **state) {
     (void)state;
     struct transport t;
     assert_int_equal(cotp_meets(&t, NULL, SPAN_LIT("\x09\xE0\0\0\0\5\x40\xC7\1\0")).event, COTP_T_CONNECT);
+    transport_free(&t);
+    assert_int_equal(cotp_meets(&t, NULL, SPAN_LIT("\x06\xE0\0\0\0\5\x10")).event, COTP_T_CONNECT);
+    assert_int_equal(t.out.data[10], 0);
+    transport_free(&t);
+}
+
+/* The answer is no more than we take, a multiple of 128, in as many octets as the peer likes (RFC 2126). */
+static void test_cotp_preferred_size(void **state) {
+    (void)state;
+    struct transport t;
+    cotp_answers(&t, NULL, 1000, SPAN_LIT("\x0D\xE0\0\0\0\5\0\xC0\1\x0B\xF0\2\1\xFF"));
+    assert_int_equal(t.cotp.tpdu_size, 896);
+    assert_true(span_eq(buf_span(&t.out), SPAN_LIT("\x03\0\0\x0E\x09\xD0\0\5\0\1\0\xF0\1\7")));
+    transport_free(&t);
+    cotp_answers(&t, NULL, 65531, SPAN_LIT("\x0C\xE0\0\0\0\5\0\xF0\4\0\0\0\x20"));
+    assert_int_equal(t.cotp.state, COTP_OPEN);
+    assert_int_equal(t.cotp.tpdu_size, 4096);
+    transport_free(&t);
+}
+
+/* A CC meets our CR, which proposed 2048 by C0 and, where we can, `ours` as the preferred size. */
+static void test_cotp_initiator_sizes(void **state) {
+    (void)state;
+    static const struct {
+        unsigned ours;
+        struct span parameters; /* of the CC */
+        unsigned size;          /* 0: refused */
+    } cases[] = {
+        {65531, SPAN_LIT(""), 2048},        {65531, SPAN_LIT("\xC0\1\x07"), 128},
+        {65531, SPAN_LIT("\xC0\1\x0C"), 0}, {65531, SPAN_LIT("\xF0\1\x20"), 4096},
+        {4096, SPAN_LIT("\xF0\1\x21"), 0},  {1024, SPAN_LIT(""), 1024},
+        {1024, SPAN_LIT("\xC0\1\x0B"), 0},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct transport t = {0};
+        uint8_t cc[20] = {0, 0xD0};
+        buf_init(&t.out, 0);
+        assert_true(cotp_init(&t.cotp, &t.out, &t.cause, cases[i].ours, none, none, none));
+        assert_true(cotp_connect(&t.cotp));
+        memcpy(cc + 2, t.out.data + 8, 2); /* our reference */
+        cc[5] = 9;
+        memcpy(cc + 7, cases[i].parameters.data, cases[i].parameters.len);
+        cc[0] = (uint8_t)(6 + cases[i].parameters.len);
+        struct cotp_indication got = cotp_gets(&t, span_of(cc, 1u + cc[0]));
+        assert_int_equal(got.event, cases[i].size ? COTP_T_CONNECT : COTP_T_DISCONNECT);
+        if (cases[i].size)
+            assert_int_equal(t.cotp.tpdu_size, cases[i].size);
+        else
+            assert_string_equal(t.cause.parameter, "TPDU size");
+        transport_free(&t);
+    }
+}
+
+/* A CC that bears another's reference is none of ours. */
+static void test_cotp_foreign_reference(void **state) {
+    (void)state;
+    struct transport t = {0};
+    buf_init(&t.out, 0);
+    assert_true(cotp_init(&t.cotp, &t.out, &t.cause, 65531, none, none, none));
+    assert_true(cotp_connect(&t.cotp));
+    uint8_t cc[] = {6, 0xD0, t.out.data[8], (uint8_t)(t.out.data[9] + 1), 0, 9, 0};
+    assert_int_equal(cotp_gets(&t, span_of(cc, sizeof cc)).event, COTP_T_DISCONNECT);
     transport_free(&t);
 }
 
@@ -509,6 +580,9 @@ int main(void) {
         cmocka_unit_test(test_cotp_size_negotiation),
         cmocka_unit_test(test_cotp_refusals),
         cmocka_unit_test(test_cotp_alternative_class),
+        cmocka_unit_test(test_cotp_preferred_size),
+        cmocka_unit_test(test_cotp_initiator_sizes),
+        cmocka_unit_test(test_cotp_foreign_reference),
         cmocka_unit_test(test_session_activity),
         cmocka_unit_test(test_session_protocol_errors),
         cmocka_unit_test(test_session_unknown_parameters),

@@ -144,6 +144,47 @@ static void test_interrupt_and_resume_on_one_association(void **state) {
     pair_end(&p);
 }
 
+/* What an earlier association's checkpoints say stays true: the activity is kept, though nothing of it was
+ * confirmed here. */
+static void test_a_resumed_transfer_is_interrupted(void **state) {
+    (void)state;
+    struct pair p;
+    struct span apdu = test_apdu(APDU_LEN);
+    struct osi_activity activity, again;
+    begin_slow_transfer(&p, apdu, &activity);
+    assert_true(osi_rt_transfer_interrupt(p.initiator.a));
+    pair_run(&p);
+    assert_true(osi_rt_transfer_resume(p.initiator.a, NULL, &activity, p.initiator.confirmed_serial,
+                                       p.initiator.confirmed_offset, &again));
+    assert_true(osi_rt_transfer_interrupt(p.initiator.a));
+    while (!p.responder.begin.resumed)
+        assert_true(pair_move(&p, &p.initiator, &p.responder, 0));
+    answer_resume(&p.responder);
+    pair_run(&p);
+    assert_int_equal(end_last(&p.responder)->type, OSI_EVENT_TRANSFER_INTERRUPTED);
+    free((void *)apdu.data);
+    pair_end(&p);
+}
+
+/* All references of the old association reach the receiver. */
+static void test_linking_information(void **state) {
+    (void)state;
+    static const unsigned contexts[] = {OSI_MTS_TRANSFER, OSI_MTS_TRANSFER_PROTOCOL};
+    for (unsigned i = 0; i < 2; i++) {
+        struct pair p;
+        struct osi_activity old = {.id = {0x02, 0x01, 0x07}, .id_len = 3}, activity;
+        struct osi_connection_id id = {SPAN_LIT("old"), SPAN_LIT("261122000000Z"), SPAN_LIT("AB")};
+        pair_open(&p, initiator_parameters(contexts[i]), responder_parameters());
+        assert_true(osi_rt_transfer_resume(p.initiator.a, &id, &old, 3, 3000, &activity));
+        pair_run(&p);
+        assert_true(span_eq(p.responder.begin.old_id.calling, id.calling));
+        assert_true(span_eq(p.responder.begin.old_id.common, id.common));
+        assert_true(span_eq(p.responder.begin.old_id.additional, id.additional));
+        assert_memory_equal(p.responder.begin.old_activity.id, old.id, sizeof old.id);
+        pair_end(&p);
+    }
+}
+
 static void test_receiver_interrupts(void **state) {
     (void)state;
     struct pair p;
@@ -164,6 +205,7 @@ static void test_receiver_interrupts(void **state) {
 static void resume_request(struct pair *p, unsigned context) {
     struct osi_activity old = {.id = {0x02, 0x01, 0x07}, .id_len = 3}, activity;
     struct osi_parameters initiator = initiator_parameters(context);
+    initiator.checkpoint_size = 1;
     pair_open(p, initiator, responder_parameters());
     assert_true(osi_rt_transfer_resume(p->initiator.a, &initiator.id, &old, 3, 3000, &activity));
     pair_run(p);
@@ -190,6 +232,7 @@ static void test_completed_activity_is_swallowed(void **state) {
     struct pair p;
     resume_request(&p, OSI_MTS_TRANSFER);
     assert_true(osi_rt_resume_swallow(p.responder.a));
+    p.responder.no_checkpoint_confirm = true; /* they are confirmed without the owner */
     struct span rest = test_apdu(200000);
     p.initiator.to_send = rest;
     p.initiator.sending = true;
@@ -197,6 +240,7 @@ static void test_completed_activity_is_swallowed(void **state) {
     pair_run(&p);
     assert_int_equal(p.initiator.confirmed_transfers, 1);
     assert_int_equal(p.responder.received.len, 0);
+    assert_int_equal(p.responder.checkpoint_count, 0);
     free((void *)rest.data);
     pair_end(&p);
 }
@@ -227,6 +271,20 @@ static void test_a_wrong_checkpoint_is_not_accepted(void **state) {
     memset(wrong.state, 0xFF, sizeof wrong.state);
     assert_false(osi_rt_resume_accept(p.responder.a, &wrong));
     pair_end(&p);
+    /* One of another serial number. */
+    struct span apdu = test_apdu(APDU_LEN);
+    struct osi_activity activity, again;
+    begin_slow_transfer(&p, apdu, &activity);
+    assert_true(osi_rt_transfer_interrupt(p.initiator.a));
+    pair_run(&p);
+    assert_true(osi_rt_transfer_resume(p.initiator.a, NULL, &activity, p.initiator.confirmed_serial,
+                                       p.initiator.confirmed_offset, &again));
+    pair_run(&p);
+    assert_true(p.responder.begin.resumed && p.responder.begin.serial > 1);
+    assert_false(osi_rt_resume_accept(p.responder.a, &p.responder.checkpoints[0]));
+    answer_resume(&p.responder);
+    free((void *)apdu.data);
+    pair_end(&p);
 }
 
 static void test_recovery_is_refused(void **state) {
@@ -255,6 +313,8 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_resume_after_a_cut_anywhere),
         cmocka_unit_test(test_interrupt_and_resume_on_one_association),
+        cmocka_unit_test(test_a_resumed_transfer_is_interrupted),
+        cmocka_unit_test(test_linking_information),
         cmocka_unit_test(test_receiver_interrupts),
         cmocka_unit_test(test_unknown_activity),
         cmocka_unit_test(test_completed_activity_is_swallowed),

@@ -559,7 +559,7 @@ static void a_responder_must_prove_itself_too(void **state) {
     ask_connect(stage);
     struct frame *frame = expect(stage, &stage->b, IPC_ASSOCIATION_OPEN);
     admit(&stage->b, frame->ref, IPC_ADMITTED, "A");
-    failed(stage, IPC_LAYER_BIND, "responder-name");
+    failed(stage, IPC_LAYER_BIND, "responder-credentials");
     end_stage(stage);
 }
 
