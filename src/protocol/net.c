@@ -22,13 +22,19 @@ const struct protocol_peer *net_peer_by_name(struct net *net, struct span name) 
     return NULL;
 }
 
+static void close_listeners(struct net *net);
+
 /* The store process is half of this one: without it, or without memory for it, there is nothing to do but end
- * and be restarted; or, while both stop, to end with it. What else this turn of the loop holds is still done:
- * the order to stop may stand behind the end of the store's channel. */
+ * and be restarted; or, while both stop, to end with it. The loop goes on for a moment: the order to stop,
+ * which the parent gives to this process first, may be seen later than the end of the store's channel. */
 static void lose_store(struct net *net, const char *cause) {
-    event_base_loopexit(net->loop, NULL);
-    if (net->stopping || net->status != 0)
+    static const struct timeval moment = {.tv_usec = 200000};
+    if (net->status != 0)
         return;
+    event_base_loopexit(net->loop, net->stopping ? NULL : &moment);
+    if (net->stopping)
+        return;
+    close_listeners(net);
     log_error("the channel to the store process is gone: %s", cause);
     net->status = 1;
 }
@@ -281,10 +287,11 @@ void net_stop(struct net *net) {
     static const struct timeval patience = {.tv_sec = 5};
     if (net->stopping)
         return;
+    bool alone = net->status != 0;
     net->stopping = true;
     net->status = 0; /* the store process, told to stop as well, may have gone first */
     close_listeners(net);
-    if (net->connections == 0)
+    if (net->connections == 0 || alone)
         event_base_loopexit(net->loop, NULL);
     else
         event_base_loopexit(net->loop, &patience);

@@ -757,6 +757,46 @@ static void dead_hosts_are_found_out(void **state) {
     end_stage(stage);
 }
 
+/* ---- the store process is gone ---- */
+
+/* A net process whose store process has just ended; what the loop holds is not worked on yet. */
+static struct net *bereaved(struct event_base *loop, const struct protocol_config *config) {
+    int pair[2];
+    const char *server = "127.0.0.1:9";
+    assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, pair), 0);
+    struct net_descriptors descriptors = {
+        .store = pair[0], .parent = -1, .local = -1, .resolver = resolver_new(loop, &server, 1)};
+    struct net *net = net_new(loop, config, NULL, &descriptors);
+    assert_non_null(net);
+    close(pair[1]);
+    return net;
+}
+
+/* At a stop the store process may end before this one has seen the order: no failure, if the order comes. */
+static void the_order_to_stop_may_be_seen_after_the_stores_end(void **state) {
+    static const struct protocol_config config;
+    (void)state;
+    for (int ordered = 0; ordered < 2; ordered++) {
+        struct event_base *loop = event_base_new();
+        struct net *net = bereaved(loop, &config);
+        int64_t begun = clock_monotonic_us();
+        bool left = false;
+        for (int turns = 0; turns < 10 && !left; turns++) {
+            usleep(1000);
+            event_base_loop(loop, EVLOOP_NONBLOCK);
+            left = event_base_got_exit(loop);
+        }
+        assert_null(net->store);
+        assert_true(!left || clock_monotonic_us() - begun > 200000);
+        if (ordered)
+            net_stop(net);
+        event_base_dispatch(loop);
+        assert_int_equal(net->status, !ordered);
+        net_free(net);
+        event_base_free(loop);
+    }
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_small_message_crosses),
@@ -778,6 +818,7 @@ int main(void) {
         cmocka_unit_test(an_apdu_that_is_none_is_refused),
         cmocka_unit_test(an_association_is_released),
         cmocka_unit_test(dead_hosts_are_found_out),
+        cmocka_unit_test(the_order_to_stop_may_be_seen_after_the_stores_end),
     };
     return cmocka_run_group_tests_name("protocol-net", tests, NULL, NULL);
 }
