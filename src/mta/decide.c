@@ -14,9 +14,8 @@
 /* Deliveries, and what comes of them (a report that is delivered), within one decision. */
 #define DEPTH_MOST 8
 
-/* Each delivery decodes the envelope anew, into the memory of the decision. Of a message with many local
- * recipients so many are delivered at once that they decode no more octets than this; the others are work
- * that is due, which is done some in each turn. */
+/* Each delivery decodes the envelope anew, into the memory of the decision. When those of a decision have
+ * decoded so many octets, the others become work that is due, which is done some in each turn. */
 #define DELIVER_AT_ONCE ((size_t)256 * 1024)
 
 struct decision {
@@ -24,6 +23,7 @@ struct decision {
     struct mts_run *run;
     const struct subject *subject;
     unsigned depth;
+    size_t *decoded; /* octets, by its deliveries */
 };
 
 static bool apply(const struct decision *decision, const struct mts_decisions *decisions);
@@ -171,6 +171,7 @@ static bool deliver_now(const struct decision *decision, const struct mts_held *
     struct mts_stored stored = {held->kind, held->octets, copy->plan, held->has_content,
                                 held->has_content ? decision->subject->length : 0};
     struct mts_delivery delivery;
+    *decision->decoded += held->octets.len;
     mts_deliver(decision->run, &stored, &delivery);
     struct decision inner = *decision;
     inner.depth++;
@@ -181,8 +182,9 @@ static bool deliver_now(const struct decision *decision, const struct mts_held *
 }
 
 static bool add_copy(const struct decision *decision, const struct mts_held *held,
-                     const struct mts_copy *copy, bool at_once, uint64_t message) {
-    bool now = at_once && copy->due <= decision->run->now && decision->depth < DEPTH_MOST;
+                     const struct mts_copy *copy, uint64_t message) {
+    bool now = *decision->decoded < DELIVER_AT_ONCE && copy->due <= decision->run->now &&
+               decision->depth < DEPTH_MOST;
     return copy->kind == MTS_COPY_DELIVER && now ? deliver_now(decision, held, copy, message)
                                                  : add_work(decision, held, copy, message);
 }
@@ -198,8 +200,7 @@ static bool add_held(const struct decision *decision, const struct mts_held *hel
     if (!message || !event_message(mta, held->identifier, message))
         return false;
     for (size_t i = 0; i < held->copy_count; i++)
-        if (!add_copy(decision, held, &held->copies[i], i == 0 || i < DELIVER_AT_ONCE / held->octets.len,
-                      message))
+        if (!add_copy(decision, held, &held->copies[i], message))
             return false;
     return true;
 }
@@ -218,7 +219,8 @@ static bool apply(const struct decision *decision, const struct mts_decisions *d
 
 bool decide_apply(struct mta *mta, struct mts_run *run, const struct mts_decisions *decisions,
                   const struct subject *subject) {
-    struct decision decision = {mta, run, subject, 0};
+    size_t decoded = 0;
+    struct decision decision = {mta, run, subject, 0, &decoded};
     bool done = apply(&decision, decisions);
     mta->id_next = run->id_next;
     return done;

@@ -242,7 +242,7 @@ json_t *request_mailbox_mark(struct client *client, json_t *request) {
 
 json_t *mailbox_mark_notified(struct client *client, struct span mailbox, uint64_t sequence) {
     struct mta *mta = client->net->mta;
-    struct opened opened;
+    struct opened opened = {0};
     struct store_entry entry;
     json_t *error = open_address(client, mailbox, &opened);
     if (!error)

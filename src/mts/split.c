@@ -208,11 +208,59 @@ static void report(struct work *work, struct batch *batch) {
         report_make(work, &batch->subject, outcomes, count);
 }
 
+/*
+ * A delivery reads the whole held envelope. So many mailboxes share one at the
+ * most, for else the cost of many would grow with their square. Whom the others'
+ * names are disclosed to needs all of them in one, whatever it costs.
+ */
+#define MAILBOXES_TOGETHER 64
+
+static size_t count_mailboxes(const struct batch *batch) {
+    size_t count = 0;
+    for (size_t i = 0; i < batch->subject.envelope.per_recipient_fields.count; i++)
+        count += batch->targets[i].kind == TARGET_MAILBOX;
+    return count;
+}
+
+/* Moves the next mailboxes, from recipient `*cursor` on, to a batch whose envelope has their fields alone. */
+static bool deal_some(struct work *work, struct batch *batch, size_t *cursor) {
+    struct subject subject = batch->subject;
+    struct target targets[MAILBOXES_TOGETHER];
+    const recipient_fields *from = batch->subject.envelope.per_recipient_fields.items;
+    recipient_fields *items = arena_array(work->arena, MAILBOXES_TOGETHER, sizeof *items);
+    size_t count = 0, recipients = batch->subject.envelope.per_recipient_fields.count;
+    for (; items && count < MAILBOXES_TOGETHER && *cursor < recipients; ++*cursor) {
+        if (batch->targets[*cursor].kind != TARGET_MAILBOX)
+            continue;
+        items[count] = from[*cursor];
+        targets[count++] = batch->targets[*cursor];
+        batch->targets[*cursor] = (struct target){.kind = TARGET_NONE};
+    }
+    subject.envelope.per_recipient_fields.items = items;
+    subject.envelope.per_recipient_fields.count = count;
+    struct batch *dealt = items ? batch_new(work, &subject) : NULL;
+    if (dealt)
+        memcpy(dealt->targets, targets, count * sizeof *targets);
+    work->no_memory |= !dealt;
+    return dealt != NULL;
+}
+
+static bool deal_mailboxes(struct work *work, struct batch *batch) {
+    size_t cursor = 0, left = count_mailboxes(batch);
+    if (left <= MAILBOXES_TOGETHER ||
+        subject_has(&batch->subject, x411_PerMessageIndicators_disclosure_of_other_recipients))
+        return true;
+    for (; left > 0; left -= left < MAILBOXES_TOGETHER ? left : MAILBOXES_TOGETHER)
+        if (!deal_some(work, batch, &cursor))
+            return false;
+    return true;
+}
+
 void split_batches(struct work *work) {
     for (struct batch *batch = work->first; batch && !work->no_memory && !work->out->need_count;
          batch = batch->next) {
         struct grouping grouping = {0};
-        if (!group(work, batch, &grouping))
+        if (!deal_mailboxes(work, batch) || !group(work, batch, &grouping))
             return;
         /* Reports speak of the flags as they came in: before they are set. */
         report(work, batch);

@@ -57,6 +57,63 @@ static void others_are_disclosed_on_request(void **state) {
     assert_name(play, &got->other_fields.other_recipient_names.items[1], EVA);
 }
 
+/* A message to EVA and 130 of our recipients. */
+static struct x411_MessageTransferEnvelope *to_many(struct play *play) {
+    struct x411_MessageTransferEnvelope *envelope = message(play, FRANK, OTHER);
+    for (size_t i = 0; i < 131; i++)
+        to(play, envelope, i == 5 ? EVA : i % 2 ? ALICE : BOB, WANTS_NDN);
+    return envelope;
+}
+
+static size_t recipients_held(struct play *play, const struct mts_held *held, int64_t numbers[static 131]) {
+    struct x411_MessageTransferEnvelope envelope = {0};
+    struct ber_error error = {0};
+    if (!ber_decode(&x411_MessageTransferEnvelope_type, held->octets, &play->arena, NULL, &envelope, &error))
+        fail_msg("held: %s %s", error.path, error.text);
+    for (size_t i = 0; i < envelope.per_recipient_fields.count; i++)
+        numbers[i] = envelope.per_recipient_fields.items[i].originally_specified_recipient_number;
+    return envelope.per_recipient_fields.count;
+}
+
+static void many_mailboxes_share_envelopes_in_parts(void **state) {
+    static const size_t wanted[] = {1, 64, 64, 2};
+    struct play *play = *state;
+    int64_t numbers[131];
+    arrives(play, "other", to_many(play));
+    assert_int_equal(play->out.held_count, 4);
+    assert_int_equal(play->out.held[0].copies[0].kind, MTS_COPY_TRANSFER);
+    assert_int_equal(recipients_held(play, &play->out.held[0], numbers), 131);
+    for (size_t i = 0, at = 1; i < 4; i++) {
+        struct mts_held *held = &play->out.held[i];
+        assert_int_equal(held->copy_count, wanted[i]);
+        for (size_t k = 0; i && k < held->copy_count; k++) {
+            struct mts_delivery delivery;
+            assert_int_equal(recipients_held(play, held, numbers), held->copy_count);
+            at += at == 6; /* EVA's number */
+            assert_int_equal(numbers[k], at++);
+            struct mts_stored stored = stored_of(held, &held->copies[k]);
+            mts_deliver(&play->run, &stored, &delivery);
+            assert_true(delivery.delivered);
+            assert_string_equal(delivery.mailbox, at % 2 ? "alice" : "bob");
+        }
+    }
+    struct x411_MessageTransferEnvelope *sent = sent_to(play, "beta");
+    assert_int_equal(sent->per_recipient_fields.count, 131);
+    for (size_t i = 0; i < 131; i++)
+        assert_int_equal(ber_bit(&sent->per_recipient_fields.items[i].per_recipient_indicators, 0), i == 5);
+}
+
+static void disclosed_names_stay_together(void **state) {
+    struct play *play = *state;
+    int64_t numbers[131];
+    struct x411_MessageTransferEnvelope *envelope = to_many(play);
+    indicate(play, envelope, x411_PerMessageIndicators_disclosure_of_other_recipients);
+    arrives(play, "other", envelope);
+    assert_int_equal(play->out.held_count, 1);
+    assert_int_equal(play->out.held[0].copy_count, 131);
+    assert_int_equal(recipients_held(play, &play->out.held[0], numbers), 131);
+}
+
 static void extensions_that_a_user_gets(void **state) {
     struct play *play = *state;
     struct mts_delivery delivery;
@@ -141,6 +198,8 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         SCENE(envelope_for_the_user),
         SCENE(others_are_disclosed_on_request),
+        SCENE(many_mailboxes_share_envelopes_in_parts),
+        SCENE(disclosed_names_stay_together),
         SCENE(extensions_that_a_user_gets),
         SCENE(user_has_gone),
         SCENE(user_has_assigned_an_alternate),
