@@ -54,10 +54,13 @@ class Unharmed:
         equal(self.stage.far.next(60).identifier[1], f"after-{label}")
 
     def logged(self, *words):
-        """One line of the log has all the words: who it was, and what was wrong."""
-        lines = self.stage.mta.log().splitlines()
-        check(any(all(word in line for word in words) for line in lines),
-              f"no line with {words}:\n" + "\n".join(lines[-15:]))
+        """A line of the log has all the words, soon: who it was, and what was wrong."""
+        def found():
+            return any(all(word in line for word in words) for line in self.stage.mta.log().splitlines())
+        try:
+            tap.wait_until(found)
+        except AssertionError:
+            check(False, f"no line with {words}:\n" + "\n".join(self.stage.mta.log().splitlines()[-15:]))
 
     def __exit__(self, kind, *_):
         if kind:
