@@ -1,6 +1,6 @@
 /*
- * Conversion (X.408, X.411 §14.3). No converter exists in this MTA, so the
- * question is only which refusal is the true one.
+ * Conversion (X.408, X.411 §14.3). The one converter, P22 to P2, is
+ * in conversion_p2.c: here the question is only which refusal is the true one.
  */
 #include "mts/mts_private.h"
 

@@ -337,17 +337,17 @@ static const char *reason_text(unsigned reason) {
         return "remote transport entity congestion";
     case COTP_REASON_NEGOTIATION_FAILED:
         return "connection negotiation failed";
-    case 131:
+    case COTP_REASON_DUPLICATE_REFERENCE:
         return "duplicate source reference";
-    case 132:
+    case COTP_REASON_MISMATCHED_REFERENCES:
         return "mismatched references";
     case COTP_REASON_PROTOCOL_ERROR:
         return "protocol error";
-    case 135:
+    case COTP_REASON_REFERENCE_OVERFLOW:
         return "reference overflow";
-    case 136:
+    case COTP_REASON_REFUSED_ON_THIS_CONNECTION:
         return "connection request refused on this network connection";
-    case 138:
+    case COTP_REASON_INVALID_LENGTH:
         return "header or parameter length invalid";
     default:
         return "reason not specified";

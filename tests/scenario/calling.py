@@ -6,7 +6,7 @@ import socket
 import threading
 import time
 
-from players import FAY, Stage, folder, text_message
+from players import FAY, Scripted, Stage, folder, text_message
 from peer import session, tap, x228
 from peer.association import Aborted, Association
 from peer.nameserver import NameServer
@@ -111,27 +111,12 @@ def _():
                 check(i or lost.is_alive(), "the name server was not asked, or another neighbour waited for it")
 
 
-class Choosy:
+class Choosy(Scripted):
     """A neighbour that takes one application context only, and keeps which ones it was offered."""
 
     def __init__(self, takes):
         self.takes, self.offered = takes, []
-        self.listener = socket.create_server(("127.0.0.1", 0))
-        self.port = self.listener.getsockname()[1]
-        threading.Thread(target=self._serve, daemon=True).start()
-
-    def _serve(self):
-        while True:
-            try:
-                sock, _ = self.listener.accept()
-            except OSError:
-                return
-            peer = Association(Transport(sock, timeout=60), mta="FAR", password="far's secret")
-            try:
-                self._answer(peer)
-            except Exception:                   # the association ended; what was offered is what counts
-                pass
-            peer.close()
+        super().__init__(self._answer)
 
     def _answer(self, peer):
         peer.transport.accept(11)
@@ -150,9 +135,6 @@ class Choosy:
         peer.send_accept(x228.open_accept(1, 3, x228.ber.ctx(0, x228.bind_result(mode, peer.mta, peer.password))))
         while peer.receive() is not None:
             pass
-
-    def close(self):
-        self.listener.close()
 
 
 @case("application contexts are tried in the configured order until one is taken")

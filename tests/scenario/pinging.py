@@ -1,44 +1,15 @@
 #!/usr/bin/python3
 """mhs ping against a scripted peer that fails in each way: it names the layer and the parameter that did not match."""
-import contextlib
 import json
 import socket
 import struct
-import threading
 
-from players import Stage, folder
+from players import Scripted, Stage, folder
 from peer import ber, session as s, tap, x228
-from peer.association import Association
-from peer.transport import CC, CR, DR, ER, Transport
+from peer.transport import CC, CR, DR, ER
 
 case, check, equal = tap.case, tap.check, tap.equal
 NAME, PASSWORD = "FAR", "far's secret"
-
-
-class Player:
-    """A neighbour that answers each call by the script of the day, a function of the Association."""
-
-    def __init__(self):
-        self.script = None
-        self.listener = socket.create_server(("127.0.0.1", 0))
-        self.port = self.listener.getsockname()[1]
-        threading.Thread(target=self._serve, daemon=True).start()
-
-    def _serve(self):
-        while True:
-            try:
-                sock, _ = self.listener.accept()
-            except OSError:
-                return
-            peer = Association(Transport(sock, timeout=60), mta=NAME, password=PASSWORD)
-            with contextlib.suppress(Exception):        # the play asks what the daemon says of it
-                self.script(peer)
-                while sock.recv(65536):                 # until the daemon goes
-                    pass
-            peer.close()
-
-    def close(self):
-        self.listener.close()
 
 
 # ---- scripts: each answers the call up to its layer, and fails there
@@ -234,7 +205,7 @@ def ping(stage, script):
 
 
 def play(table, context):
-    with folder() as path, Stage(path, far=Player(), peer_options={
+    with folder() as path, Stage(path, far=Scripted(), peer_options={
             "FAR": {"application-contexts": [context]}}) as stage:
         said, status = ping(stage, releases)
         equal((said["ok"], status), (True, 0), str(said))
@@ -259,7 +230,7 @@ def _():
 
 @case("silence at each layer ends in time")
 def _():
-    with folder() as path, Stage(path, far=Player(), timers={"connect": 1, "release": 1}) as stage:
+    with folder() as path, Stage(path, far=Scripted(), timers={"connect": 1, "release": 1}) as stage:
         for name, script, layer in (("transport", read_cr, "transport"), ("session", read_cn, "session"),
                                     ("release", accept(), "rtse")):
             said, status = ping(stage, script)
@@ -268,7 +239,7 @@ def _():
 
 @case("people read the same")
 def _():
-    with folder() as path, Stage(path, far=Player()) as stage:
+    with folder() as path, Stage(path, far=Scripted()) as stage:
         stage.far.script = disconnect(3)
         done = stage.mta.mhs("ping", "FAR", check=False)
         equal(done.returncode, 1)

@@ -20,6 +20,32 @@ ANN, BEN, JOE = f"{HOME}/S=ann", f"{HOME}/S=ben", f"{NEAR}/S=joe"
 FAY = f"{FAR}/S=fay"
 
 
+class Scripted:
+    """A neighbour that answers each call, one after the other, by a script: a function of the Association."""
+
+    def __init__(self, script=None, mta="FAR", password="far's secret"):
+        self.script, self.mta, self.password = script, mta, password
+        self.listener = socket.create_server(("127.0.0.1", 0))
+        self.port = self.listener.getsockname()[1]
+        threading.Thread(target=self._serve, daemon=True).start()
+
+    def _serve(self):
+        while True:
+            try:
+                sock, _ = self.listener.accept()
+            except OSError:
+                return
+            peer = Association(Transport(sock, timeout=60), mta=self.mta, password=self.password)
+            with contextlib.suppress(Exception):        # the play asks what the daemon says of it
+                self.script(peer)
+                while sock.recv(65536):                 # until the daemon goes
+                    pass
+            peer.close()
+
+    def close(self):
+        self.listener.close()
+
+
 class Neighbour:
     """An MTA that accepts associations and keeps what it gets, in order; `next()` waits for the next APDU."""
 
