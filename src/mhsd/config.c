@@ -184,10 +184,6 @@ static bool read_operators(struct loader *l) {
     mta->operators_gid = group.gid;
     mta->operator_uids = group.uids;
     mta->operator_uid_count = group.count;
-    struct protocol_config *protocol = &l->config.protocol;
-    protocol->operators_gid = group.gid;
-    protocol->operator_uids = group.uids;
-    protocol->operator_uid_count = group.count;
     return true;
 }
 
@@ -223,7 +219,6 @@ static bool read_identity(struct loader *l) {
     const char *name = cfg_getstr(l->cfg, "mta-name");
     if (!name || !*name || strlen(name) > 32)
         return config_fail(l, l->cfg, "mta-name", "give this MTA a name of 1 to 32 characters");
-    config->protocol.mta_name = span_str(name);
     config->mta.node = cfg_getstr(l->cfg, "node");
     if (!*config->mta.node || strlen(config->mta.node) > 10)
         return config_fail(l, l->cfg, "node", "it has 1 to 10 letters, digits or '-'");

@@ -43,6 +43,7 @@ static cfg_opt_t peer_options[] = {
     CFG_STR("calling-address", NULL, CFGF_NONE),
     CFG_STR("mta-name", NULL, CFGF_NONE),
     CFG_STR("password", NULL, CFGF_NONE),
+    CFG_STR("former-password", NULL, CFGF_NONE),
     CFG_STR("our-mta-name", NULL, CFGF_NONE),
     CFG_STR("our-password", NULL, CFGF_NONE),
     CFG_STR("password-form", "octet-string", CFGF_NONE),

@@ -4,6 +4,7 @@
 
 #include "mhsd/config_private.h"
 #include "names/paddress.h"
+#include "protocol/host.h"
 #include "protocol/resolve.h"
 
 /* ---- presentation addresses ---- */
@@ -102,15 +103,16 @@ static bool read_addresses(struct loader *l, cfg_t *section, struct protocol_pee
 
 /* ---- the association ---- */
 
+/* In the order of enum ipc_mode. */
 static const char *const contexts[] = {"mts-transfer", "mts-transfer-protocol", "mts-transfer-protocol-1984",
                                        NULL};
 
-static bool read_contexts(struct loader *l, cfg_t *section, struct protocol_peer *peer) {
+static bool read_contexts(struct loader *l, cfg_t *section, struct protocol_peer *peer, unsigned *accepted) {
     static const enum osi_context values[] = {OSI_MTS_TRANSFER, OSI_MTS_TRANSFER_PROTOCOL,
                                               OSI_MTS_TRANSFER_PROTOCOL_1984};
     unsigned count = cfg_size(section, "application-contexts");
     unsigned bits;
-    if (!config_words(l, section, "accepted-contexts", contexts, &peer->accepted_contexts))
+    if (!config_words(l, section, "accepted-contexts", contexts, accepted))
         return false;
     if (count < 1 || count > 3)
         return config_fail(l, section, "application-contexts", "name one to three");
@@ -141,38 +143,83 @@ static bool read_association(struct loader *l, cfg_t *section, struct protocol_p
     return true;
 }
 
-static struct span optional(const char *text) {
-    return text ? span_str(text) : (struct span){NULL, 0};
+/* ---- who is who ---- */
+
+static bool read_password(struct loader *l, cfg_t *section, const char *option, struct span *password) {
+    const char *text = cfg_getstr(section, option);
+    *password = span_str(text);
+    return password->len <= IPC_BIND_TEXT_MAX ||
+           config_fail(l, section, option, "it has more than %d characters", IPC_BIND_TEXT_MAX);
 }
 
-static bool read_bind(struct loader *l, cfg_t *section, struct protocol_peer *peer) {
+/* X.411's credentials are mandatory: without a password of ours an empty one is given. */
+static bool read_ours(struct loader *l, cfg_t *section, struct ipc_credentials *ours) {
     static const char *const forms[] = {"octet-string", "ia5-string", NULL};
-    const char *mta_name = cfg_getstr(section, "mta-name");
-    const char *our_name = cfg_getstr(section, "our-mta-name");
+    const char *name = cfg_getstr(section, "our-mta-name");
     int form;
+    if (!read_password(l, section, "our-password", &ours->password) ||
+        !config_word(l, section, "password-form", forms, &form))
+        return false;
+    ours->name = span_str(name ? name : cfg_getstr(l->cfg, "mta-name"));
+    ours->form = form == 1 ? IPC_CREDENTIALS_IA5_STRING : IPC_CREDENTIALS_OCTET_STRING;
+    if (cfg_getbool(section, "unauthenticated"))
+        *ours = (struct ipc_credentials){.form = IPC_CREDENTIALS_NONE};
+    return ours->name.len <= IPC_BIND_TEXT_MAX ||
+           config_fail(l, section, "our-mta-name", "it has more than %d characters", IPC_BIND_TEXT_MAX);
+}
+
+static struct ipc_selectors selectors_of(const struct osi_address *address) {
+    return (struct ipc_selectors){.t = address->t, .s = address->s, .p = address->p};
+}
+
+/* Where the peer is called is where it calls from. */
+static bool read_hosts(struct loader *l, const struct protocol_peer *called, struct mta_bind *bind) {
+    struct mta_host *hosts = config_array(l, called->endpoint_count, sizeof *hosts);
+    if (!hosts)
+        return false;
+    for (size_t i = 0; i < called->endpoint_count; i++) {
+        const struct protocol_endpoint *endpoint = &called->endpoints[i];
+        char text[HOST_TEXT_SIZE];
+        hosts[i] = (struct mta_host){.text = endpoint->host, .is_name = endpoint->length == 0};
+        if (hosts[i].is_name)
+            continue;
+        host_text(&endpoint->address, text);
+        hosts[i].text = arena_printf(&l->arena, "%s", text);
+        if (!hosts[i].text)
+            return false;
+    }
+    bind->hosts = hosts;
+    bind->host_count = called->endpoint_count;
+    return true;
+}
+
+static bool read_bind(struct loader *l, cfg_t *section, const struct protocol_peer *called, unsigned accepted,
+                      struct mta_bind *bind) {
+    const char *mta_name = cfg_getstr(section, "mta-name");
+    bind->mta_name = span_str(mta_name ? mta_name : cfg_title(section));
+    bind->unauthenticated = cfg_getbool(section, "unauthenticated");
+    bind->check_address = cfg_getbool(section, "check-address");
+    bind->modes = accepted << IPC_MODE_NORMAL;
+    bind->two_way_alternate = called->dialogue == OSI_TWO_WAY_ALTERNATE;
+    bind->called = selectors_of(&called->called);
+    bind->calling = selectors_of(&called->calling);
+    if (bind->unauthenticated && !bind->check_address)
+        return config_fail(
+            l, section, "unauthenticated",
+            "a peer that gives no name must be known by its address: set check-address = true");
+    return read_password(l, section, "password", &bind->passwords[0]) &&
+           read_password(l, section, "former-password", &bind->passwords[1]) &&
+           read_ours(l, section, &bind->ours) && read_hosts(l, called, bind);
+}
+
+/* ---- the queue ---- */
+
+static bool read_queue(struct loader *l, cfg_t *section, struct mta_peer *peer) {
+    long in, out, idle, first, most, each;
     if (*cfg_title(section) == '\0' || *cfg_title(section) == '(')
         return config_fail(l, section, NULL,
                            "a peer has a name, and none in parentheses: those are next hops of the "
                            "program's own");
-    peer->name = cfg_title(section);
-    peer->mta_name = span_str(mta_name ? mta_name : peer->name);
-    peer->password = optional(cfg_getstr(section, "password"));
-    peer->our_mta_name = our_name ? span_str(our_name) : l->config.protocol.mta_name;
-    peer->our_password = optional(cfg_getstr(section, "our-password"));
-    peer->unauthenticated = cfg_getbool(section, "unauthenticated");
-    peer->check_address = cfg_getbool(section, "check-address");
-    if (!config_word(l, section, "password-form", forms, &form))
-        return false;
-    peer->password_form = form == 1 ? PROTOCOL_IA5_STRING : PROTOCOL_OCTET_STRING;
-    if (peer->unauthenticated && !peer->check_address)
-        return config_fail(
-            l, section, "unauthenticated",
-            "a peer that gives no name must be known by its address: set check-address = true");
-    return true;
-}
-
-static bool read_queue(struct loader *l, cfg_t *section, struct mta_peer *peer) {
-    long in, out, idle, first, most, each;
     peer->name = cfg_title(section);
     peer->permanent = cfg_getbool(section, "permanent");
     if (!config_number(l, section, "associations-in", 0, 100000, &in) ||
@@ -199,9 +246,11 @@ bool config_peers(struct loader *l) {
         return false;
     for (size_t i = 0; i < count; i++) {
         cfg_t *section = cfg_getnsec(l->cfg, "peer", (unsigned)i);
-        if (!read_bind(l, section, &peers[i]) || !read_addresses(l, section, &peers[i]) ||
-            !read_contexts(l, section, &peers[i]) || !read_association(l, section, &peers[i]) ||
-            !read_queue(l, section, &queues[i]))
+        unsigned accepted;
+        peers[i].name = cfg_title(section);
+        if (!read_queue(l, section, &queues[i]) || !read_addresses(l, section, &peers[i]) ||
+            !read_contexts(l, section, &peers[i], &accepted) || !read_association(l, section, &peers[i]) ||
+            !read_bind(l, section, &peers[i], accepted, &queues[i].bind))
             return false;
     }
     l->config.protocol.peers = peers;
