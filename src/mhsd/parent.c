@@ -331,12 +331,12 @@ static void on_stop(evutil_socket_t signal_number, short what, void *arg) {
 /* ---- reload ---- */
 
 /* One log line for each line of a report. */
-static void log_lines(enum log_level level, const char *before, const struct buf *lines) {
+static void log_lines(enum log_level level, const char *before, const struct buf *lines, const char *behind) {
     struct span rest = buf_span(lines);
     while (rest.len) {
         const uint8_t *end = memchr(rest.data, '\n', rest.len);
         size_t length = end ? (size_t)(end - rest.data) : rest.len;
-        log_write(level, "%s%.*s", before, (int)length, (const char *)rest.data);
+        log_write(level, "%s%.*s%s", before, (int)length, (const char *)rest.data, behind);
         rest = span_sub(rest, length + 1, rest.len);
     }
 }
@@ -354,13 +354,14 @@ static void on_reload(evutil_socket_t signal_number, short what, void *arg) {
     config_report_init(&report);
     struct config *config = config_read_file(parent->path, parent->config, &report, NULL);
     if (!config) {
-        log_lines(LOG_LEVEL_ERROR, "the configuration was not reloaded: ", &report.complaints);
+        log_lines(LOG_LEVEL_ERROR, "the configuration was not reloaded: ", &report.complaints, "");
     } else {
         config_free(parent->config);
         parent->config = config;
         log_set_level(config->log_level);
-        log_lines(LOG_LEVEL_NOTICE, "reload: ", &report.changes);
-        log_lines(LOG_LEVEL_WARNING, "reload: waits until the daemon is started anew: ", &report.waiting);
+        log_lines(LOG_LEVEL_NOTICE, "reload: ", &report.changes, "");
+        log_lines(LOG_LEVEL_WARNING, "'", &report.waiting,
+                  "' has changed: that takes effect when the daemon is started anew");
         if (!tell_configs(parent))
             log_error("the configuration was not reloaded in all processes: no memory");
     }
