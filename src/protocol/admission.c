@@ -7,6 +7,7 @@
 #include <stdio.h>
 
 #include "base/alloc.h"
+#include "base/clock.h"
 #include "base/log.h"
 #include "protocol/bind.h"
 #include "protocol/host.h"
@@ -227,7 +228,7 @@ static void admit(struct connection *c, const struct ipc_bind_answer *answer) {
     bool recover = osi_association_open(c->association)->recover;
     struct span result =
         recover ? (struct span){NULL, 0} : bind_result(&answer->credentials, c->context, &arena);
-    if (known && osi_rt_open_accept(c->association, result)) {
+    if (known && osi_rt_open_accept(c->association, result, clock_monotonic_us())) {
         c->state = CONNECTION_OPEN;
         c->net->opening--;
         log_info("peer=%s address=%s association accepted (%s%s)", c->name, c->address,

@@ -286,7 +286,7 @@ void connect_opened(struct connection *c) {
     log_info("peer=%s address=%s association opened (%s)", connection_peer(c), c->address,
              connect_context_name(c->context));
     if (c->ping)
-        osi_rt_close(c->association);
+        osi_rt_close(c->association, clock_monotonic_us());
 }
 
 void connect_refused(struct connection *c, const char *parameter, const char *cause) {
