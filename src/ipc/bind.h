@@ -14,9 +14,6 @@
 /* Most octets of a name or a password in a bind. X.411's bounds are 32 and 62; some MTAs exceed them. */
 #define IPC_BIND_TEXT_MAX 256
 
-/* Most octets of a session connection identifier, or of a host's address as text. */
-#define IPC_IDENTIFIER_MAX 512
-
 /* Most names of hosts that one bind waits for. */
 #define IPC_BIND_HOSTS_MAX 32
 
