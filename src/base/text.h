@@ -1,8 +1,9 @@
 /*
  * The characters of messages: TeletexString (T.61), GeneralString with
  * registered sets (ISO 2022, ISO-IR), BMPString and UniversalString, to UTF-8
- * and back. Input is hostile: what is no character becomes U+FFFD, nothing
- * fails but memory.
+ * and back. Input is hostile: what is no character becomes U+FFFD, and so does
+ * NUL, so that no text is cut where it is used as one of C's; nothing fails but
+ * memory.
  */
 #ifndef BASE_TEXT_H
 #define BASE_TEXT_H
@@ -47,8 +48,10 @@ struct span text_from_general(struct span in, const int64_t *registrations, size
  * so that no character and no escape sequence is cut.
  */
 struct text_stream {
-    const void *standard, *set;
-    bool damaged; /* something that is no character was met */
+    const void *standard, *sets[4]; /* G0 to G3; NULL: none */
+    uint8_t left, right;            /* which of them is on each side */
+    bool utf8;                      /* instead of them */
+    bool damaged;                   /* something that is no character was met */
 };
 void text_stream_init(struct text_stream *stream, const int64_t *registrations, size_t count);
 /* The next piece as UTF-8; `data` is NULL without memory. */
