@@ -236,3 +236,12 @@ struct span text_to_universal(struct span utf8, struct arena *arena) {
 bool text_prepare(void) {
     return charset_prepare();
 }
+
+size_t text_control(struct span utf8) {
+    uint32_t code = 0;
+    size_t len = utf8.len ? charset_utf8_character(utf8, &code) : 0;
+    bool control = code < 0x20 || (code >= 0x7F && code < 0xA0);
+    bool turns = code == 0x061C || code == 0x200E || code == 0x200F || (code >= 0x202A && code <= 0x202E) ||
+                 (code >= 0x2066 && code <= 0x2069);
+    return control || turns ? len : 0;
+}

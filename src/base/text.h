@@ -88,6 +88,14 @@ bool text_prepare(void);
 /* True if the octets are well-formed UTF-8 (no surrogates, no overlong forms). */
 bool text_is_utf8(struct span in);
 
+/*
+ * Octets of the character at the start of UTF-8 text when it controls what shows
+ * it: C0, DEL, C1, and those that turn the direction of the text round it
+ * (U+061C, U+200E, U+200F, U+202A to U+202E, U+2066 to U+2069), with which a name
+ * can be made to look like another. 0: another character, or none.
+ */
+size_t text_control(struct span utf8);
+
 /* True if every octet is ASCII. */
 bool text_is_ascii(struct span in);
 
