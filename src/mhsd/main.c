@@ -4,6 +4,8 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "base/buf.h"
+#include "mhsd/children.h"
 #include "mhsd/parent.h"
 #include "store/store.h"
 
@@ -53,9 +55,12 @@ static int test_store(const struct config *config) {
 
 static int serve(const char *path, bool test) {
     struct error err = {0};
-    struct config *config = config_read_file(path, NULL, &err);
+    struct buf text;
+    buf_init(&text, IPC_CONFIG_MAX);
+    struct config *config = config_read_file(path, &text, &err);
     if (!config) {
         fprintf(stderr, "mhsd: %s\n", err.text);
+        buf_free(&text);
         return 1;
     }
     if (test) {
@@ -63,12 +68,13 @@ static int serve(const char *path, bool test) {
         if (status == 0)
             printf("%s: the configuration is right\n", path);
         config_free(config);
+        buf_free(&text);
         return status;
     }
     log_set_level(config->log_level);
     log_set_process("mhsd");
     log_find_journal();
-    return parent_run(path, config);
+    return parent_run(path, config, &text);
 }
 
 int main(int argc, char **argv) {
@@ -83,6 +89,8 @@ int main(int argc, char **argv) {
     const char *path = DEFAULT_PATH;
     bool test = false;
     int option;
+    if (child_is_one(argc, argv))
+        _exit(child_run(argv)); /* nothing of what an exit does by itself is for a process in a sandbox */
     while ((option = getopt_long(argc, argv, "c:th", options, NULL)) != -1) {
         switch (option) {
         case 'c':
