@@ -145,9 +145,9 @@ enum ipc_type {
 
     /* ---- the parent ---- */
 
-    /* P>N, P>S, P>R, P>W rest configuration: a part of the files' text; ref = 1: more parts follow, 0: it is
-     * whole. At most IPC_CONFIG_MAX in all. The first is what the daemon was started with, and comes before
-     * all else; another is a reload */
+    /* P>N, P>S, P>R, P>W rest configuration: a part of the slice for the kind of process; ref = 1: more parts
+     * follow, 0: it is whole. At most IPC_CONFIG_MAX in all. The first comes before all else; those after it
+     * are reloads */
     IPC_CONFIG = 128,
     /* P>N, P>S (empty): finish what is under way, then exit 0 */
     IPC_STOP,

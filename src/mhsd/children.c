@@ -21,32 +21,33 @@
 
 struct child_context {
     struct config *config; /* what the daemon was started with */
-    const char *path;      /* of the configuration, for messages */
     int number;            /* among those of the kind */
 };
 
-/* ---- reload: the parent sends the files' text, and what the system answered ---- */
+/* ---- reload: the parent sends the process's slice ---- */
 
-static struct config *read_anew(const struct child_context *child, struct span text, struct error *err) {
-    struct config *config = config_read(text, child->path, err);
-    if (config && !config_keep(config, child->config, NULL)) {
-        error_set(err, ENOMEM, "no memory");
-        config_free(config);
-        config = NULL;
-    }
+static struct config *read_anew(enum config_process kind, struct span slice, struct error *err) {
+    struct config *config = config_read_slice(slice, kind, err);
     if (config)
         log_set_level(config->log_level);
     return config;
 }
 
-/* The first one stays: it says what a reload does not change. */
+/* The first one stays: what it names is in use to the end. */
 static void let_go(const struct child_context *child, struct config *old) {
     if (old != child->config)
         config_free(old);
 }
 
-static const struct mta_config *read_mta(void *context, struct span text, struct error *err) {
-    struct config *config = read_anew(context, text, err);
+static const struct mta_config *read_store(void *context, struct span slice, struct error *err) {
+    (void)context;
+    struct config *config = read_anew(CONFIG_STORE, slice, err);
+    return config ? &config->mta : NULL;
+}
+
+static const struct mta_config *read_reader(void *context, struct span slice, struct error *err) {
+    (void)context;
+    struct config *config = read_anew(CONFIG_READER, slice, err);
     return config ? &config->mta : NULL;
 }
 
@@ -54,8 +55,9 @@ static void release_mta(void *context, const struct mta_config *old) {
     let_go(context, (struct config *)((char *)old - offsetof(struct config, mta)));
 }
 
-static const struct protocol_config *read_protocol(void *context, struct span text, struct error *err) {
-    struct config *config = read_anew(context, text, err);
+static const struct protocol_config *read_protocol(void *context, struct span slice, struct error *err) {
+    (void)context;
+    struct config *config = read_anew(CONFIG_NET, slice, err);
     return config ? &config->protocol : NULL;
 }
 
@@ -132,7 +134,7 @@ static int fail(const struct error *err) {
 static int run_store(struct child_context *context) {
     struct error err = {0};
     const struct config *config = context->config;
-    struct mta_reload reload = {.read = read_mta, .release = release_mta, .context = context};
+    struct mta_reload reload = {.read = read_store, .release = release_mta, .context = context};
     umask(077);
     if (!prepare_store(config, &err) || !sandbox_drop_user(config->user, &err) ||
         !check_store(config, &err) || !sandbox_enter(SANDBOX_STORE, config->mta.store_directory, &err)) {
@@ -148,7 +150,7 @@ static int run_store(struct child_context *context) {
 static int run_reader(struct child_context *context) {
     struct error err = {0};
     const struct config *config = context->config;
-    struct mta_reload reload = {.read = read_mta, .release = release_mta, .context = context};
+    struct mta_reload reload = {.read = read_reader, .release = release_mta, .context = context};
     if (!sandbox_drop_user(config->user, &err) ||
         !sandbox_enter(SANDBOX_READER, config->mta.store_directory, &err))
         return fail(&err);
@@ -209,15 +211,17 @@ static int run_work(struct child_context *context) {
 
 /* ---- what they have in common ---- */
 
-const char *const child_kind_names[KINDS] = {
-    [KIND_STORE] = "store", [KIND_READER] = "reader", [KIND_NET] = "net", [KIND_WORK] = "work"};
+const struct child_kind_entry child_kinds[KINDS] = {[KIND_STORE] = {"store", CONFIG_STORE},
+                                                    [KIND_READER] = {"reader", CONFIG_READER},
+                                                    [KIND_NET] = {"net", CONFIG_NET},
+                                                    [KIND_WORK] = {"work", CONFIG_WORK}};
 
 static int (*const runs[KINDS])(struct child_context *context) = {
     [KIND_STORE] = run_store, [KIND_READER] = run_reader, [KIND_NET] = run_net, [KIND_WORK] = run_work};
 
 static enum child_kind kind_of(const char *name) {
     enum child_kind kind = 0;
-    while (kind < KINDS && strcmp(child_kind_names[kind], name) != 0)
+    while (kind < KINDS && strcmp(child_kinds[kind].name, name) != 0)
         kind++;
     return kind;
 }
@@ -225,7 +229,7 @@ static enum child_kind kind_of(const char *name) {
 bool child_is_one(int argc, char **argv) {
     int domain = 0;
     socklen_t length = sizeof domain;
-    return argc == 4 && kind_of(argv[1]) < KINDS &&
+    return argc == 3 && kind_of(argv[1]) < KINDS &&
            getsockopt(CHILD_PARENT, SOL_SOCKET, SO_DOMAIN, &domain, &length) == 0 && domain == AF_UNIX;
 }
 
@@ -233,9 +237,9 @@ bool child_is_one(int argc, char **argv) {
 static void name_process(enum child_kind kind, int number) {
     static char name[16];
     if (kind == KIND_STORE)
-        snprintf(name, sizeof name, "%s", child_kind_names[kind]);
+        snprintf(name, sizeof name, "%s", child_kinds[kind].name);
     else
-        snprintf(name, sizeof name, "%s%d", child_kind_names[kind], number);
+        snprintf(name, sizeof name, "%s%d", child_kinds[kind].name, number);
     log_set_process(name);
     prctl(PR_SET_NAME, name);
 }
@@ -271,8 +275,7 @@ static bool read_part(struct buf *parts, uint64_t *more, struct span *text) {
     return ok;
 }
 
-/* What the daemon was started with. */
-static struct config *read_first(const char *path, struct error *err) {
+static struct config *read_first(enum child_kind kind, struct error *err) {
     struct buf parts;
     struct span text = {NULL, 0};
     uint64_t more = 1;
@@ -282,7 +285,7 @@ static struct config *read_first(const char *path, struct error *err) {
         ok = read_part(&parts, &more, &text);
     struct config *config = NULL;
     if (ok && text.data)
-        config = config_read(text, path, err);
+        config = config_read_slice(text, child_kinds[kind].slice, err);
     else
         error_set(err, EPIPE, "the parent did not tell the configuration");
     buf_free(&parts);
@@ -292,13 +295,13 @@ static struct config *read_first(const char *path, struct error *err) {
 int child_run(char **argv) {
     struct error err = {0};
     enum child_kind kind = kind_of(argv[1]);
-    struct child_context context = {.path = argv[3], .number = atoi(argv[2])};
+    struct child_context context = {.number = atoi(argv[2])};
     log_find_journal();
     name_process(kind, context.number);
     signal(SIGPIPE, SIG_IGN);
     /* A limit on the length of files is met as a full disk is. */
     signal(SIGXFSZ, SIG_IGN);
-    context.config = read_first(context.path, &err);
+    context.config = read_first(kind, &err);
     if (!context.config)
         return fail(&err);
     log_set_level(context.config->log_level);

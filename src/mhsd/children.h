@@ -5,13 +5,19 @@
 
 #include <stdbool.h>
 
+#include "mhsd/config_options.h"
+
 /* In the order in which they start; all but the store process wait until it is ready, and end before it. */
 enum child_kind { KIND_STORE, KIND_READER, KIND_NET, KIND_WORK, KINDS };
 
-/* `store` and so on: the child's first argument. */
-extern const char *const child_kind_names[KINDS];
+struct child_kind_entry {
+    const char *name;          /* `store` and so on: the child's first argument */
+    enum config_process slice; /* what it is told of the configuration */
+};
 
-/* True when this process was started as a child (mhsd/spawn.h): `mhsd KIND NUMBER FILE`, and the parent at
+extern const struct child_kind_entry child_kinds[KINDS];
+
+/* True when this process was started as a child (mhsd/spawn.h): `mhsd KIND NUMBER`, and the parent at
  * the other end of CHILD_PARENT. */
 bool child_is_one(int argc, char **argv);
 

@@ -42,8 +42,6 @@ struct parent {
     const char *path;
     struct config *config;
     int program;
-    struct buf first;  /* the text that the daemon was started with */
-    struct buf latest; /* that of the last reload; empty: there was none */
     struct sockets sockets;
     struct child *children[KINDS];
     unsigned count[KINDS];
@@ -128,32 +126,23 @@ static void tell_to_stop(struct parent *parent) {
                 ipc_send(parent->children[kind][i].channel, IPC_STOP, 0, nothing, nothing);
 }
 
-/* What a child of the kind is told of the configuration. */
-static struct span slice(struct parent *parent, enum child_kind kind, const struct buf *text) {
-    (void)parent;
-    (void)kind;
-    return buf_span(text);
-}
-
-/* In parts: a frame is bounded. */
-static void send_config(struct child *child, const struct buf *config) {
-    struct span text = slice(child->parent, child->kind, config);
-    for (size_t at = 0; child->channel && (at == 0 || at < text.len); at += IPC_CHUNK) {
-        struct span part = span_sub(text, at, IPC_CHUNK);
-        ipc_send(child->channel, IPC_CONFIG, at + part.len < text.len, part, (struct span){NULL, 0});
+/* The slice of its kind, in parts: a frame is bounded. */
+static bool tell_config(struct child *child) {
+    struct buf slice;
+    buf_init(&slice, IPC_CONFIG_MAX);
+    bool done = config_slice(child->parent->config, child_kinds[child->kind].slice, &slice);
+    for (size_t at = 0; done && child->channel && (at == 0 || at < slice.len); at += IPC_CHUNK) {
+        struct span part = span_sub(buf_span(&slice), at, IPC_CHUNK);
+        done = ipc_send(child->channel, IPC_CONFIG, at + part.len < slice.len, part, (struct span){NULL, 0});
     }
-}
-
-/* Work processes are told nothing: a reload plays no part in what they do. */
-static void tell_latest(struct child *child) {
-    if (child->kind != KIND_WORK && child->parent->latest.len > 0)
-        send_config(child, &child->parent->latest);
+    buf_free(&slice);
+    return done;
 }
 
 /* ---- starting ---- */
 
 static const char *child_name(const struct child *child) {
-    return child_kind_names[child->kind];
+    return child_kinds[child->kind].name;
 }
 
 static void restart_later(struct child *child) {
@@ -254,7 +243,7 @@ static pid_t execute(struct child *child, const int ends[DESCRIPTORS]) {
         descriptors[count++] = sockets->listeners[i];
     if (reads_clients(child))
         descriptors[count++] = sockets->local;
-    char *arguments[] = {"mhsd", (char *)child_name(child), number, (char *)parent->path, NULL};
+    char *arguments[] = {"mhsd", (char *)child_name(child), number, NULL};
     pid_t pid = spawn(parent->program, arguments, descriptors, count);
     mem_free(descriptors);
     return pid;
@@ -290,8 +279,10 @@ static void start_child(struct child *child) {
         not_started(child);
         return;
     }
-    send_config(child, &child->parent->first);
-    tell_latest(child);
+    if (!tell_config(child)) {
+        log_error("the %s process can't be told its configuration: no memory", child_name(child));
+        kill(pid, SIGKILL);
+    }
 }
 
 static void on_restart(evutil_socket_t fd, short what, void *arg) {
@@ -418,41 +409,47 @@ static void on_stop(evutil_socket_t signal_number, short what, void *arg) {
 
 /* ---- reload ---- */
 
-static void keeps(const char *option) {
-    log_warning("'%s' has changed: that takes effect when the daemon is started anew", option);
+/* One log line for each line of a report. */
+static void log_lines(enum log_level level, const char *before, const struct buf *lines, const char *behind) {
+    struct span rest = buf_span(lines);
+    while (rest.len) {
+        const uint8_t *end = memchr(rest.data, '\n', rest.len);
+        size_t length = end ? (size_t)(end - rest.data) : rest.len;
+        log_write(level, "%s%.*s%s", before, (int)length, (const char *)rest.data, behind);
+        rest = span_sub(rest, length + 1, rest.len);
+    }
 }
 
-static struct config *read_anew(struct parent *parent, struct buf *text, struct error *err) {
-    struct config *config = config_read_file(parent->path, text, err);
-    if (config && !config_keep(config, parent->config, keeps)) {
-        error_set(err, ENOMEM, "no memory");
-        config_free(config);
-        config = NULL;
-    }
-    return config;
+/* Work processes are told nothing: a reload plays no part in what they do. */
+static bool tell_configs(struct parent *parent) {
+    bool done = true;
+    struct walk walk = {.parent = parent};
+    for (struct child *child; (child = next_child(&walk));)
+        if (child->channel && child->kind != KIND_WORK)
+            done = tell_config(child) && done;
+    return done;
 }
 
 static void on_reload(evutil_socket_t signal_number, short what, void *arg) {
     (void)signal_number;
     (void)what;
     struct parent *parent = arg;
-    struct error err = {0};
-    struct buf text;
-    buf_init(&text, IPC_CONFIG_MAX);
-    struct config *config = read_anew(parent, &text, &err);
+    struct config_report report;
+    config_report_init(&report);
+    struct config *config = config_read_file(parent->path, parent->config, &report, NULL);
     if (!config) {
-        log_error("the configuration was not reloaded: %s", err.text);
-        buf_free(&text);
-        return;
+        log_lines(LOG_LEVEL_ERROR, "the configuration was not reloaded: ", &report.complaints, "");
+    } else {
+        config_free(parent->config);
+        parent->config = config;
+        log_set_level(config->log_level);
+        log_lines(LOG_LEVEL_NOTICE, "reload: ", &report.changes, "");
+        log_lines(LOG_LEVEL_WARNING, "'", &report.waiting,
+                  "' has changed: that takes effect when the daemon is started anew");
+        if (!tell_configs(parent))
+            log_error("the configuration was not reloaded in all processes: no memory");
     }
-    log_set_level(config->log_level);
-    config_free(parent->config);
-    parent->config = config;
-    buf_free(&parent->latest);
-    parent->latest = text;
-    for (unsigned kind = KINDS; kind-- > 0;)
-        for (unsigned i = 0; i < parent->count[kind]; i++)
-            tell_latest(&parent->children[kind][i]);
+    config_report_free(&report);
 }
 
 /* ---- life ---- */
@@ -513,13 +510,11 @@ static void done(struct parent *parent) {
         mem_free(parent->children[kind]);
     if (parent->program >= 0)
         close(parent->program);
-    buf_free(&parent->first);
-    buf_free(&parent->latest);
     config_free(parent->config);
 }
 
-int parent_run(const char *path, struct config *config, struct buf *text) {
-    struct parent parent = {.path = path, .config = config, .first = *text, .program = spawn_program()};
+int parent_run(const char *path, struct config *config) {
+    struct parent parent = {.path = path, .config = config, .program = spawn_program()};
     struct error err = {0};
     signal(SIGPIPE, SIG_IGN);
     if (parent.program < 0) {

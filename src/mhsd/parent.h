@@ -5,14 +5,12 @@
 #ifndef MHSD_PARENT_H
 #define MHSD_PARENT_H
 
-#include "base/buf.h"
 #include "mhsd/config.h"
 
 /*
  * Serves until SIGTERM or SIGINT; SIGHUP reads the file at `path` anew. `config`
- * is what the file held, `text` what a process without files reads it from (config_read_file); both are taken
- * over. Returns the exit status: 0 after a clean stop.
+ * is what the file held. Returns the exit status: 0 after a clean stop.
  */
-int parent_run(const char *path, struct config *config, struct buf *text);
+int parent_run(const char *path, struct config *config);
 
 #endif
