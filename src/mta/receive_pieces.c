@@ -31,18 +31,13 @@ bool receive_begin(struct association *association, struct span payload) {
     return inbound->names != NULL;
 }
 
-static size_t envelope_most(const struct mta *mta) {
-    return mta->config->limits.envelope_octets ? mta->config->limits.envelope_octets
-                                               : (size_t)8 * 1024 * 1024;
-}
-
 bool receive_envelope(struct association *association, struct span payload) {
     struct inbound *inbound = association->inbound;
     struct reader r = reader_of(payload);
     uint8_t kind = reader_u8(&r);
     struct span envelope = payload_rest(&r);
     if (!payload_done(&r) || !inbound || inbound->kind || kind > IPC_APDU_REPORT || envelope.len == 0 ||
-        envelope.len + inbound->envelope.len > envelope_most(association->net->mta))
+        envelope.len + inbound->envelope.len > association->net->mta->config->limits.envelope_octets)
         return false;
     inbound->kind = (enum ipc_apdu)kind;
     return buf_append_span(&inbound->envelope, envelope);

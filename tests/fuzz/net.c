@@ -13,6 +13,8 @@
 #include "frames.h"
 #include "quiet.h"
 
+#include "../unit/numbers.h"
+
 enum { STORE, PARENT, READER, CLIENT, CALLER = 5, CALLED = 7, ENDS, TURNS = 12, STEPS = 200 };
 
 struct world {
@@ -109,7 +111,8 @@ static void begin(struct world *world) {
                                              .listener_count = 1,
                                              .peers = make_peers(),
                                              .peer_count = 2,
-                                             .envelope_octets = 1 << 20};
+                                             .envelope_octets = 1 << 20,
+                                             NUMBERS_OF_PROTOCOL};
     reader.address = reader_place.address;
     reader.length = reader_place.length;
     for (size_t i = 0; i < ENDS; i++)
