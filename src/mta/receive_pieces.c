@@ -38,6 +38,13 @@ bool receive_begin(struct association *association, struct span payload) {
     return true;
 }
 
+static void fail(struct inbound *inbound, const char *cause) {
+    if (!inbound->failure[0])
+        snprintf(inbound->failure, sizeof inbound->failure, "%.119s", cause[0] ? cause : "no memory");
+    store_content_release(inbound->content);
+    inbound->content = NULL;
+}
+
 bool receive_envelope(struct association *association, struct span payload) {
     struct inbound *inbound = association->inbound;
     struct reader r = reader_of(payload);
