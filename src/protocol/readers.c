@@ -55,9 +55,9 @@ static bool on_frame(void *context, struct ipc_channel *channel, enum ipc_type t
     struct reader_link *link = context;
     (void)channel;
     if (type != IPC_RESPONSE && type != IPC_FETCH_DATA) {
-            log_error("a reader process sent a frame of type %d that is against the rules", (int)type);
-            return false;
-        }
+        log_error("a reader process sent a frame of type %d that is against the rules", (int)type);
+        return false;
+    }
     if (type == IPC_FETCH_DATA || (payload.len && payload.data[0]))
         answered(link, ref);
     return local_frame_from_store(link->net, type, ref, payload);
