@@ -168,7 +168,8 @@ static void start_side(struct stage *stage, struct side *side, int listener) {
     struct net_descriptors descriptors = {.store = pair[0],
                                           .parent = -1,
                                           .listeners = &listener,
-                                          .local = -1, .door = -1,
+                                          .local = -1,
+                                          .door = -1,
                                           .resolver = resolver_new(stage->loop, &server, 1)};
     assert_non_null(descriptors.resolver);
     side->config.peers = &side->peer;
@@ -185,8 +186,7 @@ static struct stage *new_stage(enum osi_context context) {
     struct stage *stage = mem_alloc(sizeof *stage);
     stage->loop = event_base_new();
     serve_names(stage);
-    stage->a.config =
-        (struct protocol_config){.envelope_octets = (size_t)8 << 20, NUMBERS_OF_PROTOCOL};
+    stage->a.config = (struct protocol_config){.envelope_octets = (size_t)8 << 20, NUMBERS_OF_PROTOCOL};
     stage->b.config = stage->a.config;
     int listener = listen_on_loopback(&stage->b.listener.endpoint);
     stage->a.endpoint = stage->b.listener.endpoint;
