@@ -16,7 +16,8 @@ static void close_local(struct clients *clients) {
 }
 
 /* Without the store process there is nothing to do but end and be started again; or, while both stop, to end
- * with it. The loop goes on for a moment: the order to stop may be seen later than the end of this channel. */
+ * with it. The loop goes on for a moment: the order to stop may be seen later than the end of this channel.
+ */
 static void lose_store(struct clients *clients, const char *cause) {
     static const struct timeval moment = {.tv_usec = 200000};
     if (clients->status != 0)

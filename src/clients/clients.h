@@ -14,13 +14,14 @@
 
 /* Owned by the caller; stays valid until the next configuration is in use. */
 struct clients_config {
-    unsigned clients_max;          /* connections; a tenth of them, at least one, are kept for operators. 0: 100 */
-    unsigned clients_per_user;     /* of a uid that is no operator. 0: 20 */
+    unsigned clients_max;          /* connections; a tenth of them, at least one, are kept for operators */
+    unsigned clients_per_user;     /* of a uid that is no operator */
     uint32_t service_uid;          /* an operator, as root is */
     uint32_t operators_gid;        /* so are those with this primary group */
     const uint32_t *operator_uids; /* and these */
     size_t operator_uid_count;
-    unsigned reader_count; /* reader processes; 0: the store process answers everything. Not changed by a reload */
+    unsigned
+        reader_count; /* reader processes; 0: the store process answers everything. Not changed by a reload */
 };
 
 struct clients;
@@ -41,7 +42,8 @@ struct clients_reload {
 
 /* Takes over the descriptors. NULL when memory or the loop fails. `reload` may be NULL. */
 struct clients *clients_new(struct event_base *loop, const struct clients_config *config,
-                            const struct clients_reload *reload, const struct clients_descriptors *descriptors);
+                            const struct clients_reload *reload,
+                            const struct clients_descriptors *descriptors);
 
 void clients_free(struct clients *clients);
 

@@ -38,8 +38,8 @@ static struct client *find(struct clients *clients, uint64_t ref) {
 /* ---- pauses ---- */
 
 static bool has_enough(const struct client *client) {
-    return client->open >= OPEN_EACH || client->visitor->open >= OPEN_VISITOR || ipc_is_full(client->channel) ||
-           clients_store_is_full(client->clients) || readers_are_full(client);
+    return client->open >= OPEN_EACH || client->visitor->open >= OPEN_VISITOR ||
+           ipc_is_full(client->channel) || clients_store_is_full(client->clients) || readers_are_full(client);
 }
 
 static void pause_or_resume(struct client *client) {
@@ -203,8 +203,8 @@ static void log_refusal(struct clients *clients, uint32_t uid, const char *why) 
     if (burst->said && now - burst->said < BURST_US)
         return;
     if (burst->unsaid > 1)
-        log_warning("a local client of uid %u was refused: %s (%u since the last such line)", (unsigned)uid, why,
-                    burst->unsaid);
+        log_warning("a local client of uid %u was refused: %s (%u since the last such line)", (unsigned)uid,
+                    why, burst->unsaid);
     else
         log_warning("a local client of uid %u was refused: %s", (unsigned)uid, why);
     *burst = (struct burst){.said = now};

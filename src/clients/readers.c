@@ -204,12 +204,14 @@ static bool take_seat(struct client *client, struct reader_link *link) {
 void readers_ask(struct client *client, enum ipc_type type, uint64_t ref, struct span payload) {
     struct reader_link *link = choose(client->clients, client->number);
     if (link && take_seat(client, link) && note_pending(link, ref)) {
-        ipc_send(link->channel, type, ref, payload, (struct span){NULL, 0}); /* if it fails, the channel ends */
+        ipc_send(link->channel, type, ref, payload,
+                 (struct span){NULL, 0}); /* if it fails, the channel ends */
         return;
     }
-    local_respond(client->clients, ref,
-                  SPAN_LIT("{\"error\":{\"code\":\"unavailable\",\"text\":\"no process that reads the store is "
-                           "there now; try again\"}}"));
+    local_respond(
+        client->clients, ref,
+        SPAN_LIT("{\"error\":{\"code\":\"unavailable\",\"text\":\"no process that reads the store is "
+                 "there now; try again\"}}"));
 }
 
 bool readers_are_full(const struct client *client) {

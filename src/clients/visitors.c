@@ -22,8 +22,7 @@ static struct visitor *find(const struct clients *clients, uint32_t uid) {
 }
 
 const char *visitor_refusal(const struct clients *clients, uint32_t uid, uint32_t gid) {
-    unsigned most = clients->config->clients_max ? clients->config->clients_max : 100;
-    unsigned each = clients->config->clients_per_user ? clients->config->clients_per_user : 20;
+    unsigned most = clients->config->clients_max, each = clients->config->clients_per_user;
     unsigned reserve = (most + 9) / 10;
     bool operates = visitor_is_operator(clients, uid, gid);
     const struct visitor *visitor = find(clients, uid);

@@ -52,7 +52,6 @@ struct protocol_config {
     size_t name_server_count;
     unsigned connections_max; /* TCP connections of this process, 0: 2000 */
     unsigned opening_max;     /* of these, at most so many that have not bound yet, 0: 200 */
-    unsigned clients_max;     /* of the local socket, 0: 100 */
     size_t envelope_octets;   /* longest envelope, probe or report that is collected, 0: 8 MiB */
     int64_t connect_us;       /* 0: 60 s */
     int64_t transfer_us;      /* 0: 300 s */
