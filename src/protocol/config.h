@@ -21,7 +21,7 @@ struct protocol_endpoint {
     uint16_t port;    /* of a name */
 };
 
-/* A neighbour MTA. Zero in a number means the association's default (osi/association.h). */
+/* A neighbour MTA. */
 struct protocol_peer {
     const char *name;                          /* in the configuration; frames and log lines use it */
     const struct protocol_endpoint *endpoints; /* where we call, tried in turn */
@@ -50,12 +50,12 @@ struct protocol_config {
     size_t peer_count;
     const char *const *name_servers; /* addresses; none: those of the machine */
     size_t name_server_count;
-    unsigned connections_max; /* TCP connections of this process, 0: 2000 */
-    unsigned opening_max;     /* of these, at most so many that have not bound yet, 0: 200 */
-    size_t envelope_octets;   /* longest envelope, probe or report that is collected, 0: 8 MiB */
-    int64_t connect_us;       /* 0: 60 s */
-    int64_t transfer_us;      /* 0: 300 s */
-    int64_t release_us;       /* 0: 30 s */
+    unsigned connections_max; /* TCP connections of this process */
+    unsigned opening_max;     /* of these, at most so many that have not bound yet */
+    size_t envelope_octets;   /* longest envelope, probe or report that is collected */
+    int64_t connect_us;       /* from a call to the bind's result */
+    int64_t transfer_us;      /* how long a peer that is due may say nothing */
+    int64_t release_us;       /* how long the answer to a release may take */
 };
 
 #endif

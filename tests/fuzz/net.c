@@ -13,6 +13,8 @@
 #include "frames.h"
 #include "quiet.h"
 
+#include "../unit/numbers.h"
+
 enum { STORE, PARENT, CALLER, CALLED = 4, ENDS, TURNS = 12, STEPS = 200 };
 
 struct world {
@@ -99,14 +101,14 @@ static void begin(struct world *world) {
                                              .listener_count = 1,
                                              .peers = make_peers(),
                                              .peer_count = 2,
-                                             .envelope_octets = 1 << 20};
+                                             .envelope_octets = 1 << 20,
+                                             NUMBERS_OF_PROTOCOL};
     for (size_t i = 0; i < ENDS; i++)
         world->ends[i].fd = -1;
     int listener_fd = listen_at(&listening);
     struct net_descriptors descriptors = {.store = end_open(&world->ends[STORE]),
                                           .parent = end_open(&world->ends[PARENT]),
                                           .listeners = &listener_fd};
-
     world->net = net_new(world->loop, &world->config, &reload, &descriptors);
     require(world->loop && world->net);
 }

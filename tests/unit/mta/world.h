@@ -34,6 +34,8 @@
 #include "names/identifier.h"
 #include "schema/x411p3.h"
 
+#include "../numbers.h"
+
 #define UNUSED __attribute__((unused))
 
 #define OURS  "/C=GB/A=GOLD/P=ALPHA"
@@ -76,7 +78,7 @@ struct world {
 
 UNUSED static void route_to(struct mts_tables *tables, const char *pattern, const char *hop) {
     struct error err = {0};
-    struct mts_choice choice = {.hop = hop};
+    struct mts_choice choice = {.hop = hop, .weight = 1};
     struct mts_route route = {.pattern = pattern, .choices = &choice, .choice_count = 1};
     if (!hop)
         route = (struct mts_route){.pattern = pattern, .action = MTS_ROUTE_LOCAL};
@@ -86,7 +88,7 @@ UNUSED static void route_to(struct mts_tables *tables, const char *pattern, cons
 
 UNUSED static struct mts_tables *make_tables(void) {
     struct error err = {0};
-    struct mts_self self = {.domain = OURS, .mta_name = "alpha-1"};
+    struct mts_self self = {.domain = OURS, .mta_name = "alpha-1", NUMBERS_OF_SELF};
     struct mts_tables *tables = mts_tables_new(&self, &err);
     assert_non_null(tables);
     assert_true(mts_tables_add_hop(tables, &(struct mts_hop){.name = "beta", .domain = BETA}, &err));
@@ -143,7 +145,7 @@ UNUSED static void world_begin(struct world *world) {
     assert_non_null(mkdtemp(world->directory));
     arena_init(&world->arena, (size_t)64 << 20);
     for (int i = 0; i < 2; i++) {
-        world->peers[i] = (struct mta_peer){.name = i ? "gamma" : "beta", .retry_first = 1};
+        world->peers[i] = (struct mta_peer){.name = i ? "gamma" : "beta", NUMBERS_OF_PEER};
         world->peers[i].bind =
             (struct mta_bind){.mta_name = i ? SPAN_LIT("GAMMA-MTA") : SPAN_LIT("BETA-MTA"),
                               .passwords = {i ? SPAN_LIT("g") : SPAN_LIT("b")},
@@ -159,6 +161,7 @@ UNUSED static void world_begin(struct world *world) {
                                         .peer_count = 2,
                                         .users = world->users,
                                         .user_count = 2,
+                                        .limits = {NUMBERS_OF_LIMITS},
                                         .service_uid = UINT32_MAX,
                                         .operators_gid = UINT32_MAX};
     world_start(world);
