@@ -15,6 +15,7 @@
 #include <netinet/tcp.h>
 #include <stdio.h>
 #include <strings.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -707,6 +708,36 @@ static void a_refused_recovery_is_no_refused_bind(void **state) {
     }
 }
 
+/* Octet by octet: after fifty a stranger's segments are gathered for the rest of the second. */
+static void tiny_segments_are_gathered(void **state) {
+    static const uint8_t octets[] = {3, 0, 0xF0, 0, 2, 0xF0, 0x80}; /* a TPDU that never gets whole */
+    (void)state;
+    struct stage *stage = new_stage(OSI_MTS_TRANSFER);
+    int fd = socket(AF_INET, SOCK_STREAM, 0), on = 1, waiting = 0;
+    const struct protocol_endpoint *b = &stage->b.listener.endpoint;
+    assert_int_equal(connect(fd, (const struct sockaddr *)&b->address, b->length), 0);
+    setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+    while (stage->b.net->connections == 0)
+        turn(stage);
+    struct connection *c = stage->b.net->slots[0].connection;
+    for (unsigned i = 0; i < 200 && !c->read_after; i++) {
+        assert_int_equal(send(fd, i < sizeof octets ? &octets[i] : (const uint8_t *)"x", 1, 0), 1);
+        while (ioctl(c->fd, FIONREAD, &waiting) == 0 && waiting > 0)
+            turn(stage);
+    }
+    assert_int_equal(c->segments, 50);
+    assert_int_equal(send(fd, "yyyy", 4, 0), 4);
+    for (unsigned turns = 0; turns < 20; turns++)
+        turn(stage);
+    assert_true(ioctl(c->fd, FIONREAD, &waiting) == 0 && (waiting == 4 || !c->read_after));
+    while (waiting > 0) { /* and then they are read together */
+        turn(stage);
+        assert_int_equal(ioctl(c->fd, FIONREAD, &waiting), 0);
+    }
+    close(fd);
+    end_stage(stage);
+}
+
 static void nobody_listens(void **state) {
     (void)state;
     struct stage *stage = new_stage(OSI_MTS_TRANSFER);
@@ -944,6 +975,7 @@ int main(void) {
         cmocka_unit_test(a_break_before_the_verdict_is_told),
         cmocka_unit_test(a_ping_asks_as_well),
         cmocka_unit_test(a_refused_recovery_is_no_refused_bind),
+        cmocka_unit_test(tiny_segments_are_gathered),
         cmocka_unit_test(nobody_listens),
         cmocka_unit_test(each_address_of_a_name_is_tried),
         cmocka_unit_test(a_name_that_does_not_resolve_is_a_failed_call),
