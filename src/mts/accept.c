@@ -22,6 +22,56 @@ static void fail_all(struct batch *batch, struct cause cause) {
             batch->targets[i] = (struct target){.kind = TARGET_FAILED, .cause = cause};
 }
 
+static struct cause over_bounds(const struct work *work) {
+    return (struct cause){x411_NonDeliveryReasonCode_unable_to_transfer,
+                          x411_NonDeliveryDiagnosticCode_size_constraint_violation, work->bound};
+}
+
+/*
+ * Takes those recipients out whose fields break an upper bound: what is wrong
+ * with one is no reason to fail the others, and the next MTA would refuse it in
+ * their envelope. Those that are our responsibility fail, in a batch of their own.
+ */
+static void take_out_of_bounds(struct work *work, struct batch *batch) {
+    struct x411_MessageTransferEnvelope *envelope = &batch->subject.envelope;
+    recipient_fields *items = envelope->per_recipient_fields.items;
+    size_t count = envelope->per_recipient_fields.count, kept = 0, out = 0;
+    struct subject others = batch->subject;
+    recipient_fields *broken = arena_array(work->arena, count + 1, sizeof *broken);
+    const char **bounds = arena_array(work->arena, count + 1, sizeof *bounds);
+    if (!broken || !bounds) {
+        work->no_memory = true;
+        return;
+    }
+    for (size_t i = 0; i < count; i++) {
+        if (bounds_hold_in_recipient(work, batch->subject.kind, &items[i]))
+            items[kept++] = items[i];
+        else if (subject_responsible(&items[i])) {
+            bounds[out] = work->bound;
+            broken[out++] = items[i];
+        }
+    }
+    envelope->per_recipient_fields.count = kept;
+    others.envelope.per_recipient_fields.items = broken;
+    others.envelope.per_recipient_fields.count = out;
+    struct batch *failed = out ? batch_new(work, &others) : NULL;
+    for (size_t i = 0; failed && i < out; i++) {
+        work->bound = bounds[i];
+        failed->targets[i] = (struct target){.kind = TARGET_FAILED, .cause = over_bounds(work)};
+    }
+}
+
+/* Upper bounds of what came in. False: they were broken for all. */
+static bool check_bounds(struct work *work, struct batch *batch) {
+    if (work->run->relax_bounds)
+        return true;
+    take_out_of_bounds(work, batch);
+    if (work->no_memory || bounds_hold_around(work, &batch->subject))
+        return true;
+    fail_all(batch, over_bounds(work));
+    return false;
+}
+
 void batch_resolve(struct work *work, struct batch *batch) {
     const struct x411_MessageTransferEnvelope *envelope = &batch->subject.envelope;
     struct cause cause;
@@ -62,7 +112,7 @@ static void accept_subject(struct work *work, int peer, struct subject *subject)
         work->out->loop = true;
         fail_all(batch, (struct cause){x411_NonDeliveryReasonCode_unable_to_transfer,
                                        x411_NonDeliveryDiagnosticCode_loop_detected, NULL});
-    } else
+    } else if (check_bounds(work, batch))
         batch_resolve(work, batch);
     split_batches(work);
 }

@@ -16,8 +16,10 @@ enum extension {
     EXT_CONVERSION_WITH_LOSS_PROHIBITED = 4,
     EXT_LATEST_DELIVERY_TIME = 5,
     EXT_REQUESTED_DELIVERY_METHOD = 6,
+    EXT_PHYSICAL_FORWARDING_PROHIBITED = 7,
     EXT_PHYSICAL_RENDITION_ATTRIBUTES = 12,
     EXT_ORIGINATOR_RETURN_ADDRESS = 13,
+    EXT_PHYSICAL_DELIVERY_REPORT_REQUEST = 14,
     EXT_MESSAGE_SECURITY_LABEL = 20,
     EXT_PROOF_OF_SUBMISSION_REQUEST = 21,
     EXT_PROOF_OF_DELIVERY_REQUEST = 22,
@@ -54,6 +56,7 @@ struct subject {
     uint64_t length;        /* of the content */
     int64_t arrival;        /* here: what our trace element says */
     struct span identifier; /* as text */
+    bool anonymous;         /* a supposed one (explain.c) whose originator is left open */
 };
 
 typedef struct x411_PerRecipientMessageTransferFields recipient_fields;
@@ -96,7 +99,7 @@ struct work {
     struct batch **last;
     struct arena scratch; /* forgotten after each of the envelope's recipients */
     bool has_content;     /* the subject's content is stored: it may be returned */
-    bool within_bounds;   /* a submission: judged and found so already */
+    const char *bound;    /* the last one that was found broken (bounds.c) */
     bool no_memory;
 };
 
@@ -204,12 +207,13 @@ bool dl_has_expanded(struct work *work, const struct subject *subject, const str
 void dl_expand(struct work *work, struct batch *batch, size_t position, const struct dl *dl);
 
 /* bounds.c: upper bounds in the values of extensions and extension attributes, which the envelope's decoder
- * leaves open: in the whole envelope; in what concerns all recipients; in one recipient's fields; in one
- * name, there with those that the decoder let pass (run->over_bounds). */
-bool bounds_hold(struct work *work, const struct subject *subject);
+ * leaves open; in what concerns all recipients. */
 bool bounds_hold_for_all(struct work *work, const struct subject *subject);
+/* The same, and what the decoder let pass (run->over_bounds): in one recipient's fields; in one name; in an
+ * envelope, whose first recipient's fields must hold. False: work->bound says which bound was broken. */
 bool bounds_hold_in_recipient(struct work *work, enum mts_kind kind, const recipient_fields *recipient);
 bool bounds_hold_in_name(struct work *work, const struct x411_ORName *name);
+bool bounds_hold_around(struct work *work, const struct subject *subject);
 
 /* checks.c and conversion.c: false fills `cause` */
 bool check_message(struct work *work, const struct subject *subject, struct cause *cause);

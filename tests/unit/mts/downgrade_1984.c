@@ -96,6 +96,32 @@ static void critical_extensions_are_refused(void **state) {
     is_refused(play, envelope);
 }
 
+/* X.419 B.2.8 (Microsoft's Q181947): a numeric user identifier or an X.121 address beside a PRMD. */
+static void numeric_addresses_with_a_private_domain_are_refused(void **state) {
+    struct play *play = *state;
+    static const struct {
+        const char *recipient;
+        bool passes;
+    } addresses[] = {{"/C=US/A=MCI/N-ID=123", true},
+                     {"/C=US/A=MCI/X.121=3110", true},
+                     {"/C=US/A=MCI/P=PRIV/N-ID=123", false},
+                     {"/C=US/A=MCI/P=PRIV/X.121=3110", false},
+                     {"/C=US/A=MCI/P=PRIV/S=bell", true}};
+    for (size_t i = 0; i < sizeof addresses / sizeof *addresses; i++) {
+        struct x411_MessageTransferEnvelope *envelope = message(play, FRANK, OTHER);
+        to(play, envelope, addresses[i].recipient, WANTS_NDN);
+        if (!addresses[i].passes)
+            is_refused(play, envelope);
+        else {
+            arrives(play, "other", envelope);
+            assert_non_null(find_copy(play, "old", NULL, NULL));
+        }
+    }
+    struct x411_MessageTransferEnvelope *envelope = message(play, OTHER "/N-ID=7", OTHER);
+    to(play, envelope, "/C=US/A=MCI/S=bell", WANTS_NDN);
+    is_refused(play, envelope);
+}
+
 /* X.411 annex A: the content is the encoding of an EXTERNAL whose direct-reference is the content type. */
 static void content_types_by_identifier_travel_as_external(void **state) {
     struct play *play = *state;
@@ -326,10 +352,10 @@ static void reports_in_the_terms_of_1984(void **state) {
     add_dl(play, (struct mts_dl){.address = OURS "/S=staff", .expansion_is_delivery = true}, ALICE, NULL);
     static const char *const p2[] = {"p2"};
     add_user(play, OURS "/S=old", (struct mts_user){.mailbox = "old", .content_types = {p2, 1}});
-    to(play, envelope, BOB, WANTS_NDN);
+    to(play, envelope, BOB, WANTS_AUDIT);
     to(play, envelope, OURS "/S=nobody", WANTS_AUDIT);
-    to(play, envelope, OURS "/S=old", WANTS_NDN);
-    to(play, envelope, OURS "/S=staff", WANTS_REPORT);
+    to(play, envelope, OURS "/S=old", WANTS_AUDIT);
+    to(play, envelope, OURS "/S=staff", WANTS_AUDIT);
     arrives(play, "old", envelope);
     const struct x411_TraceInformation *before =
         &report_held(play, 0)->content.subject_intermediate_trace_information;
@@ -403,6 +429,7 @@ int main(void) {
         SCENE(what_1984_does_not_know_is_dropped),
         SCENE(a_decoder_of_1984_reads_it),
         SCENE(critical_extensions_are_refused),
+        SCENE(numeric_addresses_with_a_private_domain_are_refused),
         SCENE(content_types_by_identifier_travel_as_external),
         SCENE(an_external_is_opened),
         SCENE(an_extension_that_repeats_a_printable_one_goes),
