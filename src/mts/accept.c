@@ -149,6 +149,7 @@ static void record_report(struct work *work, int peer, const struct x411_Report 
         const struct x411_PerRecipientReportTransferFields *fields = &content->per_recipient_fields.items[i];
         const struct x411_ReportType *type = &fields->last_trace_information.report_type;
         event = work_event(work, MTS_EVENT_REPORT_IN, identifier);
+        event->hop = peer;
         event->other = subject;
         event->recipient = fields->originally_specified_recipient_number;
         event->name = work_address(work, &fields->actual_recipient_name);

@@ -1,4 +1,5 @@
 /* What an MTA of 1984 gets (X.419 Annex B, RFC 1328). */
+#include "names/dn.h"
 #include "play.h"
 #include "schema/x41184.h"
 
@@ -399,6 +400,37 @@ static struct x411_Report *report_for(struct play *play, const char *destination
     return report;
 }
 
+static bool knows_dieter(void *context, struct span name, struct mts_answer *answer) {
+    answer->directory_name = name;
+    answer->address = *(const bool *)context ? DIETER : NULL;
+    return true;
+}
+
+/* An actual recipient by directory name alone would be an empty name to 1984, which its MTAs throw away
+ * (Microsoft's Q188597): the address is looked up, and without one the report ends, and says so. */
+static void reported_directory_names_get_their_address(void **state) {
+    struct play *play = *state;
+    struct x501_Name name = {0};
+    for (int known = 1; known >= 0; known--) {
+        bool knows = known;
+        struct x411_Report *report = report_for(play, OLD "/S=smith");
+        assert_true(dn_parse(SPAN_LIT("CN=Dieter,C=DE"), &play->arena, &name, NULL));
+        report->content.per_recipient_fields.items[0].actual_recipient_name =
+            (struct x411_ORName){.directory_name = &name};
+        play->run.look_up = knows_dieter;
+        play->run.look_up_context = &knows;
+        mts_accept_report(&play->run, 0, report, &play->out);
+        if (!known) {
+            assert_null(find_copy(play, "old", NULL, NULL));
+            assert_non_null(event_of(play, MTS_EVENT_DISCARDED)->text);
+            continue;
+        }
+        struct mts_stored stored = stored_copy(play, "old", NULL);
+        struct x411_Report *sent = &outbound(play, &stored)->u.report;
+        assert_name(play, &sent->content.per_recipient_fields.items[0].actual_recipient_name, DIETER);
+    }
+}
+
 /* A report that must not be downgraded ends; by hand it is not sent where it would. */
 static void a_report_that_does_not_fit(void **state) {
     struct play *play = *state;
@@ -442,6 +474,7 @@ int main(void) {
         SCENE(other_copies_recipients_may_be_left_out),
         SCENE(reports_in_the_terms_of_1984),
         SCENE(a_report_that_does_not_fit),
+        SCENE(reported_directory_names_get_their_address),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
