@@ -329,9 +329,10 @@ static bool wrap_response(struct osi_association *a, struct span rtoac, struct s
            presentation_accept(&a->presentation, a->parameters.called.p, aare, user_data);
 }
 
-bool osi_rt_open_accept(struct osi_association *a, struct span user_data) {
+bool osi_rt_open_accept(struct osi_association *a, struct span user_data, int64_t now) {
     if (a->state != RTSE_OPEN_INDICATED || a->event_count > 0)
         return false;
+    association_waits_from(a, now);
     struct rtse_open rtoac = {.checkpoint_size = a->open.checkpoint_size,
                               .window_size = a->open.window_size,
                               .recover = a->open.recover,
@@ -526,7 +527,7 @@ void association_connect_refused(struct osi_association *a, const struct session
 
 /* ---- RT-CLOSE ---- */
 
-bool osi_rt_close(struct osi_association *a) {
+bool osi_rt_close(struct osi_association *a, int64_t now) {
     struct span user_data = {0}, rlrq;
     if (a->state != RTSE_OPEN || a->parameters.role != OSI_INITIATOR ||
         !session_owns(&a->session, SESSION_TOKEN_DATA | SESSION_TOKEN_MAJOR))
@@ -537,7 +538,7 @@ bool osi_rt_close(struct osi_association *a) {
     if (!session_release(&a->session, user_data))
         return false;
     a->state = RTSE_CLOSING;
-    a->closing_since = a->now;
+    a->now = a->closing_since = now;
     return true;
 }
 

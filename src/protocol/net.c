@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include "base/alloc.h"
+#include "base/clock.h"
 #include "base/log.h"
 #include "protocol/net_private.h"
 
@@ -81,7 +82,7 @@ static bool on_close(struct connection *c, struct reader *r) {
         return false;
     if (!c || !c->association)
         return true;
-    if (how != IPC_CLOSE_RELEASED || !osi_rt_close(c->association)) {
+    if (how != IPC_CLOSE_RELEASED || !osi_rt_close(c->association, clock_monotonic_us())) {
         log_info("peer=%s address=%s association aborted: %s", c->peer ? c->peer->name : "?", c->address,
                  log_text(cause, text));
         osi_rt_user_abort(c->association, (struct span){NULL, 0});

@@ -89,7 +89,7 @@ static void refuse_apdu(struct connection *c) {
     if (c->in.pieces)
         tell_piece(c, IPC_TRANSFER_STOP, SPAN_LIT("\0"));
     transfer_in_free(c);
-    osi_rt_transfer_reject(c->association, false);
+    osi_rt_transfer_reject(c->association, false, clock_monotonic_us());
 }
 
 static void scan(struct connection *c, struct span data, const struct apdu_handler *handler) {
@@ -273,7 +273,7 @@ void transfer_in_stopped(struct connection *c, bool keep) {
 static bool on_checkpoint_done(struct connection *c, struct reader *r) {
     uint32_t serial = reader_u32(r);
     if (payload_done(r) && c->in.active)
-        osi_rt_checkpoint_confirm(c->association, serial);
+        osi_rt_checkpoint_confirm(c->association, serial, clock_monotonic_us());
     return payload_done(r);
 }
 
@@ -287,7 +287,7 @@ static bool on_result(struct connection *c, struct reader *r) {
         return true;
     if (result == IPC_ACCEPTED) {
         transfer_in_free(c);
-        osi_rt_transfer_confirm(c->association);
+        osi_rt_transfer_confirm(c->association, clock_monotonic_us());
         return true;
     }
     /* The store process tells of those refused temporarily, and not of each. */
@@ -295,7 +295,7 @@ static bool on_result(struct connection *c, struct reader *r) {
         log_warning("peer=%s address=%s transfer refused for good: %s", c->peer->name, c->address,
                     log_text(cause, text));
     transfer_in_free(c);
-    osi_rt_transfer_reject(c->association, result == IPC_REFUSED_TEMPORARILY);
+    osi_rt_transfer_reject(c->association, result == IPC_REFUSED_TEMPORARILY, clock_monotonic_us());
     return true;
 }
 
@@ -309,7 +309,7 @@ static bool resume_from(struct connection *c, uint32_t serial, uint64_t offset, 
     c->in.told = collected.len;
     memcpy(checkpoint.state, osi_state.data, sizeof checkpoint.state);
     c->in.pieces = true;
-    return osi_rt_resume_accept(c->association, &checkpoint);
+    return osi_rt_resume_accept(c->association, &checkpoint, clock_monotonic_us());
 }
 
 static bool on_resume(struct connection *c, struct reader *r) {
@@ -326,7 +326,7 @@ static bool on_resume(struct connection *c, struct reader *r) {
         return true;
     transfer_in_free(c);
     if (result == IPC_RESUME_COMPLETED)
-        osi_rt_resume_swallow(c->association);
+        osi_rt_resume_swallow(c->association, clock_monotonic_us());
     else
         osi_rt_resume_unknown(c->association);
     return true;
