@@ -226,7 +226,8 @@ bool bounds_hold_around(struct work *work, const struct subject *subject) {
     few.envelope.per_recipient_fields.count = 1;
     if (subject_encode(work, &few, &octets))
         judge(work,
-              subject->kind == MTS_PROBE ? &x411_ProbeTransferEnvelope_type : &x411_MessageTransferEnvelope_type,
+              subject->kind == MTS_PROBE ? &x411_ProbeTransferEnvelope_type
+                                         : &x411_MessageTransferEnvelope_type,
               octets, &holds);
     else
         work->no_memory = true;

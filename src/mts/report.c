@@ -23,8 +23,8 @@ bool report_wanted_by_originator(const struct ber_bits *indicators, bool deliver
            (!delivered && ber_bit(indicators, ORIGINATOR_NON_DELIVERY));
 }
 
-/* The intermediate trace is told "if and only if" all recipients of the subject, whether this report speaks of
- * them or not, asked for audited-report (ICAO Doc 9880 IIB 4.5.6.2.12, which repeats X.411). */
+/* The intermediate trace is told "if and only if" all recipients of the subject, whether this report speaks
+ * of them or not, asked for audited-report (ICAO Doc 9880 IIB 4.5.6.2.12, which repeats X.411). */
 static bool all_audited(const struct subject *subject) {
     const struct x411_MessageTransferEnvelope *envelope = &subject->envelope;
     for (size_t i = 0; i < envelope->per_recipient_fields.count; i++) {

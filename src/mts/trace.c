@@ -109,7 +109,8 @@ bool trace_not_deferred(struct work *work, struct x411_TraceInformation *trace,
 
 /* The other of the two actions. */
 static unsigned other_than(unsigned bit) {
-    return bit == x411_OtherActions_redirected ? x411_OtherActions_dl_operation : x411_OtherActions_redirected;
+    return bit == x411_OtherActions_redirected ? x411_OtherActions_dl_operation
+                                               : x411_OtherActions_redirected;
 }
 
 /* Our MTA's last element; one of another MTA is not ours to mark. */

@@ -118,7 +118,8 @@ static void names_in_extensions_of_a_probe(void **state) {
     }
 }
 
-/* What is wrong with one recipient is no reason to fail another: found in an extension, and by the decoder. */
+/* What is wrong with one recipient is no reason to fail another: found in an extension, and by the decoder.
+ */
 static void one_recipient_fails_alone(void **state) {
     struct play *play = *state;
     struct x411_ORName longer = common_name_of(play, 65);
@@ -132,8 +133,8 @@ static void one_recipient_fails_alone(void **state) {
     static char organization[66];
     memset(organization, 'o', 65);
     envelope = message(play, FRANK, OTHER);
-    to(play, envelope, DIETER, WANTS_NDN)
-        ->recipient_name.built_in_standard_attributes.organization_name = span_str(organization);
+    to(play, envelope, DIETER, WANTS_NDN)->recipient_name.built_in_standard_attributes.organization_name =
+        span_str(organization);
     to(play, envelope, EVA, WANTS_NDN);
     to(play, envelope, OURS "/S=bob", WANTS_NDN);
     play->run.over_bounds = true;

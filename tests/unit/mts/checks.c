@@ -229,17 +229,18 @@ static void physical_delivery_without_a_pdau(void **state) {
     assert_int_equal(sent_to(play, "other")->per_recipient_fields.items[0].extensions.count, 1);
 }
 
-/* Each extension that asks something of a physical delivery (X.411 §8.2.1.1.1.15 to 22), as it is critical for
- * delivery: a mailbox is no access unit. 7 to 12 and 14 stand in a recipient's fields, 13 in all recipients'. */
+/* Each extension that asks something of a physical delivery (X.411 §8.2.1.1.1.15 to 22), as it is critical
+ * for delivery: a mailbox is no access unit. 7 to 12 and 14 stand in a recipient's fields, 13 in all
+ * recipients'. */
 static void physical_delivery_is_asked_of_a_mailbox(void **state) {
     struct play *play = *state;
     const struct span any = SPAN_LIT("\x02\x01\x00");
     for (int number = 7; number <= 14; number++)
         for (unsigned critical = 0; critical <= FOR_DELIVERY; critical += FOR_DELIVERY) {
             struct x411_MessageTransferEnvelope *envelope = for_whom(play, BOB);
-            struct x411_Extensions *extensions =
-                number == EXT_ORIGINATOR_RETURN_ADDRESS ? &envelope->extensions
-                                                        : &envelope->per_recipient_fields.items[0].extensions;
+            struct x411_Extensions *extensions = number == EXT_ORIGINATOR_RETURN_ADDRESS
+                                                     ? &envelope->extensions
+                                                     : &envelope->per_recipient_fields.items[0].extensions;
             assert_true(extension_set(&play->arena, extensions, number, any));
             if (critical)
                 assert_true(ber_bit_set(&extensions->items[0].criticality, CRITICAL_FOR_DELIVERY, true,
