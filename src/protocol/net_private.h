@@ -56,6 +56,7 @@ enum connection_state {
 
 /* An APDU that comes in. Small ones are gathered and sent to the store process whole. */
 struct transfer_in {
+    uint32_t number; /* in the association, as the store process knows it */
     bool active;
     bool pieces;   /* the store process got TRANSFER_BEGIN */
     bool resuming; /* the store process looks for the state of a resume */
@@ -115,6 +116,7 @@ struct connection {
     char failure[200];          /* why the last try failed */
     char failure_parameter[40]; /* what did not match; may be empty */
     enum ipc_layer failure_layer;
+    uint32_t transfers_in; /* begun so far */
     struct transfer_in in;
     struct transfer_out out;
 };

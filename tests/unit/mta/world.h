@@ -63,6 +63,7 @@ struct world {
     struct frame kept[64];
     size_t kept_count;
     unsigned messages; /* made so far, for their identifiers */
+    uint32_t transfer; /* the number of the last transfer in, of all associations */
     int64_t deferred;  /* the next envelopes' deferred-delivery-time, s since 1970; 0: none */
     const struct mta_reload *reload;
 };
@@ -380,6 +381,7 @@ UNUSED static struct span envelope_to(struct world *world, uint8_t indicators, c
 UNUSED static void send_whole(struct world *world, uint64_t ref, struct span envelope, struct span content) {
     struct buf payload;
     buf_init(&payload, 0);
+    buf_append_u32(&payload, ++world->transfer);
     buf_append_byte(&payload, IPC_APDU_MESSAGE);
     payload_put_octets(&payload, SPAN_LIT("\2\1\1"));
     payload_put_octets(&payload, envelope);
@@ -389,6 +391,8 @@ UNUSED static void send_whole(struct world *world, uint64_t ref, struct span env
 
 UNUSED static enum ipc_result result_of(struct world *world, uint64_t ref) {
     struct reader r = expect(world, IPC_TRANSFER_RESULT, ref);
+    uint32_t transfer = reader_u32(&r);
+    assert_in_range(transfer, 1, world->transfer);
     return (enum ipc_result)reader_u8(&r);
 }
 
