@@ -151,8 +151,9 @@ enum ipc_type {
 
     /* ---- the parent ---- */
 
-    /* P>N, P>S, P>R rest configuration: a part of the files' text, to be read anew (reload); ref = 1: more
-       parts follow, 0: it is whole. At most IPC_CONFIG_MAX in all */
+    /* P>N, P>S, P>R, P>W rest configuration: a part of the slice for the kind of process; ref = 1: more parts
+     * follow, 0: it is whole. At most IPC_CONFIG_MAX in all. The first comes before all else; those after it
+     * are reloads */
     IPC_CONFIG = 128,
     /* P>N, P>S (empty): finish what is under way, then exit 0 */
     IPC_STOP,
@@ -161,9 +162,6 @@ enum ipc_type {
 
     /* ---- reader processes: CLIENT_OPEN, CLIENT_CLOSE, REQUEST and FETCH go to them as to the store process
        ---- */
-
-    /* R>N (empty) ref = 0: the connection was taken; what was sent before this is not lost */
-    IPC_READER_READY = 144,
 
     /* ---- work on a content; ref = job, chosen by the store process, one at a time for each work process
        ---- */

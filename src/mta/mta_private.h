@@ -159,9 +159,7 @@ struct mta {
     struct net *nets;
     struct converter *converter;
     struct ipc_channel *parent;
-    struct event *listener;      /* where new net processes connect */
-    struct event *work_listener; /* where new work processes connect */
-    unsigned net_number;         /* of the last process that connected, for its name */
+    struct event *door; /* where channels to other processes come in */
     struct batch batch;
     struct arena arena;                        /* for the unit that is being worked on */
     struct buf head;                           /* frame fields that are being put together */

@@ -38,6 +38,7 @@ struct net {
     unsigned opening;     /* of these, inbound and without a bind */
     struct reader_link *readers;
     size_t reader_count;
+    struct event *door;
     struct client *clients;
     unsigned client_count;
     uint32_t next_client;
@@ -198,8 +199,8 @@ struct reader_seat {
     uint32_t life;
     uint32_t client, uid, gid;
 };
-/* Connects; `addresses` stay the caller's, and valid. */
-bool readers_open(struct net *net, const struct net_reader *addresses, size_t count);
+/* Takes over `door`. */
+bool readers_open(struct net *net, int door, unsigned count);
 void readers_close(struct net *net);
 /* True for an operation that a reader answers. `request` may be NULL. */
 bool readers_serve(const json_t *request);
