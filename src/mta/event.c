@@ -123,6 +123,20 @@ static size_t log_not_delivered(const struct mts_decisions *decisions, size_t fi
     return end;
 }
 
+/* A report tells of recipients whose copies did not go to the peer: one line, whatever it says of them. */
+static size_t log_doubted(const struct mts_decisions *decisions, size_t first, const char *whence) {
+    const struct mts_event *event = &decisions->events[first];
+    char identifier[LOG_TEXT_SIZE], subject[LOG_TEXT_SIZE];
+    size_t end = first + 1;
+    while (end < decisions->event_count && decisions->events[end].kind == event->kind)
+        end++;
+    log_warning("%sreport %s is not believed of %zu recipients (the first is %lld): their copies of %s were not "
+                "routed to this peer",
+                whence, log_text(event->identifier, identifier), end - first, (long long)event->recipient,
+                log_text(event->other, subject));
+    return end;
+}
+
 static void log_discarded(const struct mts_event *event, const char *whence) {
     char identifier[LOG_TEXT_SIZE], subject[LOG_TEXT_SIZE], text[LOG_TEXT_SIZE];
     bool report = event->other.len;
@@ -141,6 +155,8 @@ static void log_decided(struct mta *mta, const struct mts_decisions *decisions) 
             snprintf(whence, sizeof whence, "peer=%.64s ", peer->name);
         if (event->kind == MTS_EVENT_NOT_DELIVERED)
             next = log_not_delivered(decisions, i, whence);
+        else if (event->kind == MTS_EVENT_REPORT_DOUBTED)
+            next = log_doubted(decisions, i, whence);
         else if (event->kind == MTS_EVENT_DISCARDED)
             log_discarded(event, whence);
     }
@@ -225,6 +241,7 @@ static const char *const names[] = {
     [MTS_EVENT_DISCARDED] = "discarded",
     [MTS_EVENT_TO_CONVERSION] = "to-conversion",
     [MTS_EVENT_CONVERTED] = "converted",
+    [MTS_EVENT_REPORT_DOUBTED] = "report-doubted",
     [EVENT_MESSAGE] = "stored",
     [EVENT_TRANSFERRED] = "transferred",
     [EVENT_TRANSFER_REFUSED] = "transfer-refused",

@@ -20,7 +20,7 @@ static json_t *outcome_of(const struct event_record *record) {
     const char *reason = non_delivery_reason_name(record->reason);
     const char *diagnostic = non_delivery_diagnostic_name(record->diagnostic);
     if (record->reason < 0)
-        return record->kind == MTS_EVENT_REPORT_IN ? json_string("delivered") : json_null();
+        return record->kind != MTS_EVENT_NOT_DELIVERED ? json_string("delivered") : json_null();
     int length = reason ? snprintf(text, sizeof text, "%s", reason)
                         : snprintf(text, sizeof text, "reason %lld", (long long)record->reason);
     if (diagnostic)
@@ -36,7 +36,8 @@ static json_t *outcome_of(const struct event_record *record) {
 
 static json_t *detail_of(const struct event_record *record) {
     char text[40];
-    if (record->kind == MTS_EVENT_NOT_DELIVERED || record->kind == MTS_EVENT_REPORT_IN)
+    if (record->kind == MTS_EVENT_NOT_DELIVERED || record->kind == MTS_EVENT_REPORT_IN ||
+        record->kind == MTS_EVENT_REPORT_DOUBTED)
         return outcome_of(record);
     if (record->kind == EVENT_MESSAGE) {
         int length = snprintf(text, sizeof text, "message %lld", (long long)record->number);

@@ -80,7 +80,8 @@ void batch_resolve(struct work *work, struct batch *batch) {
         return;
     }
     for (size_t i = 0; i < envelope->per_recipient_fields.count && !work->no_memory; i++) {
-        if (subject_responsible(&envelope->per_recipient_fields.items[i]))
+        if (subject_responsible(&envelope->per_recipient_fields.items[i]) &&
+            batch->targets[i].kind == TARGET_NONE)
             recipient_resolve(work, batch, i);
         arena_reset(&work->scratch);
     }
@@ -97,9 +98,12 @@ static int64_t deferred_until(const struct work *work, const struct subject *sub
 
 static void accept_subject(struct work *work, int peer, struct subject *subject) {
     struct x411_MessageTransferEnvelope *envelope = &subject->envelope;
+    if (!authority_trace(work, peer, &envelope->trace_information))
+        return;
     bool loop = !work->tables->hops[peer].given.dont_check_loops &&
                 loop_detected(work->tables, &envelope->trace_information, &envelope->extensions, work->arena);
     subject->arrival = work->run->now;
+    subject->from = work->tables->hops[peer].foreign ? &work->tables->hops[peer] : NULL;
     upgrade_subject(work, peer, subject);
     work_event(work, MTS_EVENT_ACCEPTED, subject->identifier)->hop = peer;
     if (!trace_arrive(work, peer, &envelope->trace_information, &envelope->extensions,
@@ -112,7 +116,9 @@ static void accept_subject(struct work *work, int peer, struct subject *subject)
         work->out->loop = true;
         fail_all(batch, (struct cause){x411_NonDeliveryReasonCode_unable_to_transfer,
                                        x411_NonDeliveryDiagnosticCode_loop_detected, NULL});
-    } else if (check_bounds(work, batch))
+    } else if (!authority_accept(work, peer, batch))
+        return;
+    else if (check_bounds(work, batch))
         batch_resolve(work, batch);
     split_batches(work);
 }
@@ -138,8 +144,9 @@ void mts_accept_probe(struct mts_run *run, int peer, const struct x411_ProbeTran
     work_end(&work);
 }
 
+/* Who said it stands beside what was said. */
 static void record_report(struct work *work, int peer, const struct x411_Report *report,
-                          struct span identifier) {
+                          struct span identifier, const bool *believed) {
     const struct x411_ReportTransferContent *content = &report->content;
     struct span subject = identifier_text(work->arena, &content->subject_identifier);
     struct mts_event *event = work_event(work, MTS_EVENT_ACCEPTED, identifier);
@@ -148,7 +155,8 @@ static void record_report(struct work *work, int peer, const struct x411_Report 
     for (size_t i = 0; i < content->per_recipient_fields.count; i++) {
         const struct x411_PerRecipientReportTransferFields *fields = &content->per_recipient_fields.items[i];
         const struct x411_ReportType *type = &fields->last_trace_information.report_type;
-        event = work_event(work, MTS_EVENT_REPORT_IN, identifier);
+        event =
+            work_event(work, believed[i] ? MTS_EVENT_REPORT_IN : MTS_EVENT_REPORT_DOUBTED, identifier);
         event->hop = peer;
         event->other = subject;
         event->recipient = fields->originally_specified_recipient_number;
@@ -169,6 +177,46 @@ static void discard(struct work *work, struct span identifier, const struct x411
     event->text = why;
 }
 
+static void keep_believed(struct x411_ReportTransferContent *content, const bool *believed) {
+    size_t count = 0;
+    for (size_t i = 0; i < content->per_recipient_fields.count; i++)
+        if (believed[i])
+            content->per_recipient_fields.items[count++] = content->per_recipient_fields.items[i];
+    if (count != content->per_recipient_fields.count)
+        content->raw = (struct span){NULL, 0};
+    content->per_recipient_fields.count = count;
+}
+
+static void accept_report(struct work *work, int peer, struct x411_Report *report, struct span identifier) {
+    struct x411_ReportTransferContent *content = &report->content;
+    struct x411_PerRecipientReportTransferFields *items =
+        arena_array(work->arena, content->per_recipient_fields.count + 1, sizeof *items);
+    bool *believed = arena_array(work->arena, content->per_recipient_fields.count + 1, sizeof *believed);
+    if (!items || !believed) {
+        work->no_memory = true;
+        return;
+    }
+    if (content->per_recipient_fields.count)
+        memcpy(items, content->per_recipient_fields.items,
+               content->per_recipient_fields.count * sizeof *items);
+    content->per_recipient_fields.items = items;
+    bool any = authority_report(work, peer, report, believed);
+    record_report(work, peer, report, identifier, believed);
+    work->out->loop = !work->tables->hops[peer].given.dont_check_loops &&
+                      loop_detected(work->tables, &report->envelope.trace_information,
+                                    &report->envelope.extensions, work->arena);
+    if (work->out->loop)
+        discard(work, identifier, report, "the report loops");
+    else if (!any)
+        discard(work, identifier, report, "no copy of its subject was routed to the MTA that sent it");
+    else if (criticality_unknown_in_report(report, CRITICAL_FOR_TRANSFER))
+        discard(work, identifier, report, "an unknown extension of the report is critical for transfer");
+    else if (trace_arrive(work, peer, &report->envelope.trace_information, &report->envelope.extensions, 0)) {
+        keep_believed(content, believed);
+        report_dispatch(work, report, false, identifier);
+    }
+}
+
 /* A report over X.411's upper bounds goes on as it came: none is made on it, and to drop it would leave the
  * originator without an answer. */
 void mts_accept_report(struct mts_run *run, int peer, const struct x411_Report *received,
@@ -177,20 +225,9 @@ void mts_accept_report(struct mts_run *run, int peer, const struct x411_Report *
     struct x411_Report report = *received;
     work_begin(&work, run, out);
     struct span identifier = identifier_text(work.arena, &report.envelope.report_identifier);
-    if (check_peer(&work, peer)) {
+    if (check_peer(&work, peer) && authority_trace(&work, peer, &report.envelope.trace_information)) {
         upgrade_report(&work, peer, &report);
-        record_report(&work, peer, &report, identifier);
-        out->loop = !work.tables->hops[peer].given.dont_check_loops &&
-                    loop_detected(work.tables, &report.envelope.trace_information,
-                                  &report.envelope.extensions, work.arena);
-        if (out->loop)
-            discard(&work, identifier, &report, "the report loops");
-        else if (criticality_unknown_in_report(&report, CRITICAL_FOR_TRANSFER))
-            discard(&work, identifier, &report,
-                    "an unknown extension of the report is critical for transfer");
-        else if (trace_arrive(&work, peer, &report.envelope.trace_information, &report.envelope.extensions,
-                              0))
-            report_dispatch(&work, &report, false, identifier);
+        accept_report(&work, peer, &report, identifier);
     }
     work_end(&work);
 }

@@ -51,36 +51,30 @@ static bool check_physical_fields(const struct x411_Extensions *extensions, stru
     return true;
 }
 
-/* Who stands behind this copy: the last list, who redirected it, or the originator (X.411 §8.4.1.1.1.7). */
+/* Whether the restriction speaks of this source. Whom it permits by name must have a right to the name. */
 static bool restriction_matches(struct work *work, const struct restriction *restriction,
-                                const struct x411_ORName *source, unsigned type) {
+                                const struct subject *subject, const struct x411_ORName *source,
+                                unsigned type) {
     struct address address;
     if (!(restriction->sources & type))
         return false;
     if (!restriction->pattern)
         return true;
     return address_of(&work->scratch, source, &address) &&
-           pattern_matches(restriction->pattern, &address.parts);
+           pattern_matches(restriction->pattern, &address.parts) &&
+           (!restriction->permitted || authority_proves(work, subject, type, source));
 }
 
 bool restrictions_permit(struct work *work, const struct restriction *restrictions, size_t count,
                          const struct subject *subject, const recipient_fields *recipient, bool otherwise) {
-    struct x411_DLExpansionHistory lists = {0};
-    struct x411_RedirectionHistory redirections = {0};
-    const struct x411_ORName *source[3] = {&subject->envelope.originator_name, NULL, NULL};
+    const struct x411_ORName *sources[MTS_SOURCES];
     if (!count)
         return otherwise;
-    if (extension_decode(work->arena, &recipient->extensions, EXT_REDIRECTION_HISTORY,
-                         &x411_RedirectionHistory_type, &redirections) &&
-        redirections.count)
-        source[1] = &redirections.items[redirections.count - 1].intended_recipient_name.intended_recipient;
-    if (extension_decode(work->arena, &subject->envelope.extensions, EXT_DL_EXPANSION_HISTORY,
-                         &x411_DLExpansionHistory_type, &lists) &&
-        lists.count)
-        source[2] = &lists.items[lists.count - 1].dl;
+    authority_sources(work, subject, recipient, sources);
     for (size_t i = 0; i < count; i++)
-        for (unsigned type = 0; type < 3; type++)
-            if (source[type] && restriction_matches(work, &restrictions[i], source[type], 1u << type))
+        for (unsigned type = 0; type < MTS_SOURCES; type++)
+            if (sources[type] &&
+                restriction_matches(work, &restrictions[i], subject, sources[type], 1u << type))
                 return restrictions[i].permitted;
     return otherwise;
 }

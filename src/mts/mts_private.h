@@ -57,6 +57,7 @@ struct subject {
     int64_t arrival;        /* here: what our trace element says */
     struct span identifier; /* as text */
     bool anonymous;         /* a supposed one (explain.c) whose originator is left open */
+    const struct hop *from; /* the foreign peer that brings it in this call, else NULL */
 };
 
 typedef struct x411_PerRecipientMessageTransferFields recipient_fields;
@@ -181,8 +182,27 @@ enum lookup directory_look_up(struct work *work, struct x501_Name *name, struct 
 
 struct span work_address(struct work *work, const struct x411_ORName *name);
 
+/* authority.c: what a neighbour may say */
+enum { MTS_SOURCES = 3 };
+/* Who stands behind the recipient's copy, by the bits' order of enum mts_source: the originator, who redirected
+ * it last (or NULL), the last list (or NULL). */
+void authority_sources(struct work *work, const struct subject *subject, const recipient_fields *recipient,
+                       const struct x411_ORName *sources[static MTS_SOURCES]);
+/* Whether that name, a source of that kind, has a right to what is permitted to it. */
+bool authority_proves(struct work *work, const struct subject *subject, unsigned source,
+                      const struct x411_ORName *name);
+/* Before our own element is added. False: the work is MTS_INVALID. */
+bool authority_trace(struct work *work, int peer, const struct x411_TraceInformation *trace);
+/* Fails the recipients whose copies may not come from the peer. False: none of them may, and the work is
+ * MTS_INVALID, so that the peer keeps the message. */
+bool authority_accept(struct work *work, int peer, struct batch *batch);
+/* Which of the report's recipients are believed; false: none. */
+bool authority_report(struct work *work, int peer, struct x411_Report *report, bool *believed);
+
 /* recipient.c: decides targets[position], following redirections and lists */
 void recipient_resolve(struct work *work, struct batch *batch, size_t position);
+/* Gives one that is known by directory name alone its address. False: it has failed, or must be asked for. */
+bool recipient_has_address(struct work *work, struct batch *batch, size_t position);
 /* What a recipient that can't be served gets instead: alternates, or TARGET_FAILED. */
 void recipient_fail(struct work *work, struct batch *batch, size_t position, struct cause cause);
 

@@ -139,7 +139,8 @@ class Stage:
 
     def __init__(self, path, near=None, far=None, **settings):
         self.far, self.near = far or Neighbour(), near or Neighbour("NEAR", "near's secret")
-        peers = {"NEAR": peer_section(self.near.port, "NEAR", "near's secret", domain=NEAR, associations_in=500),
+        peers = {"NEAR": peer_section(self.near.port, "NEAR", "near's secret", domain=NEAR, associations_in=500,
+                                     transit=True),
                  "FAR": peer_section(self.far.port, "FAR", "far's secret", domain=FAR)}
         for name, more in settings.pop("peer_options", {}).items():
             peers[name].update(more)

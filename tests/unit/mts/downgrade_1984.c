@@ -232,11 +232,11 @@ static void play_relay(struct play *play) {
     play->tables = mts_tables_new(&self, &err);
     assert_non_null(play->tables);
     play->run.tables = play->tables;
-    add_hop(play, (struct mts_hop){.name = "beta", .domain = BETA});
+    add_hop(play, (struct mts_hop){.name = "beta", .domain = BETA, .transit = true});
     add_hop(play, (struct mts_hop){.name = "old",
                                    .domain = OLD,
                                    .edition = MTS_EDITION_1984,
-                                   .rfc1328 = true,
+                                   .rfc1328 = true, .transit = true,
                                    .physical_delivery = true});
     add_route(play, BETA, "beta");
     add_route(play, OURS, NULL);
