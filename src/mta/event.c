@@ -130,10 +130,11 @@ static size_t log_doubted(const struct mts_decisions *decisions, size_t first, c
     size_t end = first + 1;
     while (end < decisions->event_count && decisions->events[end].kind == event->kind)
         end++;
-    log_warning("%sreport %s is not believed of %zu recipients (the first is %lld): their copies of %s were not "
-                "routed to this peer",
-                whence, log_text(event->identifier, identifier), end - first, (long long)event->recipient,
-                log_text(event->other, subject));
+    log_warning(
+        "%sreport %s is not believed of %zu recipients (the first is %lld): their copies of %s were not "
+        "routed to this peer",
+        whence, log_text(event->identifier, identifier), end - first, (long long)event->recipient,
+        log_text(event->other, subject));
     return end;
 }
 

@@ -155,8 +155,7 @@ static void record_report(struct work *work, int peer, const struct x411_Report 
     for (size_t i = 0; i < content->per_recipient_fields.count; i++) {
         const struct x411_PerRecipientReportTransferFields *fields = &content->per_recipient_fields.items[i];
         const struct x411_ReportType *type = &fields->last_trace_information.report_type;
-        event =
-            work_event(work, believed[i] ? MTS_EVENT_REPORT_IN : MTS_EVENT_REPORT_DOUBTED, identifier);
+        event = work_event(work, believed[i] ? MTS_EVENT_REPORT_IN : MTS_EVENT_REPORT_DOUBTED, identifier);
         event->hop = peer;
         event->other = subject;
         event->recipient = fields->originally_specified_recipient_number;

@@ -324,8 +324,8 @@ static size_t sort_routed(struct mts_routed *routed, size_t count) {
 bool authority_report(struct work *work, int peer, struct x411_Report *report, bool *believed) {
     const struct hop *hop = &work->tables->hops[peer];
     const struct x411_ReportTransferContent *content = &report->content;
-    struct evidence evidence = {
-        .peer = peer, .next = went_to(work, &content->subject_intermediate_trace_information)};
+    struct evidence evidence = {.peer = peer,
+                                .next = went_to(work, &content->subject_intermediate_trace_information)};
     bool all = !hop->foreign || hop->given.transit, any = false;
     if (!all && !record_of(work, identifier_text(work->arena, &content->subject_identifier), &evidence.routed,
                            &evidence.count))

@@ -184,8 +184,8 @@ struct span work_address(struct work *work, const struct x411_ORName *name);
 
 /* authority.c: what a neighbour may say */
 enum { MTS_SOURCES = 3 };
-/* Who stands behind the recipient's copy, by the bits' order of enum mts_source: the originator, who redirected
- * it last (or NULL), the last list (or NULL). */
+/* Who stands behind the recipient's copy, by the bits' order of enum mts_source: the originator, who
+ * redirected it last (or NULL), the last list (or NULL). */
 void authority_sources(struct work *work, const struct subject *subject, const recipient_fields *recipient,
                        const struct x411_ORName *sources[static MTS_SOURCES]);
 /* Whether that name, a source of that kind, has a right to what is permitted to it. */

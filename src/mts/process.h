@@ -67,8 +67,8 @@ struct mts_run {
     void *look_up_context;
 
     /* The record of what was routed: where copies of the message or probe `identifier` (as text) went from
-     * here, at any time. Fills an array in `arena`, in no certain order. False without memory. NULL: there is no
-     * record. */
+     * here, at any time. Fills an array in `arena`, in no certain order. False without memory. NULL: there is
+     * no record. */
     bool (*record)(void *context, struct span identifier, struct arena *arena, struct mts_routed **routed,
                    size_t *count);
     void *record_context;

@@ -72,8 +72,8 @@ struct mts_hop {
     bool transit; /* anything */
     struct mts_names originators;
     struct mts_names destinations;
-    uint64_t max_length;      /* of a content, in octets; 0: no limit */
-    uint32_t max_recipients;  /* 0: no limit */
+    uint64_t max_length;     /* of a content, in octets; 0: no limit */
+    uint32_t max_recipients; /* 0: no limit */
     struct mts_names content_types;
     struct mts_names eits;
     const char *bilateral; /* bilateral information that we add for its domain, as hex of one BER element;

@@ -236,7 +236,8 @@ static void play_relay(struct play *play) {
     add_hop(play, (struct mts_hop){.name = "old",
                                    .domain = OLD,
                                    .edition = MTS_EDITION_1984,
-                                   .rfc1328 = true, .transit = true,
+                                   .rfc1328 = true,
+                                   .transit = true,
                                    .physical_delivery = true});
     add_route(play, BETA, "beta");
     add_route(play, OURS, NULL);

@@ -77,8 +77,8 @@ UNUSED static void add_dl(struct play *play, struct mts_dl dl, const char *membe
         fail_msg("%s", err.text);
 }
 
-/* Peers: beta (0, foreign), inner (1, our domain), other (2, foreign), old (3, foreign, 1984), all with transit. Users: alice,
- * bob. */
+/* Peers: beta (0, foreign), inner (1, our domain), other (2, foreign), old (3, foreign, 1984), all with
+ * transit. Users: alice, bob. */
 UNUSED static void play_begin(struct play *play) {
     struct error err = {0};
     struct mts_self self = {.domain = OURS, .mta_name = "alpha-1", NUMBERS_OF_SELF};
