@@ -4,7 +4,7 @@
 #include "base/alloc.h"
 #include "base/clock.h"
 #include "base/log.h"
-#include "mta/mta_private.h"
+#include "mta/receive_private.h"
 
 struct association *association_find(const struct net *net, uint64_t ref) {
     return map_get(&net->associations, ref);
@@ -42,39 +42,26 @@ static void admit(const struct net *net, uint64_t ref, enum ipc_admission admiss
 }
 
 static struct association *add_association(struct net *net, uint64_t ref, struct peer *peer, bool out,
-                                           struct span id, struct span address) {
+                                           struct span id, struct span address, struct span recover) {
     struct association *association = mem_alloc(sizeof *association);
     if (!association)
         return NULL;
     *association =
         (struct association){.net = net, .peer = peer, .ref = ref, .out = out, .state = ASSOCIATION_UP};
     association->id = bytes_new(id, address);
-    if (!association->id || !map_put(&net->associations, ref, association)) {
+    bool done = association->id && (!recover.len || recovery_begin(association, recover));
+    if (!done || !map_put(&net->associations, ref, association)) {
+        bytes_drop(association->recovers);
         bytes_drop(association->id);
         mem_free(association);
         return NULL;
     }
+    if (!out)
+        outcome_look(association);
     *(out ? &peer->out : &peer->in) += 1;
     net->mta->associations_in += !out;
     net->out += out;
     return association;
-}
-
-/* An RT-RECOVER names the association that broke. The store may still think that it is up (half open, or in
- * another net process): then it is fenced, so that nothing more of it counts (X.228 §7.8). Only who calls
- * from the same address can do that: the names that some MTAs give to their associations can be guessed. */
-static void fence(struct mta *mta, struct span id, struct span address) {
-    for (struct net *net = mta->nets; net; net = net->next)
-        for (size_t i = 0; i < net->associations.room; i++) {
-            struct association *association = net->associations.slots[i].value;
-            if (!association || association->out || !span_eq(bytes_head(association->id), id) ||
-                !span_eq(bytes_rest(association->id), address))
-                continue;
-            association_end(association, IPC_CLOSE_ABORTED, "recovered by another association");
-            map_remove(&net->associations, association->ref);
-            association_gone(association, "recovered by another association");
-            return;
-        }
 }
 
 static const char *why_busy(const struct mta *mta, const struct peer *peer) {
@@ -93,15 +80,15 @@ static const char *why_busy(const struct mta *mta, const struct peer *peer) {
 static bool open_inbound(struct net *net, uint64_t ref, struct span name, struct span address, struct span id,
                          struct span recover) {
     struct mta *mta = net->mta;
-    if (recover.len)
-        fence(mta, recover, address);
-    struct peer *peer = recover.len ? receive_recoverable(mta, recover, address) : peer_find(mta, name);
+    struct peer *peer = recover.len ? recovery_peer(mta, recover, address) : peer_find(mta, name);
+    if (peer && recover.len)
+        recovery_fence(mta, peer, recover, address);
     if (!peer) {
         admit(net, ref, IPC_CANNOT_RECOVER, name, recover.len ? "no such association broke" : "unknown peer");
         return true;
     }
     const char *busy = why_busy(mta, peer);
-    if (!busy && !add_association(net, ref, peer, false, id, address))
+    if (!busy && !add_association(net, ref, peer, false, id, address, recover))
         busy = "no memory";
     if (busy)
         log_notice("peer=%s association refused: %s", peer->name, busy);
@@ -110,12 +97,12 @@ static bool open_inbound(struct net *net, uint64_t ref, struct span name, struct
 }
 
 static bool open_outbound(struct net *net, uint64_t ref, struct span name, struct span address,
-                          struct span id) {
+                          struct span id, struct span recover) {
     struct mta *mta = net->mta;
     struct peer *peer = peer_find(mta, name);
     if (!peer || !peer_connected(net, peer))
         return net_broke_rules(net, "it opened an association that nobody asked for");
-    struct association *association = add_association(net, ref, peer, true, id, address);
+    struct association *association = add_association(net, ref, peer, true, id, address, recover);
     if (!association)
         return false;
     peer_worked(mta, peer);
@@ -134,7 +121,7 @@ bool association_open(struct net *net, uint64_t ref, struct span payload) {
         id.len > IPC_IDENTIFIER_MAX || address.len > IPC_IDENTIFIER_MAX || recover.len > IPC_IDENTIFIER_MAX ||
         association_find(net, ref))
         return false;
-    return direction ? open_outbound(net, ref, name, address, id)
+    return direction ? open_outbound(net, ref, name, address, id, recover)
                      : open_inbound(net, ref, name, address, id, recover);
 }
 
@@ -172,6 +159,7 @@ void association_gone(struct association *association, const char *cause) {
     store_content_release(association->content);
     bytes_drop(association->prefix);
     bytes_drop(association->activity);
+    bytes_drop(association->recovers);
     bytes_drop(association->id);
     mem_free(association);
     peer->pump = true;
@@ -196,6 +184,8 @@ bool association_close_frame(struct net *net, uint64_t ref, struct span payload)
         if (association->out && !association->activity && association->state == ASSOCIATION_UP)
             peer_failed(net->mta, peer, cause);
     }
+    if (how == IPC_CLOSE_RELEASED && !association->out)
+        outcome_released(association);
     map_remove(&net->associations, ref);
     association_gone(association, log_text(cause, text));
     if (net->mta->stopping)

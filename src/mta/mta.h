@@ -20,10 +20,18 @@ struct mta;
 
 /* A neighbour MTA as the switch sees it; addresses, passwords and protocols are the net process's business.
  */
+/* What RT-RECOVER gets without a bind, either way. */
+enum mta_recovery {
+    MTA_RECOVERY_RESUME, /* the transfers that the broken association left unfinished */
+    MTA_RECOVERY_FULL,   /* all that a bind gets, from the same address and within the time of a resume */
+    MTA_RECOVERY_OFF     /* nothing: who breaks off binds anew */
+};
+
 struct mta_peer {
-    const char *name;      /* in the configuration: routes, frames and log lines use it */
-    unsigned max_in;       /* inbound associations at a time; more are refused as busy. 0: 10 */
-    unsigned max_out;      /* outbound associations at a time. 0: 4 */
+    const char *name; /* in the configuration: routes, frames and log lines use it */
+    unsigned max_in;  /* inbound associations at a time; more are refused as busy. 0: 10 */
+    unsigned max_out; /* outbound associations at a time. 0: 4 */
+    enum mta_recovery recovery;
     bool permanent;        /* keep one association up; else associations are opened on demand */
     unsigned idle_seconds; /* an idle association that we opened is released after this time. 0: 60 */
     unsigned retry_first; /* seconds to the next try after no association came up; doubles with each. 0: 30 */

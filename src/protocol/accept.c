@@ -306,7 +306,9 @@ static void check_bind(struct connection *c, const struct osi_open *open) {
 void accept_indication(struct connection *c, const struct osi_open *open) {
     c->context = open->context;
     c->state = CONNECTION_ADMISSION;
-    if (open->recover)
+    if (open->recover && throttle_is_over(&c->net->throttle, c->address))
+        osi_rt_open_refuse(c->association, OSI_REFUSE_CANNOT_RECOVER, (struct span){NULL, 0});
+    else if (open->recover)
         accept_announce(
             c, open); /* RT-RECOVER carries no bind: the store process knows whose association broke */
     else
@@ -344,6 +346,7 @@ void accept_admission(struct connection *c, enum ipc_admission admission, struct
             refuse(c, BIND_BUSY, text);
         else {
             log_warning("address=%s recovery refused: %s", c->address, text);
+            throttle_failed(&c->net->throttle, c->address);
             osi_rt_open_refuse(c->association, OSI_REFUSE_CANNOT_RECOVER, (struct span){NULL, 0});
         }
     }

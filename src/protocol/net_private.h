@@ -10,6 +10,7 @@
 #include "ipc/payload.h"
 #include "protocol/apdu_scanner.h"
 #include "protocol/net.h"
+#include "protocol/throttle.h"
 
 struct connection;
 struct client;
@@ -43,6 +44,7 @@ struct net {
     uint32_t next_client;
     struct buf config_parts; /* of a configuration that is coming in */
     size_t gathered;         /* octets of APDUs that come in and are not with the store process yet */
+    struct throttle throttle; /* of hosts that fail to recover an association */
     bool stopping;
     int status;
 };

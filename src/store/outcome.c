@@ -11,7 +11,7 @@ bool store_get_outcome(struct store *store, struct span association, struct span
     sql_bind_span(statement, 2, activity);
     sql_bind_span(statement, 3, peer);
     bool found = sql_next(store, statement, &inner);
-    if (found && !buf_append_span(data, sql_span(statement, 0)))
+    if (found && data && !buf_append_span(data, sql_span(statement, 0)))
         error_set(&inner, STORE_NO_MEMORY, "%s: out of memory", store->path);
     else if (!found && !inner.code)
         error_set(&inner, STORE_NOT_FOUND, "there is no such outcome");

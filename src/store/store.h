@@ -374,7 +374,7 @@ bool store_put_outcome(struct store_batch *batch, const struct store_outcome *ou
 bool store_remove_outcome(struct store_batch *batch, struct span association, struct span activity,
                           struct span peer);
 
-/* Appends the committed outcome's data to `data`. STORE_NOT_FOUND when there is none. */
+/* Appends the committed outcome's data to `data` (may be NULL). STORE_NOT_FOUND when there is none. */
 bool store_get_outcome(struct store *store, struct span association, struct span activity, struct span peer,
                        struct buf *data, struct error *err);
 
