@@ -9,7 +9,7 @@
 enum verdict { ACCEPTED = 1, REFUSED, RELEASED /* of the association itself */ };
 
 static int64_t keep_us(const struct mta *mta) {
-    return (mta->config->limits.resume_seconds ? mta->config->limits.resume_seconds : 3 * 86400) * SECOND;
+    return mta->config->limits.resume_seconds * SECOND;
 }
 
 static bool put(struct association *association, struct span name, struct span activity,

@@ -74,11 +74,10 @@ struct span outcome_address(const struct store_outcome *outcome);
 
 /* ---- recovery.c: RT-RECOVER ---- */
 
-/* The peer whose association `id` from that address may be recovered, or NULL. Costs no commit and no walk.
- */
-struct peer *recovery_peer(struct mta *mta, struct span id, struct span address);
-/* Ends the association of that name, when it is still up: it is to be recovered by another. */
-void recovery_fence(struct mta *mta, const struct peer *peer, struct span id, struct span address);
+/* The peer whose association may be recovered by this RT-RECOVER, or NULL. Costs no commit and no walk. */
+struct peer *recovery_peer(struct mta *mta, const struct ipc_bind *bind);
+/* Ends the association that is to be recovered, when it is still up. */
+void recovery_fence(struct mta *mta, const struct peer *peer, const struct ipc_bind *bind);
 /* The new association recovers that of the name `id`, in either direction. False without memory. */
 bool recovery_begin(struct association *association, struct span id);
 /* Called when a transfer begins anew. True: the association recovers another, and has to go. */

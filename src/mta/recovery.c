@@ -10,31 +10,39 @@
 
 struct recovery {
     struct mta *mta;
-    struct span id, address;
+    const struct ipc_bind *bind;
     struct peer *peer;
 };
+
+/* Without a bind as with one: who calls otherwise than the peer may call is not the peer. */
+static bool may_call(const struct peer *peer, const struct ipc_bind *bind) {
+    const struct mta_bind *agreed = &peer->config->bind;
+    return (agreed->modes & 1u << bind->mode) && (agreed->two_way_alternate || !bind->two_way_alternate);
+}
 
 static enum mta_recovery allowed(const struct peer *peer) {
     return peer && peer->config ? peer->config->recovery : MTA_RECOVERY_OFF;
 }
 
+/* The peer of that name, when it may recover what it had from this address. */
+static struct peer *caller(const struct recovery *recovery, struct span name, struct span address) {
+    struct peer *peer =
+        span_eq(address, recovery->bind->address) ? peer_find(recovery->mta, name) : NULL;
+    return allowed(peer) != MTA_RECOVERY_OFF && may_call(peer, recovery->bind) ? peer : NULL;
+}
+
 static bool is_unfinished(void *context, const struct store_activity_in *activity) {
     struct recovery *recovery = context;
-    struct peer *peer = span_eq(inbound_address(activity->state), recovery->address)
-                            ? peer_find(recovery->mta, activity->peer)
-                            : NULL;
-    if (allowed(peer) == MTA_RECOVERY_OFF ||
-        (allowed(peer) != MTA_RECOVERY_FULL &&
-         outcome_is_released(recovery->mta, activity->association, activity->peer)))
-        return true;
-    recovery->peer = peer;
-    return false;
+    struct peer *peer = caller(recovery, activity->peer, inbound_address(activity->state));
+    if (allowed(peer) == MTA_RECOVERY_FULL ||
+        (peer && !outcome_is_released(recovery->mta, activity->association, activity->peer)))
+        recovery->peer = peer;
+    return !recovery->peer;
 }
 
 static bool is_over(void *context, const struct store_outcome *outcome) {
     struct recovery *recovery = context;
-    struct peer *peer =
-        span_eq(outcome_address(outcome), recovery->address) ? peer_find(recovery->mta, outcome->peer) : NULL;
+    struct peer *peer = caller(recovery, outcome->peer, outcome_address(outcome));
     if (allowed(peer) == MTA_RECOVERY_FULL)
         recovery->peer = peer;
     return !recovery->peer;
@@ -49,12 +57,12 @@ static bool any_is_full(const struct mta *mta) {
 
 /* The store may still think that the association is up (half open, or in another net process): then it is
  * fenced, so that nothing more of it counts. */
-void recovery_fence(struct mta *mta, const struct peer *peer, struct span id, struct span address) {
+void recovery_fence(struct mta *mta, const struct peer *peer, const struct ipc_bind *bind) {
     for (struct net *net = mta->nets; net; net = net->next)
         for (size_t i = 0; i < net->associations.room; i++) {
             struct association *association = net->associations.slots[i].value;
             if (!association || association->out || association->peer != peer ||
-                !span_eq(bytes_head(association->id), id) || !span_eq(bytes_rest(association->id), address))
+                !span_eq(bytes_head(association->id), bind->recover_id) || !span_eq(bytes_rest(association->id), bind->address))
                 continue;
             association_end(association, IPC_CLOSE_ABORTED, "recovered by another association");
             map_remove(&net->associations, association->ref);
@@ -63,11 +71,11 @@ void recovery_fence(struct mta *mta, const struct peer *peer, struct span id, st
         }
 }
 
-struct peer *recovery_peer(struct mta *mta, struct span id, struct span address) {
-    struct recovery recovery = {mta, id, address, NULL};
-    store_each_activity_of(mta->store, id, is_unfinished, &recovery);
+struct peer *recovery_peer(struct mta *mta, const struct ipc_bind *bind) {
+    struct recovery recovery = {mta, bind, NULL};
+    store_each_activity_of(mta->store, bind->recover_id, is_unfinished, &recovery);
     if (!recovery.peer && any_is_full(mta))
-        store_each_outcome(mta->store, id, is_over, &recovery, NULL);
+        store_each_outcome(mta->store, bind->recover_id, is_over, &recovery, NULL);
     return recovery.peer;
 }
 

@@ -121,7 +121,7 @@ static bool recovers(struct world *world, uint64_t ref, const char *broken) {
     char id[32];
     snprintf(id, sizeof id, "in-%llu", (unsigned long long)ref);
     announce(world, ref, false, "", id, broken);
-    return admission(world, ref) == IPC_ADMITTED;
+    return admission(world, ref) == IPC_BIND_ADMITTED;
 }
 
 static void a_recovery_gets_what_was_unfinished(void **state) {
