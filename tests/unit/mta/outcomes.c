@@ -182,6 +182,76 @@ static void the_peers_option_decides(void **state) {
     world_end(&world);
 }
 
+/* A caller who does not call as the peer may is not the peer, though he names what it left. */
+static void context_and_dialogue_are_checked(void **state) {
+    struct world world;
+    (void)state;
+    world_begin(&world);
+    world_stop(&world);
+    world.peers[0].bind.modes = 1u << IPC_MODE_NORMAL;
+    world.peers[0].bind.two_way_alternate = false;
+    world_start(&world);
+    break_off(&world, 1);
+    struct ipc_bind bind = bind_of("", false, "in-2");
+    bind.recover_id = SPAN_LIT("in-1");
+    bind.mode = IPC_MODE_1984;
+    say_bind(&world, 2, &bind);
+    assert_int_equal(admission(&world, 2), IPC_BIND_CANNOT_RECOVER);
+    bind.mode = IPC_MODE_NORMAL;
+    bind.two_way_alternate = true;
+    say_bind(&world, 3, &bind);
+    assert_int_equal(admission(&world, 3), IPC_BIND_CANNOT_RECOVER);
+    bind.two_way_alternate = false;
+    bind.address = SPAN_LIT("192.0.2.99");
+    say_bind(&world, 4, &bind);
+    assert_int_equal(admission(&world, 4), IPC_BIND_CANNOT_RECOVER);
+    assert_int_equal(end(&world, 1), IPC_ACCEPTED); /* and the association is still up */
+    world_end(&world);
+}
+
+/* The responder to our RT-RECOVER has proved nothing: it gets the copy that it left unfinished, no other. */
+static void our_recovery_sends_what_was_unfinished(void **state) {
+    struct world world;
+    struct buf payload;
+    (void)state;
+    world_begin(&world);
+    associate(&world, 1, "beta");
+    send_whole(&world, 1, envelope_to(&world, WANTS_NDN, FRANK, NULL), SPAN_LIT("first"));
+    assert_int_equal(result_of(&world, 1), IPC_ACCEPTED);
+    connect_out(&world, 2, "gamma");
+    outgoing_of(&world, 2);
+    buf_init(&payload, 0);
+    buf_append_u32(&payload, 3);
+    buf_append_u64(&payload, 2);
+    tell(&world, IPC_SEND_CHECKPOINT, 2, buf_span(&payload), NOTHING);
+    buf_free(&payload);
+    send_whole(&world, 1, envelope_to(&world, WANTS_NDN, FRANK, NULL), SPAN_LIT("second"));
+    assert_int_equal(result_of(&world, 1), IPC_ACCEPTED);
+    world_kill(&world);
+    world_start(&world);
+    struct reader r = expect(&world, IPC_CONNECT, 0);
+    payload_octets(&r);
+    assert_true(span_eq(payload_octets(&r), SPAN_LIT("out-2")));
+    announce(&world, 9, true, "gamma", "out-9", "out-2");
+    struct outgoing out = outgoing_of(&world, 9);
+    assert_int_equal(out.serial, 3);
+    assert_true(span_eq(out.content, SPAN_LIT("first")));
+    sent(&world, 9, IPC_SENT);
+    r = expect(&world, IPC_ASSOCIATION_CLOSE, 9);
+    assert_int_equal(reader_u8(&r), IPC_CLOSE_RELEASED);
+    close_association(&world, 9, IPC_CLOSE_RELEASED);
+    r = expect(&world, IPC_CONNECT, 0);
+    payload_octets(&r);
+    assert_int_equal(payload_octets(&r).len, 0);
+    announce(&world, 10, true, "gamma", "out-10", "");
+    out = outgoing_of(&world, 10);
+    assert_true(span_eq(out.content, SPAN_LIT("second")));
+    sent(&world, 10, IPC_SENT);
+    client(&world, 1, 0);
+    expect_drained(&world);
+    world_end(&world);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_verdict_is_given_again),
@@ -190,6 +260,8 @@ int main(void) {
         cmocka_unit_test(a_recovery_gets_what_was_unfinished),
         cmocka_unit_test(a_released_association_is_not_recovered),
         cmocka_unit_test(the_peers_option_decides),
+        cmocka_unit_test(context_and_dialogue_are_checked),
+        cmocka_unit_test(our_recovery_sends_what_was_unfinished),
     };
     return cmocka_run_group_tests_name("outcomes", tests, NULL, NULL);
 }
