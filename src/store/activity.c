@@ -98,8 +98,8 @@ bool activities_reserve(struct store *store, size_t count) {
     struct activity_table *table = &store->activities, bigger = *table;
     if (table->count + count <= table->cap)
         return true;
-    for (bigger.cap = table->cap ? table->cap : 64; bigger.cap < table->count + count;)
-        bigger.cap *= 2;
+    while (bigger.cap < table->count + count)
+        bigger.cap = bigger.cap ? bigger.cap * 2 : 64;
     struct activity **chains = mem_alloc(ACTIVITY_INDEXES * bigger.cap * sizeof(struct activity *));
     if (!chains)
         return false;
