@@ -72,10 +72,10 @@ static const int calling[] = {SCMP_SYS(connect)};
 
 /* SQLite and segment files, read. Shared memory and the WAL are written in place (I15). */
 static const int file_reading[] = {
-    SCMP_SYS(open),       SCMP_SYS(openat),   SCMP_SYS(pread64),    SCMP_SYS(pwrite64),  SCMP_SYS(lseek),
-    SCMP_SYS(stat),       SCMP_SYS(lstat),    SCMP_SYS(statx),      SCMP_SYS(access),    SCMP_SYS(faccessat),
-    SCMP_SYS(faccessat2), SCMP_SYS(readlink), SCMP_SYS(readlinkat), SCMP_SYS(getcwd),    SCMP_SYS(getdents64),
-    SCMP_SYS(fadvise64),  SCMP_SYS(statfs),   SCMP_SYS(fstatfs),    SCMP_SYS(fdatasync), SCMP_SYS(fsync),
+    SCMP_SYS(pread64),    SCMP_SYS(pwrite64),  SCMP_SYS(lseek),      SCMP_SYS(stat),       SCMP_SYS(lstat),
+    SCMP_SYS(statx),      SCMP_SYS(access),    SCMP_SYS(faccessat),  SCMP_SYS(faccessat2), SCMP_SYS(readlink),
+    SCMP_SYS(readlinkat), SCMP_SYS(getcwd),    SCMP_SYS(getdents64), SCMP_SYS(fadvise64),  SCMP_SYS(statfs),
+    SCMP_SYS(fstatfs),    SCMP_SYS(fdatasync), SCMP_SYS(fsync),
 };
 
 /* Made, lengthened, shortened and removed. SQLite gives new files the owner and mode of the database. */
@@ -126,6 +126,16 @@ static bool allow_lists(scmp_filter_ctx filter, enum sandbox_part part) {
     return true;
 }
 
+/* A reader shortens nothing, not even where the kernel's Landlock is too old to refuse it. */
+static bool allow_open(scmp_filter_ctx filter, enum sandbox_part part) {
+    uint64_t refused = part == SANDBOX_READER ? O_TRUNC : 0;
+    struct scmp_arg_cmp open_flags = SCMP_CMP(1, SCMP_CMP_MASKED_EQ, refused, 0);
+    struct scmp_arg_cmp openat_flags = SCMP_CMP(2, SCMP_CMP_MASKED_EQ, refused, 0);
+    return (part != SANDBOX_STORE && part != SANDBOX_READER) ||
+           (seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(open), 1, open_flags) == 0 &&
+            seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(openat), 1, openat_flags) == 0);
+}
+
 /* `call` where its argument number `at` is one of `values`. */
 static bool allow_values(scmp_filter_ctx filter, int call, unsigned at, const uint64_t *values,
                          size_t count) {
@@ -157,8 +167,8 @@ static bool allow_by_argument(scmp_filter_ctx filter, enum sandbox_part part) {
 
 bool sandbox_guard_calls(enum sandbox_part part, struct error *err) {
     scmp_filter_ctx filter = seccomp_init(SCMP_ACT_ERRNO(EPERM));
-    bool ok =
-        filter && allow_lists(filter, part) && allow_by_argument(filter, part) && seccomp_load(filter) == 0;
+    bool ok = filter && allow_lists(filter, part) && allow_open(filter, part) &&
+              allow_by_argument(filter, part) && seccomp_load(filter) == 0;
     seccomp_release(filter);
     return ok || error_set(err, EPERM, "cannot enter the seccomp sandbox");
 }
