@@ -73,7 +73,7 @@ void config_free(struct config *config);
 
 /* Writes a first configuration to `path`, which must not be there yet and which its owner alone can read
  * afterwards: what is to be set, then every other option with its default; `directory` is for store and
- * socket. */
-bool config_write_first(const char *path, const char *directory, struct error *err);
+ * socket, `user` whom to run as (NULL: no change). */
+bool config_write_first(const char *path, const char *directory, const char *user, struct error *err);
 
 #endif

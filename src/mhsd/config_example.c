@@ -2,7 +2,6 @@
 #include <errno.h>
 #include <stdio.h>
 #include <sys/stat.h>
-#include <unistd.h>
 
 #include "mhsd/config_private.h"
 
@@ -111,12 +110,10 @@ static void write_options(struct buf *out) {
     }
 }
 
-bool config_write_first(const char *path, const char *directory, struct error *err) {
+bool config_write_first(const char *path, const char *directory, const char *user, struct error *err) {
     struct buf text;
     buf_init(&text, 0);
-    /* Root's daemon gives root's rights up; another user's has none to give. */
-    buf_printf(&text, head, directory, directory,
-               geteuid() == 0 ? config_option_named(&config_top, SPAN_LIT("run-as"), NULL)->text : "");
+    buf_printf(&text, head, directory, directory, user ? user : "");
     write_options(&text);
     FILE *file = text.failed ? NULL : fopen(path, "wxe");
     bool done = file && fchmod(fileno(file), 0600) == 0 && /* passwords will stand in it */
