@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "base/alloc.h"
+#include "base/clock.h"
 #include "base/log.h"
 #include "protocol/bind.h"
 #include "protocol/net_private.h"
@@ -318,7 +319,7 @@ static void admit(struct connection *c) {
     bool recover = osi_association_open(c->association)->recover;
     struct span result =
         recover ? (struct span){NULL, 0} : bind_result(c->peer, c->net->config->mta_name, c->context, &arena);
-    if (osi_rt_open_accept(c->association, result)) {
+    if (osi_rt_open_accept(c->association, result, clock_monotonic_us())) {
         c->state = CONNECTION_OPEN;
         c->net->opening--;
         log_info("peer=%s address=%s association accepted%s", c->peer->name, c->address,

@@ -287,7 +287,7 @@ void connect_confirmed(struct connection *c, const struct osi_open *open) {
     log_info("peer=%s address=%s association opened (%s)", c->peer->name, c->address,
              connect_context_name(c->context));
     if (c->ping_client)
-        osi_rt_close(c->association);
+        osi_rt_close(c->association, clock_monotonic_us());
     else
         accept_announce(c, open);
 }

@@ -218,7 +218,7 @@ static void handle(struct connection *c, struct osi_event *event) {
         break;
     case OSI_EVENT_TURN_PLEASE:
         if (!c->out.active)
-            osi_rt_turn_give(c->association);
+            osi_rt_turn_give(c->association, clock_monotonic_us());
         break;
     case OSI_EVENT_TURN_GIVE:
         transfer_out_push(c);
