@@ -5,7 +5,6 @@
 #include "mta/convert.h"
 #include "mta/event.h"
 #include "mta/mta_private.h"
-#include "names/oraddress.h"
 
 /* Received octets wait in memory up to this many; what is above is read from the store when its turn comes.
  */
@@ -142,15 +141,6 @@ static bool add_work(const struct decision *decision, const struct mts_held *hel
 }
 
 /* ---- deliveries ---- */
-
-/* The configuration may spell an address in any way; the store knows the mailbox by one. */
-struct span mailbox_name(struct mta *mta, const char *mailbox) {
-    struct oraddress address;
-    struct span text = {NULL, 0};
-    if (oraddress_parse(span_str(mailbox), &mta->arena, &address, NULL) && address.count)
-        text = oraddress_text(&address, &mta->arena);
-    return text.data ? text : span_str(mailbox);
-}
 
 bool decide_entry(struct mta *mta, const struct mts_delivery *delivery, enum mts_kind kind, bool has_content,
                   uint64_t message, int64_t now) {

@@ -60,10 +60,8 @@ static void renumber(struct mta *mta, size_t from, size_t to) {
 
 static bool read_key(struct span text, struct buf *key) {
     struct arena arena;
-    struct oraddress address;
     arena_init(&arena, 1024 * 1024);
-    struct span found = oraddress_parse(text, &arena, &address, NULL) ? oraddress_key(&address, &arena)
-                                                                      : (struct span){NULL, 0};
+    struct span found = oraddress_key_of(text, &arena, NULL);
     bool ok = found.data && buf_append_span(key, found);
     arena_free(&arena);
     return ok;

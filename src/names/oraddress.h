@@ -107,7 +107,7 @@ bool oraddress_parse(struct span text, struct arena *arena, struct oraddress *ad
 
 /*
  * The one form that we write: `/C=GB/A=GOLD/P=ALPHA/O=…/OU1=…/CN=…/S=…`, in
- * hierarchical order, `/`, `=`, `*`, `$` and `\` in values escaped with `$`,
+ * hierarchical order, `/`, `;`, `=`, `*`, `$` and `\` in values escaped with `$`,
  * domain-defined attributes as `DDA:type=value`. Reading it back gives an equal
  * address. In the arena, NUL after it; `data` is NULL without memory.
  */

@@ -260,7 +260,7 @@ static struct span clean(struct span value, struct arena *arena) {
 /* That of a number has no zeros before it. */
 static struct span type_key(enum oraddress_kind kind, struct span type, struct arena *arena) {
     struct span key = fold_value(type, arena);
-    while (kind == ORADDRESS_UNKNOWN && key.len > 1 && key.data[0] == '0')
+    while (kind == ORADDRESS_UNKNOWN && is_digits(key) && key.len > 1 && key.data[0] == '0')
         key = span_sub(key, 1, key.len);
     return key;
 }

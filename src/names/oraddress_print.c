@@ -10,7 +10,7 @@ static size_t put(struct span s, uint8_t *out) {
 static size_t put_escaped(struct span s, uint8_t *out) {
     size_t len = 0;
     for (size_t i = 0; i < s.len; i++) {
-        if (s.data[i] && strchr("/=$*\\", s.data[i]))
+        if (s.data[i] && strchr("/;=$*\\", s.data[i]))
             out[len++] = '$';
         out[len++] = s.data[i];
     }

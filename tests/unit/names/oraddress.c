@@ -168,11 +168,11 @@ static void escaped_delimiters_belong_to_the_value(void **state) {
     (void)state;
     assert_text("/C=gb/A= /P=x/O=a\\/b\\=c\\\\d", "/C=gb/A= /P=x/O=a$/b$=c$\\d");
     assert_text("c=gb;a= ;p=x;o=a\\;b$;c\\x;dda:ms=net\\/po$(s$)",
-                "/C=gb/A= /P=x/O=a;b;c$\\x/DDA:ms=net$/po(s)");
+                "/C=gb/A= /P=x/O=a$;b$;c$\\x/DDA:ms=net$/po(s)");
     assert_text("C=us, A=x, O=Foo\\, S=y, P=y", "/C=us/A=x/P=y/O=Foo, S$=y");
     assert_text("/C=gb/A= /P=x/O=a$/b$=c$$d", "/C=gb/A= /P=x/O=a$/b$=c$$d");
     assert_text("/C=gb/A= /P=x/O=a//b", "/C=gb/A= /P=x/O=a$/b");
-    assert_text("C=gb;A= ;P=x;O=a;;b/c", "/C=gb/A= /P=x/O=a;b$/c");
+    assert_text("C=gb;A= ;P=x;O=a;;b/c", "/C=gb/A= /P=x/O=a$;b$/c");
     assert_text("C=us, A=x, O=Foo, Inc, P=y", "/C=us/A=x/P=y/O=Foo, Inc");
 }
 
@@ -460,7 +460,7 @@ static void add_random(char *text, size_t size, const char *label, unsigned most
     size_t len = strlen(text);
     len += (size_t)snprintf(text + len, size - len, "/%s=", label);
     for (size_t i = 0; i < value.len && len + 3 < size; i++) {
-        if (strchr("/=$*\\", value.data[i]))
+        if (strchr("/;=$*\\", value.data[i]))
             text[len++] = '$';
         text[len++] = (char)value.data[i];
     }
