@@ -2,8 +2,8 @@
 #include <openssl/evp.h>
 
 #include "base/alloc.h"
-#include "mta/client_private.h"
 #include "base/log.h"
+#include "mta/client_private.h"
 #include "mta/summary.h"
 #include "names/oraddress.h"
 
@@ -43,9 +43,10 @@ bool mailboxes_rename(struct mta *mta, struct error *err) {
     if (!store_rename_mailboxes(mta->store, key_of_mailbox, mta, &changed, err))
         return false;
     if (changed.renamed || changed.joined)
-        log_notice("mailboxes now go by their address's key: %zu were renamed, and the entries of %zu others went "
-                   "to the mailbox of the same address",
-                   changed.renamed, changed.joined);
+        log_notice(
+            "mailboxes now go by their address's key: %zu were renamed, and the entries of %zu others went "
+            "to the mailbox of the same address",
+            changed.renamed, changed.joined);
     return true;
 }
 

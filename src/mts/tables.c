@@ -297,7 +297,10 @@ static bool entry_add(struct mts_tables *tables, struct entry *entry, struct err
     const struct entry *there = entry_find(tables, entry->key);
     if (there)
         return error_set(err, BAD, "%s has this address already: %.150s",
-                         there->user ? "a user" : there->dl ? "a list" : "an alias", there->text);
+                         there->user ? "a user"
+                         : there->dl ? "a list"
+                                     : "an alias",
+                         there->text);
     if (tables->entry_count >= 2 * tables->entry_buckets)
         more_buckets(tables);
     struct entry **at = &tables->entries[span_hash(entry->key) & (tables->entry_buckets - 1)];
