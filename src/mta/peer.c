@@ -110,8 +110,9 @@ bool peer_is_up(const struct mta *mta, const struct peer *peer) {
 }
 
 int64_t peer_back_off(const struct peer *peer, unsigned before) {
-    int64_t wait = peer->config && peer->config->retry_first ? peer->config->retry_first : 30;
-    int64_t most = peer->config && peer->config->retry_most ? peer->config->retry_most : 1800;
+    if (!peer->config)
+        return 0; /* it isn't called any more */
+    int64_t wait = peer->config->retry_first, most = peer->config->retry_most;
     for (unsigned i = 0; i < before && wait < most; i++)
         wait *= 2;
     return wait < most ? wait : most;
@@ -173,8 +174,7 @@ void peers_net_gone(struct net *net) {
     map_free(&net->connecting);
 }
 
-/* The net process with the fewest. */
-static struct net *least_net(const struct mta *mta) {
+struct net *net_with_fewest(const struct mta *mta) {
     struct net *best = NULL;
     for (struct net *net = mta->nets; net; net = net->next)
         if (!best || net->out < best->out)
@@ -183,20 +183,20 @@ static struct net *least_net(const struct mta *mta) {
 }
 
 static void connect_one(struct mta *mta, struct peer *peer) {
-    struct net *net = least_net(mta);
+    struct net *net = net_with_fewest(mta);
     if (!net)
         return;
     buf_clear(&mta->head);
     payload_put_octets(&mta->head, span_str(peer->name));
     payload_put_octets(&mta->head, send_recovery(mta, peer));
+    ipc_credentials_write(&peer->config->bind.ours, &mta->head);
     if (count_connecting(net, peer, 1) &&
         !ipc_send(net->channel, IPC_CONNECT, 0, buf_span(&mta->head), (struct span){NULL, 0}))
         count_connecting(net, peer, -1);
 }
 
 static unsigned wanted_associations(const struct mta *mta, const struct peer *peer) {
-    unsigned most = peer->config->max_out ? peer->config->max_out : 4;
-    unsigned each = peer->config->queue_per_association ? peer->config->queue_per_association : 10;
+    unsigned most = peer->config->max_out, each = peer->config->queue_per_association;
     size_t ready = mta->schedule.peers[peer->number].ready;
     size_t busy = peer->out; /* those that are idle were used before this is asked */
     size_t wanted = busy + (ready + each - 1) / each;
@@ -242,11 +242,11 @@ void peer_pump(struct mta *mta, struct peer *peer) {
 }
 
 static void release_idle(struct mta *mta, struct peer *peer, int64_t now) {
-    int64_t limit = (peer->config && peer->config->idle_seconds ? peer->config->idle_seconds : 60) * SECOND;
+    int64_t limit = peer->config ? peer->config->idle_seconds * SECOND : 0;
     for (struct association *association = peer->idle, *next; association; association = next) {
         next = association->next_idle;
         bool keep = peer->config && peer->config->permanent && peer->out == 1 && !mta->stopping;
-        if (!keep && (mta->stopping || !peer->config || now - association->idle_since >= limit))
+        if (!keep && (mta->stopping || now - association->idle_since >= limit))
             association_end(association, IPC_CLOSE_RELEASED, mta->stopping ? "the MTA is stopping" : "idle");
     }
 }

@@ -16,10 +16,6 @@
 #include "base/log.h"
 #include "protocol/net_private.h"
 
-static size_t envelope_limit(const struct connection *c) {
-    return c->net->config->envelope_octets ? c->net->config->envelope_octets : (size_t)8 * 1024 * 1024;
-}
-
 /* An APDU up to SHORT is always gathered; up to IPC_WHOLE_MAX while all of them have no more than
  * GATHERED_MOST: slow senders must not fill the memory. */
 #define SHORT         ((size_t)64 * 1024)
@@ -84,7 +80,7 @@ static const struct apdu_handler pieces_handler = {on_envelope, on_content};
 
 /* The peer sent what is no MTS-APDU: it shall not try the same octets again. */
 static void refuse_apdu(struct connection *c) {
-    log_warning("peer=%s address=%s transfer refused: %s at octet %llu of the APDU", c->peer->name,
+    log_warning("peer=%s address=%s transfer refused: %s at octet %llu of the APDU", connection_peer(c),
                 c->address, c->in.scanner.error, (unsigned long long)c->in.scanner.offset);
     if (c->in.pieces)
         tell_piece(c, IPC_TRANSFER_STOP, SPAN_LIT("\0"));
@@ -174,7 +170,7 @@ void transfer_in_begin(struct connection *c, const struct osi_begin *begin) {
     c->in.active = true;
     c->in.activity = begin->activity;
     buf_init(&c->in.gathered, 0);
-    apdu_scanner_init(&c->in.scanner, envelope_limit(c));
+    apdu_scanner_init(&c->in.scanner, c->net->config->envelope_octets);
     if (begin->resumed)
         ask_resume(c, begin);
 }
@@ -301,7 +297,7 @@ static bool on_result(struct connection *c, struct reader *r) {
     }
     /* The store process tells of those refused temporarily, and not of each. */
     if (result == IPC_REFUSED)
-        log_warning("peer=%s address=%s transfer refused for good: %s", c->peer->name, c->address,
+        log_warning("peer=%s address=%s transfer refused for good: %s", connection_peer(c), c->address,
                     log_text(cause, text));
     transfer_in_free(c);
     osi_rt_transfer_reject(c->association, result == IPC_REFUSED_TEMPORARILY, clock_monotonic_us());
@@ -313,7 +309,8 @@ static bool resume_from(struct connection *c, uint32_t serial, uint64_t offset, 
     struct osi_checkpoint checkpoint = {.serial = serial, .offset = offset};
     struct reader r = reader_of(state);
     struct span osi_state = reader_take(&r, sizeof checkpoint.state);
-    if (r.failed || !apdu_scanner_restore(&c->in.scanner, payload_rest(&r), collected, envelope_limit(c)))
+    if (r.failed ||
+        !apdu_scanner_restore(&c->in.scanner, payload_rest(&r), collected, c->net->config->envelope_octets))
         return false;
     c->in.told = collected.len;
     memcpy(checkpoint.state, osi_state.data, sizeof checkpoint.state);
