@@ -4,9 +4,11 @@ meant; and every usual spelling is read as what it says."""
 import json
 import os
 import sqlite3
+import subprocess
 
 from players import FAY, HOME, Stage, Unharmed, folder, hostile_stage, text_message
 from peer import ber, local, tap, x411
+from scenario.chasqui import program
 
 case, check, equal, wait_until = tap.case, tap.check, tap.equal, tap.wait_until
 SMITH, ANEW = f"{HOME}/S=smith/G=ann", "/C=GB/ADMD=Gold/PRMD=alpha/G=ANN/S=Smith"
@@ -161,6 +163,57 @@ def _():
             stage.mta.reload()
             wait_until(lambda: stage.mta.log().count("not reloaded") > count)
             check("a user has this address already" in stage.mta.log(), stage.mta.log_tail())
+
+
+ALIASES = f"""# friends
+smith = {SMITH}
+Boss = smith
+chief= boss
+a = b
+b = c
+c = a
+lost = nobody
+bad = /C=GB/A=GOLD/OU7=x
+no equals sign
+= /C=GB/A=GOLD/S=nameless
+empty =
+"""
+
+
+@case("aliases: of aliases, misspelt, in a circle, bad lines: each is said with the file, the line and what to do")
+def _():
+    with folder() as path, Stage(path, user={SMITH: {}}) as stage:
+        config = os.path.join(path, "config")
+        file = os.path.join(config, "chasqui", "aliases")
+        os.makedirs(os.path.dirname(file))
+        with open(file, "w") as out:
+            out.write(ALIASES + "long = " + "x" * 9000 + "\nlast = chief\n" +
+                      "".join(f"n{i} = n{i + 1}\n" for i in range(20)) + f"n20 = {SMITH}\n")
+
+        def mhs(*arguments, user=""):
+            return subprocess.run([program("mhs"), *arguments], stdin=subprocess.DEVNULL, capture_output=True, text=True,
+                                  env={**os.environ, "CHASQUI_SOCKET": stage.mta.socket_path, "XDG_CONFIG_HOME": config,
+                                       "CHASQUI_USER": user}, timeout=60)
+
+        for alias in ("smith", "SMITH", "boss", "chief", "last", "n8"):
+            done = mhs("--json", "route", alias)
+            equal(json.loads(done.stdout)["recipient"], SMITH, done.stderr)
+        for line, words in ((10, "there is no '='"), (11, "no name"), (12, "no address"), (13, "too long")):
+            check(any(f"{file}:{line} is no alias" in text and words in text for text in done.stderr.splitlines()), done.stderr)
+        equal(len(done.stderr.splitlines()), 4)
+        refusals = {"smiht": "no such alias: 'smiht'", "a": f"round in a circle, by {file}:5: 'a = b'",
+                    "lost": f"{file}:8: 'lost = nobody' leads to no such alias", "n1": "over more than 16 others"}
+        commands = [["route"], ["route", SMITH, "--from"], ["send", "--from", SMITH, "--text", "x", "--to"], ["probe", "--from"],
+                    ["list", "--user"], ["user", "remove"], ["queue", "list", "--recipient"]]
+        for command in commands:
+            for alias, words in refusals.items():
+                done = mhs(*command, alias)
+                check(done.returncode == 2 and words in done.stderr, f"{command} {alias}: {done.returncode} {done.stderr}")
+        done = mhs("send", "--from", SMITH, "--text", "x", "--to", "bad")
+        check(f"{file}:9: the alias 'bad' stands for" in done.stderr and "OU1 to OU4" in done.stderr, done.stderr)
+        equal(mhs("list", user="lost").returncode, 2)
+        equal(mhs("list", user="boss").returncode, 0)
+        check("whose mailbox?" in mhs("list").stderr)
 
 
 tap.main()
