@@ -2,10 +2,8 @@
 #include <openssl/evp.h>
 
 #include "base/alloc.h"
-#include "base/log.h"
 #include "mta/client_private.h"
 #include "mta/summary.h"
-#include "names/oraddress.h"
 
 #define FLAG_SEEN     1u
 #define FLAG_NOTIFIED 2u /* its user sent the notification that it asked for */
@@ -26,29 +24,6 @@ static bool read_data(struct span data, struct delivered *delivered) {
 }
 
 /* ---- which mailbox ---- */
-
-static struct span key_of_mailbox(void *context, struct span name) {
-    struct mta *mta = context;
-    arena_reset(&mta->arena);
-    return oraddress_key_of(name, &mta->arena, NULL);
-}
-
-struct span mailbox_name(struct mta *mta, const char *mailbox) {
-    struct span key = oraddress_key_of(span_str(mailbox), &mta->arena, NULL);
-    return key.data ? key : span_str(mailbox);
-}
-
-bool mailboxes_rename(struct mta *mta, struct error *err) {
-    struct store_rename changed;
-    if (!store_rename_mailboxes(mta->store, key_of_mailbox, mta, &changed, err))
-        return false;
-    if (changed.renamed || changed.joined)
-        log_notice(
-            "mailboxes now go by their address's key: %zu were renamed, and the entries of %zu others went "
-            "to the mailbox of the same address",
-            changed.renamed, changed.joined);
-    return true;
-}
 
 struct opened {
     uint32_t mailbox; /* the store's key, 0: nothing was ever delivered */

@@ -347,18 +347,6 @@ uint64_t oraddress_hash(const struct oraddress *address) {
     return hash;
 }
 
-struct span oraddress_key_of(struct span text, struct arena *arena, struct error *err) {
-    struct oraddress address;
-    struct span key = {NULL, 0};
-    if (!oraddress_parse(text, arena, &address, err))
-        return key;
-    if (!address.count)
-        error_set(err, ORADDRESS_SYNTAX, "O/R address: it is empty");
-    else if (!(key = oraddress_key(&address, arena)).data)
-        error_set(err, ORADDRESS_MEMORY, "O/R address: out of memory");
-    return key;
-}
-
 bool oraddress_is_postal(const struct oraddress *address) {
     for (size_t i = 0; i < address->count; i++) {
         if (address->items[i].kind >= ORADDRESS_PD_SERVICE && address->items[i].kind <= ORADDRESS_PD_LINE_6)

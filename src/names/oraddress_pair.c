@@ -82,6 +82,19 @@ static struct span split_type(struct span label, struct span *type) {
     return label;
 }
 
+bool pair_is_compound(struct span label) {
+    static const char *const labels[] = {"OU", "PN", "RFC822", "PDADDRESS", "PDA", "NETSUB"};
+    for (size_t i = 0; i < sizeof labels / sizeof *labels; i++)
+        if (span_eq(label, span_str(labels[i])))
+            return true;
+    return false;
+}
+
+bool pair_is_type(const struct pair *pair) {
+    return pair->dotted && span_eq(span_sub(pair->label, 0, 3), SPAN_LIT("DDA")) &&
+           span_eq_nocase(pair->type, SPAN_LIT("TYPE"));
+}
+
 /* True if the text begins with a label that we know and `=`. */
 static bool is_labelled(struct span text, struct arena *arena) {
     struct span type;

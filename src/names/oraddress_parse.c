@@ -116,11 +116,6 @@ static bool take_unit(struct pair_scanner *s, struct parts *parts, const struct 
     return true;
 }
 
-bool pair_is_type(const struct pair *pair) {
-    return pair->dotted && span_eq(span_sub(pair->label, 0, 3), SPAN_LIT("DDA")) &&
-           span_eq_nocase(pair->type, SPAN_LIT("TYPE"));
-}
-
 static bool pair_is_value(const struct pair *pair) {
     return pair->dotted && span_eq(span_sub(pair->label, 0, 3), SPAN_LIT("DDA")) &&
            span_eq_nocase(pair->type, SPAN_LIT("VALUE"));
@@ -148,14 +143,6 @@ static bool take_isdn(struct pair_scanner *s, const struct pair *pair, struct sp
         return is_twice(s, pair);
     *part = pair->value;
     return true;
-}
-
-bool pair_is_compound(struct span label) {
-    static const char *const labels[] = {"OU", "PN", "RFC822", "PDADDRESS", "PDA", "NETSUB"};
-    for (size_t i = 0; i < sizeof labels / sizeof *labels; i++)
-        if (span_eq(label, span_str(labels[i])))
-            return true;
-    return false;
 }
 
 static bool take_compound(struct pair_scanner *s, struct attribute_list *list, struct parts *parts,
@@ -339,6 +326,18 @@ bool oraddress_parse(struct span text, struct arena *arena, struct oraddress *ad
     }
     *address = (struct oraddress){list.items, list.count};
     return check_lines(address, err);
+}
+
+struct span oraddress_key_of(struct span text, struct arena *arena, struct error *err) {
+    struct oraddress address;
+    struct span key = {NULL, 0};
+    if (!oraddress_parse(text, arena, &address, err))
+        return key;
+    if (!address.count)
+        error_set(err, ORADDRESS_SYNTAX, "O/R address: it is empty");
+    else if (!(key = oraddress_key(&address, arena)).data)
+        error_set(err, ORADDRESS_MEMORY, "O/R address: out of memory");
+    return key;
 }
 
 static bool parse_directory_name(struct span text, struct arena *arena, struct x411_ORName *name,
