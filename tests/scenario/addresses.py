@@ -135,6 +135,7 @@ def _():
         "/C=us/A=MCI/P=example/O=PSS/DDA.TYPE=ms/DDA.VALUE=net$/po$/user":
             "/C=us/A=MCI/P=example/O=PSS/DDA:ms=net$/po$/user",
         "/CN=yen*{165}/C=US/": "/C=US/A= /CN=yen",
+        "/CN=*{165}/C=US/": "/C=US/A= /CN=¥",
         "X400:c=US;a= ;p=x;o=a\\;b;": "/C=US/A= /P=x/O=a$;b",
         "c=US;a=x;p=y/s=Lee;": "/C=US/A=x/P=y/S=Lee",
     }
