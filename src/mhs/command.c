@@ -10,10 +10,11 @@
 
 struct mhs_settings mhs_settings;
 
-enum { OPTION_HELP = 1000, OPTION_JSON, OPTION_SOCKET };
+enum { OPTION_HELP = 1000, OPTION_JSON, OPTION_SOCKET, OPTION_WIDE };
 
 static const struct mhs_option shared_options[] = {
     {OPTION_JSON, "json", NULL, "print JSON instead of text"},
+    {OPTION_WIDE, "wide", NULL, "lists as wide as what is in them"},
     {OPTION_SOCKET, "socket", "PATH", "the daemon's Unix socket (or set CHASQUI_SOCKET)"},
     {OPTION_HELP, "help", NULL, "show this help"},
     {0},
@@ -73,6 +74,9 @@ int mhs_line_next(struct mhs_line *line, const char **value) {
             return MHS_LINE_END;
         case OPTION_JSON:
             mhs_settings.json = true;
+            continue;
+        case OPTION_WIDE:
+            mhs_settings.wide = true;
             continue;
         case OPTION_SOCKET:
             mhs_settings.socket = optarg;

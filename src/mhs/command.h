@@ -26,6 +26,7 @@ enum mhs_exit {
 /* What every command shares: given before the command's name or among its own options. */
 struct mhs_settings {
     bool json;          /* --json: machine-readable output */
+    bool wide;          /* --wide: lists are not cut to the terminal's width */
     const char *socket; /* --socket, else $CHASQUI_SOCKET, else the built-in path */
 };
 
