@@ -424,6 +424,8 @@ int64_t osi_association_deadline(const struct osi_association *a) {
         return a->created + p->connect_us;
     case RTSE_CLOSING:
         return a->closing_since + p->release_us;
+    case RTSE_STOPPING: /* an answer that costs the peer nothing: some never give it */
+        return a->progress + p->release_us;
     default:
         return peer_is_due(a) ? a->progress + p->transfer_us : INT64_MAX;
     }
@@ -436,7 +438,9 @@ void osi_association_timeout(struct osi_association *a, int64_t now) {
     bool opening = a->state <= RTSE_OPEN_INDICATED;
     const char *what = opening                    ? "the association was not opened in time"
                        : a->state == RTSE_CLOSING ? "the release was not answered in time"
-                                                  : "the peer did not answer in time";
+                       : a->state == RTSE_STOPPING
+                           ? "the discard or interrupt of the activity was not answered in time"
+                           : "the peer did not answer in time";
     enum osi_layer layer = a->session.state == STA01 || a->session.state == STA01B ? OSI_LAYER_TRANSPORT
                            : opening                                               ? OSI_LAYER_SESSION
                                                                                    : OSI_LAYER_RTSE;

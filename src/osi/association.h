@@ -100,7 +100,7 @@ struct osi_parameters {
     size_t output_high_water; /* osi_rt_transfer_data takes no more above; 65536 */
     int64_t connect_us;       /* from creation to RT-OPEN confirm or indication; 60 s */
     int64_t transfer_us; /* a confirmation is outstanding, or data is expected, and nothing comes; 300 s */
-    int64_t release_us;  /* RT-CLOSE response, or the peer's disconnect; 30 s */
+    int64_t release_us;  /* the response to RT-CLOSE, or to our interrupt or discard of an activity; 30 s */
 };
 
 /* ---- why an association ended ---- */

@@ -417,14 +417,19 @@ UNUSED static struct outgoing outgoing_of(struct world *world, uint64_t ref) {
     return out;
 }
 
-UNUSED static void sent(struct world *world, uint64_t ref, enum ipc_sent result) {
+/* `flags`: enum ipc_sent_flag. */
+UNUSED static void sent_so(struct world *world, uint64_t ref, enum ipc_sent result, unsigned flags) {
     struct buf payload;
     buf_init(&payload, 0);
     buf_append_byte(&payload, (uint8_t)result);
     payload_put_octets(&payload, SPAN_LIT("test"));
-    buf_append_byte(&payload, result == IPC_SENT_DEFERRED); /* the peer refused it for now */
+    buf_append_byte(&payload, (uint8_t)flags);
     tell(world, IPC_SEND_RESULT, ref, buf_span(&payload), NOTHING);
     buf_free(&payload);
+}
+
+UNUSED static void sent(struct world *world, uint64_t ref, enum ipc_sent result) {
+    sent_so(world, ref, result, result == IPC_SENT_DEFERRED ? IPC_SENT_FOR_NOW : 0);
 }
 
 /* ---- local clients ---- */
