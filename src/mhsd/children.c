@@ -14,28 +14,30 @@
 #include "protocol/net.h"
 #include "work/work.h"
 
-/* ---- reload: the parent sends the files' text, and what the system answered ---- */
+/* ---- reload: the parent sends the process's slice ---- */
 
-static struct config *read_anew(const struct child_context *child, struct span text, struct error *err) {
-    struct config *config = config_read(text, child->path, err);
-    if (config && !config_keep(config, child->config, NULL)) {
-        error_set(err, ENOMEM, "no memory");
-        config_free(config);
-        config = NULL;
-    }
+static struct config *read_anew(enum config_process kind, struct span slice, struct error *err) {
+    struct config *config = config_read_slice(slice, kind, err);
     if (config)
         log_set_level(config->log_level);
     return config;
 }
 
-/* The first one stays: it says what a reload does not change. */
+/* The first one stays: what it names is in use to the end. */
 static void let_go(const struct child_context *child, struct config *old) {
     if (old != child->config)
         config_free(old);
 }
 
-static const struct mta_config *read_mta(void *context, struct span text, struct error *err) {
-    struct config *config = read_anew(context, text, err);
+static const struct mta_config *read_store(void *context, struct span slice, struct error *err) {
+    (void)context;
+    struct config *config = read_anew(CONFIG_STORE, slice, err);
+    return config ? &config->mta : NULL;
+}
+
+static const struct mta_config *read_reader(void *context, struct span slice, struct error *err) {
+    (void)context;
+    struct config *config = read_anew(CONFIG_READER, slice, err);
     return config ? &config->mta : NULL;
 }
 
@@ -43,8 +45,9 @@ static void release_mta(void *context, const struct mta_config *old) {
     let_go(context, (struct config *)((char *)old - offsetof(struct config, mta)));
 }
 
-static const struct protocol_config *read_protocol(void *context, struct span text, struct error *err) {
-    struct config *config = read_anew(context, text, err);
+static const struct protocol_config *read_protocol(void *context, struct span slice, struct error *err) {
+    (void)context;
+    struct config *config = read_anew(CONFIG_NET, slice, err);
     return config ? &config->protocol : NULL;
 }
 
@@ -124,7 +127,7 @@ static void name_process(const char *name) {
 int child_store(struct child_context *context) {
     struct error err = {0};
     const struct config *config = context->config;
-    struct mta_reload reload = {.read = read_mta, .release = release_mta, .context = context};
+    struct mta_reload reload = {.read = read_store, .release = release_mta, .context = context};
     name_process("store");
     signal(SIGPIPE, SIG_IGN);
     umask(077);
@@ -146,7 +149,7 @@ int child_store(struct child_context *context) {
 int child_reader(struct child_context *context, int number) {
     struct error err = {0};
     const struct config *config = context->config;
-    struct mta_reload reload = {.read = read_mta, .release = release_mta, .context = context};
+    struct mta_reload reload = {.read = read_reader, .release = release_mta, .context = context};
     char name[16];
     snprintf(name, sizeof name, "reader%d", number);
     name_process(name);

@@ -6,7 +6,6 @@
 
 struct child_context {
     struct config *config; /* the child's own copy after the fork */
-    const char *path;      /* of the configuration, for messages */
     struct sockets *sockets;
     int parent; /* the channel to the parent */
 };

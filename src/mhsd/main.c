@@ -51,13 +51,34 @@ static int test_store(const struct config *config) {
     return err.code == STORE_VERSION || err.code == STORE_CORRUPT ? 1 : 0;
 }
 
-static int serve(const char *path, bool test) {
-    struct error err = {0};
-    struct config *config = config_read_file(path, NULL, &err);
-    if (!config) {
-        fprintf(stderr, "mhsd: %s\n", err.text);
-        return 1;
+/* All that is wrong with it, a line each. */
+static void print_complaints(const struct buf *complaints) {
+    struct span rest = buf_span(complaints);
+    while (rest.len) {
+        const uint8_t *end = memchr(rest.data, '\n', rest.len);
+        size_t length = end ? (size_t)(end - rest.data) : rest.len;
+        fprintf(stderr, "mhsd: %.*s\n", (int)length, (const char *)rest.data);
+        rest = span_sub(rest, length + 1, rest.len);
     }
+}
+
+static struct config *read_config(const char *path) {
+    struct error err = {0};
+    struct config_report report;
+    config_report_init(&report);
+    struct config *config = config_read_file(path, NULL, &report, &err);
+    if (!config && report.complaints.len)
+        print_complaints(&report.complaints);
+    else if (!config)
+        fprintf(stderr, "mhsd: %s\n", err.text);
+    config_report_free(&report);
+    return config;
+}
+
+static int serve(const char *path, bool test) {
+    struct config *config = read_config(path);
+    if (!config)
+        return 1;
     if (test) {
         int status = test_store(config);
         if (status == 0)

@@ -62,11 +62,12 @@ static int run_store(struct child_context *context, int number) {
 
 static const struct {
     const char *name;
+    enum config_process process;
     int (*run)(struct child_context *context, int number);
-} kinds[KINDS] = {[STORE] = {"store", run_store},
-                  [READER] = {"reader", child_reader},
-                  [NET] = {"net", child_net},
-                  [WORK] = {"work", child_work}};
+} kinds[KINDS] = {[STORE] = {"store", CONFIG_STORE, run_store},
+                  [READER] = {"reader", CONFIG_READER, child_reader},
+                  [NET] = {"net", CONFIG_NET, child_net},
+                  [WORK] = {"work", CONFIG_WORK, child_work}};
 
 /* A walk over all children, which ends with NULL. */
 struct walk {
@@ -127,21 +128,24 @@ static void on_closed(void *context, struct ipc_channel *channel, const char *ca
 
 static const struct ipc_handler handler = {.frame = on_frame, .closed = on_closed};
 
-/* The store process last: when it ends, the others have their order to stop already. Work processes are told
- * nothing: a configuration plays no part in what they do. */
-static void tell_all(struct parent *parent, enum ipc_type type, uint64_t ref, struct span payload) {
-    for (unsigned kind = KINDS; kind-- > 0;)
-        for (unsigned i = 0; i < parent->count[kind] && kind != WORK; i++)
-            if (parent->children[kind][i].channel)
-                ipc_send(parent->children[kind][i].channel, type, ref, payload, (struct span){NULL, 0});
+static void tell_kind(struct parent *parent, enum kind kind, enum ipc_type type, uint64_t ref,
+                      struct span payload) {
+    for (unsigned i = 0; i < parent->count[kind]; i++)
+        if (parent->children[kind][i].channel)
+            ipc_send(parent->children[kind][i].channel, type, ref, payload, (struct span){NULL, 0});
 }
 
-/* In parts: a frame is bounded. */
-static void tell_config(struct parent *parent, struct span text) {
-    for (size_t at = 0; at == 0 || at < text.len; at += IPC_CHUNK) {
-        struct span part = span_sub(text, at, IPC_CHUNK);
-        tell_all(parent, IPC_CONFIG, at + part.len < text.len, part);
+/* Its slice, in parts: a frame is bounded. */
+static bool tell_config(struct parent *parent, enum kind kind) {
+    struct buf slice;
+    buf_init(&slice, IPC_CONFIG_MAX);
+    bool done = config_slice(parent->config, kinds[kind].process, &slice);
+    for (size_t at = 0; done && (at == 0 || at < slice.len); at += IPC_CHUNK) {
+        struct span part = span_sub(buf_span(&slice), at, IPC_CHUNK);
+        tell_kind(parent, kind, IPC_CONFIG, at + part.len < slice.len, part);
     }
+    buf_free(&slice);
+    return done;
 }
 
 /* ---- starting ---- */
@@ -166,8 +170,7 @@ static void close_channels(struct parent *parent) {
 
 static void run_child(struct child *child, int channel) {
     struct parent *parent = child->parent;
-    struct child_context context = {
-        .config = parent->config, .path = parent->path, .sockets = &parent->sockets, .parent = channel};
+    struct child_context context = {.config = parent->config, .sockets = &parent->sockets, .parent = channel};
     event_reinit(parent->loop);
     close_channels(parent);
     signal(SIGHUP, SIG_IGN); /* the parent passes reloads on; a terminal's hang-up is for it too */
@@ -306,7 +309,10 @@ static void end_work_processes(const struct parent *parent) {
 static void stop(struct parent *parent) {
     static const struct timeval limit = {.tv_sec = 15};
     parent->stopping = true;
-    tell_all(parent, IPC_STOP, 0, (struct span){NULL, 0});
+    /* The store process last: when it ends, the others have their order to stop already. */
+    tell_kind(parent, NET, IPC_STOP, 0, (struct span){NULL, 0});
+    tell_kind(parent, READER, IPC_STOP, 0, (struct span){NULL, 0});
+    tell_kind(parent, STORE, IPC_STOP, 0, (struct span){NULL, 0});
     end_work_processes(parent);
     event_add(parent->patience, &limit);
     stop_store_when_alone(parent);
@@ -324,38 +330,42 @@ static void on_stop(evutil_socket_t signal_number, short what, void *arg) {
 
 /* ---- reload ---- */
 
-static void keeps(const char *option) {
-    log_warning("'%s' has changed: that takes effect when the daemon is started anew", option);
+/* One log line for each line of a report. */
+static void log_lines(enum log_level level, const char *before, const struct buf *lines, const char *behind) {
+    struct span rest = buf_span(lines);
+    while (rest.len) {
+        const uint8_t *end = memchr(rest.data, '\n', rest.len);
+        size_t length = end ? (size_t)(end - rest.data) : rest.len;
+        log_write(level, "%s%.*s%s", before, (int)length, (const char *)rest.data, behind);
+        rest = span_sub(rest, length + 1, rest.len);
+    }
 }
 
-static struct config *read_anew(struct parent *parent, struct buf *text, struct error *err) {
-    struct config *config = config_read_file(parent->path, text, err);
-    if (config && !config_keep(config, parent->config, keeps)) {
-        error_set(err, ENOMEM, "no memory");
-        config_free(config);
-        config = NULL;
-    }
-    return config;
+static bool tell_configs(struct parent *parent) {
+    /* Work processes are told nothing: a configuration plays no part in what they do. */
+    return tell_config(parent, NET) && tell_config(parent, READER) && tell_config(parent, STORE);
 }
 
 static void on_reload(evutil_socket_t signal_number, short what, void *arg) {
     (void)signal_number;
     (void)what;
     struct parent *parent = arg;
-    struct error err = {0};
-    struct buf text;
-    buf_init(&text, IPC_CONFIG_MAX);
-    struct config *config = read_anew(parent, &text, &err);
+    struct config_report report;
+    config_report_init(&report);
+    struct config *config = config_read_file(parent->path, parent->config, &report, NULL);
     if (!config) {
-        log_error("the configuration was not reloaded: %s", err.text);
-        buf_free(&text);
-        return;
+        log_lines(LOG_LEVEL_ERROR, "the configuration was not reloaded: ", &report.complaints, "");
+    } else {
+        config_free(parent->config);
+        parent->config = config;
+        log_set_level(config->log_level);
+        log_lines(LOG_LEVEL_NOTICE, "reload: ", &report.changes, "");
+        log_lines(LOG_LEVEL_WARNING, "'", &report.waiting,
+                  "' has changed: that takes effect when the daemon is started anew");
+        if (!tell_configs(parent))
+            log_error("the configuration was not reloaded in all processes: no memory");
     }
-    log_set_level(config->log_level);
-    tell_config(parent, buf_span(&text));
-    config_free(parent->config);
-    parent->config = config;
-    buf_free(&text);
+    config_report_free(&report);
 }
 
 /* ---- life ---- */

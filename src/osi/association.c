@@ -28,15 +28,15 @@ static void default_time(int64_t *time, int64_t seconds) {
 static void set_defaults(struct osi_parameters *p) {
     default_number(&p->tpdu_size, COTP_TPDU_MAXIMUM);
     default_number(&p->session_versions, 3);
-    default_number(&p->checkpoint_size, 63);
-    default_number(&p->window_size, 3);
+    default_number(&p->checkpoint_size, OSI_CHECKPOINT_SIZE);
+    default_number(&p->window_size, OSI_WINDOW_SIZE);
     if (p->connect_limit == 0)
         p->connect_limit = 65536;
     if (p->output_high_water == 0)
         p->output_high_water = 65536;
-    default_time(&p->connect_us, 60);
-    default_time(&p->transfer_us, 300);
-    default_time(&p->release_us, 30);
+    default_time(&p->connect_us, OSI_CONNECT_SECONDS);
+    default_time(&p->transfer_us, OSI_TRANSFER_SECONDS);
+    default_time(&p->release_us, OSI_RELEASE_SECONDS);
 }
 
 static bool copy(struct osi_association *a, struct span *s) {

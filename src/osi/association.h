@@ -76,6 +76,15 @@ struct osi_entity {
     struct span ae_qualifier;
 };
 
+/* What holds where a number is 0. */
+enum {
+    OSI_CHECKPOINT_SIZE = 63,
+    OSI_WINDOW_SIZE = 3,
+    OSI_CONNECT_SECONDS = 60,
+    OSI_TRANSFER_SECONDS = 300,
+    OSI_RELEASE_SECONDS = 30
+};
+
 /* Every number has a default, taken for 0. The spans are copied. */
 struct osi_parameters {
     enum osi_role role;
