@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "mhsd/children.h"
 #include "mhsd/parent.h"
 #include "store/store.h"
 
@@ -104,6 +105,8 @@ int main(int argc, char **argv) {
     const char *path = DEFAULT_PATH;
     bool test = false;
     int option;
+    if (child_is_one(argc, argv))
+        _exit(child_run(argv)); /* nothing of what an exit does by itself is for a process in a sandbox */
     while ((option = getopt_long(argc, argv, "c:th", options, NULL)) != -1) {
         switch (option) {
         case 'c':

@@ -107,12 +107,8 @@ void mta_stop(struct mta *mta);
 
 /* The file descriptors of a process of its own; all are taken over. */
 struct mta_descriptors {
-    int parent;   /* -1: none */
-    int listener; /* a listening Unix socket: each connection is a net process (one that was restarted, say).
-                     -1: none */
-    const int *net; /* connected net processes */
-    size_t net_count;
-    int work_listener; /* as `listener`, for work processes. 0 or -1: none */
+    int parent; /* -1: none */
+    int door;   /* ipc/door.h: the ends of channels to all others come through it */
 };
 
 /* The exit status when starting again is in vain: the store is of a version that this program doesn't know,
@@ -128,12 +124,10 @@ int mta_run(const struct mta_config *config, const struct mta_reload *reload,
 /*
  * A reader process: it answers the requests that only read rows of the store
  * (docs/local-protocol.md names them) and IPC_FETCH, with a read-only handle,
- * so that none of them waits for a commit. The store must be there. The three
- * calls are as those of the switch; each channel begins with IPC_READER_READY.
+ * so that none of them waits for a commit. The store must be there. The calls are as those of the switch.
  */
 struct mta *reader_new(struct event_base *loop, const struct mta_config *config,
                        const struct mta_reload *reload, struct error *err);
-bool reader_attach(struct mta *mta, int fd, const char *name);
 int reader_run(const struct mta_config *config, const struct mta_reload *reload,
                const struct mta_descriptors *descriptors);
 

@@ -43,43 +43,58 @@ static void refuse(struct client *client, uint64_t ref, json_t *error) {
     client_refuse_submission(client, ref, error);
 }
 
-bool submit_begin(struct client *client, uint64_t ref, struct span payload) {
-    struct mta *mta = client->net->mta;
-    struct error err = {0};
-    struct reader r = reader_of(payload);
-    uint8_t kind = reader_u8(&r);
-    struct span envelope = payload_rest(&r);
-    if (!payload_done(&r) || kind < IPC_SUBMISSION_MESSAGE || kind > IPC_SUBMISSION_PROBE ||
-        map_get(&client->submissions, ref) || client->submissions.count >= OPEN_MOST)
-        return false;
-    if (!store_accepting(mta->store) || mta->stopping) {
-        client_refuse_submission(
-            client, ref,
-            client_error("unavailable", "%s",
-                         mta->stopping ? "the MTA is stopping" : store_cause(mta->store)->text));
-        return true;
-    }
+/* Why nothing can be begun under this ref; NULL: it can. */
+static json_t *why_not(const struct client *client, uint64_t ref, uint8_t kind) {
+    const struct mta *mta = client->net->mta;
+    if (kind < IPC_SUBMISSION_MESSAGE || kind > IPC_SUBMISSION_PROBE)
+        return client_error("inconsistent-request",
+                            "the submission's kind is none: 1 is a message, 2 a probe");
+    if (map_get(&client->submissions, ref))
+        return client_error("inconsistent-request",
+                            "a submission with this ref is open: the two are given up; use a ref of its own "
+                            "for each");
+    if (client->submissions.count >= OPEN_MOST)
+        return client_error("unavailable", "%d submissions are open on this connection: end one first",
+                            OPEN_MOST);
+    if (mta->stopping)
+        return client_error("unavailable", "the MTA is stopping");
+    return store_accepting(mta->store) ? NULL
+                                       : client_error("unavailable", "%s", store_cause(mta->store)->text);
+}
+
+/* False without memory, or (err) when the store can't take a content. */
+static bool open_submission(struct client *client, uint64_t ref, enum ipc_submission kind,
+                            struct span envelope, struct error *err) {
     struct submission *submission = mem_alloc(sizeof *submission);
     if (!submission)
         return false;
-    submission->kind = (enum ipc_submission)kind;
+    submission->kind = kind;
     submission->envelope = bytes_new(envelope, (struct span){NULL, 0});
-    submission->content = store_content_create(mta->store, 0, &err);
+    submission->content = store_content_create(client->net->mta->store, 0, err);
     if (submission->envelope && submission->content && map_put(&client->submissions, ref, submission))
         return true;
     submission_free(submission);
-    client_refuse_submission(client, ref,
-                             client_error("unavailable", "%s", err.text[0] ? err.text : "no memory"));
-    return true;
+    return false;
+}
+
+void submit_begin(struct client *client, uint64_t ref, struct span payload) {
+    struct error err = {0};
+    struct reader r = reader_of(payload);
+    uint8_t kind = reader_u8(&r);
+    json_t *error = why_not(client, ref, kind);
+    if (!error && !open_submission(client, ref, (enum ipc_submission)kind, payload_rest(&r), &err))
+        error = client_error("unavailable", "%s", err.text[0] ? err.text : "no memory");
+    if (error)
+        refuse(client, ref, error);
 }
 
 /* What comes after a refusal is let go by. */
-bool submit_content(struct client *client, uint64_t ref, struct span payload) {
+void submit_content(struct client *client, uint64_t ref, struct span payload) {
     struct mta *mta = client->net->mta;
     struct submission *submission = map_get(&client->submissions, ref);
     struct error err = {0};
     if (!submission)
-        return true;
+        return;
     uint64_t most = mta->config->limits.content_octets;
     if (submission->kind == IPC_SUBMISSION_PROBE)
         refuse(client, ref, client_error("inconsistent-request", "a probe has no content"));
@@ -88,7 +103,6 @@ bool submit_content(struct client *client, uint64_t ref, struct span payload) {
                client_error("too-large", "the content is longer than %llu octets", (unsigned long long)most));
     else if (!store_content_append(submission->content, payload, &err))
         refuse(client, ref, client_error("unavailable", "%s", err.text));
-    return true;
 }
 
 /* ---- who submits ---- */
@@ -305,17 +319,19 @@ static bool names_an_entry(struct span payload) {
     return payload_done(&r);
 }
 
-bool submit_end(struct client *client, uint64_t ref, struct span payload) {
+void submit_end(struct client *client, uint64_t ref, struct span payload) {
     struct submission *submission = map_get(&client->submissions, ref);
     struct reader notified = reader_of(payload);
-    if (payload.len && !names_an_entry(payload))
-        return false;
     if (!submission)
-        return true;
+        return;
+    if (payload.len && !names_an_entry(payload)) {
+        refuse(client, ref,
+               client_error("inconsistent-request", "the end of the submission names no mailbox and entry"));
+        return;
+    }
     struct attempt attempt = {.client = client, .submission = submission};
     json_t *error = submit_once(&attempt, ref, payload.len ? &notified : NULL);
     forget(client, ref);
     if (error)
         client_refuse_submission(client, ref, error);
-    return true;
 }

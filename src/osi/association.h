@@ -65,9 +65,9 @@ struct osi_address {
  * association's transfers: `calling` must hold random characters.
  */
 struct osi_connection_id {
-    struct span calling;    /* SSAP address of the initiator: 1 to 62 T.61 characters */
+    struct span calling;    /* SSAP address of the initiator: 1 to 62 T.61 characters; from a peer up to 64 */
     struct span common;     /* UTCTime, `YYMMDDHHMMSSZ` */
-    struct span additional; /* 0 to 2 T.61 characters; often absent */
+    struct span additional; /* 0 to 2 T.61 characters, from a peer up to 64; often absent */
 };
 
 /* AP-title, AE-qualifier and so on of ACSE: whole BER elements of the CHOICEs' types, or absent. */
@@ -355,6 +355,9 @@ bool osi_rt_resume_accept(struct osi_association *a, const struct osi_checkpoint
 /* The activity was completed and confirmed before: its octets are swallowed and it is confirmed again,
  * a discard is answered by RTAB transferCompleted. No more events for it come. */
 bool osi_rt_resume_swallow(struct osi_association *a, int64_t now);
+
+/* The activity was refused for good before: it is refused again, as by osi_rt_transfer_reject. */
+bool osi_rt_resume_refuse(struct osi_association *a, int64_t now);
 
 /* The activity (or its association) is not known here: RTAB unrecognizedActivity. */
 bool osi_rt_resume_unknown(struct osi_association *a);

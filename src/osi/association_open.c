@@ -249,6 +249,21 @@ static bool check_dialogue(struct osi_association *a, const struct rtse_open *rt
     return false;
 }
 
+/* The references of a SessionConnectionIdentifier are those of a session connection (X.228 §9), so that what
+ * is longer than X.225 allows names no association that ever was. */
+static bool check_recovered(struct osi_association *a, const struct rtse_open *rtorq) {
+    const struct osi_connection_id *id = &rtorq->id;
+    if (!rtorq->recover ||
+        (id->calling.len <= SESSION_REFERENCE_MAXIMUM && id->common.len <= SESSION_REFERENCE_MAXIMUM &&
+         id->additional.len <= SESSION_REFERENCE_MAXIMUM))
+        return true;
+    osi_cause_set(&a->cause, OSI_END_REFUSED, OSI_LAYER_RTSE, false, OSI_REFUSE_CANNOT_RECOVER,
+                  "session connection identifier",
+                  "RT-RECOVER names an association by a longer reference than there can be");
+    refuse_for_cause(a, &(struct refusal){PRESENTATION_USER_REFUSES, .reason = OSI_REFUSE_CANNOT_RECOVER});
+    return false;
+}
+
 /*
  * Checkpoint size and window (X.228 §7.1.3): never above the proposal; a proposal
  * of 0 leaves the size to the responder, an answer of 0 means none.
@@ -267,7 +282,7 @@ static void agree(struct osi_association *a, const struct rtse_open *rtorq, stru
 
 static void indicate_open(struct osi_association *a, const struct rtse_open *rtorq, struct osi_open *open,
                           unsigned versions) {
-    if (!check_protocol(a, rtorq, open) || !check_dialogue(a, rtorq))
+    if (!check_protocol(a, rtorq, open) || !check_dialogue(a, rtorq) || !check_recovered(a, rtorq))
         return;
     agree(a, rtorq, open);
     keep_open(a, open);

@@ -143,6 +143,13 @@ bool osi_rt_resume_swallow(struct osi_association *a, int64_t now) {
     return true;
 }
 
+bool osi_rt_resume_refuse(struct osi_association *a, int64_t now) {
+    if (a->state != RTSE_RESUME_INDICATED)
+        return false;
+    a->state = RTSE_RECEIVING;
+    return osi_rt_transfer_reject(a, false, now);
+}
+
 bool osi_rt_resume_unknown(struct osi_association *a) {
     if (a->state != RTSE_RESUME_INDICATED)
         return false;

@@ -228,7 +228,7 @@ static bool attach(struct net *net, const struct net_descriptors *descriptors) {
             return false;
     if (descriptors->local >= 0 && !(net->local = listen_event(net, descriptors->local, local_ready)))
         return false;
-    return readers_open(net, descriptors->readers, descriptors->reader_count);
+    return readers_open(net, descriptors->door, descriptors->reader_count);
 }
 
 struct net *net_new(struct event_base *loop, const struct protocol_config *config,

@@ -82,7 +82,7 @@ static void attach(struct world *world) {
     require(mta_attach_net(world->mta, end_open(&world->ends[1]), "net 2"));
     require(mta_attach_work(world->mta, end_open(&world->ends[2]), "work"));
     require(mta_attach_parent(world->mta, end_open(&world->ends[3])));
-    require(reader_attach(world->reader, end_open(&world->ends[4]), "net 1"));
+    require(mta_attach_net(world->reader, end_open(&world->ends[4]), "net 1"));
 }
 
 static void begin(struct world *world) {

@@ -10,7 +10,8 @@ import socket
 import struct
 import time
 
-from players import ANN, FAY, JOE, LARGE, MB, NEAR, Unharmed, folder, hostile_stage, processes, text_message
+from players import (ANN, FAY, JOE, LARGE, MB, NEAR, Stage, Unharmed, folder, hostile_stage, processes,
+                     text_message)
 from peer import ber, local, session, tap, x228, x411
 from peer.association import Aborted, BindRefused, Excepted
 from peer.transport import Closed, Transport

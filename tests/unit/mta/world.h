@@ -26,6 +26,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "ipc/door.h"
 #include "ipc/frames.h"
 #include "ipc/payload.h"
 #include "mta/mta.h"
@@ -57,12 +58,12 @@ struct world {
     struct mta_user users[2];
     struct arena arena;
     pid_t pid;
-    int net, parent;
-    int work_listener; /* where work processes call; 0: none do */
+    int net, parent, door;
     struct frame last; /* what `expect` found */
     struct frame kept[64];
     size_t kept_count;
     unsigned messages; /* made so far, for their identifiers */
+    uint32_t transfer; /* the number of the last transfer in, of all associations */
     int64_t deferred;  /* the next envelopes' deferred-delivery-time, s since 1970; 0: none */
     const struct mta_reload *reload;
 };
@@ -96,30 +97,36 @@ UNUSED static struct mts_tables *make_tables(void) {
 
 /* ---- the process ---- */
 
+/* Our end of a new channel to the switch. */
+UNUSED static int pass_through(int door, enum ipc_end end) {
+    int pair[2];
+    assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair), 0);
+    assert_true(ipc_door_pass(door, end, 0, pair[1]));
+    close(pair[1]);
+    return pair[0];
+}
+
 UNUSED static void world_start(struct world *world) {
-    int net[2], parent[2];
-    assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, net), 0);
+    int door[2], parent[2];
+    assert_true(ipc_door(door));
     assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, parent), 0);
     fflush(stdout);
     fflush(stderr);
     world->pid = fork();
     assert_true(world->pid >= 0);
     if (world->pid == 0) {
-        close(net[0]);
+        close(door[0]);
         close(parent[0]);
         if (!getenv("WORLD_LOG"))
             log_set_level(LOG_LEVEL_ERROR);
-        struct mta_descriptors descriptors = {.parent = parent[1],
-                                              .listener = -1,
-                                              .net = &net[1],
-                                              .net_count = 1,
-                                              .work_listener = world->work_listener};
+        struct mta_descriptors descriptors = {.parent = parent[1], .door = door[1]};
         exit(mta_run(&world->config, world->reload, &descriptors));
     }
-    close(net[1]);
+    close(door[1]);
     close(parent[1]);
-    world->net = net[0];
+    world->door = door[0];
     world->parent = parent[0];
+    world->net = pass_through(door[0], IPC_END_NET);
     for (size_t i = 0; i < world->kept_count; i++)
         buf_free(&world->kept[i].payload);
     world->kept_count = 0;
@@ -150,6 +157,7 @@ UNUSED static int world_wait(struct world *world) {
     int status;
     assert_int_equal(waitpid(world->pid, &status, 0), world->pid);
     close(world->net);
+    close(world->door);
     close(world->parent);
     world->pid = 0;
     return status;
@@ -380,6 +388,7 @@ UNUSED static struct span envelope_to(struct world *world, uint8_t indicators, c
 UNUSED static void send_whole(struct world *world, uint64_t ref, struct span envelope, struct span content) {
     struct buf payload;
     buf_init(&payload, 0);
+    buf_append_u32(&payload, ++world->transfer);
     buf_append_byte(&payload, IPC_APDU_MESSAGE);
     payload_put_octets(&payload, SPAN_LIT("\2\1\1"));
     payload_put_octets(&payload, envelope);
@@ -389,6 +398,8 @@ UNUSED static void send_whole(struct world *world, uint64_t ref, struct span env
 
 UNUSED static enum ipc_result result_of(struct world *world, uint64_t ref) {
     struct reader r = expect(world, IPC_TRANSFER_RESULT, ref);
+    uint32_t transfer = reader_u32(&r);
+    assert_in_range(transfer, 1, world->transfer);
     return (enum ipc_result)reader_u8(&r);
 }
 
