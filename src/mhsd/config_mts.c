@@ -210,23 +210,6 @@ static bool read_directory(struct loader *l, struct config_section *section) {
            refused(l, section, &why);
 }
 
-/* ---- schedules ---- */
-
-static bool read_schedule(struct loader *l, struct config_section *section) {
-    static const struct {
-        const char *name;
-        enum mts_priority priority;
-    } lanes[] = {{"normal", MTS_NORMAL}, {"non-urgent", MTS_NON_URGENT}, {"urgent", MTS_URGENT}};
-    for (size_t i = 0; i < sizeof lanes / sizeof *lanes; i++)
-        if (strcmp(section->title, lanes[i].name) == 0)
-            mts_tables_set_schedule(
-                l->tables, lanes[i].priority,
-                &(struct mts_schedule){.expiry = config_number(section, "expiry"),
-                                       .first_retry = config_number(section, "first-retry"),
-                                       .longest_retry = config_number(section, "longest-retry")});
-    return true;
-}
-
 /* ---- all of it ---- */
 
 static bool each(struct loader *l, const char *name, bool (*read)(struct loader *, struct config_section *)) {
@@ -235,6 +218,20 @@ static bool each(struct loader *l, const char *name, bool (*read)(struct loader 
          section = config_next(section))
         ok = read(l, section) && ok;
     return ok;
+}
+
+static void read_schedules(const struct loader *l, struct mts_schedule schedules[3]) {
+    static const struct {
+        const char *name;
+        enum mts_priority priority;
+    } lanes[] = {{"normal", MTS_NORMAL}, {"non-urgent", MTS_NON_URGENT}, {"urgent", MTS_URGENT}};
+    for (const struct config_section *s = config_first(l->tree, "schedule"); s; s = config_next(s))
+        for (size_t i = 0; i < sizeof lanes / sizeof *lanes; i++)
+            if (strcmp(s->title, lanes[i].name) == 0)
+                schedules[lanes[i].priority] =
+                    (struct mts_schedule){.expiry = config_number(s, "expiry"),
+                                          .first_retry = config_number(s, "first-retry"),
+                                          .longest_retry = config_number(s, "longest-retry")};
 }
 
 static bool make_tables(struct loader *l) {
@@ -249,6 +246,7 @@ static bool make_tables(struct loader *l) {
         .max_recipients = (uint32_t)config_number(limits, "recipients"),
         .dl_depth = (uint32_t)config_number(limits, "dl-depth"),
     };
+    read_schedules(l, self.schedules);
     l->tables = mts_tables_new(&self, &why);
     l->config.mta.tables = l->tables;
     l->config.mta.directory = l->tables ? directory_new() : NULL;
@@ -284,7 +282,6 @@ bool config_mts(struct loader *l) {
     bool rest = each(l, "user", read_user);
     rest = each(l, "list", read_list) && rest;
     rest = each(l, "directory", read_directory) && rest;
-    rest = each(l, "schedule", read_schedule) && rest;
     rest = (!hops || each(l, "route", read_route)) && rest;
     return add_own_route(l) && hops && rest && each(l, "alias", read_alias) && set_catch_all(l);
 }

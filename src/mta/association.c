@@ -78,14 +78,13 @@ static void fence(struct mta *mta, struct span id, struct span address) {
 }
 
 static const char *why_busy(const struct mta *mta, const struct peer *peer) {
-    unsigned most = mta->config->limits.associations_in;
     if (mta->stopping)
         return "the MTA is stopping";
     if (!peer->config)
         return "the peer is not in the configuration";
-    if (mta->associations_in >= (most ? most : 2000))
+    if (mta->associations_in >= mta->config->limits.associations_in)
         return "too many associations";
-    if (peer->in >= (peer->config->max_in ? peer->config->max_in : 10))
+    if (peer->in >= peer->config->max_in)
         return "too many associations with this peer";
     return NULL;
 }

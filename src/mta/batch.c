@@ -141,8 +141,7 @@ void batch_on_commit(evutil_socket_t fd, short what, void *arg) {
     const struct mta_limits *limits = &mta->config->limits;
     int64_t wait = 0;
     bool look = false;
-    if (limits->gather_us && batch->requests > 0 &&
-        batch->requests < (limits->requests ? limits->requests : 512)) {
+    if (limits->gather_us && batch->requests > 0 && batch->requests < limits->requests) {
         wait = store_gather_us(mta->store, batch->requests, mta->associations_in, batch->since,
                                clock_monotonic_us());
         look = more_comes(batch);

@@ -227,7 +227,7 @@ static enum arrival_result take_new(struct mta *mta, const struct arrival *arriv
     uint8_t digest[STORE_DIGEST];
     struct error err = {0};
     struct span name = span_str(arrival->peer->name), identifier = decoded->identifier->raw;
-    unsigned keep = mta->config->limits.repeat_seconds ? mta->config->limits.repeat_seconds : 20 * 86400;
+    unsigned keep = mta->config->limits.repeat_seconds;
     if (!digest_of(arrival, digest)) {
         snprintf(cause, 200, "the content can't be read again");
         return ARRIVAL_LATER;

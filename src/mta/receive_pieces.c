@@ -38,11 +38,6 @@ bool receive_begin(struct association *association, struct span payload) {
     return true;
 }
 
-static size_t envelope_most(const struct mta *mta) {
-    return mta->config->limits.envelope_octets ? mta->config->limits.envelope_octets
-                                               : (size_t)8 * 1024 * 1024;
-}
-
 static void fail(struct inbound *inbound, const char *cause) {
     if (!inbound->failure[0])
         snprintf(inbound->failure, sizeof inbound->failure, "%.119s", cause[0] ? cause : "no memory");
@@ -59,7 +54,7 @@ bool receive_envelope(struct association *association, struct span payload) {
         return false;
     inbound->kind = (enum ipc_apdu)kind;
     /* The net process has the limit of another configuration for a moment when one is read anew. */
-    if (envelope.len + inbound->envelope.len > envelope_most(association->net->mta))
+    if (envelope.len + inbound->envelope.len > association->net->mta->config->limits.envelope_octets)
         fail(inbound, "the envelope is longer than the limit");
     else if (!inbound->failure[0] && !buf_append_span(&inbound->envelope, envelope))
         fail(inbound, "no memory");

@@ -330,7 +330,7 @@ static bool expire_activity(void *context, const struct store_activity_in *activ
 }
 
 void receive_expire(struct mta *mta, int64_t now) {
-    int64_t keep = mta->config->limits.resume_seconds ? mta->config->limits.resume_seconds : 3 * 86400;
+    int64_t keep = mta->config->limits.resume_seconds;
     struct expiry expiry = {mta, now - keep * SECOND};
     store_each_activity_in(mta->store, expire_activity, &expiry);
     store_each_record(mta->store, RECORD_COMPLETED, expire_completed, &expiry, NULL);

@@ -122,13 +122,12 @@ struct mta *mta_make(struct event_base *loop, const struct mta_config *config,
         error_set(err, STORE_NO_MEMORY, "no memory");
         return NULL;
     }
-    size_t memory = config->limits.envelope_memory;
     mta->loop = loop;
     mta->config = config;
     if (reload)
         mta->reload = *reload;
     mta->started = clock_now_us();
-    arena_init(&mta->arena, memory ? memory : (size_t)64 * 1024 * 1024);
+    arena_init(&mta->arena, config->limits.envelope_memory);
     buf_init(&mta->config_parts, IPC_CONFIG_MAX);
     buf_init(&mta->head, 0);
     buf_init(&mta->scratch, 0);
@@ -311,7 +310,7 @@ static void keep_store(struct mta *mta, int64_t now) {
         log_notice("the store takes messages again");
     if (mta->unsaved_count)
         outbound_save_again(mta);
-    int64_t track = mta->config->limits.track_seconds ? mta->config->limits.track_seconds : 30 * 86400;
+    int64_t track = mta->config->limits.track_seconds;
     store_maintain(mta->store, now, now - track * SECOND, 2000);
     if (now / SECOND % 60 == 0)
         receive_expire(mta, now);

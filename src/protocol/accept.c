@@ -54,8 +54,8 @@ static bool start(struct connection *c, const struct protocol_listener *listener
 /* When there are too many that have not bound, the newcomer is let in, and the host that has the most of them
  * loses one: however many a stranger opens and says nothing, others come to bind. */
 static void make_room(struct net *net) {
-    unsigned opening_max = net->config->opening_max ? net->config->opening_max : 200, count;
-    struct connection *oldest = net->opening >= opening_max ? crowd_oldest(net, &count) : NULL;
+    unsigned count;
+    struct connection *oldest = net->opening >= net->config->opening_max ? crowd_oldest(net, &count) : NULL;
     if (!oldest)
         return;
     log_warning("address=%s connection closed: too many without a bind, %u of them from this host",

@@ -181,7 +181,7 @@ static void connect_to(struct connection *c, const struct sockaddr *address, soc
         return;
     }
     c->writable = event_new(c->net->loop, c->fd, EV_WRITE, on_connected, c);
-    int64_t limit = c->net->config->connect_us ? c->net->config->connect_us : 60 * 1000000;
+    int64_t limit = c->net->config->connect_us;
     struct timeval tv = {.tv_sec = limit / 1000000, .tv_usec = limit % 1000000};
     if (!c->writable || event_add(c->writable, &tv) != 0)
         connect_failed(c, IPC_LAYER_TCP, "no memory for the connection");

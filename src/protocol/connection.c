@@ -20,8 +20,7 @@ static uint8_t read_buffer[READ_SIZE];
 
 /* Takes a free slot; slots grow up to the limit of the configuration. */
 static bool take_slot(struct net *net, struct connection *c) {
-    unsigned most = net->config->connections_max ? net->config->connections_max : 2000;
-    if (net->connections >= most)
+    if (net->connections >= net->config->connections_max)
         return false;
     if (net->connections == net->slot_count) {
         uint32_t count = net->slot_count ? net->slot_count * 2 : 64;

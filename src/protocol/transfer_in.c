@@ -16,10 +16,6 @@
 #include "base/log.h"
 #include "protocol/net_private.h"
 
-static size_t envelope_limit(const struct connection *c) {
-    return c->net->config->envelope_octets ? c->net->config->envelope_octets : (size_t)8 * 1024 * 1024;
-}
-
 /* An APDU up to SHORT is always gathered; up to IPC_WHOLE_MAX while all of them have no more than
  * GATHERED_MOST: slow senders must not fill the memory. */
 #define SHORT         ((size_t)64 * 1024)
@@ -174,7 +170,7 @@ void transfer_in_begin(struct connection *c, const struct osi_begin *begin) {
     c->in.active = true;
     c->in.activity = begin->activity;
     buf_init(&c->in.gathered, 0);
-    apdu_scanner_init(&c->in.scanner, envelope_limit(c));
+    apdu_scanner_init(&c->in.scanner, c->net->config->envelope_octets);
     if (begin->resumed)
         ask_resume(c, begin);
 }
@@ -313,7 +309,8 @@ static bool resume_from(struct connection *c, uint32_t serial, uint64_t offset, 
     struct osi_checkpoint checkpoint = {.serial = serial, .offset = offset};
     struct reader r = reader_of(state);
     struct span osi_state = reader_take(&r, sizeof checkpoint.state);
-    if (r.failed || !apdu_scanner_restore(&c->in.scanner, payload_rest(&r), collected, envelope_limit(c)))
+    if (r.failed ||
+        !apdu_scanner_restore(&c->in.scanner, payload_rest(&r), collected, c->net->config->envelope_octets))
         return false;
     c->in.told = collected.len;
     memcpy(checkpoint.state, osi_state.data, sizeof checkpoint.state);

@@ -15,6 +15,8 @@
 #include "ipc/door.h"
 #include "quiet.h"
 
+#include "../unit/numbers.h"
+
 enum { STORE, PARENT, READER, CLIENT, CALLER = 5, CALLED = 7, ENDS, TURNS = 12, STEPS = 200 };
 
 struct world {
@@ -110,7 +112,8 @@ static void begin(struct world *world) {
                                              .listener_count = 1,
                                              .peers = make_peers(),
                                              .peer_count = 2,
-                                             .envelope_octets = 1 << 20};
+                                             .envelope_octets = 1 << 20,
+                                             NUMBERS_OF_PROTOCOL};
     for (size_t i = 0; i < ENDS; i++)
         world->ends[i].fd = -1;
     int listener_fd = listen_at(&listening), door[2];

@@ -33,6 +33,8 @@
 #include "names/identifier.h"
 #include "schema/x411p3.h"
 
+#include "../numbers.h"
+
 #define UNUSED __attribute__((unused))
 
 #define OURS  "/C=GB/A=GOLD/P=ALPHA"
@@ -72,7 +74,7 @@ struct world {
 
 UNUSED static void route_to(struct mts_tables *tables, const char *pattern, const char *hop) {
     struct error err = {0};
-    struct mts_choice choice = {.hop = hop};
+    struct mts_choice choice = {.hop = hop, .weight = 1};
     struct mts_route route = {.pattern = pattern, .choices = &choice, .choice_count = 1};
     if (!hop)
         route = (struct mts_route){.pattern = pattern, .action = MTS_ROUTE_LOCAL};
@@ -82,7 +84,7 @@ UNUSED static void route_to(struct mts_tables *tables, const char *pattern, cons
 
 UNUSED static struct mts_tables *make_tables(void) {
     struct error err = {0};
-    struct mts_self self = {.domain = OURS, .mta_name = "alpha-1"};
+    struct mts_self self = {.domain = OURS, .mta_name = "alpha-1", NUMBERS_OF_SELF};
     struct mts_tables *tables = mts_tables_new(&self, &err);
     assert_non_null(tables);
     assert_true(mts_tables_add_hop(tables, &(struct mts_hop){.name = "beta", .domain = BETA}, &err));
@@ -137,8 +139,8 @@ UNUSED static void world_begin(struct world *world) {
     snprintf(world->directory, sizeof world->directory, "/tmp/chasqui-mta-XXXXXX");
     assert_non_null(mkdtemp(world->directory));
     arena_init(&world->arena, (size_t)64 << 20);
-    world->peers[0] = (struct mta_peer){.name = "beta", .retry_first = 1};
-    world->peers[1] = (struct mta_peer){.name = "gamma", .retry_first = 1};
+    world->peers[0] = (struct mta_peer){.name = "beta", NUMBERS_OF_PEER};
+    world->peers[1] = (struct mta_peer){.name = "gamma", NUMBERS_OF_PEER};
     world->users[0] = (struct mta_user){.address = JONES, .uid = 1001, .has_uid = true};
     world->users[1] = (struct mta_user){.address = SMITH, .uid = 1002, .has_uid = true};
     world->config = (struct mta_config){.node = "a1",
@@ -148,6 +150,7 @@ UNUSED static void world_begin(struct world *world) {
                                         .peer_count = 2,
                                         .users = world->users,
                                         .user_count = 2,
+                                        .limits = {NUMBERS_OF_LIMITS},
                                         .service_uid = UINT32_MAX,
                                         .operators_gid = UINT32_MAX};
     world_start(world);

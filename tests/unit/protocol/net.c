@@ -22,6 +22,8 @@
 #include "base/clock.h"
 #include "protocol/net_private.h"
 
+#include "../numbers.h"
+
 /* ---- the stage ---- */
 
 struct frame {
@@ -183,8 +185,10 @@ static struct stage *new_stage(enum osi_context context) {
     struct stage *stage = mem_alloc(sizeof *stage);
     stage->loop = event_base_new();
     serve_names(stage);
-    stage->a.config.mta_name = span_str("MTA-A");
-    stage->b.config.mta_name = span_str("MTA-B");
+    stage->a.config = (struct protocol_config){
+        .mta_name = SPAN_LIT("MTA-A"), .envelope_octets = (size_t)8 << 20, NUMBERS_OF_PROTOCOL};
+    stage->b.config = stage->a.config;
+    stage->b.config.mta_name = SPAN_LIT("MTA-B");
     int listener = listen_on_loopback(&stage->b.listener.endpoint);
     stage->a.endpoint = stage->b.listener.endpoint;
     stage->a.peer = (struct protocol_peer){.name = "B",
@@ -799,7 +803,7 @@ static struct net *bereaved(struct event_base *loop, const struct protocol_confi
 
 /* At a stop the store process may end before this one has seen the order: no failure, if the order comes. */
 static void the_order_to_stop_may_be_seen_after_the_stores_end(void **state) {
-    static const struct protocol_config config;
+    static const struct protocol_config config = {.envelope_octets = 1 << 20, NUMBERS_OF_PROTOCOL};
     (void)state;
     for (int ordered = 0; ordered < 2; ordered++) {
         struct event_base *loop = event_base_new();
