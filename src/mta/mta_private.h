@@ -59,6 +59,7 @@ struct peer {
     int hop;                       /* the rules' number, -1: not in the tables */
     unsigned in, out, connecting;  /* associations */
     struct association *idle;      /* those we opened that wait for a transfer */
+    int64_t last_begun;            /* monotonic µs: when the last of its transfers out began */
     unsigned failures;             /* to get an association, in a row */
     int64_t next_try;              /* µs; 0: now */
     bool plain;                    /* a recovery failed: the next association is opened without one */

@@ -44,7 +44,7 @@ static void a_whole_configuration_is_understood(void **state) {
     assert_non_null(config);
     const struct protocol_peer *peer = &config->protocol.peers[0];
     assert_string_equal(peer->name, "BETA");
-    assert_true(span_eq(peer->called.t, SPAN_LIT("591")));
+    assert_true(span_eq(peer->endpoints[0].called.t, SPAN_LIT("591")));
     assert_int_equal(ntohs(((const struct sockaddr_in *)&peer->endpoints[0].address)->sin_port), 102);
     /* A name is not resolved here. */
     assert_int_equal(peer->endpoint_count, 2);

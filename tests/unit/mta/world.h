@@ -66,6 +66,7 @@ struct world {
     size_t kept_count;
     unsigned messages; /* made so far, for their identifiers */
     uint32_t transfer; /* the number of the last transfer in, of all associations */
+    int priority;      /* the next envelopes', as x411_Priority has it; 0: normal */
     int64_t deferred;  /* the next envelopes' deferred-delivery-time, s since 1970; 0: none */
     const struct mta_reload *reload;
 };
@@ -368,6 +369,7 @@ UNUSED static struct span envelope_to(struct world *world, uint8_t indicators, c
     envelope.originator_name = name_of(world, EVA);
     envelope.content_type.choice = x411_ContentType_built_in;
     envelope.content_type.u.built_in = 22;
+    envelope.priority = world->priority;
     if (world->deferred)
         assert_true(ber_utctime_write(world->deferred, &world->arena, &envelope.deferred_delivery_time));
     envelope.trace_information.items = trace_of(world, domain);
