@@ -92,7 +92,7 @@ static const struct config_option top_options[] = {
      .text = "/run/chasqui/mhsd.sock", .help = "The Unix socket where mhs(1) reaches the daemon."},
     {"run-as", CONFIG_LOGIN, CONFIG_RESTART | CONFIG_ROOT, CONFIG_ALL, .text = "chasqui",
      .help = "The user to run as when started by root. Empty: stay root."},
-    {"operators", CONFIG_GROUP, 0, SWITCH | CONFIG_NET | CONFIG_CLIENTS, .none = "only root",
+    {"operators", CONFIG_GROUP, 0, SWITCH | CONFIG_CLIENTS, .none = "only root",
      .help = "A group whose members may do what root may with mhs(1)."},
     {"net-processes", CONFIG_NUMBER, CONFIG_RESTART, CONFIG_PARENT, 1, 64, .number = 1,
      .help = "How many processes speak with the peers."},
@@ -108,7 +108,8 @@ static const struct config_option top_options[] = {
     {"listen", CONFIG_TEXTS, CONFIG_RESTART, CONFIG_NET, .none = "nowhere",
      .help = "Presentation addresses to listen at (RFC 1278), as {\"\\\"P1\\\"/Internet=0.0.0.0+102\"}. A "
              "caller must "
-             "address the selectors that are named. Lines of one address that differ in the T-selector alone take "
+             "address the selectors that are named. Lines of one address that differ in the T-selector alone "
+             "take "
              "each of them there. A host name is resolved when the daemon starts."},
     {"name-servers", CONFIG_TEXTS, 0, CONFIG_NET,
      .none = "those of /etc/resolv.conf, which is read, as /etc/hosts is, when a net process starts",

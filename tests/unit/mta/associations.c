@@ -1,5 +1,5 @@
-/* When another association is opened: an urgent copy waits for none that is under way, nor does any copy behind a
- * long transfer. */
+/* When another association is opened: an urgent copy waits for none that is under way, nor does any copy
+ * behind a long transfer. */
 #include "world.h"
 
 static void begin(struct world *world, unsigned most) {
@@ -52,6 +52,10 @@ static void a_copy_behind_a_long_transfer_opens_another(void **state) {
     take_in(&world, x411_Priority_urgent);
     connect_out(&world, 4, "gamma");
     outgoing_of(&world, 4);
+    for (uint64_t ref = 2; ref <= 4; ref++)
+        sent(&world, ref, IPC_SENT);
+    sent(&world, outgoing_of(&world, 0).ref, IPC_SENT);
+    expect_drained(&world);
     world_end(&world);
 }
 
