@@ -524,8 +524,8 @@ static void its_cost_is_linear(void **state) {
 static void lines_that_differ_in_the_t_selector_share_a_socket(void **state) {
     (void)state;
     struct error err = {0};
-    struct config *config = read_text(HEAD "listen = { \"\\\"591\\\"Internet=127.0.0.1+1102\",\n"
-                                           "\"\\\"592\\\"Internet=127.0.0.1+1102\",\n"
+    struct config *config = read_text(HEAD "listen = { \"\\\"591\\\"/Internet=127.0.0.1+1102\",\n"
+                                           "\"\\\"592\\\"/Internet=127.0.0.1+1102\",\n"
                                            "\"\\\"591\\\"/Internet=127.0.0.1+1103\" }\n",
                                       &err);
     assert_string_equal(err.text, "");
@@ -538,7 +538,7 @@ static void lines_that_differ_in_the_t_selector_share_a_socket(void **state) {
     config_free(config);
     /* the first takes any selector, so the second says nothing more */
     assert_null(read_text(
-        HEAD "listen = { \"Internet=127.0.0.1+1102\", \"\\\"592\\\"Internet=127.0.0.1+1102\" }\n", &err));
+        HEAD "listen = { \"Internet=127.0.0.1+1102\", \"\\\"592\\\"/Internet=127.0.0.1+1102\" }\n", &err));
     assert_non_null(strstr(err.text, "is listed before"));
 }
 
