@@ -8,6 +8,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "ipc/door.h"
+#include "mta/guesses.h"
 #include "mta/client_private.h"
 #include "mta/convert.h"
 #include "mta/outbound_private.h"
@@ -109,7 +110,7 @@ static bool open_all(struct mta *mta, struct error *err) {
     if (!mta->store)
         return false;
     if (!schedule_init(&mta->schedule, 0) || !batch_init(mta) || !peers_configure(mta) ||
-        !convert_init(mta) || !open_events(mta))
+        !convert_init(mta) || !open_events(mta) || !(mta->guesses = guesses_new()))
         return error_set(err, STORE_NO_MEMORY, "no memory");
     return begin_epoch(mta, err) && users_load(mta, err) && load_queue(mta, err);
 }
@@ -183,6 +184,7 @@ void mta_free(struct mta *mta) {
     schedule_free(&mta->schedule);
     users_free(mta);
     peers_free(mta);
+    guesses_free(mta->guesses);
     store_close(mta->store);
     arena_free(&mta->arena);
     buf_free(&mta->head);
@@ -323,6 +325,7 @@ void mta_tick(struct mta *mta) {
     peers_tick(mta, now);
     pace_tick(mta, now);
     convert_tick(mta);
+    guesses_tick(mta->guesses, clock_monotonic_us());
     if (mta->stopping)
         finish_stop(mta);
 }
@@ -417,15 +420,17 @@ bool mta_attach_parent(struct mta *mta, int fd) {
 
 /* ---- the door: the ends of channels that the parent hands over ---- */
 
-/* A reader serves those who ask; the switch all. */
+/* A reader serves clients only. */
 static bool attach_end(struct mta *mta, enum ipc_end end, unsigned number, int fd) {
     char name[24];
+    if (end == IPC_END_CLIENTS)
+        return mta_attach_clients(mta, fd, "clients");
     if (end == IPC_END_WORK && !mta->reader) {
         snprintf(name, sizeof name, "work%u", number);
         return mta_attach_work(mta, fd, name);
     }
     snprintf(name, sizeof name, "net%u", number);
-    return end == IPC_END_NET && mta_attach_net(mta, fd, name);
+    return end == IPC_END_NET && !mta->reader && mta_attach_net(mta, fd, name);
 }
 
 static void on_door(evutil_socket_t door, short what, void *arg) {

@@ -124,10 +124,6 @@ static bool dispatch(struct net *net, enum ipc_type type, uint64_t ref, struct s
     case IPC_SEND_BEGIN:
     case IPC_SEND_DATA:
         return !c || transfer_out_frame(c, type, &r);
-    case IPC_RESPONSE:
-    case IPC_SUBMIT_RESULT:
-    case IPC_FETCH_DATA:
-        return local_frame_from_store(net, type, ref, payload);
     default:
         return false;
     }
@@ -158,7 +154,6 @@ static void pump_all(struct net *net) {
 static void on_store_writable(void *context, struct ipc_channel *channel) {
     (void)channel;
     pump_all(context);
-    local_resume_all(context);
 }
 
 static const struct ipc_handler store_handler = {
@@ -208,6 +203,25 @@ static void on_parent_closed(void *context, struct ipc_channel *channel, const c
 
 static const struct ipc_handler parent_handler = {.frame = on_parent_frame, .closed = on_parent_closed};
 
+/* ---- listeners ---- */
+
+static void listen_again(evutil_socket_t fd, short what, void *arg) {
+    struct net *net = arg;
+    (void)fd;
+    (void)what;
+    for (size_t i = 0; i < net->listener_count; i++)
+        if (net->listeners[i])
+            event_add(net->listeners[i], NULL);
+}
+
+void net_listen_later(struct net *net) {
+    static const struct timeval moment = {.tv_usec = 200000};
+    for (size_t i = 0; i < net->listener_count; i++)
+        if (net->listeners[i])
+            event_del(net->listeners[i]);
+    event_add(net->rest, &moment);
+}
+
 /* ---- life ---- */
 
 static struct event *listen_event(struct net *net, int fd, event_callback_fn ready) {
@@ -224,14 +238,13 @@ static bool attach(struct net *net, const struct net_descriptors *descriptors) {
     net->store = ipc_channel_new(net->loop, descriptors->store, "store", &store_handler, net);
     if (descriptors->parent >= 0)
         net->parent = ipc_channel_new(net->loop, descriptors->parent, "parent", &parent_handler, net);
-    if (!net->listeners || !net->store || (descriptors->parent >= 0 && !net->parent))
+    net->rest = event_new(net->loop, -1, 0, listen_again, net);
+    if (!net->listeners || !net->rest || !net->store || (descriptors->parent >= 0 && !net->parent))
         return false;
     for (size_t i = 0; i < net->listener_count; i++)
         if (!(net->listeners[i] = listen_event(net, descriptors->listeners[i], accept_ready)))
             return false;
-    if (descriptors->local >= 0 && !(net->local = listen_event(net, descriptors->local, local_ready)))
-        return false;
-    return readers_open(net, descriptors->door, descriptors->reader_count);
+    return true;
 }
 
 struct net *net_new(struct event_base *loop, const struct protocol_config *config,
@@ -263,22 +276,20 @@ static void close_listeners(struct net *net) {
         close_listener(net->listeners[i]);
         net->listeners[i] = NULL;
     }
-    close_listener(net->local);
-    net->local = NULL;
 }
 
 void net_free(struct net *net) {
     if (!net)
         return;
     close_listeners(net);
-    readers_close(net);
-    local_free_all(net);
     for (uint32_t i = 0; i < net->slot_count; i++)
         if (net->slots[i].connection)
             connection_free(net->slots[i].connection);
     resolver_free(net->resolver);
     ipc_channel_free(net->store);
     ipc_channel_free(net->parent);
+    if (net->rest)
+        event_free(net->rest);
     mem_free(net->listeners);
     mem_free(net->slots);
     buf_free(&net->config_parts);

@@ -2,10 +2,10 @@
 #ifndef PROTOCOL_NET_PRIVATE_H
 #define PROTOCOL_NET_PRIVATE_H
 
-#include <jansson.h>
-
 #include "asn1/ber.h"
 #include "base/buf.h"
+#include "base/burst.h"
+#include "base/host.h"
 #include "ipc/bind.h"
 #include "ipc/channel.h"
 #include "ipc/payload.h"
@@ -13,7 +13,6 @@
 #include "protocol/net.h"
 
 struct connection;
-struct client;
 
 /* The place of a connection; its ref is `generation << 32 | index`, so that a late frame never meets a new
  * connection. */
@@ -31,20 +30,17 @@ struct net {
     struct ipc_channel *parent;
     struct event **listeners;
     size_t listener_count;
-    struct event *local;
     struct slot *slots;
     uint32_t slot_count;
     uint32_t slot_hint;   /* where the search for a free slot begins */
     unsigned connections; /* in use */
     unsigned opening;     /* of these, inbound and without a bind */
-    struct reader_link *readers;
-    size_t reader_count;
-    struct event *door;
-    struct client *clients;
-    unsigned client_count;
-    uint32_t next_client;
-    struct buf config_parts; /* of a configuration that is coming in */
-    size_t gathered;         /* octets of APDUs that come in and are not with the store process yet */
+    unsigned lingering;   /* of these, over and waiting for the peer to close (linger.c) */
+    struct connection *lingering_first, *lingering_last; /* the oldest, the newest */
+    struct event *rest;                       /* listeners that ran out of descriptors listen again */
+    struct burst exhausted, crowded, invalid; /* log lines about newcomers */
+    struct buf config_parts;                  /* of a configuration that is coming in */
+    size_t gathered; /* octets of APDUs that come in and are not with the store process yet */
     bool stopping;
     int status;
 };
@@ -53,7 +49,8 @@ enum connection_state {
     CONNECTION_DIALING,   /* outbound: the host's name, then TCP connect */
     CONNECTION_OPENING,   /* association being made, either side */
     CONNECTION_ADMISSION, /* the store process decides, either side */
-    CONNECTION_OPEN
+    CONNECTION_OPEN,
+    CONNECTION_LINGERING /* there is no association any more */
 };
 
 /* An APDU that comes in. Small ones are gathered and sent to the store process whole. */
@@ -97,6 +94,13 @@ struct connection {
     int64_t since;   /* monotonic µs */
     bool announced;  /* the store process was told of it, and hears of its end */
     size_t lingered; /* octets read since the association was over */
+    struct connection *next_lingering, *prev_lingering;
+    int64_t over_since;     /* the association is over, but its output is not written yet; monotonic µs */
+    int64_t read_after;     /* tiny segments wait until then to become more; monotonic µs, 0: not */
+    int64_t refuse_at;      /* the bind is refused then (admission.c); 0: it is not */
+    int64_t segments_since; /* when the count of tiny segments began */
+    unsigned segments;
+    bool more; /* its share of this turn of the loop is over: it goes on in the next */
     struct event *readable;
     struct event *writable;
     struct event *timer;
@@ -104,10 +108,11 @@ struct connection {
     char *name;                       /* the peer's, in frames and log lines; NULL: not known yet */
     const struct protocol_peer *peer; /* outbound: how it is called */
     enum osi_context context;
-    struct buf input;            /* octets that the association did not take yet */
-    char address[64];            /* the peer's host, for the log and the store process */
-    struct resolve *question;    /* a name that is being resolved, either side */
-    struct admission *admission; /* inbound, while it is not answered (admission.c) */
+    struct buf input;             /* octets that the association did not take yet */
+    char address[HOST_TEXT_SIZE]; /* the peer's host, for the log and the store process */
+    char network[HOST_TEXT_SIZE], site[HOST_TEXT_SIZE]; /* inbound: whose it is (crowd.c) */
+    struct resolve *question;                           /* a name that is being resolved, either side */
+    struct admission *admission;                        /* inbound, while it is not answered (admission.c) */
     /* outbound */
     size_t endpoint;
     char host[256];                           /* the endpoint's name, if it is one */
@@ -148,9 +153,11 @@ void net_tell_empty(struct net *net, enum ipc_type type, uint64_t ref);
 
 /* ---- crowd.c: strangers that keep others out ---- */
 
-/* The oldest connection of the host that has the most inbound ones without a bind, or NULL; `*count` gets how
- * many it has. */
+/* The oldest connection of the network (a host, or an IPv6 subscriber: the /64, or the /48 when that has many
+ * of them) that has the most inbound ones without a bind, or NULL; `*count` gets how many it has. */
 struct connection *crowd_oldest(const struct net *net, unsigned *count);
+/* To be called once the address is known. */
+void crowd_place(struct connection *c);
 
 /* ---- connection.c ---- */
 struct connection *connection_new(struct net *net, bool inbound);
@@ -175,6 +182,17 @@ const char *connection_peer(const struct connection *c);
  * is gone. */
 void connection_rename_peer(struct connection *c);
 
+/* No descriptors are left: new connections wait a moment, instead of being found again and again. */
+void net_listen_later(struct net *net);
+
+/* ---- linger.c: the end of the TCP connection ---- */
+#define LINGER_US ((int64_t)3 * 1000000)
+/* The association is gone, its last octets are written. May free `c`. */
+void linger_begin(struct connection *c);
+void linger_forget(struct connection *c);
+/* Makes room for others; false when nobody lingers. */
+bool linger_end_oldest(struct net *net);
+
 /* ---- accept.c: inbound associations ---- */
 void accept_ready(evutil_socket_t fd, short what, void *arg);
 
@@ -183,6 +201,8 @@ void admission_indication(struct connection *c, const struct osi_open *open);
 /* Outbound: the responder has accepted and gave these. */
 void admission_ask_result(struct connection *c, const struct osi_open *open,
                           const struct ipc_credentials *given);
+/* The time has come to say no. */
+void admission_refuse_now(struct connection *c);
 void admission_answer(struct connection *c, const struct ipc_bind_answer *answer);
 /* Gives up what an inbound bind waits for. */
 void admission_forget(struct connection *c);
@@ -209,26 +229,6 @@ const char *connect_context_name(enum osi_context context);
 
 /* Frees what names were resolved to, and gives up the question under way. */
 void connect_forget(struct connection *c);
-/* ---- readers.c: requests that only read the store ---- */
-
-/* A client's place with the readers. */
-struct reader_seat {
-    struct reader_link *link; /* the reader that knows it; NULL: none */
-    uint32_t life;
-    uint32_t client, uid, gid;
-};
-/* Takes over `door`. */
-bool readers_open(struct net *net, int door, unsigned count);
-void readers_close(struct net *net);
-/* True for an operation that a reader answers. `request` may be NULL. */
-bool readers_serve(const json_t *request);
-/* Passes a request on and returns the channel that it went to; without a reader it is answered at once, and
- * NULL is returned. */
-struct ipc_channel *readers_ask(struct net *net, struct reader_seat *seat, enum ipc_type type, uint64_t ref,
-                                struct span payload);
-/* The client is gone. */
-void readers_leave(struct reader_seat *seat);
-
 /* ---- ping.c ---- */
 /* Answers from the connection's failure. */
 void ping_failed(struct connection *c);
@@ -257,13 +257,6 @@ void transfer_out_refused(struct connection *c, enum osi_refusal what, int reaso
 void transfer_out_ended(struct connection *c, enum ipc_sent result, const char *cause, unsigned flags);
 bool transfer_out_frame(struct connection *c, enum ipc_type type, struct reader *r);
 void transfer_out_free(struct transfer_out *out);
-
-/* ---- local_socket.c ---- */
-void local_ready(evutil_socket_t fd, short what, void *arg);
-bool local_frame_from_store(struct net *net, enum ipc_type type, uint64_t ref, struct span payload);
-void local_respond(struct net *net, uint64_t ref, struct span json);
-void local_resume_all(struct net *net);
-void local_free_all(struct net *net);
 
 /* ---- connection_id.c: the session connection identifier as one string of octets ---- */
 bool connection_id_write(const struct osi_connection_id *id, struct buf *out);
