@@ -40,6 +40,14 @@ static const char *const steps[SCHEMA_VERSION] = {
     " flags INTEGER NOT NULL, data BLOB NOT NULL);"
     "CREATE TABLE record(kind INTEGER, name BLOB, data BLOB NOT NULL, PRIMARY KEY(kind, name)) WITHOUT "
     "ROWID;",
+    /* 2 to 3: outcomes of activities, which were records of kind 65. Those did not say whether the activity
+     * was accepted or refused, so they go: who resumes one of them begins anew, and a message that was
+     * accepted is known by its repeat key. */
+    "CREATE TABLE outcome(association BLOB, activity BLOB, peer BLOB, expiry INTEGER NOT NULL, data BLOB NOT "
+    "NULL,"
+    " PRIMARY KEY(association, activity, peer)) WITHOUT ROWID;"
+    "CREATE INDEX outcome_expiry ON outcome(expiry);"
+    "DELETE FROM record WHERE kind = 65;",
 };
 
 static bool fail(sqlite3 *db, struct error *err) {
