@@ -97,7 +97,7 @@ static bool is_configured(const struct connection *c) {
  * may take another. */
 static bool next_try(struct connection *c, enum ipc_layer layer) {
     bool reached = layer != IPC_LAYER_NAME && layer != IPC_LAYER_TCP;
-    if (layer == IPC_LAYER_BIND)
+    if (layer == IPC_LAYER_BIND || c->recovery_refused)
         return false;
     if (reached && ++c->context_at && find_context(c))
         return true;
