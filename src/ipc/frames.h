@@ -153,16 +153,16 @@ enum ipc_type {
     /* S>L>C u64 offset, u64 total, rest content; an error comes as RESPONSE */
     IPC_FETCH_DATA,
     /* L>S u32 uid, u32 gid, before a client's first frame; ref = client. Frames of a client carry ref =
-       client * 2^32 + its ref, which is not 0: an answer with that is about the connection */
+       client * 2^32 + its ref; a RESPONSE that nobody asked for, with ref 0, is about the connection */
     IPC_CLIENT_OPEN,
     /* L>S (empty) ref = client */
     IPC_CLIENT_CLOSE,
 
     /* ---- the parent ---- */
 
-    /* P>N, P>S, P>R, P>L, P>W rest configuration: a part of the slice for the kind of process; ref = 1: more parts
-     * follow, 0: it is whole. At most IPC_CONFIG_MAX in all. The first comes before all else; those after it
-     * are reloads */
+    /* P>N, P>S, P>R, P>L, P>W rest configuration: a part of the slice for the kind of process; ref = 1: more
+     * parts follow, 0: it is whole. At most IPC_CONFIG_MAX in all. The first comes before all else; those
+     * after it are reloads */
     IPC_CONFIG = 128,
     /* P>N, P>S, P>R, P>L (empty): finish what is under way, then exit 0 */
     IPC_STOP,
