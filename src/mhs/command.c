@@ -43,6 +43,8 @@ void mhs_line_init(struct mhs_line *line, const struct mhs_usage *usage, int arg
 
 static void print_options(const struct mhs_option *options) {
     for (; options && options->name; options++) {
+        if (!options->help)
+            continue; /* a former name */
         char text[64];
         snprintf(text, sizeof text, "%c%c%s--%s%s%s", options->id > 255 ? ' ' : '-',
                  options->id > 255 ? ' ' : options->id, options->id > 255 ? "  " : ", ", options->name,

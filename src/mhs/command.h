@@ -38,7 +38,7 @@ struct mhs_option {
     int id;            /* the letter of the short form, or a number above 255 when there is none */
     const char *name;  /* long form, without the dashes */
     const char *value; /* what stands for the value in the help, NULL for a flag */
-    const char *help;  /* one line */
+    const char *help;  /* one line; NULL: a former name of an option, not shown */
 };
 
 struct mhs_usage {

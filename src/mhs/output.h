@@ -1,5 +1,5 @@
-/* What commands print: values of JSON answers, sizes and times for people, colour where a person looks. Tables
- * are in mhs/table.h. */
+/* What commands print: values of JSON answers, sizes and times for people, colour where a person looks.
+ * Tables are in mhs/table.h. */
 #ifndef MHS_OUTPUT_H
 #define MHS_OUTPUT_H
 

@@ -35,11 +35,10 @@ static size_t width_of(uint32_t code) {
 
 /* Octets of the character at the start of `text`, and its display columns. */
 static size_t step(struct span text, size_t *width) {
-    uint32_t code;
-    size_t control = text_control(text);
-    size_t octets = control ? control : charset_utf8_character(text, &code);
-    if (control) /* `\x1B` or `\u202E` */
-        *width = control == 3 ? 6 : 4;
+    uint32_t code = 0;
+    size_t octets = charset_utf8_character(text, &code);
+    if (text_control(text)) /* `\x1B` or `\u202E` */
+        *width = code < 0x100 ? 4 : 6;
     else
         *width = octets ? width_of(code) : 1;
     return octets ? octets : 1;
