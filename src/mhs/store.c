@@ -43,10 +43,13 @@ static const char *fate_of(const struct store_lost *lost, enum mts_kind kind) {
                                 : "is non-delivered at the daemon's next start";
 }
 
-/* An entry's data begins with the kind too (mta/decide.c). An envelope that does not read names nothing. */
+/* An envelope that does not read names nothing. */
 static json_t *lost_json(const struct store_lost *lost, struct arena *arena) {
-    struct row row = {.kind = lost->data.len ? (enum mts_kind)lost->data.data[0] : MTS_MESSAGE};
+    struct row row = {.kind = MTS_MESSAGE};
+    struct delivered delivered;
     struct summary summary = {0};
+    if (!lost->work && delivered_read(lost->data, &delivered))
+        row.kind = delivered.kind;
     if ((!lost->work || row_read(lost->data, &row)) && row.kind >= MTS_MESSAGE && row.kind <= MTS_REPORT &&
         !summary_of(row.kind, lost->envelope, arena, &summary))
         summary = (struct summary){0};

@@ -125,7 +125,7 @@ static bool read_limits(struct loader *l) {
     cfg_t *limits = cfg_getsec(l->cfg, "limits");
     struct mta_limits *mta = &l->config.mta.limits;
     struct protocol_config *protocol = &l->config.protocol;
-    long connections, opening, clients, in, envelope, memory, content, requests, gather;
+    long connections, opening, clients, in, envelope, memory, content, mailbox, submission, requests, gather;
     if (!config_number(l, limits, "connections", 1, 1000000, &connections) ||
         !config_number(l, limits, "opening", 1, 1000000, &opening) ||
         !config_number(l, limits, "clients", 1, 100000, &clients) ||
@@ -133,6 +133,8 @@ static bool read_limits(struct loader *l) {
         !config_number(l, limits, "envelope-octets", 1024, IPC_ENVELOPE_MAX, &envelope) ||
         !config_number(l, limits, "envelope-memory", 65536, 1L << 34, &memory) ||
         !config_number(l, limits, "content-octets", 0, INT64_MAX, &content) ||
+        !config_number(l, limits, "mailbox-octets", 0, INT64_MAX, &mailbox) ||
+        !config_number(l, limits, "submission-octets", 0, INT64_MAX, &submission) ||
         !config_number(l, limits, "requests", 1, 1000000, &requests) ||
         !config_number(l, limits, "gather-us", 0, 1000000, &gather))
         return false;
@@ -144,6 +146,8 @@ static bool read_limits(struct loader *l) {
     mta->envelope_octets = (size_t)envelope;
     mta->envelope_memory = (size_t)memory;
     mta->content_octets = (uint64_t)content;
+    mta->mailbox_octets = (uint64_t)mailbox;
+    mta->submission_octets = (uint64_t)submission;
     mta->requests = (unsigned)requests;
     mta->gather_us = (unsigned)gather;
     mta->relax_bounds = cfg_getbool(limits, "relax-bounds");

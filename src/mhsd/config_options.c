@@ -12,6 +12,8 @@ static cfg_opt_t limit_options[] = {
     CFG_INT("envelope-octets", 8 * 1024 * 1024, CFGF_NONE),
     CFG_INT("envelope-memory", 64 * 1024 * 1024, CFGF_NONE),
     CFG_INT("content-octets", 0, CFGF_NONE),
+    CFG_INT("mailbox-octets", 2L << 30, CFGF_NONE),
+    CFG_INT("submission-octets", 4L << 30, CFGF_NONE),
     CFG_INT("requests", 512, CFGF_NONE),
     CFG_INT("recipients", 0, CFGF_NONE),
     CFG_INT("dl-depth", 16, CFGF_NONE),

@@ -174,19 +174,17 @@ bool copy_expire(struct mta *mta, struct work *work) {
 bool copy_deliver(struct mta *mta, struct work *work) {
     struct copy copy;
     struct error err = {0};
-    struct mts_delivery delivery = {0};
+    struct mts_decisions more = {0};
     if (!copy_load(mta, work, &copy, &err)) {
         put_off(mta, work, "delivered", &err);
         return false;
     }
     struct mts_run run = run_begin(mta, &mta->arena);
     struct batch_mark mark = batch_mark(mta);
-    mts_deliver(&run, &copy.stored, &delivery);
-    if (delivery.more.result == 0)
-        delivery.more.result = MTS_DECIDED;
-    bool done = !delivery.delivered || decide_entry(mta, &delivery, copy.row.kind, copy.row.has_content,
-                                                    work->message, run.now * SECOND);
-    done = done && copy_replace(mta, work, &copy, &run, &delivery.more);
+    bool done = decide_delivery(mta, &run, &copy.stored, work->message, &more);
+    if (more.result == 0)
+        more.result = MTS_DECIDED;
+    done = done && copy_replace(mta, work, &copy, &run, &more);
     if (!done)
         batch_undo(mta, mark);
     copy_release(&copy);

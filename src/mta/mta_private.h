@@ -121,6 +121,7 @@ struct effect {
     struct association *association; /* NULL when it went away in the meantime, or plays no part */
     struct bytes *bytes;
     uint64_t ref;
+    uint64_t octets;
     uint32_t number;
 };
 
@@ -178,8 +179,10 @@ struct mta {
     struct counters counters;
     struct local_user *users; /* client_private.h */
     size_t user_count;
-    struct map user_numbers; /* from 1, by the hash of the user's key */
-    struct work **unsaved;   /* finished with the peer, the row's removal failed */
+    struct map user_numbers;   /* from 1, by the hash of the user's key */
+    struct map mailbox_use;    /* quota.c: what a mailbox holds, by the store's key */
+    struct map submission_use; /* octets in open submissions, by uid + 1 */
+    struct work **unsaved;     /* finished with the peer, the row's removal failed */
     size_t unsaved_count, unsaved_room;
     uint64_t users_version; /* of the users that were added by hand */
     bool reader;            /* a reader process: only what reads rows is answered */
@@ -349,9 +352,13 @@ bool decide_apply(struct mta *mta, struct mts_run *run, const struct mts_decisio
 /* The name in the store of the rules' mailbox; lives in mta->arena. */
 struct span mailbox_name(struct mta *mta, const char *mailbox);
 
-/* Adds a mailbox entry for what was delivered of the message. */
-bool decide_entry(struct mta *mta, const struct mts_delivery *delivery, enum mts_kind kind, bool has_content,
-                  uint64_t message, int64_t now);
+/*
+ * Delivers the copy `stored` of the message: as mts_deliver, and adds the mailbox entry to the batch. A full
+ * mailbox is a failure of the copy (a report is discarded). What follows is in `more`. False without memory,
+ * or when the store fails.
+ */
+bool decide_delivery(struct mta *mta, struct mts_run *run, const struct mts_stored *stored, uint64_t message,
+                     struct mts_decisions *more);
 
 /* ---- copy.c: a copy as the store has it, for what must be decided on it anew ---- */
 

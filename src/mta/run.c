@@ -11,6 +11,7 @@
 #include "mta/client_private.h"
 #include "mta/convert.h"
 #include "mta/outbound_private.h"
+#include "mta/quota.h"
 
 /* Units whose time has come that one tick works on, and µs for which it begins with more; the rest follows at
  * once. */
@@ -184,6 +185,7 @@ void mta_free(struct mta *mta) {
     free_work_bytes(mta);
     schedule_free(&mta->schedule);
     users_free(mta);
+    quota_free(mta);
     peers_free(mta);
     store_close(mta->store);
     arena_free(&mta->arena);

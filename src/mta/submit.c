@@ -5,6 +5,7 @@
 #include "base/clock.h"
 #include "mta/client_private.h"
 #include "mta/event.h"
+#include "mta/quota.h"
 #include "names/oraddress.h"
 #include "schema/x411p3.h"
 
@@ -13,11 +14,13 @@
 
 struct submission {
     enum ipc_submission kind;
+    uint64_t octets; /* counted for its uid */
     struct bytes *envelope;
     struct store_content *content;
 };
 
-static void submission_free(struct submission *submission) {
+static void submission_free(const struct client *client, struct submission *submission) {
+    quota_submitted(client->net->mta, client->uid, submission->octets);
     store_content_release(submission->content);
     bytes_drop(submission->envelope);
     mem_free(submission);
@@ -28,14 +31,20 @@ static void forget(struct client *client, uint64_t ref) {
     if (!submission)
         return;
     map_remove(&client->submissions, ref);
-    submission_free(submission);
+    submission_free(client, submission);
 }
 
 void submissions_free(struct client *client) {
     for (size_t i = 0; i < client->submissions.room; i++)
         if (client->submissions.slots[i].value)
-            submission_free(client->submissions.slots[i].value);
+            submission_free(client, client->submissions.slots[i].value);
     map_free(&client->submissions);
+}
+
+static json_t *over_quota(const struct client *client) {
+    return client_error("too-large", "uid %u has as much as it may in open submissions: %llu octets",
+                        (unsigned)client->uid,
+                        (unsigned long long)client->net->mta->config->limits.submission_octets);
 }
 
 static void refuse(struct client *client, uint64_t ref, json_t *error) {
@@ -43,33 +52,65 @@ static void refuse(struct client *client, uint64_t ref, json_t *error) {
     client_refuse_submission(client, ref, error);
 }
 
-bool submit_begin(struct client *client, uint64_t ref, struct span payload) {
+/* Whoever owns a mailbox may be an originator; which one is looked at when the envelope is decoded. */
+static bool may_submit(const struct client *client) {
+    const struct mta *mta = client->net->mta;
+    bool may = client_is_operator(client);
+    for (size_t i = 0; !may && i < mta->user_count; i++)
+        may = client_owns(client, &mta->users[i]);
+    return may;
+}
+
+/* Nothing of a submission is kept before this says NULL. */
+static json_t *not_now(struct client *client, size_t octets) {
     struct mta *mta = client->net->mta;
-    struct error err = {0};
+    if (!may_submit(client))
+        return client_error("not-permitted", "no mailbox belongs to uid %u, so it has nobody to submit for",
+                            (unsigned)client->uid);
+    if (!store_accepting(mta->store) || mta->stopping)
+        return client_error("unavailable", "%s",
+                            mta->stopping ? "the MTA is stopping" : store_cause(mta->store)->text);
+    return quota_submit(mta, client->uid, octets) ? NULL : over_quota(client);
+}
+
+static struct submission *submission_new(struct client *client, enum ipc_submission kind,
+                                         struct span envelope, struct error *err) {
+    struct submission *submission = mem_alloc(sizeof *submission);
+    if (!submission) {
+        quota_submitted(client->net->mta, client->uid, envelope.len);
+        return NULL;
+    }
+    *submission = (struct submission){
+        .kind = kind,
+        .octets = envelope.len,
+        .envelope = bytes_new(envelope, (struct span){NULL, 0}),
+        .content = store_content_create(client->net->mta->store, 0, err),
+    };
+    if (submission->envelope && submission->content)
+        return submission;
+    submission_free(client, submission);
+    return NULL;
+}
+
+bool submit_begin(struct client *client, uint64_t ref, struct span payload) {
+    struct error err = {.text = "no memory"};
     struct reader r = reader_of(payload);
     uint8_t kind = reader_u8(&r);
     struct span envelope = payload_rest(&r);
     if (!payload_done(&r) || kind < IPC_SUBMISSION_MESSAGE || kind > IPC_SUBMISSION_PROBE ||
         map_get(&client->submissions, ref) || client->submissions.count >= OPEN_MOST)
         return false;
-    if (!store_accepting(mta->store) || mta->stopping) {
-        client_refuse_submission(
-            client, ref,
-            client_error("unavailable", "%s",
-                         mta->stopping ? "the MTA is stopping" : store_cause(mta->store)->text));
+    json_t *refusal = not_now(client, envelope.len);
+    if (refusal) {
+        client_refuse_submission(client, ref, refusal);
         return true;
     }
-    struct submission *submission = mem_alloc(sizeof *submission);
-    if (!submission)
-        return false;
-    submission->kind = (enum ipc_submission)kind;
-    submission->envelope = bytes_new(envelope, (struct span){NULL, 0});
-    submission->content = store_content_create(mta->store, 0, &err);
-    if (submission->envelope && submission->content && map_put(&client->submissions, ref, submission))
+    struct submission *submission = submission_new(client, (enum ipc_submission)kind, envelope, &err);
+    if (submission && map_put(&client->submissions, ref, submission))
         return true;
-    submission_free(submission);
-    client_refuse_submission(client, ref,
-                             client_error("unavailable", "%s", err.text[0] ? err.text : "no memory"));
+    if (submission)
+        submission_free(client, submission);
+    client_refuse_submission(client, ref, client_error("unavailable", "%s", err.text));
     return true;
 }
 
@@ -86,8 +127,15 @@ bool submit_content(struct client *client, uint64_t ref, struct span payload) {
     else if (most && store_content_length(submission->content) + payload.len > most)
         refuse(client, ref,
                client_error("too-large", "the content is longer than %llu octets", (unsigned long long)most));
-    else if (!store_content_append(submission->content, payload, &err))
-        refuse(client, ref, client_error("unavailable", "%s", err.text));
+    else if (!store_accepting(mta->store))
+        refuse(client, ref, client_error("unavailable", "%s", store_cause(mta->store)->text));
+    else if (!quota_submit(mta, client->uid, payload.len))
+        refuse(client, ref, over_quota(client));
+    else {
+        submission->octets += payload.len;
+        if (!store_content_append(submission->content, payload, &err))
+            refuse(client, ref, client_error("unavailable", "%s", err.text));
+    }
     return true;
 }
 

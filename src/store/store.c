@@ -145,8 +145,8 @@ static void sip_round(uint64_t v[4]) {
 }
 
 /* SipHash-1-3 (Aumasson and Bernstein), cut to 63 bits since SQLite's integers are signed. */
-uint64_t store_hash(const struct store *store, struct span s) {
-    uint64_t k0 = store->secret[0], k1 = store->secret[1], last = (uint64_t)s.len << 56;
+static uint64_t sip_hash(uint64_t k0, uint64_t k1, struct span s) {
+    uint64_t last = (uint64_t)s.len << 56;
     uint64_t v[4] = {k0 ^ UINT64_C(0x736F6D6570736575), k1 ^ UINT64_C(0x646F72616E646F6D),
                      k0 ^ UINT64_C(0x6C7967656E657261), k1 ^ UINT64_C(0x7465646279746573)};
     size_t i = 0;
@@ -167,6 +167,14 @@ uint64_t store_hash(const struct store *store, struct span s) {
         sip_round(v);
     uint64_t hash = (v[0] ^ v[1] ^ v[2] ^ v[3]) >> 1;
     return hash ? hash : 1;
+}
+
+uint64_t store_hash(const struct store *store, struct span s) {
+    return sip_hash(store->secret[0], store->secret[1], s);
+}
+
+uint64_t store_checksum(struct span s) {
+    return sip_hash(0, 0, s);
 }
 
 /* ---- opening ---- */

@@ -381,7 +381,8 @@ struct store_entry {
     uint64_t message;
     int64_t at;
     uint32_t flags;   /* the caller's */
-    struct span data; /* the caller's: delivery envelope, heading summary */
+    uint64_t octets;  /* what it takes of its mailbox's room: the caller's */
+    struct span data; /* the caller's; short: what it has in common with others stands in the message */
 };
 
 /* The key of a mailbox, made at need (durable with the next commit); 0 without memory. */
