@@ -96,6 +96,9 @@ static void pump_marked(struct mta *mta) {
     }
 }
 
+/* By a timer: the loop writes the answers first. */
+static const struct timeval after_answers = {.tv_usec = 1000};
+
 /* Effects may add to the next batch, so this one is taken out first. */
 void batch_commit(struct mta *mta) {
     struct batch *batch = &mta->batch;
@@ -120,6 +123,8 @@ void batch_commit(struct mta *mta) {
         *batch = (struct batch){.store = batch->store, .effects = effects, .room = count};
     pump_marked(mta);
     pace_release(mta);
+    if (store_behind(mta->store))
+        event_add(mta->fill, &after_answers);
 }
 
 /*

@@ -162,12 +162,16 @@ struct mta {
     struct event *work_listener; /* where new work processes connect */
     unsigned net_number;         /* of the last process that connected, for its name */
     struct batch batch;
-    struct arena arena;                        /* for the unit that is being worked on */
-    struct buf head;                           /* frame fields that are being put together */
-    struct buf scratch;                        /* rows and events that are being put together */
-    struct buf prefix;                         /* an APDU's octets before its content */
-    struct map resumable;                      /* struct outbound_activity by work id */
-    struct event *commit, *tick, *more, *pace; /* more: the rest of what a tick left undone */
+    struct arena arena;   /* for the unit that is being worked on */
+    struct buf head;      /* frame fields that are being put together */
+    struct buf scratch;   /* rows and events that are being put together */
+    struct buf prefix;    /* an APDU's octets before its content */
+    struct map resumable; /* struct outbound_activity by work id */
+    struct event *commit, *tick, *pace;
+    struct event *more;      /* the rest of what a tick left undone */
+    struct event *fill;      /* what a commit left to the store for after the answers */
+    bool refusing;           /* the log says that the store takes nothing */
+    int64_t refusing_logged; /* monotonic µs; 0: never */
     int64_t paced_at;
     const struct peer *crowded;                 /* where what just came in has to queue; NULL: nowhere */
     struct association *held_first, *held_last; /* whose answers are held back (pace.c) */

@@ -94,14 +94,17 @@ static bool begin_epoch(struct mta *mta, struct error *err) {
 
 static void on_tick(evutil_socket_t fd, short what, void *arg);
 static void on_more(evutil_socket_t fd, short what, void *arg);
+static void on_fill(evutil_socket_t fd, short what, void *arg);
 
 static bool open_events(struct mta *mta) {
     mta->commit = event_new(mta->loop, -1, 0, batch_on_commit, mta);
     mta->tick = event_new(mta->loop, -1, EV_PERSIST, on_tick, mta);
     mta->more = event_new(mta->loop, -1, 0, on_more, mta);
+    mta->fill = event_new(mta->loop, -1, 0, on_fill, mta);
     struct timeval second = {.tv_sec = 1};
     mta->pace = event_new(mta->loop, -1, 0, pace_on_timer, mta);
-    return mta->commit && mta->tick && mta->more && mta->pace && event_add(mta->tick, &second) == 0;
+    return mta->commit && mta->tick && mta->more && mta->fill && mta->pace &&
+           event_add(mta->tick, &second) == 0;
 }
 
 static bool open_all(struct mta *mta, struct error *err) {
@@ -177,6 +180,8 @@ void mta_free(struct mta *mta) {
         event_free(mta->tick);
     if (mta->more)
         event_free(mta->more);
+    if (mta->fill)
+        event_free(mta->fill);
     if (mta->pace)
         event_free(mta->pace);
     close_listener(mta->listener);
@@ -246,6 +251,13 @@ static void on_more(evutil_socket_t fd, short what, void *arg) {
     do_work(arg, clock_now_us());
 }
 
+static void on_fill(evutil_socket_t fd, short what, void *arg) {
+    struct mta *mta = arg;
+    (void)fd;
+    (void)what;
+    store_catch_up(mta->store);
+}
+
 static bool nothing_under_way(const struct mta *mta) {
     for (struct net *net = mta->nets; net; net = net->next)
         for (size_t i = 0; i < net->associations.room; i++) {
@@ -308,10 +320,26 @@ static void finish_stop(struct mta *mta) {
     event_base_loopexit(mta->loop, NULL);
 }
 
-static void keep_store(struct mta *mta, int64_t now) {
-    bool accepting = store_accepting(mta->store);
-    if (!accepting && store_probe(mta->store))
+/* A store that fails and recovers by turns is told of once in a while. */
+#define REFUSAL_LOGGED_EVERY (60 * SECOND)
+
+static void watch_store(struct mta *mta) {
+    int64_t now = clock_monotonic_us();
+    bool accepting = store_accepting(mta->store) && store_probe(mta->store);
+    if (!accepting && !mta->refusing &&
+        (!mta->refusing_logged || now - mta->refusing_logged > REFUSAL_LOGGED_EVERY)) {
+        log_error("no message is taken any more: %s", store_cause(mta->store)->text);
+        mta->refusing = true;
+        mta->refusing_logged = now;
+    }
+    if (!accepting && store_probe(mta->store) && mta->refusing) {
         log_notice("the store takes messages again");
+        mta->refusing = false;
+    }
+}
+
+static void keep_store(struct mta *mta, int64_t now) {
+    watch_store(mta);
     if (mta->unsaved_count)
         outbound_save_again(mta);
     int64_t track = mta->config->limits.track_seconds ? mta->config->limits.track_seconds : 30 * 86400;

@@ -399,14 +399,22 @@ const struct error *store_cause(const struct store *store) {
     return &store->cause;
 }
 
+/* What lies in free segments of ours is given back before anybody is refused for want of space. */
 static bool has_space(struct store *store) {
     int64_t space = store->files->free_space(store->path);
+    if (space >= 0 && (uint64_t)space < store->low_water && segments_drop_free(store))
+        space = store->files->free_space(store->path);
     if (space < 0 || (uint64_t)space >= store->low_water)
         return true;
     store->accepting = false;
     return error_set(&store->cause, STORE_FULL,
-                     "%s: only %lld MiB are free; it takes in again above %llu MiB", store->path,
-                     (long long)(space >> 20), (unsigned long long)(store->low_water >> 20));
+                     "%s: only %lld MiB of the disk are free; mail is taken again above %llu MiB",
+                     store->path, (long long)(space >> 20), (unsigned long long)(store->low_water >> 20));
+}
+
+bool store_room_for_segment(const struct store *store, uint64_t left) {
+    int64_t space = store->files->free_space(store->path);
+    return space < 0 || (uint64_t)space >= SEGMENT_SIZE + left;
 }
 
 void store_watch_space(struct store *store) {
@@ -420,8 +428,8 @@ void store_watch_space(struct store *store) {
 bool store_probe(struct store *store) {
     struct error err = {0};
     uint64_t value;
-    if (store->accepting || store->read_only || store->needs_repair || !segments_are_there(store) ||
-        !has_space(store))
+    if (store->read_only || store->needs_repair || (!store->accepting && !segments_are_there(store)) ||
+        !has_space(store) || store->accepting)
         return store->accepting;
     if (!get_counter(store, "probe", &value, &err) || !set_counter(store, "probe", value + 1, &err)) {
         store->cause = err;

@@ -226,6 +226,8 @@ uint64_t store_checksum(struct span s);
 bool refuse_read_only(const struct store *store, struct error *err);
 /* Looks every now and then whether there is still space. */
 void store_watch_space(struct store *store);
+/* True when `left` octets of the disk stay free after another segment was made. */
+bool store_room_for_segment(const struct store *store, uint64_t left);
 
 /* ---- sql.c ---- */
 
@@ -273,6 +275,8 @@ bool segments_sync_folder(struct store *store, struct error *err);
 bool segment_fill_step(struct store *store);
 /* Removes the files of free segments that are not wanted. */
 void segments_drop_spare(struct store *store);
+/* Removes those of all free ones, also of the one that is used next. True: there were some. */
+bool segments_drop_free(struct store *store);
 /* Closes the segment's file until it is used next. */
 void segment_close(struct store *store, struct segment *segment);
 void segment_path(const struct store *store, uint64_t id, struct buf *out);
