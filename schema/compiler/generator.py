@@ -275,7 +275,7 @@ class Generator:
         if base.kind == "CHOICE":
             out.append(f"    .extra = offsetof(struct {base.cname}, choice),")
         elif base.kind in STRUCTS and base.extensible:
-            out.append(f"    .extra = offsetof(struct {base.cname}, unknown),")
+            out += [f"    .extra = offsetof(struct {base.cname}, unknown),", f"    .marker = {base.marker},"]
         return out + self.bounds_line(made) + self.names_lines(base) + ["};", ""]
 
     def has_default(self, part):

@@ -120,8 +120,10 @@ class Model:
         if any(part.components_of for part in made.fields):
             if made in inside:
                 self.fail(made, "COMPONENTS OF itself")
-            fields = []
-            for part in made.fields:
+            fields, marker = [], made.marker
+            for place, part in enumerate(made.fields):
+                if place == made.marker:
+                    marker = len(fields)
                 if not part.components_of:
                     fields.append(part)
                     continue
@@ -130,6 +132,7 @@ class Model:
                     self.fail(part.type, f"COMPONENTS OF wants a {made.kind}")
                 self.expand_components(base, (*inside, made))
                 fields += base.fields
+            made.marker = marker if made.marker < len(made.fields) else len(fields)
             made.fields = fields
 
     def check_members(self, made):

@@ -30,6 +30,7 @@ class Type:
     fields: list = field(default_factory=list)
     element: Optional["Type"] = None
     extensible: bool = False
+    marker: int = 0  # components before the last extension marker
     reference: str = ""
     bounds: list = field(default_factory=list)  # (low, high): integers, values' names, MIN, MAX
     sizes: list = field(default_factory=list)
@@ -285,7 +286,7 @@ class Parser:
             if self.take("[["):
                 continue
             if self.take("..."):
-                made.extensible = True
+                made.extensible, made.marker = True, len(made.fields)
             elif not self.take("]]"):
                 made.fields.append(self.component(made.kind == "CHOICE"))
             if not self.take(",") and not self.peek("}") and not self.peek("]]"):

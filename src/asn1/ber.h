@@ -55,18 +55,23 @@ struct ber_error {
     char text[160];    /* one line in plain English, with what was expected and found */
 };
 
-/* What was passed over: an element that has no place, or a mandatory component that is not there. */
+struct ber_field; /* a component of a type: asn1/table.h */
+
+/* A fault that a lenient decoding passed over. */
 struct ber_passed {
-    size_t offset;         /* of the element, or of the end of the value that lacks the component */
-    const uint8_t *within; /* where the value begins that lacks it; NULL for an element */
-    const char *component; /* the component's name; NULL for an element */
-    char text[160];
+    size_t offset;      /* of the element at fault, or of the end of the value that lacks one */
+    const void *within; /* the C value concerned; NULL when there is none */
+    const struct ber_field *component; /* of `within`, what is missing or broken; NULL: `within` itself */
+    struct span octets;                /* the element that was passed over; absent: none was */
+    char path[160];                    /* to `within` and its component; ber_print fills it in */
+    char text[160];                    /* one line in plain English */
 };
 
 /* The first `most` of them, in the order in which they were met; `more` were left out. */
 struct ber_passed_list {
     struct ber_passed *items;
     size_t count, most, more;
+    size_t octets; /* of all elements that were passed over */
 };
 
 /* What decode accepts. Zero means the default that stands beside each. */
@@ -76,10 +81,11 @@ struct ber_limits {
     bool relax_bounds;     /* do not check SIZE and value ranges (real peers break them) */
     bool relax_characters; /* do not check the repertoire of restricted strings */
     bool refuse_unknown;   /* unknown elements are errors in extensible types too (for guessing a type) */
-    bool pass_over;        /* elements without a place are left out, missing components stay empty: what can
-                            * be shown of a broken value. The result may be true with a filled `error`: the
-                            * first of them */
-    struct ber_passed_list *passed; /* gets all of them; may be NULL */
+    bool lenient; /* for what shows broken values: faults are noted and passed over as long as the end of the
+                   * element at fault is known. Values outside bounds or repertoires are kept, elements
+                   * without a place left out, missing components stay empty. The result may be true with a
+                   * filled `error`: the first fault, its path no longer than the component's name */
+    struct ber_passed_list *passed; /* gets the faults; may be NULL */
     bool allow_trailing;            /* octets after the value are no error; see ber_decode_prefix */
 };
 
@@ -123,6 +129,9 @@ void ber_forget_raw(const struct ber_type *type, void *value);
 /* True if both are the same abstract value: the order of a SET's elements, the form of lengths and `raw` play
  * no part. */
 bool ber_equal(const struct ber_type *type, const void *a, const void *b);
+
+/* The component's name. */
+const char *ber_field_name(const struct ber_field *field);
 
 /* The ASN.1 name of the type (`MTS-APDU`), and the C struct's size in octets. */
 const char *ber_type_name(const struct ber_type *type);

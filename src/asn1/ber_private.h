@@ -83,6 +83,9 @@ static inline bool ber_is_untagged_kind(enum ber_kind kind) {
  * does not. */
 bool ber_repertoire_check(enum ber_kind kind, struct span s, size_t *at);
 
+/* True for what a string type, or a type of time, can hold. */
+bool ber_is_string(enum ber_kind kind, struct span s);
+
 /* The repertoires that each octet belongs to, and of each kind the bit of its own; 0 where octets don't tell.
  */
 extern const uint8_t ber_repertoires[256], ber_repertoire_of[];
@@ -99,6 +102,9 @@ const char *ber_id_text(uint32_t id, char out[static 32]);
 /* Fills the error, unless it is filled already or NULL. Returns false. */
 bool ber_fail(struct ber_error *error, enum ber_error_code code, size_t offset, const char *format, ...)
     __attribute__((format(printf, 4, 5)));
+
+/* Makes it one that tells nothing; NULL is let be. */
+void ber_error_clear(struct ber_error *error);
 
 /* Puts a component's name, or an element's number, before the error's path. */
 void ber_path_prepend(struct ber_error *error, const char *name);

@@ -118,3 +118,11 @@ size_t ber_character_count(enum ber_kind kind, struct span s) {
         return s.len;
     }
 }
+
+bool ber_is_string(enum ber_kind kind, struct span s) {
+    int64_t ignored;
+    size_t at;
+    return ber_repertoire_check(kind, s, &at) &&
+           (kind != BER_KIND_UTCTIME || ber_utctime_read(s, &ignored)) &&
+           (kind != BER_KIND_GENERALIZEDTIME || ber_generalizedtime_read(s, &ignored));
+}

@@ -16,6 +16,14 @@ bool ber_fail(struct ber_error *error, enum ber_error_code code, size_t offset, 
     return false;
 }
 
+void ber_error_clear(struct ber_error *error) {
+    if (!error)
+        return;
+    error->code = BER_OK;
+    error->bound = NULL;
+    error->path[0] = error->text[0] = '\0';
+}
+
 void ber_path_prepend(struct ber_error *error, const char *name) {
     if (!error)
         return;

@@ -120,9 +120,10 @@ static inline const uint8_t *decode_field(struct decoder *d, const struct ber_fi
     const uint8_t *behind = field->flags & BER_FIELD_PLAIN
                                 ? readers[type->kind](d, type, h, ber_member(value, field->offset))
                                 : decode_odd_field(d, field, h, value);
-    if (!behind)
-        ber_path_prepend(d->error, field->name);
-    return behind;
+    if (behind)
+        return behind;
+    ber_path_prepend(d->error, field->name);
+    return decode_pass_element(d, value, field, h);
 }
 
 /* Adds an element that the type does not know to `unknown`; parts that don't adjoin are joined in the arena.
@@ -181,46 +182,15 @@ BER_COLD static const uint8_t *refuse_element(struct decoder *d, const struct be
     return decode_fail(d, BER_UNEXPECTED, h->start, "%s has no component with tag %s", type->name, found);
 }
 
-/* Of what is passed over the first is told. */
-static void keep_first(struct decoder *d, const struct ber_error *before) {
-    if (d->error && before->code != BER_OK)
-        *d->error = *before;
-}
-
-/* An error keeps what it has: where more is told, it is emptied first. */
-static struct ber_error take_error(struct decoder *d) {
-    struct ber_error before = d->error ? *d->error : (struct ber_error){0};
-    if (d->pass_over && d->error)
-        *d->error = (struct ber_error){0};
-    return before;
-}
-
-/* Notes what `d->error` says. `within` and `component` are absent for an element without a place. */
-static void note_passed(struct decoder *d, const uint8_t *within, const char *component) {
-    struct ber_passed_list *list = d->passed;
-    if (!list || !d->error)
-        return;
-    if (list->count == list->most) {
-        list->more++;
-        return;
-    }
-    struct ber_passed *item = &list->items[list->count++];
-    *item = (struct ber_passed){d->error->offset, within, component, ""};
-    memcpy(item->text, d->error->text, sizeof item->text);
-}
-
 /* `lacking` has a bit for each mandatory component that did not come. */
 BER_COLD static const uint8_t *missing(struct decoder *d, const struct ber_type *type, uint64_t lacking,
-                                       const struct ber_header *h, const uint8_t *at, const uint8_t *behind) {
+                                       const void *value, const uint8_t *at, const uint8_t *behind) {
     for (; lacking; lacking &= lacking - 1) {
-        struct ber_error before = take_error(d);
         const struct ber_field *field = &type->fields[__builtin_ctzll(lacking)];
         decode_fail(d, BER_MISSING, at, "%s ends without its '%s'", type->name, field->name);
         ber_path_prepend(d->error, field->name);
-        if (!d->pass_over)
+        if (!decode_pass_missing(d, value, field))
             return NULL;
-        note_passed(d, h->start, field->name);
-        keep_first(d, &before);
     }
     return behind;
 }
@@ -239,25 +209,18 @@ BER_COLD static const uint8_t *take_misplaced(struct decoder *d, const struct be
     return refuse_element(d, type, wanted ? &type->fields[__builtin_ctzll(wanted)] : NULL, h);
 }
 
-/* In a SEQUENCE: one before it is missing, and that is passed over. */
+/* In a SEQUENCE: one before it is missing, which a lenient decoding tells at the end. */
 static bool comes_late(const struct decoder *d, uint32_t place, uint64_t seen) {
-    return d->pass_over && place && UINT64_C(1) << (place - 1) % 64 > seen;
+    return d->lenient && place && UINT64_C(1) << (place - 1) % 64 > seen;
 }
 
 BER_COLD static const uint8_t *decode_misplaced(struct decoder *d, const struct ber_type *type,
                                                 uint32_t place, uint64_t seen, const struct ber_header *h,
                                                 void *value) {
-    struct ber_error before = take_error(d);
+    if (comes_late(d, place, seen))
+        return decode_field(d, &type->fields[place - 1], h, value);
     const uint8_t *behind = take_misplaced(d, type, place, seen, h, value);
-    if (!behind && !d->pass_over)
-        return NULL;
-    if (!behind && !comes_late(d, place, seen)) /* else what is missing before it is told at the end */
-        note_passed(d, NULL, NULL);
-    keep_first(d, &before);
-    if (behind)
-        return behind;
-    return comes_late(d, place, seen) ? decode_field(d, &type->fields[place - 1], h, value)
-                                      : decode_skip(d, h);
+    return behind ? behind : decode_pass_element(d, value, NULL, h);
 }
 
 /*
@@ -300,8 +263,10 @@ static inline const uint8_t *decode_components(struct decoder *d, const struct b
     if (type->flags & BER_TYPE_DEFAULTS)
         set_defaults(type, value);
     while (!decode_at_end(d, h, at, &behind)) {
-        if (!find_component(d, type, at, h, seen, &inner, &place))
-            return NULL;
+        if (!find_component(d, type, at, h, seen, &inner, &place)) {
+            behind = decode_pass_rest(d, value, h, at);
+            break;
+        }
         uint64_t bit = UINT64_C(1) << (place - 1) % 64;
         if (place && is_in_place(type, is_set, seen, bit)) {
             seen |= bit;
@@ -310,12 +275,14 @@ static inline const uint8_t *decode_components(struct decoder *d, const struct b
             at = decode_misplaced(d, type, place, seen, &inner, value);
             seen |= comes_late(d, place, seen) ? bit : 0;
         }
-        if (!at)
-            return NULL;
+        if (!at) {
+            behind = NULL;
+            break;
+        }
     }
     d->depth++;
     if (behind && type->mandatory & ~seen)
-        behind = missing(d, type, type->mandatory & ~seen, h, at, behind);
+        behind = missing(d, type, type->mandatory & ~seen, value, at, behind);
     if (behind)
         *(struct span *)value = span_of(h->start, (size_t)(behind - h->start));
     return behind;
@@ -359,8 +326,10 @@ static bool resize_list(struct decoder *d, struct ber_list *list, size_t size, s
     void *items = arena_array(d->arena, room, size);
     if (!items)
         return false;
-    if (list->count)
+    if (list->count) {
         memcpy(items, list->items, list->count * size);
+        decode_items_moved(d, list->items, items, list->count * size);
+    }
     list->items = items;
     return true;
 }
@@ -370,26 +339,26 @@ static size_t grown(size_t room, size_t most) {
     return more < most ? more : most;
 }
 
-static const uint8_t *decode_item(struct decoder *d, const struct ber_type *type, const uint8_t *at,
-                                  const struct ber_header *h, void *item) {
+static const uint8_t *decode_item(struct decoder *d, const struct ber_type *type, const struct ber_header *h,
+                                  void *item) {
     const struct ber_field *element = type->fields;
-    struct ber_header inner;
+    const uint8_t *behind;
     char found[32];
-    if (!decode_header(d, at, h, &inner))
-        return NULL;
-    if ((*at & ~0x20) != element->octet && !ber_field_matches(element, ber_header_id(&inner)))
-        return decode_fail(d, BER_TAG, at, "%s is no element of %s",
-                           ber_id_text(ber_header_id(&inner), found), type->name);
-    if (element->flags & BER_FIELD_PLAIN)
-        return readers[element->type->kind](d, element->type, &inner, item);
-    return decode_place(d, element, &inner, item);
+    if ((*h->start & ~0x20) != element->octet && !ber_field_matches(element, ber_header_id(h)))
+        behind = decode_fail(d, BER_TAG, h->start, "%s is no element of %s",
+                             ber_id_text(ber_header_id(h), found), type->name);
+    else if (element->flags & BER_FIELD_PLAIN)
+        behind = readers[element->type->kind](d, element->type, h, item);
+    else
+        behind = decode_place(d, element, h, item);
+    return behind ? behind : decode_pass_element(d, item, element, h);
 }
 
 /* A list's upper bound, judged before memory is taken for what is too many. */
 static bool may_have(struct decoder *d, const struct ber_type *type, size_t count, const uint8_t *at) {
     const struct ber_bounds *bounds = type->bounds;
-    return !bounds || !d->check_bounds || (int64_t)count <= bounds->max ||
-           decode_out_of_bounds(d, type, (int64_t)count, at);
+    return !bounds || !d->check_bounds || (int64_t)count <= bounds->max || d->lenient ||
+           decode_out_of_bounds(d, type, (int64_t)count, at, NULL);
 }
 
 __attribute__((noinline)) static bool has_room(struct decoder *d, const struct ber_type *type,
@@ -410,10 +379,11 @@ __attribute__((noinline)) static bool has_room(struct decoder *d, const struct b
 }
 
 static const uint8_t *decode_items(struct decoder *d, const struct ber_type *type, const struct ber_header *h,
-                                   struct ber_list *list) {
+                                   struct ber_list *list, const void *value) {
     size_t size = type->fields->type->size;
     size_t room = count_ahead(h, d->elements);
     const uint8_t *at = h->contents, *behind;
+    struct ber_header inner;
     if (room > d->elements)
         return decode_fail(d, BER_COUNT, h->start, "more than %zu elements in %s", d->elements, type->name);
     if (!may_have(d, type, room, h->start))
@@ -423,7 +393,9 @@ static const uint8_t *decode_items(struct decoder *d, const struct ber_type *typ
     while (!decode_at_end(d, h, at, &behind)) {
         if (list->count == room && !has_room(d, type, list, &room, at))
             return NULL;
-        at = decode_item(d, type, at, h, (uint8_t *)list->items + list->count * size);
+        if (!decode_header(d, at, h, &inner))
+            return decode_pass_rest(d, value, h, at);
+        at = decode_item(d, type, &inner, (uint8_t *)list->items + list->count * size);
         if (!at)
             ber_path_prepend_number(d->error, list->count);
         list->count++;
@@ -439,10 +411,10 @@ static const uint8_t *decode_list(struct decoder *d, const struct ber_type *type
     if (!can_enter(d, type, h))
         return NULL;
     d->depth--;
-    const uint8_t *behind = decode_items(d, type, h, &list);
+    const uint8_t *behind = decode_items(d, type, h, &list, value);
     d->depth++;
     memcpy(value, &list, sizeof list);
-    if (behind && !decode_check_bounds(d, type, (int64_t)list.count, h->start))
+    if (behind && !decode_check_bounds(d, type, (int64_t)list.count, h->start, value))
         return NULL;
     return behind;
 }
@@ -598,19 +570,23 @@ bool ber_decode_prefix(const struct ber_type *type, struct span in, struct arena
         .elements = limits && limits->elements ? limits->elements : BER_DEFAULT_ELEMENTS,
         .check_bounds = !limits || !limits->relax_bounds,
         .refuse_unknown = limits && limits->refuse_unknown,
-        .pass_over = limits && limits->pass_over,
+        .lenient = limits && limits->lenient,
         .passed = limits ? limits->passed : NULL,
         .check_characters = !limits || !limits->relax_characters,
     };
-    if (error) {
-        error->code = BER_OK;
-        error->bound = NULL;
-        error->path[0] = error->text[0] = '\0';
+    struct ber_error own, first;
+    if (d.lenient) {
+        d.error = error ? error : &own;
+        d.first = &first;
+        first.code = BER_OK;
     }
+    ber_error_clear(d.error);
     memset(value, 0, type->size);
     const uint8_t *behind = decode_top(&d, type, in, value);
     if (behind)
         *used = (size_t)(behind - in.data);
+    if (behind && d.lenient && first.code != BER_OK)
+        *d.error = first;
     return behind;
 }
 

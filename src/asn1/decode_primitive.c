@@ -1,7 +1,8 @@
 /* Decoding, contents: numbers, strings in one piece or many, and their bounds. */
 #include "asn1/decode_private.h"
 
-bool decode_out_of_bounds(struct decoder *d, const struct ber_type *type, int64_t number, const uint8_t *at) {
+bool decode_out_of_bounds(struct decoder *d, const struct ber_type *type, int64_t number, const uint8_t *at,
+                          const void *value) {
     const struct ber_bounds *bounds = type->bounds;
     bool low = number < bounds->min;
     const char *name = low ? bounds->min_name : bounds->max_name;
@@ -11,7 +12,7 @@ bool decode_out_of_bounds(struct decoder *d, const struct ber_type *type, int64_
                 name ? name : "");
     if (first)
         d->error->bound = name;
-    return false;
+    return decode_tolerate(d, value);
 }
 
 /* What is there of a broken string is kept for who prints it. */
@@ -61,12 +62,12 @@ const uint8_t *decode_number(struct decoder *d, const struct ber_type *type, con
     for (const uint8_t *at = h->contents; at < h->end; at++)
         read = read << 8 | *at;
     int64_t number = (int64_t)read;
-    if (!is_enumerated(d, type, number))
-        return decode_fail(d, BER_VALUE, h->start, "%lld is no value of %s", (long long)number, type->name);
-    if (!decode_check_bounds(d, type, number, h->start))
-        return NULL;
     *(int64_t *)value = number;
-    return h->end;
+    if (!is_enumerated(d, type, number)) {
+        decode_fail(d, BER_VALUE, h->start, "%lld is no value of %s", (long long)number, type->name);
+        return decode_tolerate(d, value) ? h->end : NULL;
+    }
+    return decode_check_bounds(d, type, number, h->start, value) ? h->end : NULL;
 }
 
 const uint8_t *decode_boolean(struct decoder *d, const struct ber_type *type, const struct ber_header *h,
@@ -103,13 +104,16 @@ const uint8_t *decode_oid(struct decoder *d, const struct ber_type *type, const 
 
 /* ---- strings ---- */
 
-static bool check_string(struct decoder *d, const struct ber_type *type, struct span s, const uint8_t *at) {
+static bool check_string(struct decoder *d, const struct ber_type *type, struct span s, const uint8_t *at,
+                         const void *value) {
     size_t bad;
     if (d->check_characters && !ber_repertoire_check(type->kind, s, &bad)) {
         decode_fail(d, BER_CHARACTER, at, "octet %zu of %s is outside its repertoire", bad, type->name);
-        return false;
+        if (!decode_tolerate(d, value))
+            return false;
     }
-    return !type->bounds || decode_check_bounds(d, type, (int64_t)ber_character_count(type->kind, s), at);
+    return !type->bounds ||
+           decode_check_bounds(d, type, (int64_t)ber_character_count(type->kind, s), at, value);
 }
 
 /* Zeros at the end of named bits come and go to satisfy a SIZE (X.680 §22.7): PP 6.0 sends four of X.411's
@@ -124,13 +128,13 @@ static int64_t bits_for_bounds(const struct ber_type *type, const struct ber_bit
 }
 
 static bool check_bits(struct decoder *d, const struct ber_type *type, const struct ber_bits *bits,
-                       const uint8_t *at) {
+                       const uint8_t *at, const void *value) {
     if (bits->unused > 7 || (bits->unused && bits->octets.len == 0)) {
         decode_fail(d, BER_VALUE, at, "a BIT STRING with %u unused bits in %zu octets", bits->unused,
                     bits->octets.len);
         return false;
     }
-    return !type->bounds || decode_check_bounds(d, type, bits_for_bounds(type, bits), at);
+    return !type->bounds || decode_check_bounds(d, type, bits_for_bounds(type, bits), at, value);
 }
 
 /* Goes through the segments of a constructed string: first to add up, then to copy. */
@@ -222,7 +226,7 @@ const uint8_t *decode_string(struct decoder *d, const struct ber_type *type, con
     if (!behind)
         return NULL;
     *(struct span *)value = octets;
-    return check_string(d, type, octets, h->start) ? behind : NULL;
+    return check_string(d, type, octets, h->start, value) ? behind : NULL;
 }
 
 /* True if each octet is in the repertoire. */
@@ -243,7 +247,7 @@ const uint8_t *decode_characters(struct decoder *d, const struct ber_type *type,
         return decode_string(d, type, h, value);
     size_t len = (size_t)(h->end - h->contents);
     *(struct span *)value = span_of(h->contents, len);
-    return decode_check_bounds(d, type, (int64_t)len, h->start) ? h->end : NULL;
+    return decode_check_bounds(d, type, (int64_t)len, h->start, value) ? h->end : NULL;
 }
 
 const uint8_t *decode_bits(struct decoder *d, const struct ber_type *type, const struct ber_header *h,
@@ -265,5 +269,5 @@ const uint8_t *decode_bits(struct decoder *d, const struct ber_type *type, const
         return NULL;
     *(struct ber_bits *)value = (struct ber_bits){octets, unused & 7};
     struct ber_bits checked = {octets, unused};
-    return check_bits(d, type, &checked, h->start) ? behind : NULL;
+    return check_bits(d, type, &checked, h->start, value) ? behind : NULL;
 }

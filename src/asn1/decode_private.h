@@ -13,8 +13,9 @@ struct decoder {
     bool check_bounds;
     bool check_characters;
     bool refuse_unknown;
-    bool pass_over;
+    bool lenient;
     struct ber_passed_list *passed;
+    struct ber_error *first; /* of a lenient decoding, which has an `error` always */
 };
 
 /* Sets the error at an element; returns NULL so that a reader of elements can return it. */
@@ -64,16 +65,37 @@ decode_reader decode_boolean, decode_number, decode_null, decode_characters, dec
 const uint8_t *decode_explicit(struct decoder *d, const struct ber_type *type, const uint32_t *tags,
                                unsigned count, const struct ber_header *h, void *value);
 
-/* Says that a size or value breaks the type's bounds; returns false. */
+/* Says that a size or value breaks the type's bounds. True in a lenient decoding. */
 BER_COLD bool decode_out_of_bounds(struct decoder *d, const struct ber_type *type, int64_t number,
-                                   const uint8_t *at);
+                                   const uint8_t *at, const void *value);
 
 /* Checks a size or value against the type's bounds. */
 static inline bool decode_check_bounds(struct decoder *d, const struct ber_type *type, int64_t number,
-                                       const uint8_t *at) {
+                                       const uint8_t *at, const void *value) {
     const struct ber_bounds *bounds = type->bounds;
     return !bounds || (number >= bounds->min && number <= bounds->max) || !d->check_bounds ||
-           decode_out_of_bounds(d, type, number, at);
+           decode_out_of_bounds(d, type, number, at, value);
 }
+
+/* ---- decode_lenient.c: what the error tells of is noted, and the error emptied; where the decoding is not
+   lenient, or nothing can be read behind it, the error stays ---- */
+
+/* A value that is outside its bounds or repertoire, and is kept. */
+bool decode_tolerate(struct decoder *d, const void *value);
+
+/* The element `h` is broken, or has no place: the octet behind it. `component` of `within` is what it would
+ * have been, or NULL. */
+const uint8_t *decode_pass_element(struct decoder *d, const void *within, const struct ber_field *component,
+                                   const struct ber_header *h);
+
+/* From `at` on there is no element in `h`: the octet behind `h`. */
+const uint8_t *decode_pass_rest(struct decoder *d, const void *within, const struct ber_header *h,
+                                const uint8_t *at);
+
+/* `within` lacks a component. */
+bool decode_pass_missing(struct decoder *d, const void *within, const struct ber_field *component);
+
+/* A list's items moved: so did what is noted of them. */
+void decode_items_moved(struct decoder *d, const void *from, const void *to, size_t size);
 
 #endif

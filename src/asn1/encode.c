@@ -246,10 +246,15 @@ static bool put_components(struct encoder *e, const struct ber_type *type, uint3
     const struct span *raw = value;
     if (raw->data)
         return put_raw(e, *raw, id);
-    if (type->flags & BER_TYPE_EXTENSIBLE &&
-        !put_span(e, *(const struct span *)ber_member(value, type->extra)))
-        return false;
-    for (uint32_t i = type->count; i-- > 0;)
+    uint32_t i = type->count;
+    if (type->flags & BER_TYPE_EXTENSIBLE) { /* X.680 §25.3: additions stand at the extension marker */
+        while (i > type->marker)
+            if (!encode_field(e, &type->fields[--i], value))
+                return false;
+        if (!put_span(e, *(const struct span *)ber_member(value, type->extra)))
+            return false;
+    }
+    while (i-- > 0)
         if (!encode_field(e, &type->fields[i], value))
             return false;
     return put_header(e, id, true, e->used - before);
@@ -327,11 +332,7 @@ static inline bool encode_place(struct encoder *e, const struct ber_field *field
 }
 
 bool ber_encode(const struct ber_type *type, const void *value, struct buf *out, struct ber_error *error) {
-    if (error) {
-        error->code = BER_OK;
-        error->bound = NULL;
-        error->path[0] = error->text[0] = '\0';
-    }
+    ber_error_clear(error);
     struct encoder e = {.out = out, .error = error};
     if (out->failed)
         return ber_fail(error, BER_MEMORY, 0, "the output has failed before");

@@ -15,11 +15,38 @@ static const struct ber_type *find_type(const struct json_reader *r, const struc
     return r->how->find ? r->how->find(r->how->user, name) : NULL;
 }
 
-/* {"@Type": value} for an open type or OCTET STRING: read, and encoded at once. */
+/* The one member that names a type. */
+static const char *type_key(const json_t *json) {
+    const char *key, *found = NULL;
+    json_t *ignored;
+    json_object_foreach((json_t *)json, key, ignored) {
+        if (strcmp(key, "@octets") == 0 || strcmp(key, "@error") == 0 || strcmp(key, "@complaints") == 0)
+            continue;
+        if (key[0] != '@' || found)
+            return NULL;
+        found = key;
+    }
+    return found;
+}
+
+/* Notes the bounds and repertoires that it breaks. */
+static void note_faults(struct json_reader *r, const struct ber_type *type, struct span octets) {
+    struct ber_limits limits = {.lenient = true, .passed = r->how->passed};
+    void *value = r->how->passed ? arena_alloc(r->arena, type->size) : NULL;
+    struct ber_error ignored;
+    if (value)
+        ber_decode(type, octets, r->arena, &limits, value, &ignored);
+}
+
+/* {"@Type": value} for an open type or OCTET STRING: read, and encoded at once; the octets themselves where
+ * they are there. */
 static bool read_open(struct json_reader *r, const struct ber_place *outer, const json_t *json,
                       struct span *octets) {
-    const char *key = json_object_iter_key(json_object_iter((json_t *)json));
-    if (!key || key[0] != '@' || json_object_size(json) != 1)
+    const json_t *kept = json_object_get(json, "@octets");
+    if (kept)
+        return json_hex(r, kept, octets);
+    const char *key = type_key(json);
+    if (!key)
         return ber_fail(r->error, BER_VALUE, 0, "expected {\"@Type\": value}");
     const struct ber_type *type = find_type(r, outer, key + 1);
     if (!type)
@@ -27,8 +54,11 @@ static bool read_open(struct json_reader *r, const struct ber_place *outer, cons
     void *value = arena_alloc(r->arena, type->size);
     if (!value)
         return ber_fail(r->error, BER_MEMORY, 0, "no memory");
-    return read_value(r, outer, type, json_object_get(json, key), value) &&
-           ber_encode_arena(type, value, r->arena, octets, r->error);
+    if (!read_value(r, outer, type, json_object_get(json, key), value) ||
+        !ber_encode_arena(type, value, r->arena, octets, r->error))
+        return false;
+    note_faults(r, type, *octets);
+    return true;
 }
 
 static bool read_field(struct json_reader *r, const struct ber_place *outer, const struct ber_type *type,
@@ -44,7 +74,9 @@ static bool read_field(struct json_reader *r, const struct ber_place *outer, con
     }
     if (field->flags & BER_FIELD_HAS)
         *(bool *)ber_member(value, field->has) = true;
-    bool done = read_value(r, &place, field->type, json, member);
+    bool done = json_object_get(json, "@wrong")
+                    ? ber_fail(r->error, BER_VALUE, 0, "its octets were wrong: put the right value here")
+                    : read_value(r, &place, field->type, json, member);
     if (!done)
         ber_path_prepend(r->error, field->name);
     return done;
@@ -67,7 +99,7 @@ static bool absent_field(struct json_reader *r, const struct ber_field *field, v
 }
 
 static bool is_known(const struct ber_type *type, const char *key) {
-    if (strcmp(key, "@offset") == 0 || strcmp(key, "@error") == 0 || strcmp(key, "@passed-over") == 0)
+    if (strcmp(key, "@offset") == 0 || strcmp(key, "@error") == 0)
         return true;
     if (strcmp(key, "...") == 0)
         return type->flags & BER_TYPE_EXTENSIBLE;
@@ -87,6 +119,23 @@ static bool check_keys(struct json_reader *r, const struct ber_type *type, const
     return true;
 }
 
+/* One to `most` whole elements, in hex. */
+static bool read_elements(struct json_reader *r, const json_t *json, size_t most, struct span *octets) {
+    struct ber_element element;
+    enum ber_error_code why;
+    size_t count = 0;
+    if (!json_hex(r, json, octets))
+        return false;
+    for (struct span rest = *octets; rest.len && count <= most; count++) {
+        if (!ber_element_read(rest, &element, &why))
+            return ber_fail(r->error, BER_VALUE, 0, "the hex digits are no whole element of BER");
+        rest = span_sub(rest, element.total, SIZE_MAX);
+    }
+    return (count && count <= most) ||
+           ber_fail(r->error, BER_VALUE, 0,
+                    count ? "one element, and no more, can stand here" : "an element has to stand here");
+}
+
 static bool read_components(struct json_reader *r, const struct ber_place *outer, const struct ber_type *type,
                             const json_t *json, void *value) {
     if (!check_keys(r, type, json))
@@ -99,7 +148,20 @@ static bool read_components(struct json_reader *r, const struct ber_place *outer
             return false;
     }
     const json_t *unknown = json_object_get(json, "...");
-    return !unknown || json_hex(r, unknown, ber_member(value, type->extra));
+    return !unknown || read_elements(r, unknown, SIZE_MAX, ber_member(value, type->extra));
+}
+
+/* The alternative that the JSON names; NULL: none, or two. */
+static const struct ber_field *chosen(const struct ber_type *type, const json_t *json) {
+    const struct ber_field *found = NULL;
+    for (uint32_t i = 0; i < type->count; i++) {
+        if (!json_object_get(json, type->fields[i].name))
+            continue;
+        if (found)
+            return NULL;
+        found = &type->fields[i];
+    }
+    return found;
 }
 
 static bool read_choice(struct json_reader *r, const struct ber_place *outer, const struct ber_type *type,
@@ -107,17 +169,14 @@ static bool read_choice(struct json_reader *r, const struct ber_place *outer, co
     if (!check_keys(r, type, json))
         return false;
     const json_t *unknown = json_object_get(json, "...");
-    if (unknown)
-        return json_hex(r, unknown, value);
-    for (uint32_t i = 0; i < type->count; i++) {
-        const json_t *part = json_object_get(json, type->fields[i].name);
-        int choice = (int)type->fields[i].value;
-        if (!part)
-            continue;
-        memcpy(ber_member(value, type->extra), &choice, sizeof choice);
-        return read_field(r, outer, type, &type->fields[i], part, value);
-    }
-    return ber_fail(r->error, BER_MISSING, 0, "%s names no alternative", type->name);
+    const struct ber_field *field = chosen(type, json);
+    if (unknown && !field)
+        return read_elements(r, unknown, 1, value);
+    if (unknown || !field)
+        return ber_fail(r->error, BER_MISSING, 0, "%s wants one alternative", type->name);
+    int choice = (int)field->value;
+    memcpy(ber_member(value, type->extra), &choice, sizeof choice);
+    return read_field(r, outer, type, field, json_object_get(json, field->name), value);
 }
 
 static bool read_list(struct json_reader *r, const struct ber_place *outer, const struct ber_type *type,
@@ -153,10 +212,9 @@ static bool read_value(struct json_reader *r, const struct ber_place *outer, con
     case BER_KIND_CHOICE:
         return read_choice(r, outer, type, json, value);
     case BER_KIND_ANY:
+        return json_is_object(json) ? read_open(r, outer, json, value) : read_elements(r, json, 1, value);
     case BER_KIND_OCTET_STRING:
-        if (json_is_object(json))
-            return read_open(r, outer, json, value);
-        return json_primitive(r, type, json, value);
+        return json_is_object(json) ? read_open(r, outer, json, value) : json_primitive(r, type, json, value);
     default:
         return json_primitive(r, type, json, value);
     }

@@ -11,13 +11,15 @@ struct ber_json {
     ber_open_type *open; /* as in struct ber_print; asked first; may be NULL */
     ber_find_type *find; /* asked when `open` does not know; may be NULL */
     void *user;
+    struct ber_passed_list *passed; /* gets the bounds and repertoires that values break; may be NULL */
 };
 
 /*
  * Reads a value of `type` from JSON text into `value`, all of it in `arena`.
  * Components that are left out are absent or have their default; a mandatory one
  * is BER_MISSING. The error's `offset` is that of the JSON text's mistake where
- * it is no JSON, else 0; `path` names the component. Bounds are not checked:
+ * it is no JSON, else 0; `path` names the component. Bounds are not checked but
+ * in what stands in open types, where breaking them is noted and no error:
  * decode what ber_encode makes for that.
  */
 bool ber_from_json(const struct ber_type *type, struct span text, const struct ber_json *how,

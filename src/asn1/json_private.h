@@ -13,7 +13,7 @@ struct json_reader {
     struct ber_error *error;
 };
 
-/* Reads a value of a primitive type other than an open one. */
+/* Reads a value of a primitive type. */
 bool json_primitive(struct json_reader *r, const struct ber_type *type, const json_t *json, void *value);
 
 /* Octets from a JSON string of hex digits. */

@@ -110,6 +110,19 @@ static bool read_string(struct json_reader *r, const struct ber_type *type, cons
     return value->data || ber_fail(r->error, BER_MEMORY, 0, "no memory");
 }
 
+/* A string given as characters is one of its type; what is given in hex is taken as it is. */
+static bool read_characters(struct json_reader *r, const struct ber_type *type, const json_t *json,
+                            struct span *value) {
+    if (!read_string(r, type, json, value))
+        return false;
+    if (json_is_object(json) || ber_is_string(type->kind, *value))
+        return true;
+    return wrong(r, type,
+                 type->kind == BER_KIND_UTCTIME           ? "a time like \"261129190000Z\""
+                 : type->kind == BER_KIND_GENERALIZEDTIME ? "a time like \"20261129190000Z\""
+                                                          : "characters of its repertoire, or {\"hex\"}");
+}
+
 static bool read_oid(struct json_reader *r, const struct ber_type *type, const json_t *json,
                      struct span *value) {
     if (json_is_object(json))
@@ -138,9 +151,8 @@ bool json_primitive(struct json_reader *r, const struct ber_type *type, const js
     case BER_KIND_OCTET_STRING:
     case BER_KIND_REAL:
     case BER_KIND_RELATIVE_OID:
-    case BER_KIND_ANY:
         return json_hex(r, json, value);
     default:
-        return read_string(r, type, json, value);
+        return read_characters(r, type, json, value);
     }
 }

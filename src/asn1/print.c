@@ -3,11 +3,6 @@
 
 #include "asn1/print_private.h"
 
-#define MAX_NESTED 16 /* open types within open types */
-
-static void print_value(struct printer *p, const struct ber_place *outer, const struct ber_field *member,
-                        const struct ber_type *type, const void *value);
-
 /* ---- braces ---- */
 
 static void new_line(struct printer *p) {
@@ -15,20 +10,20 @@ static void new_line(struct printer *p) {
     buf_printf(p->out, "\n%*s", (int)(2 * indent), "");
 }
 
-static void open_brace(struct printer *p, const char *brace) {
+void print_open_brace(struct printer *p, const char *brace) {
     print_text(p, brace);
     p->indent++;
     p->first = true;
 }
 
-static void next_entry(struct printer *p) {
+void print_next_entry(struct printer *p) {
     if (!p->first)
         print_text(p, ",");
     p->first = false;
     new_line(p);
 }
 
-static void close_brace(struct printer *p, const char *brace) {
+void print_close_brace(struct printer *p, const char *brace) {
     p->indent--;
     if (!p->first)
         new_line(p);
@@ -36,15 +31,15 @@ static void close_brace(struct printer *p, const char *brace) {
     print_text(p, brace);
 }
 
-static void member_name(struct printer *p, const char *name) {
-    next_entry(p);
+void print_member_name(struct printer *p, const char *name) {
+    print_next_entry(p);
     buf_printf(p->out, p->how->json ? "\"%s\": " : "%s ", name);
 }
 
 static void offset_member(struct printer *p, const uint8_t *data) {
     size_t offset;
     if (p->how->json && print_knows_offset(p, data, &offset)) {
-        member_name(p, "@offset");
+        print_member_name(p, "@offset");
         buf_printf(p->out, "%zu", offset);
     }
 }
@@ -68,13 +63,74 @@ static void print_part(struct printer *p, const char *was, const char *name, con
                        const struct ber_type *type, const void *value) {
     const char *rest = NULL;
     bool last = on_path(was, name, &rest);
+    struct print_step step = {p->step, name};
+    p->step = &step;
     p->stop = last ? rest : NULL;
     if (value)
         print_value(p, place, place->member, type, value);
     else /* an alternative whose value never came */
         print_text(p, p->how->json ? "null" : "NULL");
+    p->step = step.outer;
     p->stop = was;
     p->stopped |= last;
+}
+
+/* ---- faults that were passed over ---- */
+
+static void put_path(const struct print_step *step, struct buf *path) {
+    if (step && step->outer)
+        put_path(step->outer, path);
+    if (step)
+        buf_printf(path, "%s%s", path->len ? "." : "", step->name);
+}
+
+static void tell_path(const struct printer *p, struct ber_passed *item, const char *name) {
+    struct buf path;
+    buf_init(&path, sizeof item->path);
+    put_path(p->step, &path);
+    if (name)
+        buf_printf(&path, "%s%s", path.len ? "." : "", name);
+    snprintf(item->path, sizeof item->path, "%.*s", (int)path.len, path.data ? (const char *)path.data : "");
+    buf_free(&path);
+}
+
+/* The value is being printed: what is noted of it gets its path. */
+static void tell_paths(const struct printer *p, const void *value) {
+    const struct ber_passed_list *passed = p->how->passed;
+    for (size_t i = 0; passed && value && i < passed->count; i++)
+        if (passed->items[i].within == value && !passed->items[i].component)
+            tell_path(p, &passed->items[i], NULL);
+}
+
+/* What is noted of the component, or of an item (`component` is the list's), or NULL. */
+static struct ber_passed *fault_of(const struct printer *p, const void *within,
+                                   const struct ber_field *component) {
+    const struct ber_passed_list *passed = p->how->passed;
+    for (size_t i = 0; passed && i < passed->count; i++)
+        if (passed->items[i].within == within && passed->items[i].component == component)
+            return &passed->items[i];
+    return NULL;
+}
+
+static void print_broken(struct printer *p, const struct ber_passed *fault) {
+    print_text(p, p->how->json ? "{\"@wrong\": " : "");
+    print_hex(p, fault->octets);
+    if (p->how->json)
+        print_text(p, "}");
+    else
+        buf_printf(p->out, " -- wrong: %s --", fault->text);
+}
+
+/* A component that is missing or broken. */
+static void print_fault(struct printer *p, struct ber_passed *fault, const char *name) {
+    tell_path(p, fault, name);
+    if (fault->octets.data) {
+        print_member_name(p, name);
+        print_broken(p, fault);
+    } else if (!p->how->json) {
+        print_member_name(p, name);
+        print_text(p, "-- missing --");
+    }
 }
 
 /* In a SET that broke off, a number that never came can't be told from a zero: only what shows that it came
@@ -106,9 +162,9 @@ static void print_unknown(struct printer *p, const struct ber_type *type, const 
     if (!(type->flags & BER_TYPE_EXTENSIBLE) || !unknown->data || p->stopped)
         return;
     if (p->how->json) {
-        member_name(p, "...");
+        print_member_name(p, "...");
     } else {
-        next_entry(p);
+        print_next_entry(p);
         print_text(p, "-- unknown: -- ");
     }
     print_hex(p, *unknown);
@@ -121,22 +177,11 @@ static bool is_the_default(const struct ber_field *field, const void *member) {
            (field->type->kind == BER_KIND_BOOLEAN ? *(const bool *)member : *(const int64_t *)member);
 }
 
-static bool is_missing(const struct printer *p, const void *value, const struct ber_field *field) {
-    const struct ber_passed_list *passed = p->how->passed;
-    const struct span *raw = value;
-    for (size_t i = 0; passed && raw->data && i < passed->count; i++)
-        if (passed->items[i].within == raw->data && strcmp(passed->items[i].component, field->name) == 0)
-            return true;
-    return false;
-}
-
 static void print_component(struct printer *p, const struct ber_place *outer, const struct ber_type *type,
                             const struct ber_field *field, const void *value) {
-    if (is_missing(p, value, field)) {
-        if (!p->how->json) {
-            member_name(p, field->name);
-            print_text(p, "-- missing --");
-        }
+    struct ber_passed *fault = fault_of(p, value, field);
+    if (fault) {
+        print_fault(p, fault, field->name);
         return;
     }
     const char *was = p->stop, *rest;
@@ -148,7 +193,7 @@ static void print_component(struct printer *p, const struct ber_place *outer, co
         return;
     }
     struct ber_place place = {outer, type, value, field};
-    member_name(p, field->name);
+    print_member_name(p, field->name);
     print_part(p, was, field->name, &place, field->type, member);
     if (type->kind == BER_KIND_SET) /* the components behind it may have come before it */
         p->stopped = false;
@@ -158,14 +203,14 @@ static void print_components(struct printer *p, const struct ber_place *outer, c
                              const void *value) {
     const struct span *raw = value;
     bool broken = p->stop;
-    open_brace(p, "{");
+    print_open_brace(p, "{");
     print_offset(p, raw->data);
     offset_member(p, raw->data);
     for (uint32_t i = 0; i < type->count && !p->stopped; i++)
         print_component(p, outer, type, &type->fields[i], value);
     print_unknown(p, type, value);
     p->stopped |= broken;
-    close_brace(p, "}");
+    print_close_brace(p, "}");
 }
 
 static void print_list(struct printer *p, const struct ber_place *outer, const struct ber_type *type,
@@ -175,15 +220,21 @@ static void print_list(struct printer *p, const struct ber_place *outer, const s
     struct ber_place place = {outer, type, value, element};
     const char *was = p->stop;
     char name[24];
-    open_brace(p, p->how->json ? "[" : "{");
+    print_open_brace(p, p->how->json ? "[" : "{");
     for (size_t i = 0; i < list.count && !p->stopped; i++) {
+        const void *item = (const uint8_t *)list.items + i * element->type->size;
+        struct ber_passed *fault = fault_of(p, item, element);
         snprintf(name, sizeof name, "%zu", i);
-        next_entry(p);
-        print_part(p, was, name, &place, element->type,
-                   (const uint8_t *)list.items + i * element->type->size);
+        print_next_entry(p);
+        if (fault) {
+            tell_path(p, fault, name);
+            print_broken(p, fault);
+        } else {
+            print_part(p, was, name, &place, element->type, item);
+        }
     }
     p->stopped |= was != NULL;
-    close_brace(p, p->how->json ? "]" : "}");
+    print_close_brace(p, p->how->json ? "]" : "}");
 }
 
 static void print_choice(struct printer *p, const struct ber_place *outer, const struct ber_type *type,
@@ -193,104 +244,35 @@ static void print_choice(struct printer *p, const struct ber_place *outer, const
     bool known = choice > 0 && (uint32_t)choice <= type->count;
     const struct ber_field *field = known ? &type->fields[choice - 1] : NULL;
     struct ber_place place = {outer, type, value, field};
+    struct ber_passed *fault = known ? fault_of(p, value, field) : NULL;
     if (p->how->json)
-        open_brace(p, "{");
+        print_open_brace(p, "{");
     offset_member(p, raw->data);
-    if (known) {
+    if (fault) {
+        tell_path(p, fault, field->name);
         if (p->how->json)
-            member_name(p, field->name);
+            print_member_name(p, field->name);
+        else
+            buf_printf(p->out, "%s : ", field->name);
+        print_broken(p, fault);
+    } else if (known) {
+        if (p->how->json)
+            print_member_name(p, field->name);
         else
             buf_printf(p->out, "%s : ", field->name);
         print_part(p, p->stop, field->name, &place, field->type, ber_field_value(field, value));
     } else if (raw->data) {
         if (p->how->json)
-            member_name(p, "...");
+            print_member_name(p, "...");
         print_hex(p, *raw);
     }
     if (p->how->json)
-        close_brace(p, "}");
+        print_close_brace(p, "}");
 }
 
-/* ---- open types ---- */
-
-static const struct ber_type *universal_type(struct span octets) {
-    for (const struct ber_type *const *type = ber_common_types; octets.len && *type; type++)
-        if ((*type)->tags[0] == (octets.data[0] & ~0x20u))
-            return *type;
-    return NULL;
-}
-
-static const struct ber_type *open_type_of(const struct printer *p, const struct ber_place *outer,
-                                           const struct ber_field *member, const struct ber_type *type,
-                                           struct span octets) {
-    if (!p->how->arena || !octets.data || p->nested == MAX_NESTED)
-        return NULL;
-    if (type->kind != BER_KIND_ANY && type->kind != BER_KIND_OCTET_STRING)
-        return NULL;
-    const struct ber_type *found = p->how->open && member ? p->how->open(p->how->user, outer, octets) : NULL;
-    return found || type->kind == BER_KIND_OCTET_STRING ? found : universal_type(octets);
-}
-
-/* Where and why a value in an open type breaks off; the offset counts from that value's start. */
-static void print_stop(struct printer *p, const struct ber_error *error) {
-    if (!p->how->json) {
-        buf_printf(p->out, " -- stops at octet %zu of this: %s --", error->offset, error->text);
-        return;
-    }
-    member_name(p, "@error");
-    buf_printf(p->out, "{\"offset\": %zu, \"path\": ", error->offset);
-    print_quoted(p, span_str(error->path));
-    print_text(p, ", \"text\": ");
-    print_quoted(p, span_str(error->text));
-    print_text(p, "}");
-}
-
-static void print_named(struct printer *p, const struct ber_place *outer, const struct ber_type *type,
-                        const void *value, const struct ber_error *error) {
-    p->nested++;
-    if (p->how->json) {
-        open_brace(p, "{");
-        next_entry(p);
-        buf_printf(p->out, "\"@%s\": ", type->name);
-    } else {
-        buf_printf(p->out, "%s : ", type->name);
-    }
-    print_value(p, outer, NULL, type, value);
-    if (error->code != BER_OK)
-        print_stop(p, error);
-    if (p->how->json)
-        close_brace(p, "}");
-    p->nested--;
-}
-
-/*
- * Prints what an open type holds; false, with nothing printed, when it is no
- * value of the type. Of one in which the input breaks off the part that is there
- * is printed.
- */
-static bool print_open(struct printer *p, const struct ber_place *outer, const struct ber_type *type,
-                       struct span octets) {
-    struct ber_limits limits = {.relax_bounds = true, .relax_characters = true};
-    struct ber_error error;
-    void *value = arena_alloc(p->how->arena, type->size);
-    if (!value)
-        return false;
-    if (ber_decode(type, octets, p->how->arena, &limits, value, &error)) {
-        print_named(p, outer, type, value, &error);
-        return true;
-    }
-    if (!p->stop)
-        return false;
-    const char *was = p->stop;
-    p->stop = error.path;
-    print_named(p, outer, type, value, &error);
-    p->stop = was;
-    p->stopped = true;
-    return true;
-}
-
-static void print_value(struct printer *p, const struct ber_place *outer, const struct ber_field *member,
-                        const struct ber_type *type, const void *value) {
+void print_value(struct printer *p, const struct ber_place *outer, const struct ber_field *member,
+                 const struct ber_type *type, const void *value) {
+    tell_paths(p, value);
     switch (type->kind) {
     case BER_KIND_SEQUENCE:
     case BER_KIND_SET:
@@ -308,8 +290,7 @@ static void print_value(struct printer *p, const struct ber_place *outer, const 
     }
     if (type->kind == BER_KIND_ANY || type->kind == BER_KIND_OCTET_STRING) {
         struct span octets = *(const struct span *)value;
-        const struct ber_type *inner = open_type_of(p, outer, member, type, octets);
-        if (inner && print_open(p, outer, inner, octets))
+        if (print_open(p, outer, member, type, octets))
             return;
     }
     print_primitive(p, type, value);

@@ -8,17 +8,17 @@
  * strings are strings, or {"hex"} where their octets are not plain characters;
  * so are identifiers with an arc beyond 64 bits.
  * What stands in an open type, or in an OCTET STRING whose contents' type is
- * known, is {"@Type": value}, else hex digits. Unknown elements of an extensible
- * type are the member "..." in hex. Members named "@offset", "@error" and
- * "@passed-over" tell about the octets and are passed over when the JSON is read.
- * A mandatory component that is missing has no member.
+ * known, is {"@Type": value}, else hex digits; where the value would not encode
+ * to the same octets, {"@octets": hex, "@Type": value}: the octets count then.
+ * Unknown elements of an extensible type are the member "..." in hex. Members
+ * named "@offset" and "@error" tell about the octets and are passed over when
+ * the JSON is read. A component that is missing has no member; one that is
+ * broken is {"@wrong": hex}, which can't be read.
  */
 #ifndef ASN1_PRINT_H
 #define ASN1_PRINT_H
 
 #include "asn1/ber.h"
-
-struct ber_field;
 
 /* Where a value stands: the component `member` of `value`, which is of type `type` and stands in `outer`. */
 struct ber_place {
@@ -35,15 +35,20 @@ struct ber_place {
  */
 typedef const struct ber_type *ber_open_type(void *user, const struct ber_place *place, struct span octets);
 
+/* The name by which a type in an open type is found again. */
+typedef const char *ber_type_called(void *user, const struct ber_type *type);
+
 struct ber_print {
     bool json;
-    bool offsets;        /* tell where values stand in `input` */
-    struct span input;   /* what was decoded */
-    size_t elide;        /* value notation shows so many octets of a longer OCTET STRING; 0 for all */
-    ber_open_type *open; /* may be NULL */
+    bool offsets;            /* tell where values stand in `input` */
+    struct span input;       /* what was decoded */
+    size_t elide;            /* value notation shows so many octets of a longer OCTET STRING; 0 for all */
+    ber_open_type *open;     /* may be NULL */
+    ber_type_called *called; /* may be NULL: by their own names */
     void *user;
-    struct arena *arena;                  /* for the values in open types; NULL leaves them in hex */
-    const struct ber_passed_list *passed; /* marks what is missing; may be NULL */
+    struct arena *arena;            /* for the values in open types; NULL leaves them in hex */
+    struct ber_passed_list *passed; /* marks what is missing or broken; gets the paths, and the faults of what
+                                     * stands in open types. May be NULL */
     const char *stop; /* ber_error's path when only a part was decoded: what comes behind it is left out */
 };
 

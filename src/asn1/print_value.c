@@ -176,13 +176,21 @@ static void print_octets(struct printer *p, struct span s) {
 }
 
 static void print_string(struct printer *p, enum ber_kind kind, struct span s) {
+    bool odd = p->how->json && !ber_is_string(kind, s); /* as characters it can't be read back */
     if (!is_plain(kind, s)) {
         print_octets(p, s);
-    } else if (is_wide(kind)) {
-        print_wide(p, kind, s);
-    } else {
-        print_quoted(p, s);
+        return;
     }
+    if (odd) {
+        print_text(p, "{\"hex\": ");
+        print_hex(p, s);
+        print_text(p, ", \"text\": ");
+    }
+    if (is_wide(kind))
+        print_wide(p, kind, s);
+    else
+        print_quoted(p, s);
+    print_text(p, odd ? "}" : "");
 }
 
 static void print_oid(struct printer *p, struct span oid) {

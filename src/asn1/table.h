@@ -99,8 +99,9 @@ struct ber_type {
     const char *name;
     enum ber_kind kind;
     uint32_t flags;
-    uint32_t size;        /* of the C type */
-    uint32_t extra;       /* offset of `choice`, or of `unknown` in an extensible SEQUENCE or SET */
+    uint32_t size;   /* of the C type */
+    uint32_t extra;  /* offset of `choice`, or of `unknown` in an extensible SEQUENCE or SET */
+    uint32_t marker; /* of an extensible one: components before `...`, behind which unknown elements go */
     const uint32_t *tags; /* of a value that stands alone; see ber_field */
     uint32_t tag_count;
     uint32_t count;

@@ -40,6 +40,10 @@ const char *ber_type_name(const struct ber_type *type) {
     return type->name;
 }
 
+const char *ber_field_name(const struct ber_field *field) {
+    return field->name;
+}
+
 size_t ber_type_size(const struct ber_type *type) {
     return type->size;
 }

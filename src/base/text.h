@@ -1,8 +1,9 @@
 /*
  * The characters of messages: TeletexString (T.61), GeneralString with
  * registered sets (ISO 2022, ISO-IR), BMPString and UniversalString, to UTF-8
- * and back. Input is hostile: what is no character becomes U+FFFD, nothing
- * fails but memory.
+ * and back. Input is hostile: what is no character becomes U+FFFD, and so does
+ * NUL, so that no text is cut where it is used as one of C's; nothing fails but
+ * memory.
  */
 #ifndef BASE_TEXT_H
 #define BASE_TEXT_H
@@ -47,8 +48,10 @@ struct span text_from_general(struct span in, const int64_t *registrations, size
  * so that no character and no escape sequence is cut.
  */
 struct text_stream {
-    const void *standard, *set;
-    bool damaged; /* something that is no character was met */
+    const void *standard, *sets[4]; /* G0 to G3; NULL: none */
+    uint8_t left, right;            /* which of them is on each side */
+    bool utf8;                      /* instead of them */
+    bool damaged;                   /* something that is no character was met */
 };
 void text_stream_init(struct text_stream *stream, const int64_t *registrations, size_t count);
 /* The next piece as UTF-8; `data` is NULL without memory. */
@@ -84,6 +87,14 @@ bool text_prepare(void);
 
 /* True if the octets are well-formed UTF-8 (no surrogates, no overlong forms). */
 bool text_is_utf8(struct span in);
+
+/*
+ * Octets of the character at the start of UTF-8 text when it controls what shows
+ * it: C0, DEL, C1, and those that turn the direction of the text round it
+ * (U+061C, U+200E, U+200F, U+202A to U+202E, U+2066 to U+2069), with which a name
+ * can be made to look like another. 0: another character, or none.
+ */
+size_t text_control(struct span utf8);
 
 /* True if every octet is ASCII. */
 bool text_is_ascii(struct span in);

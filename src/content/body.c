@@ -64,12 +64,12 @@ static const char *const part_names[] = {
 
 static const struct ber_limits lax = {.relax_bounds = true, .relax_characters = true};
 
-/* An EXTERNAL taken apart: its direct reference, and the element it holds or, octet-aligned, the string with
- * its octets. */
+/* An EXTERNAL taken apart: its direct reference, and the element it holds or, octet-aligned or arbitrary, the
+ * string with its octets or bits. */
 struct external {
     struct span type;
     struct span value;
-    bool octet_aligned;
+    bool octet_aligned, arbitrary;
 };
 
 static bool read_external(struct span contents, struct external *out) {
@@ -83,15 +83,47 @@ static bool read_external(struct span contents, struct external *out) {
         else if (element_is(&e, BER_CONTEXT, 1)) {
             out->value = e.whole;
             out->octet_aligned = true;
+        } else if (element_is(&e, BER_CONTEXT, 2)) {
+            out->value = e.whole;
+            out->arbitrary = true;
         }
     }
     return out->type.data && out->value.data;
 }
 
+/* The octets of a BIT STRING: each segment begins with the number of bits that its last octet leaves unused.
+ */
+struct bits {
+    bool (*sink)(void *, struct span);
+    void *context;
+};
+
+static bool without_unused(void *context, struct span segment) {
+    const struct bits *bits = context;
+    return segment.len < 2 || bits->sink(bits->context, span_sub(segment, 1, segment.len));
+}
+
+static bool gather(void *context, struct span piece) {
+    return buf_append_span(context, piece);
+}
+
+/* A BIT STRING's bits as octets. */
+static struct span bit_octets(struct span string, struct arena *arena) {
+    struct buf joined;
+    buf_init(&joined, 0);
+    struct bits bits = {gather, &joined};
+    string_walk(string, without_unused, &bits);
+    struct span octets = joined.failed ? (struct span){NULL, 0} : arena_dup(arena, buf_span(&joined));
+    buf_free(&joined);
+    return octets;
+}
+
 /* The element in an EXTERNAL that should hold one; senders differ in whether they wrap it in octets (RFC 2157
  * §5). */
 static struct span external_element(const struct external *external, struct arena *arena) {
-    return external->octet_aligned ? string_octets(external->value, arena) : external->value;
+    return external->arbitrary       ? bit_octets(external->value, arena)
+           : external->octet_aligned ? string_octets(external->value, arena)
+                                     : external->value;
 }
 
 /* Gives the octets of each EXTERNAL in FileTransferData to `sink`. */
@@ -105,24 +137,16 @@ static bool walk_file(struct span data, bool (*sink)(void *, struct span), void 
             continue;
         struct element value;
         struct span peek = external.value;
+        struct bits bits = {sink, context};
         bool string =
             element_next(&peek, &value) && (external.octet_aligned || element_is(&value, BER_UNIVERSAL, 4));
-        if (!(string ? string_walk(external.value, sink, context) : sink(context, external.value)))
+        bool done = external.arbitrary ? string_walk(external.value, without_unused, &bits)
+                    : string           ? string_walk(external.value, sink, context)
+                                       : sink(context, external.value);
+        if (!done)
             return false;
     }
     return true;
-}
-
-/* The octets of a BIT STRING: each segment begins with the number of bits that its last octet leaves unused.
- */
-struct bits {
-    bool (*sink)(void *, struct span);
-    void *context;
-};
-
-static bool without_unused(void *context, struct span segment) {
-    const struct bits *bits = context;
-    return segment.len < 2 || bits->sink(bits->context, span_sub(segment, 1, segment.len));
 }
 
 /* A string of octets, bits or characters; what is none (octets that stand in an EXTERNAL without an element

@@ -28,6 +28,9 @@
 /* Most octets of an envelope that comes in. What is added on its way out still finds room in a payload. */
 #define IPC_ENVELOPE_MAX (12 * 1024 * 1024)
 
+/* Most octets of an association's identifier, and of an address. */
+#define IPC_IDENTIFIER_MAX 512
+
 /* What a net process may want kept with a checkpoint. */
 #define IPC_PARSER_STATE_MAX 512
 
@@ -61,12 +64,14 @@ enum ipc_type {
        what to do), octets recover_id */
     IPC_CONNECT_FAILED,
 
-    /* ---- a transfer in; ref = association; one at a time on each ---- */
+    /* ---- a transfer in; ref = association; one at a time on each. `transfer` is the net process's number of
+     * it, which rises within the association: an answer says which transfer it is for, since a peer may have
+     * given that one up and begun another in the meantime ---- */
 
-    /* N>S The whole APDU at once. u8 kind (enum ipc_apdu), octets activity_id, octets envelope (for a probe
-     * or report: the whole APDU's inner element), rest content */
+    /* N>S The whole APDU at once. u32 transfer, u8 kind (enum ipc_apdu), octets activity_id, octets envelope
+     * (for a probe or report: the whole APDU's inner element), rest content */
     IPC_TRANSFER_WHOLE,
-    /* N>S octets activity_id: a transfer in pieces begins */
+    /* N>S u32 transfer, octets activity_id: a transfer in pieces begins */
     IPC_TRANSFER_BEGIN,
     /* N>S u8 kind, rest the next octets of the envelope: as soon as it is complete, before any content. The
      * octets that came before a checkpoint go before it, with kind IPC_APDU_PARTIAL while others follow */
@@ -76,19 +81,20 @@ enum ipc_type {
     /* N>S u32 serial, u64 offset (octets of the APDU stream up to here), rest parser_state (opaque, at most
      * IPC_PARSER_STATE_MAX) */
     IPC_TRANSFER_CHECKPOINT,
-    /* S>N u32 serial: everything up to this checkpoint is on disk */
+    /* S>N u32 transfer, u32 serial: everything up to this checkpoint is on disk */
     IPC_TRANSFER_CHECKPOINT_DONE,
     /* N>S The APDU is complete (empty payload) */
     IPC_TRANSFER_END,
-    /* S>N Answer to WHOLE and END. u8 result (enum ipc_result), octets cause (text) */
+    /* S>N Answer to WHOLE and END. u32 transfer, u8 result (enum ipc_result), octets cause (text). A refusal
+     * may come before END, in answer to BEGIN or a checkpoint */
     IPC_TRANSFER_RESULT,
     /* N>S The transfer ends unfinished. u8 keep (1: interrupted or the association broke: keep what is
      * checkpointed for a resume; 0: discarded by the sender) */
     IPC_TRANSFER_STOP,
-    /* N>S A peer wants to resume. octets old_association_id, octets old_activity_id, u32 serial, u8
-       recovering (1: with RT-RECOVER) */
+    /* N>S A peer wants to resume. u32 transfer, octets old_association_id (empty: this association), octets
+     * old_activity_id, u32 serial */
     IPC_RESUME,
-    /* S>N u8 result (enum ipc_resume), u32 serial, u64 offset, octets parser_state as in the checkpoint, rest
+    /* S>N u32 transfer, u8 result (enum ipc_resume), u32 serial, u64 offset, octets parser_state as in the checkpoint, rest
      * what had come then of an envelope that was not complete */
     IPC_RESUME_RESULT,
 
@@ -145,8 +151,9 @@ enum ipc_type {
 
     /* ---- the parent ---- */
 
-    /* P>N, P>S, P>R rest configuration: a part of the files' text, to be read anew (reload); ref = 1: more
-       parts follow, 0: it is whole. At most IPC_CONFIG_MAX in all */
+    /* P>N, P>S, P>R, P>W rest configuration: a part of the slice for the kind of process; ref = 1: more parts
+     * follow, 0: it is whole. At most IPC_CONFIG_MAX in all. The first comes before all else; those after it
+     * are reloads */
     IPC_CONFIG = 128,
     /* P>N, P>S (empty): finish what is under way, then exit 0 */
     IPC_STOP,
@@ -155,9 +162,6 @@ enum ipc_type {
 
     /* ---- reader processes: CLIENT_OPEN, CLIENT_CLOSE, REQUEST and FETCH go to them as to the store process
        ---- */
-
-    /* R>N (empty) ref = 0: the connection was taken; what was sent before this is not lost */
-    IPC_READER_READY = 144,
 
     /* ---- work on a content; ref = job, chosen by the store process, one at a time for each work process
        ---- */
@@ -225,7 +229,8 @@ enum ipc_resume {
     IPC_RESUME_FROM = 1,            /* go on from serial and offset */
     IPC_RESUME_UNKNOWN_ASSOCIATION, /* RTORJ cannotRecover, or refused */
     IPC_RESUME_UNKNOWN_ACTIVITY,    /* RTAB unrecognizedActivity */
-    IPC_RESUME_COMPLETED            /* was completed: swallow and confirm again */
+    IPC_RESUME_COMPLETED,           /* was accepted: swallow and confirm again */
+    IPC_RESUME_REFUSED              /* was refused for good: refuse again */
 };
 
 enum ipc_sent {

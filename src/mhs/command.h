@@ -19,7 +19,8 @@ enum mhs_exit {
     MHS_NO = 1,          /* the answer is negative: refused, not found, not valid, peer not reached */
     MHS_USAGE = 2,       /* the command line is wrong */
     MHS_UNREACHABLE = 3, /* no daemon answers on the socket */
-    MHS_FAILED = 4       /* a file can't be read or written, or memory ran out */
+    MHS_FAILED = 4,      /* a file can't be read or written, or memory ran out */
+    MHS_COMPLAINTS = 5   /* done, but what was read or made breaks the standards' rules, as told */
 };
 
 /* What every command shares: given before the command's name or among its own options. */

@@ -253,6 +253,15 @@ static int add_language(struct draft *draft, const struct mhs_usage *usage, cons
     return MHS_OK;
 }
 
+/* What is shown in one line by whoever gets it. */
+static int one_line(const struct mhs_usage *usage, const char *what, const char *value) {
+    for (const char *at = value; *at; at++)
+        if (text_control(span_str(at)))
+            return mhs_usage_error(usage, "%s has a control character at octet %zu; take it out", what,
+                                   (size_t)(at - value) + 1);
+    return text_is_utf8(span_str(value)) ? MHS_OK : mhs_usage_error(usage, "%s is no UTF-8", what);
+}
+
 /* Options of the heading. */
 static int take_heading(struct draft *draft, const struct mhs_usage *usage, int id, const char *value) {
     struct ipm_heading *heading = &draft->heading;
@@ -261,7 +270,7 @@ static int take_heading(struct draft *draft, const struct mhs_usage *usage, int 
     switch (id) {
     case COMPOSE_SUBJECT:
         heading->subject = value;
-        return MHS_OK;
+        return one_line(usage, "the subject", value);
     case COMPOSE_IMPORTANCE:
         status = choose(usage, importances, value, &chosen);
         heading->importance = (enum ipm_importance)chosen;
@@ -294,7 +303,7 @@ static int take_heading(struct draft *draft, const struct mhs_usage *usage, int 
         return draft_add_extension(draft, value) ? MHS_OK : MHS_FAILED;
     default:
         heading->originators_reference = value;
-        return MHS_OK;
+        return one_line(usage, "the reference", value);
     }
 }
 

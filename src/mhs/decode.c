@@ -46,89 +46,80 @@ static const struct mhs_usage decode_usage = {
     .command = "decode",
     .operands = "[FILE|-]",
     .summary = "Print an APDU, envelope, content or presentation PDU as ASN.1 value notation, or as JSON.",
-    .notes = "Of a broken one prints what can be read, and where and why it stops. Elements that have no "
-             "place are passed over, and what is missing is marked.",
+    .notes = "Of a broken one prints what can be read, what is wrong with it, and where it stops if it does. "
+             "Exit status 5: read to its end, with complaints. mhs-json(7) tells the JSON form.",
     .options = decode_options,
 };
 
-/* True when the octets can be read behind what is wrong: an element that has no place, or one that is
- * missing. */
-static bool goes_on(const struct ber_error *error) {
-    return error->path[0] && (error->code == BER_TAG || error->code == BER_UNEXPECTED ||
-                              error->code == BER_MISSING || error->code == BER_DUPLICATE);
-}
+#define MOST_COMPLAINTS 64
 
-/* The same without those: true when nothing else is wrong, else `value` is what it was. */
-static bool pass_over(const struct ber_type *type, struct span in, struct arena *arena,
-                      struct ber_limits limits, void *value) {
-    struct ber_error first;
-    limits.pass_over = true;
-    if (ber_decode(type, in, arena, &limits, value, &first))
-        return true;
-    limits.pass_over = false;
-    ber_decode(type, in, arena, &limits, value, &first);
-    return false;
-}
+/* A decoding: whole or not, and what is to be told of it. */
+struct reading {
+    const struct ber_type *type;
+    struct span in;
+    struct ber_error stop; /* BER_OK: it was read to its end */
+    struct ber_passed_list complaints;
+    struct ber_passed items[MOST_COMPLAINTS];
+};
 
-/* Bounds and repertoires that are broken are told, not judged. True with a filled `error`: what it tells of,
- * and the like, was passed over. */
-static bool decode_leniently(const struct ber_type *type, struct span in, struct arena *arena, void *value,
-                             struct ber_passed_list *passed, struct ber_error *error) {
-    struct ber_limits limits = {.relax_bounds = true, .relax_characters = true, .elements = 1 << 20};
-    struct ber_error strict;
-    if (!ber_decode(type, in, arena, NULL, value, &strict) &&
-        (strict.code == BER_BOUND || strict.code == BER_CHARACTER || strict.code == BER_VALUE))
-        fprintf(stderr, "mhs: at octet %zu, %s: %s\n", strict.offset,
-                strict.path[0] ? strict.path : "the value", strict.text);
-    arena_reset(arena);
-    if (ber_decode(type, in, arena, &limits, value, error))
-        return true;
-    limits.passed = passed;
-    return goes_on(error) && pass_over(type, in, arena, limits, value);
-}
-
-#define MOST_PASSED 64
-
-/* All but the first, which the error tells. */
-static void tell_passed(const struct ber_passed_list *passed) {
-    for (size_t i = 1; i < passed->count; i++)
-        fprintf(stderr, "mhs: at octet %zu: %s\n", passed->items[i].offset, passed->items[i].text);
-    if (passed->more)
-        fprintf(stderr, "mhs: and %zu more\n", passed->more);
-}
-
-static void print_passed(const struct ber_passed_list *passed, struct buf *text) {
-    json_t *list = json_array();
-    for (size_t i = 0; i < passed->count; i++) {
-        const struct ber_passed *item = &passed->items[i];
-        json_array_append_new(list, json_pack("{s:I, s:s*, s:s}", "offset", (json_int_t)item->offset,
-                                              "missing", item->component, "text", item->text));
+static void add_trailing(struct reading *reading, size_t used) {
+    struct ber_passed_list *list = &reading->complaints;
+    if (used == reading->in.len)
+        return;
+    if (list->count == list->most) {
+        list->more++;
+        return;
     }
-    char *dumped = list ? json_dumps(list, 0) : NULL;
-    buf_printf(text, ",\n\"@passed-over\": %s", dumped ? dumped : "null");
-    free(dumped);
-    json_decref(list);
+    struct ber_passed *item = &list->items[list->count++];
+    *item = (struct ber_passed){.offset = used};
+    snprintf(item->text, sizeof item->text, "%zu octets after the value", reading->in.len - used);
 }
 
-static void print_error(const struct ber_error *error, struct buf *text) {
-    json_t *object = json_pack("{s:I, s:s, s:s}", "offset", (json_int_t)error->offset, "path", error->path,
-                               "text", error->text);
-    char *dumped = object ? json_dumps(object, 0) : NULL;
-    buf_printf(text, ",\n\"@error\": %s", dumped ? dumped : "null");
-    free(dumped);
-    json_decref(object);
+static void read_value(struct reading *reading, struct arena *arena, void *value) {
+    struct ber_limits limits = {.lenient = true, .elements = 1 << 20, .passed = &reading->complaints};
+    struct ber_error error;
+    size_t used;
+    reading->complaints = (struct ber_passed_list){.items = reading->items, .most = MOST_COMPLAINTS};
+    if (ber_decode_prefix(reading->type, reading->in, arena, &limits, value, &used, &error))
+        add_trailing(reading, used);
+    else
+        reading->stop = error;
 }
 
-static bool write_value(const struct ber_type *type, const void *value, const struct ber_print *how,
-                        const struct ber_error *error) {
+static json_t *complaint_json(const struct ber_passed *item) {
+    const char *missing = item->component && !item->octets.data ? ber_field_name(item->component) : NULL;
+    return json_pack("{s:I, s:s, s:s*, s:s}", "offset", (json_int_t)item->offset, "path", item->path,
+                     "missing", missing, "text", item->text);
+}
+
+static void append_json(struct buf *text, const char *name, json_t *json) {
+    char *dumped = json ? json_dumps(json, JSON_ENSURE_ASCII) : NULL;
+    buf_printf(text, ",\n\"%s\": %s", name, dumped ? dumped : "null");
+    free(dumped);
+    json_decref(json);
+}
+
+static void append_complaints(struct buf *text, const struct ber_passed_list *complaints) {
+    json_t *list = json_array();
+    for (size_t i = 0; i < complaints->count; i++)
+        json_array_append_new(list, complaint_json(&complaints->items[i]));
+    append_json(text, "@complaints", list);
+}
+
+static json_t *stop_json(const struct ber_error *stop) {
+    return json_pack("{s:I, s:s, s:s}", "offset", (json_int_t)stop->offset, "path", stop->path, "text",
+                     stop->text);
+}
+
+static bool write_value(struct reading *reading, const void *value, const struct ber_print *how) {
     struct buf text;
     buf_init(&text, 0);
-    buf_printf(&text, how->json ? "{\"@%s\": " : "%s ::= ", ber_type_name(type));
-    ber_print(type, value, how, &text);
-    if (how->json && error->code != BER_OK)
-        print_error(error, &text);
-    if (how->json && how->passed->count)
-        print_passed(how->passed, &text);
+    buf_printf(&text, how->json ? "{\"@%s\": " : "%s ::= ", types_called(NULL, reading->type));
+    ber_print(reading->type, value, how, &text);
+    if (how->json && reading->stop.code != BER_OK)
+        append_json(&text, "@error", stop_json(&reading->stop));
+    if (how->json && reading->complaints.count)
+        append_complaints(&text, &reading->complaints);
     if (how->json)
         buf_append(&text, "}\n", 2);
     if (!text.failed)
@@ -138,24 +129,62 @@ static bool write_value(const struct ber_type *type, const void *value, const st
     return written;
 }
 
-static int decode_as(const struct ber_type *type, struct span in, void *value, struct arena *arena,
-                     struct ber_print *how) {
-    struct ber_error error = {0};
-    struct ber_passed items[MOST_PASSED];
-    struct ber_passed_list passed = {.items = items, .most = MOST_PASSED};
-    bool to_the_end = decode_leniently(type, in, arena, value, &passed, &error);
-    if (!to_the_end) /* what was met in vain is not told */
-        passed.count = passed.more = 0;
-    how->passed = &passed;
-    how->stop = to_the_end || error.code == BER_TRAILING ? NULL : error.path;
-    if (!write_value(type, value, how, &error))
-        return mhs_fail(MHS_FAILED, "the output can't be written");
-    if (error.code == BER_OK)
-        return MHS_OK;
-    fprintf(stderr, "mhs: %s %s at octet %zu of %zu, %s: %s\n", ber_type_name(type),
-            to_the_end ? "is wrong" : "stops", error.offset, in.len,
-            error.path[0] ? error.path : "the outermost element", error.text);
-    tell_passed(&passed);
+/* The complaints, and where it stops. */
+static int tell(const struct reading *reading) {
+    const struct ber_passed_list *complaints = &reading->complaints;
+    for (size_t i = 0; i < complaints->count; i++) {
+        const struct ber_passed *item = &complaints->items[i];
+        fprintf(stderr, "mhs: at octet %zu%s%s: %s\n", item->offset, item->path[0] ? ", " : "", item->path,
+                item->text);
+    }
+    if (complaints->more)
+        fprintf(stderr, "mhs: and %zu more\n", complaints->more);
+    if (reading->stop.code == BER_OK)
+        return complaints->count ? MHS_COMPLAINTS : MHS_OK;
+    fprintf(stderr, "mhs: %s stops at octet %zu of %zu, %s: %s\n", types_called(NULL, reading->type),
+            reading->stop.offset, reading->in.len,
+            reading->stop.path[0] ? reading->stop.path : "the outermost element", reading->stop.text);
+    return MHS_NO;
+}
+
+static int decode_as(const struct ber_type *type, struct span in, struct arena *arena, struct arena *nested,
+                     bool offsets) {
+    struct reading *reading = mem_alloc(sizeof *reading);
+    void *value = mem_alloc(ber_type_size(type));
+    int status = MHS_FAILED;
+    if (reading && value) {
+        *reading = (struct reading){.type = type, .in = in};
+        read_value(reading, arena, value);
+        struct ber_print how = {.json = mhs_settings.json,
+                                .offsets = offsets,
+                                .input = in,
+                                .elide = MAX_SHOWN,
+                                .open = types_open,
+                                .called = types_called,
+                                .arena = nested,
+                                .passed = &reading->complaints,
+                                .stop = reading->stop.code == BER_OK ? NULL : reading->stop.path};
+        status = write_value(reading, value, &how) ? tell(reading)
+                                                   : mhs_fail(MHS_FAILED, "the output can't be written");
+    } else {
+        mhs_fail(MHS_FAILED, "out of memory");
+    }
+    mem_free(value);
+    mem_free(reading);
+    return status;
+}
+
+/* Octets that look like nothing of ours. */
+static int decode_unknown(struct span in) {
+    struct ber_element element;
+    enum ber_error_code why;
+    bool whole = ber_element_read(in, &element, &why);
+    printf(mhs_settings.json ? "{\"@unknown\": \"" : "unknown ::= '");
+    for (size_t i = 0; i < in.len; i++)
+        printf("%02X", in.data[i]);
+    printf(mhs_settings.json ? "\"}\n" : "'H\n");
+    fprintf(stderr, "mhs: the type is unknown: %s\n",
+            whole ? "the octets fit none well enough; name it with --type" : "no whole element of BER is there");
     return MHS_NO;
 }
 
@@ -163,18 +192,12 @@ static int decode(struct span in, const struct ber_type *type, bool offsets) {
     struct arena arena, nested;
     arena_init(&arena, MAX_VALUES);
     arena_init(&nested, MAX_VALUES);
-    type = type ? type : types_guess(in, &arena);
-    void *value = mem_alloc(ber_type_size(type));
-    struct ber_print how = {.json = mhs_settings.json,
-                            .offsets = offsets,
-                            .input = in,
-                            .elide = MAX_SHOWN,
-                            .open = types_open,
-                            .arena = &nested};
-    int status = value ? decode_as(type, in, value, &arena, &how) : mhs_fail(MHS_FAILED, "out of memory");
+    if (!type)
+        type = types_guess(in, &arena);
+    arena_reset(&arena);
+    int status = type ? decode_as(type, in, &arena, &nested, offsets) : decode_unknown(in);
     arena_free(&arena);
     arena_free(&nested);
-    mem_free(value);
     return status;
 }
 
@@ -218,18 +241,34 @@ static const struct mhs_usage encode_usage = {
     .command = "encode",
     .operands = "[FILE|-]",
     .summary = "Turn the JSON that `mhs decode --json` prints into BER.",
+    .notes =
+        "Values over their bounds or outside their repertoires are told of, and encoded (exit status 5). "
+        "What is given as octets in hex is not looked at. mhs-json(7) tells the JSON form.",
     .options = encode_options,
 };
 
 /* Without --type the JSON is read as an open type: {"@Type": value}. */
 static bool encode(struct span text, const struct ber_type *type, struct arena *arena, struct span *out,
-                   struct ber_error *error) {
-    struct ber_json how = {.open = types_open, .find = types_find};
+                   struct ber_passed_list *complaints, struct ber_error *error) {
+    struct ber_json how = {.open = types_open, .find = types_find, .passed = complaints};
+    struct ber_limits limits = {.lenient = true, .elements = 1 << 20, .passed = complaints};
+    struct ber_error ignored;
     if (!type)
         return ber_open_from_json(text, &how, arena, out, error);
     void *value = arena_alloc(arena, ber_type_size(type));
-    return value && ber_from_json(type, text, &how, arena, value, error) &&
-           ber_encode_arena(type, value, arena, out, error);
+    if (!value || !ber_from_json(type, text, &how, arena, value, error) ||
+        !ber_encode_arena(type, value, arena, out, error))
+        return false;
+    ber_decode(type, *out, arena, &limits, value, &ignored);
+    return true;
+}
+
+static int tell_bounds(const struct ber_passed_list *complaints) {
+    for (size_t i = 0; i < complaints->count; i++)
+        fprintf(stderr, "mhs: encoded all the same: %s\n", complaints->items[i].text);
+    if (complaints->more)
+        fprintf(stderr, "mhs: and %zu more\n", complaints->more);
+    return complaints->count ? MHS_COMPLAINTS : MHS_OK;
 }
 
 static bool write_octets(const char *path, struct span octets) {
@@ -245,12 +284,16 @@ static int encode_text(struct span text, const struct ber_type *type, const char
     struct arena arena;
     struct ber_error error = {0};
     struct span octets;
+    struct ber_passed items[MOST_COMPLAINTS];
+    struct ber_passed_list complaints = {.items = items, .most = MOST_COMPLAINTS};
     arena_init(&arena, MAX_VALUES);
-    int status = MHS_OK;
-    if (!encode(text, type, &arena, &octets, &error))
+    int status;
+    if (!encode(text, type, &arena, &octets, &complaints, &error))
         status = mhs_fail(MHS_NO, "%s%s%s", error.path, error.path[0] ? ": " : "", error.text);
     else if (!write_octets(output, octets))
         status = mhs_fail(MHS_FAILED, "%s can't be written", output ? output : "standard output");
+    else
+        status = tell_bounds(&complaints);
     arena_free(&arena);
     return status;
 }

@@ -6,6 +6,8 @@
 #include <unistd.h>
 #include <wchar.h>
 
+#include "base/text.h"
+
 static bool coloured(void) {
     static int answer = -1;
     if (answer < 0) {
@@ -55,17 +57,25 @@ size_t out_width(const char *text) {
     return width;
 }
 
+/* A control character: `\x1B`, or `\u202E` by its number. */
+static void print_escaped(FILE *out, struct span character) {
+    uint32_t code = character.data[0];
+    if (character.len == 2)
+        code = (code & 0x1F) << 6 | (character.data[1] & 0x3Fu);
+    else if (character.len == 3)
+        code = (code & 0x0F) << 12 | (character.data[1] & 0x3Fu) << 6 | (character.data[2] & 0x3Fu);
+    fprintf(out, code < 0x100 ? "\\x%02X" : "\\u%04X", code);
+}
+
 static void print_visible(FILE *out, const char *text, size_t len, bool lines) {
-    for (size_t i = 0; i < len; i++) {
-        unsigned char c = (unsigned char)text[i];
-        /* C1 controls are two octets in UTF-8, 0xC2 0x80 to 0xC2 0x9F */
-        bool c1 = c == 0xC2 && i + 1 < len && (unsigned char)text[i + 1] < 0xA0;
-        if (c1)
-            fprintf(out, "\\x%02X", (unsigned char)text[++i]);
-        else if ((c < 0x20 && !(lines && (c == '\n' || c == '\t'))) || c == 0x7F)
-            fprintf(out, "\\x%02X", c);
+    for (size_t i = 0; i < len;) {
+        size_t odd =
+            lines && (text[i] == '\n' || text[i] == '\t') ? 0 : text_control(span_of(text + i, len - i));
+        if (odd)
+            print_escaped(out, span_of(text + i, odd));
         else
-            putc(c, out);
+            putc(text[i], out);
+        i += odd ? odd : 1;
     }
 }
 

@@ -5,6 +5,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/text.h"
 #include "mhs/address.h"
 #include "mhs/commands.h"
 #include "mhs/daemon.h"
@@ -117,19 +118,22 @@ static const char *suffix(const struct ipm_part *part) {
     }
 }
 
-/* A file name from the message, made safe: its last component only, nothing hidden, no control characters,
- * no longer than file systems take. */
+/* A file name from the message, made safe: its last component only, nothing hidden, nothing that controls a
+ * terminal or the order of what it shows, no name that is an option or standard output, no longer than file
+ * systems take. */
 static const char *safe_name(const struct ipm_part *part, size_t number, struct arena *arena) {
     const char *name = part->file_name ? part->file_name : "";
     const char *slash = strrchr(name, '/'), *backslash = strrchr(name, '\\');
     name = slash ? slash + 1 : name;
     name = backslash && backslash >= name ? backslash + 1 : name;
-    name += strspn(name, ".");
+    name += strspn(name, ".-");
     char *copy =
         *name ? arena_printf(arena, "%s", name) : arena_printf(arena, "part-%zu.%s", number, suffix(part));
-    for (char *c = copy; c && *c; c++)
-        if ((unsigned char)*c < 0x20 || *c == 0x7F)
-            *c = '_';
+    for (char *c = copy; c && *c;) {
+        size_t odd = text_control(span_str(c));
+        memset(c, '_', odd);
+        c += odd ? odd : 1;
+    }
     size_t end = copy && strlen(copy) > NAME_MOST ? NAME_MOST : 0;
     while (end && (copy[end] & 0xC0) == 0x80) /* no character is cut */
         end--;
@@ -195,10 +199,11 @@ static enum mhs_exit save_entry(const struct save *save, struct arena *arena) {
     enum mhs_exit status = number ? entry_open(&entry, mailbox, number, arena) : MHS_USAGE;
     if (status == MHS_OK)
         status = entry_fetch(&entry);
-    if (status == MHS_OK && !entry.content.data)
+    if (status == MHS_OK && !entry.content.data && (entry.report || !save->content_path))
         status = (enum mhs_exit)mhs_fail(MHS_NO, "the entry has no content");
-    else if (status == MHS_OK && save->content_path)
-        status = write_file(save->content_path, save->force, NULL, entry.content);
+    else if (status == MHS_OK && save->content_path) /* of no octets, perhaps */
+        status = write_file(save->content_path, save->force, NULL,
+                            entry.content.data ? entry.content : SPAN_LIT(""));
     else if (status == MHS_OK)
         status = save_part(&entry, save);
     entry_close(&entry);

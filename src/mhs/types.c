@@ -1,5 +1,7 @@
 #include "mhs/types.h"
 
+#include <stdio.h>
+
 #include "schema/modules.h"
 
 /* In this order: a 1984 message is no 1988 one, but some short values are of several types. */
@@ -23,7 +25,16 @@ static const struct ber_type *const usual_types[] = {
     &x228_PConnect_type,
     &x228_PAccept_type,
     &x411_ReportTransferContent_type,
+    &x880_Bind_type,
+    &x411_MTABindArgument_type,
+    &x411_MTABindResult_type,
+    &x411p3_MTSBindArgument_type,
+    &x411p3_MTSBindResult_type,
+    &x411p3_MessageSubmissionArgument_type,
+    &x411p3_MessageDeliveryArgument_type,
+    &x411p3_ReportDeliveryArgument_type,
     &x411p3_MessageSubmissionEnvelope_type,
+    &x411p3_ProbeSubmissionEnvelope_type,
     &x411p3_MessageDeliveryEnvelope_type,
     &x420_IPM_type,
     &x411_ORName_type,
@@ -48,6 +59,23 @@ const struct ber_type *types_find(void *user, const char *name) {
             return type;
     }
     return NULL;
+}
+
+static const struct ber_module *module_of(const struct ber_type *type) {
+    for (const struct ber_module *const *module = schema_modules; *module; module++)
+        if (ber_module_type(*module, ber_type_name(type)) == type)
+            return *module;
+    return NULL;
+}
+
+const char *types_called(void *user, const struct ber_type *type) {
+    static char full[160];
+    const char *name = ber_type_name(type);
+    const struct ber_module *module = types_find(user, name) == type ? NULL : module_of(type);
+    if (!module)
+        return name;
+    snprintf(full, sizeof full, "%s.%s", module->name, name);
+    return full;
 }
 
 static const struct ber_type *row_type(const struct ber_table_row *row) {
@@ -267,25 +295,48 @@ static bool may_be_of_1984(struct span octets) {
     return true;
 }
 
-const struct ber_type *types_guess(struct span octets, struct arena *arena) {
+/* How many of the octets make sense as a value of the type. */
+static size_t understood(const struct ber_type *type, struct span octets, struct arena *arena) {
+    struct ber_passed_list passed = {0};
     /* An extensible type would swallow anything. */
+    struct ber_limits limits = {.relax_bounds = true,
+                                .relax_characters = true,
+                                .refuse_unknown = true,
+                                .lenient = true,
+                                .passed = &passed};
+    struct ber_error error;
+    size_t used;
+    arena_reset(arena);
+    void *value = arena_alloc(arena, ber_type_size(type));
+    if (!value)
+        return 0;
+    size_t read = ber_decode_prefix(type, octets, arena, &limits, value, &used, &error) ? used
+                  : error.code == BER_TRUNCATED                                         ? octets.len
+                                                                                        : error.offset;
+    return read > passed.octets ? read - passed.octets : 0;
+}
+
+static bool fits(const struct ber_type *type, struct span octets, struct arena *arena) {
     struct ber_limits limits = {.relax_bounds = true, .relax_characters = true, .refuse_unknown = true};
-    const struct ber_type *best = usual_types[0];
-    size_t farthest = 0;
+    arena_reset(arena);
+    void *value = arena_alloc(arena, ber_type_size(type));
+    return value && ber_decode(type, octets, arena, &limits, value, NULL);
+}
+
+const struct ber_type *types_guess(struct span octets, struct arena *arena) {
+    const struct ber_type *best = NULL;
+    size_t most = 0;
     for (const struct ber_type *const *type = usual_types; *type; type++) {
-        struct ber_error error;
-        arena_reset(arena);
-        void *value = arena_alloc(arena, ber_type_size(*type));
-        if (!value)
-            continue;
-        if (ber_decode(*type, octets, arena, &limits, value, &error))
+        if (fits(*type, octets, arena))
             return *type;
-        bool of_1984 = *type == &x41184_MPDU_type && error.offset > 0 && error.offset == farthest &&
-                       may_be_of_1984(octets);
-        if (error.offset > farthest || of_1984) {
-            farthest = error.offset;
+        size_t read = understood(*type, octets, arena);
+        bool of_1984 =
+            *type == &x41184_MPDU_type && read > 0 && best == &x411_MTS_APDU_type && may_be_of_1984(octets);
+        if (read > most || of_1984) {
+            most = read > most ? read : most;
             best = *type;
         }
     }
-    return best;
+    arena_reset(arena);
+    return most * 2 >= octets.len ? best : NULL;
 }

@@ -2,40 +2,52 @@
 
 #include <dirent.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <sys/prctl.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/alloc.h"
-#include "ipc/frames.h"
+#include "ipc/payload.h"
 #include "ipc/sandbox.h"
+#include "mhsd/config.h"
+#include "mhsd/spawn.h"
 #include "protocol/net.h"
 #include "work/work.h"
 
-/* ---- reload: the parent sends the files' text, and what the system answered ---- */
+struct child_context {
+    struct config *config; /* what the daemon was started with */
+    int number;            /* among those of the kind */
+};
 
-static struct config *read_anew(const struct child_context *child, struct span text, struct error *err) {
-    struct config *config = config_read(text, child->path, err);
-    if (config && !config_keep(config, child->config, NULL)) {
-        error_set(err, ENOMEM, "no memory");
-        config_free(config);
-        config = NULL;
-    }
+/* ---- reload: the parent sends the process's slice ---- */
+
+static struct config *read_anew(enum config_process kind, struct span slice, struct error *err) {
+    struct config *config = config_read_slice(slice, kind, err);
     if (config)
         log_set_level(config->log_level);
     return config;
 }
 
-/* The first one stays: it says what a reload does not change. */
+/* The first one stays: what it names is in use to the end. */
 static void let_go(const struct child_context *child, struct config *old) {
     if (old != child->config)
         config_free(old);
 }
 
-static const struct mta_config *read_mta(void *context, struct span text, struct error *err) {
-    struct config *config = read_anew(context, text, err);
+static const struct mta_config *read_store(void *context, struct span slice, struct error *err) {
+    (void)context;
+    struct config *config = read_anew(CONFIG_STORE, slice, err);
+    return config ? &config->mta : NULL;
+}
+
+static const struct mta_config *read_reader(void *context, struct span slice, struct error *err) {
+    (void)context;
+    struct config *config = read_anew(CONFIG_READER, slice, err);
     return config ? &config->mta : NULL;
 }
 
@@ -43,8 +55,9 @@ static void release_mta(void *context, const struct mta_config *old) {
     let_go(context, (struct config *)((char *)old - offsetof(struct config, mta)));
 }
 
-static const struct protocol_config *read_protocol(void *context, struct span text, struct error *err) {
-    struct config *config = read_anew(context, text, err);
+static const struct protocol_config *read_protocol(void *context, struct span slice, struct error *err) {
+    (void)context;
+    struct config *config = read_anew(CONFIG_NET, slice, err);
     return config ? &config->protocol : NULL;
 }
 
@@ -54,15 +67,31 @@ static void release_protocol(void *context, const struct protocol_config *old) {
 
 /* ---- the store process ---- */
 
+/* What a link leads to is not given away: whoever may write the folder above could have put it there. */
+static bool give_store(const struct config *config, struct error *err) {
+    const char *directory = config->mta.store_directory;
+    struct stat status;
+    if (stat(directory, &status) == 0 && status.st_uid == config->mta.service_uid)
+        return true;
+    int fd = open(directory, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    bool ok = fd >= 0 && fchown(fd, config->mta.service_uid, (gid_t)-1) == 0;
+    int cause = errno;
+    bool link = fd < 0 && (cause == ELOOP || cause == ENOTDIR) && lstat(directory, &status) == 0 &&
+                S_ISLNK(status.st_mode);
+    if (fd >= 0)
+        close(fd);
+    return ok || error_set(err, cause, "cannot give %s to user %s: %s", directory, config->user,
+                           link ? "it is a symbolic link; let 'store' name the folder itself, or give that "
+                                  "to the user yourself"
+                                : strerror(cause));
+}
+
 /* The store's folder is made by root if need be and belongs to the user that the processes run as. */
 static bool prepare_store(const struct config *config, struct error *err) {
     const char *directory = config->mta.store_directory;
     if (mkdir(directory, 0700) != 0 && errno != EEXIST)
         return error_set(err, errno, "cannot make the store's folder %s: %s", directory, strerror(errno));
-    if (config->user && geteuid() == 0 && chown(directory, config->mta.service_uid, (gid_t)-1) != 0)
-        return error_set(err, errno, "cannot give %s to user %s: %s", directory, config->user,
-                         strerror(errno));
-    return true;
+    return !config->user || geteuid() != 0 || give_store(config, err);
 }
 
 /* What the user can't use is named here, with the remedy; what else may be wrong with it the store says
@@ -97,111 +126,66 @@ static bool check_store(const struct config *config, struct error *err) {
     return ok;
 }
 
-static void close_network(struct sockets *sockets) {
-    for (size_t i = 0; i < sockets->listener_count; i++)
-        close(sockets->listeners[i]);
-    close(sockets->local);
-}
-
-/* All but number `mine`. */
-static void close_readers(struct sockets *sockets, int mine) {
-    for (size_t i = 0; i < sockets->reader_count; i++)
-        if ((int)i != mine)
-            close(sockets->readers[i]);
-}
-
 static int fail(const struct error *err) {
     log_error("%s", err->text);
     return 1;
 }
 
-/* For the log, and for `top` and `ps -o comm`; a string that outlives the process's work. */
-static void name_process(const char *name) {
-    log_set_process(name);
-    prctl(PR_SET_NAME, name);
-}
-
-int child_store(struct child_context *context) {
+static int run_store(struct child_context *context) {
     struct error err = {0};
     const struct config *config = context->config;
-    struct mta_reload reload = {.read = read_mta, .release = release_mta, .context = context};
-    name_process("store");
-    signal(SIGPIPE, SIG_IGN);
+    struct mta_reload reload = {.read = read_store, .release = release_mta, .context = context};
     umask(077);
-    close_network(context->sockets);
-    close_readers(context->sockets, -1);
     if (!prepare_store(config, &err) || !sandbox_drop_user(config->user, &err) ||
         !check_store(config, &err) || !sandbox_enter(SANDBOX_STORE, config->mta.store_directory, &err)) {
         log_error("%s", err.text);
         return MTA_EXIT_IN_VAIN;
     }
-    struct mta_descriptors descriptors = {.parent = context->parent,
-                                          .listener = context->sockets->store,
-                                          .work_listener = context->sockets->work};
+    struct mta_descriptors descriptors = {.parent = CHILD_PARENT, .door = CHILD_DOOR};
     return mta_run(&config->mta, &reload, &descriptors);
 }
 
 /* ---- the reader processes ---- */
 
-int child_reader(struct child_context *context, int number) {
+static int run_reader(struct child_context *context) {
     struct error err = {0};
     const struct config *config = context->config;
-    struct mta_reload reload = {.read = read_mta, .release = release_mta, .context = context};
-    char name[16];
-    snprintf(name, sizeof name, "reader%d", number);
-    name_process(name);
-    signal(SIGPIPE, SIG_IGN);
-    close_network(context->sockets);
-    close(context->sockets->store);
-    close(context->sockets->work);
-    close_readers(context->sockets, number);
+    struct mta_reload reload = {.read = read_reader, .release = release_mta, .context = context};
     if (!sandbox_drop_user(config->user, &err) ||
         !sandbox_enter(SANDBOX_READER, config->mta.store_directory, &err))
         return fail(&err);
-    struct mta_descriptors descriptors = {.parent = context->parent,
-                                          .listener = context->sockets->readers[number]};
+    struct mta_descriptors descriptors = {.parent = CHILD_PARENT, .door = CHILD_DOOR};
     return reader_run(&config->mta, &reload, &descriptors);
 }
 
 /* ---- the net processes ---- */
 
-int child_net(struct child_context *context, int number) {
+static int run_net(struct child_context *context) {
     struct error err = {0};
-    struct net_reload reload = {.read = read_protocol, .release = release_protocol, .context = context};
-    char name[16];
-    snprintf(name, sizeof name, "net%d", number);
-    name_process(name);
-    int store = sockets_connect_store(context->sockets);
-    if (store < 0) {
-        log_error("the store process can't be reached: %s", strerror(errno));
-        return 1;
-    }
-    close(context->sockets->store);
-    struct net_reader *readers = sockets_reader_addresses(context->sockets);
-    close_readers(context->sockets, -1);
-    if (!readers)
-        return 1;
-    close(context->sockets->work);
-    if (number > 0)
-        close(context->sockets->local); /* the first net process serves the local socket */
-    /* The resolver reads the machine's files, which are out of reach in the sandbox. */
     const struct protocol_config *protocol = &context->config->protocol;
+    struct net_reload reload = {.read = read_protocol, .release = release_protocol, .context = context};
+    int *listeners = mem_alloc((protocol->listener_count + 1) * sizeof *listeners);
+    for (size_t i = 0; listeners && i < protocol->listener_count; i++)
+        listeners[i] = CHILD_LISTENERS + (int)i;
+    bool serves_clients = context->number == 0;
+    /* The resolver reads the machine's files, which are out of reach in the sandbox. */
     struct event_base *loop = event_base_new();
     struct resolver *resolver =
         loop ? resolver_new(loop, protocol->name_servers, protocol->name_server_count) : NULL;
-    if (!resolver)
+    if (!resolver || !listeners)
         return fail(&(struct error){.text = "the net process can't start: no memory, or no event loop"});
     if (!sandbox_drop_user(context->config->user, &err) || !sandbox_enter(SANDBOX_NET, NULL, &err))
         return fail(&err);
-    struct net_descriptors descriptors = {.store = store,
-                                          .parent = context->parent,
-                                          .listeners = context->sockets->listeners,
-                                          .local = number == 0 ? context->sockets->local : -1,
-                                          .resolver = resolver,
-                                          .readers = readers,
-                                          .reader_count = context->sockets->reader_count};
+    struct net_descriptors descriptors = {
+        .store = CHILD_STORE,
+        .parent = CHILD_PARENT,
+        .listeners = listeners,
+        .local = serves_clients ? CHILD_LISTENERS + (int)protocol->listener_count : -1,
+        .door = serves_clients ? CHILD_DOOR : -1,
+        .resolver = resolver,
+        .reader_count = serves_clients ? context->config->reader_processes : 0};
     int status = net_run(loop, protocol, &reload, &descriptors);
-    mem_free(readers);
+    mem_free(listeners);
     return status;
 }
 
@@ -215,24 +199,111 @@ static void tell_ready(int parent) {
 }
 
 /* It needs no parent to tell it when to stop: it may be killed at any moment, for it has no state. */
-int child_work(struct child_context *context, int number) {
+static int run_work(struct child_context *context) {
     struct error err = {0};
-    char name[16];
-    snprintf(name, sizeof name, "work%d", number);
-    name_process(name);
-    int store = sockets_connect_work(context->sockets);
-    if (store < 0) {
-        log_error("the store process can't be reached: %s", strerror(errno));
-        return 1;
-    }
-    close_network(context->sockets);
-    close(context->sockets->store);
-    close(context->sockets->work);
-    close_readers(context->sockets, -1);
     work_prepare();
     work_limit();
     if (!sandbox_drop_user(context->config->user, &err) || !sandbox_enter(SANDBOX_WORK, NULL, &err))
         return fail(&err);
-    tell_ready(context->parent);
-    return work_run(store);
+    tell_ready(CHILD_PARENT);
+    return work_run(CHILD_STORE);
+}
+
+/* ---- what they have in common ---- */
+
+const struct child_kind_entry child_kinds[KINDS] = {[KIND_STORE] = {"store", CONFIG_STORE},
+                                                    [KIND_READER] = {"reader", CONFIG_READER},
+                                                    [KIND_NET] = {"net", CONFIG_NET},
+                                                    [KIND_WORK] = {"work", CONFIG_WORK}};
+
+static int (*const runs[KINDS])(struct child_context *context) = {
+    [KIND_STORE] = run_store, [KIND_READER] = run_reader, [KIND_NET] = run_net, [KIND_WORK] = run_work};
+
+static enum child_kind kind_of(const char *name) {
+    enum child_kind kind = 0;
+    while (kind < KINDS && strcmp(child_kinds[kind].name, name) != 0)
+        kind++;
+    return kind;
+}
+
+bool child_is_one(int argc, char **argv) {
+    int domain = 0;
+    socklen_t length = sizeof domain;
+    return argc == 3 && kind_of(argv[1]) < KINDS &&
+           getsockopt(CHILD_PARENT, SOL_SOCKET, SO_DOMAIN, &domain, &length) == 0 && domain == AF_UNIX;
+}
+
+/* For the log, and for `top` and `ps -o comm`. */
+static void name_process(enum child_kind kind, int number) {
+    static char name[16];
+    if (kind == KIND_STORE)
+        snprintf(name, sizeof name, "%s", child_kinds[kind].name);
+    else
+        snprintf(name, sizeof name, "%s%d", child_kinds[kind].name, number);
+    log_set_process(name);
+    prctl(PR_SET_NAME, name);
+}
+
+static bool read_all(int fd, uint8_t *out, size_t length) {
+    while (length > 0) {
+        ssize_t got = read(fd, out, length);
+        if (got < 0 && errno == EINTR)
+            continue;
+        if (got <= 0)
+            return false;
+        out += got;
+        length -= (size_t)got;
+    }
+    return true;
+}
+
+/* One frame, and not an octet of what follows: that is for the process's loop. */
+static bool read_part(struct buf *parts, uint64_t *more, struct span *text) {
+    uint8_t header[16];
+    if (!read_all(CHILD_PARENT, header, sizeof header))
+        return false;
+    struct reader r = reader_of(span_of(header, sizeof header));
+    size_t length = reader_u32(&r);
+    bool right = reader_u16(&r) == IPC_CONFIG && length <= IPC_CHUNK;
+    reader_u16(&r);
+    *more = reader_u64(&r);
+    uint8_t *octets = right ? malloc(length + 1) : NULL;
+    bool ok = octets && read_all(CHILD_PARENT, octets, length);
+    if (ok)
+        payload_config(parts, *more, span_of(octets, length), text);
+    free(octets);
+    return ok;
+}
+
+static struct config *read_first(enum child_kind kind, struct error *err) {
+    struct buf parts;
+    struct span text = {NULL, 0};
+    uint64_t more = 1;
+    buf_init(&parts, IPC_CONFIG_MAX);
+    bool ok = true;
+    while (ok && more)
+        ok = read_part(&parts, &more, &text);
+    struct config *config = NULL;
+    if (ok && text.data)
+        config = config_read_slice(text, child_kinds[kind].slice, err);
+    else
+        error_set(err, EPIPE, "the parent did not tell the configuration");
+    buf_free(&parts);
+    return config;
+}
+
+int child_run(char **argv) {
+    struct error err = {0};
+    enum child_kind kind = kind_of(argv[1]);
+    struct child_context context = {.number = atoi(argv[2])};
+    log_find_journal();
+    name_process(kind, context.number);
+    signal(SIGPIPE, SIG_IGN);
+    /* A limit on the length of files is met as a full disk is. */
+    signal(SIGXFSZ, SIG_IGN);
+    context.config = read_first(kind, &err);
+    if (!context.config)
+        return fail(&err);
+    log_set_level(context.config->log_level);
+    return runs[kind](&context);
 }

@@ -1,20 +1,27 @@
-/* What runs in the children: each enters its sandbox and serves. */
+/* What runs in the children: each is executed anew, reads its configuration from the parent, enters its
+ * sandbox and serves. */
 #ifndef MHSD_CHILDREN_H
 #define MHSD_CHILDREN_H
 
-#include "mhsd/sockets.h"
+#include <stdbool.h>
 
-struct child_context {
-    struct config *config; /* the child's own copy after the fork */
-    const char *path;      /* of the configuration, for messages */
-    struct sockets *sockets;
-    int parent; /* the channel to the parent */
+#include "mhsd/config_options.h"
+
+/* In the order in which they start; all but the store process wait until it is ready, and end before it. */
+enum child_kind { KIND_STORE, KIND_READER, KIND_NET, KIND_WORK, KINDS };
+
+struct child_kind_entry {
+    const char *name;          /* `store` and so on: the child's first argument */
+    enum config_process slice; /* what it is told of the configuration */
 };
 
-/* Each returns the process's exit status. MTA_EXIT_IN_VAIN comes from child_store only. */
-int child_store(struct child_context *context);
-int child_net(struct child_context *context, int number);
-int child_reader(struct child_context *context, int number);
-int child_work(struct child_context *context, int number);
+extern const struct child_kind_entry child_kinds[KINDS];
+
+/* True when this process was started as a child (mhsd/spawn.h): `mhsd KIND NUMBER`, and the parent at
+ * the other end of CHILD_PARENT. */
+bool child_is_one(int argc, char **argv);
+
+/* The child's life. Returns the exit status; MTA_EXIT_IN_VAIN comes from the store process only. */
+int child_run(char **argv);
 
 #endif

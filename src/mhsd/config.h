@@ -1,13 +1,15 @@
 /*
- * The configuration file: read by libConfuse, checked, and turned into what
- * each process needs. chasqui.conf(5) describes it; config_options.c has every
- * option with its type and default.
+ * The configuration file: read, checked against the table of options
+ * (config_options.h), and turned into what each process needs.
+ * chasqui.conf(5), which is made from the same table, describes it.
  */
 #ifndef MHSD_CONFIG_H
 #define MHSD_CONFIG_H
 
+#include "base/buf.h"
 #include "base/error.h"
 #include "base/log.h"
+#include "mhsd/config_options.h"
 #include "mta/mta.h"
 #include "protocol/config.h"
 
@@ -20,30 +22,54 @@ struct config {
     enum log_level log_level;
 };
 
+/* What a reading has to say, in lines; the caller frees the buffers. */
+struct config_report {
+    struct buf complaints; /* all that is wrong, the first of which is the error too */
+    struct buf changes;    /* what differs from the configuration that runs */
+    struct buf
+        waiting; /* the names of options that differ and keep their value until the daemon is started anew */
+};
+void config_report_init(struct config_report *report);
+void config_report_free(struct config_report *report);
+
 /*
- * Reads a configuration from text; `name` is the file's name for messages. NULL
- * with an error that names file, line and cause. Freed with config_free. Behind
- * an octet of 0 the text may hold what config_read_file found out of the system:
- * then the system is not asked.
+ * Reads a configuration from text, which includes no files; `name` is the file's
+ * name for messages. NULL with an error that names file, line, option, value and
+ * what is allowed. Freed with config_free.
  */
 struct config *config_read(struct span text, const char *name, struct error *err);
 
-/* Reads the file at `path` and those that it includes. What config_read needs in a process without files is
- * appended to `text` when that is not NULL. */
-struct config *config_read_file(const char *path, struct buf *text, struct error *err);
+/*
+ * Reads the file at `path` and those that it includes. With `running`, as a
+ * reload does: what only a new start can change keeps the value that it has
+ * there. `report` may be NULL.
+ */
+struct config *config_read_file(const char *path, const struct config *running, struct config_report *report,
+                                struct error *err);
 
 /*
- * Makes `fresh` keep what only a new start can change: store, node, socket,
- * run-as, net-processes, reader-processes,
- * work-processes, listen. Tells of each that differs by `changed`, when
- * that is not NULL. False without memory: `fresh` can't be used.
+ * Appends the part of the configuration that a kind of process needs: text in
+ * the file's own syntax, with the options that the table grants to it and no
+ * others, and what the system answered about users and groups. False without
+ * memory, or when the buffer's limit is too small.
  */
-bool config_keep(struct config *fresh, const struct config *old, void (*changed)(const char *option));
+bool config_slice(const struct config *config, enum config_process kind, struct buf *out);
+
+/* Reads such a slice, in a process that need not reach any file. What the kind does not get has its default.
+ */
+struct config *config_read_slice(struct span slice, enum config_process kind, struct error *err);
+
+/* Tells of each option and section that differs, as set or by default, with a line for people; values that
+ * are secret are not in it. False without memory: not all was told. */
+bool config_changes(const struct config *old, const struct config *fresh,
+                    void (*tell)(void *context, const struct config_option *row, const char *line),
+                    void *context);
 
 void config_free(struct config *config);
 
-/* Writes a first configuration with comments to `path`, which must not be there yet and which its owner alone
- * can read afterwards; `directory` is for store and socket. */
+/* Writes a first configuration to `path`, which must not be there yet and which its owner alone can read
+ * afterwards: what is to be set, then every other option with its default; `directory` is for store and
+ * socket. */
 bool config_write_first(const char *path, const char *directory, struct error *err);
 
 #endif

@@ -1,191 +1,171 @@
-/*
- * Every option of chasqui.conf with its type and default. A number that is 0
- * leaves the default to the room that uses it, where it is documented too.
- */
+/* The rows of the top level, and of limits, timers and schedules; how they are found. */
 #include "mhsd/config_options.h"
 
-static cfg_opt_t limit_options[] = {
-    CFG_INT("connections", 2000, CFGF_NONE),
-    CFG_INT("opening", 200, CFGF_NONE),
-    CFG_INT("clients", 100, CFGF_NONE),
-    CFG_INT("associations-in", 2000, CFGF_NONE),
-    CFG_INT("envelope-octets", 8 * 1024 * 1024, CFGF_NONE),
-    CFG_INT("envelope-memory", 64 * 1024 * 1024, CFGF_NONE),
-    CFG_INT("content-octets", 0, CFGF_NONE),
-    CFG_INT("mailbox-octets", 2L << 30, CFGF_NONE),
-    CFG_INT("submission-octets", 4L << 30, CFGF_NONE),
-    CFG_INT("requests", 512, CFGF_NONE),
-    CFG_INT("recipients", 0, CFGF_NONE),
-    CFG_INT("dl-depth", 16, CFGF_NONE),
-    CFG_INT("gather-us", 500, CFGF_NONE),
-    CFG_BOOL("relax-bounds", cfg_false, CFGF_NONE),
-    CFG_END(),
+#include <string.h>
+#include <sys/un.h>
+
+#include "ipc/frames.h"
+#include "osi/association.h"
+
+#define KIB  1024
+#define MIB  (1024 * KIB)
+#define HOUR 3600
+#define DAY  (24 * HOUR)
+
+/* Those that run the rules or speak with clients. */
+#define SWITCH (CONFIG_STORE | CONFIG_READER)
+
+static const struct config_option limit_options[] = {
+    {"connections", CONFIG_NUMBER, 0, CONFIG_NET, 1, 1000000, .number = 2000,
+     .help = "TCP connections of a net process."},
+    {"opening", CONFIG_NUMBER, 0, CONFIG_NET, 1, 1000000, .number = 200,
+     .help =
+         "Those of them that called in and have not bound yet. With too many, the host that has the most of "
+         "them loses its oldest."},
+    {"clients", CONFIG_NUMBER, 0, CONFIG_NET | CONFIG_CLIENTS, 1, 100000, .number = 100,
+     .help = "Clients of the local socket at a time."},
+    {"associations-in", CONFIG_NUMBER, 0, CONFIG_STORE, 1, 1000000, .number = 2000,
+     .help = "Inbound associations of all peers together; more are refused as busy."},
+    {"envelope-octets", CONFIG_NUMBER, CONFIG_OCTETS, SWITCH | CONFIG_NET | CONFIG_CLIENTS, 1024,
+     IPC_ENVELOPE_MAX, .number = 8 * MIB, .help = "The longest envelope, probe or report that is taken."},
+    {"envelope-memory", CONFIG_NUMBER, CONFIG_OCTETS, SWITCH, 65536, 1L << 34, .number = 64 * MIB,
+     .help = "The memory to decode one envelope."},
+    {"content-octets", CONFIG_NUMBER, CONFIG_OCTETS, CONFIG_STORE, 0, INT64_MAX,
+     .help = "The longest content that is taken; 0: no limit but the disk."},
+    {"mailbox-octets", CONFIG_NUMBER, CONFIG_OCTETS, SWITCH, 0, INT64_MAX, .number = 2L << 30,
+     .help = "What one mailbox may hold: what would be more is not delivered; 0: no limit."},
+    {"submission-octets", CONFIG_NUMBER, CONFIG_OCTETS, CONFIG_STORE, 0, INT64_MAX, .number = 4L << 30,
+     .help = "What one uid may have in submissions that are not ended yet; 0: no limit."},
+    {"requests", CONFIG_NUMBER, 0, SWITCH, 1, 1000000, .number = 512,
+     .help = "Unfinished requests above which peers are not read."},
+    {"recipients", CONFIG_NUMBER, 0, SWITCH, 0, INT32_MAX,
+     .help = "The most recipients of a message; 0: the bound of X.411."},
+    {"dl-depth", CONFIG_NUMBER, 0, SWITCH, 1, 512, .number = 16, .help = "How deep lists may be in lists."},
+    {"gather-us", CONFIG_NUMBER, 0, SWITCH, 0, 1000000, .number = 500,
+     .help = "Microseconds that a commit waits for more when the disk is fast; 0: none."},
+    {"relax-bounds", CONFIG_FLAG, 0, SWITCH, .help = "Take values over the upper bounds of X.411."},
+    {0},
 };
 
-static cfg_opt_t timer_options[] = {
-    CFG_INT("connect", 60, CFGF_NONE),
-    CFG_INT("transfer", 300, CFGF_NONE),
-    CFG_INT("release", 30, CFGF_NONE),
-    CFG_INT("repeat-keys", 20 * 86400, CFGF_NONE),
-    CFG_INT("resume", 3 * 86400, CFGF_NONE),
-    CFG_INT("tracking", 30 * 86400, CFGF_NONE),
-    CFG_END(),
+static const struct config_option timer_options[] = {
+    {"connect", CONFIG_NUMBER, CONFIG_SECONDS, CONFIG_NET, 1, DAY, .number = OSI_CONNECT_SECONDS,
+     .help = "From a call to its association."},
+    {"transfer", CONFIG_NUMBER, CONFIG_SECONDS, CONFIG_NET, 1, DAY, .number = OSI_TRANSFER_SECONDS,
+     .help = "How long a peer that has to say something may be silent."},
+    {"release", CONFIG_NUMBER, CONFIG_SECONDS, CONFIG_NET, 1, DAY, .number = OSI_RELEASE_SECONDS,
+     .help = "How long the answer to a release is waited for."},
+    {"repeat-keys", CONFIG_NUMBER, CONFIG_SECONDS, CONFIG_STORE, 60, INT32_MAX, .number = 20 * DAY,
+     .help = "How long a transfer is remembered to recognize a repeat."},
+    {"resume", CONFIG_NUMBER, CONFIG_SECONDS | CONFIG_ZERO_DEFAULT, CONFIG_STORE, 1, INT32_MAX,
+     .number = 3 * DAY, .help = "How long a broken transfer can be resumed."},
+    {"tracking", CONFIG_NUMBER, CONFIG_SECONDS, CONFIG_STORE, 60, INT32_MAX, .number = 30 * DAY,
+     .help = "How long the history of a message is kept."},
+    {0},
 };
 
-static cfg_opt_t schedule_options[] = {
-    CFG_INT("expiry", 0, CFGF_NONE),
-    CFG_INT("first-retry", 0, CFGF_NONE),
-    CFG_INT("longest-retry", 0, CFGF_NONE),
-    CFG_END(),
+/* The lifetimes and tries of each priority; the targets are those of F.410. */
+#define TIME(option, standard, text)                                                                         \
+    {                                                                                                        \
+        option, CONFIG_NUMBER, CONFIG_SECONDS | CONFIG_ZERO_DEFAULT, SWITCH, 1, INT32_MAX,                   \
+            .number = (standard), .help = (text)                                                             \
+    }
+#define EXPIRY(standard)  TIME("expiry", standard, "From arrival to non-delivery.")
+#define FIRST(standard)   TIME("first-retry", standard, "To the second try; the wait doubles with each.")
+#define LONGEST(standard) TIME("longest-retry", standard, "The longest wait between two tries.")
+
+static const struct config_option normal_options[] = {EXPIRY(24 * HOUR), FIRST(120), LONGEST(1800), {0}};
+static const struct config_option non_urgent_options[] = {EXPIRY(36 * HOUR), FIRST(300), LONGEST(3600), {0}};
+static const struct config_option urgent_options[] = {EXPIRY(4 * HOUR), FIRST(60), LONGEST(900), {0}};
+
+static const char *const log_levels[] = {"error", "warning", "notice", "info", "debug", NULL};
+
+static const struct config_option top_options[] = {
+    {"mta-name", CONFIG_TEXT, CONFIG_NEEDED, CONFIG_ALL & ~CONFIG_WORK, 1, 32,
+     .help = "The name of this MTA in binds and internal trace, 1 to 32 characters."},
+    {"domain", CONFIG_TEXT, CONFIG_NEEDED, SWITCH, 1,
+     .help =
+         "Our management domain, as \"/C=GB/A=GOLD/P=ALPHA\". Addresses in it are ours unless a route says "
+         "otherwise."},
+    {"node", CONFIG_TEXT, CONFIG_RESTART, SWITCH, 1, 10, .text = "a",
+     .help = "Stands in the identifiers that are made here; each node of a domain needs its own. 1 to 10 "
+             "letters, "
+             "digits or `-`."},
+    {"store", CONFIG_TEXT, CONFIG_RESTART, SWITCH, 1, .text = "/var/lib/chasqui",
+     .help = "The folder where messages rest."},
+    {"socket", CONFIG_TEXT, CONFIG_RESTART, CONFIG_CLIENTS, 1, sizeof((struct sockaddr_un *)0)->sun_path - 1,
+     .text = "/run/chasqui/mhsd.sock", .help = "The Unix socket where mhs(1) reaches the daemon."},
+    {"run-as", CONFIG_LOGIN, CONFIG_RESTART | CONFIG_ROOT, CONFIG_ALL, .text = "chasqui",
+     .help = "The user to run as when started by root. Empty: stay root."},
+    {"operators", CONFIG_GROUP, 0, SWITCH | CONFIG_NET | CONFIG_CLIENTS, .none = "only root",
+     .help = "A group whose members may do what root may with mhs(1)."},
+    {"net-processes", CONFIG_NUMBER, CONFIG_RESTART, CONFIG_PARENT, 1, 64, .number = 1,
+     .help = "How many processes speak with the peers."},
+    {"reader-processes", CONFIG_NUMBER, CONFIG_RESTART, CONFIG_PARENT | CONFIG_NET | CONFIG_CLIENTS, 0, 64,
+     .number = 1,
+     .help =
+         "How many processes answer what only reads the store: mailboxes, contents, tracking. 0: the store "
+         "process answers it, between its commits."},
+    {"work-processes", CONFIG_NUMBER, CONFIG_RESTART, CONFIG_PARENT, 1, 64, .number = 1,
+     .help = "How many processes open contents, for conversion."},
+    {"log-level", CONFIG_WORD, 0, CONFIG_ALL, .text = "info", .words = log_levels,
+     .help = "What is logged: lines of this level and those before it."},
+    {"listen", CONFIG_TEXTS, CONFIG_RESTART, CONFIG_NET, .none = "nowhere",
+     .help = "Presentation addresses to listen at (RFC 1278), as {\"\\\"P1\\\"/Internet=0.0.0.0+102\"}. A "
+             "caller must "
+             "address the selectors that are named. A host name is resolved when the daemon starts."},
+    {"name-servers", CONFIG_TEXTS, 0, CONFIG_NET,
+     .none = "those of /etc/resolv.conf, which is read, as /etc/hosts is, when a net process starts",
+     .help = "IP addresses of the servers that resolve the peers' host names, with `:port` if it is not 53."},
+    {"internal-trace", CONFIG_FLAG, 0, SWITCH, .number = true, .help = "Record the way within the domain."},
+    {"physical-delivery", CONFIG_FLAG, 0, SWITCH, .help = "A physical delivery access unit is here."},
+    {"rfc1328-address", CONFIG_TEXT, 0, SWITCH,
+     .help =
+         "An O/R address of ours. Addresses that a peer of 1984 can't express travel below it (RFC 1328 "
+         "section "
+         "3.1), where `rfc1328` is agreed with the peer; what comes to such an address is taken out again."},
+    {"catch-all", CONFIG_TEXT, 0, SWITCH,
+     .help =
+         "The mailbox that gets messages for unknown users of the domain, when their originators allow an "
+         "alternate recipient."},
+    {"limits", CONFIG_SECTION, 0, CONFIG_ALL, .options = limit_options,
+     .help = "How much of everything is taken at a time."},
+    {"timers", CONFIG_SECTION, 0, CONFIG_ALL, .options = timer_options,
+     .help = "How long is waited or remembered."},
+    {"schedule", CONFIG_TITLED, 0, SWITCH, .title = "normal", .options = normal_options,
+     .help = "How long messages of normal priority are tried, and how often."},
+    {"schedule", CONFIG_TITLED, 0, SWITCH, .title = "non-urgent", .options = non_urgent_options,
+     .help = "The same for non-urgent ones."},
+    {"schedule", CONFIG_TITLED, 0, SWITCH, .title = "urgent", .options = urgent_options,
+     .help = "The same for urgent ones; reports are tried as these."},
+    {"peer", CONFIG_TITLED, 0, CONFIG_STORE | CONFIG_READER | CONFIG_NET, .title_is = "name",
+     .options = config_peer_options, .help = "An adjacent MTA."},
+    {"route", CONFIG_TITLED, 0, SWITCH, .title_is = "pattern", .options = config_route_options,
+     .help =
+         "Where addresses go. The pattern is an O/R address; a value `*` means any, `abc*` a beginning; "
+         "`\"\"` is "
+         "the default route. The most specific pattern that matches counts. A route has one of `next-hop`, "
+         "`local` and `non-delivery`."},
+    {"user", CONFIG_TITLED, 0, SWITCH, .title_is = "address", .options = config_user_options,
+     .help = "A mailbox. The command user-add of mhs(1) makes others."},
+    {"list", CONFIG_TITLED, 0, SWITCH, .title_is = "address", .options = config_list_options,
+     .help = "A distribution list."},
+    {"directory", CONFIG_TITLED, 0, SWITCH, .title_is = "name", .options = config_directory_options,
+     .help = "Somebody elsewhere whom messages may name by directory name (RFC 4514) only. A recipient whose "
+             "name is "
+             "not known gets a non-delivery, `directory-operation-unsuccessful`."},
+    {"alias", CONFIG_TITLED, 0, SWITCH, .title_is = "address", .options = config_alias_options,
+     .help = "Another address of a user or list."},
+    {0},
 };
 
-static cfg_opt_t peer_options[] = {
-    /* the wire */
-    CFG_STR_LIST("address", "{}", CFGF_NONE),
-    CFG_STR("calling-address", NULL, CFGF_NONE),
-    CFG_STR("mta-name", NULL, CFGF_NONE),
-    CFG_STR("password", NULL, CFGF_NONE),
-    CFG_STR("our-mta-name", NULL, CFGF_NONE),
-    CFG_STR("our-password", NULL, CFGF_NONE),
-    CFG_STR("password-form", "octet-string", CFGF_NONE),
-    CFG_BOOL("unauthenticated", cfg_false, CFGF_NONE),
-    CFG_BOOL("check-address", cfg_false, CFGF_NONE),
-    CFG_STR_LIST("application-contexts", "{mts-transfer}", CFGF_NONE),
-    CFG_STR_LIST("accepted-contexts", "{mts-transfer, mts-transfer-protocol, mts-transfer-protocol-1984}",
-                 CFGF_NONE),
-    CFG_STR("dialogue", "monologue", CFGF_NONE),
-    CFG_INT("tpdu-size", 0, CFGF_NONE),
-    CFG_BOOL("checkpoints", cfg_true, CFGF_NONE),
-    CFG_INT("checkpoint-size", 0, CFGF_NONE),
-    CFG_INT("window-size", 0, CFGF_NONE),
-    /* the queue */
-    CFG_INT("associations-in", 0, CFGF_NONE),
-    CFG_INT("associations-out", 0, CFGF_NONE),
-    CFG_BOOL("permanent", cfg_false, CFGF_NONE),
-    CFG_INT("idle", 0, CFGF_NONE),
-    CFG_INT("first-retry", 0, CFGF_NONE),
-    CFG_INT("longest-retry", 0, CFGF_NONE),
-    CFG_INT("queue-per-association", 0, CFGF_NONE),
-    /* the message transfer service */
-    CFG_STR("domain", NULL, CFGF_NONE),
-    CFG_STR("edition", "1988", CFGF_NONE),
-    CFG_BOOL("content-1984-only", cfg_false, CFGF_NONE),
-    CFG_BOOL("rfc1328", cfg_false, CFGF_NONE),
-    CFG_BOOL("rfc1328-encapsulate", cfg_false, CFGF_NONE),
-    CFG_BOOL("rfc1328-replace", cfg_false, CFGF_NONE),
-    CFG_BOOL("defers", cfg_false, CFGF_NONE),
-    CFG_BOOL("keep-internal-trace", cfg_false, CFGF_NONE),
-    CFG_BOOL("service-messages", cfg_false, CFGF_NONE),
-    CFG_BOOL("physical-delivery", cfg_false, CFGF_NONE),
-    CFG_BOOL("check-loops", cfg_true, CFGF_NONE),
-    CFG_INT("max-length", 0, CFGF_NONE),
-    CFG_INT("max-recipients", 0, CFGF_NONE),
-    CFG_STR_LIST("content-types", "{}", CFGF_NONE),
-    CFG_STR_LIST("encoded-information-types", "{}", CFGF_NONE),
-    CFG_STR("bilateral-information", NULL, CFGF_NONE),
-    CFG_END(),
-};
+const struct config_option config_top = {
+    .name = "", .type = CONFIG_SECTION, .processes = CONFIG_ALL, .options = top_options};
 
-static cfg_opt_t choice_options[] = {
-    CFG_INT("rank", 0, CFGF_NONE),
-    CFG_INT("weight", 1, CFGF_NONE),
-    CFG_END(),
-};
-
-static cfg_opt_t route_options[] = {
-    CFG_SEC("next-hop", choice_options, CFGF_MULTI | CFGF_TITLE | CFGF_NO_TITLE_DUPES),
-    CFG_BOOL("local", cfg_false, CFGF_NONE),
-    CFG_STR("non-delivery", NULL, CFGF_NONE),
-    CFG_STR("diagnostic", NULL, CFGF_NONE),
-    CFG_STR("supplementary-information", NULL, CFGF_NONE),
-    CFG_END(),
-};
-
-static cfg_opt_t restriction_options[] = {
-    CFG_BOOL("permitted", cfg_true, CFGF_NONE),
-    CFG_STR_LIST("source-type", "{}", CFGF_NONE),
-    CFG_STR("source-name", NULL, CFGF_NONE),
-    CFG_END(),
-};
-
-static cfg_opt_t redirection_options[] = {
-    CFG_STR("alternate", NULL, CFGF_NONE),
-    CFG_STR_LIST("content-types", "{}", CFGF_NONE),
-    CFG_STR_LIST("acceptable-eits", "{}", CFGF_NONE),
-    CFG_STR_LIST("exclusively-acceptable-eits", "{}", CFGF_NONE),
-    CFG_STR_LIST("unacceptable-eits", "{}", CFGF_NONE),
-    CFG_STR_LIST("security-labels", "{}", CFGF_NONE),
-    CFG_INT("max-length", 0, CFGF_NONE),
-    CFG_STR_LIST("priorities", "{}", CFGF_NONE),
-    CFG_STR("objects", "both", CFGF_NONE),
-    CFG_SEC("applies-only-to", restriction_options, CFGF_MULTI),
-    CFG_END(),
-};
-
-static cfg_opt_t user_options[] = {
-    CFG_STR("login", NULL, CFGF_NONE),
-    CFG_BOOL("available", cfg_true, CFGF_NONE),
-    CFG_BOOL("may-submit", cfg_true, CFGF_NONE),
-    CFG_BOOL("implicit-conversion", cfg_true, CFGF_NONE),
-    CFG_INT("max-length", 0, CFGF_NONE),
-    CFG_STR_LIST("content-types", "{}", CFGF_NONE),
-    CFG_STR_LIST("encoded-information-types", "{}", CFGF_NONE),
-    CFG_STR_LIST("security-labels", "{}", CFGF_NONE),
-    CFG_SEC("redirection", redirection_options, CFGF_MULTI),
-    CFG_STR("domain-alternate", NULL, CFGF_NONE),
-    CFG_SEC("restriction", restriction_options, CFGF_MULTI),
-    CFG_STR("directory-name", NULL, CFGF_NONE),
-    CFG_END(),
-};
-
-static cfg_opt_t list_options[] = {
-    CFG_STR_LIST("members", "{}", CFGF_NONE),
-    CFG_STR_LIST("submitters", "{}", CFGF_NONE),
-    CFG_STR("owner", NULL, CFGF_NONE),
-    CFG_STR("reports", "originator", CFGF_NONE),
-    CFG_BOOL("expansion-is-delivery", cfg_false, CFGF_NONE),
-    CFG_BOOL("remove-originator", cfg_false, CFGF_NONE),
-    CFG_STR("directory-name", NULL, CFGF_NONE),
-    CFG_END(),
-};
-
-static cfg_opt_t directory_options[] = {
-    CFG_STR("address", NULL, CFGF_NONE),
-    CFG_END(),
-};
-
-static cfg_opt_t alias_options[] = {
-    CFG_STR("target", NULL, CFGF_NONE),
-    CFG_END(),
-};
-
-cfg_opt_t config_options[] = {
-    CFG_STR("mta-name", NULL, CFGF_NONE),
-    CFG_STR("domain", NULL, CFGF_NONE),
-    CFG_STR("node", "a", CFGF_NONE),
-    CFG_STR("store", "/var/lib/chasqui", CFGF_NONE),
-    CFG_STR("socket", "/run/chasqui/mhsd.sock", CFGF_NONE),
-    CFG_STR("run-as", "chasqui", CFGF_NONE),
-    CFG_STR("operators", NULL, CFGF_NONE),
-    CFG_INT("net-processes", 1, CFGF_NONE),
-    CFG_INT("reader-processes", 1, CFGF_NONE),
-    CFG_INT("work-processes", 1, CFGF_NONE),
-    CFG_STR("log-level", "info", CFGF_NONE),
-    CFG_STR_LIST("listen", "{}", CFGF_NONE),
-    CFG_STR_LIST("name-servers", "{}", CFGF_NONE),
-    CFG_BOOL("internal-trace", cfg_true, CFGF_NONE),
-    CFG_BOOL("physical-delivery", cfg_false, CFGF_NONE),
-    CFG_STR("catch-all", NULL, CFGF_NONE),
-    CFG_STR("rfc1328-address", NULL, CFGF_NONE),
-    CFG_SEC("limits", limit_options, CFGF_NONE),
-    CFG_SEC("timers", timer_options, CFGF_NONE),
-    CFG_SEC("schedule", schedule_options, CFGF_MULTI | CFGF_TITLE | CFGF_NO_TITLE_DUPES),
-    CFG_SEC("peer", peer_options, CFGF_MULTI | CFGF_TITLE | CFGF_NO_TITLE_DUPES),
-    CFG_SEC("route", route_options, CFGF_MULTI | CFGF_TITLE | CFGF_NO_TITLE_DUPES),
-    CFG_SEC("user", user_options, CFGF_MULTI | CFGF_TITLE | CFGF_NO_TITLE_DUPES),
-    CFG_SEC("list", list_options, CFGF_MULTI | CFGF_TITLE | CFGF_NO_TITLE_DUPES),
-    CFG_SEC("directory", directory_options, CFGF_MULTI | CFGF_TITLE | CFGF_NO_TITLE_DUPES),
-    CFG_SEC("alias", alias_options, CFGF_MULTI | CFGF_TITLE | CFGF_NO_TITLE_DUPES),
-    CFG_BOOL(CONFIG_END, cfg_false, CFGF_NONE),
-    CFG_END(),
-};
+const struct config_option *config_option_named(const struct config_option *section, struct span name,
+                                                const char *title) {
+    for (const struct config_option *option = section->options; option->type != CONFIG_END; option++)
+        if (strncmp(option->name, (const char *)name.data, name.len) == 0 && option->name[name.len] == '\0' &&
+            (!title || !option->title || strcmp(option->title, title) == 0))
+            return option;
+    return NULL;
+}

@@ -14,7 +14,7 @@ static void take_selectors(const struct paddress *address, struct osi_address *s
 }
 
 /* An IP address is taken as it is; a name is resolved by the process that listens or calls, when it does. */
-static bool read_endpoint(struct loader *l, cfg_t *section, const char *option,
+static bool read_endpoint(struct loader *l, struct config_section *section, const char *option,
                           const struct paddress_network *network, struct protocol_endpoint *endpoint) {
     char port[8];
     const char *host = (const char *)network->host.data;
@@ -33,7 +33,7 @@ static bool read_endpoint(struct loader *l, cfg_t *section, const char *option,
     return true;
 }
 
-static bool parse(struct loader *l, cfg_t *section, const char *option, const char *text,
+static bool parse(struct loader *l, struct config_section *section, const char *option, const char *text,
                   struct paddress *address) {
     struct error why = {0};
     return paddress_parse(span_str(text), &l->arena, address, &why) ||
@@ -42,45 +42,46 @@ static bool parse(struct loader *l, cfg_t *section, const char *option, const ch
 
 static bool read_name_servers(struct loader *l) {
     struct protocol_config *protocol = &l->config.protocol;
-    if (!config_strings(l, l->cfg, "name-servers", &protocol->name_servers, &protocol->name_server_count))
-        return false;
+    protocol->name_server_count = config_list(l->tree, "name-servers", &protocol->name_servers);
     for (size_t i = 0; i < protocol->name_server_count; i++)
         if (!resolver_server_is_address(protocol->name_servers[i]))
-            return config_fail(l, l->cfg, "name-servers", "'%.60s' is no IP address, with or without a port",
+            return config_fail(l, l->tree, "name-servers", "'%.60s' is no IP address, with or without a port",
                                protocol->name_servers[i]);
     return true;
 }
 
-bool config_listeners(struct loader *l) {
-    size_t count = cfg_size(l->cfg, "listen");
-    struct protocol_listener *listeners = config_array(l, count, sizeof *listeners);
-    if (!listeners)
+static bool read_listener(struct loader *l, const char *text, struct protocol_listener *listener) {
+    struct paddress address;
+    if (!parse(l, l->tree, "listen", text, &address))
         return false;
-    for (size_t i = 0; i < count; i++) {
-        const char *text = cfg_getnstr(l->cfg, "listen", (unsigned)i);
-        struct paddress address;
-        if (!parse(l, l->cfg, "listen", text, &address))
-            return false;
-        if (address.count != 1)
-            return config_fail(l, l->cfg, "listen", "'%.60s' must have one network address", text);
-        take_selectors(&address, &listeners[i].selectors);
-        if (!read_endpoint(l, l->cfg, "listen", &address.networks[0], &listeners[i].endpoint))
-            return false;
-    }
+    if (address.count != 1)
+        return config_fail(l, l->tree, "listen", "'%.60s' must have one network address", text);
+    take_selectors(&address, &listener->selectors);
+    return read_endpoint(l, l->tree, "listen", &address.networks[0], &listener->endpoint);
+}
+
+bool config_listeners(struct loader *l) {
+    const char *const *texts;
+    size_t count = config_list(l->tree, "listen", &texts);
+    struct protocol_listener *listeners = config_array(l, count, sizeof *listeners);
+    bool ok = listeners != NULL;
+    for (size_t i = 0; ok && i < count; i++)
+        ok = read_listener(l, texts[i], &listeners[i]);
     l->config.protocol.listeners = listeners;
     l->config.protocol.listener_count = count;
-    return read_name_servers(l);
+    return read_name_servers(l) && ok;
 }
 
 /* All addresses of a peer have the same selectors: those of the first count. */
-static bool read_addresses(struct loader *l, cfg_t *section, struct protocol_peer *peer) {
-    size_t texts = cfg_size(section, "address");
-    struct protocol_endpoint *endpoints = config_array(l, texts * PADDRESS_MAX_NETWORK, sizeof *endpoints);
+static bool read_addresses(struct loader *l, struct config_section *section, struct protocol_peer *peer) {
+    const char *const *texts;
+    size_t count = config_list(section, "address", &texts);
+    struct protocol_endpoint *endpoints = config_array(l, count * PADDRESS_MAX_NETWORK, sizeof *endpoints);
     if (!endpoints)
         return false;
-    for (size_t i = 0; i < texts; i++) {
+    for (size_t i = 0; i < count; i++) {
         struct paddress address;
-        if (!parse(l, section, "address", cfg_getnstr(section, "address", (unsigned)i), &address))
+        if (!parse(l, section, "address", texts[i], &address))
             return false;
         if (i == 0)
             take_selectors(&address, &peer->called);
@@ -90,7 +91,7 @@ static bool read_addresses(struct loader *l, cfg_t *section, struct protocol_pee
                 return false;
     }
     peer->endpoints = endpoints;
-    const char *calling = cfg_getstr(section, "calling-address");
+    const char *calling = config_text(section, "calling-address");
     struct paddress own;
     if (!calling)
         return true;
@@ -102,68 +103,36 @@ static bool read_addresses(struct loader *l, cfg_t *section, struct protocol_pee
 
 /* ---- the association ---- */
 
-static const char *const contexts[] = {"mts-transfer", "mts-transfer-protocol", "mts-transfer-protocol-1984",
-                                       NULL};
-
-static bool read_contexts(struct loader *l, cfg_t *section, struct protocol_peer *peer) {
-    static const enum osi_context values[] = {OSI_MTS_TRANSFER, OSI_MTS_TRANSFER_PROTOCOL,
-                                              OSI_MTS_TRANSFER_PROTOCOL_1984};
-    unsigned count = cfg_size(section, "application-contexts");
-    unsigned bits;
-    if (!config_words(l, section, "accepted-contexts", contexts, &peer->accepted_contexts))
-        return false;
-    if (count < 1 || count > 3)
-        return config_fail(l, section, "application-contexts", "name one to three");
-    if (!config_words(l, section, "application-contexts", contexts, &bits))
-        return false;
-    for (unsigned i = 0; i < count; i++)
-        for (size_t w = 0; contexts[w]; w++)
-            if (strcmp(cfg_getnstr(section, "application-contexts", i), contexts[w]) == 0)
-                peer->contexts[i] = values[w];
-    peer->context_count = count;
-    return true;
+static void read_association(const struct config_section *section, struct protocol_peer *peer) {
+    static const enum osi_context contexts[] = {OSI_MTS_TRANSFER, OSI_MTS_TRANSFER_PROTOCOL,
+                                                OSI_MTS_TRANSFER_PROTOCOL_1984}; /* as the table's words */
+    const char *const *names;
+    peer->context_count = (unsigned)config_list(section, "application-contexts", &names);
+    for (unsigned i = 0; i < peer->context_count; i++)
+        peer->contexts[i] = contexts[config_word_position(section, "application-contexts", names[i])];
+    peer->accepted_contexts = config_words(section, "accepted-contexts");
+    peer->dialogue = config_word(section, "dialogue") ? OSI_TWO_WAY_ALTERNATE : OSI_MONOLOGUE;
+    peer->tpdu_size = (unsigned)config_number(section, "tpdu-size");
+    peer->checkpoint_size = (unsigned)config_number(section, "checkpoint-size");
+    peer->window_size = (unsigned)config_number(section, "window-size");
+    peer->no_checkpoints = !config_flag(section, "checkpoints");
 }
 
-static bool read_association(struct loader *l, cfg_t *section, struct protocol_peer *peer) {
-    static const char *const dialogues[] = {"monologue", "two-way-alternate", NULL};
-    long tpdu, checkpoint, window;
-    int dialogue;
-    if (!config_word(l, section, "dialogue", dialogues, &dialogue) ||
-        !config_number(l, section, "tpdu-size", 0, 65531, &tpdu) ||
-        !config_number(l, section, "checkpoint-size", 0, 65535, &checkpoint) ||
-        !config_number(l, section, "window-size", 0, 100, &window))
-        return false;
-    peer->dialogue = dialogue == 1 ? OSI_TWO_WAY_ALTERNATE : OSI_MONOLOGUE;
-    peer->tpdu_size = (unsigned)tpdu;
-    peer->checkpoint_size = (unsigned)checkpoint;
-    peer->window_size = (unsigned)window;
-    peer->no_checkpoints = !cfg_getbool(section, "checkpoints");
-    return true;
-}
-
-static struct span optional(const char *text) {
-    return text ? span_str(text) : (struct span){NULL, 0};
-}
-
-static bool read_bind(struct loader *l, cfg_t *section, struct protocol_peer *peer) {
-    static const char *const forms[] = {"octet-string", "ia5-string", NULL};
-    const char *mta_name = cfg_getstr(section, "mta-name");
-    const char *our_name = cfg_getstr(section, "our-mta-name");
-    int form;
-    if (*cfg_title(section) == '\0' || *cfg_title(section) == '(')
+static bool read_bind(struct loader *l, struct config_section *section, struct protocol_peer *peer) {
+    const char *mta_name = config_text(section, "mta-name");
+    const char *our_name = config_text(section, "our-mta-name");
+    if (*section->title == '\0' || *section->title == '(')
         return config_fail(l, section, NULL,
                            "a peer has a name, and none in parentheses: those are next hops of the "
                            "program's own");
-    peer->name = cfg_title(section);
+    peer->name = section->title;
     peer->mta_name = span_str(mta_name ? mta_name : peer->name);
-    peer->password = optional(cfg_getstr(section, "password"));
+    peer->password = span_str(config_text(section, "password"));
     peer->our_mta_name = our_name ? span_str(our_name) : l->config.protocol.mta_name;
-    peer->our_password = optional(cfg_getstr(section, "our-password"));
-    peer->unauthenticated = cfg_getbool(section, "unauthenticated");
-    peer->check_address = cfg_getbool(section, "check-address");
-    if (!config_word(l, section, "password-form", forms, &form))
-        return false;
-    peer->password_form = form == 1 ? PROTOCOL_IA5_STRING : PROTOCOL_OCTET_STRING;
+    peer->our_password = span_str(config_text(section, "our-password"));
+    peer->unauthenticated = config_flag(section, "unauthenticated");
+    peer->check_address = config_flag(section, "check-address");
+    peer->password_form = config_word(section, "password-form") ? PROTOCOL_IA5_STRING : PROTOCOL_OCTET_STRING;
     if (peer->unauthenticated && !peer->check_address)
         return config_fail(
             l, section, "unauthenticated",
@@ -171,42 +140,35 @@ static bool read_bind(struct loader *l, cfg_t *section, struct protocol_peer *pe
     return true;
 }
 
-static bool read_queue(struct loader *l, cfg_t *section, struct mta_peer *peer) {
-    long in, out, idle, first, most, each;
-    peer->name = cfg_title(section);
-    peer->permanent = cfg_getbool(section, "permanent");
-    if (!config_number(l, section, "associations-in", 0, 100000, &in) ||
-        !config_number(l, section, "associations-out", 0, 10000, &out) ||
-        !config_number(l, section, "idle", 0, 86400, &idle) ||
-        !config_number(l, section, "first-retry", 0, 86400, &first) ||
-        !config_number(l, section, "longest-retry", 0, 7 * 86400, &most) ||
-        !config_number(l, section, "queue-per-association", 0, 1000000, &each))
-        return false;
-    peer->max_in = (unsigned)in;
-    peer->max_out = (unsigned)out;
-    peer->idle_seconds = (unsigned)idle;
-    peer->retry_first = (unsigned)first;
-    peer->retry_most = (unsigned)most;
-    peer->queue_per_association = (unsigned)each;
-    return true;
+static void read_queue(const struct config_section *section, struct mta_peer *peer) {
+    peer->name = section->title;
+    peer->permanent = config_flag(section, "permanent");
+    peer->max_in = (unsigned)config_number(section, "associations-in");
+    peer->max_out = (unsigned)config_number(section, "associations-out");
+    peer->idle_seconds = (unsigned)config_number(section, "idle");
+    peer->retry_first = (unsigned)config_number(section, "first-retry");
+    peer->retry_most = (unsigned)config_number(section, "longest-retry");
+    peer->queue_per_association = (unsigned)config_number(section, "queue-per-association");
 }
 
 bool config_peers(struct loader *l) {
-    size_t count = cfg_size(l->cfg, "peer");
+    size_t count = config_count(l->tree, "peer"), i = 0;
     struct protocol_peer *peers = config_array(l, count, sizeof *peers);
     struct mta_peer *queues = config_array(l, count, sizeof *queues);
     if (!peers || !queues)
         return false;
-    for (size_t i = 0; i < count; i++) {
-        cfg_t *section = cfg_getnsec(l->cfg, "peer", (unsigned)i);
-        if (!read_bind(l, section, &peers[i]) || !read_addresses(l, section, &peers[i]) ||
-            !read_contexts(l, section, &peers[i]) || !read_association(l, section, &peers[i]) ||
-            !read_queue(l, section, &queues[i]))
-            return false;
+    bool ok = true;
+    for (struct config_section *section = config_first(l->tree, "peer"); section;
+         section = config_next(section), i++) {
+        if (section->faulty)
+            continue;
+        ok = read_bind(l, section, &peers[i]) && read_addresses(l, section, &peers[i]) && ok;
+        read_association(section, &peers[i]);
+        read_queue(section, &queues[i]);
     }
     l->config.protocol.peers = peers;
     l->config.protocol.peer_count = count;
     l->config.mta.peers = queues;
     l->config.mta.peer_count = count;
-    return true;
+    return ok;
 }

@@ -1,63 +1,178 @@
-/* The reading of the configuration, shared by the config_*.c files. */
+/*
+ * The reading of the configuration, shared by the config_*.c files. From below:
+ * options (the table), complain (errors), lexer, tree (what the file says,
+ * checked against the table), value (what holds, defaults included), lookup, the
+ * readers of sections, config.c; beside them slice, change and example.
+ */
 #ifndef MHSD_CONFIG_PRIVATE_H
 #define MHSD_CONFIG_PRIVATE_H
 
-#include <confuse.h>
+#include <sys/types.h>
 
 #include "base/arena.h"
 #include "base/buf.h"
 #include "mhsd/config.h"
+#include "mhsd/config_options.h"
 #include "mts/tables.h"
+
+/* ---- places and errors ---- */
+
+struct config_place {
+    unsigned file; /* an index in loader.files */
+    int line;      /* 0: the file as a whole */
+};
+
+enum { CONFIG_COMPLAINTS_MOST = 50 };
 
 struct loader {
     struct config config; /* first: what the callers get a pointer to */
-    cfg_t *cfg;           /* owns the strings that the tables point to */
+    struct config_section *tree;
     struct arena arena;
     struct mts_tables *tables;
-    const char *file;
-    struct span text;    /* with what was included */
-    const char *answers; /* what the system was asked by another process, or NULL: it is asked now */
-    struct buf *record;  /* where the system's answers are written down, or NULL */
-    struct error *err;
+    const char *name;   /* of the file that was asked for */
+    const char **files; /* the names of all; that one is the first */
+    unsigned file_count;
+    unsigned processes; /* whose slice it is; CONFIG_ALL: the files themselves */
+
+    /* while it is read */
+    struct error *err;      /* the first complaint */
+    struct buf *complaints; /* all of them, a line each; NULL: the first is enough */
+    unsigned complaint_count;
 };
 
-/* `FILE: line N: SECTION: OPTION: text` into the loader's error; returns false. `option` may be NULL. */
-bool config_fail(struct loader *l, cfg_t *section, const char *option, const char *format, ...)
-    __attribute__((format(printf, 4, 5)));
+/* `FILE: line N: text`: notes a complaint, and returns false. */
+bool config_complain(struct loader *l, struct config_place place, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
 
-/* An array in the loader's arena; an empty one when `count` is 0. NULL, with the error filled, without
+/* The same about an option of a section, or, when `option` is NULL or not set in it, about the section: its
+ * name and title are said too. Once the tree is read, nothing more is said of a section at fault: what
+ * follows from a fault is none. */
+bool config_fail(struct loader *l, struct config_section *section, const char *option, const char *format,
+                 ...) __attribute__((format(printf, 4, 5)));
+
+/* "No memory", and returns false. */
+bool config_no_memory(struct loader *l);
+
+/* Has nothing been complained of? */
+static inline bool config_sound(const struct loader *l) {
+    return l->complaint_count == 0;
+}
+
+/* An array in the loader's arena; an empty one when `count` is 0. NULL, with the complaint made, without
  * memory. */
 void *config_array(struct loader *l, size_t count, size_t size);
 
-/* A list option's strings, as the cfg owns them. */
-bool config_strings(struct loader *l, cfg_t *section, const char *option, const char *const **items,
-                    size_t *count);
+/* ---- tokens ---- */
 
-/* A number from `least` to `most`. */
-bool config_number(struct loader *l, cfg_t *section, const char *option, long least, long most, long *value);
+enum { CONFIG_FILES_DEEP = 8 };
 
-/* The position of the option's value in `words` (closed by NULL). */
-bool config_word(struct loader *l, cfg_t *section, const char *option, const char *const *words,
-                 int *position);
-
-/* The same for each string of a list: the or of `1 << position`. */
-bool config_words(struct loader *l, cfg_t *section, const char *option, const char *const *words,
-                  unsigned *bits);
-
-/* config_lookup.c: what the system knows. False: it does not. */
-struct lookup_group {
-    uint32_t gid;
-    const uint32_t *uids; /* of its members */
-    size_t count;
+struct config_token {
+    /* 0 at the end, 't' a text, '!' what is none (it was complained of), or one of { } ( ) = + , ; + is += */
+    char kind;
+    bool quoted;
+    struct span text; /* until the next token */
+    struct config_place place;
 };
-bool lookup_user(struct loader *l, const char *name, uint32_t *uid);
-bool lookup_group(struct loader *l, const char *name, struct lookup_group *group);
 
-/* config_peers.c */
+struct config_lexer {
+    struct loader *l;
+    struct lexer_file {
+        struct span rest;
+        uint8_t *owned; /* what is freed with it, or NULL */
+        dev_t device;   /* which file it is, by whatever name; inode 0: none */
+        ino_t inode;
+        struct config_place place;
+    } open[CONFIG_FILES_DEEP + 1];
+    unsigned depth;
+    bool may_include;
+    size_t octets; /* of all files so far */
+    struct buf text;
+};
+
+/* Begins with the octets of a text, or with a file. False with a complaint. */
+bool config_lexer_text(struct config_lexer *lexer, struct loader *l, struct span text);
+bool config_lexer_file(struct config_lexer *lexer, struct loader *l);
+
+/* Puts the file's tokens before those that follow; a relative name counts from the folder of the file that
+ * includes it. */
+bool config_lexer_include(struct config_lexer *lexer, struct span name, struct config_place place);
+
+void config_lexer_next(struct config_lexer *lexer, struct config_token *token);
+void config_lexer_done(struct config_lexer *lexer);
+
+/* ---- what the file says ---- */
+
+/* An option that is set. */
+struct config_value {
+    const struct config_option *option;
+    struct config_value *next;
+    struct config_place place;
+    const char *const *items; /* its texts or words, closed by NULL; what is no list has one */
+    size_t count;
+    int64_t number; /* a number, a flag; a word's position in the row's words; words: 1 << position each */
+    const uint32_t *ids; /* what the system answered: a user's number; a group's and its members'; NULL: it
+                            was not asked */
+    size_t id_count;
+};
+
+struct config_section {
+    const struct config_option *option;
+    const char *title; /* NULL: it has none */
+    struct config_section *outer;
+    struct config_place place; /* line 0: it is not in the file */
+    struct config_value *values, **values_end;
+    struct config_section *first, **end, *next; /* sections in it, in the order of the file */
+    bool faulty;                                /* something in it was complained of */
+};
+
+/* Reads tokens into a tree that holds to the table, with every section that there is once (limits), whether
+ * or not the file has it. Complains of all that it can; NULL when it could not read to the end. */
+struct config_section *config_tree_read(struct loader *l, struct config_lexer *lexer);
+
+/* Puts the values of the configuration that runs in place of those that only a new start can change. */
+bool config_keep(struct loader *l, const struct config_section *running);
+
+/* ---- what holds: as set, or the default ----
+ * The option must be in the section's table and be of the type. */
+
+/* NULL: it is not set. */
+const struct config_value *config_value(const struct config_section *section, const char *option);
+
+int64_t config_number(const struct config_section *section, const char *option);
+bool config_flag(const struct config_section *section, const char *option);
+/* A text, login or group; NULL: none. */
+const char *config_text(const struct config_section *section, const char *option);
+/* A word's position among the row's words. */
+unsigned config_word(const struct config_section *section, const char *option);
+unsigned config_word_position(const struct config_section *section, const char *option, const char *word);
+/* Words as bits, 1 << position. */
+unsigned config_words(const struct config_section *section, const char *option);
+/* A list; returns how many. */
+size_t config_list(const struct config_section *section, const char *option, const char *const **items);
+
+/* Whether the option has the same value in both. */
+bool config_same(const struct config_section *a, const struct config_section *b,
+                 const struct config_option *row);
+
+/* The option's value, or a text, as it stands in a file. */
+void config_write_value(struct buf *out, const struct config_section *section,
+                        const struct config_option *row);
+void config_write_text(struct buf *out, const char *text);
+
+/* The first section of a name in another, and the next of the same name; NULL: there is none. */
+struct config_section *config_first(const struct config_section *outer, const char *name);
+struct config_section *config_next(const struct config_section *section);
+size_t config_count(const struct config_section *outer, const char *name);
+
+/* ---- what the system knows ---- */
+
+/* Asks the system for the users and groups that the tree names, once for each. */
+bool config_lookup(struct loader *l);
+
+/* ---- the readers of sections ---- */
+
 bool config_listeners(struct loader *l);
 bool config_peers(struct loader *l);
-
-/* config_mts.c */
 bool config_mts(struct loader *l);
 
 #endif

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "mhsd/children.h"
 #include "mhsd/parent.h"
 #include "store/store.h"
 
@@ -51,13 +52,34 @@ static int test_store(const struct config *config) {
     return err.code == STORE_VERSION || err.code == STORE_CORRUPT ? 1 : 0;
 }
 
-static int serve(const char *path, bool test) {
-    struct error err = {0};
-    struct config *config = config_read_file(path, NULL, &err);
-    if (!config) {
-        fprintf(stderr, "mhsd: %s\n", err.text);
-        return 1;
+/* All that is wrong with it, a line each. */
+static void print_complaints(const struct buf *complaints) {
+    struct span rest = buf_span(complaints);
+    while (rest.len) {
+        const uint8_t *end = memchr(rest.data, '\n', rest.len);
+        size_t length = end ? (size_t)(end - rest.data) : rest.len;
+        fprintf(stderr, "mhsd: %.*s\n", (int)length, (const char *)rest.data);
+        rest = span_sub(rest, length + 1, rest.len);
     }
+}
+
+static struct config *read_config(const char *path) {
+    struct error err = {0};
+    struct config_report report;
+    config_report_init(&report);
+    struct config *config = config_read_file(path, NULL, &report, &err);
+    if (!config && report.complaints.len)
+        print_complaints(&report.complaints);
+    else if (!config)
+        fprintf(stderr, "mhsd: %s\n", err.text);
+    config_report_free(&report);
+    return config;
+}
+
+static int serve(const char *path, bool test) {
+    struct config *config = read_config(path);
+    if (!config)
+        return 1;
     if (test) {
         int status = test_store(config);
         if (status == 0)
@@ -83,6 +105,8 @@ int main(int argc, char **argv) {
     const char *path = DEFAULT_PATH;
     bool test = false;
     int option;
+    if (child_is_one(argc, argv))
+        _exit(child_run(argv)); /* nothing of what an exit does by itself is for a process in a sandbox */
     while ((option = getopt_long(argc, argv, "c:th", options, NULL)) != -1) {
         switch (option) {
         case 'c':

@@ -4,43 +4,44 @@
 #include <event2/event.h>
 #include <signal.h>
 #include <stdio.h>
-#include <sys/prctl.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
-#include <sys/un.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/alloc.h"
 #include "base/clock.h"
 #include "ipc/channel.h"
+#include "ipc/door.h"
 #include "mhsd/children.h"
 #include "mhsd/sockets.h"
+#include "mhsd/spawn.h"
 #include "mhsd/supervisor.h"
 
 /* A child that keeps dying is started less and less often. */
 #define FIRST_PAUSE_US   ((int64_t)200000)
 #define LONGEST_PAUSE_US ((int64_t)30 * 1000000)
 
-/* In the order in which they start; all but the store process wait until it is ready, and end before it. */
-enum kind { STORE, READER, NET, WORK, KINDS };
+/* A child's descriptors besides these are the network's listeners and the local socket. */
+#define DESCRIPTORS (CHILD_LISTENERS - CHILD_PARENT)
 
 struct child {
-    enum kind kind;
+    enum child_kind kind;
     pid_t pid; /* 0: not running */
     struct ipc_channel *channel;
-    int descriptor; /* the channel's, while there is one */
+    int door; /* the parent's end, -1: it has none */
     struct event *restart;
     int64_t pause;
-    int64_t started;
     struct parent *parent;
     int number; /* among those of its kind */
+    bool ready;
+    bool excused; /* the parent ended it */
 };
 
 struct parent {
     struct event_base *loop;
     const char *path;
     struct config *config;
+    int program;
     struct sockets sockets;
     struct child *children[KINDS];
     unsigned count[KINDS];
@@ -54,19 +55,6 @@ struct parent {
 };
 
 static void start_child(struct child *child);
-
-static int run_store(struct child_context *context, int number) {
-    (void)number;
-    return child_store(context);
-}
-
-static const struct {
-    const char *name;
-    int (*run)(struct child_context *context, int number);
-} kinds[KINDS] = {[STORE] = {"store", run_store},
-                  [READER] = {"reader", child_reader},
-                  [NET] = {"net", child_net},
-                  [WORK] = {"work", child_work}};
 
 /* A walk over all children, which ends with NULL. */
 struct walk {
@@ -87,7 +75,7 @@ static struct child *next_child(struct walk *walk) {
 static void start_others(struct parent *parent) {
     struct walk walk = {.parent = parent};
     for (struct child *child; (child = next_child(&walk));)
-        if (child->pid == 0 && child->kind != STORE && !parent->stopping)
+        if (child->pid == 0 && child->kind != KIND_STORE && !parent->stopping)
             start_child(child);
 }
 
@@ -109,9 +97,10 @@ static bool on_frame(void *context, struct ipc_channel *channel, enum ipc_type t
     if (type != IPC_READY || payload.len != 0)
         return false;
     child->pause = FIRST_PAUSE_US;
-    if (child->kind == NET)
+    child->ready = true;
+    if (child->kind == KIND_NET)
         tell_ready(child->parent);
-    if (child->kind == STORE && !child->parent->store_ready) {
+    if (child->kind == KIND_STORE && !child->parent->store_ready) {
         child->parent->store_ready = child->parent->served = true;
         start_others(child->parent);
     }
@@ -127,27 +116,33 @@ static void on_closed(void *context, struct ipc_channel *channel, const char *ca
 
 static const struct ipc_handler handler = {.frame = on_frame, .closed = on_closed};
 
-/* The store process last: when it ends, the others have their order to stop already. Work processes are told
- * nothing: a configuration plays no part in what they do. */
-static void tell_all(struct parent *parent, enum ipc_type type, uint64_t ref, struct span payload) {
+/* The store process last: when it ends, the others have their order to stop already. Work processes are ended
+ * without. */
+static void tell_to_stop(struct parent *parent) {
+    struct span nothing = {NULL, 0};
     for (unsigned kind = KINDS; kind-- > 0;)
-        for (unsigned i = 0; i < parent->count[kind] && kind != WORK; i++)
+        for (unsigned i = 0; i < parent->count[kind] && kind != KIND_WORK; i++)
             if (parent->children[kind][i].channel)
-                ipc_send(parent->children[kind][i].channel, type, ref, payload, (struct span){NULL, 0});
+                ipc_send(parent->children[kind][i].channel, IPC_STOP, 0, nothing, nothing);
 }
 
-/* In parts: a frame is bounded. */
-static void tell_config(struct parent *parent, struct span text) {
-    for (size_t at = 0; at == 0 || at < text.len; at += IPC_CHUNK) {
-        struct span part = span_sub(text, at, IPC_CHUNK);
-        tell_all(parent, IPC_CONFIG, at + part.len < text.len, part);
+/* The slice of its kind, in parts: a frame is bounded. */
+static bool tell_config(struct child *child) {
+    struct buf slice;
+    buf_init(&slice, IPC_CONFIG_MAX);
+    bool done = config_slice(child->parent->config, child_kinds[child->kind].slice, &slice);
+    for (size_t at = 0; done && child->channel && (at == 0 || at < slice.len); at += IPC_CHUNK) {
+        struct span part = span_sub(buf_span(&slice), at, IPC_CHUNK);
+        done = ipc_send(child->channel, IPC_CONFIG, at + part.len < slice.len, part, (struct span){NULL, 0});
     }
+    buf_free(&slice);
+    return done;
 }
 
 /* ---- starting ---- */
 
 static const char *child_name(const struct child *child) {
-    return kinds[child->kind].name;
+    return child_kinds[child->kind].name;
 }
 
 static void restart_later(struct child *child) {
@@ -156,51 +151,137 @@ static void restart_later(struct child *child) {
     child->pause = child->pause * 2 > LONGEST_PAUSE_US ? LONGEST_PAUSE_US : child->pause * 2;
 }
 
-/* A child that an intruder rules must not speak to the others with the parent's voice. */
-static void close_channels(struct parent *parent) {
-    struct walk walk = {.parent = parent};
-    for (struct child *other; (other = next_child(&walk));)
-        if (other->channel)
-            close(other->descriptor);
+/* ---- the channels between children: the parent makes them, and hands an end to each ---- */
+
+/* Gives `to` the end of a new channel; the other is for the child `number` of the kind `of`. -1 with errno.
+ */
+static int introduce(const struct child *to, enum ipc_end of, int number) {
+    int pair[2];
+    if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) != 0)
+        return -1;
+    bool ok = ipc_door_pass(to->door, of, (uint8_t)number, pair[0]);
+    int cause = errno;
+    close(pair[0]);
+    if (ok)
+        return pair[1];
+    close(pair[1]);
+    errno = cause;
+    return -1;
 }
 
-static void run_child(struct child *child, int channel) {
+static bool reads_clients(const struct child *child) {
+    return child->kind == KIND_NET && child->number == 0;
+}
+
+/* A reader and the process of the clients learn of each other when either is started. One that is ending
+ * meanwhile takes no end; whoever follows it is introduced again. */
+static void introduce_readers(struct child *child) {
     struct parent *parent = child->parent;
-    struct child_context context = {
-        .config = parent->config, .path = parent->path, .sockets = &parent->sockets, .parent = channel};
-    event_reinit(parent->loop);
-    close_channels(parent);
-    signal(SIGHUP, SIG_IGN); /* the parent passes reloads on; a terminal's hang-up is for it too */
-    signal(SIGINT, SIG_IGN);
-    signal(SIGTERM, SIG_DFL);
-    signal(SIGCHLD, SIG_DFL);
-    prctl(PR_SET_PDEATHSIG, SIGKILL); /* nobody would supervise it any more */
-    _exit(kinds[child->kind].run(&context, child->number));
+    struct child *clients = parent->children[KIND_NET];
+    for (unsigned i = 0; i < parent->count[KIND_READER]; i++) {
+        struct child *reader = &parent->children[KIND_READER][i];
+        if ((child != clients && child != reader) || clients->door < 0 || reader->door < 0)
+            continue;
+        int end = introduce(reader, IPC_END_NET, clients->number);
+        if (end >= 0) {
+            ipc_door_pass(clients->door, IPC_END_READER, (uint8_t)reader->number, end);
+            close(end);
+        }
+    }
+}
+
+/* The child's end of a channel to the store process, -1 for those that have none. */
+static bool open_store_end(const struct child *child, int *end) {
+    *end = -1;
+    if (child->kind == KIND_STORE || child->kind == KIND_READER)
+        return true;
+    *end = introduce(child->parent->children[KIND_STORE],
+                     child->kind == KIND_WORK ? IPC_END_WORK : IPC_END_NET, child->number);
+    return *end >= 0;
+}
+
+/* ---- a child ---- */
+
+static void close_all(const int *descriptors, size_t count) {
+    for (size_t i = 0; i < count; i++)
+        if (descriptors[i] >= 0)
+            close(descriptors[i]);
+}
+
+static bool open_door(struct child *child, int *end) {
+    int door[2];
+    *end = -1;
+    if (child->kind != KIND_STORE && child->kind != KIND_READER && !reads_clients(child))
+        return true;
+    if (!ipc_door(door))
+        return false;
+    child->door = door[0];
+    *end = door[1];
+    introduce_readers(child);
+    return true;
+}
+
+static void close_door(struct child *child) {
+    if (child->door >= 0)
+        close(child->door);
+    child->door = -1;
+}
+
+/* Executes the child with `ends` and the sockets of its kind. */
+static pid_t execute(struct child *child, const int ends[DESCRIPTORS]) {
+    struct parent *parent = child->parent;
+    const struct sockets *sockets = &parent->sockets;
+    int *descriptors = mem_alloc((DESCRIPTORS + sockets->listener_count + 1) * sizeof *descriptors);
+    if (!descriptors)
+        return -1;
+    size_t count = 0;
+    char number[12];
+    snprintf(number, sizeof number, "%d", child->number);
+    for (; count < DESCRIPTORS; count++)
+        descriptors[count] = ends[count];
+    for (size_t i = 0; child->kind == KIND_NET && i < sockets->listener_count; i++)
+        descriptors[count++] = sockets->listeners[i];
+    if (reads_clients(child))
+        descriptors[count++] = sockets->local;
+    char *arguments[] = {"mhsd", (char *)child_name(child), number, NULL};
+    pid_t pid = spawn(parent->program, arguments, descriptors, count);
+    mem_free(descriptors);
+    return pid;
+}
+
+static void not_started(struct child *child) {
+    log_error("the %s process can't be started: %s", child_name(child), strerror(errno));
+    close_door(child);
+    restart_later(child);
 }
 
 static void start_child(struct child *child) {
-    int pair[2];
+    int pair[2], ends[DESCRIPTORS] = {-1, -1, -1};
     if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) != 0) {
-        log_error("no channel for the %s process: %s", child_name(child), strerror(errno));
-        restart_later(child);
+        not_started(child);
         return;
     }
-    pid_t pid = fork();
-    if (pid == 0) {
-        close(pair[0]);
-        run_child(child, pair[1]);
-    }
-    close(pair[1]);
-    child->started = clock_monotonic_us();
+    ends[CHILD_PARENT - CHILD_PARENT] = pair[1];
+    pid_t pid = open_door(child, &ends[CHILD_DOOR - CHILD_PARENT]) &&
+                        open_store_end(child, &ends[CHILD_STORE - CHILD_PARENT])
+                    ? execute(child, ends)
+                    : -1;
+    int cause = errno;
+    close_all(ends, DESCRIPTORS);
+    child->ready = child->excused = false;
     child->pid = pid > 0 ? pid : 0;
-    child->descriptor = pair[0];
     child->channel =
         pid > 0 ? ipc_channel_new(child->parent->loop, pair[0], child_name(child), &handler, child) : NULL;
     if (!child->channel)
         close(pair[0]);
+    errno = cause;
     if (pid < 0) {
-        log_error("the %s process can't be started: %s", child_name(child), strerror(errno));
-        restart_later(child);
+        not_started(child);
+        return;
+    }
+    if (!tell_config(child)) {
+        log_error("the %s process can't be told its configuration: no memory", child_name(child));
+        kill(pid, SIGKILL);
     }
 }
 
@@ -209,7 +290,8 @@ static void on_restart(evutil_socket_t fd, short what, void *arg) {
     (void)what;
     struct child *child = arg;
     /* The others follow the store process: net processes end with it. */
-    if (!child->parent->stopping && child->pid == 0 && (child->kind == STORE || child->parent->store_ready))
+    if (!child->parent->stopping && child->pid == 0 &&
+        (child->kind == KIND_STORE || child->parent->store_ready))
         start_child(child);
 }
 
@@ -225,7 +307,7 @@ static unsigned running(const struct parent *parent) {
 
 /* The store process goes last: it commits what the net processes still tell it. */
 static void stop_store_when_alone(struct parent *parent) {
-    struct child *store = parent->children[STORE];
+    struct child *store = parent->children[KIND_STORE];
     if (parent->stopping && store->channel && running(parent) == 1 && store->pid != 0)
         ipc_send(store->channel, IPC_STOP, 0, (struct span){NULL, 0}, (struct span){NULL, 0});
     if (parent->stopping && running(parent) == 0)
@@ -241,16 +323,17 @@ static void child_ended(struct child *child, int status) {
         ipc_channel_free(child->channel);
         child->channel = NULL;
     }
-    if (child->kind == STORE)
+    close_door(child);
+    if (child->kind == KIND_STORE)
         parent->store_ready = false;
     bool clean = WIFEXITED(status) && WEXITSTATUS(status) == 0;
     if (parent->stopping) {
-        if (!clean && child->kind != WORK)
+        if (!clean && !child->excused)
             parent->status = 1;
         stop_store_when_alone(parent);
         return;
     }
-    if (child->kind == STORE && !parent->served && WIFEXITED(status) &&
+    if (child->kind == KIND_STORE && !parent->served && WIFEXITED(status) &&
         WEXITSTATUS(status) == MTA_EXIT_IN_VAIN) {
         parent->status = 1; /* the others were not started yet */
         event_base_loopbreak(parent->loop);
@@ -295,19 +378,21 @@ static void out_of_patience(evutil_socket_t fd, short what, void *arg) {
             kill(child->pid, SIGKILL);
 }
 
-/* They have nothing to finish. SIGKILL: one that was forked just now could lose a SIGTERM to the handler that
- * it inherited. */
-static void end_work_processes(const struct parent *parent) {
-    for (unsigned i = 0; i < parent->count[WORK]; i++)
-        if (parent->children[WORK][i].pid)
-            kill(parent->children[WORK][i].pid, SIGKILL);
+/* Work processes have nothing to finish, and what is starting yet has begun nothing. */
+static void end_idle_processes(struct parent *parent) {
+    struct walk walk = {.parent = parent};
+    for (struct child *child; (child = next_child(&walk));)
+        if (child->pid && (child->kind == KIND_WORK || (child->kind != KIND_STORE && !child->ready))) {
+            child->excused = true;
+            kill(child->pid, SIGKILL);
+        }
 }
 
 static void stop(struct parent *parent) {
     static const struct timeval limit = {.tv_sec = 15};
     parent->stopping = true;
-    tell_all(parent, IPC_STOP, 0, (struct span){NULL, 0});
-    end_work_processes(parent);
+    tell_to_stop(parent);
+    end_idle_processes(parent);
     event_add(parent->patience, &limit);
     stop_store_when_alone(parent);
 }
@@ -324,50 +409,62 @@ static void on_stop(evutil_socket_t signal_number, short what, void *arg) {
 
 /* ---- reload ---- */
 
-static void keeps(const char *option) {
-    log_warning("'%s' has changed: that takes effect when the daemon is started anew", option);
+/* One log line for each line of a report. */
+static void log_lines(enum log_level level, const char *before, const struct buf *lines, const char *behind) {
+    struct span rest = buf_span(lines);
+    while (rest.len) {
+        const uint8_t *end = memchr(rest.data, '\n', rest.len);
+        size_t length = end ? (size_t)(end - rest.data) : rest.len;
+        log_write(level, "%s%.*s%s", before, (int)length, (const char *)rest.data, behind);
+        rest = span_sub(rest, length + 1, rest.len);
+    }
 }
 
-static struct config *read_anew(struct parent *parent, struct buf *text, struct error *err) {
-    struct config *config = config_read_file(parent->path, text, err);
-    if (config && !config_keep(config, parent->config, keeps)) {
-        error_set(err, ENOMEM, "no memory");
-        config_free(config);
-        config = NULL;
-    }
-    return config;
+/* Work processes are told nothing: a reload plays no part in what they do. */
+static bool tell_configs(struct parent *parent) {
+    bool done = true;
+    struct walk walk = {.parent = parent};
+    for (struct child *child; (child = next_child(&walk));)
+        if (child->channel && child->kind != KIND_WORK)
+            done = tell_config(child) && done;
+    return done;
 }
 
 static void on_reload(evutil_socket_t signal_number, short what, void *arg) {
     (void)signal_number;
     (void)what;
     struct parent *parent = arg;
-    struct error err = {0};
-    struct buf text;
-    buf_init(&text, IPC_CONFIG_MAX);
-    struct config *config = read_anew(parent, &text, &err);
+    struct config_report report;
+    config_report_init(&report);
+    struct config *config = config_read_file(parent->path, parent->config, &report, NULL);
     if (!config) {
-        log_error("the configuration was not reloaded: %s", err.text);
-        buf_free(&text);
-        return;
+        log_lines(LOG_LEVEL_ERROR, "the configuration was not reloaded: ", &report.complaints, "");
+    } else {
+        config_free(parent->config);
+        parent->config = config;
+        log_set_level(config->log_level);
+        log_lines(LOG_LEVEL_NOTICE, "reload: ", &report.changes, "");
+        log_lines(LOG_LEVEL_WARNING, "'", &report.waiting,
+                  "' has changed: that takes effect when the daemon is started anew");
+        if (!tell_configs(parent))
+            log_error("the configuration was not reloaded in all processes: no memory");
     }
-    log_set_level(config->log_level);
-    tell_config(parent, buf_span(&text));
-    config_free(parent->config);
-    parent->config = config;
-    buf_free(&text);
+    config_report_free(&report);
 }
 
 /* ---- life ---- */
 
-static bool init_children(struct parent *parent, enum kind kind, unsigned count) {
+static bool init_children(struct parent *parent, enum child_kind kind, unsigned count) {
     parent->children[kind] = mem_alloc((count + 1) * sizeof(struct child));
     if (!parent->children[kind])
         return false;
     for (; parent->count[kind] < count; parent->count[kind]++) {
         struct child *child = &parent->children[kind][parent->count[kind]];
-        *child = (struct child){
-            .parent = parent, .kind = kind, .number = (int)parent->count[kind], .pause = FIRST_PAUSE_US};
+        *child = (struct child){.parent = parent,
+                                .kind = kind,
+                                .number = (int)parent->count[kind],
+                                .door = -1,
+                                .pause = FIRST_PAUSE_US};
         child->restart = event_new(parent->loop, -1, 0, on_restart, child);
         if (!child->restart)
             return false;
@@ -389,16 +486,18 @@ static bool init(struct parent *parent) {
             return false;
     }
     parent->patience = event_new(parent->loop, -1, 0, out_of_patience, parent);
-    return parent->patience && init_children(parent, STORE, 1) &&
-           init_children(parent, READER, parent->config->reader_processes) &&
-           init_children(parent, NET, parent->config->net_processes) &&
-           init_children(parent, WORK, parent->config->work_processes);
+    return parent->patience && init_children(parent, KIND_STORE, 1) &&
+           init_children(parent, KIND_READER, parent->config->reader_processes) &&
+           init_children(parent, KIND_NET, parent->config->net_processes) &&
+           init_children(parent, KIND_WORK, parent->config->work_processes);
 }
 
 static void done(struct parent *parent) {
     struct walk walk = {.parent = parent};
-    for (struct child *child; (child = next_child(&walk));)
+    for (struct child *child; (child = next_child(&walk));) {
         event_free(child->restart);
+        close_door(child);
+    }
     if (parent->patience)
         event_free(parent->patience);
     for (size_t i = 0; i < sizeof parent->signals / sizeof *parent->signals; i++)
@@ -409,23 +508,26 @@ static void done(struct parent *parent) {
         event_base_free(parent->loop);
     for (unsigned kind = 0; kind < KINDS; kind++)
         mem_free(parent->children[kind]);
+    if (parent->program >= 0)
+        close(parent->program);
     config_free(parent->config);
 }
 
 int parent_run(const char *path, struct config *config) {
-    struct parent parent = {.path = path, .config = config};
+    struct parent parent = {.path = path, .config = config, .program = spawn_program()};
     struct error err = {0};
     signal(SIGPIPE, SIG_IGN);
-    signal(SIGXFSZ,
-           SIG_IGN); /* for the children too: a limit on the length of files is met as a full disk is */
-    if (!init(&parent)) {
+    if (parent.program < 0) {
+        log_error("this program's file is out of reach at /proc/self/exe: %s; mount /proc", strerror(errno));
+        parent.status = 1;
+    } else if (!init(&parent)) {
         log_error("no memory, or no event loop");
         parent.status = 1;
     } else if (!sockets_open(&parent.sockets, config, &err)) {
         log_error("%s", err.text);
         parent.status = 1;
     } else {
-        start_child(parent.children[STORE]);
+        start_child(parent.children[KIND_STORE]);
         event_base_dispatch(parent.loop);
         log_notice("stopped");
     }

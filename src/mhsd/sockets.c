@@ -12,7 +12,7 @@
 
 #define BACKLOG 512
 
-static const struct sockets closed = {.local = -1, .store = -1, .work = -1};
+static const struct sockets closed = {.local = -1};
 
 static int listen_at(const struct sockaddr *address, socklen_t length, struct error *err) {
     char host[64] = "?", port[8] = "?";
@@ -73,48 +73,21 @@ static int listen_local(const char *path, struct error *err) {
     if (!make_way(path, &address, err))
         return -1;
     int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-    /* Everybody may connect: the store process decides by uid what each may do. */
-    if (fd >= 0 && bind(fd, (const struct sockaddr *)&address, sizeof address) == 0 &&
-        chmod(path, 0666) == 0 && listen(fd, BACKLOG) == 0)
+    /* Everybody may connect: the store process decides by uid what each may do. The mode is given while the
+     * socket is made: a chmod afterwards could meet a link that somebody put in its place. */
+    mode_t mask = umask(0111);
+    bool ok = fd >= 0 && bind(fd, (const struct sockaddr *)&address, sizeof address) == 0 &&
+              listen(fd, BACKLOG) == 0;
+    int cause = errno;
+    umask(mask);
+    if (ok)
         return fd;
+    errno = cause;
     error_set(err, errno, "cannot serve the local socket %s: %s; does its folder exist?", path,
               strerror(errno));
     if (fd >= 0)
         close(fd);
     return -1;
-}
-
-/* An abstract address that the kernel chooses; the process that listens takes connections of its own user's
- * processes only. */
-static int listen_store(struct error *err) {
-    struct sockaddr_un address = {.sun_family = AF_UNIX};
-    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-    if (fd >= 0 && bind(fd, (const struct sockaddr *)&address, sizeof address.sun_family) == 0 &&
-        listen(fd, BACKLOG) == 0)
-        return fd;
-    error_set(err, errno, "no socket for a process of ours: %s", strerror(errno));
-    if (fd >= 0)
-        close(fd);
-    return -1;
-}
-
-static bool listen_readers(struct sockets *sockets, unsigned count, struct error *err) {
-    sockets->readers = mem_alloc((count + 1) * sizeof *sockets->readers);
-    if (!sockets->readers)
-        return error_set(err, ENOMEM, "no memory");
-    for (; sockets->reader_count < count; sockets->reader_count++)
-        if ((sockets->readers[sockets->reader_count] = listen_store(err)) < 0)
-            return false;
-    return true;
-}
-
-struct net_reader *sockets_reader_addresses(const struct sockets *sockets) {
-    struct net_reader *addresses = mem_alloc((sockets->reader_count + 1) * sizeof *addresses);
-    for (size_t i = 0; addresses && i < sockets->reader_count; i++) {
-        addresses[i].length = sizeof addresses[i].address;
-        getsockname(sockets->readers[i], (struct sockaddr *)&addresses[i].address, &addresses[i].length);
-    }
-    return addresses;
 }
 
 bool sockets_open(struct sockets *sockets, const struct config *config, struct error *err) {
@@ -129,29 +102,7 @@ bool sockets_open(struct sockets *sockets, const struct config *config, struct e
         sockets->listeners[sockets->listener_count++] = fd;
     }
     sockets->local = listen_local(config->socket, err);
-    sockets->store = sockets->local < 0 ? -1 : listen_store(err);
-    sockets->work = sockets->store < 0 ? -1 : listen_store(err);
-    return sockets->work >= 0 && listen_readers(sockets, config->reader_processes, err);
-}
-
-static int connect_to(int listener) {
-    struct sockaddr_un address;
-    socklen_t length = sizeof address;
-    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    if (fd >= 0 && getsockname(listener, (struct sockaddr *)&address, &length) == 0 &&
-        connect(fd, (const struct sockaddr *)&address, length) == 0)
-        return fd;
-    if (fd >= 0)
-        close(fd);
-    return -1;
-}
-
-int sockets_connect_store(const struct sockets *sockets) {
-    return connect_to(sockets->store);
-}
-
-int sockets_connect_work(const struct sockets *sockets) {
-    return connect_to(sockets->work);
+    return sockets->local >= 0;
 }
 
 void sockets_close(struct sockets *sockets, const struct config *config) {
@@ -161,13 +112,6 @@ void sockets_close(struct sockets *sockets, const struct config *config) {
         close(sockets->local);
         unlink(config->socket);
     }
-    if (sockets->store >= 0)
-        close(sockets->store);
-    for (size_t i = 0; i < sockets->reader_count; i++)
-        close(sockets->readers[i]);
-    mem_free(sockets->readers);
-    if (sockets->work >= 0)
-        close(sockets->work);
     mem_free(sockets->listeners);
     *sockets = closed;
 }

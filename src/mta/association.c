@@ -6,8 +6,6 @@
 #include "base/log.h"
 #include "mta/mta_private.h"
 
-#define IDENTIFIER_MAX 512
-
 struct association *association_find(const struct net *net, uint64_t ref) {
     return map_get(&net->associations, ref);
 }
@@ -80,14 +78,13 @@ static void fence(struct mta *mta, struct span id, struct span address) {
 }
 
 static const char *why_busy(const struct mta *mta, const struct peer *peer) {
-    unsigned most = mta->config->limits.associations_in;
     if (mta->stopping)
         return "the MTA is stopping";
     if (!peer->config)
         return "the peer is not in the configuration";
-    if (mta->associations_in >= (most ? most : 2000))
+    if (mta->associations_in >= mta->config->limits.associations_in)
         return "too many associations";
-    if (peer->in >= (peer->config->max_in ? peer->config->max_in : 10))
+    if (peer->in >= peer->config->max_in)
         return "too many associations with this peer";
     return NULL;
 }
@@ -133,7 +130,7 @@ bool association_open(struct net *net, uint64_t ref, struct span payload) {
     uint8_t mode = reader_u8(&r);
     struct span id = payload_octets(&r), recover = payload_octets(&r);
     if (!payload_done(&r) || direction > 1 || mode < IPC_MODE_NORMAL || mode > IPC_MODE_1984 || !ref ||
-        id.len > IDENTIFIER_MAX || address.len > IDENTIFIER_MAX || recover.len > IDENTIFIER_MAX ||
+        id.len > IPC_IDENTIFIER_MAX || address.len > IPC_IDENTIFIER_MAX || recover.len > IPC_IDENTIFIER_MAX ||
         association_find(net, ref))
         return false;
     return direction ? open_outbound(net, ref, name, address, id)
@@ -212,7 +209,7 @@ bool association_connect_failed(struct net *net, struct span payload) {
     struct span cause = payload_octets(&r), recover = payload_octets(&r);
     struct peer *peer = peer_find(net->mta, name);
     if (!payload_done(&r) || layer < IPC_LAYER_TCP || layer > IPC_LAYER_NAME || !peer ||
-        recover.len > IDENTIFIER_MAX || !peer_connected(net, peer))
+        recover.len > IPC_IDENTIFIER_MAX || !peer_connected(net, peer))
         return false;
     if (recover.len && !peer->plain) {
         /* The peer may have forgotten the association; an activity is resumed in a new one as well (X.228

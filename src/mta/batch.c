@@ -146,8 +146,7 @@ void batch_on_commit(evutil_socket_t fd, short what, void *arg) {
     const struct mta_limits *limits = &mta->config->limits;
     int64_t wait = 0;
     bool look = false;
-    if (limits->gather_us && batch->requests > 0 &&
-        batch->requests < (limits->requests ? limits->requests : 512)) {
+    if (limits->gather_us && batch->requests > 0 && batch->requests < limits->requests) {
         wait = store_gather_us(mta->store, batch->requests, mta->associations_in, batch->since,
                                clock_monotonic_us());
         look = more_comes(batch);
@@ -176,19 +175,22 @@ void batch_forget_net(struct mta *mta, const struct net *net) {
 
 static void accept_now(struct mta *mta, struct effect *effect) {
     (void)mta;
-    if (effect->association && !pace_hold(effect->association, effect->number))
-        send_result(effect->association, IPC_ACCEPTED, "");
+    uint32_t transfer = (uint32_t)effect->ref;
+    if (effect->association && !pace_hold(effect->association, transfer, effect->number))
+        send_result(effect->association, transfer, IPC_ACCEPTED, "");
 }
 
 static void refuse_now(struct mta *mta, struct effect *effect) {
     const struct error *cause = store_cause(mta->store);
     if (effect->association)
-        send_result(effect->association, IPC_REFUSED_TEMPORARILY, cause->code ? cause->text : "no memory");
+        send_result(effect->association, (uint32_t)effect->ref, IPC_REFUSED_TEMPORARILY,
+                    cause->code ? cause->text : "no memory");
 }
 
 bool batch_accept(struct mta *mta, struct association *association) {
     return batch_effect(mta, (struct effect){.commit = accept_now,
                                              .undo = refuse_now,
                                              .association = association,
+                                             .ref = association->transfer,
                                              .number = mta->crowded ? mta->crowded->number : PEER_NONE});
 }

@@ -56,11 +56,14 @@ bool client_frame(struct net *net, enum ipc_type type, uint64_t ref, struct span
         request_run(client, ref, payload);
         return true;
     case IPC_SUBMIT_BEGIN:
-        return submit_begin(client, ref, payload);
+        submit_begin(client, ref, payload);
+        return true;
     case IPC_SUBMIT_CONTENT:
-        return submit_content(client, ref, payload);
+        submit_content(client, ref, payload);
+        return true;
     case IPC_SUBMIT_END:
-        return submit_end(client, ref, payload);
+        submit_end(client, ref, payload);
+        return true;
     case IPC_FETCH:
         mailbox_fetch(client, ref, payload);
         return true;

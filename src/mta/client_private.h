@@ -59,9 +59,10 @@ void client_refuse_submission(struct client *client, uint64_t ref, json_t *error
 
 /* ---- submit.c ---- */
 
-bool submit_begin(struct client *client, uint64_t ref, struct span payload);
-bool submit_content(struct client *client, uint64_t ref, struct span payload);
-bool submit_end(struct client *client, uint64_t ref, struct span payload);
+/* Frames of a client, who may be anybody: what is wrong with them is answered, and ends nothing else. */
+void submit_begin(struct client *client, uint64_t ref, struct span payload);
+void submit_content(struct client *client, uint64_t ref, struct span payload);
+void submit_end(struct client *client, uint64_t ref, struct span payload);
 void submissions_free(struct client *client);
 
 /* ---- mailbox.c ---- */

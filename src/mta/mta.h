@@ -22,13 +22,13 @@ struct mta;
  */
 struct mta_peer {
     const char *name;      /* in the configuration: routes, frames and log lines use it */
-    unsigned max_in;       /* inbound associations at a time; more are refused as busy. 0: 10 */
-    unsigned max_out;      /* outbound associations at a time. 0: 4 */
+    unsigned max_in;       /* inbound associations at a time; more are refused as busy */
+    unsigned max_out;      /* outbound associations at a time */
     bool permanent;        /* keep one association up; else associations are opened on demand */
-    unsigned idle_seconds; /* an idle association that we opened is released after this time. 0: 60 */
-    unsigned retry_first; /* seconds to the next try after no association came up; doubles with each. 0: 30 */
-    unsigned retry_most;  /* the longest wait between such tries, seconds. 0: 1800 */
-    unsigned queue_per_association; /* ready copies for which one more association is opened. 0: 10 */
+    unsigned idle_seconds; /* an idle association that we opened is released after this time */
+    unsigned retry_first;  /* seconds to the next try after no association came up; doubles with each */
+    unsigned retry_most;   /* the longest wait between such tries, seconds */
+    unsigned queue_per_association; /* ready copies for which one more association is opened */
 };
 
 /* Gives a mailbox to a local user. */
@@ -39,20 +39,18 @@ struct mta_user {
     const char *directory_name; /* RFC 4514, or NULL; the directory has it too */
 };
 
-/* Zero in a limit means the default beside it. */
 struct mta_limits {
-    size_t envelope_octets;     /* a longer envelope is refused. 8 MiB */
-    size_t envelope_memory;     /* arena for one decoded envelope. 64 MiB */
+    size_t envelope_octets;     /* a longer envelope is refused */
+    size_t envelope_memory;     /* arena for one decoded envelope */
     uint64_t content_octets;    /* longest content taken, 0: no limit but the disk */
     uint64_t mailbox_octets;    /* that a mailbox may hold, 0: no quota */
     uint64_t submission_octets; /* that one uid may have in open submissions, 0: no quota */
-    unsigned associations_in;   /* of all peers together. 2000 */
-    unsigned
-        requests; /* requests in a batch above which it gathers no more; a turn reads 1 MiB a channel. 512 */
-    unsigned gather_us;      /* microseconds a batch waits for more when the disk is fast; 0: none */
-    unsigned repeat_seconds; /* how long repeat keys are kept. 20 days */
-    unsigned resume_seconds; /* how long the state of a broken transfer is kept. 3 days */
-    unsigned track_seconds;  /* how long tracking events are kept. 30 days */
+    unsigned associations_in;   /* of all peers together */
+    unsigned requests;  /* requests in a batch above which it gathers no more; a turn reads 1 MiB a channel */
+    unsigned gather_us; /* microseconds a batch waits for more when the disk is fast; 0: none */
+    unsigned repeat_seconds; /* how long repeat keys are kept */
+    unsigned resume_seconds; /* how long the state of a broken transfer is kept */
+    unsigned track_seconds;  /* how long tracking events are kept */
     bool relax_bounds;       /* take values over X.411's upper bounds */
 };
 
@@ -109,12 +107,8 @@ void mta_stop(struct mta *mta);
 
 /* The file descriptors of a process of its own; all are taken over. */
 struct mta_descriptors {
-    int parent;   /* -1: none */
-    int listener; /* a listening Unix socket: each connection is a net process (one that was restarted, say).
-                     -1: none */
-    const int *net; /* connected net processes */
-    size_t net_count;
-    int work_listener; /* as `listener`, for work processes. 0 or -1: none */
+    int parent; /* -1: none */
+    int door;   /* ipc/door.h: the ends of channels to all others come through it */
 };
 
 /* The exit status when starting again is in vain: the store is of a version that this program doesn't know,
@@ -130,12 +124,10 @@ int mta_run(const struct mta_config *config, const struct mta_reload *reload,
 /*
  * A reader process: it answers the requests that only read rows of the store
  * (docs/local-protocol.md names them) and IPC_FETCH, with a read-only handle,
- * so that none of them waits for a commit. The store must be there. The three
- * calls are as those of the switch; each channel begins with IPC_READER_READY.
+ * so that none of them waits for a commit. The store must be there. The calls are as those of the switch.
  */
 struct mta *reader_new(struct event_base *loop, const struct mta_config *config,
                        const struct mta_reload *reload, struct error *err);
-bool reader_attach(struct mta *mta, int fd, const char *name);
 int reader_run(const struct mta_config *config, const struct mta_reload *reload,
                const struct mta_descriptors *descriptors);
 

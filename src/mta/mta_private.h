@@ -86,6 +86,8 @@ struct association {
     struct association *next_held, *prev_held; /* whose answer is held back */
     const struct peer *held_for;               /* NULL: it is not */
     int64_t held_until;
+    uint32_t transfer;      /* the net process's number of the last transfer in */
+    uint32_t held_transfer; /* whose answer is held back */
     struct inbound *inbound;
     struct work *sending;
     struct bytes *prefix;          /* of the transfer out: the APDU before its content, and a short content */
@@ -158,9 +160,7 @@ struct mta {
     struct net *nets;
     struct converter *converter;
     struct ipc_channel *parent;
-    struct event *listener;      /* where new net processes connect */
-    struct event *work_listener; /* where new work processes connect */
-    unsigned net_number;         /* of the last process that connected, for its name */
+    struct event *door; /* where channels to other processes come in */
     struct batch batch;
     struct arena arena;   /* for the unit that is being worked on */
     struct buf head;      /* frame fields that are being put together */
@@ -214,7 +214,7 @@ void batch_commit(struct mta *mta);
 void batch_forget_association(struct mta *mta, const struct association *association);
 void batch_forget_net(struct mta *mta, const struct net *net);
 
-/* The effect that answers a transfer in: TRANSFER_RESULT. */
+/* The effect that answers the association's last transfer in: TRANSFER_RESULT. */
 bool batch_accept(struct mta *mta, struct association *association);
 /* The commit event's callback. */
 void batch_on_commit(evutil_socket_t fd, short what, void *arg);
@@ -225,8 +225,9 @@ void batch_on_commit(evutil_socket_t fd, short what, void *arg);
 void pace_work(struct mta *mta, const struct peer *peer);
 /* Counts anew when a second is over. */
 void pace_tick(struct mta *mta, int64_t now);
-/* True: the answer to the transfer in is held back, because of the peer with this number (PEER_NONE: no). */
-bool pace_hold(struct association *association, uint32_t peer);
+/* True: the answer to the transfer in of this number is held back, because of the peer with this number
+ * (PEER_NONE: no). */
+bool pace_hold(struct association *association, uint32_t transfer, uint32_t peer);
 /* The association is gone. */
 void pace_forget(struct association *association);
 /* Sends the answers that need to be held no more. */
@@ -238,7 +239,9 @@ void pace_on_timer(evutil_socket_t fd, short what, void *arg);
 void net_free_all(struct mta *mta);
 /* Logs what a net process did wrong, naming it. Returns false. */
 bool net_broke_rules(const struct net *net, const char *what);
-void send_result(struct association *association, enum ipc_result result, const char *cause);
+/* Answers the association's transfer in of this number. */
+void send_result(struct association *association, uint32_t transfer, enum ipc_result result,
+                 const char *cause);
 
 /* ---- peer.c ---- */
 

@@ -58,8 +58,10 @@ static bool dispatch(struct net *net, enum ipc_type type, uint64_t ref, struct s
     if ((size_t)type >= sizeof association_frames / sizeof association_frames[0] || !association_frames[type])
         return false;
     struct association *association = association_find(net, ref);
-    /* The store may have closed it while this frame was on its way. */
-    return !association || association_frames[type](association, payload);
+    /* The store may have ended it, or asked for its end, while this frame was on its way: what still comes of
+     * a transfer in is of no use, and no breach. What became of one out counts. */
+    bool late = !association || (association->state == ASSOCIATION_CLOSING && type <= IPC_RESUME_RESULT);
+    return late || association_frames[type](association, payload);
 }
 
 static bool on_frame(void *context, struct ipc_channel *channel, enum ipc_type type, uint64_t ref,

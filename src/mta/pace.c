@@ -41,10 +41,12 @@ static void look_soon(struct mta *mta) {
         event_add(mta->pace, &delay);
 }
 
-bool pace_hold(struct association *association, uint32_t number) {
+bool pace_hold(struct association *association, uint32_t transfer, uint32_t number) {
     struct mta *mta = association->net->mta;
     if (number == PEER_NONE || !is_crowded(mta, mta->peers[number]))
         return false;
+    pace_forget(association); /* of one that its sender gave up: nobody waits for that answer */
+    association->held_transfer = transfer;
     association->held_for = mta->peers[number];
     association->held_until = clock_monotonic_us() + HOLD_MOST;
     association->next_held = NULL;
@@ -74,7 +76,7 @@ void pace_release(struct mta *mta) {
         if (now < association->held_until && is_crowded(mta, association->held_for))
             continue;
         pace_forget(association);
-        send_result(association, IPC_ACCEPTED, "");
+        send_result(association, association->held_transfer, IPC_ACCEPTED, "");
     }
     if (mta->held_first)
         look_soon(mta);

@@ -110,8 +110,9 @@ bool peer_is_up(const struct mta *mta, const struct peer *peer) {
 }
 
 int64_t peer_back_off(const struct peer *peer, unsigned before) {
-    int64_t wait = peer->config && peer->config->retry_first ? peer->config->retry_first : 30;
-    int64_t most = peer->config && peer->config->retry_most ? peer->config->retry_most : 1800;
+    if (!peer->config)
+        return 0; /* it isn't called any more */
+    int64_t wait = peer->config->retry_first, most = peer->config->retry_most;
     for (unsigned i = 0; i < before && wait < most; i++)
         wait *= 2;
     return wait < most ? wait : most;
@@ -195,8 +196,7 @@ static void connect_one(struct mta *mta, struct peer *peer) {
 }
 
 static unsigned wanted_associations(const struct mta *mta, const struct peer *peer) {
-    unsigned most = peer->config->max_out ? peer->config->max_out : 4;
-    unsigned each = peer->config->queue_per_association ? peer->config->queue_per_association : 10;
+    unsigned most = peer->config->max_out, each = peer->config->queue_per_association;
     size_t ready = mta->schedule.peers[peer->number].ready;
     size_t busy = peer->out; /* those that are idle were used before this is asked */
     size_t wanted = busy + (ready + each - 1) / each;
@@ -242,11 +242,11 @@ void peer_pump(struct mta *mta, struct peer *peer) {
 }
 
 static void release_idle(struct mta *mta, struct peer *peer, int64_t now) {
-    int64_t limit = (peer->config && peer->config->idle_seconds ? peer->config->idle_seconds : 60) * SECOND;
+    int64_t limit = peer->config ? peer->config->idle_seconds * SECOND : 0;
     for (struct association *association = peer->idle, *next; association; association = next) {
         next = association->next_idle;
         bool keep = peer->config && peer->config->permanent && peer->out == 1 && !mta->stopping;
-        if (!keep && (mta->stopping || !peer->config || now - association->idle_since >= limit))
+        if (!keep && (mta->stopping || now - association->idle_since >= limit))
             association_end(association, IPC_CLOSE_RELEASED, mta->stopping ? "the MTA is stopping" : "idle");
     }
 }

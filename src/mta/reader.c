@@ -23,12 +23,6 @@ struct mta *reader_new(struct event_base *loop, const struct mta_config *config,
     return mta_make(loop, config, reload, open_store, err);
 }
 
-bool reader_attach(struct mta *mta, int fd, const char *name) {
-    struct span nothing = {NULL, 0};
-    return mta_attach_net(mta, fd, name) &&
-           ipc_send(mta->nets->channel, IPC_READER_READY, 0, nothing, nothing);
-}
-
 int reader_run(const struct mta_config *config, const struct mta_reload *reload,
                const struct mta_descriptors *descriptors) {
     struct error err = {.text = "no memory"};

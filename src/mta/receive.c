@@ -13,9 +13,11 @@
 #include "mta/receive_private.h"
 #include "names/identifier.h"
 
-void send_result(struct association *association, enum ipc_result result, const char *cause) {
+void send_result(struct association *association, uint32_t transfer, enum ipc_result result,
+                 const char *cause) {
     struct buf *head = &association->net->mta->head;
     buf_clear(head);
+    buf_append_u32(head, transfer);
     buf_append_byte(head, (uint8_t)result);
     payload_put_octets(head, span_str(cause));
     ipc_send(association->net->channel, IPC_TRANSFER_RESULT, association->ref, buf_span(head),
@@ -225,7 +227,7 @@ static enum arrival_result take_new(struct mta *mta, const struct arrival *arriv
     uint8_t digest[STORE_DIGEST];
     struct error err = {0};
     struct span name = span_str(arrival->peer->name), identifier = decoded->identifier->raw;
-    unsigned keep = mta->config->limits.repeat_seconds ? mta->config->limits.repeat_seconds : 20 * 86400;
+    unsigned keep = mta->config->limits.repeat_seconds;
     if (!digest_of(arrival, digest)) {
         snprintf(cause, 200, "the content can't be read again");
         return ARRIVAL_LATER;
@@ -290,18 +292,20 @@ void receive_answer(struct association *association, enum arrival_result result,
     if (result == ARRIVAL_TAKEN && batch_accept(mta, association))
         return;
     if (result == ARRIVAL_KNOWN) {
-        send_result(association, IPC_ACCEPTED, "");
+        send_result(association, association->transfer, IPC_ACCEPTED, "");
         return;
     }
     mta->counters.refused++;
     if (result != ARRIVAL_REFUSED) /* the net process, which knows the address, tells of that */
         refusal_log_in(association->peer, cause);
-    send_result(association, result == ARRIVAL_REFUSED ? IPC_REFUSED : IPC_REFUSED_TEMPORARILY, cause);
+    send_result(association, association->transfer,
+                result == ARRIVAL_REFUSED ? IPC_REFUSED : IPC_REFUSED_TEMPORARILY, cause);
 }
 
 bool receive_whole(struct association *association, struct span payload) {
     struct mta *mta = association->net->mta;
     struct reader r = reader_of(payload);
+    uint32_t transfer = reader_u32(&r);
     uint8_t kind = reader_u8(&r);
     struct span activity = payload_octets(&r), envelope = payload_octets(&r);
     struct span content = payload_rest(&r);
@@ -309,6 +313,7 @@ bool receive_whole(struct association *association, struct span payload) {
     if (!payload_done(&r) || kind < IPC_APDU_MESSAGE || kind > IPC_APDU_REPORT || activity.len > 64 ||
         association->inbound || envelope.len == 0)
         return false;
+    association->transfer = transfer;
     struct arrival arrival = {.peer = association->peer,
                               .kind = (enum ipc_apdu)kind,
                               .envelope = envelope,

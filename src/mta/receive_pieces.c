@@ -19,33 +19,23 @@ void receive_forget_answered(struct association *association) {
 
 bool receive_begin(struct association *association, struct span payload) {
     struct reader r = reader_of(payload);
+    uint32_t transfer = reader_u32(&r);
     struct span activity = payload_octets(&r);
     receive_forget_answered(association);
     if (!payload_done(&r) || activity.len > 64 || association->inbound)
         return false;
+    association->transfer = transfer;
     struct inbound *inbound = mem_alloc(sizeof *inbound);
-    if (!inbound)
-        return false;
+    struct bytes *names = bytes_new(bytes_head(association->id), activity);
+    if (!inbound || !names) {
+        mem_free(inbound);
+        bytes_drop(names);
+        association_end(association, IPC_CLOSE_ABORTED, "no memory");
+        return true;
+    }
+    inbound->names = names;
     association->inbound = inbound;
-    inbound->names = bytes_new(bytes_head(association->id), activity);
-    return inbound->names != NULL;
-}
-
-static size_t envelope_most(const struct mta *mta) {
-    return mta->config->limits.envelope_octets ? mta->config->limits.envelope_octets
-                                               : (size_t)8 * 1024 * 1024;
-}
-
-bool receive_envelope(struct association *association, struct span payload) {
-    struct inbound *inbound = association->inbound;
-    struct reader r = reader_of(payload);
-    uint8_t kind = reader_u8(&r);
-    struct span envelope = payload_rest(&r);
-    if (!payload_done(&r) || !inbound || inbound->kind || kind > IPC_APDU_REPORT || envelope.len == 0 ||
-        envelope.len + inbound->envelope.len > envelope_most(association->net->mta))
-        return false;
-    inbound->kind = (enum ipc_apdu)kind;
-    return buf_append_span(&inbound->envelope, envelope);
+    return true;
 }
 
 static void fail(struct inbound *inbound, const char *cause) {
@@ -53,6 +43,22 @@ static void fail(struct inbound *inbound, const char *cause) {
         snprintf(inbound->failure, sizeof inbound->failure, "%.119s", cause[0] ? cause : "no memory");
     store_content_release(inbound->content);
     inbound->content = NULL;
+}
+
+bool receive_envelope(struct association *association, struct span payload) {
+    struct inbound *inbound = association->inbound;
+    struct reader r = reader_of(payload);
+    uint8_t kind = reader_u8(&r);
+    struct span envelope = payload_rest(&r);
+    if (!payload_done(&r) || !inbound || inbound->kind || kind > IPC_APDU_REPORT || envelope.len == 0)
+        return false;
+    inbound->kind = (enum ipc_apdu)kind;
+    /* The net process has the limit of another configuration for a moment when one is read anew. */
+    if (envelope.len + inbound->envelope.len > association->net->mta->config->limits.envelope_octets)
+        fail(inbound, "the envelope is longer than the limit");
+    else if (!inbound->failure[0] && !buf_append_span(&inbound->envelope, envelope))
+        fail(inbound, "no memory");
+    return true;
 }
 
 static bool too_long(const struct mta *mta, const struct inbound *inbound, size_t more) {
@@ -95,6 +101,7 @@ static void checkpoint_is_safe(struct mta *mta, struct effect *effect) {
     if (!effect->association)
         return;
     buf_clear(&mta->head);
+    buf_append_u32(&mta->head, (uint32_t)effect->ref);
     buf_append_u32(&mta->head, effect->number);
     ipc_send(effect->association->net->channel, IPC_TRANSFER_CHECKPOINT_DONE, effect->association->ref,
              buf_span(&mta->head), (struct span){NULL, 0});
@@ -164,6 +171,7 @@ bool receive_checkpoint(struct association *association, struct span payload) {
     struct effect effect = {.commit = checkpoint_is_safe,
                             .undo = checkpoint_is_lost,
                             .association = association,
+                            .ref = association->transfer,
                             .number = serial};
     if (inbound->failure[0]) {
         /* A sender whose window is full waits for this confirmation and never comes to the end: refuse now.

@@ -151,6 +151,7 @@ static void answer(struct association *association, enum ipc_resume result,
     struct buf *head = &association->net->mta->head;
     bool partial = checkpoint && checkpoint->kind == IPC_APDU_PARTIAL;
     buf_clear(head);
+    buf_append_u32(head, association->transfer);
     buf_append_byte(head, (uint8_t)result);
     buf_append_u32(head, checkpoint ? checkpoint->serial : 0);
     buf_append_u64(head, checkpoint ? checkpoint->offset : 0);
@@ -229,13 +230,13 @@ static void end_elsewhere(struct mta *mta, const struct association *here, uint6
 bool receive_resume(struct association *association, struct span payload) {
     struct mta *mta = association->net->mta;
     struct reader r = reader_of(payload);
+    uint32_t transfer = reader_u32(&r);
     struct span old = payload_octets(&r), name = payload_octets(&r);
     uint32_t serial = reader_u32(&r);
-    uint8_t recovering = reader_u8(&r);
     receive_forget_answered(association);
-    if (!payload_done(&r) || recovering > 1 || association->inbound ||
-        association->state == ASSOCIATION_CLOSING)
-        return association->state == ASSOCIATION_CLOSING;
+    if (!payload_done(&r) || old.len > IPC_IDENTIFIER_MAX || name.len > 64 || association->inbound)
+        return false;
+    association->transfer = transfer;
     if (old.len == 0)
         old = bytes_head(association->id);
     batch_commit(mta); /* checkpoints that wait count too */
@@ -329,7 +330,7 @@ static bool expire_activity(void *context, const struct store_activity_in *activ
 }
 
 void receive_expire(struct mta *mta, int64_t now) {
-    int64_t keep = mta->config->limits.resume_seconds ? mta->config->limits.resume_seconds : 3 * 86400;
+    int64_t keep = mta->config->limits.resume_seconds;
     struct expiry expiry = {mta, now - keep * SECOND};
     store_each_activity_in(mta->store, expire_activity, &expiry);
     store_each_record(mta->store, RECORD_COMPLETED, expire_completed, &expiry, NULL);

@@ -1,6 +1,5 @@
 /* The switch's life: opening, the tick of each second, reload, stop. */
 #include <stdio.h>
-#include <sys/socket.h>
 
 #include <event2/event.h>
 #include <unistd.h>
@@ -8,6 +7,7 @@
 #include "base/alloc.h"
 #include "base/clock.h"
 #include "base/log.h"
+#include "ipc/door.h"
 #include "mta/client_private.h"
 #include "mta/convert.h"
 #include "mta/outbound_private.h"
@@ -126,13 +126,12 @@ struct mta *mta_make(struct event_base *loop, const struct mta_config *config,
         error_set(err, STORE_NO_MEMORY, "no memory");
         return NULL;
     }
-    size_t memory = config->limits.envelope_memory;
     mta->loop = loop;
     mta->config = config;
     if (reload)
         mta->reload = *reload;
     mta->started = clock_now_us();
-    arena_init(&mta->arena, memory ? memory : (size_t)64 * 1024 * 1024);
+    arena_init(&mta->arena, config->limits.envelope_memory);
     buf_init(&mta->config_parts, IPC_CONFIG_MAX);
     buf_init(&mta->head, 0);
     buf_init(&mta->scratch, 0);
@@ -154,11 +153,11 @@ static void free_work_bytes(struct mta *mta) {
             work_forget_bytes(mta, work);
 }
 
-static void close_listener(struct event *listener) {
-    if (!listener)
+static void close_door(struct event *door) {
+    if (!door)
         return;
-    close(event_get_fd(listener));
-    event_free(listener);
+    close(event_get_fd(door));
+    event_free(door);
 }
 
 void mta_free(struct mta *mta) {
@@ -184,8 +183,7 @@ void mta_free(struct mta *mta) {
         event_free(mta->fill);
     if (mta->pace)
         event_free(mta->pace);
-    close_listener(mta->listener);
-    close_listener(mta->work_listener);
+    close_door(mta->door);
     outbound_free(mta);
     free_work_bytes(mta);
     schedule_free(&mta->schedule);
@@ -342,7 +340,7 @@ static void keep_store(struct mta *mta, int64_t now) {
     watch_store(mta);
     if (mta->unsaved_count)
         outbound_save_again(mta);
-    int64_t track = mta->config->limits.track_seconds ? mta->config->limits.track_seconds : 30 * 86400;
+    int64_t track = mta->config->limits.track_seconds;
     store_maintain(mta->store, now, now - track * SECOND, 2000);
     if (now / SECOND % 60 == 0)
         receive_expire(mta, now);
@@ -447,61 +445,42 @@ bool mta_attach_parent(struct mta *mta, int fd) {
     return mta->parent && ipc_send(mta->parent, IPC_READY, 0, nothing, nothing);
 }
 
-/* The socket has a name that every local process can call: only root's and our own user's are processes of
- * ours. */
-static bool may_be_ours(int fd) {
-    struct ucred who;
-    socklen_t length = sizeof who;
-    if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &who, &length) != 0)
-        return false;
-    if (who.uid == 0 || who.uid == geteuid())
-        return true;
-    log_warning("uid %u called the store process, process %d: refused", (unsigned)who.uid, (int)who.pid);
-    return false;
-}
+/* ---- the door: the ends of channels that the parent hands over ---- */
 
-static void accept_process(struct mta *mta, int listener, const char *kind,
-                           bool (*attach)(struct mta *mta, int fd, const char *name)) {
+/* A reader serves those who ask; the switch all. */
+static bool attach_end(struct mta *mta, enum ipc_end end, unsigned number, int fd) {
     char name[24];
-    int fd = accept4(listener, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
-    if (fd < 0)
-        return;
-    snprintf(name, sizeof name, "%s#%u", kind, ++mta->net_number);
-    if (!may_be_ours(fd) || !attach(mta, fd, name))
-        close(fd);
+    if (end == IPC_END_WORK && !mta->reader) {
+        snprintf(name, sizeof name, "work%u", number);
+        return mta_attach_work(mta, fd, name);
+    }
+    snprintf(name, sizeof name, "net%u", number);
+    return end == IPC_END_NET && mta_attach_net(mta, fd, name);
 }
 
-static void on_listener(evutil_socket_t fd, short what, void *arg) {
-    (void)what;
+static void on_door(evutil_socket_t door, short what, void *arg) {
     struct mta *mta = arg;
-    accept_process(mta, fd, "net", mta->reader ? reader_attach : mta_attach_net);
-}
-
-static void on_work_listener(evutil_socket_t fd, short what, void *arg) {
+    enum ipc_end end;
+    uint8_t number;
+    int fd, took;
     (void)what;
-    accept_process(arg, fd, "work", mta_attach_work);
+    while ((took = ipc_door_take(door, &end, &number, &fd)) > 0)
+        if (!attach_end(mta, end, number, fd)) {
+            log_error("a channel that the parent handed over can't be used");
+            close(fd);
+        }
+    if (took < 0)
+        event_del(mta->door); /* the parent is gone: its channel tells */
 }
 
-static bool attach_listener(struct mta *mta, int fd, event_callback_fn call, struct event **listener) {
-    evutil_make_socket_nonblocking(fd);
-    *listener = event_new(mta->loop, fd, EV_READ | EV_PERSIST, call, mta);
-    return *listener && event_add(*listener, NULL) == 0;
+static bool open_door(struct mta *mta, int door) {
+    mta->door = event_new(mta->loop, door, EV_READ | EV_PERSIST, on_door, mta);
+    return mta->door && event_add(mta->door, NULL) == 0;
 }
 
 bool mta_attach(struct mta *mta, const struct mta_descriptors *descriptors) {
-    for (size_t i = 0; i < descriptors->net_count; i++) {
-        char name[32];
-        snprintf(name, sizeof name, "net%zu", i);
-        if (!mta_attach_net(mta, descriptors->net[i], name))
-            return false;
-    }
-    if (descriptors->listener >= 0 &&
-        !attach_listener(mta, descriptors->listener, on_listener, &mta->listener))
-        return false;
-    if (descriptors->work_listener > 0 &&
-        !attach_listener(mta, descriptors->work_listener, on_work_listener, &mta->work_listener))
-        return false;
-    return descriptors->parent < 0 || mta_attach_parent(mta, descriptors->parent);
+    return open_door(mta, descriptors->door) &&
+           (descriptors->parent < 0 || mta_attach_parent(mta, descriptors->parent));
 }
 
 int mta_serve(struct event_base *loop, struct mta *mta, const struct mta_descriptors *descriptors,

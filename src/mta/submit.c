@@ -41,12 +41,6 @@ void submissions_free(struct client *client) {
     map_free(&client->submissions);
 }
 
-static json_t *over_quota(const struct client *client) {
-    return client_error("too-large", "uid %u has as much as it may in open submissions: %llu octets",
-                        (unsigned)client->uid,
-                        (unsigned long long)client->net->mta->config->limits.submission_octets);
-}
-
 static void refuse(struct client *client, uint64_t ref, json_t *error) {
     forget(client, ref);
     client_refuse_submission(client, ref, error);
@@ -61,66 +55,72 @@ static bool may_submit(const struct client *client) {
     return may;
 }
 
-/* Nothing of a submission is kept before this says NULL. */
-static json_t *not_now(struct client *client, size_t octets) {
-    struct mta *mta = client->net->mta;
-    if (!may_submit(client))
-        return client_error("not-permitted", "no mailbox belongs to uid %u, so it has nobody to submit for",
-                            (unsigned)client->uid);
-    if (!store_accepting(mta->store) || mta->stopping)
-        return client_error("unavailable", "%s",
-                            mta->stopping ? "the MTA is stopping" : store_cause(mta->store)->text);
-    return quota_submit(mta, client->uid, octets) ? NULL : over_quota(client);
+static json_t *over_quota(const struct client *client) {
+    return client_error("too-large", "uid %u has as much as it may in open submissions: %llu octets",
+                        (unsigned)client->uid,
+                        (unsigned long long)client->net->mta->config->limits.submission_octets);
 }
 
-static struct submission *submission_new(struct client *client, enum ipc_submission kind,
-                                         struct span envelope, struct error *err) {
+/* Why nothing can be begun under this ref; NULL: it can. Nothing is kept of a submission before. */
+static json_t *why_not(const struct client *client, uint64_t ref, uint8_t kind) {
+    const struct mta *mta = client->net->mta;
+    if (!may_submit(client))
+        return client_error("not-permitted", "no mailbox belongs to uid %u: it has nobody to submit for",
+                            (unsigned)client->uid);
+    if (kind < IPC_SUBMISSION_MESSAGE || kind > IPC_SUBMISSION_PROBE)
+        return client_error("inconsistent-request",
+                            "the submission's kind is none: 1 is a message, 2 a probe");
+    if (map_get(&client->submissions, ref))
+        return client_error("inconsistent-request",
+                            "a submission with this ref is open: the two are given up; use a ref of its own "
+                            "for each");
+    if (client->submissions.count >= OPEN_MOST)
+        return client_error("unavailable", "%d submissions are open on this connection: end one first",
+                            OPEN_MOST);
+    if (mta->stopping)
+        return client_error("unavailable", "the MTA is stopping");
+    return store_accepting(mta->store) ? NULL
+                                       : client_error("unavailable", "%s", store_cause(mta->store)->text);
+}
+
+/* False without memory, or (err) when the store can't take a content. */
+static bool open_submission(struct client *client, uint64_t ref, enum ipc_submission kind,
+                            struct span envelope, struct error *err) {
     struct submission *submission = mem_alloc(sizeof *submission);
     if (!submission) {
         quota_submitted(client->net->mta, client->uid, envelope.len);
-        return NULL;
+        return false;
     }
-    *submission = (struct submission){
-        .kind = kind,
-        .octets = envelope.len,
-        .envelope = bytes_new(envelope, (struct span){NULL, 0}),
-        .content = store_content_create(client->net->mta->store, 0, err),
-    };
-    if (submission->envelope && submission->content)
-        return submission;
+    *submission = (struct submission){.kind = kind, .octets = envelope.len};
+    submission->envelope = bytes_new(envelope, (struct span){NULL, 0});
+    submission->content = store_content_create(client->net->mta->store, 0, err);
+    if (submission->envelope && submission->content && map_put(&client->submissions, ref, submission))
+        return true;
     submission_free(client, submission);
-    return NULL;
+    return false;
 }
 
-bool submit_begin(struct client *client, uint64_t ref, struct span payload) {
-    struct error err = {.text = "no memory"};
+void submit_begin(struct client *client, uint64_t ref, struct span payload) {
+    struct error err = {0};
     struct reader r = reader_of(payload);
     uint8_t kind = reader_u8(&r);
     struct span envelope = payload_rest(&r);
-    if (!payload_done(&r) || kind < IPC_SUBMISSION_MESSAGE || kind > IPC_SUBMISSION_PROBE ||
-        map_get(&client->submissions, ref) || client->submissions.count >= OPEN_MOST)
-        return false;
-    json_t *refusal = not_now(client, envelope.len);
-    if (refusal) {
-        client_refuse_submission(client, ref, refusal);
-        return true;
-    }
-    struct submission *submission = submission_new(client, (enum ipc_submission)kind, envelope, &err);
-    if (submission && map_put(&client->submissions, ref, submission))
-        return true;
-    if (submission)
-        submission_free(client, submission);
-    client_refuse_submission(client, ref, client_error("unavailable", "%s", err.text));
-    return true;
+    json_t *error = why_not(client, ref, kind);
+    if (!error && !quota_submit(client->net->mta, client->uid, envelope.len))
+        error = over_quota(client);
+    else if (!error && !open_submission(client, ref, (enum ipc_submission)kind, envelope, &err))
+        error = client_error("unavailable", "%s", err.text[0] ? err.text : "no memory");
+    if (error)
+        refuse(client, ref, error);
 }
 
 /* What comes after a refusal is let go by. */
-bool submit_content(struct client *client, uint64_t ref, struct span payload) {
+void submit_content(struct client *client, uint64_t ref, struct span payload) {
     struct mta *mta = client->net->mta;
     struct submission *submission = map_get(&client->submissions, ref);
     struct error err = {0};
     if (!submission)
-        return true;
+        return;
     uint64_t most = mta->config->limits.content_octets;
     if (submission->kind == IPC_SUBMISSION_PROBE)
         refuse(client, ref, client_error("inconsistent-request", "a probe has no content"));
@@ -136,7 +136,6 @@ bool submit_content(struct client *client, uint64_t ref, struct span payload) {
         if (!store_content_append(submission->content, payload, &err))
             refuse(client, ref, client_error("unavailable", "%s", err.text));
     }
-    return true;
 }
 
 /* ---- who submits ---- */
@@ -353,17 +352,19 @@ static bool names_an_entry(struct span payload) {
     return payload_done(&r);
 }
 
-bool submit_end(struct client *client, uint64_t ref, struct span payload) {
+void submit_end(struct client *client, uint64_t ref, struct span payload) {
     struct submission *submission = map_get(&client->submissions, ref);
     struct reader notified = reader_of(payload);
-    if (payload.len && !names_an_entry(payload))
-        return false;
     if (!submission)
-        return true;
+        return;
+    if (payload.len && !names_an_entry(payload)) {
+        refuse(client, ref,
+               client_error("inconsistent-request", "the end of the submission names no mailbox and entry"));
+        return;
+    }
     struct attempt attempt = {.client = client, .submission = submission};
     json_t *error = submit_once(&attempt, ref, payload.len ? &notified : NULL);
     forget(client, ref);
     if (error)
         client_refuse_submission(client, ref, error);
-    return true;
 }

@@ -45,7 +45,7 @@ static void hold(struct work *work, const struct report_work *r, enum mts_copy_k
     copy->mailbox = mailbox;
     copy->priority = MTS_URGENT;
     copy->due = work->run->now;
-    copy->expires = copy->due + work->tables->schedules[MTS_URGENT].expiry;
+    copy->expires = copy->due + work->tables->self.schedules[MTS_URGENT].expiry;
     *held = (struct mts_held){MTS_REPORT, octets, r->has_content, r->identifier, r->subject, copy, 1};
     struct mts_event *event =
         work_event(work, kind == MTS_COPY_TRANSFER ? MTS_EVENT_ROUTED : MTS_EVENT_TO_MAILBOX, r->identifier);

@@ -32,7 +32,7 @@ static void set_times(struct work *work, const struct subject *subject, const st
             copy->due = deferred;
     }
     copy->priority = subject->kind == MTS_PROBE ? MTS_URGENT : priority_lane(envelope->priority);
-    copy->expires = copy->due + work->tables->schedules[copy->priority].expiry;
+    copy->expires = copy->due + work->tables->self.schedules[copy->priority].expiry;
     if (extension_decode(work->arena, &envelope->extensions, EXT_LATEST_DELIVERY_TIME,
                          &x411_LatestDeliveryTime_type, &time) &&
         time_read(time, &latest) && latest < copy->expires)

@@ -8,12 +8,6 @@
 enum { SCRATCH_LIMIT = 1 << 20, FIRST_BUCKETS = 256, BAD = 1 };
 #define TABLES_LIMIT ((size_t)8 << 30)
 
-static const struct mts_schedule default_schedules[3] = {
-    [MTS_NORMAL] = {86400, 120, 1800},
-    [MTS_NON_URGENT] = {129600, 300, 3600},
-    [MTS_URGENT] = {14400, 60, 900},
-};
-
 static bool out_of_memory(struct error *err) {
     return error_set(err, BAD, "out of memory");
 }
@@ -63,8 +57,6 @@ static bool read_self(struct mts_tables *tables, const struct mts_self *self, st
     tables->self.mta_name = (const char *)tables->mta_name.data;
     if (!tables->self.max_recipients)
         tables->self.max_recipients = x411_ub_recipients;
-    if (!tables->self.dl_depth)
-        tables->self.dl_depth = 16;
     if (!tables->self.redirections)
         tables->self.redirections = x411_ub_redirections;
     return true;
@@ -101,7 +93,6 @@ struct mts_tables *mts_tables_new(const struct mts_self *self, struct error *err
         return NULL;
     }
     arena_init(&tables->arena, TABLES_LIMIT);
-    memcpy(tables->schedules, default_schedules, sizeof default_schedules);
     tables->entry_buckets = FIRST_BUCKETS;
     tables->entries = mem_alloc(FIRST_BUCKETS * sizeof *tables->entries);
     if (tables->entries && read_self(tables, self, err) &&
@@ -208,8 +199,10 @@ static bool fill_choices(struct mts_tables *tables, const struct mts_route *give
     route->choice_count = given->choice_count;
     for (size_t i = 0; i < given->choice_count; i++) {
         const struct mts_choice *choice = &given->choices[i];
-        route->choices[i] = (struct choice){mts_hop_number(tables, choice->hop), choice->rank,
-                                            choice->weight ? choice->weight : 1};
+        route->choices[i] =
+            (struct choice){mts_hop_number(tables, choice->hop), choice->rank, choice->weight};
+        if (choice->weight == 0)
+            return error_set(err, BAD, "the weight of '%s' is 0: a share is at least 1", choice->hop);
         if (route->choices[i].hop < 0)
             return error_set(err, BAD, "there is no peer '%s'", choice->hop);
     }
@@ -468,19 +461,8 @@ bool mts_tables_remove(struct mts_tables *tables, const char *text) {
 
 /* ---- reading ---- */
 
-void mts_tables_set_schedule(struct mts_tables *tables, enum mts_priority priority,
-                             const struct mts_schedule *given) {
-    struct mts_schedule *schedule = &tables->schedules[priority];
-    if (given->expiry)
-        schedule->expiry = given->expiry;
-    if (given->first_retry)
-        schedule->first_retry = given->first_retry;
-    if (given->longest_retry)
-        schedule->longest_retry = given->longest_retry;
-}
-
 const struct mts_schedule *mts_schedule_of(const struct mts_tables *tables, enum mts_priority priority) {
-    return &tables->schedules[(unsigned)priority <= MTS_URGENT ? priority : MTS_NORMAL];
+    return &tables->self.schedules[(unsigned)priority <= MTS_URGENT ? priority : MTS_NORMAL];
 }
 
 int mts_hop_number(const struct mts_tables *tables, const char *name) {

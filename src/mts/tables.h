@@ -27,6 +27,13 @@ struct mts_names {
     size_t count;
 };
 
+/* How long a message of one priority is tried; seconds. */
+struct mts_schedule {
+    int64_t expiry;        /* from its arrival here to non-delivery */
+    int64_t first_retry;   /* after the first failure */
+    int64_t longest_retry; /* upper end of the doubling back-off */
+};
+
 /* Who we are. */
 struct mts_self {
     const char *domain;   /* our global domain identifier as an address: "/C=GB/A=GOLD/P=ALPHA" */
@@ -35,17 +42,10 @@ struct mts_self {
     const char
         *rfc1328_address; /* below which addresses travel to peers of 1984 (RFC 1328 §3.1); NULL: none */
     bool pdau; /* a physical delivery access unit stands behind some route: don't refuse its fields */
-    uint32_t max_recipients; /* of one message, after which too-many-recipients; 0: ub-recipients */
-    uint32_t dl_depth;       /* lists within lists; 0: 16 */
-    uint32_t redirections;   /* of one recipient; 0: ub-redirections */
-};
-
-/* How long a message of one priority is tried. Times are seconds; 0 takes the default of X.411/F.400's
- * targets. */
-struct mts_schedule {
-    int64_t expiry;      /* from its arrival here to non-delivery: urgent 4 h, normal 24 h, non-urgent 36 h */
-    int64_t first_retry; /* after the first failure: 60 s, 120 s, 300 s */
-    int64_t longest_retry; /* upper end of the doubling back-off: 900 s, 1800 s, 3600 s */
+    uint32_t max_recipients;          /* of one message, after which too-many-recipients; 0: ub-recipients */
+    uint32_t dl_depth;                /* lists within lists */
+    uint32_t redirections;            /* of one recipient; 0: ub-redirections */
+    struct mts_schedule schedules[3]; /* by enum mts_priority */
 };
 
 /* A neighbour, as next hop and as sender. Its index in the tables (order of adding, from 0) is its `hop`
@@ -79,7 +79,7 @@ struct mts_hop {
 struct mts_choice {
     const char *hop;
     uint32_t rank;   /* lower ranks first; higher ones only when all of the lower are backing off */
-    uint32_t weight; /* share among those of equal rank; 0 counts as 1 */
+    uint32_t weight; /* share among those of equal rank, from 1 */
 };
 
 enum mts_route_action {
@@ -174,7 +174,7 @@ struct mts_dl {
     bool remove_originator;     /* the originator is no recipient of the expanded message */
 };
 
-/* Empty tables for `self`, with default schedules. NULL and `err` when self is wrong or memory is short. */
+/* Empty tables for `self`. NULL and `err` when self is wrong or memory is short. */
 struct mts_tables *mts_tables_new(const struct mts_self *self, struct error *err);
 void mts_tables_free(struct mts_tables *tables);
 
@@ -190,9 +190,6 @@ bool mts_tables_add_alias(struct mts_tables *tables, const char *address, const 
 /* Where the domain sends what is for addresses of its own that nobody has (alternate-recipient-allowed only).
  */
 bool mts_tables_set_catch_all(struct mts_tables *tables, const char *address, struct error *err);
-/* A part that is 0 keeps its default. */
-void mts_tables_set_schedule(struct mts_tables *tables, enum mts_priority priority,
-                             const struct mts_schedule *schedule);
 
 /* False when there is no such user, list or alias, or the address does not read. */
 bool mts_tables_remove(struct mts_tables *tables, const char *address);

@@ -110,7 +110,6 @@ struct mts_tables {
     struct entry **entries;
     size_t entry_buckets; /* a power of two */
     size_t entry_count;
-    struct mts_schedule schedules[3];
     struct x411_ORName *catch_all;
 };
 

@@ -28,15 +28,15 @@ static void default_time(int64_t *time, int64_t seconds) {
 static void set_defaults(struct osi_parameters *p) {
     default_number(&p->tpdu_size, COTP_TPDU_MAXIMUM);
     default_number(&p->session_versions, 3);
-    default_number(&p->checkpoint_size, 63);
-    default_number(&p->window_size, 3);
+    default_number(&p->checkpoint_size, OSI_CHECKPOINT_SIZE);
+    default_number(&p->window_size, OSI_WINDOW_SIZE);
     if (p->connect_limit == 0)
         p->connect_limit = 65536;
     if (p->output_high_water == 0)
         p->output_high_water = 65536;
-    default_time(&p->connect_us, 60);
-    default_time(&p->transfer_us, 300);
-    default_time(&p->release_us, 30);
+    default_time(&p->connect_us, OSI_CONNECT_SECONDS);
+    default_time(&p->transfer_us, OSI_TRANSFER_SECONDS);
+    default_time(&p->release_us, OSI_RELEASE_SECONDS);
 }
 
 static bool copy(struct osi_association *a, struct span *s) {
@@ -332,14 +332,38 @@ static void receive_tpdu(struct osi_association *a, const struct cotp_indication
     }
 }
 
+/* ---- what the peer owes ---- */
+
+void association_waits_from(struct osi_association *a, int64_t now) {
+    a->now = a->progress = now;
+}
+
+/* True if the peer owes us something. */
+static bool peer_is_due(const struct osi_association *a) {
+    switch (a->state) {
+    case RTSE_ENDING:
+    case RTSE_STOPPING:
+    case RTSE_REJECTING:
+        return true;
+    case RTSE_RECEIVING: /* with the window full it is we who are waited for */
+        return !a->session.vsc || a->session.vm - a->session.va < a->open.window_size;
+    case RTSE_SENDING: /* without checkpoints it is the peer's TCP that is waited for */
+        return a->tx.mark_count > 0 || association_output_pending(a) > 0;
+    default:
+        return association_output_pending(a) > 0 || tpkt_is_partial(&a->cotp.tpkt) || a->session.streaming ||
+               a->session.tsdu.len > 0;
+    }
+}
+
 size_t osi_association_input(struct osi_association *a, struct span in, int64_t now) {
     a->now = now;
     if (input_waits(a))
         return 0;
     size_t used;
+    bool due = peer_is_due(a);
     struct cotp_indication tpdu = cotp_input(&a->cotp, in, &used);
-    if (tpdu.event != COTP_NOTHING)
-        a->progress = now;
+    if (tpdu.event != COTP_NOTHING || !due) /* the first octets of a TPDU, after an idle time */
+        association_waits_from(a, now);
     receive_tpdu(a, &tpdu);
     rtse_receive_flush(a);
     if (a->out.failed && !a->over) {
@@ -388,23 +412,6 @@ void osi_association_output_taken(struct osi_association *a, size_t len, int64_t
 }
 
 /* ---- time ---- */
-
-/* True if the peer owes us something. */
-static bool peer_is_due(const struct osi_association *a) {
-    switch (a->state) {
-    case RTSE_ENDING:
-    case RTSE_STOPPING:
-    case RTSE_REJECTING:
-        return true;
-    case RTSE_RECEIVING: /* with the window full it is we who are waited for */
-        return !a->session.vsc || a->session.vm - a->session.va < a->open.window_size;
-    case RTSE_SENDING:
-        return a->tx.mark_count > 0;
-    default:
-        return association_output_pending(a) > 0 || tpkt_is_partial(&a->cotp.tpkt) || a->session.streaming ||
-               a->session.tsdu.len > 0;
-    }
-}
 
 int64_t osi_association_deadline(const struct osi_association *a) {
     const struct osi_parameters *p = &a->parameters;

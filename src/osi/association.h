@@ -29,7 +29,9 @@
  * taken away here.
  *
  * Functions that return false did nothing: the state does not allow the call,
- * or memory is exhausted.
+ * or memory is exhausted. `now` is the monotonic time of the call in
+ * microseconds: what the peer owes us by it is due from then on, however long
+ * the association was idle before.
  */
 #ifndef OSI_ASSOCIATION_H
 #define OSI_ASSOCIATION_H
@@ -63,15 +65,24 @@ struct osi_address {
  * association's transfers: `calling` must hold random characters.
  */
 struct osi_connection_id {
-    struct span calling;    /* SSAP address of the initiator: 1 to 62 T.61 characters */
+    struct span calling;    /* SSAP address of the initiator: 1 to 62 T.61 characters; from a peer up to 64 */
     struct span common;     /* UTCTime, `YYMMDDHHMMSSZ` */
-    struct span additional; /* 0 to 2 T.61 characters; often absent */
+    struct span additional; /* 0 to 2 T.61 characters, from a peer up to 64; often absent */
 };
 
 /* AP-title, AE-qualifier and so on of ACSE: whole BER elements of the CHOICEs' types, or absent. */
 struct osi_entity {
     struct span ap_title;
     struct span ae_qualifier;
+};
+
+/* What holds where a number is 0. */
+enum {
+    OSI_CHECKPOINT_SIZE = 63,
+    OSI_WINDOW_SIZE = 3,
+    OSI_CONNECT_SECONDS = 60,
+    OSI_TRANSFER_SECONDS = 300,
+    OSI_RELEASE_SECONDS = 30
 };
 
 /* Every number has a default, taken for 0. The spans are copied. */
@@ -282,7 +293,7 @@ size_t osi_association_memory(const struct osi_association *a);
  * Agreed checkpoint size and window come out of proposal and parameters by X.228 §7.1;
  * they are in osi_association_open().
  */
-bool osi_rt_open_accept(struct osi_association *a, struct span user_data);
+bool osi_rt_open_accept(struct osi_association *a, struct span user_data, int64_t now);
 
 /*
  * RT-OPEN response, refused. Normal mode carries `user_data` (the bind error, one BER element, or absent);
@@ -294,7 +305,7 @@ bool osi_rt_open_refuse(struct osi_association *a, enum osi_refuse_reason reason
 const struct osi_open *osi_association_open(const struct osi_association *a);
 
 /* RT-CLOSE request: initiator, no transfer in progress, the turn held. OSI_EVENT_CLOSED follows. */
-bool osi_rt_close(struct osi_association *a);
+bool osi_rt_close(struct osi_association *a, int64_t now);
 
 /* RT-U-ABORT request, which may carry `user_data`. X.410 mode has none: the peer sees localSystemProblem. */
 void osi_rt_user_abort(struct osi_association *a, struct span user_data);
@@ -306,13 +317,13 @@ void osi_rt_provider_abort(struct osi_association *a, enum osi_abort_reason reas
 /* ---- the turn (two-way alternate) ---- */
 
 bool osi_rt_has_turn(const struct osi_association *a);
-bool osi_rt_turn_please(struct osi_association *a, int priority);
-bool osi_rt_turn_give(struct osi_association *a);
+bool osi_rt_turn_please(struct osi_association *a, int priority, int64_t now);
+bool osi_rt_turn_give(struct osi_association *a, int64_t now);
 
 /* ---- sending ---- */
 
 /* RT-TRANSFER request: starts an APDU. `*activity` gets its name, to be kept for a resume. Needs the turn. */
-bool osi_rt_transfer_begin(struct osi_association *a, struct osi_activity *activity);
+bool osi_rt_transfer_begin(struct osi_association *a, struct osi_activity *activity, int64_t now);
 
 /*
  * Resumes an APDU that an earlier association (`old_id`), or this one after an
@@ -321,7 +332,7 @@ bool osi_rt_transfer_begin(struct osi_association *a, struct osi_activity *activ
  */
 bool osi_rt_transfer_resume(struct osi_association *a, const struct osi_connection_id *old_id,
                             const struct osi_activity *old_activity, uint32_t serial, uint64_t offset,
-                            struct osi_activity *activity);
+                            struct osi_activity *activity, int64_t now);
 
 /*
  * Hands over the next octets of the APDU; returns how many were taken (window
@@ -329,36 +340,39 @@ bool osi_rt_transfer_resume(struct osi_association *a, const struct osi_connecti
  * that the APDU ends with `data`: when all of it is taken, the end of the
  * activity is sent and the copy is in doubt until TRANSFER_CONFIRMED or _REFUSED.
  */
-size_t osi_rt_transfer_data(struct osi_association *a, struct span data, bool last);
+size_t osi_rt_transfer_data(struct osi_association *a, struct span data, bool last, int64_t now);
 
 /* Our wish to stop sending: interrupt (to resume later) or discard (forget). OSI_EVENT_TRANSFER_REFUSED
  * follows. */
-bool osi_rt_transfer_interrupt(struct osi_association *a);
-bool osi_rt_transfer_discard(struct osi_association *a);
+bool osi_rt_transfer_interrupt(struct osi_association *a, int64_t now);
+bool osi_rt_transfer_discard(struct osi_association *a, int64_t now);
 
 /* ---- receiving ---- */
 
 /* Answers TRANSFER_BEGIN with `resumed`: goes on from `checkpoint`, kept from the event with that serial. */
-bool osi_rt_resume_accept(struct osi_association *a, const struct osi_checkpoint *checkpoint);
+bool osi_rt_resume_accept(struct osi_association *a, const struct osi_checkpoint *checkpoint, int64_t now);
 
 /* The activity was completed and confirmed before: its octets are swallowed and it is confirmed again,
  * a discard is answered by RTAB transferCompleted. No more events for it come. */
-bool osi_rt_resume_swallow(struct osi_association *a);
+bool osi_rt_resume_swallow(struct osi_association *a, int64_t now);
+
+/* The activity was refused for good before: it is refused again, as by osi_rt_transfer_reject. */
+bool osi_rt_resume_refuse(struct osi_association *a, int64_t now);
 
 /* The activity (or its association) is not known here: RTAB unrecognizedActivity. */
 bool osi_rt_resume_unknown(struct osi_association *a);
 
 /* The octets up to checkpoint `serial` are on disk; confirms it and all before it. */
-bool osi_rt_checkpoint_confirm(struct osi_association *a, uint32_t serial);
+bool osi_rt_checkpoint_confirm(struct osi_association *a, uint32_t serial, int64_t now);
 
 /* RT-TRANSFER response, positive: responsibility is ours. Only after the commit. */
-bool osi_rt_transfer_confirm(struct osi_association *a);
+bool osi_rt_transfer_confirm(struct osi_association *a, int64_t now);
 
 /*
  * Refuses the APDU being received, at any moment before its confirmation, by an
  * exception report: `again` true asks for an interrupt (a temporary problem),
  * false for a discard (a permanent one). TRANSFER_INTERRUPTED or _DISCARDED follows.
  */
-bool osi_rt_transfer_reject(struct osi_association *a, bool again);
+bool osi_rt_transfer_reject(struct osi_association *a, bool again, int64_t now);
 
 #endif

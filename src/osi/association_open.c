@@ -249,6 +249,21 @@ static bool check_dialogue(struct osi_association *a, const struct rtse_open *rt
     return false;
 }
 
+/* The references of a SessionConnectionIdentifier are those of a session connection (X.228 §9), so that what
+ * is longer than X.225 allows names no association that ever was. */
+static bool check_recovered(struct osi_association *a, const struct rtse_open *rtorq) {
+    const struct osi_connection_id *id = &rtorq->id;
+    if (!rtorq->recover ||
+        (id->calling.len <= SESSION_REFERENCE_MAXIMUM && id->common.len <= SESSION_REFERENCE_MAXIMUM &&
+         id->additional.len <= SESSION_REFERENCE_MAXIMUM))
+        return true;
+    osi_cause_set(&a->cause, OSI_END_REFUSED, OSI_LAYER_RTSE, false, OSI_REFUSE_CANNOT_RECOVER,
+                  "session connection identifier",
+                  "RT-RECOVER names an association by a longer reference than there can be");
+    refuse_for_cause(a, &(struct refusal){PRESENTATION_USER_REFUSES, .reason = OSI_REFUSE_CANNOT_RECOVER});
+    return false;
+}
+
 /*
  * Checkpoint size and window (X.228 §7.1.3): never above the proposal; a proposal
  * of 0 leaves the size to the responder, an answer of 0 means none.
@@ -267,7 +282,7 @@ static void agree(struct osi_association *a, const struct rtse_open *rtorq, stru
 
 static void indicate_open(struct osi_association *a, const struct rtse_open *rtorq, struct osi_open *open,
                           unsigned versions) {
-    if (!check_protocol(a, rtorq, open) || !check_dialogue(a, rtorq))
+    if (!check_protocol(a, rtorq, open) || !check_dialogue(a, rtorq) || !check_recovered(a, rtorq))
         return;
     agree(a, rtorq, open);
     keep_open(a, open);
@@ -329,9 +344,10 @@ static bool wrap_response(struct osi_association *a, struct span rtoac, struct s
            presentation_accept(&a->presentation, a->parameters.called.p, aare, user_data);
 }
 
-bool osi_rt_open_accept(struct osi_association *a, struct span user_data) {
+bool osi_rt_open_accept(struct osi_association *a, struct span user_data, int64_t now) {
     if (a->state != RTSE_OPEN_INDICATED || a->event_count > 0)
         return false;
+    association_waits_from(a, now);
     struct rtse_open rtoac = {.checkpoint_size = a->open.checkpoint_size,
                               .window_size = a->open.window_size,
                               .recover = a->open.recover,
@@ -526,7 +542,7 @@ void association_connect_refused(struct osi_association *a, const struct session
 
 /* ---- RT-CLOSE ---- */
 
-bool osi_rt_close(struct osi_association *a) {
+bool osi_rt_close(struct osi_association *a, int64_t now) {
     struct span user_data = {0}, rlrq;
     if (a->state != RTSE_OPEN || a->parameters.role != OSI_INITIATOR ||
         !session_owns(&a->session, SESSION_TOKEN_DATA | SESSION_TOKEN_MAJOR))
@@ -537,7 +553,7 @@ bool osi_rt_close(struct osi_association *a) {
     if (!session_release(&a->session, user_data))
         return false;
     a->state = RTSE_CLOSING;
-    a->closing_since = a->now;
+    a->now = a->closing_since = now;
     return true;
 }
 

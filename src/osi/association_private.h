@@ -87,12 +87,16 @@ struct osi_association {
     struct osi_connection_id recovered; /* responder: what RTORQ asks to recover, until the answer */
     bool over;
     int64_t now;
-    int64_t created, progress, closing_since;
+    int64_t created;
+    int64_t progress; /* since when the peer is waited for, or its last progress while it is */
+    int64_t closing_since;
     struct sender tx;
     struct receiver rx;
 };
 
 /* association.c */
+/* The owner did something: what the peer owes us from here on it owes from `now`. */
+void association_waits_from(struct osi_association *a, int64_t now);
 void association_push(struct osi_association *a, const struct osi_event *event);
 void association_push_type(struct osi_association *a, enum osi_event_type type);
 void association_finish(struct osi_association *a);

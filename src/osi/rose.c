@@ -35,12 +35,16 @@ static bool encode(const struct x880_ROS *ros, struct arena *arena, struct span 
     return ber_encode_arena(&x880_ROS_type, ros, arena, pdu, NULL);
 }
 
+static struct x880_InvokeId present_id(int64_t id) {
+    return (struct x880_InvokeId){.choice = x880_InvokeId_present, .u.present = id};
+}
+
 /* ---- requests ---- */
 
 bool rose_invoke(struct rose *r, int64_t operation, struct span argument, struct arena *arena, int64_t *id,
                  struct span *pdu) {
     struct x880_ROS ros = {.choice = x880_ROS_invoke};
-    ros.u.invoke.invokeId = r->next;
+    ros.u.invoke.invokeId = present_id(r->next);
     ros.u.invoke.opcode.choice = x880_Code_local;
     ros.u.invoke.opcode.u.local = operation;
     ros.u.invoke.argument = argument;
@@ -54,7 +58,7 @@ bool rose_result(struct rose *r, int64_t id, int64_t operation, struct span resu
                  struct span *pdu) {
     struct x880_ROS ros = {.choice = x880_ROS_returnResult};
     struct x880_ReturnResult_result value = {.opcode.choice = x880_Code_local};
-    ros.u.returnResult.invokeId = id;
+    ros.u.returnResult.invokeId = present_id(id);
     value.opcode.u.local = operation;
     value.result = result;
     if (result.data)
@@ -65,7 +69,7 @@ bool rose_result(struct rose *r, int64_t id, int64_t operation, struct span resu
 bool rose_error(struct rose *r, int64_t id, int64_t error, struct span parameter, struct arena *arena,
                 struct span *pdu) {
     struct x880_ROS ros = {.choice = x880_ROS_returnError};
-    ros.u.returnError.invokeId = id;
+    ros.u.returnError.invokeId = present_id(id);
     ros.u.returnError.errcode.choice = x880_Code_local;
     ros.u.returnError.errcode.u.local = error;
     ros.u.returnError.parameter = parameter;
@@ -75,8 +79,8 @@ bool rose_error(struct rose *r, int64_t id, int64_t error, struct span parameter
 static bool encode_reject(const struct rose_pdu *reject, struct arena *arena, struct span *pdu) {
     struct x880_ROS ros = {.choice = x880_ROS_reject};
     struct x880_Reject *value = &ros.u.reject;
-    value->invokeId.choice = reject->has_id ? x880_Reject_invokeId_present : x880_Reject_invokeId_absent;
-    value->invokeId.u.present = reject->id;
+    value->invokeId =
+        reject->has_id ? present_id(reject->id) : (struct x880_InvokeId){.choice = x880_InvokeId_absent};
     switch (reject->problem_kind) {
     case ROSE_GENERAL:
         value->problem.choice = x880_Reject_problem_general;
@@ -106,6 +110,11 @@ bool rose_reject(struct rose *r, int64_t id, int64_t invoke_problem, struct aren
 
 /* ---- indications ---- */
 
+static void set_id(struct rose_pdu *pdu, const struct x880_InvokeId *id) {
+    pdu->has_id = id->choice == x880_InvokeId_present;
+    pdu->id = pdu->has_id ? id->u.present : 0;
+}
+
 static void set_code(struct rose_pdu *pdu, const struct x880_Code *code) {
     pdu->has_code = code->choice == x880_Code_local;
     pdu->code = pdu->has_code ? code->u.local : 0;
@@ -113,8 +122,7 @@ static void set_code(struct rose_pdu *pdu, const struct x880_Code *code) {
 
 static void set_reject(struct rose_pdu *pdu, const struct x880_Reject *reject) {
     pdu->kind = ROSE_REJECT;
-    pdu->has_id = reject->invokeId.choice == x880_Reject_invokeId_present;
-    pdu->id = pdu->has_id ? reject->invokeId.u.present : 0;
+    set_id(pdu, &reject->invokeId);
     pdu->problem_kind = (enum rose_problem_kind)reject->problem.choice;
     switch (pdu->problem_kind) {
     case ROSE_GENERAL:
@@ -134,17 +142,16 @@ static void set_reject(struct rose_pdu *pdu, const struct x880_Reject *reject) {
 
 static void set_pdu(struct rose_pdu *pdu, const struct x880_ROS *ros) {
     memset(pdu, 0, sizeof *pdu);
-    pdu->has_id = true;
     switch (ros->choice) {
     case x880_ROS_invoke:
         pdu->kind = ROSE_INVOKE;
-        pdu->id = ros->u.invoke.invokeId;
+        set_id(pdu, &ros->u.invoke.invokeId);
         pdu->parameter = ros->u.invoke.argument;
         set_code(pdu, &ros->u.invoke.opcode);
         break;
     case x880_ROS_returnResult:
         pdu->kind = ROSE_RESULT;
-        pdu->id = ros->u.returnResult.invokeId;
+        set_id(pdu, &ros->u.returnResult.invokeId);
         if (ros->u.returnResult.result) {
             pdu->parameter = ros->u.returnResult.result->result;
             set_code(pdu, &ros->u.returnResult.result->opcode);
@@ -152,7 +159,7 @@ static void set_pdu(struct rose_pdu *pdu, const struct x880_ROS *ros) {
         break;
     case x880_ROS_returnError:
         pdu->kind = ROSE_ERROR;
-        pdu->id = ros->u.returnError.invokeId;
+        set_id(pdu, &ros->u.returnError.invokeId);
         pdu->parameter = ros->u.returnError.parameter;
         set_code(pdu, &ros->u.returnError.errcode);
         break;
@@ -209,6 +216,10 @@ enum rose_input rose_input(struct rose *r, struct span in, struct arena *arena, 
     if (!ber_decode(&x880_ROS_type, in, arena, NULL, &ros, &error))
         return reject_unreadable(in, error.code, arena, reply);
     set_pdu(pdu, &ros);
+    if (pdu->kind != ROSE_REJECT && !pdu->has_id) { /* noInvokeId: nothing could answer it */
+        struct rose_pdu none = {.problem_kind = ROSE_GENERAL, .problem = ROSE_MISTYPED_PDU};
+        return answer_reject(&none, arena, reply);
+    }
     int64_t problem;
     enum rose_problem_kind kind = find_problem(r, pdu, &problem);
     if (kind == 0)

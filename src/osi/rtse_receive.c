@@ -124,21 +124,30 @@ void rtse_receive_resume(struct osi_association *a, const struct session_indicat
     association_push(a, &event);
 }
 
-bool osi_rt_resume_accept(struct osi_association *a, const struct osi_checkpoint *checkpoint) {
+bool osi_rt_resume_accept(struct osi_association *a, const struct osi_checkpoint *checkpoint, int64_t now) {
     if (a->state != RTSE_RESUME_INDICATED || checkpoint->serial != a->rx.resume_serial ||
         !external_restore(&a->rx.external, checkpoint->state))
         return false;
     a->rx.offset = checkpoint->offset;
     a->state = RTSE_RECEIVING;
+    association_waits_from(a, now);
     return true;
 }
 
-bool osi_rt_resume_swallow(struct osi_association *a) {
+bool osi_rt_resume_swallow(struct osi_association *a, int64_t now) {
     if (a->state != RTSE_RESUME_INDICATED)
         return false;
     a->rx.swallow = true;
     a->state = RTSE_RECEIVING;
+    association_waits_from(a, now);
     return true;
+}
+
+bool osi_rt_resume_refuse(struct osi_association *a, int64_t now) {
+    if (a->state != RTSE_RESUME_INDICATED)
+        return false;
+    a->state = RTSE_RECEIVING;
+    return osi_rt_transfer_reject(a, false, now);
 }
 
 bool osi_rt_resume_unknown(struct osi_association *a) {
@@ -173,9 +182,12 @@ void rtse_receive_checkpoint(struct osi_association *a, uint32_t serial) {
     association_push(a, &event);
 }
 
-bool osi_rt_checkpoint_confirm(struct osi_association *a, uint32_t serial) {
-    return (a->state == RTSE_RECEIVING || a->state == RTSE_ENDED) &&
-           session_sync_minor_response(&a->session, serial);
+bool osi_rt_checkpoint_confirm(struct osi_association *a, uint32_t serial, int64_t now) {
+    if ((a->state != RTSE_RECEIVING && a->state != RTSE_ENDED) ||
+        !session_sync_minor_response(&a->session, serial))
+        return false;
+    association_waits_from(a, now);
+    return true;
 }
 
 void rtse_receive_end(struct osi_association *a) {
@@ -192,21 +204,23 @@ void rtse_receive_end(struct osi_association *a) {
         return;
     }
     association_push_type(a, OSI_EVENT_TRANSFER_CUT_SHORT);
-    osi_rt_transfer_reject(a, false);
+    osi_rt_transfer_reject(a, false, a->now);
 }
 
-bool osi_rt_transfer_confirm(struct osi_association *a) {
+bool osi_rt_transfer_confirm(struct osi_association *a, int64_t now) {
     if (a->state != RTSE_ENDED || !session_activity_end_response(&a->session))
         return false;
     a->state = RTSE_OPEN;
+    association_waits_from(a, now);
     return true;
 }
 
 /* ---- exceptions, interrupt and discard ---- */
 
-bool osi_rt_transfer_reject(struct osi_association *a, bool again) {
+bool osi_rt_transfer_reject(struct osi_association *a, bool again, int64_t now) {
     if (a->state != RTSE_RECEIVING && a->state != RTSE_ENDED)
         return false;
+    association_waits_from(a, now);
     int reason = again ? SESSION_LOCAL_USER_ERROR : SESSION_UNRECOVERABLE_PROCEDURAL_ERROR;
     if (session_exception_report(&a->session, reason, (struct span){0}))
         a->state = RTSE_REJECTING;

@@ -35,20 +35,21 @@ static bool may_begin(const struct osi_association *a) {
     return a->state == RTSE_OPEN && a->tx.activities < INT32_MAX;
 }
 
-bool osi_rt_transfer_begin(struct osi_association *a, struct osi_activity *activity) {
+bool osi_rt_transfer_begin(struct osi_association *a, struct osi_activity *activity, int64_t now) {
     if (!may_begin(a))
         return false;
     struct osi_activity name = name_activity(a);
     if (!session_activity_start(&a->session, span_of(name.id, name.id_len)))
         return false;
     reset(a, 0, false);
+    association_waits_from(a, now);
     *activity = name;
     return true;
 }
 
 bool osi_rt_transfer_resume(struct osi_association *a, const struct osi_connection_id *old_id,
                             const struct osi_activity *old_activity, uint32_t serial, uint64_t offset,
-                            struct osi_activity *activity) {
+                            struct osi_activity *activity, int64_t now) {
     struct session_identifier old = {0};
     bool x410 = a->codec.x410;
     if (!may_begin(a) || old_activity->id_len > sizeof old_activity->id)
@@ -62,6 +63,7 @@ bool osi_rt_transfer_resume(struct osi_association *a, const struct osi_connecti
                                  span_of(old_activity->id, old_activity->id_len), serial))
         return false;
     reset(a, offset, true);
+    association_waits_from(a, now);
     *activity = name;
     return true;
 }
@@ -219,11 +221,13 @@ static size_t send_stream(struct osi_association *a, struct span data, bool last
     return data.len;
 }
 
-size_t osi_rt_transfer_data(struct osi_association *a, struct span data, bool last) {
+size_t osi_rt_transfer_data(struct osi_association *a, struct span data, bool last, int64_t now) {
     if (a->state != RTSE_SENDING)
         return 0;
-    a->progress = a->now > a->progress ? a->now : a->progress;
-    return a->open.checkpoint_size ? send_pieces(a, data, last) : send_stream(a, data, last);
+    size_t taken = a->open.checkpoint_size ? send_pieces(a, data, last) : send_stream(a, data, last);
+    if (taken > 0 || a->state == RTSE_ENDING)
+        association_waits_from(a, now);
+    return taken;
 }
 
 void rtse_send_unblock(struct osi_association *a) {
@@ -312,19 +316,20 @@ void rtse_send_stopped(struct osi_association *a, bool interrupted) {
     association_push(a, &event);
 }
 
-static bool stop_by_owner(struct osi_association *a, bool interrupt) {
+static bool stop_by_owner(struct osi_association *a, bool interrupt, int64_t now) {
     if (a->state != RTSE_SENDING && a->state != RTSE_ENDING)
         return false;
     if (!stop(a, interrupt, SESSION_LOCAL_USER_ERROR))
         return false;
     a->tx.by_owner = true;
+    association_waits_from(a, now);
     return true;
 }
 
-bool osi_rt_transfer_interrupt(struct osi_association *a) {
-    return stop_by_owner(a, true);
+bool osi_rt_transfer_interrupt(struct osi_association *a, int64_t now) {
+    return stop_by_owner(a, true, now);
 }
 
-bool osi_rt_transfer_discard(struct osi_association *a) {
-    return stop_by_owner(a, false);
+bool osi_rt_transfer_discard(struct osi_association *a, int64_t now) {
+    return stop_by_owner(a, false, now);
 }

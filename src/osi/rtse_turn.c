@@ -10,18 +10,22 @@ bool osi_rt_has_turn(const struct osi_association *a) {
            session_owns(&a->session, SESSION_TOKEN_DATA | SESSION_TOKEN_MINOR | SESSION_TOKEN_MAJOR);
 }
 
-bool osi_rt_turn_please(struct osi_association *a, int priority) {
+bool osi_rt_turn_please(struct osi_association *a, int priority, int64_t now) {
     struct span rttp, user_data;
     if (!may_turn(a) || osi_rt_has_turn(a) || !rtse_rttp_encode(&a->codec, priority, &rttp))
         return false;
     user_data = rttp;
     if (!a->codec.x410 && !presentation_wrap(&a->presentation, SYNTAX_RTSE, rttp, &user_data))
         return false;
+    association_waits_from(a, now);
     return session_token_please(&a->session, SESSION_TOKEN_DATA, user_data);
 }
 
-bool osi_rt_turn_give(struct osi_association *a) {
-    return may_turn(a) && a->state == RTSE_OPEN && session_control_give(&a->session);
+bool osi_rt_turn_give(struct osi_association *a, int64_t now) {
+    if (!may_turn(a) || a->state != RTSE_OPEN || !session_control_give(&a->session))
+        return false;
+    association_waits_from(a, now);
+    return true;
 }
 
 void rtse_turn_please(struct osi_association *a, struct span user_data) {

@@ -77,6 +77,8 @@ enum session_refuse {
 
 #define SESSION_SELECTOR_MAXIMUM    16
 #define SESSION_ACTIVITY_ID_MAXIMUM 6
+#define SESSION_REFERENCE_MAXIMUM   64 /* octets of the called, calling and common reference, X.225 §8.3.1 */
+#define SESSION_ADDITIONAL_MAXIMUM  4  /* octets of the additional reference information */
 #define SESSION_SERIAL_MAXIMUM      999999
 
 /* A session connection's identifier as its PIs hold it: whatever octets the SS-users put there. */

@@ -84,7 +84,7 @@ bool session_receive_ar(struct session *s, const struct spdu *spdu) {
                                          .additional = linking[PI_ADDITIONAL_REFERENCE]};
     up.old_activity = linking[PI_ACTIVITY_IDENTIFIER];
     if (!peer_may_start(s) || !activity_identifier(spdu, &up.activity) ||
-        up.old_activity.len > SESSION_ACTIVITY_ID_MAXIMUM ||
+        up.old_activity.len > SESSION_ACTIVITY_ID_MAXIMUM || !session_identifier_fits(&up.old) ||
         !spdu_serial_read(linking[PI_SERIAL_NUMBER], &up.serial))
         return false;
     session_activity_begins(s, up.serial + 1);

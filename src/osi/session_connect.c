@@ -231,8 +231,9 @@ static bool hold_proposal(struct session *s, const struct session_connect *c) {
     return true;
 }
 
-static bool identifier_fits(const struct session_identifier *id) {
-    return id->called.len <= 64 && id->calling.len <= 64 && id->common.len <= 64 && id->additional.len <= 4;
+bool session_identifier_fits(const struct session_identifier *id) {
+    return id->called.len <= SESSION_REFERENCE_MAXIMUM && id->calling.len <= SESSION_REFERENCE_MAXIMUM &&
+           id->common.len <= SESSION_REFERENCE_MAXIMUM && id->additional.len <= SESSION_ADDITIONAL_MAXIMUM;
 }
 
 bool session_receive_cn(struct session *s, const struct spdu *spdu) {
@@ -240,7 +241,7 @@ bool session_receive_cn(struct session *s, const struct spdu *spdu) {
     read_connect(spdu, &c);
     if (s->initiator)
         return false;
-    if (!identifier_fits(&c.identifier) || c.calling_selector.len > SESSION_SELECTOR_MAXIMUM ||
+    if (!session_identifier_fits(&c.identifier) || c.calling_selector.len > SESSION_SELECTOR_MAXIMUM ||
         c.called_selector.len > SESSION_SELECTOR_MAXIMUM)
         return refuse_provider(s, SESSION_REFUSE_PROVIDER, "CONNECT SPDU",
                                "a parameter of the CONNECT SPDU is too long");

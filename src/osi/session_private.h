@@ -53,6 +53,8 @@ bool session_receive_cdo(struct session *s, const struct spdu *spdu);
 /* Rows' functions of session_activity.c */
 bool session_receive_as(struct session *s, const struct spdu *spdu);
 bool session_receive_ar(struct session *s, const struct spdu *spdu);
+/* False: a part of the identifier is longer than X.225 allows. */
+bool session_identifier_fits(const struct session_identifier *id);
 bool session_receive_ai(struct session *s, const struct spdu *spdu);
 bool session_receive_aia(struct session *s, const struct spdu *spdu);
 bool session_receive_ad(struct session *s, const struct spdu *spdu);

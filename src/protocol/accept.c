@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "base/alloc.h"
+#include "base/clock.h"
 #include "base/log.h"
 #include "protocol/bind.h"
 #include "protocol/net_private.h"
@@ -53,8 +54,8 @@ static bool start(struct connection *c, const struct protocol_listener *listener
 /* When there are too many that have not bound, the newcomer is let in, and the host that has the most of them
  * loses one: however many a stranger opens and says nothing, others come to bind. */
 static void make_room(struct net *net) {
-    unsigned opening_max = net->config->opening_max ? net->config->opening_max : 200, count;
-    struct connection *oldest = net->opening >= opening_max ? crowd_oldest(net, &count) : NULL;
+    unsigned count;
+    struct connection *oldest = net->opening >= net->config->opening_max ? crowd_oldest(net, &count) : NULL;
     if (!oldest)
         return;
     log_warning("address=%s connection closed: too many without a bind, %u of them from this host",
@@ -318,7 +319,7 @@ static void admit(struct connection *c) {
     bool recover = osi_association_open(c->association)->recover;
     struct span result =
         recover ? (struct span){NULL, 0} : bind_result(c->peer, c->net->config->mta_name, c->context, &arena);
-    if (osi_rt_open_accept(c->association, result)) {
+    if (osi_rt_open_accept(c->association, result, clock_monotonic_us())) {
         c->state = CONNECTION_OPEN;
         c->net->opening--;
         log_info("peer=%s address=%s association accepted%s", c->peer->name, c->address,

@@ -24,7 +24,7 @@ struct protocol_endpoint {
  * X.411 §8.2.1.1). */
 enum protocol_string { PROTOCOL_OCTET_STRING, PROTOCOL_IA5_STRING };
 
-/* A neighbour MTA. Zero in a number means the association's default (osi/association.h). */
+/* A neighbour MTA. */
 struct protocol_peer {
     const char *name;         /* in the configuration; frames and log lines use it */
     struct span mta_name;     /* as the peer gives it in its bind; case counts */
@@ -65,13 +65,13 @@ struct protocol_config {
     uint32_t operators_gid;        /* who may ping besides root and our own user: this group (0: none) */
     const uint32_t *operator_uids; /* and these */
     size_t operator_uid_count;
-    unsigned connections_max; /* TCP connections of this process, 0: 2000 */
-    unsigned opening_max;     /* of these, at most so many that have not bound yet, 0: 200 */
-    unsigned clients_max;     /* of the local socket, 0: 100 */
-    size_t envelope_octets;   /* longest envelope, probe or report that is collected, 0: 8 MiB */
-    int64_t connect_us;       /* 0: 60 s */
-    int64_t transfer_us;      /* 0: 300 s */
-    int64_t release_us;       /* 0: 30 s */
+    unsigned connections_max; /* TCP connections of this process */
+    unsigned opening_max;     /* of these, at most so many that have not bound yet */
+    unsigned clients_max;     /* of the local socket */
+    size_t envelope_octets;   /* longest envelope, probe or report that is collected */
+    int64_t connect_us;       /* from a call to the bind's result */
+    int64_t transfer_us;      /* how long a peer that is due may say nothing */
+    int64_t release_us;       /* how long the answer to a release may take */
 };
 
 #endif

@@ -181,7 +181,7 @@ static void connect_to(struct connection *c, const struct sockaddr *address, soc
         return;
     }
     c->writable = event_new(c->net->loop, c->fd, EV_WRITE, on_connected, c);
-    int64_t limit = c->net->config->connect_us ? c->net->config->connect_us : 60 * 1000000;
+    int64_t limit = c->net->config->connect_us;
     struct timeval tv = {.tv_sec = limit / 1000000, .tv_usec = limit % 1000000};
     if (!c->writable || event_add(c->writable, &tv) != 0)
         connect_failed(c, IPC_LAYER_TCP, "no memory for the connection");
@@ -287,7 +287,7 @@ void connect_confirmed(struct connection *c, const struct osi_open *open) {
     log_info("peer=%s address=%s association opened (%s)", c->peer->name, c->address,
              connect_context_name(c->context));
     if (c->ping_client)
-        osi_rt_close(c->association);
+        osi_rt_close(c->association, clock_monotonic_us());
     else
         accept_announce(c, open);
 }

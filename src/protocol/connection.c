@@ -20,8 +20,7 @@ static uint8_t read_buffer[READ_SIZE];
 
 /* Takes a free slot; slots grow up to the limit of the configuration. */
 static bool take_slot(struct net *net, struct connection *c) {
-    unsigned most = net->config->connections_max ? net->config->connections_max : 2000;
-    if (net->connections >= most)
+    if (net->connections >= net->config->connections_max)
         return false;
     if (net->connections == net->slot_count) {
         uint32_t count = net->slot_count ? net->slot_count * 2 : 64;
@@ -218,7 +217,7 @@ static void handle(struct connection *c, struct osi_event *event) {
         break;
     case OSI_EVENT_TURN_PLEASE:
         if (!c->out.active)
-            osi_rt_turn_give(c->association);
+            osi_rt_turn_give(c->association, clock_monotonic_us());
         break;
     case OSI_EVENT_TURN_GIVE:
         transfer_out_push(c);

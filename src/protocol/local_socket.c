@@ -153,11 +153,10 @@ static bool add_client(struct net *net, int fd) {
 void local_ready(evutil_socket_t listener, short what, void *arg) {
     (void)what;
     struct net *net = arg;
-    unsigned most = net->config->clients_max ? net->config->clients_max : 100;
     int fd = accept4(listener, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
     if (fd < 0)
         return;
-    if (net->stopping || net->client_count >= most || !add_client(net, fd)) {
+    if (net->stopping || net->client_count >= net->config->clients_max || !add_client(net, fd)) {
         log_warning("a local client was refused: %s",
                     net->stopping ? "stopping" : "too many clients, or no memory");
         close(fd);

@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include "base/alloc.h"
+#include "base/clock.h"
 #include "base/log.h"
 #include "protocol/net_private.h"
 
@@ -81,7 +82,7 @@ static bool on_close(struct connection *c, struct reader *r) {
         return false;
     if (!c || !c->association)
         return true;
-    if (how != IPC_CLOSE_RELEASED || !osi_rt_close(c->association)) {
+    if (how != IPC_CLOSE_RELEASED || !osi_rt_close(c->association, clock_monotonic_us())) {
         log_info("peer=%s address=%s association aborted: %s", c->peer ? c->peer->name : "?", c->address,
                  log_text(cause, text));
         osi_rt_user_abort(c->association, (struct span){NULL, 0});
@@ -227,7 +228,7 @@ static bool attach(struct net *net, const struct net_descriptors *descriptors) {
             return false;
     if (descriptors->local >= 0 && !(net->local = listen_event(net, descriptors->local, local_ready)))
         return false;
-    return readers_open(net, descriptors->readers, descriptors->reader_count);
+    return readers_open(net, descriptors->door, descriptors->reader_count);
 }
 
 struct net *net_new(struct event_base *loop, const struct protocol_config *config,

@@ -7,8 +7,6 @@
 #define PROTOCOL_NET_H
 
 #include <event2/event.h>
-#include <sys/socket.h>
-#include <sys/un.h>
 
 #include "base/error.h"
 #include "protocol/config.h"
@@ -16,21 +14,14 @@
 
 struct net;
 
-/* Where a reader process takes connections. */
-struct net_reader {
-    struct sockaddr_un address;
-    socklen_t length;
-};
-
 struct net_descriptors {
     int store;            /* a connected channel to the store process */
     int parent;           /* to the parent, -1: none */
     const int *listeners; /* listening TCP sockets, as many and in the order of protocol_config.listeners */
     int local;            /* the local socket, listening; -1: another process has it */
-    struct resolver *resolver;        /* of the same loop; NULL: peers are called by IP address only */
-    const struct net_reader *readers; /* used as long as the process lives; without one (count 0) the store
-                                         process answers everything */
-    size_t reader_count;
+    struct resolver *resolver; /* of the same loop; NULL: peers are called by IP address only */
+    int door; /* ipc/door.h: the ends of channels to reader processes come through it; -1: none */
+    unsigned reader_count; /* 0: the store process answers everything */
 };
 
 /* How a reload gets its configuration; as mta_reload. */

@@ -38,6 +38,7 @@ struct net {
     unsigned opening;     /* of these, inbound and without a bind */
     struct reader_link *readers;
     size_t reader_count;
+    struct event *door;
     struct client *clients;
     unsigned client_count;
     uint32_t next_client;
@@ -56,6 +57,7 @@ enum connection_state {
 
 /* An APDU that comes in. Small ones are gathered and sent to the store process whole. */
 struct transfer_in {
+    uint32_t number; /* in the association, as the store process knows it */
     bool active;
     bool pieces;   /* the store process got TRANSFER_BEGIN */
     bool resuming; /* the store process looks for the state of a resume */
@@ -115,6 +117,7 @@ struct connection {
     char failure[200];          /* why the last try failed */
     char failure_parameter[40]; /* what did not match; may be empty */
     enum ipc_layer failure_layer;
+    uint32_t transfers_in; /* begun so far */
     struct transfer_in in;
     struct transfer_out out;
 };
@@ -196,8 +199,8 @@ struct reader_seat {
     uint32_t life;
     uint32_t client, uid, gid;
 };
-/* Connects; `addresses` stay the caller's, and valid. */
-bool readers_open(struct net *net, const struct net_reader *addresses, size_t count);
+/* Takes over `door`. */
+bool readers_open(struct net *net, int door, unsigned count);
 void readers_close(struct net *net);
 /* True for an operation that a reader answers. `request` may be NULL. */
 bool readers_serve(const json_t *request);

@@ -1,18 +1,15 @@
 /*
  * The reader processes: what only reads rows of the store goes to them, so that
- * it never waits behind a commit. Each has a channel; one that ends takes its
- * requests with it, which are answered with an error that says to try again.
+ * it never waits behind a commit. Each has a channel, whose end comes through the
+ * door when the reader is started; one that ends takes its requests with it,
+ * which are answered with an error that says to try again.
  */
-#include <sys/socket.h>
 #include <unistd.h>
 
 #include "base/alloc.h"
 #include "base/log.h"
+#include "ipc/door.h"
 #include "protocol/net_private.h"
-
-/* From the connection to IPC_READER_READY. Within it a reader that is being started again takes what waits.
- */
-#define READY_SECONDS 2
 
 struct pending {
     struct pending *next;
@@ -21,18 +18,10 @@ struct pending {
 
 struct reader_link {
     struct net *net;
-    const struct net_reader *address;
-    struct ipc_channel *channel; /* NULL: gone, `timer` tries again */
-    struct event *timer;
-    struct pending *pending; /* requests that were not answered yet */
-    bool ready;
-    uint32_t life; /* of the channels: clients are announced to each anew */
+    struct ipc_channel *channel; /* NULL: the reader is gone, or not there yet */
+    struct pending *pending;     /* requests that were not answered yet */
+    uint32_t life;               /* of the channels: clients are announced to each anew */
 };
-
-static void later(struct reader_link *link, int seconds) {
-    struct timeval tv = {.tv_sec = seconds};
-    event_add(link->timer, &tv);
-}
 
 static void respond_gone(struct reader_link *link) {
     while (link->pending) {
@@ -47,10 +36,8 @@ static void respond_gone(struct reader_link *link) {
 
 static void lose(struct reader_link *link) {
     link->channel = NULL;
-    link->ready = false;
     respond_gone(link);
     local_resume_all(link->net);
-    later(link, 1);
 }
 
 static void answered(struct reader_link *link, uint64_t ref) {
@@ -67,15 +54,10 @@ static bool on_frame(void *context, struct ipc_channel *channel, enum ipc_type t
                      struct span payload) {
     struct reader_link *link = context;
     (void)channel;
-    if (type == IPC_READER_READY && !link->ready && payload.len == 0) {
-        link->ready = true;
-        event_del(link->timer);
-        return true;
-    }
-    if (!link->ready || (type != IPC_RESPONSE && type != IPC_FETCH_DATA)) {
-        log_error("a reader process sent a frame of type %d that is against the rules", (int)type);
-        return false;
-    }
+    if (type != IPC_RESPONSE && type != IPC_FETCH_DATA) {
+            log_error("a reader process sent a frame of type %d that is against the rules", (int)type);
+            return false;
+        }
     if (type == IPC_FETCH_DATA || (payload.len && payload.data[0]))
         answered(link, ref);
     return local_frame_from_store(link->net, type, ref, payload);
@@ -97,52 +79,60 @@ static void on_writable(void *context, struct ipc_channel *channel) {
 
 static const struct ipc_handler handler = {.frame = on_frame, .closed = on_closed, .writable = on_writable};
 
-static void connect_link(struct reader_link *link) {
-    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-    if (fd >= 0 && connect(fd, (const struct sockaddr *)&link->address->address, link->address->length) == 0)
-        link->channel = ipc_channel_new(link->net->loop, fd, "reader", &handler, link);
-    if (!link->channel && fd >= 0)
-        close(fd);
+/* A reader was started; what an earlier one of the number owes is lost. */
+static bool meet(struct net *net, unsigned number, int fd) {
+    if (number >= net->reader_count)
+        return false;
+    struct reader_link *link = &net->readers[number];
+    struct ipc_channel *old = link->channel;
+    if (old)
+        lose(link);
+    ipc_channel_free(old);
+    link->channel = ipc_channel_new(net->loop, fd, "reader", &handler, link);
     link->life++;
-    later(link, link->channel ? READY_SECONDS : 1);
+    return link->channel != NULL;
 }
 
-static void on_timer(evutil_socket_t fd, short what, void *arg) {
-    struct reader_link *link = arg;
-    (void)fd;
+static void on_door(evutil_socket_t door, short what, void *arg) {
+    struct net *net = arg;
+    enum ipc_end end;
+    uint8_t number;
+    int fd, took;
     (void)what;
-    if (!link->channel) {
-        connect_link(link);
-        return;
-    }
-    struct ipc_channel *channel = link->channel;
-    log_warning("a reader process did not take a connection within %d s", READY_SECONDS);
-    lose(link);
-    ipc_channel_free(channel);
+    while ((took = ipc_door_take(door, &end, &number, &fd)) > 0)
+        if (end != IPC_END_READER || !meet(net, number, fd)) {
+            log_error("a channel that the parent handed over can't be used");
+            close(fd);
+        }
+    if (took < 0)
+        event_del(net->door); /* the parent is gone: its channel tells */
 }
 
-bool readers_open(struct net *net, const struct net_reader *addresses, size_t count) {
+bool readers_open(struct net *net, int door, unsigned count) {
     net->readers = mem_alloc((count + 1) * sizeof *net->readers);
     if (!net->readers)
         return false;
-    for (; net->reader_count < count; net->reader_count++) {
-        struct reader_link *link = &net->readers[net->reader_count];
-        *link = (struct reader_link){.net = net, .address = &addresses[net->reader_count]};
-        link->timer = event_new(net->loop, -1, 0, on_timer, link);
-        if (!link->timer)
-            return false;
-        connect_link(link);
-    }
+    for (; net->reader_count < count; net->reader_count++)
+        net->readers[net->reader_count] = (struct reader_link){.net = net};
+    if (door < 0)
+        return true;
+    net->door = event_new(net->loop, door, EV_READ | EV_PERSIST, on_door, net);
+    if (!net->door || event_add(net->door, NULL) != 0)
+        return false;
+    on_door(door, EV_READ, net);
     return true;
 }
 
 void readers_close(struct net *net) {
     for (size_t i = 0; i < net->reader_count; i++) {
-        struct reader_link *link = &net->readers[i];
-        ipc_channel_free(link->channel);
-        event_free(link->timer);
-        respond_gone(link);
+        ipc_channel_free(net->readers[i].channel);
+        respond_gone(&net->readers[i]);
     }
+    if (net->door) {
+        close(event_get_fd(net->door));
+        event_free(net->door);
+    }
+    net->door = NULL;
     mem_free(net->readers);
     net->readers = NULL;
     net->reader_count = 0;

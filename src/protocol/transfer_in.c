@@ -16,10 +16,6 @@
 #include "base/log.h"
 #include "protocol/net_private.h"
 
-static size_t envelope_limit(const struct connection *c) {
-    return c->net->config->envelope_octets ? c->net->config->envelope_octets : (size_t)8 * 1024 * 1024;
-}
-
 /* An APDU up to SHORT is always gathered; up to IPC_WHOLE_MAX while all of them have no more than
  * GATHERED_MOST: slow senders must not fill the memory. */
 #define SHORT         ((size_t)64 * 1024)
@@ -89,7 +85,7 @@ static void refuse_apdu(struct connection *c) {
     if (c->in.pieces)
         tell_piece(c, IPC_TRANSFER_STOP, SPAN_LIT("\0"));
     transfer_in_free(c);
-    osi_rt_transfer_reject(c->association, false);
+    osi_rt_transfer_reject(c->association, false, clock_monotonic_us());
 }
 
 static void scan(struct connection *c, struct span data, const struct apdu_handler *handler) {
@@ -113,6 +109,7 @@ static void go_to_pieces(struct connection *c) {
     struct transfer_in *in = &c->in;
     struct buf payload;
     buf_init(&payload, 0);
+    buf_append_u32(&payload, in->number);
     payload_put_octets(&payload, span_of(in->activity.id, in->activity.id_len));
     net_tell(c->net, IPC_TRANSFER_BEGIN, c->ref, &payload);
     in->pieces = true;
@@ -158,10 +155,10 @@ static void ask_resume(struct connection *c, const struct osi_begin *begin) {
     const struct osi_connection_id *old = begin->old_id.calling.data ? &begin->old_id : NULL;
     if (old)
         connection_id_write(old, &id);
+    buf_append_u32(&payload, c->in.number);
     payload_put_octets(&payload, buf_span(&id));
     payload_put_octets(&payload, span_of(begin->old_activity.id, begin->old_activity.id_len));
     buf_append_u32(&payload, begin->serial);
-    buf_append_byte(&payload, osi_association_open(c->association)->recover);
     net_tell(c->net, IPC_RESUME, c->ref, &payload);
     buf_free(&id);
     c->in.resuming = true;
@@ -169,10 +166,11 @@ static void ask_resume(struct connection *c, const struct osi_begin *begin) {
 
 void transfer_in_begin(struct connection *c, const struct osi_begin *begin) {
     transfer_in_free(c);
+    c->in.number = ++c->transfers_in;
     c->in.active = true;
     c->in.activity = begin->activity;
     buf_init(&c->in.gathered, 0);
-    apdu_scanner_init(&c->in.scanner, envelope_limit(c));
+    apdu_scanner_init(&c->in.scanner, c->net->config->envelope_octets);
     if (begin->resumed)
         ask_resume(c, begin);
 }
@@ -206,6 +204,7 @@ void transfer_in_checkpoint(struct connection *c, const struct osi_checkpoint *c
 /* A short APDU in one frame: the envelope is copied into its head, for the scanner's is gone after its call;
  * a content in one piece stays where it was gathered. */
 struct whole {
+    uint32_t number;
     struct span activity;
     struct buf head;
     struct span content;
@@ -214,7 +213,7 @@ struct whole {
 
 static bool whole_envelope(void *context, enum ipc_apdu kind, struct span envelope) {
     struct whole *whole = context;
-    return buf_append_byte(&whole->head, (uint8_t)kind) &&
+    return buf_append_u32(&whole->head, whole->number) && buf_append_byte(&whole->head, (uint8_t)kind) &&
            payload_put_octets(&whole->head, whole->activity) && payload_put_octets(&whole->head, envelope);
 }
 
@@ -234,7 +233,7 @@ static const struct apdu_handler whole_handler = {whole_envelope, whole_content}
 
 static void send_whole(struct connection *c) {
     struct transfer_in *in = &c->in;
-    struct whole whole = {.activity = span_of(in->activity.id, in->activity.id_len)};
+    struct whole whole = {.number = in->number, .activity = span_of(in->activity.id, in->activity.id_len)};
     if (!apdu_scanner_feed(&in->scanner, buf_span(&in->gathered), &whole_handler, &whole) ||
         !apdu_scanner_finish(&in->scanner)) {
         refuse_apdu(c);
@@ -263,31 +262,37 @@ void transfer_in_end(struct connection *c) {
 
 void transfer_in_stopped(struct connection *c, bool keep) {
     struct transfer_in *in = &c->in;
-    if (in->active && in->pieces)
+    if (in->active && (in->pieces || in->resuming)) /* the store process may have taken up a resume by now */
         tell_piece(c, IPC_TRANSFER_STOP, keep ? SPAN_LIT("\1") : SPAN_LIT("\0"));
     transfer_in_free(c);
 }
 
 /* ---- answers of the store process ---- */
 
+/* Not of one that the peer has given up: the peer could take the answer for that of the next. */
+static bool is_for(const struct connection *c, uint32_t transfer) {
+    return c->in.active && c->in.number == transfer;
+}
+
 static bool on_checkpoint_done(struct connection *c, struct reader *r) {
-    uint32_t serial = reader_u32(r);
-    if (payload_done(r) && c->in.active)
-        osi_rt_checkpoint_confirm(c->association, serial);
+    uint32_t transfer = reader_u32(r), serial = reader_u32(r);
+    if (payload_done(r) && is_for(c, transfer))
+        osi_rt_checkpoint_confirm(c->association, serial, clock_monotonic_us());
     return payload_done(r);
 }
 
 static bool on_result(struct connection *c, struct reader *r) {
+    uint32_t transfer = reader_u32(r);
     uint8_t result = reader_u8(r);
     struct span cause = payload_octets(r);
     char text[LOG_TEXT_SIZE];
     if (!payload_done(r))
         return false;
-    if (!c->in.active)
+    if (!is_for(c, transfer))
         return true;
     if (result == IPC_ACCEPTED) {
         transfer_in_free(c);
-        osi_rt_transfer_confirm(c->association);
+        osi_rt_transfer_confirm(c->association, clock_monotonic_us());
         return true;
     }
     /* The store process tells of those refused temporarily, and not of each. */
@@ -295,7 +300,7 @@ static bool on_result(struct connection *c, struct reader *r) {
         log_warning("peer=%s address=%s transfer refused for good: %s", c->peer->name, c->address,
                     log_text(cause, text));
     transfer_in_free(c);
-    osi_rt_transfer_reject(c->association, result == IPC_REFUSED_TEMPORARILY);
+    osi_rt_transfer_reject(c->association, result == IPC_REFUSED_TEMPORARILY, clock_monotonic_us());
     return true;
 }
 
@@ -304,29 +309,35 @@ static bool resume_from(struct connection *c, uint32_t serial, uint64_t offset, 
     struct osi_checkpoint checkpoint = {.serial = serial, .offset = offset};
     struct reader r = reader_of(state);
     struct span osi_state = reader_take(&r, sizeof checkpoint.state);
-    if (r.failed || !apdu_scanner_restore(&c->in.scanner, payload_rest(&r), collected, envelope_limit(c)))
+    if (r.failed ||
+        !apdu_scanner_restore(&c->in.scanner, payload_rest(&r), collected, c->net->config->envelope_octets))
         return false;
     c->in.told = collected.len;
     memcpy(checkpoint.state, osi_state.data, sizeof checkpoint.state);
     c->in.pieces = true;
-    return osi_rt_resume_accept(c->association, &checkpoint);
+    return osi_rt_resume_accept(c->association, &checkpoint, clock_monotonic_us());
 }
 
 static bool on_resume(struct connection *c, struct reader *r) {
+    uint32_t transfer = reader_u32(r);
     uint8_t result = reader_u8(r);
     uint32_t serial = reader_u32(r);
     uint64_t offset = reader_u64(r);
     struct span state = payload_octets(r), collected = payload_rest(r);
     if (!payload_done(r))
         return false;
-    if (!c->in.resuming)
+    if (!is_for(c, transfer) || !c->in.resuming)
         return true;
     c->in.resuming = false;
     if (result == IPC_RESUME_FROM && resume_from(c, serial, offset, state, collected))
         return true;
+    if (result == IPC_RESUME_FROM) /* it can't be taken up here: its sender begins anew */
+        tell_piece(c, IPC_TRANSFER_STOP, SPAN_LIT("\0"));
     transfer_in_free(c);
     if (result == IPC_RESUME_COMPLETED)
-        osi_rt_resume_swallow(c->association);
+        osi_rt_resume_swallow(c->association, clock_monotonic_us());
+    else if (result == IPC_RESUME_REFUSED)
+        osi_rt_resume_refuse(c->association, clock_monotonic_us());
     else
         osi_rt_resume_unknown(c->association);
     return true;

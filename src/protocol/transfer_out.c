@@ -5,6 +5,7 @@
  */
 #include <stdio.h>
 
+#include "base/clock.h"
 #include "base/log.h"
 #include "protocol/net_private.h"
 
@@ -62,7 +63,7 @@ void transfer_out_push(struct connection *c) {
         bool last = out->offset + piece.len == total;
         if (piece.len == 0 && !last)
             break;
-        size_t taken = osi_rt_transfer_data(c->association, piece, last);
+        size_t taken = osi_rt_transfer_data(c->association, piece, last, clock_monotonic_us());
         out->offset += taken;
         if (taken < piece.len)
             break;
@@ -145,9 +146,9 @@ static bool begin(struct connection *c, struct reader *r) {
     if (resume.resumed)
         ok = connection_id_read(old_id, &old) &&
              osi_rt_transfer_resume(c->association, &old, &resume.old_activity, resume.serial, out->offset,
-                                    &out->activity);
+                                    &out->activity, clock_monotonic_us());
     else
-        ok = osi_rt_transfer_begin(c->association, &out->activity);
+        ok = osi_rt_transfer_begin(c->association, &out->activity, clock_monotonic_us());
     if (!ok) {
         transfer_out_ended(c, IPC_SENT_BROKEN, "the association can't begin a transfer now", false);
         return true;

@@ -19,10 +19,10 @@ static struct osi_association *create(uint8_t choice) {
 static void start(struct osi_association *a) {
     static const uint8_t octets[3000];
     struct osi_activity activity;
-    if (osi_rt_transfer_begin(a, &activity))
-        osi_rt_transfer_data(a, span_of(octets, sizeof octets), true);
+    if (osi_rt_transfer_begin(a, &activity, 0))
+        osi_rt_transfer_data(a, span_of(octets, sizeof octets), true, 0);
     else if (!osi_rt_has_turn(a))
-        osi_rt_turn_please(a, 1);
+        osi_rt_turn_please(a, 1, 0);
 }
 
 static void handle(struct osi_association *a, const struct osi_event *event, uint8_t choice,
@@ -33,7 +33,7 @@ static void handle(struct osi_association *a, const struct osi_event *event, uin
         if (choice & 16)
             osi_rt_open_refuse(a, OSI_REFUSE_VALIDATION_FAILURE, SPAN_LIT("\x02\x01\x02"));
         else
-            osi_rt_open_accept(a, SPAN_LIT("\x04\x01y"));
+            osi_rt_open_accept(a, SPAN_LIT("\x04\x01y"), 0);
         break;
     case OSI_EVENT_OPEN_CONFIRM:
     case OSI_EVENT_TURN_GIVE:
@@ -44,7 +44,7 @@ static void handle(struct osi_association *a, const struct osi_event *event, uin
         *received = 0;
         checkpoint.state[7] = 1;
         if (event->u.begin.resumed &&
-            !(choice & 32 ? osi_rt_resume_swallow(a) : osi_rt_resume_accept(a, &checkpoint)))
+            !(choice & 32 ? osi_rt_resume_swallow(a, 0) : osi_rt_resume_accept(a, &checkpoint, 0)))
             __builtin_trap();
         break;
     case OSI_EVENT_TRANSFER_DATA:
@@ -53,16 +53,16 @@ static void handle(struct osi_association *a, const struct osi_event *event, uin
     case OSI_EVENT_CHECKPOINT:
         if (event->u.checkpoint.offset != *received)
             __builtin_trap();
-        osi_rt_checkpoint_confirm(a, event->u.checkpoint.serial);
+        osi_rt_checkpoint_confirm(a, event->u.checkpoint.serial, 0);
         break;
     case OSI_EVENT_TRANSFER_END:
         if (choice & 64)
-            osi_rt_transfer_reject(a, true);
+            osi_rt_transfer_reject(a, true, 0);
         else
-            osi_rt_transfer_confirm(a);
+            osi_rt_transfer_confirm(a, 0);
         break;
     case OSI_EVENT_TURN_PLEASE:
-        osi_rt_turn_give(a);
+        osi_rt_turn_give(a, 0);
         break;
     default:
         break;

@@ -1,7 +1,7 @@
 /*
  * The configuration: files of the input (files.h), the first of which is read
- * with what it includes. No other file is ever opened, and the text that is made
- * for the other processes means the same to them.
+ * with what it includes. No other file is ever opened, and the slice that is made
+ * for each kind of process can be read by it.
  */
 #include "mhsd/config.h"
 
@@ -15,10 +15,6 @@ static void require(bool condition) {
         __builtin_trap();
 }
 
-static void changed(const char *option) {
-    require(option[0]);
-}
-
 /* What every process relies on. */
 static void use(const struct config *config) {
     require(config->mta.tables && config->mta.node && config->socket && config->net_processes >= 1);
@@ -26,26 +22,35 @@ static void use(const struct config *config) {
         require(config->protocol.peers[i].name && config->protocol.peers[i].accepted_contexts <= 7);
 }
 
+/* Each kind can read its own. */
+static void slice(const struct config *config) {
+    for (unsigned kind = CONFIG_STORE; kind <= CONFIG_CLIENTS; kind *= 2) {
+        struct error err = {0};
+        struct buf text;
+        buf_init(&text, 1 << 20);
+        require(config_slice(config, kind, &text));
+        struct config *again = config_read_slice(buf_span(&text), kind, &err);
+        require(again && again->socket && again->mta.node);
+        config_free(again);
+        buf_free(&text);
+    }
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     struct error err = {0};
-    struct buf text;
-    static struct config *before;
+    struct config_report report;
+    static struct config *running;
     files_octets = span_of(data, size);
-    buf_init(&text, 1 << 20);
-    struct config *config = config_read_file("/0", &text, &err);
-    require(config || err.text[0]);
+    config_report_init(&report);
+    struct config *config = config_read_file("/0", running, &report, &err);
+    require(config || (err.text[0] && report.complaints.len));
     if (config) {
-        struct config *again = config_read(buf_span(&text), "/0", &err);
-        require(again);
         use(config);
-        use(again);
-        if (before)
-            config_keep(again, before, changed);
-        config_free(again);
-        config_free(before);
-        before = config;
+        slice(config);
+        config_free(running);
+        running = config;
     }
-    buf_free(&text);
+    config_report_free(&report);
     config = config_read(span_of(data, size), "text", &err);
     require(config || err.text[0]);
     config_free(config);

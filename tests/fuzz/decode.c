@@ -20,9 +20,16 @@ static void print(const struct ber_type *type, const void *value, struct ber_pri
     buf_append(text, "}", how->json);
 }
 
-/* What is printed whole as JSON is read again, and gives octets of the same length at most. */
+/* What reading and printing note of the octets. */
+static struct ber_passed_list noted(struct ber_passed items[static 64]) {
+    return (struct ber_passed_list){.items = items, .most = 64};
+}
+
+/* What is printed without a complaint is read again, and is the same value. */
 static void decode(struct span in) {
-    struct ber_limits limits = {.relax_bounds = true, .relax_characters = true, .elements = 1 << 16};
+    struct ber_passed items[64];
+    struct ber_passed_list passed = noted(items);
+    struct ber_limits limits = {.lenient = true, .elements = 1 << 16, .passed = &passed};
     struct ber_error error = {0};
     struct arena arena, nested;
     struct buf text, json;
@@ -31,21 +38,33 @@ static void decode(struct span in) {
     buf_init(&text, ROOM);
     buf_init(&json, ROOM);
     const struct ber_type *type = types_guess(in, &arena);
-    require(type);
+    type = type ? type : types_find(NULL, "MTS-APDU");
     void *value = arena_alloc(&arena, ber_type_size(type));
-    bool whole = value && ber_decode(type, in, &arena, &limits, value, &error);
-    struct ber_print how = {
-        .offsets = in.len % 2, .input = in, .elide = 256, .open = types_open, .arena = &nested};
+    require(value);
+    bool whole = ber_decode(type, in, &arena, &limits, value, &error);
+    bool clean = whole && passed.count == 0;
+    require(passed.count == 0 || passed.items[0].text[0]);
+    require(passed.octets <= in.len * 64); /* nested at most so deep */
+    struct ber_print how = {.offsets = in.len % 2,
+                            .input = in,
+                            .elide = 256,
+                            .open = types_open,
+                            .called = types_called,
+                            .arena = &nested,
+                            .passed = &passed};
     how.stop = whole || error.code == BER_TRAILING ? NULL : error.path;
-    if (value)
-        print(type, value, &how, &text);
+    print(type, value, &how, &text);
     how.json = true;
-    if (value)
-        print(type, value, &how, &json);
+    print(type, value, &how, &json);
     struct ber_json back = {.open = types_open, .find = types_find};
     struct span octets;
-    if (whole && !json.failed)
-        ber_open_from_json(buf_span(&json), &back, &nested, &octets, &error);
+    if (clean && !json.failed && nested.used < ROOM / 2) {
+        void *again = arena_alloc(&arena, ber_type_size(type));
+        bool read = ber_open_from_json(buf_span(&json), &back, &nested, &octets, &error);
+        require(read || error.code == BER_MEMORY || error.code == BER_VALUE);
+        if (read && again && ber_decode(type, octets, &arena, &limits, again, &error))
+            require(ber_equal(type, value, again));
+    }
     buf_free(&text);
     buf_free(&json);
     arena_free(&arena);

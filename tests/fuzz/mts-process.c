@@ -7,6 +7,8 @@
 #include "asn1/ber.h"
 #include "mts/process.h"
 
+#include "../unit/numbers.h"
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 #define OURS "/C=GB/A=GOLD/P=ALPHA"
@@ -49,7 +51,8 @@ static void add_people(struct mts_tables *tables) {
 }
 
 static struct mts_tables *tables_new(void) {
-    static const struct mts_self self = {.domain = OURS, .mta_name = "alpha-1", .internal_trace = true};
+    static const struct mts_self self = {
+        .domain = OURS, .mta_name = "alpha-1", NUMBERS_OF_SELF, .internal_trace = true};
     static const struct mts_hop hops[HOPS] = {
         {.name = "beta", .domain = "/C=DE/A=VIAT/P=BETA", .bilateral = "0500"},
         {.name = "inner"},

@@ -9,9 +9,13 @@
 
 #include <signal.h>
 #include <stdio.h>
+#include <sys/un.h>
 
 #include "frames.h"
+#include "ipc/door.h"
 #include "quiet.h"
+
+#include "../unit/numbers.h"
 
 enum { STORE, PARENT, READER, CLIENT, CALLER = 5, CALLED = 7, ENDS, TURNS = 12, STEPS = 200 };
 
@@ -20,7 +24,8 @@ struct world {
     struct net *net;
     struct protocol_config config;
     struct end ends[ENDS];
-    int called, reader; /* listening */
+    int called; /* listening */
+    int door;   /* through which the reader comes */
 };
 
 /* Sockets without a name in the file system, and without a port. */
@@ -29,7 +34,7 @@ struct place {
     socklen_t length;
 };
 
-static struct place listening, local, peer_place, reader_place;
+static struct place listening, local, peer_place;
 
 static void require(bool condition) {
     if (!condition)
@@ -100,29 +105,34 @@ static void release(void *context, const struct protocol_config *old) {
 static void begin(struct world *world) {
     static const struct protocol_listener listener;
     static struct net_reload reload;
-    static struct net_reader reader;
     reload = (struct net_reload){.read = read_again, .release = release, .context = world};
-    *world = (struct world){
-        .loop = event_base_new(), .called = listen_at(&peer_place), .reader = listen_at(&reader_place)};
+    *world = (struct world){.loop = event_base_new(), .called = listen_at(&peer_place)};
     world->config = (struct protocol_config){.mta_name = SPAN_LIT("MTA-A"),
                                              .listeners = &listener,
                                              .listener_count = 1,
                                              .peers = make_peers(),
                                              .peer_count = 2,
-                                             .envelope_octets = 1 << 20};
-    reader.address = reader_place.address;
-    reader.length = reader_place.length;
+                                             .envelope_octets = 1 << 20,
+                                             NUMBERS_OF_PROTOCOL};
     for (size_t i = 0; i < ENDS; i++)
         world->ends[i].fd = -1;
-    int listener_fd = listen_at(&listening);
+    int listener_fd = listen_at(&listening), door[2];
+    require(ipc_door(door));
+    world->door = door[0];
     struct net_descriptors descriptors = {.store = end_open(&world->ends[STORE]),
                                           .parent = end_open(&world->ends[PARENT]),
                                           .listeners = &listener_fd,
                                           .local = listen_at(&local),
-                                          .readers = &reader,
+                                          .door = door[1],
                                           .reader_count = 1};
     world->net = net_new(world->loop, &world->config, &reload, &descriptors);
     require(world->loop && world->net);
+}
+
+static void start_reader(struct world *world) {
+    int end = end_open(&world->ends[READER]);
+    require(ipc_door_pass(world->door, IPC_END_READER, 0, end));
+    close(end);
 }
 
 /* False when the process would be over. */
@@ -136,8 +146,7 @@ static bool turn(struct world *world) {
         world->ends[CALLED] =
             (struct end){.fd = accept4(world->called, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC)};
     if (world->ends[READER].fd < 0)
-        world->ends[READER] =
-            (struct end){.fd = accept4(world->reader, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC)};
+        start_reader(world);
     for (size_t i = 0; i < ENDS; i++)
         end_listen(&world->ends[i]);
     return true;
@@ -168,7 +177,7 @@ static void finish(struct world *world, bool over) {
     end_close(&world->ends[CALLED]);
     end_close(&world->ends[READER]);
     close(world->called);
-    close(world->reader);
+    close(world->door);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
@@ -179,7 +188,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     listening = place_of("listen");
     local = place_of("local");
     peer_place = place_of("peer");
-    reader_place = place_of("reader");
     begin(&world);
     bool on = true;
     for (unsigned steps = 0; on && steps < STEPS && next_step(&in, &step); steps++) {

@@ -9,13 +9,16 @@
 #include "mta/row.h"
 #include "mta/summary.h"
 
+#include "../unit/numbers.h"
+
 static void require(bool condition) {
     if (!condition)
         __builtin_trap();
 }
 
 static struct mts_tables *tables_new(void) {
-    static const struct mts_self self = {.domain = "/C=GB/A=GOLD/P=ALPHA", .mta_name = "alpha-1"};
+    static const struct mts_self self = {
+        .domain = "/C=GB/A=GOLD/P=ALPHA", .mta_name = "alpha-1", NUMBERS_OF_SELF};
     static const struct mts_hop hop = {.name = "beta", .domain = "/C=DE/A=VIAT/P=BETA"};
     static const struct mts_choice choice = {"beta", 1, 1};
     static const struct mts_route routes[] = {{.pattern = "/C=GB/A=GOLD/P=ALPHA", .action = MTS_ROUTE_LOCAL},

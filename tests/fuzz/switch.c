@@ -14,6 +14,8 @@
 #include "quiet.h"
 #include "store/store.h"
 
+#include "../unit/numbers.h"
+
 #define OURS  "/C=GB/A=GOLD/P=ALPHA"
 #define JONES OURS "/S=jones"
 #define SMITH OURS "/S=smith"
@@ -35,7 +37,7 @@ static void require(bool condition) {
 /* ---- the world ---- */
 
 static void route(struct mts_tables *tables, const char *pattern, const char *hop) {
-    const struct mts_choice choice = {.hop = hop};
+    const struct mts_choice choice = {.hop = hop, .weight = 1};
     struct mts_route entry = {.pattern = pattern, .choices = &choice, .choice_count = 1};
     if (!hop)
         entry = (struct mts_route){.pattern = pattern, .action = MTS_ROUTE_LOCAL};
@@ -43,7 +45,7 @@ static void route(struct mts_tables *tables, const char *pattern, const char *ho
 }
 
 static struct mts_tables *make_tables(void) {
-    static const struct mts_self self = {.domain = OURS, .mta_name = "alpha-1"};
+    static const struct mts_self self = {.domain = OURS, .mta_name = "alpha-1", NUMBERS_OF_SELF};
     static const struct mts_hop hops[] = {
         {.name = "beta", .domain = "/C=DE/A=VIAT/P=BETA"},
         {.name = "gamma", .domain = "/C=FR/A=ATLAS/P=GAMMA"},
@@ -82,12 +84,13 @@ static void attach(struct world *world) {
     require(mta_attach_net(world->mta, end_open(&world->ends[1]), "net 2"));
     require(mta_attach_work(world->mta, end_open(&world->ends[2]), "work"));
     require(mta_attach_parent(world->mta, end_open(&world->ends[3])));
-    require(reader_attach(world->reader, end_open(&world->ends[4]), "net 1"));
+    require(mta_attach_net(world->reader, end_open(&world->ends[4]), "net 1"));
 }
 
 static void begin(struct world *world) {
-    static const struct mta_peer peers[] = {
-        {.name = "beta", .retry_first = 1}, {.name = "gamma", .retry_first = 1}, {.name = "old"}};
+    static const struct mta_peer peers[] = {{.name = "beta", NUMBERS_OF_PEER},
+                                            {.name = "gamma", NUMBERS_OF_PEER},
+                                            {.name = "old", NUMBERS_OF_PEER}};
     static const struct mta_user users[] = {{.address = JONES, .uid = 1001, .has_uid = true},
                                             {.address = SMITH, .uid = 1002, .has_uid = true}};
     static struct mta_reload reload;
@@ -101,7 +104,7 @@ static void begin(struct world *world) {
                                         .peer_count = 3,
                                         .users = users,
                                         .user_count = 2,
-                                        .limits = {.content_octets = 1 << 20},
+                                        .limits = {.content_octets = 1 << 20, NUMBERS_OF_LIMITS},
                                         .service_uid = UINT32_MAX,
                                         .operators_gid = UINT32_MAX};
     world->mta = mta_new(world->loop, &world->config, &reload, &err);

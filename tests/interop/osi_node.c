@@ -53,7 +53,7 @@ static void take_begin(struct node *node, const struct osi_begin *begin) {
     }
     say("resume %zu\n", begin->serial);
     if (node->complete) {
-        osi_rt_resume_swallow(node->association);
+        osi_rt_resume_swallow(node->association, clock_monotonic_us());
         return;
     }
     for (size_t i = 0; i < node->kept_count; i++) {
@@ -61,7 +61,7 @@ static void take_begin(struct node *node, const struct osi_begin *begin) {
             continue;
         node->length = node->kept[i].offset;
         node->kept_count = i + 1;
-        osi_rt_resume_accept(node->association, &node->kept[i]);
+        osi_rt_resume_accept(node->association, &node->kept[i], clock_monotonic_us());
         return;
     }
     osi_rt_resume_unknown(node->association);
@@ -70,7 +70,7 @@ static void take_begin(struct node *node, const struct osi_begin *begin) {
 static void take_checkpoint(struct node *node, const struct osi_checkpoint *checkpoint) {
     if (node->kept_count < KEPT)
         node->kept[node->kept_count++] = *checkpoint;
-    osi_rt_checkpoint_confirm(node->association, checkpoint->serial);
+    osi_rt_checkpoint_confirm(node->association, checkpoint->serial, clock_monotonic_us());
 }
 
 static unsigned long sum(const struct node *node) {
@@ -84,19 +84,19 @@ static void take_end(struct node *node) {
     printf("apdu %zu %lu\n", node->length, sum(node));
     fflush(stdout);
     node->complete = true;
-    osi_rt_transfer_confirm(node->association);
+    osi_rt_transfer_confirm(node->association, clock_monotonic_us());
     if (osi_association_open(node->association)->dialogue == OSI_TWO_WAY_ALTERNATE)
-        osi_rt_turn_please(node->association, 1);
+        osi_rt_turn_please(node->association, 1, clock_monotonic_us());
 }
 
 static void send_more(struct node *node) {
     struct span rest = span_sub(node->file, node->sent, node->file.len - node->sent);
-    node->sent += osi_rt_transfer_data(node->association, rest, true);
+    node->sent += osi_rt_transfer_data(node->association, rest, true, clock_monotonic_us());
 }
 
 static void begin_to_send(struct node *node) {
     struct osi_activity activity;
-    osi_rt_transfer_begin(node->association, &activity);
+    osi_rt_transfer_begin(node->association, &activity, clock_monotonic_us());
     node->sent = 0;
     send_more(node);
 }
@@ -104,9 +104,9 @@ static void begin_to_send(struct node *node) {
 /* The initiator closes; a responder that had the turn gives it back. */
 static void after_sending(struct node *node) {
     if (node->parameters.role == OSI_INITIATOR)
-        osi_rt_close(node->association);
+        osi_rt_close(node->association, clock_monotonic_us());
     else
-        osi_rt_turn_give(node->association);
+        osi_rt_turn_give(node->association, clock_monotonic_us());
 }
 
 static void open_indication(struct node *node, const struct osi_open *open) {
@@ -117,7 +117,7 @@ static void open_indication(struct node *node, const struct osi_open *open) {
                        : normal      ? (struct span){result, 4}
                                      : (struct span){result + 2, 2};
     say(open->recover ? "recover %zu\n" : "open %zu\n", open->checkpoint_size);
-    osi_rt_open_accept(node->association, data);
+    osi_rt_open_accept(node->association, data, clock_monotonic_us());
 }
 
 static void handle(struct node *node, const struct osi_event *event) {

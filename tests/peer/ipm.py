@@ -20,13 +20,33 @@ def bilaterally_defined(octets):
     return ber.prim(14, octets)
 
 
-def file_part(name, octets):
-    """externally-defined [15] with the file-transfer body part (2.6.1.4.12): parameters and contents."""
-    parameters = ber.tlv(ber.UNIVERSAL, 8, True, ber.oid("2.6.1.11.12") + ber.ctx(
-        0, ber.seq(ber.ctx(1, ber.ctx(0, ber.tlv(ber.UNIVERSAL, 25, False, name.encode()))))))
-    data = ber.tlv(ber.UNIVERSAL, 8, True, ber.oid("2.6.1.4.12") + ber.ctx(0, ber.seq(
-        ber.tlv(ber.UNIVERSAL, 8, True, ber.oid("2.6.1.4.12") + ber.prim(1, octets)))))
-    return ber.ctx(15, ber.ctx(0, parameters), data)
+def external(oid, number, octets):
+    """EXTERNAL: a direct reference, and single-ASN1-type [0], octet-aligned [1] or arbitrary [2]."""
+    return ber.tlv(ber.UNIVERSAL, 8, True, ber.oid(oid) + ber.tlv(ber.CONTEXT, number, number == 0, octets))
+
+
+def extended(oid, parameters, data):
+    """externally-defined [15]: parameters [0] IMPLICIT EXTERNAL (2.6.1.11.n), data EXTERNAL (2.6.1.4.n)."""
+    return ber.ctx(15, ber.ctx(0, ber.oid(f"2.6.1.11.{oid}"), ber.ctx(0, parameters)), data)
+
+
+def file_part(name, octets, encoding=1):
+    """The file-transfer body part; its octets are octet-aligned, or with encoding 2 arbitrary."""
+    path = ber.ctx(4, ber.ctx(0, ber.tlv(ber.UNIVERSAL, 25, False, name.encode())))
+    contents = external("2.6.1.4.12", encoding, (b"\0" if encoding == 2 else b"") + octets)
+    return extended(12, ber.seq(path), external("2.6.1.4.12", 0, ber.seq(contents)))
+
+
+def general_text(sets, octets):
+    """The registrations of its character sets, and a GeneralString."""
+    return extended(11, ber.set_(*(ber.integer(n) for n in sets)),
+                    external("2.6.1.4.11", 0, ber.tlv(ber.UNIVERSAL, 27, False, octets)))
+
+
+def teletex(*pages):
+    """[5]: the number of pages, and each a TeletexString."""
+    return ber.ctx(5, ber.set_(ber.prim(0, ber.integer_octets(len(pages)))),
+                   ber.seq(*(ber.tlv(ber.UNIVERSAL, 20, False, page) for page in pages)))
 
 
 def ipm(identifier, originator, recipients, subject, *parts):

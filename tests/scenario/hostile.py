@@ -10,72 +10,14 @@ import socket
 import struct
 import time
 
-from players import ANN, FAY, JOE, NEAR, Stage, folder, processes, text_message
+from players import (ANN, FAY, JOE, LARGE, MB, NEAR, Stage, Unharmed, folder, hostile_stage, processes,
+                     text_message)
 from peer import ber, local, session, tap, x228, x411
 from peer.association import Aborted, BindRefused, Excepted
 from peer.transport import Closed, Transport
 
 case, check, equal = tap.case, tap.check, tap.equal
 ENDED = (Aborted, BindRefused, Excepted, Closed, OSError)
-MB = 1 << 20
-# What a process may grow by at its peak, under the sanitizers: twice the octets, and what they keep of freed ones.
-SMALL, LARGE = 32 * MB, 96 * MB
-SANITIZER = {"ASAN_OPTIONS": "detect_leaks=1:abort_on_error=0:quarantine_size_mb=4:malloc_context_size=2"}
-
-
-def status_octets(pid, field):
-    """A line of /proc/PID/status that tells of kB, in octets; 0 when the process is gone."""
-    try:
-        with open(f"/proc/{pid}/status") as file:
-            return next(int(line.split()[1]) << 10 for line in file if line.startswith(field + ":"))
-    except (OSError, StopIteration):
-        return 0
-
-
-class Unharmed:
-    """Around an attack: the same processes live after it, none has grown by more than `growth` at its peak, and
-    another neighbour is served meanwhile."""
-
-    def __init__(self, stage, growth=SMALL):
-        self.stage, self.growth = stage, growth
-
-    def __enter__(self):
-        self.stage.hand_over(text_message("before", [FAY]))     # what is made at first use is there
-        self.stage.far.next()
-        self.before = {pid: status_octets(pid, "VmRSS") for pid in processes(self.stage.mta.process.pid)}
-        for pid in self.before:
-            with contextlib.suppress(OSError), open(f"/proc/{pid}/clear_refs", "w") as file:
-                file.write("5")                                 # the peak begins anew
-        return self
-
-    def served(self, label):
-        """Another neighbour's message passes, whatever goes on."""
-        self.stage.hand_over(text_message(f"after-{label}", [FAY]))
-        equal(self.stage.far.next(60).identifier[1], f"after-{label}")
-
-    def logged(self, *words):
-        """A line of the log has all the words, soon: who it was, and what was wrong."""
-        def found():
-            return any(all(word in line for word in words) for line in self.stage.mta.log().splitlines())
-        try:
-            tap.wait_until(found)
-        except AssertionError:
-            check(False, f"no line with {words}:\n" + "\n".join(self.stage.mta.log().splitlines()[-15:]))
-
-    def __exit__(self, kind, *_):
-        if kind:
-            return
-        after = processes(self.stage.mta.process.pid)
-        check(set(self.before) <= set(after), "a process ended:\n" + self.stage.mta.log_tail(15))
-        grown = max(status_octets(pid, "VmHWM") - resident for pid, resident in self.before.items())
-        tap.note(f"the largest process grew by {grown // 1024} kB")
-        check(grown < self.growth, f"a process grew by {grown // 1024} kB at its peak")
-
-
-def hostile_stage(path, **settings):
-    return Stage(path, environment=SANITIZER, **settings)
-
-
 def connection(stage, source="127.0.0.1"):
     return socket.create_connection(("127.0.0.1", stage.mta.port), timeout=10, source_address=(source, 0))
 

@@ -10,7 +10,7 @@ import threading
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."))
 sys.dont_write_bytecode = True
-from peer import ipm, x411                                       # noqa: E402
+from peer import ipm, tap, x411                                  # noqa: E402
 from peer.association import Association                         # noqa: E402
 from peer.transport import Transport                             # noqa: E402
 from scenario.chasqui import Mhsd, peer_section                  # noqa: E402
@@ -18,6 +18,10 @@ from scenario.chasqui import Mhsd, peer_section                  # noqa: E402
 HOME, NEAR, FAR = "/C=GB/A=GOLD/P=ALPHA", "/C=FR/A=NEAR", "/C=DE/A=FAR"
 ANN, BEN, JOE = f"{HOME}/S=ann", f"{HOME}/S=ben", f"{NEAR}/S=joe"
 FAY = f"{FAR}/S=fay"
+MB = 1 << 20
+# What a process may grow by at its peak, under the sanitizers: twice the octets, and what they keep of freed ones.
+SMALL, LARGE = 32 * MB, 96 * MB
+SANITIZER = {"ASAN_OPTIONS": "detect_leaks=1:abort_on_error=0:quarantine_size_mb=4:malloc_context_size=2"}
 
 
 class Scripted:
@@ -173,3 +177,58 @@ def text_message(local, recipients, text="Hello", originator=JOE, domain=NEAR, s
     addresses = [FAY if not isinstance(r, str) else r for r in recipients]
     content = ipm.ipm(local, originator, addresses, subject, ipm.text(text))
     return x411.message(domain, local, originator, recipients, content, **options)
+
+
+def status_octets(pid, field):
+    """A line of /proc/PID/status that tells of kB, in octets; 0 when the process is gone."""
+    try:
+        with open(f"/proc/{pid}/status") as file:
+            return next(int(line.split()[1]) << 10 for line in file if line.startswith(field + ":"))
+    except (OSError, StopIteration):
+        return 0
+
+
+class Unharmed:
+    """Around an attack: the same processes live after it, none has grown by more than `growth` at its peak, and
+    another neighbour is served meanwhile."""
+
+    def __init__(self, stage, growth=SMALL):
+        self.stage, self.growth = stage, growth
+
+    def __enter__(self):
+        self.stage.hand_over(text_message("before", [FAY]))     # what is made at first use is there
+        self.stage.far.next()
+        self.before = {pid: status_octets(pid, "VmRSS") for pid in processes(self.stage.mta.process.pid)}
+        for pid in self.before:
+            with contextlib.suppress(OSError), open(f"/proc/{pid}/clear_refs", "w") as file:
+                file.write("5")                                 # the peak begins anew
+        return self
+
+    def served(self, label, among=0):
+        """Another neighbour's message passes, whatever goes on; at most `among` others come before it."""
+        self.stage.hand_over(text_message(f"after-{label}", [FAY]))
+        while (got := self.stage.far.next(60).identifier[1]) != f"after-{label}" and among > 0:
+            among -= 1
+        tap.equal(got, f"after-{label}")
+
+    def logged(self, *words):
+        """A line of the log has all the words, soon: who it was, and what was wrong."""
+        def found():
+            return any(all(word in line for word in words) for line in self.stage.mta.log().splitlines())
+        try:
+            tap.wait_until(found)
+        except AssertionError:
+            tap.check(False, f"no line with {words}:\n" + "\n".join(self.stage.mta.log().splitlines()[-15:]))
+
+    def __exit__(self, kind, *_):
+        if kind:
+            return
+        after = processes(self.stage.mta.process.pid)
+        tap.check(set(self.before) <= set(after), "a process ended:\n" + self.stage.mta.log_tail(15))
+        grown = max(status_octets(pid, "VmHWM") - resident for pid, resident in self.before.items())
+        tap.note(f"the largest process grew by {grown // 1024} kB")
+        tap.check(grown < self.growth, f"a process grew by {grown // 1024} kB at its peak")
+
+
+def hostile_stage(path, **settings):
+    return Stage(path, environment=SANITIZER, **settings)

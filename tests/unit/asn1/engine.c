@@ -132,7 +132,7 @@ static void what_has_no_place_is_passed_over(void **state) {
     struct sample_Plain plain;
     struct ber_passed items[2];
     struct ber_passed_list passed = {.items = items, .most = 2};
-    struct ber_limits limits = {.pass_over = true, .passed = &passed};
+    struct ber_limits limits = {.lenient = true, .passed = &passed};
     struct span in = SPAN_LIT("\x30\x10\x01\x01\xFF\xA0\x03\x02\x01\x05\xA0\x03\x02\x01\x06\x81\x01\x02");
     assert_false(ber_decode(&sample_Plain_type, in, &arena, NULL, &plain, &error));
     assert_true(ber_decode(&sample_Plain_type, in, &arena, &limits, &plain, &error));
@@ -154,8 +154,53 @@ static void what_has_no_place_is_passed_over(void **state) {
     assert_true(ber_decode(&sample_Plain_type, in, &arena, &limits, &plain, &error));
     assert_int_equal(error.code, BER_MISSING);
     assert_int_equal(passed.count, 1);
-    assert_ptr_equal(items[0].within, in.data);
-    assert_string_equal(items[0].component, "name");
+    assert_ptr_equal(items[0].within, &plain);
+    assert_string_equal(ber_field_name(items[0].component), "name");
+    assert_null(items[0].octets.data);
+}
+
+/* The faults that are noted of a value; each is at `offset` and its text has `text`. */
+static void assert_faults(const struct ber_type *type, struct span in, void *value, size_t count,
+                          const size_t *offsets, const char *const *texts) {
+    struct ber_passed items[8];
+    struct ber_passed_list passed = {.items = items, .most = 8};
+    struct ber_limits limits = {.lenient = true, .passed = &passed};
+    assert_true(ber_decode(type, in, &arena, &limits, value, &error));
+    assert_int_equal(passed.count, count);
+    for (size_t i = 0; i < count; i++) {
+        assert_int_equal(items[i].offset, offsets[i]);
+        if (!strstr(items[i].text, texts[i]))
+            fail_msg("'%s' has no '%s'", items[i].text, texts[i]);
+    }
+}
+
+static void a_fault_ends_no_more_than_its_element(void **state) {
+    (void)state;
+    struct sample_Plain plain;
+    /* The name in a form that it can't have, and the count behind it; then the same with indefinite lengths.
+     */
+    assert_faults(&sample_Plain_type, SPAN_LIT("\x30\x0A\x61\x03\x01\x01\xFF\xA0\x03\x02\x01\x05"), &plain, 1,
+                  (size_t[]){4}, (const char *const[]){"is no segment"});
+    assert_int_equal(plain.count, 5);
+    assert_faults(&sample_Plain_type,
+                  SPAN_LIT("\x30\x80\x61\x80\x01\x01\xFF\x00\x00\xA0\x80\x02\x01\x05\x00\x00\x00\x00"),
+                  &plain, 1, (size_t[]){4}, (const char *const[]){"is no segment"});
+    assert_int_equal(plain.count, 5);
+    /* A length that runs out of the value: what stands before it counts. */
+    assert_faults(&sample_Plain_type, SPAN_LIT("\x30\x07\x41\x01\x41\xA0\x7F\x02\x01"), &plain, 1,
+                  (size_t[]){5}, (const char *const[]){"runs out"});
+    assert_int_equal(plain.name.len, 1);
+    /* Over a bound: told, and kept. */
+    struct sample_Box box;
+    assert_faults(&sample_Box_type,
+                  SPAN_LIT("\xA7\x0F\x41\x01\x41\x41\x0A\x41\x42\x43\x44\x45\x46\x47\x48\x49\x4A"), &box, 1,
+                  (size_t[]){5}, (const char *const[]){"upper bound"});
+    assert_int_equal(box.u.names.items[1].len, 10);
+    /* Where the input ends there is nothing behind the fault. */
+    struct ber_limits limits = {.lenient = true};
+    assert_false(ber_decode(&sample_Plain_type, SPAN_LIT("\x30\x0A\x41\x01\x41\xA0\x03\x02"), &arena, &limits,
+                            &plain, &error));
+    assert_int_equal(error.code, BER_TRUNCATED);
 }
 
 static void raw_is_reused_with_the_tag_of_its_place(void **state) {
@@ -220,6 +265,7 @@ int main(void) {
         cmocka_unit_test_setup_teardown(a_set_comes_in_any_order, set_up, tear_down),
         cmocka_unit_test_setup_teardown(scattered_unknown_elements_are_joined, set_up, tear_down),
         cmocka_unit_test_setup_teardown(errors_tell_where, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_fault_ends_no_more_than_its_element, set_up, tear_down),
         cmocka_unit_test_setup_teardown(what_has_no_place_is_passed_over, set_up, tear_down),
         cmocka_unit_test_setup_teardown(raw_is_reused_with_the_tag_of_its_place, set_up, tear_down),
         cmocka_unit_test_setup_teardown(recursion_goes_by_pointers, set_up, tear_down),

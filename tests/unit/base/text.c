@@ -80,6 +80,46 @@ static void general_strings_follow_registrations_and_escapes(void **state) {
     check(text_from_general(SPAN_LIT("\xF4\x8F\xBF\xBF"), utf8, 1, &arena), "\xF4\x8F\xBF\xBF");
 }
 
+static void iso_2022_is_followed(void **state) {
+    (void)state;
+    const int64_t japanese[] = {1, 6, 87}, latin1[] = {1, 2, 100}, korean[] = {6, 149}, iso6937[] = {6, 156};
+    check(text_from_general(SPAN_LIT("\x1B$BF|K\\\x1B(B."), japanese, 3, &arena), "日本.");
+    check(text_from_general(SPAN_LIT("\x1B$@F|\x1B(J~\x1B(I1"), japanese, 3, &arena), "日‾ｱ");
+    check(text_from_general(SPAN_LIT("\x1B(B\x0FGr\xFC\xDF"
+                                     "e\r\n"),
+                            latin1, 3, &arena),
+          "Grüße\r\n");
+    check(text_from_general(SPAN_LIT("\x1B$)C\x0E\x47\x51\x0F ok \xC7\xD1"), korean, 2, &arena), "한 ok 한");
+    check(text_from_general(SPAN_LIT("\x1B(K[\\]\x1B(B[\\]"), latin1, 3, &arena), "ÄÖÜ[\\]");
+    check(text_from_general(SPAN_LIT("\x1B.F\x1BNa\x1BNbc"), latin1, 3, &arena),
+          "αβc"); /* ISO 8859-7 in G2 */
+    check(text_from_general(SPAN_LIT("\x1B.F\x1B}\xE1\x1B~\xE9"), latin1, 3, &arena), "αé");
+    check(text_from_general(SPAN_LIT("\xC8"
+                                     "Uber \xA3"),
+                            iso6937, 2, &arena),
+          "Über £");
+    /* What is cut short, or not known, harms nothing. */
+    check(text_from_general(SPAN_LIT("\x1B$BF"), japanese, 3, &arena), "\uFFFD");
+    check(text_from_general(SPAN_LIT("\x1B(5abc"), latin1, 3, &arena), "abc");
+    /* What is designated stays so in the next piece. */
+    struct text_stream stream;
+    text_stream_init(&stream, japanese, 3);
+    check(text_stream_next(&stream, SPAN_LIT("\x1B$BF|\n"), &arena), "日\n");
+    check(text_stream_next(&stream, SPAN_LIT("K\\"), &arena), "本");
+}
+
+static void no_text_is_cut_at_a_nul(void **state) {
+    (void)state;
+    const int64_t latin1[] = {100}, utf8[] = {196};
+    check(text_from_teletex(SPAN_LIT("a\0b"), &arena), "a\uFFFDb");
+    check(text_from_teletex(SPAN_LIT("\0\0"), &arena), "\uFFFD\uFFFD");
+    check(text_from_ia5(SPAN_LIT("a\0b\0"), &arena), "a\uFFFDb\uFFFD");
+    check(text_from_general(SPAN_LIT("\xE9\0"), latin1, 1, &arena), "é\uFFFD");
+    check(text_from_general(SPAN_LIT("\0é"), utf8, 1, &arena), "\uFFFDé");
+    check(text_from_bmp(SPAN_LIT("\0a\0\0"), &arena), "a\uFFFD");
+    check(text_from_universal(SPAN_LIT("\0\0\0\0"), &arena), "\uFFFD");
+}
+
 static void the_smallest_set_is_found(void **state) {
     (void)state;
     assert_int_equal(text_smallest_registration(SPAN_LIT("abc")), TEXT_IR_ASCII);
@@ -122,6 +162,8 @@ int main(void) {
         cmocka_unit_test_setup(what_is_no_teletex_is_guessed, reset),
         cmocka_unit_test_setup(teletex_is_written, reset),
         cmocka_unit_test_setup(general_strings_follow_registrations_and_escapes, reset),
+        cmocka_unit_test_setup(iso_2022_is_followed, reset),
+        cmocka_unit_test_setup(no_text_is_cut_at_a_nul, reset),
         cmocka_unit_test_setup(the_smallest_set_is_found, reset),
         cmocka_unit_test_setup(wide_strings_round_trip, reset),
         cmocka_unit_test_setup(a_full_arena_is_no_crash, reset),

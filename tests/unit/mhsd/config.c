@@ -134,7 +134,7 @@ static void errors_name_place_and_cause(void **state) {
     refused(HEAD "log-level = loud\n", "log-level", "warning");
     refused(HEAD "limits { opening = 0 }\n", "opening", "between");
     refused(HEAD "operators = nobody-of-this-name\n", "line 4", "groupadd");
-    refused(HEAD "peer B { }\npeer B { }\n", "line 5", "duplicate");
+    refused(HEAD "peer B { }\npeer B { }\n", "line 5", "stands twice");
     refused(HEAD "peer B { tpdu-size = many }\n", "line 4", "tpdu-size");
     refused(HEAD "peer B { permanent = perhaps }\n", "line 4", "permanent");
     refused(HEAD "name-servers = { somewhere }\n", "line 4", "somewhere");
@@ -173,7 +173,7 @@ static void the_first_configuration_is_right(void **state) {
     assert_non_null(mkdtemp(place));
     snprintf(path, sizeof path, "%s/chasqui.conf", place);
     assert_true(config_write_first(path, place, &err));
-    struct config *config = config_read_file(path, NULL, &err);
+    struct config *config = config_read_file(path, NULL, NULL, &err);
     assert_string_equal(err.text, "");
     assert_non_null(config);
     config_free(config);
@@ -186,7 +186,7 @@ static void the_first_configuration_is_right(void **state) {
 static void a_file_that_is_not_there_says_what_to_do(void **state) {
     (void)state;
     struct error err = {0};
-    assert_null(config_read_file("/nowhere/chasqui.conf", NULL, &err));
+    assert_null(config_read_file("/nowhere/chasqui.conf", NULL, NULL, &err));
     assert_non_null(strstr(err.text, "--write-config"));
 }
 
@@ -211,7 +211,7 @@ static void write_file(const char *name, const char *text) {
 
 static void refused_file(const char *word, const char *other) {
     struct error err = {0};
-    if (config_read_file(in_folder("main.conf"), NULL, &err))
+    if (config_read_file(in_folder("main.conf"), NULL, NULL, &err))
         fail_msg("it was taken, '%s' was expected", word);
     if (!strstr(err.text, word) || !strstr(err.text, other))
         fail_msg("the error lacks '%s' or '%s': %s", word, other, err.text);
@@ -227,7 +227,7 @@ static void files_are_included(void **state) {
                HEAD "include(\"peers/all.conf\")\nroute \"/C=DE\" { next-hop B { } }\n# the end\n");
     write_file("peers/all.conf", "# all of them\ninclude(\"b.conf\")\npeer C { }");
     write_file("peers/b.conf", "peer B { }\n");
-    struct config *config = config_read_file(in_folder("main.conf"), NULL, &err);
+    struct config *config = config_read_file(in_folder("main.conf"), NULL, NULL, &err);
     assert_string_equal(err.text, "");
     assert_int_equal(config->mta.peer_count, 2);
     config_free(config);
@@ -243,16 +243,16 @@ static void files_are_included(void **state) {
     refused_file("peers/all.conf: line 3", "none.conf");
     write_file("peers/all.conf", "include(\"../main.conf\")\n");
     write_file("main.conf", HEAD "include(\"peers/all.conf\")\n");
-    refused_file("line", "include");
+    refused_file("peers/all.conf: line 1", "includes itself");
     write_file("main.conf", HEAD "/*\ninclude(\"none.conf\")\n*/\n");
-    config_free(config_read_file(in_folder("main.conf"), NULL, &err));
+    config_free(config_read_file(in_folder("main.conf"), NULL, NULL, &err));
     assert_string_equal(err.text, "");
 }
 
 static void what_is_no_file_of_text_is_said(void **state) {
     (void)state;
     struct error err = {0};
-    assert_null(config_read_file(folder, NULL, &err)); /* a folder */
+    assert_null(config_read_file(folder, NULL, NULL, &err)); /* a folder */
     assert_non_null(strstr(err.text, "can't be read"));
     FILE *file = fopen(in_folder("main.conf"), "w");
     fwrite(HEAD "\0peer B { }\n", 1, sizeof HEAD + 12, file);
@@ -260,55 +260,137 @@ static void what_is_no_file_of_text_is_said(void **state) {
     refused_file("main.conf", "octet of 0");
 }
 
-/* A process in a sandbox can't ask the system: it gets the answers with the text. */
-static void what_the_system_answered_goes_with_the_text(void **state) {
+/* ---- slices ---- */
+
+#define ALL_KINDS                                                                                            \
+    HEAD "operators = root\nlisten = { \"Internet=127.0.0.1+10102\" }\n"                                     \
+         "limits { clients = 7 requests = 9 }\n"                                                             \
+         "peer BETA { password = \"their secret\" our-password = \"our \\\"secret\" associations-in = 3 }\n" \
+         "route \"/C=DE\" { next-hop BETA { weight = 2 } }\n"                                                \
+         "user \"/C=GB/A=GOLD/P=ALPHA/S=r\" { login = root restriction { source-name = \"/C=$\\\\\" } }\n"
+
+static struct config *slice_of(const struct config *config, enum config_process kind, struct buf *text) {
+    struct error err = {0};
+    buf_init(text, 0);
+    assert_true(config_slice(config, kind, text));
+    struct config *slice = config_read_slice(buf_span(text), kind, &err);
+    assert_string_equal(err.text, "");
+    assert_non_null(slice);
+    buf_append_byte(text, 0);
+    return slice;
+}
+
+static void lacks(const struct buf *text, const char *words) {
+    if (strstr((const char *)text->data, words))
+        fail_msg("'%s' is in a slice where it has no business: %s", words, (const char *)text->data);
+}
+
+/* Each process gets what it works with, and what the system answered; secrets go only to those who speak
+ * them. */
+static void each_kind_gets_its_slice(void **state) {
     (void)state;
     struct error err = {0};
     struct buf text;
-    buf_init(&text, 0);
-    write_file("main.conf", HEAD "operators = root\nlisten = { \"Internet=127.0.0.1+10102\" }\n"
-                                 "user \"/C=GB/A=GOLD/P=ALPHA/S=r\" { login = root }\n");
-    struct config *config = config_read_file(in_folder("main.conf"), &text, &err);
+    struct config *config = read_text(ALL_KINDS, &err);
     assert_string_equal(err.text, "");
-    struct span whole = buf_span(&text);
-    uint8_t *answers = memchr(text.data, 0, text.len);
-    assert_non_null(answers);
-    struct config *again = config_read(whole, "main.conf", &err);
-    assert_string_equal(err.text, "");
-    assert_int_equal(again->mta.operators_gid, config->mta.operators_gid);
-    assert_int_equal(again->mta.users[0].uid, 0);
-    assert_memory_equal(&again->protocol.listeners[0].endpoint, &config->protocol.listeners[0].endpoint,
-                        sizeof again->protocol.listeners[0].endpoint);
-    config_free(again);
-    /* Without an answer it is not known, though this process could ask. */
-    again = config_read(span_sub(whole, 0, (size_t)(answers + 1 - text.data)), "main.conf", &err);
-    assert_null(again);
-    assert_non_null(strstr(err.text, "operators"));
-    config_free(config);
+    struct config *store = slice_of(config, CONFIG_STORE, &text);
+    assert_int_equal(store->mta.operators_gid, config->mta.operators_gid);
+    assert_true(store->mta.users[0].has_uid);
+    assert_int_equal(store->mta.users[0].uid, 0);
+    assert_int_equal(store->mta.peers[0].max_in, 3);
+    assert_int_equal(store->mta.limits.requests, 9);
+    assert_int_equal(mts_hop_number(store->mta.tables, "BETA"), 0);
+    lacks(&text, "secret");
+    lacks(&text, "listen");
+    config_free(store);
     buf_free(&text);
+    struct config *net = slice_of(config, CONFIG_NET, &text);
+    assert_true(span_eq(net->protocol.peers[0].our_password, SPAN_LIT("our \"secret")));
+    assert_true(span_eq(net->protocol.peers[0].our_mta_name, SPAN_LIT("ALPHA-MTA")));
+    assert_int_equal(net->protocol.clients_max, 7);
+    assert_int_equal(net->protocol.listener_count, 1);
+    lacks(&text, "route");
+    lacks(&text, "user");
+    lacks(&text, "domain");
+    config_free(net);
+    buf_free(&text);
+    struct config *work = slice_of(config, CONFIG_WORK, &text);
+    lacks(&text, "peer");
+    lacks(&text, "mta-name");
+    config_free(work);
+    buf_free(&text);
+    config_free(config);
 }
 
-static char told[200];
+static void collect_rows(const struct config_option *section, unsigned secrets_of, unsigned *count) {
+    for (const struct config_option *row = section->options; row->type != CONFIG_END; row++) {
+        assert_true(row->help && row->help[0] && row->processes);
+        assert_int_equal(row->processes & ~(section->processes | CONFIG_PARENT), 0);
+        if (row->flags & CONFIG_SECRET)
+            assert_int_equal(row->processes & ~secrets_of, 0);
+        if (row->type == CONFIG_NUMBER)
+            assert_true(row->least <= row->number && row->number <= row->most);
+        if (row->flags & CONFIG_RESTART)
+            assert_ptr_equal(section, &config_top);
+        ++*count;
+        if (config_is_section(row))
+            collect_rows(row, secrets_of, count);
+    }
+}
 
-static void tell(const char *option) {
-    strcat(strcat(told, option), " ");
+/* The table holds to its own rules. */
+static void the_table_is_sound(void **state) {
+    (void)state;
+    unsigned count = 0;
+    collect_rows(&config_top, CONFIG_NET, &count);
+    assert_true(count > 100);
+}
+
+/* ---- reloads ---- */
+
+static bool has_line(const struct buf *lines, const char *line) {
+    size_t length = strlen(line);
+    for (const char *at = (const char *)lines->data; at && (at = strstr(at, line)); at++)
+        if (at[length] == '\n' && (at == (const char *)lines->data || at[-1] == '\n'))
+            return true;
+    return false;
+}
+
+static void said(struct buf *lines, const char *line) {
+    buf_append_byte(lines, 0);
+    if (!has_line(lines, line))
+        fail_msg("'%s' is not said, but: %s", line, (const char *)lines->data);
+    lines->len--;
 }
 
 static void a_reload_keeps_what_it_can_not_change(void **state) {
     (void)state;
     struct error err = {0};
+    struct config_report report;
+    config_report_init(&report);
     struct config *old = read_text(HEAD "store = \"/a\" socket = \"/s\" node = n1\n"
-                                        "listen = { \"\\\"P1\\\"/Internet=127.0.0.1+10102\" }\n",
+                                        "listen = { \"\\\"P1\\\"/Internet=127.0.0.1+10102\" }\n"
+                                        "peer BETA { password = \"old secret\" idle = 5 }\npeer GAMMA { }\n"
+                                        "user \"" JIM "\" { redirection { } }\n",
                                    &err);
-    struct config *fresh =
-        read_text(HEAD "store = \"/b\" socket = \"/t\" node = n2 net-processes = 3\n"
-                       "listen = { \"Internet=127.0.0.1+10103\", \"Internet=127.0.0.1+10104\" }\n"
-                       "log-level = debug\n",
-                  &err);
+    write_file("main.conf", HEAD "store = \"/b\" socket = \"/t\" node = n2 net-processes = 3\n"
+                                 "listen = { \"Internet=127.0.0.1+10103\", \"Internet=127.0.0.1+10104\" }\n"
+                                 "log-level = debug\n"
+                                 "peer DELTA { }\npeer BETA { password = \"new secret\" idle = 0 }\n"
+                                 "user \"" JIM "\" { redirection { max-length = 5 } redirection { } }\n");
+    struct config *fresh = config_read_file(in_folder("main.conf"), old, &report, &err);
     assert_string_equal(err.text, "");
-    assert_true(config_keep(fresh, old, tell));
-    assert_string_equal(told, "store node socket net-processes listen ");
     config_free(old);
+    buf_append_byte(&report.waiting, 0);
+    assert_string_equal(report.waiting.data, "node\nstore\nsocket\nnet-processes\nlisten\n");
+    said(&report.changes, "log-level = \"debug\", was \"info\"");
+    said(&report.changes, "peer \"BETA\": password has changed");
+    said(&report.changes, "peer \"BETA\": idle = 60, was 5");
+    said(&report.changes, "peer \"GAMMA\": it is gone");
+    said(&report.changes, "peer \"DELTA\": it is new");
+    said(&report.changes, "user \"" JIM "\": redirection: max-length = 5, was 0");
+    said(&report.changes, "user \"" JIM "\": redirection: it is new");
+    lacks(&report.changes, "secret");
     assert_string_equal(fresh->mta.store_directory, "/a");
     assert_string_equal(fresh->mta.node, "n1");
     assert_string_equal(fresh->socket, "/s");
@@ -317,6 +399,111 @@ static void a_reload_keeps_what_it_can_not_change(void **state) {
     assert_true(span_eq(fresh->protocol.listeners[0].selectors.t, SPAN_LIT("P1")));
     assert_int_equal(fresh->log_level, LOG_LEVEL_DEBUG);
     config_free(fresh);
+    config_report_free(&report);
+}
+
+/* ---- what the file may look like ---- */
+
+static void values_are_written_in_many_ways(void **state) {
+    (void)state;
+    struct error err = {0};
+    setenv("CHASQUI_TEST_NAME", "from outside", 1);
+    unsetenv("CHASQUI_TEST_NOTHING");
+    struct config *config =
+        read_text("mta-name = 'single \\' # no comment' # a comment\n"
+                  "domain=\"/C=GB/A=GOLD\\\n/P=ALPHA\" // another\n"
+                  "run-as = \"\" /* and\none more */ node = \"\\x41\\102\"\n"
+                  "listen += \"Internet=127.0.0.1+1\" listen += { \"Internet=127.0.0.1+2\", }\n"
+                  "store = ${CHASQUI_TEST_NAME} socket = \"/${CHASQUI_TEST_NOTHING:-s}\"\n"
+                  "limits { clients = 0x10 relax-bounds = YES }\n"
+                  "peer 'one' { address = \"Internet=192.0.2.1\" checkpoints = off tpdu-size = 0 }",
+                  &err);
+    assert_string_equal(err.text, "");
+    assert_true(span_eq(config->protocol.mta_name, SPAN_LIT("single ' # no comment")));
+    assert_string_equal(config->mta.node, "AB");
+    assert_int_equal(config->protocol.listener_count, 2);
+    assert_string_equal(config->mta.store_directory, "from outside");
+    assert_string_equal(config->socket, "/s");
+    assert_int_equal(config->protocol.clients_max, 16);
+    assert_true(config->mta.limits.relax_bounds);
+    assert_int_equal(config->protocol.peers[0].endpoint_count, 1);
+    assert_true(config->protocol.peers[0].no_checkpoints);
+    assert_int_equal(config->protocol.peers[0].tpdu_size, 65531);
+    config_free(config);
+}
+
+static void what_stands_twice_or_is_unknown_is_said(void **state) {
+    (void)state;
+    refused(HEAD "node = a\nnode = b\n", "line 5: node stands twice", "line 4");
+    refused(HEAD "peer B { idle = 1\nidle = 1 }\n", "line 5: idle stands twice", "line 4");
+    refused(HEAD "limits { }\nlimits { }\n", "line 5: limits stands twice", "line 4");
+    refused(HEAD "schedule urgent { }\nschedule urgent { }\n", "line 5: schedule \"urgent\" stands twice",
+            "line 4");
+    refused(HEAD "route \"\" { next-hop B { } next-hop B { } }\n", "next-hop \"B\": it stands twice",
+            "line 4");
+    refused(HEAD "peer B { windowsize = 1 }\n", "no option 'windowsize' in a peer", "window-size");
+    refused(HEAD "peers B { }\n", "'peers'", "'peer' is meant");
+    refused(HEAD "tpdu-size = 128\n", "'tpdu-size' does not belong at the top level", "peer");
+    refused(HEAD "peer B { net-processes = 2 }\n", "does not belong in a peer", "top level");
+    refused(HEAD "peer B { idle = 12x }\n", "'12x' is no number", "from 1 to 86400");
+    refused(HEAD "peer B { idle = \n }\n", "line 5: a value is expected here, not '}'", "");
+    refused(HEAD "peer B { idle = 99999999999999999999 }\n", "is not between", "86400");
+    refused(HEAD "peer B { idle 5 }\n", "'=' is expected here, not '5'", "");
+    refused(HEAD "mta-name += x\n", "'=' is expected here, not '+='", "");
+    refused(HEAD "peer { }\n", "the title of the peer is expected", "");
+    refused(HEAD "catch-all = a*\n", "'*' is out of place", "quotes");
+    refused(HEAD "catch-all = \"a\\000b\"\n", "no character", "");
+    refused(HEAD "} \n", "the name of an option is expected here, not '}'", "");
+    refused(HEAD "include(\"x\")\n", "include", "");
+    refused(HEAD "/* no end\n", "line 4: a comment is not closed", "");
+    refused(HEAD "node = \"no end\n\n", "line 4: a text in quotes is not closed", "");
+    refused(HEAD "peer B {\n\n", "line 4: peer \"B\"", "not closed");
+}
+
+/* A person mends them all in one go. */
+static void all_that_is_wrong_is_said(void **state) {
+    (void)state;
+    struct error err = {0};
+    struct config_report report;
+    config_report_init(&report);
+    write_file("main.conf",
+               "mta-name = A\nrun-as = \"\"\ncolour = { red, blue }\nnet-processes = 0\n"
+               "peer B {\n dialogue = loud\n hue { x = 1 { } }\n idle = 5\n password = a password = b\n}\n"
+               "listen = nowhere\npeer C { address = nowhere\n calling-address = x }\n"
+               "user x { login = nobody-of-this-name }\n");
+    assert_null(config_read_file(in_folder("main.conf"), NULL, &report, &err));
+    assert_non_null(strstr(err.text, "line 3"));
+    buf_append_byte(&report.complaints, 0);
+    static const char *const words[] = {"line 3: there is no option 'colour'",
+                                        "line 4: net-processes",
+                                        "line 6: ",
+                                        "line 7: ",
+                                        "line 9: password",
+                                        "line 11: ",
+                                        "line 12: ",
+                                        "line 14: ",
+                                        "main.conf: domain: it must be given"};
+    for (size_t i = 0; i < sizeof words / sizeof *words; i++)
+        if (!strstr((const char *)report.complaints.data, words[i]))
+            fail_msg("'%s' is not said, but: %s", words[i], (const char *)report.complaints.data);
+    config_report_free(&report);
+}
+
+/* What a line costs does not grow with what stands before it. */
+static void its_cost_is_linear(void **state) {
+    (void)state;
+    enum { USERS = 20000 };
+    struct error err = {0};
+    struct buf text;
+    buf_init(&text, 0);
+    buf_printf(&text, "%s", HEAD);
+    for (unsigned i = 0; i < USERS; i++)
+        buf_printf(&text, "user \"/C=GB/A=GOLD/P=ALPHA/S=u%u\" { max-length = %u }\n", i, i);
+    struct config *config = config_read(buf_span(&text), "test.conf", &err);
+    assert_string_equal(err.text, "");
+    assert_int_equal(config->mta.user_count, USERS);
+    config_free(config);
+    buf_free(&text);
 }
 
 int main(void) {
@@ -327,7 +514,12 @@ int main(void) {
         cmocka_unit_test(the_line_is_the_options_own),
         cmocka_unit_test(files_are_included),
         cmocka_unit_test(what_is_no_file_of_text_is_said),
-        cmocka_unit_test(what_the_system_answered_goes_with_the_text),
+        cmocka_unit_test(each_kind_gets_its_slice),
+        cmocka_unit_test(the_table_is_sound),
+        cmocka_unit_test(values_are_written_in_many_ways),
+        cmocka_unit_test(what_stands_twice_or_is_unknown_is_said),
+        cmocka_unit_test(all_that_is_wrong_is_said),
+        cmocka_unit_test(its_cost_is_linear),
         cmocka_unit_test(a_reload_keeps_what_it_can_not_change),
         cmocka_unit_test(the_first_configuration_is_right),
         cmocka_unit_test(a_file_that_is_not_there_says_what_to_do),

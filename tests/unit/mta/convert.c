@@ -5,9 +5,6 @@
  */
 #include "world.h"
 
-#include <stddef.h>
-#include <sys/un.h>
-
 #define OLD     "/C=US/A=MCI"
 #define YVES    OLD "/P=x/S=yves"
 #define CONTENT "a content that the switch does not look into"
@@ -20,18 +17,7 @@ struct worker {
     uint64_t job;
 };
 
-static struct sockaddr_un place;
-static socklen_t place_length;
-
-static int listen_for_workers(void) {
-    int fd = socket(AF_UNIX, SOCK_STREAM, 0);
-    place = (struct sockaddr_un){.sun_family = AF_UNIX};
-    int length = snprintf(place.sun_path + 1, sizeof place.sun_path - 1, "chasqui-convert-%d", (int)getpid());
-    place_length = (socklen_t)(offsetof(struct sockaddr_un, sun_path) + 1 + (size_t)length);
-    assert_int_equal(bind(fd, (const struct sockaddr *)&place, place_length), 0);
-    assert_int_equal(listen(fd, 4), 0);
-    return fd;
-}
+static int door; /* of the switch */
 
 /* The usual world, with a next hop of 1984. */
 static void begin(struct world *world) {
@@ -44,20 +30,14 @@ static void begin(struct world *world) {
     world_begin(world);
     world_stop(world);
     memcpy(peers, world->peers, sizeof world->peers);
-    peers[2] = (struct mta_peer){.name = "old", .retry_first = 1};
+    peers[2] = (struct mta_peer){.name = "old", NUMBERS_OF_PEER};
     world->config.peers = peers;
     world->config.peer_count = 3;
     assert_true(mts_tables_add_hop(world->config.tables, &old, NULL));
     route_to(world->config.tables, OLD, "old");
-    world->work_listener = listen_for_workers();
     world_start(world);
+    door = world->door;
     associate(world, 1, "beta");
-}
-
-static void end(struct world *world) {
-    int listener = world->work_listener;
-    world_end(world);
-    close(listener);
 }
 
 static void give_message(struct world *world, uint64_t association) {
@@ -69,8 +49,7 @@ static void give_message(struct world *world, uint64_t association) {
 
 static void worker_begin(struct worker *worker) {
     *worker = (struct worker){0};
-    worker->world.net = socket(AF_UNIX, SOCK_STREAM, 0);
-    assert_int_equal(connect(worker->world.net, (const struct sockaddr *)&place, place_length), 0);
+    worker->world.net = pass_through(door, IPC_END_WORK);
     tell(&worker->world, IPC_WORK_READY, 0, NOTHING, NOTHING);
 }
 
@@ -188,7 +167,7 @@ static void a_copy_is_converted_and_leaves(void **state) {
     give_back(&worker, SPAN_LIT("octs"));
     expect_converted(&world, SPAN_LIT("new octs"));
     worker_end(&worker);
-    end(&world);
+    world_end(&world);
 }
 
 static void jobs_are_given_one_at_a_time(void **state) {
@@ -216,7 +195,7 @@ static void jobs_are_given_one_at_a_time(void **state) {
     client(&world, 1, 0);
     expect_drained(&world);
     worker_end(&worker);
-    end(&world);
+    world_end(&world);
 }
 
 static void a_refusal_is_reported(void **state) {
@@ -230,7 +209,7 @@ static void a_refusal_is_reported(void **state) {
     say_no(&worker, IPC_WORK_REFUSED);
     expect_report(&world);
     worker_end(&worker);
-    end(&world);
+    world_end(&world);
 }
 
 static void a_job_whose_process_dies_is_done_by_another(void **state) {
@@ -250,7 +229,7 @@ static void a_job_whose_process_dies_is_done_by_another(void **state) {
     give_back(&worker, SPAN_LIT("whole"));
     expect_converted(&world, SPAN_LIT("whole"));
     worker_end(&worker);
-    end(&world);
+    world_end(&world);
 }
 
 static void a_restart_in_a_job_begins_it_anew(void **state) {
@@ -272,7 +251,7 @@ static void a_restart_in_a_job_begins_it_anew(void **state) {
     give_back(&worker, SPAN_LIT("whole"));
     expect_converted(&world, SPAN_LIT("whole"));
     worker_end(&worker);
-    end(&world);
+    world_end(&world);
 }
 
 /* How often the only copy of the queue was tried; -1: there is none. */
@@ -314,7 +293,7 @@ static void tries_are_kept_over_a_restart(void **state) {
     assert_int_equal(outgoing_of(&world, 60).prefix.data[0], 0xA1);
     sent(&world, 60, IPC_SENT);
     expect_drained(&world);
-    end(&world);
+    world_end(&world);
 }
 
 /* Each lie ends the liar's channel, and is one try; after the third the copy is non-delivered. */
@@ -338,7 +317,7 @@ static void lies_end_the_process_and_then_the_copy(void **state) {
     ask_for(&worker, sizeof CONTENT - 2, 2); /* beyond the end */
     expect_closed(&worker);
     expect_report(&world);
-    end(&world);
+    world_end(&world);
 }
 
 /* Without a job nothing but READY is right, and that once. */
@@ -359,7 +338,7 @@ static void a_process_without_a_job_says_nothing(void **state) {
             give_back(&worker, SPAN_LIT("x"));
         expect_closed(&worker);
     }
-    end(&world);
+    world_end(&world);
 }
 
 int main(void) {

@@ -75,6 +75,7 @@ static unsigned answered(struct stage *stage) {
         reader_u16(&r);
         refs = refs * 10 + (unsigned)reader_u64(&r);
         struct reader payload = reader_of(reader_take(&r, length));
+        assert_int_equal(reader_u32(&payload), 1);
         assert_int_equal(reader_u8(&payload), IPC_ACCEPTED);
     }
     assert_false(r.failed);
@@ -87,7 +88,7 @@ static void a_long_queue_to_a_brisk_hop_holds_answers(void **state) {
     begin(&stage);
     pace_work(&stage.mta, &stage.peer);
     assert_ptr_equal(stage.mta.crowded, &stage.peer);
-    assert_true(pace_hold(&stage.associations[0], 0));
+    assert_true(pace_hold(&stage.associations[0], 1, 0));
     assert_ptr_equal(stage.associations[0].held_for, &stage.peer);
     assert_int_equal(answered(&stage), 0);
     end(&stage);
@@ -97,7 +98,7 @@ static void nothing_is_held_for(struct stage *stage) {
     stage->mta.crowded = NULL;
     pace_work(&stage->mta, &stage->peer);
     assert_null(stage->mta.crowded);
-    assert_false(pace_hold(&stage->associations[0], 0));
+    assert_false(pace_hold(&stage->associations[0], 1, 0));
     assert_null(stage->mta.held_first);
 }
 
@@ -111,7 +112,7 @@ static void a_short_queue_a_slow_hop_and_a_stopping_switch_hold_none(void **stat
     stage.peer.done = BRISK - 1;
     nothing_is_held_for(&stage);
     stage.peer.done_before = 1; /* the last second counts too */
-    assert_true(pace_hold(&stage.associations[0], 0));
+    assert_true(pace_hold(&stage.associations[0], 1, 0));
     pace_forget(&stage.associations[0]);
     stage.peer.out = 0;
     nothing_is_held_for(&stage);
@@ -119,7 +120,7 @@ static void a_short_queue_a_slow_hop_and_a_stopping_switch_hold_none(void **stat
     stage.mta.stopping = true;
     nothing_is_held_for(&stage);
     stage.mta.stopping = false;
-    assert_false(pace_hold(&stage.associations[0], PEER_NONE));
+    assert_false(pace_hold(&stage.associations[0], 1, PEER_NONE));
     end(&stage);
 }
 
@@ -128,7 +129,7 @@ static void answers_go_in_their_order_when_the_queue_is_short_again(void **state
     (void)state;
     begin(&stage);
     for (size_t i = 0; i < ASSOCIATIONS; i++)
-        assert_true(pace_hold(&stage.associations[i], 0));
+        assert_true(pace_hold(&stage.associations[i], 1, 0));
     pace_release(&stage.mta);
     assert_int_equal(answered(&stage), 0);
     stage.lanes[0].ready = 3;
@@ -145,10 +146,10 @@ static void an_answer_is_held_for_a_moment_only(void **state) {
     (void)state;
     begin(&stage);
     int64_t before = clock_monotonic_us();
-    assert_true(pace_hold(&stage.associations[0], 0));
+    assert_true(pace_hold(&stage.associations[0], 1, 0));
     assert_true(stage.associations[0].held_until >= before + 100000);
     assert_true(stage.associations[0].held_until <= clock_monotonic_us() + 100000);
-    assert_true(pace_hold(&stage.associations[1], 0));
+    assert_true(pace_hold(&stage.associations[1], 1, 0));
     stage.associations[0].held_until = before; /* its time is over */
     pace_release(&stage.mta);
     assert_int_equal(answered(&stage), 1);
@@ -171,7 +172,7 @@ static void an_association_that_goes_leaves_the_others(void **state) {
     for (size_t i = 0; i < 3; i++) {
         begin(&stage);
         for (size_t k = 0; k < ASSOCIATIONS; k++)
-            assert_true(pace_hold(&stage.associations[k], 0));
+            assert_true(pace_hold(&stage.associations[k], 1, 0));
         pace_forget(&stage.associations[orders[i][0]]);
         pace_forget(&stage.associations[orders[i][0]]); /* once is enough */
         stage.peer.done = 0;

@@ -9,6 +9,7 @@ static uint8_t content[LENGTH];
 static void begin(struct world *world, uint64_t ref, const char *activity) {
     struct buf payload;
     buf_init(&payload, 0);
+    buf_append_u32(&payload, ++world->transfer);
     payload_put_octets(&payload, span_str(activity));
     tell(world, IPC_TRANSFER_BEGIN, ref, buf_span(&payload), NOTHING);
     buf_free(&payload);
@@ -30,6 +31,7 @@ static void checkpoint(struct world *world, uint64_t ref, uint32_t serial, uint6
 
 static void expect_checkpoint(struct world *world, uint64_t ref, uint32_t serial) {
     struct reader r = expect(world, IPC_TRANSFER_CHECKPOINT_DONE, ref);
+    assert_int_equal(reader_u32(&r), world->transfer);
     assert_int_equal(reader_u32(&r), serial);
 }
 
@@ -37,13 +39,15 @@ static struct reader resume(struct world *world, uint64_t ref, const char *assoc
                             uint32_t serial) {
     struct buf payload;
     buf_init(&payload, 0);
+    buf_append_u32(&payload, ++world->transfer);
     payload_put_octets(&payload, span_str(association));
     payload_put_octets(&payload, span_str(activity));
     buf_append_u32(&payload, serial);
-    buf_append_byte(&payload, 0);
     tell(world, IPC_RESUME, ref, buf_span(&payload), NOTHING);
     buf_free(&payload);
-    return expect(world, IPC_RESUME_RESULT, ref);
+    struct reader r = expect(world, IPC_RESUME_RESULT, ref);
+    assert_int_equal(reader_u32(&r), world->transfer);
+    return r;
 }
 
 static void expect_read(struct world *world, uint64_t ref, uint64_t offset, uint32_t length) {

@@ -116,7 +116,7 @@ static void it_ends_when_the_peer_takes_in_again(void **state) {
 
 /* Another way there is taken when the first probe was refused too, not sooner. */
 static void another_way_is_taken(void **state) {
-    struct mts_choice choices[] = {{.hop = "gamma", .rank = 1}, {.hop = "beta", .rank = 2}};
+    struct mts_choice choices[] = {{"gamma", 1, 1}, {"beta", 2, 1}};
     struct mts_route route = {.pattern = BOTH, .choices = choices, .choice_count = 2};
     struct world world;
     struct error err = {0};

@@ -26,11 +26,14 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "ipc/door.h"
 #include "ipc/frames.h"
 #include "ipc/payload.h"
 #include "mta/mta.h"
 #include "names/identifier.h"
 #include "schema/x411p3.h"
+
+#include "../numbers.h"
 
 #define UNUSED __attribute__((unused))
 
@@ -57,12 +60,12 @@ struct world {
     struct mta_user users[2];
     struct arena arena;
     pid_t pid;
-    int net, parent;
-    int work_listener; /* where work processes call; 0: none do */
+    int net, parent, door;
     struct frame last; /* what `expect` found */
     struct frame kept[64];
     size_t kept_count;
     unsigned messages; /* made so far, for their identifiers */
+    uint32_t transfer; /* the number of the last transfer in, of all associations */
     int64_t deferred;  /* the next envelopes' deferred-delivery-time, s since 1970; 0: none */
     const struct mta_reload *reload;
 };
@@ -71,7 +74,7 @@ struct world {
 
 UNUSED static void route_to(struct mts_tables *tables, const char *pattern, const char *hop) {
     struct error err = {0};
-    struct mts_choice choice = {.hop = hop};
+    struct mts_choice choice = {.hop = hop, .weight = 1};
     struct mts_route route = {.pattern = pattern, .choices = &choice, .choice_count = 1};
     if (!hop)
         route = (struct mts_route){.pattern = pattern, .action = MTS_ROUTE_LOCAL};
@@ -81,7 +84,7 @@ UNUSED static void route_to(struct mts_tables *tables, const char *pattern, cons
 
 UNUSED static struct mts_tables *make_tables(void) {
     struct error err = {0};
-    struct mts_self self = {.domain = OURS, .mta_name = "alpha-1"};
+    struct mts_self self = {.domain = OURS, .mta_name = "alpha-1", NUMBERS_OF_SELF};
     struct mts_tables *tables = mts_tables_new(&self, &err);
     assert_non_null(tables);
     assert_true(mts_tables_add_hop(tables, &(struct mts_hop){.name = "beta", .domain = BETA}, &err));
@@ -96,30 +99,36 @@ UNUSED static struct mts_tables *make_tables(void) {
 
 /* ---- the process ---- */
 
+/* Our end of a new channel to the switch. */
+UNUSED static int pass_through(int door, enum ipc_end end) {
+    int pair[2];
+    assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair), 0);
+    assert_true(ipc_door_pass(door, end, 0, pair[1]));
+    close(pair[1]);
+    return pair[0];
+}
+
 UNUSED static void world_start(struct world *world) {
-    int net[2], parent[2];
-    assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, net), 0);
+    int door[2], parent[2];
+    assert_true(ipc_door(door));
     assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, parent), 0);
     fflush(stdout);
     fflush(stderr);
     world->pid = fork();
     assert_true(world->pid >= 0);
     if (world->pid == 0) {
-        close(net[0]);
+        close(door[0]);
         close(parent[0]);
         if (!getenv("WORLD_LOG"))
             log_set_level(LOG_LEVEL_ERROR);
-        struct mta_descriptors descriptors = {.parent = parent[1],
-                                              .listener = -1,
-                                              .net = &net[1],
-                                              .net_count = 1,
-                                              .work_listener = world->work_listener};
+        struct mta_descriptors descriptors = {.parent = parent[1], .door = door[1]};
         exit(mta_run(&world->config, world->reload, &descriptors));
     }
-    close(net[1]);
+    close(door[1]);
     close(parent[1]);
-    world->net = net[0];
+    world->door = door[0];
     world->parent = parent[0];
+    world->net = pass_through(door[0], IPC_END_NET);
     for (size_t i = 0; i < world->kept_count; i++)
         buf_free(&world->kept[i].payload);
     world->kept_count = 0;
@@ -130,8 +139,8 @@ UNUSED static void world_begin(struct world *world) {
     snprintf(world->directory, sizeof world->directory, "/tmp/chasqui-mta-XXXXXX");
     assert_non_null(mkdtemp(world->directory));
     arena_init(&world->arena, (size_t)64 << 20);
-    world->peers[0] = (struct mta_peer){.name = "beta", .retry_first = 1};
-    world->peers[1] = (struct mta_peer){.name = "gamma", .retry_first = 1};
+    world->peers[0] = (struct mta_peer){.name = "beta", NUMBERS_OF_PEER};
+    world->peers[1] = (struct mta_peer){.name = "gamma", NUMBERS_OF_PEER};
     world->users[0] = (struct mta_user){.address = JONES, .uid = 1001, .has_uid = true};
     world->users[1] = (struct mta_user){.address = SMITH, .uid = 1002, .has_uid = true};
     world->config = (struct mta_config){.node = "a1",
@@ -141,6 +150,7 @@ UNUSED static void world_begin(struct world *world) {
                                         .peer_count = 2,
                                         .users = world->users,
                                         .user_count = 2,
+                                        .limits = {NUMBERS_OF_LIMITS},
                                         .service_uid = UINT32_MAX,
                                         .operators_gid = UINT32_MAX};
     world_start(world);
@@ -150,6 +160,7 @@ UNUSED static int world_wait(struct world *world) {
     int status;
     assert_int_equal(waitpid(world->pid, &status, 0), world->pid);
     close(world->net);
+    close(world->door);
     close(world->parent);
     world->pid = 0;
     return status;
@@ -380,6 +391,7 @@ UNUSED static struct span envelope_to(struct world *world, uint8_t indicators, c
 UNUSED static void send_whole(struct world *world, uint64_t ref, struct span envelope, struct span content) {
     struct buf payload;
     buf_init(&payload, 0);
+    buf_append_u32(&payload, ++world->transfer);
     buf_append_byte(&payload, IPC_APDU_MESSAGE);
     payload_put_octets(&payload, SPAN_LIT("\2\1\1"));
     payload_put_octets(&payload, envelope);
@@ -389,6 +401,8 @@ UNUSED static void send_whole(struct world *world, uint64_t ref, struct span env
 
 UNUSED static enum ipc_result result_of(struct world *world, uint64_t ref) {
     struct reader r = expect(world, IPC_TRANSFER_RESULT, ref);
+    uint32_t transfer = reader_u32(&r);
+    assert_in_range(transfer, 1, world->transfer);
     return (enum ipc_result)reader_u8(&r);
 }
 

@@ -200,7 +200,7 @@ static void directory_names_are_dropped(void **state) {
 
 static void play_relay(struct play *play) {
     struct error err = {0};
-    struct mts_self self = {.domain = OURS, .mta_name = "alpha-1", .rfc1328_address = RELAY};
+    struct mts_self self = {.domain = OURS, .mta_name = "alpha-1", NUMBERS_OF_SELF, .rfc1328_address = RELAY};
     mts_tables_free(play->tables);
     play->tables = mts_tables_new(&self, &err);
     assert_non_null(play->tables);

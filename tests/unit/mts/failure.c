@@ -150,7 +150,7 @@ static void nobody_moves_while_one_has_no_way(void **state) {
     struct play *play = *state;
     struct mts_way way = {.attempted = -1, .wanted = -1};
     struct mts_stored stored = two_at_beta(play, false);
-    struct mts_self self = {.domain = OURS, .mta_name = "alpha-1"};
+    struct mts_self self = {.domain = OURS, .mta_name = "alpha-1", NUMBERS_OF_SELF};
     struct mts_tables *empty = mts_tables_new(&self, NULL);
     play->run.tables = empty;
     mts_reroute(&play->run, &stored, &way, &play->out);

@@ -15,6 +15,8 @@
 
 #include "mts/mts_private.h"
 
+#include "../numbers.h"
+
 #define UNUSED __attribute__((unused))
 
 #define OURS   "/C=GB/A=GOLD/P=ALPHA"
@@ -54,7 +56,7 @@ UNUSED static void add_hop(struct play *play, struct mts_hop hop) {
 
 UNUSED static void add_route(struct play *play, const char *pattern, const char *hop) {
     struct error err = {0};
-    struct mts_choice choice = {.hop = hop};
+    struct mts_choice choice = {.hop = hop, .weight = 1};
     struct mts_route route = {.pattern = pattern, .choices = &choice, .choice_count = 1};
     if (!hop)
         route = (struct mts_route){.pattern = pattern, .action = MTS_ROUTE_LOCAL};
@@ -79,7 +81,7 @@ UNUSED static void add_dl(struct play *play, struct mts_dl dl, const char *membe
  * bob. */
 UNUSED static void play_begin(struct play *play) {
     struct error err = {0};
-    struct mts_self self = {.domain = OURS, .mta_name = "alpha-1"};
+    struct mts_self self = {.domain = OURS, .mta_name = "alpha-1", NUMBERS_OF_SELF};
     *play = (struct play){0};
     play->tables = mts_tables_new(&self, &err);
     if (!play->tables)

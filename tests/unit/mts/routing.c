@@ -90,8 +90,8 @@ static void weights_share_the_load(void **state) {
 
 static void higher_ranks_wait_for_back_off(void **state) {
     struct play *play = *state;
-    add_two(play, (struct mts_choice){"c", 2, 0}, (struct mts_choice){"a", 1, 0},
-            (struct mts_choice){"b", 1, 0});
+    add_two(play, (struct mts_choice){"c", 2, 1}, (struct mts_choice){"a", 1, 1},
+            (struct mts_choice){"b", 1, 1});
     play->down[4] = true;
     for (uint64_t salt = 0; salt < 10; salt++)
         assert_int_equal(route_choose(&play->run, telia(play), salt, -1), 5);
@@ -168,7 +168,7 @@ static void another_choice_that_can_take_it(void **state) {
 static void tables_refuse_nonsense(void **state) {
     struct play *play = *state;
     struct error err = {0};
-    struct mts_choice choice = {.hop = "nowhere"};
+    struct mts_choice choice = {.hop = "nowhere", .weight = 1};
     struct mts_route route = {.pattern = "/C=SE", .choices = &choice, .choice_count = 1};
     assert_false(mts_tables_add_route(play->tables, &route, &err));
     assert_non_null(strstr(err.text, "nowhere"));

@@ -35,7 +35,7 @@ static void test_open_and_close(void **state) {
         assert_true(osi_rt_has_turn(p.initiator.a));
         assert_false(osi_rt_has_turn(p.responder.a));
         assert_int_equal(osi_association_open(p.initiator.a)->session_version, 2);
-        assert_true(osi_rt_close(p.initiator.a));
+        assert_true(osi_rt_close(p.initiator.a, p.now));
         pair_run(&p);
         assert_int_equal(p.initiator.cause.end, OSI_END_RELEASED);
         assert_int_equal(p.responder.cause.end, OSI_END_RELEASED);
@@ -105,7 +105,7 @@ static void test_transfers_octet_by_octet(void **state) {
         pair_run(&p);
         assert_transfer(&p, &p.initiator, &p.responder, 5000);
         assert_int_equal(p.responder.checkpoint_count, 4);
-        assert_true(osi_rt_close(p.initiator.a));
+        assert_true(osi_rt_close(p.initiator.a, p.now));
         pair_run(&p);
         assert_int_equal(p.responder.cause.end, OSI_END_RELEASED);
         pair_end(&p);
@@ -148,11 +148,11 @@ static void test_without_checkpoints(void **state) {
             /* In pieces: one RTTR as it comes. */
             struct span apdu = test_apdu(300000);
             struct osi_activity activity;
-            assert_true(osi_rt_transfer_begin(p.initiator.a, &activity));
+            assert_true(osi_rt_transfer_begin(p.initiator.a, &activity, p.now));
             size_t at = 0;
             while (at < apdu.len) {
                 struct span piece = span_sub(apdu, at, 7000);
-                at += osi_rt_transfer_data(p.initiator.a, piece, at + piece.len == apdu.len);
+                at += osi_rt_transfer_data(p.initiator.a, piece, at + piece.len == apdu.len, p.now);
                 pair_run(&p);
             }
             assert_int_equal(p.initiator.confirmed_transfers, 2);
@@ -171,13 +171,13 @@ static void test_owner_hands_over_crumbs(void **state) {
     pair_open(&p, initiator, responder_parameters());
     struct span apdu = test_apdu(5000);
     struct osi_activity activity;
-    assert_true(osi_rt_transfer_begin(p.initiator.a, &activity));
+    assert_true(osi_rt_transfer_begin(p.initiator.a, &activity, p.now));
     for (size_t at = 0; at < apdu.len;) {
         struct span piece = span_sub(apdu, at, 3);
-        at += osi_rt_transfer_data(p.initiator.a, piece, false);
+        at += osi_rt_transfer_data(p.initiator.a, piece, false, p.now);
         pair_run(&p);
     }
-    assert_int_equal(osi_rt_transfer_data(p.initiator.a, (struct span){0}, true), 0);
+    assert_int_equal(osi_rt_transfer_data(p.initiator.a, (struct span){0}, true, p.now), 0);
     pair_run(&p);
     assert_int_equal(p.initiator.confirmed_transfers, 1);
     assert_true(span_eq(buf_span(&p.responder.received), apdu));
@@ -223,9 +223,9 @@ static void test_window_stops_the_sender(void **state) {
     assert_int_equal(p.responder.checkpoint_count, 3);
     assert_int_equal(p.initiator.confirmed_transfers, 0);
     /* One acknowledgement for all three, then confirmations as they come. */
-    assert_false(osi_rt_checkpoint_confirm(p.responder.a, 4));
-    assert_true(osi_rt_checkpoint_confirm(p.responder.a, 3));
-    assert_false(osi_rt_checkpoint_confirm(p.responder.a, 2));
+    assert_false(osi_rt_checkpoint_confirm(p.responder.a, 4, p.now));
+    assert_true(osi_rt_checkpoint_confirm(p.responder.a, 3, p.now));
+    assert_false(osi_rt_checkpoint_confirm(p.responder.a, 2, p.now));
     p.responder.no_checkpoint_confirm = false;
     pair_run(&p);
     assert_int_equal(p.initiator.confirmed_transfers, 1);
@@ -322,20 +322,20 @@ static void test_turn(void **state) {
         initiator.dialogue = OSI_TWO_WAY_ALTERNATE;
         pair_open(&p, initiator, responder_parameters());
         struct osi_activity activity;
-        assert_false(osi_rt_transfer_begin(p.responder.a, &activity));
-        assert_true(osi_rt_turn_please(p.responder.a, 1));
+        assert_false(osi_rt_transfer_begin(p.responder.a, &activity, p.now));
+        assert_true(osi_rt_turn_please(p.responder.a, 1, p.now));
         pair_run(&p);
         assert_int_equal(end_last(&p.initiator)->type, OSI_EVENT_TURN_PLEASE);
         assert_int_equal(end_last(&p.initiator)->u.priority, 1);
-        assert_true(osi_rt_turn_give(p.initiator.a));
+        assert_true(osi_rt_turn_give(p.initiator.a, p.now));
         pair_run(&p);
         assert_int_equal(end_last(&p.responder)->type, OSI_EVENT_TURN_GIVE);
-        assert_false(osi_rt_close(p.initiator.a));
+        assert_false(osi_rt_close(p.initiator.a, p.now));
         assert_transfer(&p, &p.responder, &p.initiator, 100000);
-        assert_true(osi_rt_turn_give(p.responder.a));
+        assert_true(osi_rt_turn_give(p.responder.a, p.now));
         pair_run(&p);
         assert_transfer(&p, &p.initiator, &p.responder, 3000);
-        assert_true(osi_rt_close(p.initiator.a));
+        assert_true(osi_rt_close(p.initiator.a, p.now));
         pair_run(&p);
         assert_int_equal(p.responder.cause.end, OSI_END_RELEASED);
         pair_end(&p);
@@ -400,7 +400,7 @@ static void test_receiver_rejects(void **state) {
             end_start(&p.initiator, apdu, &activity);
             pair_run(&p);
             assert_int_equal(end_last(&p.responder)->type, OSI_EVENT_TRANSFER_END);
-            assert_true(osi_rt_transfer_reject(p.responder.a, again));
+            assert_true(osi_rt_transfer_reject(p.responder.a, again, p.now));
             pair_run(&p);
             const struct osi_event *event = end_last(&p.initiator);
             assert_int_equal(event->type, OSI_EVENT_TRANSFER_REFUSED);
@@ -426,7 +426,7 @@ static void test_sender_discards(void **state) {
     struct osi_activity activity;
     end_start(&p.initiator, apdu, &activity);
     pair_run(&p);
-    assert_true(osi_rt_transfer_discard(p.initiator.a));
+    assert_true(osi_rt_transfer_discard(p.initiator.a, p.now));
     pair_run(&p);
     assert_int_equal(end_last(&p.responder)->type, OSI_EVENT_TRANSFER_DISCARDED);
     assert_int_equal(end_last(&p.initiator)->type, OSI_EVENT_TRANSFER_REFUSED);
@@ -449,7 +449,7 @@ static void test_long_bind_overflows(void **state) {
         p.responder.manual_open = true;
         pair_run(&p);
         assert_true(span_eq(p.responder.open.user_data, span_of(bind, sizes[i] + 4)));
-        assert_true(osi_rt_open_accept(p.responder.a, span_of(bind, sizes[i] + 4)));
+        assert_true(osi_rt_open_accept(p.responder.a, span_of(bind, sizes[i] + 4), p.now));
         pair_run(&p);
         assert_int_equal(end_last(&p.initiator)->type, OSI_EVENT_OPEN_CONFIRM);
         pair_end(&p);

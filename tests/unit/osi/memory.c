@@ -18,21 +18,21 @@ static bool run_once(unsigned context, int64_t allocations) {
         for (unsigned i = 0; i < 2; i++) {
             while (osi_association_next_event(a[i], &event)) {
                 if (event.type == OSI_EVENT_OPEN_INDICATION &&
-                    !osi_rt_open_accept(a[i], SPAN_LIT("\x04\x01y")))
+                    !osi_rt_open_accept(a[i], SPAN_LIT("\x04\x01y"), 0))
                     osi_rt_provider_abort(a[i], OSI_ABORT_LOCAL_SYSTEM_PROBLEM, "no memory");
-                else if (event.type == OSI_EVENT_OPEN_CONFIRM && osi_rt_transfer_begin(a[i], &activity))
-                    osi_rt_transfer_data(a[i], span_of(octets, 1000), false);
+                else if (event.type == OSI_EVENT_OPEN_CONFIRM && osi_rt_transfer_begin(a[i], &activity, 0))
+                    osi_rt_transfer_data(a[i], span_of(octets, 1000), false, 0);
                 else if (event.type == OSI_EVENT_CHECKPOINT)
-                    osi_rt_checkpoint_confirm(a[i], event.u.checkpoint.serial);
+                    osi_rt_checkpoint_confirm(a[i], event.u.checkpoint.serial, 0);
                 else if (event.type == OSI_EVENT_TRANSFER_END)
-                    osi_rt_transfer_confirm(a[i]);
+                    osi_rt_transfer_confirm(a[i], 0);
                 else if (event.type == OSI_EVENT_TRANSFER_CONFIRMED)
-                    confirmed = osi_rt_close(a[i]);
+                    confirmed = osi_rt_close(a[i], 0);
                 else if (event.type == OSI_EVENT_CLOSED)
                     closed[i] = true;
             }
             if (turns == 20 && i == 0)
-                osi_rt_transfer_data(a[i], span_of(octets, 1000), true);
+                osi_rt_transfer_data(a[i], span_of(octets, 1000), true, 0);
             struct span out = osi_association_output(a[i]);
             size_t used = osi_association_input(a[!i], out, 0);
             osi_association_output_taken(a[i], osi_association_is_over(a[!i]) ? out.len : used, 0);

@@ -33,7 +33,8 @@ struct end {
     uint32_t confirmed_serial;
     uint64_t confirmed_offset;
     unsigned data_events;
-    size_t written; /* octets put on the wire so far */
+    size_t written;     /* octets put on the wire so far */
+    const int64_t *now; /* of the pair; NULL: an end without another */
 };
 
 struct pair {
@@ -71,6 +72,7 @@ static inline void pair_begin(struct pair *p, struct osi_parameters initiator,
     struct error err = {0};
     memset(p, 0, sizeof *p);
     p->now = 1000000;
+    p->initiator.now = p->responder.now = &p->now;
     p->initiator.a = osi_association_new(&initiator, p->now, &err);
     if (!p->initiator.a)
         print_message("%s\n", err.text);
@@ -88,10 +90,14 @@ static inline void pair_end(struct pair *p) {
     buf_free(&p->responder.received);
 }
 
+static inline int64_t end_now(const struct end *e) {
+    return e->now ? *e->now : 0;
+}
+
 static inline void end_send(struct end *e) {
     while (e->sending && !e->last_taken) {
         size_t before = e->to_send.len;
-        size_t taken = osi_rt_transfer_data(e->a, e->to_send, true);
+        size_t taken = osi_rt_transfer_data(e->a, e->to_send, true, end_now(e));
         e->to_send = span_sub(e->to_send, taken, before);
         if (taken == before) {
             e->last_taken = true;
@@ -118,8 +124,8 @@ static inline void end_handle(struct end *e, const struct osi_event *event) {
         e->open = event->u.open;
         keep_user_data(e, event->u.open.user_data);
         if (!e->manual_open)
-            assert_true(osi_rt_open_accept(e->a, event->u.open.recover ? (struct span){0}
-                                                                       : SPAN_LIT("\xB1\x03\x80\x01Z")));
+            assert_true(osi_rt_open_accept(
+                e->a, event->u.open.recover ? (struct span){0} : SPAN_LIT("\xB1\x03\x80\x01Z"), end_now(e)));
         break;
     case OSI_EVENT_OPEN_CONFIRM:
         e->open = event->u.open;
@@ -141,11 +147,11 @@ static inline void end_handle(struct end *e, const struct osi_event *event) {
         if (e->checkpoint_count < 4096)
             e->checkpoints[e->checkpoint_count++] = event->u.checkpoint;
         if (!e->no_checkpoint_confirm)
-            assert_true(osi_rt_checkpoint_confirm(e->a, event->u.checkpoint.serial));
+            assert_true(osi_rt_checkpoint_confirm(e->a, event->u.checkpoint.serial, end_now(e)));
         break;
     case OSI_EVENT_TRANSFER_END:
         if (!e->manual_confirm)
-            assert_true(osi_rt_transfer_confirm(e->a));
+            assert_true(osi_rt_transfer_confirm(e->a, end_now(e)));
         break;
     case OSI_EVENT_MAY_SEND:
         end_send(e);
@@ -216,7 +222,7 @@ static inline void pair_run(struct pair *p) {
 }
 
 static inline void end_start(struct end *e, struct span apdu, struct osi_activity *activity) {
-    assert_true(osi_rt_transfer_begin(e->a, activity));
+    assert_true(osi_rt_transfer_begin(e->a, activity, end_now(e)));
     e->to_send = apdu;
     e->sending = true;
     e->last_taken = false;

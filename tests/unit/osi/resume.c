@@ -10,7 +10,7 @@ static void answer_resume(struct end *e) {
         if (e->checkpoints[i].serial == e->begin.serial) {
             e->received.len = e->checkpoints[i].offset;
             e->checkpoint_count = i + 1;
-            assert_true(osi_rt_resume_accept(e->a, &e->checkpoints[i]));
+            assert_true(osi_rt_resume_accept(e->a, &e->checkpoints[i], end_now(e)));
             return;
         }
     fail_msg("the sender resumes at a checkpoint that was never kept");
@@ -39,7 +39,7 @@ static void resume(struct pair *p, const struct pair *first, struct span apdu, c
     struct osi_activity activity;
     size_t offset = first->initiator.confirmed_offset;
     assert_true(osi_rt_transfer_resume(p->initiator.a, old_id, old, first->initiator.confirmed_serial, offset,
-                                       &activity));
+                                       &activity, p->now));
     p->initiator.to_send = span_sub(apdu, offset, apdu.len);
     p->initiator.sending = true;
     p->initiator.last_taken = false;
@@ -130,7 +130,7 @@ static void test_interrupt_and_resume_on_one_association(void **state) {
     struct span apdu = test_apdu(APDU_LEN);
     struct osi_activity activity;
     begin_slow_transfer(&p, apdu, &activity);
-    assert_true(osi_rt_transfer_interrupt(p.initiator.a));
+    assert_true(osi_rt_transfer_interrupt(p.initiator.a, p.now));
     pair_run(&p);
     assert_int_equal(end_last(&p.responder)->type, OSI_EVENT_TRANSFER_INTERRUPTED);
     assert_int_equal(end_last(&p.initiator)->type, OSI_EVENT_TRANSFER_REFUSED);
@@ -152,11 +152,11 @@ static void test_a_resumed_transfer_is_interrupted(void **state) {
     struct span apdu = test_apdu(APDU_LEN);
     struct osi_activity activity, again;
     begin_slow_transfer(&p, apdu, &activity);
-    assert_true(osi_rt_transfer_interrupt(p.initiator.a));
+    assert_true(osi_rt_transfer_interrupt(p.initiator.a, p.now));
     pair_run(&p);
     assert_true(osi_rt_transfer_resume(p.initiator.a, NULL, &activity, p.initiator.confirmed_serial,
-                                       p.initiator.confirmed_offset, &again));
-    assert_true(osi_rt_transfer_interrupt(p.initiator.a));
+                                       p.initiator.confirmed_offset, &again, p.now));
+    assert_true(osi_rt_transfer_interrupt(p.initiator.a, p.now));
     while (!p.responder.begin.resumed)
         assert_true(pair_move(&p, &p.initiator, &p.responder, 0));
     answer_resume(&p.responder);
@@ -175,7 +175,7 @@ static void test_linking_information(void **state) {
         struct osi_activity old = {.id = {0x02, 0x01, 0x07}, .id_len = 3}, activity;
         struct osi_connection_id id = {SPAN_LIT("old"), SPAN_LIT("261122000000Z"), SPAN_LIT("AB")};
         pair_open(&p, initiator_parameters(contexts[i]), responder_parameters());
-        assert_true(osi_rt_transfer_resume(p.initiator.a, &id, &old, 3, 3000, &activity));
+        assert_true(osi_rt_transfer_resume(p.initiator.a, &id, &old, 3, 3000, &activity, p.now));
         pair_run(&p);
         assert_true(span_eq(p.responder.begin.old_id.calling, id.calling));
         assert_true(span_eq(p.responder.begin.old_id.common, id.common));
@@ -191,7 +191,7 @@ static void test_receiver_interrupts(void **state) {
     struct span apdu = test_apdu(APDU_LEN);
     struct osi_activity activity;
     begin_slow_transfer(&p, apdu, &activity);
-    assert_true(osi_rt_transfer_reject(p.responder.a, true));
+    assert_true(osi_rt_transfer_reject(p.responder.a, true, p.now));
     pair_run(&p);
     assert_int_equal(end_last(&p.responder)->type, OSI_EVENT_TRANSFER_INTERRUPTED);
     assert_int_equal(end_last(&p.initiator)->type, OSI_EVENT_TRANSFER_REFUSED);
@@ -207,7 +207,7 @@ static void resume_request(struct pair *p, unsigned context) {
     struct osi_parameters initiator = initiator_parameters(context);
     initiator.checkpoint_size = 1;
     pair_open(p, initiator, responder_parameters());
-    assert_true(osi_rt_transfer_resume(p->initiator.a, &initiator.id, &old, 3, 3000, &activity));
+    assert_true(osi_rt_transfer_resume(p->initiator.a, &initiator.id, &old, 3, 3000, &activity, p->now));
     pair_run(p);
     assert_true(p->responder.begin.resumed);
     assert_int_equal(p->responder.begin.serial, 3);
@@ -231,7 +231,7 @@ static void test_completed_activity_is_swallowed(void **state) {
     (void)state;
     struct pair p;
     resume_request(&p, OSI_MTS_TRANSFER);
-    assert_true(osi_rt_resume_swallow(p.responder.a));
+    assert_true(osi_rt_resume_swallow(p.responder.a, p.now));
     p.responder.no_checkpoint_confirm = true; /* they are confirmed without the owner */
     struct span rest = test_apdu(200000);
     p.initiator.to_send = rest;
@@ -251,8 +251,8 @@ static void test_discard_of_a_completed_activity(void **state) {
     for (unsigned i = 0; i < 2; i++) {
         struct pair p;
         resume_request(&p, contexts[i]);
-        assert_true(osi_rt_resume_swallow(p.responder.a));
-        assert_true(osi_rt_transfer_discard(p.initiator.a));
+        assert_true(osi_rt_resume_swallow(p.responder.a, p.now));
+        assert_true(osi_rt_transfer_discard(p.initiator.a, p.now));
         pair_run(&p);
         assert_int_equal(p.initiator.cause.layer, OSI_LAYER_RTSE);
         assert_int_equal(p.initiator.cause.code, OSI_ABORT_TRANSFER_COMPLETED);
@@ -265,23 +265,23 @@ static void test_a_wrong_checkpoint_is_not_accepted(void **state) {
     struct pair p;
     resume_request(&p, OSI_MTS_TRANSFER);
     struct osi_checkpoint wrong = {.serial = 2};
-    assert_false(osi_rt_resume_accept(p.responder.a, &wrong));
+    assert_false(osi_rt_resume_accept(p.responder.a, &wrong, p.now));
     wrong.serial = 3; /* a state that never came from a checkpoint */
-    assert_false(osi_rt_resume_accept(p.responder.a, &wrong));
+    assert_false(osi_rt_resume_accept(p.responder.a, &wrong, p.now));
     memset(wrong.state, 0xFF, sizeof wrong.state);
-    assert_false(osi_rt_resume_accept(p.responder.a, &wrong));
+    assert_false(osi_rt_resume_accept(p.responder.a, &wrong, p.now));
     pair_end(&p);
     /* One of another serial number. */
     struct span apdu = test_apdu(APDU_LEN);
     struct osi_activity activity, again;
     begin_slow_transfer(&p, apdu, &activity);
-    assert_true(osi_rt_transfer_interrupt(p.initiator.a));
+    assert_true(osi_rt_transfer_interrupt(p.initiator.a, p.now));
     pair_run(&p);
     assert_true(osi_rt_transfer_resume(p.initiator.a, NULL, &activity, p.initiator.confirmed_serial,
-                                       p.initiator.confirmed_offset, &again));
+                                       p.initiator.confirmed_offset, &again, p.now));
     pair_run(&p);
     assert_true(p.responder.begin.resumed && p.responder.begin.serial > 1);
-    assert_false(osi_rt_resume_accept(p.responder.a, &p.responder.checkpoints[0]));
+    assert_false(osi_rt_resume_accept(p.responder.a, &p.responder.checkpoints[0], p.now));
     answer_resume(&p.responder);
     free((void *)apdu.data);
     pair_end(&p);

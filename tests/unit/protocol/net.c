@@ -22,6 +22,8 @@
 #include "base/clock.h"
 #include "protocol/net_private.h"
 
+#include "../numbers.h"
+
 /* ---- the stage ---- */
 
 struct frame {
@@ -42,6 +44,7 @@ struct side {
     struct protocol_endpoint endpoint;
     struct frame frames[FRAMES];
     size_t first, count;
+    uint32_t transfer; /* number of the last transfer in */
     bool closed;
 };
 
@@ -113,6 +116,9 @@ static bool on_frame(void *context, struct ipc_channel *channel, enum ipc_type t
     buf_clear(&frame->payload);
     frame->type = type;
     frame->ref = ref;
+    struct reader r = reader_of(payload);
+    if (type == IPC_TRANSFER_WHOLE || type == IPC_TRANSFER_BEGIN || type == IPC_RESUME)
+        side->transfer = reader_u32(&r);
     return buf_append_span(&frame->payload, payload);
 }
 
@@ -162,7 +168,7 @@ static void start_side(struct stage *stage, struct side *side, int listener) {
     struct net_descriptors descriptors = {.store = pair[0],
                                           .parent = -1,
                                           .listeners = &listener,
-                                          .local = -1,
+                                          .local = -1, .door = -1,
                                           .resolver = resolver_new(stage->loop, &server, 1)};
     assert_non_null(descriptors.resolver);
     side->config.peers = &side->peer;
@@ -179,8 +185,10 @@ static struct stage *new_stage(enum osi_context context) {
     struct stage *stage = mem_alloc(sizeof *stage);
     stage->loop = event_base_new();
     serve_names(stage);
-    stage->a.config.mta_name = span_str("MTA-A");
-    stage->b.config.mta_name = span_str("MTA-B");
+    stage->a.config = (struct protocol_config){
+        .mta_name = SPAN_LIT("MTA-A"), .envelope_octets = (size_t)8 << 20, NUMBERS_OF_PROTOCOL};
+    stage->b.config = stage->a.config;
+    stage->b.config.mta_name = SPAN_LIT("MTA-B");
     int listener = listen_on_loopback(&stage->b.listener.endpoint);
     stage->a.endpoint = stage->b.listener.endpoint;
     stage->a.peer = (struct protocol_peer){.name = "B",
@@ -270,6 +278,7 @@ static void send_begin(struct side *side, uint64_t ref, struct span prefix, uint
 static void transfer_result(struct side *side, uint64_t ref, enum ipc_result result) {
     struct buf payload;
     buf_init(&payload, 0);
+    buf_append_u32(&payload, side->transfer);
     buf_append_byte(&payload, (uint8_t)result);
     payload_put_octets(&payload, span_str("the test says so"));
     say(side, IPC_TRANSFER_RESULT, ref, &payload);
@@ -295,6 +304,7 @@ static void small_message(enum osi_context context) {
         struct frame *frame = expect(stage, &stage->b, IPC_TRANSFER_WHOLE);
         assert_int_equal(frame->ref, b);
         struct reader r = reader_of(buf_span(&frame->payload));
+        assert_int_equal(reader_u32(&r), i + 1);
         assert_int_equal(reader_u8(&r), IPC_APDU_MESSAGE);
         payload_octets(&r);
         assert_true(span_eq(payload_octets(&r), SPAN_LIT("\x31\x02\x05\x00")));
@@ -349,6 +359,7 @@ static void play_large(struct stage *stage, uint64_t b, uint64_t length) {
                 struct reader r = reader_of(buf_span(&frame->payload));
                 struct buf payload;
                 buf_init(&payload, 0);
+                buf_append_u32(&payload, stage->b.transfer);
                 buf_append_u32(&payload, reader_u32(&r));
                 say(&stage->b, IPC_TRANSFER_CHECKPOINT_DONE, b, &payload);
             }
@@ -425,6 +436,7 @@ static uint32_t confirm_checkpoint(struct stage *stage, uint64_t b) {
     uint32_t serial = reader_u32(&r);
     struct buf payload;
     buf_init(&payload, 0);
+    buf_append_u32(&payload, stage->b.transfer);
     buf_append_u32(&payload, serial);
     say(&stage->b, IPC_TRANSFER_CHECKPOINT_DONE, b, &payload);
     return serial;
@@ -513,6 +525,23 @@ static void a_temporary_refusal_comes_back(void **state) {
     expect(stage, &stage->b, IPC_TRANSFER_WHOLE);
     transfer_result(&stage->b, b, IPC_ACCEPTED);
     assert_int_equal(sent(stage, a), IPC_SENT);
+    end_stage(stage);
+}
+
+/* A peer may have given up the transfer that the answer is for, and have begun another. */
+static void an_answer_for_another_transfer_is_passed_over(void **state) {
+    (void)state;
+    struct stage *stage = new_stage(OSI_MTS_TRANSFER);
+    uint64_t a, b;
+    open_association(stage, &a, &b);
+    send_begin(&stage->a, a, SMALL_PREFIX, 3, SPAN_LIT("abc"));
+    expect(stage, &stage->a, IPC_SEND_ACTIVITY);
+    expect(stage, &stage->b, IPC_TRANSFER_WHOLE);
+    stage->b.transfer--;
+    transfer_result(&stage->b, b, IPC_ACCEPTED);
+    stage->b.transfer++;
+    transfer_result(&stage->b, b, IPC_REFUSED_TEMPORARILY);
+    assert_int_equal(sent(stage, a), IPC_SENT_DEFERRED);
     end_stage(stage);
 }
 
@@ -765,7 +794,7 @@ static struct net *bereaved(struct event_base *loop, const struct protocol_confi
     const char *server = "127.0.0.1:9";
     assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, pair), 0);
     struct net_descriptors descriptors = {
-        .store = pair[0], .parent = -1, .local = -1, .resolver = resolver_new(loop, &server, 1)};
+        .store = pair[0], .parent = -1, .local = -1, .door = -1, .resolver = resolver_new(loop, &server, 1)};
     struct net *net = net_new(loop, config, NULL, &descriptors);
     assert_non_null(net);
     close(pair[1]);
@@ -774,7 +803,7 @@ static struct net *bereaved(struct event_base *loop, const struct protocol_confi
 
 /* At a stop the store process may end before this one has seen the order: no failure, if the order comes. */
 static void the_order_to_stop_may_be_seen_after_the_stores_end(void **state) {
-    static const struct protocol_config config;
+    static const struct protocol_config config = {.envelope_octets = 1 << 20, NUMBERS_OF_PROTOCOL};
     (void)state;
     for (int ordered = 0; ordered < 2; ordered++) {
         struct event_base *loop = event_base_new();
@@ -804,6 +833,7 @@ int main(void) {
         cmocka_unit_test(the_end_confirms_the_checkpoints_of_a_short_message),
         cmocka_unit_test(a_checkpoint_that_no_end_follows_is_confirmed),
         cmocka_unit_test(a_temporary_refusal_comes_back),
+        cmocka_unit_test(an_answer_for_another_transfer_is_passed_over),
         cmocka_unit_test(a_cut_before_the_confirmation_leaves_a_doubt),
         cmocka_unit_test(a_wrong_password_is_refused),
         cmocka_unit_test(a_responder_must_prove_itself_too),

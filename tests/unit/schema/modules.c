@@ -98,13 +98,15 @@ static void a_bind_of_1988_has_credentials(void **state) {
 static void remote_operations_have_their_tags(void **state) {
     (void)state;
     struct x880_ROS ros = {.choice = x880_ROS_invoke};
-    ros.u.invoke.invokeId = 7;
+    ros.u.invoke.invokeId = (struct x880_InvokeId){.choice = x880_InvokeId_present, .u.present = 7};
     ros.u.invoke.opcode.choice = x880_Code_local;
     ros.u.invoke.opcode.u.local = x419_op_message_submission;
     assert_octets(&x880_ROS_type, &ros, SPAN_LIT("\xA1\x06\x02\x01\x07\x02\x01\x03"));
-    struct x880_ROS reject;
+    struct x880_ROS reject, nameless;
+    decode(&x880_ROS_type, SPAN_LIT("\xA1\x05\x05\x00\x02\x01\x03"), &nameless);
+    assert_int_equal(nameless.u.invoke.invokeId.choice, x880_InvokeId_absent);
     decode(&x880_ROS_type, SPAN_LIT("\xA4\x05\x05\x00\x80\x01\x02"), &reject);
-    assert_int_equal(reject.u.reject.invokeId.choice, x880_Reject_invokeId_absent);
+    assert_int_equal(reject.u.reject.invokeId.choice, x880_InvokeId_absent);
     assert_int_equal(reject.u.reject.problem.u.general, x880_GeneralProblem_badlyStructuredPDU);
 }
 

@@ -1,0 +1,72 @@
+#include "ipc/door.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/uio.h>
+#include <unistd.h>
+
+/* Room for one descriptor, aligned as the kernel wants it. */
+union control {
+    struct cmsghdr header;
+    char octets[CMSG_SPACE(sizeof(int))];
+};
+
+bool ipc_door(int door[2]) {
+    if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, door) != 0)
+        return false;
+    if (fcntl(door[0], F_SETFL, O_NONBLOCK) == 0)
+        return true;
+    close(door[0]);
+    close(door[1]);
+    return false;
+}
+
+bool ipc_door_pass(int door, enum ipc_end end, uint8_t number, int fd) {
+    uint8_t text[2] = {(uint8_t)end, number};
+    struct iovec part = {.iov_base = text, .iov_len = sizeof text};
+    union control control = {0};
+    struct msghdr message = {.msg_iov = &part,
+                             .msg_iovlen = 1,
+                             .msg_control = control.octets,
+                             .msg_controllen = sizeof control.octets};
+    struct cmsghdr *header = CMSG_FIRSTHDR(&message);
+    header->cmsg_level = SOL_SOCKET;
+    header->cmsg_type = SCM_RIGHTS;
+    header->cmsg_len = CMSG_LEN(sizeof fd);
+    memcpy(CMSG_DATA(header), &fd, sizeof fd);
+    return sendmsg(door, &message, MSG_NOSIGNAL) == (ssize_t)sizeof text;
+}
+
+/* The descriptor that came along, -1: none. */
+static int descriptor_of(struct msghdr *message) {
+    int fd = -1;
+    struct cmsghdr *header = CMSG_FIRSTHDR(message);
+    if (header && header->cmsg_level == SOL_SOCKET && header->cmsg_type == SCM_RIGHTS &&
+        header->cmsg_len == CMSG_LEN(sizeof fd))
+        memcpy(&fd, CMSG_DATA(header), sizeof fd);
+    return fd;
+}
+
+int ipc_door_take(int door, enum ipc_end *end, uint8_t *number, int *fd) {
+    uint8_t text[2] = {0};
+    struct iovec part = {.iov_base = text, .iov_len = sizeof text};
+    union control control = {0};
+    struct msghdr message = {.msg_iov = &part,
+                             .msg_iovlen = 1,
+                             .msg_control = control.octets,
+                             .msg_controllen = sizeof control.octets};
+    ssize_t got = recvmsg(door, &message, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
+    if (got < 0 && (errno == EAGAIN || errno == EINTR))
+        return 0;
+    *fd = got > 0 ? descriptor_of(&message) : -1;
+    if (got == (ssize_t)sizeof text && *fd >= 0 && !(message.msg_flags & (MSG_TRUNC | MSG_CTRUNC))) {
+        *end = (enum ipc_end)text[0];
+        *number = text[1];
+        return 1;
+    }
+    if (*fd >= 0)
+        close(*fd);
+    return -1;
+}

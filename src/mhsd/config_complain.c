@@ -1,0 +1,58 @@
+/* Errors: where, what, and which was the first. */
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+
+#include "mhsd/config_private.h"
+
+static bool note(struct loader *l, struct config_place place, const char *text) {
+    char line[16] = "";
+    struct error one;
+    if (place.line)
+        snprintf(line, sizeof line, " line %d:", place.line);
+    error_set(&one, EINVAL, "%s:%s %s", l->files[place.file], line, text);
+    if (l->complaint_count++ == 0 && l->err)
+        *l->err = one;
+    if (l->complaints && l->complaint_count <= CONFIG_COMPLAINTS_MOST)
+        buf_printf(l->complaints, "%s:%s %s\n", l->files[place.file], line, text);
+    return false;
+}
+
+bool config_complain(struct loader *l, struct config_place place, const char *format, ...) {
+    char text[240];
+    va_list args;
+    va_start(args, format);
+    vsnprintf(text, sizeof text, format, args);
+    va_end(args);
+    return note(l, place, text);
+}
+
+bool config_fail(struct loader *l, struct config_section *section, const char *option, const char *format,
+                 ...) {
+    char what[200], text[240], title[70] = "";
+    va_list args;
+    if (section->faulty && l->tree)
+        return false;
+    section->faulty = section->outer != NULL; /* the options of the top level are a matter each */
+    va_start(args, format);
+    vsnprintf(what, sizeof what, format, args);
+    va_end(args);
+    const struct config_value *value = option ? config_value(section, option) : NULL;
+    if (section->title)
+        snprintf(title, sizeof title, " \"%.60s\"", section->title);
+    snprintf(text, sizeof text, "%s%s%s%s%s%s", section->option->name, title, section->outer ? ": " : "",
+             option ? option : "", option ? ": " : "", what);
+    return note(l, value ? value->place : section->place, text);
+}
+
+bool config_no_memory(struct loader *l) {
+    return l->complaint_count == 0 &&
+           config_complain(l, (struct config_place){0}, "no memory for the configuration");
+}
+
+void *config_array(struct loader *l, size_t count, size_t size) {
+    void *array = arena_array(&l->arena, count ? count : 1, size);
+    if (!array)
+        config_no_memory(l);
+    return array;
+}

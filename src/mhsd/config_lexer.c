@@ -1,0 +1,324 @@
+/* The tokens of the configuration's files. */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+
+#include "base/alloc.h"
+#include "base/text.h"
+#include "ipc/frames.h"
+#include "mhsd/config_private.h"
+
+static struct lexer_file *current(struct config_lexer *lexer) {
+    return &lexer->open[lexer->depth - 1];
+}
+
+/* The octet so far ahead; 0 behind the end of the file, which holds none. */
+static uint8_t ahead(struct config_lexer *lexer, size_t count) {
+    const struct span *rest = &current(lexer)->rest;
+    return count < rest->len ? rest->data[count] : 0;
+}
+
+static void skip(struct config_lexer *lexer, size_t count) {
+    struct lexer_file *file = current(lexer);
+    for (size_t i = 0; i < count && i < file->rest.len; i++)
+        file->place.line += file->rest.data[i] == '\n';
+    file->rest = span_sub(file->rest, count, file->rest.len);
+}
+
+/* ---- files ---- */
+
+static bool read_octets(FILE *file, struct buf *octets) {
+    size_t got = 1;
+    while (got > 0 && buf_reserve(octets, 65536)) {
+        got = fread(octets->data + octets->len, 1, 65536, file);
+        octets->len += got;
+    }
+    return !ferror(file);
+}
+
+/* `outer` is the place that includes it, NULL for the first file: there the error says what to do. */
+static bool cannot_read(struct loader *l, const char *path, const struct config_place *outer, int cause) {
+    if (outer)
+        return config_complain(l, *outer, "the file '%.100s' can't be read: %s", path, strerror(cause));
+    struct config_place whole = {0};
+    if (cause != ENOENT)
+        return config_complain(l, whole, "it can't be read: %s", strerror(cause));
+    return config_complain(l, whole, "%s; write one with 'mhsd --write-config %s', or name another with -c",
+                           strerror(cause), path);
+}
+
+static bool is_open(const struct config_lexer *lexer, const struct lexer_file *file) {
+    for (unsigned i = 0; i < lexer->depth; i++)
+        if (file->inode && lexer->open[i].device == file->device && lexer->open[i].inode == file->inode)
+            return true;
+    return false;
+}
+
+/* The file's octets, which are to be freed also when it fails. */
+static bool read_file(struct config_lexer *lexer, const char *path, const struct config_place *outer,
+                      struct buf *octets, struct lexer_file *opened) {
+    struct config_place whole = outer ? *outer : (struct config_place){0};
+    FILE *file = fopen(path, "re");
+    struct stat status;
+    bool done = file && read_octets(file, octets);
+    int cause = errno;
+    if (file && fstat(fileno(file), &status) == 0)
+        *opened = (struct lexer_file){.device = status.st_dev, .inode = status.st_ino};
+    if (file)
+        fclose(file);
+    if (is_open(lexer, opened))
+        return config_complain(lexer->l, whole, "the file '%.100s' includes itself", path);
+    if (octets->failed || lexer->octets + octets->len > IPC_CONFIG_FILES)
+        return config_complain(lexer->l, whole,
+                               "with what it includes it is longer than 16 MiB, or there is no memory");
+    if (!done)
+        return cannot_read(lexer->l, path, outer, cause);
+    if (octets->len && memchr(octets->data, '\0', octets->len))
+        return config_complain(lexer->l, whole, "%s%.100s it is no text: it has an octet of 0",
+                               outer ? path : "", outer ? ":" : "");
+    lexer->octets += octets->len;
+    return true;
+}
+
+static bool add_name(struct loader *l, const char *name) {
+    const char **names = l->files;
+    if ((l->file_count & (l->file_count - 1)) == 0) { /* a power of two: it is full */
+        names = config_array(l, l->file_count * 2, sizeof *names);
+        if (!names)
+            return false;
+        memcpy(names, l->files, l->file_count * sizeof *names);
+    }
+    names[l->file_count++] = name;
+    l->files = names;
+    return true;
+}
+
+/* The octets are the lexer's now. */
+static void push(struct config_lexer *lexer, struct lexer_file file, struct buf *octets, unsigned number) {
+    file.rest = buf_span(octets);
+    file.owned = octets->data;
+    file.place = (struct config_place){.file = number, .line = 1};
+    lexer->open[lexer->depth++] = file;
+}
+
+static void pop(struct config_lexer *lexer) {
+    mem_free(current(lexer)->owned);
+    lexer->depth--;
+}
+
+bool config_lexer_text(struct config_lexer *lexer, struct loader *l, struct span text) {
+    *lexer = (struct config_lexer){.l = l};
+    buf_init(&lexer->text, IPC_CONFIG_FILES);
+    lexer->open[lexer->depth++] = (struct lexer_file){.rest = text, .place = {.line = 1}};
+    return !text.len || !memchr(text.data, '\0', text.len) ||
+           config_complain(l, (struct config_place){0}, "it is no text: it has an octet of 0");
+}
+
+bool config_lexer_file(struct config_lexer *lexer, struct loader *l) {
+    struct buf octets;
+    struct lexer_file file = {0};
+    *lexer = (struct config_lexer){.l = l, .may_include = true};
+    buf_init(&lexer->text, IPC_CONFIG_FILES);
+    buf_init(&octets, IPC_CONFIG_FILES);
+    if (read_file(lexer, l->files[0], NULL, &octets, &file)) {
+        push(lexer, file, &octets, 0);
+        return true;
+    }
+    buf_free(&octets);
+    return false;
+}
+
+static const char *path_of(struct loader *l, const char *outer, struct span name) {
+    const char *slash = strrchr(outer, '/');
+    bool relative = name.len == 0 || name.data[0] != '/';
+    const char *path = arena_printf(&l->arena, "%.*s%.*s", relative && slash ? (int)(slash - outer + 1) : 0,
+                                    outer, (int)name.len, (const char *)name.data);
+    if (!path)
+        config_no_memory(l);
+    return path;
+}
+
+bool config_lexer_include(struct config_lexer *lexer, struct span name, struct config_place place) {
+    struct loader *l = lexer->l;
+    struct buf octets;
+    struct lexer_file file = {0};
+    if (name.len >= 2000)
+        return config_complain(l, place, "the name of the included file is too long");
+    const char *path = path_of(l, l->files[place.file], name);
+    if (!path)
+        return false;
+    if (lexer->depth > CONFIG_FILES_DEEP)
+        return config_complain(l, place, "'%.100s' is included by too many files, one in the other", path);
+    buf_init(&octets, IPC_CONFIG_FILES);
+    if (read_file(lexer, path, &place, &octets, &file) && add_name(l, path)) {
+        push(lexer, file, &octets, l->file_count - 1);
+        return true;
+    }
+    buf_free(&octets);
+    return false;
+}
+
+void config_lexer_done(struct config_lexer *lexer) {
+    while (lexer->depth)
+        pop(lexer);
+    buf_free(&lexer->text);
+}
+
+/* ---- what is no token ---- */
+
+static bool skip_comment(struct config_lexer *lexer) {
+    const struct span rest = current(lexer)->rest;
+    if (ahead(lexer, 0) == '#' || ahead(lexer, 1) == '/') {
+        const uint8_t *end = memchr(rest.data, '\n', rest.len);
+        skip(lexer, end ? (size_t)(end - rest.data) : rest.len);
+        return true;
+    }
+    const uint8_t *end = memmem(rest.data + 2, rest.len - 2, "*/", 2);
+    struct config_place place = current(lexer)->place;
+    skip(lexer, end ? (size_t)(end + 2 - rest.data) : rest.len);
+    return end || config_complain(lexer->l, place, "a comment is not closed before the end of the file");
+}
+
+/* To the next token; an included file's end is none. False: a comment has no end. */
+static bool skip_nothing(struct config_lexer *lexer) {
+    for (;;) {
+        uint8_t c = ahead(lexer, 0), next = ahead(lexer, 1);
+        if (c == ' ' || c == '\t' || c == '\r' || c == '\n')
+            skip(lexer, 1);
+        else if (c == '#' || (c == '/' && (next == '/' || next == '*'))) {
+            if (!skip_comment(lexer))
+                return false;
+        } else if (c == '\0' && lexer->depth > 1)
+            pop(lexer);
+        else
+            return true;
+    }
+}
+
+/* ---- texts ---- */
+
+/* ${NAME}, or ${NAME:-what stands for it when it is not set}. False: there is none. */
+static bool take_variable(struct config_lexer *lexer) {
+    const struct span rest = current(lexer)->rest;
+    const uint8_t *end = rest.len > 2 && rest.data[1] == '{' ? memchr(rest.data, '}', rest.len) : NULL;
+    char name[256];
+    if (!end || rest.data[0] != '$' || (size_t)(end - rest.data) - 2 >= sizeof name)
+        return false;
+    size_t length = (size_t)(end - rest.data) - 2;
+    memcpy(name, rest.data + 2, length);
+    name[length] = '\0';
+    char *otherwise = strstr(name, ":-");
+    if (otherwise)
+        *otherwise = '\0';
+    const char *value = getenv(name);
+    buf_append_span(&lexer->text, span_str(value ? value : otherwise ? otherwise + 2 : ""));
+    skip(lexer, length + 3);
+    return true;
+}
+
+/* An octet by its number: \ooo or \xhh. False: none that can stand in a text. */
+static bool take_octet(struct config_lexer *lexer) {
+    unsigned value = 0, digits = 0, base = ahead(lexer, 1) == 'x' ? 16 : 8, start = base == 16 ? 2 : 1;
+    for (; digits < (base == 16 ? 2 : 3); digits++) {
+        int digit = text_hex_digit(ahead(lexer, start + digits));
+        if (digit < 0 || (unsigned)digit >= base)
+            break;
+        value = value * base + (unsigned)digit;
+    }
+    skip(lexer, start + digits);
+    return digits && value && value <= 255 && buf_append_byte(&lexer->text, (uint8_t)value);
+}
+
+/* What stands behind a backslash within double quotes. */
+static bool take_escape(struct config_lexer *lexer) {
+    static const char letters[] = "nrbfaetv", octets[] = "\n\r\b\f\a\033\t\v";
+    uint8_t c = ahead(lexer, 1);
+    const char *letter = c ? strchr(letters, c) : NULL;
+    if ((c >= '0' && c <= '9') || (c == 'x' && text_hex_digit(ahead(lexer, 2)) >= 0))
+        return take_octet(lexer);
+    skip(lexer, 2);
+    if (c && c != '\n') /* such a line goes on */
+        buf_append_byte(&lexer->text, letter ? (uint8_t)octets[letter - letters] : c);
+    return true;
+}
+
+static bool bad_octet(struct config_lexer *lexer, struct config_place place) {
+    return config_complain(lexer->l, place,
+                           "a number behind '\\' is that of no character; '\\\\' is the sign itself");
+}
+
+/* Within single quotes a backslash is itself, but before another, a quote, or the end of a line that goes on.
+ */
+static void take_plain(struct config_lexer *lexer, uint8_t c, uint8_t next) {
+    bool escapes = c == '\\' && (next == '\\' || next == '\'' || next == '\n');
+    skip(lexer, escapes ? 2 : 1);
+    if (!escapes || next != '\n')
+        buf_append_byte(&lexer->text, escapes ? next : c);
+}
+
+static bool take_quoted(struct config_lexer *lexer, struct config_token *token) {
+    uint8_t quote = ahead(lexer, 0), c;
+    bool sound = true;
+    for (skip(lexer, 1); (c = ahead(lexer, 0)) != quote && c;) {
+        struct config_place place = current(lexer)->place;
+        if (quote == '\'')
+            take_plain(lexer, c, ahead(lexer, 1));
+        else if (c == '\\')
+            sound = take_escape(lexer) ? sound : bad_octet(lexer, place);
+        else if (c != '$' || !take_variable(lexer)) {
+            buf_append_byte(&lexer->text, c);
+            skip(lexer, 1);
+        }
+    }
+    skip(lexer, 1);
+    return c ? sound
+             : config_complain(lexer->l, token->place,
+                               "a text in quotes is not closed before the end of the file");
+}
+
+static bool ends_word(uint8_t c, uint8_t next) {
+    return !c || strchr(" \t\r\n#\"'={}()+,*", c) || (c == '/' && (next == '/' || next == '*'));
+}
+
+static bool take_word(struct config_lexer *lexer, struct config_token *token) {
+    uint8_t c = ahead(lexer, 0);
+    if (c == '$' && take_variable(lexer))
+        return true;
+    size_t length = 0;
+    while (!ends_word(ahead(lexer, length), ahead(lexer, length + 1)))
+        length++;
+    if (length == 0) {
+        skip(lexer, 1);
+        return config_complain(lexer->l, token->place,
+                               "'%c' is out of place here: put a value that has it in quotes", c);
+    }
+    buf_append_span(&lexer->text, span_sub(current(lexer)->rest, 0, length));
+    skip(lexer, length);
+    return true;
+}
+
+void config_lexer_next(struct config_lexer *lexer, struct config_token *token) {
+    buf_clear(&lexer->text);
+    bool sound = skip_nothing(lexer);
+    uint8_t c = ahead(lexer, 0);
+    *token = (struct config_token){.kind = '!', .place = current(lexer)->place};
+    if (!sound)
+        return;
+    if (c == '\0') {
+        token->kind = 0;
+    } else if (strchr("{}()=,", c)) {
+        token->kind = (char)c;
+        skip(lexer, 1);
+    } else if (c == '+' && ahead(lexer, 1) == '=') {
+        token->kind = '+';
+        skip(lexer, 2);
+    } else {
+        token->quoted = c == '"' || c == '\'';
+        sound = token->quoted ? take_quoted(lexer, token) : take_word(lexer, token);
+        if (sound && lexer->text.failed)
+            sound = config_no_memory(lexer->l);
+        token->kind = sound ? 't' : '!';
+        token->text = span_of(lexer->text.data ? lexer->text.data : (const uint8_t *)"", lexer->text.len);
+    }
+}

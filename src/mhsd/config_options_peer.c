@@ -1,0 +1,109 @@
+/* The rows of a peer. */
+#include "mhsd/config_options.h"
+
+#include <stddef.h>
+
+#include "osi/association.h"
+#include "osi/cotp.h"
+
+/* Those that run the rules. */
+#define SWITCH (CONFIG_STORE | CONFIG_READER)
+
+static const char *const forms[] = {"octet-string", "ia5-string", NULL};
+static const char *const contexts[] = {"mts-transfer", "mts-transfer-protocol", "mts-transfer-protocol-1984",
+                                       NULL};
+static const char *const first_context[] = {"mts-transfer", NULL};
+static const char *const dialogues[] = {"monologue", "two-way-alternate", NULL};
+static const char *const editions[] = {"1988", "1984", NULL};
+
+const struct config_option config_peer_options[] = {
+    /* the association */
+    {"address", CONFIG_TEXTS, 0, CONFIG_NET, .none = "it only calls us",
+     .help =
+         "Where it is called: presentation addresses, tried in turn. A host name is resolved each time the "
+         "peer "
+         "is called, and all its addresses, IPv4 and IPv6, are tried; a name that does not resolve is a call "
+         "that failed, and is tried again later. An IPv6 address stands in brackets."},
+    {"calling-address", CONFIG_TEXT, 0, CONFIG_NET, .help = "The selectors that we call with."},
+    {"mta-name", CONFIG_TEXT, 0, CONFIG_NET | SWITCH, .none = "the section's title",
+     .help = "As the peer gives it in its bind; letters' case counts."},
+    {"password", CONFIG_TEXT, CONFIG_SECRET, CONFIG_NET, .none = "none is asked",
+     .help = "As the peer gives it in its bind."},
+    {"our-mta-name", CONFIG_TEXT, 0, CONFIG_NET, .none = "`mta-name` of the top level",
+     .help = "As we give it to this peer."},
+    {"our-password", CONFIG_TEXT, CONFIG_SECRET, CONFIG_NET, .none = "none is given",
+     .help = "As we give it to this peer."},
+    {"password-form", CONFIG_WORD, 0, CONFIG_NET, .text = "octet-string", .words = forms,
+     .help = "As we write passwords. Both are read."},
+    {"unauthenticated", CONFIG_FLAG, 0, CONFIG_NET,
+     .help = "Bind without names; `check-address` must be set."},
+    {"check-address", CONFIG_FLAG, 0, CONFIG_NET,
+     .help = "The peer must call from one of its addresses; a host name is resolved when it calls."},
+    {"application-contexts", CONFIG_WORDS, 0, CONFIG_NET, 1, 3, .items = first_context, .words = contexts,
+     .help = "Those that we call with, tried in order."},
+    {"accepted-contexts", CONFIG_WORDS, 0, CONFIG_NET, .items = contexts, .words = contexts,
+     .help = "Those that the peer may call with."},
+    {"dialogue", CONFIG_WORD, 0, CONFIG_NET, .text = "monologue", .words = dialogues,
+     .help = "Who may send: the caller only, or both in turn."},
+    {"tpdu-size", CONFIG_NUMBER, CONFIG_OCTETS | CONFIG_ZERO_DEFAULT, CONFIG_NET, COTP_TPDU_MINIMUM,
+     COTP_TPDU_MAXIMUM, .number = COTP_TPDU_MAXIMUM,
+     .help = "The largest transport data unit that we offer."},
+    {"checkpoints", CONFIG_FLAG, 0, CONFIG_NET, .number = true,
+     .help = "Offer checkpoints, from which a broken transfer is resumed."},
+    {"checkpoint-size", CONFIG_NUMBER, CONFIG_ZERO_DEFAULT, CONFIG_NET, 1, 65535,
+     .number = OSI_CHECKPOINT_SIZE, .help = "KiB between two checkpoints, as offered."},
+    {"window-size", CONFIG_NUMBER, CONFIG_ZERO_DEFAULT, CONFIG_NET, 1, 100, .number = OSI_WINDOW_SIZE,
+     .help = "Checkpoints that may wait for their confirmation, as offered."},
+    /* the queue */
+    {"associations-in", CONFIG_NUMBER, CONFIG_ZERO_DEFAULT, CONFIG_STORE, 1, 100000, .number = 10,
+     .help = "Its associations with us at a time; more are refused as busy."},
+    {"associations-out", CONFIG_NUMBER, CONFIG_ZERO_DEFAULT, CONFIG_STORE, 1, 10000, .number = 4,
+     .help = "Ours with it at a time."},
+    {"queue-per-association", CONFIG_NUMBER, CONFIG_ZERO_DEFAULT, CONFIG_STORE, 1, 1000000, .number = 10,
+     .help = "Copies ready for the peer for which one more association is opened."},
+    {"permanent", CONFIG_FLAG, 0, CONFIG_STORE, .help = "Keep an association up."},
+    {"idle", CONFIG_NUMBER, CONFIG_SECONDS | CONFIG_ZERO_DEFAULT, CONFIG_STORE, 1, 86400, .number = 60,
+     .help = "When an association of ours that has nothing to do is released."},
+    {"first-retry", CONFIG_NUMBER, CONFIG_SECONDS | CONFIG_ZERO_DEFAULT, CONFIG_STORE, 1, 86400, .number = 30,
+     .help = "To the next call when it can't be reached, or refuses for now what it is sent (three copies in "
+             "a row: "
+             "then one copy at a time asks whether it takes in again); the wait doubles with each."},
+    {"longest-retry", CONFIG_NUMBER, CONFIG_SECONDS | CONFIG_ZERO_DEFAULT, CONFIG_STORE, 1, 7 * 86400,
+     .number = 1800, .help = "The longest wait between two calls."},
+    /* the message transfer service */
+    {"domain", CONFIG_TEXT, 0, SWITCH, 1, .none = "it is an MTA of our own domain",
+     .help = "The management domain of the peer."},
+    {"edition", CONFIG_WORD, 0, SWITCH, .text = "1988", .words = editions,
+     .help = "What a peer of 1984 can't take is downgraded as X.419 annex B says."},
+    {"content-1984-only", CONFIG_FLAG, 0, SWITCH,
+     .help =
+         "Behind the peer only P2 is understood: P22 is unable-to-downgrade, or with `rfc1328` converted."},
+    {"rfc1328", CONFIG_FLAG, 0, SWITCH,
+     .help =
+         "With a 1984 peer, both ways: common name as the domain-defined attribute `Common`, other addresses "
+         "below `rfc1328-address` (RFC 1328 section 3). With `content-1984-only` P22 is rewritten as P2 too; "
+         "a "
+         "body part that P2 lacks is unable-to-downgrade. The O/R names in its headings go as those of the "
+         "envelope."},
+    {"rfc1328-encapsulate", CONFIG_FLAG, 0, SWITCH,
+     .help = "Such a body part goes whole within a nationally-defined one (RFC 1328 section 6), for user "
+             "agents that "
+             "know what is in it."},
+    {"rfc1328-replace", CONFIG_FLAG, 0, SWITCH,
+     .help = "Else such a body part is replaced by a text that says what stood there."},
+    {"defers", CONFIG_FLAG, 0, SWITCH, .help = "By agreement the peer holds deferred messages itself."},
+    {"keep-internal-trace", CONFIG_FLAG, 0, SWITCH,
+     .help = "Keep internal trace across the border of the domain."},
+    {"service-messages", CONFIG_FLAG, 0, SWITCH, .help = "There is an agreement about service messages."},
+    {"physical-delivery", CONFIG_FLAG, 0, SWITCH, .help = "Physical delivery is behind the peer."},
+    {"check-loops", CONFIG_FLAG, 0, SWITCH, .number = true, .help = "Look for loops in what comes from it."},
+    {"max-length", CONFIG_NUMBER, CONFIG_OCTETS, SWITCH, 0, INT64_MAX,
+     .help = "The longest content that it takes; 0: no limit."},
+    {"max-recipients", CONFIG_NUMBER, 0, SWITCH, 0, INT32_MAX,
+     .help = "The most recipients of a message that it takes; 0: no limit."},
+    {"content-types", CONFIG_TEXTS, 0, SWITCH, .none = "all", .help = "What it takes."},
+    {"encoded-information-types", CONFIG_TEXTS, 0, SWITCH, .none = "all", .help = "What it takes."},
+    {"bilateral-information", CONFIG_TEXT, 0, SWITCH,
+     .help = "What we add for its domain: one BER element in hex."},
+    {0},
+};

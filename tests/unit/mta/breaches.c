@@ -1,0 +1,134 @@
+/* What strangers, peers, clients and reloads bring about is no breach of a net process: its channel stays,
+ * and the answer says what was wrong. */
+#include "world.h"
+
+#define CLIENT (UINT64_C(1) << 32)
+
+static void begin(struct world *world, uint64_t ref) {
+    struct buf payload;
+    buf_init(&payload, 0);
+    buf_append_u32(&payload, ++world->transfer);
+    payload_put_octets(&payload, SPAN_LIT("\2\1\1"));
+    tell(world, IPC_TRANSFER_BEGIN, ref, buf_span(&payload), NOTHING);
+    buf_free(&payload);
+    tell(world, IPC_TRANSFER_ENVELOPE, ref, SPAN_LIT("\1"), envelope_to(world, WANTS_NDN, FRANK, NULL));
+    tell(world, IPC_TRANSFER_CONTENT, ref, SPAN_LIT("content"), NOTHING);
+}
+
+static void checkpoint(struct world *world, uint64_t ref, uint32_t serial) {
+    struct buf payload;
+    buf_init(&payload, 0);
+    buf_append_u32(&payload, serial);
+    buf_append_u64(&payload, 1000);
+    tell(world, IPC_TRANSFER_CHECKPOINT, ref, buf_span(&payload), SPAN_LIT("parser"));
+    buf_free(&payload);
+}
+
+static void resume(struct world *world, uint64_t ref, const char *association) {
+    struct buf payload;
+    buf_init(&payload, 0);
+    buf_append_u32(&payload, ++world->transfer);
+    payload_put_octets(&payload, span_str(association));
+    payload_put_octets(&payload, SPAN_LIT("\2\1\1"));
+    buf_append_u32(&payload, 1);
+    tell(world, IPC_RESUME, ref, buf_span(&payload), NOTHING);
+    buf_free(&payload);
+    struct reader r = expect(world, IPC_RESUME_RESULT, ref);
+    assert_int_equal(reader_u32(&r), world->transfer);
+    assert_int_equal(reader_u8(&r), IPC_RESUME_FROM);
+}
+
+/* The channel is as good as before. */
+static void still_served(struct world *world) {
+    associate(world, 77, "gamma");
+    send_whole(world, 77, envelope_to(world, WANTS_NDN, JONES, NULL), SPAN_LIT("content"));
+    assert_int_equal(result_of(world, 77), IPC_ACCEPTED);
+}
+
+/* All frames that a transfer in can still bring after the store asked for the end of its association. */
+static void late_frames_are_passed_over(void **state) {
+    struct world world;
+    (void)state;
+    world_begin(&world);
+    associate(&world, 1, "beta");
+    begin(&world, 1);
+    checkpoint(&world, 1, 1);
+    expect(&world, IPC_TRANSFER_CHECKPOINT_DONE, 1);
+    associate(&world, 2, "beta");
+    resume(&world, 2, "in-1");
+    expect(&world, IPC_ASSOCIATION_CLOSE, 1);
+    tell(&world, IPC_TRANSFER_CONTENT, 1, SPAN_LIT("late"), NOTHING);
+    checkpoint(&world, 1, 2);
+    tell(&world, IPC_TRANSFER_END, 1, NOTHING, NOTHING);
+    begin(&world, 1);
+    tell(&world, IPC_TRANSFER_STOP, 1, SPAN_LIT("\1"), NOTHING);
+    send_whole(&world, 1, envelope_to(&world, WANTS_NDN, FRANK, NULL), SPAN_LIT("late"));
+    close_association(&world, 1, IPC_CLOSE_ABORTED);
+    still_served(&world);
+    tell(&world, IPC_TRANSFER_END, 2, NOTHING, NOTHING);
+    assert_int_equal(result_of(&world, 2), IPC_ACCEPTED);
+    world_end(&world);
+}
+
+static const char *error_of(struct world *world, uint64_t ref) {
+    static char code[40];
+    struct reader r = expect(world, IPC_SUBMIT_RESULT, ref);
+    assert_int_equal(reader_u8(&r), 0);
+    struct span octets = payload_rest(&r);
+    json_t *answer = json_loadb((const char *)octets.data, octets.len, 0, NULL);
+    const char *got = json_string_value(json_object_get(json_object_get(answer, "error"), "code"));
+    snprintf(code, sizeof code, "%s", got ? got : "no error");
+    json_decref(answer);
+    return code;
+}
+
+static void hostile_submissions_are_answered(void **state) {
+    struct world world;
+    (void)state;
+    world_begin(&world);
+    client(&world, 1, 1001);
+    tell(&world, IPC_SUBMIT_BEGIN, CLIENT | 1, NOTHING, NOTHING);
+    assert_string_equal(error_of(&world, CLIENT | 1), "inconsistent-request");
+    tell(&world, IPC_SUBMIT_BEGIN, CLIENT | 1, SPAN_LIT("\3"), NOTHING);
+    assert_string_equal(error_of(&world, CLIENT | 1), "inconsistent-request");
+    tell(&world, IPC_SUBMIT_BEGIN, CLIENT | 1, SPAN_LIT("\1x"), NOTHING);
+    tell(&world, IPC_SUBMIT_BEGIN, CLIENT | 1, SPAN_LIT("\1x"), NOTHING);
+    assert_string_equal(error_of(&world, CLIENT | 1), "inconsistent-request");
+    tell(&world, IPC_SUBMIT_END, CLIENT | 1, NOTHING, NOTHING); /* both were given up */
+    tell(&world, IPC_SUBMIT_BEGIN, CLIENT | 1, SPAN_LIT("\1x"), NOTHING);
+    tell(&world, IPC_SUBMIT_END, CLIENT | 1, SPAN_LIT("\1"), NOTHING);
+    assert_string_equal(error_of(&world, CLIENT | 1), "inconsistent-request");
+    for (uint64_t ref = 1; ref <= 65; ref++)
+        tell(&world, IPC_SUBMIT_BEGIN, CLIENT | ref, SPAN_LIT("\1x"), NOTHING);
+    assert_string_equal(error_of(&world, CLIENT | 65), "unavailable");
+    tell(&world, IPC_SUBMIT_END, CLIENT | 64, NOTHING, NOTHING);
+    assert_string_equal(error_of(&world, CLIENT | 64), "inconsistent-request"); /* "x" is no envelope */
+    still_served(&world);
+    world_end(&world);
+}
+
+/* The limit of an envelope is the one of another configuration in the two processes, while one is read anew.
+ */
+static void an_envelope_over_the_limit_is_refused(void **state) {
+    struct world world;
+    (void)state;
+    world_begin(&world);
+    world_stop(&world);
+    world.config.limits.envelope_octets = 100;
+    world_start(&world);
+    associate(&world, 1, "beta");
+    begin(&world, 1);
+    tell(&world, IPC_TRANSFER_END, 1, NOTHING, NOTHING);
+    assert_int_equal(result_of(&world, 1), IPC_REFUSED_TEMPORARILY);
+    still_served(&world);
+    world_end(&world);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(late_frames_are_passed_over),
+        cmocka_unit_test(hostile_submissions_are_answered),
+        cmocka_unit_test(an_envelope_over_the_limit_is_refused),
+    };
+    return cmocka_run_group_tests_name("breaches", tests, NULL, NULL);
+}
