@@ -14,6 +14,12 @@ void buf_free(struct buf *buf) {
     buf_init(buf, buf->limit);
 }
 
+void buf_wipe(struct buf *buf) {
+    if (buf->data)
+        explicit_bzero(buf->data, buf->cap);
+    buf_free(buf);
+}
+
 void buf_clear(struct buf *buf) {
     buf->len = 0;
     buf->failed = false;

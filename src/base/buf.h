@@ -18,6 +18,8 @@ struct buf {
 
 void buf_init(struct buf *buf, size_t limit);
 void buf_free(struct buf *buf);
+/* buf_free for what is secret: nothing of it stays in the memory that is given back. */
+void buf_wipe(struct buf *buf);
 
 /* Forgets the octets (and `failed`), keeps the memory. */
 void buf_clear(struct buf *buf);

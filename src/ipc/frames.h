@@ -45,20 +45,22 @@
 enum ipc_type {
     /* ---- associations; ref = association, a number the net process chose, unique in its life ---- */
 
-    /* N>S An authenticated peer's bind was checked and waits for admission; or (direction 1) an association
-     * that we opened is up. u8 direction (0 in, 1 out), octets peer (name in the configuration; empty for an
-     * inbound RT-RECOVER, which carries no bind), octets address (text, host only), u8 mode (enum ipc_mode),
-     * octets association_id (this association's session connection identifier, opaque), octets recover_id
-     * (RT-RECOVER: that of the broken association; else empty) */
-    IPC_ASSOCIATION_OPEN = 1,
-    /* S>N Answer to an inbound one: u8 admission (enum ipc_admission), octets peer (as in OPEN; for
-     * RT-RECOVER the peer that the broken association belonged to: the store has fenced it and found the same
-     * address), octets cause (text) */
-    IPC_ASSOCIATION_ADMIT,
+    /* N>S Somebody wants to associate with us (direction IN), or the responder of a call of ours has answered
+     * (OUT, PING): may it be? Every field is in ipc/bind.h: u8 direction, octets peer, octets address, u8
+     * mode, u8 two_way_alternate, u8 security_context, octets association_id, octets recover_id, credentials,
+     * octets called T-, S- and P-selector, octets calling T-, S- and P-selector, u8 resolved, rest hosts
+     * (octets each). Credentials: u8 form, octets name, octets password */
+    IPC_BIND = 1,
+    /* S>N u8 verdict (enum ipc_bind_verdict), octets peer (for RT-RECOVER the peer that the broken association
+     * belonged to: the store has fenced it and found the same address), octets parameter, octets cause,
+     * credentials, rest hosts */
+    IPC_BIND_ANSWER,
     /* either: the association is gone or must go. u8 how (enum ipc_close), octets cause (text) */
     IPC_ASSOCIATION_CLOSE,
-    /* S>N Open an association; ref = 0. octets peer; answered by ASSOCIATION_OPEN (out) or CONNECT_FAILED.
-     * octets recover_id: the association to recover (RT-RECOVER) when it is not empty */
+    /* S>N Open an association; ref = 0. octets peer, octets recover_id (the association to recover by
+     * RT-RECOVER when it is not empty), credentials (ours, for the bind). Answered once, by BIND (direction
+     * OUT) when the responder has accepted, else by CONNECT_FAILED; each names the peer as it stands here,
+     * whatever a reload does meanwhile */
     IPC_CONNECT,
     /* N>S ref = 0. octets peer, u8 layer (enum ipc_layer), octets cause (text: layer, parameter, reason and
        what to do), octets recover_id */
@@ -118,6 +120,14 @@ enum ipc_type {
     /* N>S u8 result (enum ipc_sent), octets cause (text), u8 for_now (1: the peer itself would not take it
      * now, and said so by an exception report or an abort for a temporary problem) */
     IPC_SEND_RESULT,
+
+    /* ---- ping ---- */
+
+    /* S>N As CONNECT, but the association is released as soon as it is open; ref = ping, chosen by the store
+     * process. octets peer, credentials. A BIND of it has the direction PING */
+    IPC_PING = 48,
+    /* N>S ref = ping. rest response: JSON object (docs/local-protocol.md) */
+    IPC_PING_RESULT,
 
     /* ---- the local socket; ref = chosen by the client, unique among its own open requests ---- */
 
@@ -215,7 +225,27 @@ enum ipc_layer {
     IPC_LAYER_NAME /* the host's name did not resolve */
 };
 
-enum ipc_admission { IPC_ADMITTED = 1, IPC_BUSY, IPC_CANNOT_RECOVER };
+enum ipc_direction { IPC_DIRECTION_IN, IPC_DIRECTION_OUT, IPC_DIRECTION_PING };
+
+/* Password is IA5String or OCTET STRING (X.411 §8.2.1.1); NONE: the NULL of an unauthenticated bind, or an
+ * answer without credentials. */
+enum ipc_credentials_form {
+    IPC_CREDENTIALS_NONE,
+    IPC_CREDENTIALS_OCTET_STRING,
+    IPC_CREDENTIALS_IA5_STRING,
+    IPC_CREDENTIALS_STRONG /* what they hold does not travel */
+};
+
+enum ipc_bind_verdict {
+    IPC_BIND_ADMITTED = 1,
+    IPC_BIND_RESOLVE, /* IN: once more, when it is known which of these hosts the caller is */
+    /* Refused; the next four are MTABindErrors (X.411 §12.1.1.2) */
+    IPC_BIND_BUSY,
+    IPC_BIND_AUTHENTICATION_ERROR,
+    IPC_BIND_UNACCEPTABLE_DIALOGUE_MODE,
+    IPC_BIND_UNACCEPTABLE_SECURITY_CONTEXT,
+    IPC_BIND_CANNOT_RECOVER
+};
 
 enum ipc_close { IPC_CLOSE_RELEASED = 1, IPC_CLOSE_ABORTED, IPC_CLOSE_BROKEN };
 

@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "base/alloc.h"
+#include "base/text.h"
 #include "ipc/payload.h"
 #include "ipc/sandbox.h"
 #include "mhsd/config.h"
@@ -201,7 +202,6 @@ static void tell_ready(int parent) {
 /* It needs no parent to tell it when to stop: it may be killed at any moment, for it has no state. */
 static int run_work(struct child_context *context) {
     struct error err = {0};
-    work_prepare();
     work_limit();
     if (!sandbox_drop_user(context->config->user, &err) || !sandbox_enter(SANDBOX_WORK, NULL, &err))
         return fail(&err);
@@ -301,6 +301,11 @@ int child_run(char **argv) {
     signal(SIGPIPE, SIG_IGN);
     /* A limit on the length of files is met as a full disk is. */
     signal(SIGXFSZ, SIG_IGN);
+    /* In the sandbox the C library finds none of its conversions any more. */
+    if (!text_prepare())
+        return fail(&(struct error){.text =
+                                        "the C library lacks character sets that messages come in; install "
+                                        "its conversion modules (gconv)"});
     context.config = read_first(kind, &err);
     if (!context.config)
         return fail(&err);

@@ -43,14 +43,13 @@ static void read_timers(struct loader *l) {
 /* Who may act as an operator: the members of a group. */
 static void read_operators(struct loader *l) {
     struct mta_config *mta = &l->config.mta;
-    struct protocol_config *protocol = &l->config.protocol;
     const struct config_value *group = config_value(l->tree, "operators");
     mta->operators_gid = UINT32_MAX;
     if (!group || !group->ids)
         return;
-    mta->operators_gid = protocol->operators_gid = group->ids[0];
-    mta->operator_uids = protocol->operator_uids = group->ids + 1;
-    mta->operator_uid_count = protocol->operator_uid_count = group->id_count - 1;
+    mta->operators_gid = group->ids[0];
+    mta->operator_uids = group->ids + 1;
+    mta->operator_uid_count = group->id_count - 1;
 }
 
 static void read_processes(struct loader *l) {
@@ -69,7 +68,6 @@ static void read_processes(struct loader *l) {
 
 static void read_identity(struct loader *l) {
     struct config *config = &l->config;
-    config->protocol.mta_name = span_str(config_text(l->tree, "mta-name"));
     config->mta.node = config_text(l->tree, "node");
     config->mta.store_directory = config_text(l->tree, "store");
     config->socket = config_text(l->tree, "socket");

@@ -96,7 +96,7 @@ static const struct config_option top_options[] = {
      .text = "/run/chasqui/mhsd.sock", .help = "The Unix socket where mhs(1) reaches the daemon."},
     {"run-as", CONFIG_LOGIN, CONFIG_RESTART | CONFIG_ROOT, CONFIG_ALL, .text = "chasqui",
      .help = "The user to run as when started by root. Empty: stay root."},
-    {"operators", CONFIG_GROUP, 0, SWITCH | CONFIG_NET | CONFIG_CLIENTS, .none = "only root",
+    {"operators", CONFIG_GROUP, 0, SWITCH | CONFIG_CLIENTS, .none = "only root",
      .help = "A group whose members may do what root may with mhs(1)."},
     {"net-processes", CONFIG_NUMBER, CONFIG_RESTART, CONFIG_PARENT, 1, 64, .number = 1,
      .help = "How many processes speak with the peers."},

@@ -3,11 +3,15 @@
 
 #include <stddef.h>
 
+#include "ipc/bind.h"
 #include "osi/association.h"
 #include "osi/cotp.h"
 
 /* Those that run the rules. */
 #define SWITCH (CONFIG_STORE | CONFIG_READER)
+
+/* Those that call, and those that know who calls. */
+#define BOTH (CONFIG_NET | CONFIG_STORE)
 
 static const char *const forms[] = {"octet-string", "ia5-string", NULL};
 static const char *const contexts[] = {"mts-transfer", "mts-transfer-protocol", "mts-transfer-protocol-1984",
@@ -18,32 +22,41 @@ static const char *const editions[] = {"1988", "1984", NULL};
 
 const struct config_option config_peer_options[] = {
     /* the association */
-    {"address", CONFIG_TEXTS, 0, CONFIG_NET, .none = "it only calls us",
+    {"address", CONFIG_TEXTS, 0, BOTH, .none = "it only calls us",
      .help =
          "Where it is called: presentation addresses, tried in turn. A host name is resolved each time the "
          "peer "
          "is called, and all its addresses, IPv4 and IPv6, are tried; a name that does not resolve is a call "
          "that failed, and is tried again later. An IPv6 address stands in brackets."},
-    {"calling-address", CONFIG_TEXT, 0, CONFIG_NET, .help = "The selectors that we call with."},
-    {"mta-name", CONFIG_TEXT, 0, CONFIG_NET | SWITCH, .none = "the section's title",
-     .help = "As the peer gives it in its bind; letters' case counts."},
-    {"password", CONFIG_TEXT, CONFIG_SECRET, CONFIG_NET, .none = "none is asked",
+    {"calling-address", CONFIG_TEXT, 0, BOTH, .help = "The selectors that we call with."},
+    {"mta-name", CONFIG_TEXT, 0, SWITCH, 1, IPC_BIND_TEXT_MAX, .none = "the section's title",
+     .help =
+         "As the peer gives it in its bind; letters' case counts. Several peers may have one: the one whose "
+         "`accepted-contexts` and `dialogue` allow the bind is meant, and of several of these the one whose "
+         "`address` the call comes from, else the one whose `calling-address` has the selectors that were "
+         "called, else the first."},
+    {"password", CONFIG_TEXT, CONFIG_SECRET, CONFIG_STORE, 0, IPC_BIND_TEXT_MAX, .none = "none is asked",
      .help = "As the peer gives it in its bind."},
-    {"our-mta-name", CONFIG_TEXT, 0, CONFIG_NET, .none = "`mta-name` of the top level",
+    {"former-password", CONFIG_TEXT, CONFIG_SECRET, CONFIG_STORE, 0, IPC_BIND_TEXT_MAX,
+     .none = "none is taken",
+     .help =
+         "Taken as well as `password`, while the peer changes from one to the other; the log says when it "
+         "was used."},
+    {"our-mta-name", CONFIG_TEXT, 0, CONFIG_STORE, 1, IPC_BIND_TEXT_MAX,
+     .none = "`mta-name` of the top level", .help = "As we give it to this peer."},
+    {"our-password", CONFIG_TEXT, CONFIG_SECRET, CONFIG_STORE, 0, IPC_BIND_TEXT_MAX, .none = "none is given",
      .help = "As we give it to this peer."},
-    {"our-password", CONFIG_TEXT, CONFIG_SECRET, CONFIG_NET, .none = "none is given",
-     .help = "As we give it to this peer."},
-    {"password-form", CONFIG_WORD, 0, CONFIG_NET, .text = "octet-string", .words = forms,
+    {"password-form", CONFIG_WORD, 0, CONFIG_STORE, .text = "octet-string", .words = forms,
      .help = "As we write passwords. Both are read."},
-    {"unauthenticated", CONFIG_FLAG, 0, CONFIG_NET,
+    {"unauthenticated", CONFIG_FLAG, 0, CONFIG_STORE,
      .help = "Bind without names; `check-address` must be set."},
-    {"check-address", CONFIG_FLAG, 0, CONFIG_NET,
+    {"check-address", CONFIG_FLAG, 0, CONFIG_STORE,
      .help = "The peer must call from one of its addresses; a host name is resolved when it calls."},
     {"application-contexts", CONFIG_WORDS, 0, CONFIG_NET, 1, 3, .items = first_context, .words = contexts,
      .help = "Those that we call with, tried in order."},
-    {"accepted-contexts", CONFIG_WORDS, 0, CONFIG_NET, .items = contexts, .words = contexts,
+    {"accepted-contexts", CONFIG_WORDS, 0, CONFIG_STORE, .items = contexts, .words = contexts,
      .help = "Those that the peer may call with."},
-    {"dialogue", CONFIG_WORD, 0, CONFIG_NET, .text = "monologue", .words = dialogues,
+    {"dialogue", CONFIG_WORD, 0, BOTH, .text = "monologue", .words = dialogues,
      .help = "Who may send: the caller only, or both in turn."},
     {"tpdu-size", CONFIG_NUMBER, CONFIG_OCTETS | CONFIG_ZERO_DEFAULT, CONFIG_NET, COTP_TPDU_MINIMUM,
      COTP_TPDU_MAXIMUM, .number = COTP_TPDU_MAXIMUM,

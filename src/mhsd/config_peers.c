@@ -4,6 +4,7 @@
 
 #include "mhsd/config_private.h"
 #include "names/paddress.h"
+#include "protocol/host.h"
 #include "protocol/resolve.h"
 
 /* ---- presentation addresses ---- */
@@ -110,7 +111,6 @@ static void read_association(const struct config_section *section, struct protoc
     peer->context_count = (unsigned)config_list(section, "application-contexts", &names);
     for (unsigned i = 0; i < peer->context_count; i++)
         peer->contexts[i] = contexts[config_word_position(section, "application-contexts", names[i])];
-    peer->accepted_contexts = config_words(section, "accepted-contexts");
     peer->dialogue = config_word(section, "dialogue") ? OSI_TWO_WAY_ALTERNATE : OSI_MONOLOGUE;
     peer->tpdu_size = (unsigned)config_number(section, "tpdu-size");
     peer->checkpoint_size = (unsigned)config_number(section, "checkpoint-size");
@@ -118,27 +118,73 @@ static void read_association(const struct config_section *section, struct protoc
     peer->no_checkpoints = !config_flag(section, "checkpoints");
 }
 
-static bool read_bind(struct loader *l, struct config_section *section, struct protocol_peer *peer) {
+/* ---- who is who ---- */
+
+static struct ipc_selectors selectors_of(const struct osi_address *address) {
+    return (struct ipc_selectors){.t = address->t, .s = address->s, .p = address->p};
+}
+
+/* X.411's credentials are mandatory: without a password of ours an empty one is given. */
+static struct ipc_credentials read_ours(const struct loader *l, const struct config_section *section) {
+    const char *name = config_text(section, "our-mta-name");
+    if (config_flag(section, "unauthenticated"))
+        return (struct ipc_credentials){.form = IPC_CREDENTIALS_NONE};
+    return (struct ipc_credentials){.form = config_word(section, "password-form")
+                                                ? IPC_CREDENTIALS_IA5_STRING
+                                                : IPC_CREDENTIALS_OCTET_STRING,
+                                    .name = span_str(name ? name : config_text(l->tree, "mta-name")),
+                                    .password = span_str(config_text(section, "our-password"))};
+}
+
+/* Where the peer is called is where it calls from. */
+static bool read_hosts(struct loader *l, const struct protocol_peer *called, struct mta_bind *bind) {
+    struct mta_host *hosts = config_array(l, called->endpoint_count, sizeof *hosts);
+    bool ok = hosts != NULL;
+    for (size_t i = 0; ok && i < called->endpoint_count; i++) {
+        const struct protocol_endpoint *endpoint = &called->endpoints[i];
+        char text[HOST_TEXT_SIZE];
+        hosts[i] = (struct mta_host){.text = endpoint->host, .is_name = endpoint->length == 0};
+        if (hosts[i].is_name)
+            continue;
+        host_text(&endpoint->address, text);
+        hosts[i].text = arena_printf(&l->arena, "%s", text);
+        ok = hosts[i].text != NULL;
+    }
+    bind->hosts = hosts;
+    bind->host_count = called->endpoint_count;
+    return ok;
+}
+
+static bool read_bind(struct loader *l, struct config_section *section, const struct protocol_peer *called,
+                      struct mta_bind *bind) {
     const char *mta_name = config_text(section, "mta-name");
-    const char *our_name = config_text(section, "our-mta-name");
-    if (*section->title == '\0' || *section->title == '(')
-        return config_fail(l, section, NULL,
-                           "a peer has a name, and none in parentheses: those are next hops of the "
-                           "program's own");
-    peer->name = section->title;
-    peer->mta_name = span_str(mta_name ? mta_name : peer->name);
-    peer->password = span_str(config_text(section, "password"));
-    peer->our_mta_name = our_name ? span_str(our_name) : l->config.protocol.mta_name;
-    peer->our_password = span_str(config_text(section, "our-password"));
-    peer->unauthenticated = config_flag(section, "unauthenticated");
-    peer->check_address = config_flag(section, "check-address");
-    peer->password_form = config_word(section, "password-form") ? PROTOCOL_IA5_STRING : PROTOCOL_OCTET_STRING;
-    if (peer->unauthenticated && !peer->check_address)
+    bind->mta_name = span_str(mta_name ? mta_name : section->title);
+    bind->passwords[0] = span_str(config_text(section, "password"));
+    bind->passwords[1] = span_str(config_text(section, "former-password"));
+    bind->ours = read_ours(l, section);
+    bind->unauthenticated = config_flag(section, "unauthenticated");
+    bind->check_address = config_flag(section, "check-address");
+    bind->modes = config_words(section, "accepted-contexts")
+                  << IPC_MODE_NORMAL; /* words and modes go alike */
+    bind->two_way_alternate = called->dialogue == OSI_TWO_WAY_ALTERNATE;
+    bind->called = selectors_of(&called->called);
+    bind->calling = selectors_of(&called->calling);
+    if (bind->unauthenticated && !bind->check_address)
         return config_fail(
             l, section, "unauthenticated",
             "a peer that gives no name must be known by its address: set check-address = true");
-    return true;
+    return read_hosts(l, called, bind);
 }
+
+static bool read_name(struct loader *l, struct config_section *section, struct protocol_peer *peer) {
+    peer->name = section->title;
+    return (*section->title != '\0' && *section->title != '(') ||
+           config_fail(l, section, NULL,
+                       "a peer has a name, and none in parentheses: those are next hops of the "
+                       "program's own");
+}
+
+/* ---- the queue ---- */
 
 static void read_queue(const struct config_section *section, struct mta_peer *peer) {
     peer->name = section->title;
@@ -162,8 +208,9 @@ bool config_peers(struct loader *l) {
          section = config_next(section), i++) {
         if (section->faulty)
             continue;
-        ok = read_bind(l, section, &peers[i]) && read_addresses(l, section, &peers[i]) && ok;
         read_association(section, &peers[i]);
+        ok = read_name(l, section, &peers[i]) && read_addresses(l, section, &peers[i]) &&
+             read_bind(l, section, &peers[i], &queues[i].bind) && ok;
         read_queue(section, &queues[i]);
     }
     l->config.protocol.peers = peers;

@@ -1,9 +1,10 @@
-/* Associations as the store process knows them: admission, ends, and which may be recovered. */
+/* Associations as the store process knows them: who may bind, ends, and which may be recovered. */
 #include <stdio.h>
 
 #include "base/alloc.h"
 #include "base/clock.h"
 #include "base/log.h"
+#include "mta/bind.h"
 #include "mta/mta_private.h"
 
 struct association *association_find(const struct net *net, uint64_t ref) {
@@ -31,14 +32,18 @@ void association_idle(struct association *association, bool idle) {
 
 /* ---- opening ---- */
 
-static void admit(const struct net *net, uint64_t ref, enum ipc_admission admission, struct span peer,
-                  const char *cause) {
+static void answer(const struct net *net, uint64_t ref, const struct ipc_bind_answer *given) {
     struct buf *head = &net->mta->head;
     buf_clear(head);
-    buf_append_byte(head, (uint8_t)admission);
-    payload_put_octets(head, peer);
-    payload_put_octets(head, span_str(cause));
-    ipc_send(net->channel, IPC_ASSOCIATION_ADMIT, ref, buf_span(head), (struct span){NULL, 0});
+    ipc_bind_answer_write(given, head);
+    ipc_send(net->channel, IPC_BIND_ANSWER, ref, buf_span(head), (struct span){NULL, 0});
+}
+
+static void refuse(const struct net *net, uint64_t ref, enum ipc_bind_verdict verdict, const char *parameter,
+                   const char *cause) {
+    answer(net, ref,
+           &(struct ipc_bind_answer){
+               .verdict = verdict, .parameter = span_str(parameter), .cause = span_str(cause)});
 }
 
 static struct association *add_association(struct net *net, uint64_t ref, struct peer *peer, bool out,
@@ -89,52 +94,116 @@ static const char *why_busy(const struct mta *mta, const struct peer *peer) {
     return NULL;
 }
 
-static bool open_inbound(struct net *net, uint64_t ref, struct span name, struct span address, struct span id,
-                         struct span recover) {
-    struct mta *mta = net->mta;
-    if (recover.len)
-        fence(mta, recover, address);
-    struct peer *peer = recover.len ? receive_recoverable(mta, recover, address) : peer_find(mta, name);
-    if (!peer) {
-        admit(net, ref, IPC_CANNOT_RECOVER, name, recover.len ? "no such association broke" : "unknown peer");
-        return true;
-    }
-    const char *busy = why_busy(mta, peer);
-    if (!busy && !add_association(net, ref, peer, false, id, address))
+/* The bind is that of `peer`: is there room for it? */
+static void admit(struct net *net, uint64_t ref, struct peer *peer, const struct ipc_bind *bind) {
+    char address[LOG_TEXT_SIZE];
+    const char *busy = why_busy(net->mta, peer);
+    if (!busy && !add_association(net, ref, peer, false, bind->id, bind->address))
         busy = "no memory";
-    if (busy)
-        log_notice("peer=%s association refused: %s", peer->name, busy);
-    admit(net, ref, busy ? IPC_BUSY : IPC_ADMITTED, span_str(peer->name), busy ? busy : "");
-    return true;
+    if (busy) {
+        log_notice("peer=%s address=%s association refused: %s", peer->name, log_text(bind->address, address),
+                   busy);
+        refuse(net, ref, IPC_BIND_BUSY, "", busy);
+        return;
+    }
+    struct ipc_bind_answer admitted = {.verdict = IPC_BIND_ADMITTED, .peer = span_str(peer->name)};
+    if (!bind->recover_id.len && !peer->config->bind.unauthenticated)
+        admitted.credentials = peer->config->bind.ours;
+    answer(net, ref, &admitted);
 }
 
-static bool open_outbound(struct net *net, uint64_t ref, struct span name, struct span address,
-                          struct span id) {
+static void recover_inbound(struct net *net, uint64_t ref, const struct ipc_bind *bind) {
+    char address[LOG_TEXT_SIZE];
+    fence(net->mta, bind->recover_id, bind->address);
+    struct peer *peer = receive_recoverable(net->mta, bind->recover_id, bind->address);
+    if (peer) {
+        admit(net, ref, peer, bind);
+        return;
+    }
+    log_warning("address=%s recovery refused: no such association broke", log_text(bind->address, address));
+    refuse(net, ref, IPC_BIND_CANNOT_RECOVER, "", "no such association broke");
+}
+
+static void bind_inbound(struct net *net, uint64_t ref, const struct ipc_bind *bind) {
     struct mta *mta = net->mta;
-    struct peer *peer = peer_find(mta, name);
+    struct bind_judgement judgement;
+    char address[LOG_TEXT_SIZE];
+    buf_clear(&mta->scratch);
+    bind_judge(mta->config->peers, mta->config->peer_count, bind, &mta->scratch, &judgement);
+    struct peer *peer = judgement.peer ? peer_find(mta, span_str(judgement.peer->name)) : NULL;
+    if (judgement.verdict == IPC_BIND_RESOLVE) {
+        answer(net, ref,
+               &(struct ipc_bind_answer){.verdict = IPC_BIND_RESOLVE, .hosts = buf_span(&mta->scratch)});
+    } else if (judgement.verdict == IPC_BIND_ADMITTED && peer) {
+        if (judgement.former_password)
+            log_notice("peer=%s binds by its former password", peer->name);
+        admit(net, ref, peer, bind);
+    } else {
+        log_warning("peer=%s address=%s bind refused: %s: %s", peer ? peer->name : "?",
+                    log_text(bind->address, address), judgement.parameter, judgement.cause);
+        refuse(net, ref, judgement.verdict, judgement.parameter, judgement.cause);
+    }
+}
+
+/* True if the responder of a call of ours proves to be the peer (X.411 §12.1.1.1.2); RT-RECOVER's result
+ * holds no proof. Answers when not. */
+static bool responder_is(const struct net *net, uint64_t ref, const struct mta_peer *peer,
+                         const struct ipc_bind *bind, struct bind_judgement *judgement) {
+    *judgement = (struct bind_judgement){
+        .verdict = IPC_BIND_BUSY, .parameter = "", .cause = "the peer is not in the configuration any more"};
+    if (peer && bind->recover_id.len)
+        return true;
+    if (peer)
+        bind_judge_result(peer, bind, judgement);
+    if (judgement->verdict == IPC_BIND_ADMITTED)
+        return true;
+    refuse(net, ref, judgement->verdict, judgement->parameter, judgement->cause);
+    return false;
+}
+
+static const struct ipc_bind_answer goes_on = {.verdict = IPC_BIND_ADMITTED};
+
+static bool bind_outbound(struct net *net, uint64_t ref, const struct ipc_bind *bind) {
+    struct mta *mta = net->mta;
+    struct bind_judgement judgement;
+    struct peer *peer = peer_find(mta, bind->peer);
     if (!peer || !peer_connected(net, peer))
         return net_broke_rules(net, "it opened an association that nobody asked for");
-    struct association *association = add_association(net, ref, peer, true, id, address);
+    if (!responder_is(net, ref, peer->config, bind, &judgement)) {
+        peer_failed(mta, peer, span_str(judgement.cause));
+        return true;
+    }
+    struct association *association = add_association(net, ref, peer, true, bind->id, bind->address);
     if (!association)
         return false;
+    answer(net, ref, &goes_on);
     peer_worked(mta, peer);
     association_idle(association, true);
     peer_pump(mta, peer);
     return true;
 }
 
-bool association_open(struct net *net, uint64_t ref, struct span payload) {
-    struct reader r = reader_of(payload);
-    uint8_t direction = reader_u8(&r);
-    struct span name = payload_octets(&r), address = payload_octets(&r);
-    uint8_t mode = reader_u8(&r);
-    struct span id = payload_octets(&r), recover = payload_octets(&r);
-    if (!payload_done(&r) || direction > 1 || mode < IPC_MODE_NORMAL || mode > IPC_MODE_1984 || !ref ||
-        id.len > IPC_IDENTIFIER_MAX || address.len > IPC_IDENTIFIER_MAX || recover.len > IPC_IDENTIFIER_MAX ||
-        association_find(net, ref))
+static bool bind_ping(struct net *net, uint64_t ref, const struct ipc_bind *bind) {
+    struct bind_judgement judgement;
+    const struct peer *peer = peer_find(net->mta, bind->peer);
+    if (responder_is(net, ref, peer ? peer->config : NULL, bind, &judgement))
+        answer(net, ref, &goes_on);
+    return true;
+}
+
+bool association_bind(struct net *net, uint64_t ref, struct span payload) {
+    struct ipc_bind bind;
+    if (!ipc_bind_read(payload, &bind) || !ref || association_find(net, ref))
         return false;
-    return direction ? open_outbound(net, ref, name, address, id)
-                     : open_inbound(net, ref, name, address, id, recover);
+    if (bind.direction == IPC_DIRECTION_OUT)
+        return bind_outbound(net, ref, &bind);
+    if (bind.direction == IPC_DIRECTION_PING)
+        return bind_ping(net, ref, &bind);
+    if (bind.recover_id.len)
+        recover_inbound(net, ref, &bind);
+    else
+        bind_inbound(net, ref, &bind);
+    return true;
 }
 
 /* ---- ends ---- */

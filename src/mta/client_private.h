@@ -12,6 +12,7 @@ struct client {
     struct net *net;
     uint64_t ref;
     uint32_t uid, gid;
+    uint64_t request;       /* ref of the one that is being run */
     struct map submissions; /* by the client's ref */
 };
 
@@ -100,6 +101,11 @@ json_t *request_peers(struct client *client, json_t *request);
 json_t *request_route(struct client *client, json_t *request);
 json_t *json_time(int64_t seconds);
 json_t *json_text(struct span text);
+
+/* ---- ping.c ---- */
+
+/* NULL: the answer follows when the net process has one. */
+json_t *request_ping(struct client *client, json_t *request);
 
 /* ---- request.c ---- */
 

@@ -14,12 +14,34 @@
 #include "base/error.h"
 #include "base/span.h"
 #include "directory/directory.h"
+#include "ipc/bind.h"
 #include "mts/tables.h"
 
 struct mta;
 
-/* A neighbour MTA as the switch sees it; addresses, passwords and protocols are the net process's business.
- */
+/* A host that a peer calls from: an IP address in the form of inet_ntop(3), or a name. */
+struct mta_host {
+    const char *text;
+    bool is_name; /* its addresses are asked for when they are needed */
+};
+
+/* How a peer and we prove ourselves to each other in MTA-bind (X.411 §12.1.1), and how it may call. Several
+ * peers may have one MTA name: what they accept, and where they call from and to, tells them apart. */
+struct mta_bind {
+    bool unauthenticated;     /* the NULL alternative of MTABindArgument: it gives no name */
+    struct span mta_name;     /* as the peer gives it; case counts */
+    struct span passwords[2]; /* what it must give; the second during a change. Both absent: none is asked */
+    struct ipc_credentials ours; /* what we give */
+    bool check_address;          /* an inbound association must come from one of `hosts` */
+    const struct mta_host *hosts;
+    size_t host_count;
+    unsigned modes;                       /* or'ed 1 << enum ipc_mode: what it may call with */
+    bool two_way_alternate;               /* it may ask for that dialogue */
+    struct ipc_selectors called, calling; /* theirs and ours when we call it; swapped when it calls us */
+};
+
+/* A neighbour MTA as the switch sees it; where it is called and by which protocols is the net process's
+ * business. */
 struct mta_peer {
     const char *name;      /* in the configuration: routes, frames and log lines use it */
     unsigned max_in;       /* inbound associations at a time; more are refused as busy */
@@ -29,6 +51,7 @@ struct mta_peer {
     unsigned retry_first;  /* seconds to the next try after no association came up; doubles with each */
     unsigned retry_most;   /* the longest wait between such tries, seconds */
     unsigned queue_per_association; /* ready copies for which one more association is opened */
+    struct mta_bind bind;
 };
 
 /* Gives a mailbox to a local user. */

@@ -110,6 +110,7 @@ struct net {
     struct map associations;
     struct map clients;
     struct map connecting; /* how many associations are being opened, by peer number + 1 */
+    struct ping *pings;    /* ping.c */
     unsigned out;          /* associations opened through it, or being opened */
 };
 
@@ -161,6 +162,7 @@ struct mta {
     struct converter *converter;
     struct ipc_channel *parent;
     struct event *door; /* where channels to other processes come in */
+    uint64_t ping_number; /* of the last ping */
     struct batch batch;
     struct arena arena;   /* for the unit that is being worked on */
     struct buf head;      /* frame fields that are being put together */
@@ -262,6 +264,8 @@ void peer_worked(struct mta *mta, struct peer *peer);
 int64_t peer_back_off(const struct peer *peer, unsigned before);
 /* Lets the rules know whether the peer may be tried. */
 void peer_tell_rules(struct mta *mta, const struct peer *peer);
+/* The net process with the fewest associations out, or NULL. */
+struct net *net_with_fewest(const struct mta *mta);
 /* The answer to a CONNECT has come. False: the net process was not asked. */
 bool peer_connected(struct net *net, struct peer *peer);
 /* The net process is gone with what it was opening. */
@@ -296,7 +300,7 @@ void refusal_log_in(struct peer *peer, const char *cause);
 
 /* ---- association.c ---- */
 
-bool association_open(struct net *net, uint64_t ref, struct span payload);
+bool association_bind(struct net *net, uint64_t ref, struct span payload);
 bool association_close_frame(struct net *net, uint64_t ref, struct span payload);
 bool association_connect_failed(struct net *net, struct span payload);
 struct association *association_find(const struct net *net, uint64_t ref);
@@ -305,6 +309,12 @@ void association_end(struct association *association, enum ipc_close how, const 
 /* It is gone: what is under way on it is interrupted or in doubt. Frees it. */
 void association_gone(struct association *association, const char *cause);
 void association_idle(struct association *association, bool idle);
+
+/* ---- ping.c: `mhs ping` ---- */
+
+bool ping_result(struct net *net, uint64_t ref, struct span payload);
+/* The net process is gone: who asked for a ping by it is told so. */
+void pings_net_gone(struct net *net);
 
 /* ---- receive.c, receive_pieces.c, receive_resume.c: transfers in ---- */
 

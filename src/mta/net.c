@@ -36,12 +36,14 @@ static bool dispatch(struct net *net, enum ipc_type type, uint64_t ref, struct s
     if (net->mta->reader && !is_for_reader(type))
         return false;
     switch ((int)type) {
-    case IPC_ASSOCIATION_OPEN:
-        return association_open(net, ref, payload);
+    case IPC_BIND:
+        return association_bind(net, ref, payload);
     case IPC_ASSOCIATION_CLOSE:
         return association_close_frame(net, ref, payload);
     case IPC_CONNECT_FAILED:
         return association_connect_failed(net, payload);
+    case IPC_PING_RESULT:
+        return ping_result(net, ref, payload);
     case IPC_CLIENT_OPEN:
         return client_open(net, ref, payload);
     case IPC_CLIENT_CLOSE:
@@ -103,6 +105,7 @@ static void net_free(struct net *net, const char *cause) {
         }
     drop_associations(net, cause);
     peers_net_gone(net);
+    pings_net_gone(net);
     clients_free(net);
     batch_forget_net(mta, net);
     mem_free(net);

@@ -174,8 +174,7 @@ void peers_net_gone(struct net *net) {
     map_free(&net->connecting);
 }
 
-/* The net process with the fewest. */
-static struct net *least_net(const struct mta *mta) {
+struct net *net_with_fewest(const struct mta *mta) {
     struct net *best = NULL;
     for (struct net *net = mta->nets; net; net = net->next)
         if (!best || net->out < best->out)
@@ -184,12 +183,13 @@ static struct net *least_net(const struct mta *mta) {
 }
 
 static void connect_one(struct mta *mta, struct peer *peer) {
-    struct net *net = least_net(mta);
+    struct net *net = net_with_fewest(mta);
     if (!net)
         return;
     buf_clear(&mta->head);
     payload_put_octets(&mta->head, span_str(peer->name));
     payload_put_octets(&mta->head, send_recovery(mta, peer));
+    ipc_credentials_write(&peer->config->bind.ours, &mta->head);
     if (count_connecting(net, peer, 1) &&
         !ipc_send(net->channel, IPC_CONNECT, 0, buf_span(&mta->head), (struct span){NULL, 0}))
         count_connecting(net, peer, -1);

@@ -12,6 +12,7 @@ struct operation {
         MEMORY,  /* asks what the store process holds in memory */
         ROWS,    /* reads rows only: a reader process may answer it */
         CHANGES, /* the answer follows the commit */
+        PEERS,   /* asks a peer: no answer (NULL) follows when there is one */
     } touches;
     const char *members[14];
 };
@@ -22,6 +23,7 @@ struct operation {
 
 static const struct operation operations[] = {
     {"status", request_status, EVERYBODY, MEMORY, {NULL}},
+    {"ping", request_ping, OPERATORS, PEERS, {"peer"}},
     {"peer-status", request_peers, OPERATORS, MEMORY, {"peer"}},
     {"queue-list", request_queue_list, OPERATORS, MEMORY, {FILTERS, "limit", "after"}},
     {"queue-show", request_queue_show, OPERATORS, MEMORY, {"id"}},
@@ -72,10 +74,12 @@ static const char *unknown_member(const struct operation *operation, json_t *req
     return NULL;
 }
 
-static json_t *run(struct client *client, json_t *request, bool *writes) {
+enum answers { ANSWER_NOW, ANSWER_AFTER_COMMIT, ANSWER_LATER };
+
+static json_t *run(struct client *client, json_t *request, enum answers *when) {
     const char *name = json_string_value(json_object_get(request, "operation"));
     const struct operation *operation = operation_named(name);
-    *writes = false;
+    *when = ANSWER_NOW;
     if (!json_is_object(request))
         return client_error("bad-request", "the request is no JSON object");
     if (!operation)
@@ -92,19 +96,23 @@ static json_t *run(struct client *client, json_t *request, bool *writes) {
         users_follow(mta);
     struct batch_mark mark = batch_mark(mta);
     json_t *answer = operation->run(client, request);
-    *writes = operation->touches == CHANGES && answer && !json_object_get(answer, "error");
-    if (operation->touches == CHANGES && !*writes)
+    if (operation->touches == CHANGES && answer && !json_object_get(answer, "error"))
+        *when = ANSWER_AFTER_COMMIT;
+    else if (operation->touches == CHANGES)
         batch_undo(mta, mark);
+    else if (operation->touches == PEERS && !answer)
+        *when = ANSWER_LATER;
     return answer;
 }
 
 void request_run(struct client *client, uint64_t ref, struct span payload) {
-    bool writes;
+    enum answers when;
+    client->request = ref;
     json_t *request = json_loadb((const char *)payload.data, payload.len, JSON_REJECT_DUPLICATES, NULL);
-    json_t *answer = run(client, request, &writes);
+    json_t *answer = run(client, request, &when);
     json_decref(request);
-    if (writes)
+    if (when == ANSWER_AFTER_COMMIT)
         client_respond_after_commit(client, ref, answer);
-    else
+    else if (when == ANSWER_NOW)
         client_respond(client, ref, answer, true);
 }

@@ -1,6 +1,5 @@
 #include "protocol/bind.h"
 
-#include <openssl/crypto.h>
 #include <stdio.h>
 
 #include "schema/x411.h"
@@ -26,12 +25,17 @@ static struct span wrap(enum bind_tag tag, struct span element, struct arena *ar
     return wrapped;
 }
 
-static void put_password(struct x411_Password *password, struct span octets, enum protocol_string form) {
-    password->choice = form == PROTOCOL_IA5_STRING ? x411_Password_ia5_string : x411_Password_octet_string;
-    if (form == PROTOCOL_IA5_STRING)
-        password->u.ia5_string = octets;
+/* 1984 knows passwords as IA5String only (X.411-1984 §3.4). */
+static void put_credentials(const struct ipc_credentials *ours, enum osi_context context,
+                            struct x411_Credentials *credentials) {
+    struct x411_Password *password = &credentials->u.simple;
+    bool ia5 = ours->form == IPC_CREDENTIALS_IA5_STRING || context == OSI_MTS_TRANSFER_PROTOCOL_1984;
+    credentials->choice = x411_Credentials_simple;
+    password->choice = ia5 ? x411_Password_ia5_string : x411_Password_octet_string;
+    if (ia5)
+        password->u.ia5_string = ours->password;
     else
-        password->u.octet_string = octets;
+        password->u.octet_string = ours->password;
 }
 
 static struct span encode(const struct ber_type *type, const void *value, enum bind_tag tag,
@@ -42,38 +46,22 @@ static struct span encode(const struct ber_type *type, const void *value, enum b
     return context == OSI_MTS_TRANSFER ? wrap(tag, plain, arena) : plain;
 }
 
-/* A peer that is configured without a password of ours gets an empty one: X.411's credentials are mandatory.
- */
-static struct span own_password(const struct protocol_peer *peer) {
-    return peer->our_password.data ? peer->our_password : SPAN_LIT("");
-}
-
-/* 1984 knows passwords as IA5String only (X.411-1984 §3.4). */
-static enum protocol_string password_form(const struct protocol_peer *peer, enum osi_context context) {
-    return context == OSI_MTS_TRANSFER_PROTOCOL_1984 ? PROTOCOL_IA5_STRING : peer->password_form;
-}
-
-struct span bind_argument(const struct protocol_peer *peer, enum osi_context context, struct arena *arena) {
+struct span bind_argument(const struct ipc_credentials *ours, enum osi_context context, struct arena *arena) {
     struct x411_MTABindArgument argument = {.choice = x411_MTABindArgument_unauthenticated};
-    if (!peer->unauthenticated) {
+    if (ours->form != IPC_CREDENTIALS_NONE) {
         argument.choice = x411_MTABindArgument_authenticated;
-        argument.u.authenticated.initiator_name = peer->our_mta_name;
-        argument.u.authenticated.initiator_credentials.choice = x411_Credentials_simple;
-        put_password(&argument.u.authenticated.initiator_credentials.u.simple, own_password(peer),
-                     password_form(peer, context));
+        argument.u.authenticated.initiator_name = ours->name;
+        put_credentials(ours, context, &argument.u.authenticated.initiator_credentials);
     }
     return encode(&x411_MTABindArgument_type, &argument, BIND_ARGUMENT_TAG, context, arena);
 }
 
-struct span bind_result(const struct protocol_peer *peer, struct span our_name, enum osi_context context,
-                        struct arena *arena) {
+struct span bind_result(const struct ipc_credentials *ours, enum osi_context context, struct arena *arena) {
     struct x411_MTABindResult result = {.choice = x411_MTABindResult_unauthenticated};
-    if (!peer->unauthenticated) {
+    if (ours->form != IPC_CREDENTIALS_NONE) {
         result.choice = x411_MTABindResult_authenticated;
-        result.u.authenticated.responder_name = peer->our_mta_name.data ? peer->our_mta_name : our_name;
-        result.u.authenticated.responder_credentials.choice = x411_Credentials_simple;
-        put_password(&result.u.authenticated.responder_credentials.u.simple, own_password(peer),
-                     password_form(peer, context));
+        result.u.authenticated.responder_name = ours->name;
+        put_credentials(ours, context, &result.u.authenticated.responder_credentials);
     }
     return encode(&x411_MTABindResult_type, &result, BIND_RESULT_TAG, context, arena);
 }
@@ -94,14 +82,22 @@ static struct span unwrap(struct span data, enum bind_tag tag) {
     return data;
 }
 
-static void read_credentials(const struct x411_Credentials *credentials, struct bind_identity *identity) {
-    if (credentials->choice != x411_Credentials_simple) {
-        identity->strong = true;
-        return;
-    }
+static bool take(struct span name, const struct x411_Credentials *credentials, struct ipc_credentials *given,
+                 char *why) {
     const struct x411_Password *password = &credentials->u.simple;
-    identity->password =
-        password->choice == x411_Password_ia5_string ? password->u.ia5_string : password->u.octet_string;
+    *given = (struct ipc_credentials){.form = IPC_CREDENTIALS_STRONG, .name = name};
+    if (credentials->choice == x411_Credentials_simple && password->choice == x411_Password_ia5_string) {
+        given->form = IPC_CREDENTIALS_IA5_STRING;
+        given->password = password->u.ia5_string;
+    } else if (credentials->choice == x411_Credentials_simple) {
+        given->form = IPC_CREDENTIALS_OCTET_STRING;
+        given->password = password->u.octet_string;
+    }
+    bool fits = name.len <= IPC_BIND_TEXT_MAX && given->password.len <= IPC_BIND_TEXT_MAX;
+    if (!fits)
+        snprintf(why, 200, "its %s has more than %d octets",
+                 name.len > IPC_BIND_TEXT_MAX ? "name" : "password", IPC_BIND_TEXT_MAX);
+    return fits;
 }
 
 /* Real peers break bounds and repertoires of names and passwords: what counts is the comparison. */
@@ -120,41 +116,31 @@ static bool read(const struct ber_type *type, struct span data, struct arena *ar
 }
 
 bool bind_read_argument(struct span argument, enum osi_context context, struct arena *arena,
-                        struct bind_identity *identity, char *why) {
+                        struct ipc_credentials *given, bool *security_context, char *why) {
     struct x411_MTABindArgument value = {0};
     struct span data = context == OSI_MTS_TRANSFER ? unwrap(argument, BIND_ARGUMENT_TAG) : argument;
-    *identity = (struct bind_identity){0};
+    *given = (struct ipc_credentials){.form = IPC_CREDENTIALS_NONE};
+    *security_context = false;
     if (!read(&x411_MTABindArgument_type, data, arena, &value, why))
         return false;
-    if (value.choice == x411_MTABindArgument_unauthenticated) {
-        identity->unauthenticated = true;
+    if (value.choice == x411_MTABindArgument_unauthenticated)
         return true;
-    }
-    identity->mta_name = value.u.authenticated.initiator_name;
-    identity->security_context = value.u.authenticated.security_context.items != NULL;
-    read_credentials(&value.u.authenticated.initiator_credentials, identity);
-    return true;
+    *security_context = value.u.authenticated.security_context.items != NULL;
+    return take(value.u.authenticated.initiator_name, &value.u.authenticated.initiator_credentials, given,
+                why);
 }
 
 bool bind_read_result(struct span result, enum osi_context context, struct arena *arena,
-                      struct bind_identity *identity, char *why) {
+                      struct ipc_credentials *given, char *why) {
     struct x411_MTABindResult value = {0};
     struct span data = context == OSI_MTS_TRANSFER ? unwrap(result, BIND_RESULT_TAG) : result;
-    *identity = (struct bind_identity){0};
+    *given = (struct ipc_credentials){.form = IPC_CREDENTIALS_NONE};
     if (!read(&x411_MTABindResult_type, data, arena, &value, why))
         return false;
-    if (value.choice == x411_MTABindResult_unauthenticated) {
-        identity->unauthenticated = true;
+    if (value.choice == x411_MTABindResult_unauthenticated)
         return true;
-    }
-    identity->mta_name = value.u.authenticated.responder_name;
-    read_credentials(&value.u.authenticated.responder_credentials, identity);
-    return true;
-}
-
-/* Equal without telling by the time where they differ; the length may be told. */
-static bool same_secret(struct span a, struct span b) {
-    return a.len == b.len && (a.len == 0 || CRYPTO_memcmp(a.data, b.data, a.len) == 0);
+    return take(value.u.authenticated.responder_name, &value.u.authenticated.responder_credentials, given,
+                why);
 }
 
 const char *bind_error_name(struct span user_data) {
@@ -171,20 +157,6 @@ const char *bind_error_name(struct span user_data) {
     bool ok = read(&x411_MTABindError_type, unwrap(user_data, BIND_ERROR_TAG), &arena, &error, why);
     arena_free(&arena);
     return ok && error >= 0 && error < (int64_t)(sizeof names / sizeof *names) ? names[error] : NULL;
-}
-
-bool bind_matches(const struct protocol_peer *peer, const struct bind_identity *identity) {
-    if (identity->unauthenticated || identity->strong)
-        return peer->unauthenticated && identity->unauthenticated;
-    return span_eq(peer->mta_name, identity->mta_name) &&
-           (!peer->password.data || same_secret(peer->password, identity->password));
-}
-
-const char *bind_result_mismatch(const struct protocol_peer *peer, const struct bind_identity *identity) {
-    bool named = !identity->unauthenticated && !identity->strong;
-    return named && span_eq(peer->mta_name, identity->mta_name) ? "responder-credentials"
-           : identity->strong                                   ? "responder-credentials"
-                                                                : "responder-name";
 }
 
 const char *bind_error_parameter(const char *name) {

@@ -1,7 +1,8 @@
 /*
- * What a net process knows of the world: where to listen, who the peers are
- * and how they prove it. Made by the daemon from the configuration file; the
- * net process reads no file.
+ * What a net process knows of the world: where to listen, and how the peers are
+ * called. Names and passwords are not among it: whose a bind is, and what we give
+ * in ours, the store process says (ipc/bind.h). Made by the daemon from the
+ * configuration file; the net process reads no file.
  */
 #ifndef PROTOCOL_CONFIG_H
 #define PROTOCOL_CONFIG_H
@@ -20,26 +21,14 @@ struct protocol_endpoint {
     uint16_t port;    /* of a name */
 };
 
-/* How a name or password is written in a bind (MTAName is IA5String; Password is IA5String or OCTET STRING,
- * X.411 §8.2.1.1). */
-enum protocol_string { PROTOCOL_OCTET_STRING, PROTOCOL_IA5_STRING };
-
 /* A neighbour MTA. */
 struct protocol_peer {
-    const char *name;         /* in the configuration; frames and log lines use it */
-    struct span mta_name;     /* as the peer gives it in its bind; case counts */
-    struct span password;     /* what the peer must give; absent: none is asked */
-    struct span our_mta_name; /* what we give to this peer */
-    struct span our_password; /* absent: none is given */
-    enum protocol_string password_form;
-    bool unauthenticated; /* bind without a name: the NULL alternative of MTABindArgument */
-    bool check_address;   /* an inbound association must come from one of `endpoints` */
+    const char *name;                          /* in the configuration; frames and log lines use it */
     const struct protocol_endpoint *endpoints; /* where we call, tried in turn */
     size_t endpoint_count;
     struct osi_address called, calling; /* selectors of ours and theirs when we call */
     enum osi_context contexts[3];       /* tried in turn when we call */
     unsigned context_count;
-    unsigned accepted_contexts; /* or'ed enum osi_context: what the peer may call with */
     enum osi_dialogue dialogue;
     unsigned tpdu_size;
     unsigned checkpoint_size; /* KiB */
@@ -55,16 +44,12 @@ struct protocol_listener {
 
 /* Everything is owned by the daemon and stays valid until the next configuration is in use. */
 struct protocol_config {
-    struct span mta_name; /* ours, in results of binds */
     const struct protocol_listener *listeners;
     size_t listener_count;
     const struct protocol_peer *peers;
     size_t peer_count;
     const char *const *name_servers; /* addresses; none: those of the machine */
     size_t name_server_count;
-    uint32_t operators_gid;        /* who may ping besides root and our own user: this group (0: none) */
-    const uint32_t *operator_uids; /* and these */
-    size_t operator_uid_count;
     unsigned connections_max; /* TCP connections of this process */
     unsigned opening_max;     /* of these, at most so many that have not bound yet */
     unsigned clients_max;     /* of the local socket */

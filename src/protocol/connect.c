@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "base/alloc.h"
 #include "base/clock.h"
 #include "base/log.h"
 #include "protocol/bind.h"
@@ -29,19 +30,23 @@ const char *connect_context_name(enum osi_context context) {
 static void tell_failed(struct connection *c) {
     struct buf payload;
     buf_init(&payload, 0);
-    payload_put_octets(&payload, span_str(c->peer->name));
+    payload_put_octets(&payload, span_str(c->name));
     buf_append_byte(&payload, (uint8_t)c->failure_layer);
     payload_put_octets(&payload, span_str(c->failure));
     payload_put_octets(&payload, buf_span(&c->recover_id));
     net_tell(c->net, IPC_CONNECT_FAILED, 0, &payload);
 }
 
-static void give_up(struct connection *c) {
-    log_warning("peer=%s no association: %s", c->peer->name, c->failure);
-    if (c->ping_client)
+static void say_failed(struct connection *c) {
+    log_warning("peer=%s no association: %s", connection_peer(c), c->failure);
+    if (c->ping)
         ping_failed(c);
     else
         tell_failed(c);
+}
+
+static void give_up(struct connection *c) {
+    say_failed(c);
     connection_free(c);
 }
 
@@ -94,7 +99,7 @@ void connect_failed(struct connection *c, enum ipc_layer layer, const char *caus
     c->failure_layer = layer;
     close_try(c);
     if (!c->net->stopping && next_try(c, layer)) {
-        log_info("peer=%s %s; the next way is tried", c->peer->name, c->failure);
+        log_info("peer=%s %s; the next way is tried", connection_peer(c), c->failure);
         dial(c);
     } else {
         give_up(c);
@@ -110,9 +115,12 @@ void connect_forget(struct connection *c) {
 static bool start(struct connection *c) {
     const struct protocol_peer *peer = c->peer;
     const struct protocol_config *config = c->net->config;
+    struct reader given = reader_of(buf_span(&c->ours));
+    struct ipc_credentials ours;
     struct arena arena;
     arena_init(&arena, 64 * 1024);
     char calling[33], common[14];
+    ipc_credentials_read(&given, &ours);
     c->context = peer->contexts[c->context_at];
     struct osi_parameters parameters = {
         .role = OSI_INITIATOR,
@@ -131,7 +139,7 @@ static bool start(struct connection *c) {
     parameters.recover =
         c->recover_id.len > 0 && connection_id_read(buf_span(&c->recover_id), &parameters.recovered);
     if (!parameters.recover)
-        parameters.user_data = bind_argument(peer, c->context, &arena);
+        parameters.user_data = bind_argument(&ours, c->context, &arena);
     bool ok = connection_id_new(&parameters.id, calling, common) && connection_start(c, &parameters);
     arena_free(&arena);
     return ok;
@@ -162,7 +170,9 @@ static void on_connected(evutil_socket_t fd, short what, void *arg) {
     event_free(c->writable);
     c->writable = NULL;
     c->state = CONNECTION_OPENING;
-    if (!start(c))
+    if (c->context_at >= c->peer->context_count) /* a reload was quicker */
+        connect_failed(c, IPC_LAYER_TCP, "the peer is no longer configured");
+    else if (!start(c))
         connect_failed(c, IPC_LAYER_TRANSPORT, "no memory for the association");
 }
 
@@ -229,65 +239,82 @@ static void dial(struct connection *c) {
         resolve_host(c, endpoint);
 }
 
-void connect_begin(struct net *net, const struct protocol_peer *peer, struct span recover_id,
-                   uint64_t ping_client) {
+static const char *why_not(const struct connection *c) {
+    return !c->peer ? "the peer is not configured any more"
+           : c->peer->endpoint_count == 0
+               ? "the peer has no address in the configuration; it can only call us"
+               : NULL;
+}
+
+/* There is no connection to speak for itself. */
+static void never_begun(struct net *net, struct span name, struct span recover_id, uint64_t ping) {
+    struct connection none = {.net = net, .failure_layer = IPC_LAYER_TCP, .ping = ping};
+    snprintf(none.failure, sizeof none.failure, "too many connections, or no memory");
+    if (connection_name(&none, name) && buf_append_span(&none.recover_id, recover_id))
+        say_failed(&none);
+    else
+        net_lose_store(net, "no memory to say that a call failed");
+    mem_free(none.name);
+    buf_free(&none.recover_id);
+}
+
+void connect_begin(struct net *net, struct span name, struct span recover_id,
+                   const struct ipc_credentials *ours, uint64_t ping) {
     struct connection *c = connection_new(net, false);
-    if (c)
-        c->peer = peer;
-    if (!c || !buf_append_span(&c->recover_id, recover_id) || peer->endpoint_count == 0) {
-        struct connection none = {
-            .net = net, .peer = peer, .failure_layer = IPC_LAYER_TCP, .ping_client = ping_client};
-        snprintf(none.failure, sizeof none.failure, "%s",
-                 peer->endpoint_count == 0
-                     ? "the peer has no address in the configuration; it can only call us"
-                     : "too many connections, or no memory");
-        if (ping_client)
-            ping_failed(&none);
-        else
-            tell_failed(&none);
+    if (!c || !connection_name(c, name) || !buf_append_span(&c->recover_id, recover_id) ||
+        !ipc_credentials_write(ours, &c->ours)) {
         if (c)
             connection_free(c);
+        never_begun(net, name, recover_id, ping);
         return;
     }
-    c->ping_client = ping_client;
+    c->peer = net_peer_by_name(net, name);
+    c->ping = ping;
+    if (why_not(c)) {
+        c->failure_layer = IPC_LAYER_TCP;
+        snprintf(c->failure, sizeof c->failure, "%s", why_not(c));
+        give_up(c);
+        return;
+    }
     dial(c);
 }
 
 /* ---- the answer ---- */
 
-/* The responder proves itself too: a wrong name or password ends the association (X.411 §12.1.1.1.2). */
-static bool check_result(struct connection *c, const struct osi_open *open) {
-    struct arena arena;
-    arena_init(&arena, 64 * 1024);
-    struct bind_identity identity;
-    char why[200], name[LOG_TEXT_SIZE];
-    bool ok = bind_read_result(open->user_data, open->context, &arena, &identity, why);
-    c->failure_parameter[0] = '\0';
-    if (!ok)
-        snprintf(c->failure, sizeof c->failure, "bind: the result is not valid: %.150s", why);
-    else if (!bind_matches(c->peer, &identity)) {
-        const char *parameter = bind_result_mismatch(c->peer, &identity);
-        ok = false;
-        snprintf(c->failure_parameter, sizeof c->failure_parameter, "%s", parameter);
-        snprintf(c->failure, sizeof c->failure, "bind: %s: the %s '%.64s' is not the configured one",
-                 parameter, strcmp(parameter, "responder-name") == 0 ? "name" : "password of",
-                 identity.mta_name.data ? log_text(identity.mta_name, name) : "(none)");
-    }
-    arena_free(&arena);
-    return ok;
+void connect_opened(struct connection *c) {
+    c->state = CONNECTION_OPEN;
+    log_info("peer=%s address=%s association opened (%s)", connection_peer(c), c->address,
+             connect_context_name(c->context));
+    if (c->ping)
+        osi_rt_close(c->association, clock_monotonic_us());
 }
 
+void connect_refused(struct connection *c, const char *parameter, const char *cause) {
+    c->failure_layer = IPC_LAYER_BIND;
+    snprintf(c->failure_parameter, sizeof c->failure_parameter, "%s", parameter);
+    snprintf(c->failure, sizeof c->failure, "%s", cause);
+    log_warning("peer=%s no association: %s", connection_peer(c), c->failure);
+    if (c->ping)
+        ping_failed(c);
+    c->ping = 0;
+    osi_rt_user_abort(c->association, (struct span){NULL, 0});
+}
+
+/* The responder proves itself too: a wrong name or password ends the association (X.411 §12.1.1.1.2). */
 void connect_confirmed(struct connection *c, const struct osi_open *open) {
-    if (!open->recover && !check_result(c, open)) {
+    struct ipc_credentials given = {.form = IPC_CREDENTIALS_NONE};
+    struct arena arena;
+    char why[200];
+    arena_init(&arena, 64 * 1024);
+    buf_wipe(&c->ours);
+    if (open->recover || bind_read_result(open->user_data, open->context, &arena, &given, why)) {
+        admission_ask_result(c, open, &given);
+    } else {
         c->failure_layer = IPC_LAYER_BIND;
-        osi_rt_user_abort(c->association, (struct span){NULL, 0});
-        return; /* the close that follows keeps this cause */
+        c->failure_parameter[0] = '\0';
+        snprintf(c->failure, sizeof c->failure, "bind: the result is not valid: %.150s", why);
+        osi_rt_user_abort(c->association,
+                          (struct span){NULL, 0}); /* the close that follows keeps this cause */
     }
-    c->state = CONNECTION_OPEN;
-    log_info("peer=%s address=%s association opened (%s)", c->peer->name, c->address,
-             connect_context_name(c->context));
-    if (c->ping_client)
-        osi_rt_close(c->association, clock_monotonic_us());
-    else
-        accept_announce(c, open);
+    arena_free(&arena);
 }

@@ -54,6 +54,7 @@ struct connection *connection_new(struct net *net, bool inbound) {
     c->state = inbound ? CONNECTION_OPENING : CONNECTION_DIALING;
     buf_init(&c->input, 0);
     buf_init(&c->recover_id, 0);
+    buf_init(&c->ours, 0);
     if (!take_slot(net, c)) {
         mem_free(c);
         return NULL;
@@ -77,7 +78,9 @@ void connection_free(struct connection *c) {
         close(c->fd);
     buf_free(&c->input);
     buf_free(&c->recover_id);
-    accept_forget(c);
+    buf_wipe(&c->ours);
+    mem_free(c->name);
+    admission_forget(c);
     connect_forget(c);
     transfer_in_free(c);
     transfer_out_free(&c->out);
@@ -128,8 +131,7 @@ static void report_close(struct connection *c, const struct osi_cause *cause) {
         tell_close(c, cause);
     c->announced = false;
     if (cause->end != OSI_END_RELEASED && cause->end != OSI_END_LOCAL)
-        log_warning("peer=%s address=%s association ended: %s", c->peer ? c->peer->name : "?", c->address,
-                    cause->text);
+        log_warning("peer=%s address=%s association ended: %s", connection_peer(c), c->address, cause->text);
 }
 
 static enum ipc_layer layer_of(const struct osi_cause *cause) {
@@ -153,7 +155,7 @@ static enum ipc_layer layer_of(const struct osi_cause *cause) {
 /* ---- events ---- */
 
 static void on_closed(struct connection *c, const struct osi_cause *cause) {
-    if (!c->inbound && c->state < CONNECTION_OPEN) {
+    if (!c->inbound && c->state < CONNECTION_ADMISSION) {
         /* An abort of ours has its cause there already: the bind's result did not match. */
         if (cause->end != OSI_END_LOCAL || !c->failure[0]) {
             const char *bind_error = bind_error_name(cause->user_data);
@@ -167,7 +169,7 @@ static void on_closed(struct connection *c, const struct osi_cause *cause) {
         }
         return; /* connection_pump sees that the association is over, and tries the next way */
     }
-    if (c->ping_client)
+    if (c->ping)
         ping_ended(c, cause->end == OSI_END_RELEASED, layer_of(cause), cause->parameter, cause->text);
     report_close(c, cause);
 }
@@ -175,7 +177,7 @@ static void on_closed(struct connection *c, const struct osi_cause *cause) {
 static void handle(struct connection *c, struct osi_event *event) {
     switch (event->type) {
     case OSI_EVENT_OPEN_INDICATION:
-        accept_indication(c, &event->u.open);
+        admission_indication(c, &event->u.open);
         break;
     case OSI_EVENT_OPEN_CONFIRM:
         connect_confirmed(c, &event->u.open);
@@ -195,7 +197,7 @@ static void handle(struct connection *c, struct osi_event *event) {
     case OSI_EVENT_TRANSFER_CUT_SHORT:
         log_warning("peer=%s address=%s transfer refused: its activity ended before the lengths in its APDU "
                     "said so",
-                    c->peer ? c->peer->name : "?", c->address);
+                    connection_peer(c), c->address);
         break;
     case OSI_EVENT_TRANSFER_INTERRUPTED:
         transfer_in_stopped(c, true);
@@ -310,7 +312,7 @@ static void on_lingering(evutil_socket_t fd, short what, void *arg) {
  * so read on until the peer closes too, but not for long. */
 static void linger(struct connection *c) {
     static const struct timeval limit = {.tv_sec = LINGER_SECONDS};
-    accept_forget(c);
+    admission_forget(c);
     osi_association_free(c->association);
     c->association = NULL;
     free_event(&c->readable);
@@ -330,7 +332,7 @@ static void settle(struct connection *c) {
     } while (flushed && osi_association_output(c->association).len > 0);
     drain_events(c);
     if (osi_association_is_over(c->association) && flushed) {
-        if (!c->inbound && c->state < CONNECTION_OPEN)
+        if (!c->inbound && c->state < CONNECTION_ADMISSION)
             connect_failed(c, c->failure_layer, c->failure);
         else
             linger(c);
@@ -395,19 +397,33 @@ void connection_kick(struct connection *c) {
 }
 
 void connection_rename_peer(struct connection *c) {
-    accept_check_again(c);
-    if (!c->peer)
+    static const struct protocol_peer removed = {.name = "(removed)"};
+    admission_ask_again(c);
+    if (!c->name)
         return;
-    const struct protocol_peer *peer = net_peer_by_name(c->net, span_str(c->peer->name));
+    const struct protocol_peer *peer = net_peer_by_name(c->net, span_str(c->name));
     if (!peer) {
-        static const struct protocol_peer removed = {.name = "(removed)"};
-        log_notice("peer=%s is no longer configured: its association ends", c->peer->name);
+        log_notice("peer=%s is no longer configured: its association ends", c->name);
         if (c->association)
             osi_rt_user_abort(c->association, (struct span){NULL, 0});
-        peer = &removed;
         connection_kick(c);
     }
-    c->peer = peer;
+    c->peer = peer ? peer : &removed;
+}
+
+bool connection_name(struct connection *c, struct span peer) {
+    char *name = mem_alloc(peer.len + 1);
+    if (!name)
+        return false;
+    if (peer.len)
+        memcpy(name, peer.data, peer.len);
+    mem_free(c->name);
+    c->name = name;
+    return true;
+}
+
+const char *connection_peer(const struct connection *c) {
+    return c->name ? c->name : "?";
 }
 
 /* A host that went down without a word would hold its associations for ever: TCP finds out within 2 minutes.

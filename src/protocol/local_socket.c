@@ -1,7 +1,7 @@
 /*
  * The local socket: clients' frames go on to the store process, or to a reader
  * process, with the client's number in the upper half of their ref; answers
- * come back the same way. Only `ping` is answered here.
+ * come back the same way.
  */
 #include <errno.h>
 #include <jansson.h>
@@ -40,42 +40,14 @@ static void unlink_client(struct client *client) {
     client->net->client_count--;
 }
 
-/* As the store process decides for all else (docs/local-protocol.md): a ping makes us call somebody. */
-static bool is_operator(const struct client *client) {
-    const struct protocol_config *config = client->net->config;
-    uint32_t uid = client->seat.uid, gid = client->seat.gid;
-    bool found = uid == 0 || uid == geteuid() || (config->operators_gid && gid == config->operators_gid);
-    for (size_t i = 0; i < config->operator_uid_count && !found; i++)
-        found = config->operator_uids[i] == uid;
-    return found;
-}
-
-static void ping(struct client *client, uint64_t ref, const char *peer) {
-    if (is_operator(client))
-        ping_request(client->net, ref_of(client, ref), span_str(peer ? peer : ""));
-    else
-        local_respond(client->net, ref_of(client, ref),
-                      SPAN_LIT("{\"error\": {\"code\": \"not-permitted\", \"text\": \"only root and the "
-                               "operators may ask for ping\"}}"));
-}
-
-enum server { SERVER_SELF, SERVER_READER, SERVER_STORE };
-
-/* `{"operation": "ping", "peer": NAME}` is for us, what only reads is a reader's, all else the store
- * process's. */
-static enum server server_of(struct client *client, enum ipc_type type, uint64_t ref, struct span payload) {
-    bool has_readers = client->net->reader_count > 0;
-    if (type != IPC_REQUEST)
-        return has_readers && type == IPC_FETCH ? SERVER_READER : SERVER_STORE;
+/* True for what only reads: a reader's, where there are any. */
+static bool is_for_reader(const struct client *client, enum ipc_type type, struct span payload) {
+    if (client->net->reader_count == 0 || type != IPC_REQUEST)
+        return client->net->reader_count > 0 && type == IPC_FETCH;
     json_t *request = json_loadb((const char *)payload.data, payload.len, JSON_REJECT_DUPLICATES, NULL);
-    const char *operation = json_string_value(json_object_get(request, "operation"));
-    const char *peer = json_string_value(json_object_get(request, "peer"));
-    bool is_ping = operation && strcmp(operation, "ping") == 0;
-    bool reads = has_readers && readers_serve(request);
-    if (is_ping)
-        ping(client, ref, peer);
+    bool reads = readers_serve(request);
     json_decref(request);
-    return is_ping ? SERVER_SELF : reads ? SERVER_READER : SERVER_STORE;
+    return reads;
 }
 
 static bool on_frame(void *context, struct ipc_channel *channel, enum ipc_type type, uint64_t ref,
@@ -87,10 +59,7 @@ static bool on_frame(void *context, struct ipc_channel *channel, enum ipc_type t
                     (unsigned long long)ref);
         return false;
     }
-    enum server server = server_of(client, type, ref, payload);
-    if (server == SERVER_SELF)
-        return true;
-    if (server == SERVER_READER) {
+    if (is_for_reader(client, type, payload)) {
         struct ipc_channel *reader =
             readers_ask(client->net, &client->seat, type, ref_of(client, ref), payload);
         if (reader && ipc_is_full(reader))

@@ -25,10 +25,7 @@ const struct protocol_peer *net_peer_by_name(struct net *net, struct span name) 
 
 static void close_listeners(struct net *net);
 
-/* The store process is half of this one: without it, or without memory for it, there is nothing to do but end
- * and be restarted; or, while both stop, to end with it. The loop goes on for a moment: the order to stop,
- * which the parent gives to this process first, may be seen later than the end of the store's channel. */
-static void lose_store(struct net *net, const char *cause) {
+void net_lose_store(struct net *net, const char *cause) {
     static const struct timeval moment = {.tv_usec = 200000};
     if (net->status != 0)
         return;
@@ -52,24 +49,22 @@ void net_tell(struct net *net, enum ipc_type type, uint64_t ref, struct buf *pay
     bool ok = !payload->failed && net_store_send(net, type, ref, buf_span(payload), (struct span){NULL, 0});
     buf_free(payload);
     if (!ok)
-        lose_store(net, "a frame could not be sent");
+        net_lose_store(net, "a frame could not be sent");
 }
 
 void net_tell_empty(struct net *net, enum ipc_type type, uint64_t ref) {
     if (!net_store_send(net, type, ref, (struct span){NULL, 0}, (struct span){NULL, 0}))
-        lose_store(net, "a frame could not be sent");
+        net_lose_store(net, "a frame could not be sent");
 }
 
 /* ---- frames of the store process ---- */
 
-static bool on_admit(struct connection *c, struct reader *r) {
-    uint8_t admission = reader_u8(r);
-    struct span peer = payload_octets(r);
-    struct span cause = payload_octets(r);
-    if (!payload_done(r))
+static bool on_answer(struct connection *c, struct span payload) {
+    struct ipc_bind_answer answer;
+    if (!ipc_bind_answer_read(payload, &answer))
         return false;
     if (c)
-        accept_admission(c, (enum ipc_admission)admission, peer, cause);
+        admission_answer(c, &answer);
     return true;
 }
 
@@ -83,7 +78,7 @@ static bool on_close(struct connection *c, struct reader *r) {
     if (!c || !c->association)
         return true;
     if (how != IPC_CLOSE_RELEASED || !osi_rt_close(c->association, clock_monotonic_us())) {
-        log_info("peer=%s address=%s association aborted: %s", c->peer ? c->peer->name : "?", c->address,
+        log_info("peer=%s address=%s association aborted: %s", connection_peer(c), c->address,
                  log_text(cause, text));
         osi_rt_user_abort(c->association, (struct span){NULL, 0});
     }
@@ -91,16 +86,22 @@ static bool on_close(struct connection *c, struct reader *r) {
     return true;
 }
 
-/* A peer that a reload took away in the meantime is answered under the name that was asked for. */
 static bool on_connect(struct net *net, struct reader *r) {
     struct span name = payload_octets(r);
     struct span recover_id = payload_octets(r);
-    if (!payload_done(r))
+    struct ipc_credentials ours;
+    if (!ipc_credentials_read(r, &ours) || !payload_done(r))
         return false;
-    const struct protocol_peer *peer = net_peer_by_name(net, name);
-    char text[LOG_TEXT_SIZE];
-    struct protocol_peer unknown = {.name = log_text(name, text)};
-    connect_begin(net, peer ? peer : &unknown, recover_id, 0);
+    connect_begin(net, name, recover_id, &ours, 0);
+    return true;
+}
+
+static bool on_ping(struct net *net, uint64_t ping, struct reader *r) {
+    struct span name = payload_octets(r);
+    struct ipc_credentials ours;
+    if (!ping || !ipc_credentials_read(r, &ours) || !payload_done(r))
+        return false;
+    connect_begin(net, name, (struct span){NULL, 0}, &ours, ping);
     return true;
 }
 
@@ -108,12 +109,14 @@ static bool dispatch(struct net *net, enum ipc_type type, uint64_t ref, struct s
     struct reader r = reader_of(payload);
     struct connection *c = net_connection(net, ref);
     switch (type) {
-    case IPC_ASSOCIATION_ADMIT:
-        return on_admit(c, &r);
+    case IPC_BIND_ANSWER:
+        return on_answer(c, payload);
     case IPC_ASSOCIATION_CLOSE:
         return on_close(c, &r);
     case IPC_CONNECT:
         return on_connect(net, &r);
+    case IPC_PING:
+        return on_ping(net, ref, &r);
     case IPC_TRANSFER_CHECKPOINT_DONE:
     case IPC_TRANSFER_RESULT:
     case IPC_RESUME_RESULT:
@@ -143,7 +146,7 @@ static void on_store_closed(void *context, struct ipc_channel *channel, const ch
     struct net *net = context;
     (void)channel;
     net->store = NULL;
-    lose_store(net, cause);
+    net_lose_store(net, cause);
 }
 
 static void pump_all(struct net *net) {

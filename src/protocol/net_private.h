@@ -6,6 +6,7 @@
 
 #include "asn1/ber.h"
 #include "base/buf.h"
+#include "ipc/bind.h"
 #include "ipc/channel.h"
 #include "ipc/payload.h"
 #include "protocol/apdu_scanner.h"
@@ -51,7 +52,7 @@ struct net {
 enum connection_state {
     CONNECTION_DIALING,   /* outbound: the host's name, then TCP connect */
     CONNECTION_OPENING,   /* association being made, either side */
-    CONNECTION_ADMISSION, /* inbound: the store process decides */
+    CONNECTION_ADMISSION, /* the store process decides, either side */
     CONNECTION_OPEN
 };
 
@@ -93,28 +94,29 @@ struct connection {
     enum connection_state state;
     bool inbound;
     int64_t since;   /* monotonic µs */
-    bool announced;  /* the store process knows it */
+    bool announced;  /* the store process was told of it, and hears of its end */
     size_t lingered; /* octets read since the association was over */
     struct event *readable;
     struct event *writable;
     struct event *timer;
     struct osi_association *association;
-    const struct protocol_peer *peer;
+    char *name;                       /* the peer's, in frames and log lines; NULL: not known yet */
+    const struct protocol_peer *peer; /* outbound: how it is called */
     enum osi_context context;
-    struct buf input;         /* octets that the association did not take yet */
-    char address[64];         /* the peer's host, for the log and the store process */
-    struct resolve *question; /* a name that is being resolved, either side */
-    struct address_check
-        *check; /* inbound: the peer must be known by its address, a name of which resolves */
+    struct buf input;            /* octets that the association did not take yet */
+    char address[64];            /* the peer's host, for the log and the store process */
+    struct resolve *question;    /* a name that is being resolved, either side */
+    struct admission *admission; /* inbound, while it is not answered (admission.c) */
     /* outbound */
     size_t endpoint;
     char host[256];                           /* the endpoint's name, if it is one */
     struct evutil_addrinfo *found, *found_at; /* what it resolved to, and the address that is tried */
     uint16_t port;
     unsigned context_at;
-    uint64_t ping_client; /* not 0: `mhs ping`; released as soon as it is open */
+    uint64_t ping; /* not 0: `mhs ping`; released as soon as it is open */
     struct buf recover_id;
-    char failure[200];          /* why the last try failed */
+    struct buf ours;   /* what we give in the bind, as ipc_credentials_write has it; until it is opened */
+    char failure[200]; /* why the last try failed */
     char failure_parameter[40]; /* what did not match; may be empty */
     enum ipc_layer failure_layer;
     uint32_t transfers_in; /* begun so far */
@@ -133,6 +135,11 @@ const struct protocol_peer *net_peer_by_name(struct net *net, struct span name);
  */
 bool net_store_send(struct net *net, enum ipc_type type, uint64_t ref, struct span head, struct span body);
 bool net_store_is_full(const struct net *net);
+
+/* The store process is half of this one: without it, or without memory for it, there is nothing to do but end
+ * and be restarted; or, while both stop, to end with it. The loop goes on for a moment: the order to stop,
+ * which the parent gives to this process first, may be seen later than the end of the store's channel. */
+void net_lose_store(struct net *net, const char *cause);
 
 /* Sends a frame to the store process. */
 void net_tell(struct net *net, enum ipc_type type, uint64_t ref, struct buf *payload);
@@ -159,27 +166,37 @@ void connection_pump(struct connection *c);
 /* Asks for a pump in the next turn of the loop; safe from anywhere. */
 void connection_kick(struct connection *c);
 
+/* Names the peer; false without memory. `connection_peer` is for log lines: `?` while it has no name. */
+bool connection_name(struct connection *c, struct span peer);
+const char *connection_peer(const struct connection *c);
+
 /* After a reload: finds the connection's peer in the new configuration by name; ends the association when it
  * is gone. */
 void connection_rename_peer(struct connection *c);
 
 /* ---- accept.c: inbound associations ---- */
 void accept_ready(evutil_socket_t fd, short what, void *arg);
-/* Tells the store process of an association that is up, or waits for admission. */
-void accept_announce(struct connection *c, const struct osi_open *open);
-void accept_indication(struct connection *c, const struct osi_open *open);
-/* Gives up the question that a check by address asks. */
-void accept_forget(struct connection *c);
-/* After a reload: a check by address under way begins anew. */
-void accept_check_again(struct connection *c);
-void accept_admission(struct connection *c, enum ipc_admission admission, struct span peer,
-                      struct span cause);
+
+/* ---- admission.c: the store process decides who may bind ---- */
+void admission_indication(struct connection *c, const struct osi_open *open);
+/* Outbound: the responder has accepted and gave these. */
+void admission_ask_result(struct connection *c, const struct osi_open *open,
+                          const struct ipc_credentials *given);
+void admission_answer(struct connection *c, const struct ipc_bind_answer *answer);
+/* Gives up what an inbound bind waits for. */
+void admission_forget(struct connection *c);
+/* After a reload: a bind that waits for names of hosts is asked anew. */
+void admission_ask_again(struct connection *c);
 
 /* ---- connect.c: outbound associations ---- */
 
-/* Begins to open an association with `peer`; for a ping, `ping_client` is the request's ref, else 0. */
-void connect_begin(struct net *net, const struct protocol_peer *peer, struct span recover_id,
-                   uint64_t ping_client);
+/* Begins to open an association with the peer of this name, or says why not. `ours` is read for as long as
+ * the call lasts; `ping` is the ping's number, else 0. */
+void connect_begin(struct net *net, struct span name, struct span recover_id,
+                   const struct ipc_credentials *ours, uint64_t ping);
+/* The store process knows the responder, or does not. */
+void connect_opened(struct connection *c);
+void connect_refused(struct connection *c, const char *parameter, const char *cause);
 void connect_confirmed(struct connection *c, const struct osi_open *open);
 
 /* This try failed: takes the next context or endpoint, or gives up. Frees the connection's association; may
@@ -212,10 +229,9 @@ struct ipc_channel *readers_ask(struct net *net, struct reader_seat *seat, enum 
 void readers_leave(struct reader_seat *seat);
 
 /* ---- ping.c ---- */
-void ping_request(struct net *net, uint64_t client, struct span peer);
-/* Answers the client from the connection's failure. */
+/* Answers from the connection's failure. */
 void ping_failed(struct connection *c);
-/* Answers the client: the association was open, and is over. */
+/* Answers: the association was open, and is over. */
 void ping_ended(struct connection *c, bool released, enum ipc_layer layer, const char *parameter,
                 const char *cause);
 

@@ -33,22 +33,21 @@ static void succeeded(struct connection *c) {
     struct buf json;
     buf_init(&json, 0);
     buf_printf(&json, "{\"ok\": true, ");
-    put_member(&json, "peer", c->peer->name);
+    put_member(&json, "peer", connection_peer(c));
     buf_printf(&json, ", ");
     put_member(&json, "address", c->address);
     buf_printf(&json, ", ");
     put_member(&json, "application-context", connect_context_name(c->context));
     buf_printf(&json, ", \"session-version\": %u, \"checkpoint-size\": %u, \"window-size\": %u}",
                open->session_version, open->checkpoint_size, open->window_size);
-    local_respond(c->net, c->ping_client, buf_span(&json));
-    buf_free(&json);
+    net_tell(c->net, IPC_PING_RESULT, c->ping, &json);
 }
 
 void ping_failed(struct connection *c) {
     struct buf json;
     buf_init(&json, 0);
     buf_printf(&json, "{\"ok\": false, ");
-    put_member(&json, "peer", c->peer->name);
+    put_member(&json, "peer", connection_peer(c));
     buf_printf(&json, ", ");
     put_member(&json, "address", c->address);
     buf_printf(&json, ", ");
@@ -60,8 +59,7 @@ void ping_failed(struct connection *c) {
     }
     put_member(&json, "cause", c->failure);
     buf_append_byte(&json, '}');
-    local_respond(c->net, c->ping_client, buf_span(&json));
-    buf_free(&json);
+    net_tell(c->net, IPC_PING_RESULT, c->ping, &json);
 }
 
 void ping_ended(struct connection *c, bool released, enum ipc_layer layer, const char *parameter,
@@ -74,15 +72,5 @@ void ping_ended(struct connection *c, bool released, enum ipc_layer layer, const
         snprintf(c->failure, sizeof c->failure, "%s", cause);
         ping_failed(c);
     }
-    c->ping_client = 0;
-}
-
-void ping_request(struct net *net, uint64_t client, struct span peer) {
-    const struct protocol_peer *found = net_peer_by_name(net, peer);
-    if (found)
-        connect_begin(net, found, (struct span){NULL, 0}, client);
-    else
-        local_respond(net, client,
-                      SPAN_LIT("{\"error\": {\"code\": \"not-found\", \"text\": \"no peer of this name is "
-                               "configured; 'mhs status' shows them\"}}"));
+    c->ping = 0;
 }

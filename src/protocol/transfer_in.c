@@ -80,7 +80,7 @@ static const struct apdu_handler pieces_handler = {on_envelope, on_content};
 
 /* The peer sent what is no MTS-APDU: it shall not try the same octets again. */
 static void refuse_apdu(struct connection *c) {
-    log_warning("peer=%s address=%s transfer refused: %s at octet %llu of the APDU", c->peer->name,
+    log_warning("peer=%s address=%s transfer refused: %s at octet %llu of the APDU", connection_peer(c),
                 c->address, c->in.scanner.error, (unsigned long long)c->in.scanner.offset);
     if (c->in.pieces)
         tell_piece(c, IPC_TRANSFER_STOP, SPAN_LIT("\0"));
@@ -297,7 +297,7 @@ static bool on_result(struct connection *c, struct reader *r) {
     }
     /* The store process tells of those refused temporarily, and not of each. */
     if (result == IPC_REFUSED)
-        log_warning("peer=%s address=%s transfer refused for good: %s", c->peer->name, c->address,
+        log_warning("peer=%s address=%s transfer refused for good: %s", connection_peer(c), c->address,
                     log_text(cause, text));
     transfer_in_free(c);
     osi_rt_transfer_reject(c->association, result == IPC_REFUSED_TEMPORARILY, clock_monotonic_us());

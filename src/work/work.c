@@ -116,11 +116,6 @@ bool work_write(void *context, struct span octets) {
 
 /* ---- the process ---- */
 
-void work_prepare(void) {
-    if (!text_prepare())
-        log_warning("the C library lacks character sets of messages: texts in them lose characters");
-}
-
 void work_limit(void) {
     static const struct rlimit none = {0, 0};
     static const struct rlimit space = {WORK_SPACE_OCTETS, WORK_SPACE_OCTETS};

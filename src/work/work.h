@@ -19,9 +19,6 @@
 /* Address space of the whole process, octets (not under a sanitizer, which needs terabytes). */
 #define WORK_SPACE_OCTETS ((unsigned long)512 * 1024 * 1024)
 
-/* Loads what the jobs need from the file system. Before the sandbox is entered. */
-void work_prepare(void);
-
 /* Gives up what is not needed: memory above WORK_SPACE_OCTETS, core dumps. */
 void work_limit(void);
 

@@ -19,7 +19,7 @@ static void require(bool condition) {
 static void use(const struct config *config) {
     require(config->mta.tables && config->mta.node && config->socket && config->net_processes >= 1);
     for (size_t i = 0; i < config->protocol.peer_count; i++)
-        require(config->protocol.peers[i].name && config->protocol.peers[i].accepted_contexts <= 7);
+        require(config->protocol.peers[i].name && config->protocol.peers[i].context_count <= 3);
 }
 
 /* Each kind can read its own. */

@@ -72,20 +72,13 @@ static const struct protocol_peer *make_peers(void) {
     memcpy(&endpoint.address, &peer_place.address, sizeof peer_place.address);
     endpoint.length = peer_place.length;
     peers[0] = (struct protocol_peer){.name = "B",
-                                      .mta_name = SPAN_LIT("MTA-B"),
-                                      .password = SPAN_LIT("secret-b"),
-                                      .our_mta_name = SPAN_LIT("MTA-A"),
-                                      .our_password = SPAN_LIT("secret-a"),
                                       .endpoints = &endpoint,
                                       .endpoint_count = 1,
                                       .contexts = {OSI_MTS_TRANSFER, OSI_MTS_TRANSFER_PROTOCOL_1984},
                                       .context_count = 2,
-                                      .accepted_contexts = 7,
                                       .dialogue = OSI_TWO_WAY_ALTERNATE};
     peers[1] = peers[0];
     peers[1].name = "A";
-    peers[1].mta_name = SPAN_LIT("MTA-A");
-    peers[1].password = SPAN_LIT("secret-a");
     peers[1].contexts[0] = OSI_MTS_TRANSFER_PROTOCOL;
     return peers;
 }
@@ -107,8 +100,7 @@ static void begin(struct world *world) {
     static struct net_reload reload;
     reload = (struct net_reload){.read = read_again, .release = release, .context = world};
     *world = (struct world){.loop = event_base_new(), .called = listen_at(&peer_place)};
-    world->config = (struct protocol_config){.mta_name = SPAN_LIT("MTA-A"),
-                                             .listeners = &listener,
+    world->config = (struct protocol_config){.listeners = &listener,
                                              .listener_count = 1,
                                              .peers = make_peers(),
                                              .peer_count = 2,

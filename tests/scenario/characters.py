@@ -2,7 +2,7 @@
 """What a message carries is shown and saved whole, whatever characters and forms it comes in, or it is said what is not."""
 import os
 
-from players import BEN, JOE, NEAR, Stage, folder
+from players import BEN, HOME, JOE, NEAR, Stage, folder
 from peer import ipm, tap, x411
 
 case, check, equal = tap.case, tap.check, tap.equal
@@ -22,8 +22,8 @@ def entries(stage):
     return stage.mta.request("mailbox-list", mailbox=BEN)["entries"]
 
 
-def shown(stage, entry):
-    return stage.mta.mhs("read", "--user", BEN, entry).stdout
+def shown(stage, entry, user=BEN):
+    return stage.mta.mhs("read", "--user", user, entry).stdout
 
 
 def saved(stage, path, *words):
@@ -86,6 +86,20 @@ def _():
             os.mkdir(where)
             done = stage.mta.mhs("save", "--user", BEN, entry, "1", cwd=where)
             equal(os.listdir(where), [safe], done.stdout)
+
+
+@case("a user whose name needs T.61 is reached, though the daemon met no such character before")
+def _():
+    rene = f"{HOME}/S=René"
+    with folder() as path, Stage(path) as stage:
+        stage.mta.mhs("user", "add", rene)
+        check("local" in stage.mta.mhs("route", rene).stdout, "the route to the new user")
+        stage.mta.mhs("send", "--from", BEN, "--to", rene, "--subject", "Né à Orléans", "--text", "t")
+        found = tap.wait_until(lambda: stage.mta.request("mailbox-list", mailbox=rene)["entries"])
+        check(rene in shown(stage, str(found[0]["entry"]), rene), "the name in the heading")
+        stage.mta.mhs("send", "--from", rene, "--to", BEN, "--subject", "s", "--text", "t")
+        tap.wait_until(lambda: entries(stage))
+        check(rene in shown(stage, "1"), "the name of the originator")
 
 
 @case("a control character in what is shown in one line is refused when it is written")

@@ -138,7 +138,7 @@ def _():
         peer.transfer(text_message("after", [carl]))
         peer.release()
         wait_until(lambda: len(mta.request("mailbox-list", mailbox=carl)["entries"]) == 1)
-        check(all(map(runs_as_user, mta.children())))
+        wait_until(lambda: all(map(runs_as_user, mta.children())))
 
 
 @case("a process that ended is started again as the user")

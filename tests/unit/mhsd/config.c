@@ -25,21 +25,21 @@ static struct config *read_text(const char *text, struct error *err) {
 static void a_whole_configuration_is_understood(void **state) {
     (void)state;
     struct error err = {0};
-    struct config *config =
-        read_text(HEAD "listen = { \"\\\"P1\\\"/Internet=127.0.0.1+10102\" }\n"
-                       "name-servers = { \"192.0.2.53\" }\n"
-                       "peer BETA {\n"
-                       "  address = { \"\\\"591\\\"/Internet=127.0.0.2+102\", "
-                       "\"\\\"591\\\"/Internet=beta.example+1102\" }\n"
-                       "  mta-name = \"BETA-MTA\" password = \"b\" our-password = \"a\"\n"
-                       "  application-contexts = { mts-transfer-protocol, mts-transfer }\n"
-                       "  dialogue = two-way-alternate checkpoint-size = 8 permanent = true\n"
-                       "}\n"
-                       "route \"/C=DE/A=VIAT\" { next-hop BETA { rank = 1 weight = 3 } }\n"
-                       "user \"/C=GB/A=GOLD/P=ALPHA/S=jones\" { }\n"
-                       "list \"/C=GB/A=GOLD/P=ALPHA/CN=all\" { members = { \"/C=DE/A=VIAT/S=x\" } }\n"
-                       "schedule urgent { expiry = 60 }\n",
-                  &err);
+    struct config *config = read_text(
+        HEAD "listen = { \"\\\"P1\\\"/Internet=127.0.0.1+10102\" }\n"
+             "name-servers = { \"192.0.2.53\" }\n"
+             "peer BETA {\n"
+             "  address = { \"\\\"591\\\"/Internet=127.0.0.2+102\", "
+             "\"\\\"591\\\"/Internet=beta.example+1102\" }\n"
+             "  mta-name = \"BETA-MTA\" password = \"b\" former-password = \"old\" our-password = \"a\"\n"
+             "  application-contexts = { mts-transfer-protocol, mts-transfer }\n"
+             "  dialogue = two-way-alternate checkpoint-size = 8 permanent = true\n"
+             "}\n"
+             "route \"/C=DE/A=VIAT\" { next-hop BETA { rank = 1 weight = 3 } }\n"
+             "user \"/C=GB/A=GOLD/P=ALPHA/S=jones\" { }\n"
+             "list \"/C=GB/A=GOLD/P=ALPHA/CN=all\" { members = { \"/C=DE/A=VIAT/S=x\" } }\n"
+             "schedule urgent { expiry = 60 }\n",
+        &err);
     assert_string_equal(err.text, "");
     assert_non_null(config);
     const struct protocol_peer *peer = &config->protocol.peers[0];
@@ -56,7 +56,19 @@ static void a_whole_configuration_is_understood(void **state) {
     assert_int_equal(peer->context_count, 2);
     assert_int_equal(peer->dialogue, OSI_TWO_WAY_ALTERNATE);
     assert_int_equal(peer->checkpoint_size, 8);
-    assert_true(span_eq(peer->our_mta_name, SPAN_LIT("ALPHA-MTA")));
+    /* What proves the peer is the store process's business. */
+    const struct mta_bind *bind = &config->mta.peers[0].bind;
+    assert_true(span_eq(bind->ours.name, SPAN_LIT("ALPHA-MTA")));
+    assert_true(span_eq(bind->ours.password, SPAN_LIT("a")));
+    assert_true(span_eq(bind->mta_name, SPAN_LIT("BETA-MTA")));
+    assert_true(span_eq(bind->passwords[0], SPAN_LIT("b")));
+    assert_true(span_eq(bind->passwords[1], SPAN_LIT("old")));
+    assert_int_equal(bind->host_count, 2);
+    assert_string_equal(bind->hosts[0].text, "127.0.0.2");
+    assert_false(bind->hosts[0].is_name);
+    assert_string_equal(bind->hosts[1].text, "beta.example");
+    assert_true(bind->hosts[1].is_name);
+    assert_int_equal(bind->modes, 1u << IPC_MODE_NORMAL | 1u << IPC_MODE_X410_1988 | 1u << IPC_MODE_1984);
     assert_true(span_eq(config->protocol.listeners[0].selectors.t, SPAN_LIT("P1")));
     assert_true(config->mta.peers[0].permanent);
     assert_int_equal(config->mta.user_count, 1);
@@ -300,15 +312,16 @@ static void each_kind_gets_its_slice(void **state) {
     assert_int_equal(store->mta.peers[0].max_in, 3);
     assert_int_equal(store->mta.limits.requests, 9);
     assert_int_equal(mts_hop_number(store->mta.tables, "BETA"), 0);
-    lacks(&text, "secret");
+    assert_true(span_eq(store->mta.peers[0].bind.ours.password, SPAN_LIT("our \"secret")));
+    assert_true(span_eq(store->mta.peers[0].bind.ours.name, SPAN_LIT("ALPHA-MTA")));
     lacks(&text, "listen");
     config_free(store);
     buf_free(&text);
     struct config *net = slice_of(config, CONFIG_NET, &text);
-    assert_true(span_eq(net->protocol.peers[0].our_password, SPAN_LIT("our \"secret")));
-    assert_true(span_eq(net->protocol.peers[0].our_mta_name, SPAN_LIT("ALPHA-MTA")));
+    assert_string_equal(net->protocol.peers[0].name, "BETA");
     assert_int_equal(net->protocol.clients_max, 7);
     assert_int_equal(net->protocol.listener_count, 1);
+    lacks(&text, "secret");
     lacks(&text, "route");
     lacks(&text, "user");
     lacks(&text, "domain");
@@ -342,7 +355,7 @@ static void collect_rows(const struct config_option *section, unsigned secrets_o
 static void the_table_is_sound(void **state) {
     (void)state;
     unsigned count = 0;
-    collect_rows(&config_top, CONFIG_NET, &count);
+    collect_rows(&config_top, CONFIG_STORE, &count);
     assert_true(count > 100);
 }
 
@@ -419,7 +432,7 @@ static void values_are_written_in_many_ways(void **state) {
                   "peer 'one' { address = \"Internet=192.0.2.1\" checkpoints = off tpdu-size = 0 }",
                   &err);
     assert_string_equal(err.text, "");
-    assert_true(span_eq(config->protocol.mta_name, SPAN_LIT("single ' # no comment")));
+    assert_true(span_eq(config->mta.peers[0].bind.ours.name, SPAN_LIT("single ' # no comment")));
     assert_string_equal(config->mta.node, "AB");
     assert_int_equal(config->protocol.listener_count, 2);
     assert_string_equal(config->mta.store_directory, "from outside");

@@ -30,7 +30,7 @@ static void begin(struct world *world) {
     world_begin(world);
     world_stop(world);
     memcpy(peers, world->peers, sizeof world->peers);
-    peers[2] = (struct mta_peer){.name = "old", NUMBERS_OF_PEER};
+    peers[2] = (struct mta_peer){.name = "old", NUMBERS_OF_PEER, .bind = peers[1].bind};
     world->config.peers = peers;
     world->config.peer_count = 3;
     assert_true(mts_tables_add_hop(world->config.tables, &old, NULL));

@@ -228,13 +228,15 @@ static void test_recover(void **state) {
     checkpoint(&world, 1, 1, 1000 + PIECE, "one");
     expect_checkpoint(&world, 1, 1);
     announce(&world, 2, false, "", "in-2", "in-77");
-    assert_int_equal(admission(&world, 2), IPC_CANNOT_RECOVER);
+    assert_int_equal(admission(&world, 2), IPC_BIND_CANNOT_RECOVER);
     announce(&world, 3, false, "", "in-3", "in-1");
     expect(&world, IPC_ASSOCIATION_CLOSE, 1);
-    struct reader r = expect(&world, IPC_ASSOCIATION_ADMIT, 3);
-    assert_int_equal(reader_u8(&r), IPC_ADMITTED);
-    assert_true(span_eq(payload_octets(&r), SPAN_LIT("beta")));
-    r = resume(&world, 3, "in-1", "\2\1\1", 1);
+    struct ipc_bind_answer answer = bind_answer(&world, 3);
+    assert_int_equal(answer.verdict, IPC_BIND_ADMITTED);
+    assert_true(span_eq(answer.peer, SPAN_LIT("beta")));
+    assert_int_equal(answer.credentials.form,
+                     IPC_CREDENTIALS_NONE); /* who knows an association is not shown more */
+    struct reader r = resume(&world, 3, "in-1", "\2\1\1", 1);
     assert_int_equal(reader_u8(&r), IPC_RESUME_FROM);
     tell(&world, IPC_TRANSFER_STOP, 3, SPAN_LIT("\0"), NOTHING);
     r = resume(&world, 3, "in-1", "\2\1\1", 1);

@@ -26,8 +26,8 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "ipc/bind.h"
 #include "ipc/door.h"
-#include "ipc/frames.h"
 #include "ipc/payload.h"
 #include "mta/mta.h"
 #include "names/identifier.h"
@@ -46,6 +46,8 @@
 #define FRANK GAMMA "/S=frank"
 
 #define NOTHING ((struct span){NULL, 0})
+
+#define ANY_MODE (1u << IPC_MODE_NORMAL | 1u << IPC_MODE_X410_1988 | 1u << IPC_MODE_1984)
 
 struct frame {
     enum ipc_type type;
@@ -139,8 +141,14 @@ UNUSED static void world_begin(struct world *world) {
     snprintf(world->directory, sizeof world->directory, "/tmp/chasqui-mta-XXXXXX");
     assert_non_null(mkdtemp(world->directory));
     arena_init(&world->arena, (size_t)64 << 20);
-    world->peers[0] = (struct mta_peer){.name = "beta", NUMBERS_OF_PEER};
-    world->peers[1] = (struct mta_peer){.name = "gamma", NUMBERS_OF_PEER};
+    for (int i = 0; i < 2; i++) {
+        world->peers[i] = (struct mta_peer){.name = i ? "gamma" : "beta", NUMBERS_OF_PEER};
+        world->peers[i].bind =
+            (struct mta_bind){.mta_name = i ? SPAN_LIT("GAMMA-MTA") : SPAN_LIT("BETA-MTA"),
+                              .passwords = {i ? SPAN_LIT("g") : SPAN_LIT("b")},
+                              .modes = ANY_MODE,
+                              .ours = {IPC_CREDENTIALS_IA5_STRING, SPAN_LIT("ALPHA-MTA"), SPAN_LIT("a")}};
+    }
     world->users[0] = (struct mta_user){.address = JONES, .uid = 1001, .has_uid = true};
     world->users[1] = (struct mta_user){.address = SMITH, .uid = 1002, .has_uid = true};
     world->config = (struct mta_config){.node = "a1",
@@ -287,23 +295,48 @@ UNUSED static void expect_none(struct world *world, enum ipc_type type) {
 
 /* ---- associations ---- */
 
-UNUSED static void announce(struct world *world, uint64_t ref, bool out, const char *peer, const char *id,
-                            const char *recover) {
+UNUSED static void say_bind(struct world *world, uint64_t ref, const struct ipc_bind *bind) {
     struct buf payload;
     buf_init(&payload, 0);
-    buf_append_byte(&payload, out);
-    payload_put_octets(&payload, span_str(peer));
-    payload_put_octets(&payload, SPAN_LIT("192.0.2.1"));
-    buf_append_byte(&payload, IPC_MODE_NORMAL);
-    payload_put_octets(&payload, span_str(id));
-    payload_put_octets(&payload, span_str(recover));
-    tell(world, IPC_ASSOCIATION_OPEN, ref, buf_span(&payload), NOTHING);
+    assert_true(ipc_bind_write(bind, &payload));
+    tell(world, IPC_BIND, ref, buf_span(&payload), NOTHING);
     buf_free(&payload);
 }
 
-UNUSED static enum ipc_admission admission(struct world *world, uint64_t ref) {
-    struct reader r = expect(world, IPC_ASSOCIATION_ADMIT, ref);
-    return (enum ipc_admission)reader_u8(&r);
+/* What beta gives, or gamma and all others. */
+UNUSED static struct ipc_credentials credentials_of(const char *peer) {
+    bool beta = strcmp(peer, "beta") == 0;
+    return (struct ipc_credentials){.form = IPC_CREDENTIALS_OCTET_STRING,
+                                    .name = beta ? SPAN_LIT("BETA-MTA") : SPAN_LIT("GAMMA-MTA"),
+                                    .password = beta ? SPAN_LIT("b") : SPAN_LIT("g")};
+}
+
+/* A bind, or the result of a responder, as the peer makes it. */
+UNUSED static struct ipc_bind bind_of(const char *peer, bool out, const char *id) {
+    return (struct ipc_bind){.direction = out ? IPC_DIRECTION_OUT : IPC_DIRECTION_IN,
+                             .peer = span_str(out ? peer : ""),
+                             .address = SPAN_LIT("192.0.2.1"),
+                             .mode = IPC_MODE_NORMAL,
+                             .id = span_str(id),
+                             .credentials = credentials_of(peer)};
+}
+
+UNUSED static void announce(struct world *world, uint64_t ref, bool out, const char *peer, const char *id,
+                            const char *recover) {
+    struct ipc_bind bind = bind_of(peer, out, id);
+    bind.recover_id = span_str(recover);
+    say_bind(world, ref, &bind);
+}
+
+UNUSED static struct ipc_bind_answer bind_answer(struct world *world, uint64_t ref) {
+    struct ipc_bind_answer answer;
+    expect(world, IPC_BIND_ANSWER, ref);
+    assert_true(ipc_bind_answer_read(buf_span(&world->last.payload), &answer));
+    return answer;
+}
+
+UNUSED static enum ipc_bind_verdict admission(struct world *world, uint64_t ref) {
+    return bind_answer(world, ref).verdict;
 }
 
 /* A peer's association that is admitted. */
@@ -311,7 +344,7 @@ UNUSED static void associate(struct world *world, uint64_t ref, const char *peer
     char id[32];
     snprintf(id, sizeof id, "in-%llu", (unsigned long long)ref);
     announce(world, ref, false, peer, id, "");
-    assert_int_equal(admission(world, ref), IPC_ADMITTED);
+    assert_int_equal(admission(world, ref), IPC_BIND_ADMITTED);
 }
 
 /* Waits for CONNECT and answers it. */
@@ -321,6 +354,7 @@ UNUSED static void connect_out(struct world *world, uint64_t ref, const char *pe
     assert_true(span_eq(payload_octets(&r), span_str(peer)));
     snprintf(id, sizeof id, "out-%llu", (unsigned long long)ref);
     announce(world, ref, true, peer, id, "");
+    assert_int_equal(admission(world, ref), IPC_BIND_ADMITTED);
 }
 
 UNUSED static void close_association(struct world *world, uint64_t ref, enum ipc_close how) {

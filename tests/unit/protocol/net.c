@@ -185,28 +185,17 @@ static struct stage *new_stage(enum osi_context context) {
     struct stage *stage = mem_alloc(sizeof *stage);
     stage->loop = event_base_new();
     serve_names(stage);
-    stage->a.config = (struct protocol_config){
-        .mta_name = SPAN_LIT("MTA-A"), .envelope_octets = (size_t)8 << 20, NUMBERS_OF_PROTOCOL};
+    stage->a.config =
+        (struct protocol_config){.envelope_octets = (size_t)8 << 20, NUMBERS_OF_PROTOCOL};
     stage->b.config = stage->a.config;
-    stage->b.config.mta_name = SPAN_LIT("MTA-B");
     int listener = listen_on_loopback(&stage->b.listener.endpoint);
     stage->a.endpoint = stage->b.listener.endpoint;
     stage->a.peer = (struct protocol_peer){.name = "B",
-                                           .mta_name = span_str("MTA-B"),
-                                           .password = span_str("secret-b"),
-                                           .our_mta_name = span_str("MTA-A"),
-                                           .our_password = span_str("secret-a"),
                                            .endpoints = &stage->a.endpoint,
                                            .endpoint_count = 1,
                                            .contexts = {context},
-                                           .context_count = 1,
-                                           .accepted_contexts = 7};
-    stage->b.peer = (struct protocol_peer){.name = "A",
-                                           .mta_name = span_str("MTA-A"),
-                                           .password = span_str("secret-a"),
-                                           .our_mta_name = span_str("MTA-B"),
-                                           .our_password = span_str("secret-b"),
-                                           .accepted_contexts = 7};
+                                           .context_count = 1};
+    stage->b.peer = (struct protocol_peer){.name = "A"};
     start_side(stage, &stage->b, listener);
     start_side(stage, &stage->a, -1);
     return stage;
@@ -230,35 +219,76 @@ static void end_stage(struct stage *stage) {
 
 /* ---- the play's usual beginning ---- */
 
-static void ask_connect(struct stage *stage) {
+static const struct ipc_credentials of_a = {IPC_CREDENTIALS_OCTET_STRING, SPAN_LIT("MTA-A"),
+                                            SPAN_LIT("secret-a")},
+                                    of_b = {IPC_CREDENTIALS_IA5_STRING, SPAN_LIT("MTA-B"),
+                                            SPAN_LIT("secret-b")};
+
+static void ask_connect_to(struct stage *stage, const char *peer) {
     struct buf payload;
     buf_init(&payload, 0);
-    payload_put_octets(&payload, span_str("B"));
+    payload_put_octets(&payload, span_str(peer));
     payload_put_octets(&payload, span_str(""));
+    ipc_credentials_write(&of_a, &payload);
     say(&stage->a, IPC_CONNECT, 0, &payload);
 }
 
-static void admit(struct side *side, uint64_t ref, enum ipc_admission admission, const char *peer) {
+static void ask_connect(struct stage *stage) {
+    ask_connect_to(stage, "B");
+}
+
+static void answer_bind(struct side *side, uint64_t ref, const struct ipc_bind_answer *answer) {
     struct buf payload;
     buf_init(&payload, 0);
-    buf_append_byte(&payload, (uint8_t)admission);
-    payload_put_octets(&payload, span_str(peer));
-    payload_put_octets(&payload, span_str("the test says so"));
-    say(side, IPC_ASSOCIATION_ADMIT, ref, &payload);
+    assert_true(ipc_bind_answer_write(answer, &payload));
+    say(side, IPC_BIND_ANSWER, ref, &payload);
+}
+
+static void admit(struct side *side, uint64_t ref, const char *peer) {
+    answer_bind(
+        side, ref,
+        &(struct ipc_bind_answer){.verdict = IPC_BIND_ADMITTED, .peer = span_str(peer), .credentials = of_b});
+}
+
+static void refuse(struct side *side, uint64_t ref, enum ipc_bind_verdict verdict) {
+    answer_bind(
+        side, ref,
+        &(struct ipc_bind_answer){.verdict = verdict,
+                                  .parameter = span_str("responder-credentials"),
+                                  .cause = span_str("bind: responder-credentials: the test says so")});
+}
+
+/* What the process says of a bind; its spans are valid as long as the frame. */
+static uint64_t bind_asked(struct stage *stage, struct side *side, struct ipc_bind *bind) {
+    struct frame *frame = expect(stage, side, IPC_BIND);
+    assert_true(ipc_bind_read(buf_span(&frame->payload), bind));
+    return frame->ref;
+}
+
+static bool same_credentials(const struct ipc_credentials *a, const struct ipc_credentials *b) {
+    return a->form == b->form && span_eq(a->name, b->name) && span_eq(a->password, b->password);
+}
+
+static uint64_t bind_in(struct stage *stage) {
+    struct ipc_bind bind;
+    uint64_t ref = bind_asked(stage, &stage->b, &bind);
+    assert_int_equal(bind.direction, IPC_DIRECTION_IN);
+    assert_true(span_eq(bind.credentials.name, of_a.name));
+    assert_true(span_eq(bind.credentials.password, of_a.password));
+    assert_true(span_eq(bind.address, SPAN_LIT("127.0.0.1")));
+    return ref;
 }
 
 static void open_association(struct stage *stage, uint64_t *a, uint64_t *b) {
+    struct ipc_bind bind;
     ask_connect(stage);
-    struct frame *frame = expect(stage, &stage->b, IPC_ASSOCIATION_OPEN);
-    struct reader r = reader_of(buf_span(&frame->payload));
-    assert_int_equal(reader_u8(&r), 0);
-    assert_true(span_eq(payload_octets(&r), span_str("A")));
-    *b = frame->ref;
-    admit(&stage->b, *b, IPC_ADMITTED, "A");
-    frame = expect(stage, &stage->a, IPC_ASSOCIATION_OPEN);
-    r = reader_of(buf_span(&frame->payload));
-    assert_int_equal(reader_u8(&r), 1);
-    *a = frame->ref;
+    *b = bind_in(stage);
+    admit(&stage->b, *b, "A");
+    *a = bind_asked(stage, &stage->a, &bind);
+    assert_int_equal(bind.direction, IPC_DIRECTION_OUT);
+    assert_true(span_eq(bind.peer, SPAN_LIT("B")));
+    assert_true(same_credentials(&bind.credentials, &of_b) || bind.mode == IPC_MODE_1984);
+    admit(&stage->a, *a, "B");
 }
 
 static void send_begin(struct side *side, uint64_t ref, struct span prefix, uint64_t content_length,
@@ -569,37 +599,88 @@ static void failed(struct stage *stage, enum ipc_layer layer, const char *says) 
     assert_non_null(memmem(cause.data, cause.len, says, strlen(says)));
 }
 
-static void a_wrong_password_is_refused(void **state) {
+/* B's store process knows better. */
+static void a_refused_bind_is_a_failed_call(void **state) {
+    static const struct {
+        enum ipc_bind_verdict verdict;
+        const char *says[2];
+    } refusals[] = {
+        {IPC_BIND_AUTHENTICATION_ERROR, {"authentication-error", "validationFailure"}},
+        {IPC_BIND_UNACCEPTABLE_DIALOGUE_MODE, {"unacceptable-dialogue-mode", "unacceptableDialogueMode"}},
+        {IPC_BIND_UNACCEPTABLE_SECURITY_CONTEXT, {"unacceptable-security-context", "validationFailure"}},
+        {IPC_BIND_BUSY, {"busy", "rtsBusy"}}};
     (void)state;
-    for (int i = 0; i < 2; i++) {
-        struct stage *stage = new_stage(i ? OSI_MTS_TRANSFER_PROTOCOL : OSI_MTS_TRANSFER);
-        stage->a.peer.our_password = span_str("secret-x");
-        ask_connect(stage);
-        failed(stage, i ? IPC_LAYER_RTSE : IPC_LAYER_BIND, i ? "validationFailure" : "authentication-error");
-        assert_int_equal(stage->b.count, 0);
-        end_stage(stage);
-    }
+    for (size_t i = 0; i < sizeof refusals / sizeof *refusals; i++)
+        for (int x410 = 0; x410 < 2; x410++) {
+            struct stage *stage = new_stage(x410 ? OSI_MTS_TRANSFER_PROTOCOL : OSI_MTS_TRANSFER);
+            ask_connect(stage);
+            refuse(&stage->b, bind_in(stage), refusals[i].verdict);
+            failed(stage, x410 ? IPC_LAYER_RTSE : IPC_LAYER_BIND, refusals[i].says[x410]);
+            assert_int_equal(stage->b.count, 0);
+            end_stage(stage);
+        }
 }
 
+/* A's store process does not know who answered. The bind was the answer to CONNECT, so nothing more is said.
+ */
 static void a_responder_must_prove_itself_too(void **state) {
     (void)state;
     struct stage *stage = new_stage(OSI_MTS_TRANSFER);
-    stage->b.peer.our_password = span_str("secret-x");
+    struct ipc_bind bind;
     ask_connect(stage);
-    struct frame *frame = expect(stage, &stage->b, IPC_ASSOCIATION_OPEN);
-    admit(&stage->b, frame->ref, IPC_ADMITTED, "A");
-    failed(stage, IPC_LAYER_BIND, "responder-credentials");
+    admit(&stage->b, bind_in(stage), "A");
+    refuse(&stage->a, bind_asked(stage, &stage->a, &bind), IPC_BIND_AUTHENTICATION_ERROR);
+    expect(stage, &stage->b, IPC_ASSOCIATION_CLOSE);
+    for (int turns = 0; turns < 50; turns++)
+        turn(stage);
+    assert_int_equal(stage->a.count, 0);
     end_stage(stage);
 }
 
-static void the_store_process_may_be_busy(void **state) {
+/* The association breaks while A's store process looks at the result: it hears of the end, once. */
+static void a_break_before_the_verdict_is_told(void **state) {
     (void)state;
     struct stage *stage = new_stage(OSI_MTS_TRANSFER);
+    struct ipc_bind bind;
     ask_connect(stage);
-    struct frame *frame = expect(stage, &stage->b, IPC_ASSOCIATION_OPEN);
-    admit(&stage->b, frame->ref, IPC_BUSY, "A");
-    failed(stage, IPC_LAYER_BIND, "busy");
+    admit(&stage->b, bind_in(stage), "A");
+    uint64_t ref = bind_asked(stage, &stage->a, &bind);
+    net_free(stage->b.net);
+    stage->b.net = NULL;
+    assert_int_equal(expect(stage, &stage->a, IPC_ASSOCIATION_CLOSE)->ref, ref);
+    admit(&stage->a, ref, "B"); /* too late */
+    for (int turns = 0; turns < 50; turns++)
+        turn(stage);
+    assert_int_equal(stage->a.count, 0);
     end_stage(stage);
+}
+
+static void ping_says(struct stage *stage, const char *says) {
+    struct frame *frame = expect(stage, &stage->a, IPC_PING_RESULT);
+    assert_int_equal(frame->ref, 7);
+    assert_non_null(memmem(frame->payload.data, frame->payload.len, says, strlen(says)));
+}
+
+static void a_ping_asks_as_well(void **state) {
+    (void)state;
+    for (int known = 0; known < 2; known++) {
+        struct stage *stage = new_stage(OSI_MTS_TRANSFER);
+        struct ipc_bind bind;
+        struct buf payload;
+        buf_init(&payload, 0);
+        payload_put_octets(&payload, span_str("B"));
+        ipc_credentials_write(&of_a, &payload);
+        say(&stage->a, IPC_PING, 7, &payload);
+        admit(&stage->b, bind_in(stage), "A");
+        uint64_t ref = bind_asked(stage, &stage->a, &bind);
+        assert_int_equal(bind.direction, IPC_DIRECTION_PING);
+        if (known)
+            admit(&stage->a, ref, "B");
+        else
+            refuse(&stage->a, ref, IPC_BIND_AUTHENTICATION_ERROR);
+        ping_says(stage, known ? "\"ok\": true" : "\"parameter\": \"responder-credentials\"");
+        end_stage(stage);
+    }
 }
 
 static void nobody_listens(void **state) {
@@ -670,70 +751,69 @@ static void a_silent_name_server_holds_nobody_up(void **state) {
     stage->a.peers[1].endpoints = &silent;
     stage->a.config.peers = stage->a.peers;
     stage->a.config.peer_count = 2;
-    struct buf payload;
-    buf_init(&payload, 0);
-    payload_put_octets(&payload, span_str("SILENT"));
-    payload_put_octets(&payload, span_str(""));
-    say(&stage->a, IPC_CONNECT, 0, &payload);
+    ask_connect_to(stage, "SILENT");
     uint64_t a, b;
     open_association(stage, &a, &b);
     assert_int_equal(stage->a.net->connections, 2); /* the other still waits for its name */
     end_stage(stage);
 }
 
-/* B knows A by the address of a name. */
-static void check_address(const char *host, const char *address, bool admitted) {
-    struct stage *stage = new_stage(OSI_MTS_TRANSFER);
-    struct protocol_endpoint endpoints[2] = {named(stage, "nobody.test"), named(stage, host)};
-    if (address) {
-        struct sockaddr_in *in = (struct sockaddr_in *)&endpoints[0].address;
-        in->sin_family = AF_INET;
-        inet_pton(AF_INET, address, &in->sin_addr);
-        endpoints[0].length = sizeof *in;
-    }
-    stage->b.peer.check_address = true;
-    stage->b.peer.endpoints = endpoints;
-    stage->b.peer.endpoint_count = 2;
-    if (admitted) {
-        uint64_t a, b;
-        open_association(stage, &a, &b);
-    } else {
-        ask_connect(stage);
-        failed(stage, IPC_LAYER_BIND, "authentication-error");
-        assert_int_equal(stage->b.count, 0);
-    }
-    end_stage(stage);
+/* Tells B which names to resolve. */
+static void resolve(struct stage *stage, uint64_t ref, const char *const *hosts) {
+    struct buf names;
+    buf_init(&names, 0);
+    for (; *hosts; hosts++)
+        payload_put_octets(&names, span_str(*hosts));
+    answer_bind(&stage->b, ref,
+                &(struct ipc_bind_answer){.verdict = IPC_BIND_RESOLVE, .hosts = buf_span(&names)});
+    buf_free(&names);
 }
 
-static void a_peer_is_known_by_the_address_of_a_name(void **state) {
+/* B's store process wants to know which names are the caller's: it is told those that resolve to his address.
+ */
+static void names_are_resolved_for_the_store_process(void **state) {
+    static const char *const hosts[] = {"nobody.test", "one.test", "elsewhere.test", "two.test", NULL};
     (void)state;
-    check_address("one.test", NULL, true);
-    check_address("elsewhere.test", NULL, false);
-    check_address("nothing.test", NULL, false);
-    check_address("elsewhere.test", "127.0.0.1", true);
-    check_address("one.test", "127.0.0.5", true);
+    struct stage *stage = new_stage(OSI_MTS_TRANSFER);
+    struct ipc_bind bind;
+    struct span host;
+    ask_connect(stage);
+    uint64_t b = bind_in(stage);
+    resolve(stage, b, hosts);
+    assert_int_equal(bind_asked(stage, &stage->b, &bind), b);
+    assert_true(bind.resolved);
+    assert_true(same_credentials(&bind.credentials, &of_a));
+    assert_true(ipc_bind_host(&bind.hosts, &host) && span_eq(host, SPAN_LIT("one.test")));
+    assert_true(ipc_bind_host(&bind.hosts, &host) && span_eq(host, SPAN_LIT("two.test")));
+    assert_false(ipc_bind_host(&bind.hosts, &host));
+    admit(&stage->b, b, "A");
+    bind_asked(stage, &stage->a, &bind);
+    end_stage(stage);
 }
 
 /* The caller gives up while its address is being asked for. */
 static void a_caller_may_go_while_its_address_is_asked_for(void **state) {
+    static const char *const hosts[] = {"silent.test", NULL};
     (void)state;
     struct stage *stage = new_stage(OSI_MTS_TRANSFER);
-    struct protocol_endpoint silent = named(stage, "silent.test");
-    stage->b.peer.check_address = true;
-    stage->b.peer.endpoints = &silent;
-    stage->b.peer.endpoint_count = 1;
     ask_connect(stage);
-    for (int i = 0; i < 2000 && (!stage->b.net->slots || !stage->b.net->slots[0].connection ||
-                                 !stage->b.net->slots[0].connection->check);
-         i++)
-        turn(stage);
-    assert_non_null(stage->b.net->slots[0].connection->check);
-    accept_check_again(stage->b.net->slots[0].connection); /* as a reload does */
-    assert_non_null(stage->b.net->slots[0].connection->check);
+    uint64_t b = bind_in(stage);
+    const struct connection *c = net_connection(stage->b.net, b);
+    for (int again = 0; again < 2; again++) {
+        resolve(stage, b, hosts);
+        while (!c->question)
+            turn(stage);
+        if (again == 0) {
+            admission_ask_again(net_connection(stage->b.net, b)); /* as a reload does */
+            assert_null(c->question);
+            assert_int_equal(bind_in(stage), b);
+        }
+    }
     net_free(stage->a.net);
     stage->a.net = NULL;
     for (int i = 0; i < 2000 && stage->b.net->connections > 0; i++)
         turn(stage);
+    assert_int_equal(stage->b.count, 0); /* the store process knows of no association */
     end_stage(stage);
 }
 
@@ -835,15 +915,16 @@ int main(void) {
         cmocka_unit_test(a_temporary_refusal_comes_back),
         cmocka_unit_test(an_answer_for_another_transfer_is_passed_over),
         cmocka_unit_test(a_cut_before_the_confirmation_leaves_a_doubt),
-        cmocka_unit_test(a_wrong_password_is_refused),
+        cmocka_unit_test(a_refused_bind_is_a_failed_call),
         cmocka_unit_test(a_responder_must_prove_itself_too),
-        cmocka_unit_test(the_store_process_may_be_busy),
+        cmocka_unit_test(a_break_before_the_verdict_is_told),
+        cmocka_unit_test(a_ping_asks_as_well),
         cmocka_unit_test(nobody_listens),
         cmocka_unit_test(each_address_of_a_name_is_tried),
         cmocka_unit_test(a_name_that_does_not_resolve_is_a_failed_call),
         cmocka_unit_test(a_refusing_host_is_named_with_its_address),
         cmocka_unit_test(a_silent_name_server_holds_nobody_up),
-        cmocka_unit_test(a_peer_is_known_by_the_address_of_a_name),
+        cmocka_unit_test(names_are_resolved_for_the_store_process),
         cmocka_unit_test(a_caller_may_go_while_its_address_is_asked_for),
         cmocka_unit_test(an_apdu_that_is_none_is_refused),
         cmocka_unit_test(an_association_is_released),

@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "base/buf.h"
+#include "base/text.h"
 #include "content/downgrade.h"
 #include "ipc/client.h"
 #include "ipc/payload.h"
@@ -48,7 +49,7 @@ static int begin(void **state) {
     assert_true(stage.pid >= 0);
     if (stage.pid == 0) {
         close(pair[0]);
-        work_prepare();
+        text_prepare();
         _exit(work_run(pair[1]));
     }
     close(pair[1]);

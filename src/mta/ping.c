@@ -1,0 +1,78 @@
+/* `mhs ping`: a net process associates with a peer, binds and releases, and says how far it came. */
+#include "base/alloc.h"
+#include "mta/client_private.h"
+
+/* Most octets of a result: a line about each layer, no more. */
+#define RESULT_MAX 8192
+
+struct ping {
+    struct ping *next;
+    uint64_t number;
+    const struct net *asker; /* where the client is; NULL when that process is gone */
+    uint64_t ref;            /* of the client's request */
+};
+
+static bool ask(struct mta *mta, struct net *net, const struct peer *peer, struct ping *ping) {
+    buf_clear(&mta->head);
+    payload_put_octets(&mta->head, span_str(peer->name));
+    ipc_credentials_write(&peer->config->bind.ours, &mta->head);
+    ping->number = ++mta->ping_number;
+    if (!ipc_send(net->channel, IPC_PING, ping->number, buf_span(&mta->head), (struct span){NULL, 0}))
+        return false;
+    ping->next = net->pings;
+    net->pings = ping;
+    return true;
+}
+
+json_t *request_ping(struct client *client, json_t *request) {
+    struct mta *mta = client->net->mta;
+    const char *name = json_string_value(json_object_get(request, "peer"));
+    const struct peer *peer = peer_find(mta, span_str(name ? name : ""));
+    if (!peer || !peer->config)
+        return client_error("not-found", "no peer of this name is configured; 'mhs status' shows them");
+    struct net *net = net_with_fewest(mta);
+    struct ping *ping = mem_alloc(sizeof *ping);
+    if (!net || !ping || !ask(mta, net, peer, ping)) {
+        mem_free(ping);
+        return client_error("unavailable", "there is no net process to call by, or no memory; try again");
+    }
+    ping->asker = client->net;
+    ping->ref = client->request;
+    return NULL;
+}
+
+static void answer(struct mta *mta, const struct ping *ping, struct span json) {
+    for (const struct net *net = mta->nets; net; net = net->next)
+        if (net == ping->asker)
+            ipc_send(net->channel, IPC_RESPONSE, ping->ref, SPAN_LIT("\1"), json);
+}
+
+bool ping_result(struct net *net, uint64_t ref, struct span payload) {
+    for (struct ping **at = &net->pings; *at; at = &(*at)->next) {
+        struct ping *ping = *at;
+        if (ping->number != ref)
+            continue;
+        *at = ping->next;
+        if (payload.len <= RESULT_MAX)
+            answer(net->mta, ping, payload);
+        mem_free(ping);
+        return payload.len <= RESULT_MAX;
+    }
+    return false;
+}
+
+void pings_net_gone(struct net *net) {
+    while (net->pings) {
+        struct ping *ping = net->pings;
+        net->pings = ping->next;
+        answer(
+            net->mta, ping,
+            SPAN_LIT("{\"error\": {\"code\": \"unavailable\", \"text\": \"the net process that called ended; "
+                     "the log says why\"}}"));
+        mem_free(ping);
+    }
+    for (struct net *other = net->mta->nets; other; other = other->next)
+        for (struct ping *ping = other->pings; ping; ping = ping->next)
+            if (ping->asker == net)
+                ping->asker = NULL;
+}
