@@ -1,5 +1,6 @@
 #include "mhsd/config.h"
 
+#include <ctype.h>
 #include <errno.h>
 #include <unistd.h>
 
@@ -66,17 +67,28 @@ static void read_processes(struct loader *l) {
     config->work_processes = (unsigned)config_number(l->tree, "work-processes");
 }
 
-static void read_identity(struct loader *l) {
+/* It stands in MTS-identifiers, between dots. */
+static bool check_node(struct loader *l) {
+    const char *node = l->config.mta.node;
+    for (const char *c = node; *c; c++)
+        if (!isalnum((unsigned char)*c) && *c != '-')
+            return config_fail(l, l->tree, "node",
+                               "'%.10s' has other characters than letters, digits and '-'", node);
+    return true;
+}
+
+static bool read_identity(struct loader *l) {
     struct config *config = &l->config;
     config->mta.node = config_text(l->tree, "node");
     config->mta.store_directory = config_text(l->tree, "store");
     config->socket = config_text(l->tree, "socket");
+    return check_node(l);
 }
 
 /* All that can be said of the file is said; what its addresses mean only when it holds to the table. */
 static bool read_all(struct loader *l) {
     bool sound = config_sound(l), ok = config_lookup(l);
-    read_identity(l);
+    ok = read_identity(l) && ok;
     read_processes(l);
     read_operators(l);
     read_limits(l);

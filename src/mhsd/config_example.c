@@ -53,7 +53,7 @@ static bool is_set(const char *name) {
     return false;
 }
 
-/* A comment's lines, wrapped. */
+/* A comment's lines, wrapped; the marks of words of the file are left out. */
 static void write_help(struct buf *out, const char *indent, const char *help) {
     size_t column = 0;
     for (size_t length; *help; help += length + (help[length] == ' ')) {
@@ -64,7 +64,10 @@ static void write_help(struct buf *out, const char *indent, const char *help) {
         }
         if (column == 0)
             buf_printf(out, "%s#", indent);
-        buf_printf(out, " %.*s", (int)length, help);
+        buf_append_byte(out, ' ');
+        for (size_t i = 0; i < length; i++)
+            if (help[i] != '`')
+                buf_append_byte(out, (uint8_t)help[i]);
         column = (column ? column : strlen(indent) + 1) + 1 + length;
     }
     buf_append_byte(out, '\n');

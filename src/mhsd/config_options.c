@@ -33,7 +33,7 @@ static const struct config_option limit_options[] = {
     {"content-octets", CONFIG_NUMBER, CONFIG_OCTETS, CONFIG_STORE, 0, INT64_MAX,
      .help = "The longest content that is taken; 0: no limit but the disk."},
     {"mailbox-octets", CONFIG_NUMBER, CONFIG_OCTETS, SWITCH, 0, INT64_MAX, .number = 2L << 30,
-     .help = "What one mailbox may hold: what would be more is not delivered; 0: no limit."},
+     .help = "What one mailbox may hold; what would be more is not delivered; 0: no limit. Reports get a tenth more."},
     {"submission-octets", CONFIG_NUMBER, CONFIG_OCTETS, CONFIG_STORE, 0, INT64_MAX, .number = 4L << 30,
      .help = "What one uid may have in submissions that are not ended yet; 0: no limit."},
     {"requests", CONFIG_NUMBER, 0, SWITCH, 1, 1000000, .number = 512,
@@ -81,7 +81,7 @@ static const char *const log_levels[] = {"error", "warning", "notice", "info", "
 
 static const struct config_option top_options[] = {
     {"mta-name", CONFIG_TEXT, CONFIG_NEEDED, CONFIG_ALL & ~CONFIG_WORK, 1, 32,
-     .help = "The name of this MTA in binds and internal trace, 1 to 32 characters."},
+     .help = "The name of this MTA in binds and internal trace."},
     {"domain", CONFIG_TEXT, CONFIG_NEEDED, SWITCH, 1,
      .help =
          "Our management domain, as \"/C=GB/A=GOLD/P=ALPHA\". Addresses in it are ours unless a route says "
@@ -89,15 +89,15 @@ static const struct config_option top_options[] = {
     {"node", CONFIG_TEXT, CONFIG_RESTART, SWITCH, 1, 10, .text = "a",
      .help = "Stands in the identifiers that are made here; each node of a domain needs its own. 1 to 10 "
              "letters, "
-             "digits or `-`."},
+             "digits and `-`."},
     {"store", CONFIG_TEXT, CONFIG_RESTART, SWITCH, 1, .text = "/var/lib/chasqui",
      .help = "The folder where messages rest."},
     {"socket", CONFIG_TEXT, CONFIG_RESTART, CONFIG_CLIENTS, 1, sizeof((struct sockaddr_un *)0)->sun_path - 1,
-     .text = "/run/chasqui/mhsd.sock", .help = "The Unix socket where mhs(1) reaches the daemon."},
+     .text = "/run/chasqui/mhsd.sock", .help = "The Unix socket where `mhs(1)` reaches the daemon."},
     {"run-as", CONFIG_LOGIN, CONFIG_RESTART | CONFIG_ROOT, CONFIG_ALL, .text = "chasqui",
      .help = "The user to run as when started by root. Empty: stay root."},
     {"operators", CONFIG_GROUP, 0, SWITCH | CONFIG_CLIENTS, .none = "only root",
-     .help = "A group whose members may do what root may with mhs(1)."},
+     .help = "A group whose members may do what root may with `mhs(1)`."},
     {"net-processes", CONFIG_NUMBER, CONFIG_RESTART, CONFIG_PARENT, 1, 64, .number = 1,
      .help = "How many processes speak with the peers."},
     {"reader-processes", CONFIG_NUMBER, CONFIG_RESTART, CONFIG_PARENT | CONFIG_NET | CONFIG_CLIENTS, 0, 64,
@@ -146,7 +146,7 @@ static const struct config_option top_options[] = {
          "the default route. The most specific pattern that matches counts. A route has one of `next-hop`, "
          "`local` and `non-delivery`."},
     {"user", CONFIG_TITLED, 0, SWITCH, .title_is = "address", .options = config_user_options,
-     .help = "A mailbox. The command user-add of mhs(1) makes others."},
+     .help = "A mailbox; `mhs user add` makes others."},
     {"list", CONFIG_TITLED, 0, SWITCH, .title_is = "address", .options = config_list_options,
      .help = "A distribution list."},
     {"directory", CONFIG_TITLED, 0, SWITCH, .title_is = "name", .options = config_directory_options,

@@ -6,6 +6,7 @@
 #include "mts/mts_private.h"
 
 enum { SCRATCH_LIMIT = 1 << 20, FIRST_BUCKETS = 256, BAD = 1 };
+enum { ANY_SOURCE = MTS_ORIGINATED_BY | MTS_REDIRECTED_BY | MTS_DL_EXPANDED_BY };
 #define TABLES_LIMIT ((size_t)8 << 30)
 
 static bool out_of_memory(struct error *err) {
@@ -305,7 +306,7 @@ static bool fill_restrictions(struct arena *arena, const struct mts_restriction 
     for (size_t i = 0; i < count; i++) {
         struct restriction *restriction = &(*restrictions)[i];
         *restriction = (struct restriction){.permitted = given[i].permitted,
-                                            .sources = given[i].sources ? given[i].sources : 7};
+                                            .sources = given[i].sources ? given[i].sources : ANY_SOURCE};
         if (!given[i].pattern)
             continue;
         restriction->pattern = arena_alloc(arena, sizeof *restriction->pattern);

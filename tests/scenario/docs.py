@@ -13,7 +13,7 @@ from scenario.chasqui import SOURCE, Mhsd, free_port, peer_section, program
 case, check, equal, wait_until = tap.case, tap.check, tap.equal, tap.wait_until
 ALPHA, BETA = "/C=GB/A=GOLD/P=ALPHA", "/C=DE/A=VIAT/P=BETA"
 PAGES = ["README.md"] + sorted(os.path.relpath(path, SOURCE) for path in glob.glob(f"{SOURCE}/docs/guide-*.md"))
-MANUALS = ["man/mhs.1", "man/mhsd.8", "man/chasqui.conf.5"]
+MANUALS = ["man/mhs.1", "man/mhsd.8", "man/chasqui.conf.5.in"]
 CONFIGURATION = re.compile(r"(mta-name|peer|route|user|list|directory)\b.*[={]")
 
 

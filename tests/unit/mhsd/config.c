@@ -118,7 +118,9 @@ static void refused(const char *text, const char *word, const char *other) {
 
 static void errors_name_place_and_cause(void **state) {
     (void)state;
-    refused("domain = \"/C=GB/A=GOLD\"\nrun-as = \"\"\n", "mta-name", "1 to 32");
+    refused("domain = \"/C=GB/A=GOLD\"\nrun-as = \"\"\n", "mta-name: it must be given", "name of this MTA");
+    refused("mta-name = \"123456789012345678901234567890123\"\n", "line 1: mta-name", "1 to 32");
+    refused(HEAD "node = \"a.b\"\n", "line 4: node", "letters, digits");
     refused("mta-name = \"X\"\nrun-as = \"\"\n", "domain", "management domain");
     refused(HEAD "colour = blue\n", "line 4", "colour");
     refused(HEAD "peer B {\n", "line", "");
@@ -191,6 +193,50 @@ static void the_first_configuration_is_right(void **state) {
     config_free(config);
     /* It never writes over one that is there. */
     assert_false(config_write_first(path, place, &err));
+    unlink(path);
+    rmdir(place);
+}
+
+static void no_change(void *context, const struct config_option *row, const char *line) {
+    (void)context;
+    (void)row;
+    fail_msg("it makes a difference: %s", line);
+}
+
+/* `# name = value` becomes an option, except where the example says that it is not set. */
+static void set_all(char *text) {
+    for (char *line = strtok(text, "\n"), *next; line; line = next) {
+        next = strtok(NULL, "\n");
+        char *mark = line + strspn(line, " "), *name = mark + 2;
+        bool option = strncmp(mark, "# ", 2) == 0 && strncmp(name + strcspn(name, " "), " = ", 3) == 0 &&
+                      !strstr(line, "# not set");
+        if (option && mark[2] != ' ')
+            *mark = ' ';
+        line[strlen(line)] = '\n';
+    }
+}
+
+/* Every option stands in the example, and with its default. */
+static void the_example_says_the_defaults(void **state) {
+    (void)state;
+    char place[] = "/tmp/chasqui-config-XXXXXX", path[64], text[65536] = "";
+    struct error err = {0};
+    assert_non_null(mkdtemp(place));
+    snprintf(path, sizeof path, "%s/chasqui.conf", place);
+    assert_true(config_write_first(path, place, &err));
+    FILE *file = fopen(path, "r");
+    size_t length = fread(text, 1, sizeof text - 1, file);
+    fclose(file);
+    for (const struct config_option *row = config_top.options; row->type != CONFIG_END; row++)
+        assert_true(row->type == CONFIG_TITLED || strstr(text, row->name));
+    struct config *first = config_read(span_of(text, length), "first", &err);
+    set_all(text);
+    assert_non_null(strstr(text, "\n  net-processes = 1\n"));
+    struct config *all = config_read(span_of(text, length), "all", &err);
+    assert_string_equal(err.text, "");
+    assert_true(config_changes(first, all, no_change, NULL));
+    config_free(first);
+    config_free(all);
     unlink(path);
     rmdir(place);
 }
@@ -535,6 +581,7 @@ int main(void) {
         cmocka_unit_test(its_cost_is_linear),
         cmocka_unit_test(a_reload_keeps_what_it_can_not_change),
         cmocka_unit_test(the_first_configuration_is_right),
+        cmocka_unit_test(the_example_says_the_defaults),
         cmocka_unit_test(a_file_that_is_not_there_says_what_to_do),
     };
     return cmocka_run_group_tests_name("mhsd-config", tests, NULL, NULL);
