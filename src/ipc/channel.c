@@ -12,7 +12,6 @@
 
 #define HEADER    16
 #define HIGH_MARK ((size_t)4 * 1024 * 1024)
-#define LOW_MARK  ((size_t)1024 * 1024)
 #define READ_MAX  ((size_t)1024 * 1024)
 #define READ_STEP (64 * 1024)
 
@@ -21,7 +20,8 @@ struct ipc_channel {
     struct event *end; /* runs the deferred ending, outside any handler's call */
     const struct ipc_handler *handler;
     void *context;
-    size_t limit; /* of a payload */
+    size_t limit;     /* of a payload */
+    size_t high_mark; /* octets that wait to be written; the low one is a quarter of it */
     bool full;
     bool ended;
     bool in_handler;
@@ -125,7 +125,7 @@ static void on_read(struct bufferevent *stream, void *arg) {
 
 static void on_written(struct bufferevent *stream, void *arg) {
     struct ipc_channel *channel = arg;
-    if (!channel->full || evbuffer_get_length(bufferevent_get_output(stream)) > LOW_MARK)
+    if (!channel->full || evbuffer_get_length(bufferevent_get_output(stream)) > channel->high_mark / 4)
         return;
     channel->full = false;
     if (channel->handler->writable)
@@ -143,7 +143,7 @@ struct ipc_channel *ipc_channel_new(struct event_base *loop, int fd, const char 
     struct ipc_channel *channel = mem_alloc(sizeof *channel);
     if (!channel)
         return NULL;
-    *channel = (struct ipc_channel){.handler = handler, .context = context, .limit = IPC_PAYLOAD_MAX};
+    *channel = (struct ipc_channel){.handler = handler, .context = context, .limit = IPC_PAYLOAD_MAX, .high_mark = HIGH_MARK};
     snprintf(channel->name, sizeof channel->name, "%s", name);
     channel->end = event_new(loop, -1, 0, on_end, channel);
     if (channel->end && evutil_make_socket_nonblocking(fd) == 0)
@@ -155,7 +155,7 @@ struct ipc_channel *ipc_channel_new(struct event_base *loop, int fd, const char 
         return NULL;
     }
     bufferevent_setcb(channel->stream, on_read, on_written, on_event, channel);
-    bufferevent_setwatermark(channel->stream, EV_WRITE, LOW_MARK, 0);
+    bufferevent_setwatermark(channel->stream, EV_WRITE, HIGH_MARK / 4, 0);
     bufferevent_set_max_single_read(channel->stream, READ_MAX);
     bufferevent_set_max_single_write(channel->stream, READ_MAX);
     bufferevent_enable(channel->stream, EV_READ | EV_WRITE);
@@ -164,6 +164,11 @@ struct ipc_channel *ipc_channel_new(struct event_base *loop, int fd, const char 
 
 void ipc_limit(struct ipc_channel *channel, size_t octets) {
     channel->limit = octets;
+}
+
+void ipc_full_at(struct ipc_channel *channel, size_t octets) {
+    channel->high_mark = octets;
+    bufferevent_setwatermark(channel->stream, EV_WRITE, octets / 4, 0);
 }
 
 void ipc_channel_free(struct ipc_channel *channel) {
@@ -195,7 +200,7 @@ bool ipc_send(struct ipc_channel *channel, enum ipc_type type, uint64_t ref, str
         end_later(channel, "no memory");
         return false;
     }
-    channel->full = channel->full || evbuffer_get_length(output) > HIGH_MARK;
+    channel->full = channel->full || evbuffer_get_length(output) > channel->high_mark;
     return true;
 }
 

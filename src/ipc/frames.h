@@ -11,9 +11,9 @@
  * frame that the state does not allow ends the connection with a log line that
  * names the peer.
  *
- * Directions: N = net process (protocols), S = store process (the MTA), C = a
- * client on the local socket (`mhs`), P = parent, R = reader process, W = work
- * process (what opens contents).
+ * Directions: N = net process (protocols), S = store process (the MTA), L = the
+ * process that holds the local socket, C = a client there (`mhs`), P = parent,
+ * R = reader process, W = work process (what opens contents).
  */
 #ifndef IPC_FRAMES_H
 #define IPC_FRAMES_H
@@ -131,47 +131,46 @@ enum ipc_type {
 
     /* ---- the local socket; ref = chosen by the client, unique among its own open requests ---- */
 
-    /* C>N>S rest request: JSON object, member "operation" and the operation's own members
+    /* C>L>S rest request: JSON object, member "operation" and the operation's own members
        (docs/local-protocol.md) */
     IPC_REQUEST = 64,
-    /* S>N>C u8 last (0: more follow), rest response: JSON object or array; errors: {"error": {"code":…,
+    /* S>L>C u8 last (0: more follow), rest response: JSON object or array; errors: {"error": {"code":…,
        "text":…}} */
     IPC_RESPONSE,
-    /* C>N>S A submission (X.411 §8.2): u8 kind (enum ipc_submission), rest argument: BER of
+    /* C>L>S A submission (X.411 §8.2): u8 kind (enum ipc_submission), rest argument: BER of
      * x411_MessageSubmissionEnvelope or x411_ProbeSubmissionEnvelope */
     IPC_SUBMIT_BEGIN,
-    /* C>N>S rest content */
+    /* C>L>S rest content */
     IPC_SUBMIT_CONTENT,
-    /* C>N>S (empty), or octets mailbox (as in IPC_FETCH), u64 entry: the submission is the notification that
+    /* C>L>S (empty), or octets mailbox (as in IPC_FETCH), u64 entry: the submission is the notification that
      * this entry asked for */
     IPC_SUBMIT_END,
-    /* S>N>C u8 ok, rest: BER of x411_MessageSubmissionResult / x411_ProbeSubmissionResult when ok, else JSON
+    /* S>L>C u8 ok, rest: BER of x411_MessageSubmissionResult / x411_ProbeSubmissionResult when ok, else JSON
        {"error": …} */
     IPC_SUBMIT_RESULT,
-    /* C>N>S octets mailbox (O/R address, canonical text), u64 entry, u64 offset, u32 length, and perhaps u8
+    /* C>L>S octets mailbox (O/R address, canonical text), u64 entry, u64 offset, u32 length, and perhaps u8
        enum ipc_fetch_part (else IPC_FETCH_CONTENT): a piece of what was delivered */
     IPC_FETCH,
-    /* S>N>C u64 offset, u64 total, rest octets; an error comes as RESPONSE */
+    /* S>L>C u64 offset, u64 total, rest octets; an error comes as RESPONSE */
     IPC_FETCH_DATA,
-    /* N>S u32 uid, u32 gid, before a client's first frame; ref = client. Frames of a client carry ref =
-       client * 2^32 + its ref */
+    /* L>S u32 uid, u32 gid, before a client's first frame; ref = client. Frames of a client carry ref =
+       client * 2^32 + its ref, which is not 0: an answer with that is about the connection */
     IPC_CLIENT_OPEN,
-    /* N>S (empty) ref = client */
+    /* L>S (empty) ref = client */
     IPC_CLIENT_CLOSE,
 
     /* ---- the parent ---- */
 
-    /* P>N, P>S, P>R, P>W rest configuration: a part of the slice for the kind of process; ref = 1: more parts
+    /* P>N, P>S, P>R, P>L, P>W rest configuration: a part of the slice for the kind of process; ref = 1: more parts
      * follow, 0: it is whole. At most IPC_CONFIG_MAX in all. The first comes before all else; those after it
      * are reloads */
     IPC_CONFIG = 128,
-    /* P>N, P>S (empty): finish what is under way, then exit 0 */
+    /* P>N, P>S, P>R, P>L (empty): finish what is under way, then exit 0 */
     IPC_STOP,
-    /* N>P, S>P, R>P (empty): ready to serve */
+    /* N>P, S>P, R>P, L>P, W>P (empty): ready to serve */
     IPC_READY,
 
-    /* ---- reader processes: CLIENT_OPEN, CLIENT_CLOSE, REQUEST and FETCH go to them as to the store process
-       ---- */
+    /* Reader processes: CLIENT_OPEN, CLIENT_CLOSE, REQUEST and FETCH go to them as to the store process. */
 
     /* ---- work on a content; ref = job, chosen by the store process, one at a time for each work process
        ---- */

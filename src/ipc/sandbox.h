@@ -9,11 +9,12 @@
 #include "base/error.h"
 
 enum sandbox_part {
-    SANDBOX_NET,    /* sockets that are open or to be made; no file system */
-    SANDBOX_STORE,  /* files below one directory; no network sockets */
-    SANDBOX_READER, /* the same, but makes and removes no files: only those that are there are written
-                       (SQLite's shared memory, its WAL) */
-    SANDBOX_WORK,   /* the sockets that are open, memory and the clock; nothing else */
+    SANDBOX_NET,     /* sockets that are open or to be made; no file system */
+    SANDBOX_STORE,   /* files below one directory; no network sockets */
+    SANDBOX_READER,  /* the same, but makes and removes no files: only those that are there are written
+                        (SQLite's shared memory, its WAL) */
+    SANDBOX_CLIENTS, /* sockets that are open or taken from the local one; no file system */
+    SANDBOX_WORK,    /* the sockets that are open, memory and the clock; nothing else */
 };
 
 /*

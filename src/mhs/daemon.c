@@ -89,8 +89,8 @@ bool mhs_receive(uint64_t ref, enum ipc_type wanted, struct span *payload, enum 
             *status = (enum mhs_exit)mhs_fail(MHS_UNREACHABLE, "%s", err.text);
             return false;
         }
-    } while (got_ref != ref);
-    if (type == wanted)
+    } while (got_ref != ref && (got_ref != 0 || type != IPC_RESPONSE)); /* 0: about the connection itself */
+    if (type == wanted && got_ref == ref)
         return true;
     *status = type == IPC_RESPONSE ? read_refusal(*payload) : broken("an unexpected frame");
     return false;

@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -64,6 +65,16 @@ static const struct protocol_config *read_protocol(void *context, struct span sl
 
 static void release_protocol(void *context, const struct protocol_config *old) {
     let_go(context, (struct config *)((char *)old - offsetof(struct config, protocol)));
+}
+
+static const struct clients_config *read_clients(void *context, struct span slice, struct error *err) {
+    (void)context;
+    struct config *config = read_anew(CONFIG_CLIENTS, slice, err);
+    return config ? &config->clients : NULL;
+}
+
+static void release_clients(void *context, const struct clients_config *old) {
+    let_go(context, (struct config *)((char *)old - offsetof(struct config, clients)));
 }
 
 /* ---- the store process ---- */
@@ -168,7 +179,6 @@ static int run_net(struct child_context *context) {
     int *listeners = mem_alloc((protocol->listener_count + 1) * sizeof *listeners);
     for (size_t i = 0; listeners && i < protocol->listener_count; i++)
         listeners[i] = CHILD_LISTENERS + (int)i;
-    bool serves_clients = context->number == 0;
     /* The resolver reads the machine's files, which are out of reach in the sandbox. */
     struct event_base *loop = event_base_new();
     struct resolver *resolver =
@@ -178,16 +188,32 @@ static int run_net(struct child_context *context) {
     if (!sandbox_drop_user(context->config->user, &err) || !sandbox_enter(SANDBOX_NET, NULL, &err))
         return fail(&err);
     struct net_descriptors descriptors = {
-        .store = CHILD_STORE,
-        .parent = CHILD_PARENT,
-        .listeners = listeners,
-        .local = serves_clients ? CHILD_LISTENERS + (int)protocol->listener_count : -1,
-        .door = serves_clients ? CHILD_DOOR : -1,
-        .resolver = resolver,
-        .reader_count = serves_clients ? context->config->reader_processes : 0};
+        .store = CHILD_STORE, .parent = CHILD_PARENT, .listeners = listeners, .resolver = resolver};
     int status = net_run(loop, protocol, &reload, &descriptors);
     mem_free(listeners);
     return status;
+}
+
+/* ---- the process of the clients ---- */
+
+/* A descriptor a client: as many as the system lets it have. */
+static void allow_descriptors(void) {
+    struct rlimit limit;
+    if (getrlimit(RLIMIT_NOFILE, &limit) == 0) {
+        limit.rlim_cur = limit.rlim_max;
+        setrlimit(RLIMIT_NOFILE, &limit);
+    }
+}
+
+static int run_clients(struct child_context *context) {
+    struct error err = {0};
+    struct clients_reload reload = {.read = read_clients, .release = release_clients, .context = context};
+    allow_descriptors();
+    if (!sandbox_drop_user(context->config->user, &err) || !sandbox_enter(SANDBOX_CLIENTS, NULL, &err))
+        return fail(&err);
+    struct clients_descriptors descriptors = {
+        .store = CHILD_STORE, .parent = CHILD_PARENT, .local = CHILD_LISTENERS, .door = CHILD_DOOR};
+    return clients_run(&context->config->clients, &reload, &descriptors);
 }
 
 /* ---- the work processes ---- */
@@ -214,10 +240,14 @@ static int run_work(struct child_context *context) {
 const struct child_kind_entry child_kinds[KINDS] = {[KIND_STORE] = {"store", CONFIG_STORE},
                                                     [KIND_READER] = {"reader", CONFIG_READER},
                                                     [KIND_NET] = {"net", CONFIG_NET},
+                                                    [KIND_CLIENTS] = {"clients", CONFIG_CLIENTS},
                                                     [KIND_WORK] = {"work", CONFIG_WORK}};
 
-static int (*const runs[KINDS])(struct child_context *context) = {
-    [KIND_STORE] = run_store, [KIND_READER] = run_reader, [KIND_NET] = run_net, [KIND_WORK] = run_work};
+static int (*const runs[KINDS])(struct child_context *context) = {[KIND_STORE] = run_store,
+                                                                  [KIND_READER] = run_reader,
+                                                                  [KIND_NET] = run_net,
+                                                                  [KIND_CLIENTS] = run_clients,
+                                                                  [KIND_WORK] = run_work};
 
 static enum child_kind kind_of(const char *name) {
     enum child_kind kind = 0;
@@ -236,7 +266,7 @@ bool child_is_one(int argc, char **argv) {
 /* For the log, and for `top` and `ps -o comm`. */
 static void name_process(enum child_kind kind, int number) {
     static char name[16];
-    if (kind == KIND_STORE)
+    if (kind == KIND_STORE || kind == KIND_CLIENTS)
         snprintf(name, sizeof name, "%s", child_kinds[kind].name);
     else
         snprintf(name, sizeof name, "%s%d", child_kinds[kind].name, number);

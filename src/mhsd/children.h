@@ -8,7 +8,7 @@
 #include "mhsd/config_options.h"
 
 /* In the order in which they start; all but the store process wait until it is ready, and end before it. */
-enum child_kind { KIND_STORE, KIND_READER, KIND_NET, KIND_WORK, KINDS };
+enum child_kind { KIND_STORE, KIND_READER, KIND_NET, KIND_CLIENTS, KIND_WORK, KINDS };
 
 struct child_kind_entry {
     const char *name;          /* `store` and so on: the child's first argument */

@@ -16,7 +16,8 @@ static void read_limits(struct loader *l) {
     struct protocol_config *protocol = &l->config.protocol;
     protocol->connections_max = (unsigned)config_number(limits, "connections");
     protocol->opening_max = (unsigned)config_number(limits, "opening");
-    protocol->clients_max = (unsigned)config_number(limits, "clients");
+    l->config.clients.clients_max = (unsigned)config_number(limits, "clients");
+    l->config.clients.clients_per_user = (unsigned)config_number(limits, "clients-per-user");
     protocol->envelope_octets = (size_t)config_number(limits, "envelope-octets");
     mta->associations_in = (unsigned)config_number(limits, "associations-in");
     mta->envelope_octets = protocol->envelope_octets;
@@ -44,13 +45,17 @@ static void read_timers(struct loader *l) {
 /* Who may act as an operator: the members of a group. */
 static void read_operators(struct loader *l) {
     struct mta_config *mta = &l->config.mta;
+    struct clients_config *clients = &l->config.clients;
     const struct config_value *group = config_value(l->tree, "operators");
-    mta->operators_gid = UINT32_MAX;
+    mta->operators_gid = clients->operators_gid = UINT32_MAX;
     if (!group || !group->ids)
         return;
     mta->operators_gid = group->ids[0];
     mta->operator_uids = group->ids + 1;
     mta->operator_uid_count = group->id_count - 1;
+    clients->operators_gid = mta->operators_gid;
+    clients->operator_uids = mta->operator_uids;
+    clients->operator_uid_count = mta->operator_uid_count;
 }
 
 static void read_processes(struct loader *l) {
@@ -61,9 +66,11 @@ static void read_processes(struct loader *l) {
         config->user = run_as->items[0];
         config->mta.service_uid = run_as->ids[0];
     }
+    config->clients.service_uid = config->mta.service_uid;
     config->log_level = (enum log_level)config_word(l->tree, "log-level");
     config->net_processes = (unsigned)config_number(l->tree, "net-processes");
     config->reader_processes = (unsigned)config_number(l->tree, "reader-processes");
+    config->clients.reader_count = config->reader_processes;
     config->work_processes = (unsigned)config_number(l->tree, "work-processes");
 }
 

@@ -9,11 +9,13 @@
 #include "base/buf.h"
 #include "base/error.h"
 #include "base/log.h"
+#include "clients/clients.h"
 #include "mhsd/config_options.h"
 #include "mta/mta.h"
 #include "protocol/config.h"
 
 struct config {
+    struct clients_config clients;
     struct protocol_config protocol;
     struct mta_config mta;
     const char *socket; /* path of the local socket */

@@ -22,12 +22,14 @@ static const struct config_option limit_options[] = {
      .help =
          "Those of them that called in and have not bound yet. With too many, the host that has the most of "
          "them loses its oldest."},
-    {"clients", CONFIG_NUMBER, 0, CONFIG_NET | CONFIG_CLIENTS, 1, 100000, .number = 100,
-     .help = "Clients of the local socket at a time."},
+    {"clients", CONFIG_NUMBER, 0, CONFIG_CLIENTS, 2, 100000, .number = 100,
+     .help = "Clients of the local socket at a time. A tenth of them, at least one, are kept for operators."},
+    {"clients-per-user", CONFIG_NUMBER, 0, CONFIG_CLIENTS, 1, 100000, .number = 20,
+     .help = "Those of them that one user who is no operator may have."},
     {"associations-in", CONFIG_NUMBER, 0, CONFIG_STORE, 1, 1000000, .number = 2000,
      .help = "Inbound associations of all peers together; more are refused as busy."},
-    {"envelope-octets", CONFIG_NUMBER, CONFIG_OCTETS, SWITCH | CONFIG_NET | CONFIG_CLIENTS, 1024,
-     IPC_ENVELOPE_MAX, .number = 8 * MIB, .help = "The longest envelope, probe or report that is taken."},
+    {"envelope-octets", CONFIG_NUMBER, CONFIG_OCTETS, SWITCH | CONFIG_NET, 1024, IPC_ENVELOPE_MAX,
+     .number = 8 * MIB, .help = "The longest envelope, probe or report that is taken."},
     {"envelope-memory", CONFIG_NUMBER, CONFIG_OCTETS, SWITCH, 65536, 1L << 34, .number = 64 * MIB,
      .help = "The memory to decode one envelope."},
     {"content-octets", CONFIG_NUMBER, CONFIG_OCTETS, CONFIG_STORE, 0, INT64_MAX,
@@ -92,7 +94,7 @@ static const struct config_option top_options[] = {
              "digits and `-`."},
     {"store", CONFIG_TEXT, CONFIG_RESTART, SWITCH, 1, .text = "/var/lib/chasqui",
      .help = "The folder where messages rest."},
-    {"socket", CONFIG_TEXT, CONFIG_RESTART, CONFIG_CLIENTS, 1, sizeof((struct sockaddr_un *)0)->sun_path - 1,
+    {"socket", CONFIG_TEXT, CONFIG_RESTART, CONFIG_PARENT, 1, sizeof((struct sockaddr_un *)0)->sun_path - 1,
      .text = "/run/chasqui/mhsd.sock", .help = "The Unix socket where `mhs(1)` reaches the daemon."},
     {"run-as", CONFIG_LOGIN, CONFIG_RESTART | CONFIG_ROOT, CONFIG_ALL, .text = "chasqui",
      .help = "The user to run as when started by root. Empty: stay root."},
@@ -100,8 +102,7 @@ static const struct config_option top_options[] = {
      .help = "A group whose members may do what root may with `mhs(1)`."},
     {"net-processes", CONFIG_NUMBER, CONFIG_RESTART, CONFIG_PARENT, 1, 64, .number = 1,
      .help = "How many processes speak with the peers."},
-    {"reader-processes", CONFIG_NUMBER, CONFIG_RESTART, CONFIG_PARENT | CONFIG_NET | CONFIG_CLIENTS, 0, 64,
-     .number = 1,
+    {"reader-processes", CONFIG_NUMBER, CONFIG_RESTART, CONFIG_PARENT | CONFIG_CLIENTS, 0, 64, .number = 1,
      .help =
          "How many processes answer what only reads the store: mailboxes, contents, tracking. 0: the store "
          "process answers it, between its commits."},

@@ -79,9 +79,9 @@ static void start_others(struct parent *parent) {
             start_child(child);
 }
 
-/* Said once, when the local socket is served too. */
+/* Said once, when the peers and the local socket are served. */
 static void tell_ready(struct parent *parent) {
-    if (parent->told)
+    if (parent->told || !parent->children[KIND_NET]->ready || !parent->children[KIND_CLIENTS]->ready)
         return;
     parent->told = true;
     log_notice("serving at %zu address%s; mhs reaches it at %s", parent->sockets.listener_count,
@@ -98,8 +98,7 @@ static bool on_frame(void *context, struct ipc_channel *channel, enum ipc_type t
         return false;
     child->pause = FIRST_PAUSE_US;
     child->ready = true;
-    if (child->kind == KIND_NET)
-        tell_ready(child->parent);
+    tell_ready(child->parent);
     if (child->kind == KIND_STORE && !child->parent->store_ready) {
         child->parent->store_ready = child->parent->served = true;
         start_others(child->parent);
@@ -169,20 +168,16 @@ static int introduce(const struct child *to, enum ipc_end of, int number) {
     return -1;
 }
 
-static bool reads_clients(const struct child *child) {
-    return child->kind == KIND_NET && child->number == 0;
-}
-
 /* A reader and the process of the clients learn of each other when either is started. One that is ending
  * meanwhile takes no end; whoever follows it is introduced again. */
 static void introduce_readers(struct child *child) {
     struct parent *parent = child->parent;
-    struct child *clients = parent->children[KIND_NET];
+    struct child *clients = parent->children[KIND_CLIENTS];
     for (unsigned i = 0; i < parent->count[KIND_READER]; i++) {
         struct child *reader = &parent->children[KIND_READER][i];
         if ((child != clients && child != reader) || clients->door < 0 || reader->door < 0)
             continue;
-        int end = introduce(reader, IPC_END_NET, clients->number);
+        int end = introduce(reader, IPC_END_CLIENTS, 0);
         if (end >= 0) {
             ipc_door_pass(clients->door, IPC_END_READER, (uint8_t)reader->number, end);
             close(end);
@@ -192,11 +187,12 @@ static void introduce_readers(struct child *child) {
 
 /* The child's end of a channel to the store process, -1 for those that have none. */
 static bool open_store_end(const struct child *child, int *end) {
+    static const enum ipc_end ends[KINDS] = {
+        [KIND_NET] = IPC_END_NET, [KIND_CLIENTS] = IPC_END_CLIENTS, [KIND_WORK] = IPC_END_WORK};
     *end = -1;
     if (child->kind == KIND_STORE || child->kind == KIND_READER)
         return true;
-    *end = introduce(child->parent->children[KIND_STORE],
-                     child->kind == KIND_WORK ? IPC_END_WORK : IPC_END_NET, child->number);
+    *end = introduce(child->parent->children[KIND_STORE], ends[child->kind], child->number);
     return *end >= 0;
 }
 
@@ -211,7 +207,7 @@ static void close_all(const int *descriptors, size_t count) {
 static bool open_door(struct child *child, int *end) {
     int door[2];
     *end = -1;
-    if (child->kind != KIND_STORE && child->kind != KIND_READER && !reads_clients(child))
+    if (child->kind != KIND_STORE && child->kind != KIND_READER && child->kind != KIND_CLIENTS)
         return true;
     if (!ipc_door(door))
         return false;
@@ -241,7 +237,7 @@ static pid_t execute(struct child *child, const int ends[DESCRIPTORS]) {
         descriptors[count] = ends[count];
     for (size_t i = 0; child->kind == KIND_NET && i < sockets->listener_count; i++)
         descriptors[count++] = sockets->listeners[i];
-    if (reads_clients(child))
+    if (child->kind == KIND_CLIENTS)
         descriptors[count++] = sockets->local;
     char *arguments[] = {"mhsd", (char *)child_name(child), number, NULL};
     pid_t pid = spawn(parent->program, arguments, descriptors, count);
@@ -489,6 +485,7 @@ static bool init(struct parent *parent) {
     return parent->patience && init_children(parent, KIND_STORE, 1) &&
            init_children(parent, KIND_READER, parent->config->reader_processes) &&
            init_children(parent, KIND_NET, parent->config->net_processes) &&
+           init_children(parent, KIND_CLIENTS, 1) &&
            init_children(parent, KIND_WORK, parent->config->work_processes);
 }
 

@@ -40,7 +40,7 @@ bool client_close(struct net *net, uint64_t ref) {
     return true;
 }
 
-void clients_free(struct net *net) {
+void clients_leave(struct net *net) {
     for (size_t i = 0; i < net->clients.room; i++)
         if (net->clients.slots[i].value)
             client_free(net->clients.slots[i].value);

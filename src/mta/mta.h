@@ -119,6 +119,9 @@ void mta_free(struct mta *mta);
 /* A channel to a net process; takes over `fd`. `name` stands in log lines. */
 bool mta_attach_net(struct mta *mta, int fd, const char *name);
 
+/* A channel to the process of the clients (clients/clients.h): it alone says who asks. Takes over `fd`. */
+bool mta_attach_clients(struct mta *mta, int fd, const char *name);
+
 /* A channel to a work process (work/work.h); takes over `fd`. */
 bool mta_attach_work(struct mta *mta, int fd, const char *name);
 

@@ -103,10 +103,12 @@ struct association {
 
 struct client; /* client_private.h */
 
+/* A net process, or the process of the clients. */
 struct net {
     struct mta *mta;
     struct net *next;
     struct ipc_channel *channel;
+    bool for_clients; /* no associations, clients only */
     struct map associations;
     struct map clients;
     struct map connecting; /* how many associations are being opened, by peer number + 1 */
@@ -161,7 +163,7 @@ struct mta {
     struct net *nets;
     struct converter *converter;
     struct ipc_channel *parent;
-    struct event *door; /* where channels to other processes come in */
+    struct event *door;   /* where channels to other processes come in */
     uint64_t ping_number; /* of the last ping */
     struct batch batch;
     struct arena arena;   /* for the unit that is being worked on */
@@ -451,6 +453,6 @@ int mta_serve(struct event_base *loop, struct mta *mta, const struct mta_descrip
 bool client_open(struct net *net, uint64_t ref, struct span payload);
 bool client_close(struct net *net, uint64_t ref);
 bool client_frame(struct net *net, enum ipc_type type, uint64_t ref, struct span payload);
-void clients_free(struct net *net);
+void clients_leave(struct net *net);
 
 #endif

@@ -28,13 +28,27 @@ static association_frame *const association_frames[] = {
     [IPC_SEND_RESULT] = send_ended,
 };
 
-static bool is_for_reader(enum ipc_type type) {
-    return type == IPC_CLIENT_OPEN || type == IPC_CLIENT_CLOSE || type == IPC_REQUEST || type == IPC_FETCH;
+/* Frames of clients are taken from the process of the clients alone, those of associations from net processes
+ * alone: neither can speak for the other. */
+static bool dispatch_clients(struct net *net, enum ipc_type type, uint64_t ref, struct span payload) {
+    switch ((int)type) {
+    case IPC_CLIENT_OPEN:
+        return client_open(net, ref, payload);
+    case IPC_CLIENT_CLOSE:
+        return client_close(net, ref);
+    case IPC_SUBMIT_BEGIN:
+    case IPC_SUBMIT_CONTENT:
+    case IPC_SUBMIT_END:
+        return !net->mta->reader && client_frame(net, type, ref, payload);
+    case IPC_REQUEST:
+    case IPC_FETCH:
+        return client_frame(net, type, ref, payload);
+    default:
+        return false;
+    }
 }
 
-static bool dispatch(struct net *net, enum ipc_type type, uint64_t ref, struct span payload) {
-    if (net->mta->reader && !is_for_reader(type))
-        return false;
+static bool dispatch_net(struct net *net, enum ipc_type type, uint64_t ref, struct span payload) {
     switch ((int)type) {
     case IPC_BIND:
         return association_bind(net, ref, payload);
@@ -44,16 +58,6 @@ static bool dispatch(struct net *net, enum ipc_type type, uint64_t ref, struct s
         return association_connect_failed(net, payload);
     case IPC_PING_RESULT:
         return ping_result(net, ref, payload);
-    case IPC_CLIENT_OPEN:
-        return client_open(net, ref, payload);
-    case IPC_CLIENT_CLOSE:
-        return client_close(net, ref);
-    case IPC_REQUEST:
-    case IPC_SUBMIT_BEGIN:
-    case IPC_SUBMIT_CONTENT:
-    case IPC_SUBMIT_END:
-    case IPC_FETCH:
-        return client_frame(net, type, ref, payload);
     default:
         break;
     }
@@ -69,7 +73,9 @@ static bool dispatch(struct net *net, enum ipc_type type, uint64_t ref, struct s
 static bool on_frame(void *context, struct ipc_channel *channel, enum ipc_type type, uint64_t ref,
                      struct span payload) {
     struct net *net = context;
-    if (dispatch(net, type, ref, payload)) {
+    bool right =
+        net->for_clients ? dispatch_clients(net, type, ref, payload) : dispatch_net(net, type, ref, payload);
+    if (right) {
         if (ipc_is_full(channel))
             ipc_pause(channel);
         return true;
@@ -106,7 +112,7 @@ static void net_free(struct net *net, const char *cause) {
     drop_associations(net, cause);
     peers_net_gone(net);
     pings_net_gone(net);
-    clients_free(net);
+    clients_leave(net);
     batch_forget_net(mta, net);
     mem_free(net);
 }
@@ -121,21 +127,34 @@ static void on_closed(void *context, struct ipc_channel *channel, const char *ca
 
 static const struct ipc_handler net_handler = {on_frame, NULL, on_closed, on_writable};
 
-bool mta_attach_net(struct mta *mta, int fd, const char *name) {
+static struct net *attach(struct mta *mta, int fd, const char *name) {
     struct net *net = mem_alloc(sizeof *net);
     if (!net)
-        return false;
+        return NULL;
     net->mta = mta;
     net->channel = ipc_channel_new(mta->loop, fd, name, &net_handler, net);
     if (!net->channel) {
         mem_free(net);
-        return false;
+        return NULL;
     }
     net->next = mta->nets;
     mta->nets = net;
+    return net;
+}
+
+bool mta_attach_net(struct mta *mta, int fd, const char *name) {
+    if (!attach(mta, fd, name))
+        return false;
     for (size_t i = 0; i < mta->peer_count; i++)
         peer_pump(mta, mta->peers[i]);
     return true;
+}
+
+bool mta_attach_clients(struct mta *mta, int fd, const char *name) {
+    struct net *net = attach(mta, fd, name);
+    if (net)
+        net->for_clients = true;
+    return net;
 }
 
 void net_free_all(struct mta *mta) {

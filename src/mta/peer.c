@@ -177,7 +177,7 @@ void peers_net_gone(struct net *net) {
 struct net *net_with_fewest(const struct mta *mta) {
     struct net *best = NULL;
     for (struct net *net = mta->nets; net; net = net->next)
-        if (!best || net->out < best->out)
+        if (!net->for_clients && (!best || net->out < best->out))
             best = net;
     return best;
 }

@@ -447,15 +447,17 @@ bool mta_attach_parent(struct mta *mta, int fd) {
 
 /* ---- the door: the ends of channels that the parent hands over ---- */
 
-/* A reader serves those who ask; the switch all. */
+/* A reader serves clients only. */
 static bool attach_end(struct mta *mta, enum ipc_end end, unsigned number, int fd) {
     char name[24];
+    if (end == IPC_END_CLIENTS)
+        return mta_attach_clients(mta, fd, "clients");
     if (end == IPC_END_WORK && !mta->reader) {
         snprintf(name, sizeof name, "work%u", number);
         return mta_attach_work(mta, fd, name);
     }
     snprintf(name, sizeof name, "net%u", number);
-    return end == IPC_END_NET && mta_attach_net(mta, fd, name);
+    return end == IPC_END_NET && !mta->reader && mta_attach_net(mta, fd, name);
 }
 
 static void on_door(evutil_socket_t door, short what, void *arg) {

@@ -52,7 +52,6 @@ struct protocol_config {
     size_t name_server_count;
     unsigned connections_max; /* TCP connections of this process */
     unsigned opening_max;     /* of these, at most so many that have not bound yet */
-    unsigned clients_max;     /* of the local socket */
     size_t envelope_octets;   /* longest envelope, probe or report that is collected */
     int64_t connect_us;       /* from a call to the bind's result */
     int64_t transfer_us;      /* how long a peer that is due may say nothing */

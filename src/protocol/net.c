@@ -124,10 +124,6 @@ static bool dispatch(struct net *net, enum ipc_type type, uint64_t ref, struct s
     case IPC_SEND_BEGIN:
     case IPC_SEND_DATA:
         return !c || transfer_out_frame(c, type, &r);
-    case IPC_RESPONSE:
-    case IPC_SUBMIT_RESULT:
-    case IPC_FETCH_DATA:
-        return local_frame_from_store(net, type, ref, payload);
     default:
         return false;
     }
@@ -158,7 +154,6 @@ static void pump_all(struct net *net) {
 static void on_store_writable(void *context, struct ipc_channel *channel) {
     (void)channel;
     pump_all(context);
-    local_resume_all(context);
 }
 
 static const struct ipc_handler store_handler = {
@@ -229,9 +224,7 @@ static bool attach(struct net *net, const struct net_descriptors *descriptors) {
     for (size_t i = 0; i < net->listener_count; i++)
         if (!(net->listeners[i] = listen_event(net, descriptors->listeners[i], accept_ready)))
             return false;
-    if (descriptors->local >= 0 && !(net->local = listen_event(net, descriptors->local, local_ready)))
-        return false;
-    return readers_open(net, descriptors->door, descriptors->reader_count);
+    return true;
 }
 
 struct net *net_new(struct event_base *loop, const struct protocol_config *config,
@@ -263,16 +256,12 @@ static void close_listeners(struct net *net) {
         close_listener(net->listeners[i]);
         net->listeners[i] = NULL;
     }
-    close_listener(net->local);
-    net->local = NULL;
 }
 
 void net_free(struct net *net) {
     if (!net)
         return;
     close_listeners(net);
-    readers_close(net);
-    local_free_all(net);
     for (uint32_t i = 0; i < net->slot_count; i++)
         if (net->slots[i].connection)
             connection_free(net->slots[i].connection);

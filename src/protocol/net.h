@@ -1,7 +1,7 @@
 /*
  * The net process: it speaks P1 with the peers and frames with the store
- * process, and passes the local socket's clients on. It checks all that
- * strangers send; it has no file system and no database.
+ * process. It checks all that strangers send; it has no file system and no
+ * database.
  */
 #ifndef PROTOCOL_NET_H
 #define PROTOCOL_NET_H
@@ -18,10 +18,7 @@ struct net_descriptors {
     int store;            /* a connected channel to the store process */
     int parent;           /* to the parent, -1: none */
     const int *listeners; /* listening TCP sockets, as many and in the order of protocol_config.listeners */
-    int local;            /* the local socket, listening; -1: another process has it */
     struct resolver *resolver; /* of the same loop; NULL: peers are called by IP address only */
-    int door; /* ipc/door.h: the ends of channels to reader processes come through it; -1: none */
-    unsigned reader_count; /* 0: the store process answers everything */
 };
 
 /* How a reload gets its configuration; as mta_reload. */

@@ -2,8 +2,6 @@
 #ifndef PROTOCOL_NET_PRIVATE_H
 #define PROTOCOL_NET_PRIVATE_H
 
-#include <jansson.h>
-
 #include "asn1/ber.h"
 #include "base/buf.h"
 #include "ipc/bind.h"
@@ -13,7 +11,6 @@
 #include "protocol/net.h"
 
 struct connection;
-struct client;
 
 /* The place of a connection; its ref is `generation << 32 | index`, so that a late frame never meets a new
  * connection. */
@@ -31,18 +28,11 @@ struct net {
     struct ipc_channel *parent;
     struct event **listeners;
     size_t listener_count;
-    struct event *local;
     struct slot *slots;
     uint32_t slot_count;
-    uint32_t slot_hint;   /* where the search for a free slot begins */
-    unsigned connections; /* in use */
-    unsigned opening;     /* of these, inbound and without a bind */
-    struct reader_link *readers;
-    size_t reader_count;
-    struct event *door;
-    struct client *clients;
-    unsigned client_count;
-    uint32_t next_client;
+    uint32_t slot_hint;      /* where the search for a free slot begins */
+    unsigned connections;    /* in use */
+    unsigned opening;        /* of these, inbound and without a bind */
     struct buf config_parts; /* of a configuration that is coming in */
     size_t gathered;         /* octets of APDUs that come in and are not with the store process yet */
     bool stopping;
@@ -208,26 +198,6 @@ const char *connect_context_name(enum osi_context context);
 
 /* Frees what names were resolved to, and gives up the question under way. */
 void connect_forget(struct connection *c);
-/* ---- readers.c: requests that only read the store ---- */
-
-/* A client's place with the readers. */
-struct reader_seat {
-    struct reader_link *link; /* the reader that knows it; NULL: none */
-    uint32_t life;
-    uint32_t client, uid, gid;
-};
-/* Takes over `door`. */
-bool readers_open(struct net *net, int door, unsigned count);
-void readers_close(struct net *net);
-/* True for an operation that a reader answers. `request` may be NULL. */
-bool readers_serve(const json_t *request);
-/* Passes a request on and returns the channel that it went to; without a reader it is answered at once, and
- * NULL is returned. */
-struct ipc_channel *readers_ask(struct net *net, struct reader_seat *seat, enum ipc_type type, uint64_t ref,
-                                struct span payload);
-/* The client is gone. */
-void readers_leave(struct reader_seat *seat);
-
 /* ---- ping.c ---- */
 /* Answers from the connection's failure. */
 void ping_failed(struct connection *c);
@@ -255,13 +225,6 @@ void transfer_out_refused(struct connection *c, enum osi_refusal what, int reaso
 void transfer_out_ended(struct connection *c, enum ipc_sent result, const char *cause, bool for_now);
 bool transfer_out_frame(struct connection *c, enum ipc_type type, struct reader *r);
 void transfer_out_free(struct transfer_out *out);
-
-/* ---- local_socket.c ---- */
-void local_ready(evutil_socket_t fd, short what, void *arg);
-bool local_frame_from_store(struct net *net, enum ipc_type type, uint64_t ref, struct span payload);
-void local_respond(struct net *net, uint64_t ref, struct span json);
-void local_resume_all(struct net *net);
-void local_free_all(struct net *net);
 
 /* ---- connection_id.c: the session connection identifier as one string of octets ---- */
 bool connection_id_write(const struct osi_connection_id *id, struct buf *out);

@@ -1,9 +1,8 @@
 /*
- * The net process among strangers: peers, the clients of the local socket, and
- * the other processes, none of which it believes. Steps as in frames.h; `where`
- * is 0: the store process, 1: the parent, 2: the reader, 3 and 4: clients (all of
- * these say frames), 5 and 6: peers that call, 7: the peer that is called (these
- * say octets); with bit 7 the end is closed instead.
+ * The net process among strangers: peers and the other processes, none of which
+ * it believes. Steps as in frames.h; `where` is 0: the store process, 1: the
+ * parent (these say frames), 2 and 3: peers that call, 4: the peer that is called
+ * (these say octets); with bit 7 the end is closed instead.
  */
 #include "protocol/net.h"
 
@@ -12,12 +11,11 @@
 #include <sys/un.h>
 
 #include "frames.h"
-#include "ipc/door.h"
 #include "quiet.h"
 
 #include "../unit/numbers.h"
 
-enum { STORE, PARENT, READER, CLIENT, CALLER = 5, CALLED = 7, ENDS, TURNS = 12, STEPS = 200 };
+enum { STORE, PARENT, CALLER, CALLED = 4, ENDS, TURNS = 12, STEPS = 200 };
 
 struct world {
     struct event_base *loop;
@@ -25,7 +23,6 @@ struct world {
     struct protocol_config config;
     struct end ends[ENDS];
     int called; /* listening */
-    int door;   /* through which the reader comes */
 };
 
 /* Sockets without a name in the file system, and without a port. */
@@ -34,7 +31,7 @@ struct place {
     socklen_t length;
 };
 
-static struct place listening, local, peer_place;
+static struct place listening, peer_place;
 
 static void require(bool condition) {
     if (!condition)
@@ -108,23 +105,12 @@ static void begin(struct world *world) {
                                              NUMBERS_OF_PROTOCOL};
     for (size_t i = 0; i < ENDS; i++)
         world->ends[i].fd = -1;
-    int listener_fd = listen_at(&listening), door[2];
-    require(ipc_door(door));
-    world->door = door[0];
+    int listener_fd = listen_at(&listening);
     struct net_descriptors descriptors = {.store = end_open(&world->ends[STORE]),
                                           .parent = end_open(&world->ends[PARENT]),
-                                          .listeners = &listener_fd,
-                                          .local = listen_at(&local),
-                                          .door = door[1],
-                                          .reader_count = 1};
+                                          .listeners = &listener_fd};
     world->net = net_new(world->loop, &world->config, &reload, &descriptors);
     require(world->loop && world->net);
-}
-
-static void start_reader(struct world *world) {
-    int end = end_open(&world->ends[READER]);
-    require(ipc_door_pass(world->door, IPC_END_READER, 0, end));
-    close(end);
 }
 
 /* False when the process would be over. */
@@ -137,8 +123,6 @@ static bool turn(struct world *world) {
     if (world->ends[CALLED].fd < 0)
         world->ends[CALLED] =
             (struct end){.fd = accept4(world->called, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC)};
-    if (world->ends[READER].fd < 0)
-        start_reader(world);
     for (size_t i = 0; i < ENDS; i++)
         end_listen(&world->ends[i]);
     return true;
@@ -151,8 +135,8 @@ static void take(struct world *world, const struct step *step) {
         end_close(end);
         return;
     }
-    if (end->fd < 0 && where >= CLIENT && where < CALLED)
-        *end = (struct end){.fd = call(where < CALLER ? &local : &listening)};
+    if (end->fd < 0 && where >= CALLER && where < CALLED)
+        *end = (struct end){.fd = call(&listening)};
     if (where < CALLER)
         end_say(end, step);
     else
@@ -167,9 +151,7 @@ static void finish(struct world *world, bool over) {
     net_free(world->net);
     event_base_free(world->loop);
     end_close(&world->ends[CALLED]);
-    end_close(&world->ends[READER]);
     close(world->called);
-    close(world->door);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
@@ -178,7 +160,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     struct step step;
     signal(SIGPIPE, SIG_IGN); /* as each process does */
     listening = place_of("listen");
-    local = place_of("local");
     peer_place = place_of("peer");
     begin(&world);
     bool on = true;

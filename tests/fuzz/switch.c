@@ -1,9 +1,9 @@
 /*
- * The store process, to which everything else is a stranger: net processes (and
- * through them the clients of the local socket), a work process, a reader's
- * clients, the parent. Steps as in frames.h; `where` is 0 and 1: two net
- * processes, 2: a work process, 3: the parent, 4: a net process that asks a
- * reader; with bit 7 its channel is closed instead.
+ * The store process, to which everything else is a stranger: net processes, a
+ * work process, the process of the clients, the parent. Steps as in frames.h;
+ * `where` is 0 and 1: two net processes, 2: a work process, 3: the parent, 4: the
+ * process of the clients where it asks a reader, 5: the same where it asks the
+ * store process; with bit 7 its channel is closed instead.
  */
 #include <signal.h>
 #include <stdio.h>
@@ -20,7 +20,7 @@
 #define JONES OURS "/S=jones"
 #define SMITH OURS "/S=smith"
 
-enum { ENDS = 5, TURNS = 12, STEPS = 200 };
+enum { ENDS = 6, TURNS = 12, STEPS = 200 };
 
 struct world {
     struct event_base *loop;
@@ -84,7 +84,8 @@ static void attach(struct world *world) {
     require(mta_attach_net(world->mta, end_open(&world->ends[1]), "net 2"));
     require(mta_attach_work(world->mta, end_open(&world->ends[2]), "work"));
     require(mta_attach_parent(world->mta, end_open(&world->ends[3])));
-    require(mta_attach_net(world->reader, end_open(&world->ends[4]), "net 1"));
+    require(mta_attach_clients(world->reader, end_open(&world->ends[4]), "clients"));
+    require(mta_attach_clients(world->mta, end_open(&world->ends[5]), "clients"));
 }
 
 static void begin(struct world *world) {

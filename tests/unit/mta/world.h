@@ -28,6 +28,7 @@
 #include "base/log.h"
 #include "ipc/bind.h"
 #include "ipc/door.h"
+#include "ipc/frames.h"
 #include "ipc/payload.h"
 #include "mta/mta.h"
 #include "names/identifier.h"
@@ -62,7 +63,8 @@ struct world {
     struct mta_user users[2];
     struct arena arena;
     pid_t pid;
-    int net, parent, door;
+    int net, clients; /* the ends of a net process and of the process of the clients */
+    int parent, door;
     struct frame last; /* what `expect` found */
     struct frame kept[64];
     size_t kept_count;
@@ -131,6 +133,7 @@ UNUSED static void world_start(struct world *world) {
     world->door = door[0];
     world->parent = parent[0];
     world->net = pass_through(door[0], IPC_END_NET);
+    world->clients = pass_through(door[0], IPC_END_CLIENTS);
     for (size_t i = 0; i < world->kept_count; i++)
         buf_free(&world->kept[i].payload);
     world->kept_count = 0;
@@ -168,6 +171,7 @@ UNUSED static int world_wait(struct world *world) {
     int status;
     assert_int_equal(waitpid(world->pid, &status, 0), world->pid);
     close(world->net);
+    close(world->clients);
     close(world->door);
     close(world->parent);
     world->pid = 0;
@@ -198,9 +202,10 @@ UNUSED static void put(int fd, enum ipc_type type, uint64_t ref, struct span hea
     buf_free(&frame);
 }
 
+/* As the process whose frame it is. */
 UNUSED static void tell(struct world *world, enum ipc_type type, uint64_t ref, struct span head,
                         struct span body) {
-    put(world->net, type, ref, head, body);
+    put(type >= IPC_REQUEST && type <= IPC_CLIENT_CLOSE ? world->clients : world->net, type, ref, head, body);
 }
 
 UNUSED static void world_stop(struct world *world) {
@@ -240,9 +245,18 @@ static bool read_all(int fd, void *out, size_t length, int timeout_ms) {
     return true;
 }
 
+/* Where something can be read; -1: nowhere in time. */
+static int readable(struct world *world, int timeout_ms) {
+    struct pollfd both[] = {{.fd = world->net, .events = POLLIN}, {.fd = world->clients, .events = POLLIN}};
+    if (poll(both, world->clients ? 2 : 1, timeout_ms) <= 0)
+        return -1;
+    return both[0].revents ? world->net : world->clients;
+}
+
 static bool read_frame(struct world *world, struct frame *frame, int timeout_ms) {
     uint8_t header[16];
-    if (!read_all(world->net, header, sizeof header, timeout_ms))
+    int fd = readable(world, timeout_ms);
+    if (!read_all(fd, header, sizeof header, timeout_ms))
         return false;
     struct reader r = reader_of(span_of(header, sizeof header));
     uint32_t length = reader_u32(&r);
@@ -252,7 +266,7 @@ static bool read_frame(struct world *world, struct frame *frame, int timeout_ms)
     buf_init(&frame->payload, 0);
     assert_true(buf_reserve(&frame->payload, length + 1));
     frame->payload.len = length;
-    return read_all(world->net, frame->payload.data, length, timeout_ms);
+    return read_all(fd, frame->payload.data, length, timeout_ms);
 }
 
 /* The next frame of this type (and ref, when it is not 0) within the time; others are kept for later. */

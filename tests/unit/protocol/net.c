@@ -168,7 +168,6 @@ static void start_side(struct stage *stage, struct side *side, int listener) {
     struct net_descriptors descriptors = {.store = pair[0],
                                           .parent = -1,
                                           .listeners = &listener,
-                                          .local = -1, .door = -1,
                                           .resolver = resolver_new(stage->loop, &server, 1)};
     assert_non_null(descriptors.resolver);
     side->config.peers = &side->peer;
@@ -874,7 +873,7 @@ static struct net *bereaved(struct event_base *loop, const struct protocol_confi
     const char *server = "127.0.0.1:9";
     assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, pair), 0);
     struct net_descriptors descriptors = {
-        .store = pair[0], .parent = -1, .local = -1, .door = -1, .resolver = resolver_new(loop, &server, 1)};
+        .store = pair[0], .parent = -1, .resolver = resolver_new(loop, &server, 1)};
     struct net *net = net_new(loop, config, NULL, &descriptors);
     assert_non_null(net);
     close(pair[1]);

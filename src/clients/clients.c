@@ -1,0 +1,197 @@
+/* The process of the clients: its loop and its channels. */
+#include <signal.h>
+#include <unistd.h>
+
+#include "base/alloc.h"
+#include "base/log.h"
+#include "clients/clients_private.h"
+
+static void close_local(struct clients *clients) {
+    if (!clients->local)
+        return;
+    close(event_get_fd(clients->local));
+    event_free(clients->local);
+    clients->local = NULL;
+    event_del(clients->breath);
+}
+
+/* Without the store process there is nothing to do but end and be started again; or, while both stop, to end
+ * with it. The loop goes on for a moment: the order to stop may be seen later than the end of this channel.
+ */
+static void lose_store(struct clients *clients, const char *cause) {
+    static const struct timeval moment = {.tv_usec = 200000};
+    if (clients->status != 0)
+        return;
+    event_base_loopexit(clients->loop, clients->stopping ? NULL : &moment);
+    if (clients->stopping)
+        return;
+    close_local(clients);
+    log_error("the channel to the store process is gone: %s", cause);
+    clients->status = 1;
+}
+
+void clients_tell_store(struct clients *clients, enum ipc_type type, uint64_t ref, struct span payload) {
+    if (!clients->store || !ipc_send(clients->store, type, ref, payload, (struct span){NULL, 0}))
+        lose_store(clients, "a frame could not be sent");
+}
+
+bool clients_store_is_full(const struct clients *clients) {
+    return !clients->store || ipc_is_full(clients->store);
+}
+
+void clients_leave_when_done(struct clients *clients) {
+    if (clients->stopping && clients->open == 0)
+        event_base_loopexit(clients->loop, NULL);
+}
+
+/* ---- the store process ---- */
+
+static bool on_store_frame(void *context, struct ipc_channel *channel, enum ipc_type type, uint64_t ref,
+                           struct span payload) {
+    (void)channel;
+    if (type != IPC_RESPONSE && type != IPC_SUBMIT_RESULT && type != IPC_FETCH_DATA) {
+        log_error("the store process sent a frame of type %d that is none for clients", (int)type);
+        return false;
+    }
+    local_answer(context, type, ref, payload);
+    return true;
+}
+
+static void on_store_closed(void *context, struct ipc_channel *channel, const char *cause) {
+    struct clients *clients = context;
+    (void)channel;
+    clients->store = NULL;
+    lose_store(clients, cause);
+}
+
+static void on_store_writable(void *context, struct ipc_channel *channel) {
+    (void)channel;
+    local_resume_all(context);
+}
+
+static const struct ipc_handler store_handler = {
+    .frame = on_store_frame, .closed = on_store_closed, .writable = on_store_writable};
+
+/* ---- the parent ---- */
+
+static void reload(struct clients *clients, struct span slice) {
+    struct error err = {0};
+    const struct clients_config *config =
+        clients->reload && slice.data ? clients->reload->read(clients->reload->context, slice, &err) : NULL;
+    if (!config) {
+        log_error("the configuration was not reloaded: %s",
+                  slice.data ? err.text : "it is too long, or there is no memory");
+        return;
+    }
+    const struct clients_config *old = clients->config;
+    clients->config = config;
+    clients->reload->release(clients->reload->context, old);
+    log_notice("configuration reloaded");
+}
+
+static bool on_parent_frame(void *context, struct ipc_channel *channel, enum ipc_type type, uint64_t ref,
+                            struct span payload) {
+    struct clients *clients = context;
+    struct span slice;
+    (void)channel;
+    if (type == IPC_CONFIG) {
+        if (payload_config(&clients->config_parts, ref, payload, &slice))
+            reload(clients, slice);
+    } else if (type == IPC_STOP) {
+        clients_stop(clients);
+    }
+    return type == IPC_CONFIG || type == IPC_STOP;
+}
+
+static void on_parent_closed(void *context, struct ipc_channel *channel, const char *cause) {
+    struct clients *clients = context;
+    (void)channel;
+    (void)cause;
+    clients->parent = NULL;
+    clients_stop(clients);
+}
+
+static const struct ipc_handler parent_handler = {.frame = on_parent_frame, .closed = on_parent_closed};
+
+/* ---- life ---- */
+
+static void look_again(evutil_socket_t fd, short what, void *arg) {
+    struct clients *clients = arg;
+    (void)fd;
+    (void)what;
+    if (clients->local)
+        event_add(clients->local, NULL);
+}
+
+static bool attach(struct clients *clients, const struct clients_descriptors *descriptors) {
+    clients->store = ipc_channel_new(clients->loop, descriptors->store, "store", &store_handler, clients);
+    if (descriptors->parent >= 0)
+        clients->parent =
+            ipc_channel_new(clients->loop, descriptors->parent, "parent", &parent_handler, clients);
+    clients->breath = event_new(clients->loop, -1, 0, look_again, clients);
+    if (!clients->store || !clients->breath || (descriptors->parent >= 0 && !clients->parent))
+        return false;
+    evutil_make_socket_nonblocking(descriptors->local);
+    clients->local = event_new(clients->loop, descriptors->local, EV_READ | EV_PERSIST, local_ready, clients);
+    return clients->local && event_add(clients->local, NULL) == 0 &&
+           readers_open(clients, descriptors->door, clients->config->reader_count);
+}
+
+struct clients *clients_new(struct event_base *loop, const struct clients_config *config,
+                            const struct clients_reload *reload_,
+                            const struct clients_descriptors *descriptors) {
+    struct clients *clients = mem_alloc(sizeof *clients);
+    if (!clients)
+        return NULL;
+    *clients = (struct clients){.loop = loop, .config = config, .reload = reload_};
+    buf_init(&clients->config_parts, IPC_CONFIG_MAX);
+    if (!attach(clients, descriptors)) {
+        clients_free(clients);
+        return NULL;
+    }
+    if (clients->parent)
+        ipc_send(clients->parent, IPC_READY, 0, (struct span){NULL, 0}, (struct span){NULL, 0});
+    return clients;
+}
+
+void clients_free(struct clients *clients) {
+    if (!clients)
+        return;
+    close_local(clients);
+    local_free_all(clients);
+    readers_close(clients);
+    ipc_channel_free(clients->store);
+    ipc_channel_free(clients->parent);
+    if (clients->breath)
+        event_free(clients->breath);
+    buf_free(&clients->config_parts);
+    mem_free(clients);
+}
+
+void clients_stop(struct clients *clients) {
+    static const struct timeval patience = {.tv_sec = 5};
+    if (clients->stopping)
+        return;
+    bool alone = clients->status != 0;
+    clients->stopping = true;
+    clients->status = 0; /* the store process, told to stop as well, may have gone first */
+    close_local(clients);
+    event_base_loopexit(clients->loop, alone ? NULL : &patience);
+    clients_leave_when_done(clients);
+}
+
+int clients_run(const struct clients_config *config, const struct clients_reload *reload_,
+                const struct clients_descriptors *descriptors) {
+    signal(SIGPIPE, SIG_IGN);
+    struct event_base *loop = event_base_new();
+    struct clients *clients = loop ? clients_new(loop, config, reload_, descriptors) : NULL;
+    if (!clients) {
+        log_error("the process of the clients can't start: no memory, or no event loop");
+        return 1;
+    }
+    event_base_dispatch(loop);
+    int status = clients->status;
+    clients_free(clients);
+    event_base_free(loop);
+    return status;
+}

@@ -1,0 +1,108 @@
+/* The insides of the process of the clients, shared by the files of the room. */
+#ifndef CLIENTS_CLIENTS_PRIVATE_H
+#define CLIENTS_CLIENTS_PRIVATE_H
+
+#include <jansson.h>
+
+#include "base/buf.h"
+#include "clients/clients.h"
+#include "ipc/channel.h"
+#include "ipc/payload.h"
+
+/* A uid that is connected. */
+struct visitor {
+    struct visitor *next;
+    uint32_t uid;
+    unsigned connections;
+    unsigned open; /* requests of all its connections that wait for an answer */
+};
+
+/* A client's place with the readers. */
+struct seat {
+    struct reader_link *link; /* the reader that knows it; NULL: none */
+    uint32_t life;
+};
+
+/* Something that happens in bursts and is said once a minute, with how often it happened. */
+struct burst {
+    int64_t said; /* monotonic µs; 0: never */
+    unsigned unsaid;
+};
+
+struct client {
+    struct client *next;
+    struct clients *clients;
+    struct ipc_channel *channel;
+    struct visitor *visitor;
+    uint32_t number; /* frames to others carry it in the upper half of their ref */
+    uint32_t uid, gid;
+    unsigned open; /* requests that wait for an answer */
+    bool paused;
+    struct seat seat;
+};
+
+struct clients {
+    struct event_base *loop;
+    const struct clients_config *config;
+    const struct clients_reload *reload;
+    struct ipc_channel *store;
+    struct ipc_channel *parent;
+    struct event *local;
+    struct event *door;
+    struct event *breath; /* the local socket is looked at again: there was no descriptor for a client */
+    struct reader_link *readers;
+    size_t reader_count;
+    struct client *list;
+    unsigned count;
+    unsigned open; /* requests of all clients that wait for an answer */
+    struct visitor *visitors;
+    struct burst refused;
+    uint32_t next_number;
+    struct buf config_parts; /* of a configuration that is coming in */
+    bool stopping;
+    int status;
+};
+
+/* ---- clients.c ---- */
+
+/* To the store process; when it can't be told the process ends. */
+void clients_tell_store(struct clients *clients, enum ipc_type type, uint64_t ref, struct span payload);
+bool clients_store_is_full(const struct clients *clients);
+/* Leaves the loop when the process is stopping and nothing waits for an answer. */
+void clients_leave_when_done(struct clients *clients);
+
+/* ---- local_socket.c ---- */
+
+void local_ready(evutil_socket_t listener, short what, void *arg);
+/* A frame for a client; one that is gone meanwhile gets nothing. */
+void local_answer(struct clients *clients, enum ipc_type type, uint64_t ref, struct span payload);
+/* An answer of our own. */
+void local_respond(struct clients *clients, uint64_t ref, struct span json);
+/* Room was made somewhere: those who wait for it go on. */
+void local_resume_all(struct clients *clients);
+void local_free_all(struct clients *clients);
+
+/* ---- readers.c: requests that only read the store ---- */
+
+/* Takes over `door`. */
+bool readers_open(struct clients *clients, int door, unsigned count);
+void readers_close(struct clients *clients);
+/* True for what a reader answers. */
+bool readers_serve(const struct clients *clients, enum ipc_type type, struct span payload);
+/* Passes a request on; without a reader it is answered at once. */
+void readers_ask(struct client *client, enum ipc_type type, uint64_t ref, struct span payload);
+/* The reader that the client asked last takes no more now. */
+bool readers_are_full(const struct client *client);
+/* The client is gone. */
+void readers_leave(struct client *client);
+
+/* ---- visitors.c: who may come in ---- */
+
+bool visitor_is_operator(const struct clients *clients, uint32_t uid, uint32_t gid);
+/* NULL: it may; else why not, as the client is told. */
+const char *visitor_refusal(const struct clients *clients, uint32_t uid, uint32_t gid);
+/* A new connection of the uid. NULL without memory. */
+struct visitor *visitor_enter(struct clients *clients, uint32_t uid);
+void visitor_leave(struct clients *clients, struct visitor *visitor);
+
+#endif

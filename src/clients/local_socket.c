@@ -1,0 +1,262 @@
+/*
+ * The local socket: clients' frames go on to the store process, or to a reader,
+ * with the client's number in the upper half of their ref; answers come back the
+ * same way. A client that has asked enough, or does not take its answers, is not
+ * read until that has changed: what waits for it here is bounded.
+ */
+#include <errno.h>
+#include <stdio.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "base/alloc.h"
+#include "base/clock.h"
+#include "base/log.h"
+#include "clients/clients_private.h"
+
+/* Requests that wait for an answer, of one client and of all clients of one uid: an answer is at most a frame
+ * of IPC_CLIENT_MAX, most are far shorter. */
+#define OPEN_EACH    8u
+#define OPEN_VISITOR 32u
+
+/* Octets of answers that a client has not taken: above it is not read, until half of them are gone. */
+#define UNREAD_MOST ((size_t)256 * 1024)
+
+#define BURST_US ((int64_t)60 * 1000000)
+
+static uint64_t ref_of(const struct client *client, uint64_t ref) {
+    return (uint64_t)client->number << 32 | (uint32_t)ref;
+}
+
+static struct client *find(struct clients *clients, uint64_t ref) {
+    struct client *client = clients->list;
+    while (client && client->number != (uint32_t)(ref >> 32))
+        client = client->next;
+    return client;
+}
+
+/* ---- pauses ---- */
+
+static bool has_enough(const struct client *client) {
+    return client->open >= OPEN_EACH || client->visitor->open >= OPEN_VISITOR ||
+           ipc_is_full(client->channel) || clients_store_is_full(client->clients) || readers_are_full(client);
+}
+
+static void pause_or_resume(struct client *client) {
+    bool pause = has_enough(client);
+    if (pause == client->paused)
+        return;
+    client->paused = pause;
+    if (pause)
+        ipc_pause(client->channel);
+    else
+        ipc_resume(client->channel);
+}
+
+void local_resume_all(struct clients *clients) {
+    for (struct client *client = clients->list; client; client = client->next)
+        pause_or_resume(client);
+}
+
+static void on_writable(void *context, struct ipc_channel *channel) {
+    (void)channel;
+    pause_or_resume(context);
+}
+
+/* `count` more requests wait for an answer; fewer, when it is negative. */
+static void count_open(struct client *client, int count) {
+    bool held_others = client->visitor->open >= OPEN_VISITOR;
+    client->open += (unsigned)count;
+    client->visitor->open += (unsigned)count;
+    client->clients->open += (unsigned)count;
+    if (held_others && client->visitor->open < OPEN_VISITOR)
+        local_resume_all(client->clients);
+    clients_leave_when_done(client->clients);
+}
+
+/* ---- frames of a client ---- */
+
+static bool is_for_clients(enum ipc_type type) {
+    return type == IPC_REQUEST || type == IPC_SUBMIT_BEGIN || type == IPC_SUBMIT_CONTENT ||
+           type == IPC_SUBMIT_END || type == IPC_FETCH;
+}
+
+static bool on_frame(void *context, struct ipc_channel *channel, enum ipc_type type, uint64_t ref,
+                     struct span payload) {
+    struct client *client = context;
+    if (ref == 0 || ref > UINT32_MAX || !is_for_clients(type)) {
+        log_warning("%s: a frame of type %d, ref %llu is not one for clients", ipc_name(channel), (int)type,
+                    (unsigned long long)ref);
+        return false;
+    }
+    if (type == IPC_REQUEST || type == IPC_FETCH)
+        count_open(client, 1);
+    if (readers_serve(client->clients, type, payload))
+        readers_ask(client, type, ref_of(client, ref), payload);
+    else
+        clients_tell_store(client->clients, type, ref_of(client, ref), payload);
+    pause_or_resume(client);
+    return true;
+}
+
+static void free_client(struct client *client) {
+    struct clients *clients = client->clients;
+    struct client **at = &clients->list;
+    while (*at != client)
+        at = &(*at)->next;
+    *at = client->next;
+    clients->count--;
+    count_open(client, -(int)client->open);
+    visitor_leave(clients, client->visitor);
+    mem_free(client);
+}
+
+static void on_closed(void *context, struct ipc_channel *channel, const char *cause) {
+    struct client *client = context;
+    (void)channel;
+    (void)cause;
+    readers_leave(client);
+    clients_tell_store(client->clients, IPC_CLIENT_CLOSE, client->number, (struct span){NULL, 0});
+    free_client(client);
+}
+
+static const struct ipc_handler handler = {.frame = on_frame, .closed = on_closed, .writable = on_writable};
+
+/* ---- answers ---- */
+
+static bool is_last(enum ipc_type type, struct span payload) {
+    return type == IPC_FETCH_DATA || (type == IPC_RESPONSE && payload.len > 0 && payload.data[0]);
+}
+
+void local_answer(struct clients *clients, enum ipc_type type, uint64_t ref, struct span payload) {
+    struct client *client = find(clients, ref);
+    if (!client)
+        return;
+    ipc_send(client->channel, type, (uint32_t)ref, payload, (struct span){NULL, 0});
+    if (is_last(type, payload) && client->open > 0)
+        count_open(client, -1);
+    pause_or_resume(client);
+}
+
+void local_respond(struct clients *clients, uint64_t ref, struct span json) {
+    struct buf payload;
+    buf_init(&payload, 0);
+    buf_append_byte(&payload, 1);
+    buf_append_span(&payload, json);
+    local_answer(clients, IPC_RESPONSE, ref, buf_span(&payload));
+    buf_free(&payload);
+}
+
+/* ---- new clients ---- */
+
+static void announce(const struct client *client) {
+    struct buf payload;
+    buf_init(&payload, 0);
+    buf_append_u32(&payload, client->uid);
+    buf_append_u32(&payload, client->gid);
+    clients_tell_store(client->clients, IPC_CLIENT_OPEN, client->number, buf_span(&payload));
+    buf_free(&payload);
+}
+
+static bool open_channel(struct client *client, int fd) {
+    char name[48];
+    snprintf(name, sizeof name, "local client %u (uid %u)", client->number, client->uid);
+    client->channel = ipc_channel_new(client->clients->loop, fd, name, &handler, client);
+    if (!client->channel)
+        return false;
+    ipc_limit(client->channel, IPC_CLIENT_MAX);
+    ipc_full_at(client->channel, UNREAD_MOST);
+    return true;
+}
+
+static bool add_client(struct clients *clients, int fd, const struct ucred *who) {
+    struct client *client = mem_alloc(sizeof *client);
+    struct visitor *visitor = client ? visitor_enter(clients, who->uid) : NULL;
+    if (!visitor) {
+        mem_free(client);
+        return false;
+    }
+    if (++clients->next_number == 0)
+        clients->next_number = 1;
+    *client = (struct client){.next = clients->list,
+                              .clients = clients,
+                              .visitor = visitor,
+                              .number = clients->next_number,
+                              .uid = who->uid,
+                              .gid = who->gid};
+    if (!open_channel(client, fd)) {
+        visitor_leave(clients, visitor);
+        mem_free(client);
+        return false;
+    }
+    clients->list = client;
+    clients->count++;
+    announce(client);
+    return true;
+}
+
+/* The first of a burst at once, what follows within a minute by one line at its end. */
+static void log_refusal(struct clients *clients, uint32_t uid, const char *why) {
+    struct burst *burst = &clients->refused;
+    int64_t now = clock_monotonic_us();
+    burst->unsaid++;
+    if (burst->said && now - burst->said < BURST_US)
+        return;
+    if (burst->unsaid > 1)
+        log_warning("a local client of uid %u was refused: %s (%u since the last such line)", (unsigned)uid,
+                    why, burst->unsaid);
+    else
+        log_warning("a local client of uid %u was refused: %s", (unsigned)uid, why);
+    *burst = (struct burst){.said = now};
+}
+
+/* The client is told too, as far as its socket takes it. */
+static void refuse(struct clients *clients, int fd, uint32_t uid, const char *why) {
+    struct buf frame;
+    char json[300];
+    int length = snprintf(json, sizeof json, "\1{\"error\":{\"code\":\"unavailable\",\"text\":\"%s\"}}", why);
+    log_refusal(clients, uid, why);
+    buf_init(&frame, 0);
+    buf_append_u32(&frame, (uint32_t)length);
+    buf_append_u16(&frame, IPC_RESPONSE);
+    buf_append_u16(&frame, 0);
+    buf_append_u64(&frame, 0);
+    buf_append_span(&frame, span_of(json, (size_t)length));
+    if (!frame.failed && send(fd, frame.data, frame.len, MSG_DONTWAIT | MSG_NOSIGNAL) < 0)
+        log_debug("a local client that was refused did not hear why: %s", strerror(errno));
+    buf_free(&frame);
+    close(fd);
+}
+
+static void welcome(struct clients *clients, int fd) {
+    struct ucred who = {.uid = UINT32_MAX};
+    socklen_t length = sizeof who;
+    bool known = getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &who, &length) == 0;
+    const char *why =
+        known ? visitor_refusal(clients, who.uid, who.gid) : "the system does not say who it is";
+    if (!why && !add_client(clients, fd, &who))
+        why = "no memory";
+    if (why)
+        refuse(clients, fd, who.uid, why);
+}
+
+void local_ready(evutil_socket_t listener, short what, void *arg) {
+    static const struct timeval moment = {.tv_usec = 100000};
+    struct clients *clients = arg;
+    (void)what;
+    int fd = accept4(listener, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+    if (fd >= 0) {
+        welcome(clients, fd);
+    } else if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM) {
+        log_refusal(clients, UINT32_MAX, "no descriptors, or no memory, for another connection");
+        event_del(clients->local); /* it stays ready: looked at again after a moment, not at once */
+        event_add(clients->breath, &moment);
+    }
+}
+
+void local_free_all(struct clients *clients) {
+    while (clients->list) {
+        ipc_channel_free(clients->list->channel);
+        free_client(clients->list);
+    }
+}

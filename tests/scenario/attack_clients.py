@@ -1,0 +1,163 @@
+#!/usr/bin/python3
+"""Local users who ask without reading, crowd the socket, or ask all at once: others are served, and memory is bounded."""
+import contextlib
+import json
+import os
+import pwd
+import select
+import socket
+import struct
+import threading
+
+from players import ANN, BEN, MB, Unharmed, folder, hostile_stage
+from peer import ipm, local, tap
+
+case, check, equal, wait_until = tap.case, tap.check, tap.equal, tap.wait_until
+OTHER, THIRD = pwd.getpwnam("games"), pwd.getpwnam("daemon")
+
+
+def frame(kind, payload, ref):
+    return struct.pack(">IHHQ", len(payload), kind, 0, ref) + payload
+
+
+def fetch(ref, entry, length=256 * 1024):
+    name = ANN.encode()
+    return frame(local.FETCH, struct.pack(">I", len(name)) + name + struct.pack(">QQI", entry, 0, length), ref)
+
+
+def deliver(mta, octets):
+    """An entry of Ann's with a file of so many octets; its number."""
+    with mta.client() as client:
+        client.submit(local.submission_envelope(BEN, [ANN]), ipm.ipm("big", BEN, [ANN], "big", ipm.file_part("big", b"x" * octets)))
+        return wait_until(lambda: client.entries(ANN))[-1]["entry"]
+
+
+def pour(sock, octets):
+    """Sends in the background as far as the daemon reads."""
+    def run():
+        with contextlib.suppress(OSError):
+            sock.sendall(octets)
+    thread = threading.Thread(target=run, daemon=True)
+    thread.start()
+    return thread
+
+
+@case("2,000 fetches that nobody reads cost a few answers, and are answered when they are read")
+def _():
+    with folder() as path, hostile_stage(path) as stage:
+        entry = deliver(stage.mta, 300_000)
+        with Unharmed(stage) as unharmed, socket.socket(socket.AF_UNIX) as sock:
+            sock.connect(stage.mta.socket_path)
+            pour(sock, b"".join(fetch(ref, entry) for ref in range(1, 2001)))
+            for turn in range(3):
+                unharmed.served(f"unread-{turn}")
+                equal(len(stage.mta.request("mailbox-list", mailbox=ANN)["entries"]), 1)
+            client = local.Client(stage.mta.socket_path)
+            client.sock.close()
+            client.sock = sock
+            sock.settimeout(60)
+            for ref in range(1, 2001):
+                kind, got, payload = client.receive()
+                equal((kind, got), (local.FETCH_DATA, ref))
+                check(len(payload) > 256 * 1024)
+
+
+@contextlib.contextmanager
+def as_user(user):
+    """Connections that are made here are those of another user."""
+    os.setegid(user.pw_gid)
+    os.seteuid(user.pw_uid)
+    try:
+        yield
+    finally:
+        os.seteuid(0)
+        os.setegid(0)
+
+
+def connect(mta):
+    sock = socket.socket(socket.AF_UNIX)
+    sock.settimeout(30)
+    sock.connect(mta.socket_path)
+    return sock
+
+
+def refusal(sock):
+    """What a connection that was refused is told; None when nothing comes, for it was not."""
+    if not select.select([sock], [], [], 0)[0]:
+        return None
+    size, kind, _, ref = struct.unpack(">IHHQ", sock.recv(16))
+    equal((kind, ref), (local.RESPONSE, 0))
+    return json.loads(sock.recv(size)[1:])["error"]
+
+
+def open_way(mta):
+    """Lets other users reach the socket."""
+    if os.geteuid() != 0:
+        raise tap.Skip("only root can be several users")
+    os.chmod(os.path.dirname(mta.folder), 0o755)
+
+
+@case("100 idle connections of one user leave room for others and for operators, and a burst is one line")
+def _():
+    with folder() as path, hostile_stage(path, limits={"clients": 100}) as stage, contextlib.ExitStack() as held:
+        open_way(stage.mta)
+        with Unharmed(stage) as unharmed:
+            with as_user(OTHER):
+                crowd = [held.enter_context(connect(stage.mta)) for _ in range(100)]
+            stage.mta.request("status")         # by now all were looked at
+            told = [refusal(sock) for sock in crowd]
+            equal(told.count(None), 20)
+            check(all("clients-per-user" in error["text"] for error in told if error), told)
+            with as_user(THIRD), local.Client(stage.mta.socket_path) as client:
+                check("state" in client.request("status"))
+            unharmed.served("idle")
+            unharmed.logged(f"uid {OTHER.pw_uid}", "refused", "clients-per-user")
+            equal(stage.mta.log().count("a local client of uid"), 1)
+
+
+@case("many users together leave the operators' reserve")
+def _():
+    with folder() as path, hostile_stage(path, limits={"clients": 30, "clients-per-user": 25}) as stage, \
+            contextlib.ExitStack() as held:
+        open_way(stage.mta)
+        with Unharmed(stage):
+            for user in OTHER, THIRD:
+                with as_user(user):
+                    for _ in range(25):
+                        held.enter_context(connect(stage.mta))
+            for _ in range(3):                  # each is root's
+                client = held.enter_context(local.Client(stage.mta.socket_path))
+                check("copies" in client.request("status"))
+
+
+@case("a user that asks all at once, on all its connections, waits, and others do not")
+def _():
+    with folder() as path, hostile_stage(path) as stage, contextlib.ExitStack() as held:
+        open_way(stage.mta)
+        request = json.dumps({"operation": "status"}).encode()
+        with Unharmed(stage) as unharmed:
+            with as_user(OTHER):
+                crowd = [held.enter_context(connect(stage.mta)) for _ in range(20)]
+            flood = b"".join(frame(local.REQUEST, request, ref) for ref in range(1, 4001))
+            for sock in crowd:
+                pour(sock, flood)
+            for turn in range(3):
+                check("copies" in stage.mta.request("status"))
+                unharmed.served(f"flood-{turn}")
+            for sock in crowd:                  # their turn comes too
+                size, kind, _, ref = struct.unpack(">IHHQ", sock.recv(16, socket.MSG_WAITALL))
+                equal((kind, ref), (local.RESPONSE, 1))
+
+
+@case("one that asks and goes at once takes its requests with it")
+def _():
+    with folder() as path, hostile_stage(path) as stage, Unharmed(stage) as unharmed:
+        entry = deliver(stage.mta, MB // 2)
+        for _ in range(50):
+            with connect(stage.mta) as sock:
+                sock.sendall(b"".join(fetch(ref, entry) for ref in range(1, 20)))
+        unharmed.served("gone")
+        equal(len(stage.mta.request("mailbox-list", mailbox=ANN)["entries"]), 1)
+
+
+tap.main()
