@@ -2,9 +2,9 @@
  * each. */
 #include <netdb.h>
 
+#include "base/host.h"
 #include "mhsd/config_private.h"
 #include "names/paddress.h"
-#include "protocol/host.h"
 #include "protocol/resolve.h"
 
 /* ---- presentation addresses ---- */

@@ -5,6 +5,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "mta/bind.h"
+#include "mta/guesses.h"
 #include "mta/mta_private.h"
 
 struct association *association_find(const struct net *net, uint64_t ref) {
@@ -128,6 +129,11 @@ static void bind_inbound(struct net *net, uint64_t ref, const struct ipc_bind *b
     struct mta *mta = net->mta;
     struct bind_judgement judgement;
     char address[LOG_TEXT_SIZE];
+    int64_t now = clock_monotonic_us();
+    if (guesses_are_too_many(mta->guesses, bind->address, bind->credentials.name, now)) {
+        refuse(net, ref, IPC_BIND_AUTHENTICATION_ERROR, "", "too many wrong binds");
+        return;
+    }
     buf_clear(&mta->scratch);
     bind_judge(mta->config->peers, mta->config->peer_count, bind, &mta->scratch, &judgement);
     struct peer *peer = judgement.peer ? peer_find(mta, span_str(judgement.peer->name)) : NULL;
@@ -139,8 +145,9 @@ static void bind_inbound(struct net *net, uint64_t ref, const struct ipc_bind *b
             log_notice("peer=%s binds by its former password", peer->name);
         admit(net, ref, peer, bind);
     } else {
-        log_warning("peer=%s address=%s bind refused: %s: %s", peer ? peer->name : "?",
-                    log_text(bind->address, address), judgement.parameter, judgement.cause);
+        if (!judgement.unknown || guesses_wrong(mta->guesses, bind->address, bind->credentials.name, now))
+            log_warning("peer=%s address=%s bind refused: %s: %s", peer ? peer->name : "?",
+                        log_text(bind->address, address), judgement.parameter, judgement.cause);
         refuse(net, ref, judgement.verdict, judgement.parameter, judgement.cause);
     }
 }

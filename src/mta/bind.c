@@ -99,6 +99,7 @@ static void refuse(struct bind_judgement *judgement, enum ipc_bind_verdict verdi
 static void refuse_name(const struct ipc_bind *bind, struct bind_judgement *judgement) {
     char name[LOG_TEXT_SIZE];
     refuse(judgement, IPC_BIND_AUTHENTICATION_ERROR, "initiator-name");
+    judgement->unknown = true;
     judgement->peer = NULL;
     if (bind->credentials.form == IPC_CREDENTIALS_NONE)
         snprintf(judgement->cause, sizeof judgement->cause,
@@ -119,6 +120,7 @@ static void refuse_at(enum hurdle hurdle, const struct ipc_bind *bind, struct bi
         return;
     }
     refuse(judgement, IPC_BIND_AUTHENTICATION_ERROR, "initiator-credentials");
+    judgement->unknown = hurdle <= HURDLE_ADDRESS;
     if (hurdle == HURDLE_PASSWORD && bind->credentials.form == IPC_CREDENTIALS_STRONG)
         snprintf(cause, size, "strong credentials are not supported; configure a password at peer '%.64s'",
                  peer);

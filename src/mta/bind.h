@@ -10,6 +10,7 @@ struct bind_judgement {
     const struct mta_peer
         *peer;             /* admitted: whose bind it is; refused: the one that it came nearest to, or NULL */
     const char *parameter; /* refused: what did not match, in X.411's words; may be empty */
+    bool unknown;          /* refused: name, password or address is wrong */
     bool former_password;  /* admitted by the password that is being replaced */
     char cause[300];       /* refused: for our log, never for the other side */
 };

@@ -163,8 +163,9 @@ struct mta {
     struct net *nets;
     struct converter *converter;
     struct ipc_channel *parent;
-    struct event *door;   /* where channels to other processes come in */
-    uint64_t ping_number; /* of the last ping */
+    struct event *door;      /* where channels to other processes come in */
+    struct guesses *guesses; /* NULL in a reader */
+    uint64_t ping_number;    /* of the last ping */
     struct batch batch;
     struct arena arena;   /* for the unit that is being worked on */
     struct buf head;      /* frame fields that are being put together */

@@ -8,6 +8,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "ipc/door.h"
+#include "mta/guesses.h"
 #include "mta/client_private.h"
 #include "mta/convert.h"
 #include "mta/outbound_private.h"
@@ -113,7 +114,7 @@ static bool open_all(struct mta *mta, struct error *err) {
     if (!mta->store)
         return false;
     if (!schedule_init(&mta->schedule, 0) || !batch_init(mta) || !peers_configure(mta) ||
-        !convert_init(mta) || !open_events(mta))
+        !convert_init(mta) || !open_events(mta) || !(mta->guesses = guesses_new()))
         return error_set(err, STORE_NO_MEMORY, "no memory");
     return begin_epoch(mta, err) && users_load(mta, err) && load_queue(mta, err);
 }
@@ -190,6 +191,7 @@ void mta_free(struct mta *mta) {
     users_free(mta);
     quota_free(mta);
     peers_free(mta);
+    guesses_free(mta->guesses);
     store_close(mta->store);
     arena_free(&mta->arena);
     buf_free(&mta->head);
@@ -353,6 +355,7 @@ void mta_tick(struct mta *mta) {
     peers_tick(mta, now);
     pace_tick(mta, now);
     convert_tick(mta);
+    guesses_tick(mta->guesses, clock_monotonic_us());
     if (mta->stopping)
         finish_stop(mta);
 }

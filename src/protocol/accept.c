@@ -4,8 +4,9 @@
 #include <stdio.h>
 #include <unistd.h>
 
+#include "base/clock.h"
+#include "base/host.h"
 #include "base/log.h"
-#include "protocol/host.h"
 #include "protocol/net_private.h"
 
 static unsigned all_contexts(void) {
@@ -35,13 +36,27 @@ static bool start(struct connection *c, const struct protocol_listener *listener
 /* When there are too many that have not bound, the newcomer is let in, and the host that has the most of them
  * loses one: however many a stranger opens and says nothing, others come to bind. */
 static void make_room(struct net *net) {
-    unsigned count;
+    unsigned count, untold;
     struct connection *oldest = net->opening >= net->config->opening_max ? crowd_oldest(net, &count) : NULL;
     if (!oldest)
         return;
-    log_warning("address=%s connection closed: too many without a bind, %u of them from this host",
-                oldest->address, count);
+    if (burst_line(&net->crowded, clock_monotonic_us(), &untold))
+        log_warning("address=%s connection closed: too many without a bind, %u of them from its network %s "
+                    "(and %u more since the last such line)",
+                    oldest->address, count, oldest->site, untold);
     connection_free(oldest);
+}
+
+/* The kernel keeps the newcomers: to ask again at once would find the same. Who only lingers makes room. */
+static void no_descriptor(struct net *net, int cause) {
+    unsigned untold;
+    if (cause != EMFILE && cause != ENFILE && cause != ENOBUFS && cause != ENOMEM)
+        return;
+    if (burst_line(&net->exhausted, clock_monotonic_us(), &untold))
+        log_error("new connections wait: %s; raise LimitNOFILE of the service, or lower 'connections'",
+                  strerror(cause));
+    linger_end_oldest(net);
+    net_listen_later(net);
 }
 
 void accept_ready(evutil_socket_t listener, short what, void *arg) {
@@ -50,8 +65,10 @@ void accept_ready(evutil_socket_t listener, short what, void *arg) {
     struct sockaddr_storage address = {0};
     socklen_t length = sizeof address;
     int fd = accept4(listener, (struct sockaddr *)&address, &length, SOCK_NONBLOCK | SOCK_CLOEXEC);
-    if (fd < 0)
+    if (fd < 0) {
+        no_descriptor(net, errno);
         return;
+    }
     char host[HOST_TEXT_SIZE];
     host_text(&address, host);
     make_room(net);
@@ -64,6 +81,7 @@ void accept_ready(evutil_socket_t listener, short what, void *arg) {
     }
     c->fd = fd;
     snprintf(c->address, sizeof c->address, "%s", host);
+    crowd_place(c);
     if (!start(c, &net->config->listeners[listener_index(net, listener)]))
         connection_free(c);
 }

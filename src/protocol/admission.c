@@ -8,9 +8,9 @@
 
 #include "base/alloc.h"
 #include "base/clock.h"
+#include "base/host.h"
 #include "base/log.h"
 #include "protocol/bind.h"
-#include "protocol/host.h"
 #include "protocol/net_private.h"
 
 /* An inbound bind that is not answered yet. */
@@ -21,6 +21,7 @@ struct admission {
     struct buf known;     /* those that resolve to the caller's address */
     char host[256];       /* the one that is being resolved */
     bool resolved;
+    int64_t asked; /* monotonic µs */
 };
 
 /* ---- the question ---- */
@@ -82,13 +83,29 @@ static const struct {
 static void refuse(struct connection *c, enum ipc_bind_verdict verdict) {
     struct arena arena;
     arena_init(&arena, 4096);
-    c->announced = false;
     if (verdict == IPC_BIND_CANNOT_RECOVER)
         osi_rt_open_refuse(c->association, OSI_REFUSE_CANNOT_RECOVER, (struct span){NULL, 0});
     else
         osi_rt_open_refuse(c->association, refusals[verdict].x410,
                            bind_error_data(refusals[verdict].error, &arena));
     arena_free(&arena);
+}
+
+/* Who is unknown hears so a fixed time after his bind came: how long it took to find out, and what was wrong,
+ * he can't tell. Who guesses waits as well. */
+#define REFUSAL_US ((int64_t)300000)
+
+static void refuse_unknown(struct connection *c) {
+    c->refuse_at = c->admission->asked + REFUSAL_US;
+    connection_kick(c);
+}
+
+void admission_refuse_now(struct connection *c) {
+    c->refuse_at = 0;
+    if (!c->association || osi_association_is_over(c->association))
+        return;
+    refuse(c, IPC_BIND_AUTHENTICATION_ERROR);
+    admission_forget(c);
 }
 
 /* ---- names of hosts ---- */
@@ -193,14 +210,18 @@ static void ask_inbound(struct connection *c) {
                             .hosts = buf_span(&c->admission->known)};
     struct arena arena;
     char why[200];
+    unsigned untold;
     arena_init(&arena, 64 * 1024);
     /* RT-RECOVER carries no bind: the store process knows whose association broke. */
     if (open->recover || bind_read_argument(open->user_data, open->context, &arena, &bind.credentials,
                                             &bind.security_context, why)) {
         ask(c, open, &bind);
     } else {
-        log_warning("peer=? address=%s bind refused: the bind argument is not valid: %s", c->address, why);
-        refuse(c, IPC_BIND_AUTHENTICATION_ERROR);
+        if (burst_line(&c->net->invalid, clock_monotonic_us(), &untold))
+            log_warning("peer=? address=%s bind refused: the bind argument is not valid: %s (and %u more "
+                        "since the last such line)",
+                        c->address, why, untold);
+        refuse_unknown(c);
     }
     arena_free(&arena);
 }
@@ -214,6 +235,7 @@ void admission_indication(struct connection *c, const struct osi_open *open) {
         return;
     }
     c->admission->open = *open;
+    c->admission->asked = clock_monotonic_us();
     buf_init(&c->admission->hosts, 0);
     buf_init(&c->admission->known, 0);
     ask_inbound(c);
@@ -244,7 +266,13 @@ static void answer_inbound(struct connection *c, const struct ipc_bind_answer *a
         resolve_hosts(c, answer->hosts);
         return;
     }
-    if (answer->verdict == IPC_BIND_ADMITTED)
+    if (answer->verdict == IPC_BIND_AUTHENTICATION_ERROR) {
+        c->announced = false;
+        refuse_unknown(c);
+        return;
+    }
+    c->announced = answer->verdict == IPC_BIND_ADMITTED;
+    if (c->announced)
         admit(c, answer);
     else
         refuse(c, answer->verdict);

@@ -20,7 +20,7 @@ static uint8_t read_buffer[READ_SIZE];
 
 /* Takes a free slot; slots grow up to the limit of the configuration. */
 static bool take_slot(struct net *net, struct connection *c) {
-    if (net->connections >= net->config->connections_max)
+    if (net->connections >= net->config->connections_max && !linger_end_oldest(net))
         return false;
     if (net->connections == net->slot_count) {
         uint32_t count = net->slot_count ? net->slot_count * 2 : 64;
@@ -70,6 +70,8 @@ static void free_event(struct event **event) {
 
 void connection_free(struct connection *c) {
     struct net *net = c->net;
+    if (c->state == CONNECTION_LINGERING)
+        linger_forget(c);
     free_event(&c->readable);
     free_event(&c->writable);
     free_event(&c->timer);
@@ -262,12 +264,19 @@ static void drain_events(struct connection *c) {
         handle(c, &event);
 }
 
+/* TPDUs of one connection in a turn of the loop: small ones must not hold up the others for long. */
+#define TPDUS_A_TURN 256
+
 /* Gives `in` to the association as far as it takes it; returns the octets used. */
 static size_t feed(struct connection *c, struct span in) {
     size_t total = 0;
-    for (;;) {
+    c->more = false;
+    for (unsigned tpdus = 0;; tpdus++) {
         drain_events(c);
         if (net_store_is_full(c->net))
+            return total;
+        c->more = tpdus >= TPDUS_A_TURN && total < in.len;
+        if (c->more)
             return total;
         size_t used = total < in.len ? osi_association_input(c->association, span_sub(in, total, in.len),
                                                              clock_monotonic_us())
@@ -278,14 +287,11 @@ static size_t feed(struct connection *c, struct span in) {
     }
 }
 
-static void arm_timer(struct connection *c) {
-    int64_t deadline = osi_association_deadline(c->association), held = transfer_in_deadline(c);
-    if (held < deadline)
-        deadline = held;
-    if (deadline == INT64_MAX) {
-        event_del(c->timer);
-        return;
-    }
+static int64_t earlier(int64_t a, int64_t b) {
+    return a < b ? a : b;
+}
+
+static void arm_timer_for(struct connection *c, int64_t deadline) {
     int64_t wait = deadline - clock_monotonic_us();
     if (wait < 0)
         wait = 0;
@@ -293,34 +299,41 @@ static void arm_timer(struct connection *c) {
     event_add(c->timer, &tv);
 }
 
-/* ---- the end of the TCP connection ---- */
-
-#define LINGER_SECONDS 3
-#define LINGER_OCTETS  ((size_t)1024 * 1024)
-
-static void on_lingering(evutil_socket_t fd, short what, void *arg) {
-    struct connection *c = arg;
-    ssize_t got = what & EV_TIMEOUT ? 0 : recv(fd, read_buffer, READ_SIZE, 0);
-    if (got < 0 && (errno == EINTR || errno == EAGAIN))
-        return;
-    c->lingered += got > 0 ? (size_t)got : 0;
-    if (got <= 0 || c->lingered > LINGER_OCTETS)
-        connection_free(c);
+static void arm_timer(struct connection *c) {
+    int64_t deadline = earlier(osi_association_deadline(c->association), transfer_in_deadline(c));
+    deadline = earlier(deadline, c->read_after ? c->read_after : INT64_MAX);
+    deadline = earlier(deadline, c->refuse_at ? c->refuse_at : INT64_MAX);
+    if (c->more)
+        deadline = 0;
+    if (deadline == INT64_MAX)
+        event_del(c->timer);
+    else
+        arm_timer_for(c, deadline);
 }
 
-/* Octets of the peer that nobody reads would make TCP reset the connection, and drop our last PDU on its way:
- * so read on until the peer closes too, but not for long. */
-static void linger(struct connection *c) {
-    static const struct timeval limit = {.tv_sec = LINGER_SECONDS};
+/* ---- the end ---- */
+
+static void end_association(struct connection *c) {
     admission_forget(c);
     osi_association_free(c->association);
     c->association = NULL;
     free_event(&c->readable);
     free_event(&c->writable);
     free_event(&c->timer);
-    c->readable = event_new(c->net->loop, c->fd, EV_READ | EV_PERSIST, on_lingering, c);
-    if (shutdown(c->fd, SHUT_WR) != 0 || !c->readable || event_add(c->readable, &limit) != 0)
-        connection_free(c);
+    linger_begin(c);
+}
+
+/* The association is over, its last octets are not written: a peer that does not take them is not waited for.
+ */
+static void wait_for_output(struct connection *c) {
+    if (!c->over_since)
+        c->over_since = clock_monotonic_us();
+    event_del(c->readable);
+    arm_timer_for(c, c->over_since + LINGER_US);
+}
+
+static bool waited_for_output(const struct connection *c) {
+    return c->over_since && clock_monotonic_us() - c->over_since >= LINGER_US;
 }
 
 /* What follows each change: events, output, timer, and the end when it has come. May free `c`. */
@@ -331,15 +344,17 @@ static void settle(struct connection *c) {
         flushed = flush(c);
     } while (flushed && osi_association_output(c->association).len > 0);
     drain_events(c);
-    if (osi_association_is_over(c->association) && flushed) {
-        if (!c->inbound && c->state < CONNECTION_ADMISSION)
+    if (osi_association_is_over(c->association)) {
+        if (!flushed && !waited_for_output(c))
+            wait_for_output(c);
+        else if (!c->inbound && c->state < CONNECTION_ADMISSION)
             connect_failed(c, c->failure_layer, c->failure);
         else
-            linger(c);
+            end_association(c);
         return;
     }
     /* Octets that were not taken wait for an answer: TCP holds the rest back until then. */
-    if (c->input.len > 0 || net_store_is_full(c->net))
+    if (c->input.len > 0 || c->read_after || net_store_is_full(c->net))
         event_del(c->readable);
     else
         event_add(c->readable, NULL);
@@ -357,6 +372,28 @@ void connection_pump(struct connection *c) {
     settle(c);
 }
 
+/*
+ * A segment costs a wake-up and a call, however little is in it. Who sends an APDU
+ * octet by octet is read as often as follows, and finds TCP gathering the rest:
+ * a stranger 50 times a second, for his bind fits into a few segments; a peer, of
+ * whose segments only those count that can hold no TPDU, 2,000 times.
+ */
+#define TPDU_LEAST   7 /* TPKT's header and the shortest of COTP's (RFC 1006 §6, X.224 §13.7) */
+#define BIND_SEGMENT 64
+
+static void count_segment(struct connection *c, size_t octets) {
+    bool stranger = c->inbound && c->state < CONNECTION_OPEN;
+    int64_t now = clock_monotonic_us(), window = stranger ? 1000000 : 10000;
+    if (octets >= (stranger ? BIND_SEGMENT : TPDU_LEAST))
+        return;
+    if (now - c->segments_since >= window) {
+        c->segments_since = now;
+        c->segments = 0;
+    }
+    if (++c->segments >= (stranger ? 50 : 20))
+        c->read_after = c->segments_since + window;
+}
+
 static void on_readable(evutil_socket_t fd, short what, void *arg) {
     (void)what;
     struct connection *c = arg;
@@ -367,6 +404,7 @@ static void on_readable(evutil_socket_t fd, short what, void *arg) {
         osi_association_disconnected(c->association, clock_monotonic_us());
     } else {
         struct span in = span_of(read_buffer, (size_t)got);
+        count_segment(c, in.len);
         size_t used = feed(c, in);
         if (used < in.len && !buf_append_span(&c->input, span_sub(in, used, in.len)))
             osi_rt_provider_abort(c->association, OSI_ABORT_LOCAL_SYSTEM_PROBLEM, "no memory");
@@ -388,6 +426,10 @@ static void on_timer(evutil_socket_t fd, short what, void *arg) {
         osi_association_timeout(c->association, clock_monotonic_us());
     if (transfer_in_deadline(c) <= clock_monotonic_us())
         transfer_in_timeout(c);
+    if (c->read_after && c->read_after <= clock_monotonic_us())
+        c->read_after = 0;
+    if (c->refuse_at && c->refuse_at <= clock_monotonic_us())
+        admission_refuse_now(c);
     connection_pump(c);
 }
 

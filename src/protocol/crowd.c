@@ -1,15 +1,27 @@
+/*
+ * Strangers that keep others out. An IPv6 subscriber has 2^64 addresses, and some
+ * have a /48 of such networks: so the /48 with the most is looked for, and in it
+ * the /64 with the most. To IPv4 both are the host.
+ */
 #include <stdlib.h>
 
 #include "base/alloc.h"
+#include "base/host.h"
 #include "protocol/net_private.h"
+
+void crowd_place(struct connection *c) {
+    host_network(c->address, 48, c->site);
+    host_network(c->address, 64, c->network);
+}
 
 static bool is_opening(const struct connection *c) {
     return c && c->inbound && c->state < CONNECTION_OPEN && !c->announced;
 }
 
-static int by_host_and_age(const void *a, const void *b) {
+static int by_place_and_age(const void *a, const void *b) {
     const struct connection *x = *(struct connection *const *)a, *y = *(struct connection *const *)b;
-    int order = strcmp(x->address, y->address);
+    int order = strcmp(x->site, y->site);
+    order = order ? order : strcmp(x->network, y->network);
     return order ? order : (x->since > y->since) - (x->since < y->since);
 }
 
@@ -21,21 +33,34 @@ static size_t collect(const struct net *net, struct connection **found, size_t m
     return count;
 }
 
+struct run {
+    size_t first, count;
+};
+
+/* The longest run of equal places in `within`; each place is `HOST_TEXT_SIZE` octets at `offset`. */
+static struct run longest(struct connection *const *found, struct run within, size_t offset) {
+    struct run best = {.first = within.first};
+    size_t end = within.first + within.count;
+    for (size_t first = within.first, next; first < end; first = next) {
+        const char *place = (const char *)found[first] + offset;
+        for (next = first + 1; next < end && strcmp((const char *)found[next] + offset, place) == 0;)
+            next++;
+        if (next - first > best.count)
+            best = (struct run){first, next - first};
+    }
+    return best;
+}
+
 struct connection *crowd_oldest(const struct net *net, unsigned *count) {
-    struct connection **found = mem_alloc((net->opening + 1) * sizeof *found), *oldest = NULL;
+    struct connection **found = mem_alloc((net->opening + 1) * sizeof *found);
     if (!found)
         return NULL;
-    size_t all = collect(net, found, net->opening);
-    qsort(found, all, sizeof *found, by_host_and_age);
-    *count = 0;
-    for (size_t first = 0, next; first < all; first = next) {
-        for (next = first + 1; next < all && strcmp(found[next]->address, found[first]->address) == 0;)
-            next++;
-        if (next - first > *count) {
-            *count = (unsigned)(next - first);
-            oldest = found[first];
-        }
-    }
+    struct run all = {.count = collect(net, found, net->opening)};
+    qsort(found, all.count, sizeof *found, by_place_and_age);
+    struct run site = longest(found, all, offsetof(struct connection, site));
+    struct run network = longest(found, site, offsetof(struct connection, network));
+    struct connection *oldest = network.count ? found[network.first] : NULL;
+    *count = (unsigned)site.count;
     mem_free(found);
     return oldest;
 }

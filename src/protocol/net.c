@@ -203,6 +203,25 @@ static void on_parent_closed(void *context, struct ipc_channel *channel, const c
 
 static const struct ipc_handler parent_handler = {.frame = on_parent_frame, .closed = on_parent_closed};
 
+/* ---- listeners ---- */
+
+static void listen_again(evutil_socket_t fd, short what, void *arg) {
+    struct net *net = arg;
+    (void)fd;
+    (void)what;
+    for (size_t i = 0; i < net->listener_count; i++)
+        if (net->listeners[i])
+            event_add(net->listeners[i], NULL);
+}
+
+void net_listen_later(struct net *net) {
+    static const struct timeval moment = {.tv_usec = 200000};
+    for (size_t i = 0; i < net->listener_count; i++)
+        if (net->listeners[i])
+            event_del(net->listeners[i]);
+    event_add(net->rest, &moment);
+}
+
 /* ---- life ---- */
 
 static struct event *listen_event(struct net *net, int fd, event_callback_fn ready) {
@@ -219,7 +238,8 @@ static bool attach(struct net *net, const struct net_descriptors *descriptors) {
     net->store = ipc_channel_new(net->loop, descriptors->store, "store", &store_handler, net);
     if (descriptors->parent >= 0)
         net->parent = ipc_channel_new(net->loop, descriptors->parent, "parent", &parent_handler, net);
-    if (!net->listeners || !net->store || (descriptors->parent >= 0 && !net->parent))
+    net->rest = event_new(net->loop, -1, 0, listen_again, net);
+    if (!net->listeners || !net->rest || !net->store || (descriptors->parent >= 0 && !net->parent))
         return false;
     for (size_t i = 0; i < net->listener_count; i++)
         if (!(net->listeners[i] = listen_event(net, descriptors->listeners[i], accept_ready)))
@@ -268,6 +288,8 @@ void net_free(struct net *net) {
     resolver_free(net->resolver);
     ipc_channel_free(net->store);
     ipc_channel_free(net->parent);
+    if (net->rest)
+        event_free(net->rest);
     mem_free(net->listeners);
     mem_free(net->slots);
     buf_free(&net->config_parts);

@@ -4,6 +4,8 @@
 
 #include "asn1/ber.h"
 #include "base/buf.h"
+#include "base/burst.h"
+#include "base/host.h"
 #include "ipc/bind.h"
 #include "ipc/channel.h"
 #include "ipc/payload.h"
@@ -30,11 +32,15 @@ struct net {
     size_t listener_count;
     struct slot *slots;
     uint32_t slot_count;
-    uint32_t slot_hint;      /* where the search for a free slot begins */
-    unsigned connections;    /* in use */
-    unsigned opening;        /* of these, inbound and without a bind */
-    struct buf config_parts; /* of a configuration that is coming in */
-    size_t gathered;         /* octets of APDUs that come in and are not with the store process yet */
+    uint32_t slot_hint;   /* where the search for a free slot begins */
+    unsigned connections; /* in use */
+    unsigned opening;     /* of these, inbound and without a bind */
+    unsigned lingering;   /* of these, over and waiting for the peer to close (linger.c) */
+    struct connection *lingering_first, *lingering_last; /* the oldest, the newest */
+    struct event *rest;                       /* listeners that ran out of descriptors listen again */
+    struct burst exhausted, crowded, invalid; /* log lines about newcomers */
+    struct buf config_parts;                  /* of a configuration that is coming in */
+    size_t gathered; /* octets of APDUs that come in and are not with the store process yet */
     bool stopping;
     int status;
 };
@@ -43,7 +49,8 @@ enum connection_state {
     CONNECTION_DIALING,   /* outbound: the host's name, then TCP connect */
     CONNECTION_OPENING,   /* association being made, either side */
     CONNECTION_ADMISSION, /* the store process decides, either side */
-    CONNECTION_OPEN
+    CONNECTION_OPEN,
+    CONNECTION_LINGERING /* there is no association any more */
 };
 
 /* An APDU that comes in. Small ones are gathered and sent to the store process whole. */
@@ -86,6 +93,13 @@ struct connection {
     int64_t since;   /* monotonic µs */
     bool announced;  /* the store process was told of it, and hears of its end */
     size_t lingered; /* octets read since the association was over */
+    struct connection *next_lingering, *prev_lingering;
+    int64_t over_since;     /* the association is over, but its output is not written yet; monotonic µs */
+    int64_t read_after;     /* tiny segments wait until then to become more; monotonic µs, 0: not */
+    int64_t refuse_at;      /* the bind is refused then (admission.c); 0: it is not */
+    int64_t segments_since; /* when the count of tiny segments began */
+    unsigned segments;
+    bool more; /* its share of this turn of the loop is over: it goes on in the next */
     struct event *readable;
     struct event *writable;
     struct event *timer;
@@ -93,10 +107,11 @@ struct connection {
     char *name;                       /* the peer's, in frames and log lines; NULL: not known yet */
     const struct protocol_peer *peer; /* outbound: how it is called */
     enum osi_context context;
-    struct buf input;            /* octets that the association did not take yet */
-    char address[64];            /* the peer's host, for the log and the store process */
-    struct resolve *question;    /* a name that is being resolved, either side */
-    struct admission *admission; /* inbound, while it is not answered (admission.c) */
+    struct buf input;             /* octets that the association did not take yet */
+    char address[HOST_TEXT_SIZE]; /* the peer's host, for the log and the store process */
+    char network[HOST_TEXT_SIZE], site[HOST_TEXT_SIZE]; /* inbound: whose it is (crowd.c) */
+    struct resolve *question;                           /* a name that is being resolved, either side */
+    struct admission *admission;                        /* inbound, while it is not answered (admission.c) */
     /* outbound */
     size_t endpoint;
     char host[256];                           /* the endpoint's name, if it is one */
@@ -137,9 +152,11 @@ void net_tell_empty(struct net *net, enum ipc_type type, uint64_t ref);
 
 /* ---- crowd.c: strangers that keep others out ---- */
 
-/* The oldest connection of the host that has the most inbound ones without a bind, or NULL; `*count` gets how
- * many it has. */
+/* The oldest connection of the network (a host, or an IPv6 subscriber: the /64, or the /48 when that has many
+ * of them) that has the most inbound ones without a bind, or NULL; `*count` gets how many it has. */
 struct connection *crowd_oldest(const struct net *net, unsigned *count);
+/* To be called once the address is known. */
+void crowd_place(struct connection *c);
 
 /* ---- connection.c ---- */
 struct connection *connection_new(struct net *net, bool inbound);
@@ -164,6 +181,17 @@ const char *connection_peer(const struct connection *c);
  * is gone. */
 void connection_rename_peer(struct connection *c);
 
+/* No descriptors are left: new connections wait a moment, instead of being found again and again. */
+void net_listen_later(struct net *net);
+
+/* ---- linger.c: the end of the TCP connection ---- */
+#define LINGER_US ((int64_t)3 * 1000000)
+/* The association is gone, its last octets are written. May free `c`. */
+void linger_begin(struct connection *c);
+void linger_forget(struct connection *c);
+/* Makes room for others; false when nobody lingers. */
+bool linger_end_oldest(struct net *net);
+
 /* ---- accept.c: inbound associations ---- */
 void accept_ready(evutil_socket_t fd, short what, void *arg);
 
@@ -172,6 +200,8 @@ void admission_indication(struct connection *c, const struct osi_open *open);
 /* Outbound: the responder has accepted and gave these. */
 void admission_ask_result(struct connection *c, const struct osi_open *open,
                           const struct ipc_credentials *given);
+/* The time has come to say no. */
+void admission_refuse_now(struct connection *c);
 void admission_answer(struct connection *c, const struct ipc_bind_answer *answer);
 /* Gives up what an inbound bind waits for. */
 void admission_forget(struct connection *c);

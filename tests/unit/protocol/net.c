@@ -184,8 +184,7 @@ static struct stage *new_stage(enum osi_context context) {
     struct stage *stage = mem_alloc(sizeof *stage);
     stage->loop = event_base_new();
     serve_names(stage);
-    stage->a.config =
-        (struct protocol_config){.envelope_octets = (size_t)8 << 20, NUMBERS_OF_PROTOCOL};
+    stage->a.config = (struct protocol_config){.envelope_octets = (size_t)8 << 20, NUMBERS_OF_PROTOCOL};
     stage->b.config = stage->a.config;
     int listener = listen_on_loopback(&stage->b.listener.endpoint);
     stage->a.endpoint = stage->b.listener.endpoint;

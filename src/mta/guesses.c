@@ -1,0 +1,160 @@
+#include "mta/guesses.h"
+
+#include <openssl/rand.h>
+#include <stdio.h>
+
+#include "base/alloc.h"
+#include "base/buf.h"
+#include "base/host.h"
+#include "base/log.h"
+
+#define MINUTE ((int64_t)60 * 1000000)
+#define SETS   256
+#define WAYS   4
+
+/* Wrong binds in a minute. */
+enum { MOST_OF_NAME = 10, MOST_OF_NETWORK = 30, MOST_OF_SITE = 100 };
+
+struct entry {
+    uint64_t key; /* 0: free */
+    int64_t since;
+    unsigned wrong, untold;
+    bool by_name;
+    char network[HOST_TEXT_SIZE];
+    char name[LOG_TEXT_SIZE];
+};
+
+struct guesses {
+    uint64_t seed; /* nobody outside knows which entries share a place */
+    struct entry entries[SETS][WAYS];
+};
+
+struct guesses *guesses_new(void) {
+    struct guesses *guesses = mem_alloc(sizeof *guesses);
+    if (guesses && RAND_bytes((unsigned char *)&guesses->seed, sizeof guesses->seed) == 1)
+        return guesses;
+    mem_free(guesses);
+    return NULL;
+}
+
+static void forget(struct entry *entry) {
+    if (entry->key && entry->untold && entry->by_name)
+        log_warning("network=%s %u more wrong binds with the MTA name '%s' in a minute", entry->network,
+                    entry->untold, entry->name);
+    else if (entry->key && entry->untold)
+        log_warning("network=%s %u more wrong binds in a minute", entry->network, entry->untold);
+    entry->key = 0;
+}
+
+void guesses_tick(struct guesses *guesses, int64_t now) {
+    for (size_t set = 0; set < SETS; set++)
+        for (size_t way = 0; way < WAYS; way++)
+            if (now - guesses->entries[set][way].since >= MINUTE)
+                forget(&guesses->entries[set][way]);
+}
+
+void guesses_free(struct guesses *guesses) {
+    for (size_t set = 0; guesses && set < SETS; set++)
+        for (size_t way = 0; way < WAYS; way++)
+            forget(&guesses->entries[set][way]);
+    mem_free(guesses);
+}
+
+/* ---- places ---- */
+
+/* Whom a bind is counted for: name and network, network, site. The last two are one for IPv4. */
+struct place {
+    char network[HOST_TEXT_SIZE];
+    struct span name; /* absent: all names */
+    unsigned most;
+};
+
+static size_t places_of(struct span address, struct span name, struct place places[static 3]) {
+    char host[HOST_TEXT_SIZE];
+    snprintf(host, sizeof host, "%.*s", (int)(address.len < sizeof host ? address.len : sizeof host - 1),
+             address.data ? (const char *)address.data : "");
+    for (size_t i = 0; i < 3; i++)
+        host_network(host, i == 2 ? 48 : 64, places[i].network);
+    places[0].name = name.data ? name : SPAN_LIT("");
+    places[1].name = places[2].name = (struct span){NULL, 0};
+    places[0].most = MOST_OF_NAME;
+    places[1].most = MOST_OF_NETWORK;
+    places[2].most = MOST_OF_SITE;
+    return strcmp(places[1].network, places[2].network) == 0 ? 2 : 3;
+}
+
+static uint64_t key_of(const struct guesses *guesses, const struct place *place) {
+    struct buf text;
+    buf_init(&text, 0);
+    buf_append_u64(&text, guesses->seed);
+    buf_append_byte(&text, place->name.data ? 1 : 0);
+    buf_append_span(&text, span_str(place->network));
+    buf_append_byte(&text, 0);
+    buf_append_span(&text, place->name);
+    uint64_t key = span_hash(buf_span(&text));
+    buf_free(&text);
+    return key ? key : 1;
+}
+
+static struct entry *find(struct guesses *guesses, const struct place *place, int64_t now) {
+    uint64_t key = key_of(guesses, place);
+    for (size_t way = 0; way < WAYS; way++) {
+        struct entry *entry = &guesses->entries[key % SETS][way];
+        if (entry->key == key && now - entry->since < MINUTE)
+            return entry;
+    }
+    return NULL;
+}
+
+/* A new one takes a free place, or that of the one that was wrong least. */
+static struct entry *add(struct guesses *guesses, const struct place *place, int64_t now) {
+    uint64_t key = key_of(guesses, place);
+    struct entry *set = guesses->entries[key % SETS], *best = set;
+    for (size_t way = 0; way < WAYS; way++) {
+        if (set[way].key == key || now - set[way].since >= MINUTE)
+            forget(&set[way]);
+        if (best->key && (!set[way].key || set[way].wrong < best->wrong))
+            best = &set[way];
+    }
+    forget(best);
+    *best = (struct entry){.key = key, .since = now, .by_name = place->name.data};
+    snprintf(best->network, sizeof best->network, "%s", place->network);
+    log_text(place->name, best->name);
+    return best;
+}
+
+/* ---- counting ---- */
+
+bool guesses_are_too_many(struct guesses *guesses, struct span address, struct span name, int64_t now) {
+    struct place places[3];
+    size_t count = places_of(address, name, places);
+    for (size_t i = 0; i < count; i++) {
+        struct entry *entry = find(guesses, &places[i], now);
+        if (!entry || entry->wrong < places[i].most)
+            continue;
+        entry->untold++;
+        return true;
+    }
+    return false;
+}
+
+bool guesses_wrong(struct guesses *guesses, struct span address, struct span name, int64_t now) {
+    struct place places[3];
+    size_t count = places_of(address, name, places);
+    bool first = false;
+    for (size_t i = 0; i < count; i++) {
+        struct entry *entry = find(guesses, &places[i], now);
+        if (i == 0)
+            first = !entry;
+        if (!entry)
+            entry = add(guesses, &places[i], now);
+        if (i == 0 && !first)
+            entry->untold++;
+        if (++entry->wrong == places[i].most)
+            log_warning("network=%s %u wrong binds in a minute%s%s%s: the next are refused unread for %lld s",
+                        entry->network, entry->wrong, entry->by_name ? " with the MTA name '" : "",
+                        entry->name, entry->by_name ? "'" : "",
+                        (long long)((entry->since + MINUTE - now) / 1000000));
+    }
+    return first;
+}

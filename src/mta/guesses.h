@@ -1,0 +1,29 @@
+/*
+ * Binds of callers that are not who they say: counted by network and name, by
+ * network, and by IPv6 site (base/host.h). Whoever has been wrong too often in a
+ * minute is refused unread until the minute is over, so that passwords can't be
+ * guessed in numbers; peers that call from elsewhere are not touched by it. The log
+ * gets a line when a burst begins, one when it is too much, and one with the count
+ * when the minute is over. What is kept is bounded.
+ */
+#ifndef MTA_GUESSES_H
+#define MTA_GUESSES_H
+
+#include "base/span.h"
+
+struct guesses;
+
+/* NULL without memory. `guesses_free` tells what is untold. */
+struct guesses *guesses_new(void);
+void guesses_free(struct guesses *guesses);
+
+/* The caller at `address` has been wrong too often: its bind by this MTA name is not looked at. */
+bool guesses_are_too_many(struct guesses *guesses, struct span address, struct span name, int64_t now);
+
+/* It is wrong again. True: say so in the log, nothing like it has come in this minute. */
+bool guesses_wrong(struct guesses *guesses, struct span address, struct span name, int64_t now);
+
+/* Tells and forgets what is over; to be called each second or so. `now` is the monotonic time in µs. */
+void guesses_tick(struct guesses *guesses, int64_t now);
+
+#endif

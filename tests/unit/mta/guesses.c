@@ -1,0 +1,105 @@
+/* Guessed names and passwords: what is counted together, and for how long. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+#include <stdio.h>
+
+#include "base/log.h"
+#include "mta/guesses.h"
+
+#define SECOND ((int64_t)1000000)
+
+static unsigned wrong(struct guesses *guesses, const char *address, const char *name, unsigned times,
+                      int64_t now) {
+    unsigned lines = 0;
+    for (unsigned i = 0; i < times; i++)
+        lines += guesses_wrong(guesses, span_str(address), span_str(name), now);
+    return lines;
+}
+
+static bool refused(struct guesses *guesses, const char *address, const char *name, int64_t now) {
+    return guesses_are_too_many(guesses, span_str(address), span_str(name), now);
+}
+
+static void one_name_from_one_network(void **state) {
+    (void)state;
+    struct guesses *guesses = guesses_new();
+    int64_t now = 1000 * SECOND;
+    assert_int_equal(wrong(guesses, "192.0.2.1", "BETA", 9, now), 1); /* one line for the burst */
+    assert_false(refused(guesses, "192.0.2.1", "BETA", now));
+    wrong(guesses, "192.0.2.1", "BETA", 1, now);
+    assert_true(refused(guesses, "192.0.2.1", "BETA", now));
+    assert_false(refused(guesses, "192.0.2.2", "BETA", now)); /* the peer itself, say */
+    assert_false(refused(guesses, "192.0.2.1", "GAMMA", now));
+    assert_true(refused(guesses, "192.0.2.1", "BETA", now + 59 * SECOND));
+    assert_false(refused(guesses, "192.0.2.1", "BETA", now + 60 * SECOND));
+    assert_int_equal(wrong(guesses, "192.0.2.1", "BETA", 3, now + 61 * SECOND), 1);
+    guesses_tick(guesses, now + 200 * SECOND);
+    assert_int_equal(wrong(guesses, "192.0.2.1", "BETA", 1, now + 200 * SECOND), 1);
+    guesses_free(guesses);
+}
+
+static void many_names_from_one_network(void **state) {
+    (void)state;
+    struct guesses *guesses = guesses_new();
+    int64_t now = 1000 * SECOND;
+    char name[16];
+    for (unsigned i = 0; i < 30; i++) {
+        snprintf(name, sizeof name, "MTA-%u", i);
+        assert_false(refused(guesses, "192.0.2.1", name, now));
+        assert_int_equal(wrong(guesses, "192.0.2.1", name, 1, now), 1);
+    }
+    assert_true(refused(guesses, "192.0.2.1", "MTA-77", now));
+    assert_false(refused(guesses, "192.0.2.2", "MTA-77", now));
+    guesses_free(guesses);
+}
+
+/* An address more costs an IPv6 subscriber nothing; nor does a /64, where he has a /48. */
+static void ipv6_is_counted_by_networks(void **state) {
+    (void)state;
+    struct guesses *guesses = guesses_new();
+    int64_t now = 1000 * SECOND;
+    char address[64];
+    for (unsigned i = 0; i < 10; i++) {
+        snprintf(address, sizeof address, "2001:db8:1:2::%x", i + 1);
+        wrong(guesses, address, "BETA", 1, now);
+    }
+    assert_true(refused(guesses, "2001:db8:1:2:ffff::9", "BETA", now));
+    assert_false(refused(guesses, "2001:db8:1:3::1", "BETA", now));
+    for (unsigned i = 0; i < 90; i++) {
+        snprintf(address, sizeof address, "2001:db8:1:%x::1", i + 100);
+        wrong(guesses, address, "BETA", 1, now);
+    }
+    assert_true(refused(guesses, "2001:db8:1:ffff::1", "BETA", now));
+    assert_false(refused(guesses, "2001:db8:2::1", "BETA", now));
+    guesses_free(guesses);
+}
+
+/* However many there are, the memory is the same, and those that guess most are kept. */
+static void there_is_room_for_the_worst(void **state) {
+    (void)state;
+    log_set_level(LOG_LEVEL_ERROR); /* each that is forgotten would say its count */
+    struct guesses *guesses = guesses_new();
+    int64_t now = 1000 * SECOND;
+    char address[64];
+    wrong(guesses, "192.0.2.1", "BETA", 10, now);
+    for (unsigned i = 0; i < 20000; i++) {
+        snprintf(address, sizeof address, "10.%u.%u.%u", i >> 16, i >> 8 & 255, i & 255);
+        wrong(guesses, address, "BETA", 1, now);
+    }
+    assert_true(refused(guesses, "192.0.2.1", "BETA", now));
+    guesses_free(guesses);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(one_name_from_one_network),
+        cmocka_unit_test(many_names_from_one_network),
+        cmocka_unit_test(ipv6_is_counted_by_networks),
+        cmocka_unit_test(there_is_room_for_the_worst),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
