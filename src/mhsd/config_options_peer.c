@@ -86,6 +86,26 @@ const struct config_option config_peer_options[] = {
     /* the message transfer service */
     {"domain", CONFIG_TEXT, 0, SWITCH, 1, .none = "it is an MTA of our own domain",
      .help = "The management domain of the peer."},
+    {"transit", CONFIG_FLAG, 0, SWITCH,
+     .help =
+         "The peer may hand over whatever it likes: from any originator, for any recipient, and its reports "
+         "are believed of any copy. Without it a peer of another domain may send for originators of its "
+         "`domain`, of the address spaces that are routed to it, and of `originators`, to addresses of our "
+         "own domain and `destinations`; it keeps a message for whose originator it may not send, a "
+         "recipient "
+         "that is none of these is non-delivered with no-bilateral-agreement, and a report is believed only "
+         "of "
+         "recipients whose copies were routed to the peer. An MTA of our own domain needs no leave. With or "
+         "without it nobody but our own domain is believed to send for an address of ours: such an "
+         "originator "
+         "passes no list's `submitters` and no permission, unless the trace and the record say that the "
+         "message "
+         "went out to that peer before and is coming back."},
+    {"originators", CONFIG_TEXTS, 0, SWITCH, .none = "its own domain, and what is routed to it",
+     .help = "For whom else the peer may send: address patterns like those of routes. The empty one is "
+             "everybody but us."},
+    {"destinations", CONFIG_TEXTS, 0, SWITCH, .none = "our own domain",
+     .help = "To whom else the peer may send through us: address patterns like those of routes."},
     {"edition", CONFIG_WORD, 0, SWITCH, .text = "1988", .words = editions,
      .help = "What a peer of 1984 can't take is downgraded as X.419 annex B says."},
     {"content-1984-only", CONFIG_FLAG, 0, SWITCH,

@@ -46,7 +46,9 @@ struct mts_run run_begin(struct mta *mta, struct arena *arena) {
                             .hop_down = mta->hop_down,
                             .hop_down_count = mta->hop_count,
                             .look_up = look_up,
-                            .look_up_context = (void *)mta->config};
+                            .look_up_context = (void *)mta->config,
+                            .record = event_routed,
+                            .record_context = mta};
 }
 
 /* ---- the effect of new work ---- */

@@ -1,6 +1,10 @@
 #include "mta/event.h"
 
+#include <stdio.h>
+
 #include "base/clock.h"
+#include "base/log.h"
+#include "names/codes.h"
 
 static int64_t now_seconds(void) {
     return clock_now_us() / SECOND;
@@ -86,6 +90,84 @@ static bool tell_subject(struct mta *mta, const struct mts_event *event) {
     return add(mta, event->other);
 }
 
+/* ---- what is not delivered, or ends here, is told in the log as well ---- */
+
+static bool same_cause(const struct mts_event *a, const struct mts_event *b) {
+    return b->kind == a->kind && b->reason == a->reason && b->diagnostic == a->diagnostic &&
+           span_eq(b->identifier, a->identifier) && span_eq(span_str(b->text), span_str(a->text));
+}
+
+static const char *cause_text(const struct mts_event *event, char out[static 128]) {
+    const char *reason = non_delivery_reason_name(event->reason);
+    const char *diagnostic = event->diagnostic < 0 ? NULL : non_delivery_diagnostic_name(event->diagnostic);
+    int length = snprintf(out, 128, "%s (%lld)", reason ? reason : "reason", (long long)event->reason);
+    if (event->diagnostic >= 0)
+        snprintf(out + length, 128 - (size_t)length, ", %s (%lld)", diagnostic ? diagnostic : "diagnostic",
+                 (long long)event->diagnostic);
+    return out;
+}
+
+/* One line for all recipients of a message that fail alike. Returns the place of the next event that is not
+ * among them. */
+static size_t log_not_delivered(const struct mts_decisions *decisions, size_t first, const char *whence) {
+    const struct mts_event *event = &decisions->events[first];
+    char identifier[LOG_TEXT_SIZE], text[LOG_TEXT_SIZE], cause[128], more[40] = "";
+    size_t end = first + 1;
+    while (end < decisions->event_count && same_cause(event, &decisions->events[end]))
+        end++;
+    if (end - first > 1)
+        snprintf(more, sizeof more, " and %zu more", end - first - 1);
+    log_notice("%s%s is not delivered to recipient %lld%s: %s%s%s", whence,
+               log_text(event->identifier, identifier), (long long)event->recipient, more,
+               cause_text(event, cause), event->text ? ": " : "", log_text(span_str(event->text), text));
+    return end;
+}
+
+/* A report tells of recipients whose copies did not go to the peer: one line, whatever it says of them. */
+static size_t log_doubted(const struct mts_decisions *decisions, size_t first, const char *whence) {
+    const struct mts_event *event = &decisions->events[first];
+    char identifier[LOG_TEXT_SIZE], subject[LOG_TEXT_SIZE];
+    size_t end = first + 1;
+    while (end < decisions->event_count && decisions->events[end].kind == event->kind)
+        end++;
+    log_warning(
+        "%sreport %s is not believed of %zu recipients (the first is %lld): their copies of %s were not "
+        "routed to this peer",
+        whence, log_text(event->identifier, identifier), end - first, (long long)event->recipient,
+        log_text(event->other, subject));
+    return end;
+}
+
+static void log_discarded(const struct mts_event *event, const char *whence) {
+    char identifier[LOG_TEXT_SIZE], subject[LOG_TEXT_SIZE], text[LOG_TEXT_SIZE];
+    bool report = event->other.len;
+    log_notice("%s%s%s%s%s goes no further: %s", whence, report ? "report " : "",
+               log_text(event->identifier, identifier), report ? " on " : "",
+               report ? log_text(event->other, subject) : "", log_text(span_str(event->text), text));
+}
+
+static void log_decided(struct mta *mta, const struct mts_decisions *decisions) {
+    char whence[80] = "";
+    for (size_t i = 0, next; i < decisions->event_count; i = next) {
+        const struct mts_event *event = &decisions->events[i];
+        struct peer *peer = event->kind == MTS_EVENT_ACCEPTED ? peer_of_hop(mta, event->hop) : NULL;
+        next = i + 1;
+        if (peer)
+            snprintf(whence, sizeof whence, "peer=%.64s ", peer->name);
+        if (event->kind == MTS_EVENT_NOT_DELIVERED)
+            next = log_not_delivered(decisions, i, whence);
+        else if (event->kind == MTS_EVENT_REPORT_DOUBTED)
+            next = log_doubted(decisions, i, whence);
+        else if (event->kind == MTS_EVENT_DISCARDED)
+            log_discarded(event, whence);
+    }
+}
+
+/* What is told of a report is told of its subject too, where it is looked for. */
+static bool concerns_subject(const struct mts_event *event) {
+    return event->other.len && (event->kind == MTS_EVENT_REPORT_IN || event->kind == MTS_EVENT_DISCARDED);
+}
+
 /* Those of one message stand in a row and share an entry. */
 bool event_decided(struct mta *mta, const struct mts_decisions *decisions) {
     for (size_t i = 0, end; i < decisions->event_count; i = end) {
@@ -100,10 +182,10 @@ bool event_decided(struct mta *mta, const struct mts_decisions *decisions) {
         if (!add(mta, first->identifier))
             return false;
         for (size_t j = i; j < end; j++)
-            if (decisions->events[j].kind == MTS_EVENT_REPORT_IN && decisions->events[j].other.len &&
-                !tell_subject(mta, &decisions->events[j]))
+            if (concerns_subject(&decisions->events[j]) && !tell_subject(mta, &decisions->events[j]))
                 return false;
     }
+    log_decided(mta, decisions);
     return true;
 }
 
@@ -160,6 +242,7 @@ static const char *const names[] = {
     [MTS_EVENT_DISCARDED] = "discarded",
     [MTS_EVENT_TO_CONVERSION] = "to-conversion",
     [MTS_EVENT_CONVERTED] = "converted",
+    [MTS_EVENT_REPORT_DOUBTED] = "report-doubted",
     [EVENT_MESSAGE] = "stored",
     [EVENT_TRANSFERRED] = "transferred",
     [EVENT_TRANSFER_REFUSED] = "transfer-refused",

@@ -54,6 +54,10 @@ bool event_identifier(struct mta *mta, struct span identifier, enum event_own wh
 /* A message that has this content-identifier came in. Nothing is recorded when it is absent. */
 bool event_content_identifier(struct mta *mta, struct span content_identifier, struct span identifier);
 
+/* The record that the rules ask for (mts_run.record); `context` is the struct mta. */
+bool event_routed(void *context, struct span identifier, struct arena *arena, struct mts_routed **routed,
+                  size_t *count);
+
 /* Reads the next record of an event's data. False at the end. */
 bool event_read(struct reader *r, struct event_record *record);
 /* The event's name in docs/local-protocol.md. */

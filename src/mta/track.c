@@ -16,11 +16,11 @@ static struct span printable(struct span s) {
 }
 
 static json_t *outcome_of(const struct event_record *record) {
-    char text[200];
+    char text[800]; /* of which the record's own text has 512 at most */
     const char *reason = non_delivery_reason_name(record->reason);
     const char *diagnostic = non_delivery_diagnostic_name(record->diagnostic);
     if (record->reason < 0)
-        return record->kind == MTS_EVENT_REPORT_IN ? json_string("delivered") : json_null();
+        return record->kind != MTS_EVENT_NOT_DELIVERED ? json_string("delivered") : json_null();
     int length = reason ? snprintf(text, sizeof text, "%s", reason)
                         : snprintf(text, sizeof text, "reason %lld", (long long)record->reason);
     if (diagnostic)
@@ -28,18 +28,23 @@ static json_t *outcome_of(const struct event_record *record) {
     else if (record->diagnostic >= 0)
         length += snprintf(text + length, sizeof text - (size_t)length, ", diagnostic %lld",
                            (long long)record->diagnostic);
+    if (record->text.len)
+        length += snprintf(text + length, sizeof text - (size_t)length, ": %.*s", (int)record->text.len,
+                           (const char *)record->text.data);
     return json_text(span_of(text, (size_t)length));
 }
 
 static json_t *detail_of(const struct event_record *record) {
     char text[40];
-    if (record->kind == MTS_EVENT_NOT_DELIVERED || record->kind == MTS_EVENT_REPORT_IN)
+    if (record->kind == MTS_EVENT_NOT_DELIVERED || record->kind == MTS_EVENT_REPORT_IN ||
+        record->kind == MTS_EVENT_REPORT_DOUBTED)
         return outcome_of(record);
     if (record->kind == EVENT_MESSAGE) {
         int length = snprintf(text, sizeof text, "message %lld", (long long)record->number);
         return json_text(span_of(text, (size_t)length));
     }
-    struct span other = record->other.len ? record->other : record->text;
+    bool why = record->kind == MTS_EVENT_DISCARDED || !record->other.len;
+    struct span other = why ? record->text : record->other;
     if (record->kind == MTS_EVENT_DEFERRED)
         return json_time(record->time);
     return json_text(printable(other));

@@ -22,6 +22,56 @@ static void fail_all(struct batch *batch, struct cause cause) {
             batch->targets[i] = (struct target){.kind = TARGET_FAILED, .cause = cause};
 }
 
+static struct cause over_bounds(const struct work *work) {
+    return (struct cause){x411_NonDeliveryReasonCode_unable_to_transfer,
+                          x411_NonDeliveryDiagnosticCode_size_constraint_violation, work->bound};
+}
+
+/*
+ * Takes those recipients out whose fields break an upper bound: what is wrong
+ * with one is no reason to fail the others, and the next MTA would refuse it in
+ * their envelope. Those that are our responsibility fail, in a batch of their own.
+ */
+static void take_out_of_bounds(struct work *work, struct batch *batch) {
+    struct x411_MessageTransferEnvelope *envelope = &batch->subject.envelope;
+    recipient_fields *items = envelope->per_recipient_fields.items;
+    size_t count = envelope->per_recipient_fields.count, kept = 0, out = 0;
+    struct subject others = batch->subject;
+    recipient_fields *broken = arena_array(work->arena, count + 1, sizeof *broken);
+    const char **bounds = arena_array(work->arena, count + 1, sizeof *bounds);
+    if (!broken || !bounds) {
+        work->no_memory = true;
+        return;
+    }
+    for (size_t i = 0; i < count; i++) {
+        if (bounds_hold_in_recipient(work, batch->subject.kind, &items[i]))
+            items[kept++] = items[i];
+        else if (subject_responsible(&items[i])) {
+            bounds[out] = work->bound;
+            broken[out++] = items[i];
+        }
+    }
+    envelope->per_recipient_fields.count = kept;
+    others.envelope.per_recipient_fields.items = broken;
+    others.envelope.per_recipient_fields.count = out;
+    struct batch *failed = out ? batch_new(work, &others) : NULL;
+    for (size_t i = 0; failed && i < out; i++) {
+        work->bound = bounds[i];
+        failed->targets[i] = (struct target){.kind = TARGET_FAILED, .cause = over_bounds(work)};
+    }
+}
+
+/* Upper bounds of what came in. False: they were broken for all. */
+static bool check_bounds(struct work *work, struct batch *batch) {
+    if (work->run->relax_bounds)
+        return true;
+    take_out_of_bounds(work, batch);
+    if (work->no_memory || bounds_hold_around(work, &batch->subject))
+        return true;
+    fail_all(batch, over_bounds(work));
+    return false;
+}
+
 void batch_resolve(struct work *work, struct batch *batch) {
     const struct x411_MessageTransferEnvelope *envelope = &batch->subject.envelope;
     struct cause cause;
@@ -30,7 +80,8 @@ void batch_resolve(struct work *work, struct batch *batch) {
         return;
     }
     for (size_t i = 0; i < envelope->per_recipient_fields.count && !work->no_memory; i++) {
-        if (subject_responsible(&envelope->per_recipient_fields.items[i]))
+        if (subject_responsible(&envelope->per_recipient_fields.items[i]) &&
+            batch->targets[i].kind == TARGET_NONE)
             recipient_resolve(work, batch, i);
         arena_reset(&work->scratch);
     }
@@ -47,9 +98,12 @@ static int64_t deferred_until(const struct work *work, const struct subject *sub
 
 static void accept_subject(struct work *work, int peer, struct subject *subject) {
     struct x411_MessageTransferEnvelope *envelope = &subject->envelope;
+    if (!authority_trace(work, peer, &envelope->trace_information))
+        return;
     bool loop = !work->tables->hops[peer].given.dont_check_loops &&
                 loop_detected(work->tables, &envelope->trace_information, &envelope->extensions, work->arena);
     subject->arrival = work->run->now;
+    subject->from = work->tables->hops[peer].foreign ? &work->tables->hops[peer] : NULL;
     upgrade_subject(work, peer, subject);
     work_event(work, MTS_EVENT_ACCEPTED, subject->identifier)->hop = peer;
     if (!trace_arrive(work, peer, &envelope->trace_information, &envelope->extensions,
@@ -62,7 +116,9 @@ static void accept_subject(struct work *work, int peer, struct subject *subject)
         work->out->loop = true;
         fail_all(batch, (struct cause){x411_NonDeliveryReasonCode_unable_to_transfer,
                                        x411_NonDeliveryDiagnosticCode_loop_detected, NULL});
-    } else
+    } else if (!authority_accept(work, peer, batch))
+        return;
+    else if (check_bounds(work, batch))
         batch_resolve(work, batch);
     split_batches(work);
 }
@@ -88,8 +144,9 @@ void mts_accept_probe(struct mts_run *run, int peer, const struct x411_ProbeTran
     work_end(&work);
 }
 
+/* Who said it stands beside what was said. */
 static void record_report(struct work *work, int peer, const struct x411_Report *report,
-                          struct span identifier) {
+                          struct span identifier, const bool *believed) {
     const struct x411_ReportTransferContent *content = &report->content;
     struct span subject = identifier_text(work->arena, &content->subject_identifier);
     struct mts_event *event = work_event(work, MTS_EVENT_ACCEPTED, identifier);
@@ -98,7 +155,8 @@ static void record_report(struct work *work, int peer, const struct x411_Report 
     for (size_t i = 0; i < content->per_recipient_fields.count; i++) {
         const struct x411_PerRecipientReportTransferFields *fields = &content->per_recipient_fields.items[i];
         const struct x411_ReportType *type = &fields->last_trace_information.report_type;
-        event = work_event(work, MTS_EVENT_REPORT_IN, identifier);
+        event = work_event(work, believed[i] ? MTS_EVENT_REPORT_IN : MTS_EVENT_REPORT_DOUBTED, identifier);
+        event->hop = peer;
         event->other = subject;
         event->recipient = fields->originally_specified_recipient_number;
         event->name = work_address(work, &fields->actual_recipient_name);
@@ -118,6 +176,46 @@ static void discard(struct work *work, struct span identifier, const struct x411
     event->text = why;
 }
 
+static void keep_believed(struct x411_ReportTransferContent *content, const bool *believed) {
+    size_t count = 0;
+    for (size_t i = 0; i < content->per_recipient_fields.count; i++)
+        if (believed[i])
+            content->per_recipient_fields.items[count++] = content->per_recipient_fields.items[i];
+    if (count != content->per_recipient_fields.count)
+        content->raw = (struct span){NULL, 0};
+    content->per_recipient_fields.count = count;
+}
+
+static void accept_report(struct work *work, int peer, struct x411_Report *report, struct span identifier) {
+    struct x411_ReportTransferContent *content = &report->content;
+    struct x411_PerRecipientReportTransferFields *items =
+        arena_array(work->arena, content->per_recipient_fields.count + 1, sizeof *items);
+    bool *believed = arena_array(work->arena, content->per_recipient_fields.count + 1, sizeof *believed);
+    if (!items || !believed) {
+        work->no_memory = true;
+        return;
+    }
+    if (content->per_recipient_fields.count)
+        memcpy(items, content->per_recipient_fields.items,
+               content->per_recipient_fields.count * sizeof *items);
+    content->per_recipient_fields.items = items;
+    bool any = authority_report(work, peer, report, believed);
+    record_report(work, peer, report, identifier, believed);
+    work->out->loop = !work->tables->hops[peer].given.dont_check_loops &&
+                      loop_detected(work->tables, &report->envelope.trace_information,
+                                    &report->envelope.extensions, work->arena);
+    if (work->out->loop)
+        discard(work, identifier, report, "the report loops");
+    else if (!any)
+        discard(work, identifier, report, "no copy of its subject was routed to the MTA that sent it");
+    else if (criticality_unknown_in_report(report, CRITICAL_FOR_TRANSFER))
+        discard(work, identifier, report, "an unknown extension of the report is critical for transfer");
+    else if (trace_arrive(work, peer, &report->envelope.trace_information, &report->envelope.extensions, 0)) {
+        keep_believed(content, believed);
+        report_dispatch(work, report, false, identifier);
+    }
+}
+
 /* A report over X.411's upper bounds goes on as it came: none is made on it, and to drop it would leave the
  * originator without an answer. */
 void mts_accept_report(struct mts_run *run, int peer, const struct x411_Report *received,
@@ -126,20 +224,9 @@ void mts_accept_report(struct mts_run *run, int peer, const struct x411_Report *
     struct x411_Report report = *received;
     work_begin(&work, run, out);
     struct span identifier = identifier_text(work.arena, &report.envelope.report_identifier);
-    if (check_peer(&work, peer)) {
+    if (check_peer(&work, peer) && authority_trace(&work, peer, &report.envelope.trace_information)) {
         upgrade_report(&work, peer, &report);
-        record_report(&work, peer, &report, identifier);
-        out->loop = !work.tables->hops[peer].given.dont_check_loops &&
-                    loop_detected(work.tables, &report.envelope.trace_information,
-                                  &report.envelope.extensions, work.arena);
-        if (out->loop)
-            discard(&work, identifier, &report, "the report loops");
-        else if (criticality_unknown_in_report(&report, CRITICAL_FOR_TRANSFER))
-            discard(&work, identifier, &report,
-                    "an unknown extension of the report is critical for transfer");
-        else if (trace_arrive(&work, peer, &report.envelope.trace_information, &report.envelope.extensions,
-                              0))
-            report_dispatch(&work, &report, false, identifier);
+        accept_report(&work, peer, &report, identifier);
     }
     work_end(&work);
 }

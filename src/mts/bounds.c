@@ -63,6 +63,18 @@ static bool universal_holds(int64_t attribute, const void *value) {
     }
 }
 
+/* Keeps for the report and the record which bound was broken: false, or true when it was not. */
+static bool told(struct work *work, bool holds, const char *what) {
+    if (!holds)
+        work->bound = what;
+    return holds;
+}
+
+static void tell_error(struct work *work, const struct ber_error *error) {
+    const char *text = arena_printf(work->arena, "%s: %s", error->path, error->text);
+    work->bound = text ? text : error->bound;
+}
+
 /* The value, or NULL: it does not decode. `*holds` is cleared when that is for a bound. */
 static const void *judge(struct work *work, const struct ber_type *type, struct span octets, bool *holds) {
     struct ber_limits strict = {.relax_characters = true};
@@ -75,7 +87,10 @@ static const void *judge(struct work *work, const struct ber_type *type, struct 
     if (ber_decode(type, octets, &work->scratch, &strict, value, &error))
         return value;
     work->no_memory |= error.code == BER_MEMORY;
-    *holds &= error.code != BER_BOUND;
+    if (error.code != BER_BOUND)
+        return NULL;
+    tell_error(work, &error);
+    *holds = false;
     return NULL;
 }
 
@@ -86,7 +101,7 @@ static bool attributes_hold(struct work *work, const struct x411_ExtensionAttrib
         const struct ber_table_row *row =
             ber_table_by_number(&x411_ExtensionAttributeTable_table, attribute->extension_attribute_type);
         const void *value = row ? judge(work, row->type, attribute->extension_attribute_value, &holds) : NULL;
-        holds &= !value || universal_holds(row->number, value);
+        holds &= !value || told(work, universal_holds(row->number, value), row->name);
     }
     return holds;
 }
@@ -144,46 +159,54 @@ static bool extensions_hold(struct work *work, const struct x411_Extensions *ext
         const void *value = row && field->value.data ? judge(work, row->type, field->value, &holds) : NULL;
         holds &= !value || addresses_hold(work, number, value);
         /* The bound counts the whole encoding. */
-        holds &= number != EXT_CONTENT_CORRELATOR || field->value.len <= x411_ub_content_correlator_length;
+        holds &= number != EXT_CONTENT_CORRELATOR ||
+                 told(work, field->value.len <= x411_ub_content_correlator_length, "content-correlator");
     }
     return holds;
 }
 
-static bool bilateral_holds(const struct x411_MessageTransferEnvelope *envelope) {
+static bool bilateral_holds(struct work *work, const struct x411_MessageTransferEnvelope *envelope) {
     for (size_t i = 0; i < envelope->per_domain_bilateral_information.count; i++)
         if (envelope->per_domain_bilateral_information.items[i].bilateral_information.len >
             x411_ub_bilateral_info)
-            return false;
+            return told(work, false, "bilateral-information");
     return true;
 }
 
-/* A submitted name that the decoder let pass is judged as a whole. */
-bool bounds_hold_in_name(struct work *work, const struct x411_ORName *name) {
+/* A value that the decoder let pass (run->over_bounds), as it came or as it would leave. */
+static bool decoded_holds(struct work *work, const struct ber_type *type, struct span octets,
+                          const void *value) {
     bool holds = true;
-    struct span octets = name->raw;
-    if (work->run->over_bounds) {
-        if (octets.data || ber_encode_arena(&x411_ORName_type, name, &work->scratch, &octets, NULL))
-            judge(work, &x411_ORName_type, octets, &holds);
-        else
-            work->no_memory = true;
-    }
-    holds = holds && name_holds(work, name);
+    if (!work->run->over_bounds)
+        return true;
+    if (octets.data || ber_encode_arena(type, value, &work->scratch, &octets, NULL))
+        judge(work, type, octets, &holds);
+    else
+        work->no_memory = true;
+    return holds;
+}
+
+bool bounds_hold_in_name(struct work *work, const struct x411_ORName *name) {
+    bool holds = decoded_holds(work, &x411_ORName_type, name->raw, name) && name_holds(work, name);
     arena_reset(&work->scratch);
     return holds;
 }
 
+/* A probe's fields have the form of a message's. */
 bool bounds_hold_in_recipient(struct work *work, enum mts_kind kind, const recipient_fields *recipient) {
-    bool holds = name_holds(work, &recipient->recipient_name) &&
-                 extensions_hold(work, &recipient->extensions,
-                                 kind == MTS_PROBE ? &x411ext_PerRecipientProbeTransferExtensions_table
-                                                   : &x411ext_PerRecipientMessageTransferExtensions_table);
+    bool holds =
+        decoded_holds(work, &x411_PerRecipientMessageTransferFields_type, recipient->raw, recipient) &&
+        name_holds(work, &recipient->recipient_name) &&
+        extensions_hold(work, &recipient->extensions,
+                        kind == MTS_PROBE ? &x411ext_PerRecipientProbeTransferExtensions_table
+                                          : &x411ext_PerRecipientMessageTransferExtensions_table);
     arena_reset(&work->scratch);
     return holds;
 }
 
 bool bounds_hold_for_all(struct work *work, const struct subject *subject) {
     const struct x411_MessageTransferEnvelope *envelope = &subject->envelope;
-    bool holds = bilateral_holds(envelope) && name_holds(work, &envelope->originator_name) &&
+    bool holds = bilateral_holds(work, envelope) && name_holds(work, &envelope->originator_name) &&
                  extensions_hold(work, &envelope->extensions,
                                  subject->kind == MTS_PROBE ? &x411ext_ProbeTransferExtensions_table
                                                             : &x411ext_MessageTransferExtensions_table);
@@ -191,10 +214,23 @@ bool bounds_hold_for_all(struct work *work, const struct subject *subject) {
     return holds;
 }
 
-bool bounds_hold(struct work *work, const struct subject *subject) {
-    const struct x411_MessageTransferEnvelope *envelope = &subject->envelope;
-    bool holds = bounds_hold_for_all(work, subject);
-    for (size_t i = 0; i < envelope->per_recipient_fields.count && holds; i++)
-        holds = bounds_hold_in_recipient(work, subject->kind, &envelope->per_recipient_fields.items[i]);
+bool bounds_hold_around(struct work *work, const struct subject *subject) {
+    struct subject few = *subject;
+    struct span octets;
+    bool holds = true;
+    if (!bounds_hold_for_all(work, subject))
+        return false;
+    if (!work->run->over_bounds || !subject->envelope.per_recipient_fields.count)
+        return true;
+    few.envelope.raw = (struct span){NULL, 0};
+    few.envelope.per_recipient_fields.count = 1;
+    if (subject_encode(work, &few, &octets))
+        judge(work,
+              subject->kind == MTS_PROBE ? &x411_ProbeTransferEnvelope_type
+                                         : &x411_MessageTransferEnvelope_type,
+              octets, &holds);
+    else
+        work->no_memory = true;
+    arena_reset(&work->scratch);
     return holds;
 }

@@ -20,7 +20,7 @@ bool check_latest_delivery(struct work *work, const struct subject *subject, str
     return refuse(cause, UNABLE(maximum_time_expired), "latest delivery time has passed");
 }
 
-/* What concerns all recipients: judged once, on arrival. */
+/* What concerns all recipients but bounds (accept.c): judged once, on arrival. */
 bool check_message(struct work *work, const struct subject *subject, struct cause *cause) {
     const struct x411_MessageTransferEnvelope *envelope = &subject->envelope;
     uint32_t most = work->tables->self.max_recipients;
@@ -28,75 +28,53 @@ bool check_message(struct work *work, const struct subject *subject, struct caus
         return refuse(cause, UNABLE(unsupported_critical_function), NULL);
     if (most && envelope->per_recipient_fields.count > most)
         return refuse(cause, UNABLE(too_many_recipients), NULL);
-    if (!work->run->relax_bounds && !work->within_bounds &&
-        (work->run->over_bounds || !bounds_hold(work, subject)))
-        return refuse(cause, UNABLE(size_constraint_violation), NULL);
     return check_latest_delivery(work, subject, cause);
 }
 
-/* requested-delivery-method: a mailbox serves any-delivery-method and mhs-delivery (X.411 §8.2.1.1.1.14). */
-static bool check_method(struct work *work, const recipient_fields *recipient, struct cause *cause) {
-    struct x411_RequestedDeliveryMethod methods = {0};
-    if (!extension_decode(work->arena, &recipient->extensions, EXT_REQUESTED_DELIVERY_METHOD,
-                          &x411_RequestedDeliveryMethod_type, &methods) ||
-        methods.count == 0)
-        return true;
-    bool physical = false;
-    for (size_t i = 0; i < methods.count; i++) {
-        if (methods.items[i] <= 1)
-            return true;
-        physical |= methods.items[i] == 2;
+/*
+ * What is asked of a physical delivery can't be done by a mailbox: any such
+ * extension that is critical for delivery is refused (ICAO Doc 9880 IIB
+ * 4.5.2.4.11, which repeats X.411). requested-delivery-method is none of them:
+ * it "states only a preference" (Technical Corrigendum 5 to ISO 10021-4) and
+ * refuses nothing, whatever it says.
+ */
+static bool check_physical_fields(const struct x411_Extensions *extensions, struct cause *cause) {
+    for (size_t i = 0; i < extensions->count; i++) {
+        const struct x411_ExtensionField *field = &extensions->items[i];
+        int64_t number = extension_number(field);
+        if (number >= EXT_PHYSICAL_FORWARDING_PROHIBITED && number <= EXT_PHYSICAL_DELIVERY_REPORT_REQUEST &&
+            extension_critical(field, CRITICAL_FOR_DELIVERY))
+            return refuse(cause, x411_NonDeliveryReasonCode_physical_rendition_not_performed,
+                          x411_NonDeliveryDiagnosticCode_unsupported_critical_function,
+                          "no physical delivery access unit");
     }
-    if (physical)
-        return refuse(cause, x411_NonDeliveryReasonCode_physical_delivery_not_performed, -1,
-                      "no physical delivery access unit");
-    return refuse(cause, UNABLE(recipient_unavailable), "the requested delivery method is not served here");
+    return true;
 }
 
-/* A rendition beyond the basic one is asked of a PDAU, and a mailbox is none. */
-static bool check_rendition(struct work *work, const recipient_fields *recipient, struct cause *cause) {
-    const struct x411_ExtensionField *field =
-        extension_find(&recipient->extensions, EXT_PHYSICAL_RENDITION_ATTRIBUTES);
-    struct span rendition;
-    if (!field || !extension_critical(field, CRITICAL_FOR_DELIVERY) ||
-        !extension_decode(work->arena, &recipient->extensions, EXT_PHYSICAL_RENDITION_ATTRIBUTES,
-                          &x411_PhysicalRenditionAttributes_type, &rendition) ||
-        span_eq(rendition, x411_id_att_physicalRendition_basic))
-        return true;
-    return refuse(cause, x411_NonDeliveryReasonCode_physical_rendition_not_performed,
-                  x411_NonDeliveryDiagnosticCode_physical_rendition_attributes_not_supported, NULL);
-}
-
-/* Who stands behind this copy: the last list, who redirected it, or the originator (X.411 §8.4.1.1.1.7). */
+/* Whether the restriction speaks of this source. Whom it permits by name must have a right to the name. */
 static bool restriction_matches(struct work *work, const struct restriction *restriction,
-                                const struct x411_ORName *source, unsigned type) {
+                                const struct subject *subject, const struct x411_ORName *source,
+                                unsigned type) {
     struct address address;
     if (!(restriction->sources & type))
         return false;
     if (!restriction->pattern)
         return true;
     return address_of(&work->scratch, source, &address) &&
-           pattern_matches(restriction->pattern, &address.parts);
+           pattern_matches(restriction->pattern, &address.parts) &&
+           (!restriction->permitted || authority_proves(work, subject, type, source));
 }
 
 bool restrictions_permit(struct work *work, const struct restriction *restrictions, size_t count,
                          const struct subject *subject, const recipient_fields *recipient, bool otherwise) {
-    struct x411_DLExpansionHistory lists = {0};
-    struct x411_RedirectionHistory redirections = {0};
-    const struct x411_ORName *source[3] = {&subject->envelope.originator_name, NULL, NULL};
+    const struct x411_ORName *sources[MTS_SOURCES];
     if (!count)
         return otherwise;
-    if (extension_decode(work->arena, &recipient->extensions, EXT_REDIRECTION_HISTORY,
-                         &x411_RedirectionHistory_type, &redirections) &&
-        redirections.count)
-        source[1] = &redirections.items[redirections.count - 1].intended_recipient_name.intended_recipient;
-    if (extension_decode(work->arena, &subject->envelope.extensions, EXT_DL_EXPANSION_HISTORY,
-                         &x411_DLExpansionHistory_type, &lists) &&
-        lists.count)
-        source[2] = &lists.items[lists.count - 1].dl;
+    authority_sources(work, subject, recipient, sources);
     for (size_t i = 0; i < count; i++)
-        for (unsigned type = 0; type < 3; type++)
-            if (source[type] && restriction_matches(work, &restrictions[i], source[type], 1u << type))
+        for (unsigned type = 0; type < MTS_SOURCES; type++)
+            if (sources[type] &&
+                restriction_matches(work, &restrictions[i], subject, sources[type], 1u << type))
                 return restrictions[i].permitted;
     return otherwise;
 }
@@ -143,7 +121,8 @@ bool check_user(struct work *work, const struct subject *subject, const recipien
         return refuse(cause, UNABLE(content_type_not_supported), NULL);
     if (user->given.max_length && subject->has_length && subject->length > user->given.max_length)
         return refuse(cause, UNABLE(content_too_long), NULL);
-    return check_method(work, recipient, cause) && check_rendition(work, recipient, cause) &&
+    return check_physical_fields(&envelope->extensions, cause) &&
+           check_physical_fields(&recipient->extensions, cause) &&
            conversion_explicit(subject, recipient, cause) &&
            conversion_implicit(subject, &user->eits, user->given.no_implicit_conversion, cause);
 }

@@ -15,13 +15,14 @@ static void history_of(struct work *work, const struct subject *subject,
                      &x411_DLExpansionHistory_type, history);
 }
 
-/* The one who submits to the list: the list before it, else the originator. */
+/* The one who submits to the list: the list before it, else the originator; by a name that is his to use. */
 static bool may_submit(struct work *work, const struct subject *subject, const struct dl *dl) {
     struct x411_DLExpansionHistory history;
     struct address address;
     history_of(work, subject, &history);
     const struct x411_ORName *submitter =
         history.count ? &history.items[history.count - 1].dl : &subject->envelope.originator_name;
+    unsigned source = history.count ? MTS_DL_EXPANDED_BY : MTS_ORIGINATED_BY;
     if (!dl->submitter_count)
         return true;
     if (!address_of(&work->scratch, submitter, &address)) {
@@ -30,7 +31,7 @@ static bool may_submit(struct work *work, const struct subject *subject, const s
     }
     for (size_t i = 0; i < dl->submitter_count; i++)
         if (pattern_matches(&dl->submitters[i], &address.parts))
-            return true;
+            return authority_proves(work, subject, source, submitter);
     return false;
 }
 

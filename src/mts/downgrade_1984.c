@@ -34,7 +34,7 @@ bool downgrade_possible(struct work *work, const struct hop *hop, const struct s
     struct rfc1328 how = rfc1328_of_hop(work->tables, hop);
     const struct x411_MessageTransferEnvelope *envelope = &subject->envelope;
     return !is_critical(&envelope->extensions) && !is_critical(&recipient->extensions) &&
-           name_possible(work, &how, &envelope->originator_name) &&
+           (subject->anonymous || name_possible(work, &how, &envelope->originator_name)) &&
            name_possible(work, &how, &recipient->recipient_name);
 }
 

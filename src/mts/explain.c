@@ -85,6 +85,7 @@ static bool suppose(struct explain *e, const struct mts_supposed *supposed, stru
                                 .has_length = supposed->has_length,
                                 .length = supposed->content_length,
                                 .arrival = e->run->now,
+                                .anonymous = !supposed->originator,
                                 .identifier = SPAN_LIT("supposed")};
     if (!recipient || !subject_set_responsible(arena, recipient, true))
         return no_memory(e);

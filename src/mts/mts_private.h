@@ -16,8 +16,10 @@ enum extension {
     EXT_CONVERSION_WITH_LOSS_PROHIBITED = 4,
     EXT_LATEST_DELIVERY_TIME = 5,
     EXT_REQUESTED_DELIVERY_METHOD = 6,
+    EXT_PHYSICAL_FORWARDING_PROHIBITED = 7,
     EXT_PHYSICAL_RENDITION_ATTRIBUTES = 12,
     EXT_ORIGINATOR_RETURN_ADDRESS = 13,
+    EXT_PHYSICAL_DELIVERY_REPORT_REQUEST = 14,
     EXT_MESSAGE_SECURITY_LABEL = 20,
     EXT_PROOF_OF_SUBMISSION_REQUEST = 21,
     EXT_PROOF_OF_DELIVERY_REQUEST = 22,
@@ -54,6 +56,8 @@ struct subject {
     uint64_t length;        /* of the content */
     int64_t arrival;        /* here: what our trace element says */
     struct span identifier; /* as text */
+    bool anonymous;         /* a supposed one (explain.c) whose originator is left open */
+    const struct hop *from; /* the foreign peer that brings it in this call, else NULL */
 };
 
 typedef struct x411_PerRecipientMessageTransferFields recipient_fields;
@@ -96,7 +100,7 @@ struct work {
     struct batch **last;
     struct arena scratch; /* forgotten after each of the envelope's recipients */
     bool has_content;     /* the subject's content is stored: it may be returned */
-    bool within_bounds;   /* a submission: judged and found so already */
+    const char *bound;    /* the last one that was found broken (bounds.c) */
     bool no_memory;
 };
 
@@ -178,8 +182,27 @@ enum lookup directory_look_up(struct work *work, struct x501_Name *name, struct 
 
 struct span work_address(struct work *work, const struct x411_ORName *name);
 
+/* authority.c: what a neighbour may say */
+enum { MTS_SOURCES = 3 };
+/* Who stands behind the recipient's copy, by the bits' order of enum mts_source: the originator, who
+ * redirected it last (or NULL), the last list (or NULL). */
+void authority_sources(struct work *work, const struct subject *subject, const recipient_fields *recipient,
+                       const struct x411_ORName *sources[static MTS_SOURCES]);
+/* Whether that name, a source of that kind, has a right to what is permitted to it. */
+bool authority_proves(struct work *work, const struct subject *subject, unsigned source,
+                      const struct x411_ORName *name);
+/* Before our own element is added. False: the work is MTS_INVALID. */
+bool authority_trace(struct work *work, int peer, const struct x411_TraceInformation *trace);
+/* Fails the recipients whose copies may not come from the peer. False: none of them may, and the work is
+ * MTS_INVALID, so that the peer keeps the message. */
+bool authority_accept(struct work *work, int peer, struct batch *batch);
+/* Which of the report's recipients are believed; false: none. */
+bool authority_report(struct work *work, int peer, struct x411_Report *report, bool *believed);
+
 /* recipient.c: decides targets[position], following redirections and lists */
 void recipient_resolve(struct work *work, struct batch *batch, size_t position);
+/* Gives one that is known by directory name alone its address. False: it has failed, or must be asked for. */
+bool recipient_has_address(struct work *work, struct batch *batch, size_t position);
 /* What a recipient that can't be served gets instead: alternates, or TARGET_FAILED. */
 void recipient_fail(struct work *work, struct batch *batch, size_t position, struct cause cause);
 
@@ -204,12 +227,13 @@ bool dl_has_expanded(struct work *work, const struct subject *subject, const str
 void dl_expand(struct work *work, struct batch *batch, size_t position, const struct dl *dl);
 
 /* bounds.c: upper bounds in the values of extensions and extension attributes, which the envelope's decoder
- * leaves open: in the whole envelope; in what concerns all recipients; in one recipient's fields; in one
- * name, there with those that the decoder let pass (run->over_bounds). */
-bool bounds_hold(struct work *work, const struct subject *subject);
+ * leaves open; in what concerns all recipients. */
 bool bounds_hold_for_all(struct work *work, const struct subject *subject);
+/* The same, and what the decoder let pass (run->over_bounds): in one recipient's fields; in one name; in an
+ * envelope, whose first recipient's fields must hold. False: work->bound says which bound was broken. */
 bool bounds_hold_in_recipient(struct work *work, enum mts_kind kind, const recipient_fields *recipient);
 bool bounds_hold_in_name(struct work *work, const struct x411_ORName *name);
+bool bounds_hold_around(struct work *work, const struct subject *subject);
 
 /* checks.c and conversion.c: false fills `cause` */
 bool check_message(struct work *work, const struct subject *subject, struct cause *cause);

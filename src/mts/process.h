@@ -35,6 +35,12 @@ struct mts_answer {
     bool failed;                /* the directory could not answer */
 };
 
+/* A copy for a recipient was routed to a next hop. */
+struct mts_routed {
+    int64_t recipient; /* originally-specified-recipient-number */
+    int hop;           /* -1: one that is not in the tables any more */
+};
+
 /* The circumstances of one call. */
 struct mts_run {
     const struct mts_tables *tables;
@@ -59,6 +65,13 @@ struct mts_run {
      * the name becomes a need. NULL: every name does. */
     bool (*look_up)(void *context, struct span directory_name, struct mts_answer *answer);
     void *look_up_context;
+
+    /* The record of what was routed: where copies of the message or probe `identifier` (as text) went from
+     * here, at any time. Fills an array in `arena`, in no certain order. False without memory. NULL: there is
+     * no record. */
+    bool (*record)(void *context, struct span identifier, struct arena *arena, struct mts_routed **routed,
+                   size_t *count);
+    void *record_context;
 
     const struct mts_answer *answers; /* to the needs of the calls before */
     size_t answer_count;
@@ -106,10 +119,12 @@ enum mts_event_kind {
     MTS_EVENT_DELIVERED,     /* recipient at `time` */
     MTS_EVENT_NOT_DELIVERED, /* recipient; `reason`, `diagnostic` */
     MTS_EVENT_REPORTED,      /* `other` is the report's identifier, `name` its destination */
-    MTS_EVENT_REPORT_IN,     /* a report on `other` tells of a recipient: reason -1 means delivered */
+    MTS_EVENT_REPORT_IN,     /* a report on `other`, which `hop` brings, tells of a recipient: reason -1 means
+                                delivered */
     MTS_EVENT_DISCARDED,     /* `text` says why: a looping report, one without a destination, … */
     MTS_EVENT_TO_CONVERSION, /* recipient: the content is rewritten before it goes to `hop` */
-    MTS_EVENT_CONVERTED      /* the content was rewritten; `text` says into what */
+    MTS_EVENT_CONVERTED,     /* the content was rewritten; `text` says into what */
+    MTS_EVENT_REPORT_DOUBTED /* as REPORT_IN, of a copy that was not routed to `hop`, which says so */
 };
 
 /* One line of the history. Absent spans and -1 mean that a field says nothing. */

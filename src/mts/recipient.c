@@ -155,11 +155,13 @@ static void resolve_route(struct work *work, struct batch *batch, size_t positio
         recipient_fail(work, batch, position, cause);
 }
 
-/* A recipient by directory name only: its address must be found first. True when it is there now. */
-static bool resolve_directory_name(struct work *work, struct batch *batch, size_t position) {
+/* A recipient by directory name only: its address must be found first. */
+bool recipient_has_address(struct work *work, struct batch *batch, size_t position) {
     recipient_fields *recipient = fields_of(batch, position);
     struct x411_ORName found;
     struct cause cause = unrecognised;
+    if (!address_is_empty(&recipient->recipient_name))
+        return true;
     enum lookup lookup =
         recipient->recipient_name.directory_name
             ? directory_look_up(work, recipient->recipient_name.directory_name, &found, &cause)
@@ -184,7 +186,7 @@ void recipient_resolve(struct work *work, struct batch *batch, size_t position) 
                             x411_NonDeliveryDiagnosticCode_unsupported_critical_function, NULL});
         return;
     }
-    if (address_is_empty(&recipient->recipient_name) && !resolve_directory_name(work, batch, position))
+    if (!recipient_has_address(work, batch, position))
         return;
     if (!address_of(&work->scratch, &recipient->recipient_name, &address)) {
         work->no_memory = true;

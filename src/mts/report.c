@@ -23,8 +23,16 @@ bool report_wanted_by_originator(const struct ber_bits *indicators, bool deliver
            (!delivered && ber_bit(indicators, ORIGINATOR_NON_DELIVERY));
 }
 
-static bool audited(const struct ber_bits *indicators) {
-    return ber_bit(indicators, MTA_REPORT) && ber_bit(indicators, MTA_NON_DELIVERY);
+/* The intermediate trace is told "if and only if" all recipients of the subject, whether this report speaks
+ * of them or not, asked for audited-report (ICAO Doc 9880 IIB 4.5.6.2.12, which repeats X.411). */
+static bool all_audited(const struct subject *subject) {
+    const struct x411_MessageTransferEnvelope *envelope = &subject->envelope;
+    for (size_t i = 0; i < envelope->per_recipient_fields.count; i++) {
+        const struct ber_bits *indicators = &envelope->per_recipient_fields.items[i].per_recipient_indicators;
+        if (!ber_bit(indicators, MTA_REPORT) || !ber_bit(indicators, MTA_NON_DELIVERY))
+            return false;
+    }
+    return true;
 }
 
 /* As a PrintableString of at most ub-supplementary-info-length characters. */
@@ -137,7 +145,7 @@ static struct x411_TraceInformation trace_before_us(struct work *work,
     return before;
 }
 
-static bool fill_content(struct work *work, const struct subject *subject, bool with_trace,
+static bool fill_content(struct work *work, const struct subject *subject,
                          struct x411_ReportTransferContent *content) {
     const struct x411_MessageTransferEnvelope *from = &subject->envelope;
     const struct x411_ExtensionField *correlator = extension_find(&from->extensions, EXT_CONTENT_CORRELATOR);
@@ -145,7 +153,7 @@ static bool fill_content(struct work *work, const struct subject *subject, bool 
     content->original_encoded_information_types = from->original_encoded_information_types;
     content->content_type = (struct x411_ContentType *)&from->content_type;
     content->content_identifier = from->content_identifier;
-    if (with_trace)
+    if (all_audited(subject))
         content->subject_intermediate_trace_information = trace_before_us(work, &from->trace_information);
     return !correlator || extension_add(work->arena, &content->extensions, correlator);
 }
@@ -155,7 +163,7 @@ void report_make(struct work *work, const struct subject *subject, const struct 
                  size_t count) {
     struct x411_Report *report = arena_alloc(work->arena, sizeof *report);
     struct x411_PerRecipientReportTransferFields *items = arena_array(work->arena, count, sizeof *items);
-    bool with_trace = false, failed = false;
+    bool failed = false;
     size_t wanted = 0;
     if (!report || !items) {
         work->no_memory = true;
@@ -166,7 +174,6 @@ void report_make(struct work *work, const struct subject *subject, const struct 
             &subject->envelope.per_recipient_fields.items[outcomes[i].position].per_recipient_indicators;
         if (!report_wanted(indicators, outcomes[i].delivered))
             continue;
-        with_trace |= audited(indicators);
         failed |= !outcomes[i].delivered;
         fill_recipient(work, subject, &outcomes[i], &items[wanted++]);
     }
@@ -176,7 +183,7 @@ void report_make(struct work *work, const struct subject *subject, const struct 
     report->content.per_recipient_fields.count = wanted;
     struct span identifier = work_identifier(work, &report->envelope.report_identifier);
     if (work->no_memory || !fill_envelope(work, subject, &report->envelope) ||
-        !fill_content(work, subject, with_trace, &report->content)) {
+        !fill_content(work, subject, &report->content)) {
         work->no_memory = true;
         return;
     }

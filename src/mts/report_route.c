@@ -196,7 +196,37 @@ bool report_fits(struct work *work, const struct x411_Report *report, int hop) {
            downgrade_report_possible(work, &work->tables->hops[hop], report);
 }
 
+/* 1984 has no directory names: a recipient that is reported by one alone gets the address that the directory
+ * has for it. True when nothing is left to ask for. */
+static bool find_addresses(struct work *work, struct x411_ReportTransferContent *content) {
+    size_t count = content->per_recipient_fields.count;
+    struct x411_PerRecipientReportTransferFields *items = arena_array(work->arena, count + 1, sizeof *items);
+    if (!items) {
+        work->no_memory = true;
+        return false;
+    }
+    for (size_t i = 0; i < count; i++) {
+        struct x411_ORName *name = &items[i].actual_recipient_name, found;
+        struct cause cause;
+        items[i] = content->per_recipient_fields.items[i];
+        if (!name->directory_name || !address_is_empty(name))
+            continue;
+        enum lookup lookup = directory_look_up(work, name->directory_name, &found, &cause);
+        if (lookup == LOOKUP_ASKED)
+            return false;
+        if (lookup == LOOKUP_NONE)
+            continue;
+        *name = found;
+        items[i].raw = content->raw = (struct span){NULL, 0};
+    }
+    content->per_recipient_fields.items = items;
+    return true;
+}
+
 static void send_by(struct work *work, const struct report_work *r, int hop) {
+    bool of_1984 = hop >= 0 && work->tables->hops[hop].given.edition == MTS_EDITION_1984;
+    if (of_1984 && !find_addresses(work, &r->report->content))
+        return;
     if (hop < 0)
         discard(work, r, "no next hop");
     else if (!report_fits(work, r->report, hop))

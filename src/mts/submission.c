@@ -202,7 +202,6 @@ static bool check_bounds(struct submit *s, const struct subject *subject) {
     struct work *work = s->work;
     if (!work->run->relax_bounds && (work->run->over_bounds || !bounds_hold_for_all(work, subject)))
         return refuse(s, MTS_SUBMIT_INCONSISTENT_REQUEST, "a value over X.411's bounds");
-    work->within_bounds = true;
     return !work->no_memory;
 }
 

@@ -52,7 +52,8 @@ static bool read_self(struct mts_tables *tables, const struct mts_self *self, st
         return out_of_memory(err);
     if (tables->mta_name.len < 1 || tables->mta_name.len > x411_ub_mta_name_length)
         return error_set(err, BAD, "the MTA name must have 1 to %d characters", (int)x411_ub_mta_name_length);
-    if (!domain_parse(domain, &tables->arena, &tables->domain, err))
+    if (!domain_parse(domain, &tables->arena, &tables->domain, err) ||
+        !pattern_parse(domain, &tables->arena, &tables->own, err))
         return error_prefix(err, "domain");
     tables->self.domain = (const char *)domain.data;
     tables->self.mta_name = (const char *)tables->mta_name.data;
@@ -150,6 +151,18 @@ static bool read_bilateral(struct mts_tables *tables, const char *hex, struct ho
            out_of_memory(err);
 }
 
+static bool read_patterns(struct arena *arena, const struct mts_names *given, struct pattern **patterns,
+                          size_t *count, struct error *err) {
+    *patterns = arena_array(arena, given->count + 1, sizeof **patterns);
+    *count = given->count;
+    if (!*patterns)
+        return out_of_memory(err);
+    for (size_t i = 0; i < given->count; i++)
+        if (!read_pattern(arena, given->items[i], &(*patterns)[i], err))
+            return false;
+    return true;
+}
+
 static bool fill_hop(struct mts_tables *tables, const struct mts_hop *given, struct hop *hop,
                      struct error *err) {
     struct arena *arena = &tables->arena;
@@ -162,9 +175,15 @@ static bool fill_hop(struct mts_tables *tables, const struct mts_hop *given, str
         return false;
     hop->foreign = !domain_equal(&hop->domain, &tables->domain);
     hop->given.domain = domain;
+    hop->space = tables->own;
+    if (domain && !read_pattern(arena, domain, &hop->space, err))
+        return false;
     hop->given.content_types = hop->given.eits = (struct mts_names){0};
+    hop->given.originators = hop->given.destinations = (struct mts_names){0};
     return name_set_read(arena, &given->content_types, true, &hop->content_types, err) &&
            name_set_read(arena, &given->eits, false, &hop->eits, err) &&
+           read_patterns(arena, &given->originators, &hop->originators, &hop->originator_count, err) &&
+           read_patterns(arena, &given->destinations, &hop->destinations, &hop->destination_count, err) &&
            read_bilateral(tables, given->bilateral, hop, err);
 }
 

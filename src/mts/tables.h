@@ -67,8 +67,13 @@ struct mts_hop {
     bool service_messages;    /* bilateral agreement about the service-message indicator */
     bool physical_delivery;   /* a PDAU is there or behind */
     bool dont_check_loops;    /* inbound: take what its trace says for granted */
-    uint64_t max_length;      /* of a content, in octets; 0: no limit */
-    uint32_t max_recipients;  /* 0: no limit */
+    /* What a foreign peer may hand over, beyond what is from its own domain and the address spaces that are
+     * routed to it, for addresses of ours: patterns like a route's (authority.c). */
+    bool transit; /* anything */
+    struct mts_names originators;
+    struct mts_names destinations;
+    uint64_t max_length;     /* of a content, in octets; 0: no limit */
+    uint32_t max_recipients; /* 0: no limit */
     struct mts_names content_types;
     struct mts_names eits;
     const char *bilateral; /* bilateral information that we add for its domain, as hex of one BER element;

@@ -21,6 +21,11 @@ struct hop {
     struct name_set content_types;
     struct name_set eits;
     struct span bilateral;
+    struct pattern space; /* its domain's addresses */
+    struct pattern *originators;
+    size_t originator_count;
+    struct pattern *destinations;
+    size_t destination_count;
 };
 
 struct choice {
@@ -101,6 +106,7 @@ struct mts_tables {
     struct arena arena;
     struct mts_self self;
     struct x411_GlobalDomainIdentifier domain;
+    struct pattern own; /* our domain's addresses */
     struct span mta_name;
     struct oraddress *rfc1328_address; /* or NULL */
     struct hop *hops;

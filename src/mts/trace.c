@@ -107,33 +107,62 @@ bool trace_not_deferred(struct work *work, struct x411_TraceInformation *trace,
     return internal_not_deferred(work, extensions);
 }
 
+/* The other of the two actions. */
+static unsigned other_than(unsigned bit) {
+    return bit == x411_OtherActions_redirected ? x411_OtherActions_dl_operation
+                                               : x411_OtherActions_redirected;
+}
+
+/* Our MTA's last element; one of another MTA is not ours to mark. */
 static bool mark_internal(struct work *work, struct x411_Extensions *extensions, unsigned bit) {
     struct x411_InternalTraceInformation trace = {0};
     if (!extension_decode(work->arena, extensions, EXT_INTERNAL_TRACE, &x411_InternalTraceInformation_type,
                           &trace) ||
         !trace.count)
         return true;
-    struct x411_InternalTraceInformationElement *last = &trace.items[trace.count - 1];
-    last->raw = last->mta_supplied_information.raw = (struct span){NULL, 0};
-    return ber_bit_set(&last->mta_supplied_information.other_actions, bit, true, work->arena) &&
-           extension_encode(work->arena, extensions, EXT_INTERNAL_TRACE, &x411_InternalTraceInformation_type,
+    struct x411_InternalTraceInformationElement *last = &trace.items[trace.count - 1], element = *last;
+    if (!domain_equal(&last->global_domain_identifier, &work->tables->domain) ||
+        !span_eq_nocase(last->mta_name, work->tables->mta_name))
+        return true;
+    struct x411_MTASuppliedInformation *supplied = &element.mta_supplied_information;
+    element.raw = supplied->raw = (struct span){NULL, 0};
+    if (ber_bit(&supplied->other_actions, other_than(bit))) {
+        *supplied = (struct x411_MTASuppliedInformation){.arrival_time = supplied->arrival_time,
+                                                         .routing_action = x411_RoutingAction_relayed};
+        return ber_bit_set(&supplied->other_actions, bit, true, work->arena) &&
+               append_internal(work, extensions, &element);
+    }
+    if (!ber_bit_set(&supplied->other_actions, bit, true, work->arena))
+        return false;
+    *last = element;
+    return extension_encode(work->arena, extensions, EXT_INTERNAL_TRACE, &x411_InternalTraceInformation_type,
                             &trace);
 }
 
-/* Records in our elements that we redirected (bit 0) or expanded a list (bit 1). */
+/* The domain's last element, in an array that may be changed. */
+static bool mark_last(struct work *work, struct x411_TraceInformation *trace, unsigned bit) {
+    struct x411_TraceInformationElement element = trace->items[trace->count - 1];
+    struct x411_DomainSuppliedInformation *supplied = &element.domain_supplied_information;
+    element.raw = supplied->raw = (struct span){NULL, 0};
+    if (ber_bit(&supplied->other_actions, other_than(bit)))
+        *supplied = (struct x411_DomainSuppliedInformation){.arrival_time = supplied->arrival_time,
+                                                            .routing_action = x411_RoutingAction_relayed};
+    else
+        trace->count--;
+    return ber_bit_set(&supplied->other_actions, bit, true, work->arena) &&
+           append_element(work, trace, &element);
+}
+
+/*
+ * Records in our elements that we redirected (bit 0) or expanded a list (bit 1).
+ * An element never says both: where it has the other action "a new trace element
+ * is made", and likewise in the internal trace (X.411, 1999, §12.2.1.1).
+ */
 bool trace_mark(struct work *work, struct x411_TraceInformation *trace, struct x411_Extensions *extensions,
                 unsigned bit) {
-    size_t count = trace->count;
-    struct x411_TraceInformationElement *items = arena_array(work->arena, count, sizeof *items);
-    if (!items || !count || !mark_internal(work, extensions, bit)) {
-        work->no_memory |= count != 0;
-        return count == 0;
-    }
-    memcpy(items, trace->items, count * sizeof *items);
-    struct x411_TraceInformationElement *last = &items[count - 1];
-    last->raw = last->domain_supplied_information.raw = (struct span){NULL, 0};
-    trace->items = items;
-    if (ber_bit_set(&last->domain_supplied_information.other_actions, bit, true, work->arena))
+    if (!trace->count)
+        return true;
+    if (mark_internal(work, extensions, bit) && mark_last(work, trace, bit))
         return true;
     work->no_memory = true;
     return false;

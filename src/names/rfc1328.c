@@ -213,8 +213,13 @@ static bool take_std_or(struct span text, struct arena *arena, struct x411_ORNam
 
 /* ---- to 1984 ---- */
 
+/* Nor can 1984 express "a numeric address", by user identifier or X.121, that has a private domain (X.419
+ * B.2.8, as Microsoft's MTA cites it). */
 static bool build_1984(const struct oraddress *address, struct arena *arena, struct x411_ORName *out) {
-    return oraddress_build_name(address, arena, out, NULL) && !out->extension_attributes.count;
+    bool numeric =
+        oraddress_find(address, ORADDRESS_NUMERIC_USER_ID) || oraddress_find(address, ORADDRESS_X121);
+    return !(numeric && oraddress_find(address, ORADDRESS_PRMD)) &&
+           oraddress_build_name(address, arena, out, NULL) && !out->extension_attributes.count;
 }
 
 static bool copy_attributes(const struct oraddress *from, struct attribute_list *list) {

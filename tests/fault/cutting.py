@@ -142,11 +142,11 @@ class Cutting:
     def settings(self, mta, sink_port):
         """Peers, routes and users of this daemon."""
         lanes, other = self.lanes[mta], OTHER[mta]
-        peers = {"SRC": peer_section(sink_port, "SRC", "secret", f"{mta}-MTA", "a", domain=SRC)}
+        peers = {"SRC": peer_section(sink_port, "SRC", "secret", f"{mta}-MTA", "a", domain=SRC, transit=True)}
         for lane in lanes:
             secret = f"lane {lane.number}"
             peers[lane.name] = peer_section(lane.proxy.port, f"{other}-{lane.number}", secret, f"{mta}-{lane.number}",
-                                            secret, domain=DOMAINS[other], checkpoint_size=16, idle=1,
+                                            secret, domain=DOMAINS[other], transit=True, checkpoint_size=16, idle=1,
                                             associations_in=200, associations_out=1)
         return {
             "peer": peers, "timers": TIMERS,

@@ -63,7 +63,7 @@ class World:
         alpha_port, beta_port = free_port(), free_port()
         alpha = self.mta(
             "ALPHA", ALPHA, alpha_port,
-            peer={"SRC": peer_section(self.sink.port, "SRC", "secret", "ALPHA-MTA", "a", domain=SRC, associations_in=50),
+            peer={"SRC": peer_section(self.sink.port, "SRC", "secret", "ALPHA-MTA", "a", domain=SRC, associations_in=50, transit=True),
                   "BETA": self.neighbour(beta_port, "BETA-MTA", BETA)},
             route={BETA: {"next-hop": {"BETA": {"rank": 1}}}, SRC: {"next-hop": {"SRC": {"rank": 1}}}})
         beta = self.mta(
@@ -81,7 +81,7 @@ class World:
     @staticmethod
     def neighbour(port, name, domain):
         our = "ALPHA-MTA" if name == "BETA-MTA" else "BETA-MTA"
-        return peer_section(port, name, "between us", our, "between us", domain=domain, checkpoint_size=16,
+        return peer_section(port, name, "between us", our, "between us", domain=domain, transit=True, checkpoint_size=16,
                             associations_in=50, queue_per_association=1)
 
     def victims(self):

@@ -54,9 +54,13 @@ static struct mts_tables *tables_new(void) {
     static const struct mts_self self = {
         .domain = OURS, .mta_name = "alpha-1", NUMBERS_OF_SELF, .internal_trace = true};
     static const struct mts_hop hops[HOPS] = {
-        {.name = "beta", .domain = "/C=DE/A=VIAT/P=BETA", .bilateral = "0500"},
+        {.name = "beta", .transit = true, .domain = "/C=DE/A=VIAT/P=BETA", .bilateral = "0500"},
         {.name = "inner"},
-        {.name = "old", .domain = "/C=US/A=MCI", .edition = MTS_EDITION_1984, .rfc1328 = true},
+        {.name = "old",
+         .transit = true,
+         .domain = "/C=US/A=MCI",
+         .edition = MTS_EDITION_1984,
+         .rfc1328 = true},
         {.name = "other", .domain = "/C=FR/A=ATLAS", .max_length = 1000},
     };
     static const struct mts_choice first[] = {{"beta", 1, 1}, {"other", 2, 1}}, second = {"old", 1, 1},

@@ -47,7 +47,7 @@ static void route(struct mts_tables *tables, const char *pattern, const char *ho
 static struct mts_tables *make_tables(void) {
     static const struct mts_self self = {.domain = OURS, .mta_name = "alpha-1", NUMBERS_OF_SELF};
     static const struct mts_hop hops[] = {
-        {.name = "beta", .domain = "/C=DE/A=VIAT/P=BETA"},
+        {.name = "beta", .transit = true, .domain = "/C=DE/A=VIAT/P=BETA"},
         {.name = "gamma", .domain = "/C=FR/A=ATLAS/P=GAMMA"},
         {.name = "old",
          .domain = "/C=US/A=MCI",

@@ -134,11 +134,13 @@ def processes(root):
 
 
 class Stage:
-    """ALPHA with users ann and ben, NEAR that calls, FAR that is called."""
+    """ALPHA with users ann and ben, NEAR that calls, FAR that is called. `peer_options` adds to their sections,
+    `more_peers` and `more_routes` add sections; any other setting replaces the usual one."""
 
     def __init__(self, path, near=None, far=None, **settings):
         self.far, self.near = far or Neighbour(), near or Neighbour("NEAR", "near's secret")
-        peers = {"NEAR": peer_section(self.near.port, "NEAR", "near's secret", domain=NEAR, associations_in=500),
+        peers = {"NEAR": peer_section(self.near.port, "NEAR", "near's secret", domain=NEAR, associations_in=500,
+                                     transit=True),
                  "FAR": peer_section(self.far.port, "FAR", "far's secret", domain=FAR)}
         for name, more in settings.pop("peer_options", {}).items():
             peers[name].update(more)
@@ -146,6 +148,8 @@ class Stage:
             peer=peers, user={ANN: {"available": True}, BEN: {"available": True}},
             schedule={lane: {"first-retry": 1, "longest-retry": 2} for lane in ("urgent", "normal", "non-urgent")},
             route={NEAR: {"next-hop": {"NEAR": {"rank": 1}}}, FAR: {"next-hop": {"FAR": {"rank": 1}}}})
+        values["peer"].update(settings.pop("more_peers", {}))
+        values["route"].update(settings.pop("more_routes", {}))
         values.update(settings)
         self.mta = Mhsd(os.path.join(path, "alpha"), "ALPHA-MTA", HOME, **values)
 

@@ -146,8 +146,6 @@ def _():
     g3, voice, telex = (x411.encoded_types(bit) for bit in (3, 7, 1))
     no_loss = x411.extension(LOSS_PROHIBITED, ONE)
     late = x411.extension(LATEST, ber.tlv(ber.UNIVERSAL, 23, False, x411.now(-60).encode()))
-    by_post = x411.extension(METHOD, ber.seq(ber.integer(2)))
-    by_telex = x411.extension(METHOD, ber.seq(ber.integer(3)))
     prove = x411.extension(PROOF, ONE, (x411.FOR_DELIVERY,))
     unknown = x411.extension("1.2.3.4", ber.integer(0), (x411.FOR_DELIVERY,))
     table = [
@@ -156,8 +154,6 @@ def _():
         (fussy, {"eits": telex, "indicators": (x411.IMPLICIT_CONVERSION_PROHIBITED,)}, (CONVERSION, 9)),
         (fussy, {"content_type": 35}, (UNABLE, 15)), (short, {}, (UNABLE, 7)), (shut, {}, (RESTRICTED, None)),
         (cleared, {}, (SECURITY, 53)), (ANN, {"extensions": [late]}, (UNABLE, 5)),
-        (x411.recipient(ANN, extensions=[by_post]), {}, (4, None)),
-        (x411.recipient(ANN, extensions=[by_telex]), {}, (UNABLE, 4)),
         (x411.recipient(ANN, extensions=[prove]), {}, (UNABLE, 18)), (ANN, {"extensions": [unknown]}, (UNABLE, 18)),
         (x411.recipient(ANN, conversion=8), {"eits": x411.encoded_types(2)}, (CONVERSION, 8)),
         (NOBODY, {}, (UNABLE, 0)), (x411.recipient(HOME, extra=[(9, ber.printable("75001"))]), {}, (4, None)),

@@ -17,11 +17,11 @@ PP, PPB = "/C=GB/A=TEST/P=PP", "/C=GB/A=TEST/P=PPB"
 
 def daemon(path, **settings):
     """An MTA in the place of PP's second one, with the first, and the one of the older captures, as neighbours."""
-    def pp(name, password, domain):
-        return peer_section(1, name, password, "PP-HERE", "x", domain=domain, first_retry=3600, longest_retry=3600)
+    def pp(name, password, **more):
+        return peer_section(1, name, password, "PP-HERE", "x", first_retry=3600, longest_retry=3600, **more)
     values = dict(
-        peer={"PP-A": pp("PP-A", "secretA", PP), "PP-B": pp("PP-B", "secretB", PP + "C"),
-              "PERCIVAL": pp("percival.smhs.co.uk", "excalibur", "/C=GB/A=SMHS")},
+        peer={"PP-A": pp("PP-A", "secretA", domain=PP, transit=True), "PP-B": pp("PP-B", "secretB"),
+              "PERCIVAL": pp("percival.smhs.co.uk", "excalibur", domain="/C=GB/A=SMHS", transit=True)},
         user={f"{PPB}/O=Peer/S=smith": {"available": True}},
         route={PP: {"next-hop": {"PP-A": {"rank": 1}}}, f"{PP}C": {"next-hop": {"PP-B": {"rank": 1}}}})
     values.update(settings)

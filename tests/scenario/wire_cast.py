@@ -34,13 +34,13 @@ def two(path, mode="normal", beta_at=None):
         peer = peer_section(other_port, other, PASSWORD, name, PASSWORD, domain=other_domain, idle=2,
                             address=[f"{SELECTORS}Internet=127.0.0.1+{other_port}"], password_form="ia5-string",
                             edition=edition, application_contexts=[CONTEXTS[mode]],
-                            keep_internal_trace=True, defers=True, bilateral_information=bilateral.hex())
+                            keep_internal_trace=True, defers=True, transit=True, bilateral_information=bilateral.hex())
         return Mhsd(os.path.join(path, name), name, domain, port, peer={other: peer, **dict(peers)},
                     listen=[f"{SELECTORS}Internet=127.0.0.1+{port}", *also],
                     route={other_domain: {"next-hop": {other: {"rank": 1}}}}, **settings)
     edition = "1984" if mode == "1984" else "1988"
     atlas = peer_section(1, "ATLAS-MTA", PASSWORD, "ALPHA-MTA", PASSWORD, domain=ATLAS, edition=edition,
-                         keep_internal_trace=True)
+                         keep_internal_trace=True, transit=True)
     users = {ANN: {"available": True}, MOVED: {"redirection": {"alternate": BOB}}}
     lists = {LIST: {"members": [BOB], "owner": OWNER, "reports": "both"}}
     with one("ALPHA-MTA", ALPHA, listen[0], "BETA-MTA", BETA, beta_at or listen[1], FOR_BETA, {"ATLAS": atlas},

@@ -26,7 +26,8 @@ static void begin(struct world *world) {
                           .domain = OLD,
                           .edition = MTS_EDITION_1984,
                           .edition_1984_content_only = true,
-                          .rfc1328 = true};
+                          .rfc1328 = true,
+                          .transit = true};
     world_begin(world);
     world_stop(world);
     memcpy(peers, world->peers, sizeof world->peers);

@@ -133,7 +133,8 @@ static void what_was_never_sent_is_not_in_doubt_after_a_stop(void **state) {
 static struct mts_tables *tables_without_gamma(bool orphaned) {
     struct mts_self self = {.domain = OURS, .mta_name = "alpha-1", NUMBERS_OF_SELF};
     struct mts_tables *tables = mts_tables_new(&self, NULL);
-    assert_true(mts_tables_add_hop(tables, &(struct mts_hop){.name = "beta", .domain = BETA}, NULL));
+    assert_true(
+        mts_tables_add_hop(tables, &(struct mts_hop){.name = "beta", .domain = BETA, .transit = true}, NULL));
     route_to(tables, OURS, NULL);
     route_to(tables, BETA, "beta");
     if (!orphaned)

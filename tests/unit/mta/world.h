@@ -91,8 +91,10 @@ UNUSED static struct mts_tables *make_tables(void) {
     struct mts_self self = {.domain = OURS, .mta_name = "alpha-1", NUMBERS_OF_SELF};
     struct mts_tables *tables = mts_tables_new(&self, &err);
     assert_non_null(tables);
-    assert_true(mts_tables_add_hop(tables, &(struct mts_hop){.name = "beta", .domain = BETA}, &err));
-    assert_true(mts_tables_add_hop(tables, &(struct mts_hop){.name = "gamma", .domain = GAMMA}, &err));
+    assert_true(
+        mts_tables_add_hop(tables, &(struct mts_hop){.name = "beta", .domain = BETA, .transit = true}, &err));
+    assert_true(mts_tables_add_hop(
+        tables, &(struct mts_hop){.name = "gamma", .domain = GAMMA, .transit = true}, &err));
     route_to(tables, OURS, NULL);
     route_to(tables, BETA, "beta");
     route_to(tables, GAMMA, "gamma");

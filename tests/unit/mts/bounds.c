@@ -118,6 +118,54 @@ static void names_in_extensions_of_a_probe(void **state) {
     }
 }
 
+/* What is wrong with one recipient is no reason to fail another: found in an extension, and by the decoder.
+ */
+static void one_recipient_fails_alone(void **state) {
+    struct play *play = *state;
+    struct x411_ORName longer = common_name_of(play, 65);
+    struct x411_MessageTransferEnvelope *envelope = message(play, FRANK, OTHER);
+    put_redirection(play, &to(play, envelope, DIETER, WANTS_NDN)->extensions, &longer);
+    to(play, envelope, EVA, WANTS_NDN);
+    arrives(play, "other", envelope);
+    assert_int_equal(find_copy(play, "beta", NULL, NULL)->recipient_count, 1);
+    assert_not_delivered(play, 1, UNABLE, x411_NonDeliveryDiagnosticCode_size_constraint_violation);
+
+    static char organization[66];
+    memset(organization, 'o', 65);
+    envelope = message(play, FRANK, OTHER);
+    to(play, envelope, DIETER, WANTS_NDN)->recipient_name.built_in_standard_attributes.organization_name =
+        span_str(organization);
+    to(play, envelope, EVA, WANTS_NDN);
+    to(play, envelope, OURS "/S=bob", WANTS_NDN);
+    play->run.over_bounds = true;
+    mts_accept_message(&play->run, mts_hop_number(play->tables, "other"), envelope, 2000, &play->out);
+    play->run.over_bounds = false;
+    assert_int_equal(play->out.result, MTS_DECIDED);
+    assert_int_equal(find_copy(play, "beta", NULL, NULL)->recipient_count, 1);
+    assert_non_null(find_copy(play, NULL, "bob", NULL));
+    assert_int_equal(event_of(play, MTS_EVENT_NOT_DELIVERED)->recipient, 1);
+    assert_int_equal(event_of(play, MTS_EVENT_NOT_DELIVERED)->diagnostic,
+                     x411_NonDeliveryDiagnosticCode_size_constraint_violation);
+}
+
+/* The report and the record say which bound it was. */
+static void the_bound_is_named(void **state) {
+    struct play *play = *state;
+    static char organization[66];
+    memset(organization, 'o', 65);
+    struct x411_MessageTransferEnvelope *envelope = message(play, FRANK, OTHER);
+    envelope->originator_name.built_in_standard_attributes.organization_name = span_str(organization);
+    to(play, envelope, DIETER, WANTS_NDN);
+    to(play, envelope, EVA, WANTS_NDN);
+    play->run.over_bounds = true;
+    mts_accept_message(&play->run, mts_hop_number(play->tables, "other"), envelope, 2000, &play->out);
+    play->run.over_bounds = false;
+    assert_null(find_copy(play, "beta", NULL, NULL));
+    const struct mts_event *event = event_of(play, MTS_EVENT_NOT_DELIVERED);
+    assert_non_null(event->text);
+    assert_non_null(strstr(event->text, "organization"));
+}
+
 /* ---- submission ---- */
 
 struct submission {
@@ -227,6 +275,8 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         SCENE(names_in_extensions_of_a_message),
         SCENE(names_in_extensions_of_a_probe),
+        SCENE(one_recipient_fails_alone),
+        SCENE(the_bound_is_named),
         SCENE(names_on_submission),
         SCENE(relaxed_on_submission),
         SCENE(what_the_decoder_let_pass),

@@ -198,12 +198,13 @@ static void delivery_methods(void **state) {
     request_methods(play, envelope, 0, -1);
     arrives(play, "beta", envelope);
     assert_non_null(find_copy(play, NULL, "bob", NULL));
+    /* It "states only a preference" (TC 5 to ISO 10021-4): nothing is refused for it. */
     request_methods(play, envelope, 2, -1);
     arrives(play, "beta", envelope);
-    assert_not_delivered(play, 1, NO_PD, -1);
+    assert_non_null(find_copy(play, NULL, "bob", NULL));
     request_methods(play, envelope, 3, 5);
     arrives(play, "beta", envelope);
-    assert_not_delivered(play, 1, UNABLE, DIAGNOSTIC(recipient_unavailable));
+    assert_non_null(find_copy(play, NULL, "bob", NULL));
 }
 
 static void physical_delivery_without_a_pdau(void **state) {
@@ -226,11 +227,30 @@ static void physical_delivery_without_a_pdau(void **state) {
            &x411_PhysicalRenditionAttributes_type, &rendition, FOR_DELIVERY);
     arrives(play, "beta", envelope);
     assert_int_equal(sent_to(play, "other")->per_recipient_fields.items[0].extensions.count, 1);
-    envelope = for_whom(play, BOB);
-    extend(play, &envelope->per_recipient_fields.items[0].extensions, EXT_PHYSICAL_RENDITION_ATTRIBUTES,
-           &x411_PhysicalRenditionAttributes_type, &rendition, FOR_DELIVERY);
-    arrives(play, "beta", envelope);
-    assert_not_delivered(play, 1, NO_RENDITION, DIAGNOSTIC(physical_rendition_attributes_not_supported));
+}
+
+/* Each extension that asks something of a physical delivery (X.411 §8.2.1.1.1.15 to 22), as it is critical
+ * for delivery: a mailbox is no access unit. 7 to 12 and 14 stand in a recipient's fields, 13 in all
+ * recipients'. */
+static void physical_delivery_is_asked_of_a_mailbox(void **state) {
+    struct play *play = *state;
+    const struct span any = SPAN_LIT("\x02\x01\x00");
+    for (int number = 7; number <= 14; number++)
+        for (unsigned critical = 0; critical <= FOR_DELIVERY; critical += FOR_DELIVERY) {
+            struct x411_MessageTransferEnvelope *envelope = for_whom(play, BOB);
+            struct x411_Extensions *extensions = number == EXT_ORIGINATOR_RETURN_ADDRESS
+                                                     ? &envelope->extensions
+                                                     : &envelope->per_recipient_fields.items[0].extensions;
+            assert_true(extension_set(&play->arena, extensions, number, any));
+            if (critical)
+                assert_true(ber_bit_set(&extensions->items[0].criticality, CRITICAL_FOR_DELIVERY, true,
+                                        &play->arena));
+            arrives(play, "beta", envelope);
+            if (critical)
+                assert_not_delivered(play, 1, NO_RENDITION, DIAGNOSTIC(unsupported_critical_function));
+            else
+                assert_non_null(find_copy(play, NULL, "bob", NULL));
+        }
 }
 
 static void restricted_delivery(void **state) {
@@ -396,6 +416,7 @@ int main(void) {
         SCENE(proof_of_delivery),
         SCENE(delivery_methods),
         SCENE(physical_delivery_without_a_pdau),
+        SCENE(physical_delivery_is_asked_of_a_mailbox),
         SCENE(restricted_delivery),
         SCENE(criticality_of_the_message),
         SCENE(unknown_extensions_pass_octet_for_octet),

@@ -1,4 +1,5 @@
 /* What an MTA of 1984 gets (X.419 Annex B, RFC 1328). */
+#include "names/dn.h"
 #include "play.h"
 #include "schema/x41184.h"
 
@@ -93,6 +94,32 @@ static void critical_extensions_are_refused(void **state) {
     extend_enumerated(play, &envelope->per_recipient_fields.items[0].extensions, 22, 1);
     field = &envelope->per_recipient_fields.items[0].extensions.items[0];
     assert_true(ber_bit_set(&field->criticality, CRITICAL_FOR_TRANSFER, true, &play->arena));
+    is_refused(play, envelope);
+}
+
+/* X.419 B.2.8 (Microsoft's Q181947): a numeric user identifier or an X.121 address beside a PRMD. */
+static void numeric_addresses_with_a_private_domain_are_refused(void **state) {
+    struct play *play = *state;
+    static const struct {
+        const char *recipient;
+        bool passes;
+    } addresses[] = {{"/C=US/A=MCI/N-ID=123", true},
+                     {"/C=US/A=MCI/X.121=3110", true},
+                     {"/C=US/A=MCI/P=PRIV/N-ID=123", false},
+                     {"/C=US/A=MCI/P=PRIV/X.121=3110", false},
+                     {"/C=US/A=MCI/P=PRIV/S=bell", true}};
+    for (size_t i = 0; i < sizeof addresses / sizeof *addresses; i++) {
+        struct x411_MessageTransferEnvelope *envelope = message(play, FRANK, OTHER);
+        to(play, envelope, addresses[i].recipient, WANTS_NDN);
+        if (!addresses[i].passes)
+            is_refused(play, envelope);
+        else {
+            arrives(play, "other", envelope);
+            assert_non_null(find_copy(play, "old", NULL, NULL));
+        }
+    }
+    struct x411_MessageTransferEnvelope *envelope = message(play, OTHER "/N-ID=7", OTHER);
+    to(play, envelope, "/C=US/A=MCI/S=bell", WANTS_NDN);
     is_refused(play, envelope);
 }
 
@@ -205,11 +232,12 @@ static void play_relay(struct play *play) {
     play->tables = mts_tables_new(&self, &err);
     assert_non_null(play->tables);
     play->run.tables = play->tables;
-    add_hop(play, (struct mts_hop){.name = "beta", .domain = BETA});
+    add_hop(play, (struct mts_hop){.name = "beta", .domain = BETA, .transit = true});
     add_hop(play, (struct mts_hop){.name = "old",
                                    .domain = OLD,
                                    .edition = MTS_EDITION_1984,
                                    .rfc1328 = true,
+                                   .transit = true,
                                    .physical_delivery = true});
     add_route(play, BETA, "beta");
     add_route(play, OURS, NULL);
@@ -326,10 +354,10 @@ static void reports_in_the_terms_of_1984(void **state) {
     add_dl(play, (struct mts_dl){.address = OURS "/S=staff", .expansion_is_delivery = true}, ALICE, NULL);
     static const char *const p2[] = {"p2"};
     add_user(play, OURS "/S=old", (struct mts_user){.mailbox = "old", .content_types = {p2, 1}});
-    to(play, envelope, BOB, WANTS_NDN);
+    to(play, envelope, BOB, WANTS_AUDIT);
     to(play, envelope, OURS "/S=nobody", WANTS_AUDIT);
-    to(play, envelope, OURS "/S=old", WANTS_NDN);
-    to(play, envelope, OURS "/S=staff", WANTS_REPORT);
+    to(play, envelope, OURS "/S=old", WANTS_AUDIT);
+    to(play, envelope, OURS "/S=staff", WANTS_AUDIT);
     arrives(play, "old", envelope);
     const struct x411_TraceInformation *before =
         &report_held(play, 0)->content.subject_intermediate_trace_information;
@@ -373,6 +401,37 @@ static struct x411_Report *report_for(struct play *play, const char *destination
     return report;
 }
 
+static bool knows_dieter(void *context, struct span name, struct mts_answer *answer) {
+    answer->directory_name = name;
+    answer->address = *(const bool *)context ? DIETER : NULL;
+    return true;
+}
+
+/* An actual recipient by directory name alone would be an empty name to 1984, which its MTAs throw away
+ * (Microsoft's Q188597): the address is looked up, and without one the report ends, and says so. */
+static void reported_directory_names_get_their_address(void **state) {
+    struct play *play = *state;
+    struct x501_Name name = {0};
+    for (int known = 1; known >= 0; known--) {
+        bool knows = known;
+        struct x411_Report *report = report_for(play, OLD "/S=smith");
+        assert_true(dn_parse(SPAN_LIT("CN=Dieter,C=DE"), &play->arena, &name, NULL));
+        report->content.per_recipient_fields.items[0].actual_recipient_name =
+            (struct x411_ORName){.directory_name = &name};
+        play->run.look_up = knows_dieter;
+        play->run.look_up_context = &knows;
+        mts_accept_report(&play->run, 0, report, &play->out);
+        if (!known) {
+            assert_null(find_copy(play, "old", NULL, NULL));
+            assert_non_null(event_of(play, MTS_EVENT_DISCARDED)->text);
+            continue;
+        }
+        struct mts_stored stored = stored_copy(play, "old", NULL);
+        struct x411_Report *sent = &outbound(play, &stored)->u.report;
+        assert_name(play, &sent->content.per_recipient_fields.items[0].actual_recipient_name, DIETER);
+    }
+}
+
 /* A report that must not be downgraded ends; by hand it is not sent where it would. */
 static void a_report_that_does_not_fit(void **state) {
     struct play *play = *state;
@@ -403,6 +462,7 @@ int main(void) {
         SCENE(what_1984_does_not_know_is_dropped),
         SCENE(a_decoder_of_1984_reads_it),
         SCENE(critical_extensions_are_refused),
+        SCENE(numeric_addresses_with_a_private_domain_are_refused),
         SCENE(content_types_by_identifier_travel_as_external),
         SCENE(an_external_is_opened),
         SCENE(an_extension_that_repeats_a_printable_one_goes),
@@ -415,6 +475,7 @@ int main(void) {
         SCENE(other_copies_recipients_may_be_left_out),
         SCENE(reports_in_the_terms_of_1984),
         SCENE(a_report_that_does_not_fit),
+        SCENE(reported_directory_names_get_their_address),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

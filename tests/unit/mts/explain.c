@@ -49,6 +49,19 @@ static void a_transfer_names_its_route_and_choices(void **state) {
     assert_string_equal(it.hop, "large");
 }
 
+static void a_peer_of_1984_needs_no_originator(void **state) {
+    struct play *play = *state;
+    struct mts_explanation it =
+        explain(play, (struct mts_supposed){.recipient = "/C=US/A=MCI/S=bell", .content_type = "p2"});
+    assert_int_equal(it.outcome, MTS_OUTCOME_TRANSFER);
+    assert_string_equal(it.hop, "old");
+    /* One that is told must fit. */
+    it = explain(play, (struct mts_supposed){.recipient = "/C=US/A=MCI/S=bell",
+                                             .originator = OURS "/CN=Alice",
+                                             .content_type = "p2"});
+    assert_int_equal(it.diagnostic, x411_NonDeliveryDiagnosticCode_unable_to_downgrade);
+}
+
 static void a_delivery_names_its_mailbox(void **state) {
     struct play *play = *state;
     struct mts_explanation it = explain(play, (struct mts_supposed){.recipient = BOB});
@@ -197,6 +210,7 @@ static void nothing_is_kept_of_it(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         SCENE(a_transfer_names_its_route_and_choices),
+        SCENE(a_peer_of_1984_needs_no_originator),
         SCENE(a_delivery_names_its_mailbox),
         SCENE(a_non_delivery_has_reason_and_diagnostic),
         SCENE(a_stated_non_delivery_is_told),

@@ -183,7 +183,8 @@ static void looping_report_is_dropped_and_recorded(void **state) {
 
 static void trusted_peer_is_not_checked(void **state) {
     struct play *play = *state;
-    add_hop(play, (struct mts_hop){.name = "trusted", .domain = "/C=IT/A=M", .dont_check_loops = true});
+    add_hop(play, (struct mts_hop){
+                      .name = "trusted", .domain = "/C=IT/A=M", .transit = true, .dont_check_loops = true});
     struct x411_MessageTransferEnvelope *envelope = for_frank(play, OURS);
     visit(play, &envelope->trace_information, "/C=IT/A=M", VISIT);
     assert_false(loops(play, envelope, "trusted"));

@@ -77,8 +77,8 @@ UNUSED static void add_dl(struct play *play, struct mts_dl dl, const char *membe
         fail_msg("%s", err.text);
 }
 
-/* Peers: beta (0, foreign), inner (1, our domain), other (2, foreign), old (3, foreign, 1984). Users: alice,
- * bob. */
+/* Peers: beta (0, foreign), inner (1, our domain), other (2, foreign), old (3, foreign, 1984), all with
+ * transit. Users: alice, bob. */
 UNUSED static void play_begin(struct play *play) {
     struct error err = {0};
     struct mts_self self = {.domain = OURS, .mta_name = "alpha-1", NUMBERS_OF_SELF};
@@ -87,10 +87,11 @@ UNUSED static void play_begin(struct play *play) {
     if (!play->tables)
         fail_msg("%s", err.text);
     arena_init(&play->arena, 16 << 20);
-    add_hop(play, (struct mts_hop){.name = "beta", .domain = BETA});
+    add_hop(play, (struct mts_hop){.name = "beta", .domain = BETA, .transit = true});
     add_hop(play, (struct mts_hop){.name = "inner"});
-    add_hop(play, (struct mts_hop){.name = "other", .domain = OTHER});
-    add_hop(play, (struct mts_hop){.name = "old", .domain = "/C=US/A=MCI", .edition = MTS_EDITION_1984});
+    add_hop(play, (struct mts_hop){.name = "other", .domain = OTHER, .transit = true});
+    add_hop(play, (struct mts_hop){
+                      .name = "old", .domain = "/C=US/A=MCI", .edition = MTS_EDITION_1984, .transit = true});
     add_route(play, OURS, NULL);
     add_route(play, BETA, "beta");
     add_route(play, OTHER, "other");

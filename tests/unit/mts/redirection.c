@@ -45,6 +45,48 @@ static void by_the_recipient(void **state) {
     assert_null(find_copy(play, NULL, "carol", NULL));
 }
 
+static unsigned actions_of(const struct ber_bits *actions) {
+    return (ber_bit(actions, x411_OtherActions_redirected) ? REDIRECTED : 0u) |
+           (ber_bit(actions, x411_OtherActions_dl_operation) ? DL_OPERATION : 0u);
+}
+
+static void assert_actions(struct play *play, const struct x411_MessageTransferEnvelope *sent, unsigned first,
+                           unsigned second) {
+    struct x411_InternalTraceInformation internal = {0};
+    const struct x411_TraceInformation *trace = &sent->trace_information;
+    assert_int_equal(trace->count, 3);
+    for (size_t i = 1; i < 3; i++) {
+        assert_true(domain_equal(&trace->items[i].global_domain_identifier, &play->tables->domain));
+        assert_int_equal(actions_of(&trace->items[i].domain_supplied_information.other_actions),
+                         i == 1 ? first : second);
+        assert_true(span_eq(trace->items[i].domain_supplied_information.arrival_time, utc(play, NOW)));
+    }
+    assert_true(extension_decode(&play->arena, &sent->extensions, EXT_INTERNAL_TRACE,
+                                 &x411_InternalTraceInformation_type, &internal));
+    assert_int_equal(internal.count, 2);
+    assert_int_equal(actions_of(&internal.items[0].mta_supplied_information.other_actions), first);
+    assert_int_equal(actions_of(&internal.items[1].mta_supplied_information.other_actions), second);
+    assert_true(span_eq(internal.items[1].mta_name, SPAN_LIT("alpha-1")));
+}
+
+/* One element never says both: a new one is made, in both traces (X.411, 1999, §12.2.1.1). */
+static void an_element_has_one_action(void **state) {
+    struct play *play = *state;
+    play->tables->self.internal_trace = true;
+    add_dl(play, (struct mts_dl){.address = OURS "/S=list"}, OURS "/O=inner/S=ivo", NULL);
+    assert_true(mts_tables_add_alias(play->tables, OURS "/S=alias", OURS "/S=list", NULL));
+    arrives(play, "beta", for_whom(play, OURS "/S=alias"));
+    assert_actions(play, sent_to(play, "inner"), REDIRECTED, DL_OPERATION);
+    assert_true(mts_tables_add_alias(play->tables, OURS "/S=away", OURS "/O=inner/S=ivo", NULL));
+    add_dl(play, (struct mts_dl){.address = OURS "/S=list"}, OURS "/S=away", NULL);
+    arrives(play, "beta", for_whom(play, OURS "/S=list"));
+    assert_actions(play, sent_to(play, "inner"), DL_OPERATION, REDIRECTED);
+    /* The same action twice is one. */
+    assert_true(mts_tables_add_alias(play->tables, OURS "/S=twice", OURS "/S=away", NULL));
+    arrives(play, "beta", for_whom(play, OURS "/S=twice"));
+    assert_int_equal(sent_to(play, "inner")->trace_information.count, 2);
+}
+
 static void only_the_redirected_copy_is_marked(void **state) {
     struct play *play = *state;
     add_carol(play, FRANK, (struct mts_class){0});
@@ -305,6 +347,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         SCENE(by_the_recipient),
         SCENE(only_the_redirected_copy_is_marked),
+        SCENE(an_element_has_one_action),
         SCENE(barred_by_reassignment_prohibited),
         SCENE(only_for_its_class),
         SCENE(by_the_originator_on_failure),

@@ -75,6 +75,20 @@ static void trace_only_when_audited(void **state) {
     assert_int_equal(report_held(play, 0)->content.subject_intermediate_trace_information.count, 0);
 }
 
+/* Doc 9880 IIB 4.5.6.2.12: "if and only if" all recipients of the subject asked for audited-report. */
+static void trace_only_when_all_are_audited(void **state) {
+    struct play *play = *state;
+    struct x411_MessageTransferEnvelope *envelope = message(play, DIETER, BETA);
+    to(play, envelope, OURS "/S=nobody", WANTS_AUDIT);
+    to(play, envelope, OURS "/S=noone", WANTS_AUDIT);
+    arrives(play, "beta", envelope);
+    assert_int_equal(report_held(play, 0)->content.subject_intermediate_trace_information.count, 1);
+    to(play, envelope, BOB, WANTS_REPORT);
+    arrives(play, "beta", envelope);
+    assert_int_equal(report_held(play, 0)->content.per_recipient_fields.count, 2);
+    assert_int_equal(report_held(play, 0)->content.subject_intermediate_trace_information.count, 0);
+}
+
 static void label_and_correlator_go_along(void **state) {
     struct play *play = *state;
     struct x411_MessageTransferEnvelope *envelope = message(play, DIETER, BETA);
@@ -355,6 +369,7 @@ int main(void) {
         SCENE(delivery_is_told_when_somebody_asked),
         SCENE(delivery_report_says_when_and_to_whom),
         SCENE(trace_only_when_audited),
+        SCENE(trace_only_when_all_are_audited),
         SCENE(label_and_correlator_go_along),
         SCENE(content_is_returned_when_asked),
         SCENE(content_is_not_returned_on_delivery),

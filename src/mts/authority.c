@@ -1,0 +1,340 @@
+/*
+ * What a neighbour may say. X.411 leaves it to bilateral agreements; what breaks
+ * one has the diagnostic no-bilateral-agreement.
+ *
+ * An MTA of our own domain is trusted as we are. A foreign peer
+ *
+ *   speaks for its own domain, for the address spaces that are routed to it (who
+ *   gets what we send to an address may send from it, so that the peer of a
+ *   default route needs no list), and for its `originators`;
+ *
+ *   hands over what is for addresses of ours, and of its `destinations`.
+ *
+ * `transit` opens both. Whoever stands behind a copy counts (X.411 §8.4.1.1.1.7):
+ * the originator, the last list, or who redirected it last, since a list of the
+ * peer's has members here, and a user of its may redirect to one of ours.
+ *
+ * Nobody but our own domain speaks for addresses of ours, `transit` or not: an
+ * originator of ours passes no permission when a foreign peer names him. But a
+ * message of ours that went out may be redirected or expanded there, and come
+ * back. Two things must say so: the trace, which has an element of ours before
+ * the peer's, and our record, which must know that a copy of the message was
+ * routed to that peer (one with `transit`: out of our domain). What the content
+ * was in between nobody can tell without a signature.
+ *
+ * A report is believed of a recipient whose copy was routed to the peer that
+ * brings it; or if its intermediate trace says that the subject went from here to
+ * the domain to which that recipient's copy was routed. The record says `routed`,
+ * not `transferred`: a report on another association may overtake the end of the
+ * transfer.
+ */
+#include <stdlib.h>
+
+#include "mts/mts_private.h"
+
+/* ---- whose an address is ---- */
+
+static bool hop_among(const struct mts_tables *tables, const struct route *route, int wanted) {
+    for (size_t i = 0; i < route->choice_count; i++)
+        if (wanted < 0 ? !tables->hops[route->choices[i].hop].foreign : route->choices[i].hop == wanted)
+            return true;
+    return false;
+}
+
+/* Of our own domain, wherever its user is. */
+static bool is_ours(const struct mts_tables *tables, const struct address *address) {
+    struct decision decision;
+    if (!route_find(tables, address, &decision) || decision.route->action == MTS_ROUTE_REFUSE)
+        return pattern_matches(&tables->own, &address->parts);
+    return decision.route->action == MTS_ROUTE_LOCAL || hop_among(tables, decision.route, -1);
+}
+
+static bool matches_any(const struct pattern *patterns, size_t count, const struct address *address) {
+    for (size_t i = 0; i < count; i++)
+        if (pattern_matches(&patterns[i], &address->parts))
+            return true;
+    return false;
+}
+
+/* Somebody here has the address: he is ours whatever route there is for it. */
+static bool is_user(const struct mts_tables *tables, const struct address *address) {
+    const struct entry *entry = entry_find(tables, address->key);
+    return entry && (entry->user || entry->dl);
+}
+
+static bool speaks_for(const struct mts_tables *tables, int peer, const struct address *address) {
+    const struct hop *hop = &tables->hops[peer];
+    struct decision decision;
+    if (is_user(tables, address) || is_ours(tables, address))
+        return false;
+    return hop->given.transit || pattern_matches(&hop->space, &address->parts) ||
+           matches_any(hop->originators, hop->originator_count, address) ||
+           (route_find(tables, address, &decision) && decision.route->action == MTS_ROUTE_TRANSFER &&
+            hop_among(tables, decision.route, peer));
+}
+
+/* What nobody serves goes to nobody: the rules then say that the address is unknown. */
+static bool may_hand_over(const struct mts_tables *tables, int peer, const struct address *address) {
+    const struct hop *hop = &tables->hops[peer];
+    struct decision decision;
+    return hop->given.transit || entry_find(tables, address->key) || is_ours(tables, address) ||
+           matches_any(hop->destinations, hop->destination_count, address) ||
+           !route_find(tables, address, &decision) || decision.route->action != MTS_ROUTE_TRANSFER;
+}
+
+/* ---- messages of ours that come back ---- */
+
+static bool trace_has_us(const struct work *work, const struct x411_TraceInformation *trace, size_t count) {
+    for (size_t i = 0; i < count; i++)
+        if (domain_equal(&trace->items[i].global_domain_identifier, &work->tables->domain))
+            return true;
+    return false;
+}
+
+/* So many elements came with the object: those at the end that are ours were added here. */
+static size_t trace_received(const struct work *work, const struct x411_TraceInformation *trace) {
+    size_t count = trace->count;
+    while (count && domain_equal(&trace->items[count - 1].global_domain_identifier, &work->tables->domain))
+        count--;
+    return count;
+}
+
+static bool record_of(struct work *work, struct span identifier, struct mts_routed **routed, size_t *count) {
+    *routed = NULL;
+    *count = 0;
+    if (!work->run->record)
+        return true;
+    if (work->run->record(work->run->record_context, identifier, work->arena, routed, count))
+        return true;
+    work->no_memory = true;
+    return false;
+}
+
+/* `peer` -1: not known any more, so that any foreign one will do. */
+static bool went_out_to(struct work *work, struct span identifier, int peer) {
+    const struct mts_tables *tables = work->tables;
+    struct mts_routed *routed;
+    size_t count;
+    bool any = peer < 0 || tables->hops[peer].given.transit;
+    if (!record_of(work, identifier, &routed, &count))
+        return false;
+    for (size_t i = 0; i < count; i++)
+        if (any ? routed[i].hop >= 0 && tables->hops[routed[i].hop].foreign : routed[i].hop == peer)
+            return true;
+    return false;
+}
+
+static bool came_back(struct work *work, const struct subject *subject, int peer) {
+    const struct x411_TraceInformation *trace = &subject->envelope.trace_information;
+    return trace_has_us(work, trace, trace_received(work, trace)) &&
+           went_out_to(work, subject->identifier, peer);
+}
+
+/* ---- who stands behind a copy ---- */
+
+void authority_sources(struct work *work, const struct subject *subject, const recipient_fields *recipient,
+                       const struct x411_ORName *sources[static MTS_SOURCES]) {
+    struct x411_DLExpansionHistory lists = {0};
+    struct x411_RedirectionHistory redirections = {0};
+    sources[0] = &subject->envelope.originator_name;
+    sources[1] = sources[2] = NULL;
+    if (extension_decode(work->arena, &recipient->extensions, EXT_REDIRECTION_HISTORY,
+                         &x411_RedirectionHistory_type, &redirections) &&
+        redirections.count)
+        sources[1] = &redirections.items[redirections.count - 1].intended_recipient_name.intended_recipient;
+    if (extension_decode(work->arena, &subject->envelope.extensions, EXT_DL_EXPANSION_HISTORY,
+                         &x411_DLExpansionHistory_type, &lists) &&
+        lists.count)
+        sources[2] = &lists.items[lists.count - 1].dl;
+}
+
+/* Redirected or expanded since it is in our domain. */
+static bool done_here(const struct work *work, const struct subject *subject, unsigned action) {
+    const struct x411_TraceInformation *trace = &subject->envelope.trace_information;
+    for (size_t i = trace_received(work, trace); i < trace->count; i++)
+        if (ber_bit(&trace->items[i].domain_supplied_information.other_actions, action))
+            return true;
+    return false;
+}
+
+bool authority_proves(struct work *work, const struct subject *subject, unsigned source,
+                      const struct x411_ORName *name) {
+    const struct x411_TraceInformation *trace = &subject->envelope.trace_information;
+    struct address address;
+    int peer = subject->from ? (int)(subject->from - work->tables->hops) : -1;
+    if (!trace_received(work, trace) ||
+        (source == MTS_REDIRECTED_BY && done_here(work, subject, x411_OtherActions_redirected)) ||
+        (source == MTS_DL_EXPANDED_BY && done_here(work, subject, x411_OtherActions_dl_operation)))
+        return true;
+    if (!address_of(&work->scratch, name, &address)) {
+        work->no_memory = true;
+        return false;
+    }
+    if (is_user(work->tables, &address) || is_ours(work->tables, &address))
+        return came_back(work, subject, peer);
+    /* When the copy is looked at later nobody knows the peer; what it claimed was judged as it came in. */
+    return peer < 0 || speaks_for(work->tables, peer, &address);
+}
+
+/* ---- what comes in ---- */
+
+static const struct cause not_for_us = {x411_NonDeliveryReasonCode_unable_to_transfer,
+                                        x411_NonDeliveryDiagnosticCode_no_bilateral_agreement,
+                                        "the MTA that sent it may not hand over what is for this recipient"};
+static const struct cause not_its = {x411_NonDeliveryReasonCode_unable_to_transfer,
+                                     x411_NonDeliveryDiagnosticCode_no_bilateral_agreement,
+                                     "the MTA that sent it may not send for this originator"};
+
+/* What comes from a foreign peer has passed its domain last: elements of ours at the end would be taken for
+ * what was done here. */
+bool authority_trace(struct work *work, int peer, const struct x411_TraceInformation *trace) {
+    if (!work->tables->hops[peer].foreign || (trace->count && trace_received(work, trace) == trace->count))
+        return true;
+    work->out->result = MTS_INVALID;
+    work->out->cause = "its trace does not end in a foreign domain, though the peer is of one";
+    return false;
+}
+
+/* True when one of those behind the recipient's copy is proven. */
+static bool may_send(struct work *work, const struct subject *subject, const recipient_fields *recipient,
+                     bool by_all) {
+    const struct x411_ORName *sources[MTS_SOURCES];
+    if (by_all)
+        return true;
+    authority_sources(work, subject, recipient, sources);
+    return sources[1] && authority_proves(work, subject, MTS_REDIRECTED_BY, sources[1]);
+}
+
+static bool proven_for_all(struct work *work, const struct subject *subject) {
+    static const recipient_fields nobody;
+    const struct x411_ORName *sources[MTS_SOURCES];
+    authority_sources(work, subject, &nobody, sources);
+    return authority_proves(work, subject, MTS_ORIGINATED_BY, sources[0]) ||
+           (sources[2] && authority_proves(work, subject, MTS_DL_EXPANDED_BY, sources[2]));
+}
+
+/* False: nothing of the message may come from this peer. */
+static bool fail_not_its(struct work *work, struct batch *batch) {
+    const struct x411_MessageTransferEnvelope *envelope = &batch->subject.envelope;
+    bool by_all = proven_for_all(work, &batch->subject);
+    size_t ours = 0, passed = 0;
+    for (size_t i = 0; i < envelope->per_recipient_fields.count && !work->no_memory; i++) {
+        const recipient_fields *recipient = &envelope->per_recipient_fields.items[i];
+        if (!subject_responsible(recipient))
+            continue;
+        ours++;
+        if (may_send(work, &batch->subject, recipient, by_all))
+            passed++;
+        else
+            batch->targets[i] = (struct target){.kind = TARGET_FAILED, .cause = not_its};
+        arena_reset(&work->scratch);
+    }
+    return passed || !ours;
+}
+
+static void fail_not_for_us(struct work *work, struct batch *batch, int peer) {
+    const struct x411_MessageTransferEnvelope *envelope = &batch->subject.envelope;
+    for (size_t i = 0; i < envelope->per_recipient_fields.count && !work->no_memory; i++) {
+        const recipient_fields *recipient = &envelope->per_recipient_fields.items[i];
+        struct address address;
+        if (batch->targets[i].kind != TARGET_NONE || !subject_responsible(recipient) ||
+            !recipient_has_address(work, batch, i))
+            continue;
+        if (!address_of(&work->scratch, &recipient->recipient_name, &address))
+            work->no_memory = true;
+        else if (!may_hand_over(work->tables, peer, &address))
+            batch->targets[i] = (struct target){.kind = TARGET_FAILED, .cause = not_for_us};
+        arena_reset(&work->scratch);
+    }
+}
+
+bool authority_accept(struct work *work, int peer, struct batch *batch) {
+    const struct hop *hop = &work->tables->hops[peer];
+    if (!hop->foreign || hop->given.transit)
+        return true;
+    if (fail_not_its(work, batch)) {
+        fail_not_for_us(work, batch, peer);
+        return true;
+    }
+    if (!work->no_memory) {
+        struct span originator = work_address(work, &batch->subject.envelope.originator_name);
+        const char *cause = arena_printf(
+            work->arena, "the peer may not send for %s: see its options `originators` and `transit`",
+            originator.data ? (const char *)originator.data : "this originator");
+        work->out->result = MTS_INVALID;
+        work->out->cause = cause ? cause : not_its.supplementary;
+    }
+    return false;
+}
+
+/* ---- reports ---- */
+
+static int compare_routed(const void *a, const void *b) {
+    const struct mts_routed *left = a, *right = b;
+    if (left->recipient != right->recipient)
+        return left->recipient < right->recipient ? -1 : 1;
+    return (left->hop > right->hop) - (left->hop < right->hop);
+}
+
+/* The domain to which the subject went from here, as its intermediate trace says; NULL: it does not. */
+static const struct x411_GlobalDomainIdentifier *went_to(const struct work *work,
+                                                         const struct x411_TraceInformation *trace) {
+    for (size_t i = trace->count; i-- > 1;)
+        if (domain_equal(&trace->items[i - 1].global_domain_identifier, &work->tables->domain))
+            return &trace->items[i].global_domain_identifier;
+    return NULL;
+}
+
+struct evidence {
+    struct mts_routed *routed; /* sorted */
+    size_t count;
+    int peer;
+    const struct x411_GlobalDomainIdentifier *next; /* after us, or NULL */
+};
+
+static bool is_believed(const struct work *work, const struct evidence *evidence, int64_t recipient) {
+    size_t low = 0, high = evidence->count;
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        if (evidence->routed[middle].recipient < recipient)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    for (; low < evidence->count && evidence->routed[low].recipient == recipient; low++) {
+        int hop = evidence->routed[low].hop;
+        if (hop == evidence->peer ||
+            (evidence->next && hop >= 0 && domain_equal(&work->tables->hops[hop].domain, evidence->next)))
+            return true;
+    }
+    return false;
+}
+
+/* Sorted, each pair once: members of a list all have its number. */
+static size_t sort_routed(struct mts_routed *routed, size_t count) {
+    size_t kept = 0;
+    if (count)
+        qsort(routed, count, sizeof *routed, compare_routed);
+    for (size_t i = 0; i < count; i++)
+        if (!kept || compare_routed(&routed[kept - 1], &routed[i]) != 0)
+            routed[kept++] = routed[i];
+    return kept;
+}
+
+bool authority_report(struct work *work, int peer, struct x411_Report *report, bool *believed) {
+    const struct hop *hop = &work->tables->hops[peer];
+    const struct x411_ReportTransferContent *content = &report->content;
+    struct evidence evidence = {.peer = peer,
+                                .next = went_to(work, &content->subject_intermediate_trace_information)};
+    bool all = !hop->foreign || hop->given.transit, any = false;
+    if (!all && !record_of(work, identifier_text(work->arena, &content->subject_identifier), &evidence.routed,
+                           &evidence.count))
+        return false;
+    evidence.count = sort_routed(evidence.routed, evidence.count);
+    for (size_t i = 0; i < content->per_recipient_fields.count; i++) {
+        int64_t number = content->per_recipient_fields.items[i].originally_specified_recipient_number;
+        believed[i] = all || is_believed(work, &evidence, number);
+        any |= believed[i];
+    }
+    return any;
+}

@@ -1,0 +1,160 @@
+#!/usr/bin/python3
+"""A neighbour that is bound, by name and password, and says what is not its to say."""
+import json
+
+from players import ANN, BEN, FAR, FAY, HOME, JOE, NEAR, Stage, Unharmed, folder, text_message
+from peer import tap, x411
+from peer.association import Association
+from scenario.chasqui import peer_section
+
+case, check, equal, wait_until = tap.case, tap.check, tap.equal, tap.wait_until
+EVIL = "/C=SE/A=EVIL"
+EVE, TEAM = f"{EVIL}/S=eve", f"{HOME}/S=team"
+
+
+class Forgery:
+    """NEAR and FAR as usual, and EVIL, which has no options but its domain. Only ann may submit to the list TEAM."""
+
+    def __init__(self, path):
+        evil = peer_section(1, "EVIL", "evil's secret", domain=EVIL, first_retry=3600, longest_retry=3600)
+        self.stage = Stage(path, more_peers={"EVIL": evil}, more_routes={EVIL: {"next-hop": {"EVIL": {"rank": 1}}}},
+                           list={TEAM: {"members": [BEN], "submitters": [ANN]}})
+        self.mta = self.stage.mta
+
+    def __enter__(self):
+        self.stage.__enter__()
+        return self
+
+    def __exit__(self, *what):
+        self.stage.__exit__(*what)
+
+    def hand_over(self, apdu):
+        with Association.open(self.mta.port, mta="EVIL", password="evil's secret", checkpoint=64) as peer:
+            peer.transfer(apdu)
+            peer.release()
+
+    def refused(self, apdu):
+        """EVIL keeps it: the transfer is refused."""
+        try:
+            self.hand_over(apdu)
+        except Exception:
+            return
+        check(False, "the transfer was accepted")
+
+    def entries(self, user=BEN):
+        return json.loads(self.mta.mhs("--json", "list", "--user", user).stdout)["entries"]
+
+    def track(self, identifier):
+        answer = json.loads(self.mta.mhs("--json", "track", identifier).stdout)
+        return [(e["event"], e["peer"], e["detail"]) for m in answer["messages"] for e in m["events"]]
+
+    def send(self, recipient, sender=ANN):
+        sent = json.loads(self.mta.mhs("--json", "send", "--from", sender, "--report", "delivery", "--to", recipient,
+                                       "--subject", "ours", "--text", "x").stdout)
+        return sent["mts-identifier"]
+
+
+def local_of(identifier):
+    """(domain, local identifier), as x411 wants them."""
+    return HOME, identifier.rstrip("]").partition(";")[2]
+
+
+def evil(local, recipients, originator=EVE, **options):
+    return text_message(local, recipients, originator=originator, domain=EVIL, **options)
+
+
+@case("an originator of ours, or of anybody else, is refused and keeps no mailbox busy")
+def _():
+    with folder() as path, Forgery(path) as play, Unharmed(play.stage) as attack:
+        for local, originator in (("as-ann", ANN), ("as-joe", JOE), ("as-nobody", "/C=AQ/A=POLE/S=x")):
+            play.refused(evil(local, [BEN, TEAM], originator))
+            attack.logged("peer=EVIL", "refused for good", originator.rpartition("=")[2], "originators")
+        play.hand_over(evil("as-eve", [BEN]))
+        wait_until(play.entries)
+        equal([e["originator"].strip("/") for e in play.entries()], [EVE.strip("/")])
+        attack.served("originator")
+
+
+@case("a list's submitter must have come by a way of his own, also where the peer relays for the world")
+def _():
+    with folder() as path, Forgery(path) as play, Unharmed(play.stage) as attack:
+        play.stage.hand_over(text_message("as-ann", [TEAM], originator=ANN))        # NEAR has transit
+        attack.logged("peer=NEAR", "as-ann]", "no-dl-submit-permission")
+        play.hand_over(evil("as-eve", [TEAM]))
+        attack.logged("peer=EVIL", "as-eve]", "no-dl-submit-permission")
+        play.mta.mhs("send", "--from", ANN, "--to", TEAM, "--subject", "truly", "--text", "x")
+        wait_until(play.entries)
+        equal([e["subject"] for e in play.entries()], ["truly"])
+        attack.served("submitter")
+
+
+@case("from abroad to abroad nothing is relayed, whatever the trace says")
+def _():
+    with folder() as path, Forgery(path) as play, Unharmed(play.stage) as attack:
+        forged = x411.trace((NEAR, x411.now(-60)), (EVIL, x411.now()))
+        play.refused(evil("foreign", [FAY], JOE, trace=forged))
+        play.refused(evil("ours-last", [BEN], trace=x411.trace((EVIL, x411.now(-60)), (HOME, x411.now()))))
+        attack.logged("peer=EVIL", "trace")
+        play.hand_over(evil("relay", [FAY, BEN]))
+        attack.logged("peer=EVIL", "relay]", "no-bilateral-agreement", "recipient 1:")
+        wait_until(play.entries)
+        back = x411.trace((HOME, x411.now(-60)), (EVIL, x411.now(), {"actions": [0]}))
+        play.refused(evil("came-back", [BEN], ANN, trace=back))
+        attack.served("relay")      # the next that FAR gets
+
+
+@case("a report counts only of copies that went to who brings it, and the track names him")
+def _():
+    with folder() as path, Forgery(path) as play, Unharmed(play.stage) as attack:
+        ours = play.send(FAY)
+        play.stage.far.next()
+        delivered = [x411.reported(FAY, 1, delivered=x411.now())]
+        play.hand_over(x411.report(EVIL, "forged", ANN, local_of(ours), delivered))
+        attack.logged("peer=EVIL", "forged]", "not believed")
+        equal([e for e in play.track(ours) if e[0] == "report-received"], [])
+        equal(play.entries(ANN), [])
+        check(any(e[:2] == ("report-doubted", "EVIL") for e in play.track("[/ADMD=EVIL/C=SE/;forged]")), "no track")
+        check(any(e[0] == "discarded" and "no copy" in e[2] for e in play.track(ours)), play.track(ours))
+        with Association.open(play.mta.port, mta="FAR", password="far's secret", checkpoint=64) as far:
+            far.transfer(x411.report(FAR, "true", ANN, local_of(ours), delivered))
+            far.release()
+        wait_until(lambda: play.entries(ANN))
+        equal([e for e in play.track(ours) if e[0] == "report-received"], [("report-received", "FAR", "delivered")])
+        attack.served("report")
+
+
+@case("what we sent to a neighbour comes back redirected with its originator's rights")
+def _():
+    with folder() as path, Forgery(path) as play, Unharmed(play.stage) as attack:
+        ours = play.send(EVE)
+        back = x411.trace((HOME, x411.now(-60)), (EVIL, x411.now(), {"actions": [0]}))
+        apdu = text_message(local_of(ours)[1], [TEAM], originator=ANN, domain=HOME, trace=back)
+        wait_until(lambda: any(e[:2] == ("routed", "EVIL") for e in play.track(ours)))
+        play.hand_over(apdu)
+        wait_until(play.entries)
+        attack.served("redirected")
+
+
+@case("the options open what an agreement opens, at a reload")
+def _():
+    with folder() as path, Forgery(path) as play, Unharmed(play.stage) as attack:
+        play.refused(evil("before", [BEN], "/C=NO/A=X/S=nils"))
+        section = play.mta.settings["peer"]["EVIL"]
+        section.update(originators=["/C=NO"], destinations=[FAR])
+        play.mta.configure()
+        play.mta.reload()
+        attack.logged("configuration was read anew")
+        play.hand_over(evil("after", [BEN, FAY], "/C=NO/A=X/S=nils"))
+        wait_until(play.entries)
+        equal(play.stage.far.next().identifier[1], "after")
+        play.refused(evil("others", [BEN], JOE))
+        section["transit"] = True
+        play.mta.configure()
+        play.mta.reload()
+        wait_until(lambda: play.mta.log().count("configuration was read anew") == 2)
+        play.hand_over(evil("all", [FAY], JOE))
+        equal(play.stage.far.next().identifier[1], "all")
+        attack.served("options")
+
+
+tap.main()

@@ -1,0 +1,294 @@
+/* What a neighbour may say: for whom it sends, to whom, and of which copies it may report. */
+#include "names/dn.h"
+#include "play.h"
+
+#define LIST   OURS "/S=list"
+#define CLOSED "/C=SE/A=SHUT"
+
+/* `shut` speaks for its domain, `many` for more and to more, `world` for what no other route has. */
+static void cast(struct play *play) {
+    static const char *const from[] = {"/C=NO", "/C=FI/A=ONE"}, *const whither[] = {BETA "/S=eva"};
+    static const char *const submitters[] = {ALICE, CLOSED};
+    add_hop(play, (struct mts_hop){.name = "shut", .domain = CLOSED});
+    add_hop(play, (struct mts_hop){.name = "many",
+                                   .domain = "/C=NL/A=MANY",
+                                   .originators = {from, 2},
+                                   .destinations = {whither, 1}});
+    add_hop(play, (struct mts_hop){.name = "world", .domain = "/C=BE/A=WORLD"});
+    add_route(play, CLOSED, "shut");
+    add_route(play, "", "world");
+    add_dl(play, (struct mts_dl){.address = LIST, .submitters = submitters, .submitter_count = 2}, BOB, NULL);
+}
+
+static struct x411_MessageTransferEnvelope *from_to(struct play *play, const char *originator,
+                                                    const char *recipient, const char *domain) {
+    struct x411_MessageTransferEnvelope *envelope = message(play, originator, domain);
+    to(play, envelope, recipient, WANTS_NDN);
+    return envelope;
+}
+
+static enum mts_result received(struct play *play, const char *peer,
+                                const struct x411_MessageTransferEnvelope *envelope) {
+    mts_accept_message(&play->run, mts_hop_number(play->tables, peer), over_the_wire(play, envelope), 2000,
+                       &play->out);
+    return play->out.result;
+}
+
+static void a_peer_sends_for_those_it_speaks_for(void **state) {
+    struct play *play = *state;
+    cast(play);
+    static const struct {
+        const char *peer, *originator;
+        bool may;
+    } table[] = {
+        {"shut", CLOSED "/S=sven", true},
+        {"shut", DIETER, false},
+        {"shut", "/C=NO/A=X/S=nils", false},
+        {"shut", ALICE, false},
+        {"shut", OURS "/S=nobody", false},
+        {"shut", OURS "/O=inner/S=ivo", false},
+        {"many", "/C=NL/A=MANY/S=mia", true},
+        {"many", "/C=NO/A=X/S=nils", true},
+        {"many", "/C=FI/A=ONE/P=P/S=x", true},
+        {"many", "/C=FI/A=TWO/S=x", false},
+        {"world", "/C=AR/A=FAR/S=x", true},
+        {"world", CLOSED "/S=sven", false},
+        {"world", ALICE, false},
+        {"beta", "/C=AR/A=FAR/S=x", true},
+        {"inner", "/C=AR/A=FAR/S=x", true},
+        {"inner", ALICE, true},
+        {"shut", "/C=SE/A=SHUT/P=SUB/S=x", true},
+        {"beta", ALICE, true},
+    };
+    for (size_t i = 0; i < sizeof table / sizeof *table; i++) {
+        const char *domain = strcmp(table[i].peer, "inner") == 0 ? OURS : CLOSED;
+        enum mts_result result =
+            received(play, table[i].peer, from_to(play, table[i].originator, BOB, domain));
+        if (result != (table[i].may ? MTS_DECIDED : MTS_INVALID))
+            fail_msg("%s for %s: %d", table[i].peer, table[i].originator, result);
+        if (!table[i].may) {
+            assert_non_null(strstr(play->out.cause, "originators"));
+            assert_int_equal(play->out.held_count, 0);
+        } else
+            assert_non_null(find_copy(play, NULL, "bob", NULL));
+    }
+}
+
+static void a_peer_sends_to_us(void **state) {
+    struct play *play = *state;
+    cast(play);
+    static const struct {
+        const char *peer, *originator, *recipient, *hop;
+    } table[] = {
+        {"shut", CLOSED "/S=sven", DIETER, NULL},
+        {"shut", CLOSED "/S=sven", OURS "/O=inner/S=ivo", "inner"},
+        {"many", "/C=NL/A=MANY/S=mia", EVA, "beta"},
+        {"many", "/C=NL/A=MANY/S=mia", DIETER, NULL},
+        {"beta", DIETER, FRANK, "other"},
+        {"inner", ALICE, FRANK, "other"},
+    };
+    for (size_t i = 0; i < sizeof table / sizeof *table; i++) {
+        const char *domain = strcmp(table[i].peer, "inner") == 0 ? OURS : CLOSED;
+        struct x411_MessageTransferEnvelope *envelope =
+            from_to(play, table[i].originator, table[i].recipient, domain);
+        to(play, envelope, BOB, WANTS_NDN);
+        assert_int_equal(received(play, table[i].peer, envelope), MTS_DECIDED);
+        assert_non_null(find_copy(play, NULL, "bob", NULL)); /* one recipient's fault is not another's */
+        if (table[i].hop)
+            assert_non_null(find_copy(play, table[i].hop, NULL, NULL));
+        else
+            assert_not_delivered(play, 1, UNABLE, x411_NonDeliveryDiagnosticCode_no_bilateral_agreement);
+    }
+}
+
+static bool knows_dieter(void *context, struct span name, struct mts_answer *answer) {
+    (void)context;
+    answer->directory_name = name;
+    answer->address = DIETER;
+    return true;
+}
+
+static void a_directory_name_is_no_way_round(void **state) {
+    struct play *play = *state;
+    struct x501_Name name = {0};
+    cast(play);
+    struct x411_MessageTransferEnvelope *envelope = from_to(play, CLOSED "/S=sven", BOB, CLOSED);
+    assert_true(dn_parse(SPAN_LIT("CN=Dieter,C=DE"), &play->arena, &name, NULL));
+    envelope->per_recipient_fields.items[0].recipient_name = (struct x411_ORName){.directory_name = &name};
+    play->run.look_up = knows_dieter;
+    assert_int_equal(received(play, "shut", envelope), MTS_DECIDED);
+    assert_not_delivered(play, 1, UNABLE, x411_NonDeliveryDiagnosticCode_no_bilateral_agreement);
+}
+
+/* The list's submitter is ours: only our own domain names him, whatever else the peer may do. */
+static void an_originator_of_ours_passes_no_permission(void **state) {
+    struct play *play = *state;
+    cast(play);
+    assert_int_equal(received(play, "inner", from_to(play, ALICE, LIST, OURS)), MTS_DECIDED);
+    assert_non_null(find_copy(play, NULL, "bob", NULL));
+    assert_int_equal(received(play, "beta", from_to(play, ALICE, LIST, BETA)), MTS_DECIDED);
+    assert_null(find_copy(play, NULL, "bob", NULL));
+    assert_int_equal(event_of(play, MTS_EVENT_NOT_DELIVERED)->diagnostic,
+                     x411_NonDeliveryDiagnosticCode_no_dl_submit_permission);
+    /* Who is the submitter by a name of the peer's own is. */
+    assert_int_equal(received(play, "shut", from_to(play, CLOSED "/S=sven", LIST, CLOSED)), MTS_DECIDED);
+    assert_non_null(find_copy(play, NULL, "bob", NULL));
+    struct mts_restriction only[] = {{true, 0, ALICE}, {false, 0, NULL}};
+    add_user(play, BOB, (struct mts_user){.mailbox = "bob", .restrictions = only, .restriction_count = 2});
+    assert_int_equal(received(play, "inner", from_to(play, ALICE, BOB, OURS)), MTS_DECIDED);
+    assert_non_null(find_copy(play, NULL, "bob", NULL));
+    assert_int_equal(received(play, "beta", from_to(play, ALICE, BOB, BETA)), MTS_DECIDED);
+    assert_null(find_copy(play, NULL, "bob", NULL));
+}
+
+/* Histories are the peer's to write as well: a list or a user of ours in them proves nothing. */
+static void a_history_of_ours_passes_no_permission(void **state) {
+    struct play *play = *state;
+    cast(play);
+    static const char *const lists[] = {OURS "/S=other"};
+    add_dl(play, (struct mts_dl){.address = OURS "/S=other"}, LIST, NULL);
+    add_dl(play, (struct mts_dl){.address = LIST, .submitters = lists, .submitter_count = 1}, BOB, NULL);
+    struct x411_DLExpansion item = {.dl = name_of(play, OURS "/S=other"),
+                                    .dl_expansion_time = utc(play, NOW - 60)};
+    struct x411_DLExpansionHistory history = {.items = &item, .count = 1};
+    struct x411_MessageTransferEnvelope *envelope = from_to(play, CLOSED "/S=sven", LIST, CLOSED);
+    extend(play, &envelope->extensions, EXT_DL_EXPANSION_HISTORY, &x411_DLExpansionHistory_type, &history, 0);
+    assert_int_equal(received(play, "shut", envelope), MTS_DECIDED);
+    assert_null(find_copy(play, NULL, "bob", NULL));
+    /* By the list itself it comes to the members. */
+    assert_int_equal(received(play, "shut", from_to(play, CLOSED "/S=sven", OURS "/S=other", CLOSED)),
+                     MTS_DECIDED);
+    assert_non_null(find_copy(play, NULL, "bob", NULL));
+    /* And elements of ours at the end of the trace are none that were made here. */
+    visit(play, &envelope->trace_information, OURS, DL_OPERATION);
+    assert_int_equal(received(play, "shut", envelope), MTS_INVALID);
+}
+
+/* ---- what comes back ---- */
+
+struct record {
+    struct mts_routed items[4];
+    size_t count;
+};
+
+static bool read_record(void *context, struct span identifier, struct arena *arena,
+                        struct mts_routed **routed, size_t *count) {
+    const struct record *record = context;
+    assert_true(identifier.len);
+    *routed = (struct mts_routed *)arena_dup(arena, span_of(record->items, sizeof record->items)).data;
+    *count = record->count;
+    return *routed;
+}
+
+static void remember(struct play *play, struct record *record, int64_t recipient, const char *hop) {
+    record->items[record->count++] = (struct mts_routed){recipient, mts_hop_number(play->tables, hop)};
+    play->run.record = read_record;
+    play->run.record_context = record;
+}
+
+static void what_went_out_may_come_back(void **state) {
+    struct play *play = *state;
+    struct record record = {.count = 0};
+    cast(play);
+    struct x411_MessageTransferEnvelope *envelope = from_to(play, ALICE, LIST, OURS);
+    visit(play, &envelope->trace_information, CLOSED, REDIRECTED);
+    assert_int_equal(received(play, "shut", envelope), MTS_INVALID); /* the record knows nothing */
+    remember(play, &record, 1, "other");
+    assert_int_equal(received(play, "shut", envelope), MTS_INVALID); /* it went elsewhere */
+    remember(play, &record, 2, "shut");
+    assert_int_equal(received(play, "shut", envelope), MTS_DECIDED);
+    assert_non_null(find_copy(play, NULL, "bob", NULL));
+    /* The trace must say so too. */
+    assert_int_equal(received(play, "shut", from_to(play, ALICE, LIST, CLOSED)), MTS_INVALID);
+}
+
+/* ---- reports ---- */
+
+static struct x411_Report *report_on(struct play *play, const char *whom, const char *domain) {
+    struct x411_Report *report = arena_alloc(&play->arena, sizeof *report);
+    struct x411_PerRecipientReportTransferFields *fields = arena_array(&play->arena, 2, sizeof *fields);
+    report->envelope.report_identifier.global_domain_identifier = domain_named(play, domain);
+    report->envelope.report_identifier.local_identifier = SPAN_LIT("r-1");
+    report->envelope.report_destination_name = name_of(play, whom);
+    visit(play, &report->envelope.trace_information, domain, VISIT);
+    report->content.subject_identifier.global_domain_identifier = domain_named(play, OURS);
+    report->content.subject_identifier.local_identifier = SPAN_LIT("m-1");
+    for (int i = 0; i < 2; i++) {
+        fields[i].actual_recipient_name = name_of(play, i ? EVA : DIETER);
+        fields[i].originally_specified_recipient_number = i + 1;
+        fields[i].per_recipient_indicators = bits(play, WANTS_REPORT);
+        fields[i].last_trace_information.arrival_time = utc(play, NOW);
+        fields[i].last_trace_information.report_type.choice = x411_ReportType_delivery;
+        fields[i].last_trace_information.report_type.u.delivery.message_delivery_time = utc(play, NOW);
+    }
+    report->content.per_recipient_fields.items = fields;
+    report->content.per_recipient_fields.count = 2;
+    return report;
+}
+
+static size_t told(struct play *play, enum mts_event_kind kind) {
+    size_t count = 0;
+    for (size_t i = 0; i < play->out.event_count; i++)
+        count += play->out.events[i].kind == kind;
+    return count;
+}
+
+static void a_report_is_believed_of_what_was_routed_there(void **state) {
+    struct play *play = *state;
+    struct record record = {.count = 0};
+    cast(play);
+    int shut = mts_hop_number(play->tables, "shut");
+    mts_accept_report(&play->run, shut, report_on(play, ALICE, CLOSED), &play->out);
+    assert_int_equal(told(play, MTS_EVENT_REPORT_DOUBTED), 2);
+    assert_int_equal(told(play, MTS_EVENT_REPORT_IN), 0);
+    assert_int_equal(play->out.held_count, 0);
+    assert_non_null(event_of(play, MTS_EVENT_DISCARDED)->text);
+    remember(play, &record, 1, "beta");
+    remember(play, &record, 2, "shut");
+    mts_accept_report(&play->run, shut, report_on(play, ALICE, CLOSED), &play->out);
+    assert_int_equal(event_of(play, MTS_EVENT_REPORT_DOUBTED)->recipient, 1);
+    assert_int_equal(event_of(play, MTS_EVENT_REPORT_IN)->recipient, 2);
+    assert_int_equal(event_of(play, MTS_EVENT_REPORT_IN)->hop, shut); /* who said it */
+    assert_int_equal(report_held(play, 0)->content.per_recipient_fields.count, 1);
+    assert_int_equal(reported(report_held(play, 0), 2)->originally_specified_recipient_number, 2);
+    /* With transit, and of our own domain, it is believed of all. */
+    mts_accept_report(&play->run, mts_hop_number(play->tables, "beta"), report_on(play, ALICE, BETA),
+                      &play->out);
+    assert_int_equal(told(play, MTS_EVENT_REPORT_IN), 2);
+    mts_accept_report(&play->run, mts_hop_number(play->tables, "inner"), report_on(play, ALICE, OURS),
+                      &play->out);
+    assert_int_equal(told(play, MTS_EVENT_REPORT_IN), 2);
+}
+
+/* The subject went to beta, was redirected there, and is reported by its next MTA straight to us. */
+static void the_intermediate_trace_may_say_how(void **state) {
+    struct play *play = *state;
+    struct record record = {.count = 0};
+    cast(play);
+    remember(play, &record, 1, "beta");
+    struct x411_Report *report = report_on(play, ALICE, CLOSED);
+    struct x411_TraceInformation *trace = &report->content.subject_intermediate_trace_information;
+    visit(play, trace, OURS, VISIT);
+    visit(play, trace, OTHER, VISIT);
+    mts_accept_report(&play->run, mts_hop_number(play->tables, "shut"), report, &play->out);
+    assert_int_equal(told(play, MTS_EVENT_REPORT_IN), 0);
+    trace->count = 1;
+    visit(play, trace, BETA, REDIRECTED);
+    mts_accept_report(&play->run, mts_hop_number(play->tables, "shut"), report, &play->out);
+    assert_int_equal(told(play, MTS_EVENT_REPORT_IN), 1);
+    assert_int_equal(told(play, MTS_EVENT_REPORT_DOUBTED), 1);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        SCENE(a_peer_sends_for_those_it_speaks_for),
+        SCENE(a_peer_sends_to_us),
+        SCENE(a_directory_name_is_no_way_round),
+        SCENE(an_originator_of_ours_passes_no_permission),
+        SCENE(a_history_of_ours_passes_no_permission),
+        SCENE(what_went_out_may_come_back),
+        SCENE(a_report_is_believed_of_what_was_routed_there),
+        SCENE(the_intermediate_trace_may_say_how),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
