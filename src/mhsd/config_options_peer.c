@@ -18,6 +18,7 @@ static const char *const contexts[] = {"mts-transfer", "mts-transfer-protocol", 
                                        NULL};
 static const char *const first_context[] = {"mts-transfer", NULL};
 static const char *const dialogues[] = {"monologue", "two-way-alternate", NULL};
+static const char *const recoveries[] = {"resume", "full", "off", NULL};
 static const char *const editions[] = {"1988", "1984", NULL};
 
 const struct config_option config_peer_options[] = {
@@ -68,6 +69,12 @@ const struct config_option config_peer_options[] = {
     {"window-size", CONFIG_NUMBER, CONFIG_ZERO_DEFAULT, CONFIG_NET, 1, 100, .number = OSI_WINDOW_SIZE,
      .help = "Checkpoints that may wait for their confirmation, as offered."},
     /* the queue */
+    {"recovery", CONFIG_WORD, 0, CONFIG_STORE, .text = "resume", .words = recoveries,
+     .help =
+         "What a recovery (RT-RECOVER) gets, which names a broken association and carries no password: "
+         "`resume`, only that what it left unfinished goes on; `full`, all that a bind gets, from the same "
+         "address and as long as a transfer can be resumed, for a peer that sends new messages that way; "
+         "`off`, nothing. It holds for those that call us and for our own."},
     {"associations-in", CONFIG_NUMBER, CONFIG_ZERO_DEFAULT, CONFIG_STORE, 1, 100000, .number = 10,
      .help = "Its associations with us at a time; more are refused as busy."},
     {"associations-out", CONFIG_NUMBER, CONFIG_ZERO_DEFAULT, CONFIG_STORE, 1, 10000, .number = 4,

@@ -190,6 +190,7 @@ static void read_queue(const struct config_section *section, struct mta_peer *pe
     peer->name = section->title;
     peer->permanent = config_flag(section, "permanent");
     peer->max_in = (unsigned)config_number(section, "associations-in");
+    peer->recovery = (enum mta_recovery)config_word(section, "recovery"); /* in the order of the words */
     peer->max_out = (unsigned)config_number(section, "associations-out");
     peer->idle_seconds = (unsigned)config_number(section, "idle");
     peer->retry_first = (unsigned)config_number(section, "first-retry");

@@ -6,7 +6,7 @@
 #include "base/log.h"
 #include "mta/bind.h"
 #include "mta/guesses.h"
-#include "mta/mta_private.h"
+#include "mta/receive_private.h"
 
 struct association *association_find(const struct net *net, uint64_t ref) {
     return map_get(&net->associations, ref);
@@ -48,39 +48,26 @@ static void refuse(const struct net *net, uint64_t ref, enum ipc_bind_verdict ve
 }
 
 static struct association *add_association(struct net *net, uint64_t ref, struct peer *peer, bool out,
-                                           struct span id, struct span address) {
+                                           const struct ipc_bind *bind) {
     struct association *association = mem_alloc(sizeof *association);
     if (!association)
         return NULL;
     *association =
         (struct association){.net = net, .peer = peer, .ref = ref, .out = out, .state = ASSOCIATION_UP};
-    association->id = bytes_new(id, address);
-    if (!association->id || !map_put(&net->associations, ref, association)) {
+    association->id = bytes_new(bind->id, bind->address);
+    bool done = association->id && (!bind->recover_id.len || recovery_begin(association, bind->recover_id));
+    if (!done || !map_put(&net->associations, ref, association)) {
+        bytes_drop(association->recovers);
         bytes_drop(association->id);
         mem_free(association);
         return NULL;
     }
+    if (!out)
+        outcome_look(association);
     *(out ? &peer->out : &peer->in) += 1;
     net->mta->associations_in += !out;
     net->out += out;
     return association;
-}
-
-/* An RT-RECOVER names the association that broke. The store may still think that it is up (half open, or in
- * another net process): then it is fenced, so that nothing more of it counts (X.228 §7.8). Only who calls
- * from the same address can do that: the names that some MTAs give to their associations can be guessed. */
-static void fence(struct mta *mta, struct span id, struct span address) {
-    for (struct net *net = mta->nets; net; net = net->next)
-        for (size_t i = 0; i < net->associations.room; i++) {
-            struct association *association = net->associations.slots[i].value;
-            if (!association || association->out || !span_eq(bytes_head(association->id), id) ||
-                !span_eq(bytes_rest(association->id), address))
-                continue;
-            association_end(association, IPC_CLOSE_ABORTED, "recovered by another association");
-            map_remove(&net->associations, association->ref);
-            association_gone(association, "recovered by another association");
-            return;
-        }
 }
 
 static const char *why_busy(const struct mta *mta, const struct peer *peer) {
@@ -99,7 +86,7 @@ static const char *why_busy(const struct mta *mta, const struct peer *peer) {
 static void admit(struct net *net, uint64_t ref, struct peer *peer, const struct ipc_bind *bind) {
     char address[LOG_TEXT_SIZE];
     const char *busy = why_busy(net->mta, peer);
-    if (!busy && !add_association(net, ref, peer, false, bind->id, bind->address))
+    if (!busy && !add_association(net, ref, peer, false, bind))
         busy = "no memory";
     if (busy) {
         log_notice("peer=%s address=%s association refused: %s", peer->name, log_text(bind->address, address),
@@ -115,9 +102,9 @@ static void admit(struct net *net, uint64_t ref, struct peer *peer, const struct
 
 static void recover_inbound(struct net *net, uint64_t ref, const struct ipc_bind *bind) {
     char address[LOG_TEXT_SIZE];
-    fence(net->mta, bind->recover_id, bind->address);
-    struct peer *peer = receive_recoverable(net->mta, bind->recover_id, bind->address);
+    struct peer *peer = recovery_peer(net->mta, bind);
     if (peer) {
+        recovery_fence(net->mta, peer, bind);
         admit(net, ref, peer, bind);
         return;
     }
@@ -180,7 +167,7 @@ static bool bind_outbound(struct net *net, uint64_t ref, const struct ipc_bind *
         peer_failed(mta, peer, span_str(judgement.cause));
         return true;
     }
-    struct association *association = add_association(net, ref, peer, true, bind->id, bind->address);
+    struct association *association = add_association(net, ref, peer, true, bind);
     if (!association)
         return false;
     answer(net, ref, &goes_on);
@@ -247,6 +234,7 @@ void association_gone(struct association *association, const char *cause) {
     store_content_release(association->content);
     bytes_drop(association->prefix);
     bytes_drop(association->activity);
+    bytes_drop(association->recovers);
     bytes_drop(association->id);
     mem_free(association);
     peer->pump = true;
@@ -271,6 +259,8 @@ bool association_close_frame(struct net *net, uint64_t ref, struct span payload)
         if (association->out && !association->activity && association->state == ASSOCIATION_UP)
             peer_failed(net->mta, peer, cause);
     }
+    if (how == IPC_CLOSE_RELEASED && !association->out)
+        outcome_released(association);
     map_remove(&net->associations, ref);
     association_gone(association, log_text(cause, text));
     if (net->mta->stopping)

@@ -8,6 +8,7 @@
 #include "mta/mta_private.h"
 
 bool batch_init(struct mta *mta) {
+    mta->batch.number = 1;
     mta->batch.store = store_batch_new(mta->store);
     return mta->batch.store != NULL;
 }
@@ -105,6 +106,7 @@ void batch_commit(struct mta *mta) {
     batch->urgent = false;
     if (batch->count == 0 && store_batch_is_empty(batch->store))
         return;
+    batch->number++;
     struct error err = {0};
     bool done = store_batch_is_empty(batch->store) || store_commit(batch->store, &err);
     if (!done) {
@@ -120,7 +122,8 @@ void batch_commit(struct mta *mta) {
     if (batch->effects)
         mem_free(effects);
     else
-        *batch = (struct batch){.store = batch->store, .effects = effects, .room = count};
+        *batch =
+            (struct batch){.number = batch->number, .store = batch->store, .effects = effects, .room = count};
     pump_marked(mta);
     pace_release(mta);
     if (store_behind(mta->store))
@@ -169,6 +172,11 @@ void batch_forget_net(struct mta *mta, const struct net *net) {
     for (size_t i = 0; i < mta->batch.count; i++)
         if (mta->batch.effects[i].net == net)
             mta->batch.effects[i].net = NULL;
+}
+
+void batch_names_activity(struct association *association) {
+    struct mta *mta = association->net->mta;
+    association->named_in = mta->named_in = mta->batch.number;
 }
 
 /* ---- effects that only answer ---- */

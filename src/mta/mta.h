@@ -40,6 +40,13 @@ struct mta_bind {
     struct ipc_selectors called, calling; /* theirs and ours when we call it; swapped when it calls us */
 };
 
+/* What RT-RECOVER gets without a bind, either way. */
+enum mta_recovery {
+    MTA_RECOVERY_RESUME, /* the transfers that the broken association left unfinished */
+    MTA_RECOVERY_FULL,   /* all that a bind gets, from the same address and within the time of a resume */
+    MTA_RECOVERY_OFF     /* nothing: who breaks off binds anew */
+};
+
 /* A neighbour MTA as the switch sees it; where it is called and by which protocols is the net process's
  * business. */
 struct mta_peer {
@@ -51,6 +58,7 @@ struct mta_peer {
     unsigned retry_first;  /* seconds to the next try after no association came up; doubles with each */
     unsigned retry_most;   /* the longest wait between such tries, seconds */
     unsigned queue_per_association; /* ready copies for which one more association is opened */
+    enum mta_recovery recovery;
     struct mta_bind bind;
 };
 

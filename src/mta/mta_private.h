@@ -22,6 +22,13 @@
  * I6  When a commit fails nothing in memory says otherwise: every effect of the
  *     batch is undone, requests are refused for now, confirmations that came
  *     are kept and written again.
+ * I7  The outcome of a transfer in, accepted or refused for good, is in the commit
+ *     that takes its activity's row away, and is the answer to each resume of
+ *     it. An activity that is not over has none: one that begins by the names of
+ *     another takes what was known of that away.
+ * I8  What came in by RT-RECOVER instead of a bind transfers what the broken
+ *     association left unfinished, and nothing else, in either direction (but
+ *     where the peer's option says `full`).
  */
 #ifndef MTA_MTA_PRIVATE_H
 #define MTA_MTA_PRIVATE_H
@@ -88,6 +95,9 @@ struct association {
     int64_t held_until;
     uint32_t transfer;      /* the net process's number of the last transfer in */
     uint32_t held_transfer; /* whose answer is held back */
+    uint64_t named_in;      /* the number of the batch that last said something of its activities */
+    struct bytes
+        *recovers; /* head: the name of the association that it recovers without a bind; NULL: bound */
     struct inbound *inbound;
     struct work *sending;
     struct bytes *prefix;          /* of the transfer out: the APDU before its content, and a short content */
@@ -99,6 +109,7 @@ struct association {
     bool out, idle, committing; /* committing: SEND_BEGIN waits for the batch */
     bool resuming;              /* the transfer out goes on from a checkpoint */
     bool checkpointed;          /* the transfer out has a confirmed checkpoint in the store */
+    bool outcomes;              /* the store may have some under its name */
 };
 
 struct client; /* client_private.h */
@@ -131,6 +142,7 @@ struct effect {
 };
 
 struct batch {
+    uint64_t number; /* rises with each commit, from 1 */
     struct store_batch *store;
     struct effect *effects;
     size_t count, room;
@@ -182,6 +194,7 @@ struct mta {
     struct association *held_first, *held_last; /* whose answers are held back (pace.c) */
     char id_prefix[17];
     uint64_t id_next;
+    uint64_t named_in; /* the number of the batch that last said something of activities in */
     size_t hot_octets; /* held by work's bytes */
     unsigned associations_in;
     int64_t started;
@@ -218,6 +231,9 @@ void batch_commit(struct mta *mta);
 /* An association or a net process went away: its effects answer nobody. */
 void batch_forget_association(struct mta *mta, const struct association *association);
 void batch_forget_net(struct mta *mta, const struct net *net);
+
+/* The batch says something of the association's activities in. */
+void batch_names_activity(struct association *association);
 
 /* The effect that answers the association's last transfer in: TRANSFER_RESULT. */
 bool batch_accept(struct mta *mta, struct association *association);
@@ -349,8 +365,6 @@ bool receive_resume(struct association *association, struct span payload);
 /* The association is gone: keeps what is checkpointed. */
 void receive_interrupted(struct association *association);
 void receive_expire(struct mta *mta, int64_t now);
-/* The peer whose transfer on association `id` from the same address may be recovered, or NULL. */
-struct peer *receive_recoverable(struct mta *mta, struct span id, struct span address);
 
 /* ---- decide.c: what the rules decided becomes rows ---- */
 
@@ -429,6 +443,8 @@ void send_lost(struct association *association);
 /* The association to recover when one to the peer is opened: that of a transfer that can be resumed; else
  * empty. */
 struct span send_recovery(struct mta *mta, const struct peer *peer);
+/* A ready copy whose transfer the association recovers, or NULL. */
+struct work *send_unfinished(struct mta *mta, const struct association *association);
 void outbound_forget(struct mta *mta, uint64_t work);
 void work_forget_bytes(struct mta *mta, struct work *work);
 

@@ -100,18 +100,35 @@ void outbound_checkpoint(struct association *association, uint32_t serial, uint6
     batch_arm(mta);
 }
 
-/* RT-RECOVER is for the association that broke; one of the peer's resumable copies that waits names it. */
-struct span send_recovery(struct mta *mta, const struct peer *peer) {
-    if (peer->plain || peer->failures)
-        return SPAN_LIT("");
+/* A copy of the peer that is ready, and is to be resumed; `association`: of what broke there, absent: of any.
+ */
+static struct work *ready_to_resume(const struct mta *mta, const struct peer *peer, struct span association,
+                                    struct span *name) {
     for (size_t i = 0; i < mta->resumable.room; i++) {
         struct outbound_activity *outbound = mta->resumable.slots[i].value;
-        struct work *work =
-            outbound && outbound->peer == peer->number ? schedule_find(&mta->schedule, outbound->work) : NULL;
-        if (work && work->state != WORK_SENDING && work->state != WORK_HELD)
-            return bytes_head(outbound->names);
+        if (!outbound || outbound->peer != peer->number ||
+            (association.data && !span_eq(bytes_head(outbound->names), association)))
+            continue;
+        struct work *work = schedule_find(&mta->schedule, outbound->work);
+        if (!work || work->state != WORK_READY || work->peer != peer->number || !outbound->serial)
+            continue;
+        *name = bytes_head(outbound->names);
+        return work;
     }
-    return SPAN_LIT("");
+    return NULL;
+}
+
+/* RT-RECOVER is for the association that broke. */
+struct span send_recovery(struct mta *mta, const struct peer *peer) {
+    struct span name = SPAN_LIT("");
+    if (!peer->plain && !peer->failures && peer->config && peer->config->recovery != MTA_RECOVERY_OFF)
+        ready_to_resume(mta, peer, (struct span){NULL, 0}, &name);
+    return name;
+}
+
+struct work *send_unfinished(struct mta *mta, const struct association *association) {
+    struct span name;
+    return ready_to_resume(mta, association->peer, bytes_head(association->recovers), &name);
 }
 
 /* ---- confirmed by the peer ---- */

@@ -222,14 +222,25 @@ static void connect_more(struct mta *mta, struct peer *peer) {
     }
 }
 
+/* What came up by RT-RECOVER has ended what was unfinished: all else goes where the peer has bound (I8). */
+static void release_recoveries(struct mta *mta, struct peer *peer) {
+    for (struct association *association = peer->idle, *next; association; association = next) {
+        next = association->next_idle;
+        if (association->recovers && !send_unfinished(mta, association))
+            association_end(association, IPC_CLOSE_RELEASED, "what was to be recovered is done");
+    }
+}
+
 void peer_pump(struct mta *mta, struct peer *peer) {
     if (peer == convert_peer(mta)) {
         convert_pump(mta);
         return;
     }
+    release_recoveries(mta, peer);
     while (peer->idle && !mta->stopping && !refusal_rests(peer)) {
         struct association *association = peer->idle;
-        struct work *work = schedule_first(&mta->schedule, peer->number);
+        struct work *work = association->recovers ? send_unfinished(mta, association)
+                                                  : schedule_first(&mta->schedule, peer->number);
         /* A new one without its mark, or whose octets are in the batch only, waits for its commit, which
          * pumps again (I3). */
         if (!work || (!work->committed && !(work->marked && work->bytes)) || !send_start(association, work))

@@ -314,6 +314,9 @@ bool receive_whole(struct association *association, struct span payload) {
         association->inbound || envelope.len == 0)
         return false;
     association->transfer = transfer;
+    if (recovery_brings_new(association))
+        return true;
+    outcome_begins(association, activity);
     struct arrival arrival = {.peer = association->peer,
                               .kind = (enum ipc_apdu)kind,
                               .envelope = envelope,

@@ -25,6 +25,9 @@ bool receive_begin(struct association *association, struct span payload) {
     if (!payload_done(&r) || activity.len > 64 || association->inbound)
         return false;
     association->transfer = transfer;
+    if (recovery_brings_new(association))
+        return true;
+    outcome_begins(association, activity);
     struct inbound *inbound = mem_alloc(sizeof *inbound);
     struct bytes *names = bytes_new(bytes_head(association->id), activity);
     if (!inbound || !names) {
@@ -155,6 +158,7 @@ static bool put_activity(struct association *association, uint32_t serial, uint6
     id = store_put_activity_in(mta->batch.store, &activity, inbound->content);
     if (id)
         inbound->stored = id;
+    batch_names_activity(association);
     return id != 0;
 }
 
@@ -196,9 +200,11 @@ static void add_content(struct arrival *arrival, struct store_content *content) 
     arrival->memory = store_content_memory(content);
 }
 
-static void drop_activity(struct mta *mta, struct inbound *inbound) {
+static void drop_activity(struct association *association, struct inbound *inbound) {
+    struct mta *mta = association->net->mta;
     inbound_remove(mta, inbound);
     inbound->stored = inbound->spool = 0;
+    batch_names_activity(association);
     batch_arm(mta);
 }
 
@@ -223,9 +229,8 @@ bool receive_end(struct association *association, struct span payload) {
         add_content(&arrival, inbound->content);
         result = receive_apdu(mta, &arrival, cause);
     }
-    /* The activity's row goes with the commit that takes the message, so that a resume afterwards meets the
-     * repeat key. */
-    if (result != ARRIVAL_LATER && inbound->stored && !receive_completed(association)) {
+    /* The activity's row goes with the commit that takes the message, and the outcome comes (I7). */
+    if (result != ARRIVAL_LATER && inbound->stored && !outcome_note(association, result != ARRIVAL_REFUSED)) {
         batch_undo(mta, mark);
         result = ARRIVAL_LATER;
         snprintf(cause, sizeof cause, "no memory");
@@ -241,7 +246,7 @@ bool receive_stop(struct association *association, struct span payload) {
     if (!payload_done(&r) || keep > 1)
         return false;
     if (association->inbound && !keep)
-        drop_activity(association->net->mta, association->inbound);
+        drop_activity(association, association->inbound);
     inbound_free(association);
     return true;
 }

@@ -52,9 +52,38 @@ struct span inbound_address(struct span state);
 /* Both activities go with the batch. */
 bool inbound_remove(struct mta *mta, const struct inbound *inbound);
 
-/* The transfer is complete with the batch: a resume of it shall be told so (X.228: resume of a completed
- * activity). */
-bool receive_completed(struct association *association);
+/* A stored activity, and its spooled envelope, go with the batch: its sender began another by its name. */
+void inbound_forget(struct mta *mta, const struct store_activity_in *activity);
+
+/* ---- outcome.c: what became of transfers in, for a sender who did not learn it ---- */
+
+/* The transfer under way is over with the batch. False without memory. */
+bool outcome_note(struct association *association, bool accepted);
+/* What a resume of it is told: IPC_RESUME_COMPLETED, _REFUSED, or _UNKNOWN_ACTIVITY. What the batch says does
+ * not count: commit before. */
+enum ipc_resume outcome_of(struct association *association, struct span name, struct span activity);
+/* A new association has its name: do outcomes have that name already? */
+void outcome_look(struct association *association);
+/* The association begins an activity: what was known of another by the same names is forgotten. */
+void outcome_begins(struct association *association, struct span activity);
+/* It is released: it can't be recovered any more. */
+void outcome_released(struct association *association);
+bool outcome_is_released(struct mta *mta, struct span association, struct span peer);
+/* Where the association was called from. */
+struct span outcome_address(const struct store_outcome *outcome);
+
+/* ---- recovery.c: RT-RECOVER ---- */
+
+/* The peer whose association may be recovered by this RT-RECOVER, or NULL. Costs no commit and no walk. */
+struct peer *recovery_peer(struct mta *mta, const struct ipc_bind *bind);
+/* Ends the association that is to be recovered, when it is still up. */
+void recovery_fence(struct mta *mta, const struct peer *peer, const struct ipc_bind *bind);
+/* The new association recovers that of the name `id`, in either direction. False without memory. */
+bool recovery_begin(struct association *association, struct span id);
+/* Called when a transfer begins anew. True: the association recovers another, and has to go. */
+bool recovery_brings_new(struct association *association);
+/* True if activities of association `id` may be resumed on this one. */
+bool recovery_is_for(const struct association *association, struct span id);
 
 /* Sends the answer, now or with the batch. */
 void receive_answer(struct association *association, enum arrival_result result, const char *cause);

@@ -11,10 +11,6 @@
 #include "base/log.h"
 #include "mta/receive_private.h"
 
-/* Activities that are complete, by association and activity: kept as named records for as long as a resume
- * may come. */
-#define RECORD_COMPLETED (STORE_KIND_OTHER + 1)
-
 void inbound_free(struct association *association) {
     struct inbound *inbound = association->inbound;
     if (!inbound)
@@ -105,42 +101,12 @@ bool inbound_remove(struct mta *mta, const struct inbound *inbound) {
            (!inbound->spool || store_remove_activity_in(batch, inbound->spool));
 }
 
-/* ---- completed ones ---- */
-
-static void completed_key(struct buf *out, struct span association, struct span activity) {
-    buf_clear(out);
-    payload_put_octets(out, association);
-    payload_put_octets(out, activity);
-}
-
-bool receive_completed(struct association *association) {
-    struct mta *mta = association->net->mta;
-    struct inbound *inbound = association->inbound;
-    struct buf data;
-    buf_init(&data, 0);
-    completed_key(&mta->scratch, bytes_head(inbound->names), bytes_rest(inbound->names));
-    buf_append_u64(&data, (uint64_t)clock_now_us());
-    payload_put_octets(&data, span_str(association->peer->name));
-    payload_put_octets(&data, bytes_rest(association->id));
-    bool done =
-        !data.failed && inbound_remove(mta, inbound) &&
-        store_put_record(mta->batch.store, RECORD_COMPLETED, buf_span(&mta->scratch), buf_span(&data));
-    buf_free(&data);
-    batch_arm(mta);
-    return done;
-}
-
-static bool was_completed(struct association *association, struct span old, struct span activity) {
-    struct mta *mta = association->net->mta;
-    struct buf data;
-    buf_init(&data, 0);
-    completed_key(&mta->scratch, old, activity);
-    bool found = store_get_record(mta->store, RECORD_COMPLETED, buf_span(&mta->scratch), &data, NULL);
-    struct reader r = reader_of(buf_span(&data));
-    reader_u64(&r);
-    found = found && span_eq(payload_octets(&r), span_str(association->peer->name));
-    buf_free(&data);
-    return found;
+void inbound_forget(struct mta *mta, const struct store_activity_in *activity) {
+    struct reader r = reader_of(activity->state);
+    payload_octets(&r);
+    reader_u8(&r);
+    uint64_t spool = reader_u64(&r);
+    inbound_remove(mta, &(struct inbound){.stored = activity->id, .spool = r.failed ? 0 : spool});
 }
 
 /* ---- RESUME ---- */
@@ -227,8 +193,29 @@ static void end_elsewhere(struct mta *mta, const struct association *here, uint6
         }
 }
 
-bool receive_resume(struct association *association, struct span payload) {
+/* A sender's activity that is not over is never taken for one that is, whatever serial it wants to go on
+ * from. */
+static void resume(struct association *association, struct span old, struct span name, uint32_t serial) {
     struct mta *mta = association->net->mta;
+    if (mta->named_in == mta->batch.number)
+        batch_commit(mta); /* what the batch says of activities counts */
+    const struct store_activity_in *activity =
+        store_find_activity_in(mta->store, span_str(association->peer->name), old, name);
+    if (!activity) {
+        answer(association, outcome_of(association, old, name), NULL);
+        return;
+    }
+    end_elsewhere(mta, association, activity->id);
+    const struct checkpoint *from = take_up(association, activity, serial);
+    if (from)
+        log_info("peer=%s resumes a transfer at octet %llu", association->peer->name,
+                 (unsigned long long)from->offset);
+    else
+        inbound_free(association);
+    answer(association, from ? IPC_RESUME_FROM : IPC_RESUME_UNKNOWN_ACTIVITY, from);
+}
+
+bool receive_resume(struct association *association, struct span payload) {
     struct reader r = reader_of(payload);
     uint32_t transfer = reader_u32(&r);
     struct span old = payload_octets(&r), name = payload_octets(&r);
@@ -239,77 +226,23 @@ bool receive_resume(struct association *association, struct span payload) {
     association->transfer = transfer;
     if (old.len == 0)
         old = bytes_head(association->id);
-    batch_commit(mta); /* checkpoints that wait count too */
-    const struct store_activity_in *activity =
-        store_find_activity_in(mta->store, span_str(association->peer->name), old, name);
-    if (activity)
-        end_elsewhere(mta, association, activity->id);
-    const struct checkpoint *from = activity ? take_up(association, activity, serial) : NULL;
-    if (from) {
-        log_info("peer=%s resumes a transfer at octet %llu", association->peer->name,
-                 (unsigned long long)from->offset);
-        answer(association, IPC_RESUME_FROM, from);
-        return true;
-    }
-    inbound_free(association);
-    answer(association,
-           was_completed(association, old, name) ? IPC_RESUME_COMPLETED : IPC_RESUME_UNKNOWN_ACTIVITY, NULL);
+    if (name.len && recovery_is_for(association, old))
+        resume(association, old, name, serial);
+    else
+        answer(association, IPC_RESUME_UNKNOWN_ACTIVITY, NULL);
     return true;
-}
-
-/* ---- RT-RECOVER ---- */
-
-struct recovery {
-    struct mta *mta;
-    struct span id, address;
-    struct peer *peer;
-};
-
-static bool is_broken_one(void *context, const struct store_activity_in *activity) {
-    struct recovery *recovery = context;
-    if (!span_eq(activity->association, recovery->id) ||
-        !span_eq(inbound_address(activity->state), recovery->address))
-        return true;
-    recovery->peer = peer_find(recovery->mta, activity->peer);
-    return false;
-}
-
-static bool is_completed_one(void *context, struct span name, struct span data) {
-    struct recovery *recovery = context;
-    struct reader key = reader_of(name), value = reader_of(data);
-    if (!span_eq(payload_octets(&key), recovery->id))
-        return true;
-    reader_u64(&value);
-    struct span peer = payload_octets(&value);
-    if (!span_eq(payload_octets(&value), recovery->address))
-        return true;
-    recovery->peer = peer_find(recovery->mta, peer);
-    return false;
-}
-
-struct peer *receive_recoverable(struct mta *mta, struct span id, struct span address) {
-    struct recovery recovery = {mta, id, address, NULL};
-    batch_commit(mta);
-    store_each_activity_in(mta->store, is_broken_one, &recovery);
-    if (!recovery.peer)
-        store_each_record(mta->store, RECORD_COMPLETED, is_completed_one, &recovery, NULL);
-    return recovery.peer;
 }
 
 /* ---- what nobody resumed ---- */
 
+/* So many go in one commit; the next minute takes the next. */
+#define EXPIRES_AT_ONCE 1000
+
 struct expiry {
     struct mta *mta;
     int64_t before;
+    unsigned left;
 };
-
-static bool expire_completed(void *context, struct span name, struct span data) {
-    struct expiry *expiry = context;
-    struct reader r = reader_of(data);
-    if ((int64_t)reader_u64(&r) < expiry->before)
-        store_remove_record(expiry->mta->batch.store, RECORD_COMPLETED, name);
-    return true;
-}
 
 static bool is_under_way(const struct mta *mta, uint64_t stored) {
     for (struct net *net = mta->nets; net; net = net->next)
@@ -322,18 +255,20 @@ static bool is_under_way(const struct mta *mta, uint64_t stored) {
     return false;
 }
 
+/* The oldest come first. */
 static bool expire_activity(void *context, const struct store_activity_in *activity) {
     struct expiry *expiry = context;
-    if (activity->at < expiry->before && !is_under_way(expiry->mta, activity->id))
+    if (activity->at >= expiry->before || expiry->left-- == 0)
+        return false;
+    if (!is_under_way(expiry->mta, activity->id))
         store_remove_activity_in(expiry->mta->batch.store, activity->id);
     return true;
 }
 
 void receive_expire(struct mta *mta, int64_t now) {
     int64_t keep = mta->config->limits.resume_seconds;
-    struct expiry expiry = {mta, now - keep * SECOND};
+    struct expiry expiry = {mta, now - keep * SECOND, EXPIRES_AT_ONCE};
     store_each_activity_in(mta->store, expire_activity, &expiry);
-    store_each_record(mta->store, RECORD_COMPLETED, expire_completed, &expiry, NULL);
     if (!store_batch_is_empty(mta->batch.store))
         batch_arm(mta);
 }

@@ -21,7 +21,7 @@ bool row_read(struct span data, struct row *row) {
            row->copy >= MTS_COPY_TRANSFER && row->copy <= MTS_COPY_CONVERT;
 }
 
-/* Before schema version 3 the first octet was the kind alone, and the rest the delivery envelope. */
+/* Before schema version 4 the first octet was the kind alone, and the rest the delivery envelope. */
 #define SHARES_ENVELOPE 0x10
 
 bool delivered_write(struct buf *out, const struct delivered *delivered) {

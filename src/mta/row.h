@@ -19,7 +19,7 @@ struct delivered {
     bool has_content;
     uint32_t position; /* of mts_delivery */
     struct span
-        envelope; /* absent; of entries written before schema version 3 the delivery envelope itself */
+        envelope; /* absent; of entries written before schema version 4 the delivery envelope itself */
 };
 
 bool delivered_write(struct buf *out, const struct delivered *delivered);

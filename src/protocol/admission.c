@@ -229,6 +229,10 @@ static void ask_inbound(struct connection *c) {
 void admission_indication(struct connection *c, const struct osi_open *open) {
     c->context = open->context;
     c->state = CONNECTION_ADMISSION;
+    if (open->recover && throttle_is_over(&c->net->throttle, c->address)) {
+        refuse(c, IPC_BIND_CANNOT_RECOVER);
+        return;
+    }
     c->admission = mem_alloc(sizeof *c->admission);
     if (!c->admission) {
         refuse(c, IPC_BIND_BUSY);
@@ -266,6 +270,8 @@ static void answer_inbound(struct connection *c, const struct ipc_bind_answer *a
         resolve_hosts(c, answer->hosts);
         return;
     }
+    if (answer->verdict == IPC_BIND_CANNOT_RECOVER)
+        throttle_failed(&c->net->throttle, c->address);
     if (answer->verdict == IPC_BIND_AUTHENTICATION_ERROR) {
         c->announced = false;
         refuse_unknown(c);

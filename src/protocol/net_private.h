@@ -11,6 +11,7 @@
 #include "ipc/payload.h"
 #include "protocol/apdu_scanner.h"
 #include "protocol/net.h"
+#include "protocol/throttle.h"
 
 struct connection;
 
@@ -39,6 +40,7 @@ struct net {
     struct connection *lingering_first, *lingering_last; /* the oldest, the newest */
     struct event *rest;                       /* listeners that ran out of descriptors listen again */
     struct burst exhausted, crowded, invalid; /* log lines about newcomers */
+    struct throttle throttle;                 /* of hosts that fail to recover an association */
     struct buf config_parts;                  /* of a configuration that is coming in */
     size_t gathered; /* octets of APDUs that come in and are not with the store process yet */
     bool stopping;

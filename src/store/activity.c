@@ -1,4 +1,5 @@
-/* Activities: inbound ones are held in memory too, since a resume looks for them by their key. */
+/* Activities: inbound ones are held in memory too, since a resume or a recovery looks for them by their key.
+ * What strangers ask for costs one chain, and expiry those that are due. */
 #include "base/alloc.h"
 #include "store/store_private.h"
 
@@ -35,59 +36,99 @@ void activity_free(struct activity *activity) {
     mem_free(activity);
 }
 
-/* The list is in the order of ids. */
-static size_t position(const struct store *store, uint64_t id) {
-    size_t low = 0, high = store->activity_count;
-    while (low < high) {
-        size_t middle = (low + high) / 2;
-        if (store->activities[middle]->public.id < id)
-            low = middle + 1;
-        else
-            high = middle;
-    }
-    return low;
+/* ---- the table: chains by id, by key and by association, and all of them by age ---- */
+
+static uint64_t key_hash(const struct store *store, struct span association, struct span activity) {
+    return store_hash(store, association) * UINT64_C(0x9E3779B97F4A7C15) + store_hash(store, activity);
+}
+
+static struct activity **chain(const struct activity_table *table, enum activity_index index, uint64_t hash) {
+    return &table->chains[index][(hash ^ hash >> 32) & (table->cap - 1)];
+}
+
+static void link_in(struct activity_table *table, struct activity *activity, enum activity_index index) {
+    struct activity **head = chain(table, index, activity->links[index].hash);
+    activity->links[index].next = *head;
+    activity->links[index].at = head;
+    if (*head)
+        (*head)->links[index].at = &activity->links[index].next;
+    *head = activity;
+}
+
+static void link_out(struct activity *activity, enum activity_index index) {
+    struct activity *next = activity->links[index].next;
+    *activity->links[index].at = next;
+    if (next)
+        next->links[index].at = activity->links[index].at;
+}
+
+static void add(struct store *store, struct activity *activity) {
+    struct activity_table *table = &store->activities;
+    const struct store_activity_in *in = &activity->public;
+    activity->links[BY_ID].hash = in->id;
+    activity->links[BY_KEY].hash = key_hash(store, in->association, in->activity);
+    activity->links[BY_ASSOCIATION].hash = store_hash(store, in->association);
+    for (enum activity_index i = 0; i < ACTIVITY_INDEXES; i++)
+        link_in(table, activity, i);
+    activity->newer = NULL;
+    activity->older = table->newest;
+    *(table->newest ? &table->newest->newer : &table->oldest) = activity;
+    table->newest = activity;
+    table->count++;
+}
+
+static void take_out(struct store *store, struct activity *activity) {
+    struct activity_table *table = &store->activities;
+    for (enum activity_index i = 0; i < ACTIVITY_INDEXES; i++)
+        link_out(activity, i);
+    *(activity->older ? &activity->older->newer : &table->oldest) = activity->newer;
+    *(activity->newer ? &activity->newer->older : &table->newest) = activity->older;
+    table->count--;
 }
 
 struct activity *activity_find(struct store *store, uint64_t id) {
-    size_t at = position(store, id);
-    return at < store->activity_count && store->activities[at]->public.id == id ? store->activities[at]
-                                                                                : NULL;
+    const struct activity_table *table = &store->activities;
+    struct activity *found = table->cap ? *chain(table, BY_ID, id) : NULL;
+    while (found && found->public.id != id)
+        found = found->links[BY_ID].next;
+    return found;
 }
 
 bool activities_reserve(struct store *store, size_t count) {
-    size_t want = store->activity_count + count;
-    if (want <= store->activity_cap)
+    struct activity_table *table = &store->activities, bigger = *table;
+    if (table->count + count <= table->cap)
         return true;
-    struct activity **list = mem_resize(store->activities, want * 2 * sizeof(struct activity *));
-    if (!list)
+    while (bigger.cap < table->count + count)
+        bigger.cap = bigger.cap ? bigger.cap * 2 : 64;
+    struct activity **chains = mem_alloc(ACTIVITY_INDEXES * bigger.cap * sizeof(struct activity *));
+    if (!chains)
         return false;
-    store->activities = list;
-    store->activity_cap = want * 2;
+    for (enum activity_index i = 0; i < ACTIVITY_INDEXES; i++)
+        bigger.chains[i] = chains + i * bigger.cap;
+    mem_free(table->chains[0]);
+    *table = bigger;
+    for (struct activity *activity = table->oldest; activity; activity = activity->newer)
+        for (enum activity_index i = 0; i < ACTIVITY_INDEXES; i++)
+            link_in(table, activity, i);
     return true;
 }
 
 void activity_replace(struct store *store, uint64_t id, struct activity *activity) {
-    size_t at = position(store, id);
-    struct activity **slot = store->activities + at;
-    bool there = at < store->activity_count && (*slot)->public.id == id;
-    if (there)
-        activity_free(*slot);
-    if (there && activity)
-        *slot = activity;
-    else if (there)
-        memmove(slot, slot + 1, (--store->activity_count - at) * sizeof(struct activity *));
-    else if (activity) {
-        memmove(slot + 1, slot, (store->activity_count++ - at) * sizeof(struct activity *));
-        *slot = activity;
-    }
+    struct activity *before = activity_find(store, id);
+    if (before)
+        take_out(store, before);
+    activity_free(before);
+    if (activity)
+        add(store, activity);
 }
 
 void activities_free(struct store *store) {
-    while (store->activity_count)
-        activity_free(store->activities[--store->activity_count]);
-    mem_free(store->activities);
-    store->activities = NULL;
-    store->activity_cap = 0;
+    for (struct activity *activity = store->activities.oldest, *newer; activity; activity = newer) {
+        newer = activity->newer;
+        activity_free(activity);
+    }
+    mem_free(store->activities.chains[0]);
+    store->activities = (struct activity_table){0};
 }
 
 static bool load_row(struct store *store, sqlite3_stmt *row) {
@@ -115,7 +156,7 @@ static bool load_row(struct store *store, sqlite3_stmt *row) {
 
 bool activities_load(struct store *store, struct error *err) {
     struct error inner = {0};
-    sqlite3_stmt *walk = sql_walk(store, "SELECT * FROM activity_in ORDER BY id", err);
+    sqlite3_stmt *walk = sql_walk(store, "SELECT * FROM activity_in ORDER BY at, id", err);
     if (!walk)
         return false;
     while (!inner.code && sql_next(store, walk, &inner))
@@ -127,18 +168,32 @@ bool activities_load(struct store *store, struct error *err) {
 
 const struct store_activity_in *store_find_activity_in(struct store *store, struct span peer,
                                                        struct span association, struct span activity) {
-    for (size_t i = store->activity_count; i-- > 0;) { /* the latest of that key */
-        const struct store_activity_in *in = &store->activities[i]->public;
+    const struct activity_table *table = &store->activities;
+    uint64_t hash = key_hash(store, association, activity);
+    const struct store_activity_in *found = NULL; /* the latest of that key */
+    for (const struct activity *at = table->cap ? *chain(table, BY_KEY, hash) : NULL; at;
+         at = at->links[BY_KEY].next) {
+        const struct store_activity_in *in = &at->public;
         if (span_eq(in->activity, activity) && span_eq(in->association, association) &&
-            span_eq(in->peer, peer))
-            return in;
+            span_eq(in->peer, peer) && (!found || in->id > found->id))
+            found = in;
     }
-    return NULL;
+    return found;
+}
+
+void store_each_activity_of(struct store *store, struct span association, store_activity_in_cb *cb,
+                            void *context) {
+    const struct activity_table *table = &store->activities;
+    uint64_t hash = store_hash(store, association);
+    for (const struct activity *at = table->cap ? *chain(table, BY_ASSOCIATION, hash) : NULL; at;
+         at = at->links[BY_ASSOCIATION].next)
+        if (span_eq(at->public.association, association) && !cb(context, &at->public))
+            return;
 }
 
 void store_each_activity_in(struct store *store, store_activity_in_cb *cb, void *context) {
-    for (size_t i = 0; i < store->activity_count; i++)
-        if (!cb(context, &store->activities[i]->public))
+    for (const struct activity *at = store->activities.oldest; at; at = at->newer)
+        if (!cb(context, &at->public))
             return;
 }
 

@@ -233,6 +233,33 @@ bool store_remove_activity_in(struct store_batch *batch, uint64_t id) {
     return add_ids(batch, DROP_ACTIVITY_IN, 0, id, 0);
 }
 
+static bool keep_outcome(struct store_batch *batch, enum operation_type type,
+                         const struct store_outcome *outcome) {
+    struct operation *operation = outcome->association.len <= KEY_LIMIT &&
+                                          outcome->activity.len <= KEY_LIMIT && outcome->peer.len <= KEY_LIMIT
+                                      ? add(batch, type)
+                                      : NULL;
+    if (!operation)
+        return false;
+    operation->outcome = *outcome;
+    if (!keep(batch, &operation->outcome.association) || !keep(batch, &operation->outcome.activity) ||
+        !keep(batch, &operation->outcome.peer) || !keep(batch, &operation->outcome.data))
+        return false;
+    batch->count++;
+    return true;
+}
+
+bool store_put_outcome(struct store_batch *batch, const struct store_outcome *outcome) {
+    return keep_outcome(batch, PUT_OUTCOME, outcome);
+}
+
+bool store_remove_outcome(struct store_batch *batch, struct span association, struct span activity,
+                          struct span peer) {
+    return keep_outcome(
+        batch, DROP_OUTCOME,
+        &(struct store_outcome){.association = association, .activity = activity, .peer = peer});
+}
+
 bool store_put_activity_out(struct store_batch *batch, const struct store_activity_out *activity) {
     struct operation *operation = add(batch, PUT_ACTIVITY_OUT);
     if (!operation)

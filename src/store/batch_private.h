@@ -22,7 +22,9 @@ enum operation_type {
     SET_ENTRY,
     DROP_ENTRY,
     PUT_RECORD,
-    DROP_RECORD
+    DROP_RECORD,
+    PUT_OUTCOME,
+    DROP_OUTCOME
 };
 
 struct operation {
@@ -50,6 +52,7 @@ struct operation {
         struct {
             struct span name, data;
         } record;
+        struct store_outcome outcome;
     };
 };
 

@@ -146,6 +146,22 @@ static bool write_record(struct store_batch *batch, const struct operation *oper
     return sql_run(batch->store, which, NULL, err);
 }
 
+static bool write_outcome(struct store_batch *batch, const struct operation *operation, struct error *err) {
+    const struct store_outcome *outcome = &operation->outcome;
+    enum statement which = operation->type == PUT_OUTCOME ? SQL_PUT_OUTCOME : SQL_DROP_OUTCOME;
+    sqlite3_stmt *statement = sql(batch->store, which);
+    if (!statement)
+        return db_error(batch->store, "prepare", err);
+    sql_bind_span(statement, 1, outcome->association);
+    sql_bind_span(statement, 2, outcome->activity);
+    sql_bind_span(statement, 3, outcome->peer);
+    if (which == SQL_PUT_OUTCOME) {
+        sqlite3_bind_int64(statement, 4, outcome->expiry);
+        sql_bind_span(statement, 5, outcome->data);
+    }
+    return sql_run(batch->store, which, NULL, err);
+}
+
 static bool pack_event(struct store_batch *batch, const struct operation *operation, struct error *err) {
     if (operation->event.at > batch->events_at)
         batch->events_at = operation->event.at;
@@ -198,6 +214,9 @@ bool rows_write(struct store_batch *batch, struct operation *operation, struct e
     case PUT_RECORD:
     case DROP_RECORD:
         return write_record(batch, operation, err);
+    case PUT_OUTCOME:
+    case DROP_OUTCOME:
+        return write_outcome(batch, operation, err);
     }
     return error_set(err, STORE_BAD_REQUEST, "unknown operation");
 }

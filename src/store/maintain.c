@@ -178,6 +178,11 @@ static bool expire_step(struct store *store, int64_t now, int64_t events_before)
         " AND id < coalesce((SELECT min(id) FROM (SELECT id, expiry FROM repeat ORDER BY id LIMIT ?2)"
         " WHERE expiry >= ?1), 9223372036854775807)",
         now);
+    gone += drop_rows(
+        store,
+        "DELETE FROM outcome WHERE (association, activity, peer) IN (SELECT association, activity, peer"
+        " FROM outcome WHERE expiry < ?1 ORDER BY expiry LIMIT ?2)",
+        now);
     bool runs = drop_run(store, false);
     return drop_run(store, true) || runs || gone >= DROP_ROWS;
 }

@@ -40,7 +40,15 @@ static const char *const steps[SCHEMA_VERSION] = {
     " flags INTEGER NOT NULL, data BLOB NOT NULL);"
     "CREATE TABLE record(kind INTEGER, name BLOB, data BLOB NOT NULL, PRIMARY KEY(kind, name)) WITHOUT "
     "ROWID;",
-    /* 2 to 3: entries count what they take of their mailbox, messages have checksums (NULL: unchecked). From
+    /* 2 to 3: outcomes of activities, which were records of kind 65. Those did not say whether the activity
+     * was accepted or refused, so they go: who resumes one of them begins anew, and a message that was
+     * accepted is known by its repeat key. */
+    "CREATE TABLE outcome(association BLOB, activity BLOB, peer BLOB, expiry INTEGER NOT NULL, data BLOB NOT "
+    "NULL,"
+    " PRIMARY KEY(association, activity, peer)) WITHOUT ROWID;"
+    "CREATE INDEX outcome_expiry ON outcome(expiry);"
+    "DELETE FROM record WHERE kind = 65;",
+    /* 3 to 4: entries count what they take of their mailbox, messages have checksums (NULL: unchecked). From
      * here on an entry's data holds no envelope; those that do stay as they are. */
     "ALTER TABLE message ADD COLUMN envelope_sum INTEGER;"
     "ALTER TABLE message ADD COLUMN body_sum INTEGER;"

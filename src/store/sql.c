@@ -46,6 +46,9 @@ static const char *const texts[SQL_STATEMENTS] = {
     [SQL_PUT_ACTIVITY_IN] =
         "INSERT OR REPLACE INTO activity_in VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)",
     [SQL_DROP_ACTIVITY_IN] = "DELETE FROM activity_in WHERE id = ?1",
+    [SQL_PUT_OUTCOME] = "INSERT OR REPLACE INTO outcome VALUES(?1, ?2, ?3, ?4, ?5)",
+    [SQL_DROP_OUTCOME] = "DELETE FROM outcome WHERE association = ?1 AND activity = ?2 AND peer = ?3",
+    [SQL_GET_OUTCOME] = "SELECT data FROM outcome WHERE association = ?1 AND activity = ?2 AND peer = ?3",
     [SQL_PUT_ACTIVITY_OUT] = "INSERT OR REPLACE INTO activity_out SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7"
                              " WHERE EXISTS(SELECT 1 FROM work WHERE id = ?1)",
     [SQL_DROP_ACTIVITY_OUT] = "DELETE FROM activity_out WHERE work = ?1",

@@ -353,16 +353,44 @@ uint64_t store_put_activity_in(struct store_batch *batch, const struct store_act
  * freed). */
 bool store_remove_activity_in(struct store_batch *batch, uint64_t id);
 
-/* The last committed state of an activity, by its key or among all; NULL when there is none. Lives until the
- * next commit. */
+/* The last committed state of an activity, by its key; NULL when there is none. Lives until the next commit.
+ * It costs the same however many there are. */
 const struct store_activity_in *store_find_activity_in(struct store *store, struct span peer,
                                                        struct span association, struct span activity);
+
+/* Calls back for the committed activities of an association in no order; or for all, the one that was written
+ * longest ago first. False from the callback ends it. */
 typedef bool store_activity_in_cb(void *context, const struct store_activity_in *activity);
+void store_each_activity_of(struct store *store, struct span association, store_activity_in_cb *cb,
+                            void *context);
 void store_each_activity_in(struct store *store, store_activity_in_cb *cb, void *context);
 
 /* Its content for appending, cut back to the last committed checkpoint. STORE_IN_USE while another reference
  * from store_content_create or _resume is held: release that first. */
 struct store_content *store_content_resume(struct store *store, uint64_t activity, struct error *err);
+
+/* ---- outcomes: what became of activities in that are over, for a sender who did not learn it ---- */
+
+struct store_outcome {
+    struct span association, activity, peer; /* the key: at most 1,024 octets each; `activity` may be empty */
+    int64_t expiry;                          /* store_maintain removes it after that time */
+    struct span data;                        /* the caller's */
+};
+
+/* Adds or replaces an outcome. Add it to the batch that holds what it says. */
+bool store_put_outcome(struct store_batch *batch, const struct store_outcome *outcome);
+bool store_remove_outcome(struct store_batch *batch, struct span association, struct span activity,
+                          struct span peer);
+
+/* Appends the committed outcome's data to `data` (may be NULL). STORE_NOT_FOUND when there is none. */
+bool store_get_outcome(struct store *store, struct span association, struct span activity, struct span peer,
+                       struct buf *data, struct error *err);
+
+/* Calls back for the committed outcomes of an association. False from the callback ends it, which is no
+ * failure. */
+typedef bool store_outcome_cb(void *context, const struct store_outcome *outcome);
+bool store_each_outcome(struct store *store, struct span association, store_outcome_cb *cb, void *context,
+                        struct error *err);
 
 /* ---- activities out: the state of a transfer that may have to be resumed; goes with its work ---- */
 

@@ -46,7 +46,7 @@
  *      A file of that number made by a later writer is another file: the
  *      reader keeps none open from one read to the next.
  *  I16 message.envelope_sum and body_sum are the checksums of the octets beside
- *      them; NULL in rows of before schema version 3, and where there is no body.
+ *      them; NULL in rows of before schema version 4, and where there is no body.
  */
 #ifndef STORE_STORE_PRIVATE_H
 #define STORE_STORE_PRIVATE_H
@@ -68,7 +68,7 @@
 #define ID_BLOCK        (UINT64_C(1) << 20)
 #define KEY_LIMIT       1024
 #define APPLICATION_ID  0x43485351 /* "CHSQ" */
-#define SCHEMA_VERSION  3
+#define SCHEMA_VERSION  4
 #define GATHER_LIMIT_US 500
 
 /* Statements that are kept prepared; sql.c has their texts. */
@@ -112,6 +112,9 @@ enum statement {
     SQL_ADD_RUN,
     SQL_PUT_ACTIVITY_IN,
     SQL_DROP_ACTIVITY_IN,
+    SQL_PUT_OUTCOME,
+    SQL_DROP_OUTCOME,
+    SQL_GET_OUTCOME,
     SQL_PUT_ACTIVITY_OUT,
     SQL_DROP_ACTIVITY_OUT,
     SQL_ADD_NEXT_HOP,
@@ -171,7 +174,15 @@ struct store_content {
     } digest;
 };
 
+/* The ways to an activity in memory. */
+enum activity_index { BY_ID, BY_KEY, BY_ASSOCIATION, ACTIVITY_INDEXES };
+
 struct activity {
+    struct {
+        uint64_t hash;
+        struct activity *next, **at; /* in its chain */
+    } links[ACTIVITY_INDEXES];
+    struct activity *older, *newer; /* by the time of their writing */
     struct store_activity_in public;
     uint64_t content; /* 0: none */
     uint8_t chain[STORE_DIGEST];
@@ -206,8 +217,11 @@ struct store {
 
     struct names next_hops, mailboxes;
     struct runs track, repeats;
-    struct activity **activities;
-    size_t activity_count, activity_cap;
+    struct activity_table {
+        struct activity **chains[ACTIVITY_INDEXES];
+        size_t cap, count; /* chains of each index, a power of two; activities */
+        struct activity *oldest, *newest;
+    } activities;
     struct idmap activities_out; /* work ids that have a row there: spares most finished work a DELETE */
 };
 
@@ -344,8 +358,8 @@ void activities_free(struct store *store);
 struct activity *activity_find(struct store *store, uint64_t id);
 struct activity *activity_copy(const struct store_activity_in *from);
 void activity_free(struct activity *activity);
-/* Puts `activity` in the place of the one with its id, or removes that when `activity` is NULL. Room was
- * reserved. */
+/* Puts `activity` in the place of the one with its id, or removes that when `activity` is NULL. It can't fail
+ * where room was reserved. */
 void activity_replace(struct store *store, uint64_t id, struct activity *activity);
 bool activities_reserve(struct store *store, size_t count);
 

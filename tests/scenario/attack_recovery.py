@@ -141,11 +141,15 @@ def _():
                 equal(kind, local.SUBMIT_RESULT)
                 equal(payload[0], 0)
                 check(b"inconsistent-request" in payload, payload)
-        for kind in (local.SUBMIT_CONTENT, local.SUBMIT_END, local.FETCH):      # out of turn, or empty
+        for kind in (local.SUBMIT_CONTENT, local.SUBMIT_END):       # nothing was begun: passed over
             with stage.mta.client() as client:
                 client.send(kind, b"", ref=9)
                 client.send(kind, b"\xff" * 30, ref=9)
                 check(client.request("status"), "no answer after it")
+        with stage.mta.client() as client:
+            for ref, payload in ((9, b""), (10, b"\xff" * 30)):
+                client.send(local.FETCH, payload, ref=ref)
+                check(b"error" in answers(client, ref)[1], "no error for it")
         unharmed.served("frames")
 
 

@@ -79,7 +79,7 @@ def _():
         with daemon(path):
             pass
         sql(path, "ALTER TABLE message DROP COLUMN envelope_sum; ALTER TABLE message DROP COLUMN body_sum;"
-            "DROP TABLE mailbox; DROP TABLE entry; DROP TABLE record; PRAGMA user_version = 1")
+            "DROP TABLE mailbox; DROP TABLE entry; DROP TABLE record; DROP TABLE outcome; PRAGMA user_version = 1")
         mta = daemon(path)
         equal(run("mhsd", "-t", "-c", mta.path).returncode, 0)
         done = run("mhs", "store", "check", os.path.join(path, "store"))

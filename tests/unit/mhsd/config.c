@@ -12,6 +12,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/alloc.h"
 #include "directory/directory.h"
 #include "mhsd/config.h"
 #include "mts/tables.h"
@@ -556,6 +557,33 @@ static void all_that_is_wrong_is_said(void **state) {
     config_report_free(&report);
 }
 
+/* Wherever memory ends, it is said, and nothing is left behind. */
+static void without_memory_it_says_so(void **state) {
+    (void)state;
+    struct error err = {0};
+    struct buf text;
+    struct config *config = read_text(ALL_KINDS, &err);
+    write_file("main.conf", "include(\"b.conf\")\n" ALL_KINDS);
+    write_file("b.conf", "peer GAMMA { }\n");
+    bool done = false;
+    for (int64_t allocations = 0; !done; allocations++) {
+        struct config_report report;
+        err = (struct error){0};
+        config_report_init(&report);
+        mem_fail_after(allocations);
+        struct config *fresh = config_read_file(in_folder("main.conf"), config, &report, &err);
+        buf_init(&text, 0);
+        done = config_slice(config, CONFIG_STORE, &text) && fresh;
+        mem_fail_after(-1);
+        if (!fresh && !err.text[0])
+            fail_msg("no word of it after %lld allocations", (long long)allocations);
+        config_free(fresh);
+        config_report_free(&report);
+        buf_free(&text);
+    }
+    config_free(config);
+}
+
 /* What a line costs does not grow with what stands before it. */
 static void its_cost_is_linear(void **state) {
     (void)state;
@@ -586,6 +614,7 @@ int main(void) {
         cmocka_unit_test(values_are_written_in_many_ways),
         cmocka_unit_test(what_stands_twice_or_is_unknown_is_said),
         cmocka_unit_test(all_that_is_wrong_is_said),
+        cmocka_unit_test(without_memory_it_says_so),
         cmocka_unit_test(its_cost_is_linear),
         cmocka_unit_test(a_reload_keeps_what_it_can_not_change),
         cmocka_unit_test(the_first_configuration_is_right),

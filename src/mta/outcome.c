@@ -1,0 +1,123 @@
+/*
+ * Outcomes of transfers in: a sender that did not see our answer asks again by
+ * a resume, in this association or another, and gets the same answer (I7). Kept
+ * only for what had a checkpoint in the store: without one nothing is resumed.
+ */
+#include "base/clock.h"
+#include "mta/receive_private.h"
+
+enum verdict { ACCEPTED = 1, REFUSED, RELEASED /* of the association itself */ };
+
+static int64_t keep_us(const struct mta *mta) {
+    return mta->config->limits.resume_seconds * SECOND;
+}
+
+static bool put(struct association *association, struct span name, struct span activity,
+                enum verdict verdict) {
+    struct mta *mta = association->net->mta;
+    buf_clear(&mta->scratch);
+    bool done =
+        buf_append_byte(&mta->scratch, (uint8_t)verdict) &&
+        payload_put_octets(&mta->scratch, bytes_rest(association->id)) &&
+        store_put_outcome(mta->batch.store, &(struct store_outcome){.association = name,
+                                                                    .activity = activity,
+                                                                    .peer = span_str(association->peer->name),
+                                                                    .expiry = clock_now_us() + keep_us(mta),
+                                                                    .data = buf_span(&mta->scratch)});
+    batch_names_activity(association);
+    batch_arm(mta);
+    return done;
+}
+
+bool outcome_note(struct association *association, bool accepted) {
+    struct inbound *inbound = association->inbound;
+    struct span name = bytes_head(inbound->names), activity = bytes_rest(inbound->names);
+    association->outcomes = association->outcomes || span_eq(name, bytes_head(association->id));
+    return inbound_remove(association->net->mta, inbound) &&
+           put(association, name, activity, accepted ? ACCEPTED : REFUSED);
+}
+
+static enum verdict verdict_of(const struct buf *data) {
+    struct reader r = reader_of(buf_span(data));
+    return (enum verdict)reader_u8(&r);
+}
+
+static enum verdict find(struct association *association, struct span name, struct span activity) {
+    struct buf data;
+    buf_init(&data, 0);
+    bool found = store_get_outcome(association->net->mta->store, name, activity,
+                                   span_str(association->peer->name), &data, NULL);
+    enum verdict verdict = found ? verdict_of(&data) : (enum verdict)0;
+    buf_free(&data);
+    return verdict;
+}
+
+enum ipc_resume outcome_of(struct association *association, struct span name, struct span activity) {
+    enum verdict verdict = activity.len ? find(association, name, activity) : (enum verdict)0;
+    return verdict == ACCEPTED  ? IPC_RESUME_COMPLETED
+           : verdict == REFUSED ? IPC_RESUME_REFUSED
+                                : IPC_RESUME_UNKNOWN_ACTIVITY;
+}
+
+/* ---- names that are used again ---- */
+
+/* An association of the same name was there before: some MTAs make it of the host's name and the time. */
+static bool see_former(void *context, const struct store_outcome *outcome) {
+    struct association *association = context;
+    struct store_batch *batch = association->net->mta->batch.store;
+    if (!span_eq(outcome->peer, span_str(association->peer->name)))
+        return true;
+    if (outcome->activity.len == 0) /* released; this one is not */
+        store_remove_outcome(batch, outcome->association, outcome->activity, outcome->peer);
+    association->outcomes = true;
+    return true;
+}
+
+void outcome_look(struct association *association) {
+    store_each_outcome(association->net->mta->store, bytes_head(association->id), see_former, association,
+                       NULL);
+}
+
+void outcome_begins(struct association *association, struct span activity) {
+    struct mta *mta = association->net->mta;
+    struct span name = bytes_head(association->id), peer = span_str(association->peer->name);
+    if (association->named_in == mta->batch.number)
+        batch_commit(mta); /* what it said of its last activity counts */
+    if (association->outcomes)
+        store_remove_outcome(mta->batch.store, name, activity, peer);
+    const struct store_activity_in *former = store_find_activity_in(mta->store, peer, name, activity);
+    if (former)
+        inbound_forget(mta, former);
+    if (former || association->outcomes)
+        batch_names_activity(association);
+}
+
+/* ---- associations that ended in good order ---- */
+
+static bool is_unfinished(void *context, const struct store_activity_in *activity) {
+    struct association **unfinished = context;
+    if (!span_eq(activity->peer, span_str((*unfinished)->peer->name)))
+        return true;
+    *unfinished = NULL;
+    return false;
+}
+
+void outcome_released(struct association *association) {
+    struct association *unfinished = association;
+    struct span name = bytes_head(association->id);
+    store_each_activity_of(association->net->mta->store, name, is_unfinished, &unfinished);
+    if (!unfinished)
+        put(association, name, SPAN_LIT(""), RELEASED);
+}
+
+/* ---- recovery ---- */
+
+bool outcome_is_released(struct mta *mta, struct span association, struct span peer) {
+    return store_get_outcome(mta->store, association, SPAN_LIT(""), peer, NULL, NULL);
+}
+
+struct span outcome_address(const struct store_outcome *outcome) {
+    struct reader r = reader_of(outcome->data);
+    reader_u8(&r);
+    return payload_octets(&r);
+}

@@ -1,0 +1,102 @@
+/*
+ * RT-RECOVER (X.228 §7.8) carries no bind: who names an association that broke,
+ * and calls from its address, is taken for its peer. So he gets no more than
+ * what he came for (I8): to end what that association left unfinished. The
+ * names of associations can be guessed where they are made of host and time,
+ * so all of this is looked up by keys, and costs no commit.
+ */
+#include "base/log.h"
+#include "mta/receive_private.h"
+
+struct recovery {
+    struct mta *mta;
+    const struct ipc_bind *bind;
+    struct peer *peer;
+};
+
+/* Without a bind as with one: who calls otherwise than the peer may call is not the peer. */
+static bool may_call(const struct peer *peer, const struct ipc_bind *bind) {
+    const struct mta_bind *agreed = &peer->config->bind;
+    return (agreed->modes & 1u << bind->mode) && (agreed->two_way_alternate || !bind->two_way_alternate);
+}
+
+static enum mta_recovery allowed(const struct peer *peer) {
+    return peer && peer->config ? peer->config->recovery : MTA_RECOVERY_OFF;
+}
+
+/* The peer of that name, when it may recover what it had from this address. */
+static struct peer *caller(const struct recovery *recovery, struct span name, struct span address) {
+    struct peer *peer =
+        span_eq(address, recovery->bind->address) ? peer_find(recovery->mta, name) : NULL;
+    return allowed(peer) != MTA_RECOVERY_OFF && may_call(peer, recovery->bind) ? peer : NULL;
+}
+
+static bool is_unfinished(void *context, const struct store_activity_in *activity) {
+    struct recovery *recovery = context;
+    struct peer *peer = caller(recovery, activity->peer, inbound_address(activity->state));
+    if (allowed(peer) == MTA_RECOVERY_FULL ||
+        (peer && !outcome_is_released(recovery->mta, activity->association, activity->peer)))
+        recovery->peer = peer;
+    return !recovery->peer;
+}
+
+static bool is_over(void *context, const struct store_outcome *outcome) {
+    struct recovery *recovery = context;
+    struct peer *peer = caller(recovery, outcome->peer, outcome_address(outcome));
+    if (allowed(peer) == MTA_RECOVERY_FULL)
+        recovery->peer = peer;
+    return !recovery->peer;
+}
+
+static bool any_is_full(const struct mta *mta) {
+    for (size_t i = 0; i < mta->config->peer_count; i++)
+        if (mta->config->peers[i].recovery == MTA_RECOVERY_FULL)
+            return true;
+    return false;
+}
+
+/* The store may still think that the association is up (half open, or in another net process): then it is
+ * fenced, so that nothing more of it counts. */
+void recovery_fence(struct mta *mta, const struct peer *peer, const struct ipc_bind *bind) {
+    for (struct net *net = mta->nets; net; net = net->next)
+        for (size_t i = 0; i < net->associations.room; i++) {
+            struct association *association = net->associations.slots[i].value;
+            if (!association || association->out || association->peer != peer ||
+                !span_eq(bytes_head(association->id), bind->recover_id) || !span_eq(bytes_rest(association->id), bind->address))
+                continue;
+            association_end(association, IPC_CLOSE_ABORTED, "recovered by another association");
+            map_remove(&net->associations, association->ref);
+            association_gone(association, "recovered by another association");
+            return;
+        }
+}
+
+struct peer *recovery_peer(struct mta *mta, const struct ipc_bind *bind) {
+    struct recovery recovery = {mta, bind, NULL};
+    store_each_activity_of(mta->store, bind->recover_id, is_unfinished, &recovery);
+    if (!recovery.peer && any_is_full(mta))
+        store_each_outcome(mta->store, bind->recover_id, is_over, &recovery, NULL);
+    return recovery.peer;
+}
+
+bool recovery_begin(struct association *association, struct span id) {
+    if (allowed(association->peer) == MTA_RECOVERY_FULL)
+        return true;
+    association->recovers = bytes_new(id, (struct span){NULL, 0});
+    return association->recovers != NULL;
+}
+
+bool recovery_brings_new(struct association *association) {
+    if (!association->recovers)
+        return false;
+    log_warning(
+        "peer=%s a recovery without a bind begins something new, and is ended; where the peer knows no "
+        "better, its option 'recovery = full' lets it",
+        association->peer->name);
+    association_end(association, IPC_CLOSE_ABORTED, "a recovery begins something new without a bind");
+    return true;
+}
+
+bool recovery_is_for(const struct association *association, struct span id) {
+    return !association->recovers || span_eq(bytes_head(association->recovers), id);
+}

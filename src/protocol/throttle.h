@@ -1,0 +1,29 @@
+/* Hosts whose tries failed: who fails too often is refused for a while, before anybody is asked about him. */
+#ifndef PROTOCOL_THROTTLE_H
+#define PROTOCOL_THROTTLE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define THROTTLE_HOSTS  256
+#define THROTTLE_LOG_US ((int64_t)60 * 1000000) /* between two log lines about one host */
+
+struct throttle_host {
+    char name[64];
+    int64_t until;    /* monotonic µs; each failure counts for 3 s from the end of the one before */
+    int64_t logged;   /* monotonic µs; 0: never */
+    unsigned refused; /* since it is known */
+};
+
+/* Of one process; all zero at first. With more hosts than places those that failed least are forgotten. */
+struct throttle {
+    struct throttle_host hosts[THROTTLE_HOSTS];
+};
+
+/* True while the host is to be refused unasked; the log says so once a minute. */
+bool throttle_is_over(struct throttle *throttle, const char *host);
+/* A try of the host failed for want of the right name or password. */
+void throttle_failed(struct throttle *throttle, const char *host);
+
+#endif
