@@ -160,6 +160,13 @@ struct counters {
     uint64_t received, submitted, transferred, delivered, reports, repeats, refused, possible_duplicates;
 };
 
+/* jump.c: how the expiry of units with ids below `below` is to be read. */
+struct expiry_shift {
+    uint64_t below;
+    int64_t us;
+};
+#define SHIFTS_MOST 16
+
 struct mta {
     struct event_base *loop;
     const struct mta_config *config;
@@ -185,14 +192,20 @@ struct mta {
     struct buf prefix;    /* an APDU's octets before its content */
     struct map resumable; /* struct outbound_activity by work id */
     struct event *commit, *tick, *pace;
-    struct event *more;      /* the rest of what a tick left undone */
-    struct event *fill;      /* what a commit left to the store for after the answers */
+    struct event *more;                 /* the rest of what a tick left undone */
+    struct event *fill;                 /* what a commit left to the store for after the answers */
+    int64_t tick_clock, tick_monotonic; /* of the last tick */
+    int64_t last_seen;                  /* when the newest event was recorded before the start; 0: none was */
+    struct expiry_shift shifts[SHIFTS_MOST];
+    size_t shift_count, graced;
+    int64_t put_off_logged;  /* monotonic µs; 0: never */
+    uint64_t put_off;        /* copies since the last line about them */
     bool refusing;           /* the log says that the store takes nothing */
     int64_t refusing_logged; /* monotonic µs; 0: never */
     int64_t paced_at;
     const struct peer *crowded;                 /* where what just came in has to queue; NULL: nowhere */
     struct association *held_first, *held_last; /* whose answers are held back (pace.c) */
-    char id_prefix[17];
+    char id_prefix[MTS_ID_PREFIX + 1];
     uint64_t id_next;
     uint64_t named_in; /* the number of the batch that last said something of activities in */
     size_t hot_octets; /* held by work's bytes */

@@ -41,15 +41,18 @@ struct mts_routed {
     int hop;           /* -1: one that is not in the tables any more */
 };
 
+/* Leaves nine digits to base 36 of ub-local-id-length's 32 characters for the number. */
+#define MTS_ID_PREFIX 22
+
 /* The circumstances of one call. */
 struct mts_run {
     const struct mts_tables *tables;
     struct arena *arena;
     int64_t now; /* seconds since 1970 UTC */
 
-    /* MTS-identifiers: `id_prefix` (at most 16 characters of IA5String; includes the node and an epoch that
-     * no earlier run of the node has used) and a number that the calls raise. The same prefix and number
-     * never come twice. */
+    /* MTS-identifiers: `id_prefix` (at most MTS_ID_PREFIX characters of IA5String; includes the node and a
+     * part that no earlier run of the node has used) and a number that the calls raise. The same prefix and
+     * number never come twice. */
     const char *id_prefix;
     uint64_t id_next;
 

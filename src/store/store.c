@@ -211,7 +211,7 @@ static bool open_database(struct store *store, const struct store_options *optio
     int flags = SQLITE_OPEN_NOMUTEX | (store->read_only  ? SQLITE_OPEN_READONLY
                                        : options->create ? SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE
                                                          : SQLITE_OPEN_READWRITE);
-    if (sqlite3_open_v2(name, &store->db, flags, options->vfs) != SQLITE_OK)
+    if (sqlite3_open_v2(name, &store->db, flags, options->database_files) != SQLITE_OK)
         return store->db ? db_error(store, name, err)
                          : error_set(err, STORE_NO_MEMORY, "%s: out of memory", name);
     sqlite3_extended_result_codes(store->db, 1);

@@ -61,7 +61,8 @@ struct store_options {
     bool read_only;     /* read only: no lock; every function that writes fails with STORE_READ_ONLY */
     bool create;        /* make the folder and an empty store if there is none */
     uint64_t low_water; /* free octets on the disk below which it stops accepting; 0 means 64 MiB */
-    const char *vfs;    /* SQLite VFS to use, for tests; NULL means the default one */
+    const char *database_files; /* the engine's name of other file operations for its database, for tests;
+                                   NULL means the system's */
     const struct store_files
         *files; /* file operations for the segments, for tests (store/files.h); NULL means the system's */
 };
