@@ -9,9 +9,9 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "ipc/door.h"
-#include "mta/guesses.h"
 #include "mta/client_private.h"
 #include "mta/convert.h"
+#include "mta/guesses.h"
 #include "mta/jump.h"
 #include "mta/outbound_private.h"
 #include "mta/quota.h"
@@ -139,7 +139,8 @@ static bool open_all(struct mta *mta, struct error *err) {
     if (!schedule_init(&mta->schedule, 0) || !batch_init(mta) || !peers_configure(mta) ||
         !convert_init(mta) || !open_events(mta) || !(mta->guesses = guesses_new()))
         return error_set(err, STORE_NO_MEMORY, "no memory");
-    return begin_identifiers(mta, err) && users_load(mta, err) && load_queue(mta, err);
+    return begin_identifiers(mta, err) && mailboxes_rename(mta, err) && users_load(mta, err) &&
+           load_queue(mta, err);
 }
 
 struct mta *mta_make(struct event_base *loop, const struct mta_config *config,
