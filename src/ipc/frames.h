@@ -154,7 +154,7 @@ enum ipc_type {
     /* S>L>C u64 offset, u64 total, rest octets; an error comes as RESPONSE */
     IPC_FETCH_DATA,
     /* L>S u32 uid, u32 gid, before a client's first frame; ref = client. Frames of a client carry ref =
-       client * 2^32 + its ref, which is not 0: an answer with that is about the connection */
+       client * 2^32 + its ref; a RESPONSE that nobody asked for, with ref 0, is about the connection */
     IPC_CLIENT_OPEN,
     /* L>S (empty) ref = client */
     IPC_CLIENT_CLOSE,
