@@ -14,7 +14,8 @@ demo: all
 
 # One MTA for a first real use, with the configuration in ./chasqui.conf
 run: all
-	@[ -f chasqui.conf ] || $(BUILD)/release/src/mhsd/mhsd --write-config chasqui.conf
+	@[ -f chasqui.conf ] || { $(BUILD)/release/src/mhsd/mhsd --write-config chasqui.conf && \
+		sed -i 's/^run-as = .*/run-as = ""        # a trial: no other user need reach this folder/' chasqui.conf; }
 	@mkdir -p var
 	@echo "Stop it with Ctrl-C. In another terminal:"
 	@echo "  export PATH=$(CURDIR)/$(BUILD)/release/src/mhs:\$$PATH CHASQUI_SOCKET=$(CURDIR)/var/mhsd.sock"

@@ -101,13 +101,13 @@ static bool key_of_text(const char *text, struct arena *arena, struct span *key,
     return key->data || out_of_memory(err);
 }
 
-static bool check_address(const char *address, struct arena *arena, struct error *err) {
+/* An address that can be built; its key says which it is, in whatever spelling. */
+static bool check_address(const char *address, struct arena *arena, struct span *key, struct error *err) {
     struct oraddress parsed;
     struct x411_ORAddress wire;
-    if (!oraddress_parse(span_str(address), arena, &parsed, err) ||
-        !oraddress_build(&parsed, arena, &wire, err))
-        return false;
-    return parsed.count || error_set(err, BAD, "the address is empty");
+    *key = oraddress_key_of(span_str(address), arena, err);
+    return key->data && oraddress_parse(span_str(address), arena, &parsed, err) &&
+           oraddress_build(&parsed, arena, &wire, err);
 }
 
 static bool insert(struct directory *directory, struct span key, const char *address, struct error *err) {
@@ -131,12 +131,12 @@ static bool insert(struct directory *directory, struct span key, const char *add
 
 static bool add(struct directory *directory, const char *name, const char *address, struct arena *arena,
                 struct error *err) {
-    struct span key;
-    if (!key_of_text(name, arena, &key, err) || !check_address(address, arena, err))
+    struct span key, address_key;
+    if (!key_of_text(name, arena, &key, err) || !check_address(address, arena, &address_key, err))
         return false;
     const struct entry *there = *find(directory, key);
     if (there)
-        return strcmp(there->address, address) == 0 ||
+        return span_eq(oraddress_key_of(span_str(there->address), arena, NULL), address_key) ||
                error_set(err, BAD, "it is the name of %.180s already", there->address);
     return insert(directory, key, address, err);
 }

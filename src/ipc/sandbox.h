@@ -1,7 +1,8 @@
 /*
  * What a process may still do once it serves: an unprivileged user, no new
- * privileges, no file system (Landlock where the kernel has it), and only the
- * system calls of its part (seccomp). Linux only.
+ * privileges, the files of its kind (Landlock, all that the kernel knows of it),
+ * and only the system calls of its kind (seccomp, an allowlist). Linux only.
+ * docs/ARCHITECTURE.md has a table of what each kind can still do.
  */
 #ifndef IPC_SANDBOX_H
 #define IPC_SANDBOX_H
@@ -9,12 +10,19 @@
 #include "base/error.h"
 
 enum sandbox_part {
-    SANDBOX_NET,     /* sockets that are open or to be made; no file system */
-    SANDBOX_STORE,   /* files below one directory; no network sockets */
-    SANDBOX_READER,  /* the same, but makes and removes no files: only those that are there are written
-                        (SQLite's shared memory, its WAL) */
-    SANDBOX_CLIENTS, /* sockets that are open or taken from the local one; no file system */
-    SANDBOX_WORK,    /* the sockets that are open, memory and the clock; nothing else */
+    SANDBOX_STORE,   /* files below one directory; no sockets but those it is given */
+    SANDBOX_READER,  /* the same, but makes, shortens and removes no files: only those that are there are
+                        written (SQLite's shared memory, its WAL) */
+    SANDBOX_NET,     /* Internet sockets, called and taken; no file system */
+    SANDBOX_CLIENTS, /* what it takes from the local socket; no file system */
+    SANDBOX_WORK,    /* what it is given, memory and the clock; nothing else */
+    SANDBOX_PARTS
+};
+
+/* What is done when the kernel lacks Landlock. */
+enum sandbox_level {
+    SANDBOX_FULL,   /* it is an error */
+    SANDBOX_PARTIAL /* a log line: the file system is guarded by permissions and system calls only */
 };
 
 /*
@@ -24,10 +32,11 @@ enum sandbox_part {
 bool sandbox_drop_user(const char *user, struct error *err);
 
 /*
- * Enters the sandbox of `part`; `directory` is what SANDBOX_STORE and SANDBOX_READER
- * may use, else NULL. What the kernel lacks is left out with a log line; a failure of what it
- * has is an error.
+ * Enters the sandbox of `part`; `directory` is what SANDBOX_STORE and SANDBOX_READER may use, else NULL.
+ * Rights that only a newer kernel guards are left out; all else that fails is an error, which says what to
+ * do.
  */
-bool sandbox_enter(enum sandbox_part part, const char *directory, struct error *err);
+bool sandbox_enter(enum sandbox_part part, const char *directory, enum sandbox_level level,
+                   struct error *err);
 
 #endif

@@ -11,31 +11,44 @@
 #include "mhs/command.h"
 #include "names/oraddress.h"
 
-static bool read_address(const char *text, struct arena *arena, struct oraddress *address) {
+/* `given` is what was typed, `text` the address that it stands for. */
+static void say_wrong(const char *given, const char *text, const char *why) {
+    const char *place = aliases_place(given);
+    if (place)
+        mhs_fail(MHS_USAGE, "%s: the alias '%s' stands for '%s', which can't be used: %s", place, given, text,
+                 why);
+    else
+        mhs_fail(MHS_USAGE, "the address '%s' can't be used: %s", text, why);
+}
+
+static bool read_address(const char *given, const char *text, struct arena *arena,
+                         struct oraddress *address) {
     struct error err = {0};
     const char *missing = "an attribute";
-    const char *resolved = aliases_resolve(text);
-    if (!oraddress_parse(span_str(resolved), arena, address, &err)) {
-        mhs_fail(MHS_USAGE, "'%s' is no address and no alias: %s", text, err.text);
+    if (!oraddress_parse(span_str(text), arena, address, &err)) {
+        say_wrong(given, text, err.text);
         return false;
     }
     if (!oraddress_is_complete(address, &missing)) {
-        mhs_fail(MHS_USAGE, "the address '%s' is not complete: %s is missing", resolved, missing);
+        error_set(&err, MHS_USAGE, "it is not complete: %s is missing", missing);
+        say_wrong(given, text, err.text);
         return false;
     }
     return true;
 }
 
-bool address_read(const char *text, struct arena *arena, struct x411_ORName *name) {
+bool address_read(const char *given, struct arena *arena, struct x411_ORName *name) {
     struct oraddress address;
     struct error err = {0};
-    const char *resolved = aliases_resolve(text);
-    bool is_directory_name = strncasecmp(resolved, "DN:", 3) == 0;
-    if (!is_directory_name && !read_address(text, arena, &address))
+    const char *text = aliases_resolve(given);
+    if (!text)
         return false;
-    if (oraddress_parse_name(span_str(resolved), arena, name, &err))
+    bool is_directory_name = strncasecmp(text, "DN:", 3) == 0;
+    if (!is_directory_name && !read_address(given, text, arena, &address))
+        return false;
+    if (oraddress_parse_name(span_str(text), arena, name, &err))
         return true;
-    mhs_fail(MHS_USAGE, "the address '%s' can't be used: %s", text, err.text);
+    say_wrong(given, text, err.text);
     return false;
 }
 
@@ -45,15 +58,19 @@ const char *address_show(const struct x411_ORName *name, struct arena *arena) {
 }
 
 const char *address_mailbox(const char *given, struct arena *arena) {
-    const char *text = given ? given : aliases_me();
+    const char *text = NULL;
     struct oraddress address;
+    if (given ? !(text = aliases_resolve(given)) : !aliases_me(&text))
+        return NULL;
     if (!text) {
         mhs_fail(MHS_USAGE,
                  "whose mailbox? Give it with --user ADDRESS, set CHASQUI_USER, or put 'me = ADDRESS' into "
                  "~/.config/chasqui/aliases");
         return NULL;
     }
-    return read_address(text, arena, &address) ? (const char *)oraddress_text(&address, arena).data : NULL;
+    return read_address(given ? given : text, text, arena, &address)
+               ? (const char *)oraddress_text(&address, arena).data
+               : NULL;
 }
 
 bool address_same(const struct x411_ORName *a, const struct x411_ORName *b, struct arena *arena) {

@@ -1,16 +1,25 @@
 #include "mhs/aliases.h"
 
 #include <ctype.h>
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 
 #include "base/arena.h"
+#include "mhs/command.h"
 
-#define ALIASES_MAX (1024 * 1024)
+enum { STEPS_MOST = 16, LINE_MOST = 8192 };
+#define ALIASES_MAX ((size_t)16 * 1024 * 1024)
+
+struct alias {
+    struct alias *next; /* in the order of the files */
+    const char *name, *value, *place;
+};
 
 static struct arena arena;
+static struct alias *aliases, **aliases_end;
 
 static char *trim(char *text) {
     while (isspace((unsigned char)*text))
@@ -21,47 +30,145 @@ static char *trim(char *text) {
     return text;
 }
 
-/* Looks for `name` in one file; NULL when the file or the name is not there. */
-static const char *look_up(const char *path, const char *name) {
-    FILE *file = fopen(path, "r");
-    if (!file)
-        return NULL;
-    char line[1024];
-    const char *found = NULL;
-    while (!found && fgets(line, sizeof line, file)) {
-        char *equals = strchr(line, '=');
-        char *key = trim(line);
-        if (!equals || *key == '#')
-            continue;
-        *equals = '\0';
-        if (strcasecmp(trim(key), name) == 0)
-            found = arena_printf(&arena, "%s", trim(equals + 1));
-    }
-    fclose(file);
-    return found;
+static bool is_address(const char *text) {
+    return strpbrk(text, "=;/") != NULL;
 }
 
-static const char *look_up_everywhere(const char *name) {
-    char path[4096];
-    const char *config = getenv("XDG_CONFIG_HOME");
-    const char *home = getenv("HOME");
-    if (!arena.cap)
-        arena_init(&arena, ALIASES_MAX);
-    const char *found = NULL;
+/* What is wrong with a line, or NULL for a comment, an empty line and one that was taken. */
+static const char *take_line(char *line, const char *path, unsigned number) {
+    char *name = trim(line), *equals = strchr(name, '=');
+    if (!*name || *name == '#')
+        return NULL;
+    if (!equals)
+        return "there is no '='";
+    *equals = '\0';
+    name = trim(name);
+    char *value = trim(equals + 1);
+    if (!*name || is_address(name))
+        return "there is no name that can be an alias before '='";
+    if (!*value)
+        return "there is no address after '='";
+    struct alias *alias = arena_alloc(&arena, sizeof *alias);
+    if (!alias)
+        return "it is too much";
+    *alias = (struct alias){.name = arena_printf(&arena, "%s", name),
+                            .value = arena_printf(&arena, "%s", value),
+                            .place = arena_printf(&arena, "%s:%u", path, number)};
+    if (!alias->name || !alias->value || !alias->place)
+        return "it is too much";
+    *aliases_end = alias;
+    aliases_end = &alias->next;
+    return NULL;
+}
+
+/* The rest of a line that is too long goes with it. */
+static bool read_line(FILE *file, char line[LINE_MOST], bool *cut) {
+    if (!fgets(line, LINE_MOST, file))
+        return false;
+    *cut = !strchr(line, '\n') && strlen(line) + 1 == LINE_MOST;
+    for (int c = 0; *cut && c != EOF && c != '\n';)
+        c = fgetc(file);
+    return true;
+}
+
+static void read_file(const char *path) {
+    static char line[LINE_MOST];
+    FILE *file = fopen(path, "r");
+    bool cut;
+    if (!file) {
+        if (errno != ENOENT && errno != ENOTDIR)
+            fprintf(stderr, "mhs: the aliases in %s can't be read: %s\n", path, strerror(errno));
+        return;
+    }
+    for (unsigned number = 1; read_line(file, line, &cut); number++) {
+        const char *wrong = cut ? "it is too long" : take_line(line, path, number);
+        if (wrong)
+            fprintf(stderr, "mhs: %s:%u is no alias and is passed over: %s; write name = ADDRESS\n", path,
+                    number, wrong);
+    }
+    fclose(file);
+}
+
+static void read_files(void) {
+    const char *config = getenv("XDG_CONFIG_HOME"), *home = getenv("HOME");
+    const char *path;
+    if (aliases_end)
+        return;
+    aliases_end = &aliases;
+    arena_init(&arena, ALIASES_MAX);
     if (config && *config)
-        snprintf(path, sizeof path, "%s/chasqui/aliases", config);
+        path = arena_printf(&arena, "%s/chasqui/aliases", config);
     else
-        snprintf(path, sizeof path, "%s/.config/chasqui/aliases", home ? home : "");
-    found = look_up(path, name);
-    return found ? found : look_up("/etc/chasqui/aliases", name);
+        path = arena_printf(&arena, "%s/.config/chasqui/aliases", home ? home : "");
+    if (path)
+        read_file(path);
+    read_file("/etc/chasqui/aliases");
+}
+
+static const struct alias *look_up(const char *name) {
+    read_files();
+    const struct alias *alias = aliases;
+    while (alias && strcasecmp(alias->name, name) != 0)
+        alias = alias->next;
+    return alias;
+}
+
+/* The last alias of the chain that `name` begins; NULL, and the cause said if `aloud`, when it has no end. */
+static const struct alias *follow(const char *name, bool aloud) {
+    const struct alias *steps[STEPS_MOST], *alias = look_up(name);
+    if (!alias && aloud)
+        mhs_fail(
+            MHS_USAGE,
+            "no such alias: '%s'; aliases are lines 'name = ADDRESS' in ~/.config/chasqui/aliases and "
+            "/etc/chasqui/aliases, and an address is written /C=GB/A=GOLD/S=Smith or S=Smith; A=GOLD; C=GB",
+            name);
+    for (size_t count = 0; alias && !is_address(alias->value); count++) {
+        for (size_t i = 0; i < count; i++)
+            if (steps[i] == alias) {
+                if (aloud)
+                    mhs_fail(MHS_USAGE, "the alias '%s' leads round in a circle, by %s: '%s = %s'", name,
+                             alias->place, alias->name, alias->value);
+                return NULL;
+            }
+        const struct alias *next = look_up(alias->value);
+        if (aloud && !next)
+            mhs_fail(MHS_USAGE, "%s: '%s = %s' leads to no such alias and is no address", alias->place,
+                     alias->name, alias->value);
+        else if (aloud && count + 1 == STEPS_MOST)
+            mhs_fail(MHS_USAGE, "the alias '%s' leads over more than %d others; write the address itself",
+                     name, STEPS_MOST);
+        if (count + 1 == STEPS_MOST)
+            return NULL;
+        steps[count] = alias;
+        alias = next;
+    }
+    return alias;
+}
+
+void aliases_forget(void) {
+    arena_free(&arena);
+    aliases = NULL;
+    aliases_end = NULL;
 }
 
 const char *aliases_resolve(const char *name) {
-    const char *found = strpbrk(name, "=;/") ? NULL : look_up_everywhere(name);
-    return found ? found : name;
+    if (is_address(name))
+        return name;
+    const struct alias *alias = follow(name, true);
+    return alias ? alias->value : NULL;
 }
 
-const char *aliases_me(void) {
+const char *aliases_place(const char *name) {
+    const struct alias *alias = is_address(name) ? NULL : follow(name, false);
+    return alias ? alias->place : NULL;
+}
+
+bool aliases_me(const char **address) {
     const char *user = getenv("CHASQUI_USER");
-    return user && *user ? aliases_resolve(user) : look_up_everywhere("me");
+    const char *name = user && *user ? user : "me";
+    *address = NULL;
+    if (name != user && !look_up(name))
+        return true;
+    *address = aliases_resolve(name);
+    return *address;
 }

@@ -1,15 +1,31 @@
 /*
  * Short names for addresses: lines `name = ADDRESS` in ~/.config/chasqui/aliases
  * and /etc/chasqui/aliases; `#` begins a comment; the user's own file goes
- * first. The name `me` is the mailbox that commands use when none is given.
+ * first, case of names is ignored. What stands for an ADDRESS may be another
+ * alias. The name `me` is the mailbox that commands use when none is given.
+ * A line that is none is passed over and named, with its file, on standard error.
  */
 #ifndef MHS_ALIASES_H
 #define MHS_ALIASES_H
 
-/* The address that `name` stands for, or `name` itself when it is no alias. Valid until the program ends. */
+#include <stdbool.h>
+
+/*
+ * The address that `name` stands for, or `name` itself when it is written as an
+ * address (it has a `=`, `;` or `/`). NULL when it is no alias, or leads to
+ * none or round in a circle: that was said on standard error. Valid until the
+ * program ends.
+ */
 const char *aliases_resolve(const char *name);
 
-/* The user's own mailbox: $CHASQUI_USER or the alias `me`; NULL when neither is set. */
-const char *aliases_me(void);
+/* `FILE:LINE` from which `name` gets its address; NULL when it is no alias. */
+const char *aliases_place(const char *name);
+
+/* The user's own mailbox: $CHASQUI_USER or the alias `me`; `*address` is NULL when neither is set. False as
+ * aliases_resolve. */
+bool aliases_me(const char **address);
+
+/* Forgets the files, which are read once, at the first need. */
+void aliases_forget(void);
 
 #endif

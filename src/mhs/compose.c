@@ -328,11 +328,14 @@ int compose_originator(struct compose *compose, const struct mhs_usage *usage) {
     struct draft *draft = compose->draft;
     if (draft->has_originator)
         return MHS_OK;
-    if (!aliases_me())
+    const char *me;
+    if (!aliases_me(&me))
+        return MHS_USAGE;
+    if (!me)
         return mhs_usage_error(
             usage, "who is the originator? Give --from, set CHASQUI_USER, or put 'me = ADDRESS' into "
                    "~/.config/chasqui/aliases");
-    draft->has_originator = address_read(aliases_me(), draft->arena, &draft->originator);
+    draft->has_originator = address_read(me, draft->arena, &draft->originator);
     return draft->has_originator ? MHS_OK : MHS_USAGE;
 }
 

@@ -148,7 +148,11 @@ static int user_change(const struct mhs_usage *usage, const char *operation, int
         json_decref(request);
         return id == MHS_LINE_STOP ? (int)line.status : mhs_usage_error(usage, "give one ADDRESS");
     }
-    json_object_set_new(request, "address", json_string(aliases_resolve(address)));
+    if (!(address = aliases_resolve(address))) {
+        json_decref(request);
+        return MHS_USAGE;
+    }
+    json_object_set_new(request, "address", json_string(address));
     return mhs_ask(request, print_done);
 }
 

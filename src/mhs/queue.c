@@ -66,9 +66,10 @@ static int take_option(const struct mhs_usage *usage, json_t *request, int id, c
     if (id == OPTION_ALL)
         return json_object_set_new(request, "all", json_true());
     bool address = id == FILTER_ORIGINATOR || id == FILTER_RECIPIENT || id == OPTION_ADDRESS;
+    if (address && !(value = aliases_resolve(value)))
+        return MHS_USAGE;
     if (text_member(id))
-        return json_object_set_new(request, text_member(id),
-                                   json_string(address ? aliases_resolve(value) : value)) == 0
+        return json_object_set_new(request, text_member(id), json_string(value)) == 0
                    ? MHS_OK
                    : mhs_usage_error(usage, "--%s: '%s' is no UTF-8", text_member(id), value);
     const char *name = id == OPTION_LIMIT ? "limit" : id == OPTION_AFTER ? "after" : "older-than";

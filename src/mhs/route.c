@@ -62,7 +62,7 @@ static bool take_option(json_t *request, int id, const char *value) {
     case DIRECTORY_NAME:
         return json_object_set_new(request, "directory-name", json_string(value)) == 0;
     case ORIGINATOR:
-        return json_object_set_new(request, "originator", json_string(aliases_resolve(value))) == 0;
+        return json_object_set_new(request, "originator", json_string(value)) == 0;
     case TYPE:
         return json_object_set_new(request, "content-type", json_string(value)) == 0;
     case PRIORITY:
@@ -81,6 +81,13 @@ static bool take_option(json_t *request, int id, const char *value) {
         return end != value && !*end && errno == 0 && *value != '-';
     }
     return false;
+}
+
+/* An alias gives way to its address. False when it has none; said. */
+static bool resolve(json_t *request, const char *member) {
+    const char *given = json_string_value(json_object_get(request, member));
+    const char *address = given ? aliases_resolve(given) : NULL;
+    return !given || (address && json_object_set_new(request, member, json_string(address)) == 0);
 }
 
 int cmd_route(int argc, char **argv) {
@@ -115,6 +122,9 @@ int cmd_route(int argc, char **argv) {
             return mhs_usage_error(&usage, "'%s' is no number of octets", value);
         return id == MHS_LINE_STOP ? (int)line.status : mhs_usage_error(&usage, "give one ADDRESS");
     }
-    json_object_set_new(request, "address", json_string(aliases_resolve(address)));
-    return mhs_ask(request, print_route);
+    json_object_set_new(request, "address", json_string(address));
+    if (resolve(request, "address") && resolve(request, "originator"))
+        return mhs_ask(request, print_route);
+    json_decref(request);
+    return MHS_USAGE;
 }

@@ -149,7 +149,8 @@ static int run_store(struct child_context *context) {
     struct mta_reload reload = {.read = read_store, .release = release_mta, .context = context};
     umask(077);
     if (!prepare_store(config, &err) || !sandbox_drop_user(config->user, &err) ||
-        !check_store(config, &err) || !sandbox_enter(SANDBOX_STORE, config->mta.store_directory, &err)) {
+        !check_store(config, &err) ||
+        !sandbox_enter(SANDBOX_STORE, config->mta.store_directory, config->sandbox, &err)) {
         log_error("%s", err.text);
         return MTA_EXIT_IN_VAIN;
     }
@@ -164,7 +165,7 @@ static int run_reader(struct child_context *context) {
     const struct config *config = context->config;
     struct mta_reload reload = {.read = read_reader, .release = release_mta, .context = context};
     if (!sandbox_drop_user(config->user, &err) ||
-        !sandbox_enter(SANDBOX_READER, config->mta.store_directory, &err))
+        !sandbox_enter(SANDBOX_READER, config->mta.store_directory, config->sandbox, &err))
         return fail(&err);
     struct mta_descriptors descriptors = {.parent = CHILD_PARENT, .door = CHILD_DOOR};
     return reader_run(&config->mta, &reload, &descriptors);
@@ -185,7 +186,8 @@ static int run_net(struct child_context *context) {
         loop ? resolver_new(loop, protocol->name_servers, protocol->name_server_count) : NULL;
     if (!resolver || !listeners)
         return fail(&(struct error){.text = "the net process can't start: no memory, or no event loop"});
-    if (!sandbox_drop_user(context->config->user, &err) || !sandbox_enter(SANDBOX_NET, NULL, &err))
+    if (!sandbox_drop_user(context->config->user, &err) ||
+        !sandbox_enter(SANDBOX_NET, NULL, context->config->sandbox, &err))
         return fail(&err);
     struct net_descriptors descriptors = {
         .store = CHILD_STORE, .parent = CHILD_PARENT, .listeners = listeners, .resolver = resolver};
@@ -209,7 +211,8 @@ static int run_clients(struct child_context *context) {
     struct error err = {0};
     struct clients_reload reload = {.read = read_clients, .release = release_clients, .context = context};
     allow_descriptors();
-    if (!sandbox_drop_user(context->config->user, &err) || !sandbox_enter(SANDBOX_CLIENTS, NULL, &err))
+    if (!sandbox_drop_user(context->config->user, &err) ||
+        !sandbox_enter(SANDBOX_CLIENTS, NULL, context->config->sandbox, &err))
         return fail(&err);
     struct clients_descriptors descriptors = {
         .store = CHILD_STORE, .parent = CHILD_PARENT, .local = CHILD_LISTENERS, .door = CHILD_DOOR};
@@ -229,7 +232,8 @@ static void tell_ready(int parent) {
 static int run_work(struct child_context *context) {
     struct error err = {0};
     work_limit();
-    if (!sandbox_drop_user(context->config->user, &err) || !sandbox_enter(SANDBOX_WORK, NULL, &err))
+    if (!sandbox_drop_user(context->config->user, &err) ||
+        !sandbox_enter(SANDBOX_WORK, NULL, context->config->sandbox, &err))
         return fail(&err);
     tell_ready(CHILD_PARENT);
     return work_run(CHILD_STORE);

@@ -66,6 +66,7 @@ static void read_processes(struct loader *l) {
     }
     config->clients.service_uid = config->mta.service_uid;
     config->log_level = (enum log_level)config_word(l->tree, "log-level");
+    config->sandbox = (enum sandbox_level)config_word(l->tree, "sandbox");
     config->net_processes = (unsigned)config_number(l->tree, "net-processes");
     config->reader_processes = (unsigned)config_number(l->tree, "reader-processes");
     config->clients.reader_count = config->reader_processes;

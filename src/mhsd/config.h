@@ -10,6 +10,7 @@
 #include "base/error.h"
 #include "base/log.h"
 #include "clients/clients.h"
+#include "ipc/sandbox.h"
 #include "mhsd/config_options.h"
 #include "mta/mta.h"
 #include "protocol/config.h"
@@ -22,6 +23,7 @@ struct config {
     const char *user;   /* whom the processes run as when they are started by root; NULL: no change */
     unsigned net_processes, reader_processes, work_processes;
     enum log_level log_level;
+    enum sandbox_level sandbox;
 };
 
 /* What a reading has to say, in lines; the caller frees the buffers. */
@@ -71,7 +73,7 @@ void config_free(struct config *config);
 
 /* Writes a first configuration to `path`, which must not be there yet and which its owner alone can read
  * afterwards: what is to be set, then every other option with its default; `directory` is for store and
- * socket. */
-bool config_write_first(const char *path, const char *directory, struct error *err);
+ * socket, `user` whom to run as (NULL: no change). */
+bool config_write_first(const char *path, const char *directory, const char *user, struct error *err);
 
 #endif

@@ -19,8 +19,9 @@ static const char head[] =
     "store = \"%s/store\"\n"
     "socket = \"%s/mhsd.sock\"\n"
     "\n"
-    "# The user to run as when the daemon is started by root; empty: stay what you are.\n"
-    "run-as = \"\"\n"
+    "# The user to run as when the daemon is started by root (useradd --system chasqui makes one); empty: "
+    "stay what you are.\n"
+    "run-as = \"%s\"\n"
     "\n"
     "# Where P1 associations are accepted: presentation addresses (RFC 1278), "
     "\"T-selector\"/Internet=host+port.\n"
@@ -109,10 +110,10 @@ static void write_options(struct buf *out) {
     }
 }
 
-bool config_write_first(const char *path, const char *directory, struct error *err) {
+bool config_write_first(const char *path, const char *directory, const char *user, struct error *err) {
     struct buf text;
     buf_init(&text, 0);
-    buf_printf(&text, head, directory, directory);
+    buf_printf(&text, head, directory, directory, user ? user : "");
     write_options(&text);
     FILE *file = text.failed ? NULL : fopen(path, "wxe");
     bool done = file && fchmod(fileno(file), 0600) == 0 && /* passwords will stand in it */

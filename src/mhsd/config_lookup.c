@@ -25,10 +25,9 @@ static bool ask_user(struct loader *l, struct config_section *section, struct co
     const char *name = value->items[0];
     const struct passwd *entry = getpwnam(name);
     if (!entry)
-        return config_fail(
-            l, section, value->option->name,
-            "there is no local user '%.60s'; create it (useradd --system %.60s), or name another", name,
-            name);
+        return config_fail(l, section, value->option->name,
+                           "there is no local user '%.60s'; create it (useradd %s%.60s), or name another",
+                           name, value->option->flags & CONFIG_ROOT ? "--system " : "", name);
     uint32_t uid = entry->pw_uid;
     return take_ids(l, value, &uid, 1);
 }

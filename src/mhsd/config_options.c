@@ -75,6 +75,7 @@ static const struct config_option normal_options[] = {EXPIRY(24 * HOUR), FIRST(1
 static const struct config_option non_urgent_options[] = {EXPIRY(36 * HOUR), FIRST(300), LONGEST(3600), {0}};
 static const struct config_option urgent_options[] = {EXPIRY(4 * HOUR), FIRST(60), LONGEST(900), {0}};
 
+static const char *const sandboxes[] = {"full", "partial", NULL};
 static const char *const log_levels[] = {"error", "warning", "notice", "info", "debug", NULL};
 
 static const struct config_option top_options[] = {
@@ -104,6 +105,9 @@ static const struct config_option top_options[] = {
          "process answers it, between its commits."},
     {"work-processes", CONFIG_NUMBER, CONFIG_RESTART, CONFIG_PARENT, 1, 64, .number = 1,
      .help = "How many processes open contents, for conversion."},
+    {"sandbox", CONFIG_WORD, CONFIG_RESTART, CONFIG_ALL, .text = "full", .words = sandboxes,
+     .help = "What to do where the kernel has no Landlock, which keeps each process to its own files: `full` "
+             "refuses to start, `partial` goes on without."},
     {"log-level", CONFIG_WORD, 0, CONFIG_ALL, .text = "info", .words = log_levels,
      .help = "What is logged: lines of this level and those before it."},
     {"listen", CONFIG_TEXTS, CONFIG_RESTART, CONFIG_NET, .none = "nowhere",

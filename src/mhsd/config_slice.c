@@ -3,11 +3,15 @@
 
 /* With what the system answered; config_lookup.c reads it. */
 static void write_name(struct buf *out, const struct config_value *value) {
-    buf_append_byte(out, '"');
-    buf_printf(out, "%s", value->items[0]);
+    struct buf name;
+    buf_init(&name, 0);
+    buf_printf(&name, "%s", value->items[0]);
     for (size_t i = 0; i < value->id_count; i++)
-        buf_printf(out, ":%u", value->ids[i]);
-    buf_append_byte(out, '"');
+        buf_printf(&name, ":%u", value->ids[i]);
+    if (buf_append_byte(&name, 0))
+        config_write_text(out, (const char *)name.data);
+    out->failed = out->failed || name.failed;
+    buf_free(&name);
 }
 
 static void write_section(struct buf *out, const struct config_section *section, unsigned kind) {

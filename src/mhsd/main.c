@@ -35,7 +35,9 @@ static int write_first(const char *path) {
     if (!getcwd(directory, sizeof directory - 16))
         return 1;
     strcat(directory, directory[1] ? "/var" : "var");
-    if (!config_write_first(path, directory, &err)) {
+    /* Root's daemon gives up what root may; another user's has nothing to give up. */
+    const struct config_option *run_as = config_option_named(&config_top, SPAN_LIT("run-as"), NULL);
+    if (!config_write_first(path, directory, geteuid() == 0 ? run_as->text : NULL, &err)) {
         fprintf(stderr, "mhsd: %s\n", err.text);
         return 1;
     }

@@ -23,6 +23,7 @@ struct local_user {
     char *directory_name; /* RFC 4514, or NULL */
     uint32_t uid;
     bool has_uid, configured;
+    bool in_rules;    /* of one that was added: the rules know it, for nobody else has its address */
     struct buf key;   /* of the address: equal for all its spellings */
     size_t same_hash; /* number of the next user whose key has the same hash, from 1; 0: none */
 };

@@ -145,13 +145,27 @@ static bool add_work(const struct decision *decision, const struct mts_held *hel
 
 /* ---- deliveries ---- */
 
-/* The configuration may spell an address in any way; the store knows the mailbox by one. */
+static struct span key_of_mailbox(void *context, struct span name) {
+    struct mta *mta = context;
+    arena_reset(&mta->arena);
+    return oraddress_key_of(name, &mta->arena, NULL);
+}
+
 struct span mailbox_name(struct mta *mta, const char *mailbox) {
-    struct oraddress address;
-    struct span text = {NULL, 0};
-    if (oraddress_parse(span_str(mailbox), &mta->arena, &address, NULL) && address.count)
-        text = oraddress_text(&address, &mta->arena);
-    return text.data ? text : span_str(mailbox);
+    struct span key = oraddress_key_of(span_str(mailbox), &mta->arena, NULL);
+    return key.data ? key : span_str(mailbox);
+}
+
+bool mailboxes_rename(struct mta *mta, struct error *err) {
+    struct store_rename changed;
+    if (!store_rename_mailboxes(mta->store, key_of_mailbox, mta, &changed, err))
+        return false;
+    if (changed.renamed || changed.joined)
+        log_notice(
+            "mailboxes now go by their address's key: %zu were renamed, and the entries of %zu others went "
+            "to the mailbox of the same address",
+            changed.renamed, changed.joined);
+    return true;
 }
 
 bool decide_entry(struct mta *mta, const struct mts_delivery *delivery, enum mts_kind kind, bool has_content,

@@ -376,8 +376,11 @@ struct mts_run run_begin(struct mta *mta, struct arena *arena);
 bool decide_apply(struct mta *mta, struct mts_run *run, const struct mts_decisions *decisions,
                   const struct subject *subject);
 
-/* The name in the store of the rules' mailbox; lives in mta->arena. */
+/* The name in the store of the rules' mailbox: its address's key, however the configuration spells it; lives
+ * in mta->arena. */
 struct span mailbox_name(struct mta *mta, const char *mailbox);
+/* When the store was opened: mailboxes that an older program named by a spelling get that name. */
+bool mailboxes_rename(struct mta *mta, struct error *err);
 
 /* Adds a mailbox entry for what was delivered of the message. */
 bool decide_entry(struct mta *mta, const struct mts_delivery *delivery, enum mts_kind kind, bool has_content,

@@ -103,9 +103,9 @@ static bool fits_unit(const struct mta *mta, const struct filter *filter, const 
 }
 
 static bool same_address(struct arena *arena, struct span text, const char *wanted) {
-    struct oraddress a, b;
-    return text.data && oraddress_parse(text, arena, &a, NULL) &&
-           oraddress_parse(span_str(wanted), arena, &b, NULL) && oraddress_equal(&a, &b);
+    struct span a = text.data ? oraddress_key_of(text, arena, NULL) : text;
+    struct span b = oraddress_key_of(span_str(wanted), arena, NULL);
+    return a.data && b.data && span_eq(a, b);
 }
 
 static bool has_recipient(struct arena *arena, const struct copy *copy, const char *wanted) {

@@ -60,10 +60,8 @@ static void renumber(struct mta *mta, size_t from, size_t to) {
 
 static bool read_key(struct span text, struct buf *key) {
     struct arena arena;
-    struct oraddress address;
     arena_init(&arena, 1024 * 1024);
-    struct span found = oraddress_parse(text, &arena, &address, NULL) ? oraddress_key(&address, &arena)
-                                                                      : (struct span){NULL, 0};
+    struct span found = oraddress_key_of(text, &arena, NULL);
     bool ok = found.data && buf_append_span(key, found);
     arena_free(&arena);
     return ok;
@@ -154,6 +152,8 @@ static bool add_to_rules(struct mta *mta, const struct local_user *user, struct 
 }
 
 static void remove_from_rules(struct mta *mta, const struct local_user *user) {
+    if (!user->in_rules)
+        return;
     mts_tables_remove(mta->config->tables, user->address);
     if (user->directory_name && mta->config->directory)
         directory_remove(mta->config->directory, user->directory_name);
@@ -177,13 +177,14 @@ static bool load_record(void *context, struct span name, struct span data) {
                               .directory_name = directory_name.len ? directory : NULL,
                               .uid = uid,
                               .has_uid = has_uid};
-    if (mts_mailbox_of(mta->config->tables, address)) {
+    if (user_find(mta, name)) {
         log_notice("user %s is in the configuration now; the one that was added by hand plays no part",
                    address);
         return true;
     }
-    if (!add_to_rules(mta, &user, &err))
-        log_error("user %s: %s", address, err.text);
+    user.in_rules = add_to_rules(mta, &user, &err);
+    if (!user.in_rules)
+        log_error("user %s gets no messages: %s", address, err.text);
     return add_user(mta, &user);
 }
 
@@ -300,6 +301,7 @@ json_t *request_user_add(struct client *client, json_t *request) {
     if (user_find(mta, span_str(address)))
         return client_error("exists", "%s is a user already", address);
     const struct local_user user = {.address = (char *)address,
+                                    .in_rules = true,
                                     .directory_name =
                                         (char *)json_string_value(json_object_get(request, "directory-name")),
                                     .uid = (uint32_t)json_integer_value(uid),

@@ -306,8 +306,14 @@ static struct entry *entry_new(struct arena *arena, const char *text, struct x41
     return entry;
 }
 
-static bool entry_add(struct mts_tables *tables, struct entry *entry) {
-    remove_key(tables, entry->key);
+static bool entry_add(struct mts_tables *tables, struct entry *entry, struct error *err) {
+    const struct entry *there = entry_find(tables, entry->key);
+    if (there)
+        return error_set(err, BAD, "%s has this address already: %.150s",
+                         there->user ? "a user"
+                         : there->dl ? "a list"
+                                     : "an alias",
+                         there->text);
     if (tables->entry_count >= 2 * tables->entry_buckets)
         more_buckets(tables);
     struct entry **at = &tables->entries[span_hash(entry->key) & (tables->entry_buckets - 1)];
@@ -401,8 +407,8 @@ static bool fill_user(struct arena *arena, struct entry *entry, const struct mts
 bool mts_tables_add_user(struct mts_tables *tables, const struct mts_user *given, struct error *err) {
     struct x411_ORName name;
     struct entry *entry = entry_new(&tables->arena, given->address, &name, err);
-    if (entry && fill_user(&tables->arena, entry, given, err))
-        return entry_add(tables, entry);
+    if (entry && fill_user(&tables->arena, entry, given, err) && entry_add(tables, entry, err))
+        return true;
     return error_prefix(err, "user %s", given->address ? given->address : "");
 }
 
@@ -450,8 +456,8 @@ static bool fill_dl(struct arena *arena, struct entry *entry, const struct mts_d
 bool mts_tables_add_dl(struct mts_tables *tables, const struct mts_dl *given, struct error *err) {
     struct x411_ORName name;
     struct entry *entry = entry_new(&tables->arena, given->address, &name, err);
-    if (entry && fill_dl(&tables->arena, entry, given, &name, err))
-        return entry_add(tables, entry);
+    if (entry && fill_dl(&tables->arena, entry, given, &name, err) && entry_add(tables, entry, err))
+        return true;
     return error_prefix(err, "list %s", given->address ? given->address : "");
 }
 
@@ -459,8 +465,9 @@ bool mts_tables_add_alias(struct mts_tables *tables, const char *address, const 
                           struct error *err) {
     struct x411_ORName name;
     struct entry *entry = entry_new(&tables->arena, address, &name, err);
-    if (entry && read_optional(&tables->arena, target, &entry->alias, err) && entry->alias)
-        return entry_add(tables, entry);
+    if (entry && read_optional(&tables->arena, target, &entry->alias, err) && entry->alias &&
+        entry_add(tables, entry, err))
+        return true;
     return error_prefix(err, "alias %s", address ? address : "");
 }
 

@@ -184,7 +184,8 @@ struct mts_tables *mts_tables_new(const struct mts_self *self, struct error *err
 void mts_tables_free(struct mts_tables *tables);
 
 /* Each adds one entry, or returns false with an error that names the entry and the cause. Routes refer to
- * hops by name: add hops first. A user or list that is there already is replaced. */
+ * hops by name: add hops first. An address, in any spelling, is that of one user, list or alias:
+ * a second one is refused. */
 bool mts_tables_add_hop(struct mts_tables *tables, const struct mts_hop *hop, struct error *err);
 bool mts_tables_add_route(struct mts_tables *tables, const struct mts_route *route, struct error *err);
 bool mts_tables_add_user(struct mts_tables *tables, const struct mts_user *user, struct error *err);

@@ -10,7 +10,6 @@
 #define NAMES_ORADDRESS_H
 
 #include "base/arena.h"
-#include "base/buf.h"
 #include "base/error.h"
 #include "base/span.h"
 #include "schema/x411.h"
@@ -66,8 +65,13 @@ struct oraddress_attribute {
     enum oraddress_kind kind;
     struct span type;  /* of a domain-defined or unknown attribute, else absent */
     struct span value; /* UTF-8, as written */
-    /* UTF-8 in canonical form: letters' case folded, spaces trimmed and collapsed, a numeric country as its
-     * alpha form. An ADMD or PRMD is the same as NumericString and as PrintableString. */
+    /* UTF-8: a teletex form that goes onto the wire beside a printable value (`CN=yen*{165}`), else absent.
+     * It is a variant of the value (X.402 §18.3): neither compared nor printed. Of PD-A1 that of all lines.
+     */
+    struct span teletex;
+    /* UTF-8 in canonical form: letters' case folded, accents composed, spaces trimmed and collapsed, a
+     * numeric country as its alpha form, digits without spaces, a presentation address as it is printed. An
+     * ADMD or PRMD is the same as NumericString and as PrintableString. */
     struct span key;
     struct span type_key; /* the same of `type` */
 };
@@ -90,23 +94,23 @@ enum oraddress_error {
 
 /*
  * Reads `G=John; S=Smith; O=a bank; P=abl; A=snomail; C=aq` (F.401, RFC 1685),
- * `/C=AQ/A=SNOMAIL/P=ABL/S=Smith/` (RFC 2156 §4.1.3) or the first with commas;
- * labels short or long, in any case and order; with or without `X.400:` before
- * it. A doubled delimiter or `$` before a delimiter makes it part of the value.
- * A country without an ADMD means the ADMD of one space. Empty text gives an
- * empty address. Bounds are checked when the wire's form is built.
+ * `/C=AQ/A=SNOMAIL/P=ABL/S=Smith/` (RFC 2156 §4.1.3), a mixture of both, or the
+ * first with commas; labels short or long, in any case and order; with or
+ * without `X.400:` or `X400:` before it, and Microsoft's brackets around all.
+ * A doubled delimiter, or `$` or `\` before a mark, makes it part of the value.
+ * `DDA.TYPE=ms` and `DDA.VALUE=net/po/user` are one attribute, `DDA:ms`.
+ * `CN=yen*{165}` has a printable and a teletex form (RFC 2156 §3.3.4), `CN=*{165}`
+ * the latter only. A country without an ADMD means the ADMD of one space. Empty
+ * text gives an empty address. Bounds are checked when the wire's form is built.
  */
 bool oraddress_parse(struct span text, struct arena *arena, struct oraddress *address, struct error *err);
 
 /*
- * Appends the one form that we write: `/C=GB/A=GOLD/P=ALPHA/O=…/OU1=…/CN=…/S=…`,
- * in hierarchical order, delimiters in values escaped with `$` (RFC 2156),
+ * The one form that we write: `/C=GB/A=GOLD/P=ALPHA/O=…/OU1=…/CN=…/S=…`, in
+ * hierarchical order, `/`, `;`, `=`, `*`, `$` and `\` in values escaped with `$`,
  * domain-defined attributes as `DDA:type=value`. Reading it back gives an equal
- * address. Returns false when `out` is full.
+ * address. In the arena, NUL after it; `data` is NULL without memory.
  */
-bool oraddress_print(const struct oraddress *address, struct buf *out);
-
-/* The same in the arena, with a NUL after it; `data` is NULL without memory. */
 struct span oraddress_text(const struct oraddress *address, struct arena *arena);
 
 /* The label of a kind (`OU1`, `DDA`), or NULL. */
@@ -144,9 +148,17 @@ const struct oraddress_attribute *oraddress_find(const struct oraddress *address
 bool oraddress_equal(const struct oraddress *a, const struct oraddress *b);
 uint64_t oraddress_hash(const struct oraddress *address);
 
-/* The canonical form as text: equal octets for equal addresses. In the arena, NUL after it; `data` NULL
- * without memory. */
+/*
+ * The one key under which addresses are kept and looked up: the printed form of
+ * the values' keys (`/C=gb/A=gold/P=alpha/S=smith`). Equal octets for equal
+ * addresses, and the key of itself when it is parsed. In the arena, NUL after
+ * it; `data` NULL without memory.
+ */
 struct span oraddress_key(const struct oraddress *address, struct arena *arena);
+
+/* The key of a text in any spelling. `data` NULL when it is no address, or an empty one; `err` (may be NULL)
+ * says why. */
+struct span oraddress_key_of(struct span text, struct arena *arena, struct error *err);
 
 /* The canonical form of one value of a kind. `data` NULL without memory. */
 struct span oraddress_value_key(enum oraddress_kind kind, struct span value, struct arena *arena);

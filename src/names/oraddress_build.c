@@ -27,6 +27,21 @@ static struct span value_of(const struct builder *b, enum oraddress_kind kind) {
     return found ? found->value : (struct span){NULL, 0};
 }
 
+/* The teletex form beside the value, in UTF-8; the value itself where the kind has none of its own. */
+static struct span teletex_of(const struct builder *b, enum oraddress_kind kind) {
+    const struct oraddress_attribute *found = oraddress_find(b->address, kind);
+    return !found ? (struct span){NULL, 0} : found->teletex.data ? found->teletex : found->value;
+}
+
+static bool has_teletex(const struct builder *b, enum oraddress_kind first, enum oraddress_kind last) {
+    for (size_t i = 0; i < b->address->count; i++) {
+        const struct oraddress_attribute *item = &b->address->items[i];
+        if (item->kind >= first && item->kind <= last && item->teletex.data)
+            return true;
+    }
+    return false;
+}
+
 static size_t characters(struct span utf8) {
     size_t count = 0;
     for (size_t i = 0; i < utf8.len; i++)
@@ -180,12 +195,15 @@ static bool build_string(struct builder *b, enum oraddress_kind kind, struct spa
     enum repertoire repertoire = repertoire_of(value, b->arena);
     if (!check_bound(b, kind, value, repertoire))
         return false;
-    if (repertoire == PRINTABLE) {
+    if (repertoire == PRINTABLE)
         *printable = value;
+    if (repertoire == PRINTABLE && !has_teletex(b, kind, kind))
         return true;
+    if (repertoire != UNIVERSAL) {
+        value = teletex_of(b, kind);
+        return check_bound(b, kind, value, TELETEX) && to_teletex(b, value, &teletex) &&
+               add_extension(b, oraddress_kinds[kind].teletex, &teletex);
     }
-    if (repertoire == TELETEX)
-        return to_teletex(b, value, &teletex) && add_extension(b, oraddress_kinds[kind].teletex, &teletex);
     struct x411_UniversalOrBMPString wide;
     return to_universal(b, value, &wide) && add_extension(b, oraddress_kinds[kind].universal, &wide);
 }
@@ -210,8 +228,11 @@ static bool build_postal_parameter(struct builder *b, enum oraddress_kind kind) 
         return to_universal(b, value, &wide) && add_extension(b, oraddress_kinds[kind].universal, &wide);
     if (repertoire == PRINTABLE)
         parameter.printable_string = value;
-    else if (!to_teletex(b, value, &parameter.teletex_string))
-        return false;
+    if (repertoire == TELETEX || has_teletex(b, kind, kind)) {
+        value = teletex_of(b, kind);
+        if (!check_bound(b, kind, value, TELETEX) || !to_teletex(b, value, &parameter.teletex_string))
+            return false;
+    }
     return add_extension(b, oraddress_kinds[kind].printable, &parameter);
 }
 
@@ -280,10 +301,14 @@ static bool build_domains(struct builder *b, struct x411_BuiltInStandardAttribut
 
 /* ---- names of several parts ---- */
 
+/* Values and the teletex forms beside them. */
 static bool check_parts(struct builder *b, enum oraddress_kind first, enum oraddress_kind last,
                         enum repertoire repertoire) {
-    for (int kind = first; kind <= (int)last; kind++) {
-        if (!check_bound(b, (enum oraddress_kind)kind, value_of(b, (enum oraddress_kind)kind), repertoire))
+    for (size_t i = 0; i < b->address->count; i++) {
+        const struct oraddress_attribute *item = &b->address->items[i];
+        if (item->kind >= first && item->kind <= last &&
+            (!check_bound(b, item->kind, item->value, repertoire) ||
+             !check_bound(b, item->kind, item->teletex, TELETEX)))
             return false;
     }
     return true;
@@ -291,10 +316,10 @@ static bool check_parts(struct builder *b, enum oraddress_kind first, enum oradd
 
 static bool build_teletex_name(struct builder *b) {
     struct x411_TeletexPersonalName name = {0};
-    return to_teletex(b, value_of(b, ORADDRESS_SURNAME), &name.surname) &&
-           to_teletex(b, value_of(b, ORADDRESS_GIVEN_NAME), &name.given_name) &&
-           to_teletex(b, value_of(b, ORADDRESS_INITIALS), &name.initials) &&
-           to_teletex(b, value_of(b, ORADDRESS_GENERATION), &name.generation_qualifier) &&
+    return to_teletex(b, teletex_of(b, ORADDRESS_SURNAME), &name.surname) &&
+           to_teletex(b, teletex_of(b, ORADDRESS_GIVEN_NAME), &name.given_name) &&
+           to_teletex(b, teletex_of(b, ORADDRESS_INITIALS), &name.initials) &&
+           to_teletex(b, teletex_of(b, ORADDRESS_GENERATION), &name.generation_qualifier) &&
            add_extension(b, oraddress_kinds[ORADDRESS_SURNAME].teletex, &name);
 }
 
@@ -313,7 +338,7 @@ static bool build_personal_name(struct builder *b, struct x411_BuiltInStandardAt
         for (size_t i = 0; i < b->address->count; i++) {
             enum oraddress_kind kind = b->address->items[i].kind;
             if (kind >= ORADDRESS_GIVEN_NAME && kind <= ORADDRESS_GENERATION)
-                return error_set(b->err, ORADDRESS_SYNTAX, "O/R address: %s without a surname",
+                return error_set(b->err, ORADDRESS_SYNTAX, "O/R address: %s without a surname; give S",
                                  oraddress_label(kind));
         }
         return true;
@@ -322,6 +347,8 @@ static bool build_personal_name(struct builder *b, struct x411_BuiltInStandardAt
         return false;
     if (repertoire != PRINTABLE)
         return repertoire == TELETEX ? build_teletex_name(b) : build_universal_name(b);
+    if (has_teletex(b, ORADDRESS_SURNAME, ORADDRESS_GENERATION) && !build_teletex_name(b))
+        return false;
     a->personal_name = arena_alloc(b->arena, sizeof(*a->personal_name));
     if (!a->personal_name)
         return no_memory(b);
@@ -341,7 +368,9 @@ static bool count_units(struct builder *b, size_t *count) {
         if (!value_of(b, (enum oraddress_kind)(ORADDRESS_UNIT_1 + i)).data)
             continue;
         if (*count != (size_t)i)
-            return error_set(b->err, ORADDRESS_SYNTAX, "O/R address: OU%d without OU%d", i + 1, i);
+            return error_set(b->err, ORADDRESS_SYNTAX,
+                             "O/R address: OU%d without OU%d; number the units from OU1, the highest first",
+                             i + 1, i);
         (*count)++;
     }
     return true;
@@ -351,7 +380,8 @@ static bool build_wide_units(struct builder *b, size_t count, enum repertoire re
     x411_TeletexOrganizationalUnitName teletex[4];
     struct x411_UniversalOrBMPString wide[4];
     for (size_t i = 0; i < count; i++) {
-        struct span value = value_of(b, (enum oraddress_kind)(ORADDRESS_UNIT_1 + i));
+        enum oraddress_kind kind = (enum oraddress_kind)(ORADDRESS_UNIT_1 + i);
+        struct span value = repertoire == TELETEX ? teletex_of(b, kind) : value_of(b, kind);
         if (repertoire == TELETEX ? !to_teletex(b, value, &teletex[i]) : !to_universal(b, value, &wide[i]))
             return false;
     }
@@ -367,6 +397,8 @@ static bool build_units(struct builder *b, struct x411_BuiltInStandardAttributes
         return false;
     if (!count || repertoire != PRINTABLE)
         return !count || build_wide_units(b, count, repertoire);
+    if (has_teletex(b, ORADDRESS_UNIT_1, ORADDRESS_UNIT_4) && !build_wide_units(b, count, TELETEX))
+        return false;
     a->organizational_unit_names.items = arena_array(b->arena, count, sizeof(struct span));
     if (!a->organizational_unit_names.items)
         return no_memory(b);
@@ -391,6 +423,9 @@ static bool build_defined(struct builder *b, struct x411_BuiltInDomainDefinedAtt
     struct x411_TeletexDomainDefinedAttribute teletex[MOST] = {0};
     struct x411_UniversalDomainDefinedAttribute wide[MOST] = {0};
     enum repertoire repertoire = widest(b, ORADDRESS_DOMAIN_DEFINED, ORADDRESS_DOMAIN_DEFINED);
+    bool in_teletex =
+        repertoire == TELETEX ||
+        (repertoire == PRINTABLE && has_teletex(b, ORADDRESS_DOMAIN_DEFINED, ORADDRESS_DOMAIN_DEFINED));
     size_t count = 0;
     for (size_t i = 0; i < b->address->count; i++) {
         const struct oraddress_attribute *item = &b->address->items[i];
@@ -403,8 +438,10 @@ static bool build_defined(struct builder *b, struct x411_BuiltInDomainDefinedAtt
             return false;
         printable[count].type = item->type;
         printable[count].value = item->value;
-        if (repertoire == TELETEX && (!to_teletex(b, item->type, &teletex[count].type) ||
-                                      !to_teletex(b, item->value, &teletex[count].value)))
+        struct span form = item->teletex.data ? item->teletex : item->value;
+        if (in_teletex &&
+            (!check_bound(b, item->kind, form, TELETEX) || !to_teletex(b, item->type, &teletex[count].type) ||
+             !to_teletex(b, form, &teletex[count].value)))
             return false;
         if (repertoire == UNIVERSAL && (!to_universal(b, item->type, &wide[count].type) ||
                                         !to_universal(b, item->value, &wide[count].value)))
@@ -413,8 +450,10 @@ static bool build_defined(struct builder *b, struct x411_BuiltInDomainDefinedAtt
     }
     if (!count || repertoire == UNIVERSAL)
         return !count || add_extension(b, 28, &(struct x411_UniversalDomainDefinedAttributes){wide, count});
+    if (in_teletex && !add_extension(b, 6, &(struct x411_TeletexDomainDefinedAttributes){teletex, count}))
+        return false;
     if (repertoire == TELETEX)
-        return add_extension(b, 6, &(struct x411_TeletexDomainDefinedAttributes){teletex, count});
+        return true;
     out->items = arena_array(b->arena, count, sizeof(*out->items));
     if (!out->items)
         return no_memory(b);
@@ -466,6 +505,14 @@ static struct span join_lines(struct builder *b, const struct span *lines, size_
     return span_of(out, out ? len : 0);
 }
 
+/* A teletex form is of all lines together; its own bound is checked when it is encoded. */
+static bool check_lines(struct builder *b) {
+    for (int kind = ORADDRESS_PD_LINE_1; kind <= ORADDRESS_PD_LINE_6; kind++)
+        if (!check_bound(b, (enum oraddress_kind)kind, value_of(b, (enum oraddress_kind)kind), PRINTABLE))
+            return false;
+    return true;
+}
+
 static bool build_postal_lines(struct builder *b) {
     struct span lines[MOST_LINES];
     size_t count = 0;
@@ -482,7 +529,9 @@ static bool build_postal_lines(struct builder *b) {
     if (repertoire == PRINTABLE) {
         address.printable_address.items = lines;
         address.printable_address.count = count;
-        return check_parts(b, ORADDRESS_PD_LINE_1, ORADDRESS_PD_LINE_6, PRINTABLE) &&
+        return check_lines(b) &&
+               (!has_teletex(b, ORADDRESS_PD_LINE_1, ORADDRESS_PD_LINE_1) ||
+                to_teletex(b, teletex_of(b, ORADDRESS_PD_LINE_1), &address.teletex_string)) &&
                add_extension(b, 16, &address);
     }
     struct span text = join_lines(b, lines, count);
@@ -525,13 +574,19 @@ static bool build_terminal_type(struct builder *b) {
     return !value.data || add_extension(b, 23, &number);
 }
 
-static bool build_unknown(struct builder *b, const struct oraddress_attribute *item) {
-    int64_t number = item->type.len <= 3 && is_digits(item->type) ? 0 : -1;
-    for (size_t i = 0; i < item->type.len && number >= 0; i++)
-        number = number * 10 + (item->type.data[i] - '0');
-    uint8_t *octets = arena_alloc(b->arena, item->value.len / 2 + 1);
+static int64_t number_of(struct span digits) {
+    int64_t number = digits.len <= 3 && is_digits(digits) ? 0 : -1;
+    for (size_t i = 0; i < digits.len && number >= 0; i++)
+        number = number * 10 + (digits.data[i] - '0');
+    return number;
+}
+
+bool oraddress_build_unknown(const struct oraddress_attribute *item, struct arena *arena,
+                             struct x411_ExtensionAttribute *attribute, struct error *err) {
+    int64_t number = number_of(item->type);
+    uint8_t *octets = arena_alloc(arena, item->value.len / 2 + 1);
     if (!octets)
-        return no_memory(b);
+        return error_set(err, ORADDRESS_MEMORY, "O/R address: out of memory");
     bool good = number >= 0 && number <= x411_ub_extension_attributes && item->value.len % 2 == 0;
     for (size_t i = 0; good && i + 1 < item->value.len; i += 2) {
         int high = text_hex_digit(item->value.data[i]), low = text_hex_digit(item->value.data[i + 1]);
@@ -541,10 +596,18 @@ static bool build_unknown(struct builder *b, const struct oraddress_attribute *i
     struct span element = span_of(octets, item->value.len / 2);
     struct ber_element read;
     if (!good || !ber_element_read(element, &read, NULL) || read.total != element.len)
-        return error_set(b->err, ORADDRESS_SYNTAX,
+        return error_set(err, ORADDRESS_SYNTAX,
                          "O/R address: X-EXT:%.*s is no attribute's number and BER in hex",
                          (int)(item->type.len < 20 ? item->type.len : 20), (const char *)item->type.data);
-    return add_element(b, number, element);
+    *attribute = (struct x411_ExtensionAttribute){.extension_attribute_type = number,
+                                                  .extension_attribute_value = element};
+    return true;
+}
+
+static bool build_unknown(struct builder *b, const struct oraddress_attribute *item) {
+    struct x411_ExtensionAttribute attribute;
+    return oraddress_build_unknown(item, b->arena, &attribute, b->err) &&
+           add_element(b, attribute.extension_attribute_type, attribute.extension_attribute_value);
 }
 
 static bool build_postal(struct builder *b) {

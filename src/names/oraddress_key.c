@@ -1,8 +1,7 @@
 /* The canonical form of attributes, and what is built on it: lists, equality, hashes. */
-#include <stdio.h>
-
 #include "base/text.h"
 #include "names/oraddress_private.h"
+#include "names/paddress.h"
 
 bool is_digits(struct span s) {
     for (size_t i = 0; i < s.len; i++) {
@@ -22,26 +21,43 @@ bool is_printable_string(struct span s) {
     return true;
 }
 
-/*
- * The small letter of a capital, for the scripts of European addresses: Latin,
- * Greek and Cyrillic. Other characters are their own fold.
- */
-static uint32_t fold(uint32_t c) {
-    if ((c >= 'A' && c <= 'Z') || (c >= 0xC0 && c <= 0xDE && c != 0xD7))
-        return c + 32;
-    if ((c >= 0x100 && c <= 0x137 && c != 0x130 && c != 0x131) || (c >= 0x14A && c <= 0x177))
-        return c | 1;
-    if ((c >= 0x139 && c <= 0x148) || (c >= 0x179 && c <= 0x17E))
-        return c + (c & 1);
-    if (c == 0x178)
-        return 0xFF;
+/* Blocks of letters whose capitals have even (`to` = 1) or odd (`to` = 0) code points, each before its small
+ * letter. */
+static const struct {
+    uint16_t first, last, to;
+} pairs_of_letters[] = {
+    {0x100, 0x12F, 1}, {0x132, 0x137, 1}, {0x139, 0x148, 0}, {0x14A, 0x177, 1},   {0x179, 0x17E, 0},
+    {0x1CD, 0x1DC, 0}, {0x1DE, 0x1EF, 1}, {0x1F8, 0x21F, 1}, {0x222, 0x233, 1},   {0x460, 0x481, 1},
+    {0x48A, 0x4BF, 1}, {0x4C1, 0x4CE, 0}, {0x4D0, 0x52F, 1}, {0x1E00, 0x1E95, 1}, {0x1EA0, 0x1EFF, 1},
+};
+
+static uint32_t fold_greek(uint32_t c) {
+    static const uint16_t accented[] = {0x3AC, 0, 0x3AD, 0x3AE, 0x3AF, 0, 0x3CC, 0, 0x3CD, 0x3CE};
+    if (c >= 0x386 && c <= 0x38F && accented[c - 0x386])
+        return accented[c - 0x386];
     if (c >= 0x391 && c <= 0x3AB && c != 0x3A2)
         return c + 32;
-    if (c >= 0x410 && c <= 0x42F)
+    return c == 0x3C2 ? 0x3C3 : c; /* the sigma at a word's end */
+}
+
+/*
+ * The small letter of a capital, for Latin, Greek, Cyrillic and Armenian
+ * scripts. Other characters are their own fold. All folds keep the length in
+ * UTF-8.
+ */
+static uint32_t fold(uint32_t c) {
+    if ((c >= 'A' && c <= 'Z') || (c >= 0xC0 && c <= 0xDE && c != 0xD7) || (c >= 0x410 && c <= 0x42F))
         return c + 32;
+    if (c < 0xC0)
+        return c;
+    for (size_t i = 0; i < sizeof pairs_of_letters / sizeof *pairs_of_letters; i++)
+        if (c >= pairs_of_letters[i].first && c <= pairs_of_letters[i].last)
+            return pairs_of_letters[i].to ? c | 1 : c + (c & 1);
+    if (c == 0x178)
+        return 0xFF;
     if (c >= 0x400 && c <= 0x40F)
         return c + 80;
-    return c;
+    return c >= 0x531 && c <= 0x556 ? c + 48 : fold_greek(c);
 }
 
 /* The character at the start of UTF-8 text, and its length; an octet that begins none stands for itself. */
@@ -61,8 +77,8 @@ static uint32_t read_character(struct span s, size_t *used) {
     return c;
 }
 
-/* Folds the character at the start of `s` into `out` and returns the octets read. All folds keep the length
- * in UTF-8. */
+/* Folds the character at the start of `s` into `out` and returns the octets read, which are as many as those
+ * written. */
 static size_t fold_character(struct span s, uint8_t *out) {
     if (s.data[0] < 0x80) {
         out[0] = (uint8_t)fold(s.data[0]);
@@ -73,17 +89,72 @@ static size_t fold_character(struct span s, uint8_t *out) {
     if (used == 2) {
         out[0] = (uint8_t)(0xC0 | folded >> 6);
         out[1] = (uint8_t)(0x80 | (folded & 0x3F));
+    } else if (used == 3) {
+        out[0] = (uint8_t)(0xE0 | folded >> 12);
+        out[1] = (uint8_t)(0x80 | (folded >> 6 & 0x3F));
+        out[2] = (uint8_t)(0x80 | (folded & 0x3F));
     } else {
         memcpy(out, s.data, used);
     }
     return used;
 }
 
+/* Small letters and what they become with an accent that follows them: UniversalStrings and what is typed may
+ * hold either form, T.61 always means the composed one. */
+static const struct {
+    uint16_t mark;
+    const char *letters;
+} accents[] = {
+    {0x300, "aàeèiìnǹoòuù"},
+    {0x301, "aácćeégǵiílĺnńoórŕsśuúyýzźαάεέηήιίοόυύωώ"},
+    {0x302, "aâcĉeêgĝhĥiîjĵoôsŝuûwŵyŷ"},
+    {0x303, "aãiĩnñoõuũ"},
+    {0x304, "aāeēiīoōuū"},
+    {0x306, "aăgğuŭий"},
+    {0x307, "cċeėgġzż"},
+    {0x308, "aäeëiïoöuüyÿеё"},
+    {0x30A, "aåuů"},
+    {0x30B, "oőuű"},
+    {0x30C, "cčdďeěgǧlľnňrřsštťzž"},
+    {0x326, "sștț"},
+    {0x327, "cçgģkķlļnņrŗsştţ"},
+    {0x328, "aąeęiįuų"},
+};
+
+static const char *letters_with(uint32_t mark) {
+    for (size_t i = 0; i < sizeof accents / sizeof *accents; i++)
+        if (accents[i].mark == mark)
+            return accents[i].letters;
+    return NULL;
+}
+
+/* Puts the accent at `out + len`, of `size` octets, onto the letter before it. Returns the new length. */
+static size_t compose(uint8_t *out, size_t len, size_t size) {
+    size_t used, start = len;
+    const char *letters = letters_with(read_character(span_of(out + len, size), &used));
+    while (letters && start && (out[start - 1] & 0xC0) == 0x80)
+        start--;
+    if (!letters || !start)
+        return len + size;
+    struct span letter = span_of(out + start - 1, len - start + 1);
+    for (struct span rest = span_str(letters); rest.len;) {
+        size_t base, composed;
+        (void)read_character(rest, &base);
+        (void)read_character(span_sub(rest, base, rest.len), &composed);
+        if (span_eq(letter, span_sub(rest, 0, base))) {
+            memcpy(out + start - 1, rest.data + base, composed);
+            return start - 1 + composed;
+        }
+        rest = span_sub(rest, base + composed, rest.len);
+    }
+    return len + size;
+}
+
 static bool is_space(uint8_t c) {
     return c == ' ' || c == '\t' || c == '\r' || c == '\n';
 }
 
-/* Folded, without spaces at the ends, and one for a run of them within. */
+/* Folded and composed, without spaces at the ends, and one for a run of them within. */
 static struct span fold_value(struct span value, struct arena *arena) {
     uint8_t *out = arena_alloc(arena, value.len + 1);
     if (!out)
@@ -100,7 +171,7 @@ static struct span fold_value(struct span value, struct arena *arena) {
             out[len++] = ' ';
         space = false;
         size_t used = fold_character(span_sub(value, i, value.len), out + len);
-        len += used;
+        len = used == 2 ? compose(out, len, used) : len + used;
         i += used;
     }
     return span_of(out, len);
@@ -118,6 +189,17 @@ static struct span without_spaces(struct span key, struct arena *arena) {
     return span_of(out, len);
 }
 
+/* Selectors are octets, so that nothing is folded, but one address has several spellings. */
+static struct span psap_key(struct span value, struct span key, struct arena *arena) {
+    struct paddress psap;
+    struct buf text;
+    buf_init(&text, 0);
+    if (paddress_parse(value, arena, &psap, NULL) && paddress_print(&psap, &text))
+        key = arena_dup(arena, buf_span(&text));
+    buf_free(&text);
+    return key;
+}
+
 struct span oraddress_value_key(enum oraddress_kind kind, struct span value, struct arena *arena) {
     struct span key = fold_value(value, arena);
     if (!key.data)
@@ -132,6 +214,8 @@ struct span oraddress_value_key(enum oraddress_kind kind, struct span value, str
     case ORADDRESS_ISDN:
     case ORADDRESS_NUMERIC_USER_ID:
         return without_spaces(key, arena);
+    case ORADDRESS_PSAP:
+        return psap_key(value, key, arena);
     case ORADDRESS_TERMINAL_TYPE: {
         const char *label = terminal_type_label(terminal_type_of(key));
         return label ? span_str(label) : key;
@@ -173,6 +257,20 @@ static struct span clean(struct span value, struct arena *arena) {
     return span_of(out, len);
 }
 
+/* That of a number has no zeros before it. */
+static struct span type_key(enum oraddress_kind kind, struct span type, struct arena *arena) {
+    struct span key = fold_value(type, arena);
+    while (kind == ORADDRESS_UNKNOWN && is_digits(key) && key.len > 1 && key.data[0] == '0')
+        key = span_sub(key, 1, key.len);
+    return key;
+}
+
+bool attribute_teletex(struct attribute_list *list, struct span teletex) {
+    struct oraddress_attribute *item = &list->items[list->count - 1];
+    item->teletex = clean(teletex, list->arena);
+    return item->teletex.data;
+}
+
 bool attribute_append(struct attribute_list *list, enum oraddress_kind kind, struct span type,
                       struct span value) {
     if (list->count == list->room) {
@@ -191,7 +289,7 @@ bool attribute_append(struct attribute_list *list, enum oraddress_kind kind, str
         item->key = oraddress_value_key(kind, item->value, list->arena);
     if (type.data) {
         item->type = clean(type, list->arena);
-        item->type_key = item->type.data ? fold_value(item->type, list->arena) : item->type;
+        item->type_key = item->type.data ? type_key(kind, item->type, list->arena) : item->type;
     }
     if (!item->key.data || (type.data && !item->type_key.data))
         return false;
@@ -247,28 +345,6 @@ uint64_t oraddress_hash(const struct oraddress *address) {
         hash ^= hash >> 29;
     }
     return hash;
-}
-
-/* Lengths go before the octets, so that no value can pass for another attribute. */
-struct span oraddress_key(const struct oraddress *address, struct arena *arena) {
-    size_t size = 1;
-    for (size_t i = 0; i < address->count; i++)
-        size += address->items[i].key.len + address->items[i].type_key.len + 48;
-    char *out = arena_alloc(arena, size);
-    if (!out)
-        return (struct span){NULL, 0};
-    size_t len = 0;
-    for (size_t i = 0; i < address->count; i++) {
-        const struct oraddress_attribute *item = &address->items[i];
-        len += (size_t)snprintf(out + len, size - len, "%d.%zu.%zu:", (int)item->kind, item->type_key.len,
-                                item->key.len);
-        if (item->type_key.len)
-            memcpy(out + len, item->type_key.data, item->type_key.len);
-        len += item->type_key.len;
-        memcpy(out + len, item->key.data, item->key.len);
-        len += item->key.len;
-    }
-    return span_of(out, len);
 }
 
 bool oraddress_is_postal(const struct oraddress *address) {

@@ -50,7 +50,7 @@ const struct kind_info oraddress_kinds[ORADDRESS_KINDS] = {
     [ORADDRESS_PD_LINE_4] = {"PD-A4", "PDA4 ", 16, 16, 35, BOUND(ub_pds_parameter_length)},
     [ORADDRESS_PD_LINE_5] = {"PD-A5", "PDA5 ", 16, 16, 35, BOUND(ub_pds_parameter_length)},
     [ORADDRESS_PD_LINE_6] = {"PD-A6", "PDA6 ", 16, 16, 35, BOUND(ub_pds_parameter_length)},
-    [ORADDRESS_DOMAIN_DEFINED] = {"DDA", "DD DD1 DD2 DD3 DD4 ", 0, 6, 28,
+    [ORADDRESS_DOMAIN_DEFINED] = {"DDA", "DD DD1 DD2 DD3 DD4 DDA1 DDA2 DDA3 DDA4 ", 0, 6, 28,
                                   BOUND(ub_domain_defined_attribute_value_length)},
     [ORADDRESS_UNKNOWN] = {"X-EXT", "XEXT ", 0, 0, 0, 0, NULL},
 };

@@ -1,150 +1,73 @@
-/* From text to attributes: F.401 annex B, RFC 1685 and RFC 2156 §4.1.3. */
+/* From pairs to attributes: F.401 annex B, RFC 1685 and RFC 2156 §4.1. */
 #include <ctype.h>
 
+#include "asn1/ber.h"
+#include "asn1/table.h"
 #include "names/dn.h"
 #include "names/oraddress_private.h"
 
 enum { MOST_ATTRIBUTES = 64, MOST_TEXT = 8192, MOST_UNITS = 4 };
 
-struct scanner {
-    struct span text;
-    size_t at;
-    char delimiter; /* `/`, `;` or `,` */
-    struct arena *arena;
-    struct error *err;
+static const struct span no_type = {NULL, 0};
+
+/* What is only complete at the end: units without a number, in the order of the text, and whether the
+ * organization or more stood before them; the parts of an E.164 address; a domain-defined attribute in two.
+ */
+struct parts {
+    struct pair units[MOST_UNITS];
+    size_t unit_count;
+    bool from_above, seen_above;
+    struct span isdn, sub_address;
+    struct pair defined; /* its type or its value is still to come */
 };
-
-/* A label (normalized), the type of a domain-defined or unknown attribute, and the value. */
-struct pair {
-    struct span label, type, value;
-};
-
-static struct span trim(struct span s) {
-    while (s.len && isspace(s.data[0]))
-        s = span_sub(s, 1, s.len);
-    while (s.len && isspace(s.data[s.len - 1]))
-        s.len--;
-    return s;
-}
-
-/* Capitals, without the marks in which spellings differ (`X.121`, `N-ID`, `PD-OFFICE NUMBER`). */
-static struct span normalize_label(struct span label, struct arena *arena) {
-    uint8_t *out = arena_alloc(arena, label.len + 1);
-    if (!out)
-        return (struct span){NULL, 0};
-    size_t len = 0;
-    for (size_t i = 0; i < label.len; i++) {
-        if (!strchr("-._ ", label.data[i]) || label.data[i] == 0)
-            out[len++] = (uint8_t)toupper(label.data[i]);
-    }
-    return span_of(out, len);
-}
-
-static bool is_labelled(struct span text, struct arena *arena) {
-    text = trim(span_sub(text, 0, 40));
-    const uint8_t *equals = text.len ? memchr(text.data, '=', text.len) : NULL;
-    if (!equals)
-        return false;
-    struct span label = span_of(text.data, (size_t)(equals - text.data));
-    const uint8_t *mark = memchr(label.data, ':', label.len);
-    if (mark)
-        label.len = (size_t)(mark - label.data);
-    struct span normal = normalize_label(label, arena);
-    return normal.data && (oraddress_kind_of(normal) || span_eq(normal, SPAN_LIT("OU")) ||
-                           span_eq(normal, SPAN_LIT("PN")) || span_eq(normal, SPAN_LIT("RFC822")) ||
-                           span_eq(normal, SPAN_LIT("PDADDRESS")) || span_eq(normal, SPAN_LIT("NETSUB")));
-}
-
-/* True if the delimiter at `at` ends a value: a comma may also be part of one. */
-static bool ends_value(const struct scanner *s, size_t at) {
-    if (s->delimiter != ',')
-        return true;
-    struct span rest = trim(span_sub(s->text, at + 1, s->text.len));
-    return rest.len == 0 || is_labelled(rest, s->arena);
-}
-
-/* Reads up to `stop` or the end of the pair, resolving what is escaped: `$` before a mark, a doubled stop. */
-static struct span read_until(struct scanner *s, char stop) {
-    uint8_t *out = arena_alloc(s->arena, s->text.len - s->at + 1);
-    size_t len = 0;
-    while (out && s->at < s->text.len) {
-        uint8_t c = s->text.data[s->at];
-        uint8_t next = s->at + 1 < s->text.len ? s->text.data[s->at + 1] : 0;
-        if (c == '$' && next && strchr("$/=;,:", next)) {
-            out[len++] = next;
-            s->at += 2;
-            continue;
-        }
-        bool ends = c == (uint8_t)s->delimiter ? ends_value(s, s->at) : c == (uint8_t)stop;
-        if (ends) {
-            if (next != c || c == ',')
-                break;
-            s->at++;
-        }
-        out[len++] = c;
-        s->at++;
-    }
-    return out ? span_of(out, len) : (struct span){NULL, 0};
-}
-
-static bool scan_failed(const struct scanner *s, const char *cause, struct span at) {
-    return error_set(s->err, ORADDRESS_SYNTAX, "O/R address: %s at '%.*s'", cause,
-                     (int)(at.len < 60 ? at.len : 60), at.data ? (const char *)at.data : "");
-}
 
 static bool out_of_memory(struct error *err) {
     return error_set(err, ORADDRESS_MEMORY, "O/R address: out of memory");
 }
 
-/* Splits `DDA:type` and `DD.type`; leaves other labels whole. */
-static struct span split_type(struct span label, struct span *type) {
-    *type = (struct span){NULL, 0};
-    for (size_t i = 1; i < label.len && i <= 5; i++) {
-        if (label.data[i] != ':' && label.data[i] != '.')
-            continue;
-        struct span key = span_sub(label, 0, i);
-        if (!span_eq_nocase(key, SPAN_LIT("DDA")) && !span_eq_nocase(key, SPAN_LIT("DD")) &&
-            !span_eq_nocase(key, SPAN_LIT("X-EXT")) &&
-            !(key.len == 3 && span_eq_nocase(span_sub(key, 0, 2), SPAN_LIT("DD"))))
-            return label;
-        *type = trim(span_sub(label, i + 1, label.len));
-        return key;
-    }
-    return label;
+static bool is_empty(const struct pair_scanner *s, const struct pair *pair) {
+    if (pair->value.len)
+        return false;
+    pair_failed(s, "%s has an empty value; leave it out", pair_show(s, pair->shown));
+    return true;
 }
 
-static bool read_pair(struct scanner *s, struct pair *pair) {
-    struct span start = span_sub(s->text, s->at, s->text.len);
-    struct span label = trim(read_until(s, '='));
-    if (!label.data)
-        return out_of_memory(s->err);
-    if (s->at >= s->text.len || s->text.data[s->at] != '=')
-        return scan_failed(s, "a label and '=' are missing", start);
-    s->at++;
-    pair->value = read_until(s, s->delimiter);
-    pair->label = normalize_label(split_type(label, &pair->type), s->arena);
-    if (!pair->value.data || !pair->label.data)
-        return out_of_memory(s->err);
-    pair->value = trim(pair->value);
-    return pair->label.len ? true : scan_failed(s, "a label is missing", start);
+static bool is_twice(const struct pair_scanner *s, const struct pair *pair) {
+    return pair_failed(s, "%s is there twice; keep one", pair_show(s, pair->shown));
 }
 
-/* What is only complete at the end: units without a number, in the order of the text, and whether the
- * organization or more stood before them; the parts of an E.164 address. */
-struct units {
-    struct span values[MOST_UNITS];
-    size_t count;
-    bool from_above, seen_above;
-    struct span isdn, sub_address;
-};
+static bool add(const struct pair_scanner *s, struct attribute_list *list, enum oraddress_kind kind,
+                const struct pair *pair) {
+    return (attribute_append(list, kind, pair->type, pair->value) &&
+            (!pair->teletex.data || attribute_teletex(list, pair->teletex))) ||
+           pair_no_memory(s);
+}
+
+static bool add_value(const struct pair_scanner *s, struct attribute_list *list, enum oraddress_kind kind,
+                      struct span value) {
+    return attribute_append(list, kind, no_type, value) || pair_no_memory(s);
+}
+
+/* ---- labels that are no kind's ---- */
+
+/* A letter or a digit, or an octet of a character beyond ASCII. */
+static bool names_something(struct span text) {
+    for (size_t i = 0; i < text.len; i++)
+        if (isalnum(text.data[i]) || text.data[i] >= 0x80)
+            return true;
+    return false;
+}
 
 /* RFC 2156 §4.1.2: given names have two letters or more, initials one, the rest is the surname. */
-static bool read_personal_name(struct attribute_list *list, struct span name) {
-    uint8_t *initials = arena_alloc(list->arena, name.len + 1);
+static bool take_personal_name(struct pair_scanner *s, struct attribute_list *list, struct pair *pair) {
+    struct span name = pair->value;
+    uint8_t *initials = arena_alloc(s->arena, name.len + 1);
     size_t count = 0;
     bool first = true;
     if (!initials)
-        return false;
+        return pair_no_memory(s);
+    if (pair->teletex.data)
+        return pair_failed(s, "PN with two forms; write S and G, each with its own");
     for (;; first = false) {
         const uint8_t *dot = name.len ? memchr(name.data, '.', name.len) : NULL;
         if (!dot || dot + 1 == name.data + name.len)
@@ -154,160 +77,240 @@ static bool read_personal_name(struct attribute_list *list, struct span name) {
             initials[count++] = word.data[0];
         else if (!first || word.len < 2)
             break;
-        else if (!attribute_append(list, ORADDRESS_GIVEN_NAME, (struct span){NULL, 0}, word))
+        else if (!add_value(s, list, ORADDRESS_GIVEN_NAME, word))
             return false;
         name = span_sub(name, word.len + 1, name.len);
     }
-    if (count &&
-        !attribute_append(list, ORADDRESS_INITIALS, (struct span){NULL, 0}, span_of(initials, count)))
-        return false;
-    return attribute_append(list, ORADDRESS_SURNAME, (struct span){NULL, 0}, name);
+    if (!names_something(name))
+        return pair_failed(s, "PN names nobody in '%s'; write PN=Given.Surname", pair_show(s, pair->value));
+    return (!count || add_value(s, list, ORADDRESS_INITIALS, span_of(initials, count))) &&
+           add_value(s, list, ORADDRESS_SURNAME, name);
 }
 
 /* RFC 2156 §4.1.3's upa-string: the lines of an unformatted postal address in one value, `The Dome|The
- * Square`.
- */
-static bool read_postal_lines(struct scanner *s, struct attribute_list *list, struct span value) {
+ * Square`; a teletex form stands for all of them. */
+static bool take_postal_lines(struct pair_scanner *s, struct attribute_list *list, struct pair *pair) {
+    struct span value = pair->value;
     for (int line = ORADDRESS_PD_LINE_1; value.len; line++) {
         const uint8_t *bar = memchr(value.data, '|', value.len);
         struct span one = bar ? span_of(value.data, (size_t)(bar - value.data)) : value;
         value = span_sub(value, one.len + 1, value.len);
         if (line > ORADDRESS_PD_LINE_6)
             return error_set(s->err, ORADDRESS_BOUND, "O/R address: more than 6 lines in PD-ADDRESS");
-        one = trim(one);
+        one = pair_trim(one);
         if (!one.len)
-            return scan_failed(s, "an empty line", SPAN_LIT("PD-ADDRESS"));
-        if (!attribute_append(list, (enum oraddress_kind)line, (struct span){NULL, 0}, one))
-            return out_of_memory(s->err);
+            return pair_failed(s, "PD-ADDRESS has an empty line; leave it out");
+        if (!add_value(s, list, (enum oraddress_kind)line, one) ||
+            (line == ORADDRESS_PD_LINE_1 && pair->teletex.data && !attribute_teletex(list, pair->teletex)))
+            return pair_no_memory(s);
     }
     return true;
 }
 
-/* RFC 1327 has an attribute of its own for the sub-address. */
-static bool place_isdn(struct scanner *s, struct attribute_list *list, const struct units *units) {
-    struct span number = units->isdn, sub = units->sub_address;
-    if (sub.data && !number.data)
-        return scan_failed(s, "a sub-address without its number", sub);
-    if (sub.data) {
-        number = span_str(arena_printf(s->arena, "%.*s+%.*s", (int)number.len, (const char *)number.data,
-                                       (int)sub.len, (const char *)sub.data));
-        if (!number.data)
-            return out_of_memory(s->err);
-    }
-    return !number.data || attribute_append(list, ORADDRESS_ISDN, (struct span){NULL, 0}, number) ||
-           out_of_memory(s->err);
+static bool take_unit(struct pair_scanner *s, struct parts *parts, const struct pair *pair) {
+    if (parts->unit_count == MOST_UNITS)
+        return error_set(s->err, ORADDRESS_BOUND, "O/R address: more than %d organizational units",
+                         MOST_UNITS);
+    parts->from_above = parts->unit_count ? parts->from_above : parts->seen_above;
+    parts->units[parts->unit_count++] = *pair;
+    return true;
 }
 
-/* Once each, and not empty. */
-static bool take_isdn(struct scanner *s, const struct pair *pair, struct span *part) {
-    if (part->data || !pair->value.len)
-        return scan_failed(s, part->data ? "it is there twice" : "an empty value", pair->label);
+static bool pair_is_value(const struct pair *pair) {
+    return pair->dotted && span_eq(span_sub(pair->label, 0, 3), SPAN_LIT("DDA")) &&
+           span_eq_nocase(pair->type, SPAN_LIT("VALUE"));
+}
+
+/* The first of the two waits for the second. */
+static bool take_defined(struct pair_scanner *s, struct attribute_list *list, struct parts *parts,
+                         const struct pair *pair) {
+    struct pair *first = &parts->defined;
+    if (!first->value.data) {
+        *first = *pair;
+        return true;
+    }
+    if (pair_is_type(first) == pair_is_type(pair))
+        return is_twice(s, pair);
+    struct pair whole = pair_is_type(pair) ? *first : *pair;
+    whole.type = pair_is_type(pair) ? pair->value : first->value;
+    *first = (struct pair){0};
+    return add(s, list, ORADDRESS_DOMAIN_DEFINED, &whole);
+}
+
+/* Once each. */
+static bool take_isdn(struct pair_scanner *s, const struct pair *pair, struct span *part) {
+    if (part->data)
+        return is_twice(s, pair);
     *part = pair->value;
     return true;
 }
 
-static bool take_pair(struct scanner *s, struct attribute_list *list, struct units *units,
-                      struct pair *pair) {
-    if (span_eq(pair->label, SPAN_LIT("OU"))) {
-        if (units->count == MOST_UNITS)
-            return error_set(s->err, ORADDRESS_BOUND, "O/R address: more than %d organizational units",
-                             MOST_UNITS);
-        units->from_above = units->count ? units->from_above : units->seen_above;
-        units->values[units->count++] = pair->value;
-        return true;
-    }
+static bool take_compound(struct pair_scanner *s, struct attribute_list *list, struct parts *parts,
+                          struct pair *pair) {
+    if (is_empty(s, pair))
+        return false;
+    if (span_eq(pair->label, SPAN_LIT("OU")))
+        return take_unit(s, parts, pair);
     if (span_eq(pair->label, SPAN_LIT("PN")))
-        return read_personal_name(list, pair->value) ? true : out_of_memory(s->err);
-    if (span_eq(pair->label, SPAN_LIT("PDADDRESS")) && pair->value.len)
-        return read_postal_lines(s, list, pair->value);
+        return take_personal_name(s, list, pair);
     if (span_eq(pair->label, SPAN_LIT("NETSUB")))
-        return take_isdn(s, pair, &units->sub_address);
-    if (span_eq(pair->label, SPAN_LIT("RFC822"))) {
-        pair->type = SPAN_LIT("RFC-822");
-        pair->label = SPAN_LIT("DDA");
-    }
+        return take_isdn(s, pair, &parts->sub_address);
+    if (!span_eq(pair->label, SPAN_LIT("RFC822")))
+        return take_postal_lines(s, list, pair);
+    pair->type = SPAN_LIT("RFC-822");
+    return add(s, list, ORADDRESS_DOMAIN_DEFINED, pair);
+}
+
+/* ---- labels of a kind ---- */
+
+static bool unknown_label(const struct pair_scanner *s, const struct pair *pair) {
+    static const struct {
+        const char *start, *remedy;
+    } numbered[] = {{"OU", "there are OU1 to OU4, the highest unit first"},
+                    {"ORGUNIT", "there are OU1 to OU4, the highest unit first"},
+                    {"DD", "write DDA:type=value, at most four"},
+                    {"PDA", "there are the lines PD-A1 to PD-A6"}};
+    const char *shown = pair_show(s, pair->shown);
+    struct span stem = pair->label;
+    while (stem.len && isdigit(stem.data[stem.len - 1]))
+        stem.len--;
+    for (size_t i = 0; stem.len < pair->label.len && i < sizeof numbered / sizeof *numbered; i++)
+        if (span_eq(stem, span_str(numbered[i].start)))
+            return pair_failed(s, "unknown label '%s'; %s", shown, numbered[i].remedy);
+    return pair_failed(
+        s,
+        "unknown label '%s'; the labels are C, A, P, O, OU1 to OU4, CN, S, G, I, Q, N-ID, X121, ISDN, "
+        "PSAP, T-ID, T-TY, DDA:type and those in PD- of postal addresses",
+        shown);
+}
+
+/* An attribute of this edition has a label of its own: under its number it would be another one to compare.
+ */
+static bool is_known_extension(struct pair_scanner *s, struct pair *pair) {
+    struct x411_ORAddress wire = {0};
+    struct x411_ExtensionAttribute attribute;
+    struct oraddress address = {.items =
+                                    &(struct oraddress_attribute){.type = pair->type, .value = pair->value}};
+    struct oraddress read;
+    if (!oraddress_build_unknown(&address.items[0], s->arena, &attribute, NULL))
+        return false; /* said when the wire's form is built */
+    wire.extension_attributes.items = &attribute;
+    wire.extension_attributes.count = 1;
+    if (!oraddress_of(&wire, s->arena, &read) || (read.count && read.items[0].kind == ORADDRESS_UNKNOWN))
+        return false;
+    if (!read.count)
+        return !pair_failed(s, "%s holds nothing; leave it out", pair_show(s, pair->shown));
+    return !pair_failed(s, "X-EXT:%s is the attribute %s; write it so", pair_show(s, pair->type),
+                        oraddress_label(read.items[0].kind));
+}
+
+static bool take_kind(struct pair_scanner *s, struct attribute_list *list, struct parts *parts,
+                      struct pair *pair) {
     enum oraddress_kind kind = oraddress_kind_of(pair->label);
     if (!kind)
-        return scan_failed(s, "unknown label", pair->label);
-    if (kind == ORADDRESS_ISDN)
-        return take_isdn(s, pair, &units->isdn);
-    bool typed = kind == ORADDRESS_DOMAIN_DEFINED || kind == ORADDRESS_UNKNOWN;
-    if (typed != (pair->type.len > 0))
-        return scan_failed(s, "a domain-defined attribute is written DDA:type=value", pair->label);
+        return unknown_label(s, pair);
     if (kind == ORADDRESS_ADMD && !pair->value.len)
         pair->value = SPAN_LIT(" ");
-    units->seen_above |= kind <= ORADDRESS_ORGANIZATION;
-    if (!pair->value.len)
-        return scan_failed(s, "an empty value", pair->label);
-    return attribute_append(list, kind, pair->type, pair->value) ? true : out_of_memory(s->err);
+    if (is_empty(s, pair))
+        return false;
+    if (kind == ORADDRESS_ISDN)
+        return take_isdn(s, pair, &parts->isdn);
+    if (pair_is_type(pair) || pair_is_value(pair))
+        return take_defined(s, list, parts, pair);
+    bool typed = kind == ORADDRESS_DOMAIN_DEFINED || kind == ORADDRESS_UNKNOWN;
+    if (typed != (pair->type.len > 0))
+        return pair_failed(s, "'%s': a domain-defined attribute, and no other, is written DDA:type=value",
+                           pair_show(s, pair->shown));
+    if (kind == ORADDRESS_UNKNOWN && is_known_extension(s, pair))
+        return false;
+    if (pair->teletex.data && !oraddress_kinds[kind].teletex)
+        return error_set(s->err, ORADDRESS_CHARACTER,
+                         "O/R address: %s has no teletex form; it is a PrintableString, without '*'",
+                         oraddress_label(kind));
+    parts->seen_above |= kind <= ORADDRESS_ORGANIZATION;
+    return add(s, list, kind, pair);
 }
+
+/* ---- at the end ---- */
 
 /* The highest unit is OU1. RFC 2156 §4.2 writes it last, next to the organization; read in the other
  * direction it is first. */
-static bool place_units(struct scanner *s, struct attribute_list *list, const struct units *units) {
-    for (size_t i = 0; i < units->count; i++) {
-        size_t from = units->from_above ? i : units->count - 1 - i;
-        enum oraddress_kind kind = (enum oraddress_kind)(ORADDRESS_UNIT_1 + i);
-        if (!attribute_append(list, kind, (struct span){NULL, 0}, units->values[from]))
-            return out_of_memory(s->err);
+static bool place_units(struct pair_scanner *s, struct attribute_list *list, const struct parts *parts) {
+    for (size_t i = 0; i < parts->unit_count; i++) {
+        size_t from = parts->from_above ? i : parts->unit_count - 1 - i;
+        if (!add(s, list, (enum oraddress_kind)(ORADDRESS_UNIT_1 + i), &parts->units[from]))
+            return false;
     }
     return true;
 }
 
-static bool check_single(struct scanner *s, const struct attribute_list *list) {
+/* RFC 2156 has an attribute of its own for the sub-address. A plus before the number is how people mark an
+ * international one, which E.164 numbers of addresses always are. */
+static bool place_isdn(struct pair_scanner *s, struct attribute_list *list, const struct parts *parts) {
+    struct span number = parts->isdn, sub = parts->sub_address;
+    if (number.len && number.data[0] == '+')
+        number = pair_trim(span_sub(number, 1, number.len));
+    if (sub.data && !number.data)
+        return pair_failed(s, "the sub-address '%s' is without its number; give NET-NUM", pair_show(s, sub));
+    if (sub.data) {
+        number = span_str(arena_printf(s->arena, "%.*s+%.*s", (int)number.len, (const char *)number.data,
+                                       (int)sub.len, (const char *)sub.data));
+        if (!number.data)
+            return pair_no_memory(s);
+    }
+    return !number.data || add_value(s, list, ORADDRESS_ISDN, number);
+}
+
+static bool check_defined(const struct pair_scanner *s, const struct parts *parts) {
+    if (!parts->defined.value.data)
+        return true;
+    bool type = pair_is_type(&parts->defined);
+    return pair_failed(s, "DDA.%s without DDA.%s; write DDA:type=value", type ? "TYPE" : "VALUE",
+                       type ? "VALUE" : "TYPE");
+}
+
+static bool check_single(const struct pair_scanner *s, const struct attribute_list *list) {
     for (size_t i = 1; i < list->count; i++) {
         enum oraddress_kind kind = list->items[i].kind;
         if (kind == list->items[i - 1].kind && kind < ORADDRESS_DOMAIN_DEFINED)
-            return error_set(s->err, ORADDRESS_SYNTAX, "O/R address: %s is there twice",
-                             oraddress_label(kind));
+            return pair_failed(s, "%s is there twice; keep one", oraddress_label(kind));
     }
     return true;
 }
 
-/* `;` separates if there is one; else a text that starts with `/` or has `/LABEL=` in it is in slash form. */
-static char delimiter_of(struct span text, struct arena *arena) {
-    if (text.len && text.data[0] == '/')
-        return '/';
-    if (text.len && memchr(text.data, ';', text.len))
-        return ';';
-    const uint8_t *slash = text.len ? memchr(text.data, '/', text.len) : NULL;
-    if (slash && is_labelled(span_sub(text, (size_t)(slash - text.data) + 1, text.len), arena))
-        return '/';
-    return ',';
-}
-
-static struct span without_preface(struct span text) {
-    static const char *const prefaces[] = {"X.400:", "X400:"};
-    text = trim(text);
-    for (size_t i = 0; i < 2; i++) {
-        size_t len = strlen(prefaces[i]);
-        if (span_eq_nocase(span_sub(text, 0, len), span_str(prefaces[i])))
-            return trim(span_sub(text, len, text.len));
-    }
-    return text;
-}
-
 bool oraddress_read(struct span text, struct attribute_list *list, struct error *err) {
+    struct pair_scanner s;
+    struct parts parts = {0};
     if (text.len > MOST_TEXT)
         return error_set(err, ORADDRESS_BOUND, "O/R address: longer than %d octets", MOST_TEXT);
-    text = without_preface(text);
-    struct scanner s = {text, 0, 0, list->arena, err};
-    struct units units = {0};
-    s.delimiter = delimiter_of(text, list->arena);
+    pair_scan(text, list->arena, err, &s);
     while (s.at < s.text.len) {
-        if (s.text.data[s.at] == (uint8_t)s.delimiter || isspace(s.text.data[s.at])) {
+        uint8_t c = s.text.data[s.at];
+        if (c == (uint8_t)s.delimiter || (s.other && c == (uint8_t)s.other) || isspace(c)) {
             s.at++;
             continue;
         }
         struct pair pair;
-        if (!read_pair(&s, &pair) || !take_pair(&s, list, &units, &pair))
+        if (!pair_next(&s, &pair) || !(pair_is_compound(pair.label) ? take_compound(&s, list, &parts, &pair)
+                                                                    : take_kind(&s, list, &parts, &pair)))
             return false;
         if (list->count > MOST_ATTRIBUTES)
             return error_set(err, ORADDRESS_BOUND, "O/R address: more than %d attributes", MOST_ATTRIBUTES);
     }
-    if (!place_units(&s, list, &units) || !place_isdn(&s, list, &units))
+    if (!check_defined(&s, &parts) || !place_units(&s, list, &parts) || !place_isdn(&s, list, &parts))
         return false;
     return attribute_sort(list) ? check_single(&s, list) : out_of_memory(err);
+}
+
+/* Lines 1 to n without a gap: one below an empty line has no place of its own on the wire. */
+static bool check_lines(const struct oraddress *address, struct error *err) {
+    for (int kind = ORADDRESS_PD_LINE_2; kind <= ORADDRESS_PD_LINE_6; kind++)
+        if (oraddress_find(address, (enum oraddress_kind)kind) &&
+            !oraddress_find(address, (enum oraddress_kind)(kind - 1)))
+            return error_set(err, ORADDRESS_SYNTAX, "O/R address: %s without %s; number the lines from PD-A1",
+                             oraddress_label((enum oraddress_kind)kind),
+                             oraddress_label((enum oraddress_kind)(kind - 1)));
+    return true;
 }
 
 bool oraddress_parse(struct span text, struct arena *arena, struct oraddress *address, struct error *err) {
@@ -322,7 +325,19 @@ bool oraddress_parse(struct span text, struct arena *arena, struct oraddress *ad
             return out_of_memory(err);
     }
     *address = (struct oraddress){list.items, list.count};
-    return true;
+    return check_lines(address, err);
+}
+
+struct span oraddress_key_of(struct span text, struct arena *arena, struct error *err) {
+    struct oraddress address;
+    struct span key = {NULL, 0};
+    if (!oraddress_parse(text, arena, &address, err))
+        return key;
+    if (!address.count)
+        error_set(err, ORADDRESS_SYNTAX, "O/R address: it is empty");
+    else if (!(key = oraddress_key(&address, arena)).data)
+        error_set(err, ORADDRESS_MEMORY, "O/R address: out of memory");
+    return key;
 }
 
 static bool parse_directory_name(struct span text, struct arena *arena, struct x411_ORName *name,
@@ -338,7 +353,7 @@ static bool parse_directory_name(struct span text, struct arena *arena, struct x
 bool oraddress_parse_name(struct span text, struct arena *arena, struct x411_ORName *name,
                           struct error *err) {
     struct oraddress address;
-    struct span trimmed = trim(text), mark = SPAN_LIT("DN:");
+    struct span trimmed = pair_trim(text), mark = SPAN_LIT("DN:");
     if (span_eq_nocase(span_sub(trimmed, 0, mark.len), mark))
         return parse_directory_name(span_sub(trimmed, mark.len, trimmed.len), arena, name, err);
     return oraddress_parse(text, arena, &address, err) && oraddress_build_name(&address, arena, name, err);

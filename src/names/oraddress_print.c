@@ -1,46 +1,57 @@
-/* From attributes to text: one form, that oraddress_parse reads back. */
+/* From attributes to text: one form, that oraddress_parse reads back; and the key, the same of their keys. */
 #include "names/dn.h"
 #include "names/oraddress_private.h"
 
-static bool print_escaped(struct span s, struct buf *out) {
+static size_t put(struct span s, uint8_t *out) {
+    memcpy(out, s.data, s.len);
+    return s.len;
+}
+
+static size_t put_escaped(struct span s, uint8_t *out) {
+    size_t len = 0;
     for (size_t i = 0; i < s.len; i++) {
-        if (strchr("/=$", s.data[i]))
-            buf_append_byte(out, '$');
-        buf_append_byte(out, s.data[i]);
+        if (s.data[i] && strchr("/;=$*\\", s.data[i]))
+            out[len++] = '$';
+        out[len++] = s.data[i];
     }
-    return !out->failed;
+    return len;
 }
 
-static bool print_attribute(const struct oraddress_attribute *item, struct buf *out) {
-    buf_append_byte(out, '/');
-    buf_append_span(out, span_str(oraddress_label(item->kind)));
+static size_t put_attribute(const struct oraddress_attribute *item, bool keys, uint8_t *out) {
+    size_t len = 0;
+    out[len++] = '/';
+    len += put(span_str(oraddress_label(item->kind)), out + len);
     if (item->type.data) {
-        buf_append_byte(out, ':');
-        print_escaped(item->type, out);
+        out[len++] = ':';
+        len += put_escaped(keys ? item->type_key : item->type, out + len);
     }
-    buf_append_byte(out, '=');
-    return print_escaped(item->value, out);
+    out[len++] = '=';
+    return len + put_escaped(keys ? item->key : item->value, out + len);
 }
 
-bool oraddress_print(const struct oraddress *address, struct buf *out) {
-    size_t before = out->len;
+static struct span print(const struct oraddress *address, bool keys, struct arena *arena) {
+    enum { LABEL_MOST = 8, MARKS = 3 };
+    size_t size = 1, len = 0;
     for (size_t i = 0; i < address->count; i++) {
-        if (!print_attribute(&address->items[i], out)) {
-            out->len = before;
-            return false;
-        }
+        const struct oraddress_attribute *item = &address->items[i];
+        size += LABEL_MOST + MARKS + 2 * (keys ? item->type_key.len : item->type.len) +
+                2 * (keys ? item->key.len : item->value.len);
     }
-    return true;
+    uint8_t *out = arena_alloc(arena, size);
+    if (!out)
+        return (struct span){NULL, 0};
+    for (size_t i = 0; i < address->count; i++)
+        len += put_attribute(&address->items[i], keys, out + len);
+    out[len] = 0;
+    return span_of(out, len);
 }
 
 struct span oraddress_text(const struct oraddress *address, struct arena *arena) {
-    struct buf out;
-    buf_init(&out, 0);
-    struct span text = {NULL, 0};
-    if (oraddress_print(address, &out))
-        text = arena_dup(arena, out.len ? buf_span(&out) : SPAN_LIT(""));
-    buf_free(&out);
-    return text;
+    return print(address, false, arena);
+}
+
+struct span oraddress_key(const struct oraddress *address, struct arena *arena) {
+    return print(address, true, arena);
 }
 
 struct span oraddress_name_text(const struct x411_ORName *name, struct arena *arena) {

@@ -7,7 +7,7 @@
 #include "names/oraddress_private.h"
 #include "names/paddress.h"
 
-enum { MOST_LINES = 6 };
+enum { MOST_LINES = 6, MOST_UNITS = 4 };
 
 /* One value of each kind: of its variants the printable one counts, then the teletex, then the universal one.
  */
@@ -21,17 +21,24 @@ struct collector {
 
 enum rank { PRINTABLE, TELETEX, UNIVERSAL, RANKS };
 
-/* The attributes of extension variants are visited rank by rank, so the first value stays. */
-static void put(struct collector *c, enum oraddress_kind kind, struct span utf8) {
+/* The attributes of extension variants are visited rank by rank, so the first value stays. False for blanks,
+ * which are no value. */
+static bool put(struct collector *c, enum oraddress_kind kind, struct span utf8) {
     bool blank = true;
     for (size_t i = 0; i < utf8.len && blank; i++)
         blank = utf8.data[i] == ' ';
     if (kind == ORADDRESS_ADMD && blank && utf8.data)
         utf8 = SPAN_LIT(" ");
     else if (blank)
-        return;
+        return false;
     if (!c->values[kind].data)
         c->values[kind] = utf8;
+    return true;
+}
+
+/* Units without gaps: one of blanks has no place. */
+static void put_unit(struct collector *c, int *unit, struct span utf8) {
+    *unit += *unit < MOST_UNITS && put(c, (enum oraddress_kind)(ORADDRESS_UNIT_1 + *unit), utf8);
 }
 
 static struct span in_utf8(struct collector *c, struct span s, enum rank rank) {
@@ -66,8 +73,7 @@ static void put_lines(struct collector *c, struct span text) {
         size_t len = 0;
         while (len < text.len && text.data[len] != '\r' && text.data[len] != '\n')
             len++;
-        if (len)
-            put(c, (enum oraddress_kind)(ORADDRESS_PD_LINE_1 + line++), span_sub(text, 0, len));
+        line += put(c, (enum oraddress_kind)(ORADDRESS_PD_LINE_1 + line), span_sub(text, 0, len));
         text = span_sub(text, len + 1, text.len);
     }
 }
@@ -147,9 +153,11 @@ static void put_universal_name(struct collector *c, const struct x411_UniversalP
 }
 
 static void put_postal_address(struct collector *c, const struct x411_UnformattedPostalAddress *address) {
-    for (size_t i = 0; i < address->printable_address.count && i < MOST_LINES; i++)
-        put(c, (enum oraddress_kind)(ORADDRESS_PD_LINE_1 + i), address->printable_address.items[i]);
-    if (!address->printable_address.count && address->teletex_string.data)
+    int line = 0;
+    for (size_t i = 0; i < address->printable_address.count && line < MOST_LINES; i++)
+        line +=
+            put(c, (enum oraddress_kind)(ORADDRESS_PD_LINE_1 + line), address->printable_address.items[i]);
+    if (!line && address->teletex_string.data)
         put_lines(c, in_utf8(c, address->teletex_string, TELETEX));
 }
 
@@ -189,6 +197,7 @@ static bool put_printable(struct collector *c, int64_t number, const void *value
 }
 
 static void put_teletex(struct collector *c, int64_t number, const void *value) {
+    int unit = 0;
     if (number == 2 || number == 3) {
         enum oraddress_kind kind = number == 2 ? ORADDRESS_COMMON_NAME : ORADDRESS_ORGANIZATION;
         put(c, kind, in_utf8(c, *(const struct span *)value, TELETEX));
@@ -196,8 +205,8 @@ static void put_teletex(struct collector *c, int64_t number, const void *value) 
         put_teletex_name(c, value);
     } else if (number == 5) {
         const struct x411_TeletexOrganizationalUnitNames *units = value;
-        for (size_t i = 0; i < units->count && i < 4; i++)
-            put(c, (enum oraddress_kind)(ORADDRESS_UNIT_1 + i), in_utf8(c, units->items[i], TELETEX));
+        for (size_t i = 0; i < units->count; i++)
+            put_unit(c, &unit, in_utf8(c, units->items[i], TELETEX));
     } else {
         const struct x411_TeletexDomainDefinedAttributes *defined = value;
         for (size_t i = 0; i < defined->count; i++)
@@ -207,12 +216,13 @@ static void put_teletex(struct collector *c, int64_t number, const void *value) 
 }
 
 static void put_universal(struct collector *c, int64_t number, const void *value) {
+    int unit = 0;
     if (number == 26) {
         put_universal_name(c, value);
     } else if (number == 27) {
         const struct x411_UniversalOrganizationalUnitNames *units = value;
-        for (size_t i = 0; i < units->count && i < 4; i++)
-            put(c, (enum oraddress_kind)(ORADDRESS_UNIT_1 + i), universal(c, &units->items[i]));
+        for (size_t i = 0; i < units->count; i++)
+            put_unit(c, &unit, universal(c, &units->items[i]));
     } else if (number == 28) {
         const struct x411_UniversalDomainDefinedAttributes *defined = value;
         for (size_t i = 0; i < defined->count; i++)
@@ -256,6 +266,7 @@ static void put_extension(struct collector *c, const struct x411_ExtensionAttrib
 }
 
 static void put_standard(struct collector *c, const struct x411_BuiltInStandardAttributes *a) {
+    int unit = 0;
     /* The alternatives of these CHOICEs are all spans: u's first member stands for each. */
     if (a->country_name)
         put(c, ORADDRESS_COUNTRY, a->country_name->u.x121_dcc_code);
@@ -273,8 +284,8 @@ static void put_standard(struct collector *c, const struct x411_BuiltInStandardA
         put(c, ORADDRESS_INITIALS, a->personal_name->initials);
         put(c, ORADDRESS_GENERATION, a->personal_name->generation_qualifier);
     }
-    for (size_t i = 0; i < a->organizational_unit_names.count && i < 4; i++)
-        put(c, (enum oraddress_kind)(ORADDRESS_UNIT_1 + i), a->organizational_unit_names.items[i]);
+    for (size_t i = 0; i < a->organizational_unit_names.count; i++)
+        put_unit(c, &unit, a->organizational_unit_names.items[i]);
 }
 
 static bool finish(struct collector *c, struct oraddress *address) {

@@ -78,7 +78,7 @@ static void forget_found(struct connection *c) {
  * may take another. */
 static bool next_try(struct connection *c, enum ipc_layer layer) {
     bool reached = layer != IPC_LAYER_NAME && layer != IPC_LAYER_TCP;
-    if (layer == IPC_LAYER_BIND)
+    if (layer == IPC_LAYER_BIND || c->recovery_refused)
         return false;
     if (reached && c->context_at + 1 < c->peer->context_count) {
         c->context_at++;

@@ -156,19 +156,34 @@ static enum ipc_layer layer_of(const struct osi_cause *cause) {
 
 /* ---- events ---- */
 
+/* Why a call failed, from what the peer answered. RT-RECOVER carries no bind: whatever error its refusal
+ * comes with says nothing of names and passwords, and another context would not be told otherwise. */
+static void note_failure(struct connection *c, const struct osi_cause *cause) {
+    const char *bind_error = bind_error_name(cause->user_data);
+    const char *parameter = bind_error ? bind_error_parameter(bind_error) : cause->parameter;
+    enum ipc_layer layer = layer_of(cause);
+    c->failure_layer = layer;
+    c->recovery_refused = c->recover_id.len > 0 && cause->end == OSI_END_REFUSED && cause->by_peer &&
+                          (layer == IPC_LAYER_RTSE || layer == IPC_LAYER_BIND);
+    if (c->recovery_refused) {
+        c->failure_layer = IPC_LAYER_RTSE;
+        parameter = "session connection identifier";
+        snprintf(c->failure, sizeof c->failure,
+                 "RTSE: the peer does not recover the association that broke (%.80s); a new one is opened",
+                 bind_error ? bind_error : cause->text);
+    } else if (bind_error) {
+        snprintf(c->failure, sizeof c->failure, "bind: the peer refused it: %s", bind_error);
+    } else {
+        snprintf(c->failure, sizeof c->failure, "%s", cause->text);
+    }
+    snprintf(c->failure_parameter, sizeof c->failure_parameter, "%s", parameter);
+}
+
 static void on_closed(struct connection *c, const struct osi_cause *cause) {
     if (!c->inbound && c->state < CONNECTION_ADMISSION) {
         /* An abort of ours has its cause there already: the bind's result did not match. */
-        if (cause->end != OSI_END_LOCAL || !c->failure[0]) {
-            const char *bind_error = bind_error_name(cause->user_data);
-            if (bind_error)
-                snprintf(c->failure, sizeof c->failure, "bind: the peer refused it: %s", bind_error);
-            else
-                snprintf(c->failure, sizeof c->failure, "%s", cause->text);
-            snprintf(c->failure_parameter, sizeof c->failure_parameter, "%s",
-                     bind_error ? bind_error_parameter(bind_error) : cause->parameter);
-            c->failure_layer = layer_of(cause);
-        }
+        if (cause->end != OSI_END_LOCAL || !c->failure[0])
+            note_failure(c, cause);
         return; /* connection_pump sees that the association is over, and tries the next way */
     }
     if (c->ping)

@@ -126,6 +126,7 @@ struct connection {
     char failure[200]; /* why the last try failed */
     char failure_parameter[40]; /* what did not match; may be empty */
     enum ipc_layer failure_layer;
+    bool recovery_refused; /* the peer understood RT-RECOVER, and refused it */
     uint32_t transfers_in; /* begun so far */
     struct transfer_in in;
     struct transfer_out out;

@@ -54,6 +54,9 @@ static const char *const texts[SQL_STATEMENTS] = {
     [SQL_DROP_ACTIVITY_OUT] = "DELETE FROM activity_out WHERE work = ?1",
     [SQL_ADD_NEXT_HOP] = "INSERT OR REPLACE INTO next_hop VALUES(?1, ?2)",
     [SQL_PUT_MAILBOX] = "INSERT OR REPLACE INTO mailbox VALUES(?1, ?2, ?3)",
+    [SQL_DROP_MAILBOX] = "DELETE FROM mailbox WHERE id = ?1",
+    [SQL_MOVE_ENTRIES] = "UPDATE entry SET id = id - (?1 << 32) + (?2 << 32) + ?3"
+                         " WHERE id > (?1 << 32) AND id < ((?1 + 1) << 32)",
     [SQL_ADD_ENTRY] = "INSERT INTO entry VALUES(?1, ?2, ?3, ?4, ?5)",
     [SQL_SET_ENTRY] = "UPDATE entry SET flags = ?2 WHERE id = ?1",
     [SQL_DROP_ENTRY] = "DELETE FROM entry WHERE id = ?1",

@@ -418,6 +418,20 @@ uint32_t store_mailbox(struct store *store, struct span name);
 /* The key of one that is there, else 0. */
 uint32_t store_find_mailbox(struct store *store, struct span name);
 
+/*
+ * Before anything else is done with an opened store: puts each mailbox under the
+ * name that `key_of` gives for its present one (valid until the next call; the
+ * absent span leaves it). Those that come under one name become one: the entries
+ * of the others go, with new sequence-numbers, behind those of the first that was
+ * made. All or nothing; without a change nothing is written.
+ */
+struct store_rename {
+    size_t renamed, joined; /* of `joined` mailboxes nothing but the entries is left */
+};
+typedef struct span store_key_cb(void *context, struct span name);
+bool store_rename_mailboxes(struct store *store, store_key_cb *key_of, void *context,
+                            struct store_rename *changed, struct error *err);
+
 /* Delivers: adds an entry. `sequence` is ignored; returns the new one. */
 uint64_t store_add_entry(struct store_batch *batch, uint32_t mailbox, const struct store_entry *entry);
 bool store_set_entry_flags(struct store_batch *batch, uint32_t mailbox, uint64_t sequence, uint32_t flags);

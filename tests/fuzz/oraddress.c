@@ -19,6 +19,14 @@ static void check_text(const struct oraddress *address, struct arena *arena) {
         require(oraddress_equal(address, &again) && oraddress_hash(address) == oraddress_hash(&again));
 }
 
+/* What is kept under a key is found by it, and the key by itself. */
+static void check_key(const struct oraddress *address, struct arena *arena) {
+    struct span key = oraddress_key(address, arena);
+    struct span again = key.data ? oraddress_key_of(key, arena, NULL) : key;
+    if (address->count && oraddress_find(address, ORADDRESS_ADMD) && again.data)
+        require(span_eq(key, again));
+}
+
 static void from_text(struct span in, struct arena *arena) {
     struct oraddress address, back;
     struct x411_ORName name;
@@ -28,8 +36,11 @@ static void from_text(struct span in, struct arena *arena) {
     if (!oraddress_parse(in, arena, &address, NULL))
         return;
     check_text(&address, arena);
-    if (oraddress_build_name(&address, arena, &name, NULL) && oraddress_of_name(&name, arena, &back))
-        check_text(&back, arena);
+    check_key(&address, arena);
+    if (!oraddress_build_name(&address, arena, &name, NULL) || !oraddress_of_name(&name, arena, &back))
+        return;
+    check_text(&back, arena);
+    require(oraddress_equal(&address, &back)); /* from text or from the wire: one key */
 }
 
 static void from_wire(struct span in, struct arena *arena) {
@@ -37,8 +48,10 @@ static void from_wire(struct span in, struct arena *arena) {
     struct oraddress address;
     struct ber_limits relaxed = {.relax_bounds = true, .relax_characters = true};
     if (ber_decode(&x411_ORName_type, in, arena, &relaxed, &name, NULL) &&
-        oraddress_of_name(&name, arena, &address))
+        oraddress_of_name(&name, arena, &address)) {
         check_text(&address, arena);
+        check_key(&address, arena);
+    }
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {

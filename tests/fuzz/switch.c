@@ -39,6 +39,8 @@ static void require(bool condition) {
         __builtin_trap();
 }
 
+#define ANY_MODE (1u << IPC_MODE_NORMAL | 1u << IPC_MODE_X410_1988 | 1u << IPC_MODE_1984)
+
 /* ---- the world ---- */
 
 static void route(struct mts_tables *tables, const char *pattern, const char *hop) {
@@ -96,9 +98,16 @@ static void attach(struct world *world) {
 }
 
 static void begin(struct world *world) {
-    static const struct mta_peer peers[] = {{.name = "beta", .bind.modes = UINT32_MAX, NUMBERS_OF_PEER},
-                                            {.name = "gamma", NUMBERS_OF_PEER},
-                                            {.name = "old", NUMBERS_OF_PEER}};
+    static const struct mta_peer peers[] = {
+        {.name = "beta", NUMBERS_OF_PEER, .bind = {.mta_name = SPAN_LIT("beta"), .modes = ANY_MODE}},
+        {.name = "gamma",
+         NUMBERS_OF_PEER,
+         .bind = {.mta_name = SPAN_LIT("gamma"),
+                  .passwords = {SPAN_LIT(""), SPAN_LIT("g")},
+                  .modes = ANY_MODE}},
+        {.name = "old",
+         NUMBERS_OF_PEER,
+         .bind = {.mta_name = SPAN_LIT("old"), .modes = 1u << IPC_MODE_1984}}};
     static const struct mta_user users[] = {{.address = JONES, .uid = 1001, .has_uid = true},
                                             {.address = SMITH, .uid = 1002, .has_uid = true}};
     static struct mta_reload reload;

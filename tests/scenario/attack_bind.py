@@ -199,7 +199,7 @@ def _():
 
 @case("refused connections that stay open keep no place")
 def _():
-    with folder() as path, hostile_stage(path, limits={"opening": 4, "connections": 12}) as stage, \
+    with folder() as path, hostile_stage(path, limits={"opening": 100, "connections": 12}) as stage, \
             Unharmed(stage) as unharmed:
         stubborn = []
         for host in HOSTS:
@@ -256,7 +256,8 @@ def _():
         unharmed.logged("new connections wait", "LimitNOFILE")
         before = cpu_of(net)
         time.sleep(2)
-        check(cpu_of(net) - before < 1, f"the net process spins: {cpu_of(net) - before} s of 2")
+        spent = cpu_of(net) - before        # to spin takes all that the machine has left
+        check(spent < 0.1, f"the net process spins: {spent} s of 2")
         equal(stage.mta.log().count("new connections wait"), 1)
         for sock in crowd:
             sock.close()
@@ -280,22 +281,24 @@ def _():
                 except OSError:
                     break
                 sent[0] += 1
+                time.sleep(0.001)           # else the kernel gathers them
 
         socks = [socket.create_connection(("127.0.0.1", stage.mta.port), timeout=10) for _ in range(8)]
         for sock in socks:
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         threads = [threading.Thread(target=dribble, args=(sock,)) for sock in socks]
-        switches = voluntary(net)
+        switches, begun = voluntary(net), time.monotonic()
         for thread in threads:
             thread.start()
         unharmed.served("octets")
-        time.sleep(1)
+        time.sleep(2)
         stop.set()
         for thread in threads:
             thread.join()
-        woken = voluntary(net) - switches
-        tap.note(f"{sent[0]} segments, the net process was woken {woken} times")
-        check(woken < sent[0] // 10, "each octet woke the net process")
+        woken, seconds = voluntary(net) - switches, time.monotonic() - begun
+        tap.note(f"{sent[0]} segments in {seconds:.1f} s, the net process was woken {woken} times")
+        allowed = 50 * len(socks) * (seconds + 1) + 500     # what each may, and a message on its way
+        check(woken < allowed, f"each octet wakes the net process: {woken} times, {allowed:.0f} are allowed")
         for sock in socks:
             sock.close()
         unharmed.served("again")

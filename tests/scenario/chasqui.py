@@ -1,4 +1,5 @@
 """A daemon under test: its configuration, its life and death, and its local socket."""
+import ctypes
 import os
 import re
 import signal
@@ -70,6 +71,14 @@ def living(group):
     return False
 
 
+def landlock():
+    """The version of Landlock that the kernel has; 0 or less: none."""
+    return ctypes.CDLL(None).syscall(ctypes.c_long(444), None, ctypes.c_size_t(0), ctypes.c_uint32(1))
+
+
+SANDBOX = "full" if landlock() > 0 else "partial"
+
+
 class Mhsd:
     """One daemon. `with Mhsd(folder, ...) as mta:` starts it; at the end it is stopped and its log looked over."""
 
@@ -89,7 +98,7 @@ class Mhsd:
         """Writes the configuration, `settings` added to those of before."""
         self.settings.update(settings)
         values = {"mta-name": self.name, "domain": self.domain, "store": os.path.join(self.folder, "store"),
-                  "socket": self.socket_path, "run-as": "", "listen": [f"Internet={self.host}+{self.port}"]}
+                  "socket": self.socket_path, "run-as": "", "sandbox": SANDBOX, "listen": [f"Internet={self.host}+{self.port}"]}
         values.update({key.replace("_", "-"): value for key, value in self.settings.items()})
         with open(self.path, "w") as file:
             file.write(options(values) + "\n")

@@ -317,7 +317,7 @@ def _():
 @case("what is wrong is said, with the exit code for it")
 def _():
     with folder() as path, Pair(path) as pair:
-        check("no address" in refuse(pair.alpha, 2, "send", "--from", ADA, "--to", "nonsense", "--text", "x"))
+        check("no such alias: 'nonsense'" in refuse(pair.alpha, 2, "send", "--from", ADA, "--to", "nonsense", "--text", "x"))
         refuse(pair.alpha, 2, "send", "--from", ADA, "--text", "x")
         refuse(pair.alpha, 2, "queue", "hold")
         refuse(pair.alpha, 2, "nonsense")

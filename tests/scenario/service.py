@@ -75,8 +75,8 @@ def _():
         open(mta.log_path, "w").close()
         log = os.stat(mta.log_path)
         mta.environment = {"JOURNAL_STREAM": f"{log.st_dev}:{log.st_ino}"}
-        with mta:
-            pass
+        with mta:       # the parent hears of its processes after their clients
+            tap.wait_until(lambda: any("serving at" in line for line in log_lines(mta)), what="a served address")
         lines = log_lines(mta)
         check(any(re.fullmatch(r"<5>mhsd\[\d+\] notice: serving at 1 address; .*", line) for line in lines), lines)
         check(all(re.match(r"<[3-7]>\w+\[\d+\] ", line) for line in lines), lines)

@@ -9,8 +9,10 @@
 #include "base/alloc.h"
 #include "base/arena.h"
 #include "base/buf.h"
+#include "base/burst.h"
 #include "base/clock.h"
 #include "base/error.h"
+#include "base/host.h"
 #include "base/log.h"
 #include "base/reader.h"
 
@@ -132,8 +134,40 @@ static void log_text_is_printable_and_bounded(void **state) {
     assert_int_equal(strlen(log_text(span_of(long_text, sizeof long_text), out)), 128);
 }
 
+static void networks_of_hosts(void **state) {
+    static const struct {
+        const char *host, *wide, *narrow;
+    } hosts[] = {{"192.0.2.7", "192.0.2.7", "192.0.2.7"},
+                 {"2001:db8:1:2:3:4:5:6", "2001:db8:1::/48", "2001:db8:1:2::/64"},
+                 {"::1", "::/48", "::/64"},
+                 {"?", "?", "?"}};
+    char out[HOST_TEXT_SIZE];
+    (void)state;
+    for (size_t i = 0; i < sizeof hosts / sizeof *hosts; i++) {
+        host_network(hosts[i].host, 48, out);
+        assert_string_equal(out, hosts[i].wide);
+        host_network(hosts[i].host, 64, out);
+        assert_string_equal(out, hosts[i].narrow);
+    }
+}
+
+/* A line, then silence for ten seconds, then a line that has the count. */
+static void a_burst_is_one_line(void **state) {
+    struct burst burst = {0};
+    unsigned untold = 7;
+    (void)state;
+    assert_true(burst_line(&burst, 1000, &untold));
+    assert_int_equal(untold, 0);
+    for (int64_t i = 1; i <= 5; i++)
+        assert_false(burst_line(&burst, 1000 + i * 1000000, &untold));
+    assert_true(burst_line(&burst, 1000 + BURST_US, &untold));
+    assert_int_equal(untold, 5);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(networks_of_hosts),
+        cmocka_unit_test(a_burst_is_one_line),
         cmocka_unit_test(span_order_and_case),
         cmocka_unit_test(arena_keeps_its_cap),
         cmocka_unit_test(arena_gives_zeros_however_often_it_is_used),

@@ -75,6 +75,7 @@ static void what_does_not_read_is_refused(void **state) {
     assert_int_equal(directory_count(directory), 0);
     assert_true(directory_add(directory, "DN:" JIM, AT, &err));
     assert_true(directory_add(directory, JIM, AT, &err));
+    assert_true(directory_add(directory, JIM, "s=HACKER; p=Alpha; a=gold; c=234", &err));
     assert_false(directory_add(directory, JIM, "/C=GB/A=GOLD/P=ALPHA/S=other", &err));
     assert_non_null(strstr(err.text, "James Hacker"));
     assert_int_equal(directory_count(directory), 1);

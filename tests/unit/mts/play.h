@@ -41,9 +41,11 @@ struct play {
     bool down[8];
 };
 
+/* In the place of the user or list that had the address. */
 UNUSED static void add_user(struct play *play, const char *address, struct mts_user user) {
     struct error err = {0};
     user.address = address;
+    mts_tables_remove(play->tables, address);
     if (!mts_tables_add_user(play->tables, &user, &err))
         fail_msg("%s", err.text);
 }
@@ -73,6 +75,7 @@ UNUSED static void add_dl(struct play *play, struct mts_dl dl, const char *membe
         members[dl.member_count++] = member;
     va_end(more);
     dl.members = members;
+    mts_tables_remove(play->tables, dl.address);
     if (!mts_tables_add_dl(play->tables, &dl, &err))
         fail_msg("%s", err.text);
 }

@@ -192,8 +192,13 @@ static void users_come_and_go(void **state) {
     struct play *play = *state;
     size_t count = 0;
     assert_string_equal(mts_mailbox_of(play->tables, "S=Bob; P=alpha; A=gold; C=gb"), "bob");
-    add_user(play, BOB, (struct mts_user){.mailbox = "other"});
-    assert_string_equal(mts_mailbox_of(play->tables, BOB), "other");
+    struct error err = {0};
+    const char *again = "s=BOB; p=Alpha; a=Gold; c=234";
+    assert_false(mts_tables_add_user(play->tables, &(struct mts_user){.address = again}, &err));
+    assert_non_null(strstr(err.text, "a user has this address already"));
+    assert_false(mts_tables_add_dl(play->tables, &(struct mts_dl){.address = again}, &err));
+    assert_false(mts_tables_add_alias(play->tables, again, OURS "/S=ann", &err));
+    assert_string_equal(mts_mailbox_of(play->tables, BOB), "bob");
     mts_tables_each_user(play->tables, count_user, &count);
     assert_int_equal(count, 2);
     assert_true(mts_tables_remove(play->tables, BOB));

@@ -82,17 +82,97 @@ static void the_keys_of_rfc_2156_are_read(void **state) {
     assert_refused("/C=gb/A=x/PD-ADDRESS=1|2|3|4|5|6|7", ORADDRESS_BOUND, "6 lines");
     assert_refused("/C=gb/A=x/PD-ADDRESS=1||3", ORADDRESS_SYNTAX, "empty line");
     assert_refused("/C=gb/A=x/PD-ADDRESS=1/PD-A1=2", ORADDRESS_SYNTAX, "twice");
-    assert_refused("/C=gb/A=x/PD-ADDRESS=", ORADDRESS_SYNTAX, "PDADDRESS");
+    assert_refused("/C=gb/A=x/PD-ADDRESS=", ORADDRESS_SYNTAX, "PD-ADDRESS has an empty");
     assert_refused("/C=gb/A=x/NET-SUB=42", ORADDRESS_SYNTAX, "without its number");
     assert_refused("/C=gb/A=x/ISDN=1/NET-NUM=2", ORADDRESS_SYNTAX, "twice");
     assert_refused("/C=gb/A=x/ISDN=", ORADDRESS_SYNTAX, "empty");
 }
 
+/* RFC 2156 section 4.1.3: on input `/` and `;` separate, or a mixture of them. */
+static void delimiters_may_be_mixed(void **state) {
+    (void)state;
+    static const char wanted[] = "/C=us/A=x/P=y/O=z/S=Smith";
+    assert_text("/C=us;A=x/P=y;O=z/S=Smith;", wanted);
+    assert_text("C=us;A=x/P=y;O=z/S=Smith/", wanted);
+    assert_text("x400:c=us;a=x;p=y;o=z;s=Smith;", "/C=us/A=x/P=y/O=z/S=Smith");
+    assert_text("X400:/C=us/A=x/P=y/O=z/S=Smith/", wanted);
+    assert_text("[X400:c=us;a=x;p=y;o=z;s=Smith;]", wanted);
+    assert_text("c=us;a= ;p=y;o=and/or", "/C=us/A= /P=y/O=and$/or");
+    /* the value of a domain-defined attribute may be an address itself (RFC 1327) */
+    assert_text("C=us;A=x;DDA:RFC-822=/PN=Duval/DD.Title=Boss/(a)fr",
+                "/C=us/A=x/DDA:RFC-822=$/PN$=Duval$/DD.Title$=Boss$/(a)fr");
+}
+
+/* As Microsoft's mail systems write a domain-defined attribute: type and value in two pairs, in any order. */
+static void type_and_value_in_two_pairs_are_one_attribute(void **state) {
+    (void)state;
+    static const char wanted[] = "/C=us/A=mci/P=example/O=pss/DDA:ms=net$/po$/user";
+    assert_text("c=us;a=mci;p=example;o=pss;dda.type=ms;dda.value=net/po/user", wanted);
+    assert_text("/C=us/A=mci/P=example/O=pss/DDA.TYPE=ms/DDA.VALUE=net$/po$/user", wanted);
+    assert_text("c=us;a=mci;p=example;o=pss;dda.type=ms/dda.value=net/po/user", wanted);
+    assert_text("dda.value=net/po/user;dda.type=ms;c=us;a=mci;p=example;o=pss", wanted);
+    assert_text("c=us;a=x;dda1:ms=1;dda2.type=k;dda2.value=2", "/C=us/A=x/DDA:ms=1/DDA:k=2");
+    assert_text("c=us;a=x;dda:type=1;dd.value=2", "/C=us/A=x/DDA:type=1/DDA:value=2");
+    assert_refused("c=us;a=x;dda.type=ms", ORADDRESS_SYNTAX, "DDA.TYPE without DDA.VALUE");
+    assert_refused("c=us;a=x;dda.value=ms", ORADDRESS_SYNTAX, "DDA.VALUE without DDA.TYPE");
+    assert_refused("c=us;a=x;dda.type=a;dda.type=b;dda.value=c", ORADDRESS_SYNTAX, "dda.type is there twice");
+    assert_refused("c=us;a=x;dda.type=a;dda.value=", ORADDRESS_SYNTAX, "empty value");
+}
+
+static struct span extension_of(const struct x411_ORAddress *wire, int64_t number) {
+    for (size_t i = 0; i < wire->extension_attributes.count; i++)
+        if (wire->extension_attributes.items[i].extension_attribute_type == number)
+            return wire->extension_attributes.items[i].extension_attribute_value;
+    return (struct span){NULL, 0};
+}
+
+/* RFC 2156 section 3.3.4: a printable form, `*`, a teletex form with octets in decimal. */
+static void a_value_may_have_a_teletex_form_beside_it(void **state) {
+    (void)state;
+    struct x411_ORAddress wire;
+    struct oraddress address = parse("/CN=yen*{165}/C=US/");
+    assert_string_equal(text_of(&address), "/C=US/A= /CN=yen");
+    assert_true(oraddress_build(&address, &arena, &wire, &err));
+    assert_true(span_eq(extension_of(&wire, 1), SPAN_LIT("\x13\x03yen")));
+    assert_true(span_eq(extension_of(&wire, 2), SPAN_LIT("\x14\x01\xA5")));
+    assert_text("/CN=*{165}/C=US/", "/C=US/A= /CN=¥");
+    assert_text("/CN=*a{165}b/C=US/", "/C=US/A= /CN=a¥b");
+    assert_text("/PN=*J{200}org.M{200}uller/C=DE/", "/C=DE/A= /S=Müller/G=Jörg");
+    assert_text("/C=DE/S=*M{200}uller/OU=*B{200}uro/O=x/", "/C=DE/A= /O=x/OU1=Büro/S=Müller");
+    address = parse("/C=DE/A=x/S=Mueller*M{200}uller/G=Hans/O=a*b/OU1=c/OU2=d*e/DDA:t=f*g/PD-S=h*i/"
+                    "PD-ADDRESS=j|k*l");
+    assert_string_equal(text_of(&address),
+                        "/C=DE/A=x/O=a/OU1=c/OU2=d/S=Mueller/G=Hans/PD-S=h/PD-A1=j/PD-A2=k/DDA:t=f");
+    assert_true(oraddress_build(&address, &arena, &wire, &err));
+    const struct x411_BuiltInStandardAttributes *a = &wire.built_in_standard_attributes;
+    assert_true(span_eq(a->personal_name->surname, SPAN_LIT("Mueller")));
+    assert_true(span_eq(a->organization_name, SPAN_LIT("a")));
+    assert_true(span_eq(extension_of(&wire, 3), SPAN_LIT("\x14\x01"
+                                                         "b")));
+    assert_true(span_eq(extension_of(&wire, 4), SPAN_LIT("\x31\x0F\x80\x07M\xC8uller\x81\x04Hans")));
+    assert_true(span_eq(extension_of(&wire, 5), SPAN_LIT("\x30\x06\x14\x01"
+                                                         "c\x14\x01"
+                                                         "e")));
+    assert_true(span_eq(extension_of(&wire, 6), SPAN_LIT("\x30\x08\x30\x06\x14\x01t\x14\x01g")));
+    assert_true(span_eq(extension_of(&wire, 17), SPAN_LIT("\x31\x06\x13\x01h\x14\x01i")));
+    assert_true(span_eq(extension_of(&wire, 16), SPAN_LIT("\x31\x0B\x30\x06\x13\x01j\x13\x01k\x14\x01l")));
+    assert_refused("/C=DE/A=x/PN=a.b*c.d", ORADDRESS_SYNTAX, "S and G");
+    assert_refused("/C=DE/A=x*y/O=b", ORADDRESS_CHARACTER, "PrintableString");
+    /* what is no such form is as it stands */
+    assert_text("/C=US/A=x/CN=a*", "/C=US/A=x/CN=a$*");
+    assert_text("/C=US/A=x/CN=a*{1656}", "/C=US/A=x/CN=a$*{1656}");
+    assert_text("/C=US/A=x/CN=a$*b", "/C=US/A=x/CN=a$*b");
+}
+
 static void escaped_delimiters_belong_to_the_value(void **state) {
     (void)state;
+    assert_text("/C=gb/A= /P=x/O=a\\/b\\=c\\\\d", "/C=gb/A= /P=x/O=a$/b$=c$\\d");
+    assert_text("c=gb;a= ;p=x;o=a\\;b$;c\\x;dda:ms=net\\/po$(s$)",
+                "/C=gb/A= /P=x/O=a$;b$;c$\\x/DDA:ms=net$/po(s)");
+    assert_text("C=us, A=x, O=Foo\\, S=y, P=y", "/C=us/A=x/P=y/O=Foo, S$=y");
     assert_text("/C=gb/A= /P=x/O=a$/b$=c$$d", "/C=gb/A= /P=x/O=a$/b$=c$$d");
     assert_text("/C=gb/A= /P=x/O=a//b", "/C=gb/A= /P=x/O=a$/b");
-    assert_text("C=gb;A= ;P=x;O=a;;b/c", "/C=gb/A= /P=x/O=a;b$/c");
+    assert_text("C=gb;A= ;P=x;O=a;;b/c", "/C=gb/A= /P=x/O=a$;b$/c");
     assert_text("C=us, A=x, O=Foo, Inc, P=y", "/C=us/A=x/P=y/O=Foo, Inc");
 }
 
@@ -182,6 +262,17 @@ static void equal_addresses_have_equal_keys(void **state) {
         {"/C=DE/A=X/S=MÜLLER", "/C=DE/A=X/S=müller"},
         {"/C=RU/A=X/S=ИВАНОВ", "/C=RU/A=X/S=иванов"},
         {"/C=GB/A=X/T-TY=5/X121=123 45", "/C=GB/A=X/T-TY=G3FAX/X121=12345"},
+        {"/C=GB/A=X/N-ID=12 34", "/C=GB/A=X/N-ID=1234"},
+        {"/C=GB/A=X/ISDN=+44 12", "/C=GB/A=X/ISDN=4412"},
+        {"/C=GB/A=X/PD-C=234/PD-PC=n1", "/C=GB/A=X/PD-C=gb/PD-PC=N1"},
+        {"/C=GR/A=X/S=ΆΝΝΑΣ", "/C=GR/A=X/S=άννας"},
+        {"/C=KZ/A=X/S=ҚӘҒ", "/C=KZ/A=X/S=қәғ"},
+        {"/C=VN/A=X/S=NGUYỄN", "/C=VN/A=X/S=nguyễn"},
+        {"/C=DE/A=X/S=Mu\xCC\x88ller", "/C=DE/A=X/S=Müller"},
+        {"/C=GB/A=X/PSAP=\"x\"$/Internet$=10.0.0.1", "/C=GB/A=X/PSAP='78'H$/Internet$=10.0.0.1+102"},
+        {"/C=GB/A=X/S=y/X-EXT:099=020105", "/C=GB/A=X/S=Y/X-EXT:99=020105"},
+        {"/C=GB/A=X/DDA:RFC-822=Ann(a)Example", "/C=GB/A=X/DDA:rfc-822=ann(a)example"},
+        {"/OU2=b/OU1=a/O=o/A=X/C=GB", "/C=GB/A=X/O=O/OU1=A/OU2=B"},
     };
     for (size_t i = 0; i < sizeof(pairs) / sizeof(pairs[0]); i++) {
         struct oraddress a = parse(pairs[i][0]), b = parse(pairs[i][1]);
@@ -189,6 +280,47 @@ static void equal_addresses_have_equal_keys(void **state) {
         assert_true(oraddress_hash(&a) == oraddress_hash(&b));
         assert_true(span_eq(oraddress_key(&a, &arena), oraddress_key(&b, &arena)));
     }
+}
+
+/* The key is text that has itself as its key, so that what is kept under it can be looked over. */
+static void a_key_is_the_key_of_itself(void **state) {
+    (void)state;
+    static const char *const texts[] = {
+        "/C=234/A=Gold  400/P=ALPHA/O=A$/B/S=Smith",
+        "/C=GB/A= /S=x",
+        "/C=DE/A=X/P=Y/O=Körber/S=MÜLLER/DDA:Art$=x=Größe$*",
+        "/C=GB/A=X/PSAP=\"Ab\"$/Internet$=192.0.2.1",
+        "/X121=234 21/T-TY=5",
+        "/C=GB/A=X/S=y/X-EXT:99=02010A",
+        "",
+    };
+    for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
+        struct oraddress address = parse(texts[i]);
+        struct span key = oraddress_key(&address, &arena);
+        struct oraddress again = parse((const char *)key.data);
+        assert_true(oraddress_equal(&address, &again));
+        assert_true(span_eq(oraddress_key(&again, &arena), key));
+    }
+    struct oraddress smith = parse("/C=234/A=Gold/S=Smith"),
+                     two = parse("/C=GB/A=X/PSAP=\"a\"$/Internet$=1.2.3.4");
+    struct oraddress other = parse("/C=GB/A=X/PSAP=\"A\"$/Internet$=1.2.3.4");
+    assert_true(span_eq(oraddress_key(&smith, &arena), SPAN_LIT("/C=gb/A=gold/S=smith")));
+    assert_false(oraddress_equal(&two, &other)); /* selectors are octets: case counts */
+}
+
+/* What came as blanks has no place of its own: the text of what was received reads back. */
+static void blank_units_and_lines_leave_no_gap(void **state) {
+    (void)state;
+    struct oraddress address = parse("/C=GB/A=X/OU1=a/OU2=b/PD-A1=c/PD-A2=d"), found;
+    struct x411_ORAddress wire;
+    struct x411_UnformattedPostalAddress lines = {
+        .printable_address = {(struct span[]){SPAN_LIT("  "), SPAN_LIT("d")}, 2}};
+    assert_true(oraddress_build(&address, &arena, &wire, &err));
+    wire.built_in_standard_attributes.organizational_unit_names.items[0] = SPAN_LIT(" ");
+    assert_true(ber_encode_arena(&x411_UnformattedPostalAddress_type, &lines, &arena,
+                                 &wire.extension_attributes.items[0].extension_attribute_value, NULL));
+    assert_true(oraddress_of(&wire, &arena, &found));
+    assert_string_equal(text_of(&found), "/C=GB/A=X/OU1=b/PD-A1=d");
 }
 
 static void different_addresses_differ(void **state) {
@@ -224,6 +356,19 @@ static void wrong_addresses_are_refused_with_the_cause(void **state) {
     assert_refused("/C=GB/A=X/O=1/O=2", ORADDRESS_SYNTAX, "O is there twice");
     assert_refused("/C=GB/A=X/G=John", ORADDRESS_SYNTAX, "without a surname");
     assert_refused("/C=GB/A=X/OU2=b", ORADDRESS_SYNTAX, "OU2 without OU1");
+    assert_refused("/C=GB/A=X/OU1=a/OU5=b", ORADDRESS_SYNTAX, "OU1 to OU4");
+    assert_refused("/C=GB/A=X/DD5:a=b", ORADDRESS_SYNTAX, "DDA:type=value");
+    assert_refused("/C=GB/A=X/PD-A7=b", ORADDRESS_SYNTAX, "PD-A1 to PD-A6");
+    assert_refused("/C=GB/A=X/Org-Box=b", ORADDRESS_SYNTAX,
+                   "unknown label 'Org-Box'; the labels are C, A, P, O");
+    assert_refused("/PN=/", ORADDRESS_SYNTAX, "PN has an empty value");
+    assert_refused("/C=GB/A=X/PN=./", ORADDRESS_SYNTAX, "PN names nobody");
+    assert_refused("/C=GB/A=X/OU=/O=b", ORADDRESS_SYNTAX, "OU has an empty value");
+    assert_refused("/C=GB/A=X/OU1=/O=b", ORADDRESS_SYNTAX, "OU1 has an empty value");
+    assert_refused("/C=GB/A=X/OU=a/OU1=b", ORADDRESS_SYNTAX, "OU1 is there twice");
+    assert_refused("/C=GB/A=X/S:t=b", ORADDRESS_SYNTAX, "'S:t'");
+    assert_refused("/C=GB/A=X/PD-A1=a/PD-A3=b", ORADDRESS_SYNTAX, "PD-A3 without PD-A2");
+    assert_refused("/C=GB/A=X/X-EXT:1=130161", ORADDRESS_SYNTAX, "X-EXT:1 is the attribute CN");
     assert_refused("/C=GBR1/A=X/O=b", ORADDRESS_SYNTAX, "two letters");
     assert_refused("/C=GB/A=12345678901234567/O=b", ORADDRESS_BOUND, "ub-domain-name-length");
     assert_refused("/C=GB/A=X/DDA:123456789=b", ORADDRESS_BOUND, "ub-domain-defined-attribute-type-length");
@@ -315,7 +460,7 @@ static void add_random(char *text, size_t size, const char *label, unsigned most
     size_t len = strlen(text);
     len += (size_t)snprintf(text + len, size - len, "/%s=", label);
     for (size_t i = 0; i < value.len && len + 3 < size; i++) {
-        if (strchr("/=$", value.data[i]))
+        if (strchr("/;=$*\\", value.data[i]))
             text[len++] = '$';
         text[len++] = (char)value.data[i];
     }
@@ -343,7 +488,10 @@ static void random_addresses_survive_text_and_wire(void **state) {
             }
         }
         struct oraddress address = parse(text), back = over_the_wire(&address), again = parse(text_of(&back));
-        if (!oraddress_equal(&address, &back) || !oraddress_equal(&address, &again))
+        struct span key = oraddress_key(&address, &arena);
+        struct oraddress keyed = parse((const char *)key.data);
+        if (!oraddress_equal(&address, &back) || !oraddress_equal(&address, &again) ||
+            !oraddress_equal(&address, &keyed))
             fail_msg("%s became %s", text, text_of(&again));
         arena_reset(&arena);
     }
@@ -376,6 +524,11 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(all_usual_spellings_are_read),
         cmocka_unit_test(the_keys_of_rfc_2156_are_read),
+        cmocka_unit_test(delimiters_may_be_mixed),
+        cmocka_unit_test(type_and_value_in_two_pairs_are_one_attribute),
+        cmocka_unit_test(a_value_may_have_a_teletex_form_beside_it),
+        cmocka_unit_test(a_key_is_the_key_of_itself),
+        cmocka_unit_test(blank_units_and_lines_leave_no_gap),
         cmocka_unit_test(escaped_delimiters_belong_to_the_value),
         cmocka_unit_test(a_missing_admd_is_a_single_space),
         cmocka_unit_test(domain_defined_attributes_keep_their_order),

@@ -15,6 +15,7 @@
 #include <netinet/tcp.h>
 #include <stdio.h>
 #include <strings.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -681,6 +682,62 @@ static void a_ping_asks_as_well(void **state) {
     }
 }
 
+/* A peer that does not recover may say so with any bind error: it is none of names and passwords. */
+static void a_refused_recovery_is_no_refused_bind(void **state) {
+    (void)state;
+    for (int x410 = 0; x410 < 4; x410++) {
+        struct stage *stage = new_stage(x410 % 2 ? OSI_MTS_TRANSFER_PROTOCOL : OSI_MTS_TRANSFER);
+        struct osi_connection_id id;
+        struct ipc_bind bind;
+        char calling[33], common[14];
+        struct buf payload, recover;
+        buf_init(&payload, 0);
+        buf_init(&recover, 0);
+        assert_true(connection_id_new(&id, calling, common) && connection_id_write(&id, &recover));
+        payload_put_octets(&payload, span_str("B"));
+        payload_put_octets(&payload, buf_span(&recover));
+        ipc_credentials_write(&of_a, &payload);
+        say(&stage->a, IPC_CONNECT, 0, &payload);
+        uint64_t b = bind_asked(stage, &stage->b, &bind);
+        assert_true(span_eq(bind.recover_id, buf_span(&recover)));
+        assert_int_equal(bind.credentials.form, IPC_CREDENTIALS_NONE);
+        refuse(&stage->b, b, x410 < 2 ? IPC_BIND_CANNOT_RECOVER : IPC_BIND_AUTHENTICATION_ERROR);
+        failed(stage, IPC_LAYER_RTSE, "does not recover");
+        buf_free(&recover);
+        end_stage(stage);
+    }
+}
+
+/* Octet by octet: after fifty a stranger's segments are gathered for the rest of the second. */
+static void tiny_segments_are_gathered(void **state) {
+    static const uint8_t octets[] = {3, 0, 0xF0, 0, 2, 0xF0, 0x80}; /* a TPDU that never gets whole */
+    (void)state;
+    struct stage *stage = new_stage(OSI_MTS_TRANSFER);
+    int fd = socket(AF_INET, SOCK_STREAM, 0), on = 1, waiting = 0;
+    const struct protocol_endpoint *b = &stage->b.listener.endpoint;
+    assert_int_equal(connect(fd, (const struct sockaddr *)&b->address, b->length), 0);
+    setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+    while (stage->b.net->connections == 0)
+        turn(stage);
+    struct connection *c = stage->b.net->slots[0].connection;
+    for (unsigned i = 0; i < 200 && !c->read_after; i++) {
+        assert_int_equal(send(fd, i < sizeof octets ? &octets[i] : (const uint8_t *)"x", 1, 0), 1);
+        while (ioctl(c->fd, FIONREAD, &waiting) == 0 && waiting > 0)
+            turn(stage);
+    }
+    assert_int_equal(c->segments, 50);
+    assert_int_equal(send(fd, "yyyy", 4, 0), 4);
+    for (unsigned turns = 0; turns < 20; turns++)
+        turn(stage);
+    assert_true(ioctl(c->fd, FIONREAD, &waiting) == 0 && (waiting == 4 || !c->read_after));
+    while (waiting > 0) { /* and then they are read together */
+        turn(stage);
+        assert_int_equal(ioctl(c->fd, FIONREAD, &waiting), 0);
+    }
+    close(fd);
+    end_stage(stage);
+}
+
 static void nobody_listens(void **state) {
     (void)state;
     struct stage *stage = new_stage(OSI_MTS_TRANSFER);
@@ -917,6 +974,8 @@ int main(void) {
         cmocka_unit_test(a_responder_must_prove_itself_too),
         cmocka_unit_test(a_break_before_the_verdict_is_told),
         cmocka_unit_test(a_ping_asks_as_well),
+        cmocka_unit_test(a_refused_recovery_is_no_refused_bind),
+        cmocka_unit_test(tiny_segments_are_gathered),
         cmocka_unit_test(nobody_listens),
         cmocka_unit_test(each_address_of_a_name_is_tried),
         cmocka_unit_test(a_name_that_does_not_resolve_is_a_failed_call),

@@ -1,4 +1,6 @@
 /* Every operation of the store: done, seen, gone, and seen again after a restart. */
+#include <stdio.h>
+
 #include "room.h"
 
 struct list {
@@ -233,6 +235,61 @@ static void mailbox_entries(void **state) {
     struct store_entry fresh = {.message = entry.message};
     assert_int_equal(store_add_entry(room->batch, box, &fresh), 5);
     assert_int_equal(store_add_entry(room->batch, 99, &fresh), 0);
+    room_commit(room);
+}
+
+/* "A", "a" and "Aa" become "a", "b" stays, "?" is left as it is. */
+static struct span first_letter(void *context, struct span name) {
+    static uint8_t key[1];
+    ++*(unsigned *)context;
+    key[0] = name.data[0] | 0x20;
+    return name.data[0] == '?' ? (struct span){NULL, 0} : span_of(key, 1);
+}
+
+static uint64_t deliver(struct room *room, const char *mailbox, uint32_t flags) {
+    uint64_t work, message = add_one(room, 100, flags, &work);
+    struct store_entry entry = {.message = message, .flags = flags, .data = SPAN_LIT("x")};
+    store_finish_work(room->batch, work, message);
+    return store_add_entry(room->batch, store_mailbox(room->store, span_str(mailbox)), &entry);
+}
+
+static bool note_flags(void *context, const struct store_entry *entry) {
+    char *out = context;
+    sprintf(out + strlen(out), "%d:%d ", (int)entry->sequence, (int)entry->flags);
+    return true;
+}
+
+static void mailboxes_are_renamed_and_joined(void **state) {
+    struct room *room = *state;
+    struct store_rename changed;
+    unsigned asked = 0;
+    char entries[100] = "";
+    static const char *const order[] = {"A", "b", "A", "a", "Aa", "A", "a", "?"};
+    for (uint32_t i = 0; i < 8; i++)
+        deliver(room, order[i], i);
+    room_commit(room);
+    struct store_entry first;
+    uint32_t upper = store_find_mailbox(room->store, SPAN_LIT("A"));
+    assert_true(store_get_entry(room->store, upper, 1, &room->arena, &first, NULL));
+    store_remove_entry(room->batch, upper, 1, first.message);
+    room_commit(room);
+    assert_true(store_rename_mailboxes(room->store, first_letter, &asked, &changed, NULL));
+    assert_int_equal(changed.renamed, 1);
+    assert_int_equal(changed.joined, 2);
+    for (int again = 0; again < 2; again++) {
+        entries[0] = 0;
+        uint32_t box = store_find_mailbox(room->store, SPAN_LIT("a"));
+        assert_true(store_each_entry(room->store, box, 0, 0, note_flags, entries, NULL));
+        assert_string_equal(entries, "2:2 3:5 4:3 5:6 6:4 ");
+        assert_int_equal(store_find_mailbox(room->store, SPAN_LIT("A")), 0);
+        assert_int_equal(store_find_mailbox(room->store, SPAN_LIT("Aa")), 0);
+        assert_true(store_find_mailbox(room->store, SPAN_LIT("b")) &&
+                    store_find_mailbox(room->store, SPAN_LIT("?")));
+        assert_true(store_rename_mailboxes(room->store, first_letter, &asked, &changed, NULL));
+        assert_int_equal(changed.renamed + changed.joined, 0);
+        room_reopen(room);
+    }
+    assert_int_equal(deliver(room, "a", 9), 7);
     room_commit(room);
 }
 
@@ -522,6 +579,7 @@ int main(void) {
         IN_ROOM(ids_rise_across_restarts),
         IN_ROOM(work_for_a_message_that_is_gone_is_refused),
         IN_ROOM(mailbox_entries),
+        IN_ROOM(mailboxes_are_renamed_and_joined),
         IN_ROOM(records_by_kind_and_name),
         IN_ROOM(activity_out_goes_with_its_work),
         IN_ROOM(events_come_back_in_order),

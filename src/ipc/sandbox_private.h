@@ -1,0 +1,13 @@
+/* The two halves of the sandbox. */
+#ifndef IPC_SANDBOX_PRIVATE_H
+#define IPC_SANDBOX_PRIVATE_H
+
+#include "ipc/sandbox.h"
+
+/* landlock.c. `*found` is the version of Landlock that the kernel has, 0: none; then nothing was done. */
+bool sandbox_guard_files(enum sandbox_part part, const char *directory, int *found, struct error *err);
+
+/* calls.c */
+bool sandbox_guard_calls(enum sandbox_part part, struct error *err);
+
+#endif

@@ -1,0 +1,376 @@
+/*
+ * Each kind of process, taken over: a child enters the sandbox of the kind by the
+ * function that the daemon uses, and then tries what an intruder would. What
+ * succeeds must be what the table of docs/ARCHITECTURE.md says, and nothing more.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <arpa/inet.h>
+#include <cmocka.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/landlock.h>
+#include <netinet/in.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/ptrace.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/uio.h>
+#include <sys/un.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/log.h"
+#include "ipc/sandbox.h"
+
+/* What stands around the process. */
+static struct {
+    char root[64], store[80], file[100], outside[100], path[100];
+    int network, unix_path, unix_abstract; /* listening */
+    struct sockaddr_in address;
+    struct sockaddr_un local, abstract;
+    socklen_t abstract_length;
+    pid_t victim;
+} scene;
+
+static bool closed(int fd) {
+    return fd >= 0 && close(fd) == 0;
+}
+
+/* ---- what an intruder tries: true when it succeeds ---- */
+
+static bool reads_store(void) {
+    return closed(open(scene.file, O_RDONLY));
+}
+
+static bool writes_store(void) {
+    int fd = open(scene.file, O_RDWR);
+    return fd >= 0 && pwrite(fd, "x", 1, 0) == 1 && close(fd) == 0;
+}
+
+static bool shortens_store(void) {
+    int fd = open(scene.file, O_RDWR);
+    bool done = (fd >= 0 && ftruncate(fd, 0) == 0) || truncate(scene.file, 0) == 0 ||
+                closed(open(scene.file, O_WRONLY | O_TRUNC)) ||
+                (fd >= 0 && fallocate(fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, 0, 4) == 0);
+    closed(fd);
+    return done;
+}
+
+static bool makes_in_store(void) {
+    char name[120], other[120];
+    snprintf(name, sizeof name, "%s/new", scene.store);
+    snprintf(other, sizeof other, "%s/other", scene.store);
+    return closed(open(name, O_WRONLY | O_CREAT, 0600)) || mkdir(name, 0700) == 0 ||
+           rename(scene.file, other) == 0 || link(scene.file, other) == 0 || unlink(scene.file) == 0;
+}
+
+static bool changes_mode(void) {
+    int fd = open(scene.file, O_RDWR);
+    return chmod(scene.file, 0666) == 0 || (fd >= 0 && fchmod(fd, 0666) == 0);
+}
+
+static bool reads_elsewhere(void) {
+    return closed(open(scene.outside, O_RDONLY)) || closed(open("/etc/passwd", O_RDONLY));
+}
+
+static bool writes_elsewhere(void) {
+    return closed(open(scene.outside, O_WRONLY)) || truncate(scene.outside, 0) == 0 ||
+           unlink(scene.outside) == 0 || chmod(scene.outside, 0666) == 0;
+}
+
+static bool takes_connections(void) {
+    return closed(accept(scene.network, NULL, NULL));
+}
+
+static bool calls_network(void) {
+    int fd = socket(AF_INET, SOCK_STREAM, 0);
+    return fd >= 0 && connect(fd, (struct sockaddr *)&scene.address, sizeof scene.address) == 0 &&
+           close(fd) == 0;
+}
+
+static bool listens(void) {
+    struct sockaddr_in any = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    int fd = socket(AF_INET, SOCK_STREAM, 0);
+    return fd >= 0 && (bind(fd, (struct sockaddr *)&any, sizeof any) == 0 || listen(fd, 1) == 0);
+}
+
+static bool calls_unix(void) {
+    int pair[2], fd = socket(AF_UNIX, SOCK_STREAM, 0);
+    if (fd < 0 && socketpair(AF_UNIX, SOCK_DGRAM, 0, pair) == 0)
+        fd = pair[0];
+    return fd >= 0 && (connect(fd, (struct sockaddr *)&scene.local, sizeof scene.local) == 0 ||
+                       connect(fd, (struct sockaddr *)&scene.abstract, scene.abstract_length) == 0);
+}
+
+static bool signals(void) {
+    int fd = scene.network;
+    return kill(scene.victim, SIGUSR1) == 0 ||
+           syscall(SYS_tgkill, scene.victim, scene.victim, SIGUSR1) == 0 ||
+           syscall(SYS_tkill, scene.victim, SIGUSR1) == 0 || fcntl(fd, F_SETOWN, scene.victim) == 0 ||
+           syscall(SYS_pidfd_open, scene.victim, 0) >= 0 ||
+           setpriority(PRIO_PROCESS, (id_t)scene.victim, 5) == 0;
+}
+
+static bool looks_into(void) {
+    char there[40], octet;
+    struct iovec here = {&octet, 1}, far = {scene.root, 1};
+    snprintf(there, sizeof there, "/proc/%d/mem", (int)scene.victim);
+    return ptrace(PTRACE_SEIZE, scene.victim, NULL, NULL) == 0 || closed(open(there, O_RDONLY)) ||
+           process_vm_readv(scene.victim, &here, 1, &far, 1, 0) == 1;
+}
+
+static bool starts_processes(void) {
+    long pid = syscall(SYS_clone, SIGCHLD, NULL, NULL, NULL, NULL);
+    if (pid == 0)
+        _exit(0);
+    return pid > 0 || syscall(SYS_clone3, NULL, 0) >= 0 || errno == EINVAL ||
+           (execl("/bin/true", "true", (char *)NULL) == 0);
+}
+
+static bool runs_own_code(void) {
+    void *page = mmap(NULL, 4096, PROT_READ | PROT_WRITE | PROT_EXEC, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    void *later = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    return page != MAP_FAILED || mprotect(later, 4096, PROT_READ | PROT_EXEC) == 0;
+}
+
+static bool gains_rights(void) {
+    struct rlimit limit = {1, 1};
+    return unshare(CLONE_NEWUSER) == 0 || setuid(12345) == 0 || chroot("/") == 0 ||
+           syscall(SYS_bpf, 0, NULL, 0) >= 0 || syscall(SYS_io_uring_setup, 1, NULL) >= 0 ||
+           prlimit(scene.victim, RLIMIT_NOFILE, &limit, NULL) == 0;
+}
+
+/* In the words of the table's first column. Those that change what others try come last. */
+static const struct {
+    const char *words;
+    bool (*tries)(void);
+    bool needs_landlock;
+} attempts[] = {
+    {"read a file of the store", reads_store, false},
+    {"write into a file of the store", writes_store, false},
+    {"read a file elsewhere", reads_elsewhere, true},
+    {"write, shorten or remove a file elsewhere", writes_elsewhere, true},
+    {"take a connection from a listener that it has", takes_connections, false},
+    {"call an Internet address", calls_network, false},
+    {"listen anew", listens, false},
+    {"call a Unix socket, by path or abstract", calls_unix, false},
+    {"signal another process, or change its priority", signals, false},
+    {"look into another process", looks_into, false},
+    {"start a process or a thread, or run a program", starts_processes, false},
+    {"run code that it wrote itself", runs_own_code, false},
+    {"change its user, root or name spaces, or another's limits", gains_rights, false},
+    {"change the mode of a file of the store", changes_mode, false},
+    {"shorten a file of the store", shortens_store, false},
+    {"make, rename or remove a file of the store", makes_in_store, false},
+};
+
+enum { ATTEMPTS = sizeof attempts / sizeof *attempts };
+
+static const char *const names[SANDBOX_PARTS] = {[SANDBOX_STORE] = "store",
+                                                 [SANDBOX_READER] = "reader",
+                                                 [SANDBOX_NET] = "net",
+                                                 [SANDBOX_CLIENTS] = "clients",
+                                                 [SANDBOX_WORK] = "work"};
+
+static bool has_landlock(void) {
+    return syscall(SYS_landlock_create_ruleset, NULL, 0, LANDLOCK_CREATE_RULESET_VERSION) > 0;
+}
+
+/* ---- the scene ---- */
+
+static void put_file(const char *path) {
+    FILE *file = fopen(path, "w");
+    assert_non_null(file);
+    assert_true(fputs("content", file) >= 0 && fclose(file) == 0);
+}
+
+static int listen_at(const struct sockaddr *address, socklen_t length) {
+    int fd = socket(address->sa_family, SOCK_STREAM, 0);
+    assert_true(fd >= 0 && bind(fd, address, length) == 0 && listen(fd, 8) == 0);
+    return fd;
+}
+
+static void set_sockets(void) {
+    socklen_t length = sizeof scene.address;
+    scene.address = (struct sockaddr_in){.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    scene.network = listen_at((struct sockaddr *)&scene.address, sizeof scene.address);
+    assert_int_equal(getsockname(scene.network, (struct sockaddr *)&scene.address, &length), 0);
+    scene.local.sun_family = scene.abstract.sun_family = AF_UNIX;
+    snprintf(scene.local.sun_path, sizeof scene.local.sun_path, "%s/sock", scene.root);
+    scene.unix_path = listen_at((struct sockaddr *)&scene.local, sizeof scene.local);
+    int name = snprintf(scene.abstract.sun_path + 1, sizeof scene.abstract.sun_path - 1, "chasqui-sandbox-%d",
+                        (int)getpid());
+    scene.abstract_length = (socklen_t)(offsetof(struct sockaddr_un, sun_path) + 1 + (size_t)name);
+    scene.unix_abstract = listen_at((struct sockaddr *)&scene.abstract, scene.abstract_length);
+    /* Somebody calls already: what takes connections has one to take. */
+    int caller = socket(AF_INET, SOCK_STREAM, 0);
+    assert_int_equal(connect(caller, (struct sockaddr *)&scene.address, sizeof scene.address), 0);
+}
+
+static void set_scene(void) {
+    snprintf(scene.root, sizeof scene.root, "/tmp/chasqui-sandbox-XXXXXX");
+    assert_non_null(mkdtemp(scene.root));
+    snprintf(scene.store, sizeof scene.store, "%s/store", scene.root);
+    snprintf(scene.file, sizeof scene.file, "%s/store/queue.db", scene.root);
+    snprintf(scene.outside, sizeof scene.outside, "%s/outside", scene.root);
+    assert_int_equal(mkdir(scene.store, 0700), 0);
+    put_file(scene.file);
+    put_file(scene.outside);
+    set_sockets();
+    scene.victim = fork();
+    if (scene.victim == 0) {
+        signal(SIGUSR1, SIG_IGN);
+        for (;;)
+            pause();
+    }
+}
+
+static void strike_scene(void) {
+    char command[100];
+    kill(scene.victim, SIGKILL);
+    waitpid(scene.victim, NULL, 0);
+    close(scene.network);
+    close(scene.unix_path);
+    close(scene.unix_abstract);
+    snprintf(command, sizeof command, "rm -rf %s", scene.root);
+    assert_int_equal(system(command), 0);
+}
+
+/* ---- the table ---- */
+
+/* True when the table says that the kind can do this; a row of it that is not there fails. */
+static bool table_says(FILE *document, enum sandbox_part part, const char *words) {
+    char line[400];
+    int column = 0;
+    rewind(document);
+    while (fgets(line, sizeof line, document)) {
+        if (strncmp(line, "| a taken-over process can |", 28) == 0) {
+            char *at = line;
+            for (column = 0; at; column++, at = strchr(at + 1, '|'))
+                if (strncmp(at, "| ", 2) == 0 && strncmp(at + 2, names[part], strlen(names[part])) == 0)
+                    break;
+            assert_non_null(at);
+        }
+        if (column == 0 || strncmp(line, "| ", 2) != 0 || strncmp(line + 2, words, strlen(words)) != 0 ||
+            line[2 + strlen(words)] != ' ')
+            continue;
+        char *at = line;
+        for (int i = 0; i < column && at; i++)
+            at = strchr(at + 1, '|');
+        assert_non_null(at);
+        return strncmp(at, "| yes", 5) == 0;
+    }
+    fail_msg("the table has no row '%s'", words);
+    return false;
+}
+
+/* In a process of its own, which tells what it could do. */
+static uint32_t taken_over(enum sandbox_part part) {
+    int report[2];
+    uint32_t could = 0;
+    assert_int_equal(pipe(report), 0);
+    fflush(stdout);
+    pid_t pid = fork();
+    if (pid == 0) {
+        struct error err = {0};
+        bool files = part == SANDBOX_STORE || part == SANDBOX_READER;
+        log_set_level(LOG_LEVEL_ERROR);
+        if (!sandbox_enter(part, files ? scene.store : NULL, SANDBOX_PARTIAL, &err)) {
+            fprintf(stderr, "%s\n", err.text);
+            _exit(1);
+        }
+        for (unsigned i = 0; i < ATTEMPTS; i++)
+            could |= (uint32_t)attempts[i].tries() << i;
+        _exit(write(report[1], &could, sizeof could) == sizeof could ? 0 : 1);
+    }
+    int status;
+    close(report[1]);
+    assert_int_equal(waitpid(pid, &status, 0), pid);
+    assert_true(WIFEXITED(status) && WEXITSTATUS(status) == 0);
+    assert_int_equal(read(report[0], &could, sizeof could), sizeof could);
+    close(report[0]);
+    return could;
+}
+
+static FILE *open_document(void) {
+    char path[1000];
+    const char *source = getenv("CHASQUI_SOURCE");
+    snprintf(path, sizeof path, "%s/docs/ARCHITECTURE.md", source ? source : ".");
+    FILE *document = fopen(path, "r");
+    assert_non_null(document);
+    return document;
+}
+
+static void check_part(enum sandbox_part part) {
+    FILE *document = open_document();
+    set_scene();
+    uint32_t could = taken_over(part);
+    strike_scene();
+    for (unsigned i = 0; i < ATTEMPTS; i++) {
+        bool did = could >> i & 1;
+        if (attempts[i].needs_landlock && !has_landlock())
+            continue;
+        if (did != table_says(document, part, attempts[i].words))
+            fail_msg("%s %s: %s", names[part], did ? "can" : "can't", attempts[i].words);
+    }
+    fclose(document);
+}
+
+static void a_store_process(void **state) {
+    (void)state;
+    check_part(SANDBOX_STORE);
+}
+
+static void a_reader(void **state) {
+    (void)state;
+    check_part(SANDBOX_READER);
+}
+
+static void a_net_process(void **state) {
+    (void)state;
+    check_part(SANDBOX_NET);
+}
+
+static void the_process_of_the_clients(void **state) {
+    (void)state;
+    check_part(SANDBOX_CLIENTS);
+}
+
+static void a_work_process(void **state) {
+    (void)state;
+    check_part(SANDBOX_WORK);
+}
+
+/* The control: what is tried does succeed where nothing forbids it. */
+static void without_a_sandbox(void **state) {
+    (void)state;
+    set_scene();
+    for (unsigned i = 0; i < ATTEMPTS; i++)
+        if (attempts[i].tries != starts_processes && attempts[i].tries != gains_rights &&
+            attempts[i].tries != looks_into && !attempts[i].tries())
+            fail_msg("nobody can %s", attempts[i].words);
+    strike_scene();
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(without_a_sandbox),
+        cmocka_unit_test(a_store_process),
+        cmocka_unit_test(a_reader),
+        cmocka_unit_test(a_net_process),
+        cmocka_unit_test(the_process_of_the_clients),
+        cmocka_unit_test(a_work_process),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,136 @@
+/*
+ * What a process that was taken over can say to the switch: the frames of its own
+ * kind, about what it holds itself, and nothing more (docs/ARCHITECTURE.md).
+ */
+#include "world.h"
+
+/* Frames as they would be right from the process that may send them. */
+struct said {
+    enum ipc_type type;
+    uint64_t ref;
+    struct span payload;
+};
+
+static const struct said of_clients[] = {
+    {IPC_CLIENT_OPEN, 9, {(const uint8_t *)"\0\0\0\0\0\0\0\0", 8}}, /* root */
+    {IPC_CLIENT_CLOSE, 1, {NULL, 0}},
+    {IPC_REQUEST, UINT64_C(1) << 32 | 1, {(const uint8_t *)"{\"operation\":\"status\"}", 22}},
+    {IPC_SUBMIT_BEGIN, UINT64_C(1) << 32 | 1, {(const uint8_t *)"\1", 1}},
+    {IPC_SUBMIT_CONTENT, UINT64_C(1) << 32 | 1, {(const uint8_t *)"x", 1}},
+    {IPC_SUBMIT_END, UINT64_C(1) << 32 | 1, {NULL, 0}},
+    {IPC_FETCH, UINT64_C(1) << 32 | 1, {NULL, 0}}};
+
+static const struct said of_nobody[] = {{IPC_CONFIG, 0, {(const uint8_t *)"x", 1}},
+                                        {IPC_STOP, 0, {NULL, 0}},
+                                        {IPC_READY, 0, {NULL, 0}},
+                                        {IPC_RESPONSE, 1, {(const uint8_t *)"\1{}", 3}},
+                                        {IPC_CONNECT, 0, {NULL, 0}},
+                                        {IPC_PING, 1, {NULL, 0}},
+                                        {IPC_PING_RESULT, 7, {NULL, 0}},
+                                        {(enum ipc_type)0, 0, {NULL, 0}},
+                                        {(enum ipc_type)255, 0, {NULL, 0}}};
+
+#define COUNT(array) (sizeof(array) / sizeof *(array))
+
+/* True when the switch closes a channel of the kind on which this comes. */
+static bool ends(struct world *world, enum ipc_end kind, enum ipc_type type, uint64_t ref,
+                 struct span payload) {
+    int fd = pass_through(world->door, kind);
+    struct pollfd answer = {.fd = fd, .events = POLLIN};
+    uint8_t octets[4096];
+    put(fd, type, ref, payload, NOTHING);
+    ssize_t got = 1;
+    while (got > 0 && poll(&answer, 1, 10000) > 0)
+        got = read(fd, octets, sizeof octets);
+    close(fd);
+    return got <= 0;
+}
+
+static void still_served(struct world *world) {
+    associate(world, 77, "gamma");
+    send_whole(world, 77, envelope_to(world, WANTS_NDN, JONES, NULL), SPAN_LIT("content"));
+    assert_int_equal(result_of(world, 77), IPC_ACCEPTED);
+}
+
+static void a_net_process_is_no_client(void **state) {
+    struct world world;
+    (void)state;
+    world_begin(&world);
+    client(&world, 1, 0);
+    for (size_t i = 0; i < COUNT(of_clients); i++)
+        if (!ends(&world, IPC_END_NET, of_clients[i].type, of_clients[i].ref, of_clients[i].payload))
+            fail_msg("a net process may send frame %d", (int)of_clients[i].type);
+    for (size_t i = 0; i < COUNT(of_nobody); i++)
+        if (!ends(&world, IPC_END_NET, of_nobody[i].type, of_nobody[i].ref, of_nobody[i].payload))
+            fail_msg("a net process may send frame %d", (int)of_nobody[i].type);
+    still_served(&world);
+    world_end(&world);
+}
+
+static void the_process_of_the_clients_is_no_peer(void **state) {
+    struct world world;
+    (void)state;
+    world_begin(&world);
+    associate(&world, 1, "beta");
+    for (int type = 1; type < IPC_REQUEST; type++)
+        if (!ends(&world, IPC_END_CLIENTS, (enum ipc_type)type, 1, NOTHING))
+            fail_msg("the process of the clients may send frame %d", type);
+    for (size_t i = 0; i < COUNT(of_nobody); i++)
+        if (!ends(&world, IPC_END_CLIENTS, of_nobody[i].type, of_nobody[i].ref, of_nobody[i].payload))
+            fail_msg("the process of the clients may send frame %d", (int)of_nobody[i].type);
+    still_served(&world);
+    world_end(&world);
+}
+
+static void a_work_process_answers_its_job_alone(void **state) {
+    struct world world;
+    (void)state;
+    world_begin(&world);
+    for (int type = 1; type <= IPC_WORK_CONTENT; type += type == IPC_RESUME ? 40 : 1)
+        if (type != IPC_WORK_READY && !ends(&world, IPC_END_WORK, (enum ipc_type)type, 1, NOTHING))
+            fail_msg("a work process without a job may send frame %d", type);
+    still_served(&world);
+    world_end(&world);
+}
+
+/* An end that says that it is a reader, or none of the kinds, is not taken. */
+static void other_ends_are_not_taken(void **state) {
+    struct world world;
+    (void)state;
+    world_begin(&world);
+    assert_true(ends(&world, IPC_END_READER, IPC_REQUEST, 1, NOTHING));
+    assert_true(ends(&world, (enum ipc_end)0, IPC_REQUEST, 1, NOTHING));
+    still_served(&world);
+    world_end(&world);
+}
+
+/* The associations of one net process are nothing to another. */
+static void a_net_process_has_its_own_associations_only(void **state) {
+    struct world world;
+    (void)state;
+    world_begin(&world);
+    associate(&world, 1, "beta");
+    int fd = pass_through(world.door, IPC_END_NET);
+    put(fd, IPC_ASSOCIATION_CLOSE, 1, SPAN_LIT("\2\0\0\0\0"), NOTHING);
+    put(fd, IPC_TRANSFER_STOP, 1, SPAN_LIT("\0"), NOTHING);
+    /* Both were read when what is asked for behind them has ended the channel. */
+    put(fd, IPC_CLIENT_CLOSE, 1, NOTHING, NOTHING);
+    uint8_t octet;
+    while (read(fd, &octet, 1) > 0)
+        ;
+    close(fd);
+    send_whole(&world, 1, envelope_to(&world, WANTS_NDN, JONES, NULL), SPAN_LIT("content"));
+    assert_int_equal(result_of(&world, 1), IPC_ACCEPTED);
+    world_end(&world);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_net_process_is_no_client),
+        cmocka_unit_test(the_process_of_the_clients_is_no_peer),
+        cmocka_unit_test(a_work_process_answers_its_job_alone),
+        cmocka_unit_test(other_ends_are_not_taken),
+        cmocka_unit_test(a_net_process_has_its_own_associations_only),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
