@@ -81,7 +81,6 @@ static inline void legal_bind(struct legal *legal, struct end *end, struct legal
     else
         bind.credentials =
             (struct ipc_credentials){.form = IPC_CREDENTIALS_OCTET_STRING, .name = SPAN_LIT("beta")};
-    IPC_CREDENTIALS_OCTET_STRING; /* without a name, as the peers here have none */
     *a = (struct legal_association){.ref = ++legal->refs << 8};
     ipc_bind_write(&bind, &head);
     legal_say(end, IPC_BIND, a->ref, &head, (struct span){NULL, 0});
