@@ -11,9 +11,9 @@
 #define PAGE 100 /* histories to ask for at once */
 
 static enum out_style event_style(const char *event) {
-    static const char *const good[] = {"delivered", "transferred", "report-delivered", NULL};
-    static const char *const bad[] = {
-        "non-delivered", "loop", "transfer-refused", "expired", "report-dropped", "deleted", NULL};
+    static const char *const good[] = {"delivered", "transferred", NULL};
+    static const char *const bad[] = {"non-delivered",  "transfer-refused", "expired",
+                                      "report-doubted", "deleted",          NULL};
     for (size_t i = 0; good[i]; i++)
         if (strcmp(event, good[i]) == 0)
             return OUT_GOOD;

@@ -16,6 +16,9 @@ struct job {
     bool broken;                   /* the channel is: nothing more can be said */
 };
 
+/* Octets of the content: a content_source's form, `context` is the job. */
+bool work_read(void *context, uint64_t offset, void *out, size_t len);
+
 /* The verdict. Then exactly `length` octets follow with work_write. */
 bool work_done(struct job *job, uint64_t length, struct span results);
 bool work_refused(struct job *job, int reason, int diagnostic, const char *text);
@@ -23,6 +26,9 @@ bool work_failed(struct job *job, const char *text);
 
 /* The next octets of the new content: a sink's form, `context` is the job. */
 bool work_write(void *context, struct span octets);
+
+/* Sends what was gathered of them. */
+bool work_flush(struct job *job);
 
 /* Each gives a verdict. False: the channel is broken, or what was promised can't be kept: the process ends.
  */
