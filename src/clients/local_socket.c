@@ -84,7 +84,7 @@ static bool is_for_clients(enum ipc_type type) {
 static bool on_frame(void *context, struct ipc_channel *channel, enum ipc_type type, uint64_t ref,
                      struct span payload) {
     struct client *client = context;
-    if (ref == 0 || ref > UINT32_MAX || !is_for_clients(type)) {
+    if (ref > UINT32_MAX || !is_for_clients(type)) {
         log_warning("%s: a frame of type %d, ref %llu is not one for clients", ipc_name(channel), (int)type,
                     (unsigned long long)ref);
         return false;
@@ -203,10 +203,10 @@ static void log_refusal(struct clients *clients, uint32_t uid, const char *why) 
     if (burst->said && now - burst->said < BURST_US)
         return;
     if (burst->unsaid > 1)
-        log_warning("a local client of uid %u was refused: %s (%u since the last such line)", (unsigned)uid,
+        log_warning("a local client was refused (uid %u): %s; %u since the last such line", (unsigned)uid,
                     why, burst->unsaid);
     else
-        log_warning("a local client of uid %u was refused: %s", (unsigned)uid, why);
+        log_warning("a local client was refused (uid %u): %s", (unsigned)uid, why);
     *burst = (struct burst){.said = now};
 }
 

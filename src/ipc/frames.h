@@ -51,9 +51,9 @@ enum ipc_type {
      * octets called T-, S- and P-selector, octets calling T-, S- and P-selector, u8 resolved, rest hosts
      * (octets each). Credentials: u8 form, octets name, octets password */
     IPC_BIND = 1,
-    /* S>N u8 verdict (enum ipc_bind_verdict), octets peer (for RT-RECOVER the peer that the broken association
-     * belonged to: the store has fenced it and found the same address), octets parameter, octets cause,
-     * credentials, rest hosts */
+    /* S>N u8 verdict (enum ipc_bind_verdict), octets peer (for RT-RECOVER the peer that the broken
+     * association belonged to: the store has fenced it and found the same address), octets parameter, octets
+     * cause, credentials, rest hosts */
     IPC_BIND_ANSWER,
     /* either: the association is gone or must go. u8 how (enum ipc_close), octets cause (text) */
     IPC_ASSOCIATION_CLOSE,
@@ -96,8 +96,8 @@ enum ipc_type {
     /* N>S A peer wants to resume. u32 transfer, octets old_association_id (empty: this association), octets
      * old_activity_id, u32 serial */
     IPC_RESUME,
-    /* S>N u32 transfer, u8 result (enum ipc_resume), u32 serial, u64 offset, octets parser_state as in the checkpoint, rest
-     * what had come then of an envelope that was not complete */
+    /* S>N u32 transfer, u8 result (enum ipc_resume), u32 serial, u64 offset, octets parser_state as in the
+     * checkpoint, rest what had come then of an envelope that was not complete */
     IPC_RESUME_RESULT,
 
     /* ---- a transfer out; ref = association; one at a time on each ---- */
@@ -154,16 +154,16 @@ enum ipc_type {
     /* S>L>C u64 offset, u64 total, rest content; an error comes as RESPONSE */
     IPC_FETCH_DATA,
     /* L>S u32 uid, u32 gid, before a client's first frame; ref = client. Frames of a client carry ref =
-       client * 2^32 + its ref, which is not 0: an answer with that is about the connection */
+       client * 2^32 + its ref; a RESPONSE that nobody asked for, with ref 0, is about the connection */
     IPC_CLIENT_OPEN,
     /* L>S (empty) ref = client */
     IPC_CLIENT_CLOSE,
 
     /* ---- the parent ---- */
 
-    /* P>N, P>S, P>R, P>L, P>W rest configuration: a part of the slice for the kind of process; ref = 1: more parts
-     * follow, 0: it is whole. At most IPC_CONFIG_MAX in all. The first comes before all else; those after it
-     * are reloads */
+    /* P>N, P>S, P>R, P>L, P>W rest configuration: a part of the slice for the kind of process; ref = 1: more
+     * parts follow, 0: it is whole. At most IPC_CONFIG_MAX in all. The first comes before all else; those
+     * after it are reloads */
     IPC_CONFIG = 128,
     /* P>N, P>S, P>R, P>L (empty): finish what is under way, then exit 0 */
     IPC_STOP,

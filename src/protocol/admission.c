@@ -229,7 +229,7 @@ static void ask_inbound(struct connection *c) {
 void admission_indication(struct connection *c, const struct osi_open *open) {
     c->context = open->context;
     c->state = CONNECTION_ADMISSION;
-    if (open->recover && throttle_is_over(&c->net->throttle, c->address)) {
+    if (open->recover && throttle_is_over(&c->net->throttle, c->network)) {
         refuse(c, IPC_BIND_CANNOT_RECOVER);
         return;
     }
@@ -271,7 +271,7 @@ static void answer_inbound(struct connection *c, const struct ipc_bind_answer *a
         return;
     }
     if (answer->verdict == IPC_BIND_CANNOT_RECOVER)
-        throttle_failed(&c->net->throttle, c->address);
+        throttle_failed(&c->net->throttle, c->network);
     if (answer->verdict == IPC_BIND_AUTHENTICATION_ERROR) {
         c->announced = false;
         refuse_unknown(c);

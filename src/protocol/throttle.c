@@ -31,7 +31,7 @@ bool throttle_is_over(struct throttle *throttle, const char *host) {
     if (now - found->logged < THROTTLE_LOG_US && found->logged)
         return true;
     log_warning(
-        "address=%s too many tries to recover an association failed: more are refused for a while "
+        "network=%s too many tries to recover an association failed: more are refused for a while "
         "(%u times so far)",
         host, found->refused);
     found->logged = now;

@@ -112,7 +112,7 @@ def _():
                 check("state" in client.request("status"))
             unharmed.served("idle")
             unharmed.logged(f"uid {OTHER.pw_uid}", "refused", "clients-per-user")
-            equal(stage.mta.log().count("a local client of uid"), 1)
+            equal(stage.mta.log().count("a local client was refused"), 1)
 
 
 @case("many users together leave the operators' reserve")
