@@ -117,8 +117,7 @@ enum ipc_type {
     IPC_SEND_DATA,
     /* N>S u32 serial, u64 offset in the APDU stream: the peer confirmed it */
     IPC_SEND_CHECKPOINT,
-    /* N>S u8 result (enum ipc_sent), octets cause (text), u8 for_now (1: the peer itself would not take it
-     * now, and said so by an exception report or an abort for a temporary problem) */
+    /* N>S u8 result (enum ipc_sent), octets cause (text), u8 flags (enum ipc_sent_flag) */
     IPC_SEND_RESULT,
 
     /* ---- ping ---- */
@@ -267,5 +266,16 @@ enum ipc_sent {
     IPC_SENT_BROKEN,   /* the association broke before the activity's end was sent */
     IPC_SENT_IN_DOUBT  /* the association broke after the end was sent, before its confirmation */
 };
+
+/* What else is known of a transfer that was not confirmed; or'ed. */
+enum ipc_sent_flag {
+    IPC_SENT_FOR_NOW = 1, /* the peer would not take it now: an exception report, or an abort for a temporary
+                             problem */
+    IPC_SENT_ABORTED = 2, /* the peer ended it, by any other abort or by its silence; the network did not */
+    IPC_SENT_RESUME_FAILED = 4, /* it was a resume, and the peer ended it before anything was confirmed: it is
+                                  not to be resumed again */
+    IPC_SENT_CLOSING = 8        /* the association is over, too: its ASSOCIATION_CLOSE follows */
+};
+#define IPC_SENT_FLAGS (IPC_SENT_FOR_NOW | IPC_SENT_ABORTED | IPC_SENT_RESUME_FAILED | IPC_SENT_CLOSING)
 
 #endif

@@ -21,7 +21,8 @@ enum {
     OPTION_AFTER,
     OPTION_ALL,
     OPTION_ADDRESS,
-    OPTION_REASON
+    OPTION_REASON,
+    OPTION_TWICE
 };
 
 #define FILTERS                                                                                              \
@@ -40,15 +41,21 @@ static const struct mhs_option list_options[] = {
     {OPTION_AFTER, "after", "ID", "only copies with an ID above this one"},
     {0}};
 
-static const struct mhs_option change_options[] = {
-    {OPTION_REASON, "reason", "TEXT", "why; it is recorded in the message's history"},
-    {OPTION_ALL, "all", NULL, "all copies that the filters choose, instead of ID"},
-    FILTERS,
-    {0}};
+#define CHANGES                                                                                              \
+    {OPTION_REASON, "reason", "TEXT", "why; it is recorded in the message's history"},                       \
+        {OPTION_ALL, "all", NULL, "all copies that the filters choose, instead of ID"}, FILTERS
+
+#define TWICE                                                                                                \
+    { OPTION_TWICE, "may-arrive-twice", NULL, "also a copy in doubt, which may have arrived already" }
+
+static const struct mhs_option change_options[] = {CHANGES, {0}};
+
+static const struct mhs_option end_options[] = {CHANGES, TWICE, {0}};
 
 static const struct mhs_option redirect_options[] = {
     {OPTION_REASON, "reason", "TEXT", "why; it is recorded in the message's history"},
     {OPTION_ADDRESS, "address", "ADDRESS", "to this address instead of by another peer"},
+    TWICE,
     {0}};
 
 static const char *filter_member(int id) {
@@ -65,6 +72,8 @@ static int take_option(const struct mhs_usage *usage, json_t *request, int id, c
     int64_t number;
     if (id == OPTION_ALL)
         return json_object_set_new(request, "all", json_true());
+    if (id == OPTION_TWICE)
+        return json_object_set_new(request, "may-arrive-twice", json_true());
     bool address = id == FILTER_ORIGINATOR || id == FILTER_RECIPIENT || id == OPTION_ADDRESS;
     if (address && !(value = aliases_resolve(value)))
         return MHS_USAGE;
@@ -137,10 +146,10 @@ static json_int_t read_id(const char *text) {
 }
 
 static void print_entry(const json_t *entry) {
-    static const char *const members[] = {"id",           "message",  "mts-identifier", "kind",
-                                          "state",        "priority", "originator",     "next-hop",
-                                          "content-type", "size",     "submitted",      "arrival",
-                                          "due",          "expires",  "tries",          "last-error"};
+    static const char *const members[] = {
+        "id",         "message",  "mts-identifier", "kind",     "state",     "priority",
+        "originator", "next-hop", "content-type",   "size",     "submitted", "arrival",
+        "due",        "expires",  "tries",          "in-doubt", "last-error"};
     for (size_t i = 0; i < sizeof members / sizeof *members; i++)
         if (!json_is_null(json_object_get(entry, members[i])))
             out_field(members[i], out_text(entry, members[i]));
@@ -261,10 +270,16 @@ static int queue_change(const struct change *change, int argc, char **argv) {
     snprintf(name, sizeof name, "queue %s", change->name);
     const struct mhs_usage usage = {
         name, change->operands, change->summary,
-        change->ends ? "The ID is that of 'mhs queue list'. What is under way, or in doubt, is left alone.\n"
-                       "It must have a --reason."
-                     : "The ID is that of 'mhs queue list'. What is under way, or in doubt, is left alone.",
-        redirects ? redirect_options : change_options};
+        change->ends
+            ? "The ID is that of 'mhs queue list'. What is under way is left alone, and what is in doubt\n"
+              "without --may-arrive-twice. It must have a --reason."
+        : redirects
+            ? "The ID is that of 'mhs queue list'. What is under way is left alone, and what is in doubt\n"
+              "without --may-arrive-twice."
+            : "The ID is that of 'mhs queue list'. What is under way is left alone.",
+        redirects      ? redirect_options
+        : change->ends ? end_options
+                       : change_options};
     struct mhs_line line;
     mhs_line_init(&line, &usage, argc, argv);
     json_t *request = json_pack("{s:s}", "operation", change->operation);

@@ -25,9 +25,13 @@ const struct config_option config_peer_options[] = {
     /* the association */
     {"address", CONFIG_TEXTS, 0, BOTH, .none = "it only calls us",
      .help =
-         "Where it is called: presentation addresses, tried in turn. A host name is resolved each time the "
-         "peer "
-         "is called, and all its addresses, IPv4 and IPv6, are tried; a name that does not resolve is a call "
+         "Where it is called: presentation addresses, tried in turn, each with its own selectors. The name "
+         "of an "
+         "application context and a blank before an address say that it is called with that context only, as "
+         "{\"mts-transfer-protocol-1984 \\\"592\\\"/Internet=beta.example\"}. A host name is resolved each "
+         "time "
+         "the peer is called, and all its addresses, IPv4 and IPv6, are tried; a name that does not resolve "
+         "is a call "
          "that failed, and is tried again later. An IPv6 address stands in brackets."},
     {"calling-address", CONFIG_TEXT, 0, BOTH, .help = "The selectors that we call with."},
     {"mta-name", CONFIG_TEXT, 0, SWITCH, 1, IPC_BIND_TEXT_MAX, .none = "the section's title",

@@ -51,14 +51,47 @@ static bool read_name_servers(struct loader *l) {
     return true;
 }
 
-static bool read_listener(struct loader *l, const char *text, struct protocol_listener *listener) {
+static bool same_endpoint(const struct protocol_endpoint *a, const struct protocol_endpoint *b) {
+    if (a->length == 0 || b->length == 0)
+        return a->length == b->length && a->port == b->port && strcmp(a->host, b->host) == 0;
+    return a->length == b->length && memcmp(&a->address, &b->address, a->length) == 0;
+}
+
+/* A second line for the same socket: its T-selector is taken there, too. */
+static bool add_selector(struct loader *l, const char *text, struct protocol_listener *to,
+                         const struct osi_address *selectors) {
+    if (!selectors->t.data || !to->selectors.t.data || !span_eq(selectors->s, to->selectors.s) ||
+        !span_eq(selectors->p, to->selectors.p))
+        return config_fail(l, l->tree, "listen",
+                           "'%.60s' is listed before: lines of one address must each have a T-selector, and "
+                           "may differ in that alone",
+                           text);
+    struct span *grown = config_array(l, to->other_selector_count + 1, sizeof *grown);
+    if (!grown)
+        return false;
+    if (to->other_selector_count)
+        memcpy(grown, to->other_selectors, to->other_selector_count * sizeof *grown);
+    grown[to->other_selector_count++] = selectors->t;
+    to->other_selectors = grown;
+    return true;
+}
+
+static bool read_listener(struct loader *l, const char *text, struct protocol_listener *listeners,
+                          size_t *count) {
+    struct protocol_listener *listener = &listeners[*count];
     struct paddress address;
     if (!parse(l, l->tree, "listen", text, &address))
         return false;
     if (address.count != 1)
         return config_fail(l, l->tree, "listen", "'%.60s' must have one network address", text);
     take_selectors(&address, &listener->selectors);
-    return read_endpoint(l, l->tree, "listen", &address.networks[0], &listener->endpoint);
+    if (!read_endpoint(l, l->tree, "listen", &address.networks[0], &listener->endpoint))
+        return false;
+    for (size_t i = 0; i < *count; i++)
+        if (same_endpoint(&listeners[i].endpoint, &listener->endpoint))
+            return add_selector(l, text, &listeners[i], &listener->selectors);
+    ++*count;
+    return true;
 }
 
 bool config_listeners(struct loader *l) {
@@ -66,31 +99,57 @@ bool config_listeners(struct loader *l) {
     size_t count = config_list(l->tree, "listen", &texts);
     struct protocol_listener *listeners = config_array(l, count, sizeof *listeners);
     bool ok = listeners != NULL;
+    size_t sockets = 0;
     for (size_t i = 0; ok && i < count; i++)
-        ok = read_listener(l, texts[i], &listeners[i]);
+        ok = read_listener(l, texts[i], listeners, &sockets);
     l->config.protocol.listeners = listeners;
-    l->config.protocol.listener_count = count;
+    l->config.protocol.listener_count = sockets;
     return read_name_servers(l) && ok;
 }
 
-/* All addresses of a peer have the same selectors: those of the first count. */
+static const enum osi_context contexts[] = {OSI_MTS_TRANSFER, OSI_MTS_TRANSFER_PROTOCOL,
+                                            OSI_MTS_TRANSFER_PROTOCOL_1984}; /* as the table's words */
+
+/* `mts-transfer-protocol-1984 "592"/Internet=…`: the name of one of the peer's contexts before an address is
+ * the only one that is proposed there. Passes over it in `*text`. */
+static unsigned take_contexts(const struct config_section *section, const char **text) {
+    const char *const *names;
+    size_t count = config_list(section, "application-contexts", &names);
+    for (size_t i = 0; i < count; i++) {
+        size_t length = strlen(names[i]);
+        if (strncmp(*text, names[i], length) != 0 || (*text)[length] != ' ')
+            continue;
+        *text += length + strspn(*text + length, " ");
+        return contexts[config_word_position(section, "application-contexts", names[i])];
+    }
+    return config_words(section, "application-contexts"); /* the bits are those of enum osi_context */
+}
+
+static bool read_address(struct loader *l, struct config_section *section, const char *text,
+                         struct protocol_peer *peer, struct protocol_endpoint *endpoints) {
+    struct paddress address;
+    unsigned allowed = take_contexts(section, &text);
+    if (!parse(l, section, "address", text, &address))
+        return false;
+    for (size_t n = 0; n < address.count; n++) {
+        struct protocol_endpoint *endpoint = &endpoints[peer->endpoint_count++];
+        take_selectors(&address, &endpoint->called);
+        endpoint->contexts = allowed;
+        if (!read_endpoint(l, section, "address", &address.networks[n], endpoint))
+            return false;
+    }
+    return true;
+}
+
 static bool read_addresses(struct loader *l, struct config_section *section, struct protocol_peer *peer) {
     const char *const *texts;
     size_t count = config_list(section, "address", &texts);
     struct protocol_endpoint *endpoints = config_array(l, count * PADDRESS_MAX_NETWORK, sizeof *endpoints);
     if (!endpoints)
         return false;
-    for (size_t i = 0; i < count; i++) {
-        struct paddress address;
-        if (!parse(l, section, "address", texts[i], &address))
+    for (size_t i = 0; i < count; i++)
+        if (!read_address(l, section, texts[i], peer, endpoints))
             return false;
-        if (i == 0)
-            take_selectors(&address, &peer->called);
-        for (size_t n = 0; n < address.count; n++)
-            if (!read_endpoint(l, section, "address", &address.networks[n],
-                               &endpoints[peer->endpoint_count++]))
-                return false;
-    }
     peer->endpoints = endpoints;
     const char *calling = config_text(section, "calling-address");
     struct paddress own;
@@ -105,8 +164,6 @@ static bool read_addresses(struct loader *l, struct config_section *section, str
 /* ---- the association ---- */
 
 static void read_association(const struct config_section *section, struct protocol_peer *peer) {
-    static const enum osi_context contexts[] = {OSI_MTS_TRANSFER, OSI_MTS_TRANSFER_PROTOCOL,
-                                                OSI_MTS_TRANSFER_PROTOCOL_1984}; /* as the table's words */
     const char *const *names;
     peer->context_count = (unsigned)config_list(section, "application-contexts", &names);
     for (unsigned i = 0; i < peer->context_count; i++)
@@ -167,7 +224,8 @@ static bool read_bind(struct loader *l, struct config_section *section, const st
     bind->modes = config_words(section, "accepted-contexts")
                   << IPC_MODE_NORMAL; /* words and modes go alike */
     bind->two_way_alternate = called->dialogue == OSI_TWO_WAY_ALTERNATE;
-    bind->called = selectors_of(&called->called);
+    if (called->endpoint_count)
+        bind->called = selectors_of(&called->endpoints[0].called);
     bind->calling = selectors_of(&called->calling);
     if (bind->unauthenticated && !bind->check_address)
         return config_fail(

@@ -78,6 +78,23 @@ static struct config *read_config(const char *path) {
     return config;
 }
 
+/* A sanitizer, or no optimization. gcc and clang tell in ways of their own. */
+#if defined(__has_feature)
+#if __has_feature(address_sanitizer) || __has_feature(memory_sanitizer)
+#define BUILT_TO_DEBUG 1
+#endif
+#endif
+#if defined(__SANITIZE_ADDRESS__) || !defined(__OPTIMIZE__)
+#define BUILT_TO_DEBUG 1
+#endif
+
+static void warn_of_debug_build(void) {
+#ifdef BUILT_TO_DEBUG
+    log_warning("this mhsd is a debug build, several times slower than one for service: for that, build it with "
+                "'meson setup --buildtype release'");
+#endif
+}
+
 static int serve(const char *path, bool test) {
     struct config *config = read_config(path);
     if (!config)
@@ -92,6 +109,7 @@ static int serve(const char *path, bool test) {
     log_set_level(config->log_level);
     log_set_process("mhsd");
     log_find_journal();
+    warn_of_debug_build();
     return parent_run(path, config);
 }
 

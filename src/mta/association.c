@@ -256,8 +256,8 @@ bool association_close_frame(struct net *net, uint64_t ref, struct span payload)
     char text[LOG_TEXT_SIZE];
     struct peer *peer = association->peer;
     if (how != IPC_CLOSE_RELEASED) {
-        if (association->state != ASSOCIATION_CLOSING) /* else it was asked for */
-            log_notice("peer=%s association broke: %s", peer->name, log_text(cause, text));
+        if (association->state != ASSOCIATION_CLOSING) /* the net process has said it with the address */
+            log_debug("peer=%s association broke: %s", peer->name, log_text(cause, text));
         /* One that ends without having carried anything says no more than a refused connection. */
         if (association->out && !association->activity && association->state == ASSOCIATION_UP)
             peer_failed(net->mta, peer, cause);

@@ -238,6 +238,8 @@ bool copy_save(struct mta *mta, struct work *work) {
     }
     row.tries = work->tries;
     row.due = work->due;
+    if (work->state == WORK_HELD)
+        row.status = STORE_HELD;
     if (!work->in_doubt)
         row.doubt_peer = 0;
     if (!store_update_work(mta->batch.store, &row))

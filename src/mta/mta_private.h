@@ -16,7 +16,10 @@
  *     process said that the end was never sent.
  * I4  A copy whose fate is unknown (association, net process or daemon died
  *     after the end may have been sent) is tried again with the same peer only;
- *     its octets are mts_outbound of the row, so they are the same.
+ *     its octets are mts_outbound of the row, so they are the same. A later try
+ *     that fails leaves the doubt of an earlier one; only the peer's confirmation,
+ *     its refusal for good, or an operator who was told that the message may
+ *     arrive twice (queue.c, which records it) ends it.
  * I5  The key (peer, MTS-identifier, digest) of what was accepted is in the
  *     commit that accepts it; a repeat is confirmed and not worked on.
  * I6  When a commit fails nothing in memory says otherwise: every effect of the
@@ -63,6 +66,7 @@ struct peer {
     int hop;                       /* the rules' number, -1: not in the tables */
     unsigned in, out, connecting;  /* associations */
     struct association *idle;      /* those we opened that wait for a transfer */
+    int64_t last_begun;            /* monotonic µs: when the last of its transfers out began */
     unsigned failures;             /* to get an association, in a row */
     int64_t next_try;              /* µs; 0: now */
     bool plain;                    /* a recovery failed: the next association is opened without one */
@@ -107,8 +111,6 @@ struct association {
     struct bytes *activity; /* head: the identifier of the activity out */
     uint8_t state;
     bool out, idle, committing; /* committing: SEND_BEGIN waits for the batch */
-    bool resuming;              /* the transfer out goes on from a checkpoint */
-    bool checkpointed;          /* the transfer out has a confirmed checkpoint in the store */
     bool outcomes;              /* the store may have some under its name */
 };
 
@@ -301,8 +303,9 @@ bool peer_gone(const struct mta *mta, const struct peer *peer);
 bool refusal_rests(const struct peer *peer);
 /* A copy went out: when the peer refused the last ones, the next waits for the peer's next time. */
 void refusal_probe(struct peer *peer);
-/* The peer refused the copy temporarily. */
-void refusal_came(struct mta *mta, struct peer *peer, const struct work *work, struct span cause);
+/* The peer refused the copy temporarily, or ended its transfer (`what`: `refused` or `ended`). */
+void refusal_came(struct mta *mta, struct peer *peer, const struct work *work, const char *what,
+                  struct span cause);
 /* The peer took a copy, after it had refused some. */
 void refusal_over(struct mta *mta, struct peer *peer);
 /* Logs that a transfer of the peer is refused temporarily, so often that the log doesn't grow with what it
@@ -415,10 +418,12 @@ bool copy_expire(struct mta *mta, struct work *work);
  */
 bool copy_lost(struct mta *mta, struct work *work);
 /* Another next hop: `wanted`, or (NULL) the one that the rules know to be better; of a peer that left the
- * configuration, what the rules say of each recipient now. Never for a copy in doubt. False: it stays. */
+ * configuration, what the rules say of each recipient now. Of a copy in doubt only an operator may ask it
+ * (I4). False: it stays. */
 bool copy_reroute(struct mta *mta, struct work *work, const struct peer *wanted);
-/* Writes tries and due to the row, so that a restart goes on from there, and takes the mark of I3 off a copy
- * that is not in doubt. False when it can't: the row then says less than is true, which harms nobody. */
+/* Writes tries, due and that it is held to the row, so that a restart goes on from there, and takes the mark
+ * of I3 off a copy that is not in doubt. False when it can't: the row then says less than is true, which
+ * harms nobody. */
 bool copy_save(struct mta *mta, struct work *work);
 
 /* ---- send.c: transfers out ---- */

@@ -88,6 +88,7 @@ void outbound_checkpoint(struct association *association, uint32_t serial, uint6
         outbound = add(mta, work->id, name, activity);
     if (!outbound)
         return;
+    outbound->breaks = 0;
     outbound->serial = serial;
     outbound->offset = offset;
     outbound->peer = work->peer;

@@ -195,13 +195,27 @@ static void connect_one(struct mta *mta, struct peer *peer) {
         count_connecting(net, peer, -1);
 }
 
+/* A transfer that lasts longer than this makes its association a busy one. */
+#define BUSY (2 * SECOND)
+
+/* True when what is ready is not to wait for one of the associations under way: an urgent copy never does,
+ * others not when each of them has been at one transfer for long. Those leave the last association to urgent
+ * copies. */
+static bool waits_behind(const struct mta *mta, const struct peer *peer) {
+    const struct peer_lanes *lanes = &mta->schedule.peers[peer->number];
+    if (lanes->lanes[LANE_URGENT].first)
+        return true;
+    return lanes->ready && peer->out + 1 < peer->config->max_out &&
+           clock_monotonic_us() - peer->last_begun >= BUSY;
+}
+
 static unsigned wanted_associations(const struct mta *mta, const struct peer *peer) {
     unsigned most = peer->config->max_out, each = peer->config->queue_per_association;
     size_t ready = mta->schedule.peers[peer->number].ready;
     size_t busy = peer->out; /* those that are idle were used before this is asked */
     size_t wanted = busy + (ready + each - 1) / each;
     if (busy && ready < each)
-        wanted = busy;
+        wanted = busy + waits_behind(mta, peer);
     if (peer->config->permanent && wanted == 0)
         wanted = 1;
     if ((peer->failures || peer->rests) && wanted > 1)
@@ -245,8 +259,10 @@ void peer_pump(struct mta *mta, struct peer *peer) {
          * pumps again (I3). */
         if (!work || (!work->committed && !(work->marked && work->bytes)) || !send_start(association, work))
             break;
-        if (association->sending)
+        if (association->sending) {
+            peer->last_begun = clock_monotonic_us();
             refusal_probe(peer);
+        }
     }
     if (!peer->idle)
         connect_more(mta, peer);

@@ -189,7 +189,22 @@ static json_t *cursor_of(const struct scan *scan) {
 
 /* ---- entries ---- */
 
-static json_t *entry_json(struct mta *mta, const struct work *work, const struct copy *copy,
+/* Why its last try failed, of a copy that an earlier run of the process tried: its history says so. */
+static void recall_cause(struct mta *mta, struct work *work) {
+    uint8_t key[9];
+    json_t *events = json_array();
+    track_events(mta, event_message_key(work->message, key), events);
+    for (size_t i = json_array_size(events); i > 0 && !work->cause; i--) {
+        const json_t *event = json_array_get(events, i - 1);
+        const char *name = json_string_value(json_object_get(event, "event"));
+        const char *detail = json_string_value(json_object_get(event, "detail"));
+        if (detail && name && (strncmp(name, "transfer-", 9) == 0 || strcmp(name, "in-doubt") == 0))
+            schedule_cause(work, detail);
+    }
+    json_decref(events);
+}
+
+static json_t *entry_json(struct mta *mta, struct work *work, const struct copy *copy,
                           struct summary *summary) {
     struct mts_recipient *recipients = NULL;
     size_t count = 0;
@@ -207,7 +222,10 @@ static json_t *entry_json(struct mta *mta, const struct work *work, const struct
         json_time(copy->message.arrival / SECOND), "due", json_time(work->due / SECOND), "expires",
         work->expires == INT64_MAX ? json_null() : json_time(work->expires / SECOND), "tries", work->tries);
     const char *last = peer && peer->last_error[0] ? peer->last_error : NULL;
-    json_object_set_new(entry, "last-error", json_text(span_str(last)));
+    if (!work->cause && work->tries)
+        recall_cause(mta, work);
+    json_object_set_new(entry, "last-error", json_text(span_str(work->cause ? work->cause : last)));
+    json_object_set_new(entry, "in-doubt", json_boolean(work->in_doubt));
     return entry;
 }
 
@@ -271,6 +289,7 @@ struct change {
     struct mta *mta;
     struct client *client;
     const char *operation, *reason, *next_hop, *address;
+    bool may_arrive_twice; /* the operator takes it on himself that a copy in doubt arrives twice */
 };
 
 static bool is_asked(const struct change *change, const char *operation) {
@@ -317,6 +336,8 @@ static bool update_row(const struct change *change, struct work *work, bool hold
     row.tries = work->tries;
     row.doubt_peer = work->in_doubt ? row.doubt_peer : 0;
     work_forget_bytes(mta, work);
+    if (work->state == WORK_HELD)
+        work->aborts = 0;
     struct effect effect = {.commit = change_state,
                             .undo = keep_state,
                             .work = work,
@@ -329,7 +350,9 @@ static bool update_row(const struct change *change, struct work *work, bool hold
 
 static bool note(const struct change *change, const struct work *work, enum event_own what) {
     char text[400];
-    int length = snprintf(text, sizeof text, "uid %u: %s", change->client->uid, change->reason);
+    bool twice = work->in_doubt && change->may_arrive_twice;
+    int length = snprintf(text, sizeof text, "uid %u: %s%s", change->client->uid, change->reason,
+                          twice ? " (it may arrive twice)" : "");
     return event_copy(change->mta, work->message, what, NULL, span_of(text, (size_t)length));
 }
 
@@ -382,17 +405,19 @@ static bool apply_change(const struct change *change, struct work *work) {
 }
 
 static json_t *refuse_doubtful(const struct change *change, const struct peer *peer) {
-    if (peer->config && is_asked(change, "queue-retry"))
+    if ((peer->config && is_asked(change, "queue-retry")) || is_asked(change, "queue-hold") ||
+        change->may_arrive_twice)
         return NULL;
     return client_error("wrong-state",
                         "the copy may have arrived at %s: its recipients and route are frozen, and it is "
-                        "tried again there only%s",
+                        "tried again there only%s; with --may-arrive-twice it can be changed all the same",
                         peer->name,
-                        peer->config ? "" : "; that peer is not in the configuration: put it back");
+                        peer->config ? "" : " (that peer is not in the configuration: put it back)");
 }
 
 /* Why the change can't be made to the copy now; NULL: it can. Recipients and route of a copy in doubt are
- * frozen (I4): it may be tried now, or let go, nothing else. */
+ * frozen (I4): it may be tried now, held or let go, nothing else, unless the operator says that it may arrive
+ * twice. */
 static json_t *refuse_change(const struct change *change, const struct work *work) {
     char until[21];
     const struct peer *peer = work->peer == PEER_NONE ? NULL : change->mta->peers[work->peer];
@@ -506,6 +531,7 @@ json_t *request_queue_change(struct client *client, json_t *request) {
         .client = client,
         .operation = operation,
         .reason = json_string_value(json_object_get(request, "reason")),
+        .may_arrive_twice = json_is_true(json_object_get(request, "may-arrive-twice")),
         .next_hop = redirects ? json_string_value(json_object_get(request, "next-hop")) : NULL,
         .address = redirects ? json_string_value(json_object_get(request, "address")) : NULL};
     json_t *error = check_change(&change, request);

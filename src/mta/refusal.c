@@ -1,10 +1,10 @@
 /*
- * Temporary refusals. A peer whose disk is full, say, refuses whatever it is sent, so that each copy in its
- * queue would be tried, refused and tried again by itself: hundreds of refusals a second, for nothing. So
- * when it has refused several copies and taken none in between, the peer as a whole is left alone: after a
- * time one copy tries whether it takes in again, after twice that time the next, up to the peer's longest
- * retry time. The first copy that it takes ends that. A single copy that it refuses again and again, while it
- * takes others, holds up nobody.
+ * Temporary refusals. A peer whose disk is full, say, refuses whatever it is sent, or aborts it, so that each
+ * copy in its queue would be tried, refused and tried again by itself: hundreds of refusals a second, for
+ * nothing. So when it has refused several copies and taken none in between, the peer as a whole is left
+ * alone: after a time one copy tries whether it takes in again, after twice that time the next, up to the
+ * peer's longest retry time. The first copy that it takes ends that. A single copy that it refuses again and
+ * again, while it takes others, holds up nobody.
  */
 #include <stdio.h>
 
@@ -48,14 +48,18 @@ static void note_rest(struct peer *peer) {
     peer->rest_noted = peer->rests;
 }
 
-void refusal_came(struct mta *mta, struct peer *peer, const struct work *work, struct span cause) {
+void refusal_came(struct mta *mta, struct peer *peer, const struct work *work, const char *what,
+                  struct span cause) {
     char text[LOG_TEXT_SIZE];
     snprintf(peer->last_error, sizeof peer->last_error, "%s", log_text(cause, text));
-    if (peer->refused != work->id)
+    bool again = peer->refused == work->id;
+    if (!again)
         peer->refusals++;
     peer->refused = work->id;
     if (peer->refusals < REFUSALS_FIRST) {
-        log_warning("peer=%s refused work unit %llu temporarily: %s", peer->name,
+        if (again)
+            return;
+        log_warning("peer=%s %s the transfer of work unit %llu: %s", peer->name, what,
                     (unsigned long long)work->id, peer->last_error);
         return;
     }

@@ -19,6 +19,9 @@ bool schedule_init(struct schedule *schedule, size_t peers) {
 }
 
 void schedule_free(struct schedule *schedule) {
+    for (size_t i = 0; schedule->table && i < schedule->buckets; i++)
+        for (struct work *work = schedule->table[i]; work; work = work->same)
+            mem_free(work->cause);
     while (schedule->slabs) {
         struct work_slab *slab = schedule->slabs;
         schedule->slabs = slab->next;
@@ -218,6 +221,14 @@ void schedule_move(struct schedule *schedule, struct work *work, uint32_t peer) 
     enter_state(schedule, work, state, work->due, false);
 }
 
+void schedule_cause(struct work *work, const char *cause) {
+    size_t size = strlen(cause) + 1;
+    mem_free(work->cause);
+    work->cause = mem_alloc(size);
+    if (work->cause)
+        memcpy(work->cause, cause, size);
+}
+
 void schedule_doubt(struct schedule *schedule, struct work *work, bool in_doubt) {
     if (work->in_doubt != in_doubt)
         in_doubt ? schedule->in_doubt++ : schedule->in_doubt--;
@@ -267,6 +278,8 @@ void schedule_remove(struct schedule *schedule, struct work *work) {
     while (*place != work)
         place = &(*place)->same;
     *place = work->same;
+    mem_free(work->cause);
+    work->cause = NULL;
     schedule->in_doubt -= work->in_doubt;
     schedule->count--;
     work->next = schedule->spare;

@@ -35,11 +35,13 @@ struct work {
     struct work *next, *prev; /* in the lane */
     struct work *same;        /* in the table by id */
     struct bytes *bytes;      /* what will be sent, when it is still in memory */
+    char *cause;              /* why the last try failed; NULL: not known (schedule_cause) */
     uint32_t peer;
     uint32_t timer; /* place in the timers, 0: none */
     uint16_t tries;
     uint8_t lane;
     uint8_t state;
+    uint8_t aborts; /* tries in a row that the peer ended by an abort or its silence */
     bool in_doubt;  /* may have arrived: recipients and route are frozen */
     bool marked;    /* its row says so: the mark of I3 */
     bool lost;      /* its content is (STORE_LOST_HOP): it is to be reported */
@@ -84,7 +86,7 @@ bool schedule_grow(struct schedule *schedule, size_t peers);
 /* Adds a copy of `*work` (its links are set here) in the state that it names. NULL without memory. */
 struct work *schedule_add(struct schedule *schedule, const struct work *work);
 
-/* Takes the unit out and frees it. The caller has let go of `bytes`. */
+/* Takes the unit out and frees it with its cause. The caller has let go of `bytes`. */
 void schedule_remove(struct schedule *schedule, struct work *work);
 
 struct work *schedule_find(const struct schedule *schedule, uint64_t id);
@@ -99,6 +101,9 @@ void schedule_set(struct schedule *schedule, struct work *work, enum work_state 
 
 /* Gives a unit that is not WORK_SENDING to another peer. */
 void schedule_move(struct schedule *schedule, struct work *work, uint32_t peer);
+
+/* Keeps why the unit's last try failed; without memory that is not known. */
+void schedule_cause(struct work *work, const char *cause);
 
 void schedule_doubt(struct schedule *schedule, struct work *work, bool in_doubt);
 

@@ -3,6 +3,8 @@
  * becomes of the transfer decides whether the copy is done, is tried again, or
  * is in doubt (I4).
  */
+#include <stdio.h>
+
 #include "base/clock.h"
 #include "base/log.h"
 #include "mta/event.h"
@@ -12,6 +14,13 @@
 /* A copy whose association broke is tried again after this time at first; it doubles with each try. */
 #define BROKEN_RETRY_FIRST SECOND
 #define BROKEN_RETRY_MOST  (300 * SECOND)
+
+/* A copy whose transfer the peer itself ended so many times in a row, while the peer as a whole is not left
+ * alone for that (refusal.c), is held: it would go on so until it expires. */
+#define ABORTS_MOST 5
+
+/* A resume whose connection breaks so often before the peer confirmed anything is given up. */
+#define RESUME_BREAKS_MOST 3
 
 /* ---- SEND_BEGIN ---- */
 
@@ -32,14 +41,13 @@ static void begin_frame(struct association *association) {
     payload_put_octets(&mta->head, resuming ? bytes_head(resume->names) : SPAN_LIT(""));
     payload_put_octets(&mta->head, resuming ? bytes_rest(resume->names) : SPAN_LIT(""));
     payload_put_octets(&mta->head, bytes_head(bytes));
-    association->resuming = resuming;
     association->committing = false;
     ipc_send(association->net->channel, IPC_SEND_BEGIN, association->ref, buf_span(&mta->head), content);
 }
 
 static void let_go(struct association *association) {
     association->sending = NULL;
-    association->committing = association->resuming = false;
+    association->committing = false;
     store_content_release(association->content);
     association->content = NULL;
     bytes_drop(association->prefix);
@@ -142,8 +150,9 @@ bool send_start(struct association *association, struct work *work) {
     }
     if (work->in_doubt) {
         mta->counters.possible_duplicates++;
-        log_notice("peer=%s work unit %llu is sent again: it may have arrived before",
-                   association->peer->name, (unsigned long long)work->id);
+        if (work->tries <= 1)
+            log_notice("peer=%s work unit %llu is sent again: it may have arrived before",
+                       association->peer->name, (unsigned long long)work->id);
     }
     work->marked = true;
     association->sending = work;
@@ -255,25 +264,65 @@ static int64_t deferral(const struct mta *mta, const struct work *work) {
     return mts_retry_delay(schedule, work->tries + 1u) * SECOND;
 }
 
-/* Off the hot path, so that the row may be written: tries and time survive a restart, and the mark goes from
- * a copy that is not in doubt. */
+/*
+ * Off the hot path, so that the row may be written: tries and time survive a
+ * restart, and the mark goes from a copy that is not in doubt. An earlier try's
+ * doubt stays (I4).
+ */
 static void again(struct association *association, struct work *work, enum event_own what, int64_t delay,
                   struct span cause) {
     struct mta *mta = association->net->mta;
+    char text[LOG_TEXT_SIZE];
+    enum work_state state = delay ? WORK_WAITING : WORK_READY;
     if (work->tries < UINT16_MAX)
         work->tries++;
-    schedule_doubt(&mta->schedule, work, what == EVENT_IN_DOUBT);
+    schedule_doubt(&mta->schedule, work, work->in_doubt || what == EVENT_IN_DOUBT);
+    schedule_cause(work, log_text(cause, text));
     event_copy(mta, work->message, what, association->peer, cause);
-    schedule_set(&mta->schedule, work, WORK_WAITING, clock_now_us() + delay, false);
+    schedule_set(&mta->schedule, work, state, clock_now_us() + delay, true);
     copy_save(mta, work);
     batch_arm(mta);
 }
 
-/* The peer doesn't know what we wanted to resume. It may have taken it whole and forgotten the activity, so
- * the copy stays in doubt: it goes to the same peer, soon, from its beginning. */
-static void resume_refused(struct association *association, struct work *work, struct span cause) {
-    outbound_drop(association->net->mta, work->id);
-    again(association, work, EVENT_IN_DOUBT, broken_delay(work), cause);
+static enum event_own event_of(const struct work *work, enum ipc_sent result) {
+    return result == IPC_SENT_IN_DOUBT || work->in_doubt ? EVENT_IN_DOUBT
+           : result == IPC_SENT_DEFERRED                 ? EVENT_TRANSFER_DEFERRED
+                                                         : EVENT_TRANSFER_BROKEN;
+}
+
+/* The peer can't resume, or knows nothing of what we wanted to resume: the transfer is forgotten, and begins
+ * anew at once, on this association when it still stands. Whether the copy may have arrived is not changed by
+ * that. */
+static void resume_failed(struct association *association, struct work *work, enum ipc_sent result,
+                          struct span cause) {
+    struct mta *mta = association->net->mta;
+    char text[LOG_TEXT_SIZE];
+    log_notice("peer=%s work unit %llu can't be resumed there, and is sent from its beginning: %s",
+               association->peer->name, (unsigned long long)work->id, log_text(cause, text));
+    outbound_drop(mta, work->id);
+    again(association, work, event_of(work, result), 0, cause);
+}
+
+/* The copy is at fault, or the peer is with this one alone: an operator has to see to it. */
+static void hold(struct association *association, struct work *work, struct span cause) {
+    struct mta *mta = association->net->mta;
+    char text[LOG_TEXT_SIZE], reason[LOG_TEXT_SIZE + 80];
+    int length = snprintf(reason, sizeof reason, "the peer ended its transfer %u times: %s", work->aborts,
+                          log_text(cause, text));
+    log_warning("peer=%s work unit %llu is held: %s; see 'mhs queue show %llu'", association->peer->name,
+                (unsigned long long)work->id, reason, (unsigned long long)work->id);
+    outbound_drop(mta, work->id);
+    event_copy(mta, work->message, EVENT_HELD, association->peer, span_of(reason, (size_t)length));
+    schedule_set(&mta->schedule, work, WORK_HELD, work->due, false);
+    copy_save(mta, work);
+}
+
+/* A connection that breaks says nothing of what the peer knows: but not for ever. */
+static void broke(struct association *association, struct work *work) {
+    struct mta *mta = association->net->mta;
+    struct outbound_activity *outbound = outbound_find(mta, work->id);
+    if (outbound && ++outbound->breaks >= RESUME_BREAKS_MOST)
+        outbound_drop(mta, work->id);
 }
 
 static void apply_result(struct association *association, struct work *work, enum ipc_sent result,
@@ -288,37 +337,53 @@ static void apply_result(struct association *association, struct work *work, enu
         break;
     case IPC_SENT_DEFERRED:
         outbound_drop(mta, work->id);
-        again(association, work, EVENT_TRANSFER_DEFERRED, deferral(mta, work), cause);
+        again(association, work, event_of(work, result), deferral(mta, work), cause);
         break;
     case IPC_SENT_BROKEN:
-        again(association, work, EVENT_TRANSFER_BROKEN, broken_delay(work), cause);
-        break;
     case IPC_SENT_IN_DOUBT:
-        again(association, work, EVENT_IN_DOUBT, broken_delay(work), cause);
+        broke(association, work);
+        again(association, work, event_of(work, result), broken_delay(work), cause);
         break;
     }
+}
+
+/* What the peer did besides: `flags` of enum ipc_sent_flag. */
+static void apply_flags(struct association *association, struct work *work, unsigned flags,
+                        struct span cause) {
+    struct peer *peer = association->peer;
+    if (flags & (IPC_SENT_FOR_NOW | IPC_SENT_ABORTED))
+        refusal_came(association->net->mta, peer, work, flags & IPC_SENT_FOR_NOW ? "refused" : "ended",
+                     cause);
+    if (!(flags & IPC_SENT_ABORTED))
+        work->aborts = 0;
+    else if (++work->aborts >= ABORTS_MOST && !peer->rests)
+        hold(association, work, cause);
+}
+
+static bool is_over(enum ipc_sent result) {
+    return result == IPC_SENT || result == IPC_SENT_REFUSED;
 }
 
 bool send_ended(struct association *association, struct span payload) {
     struct reader r = reader_of(payload);
     uint8_t result = reader_u8(&r);
     struct span cause = payload_octets(&r);
-    uint8_t for_now = reader_u8(&r);
+    uint8_t flags = reader_u8(&r);
     struct work *work = association->sending;
-    bool resumed = association->resuming;
-    if (!payload_done(&r) || result < IPC_SENT || result > IPC_SENT_IN_DOUBT || for_now > 1 ||
+    if (!payload_done(&r) || result < IPC_SENT || result > IPC_SENT_IN_DOUBT || (flags & ~IPC_SENT_FLAGS) ||
         association->committing)
         return false;
     if (!work)
         return association->state == ASSOCIATION_CLOSING;
     let_go(association);
-    if (for_now)
-        refusal_came(association->net->mta, association->peer, work, cause);
-    if (resumed && result == IPC_SENT_DEFERRED)
-        resume_refused(association, work, cause);
-    else
+    if (flags & IPC_SENT_RESUME_FAILED && !is_over(result)) {
+        resume_failed(association, work, result, cause);
+    } else {
         apply_result(association, work, (enum ipc_sent)result, cause);
-    if (association->state == ASSOCIATION_UP) {
+        if (!is_over(result))
+            apply_flags(association, work, flags, cause);
+    }
+    if (association->state == ASSOCIATION_UP && !(flags & IPC_SENT_CLOSING)) {
         association_idle(association, true);
         peer_pump(association->net->mta, association->peer);
     }

@@ -5,6 +5,7 @@
 #include "osi/association_private.h"
 
 #define SCRATCH_CAP     (256 * 1024) /* decoded values of one control PDU */
+#define SELECTOR_CAP    (2 * sizeof(struct span) + COTP_TSELECTOR_MAXIMUM)
 #define STRINGS_CAP     (16 * 1024)
 #define OUTPUT_KEPT     4096 /* an idle association keeps no more */
 #define USER_DATA_LIMIT (60 * 1024)
@@ -104,6 +105,21 @@ static const char *parameter_fault(const struct osi_parameters *p) {
     return NULL;
 }
 
+static bool listen_for_selectors(struct osi_association *a) {
+    const struct osi_parameters *p = &a->parameters;
+    size_t count = p->called.t.data ? 1 + p->other_selector_count : 0;
+    struct span *required = arena_array(&a->strings, count + 1, sizeof *required);
+    if (!required)
+        return false;
+    for (size_t i = 0; i < count; i++) {
+        required[i] = i == 0 ? p->called.t : arena_dup(&a->strings, p->other_selectors[i - 1]);
+        if (!required[i].data)
+            return false;
+    }
+    cotp_listen(&a->cotp, required, count);
+    return true;
+}
+
 static bool start(struct osi_association *a) {
     const struct osi_parameters *p = &a->parameters;
     bool initiator = p->role == OSI_INITIATOR;
@@ -113,12 +129,9 @@ static bool start(struct osi_association *a) {
     presentation_init(&a->presentation, &a->scratch, &a->cause);
     acse_init(&a->acse, &a->scratch, &a->cause);
     if (!cotp_init(&a->cotp, &a->out, &a->cause, p->tpdu_size, initiator ? p->calling.t : none,
-                   initiator ? p->called.t : none, initiator ? none : p->called.t))
+                   initiator ? p->called.t : none))
         return false;
-    if (initiator)
-        return cotp_connect(&a->cotp);
-    cotp_listen(&a->cotp);
-    return true;
+    return initiator ? cotp_connect(&a->cotp) : listen_for_selectors(a);
 }
 
 struct osi_association *osi_association_new(const struct osi_parameters *parameters, int64_t now,
@@ -134,7 +147,7 @@ struct osi_association *osi_association_new(const struct osi_parameters *paramet
     if (a) {
         a->parameters = p;
         a->now = a->created = a->progress = now;
-        arena_init(&a->strings, STRINGS_CAP + p.user_data.len);
+        arena_init(&a->strings, STRINGS_CAP + p.user_data.len + p.other_selector_count * SELECTOR_CAP);
         arena_init(&a->scratch, SCRATCH_CAP);
         buf_init(&a->out, 0);
         buf_init(&a->tx.pending, 0);
@@ -424,6 +437,8 @@ int64_t osi_association_deadline(const struct osi_association *a) {
         return a->created + p->connect_us;
     case RTSE_CLOSING:
         return a->closing_since + p->release_us;
+    case RTSE_STOPPING: /* an answer that costs the peer nothing: some never give it */
+        return a->progress + p->release_us;
     default:
         return peer_is_due(a) ? a->progress + p->transfer_us : INT64_MAX;
     }
@@ -436,7 +451,9 @@ void osi_association_timeout(struct osi_association *a, int64_t now) {
     bool opening = a->state <= RTSE_OPEN_INDICATED;
     const char *what = opening                    ? "the association was not opened in time"
                        : a->state == RTSE_CLOSING ? "the release was not answered in time"
-                                                  : "the peer did not answer in time";
+                       : a->state == RTSE_STOPPING
+                           ? "the discard or interrupt of the activity was not answered in time"
+                           : "the peer did not answer in time";
     enum osi_layer layer = a->session.state == STA01 || a->session.state == STA01B ? OSI_LAYER_TRANSPORT
                            : opening                                               ? OSI_LAYER_SESSION
                                                                                    : OSI_LAYER_RTSE;

@@ -91,6 +91,9 @@ struct osi_parameters {
     unsigned contexts;          /* responder: those accepted; initiator: the one proposed */
     struct osi_address calling; /* initiator: sent; responder: not used */
     struct osi_address called;  /* initiator: sent; responder: must match where present; absent takes any */
+    const struct span *other_selectors; /* responder: T-selectors that are taken beside called.t; not where that
+                                           is absent */
+    size_t other_selector_count;
     struct osi_entity calling_entity, called_entity; /* sent in normal mode where present */
     struct osi_connection_id id;                     /* initiator: this association's name */
     bool recover; /* initiator: RT-RECOVER of `recovered` instead of a bind */
@@ -109,7 +112,7 @@ struct osi_parameters {
     size_t output_high_water; /* osi_rt_transfer_data takes no more above; 65536 */
     int64_t connect_us;       /* from creation to RT-OPEN confirm or indication; 60 s */
     int64_t transfer_us; /* a confirmation is outstanding, or data is expected, and nothing comes; 300 s */
-    int64_t release_us;  /* RT-CLOSE response, or the peer's disconnect; 30 s */
+    int64_t release_us;  /* the response to RT-CLOSE, or to our interrupt or discard of an activity; 30 s */
 };
 
 /* ---- why an association ended ---- */

@@ -493,6 +493,25 @@ static void refused_by_rtse(struct osi_association *a, struct span apdu, const c
     a->cause.user_data = keep_with_cause(a, user_data);
 }
 
+/* Normal mode's user data begin with another octet: of an indefinite length, too. */
+static bool is_x410_apdu(struct span user_data) {
+    return user_data.len > 0 && user_data.data[0] == 0x31;
+}
+
+/* Who speaks X.410 mode only can't read what normal mode proposes, and says so in his own: PP 6.0 by an RTAB where
+ * RTORJ is due. */
+static void refused_in_x410_mode(struct osi_association *a, struct span apdu) {
+    int reason = -1;
+    struct span none;
+    struct osi_cause ignored = {0};
+    struct rtse_codec x410 = {.arena = &a->scratch, .cause = &ignored, .x410 = true};
+    rtse_rtab_decode(&x410, apdu, &reason, &none);
+    osi_cause_set(&a->cause, OSI_END_REFUSED, OSI_LAYER_RTSE, true, reason, "application context",
+                  "normal mode (mts-transfer) was proposed, and X.410 mode answers, reason %d: the peer's "
+                  "application-contexts here is to name mts-transfer-protocol, or its -1984",
+                  reason);
+}
+
 static void refused_above_session(struct osi_association *a, const struct session_connect *connect) {
     static const char *const provider[][2] = {{"reason not specified", ""},
                                               {"temporary congestion", ""},
@@ -507,6 +526,10 @@ static void refused_above_session(struct osi_association *a, const struct sessio
     struct acse_associate aare;
     if (a->codec.x410) {
         refused_by_rtse(a, connect->user_data, "RTORJ");
+        return;
+    }
+    if (is_x410_apdu(connect->user_data)) {
+        refused_in_x410_mode(a, connect->user_data);
         return;
     }
     if (!presentation_refused(&a->presentation, connect->user_data, &apdu, &reason))
@@ -659,7 +682,7 @@ static const char *abort_reason_text(int reason) {
 
 static bool read_abort(struct osi_association *a, struct span user_data, struct span *rtab) {
     *rtab = user_data;
-    if (a->codec.x410)
+    if (a->codec.x410 || is_x410_apdu(user_data))
         return true;
     struct span abrt;
     bool by_provider;
@@ -683,9 +706,12 @@ void association_abort_indication(struct osi_association *a, struct span user_da
     if (user_data.len > 0 && read_abort(a, user_data, &rtab) && rtab.data)
         rtse_rtab_decode(&a->codec, rtab, &reason, &data);
     bool user = reason == OSI_ABORT_USER_ERROR || data.data;
+    const char *how = user_data.len == 0                               ? "ABORT SPDU of the SS-user"
+                      : !a->codec.x410 && is_x410_apdu(user_data) ? "RTAB APDU of X.410 mode"
+                                                                       : "RTAB APDU";
     osi_cause_set(&a->cause, user ? OSI_END_USER_ABORT : OSI_END_PROVIDER_ABORT,
-                  user ? OSI_LAYER_USER : OSI_LAYER_RTSE, true, reason, "", "%s, %s",
-                  user_data.len > 0 ? "RTAB APDU" : "ABORT SPDU of the SS-user", abort_reason_text(reason));
+                  user ? OSI_LAYER_USER : OSI_LAYER_RTSE, true, reason, "", "%s, %s", how,
+                  abort_reason_text(reason));
     a->cause.by_peer = true;
     a->cause.user_data = keep_with_cause(a, data);
     association_finish(a);

@@ -51,8 +51,9 @@ struct sender {
     bool by_owner;       /* the stop under way was the owner's wish */
     int stop_reason;     /* exception reason that made us stop, -1 */
     enum osi_refusal refusal;
-    bool any_confirmed;                           /* a checkpoint of this activity was confirmed, ever */
-    struct buf pending;                           /* octets that make no whole piece yet */
+    bool any_confirmed;   /* a checkpoint of this activity was confirmed, ever */
+    bool resume_unproven; /* it was resumed, and nothing was confirmed since: the peer may not know it */
+    struct buf pending;   /* octets that make no whole piece yet */
     struct checkpoint_mark marks[WINDOW_MAXIMUM]; /* unconfirmed, oldest first */
     unsigned mark_count;
 };

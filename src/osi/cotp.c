@@ -1,5 +1,8 @@
 #include "osi/cotp.h"
 
+#include <stdio.h>
+
+#include "base/log.h"
 #include "base/reader.h"
 
 /* TPDU codes in the high nibble (X.224 table 8). */
@@ -44,7 +47,7 @@ struct span cotp_selector_span(const struct cotp_selector *selector) {
 }
 
 bool cotp_init(struct cotp *c, struct buf *out, struct osi_cause *cause, unsigned tpdu_size,
-               struct span calling, struct span called, struct span required) {
+               struct span calling, struct span called) {
     memset(c, 0, sizeof *c);
     tpkt_init(&c->tpkt);
     c->out = out;
@@ -52,8 +55,7 @@ bool cotp_init(struct cotp *c, struct buf *out, struct osi_cause *cause, unsigne
     c->tpdu_size = tpdu_size;
     c->local_reference = 1; /* one connection on each network connection: any value but 0 is unique */
     return tpdu_size >= COTP_TPDU_MINIMUM && tpdu_size <= COTP_TPDU_MAXIMUM &&
-           selector_set(&c->calling, calling) && selector_set(&c->called, called) &&
-           selector_set(&c->required, required);
+           selector_set(&c->calling, calling) && selector_set(&c->called, called);
 }
 
 void cotp_free(struct cotp *c) {
@@ -120,7 +122,9 @@ bool cotp_connect(struct cotp *c) {
     return send_connect(c, TPDU_CR, true, c->preferred_proposed, true);
 }
 
-void cotp_listen(struct cotp *c) {
+void cotp_listen(struct cotp *c, const struct span *required, size_t required_count) {
+    c->required = required;
+    c->required_count = required_count;
     c->state = COTP_WFCR;
 }
 
@@ -278,6 +282,26 @@ static unsigned agree_size(const struct cotp *c, const struct connect_tpdu *cr) 
     return cr->size ? 1u << size_exponent(size) : size;
 }
 
+static bool is_required(const struct cotp *c) {
+    for (size_t i = 0; i < c->required_count; i++)
+        if (span_eq(c->required[i], cotp_selector_span(&c->called)))
+            return true;
+    return c->required_count == 0;
+}
+
+/* `'nosuch'`, or `(none)`; for a line of the log. */
+static const char *selector_text(const struct cotp_selector *selector, char out[static LOG_TEXT_SIZE]) {
+    return selector->len < 0 ? "(none)" : log_text(cotp_selector_span(selector), out);
+}
+
+static struct cotp_indication refuse_selector(struct cotp *c) {
+    char cause[160], theirs[LOG_TEXT_SIZE], ours[LOG_TEXT_SIZE];
+    snprintf(cause, sizeof cause, "the called T-selector %.40s is not ours: %.40s%s",
+             selector_text(&c->called, theirs), log_text(c->required[0], ours),
+             c->required_count > 1 ? ", and others" : "");
+    return refuse(c, COTP_REASON_ADDRESS_UNKNOWN, "called T-selector", cause);
+}
+
 static struct cotp_indication receive_cr(struct cotp *c, struct span tpdu, struct span header) {
     struct connect_tpdu cr;
     if (!read_connect(header, &cr))
@@ -290,9 +314,8 @@ static struct cotp_indication receive_cr(struct cotp *c, struct span tpdu, struc
         return refuse(c, COTP_REASON_NEGOTIATION_FAILED, "transport class", "class 0 was not offered");
     if (!selector_set(&c->calling, cr.calling) || !selector_set(&c->called, cr.called))
         return refuse(c, COTP_REASON_ADDRESS_UNKNOWN, "called T-selector", "T-selector over 32 octets");
-    if (c->required.len >= 0 && !span_eq(cotp_selector_span(&c->required), cotp_selector_span(&c->called)))
-        return refuse(c, COTP_REASON_ADDRESS_UNKNOWN, "called T-selector",
-                      "the called T-selector is not ours");
+    if (!is_required(c))
+        return refuse_selector(c);
     c->tpdu_size = agree_size(c, &cr);
     bool preferred = cr.preferred != 0;
     if (!send_connect(c, TPDU_CC, cr.size && !preferred, preferred, false)) {
@@ -354,14 +377,27 @@ static const char *reason_text(unsigned reason) {
     }
 }
 
-static struct cotp_indication receive_dr(struct cotp *c, struct span header) {
+/* The called T-selector may be what was wrong with our CR. */
+static bool may_be_selector(unsigned reason) {
+    return reason == COTP_REASON_ADDRESS_UNKNOWN || reason == COTP_REASON_SESSION_ENTITY_NOT_ATTACHED ||
+           reason == COTP_REASON_NOT_SPECIFIED || reason == COTP_REASON_NORMAL;
+}
+
+/* `text`: user data, which class 0 has none of (X.224 §13.5), but which PP 6.0 writes all the same: for a person. */
+static struct cotp_indication receive_dr(struct cotp *c, struct span header, struct span text) {
     struct reader r = reader_of(header);
+    char said[LOG_TEXT_SIZE], called[LOG_TEXT_SIZE];
     reader_u32(&r);
     unsigned reason = reader_u8(&r);
-    enum osi_end end = c->state == COTP_WFCC ? OSI_END_REFUSED : OSI_END_DISCONNECTED;
-    const char *parameter = reason == COTP_REASON_ADDRESS_UNKNOWN ? "called T-selector" : "";
-    osi_cause_set(c->cause, end, OSI_LAYER_TRANSPORT, true, (int)reason, parameter, "DR TPDU, %s",
-                  reason_text(reason));
+    bool refused = c->state == COTP_WFCC, selector = refused && may_be_selector(reason);
+    log_text(span_sub(text, 0, 60), said);
+    if (selector)
+        osi_cause_set(c->cause, OSI_END_REFUSED, OSI_LAYER_TRANSPORT, true, (int)reason, "called T-selector",
+                      "DR TPDU, %s%s%.60s; the called T-selector was %.32s", reason_text(reason),
+                      text.len ? ": " : "", said, selector_text(&c->called, called));
+    else
+        osi_cause_set(c->cause, refused ? OSI_END_REFUSED : OSI_END_DISCONNECTED, OSI_LAYER_TRANSPORT, true,
+                      (int)reason, "", "DR TPDU, %s%s%.60s", reason_text(reason), text.len ? ": " : "", said);
     return ended(c);
 }
 
@@ -401,7 +437,7 @@ static struct cotp_indication receive(struct cotp *c, struct span tpdu) {
     if (code == TPDU_CC && c->state == COTP_WFCC)
         return receive_cc(c, tpdu, header);
     if (code == TPDU_DR && c->state != COTP_WFCR)
-        return receive_dr(c, header);
+        return receive_dr(c, header, span_sub(tpdu, header_len, tpdu.len));
     if (code == TPDU_ER && c->state != COTP_WFCR)
         return receive_er(c, header);
     return bad(c, ER_TPDU_TYPE, tpdu, "TPDU", "TPDU that does not belong in this state");

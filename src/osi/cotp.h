@@ -48,7 +48,8 @@ struct cotp {
     unsigned tpdu_size;      /* ours, then what was agreed */
     uint16_t local_reference, remote_reference;
     struct cotp_selector calling, called; /* initiator: sent; responder: received */
-    struct cotp_selector required;        /* responder: the called T-selector must be this one, if present */
+    const struct span *required;          /* responder: the called T-selector must be one of these; the owner's */
+    size_t required_count;                /* 0: any */
     bool size_proposed;                   /* the CC may answer only what the CR proposed */
     bool preferred_proposed;
 };
@@ -68,12 +69,15 @@ struct cotp_indication {
 
 /* `tpdu_size` 128 to 65531. Selectors are copied; longer than 32 octets is false. */
 bool cotp_init(struct cotp *c, struct buf *out, struct osi_cause *cause, unsigned tpdu_size,
-               struct span calling, struct span called, struct span required);
+               struct span calling, struct span called);
 void cotp_free(struct cotp *c);
 
-/* Initiator: T-CONNECT request, writes the CR. Responder: waits for a CR. */
+/* Initiator: T-CONNECT request, writes the CR. */
 bool cotp_connect(struct cotp *c);
-void cotp_listen(struct cotp *c);
+
+/* Responder: waits for a CR whose called T-selector is one of `required`, which stays the caller's and valid as long
+ * as `c`; with a count of 0 any is. */
+void cotp_listen(struct cotp *c, const struct span *required, size_t required_count);
 
 /* Takes octets of the TCP stream up to one TPDU; `*used` says how many. */
 struct cotp_indication cotp_input(struct cotp *c, struct span in, size_t *used);

@@ -23,7 +23,7 @@ static struct osi_activity name_activity(struct osi_association *a) {
 
 static void reset(struct osi_association *a, uint64_t offset, bool resumed) {
     a->tx.offset = offset;
-    a->tx.started = a->tx.any_confirmed = resumed;
+    a->tx.started = a->tx.any_confirmed = a->tx.resume_unproven = resumed;
     a->tx.streaming = a->tx.blocked = a->tx.by_owner = false;
     a->tx.mark_count = 0;
     a->tx.stop_reason = -1;
@@ -250,6 +250,7 @@ void rtse_send_checkpoint_confirmed(struct osi_association *a, uint32_t serial) 
     a->tx.mark_count -= confirmed;
     memmove(a->tx.marks, a->tx.marks + confirmed, a->tx.mark_count * sizeof *a->tx.marks);
     a->tx.any_confirmed = true;
+    a->tx.resume_unproven = false;
     struct osi_event event = {.type = OSI_EVENT_CHECKPOINT_CONFIRMED};
     event.u.checkpoint.serial = serial;
     event.u.checkpoint.offset = offset;
@@ -284,7 +285,8 @@ static bool stop(struct osi_association *a, bool interrupt, int reason) {
 /*
  * The peer's exception report chooses what becomes of the activity (X.228 §7.8):
  * errors of the moment interrupt, errors that would come again discard, and a
- * receiver that can't receive any more ends the association.
+ * receiver that can't receive any more ends the association. Whatever is said to
+ * a resume discards: what could not be resumed once is not kept for another try.
  */
 void rtse_send_exception(struct osi_association *a, int reason) {
     a->tx.stop_reason = reason;
@@ -297,7 +299,7 @@ void rtse_send_exception(struct osi_association *a, int reason) {
     case SESSION_RECEIVING_ABILITY_JEOPARDIZED:
         break;
     default:
-        stopped = stop(a, true, reason < 0 ? SESSION_NON_SPECIFIC_ERROR : reason);
+        stopped = stop(a, !a->tx.resume_unproven, reason < 0 ? SESSION_NON_SPECIFIC_ERROR : reason);
         break;
     }
     if (stopped)

@@ -26,6 +26,8 @@ static bool start(struct connection *c, const struct protocol_listener *listener
         .role = OSI_RESPONDER,
         .contexts = all_contexts(),
         .called = listener->selectors,
+        .other_selectors = listener->other_selectors,
+        .other_selector_count = listener->other_selector_count,
         .connect_us = config->connect_us,
         .transfer_us = config->transfer_us,
         .release_us = config->release_us,

@@ -19,6 +19,9 @@ struct protocol_endpoint {
     socklen_t length; /* 0: `host` is a name */
     const char *host; /* a name, NULL for an IP address */
     uint16_t port;    /* of a name */
+    /* a peer's: */
+    struct osi_address called; /* selectors */
+    unsigned contexts; /* or'ed enum osi_context: those that it is called with; 0: each of the peer's */
 };
 
 /* A neighbour MTA. */
@@ -26,8 +29,8 @@ struct protocol_peer {
     const char *name;                          /* in the configuration; frames and log lines use it */
     const struct protocol_endpoint *endpoints; /* where we call, tried in turn */
     size_t endpoint_count;
-    struct osi_address called, calling; /* selectors of ours and theirs when we call */
-    enum osi_context contexts[3];       /* tried in turn when we call */
+    struct osi_address calling;   /* our selectors when we call */
+    enum osi_context contexts[3]; /* tried in turn when we call */
     unsigned context_count;
     enum osi_dialogue dialogue;
     unsigned tpdu_size;
@@ -39,7 +42,9 @@ struct protocol_peer {
 /* A place to listen at: the socket is opened by the parent, in the order of the array. */
 struct protocol_listener {
     struct protocol_endpoint endpoint;
-    struct osi_address selectors; /* what a caller must address; absent parts take any */
+    struct osi_address selectors;       /* what a caller must address; absent parts take any */
+    const struct span *other_selectors; /* T-selectors that are taken beside selectors.t, if that is there */
+    size_t other_selector_count;
 };
 
 /* Everything is owned by the daemon and stays valid until the next configuration is in use. */

@@ -74,21 +74,41 @@ static void forget_found(struct connection *c) {
     c->found = c->found_at = NULL;
 }
 
+/* The first of the peer's contexts from `context_at` on that this address is called with. Without one: false,
+ * and the next address begins with the first. */
+static bool find_context(struct connection *c) {
+    const struct protocol_peer *peer = c->peer;
+    while (c->endpoint < peer->endpoint_count && c->context_at < peer->context_count) {
+        unsigned contexts = peer->endpoints[c->endpoint].contexts;
+        if (!contexts || contexts & peer->contexts[c->context_at])
+            return true;
+        c->context_at++;
+    }
+    c->context_at = 0;
+    return false;
+}
+
+/* A reload may have taken it away. */
+static bool is_configured(const struct connection *c) {
+    return c->endpoint < c->peer->endpoint_count && c->context_at < c->peer->context_count;
+}
+
 /* An address that can't be reached by TCP is not tried with the peer's other contexts; one that is reached
  * may take another. */
 static bool next_try(struct connection *c, enum ipc_layer layer) {
     bool reached = layer != IPC_LAYER_NAME && layer != IPC_LAYER_TCP;
     if (layer == IPC_LAYER_BIND || c->recovery_refused)
         return false;
-    if (reached && c->context_at + 1 < c->peer->context_count) {
-        c->context_at++;
+    if (reached && ++c->context_at && find_context(c))
         return true;
-    }
     c->context_at = 0;
     if (c->found_at && (c->found_at = c->found_at->ai_next))
-        return true;
+        return find_context(c);
     forget_found(c);
-    return ++c->endpoint < c->peer->endpoint_count;
+    while (++c->endpoint < c->peer->endpoint_count)
+        if (find_context(c))
+            return true;
+    return false;
 }
 
 void connect_failed(struct connection *c, enum ipc_layer layer, const char *cause) {
@@ -126,7 +146,7 @@ static bool start(struct connection *c) {
         .role = OSI_INITIATOR,
         .contexts = c->context,
         .calling = peer->calling,
-        .called = peer->called,
+        .called = peer->endpoints[c->endpoint].called,
         .dialogue = peer->dialogue,
         .tpdu_size = peer->tpdu_size,
         .no_checkpoints = peer->no_checkpoints,
@@ -170,8 +190,8 @@ static void on_connected(evutil_socket_t fd, short what, void *arg) {
     event_free(c->writable);
     c->writable = NULL;
     c->state = CONNECTION_OPENING;
-    if (c->context_at >= c->peer->context_count) /* a reload was quicker */
-        connect_failed(c, IPC_LAYER_TCP, "the peer is no longer configured");
+    if (!is_configured(c)) /* a reload was quicker */
+        connect_failed(c, IPC_LAYER_TCP, "the peer's address is no longer configured");
     else if (!start(c))
         connect_failed(c, IPC_LAYER_TRANSPORT, "no memory for the association");
 }
@@ -228,7 +248,7 @@ static void dial(struct connection *c) {
         connect_to(c, c->found_at->ai_addr, (socklen_t)c->found_at->ai_addrlen);
         return;
     }
-    if (c->endpoint >= c->peer->endpoint_count) {
+    if (!is_configured(c)) {
         connect_failed(c, IPC_LAYER_TCP, "the peer's address is no longer configured");
         return;
     }
@@ -276,6 +296,8 @@ void connect_begin(struct net *net, struct span name, struct span recover_id,
         give_up(c);
         return;
     }
+    while (c->endpoint < c->peer->endpoint_count && !find_context(c))
+        c->endpoint++;
     dial(c);
 }
 

@@ -117,10 +117,15 @@ static enum ipc_sent sent_at_end(const struct connection *c, const struct osi_ca
     return c->out.last_taken ? IPC_SENT_IN_DOUBT : IPC_SENT_BROKEN;
 }
 
-/* The receiver's ability is jeopardized, or it aborts for another problem of the moment. */
-static bool refused_for_now(const struct osi_cause *cause) {
-    return cause->by_peer && cause->end == OSI_END_PROVIDER_ABORT &&
-           cause->code == OSI_ABORT_TEMPORARY_PROBLEM;
+/* Whether the peer ended a transfer, and how. Where its ability is jeopardized, or it aborts for another
+ * problem of the moment, it is not the transfer's fault. */
+static unsigned sent_flags(const struct osi_cause *cause) {
+    bool abort = cause->by_peer && cause->end == OSI_END_PROVIDER_ABORT;
+    if (abort && cause->code == OSI_ABORT_TEMPORARY_PROBLEM)
+        return IPC_SENT_FOR_NOW;
+    bool ended = abort || cause->end == OSI_END_USER_ABORT || cause->end == OSI_END_PROTOCOL_ERROR ||
+                 cause->end == OSI_END_TIMEOUT;
+    return ended ? IPC_SENT_ABORTED : 0;
 }
 
 /* An association that was up (or asked for admission) is gone: nothing of its transfers may stay open. */
@@ -128,7 +133,7 @@ static void report_close(struct connection *c, const struct osi_cause *cause) {
     if (c->in.active)
         transfer_in_stopped(c, true);
     if (c->out.active)
-        transfer_out_ended(c, sent_at_end(c, cause), cause->text, refused_for_now(cause));
+        transfer_out_ended(c, sent_at_end(c, cause), cause->text, sent_flags(cause) | IPC_SENT_CLOSING);
     if (c->announced)
         tell_close(c, cause);
     c->announced = false;
@@ -229,7 +234,7 @@ static void handle(struct connection *c, struct osi_event *event) {
         transfer_out_checkpoint(c, &event->u.checkpoint);
         break;
     case OSI_EVENT_TRANSFER_CONFIRMED:
-        transfer_out_ended(c, IPC_SENT, "", false);
+        transfer_out_ended(c, IPC_SENT, "", 0);
         break;
     case OSI_EVENT_TRANSFER_REFUSED:
         transfer_out_refused(c, event->u.refused.what, event->u.refused.reason);

@@ -75,7 +75,8 @@ struct transfer_in {
 /* An APDU that goes out. */
 struct transfer_out {
     bool active;
-    bool last_taken; /* all octets are with the association: from here the copy may be in doubt */
+    bool last_taken;      /* all octets are with the association: from here the copy may be in doubt */
+    bool resume_unproven; /* it was resumed, and the peer confirmed nothing since */
     struct osi_activity activity;
     struct buf prefix;
     struct buf content; /* the piece at `content_at`, or all of a small content */
@@ -255,7 +256,8 @@ void transfer_in_timeout(struct connection *c);
 void transfer_out_push(struct connection *c);
 void transfer_out_checkpoint(struct connection *c, const struct osi_checkpoint *checkpoint);
 void transfer_out_refused(struct connection *c, enum osi_refusal what, int reason);
-void transfer_out_ended(struct connection *c, enum ipc_sent result, const char *cause, bool for_now);
+/* `flags`: enum ipc_sent_flag; whether a resume failed is added here where the peer ended it. */
+void transfer_out_ended(struct connection *c, enum ipc_sent result, const char *cause, unsigned flags);
 bool transfer_out_frame(struct connection *c, enum ipc_type type, struct reader *r);
 void transfer_out_free(struct transfer_out *out);
 

@@ -76,15 +76,17 @@ void transfer_out_push(struct connection *c) {
         read_ahead(c);
 }
 
-void transfer_out_ended(struct connection *c, enum ipc_sent result, const char *cause, bool for_now) {
+void transfer_out_ended(struct connection *c, enum ipc_sent result, const char *cause, unsigned flags) {
     struct buf payload;
     if (!c->out.active)
         return;
+    if (flags & (IPC_SENT_FOR_NOW | IPC_SENT_ABORTED) && c->out.resume_unproven)
+        flags |= IPC_SENT_RESUME_FAILED;
     transfer_out_free(&c->out);
     buf_init(&payload, 0);
     buf_append_byte(&payload, (uint8_t)result);
     payload_put_octets(&payload, span_str(cause));
-    buf_append_byte(&payload, for_now);
+    buf_append_byte(&payload, (uint8_t)flags);
     net_tell(c->net, IPC_SEND_RESULT, c->ref, &payload);
 }
 
@@ -93,11 +95,12 @@ void transfer_out_refused(struct connection *c, enum osi_refusal what, int reaso
     char cause[96];
     snprintf(cause, sizeof cause, "the peer refused the transfer: activity %s, exception reason %d",
              what == OSI_REFUSAL_INTERRUPTED ? "interrupted" : "discarded", reason);
-    transfer_out_ended(c, IPC_SENT_DEFERRED, cause, true);
+    transfer_out_ended(c, IPC_SENT_DEFERRED, cause, IPC_SENT_FOR_NOW);
 }
 
 void transfer_out_checkpoint(struct connection *c, const struct osi_checkpoint *checkpoint) {
     struct buf payload;
+    c->out.resume_unproven = false;
     buf_init(&payload, 0);
     buf_append_u32(&payload, checkpoint->serial);
     buf_append_u64(&payload, checkpoint->offset);
@@ -136,6 +139,7 @@ static bool begin(struct connection *c, struct reader *r) {
     if (out->active || !read_begin(out, r, &resume, &old_id))
         return false;
     out->active = true;
+    out->resume_unproven = resume.resumed;
     /* A resume begins to read where it sends: pieces before are not needed. */
     if (out->asked == 0 && out->offset > out->prefix.len) {
         out->content_at = out->offset - out->prefix.len;
@@ -150,7 +154,7 @@ static bool begin(struct connection *c, struct reader *r) {
     else
         ok = osi_rt_transfer_begin(c->association, &out->activity, clock_monotonic_us());
     if (!ok) {
-        transfer_out_ended(c, IPC_SENT_BROKEN, "the association can't begin a transfer now", false);
+        transfer_out_ended(c, IPC_SENT_BROKEN, "the association can't begin a transfer now", 0);
         return true;
     }
     struct buf payload;

@@ -7,12 +7,12 @@ static void run(struct span in, bool initiator) {
     struct osi_cause cause = {0};
     struct span none = {0};
     buf_init(&out, 1 << 20);
-    if (!cotp_init(&c, &out, &cause, 65531, none, none, none))
+    if (!cotp_init(&c, &out, &cause, 65531, none, none))
         __builtin_trap();
     if (initiator)
         cotp_connect(&c);
     else
-        cotp_listen(&c);
+        cotp_listen(&c, NULL, 0);
     while (in.len > 0) {
         size_t used;
         struct cotp_indication event = cotp_input(&c, in, &used);

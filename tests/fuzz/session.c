@@ -78,7 +78,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     bool initiator = data[0] & 1;
     in = span_sub(in, 1, in.len);
     buf_init(&r.out, 1 << 20);
-    cotp_init(&r.cotp, &r.out, &r.cause, 2048, none, none, none);
+    cotp_init(&r.cotp, &r.out, &r.cause, 2048, none, none);
     r.cotp.state = COTP_OPEN;
     session_init(&r.session, &r.cotp, &r.cause, initiator, 65536, indicate, &r);
     session_transport_connected(&r.session);

@@ -142,6 +142,7 @@ class Stage:
         peers = {"NEAR": peer_section(self.near.port, "NEAR", "near's secret", domain=NEAR, associations_in=500,
                                      transit=True),
                  "FAR": peer_section(self.far.port, "FAR", "far's secret", domain=FAR)}
+        peers.update(settings.pop("more_peers", {}))
         for name, more in settings.pop("peer_options", {}).items():
             peers[name].update(more)
         values = dict(
@@ -149,6 +150,7 @@ class Stage:
             schedule={lane: {"first-retry": 1, "longest-retry": 2} for lane in ("urgent", "normal", "non-urgent")},
             route={NEAR: {"next-hop": {"NEAR": {"rank": 1}}}, FAR: {"next-hop": {"FAR": {"rank": 1}}}})
         values["peer"].update(settings.pop("more_peers", {}))
+        values["route"].update(settings.pop("more_routes", {}))
         values["route"].update(settings.pop("more_routes", {}))
         values.update(settings)
         self.mta = Mhsd(os.path.join(path, "alpha"), "ALPHA-MTA", HOME, **values)

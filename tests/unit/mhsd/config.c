@@ -45,7 +45,7 @@ static void a_whole_configuration_is_understood(void **state) {
     assert_non_null(config);
     const struct protocol_peer *peer = &config->protocol.peers[0];
     assert_string_equal(peer->name, "BETA");
-    assert_true(span_eq(peer->called.t, SPAN_LIT("591")));
+    assert_true(span_eq(peer->endpoints[0].called.t, SPAN_LIT("591")));
     assert_int_equal(ntohs(((const struct sockaddr_in *)&peer->endpoints[0].address)->sin_port), 102);
     /* A name is not resolved here. */
     assert_int_equal(peer->endpoint_count, 2);
@@ -601,6 +601,56 @@ static void its_cost_is_linear(void **state) {
     buf_free(&text);
 }
 
+/* ---- selectors ---- */
+
+static void lines_that_differ_in_the_t_selector_share_a_socket(void **state) {
+    (void)state;
+    struct error err = {0};
+    struct config *config = read_text(HEAD "listen = { \"\\\"591\\\"/Internet=127.0.0.1+1102\",\n"
+                                           "\"\\\"592\\\"/Internet=127.0.0.1+1102\",\n"
+                                           "\"\\\"591\\\"/Internet=127.0.0.1+1103\" }\n",
+                                      &err);
+    assert_string_equal(err.text, "");
+    const struct protocol_config *protocol = &config->protocol;
+    assert_int_equal(protocol->listener_count, 2);
+    assert_true(span_eq(protocol->listeners[0].selectors.t, SPAN_LIT("591")));
+    assert_int_equal(protocol->listeners[0].other_selector_count, 1);
+    assert_true(span_eq(protocol->listeners[0].other_selectors[0], SPAN_LIT("592")));
+    assert_int_equal(protocol->listeners[1].other_selector_count, 0);
+    config_free(config);
+    /* the first takes any selector, so the second says nothing more */
+    assert_null(read_text(
+        HEAD "listen = { \"Internet=127.0.0.1+1102\", \"\\\"592\\\"/Internet=127.0.0.1+1102\" }\n", &err));
+    assert_non_null(strstr(err.text, "is listed before"));
+}
+
+static void an_address_may_be_for_one_context(void **state) {
+    (void)state;
+    struct error err = {0};
+    struct config *config =
+        read_text(HEAD "peer OLD {\n"
+                       "  application-contexts = { mts-transfer, mts-transfer-protocol-1984 }\n"
+                       "  address = { \"mts-transfer-protocol-1984 \\\"592\\\"/Internet=127.0.0.2+102\", "
+                       "\"mts-transfer \\\"591\\\"/Internet=127.0.0.2+102\", \"Internet=127.0.0.3+102\" }\n"
+                       "}\n",
+                  &err);
+    assert_string_equal(err.text, "");
+    const struct protocol_peer *peer = &config->protocol.peers[0];
+    assert_int_equal(peer->endpoint_count, 3);
+    assert_int_equal(peer->endpoints[0].contexts, OSI_MTS_TRANSFER_PROTOCOL_1984);
+    assert_true(span_eq(peer->endpoints[0].called.t, SPAN_LIT("592")));
+    assert_int_equal(peer->endpoints[1].contexts, OSI_MTS_TRANSFER);
+    assert_true(span_eq(peer->endpoints[1].called.t, SPAN_LIT("591")));
+    assert_int_equal(peer->endpoints[2].contexts, OSI_MTS_TRANSFER | OSI_MTS_TRANSFER_PROTOCOL_1984);
+    assert_null(peer->endpoints[2].called.t.data);
+    config_free(config);
+    /* one that is not among the peer's contexts */
+    assert_null(read_text(
+        HEAD "peer OLD { address = { \"mts-transfer-protocol \\\"592\\\"/Internet=127.0.0.2+102\" } }\n",
+        &err));
+    assert_non_null(strstr(err.text, "no presentation address"));
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_whole_configuration_is_understood),
@@ -608,6 +658,8 @@ int main(void) {
         cmocka_unit_test(errors_name_place_and_cause),
         cmocka_unit_test(the_line_is_the_options_own),
         cmocka_unit_test(files_are_included),
+        cmocka_unit_test(lines_that_differ_in_the_t_selector_share_a_socket),
+        cmocka_unit_test(an_address_may_be_for_one_context),
         cmocka_unit_test(what_is_no_file_of_text_is_said),
         cmocka_unit_test(each_kind_gets_its_slice),
         cmocka_unit_test(the_table_is_sound),

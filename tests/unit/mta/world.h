@@ -70,6 +70,7 @@ struct world {
     size_t kept_count;
     unsigned messages; /* made so far, for their identifiers */
     uint32_t transfer; /* the number of the last transfer in, of all associations */
+    int priority;      /* the next envelopes', as x411_Priority has it; 0: normal */
     int64_t deferred;  /* the next envelopes' deferred-delivery-time, s since 1970; 0: none */
     const struct mta_reload *reload;
 };
@@ -418,6 +419,7 @@ UNUSED static struct span envelope_to(struct world *world, uint8_t indicators, c
     envelope.originator_name = name_of(world, EVA);
     envelope.content_type.choice = x411_ContentType_built_in;
     envelope.content_type.u.built_in = 22;
+    envelope.priority = world->priority;
     if (world->deferred)
         assert_true(ber_utctime_write(world->deferred, &world->arena, &envelope.deferred_delivery_time));
     envelope.trace_information.items = trace_of(world, domain);
@@ -481,14 +483,19 @@ UNUSED static struct outgoing outgoing_of(struct world *world, uint64_t ref) {
     return out;
 }
 
-UNUSED static void sent(struct world *world, uint64_t ref, enum ipc_sent result) {
+/* `flags`: enum ipc_sent_flag. */
+UNUSED static void sent_so(struct world *world, uint64_t ref, enum ipc_sent result, unsigned flags) {
     struct buf payload;
     buf_init(&payload, 0);
     buf_append_byte(&payload, (uint8_t)result);
     payload_put_octets(&payload, SPAN_LIT("test"));
-    buf_append_byte(&payload, result == IPC_SENT_DEFERRED); /* the peer refused it for now */
+    buf_append_byte(&payload, (uint8_t)flags);
     tell(world, IPC_SEND_RESULT, ref, buf_span(&payload), NOTHING);
     buf_free(&payload);
+}
+
+UNUSED static void sent(struct world *world, uint64_t ref, enum ipc_sent result) {
+    sent_so(world, ref, result, result == IPC_SENT_DEFERRED ? IPC_SENT_FOR_NOW : 0);
 }
 
 /* ---- local clients ---- */

@@ -331,9 +331,9 @@ static void test_mms_over_duplex_session(void **state) {
         if (!is_initiator(&capture.streams[i]))
             continue;
         buf_init(&l.out, 0);
-        assert_true(cotp_init(&l.cotp, &l.out, &l.cause, 65531, none, none, none));
+        assert_true(cotp_init(&l.cotp, &l.out, &l.cause, 65531, none, none));
         session_init(&l.session, &l.cotp, &l.cause, false, 65536, lower_indicate, &l);
-        cotp_listen(&l.cotp);
+        cotp_listen(&l.cotp, NULL, 0);
         while (in.len > 0) {
             size_t used;
             struct cotp_indication tpdu = cotp_input(&l.cotp, in, &used);

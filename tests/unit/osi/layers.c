@@ -43,6 +43,7 @@ static void test_tpkt(void **state) {
 /* ---- COTP ---- */
 
 struct transport {
+    struct span required;
     struct cotp cotp;
     struct buf out;
     struct osi_cause cause;
@@ -60,8 +61,9 @@ static struct cotp_indication cotp_answers(struct transport *t, const char *requ
                                            struct span tpdu) {
     memset(t, 0, sizeof *t);
     buf_init(&t->out, 0);
-    assert_true(cotp_init(&t->cotp, &t->out, &t->cause, size, none, none, span_str(required)));
-    cotp_listen(&t->cotp);
+    assert_true(cotp_init(&t->cotp, &t->out, &t->cause, size, none, none));
+    t->required = span_str(required);
+    cotp_listen(&t->cotp, &t->required, required ? 1 : 0);
     return cotp_gets(t, tpdu);
 }
 
@@ -166,7 +168,7 @@ static void test_cotp_initiator_sizes(void **state) {
         struct transport t = {0};
         uint8_t cc[20] = {0, 0xD0};
         buf_init(&t.out, 0);
-        assert_true(cotp_init(&t.cotp, &t.out, &t.cause, cases[i].ours, none, none, none));
+        assert_true(cotp_init(&t.cotp, &t.out, &t.cause, cases[i].ours, none, none));
         assert_true(cotp_connect(&t.cotp));
         memcpy(cc + 2, t.out.data + 8, 2); /* our reference */
         cc[5] = 9;
@@ -187,7 +189,7 @@ static void test_cotp_foreign_reference(void **state) {
     (void)state;
     struct transport t = {0};
     buf_init(&t.out, 0);
-    assert_true(cotp_init(&t.cotp, &t.out, &t.cause, 65531, none, none, none));
+    assert_true(cotp_init(&t.cotp, &t.out, &t.cause, 65531, none, none));
     assert_true(cotp_connect(&t.cotp));
     uint8_t cc[] = {6, 0xD0, t.out.data[8], (uint8_t)(t.out.data[9] + 1), 0, 9, 0};
     assert_int_equal(cotp_gets(&t, span_of(cc, sizeof cc)).event, COTP_T_DISCONNECT);
@@ -220,7 +222,7 @@ static void indicate(void *user, const struct session_indication *in) {
 static void ses_begin(struct ses *s) {
     memset(s, 0, sizeof *s);
     buf_init(&s->t.out, 0);
-    assert_true(cotp_init(&s->t.cotp, &s->t.out, &s->t.cause, 65531, none, none, none));
+    assert_true(cotp_init(&s->t.cotp, &s->t.out, &s->t.cause, 65531, none, none));
     s->t.cotp.state = COTP_OPEN;
     session_init(&s->session, &s->t.cotp, &s->t.cause, false, 4096, indicate, s);
     session_transport_connected(&s->session);

@@ -49,7 +49,7 @@ static void begin(struct machine *m) {
     struct session_connect answer = {.versions = 2, .units = SESSION_UNITS_RTSE};
     memset(m, 0, sizeof *m);
     buf_init(&m->out, 0);
-    assert_true(cotp_init(&m->cotp, &m->out, &m->cause, 65531, none, none, none));
+    assert_true(cotp_init(&m->cotp, &m->out, &m->cause, 65531, none, none));
     m->cotp.state = COTP_OPEN;
     session_init(&m->session, &m->cotp, &m->cause, false, 4096, indicate, m);
     session_transport_connected(&m->session);
@@ -219,7 +219,7 @@ static void begin_calling(struct machine *m) {
     struct session_connect c = {.versions = 3, .units = SESSION_UNITS_RTSE, .token_setting = 0x15};
     memset(m, 0, sizeof *m);
     buf_init(&m->out, 0);
-    assert_true(cotp_init(&m->cotp, &m->out, &m->cause, 65531, none, none, none));
+    assert_true(cotp_init(&m->cotp, &m->out, &m->cause, 65531, none, none));
     m->cotp.state = COTP_OPEN;
     session_init(&m->session, &m->cotp, &m->cause, true, 4096, indicate, m);
     session_transport_connected(&m->session);
@@ -255,7 +255,7 @@ static void long_references_are_refused(void **state) {
     cn[1] = 69 + sizeof rest;
     memset(&m, 0, sizeof m);
     buf_init(&m.out, 0);
-    assert_true(cotp_init(&m.cotp, &m.out, &m.cause, 65531, none, none, none));
+    assert_true(cotp_init(&m.cotp, &m.out, &m.cause, 65531, none, none));
     m.cotp.state = COTP_OPEN;
     session_init(&m.session, &m.cotp, &m.cause, false, 4096, indicate, &m);
     session_transport_connected(&m.session);

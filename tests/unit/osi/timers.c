@@ -95,7 +95,7 @@ static void test_confirmation_of_a_stop(void **state) {
         idle(&p);
         assert_true(interrupt ? osi_rt_transfer_interrupt(p.initiator.a, p.now)
                               : osi_rt_transfer_discard(p.initiator.a, p.now));
-        assert_runs_from_now(&p, &p.initiator, TRANSFER_US);
+        assert_runs_from_now(&p, &p.initiator, RELEASE_US);
     }
 }
 

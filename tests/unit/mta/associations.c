@@ -1,0 +1,82 @@
+/* When another association is opened: an urgent copy waits for none that is under way, nor does any copy
+ * behind a long transfer. */
+#include "world.h"
+
+static void begin(struct world *world, unsigned most) {
+    world_begin(world);
+    world_stop(world);
+    world->peers[1].max_out = most;
+    world_start(world);
+    client(world, 1, 0);
+    associate(world, 1, "beta");
+}
+
+static void take_in(struct world *world, int priority) {
+    world->priority = priority;
+    send_whole(world, 1, envelope_to(world, WANTS_NDN, FRANK, NULL), SPAN_LIT("content"));
+    assert_int_equal(result_of(world, 1), IPC_ACCEPTED);
+}
+
+/* A transfer of a normal copy is under way on association 2. */
+static void begin_long(struct world *world, unsigned most) {
+    begin(world, most);
+    take_in(world, x411_Priority_normal);
+    connect_out(world, 2, "gamma");
+    outgoing_of(world, 2);
+}
+
+static void an_urgent_copy_opens_another(void **state) {
+    struct world world;
+    (void)state;
+    begin_long(&world, 2);
+    take_in(&world, x411_Priority_urgent);
+    connect_out(&world, 3, "gamma");
+    outgoing_of(&world, 3);
+    sent(&world, 3, IPC_SENT);
+    sent(&world, 2, IPC_SENT);
+    expect_drained(&world);
+    world_end(&world);
+}
+
+static void a_copy_behind_a_long_transfer_opens_another(void **state) {
+    struct world world;
+    (void)state;
+    begin_long(&world, 3);
+    take_in(&world, x411_Priority_normal);
+    assert_false(await(&world, IPC_CONNECT, 0, 0)); /* the transfer is not a long one yet */
+    connect_out(&world, 3, "gamma");
+    outgoing_of(&world, 3);
+    /* the third and last one is for urgent copies */
+    take_in(&world, x411_Priority_normal);
+    assert_false(await(&world, IPC_CONNECT, 0, 4000));
+    take_in(&world, x411_Priority_urgent);
+    connect_out(&world, 4, "gamma");
+    outgoing_of(&world, 4);
+    for (uint64_t ref = 2; ref <= 4; ref++)
+        sent(&world, ref, IPC_SENT);
+    sent(&world, outgoing_of(&world, 0).ref, IPC_SENT);
+    expect_drained(&world);
+    world_end(&world);
+}
+
+static void no_more_than_are_allowed(void **state) {
+    struct world world;
+    (void)state;
+    begin_long(&world, 1);
+    take_in(&world, x411_Priority_urgent);
+    expect_none(&world, IPC_CONNECT);
+    sent(&world, 2, IPC_SENT);
+    outgoing_of(&world, 2);
+    sent(&world, 2, IPC_SENT);
+    expect_drained(&world);
+    world_end(&world);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(an_urgent_copy_opens_another),
+        cmocka_unit_test(a_copy_behind_a_long_transfer_opens_another),
+        cmocka_unit_test(no_more_than_are_allowed),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
