@@ -108,7 +108,8 @@ def layer_faults(frames, mode, caller):
         for line in frame.layer("TPKT"):
             if not line.startswith("Length: ") and line not in wire_cast.TPKT:
                 faults.append(f"TPKT: {line}")
-        references |= {line.partition(": ")[2] for line in frame.layer("session") if "SS User Reference: " in line}
+        if spdu(frame) != "AR":             # which names the association whose activity it resumes
+            references |= {line.partition(": ")[2] for line in frame.layer("session") if "SS User Reference: " in line}
         for name, wanted in connection.get(spdu(frame), {}).items():
             wanted = [line.replace("<caller>", caller).replace("<called>", OTHER[caller]) for line in wanted]
             faults += difflib.unified_diff(wanted, layer(frame, name), "sent", f"{name} read", lineterm="", n=1)
