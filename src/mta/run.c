@@ -8,9 +8,9 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "ipc/door.h"
-#include "mta/guesses.h"
 #include "mta/client_private.h"
 #include "mta/convert.h"
+#include "mta/guesses.h"
 #include "mta/outbound_private.h"
 
 /* Units whose time has come that one tick works on, and µs for which it begins with more; the rest follows at
@@ -20,6 +20,9 @@
 
 /* How long a stop may take to write that copies are not in doubt. */
 #define UNMARK_MOST (3 * SECOND)
+
+/* How long another process may have the store at the start. */
+#define LOCKED_MOST (3 * SECOND)
 
 /* How long a stop waits for the peers' answers to its releases. */
 #define RELEASE_MOST (2 * SECOND)
@@ -104,15 +107,27 @@ static bool open_events(struct mta *mta) {
     return mta->commit && mta->tick && mta->more && mta->pace && event_add(mta->tick, &second) == 0;
 }
 
-static bool open_all(struct mta *mta, struct error *err) {
+/* A daemon that is ending yet may have the store for a moment; whoever keeps it is named. */
+static bool open_store(struct mta *mta, struct error *err) {
+    static const struct timespec moment = {.tv_nsec = 50000000};
     struct store_options options = {.create = true};
-    mta->store = store_open(mta->config->store_directory, &options, err);
-    if (!mta->store)
+    int64_t end = clock_monotonic_us() + LOCKED_MOST;
+    do {
+        *err = (struct error){0};
+        mta->store = store_open(mta->config->store_directory, &options, err);
+    } while (!mta->store && err->code == STORE_LOCKED && clock_monotonic_us() < end &&
+             nanosleep(&moment, NULL) == 0);
+    return mta->store != NULL;
+}
+
+static bool open_all(struct mta *mta, struct error *err) {
+    if (!open_store(mta, err))
         return false;
     if (!schedule_init(&mta->schedule, 0) || !batch_init(mta) || !peers_configure(mta) ||
         !convert_init(mta) || !open_events(mta) || !(mta->guesses = guesses_new()))
         return error_set(err, STORE_NO_MEMORY, "no memory");
-    return begin_epoch(mta, err) && mailboxes_rename(mta, err) && users_load(mta, err) && load_queue(mta, err);
+    return begin_epoch(mta, err) && mailboxes_rename(mta, err) && users_load(mta, err) &&
+           load_queue(mta, err);
 }
 
 struct mta *mta_make(struct event_base *loop, const struct mta_config *config,
@@ -462,8 +477,10 @@ int mta_serve(struct event_base *loop, struct mta *mta, const struct mta_descrip
               const struct error *err) {
     int status = 1;
     if (!mta) {
-        log_error("this process can't start: %s", err->text);
-        status = err->code == STORE_VERSION ? MTA_EXIT_IN_VAIN : 1;
+        bool locked = err->code == STORE_LOCKED;
+        log_error("this process can't start: %s%s", err->text,
+                  locked ? "; end that first, or let 'store' name another folder" : "");
+        status = locked || err->code == STORE_VERSION ? MTA_EXIT_IN_VAIN : 1;
     } else if (mta_attach(mta, descriptors)) {
         event_base_dispatch(loop);
         status = mta->stopped ? 0 : 1;
