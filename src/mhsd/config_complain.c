@@ -5,9 +5,17 @@
 
 #include "mhsd/config_private.h"
 
-static bool note(struct loader *l, struct config_place place, const char *text) {
+/* What a file holds must not command the terminal or the log that tells of it. */
+static void make_printable(char *text) {
+    for (; *text; text++)
+        if ((unsigned char)*text < ' ' || *text == 0x7F)
+            *text = '?';
+}
+
+static bool note(struct loader *l, struct config_place place, char *text) {
     char line[16] = "";
     struct error one;
+    make_printable(text);
     if (place.line)
         snprintf(line, sizeof line, " line %d:", place.line);
     error_set(&one, EINVAL, "%s:%s %s", l->files[place.file], line, text);

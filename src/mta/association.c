@@ -168,8 +168,11 @@ static bool bind_outbound(struct net *net, uint64_t ref, const struct ipc_bind *
         return true;
     }
     struct association *association = add_association(net, ref, peer, true, bind);
-    if (!association)
-        return false;
+    if (!association) {
+        refuse(net, ref, IPC_BIND_BUSY, "", "no memory");
+        peer_failed(mta, peer, SPAN_LIT("no memory"));
+        return true;
+    }
     answer(net, ref, &goes_on);
     peer_worked(mta, peer);
     association_idle(association, true);

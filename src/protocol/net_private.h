@@ -11,6 +11,7 @@
 #include "ipc/payload.h"
 #include "protocol/apdu_scanner.h"
 #include "protocol/net.h"
+#include "protocol/strangers.h"
 #include "protocol/throttle.h"
 
 struct connection;
@@ -38,11 +39,12 @@ struct net {
     unsigned opening;     /* of these, inbound and without a bind */
     unsigned lingering;   /* of these, over and waiting for the peer to close (linger.c) */
     struct connection *lingering_first, *lingering_last; /* the oldest, the newest */
-    struct event *rest;                       /* listeners that ran out of descriptors listen again */
-    struct burst exhausted, crowded, invalid; /* log lines about newcomers */
-    struct throttle throttle;                 /* of hosts that fail to recover an association */
-    struct buf config_parts;                  /* of a configuration that is coming in */
-    size_t gathered; /* octets of APDUs that come in and are not with the store process yet */
+    struct event *rest;     /* listeners that ran out of descriptors listen again */
+    struct burst exhausted; /* log lines about the want of descriptors */
+    struct strangers strangers;
+    struct throttle throttle; /* of hosts that fail to recover an association */
+    struct buf config_parts;  /* of a configuration that is coming in */
+    size_t gathered;          /* octets of APDUs that come in and are not with the store process yet */
     bool stopping;
     int status;
 };
@@ -180,6 +182,8 @@ void connection_kick(struct connection *c);
 /* Names the peer; false without memory. `connection_peer` is for log lines: `?` while it has no name. */
 bool connection_name(struct connection *c, struct span peer);
 const char *connection_peer(const struct connection *c);
+/* A log line about the connection; those of strangers are counted (strangers.h). */
+void connection_warn(struct connection *c, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
 /* After a reload: finds the connection's peer in the new configuration by name; ends the association when it
  * is gone. */

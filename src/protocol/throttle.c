@@ -30,10 +30,9 @@ bool throttle_is_over(struct throttle *throttle, const char *host) {
     found->refused++;
     if (now - found->logged < THROTTLE_LOG_US && found->logged)
         return true;
-    log_warning(
-        "network=%s too many tries to recover an association failed: more are refused for a while "
-        "(%u times so far)",
-        host, found->refused);
+    log_warning("network=%s too many tries to recover an association failed: more are refused for a while "
+                "(%u times so far)",
+                host, found->refused);
     found->logged = now;
     return true;
 }

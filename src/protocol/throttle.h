@@ -1,4 +1,5 @@
-/* Hosts (IPv6: their networks, base/host.h) whose tries failed: who fails too often is refused for a while, before anybody is asked about him. */
+/* Hosts (IPv6: their networks, base/host.h) whose tries failed: who fails too often is refused for a while,
+ * before anybody is asked about him. */
 #ifndef PROTOCOL_THROTTLE_H
 #define PROTOCOL_THROTTLE_H
 

@@ -31,6 +31,12 @@ struct end {
     uint8_t header[FRAME_HEADER];
     size_t have;   /* of the header */
     uint64_t skip; /* octets of the payload that are still to come */
+    /* NULL, or called with each frame that came, and the first octets of its payload. */
+    void (*judge)(enum ipc_type type, uint64_t length, struct span payload);
+    unsigned type;
+    uint64_t length;
+    uint8_t payload[2048];
+    size_t kept;
 };
 
 static inline bool next_step(struct reader *in, struct step *step) {
@@ -79,10 +85,23 @@ static inline void end_say(struct end *end, const struct step *step) {
     end_write(end, step->octets);
 }
 
+/* The next octets of a payload. */
+static inline void end_keep(struct end *end, struct span piece) {
+    size_t room = sizeof end->payload - end->kept, part = piece.len < room ? piece.len : room;
+    if (part)
+        memcpy(end->payload + end->kept, piece.data, part);
+    end->kept += part;
+    end->skip -= piece.len;
+    if (end->skip == 0 && end->type && end->judge)
+        end->judge((enum ipc_type)end->type, end->length, span_of(end->payload, end->kept));
+    if (end->skip == 0)
+        end->type = 0;
+}
+
 static inline void end_take(struct end *end, struct span got) {
     while (got.len) {
         size_t piece = end->skip < got.len ? (size_t)end->skip : got.len;
-        end->skip -= piece;
+        end_keep(end, span_sub(got, 0, piece));
         got = span_sub(got, piece, got.len);
         while (got.len && end->skip == 0 && end->have < FRAME_HEADER) {
             end->header[end->have++] = got.data[0];
@@ -90,10 +109,13 @@ static inline void end_take(struct end *end, struct span got) {
         }
         if (end->have == FRAME_HEADER) {
             struct reader r = reader_of(span_of(end->header, FRAME_HEADER));
-            end->skip = reader_u32(&r);
-            reader_u32(&r);
+            end->skip = end->length = reader_u32(&r);
+            end->type = reader_u16(&r);
+            reader_u16(&r);
             end->heard = reader_u64(&r);
-            end->have = 0;
+            end->have = end->kept = 0;
+            if (end->skip == 0)
+                end_keep(end, (struct span){NULL, 0});
         }
     }
 }

@@ -11,6 +11,8 @@
 #include <sys/un.h>
 
 #include "frames.h"
+#include "ipc/bind.h"
+#include "ipc/payload.h"
 #include "quiet.h"
 
 #include "../unit/numbers.h"
@@ -92,6 +94,52 @@ static void release(void *context, const struct protocol_config *old) {
     (void)old;
 }
 
+/* ---- the oracle: what strangers say makes no frame that the store process would take for a breach ---- */
+
+static struct span octets_up_to(struct reader *r, size_t most) {
+    struct span octets = payload_octets(r);
+    require(!r->failed && octets.len <= most);
+    return octets;
+}
+
+static void judge(enum ipc_type type, uint64_t length, struct span payload) {
+    struct reader r = reader_of(payload);
+    struct ipc_bind bind;
+    switch ((int)type) {
+    case IPC_BIND:
+        require(length > payload.len || ipc_bind_read(payload, &bind));
+        break;
+    case IPC_TRANSFER_WHOLE:
+        require(reader_u32(&r));
+        require(reader_u8(&r) - 1u < 3);
+        octets_up_to(&r, 64);
+        break;
+    case IPC_TRANSFER_BEGIN:
+        require(reader_u32(&r));
+        octets_up_to(&r, 64);
+        require(payload_done(&r));
+        break;
+    case IPC_RESUME:
+        require(reader_u32(&r));
+        octets_up_to(&r, IPC_IDENTIFIER_MAX);
+        octets_up_to(&r, 64);
+        reader_u32(&r);
+        require(payload_done(&r));
+        break;
+    case IPC_TRANSFER_ENVELOPE:
+        require(length > 1 && reader_u8(&r) <= IPC_APDU_REPORT);
+        break;
+    case IPC_TRANSFER_CONTENT:
+        require(length > 0 && length <= IPC_CHUNK);
+        break;
+    case IPC_TRANSFER_CHECKPOINT:
+        require(length >= 12 && length <= 12 + IPC_PARSER_STATE_MAX);
+        break;
+    default:
+        break;
+    }
+}
+
 static void begin(struct world *world) {
     static const struct protocol_listener listener;
     static struct net_reload reload;
@@ -109,6 +157,7 @@ static void begin(struct world *world) {
     struct net_descriptors descriptors = {.store = end_open(&world->ends[STORE]),
                                           .parent = end_open(&world->ends[PARENT]),
                                           .listeners = &listener_fd};
+    world->ends[STORE].judge = judge;
     world->net = net_new(world->loop, &world->config, &reload, &descriptors);
     require(world->loop && world->net);
 }

@@ -3,13 +3,16 @@
  * work process, the process of the clients, the parent. Steps as in frames.h;
  * `where` is 0 and 1: two net processes, 2: a work process, 3: the parent, 4: the
  * process of the clients where it asks a reader, 5: the same where it asks the
- * store process; with bit 7 its channel is closed instead.
+ * store process; with bit 7 its channel is closed instead. With bit 6 it is a net
+ * process (even) or the process of the clients (odd) that break no rule: their
+ * channels stay (legal.h).
  */
 #include <signal.h>
 #include <stdio.h>
 
 #include "disk.h"
 #include "frames.h"
+#include "legal.h"
 #include "mta/mta.h"
 #include "quiet.h"
 #include "store/store.h"
@@ -20,13 +23,15 @@
 #define JONES OURS "/S=jones"
 #define SMITH OURS "/S=smith"
 
-enum { ENDS = 6, TURNS = 12, STEPS = 200 };
+enum { ENDS = 6, LEGAL_NET = ENDS, LEGAL_CLIENTS, ALL_ENDS, TURNS = 12, STEPS = 200 };
 
 struct world {
     struct event_base *loop;
     struct mta_config config;
     struct mta *mta, *reader;
-    struct end ends[ENDS];
+    struct end ends[ALL_ENDS];
+    struct legal legal;
+    bool stops; /* the parent said something: it may be the order to stop */
 };
 
 static void require(bool condition) {
@@ -88,6 +93,8 @@ static void attach(struct world *world) {
     require(mta_attach_parent(world->mta, end_open(&world->ends[3])));
     require(mta_attach_clients(world->reader, end_open(&world->ends[4]), "clients"));
     require(mta_attach_clients(world->mta, end_open(&world->ends[5]), "clients"));
+    require(mta_attach_net(world->mta, end_open(&world->ends[LEGAL_NET]), "net 3"));
+    require(mta_attach_clients(world->mta, end_open(&world->ends[LEGAL_CLIENTS]), "clients"));
 }
 
 static void begin(struct world *world) {
@@ -126,13 +133,16 @@ static void begin(struct world *world) {
 static void turn(struct world *world) {
     for (unsigned i = 0; i < TURNS; i++)
         event_base_loop(world->loop, EVLOOP_NONBLOCK);
-    for (size_t i = 0; i < ENDS; i++)
+    for (size_t i = 0; i < ALL_ENDS; i++)
         end_listen(&world->ends[i]);
+    require(world->stops || legal_lost ||
+            (world->ends[LEGAL_NET].fd >= 0 && world->ends[LEGAL_CLIENTS].fd >= 0));
 }
 
 static void finish(struct world *world) {
-    for (size_t i = 0; i < ENDS; i++)
+    for (size_t i = 0; i < ALL_ENDS; i++)
         end_close(&world->ends[i]);
+    world->stops = true;
     turn(world);
     mta_free(world->reader);
     mta_free(world->mta);
@@ -147,6 +157,20 @@ static void make_empty_store(void) {
     disk_keep();
 }
 
+static void take(struct world *world, const struct step *step) {
+    unsigned where = step->where & 0x3F;
+    struct end *end = &world->ends[where % ENDS];
+    world->stops = world->stops || (!(step->where & 0x40) && where % ENDS == 3);
+    if (step->where & 0x80)
+        end_close(end);
+    else if ((step->where & 0x40) && !(where & 1))
+        legal_net(&world->legal, &world->ends[LEGAL_NET], step);
+    else if (step->where & 0x40)
+        legal_client(&world->legal, &world->ends[LEGAL_CLIENTS], step);
+    else
+        end_say(end, step);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     struct reader in = reader_of(span_of(data, size));
     struct world world;
@@ -155,14 +179,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     if (!disk.count)
         make_empty_store();
     disk_restore();
+    legal_lost = false;
     begin(&world);
     turn(&world);
     for (unsigned steps = 0; steps < STEPS && next_step(&in, &step); steps++) {
-        struct end *end = &world.ends[(step.where & 0x7F) % ENDS];
-        if (step.where & 0x80)
-            end_close(end);
-        else
-            end_say(end, &step);
+        take(&world, &step);
         turn(&world);
     }
     finish(&world);

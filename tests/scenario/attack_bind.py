@@ -309,6 +309,20 @@ def voluntary(pid):
         return int(re.search(r"^voluntary_ctxt_switches:\s+(\d+)", file.read(), re.M).group(1))
 
 
+@case("strangers can't fill the log, and what they do is counted")
+def _():
+    with folder() as path, hostile_stage(path) as stage, Unharmed(stage) as unharmed:
+        for _ in range(150):
+            with socket.create_connection(("127.0.0.1", stage.mta.port), timeout=10, source_address=("127.0.0.9", 0)) as sock:
+                sock.sendall(b"GET / HTTP/1.0\r\n\r\n")
+                with contextlib.suppress(OSError):
+                    sock.recv(100)
+        unharmed.logged("network=127.0.0.9", "the next are left out")
+        lines = [line for line in stage.mta.log().splitlines() if "127.0.0.9" in line]
+        check(10 < len(lines) < 40, f"{len(lines)} lines about 150 connections")
+        unharmed.served("strangers")
+
+
 @case("a ping says which of name and password of the responder is wrong")
 def _():
     with folder() as path:

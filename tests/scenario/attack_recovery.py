@@ -2,12 +2,14 @@
 """Attacks by way of recovery and resume: no stranger, neighbour or local user ends one of the daemon's processes; what was
 refused stays refused, an answer is for the activity that it was given for, and nobody comes in without a bind."""
 import contextlib
+import socket
 import struct
 
 from players import ANN, FAY, NEAR, Unharmed, folder, hostile_stage, text_message
 from peer import ber, local, session, tap, x228, x411
 from peer.association import Aborted, BindRefused, Excepted
 from peer.transport import Closed
+from scenario.chasqui import peer_section
 
 case, check, equal = tap.case, tap.check, tap.equal
 ENDED = (Aborted, BindRefused, Excepted, Closed, OSError)
@@ -168,6 +170,34 @@ def _():
         for _ in range(64):
             stage.far.next()
         unharmed.served("open")
+
+
+@case("a neighbour that a reload takes away while it is called disturbs nobody")
+def _():
+    with folder() as path, hostile_stage(path) as stage, socket.create_server(("127.0.0.1", 0)) as deaf:
+        settings = stage.mta.settings
+        away = {"peer": settings["peer"], "route": settings["route"]}
+        gone = "/C=US/A=GONE"
+        there = {"peer": {**away["peer"], "GONE": peer_section(deaf.getsockname()[1], "GONE", "gone's secret", domain=gone)},
+                 "route": {**away["route"], gone: {"next-hop": {"GONE": {"rank": 1}}}}}
+
+        def reload(values):
+            stage.mta.configure(**values)
+            before = stage.mta.log().count("configuration reloaded")
+            stage.mta.reload()
+            tap.wait_until(lambda: stage.mta.log().count("configuration reloaded") >= before + 2)
+        reload(there)
+        with Unharmed(stage) as unharmed:
+            for turn in range(3):
+                stage.hand_over(text_message(f"gone-{turn}", [f"{gone}/S=guy"]))
+                deaf.settimeout(30)
+                call, _ = deaf.accept()             # it gets no answer
+                call.recv(100)
+                reload(away)
+                call.close()
+                unharmed.served(f"away-{turn}")
+                reload(there)
+            unharmed.served("there")
 
 
 # ---- an answer is for one activity

@@ -86,9 +86,8 @@ def _():
 def _():
     with folder() as path:
         with Mhsd(path + "/mta", environment={"JOURNAL_STREAM": "1:2"}) as mta:
-            pass
-        check(any(re.match(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ mhsd\[\d+\] notice: serving", line)
-                  for line in log_lines(mta)))
+            tap.wait_until(lambda: any(re.match(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ mhsd\[\d+\] notice: serving", line)
+                                       for line in log_lines(mta)))
 
 
 tap.main()

@@ -390,6 +390,65 @@ static void each_kind_gets_its_slice(void **state) {
     config_free(config);
 }
 
+/* Every number of a section, with a value that is not its default. */
+static void set_numbers(struct buf *text, const struct config_option *section) {
+    for (const struct config_option *row = section->options; row->type != CONFIG_END; row++)
+        if (row->type == CONFIG_NUMBER)
+            buf_printf(text, "%s = %lld\n", row->name,
+                       (long long)(row->number < row->most ? row->number + 1 : row->number - 1));
+}
+
+static void set_section(struct buf *text, const char *name, const char *title) {
+    buf_printf(text, "%s %s {\n", name, title);
+    set_numbers(text, config_option_named(&config_top, span_str(name), NULL));
+    buf_printf(text, "}\n");
+}
+
+/* What a kind reads of the numbers is what the file says: none is left out of its slice. */
+static void a_slice_holds_the_numbers_that_its_kind_reads(void **state) {
+    (void)state;
+    struct error err = {0};
+    struct buf text, slice;
+    buf_init(&text, 0);
+    buf_printf(&text, "%s", HEAD);
+    set_section(&text, "limits", "");
+    set_section(&text, "timers", "");
+    set_section(&text, "peer", "BETA");
+    struct config *all = config_read(buf_span(&text), "test.conf", &err);
+    assert_string_equal(err.text, "");
+    buf_free(&text);
+    struct config *store = slice_of(all, CONFIG_STORE, &slice);
+    assert_memory_equal(&store->mta.limits, &all->mta.limits, sizeof all->mta.limits);
+    assert_int_equal(mts_self_of(store->mta.tables)->dl_depth, 17);
+    const struct mta_peer *peer = &store->mta.peers[0], *given = &all->mta.peers[0];
+    assert_int_equal(peer->max_in, given->max_in);
+    assert_int_equal(peer->max_out, 5);
+    assert_int_equal(peer->idle_seconds, given->idle_seconds);
+    assert_int_equal(peer->retry_first, given->retry_first);
+    assert_int_equal(peer->retry_most, given->retry_most);
+    assert_int_equal(peer->queue_per_association, given->queue_per_association);
+    config_free(store);
+    buf_free(&slice);
+    struct config *net = slice_of(all, CONFIG_NET, &slice);
+    assert_int_equal(net->protocol.connections_max, 2001);
+    assert_int_equal(net->protocol.opening_max, all->protocol.opening_max);
+    assert_int_equal(net->protocol.envelope_octets, all->protocol.envelope_octets);
+    assert_int_equal(net->protocol.connect_us, all->protocol.connect_us);
+    assert_int_equal(net->protocol.transfer_us, all->protocol.transfer_us);
+    assert_int_equal(net->protocol.release_us, all->protocol.release_us);
+    assert_int_equal(net->protocol.peers[0].tpdu_size, 65530);
+    assert_int_equal(net->protocol.peers[0].checkpoint_size, all->protocol.peers[0].checkpoint_size);
+    assert_int_equal(net->protocol.peers[0].window_size, all->protocol.peers[0].window_size);
+    config_free(net);
+    buf_free(&slice);
+    struct config *clients = slice_of(all, CONFIG_CLIENTS, &slice);
+    assert_int_equal(clients->clients.clients_max, 101);
+    assert_int_equal(clients->clients.clients_per_user, all->clients.clients_per_user);
+    config_free(clients);
+    buf_free(&slice);
+    config_free(all);
+}
+
 static void collect_rows(const struct config_option *section, unsigned secrets_of, unsigned *count) {
     for (const struct config_option *row = section->options; row->type != CONFIG_END; row++) {
         assert_true(row->help && row->help[0] && row->processes);
@@ -519,6 +578,7 @@ static void what_stands_twice_or_is_unknown_is_said(void **state) {
     refused(HEAD "peer B { idle 5 }\n", "'=' is expected here, not '5'", "");
     refused(HEAD "mta-name += x\n", "'=' is expected here, not '+='", "");
     refused(HEAD "peer { }\n", "the title of the peer is expected", "");
+    refused(HEAD "node = \"a\\e[2J\nb\"\n", "line 4: node", "'a?[2J?b'");
     refused(HEAD "catch-all = a*\n", "'*' is out of place", "quotes");
     refused(HEAD "catch-all = \"a\\000b\"\n", "no character", "");
     refused(HEAD "} \n", "the name of an option is expected here, not '}'", "");
@@ -662,6 +722,7 @@ int main(void) {
         cmocka_unit_test(an_address_may_be_for_one_context),
         cmocka_unit_test(what_is_no_file_of_text_is_said),
         cmocka_unit_test(each_kind_gets_its_slice),
+        cmocka_unit_test(a_slice_holds_the_numbers_that_its_kind_reads),
         cmocka_unit_test(the_table_is_sound),
         cmocka_unit_test(values_are_written_in_many_ways),
         cmocka_unit_test(what_stands_twice_or_is_unknown_is_said),
