@@ -165,10 +165,16 @@ bool ber_oid_parse(const char *dotted, struct arena *arena, struct span *oid);
 bool ber_oid_format(struct span oid, char *out, size_t size);
 
 /*
- * UTCTime and GeneralizedTime to seconds since 1970-01-01 UTC and back. Years of
- * UTCTime: 50 to 99 are 19xx (X.411 leaves the century open; RFC 5280 §4.1.2.5.1).
+ * UTCTime and GeneralizedTime to seconds since 1970-01-01 UTC and back. UTCTime's
+ * two digits are a year up to 40 years ahead of now, or the past (the corrigendum
+ * to X.411); what does not fit is not written. Whoever has a clock tells this
+ * room what time it is: a process when it starts, and every now and then. Until
+ * then 50 to 99 are 19xx (RFC 5280 §4.1.2.5.1).
  * Offsets are honoured; a time without seconds is read as second 0.
  */
+void ber_utctime_set_now(int64_t seconds);
+/* Can it be written as a UTCTime now? */
+bool ber_utctime_fits(int64_t seconds);
 bool ber_utctime_read(struct span text, int64_t *seconds);
 bool ber_generalizedtime_read(struct span text, int64_t *seconds);
 bool ber_utctime_write(int64_t seconds, struct arena *arena, struct span *text);         /* YYMMDDHHMMSSZ */

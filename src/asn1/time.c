@@ -48,11 +48,32 @@ static bool finish(struct civil_time time, int offset, int64_t *seconds) {
     return true;
 }
 
+/* The last year that two digits can mean. Before anybody told what year it is: as X.509 has it. */
+static int last_year = 2049;
+
+/* How far ahead two digits may point: a value is one of 10 years back to 40 ahead, says the corrigendum to
+ * X.411. What lies further back than 10 years, which stored messages do in time, is read as the past all the
+ * same. */
+#define YEARS_AHEAD 40
+
+void ber_utctime_set_now(int64_t seconds) {
+    int year = civil_from_seconds(seconds).year;
+    if (year + YEARS_AHEAD > 1999 && year + YEARS_AHEAD < 9999)
+        last_year = year + YEARS_AHEAD;
+}
+
+bool ber_utctime_fits(int64_t seconds) {
+    int year = civil_from_seconds(seconds).year;
+    return year > last_year - 100 && year <= last_year;
+}
+
 bool ber_utctime_read(struct span text, int64_t *seconds) {
     struct reader r = reader_of(text);
     struct civil_time time = {.year = digits(&r, 2)};
     int offset;
-    time.year += time.year < 50 ? 2000 : 1900;
+    time.year += last_year / 100 * 100;
+    if (time.year > last_year)
+        time.year -= 100;
     time.month = digits(&r, 2);
     time.day = digits(&r, 2);
     time.hour = digits(&r, 2);
@@ -108,7 +129,7 @@ bool ber_generalizedtime_read(struct span text, int64_t *seconds) {
 
 bool ber_utctime_write(int64_t seconds, struct arena *arena, struct span *text) {
     struct civil_time t = civil_from_seconds(seconds);
-    if (t.year < 1950 || t.year > 2049)
+    if (!ber_utctime_fits(seconds))
         return false;
     *text = span_str(arena_printf(arena, "%02d%02d%02d%02d%02d%02dZ", t.year % 100, t.month, t.day, t.hour,
                                   t.minute, t.second));

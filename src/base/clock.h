@@ -12,6 +12,9 @@
 /* Microseconds since 1970-01-01 UTC, without leap seconds. */
 int64_t clock_now_us(void);
 
+/* For tests: from now on clock_now_us is so much ahead of the system's clock. */
+void clock_set_ahead(int64_t us);
+
 /* Microseconds of a clock that never steps. */
 int64_t clock_monotonic_us(void);
 

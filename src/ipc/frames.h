@@ -147,10 +147,10 @@ enum ipc_type {
     /* S>L>C u8 ok, rest: BER of x411_MessageSubmissionResult / x411_ProbeSubmissionResult when ok, else JSON
        {"error": …} */
     IPC_SUBMIT_RESULT,
-    /* C>L>S octets mailbox (O/R address, canonical text), u64 entry, u64 offset, u32 length: a piece of a
-       delivered content */
+    /* C>L>S octets mailbox (O/R address, canonical text), u64 entry, u64 offset, u32 length, and perhaps u8
+       enum ipc_fetch_part (else IPC_FETCH_CONTENT): a piece of what was delivered */
     IPC_FETCH,
-    /* S>L>C u64 offset, u64 total, rest content; an error comes as RESPONSE */
+    /* S>L>C u64 offset, u64 total, rest octets; an error comes as RESPONSE */
     IPC_FETCH_DATA,
     /* L>S u32 uid, u32 gid, before a client's first frame; ref = client. Frames of a client carry ref =
        client * 2^32 + its ref; a RESPONSE that nobody asked for, with ref 0, is about the connection */
@@ -209,6 +209,8 @@ enum ipc_mode { IPC_MODE_NORMAL = 1, IPC_MODE_X410_1988, IPC_MODE_1984 };
 enum ipc_apdu { IPC_APDU_PARTIAL, IPC_APDU_MESSAGE, IPC_APDU_PROBE, IPC_APDU_REPORT };
 
 enum ipc_submission { IPC_SUBMISSION_MESSAGE = 1, IPC_SUBMISSION_PROBE };
+
+enum ipc_fetch_part { IPC_FETCH_CONTENT, IPC_FETCH_ENVELOPE };
 
 enum ipc_layer {
     IPC_LAYER_TCP = 1,

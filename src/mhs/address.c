@@ -112,8 +112,13 @@ static bool read_civil(const char *text, int64_t *seconds) {
 }
 
 bool time_from_text(const char *text, int64_t *seconds) {
-    if (*text == '+' ? read_relative(text, seconds) : read_civil(text, seconds))
-        return true;
+    if (*text == '+' ? read_relative(text, seconds) : read_civil(text, seconds)) {
+        if (ber_utctime_fits(*seconds))
+            return true;
+        mhs_fail(MHS_USAGE,
+                 "'%s' can't be said: X.400 writes years with two digits, which reach 40 years ahead", text);
+        return false;
+    }
     mhs_fail(MHS_USAGE,
              "'%s' is no time; write 2026-11-22T06:30:00Z (UTC), or from now +90s, +30m, +2h or +1d", text);
     return false;

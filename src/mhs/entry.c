@@ -22,65 +22,9 @@ uint64_t entry_number(const char *text) {
     return 0;
 }
 
-/* The six bits of a character of base64 (RFC 4648 §4), -1 for none. */
-static int sextet(char c) {
-    static const char alphabet[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-    const char *at = c ? strchr(alphabet, c) : NULL;
-    return at ? (int)(at - alphabet) : -1;
-}
-
-static struct span decode_base64(const char *text, struct arena *arena) {
-    size_t len = text ? strlen(text) : 0, used = 0;
-    uint8_t *out = text ? arena_alloc(arena, len / 4 * 3 + 3) : NULL;
-    uint32_t bits = 0;
-    unsigned count = 0;
-    for (size_t i = 0; out && i < len && text[i] != '='; i++) {
-        int value = sextet(text[i]);
-        if (value < 0)
-            return (struct span){NULL, 0};
-        bits = bits << 6 | (uint32_t)value;
-        count += 6;
-        if (count >= 8) {
-            count -= 8;
-            out[used++] = (uint8_t)(bits >> count);
-        }
-    }
-    return out ? span_of(out, used) : (struct span){NULL, 0};
-}
-
-static enum mhs_exit read_envelope(struct entry *entry) {
-    static const struct ber_limits lax = {.relax_bounds = true, .relax_characters = true};
-    struct ber_error why = {0};
-    const char *kind = json_string_value(json_object_get(entry->summary, "kind"));
-    bool report = kind && strcmp(kind, "report") == 0;
-    entry->envelope =
-        decode_base64(json_string_value(json_object_get(entry->summary, "envelope")), entry->arena);
-    void *value = arena_alloc(entry->arena, report ? sizeof *entry->report : sizeof *entry->message);
-    const struct ber_type *type =
-        report ? &x411p3_ReportDeliveryEnvelope_type : &x411p3_MessageDeliveryEnvelope_type;
-    if (!value || !entry->envelope.data)
-        return (enum mhs_exit)mhs_fail(MHS_UNREACHABLE, "the daemon's answer has no envelope");
-    if (!ber_decode(type, entry->envelope, entry->arena, &lax, value, &why))
-        return (enum mhs_exit)mhs_fail(MHS_NO, "the delivery envelope can't be read: %s: %s", why.path,
-                                       why.text);
-    if (report)
-        entry->report = value;
-    else
-        entry->message = value;
-    return MHS_OK;
-}
-
-enum mhs_exit entry_open(struct entry *entry, const char *mailbox, uint64_t number, struct arena *arena) {
-    *entry = (struct entry){.mailbox = mailbox, .number = number, .arena = arena};
-    enum mhs_exit status = mhs_request(json_pack("{s:s, s:s, s:I}", "operation", "mailbox-read-envelope",
-                                                 "mailbox", mailbox, "entry", (json_int_t)number),
-                                       &entry->summary);
-    return status == MHS_OK ? read_envelope(entry) : status;
-}
-
-/* One piece of the content, valid until the next frame is received. */
-static enum mhs_exit fetch_piece(const char *mailbox, uint64_t number, uint64_t offset, uint32_t length,
-                                 struct span *octets, uint64_t *total) {
+/* One piece of the content or the envelope, valid until the next frame is received. */
+static enum mhs_exit fetch_piece(const char *mailbox, uint64_t number, enum ipc_fetch_part part,
+                                 uint64_t offset, uint32_t length, struct span *octets, uint64_t *total) {
     struct buf request;
     struct error err = {0};
     uint64_t ref = mhs_next_ref();
@@ -92,6 +36,7 @@ static enum mhs_exit fetch_piece(const char *mailbox, uint64_t number, uint64_t 
     buf_append_u64(&request, number);
     buf_append_u64(&request, offset);
     buf_append_u32(&request, length);
+    buf_append_byte(&request, (uint8_t)part);
     if (request.failed ||
         !ipc_client_send(mhs_daemon(), IPC_FETCH, ref, buf_span(&request), (struct span){NULL, 0}, &err))
         status = (enum mhs_exit)mhs_fail(MHS_UNREACHABLE, "%s", request.failed ? "no memory" : err.text);
@@ -108,11 +53,66 @@ static enum mhs_exit fetch_piece(const char *mailbox, uint64_t number, uint64_t 
                : (enum mhs_exit)mhs_fail(MHS_UNREACHABLE, "the daemon sent another piece than was asked for");
 }
 
+/* All of the envelope, into the arena: it is bounded (IPC_ENVELOPE_MAX), the daemon's word on its length is
+ * not taken for more than that. */
+static enum mhs_exit fetch_envelope(struct entry *entry) {
+    uint64_t total = (uint64_t)out_integer(entry->summary, "envelope-octets"), offset = 0;
+    uint8_t *whole = total && total <= 2 * IPC_ENVELOPE_MAX ? arena_alloc(entry->arena, (size_t)total) : NULL;
+    if (!whole)
+        return (enum mhs_exit)mhs_fail(MHS_UNREACHABLE, "the daemon's answer has no envelope that fits");
+    while (offset < total) {
+        struct span octets;
+        uint64_t now;
+        enum mhs_exit status =
+            fetch_piece(entry->mailbox, entry->number, IPC_FETCH_ENVELOPE, offset, IPC_CHUNK, &octets, &now);
+        if (status != MHS_OK)
+            return status;
+        if (!octets.len || now != total || octets.len > total - offset)
+            return (enum mhs_exit)mhs_fail(MHS_UNREACHABLE,
+                                           "the daemon sent another envelope than it told of");
+        memcpy(whole + offset, octets.data, octets.len);
+        offset += octets.len;
+    }
+    entry->envelope = span_of(whole, (size_t)total);
+    return MHS_OK;
+}
+
+static enum mhs_exit read_envelope(struct entry *entry) {
+    static const struct ber_limits lax = {.relax_bounds = true, .relax_characters = true};
+    struct ber_error why = {0};
+    const char *kind = json_string_value(json_object_get(entry->summary, "kind"));
+    bool report = kind && strcmp(kind, "report") == 0;
+    enum mhs_exit status = fetch_envelope(entry);
+    if (status != MHS_OK)
+        return status;
+    void *value = arena_alloc(entry->arena, report ? sizeof *entry->report : sizeof *entry->message);
+    const struct ber_type *type =
+        report ? &x411p3_ReportDeliveryEnvelope_type : &x411p3_MessageDeliveryEnvelope_type;
+    if (!value)
+        return (enum mhs_exit)mhs_fail(MHS_FAILED, "no memory");
+    if (!ber_decode(type, entry->envelope, entry->arena, &lax, value, &why))
+        return (enum mhs_exit)mhs_fail(MHS_NO, "the delivery envelope can't be read: %s: %s", why.path,
+                                       why.text);
+    if (report)
+        entry->report = value;
+    else
+        entry->message = value;
+    return MHS_OK;
+}
+
+enum mhs_exit entry_open(struct entry *entry, const char *mailbox, uint64_t number, struct arena *arena) {
+    *entry = (struct entry){.mailbox = mailbox, .number = number, .arena = arena};
+    enum mhs_exit status = mhs_request(json_pack("{s:s, s:s, s:I}", "operation", "mailbox-show", "mailbox",
+                                                 mailbox, "entry", (json_int_t)number),
+                                       &entry->summary);
+    return status == MHS_OK ? read_envelope(entry) : status;
+}
+
 struct span entry_peek(const char *mailbox, uint64_t number, uint32_t length, struct arena *arena) {
     struct span octets;
     uint64_t total;
     mhs_quiet(true); /* it may be deleted in the meantime */
-    bool done = fetch_piece(mailbox, number, 0, length, &octets, &total) == MHS_OK;
+    bool done = fetch_piece(mailbox, number, IPC_FETCH_CONTENT, 0, length, &octets, &total) == MHS_OK;
     mhs_quiet(false);
     return done ? arena_dup(arena, octets) : (struct span){NULL, 0};
 }
@@ -144,7 +144,8 @@ static enum mhs_exit fetch_all(struct entry *entry, int fd, uint64_t *total) {
     uint64_t offset = 0;
     do {
         struct span octets;
-        enum mhs_exit status = fetch_piece(entry->mailbox, entry->number, offset, IPC_CHUNK, &octets, total);
+        enum mhs_exit status =
+            fetch_piece(entry->mailbox, entry->number, IPC_FETCH_CONTENT, offset, IPC_CHUNK, &octets, total);
         if (status != MHS_OK)
             return status;
         if (octets.len == 0 && offset < *total)

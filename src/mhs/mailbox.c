@@ -1,4 +1,5 @@
 /* `mhs list` and `mhs delete`: what is in a mailbox. */
+#include <stdio.h>
 #include <string.h>
 
 #include "mhs/address.h"
@@ -93,11 +94,26 @@ static enum mhs_exit list(const char *mailbox, const struct wish *wish) {
     return status;
 }
 
+/* What it holds, and of what it may hold. */
+static void add_room(json_t *mailbox) {
+    char holds[16], may[16], text[40];
+    uint64_t quota = (uint64_t)out_integer(mailbox, "quota");
+    out_size((uint64_t)out_integer(mailbox, "octets"), holds);
+    if (quota)
+        snprintf(text, sizeof text, "%s of %s", holds, out_size(quota, may));
+    json_object_set_new(mailbox, "holds", json_string(quota ? text : holds));
+}
+
 static void print_mailboxes(const json_t *answer) {
     static const struct out_column columns[] = {{"MAILBOX", "mailbox", false},
                                                 {"ENTRIES", "entries", true},
                                                 {"UNSEEN", "unseen", true},
+                                                {"HOLDS", "holds", true},
                                                 {NULL, NULL, false}};
+    size_t i;
+    json_t *mailbox;
+    json_array_foreach(json_object_get(answer, "mailboxes"), i, mailbox)
+        add_room(mailbox);
     out_table(json_object_get(answer, "mailboxes"), columns);
 }
 

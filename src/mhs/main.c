@@ -3,6 +3,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "asn1/ber.h"
+#include "base/clock.h"
 #include "mhs/command.h"
 #include "mhs/commands.h"
 #include "mhs/daemon.h"
@@ -109,6 +111,7 @@ static bool asks_for_json(int argc, char **argv) {
 
 int main(int argc, char **argv) {
     setlocale(LC_ALL, "");
+    ber_utctime_set_now(clock_now_us() / 1000000);
     mhs_settings.json = asks_for_json(argc, argv);
     mhs_settings.socket = getenv("CHASQUI_SOCKET");
     int status = MHS_OK;

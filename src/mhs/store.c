@@ -15,7 +15,7 @@
 #define LOST_MEMORY ((size_t)64 * 1024 * 1024)
 
 struct told {
-    json_t *findings, *lost; /* with --json */
+    json_t *findings, *lost, *notes; /* with --json */
     struct arena arena;
 };
 
@@ -43,10 +43,13 @@ static const char *fate_of(const struct store_lost *lost, enum mts_kind kind) {
                                 : "is non-delivered at the daemon's next start";
 }
 
-/* An entry's data begins with the kind too (mta/decide.c). An envelope that does not read names nothing. */
+/* An envelope that does not read names nothing. */
 static json_t *lost_json(const struct store_lost *lost, struct arena *arena) {
-    struct row row = {.kind = lost->data.len ? (enum mts_kind)lost->data.data[0] : MTS_MESSAGE};
+    struct row row = {.kind = MTS_MESSAGE};
+    struct delivered delivered;
     struct summary summary = {0};
+    if (!lost->work && delivered_read(lost->data, &delivered))
+        row.kind = delivered.kind;
     if ((!lost->work || row_read(lost->data, &row)) && row.kind >= MTS_MESSAGE && row.kind <= MTS_REPORT &&
         !summary_of(row.kind, lost->envelope, arena, &summary))
         summary = (struct summary){0};
@@ -106,13 +109,19 @@ static void note_finding(void *context, const struct store_finding *finding) {
         note_lost(told, finding->lost);
         return;
     }
+    if (finding->note && mhs_settings.json) {
+        json_array_append_new(told->notes, json_string(finding->text));
+        return;
+    }
     if (mhs_settings.json) {
         json_array_append_new(told->findings,
                               json_pack("{s:i, s:b, s:s}", "invariant", finding->invariant, "repaired",
                                         finding->repaired, "text", finding->text));
         return;
     }
-    if (finding->invariant)
+    if (finding->note)
+        printf("note: %s\n", finding->text);
+    else if (finding->invariant)
         printf("I%d: %s\n", finding->invariant, finding->text);
     else
         printf("database: %s\n", finding->text);
@@ -120,8 +129,9 @@ static void note_finding(void *context, const struct store_finding *finding) {
 
 static int finish(const char *folder, bool repair, uint64_t findings, const struct told *told) {
     if (mhs_settings.json) {
-        json_t *answer = json_pack("{s:s, s:I, s:O, s:O}", "store", folder, "count", (json_int_t)findings,
-                                   "findings", told->findings, "lost", told->lost);
+        json_t *answer =
+            json_pack("{s:s, s:I, s:O, s:O, s:O}", "store", folder, "count", (json_int_t)findings, "findings",
+                      told->findings, "lost", told->lost, "notes", told->notes);
         out_json(answer);
         json_decref(answer);
     } else if (!findings)
@@ -135,7 +145,7 @@ static int finish(const char *folder, bool repair, uint64_t findings, const stru
 static int run(const char *folder, bool repair, bool quick) {
     struct error err = {0};
     uint64_t findings = 0;
-    struct told told = {.findings = json_array(), .lost = json_array()};
+    struct told told = {.findings = json_array(), .lost = json_array(), .notes = json_array()};
     arena_init(&told.arena, LOST_MEMORY);
     bool ok = repair ? store_repair(folder, note_finding, &told, &findings, &err)
                      : store_check(folder, !quick, note_finding, &told, &findings, &err);
@@ -143,6 +153,7 @@ static int run(const char *folder, bool repair, bool quick) {
                     : mhs_fail(MHS_FAILED, "%s: %s", store_code_text((enum store_code)err.code), err.text);
     json_decref(told.findings);
     json_decref(told.lost);
+    json_decref(told.notes);
     arena_free(&told.arena);
     return status;
 }

@@ -97,6 +97,9 @@ static void pump_marked(struct mta *mta) {
     }
 }
 
+/* By a timer: the loop writes the answers first. */
+static const struct timeval after_answers = {.tv_usec = 1000};
+
 /* Effects may add to the next batch, so this one is taken out first. */
 void batch_commit(struct mta *mta) {
     struct batch *batch = &mta->batch;
@@ -123,6 +126,8 @@ void batch_commit(struct mta *mta) {
             (struct batch){.number = batch->number, .store = batch->store, .effects = effects, .room = count};
     pump_marked(mta);
     pace_release(mta);
+    if (store_behind(mta->store))
+        event_add(mta->fill, &after_answers);
 }
 
 /*

@@ -71,7 +71,7 @@ void submissions_free(struct client *client);
 
 json_t *request_mailboxes(struct client *client, json_t *request);
 json_t *request_mailbox_list(struct client *client, json_t *request);
-json_t *request_mailbox_read(struct client *client, json_t *request);
+json_t *request_mailbox_show(struct client *client, json_t *request);
 json_t *request_mailbox_mark(struct client *client, json_t *request);
 json_t *request_mailbox_delete(struct client *client, json_t *request);
 /* Marks the entry with the batch as one whose notification was sent. NULL, or the error: it was sent already.

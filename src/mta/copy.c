@@ -8,6 +8,9 @@
 /* When the store fails, what had to be decided is decided again after this time. */
 #define STORE_RETRY (5 * SECOND)
 
+/* A burst of what can't be decided on gets one line. */
+#define PUT_OFF_LOGGED_EVERY (10 * SECOND)
+
 static bool load_content(struct mta *mta, struct copy *copy, struct error *err) {
     if (!copy->row.has_content)
         return true;
@@ -68,8 +71,17 @@ static void work_is_gone(struct mta *mta, struct effect *effect) {
     schedule_remove(&mta->schedule, effect->work);
 }
 
+/* What could not be ended now is tried again later, and also expires no earlier: its timer would fire at
+ * once. */
+static void try_later(struct mta *mta, struct work *work) {
+    int64_t later = clock_now_us() + STORE_RETRY;
+    if (work->expires < later)
+        work->expires = later;
+    schedule_set(&mta->schedule, work, WORK_WAITING, later, false);
+}
+
 static void work_is_still_there(struct mta *mta, struct effect *effect) {
-    schedule_set(&mta->schedule, effect->work, WORK_WAITING, clock_now_us() + STORE_RETRY, false);
+    try_later(mta, effect->work);
 }
 
 bool copy_finish(struct mta *mta, struct work *work) {
@@ -82,8 +94,15 @@ bool copy_finish(struct mta *mta, struct work *work) {
 }
 
 static void put_off(struct mta *mta, struct work *work, const char *what, const struct error *err) {
-    log_error("work unit %llu can't be %s: %s", (unsigned long long)work->id, what, err->text);
-    schedule_set(&mta->schedule, work, WORK_WAITING, clock_now_us() + STORE_RETRY, false);
+    int64_t now = clock_monotonic_us();
+    try_later(mta, work);
+    mta->put_off++;
+    if (mta->put_off_logged && now - mta->put_off_logged < PUT_OFF_LOGGED_EVERY)
+        return;
+    log_error("work unit %llu can't be %s: %s; %llu units were put off since the last such line",
+              (unsigned long long)work->id, what, err->text, (unsigned long long)mta->put_off);
+    mta->put_off_logged = now;
+    mta->put_off = 0;
 }
 
 bool copy_replace(struct mta *mta, struct work *work, struct copy *copy, struct mts_run *run,
@@ -174,19 +193,17 @@ bool copy_expire(struct mta *mta, struct work *work) {
 bool copy_deliver(struct mta *mta, struct work *work) {
     struct copy copy;
     struct error err = {0};
-    struct mts_delivery delivery = {0};
+    struct mts_decisions more = {0};
     if (!copy_load(mta, work, &copy, &err)) {
         put_off(mta, work, "delivered", &err);
         return false;
     }
     struct mts_run run = run_begin(mta, &mta->arena);
     struct batch_mark mark = batch_mark(mta);
-    mts_deliver(&run, &copy.stored, &delivery);
-    if (delivery.more.result == 0)
-        delivery.more.result = MTS_DECIDED;
-    bool done = !delivery.delivered || decide_entry(mta, &delivery, copy.row.kind, copy.row.has_content,
-                                                    work->message, run.now * SECOND);
-    done = done && copy_replace(mta, work, &copy, &run, &delivery.more);
+    bool done = decide_delivery(mta, &run, &copy.stored, work->message, &more);
+    if (more.result == 0)
+        more.result = MTS_DECIDED;
+    done = done && copy_replace(mta, work, &copy, &run, &more);
     if (!done)
         batch_undo(mta, mark);
     copy_release(&copy);

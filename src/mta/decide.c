@@ -5,6 +5,7 @@
 #include "mta/convert.h"
 #include "mta/event.h"
 #include "mta/mta_private.h"
+#include "mta/quota.h"
 #include "names/oraddress.h"
 
 /* Received octets wait in memory up to this many; what is above is read from the store when its turn comes.
@@ -168,33 +169,55 @@ bool mailboxes_rename(struct mta *mta, struct error *err) {
     return true;
 }
 
-bool decide_entry(struct mta *mta, const struct mts_delivery *delivery, enum mts_kind kind, bool has_content,
-                  uint64_t message, int64_t now) {
-    uint32_t mailbox = store_mailbox(mta->store, mailbox_name(mta, delivery->mailbox));
+/* What an entry costs besides its octets: rows and their places. */
+#define ENTRY_OCTETS 256
+
+static bool add_entry(struct mta *mta, const struct mts_stored *stored, const struct mts_delivery *delivery,
+                      const struct store_entry *entry, struct span name) {
+    struct delivered delivered = {
+        .kind = stored->kind, .has_content = stored->has_content, .position = delivery->position};
+    struct store_entry row = *entry;
+    uint32_t mailbox = store_mailbox(mta->store, name);
     buf_clear(&mta->scratch);
-    buf_append_byte(&mta->scratch, (uint8_t)kind);
-    buf_append_byte(&mta->scratch, has_content);
-    if (!mailbox || !buf_append_span(&mta->scratch, delivery->envelope))
+    if (!mailbox || !delivered_write(&mta->scratch, &delivered))
         return false;
+    row.data = buf_span(&mta->scratch);
     mta->counters.delivered++;
-    return store_add_entry(
-               mta->batch.store, mailbox,
-               &(struct store_entry){.message = message, .at = now, .data = buf_span(&mta->scratch)}) != 0;
+    return store_add_entry(mta->batch.store, mailbox, &row) != 0 && quota_add(mta, mailbox, row.octets);
+}
+
+/* X.411 has no diagnostic of its own for it: the recipient can't take delivery now. */
+static const struct mts_failure mailbox_full = {.reason = x411_NonDeliveryReasonCode_unable_to_transfer,
+                                                .diagnostic =
+                                                    x411_NonDeliveryDiagnosticCode_recipient_unavailable,
+                                                .supplementary = "the mailbox is full"};
+
+bool decide_delivery(struct mta *mta, struct mts_run *run, const struct mts_stored *stored, uint64_t message,
+                     struct mts_decisions *more) {
+    struct mts_delivery delivery = {0};
+    struct store_entry entry = {.message = message,
+                                .at = run->now * SECOND,
+                                .octets = ENTRY_OCTETS + stored->octets.len + stored->content_length};
+    mts_deliver(run, stored, &delivery);
+    *more = delivery.more;
+    if (!delivery.delivered)
+        return true;
+    struct span name = mailbox_name(mta, delivery.mailbox);
+    if (quota_has_room(mta, name, entry.octets, stored->kind == MTS_REPORT))
+        return add_entry(mta, stored, &delivery, &entry, name);
+    mts_work_failed(run, stored, &mailbox_full, more);
+    return true;
 }
 
 static bool deliver_now(const struct decision *decision, const struct mts_held *held,
                         const struct mts_copy *copy, uint64_t message) {
     struct mts_stored stored = {held->kind, held->octets, copy->plan, held->has_content,
                                 held->has_content ? decision->subject->length : 0};
-    struct mts_delivery delivery;
-    *decision->decoded += held->octets.len;
-    mts_deliver(decision->run, &stored, &delivery);
+    struct mts_decisions more = {0};
     struct decision inner = *decision;
+    *decision->decoded += held->octets.len;
     inner.depth++;
-    if (delivery.delivered && !decide_entry(decision->mta, &delivery, held->kind, held->has_content, message,
-                                            decision->run->now * SECOND))
-        return false;
-    return apply(&inner, &delivery.more);
+    return decide_delivery(decision->mta, decision->run, &stored, message, &more) && apply(&inner, &more);
 }
 
 static bool add_copy(const struct decision *decision, const struct mts_held *held,

@@ -118,7 +118,7 @@ static struct entry *add(struct guesses *guesses, const struct place *place, int
     }
     forget(best);
     *best = (struct entry){.key = key, .since = now, .by_name = place->name.data};
-    snprintf(best->network, sizeof best->network, "%s", place->network);
+    memcpy(best->network, place->network, sizeof best->network);
     log_text(place->name, best->name);
     return best;
 }

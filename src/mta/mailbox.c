@@ -1,27 +1,11 @@
 /* Mailboxes of local users: what was delivered, its marks and its end; pieces of contents. */
-#include <openssl/evp.h>
-
-#include "base/alloc.h"
 #include "mta/client_private.h"
+#include "mta/quota.h"
+#include "mta/row.h"
 #include "mta/summary.h"
 
 #define FLAG_SEEN     1u
 #define FLAG_NOTIFIED 2u /* its user sent the notification that it asked for */
-
-/* An entry's data: kind, whether the content goes with it, the delivery envelope. */
-struct delivered {
-    enum mts_kind kind;
-    bool has_content;
-    struct span envelope;
-};
-
-static bool read_data(struct span data, struct delivered *delivered) {
-    struct reader r = reader_of(data);
-    delivered->kind = (enum mts_kind)reader_u8(&r);
-    delivered->has_content = reader_u8(&r);
-    delivered->envelope = payload_rest(&r);
-    return !r.failed;
-}
 
 /* ---- which mailbox ---- */
 
@@ -78,20 +62,11 @@ struct figures {
     uint64_t entries, unseen, octets;
 };
 
-static uint64_t content_length(struct mta *mta, uint64_t message) {
-    struct arena arena;
-    struct store_message row = {0};
-    arena_init(&arena, (size_t)16 * 1024 * 1024);
-    bool there = store_get_message(mta->store, message, &arena, &row, NULL);
-    arena_free(&arena);
-    return there ? row.content_length : 0;
-}
-
 static bool count_entry(void *context, const struct store_entry *entry) {
     struct figures *figures = context;
     figures->entries++;
     figures->unseen += !(entry->flags & FLAG_SEEN);
-    figures->octets += entry->data.len;
+    figures->octets += entry->octets;
     return true;
 }
 
@@ -101,8 +76,10 @@ json_t *mailbox_figures(struct mta *mta, uint32_t mailbox, uint64_t *entries) {
         store_each_entry(mta->store, mailbox, 0, 0, count_entry, &figures, NULL);
     if (entries)
         *entries = figures.entries;
-    return json_pack("{s:I, s:I}", "entries", (json_int_t)figures.entries, "unseen",
-                     (json_int_t)figures.unseen);
+    uint64_t quota = mta->config->limits.mailbox_octets;
+    return json_pack("{s:I, s:I, s:I, s:o}", "entries", (json_int_t)figures.entries, "unseen",
+                     (json_int_t)figures.unseen, "octets", (json_int_t)figures.octets, "quota",
+                     quota ? json_integer((json_int_t)quota) : json_null());
 }
 
 json_t *request_mailboxes(struct client *client, json_t *request) {
@@ -121,24 +98,55 @@ json_t *request_mailboxes(struct client *client, json_t *request) {
 
 /* ---- entries ---- */
 
-static json_t *entry_json(struct mta *mta, const struct store_entry *entry, struct arena *arena,
-                          struct span *envelope) {
+/* An entry with the message that it stands for. */
+struct loaded {
+    const struct store_entry *entry;
     struct delivered delivered;
+    struct store_message message;
+};
+
+/* Into `arena`, which must be empty enough for an envelope. */
+static bool load_entry(struct mta *mta, const struct store_entry *entry, struct arena *arena,
+                       struct loaded *loaded, struct error *err) {
+    loaded->entry = entry;
+    return (delivered_read(entry->data, &loaded->delivered) ||
+            error_set(err, STORE_CORRUPT, "entry %llu has a form that this program doesn't know",
+                      (unsigned long long)entry->sequence)) &&
+           store_get_message(mta->store, entry->message, arena, &loaded->message, err);
+}
+
+static struct span envelope_of(const struct loaded *loaded, struct arena *arena) {
+    const struct delivered *delivered = &loaded->delivered;
+    struct mts_stored stored = {.kind = delivered->kind, .octets = loaded->message.envelope};
+    if (delivered->envelope.data)
+        return delivered->envelope;
+    return mts_delivery_envelope(&stored, delivered->position, loaded->entry->at / SECOND, arena);
+}
+
+/* Of a message the held envelope says the same with less work. */
+static void summarize(const struct loaded *loaded, struct arena *arena, struct summary *summary) {
+    enum mts_kind kind = loaded->delivered.kind;
+    if (kind == MTS_REPORT || loaded->delivered.envelope.data)
+        summary_of_delivery(kind, envelope_of(loaded, arena), arena, summary);
+    else
+        summary_of(kind, loaded->message.envelope, arena, summary);
+}
+
+static json_t *entry_json(const struct loaded *loaded, struct arena *arena) {
+    const struct delivered *delivered = &loaded->delivered;
+    const struct store_entry *entry = loaded->entry;
     struct summary summary;
-    if (!read_data(entry->data, &delivered))
-        return NULL;
-    *envelope = delivered.envelope;
-    summary_of_delivery(delivered.kind, delivered.envelope, arena, &summary);
+    summarize(loaded, arena, &summary);
     json_t *json =
         json_pack("{s:I, s:s, s:o, s:o, s:o, s:o, s:I, s:o, s:o, s:s, s:b, s:b}", "entry",
-                  (json_int_t)entry->sequence, "kind", summary_kind(delivered.kind), "mts-identifier",
+                  (json_int_t)entry->sequence, "kind", summary_kind(delivered->kind), "mts-identifier",
                   json_text(summary.identifier), "originator", json_text(summary.originator), "arrival",
                   json_time(entry->at / SECOND), "submitted", json_time(summary.submitted), "size",
-                  (json_int_t)(delivered.has_content ? content_length(mta, entry->message) : 0),
-                  "content-type", json_text(summary.content_type), "content-identifier",
+                  (json_int_t)(delivered->has_content ? loaded->message.content_length : 0), "content-type",
+                  json_text(summary.content_type), "content-identifier",
                   json_text(summary.content_identifier), "priority", summary.priority, "seen",
                   (int)(entry->flags & FLAG_SEEN), "notified", (entry->flags & FLAG_NOTIFIED) != 0);
-    if (delivered.kind == MTS_REPORT) {
+    if (delivered->kind == MTS_REPORT) {
         json_object_set_new(json, "delivered", json_integer((json_int_t)summary.delivered));
         json_object_set_new(json, "non-delivered", json_integer((json_int_t)summary.non_delivered));
     }
@@ -156,7 +164,7 @@ struct listing {
 
 static bool list_entry(void *context, const struct store_entry *entry) {
     struct listing *listing = context;
-    struct span envelope;
+    struct loaded loaded;
     if (listing->unseen && (entry->flags & FLAG_SEEN))
         return true;
     if ((json_int_t)json_array_size(listing->entries) == listing->most) {
@@ -164,9 +172,8 @@ static bool list_entry(void *context, const struct store_entry *entry) {
         return false;
     }
     arena_reset(&listing->arena);
-    json_t *json = entry_json(listing->mta, entry, &listing->arena, &envelope);
-    if (json)
-        json_array_append_new(listing->entries, json);
+    if (load_entry(listing->mta, entry, &listing->arena, &loaded, NULL))
+        json_array_append_new(listing->entries, entry_json(&loaded, &listing->arena));
     listing->last = entry->sequence;
     return true;
 }
@@ -198,28 +205,22 @@ json_t *request_mailbox_list(struct client *client, json_t *request) {
     return client_error("unavailable", "%s", err.text);
 }
 
-static json_t *base64(struct span octets) {
-    unsigned char *out = mem_alloc((octets.len + 2) / 3 * 4 + 1);
-    if (!out)
-        return json_null();
-    int length = EVP_EncodeBlock(out, octets.data, (int)octets.len);
-    json_t *value = json_stringn((const char *)out, (size_t)length);
-    mem_free(out);
-    return value;
-}
-
-json_t *request_mailbox_read(struct client *client, json_t *request) {
+json_t *request_mailbox_show(struct client *client, json_t *request) {
     struct mta *mta = client->net->mta;
     struct opened opened;
     struct store_entry entry;
-    struct span envelope;
+    struct loaded loaded;
+    struct error err = {0};
     json_t *error = open_entry(client, request, &opened, &entry);
     if (error)
         return error;
-    json_t *answer = entry_json(mta, &entry, &mta->arena, &envelope);
-    if (!answer)
-        return client_error("unavailable", "the entry can't be read");
-    json_object_set_new(answer, "envelope", base64(envelope));
+    if (!load_entry(mta, &entry, &mta->arena, &loaded, &err))
+        return client_error("unavailable", "the entry can't be read: %s", err.text);
+    struct span envelope = envelope_of(&loaded, &mta->arena);
+    if (!envelope.data)
+        return client_error("unavailable", "the entry's envelope can't be read");
+    json_t *answer = entry_json(&loaded, &mta->arena);
+    json_object_set_new(answer, "envelope-octets", json_integer((json_int_t)envelope.len));
     return answer;
 }
 
@@ -265,7 +266,8 @@ json_t *request_mailbox_delete(struct client *client, json_t *request) {
     json_t *error = open_entry(client, request, &opened, &entry);
     if (error)
         return error;
-    if (!store_remove_entry(mta->batch.store, opened.mailbox, entry.sequence, entry.message))
+    if (!store_remove_entry(mta->batch.store, opened.mailbox, entry.sequence, entry.message) ||
+        !quota_remove(mta, opened.mailbox, entry.sequence, entry.octets))
         return client_error("unavailable", "no memory");
     batch_arm(mta);
     return json_pack("{s:i}", "changed", 1);
@@ -286,43 +288,81 @@ static bool remove_entry(void *context, const struct store_entry *entry) {
 
 bool mailbox_discard(struct mta *mta, uint32_t mailbox) {
     struct removal removal = {mta, mailbox, false};
-    return store_each_entry(mta->store, mailbox, 0, 0, remove_entry, &removal, NULL) && !removal.failed;
+    return store_each_entry(mta->store, mailbox, 0, 0, remove_entry, &removal, NULL) && !removal.failed &&
+           quota_forget(mta, mailbox);
 }
 
-/* ---- contents ---- */
+/* ---- pieces of contents and envelopes ---- */
+
+/* What a fetch asks for, and what was found: `octets` live in the arena or in mta->scratch. */
+struct piece {
+    uint64_t sequence, offset, total;
+    uint32_t length;
+    uint8_t part; /* enum ipc_fetch_part */
+    struct span octets;
+};
+
+static bool read_fetch(struct reader *r, struct piece *piece) {
+    *piece = (struct piece){.sequence = reader_u64(r), .offset = reader_u64(r)};
+    piece->length = reader_u32(r);
+    piece->part = reader_left(r) ? reader_u8(r) : IPC_FETCH_CONTENT;
+    return payload_done(r) && piece->length <= IPC_CHUNK && piece->part <= IPC_FETCH_ENVELOPE;
+}
+
+static bool piece_of_content(struct mta *mta, const struct loaded *loaded, struct piece *piece,
+                             struct error *err) {
+    if (!loaded->delivered.has_content)
+        return true;
+    struct store_content *content = store_content_open(mta->store, loaded->entry->message, err);
+    size_t got = 0;
+    if (!content)
+        return false;
+    piece->total = store_content_length(content);
+    buf_clear(&mta->scratch);
+    bool done = (buf_reserve(&mta->scratch, (size_t)piece->length + 1) ||
+                 error_set(err, STORE_NO_MEMORY, "no memory")) &&
+                (piece->offset >= piece->total ||
+                 store_content_read(content, piece->offset, mta->scratch.data, piece->length, &got, err));
+    piece->octets = span_of(mta->scratch.data, got);
+    store_content_release(content);
+    return done;
+}
+
+static bool piece_of_envelope(struct mta *mta, const struct loaded *loaded, struct piece *piece,
+                              struct error *err) {
+    struct span envelope = envelope_of(loaded, &mta->arena);
+    if (!envelope.data)
+        return error_set(err, STORE_CORRUPT, "it does not decode, or takes too much memory");
+    piece->total = envelope.len;
+    if (piece->offset < envelope.len) {
+        size_t left = envelope.len - (size_t)piece->offset;
+        piece->octets = span_of(envelope.data + piece->offset, left < piece->length ? left : piece->length);
+    }
+    return true;
+}
 
 static json_t *fetch(struct client *client, uint64_t ref, const struct opened *opened, struct reader *r) {
     struct mta *mta = client->net->mta;
     struct error err = {0};
     struct store_entry entry;
-    struct delivered delivered;
-    uint64_t sequence = reader_u64(r), offset = reader_u64(r);
-    uint32_t length = reader_u32(r);
-    if (!payload_done(r) || length > IPC_CHUNK)
+    struct loaded loaded;
+    struct piece piece;
+    if (!read_fetch(r, &piece))
         return client_error("bad-request",
-                            "a fetch names mailbox, entry, offset and a length of at most 262144");
-    arena_reset(&mta->arena);
-    if (!opened->mailbox ||
-        !store_get_entry(mta->store, opened->mailbox, sequence, &mta->arena, &entry, &err) ||
-        !read_data(entry.data, &delivered))
-        return client_error("not-found", "the mailbox has no such entry");
-    struct store_content *content =
-        delivered.has_content ? store_content_open(mta->store, entry.message, &err) : NULL;
-    uint64_t total = content ? store_content_length(content) : 0;
-    size_t got = 0;
-    buf_clear(&mta->scratch);
-    bool done =
-        !delivered.has_content ||
-        (content && buf_reserve(&mta->scratch, (size_t)length + 1) &&
-         (offset >= total || store_content_read(content, offset, mta->scratch.data, length, &got, &err)));
-    store_content_release(content);
-    if (!done)
-        return client_error("unavailable", "the content can't be read: %s", err.text);
+                            "a fetch names mailbox, entry, offset, a length of at most 262144, and "
+                            "whether it is of the content or the envelope");
+    json_t *error = find_entry(mta, opened, piece.sequence, &entry);
+    if (error)
+        return error;
+    bool envelope = piece.part == IPC_FETCH_ENVELOPE;
+    if (!load_entry(mta, &entry, &mta->arena, &loaded, &err) ||
+        !(envelope ? piece_of_envelope : piece_of_content)(mta, &loaded, &piece, &err))
+        return client_error("unavailable", "the %s can't be read: %s", envelope ? "envelope" : "content",
+                            err.text);
     buf_clear(&mta->head);
-    buf_append_u64(&mta->head, offset);
-    buf_append_u64(&mta->head, total);
-    ipc_send(client->net->channel, IPC_FETCH_DATA, ref, buf_span(&mta->head),
-             span_of(mta->scratch.data, got));
+    buf_append_u64(&mta->head, piece.offset);
+    buf_append_u64(&mta->head, piece.total);
+    ipc_send(client->net->channel, IPC_FETCH_DATA, ref, buf_span(&mta->head), piece.octets);
     return NULL;
 }
 

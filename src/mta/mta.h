@@ -71,10 +71,12 @@ struct mta_user {
 };
 
 struct mta_limits {
-    size_t envelope_octets;   /* a longer envelope is refused */
-    size_t envelope_memory;   /* arena for one decoded envelope */
-    uint64_t content_octets;  /* longest content taken, 0: no limit but the disk */
-    unsigned associations_in; /* of all peers together */
+    size_t envelope_octets;     /* a longer envelope is refused */
+    size_t envelope_memory;     /* arena for one decoded envelope */
+    uint64_t content_octets;    /* longest content taken, 0: no limit but the disk */
+    uint64_t mailbox_octets;    /* that a mailbox may hold, 0: no quota */
+    uint64_t submission_octets; /* that one uid may have in open submissions, 0: no quota */
+    unsigned associations_in;   /* of all peers together */
     unsigned requests;  /* requests in a batch above which it gathers no more; a turn reads 1 MiB a channel */
     unsigned gather_us; /* microseconds a batch waits for more when the disk is fast; 0: none */
     unsigned repeat_seconds; /* how long repeat keys are kept */

@@ -139,6 +139,7 @@ struct effect {
     struct association *association; /* NULL when it went away in the meantime, or plays no part */
     struct bytes *bytes;
     uint64_t ref;
+    uint64_t octets;
     uint32_t number;
 };
 
@@ -161,6 +162,13 @@ struct counters {
     uint64_t received, submitted, transferred, delivered, reports, repeats, refused, possible_duplicates;
 };
 
+/* jump.c: how the expiry of units with ids below `below` is to be read. */
+struct expiry_shift {
+    uint64_t below;
+    int64_t us;
+};
+#define SHIFTS_MOST 16
+
 struct mta {
     struct event_base *loop;
     const struct mta_config *config;
@@ -180,16 +188,26 @@ struct mta {
     struct guesses *guesses; /* NULL in a reader */
     uint64_t ping_number;    /* of the last ping */
     struct batch batch;
-    struct arena arena;                        /* for the unit that is being worked on */
-    struct buf head;                           /* frame fields that are being put together */
-    struct buf scratch;                        /* rows and events that are being put together */
-    struct buf prefix;                         /* an APDU's octets before its content */
-    struct map resumable;                      /* struct outbound_activity by work id */
-    struct event *commit, *tick, *more, *pace; /* more: the rest of what a tick left undone */
+    struct arena arena;   /* for the unit that is being worked on */
+    struct buf head;      /* frame fields that are being put together */
+    struct buf scratch;   /* rows and events that are being put together */
+    struct buf prefix;    /* an APDU's octets before its content */
+    struct map resumable; /* struct outbound_activity by work id */
+    struct event *commit, *tick, *pace;
+    struct event *more;                 /* the rest of what a tick left undone */
+    struct event *fill;                 /* what a commit left to the store for after the answers */
+    int64_t tick_clock, tick_monotonic; /* of the last tick */
+    int64_t last_seen;                  /* when the newest event was recorded before the start; 0: none was */
+    struct expiry_shift shifts[SHIFTS_MOST];
+    size_t shift_count, graced;
+    int64_t put_off_logged;  /* monotonic µs; 0: never */
+    uint64_t put_off;        /* copies since the last line about them */
+    bool refusing;           /* the log says that the store takes nothing */
+    int64_t refusing_logged; /* monotonic µs; 0: never */
     int64_t paced_at;
     const struct peer *crowded;                 /* where what just came in has to queue; NULL: nowhere */
     struct association *held_first, *held_last; /* whose answers are held back (pace.c) */
-    char id_prefix[17];
+    char id_prefix[MTS_ID_PREFIX + 1];
     uint64_t id_next;
     uint64_t named_in; /* the number of the batch that last said something of activities in */
     size_t hot_octets; /* held by work's bytes */
@@ -198,8 +216,10 @@ struct mta {
     struct counters counters;
     struct local_user *users; /* client_private.h */
     size_t user_count;
-    struct map user_numbers; /* from 1, by the hash of the user's key */
-    struct work **unsaved;   /* finished with the peer, the row's removal failed */
+    struct map user_numbers;   /* from 1, by the hash of the user's key */
+    struct map mailbox_use;    /* quota.c: what a mailbox holds, by the store's key */
+    struct map submission_use; /* octets in open submissions, by uid + 1 */
+    struct work **unsaved;     /* finished with the peer, the row's removal failed */
     size_t unsaved_count, unsaved_room;
     uint64_t users_version; /* of the users that were added by hand */
     bool reader;            /* a reader process: only what reads rows is answered */
@@ -385,9 +405,13 @@ struct span mailbox_name(struct mta *mta, const char *mailbox);
 /* When the store was opened: mailboxes that an older program named by a spelling get that name. */
 bool mailboxes_rename(struct mta *mta, struct error *err);
 
-/* Adds a mailbox entry for what was delivered of the message. */
-bool decide_entry(struct mta *mta, const struct mts_delivery *delivery, enum mts_kind kind, bool has_content,
-                  uint64_t message, int64_t now);
+/*
+ * Delivers the copy `stored` of the message: as mts_deliver, and adds the mailbox entry to the batch. A full
+ * mailbox is a failure of the copy (a report is discarded). What follows is in `more`. False without memory,
+ * or when the store fails.
+ */
+bool decide_delivery(struct mta *mta, struct mts_run *run, const struct mts_stored *stored, uint64_t message,
+                     struct mts_decisions *more);
 
 /* ---- copy.c: a copy as the store has it, for what must be decided on it anew ---- */
 

@@ -50,7 +50,7 @@ static const struct operation operations[] = {
       "encoded-information-types", "priority", "security-label", "alternate-recipient-allowed"}},
     {"mailboxes", request_mailboxes, EVERYBODY, ROWS, {NULL}},
     {"mailbox-list", request_mailbox_list, EVERYBODY, ROWS, {"mailbox", "after", "limit", "unseen"}},
-    {"mailbox-read-envelope", request_mailbox_read, EVERYBODY, ROWS, {"mailbox", "entry"}},
+    {"mailbox-show", request_mailbox_show, EVERYBODY, ROWS, {"mailbox", "entry"}},
     {"mailbox-mark", request_mailbox_mark, EVERYBODY, CHANGES, {"mailbox", "entry", "seen"}},
     {"mailbox-delete", request_mailbox_delete, EVERYBODY, CHANGES, {"mailbox", "entry"}},
     {"user-list", request_users, OPERATORS, ROWS, {NULL}},

@@ -20,3 +20,23 @@ bool row_read(struct span data, struct row *row) {
     return !r.failed && form == ROW_FORM && row->kind >= MTS_MESSAGE && row->kind <= MTS_REPORT &&
            row->copy >= MTS_COPY_TRANSFER && row->copy <= MTS_COPY_CONVERT;
 }
+
+/* Before schema version 4 the first octet was the kind alone, and the rest the delivery envelope. */
+#define SHARES_ENVELOPE 0x10
+
+bool delivered_write(struct buf *out, const struct delivered *delivered) {
+    return buf_append_byte(out, (uint8_t)(SHARES_ENVELOPE | delivered->kind)) &&
+           buf_append_byte(out, delivered->has_content) && buf_append_u32(out, delivered->position);
+}
+
+bool delivered_read(struct span data, struct delivered *delivered) {
+    struct reader r = reader_of(data);
+    uint8_t form = reader_u8(&r);
+    *delivered = (struct delivered){.kind = (enum mts_kind)(form & ~SHARES_ENVELOPE)};
+    delivered->has_content = reader_u8(&r);
+    if (form & SHARES_ENVELOPE)
+        delivered->position = reader_u32(&r);
+    else
+        delivered->envelope = payload_rest(&r);
+    return !r.failed && (delivered->kind == MTS_MESSAGE || delivered->kind == MTS_REPORT);
+}

@@ -12,6 +12,20 @@ struct row {
     struct span plan;
 };
 
+/* The data of a mailbox entry. The envelope is not in it: it is made of the message's when somebody reads it
+ * (mts_delivery_envelope), so that many entries share one. */
+struct delivered {
+    enum mts_kind kind;
+    bool has_content;
+    uint32_t position; /* of mts_delivery */
+    struct span
+        envelope; /* absent; of entries written before schema version 4 the delivery envelope itself */
+};
+
+bool delivered_write(struct buf *out, const struct delivered *delivered);
+/* The envelope points into `data`. False when it is no entry of ours. */
+bool delivered_read(struct span data, struct delivered *delivered);
+
 bool row_write(struct buf *out, const struct row *row);
 /* The plan points into `data`. False when it is no row of ours. */
 bool row_read(struct span data, struct row *row);

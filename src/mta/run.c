@@ -2,6 +2,7 @@
 #include <stdio.h>
 
 #include <event2/event.h>
+#include <openssl/rand.h>
 #include <unistd.h>
 
 #include "base/alloc.h"
@@ -11,7 +12,9 @@
 #include "mta/client_private.h"
 #include "mta/convert.h"
 #include "mta/guesses.h"
+#include "mta/jump.h"
 #include "mta/outbound_private.h"
+#include "mta/quota.h"
 
 /* Units whose time has come that one tick works on, and µs for which it begins with more; the rest follows at
  * once. */
@@ -51,7 +54,7 @@ static bool load_work(void *context, const struct store_work *row) {
     struct work unit = {.id = row->id,
                         .message = row->message,
                         .due = row->due,
-                        .expires = row->expiry ? row->expiry : INT64_MAX,
+                        .expires = jump_expiry(mta, row->id, row->expiry ? row->expiry : INT64_MAX),
                         .peer = peer ? peer->number : PEER_NONE,
                         .tries = (uint16_t)(row->tries < UINT16_MAX ? row->tries : UINT16_MAX),
                         .lane = row->priority < LANES ? row->priority : LANE_NORMAL,
@@ -64,8 +67,10 @@ static bool load_work(void *context, const struct store_work *row) {
 }
 
 static bool load_queue(struct mta *mta, struct error *err) {
+    jump_start(mta);
     if (!store_each_work(mta->store, 0, 0, 0, -1, load_work, mta, err))
         return false;
+    jump_started(mta);
     if (!outbound_load(mta))
         return error_set(err, STORE_IO, "the transfers to be resumed can't be read");
     peers_left(mta);
@@ -75,36 +80,58 @@ static bool load_queue(struct mta *mta, struct error *err) {
     return true;
 }
 
-static const char *base36(uint64_t number, char out[static 14]) {
-    char *at = out + 13;
-    *at = '\0';
-    do
-        *--at = "0123456789abcdefghijklmnopqrstuvwxyz"[number % 36];
-    while ((number /= 36) > 0);
-    return at;
+/* Digits of the part that is drawn at each start: 36^11 is above 2^56. */
+#define PART_DIGITS 11
+
+static bool draw_part(char part[static PART_DIGITS + 1], struct error *err) {
+    uint8_t octets[PART_DIGITS];
+    if (RAND_bytes(octets, sizeof octets) != 1)
+        return error_set(err, STORE_IO, "no random octets to be had");
+    for (size_t i = 0; i < PART_DIGITS; i++)
+        part[i] = "0123456789abcdefghijklmnopqrstuvwxyz"[octets[i] % 36];
+    part[PART_DIGITS] = '\0';
+    return true;
 }
 
-/* The epoch is a durable counter, so that no identifier comes twice whatever the clock does. */
-static bool begin_epoch(struct mta *mta, struct error *err) {
-    uint64_t epoch;
-    if (!store_reserve(mta->store, "epoch", 1, &epoch, err))
-        return false;
-    char text[14];
-    snprintf(mta->id_prefix, sizeof mta->id_prefix, "%.10s.%.4s.", mta->config->node, base36(epoch, text));
+/*
+ * Local identifiers are NODE.PART.NUMBER. The part is drawn anew at each start
+ * and on disk before the first identifier is made: neither a counter nor a clock
+ * can say what was used, as both go back when a backup is restored or the clock is
+ * set. That the last one was drawn again is the one case that can be seen.
+ */
+static bool begin_identifiers(struct mta *mta, struct error *err) {
+    const struct span name = SPAN_LIT("identifier-part");
+    char part[PART_DIGITS + 1];
+    struct buf last;
+    struct error none = {0};
+    buf_init(&last, 256);
+    bool done = store_get_record(mta->store, STORE_SETTING, name, &last, &none) ||
+                none.code == STORE_NOT_FOUND || error_set(err, none.code, "%s", none.text);
+    do
+        done = done && draw_part(part, err);
+    while (done && span_eq(buf_span(&last), span_str(part)));
+    buf_free(&last);
+    snprintf(mta->id_prefix, sizeof mta->id_prefix, "%.10s.%s", mta->config->node, done ? part : "");
     mta->id_next = 1;
-    return true;
+    return done &&
+           (store_put_record(mta->batch.store, STORE_SETTING, name, span_str(part)) ||
+            error_set(err, STORE_NO_MEMORY, "no memory")) &&
+           store_commit(mta->batch.store, err);
 }
 
 static void on_tick(evutil_socket_t fd, short what, void *arg);
 static void on_more(evutil_socket_t fd, short what, void *arg);
+static void on_fill(evutil_socket_t fd, short what, void *arg);
 
 static bool open_events(struct mta *mta) {
     mta->commit = event_new(mta->loop, -1, 0, batch_on_commit, mta);
     mta->tick = event_new(mta->loop, -1, EV_PERSIST, on_tick, mta);
     mta->more = event_new(mta->loop, -1, 0, on_more, mta);
+    mta->fill = event_new(mta->loop, -1, 0, on_fill, mta);
     struct timeval second = {.tv_sec = 1};
     mta->pace = event_new(mta->loop, -1, 0, pace_on_timer, mta);
-    return mta->commit && mta->tick && mta->more && mta->pace && event_add(mta->tick, &second) == 0;
+    return mta->commit && mta->tick && mta->more && mta->fill && mta->pace &&
+           event_add(mta->tick, &second) == 0;
 }
 
 /* A daemon that is ending yet may have the store for a moment; whoever keeps it is named. */
@@ -126,7 +153,7 @@ static bool open_all(struct mta *mta, struct error *err) {
     if (!schedule_init(&mta->schedule, 0) || !batch_init(mta) || !peers_configure(mta) ||
         !convert_init(mta) || !open_events(mta) || !(mta->guesses = guesses_new()))
         return error_set(err, STORE_NO_MEMORY, "no memory");
-    return begin_epoch(mta, err) && mailboxes_rename(mta, err) && users_load(mta, err) &&
+    return begin_identifiers(mta, err) && mailboxes_rename(mta, err) && users_load(mta, err) &&
            load_queue(mta, err);
 }
 
@@ -143,6 +170,7 @@ struct mta *mta_make(struct event_base *loop, const struct mta_config *config,
     if (reload)
         mta->reload = *reload;
     mta->started = clock_now_us();
+    ber_utctime_set_now(mta->started / SECOND);
     arena_init(&mta->arena, config->limits.envelope_memory);
     buf_init(&mta->config_parts, IPC_CONFIG_MAX);
     buf_init(&mta->head, 0);
@@ -191,6 +219,8 @@ void mta_free(struct mta *mta) {
         event_free(mta->tick);
     if (mta->more)
         event_free(mta->more);
+    if (mta->fill)
+        event_free(mta->fill);
     if (mta->pace)
         event_free(mta->pace);
     close_door(mta->door);
@@ -198,6 +228,7 @@ void mta_free(struct mta *mta) {
     free_work_bytes(mta);
     schedule_free(&mta->schedule);
     users_free(mta);
+    quota_free(mta);
     peers_free(mta);
     guesses_free(mta->guesses);
     store_close(mta->store);
@@ -257,6 +288,13 @@ static void on_more(evutil_socket_t fd, short what, void *arg) {
     (void)fd;
     (void)what;
     do_work(arg, clock_now_us());
+}
+
+static void on_fill(evutil_socket_t fd, short what, void *arg) {
+    struct mta *mta = arg;
+    (void)fd;
+    (void)what;
+    store_catch_up(mta->store);
 }
 
 static bool nothing_under_way(const struct mta *mta) {
@@ -321,10 +359,26 @@ static void finish_stop(struct mta *mta) {
     event_base_loopexit(mta->loop, NULL);
 }
 
-static void keep_store(struct mta *mta, int64_t now) {
-    bool accepting = store_accepting(mta->store);
-    if (!accepting && store_probe(mta->store))
+/* A store that fails and recovers by turns is told of once in a while. */
+#define REFUSAL_LOGGED_EVERY (60 * SECOND)
+
+static void watch_store(struct mta *mta) {
+    int64_t now = clock_monotonic_us();
+    bool accepting = store_accepting(mta->store) && store_probe(mta->store);
+    if (!accepting && !mta->refusing &&
+        (!mta->refusing_logged || now - mta->refusing_logged > REFUSAL_LOGGED_EVERY)) {
+        log_error("no message is taken any more: %s", store_cause(mta->store)->text);
+        mta->refusing = true;
+        mta->refusing_logged = now;
+    }
+    if (!accepting && store_probe(mta->store) && mta->refusing) {
         log_notice("the store takes messages again");
+        mta->refusing = false;
+    }
+}
+
+static void keep_store(struct mta *mta, int64_t now) {
+    watch_store(mta);
     if (mta->unsaved_count)
         outbound_save_again(mta);
     int64_t track = mta->config->limits.track_seconds;
@@ -335,6 +389,7 @@ static void keep_store(struct mta *mta, int64_t now) {
 
 void mta_tick(struct mta *mta) {
     int64_t now = clock_now_us();
+    jump_tick(mta, now);
     keep_store(mta, now);
     do_work(mta, now);
     peers_tick(mta, now);

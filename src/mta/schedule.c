@@ -295,3 +295,21 @@ void schedule_each(const struct schedule *schedule, bool (*visit)(void *context,
                 return;
         }
 }
+
+static void shift_unit(struct work *work, int64_t us) {
+    if (work->expires != INT64_MAX && __builtin_add_overflow(work->expires, us, &work->expires))
+        work->expires = INT64_MAX;
+    if (work->tries || work->state != WORK_WAITING)
+        work->due += us;
+}
+
+void schedule_shift(struct schedule *schedule, int64_t us) {
+    for (size_t i = 0; i < schedule->buckets; i++)
+        for (struct work *work = schedule->table[i]; work; work = work->same) {
+            bool armed = work->timer != 0;
+            drop_timer(schedule, work);
+            shift_unit(work, us);
+            if (armed)
+                set_timer(schedule, work);
+        }
+}

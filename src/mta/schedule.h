@@ -112,6 +112,10 @@ void schedule_doubt(struct schedule *schedule, struct work *work, bool in_doubt)
 int64_t schedule_wake(const struct schedule *schedule);
 struct work *schedule_due(struct schedule *schedule, int64_t now);
 
+/* The clock jumped by `us`: all that expires does so by so much later, and so do retries; deferred delivery
+ * keeps its time of day. */
+void schedule_shift(struct schedule *schedule, int64_t us);
+
 /* Calls for each unit, in no order, until `visit` returns false. It may not add or remove units. */
 void schedule_each(const struct schedule *schedule, bool (*visit)(void *context, struct work *work),
                    void *context);

@@ -5,6 +5,7 @@
 #include "base/clock.h"
 #include "mta/client_private.h"
 #include "mta/event.h"
+#include "mta/quota.h"
 #include "names/oraddress.h"
 #include "schema/x411p3.h"
 
@@ -13,11 +14,13 @@
 
 struct submission {
     enum ipc_submission kind;
+    uint64_t octets; /* counted for its uid */
     struct bytes *envelope;
     struct store_content *content;
 };
 
-static void submission_free(struct submission *submission) {
+static void submission_free(const struct client *client, struct submission *submission) {
+    quota_submitted(client->net->mta, client->uid, submission->octets);
     store_content_release(submission->content);
     bytes_drop(submission->envelope);
     mem_free(submission);
@@ -28,13 +31,13 @@ static void forget(struct client *client, uint64_t ref) {
     if (!submission)
         return;
     map_remove(&client->submissions, ref);
-    submission_free(submission);
+    submission_free(client, submission);
 }
 
 void submissions_free(struct client *client) {
     for (size_t i = 0; i < client->submissions.room; i++)
         if (client->submissions.slots[i].value)
-            submission_free(client->submissions.slots[i].value);
+            submission_free(client, client->submissions.slots[i].value);
     map_free(&client->submissions);
 }
 
@@ -43,9 +46,27 @@ static void refuse(struct client *client, uint64_t ref, json_t *error) {
     client_refuse_submission(client, ref, error);
 }
 
-/* Why nothing can be begun under this ref; NULL: it can. */
+/* Whoever owns a mailbox may be an originator; which one is looked at when the envelope is decoded. */
+static bool may_submit(const struct client *client) {
+    const struct mta *mta = client->net->mta;
+    bool may = client_is_operator(client);
+    for (size_t i = 0; !may && i < mta->user_count; i++)
+        may = client_owns(client, &mta->users[i]);
+    return may;
+}
+
+static json_t *over_quota(const struct client *client) {
+    return client_error("too-large", "uid %u has as much as it may in open submissions: %llu octets",
+                        (unsigned)client->uid,
+                        (unsigned long long)client->net->mta->config->limits.submission_octets);
+}
+
+/* Why nothing can be begun under this ref; NULL: it can. Nothing is kept of a submission before. */
 static json_t *why_not(const struct client *client, uint64_t ref, uint8_t kind) {
     const struct mta *mta = client->net->mta;
+    if (!may_submit(client))
+        return client_error("not-permitted", "no mailbox belongs to uid %u: it has nobody to submit for",
+                            (unsigned)client->uid);
     if (kind < IPC_SUBMISSION_MESSAGE || kind > IPC_SUBMISSION_PROBE)
         return client_error("inconsistent-request",
                             "the submission's kind is none: 1 is a message, 2 a probe");
@@ -66,14 +87,16 @@ static json_t *why_not(const struct client *client, uint64_t ref, uint8_t kind) 
 static bool open_submission(struct client *client, uint64_t ref, enum ipc_submission kind,
                             struct span envelope, struct error *err) {
     struct submission *submission = mem_alloc(sizeof *submission);
-    if (!submission)
+    if (!submission) {
+        quota_submitted(client->net->mta, client->uid, envelope.len);
         return false;
-    submission->kind = kind;
+    }
+    *submission = (struct submission){.kind = kind, .octets = envelope.len};
     submission->envelope = bytes_new(envelope, (struct span){NULL, 0});
     submission->content = store_content_create(client->net->mta->store, 0, err);
     if (submission->envelope && submission->content && map_put(&client->submissions, ref, submission))
         return true;
-    submission_free(submission);
+    submission_free(client, submission);
     return false;
 }
 
@@ -81,8 +104,11 @@ void submit_begin(struct client *client, uint64_t ref, struct span payload) {
     struct error err = {0};
     struct reader r = reader_of(payload);
     uint8_t kind = reader_u8(&r);
+    struct span envelope = payload_rest(&r);
     json_t *error = why_not(client, ref, kind);
-    if (!error && !open_submission(client, ref, (enum ipc_submission)kind, payload_rest(&r), &err))
+    if (!error && !quota_submit(client->net->mta, client->uid, envelope.len))
+        error = over_quota(client);
+    else if (!error && !open_submission(client, ref, (enum ipc_submission)kind, envelope, &err))
         error = client_error("unavailable", "%s", err.text[0] ? err.text : "no memory");
     if (error)
         refuse(client, ref, error);
@@ -101,8 +127,15 @@ void submit_content(struct client *client, uint64_t ref, struct span payload) {
     else if (most && store_content_length(submission->content) + payload.len > most)
         refuse(client, ref,
                client_error("too-large", "the content is longer than %llu octets", (unsigned long long)most));
-    else if (!store_content_append(submission->content, payload, &err))
-        refuse(client, ref, client_error("unavailable", "%s", err.text));
+    else if (!store_accepting(mta->store))
+        refuse(client, ref, client_error("unavailable", "%s", store_cause(mta->store)->text));
+    else if (!quota_submit(mta, client->uid, payload.len))
+        refuse(client, ref, over_quota(client));
+    else {
+        submission->octets += payload.len;
+        if (!store_content_append(submission->content, payload, &err))
+            refuse(client, ref, client_error("unavailable", "%s", err.text));
+    }
 }
 
 /* ---- who submits ---- */

@@ -22,9 +22,9 @@ static bool is_for_reported_user(const struct x411_ExtensionField *field) {
     return extension_number(field) != EXT_INTERNAL_TRACE;
 }
 
-static bool gather(struct work *work, const struct x411_Extensions *from,
+static bool gather(struct arena *arena, const struct x411_Extensions *from,
                    bool (*wanted)(const struct x411_ExtensionField *), struct x411_Extensions *to) {
-    struct x411_ExtensionField *items = arena_array(work->arena, to->count + from->count + 1, sizeof *items);
+    struct x411_ExtensionField *items = arena_array(arena, to->count + from->count + 1, sizeof *items);
     if (!items)
         return false;
     if (to->count)
@@ -36,9 +36,9 @@ static bool gather(struct work *work, const struct x411_Extensions *from,
     return true;
 }
 
-static struct x411_ORName *first_intended(struct work *work, const recipient_fields *recipient) {
+static struct x411_ORName *first_intended(struct arena *arena, const recipient_fields *recipient) {
     struct x411_RedirectionHistory history = {0};
-    if (!extension_decode(work->arena, &recipient->extensions, EXT_REDIRECTION_HISTORY,
+    if (!extension_decode(arena, &recipient->extensions, EXT_REDIRECTION_HISTORY,
                           &x411_RedirectionHistory_type, &history) ||
         !history.count)
         return NULL;
@@ -46,13 +46,13 @@ static struct x411_ORName *first_intended(struct work *work, const recipient_fie
 }
 
 /* The others' names, where their disclosure was asked for. */
-static bool fill_others(struct work *work, const struct subject *subject, size_t position,
+static bool fill_others(struct arena *arena, const struct subject *subject, size_t position,
                         struct x411p3_OtherMessageDeliveryFields *fields) {
     const struct x411_MessageTransferEnvelope *envelope = &subject->envelope;
     size_t count = envelope->per_recipient_fields.count;
     if (count < 2 || !subject_has(subject, x411_PerMessageIndicators_disclosure_of_other_recipients))
         return true;
-    struct x411_ORName *names = arena_array(work->arena, count, sizeof *names);
+    struct x411_ORName *names = arena_array(arena, count, sizeof *names);
     if (!names)
         return false;
     for (size_t i = 0, at = 0; i < count; i++)
@@ -63,7 +63,7 @@ static bool fill_others(struct work *work, const struct subject *subject, size_t
     return true;
 }
 
-static bool fill_fields(struct work *work, const struct subject *subject, size_t position,
+static bool fill_fields(struct arena *arena, const struct subject *subject, size_t position,
                         struct x411p3_OtherMessageDeliveryFields *fields) {
     const struct x411_MessageTransferEnvelope *envelope = &subject->envelope;
     const recipient_fields *recipient = &envelope->per_recipient_fields.items[position];
@@ -78,7 +78,7 @@ static bool fill_fields(struct work *work, const struct subject *subject, size_t
     fields->original_encoded_information_types = envelope->original_encoded_information_types;
     fields->priority = envelope->priority;
     fields->this_recipient_name = recipient->recipient_name;
-    fields->originally_intended_recipient_name = first_intended(work, recipient);
+    fields->originally_intended_recipient_name = first_intended(arena, recipient);
     fields->converted_encoded_information_types = trace_converted_types(&envelope->trace_information);
     fields->content_identifier = envelope->content_identifier;
     if (envelope->trace_information.count)
@@ -86,25 +86,28 @@ static bool fill_fields(struct work *work, const struct subject *subject, size_t
             envelope->trace_information.items[0].domain_supplied_information.arrival_time;
     if (subject_has(subject, x411_PerMessageIndicators_implicit_conversion_prohibited) &&
         !ber_bit_set(&fields->delivery_flags, x411p3_DeliveryFlags_implicit_conversion_prohibited, true,
-                     work->arena))
+                     arena))
         return false;
-    return fill_others(work, subject, position, fields) &&
-           gather(work, &envelope->extensions, is_for_user, &fields->extensions) &&
-           gather(work, &recipient->extensions, is_for_user, &fields->extensions);
+    return fill_others(arena, subject, position, fields) &&
+           gather(arena, &envelope->extensions, is_for_user, &fields->extensions) &&
+           gather(arena, &recipient->extensions, is_for_user, &fields->extensions);
 }
 
-static bool fill_envelope(struct work *work, const struct subject *subject, size_t position,
-                          struct span *octets) {
-    struct x411p3_MessageDeliveryEnvelope *envelope = arena_alloc(work->arena, sizeof *envelope);
-    if (!envelope)
-        return false;
+static struct span message_envelope(struct arena *arena, const struct subject *subject, size_t position,
+                                    int64_t time) {
+    struct x411p3_MessageDeliveryEnvelope *envelope = arena_alloc(arena, sizeof *envelope);
+    struct span octets = {NULL, 0};
+    if (!envelope || position >= subject->envelope.per_recipient_fields.count)
+        return octets;
     envelope->message_delivery_identifier = subject->envelope.message_identifier;
-    return time_write(work, work->run->now, &envelope->message_delivery_time) &&
-           fill_fields(work, subject, position, &envelope->other_fields) &&
-           ber_encode_arena(&x411p3_MessageDeliveryEnvelope_type, envelope, work->arena, octets, NULL);
+    if (!ber_utctime_write(time, arena, &envelope->message_delivery_time) ||
+        !fill_fields(arena, subject, position, &envelope->other_fields) ||
+        !ber_encode_arena(&x411p3_MessageDeliveryEnvelope_type, envelope, arena, &octets, NULL))
+        return (struct span){NULL, 0};
+    return octets;
 }
 
-/* The message is the user's: envelope, event, and the report if one was asked for. */
+/* The message is the user's: its place in the envelope, event, and the report if one was asked for. */
 static void delivered(struct work *work, const struct batch *batch, size_t position,
                       struct mts_delivery *out) {
     const struct subject *subject = &batch->subject;
@@ -116,8 +119,7 @@ static void delivered(struct work *work, const struct batch *batch, size_t posit
     out->originator = work_address(work, &subject->envelope.originator_name);
     out->recipient = work_address(work, &recipient->recipient_name);
     out->identifier = subject->identifier;
-    if (!fill_envelope(work, subject, position, &out->envelope))
-        work->no_memory = true;
+    out->position = (uint32_t)position;
     struct mts_event *event = work_event(work, MTS_EVENT_DELIVERED, subject->identifier);
     event->recipient = recipient->originally_specified_recipient_number;
     event->name = span_str(target->mailbox);
@@ -126,7 +128,7 @@ static void delivered(struct work *work, const struct batch *batch, size_t posit
 
 /* ---- reports ---- */
 
-static bool fill_reported(struct work *work, const struct x411_PerRecipientReportTransferFields *from,
+static bool fill_reported(struct arena *arena, const struct x411_PerRecipientReportTransferFields *from,
                           struct x411p3_PerRecipientReportDeliveryFields *to) {
     to->actual_recipient_name = from->actual_recipient_name;
     to->report_type = from->last_trace_information.report_type;
@@ -134,36 +136,40 @@ static bool fill_reported(struct work *work, const struct x411_PerRecipientRepor
         from->last_trace_information.converted_encoded_information_types;
     to->originally_intended_recipient_name = from->originally_intended_recipient_name;
     to->supplementary_information = from->supplementary_information;
-    return gather(work, &from->extensions, is_for_reported_user, &to->extensions);
+    return gather(arena, &from->extensions, is_for_reported_user, &to->extensions);
 }
 
-static bool fill_report_envelope(struct work *work, const struct x411_Report *report, struct span *octets) {
+static struct span report_envelope(struct arena *arena, const struct x411_Report *report) {
     const struct x411_ReportTransferContent *content = &report->content;
     struct x411p3_ReportDeliveryEnvelope envelope = {
         .subject_submission_identifier = content->subject_identifier,
         .content_identifier = content->content_identifier,
         .content_type = content->content_type,
         .original_encoded_information_types = content->original_encoded_information_types};
+    const struct span absent = {NULL, 0};
+    struct span octets;
     size_t count = content->per_recipient_fields.count;
     envelope.per_recipient_fields.items =
-        arena_array(work->arena, count + 1, sizeof *envelope.per_recipient_fields.items);
+        arena_array(arena, count + 1, sizeof *envelope.per_recipient_fields.items);
     envelope.per_recipient_fields.count = count;
     if (!envelope.per_recipient_fields.items)
-        return false;
+        return absent;
     for (size_t i = 0; i < count; i++)
-        if (!fill_reported(work, &content->per_recipient_fields.items[i],
+        if (!fill_reported(arena, &content->per_recipient_fields.items[i],
                            &envelope.per_recipient_fields.items[i]))
-            return false;
-    return gather(work, &report->envelope.extensions, is_for_reported_user, &envelope.extensions) &&
-           gather(work, &content->extensions, is_for_reported_user, &envelope.extensions) &&
-           ber_encode_arena(&x411p3_ReportDeliveryEnvelope_type, &envelope, work->arena, octets, NULL);
+            return absent;
+    bool done = gather(arena, &report->envelope.extensions, is_for_reported_user, &envelope.extensions) &&
+                gather(arena, &content->extensions, is_for_reported_user, &envelope.extensions) &&
+                ber_encode_arena(&x411p3_ReportDeliveryEnvelope_type, &envelope, arena, &octets, NULL);
+    return done ? octets : absent;
 }
+
+static const struct ber_limits as_stored = {.relax_bounds = true, .relax_characters = true};
 
 static void deliver_report(struct work *work, const struct mts_stored *stored, struct mts_delivery *out) {
     struct x411_Report report = {0};
-    struct ber_limits limits = {.relax_bounds = true, .relax_characters = true};
     struct address address;
-    if (!ber_decode(&x411_Report_type, stored->octets, work->arena, &limits, &report, NULL)) {
+    if (!ber_decode(&x411_Report_type, stored->octets, work->arena, &as_stored, &report, NULL)) {
         work->out->result = MTS_INVALID;
         work->out->cause = "the stored report does not read";
         return;
@@ -178,11 +184,8 @@ static void deliver_report(struct work *work, const struct mts_stored *stored, s
     }
     const struct entry *entry = entry_find(work->tables, address.key);
     out->delivered = entry && entry->user && entry->user->given.mailbox;
-    if (out->delivered) {
+    if (out->delivered)
         out->mailbox = entry->user->given.mailbox;
-        if (!fill_report_envelope(work, &report, &out->envelope))
-            work->no_memory = true;
-    }
     struct mts_event *event =
         work_event(work, out->delivered ? MTS_EVENT_DELIVERED : MTS_EVENT_DISCARDED, identifier);
     event->other = out->identifier;
@@ -233,4 +236,29 @@ void mts_deliver(struct mts_run *run, const struct mts_stored *stored, struct mt
     work_end(&work);
     if (out->more.result != MTS_DECIDED)
         out->delivered = false;
+}
+
+static struct span envelope_of_message(const struct mts_stored *stored, uint32_t position, int64_t time,
+                                       struct arena *arena) {
+    static const struct mts_tables no_tables;
+    struct mts_run run = {.tables = &no_tables, .arena = arena, .now = time};
+    struct mts_decisions unused;
+    struct work work;
+    struct subject subject;
+    struct span octets = {NULL, 0};
+    work_begin(&work, &run, &unused);
+    if (subject_decode(&work, stored, &subject))
+        octets = message_envelope(arena, &subject, position, time);
+    work_end(&work);
+    return octets;
+}
+
+struct span mts_delivery_envelope(const struct mts_stored *stored, uint32_t position, int64_t time,
+                                  struct arena *arena) {
+    struct x411_Report report = {0};
+    if (stored->kind != MTS_REPORT)
+        return envelope_of_message(stored, position, time, arena);
+    return ber_decode(&x411_Report_type, stored->octets, arena, &as_stored, &report, NULL)
+               ? report_envelope(arena, &report)
+               : (struct span){NULL, 0};
 }

@@ -41,15 +41,18 @@ struct mts_routed {
     int hop;           /* -1: one that is not in the tables any more */
 };
 
+/* Leaves nine digits to base 36 of ub-local-id-length's 32 characters for the number. */
+#define MTS_ID_PREFIX 22
+
 /* The circumstances of one call. */
 struct mts_run {
     const struct mts_tables *tables;
     struct arena *arena;
     int64_t now; /* seconds since 1970 UTC */
 
-    /* MTS-identifiers: `id_prefix` (at most 16 characters of IA5String; includes the node and an epoch that
-     * no earlier run of the node has used) and a number that the calls raise. The same prefix and number
-     * never come twice. */
+    /* MTS-identifiers: `id_prefix` (at most MTS_ID_PREFIX characters of IA5String; includes the node and a
+     * part that no earlier run of the node has used) and a number that the calls raise. The same prefix and
+     * number never come twice. */
     const char *id_prefix;
     uint64_t id_next;
 
@@ -248,7 +251,8 @@ bool mts_recipients(const struct mts_stored *stored, struct arena *arena, struct
 
 struct mts_delivery {
     bool delivered;
-    struct span envelope; /* BER of MessageDeliveryEnvelope, or ReportDeliveryEnvelope for a report */
+    uint32_t
+        position; /* the recipient's in the held envelope's per-recipient-fields, from 0; 0 for a report */
     struct span
         returned_content; /* of a report that came with it; with has_content it is the stored content */
     const char *mailbox;
@@ -258,9 +262,18 @@ struct mts_delivery {
     struct mts_decisions more; /* reports, alternates, events */
 };
 
-/* Delivers a DELIVER copy at run->now. Store the envelope with the content in the mailbox and `more` in one
- * commit. */
+/* Delivers a DELIVER copy at run->now. Store position and time in the mailbox, with a reference to the held
+ * object, and `more`, in one commit. */
 void mts_deliver(struct mts_run *run, const struct mts_stored *stored, struct mts_delivery *out);
+
+/*
+ * What the user at `position` got at `time` (seconds): BER of MessageDeliveryEnvelope, or for a report of
+ * ReportDeliveryEnvelope. A pure function of what is stored (the plan does not count), so that mailboxes
+ * share the held object and keep no envelope each. Absent when the octets do not decode, when they have no
+ * such recipient, or without memory.
+ */
+struct span mts_delivery_envelope(const struct mts_stored *stored, uint32_t position, int64_t time,
+                                  struct arena *arena);
 
 /* ---- what became of work ---- */
 

@@ -74,8 +74,7 @@ void work_need(struct work *work, struct span directory_name) {
     needs[out->need_count++].directory_name = directory_name;
 }
 
-/* A new MTS-identifier: `PREFIX.NUMBER` in base 36, at most 16 + 1 + 13 characters of
- * ub-local-id-length's 32. */
+/* A new MTS-identifier: `PREFIX.NUMBER` in base 36. Nine digits last for 3,000 years at 1,000 a second. */
 struct span work_identifier(struct work *work, struct x411_MTSIdentifier *identifier) {
     char digits[16];
     size_t at = sizeof digits;
@@ -83,8 +82,8 @@ struct span work_identifier(struct work *work, struct x411_MTSIdentifier *identi
     do
         digits[--at] = "0123456789abcdefghijklmnopqrstuvwxyz"[number % 36];
     while (number /= 36);
-    const char *local =
-        arena_printf(work->arena, "%.16s.%.*s", work->run->id_prefix, (int)(sizeof digits - at), digits + at);
+    const char *local = arena_printf(work->arena, "%.*s.%.*s", MTS_ID_PREFIX, work->run->id_prefix,
+                                     (int)(sizeof digits - at), digits + at);
     if (!local)
         work->no_memory = true;
     *identifier = (struct x411_MTSIdentifier){.global_domain_identifier = work->tables->domain,

@@ -39,21 +39,24 @@ struct rule {
     " AS following FROM extent) WHERE offset < 0 OR length <= 0 OR offset > 67108864 OR length > 67108864 "  \
     "- offset"                                                                                               \
     " OR offset + length > following"
-/* Of the contents in the table `lost`. Copies of their messages go to the next hop that says so, for the
- * caller to report; a mailbox keeps the envelope. Neither has a content any more. */
+/* Of the messages in the table `lost_message`. Their copies go to the next hop that says so, for the caller
+ * to report; a mailbox keeps the envelope. Neither has a content any more. */
+#define LOSE_MESSAGES                                                                                        \
+    "DELETE FROM activity_out WHERE work IN (SELECT id FROM work WHERE message IN (SELECT id FROM "          \
+    "lost_message));"                                                                                        \
+    "INSERT INTO next_hop SELECT (SELECT coalesce(max(id), 0) + 1 FROM next_hop), CAST('" STORE_LOST_HOP     \
+    "' AS BLOB) WHERE NOT EXISTS (SELECT 1 FROM next_hop WHERE name = CAST('" STORE_LOST_HOP "' AS BLOB));"  \
+    "UPDATE work SET next_hop = (SELECT id FROM next_hop WHERE name = CAST('" STORE_LOST_HOP "' AS BLOB)),"  \
+    " doubt_peer = 0, status = 0, tries = 0, due = 0 WHERE message IN (SELECT id FROM lost_message);"        \
+    "UPDATE message SET content = 0, body = NULL, body_sum = NULL WHERE id IN (SELECT id FROM "              \
+    "lost_message);"                                                                                         \
+    "DROP TABLE lost_message;"
 static const char lose_contents[] =
-    "CREATE TEMP TABLE lost_message AS SELECT id FROM message WHERE content IN (SELECT id FROM lost);"
-    "DELETE FROM activity_out WHERE work IN (SELECT id FROM work WHERE message IN (SELECT id FROM "
-    "lost_message));"
-    "INSERT INTO next_hop SELECT (SELECT coalesce(max(id), 0) + 1 FROM next_hop), CAST('" STORE_LOST_HOP
-    "' AS BLOB) WHERE NOT EXISTS (SELECT 1 FROM next_hop WHERE name = CAST('" STORE_LOST_HOP "' AS BLOB));"
-    "UPDATE work SET next_hop = (SELECT id FROM next_hop WHERE name = CAST('" STORE_LOST_HOP "' AS BLOB)),"
-    " doubt_peer = 0, status = 0, tries = 0, due = 0 WHERE message IN (SELECT id FROM lost_message);"
-    "UPDATE message SET content = 0 WHERE id IN (SELECT id FROM lost_message);"
-    "DELETE FROM activity_in WHERE content IN (SELECT id FROM lost);"
+    "CREATE TEMP TABLE lost_message AS SELECT id FROM message WHERE content IN (SELECT id FROM "
+    "lost);" LOSE_MESSAGES "DELETE FROM activity_in WHERE content IN (SELECT id FROM lost);"
     "DELETE FROM content WHERE id IN (SELECT id FROM lost);"
     "DELETE FROM extent WHERE content IN (SELECT id FROM lost);"
-    "DROP TABLE lost; DROP TABLE lost_message";
+    "DROP TABLE lost";
 
 #define TAKEN_OUT "the content was given up: see its messages"
 #define LAST_ID                                                                                              \
@@ -178,14 +181,14 @@ static void report(struct check *check, int invariant, const char *how, const ch
 
 /* ---- what is lost with a content ---- */
 
-/* %s: a query for the ids of contents. */
+/* %s: a query for the ids of messages. */
 #define LOST_COPIES                                                                                          \
     "WITH lost(id) AS (%s) SELECT m.id, m.envelope, w.id, w.data, n.name, 0 FROM message m"                  \
     " JOIN work w ON w.message = m.id LEFT JOIN next_hop n ON n.id = w.next_hop"                             \
-    " WHERE m.content IN (SELECT id FROM lost) UNION ALL"                                                    \
+    " WHERE m.id IN (SELECT id FROM lost) UNION ALL"                                                         \
     " SELECT m.id, m.envelope, 0, e.data, b.name, e.id & 4294967295 FROM message m"                          \
     " JOIN entry e ON e.message = m.id LEFT JOIN mailbox b ON b.id = e.id >> 32"                             \
-    " WHERE m.content IN (SELECT id FROM lost)"
+    " WHERE m.id IN (SELECT id FROM lost)"
 
 static const char *text_of(struct buf *text) {
     return buf_append_byte(text, 0) ? (const char *)text->data : NULL;
@@ -204,36 +207,49 @@ static void tell_copy(struct check *check, sqlite3_stmt *walk) {
     check->cb(check->context, &finding);
 }
 
-/* Names each copy and entry that loses its content. */
-static bool tell_lost(struct check *check, const char *contents, struct error *err) {
+/* A text with the query in place of its %s. */
+static bool with_query(struct check *check, const char *format, const char *query,
+                       bool run(struct check *check, const char *text, struct error *err),
+                       struct error *err) {
     struct buf text;
-    struct error inner = {0};
     buf_init(&text, 0);
-    buf_printf(&text, LOST_COPIES, contents);
-    const char *query = text_of(&text);
-    sqlite3_stmt *walk = query ? sql_walk(check->store, query, &inner) : NULL;
+    buf_printf(&text, format, query);
+    const char *whole = text_of(&text);
+    bool done = whole ? run(check, whole, err) : error_set(err, STORE_NO_MEMORY, "out of memory");
+    buf_free(&text);
+    return done;
+}
+
+static bool tell_copies(struct check *check, const char *query, struct error *err) {
+    struct error inner = {0};
+    sqlite3_stmt *walk = sql_walk(check->store, query, &inner);
     while (walk && sql_next(check->store, walk, &inner))
         tell_copy(check, walk);
     sqlite3_finalize(walk);
-    buf_free(&text);
-    if (!query)
-        return error_set(err, STORE_NO_MEMORY, "out of memory");
     return !inner.code || error_set(err, inner.code, "%s", inner.text);
+}
+
+static bool run_repair(struct check *check, const char *text, struct error *err) {
+    return !check->repair || sql_exec(check->store, text, err);
+}
+
+/* Names each copy and entry of the messages that the query gives: their contents are lost. */
+static bool tell_lost(struct check *check, const char *messages, struct error *err) {
+    return with_query(check, LOST_COPIES, messages, tell_copies, err);
 }
 
 /* The contents that the query gives are lost: says of what they were, and with repair leaves it without. */
 static bool lose(struct check *check, const char *contents, struct error *err) {
-    struct buf text;
-    if (!tell_lost(check, contents, err))
-        return false;
-    if (!check->repair)
-        return true;
-    buf_init(&text, 0);
-    buf_printf(&text, "CREATE TEMP TABLE lost AS %s; %s", contents, lose_contents);
-    const char *query = text_of(&text);
-    bool done = query ? sql_exec(check->store, query, err) : error_set(err, STORE_NO_MEMORY, "out of memory");
-    buf_free(&text);
-    return done;
+    return with_query(check, "SELECT id FROM message WHERE content IN (%s)", contents, tell_lost, err) &&
+           with_query(check, "CREATE TEMP TABLE lost AS %s", contents, run_repair, err) &&
+           run_repair(check, lose_contents, err);
+}
+
+/* The same for the short contents of the messages. */
+static bool lose_bodies(struct check *check, const char *messages, struct error *err) {
+    return tell_lost(check, messages, err) &&
+           with_query(check, "CREATE TEMP TABLE lost_message AS %s", messages, run_repair, err) &&
+           run_repair(check, LOSE_MESSAGES, err);
 }
 
 static bool apply_rule(struct check *check, const struct rule *rule, struct error *err) {
@@ -439,15 +455,18 @@ static bool judge_overlaps(struct check *check, struct error *err) {
     return done && apply_rule(check, &unfinished_overlaps, err);
 }
 
-static bool lose_damaged(struct check *check, const struct buf *lost, struct error *err) {
+/* `lost`: the rows of a VALUES clause. */
+static bool lose_damaged(struct check *check, const struct buf *lost,
+                         bool lose_them(struct check *check, const char *query, struct error *err),
+                         struct error *err) {
     struct buf text;
     buf_init(&text, 0);
     buf_printf(&text, "SELECT column1 AS id FROM (VALUES %.*s)", (int)lost->len, (const char *)lost->data);
     const char *query = text_of(&text);
-    bool done = query
-                    ? (!check->repair || sql_exec(check->store, "BEGIN IMMEDIATE", err)) &&
-                          lose(check, query, err) && (!check->repair || sql_exec(check->store, "COMMIT", err))
-                    : error_set(err, STORE_NO_MEMORY, "out of memory");
+    bool done = query ? (!check->repair || sql_exec(check->store, "BEGIN IMMEDIATE", err)) &&
+                            lose_them(check, query, err) &&
+                            (!check->repair || sql_exec(check->store, "COMMIT", err))
+                      : error_set(err, STORE_NO_MEMORY, "out of memory");
     buf_free(&text);
     return done;
 }
@@ -468,10 +487,65 @@ static bool check_contents(struct check *check, struct error *err) {
         if (!is_known_lost(check->store, id_at(&ids, at), &inner))
             check_digest(check, id_at(&ids, at), &lost, &inner);
     if (done && !inner.code && lost.len)
-        lose_damaged(check, &lost, &inner);
+        lose_damaged(check, &lost, lose, &inner);
     buf_free(&lost);
     buf_free(&ids);
     return done && (!inner.code || error_set(err, inner.code, "%s", inner.text));
+}
+
+/* ---- rows against their checksums (I16) ---- */
+
+static bool differs(sqlite3_stmt *row, int octets, int sum) {
+    return sqlite3_column_type(row, sum) != SQLITE_NULL &&
+           (uint64_t)sqlite3_column_int64(row, sum) != store_checksum(sql_span(row, octets));
+}
+
+static void check_sums(struct check *check, sqlite3_stmt *row, struct buf *lost, uint64_t *unchecked) {
+    char text[160];
+    unsigned long long id = (unsigned long long)sqlite3_column_int64(row, 0);
+    *unchecked += sqlite3_column_type(row, 2) == SQLITE_NULL;
+    if (differs(row, 1, 2)) {
+        snprintf(text, sizeof text,
+                 "message %llu: its envelope is not what was stored; restore a backup, or delete "
+                 "what is left of it",
+                 id);
+        report(check, 16, NULL, text);
+    }
+    if (differs(row, 3, 4)) {
+        snprintf(text, sizeof text, "message %llu: its content is not what was stored", id);
+        report(check, 16, check->repair ? TAKEN_OUT : NULL, text);
+        buf_printf(lost, "%s(%llu)", lost->len ? "," : "", id);
+    }
+}
+
+static void tell_unchecked(struct check *check, uint64_t unchecked) {
+    struct store_finding finding = {.invariant = 16, .note = true};
+    if (!unchecked)
+        return;
+    snprintf(
+        finding.text, sizeof finding.text,
+        "%llu messages are older than the checksums of envelopes and short contents: those are unchecked",
+        (unsigned long long)unchecked);
+    check->cb(check->context, &finding);
+}
+
+static bool check_messages(struct check *check, struct error *err) {
+    struct error inner = {0};
+    struct buf lost;
+    uint64_t unchecked = 0;
+    buf_init(&lost, 0);
+    sqlite3_stmt *walk =
+        sql_walk(check->store, "SELECT id, envelope, envelope_sum, body, body_sum FROM message", &inner);
+    while (walk && sql_next(check->store, walk, &inner))
+        check_sums(check, walk, &lost, &unchecked);
+    sqlite3_finalize(walk);
+    tell_unchecked(check, unchecked);
+    if (lost.failed)
+        error_set(&inner, STORE_NO_MEMORY, "out of memory");
+    if (!inner.code && lost.len)
+        lose_damaged(check, &lost, lose_bodies, &inner);
+    buf_free(&lost);
+    return !inner.code || error_set(err, inner.code, "%s", inner.text);
 }
 
 /* ---- packed rows and their runs ---- */
@@ -601,7 +675,8 @@ static bool check_all(struct check *check, struct error *err) {
         if (!apply_rule(check, &rules[i], err))
             return false;
     return check_packed(check, false, err) && check_packed(check, true, err) &&
-           sql_exec(check->store, "COMMIT", err) && (!check->deep || check_contents(check, err));
+           sql_exec(check->store, "COMMIT", err) &&
+           (!check->deep || (check_contents(check, err) && check_messages(check, err)));
 }
 
 bool store_check(const char *place, bool deep, store_finding_cb *cb, void *context, uint64_t *findings,

@@ -12,7 +12,8 @@
 #include "base/clock.h"
 #include "store/batch_private.h"
 
-#define FILL_PER_COMMIT (UINT64_C(1) << 20)
+/* Filling keeps step with what comes: a step for so many octets of bodies. */
+#define FILL_FOR (UINT64_C(1) << 20)
 
 void batch_reset_commit(struct store_batch *batch) {
     idmap_clear(&batch->message_refs);
@@ -101,14 +102,15 @@ static void apply(struct store_batch *batch) {
     names_written(&store->mailboxes);
 }
 
-/* After the answerable part: keeps the next segment ready, as much as bodies came. */
-static void after_commit(struct store *store) {
-    if (store->fill_debt >= FILL_PER_COMMIT) {
-        segment_fill_step(store);
-        store->fill_debt =
-            store->fill_debt > 4 * FILL_PER_COMMIT ? 3 * FILL_PER_COMMIT : store->fill_debt - FILL_PER_COMMIT;
-    }
-    store_watch_space(store);
+bool store_behind(const struct store *store) {
+    return !store->read_only && store->fill_debt >= FILL_FOR;
+}
+
+void store_catch_up(struct store *store) {
+    if (!store_behind(store))
+        return;
+    segment_fill_step(store);
+    store->fill_debt = store->fill_debt > 4 * FILL_FOR ? 3 * FILL_FOR : store->fill_debt - FILL_FOR;
 }
 
 bool store_commit(struct store_batch *batch, struct error *err) {
@@ -131,6 +133,6 @@ bool store_commit(struct store_batch *batch, struct error *err) {
     store_batch_clear(batch);
     store->figures.commits++;
     store->figures.sync_us += (clock_monotonic_us() - start - store->figures.sync_us) / 8;
-    after_commit(store);
+    store_watch_space(store);
     return true;
 }

@@ -131,6 +131,7 @@ static bool add_entry(struct store_batch *batch, const struct operation *operati
     if (!statement)
         return false;
     sql_bind_span(statement, 5, entry->data);
+    sqlite3_bind_int64(statement, 6, (sqlite3_int64)entry->octets);
     return sql_run(batch->store, SQL_ADD_ENTRY, NULL, err) && count(batch, entry->message, 1, err);
 }
 
@@ -236,10 +237,15 @@ static bool insert_message(struct store_batch *batch, struct operation *operatio
     if (!statement)
         return false;
     sql_bind_span(statement, 5, operation->message.envelope);
-    if (content && !place)
-        sql_bind_span(statement, 6, store_content_memory(content));
-    else
+    sqlite3_bind_int64(statement, 7, (sqlite3_int64)store_checksum(operation->message.envelope));
+    if (content && !place) {
+        struct span body = store_content_memory(content);
+        sql_bind_span(statement, 6, body);
+        sqlite3_bind_int64(statement, 8, (sqlite3_int64)store_checksum(body));
+    } else {
         sqlite3_bind_null(statement, 6);
+        sqlite3_bind_null(statement, 8);
+    }
     return sql_run(batch->store, SQL_ADD_MESSAGE, NULL, err) &&
            (!place || contents_count(batch, place, 1, err));
 }

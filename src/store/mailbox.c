@@ -9,6 +9,7 @@ static struct store_entry entry_of(sqlite3_stmt *row) {
         .at = sqlite3_column_int64(row, 2),
         .flags = (uint32_t)sqlite3_column_int64(row, 3),
         .data = sql_span(row, 4),
+        .octets = (uint64_t)sqlite3_column_int64(row, 5),
     };
 }
 
@@ -34,7 +35,8 @@ bool store_each_entry(struct store *store, uint32_t mailbox, uint64_t after, siz
                       void *context, struct error *err) {
     struct error inner = {0};
     sqlite3_stmt *walk = sql_walk(
-        store, "SELECT id, message, at, flags, data FROM entry WHERE id > ?1 AND id < ?2 ORDER BY id", err);
+        store, "SELECT id, message, at, flags, data, octets FROM entry WHERE id > ?1 AND id < ?2 ORDER BY id",
+        err);
     if (!walk)
         return false;
     uint64_t from = (uint64_t)mailbox << 32 | (after < UINT32_MAX ? after : UINT32_MAX);

@@ -100,7 +100,9 @@ static bool find_extent(struct store *store, const struct segment *segment, stru
 static bool compact_step(struct store *store) {
     struct error err = {0};
     struct move move;
-    struct segment *segment = store->accepting ? sparsest(store) : NULL;
+    /* A full disk is no reason not to: what is moved together gives segments back. */
+    bool may = store->accepting || store->cause.code == STORE_FULL;
+    struct segment *segment = may ? sparsest(store) : NULL;
     if (segment != store->compacting)
         store->compacted_to = 0;
     store->compacting = segment;

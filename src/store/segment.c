@@ -144,6 +144,10 @@ static void remove_file(struct store *store, uint64_t id) {
 }
 
 static struct segment *create(struct store *store, struct error *err) {
+    if (!store_room_for_segment(store, store->low_water / 2)) {
+        error_set(err, STORE_FULL, "%s: what is free of the disk is kept for the database", store->path);
+        return NULL;
+    }
     struct segment *segment = add(store, store->next_segment);
     if (!segment) {
         error_set(err, STORE_NO_MEMORY, "%s: out of memory", store->path);
@@ -307,7 +311,8 @@ void segment_give_back(struct extent *extent, uint64_t keep) {
 
 static struct segment *to_fill(struct store *store) {
     struct segment *best = next_free(store);
-    if (best || !store->current || store->current->tail < SEGMENT_SIZE / 2 || store->read_only)
+    if (best || !store->current || store->current->tail < SEGMENT_SIZE / 2 || store->read_only ||
+        !store_room_for_segment(store, 2 * store->low_water)) /* a spare one never makes us refuse mail */
         return best;
     struct error ignored;
     return create(store, &ignored); /* without space for a spare one, the commit that needs it will say so */
@@ -334,6 +339,18 @@ void segments_drop_spare(struct store *store) {
             remove_file(store, store->segments[i]->id);
             drop(store, store->segments[i]);
         }
+}
+
+bool segments_drop_free(struct store *store) {
+    size_t before = store->segment_count;
+    if (store->current && !store->current->live)
+        store->current = NULL;
+    for (size_t i = store->segment_count; i-- > 0;)
+        if (is_free(store, store->segments[i])) {
+            remove_file(store, store->segments[i]->id);
+            drop(store, store->segments[i]);
+        }
+    return store->segment_count < before;
 }
 
 /* ---- at start ---- */

@@ -146,8 +146,8 @@ static void sip_round(uint64_t v[4]) {
 }
 
 /* SipHash-1-3 (Aumasson and Bernstein), cut to 63 bits since SQLite's integers are signed. */
-uint64_t store_hash(const struct store *store, struct span s) {
-    uint64_t k0 = store->secret[0], k1 = store->secret[1], last = (uint64_t)s.len << 56;
+static uint64_t sip_hash(uint64_t k0, uint64_t k1, struct span s) {
+    uint64_t last = (uint64_t)s.len << 56;
     uint64_t v[4] = {k0 ^ UINT64_C(0x736F6D6570736575), k1 ^ UINT64_C(0x646F72616E646F6D),
                      k0 ^ UINT64_C(0x6C7967656E657261), k1 ^ UINT64_C(0x7465646279746573)};
     size_t i = 0;
@@ -168,6 +168,14 @@ uint64_t store_hash(const struct store *store, struct span s) {
         sip_round(v);
     uint64_t hash = (v[0] ^ v[1] ^ v[2] ^ v[3]) >> 1;
     return hash ? hash : 1;
+}
+
+uint64_t store_hash(const struct store *store, struct span s) {
+    return sip_hash(store->secret[0], store->secret[1], s);
+}
+
+uint64_t store_checksum(struct span s) {
+    return sip_hash(0, 0, s);
 }
 
 /* ---- opening ---- */
@@ -217,7 +225,7 @@ static bool open_database(struct store *store, const struct store_options *optio
     int flags = SQLITE_OPEN_NOMUTEX | (store->read_only  ? SQLITE_OPEN_READONLY
                                        : options->create ? SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE
                                                          : SQLITE_OPEN_READWRITE);
-    if (sqlite3_open_v2(name, &store->db, flags, options->vfs) != SQLITE_OK)
+    if (sqlite3_open_v2(name, &store->db, flags, options->database_files) != SQLITE_OK)
         return store->db ? db_error(store, name, err)
                          : error_set(err, STORE_NO_MEMORY, "%s: out of memory", name);
     sqlite3_extended_result_codes(store->db, 1);
@@ -412,14 +420,22 @@ const struct error *store_cause(const struct store *store) {
     return &store->cause;
 }
 
+/* What lies in free segments of ours is given back before anybody is refused for want of space. */
 static bool has_space(struct store *store) {
     int64_t space = store->files->free_space(store->path);
+    if (space >= 0 && (uint64_t)space < store->low_water && segments_drop_free(store))
+        space = store->files->free_space(store->path);
     if (space < 0 || (uint64_t)space >= store->low_water)
         return true;
     store->accepting = false;
     return error_set(&store->cause, STORE_FULL,
-                     "%s: only %lld MiB are free; it takes in again above %llu MiB", store->path,
-                     (long long)(space >> 20), (unsigned long long)(store->low_water >> 20));
+                     "%s: only %lld MiB of the disk are free; mail is taken again above %llu MiB",
+                     store->path, (long long)(space >> 20), (unsigned long long)(store->low_water >> 20));
+}
+
+bool store_room_for_segment(const struct store *store, uint64_t left) {
+    int64_t space = store->files->free_space(store->path);
+    return space < 0 || (uint64_t)space >= SEGMENT_SIZE + left;
 }
 
 void store_watch_space(struct store *store) {
@@ -433,8 +449,8 @@ void store_watch_space(struct store *store) {
 bool store_probe(struct store *store) {
     struct error err = {0};
     uint64_t value;
-    if (store->accepting || store->read_only || store->needs_repair || !segments_are_there(store) ||
-        !has_space(store))
+    if (store->read_only || store->needs_repair || (!store->accepting && !segments_are_there(store)) ||
+        !has_space(store) || store->accepting)
         return store->accepting;
     if (!get_counter(store, "probe", &value, &err) || !set_counter(store, "probe", value + 1, &err)) {
         store->cause = err;

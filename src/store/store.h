@@ -61,7 +61,8 @@ struct store_options {
     bool read_only;     /* read only: no lock; every function that writes fails with STORE_READ_ONLY */
     bool create;        /* make the folder and an empty store if there is none */
     uint64_t low_water; /* free octets on the disk below which it stops accepting; 0 means 64 MiB */
-    const char *vfs;    /* SQLite VFS to use, for tests; NULL means the default one */
+    const char *database_files; /* the engine's name of other file operations for its database, for tests;
+                                   NULL means the system's */
     const struct store_files
         *files; /* file operations for the segments, for tests (store/files.h); NULL means the system's */
 };
@@ -101,9 +102,10 @@ bool store_accepting(const struct store *store);
  * store. */
 const struct error *store_cause(const struct store *store);
 
-/* Tries a small durable write, and accepts again if it works and there is space. Call it every few seconds
- * while not accepting. Returns store_accepting. Damage (STORE_CORRUPT) lasts until `mhs store repair`, a
- * missing segment until its file is back. */
+/* Looks whether there is still space on the disk (free segments are given back before it is said that there
+ * is none); while not accepting it tries a small durable write, and accepts again if that works and there is
+ * space. Call it each second. Returns store_accepting. Damage (STORE_CORRUPT) lasts until `mhs store repair`,
+ * a missing segment until its file is back. */
 bool store_probe(struct store *store);
 
 /*
@@ -113,6 +115,13 @@ bool store_probe(struct store *store);
  * more to do at once.
  */
 bool store_maintain(struct store *store, int64_t now, int64_t events_before, int64_t budget_us);
+
+/*
+ * Filling the next segment has fallen behind the bodies that came: store_catch_up does a step of it, which
+ * writes up to 1 MiB and may sync. Not before the answers to a commit are sent.
+ */
+bool store_behind(const struct store *store);
+void store_catch_up(struct store *store);
 
 /*
  * The gathering policy of group commit: how many microseconds the caller may
@@ -412,7 +421,8 @@ struct store_entry {
     uint64_t message;
     int64_t at;
     uint32_t flags;   /* the caller's */
-    struct span data; /* the caller's: delivery envelope, heading summary */
+    uint64_t octets;  /* what it takes of its mailbox's room: the caller's */
+    struct span data; /* the caller's; short: what it has in common with others stands in the message */
 };
 
 /* The key of a mailbox, made at need (durable with the next commit); 0 without memory. */
@@ -493,6 +503,7 @@ struct store_lost {
 struct store_finding {
     int invariant;                 /* number in store_private.h; 0: what no invariant covers */
     bool repaired;                 /* store_repair put it right */
+    bool note;                     /* no finding (it is not counted), but what could not be checked */
     char text[512];                /* one line, plain English */
     const struct store_lost *lost; /* not NULL: no finding of its own (it is not counted), but what the
                                       findings before it mean for one copy or entry */

@@ -45,6 +45,8 @@
  *      and is removed, and while the writer lives no other file gets its number.
  *      A file of that number made by a later writer is another file: the
  *      reader keeps none open from one read to the next.
+ *  I16 message.envelope_sum and body_sum are the checksums of the octets beside
+ *      them; NULL in rows of before schema version 4, and where there is no body.
  */
 #ifndef STORE_STORE_PRIVATE_H
 #define STORE_STORE_PRIVATE_H
@@ -66,7 +68,7 @@
 #define ID_BLOCK        (UINT64_C(1) << 20)
 #define KEY_LIMIT       1024
 #define APPLICATION_ID  0x43485351 /* "CHSQ" */
-#define SCHEMA_VERSION  3
+#define SCHEMA_VERSION  4
 #define GATHER_LIMIT_US 500
 
 /* Statements that are kept prepared; sql.c has their texts. */
@@ -235,9 +237,13 @@ bool store_failed(struct store *store, const struct error *err);
 uint64_t store_take_id(struct store *store);
 /* A keyed hash of 63 bits, never 0, for the tables of runs. */
 uint64_t store_hash(const struct store *store, struct span s);
+/* The same with a fixed key, so that it holds for itself what `secret` is worth: the sums of rows. */
+uint64_t store_checksum(struct span s);
 bool refuse_read_only(const struct store *store, struct error *err);
 /* Looks every now and then whether there is still space. */
 void store_watch_space(struct store *store);
+/* True when `left` octets of the disk stay free after another segment was made. */
+bool store_room_for_segment(const struct store *store, uint64_t left);
 
 /* ---- sql.c ---- */
 
@@ -285,6 +291,8 @@ bool segments_sync_folder(struct store *store, struct error *err);
 bool segment_fill_step(struct store *store);
 /* Removes the files of free segments that are not wanted. */
 void segments_drop_spare(struct store *store);
+/* Removes those of all free ones, also of the one that is used next. True: there were some. */
+bool segments_drop_free(struct store *store);
 /* Closes the segment's file until it is used next. */
 void segment_close(struct store *store, struct segment *segment);
 void segment_path(const struct store *store, uint64_t id, struct buf *out);

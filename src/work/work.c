@@ -3,6 +3,8 @@
 #include <sys/resource.h>
 #include <sys/time.h>
 
+#include "asn1/ber.h"
+#include "base/clock.h"
 #include "ipc/payload.h"
 #include "work/work_private.h"
 
@@ -38,6 +40,7 @@ static bool do_job(struct ipc_client *store, uint64_t ref, struct span payload) 
     buf_init(&job.written, IPC_CHUNK);
     job.arguments = arena_dup(&job.arena, payload_rest(&r)); /* the payload goes with the next frame */
     bool known = number < sizeof operations / sizeof *operations && operations[number];
+    ber_utctime_set_now(clock_now_us() / 1000000);
     limit_time(WORK_CPU_SECONDS);
     bool ok = !r.failed && known && job.arguments.data && operations[number](&job) && work_flush(&job);
     limit_time(0);

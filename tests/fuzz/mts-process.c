@@ -123,7 +123,9 @@ static void work_on(struct mts_run *run, const struct mts_stored *stored, bool t
     } else {
         struct mts_delivery delivery;
         mts_deliver(run, stored, &delivery);
-        require(delivery.more.result == MTS_DECIDED && (!delivery.delivered || delivery.envelope.len));
+        require(delivery.more.result == MTS_DECIDED &&
+                (!delivery.delivered ||
+                 mts_delivery_envelope(stored, delivery.position, run->now, run->arena).len));
         follow(run, &delivery.more, depth + 1);
     }
     mts_work_failed(run, stored, &failure, &next);

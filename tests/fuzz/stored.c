@@ -52,6 +52,7 @@ static void work_on(struct mts_run *run, const struct mts_stored *stored) {
     buf_free(&prefix);
     mts_recipients(stored, run->arena, &recipients, &count);
     mts_deliver(run, stored, &delivery);
+    mts_delivery_envelope(stored, delivery.position, run->now, run->arena);
     mts_work_failed(run, stored, &failure, &out);
     mts_work_expired(run, stored, &out);
     mts_redirect(run, stored, "/C=GB/A=GOLD/P=ALPHA/S=bob", &out);

@@ -1,5 +1,4 @@
 """A client of the daemon's local socket (docs/local-protocol.md), so that a play can submit, ask and read."""
-import base64
 import json
 import socket
 import struct
@@ -93,24 +92,31 @@ class Client:
             if not after:
                 return found
 
-    def envelope(self, mailbox, entry):
-        answer = self.request("mailbox-read-envelope", mailbox=mailbox, entry=entry)
-        return ber.read(base64.b64decode(answer["envelope"]))
-
-    def content(self, mailbox, entry):
+    def fetch(self, mailbox, entry, part, offset, length=PIECE):
+        """A piece of the content (part 0) or the delivery envelope (part 1): the octets and the whole length."""
         self.ref += 1
+        name = mailbox.encode()
+        self.send(FETCH, struct.pack(">I", len(name)) + name + struct.pack(">QQIB", entry, offset, length, part))
+        kind, _ref, payload = self.receive()
+        if kind != FETCH_DATA:
+            raise Failed(json.loads(payload[1:])["error"])
+        got, total = struct.unpack(">QQ", payload[:16])
+        assert got == offset
+        return payload[16:], total
+
+    def whole(self, mailbox, entry, part):
         out, total = b"", 1
         while len(out) < total:
-            name = mailbox.encode()
-            self.send(FETCH, struct.pack(">I", len(name)) + name + struct.pack(">QQI", entry, len(out), PIECE))
-            kind, _ref, payload = self.receive()
-            if kind != FETCH_DATA:
-                raise Failed(json.loads(payload[1:])["error"])
-            _offset, total = struct.unpack(">QQ", payload[:16])
-            out += payload[16:]
-            if total == 0:
-                break
+            piece, total = self.fetch(mailbox, entry, part, len(out))
+            assert piece or not total
+            out += piece
         return out
+
+    def envelope(self, mailbox, entry):
+        return ber.read(self.whole(mailbox, entry, 1))
+
+    def content(self, mailbox, entry):
+        return self.whole(mailbox, entry, 0)
 
     def close(self):
         self.sock.close()

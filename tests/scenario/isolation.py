@@ -82,7 +82,8 @@ def _():
         found = all_there(stage.mta)
         with open("/proc/net/unix") as file:
             sockets = [line.split() for line in file]
-        wanted = {f"socket:[{line[6]}]" for line in sockets if line[-1] == stage.mta.socket_path}
+        wanted = {f"socket:[{line[6]}]" for line in sockets[1:]
+                  if line[-1] == stage.mta.socket_path and int(line[3], 16) & 0x10000}     # not its connections
         with open("/proc/net/tcp") as file:
             port = f":{stage.mta.port:04X}"
             ports = {f"socket:[{line.split()[9]}]" for line in file if line.split()[1].endswith(port) and line.split()[3] == "0A"}

@@ -191,6 +191,18 @@ def _():
         check(f"{mta.folder}/store/queue.db" in said and f"chown -R {USER.pw_name} {mta.folder}/store" in said, said)
 
 
+@case("a link in the store's place gives nothing of root's away")
+def _():
+    needs_root()
+    with folder() as path:
+        mta = Privileged(path)
+        os.mkdir(path + "/precious", 0o755)
+        os.symlink(path + "/precious", mta.folder + "/store")
+        said = refused(mta)
+        check("it is a symbolic link" in said, said)
+        equal(os.stat(path + "/precious").st_uid, 0)
+
+
 @case("so is one below a folder that the user can't enter")
 def _():
     needs_root()

@@ -123,7 +123,8 @@ def _():
     with folder() as path:
         with daemon(path):
             pass
-        sql(path, "DROP TABLE mailbox; DROP TABLE entry; DROP TABLE record; DROP TABLE outcome; PRAGMA user_version = 1")
+        sql(path, "ALTER TABLE message DROP COLUMN envelope_sum; ALTER TABLE message DROP COLUMN body_sum;"
+            "DROP TABLE mailbox; DROP TABLE entry; DROP TABLE record; DROP TABLE outcome; PRAGMA user_version = 1")
         mta = daemon(path)
         equal(run("mhsd", "-t", "-c", mta.path).returncode, 0)
         done = run("mhs", "store", "check", os.path.join(path, "store"))

@@ -3,6 +3,7 @@
 #include "../arena_room.h"
 
 #include "base/alloc.h"
+#include "base/clock.h"
 #include "tests/unit/sample.h"
 
 static struct ber_error error;
@@ -256,6 +257,32 @@ static void tables_are_searched_by_number_and_oid(void **state) {
     assert_null(ber_module_type(&sample_module, "Bush"));
 }
 
+/* The corrigendum to X.411: two digits reach from 10 years back to 40 ahead. */
+static void two_digits_follow_the_clock(void **state) {
+    static const struct {
+        int now, year; /* what the digits of `year` are read as at `now` */
+        bool fits;
+    } cases[] = {{2026, 2026, true}, {2026, 2066, true}, {2026, 2067, false}, {2026, 2016, true},
+                 {2051, 2049, true}, {2051, 2051, true}, {2051, 2091, true},  {2051, 2092, false},
+                 {2051, 2026, true}, {2099, 2139, true}, {2099, 2089, true},  {2099, 2140, false}};
+    struct arena room;
+    (void)state;
+    arena_init(&room, 1 << 20);
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        int64_t got, want = civil_to_seconds((struct civil_time){cases[i].year, 6, 1, 12, 0, 0});
+        struct span text;
+        ber_utctime_set_now(civil_to_seconds((struct civil_time){cases[i].now, 6, 1, 12, 0, 0}));
+        assert_int_equal(ber_utctime_fits(want), cases[i].fits);
+        assert_int_equal(ber_utctime_write(want, &room, &text), cases[i].fits);
+        if (cases[i].fits) {
+            assert_true(ber_utctime_read(text, &got));
+            assert_int_equal(got, want);
+        }
+    }
+    ber_utctime_set_now(civil_to_seconds((struct civil_time){2009, 6, 1, 12, 0, 0}));
+    arena_free(&room);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(values_have_their_constants, set_up, tear_down),
@@ -270,6 +297,7 @@ int main(void) {
         cmocka_unit_test_setup_teardown(raw_is_reused_with_the_tag_of_its_place, set_up, tear_down),
         cmocka_unit_test_setup_teardown(recursion_goes_by_pointers, set_up, tear_down),
         cmocka_unit_test_setup_teardown(tables_are_searched_by_number_and_oid, set_up, tear_down),
+        cmocka_unit_test(two_digits_follow_the_clock),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -62,7 +62,7 @@ static void operators_are_root_the_service_and_the_group(void **state) {
 static void a_mailbox_is_its_users(void **state) {
     static const char *const requests[] = {
         "{\"operation\":\"mailbox-list\",\"mailbox\":\"" JONES "\"}",
-        "{\"operation\":\"mailbox-read-envelope\",\"mailbox\":\"" JONES "\",\"entry\":1}",
+        "{\"operation\":\"mailbox-show\",\"mailbox\":\"" JONES "\",\"entry\":1}",
         "{\"operation\":\"mailbox-mark\",\"mailbox\":\"" JONES "\",\"entry\":1,\"seen\":true}",
         "{\"operation\":\"mailbox-delete\",\"mailbox\":\"" JONES "\",\"entry\":1}",
     };

@@ -363,6 +363,91 @@ static void pages_reach_every_copy_once(void **state) {
     world_end(&world);
 }
 
+/* ---- a clock that jumps ---- */
+
+#define DAY ((int64_t)86400 * 1000000)
+
+/* The switch that is running, which inherited the handler, finds its clock 400 days ahead. */
+static void jump(int number) {
+    (void)number;
+    clock_set_ahead(400 * DAY);
+}
+
+/* The expiry of the only copy, as a time's text, which compares as the time does. */
+static void expiry(struct world *world, char out[static 32]) {
+    json_t *list = ask(world, "{\"operation\":\"queue-list\"}");
+    assert_int_equal(json_array_size(json_object_get(list, "entries")), 1);
+    snprintf(out, 32, "%s", json_string_value(json_object_get(entry_at(list, 0), "expires")));
+    json_decref(list);
+}
+
+static void a_jump_forward_does_not_expire_the_queue(void **state) {
+    struct world world;
+    char before[32], after[32];
+    (void)state;
+    signal(SIGUSR1, jump);
+    world_begin(&world);
+    associate(&world, 1, "beta");
+    client(&world, 1, 0);
+    take_in(&world, FRANK);
+    expiry(&world, before);
+    kill(world.pid, SIGUSR1);
+    int64_t end = clock_monotonic_us() + 60 * 1000000;
+    do
+        expiry(&world, after);
+    while (strcmp(after, before) == 0 && clock_monotonic_us() < end);
+    assert_true(strncmp(after, before, 4) > 0); /* another year */
+    clock_set_ahead(400 * DAY);                 /* the next one has the same clock */
+    world_kill(&world);
+    begin_again(&world);
+    expiry(&world, before);
+    assert_string_equal(before, after); /* the jump is known to a restart */
+    world_end(&world);
+    clock_set_ahead(0);
+    signal(SIGUSR1, SIG_DFL);
+}
+
+static void what_expired_while_nobody_ran_gets_an_hour(void **state) {
+    struct world world;
+    char before[32], after[32];
+    (void)state;
+    world_begin(&world);
+    associate(&world, 1, "beta");
+    client(&world, 1, 0);
+    take_in(&world, FRANK);
+    expiry(&world, before);
+    world_kill(&world);
+    clock_set_ahead(400 * DAY);
+    begin_again(&world);
+    expiry(&world, after);
+    assert_true(strcmp(after, before) > 0);
+    expect_copy(&world, "in-doubt", 0); /* the kill came after its mark */
+    world_end(&world);
+    clock_set_ahead(0);
+}
+
+/* Two digits reach from 10 years back to 40 ahead of the clock, whatever that says. */
+static void the_next_half_century_is_served(void **state) {
+    struct world world;
+    (void)state;
+    clock_set_ahead((int64_t)9131 * DAY);
+    ber_utctime_set_now(clock_now_us() / 1000000);
+    world_begin(&world);
+    associate(&world, 1, "beta");
+    client(&world, 1, 0);
+    take_in(&world, JONES);
+    json_t *list = ask(&world, "{\"operation\":\"mailbox-list\",\"mailbox\":\"" JONES "\"}");
+    const char *arrival = json_string_value(json_object_get(entry_at(list, 0), "arrival"));
+    const char *submitted = json_string_value(json_object_get(entry_at(list, 0), "submitted"));
+    assert_memory_equal(arrival, "20", 2);
+    assert_true(strncmp(arrival, "2051", 4) >= 0);
+    assert_memory_equal(submitted, arrival, 4);
+    json_decref(list);
+    world_end(&world);
+    clock_set_ahead(0);
+    ber_utctime_set_now(clock_now_us() / 1000000);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_held_copy_keeps_its_deferred_delivery_time),
@@ -374,6 +459,9 @@ int main(void) {
         cmocka_unit_test(a_reload_routes_anew_and_loses_no_association),
         cmocka_unit_test(rerouting_does_not_put_off_the_expiry),
         cmocka_unit_test(pages_reach_every_copy_once),
+        cmocka_unit_test(a_jump_forward_does_not_expire_the_queue),
+        cmocka_unit_test(what_expired_while_nobody_ran_gets_an_hour),
+        cmocka_unit_test(the_next_half_century_is_served),
     };
     return cmocka_run_group_tests_name("queue", tests, NULL, NULL);
 }

@@ -9,8 +9,8 @@ static struct x411p3_MessageDeliveryEnvelope *delivered(struct play *play, const
     mts_deliver(&play->run, &stored, delivery);
     assert_true(delivery->delivered);
     assert_string_equal(delivery->mailbox, mailbox);
-    if (!ber_decode(&x411p3_MessageDeliveryEnvelope_type, delivery->envelope, &play->arena, NULL, envelope,
-                    &error))
+    if (!ber_decode(&x411p3_MessageDeliveryEnvelope_type, delivery_envelope(play, &stored, delivery),
+                    &play->arena, NULL, envelope, &error))
         fail_msg("delivery envelope: %s %s", error.path, error.text);
     return envelope;
 }

@@ -56,8 +56,8 @@ static void delivery_and_report_have_both_forms(void **state) {
     struct mts_stored stored = stored_copy(play, NULL, "bob");
     mts_deliver(&play->run, &stored, &delivery);
     assert_true(delivery.delivered);
-    assert_true(ber_decode(&x411p3_MessageDeliveryEnvelope_type, delivery.envelope, &play->arena, NULL,
-                           &delivered, NULL));
+    assert_true(ber_decode(&x411p3_MessageDeliveryEnvelope_type, delivery_envelope(play, &stored, &delivery),
+                           &play->arena, NULL, &delivered, NULL));
     assert_string_equal(dn_of(play, &delivered.other_fields.this_recipient_name), BOB_NAME);
     play->out = delivery.more;
     const struct x411_ORName *actual = &reported(report_held(play, 0), 1)->actual_recipient_name;

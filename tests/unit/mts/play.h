@@ -270,6 +270,12 @@ UNUSED static struct mts_stored stored_copy(struct play *play, const char *hop, 
     return stored_of(held, copy);
 }
 
+/* What the user gets of a copy that was just delivered. */
+UNUSED static struct span delivery_envelope(struct play *play, const struct mts_stored *stored,
+                                            const struct mts_delivery *delivery) {
+    return mts_delivery_envelope(stored, delivery->position, play->run.now, &play->arena);
+}
+
 /* The APDU as the next hop gets it: the prefix, and content octets of 'x'. */
 UNUSED static struct x411_MTS_APDU *outbound(struct play *play, const struct mts_stored *stored) {
     struct buf out;

@@ -238,8 +238,8 @@ static void delivery_tells_whom_it_was_meant_for(void **state) {
     struct mts_stored stored = stored_copy(play, NULL, "bob");
     mts_deliver(&play->run, &stored, &delivery);
     assert_true(delivery.delivered);
-    assert_true(ber_decode(&x411p3_MessageDeliveryEnvelope_type, delivery.envelope, &play->arena, NULL,
-                           &envelope, NULL));
+    assert_true(ber_decode(&x411p3_MessageDeliveryEnvelope_type, delivery_envelope(play, &stored, &delivery),
+                           &play->arena, NULL, &envelope, NULL));
     assert_name(play, &envelope.other_fields.this_recipient_name, BOB);
     assert_name(play, envelope.other_fields.originally_intended_recipient_name, CAROL);
     assert_non_null(extension_find(&envelope.other_fields.extensions, EXT_REDIRECTION_HISTORY));

@@ -260,8 +260,8 @@ static void report_reaches_its_user(void **state) {
     mts_deliver(&play->run, &stored, &delivery);
     assert_true(delivery.delivered);
     assert_string_equal(delivery.mailbox, "bob");
-    assert_true(ber_decode(&x411p3_ReportDeliveryEnvelope_type, delivery.envelope, &play->arena, NULL,
-                           &envelope, NULL));
+    assert_true(ber_decode(&x411p3_ReportDeliveryEnvelope_type, delivery_envelope(play, &stored, &delivery),
+                           &play->arena, NULL, &envelope, NULL));
     assert_true(span_eq(envelope.subject_submission_identifier.local_identifier, SPAN_LIT("m-7")));
     assert_int_equal(envelope.per_recipient_fields.count, 1);
     assert_name(play, &envelope.per_recipient_fields.items[0].actual_recipient_name, DIETER);

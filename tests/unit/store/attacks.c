@@ -268,7 +268,7 @@ static int faults_setup(void **state) {
         files.free_space = plenty;
     }
     room_close(room);
-    room->options.vfs = "one-side";
+    room->options.database_files = "one-side";
     room->options.files = &files;
     room_open(room);
     return 0;

@@ -243,12 +243,12 @@ static void crash_rounds(struct room *room, bool forgetful) {
     for (unsigned round = 0; round < rounds; round++) {
         random_state += round;
         if (forgetful) {
-            room->options.vfs = crash_disk_vfs();
+            room->options.database_files = crash_disk_vfs();
             room->options.files = &crash_disk_files;
             crash_disk_seed(random_state, round % 3 ? next_random() % 256 : 0);
         }
         kill_one(room, &truth, 20000 + next_random() % 150000);
-        room->options.vfs = NULL;
+        room->options.database_files = NULL;
         room->options.files = NULL;
         judge(room, &truth);
         tidy(room, &truth);

@@ -164,7 +164,7 @@ static int setup(void **state) {
         return -1;
     struct room *room = *state;
     room_close(room);
-    room->options.vfs = "faulty";
+    room->options.database_files = "faulty";
     room->options.files = &faulty_files;
     room_open(room);
     return 0;

@@ -1,0 +1,156 @@
+/*
+ * What mailboxes and submissions may take of the disk, so that nobody fills it
+ * for the others. What a mailbox holds is counted from its rows at the first
+ * look and kept up with the batches; what a uid has in open submissions is
+ * counted as it comes.
+ */
+#include "mta/quota.h"
+
+#include "base/alloc.h"
+#include "base/clock.h"
+#include "base/log.h"
+
+/* A report says what became of something that its user sent: a full mailbox takes as much again of those, in
+ * this part of its quota. */
+#define REPORT_PART 10
+
+/* Log lines about one full mailbox come no faster. */
+#define LOG_EVERY (60 * SECOND)
+
+struct mailbox_use {
+    uint64_t octets;
+    uint64_t turned_away; /* since the last line about it */
+    int64_t logged;       /* monotonic µs; 0: never */
+};
+
+/* ---- mailboxes ---- */
+
+static bool add_octets(void *context, const struct store_entry *entry) {
+    *(uint64_t *)context += entry->octets;
+    return true;
+}
+
+static struct mailbox_use *use_of(struct mta *mta, uint32_t mailbox) {
+    struct mailbox_use *use = map_get(&mta->mailbox_use, mailbox);
+    if (use || !mailbox || !(use = mem_alloc(sizeof *use)))
+        return use;
+    *use = (struct mailbox_use){0};
+    if (store_each_entry(mta->store, mailbox, 0, 0, add_octets, &use->octets, NULL) &&
+        map_put(&mta->mailbox_use, mailbox, use))
+        return use;
+    mem_free(use);
+    return NULL;
+}
+
+static void say_full(struct mta *mta, struct mailbox_use *use, struct span name) {
+    int64_t now = clock_monotonic_us();
+    use->turned_away++;
+    if (use->logged && now - use->logged < LOG_EVERY)
+        return;
+    log_warning(
+        "the mailbox %.*s is full: it holds %llu of %llu octets; %llu were not delivered to it since the "
+        "last such line",
+        (int)name.len, (const char *)name.data, (unsigned long long)use->octets,
+        (unsigned long long)mta->config->limits.mailbox_octets, (unsigned long long)use->turned_away);
+    use->turned_away = 0;
+    use->logged = now;
+}
+
+bool quota_has_room(struct mta *mta, struct span mailbox, uint64_t octets, bool report) {
+    uint64_t most = mta->config->limits.mailbox_octets;
+    struct mailbox_use *use = most ? use_of(mta, store_mailbox(mta->store, mailbox)) : NULL;
+    if (!use) /* no quota; or its use can't be told, which is no reason to return mail */
+        return true;
+    if (report)
+        most += most / REPORT_PART;
+    if (use->octets <= most && octets <= most - use->octets)
+        return true;
+    say_full(mta, use, mailbox);
+    return false;
+}
+
+static void stays(struct mta *mta, struct effect *effect) {
+    (void)mta;
+    (void)effect;
+}
+
+static void take_back(struct mta *mta, struct effect *effect) {
+    struct mailbox_use *use = map_get(&mta->mailbox_use, effect->number);
+    if (use)
+        use->octets -= effect->octets < use->octets ? effect->octets : use->octets;
+}
+
+bool quota_add(struct mta *mta, uint32_t mailbox, uint64_t octets) {
+    struct mailbox_use *use = map_get(&mta->mailbox_use, mailbox);
+    if (!use)
+        return true;
+    if (!batch_effect(
+            mta, (struct effect){.commit = stays, .undo = take_back, .number = mailbox, .octets = octets}))
+        return false;
+    use->octets += octets;
+    return true;
+}
+
+bool quota_remove(struct mta *mta, uint32_t mailbox, uint64_t sequence, uint64_t octets) {
+    for (size_t i = 0; i < mta->batch.count; i++) {
+        const struct effect *effect = &mta->batch.effects[i];
+        if (effect->commit == take_back && effect->number == mailbox && effect->ref == sequence)
+            return true; /* two clients delete one entry with the same commit */
+    }
+    return batch_effect(
+        mta, (struct effect){
+                 .commit = take_back, .undo = stays, .number = mailbox, .ref = sequence, .octets = octets});
+}
+
+static void forget(struct mta *mta, struct effect *effect) {
+    struct mailbox_use *use = map_get(&mta->mailbox_use, effect->number);
+    map_remove(&mta->mailbox_use, effect->number);
+    mem_free(use);
+}
+
+bool quota_forget(struct mta *mta, uint32_t mailbox) {
+    return batch_effect(mta, (struct effect){.commit = forget, .undo = stays, .number = mailbox});
+}
+
+/* ---- submissions ---- */
+
+bool quota_submit(struct mta *mta, uint32_t uid, uint64_t octets) {
+    uint64_t most = mta->config->limits.submission_octets;
+    uint64_t *use = map_get(&mta->submission_use, (uint64_t)uid + 1);
+    if (!use) {
+        use = mem_alloc(sizeof *use);
+        if (!use)
+            return false;
+        *use = 0;
+        if (!map_put(&mta->submission_use, (uint64_t)uid + 1, use)) {
+            mem_free(use);
+            return false;
+        }
+    }
+    if (most && (*use > most || octets > most - *use))
+        return false;
+    *use += octets;
+    return true;
+}
+
+void quota_submitted(struct mta *mta, uint32_t uid, uint64_t octets) {
+    uint64_t *use = map_get(&mta->submission_use, (uint64_t)uid + 1);
+    if (!use)
+        return;
+    *use -= octets < *use ? octets : *use;
+    if (*use)
+        return;
+    map_remove(&mta->submission_use, (uint64_t)uid + 1);
+    mem_free(use);
+}
+
+static void free_map(struct map *map) {
+    for (size_t i = 0; i < map->room; i++)
+        mem_free(map->slots[i].value);
+    map_free(map);
+}
+
+void quota_free(struct mta *mta) {
+    free_map(&mta->mailbox_use);
+    free_map(&mta->submission_use);
+}

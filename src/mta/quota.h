@@ -1,0 +1,26 @@
+/* What mailboxes and submissions may take of the disk (`mailbox-quota` and `submission-quota` of
+ * chasqui.conf). */
+#ifndef MTA_QUOTA_H
+#define MTA_QUOTA_H
+
+#include "mta/mta_private.h"
+
+/* Does the mailbox of this name take so many octets more? Reports go a little above the quota. False: the log
+ * was told, at most once a minute for each mailbox. */
+bool quota_has_room(struct mta *mta, struct span mailbox, uint64_t octets, bool report);
+
+/* An entry of so many octets is added, or the one with this number is removed, with the batch. False without
+ * memory. */
+bool quota_add(struct mta *mta, uint32_t mailbox, uint64_t octets);
+bool quota_remove(struct mta *mta, uint32_t mailbox, uint64_t sequence, uint64_t octets);
+/* All of its entries go with the batch. */
+bool quota_forget(struct mta *mta, uint32_t mailbox);
+
+/* Octets that an open submission of `uid` gets; false: it has too many open, or there is no memory. What was
+ * taken is given back with quota_submitted when the submission ends. */
+bool quota_submit(struct mta *mta, uint32_t uid, uint64_t octets);
+void quota_submitted(struct mta *mta, uint32_t uid, uint64_t octets);
+
+void quota_free(struct mta *mta);
+
+#endif
