@@ -20,6 +20,7 @@ struct config {
     struct protocol_config protocol;
     struct mta_config mta;
     const char *socket; /* path of the local socket */
+    bool create_store;  /* an empty one where there is none */
     const char *user;   /* whom the processes run as when they are started by root; NULL: no change */
     unsigned net_processes, reader_processes, work_processes;
     enum log_level log_level;

@@ -95,6 +95,10 @@ static const struct config_option top_options[] = {
              "digits and `-`."},
     {"store", CONFIG_TEXT, CONFIG_RESTART, SWITCH, 1, .text = "/var/lib/chasqui",
      .help = "The folder where messages rest."},
+    {"create-store", CONFIG_FLAG, CONFIG_RESTART, CONFIG_STORE, .number = true,
+     .help = "Make an empty store, with a warning in the log, where there is none. With `false` the daemon "
+             "refuses to start then, as it should when the disk of `store` is not mounted; `mhsd "
+             "--create-store` makes the first one."},
     {"socket", CONFIG_TEXT, CONFIG_RESTART, CONFIG_PARENT, 1, sizeof((struct sockaddr_un *)0)->sun_path - 1,
      .text = "/run/chasqui/mhsd.sock", .help = "The Unix socket where `mhs(1)` reaches the daemon."},
     {"run-as", CONFIG_LOGIN, CONFIG_RESTART | CONFIG_ROOT, CONFIG_ALL, .text = "chasqui",

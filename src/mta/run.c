@@ -24,6 +24,9 @@
 /* How long a stop may take to write that copies are not in doubt. */
 #define UNMARK_MOST (3 * SECOND)
 
+/* How long another process may have the store at the start. */
+#define LOCKED_MOST (3 * SECOND)
+
 /* How long a stop waits for the peers' answers to its releases. */
 #define RELEASE_MOST (2 * SECOND)
 
@@ -131,10 +134,21 @@ static bool open_events(struct mta *mta) {
            event_add(mta->tick, &second) == 0;
 }
 
-static bool open_all(struct mta *mta, struct error *err) {
+/* A daemon that is ending yet may have the store for a moment; whoever keeps it is named. */
+static bool open_store(struct mta *mta, struct error *err) {
+    static const struct timespec moment = {.tv_nsec = 50000000};
     struct store_options options = {.create = true};
-    mta->store = store_open(mta->config->store_directory, &options, err);
-    if (!mta->store)
+    int64_t end = clock_monotonic_us() + LOCKED_MOST;
+    do {
+        *err = (struct error){0};
+        mta->store = store_open(mta->config->store_directory, &options, err);
+    } while (!mta->store && err->code == STORE_LOCKED && clock_monotonic_us() < end &&
+             nanosleep(&moment, NULL) == 0);
+    return mta->store != NULL;
+}
+
+static bool open_all(struct mta *mta, struct error *err) {
+    if (!open_store(mta, err))
         return false;
     if (!schedule_init(&mta->schedule, 0) || !batch_init(mta) || !peers_configure(mta) ||
         !convert_init(mta) || !open_events(mta) || !(mta->guesses = guesses_new()))
@@ -518,8 +532,10 @@ int mta_serve(struct event_base *loop, struct mta *mta, const struct mta_descrip
               const struct error *err) {
     int status = 1;
     if (!mta) {
-        log_error("this process can't start: %s", err->text);
-        status = err->code == STORE_VERSION ? MTA_EXIT_IN_VAIN : 1;
+        bool locked = err->code == STORE_LOCKED;
+        log_error("this process can't start: %s%s", err->text,
+                  locked ? "; end that first, or let 'store' name another folder" : "");
+        status = locked || err->code == STORE_VERSION ? MTA_EXIT_IN_VAIN : 1;
     } else if (mta_attach(mta, descriptors)) {
         event_base_dispatch(loop);
         status = mta->stopped ? 0 : 1;

@@ -11,6 +11,7 @@
 
 #include "base/alloc.h"
 #include "base/clock.h"
+#include "base/log.h"
 
 #define LOW_WATER           (UINT64_C(64) << 20)
 #define SPACE_CHECK_COMMITS 64
@@ -179,16 +180,29 @@ uint64_t store_checksum(struct span s) {
 
 /* ---- opening ---- */
 
+/* Who has the lock wrote its number and name into the file. */
+static bool tell_holder(struct store *store, struct error *err) {
+    char holder[40];
+    ssize_t length = pread(store->lock, holder, sizeof holder - 1, 0);
+    holder[length > 0 ? length : 0] = '\0';
+    holder[strcspn(holder, "\n")] = '\0';
+    return error_set(err, STORE_LOCKED, "%s: another process writes to this store%s%s", store->path,
+                     holder[0] ? ": " : "", holder);
+}
+
 static bool take_lock(struct store *store, struct error *err) {
-    char name[4096];
+    char name[4096], holder[40];
     snprintf(name, sizeof name, "%s/lock", store->path);
     store->lock = open(name, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
     if (store->lock < 0)
         return errno_error(store, errno, "lock", err);
     if (flock(store->lock, LOCK_EX | LOCK_NB))
-        return errno == EWOULDBLOCK
-                   ? error_set(err, STORE_LOCKED, "%s: another process writes to this store", store->path)
-                   : errno_error(store, errno, "lock", err);
+        return errno == EWOULDBLOCK ? tell_holder(store, err) : errno_error(store, errno, "lock", err);
+    /* On a full disk nobody is told; the lock holds all the same. */
+    int length =
+        snprintf(holder, sizeof holder, "%.16s, process %d\n", program_invocation_short_name, (int)getpid());
+    if (ftruncate(store->lock, 0) != 0 || pwrite(store->lock, holder, (size_t)length, 0) != length)
+        log_info("%s: it can't be noted who writes to it: %s", name, strerror(errno));
     return true;
 }
 
@@ -353,14 +367,21 @@ struct store *store_open(const char *place, const struct store_options *options,
     return NULL;
 }
 
+bool store_is_there(const char *place, struct error *err) {
+    char name[4096];
+    errno = ENAMETOOLONG;
+    if (snprintf(name, sizeof name, "%s/queue.db", place) < (int)sizeof name && access(name, F_OK) == 0)
+        return true;
+    return error_set(err, errno == EACCES ? STORE_READ_ONLY : STORE_NOT_FOUND, "%s: there is no store here",
+                     place);
+}
+
 bool store_examine(const char *place, struct error *err) {
     static const struct store_options reader = {.read_only = true};
-    char name[4096];
     struct error inner = {0};
     int version;
-    if (snprintf(name, sizeof name, "%s/queue.db", place) >= (int)sizeof name || access(name, F_OK))
-        return error_set(err, errno == EACCES ? STORE_READ_ONLY : STORE_NOT_FOUND,
-                         "%s: there is no store here", place);
+    if (!store_is_there(place, err))
+        return false;
     struct store *store = new_store(place, &reader, err);
     if (!store)
         return false;

@@ -74,6 +74,9 @@ struct store_options {
  */
 struct store *store_open(const char *place, const struct store_options *options, struct error *err);
 
+/* Is there a store at `place`? STORE_NOT_FOUND: no. STORE_READ_ONLY: it may not be looked at. */
+bool store_is_there(const char *place, struct error *err);
+
 /*
  * Would this program open the store at `place` as far as its schema goes? Reads
  * only, and migrates nothing. STORE_NOT_FOUND: there is none yet. STORE_VERSION:
