@@ -391,6 +391,7 @@ static bool update_row(const struct change *change, struct work *work, bool hold
     work_forget_bytes(mta, work);
     if (work->state == WORK_HELD)
         work->aborts = 0;
+    schedule_cause(work, hold ? change->reason : NULL); /* released, its history tells of its tries */
     struct effect effect = {.commit = change_state,
                             .undo = keep_state,
                             .work = work,

@@ -314,6 +314,7 @@ static void hold(struct association *association, struct work *work, struct span
     log_warning("peer=%s work unit %llu is held: %s; see 'mhs queue show %llu'", association->peer->name,
                 (unsigned long long)work->id, reason, (unsigned long long)work->id);
     outbound_drop(mta, work->id);
+    schedule_cause(work, reason);
     event_copy(mta, work->message, EVENT_HELD, association->peer, span_of(reason, (size_t)length));
     schedule_set(&mta->schedule, work, WORK_HELD, work->due, false);
     copy_save(mta, work);
