@@ -15,16 +15,32 @@ static bool refused(struct loader *l, struct config_section *section, const stru
 
 /* ---- hops ---- */
 
+/* Over the protocol of 1984 goes what is of 1984: such a peer takes no extension, and drops P22 without a
+ * word. The edition is the peer's and not the association's, so that a copy in doubt is repeated in the same
+ * octets (I4). */
+static bool read_edition(struct loader *l, struct config_section *peer, struct mts_hop *hop) {
+    bool over_1984 = config_words(peer, "application-contexts") & OSI_MTS_TRANSFER_PROTOCOL_1984;
+    bool of_1984 = config_word(peer, "edition");
+    hop->edition_1984_content_only =
+        config_value(peer, "content-1984-only") ? config_flag(peer, "content-1984-only") : over_1984;
+    hop->edition = of_1984 || over_1984 ? MTS_EDITION_1984 : MTS_EDITION_1988;
+    return of_1984 || !over_1984 || !config_value(peer, "edition") ||
+           config_fail(
+               l, peer, "edition",
+               "a peer that is called with mts-transfer-protocol-1984 is of edition 1984: set that, or take "
+               "the context out");
+}
+
 static bool read_hop(struct loader *l, struct config_section *peer) {
     struct error why = {0};
     struct mts_hop hop = {
         .name = peer->title,
         .domain = config_text(peer, "domain"),
         .mta_name = config_text(peer, "mta-name"),
-        .edition_1984_content_only = config_flag(peer, "content-1984-only"),
         .rfc1328 = config_flag(peer, "rfc1328"),
         .rfc1328_encapsulate = config_flag(peer, "rfc1328-encapsulate"),
         .rfc1328_replace = config_flag(peer, "rfc1328-replace"),
+        .old_extension_form = config_flag(peer, "old-extension-form"),
         .defers = config_flag(peer, "defers"),
         .keep_internal_trace = config_flag(peer, "keep-internal-trace"),
         .service_messages = config_flag(peer, "service-messages"),
@@ -34,12 +50,13 @@ static bool read_hop(struct loader *l, struct config_section *peer) {
         .originators = names_of(peer, "originators"),
         .destinations = names_of(peer, "destinations"),
         .bilateral = config_text(peer, "bilateral-information"),
-        .edition = config_word(peer, "edition") ? MTS_EDITION_1984 : MTS_EDITION_1988,
         .max_length = (uint64_t)config_number(peer, "max-length"),
         .max_recipients = (uint32_t)config_number(peer, "max-recipients"),
         .content_types = names_of(peer, "content-types"),
         .eits = names_of(peer, "encoded-information-types"),
     };
+    if (!read_edition(l, peer, &hop))
+        return false;
     return mts_tables_add_hop(l->tables, &hop, &why) || refused(l, peer, &why);
 }
 

@@ -57,8 +57,8 @@ const struct config_option config_peer_options[] = {
      .help = "Bind without names; `check-address` must be set."},
     {"check-address", CONFIG_FLAG, 0, CONFIG_STORE,
      .help = "The peer must call from one of its addresses; a host name is resolved when it calls."},
-    {"application-contexts", CONFIG_WORDS, 0, CONFIG_NET, 1, 3, .items = first_context, .words = contexts,
-     .help = "Those that we call with, tried in order."},
+    {"application-contexts", CONFIG_WORDS, 0, CONFIG_NET | SWITCH, 1, 3, .items = first_context,
+     .words = contexts, .help = "Those that we call with, tried in order."},
     {"accepted-contexts", CONFIG_WORDS, 0, CONFIG_STORE, .items = contexts, .words = contexts,
      .help = "Those that the peer may call with."},
     {"dialogue", CONFIG_WORD, 0, BOTH, .text = "monologue", .words = dialogues,
@@ -118,10 +118,16 @@ const struct config_option config_peer_options[] = {
     {"destinations", CONFIG_TEXTS, 0, SWITCH, .none = "our own domain",
      .help = "To whom else the peer may send through us: address patterns like those of routes."},
     {"edition", CONFIG_WORD, 0, SWITCH, .text = "1988", .words = editions,
-     .help = "What a peer of 1984 can't take is downgraded as X.419 annex B says."},
+     .help = "What a peer of 1984 can't take is downgraded as X.419 annex B says. It is 1984 where "
+             "`application-contexts` names mts-transfer-protocol-1984: no extension goes over that."},
+    {"old-extension-form", CONFIG_FLAG, 0, SWITCH,
+     .help = "Write the number of a standard extension as `A0 03 02 01 nn` in place of `80 01 nn`: PP 6.0 as "
+             "it was "
+             "shipped reads that only. Both are read."},
     {"content-1984-only", CONFIG_FLAG, 0, SWITCH,
-     .help =
-         "Behind the peer only P2 is understood: P22 is unable-to-downgrade, or with `rfc1328` converted."},
+     .help = "Behind the peer only P2 is understood: P22 is unable-to-downgrade, or with `rfc1328` "
+             "converted. It is so, "
+             "unless this says otherwise, where `application-contexts` names mts-transfer-protocol-1984."},
     {"rfc1328", CONFIG_FLAG, 0, SWITCH,
      .help =
          "With a 1984 peer, both ways: common name as the domain-defined attribute `Common`, other addresses "

@@ -57,6 +57,7 @@ static struct association *add_association(struct net *net, uint64_t ref, struct
     association->id = bytes_new(bind->id, bind->address);
     bool done = association->id && (!bind->recover_id.len || recovery_begin(association, bind->recover_id));
     if (!done || !map_put(&net->associations, ref, association)) {
+        peer->recovering -= out && association->recovers;
         bytes_drop(association->recovers);
         bytes_drop(association->id);
         mem_free(association);
@@ -231,6 +232,7 @@ void association_gone(struct association *association, const char *cause) {
         send_lost(association);
     batch_forget_association(mta, association);
     *(association->out ? &peer->out : &peer->in) -= 1;
+    peer->recovering -= association->out && association->recovers;
     mta->associations_in -= !association->out;
     if (association->out)
         association->net->out--;

@@ -65,6 +65,7 @@ struct peer {
     uint32_t key;                  /* the store's next_hop key */
     int hop;                       /* the rules' number, -1: not in the tables */
     unsigned in, out, connecting;  /* associations */
+    unsigned recovering;           /* of those out, that send what was unfinished only (I8) */
     struct association *idle;      /* those we opened that wait for a transfer */
     int64_t last_begun;            /* monotonic µs: when the last of its transfers out began */
     unsigned failures;             /* to get an association, in a row */

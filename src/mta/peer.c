@@ -212,7 +212,8 @@ static bool waits_behind(const struct mta *mta, const struct peer *peer) {
 static unsigned wanted_associations(const struct mta *mta, const struct peer *peer) {
     unsigned most = peer->config->max_out, each = peer->config->queue_per_association;
     size_t ready = mta->schedule.peers[peer->number].ready;
-    size_t busy = peer->out; /* those that are idle were used before this is asked */
+    /* Those that are idle were used before this is asked; one that recovers another takes nothing new. */
+    size_t busy = peer->out - peer->recovering;
     size_t wanted = busy + (ready + each - 1) / each;
     if (busy && ready < each)
         wanted = busy + waits_behind(mta, peer);
@@ -228,7 +229,8 @@ static void connect_more(struct mta *mta, struct peer *peer) {
         refusal_rests(peer))
         return;
     unsigned wanted = wanted_associations(mta, peer);
-    while (peer->out + peer->connecting < wanted) {
+    while (peer->out - peer->recovering + peer->connecting < wanted &&
+           peer->out + peer->connecting < peer->config->max_out) {
         unsigned before = peer->connecting;
         connect_one(mta, peer);
         if (peer->connecting == before)

@@ -83,6 +83,7 @@ bool recovery_begin(struct association *association, struct span id) {
     if (allowed(association->peer) == MTA_RECOVERY_FULL)
         return true;
     association->recovers = bytes_new(id, (struct span){NULL, 0});
+    association->peer->recovering += association->out && association->recovers;
     return association->recovers != NULL;
 }
 

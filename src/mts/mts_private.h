@@ -309,7 +309,8 @@ enum {
     PLAN_TO_P2 = 32, /* the content is still P22, and must be P2 */
     PLAN_REPLACE = 64,
     PLAN_ENCAPSULATE = 128,
-    PLAN_PEER_HOLDS = 256 /* until the deferred delivery time: we do not */
+    PLAN_PEER_HOLDS = 256,    /* until the deferred delivery time: we do not */
+    PLAN_OLD_EXTENSIONS = 512 /* the number of a standard extension in its old form */
 };
 bool plan_write(struct arena *arena, const struct plan *plan, struct span *octets);
 bool plan_read(struct arena *arena, struct span octets, struct plan *plan);

@@ -79,6 +79,8 @@ unsigned plan_flags_of_hop(const struct mts_tables *tables, int number) {
         flags |= PLAN_DROP_INTERNAL_TRACE;
     if (!hop->given.defers)
         flags |= PLAN_DROP_DEFERRED;
+    if (hop->given.old_extension_form && hop->given.edition != MTS_EDITION_1984)
+        flags |= PLAN_OLD_EXTENSIONS;
     if (hop->given.edition == MTS_EDITION_1984)
         flags |= PLAN_1984 | (hop->given.rfc1328 ? PLAN_RFC1328 : 0);
     return flags;

@@ -25,7 +25,7 @@ static void hold(struct work *work, const struct report_work *r, enum mts_copy_k
     struct mts_copy *copy = arena_alloc(work->arena, sizeof *copy);
     struct span octets, absent = {NULL, 0};
     if (kind == MTS_COPY_TRANSFER) {
-        plan.flags |= plan_flags_of_hop(work->tables, hop) & (PLAN_1984 | PLAN_RFC1328);
+        plan.flags |= plan_flags_of_hop(work->tables, hop) & (PLAN_1984 | PLAN_RFC1328 | PLAN_OLD_EXTENSIONS);
         plan.rfc1328_address = span_str(work->tables->self.rfc1328_address);
         if (plan_flags_of_hop(work->tables, hop) & PLAN_DROP_INTERNAL_TRACE &&
             !extension_set(work->arena, &report->envelope.extensions, EXT_INTERNAL_TRACE, absent))

@@ -62,6 +62,7 @@ struct mts_hop {
     bool rfc1328_encapsulate; /* a body part that P2 lacks goes whole within a nationally-defined one (§6);
                                  else */
     bool rfc1328_replace;     /* a body part that P2 lacks is replaced by a text (RFC 1328 §6, option 3) */
+    bool old_extension_form;  /* it reads the number of a standard extension as an explicit [0] only */
     bool defers;              /* bilateral agreement: the peer holds deferred messages itself */
     bool keep_internal_trace; /* across the domain's boundary */
     bool service_messages;    /* bilateral agreement about the service-message indicator */

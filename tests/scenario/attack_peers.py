@@ -7,7 +7,7 @@ import threading
 import time
 
 from players import FAY, NEAR, Unharmed, folder, hostile_stage, text_message
-from peer import local, session, tap, x228
+from peer import local, session, tap, x228, x411
 from peer.association import Association
 from peer.transport import Closed, Transport
 
@@ -152,7 +152,8 @@ def discarded_on_the_same_association(peer):
 @case("a peer that aborts a resume gets the transfer from its beginning, once")
 def _():
     for mode, octets in (("x410", ABORT_X410), ("1984", ABORT_X410), ("normal", ABORT_NORMAL)):
-        with folder() as path, old_stage(path, cannot_resume(send_spdu(octets)), mode) as (stage, old, unharmed):
+        more = {"content-1984-only": False} if mode == "1984" else {}       # it takes the play's P22
+        with folder() as path, old_stage(path, cannot_resume(send_spdu(octets)), mode, **more) as (stage, old, unharmed):
             hand_over(stage, f"resume-{mode}")
             unharmed.served(mode)
             wait_until(lambda: old.arrived, 60, f"{mode}: the transfer from its beginning")
@@ -271,6 +272,26 @@ def _():
             hand_over(stage, name)
             unharmed.logged("peer=OLD", name)
             unharmed.served(name)
+
+
+@case("an urgent message passes one that takes long, on an association of its own")
+def _():
+    passed = threading.Event()
+
+    def answer(old, peer, number):
+        peer.accept()
+        if number == 1:
+            check(passed.wait(60), "the urgent message waits")      # and acknowledges nothing meanwhile
+        old.take(peer)
+    with folder() as path, old_stage(path, answer) as (stage, old, unharmed):
+        hand_over(stage, "long")
+        wait_until(lambda: old.calls == 1, 20, "the long transfer")
+        stage.hand_over(text_message("urgent", [OLD_USER], priority=x411.URGENT))
+        wait_until(lambda: old.arrived, 30, "the urgent message")
+        equal((x411.Received(old.arrived[0]).identifier[1], old.calls), ("urgent", 2))
+        passed.set()
+        unharmed.served("urgent")
+        wait_until(lambda: len(old.arrived) == 2, 60, "the long transfer's end")
 
 
 @case("after an idle time longer than the timers an association is released, and used, as before")

@@ -389,7 +389,7 @@ def _():
     with folder() as path, hostile_stage(path) as stage, Unharmed(stage) as unharmed:
         for i in range(100):
             cannot_recover(stage, (ber.octets(b"guess%d" % i), ber.utctime(x411.now())))
-        unharmed.logged("address=127.0.0.1", "recover", "too many")
+        unharmed.logged("network=127.0.0.1", "recover", "too many")
         log = stage.mta.log()
         check(sum("recovery refused" in line for line in log.splitlines()) < 40, "a log line for each try")
         unharmed.served("guesses")

@@ -711,6 +711,34 @@ static void an_address_may_be_for_one_context(void **state) {
     assert_non_null(strstr(err.text, "no presentation address"));
 }
 
+/* What an MTA of 1984 can't take never goes over its protocol, whatever `edition` says. */
+static void the_edition_follows_the_contexts(void **state) {
+    (void)state;
+    struct error err = {0};
+    char place[20];
+    assert_null(read_text(
+        HEAD "peer OLD { application-contexts = { mts-transfer-protocol-1984 } edition = 1988 }\n", &err));
+    assert_non_null(strstr(err.text, "is of edition 1984"));
+    static const char *const texts[][2] = {
+        {"application-contexts = { mts-transfer-protocol-1984 }", "1984"},
+        {"application-contexts = { mts-transfer, mts-transfer-protocol-1984 }", "1984"},
+        {"application-contexts = { mts-transfer-protocol-1984 } edition = 1984 content-1984-only = false",
+         "1984"},
+        {"application-contexts = { mts-transfer-protocol, mts-transfer }", "1988"}};
+    for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
+        char text[400];
+        err = (struct error){0};
+        snprintf(text, sizeof text, HEAD "peer OLD { domain = \"/C=DE/A=OLD\" %s }\n", texts[i][0]);
+        struct config *config = read_text(text, &err);
+        assert_string_equal(err.text, "");
+        const struct mts_hop *hop = mts_hop_of(config->mta.tables, 0);
+        snprintf(place, sizeof place, "%s", hop->edition == MTS_EDITION_1984 ? "1984" : "1988");
+        assert_string_equal(place, texts[i][1]);
+        assert_int_equal(hop->edition_1984_content_only, i < 2);
+        config_free(config);
+    }
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_whole_configuration_is_understood),
@@ -720,6 +748,7 @@ int main(void) {
         cmocka_unit_test(files_are_included),
         cmocka_unit_test(lines_that_differ_in_the_t_selector_share_a_socket),
         cmocka_unit_test(an_address_may_be_for_one_context),
+        cmocka_unit_test(the_edition_follows_the_contexts),
         cmocka_unit_test(what_is_no_file_of_text_is_said),
         cmocka_unit_test(each_kind_gets_its_slice),
         cmocka_unit_test(a_slice_holds_the_numbers_that_its_kind_reads),

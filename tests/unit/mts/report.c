@@ -127,6 +127,35 @@ static void content_is_returned_when_asked(void **state) {
                          stored.content_length);
 }
 
+/* PP 6.0 refuses every report whose extensions are not in their old form. */
+static void a_reports_extensions_go_in_their_old_form(void **state) {
+    struct play *play = *state;
+    struct buf out;
+    play->tables->hops[mts_hop_number(play->tables, "beta")].given.old_extension_form = true;
+    struct x411_MessageTransferEnvelope *envelope = message(play, DIETER, BETA);
+    to(play, envelope, OURS "/S=nobody", WANTS_NDN);
+    assert_true(
+        extension_set(&play->arena, &envelope->extensions, EXT_CONTENT_CORRELATOR, SPAN_LIT("\x16\x02hi")));
+    for (int returned = 0; returned < 2; returned++) {
+        arrives(play, "beta", envelope);
+        struct mts_stored stored = stored_copy(play, "beta", NULL);
+        struct x411_Report *report = &outbound(play, &stored)->u.report;
+        assert_true(span_eq(extension_find(&report->content.extensions, EXT_CONTENT_CORRELATOR)->value,
+                            SPAN_LIT("\x16\x02hi")));
+        buf_init(&out, 0);
+        assert_true(mts_outbound(&stored, &play->arena, &out));
+        unsigned old = 0, standard = 0;
+        for (size_t i = 0; i + 5 <= out.len; i++) {
+            old += memcmp(out.data + i, "\xA0\x03\x02\x01\x17", 5) == 0;
+            standard += memcmp(out.data + i, "\x80\x01\x17", 3) == 0;
+        }
+        buf_free(&out);
+        assert_int_equal(old, 1);
+        assert_int_equal(standard, 0);
+        indicate(play, envelope, x411_PerMessageIndicators_content_return_request);
+    }
+}
+
 /* What was converted on the way is not what the originator sent; the report says into what it was. */
 static void a_converted_content_is_not_returned(void **state) {
     struct play *play = *state;
@@ -372,6 +401,7 @@ int main(void) {
         SCENE(trace_only_when_all_are_audited),
         SCENE(label_and_correlator_go_along),
         SCENE(content_is_returned_when_asked),
+        SCENE(a_reports_extensions_go_in_their_old_form),
         SCENE(content_is_not_returned_on_delivery),
         SCENE(what_only_the_mta_asked_for_ends_here),
         SCENE(report_passes_through),

@@ -77,6 +77,39 @@ static void repeat_is_the_same_octets(void **state) {
     buf_free(&second);
 }
 
+static size_t occurrences(const struct buf *octets, struct span wanted) {
+    size_t found = 0;
+    for (size_t i = 0; i + wanted.len <= octets->len; i++)
+        found += memcmp(octets->data + i, wanted.data, wanted.len) == 0;
+    return found;
+}
+
+/* PP 6.0 as it was shipped reads no other; what it says of an extension stays as it was. */
+static void extensions_go_in_their_old_form(void **state) {
+    struct play *play = *state;
+    struct buf out;
+    add_hop(play, (struct mts_hop){.name = "pp6",
+                                   .domain = "/C=SE/A=PP",
+                                   .old_extension_form = true,
+                                   .keep_internal_trace = true});
+    add_route(play, "/C=SE", "pp6");
+    play->tables->self.internal_trace = true;
+    struct x411_MessageTransferEnvelope *envelope = message(play, DIETER, BETA);
+    to(play, envelope, "/C=SE/A=PP/S=x", WANTS_NDN);
+    arrives(play, "beta", envelope);
+    struct mts_stored stored = stored_copy(play, "pp6", NULL);
+    buf_init(&out, 0);
+    assert_true(mts_outbound(&stored, &play->arena, &out));
+    assert_int_equal(occurrences(&out, SPAN_LIT("\xA0\x03\x02\x01\x26")), 1); /* internal-trace-information */
+    assert_int_equal(occurrences(&out, SPAN_LIT("\x80\x01\x26")), 0);
+    buf_free(&out);
+    const struct x411_MessageTransferEnvelope *sent = sent_to(play, "pp6");
+    struct x411_InternalTraceInformation internal = {0};
+    assert_true(extension_decode(&play->arena, &sent->extensions, EXT_INTERNAL_TRACE,
+                                 &x411_InternalTraceInformation_type, &internal));
+    assert_int_equal(internal.count, 1);
+}
+
 static void nobody_at_our_address(void **state) {
     struct play *play = *state;
     struct x411_MessageTransferEnvelope *envelope = message(play, DIETER, BETA);
@@ -355,6 +388,7 @@ int main(void) {
         SCENE(probe_is_answered_and_passed_on),
         SCENE(too_many_recipients),
         SCENE(unknown_peer_is_refused),
+        SCENE(extensions_go_in_their_old_form),
         SCENE(short_memory_decides_nothing),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
