@@ -98,8 +98,10 @@ def _():
         check(len(lines) > 12, lines)
         for page, line in lines:
             line = line.replace("/var/lib/chasqui", f"{path}/restored").replace("/var/backups", path)
-            if "backup --store" in line:        # without a daemon
-                os.rename(shutil.copytree(f"{path}/chasqui-monday", f"{path}/resting"), f"{path}/restored")
+            if "backup --store" in line:        # of a store without a daemon
+                shutil.copytree(f"{path}/chasqui-monday", f"{path}/restored")
+            elif "store restore" in line:
+                shutil.rmtree(f"{path}/restored")
             done = run(line.replace("id -u ada", "id -u daemon"), mta, f"{ALPHA}/S=Jones", path)
             # 1: there is no such copy, or no such message, here
             check(done.returncode in (0, 1), f"{page}: {line}: exit {done.returncode}: {done.stderr}")
