@@ -286,9 +286,9 @@ def _():
         here = Neighbour(port=stage.far.port)
         equal(ask(stage.mta, "peer", "retry", "FAR")["changed"], 2)
         equal({here.next().identifier[1] for _ in range(2)}, {"one", "two"})
-        wait_until(lambda: peer_status(stage.mta, "FAR")["messages-out"] == 2)
+        wait_until(lambda: peer_status(stage.mta, "FAR")["waiting"] == 0)
         far = peer_status(stage.mta, "FAR")
-        check(far["octets-out"] > 400 and far["last-success"] and far["waiting"] == 0, far)
+        check(far["messages-out"] == 2 and far["octets-out"] > 400 and far["last-success"], far)
         here.close()
 
 
