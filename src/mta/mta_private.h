@@ -187,6 +187,7 @@ struct mta {
     struct ipc_channel *parent;
     struct event *door;      /* where channels to other processes come in */
     struct guesses *guesses; /* NULL in a reader */
+    struct client *backup;   /* who makes one; NULL: nobody */
     uint64_t ping_number;    /* of the last ping */
     struct batch batch;
     struct arena arena;   /* for the unit that is being worked on */

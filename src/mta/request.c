@@ -53,6 +53,8 @@ static const struct operation operations[] = {
     {"mailbox-show", request_mailbox_show, EVERYBODY, ROWS, {"mailbox", "entry"}},
     {"mailbox-mark", request_mailbox_mark, EVERYBODY, CHANGES, {"mailbox", "entry", "seen"}},
     {"mailbox-delete", request_mailbox_delete, EVERYBODY, CHANGES, {"mailbox", "entry"}},
+    {"backup-begin", request_backup_begin, OPERATORS, MEMORY, {NULL}},
+    {"backup-end", request_backup_end, OPERATORS, MEMORY, {NULL}},
     {"user-list", request_users, OPERATORS, ROWS, {NULL}},
     {"user-add", request_user_add, OPERATORS, CHANGES, {"address", "uid", "directory-name"}},
     {"user-remove", request_user_remove, OPERATORS, CHANGES, {"address", "discard"}},

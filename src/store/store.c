@@ -71,12 +71,16 @@ bool db_error(struct store *store, const char *what, struct error *err) {
     return error_set(err, mapped, "%s: %s (%s)", store->path, sqlite3_errmsg(store->db), what);
 }
 
-bool errno_error(struct store *store, int number, const char *what, struct error *err) {
+static bool errno_error_at(const char *place, int number, const char *what, struct error *err) {
     enum store_code code = number == ENOSPC || number == EDQUOT || number == EFBIG  ? STORE_FULL
                            : number == EROFS || number == EACCES || number == EPERM ? STORE_READ_ONLY
                            : number == ENOMEM                                       ? STORE_NO_MEMORY
                                                                                     : STORE_IO;
-    return error_set(err, code, "%s: %s: %s", store->path, what, strerror(number));
+    return error_set(err, code, "%s: %s: %s", place, what, strerror(number));
+}
+
+bool errno_error(struct store *store, int number, const char *what, struct error *err) {
+    return errno_error_at(store->path, number, what, err);
 }
 
 bool refuse_read_only(const struct store *store, struct error *err) {
@@ -180,30 +184,45 @@ uint64_t store_checksum(struct span s) {
 
 /* ---- opening ---- */
 
-/* Who has the lock wrote its number and name into the file. */
-static bool tell_holder(struct store *store, struct error *err) {
+/* Who has the lock wrote its name and number into the file. */
+static void tell_holder(const char *place, int lock, struct error *err) {
     char holder[40];
-    ssize_t length = pread(store->lock, holder, sizeof holder - 1, 0);
+    ssize_t length = pread(lock, holder, sizeof holder - 1, 0);
     holder[length > 0 ? length : 0] = '\0';
     holder[strcspn(holder, "\n")] = '\0';
-    return error_set(err, STORE_LOCKED, "%s: another process writes to this store%s%s", store->path,
-                     holder[0] ? ": " : "", holder);
+    error_set(err, STORE_LOCKED, "%s: another process writes to this store%s%s", place, holder[0] ? ": " : "",
+              holder);
+}
+
+/* On a full disk nobody is told; the lock holds all the same. */
+static void note_holder(const char *name, int lock) {
+    char holder[40];
+    int length =
+        snprintf(holder, sizeof holder, "%.16s, process %d\n", program_invocation_short_name, (int)getpid());
+    if (ftruncate(lock, 0) != 0 || pwrite(lock, holder, (size_t)length, 0) != length)
+        log_info("%s: it can't be noted who writes to the store: %s", name, strerror(errno));
+}
+
+int store_lock(const char *place, struct error *err) {
+    char name[4096];
+    snprintf(name, sizeof name, "%s/lock", place);
+    int lock = open(name, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+    if (lock >= 0 && flock(lock, LOCK_EX | LOCK_NB) == 0) {
+        note_holder(name, lock);
+        return lock;
+    }
+    if (lock >= 0 && errno == EWOULDBLOCK)
+        tell_holder(place, lock, err);
+    else
+        errno_error_at(place, errno, "lock", err);
+    if (lock >= 0)
+        close(lock);
+    return -1;
 }
 
 static bool take_lock(struct store *store, struct error *err) {
-    char name[4096], holder[40];
-    snprintf(name, sizeof name, "%s/lock", store->path);
-    store->lock = open(name, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
-    if (store->lock < 0)
-        return errno_error(store, errno, "lock", err);
-    if (flock(store->lock, LOCK_EX | LOCK_NB))
-        return errno == EWOULDBLOCK ? tell_holder(store, err) : errno_error(store, errno, "lock", err);
-    /* On a full disk nobody is told; the lock holds all the same. */
-    int length =
-        snprintf(holder, sizeof holder, "%.16s, process %d\n", program_invocation_short_name, (int)getpid());
-    if (ftruncate(store->lock, 0) != 0 || pwrite(store->lock, holder, (size_t)length, 0) != length)
-        log_info("%s: it can't be noted who writes to it: %s", name, strerror(errno));
-    return true;
+    store->lock = store_lock(store->path, err);
+    return store->lock >= 0;
 }
 
 static bool make_folders(struct store *store, bool create, struct error *err) {
@@ -330,7 +349,7 @@ static bool prepare_runs(struct store *store, struct error *err) {
 
 static bool open_all(struct store *store, const struct store_options *options, struct error *err) {
     return make_folders(store, options->create && !store->read_only, err) &&
-           (store->read_only || take_lock(store, err)) && prepare_runs(store, err) &&
+           ((store->read_only && !options->alone) || take_lock(store, err)) && prepare_runs(store, err) &&
            open_database(store, options, err) && check_version(store, err) && set_pragmas(store, err) &&
            (store->read_only || schema_migrate(store->db, store->path, SCHEMA_VERSION, err)) &&
            load(store, err);
@@ -423,8 +442,11 @@ const struct error *store_cause(const struct store *store) {
 /* What lies in free segments of ours is given back before anybody is refused for want of space. */
 static bool has_space(struct store *store) {
     int64_t space = store->files->free_space(store->path);
-    if (space >= 0 && (uint64_t)space < store->low_water && segments_drop_free(store))
-        space = store->files->free_space(store->path);
+    if (space >= 0 && (uint64_t)space < store->low_water) {
+        store_keep_end(store); /* mail comes before a backup */
+        if (segments_drop_free(store))
+            space = store->files->free_space(store->path);
+    }
     if (space < 0 || (uint64_t)space >= store->low_water)
         return true;
     store->accepting = false;

@@ -97,10 +97,15 @@ def _():
         lines = [(page, line) for page in PAGES[1:] + MANUALS for line in commands(page)]
         check(len(lines) > 12, lines)
         for page, line in lines:
+            line = line.replace("/var/lib/chasqui", f"{path}/restored").replace("/var/backups", path)
+            if "backup --store" in line:        # of a store without a daemon
+                shutil.copytree(f"{path}/chasqui-monday", f"{path}/restored")
+            elif "store restore" in line:
+                shutil.rmtree(f"{path}/restored")
             done = run(line.replace("id -u ada", "id -u daemon"), mta, f"{ALPHA}/S=Jones", path)
             # 1: there is no such copy, or no such message, here
             check(done.returncode in (0, 1), f"{page}: {line}: exit {done.returncode}: {done.stderr}")
-            check(done.returncode == 0 or not line.startswith(("mhs user", "mhs send", "mhs ping", "mhs route")), done)
+            check(done.returncode == 0 or not line.startswith(("mhs user", "mhs send", "mhs ping", "mhs route", "mhs store")), done)
     peer.close()
 
 
