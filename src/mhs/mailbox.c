@@ -8,6 +8,7 @@
 #include "mhs/entry.h"
 #include "mhs/output.h"
 #include "mhs/pages.h"
+#include "mhs/table.h"
 
 #define ARENA_MAX      (64 * 1024 * 1024)
 #define HEADING_OCTETS (16 * 1024) /* of a content are fetched to show its subject */
