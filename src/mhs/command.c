@@ -10,10 +10,11 @@
 
 struct mhs_settings mhs_settings;
 
-enum { OPTION_HELP = 1000, OPTION_JSON, OPTION_SOCKET };
+enum { OPTION_HELP = 1000, OPTION_JSON, OPTION_SOCKET, OPTION_WIDE };
 
 static const struct mhs_option shared_options[] = {
     {OPTION_JSON, "json", NULL, "print JSON instead of text"},
+    {OPTION_WIDE, "wide", NULL, "lists as wide as what is in them"},
     {OPTION_SOCKET, "socket", "PATH", "the daemon's Unix socket (or set CHASQUI_SOCKET)"},
     {OPTION_HELP, "help", NULL, "show this help"},
     {0},
@@ -42,6 +43,8 @@ void mhs_line_init(struct mhs_line *line, const struct mhs_usage *usage, int arg
 
 static void print_options(const struct mhs_option *options) {
     for (; options && options->name; options++) {
+        if (!options->help)
+            continue; /* a former name */
         char text[64];
         snprintf(text, sizeof text, "%c%c%s--%s%s%s", options->id > 255 ? ' ' : '-',
                  options->id > 255 ? ' ' : options->id, options->id > 255 ? "  " : ", ", options->name,
@@ -73,6 +76,9 @@ int mhs_line_next(struct mhs_line *line, const char **value) {
             return MHS_LINE_END;
         case OPTION_JSON:
             mhs_settings.json = true;
+            continue;
+        case OPTION_WIDE:
+            mhs_settings.wide = true;
             continue;
         case OPTION_SOCKET:
             mhs_settings.socket = optarg;

@@ -26,6 +26,7 @@ enum mhs_exit {
 /* What every command shares: given before the command's name or among its own options. */
 struct mhs_settings {
     bool json;          /* --json: machine-readable output */
+    bool wide;          /* --wide: lists are not cut to the terminal's width */
     const char *socket; /* --socket, else $CHASQUI_SOCKET, else the built-in path */
 };
 
@@ -37,7 +38,7 @@ struct mhs_option {
     int id;            /* the letter of the short form, or a number above 255 when there is none */
     const char *name;  /* long form, without the dashes */
     const char *value; /* what stands for the value in the help, NULL for a flag */
-    const char *help;  /* one line */
+    const char *help;  /* one line; NULL: a former name of an option, not shown */
 };
 
 struct mhs_usage {

@@ -8,6 +8,7 @@
 #include "mhs/entry.h"
 #include "mhs/output.h"
 #include "mhs/pages.h"
+#include "mhs/table.h"
 
 #define ARENA_MAX      (64 * 1024 * 1024)
 #define HEADING_OCTETS (16 * 1024) /* of a content are fetched to show its subject */
@@ -112,8 +113,7 @@ static void print_mailboxes(const json_t *answer) {
                                                 {NULL, NULL, false}};
     size_t i;
     json_t *mailbox;
-    json_array_foreach(json_object_get(answer, "mailboxes"), i, mailbox)
-        add_room(mailbox);
+    json_array_foreach(json_object_get(answer, "mailboxes"), i, mailbox) add_room(mailbox);
     out_table(json_object_get(answer, "mailboxes"), columns);
 }
 

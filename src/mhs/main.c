@@ -31,9 +31,11 @@ static const struct command commands[] = {
     {"route", cmd_route, "say where a message to an address would go, and why"},
     {"ping", cmd_ping, "associate with a peer, bind and release"},
     {"user", cmd_user, "list, add and remove users with a mailbox"},
+    {"reload", cmd_reload, "have the daemon read its configuration anew"},
+    {"config", cmd_config, "show the configuration that runs, or what a reload would change"},
     {"decode", cmd_decode, "print an APDU, envelope, content or presentation PDU"},
     {"encode", cmd_encode, "turn JSON back into BER"},
-    {"store", cmd_store, "check or repair the store on disk"},
+    {"store", cmd_store, "check, repair, back up or restore the store on disk"},
     {"help", cmd_help, "show this help, or that of a command"},
 };
 
@@ -47,7 +49,7 @@ static const struct command *find_command(const char *name) {
 }
 
 static void print_overview(FILE *out) {
-    fprintf(out, "Usage: mhs [--json] [--socket PATH] COMMAND [OPTION]... [OPERAND]...\n\n"
+    fprintf(out, "Usage: mhs [--json] [--wide] [--socket PATH] COMMAND [OPTION]... [OPERAND]...\n\n"
                  "The command line of the Chasqui message handling system.\n\nCommands:\n");
     for (size_t i = 0; i < COMMANDS; i++)
         fprintf(out, "  %-10s %s\n", commands[i].name, commands[i].summary);
@@ -78,6 +80,8 @@ static int read_globals(int argc, char **argv, int *status) {
     for (int i = 1; i < argc; i++) {
         if (strcmp(argv[i], "--json") == 0) {
             mhs_settings.json = true;
+        } else if (strcmp(argv[i], "--wide") == 0) {
+            mhs_settings.wide = true;
         } else if (strcmp(argv[i], "--socket") == 0 && i + 1 < argc) {
             mhs_settings.socket = argv[++i];
         } else if (strncmp(argv[i], "--socket=", 9) == 0) {

@@ -7,6 +7,7 @@
 #include "mhs/daemon.h"
 #include "mhs/output.h"
 #include "mhs/pages.h"
+#include "mhs/table.h"
 
 static void print_numbers(const char *label, const json_t *numbers) {
     if (!numbers)

@@ -4,8 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
-#include <wchar.h>
 
+#include "base/clock.h"
 #include "base/text.h"
 
 static bool coloured(void) {
@@ -50,13 +50,6 @@ int64_t out_integer(const json_t *object, const char *member) {
     return json_integer_value(json_object_get(object, member));
 }
 
-size_t out_width(const char *text) {
-    size_t width = 0;
-    for (; *text; text++)
-        width += ((unsigned char)*text & 0xC0) != 0x80;
-    return width;
-}
-
 /* A control character: `\x1B`, or `\u202E` by its number. */
 static void print_escaped(FILE *out, struct span character) {
     uint32_t code = character.data[0];
@@ -84,61 +77,11 @@ void out_untrusted(FILE *out, const char *text, size_t len) {
 }
 
 void out_line(const char *text) {
-    print_visible(stdout, text, strlen(text), false);
+    out_line_part(text, strlen(text));
 }
 
-static void pad(size_t count) {
-    for (; count > 0; count--)
-        putchar(' ');
-}
-
-static void print_cell(const char *text, size_t width, bool right, bool last) {
-    size_t used = out_width(text);
-    size_t fill = used < width ? width - used : 0;
-    if (right)
-        pad(fill);
-    out_line(text);
-    if (!last)
-        pad((right ? 0 : fill) + 2);
-}
-
-static size_t widen(const json_t *rows, const struct out_column *columns, size_t widths[]) {
-    size_t count = 0, i;
-    const json_t *row;
-    for (; columns[count].heading; count++) {
-        widths[count] = out_width(columns[count].heading);
-        json_array_foreach(rows, i, row) {
-            size_t width = out_width(out_text(row, columns[count].member));
-            widths[count] = width > widths[count] ? width : widths[count];
-        }
-    }
-    return count;
-}
-
-void out_table_part(const json_t *rows, const struct out_column *columns, struct out_widths *widths) {
-    size_t count = 0, i;
-    const json_t *row;
-    while (columns[count].heading)
-        count++;
-    if (!widths->begun) {
-        widen(rows, columns, widths->columns);
-        fputs(out_style(OUT_BOLD), stdout);
-        for (size_t c = 0; c < count; c++)
-            print_cell(columns[c].heading, widths->columns[c], columns[c].right, c + 1 == count);
-        printf("%s\n", out_end());
-        widths->begun = true;
-    }
-    json_array_foreach(rows, i, row) {
-        for (size_t c = 0; c < count; c++)
-            print_cell(out_text(row, columns[c].member), widths->columns[c], columns[c].right,
-                       c + 1 == count);
-        putchar('\n');
-    }
-}
-
-void out_table(const json_t *rows, const struct out_column *columns) {
-    struct out_widths widths = {0};
-    out_table_part(rows, columns, &widths);
+void out_line_part(const char *text, size_t len) {
+    print_visible(stdout, text, len, false);
 }
 
 /* ---- JSON that comes in parts ---- */
@@ -201,6 +144,31 @@ char *out_size(uint64_t octets, char out[static 16]) {
     }
     snprintf(out, 16, value < 10 ? "%.1f %s" : "%.0f %s", value, units[unit]);
     return out;
+}
+
+char *out_duration(int64_t seconds, char out[static 24]) {
+    static const struct {
+        int64_t seconds;
+        const char *name;
+    } units[] = {{86400, "d"}, {3600, "h"}, {60, "min"}};
+    if (seconds < 0)
+        seconds = 0;
+    for (size_t i = 0; i < sizeof units / sizeof *units; i++)
+        if (seconds >= 2 * units[i].seconds) {
+            snprintf(out, 24, "%" PRId64 " %s", seconds / units[i].seconds, units[i].name);
+            return out;
+        }
+    snprintf(out, 24, "%" PRId64 " s", seconds);
+    return out;
+}
+
+int64_t out_time(const json_t *object, const char *member) {
+    const char *text = json_string_value(json_object_get(object, member));
+    struct civil_time time = {0};
+    if (!text || sscanf(text, "%4d-%2d-%2dT%2d:%2d:%2dZ", &time.year, &time.month, &time.day, &time.hour,
+                        &time.minute, &time.second) != 6)
+        return 0;
+    return civil_is_valid(time) ? civil_to_seconds(time) : 0;
 }
 
 void out_field(const char *label, const char *text) {

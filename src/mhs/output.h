@@ -1,4 +1,5 @@
-/* What commands print: aligned tables, values of JSON answers, colour where a person looks. */
+/* What commands print: values of JSON answers, sizes and times for people, colour where a person looks.
+ * Tables are in mhs/table.h. */
 #ifndef MHS_OUTPUT_H
 #define MHS_OUTPUT_H
 
@@ -21,24 +22,6 @@ void out_json(const json_t *value);
 const char *out_text(const json_t *object, const char *member);
 int64_t out_integer(const json_t *object, const char *member);
 
-/* A column of a table: its heading, and the member of each row that stands in it; numbers are set right. */
-struct out_column {
-    const char *heading;
-    const char *member;
-    bool right;
-};
-
-/* Prints the array `rows` of objects under headings; columns end with a NULL heading. */
-void out_table(const json_t *rows, const struct out_column *columns);
-
-/* The same in parts: the headings and the widths are those of the first part. */
-#define OUT_COLUMNS_MAX 16
-struct out_widths {
-    size_t columns[OUT_COLUMNS_MAX];
-    bool begun;
-};
-void out_table_part(const json_t *rows, const struct out_column *columns, struct out_widths *widths);
-
 /*
  * A JSON object whose only array is printed as it comes:
  * {"NAME": [rows...], members of `more`}. An error that is said in between
@@ -56,17 +39,22 @@ void out_json_error(json_t *error);
 /* `12 B`, `3.4 MB`; at least 16 octets in `out`. Returns `out`. */
 char *out_size(uint64_t octets, char out[static 16]);
 
+/* `40 s`, `5 min`, `3 h`, `12 d`: a length of time in one unit, for a person. Negative ones are 0. Returns
+ * `out`. */
+char *out_duration(int64_t seconds, char out[static 24]);
+
+/* The seconds since 1970 of a time in an answer; 0: there is none. */
+int64_t out_time(const json_t *object, const char *member);
+
 /* Prints UTF-8 text with control characters but newline and tab made visible, so that a message can't drive
  * the terminal. */
 void out_untrusted(FILE *out, const char *text, size_t len);
 
 /* The same on standard output for text that must stay on one line: newlines and tabs are made visible too. */
 void out_line(const char *text);
+void out_line_part(const char *text, size_t len);
 
 /* Prints `label:` padded, then the text, if there is one. */
 void out_field(const char *label, const char *text);
-
-/* The columns that UTF-8 text takes. */
-size_t out_width(const char *text);
 
 #endif

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "mhs/daemon.h"
+#include "mhs/output.h"
 
 /* Rows of a page: an answer has to fit into a frame. */
 #define PAGE 200

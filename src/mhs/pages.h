@@ -5,7 +5,7 @@
 #include <jansson.h>
 
 #include "mhs/command.h"
-#include "mhs/output.h"
+#include "mhs/table.h"
 
 struct pages {
     const char *array;                /* the answer's member that holds the rows */

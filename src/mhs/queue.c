@@ -1,7 +1,9 @@
 /* `mhs queue`: what an operator does with the copies that wait. */
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
+#include "base/clock.h"
 #include "mhs/aliases.h"
 #include "mhs/commands.h"
 #include "mhs/daemon.h"
@@ -22,14 +24,18 @@ enum {
     OPTION_ALL,
     OPTION_ADDRESS,
     OPTION_REASON,
-    OPTION_TWICE
+    OPTION_TWICE,
+    OPTION_YES,
+    OPTION_FORCE,
+    OPTION_ANEW,
+    OPTION_CONTENT
 };
 
 #define FILTERS                                                                                              \
-    {FILTER_HOP, "next-hop", "PEER", "only copies for this peer"},                                           \
+    {FILTER_HOP, "peer", "PEER", "only copies for this peer"}, {FILTER_HOP, "next-hop", "PEER", NULL},       \
         {FILTER_ORIGINATOR, "originator", "ADDRESS", "only from this originator"},                           \
         {FILTER_RECIPIENT, "recipient", "ADDRESS", "only to this recipient"},                                \
-        {FILTER_STATE, "state", "STATE", "ready, deferred, retrying, held, sending or in-doubt"},            \
+        {FILTER_STATE, "state", "STATE", "ready, deferred, backing-off, held, sending or in-doubt"},         \
         {FILTER_PRIORITY, "priority", "PRIORITY", "urgent, normal or non-urgent"},                           \
         {FILTER_KIND, "kind", "KIND", "message, probe or report"}, {                                         \
         FILTER_OLDER, "older-than", "SECONDS", "only what arrived before so many seconds"                    \
@@ -43,7 +49,8 @@ static const struct mhs_option list_options[] = {
 
 #define CHANGES                                                                                              \
     {OPTION_REASON, "reason", "TEXT", "why; it is recorded in the message's history"},                       \
-        {OPTION_ALL, "all", NULL, "all copies that the filters choose, instead of ID"}, FILTERS
+        {OPTION_ALL, "all", NULL, "all copies, or all that the filters choose"},                             \
+        {OPTION_YES, "yes", NULL, "change them without being asked first"}, FILTERS
 
 #define TWICE                                                                                                \
     { OPTION_TWICE, "may-arrive-twice", NULL, "also a copy in doubt, which may have arrived already" }
@@ -53,8 +60,10 @@ static const struct mhs_option change_options[] = {CHANGES, {0}};
 static const struct mhs_option end_options[] = {CHANGES, TWICE, {0}};
 
 static const struct mhs_option redirect_options[] = {
-    {OPTION_REASON, "reason", "TEXT", "why; it is recorded in the message's history"},
     {OPTION_ADDRESS, "address", "ADDRESS", "to this address instead of by another peer"},
+    {OPTION_ANEW, "anew", NULL, "where a message that came now would go"},
+    {OPTION_FORCE, "force", NULL, "also what would loop"},
+    CHANGES,
     TWICE,
     {0}};
 
@@ -70,10 +79,17 @@ static const char *text_member(int id) {
 /* Takes one option into the request. Returns MHS_OK or the exit code for a wrong value. */
 static int take_option(const struct mhs_usage *usage, json_t *request, int id, const char *value) {
     int64_t number;
+    if (id == OPTION_ALL || (id >= FILTER_HOP && id <= FILTER_OLDER))
+        json_object_set_new(request, "all", json_true());
     if (id == OPTION_ALL)
-        return json_object_set_new(request, "all", json_true());
-    if (id == OPTION_TWICE)
-        return json_object_set_new(request, "may-arrive-twice", json_true());
+        return MHS_OK;
+    if (id == OPTION_TWICE || id == OPTION_FORCE || id == OPTION_ANEW || id == OPTION_YES)
+        return json_object_set_new(request,
+                                   id == OPTION_TWICE   ? "may-arrive-twice"
+                                   : id == OPTION_FORCE ? "force"
+                                   : id == OPTION_ANEW  ? "anew"
+                                                        : "yes",
+                                   json_true());
     bool address = id == FILTER_ORIGINATOR || id == FILTER_RECIPIENT || id == OPTION_ADDRESS;
     if (address && !(value = aliases_resolve(value)))
         return MHS_USAGE;
@@ -100,20 +116,81 @@ static bool read_options(struct mhs_line *line, json_t *request, int *status) {
     return id != MHS_LINE_STOP;
 }
 
+/* Into `out`, which holds 24 octets: `in 5 min`, or `now`. */
+static const char *until_text(int64_t time, int64_t now, char *out) {
+    char duration[24];
+    if (time <= now)
+        return "now";
+    snprintf(out, 24, "in %s", out_duration(time - now, duration));
+    return out;
+}
+
+static const char *next_try_text(const json_t *row, int64_t now, char *out) {
+    const char *state = out_text(row, "state");
+    if (strcmp(state, "held") == 0 || strcmp(state, "sending") == 0)
+        return "";
+    int64_t time = out_time(row, "next-try");
+    return time || strcmp(state, "backing-off") != 0 ? until_text(time, now, out) : "";
+}
+
+/* `sending 45 %`. */
+static void set_state(json_t *row) {
+    const char *state = out_text(row, "state");
+    int64_t sent = out_integer(row, "sent"), size = out_integer(row, "size");
+    char text[40];
+    if (json_is_integer(json_object_get(row, "sent")) && size > 0)
+        snprintf(text, sizeof text, "%s %d %%", state, (int)(100.0 * (double)sent / (double)size));
+    else
+        snprintf(text, sizeof text, "%s", state);
+    json_object_set_new(row, "shown-state", json_string(text));
+}
+
+static void set_recipient(json_t *row) {
+    json_int_t more = out_integer(row, "recipients") - 1;
+    if (more > 0)
+        json_object_set_new(
+            row, "shown-recipient",
+            json_sprintf("%s +%" JSON_INTEGER_FORMAT, out_text(row, "first-recipient"), more));
+    else
+        json_object_set_new(row, "shown-recipient", json_string(out_text(row, "first-recipient")));
+}
+
+/* What the table shows of a row, in words for people. */
+static void dress(void *context, const json_t *rows) {
+    int64_t now = clock_now_us() / 1000000;
+    json_t *row;
+    size_t i;
+    char text[24];
+    (void)context;
+    json_array_foreach(rows, i, row) {
+        if (mhs_settings.json)
+            return;
+        set_state(row);
+        set_recipient(row);
+        json_object_set_new(row, "shown-size",
+                            json_string(out_size((uint64_t)out_integer(row, "size"), text)));
+        json_object_set_new(row, "age", json_string(out_duration(now - out_time(row, "arrival"), text)));
+        json_object_set_new(row, "shown-next-try", json_string(next_try_text(row, now, text)));
+        if (json_is_null(json_object_get(row, "last-error")))
+            json_object_set_new(row, "last-error", json_string(""));
+    }
+}
+
 static int queue_list(int argc, char **argv) {
     static const struct mhs_usage usage = {
-        "queue list", NULL, "Lists the copies that wait to be transferred or delivered.", NULL, list_options};
-    static const struct out_column columns[] = {{"ID", "id", true},
-                                                {"STATE", "state", false},
-                                                {"PRIORITY", "priority", false},
-                                                {"NEXT HOP", "next-hop", false},
-                                                {"RCPTS", "recipients", true},
-                                                {"SIZE", "size", true},
-                                                {"TRIES", "tries", true},
-                                                {"DUE", "due", false},
-                                                {"ORIGINATOR", "originator", false},
-                                                {"LAST ERROR", "last-error", false},
-                                                {NULL, NULL, false}};
+        "queue list", NULL, "Lists the copies that wait to be transferred or delivered.",
+        "The next try of a copy that backs off is its own or its peer's, whichever is later. The\n"
+        "cause is why its last try failed, why its peer can't be reached, or why it is held.",
+        list_options};
+    static const struct out_column columns[] = {{"ID", "id", true, TABLE_WHOLE},
+                                                {"STATE", "shown-state", false, TABLE_WHOLE},
+                                                {"PEER", "next-hop", false, TABLE_CUT_END},
+                                                {"RECIPIENT", "shown-recipient", false, TABLE_CUT_START},
+                                                {"SIZE", "shown-size", true, TABLE_WHOLE},
+                                                {"AGE", "age", true, TABLE_WHOLE},
+                                                {"NEXT TRY", "shown-next-try", false, TABLE_WHOLE},
+                                                {"CAUSE", "last-error", false, TABLE_CUT_END},
+                                                {NULL, NULL, false, TABLE_WHOLE}};
     struct mhs_line line;
     mhs_line_init(&line, &usage, argc, argv);
     json_t *request = json_pack("{s:s}", "operation", "queue-list");
@@ -129,10 +206,12 @@ static int queue_list(int argc, char **argv) {
     struct pages pages = {.array = "entries",
                           .columns = columns,
                           .more = "--after",
+                          .complete = dress,
                           .limit = out_integer(request, "limit"),
                           .after = out_integer(request, "after")};
     json_object_del(request, "limit");
     json_object_del(request, "after");
+    json_object_del(request, "all");
     pages.none =
         json_object_size(request) > 1 || pages.after ? "No copy in the queue fits." : "The queue is empty.";
     return pages_show(request, &pages);
@@ -149,7 +228,7 @@ static void print_entry(const json_t *entry) {
     static const char *const members[] = {
         "id",         "message",  "mts-identifier", "kind",     "state",     "priority",
         "originator", "next-hop", "content-type",   "size",     "submitted", "arrival",
-        "due",        "expires",  "tries",          "in-doubt", "last-error"};
+        "due",        "expires",  "tries",          "next-try", "in-doubt",  "last-error"};
     for (size_t i = 0; i < sizeof members / sizeof *members; i++)
         if (!json_is_null(json_object_get(entry, members[i])))
             out_field(members[i], out_text(entry, members[i]));
@@ -192,14 +271,14 @@ static const struct change changes[] = {
     {"hold", "queue-hold", "ID", "Keeps a copy from being tried until it is released.", "held"},
     {"release", "queue-release", "ID", "Lets a held copy go; a deferred one keeps its time.", "released"},
     {"retry", "queue-retry", "ID", "Tries a copy now, before its next try is due.", "to be tried now"},
-    {"redirect", "queue-redirect", "ID [PEER]", "Sends a copy by another peer, or to another address.",
-     "redirected"},
+    {"redirect", "queue-redirect", "ID [PEER]",
+     "Sends a copy by another peer, to another address, or where the rules say now.", "redirected"},
     {"delete", "queue-delete", "ID", "Drops a copy without a report to anyone.", "deleted", true},
     {"nondeliver", "queue-nondeliver", "ID", "Ends a copy with a non-delivery report.", "non-delivered",
      true},
 };
 
-/* The ID and, for redirect, the peer; or --all. */
+/* The ID and, for redirect, the peer; or --all or filters. */
 static int take_operands(struct mhs_line *line, const struct change *change, json_t *request) {
     if (!json_object_get(request, "all")) {
         const char *text = mhs_line_operand(line);
@@ -208,60 +287,94 @@ static int take_operands(struct mhs_line *line, const struct change *change, jso
                         : mhs_usage_error(line->usage, "ID is missing; 'mhs queue list' shows them");
         json_object_set_new(request, "id", json_integer(read_id(text)));
     }
-    if (strcmp(change->name, "redirect") == 0 && !json_object_get(request, "address")) {
+    if (strcmp(change->name, "redirect") == 0 && !json_object_get(request, "address") &&
+        !json_object_get(request, "anew")) {
         const char *peer = mhs_line_operand(line);
         if (!peer)
-            return mhs_usage_error(line->usage, "PEER is missing; or give --address");
-        json_object_set_new(request, "next-hop", json_string(peer));
+            return mhs_usage_error(line->usage, "PEER is missing; or give --address or --anew");
+        json_object_set_new(request, "by-peer", json_string(peer));
     }
     const char *extra = mhs_line_operand(line);
     return extra ? mhs_usage_error(line->usage, "'%s' is one too many", extra) : MHS_OK;
 }
 
-static int take_reason(struct mhs_line *line, const struct change *change, json_t *request) {
+static int take_reason(const struct mhs_usage *usage, const struct change *change, json_t *request) {
     if (json_object_get(request, "reason"))
         return MHS_OK;
-    if (change->ends)
-        return mhs_usage_error(line->usage,
-                               "say why: give --reason; it is recorded in the message's history");
+    if (change->ends || json_object_get(request, "all"))
+        return mhs_usage_error(usage, "say why: give --reason; it is recorded in the message's history");
     json_object_set_new(request, "reason", json_string("by mhs queue"));
     return MHS_OK;
 }
 
-/* The daemon changes a part of a long queue at a time. */
-static enum mhs_exit change_parts(json_t *request, json_int_t *changed, json_int_t *skipped) {
+struct tally {
+    json_int_t changed, skipped, last;
+};
+
+/* The daemon changes, or counts, a part of a long queue at a time. */
+static enum mhs_exit change_parts(const json_t *wanted, struct tally *tally) {
+    json_t *request = json_deep_copy(wanted);
     json_int_t cursor;
+    enum mhs_exit status;
     do {
         json_t *answer;
-        enum mhs_exit status = mhs_request(json_deep_copy(request), &answer);
+        status = mhs_request(json_deep_copy(request), &answer);
         if (status != MHS_OK)
-            return status;
-        *changed += out_integer(answer, "changed");
-        *skipped += out_integer(answer, "skipped");
+            break;
+        tally->changed += out_integer(answer, "changed");
+        tally->skipped += out_integer(answer, "skipped");
+        tally->last = out_integer(answer, "last");
         cursor = out_integer(answer, "cursor");
         json_decref(answer);
         if (cursor)
             json_object_set_new(request, "after", json_integer(cursor));
     } while (cursor);
-    return MHS_OK;
+    json_decref(request);
+    return status;
 }
 
-static int make_change(const struct change *change, json_t *request) {
-    json_int_t changed = 0, skipped = 0;
-    enum mhs_exit status = change_parts(request, &changed, &skipped);
-    if (status != MHS_OK && changed + skipped > 0)
-        fprintf(stderr, "mhs: before that, %" JSON_INTEGER_FORMAT " were %s\n", changed, change->done);
+static bool says_yes(json_int_t count, const char *done) {
+    char line[16];
+    fprintf(stderr, "%" JSON_INTEGER_FORMAT " %s to be %s. Go on? [y/N] ", count,
+            count == 1 ? "copy is" : "copies are", done);
+    return fgets(line, sizeof line, stdin) && (line[0] == 'y' || line[0] == 'Y');
+}
+
+/* Counts what the filters choose, and asks. What comes into the queue later is not meant: the copies that
+ * take the place of redirected ones, for instance. */
+static int confirm(const struct mhs_usage *usage, const struct change *change, json_t *request, bool yes) {
+    struct tally tally = {0};
+    json_object_set_new(request, "count", json_true());
+    enum mhs_exit status = change_parts(request, &tally);
+    json_object_del(request, "count");
+    if (status != MHS_OK)
+        return status;
+    json_object_set_new(request, "until", json_integer(tally.last ? tally.last : 1));
+    if (yes || !tally.changed)
+        return MHS_OK;
+    if (!isatty(STDIN_FILENO))
+        return mhs_usage_error(usage,
+                               "%" JSON_INTEGER_FORMAT " fit: give --yes to change them without being asked",
+                               tally.changed);
+    return says_yes(tally.changed, change->done) ? MHS_OK : mhs_fail(MHS_NO, "nothing was changed");
+}
+
+static int make_change(const struct change *change, const json_t *request) {
+    struct tally tally = {0};
+    enum mhs_exit status = change_parts(request, &tally);
+    if (status != MHS_OK && tally.changed + tally.skipped > 0)
+        fprintf(stderr, "mhs: before that, %" JSON_INTEGER_FORMAT " were %s\n", tally.changed, change->done);
     if (status != MHS_OK)
         return status;
     if (mhs_settings.json) {
-        json_t *answer = json_pack("{s:I, s:I}", "changed", changed, "skipped", skipped);
+        json_t *answer = json_pack("{s:I, s:I}", "changed", tally.changed, "skipped", tally.skipped);
         out_json(answer);
         json_decref(answer);
     } else {
-        printf("%" JSON_INTEGER_FORMAT " %s, %" JSON_INTEGER_FORMAT " left alone\n", changed, change->done,
-               skipped);
+        printf("%" JSON_INTEGER_FORMAT " %s, %" JSON_INTEGER_FORMAT " left alone\n", tally.changed,
+               change->done, tally.skipped);
     }
-    return changed > 0 ? MHS_OK : MHS_NO;
+    return tally.changed > 0 ? MHS_OK : MHS_NO;
 }
 
 static int queue_change(const struct change *change, int argc, char **argv) {
@@ -288,7 +401,11 @@ static int queue_change(const struct change *change, int argc, char **argv) {
     if (go_on)
         status = take_operands(&line, change, request);
     if (go_on && status == MHS_OK)
-        status = take_reason(&line, change, request);
+        status = take_reason(&usage, change, request);
+    bool yes = json_object_get(request, "yes") != NULL;
+    json_object_del(request, "yes");
+    if (go_on && status == MHS_OK && json_object_get(request, "all"))
+        status = confirm(&usage, change, request, yes);
     if (go_on && status == MHS_OK)
         status = make_change(change, request);
     json_decref(request);

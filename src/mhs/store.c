@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/arena.h"
+#include "mhs/backup.h"
 #include "mhs/command.h"
 #include "mhs/commands.h"
 #include "mhs/output.h"
@@ -158,32 +159,59 @@ static int run(const char *folder, bool repair, bool quick) {
     return status;
 }
 
-int cmd_store(int argc, char **argv) {
-    enum { QUICK = 'q' };
+static int store_inspect(bool repair, int argc, char **argv) {
     static const struct mhs_option options[] = {
-        {QUICK, "quick", NULL, "check: leave out what reads all contents and all events"}, {0}};
-    static const struct mhs_usage usage = {
-        "store", "check|repair FOLDER", "Verifies the store in FOLDER, or puts right what can be.",
-        "check changes nothing and may run beside the daemon; its exit "
-        "code is 1 when an invariant does not hold.\n"
-        "repair needs the daemon stopped, and says for each finding what "
-        "it did. Make a copy of the folder first:\n"
-        "what lost its content is named, and non-delivered at the daemon's "
-        "next start.",
-        options};
+        {'q', "quick", NULL, "leave out what reads all contents and all events"}, {0}};
+    static const struct mhs_usage usages[] = {
+        {"store check", "FOLDER", "Verifies the store in FOLDER.",
+         "It changes nothing and may run beside the daemon; its exit code is 1 when an\ninvariant does not "
+         "hold.",
+         options},
+        {"store repair", "FOLDER", "Puts right what can be in the store in FOLDER.",
+         "It needs the daemon stopped, and says for each finding what it did. Make a backup\n"
+         "first: what lost its content is named, and non-delivered at the daemon's next start.",
+         NULL}};
     struct mhs_line line;
-    const char *value;
+    const char *value, *folder;
     bool quick = false;
     int id;
-    mhs_line_init(&line, &usage, argc, argv);
+    mhs_line_init(&line, &usages[repair], argc, argv);
     while ((id = mhs_line_next(&line, &value)) > 0)
         quick = true;
     if (id == MHS_LINE_STOP)
         return line.status;
-    const char *what = mhs_line_operand(&line), *folder = mhs_line_operand(&line);
-    if (!what || !folder || mhs_line_operand(&line) || (strcmp(what, "check") && strcmp(what, "repair")))
-        return mhs_usage_error(&usage, "say check or repair, and the store's folder");
-    if (quick && !strcmp(what, "repair"))
-        return mhs_usage_error(&usage, "--quick is for check only");
-    return run(folder, !strcmp(what, "repair"), quick);
+    folder = mhs_line_operand(&line);
+    if (!folder || mhs_line_operand(&line))
+        return mhs_usage_error(&usages[repair], "give the store's folder");
+    return run(folder, repair, quick);
+}
+
+static int store_check_command(int argc, char **argv) {
+    return store_inspect(false, argc, argv);
+}
+
+static int store_repair_command(int argc, char **argv) {
+    return store_inspect(true, argc, argv);
+}
+
+int cmd_store(int argc, char **argv) {
+    static const struct {
+        const char *name;
+        int (*run)(int argc, char **argv);
+    } commands[] = {{"check", store_check_command},
+                    {"repair", store_repair_command},
+                    {"backup", backup_command},
+                    {"restore", restore_command}};
+    const char *name = argc > 1 ? argv[1] : "";
+    for (size_t i = 0; i < sizeof commands / sizeof *commands; i++)
+        if (strcmp(name, commands[i].name) == 0)
+            return commands[i].run(argc - 1, argv + 1);
+    bool help = strcmp(name, "--help") == 0;
+    if (!help)
+        mhs_fail(MHS_USAGE, *name ? "'mhs store' has no subcommand '%s'" : "give a subcommand%s", name);
+    fprintf(help ? stdout : stderr,
+            "Usage: mhs store check|repair|backup|restore [OPTION]... FOLDER\n\n"
+            "Verifies the store on disk, puts it right, copies it and takes the copy back.\n"
+            "'mhs store backup --help' explains one.\n");
+    return help ? MHS_OK : MHS_USAGE;
 }

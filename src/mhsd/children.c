@@ -19,6 +19,7 @@
 #include "mhsd/config.h"
 #include "mhsd/spawn.h"
 #include "protocol/net.h"
+#include "store/store.h"
 #include "work/work.h"
 
 struct child_context {
@@ -98,6 +99,22 @@ static bool give_store(const struct config *config, struct error *err) {
                                 : strerror(cause));
 }
 
+/* Where a store was and its disk is not mounted, an empty one would take messages that nobody looks for. */
+static bool may_be_made(const struct config *config, struct error *err) {
+    const char *directory = config->mta.store_directory;
+    struct error there = {0};
+    if (store_is_there(directory, &there) || there.code != STORE_NOT_FOUND)
+        return true;
+    if (!config->create_store)
+        return error_set(err, ENOENT,
+                         "%s; see whether its disk is mounted. 'create-store' forbids to make an empty one; "
+                         "mhsd --create-store makes it all the same",
+                         there.text);
+    log_warning("%s: an empty one is made. If there should be one, stop, and see whether its disk is mounted",
+                there.text);
+    return true;
+}
+
 /* The store's folder is made by root if need be and belongs to the user that the processes run as. */
 static bool prepare_store(const struct config *config, struct error *err) {
     const char *directory = config->mta.store_directory;
@@ -138,6 +155,20 @@ static bool check_store(const struct config *config, struct error *err) {
     return ok;
 }
 
+bool child_create_store(const struct config *config, struct error *err) {
+    static const struct store_options options = {.create = true};
+    const char *directory = config->mta.store_directory;
+    struct error there = {0};
+    umask(077);
+    if (store_is_there(directory, &there))
+        return error_set(err, EEXIST, "%s: there is a store already", directory);
+    if (!prepare_store(config, err) || !sandbox_drop_user(config->user, err) || !check_store(config, err))
+        return false;
+    struct store *store = store_open(directory, &options, err);
+    store_close(store);
+    return store != NULL;
+}
+
 static int fail(const struct error *err) {
     log_error("%s", err->text);
     return 1;
@@ -148,8 +179,8 @@ static int run_store(struct child_context *context) {
     const struct config *config = context->config;
     struct mta_reload reload = {.read = read_store, .release = release_mta, .context = context};
     umask(077);
-    if (!prepare_store(config, &err) || !sandbox_drop_user(config->user, &err) ||
-        !check_store(config, &err) ||
+    if (!may_be_made(config, &err) || !prepare_store(config, &err) ||
+        !sandbox_drop_user(config->user, &err) || !check_store(config, &err) ||
         !sandbox_enter(SANDBOX_STORE, config->mta.store_directory, config->sandbox, &err)) {
         log_error("%s", err.text);
         return MTA_EXIT_IN_VAIN;

@@ -5,7 +5,7 @@
 
 #include <stdbool.h>
 
-#include "mhsd/config_options.h"
+#include "mhsd/config.h"
 
 /* In the order in which they start; all but the store process wait until it is ready, and end before it. */
 enum child_kind { KIND_STORE, KIND_READER, KIND_NET, KIND_CLIENTS, KIND_WORK, KINDS };
@@ -20,6 +20,10 @@ extern const struct child_kind_entry child_kinds[KINDS];
 /* True when this process was started as a child (mhsd/spawn.h): `mhsd KIND NUMBER`, and the parent at
  * the other end of CHILD_PARENT. */
 bool child_is_one(int argc, char **argv);
+
+/* Makes an empty store where `config` says, as the user that the processes run as, which this process is
+ * afterwards. False when there is one already, or it can't be made. */
+bool child_create_store(const struct config *config, struct error *err);
 
 /* The child's life. Returns the exit status; MTA_EXIT_IN_VAIN comes from the store process only. */
 int child_run(char **argv);

@@ -90,6 +90,7 @@ static bool read_identity(struct loader *l) {
     config->mta.node = config_text(l->tree, "node");
     config->mta.store_directory = config_text(l->tree, "store");
     config->socket = config_text(l->tree, "socket");
+    config->create_store = config_flag(l->tree, "create-store");
     return check_node(l);
 }
 

@@ -20,6 +20,7 @@ struct config {
     struct protocol_config protocol;
     struct mta_config mta;
     const char *socket; /* path of the local socket */
+    bool create_store;  /* an empty one where there is none */
     const char *user;   /* whom the processes run as when they are started by root; NULL: no change */
     unsigned net_processes, reader_processes, work_processes;
     enum log_level log_level;
@@ -68,6 +69,21 @@ struct config *config_read_slice(struct span slice, enum config_process kind, st
 bool config_changes(const struct config *old, const struct config *fresh,
                     void (*tell)(void *context, const struct config_option *row, const char *line),
                     void *context);
+
+/* One option as it holds. `section` is where it stands, as `peer "BETA"`, or "" at the top; `value` as in a file,
+ * NULL when it is a secret. */
+struct config_shown {
+    const struct config_option *row;
+    const char *section, *value;
+    bool set; /* in the file; else it is the default */
+};
+
+/*
+ * Tells of every option with its value. With `wanted`, only of the options of the top level and of the sections
+ * (by kind or title) of that name; `*found` says whether there are any. False without memory.
+ */
+bool config_show(const struct config *config, const char *wanted, bool *found,
+                 void (*tell)(void *context, const struct config_shown *shown), void *context);
 
 void config_free(struct config *config);
 

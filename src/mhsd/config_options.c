@@ -35,7 +35,8 @@ static const struct config_option limit_options[] = {
     {"content-octets", CONFIG_NUMBER, CONFIG_OCTETS, CONFIG_STORE, 0, INT64_MAX,
      .help = "The longest content that is taken; 0: no limit but the disk."},
     {"mailbox-octets", CONFIG_NUMBER, CONFIG_OCTETS, SWITCH, 0, INT64_MAX, .number = 2L << 30,
-     .help = "What one mailbox may hold; what would be more is not delivered; 0: no limit. Reports get a tenth more."},
+     .help = "What one mailbox may hold; what would be more is not delivered; 0: no limit. Reports get a "
+             "tenth more."},
     {"submission-octets", CONFIG_NUMBER, CONFIG_OCTETS, CONFIG_STORE, 0, INT64_MAX, .number = 4L << 30,
      .help = "What one uid may have in submissions that are not ended yet; 0: no limit."},
     {"requests", CONFIG_NUMBER, 0, SWITCH, 1, 1000000, .number = 512,
@@ -95,6 +96,10 @@ static const struct config_option top_options[] = {
              "digits and `-`."},
     {"store", CONFIG_TEXT, CONFIG_RESTART, SWITCH, 1, .text = "/var/lib/chasqui",
      .help = "The folder where messages rest."},
+    {"create-store", CONFIG_FLAG, CONFIG_RESTART, CONFIG_STORE, .number = true,
+     .help = "Make an empty store, with a warning in the log, where there is none. With `false` the daemon "
+             "refuses to start then, as it should when the disk of `store` is not mounted; `mhsd "
+             "--create-store` makes the first one."},
     {"socket", CONFIG_TEXT, CONFIG_RESTART, CONFIG_PARENT, 1, sizeof((struct sockaddr_un *)0)->sun_path - 1,
      .text = "/run/chasqui/mhsd.sock", .help = "The Unix socket where `mhs(1)` reaches the daemon."},
     {"run-as", CONFIG_LOGIN, CONFIG_RESTART | CONFIG_ROOT, CONFIG_ALL, .text = "chasqui",

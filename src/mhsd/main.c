@@ -14,6 +14,7 @@ enum { EXIT_USAGE = 2 };
 
 static const char help[] =
     "usage: mhsd [-t] [-c FILE]\n"
+    "       mhsd --create-store [-c FILE]\n"
     "       mhsd --write-config FILE\n"
     "\n"
     "The X.400 message transfer agent. It stays in the foreground and logs to standard error.\n"
@@ -21,6 +22,7 @@ static const char help[] =
     "  -c, --config FILE        the configuration (default " DEFAULT_PATH ")\n"
     "  -t, --test               check the configuration and the store's version, say what is wrong, and "
     "exit\n"
+    "      --create-store       make an empty store where there is none, and exit\n"
     "      --write-config FILE  write a first configuration with comments to FILE, and exit\n"
     "  -h, --help               print this help\n"
     "      --version            print the version\n"
@@ -52,6 +54,16 @@ static int test_store(const struct config *config) {
         return 0;
     fprintf(stderr, "mhsd: %s\n", err.text);
     return err.code == STORE_VERSION || err.code == STORE_CORRUPT ? 1 : 0;
+}
+
+static int create_store(const struct config *config) {
+    struct error err = {0};
+    if (!child_create_store(config, &err)) {
+        fprintf(stderr, "mhsd: %s\n", err.text);
+        return 1;
+    }
+    printf("%s: an empty store was made\n", config->mta.store_directory);
+    return 0;
 }
 
 /* All that is wrong with it, a line each. */
@@ -90,19 +102,27 @@ static struct config *read_config(const char *path) {
 
 static void warn_of_debug_build(void) {
 #ifdef BUILT_TO_DEBUG
-    log_warning("this mhsd is a debug build, several times slower than one for service: for that, build it with "
-                "'meson setup --buildtype release'");
+    log_warning(
+        "this mhsd is a debug build, several times slower than one for service: for that, build it with "
+        "'meson setup --buildtype release'");
 #endif
 }
 
-static int serve(const char *path, bool test) {
+static int test_all(const char *path, const struct config *config) {
+    int status = test_store(config);
+    if (status == 0)
+        printf("%s: the configuration is right\n", path);
+    return status;
+}
+
+enum task { SERVE, TEST, CREATE_STORE };
+
+static int run(enum task task, const char *path) {
     struct config *config = read_config(path);
     if (!config)
         return 1;
-    if (test) {
-        int status = test_store(config);
-        if (status == 0)
-            printf("%s: the configuration is right\n", path);
+    if (task != SERVE) {
+        int status = task == TEST ? test_all(path, config) : create_store(config);
         config_free(config);
         return status;
     }
@@ -119,11 +139,12 @@ int main(int argc, char **argv) {
         {"test", no_argument, NULL, 't'},
         {"help", no_argument, NULL, 'h'},
         {"version", no_argument, NULL, 'V'},
+        {"create-store", no_argument, NULL, 'C'},
         {"write-config", required_argument, NULL, 'w'},
         {NULL, 0, NULL, 0},
     };
     const char *path = DEFAULT_PATH;
-    bool test = false;
+    enum task task = SERVE;
     int option;
     if (child_is_one(argc, argv))
         _exit(child_run(argv)); /* nothing of what an exit does by itself is for a process in a sandbox */
@@ -133,7 +154,10 @@ int main(int argc, char **argv) {
             path = optarg;
             break;
         case 't':
-            test = true;
+            task = TEST;
+            break;
+        case 'C':
+            task = CREATE_STORE;
             break;
         case 'w':
             return write_first(optarg);
@@ -152,5 +176,5 @@ int main(int argc, char **argv) {
         fprintf(stderr, "mhsd: unexpected argument '%s'; try 'mhsd --help'\n", argv[optind]);
         return EXIT_USAGE;
     }
-    return serve(path, test);
+    return run(task, path);
 }

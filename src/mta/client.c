@@ -27,6 +27,7 @@ bool client_open(struct net *net, uint64_t ref, struct span payload) {
 }
 
 static void client_free(struct client *client) {
+    backup_leave(client);
     submissions_free(client);
     mem_free(client);
 }

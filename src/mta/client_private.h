@@ -103,6 +103,13 @@ json_t *request_route(struct client *client, json_t *request);
 json_t *json_time(int64_t seconds);
 json_t *json_text(struct span text);
 
+/* ---- backup.c ---- */
+
+json_t *request_backup_begin(struct client *client, json_t *request);
+json_t *request_backup_end(struct client *client, json_t *request);
+/* The client is gone. */
+void backup_leave(const struct client *client);
+
 /* ---- ping.c ---- */
 
 /* NULL: the answer follows when the net process has one. */

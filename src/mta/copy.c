@@ -95,6 +95,7 @@ bool copy_finish(struct mta *mta, struct work *work) {
 
 static void put_off(struct mta *mta, struct work *work, const char *what, const struct error *err) {
     int64_t now = clock_monotonic_us();
+    schedule_cause(work, err->text);
     try_later(mta, work);
     mta->put_off++;
     if (mta->put_off_logged && now - mta->put_off_logged < PUT_OFF_LOGGED_EVERY)
@@ -239,6 +240,31 @@ bool copy_reroute(struct mta *mta, struct work *work, const struct peer *wanted)
     keep_expiry(work, copy.row.kind, &decisions);
     bool done = decisions.result == MTS_DECIDED && decisions.event_count > 0 &&
                 copy_replace(mta, work, &copy, &run, &decisions);
+    copy_release(&copy);
+    return done;
+}
+
+/* The only copy that was decided on goes to the peer for which it waits already. */
+static bool stays(struct mta *mta, const struct work *work, const struct mts_decisions *decisions) {
+    if (decisions->held_count != 1 || decisions->held[0].copy_count != 1)
+        return false;
+    const struct mts_copy *copy = decisions->held[0].copies;
+    const struct peer *peer = copy->kind == MTS_COPY_TRANSFER ? peer_of_hop(mta, copy->hop) : NULL;
+    return peer && peer->number == work->peer;
+}
+
+bool copy_route_anew(struct mta *mta, struct work *work) {
+    static const struct mts_way no_way = {-1, -1};
+    struct copy copy;
+    struct error err = {0};
+    struct mts_decisions decisions = {0};
+    if (!copy_load(mta, work, &copy, &err))
+        return false;
+    struct mts_run run = run_begin(mta, &mta->arena);
+    mts_reroute(&run, &copy.stored, &no_way, &decisions);
+    keep_expiry(work, copy.row.kind, &decisions);
+    bool done = decisions.result == MTS_DECIDED && decisions.event_count > 0 &&
+                !stays(mta, work, &decisions) && copy_replace(mta, work, &copy, &run, &decisions);
     copy_release(&copy);
     return done;
 }

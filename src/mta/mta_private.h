@@ -75,6 +75,7 @@ struct peer {
     bool pump;                     /* after the commit */
     bool reroute;                  /* its copies are still to be looked at for another next hop */
     char last_error[160];
+    bool disabled; /* by an operator: no association either way */
 
     /* refusal.c: what it refuses, and what is refused to it, temporarily */
     unsigned refusals; /* copies in a row; none was taken in between */
@@ -111,6 +112,7 @@ struct association {
     int64_t idle_since;
     struct bytes *activity; /* head: the identifier of the activity out */
     uint8_t state;
+    uint64_t read;              /* octets of the content out that were asked for; 0 at the beginning */
     bool out, idle, committing; /* committing: SEND_BEGIN waits for the batch */
     bool outcomes;              /* the store may have some under its name */
 };
@@ -187,6 +189,7 @@ struct mta {
     struct ipc_channel *parent;
     struct event *door;      /* where channels to other processes come in */
     struct guesses *guesses; /* NULL in a reader */
+    struct client *backup;   /* who makes one; NULL: nobody */
     uint64_t ping_number;    /* of the last ping */
     struct batch batch;
     struct arena arena;   /* for the unit that is being worked on */
@@ -297,6 +300,13 @@ void peer_worked(struct mta *mta, struct peer *peer);
 /* Seconds to wait after `before` failures in a row and one more: the peer's first retry time, doubled with
  * each, up to its longest. */
 int64_t peer_back_off(const struct peer *peer, unsigned before);
+/* Its copies wait, whatever their own state: no association comes up, it refuses what it is sent, or an
+ * operator disabled it. */
+bool peer_backs_off(const struct peer *peer);
+/* When its back-off ends, µs; 0: it has none, or nobody knows. */
+int64_t peer_next_try(const struct peer *peer);
+/* What is wrong with it, or NULL. */
+const char *peer_trouble(const struct peer *peer);
 /* Lets the rules know whether the peer may be tried. */
 void peer_tell_rules(struct mta *mta, const struct peer *peer);
 /* The net process with the fewest associations out, or NULL. */
@@ -446,6 +456,8 @@ bool copy_lost(struct mta *mta, struct work *work);
  * configuration, what the rules say of each recipient now. Of a copy in doubt only an operator may ask it
  * (I4). False: it stays. */
 bool copy_reroute(struct mta *mta, struct work *work, const struct peer *wanted);
+/* Each recipient goes where one that came now would. False: it stays, as that is where it is. */
+bool copy_route_anew(struct mta *mta, struct work *work);
 /* Writes tries, due and that it is held to the row, so that a restart goes on from there, and takes the mark
  * of I3 off a copy that is not in doubt. False when it can't: the row then says less than is true, which
  * harms nobody. */

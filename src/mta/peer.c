@@ -104,9 +104,23 @@ void peers_free(struct mta *mta) {
 
 /* ---- back-off ---- */
 
+bool peer_backs_off(const struct peer *peer) {
+    return peer->disabled || peer->rests || (peer->failures && !peer->out);
+}
+
+int64_t peer_next_try(const struct peer *peer) {
+    return peer->disabled || !peer_backs_off(peer) ? 0 : peer->rests ? peer->rest_until : peer->next_try;
+}
+
+const char *peer_trouble(const struct peer *peer) {
+    if (peer->disabled)
+        return "an operator disabled the peer";
+    return peer->last_error[0] ? peer->last_error : NULL;
+}
+
 bool peer_is_up(const struct mta *mta, const struct peer *peer) {
     (void)mta;
-    return peer->config && !peer->rests && (peer->out > 0 || peer->failures == 0);
+    return peer->config && !peer->disabled && !peer->rests && (peer->out > 0 || peer->failures == 0);
 }
 
 int64_t peer_back_off(const struct peer *peer, unsigned before) {

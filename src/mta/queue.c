@@ -25,7 +25,7 @@ static bool string_member(json_t *request, const char *name, const char **value)
     return !member || *value;
 }
 
-static const char *const states[] = {"ready", "deferred", "retrying", "held", "sending", "in-doubt", NULL};
+static const char *const states[] = {"ready", "deferred", "backing-off", "held", "sending", "in-doubt", NULL};
 static const char *const priorities[] = {"urgent", "normal", "non-urgent", NULL};
 static const char *const kinds[] = {"message", "probe", "report", NULL};
 
@@ -50,7 +50,7 @@ static json_t *check_address(struct mta *mta, const char *name, const char *text
 
 static json_t *check_filter(struct mta *mta, const struct filter *filter) {
     if (filter->next_hop && !peer_find(mta, span_str(filter->next_hop)))
-        return client_error("not-found", "no peer has the name %s; 'mhs status' shows them",
+        return client_error("not-found", "no peer has the name %s; 'mhs peer list' shows them",
                             filter->next_hop);
     json_t *error = check_word("state", filter->state, states);
     error = error ? error : check_word("priority", filter->priority, priorities);
@@ -75,14 +75,20 @@ static json_t *read_filter(struct mta *mta, json_t *request, struct filter *filt
     return check_filter(mta, filter);
 }
 
-static const char *state_name(const struct work *work) {
+static const struct peer *peer_of(const struct mta *mta, const struct work *work) {
+    return work->peer == PEER_NONE ? NULL : mta->peers[work->peer];
+}
+
+/* A copy that is ready waits all the same while its peer is left alone. */
+static const char *state_name(const struct mta *mta, const struct work *work) {
+    const struct peer *peer = peer_of(mta, work);
     if (work->in_doubt && work->state != WORK_HELD)
         return "in-doubt";
     switch (work->state) {
     case WORK_READY:
-        return "ready";
+        return peer && peer_backs_off(peer) ? "backing-off" : "ready";
     case WORK_WAITING:
-        return work->tries ? "retrying" : "deferred";
+        return work->tries ? "backing-off" : "deferred";
     case WORK_HELD:
         return "held";
     default:
@@ -96,9 +102,10 @@ static const char *lane_name(const struct work *work) {
 
 /* What the unit in memory tells; the rest needs its row. */
 static bool fits_unit(const struct mta *mta, const struct filter *filter, const struct work *work) {
-    const char *hop = work->peer == PEER_NONE ? "" : mta->peers[work->peer]->name;
+    const struct peer *peer = peer_of(mta, work);
+    const char *hop = peer ? peer->name : "";
     return work->committed && (!filter->next_hop || strcmp(filter->next_hop, hop) == 0) &&
-           (!filter->state || strcmp(filter->state, state_name(work)) == 0) &&
+           (!filter->state || strcmp(filter->state, state_name(mta, work)) == 0) &&
            (!filter->priority || strcmp(filter->priority, lane_name(work)) == 0);
 }
 
@@ -142,7 +149,8 @@ struct scan {
     const struct filter *filter;
     void (*take)(struct scan *scan, struct work *work, struct copy *copy);
     void *context;
-    uint64_t last; /* the last id that was looked at */
+    uint64_t last;  /* the last id that was looked at */
+    uint64_t until; /* the last id that is to be looked at; 0: all */
     json_int_t most, taken;
     unsigned looked;
     bool more;
@@ -154,6 +162,8 @@ static bool look_at(void *context, const struct store_work *row) {
     struct mta *mta = scan->mta;
     struct copy copy;
     struct error err = {0};
+    if (scan->until && row->id > scan->until)
+        return false;
     if (scan->taken == scan->most || scan->looked == LOOKS_A_REQUEST) {
         scan->more = true;
         return false;
@@ -189,7 +199,14 @@ static json_t *cursor_of(const struct scan *scan) {
 
 /* ---- entries ---- */
 
-/* Why its last try failed, of a copy that an earlier run of the process tried: its history says so. */
+/* Why its last try failed, of a copy that an earlier run of the process tried, or why it is held: its history
+ * says so. */
+static bool tells_cause(const struct work *work, const char *event) {
+    if (work->state == WORK_HELD)
+        return strcmp(event, "held") == 0;
+    return strncmp(event, "transfer-", 9) == 0 || strcmp(event, "in-doubt") == 0;
+}
+
 static void recall_cause(struct mta *mta, struct work *work) {
     uint8_t key[9];
     json_t *events = json_array();
@@ -198,10 +215,44 @@ static void recall_cause(struct mta *mta, struct work *work) {
         const json_t *event = json_array_get(events, i - 1);
         const char *name = json_string_value(json_object_get(event, "event"));
         const char *detail = json_string_value(json_object_get(event, "detail"));
-        if (detail && name && (strncmp(name, "transfer-", 9) == 0 || strcmp(name, "in-doubt") == 0))
+        if (detail && name && tells_cause(work, name))
             schedule_cause(work, detail);
     }
     json_decref(events);
+}
+
+/* Why the copy waits; absent when nothing failed. What is wrong with its peer concerns it while the peer is
+ * left alone only. */
+static struct span cause_of(struct mta *mta, struct work *work) {
+    const struct peer *peer = peer_of(mta, work);
+    if (!work->cause && (work->tries || work->state == WORK_HELD))
+        recall_cause(mta, work);
+    if (work->cause)
+        return span_str(work->cause);
+    return peer && peer_backs_off(peer) ? span_str(peer_trouble(peer)) : (struct span){NULL, 0};
+}
+
+/* µs; 0: it goes at once, or nobody knows. */
+static int64_t next_try_of(const struct mta *mta, const struct work *work) {
+    const struct peer *peer = peer_of(mta, work);
+    int64_t own = work->state == WORK_WAITING ? work->due : 0;
+    int64_t peers = peer ? peer_next_try(peer) : 0;
+    if (work->state == WORK_HELD || work->state == WORK_SENDING || (peer && peer->disabled))
+        return 0;
+    return own > peers ? own : peers;
+}
+
+/* How much of the content has been handed to the net process. */
+static json_t *sent_of(const struct mta *mta, const struct work *work) {
+    if (work->state != WORK_SENDING)
+        return json_null();
+    for (const struct net *net = mta->nets; net; net = net->next)
+        for (size_t i = 0; i < net->associations.room; i++) {
+            const struct association *association = net->associations.slots[i].value;
+            if (association && association->sending == work && association->content)
+                return json_integer((json_int_t)association->read);
+        }
+    return json_null();
 }
 
 static json_t *entry_json(struct mta *mta, struct work *work, const struct copy *copy,
@@ -210,7 +261,7 @@ static json_t *entry_json(struct mta *mta, struct work *work, const struct copy 
     size_t count = 0;
     summary_of(copy->row.kind, copy->stored.octets, &mta->arena, summary);
     mts_recipients(&copy->stored, &mta->arena, &recipients, &count);
-    const struct peer *peer = work->peer == PEER_NONE ? NULL : mta->peers[work->peer];
+    const struct peer *peer = peer_of(mta, work);
     json_t *entry = json_pack(
         "{s:I, s:I, s:o, s:s, s:o, s:I, s:o, s:o, s:s, s:s, s:I, s:o, s:o, s:o, s:i}", "id",
         (json_int_t)work->id, "message", (json_int_t)work->message, "mts-identifier",
@@ -218,13 +269,12 @@ static json_t *entry_json(struct mta *mta, struct work *work, const struct copy 
         json_text(summary->originator), "recipients", (json_int_t)count, "first-recipient",
         count ? json_text(recipients[0].name) : json_null(), "next-hop",
         peer ? json_text(span_str(peer->name)) : json_null(), "priority", lane_name(work), "state",
-        state_name(work), "size", (json_int_t)copy->message.content_length, "arrival",
+        state_name(mta, work), "size", (json_int_t)copy->message.content_length, "arrival",
         json_time(copy->message.arrival / SECOND), "due", json_time(work->due / SECOND), "expires",
         work->expires == INT64_MAX ? json_null() : json_time(work->expires / SECOND), "tries", work->tries);
-    const char *last = peer && peer->last_error[0] ? peer->last_error : NULL;
-    if (!work->cause && work->tries)
-        recall_cause(mta, work);
-    json_object_set_new(entry, "last-error", json_text(span_str(work->cause ? work->cause : last)));
+    json_object_set_new(entry, "next-try", json_time(next_try_of(mta, work) / SECOND));
+    json_object_set_new(entry, "sent", sent_of(mta, work));
+    json_object_set_new(entry, "last-error", json_text(cause_of(mta, work)));
     json_object_set_new(entry, "in-doubt", json_boolean(work->in_doubt));
     return entry;
 }
@@ -288,8 +338,11 @@ json_t *request_queue_show(struct client *client, json_t *request) {
 struct change {
     struct mta *mta;
     struct client *client;
-    const char *operation, *reason, *next_hop, *address;
-    bool may_arrive_twice; /* the operator takes it on himself that a copy in doubt arrives twice */
+    const char *operation, *reason;
+    const char *by_peer, *address; /* a redirection's target; neither: the rules decide anew */
+    bool force;                    /* a redirection that would loop, too */
+    bool count;                    /* nothing is changed: only how many would be is asked */
+    bool may_arrive_twice;         /* the operator takes it on himself that a copy in doubt arrives twice */
 };
 
 static bool is_asked(const struct change *change, const char *operation) {
@@ -338,6 +391,7 @@ static bool update_row(const struct change *change, struct work *work, bool hold
     work_forget_bytes(mta, work);
     if (work->state == WORK_HELD)
         work->aborts = 0;
+    schedule_cause(work, hold ? change->reason : NULL); /* released, its history tells of its tries */
     struct effect effect = {.commit = change_state,
                             .undo = keep_state,
                             .work = work,
@@ -374,12 +428,14 @@ static bool redirect_to_address(const struct change *change, struct work *work) 
 static bool redirect(const struct change *change, struct work *work) {
     if (change->address)
         return redirect_to_address(change, work);
-    const struct peer *peer = peer_find(change->mta, span_str(change->next_hop));
+    struct mta *mta = change->mta;
     /* What waits for conversion is not fit for a next hop yet, and none can be told to convert it. */
-    const struct peer *conversion = convert_peer(change->mta);
-    if (peer == conversion || work->peer == conversion->number)
+    const struct peer *conversion = convert_peer(mta);
+    const struct peer *peer = change->by_peer ? peer_find(mta, span_str(change->by_peer)) : NULL;
+    if (peer == conversion || work->peer == conversion->number ||
+        !note(change, work, EVENT_REDIRECTED_BY_OPERATOR))
         return false;
-    return note(change, work, EVENT_REDIRECTED_BY_OPERATOR) && copy_reroute(change->mta, work, peer);
+    return peer ? copy_reroute(mta, work, peer) : copy_route_anew(mta, work);
 }
 
 static bool nondeliver(const struct change *change, struct work *work) {
@@ -415,6 +471,20 @@ static json_t *refuse_doubtful(const struct change *change, const struct peer *p
                         peer->config ? "" : " (that peer is not in the configuration: put it back)");
 }
 
+/* Sent there it would come back, or be non-delivered for it. */
+static json_t *refuse_loop(const struct change *change, const struct work *work) {
+    struct mta *mta = change->mta;
+    struct copy copy;
+    struct error err = {0};
+    const struct peer *peer = change->by_peer ? peer_find(mta, span_str(change->by_peer)) : NULL;
+    if (change->force || (!peer && !change->address) || !copy_load_rows(mta, work, &copy, &err))
+        return NULL;
+    struct mts_run run = run_begin(mta, &mta->arena);
+    const char *why = mts_loop_ahead(&run, &copy.stored, peer ? peer->hop : -1, change->address);
+    return why ? client_error("wrong-state", "the copy would loop: %s; --force sends it all the same", why)
+               : NULL;
+}
+
 /* Why the change can't be made to the copy now; NULL: it can. Recipients and route of a copy in doubt are
  * frozen (I4): it may be tried now, held or let go, nothing else, unless the operator says that it may arrive
  * twice. */
@@ -422,6 +492,7 @@ static json_t *refuse_change(const struct change *change, const struct work *wor
     char until[21];
     const struct peer *peer = work->peer == PEER_NONE ? NULL : change->mta->peers[work->peer];
     bool held = work->state == WORK_HELD;
+    json_t *wrong;
     if (work->state == WORK_SENDING)
         return client_error("wrong-state", "the copy is under way just now: look again in a moment");
     if (work->lost)
@@ -432,15 +503,17 @@ static json_t *refuse_change(const struct change *change, const struct work *wor
         return client_error("wrong-state", "the copy is held already");
     if (held && is_asked(change, "queue-retry"))
         return client_error("wrong-state", "the copy is held: release it first");
-    if (work->in_doubt && peer)
-        return refuse_doubtful(change, peer);
-    if (is_asked(change, "queue-retry") && is_deferred(work))
+    if (work->in_doubt && peer && (wrong = refuse_doubtful(change, peer)))
+        return wrong;
+    if (is_asked(change, "queue-retry") && !work->in_doubt && is_deferred(work))
         return client_error("wrong-state", "the originator deferred it until %s: it can't go before",
                             clock_format(work->due / SECOND, until));
-    if (change->next_hop && !peer)
+    if (!is_asked(change, "queue-redirect"))
+        return NULL;
+    if (!change->address && !peer)
         return client_error("wrong-state", "the copy is for a mailbox here, not for a peer: redirect it to "
                                            "an address");
-    return NULL;
+    return refuse_loop(change, work);
 }
 
 static void try_peer_now(struct mta *mta, const struct work *work) {
@@ -467,7 +540,7 @@ static void change_taken(struct scan *scan, struct work *work, struct copy *copy
     struct tally *tally = scan->context;
     json_t *refusal = refuse_change(tally->change, work);
     (void)copy;
-    bool done = !refusal && change_one(tally->change, work);
+    bool done = !refusal && (tally->change->count || change_one(tally->change, work));
     json_decref(refusal);
     tally->changed += done;
     tally->skipped += !done;
@@ -482,18 +555,24 @@ static json_t *change_all(const struct change *change, json_t *request) {
     wrong = wrong ? wrong : read_page(&scan, request, LIST_MOST);
     if (wrong)
         return wrong;
+    scan.until = (uint64_t)json_integer_value(json_object_get(request, "until"));
     if (!run_scan(&scan, &err))
         return client_error("unavailable", "%s", err.text);
-    return json_pack("{s:I, s:I, s:o}", "changed", tally.changed, "skipped", tally.skipped, "cursor",
-                     cursor_of(&scan));
+    return json_pack("{s:I, s:I, s:I, s:o}", "last", (json_int_t)scan.last, "changed", tally.changed,
+                     "skipped", tally.skipped, "cursor", cursor_of(&scan));
 }
 
-static json_t *check_next_hop(const struct change *change) {
-    const struct peer *peer = peer_find(change->mta, span_str(change->next_hop));
-    return peer && peer->config
+static json_t *check_target(const struct change *change, json_t *request) {
+    bool anew = json_is_true(json_object_get(request, "anew"));
+    if ((change->by_peer != NULL) + (change->address != NULL) + anew != 1)
+        return client_error("bad-request", "give one of by-peer, address and anew: true");
+    if (!change->by_peer)
+        return change->address ? check_address(change->mta, "address", change->address) : NULL;
+    const struct peer *peer = peer_find(change->mta, span_str(change->by_peer));
+    return peer && peer->config && peer->hop >= 0
                ? NULL
-               : client_error("not-found", "no peer has the name %s; 'mhs status' shows them",
-                              change->next_hop);
+               : client_error("not-found", "no peer has the name %s; 'mhs peer list' shows them",
+                              change->by_peer);
 }
 
 static json_t *check_change(const struct change *change, json_t *request) {
@@ -502,11 +581,7 @@ static json_t *check_change(const struct change *change, json_t *request) {
         return client_error("bad-request", "give a reason of 1 to 256 octets");
     if (!json_object_get(request, "id") == !json_is_true(json_object_get(request, "all")))
         return client_error("bad-request", "give either id or all: true");
-    if (!is_asked(change, "queue-redirect"))
-        return NULL;
-    if (!change->next_hop == !change->address)
-        return client_error("bad-request", "give either next-hop or address");
-    return change->next_hop ? check_next_hop(change) : check_address(change->mta, "address", change->address);
+    return is_asked(change, "queue-redirect") ? check_target(change, request) : NULL;
 }
 
 static json_t *change_by_id(const struct change *change, json_t *request) {
@@ -514,26 +589,27 @@ static json_t *change_by_id(const struct change *change, json_t *request) {
     json_t *refusal = work ? refuse_change(change, work) : client_error("not-found", NO_SUCH_COPY);
     if (refusal)
         return refusal;
-    if (change_one(change, work))
+    if (change->count || change_one(change, work))
         return json_pack("{s:i, s:i, s:n}", "changed", 1, "skipped", 0, "cursor");
     if (is_asked(change, "queue-redirect"))
         return client_error("wrong-state", "the copy can't go that way: %s",
-                            change->next_hop ? "the peer does not take it, or has it already"
-                                             : "a report is not redirected by hand");
+                            change->by_peer   ? "the peer does not take it, or has it already"
+                            : change->address ? "a report is not redirected by hand"
+                                              : "the rules know no better way now");
     return client_error("unavailable", "the store can't write the change now; its log says why");
 }
 
 json_t *request_queue_change(struct client *client, json_t *request) {
     const char *operation = json_string_value(json_object_get(request, "operation"));
-    bool redirects = strcmp(operation, "queue-redirect") == 0;
-    struct change change = {
-        .mta = client->net->mta,
-        .client = client,
-        .operation = operation,
-        .reason = json_string_value(json_object_get(request, "reason")),
-        .may_arrive_twice = json_is_true(json_object_get(request, "may-arrive-twice")),
-        .next_hop = redirects ? json_string_value(json_object_get(request, "next-hop")) : NULL,
-        .address = redirects ? json_string_value(json_object_get(request, "address")) : NULL};
+    struct change change = {.mta = client->net->mta,
+                            .client = client,
+                            .operation = operation,
+                            .reason = json_string_value(json_object_get(request, "reason")),
+                            .may_arrive_twice = json_is_true(json_object_get(request, "may-arrive-twice")),
+                            .by_peer = json_string_value(json_object_get(request, "by-peer")),
+                            .address = json_string_value(json_object_get(request, "address")),
+                            .force = json_is_true(json_object_get(request, "force")),
+                            .count = json_is_true(json_object_get(request, "count"))};
     json_t *error = check_change(&change, request);
     if (error)
         return error;

@@ -14,12 +14,12 @@ struct operation {
         CHANGES, /* the answer follows the commit */
         PEERS,   /* asks a peer: no answer (NULL) follows when there is one */
     } touches;
-    const char *members[14];
+    const char *members[20];
 };
 
 #define FILTERS "next-hop", "originator", "recipient", "state", "priority", "kind", "older-than"
 
-#define CHANGE_MEMBERS FILTERS, "id", "all", "reason", "limit", "after"
+#define CHANGE_MEMBERS FILTERS, "id", "all", "reason", "limit", "after", "until", "count"
 
 static const struct operation operations[] = {
     {"status", request_status, EVERYBODY, MEMORY, {NULL}},
@@ -34,7 +34,7 @@ static const struct operation operations[] = {
      request_queue_change,
      OPERATORS,
      CHANGES,
-     {"id", "next-hop", "address", "reason", "may-arrive-twice"}},
+     {CHANGE_MEMBERS, "may-arrive-twice", "by-peer", "address", "anew", "force"}},
     {"queue-delete", request_queue_change, OPERATORS, CHANGES, {CHANGE_MEMBERS, "may-arrive-twice"}},
     {"queue-nondeliver", request_queue_change, OPERATORS, CHANGES, {CHANGE_MEMBERS, "may-arrive-twice"}},
     {"track",
@@ -53,6 +53,8 @@ static const struct operation operations[] = {
     {"mailbox-show", request_mailbox_show, EVERYBODY, ROWS, {"mailbox", "entry"}},
     {"mailbox-mark", request_mailbox_mark, EVERYBODY, CHANGES, {"mailbox", "entry", "seen"}},
     {"mailbox-delete", request_mailbox_delete, EVERYBODY, CHANGES, {"mailbox", "entry"}},
+    {"backup-begin", request_backup_begin, OPERATORS, MEMORY, {NULL}},
+    {"backup-end", request_backup_end, OPERATORS, MEMORY, {NULL}},
     {"user-list", request_users, OPERATORS, ROWS, {NULL}},
     {"user-add", request_user_add, OPERATORS, CHANGES, {"address", "uid", "directory-name"}},
     {"user-remove", request_user_remove, OPERATORS, CHANGES, {"address", "discard"}},

@@ -24,6 +24,9 @@
 /* How long a stop may take to write that copies are not in doubt. */
 #define UNMARK_MOST (3 * SECOND)
 
+/* How long another process may have the store at the start. */
+#define LOCKED_MOST (3 * SECOND)
+
 /* How long a stop waits for the peers' answers to its releases. */
 #define RELEASE_MOST (2 * SECOND)
 
@@ -131,10 +134,21 @@ static bool open_events(struct mta *mta) {
            event_add(mta->tick, &second) == 0;
 }
 
-static bool open_all(struct mta *mta, struct error *err) {
+/* A daemon that is ending yet may have the store for a moment; whoever keeps it is named. */
+static bool open_store(struct mta *mta, struct error *err) {
+    static const struct timespec moment = {.tv_nsec = 50000000};
     struct store_options options = {.create = true};
-    mta->store = store_open(mta->config->store_directory, &options, err);
-    if (!mta->store)
+    int64_t end = clock_monotonic_us() + LOCKED_MOST;
+    do {
+        *err = (struct error){0};
+        mta->store = store_open(mta->config->store_directory, &options, err);
+    } while (!mta->store && err->code == STORE_LOCKED && clock_monotonic_us() < end &&
+             nanosleep(&moment, NULL) == 0);
+    return mta->store != NULL;
+}
+
+static bool open_all(struct mta *mta, struct error *err) {
+    if (!open_store(mta, err))
         return false;
     if (!schedule_init(&mta->schedule, 0) || !batch_init(mta) || !peers_configure(mta) ||
         !convert_init(mta) || !open_events(mta) || !(mta->guesses = guesses_new()))
@@ -411,7 +425,8 @@ static bool follow_config(struct mta *mta, struct error *err) {
     return (mta->reader || peers_configure(mta)) && users_load(mta, err);
 }
 
-static void reload(struct mta *mta, struct span text) {
+/* True: it is in use. */
+static bool reload(struct mta *mta, struct span text) {
     struct error err = {0};
     const struct mta_config *old = mta->config;
     const struct mta_config *fresh =
@@ -421,7 +436,7 @@ static void reload(struct mta *mta, struct span text) {
                                                                ? "it is too long, or there is no memory"
                                                            : mta->reload.read ? err.text
                                                                               : "no reload here");
-        return;
+        return false;
     }
     batch_commit(mta); /* undoing after the change would name hops by old numbers */
     mta->config = fresh;
@@ -432,25 +447,27 @@ static void reload(struct mta *mta, struct span text) {
             mta->reload.release(mta->reload.context, fresh);
         if (!follow_config(mta, &err))
             mta_stop(mta); /* neither the new nor the old one: there is no memory to go on with */
-        return;
+        return false;
     }
     if (mta->reload.release)
         mta->reload.release(mta->reload.context, old);
     if (mta->reader)
-        return;
+        return true;
     log_notice("the configuration was read anew");
     peers_left(mta);
     mta_tick(mta);
+    return true;
 }
 
 static bool parent_frame(void *context, struct ipc_channel *channel, enum ipc_type type, uint64_t ref,
                          struct span payload) {
     struct mta *mta = context;
     struct span text;
-    (void)channel;
     if (type == IPC_CONFIG) {
-        if (payload_config(&mta->config_parts, ref, payload, &text))
-            reload(mta, text);
+        if (payload_config(&mta->config_parts, ref, payload, &text)) {
+            uint8_t taken = reload(mta, text);
+            ipc_send(channel, IPC_CONFIG_TAKEN, 0, span_of(&taken, 1), (struct span){NULL, 0});
+        }
     } else if (type == IPC_STOP && payload.len == 0)
         mta_stop(context);
     else
@@ -518,8 +535,10 @@ int mta_serve(struct event_base *loop, struct mta *mta, const struct mta_descrip
               const struct error *err) {
     int status = 1;
     if (!mta) {
-        log_error("this process can't start: %s", err->text);
-        status = err->code == STORE_VERSION ? MTA_EXIT_IN_VAIN : 1;
+        bool locked = err->code == STORE_LOCKED;
+        log_error("this process can't start: %s%s", err->text,
+                  locked ? "; end that first, or let 'store' name another folder" : "");
+        status = locked || err->code == STORE_VERSION ? MTA_EXIT_IN_VAIN : 1;
     } else if (mta_attach(mta, descriptors)) {
         event_base_dispatch(loop);
         status = mta->stopped ? 0 : 1;

@@ -222,9 +222,9 @@ void schedule_move(struct schedule *schedule, struct work *work, uint32_t peer) 
 }
 
 void schedule_cause(struct work *work, const char *cause) {
-    size_t size = strlen(cause) + 1;
+    size_t size = cause ? strlen(cause) + 1 : 0;
     mem_free(work->cause);
-    work->cause = mem_alloc(size);
+    work->cause = cause ? mem_alloc(size) : NULL;
     if (work->cause)
         memcpy(work->cause, cause, size);
 }

@@ -42,6 +42,7 @@ static void begin_frame(struct association *association) {
     payload_put_octets(&mta->head, resuming ? bytes_rest(resume->names) : SPAN_LIT(""));
     payload_put_octets(&mta->head, bytes_head(bytes));
     association->committing = false;
+    association->read = resuming ? resume->offset : 0;
     ipc_send(association->net->channel, IPC_SEND_BEGIN, association->ref, buf_span(&mta->head), content);
 }
 
@@ -204,6 +205,7 @@ bool send_read(struct association *association, struct span payload) {
     uint64_t total = association->content ? store_content_length(association->content) : 0;
     if (association->committing || offset > total || length > total - offset)
         return false;
+    association->read = offset + length;
     if (!read_piece(association, offset, length))
         association_end(association, IPC_CLOSE_ABORTED, "the store can't read the content");
     return true;
@@ -312,6 +314,7 @@ static void hold(struct association *association, struct work *work, struct span
     log_warning("peer=%s work unit %llu is held: %s; see 'mhs queue show %llu'", association->peer->name,
                 (unsigned long long)work->id, reason, (unsigned long long)work->id);
     outbound_drop(mta, work->id);
+    schedule_cause(work, reason);
     event_copy(mta, work->message, EVENT_HELD, association->peer, span_of(reason, (size_t)length));
     schedule_set(&mta->schedule, work, WORK_HELD, work->due, false);
     copy_save(mta, work);

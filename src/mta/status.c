@@ -24,18 +24,12 @@ static unsigned tries_of(const struct peer *peer) {
     return peer->failures ? peer->failures : peer->rests;
 }
 
-static json_t *next_try_of(const struct peer *peer) {
-    if (!tries_of(peer))
-        return json_null();
-    return json_time((peer->failures ? peer->next_try : peer->rest_until) / SECOND);
-}
-
 static json_t *peer_json(const struct mta *mta, const struct peer *peer) {
     return json_pack("{s:s, s:b, s:i, s:i, s:i, s:I, s:i, s:o, s:o, s:b}", "peer", peer->name, "configured",
                      peer->config != NULL, "associations-in", peer->in, "associations-out", peer->out,
                      "connecting", peer->connecting, "queued",
                      (json_int_t)mta->schedule.peers[peer->number].ready, "tries", tries_of(peer), "next-try",
-                     next_try_of(peer), "last-error",
+                     json_time(peer_next_try(peer) / SECOND), "last-error",
                      peer->last_error[0] ? json_text(span_str(peer->last_error)) : json_null(), "permanent",
                      peer->config && peer->config->permanent);
 }
@@ -72,41 +66,30 @@ json_t *request_peers(struct client *client, json_t *request) {
     return json_pack("{s:o}", "peers", peers_json(mta, only));
 }
 
-/* Waiting units are counted once: those that were tried are retrying, the others deferred. */
+/* Waiting units are counted once: those that were tried back off, the others are deferred. */
 struct state_counts {
-    uint64_t deferred, retrying, held, sending, ready;
+    uint64_t deferred, backing_off;
 };
 
 static bool count_state(void *context, struct work *work) {
     struct state_counts *counts = context;
-    switch (work->state) {
-    case WORK_READY:
-        counts->ready++;
-        break;
-    case WORK_WAITING:
-        *(work->tries ? &counts->retrying : &counts->deferred) += 1;
-        break;
-    case WORK_HELD:
-        counts->held++;
-        break;
-    default:
-        counts->sending++;
-        break;
-    }
+    if (work->state == WORK_WAITING)
+        *(work->tries ? &counts->backing_off : &counts->deferred) += 1;
     return true;
 }
 
+/* What is ready waits all the same while its peer is left alone. */
 static json_t *work_json(const struct mta *mta) {
-    struct state_counts counts = {.ready = mta->schedule.states[WORK_READY],
-                                  .held = mta->schedule.states[WORK_HELD]};
-    counts.sending = mta->schedule.states[WORK_SENDING];
-    if (mta->schedule.states[WORK_WAITING]) {
-        counts = (struct state_counts){0};
+    struct state_counts counts = {0};
+    uint64_t ready = 0;
+    if (mta->schedule.states[WORK_WAITING])
         schedule_each(&mta->schedule, count_state, &counts);
-    }
-    return json_pack("{s:I, s:I, s:I, s:I, s:I, s:I}", "ready", (json_int_t)counts.ready, "deferred",
-                     (json_int_t)counts.deferred, "retrying", (json_int_t)counts.retrying, "held",
-                     (json_int_t)counts.held, "sending", (json_int_t)counts.sending, "in-doubt",
+    for (size_t i = 0; i < mta->peer_count; i++)
+        *(peer_backs_off(mta->peers[i]) ? &counts.backing_off : &ready) += mta->schedule.peers[i].ready;
+    return json_pack("{s:I, s:I, s:I, s:I, s:I, s:I}", "ready", (json_int_t)ready, "deferred",
+                     (json_int_t)counts.deferred, "backing-off", (json_int_t)counts.backing_off, "held",
+                     (json_int_t)mta->schedule.states[WORK_HELD], "sending",
+                     (json_int_t)mta->schedule.states[WORK_SENDING], "in-doubt",
                      (json_int_t)mta->schedule.in_doubt);
 }
 

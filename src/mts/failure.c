@@ -161,7 +161,7 @@ static void record_reroute(struct work *work, struct span identifier, int attemp
     struct mts_event *event = work_event(work, MTS_EVENT_REROUTED, identifier);
     event->hop = attempted;
     if (attempted < 0)
-        event->text = "its next hop left the configuration";
+        event->text = "the rules decided on it anew";
 }
 
 static bool add_attempt(struct work *work, struct x411_Report *report, int attempted) {
@@ -244,6 +244,45 @@ void mts_redirect(struct mts_run *run, const struct mts_stored *stored, const ch
             split_batches(&work);
     }
     work_end(&work);
+}
+
+static bool loops_to(struct work *work, const struct mts_stored *stored, const struct x411_ORName *to) {
+    struct plan plan;
+    size_t cursor = 0, position;
+    struct batch *batch = open_copy(work, stored, &plan);
+    while (batch && plan_next(&plan, &batch->subject, &cursor, &position))
+        if (redirection_loops(work, &batch->subject.envelope.per_recipient_fields.items[position], to))
+            return true;
+    return false;
+}
+
+static bool loops_by(struct work *work, const struct mts_stored *stored, const struct hop *hop) {
+    struct ber_limits limits = {.relax_bounds = true, .relax_characters = true};
+    struct x411_Report report = {0};
+    struct subject subject = {0};
+    if (!hop->foreign)
+        return false;
+    if (stored->kind == MTS_REPORT)
+        return ber_decode(&x411_Report_type, stored->octets, work->arena, &limits, &report, NULL) &&
+               loop_of_domain(&hop->domain, &report.envelope.trace_information);
+    return subject_decode(work, stored, &subject) &&
+           loop_of_domain(&hop->domain, &subject.envelope.trace_information);
+}
+
+const char *mts_loop_ahead(struct mts_run *run, const struct mts_stored *stored, int hop,
+                           const char *address) {
+    struct work work;
+    struct mts_decisions out = {0};
+    struct x411_ORName to;
+    const char *why = NULL;
+    work_begin(&work, run, &out);
+    if (hop >= 0 && loops_by(&work, stored, &work.tables->hops[hop]))
+        why = "its trace shows that the peer's domain had it before";
+    else if (hop < 0 && stored->kind != MTS_REPORT && address_parse(work.arena, address, &to, NULL) &&
+             loops_to(&work, stored, &to))
+        why = "a recipient has that address now, or had it before a redirection";
+    work_end(&work);
+    return why;
 }
 
 /* ---- the recipients of a copy ---- */

@@ -11,8 +11,10 @@ static bool has_actions(const struct ber_bits *actions) {
     return ber_bit(actions, x411_OtherActions_redirected) || ber_bit(actions, x411_OtherActions_dl_operation);
 }
 
-/* Looks back from the newest element: a foreign visit, then one of ours, without an action in between. */
-static bool external_loop(const struct mts_tables *tables, const struct x411_TraceInformation *trace) {
+/* Looks back from the newest element: a visit to another domain, then one to `domain`, without an action in
+ * between. */
+bool loop_of_domain(const struct x411_GlobalDomainIdentifier *domain,
+                    const struct x411_TraceInformation *trace) {
     bool foreign = false;
     for (size_t i = trace->count; i-- > 0;) {
         const struct x411_TraceInformationElement *element = &trace->items[i];
@@ -21,7 +23,7 @@ static bool external_loop(const struct mts_tables *tables, const struct x411_Tra
             return false;
         if (supplied->routing_action == x411_RoutingAction_rerouted)
             continue;
-        if (!domain_equal(&element->global_domain_identifier, &tables->domain))
+        if (!domain_equal(&element->global_domain_identifier, domain))
             foreign = true;
         else if (foreign)
             return true;
@@ -54,7 +56,7 @@ static bool internal_loop(const struct mts_tables *tables,
 bool loop_detected(const struct mts_tables *tables, const struct x411_TraceInformation *trace,
                    const struct x411_Extensions *extensions, struct arena *arena) {
     struct x411_InternalTraceInformation internal = {0};
-    if (external_loop(tables, trace))
+    if (loop_of_domain(&tables->domain, trace))
         return true;
     return extension_decode(arena, extensions, EXT_INTERNAL_TRACE, &x411_InternalTraceInformation_type,
                             &internal) &&

@@ -166,6 +166,8 @@ struct x411_EncodedInformationTypes *trace_converted_types(const struct x411_Tra
 bool trace_reroute(struct work *work, struct subject *subject, int attempted);
 bool loop_detected(const struct mts_tables *tables, const struct x411_TraceInformation *trace,
                    const struct x411_Extensions *extensions, struct arena *arena);
+bool loop_of_domain(const struct x411_GlobalDomainIdentifier *domain,
+                    const struct x411_TraceInformation *trace);
 
 /* time.c */
 bool time_write(struct work *work, int64_t seconds, struct span *time);
@@ -210,6 +212,8 @@ void recipient_fail(struct work *work, struct batch *batch, size_t position, str
  * instead */
 bool redirect_recipient(struct work *work, struct batch *batch, size_t position, const struct x411_ORName *to,
                         int reason);
+/* True when a redirection to `to` would be found to loop: the recipient has that address, or had it. */
+bool redirection_loops(struct work *work, const recipient_fields *recipient, const struct x411_ORName *to);
 /* The alternate of the first class that fits; NULL: the user takes it himself. */
 const struct x411_ORName *redirection_assigned(struct work *work, const struct user *user,
                                                const struct subject *subject,

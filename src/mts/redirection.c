@@ -104,6 +104,13 @@ static bool was_there(struct work *work, const struct x411_RedirectionHistory *h
     return false;
 }
 
+bool redirection_loops(struct work *work, const recipient_fields *recipient, const struct x411_ORName *to) {
+    struct x411_RedirectionHistory history = {0};
+    extension_decode(work->arena, &recipient->extensions, EXT_REDIRECTION_HISTORY,
+                     &x411_RedirectionHistory_type, &history);
+    return was_there(work, &history, &recipient->recipient_name, to);
+}
+
 static struct batch *batch_for_redirected(struct work *work, struct batch *batch) {
     if (batch->redirected)
         return batch->redirected;

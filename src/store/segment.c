@@ -281,6 +281,10 @@ bool segment_take(struct store *store, uint64_t want, struct extent *extent, str
     struct segment *current = store->current;
     if (!current || current->broken || current->tail >= SEGMENT_SIZE) {
         struct segment *next = next_free(store);
+        if (!next && store->keeps && !store_room_for_segment(store, store->low_water)) {
+            store_keep_end(store); /* mail comes before a backup */
+            next = next_free(store);
+        }
         if (!next && !(next = create(store, err)))
             return false;
         store->current = current = next;
@@ -294,17 +298,27 @@ bool segment_take(struct store *store, uint64_t want, struct extent *extent, str
     return true;
 }
 
+static void start_over(struct segment *segment) {
+    segment->tail = 0;
+    segment->broken = false;
+}
+
 void segment_give_back(struct extent *extent, uint64_t keep) {
     struct segment *segment = extent->segment;
     uint64_t back = extent->reserved - align_up(keep);
-    if (segment->tail == extent->offset + extent->reserved)
+    if (segment->tail == extent->offset + extent->reserved && !segment->kept)
         segment->tail -= back;
     segment->live -= back;
     extent->reserved -= back;
-    if (!segment->live) {
-        segment->tail = 0;
-        segment->broken = false;
-    }
+    if (!segment->live && !segment->kept)
+        start_over(segment);
+}
+
+void segment_keep_end(struct segment *segment) {
+    bool was_kept = segment->kept;
+    segment->kept = false;
+    if (was_kept && !segment->live && !segment->missing)
+        start_over(segment);
 }
 
 /* ---- work off the hot path ---- */

@@ -11,6 +11,7 @@
 
 #include "base/alloc.h"
 #include "base/clock.h"
+#include "base/log.h"
 
 #define LOW_WATER           (UINT64_C(64) << 20)
 #define SPACE_CHECK_COMMITS 64
@@ -70,12 +71,16 @@ bool db_error(struct store *store, const char *what, struct error *err) {
     return error_set(err, mapped, "%s: %s (%s)", store->path, sqlite3_errmsg(store->db), what);
 }
 
-bool errno_error(struct store *store, int number, const char *what, struct error *err) {
+static bool errno_error_at(const char *place, int number, const char *what, struct error *err) {
     enum store_code code = number == ENOSPC || number == EDQUOT || number == EFBIG  ? STORE_FULL
                            : number == EROFS || number == EACCES || number == EPERM ? STORE_READ_ONLY
                            : number == ENOMEM                                       ? STORE_NO_MEMORY
                                                                                     : STORE_IO;
-    return error_set(err, code, "%s: %s: %s", store->path, what, strerror(number));
+    return error_set(err, code, "%s: %s: %s", place, what, strerror(number));
+}
+
+bool errno_error(struct store *store, int number, const char *what, struct error *err) {
+    return errno_error_at(store->path, number, what, err);
 }
 
 bool refuse_read_only(const struct store *store, struct error *err) {
@@ -179,17 +184,45 @@ uint64_t store_checksum(struct span s) {
 
 /* ---- opening ---- */
 
-static bool take_lock(struct store *store, struct error *err) {
+/* Who has the lock wrote its name and number into the file. */
+static void tell_holder(const char *place, int lock, struct error *err) {
+    char holder[40];
+    ssize_t length = pread(lock, holder, sizeof holder - 1, 0);
+    holder[length > 0 ? length : 0] = '\0';
+    holder[strcspn(holder, "\n")] = '\0';
+    error_set(err, STORE_LOCKED, "%s: another process writes to this store%s%s", place, holder[0] ? ": " : "",
+              holder);
+}
+
+/* On a full disk nobody is told; the lock holds all the same. */
+static void note_holder(const char *name, int lock) {
+    char holder[40];
+    int length =
+        snprintf(holder, sizeof holder, "%.16s, process %d\n", program_invocation_short_name, (int)getpid());
+    if (ftruncate(lock, 0) != 0 || pwrite(lock, holder, (size_t)length, 0) != length)
+        log_info("%s: it can't be noted who writes to the store: %s", name, strerror(errno));
+}
+
+int store_lock(const char *place, struct error *err) {
     char name[4096];
-    snprintf(name, sizeof name, "%s/lock", store->path);
-    store->lock = open(name, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
-    if (store->lock < 0)
-        return errno_error(store, errno, "lock", err);
-    if (flock(store->lock, LOCK_EX | LOCK_NB))
-        return errno == EWOULDBLOCK
-                   ? error_set(err, STORE_LOCKED, "%s: another process writes to this store", store->path)
-                   : errno_error(store, errno, "lock", err);
-    return true;
+    snprintf(name, sizeof name, "%s/lock", place);
+    int lock = open(name, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+    if (lock >= 0 && flock(lock, LOCK_EX | LOCK_NB) == 0) {
+        note_holder(name, lock);
+        return lock;
+    }
+    if (lock >= 0 && errno == EWOULDBLOCK)
+        tell_holder(place, lock, err);
+    else
+        errno_error_at(place, errno, "lock", err);
+    if (lock >= 0)
+        close(lock);
+    return -1;
+}
+
+static bool take_lock(struct store *store, struct error *err) {
+    store->lock = store_lock(store->path, err);
+    return store->lock >= 0;
 }
 
 static bool make_folders(struct store *store, bool create, struct error *err) {
@@ -316,7 +349,7 @@ static bool prepare_runs(struct store *store, struct error *err) {
 
 static bool open_all(struct store *store, const struct store_options *options, struct error *err) {
     return make_folders(store, options->create && !store->read_only, err) &&
-           (store->read_only || take_lock(store, err)) && prepare_runs(store, err) &&
+           ((store->read_only && !options->alone) || take_lock(store, err)) && prepare_runs(store, err) &&
            open_database(store, options, err) && check_version(store, err) && set_pragmas(store, err) &&
            (store->read_only || schema_migrate(store->db, store->path, SCHEMA_VERSION, err)) &&
            load(store, err);
@@ -353,14 +386,21 @@ struct store *store_open(const char *place, const struct store_options *options,
     return NULL;
 }
 
+bool store_is_there(const char *place, struct error *err) {
+    char name[4096];
+    errno = ENAMETOOLONG;
+    if (snprintf(name, sizeof name, "%s/queue.db", place) < (int)sizeof name && access(name, F_OK) == 0)
+        return true;
+    return error_set(err, errno == EACCES ? STORE_READ_ONLY : STORE_NOT_FOUND, "%s: there is no store here",
+                     place);
+}
+
 bool store_examine(const char *place, struct error *err) {
     static const struct store_options reader = {.read_only = true};
-    char name[4096];
     struct error inner = {0};
     int version;
-    if (snprintf(name, sizeof name, "%s/queue.db", place) >= (int)sizeof name || access(name, F_OK))
-        return error_set(err, errno == EACCES ? STORE_READ_ONLY : STORE_NOT_FOUND,
-                         "%s: there is no store here", place);
+    if (!store_is_there(place, err))
+        return false;
     struct store *store = new_store(place, &reader, err);
     if (!store)
         return false;
@@ -402,8 +442,11 @@ const struct error *store_cause(const struct store *store) {
 /* What lies in free segments of ours is given back before anybody is refused for want of space. */
 static bool has_space(struct store *store) {
     int64_t space = store->files->free_space(store->path);
-    if (space >= 0 && (uint64_t)space < store->low_water && segments_drop_free(store))
-        space = store->files->free_space(store->path);
+    if (space >= 0 && (uint64_t)space < store->low_water) {
+        store_keep_end(store); /* mail comes before a backup */
+        if (segments_drop_free(store))
+            space = store->files->free_space(store->path);
+    }
     if (space < 0 || (uint64_t)space >= store->low_water)
         return true;
     store->accepting = false;

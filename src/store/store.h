@@ -59,6 +59,7 @@ const char *store_code_text(enum store_code code);
 
 struct store_options {
     bool read_only;     /* read only: no lock; every function that writes fails with STORE_READ_ONLY */
+    bool alone;         /* with read_only: keep writers out meanwhile; STORE_LOCKED when there is one */
     bool create;        /* make the folder and an empty store if there is none */
     uint64_t low_water; /* free octets on the disk below which it stops accepting; 0 means 64 MiB */
     const char *database_files; /* the engine's name of other file operations for its database, for tests;
@@ -73,6 +74,9 @@ struct store_options {
  * crash left unfinished is put right. NULL on failure.
  */
 struct store *store_open(const char *place, const struct store_options *options, struct error *err);
+
+/* Is there a store at `place`? STORE_NOT_FOUND: no. STORE_READ_ONLY: it may not be looked at. */
+bool store_is_there(const char *place, struct error *err);
 
 /*
  * Would this program open the store at `place` as far as its schema goes? Reads
@@ -136,6 +140,33 @@ struct store_figures {
     int64_t sync_us;                                  /* moving average of a commit's duration */
 };
 void store_figures(const struct store *store, struct store_figures *figures);
+
+/* ---- copies of the whole ---- */
+
+/* From now to store_keep_end no space is given out again that contents in the store have now, though they be
+ * deleted: a backup that begins after this reads them. Free space must do for what comes meanwhile. */
+void store_keep(struct store *store);
+/* False when it had ended by itself, because the disk ran full: what was copied since may be wrong. */
+bool store_keep_end(struct store *store);
+
+/* Octets copied so far, of how many. */
+typedef void store_progress_cb(void *context, uint64_t done, uint64_t total);
+
+/*
+ * Copies the store at `place` as it is at one moment into the folder `to`, which is made and must be empty:
+ * a store of its own, on disk when the call returns true. A writer may be at work if it keeps (store_keep);
+ * with `alone` there is none, and none comes meanwhile. STORE_IN_USE: `to` is not empty. `progress` may be
+ * NULL.
+ */
+bool store_backup(const char *place, const char *to, bool alone, store_progress_cb *progress, void *context,
+                  struct error *err);
+
+/*
+ * Makes the store at `place` anew from the copy in `from`, which stays. STORE_LOCKED: a process writes there.
+ * STORE_IN_USE: there is a store, and not `force`. Root's restored files belong to the owner of `place`.
+ */
+bool store_restore(const char *from, const char *place, bool force, store_progress_cb *progress,
+                   void *context, struct error *err);
 
 /* ---- batches ---- */
 

@@ -14,7 +14,8 @@
  *  I3  A row never points at octets that are not synced.
  *  I4  Space in a segment is given out again only after the commit that
  *      removed the last row pointing at it, and after the last open content
- *      that reads it is released.
+ *      that reads it is released, and while a backup runs (store_keep) not at
+ *      all where it was in a segment then.
  *  I5  Extents in rows lie inside a segment that exists and never overlap.
  *  I6  The extents of a content are numbered 0, 1, 2 …; their lengths add up
  *      to its length (for a partial one: to its activity's content length).
@@ -141,6 +142,7 @@ struct segment {
     bool dirty;        /* written since the last sync */
     bool broken;       /* a sync or write failed: nothing new goes here */
     bool retired;      /* its contents are being moved away: nothing goes here any more (I15) */
+    bool kept;         /* a backup reads it: nothing of it is given out again */
     bool missing;      /* rows name it, the file is not there or too short, or they are outside its bounds */
     uint64_t end;      /* of the last octet that a row named when the store was opened */
     uint64_t size;     /* of its file then; 0: not there */
@@ -215,6 +217,7 @@ struct store {
     uint64_t fill_debt;
     struct idmap open_contents; /* id -> struct store_content, those in segments */
     struct segment *compacting;
+    bool keeps;            /* a backup reads what is committed: no space of it is given out again */
     uint64_t compacted_to; /* contents below have been moved out of it */
 
     struct names next_hops, mailboxes;
@@ -240,6 +243,8 @@ uint64_t store_hash(const struct store *store, struct span s);
 /* The same with a fixed key, so that it holds for itself what `secret` is worth: the sums of rows. */
 uint64_t store_checksum(struct span s);
 bool refuse_read_only(const struct store *store, struct error *err);
+/* The writer's lock of the store at `place`: a descriptor that holds it. -1 with STORE_LOCKED, and by whom. */
+int store_lock(const char *place, struct error *err);
 /* Looks every now and then whether there is still space. */
 void store_watch_space(struct store *store);
 /* True when `left` octets of the disk stay free after another segment was made. */
@@ -279,6 +284,8 @@ struct segment *segment_find(struct store *store, uint64_t id);
 bool segment_take(struct store *store, uint64_t want, struct extent *extent, struct error *err);
 /* Gives the octets above `keep` of the extent's reservation back. Only for octets that no row points at. */
 void segment_give_back(struct extent *extent, uint64_t keep);
+/* No backup reads it any more (I4). */
+void segment_keep_end(struct segment *segment);
 /* For a reader: a segment that the writer made since. */
 struct segment *segment_note(struct store *store, uint64_t id);
 bool segment_write(struct store *store, struct segment *segment, uint64_t offset, struct span octets,

@@ -60,6 +60,18 @@ def _():
             equal((page, block, done.returncode, done.stderr), (page, block, 0, ""))
 
 
+@case("the example configurations are right")
+def _():
+    examples = sorted(glob.glob(f"{SOURCE}/examples/*.conf"))
+    equal([os.path.basename(example) for example in examples], ["icao.conf", "relay.conf", "small-mta.conf"])
+    with folder() as path:
+        for example in examples:
+            with open(example) as file, open(f"{path}/chasqui.conf", "w") as out:
+                out.write(f'run-as = ""\nstore = "{path}/store"\n' + file.read())      # whatever this machine has
+            done = subprocess.run([program("mhsd"), "-t", "-c", f"{path}/chasqui.conf"], capture_output=True, text=True)
+            equal((example, done.returncode, done.stderr), (example, 0, ""))
+
+
 @case("the first configuration serves, and the README's commands do what it says")
 def _():
     with folder() as path:
@@ -97,10 +109,15 @@ def _():
         lines = [(page, line) for page in PAGES[1:] + MANUALS for line in commands(page)]
         check(len(lines) > 12, lines)
         for page, line in lines:
+            line = line.replace("/var/lib/chasqui", f"{path}/restored").replace("/var/backups", path)
+            if "backup --store" in line:        # of a store without a daemon
+                shutil.copytree(f"{path}/chasqui-monday", f"{path}/restored")
+            elif "store restore" in line:
+                shutil.rmtree(f"{path}/restored")
             done = run(line.replace("id -u ada", "id -u daemon"), mta, f"{ALPHA}/S=Jones", path)
             # 1: there is no such copy, or no such message, here
             check(done.returncode in (0, 1), f"{page}: {line}: exit {done.returncode}: {done.stderr}")
-            check(done.returncode == 0 or not line.startswith(("mhs user", "mhs send", "mhs ping", "mhs route")), done)
+            check(done.returncode == 0 or not line.startswith(("mhs user", "mhs send", "mhs ping", "mhs route", "mhs store")), done)
     peer.close()
 
 

@@ -91,7 +91,7 @@ def _():
             reports[report.subject[1]] = report.recipients[0]["diagnostic"]
         equal(reports, {"urgent": 5, "latest": 5})     # maximum-time-expired
         # The report's own copy is gone with the next commit.
-        wait_until(lambda: [e["state"] for e in queue(stage)] == ["ready"])
+        wait_until(lambda: [e["state"] for e in queue(stage)] == ["backing-off"])
 
 
 @case("a peer that is not there is tried less and less often, and told of")
@@ -175,7 +175,9 @@ def _():
             peer.release()
         ids = {e["mts-identifier"].rpartition(";")[2].rstrip("]"): e["id"] for e in wait_until(
             lambda: (lambda q: q if len(q) == 4 else None)(queue(stage)))}
-        ask(stage.mta, "queue", "redirect", str(ids["by-peer"]), "NEAR", "--reason", "FAR is down")
+        refused = stage.mta.mhs("queue", "redirect", str(ids["by-peer"]), "NEAR", "--reason", "FAR is down", check=False)
+        check(refused.returncode == 1 and "would loop" in refused.stderr and "--force" in refused.stderr, refused)
+        ask(stage.mta, "queue", "redirect", str(ids["by-peer"]), "NEAR", "--force", "--reason", "FAR is down")
         equal(stage.near.next().identifier[1], "by-peer")
         ask(stage.mta, "queue", "redirect", str(ids["to-address"]), "--address", ANN, "--reason", "she knows him")
         found = wait_until(lambda: stage.mta.request("mailbox-list", mailbox=ANN)["entries"])
@@ -194,6 +196,44 @@ def _():
                                     ("ended", "non-delivered-by-operator", "no hope")):
             history, = ask(stage.mta, "track", name)["messages"]
             check([e for e in history["events"] if e["event"] == event and reason in (e["detail"] or "")], history)
+
+
+@case("the queue says what each copy waits for, within the terminal's width")
+def _():
+    options = {"FAR": {"first-retry": 300, "longest-retry": 1000}}
+    with folder() as path, Stage(path, far=Closed(), peer_options=options) as stage:
+        stage.hand_over(text_message("waits", [FAY, f"{FAR}/S=ada"], text="x" * 3000))
+        wait_until(lambda: [e["state"] for e in queue(stage)] == ["backing-off"])
+        copy, = queue(stage)
+        check(copy["next-try"] and "refused" in copy["last-error"], copy)
+        equal(ask(stage.mta, "status")["work"]["backing-off"], 1)
+        lines = stage.mta.mhs("queue", "list").stdout.splitlines()
+        check(all(len(line) <= 80 for line in lines), lines)
+        for word in ("backing-off", "FAR", "S=fay +1", "3.", "kB", " min", "TCP"):
+            check(word in lines[1], (word, lines[1]))
+        check(copy["last-error"] in stage.mta.mhs("queue", "list", "--wide").stdout, copy)
+        ask(stage.mta, "queue", "hold", str(copy["id"]), "--reason", "until Monday")
+        held, = queue(stage, state="held")
+        check("until Monday" in held["last-error"] or "refused" in held["last-error"], held)
+
+
+@case("many copies are changed by a filter: counted first, and only when told so")
+def _():
+    with folder() as path, Stage(path, far=Closed()) as stage:
+        hand_over_many(stage, ["first", "second", "third"], priority=x411.NORMAL)
+        hand_over_many(stage, ["other"], priority=x411.NON_URGENT)
+        wait_until(lambda: len(queue(stage)) == 4)
+        chosen = ("--peer", "FAR", "--priority", "normal", "--reason", "a play")
+        asked = stage.mta.mhs("queue", "hold", *chosen, check=False)
+        check(asked.returncode == 2 and "3 fit" in asked.stderr and "--yes" in asked.stderr, asked)
+        equal(queue(stage, state="held"), [])
+        equal(ask(stage.mta, "queue", "hold", *chosen, "--yes"), {"changed": 3, "skipped": 0})
+        equal(ask(stage.mta, "queue", "release", "--state", "held", "--reason", "go", "--yes")["changed"], 3)
+        check("say why" in stage.mta.mhs("queue", "hold", "--peer", "FAR", "--yes", check=False).stderr)
+        # What takes the place of a redirected copy is not redirected again.
+        moved = ask(stage.mta, "queue", "redirect", "--peer", "FAR", "--address", ANN, "--reason", "she sorts it", "--yes")
+        equal(moved, {"changed": 4, "skipped": 0})
+        wait_until(lambda: len(stage.mta.request("mailbox-list", mailbox=ANN)["entries"]) == 4)
 
 
 # ---- lists of any length
@@ -218,9 +258,9 @@ def _():
         text = stage.mta.mhs("list", "--user", ANN, "--limit", "5").stdout
         check(len(text.splitlines()) == 7 and "--after 5" in text, text)
         equal(len(ask(stage.mta, "queue", "list")["entries"]), count)
-        equal(ask(stage.mta, "queue", "hold", "--all", "--reason", "all"), {"changed": count, "skipped": 0})
+        equal(ask(stage.mta, "queue", "hold", "--all", "--yes", "--reason", "all"), {"changed": count, "skipped": 0})
         equal(len(ask(stage.mta, "queue", "list", "--state", "held")["entries"]), count)
-        equal(ask(stage.mta, "queue", "delete", "--all", "--reason", "all")["changed"], count)
+        equal(ask(stage.mta, "queue", "delete", "--all", "--yes", "--reason", "all")["changed"], count)
         equal(stage.mta.mhs("queue", "list").stdout, "The queue is empty.\n")
 
 
@@ -362,13 +402,13 @@ def _():
                 (1, "not-found", ("queue", "show", "99")), (1, "not-found", ("queue", "list", "--next-hop", "NONE")),
                 (1, "bad-request", ("queue", "list", "--state", "lost")),
                 (1, "not-found", ("track", "[/C=XX/;none]")), (1, "not-found", ("ping", "NONE")),
-                (1, "bad-request", ("user", "add", "rubbish")), (1, "bad-request", ("route", "rubbish")),
+                (2, "usage", ("user", "add", "rubbish")), (2, "usage", ("route", "rubbish")),
                 (1, "not-permitted", ("user", "remove", ANN)), (4, "failed", ("store", "check", "/nowhere")),
                 (4, "failed", ("send", "--from", ANN, "--to", FAY, "--attach", "/nowhere/file")),
                 (3, "unreachable", ("--socket", "/nowhere/sock", "status"))):
             done = stage.mta.mhs("--json", *arguments, check=False)
-            equal(done.returncode, status, arguments)
-            equal(json.loads(done.stdout)["error"]["code"], code, arguments)
+            equal(done.returncode, status, str(arguments))
+            equal(json.loads(done.stdout)["error"]["code"], code, str(arguments))
             check(done.stderr.startswith("mhs: "), done.stderr)
         check("'mhs list' shows" in stage.mta.mhs("read", "--user", ANN, "x", check=False).stderr)
         with open("/dev/full", "w") as full:

@@ -121,7 +121,7 @@ def _():
                 peer.transfer(text_message(lane, [FAY], priority=priority))
             peer.release()
         waiting = wait_until(lambda: (lambda e: e if len(e) == 3 else None)(
-            stage.mta.request("queue-list", state="retrying")["entries"]), 60)
+            stage.mta.request("queue-list", state="backing-off")["entries"]), 60)
         waited = time.time() - begun
         for copy in waiting:
             due = calendar.timegm(time.strptime(copy["due"], "%Y-%m-%dT%H:%M:%SZ")) - begun

@@ -6,7 +6,7 @@ import shutil
 import sqlite3
 import subprocess
 
-from players import ANN, BEN, FAR, FAY, HOME, JOE, NEAR, Neighbour, Stage, folder, text_message  # it makes packages importable
+from players import ANN, BEN, FAR, FAY, HOME, JOE, NEAR, Neighbour, Stage, folder, processes, text_message  # it makes packages importable
 from peer import ipm, local, tap, x411
 from scenario.chasqui import Mhsd, free_port, peer_section, program
 
@@ -33,6 +33,11 @@ def sql(path, text):
 
 def run(name, *arguments):
     return subprocess.run([program(name), *arguments], stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=60)
+
+
+def name_of(pid):
+    with open(f"/proc/{pid}/comm") as file:
+        return file.read().strip()
 
 
 def expect_refused(path, mta, *texts):
@@ -71,6 +76,46 @@ def _():
         expect_refused(path, mta, "another program's database")
         with open(os.path.join(path, "store", "queue.db"), "rb") as file:
             equal(file.read(), before)
+
+
+@case("a second daemon on one store ends with status 1 and says who holds it, and the first serves on")
+def _():
+    with folder() as path, daemon(path) as first:
+        second = daemon(os.path.join(path, "second"), store=os.path.join(path, "store"))
+        done = run("mhsd", "-c", second.path)
+        equal(done.returncode, 1, done.stderr)
+        holder, = [pid for pid in processes(first.process.pid) if name_of(pid) == "store"]
+        refusal, = [line for line in done.stderr.splitlines() if "another process writes to this store" in line]
+        check(f"mhsd, process {holder};" in refusal and os.path.join(path, "store") in refusal, refusal)
+        check("Sanitizer" not in done.stderr, done.stderr)
+        check(deliver(first))
+
+
+@case("a store that is not there is made with a warning, not at all, or when told so")
+def _():
+    with folder() as path:
+        mta = daemon(path, create_store=False)
+        store = os.path.join(path, "store")
+        for _kind in "no folder", "an empty folder, as of a disk that is not mounted":
+            done = run("mhsd", "-c", mta.path)
+            equal((done.returncode, os.path.exists(os.path.join(store, "queue.db"))), (1, False), done.stderr)
+            check(f"{store}: there is no store here" in done.stderr and "mhsd --create-store" in done.stderr, done.stderr)
+            os.makedirs(store, exist_ok=True)
+        done = run("mhsd", "--create-store", "-c", mta.path)
+        equal((done.returncode, done.stderr), (0, ""))
+        done = run("mhsd", "--create-store", "-c", mta.path)
+        equal(done.returncode, 1)
+        check("there is a store already" in done.stderr, done.stderr)
+        with mta:
+            entry = deliver(mta)
+        with daemon(path) as mta:
+            check("an empty one is made" not in mta.log(), mta.log())
+            with mta.client() as client:
+                equal([e["entry"] for e in client.entries(BEN)], [entry])
+        shutil.rmtree(store)
+        with daemon(path) as mta:
+            warned, = [line for line in mta.log().splitlines() if "an empty one is made" in line]
+            check(store in warned and "mounted" in warned, warned)
 
 
 @case("an older store is migrated when the daemon starts, and the check before that says so")

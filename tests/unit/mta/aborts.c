@@ -52,7 +52,9 @@ static json_int_t expect_copy(struct world *world, const char *state, bool in_do
     json_int_t id = number_at(entry, "id", NULL);
     assert_string_equal(json_string_value(json_object_get(entry, "state")), state);
     assert_int_equal(json_is_true(json_object_get(entry, "in-doubt")), in_doubt);
-    assert_string_equal(json_string_value(json_object_get(entry, "last-error")), cause);
+    const char *last = json_string_value(json_object_get(entry, "last-error"));
+    if (!last || !strstr(last, cause))
+        fail_msg("no '%s' in: %s", cause, last ? last : "(no cause)");
     json_decref(entry);
     return id;
 }
@@ -237,7 +239,7 @@ static void a_copy_in_doubt_may_be_redirected_when_it_may_arrive_twice(void **st
     struct world world;
     (void)state;
     begin_in_doubt(&world);
-    refuses(&world, "redirect", ",\"next-hop\":\"beta\"");
+    refuses(&world, "redirect", ",\"by-peer\":\"beta\"");
     refuses(&world, "redirect", ",\"address\":\"" JONES "\"");
     refuses(&world, "delete", "");
     expect_copy(&world, "held", true, "test");

@@ -23,7 +23,7 @@ static const char *const operators_only[] = {
     "{\"operation\":\"queue-hold\",\"all\":true,\"reason\":\"x\"}",
     "{\"operation\":\"queue-release\",\"all\":true,\"reason\":\"x\"}",
     "{\"operation\":\"queue-retry\",\"all\":true,\"reason\":\"x\"}",
-    "{\"operation\":\"queue-redirect\",\"id\":1,\"next-hop\":\"beta\",\"reason\":\"x\"}",
+    "{\"operation\":\"queue-redirect\",\"id\":1,\"by-peer\":\"beta\",\"reason\":\"x\"}",
     "{\"operation\":\"queue-delete\",\"all\":true,\"reason\":\"x\"}",
     "{\"operation\":\"queue-nondeliver\",\"all\":true,\"reason\":\"x\"}",
     "{\"operation\":\"user-list\"}",

@@ -48,6 +48,19 @@ static void refuses(struct world *world, const char *operation, json_int_t id, c
     json_decref(answer);
 }
 
+/* The next CONNECT, which must be to this peer, fails. */
+static void connect_fails(struct world *world, const char *peer) {
+    struct buf payload;
+    expect(world, IPC_CONNECT, 0);
+    buf_init(&payload, 0);
+    payload_put_octets(&payload, span_str(peer));
+    buf_append_byte(&payload, IPC_LAYER_NAME);
+    payload_put_octets(&payload, SPAN_LIT("no such host"));
+    payload_put_octets(&payload, SPAN_LIT(""));
+    tell(world, IPC_CONNECT_FAILED, 0, buf_span(&payload), NOTHING);
+    buf_free(&payload);
+}
+
 /* ---- deferred delivery ---- */
 
 static void a_held_copy_keeps_its_deferred_delivery_time(void **state) {
@@ -93,12 +106,12 @@ static void tries_survive_a_restart(void **state) {
     connect_out(&world, 2, "gamma");
     outgoing_of(&world, 2);
     sent(&world, 2, IPC_SENT_DEFERRED);
-    expect_copy(&world, "retrying", 1);
+    expect_copy(&world, "backing-off", 1);
     usleep(100000); /* nobody is told of that commit */
     world_kill(&world);
     begin_again(&world);
-    json_int_t id = expect_copy(&world, "retrying", 1); /* not in doubt: the peer refused it */
-    expect_none(&world, IPC_CONNECT);                   /* nor is it tried before its time */
+    json_int_t id = expect_copy(&world, "backing-off", 1); /* not in doubt: the peer refused it */
+    expect_none(&world, IPC_CONNECT);                      /* nor is it tried before its time */
     changes(&world, "retry", id);
     connect_out(&world, 2, "gamma");
     outgoing_of(&world, 2);
@@ -272,7 +285,7 @@ static void a_reload_routes_anew_and_loses_no_association(void **state) {
     connect_out(&world, 2, "gamma");
     outgoing_of(&world, 2);
     sent(&world, 2, IPC_SENT_DEFERRED);
-    expect_copy(&world, "retrying", 1);
+    expect_copy(&world, "backing-off", 1);
     put(world.parent, IPC_CONFIG, 0, SPAN_LIT("rubbish"), NOTHING);
     take_in(&world, EVA); /* by an association that was there before */
     connect_out(&world, 3, "beta");
@@ -306,7 +319,8 @@ static void rerouting_does_not_put_off_the_expiry(void **state) {
     sleep(2);
     char request[200];
     snprintf(request, sizeof request,
-             "{\"operation\":\"queue-redirect\",\"id\":%lld,\"next-hop\":\"beta\",\"reason\":\"a test\"}",
+             "{\"operation\":\"queue-redirect\",\"id\":%lld,\"by-peer\":\"beta\",\"force\":true,"
+             "\"reason\":\"a test\"}",
              (long long)id);
     json_t *answer = ask(&world, request);
     assert_int_equal(number_at(answer, "changed", NULL), 1);
@@ -316,6 +330,133 @@ static void rerouting_does_not_put_off_the_expiry(void **state) {
     assert_string_equal(json_string_value(json_object_get(entry_at(list, 0), "expires")), expires);
     json_decref(list);
     free(expires);
+    world_end(&world);
+}
+
+/* ---- redirections ---- */
+
+static json_t *redirect(struct world *world, json_int_t id, const char *how) {
+    char request[300];
+    snprintf(request, sizeof request,
+             "{\"operation\":\"queue-redirect\",\"id\":%lld,%s,\"reason\":\"a test\"}", (long long)id, how);
+    return ask(world, request);
+}
+
+static void expect_refusal(json_t *answer, const char *word) {
+    const char *text = json_string_value(json_object_get(json_object_get(answer, "error"), "text"));
+    if (!text || !strstr(text, word))
+        fail_msg("no '%s' in: %s", word, text ? text : "(no error)");
+    json_decref(answer);
+}
+
+/* Beta would find its own domain in the trace, and the recipient would be non-delivered. */
+static void a_redirection_that_would_loop_wants_force(void **state) {
+    struct world world;
+    (void)state;
+    world_begin(&world);
+    associate(&world, 1, "beta");
+    client(&world, 1, 0);
+    take_in(&world, FRANK);
+    json_int_t id = expect_copy(&world, "ready", 0);
+    expect_refusal(redirect(&world, id, "\"by-peer\":\"beta\""), "would loop");
+    expect_refusal(redirect(&world, id, "\"address\":\"" FRANK "\""), "would loop");
+    expect_refusal(redirect(&world, id, "\"by-peer\":\"beta\",\"anew\":true"), "give one of");
+    expect_refusal(redirect(&world, id, "\"anew\":true"), "no better way");
+    expect_copy(&world, "ready", 0);
+    json_t *answer = redirect(&world, id, "\"by-peer\":\"beta\",\"force\":true");
+    assert_int_equal(number_at(answer, "changed", NULL), 1);
+    json_decref(answer);
+    world_end(&world);
+}
+
+/* What waited for gamma by an operator's wish goes where the rules say, when they are asked anew. */
+static void a_copy_can_be_routed_anew(void **state) {
+    struct world world;
+    (void)state;
+    world_begin(&world);
+    associate(&world, 1, "gamma");
+    client(&world, 1, 0);
+    send_whole(&world, 1, envelope_to(&world, WANTS_NDN, FRANK, NULL), SPAN_LIT("content"));
+    assert_int_equal(result_of(&world, 1), IPC_ACCEPTED);
+    json_int_t id = expect_copy(&world, "ready", 0);
+    json_decref(redirect(&world, id, "\"by-peer\":\"beta\",\"force\":true"));
+    json_t *list = ask(&world, "{\"operation\":\"queue-list\",\"next-hop\":\"beta\"}");
+    id = number_at(entry_at(list, 0), "id", NULL);
+    json_decref(list);
+    json_t *answer = redirect(&world, id, "\"anew\":true");
+    assert_int_equal(number_at(answer, "changed", NULL), 1);
+    json_decref(answer);
+    list = ask(&world, "{\"operation\":\"queue-list\"}");
+    assert_string_equal(json_string_value(json_object_get(entry_at(list, 0), "next-hop")), "gamma");
+    json_decref(list);
+    world_end(&world);
+}
+
+/* ---- changes of many ---- */
+
+/* The count changes nothing, and what comes later is not meant by it. */
+static void a_change_of_many_can_be_counted_first(void **state) {
+    struct world world;
+    char request[200];
+    (void)state;
+    world_begin(&world);
+    associate(&world, 1, "beta");
+    client(&world, 1, 0);
+    for (unsigned i = 0; i < 3; i++)
+        take_in(&world, FRANK);
+    json_t *answer = ask(&world, "{\"operation\":\"queue-hold\",\"all\":true,\"next-hop\":\"gamma\","
+                                 "\"count\":true,\"reason\":\"a test\"}");
+    assert_int_equal(number_at(answer, "changed", NULL), 3);
+    json_int_t last = number_at(answer, "last", NULL);
+    json_decref(answer);
+    answer = ask(&world, "{\"operation\":\"queue-list\",\"state\":\"held\"}");
+    assert_int_equal(json_array_size(json_object_get(answer, "entries")), 0);
+    json_decref(answer);
+    take_in(&world, FRANK);
+    snprintf(request, sizeof request,
+             "{\"operation\":\"queue-hold\",\"all\":true,\"until\":%lld,\"reason\":\"a test\"}",
+             (long long)last);
+    answer = ask(&world, request);
+    assert_int_equal(number_at(answer, "changed", NULL), 3);
+    json_decref(answer);
+    answer = ask(&world, "{\"operation\":\"queue-list\",\"state\":\"held\"}");
+    assert_int_equal(json_array_size(json_object_get(answer, "entries")), 3);
+    assert_non_null(strstr(json_string_value(json_object_get(entry_at(answer, 0), "last-error")), "a test"));
+    json_decref(answer);
+    world_end(&world);
+}
+
+/* ---- what a list tells ---- */
+
+/* A copy that nothing is wrong with waits for its peer, which can't be reached: it says so, and until when.
+ */
+static void a_ready_copy_of_a_peer_in_back_off_backs_off(void **state) {
+    struct world world;
+    (void)state;
+    world_begin(&world);
+    associate(&world, 1, "beta");
+    client(&world, 1, 0);
+    take_in(&world, FRANK);
+    expect_copy(&world, "ready", 0);
+    connect_fails(&world, "gamma");
+    json_t *list = ask(&world, "{\"operation\":\"peer-status\",\"peer\":\"gamma\"}");
+    for (unsigned i = 0; i < 500; i++) { /* the failure comes by another channel than the requests */
+        if (number_at(json_array_get(json_object_get(list, "peers"), 0), "tries", NULL))
+            break;
+        usleep(10000);
+        json_decref(list);
+        list = ask(&world, "{\"operation\":\"peer-status\",\"peer\":\"gamma\"}");
+    }
+    json_decref(list);
+    expect_copy(&world, "backing-off", 0);
+    list = ask(&world, "{\"operation\":\"queue-list\",\"state\":\"backing-off\"}");
+    assert_string_equal(json_string_value(json_object_get(entry_at(list, 0), "last-error")), "no such host");
+    assert_true(json_is_string(json_object_get(entry_at(list, 0), "next-try")));
+    json_decref(list);
+    json_t *status = ask(&world, "{\"operation\":\"status\"}");
+    assert_int_equal(number_at(status, "work", "backing-off"), 1);
+    assert_int_equal(number_at(status, "work", "ready"), 0);
+    json_decref(status);
     world_end(&world);
 }
 
@@ -373,12 +514,14 @@ static void jump(int number) {
     clock_set_ahead(400 * DAY);
 }
 
-/* The expiry of the only copy, as a time's text, which compares as the time does. */
-static void expiry(struct world *world, char out[static 32]) {
+/* The id of the only copy, and its expiry as a time's text, which compares as the time does. */
+static json_int_t expiry(struct world *world, char out[static 32]) {
     json_t *list = ask(world, "{\"operation\":\"queue-list\"}");
     assert_int_equal(json_array_size(json_object_get(list, "entries")), 1);
     snprintf(out, 32, "%s", json_string_value(json_object_get(entry_at(list, 0), "expires")));
+    json_int_t id = number_at(entry_at(list, 0), "id", NULL);
     json_decref(list);
+    return id;
 }
 
 static void a_jump_forward_does_not_expire_the_queue(void **state) {
@@ -390,17 +533,17 @@ static void a_jump_forward_does_not_expire_the_queue(void **state) {
     associate(&world, 1, "beta");
     client(&world, 1, 0);
     take_in(&world, FRANK);
-    expiry(&world, before);
+    json_int_t id = expiry(&world, before);
     kill(world.pid, SIGUSR1);
     int64_t end = clock_monotonic_us() + 60 * 1000000;
     do
-        expiry(&world, after);
+        assert_int_equal(expiry(&world, after), id); /* and not a report on it */
     while (strcmp(after, before) == 0 && clock_monotonic_us() < end);
     assert_true(strncmp(after, before, 4) > 0); /* another year */
     clock_set_ahead(400 * DAY);                 /* the next one has the same clock */
     world_kill(&world);
     begin_again(&world);
-    expiry(&world, before);
+    assert_int_equal(expiry(&world, before), id);
     assert_string_equal(before, after); /* the jump is known to a restart */
     world_end(&world);
     clock_set_ahead(0);
@@ -415,11 +558,11 @@ static void what_expired_while_nobody_ran_gets_an_hour(void **state) {
     associate(&world, 1, "beta");
     client(&world, 1, 0);
     take_in(&world, FRANK);
-    expiry(&world, before);
+    json_int_t id = expiry(&world, before);
     world_kill(&world);
     clock_set_ahead(400 * DAY);
     begin_again(&world);
-    expiry(&world, after);
+    assert_int_equal(expiry(&world, after), id);
     assert_true(strcmp(after, before) > 0);
     expect_copy(&world, "in-doubt", 0); /* the kill came after its mark */
     world_end(&world);
@@ -458,6 +601,10 @@ int main(void) {
         cmocka_unit_test(without_another_route_a_copy_stays),
         cmocka_unit_test(a_reload_routes_anew_and_loses_no_association),
         cmocka_unit_test(rerouting_does_not_put_off_the_expiry),
+        cmocka_unit_test(a_redirection_that_would_loop_wants_force),
+        cmocka_unit_test(a_copy_can_be_routed_anew),
+        cmocka_unit_test(a_change_of_many_can_be_counted_first),
+        cmocka_unit_test(a_ready_copy_of_a_peer_in_back_off_backs_off),
         cmocka_unit_test(pages_reach_every_copy_once),
         cmocka_unit_test(a_jump_forward_does_not_expire_the_queue),
         cmocka_unit_test(what_expired_while_nobody_ran_gets_an_hour),

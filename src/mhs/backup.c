@@ -1,0 +1,144 @@
+#include "mhs/backup.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "mhs/daemon.h"
+#include "mhs/output.h"
+#include "mhs/progress.h"
+#include "store/store.h"
+
+#define DEFAULT_STORE "/var/lib/chasqui"
+
+static const struct mhs_option options[] = {
+    {'s', "store", "FOLDER", "the store, when no daemon serves it (default " DEFAULT_STORE ")"},
+    {'f', "force", NULL, "restore: replace the store that is there"},
+    {0}};
+
+struct line {
+    const char *folder; /* the copy's */
+    const char *store;  /* NULL: not said */
+    bool force;
+    bool begun; /* progress */
+};
+
+/* False: return `*status`. */
+static bool read_line(const struct mhs_usage *usage, int argc, char **argv, struct line *read, int *status) {
+    struct mhs_line line;
+    const char *value;
+    int id;
+    mhs_line_init(&line, usage, argc, argv);
+    while ((id = mhs_line_next(&line, &value)) > 0)
+        if (id == 's')
+            read->store = value;
+        else
+            read->force = true;
+    *status = line.status;
+    if (id == MHS_LINE_STOP)
+        return false;
+    read->folder = mhs_line_operand(&line);
+    if (read->folder && !mhs_line_operand(&line))
+        return true;
+    *status = mhs_usage_error(usage, "give the one FOLDER of the copy");
+    return false;
+}
+
+static void show_progress(void *context, uint64_t done, uint64_t total) {
+    struct line *line = context;
+    if (!line->begun)
+        progress_begin("copied", total);
+    line->begun = true;
+    progress_at(done);
+}
+
+static int fail(const struct error *err) {
+    return mhs_fail(err->code == STORE_IN_USE || err->code == STORE_LOCKED ? MHS_NO : MHS_FAILED, "%s: %s",
+                    store_code_text((enum store_code)err->code), err->text);
+}
+
+static void note_fault(void *context, const struct store_finding *finding) {
+    (void)context;
+    fputs("mhs: ", stderr);
+    out_untrusted(stderr, finding->text, strlen(finding->text));
+    fputc('\n', stderr);
+}
+
+/* Is the copy sound? */
+static int verify(const char *folder) {
+    struct error err = {0};
+    uint64_t findings = 0;
+    if (!store_check(folder, true, note_fault, NULL, &findings, &err))
+        return fail(&err);
+    return findings == 0 ? MHS_OK
+                         : mhs_fail(MHS_NO, "%s: %llu findings; 'mhs store check' names what they concern",
+                                    folder, (unsigned long long)findings);
+}
+
+static int tell_done(const char *what, const char *store, const char *folder) {
+    if (mhs_settings.json) {
+        json_t *answer = json_pack("{s:s, s:s, s:b}", "store", store, "copy", folder, "checked", 1);
+        out_json(answer);
+        json_decref(answer);
+    } else
+        printf("%s: %s; every invariant holds\n", folder, what);
+    return MHS_OK;
+}
+
+static int copy(struct line *line, const char *store, bool alone) {
+    struct error err = {0};
+    bool done = store_backup(store, line->folder, alone, show_progress, line, &err);
+    progress_end();
+    return done ? MHS_OK : fail(&err);
+}
+
+/* The daemon keeps what the copy needs, and says where its store is. */
+static int copy_while_serving(struct line *line, char **store) {
+    json_t *answer;
+    int status = mhs_request(json_pack("{s:s}", "operation", "backup-begin"), &answer);
+    if (status != MHS_OK)
+        return status;
+    *store = strdup(out_text(answer, "store"));
+    json_decref(answer);
+    status = *store ? copy(line, *store, false) : mhs_fail(MHS_FAILED, "no memory");
+    int ended = mhs_request(json_pack("{s:s}", "operation", "backup-end"), &answer);
+    json_decref(answer);
+    return status == MHS_OK ? ended : status;
+}
+
+int backup_command(int argc, char **argv) {
+    static const struct mhs_usage usage = {
+        "store backup", "FOLDER", "Copies the store into the new folder FOLDER, and checks the copy.",
+        "The daemon goes on serving. Where none runs, say --store. It needs the rights of root\n"
+        "or of the user that the daemon runs as. docs/guide-backup.md tells the whole.",
+        options};
+    struct line line = {0};
+    char *served = NULL;
+    int status;
+    if (!read_line(&usage, argc, argv, &line, &status))
+        return status;
+    if (line.force)
+        return mhs_usage_error(&usage, "--force is for restore only");
+    status = line.store ? copy(&line, line.store, true) : copy_while_serving(&line, &served);
+    if (status == MHS_OK)
+        status = verify(line.folder);
+    if (status == MHS_OK)
+        status = tell_done("the store was copied", line.store ? line.store : served, line.folder);
+    free(served);
+    return status;
+}
+
+int restore_command(int argc, char **argv) {
+    static const struct mhs_usage usage = {
+        "store restore", "FOLDER", "Makes the store from the copy in FOLDER, which 'mhs store backup' made.",
+        "The daemon must be stopped. A store that is there is replaced with --force only, and\n"
+        "kept in its folder under the name 'replaced'. docs/guide-backup.md tells the whole.",
+        options};
+    struct line line = {.store = DEFAULT_STORE};
+    struct error err = {0};
+    int status;
+    if (!read_line(&usage, argc, argv, &line, &status) || (status = verify(line.folder)) != MHS_OK)
+        return status;
+    bool done = store_restore(line.folder, line.store, line.force, show_progress, &line, &err);
+    progress_end();
+    return done ? tell_done("the store was restored from it", line.store, line.folder) : fail(&err);
+}

@@ -1,0 +1,179 @@
+#include "mhs/table.h"
+
+#include <locale.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
+#include <wchar.h>
+
+#include "base/charset.h"
+#include "base/text.h"
+#include "mhs/command.h"
+#include "mhs/output.h"
+
+/* No column that may be cut becomes narrower than this. */
+#define LEAST 10
+
+#define USUAL_COLUMNS 80
+
+/* ---- widths ---- */
+
+/* The C library knows the width of a character in a locale of UTF-8 only. */
+static size_t width_of(uint32_t code) {
+    static locale_t utf8;
+    if (!utf8)
+        utf8 = newlocale(LC_CTYPE_MASK, "C.UTF-8", (locale_t)0);
+    locale_t before = utf8 ? uselocale(utf8) : (locale_t)0;
+    int width = wcwidth((wchar_t)code);
+    if (before)
+        uselocale(before);
+    return width < 0 ? 1 : (size_t)width;
+}
+
+/* Octets of the character at the start of `text`, and its display columns. */
+static size_t step(struct span text, size_t *width) {
+    uint32_t code = 0;
+    size_t octets = charset_utf8_character(text, &code);
+    if (text_control(text)) /* `\x1B` or `\u202E` */
+        *width = code < 0x100 ? 4 : 6;
+    else
+        *width = octets ? width_of(code) : 1;
+    return octets ? octets : 1;
+}
+
+static size_t span_width(struct span text) {
+    size_t total = 0, width;
+    while (text.len) {
+        size_t octets = step(text, &width);
+        text = span_sub(text, octets, text.len);
+        total += width;
+    }
+    return total;
+}
+
+size_t out_width(const char *text) {
+    return span_width(span_str(text));
+}
+
+static size_t number_of(const char *text) {
+    char *end;
+    long number = text ? strtol(text, &end, 10) : 0;
+    return number > 0 && !*end ? (size_t)number : 0;
+}
+
+size_t out_columns(void) {
+    struct winsize size;
+    if (mhs_settings.wide)
+        return SIZE_MAX;
+    size_t columns = number_of(getenv("COLUMNS"));
+    if (!columns && isatty(STDOUT_FILENO) && ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0)
+        columns = size.ws_col;
+    return columns ? columns : USUAL_COLUMNS;
+}
+
+/* ---- cells ---- */
+
+static void pad(size_t count) {
+    for (; count > 0; count--)
+        putchar(' ');
+}
+
+/* As many whole characters of the text's beginning, or end, as `room` columns hold. */
+static struct span part_of(struct span text, size_t room, bool end) {
+    size_t skip = end ? span_width(text) : 0, width, taken = 0, at = 0;
+    skip = skip > room ? skip - room : 0;
+    while (at < text.len) {
+        size_t octets = step(span_sub(text, at, text.len), &width);
+        if (end ? taken >= skip && width : taken + width > room)
+            break;
+        taken += width;
+        at += octets;
+    }
+    return end ? span_sub(text, at, text.len) : span_sub(text, 0, at);
+}
+
+static void print_cut(const char *text, size_t room, enum table_cut cut) {
+    bool end = cut == TABLE_CUT_START;
+    struct span part = part_of(span_str(text), room - 1, end);
+    if (end)
+        fputs("…", stdout);
+    out_line_part((const char *)part.data, part.len);
+    if (!end)
+        fputs("…", stdout);
+    pad(room - 1 - span_width(part));
+}
+
+static void print_cell(const char *text, size_t width, const struct out_column *column, bool last) {
+    size_t used = out_width(text);
+    size_t fill = used < width ? width - used : 0;
+    if (column->right)
+        pad(fill);
+    if (used > width && column->cut != TABLE_WHOLE)
+        print_cut(text, width, column->cut);
+    else
+        out_line(text);
+    if (!last)
+        pad((column->right ? 0 : fill) + 2);
+}
+
+/* ---- tables ---- */
+
+static size_t widen(const json_t *rows, const struct out_column *columns, size_t widths[]) {
+    size_t count = 0, i;
+    const json_t *row;
+    for (; columns[count].heading; count++) {
+        widths[count] = out_width(columns[count].heading);
+        json_array_foreach(rows, i, row) {
+            size_t width = out_width(out_text(row, columns[count].member));
+            widths[count] = width > widths[count] ? width : widths[count];
+        }
+    }
+    return count;
+}
+
+/* The widest of those that may be cut gives first. */
+static void narrow(const struct out_column *columns, size_t count, size_t widths[], size_t room) {
+    size_t total = 2 * (count - 1);
+    for (size_t i = 0; i < count; i++)
+        total += widths[i];
+    while (total > room) {
+        size_t widest = count;
+        for (size_t i = 0; i < count; i++)
+            if (columns[i].cut != TABLE_WHOLE && widths[i] > LEAST &&
+                (widest == count || widths[i] > widths[widest]))
+                widest = i;
+        if (widest == count)
+            return;
+        widths[widest]--;
+        total--;
+    }
+}
+
+void out_table_part(const json_t *rows, const struct out_column *columns, struct out_widths *widths) {
+    size_t count = 0, i;
+    const json_t *row;
+    while (columns[count].heading)
+        count++;
+    if (!widths->begun) {
+        widen(rows, columns, widths->columns);
+        narrow(columns, count, widths->columns, out_columns());
+        fputs(out_style(OUT_BOLD), stdout);
+        for (size_t c = 0; c < count; c++)
+            print_cell(columns[c].heading, widths->columns[c], &columns[c], c + 1 == count);
+        printf("%s\n", out_end());
+        widths->begun = true;
+    }
+    json_array_foreach(rows, i, row) {
+        for (size_t c = 0; c < count; c++)
+            print_cell(out_text(row, columns[c].member), widths->columns[c], &columns[c], c + 1 == count);
+        putchar('\n');
+    }
+}
+
+void out_table(const json_t *rows, const struct out_column *columns) {
+    struct out_widths widths = {0};
+    out_table_part(rows, columns, &widths);
+}

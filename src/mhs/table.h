@@ -1,0 +1,43 @@
+/* Tables on the terminal: aligned by display columns, and no wider than it is. */
+#ifndef MHS_TABLE_H
+#define MHS_TABLE_H
+
+#include <jansson.h>
+#include <stdbool.h>
+#include <stddef.h>
+
+/* What becomes of a text that its column has no room for. */
+enum table_cut {
+    TABLE_WHOLE,    /* it is never cut */
+    TABLE_CUT_END,  /* its end gives way to an ellipsis */
+    TABLE_CUT_START /* its beginning does: an address says most at its end */
+};
+
+/* A column of a table: its heading, and the member of each row that stands in it; numbers are set right. */
+struct out_column {
+    const char *heading;
+    const char *member;
+    bool right;
+    enum table_cut cut;
+};
+
+/* Prints the array `rows` of objects under headings; columns end with a NULL heading. Columns that may be cut
+ * share what room the terminal leaves them. */
+void out_table(const json_t *rows, const struct out_column *columns);
+
+/* The same in parts: the headings and the widths are those of the first part. */
+#define OUT_COLUMNS_MAX 16
+struct out_widths {
+    size_t columns[OUT_COLUMNS_MAX];
+    bool begun;
+};
+void out_table_part(const json_t *rows, const struct out_column *columns, struct out_widths *widths);
+
+/* The display columns that UTF-8 text takes as out_line prints it: two for a wide character, none for a
+ * combining one, and those of the escape for a control character. */
+size_t out_width(const char *text);
+
+/* The columns that lists may take: $COLUMNS, or what the terminal has, or 80; without an end after --wide. */
+size_t out_columns(void);
+
+#endif

@@ -1,0 +1,37 @@
+/*
+ * A backup while serving: who makes one (`mhs store backup`) reads the store's files for itself. Here the
+ * store is told to keep what they name, from the answer to backup-begin to backup-end or to the end of the
+ * client.
+ */
+#include "mta/client_private.h"
+
+json_t *request_backup_begin(struct client *client, json_t *request) {
+    struct mta *mta = client->net->mta;
+    (void)request;
+    if (mta->backup)
+        return client_error("wrong-state", "a backup is under way already");
+    mta->backup = client;
+    store_keep(mta->store);
+    return json_pack("{s:s}", "store", mta->config->store_directory);
+}
+
+json_t *request_backup_end(struct client *client, json_t *request) {
+    struct mta *mta = client->net->mta;
+    (void)request;
+    if (mta->backup != client)
+        return client_error("wrong-state", "no backup of yours is under way");
+    mta->backup = NULL;
+    return store_keep_end(mta->store)
+               ? json_pack("{s:b}", "whole", 1)
+               : client_error("unavailable",
+                              "the disk ran full meanwhile, and the store took its space back: "
+                              "the copy is not whole; make room, and begin anew");
+}
+
+void backup_leave(const struct client *client) {
+    struct mta *mta = client->net->mta;
+    if (mta->backup != client)
+        return;
+    mta->backup = NULL;
+    store_keep_end(mta->store);
+}
