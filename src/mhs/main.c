@@ -15,7 +15,9 @@ struct command {
     const char *summary;
 };
 
+/* A row without a function heads a group. */
 static const struct command commands[] = {
+    {"Messages", NULL, NULL},
     {"send", cmd_send, "submit a message"},
     {"probe", cmd_probe, "ask whether a message could be delivered"},
     {"list", cmd_list, "list the messages and reports in a mailbox"},
@@ -25,6 +27,7 @@ static const struct command commands[] = {
     {"reply", cmd_reply, "answer a message"},
     {"forward", cmd_forward, "send a message on as a body part"},
     {"delete", cmd_delete, "delete entries of a mailbox"},
+    {"Following and operating", NULL, NULL},
     {"track", cmd_track, "show the history of a message on this MTA"},
     {"status", cmd_status, "show how the MTA and its peers are"},
     {"queue", cmd_queue, "list and change what waits in the queue"},
@@ -34,9 +37,11 @@ static const struct command commands[] = {
     {"user", cmd_user, "list, add and remove users with a mailbox"},
     {"reload", cmd_reload, "have the daemon read its configuration anew"},
     {"config", cmd_config, "show the configuration that runs, or what a reload would change"},
+    {"store", cmd_store, "check, repair, back up or restore the store on disk"},
+    {"Octets", NULL, NULL},
     {"decode", cmd_decode, "print an APDU, envelope, content or presentation PDU"},
     {"encode", cmd_encode, "turn JSON back into BER"},
-    {"store", cmd_store, "check, repair, back up or restore the store on disk"},
+    {"Help", NULL, NULL},
     {"help", cmd_help, "show this help, or that of a command"},
 };
 
@@ -44,16 +49,19 @@ static const struct command commands[] = {
 
 static const struct command *find_command(const char *name) {
     for (size_t i = 0; i < COMMANDS; i++)
-        if (strcmp(commands[i].name, name) == 0)
+        if (commands[i].run && strcmp(commands[i].name, name) == 0)
             return &commands[i];
     return NULL;
 }
 
 static void print_overview(FILE *out) {
     fprintf(out, "Usage: mhs [--json] [--wide] [--socket PATH] COMMAND [OPTION]... [OPERAND]...\n\n"
-                 "The command line of the Chasqui message handling system.\n\nCommands:\n");
+                 "The command line of the Chasqui message handling system.\n");
     for (size_t i = 0; i < COMMANDS; i++)
-        fprintf(out, "  %-10s %s\n", commands[i].name, commands[i].summary);
+        if (commands[i].run)
+            fprintf(out, "  %-10s %s\n", commands[i].name, commands[i].summary);
+        else
+            fprintf(out, "\n%s:\n", commands[i].name);
     fprintf(out, "\n'mhs COMMAND --help' explains a command, 'man mhs' all of them.\n");
 }
 

@@ -75,7 +75,7 @@ static void print_peer(const json_t *answer) {
 static int peer_list(int argc, char **argv) {
     static const struct mhs_usage usage = {
         "peer list", NULL, "Lists the neighbour MTAs.",
-        "IN and OUT are associations; RCVD and SENT messages since the daemon started; OLDEST is the age\n"
+        "IN and OUT are associations; RCVD and SENT messages since the daemon started; OLDEST is the age "
         "of what waits longest, OK how long ago the peer last took, gave or answered something.",
         NULL};
     struct mhs_line line;
@@ -148,7 +148,7 @@ static void print_subcommands(FILE *out) {
     fprintf(out, "Usage: mhs peer SUBCOMMAND [OPTION]... [PEER]\n\nThe neighbour MTAs.\n\nSubcommands:\n"
                  "  list       list them\n  show       show all that is known of one\n");
     for (size_t i = 0; i < sizeof changes / sizeof *changes; i++)
-        fprintf(out, "  %-10s %s\n", changes[i].name, changes[i].summary);
+        mhs_print_wrapped(out, changes[i].summary, (size_t)fprintf(out, "  %-10s ", changes[i].name), 13);
     fprintf(out, "  %-10s %s\n", "reroute", "What waits for it goes where the rules send it now.");
     fprintf(out, "\n'mhs peer SUBCOMMAND --help' explains one.\n");
 }
