@@ -61,66 +61,95 @@ static bool set_member(const struct mhs_usage *usage, json_t *request, const cha
 
 /* ---- many at a time ---- */
 
-static void wrong_line(const char *file, unsigned number, const char *what, unsigned *wrong) {
-    char text[200];
-    snprintf(text, sizeof text, "%.100s: line %u: %.60s", file, number, what);
-    mhs_say(text, "usage");
-    ++*wrong;
+struct many {
+    const char *name;
+    unsigned number, added; /* of the line, from 1; of users so far */
+    json_t *wrong;
+};
+
+static void wrong_line(struct many *many, const char *code, const char *what) {
+    json_array_append_new(
+        many->wrong, json_pack("{s:i, s:s, s:s}", "line", (int)many->number, "code", code, "text", what));
+    fputs("mhs: ", stderr);
+    out_untrusted(stderr, many->name, strlen(many->name));
+    fprintf(stderr, ": line %u: ", many->number);
+    out_untrusted(stderr, what, strlen(what));
+    fputc('\n', stderr);
 }
 
-/* `ADDRESS`, or with UID and DIRECTORY-NAME behind tabs. */
-static void add_line(const struct mhs_usage *usage, const char *file, unsigned number, char *text,
-                     unsigned *added, unsigned *wrong) {
+/* `ADDRESS`, or with UID and DIRECTORY-NAME behind tabs. NULL: it is none. */
+static json_t *read_line(char *text) {
     static const char *const members[] = {"address", "uid", "directory-name"};
-    json_t *request = json_pack("{s:s}", "operation", "user-add"), *answer;
+    json_t *request = json_pack("{s:s}", "operation", "user-add");
     bool right = request != NULL;
     size_t i = 0;
-    for (char *field; right && (field = strsep(&text, "\t")); i++)
-        right = i < 3 && (i == 0 ? json_object_set_new(request, "address", json_string(field)) == 0
-                                 : !*field || set_member(usage, request, members[i], field));
-    if (!right) {
-        json_decref(request);
-        wrong_line(file, number, "it must be ADDRESS, or ADDRESS, UID and DIRECTORY-NAME with tabs between",
-                   wrong);
-        return;
+    for (char *field, *end; right && (field = strsep(&text, "\t")); i++) {
+        long long uid = strtoll(field, &end, 10);
+        right = i < 3 &&
+                (!*field || (i != 1 ? json_object_set_new(request, members[i], json_string(field)) == 0
+                                    : !*end && json_object_set_new(request, "uid", json_integer(uid)) == 0));
     }
-    if (mhs_request(request, &answer) == MHS_OK)
-        ++*added;
-    else
-        wrong_line(file, number, "this user was not added, for the cause above", wrong);
-    json_decref(answer);
+    if (right)
+        return request;
+    json_decref(request);
+    return NULL;
 }
 
-static int add_file(const struct mhs_usage *usage, const char *name) {
-    FILE *file = strcmp(name, "-") == 0 ? stdin : fopen(name, "re");
+/* False when the daemon does not answer. */
+static bool add_line(struct many *many, char *text) {
+    json_t *request = read_line(text), *answer;
+    if (!request) {
+        wrong_line(many, "bad-request",
+                   "it must be ADDRESS, or ADDRESS, UID and DIRECTORY-NAME with tabs between, in UTF-8");
+        return true;
+    }
+    int status = mhs_request(request, &answer);
+    json_decref(answer);
+    many->added += status == MHS_OK;
+    if (status == MHS_NO)
+        wrong_line(many, out_text(mhs_refusal(), "code"), out_text(mhs_refusal(), "text"));
+    return status == MHS_OK || status == MHS_NO;
+}
+
+static bool add_lines(struct many *many, FILE *file) {
     char *text = NULL;
     size_t room = 0;
-    ssize_t length;
-    unsigned number = 0, added = 0, wrong = 0;
-    if (!file)
-        return mhs_fail(MHS_FAILED, "%s: %s", name, strerror(errno));
-    if (!mhs_daemon())
-        return MHS_UNREACHABLE;
-    while ((length = getline(&text, &room, file)) >= 0) {
-        number++;
+    bool answers = true;
+    for (ssize_t length; answers && (length = getline(&text, &room, file)) >= 0;) {
+        many->number++;
         if (length > 0 && text[length - 1] == '\n')
             text[length - 1] = '\0';
         if (text[0] && text[0] != '#')
-            add_line(usage, name, number, text, &added, &wrong);
+            answers = add_line(many, text);
     }
     free(text);
-    bool failed = ferror(file);
-    if (file != stdin)
+    return answers;
+}
+
+static int add_file(const char *name) {
+    struct many many = {.name = name, .wrong = json_array()};
+    FILE *file = strcmp(name, "-") == 0 ? stdin : fopen(name, "re");
+    int status = MHS_OK;
+    if (!file)
+        status = mhs_fail(MHS_FAILED, "%s: %s", name, strerror(errno));
+    mhs_quiet(true);
+    if (file && !add_lines(&many, file))
+        status = MHS_UNREACHABLE;
+    mhs_quiet(false);
+    if (file && ferror(file))
+        status = mhs_fail(MHS_FAILED, "%s can't be read", name);
+    if (file && file != stdin)
         fclose(file);
-    if (failed)
-        return mhs_fail(MHS_FAILED, "%s can't be read", name);
-    if (mhs_settings.json) {
-        json_t *answer = json_pack("{s:i, s:i}", "changed", (int)added, "wrong", (int)wrong);
+    if (status == MHS_OK && json_array_size(many.wrong))
+        status = MHS_NO;
+    if (status <= MHS_NO && mhs_settings.json) {
+        json_t *answer = json_pack("{s:i, s:O}", "changed", (int)many.added, "wrong", many.wrong);
         out_json(answer);
         json_decref(answer);
-    } else
-        printf("%u added, %u not\n", added, wrong);
-    return wrong ? MHS_NO : MHS_OK;
+    } else if (status <= MHS_NO)
+        printf("%u added, %zu not\n", many.added, json_array_size(many.wrong));
+    json_decref(many.wrong);
+    return status;
 }
 
 /* ---- one ---- */
@@ -169,7 +198,7 @@ static int user_change(const struct mhs_usage *usage, const char *operation, int
             return mhs_ask(change.request, print_done);
         status = json_object_size(change.request) > 1
                      ? mhs_usage_error(usage, "with --file, uid and directory name stand in its lines")
-                     : add_file(usage, change.file);
+                     : add_file(change.file);
     }
     json_decref(change.request);
     return status;
