@@ -7,18 +7,13 @@
 #include "base/clock.h"
 #include "mhs/command.h"
 #include "mhs/commands.h"
+#include "mhs/completion.h"
 #include "mhs/daemon.h"
 
-struct command {
-    const char *name;
-    int (*run)(int argc, char **argv);
-    const char *summary;
-};
+static int cmd_completion(int argc, char **argv);
 
-/* A row without a function heads a group. */
-static const struct command commands[] = {
-    {"Messages", NULL, NULL},
-    {"send", cmd_send, "submit a message"},
+static const struct mhs_command commands[] = {
+    {"send", cmd_send, "submit a message", "Messages"},
     {"probe", cmd_probe, "ask whether a message could be delivered"},
     {"list", cmd_list, "list the messages and reports in a mailbox"},
     {"read", cmd_read, "show a message or report"},
@@ -27,8 +22,7 @@ static const struct command commands[] = {
     {"reply", cmd_reply, "answer a message"},
     {"forward", cmd_forward, "send a message on as a body part"},
     {"delete", cmd_delete, "delete entries of a mailbox"},
-    {"Following and operating", NULL, NULL},
-    {"track", cmd_track, "show the history of a message on this MTA"},
+    {"track", cmd_track, "show the history of a message on this MTA", "Following and operating"},
     {"status", cmd_status, "show how the MTA and its peers are"},
     {"queue", cmd_queue, "list and change what waits in the queue"},
     {"peer", cmd_peer, "list the neighbour MTAs; disable, enable, retry and reroute them"},
@@ -38,30 +32,32 @@ static const struct command commands[] = {
     {"reload", cmd_reload, "have the daemon read its configuration anew"},
     {"config", cmd_config, "show the configuration that runs, or what a reload would change"},
     {"store", cmd_store, "check, repair, back up or restore the store on disk"},
-    {"Octets", NULL, NULL},
-    {"decode", cmd_decode, "print an APDU, envelope, content or presentation PDU"},
+    {"decode", cmd_decode, "print an APDU, envelope, content or presentation PDU", "Octets"},
     {"encode", cmd_encode, "turn JSON back into BER"},
-    {"Help", NULL, NULL},
+    {"completion", cmd_completion, "print what a shell needs to complete these commands", "Help"},
     {"help", cmd_help, "show this help, or that of a command"},
+    {0},
 };
 
-#define COMMANDS (sizeof commands / sizeof commands[0])
+static int cmd_completion(int argc, char **argv) {
+    return completion(commands, argc, argv);
+}
 
-static const struct command *find_command(const char *name) {
-    for (size_t i = 0; i < COMMANDS; i++)
-        if (commands[i].run && strcmp(commands[i].name, name) == 0)
-            return &commands[i];
+static const struct mhs_command *find_command(const char *name) {
+    for (const struct mhs_command *command = commands; command->name; command++)
+        if (strcmp(command->name, name) == 0)
+            return command;
     return NULL;
 }
 
 static void print_overview(FILE *out) {
     fprintf(out, "Usage: mhs [--json] [--wide] [--socket PATH] COMMAND [OPTION]... [OPERAND]...\n\n"
                  "The command line of the Chasqui message handling system.\n");
-    for (size_t i = 0; i < COMMANDS; i++)
-        if (commands[i].run)
-            fprintf(out, "  %-10s %s\n", commands[i].name, commands[i].summary);
-        else
-            fprintf(out, "\n%s:\n", commands[i].name);
+    for (const struct mhs_command *command = commands; command->name; command++) {
+        if (command->group)
+            fprintf(out, "\n%s:\n", command->group);
+        fprintf(out, "  %-10s %s\n", command->name, command->summary);
+    }
     fprintf(out, "\n'mhs COMMAND --help' explains a command, 'man mhs' all of them.\n");
 }
 
@@ -76,7 +72,7 @@ int cmd_help(int argc, char **argv) {
         print_overview(stdout);
         return MHS_OK;
     }
-    const struct command *command = find_command(argv[1]);
+    const struct mhs_command *command = find_command(argv[1]);
     if (!command || command->run == cmd_help)
         return command ? cmd_help(1, argv) : unknown_command(argv[1]);
     char *help[] = {argv[1], (char[]){"--help"}, NULL};
@@ -131,7 +127,7 @@ int main(int argc, char **argv) {
     int at = read_globals(argc, argv, &status);
     if (!at)
         return status;
-    const struct command *command = find_command(argv[at]);
+    const struct mhs_command *command = find_command(argv[at]);
     status = command ? command->run(argc - at, argv + at) : unknown_command(argv[at]);
     mhs_daemon_close();
     if (fflush(stdout) != 0 || ferror(stdout)) {
