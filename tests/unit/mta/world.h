@@ -87,10 +87,9 @@ UNUSED static void route_to(struct mts_tables *tables, const char *pattern, cons
         fail_msg("%s", err.text);
 }
 
-UNUSED static struct mts_tables *make_tables(void) {
+UNUSED static struct mts_tables *make_tables_for(const struct mts_self *self) {
     struct error err = {0};
-    struct mts_self self = {.domain = OURS, .mta_name = "alpha-1", NUMBERS_OF_SELF};
-    struct mts_tables *tables = mts_tables_new(&self, &err);
+    struct mts_tables *tables = mts_tables_new(self, &err);
     assert_non_null(tables);
     assert_true(
         mts_tables_add_hop(tables, &(struct mts_hop){.name = "beta", .domain = BETA, .transit = true}, &err));
@@ -102,6 +101,10 @@ UNUSED static struct mts_tables *make_tables(void) {
     assert_true(mts_tables_add_user(tables, &(struct mts_user){.address = JONES, .mailbox = JONES}, &err));
     assert_true(mts_tables_add_user(tables, &(struct mts_user){.address = SMITH, .mailbox = SMITH}, &err));
     return tables;
+}
+
+UNUSED static struct mts_tables *make_tables(void) {
+    return make_tables_for(&(struct mts_self){.domain = OURS, .mta_name = "alpha-1", NUMBERS_OF_SELF});
 }
 
 /* ---- the process ---- */
