@@ -91,7 +91,9 @@ static bool on_frame(void *context, struct ipc_channel *channel, enum ipc_type t
     }
     if (type == IPC_REQUEST || type == IPC_FETCH)
         count_open(client, 1);
-    if (readers_serve(client->clients, type, payload))
+    if (manage_serves(type, payload))
+        manage_ask(client, ref_of(client, ref), payload);
+    else if (readers_serve(client->clients, type, payload))
         readers_ask(client, type, ref_of(client, ref), payload);
     else
         clients_tell_store(client->clients, type, ref_of(client, ref), payload);

@@ -2,6 +2,7 @@
 #ifndef MHS_COMMANDS_H
 #define MHS_COMMANDS_H
 
+int cmd_config(int argc, char **argv);
 int cmd_decode(int argc, char **argv);
 int cmd_encode(int argc, char **argv);
 int cmd_delete(int argc, char **argv);
@@ -13,6 +14,7 @@ int cmd_probe(int argc, char **argv);
 int cmd_queue(int argc, char **argv);
 int cmd_read(int argc, char **argv);
 int cmd_receipt(int argc, char **argv);
+int cmd_reload(int argc, char **argv);
 int cmd_reply(int argc, char **argv);
 int cmd_route(int argc, char **argv);
 int cmd_save(int argc, char **argv);

@@ -113,8 +113,7 @@ static void print_mailboxes(const json_t *answer) {
                                                 {NULL, NULL, false}};
     size_t i;
     json_t *mailbox;
-    json_array_foreach(json_object_get(answer, "mailboxes"), i, mailbox)
-        add_room(mailbox);
+    json_array_foreach(json_object_get(answer, "mailboxes"), i, mailbox) add_room(mailbox);
     out_table(json_object_get(answer, "mailboxes"), columns);
 }
 

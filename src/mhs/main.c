@@ -31,9 +31,11 @@ static const struct command commands[] = {
     {"route", cmd_route, "say where a message to an address would go, and why"},
     {"ping", cmd_ping, "associate with a peer, bind and release"},
     {"user", cmd_user, "list, add and remove users with a mailbox"},
+    {"reload", cmd_reload, "have the daemon read its configuration anew"},
+    {"config", cmd_config, "show the configuration that runs, or what a reload would change"},
     {"decode", cmd_decode, "print an APDU, envelope, content or presentation PDU"},
     {"encode", cmd_encode, "turn JSON back into BER"},
-    {"store", cmd_store, "check or repair the store on disk"},
+    {"store", cmd_store, "check, repair, back up or restore the store on disk"},
     {"help", cmd_help, "show this help, or that of a command"},
 };
 

@@ -35,7 +35,8 @@ static const struct config_option limit_options[] = {
     {"content-octets", CONFIG_NUMBER, CONFIG_OCTETS, CONFIG_STORE, 0, INT64_MAX,
      .help = "The longest content that is taken; 0: no limit but the disk."},
     {"mailbox-octets", CONFIG_NUMBER, CONFIG_OCTETS, SWITCH, 0, INT64_MAX, .number = 2L << 30,
-     .help = "What one mailbox may hold; what would be more is not delivered; 0: no limit. Reports get a tenth more."},
+     .help = "What one mailbox may hold; what would be more is not delivered; 0: no limit. Reports get a "
+             "tenth more."},
     {"submission-octets", CONFIG_NUMBER, CONFIG_OCTETS, CONFIG_STORE, 0, INT64_MAX, .number = 4L << 30,
      .help = "What one uid may have in submissions that are not ended yet; 0: no limit."},
     {"requests", CONFIG_NUMBER, 0, SWITCH, 1, 1000000, .number = 512,
