@@ -283,7 +283,7 @@ enum ipc_sent_flag {
     IPC_SENT_RESUME_FAILED = 4, /* it was a resume, and the peer ended it before anything was confirmed: it is
                                   not to be resumed again */
     IPC_SENT_CLOSING = 8,       /* the association is over, too: its ASSOCIATION_CLOSE follows */
-    IPC_SENT_GIVEN_UP = 16 /* we ended it: the peer was silent for too long, or broke the protocol */
+    IPC_SENT_GIVEN_UP = 16      /* we ended it: the peer was silent for too long, or broke the protocol */
 };
 #define IPC_SENT_FLAGS                                                                                       \
     (IPC_SENT_FOR_NOW | IPC_SENT_ABORTED | IPC_SENT_RESUME_FAILED | IPC_SENT_CLOSING | IPC_SENT_GIVEN_UP)
