@@ -76,6 +76,8 @@ static const char *why_busy(const struct mta *mta, const struct peer *peer) {
         return "the MTA is stopping";
     if (!peer->config)
         return "the peer is not in the configuration";
+    if (peer->disabled)
+        return "an operator disabled the peer";
     if (mta->associations_in >= mta->config->limits.associations_in)
         return "too many associations";
     if (peer->in >= peer->config->max_in)
@@ -99,6 +101,8 @@ static void admit(struct net *net, uint64_t ref, struct peer *peer, const struct
     if (!bind->recover_id.len && !peer->config->bind.unauthenticated)
         admitted.credentials = peer->config->bind.ours;
     answer(net, ref, &admitted);
+    if (!bind->recover_id.len)
+        peer_is_there(net->mta, peer, "calls in");
 }
 
 static void recover_inbound(struct net *net, uint64_t ref, const struct ipc_bind *bind) {
@@ -184,7 +188,15 @@ static bool bind_outbound(struct net *net, uint64_t ref, const struct ipc_bind *
 static bool bind_ping(struct net *net, uint64_t ref, const struct ipc_bind *bind) {
     struct bind_judgement judgement;
     const struct peer *peer = peer_find(net->mta, bind->peer);
-    if (responder_is(net, ref, peer ? peer->config : NULL, bind, &judgement))
+    char name[LOG_TEXT_SIZE];
+    if (!peer || !ping_binds(net, peer)) { /* or it could try passwords, unseen */
+        log_warning("process %s asks about a responder of peer '%s' for a ping that it was not asked for; "
+                    "it gets no answer to that",
+                    ipc_name(net->channel), log_text(bind->peer, name));
+        refuse(net, ref, IPC_BIND_BUSY, "", "the ping has had its bind already");
+        return true;
+    }
+    if (responder_is(net, ref, peer->config, bind, &judgement))
         answer(net, ref, &goes_on);
     return true;
 }
