@@ -34,6 +34,7 @@ struct child {
     struct parent *parent;
     int number; /* among those of its kind */
     bool ready;
+    bool served;  /* one of its place was ready before */
     bool excused; /* the parent ended it */
 };
 
@@ -49,8 +50,7 @@ struct parent {
     struct event *patience;
     bool stopping;
     bool store_ready;
-    bool served; /* the store process has been ready once */
-    bool told;   /* that it serves */
+    bool told; /* that it serves */
     int status;
 };
 
@@ -97,10 +97,10 @@ static bool on_frame(void *context, struct ipc_channel *channel, enum ipc_type t
     if (type != IPC_READY || payload.len != 0)
         return false;
     child->pause = FIRST_PAUSE_US;
-    child->ready = true;
+    child->ready = child->served = true;
     tell_ready(child->parent);
     if (child->kind == KIND_STORE && !child->parent->store_ready) {
-        child->parent->store_ready = child->parent->served = true;
+        child->parent->store_ready = true;
         start_others(child->parent);
     }
     return true;
@@ -329,10 +329,11 @@ static void child_ended(struct child *child, int status) {
         stop_store_when_alone(parent);
         return;
     }
-    if (child->kind == KIND_STORE && !parent->served && WIFEXITED(status) &&
-        WEXITSTATUS(status) == MTA_EXIT_IN_VAIN) {
-        parent->status = 1; /* the others were not started yet */
-        event_base_loopbreak(parent->loop);
+    if (!child->served && WIFEXITED(status) && WEXITSTATUS(status) == MTA_EXIT_IN_VAIN) {
+        log_error("the %s process can't serve, and would not if it were started again: the daemon ends",
+                  child_name(child));
+        parent->status = 1;
+        stop(parent);
         return;
     }
     if (WIFSIGNALED(status))
