@@ -355,7 +355,8 @@ static struct config *read_first(enum child_kind kind, int *status, struct error
     if (!ok || !text.data)
         error_set(err, EPIPE, "the parent did not tell the configuration");
     else if (!(config = config_read_slice(text, child_kinds[kind].slice, &inner)))
-        error_set(err, EINVAL, "this process can't read its part of the configuration: %s; report it, with the file",
+        error_set(err, EINVAL,
+                  "this process can't read its part of the configuration: %s; report it, with the file",
                   inner.text);
     *status = text.data ? MTA_EXIT_IN_VAIN : 1;
     buf_free(&parts);
