@@ -146,8 +146,8 @@ void readers_close(struct clients *clients) {
 /* ---- requests ---- */
 
 static bool reads(const json_t *request) {
-    static const char *const operations[] = {"mailboxes", "mailbox-list", "mailbox-show",
-                                             "user-list", "track"};
+    static const char *const operations[] = {"mailboxes", "mailbox-list", "mailbox-show", "user-list",
+                                             "track"};
     const char *name = json_string_value(json_object_get(request, "operation"));
     for (size_t i = 0; name && i < sizeof operations / sizeof *operations; i++)
         if (strcmp(operations[i], name) == 0)

@@ -35,7 +35,8 @@ static const struct config_option limit_options[] = {
     {"content-octets", CONFIG_NUMBER, CONFIG_OCTETS, CONFIG_STORE, 0, INT64_MAX,
      .help = "The longest content that is taken; 0: no limit but the disk."},
     {"mailbox-octets", CONFIG_NUMBER, CONFIG_OCTETS, SWITCH, 0, INT64_MAX, .number = 2L << 30,
-     .help = "What one mailbox may hold; what would be more is not delivered; 0: no limit. Reports get a tenth more."},
+     .help = "What one mailbox may hold; what would be more is not delivered; 0: no limit. Reports get a "
+             "tenth more."},
     {"submission-octets", CONFIG_NUMBER, CONFIG_OCTETS, CONFIG_STORE, 0, INT64_MAX, .number = 4L << 30,
      .help = "What one uid may have in submissions that are not ended yet; 0: no limit."},
     {"requests", CONFIG_NUMBER, 0, SWITCH, 1, 1000000, .number = 512,
@@ -55,7 +56,8 @@ static const struct config_option timer_options[] = {
     {"transfer", CONFIG_NUMBER, CONFIG_SECONDS, CONFIG_NET, 1, DAY, .number = OSI_TRANSFER_SECONDS,
      .help = "How long a peer that has to say something may be silent."},
     {"release", CONFIG_NUMBER, CONFIG_SECONDS, CONFIG_NET, 1, DAY, .number = OSI_RELEASE_SECONDS,
-     .help = "How long the answer to a release is waited for."},
+     .help = "How long the answer to a release is waited for, and to the interruption or the discard of a "
+             "transfer."},
     {"repeat-keys", CONFIG_NUMBER, CONFIG_SECONDS, CONFIG_STORE, 60, INT32_MAX, .number = 20 * DAY,
      .help = "How long a transfer is remembered to recognize a repeat."},
     {"resume", CONFIG_NUMBER, CONFIG_SECONDS | CONFIG_ZERO_DEFAULT, CONFIG_STORE, 1, INT32_MAX,
