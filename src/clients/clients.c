@@ -59,7 +59,9 @@ static void on_leave(struct client *client) {
 }
 
 static void on_client_frame(struct client *client, enum ipc_type type, uint64_t ref, struct span payload) {
-    if (readers_serve(client->clients, type, payload))
+    if (manage_serves(type, payload))
+        manage_ask(client, ref, payload);
+    else if (readers_serve(client->clients, type, payload))
         readers_ask(client, type, ref, payload);
     else
         tell_store(client->clients, type, ref, payload);
@@ -106,33 +108,36 @@ static const struct ipc_handler store_handler = {
 
 /* ---- the parent ---- */
 
-static void reload(struct clients *clients, struct span slice) {
+/* True: it is in use. */
+static bool reload(struct clients *clients, struct span slice) {
     struct error err = {0};
     const struct clients_config *config =
         clients->reload && slice.data ? clients->reload->read(clients->reload->context, slice, &err) : NULL;
     if (!config) {
         log_error("the configuration was not reloaded: %s",
                   slice.data ? err.text : "it is too long, or there is no memory");
-        return;
+        return false;
     }
     const struct clients_config *old = clients->config;
     clients->config = config;
     clients->reload->release(clients->reload->context, old);
     log_notice("configuration reloaded");
+    return true;
 }
 
 static bool on_parent_frame(void *context, struct ipc_channel *channel, enum ipc_type type, uint64_t ref,
                             struct span payload) {
     struct clients *clients = context;
     struct span slice;
-    (void)channel;
-    if (type == IPC_CONFIG) {
-        if (payload_config(&clients->config_parts, ref, payload, &slice))
-            reload(clients, slice);
+    if (type == IPC_CONFIG && payload_config(&clients->config_parts, ref, payload, &slice)) {
+        uint8_t taken = reload(clients, slice);
+        ipc_send(channel, IPC_CONFIG_TAKEN, 0, span_of(&taken, 1), (struct span){NULL, 0});
     } else if (type == IPC_STOP) {
         clients_stop(clients);
+    } else if (type == IPC_MANAGED) {
+        local_answer(clients, IPC_RESPONSE, ref, payload);
     }
-    return type == IPC_CONFIG || type == IPC_STOP;
+    return type == IPC_CONFIG || type == IPC_STOP || type == IPC_MANAGED;
 }
 
 static void on_parent_closed(void *context, struct ipc_channel *channel, const char *cause) {

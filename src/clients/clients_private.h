@@ -101,6 +101,13 @@ bool readers_are_full(const struct client *client);
 /* The client is gone. */
 void readers_leave(struct client *client);
 
+/* ---- manage.c: requests about the configuration ---- */
+
+/* True for what the parent answers. */
+bool manage_serves(enum ipc_type type, struct span payload);
+/* Passes an operator's request on; anybody else's is refused. */
+void manage_ask(struct client *client, uint64_t ref, struct span payload);
+
 /* ---- visitors.c: who may come in ---- */
 
 bool visitor_is_operator(const struct clients *clients, uint32_t uid, uint32_t gid);

@@ -143,7 +143,8 @@ struct ipc_channel *ipc_channel_new(struct event_base *loop, int fd, const char 
     struct ipc_channel *channel = mem_alloc(sizeof *channel);
     if (!channel)
         return NULL;
-    *channel = (struct ipc_channel){.handler = handler, .context = context, .limit = IPC_PAYLOAD_MAX, .high_mark = HIGH_MARK};
+    *channel = (struct ipc_channel){
+        .handler = handler, .context = context, .limit = IPC_PAYLOAD_MAX, .high_mark = HIGH_MARK};
     snprintf(channel->name, sizeof channel->name, "%s", name);
     channel->end = event_new(loop, -1, 0, on_end, channel);
     if (channel->end && evutil_make_socket_nonblocking(fd) == 0)

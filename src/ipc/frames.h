@@ -168,6 +168,12 @@ enum ipc_type {
     IPC_STOP,
     /* N>P, S>P, R>P, L>P, W>P (empty): ready to serve */
     IPC_READY,
+    /* N>P, S>P, R>P, L>P u8 taken (0: the old one stays): the answer to an IPC_CONFIG that was a reload */
+    IPC_CONFIG_TAKEN,
+    /* L>P rest request: an operator's, about the configuration (docs/local-protocol.md); ref as in L>S */
+    IPC_MANAGE,
+    /* P>L as RESPONSE, for the client of `ref` */
+    IPC_MANAGED,
 
     /* Reader processes: CLIENT_OPEN, CLIENT_CLOSE, REQUEST and FETCH go to them as to the store process. */
 

@@ -46,6 +46,13 @@ enum mhs_exit mhs_refused(const json_t *error) {
             code ? ")" : "");
     const json_t *recipients = json_object_get(error, "recipients");
     size_t i;
+    json_t *complaint;
+    json_array_foreach(json_object_get(error, "complaints"), i, complaint) {
+        const char *line = json_string_value(complaint);
+        fputs("mhs:   ", stderr);
+        out_untrusted(stderr, line ? line : "?", line ? strlen(line) : 1);
+        fputc('\n', stderr);
+    }
     json_t *recipient;
     json_array_foreach(recipients, i, recipient) {
         const char *name = json_string_value(recipient);

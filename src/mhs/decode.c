@@ -184,7 +184,8 @@ static int decode_unknown(struct span in) {
         printf("%02X", in.data[i]);
     printf(mhs_settings.json ? "\"}\n" : "'H\n");
     fprintf(stderr, "mhs: the type is unknown: %s\n",
-            whole ? "the octets fit none well enough; name it with --type" : "no whole element of BER is there");
+            whole ? "the octets fit none well enough; name it with --type"
+                  : "no whole element of BER is there");
     return MHS_NO;
 }
 

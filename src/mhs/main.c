@@ -28,12 +28,15 @@ static const struct command commands[] = {
     {"track", cmd_track, "show the history of a message on this MTA"},
     {"status", cmd_status, "show how the MTA and its peers are"},
     {"queue", cmd_queue, "list and change what waits in the queue"},
+    {"peer", cmd_peer, "list the neighbour MTAs; disable, enable, retry and reroute them"},
     {"route", cmd_route, "say where a message to an address would go, and why"},
     {"ping", cmd_ping, "associate with a peer, bind and release"},
     {"user", cmd_user, "list, add and remove users with a mailbox"},
+    {"reload", cmd_reload, "have the daemon read its configuration anew"},
+    {"config", cmd_config, "show the configuration that runs, or what a reload would change"},
     {"decode", cmd_decode, "print an APDU, envelope, content or presentation PDU"},
     {"encode", cmd_encode, "turn JSON back into BER"},
-    {"store", cmd_store, "check or repair the store on disk"},
+    {"store", cmd_store, "check, repair, back up or restore the store on disk"},
     {"help", cmd_help, "show this help, or that of a command"},
 };
 

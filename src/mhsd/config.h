@@ -70,6 +70,21 @@ bool config_changes(const struct config *old, const struct config *fresh,
                     void (*tell)(void *context, const struct config_option *row, const char *line),
                     void *context);
 
+/* One option as it holds. `section` is where it stands, as `peer "BETA"`, or "" at the top; `value` as in a file,
+ * NULL when it is a secret. */
+struct config_shown {
+    const struct config_option *row;
+    const char *section, *value;
+    bool set; /* in the file; else it is the default */
+};
+
+/*
+ * Tells of every option with its value. With `wanted`, only of the options of the top level and of the sections
+ * (by kind or title) of that name; `*found` says whether there are any. False without memory.
+ */
+bool config_show(const struct config *config, const char *wanted, bool *found,
+                 void (*tell)(void *context, const struct config_shown *shown), void *context);
+
 void config_free(struct config *config);
 
 /* Writes a first configuration to `path`, which must not be there yet and which its owner alone can read

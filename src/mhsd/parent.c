@@ -13,6 +13,7 @@
 #include "ipc/channel.h"
 #include "ipc/door.h"
 #include "mhsd/children.h"
+#include "mhsd/manage.h"
 #include "mhsd/sockets.h"
 #include "mhsd/spawn.h"
 #include "mhsd/supervisor.h"
@@ -34,8 +35,9 @@ struct child {
     struct parent *parent;
     int number; /* among those of its kind */
     bool ready;
-    bool served;  /* one of its place was ready before */
-    bool excused; /* the parent ended it */
+    bool served;      /* one of its place was ready before */
+    bool excused;     /* the parent ended it */
+    unsigned untaken; /* reloads that it was told of and has not answered */
 };
 
 struct parent {
@@ -50,7 +52,9 @@ struct parent {
     struct event *patience;
     bool stopping;
     bool store_ready;
-    bool told; /* that it serves */
+    bool told;             /* that it serves */
+    uint64_t asked;        /* the ref of the client that waits for the answer to its reload; 0: nobody */
+    json_t *reload_answer; /* for that client, when all have taken the reload */
     int status;
 };
 
@@ -79,6 +83,13 @@ static void start_others(struct parent *parent) {
             start_child(child);
 }
 
+static void send_managed(void *context, struct span payload) {
+    struct parent *parent = context;
+    struct ipc_channel *channel = parent->children[KIND_CLIENTS]->channel;
+    if (channel)
+        ipc_send(channel, IPC_MANAGED, parent->asked, payload, (struct span){NULL, 0});
+}
+
 /* Said once, when the peers and the local socket are served. */
 static void tell_ready(struct parent *parent) {
     if (parent->told || !parent->children[KIND_NET]->ready || !parent->children[KIND_CLIENTS]->ready)
@@ -89,13 +100,7 @@ static void tell_ready(struct parent *parent) {
     supervisor_tell("READY=1");
 }
 
-static bool on_frame(void *context, struct ipc_channel *channel, enum ipc_type type, uint64_t ref,
-                     struct span payload) {
-    struct child *child = context;
-    (void)channel;
-    (void)ref;
-    if (type != IPC_READY || payload.len != 0)
-        return false;
+static bool on_ready(struct child *child) {
     child->pause = FIRST_PAUSE_US;
     child->ready = child->served = true;
     tell_ready(child->parent);
@@ -104,6 +109,51 @@ static bool on_frame(void *context, struct ipc_channel *channel, enum ipc_type t
         start_others(child->parent);
     }
     return true;
+}
+
+/* Each process has taken the reload, or is gone: who asked for it is answered. */
+static void answer_reload(struct parent *parent) {
+    unsigned untaken = 0;
+    struct walk walk = {.parent = parent};
+    for (struct child *child; (child = next_child(&walk));)
+        untaken += child->untaken;
+    if (untaken > 0 || !parent->asked)
+        return;
+    manage_send(parent->reload_answer, send_managed, parent);
+    parent->reload_answer = NULL;
+    parent->asked = 0;
+}
+
+static bool on_taken(struct child *child, struct span payload) {
+    struct parent *parent = child->parent;
+    if (child->untaken == 0 || payload.len != 1)
+        return false;
+    child->untaken--;
+    if (!payload.data[0] && parent->asked) {
+        json_decref(parent->reload_answer);
+        parent->reload_answer =
+            manage_error("unavailable", "a process could not take the new configuration: see the log");
+    }
+    answer_reload(parent);
+    return true;
+}
+
+static bool on_manage(struct child *child, uint64_t ref, struct span payload);
+
+static bool on_frame(void *context, struct ipc_channel *channel, enum ipc_type type, uint64_t ref,
+                     struct span payload) {
+    struct child *child = context;
+    (void)channel;
+    switch ((int)type) {
+    case IPC_READY:
+        return payload.len == 0 && on_ready(child);
+    case IPC_CONFIG_TAKEN:
+        return on_taken(child, payload);
+    case IPC_MANAGE:
+        return child->kind == KIND_CLIENTS && on_manage(child, ref, payload);
+    default:
+        return false;
+    }
 }
 
 static void on_closed(void *context, struct ipc_channel *channel, const char *cause) {
@@ -312,6 +362,13 @@ static void stop_store_when_alone(struct parent *parent) {
 
 static void stop(struct parent *parent);
 
+/* With the process of the clients the one is gone that asked. */
+static void forget_asker(struct parent *parent) {
+    json_decref(parent->reload_answer);
+    parent->reload_answer = NULL;
+    parent->asked = 0;
+}
+
 static void child_ended(struct child *child, int status) {
     struct parent *parent = child->parent;
     child->pid = 0;
@@ -320,6 +377,10 @@ static void child_ended(struct child *child, int status) {
         child->channel = NULL;
     }
     close_door(child);
+    child->untaken = 0;
+    if (child->kind == KIND_CLIENTS)
+        forget_asker(parent);
+    answer_reload(parent);
     if (child->kind == KIND_STORE)
         parent->store_ready = false;
     bool clean = WIFEXITED(status) && WEXITSTATUS(status) == 0;
@@ -422,31 +483,71 @@ static bool tell_configs(struct parent *parent) {
     bool done = true;
     struct walk walk = {.parent = parent};
     for (struct child *child; (child = next_child(&walk));)
-        if (child->channel && child->kind != KIND_WORK)
+        if (child->channel && child->kind != KIND_WORK) {
             done = tell_config(child) && done;
+            child->untaken++;
+        }
     return done;
 }
 
+/* True: the new one is in use, or on its way to the processes. */
+static bool reload(struct parent *parent, struct config_report *report) {
+    struct config *config = config_read_file(parent->path, parent->config, report, NULL);
+    if (!config) {
+        log_lines(LOG_LEVEL_ERROR, "the configuration was not reloaded: ", &report->complaints, "");
+        return false;
+    }
+    config_free(parent->config);
+    parent->config = config;
+    log_set_level(config->log_level);
+    log_lines(LOG_LEVEL_NOTICE, "reload: ", &report->changes, "");
+    log_lines(LOG_LEVEL_WARNING, "'", &report->waiting,
+              "' has changed: that takes effect when the daemon is started anew");
+    if (!tell_configs(parent))
+        log_error("the configuration was not reloaded in all processes: no memory");
+    return true;
+}
+
 static void on_reload(evutil_socket_t signal_number, short what, void *arg) {
+    struct config_report report;
     (void)signal_number;
     (void)what;
-    struct parent *parent = arg;
+    config_report_init(&report);
+    reload(arg, &report);
+    config_report_free(&report);
+}
+
+/* ---- requests of operators ---- */
+
+static void reload_for(struct parent *parent) {
     struct config_report report;
     config_report_init(&report);
-    struct config *config = config_read_file(parent->path, parent->config, &report, NULL);
-    if (!config) {
-        log_lines(LOG_LEVEL_ERROR, "the configuration was not reloaded: ", &report.complaints, "");
-    } else {
-        config_free(parent->config);
-        parent->config = config;
-        log_set_level(config->log_level);
-        log_lines(LOG_LEVEL_NOTICE, "reload: ", &report.changes, "");
-        log_lines(LOG_LEVEL_WARNING, "'", &report.waiting,
-                  "' has changed: that takes effect when the daemon is started anew");
-        if (!tell_configs(parent))
-            log_error("the configuration was not reloaded in all processes: no memory");
-    }
+    bool done = reload(parent, &report);
+    parent->reload_answer = done ? manage_reloaded(&report) : manage_refused(&report);
     config_report_free(&report);
+    answer_reload(parent);
+}
+
+/* One reload at a time is answered; the other requests at once. */
+static bool on_manage(struct child *child, uint64_t ref, struct span payload) {
+    struct parent *parent = child->parent;
+    json_t *request = json_loadb((const char *)payload.data, payload.len, JSON_REJECT_DUPLICATES, NULL);
+    const char *operation = json_string_value(json_object_get(request, "operation"));
+    bool is_reload = operation && strcmp(operation, "reload") == 0 && json_object_size(request) == 1;
+    uint64_t before = parent->asked;
+    parent->asked = ref;
+    if (is_reload && !before) {
+        reload_for(parent);
+        json_decref(request);
+        return true;
+    }
+    manage_send(is_reload          ? manage_error("unavailable", "a reload is under way; ask again")
+                : parent->stopping ? manage_error("unavailable", "the daemon is stopping")
+                                   : manage_answer(parent->path, parent->config, request),
+                send_managed, parent);
+    parent->asked = before;
+    json_decref(request);
+    return true;
 }
 
 /* ---- life ---- */
@@ -501,6 +602,7 @@ static void done(struct parent *parent) {
     for (size_t i = 0; i < sizeof parent->signals / sizeof *parent->signals; i++)
         if (parent->signals[i])
             event_free(parent->signals[i]);
+    forget_asker(parent);
     sockets_close(&parent->sockets, parent->config);
     if (parent->loop)
         event_base_free(parent->loop);

@@ -26,8 +26,7 @@ static enum mta_recovery allowed(const struct peer *peer) {
 
 /* The peer of that name, when it may recover what it had from this address. */
 static struct peer *caller(const struct recovery *recovery, struct span name, struct span address) {
-    struct peer *peer =
-        span_eq(address, recovery->bind->address) ? peer_find(recovery->mta, name) : NULL;
+    struct peer *peer = span_eq(address, recovery->bind->address) ? peer_find(recovery->mta, name) : NULL;
     return allowed(peer) != MTA_RECOVERY_OFF && may_call(peer, recovery->bind) ? peer : NULL;
 }
 
@@ -62,7 +61,8 @@ void recovery_fence(struct mta *mta, const struct peer *peer, const struct ipc_b
         for (size_t i = 0; i < net->associations.room; i++) {
             struct association *association = net->associations.slots[i].value;
             if (!association || association->out || association->peer != peer ||
-                !span_eq(bytes_head(association->id), bind->recover_id) || !span_eq(bytes_rest(association->id), bind->address))
+                !span_eq(bytes_head(association->id), bind->recover_id) ||
+                !span_eq(bytes_rest(association->id), bind->address))
                 continue;
             association_end(association, IPC_CLOSE_ABORTED, "recovered by another association");
             map_remove(&net->associations, association->ref);

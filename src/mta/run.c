@@ -153,8 +153,8 @@ static bool open_all(struct mta *mta, struct error *err) {
     if (!schedule_init(&mta->schedule, 0) || !batch_init(mta) || !peers_configure(mta) ||
         !convert_init(mta) || !open_events(mta) || !(mta->guesses = guesses_new()))
         return error_set(err, STORE_NO_MEMORY, "no memory");
-    return begin_identifiers(mta, err) && mailboxes_rename(mta, err) && users_load(mta, err) &&
-           load_queue(mta, err);
+    return begin_identifiers(mta, err) && mailboxes_rename(mta, err) && peers_load_disabled(mta, err) &&
+           users_load(mta, err) && load_queue(mta, err);
 }
 
 struct mta *mta_make(struct event_base *loop, const struct mta_config *config,
@@ -422,10 +422,11 @@ void mta_stop(struct mta *mta) {
 }
 
 static bool follow_config(struct mta *mta, struct error *err) {
-    return (mta->reader || peers_configure(mta)) && users_load(mta, err);
+    return (mta->reader || (peers_configure(mta) && peers_load_disabled(mta, err))) && users_load(mta, err);
 }
 
-static void reload(struct mta *mta, struct span text) {
+/* True: it is in use. */
+static bool reload(struct mta *mta, struct span text) {
     struct error err = {0};
     const struct mta_config *old = mta->config;
     const struct mta_config *fresh =
@@ -435,7 +436,7 @@ static void reload(struct mta *mta, struct span text) {
                                                                ? "it is too long, or there is no memory"
                                                            : mta->reload.read ? err.text
                                                                               : "no reload here");
-        return;
+        return false;
     }
     batch_commit(mta); /* undoing after the change would name hops by old numbers */
     mta->config = fresh;
@@ -446,25 +447,27 @@ static void reload(struct mta *mta, struct span text) {
             mta->reload.release(mta->reload.context, fresh);
         if (!follow_config(mta, &err))
             mta_stop(mta); /* neither the new nor the old one: there is no memory to go on with */
-        return;
+        return false;
     }
     if (mta->reload.release)
         mta->reload.release(mta->reload.context, old);
     if (mta->reader)
-        return;
+        return true;
     log_notice("the configuration was read anew");
     peers_left(mta);
     mta_tick(mta);
+    return true;
 }
 
 static bool parent_frame(void *context, struct ipc_channel *channel, enum ipc_type type, uint64_t ref,
                          struct span payload) {
     struct mta *mta = context;
     struct span text;
-    (void)channel;
     if (type == IPC_CONFIG) {
-        if (payload_config(&mta->config_parts, ref, payload, &text))
-            reload(mta, text);
+        if (payload_config(&mta->config_parts, ref, payload, &text)) {
+            uint8_t taken = reload(mta, text);
+            ipc_send(channel, IPC_CONFIG_TAKEN, 0, span_of(&taken, 1), (struct span){NULL, 0});
+        }
     } else if (type == IPC_STOP && payload.len == 0)
         mta_stop(context);
     else

@@ -498,8 +498,8 @@ static bool is_x410_apdu(struct span user_data) {
     return user_data.len > 0 && user_data.data[0] == 0x31;
 }
 
-/* Who speaks X.410 mode only can't read what normal mode proposes, and says so in his own: PP 6.0 by an RTAB where
- * RTORJ is due. */
+/* Who speaks X.410 mode only can't read what normal mode proposes, and says so in his own: PP 6.0 by an RTAB
+ * where RTORJ is due. */
 static void refused_in_x410_mode(struct osi_association *a, struct span apdu) {
     int reason = -1;
     struct span none;
@@ -706,9 +706,9 @@ void association_abort_indication(struct osi_association *a, struct span user_da
     if (user_data.len > 0 && read_abort(a, user_data, &rtab) && rtab.data)
         rtse_rtab_decode(&a->codec, rtab, &reason, &data);
     bool user = reason == OSI_ABORT_USER_ERROR || data.data;
-    const char *how = user_data.len == 0                               ? "ABORT SPDU of the SS-user"
+    const char *how = user_data.len == 0                          ? "ABORT SPDU of the SS-user"
                       : !a->codec.x410 && is_x410_apdu(user_data) ? "RTAB APDU of X.410 mode"
-                                                                       : "RTAB APDU";
+                                                                  : "RTAB APDU";
     osi_cause_set(&a->cause, user ? OSI_END_USER_ABORT : OSI_END_PROVIDER_ABORT,
                   user ? OSI_LAYER_USER : OSI_LAYER_RTSE, true, reason, "", "%s, %s", how,
                   abort_reason_text(reason));

@@ -383,7 +383,8 @@ static bool may_be_selector(unsigned reason) {
            reason == COTP_REASON_NOT_SPECIFIED || reason == COTP_REASON_NORMAL;
 }
 
-/* `text`: user data, which class 0 has none of (X.224 §13.5), but which PP 6.0 writes all the same: for a person. */
+/* `text`: user data, which class 0 has none of (X.224 §13.5), but which PP 6.0 writes all the same: for a
+ * person. */
 static struct cotp_indication receive_dr(struct cotp *c, struct span header, struct span text) {
     struct reader r = reader_of(header);
     char said[LOG_TEXT_SIZE], called[LOG_TEXT_SIZE];

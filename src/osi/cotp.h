@@ -48,9 +48,9 @@ struct cotp {
     unsigned tpdu_size;      /* ours, then what was agreed */
     uint16_t local_reference, remote_reference;
     struct cotp_selector calling, called; /* initiator: sent; responder: received */
-    const struct span *required;          /* responder: the called T-selector must be one of these; the owner's */
-    size_t required_count;                /* 0: any */
-    bool size_proposed;                   /* the CC may answer only what the CR proposed */
+    const struct span *required; /* responder: the called T-selector must be one of these; the owner's */
+    size_t required_count;       /* 0: any */
+    bool size_proposed;          /* the CC may answer only what the CR proposed */
     bool preferred_proposed;
 };
 
@@ -75,8 +75,8 @@ void cotp_free(struct cotp *c);
 /* Initiator: T-CONNECT request, writes the CR. */
 bool cotp_connect(struct cotp *c);
 
-/* Responder: waits for a CR whose called T-selector is one of `required`, which stays the caller's and valid as long
- * as `c`; with a count of 0 any is. */
+/* Responder: waits for a CR whose called T-selector is one of `required`, which stays the caller's and valid
+ * as long as `c`; with a count of 0 any is. */
 void cotp_listen(struct cotp *c, const struct span *required, size_t required_count);
 
 /* Takes octets of the TCP stream up to one TPDU; `*used` says how many. */

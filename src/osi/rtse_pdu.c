@@ -187,8 +187,8 @@ bool rtse_rtab_encode(const struct rtse_codec *c, int reason, struct span user_d
     return encode(c, &x228_RTSE_apdus_type, &apdu, out);
 }
 
-/* RTAB comes under other identifier octets, too: PP 6.0 writes UNIVERSAL 22 for [22], and X.410 mode's SET where
- * normal mode was proposed; X.410-1984 mode's as SEQUENCE. What stands in it is the same. */
+/* RTAB comes under other identifier octets, too: PP 6.0 writes UNIVERSAL 22 for [22], and X.410 mode's SET
+ * where normal mode was proposed; X.410-1984 mode's as SEQUENCE. What stands in it is the same. */
 static bool retag_rtab(const struct rtse_codec *c, struct span *in) {
     static const uint8_t seen[] = {0xB6, 0x36, 0x31, 0x30};
     uint8_t due = c->x410 ? 0x31 : 0xB6;
@@ -196,7 +196,8 @@ static bool retag_rtab(const struct rtse_codec *c, struct span *in) {
         return true;
     uint8_t *octets = arena_alloc(c->arena, in->len);
     if (!octets)
-        return osi_cause_set(c->cause, OSI_END_MEMORY, OSI_LAYER_RTSE, false, -1, "", "no memory for an APDU");
+        return osi_cause_set(c->cause, OSI_END_MEMORY, OSI_LAYER_RTSE, false, -1, "",
+                             "no memory for an APDU");
     memcpy(octets, in->data, in->len);
     octets[0] = due;
     *in = span_of(octets, in->len);

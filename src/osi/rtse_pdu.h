@@ -36,8 +36,8 @@ bool rtse_rtoac_decode(const struct rtse_codec *c, struct span in, struct rtse_o
 bool rtse_rtorj_encode(const struct rtse_codec *c, int reason, struct span user_data, struct span *out);
 bool rtse_rtorj_decode(const struct rtse_codec *c, struct span in, int *reason, struct span *user_data);
 
-/* RTAB, read also under the identifier octets that real peers give it. User data are for userError in normal mode; X.410 mode says localSystemProblem for what only normal
- * mode knows. */
+/* RTAB, read also under the identifier octets that real peers give it. User data are for userError in normal
+ * mode; X.410 mode says localSystemProblem for what only normal mode knows. */
 bool rtse_rtab_encode(const struct rtse_codec *c, int reason, struct span user_data, struct span *out);
 bool rtse_rtab_decode(const struct rtse_codec *c, struct span in, int *reason, struct span *user_data);
 

@@ -161,6 +161,7 @@ static const struct ipc_handler store_handler = {
 
 /* ---- the parent ---- */
 
+/* True: it is in use. */
 static bool reload(struct net *net, struct span text) {
     struct error err = {0};
     const struct protocol_config *config =
@@ -168,7 +169,7 @@ static bool reload(struct net *net, struct span text) {
     if (!config) {
         log_error("the configuration was not reloaded: %s",
                   text.data ? err.text : "it is too long, or there is no memory");
-        return true;
+        return false;
     }
     const struct protocol_config *old = net->config;
     net->config = config;
@@ -185,12 +186,13 @@ static bool on_parent_frame(void *context, struct ipc_channel *channel, enum ipc
                             struct span payload) {
     struct net *net = context;
     struct span text;
-    (void)channel;
-    if (type == IPC_CONFIG)
-        return !payload_config(&net->config_parts, ref, payload, &text) || reload(net, text);
-    if (type == IPC_STOP)
+    if (type == IPC_CONFIG && payload_config(&net->config_parts, ref, payload, &text)) {
+        uint8_t taken = reload(net, text);
+        ipc_send(channel, IPC_CONFIG_TAKEN, 0, span_of(&taken, 1), (struct span){NULL, 0});
+    } else if (type == IPC_STOP) {
         net_stop(context);
-    return type == IPC_STOP;
+    }
+    return type == IPC_CONFIG || type == IPC_STOP;
 }
 
 static void on_parent_closed(void *context, struct ipc_channel *channel, const char *cause) {

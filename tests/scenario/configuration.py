@@ -1,10 +1,11 @@
 #!/usr/bin/python3
 """The configuration: all that is wrong is said at once, its cost is linear, and a reload tells what has changed."""
+import json
 import os
 import subprocess
 
 from players import folder
-from peer import tap
+from peer import local, tap
 from scenario.chasqui import Mhsd, peer_section, program
 
 case, check, equal, wait_until = tap.case, tap.check, tap.equal, tap.wait_until
@@ -77,6 +78,98 @@ def _():
             mta.reload()
             wait_until(lambda: "node stands twice" in mta.log() and "'idle' is meant" in mta.log())
             equal(mta.request("status")["state"], "serving")
+
+
+def refusal(mta, operation, **members):
+    """The code of the error that answers."""
+    try:
+        mta.request(operation, **members)
+    except local.Failed as failed:
+        return failed.code
+    return None
+
+
+def as_nobody(ask):
+    """What `ask` returns, a text, to another user."""
+    reading, writing = os.pipe()
+    child = os.fork()
+    if child == 0:
+        os.setgroups([])
+        os.setgid(65534)
+        os.setuid(65534)
+        try:
+            os.write(writing, str(ask()).encode())
+        finally:
+            os._exit(0)
+    os.close(writing)
+    with open(reading) as said:
+        answer = said.read()
+    os.waitpid(child, 0)
+    return answer
+
+
+def ask(mta, *arguments, status=0):
+    done = mta.mhs("--json", *arguments, check=False)
+    equal(done.returncode, status, (arguments, done.stdout, done.stderr))
+    return json.loads(done.stdout)
+
+
+@case("mhs reload returns when all processes have it, and says what has changed, what waits, and what is wrong where")
+def _():
+    with folder() as path, Mhsd(path, peer={"BETA": peer_section(1, password="old secret")}) as mta:
+        equal(ask(mta, "reload"), {"changes": []})
+        equal(mta.mhs("reload").stdout, "nothing has changed\n")
+        for number in range(20):        # what the processes do follows at once
+            user = f"/C=GB/A=GOLD/P=ALPHA/S=u{number}"
+            mta.configure(user={user: {}})
+            changes = ask(mta, "reload")["changes"]
+            check({"text": f'user "{user}": it is new', "restart": False} in changes, changes)
+            equal([box["mailbox"] for box in mta.request("mailboxes")["mailboxes"]], [user])
+        mta.configure(net_processes=2, peer={"BETA": peer_section(1, password="new secret", idle=77)})
+        expected = ['peer "BETA": password has changed', 'peer "BETA": idle = 77, was 60']
+        for command, status, waiting, others in ((["config", "diff"], 1, "net-processes = 2, was 1", expected),
+                                                 (["reload"], 0, "net-processes", expected),
+                                                 (["config", "diff"], 1, "net-processes = 2, was 1", [])):
+            changes = ask(mta, *command, status=status)["changes"]
+            check({"text": waiting, "restart": True} in changes, changes)
+            check("secret" not in str(changes), changes)
+            equal(sorted(c["text"] for c in changes if not c["restart"]), sorted(others))
+        with open(mta.path, "a") as file:
+            file.write('lisen = { "x" }\nlog-level = shouting\n')
+        for command in ["reload"], ["config", "diff"]:
+            error = ask(mta, *command, status=1)["error"]
+            equal(error["code"], "bad-configuration")
+            check(any("'listen' is meant" in line and f"{mta.path}: line " in line for line in error["complaints"]), error)
+            check(any("log-level" in line for line in error["complaints"]), error)
+            said = mta.mhs(*command, check=False).stderr
+            check("'listen' is meant" in said and "log-level" in said, said)
+        equal(mta.request("status")["state"], "serving")
+
+
+@case("mhs config show says what holds, set or by default, and never a secret")
+def _():
+    with folder() as path, Mhsd(path, peer={"BETA": peer_section(1, password="hush", our_password="hush")}) as mta:
+        options = ask(mta, "config", "show")["options"]
+        value = {(o["section"], o["option"]): (o["value"], o["set"]) for o in options}
+        equal(value[None, "mta-name"], ('"ALPHA-MTA"', True))
+        equal(value["timers", "resume"], ("259200", False))
+        equal(value['peer "BETA"', "password"], (None, True))
+        check("hush" not in str(options) and "hush" not in mta.mhs("config", "show").stdout)
+        equal({o["section"] for o in ask(mta, "config", "show", "BETA", "limits")["options"]}, {'peer "BETA"', "limits"})
+        equal([o["value"] for o in ask(mta, "config", "show", "socket")["options"]], [f'"{mta.socket_path}"'])
+        check("there is no option or section 'nonsense'" in mta.mhs("config", "show", "nonsense", check=False).stderr)
+        for operation, members in ("config-show", {"sections": 7}), ("reload", {"sections": []}), ("config-diff", {"x": 1}):
+            equal(refusal(mta, operation, **members), "bad-request")
+
+
+@case("only operators may ask for the configuration")
+def _():
+    if os.geteuid() != 0:
+        raise tap.Skip("needs root")
+    with folder() as path, Mhsd(path) as mta:
+        os.chmod(path, 0o755)
+        for operation in "reload", "config-show", "config-diff":
+            equal(as_nobody(lambda: refusal(mta, operation)), "not-permitted")
 
 
 tap.main()

@@ -60,6 +60,18 @@ def _():
             equal((page, block, done.returncode, done.stderr), (page, block, 0, ""))
 
 
+@case("the example configurations are right")
+def _():
+    examples = sorted(glob.glob(f"{SOURCE}/examples/*.conf"))
+    equal([os.path.basename(example) for example in examples], ["icao.conf", "relay.conf", "small-mta.conf"])
+    with folder() as path:
+        for example in examples:
+            with open(example) as file, open(f"{path}/chasqui.conf", "w") as out:
+                out.write(f'run-as = ""\nstore = "{path}/store"\n' + file.read())      # whatever this machine has
+            done = subprocess.run([program("mhsd"), "-t", "-c", f"{path}/chasqui.conf"], capture_output=True, text=True)
+            equal((example, done.returncode, done.stderr), (example, 0, ""))
+
+
 @case("the first configuration serves, and the README's commands do what it says")
 def _():
     with folder() as path:

@@ -411,8 +411,12 @@ def _():
 
 def sockets(pid):
     """Inodes of the sockets that a process has open."""
-    links = [os.readlink(f"/proc/{pid}/fd/{name}") for name in os.listdir(f"/proc/{pid}/fd")]
-    return {int(found.group(1)) for link in links if (found := re.fullmatch(r"socket:\[(\d+)\]", link))}
+    found = set()
+    for name in os.listdir(f"/proc/{pid}/fd"):
+        with contextlib.suppress(FileNotFoundError):        # closed in the meantime
+            link = re.fullmatch(r"socket:\[(\d+)\]", os.readlink(f"/proc/{pid}/fd/{name}"))
+            found |= {int(link.group(1))} if link else set()
+    return found
 
 
 def connected_sockets():

@@ -462,8 +462,7 @@ static void test_submission(void **state) {
     json_int_t entry = only_entry(&world, JONES);
     expect_fetch(&world, JONES, (uint64_t)entry, PIECE - 10, 20);
     snprintf(request, sizeof request,
-             "{\"operation\":\"mailbox-show\",\"mailbox\":\"" JONES "\",\"entry\":%lld}",
-             (long long)entry);
+             "{\"operation\":\"mailbox-show\",\"mailbox\":\"" JONES "\",\"entry\":%lld}", (long long)entry);
     json_t *answer = ask(&world, request);
     assert_true(number_at(answer, "envelope-octets", NULL) > 0);
     json_decref(answer);

@@ -1,0 +1,105 @@
+/* `mhs reload` and `mhs config`: the daemon's configuration. */
+#include <string.h>
+
+#include "mhs/commands.h"
+#include "mhs/daemon.h"
+#include "mhs/output.h"
+
+enum { SECTIONS_MOST = 64 };
+
+static void print_changes(const json_t *answer) {
+    const json_t *changes = json_object_get(answer, "changes"), *change;
+    size_t i;
+    if (json_array_size(changes) == 0)
+        printf("nothing has changed\n");
+    json_array_foreach(changes, i, change) {
+        fputs(out_text(change, "text"), stdout);
+        printf("%s\n", json_is_true(json_object_get(change, "restart"))
+                           ? "   (takes effect when the daemon is started anew)"
+                           : "");
+    }
+}
+
+int cmd_reload(int argc, char **argv) {
+    static const struct mhs_usage usage = {
+        "reload", NULL, "Has the daemon read its configuration anew, and says what has changed.",
+        "It returns when all of the daemon's processes have it. A wrong configuration is refused\n"
+        "with file, line and option of all that is wrong, and the old one stays.",
+        NULL};
+    struct mhs_line line;
+    mhs_line_init(&line, &usage, argc, argv);
+    if (mhs_line_operands(&line, 0, 0, NULL) < 0)
+        return line.status;
+    return mhs_ask(json_pack("{s:s}", "operation", "reload"), print_changes);
+}
+
+static void print_options(const json_t *answer) {
+    const json_t *options = json_object_get(answer, "options"), *option;
+    const char *last = "-";
+    size_t i;
+    json_array_foreach(options, i, option) {
+        const char *section = json_string_value(json_object_get(option, "section"));
+        const char *value = json_string_value(json_object_get(option, "value"));
+        bool set = json_is_true(json_object_get(option, "set"));
+        if (section && strcmp(section, last) != 0)
+            printf("\n%s%s%s\n", out_style(OUT_BOLD), section, out_end());
+        last = section ? section : "-";
+        printf("%s%s = ", section ? "    " : "", out_text(option, "option"));
+        out_line(value ? value : set ? "(not shown)" : "(not set)");
+        printf("%s\n", set ? "" : "    # default");
+    }
+}
+
+static int config_show_command(int argc, char **argv) {
+    static const struct mhs_usage usage = {
+        "config show", "[SECTION]...", "Shows the configuration that the daemon runs with.",
+        "A SECTION is an option, a kind of section as 'peer' or 'limits', or the title of one.\n"
+        "Passwords are not shown.",
+        NULL};
+    struct mhs_line line;
+    const char *names[SECTIONS_MOST];
+    mhs_line_init(&line, &usage, argc, argv);
+    int count = mhs_line_operands(&line, 0, SECTIONS_MOST, names);
+    if (count < 0)
+        return line.status;
+    json_t *sections = json_array();
+    for (int i = 0; i < count; i++)
+        json_array_append_new(sections, json_string(names[i]));
+    return mhs_ask(json_pack("{s:s, s:o}", "operation", "config-show", "sections", sections), print_options);
+}
+
+static int config_diff_command(int argc, char **argv) {
+    static const struct mhs_usage usage = {
+        "config diff", NULL, "Says what a reload would change: the file against what the daemon runs with.",
+        "The exit status is 1 when they differ, or the file is wrong.", NULL};
+    struct mhs_line line;
+    json_t *answer;
+    mhs_line_init(&line, &usage, argc, argv);
+    if (mhs_line_operands(&line, 0, 0, NULL) < 0)
+        return line.status;
+    int status = mhs_request(json_pack("{s:s}", "operation", "config-diff"), &answer);
+    if (status != MHS_OK)
+        return status;
+    if (mhs_settings.json)
+        out_json(answer);
+    else
+        print_changes(answer);
+    status = json_array_size(json_object_get(answer, "changes")) == 0 ? MHS_OK : MHS_NO;
+    json_decref(answer);
+    return status;
+}
+
+int cmd_config(int argc, char **argv) {
+    const char *name = argc > 1 ? argv[1] : "";
+    if (strcmp(name, "show") == 0)
+        return config_show_command(argc - 1, argv + 1);
+    if (strcmp(name, "diff") == 0)
+        return config_diff_command(argc - 1, argv + 1);
+    bool help = strcmp(name, "--help") == 0;
+    if (!help)
+        mhs_fail(MHS_USAGE, *name ? "'mhs config' has no subcommand '%s'" : "give a subcommand%s", name);
+    fprintf(help ? stdout : stderr, "Usage: mhs config show|diff [OPTION]... [SECTION]...\n\n"
+                                    "The configuration that the daemon runs with.\n"
+                                    "'mhs config show --help' explains one.\n");
+    return help ? MHS_OK : MHS_USAGE;
+}

@@ -1,0 +1,75 @@
+/* The configuration as it holds, for people; no secret is in it. */
+#include "mhsd/config_private.h"
+
+struct showing {
+    const char *wanted;
+    bool found;
+    void (*tell)(void *context, const struct config_shown *shown);
+    void *context;
+    struct buf place, value;
+    bool failed;
+};
+
+static bool is_wanted(const struct showing *showing, const struct config_section *section,
+                      const struct config_option *row) {
+    if (!showing->wanted)
+        return true;
+    while (section->outer && section->outer->outer)
+        section = section->outer;
+    return section->outer ? strcmp(section->option->name, showing->wanted) == 0 ||
+                                (section->title && strcmp(section->title, showing->wanted) == 0)
+                          : strcmp(row->name, showing->wanted) == 0;
+}
+
+/* `route "/C=DE": next-hop "BETA"`, from the outermost section. */
+static void write_place(struct buf *out, const struct config_section *section) {
+    if (!section->outer)
+        return;
+    write_place(out, section->outer);
+    buf_printf(out, out->len ? ": %s" : "%s", section->option->name);
+    if (section->title) {
+        buf_append_byte(out, ' ');
+        config_write_text(out, section->title);
+    }
+}
+
+static void show(struct showing *showing, const struct config_section *section,
+                 const struct config_option *row) {
+    bool secret = (row->flags & CONFIG_SECRET) != 0;
+    buf_clear(&showing->place);
+    buf_clear(&showing->value);
+    write_place(&showing->place, section);
+    if (!secret)
+        config_write_value(&showing->value, section, row);
+    buf_append_byte(&showing->place, 0);
+    buf_append_byte(&showing->value, 0);
+    showing->failed = showing->failed || showing->place.failed || showing->value.failed;
+    if (showing->failed)
+        return;
+    showing->found = true;
+    showing->tell(showing->context,
+                  &(struct config_shown){.row = row,
+                                         .section = (const char *)showing->place.data,
+                                         .value = secret ? NULL : (const char *)showing->value.data,
+                                         .set = config_value(section, row->name) != NULL});
+}
+
+static void show_section(struct showing *showing, const struct config_section *section) {
+    for (const struct config_option *row = section->option->options; row->type != CONFIG_END; row++)
+        if (!config_is_section(row) && is_wanted(showing, section, row))
+            show(showing, section, row);
+    for (const struct config_section *inner = section->first; inner; inner = inner->next)
+        show_section(showing, inner);
+}
+
+bool config_show(const struct config *config, const char *wanted, bool *found,
+                 void (*tell)(void *context, const struct config_shown *shown), void *context) {
+    struct showing showing = {.wanted = wanted, .tell = tell, .context = context};
+    buf_init(&showing.place, 0);
+    buf_init(&showing.value, 0);
+    show_section(&showing, ((const struct loader *)config)->tree);
+    buf_free(&showing.place);
+    buf_free(&showing.value);
+    *found = showing.found;
+    return !showing.failed;
+}

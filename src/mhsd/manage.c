@@ -1,0 +1,165 @@
+#include "mhsd/manage.h"
+
+#include <stdlib.h>
+
+/* Elements of an array that make a response: each is far shorter than a frame may be. */
+#define PART_ELEMENTS 200
+
+json_t *manage_error(const char *code, const char *text) {
+    return json_pack("{s:{s:s, s:s}}", "error", "code", code, "text", text);
+}
+
+/* A text that need not be UTF-8. */
+static json_t *text_of(const char *text, size_t length) {
+    json_t *value = json_stringn(text, length);
+    return value ? value : json_string("(no UTF-8)");
+}
+
+/* ---- lines of a report ---- */
+
+static void each_line(const struct buf *lines, void (*take)(json_t *array, json_t *line), json_t *array) {
+    struct span rest = buf_span(lines);
+    while (rest.len) {
+        const uint8_t *end = memchr(rest.data, '\n', rest.len);
+        size_t length = end ? (size_t)(end - rest.data) : rest.len;
+        take(array, text_of((const char *)rest.data, length));
+        rest = span_sub(rest, length + 1, rest.len);
+    }
+}
+
+static void take_line(json_t *array, json_t *line) {
+    json_array_append_new(array, line);
+}
+
+static void take_change(json_t *array, json_t *line) {
+    json_array_append_new(array, json_pack("{s:o, s:b}", "text", line, "restart", 0));
+}
+
+static void take_waiting(json_t *array, json_t *line) {
+    json_array_append_new(array, json_pack("{s:o, s:b}", "text", line, "restart", 1));
+}
+
+json_t *manage_reloaded(const struct config_report *report) {
+    json_t *changes = json_array();
+    each_line(&report->changes, take_change, changes);
+    each_line(&report->waiting, take_waiting, changes);
+    return json_pack("{s:o}", "changes", changes);
+}
+
+json_t *manage_refused(const struct config_report *report) {
+    json_t *complaints = json_array();
+    each_line(&report->complaints, take_line, complaints);
+    return json_pack("{s:{s:s, s:s, s:o}}", "error", "code", "bad-configuration", "text",
+                     "the configuration is wrong; what ran before goes on", "complaints", complaints);
+}
+
+/* ---- show ---- */
+
+static void add_option(void *context, const struct config_shown *shown) {
+    json_t *value = shown->value ? text_of(shown->value, strlen(shown->value)) : json_null();
+    json_t *section = *shown->section ? text_of(shown->section, strlen(shown->section)) : json_null();
+    json_array_append_new(context, json_pack("{s:o, s:s, s:o, s:b, s:b}", "section", section, "option",
+                                             shown->row->name, "value", value, "set", shown->set, "secret",
+                                             !shown->value));
+}
+
+static json_t *show(const struct config *running, const json_t *request) {
+    const json_t *wanted = json_object_get(request, "sections");
+    json_t *shown = json_array(), *name;
+    bool found = true, done = !wanted || json_is_array(wanted);
+    size_t i;
+    if (json_array_size(wanted) == 0)
+        done = done && config_show(running, NULL, &found, add_option, shown);
+    json_array_foreach(wanted, i, name) {
+        done = done && json_is_string(name) &&
+               config_show(running, json_string_value(name), &found, add_option, shown);
+        if (done && !found) {
+            char text[160];
+            snprintf(text, sizeof text, "there is no option or section '%.60s' in the configuration",
+                     json_string_value(name));
+            json_decref(shown);
+            return manage_error("not-found", text);
+        }
+    }
+    if (done)
+        return json_pack("{s:o}", "options", shown);
+    json_decref(shown);
+    return manage_error("bad-request", "'sections' is no array of names, or there is no memory");
+}
+
+/* ---- diff ---- */
+
+static void add_change(void *context, const struct config_option *row, const char *line) {
+    json_array_append_new(context, json_pack("{s:o, s:b}", "text", text_of(line, strlen(line)), "restart",
+                                             (row->flags & CONFIG_RESTART) != 0));
+}
+
+static json_t *diff(const char *path, const struct config *running) {
+    struct config_report report;
+    config_report_init(&report);
+    struct config *fresh = config_read_file(path, NULL, &report, NULL);
+    json_t *answer, *changes = json_array();
+    if (!fresh)
+        answer = manage_refused(&report);
+    else if (!config_changes(running, fresh, add_change, changes))
+        answer = manage_error("unavailable", "no memory");
+    else
+        answer = json_pack("{s:O}", "changes", changes);
+    json_decref(changes);
+    config_free(fresh);
+    config_report_free(&report);
+    return answer;
+}
+
+json_t *manage_answer(const char *path, const struct config *running, const json_t *request) {
+    const char *operation = json_string_value(json_object_get(request, "operation"));
+    const char *member;
+    json_t *value;
+    json_object_foreach(
+        (json_t *)request, member,
+        value) if (strcmp(member, "operation") != 0 &&
+                   (strcmp(member, "sections") != 0 ||
+                    strcmp(operation, "config-show") !=
+                        0)) return manage_error("bad-request",
+                                                "the request has a member that it does not take");
+    if (operation && strcmp(operation, "config-show") == 0)
+        return show(running, request);
+    if (operation && strcmp(operation, "config-diff") == 0)
+        return diff(path, running);
+    return manage_error("bad-request", "unknown operation");
+}
+
+/* ---- responses ---- */
+
+static void send_part(json_t *part, bool last, void (*send)(void *context, struct span payload),
+                      void *context) {
+    struct buf payload;
+    char *text = json_dumps(part, JSON_COMPACT);
+    buf_init(&payload, 0);
+    buf_append_byte(&payload, last);
+    buf_append_span(&payload,
+                    text ? span_str(text)
+                         : SPAN_LIT("{\"error\":{\"code\":\"unavailable\",\"text\":\"no memory\"}}"));
+    if (!payload.failed)
+        send(context, buf_span(&payload));
+    buf_free(&payload);
+    free(text);
+    json_decref(part);
+}
+
+void manage_send(json_t *answer, void (*send)(void *context, struct span payload), void *context) {
+    const char *name = json_object_get(answer, "options") ? "options" : "changes";
+    json_t *array = json_object_get(answer, name), *element, *part = json_array();
+    size_t i, count = json_array_size(array);
+    json_array_foreach(array, i, element) {
+        json_array_append(part, element);
+        if (json_array_size(part) == PART_ELEMENTS && i + 1 < count) {
+            send_part(json_pack("{s:o}", name, part), false, send, context);
+            part = json_array();
+        }
+    }
+    if (array)
+        json_object_set(answer, name, part);
+    json_decref(part);
+    send_part(answer, true, send, context);
+}
