@@ -66,6 +66,8 @@ void submit_begin(struct client *client, uint64_t ref, struct span payload);
 void submit_content(struct client *client, uint64_t ref, struct span payload);
 void submit_end(struct client *client, uint64_t ref, struct span payload);
 void submissions_free(struct client *client);
+/* Each second: gives up those that nothing came of for long. `now`: monotonic µs. */
+void submissions_tick(struct mta *mta, int64_t now);
 
 /* ---- mailbox.c ---- */
 
