@@ -43,6 +43,7 @@ const char *user_address(struct arena *arena, struct span text, struct error *er
 
 json_t *request_users(struct client *client, json_t *request);
 json_t *request_user_add(struct client *client, json_t *request);
+json_t *request_user_set(struct client *client, json_t *request);
 json_t *request_user_remove(struct client *client, json_t *request);
 
 /* ---- client.c: answers ---- */
