@@ -392,8 +392,11 @@ static struct cotp_indication receive_dr(struct cotp *c, struct span header, str
     unsigned reason = reader_u8(&r);
     bool refused = c->state == COTP_WFCC, selector = refused && may_be_selector(reason);
     log_text(span_sub(text, 0, 60), said);
+    /* It is named as what did not match where the reason says so, or the text says what was wrong. */
+    bool certain = reason == COTP_REASON_ADDRESS_UNKNOWN || text.len > 0;
     if (selector)
-        osi_cause_set(c->cause, OSI_END_REFUSED, OSI_LAYER_TRANSPORT, true, (int)reason, "called T-selector",
+        osi_cause_set(c->cause, OSI_END_REFUSED, OSI_LAYER_TRANSPORT, true, (int)reason,
+                      certain ? "called T-selector" : "",
                       "DR TPDU, %s%s%.60s; the called T-selector was %.32s", reason_text(reason),
                       text.len ? ": " : "", said, selector_text(&c->called, called));
     else
