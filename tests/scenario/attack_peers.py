@@ -286,7 +286,7 @@ def _():
         old.take(peer)
     with folder() as path, old_stage(path, answer) as (stage, old, unharmed):
         hand_over(stage, "long")
-        wait_until(lambda: old.calls == 1, 20, "the long transfer")
+        wait_until(lambda: [w["state"] for w in stage.mta.request("queue-list")["entries"]] == ["sending"], 20, "the long transfer")
         stage.hand_over(text_message("urgent", [OLD_USER], priority=x411.URGENT))
         wait_until(lambda: old.arrived, 30, "the urgent message")
         equal((x411.Received(old.arrived[0]).identifier[1], old.calls), ("urgent", 2))
