@@ -83,8 +83,8 @@ static bool on_frame(void *context, struct ipc_channel *channel, enum ipc_type t
                      struct span payload) {
     struct client *client = context;
     if (ref > UINT32_MAX || !is_for_clients(type)) {
-        log_warning("%s: a frame of type %d, ref %llu is not one for clients", ipc_name(channel), (int)type,
-                    (unsigned long long)ref);
+        log_caused(LOG_LEVEL_WARNING, "%s: a frame of type %d, ref %llu is not one for clients",
+                   ipc_name(channel), (int)type, (unsigned long long)ref);
         return false;
     }
     if (type == IPC_REQUEST || type == IPC_FETCH)

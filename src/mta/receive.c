@@ -271,6 +271,14 @@ static bool may_take(struct mta *mta, const struct arrival *arrival, char cause[
     return false;
 }
 
+/* What needs more than `envelope-memory` needs it at the next try too. */
+static enum arrival_result later_or_never(const struct mta *mta, char cause[static 200]) {
+    if (!mta->arena.cap_hit)
+        return ARRIVAL_LATER;
+    snprintf(cause, 200, "the envelope needs more memory than the limit of %zu octets", mta->arena.cap);
+    return ARRIVAL_REFUSED;
+}
+
 enum arrival_result receive_apdu(struct mta *mta, const struct arrival *arrival, char cause[static 200]) {
     struct decoded decoded;
     struct ber_error error;
@@ -281,10 +289,12 @@ enum arrival_result receive_apdu(struct mta *mta, const struct arrival *arrival,
     if (!decode(mta, arrival, &decoded, &error)) {
         snprintf(cause, 200, "%.190s",
                  error.text[0] ? error.text : "the envelope is none of the stated kind");
-        return error.code == BER_MEMORY ? ARRIVAL_LATER : ARRIVAL_REFUSED;
+        return error.code == BER_MEMORY ? later_or_never(mta, cause) : ARRIVAL_REFUSED;
     }
     struct batch_mark mark = batch_mark(mta);
     enum arrival_result result = take_new(mta, arrival, &decoded, cause);
+    if (result == ARRIVAL_LATER)
+        result = later_or_never(mta, cause);
     if (result == ARRIVAL_LATER || result == ARRIVAL_REFUSED)
         batch_undo(mta, mark);
     return result;
