@@ -5,6 +5,7 @@
 #include <jansson.h>
 
 #include "base/buf.h"
+#include "base/map.h"
 #include "clients/clients.h"
 #include "ipc/channel.h"
 #include "ipc/payload.h"
@@ -13,8 +14,10 @@
 struct visitor {
     struct visitor *next;
     uint32_t uid;
+    struct client *list; /* its connections */
     unsigned connections;
-    unsigned open; /* requests of all its connections that wait for an answer */
+    unsigned open;   /* what waits for an answer, of all its connections */
+    uint64_t octets; /* of these: requests and envelopes */
 };
 
 /* A client's place with the readers. */
@@ -29,16 +32,45 @@ struct burst {
     unsigned unsaid;
 };
 
+/* Most submissions that one client has open: as many as its uid (mta/quota.c). */
+#define SUBMISSIONS_MOST 64
+
+/* Something that has a ref of the client's. */
+struct asked {
+    enum asked_state {
+        ASKED_NOTHING, /* the place is free */
+        ASKED_REQUEST, /* or a fetch */
+        ASKED_OPEN,    /* a submission, until its end or its refusal */
+        ASKED_ENDED,   /* one whose end was sent */
+    } state;
+    uint32_t ref;
+    uint32_t octets; /* of the request, or the envelope */
+};
+
+/* A client is not read while it has 8 requests. */
+#define ASKED_MOST (SUBMISSIONS_MOST + 8)
+
 struct client {
-    struct client *next;
+    struct client *next, *previous; /* of its visitor's */
     struct clients *clients;
     struct ipc_channel *channel;
     struct visitor *visitor;
     uint32_t number; /* frames to others carry it in the upper half of their ref */
     uint32_t uid, gid;
-    unsigned open; /* requests that wait for an answer */
+    unsigned open; /* of `asked`, what waits for an answer */
     bool paused;
+    struct asked asked[ASKED_MOST];
     struct seat seat;
+};
+
+/* Whom the local socket serves. A client is announced before its first frame, and once it has left none of
+ * its frames come any more. */
+struct local_calls {
+    void (*enter)(struct client *client);
+    void (*leave)(struct client *client);
+    void (*frame)(struct client *client, enum ipc_type type, uint64_t ref, struct span payload);
+    bool (*is_full)(const struct client *client); /* no more of its frames are taken now: local_resume_all */
+    void (*answered)(struct clients *clients);    /* fewer requests wait for an answer */
 };
 
 struct clients {
@@ -52,7 +84,8 @@ struct clients {
     struct event *breath; /* the local socket is looked at again: there was no descriptor for a client */
     struct reader_link *readers;
     size_t reader_count;
-    struct client *list;
+    const struct local_calls *calls;
+    struct map numbers; /* of clients: to each */
     unsigned count;
     unsigned open; /* requests of all clients that wait for an answer */
     struct visitor *visitors;
@@ -62,14 +95,6 @@ struct clients {
     bool stopping;
     int status;
 };
-
-/* ---- clients.c ---- */
-
-/* To the store process; when it can't be told the process ends. */
-void clients_tell_store(struct clients *clients, enum ipc_type type, uint64_t ref, struct span payload);
-bool clients_store_is_full(const struct clients *clients);
-/* Leaves the loop when the process is stopping and nothing waits for an answer. */
-void clients_leave_when_done(struct clients *clients);
 
 /* ---- local_socket.c ---- */
 
@@ -111,5 +136,7 @@ const char *visitor_refusal(const struct clients *clients, uint32_t uid, uint32_
 /* A new connection of the uid. NULL without memory. */
 struct visitor *visitor_enter(struct clients *clients, uint32_t uid);
 void visitor_leave(struct clients *clients, struct visitor *visitor);
+/* Puts the client behind the others of its uid, and its uid behind the others. */
+void visitor_last(struct client *client);
 
 #endif

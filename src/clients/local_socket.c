@@ -1,7 +1,7 @@
 /*
- * The local socket: clients' frames go on to the store process, or to a reader,
- * with the client's number in the upper half of their ref; answers come back the
- * same way. A client that has asked enough, or does not take its answers, is not
+ * The local socket: clients' frames go on, to whom the caller's table says, with
+ * the client's number in the upper half of their ref; answers come back the same
+ * way. A client that has asked enough, or does not take its answers, is not
  * read until that has changed: what waits for it here is bounded.
  */
 #include <errno.h>
@@ -14,10 +14,13 @@
 #include "base/log.h"
 #include "clients/clients_private.h"
 
-/* Requests that wait for an answer, of one client and of all clients of one uid: an answer is at most a frame
- * of IPC_CLIENT_MAX, most are far shorter. */
+/* What waits for an answer, of one client and of all clients of one uid: requests, fetches, and submissions
+ * whose end was sent. An answer is at most a frame of IPC_CLIENT_MAX, most are far shorter. */
 #define OPEN_EACH    8u
 #define OPEN_VISITOR 32u
+
+/* The same in octets of requests and envelopes: work grows with them, and one uid's holds up the others'. */
+#define OCTETS_VISITOR ((uint64_t)128 * 1024)
 
 /* Octets of answers that a client has not taken: above it is not read, until half of them are gone. */
 #define UNREAD_MOST ((size_t)256 * 1024)
@@ -28,18 +31,12 @@ static uint64_t ref_of(const struct client *client, uint64_t ref) {
     return (uint64_t)client->number << 32 | (uint32_t)ref;
 }
 
-static struct client *find(struct clients *clients, uint64_t ref) {
-    struct client *client = clients->list;
-    while (client && client->number != (uint32_t)(ref >> 32))
-        client = client->next;
-    return client;
-}
-
 /* ---- pauses ---- */
 
 static bool has_enough(const struct client *client) {
     return client->open >= OPEN_EACH || client->visitor->open >= OPEN_VISITOR ||
-           ipc_is_full(client->channel) || clients_store_is_full(client->clients) || readers_are_full(client);
+           client->visitor->octets >= OCTETS_VISITOR || ipc_is_full(client->channel) ||
+           client->clients->calls->is_full(client);
 }
 
 static void pause_or_resume(struct client *client) {
@@ -53,9 +50,14 @@ static void pause_or_resume(struct client *client) {
         ipc_resume(client->channel);
 }
 
-void local_resume_all(struct clients *clients) {
-    for (struct client *client = clients->list; client; client = client->next)
+static void resume(struct visitor *visitor) {
+    for (struct client *client = visitor->list; client; client = client->next)
         pause_or_resume(client);
+}
+
+void local_resume_all(struct clients *clients) {
+    for (struct visitor *visitor = clients->visitors; visitor; visitor = visitor->next)
+        resume(visitor);
 }
 
 static void on_writable(void *context, struct ipc_channel *channel) {
@@ -63,81 +65,75 @@ static void on_writable(void *context, struct ipc_channel *channel) {
     pause_or_resume(context);
 }
 
-/* `count` more requests wait for an answer; fewer, when it is negative. */
-static void count_open(struct client *client, int count) {
-    bool held_others = client->visitor->open >= OPEN_VISITOR;
-    client->open += (unsigned)count;
-    client->visitor->open += (unsigned)count;
-    client->clients->open += (unsigned)count;
-    if (held_others && client->visitor->open < OPEN_VISITOR)
-        local_resume_all(client->clients);
-    clients_leave_when_done(client->clients);
+/* Whoever filled the way to the others comes last when there is room again, and so does his uid. */
+static void yield_to_others(struct client *client) {
+    visitor_last(client);
+    local_resume_all(client->clients);
 }
 
-/* ---- frames of a client ---- */
+/* ---- what waits for an answer ---- */
 
-static bool is_for_clients(enum ipc_type type) {
-    return type == IPC_REQUEST || type == IPC_SUBMIT_BEGIN || type == IPC_SUBMIT_CONTENT ||
-           type == IPC_SUBMIT_END || type == IPC_FETCH;
+static bool waits(const struct asked *asked) {
+    return asked->state == ASKED_REQUEST || asked->state == ASKED_ENDED;
 }
 
-static bool on_frame(void *context, struct ipc_channel *channel, enum ipc_type type, uint64_t ref,
-                     struct span payload) {
-    struct client *client = context;
-    if (ref > UINT32_MAX || !is_for_clients(type)) {
-        log_warning("%s: a frame of type %d, ref %llu is not one for clients", ipc_name(channel), (int)type,
-                    (unsigned long long)ref);
-        return false;
+static struct asked *asked_place(struct client *client, uint64_t ref, enum asked_state first,
+                                 enum asked_state last) {
+    for (size_t i = 0; i < ASKED_MOST; i++) {
+        struct asked *asked = &client->asked[i];
+        if (asked->state >= first && asked->state <= last && (first == ASKED_NOTHING || asked->ref == ref))
+            return asked;
     }
-    if (type == IPC_REQUEST || type == IPC_FETCH)
-        count_open(client, 1);
-    if (manage_serves(type, payload))
-        manage_ask(client, ref_of(client, ref), payload);
-    else if (readers_serve(client->clients, type, payload))
-        readers_ask(client, type, ref_of(client, ref), payload);
-    else
-        clients_tell_store(client->clients, type, ref_of(client, ref), payload);
-    pause_or_resume(client);
-    return true;
+    return NULL;
 }
 
-static void free_client(struct client *client) {
-    struct clients *clients = client->clients;
-    struct client **at = &clients->list;
-    while (*at != client)
-        at = &(*at)->next;
-    *at = client->next;
-    clients->count--;
-    count_open(client, -(int)client->open);
-    visitor_leave(clients, client->visitor);
-    mem_free(client);
+static void set_state(struct client *client, struct asked *asked, enum asked_state state) {
+    struct visitor *visitor = client->visitor;
+    bool held_others = visitor->open >= OPEN_VISITOR || visitor->octets >= OCTETS_VISITOR;
+    bool waited = waits(asked);
+    asked->state = state;
+    if (waits(asked) && !waited) {
+        client->open++;
+        visitor->open++;
+        client->clients->open++;
+        visitor->octets += asked->octets;
+    } else if (!waits(asked) && waited) {
+        client->open--;
+        visitor->open--;
+        client->clients->open--;
+        visitor->octets -= asked->octets;
+        if (held_others && visitor->open < OPEN_VISITOR && visitor->octets < OCTETS_VISITOR)
+            resume(visitor);
+        client->clients->calls->answered(client->clients);
+    }
 }
 
-static void on_closed(void *context, struct ipc_channel *channel, const char *cause) {
-    struct client *client = context;
-    (void)channel;
-    (void)cause;
-    readers_leave(client);
-    clients_tell_store(client->clients, IPC_CLIENT_CLOSE, client->number, (struct span){NULL, 0});
-    free_client(client);
+static void answered(struct client *client, enum ipc_type type, uint64_t ref) {
+    bool submission = type == IPC_SUBMIT_RESULT;
+    struct asked *asked = asked_place(client, ref, submission ? ASKED_OPEN : ASKED_REQUEST,
+                                      submission ? ASKED_ENDED : ASKED_REQUEST);
+    if (asked)
+        set_state(client, asked, ASKED_NOTHING);
 }
-
-static const struct ipc_handler handler = {.frame = on_frame, .closed = on_closed, .writable = on_writable};
 
 /* ---- answers ---- */
 
 static bool is_last(enum ipc_type type, struct span payload) {
-    return type == IPC_FETCH_DATA || (type == IPC_RESPONSE && payload.len > 0 && payload.data[0]);
+    return type == IPC_FETCH_DATA || type == IPC_SUBMIT_RESULT ||
+           (type == IPC_RESPONSE && payload.len > 0 && payload.data[0]);
+}
+
+static void answer(struct client *client, enum ipc_type type, uint64_t ref, struct span payload) {
+    ipc_send(client->channel, type, (uint32_t)ref, payload, (struct span){NULL, 0});
+    if (is_last(type, payload))
+        answered(client, type, (uint32_t)ref);
+    pause_or_resume(client);
 }
 
 void local_answer(struct clients *clients, enum ipc_type type, uint64_t ref, struct span payload) {
-    struct client *client = find(clients, ref);
-    if (!client)
-        return;
-    ipc_send(client->channel, type, (uint32_t)ref, payload, (struct span){NULL, 0});
-    if (is_last(type, payload) && client->open > 0)
-        count_open(client, -1);
-    pause_or_resume(client);
+    struct client *client = map_get(&clients->numbers, ref >> 32);
+    if (client)
+        answer(client, type, ref, payload);
 }
 
 void local_respond(struct clients *clients, uint64_t ref, struct span json) {
@@ -149,16 +145,84 @@ void local_respond(struct clients *clients, uint64_t ref, struct span json) {
     buf_free(&payload);
 }
 
-/* ---- new clients ---- */
+/* ---- frames of a client ---- */
 
-static void announce(const struct client *client) {
-    struct buf payload;
-    buf_init(&payload, 0);
-    buf_append_u32(&payload, client->uid);
-    buf_append_u32(&payload, client->gid);
-    clients_tell_store(client->clients, IPC_CLIENT_OPEN, client->number, buf_span(&payload));
-    buf_free(&payload);
+static bool is_for_clients(enum ipc_type type) {
+    return type == IPC_REQUEST || type == IPC_SUBMIT_BEGIN || type == IPC_SUBMIT_CONTENT ||
+           type == IPC_SUBMIT_END || type == IPC_FETCH;
 }
+
+static void too_many(struct client *client, enum ipc_type type, uint64_t ref) {
+    answer(client, type == IPC_SUBMIT_BEGIN ? IPC_SUBMIT_RESULT : IPC_RESPONSE, ref,
+           SPAN_LIT("\0{\"error\":{\"code\":\"unavailable\",\"text\":\"too many submissions are open on this "
+                    "connection: end one first\"}}"));
+}
+
+/* False: the frame goes no further. */
+static bool note(struct client *client, enum ipc_type type, uint64_t ref, struct span payload) {
+    bool submits = type == IPC_SUBMIT_CONTENT || type == IPC_SUBMIT_END;
+    struct asked *asked = submits ? asked_place(client, ref, ASKED_OPEN, ASKED_OPEN)
+                                  : asked_place(client, ref, ASKED_NOTHING, ASKED_NOTHING);
+    if (!asked && !submits)
+        too_many(client, type, ref);
+    if (!asked) /* what comes after a refusal is let go by */
+        return false;
+    if (!submits) {
+        asked->ref = (uint32_t)ref;
+        asked->octets = (uint32_t)payload.len;
+    }
+    if (type != IPC_SUBMIT_CONTENT)
+        set_state(client, asked,
+                  type == IPC_SUBMIT_BEGIN ? ASKED_OPEN
+                  : type == IPC_SUBMIT_END ? ASKED_ENDED
+                                           : ASKED_REQUEST);
+    if (type != IPC_REQUEST || payload.len <= IPC_REQUEST_MAX)
+        return true;
+    local_respond(client->clients, ref_of(client, ref),
+                  SPAN_LIT("{\"error\":{\"code\":\"too-large\",\"text\":\"a request has at most 64 KiB\"}}"));
+    return false;
+}
+
+static bool on_frame(void *context, struct ipc_channel *channel, enum ipc_type type, uint64_t ref,
+                     struct span payload) {
+    struct client *client = context;
+    if (ref > UINT32_MAX || !is_for_clients(type)) {
+        log_warning("%s: a frame of type %d, ref %llu is not one for clients", ipc_name(channel), (int)type,
+                    (unsigned long long)ref);
+        return false;
+    }
+    if (note(client, type, ref, payload))
+        client->clients->calls->frame(client, type, ref_of(client, ref), payload);
+    if (client->clients->calls->is_full(client))
+        yield_to_others(client);
+    pause_or_resume(client);
+    return true;
+}
+
+static void free_client(struct client *client) {
+    struct clients *clients = client->clients;
+    *(client->previous ? &client->previous->next : &client->visitor->list) = client->next;
+    if (client->next)
+        client->next->previous = client->previous;
+    map_remove(&clients->numbers, client->number);
+    clients->count--;
+    for (size_t i = 0; i < ASKED_MOST; i++)
+        set_state(client, &client->asked[i], ASKED_NOTHING);
+    visitor_leave(clients, client->visitor);
+    mem_free(client);
+}
+
+static void on_closed(void *context, struct ipc_channel *channel, const char *cause) {
+    struct client *client = context;
+    (void)channel;
+    (void)cause;
+    client->clients->calls->leave(client);
+    free_client(client);
+}
+
+static const struct ipc_handler handler = {.frame = on_frame, .closed = on_closed, .writable = on_writable};
+
+/* ---- new clients ---- */
 
 static bool open_channel(struct client *client, int fd) {
     char name[48];
@@ -171,6 +235,23 @@ static bool open_channel(struct client *client, int fd) {
     return true;
 }
 
+/* One that no client has. */
+static uint32_t new_number(struct clients *clients) {
+    do
+        clients->next_number++;
+    while (clients->next_number == 0 || map_get(&clients->numbers, clients->next_number));
+    return clients->next_number;
+}
+
+static void link_client(struct client *client) {
+    struct visitor *visitor = client->visitor;
+    client->next = visitor->list;
+    if (client->next)
+        client->next->previous = client;
+    visitor->list = client;
+    client->clients->count++;
+}
+
 static bool add_client(struct clients *clients, int fd, const struct ucred *who) {
     struct client *client = mem_alloc(sizeof *client);
     struct visitor *visitor = client ? visitor_enter(clients, who->uid) : NULL;
@@ -178,22 +259,19 @@ static bool add_client(struct clients *clients, int fd, const struct ucred *who)
         mem_free(client);
         return false;
     }
-    if (++clients->next_number == 0)
-        clients->next_number = 1;
-    *client = (struct client){.next = clients->list,
-                              .clients = clients,
+    *client = (struct client){.clients = clients,
                               .visitor = visitor,
-                              .number = clients->next_number,
+                              .number = new_number(clients),
                               .uid = who->uid,
                               .gid = who->gid};
-    if (!open_channel(client, fd)) {
+    if (!map_put(&clients->numbers, client->number, client) || !open_channel(client, fd)) {
+        map_remove(&clients->numbers, client->number);
         visitor_leave(clients, visitor);
         mem_free(client);
         return false;
     }
-    clients->list = client;
-    clients->count++;
-    announce(client);
+    link_client(client);
+    clients->calls->enter(client);
     return true;
 }
 
@@ -257,8 +335,10 @@ void local_ready(evutil_socket_t listener, short what, void *arg) {
 }
 
 void local_free_all(struct clients *clients) {
-    while (clients->list) {
-        ipc_channel_free(clients->list->channel);
-        free_client(clients->list);
+    while (clients->visitors) {
+        struct client *client = clients->visitors->list;
+        ipc_channel_free(client->channel);
+        free_client(client);
     }
+    map_free(&clients->numbers);
 }

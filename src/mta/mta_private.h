@@ -40,10 +40,10 @@
 
 #include "base/arena.h"
 #include "base/buf.h"
+#include "base/map.h"
 #include "ipc/channel.h"
 #include "ipc/payload.h"
 #include "mta/bytes.h"
-#include "mta/map.h"
 #include "mta/mta.h"
 #include "mta/row.h"
 #include "mta/schedule.h"
@@ -222,6 +222,7 @@ struct mta {
     size_t user_count;
     struct map user_numbers;   /* from 1, by the hash of the user's key */
     struct map mailbox_use;    /* quota.c: what a mailbox holds, by the store's key */
+    struct map removals;       /* of entries, with this batch: by mailbox and sequence number; any value */
     struct map submission_use; /* octets in open submissions, by uid + 1 */
     struct work **unsaved;     /* finished with the peer, the row's removal failed */
     size_t unsaved_count, unsaved_room;
