@@ -412,28 +412,51 @@ static int queue_change(const struct change *change, int argc, char **argv) {
     return status;
 }
 
-static void print_subcommands(FILE *out) {
-    fprintf(out,
-            "Usage: mhs queue SUBCOMMAND [OPTION]... [OPERAND]...\n\nThe copies that wait to be transferred "
-            "or delivered.\n\n"
-            "Subcommands:\n  list       list the copies that wait\n  show       show one with its history\n");
-    for (size_t i = 0; i < sizeof changes / sizeof *changes; i++)
-        fprintf(out, "  %-10s %s\n", changes[i].name, changes[i].summary);
-    fprintf(out, "\n'mhs queue SUBCOMMAND --help' explains one.\n");
+int queue_reroute(int argc, char **argv) {
+    static const struct mhs_option options[] = {
+        {OPTION_REASON, "reason", "TEXT", "why; it is recorded in the messages' histories"},
+        {OPTION_YES, "yes", NULL, "without being asked first"},
+        TWICE,
+        {0}};
+    static const struct mhs_usage usage = {
+        "peer reroute", "PEER", "Sends all that waits for a peer where the rules would send it now.",
+        "What has no better way stays. Disable a peer first when nothing shall go there.", options};
+    static const struct change reroute = {.name = "reroute", .done = "routed anew"};
+    struct mhs_line line;
+    int status = MHS_FAILED;
+    mhs_line_init(&line, &usage, argc, argv);
+    json_t *request = json_pack("{s:s, s:b, s:b}", "operation", "queue-redirect", "anew", true, "all", true);
+    bool go_on = request && read_options(&line, request, &status);
+    const char *peer = go_on ? mhs_line_operand(&line) : NULL;
+    bool yes = json_object_get(request, "yes") != NULL;
+    json_object_del(request, "yes");
+    if (go_on && (!peer || mhs_line_operand(&line)))
+        status = mhs_usage_error(&usage, "give one PEER; 'mhs peer list' shows them");
+    if (go_on && status == MHS_OK)
+        status = take_reason(&usage, &reroute, request);
+    if (go_on && status == MHS_OK) {
+        json_object_set_new(request, "next-hop", json_string(peer));
+        status = confirm(&usage, &reroute, request, yes);
+    }
+    if (go_on && status == MHS_OK)
+        status = make_change(&reroute, request);
+    json_decref(request);
+    return status;
+}
+
+static int queue_change_named(int argc, char **argv) {
+    const struct change *change = changes;
+    while (strcmp(change->name, argv[0]) != 0)
+        change++;
+    return queue_change(change, argc, argv);
 }
 
 int cmd_queue(int argc, char **argv) {
-    const char *name = argc > 1 ? argv[1] : "";
-    if (strcmp(name, "list") == 0)
-        return queue_list(argc - 1, argv + 1);
-    if (strcmp(name, "show") == 0)
-        return queue_show(argc - 1, argv + 1);
-    for (size_t i = 0; i < sizeof changes / sizeof *changes; i++)
-        if (strcmp(name, changes[i].name) == 0)
-            return queue_change(&changes[i], argc - 1, argv + 1);
-    bool help = strcmp(name, "--help") == 0;
-    if (!help)
-        mhs_fail(MHS_USAGE, *name ? "'mhs queue' has no subcommand '%s'" : "give a subcommand%s", name);
-    print_subcommands(help ? stdout : stderr);
-    return help ? MHS_OK : MHS_USAGE;
+    enum { CHANGE_COUNT = sizeof changes / sizeof *changes };
+    struct mhs_subcommand commands[CHANGE_COUNT + 3] = {{"list", queue_list, "list the copies that wait"},
+                                                        {"show", queue_show, "show one with its history"}};
+    for (size_t i = 0; i < CHANGE_COUNT; i++)
+        commands[2 + i] = (struct mhs_subcommand){changes[i].name, queue_change_named, changes[i].summary};
+    return mhs_subcommands("queue", "The copies that wait to be transferred or delivered.", commands, argc,
+                           argv);
 }

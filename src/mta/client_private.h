@@ -43,6 +43,7 @@ const char *user_address(struct arena *arena, struct span text, struct error *er
 
 json_t *request_users(struct client *client, json_t *request);
 json_t *request_user_add(struct client *client, json_t *request);
+json_t *request_user_set(struct client *client, json_t *request);
 json_t *request_user_remove(struct client *client, json_t *request);
 
 /* ---- client.c: answers ---- */
@@ -111,6 +112,11 @@ json_t *request_backup_begin(struct client *client, json_t *request);
 json_t *request_backup_end(struct client *client, json_t *request);
 /* The client is gone. */
 void backup_leave(const struct client *client);
+
+/* ---- peer_operator.c ---- */
+
+json_t *request_peer_able(struct client *client, json_t *request);
+json_t *request_peer_retry(struct client *client, json_t *request);
 
 /* ---- ping.c ---- */
 

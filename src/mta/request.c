@@ -25,6 +25,9 @@ static const struct operation operations[] = {
     {"status", request_status, EVERYBODY, MEMORY, {NULL}},
     {"ping", request_ping, OPERATORS, PEERS, {"peer"}},
     {"peer-status", request_peers, OPERATORS, MEMORY, {"peer"}},
+    {"peer-disable", request_peer_able, OPERATORS, CHANGES, {"peer", "reason"}},
+    {"peer-enable", request_peer_able, OPERATORS, CHANGES, {"peer", "reason"}},
+    {"peer-retry", request_peer_retry, OPERATORS, MEMORY, {"peer"}},
     {"queue-list", request_queue_list, OPERATORS, MEMORY, {FILTERS, "limit", "after"}},
     {"queue-show", request_queue_show, OPERATORS, MEMORY, {"id"}},
     {"queue-hold", request_queue_change, OPERATORS, CHANGES, {CHANGE_MEMBERS}},
@@ -55,8 +58,9 @@ static const struct operation operations[] = {
     {"mailbox-delete", request_mailbox_delete, EVERYBODY, CHANGES, {"mailbox", "entry"}},
     {"backup-begin", request_backup_begin, OPERATORS, MEMORY, {NULL}},
     {"backup-end", request_backup_end, OPERATORS, MEMORY, {NULL}},
-    {"user-list", request_users, OPERATORS, ROWS, {NULL}},
+    {"user-list", request_users, OPERATORS, ROWS, {"address"}},
     {"user-add", request_user_add, OPERATORS, CHANGES, {"address", "uid", "directory-name"}},
+    {"user-set", request_user_set, OPERATORS, CHANGES, {"address", "uid", "directory-name"}},
     {"user-remove", request_user_remove, OPERATORS, CHANGES, {"address", "discard"}},
 };
 
