@@ -32,8 +32,10 @@ struct burst {
     unsigned unsaid;
 };
 
-/* Most submissions that one client has open: as many as its uid (mta/quota.c). */
-#define SUBMISSIONS_MOST 64
+/* What one client has open at most: requests, and submissions (as many as its uid, mta/quota.c). */
+#define REQUESTS_MOST    8u
+#define SUBMISSIONS_MOST 64u
+#define ASKED_MOST       (REQUESTS_MOST + SUBMISSIONS_MOST)
 
 /* Something that has a ref of the client's. */
 struct asked {
@@ -47,9 +49,6 @@ struct asked {
     uint32_t octets; /* of the request, or the envelope */
 };
 
-/* A client is not read while it has 8 requests. */
-#define ASKED_MOST (SUBMISSIONS_MOST + 8)
-
 struct client {
     struct client *next, *previous; /* of its visitor's */
     struct clients *clients;
@@ -59,7 +58,7 @@ struct client {
     uint32_t uid, gid;
     unsigned open; /* of `asked`, what waits for an answer */
     bool paused;
-    struct asked asked[ASKED_MOST];
+    struct asked asked[ASKED_MOST]; /* requests first */
     struct seat seat;
 };
 

@@ -16,7 +16,7 @@
 
 /* What waits for an answer, of one client and of all clients of one uid: requests, fetches, and submissions
  * whose end was sent. An answer is at most a frame of IPC_CLIENT_MAX, most are far shorter. */
-#define OPEN_EACH    8u
+#define OPEN_EACH    REQUESTS_MOST
 #define OPEN_VISITOR 32u
 
 /* The same in octets of requests and envelopes: work grows with them, and one uid's holds up the others'. */
@@ -77,9 +77,9 @@ static bool waits(const struct asked *asked) {
     return asked->state == ASKED_REQUEST || asked->state == ASKED_ENDED;
 }
 
-static struct asked *asked_place(struct client *client, uint64_t ref, enum asked_state first,
+static struct asked *asked_place(struct client *client, bool of_request, uint64_t ref, enum asked_state first,
                                  enum asked_state last) {
-    for (size_t i = 0; i < ASKED_MOST; i++) {
+    for (size_t i = of_request ? 0 : REQUESTS_MOST; i < (of_request ? REQUESTS_MOST : ASKED_MOST); i++) {
         struct asked *asked = &client->asked[i];
         if (asked->state >= first && asked->state <= last && (first == ASKED_NOTHING || asked->ref == ref))
             return asked;
@@ -110,7 +110,7 @@ static void set_state(struct client *client, struct asked *asked, enum asked_sta
 
 static void answered(struct client *client, enum ipc_type type, uint64_t ref) {
     bool submission = type == IPC_SUBMIT_RESULT;
-    struct asked *asked = asked_place(client, ref, submission ? ASKED_OPEN : ASKED_REQUEST,
+    struct asked *asked = asked_place(client, !submission, ref, submission ? ASKED_OPEN : ASKED_REQUEST,
                                       submission ? ASKED_ENDED : ASKED_REQUEST);
     if (asked)
         set_state(client, asked, ASKED_NOTHING);
@@ -152,30 +152,23 @@ static bool is_for_clients(enum ipc_type type) {
            type == IPC_SUBMIT_END || type == IPC_FETCH;
 }
 
-static void too_many(struct client *client, enum ipc_type type, uint64_t ref) {
-    answer(client, type == IPC_SUBMIT_BEGIN ? IPC_SUBMIT_RESULT : IPC_RESPONSE, ref,
-           SPAN_LIT("\0{\"error\":{\"code\":\"unavailable\",\"text\":\"too many submissions are open on this "
-                    "connection: end one first\"}}"));
-}
-
 /* False: the frame goes no further. */
 static bool note(struct client *client, enum ipc_type type, uint64_t ref, struct span payload) {
-    bool submits = type == IPC_SUBMIT_CONTENT || type == IPC_SUBMIT_END;
-    struct asked *asked = submits ? asked_place(client, ref, ASKED_OPEN, ASKED_OPEN)
-                                  : asked_place(client, ref, ASKED_NOTHING, ASKED_NOTHING);
-    if (!asked && !submits)
-        too_many(client, type, ref);
+    bool goes_on = type == IPC_SUBMIT_CONTENT || type == IPC_SUBMIT_END, begins = type == IPC_SUBMIT_BEGIN;
+    enum asked_state old = goes_on ? ASKED_OPEN : ASKED_NOTHING;
+    struct asked *asked = asked_place(client, !goes_on && !begins, ref, old, old);
+    if (!asked && begins)
+        answer(client, IPC_SUBMIT_RESULT, ref,
+               SPAN_LIT("\0{\"error\":{\"code\":\"unavailable\",\"text\":\"64 submissions are open on this "
+                        "connection: end one first\"}}"));
     if (!asked) /* what comes after a refusal is let go by */
         return false;
-    if (!submits) {
+    if (!goes_on) {
         asked->ref = (uint32_t)ref;
         asked->octets = (uint32_t)payload.len;
     }
     if (type != IPC_SUBMIT_CONTENT)
-        set_state(client, asked,
-                  type == IPC_SUBMIT_BEGIN ? ASKED_OPEN
-                  : type == IPC_SUBMIT_END ? ASKED_ENDED
-                                           : ASKED_REQUEST);
+        set_state(client, asked, begins ? ASKED_OPEN : type == IPC_SUBMIT_END ? ASKED_ENDED : ASKED_REQUEST);
     if (type != IPC_REQUEST || payload.len <= IPC_REQUEST_MAX)
         return true;
     local_respond(client->clients, ref_of(client, ref),
