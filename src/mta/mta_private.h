@@ -210,10 +210,11 @@ struct mta {
     struct event *commit, *tick, *pace;
     struct event *more;                 /* the rest of what a tick left undone */
     struct event *fill;                 /* what a commit left to the store for after the answers */
-    int64_t tick_clock, tick_monotonic; /* of the last tick */
+    int64_t tick_clock, tick_monotonic; /* when jump.c last compared them */
     int64_t last_seen;                  /* when the newest event was recorded before the start; 0: none was */
     struct expiry_shift shifts[SHIFTS_MOST];
     size_t shift_count, graced;
+    bool jump_unsaved;       /* the clock jumped, which is to be in the next commit */
     int64_t put_off_logged;  /* monotonic µs; 0: never */
     uint64_t put_off;        /* copies since the last line about them */
     bool refusing;           /* the log says that the store takes nothing */
