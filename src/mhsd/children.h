@@ -25,7 +25,8 @@ bool child_is_one(int argc, char **argv);
  * afterwards. False when there is one already, or it can't be made. */
 bool child_create_store(const struct config *config, struct error *err);
 
-/* The child's life. Returns the exit status; MTA_EXIT_IN_VAIN comes from the store process only. */
+/* The child's life. Returns the exit status: MTA_EXIT_IN_VAIN (mta/mta.h) where the next start can't fare
+ * better. */
 int child_run(char **argv);
 
 #endif
