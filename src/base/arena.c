@@ -45,7 +45,11 @@ void *arena_alloc_slowly(struct arena *arena, size_t size) {
     size = (size + ARENA_ALIGNMENT - 1) & ~(ARENA_ALIGNMENT - 1);
     struct arena_block *block = arena->blocks;
     size_t free = block ? (size_t)(block->data + block->size - arena->next) : 0;
-    if (size > arena->cap - arena->used || ((!block || size > free) && !add_block(arena, size)))
+    if (size > arena->cap - arena->used) {
+        arena->cap_hit = true;
+        return NULL;
+    }
+    if ((!block || size > free) && !add_block(arena, size))
         return NULL;
     free = (size_t)(arena->blocks->data + arena->blocks->size - arena->next);
     free = free < arena->cap - arena->used ? free : arena->cap - arena->used;
@@ -92,6 +96,7 @@ static void free_blocks(struct arena_block *block) {
 
 void arena_reset(struct arena *arena) {
     arena->used = 0;
+    arena->cap_hit = false;
     if (!arena->blocks)
         return;
     free_blocks(arena->blocks->older);

@@ -6,6 +6,8 @@
 #ifndef BASE_ARENA_H
 #define BASE_ARENA_H
 
+#include <stdbool.h>
+
 #include "base/span.h"
 
 struct arena_block;
@@ -16,6 +18,7 @@ struct arena {
     size_t left;                /* octets of it that are zeroed and within the cap */
     size_t used;                /* octets given out since the last reset */
     size_t cap;                 /* most octets it gives out */
+    bool cap_hit;               /* since the last reset it had to give out more */
 };
 
 /* Prepares an arena that gives out at most `cap` octets. Allocates nothing. */

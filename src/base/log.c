@@ -82,3 +82,38 @@ const char *log_text(struct span s, char out[static LOG_TEXT_SIZE]) {
     out[at] = '\0';
     return out;
 }
+
+/* ---- what others cause ---- */
+
+#define MINUTE ((int64_t)60 * 1000000)
+
+bool log_budget_take(struct log_budget *budget, int64_t now, unsigned *left_out) {
+    *left_out = 0;
+    if (!budget->since || now - budget->since >= MINUTE) {
+        *left_out = budget->left_out;
+        *budget = (struct log_budget){.since = now};
+    }
+    if (budget->lines < LOG_CAUSED_MOST) {
+        budget->lines++;
+        return true;
+    }
+    budget->left_out++;
+    return false;
+}
+
+void log_caused(enum log_level level, const char *format, ...) {
+    static struct log_budget budget;
+    char text[600];
+    unsigned left_out;
+    if (!log_budget_take(&budget, clock_monotonic_us(), &left_out))
+        return;
+    if (left_out)
+        log_warning("%u lines that others caused were left out in a minute", left_out);
+    va_list args;
+    va_start(args, format);
+    vsnprintf(text, sizeof text, format, args);
+    va_end(args);
+    log_write(level, "%s", text);
+    if (budget.lines == LOG_CAUSED_MOST)
+        log_warning("others have caused %d lines in a minute: the next are left out", LOG_CAUSED_MOST);
+}

@@ -10,6 +10,9 @@
 #ifndef BASE_LOG_H
 #define BASE_LOG_H
 
+#include <stdbool.h>
+#include <stdint.h>
+
 #include "base/span.h"
 
 enum log_level { LOG_LEVEL_ERROR, LOG_LEVEL_WARNING, LOG_LEVEL_NOTICE, LOG_LEVEL_INFO, LOG_LEVEL_DEBUG };
@@ -34,6 +37,24 @@ void log_write(enum log_level level, const char *format, ...) __attribute__((for
 #define log_notice(...)  log_write(LOG_LEVEL_NOTICE, __VA_ARGS__)
 #define log_info(...)    log_write(LOG_LEVEL_INFO, __VA_ARGS__)
 #define log_debug(...)   log_write(LOG_LEVEL_DEBUG, __VA_ARGS__)
+
+/*
+ * Lines that people outside cause, who may cause as many as they like: a process
+ * writes LOG_CAUSED_MOST of them a minute. The first line of a later minute tells
+ * how many were left out.
+ */
+#define LOG_CAUSED_MOST 100
+
+struct log_budget {
+    int64_t since; /* monotonic µs */
+    unsigned lines, left_out;
+};
+
+/* True: a line may be written; `*left_out` gets how many were left out in the minute before. */
+bool log_budget_take(struct log_budget *budget, int64_t now, unsigned *left_out);
+
+/* Writes a line out of the process's budget. */
+void log_caused(enum log_level level, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
 #define LOG_TEXT_SIZE 129
 

@@ -113,7 +113,8 @@ static void recover_inbound(struct net *net, uint64_t ref, const struct ipc_bind
         admit(net, ref, peer, bind);
         return;
     }
-    log_warning("address=%s recovery refused: no such association broke", log_text(bind->address, address));
+    log_caused(LOG_LEVEL_WARNING, "address=%s recovery refused: no such association broke",
+               log_text(bind->address, address));
     refuse(net, ref, IPC_BIND_CANNOT_RECOVER, "", "no such association broke");
 }
 
@@ -138,8 +139,8 @@ static void bind_inbound(struct net *net, uint64_t ref, const struct ipc_bind *b
         admit(net, ref, peer, bind);
     } else {
         if (!judgement.unknown || guesses_wrong(mta->guesses, bind->address, bind->credentials.name, now))
-            log_warning("peer=%s address=%s bind refused: %s: %s", peer ? peer->name : "?",
-                        log_text(bind->address, address), judgement.parameter, judgement.cause);
+            log_caused(LOG_LEVEL_WARNING, "peer=%s address=%s bind refused: %s: %s", peer ? peer->name : "?",
+                       log_text(bind->address, address), judgement.parameter, judgement.cause);
         refuse(net, ref, judgement.verdict, judgement.parameter, judgement.cause);
     }
 }

@@ -11,6 +11,11 @@
 /* content/downgrade.h's flags. */
 #include "content/downgrade.h"
 
+/* A work process reads a content a few times over; one that reads on and on would keep its copy for ever,
+ * since it is never silent. */
+#define READS_MOST  64
+#define READS_LEAST 16384 /* of a short content, too */
+
 /* First wait after a failure; it grows with the tries. */
 #define RETRY_FIRST (2 * SECOND)
 
@@ -23,6 +28,7 @@ struct worker {
     struct store_content *result; /* what it has given so far; NULL before the verdict */
     uint64_t ref;                 /* of the job */
     uint64_t length;              /* of the result */
+    uint64_t read;                /* octets of the content that it was sent */
     uint32_t types;
     int64_t heard; /* monotonic µs of its last frame */
     bool ready;
@@ -119,6 +125,12 @@ static bool on_read(struct worker *worker, struct span payload) {
     total = store_content_length(worker->source);
     if (offset > total || length > total - offset)
         return false;
+    worker->read += length;
+    if (worker->read / READS_MOST > total + READS_LEAST) {
+        log_error("work process %s reads the content of work unit %llu again and again",
+                  ipc_name(worker->channel), (unsigned long long)worker->work->id);
+        return false;
+    }
     buf_clear(&mta->scratch);
     if (!buf_reserve(&mta->scratch, length) ||
         !store_content_read(worker->source, offset, mta->scratch.data, length, &got, &err) || got != length) {
@@ -286,6 +298,7 @@ static bool begin_job(struct worker *worker, struct work *work, struct copy *cop
         return false;
     }
     worker->ref = ++worker->converter->jobs;
+    worker->read = 0;
     worker->heard = clock_monotonic_us();
     worker->work = work;
     worker->source = store_content_ref(copy->content);

@@ -39,10 +39,11 @@ struct guesses *guesses_new(void) {
 
 static void forget(struct entry *entry) {
     if (entry->key && entry->untold && entry->by_name)
-        log_warning("network=%s %u more wrong binds with the MTA name '%s' in a minute", entry->network,
-                    entry->untold, entry->name);
+        log_caused(LOG_LEVEL_WARNING, "network=%s %u more wrong binds with the MTA name '%s' in a minute",
+                   entry->network, entry->untold, entry->name);
     else if (entry->key && entry->untold)
-        log_warning("network=%s %u more wrong binds in a minute", entry->network, entry->untold);
+        log_caused(LOG_LEVEL_WARNING, "network=%s %u more wrong binds in a minute", entry->network,
+                   entry->untold);
     entry->key = 0;
 }
 
@@ -151,10 +152,11 @@ bool guesses_wrong(struct guesses *guesses, struct span address, struct span nam
         if (i == 0 && !first)
             entry->untold++;
         if (++entry->wrong == places[i].most)
-            log_warning("network=%s %u wrong binds in a minute%s%s%s: the next are refused unread for %lld s",
-                        entry->network, entry->wrong, entry->by_name ? " with the MTA name '" : "",
-                        entry->name, entry->by_name ? "'" : "",
-                        (long long)((entry->since + MINUTE - now) / 1000000));
+            log_caused(LOG_LEVEL_WARNING,
+                       "network=%s %u wrong binds in a minute%s%s%s: the next are refused unread for %lld s",
+                       entry->network, entry->wrong, entry->by_name ? " with the MTA name '" : "",
+                       entry->name, entry->by_name ? "'" : "",
+                       (long long)((entry->since + MINUTE - now) / 1000000));
     }
     return first;
 }

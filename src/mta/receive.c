@@ -263,6 +263,8 @@ static bool may_take(struct mta *mta, const struct arrival *arrival, char cause[
     uint64_t most = mta->config->limits.content_octets;
     if (mta->stopping)
         snprintf(cause, 200, "the MTA is stopping");
+    else if (arrival->peer->hop < 0) /* a reload has taken it away, which is no fault of what it sends */
+        snprintf(cause, 200, "the peer is not in the configuration any more");
     else if (!store_accepting(mta->store))
         snprintf(cause, 200, "%.190s", store_cause(mta->store)->text);
     else if (most && arrival->content_length > most)
@@ -270,6 +272,14 @@ static bool may_take(struct mta *mta, const struct arrival *arrival, char cause[
     else
         return true;
     return false;
+}
+
+/* What needs more than `envelope-memory` needs it at the next try too. */
+static enum arrival_result later_or_never(const struct mta *mta, char cause[static 200]) {
+    if (!mta->arena.cap_hit)
+        return ARRIVAL_LATER;
+    snprintf(cause, 200, "the envelope needs more memory than the limit of %zu octets", mta->arena.cap);
+    return ARRIVAL_REFUSED;
 }
 
 enum arrival_result receive_apdu(struct mta *mta, const struct arrival *arrival, char cause[static 200]) {
@@ -282,10 +292,12 @@ enum arrival_result receive_apdu(struct mta *mta, const struct arrival *arrival,
     if (!decode(mta, arrival, &decoded, &error)) {
         snprintf(cause, 200, "%.190s",
                  error.text[0] ? error.text : "the envelope is none of the stated kind");
-        return error.code == BER_MEMORY ? ARRIVAL_LATER : ARRIVAL_REFUSED;
+        return error.code == BER_MEMORY ? later_or_never(mta, cause) : ARRIVAL_REFUSED;
     }
     struct batch_mark mark = batch_mark(mta);
     enum arrival_result result = take_new(mta, arrival, &decoded, cause);
+    if (result == ARRIVAL_LATER)
+        result = later_or_never(mta, cause);
     if (result == ARRIVAL_LATER || result == ARRIVAL_REFUSED)
         batch_undo(mta, mark);
     return result;

@@ -269,6 +269,13 @@ static bool decode_octets(struct attempt *attempt, bool relax_bounds, struct ber
                             &attempt->message, error);
 }
 
+/* It would be so at another try too. */
+static json_t *over_memory(const struct mta *mta) {
+    return client_error("too-large",
+                        "the envelope needs more memory than the limit of %zu octets; use fewer recipients",
+                        mta->arena.cap);
+}
+
 /* What breaks an upper bound is read in spite of it: the rules say whose fault it is. */
 static json_t *decode(struct attempt *attempt) {
     struct ber_error error = {0};
@@ -279,6 +286,8 @@ static json_t *decode(struct attempt *attempt) {
         attempt->message = (struct x411p3_MessageSubmissionEnvelope){0};
         done = decode_octets(attempt, true, &error);
     }
+    if (!done && attempt->client->net->mta->arena.cap_hit)
+        return over_memory(attempt->client->net->mta);
     return done ? NULL : client_error("inconsistent-request", "the envelope does not decode: %s", error.text);
 }
 
@@ -340,7 +349,7 @@ static json_t *submit(struct attempt *attempt, uint64_t ref) {
         return refusal(attempt);
     if (attempt->decisions.result != MTS_DECIDED || !identify(attempt, probe) ||
         !store_submission(attempt, &run, ref))
-        return client_error("unavailable", "no memory");
+        return mta->arena.cap_hit ? over_memory(mta) : client_error("unavailable", "no memory");
     mta->counters.submitted++;
     return NULL;
 }

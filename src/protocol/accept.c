@@ -69,13 +69,12 @@ void accept_ready(evutil_socket_t listener, short what, void *arg) {
         no_descriptor(net, errno);
         return;
     }
-    char host[HOST_TEXT_SIZE], network[HOST_TEXT_SIZE];
+    char host[HOST_TEXT_SIZE];
     host_text(&address, host);
     make_room(net);
     struct connection *c = net->stopping ? NULL : connection_new(net, true);
     if (!c) {
-        host_network(host, 64, network);
-        strangers_warn(&net->strangers, host, network,
+        strangers_warn(&net->strangers, host,
                        net->stopping ? "connection refused: stopping"
                                      : "connection refused: too many connections");
         close(fd);

@@ -499,7 +499,7 @@ void connection_warn(struct connection *c, const char *format, ...) {
     if (c->name)
         log_warning("peer=%s address=%s %s", c->name, c->address, text);
     else
-        strangers_warn(&c->net->strangers, c->address, c->network, text);
+        strangers_warn(&c->net->strangers, c->address, text);
 }
 
 /* A host that went down without a word would hold its associations for ever: TCP finds out within 2 minutes.

@@ -6,6 +6,9 @@
 #include "base/clock.h"
 #include "base/log.h"
 
+/* One IPv6 subscriber may have a /48 (RFC 6177). */
+#define SITE_BITS 48
+
 #define MINUTE ((int64_t)60 * 1000000)
 
 static struct strangers_network *place_of(struct strangers *strangers, const char *network, int64_t now) {
@@ -38,15 +41,17 @@ enum strangers_line strangers_line(struct strangers *strangers, const char *netw
     return ++place->lines == STRANGERS_LINES ? STRANGERS_LAST_LINE : STRANGERS_LINE;
 }
 
-void strangers_warn(struct strangers *strangers, const char *address, const char *network, const char *text) {
+void strangers_warn(struct strangers *strangers, const char *address, const char *text) {
+    char network[HOST_TEXT_SIZE];
+    host_network(address, SITE_BITS, network);
     unsigned left_out;
     enum strangers_line line = strangers_line(strangers, network, clock_monotonic_us(), &left_out);
     if (line == STRANGERS_NO_LINE)
         return;
     if (left_out)
-        log_warning("network=%s %u lines about it were left out", network, left_out);
-    log_warning("peer=? address=%s %s", address, text);
+        log_caused(LOG_LEVEL_WARNING, "network=%s %u lines about it were left out", network, left_out);
+    log_caused(LOG_LEVEL_WARNING, "peer=? address=%s %s", address, text);
     if (line == STRANGERS_LAST_LINE)
-        log_warning("network=%s has caused %d lines in a minute: the next are left out", network,
-                    STRANGERS_LINES);
+        log_caused(LOG_LEVEL_WARNING, "network=%s has caused %d lines in a minute: the next are left out",
+                   network, STRANGERS_LINES);
 }

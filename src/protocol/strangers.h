@@ -1,7 +1,8 @@
 /*
  * Log lines about strangers: whoever has not bound may cause as many as he likes.
- * A network (base/host.h) gets a few of them a minute; then one says that the next
- * are left out, and the first of a later minute how many were.
+ * A network (IPv6: a /48) gets a few of them a minute; then one says that the next
+ * are left out, and the first of a later minute how many were. All of
+ * them together come out of the process's budget (base/log.h).
  */
 #ifndef PROTOCOL_STRANGERS_H
 #define PROTOCOL_STRANGERS_H
@@ -32,6 +33,6 @@ enum strangers_line strangers_line(struct strangers *strangers, const char *netw
                                    unsigned *left_out);
 
 /* Writes the line `peer=? address=ADDRESS TEXT`, if one may be written. */
-void strangers_warn(struct strangers *strangers, const char *address, const char *network, const char *text);
+void strangers_warn(struct strangers *strangers, const char *address, const char *text);
 
 #endif

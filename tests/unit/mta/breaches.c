@@ -150,12 +150,29 @@ static void an_envelope_over_the_limit_is_refused(void **state) {
     world_end(&world);
 }
 
+/* The next try would need as much. */
+static void an_envelope_over_the_memory_is_refused_for_good(void **state) {
+    struct world world;
+    (void)state;
+    world_begin(&world);
+    world_stop(&world);
+    world.config.limits.envelope_memory = 3000;
+    world_start(&world);
+    associate(&world, 1, "beta");
+    send_whole(&world, 1,
+               envelope_to(&world, WANTS_NDN, FRANK, FRANK, FRANK, FRANK, FRANK, FRANK, FRANK, FRANK, NULL),
+               SPAN_LIT("content"));
+    assert_int_equal(result_of(&world, 1), IPC_REFUSED);
+    world_end(&world);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(late_frames_are_passed_over),
         cmocka_unit_test(hostile_submissions_are_answered),
         cmocka_unit_test(open_submissions_of_a_uid_are_limited),
         cmocka_unit_test(an_envelope_over_the_limit_is_refused),
+        cmocka_unit_test(an_envelope_over_the_memory_is_refused_for_good),
     };
     return cmocka_run_group_tests_name("breaches", tests, NULL, NULL);
 }

@@ -124,6 +124,32 @@ static void expect_closed(struct worker *worker) {
     worker_end(worker);
 }
 
+/* Reads the content again and again, until its channel is closed. */
+static void read_without_end(struct worker *worker) {
+    struct span content = SPAN_LIT(CONTENT);
+    struct pollfd poll_fd = {.fd = worker->world.net, .events = POLLIN};
+    struct buf frame;
+    uint8_t answers[65536];
+    uint64_t sent = 0;
+    ssize_t got = 1;
+    buf_init(&frame, 0);
+    buf_append_u32(&frame, 12);
+    buf_append_u16(&frame, IPC_WORK_READ);
+    buf_append_u16(&frame, 0);
+    buf_append_u64(&frame, worker->job);
+    buf_append_u64(&frame, 0);
+    buf_append_u32(&frame, (uint32_t)content.len);
+    for (; got > 0 && sent < 4000000; sent++) {
+        if (send(worker->world.net, frame.data, frame.len, MSG_NOSIGNAL) < 0)
+            break;
+        while (got > 0 && poll(&poll_fd, 1, 0) == 1)
+            got = read(worker->world.net, answers, sizeof answers);
+    }
+    assert_true(sent < 4000000);
+    buf_free(&frame);
+    worker_end(worker);
+}
+
 /* ---- what leaves ---- */
 
 /* The converted message leaves to `old`: P2, with this content. */
@@ -321,6 +347,26 @@ static void lies_end_the_process_and_then_the_copy(void **state) {
     world_end(&world);
 }
 
+/* It is never silent, and would keep its copy for ever. */
+static void a_process_that_reads_on_and_on_is_ended(void **state) {
+    struct world world;
+    struct worker worker;
+    struct span content = SPAN_LIT(CONTENT);
+    (void)state;
+    begin(&world);
+    give_message(&world, 1);
+    worker_begin(&worker);
+    take_job(&worker);
+    read_without_end(&worker);
+    worker_begin(&worker);
+    take_job(&worker);
+    say_done(&worker, content.len);
+    give_back(&worker, content);
+    expect_converted(&world, content);
+    worker_end(&worker);
+    world_end(&world);
+}
+
 /* Without a job nothing but READY is right, and that once. */
 static void a_process_without_a_job_says_nothing(void **state) {
     struct world world;
@@ -345,6 +391,7 @@ static void a_process_without_a_job_says_nothing(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_copy_is_converted_and_leaves),
+        cmocka_unit_test(a_process_that_reads_on_and_on_is_ended),
         cmocka_unit_test(jobs_are_given_one_at_a_time),
         cmocka_unit_test(a_refusal_is_reported),
         cmocka_unit_test(a_job_whose_process_dies_is_done_by_another),

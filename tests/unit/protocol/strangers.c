@@ -7,6 +7,7 @@
 #include <cmocka.h>
 #include <stdio.h>
 
+#include "base/log.h"
 #include "protocol/strangers.h"
 
 #define SECOND ((int64_t)1000000)
@@ -43,8 +44,23 @@ static void many_networks_share_the_places(void **state) {
     }
 }
 
+/* What strangers from many networks cause is bounded too, and what was left out is told. */
+static void all_lines_have_a_budget(void **state) {
+    struct log_budget budget = {0};
+    unsigned left_out, written = 0;
+    (void)state;
+    for (int i = 0; i < 1000; i++)
+        written += log_budget_take(&budget, 5 * SECOND, &left_out);
+    assert_int_equal(written, LOG_CAUSED_MOST);
+    assert_true(log_budget_take(&budget, 65 * SECOND, &left_out));
+    assert_int_equal(left_out, 1000 - LOG_CAUSED_MOST);
+    assert_true(log_budget_take(&budget, 66 * SECOND, &left_out));
+    assert_int_equal(left_out, 0);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(all_lines_have_a_budget),
         cmocka_unit_test(a_network_gets_a_few_lines_a_minute),
         cmocka_unit_test(many_networks_share_the_places),
     };
