@@ -26,7 +26,7 @@ const char *store_code_text(enum store_code code) {
         [STORE_CORRUPT] = "damaged",
         [STORE_NO_MEMORY] = "out of memory",
         [STORE_LOCKED] = "locked",
-        [STORE_VERSION] = "unknown version",
+        [STORE_VERSION] = "another version",
         [STORE_NOT_FOUND] = "not found",
         [STORE_IN_USE] = "in use",
         [STORE_BAD_REQUEST] = "bad request",
@@ -225,14 +225,21 @@ static bool take_lock(struct store *store, struct error *err) {
     return store->lock >= 0;
 }
 
+/* A folder that may not be entered need not be empty. */
+static bool not_there(const char *place, int cause, struct error *err) {
+    if (cause == EACCES)
+        return error_set(err, STORE_READ_ONLY,
+                         "%s: Permission denied; ask as root, or as the user that mhsd runs as", place);
+    return error_set(err, STORE_NOT_FOUND, "%s: there is no store here", place);
+}
+
 static bool make_folders(struct store *store, bool create, struct error *err) {
     char name[4096];
     struct stat s;
     if (snprintf(name, sizeof name, "%s/segments", store->path) >= (int)sizeof name)
         return error_set(err, STORE_NOT_FOUND, "%s: the path is too long", store->path);
     if (!create)
-        return stat(name, &s) == 0 ||
-               error_set(err, STORE_NOT_FOUND, "%s: there is no store here", store->path);
+        return stat(name, &s) == 0 || not_there(store->path, errno, err);
     if ((mkdir(store->path, 0700) && errno != EEXIST) || (mkdir(name, 0700) && errno != EEXIST))
         return errno_error(store, errno, "mkdir", err);
     return true;
@@ -391,8 +398,7 @@ bool store_is_there(const char *place, struct error *err) {
     errno = ENAMETOOLONG;
     if (snprintf(name, sizeof name, "%s/queue.db", place) < (int)sizeof name && access(name, F_OK) == 0)
         return true;
-    return error_set(err, errno == EACCES ? STORE_READ_ONLY : STORE_NOT_FOUND, "%s: there is no store here",
-                     place);
+    return not_there(place, errno, err);
 }
 
 bool store_examine(const char *place, struct error *err) {

@@ -187,13 +187,15 @@ static void the_first_configuration_is_right(void **state) {
     struct error err = {0};
     assert_non_null(mkdtemp(place));
     snprintf(path, sizeof path, "%s/chasqui.conf", place);
-    assert_true(config_write_first(path, place, NULL, &err));
+    assert_true(config_write_first(path, &(struct config_places){"/s", "/r/mhsd.sock"}, NULL, &err));
     struct config *config = config_read_file(path, NULL, NULL, &err);
     assert_string_equal(err.text, "");
     assert_non_null(config);
+    assert_string_equal(config->mta.store_directory, "/s");
+    assert_string_equal(config->socket, "/r/mhsd.sock");
     config_free(config);
     /* It never writes over one that is there. */
-    assert_false(config_write_first(path, place, NULL, &err));
+    assert_false(config_write_first(path, &(struct config_places){"/s", "/r/mhsd.sock"}, NULL, &err));
     unlink(path);
     rmdir(place);
 }
@@ -224,7 +226,7 @@ static void the_example_says_the_defaults(void **state) {
     struct error err = {0};
     assert_non_null(mkdtemp(place));
     snprintf(path, sizeof path, "%s/chasqui.conf", place);
-    assert_true(config_write_first(path, place, NULL, &err));
+    assert_true(config_write_first(path, &(struct config_places){"/s", "/r/mhsd.sock"}, NULL, &err));
     FILE *file = fopen(path, "r");
     size_t length = fread(text, 1, sizeof text - 1, file);
     fclose(file);
