@@ -9,6 +9,7 @@ int cmd_delete(int argc, char **argv);
 int cmd_forward(int argc, char **argv);
 int cmd_help(int argc, char **argv);
 int cmd_list(int argc, char **argv);
+int cmd_peer(int argc, char **argv);
 int cmd_ping(int argc, char **argv);
 int cmd_probe(int argc, char **argv);
 int cmd_queue(int argc, char **argv);
@@ -23,5 +24,9 @@ int cmd_status(int argc, char **argv);
 int cmd_store(int argc, char **argv);
 int cmd_track(int argc, char **argv);
 int cmd_user(int argc, char **argv);
+
+
+/* `peer reroute`: the redirection of all that waits for a peer. */
+int queue_reroute(int argc, char **argv);
 
 #endif

@@ -26,14 +26,13 @@ static void print_numbers(const char *label, const json_t *numbers) {
 static void print_status(const json_t *answer) {
     static const char *const members[] = {"mta",   "domain",  "version", "state",
                                           "cause", "started", "now",     "messages"};
-    static const struct out_column columns[] = {{"PEER", "peer", false},
+    static const struct out_column columns[] = {{"PEER", "peer", false, TABLE_CUT_END},
+                                                {"STATE", "state", false},
                                                 {"IN", "associations-in", true},
                                                 {"OUT", "associations-out", true},
                                                 {"QUEUED", "queued", true},
                                                 {"IN DOUBT", "in-doubt", true},
-                                                {"TRIES", "tries", true},
-                                                {"NEXT TRY", "next-try", false},
-                                                {"LAST ERROR", "last-error", false},
+                                                {"LAST ERROR", "last-error", false, TABLE_CUT_END},
                                                 {NULL, NULL, false}};
     for (size_t i = 0; i < sizeof members / sizeof *members; i++) {
         const json_t *value = json_object_get(answer, members[i]);

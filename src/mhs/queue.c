@@ -412,6 +412,38 @@ static int queue_change(const struct change *change, int argc, char **argv) {
     return status;
 }
 
+int queue_reroute(int argc, char **argv) {
+    static const struct mhs_option options[] = {
+        {OPTION_REASON, "reason", "TEXT", "why; it is recorded in the messages' histories"},
+        {OPTION_YES, "yes", NULL, "without being asked first"},
+        TWICE,
+        {0}};
+    static const struct mhs_usage usage = {
+        "peer reroute", "PEER", "Sends all that waits for a peer where the rules would send it now.",
+        "What has no better way stays. Disable a peer first when nothing shall go there.", options};
+    static const struct change reroute = {.name = "reroute", .done = "routed anew"};
+    struct mhs_line line;
+    int status = MHS_FAILED;
+    mhs_line_init(&line, &usage, argc, argv);
+    json_t *request = json_pack("{s:s, s:b, s:b}", "operation", "queue-redirect", "anew", true, "all", true);
+    bool go_on = request && read_options(&line, request, &status);
+    const char *peer = go_on ? mhs_line_operand(&line) : NULL;
+    bool yes = json_object_get(request, "yes") != NULL;
+    json_object_del(request, "yes");
+    if (go_on && (!peer || mhs_line_operand(&line)))
+        status = mhs_usage_error(&usage, "give one PEER; 'mhs peer list' shows them");
+    if (go_on && status == MHS_OK)
+        status = take_reason(&usage, &reroute, request);
+    if (go_on && status == MHS_OK) {
+        json_object_set_new(request, "next-hop", json_string(peer));
+        status = confirm(&usage, &reroute, request, yes);
+    }
+    if (go_on && status == MHS_OK)
+        status = make_change(&reroute, request);
+    json_decref(request);
+    return status;
+}
+
 static void print_subcommands(FILE *out) {
     fprintf(out,
             "Usage: mhs queue SUBCOMMAND [OPTION]... [OPERAND]...\n\nThe copies that wait to be transferred "

@@ -76,6 +76,8 @@ static const char *why_busy(const struct mta *mta, const struct peer *peer) {
         return "the MTA is stopping";
     if (!peer->config)
         return "the peer is not in the configuration";
+    if (peer->disabled)
+        return "an operator disabled the peer";
     if (mta->associations_in >= mta->config->limits.associations_in)
         return "too many associations";
     if (peer->in >= peer->config->max_in)
@@ -99,6 +101,8 @@ static void admit(struct net *net, uint64_t ref, struct peer *peer, const struct
     if (!bind->recover_id.len && !peer->config->bind.unauthenticated)
         admitted.credentials = peer->config->bind.ours;
     answer(net, ref, &admitted);
+    if (!bind->recover_id.len)
+        peer_is_there(net->mta, peer, "calls in");
 }
 
 static void recover_inbound(struct net *net, uint64_t ref, const struct ipc_bind *bind) {

@@ -110,6 +110,11 @@ json_t *request_backup_end(struct client *client, json_t *request);
 /* The client is gone. */
 void backup_leave(const struct client *client);
 
+/* ---- peer_operator.c ---- */
+
+json_t *request_peer_able(struct client *client, json_t *request);
+json_t *request_peer_retry(struct client *client, json_t *request);
+
 /* ---- ping.c ---- */
 
 /* NULL: the answer follows when the net process has one. */

@@ -75,6 +75,12 @@ struct peer {
     bool pump;                     /* after the commit */
     bool reroute;                  /* its copies are still to be looked at for another next hop */
     char last_error[160];
+    int64_t last_error_at;  /* µs; 0: never */
+    int64_t last_success;   /* µs: it took, gave or answered something; 0: never */
+    int64_t back_off_ended; /* monotonic µs: when it called in, or answered a ping; 0: never */
+    struct {
+        uint64_t messages, octets; /* since the start; octets of envelopes and contents */
+    } received, sent;
     bool disabled; /* by an operator: no association either way */
 
     /* refusal.c: what it refuses, and what is refused to it, temporarily */
@@ -112,6 +118,7 @@ struct association {
     int64_t idle_since;
     struct bytes *activity; /* head: the identifier of the activity out */
     uint8_t state;
+    uint64_t length;            /* of the transfer out, in octets */
     uint64_t read;              /* octets of the content out that were asked for; 0 at the beginning */
     bool out, idle, committing; /* committing: SEND_BEGIN waits for the batch */
     bool outcomes;              /* the store may have some under its name */
@@ -297,6 +304,13 @@ bool peer_is_up(const struct mta *mta, const struct peer *peer);
 /* No association came up, or one broke before anything was transferred. */
 void peer_failed(struct mta *mta, struct peer *peer, struct span cause);
 void peer_worked(struct mta *mta, struct peer *peer);
+/* Something went wrong with the peer: status shows it, and when. */
+void peer_error(struct peer *peer, struct span cause);
+/* A peer that calls in, or answers a ping, is there: its back-off ends. What calls in but can't be called
+ * ends it at most once in the peer's first retry time. */
+void peer_is_there(struct mta *mta, struct peer *peer, const char *what);
+/* Those that an operator disabled, before the start or a reload. */
+bool peers_load_disabled(struct mta *mta, struct error *err);
 /* Seconds to wait after `before` failures in a row and one more: the peer's first retry time, doubled with
  * each, up to its longest. */
 int64_t peer_back_off(const struct peer *peer, unsigned before);

@@ -132,12 +132,17 @@ int64_t peer_back_off(const struct peer *peer, unsigned before) {
     return wait < most ? wait : most;
 }
 
-void peer_failed(struct mta *mta, struct peer *peer, struct span cause) {
+void peer_error(struct peer *peer, struct span cause) {
     char text[LOG_TEXT_SIZE];
+    snprintf(peer->last_error, sizeof peer->last_error, "%s", log_text(cause, text));
+    peer->last_error_at = clock_now_us();
+}
+
+void peer_failed(struct mta *mta, struct peer *peer, struct span cause) {
     int64_t wait = peer_back_off(peer, peer->failures);
     peer->failures++;
     peer->next_try = clock_now_us() + wait * SECOND;
-    snprintf(peer->last_error, sizeof peer->last_error, "%s", log_text(cause, text));
+    peer_error(peer, cause);
     log_warning("peer=%s no association (try %u, the next in %lld s): %s", peer->name, peer->failures,
                 (long long)wait, peer->last_error);
     peer_tell_rules(mta, peer);
@@ -149,10 +154,24 @@ void peer_worked(struct mta *mta, struct peer *peer) {
         log_notice("peer=%s is there again", peer->name);
     peer->failures = 0;
     peer->next_try = 0;
-    if (!peer->rests)
-        peer->last_error[0] = '\0';
+    peer->last_success = clock_now_us();
     peer->plain = false;
     peer_tell_rules(mta, peer);
+}
+
+void peer_is_there(struct mta *mta, struct peer *peer, const char *what) {
+    int64_t now = clock_monotonic_us();
+    peer->last_success = clock_now_us();
+    if (!peer->failures || !peer->config ||
+        (peer->back_off_ended && now - peer->back_off_ended < peer->config->retry_first * SECOND))
+        return;
+    log_notice("peer=%s %s: its back-off ends", peer->name, what);
+    peer->back_off_ended = now;
+    peer->failures = 0;
+    peer->next_try = 0;
+    peer->pump = true;
+    peer_tell_rules(mta, peer);
+    batch_arm(mta);
 }
 
 /* ---- associations out ---- */
@@ -239,8 +258,8 @@ static unsigned wanted_associations(const struct mta *mta, const struct peer *pe
 }
 
 static void connect_more(struct mta *mta, struct peer *peer) {
-    if (!peer->config || mta->stopping || (peer->failures && clock_now_us() < peer->next_try) ||
-        refusal_rests(peer))
+    if (!peer->config || peer->disabled || mta->stopping ||
+        (peer->failures && clock_now_us() < peer->next_try) || refusal_rests(peer))
         return;
     unsigned wanted = wanted_associations(mta, peer);
     while (peer->out - peer->recovering + peer->connecting < wanted &&
@@ -267,7 +286,7 @@ void peer_pump(struct mta *mta, struct peer *peer) {
         return;
     }
     release_recoveries(mta, peer);
-    while (peer->idle && !mta->stopping && !refusal_rests(peer)) {
+    while (peer->idle && !mta->stopping && !peer->disabled && !refusal_rests(peer)) {
         struct association *association = peer->idle;
         struct work *work = association->recovers ? send_unfinished(mta, association)
                                                   : schedule_first(&mta->schedule, peer->number);
@@ -288,8 +307,9 @@ static void release_idle(struct mta *mta, struct peer *peer, int64_t now) {
     int64_t limit = peer->config ? peer->config->idle_seconds * SECOND : 0;
     for (struct association *association = peer->idle, *next; association; association = next) {
         next = association->next_idle;
-        bool keep = peer->config && peer->config->permanent && peer->out == 1 && !mta->stopping;
-        if (!keep && (mta->stopping || now - association->idle_since >= limit))
+        bool keep =
+            peer->config && peer->config->permanent && peer->out == 1 && !mta->stopping && !peer->disabled;
+        if (!keep && (mta->stopping || peer->disabled || now - association->idle_since >= limit))
             association_end(association, IPC_CLOSE_RELEASED, mta->stopping ? "the MTA is stopping" : "idle");
     }
 }

@@ -10,6 +10,7 @@ struct ping {
     uint64_t number;
     const struct net *asker; /* where the client is; NULL when that process is gone */
     uint64_t ref;            /* of the client's request */
+    struct peer *peer;
 };
 
 static bool ask(struct mta *mta, struct net *net, const struct peer *peer, struct ping *ping) {
@@ -27,7 +28,7 @@ static bool ask(struct mta *mta, struct net *net, const struct peer *peer, struc
 json_t *request_ping(struct client *client, json_t *request) {
     struct mta *mta = client->net->mta;
     const char *name = json_string_value(json_object_get(request, "peer"));
-    const struct peer *peer = peer_find(mta, span_str(name ? name : ""));
+    struct peer *peer = peer_find(mta, span_str(name ? name : ""));
     if (!peer || !peer->config)
         return client_error("not-found", "no peer of this name is configured; 'mhs status' shows them");
     struct net *net = net_with_fewest(mta);
@@ -38,6 +39,7 @@ json_t *request_ping(struct client *client, json_t *request) {
     }
     ping->asker = client->net;
     ping->ref = client->request;
+    ping->peer = peer;
     return NULL;
 }
 
@@ -47,14 +49,24 @@ static void answer(struct mta *mta, const struct ping *ping, struct span json) {
             ipc_send(net->channel, IPC_RESPONSE, ping->ref, SPAN_LIT("\1"), json);
 }
 
+static bool says_ok(struct span json) {
+    json_t *result = json_loadb((const char *)json.data, json.len, 0, NULL);
+    bool ok = json_is_true(json_object_get(result, "ok"));
+    json_decref(result);
+    return ok;
+}
+
 bool ping_result(struct net *net, uint64_t ref, struct span payload) {
     for (struct ping **at = &net->pings; *at; at = &(*at)->next) {
         struct ping *ping = *at;
         if (ping->number != ref)
             continue;
         *at = ping->next;
-        if (payload.len <= RESULT_MAX)
+        if (payload.len <= RESULT_MAX) {
+            if (says_ok(payload))
+                peer_is_there(net->mta, ping->peer, "answered a ping");
             answer(net->mta, ping, payload);
+        }
         mem_free(ping);
         return payload.len <= RESULT_MAX;
     }

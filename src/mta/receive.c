@@ -249,7 +249,12 @@ static enum arrival_result take_new(struct mta *mta, const struct arrival *arriv
         snprintf(cause, 200, "no memory");
         result = ARRIVAL_LATER;
     }
-    mta->counters.received += result == ARRIVAL_TAKEN;
+    if (result == ARRIVAL_TAKEN) {
+        mta->counters.received++;
+        arrival->peer->received.messages++;
+        arrival->peer->received.octets += arrival->envelope.len + arrival->content_length;
+        arrival->peer->last_success = clock_now_us();
+    }
     return result;
 }
 

@@ -50,8 +50,7 @@ static void note_rest(struct peer *peer) {
 
 void refusal_came(struct mta *mta, struct peer *peer, const struct work *work, const char *what,
                   struct span cause) {
-    char text[LOG_TEXT_SIZE];
-    snprintf(peer->last_error, sizeof peer->last_error, "%s", log_text(cause, text));
+    peer_error(peer, cause);
     bool again = peer->refused == work->id;
     if (!again)
         peer->refusals++;
@@ -73,7 +72,6 @@ void refusal_came(struct mta *mta, struct peer *peer, const struct work *work, c
 void refusal_over(struct mta *mta, struct peer *peer) {
     if (peer->rests) {
         log_notice("peer=%s takes in again: it had refused %u copies in a row", peer->name, peer->refusals);
-        peer->last_error[0] = '\0';
     }
     peer->refusals = peer->rests = peer->rest_noted = 0;
     peer->refused = 0;

@@ -42,6 +42,7 @@ static void begin_frame(struct association *association) {
     payload_put_octets(&mta->head, resuming ? bytes_rest(resume->names) : SPAN_LIT(""));
     payload_put_octets(&mta->head, bytes_head(bytes));
     association->committing = false;
+    association->length = length + bytes_head(bytes).len;
     association->read = resuming ? resume->offset : 0;
     ipc_send(association->net->channel, IPC_SEND_BEGIN, association->ref, buf_span(&mta->head), content);
 }
@@ -237,6 +238,9 @@ static void transferred(struct association *association, struct work *work) {
     struct batch_mark mark = batch_mark(mta);
     mta->counters.transferred++;
     association->peer->done++;
+    association->peer->sent.messages++;
+    association->peer->sent.octets += association->length;
+    association->peer->last_success = clock_now_us();
     if (association->peer->refusals)
         refusal_over(mta, association->peer);
     schedule_doubt(&mta->schedule, work, false);
@@ -280,6 +284,7 @@ static void again(struct association *association, struct work *work, enum event
         work->tries++;
     schedule_doubt(&mta->schedule, work, work->in_doubt || what == EVENT_IN_DOUBT);
     schedule_cause(work, log_text(cause, text));
+    peer_error(association->peer, cause);
     event_copy(mta, work->message, what, association->peer, cause);
     schedule_set(&mta->schedule, work, state, clock_now_us() + delay, true);
     copy_save(mta, work);

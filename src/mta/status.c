@@ -24,33 +24,67 @@ static unsigned tries_of(const struct peer *peer) {
     return peer->failures ? peer->failures : peer->rests;
 }
 
-static json_t *peer_json(const struct mta *mta, const struct peer *peer) {
-    return json_pack("{s:s, s:b, s:i, s:i, s:i, s:I, s:i, s:o, s:o, s:b}", "peer", peer->name, "configured",
-                     peer->config != NULL, "associations-in", peer->in, "associations-out", peer->out,
-                     "connecting", peer->connecting, "queued",
-                     (json_int_t)mta->schedule.peers[peer->number].ready, "tries", tries_of(peer), "next-try",
-                     json_time(peer_next_try(peer) / SECOND), "last-error",
-                     peer->last_error[0] ? json_text(span_str(peer->last_error)) : json_null(), "permanent",
-                     peer->config && peer->config->permanent);
+static const char *state_of(const struct peer *peer) {
+    if (peer->disabled)
+        return "disabled";
+    if (!peer->config)
+        return "removed";
+    return peer_backs_off(peer) ? "backing-off" : peer->in + peer->out ? "up" : "idle";
 }
 
-static bool count_doubt(void *context, struct work *work) {
-    uint64_t *counts = context;
-    if (work->in_doubt && work->peer != PEER_NONE)
-        counts[work->peer]++;
+/* What waits for each peer, by its number. */
+struct waiting {
+    uint64_t copies, in_doubt;
+    uint64_t oldest; /* the lowest number of a message: they rise */
+};
+
+static bool count_waiting(void *context, struct work *work) {
+    struct waiting *waiting = context;
+    if (work->peer == PEER_NONE)
+        return true;
+    waiting += work->peer;
+    waiting->copies++;
+    waiting->in_doubt += work->in_doubt;
+    if (!waiting->oldest || work->message < waiting->oldest)
+        waiting->oldest = work->message;
     return true;
+}
+
+static void add_waiting(struct mta *mta, json_t *peer, const struct waiting *waiting) {
+    struct store_message message = {0};
+    struct error err = {0};
+    if (waiting->oldest)
+        store_get_message(mta->store, waiting->oldest, &mta->arena, &message, &err);
+    json_object_set_new(peer, "waiting", json_integer((json_int_t)waiting->copies));
+    json_object_set_new(peer, "in-doubt", json_integer((json_int_t)waiting->in_doubt));
+    json_object_set_new(peer, "oldest-waiting", json_time(message.arrival / SECOND));
+}
+
+static json_t *peer_json(const struct mta *mta, const struct peer *peer) {
+    return json_pack(
+        "{s:s, s:s, s:b, s:i, s:i, s:i, s:I, s:i, s:o, s:o, s:o, s:o, s:b, s:I, s:I, s:I, s:I}", "peer",
+        peer->name, "state", state_of(peer), "configured", peer->config != NULL, "associations-in", peer->in,
+        "associations-out", peer->out, "connecting", peer->connecting, "queued",
+        (json_int_t)mta->schedule.peers[peer->number].ready, "tries", tries_of(peer), "next-try",
+        json_time(peer_next_try(peer) / SECOND), "last-error",
+        peer->last_error[0] ? json_text(span_str(peer->last_error)) : json_null(), "last-error-at",
+        json_time(peer->last_error_at / SECOND), "last-success", json_time(peer->last_success / SECOND),
+        "permanent", peer->config && peer->config->permanent, "messages-in",
+        (json_int_t)peer->received.messages, "octets-in", (json_int_t)peer->received.octets, "messages-out",
+        (json_int_t)peer->sent.messages, "octets-out", (json_int_t)peer->sent.octets);
 }
 
 static json_t *peers_json(struct mta *mta, const struct peer *only) {
     json_t *peers = json_array();
-    uint64_t *doubt = arena_array(&mta->arena, mta->peer_count + 1, sizeof *doubt);
-    if (doubt && mta->schedule.in_doubt)
-        schedule_each(&mta->schedule, count_doubt, doubt);
+    struct waiting *waiting = arena_array(&mta->arena, mta->peer_count + 1, sizeof *waiting);
+    if (waiting)
+        schedule_each(&mta->schedule, count_waiting, waiting);
     for (size_t i = 0; i < mta->peer_count; i++) {
-        if (only && mta->peers[i] != only)
+        if ((only && mta->peers[i] != only) || mta->peers[i] == convert_peer(mta))
             continue;
         json_t *peer = peer_json(mta, mta->peers[i]);
-        json_object_set_new(peer, "in-doubt", json_integer(doubt ? (json_int_t)doubt[i] : 0));
+        if (waiting)
+            add_waiting(mta, peer, &waiting[i]);
         json_array_append_new(peers, peer);
     }
     return peers;

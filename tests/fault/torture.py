@@ -1,7 +1,7 @@
 #!/usr/bin/python3
 """Nothing lost, nothing twice: two daemons under load, killed at random moments, then drained and counted.
 
-Usage: torture.py [--rounds N] [--variant kill|unsynced|cut|full] [--lie] [--seed N] [--keep]
+Usage: torture.py [--rounds N] [--variant kill|unsynced|cut|full|recover] [--lie] [--broken] [--seed N] [--keep]
 
 A source (MTA SRC, in Python) hands messages to ALPHA over P1; ALPHA relays them to BETA, which delivers them or reports
 back through ALPHA to SRC. What counts as handed over is what ALPHA confirmed (the activity's end); what was not confirmed
@@ -12,14 +12,19 @@ kill      SIGKILL to ALPHA, BETA or both at random moments
 unsynced  the same, and what was written and not synced at that moment is taken back (tests/fault/unsynced.c)
 cut       each of the two sends to the other, and the connection is cut after every octet (tests/fault/cutting.py)
 full      the disks of ALPHA, BETA or both (small ones, in memory) run full and are emptied again
+recover   ALPHA alone, between peers in Python that break off, resume, discard and refuse (tests/fault/recovering.py),
+          while it is killed, its store refuses, and its configuration is read anew
 
-Each run but `full` ends with a control of the judge: one delivery is dropped and one doubled, and it must find both.
---lie (with unsynced) is the control of the whole: syncs lie, and the run is good only if copies are lost.
+Each run but `full` and `recover` ends with a control of the judge: one delivery is dropped and one doubled, and it must
+find both. --lie (with unsynced) is the control of the whole: syncs lie, and the run is good only if copies are lost.
+--broken (with recover) is the control of that: the peers drop what was refused or could not be handed over, and take
+repeats for new messages; the run is good only if just that is found lost and doubled.
 """
 import argparse
 import hashlib
 import os
 import random
+import resource
 import shutil
 import subprocess
 import sys
@@ -32,12 +37,14 @@ sys.dont_write_bytecode = True
 from fault import rollback                                              # noqa: E402
 from fault.cutting import Cutting                                       # noqa: E402
 from fault.ledger import Ledger                                         # noqa: E402
+from fault.recovering import AWAY, SENDERS, TAKERS, USERS, Counts, Sender, Taker    # noqa: E402
 from fault.source import KNOWN, ORIGINATOR, SRC, UNKNOWN, Sink, Source  # noqa: E402
 from peer import x411                                                   # noqa: E402
 from peer.association import Association                                # noqa: E402
 from peer.local import Failed                                           # noqa: E402
 from peer.tap import wait_until                                         # noqa: E402
 from scenario.chasqui import Mhsd, free_port, peer_section              # noqa: E402
+from scenario.players import processes                                  # noqa: E402
 
 ALPHA, BETA = "/C=GB/A=GOLD/P=ALPHA", "/C=DE/A=VIAT/P=BETA"
 SMALL_DISK = 640        # MiB: 64 are kept free, segments have 64 each
@@ -54,7 +61,15 @@ class World:
         self.sink = Sink(self.ledger)
         self.sink.start()
         self.prepare()
-        self.alpha, self.beta = self.mtas()
+        self.daemons = self.mtas()
+
+    @property
+    def alpha(self):
+        return self.daemons[0]
+
+    @property
+    def beta(self):
+        return self.daemons[1]
 
     def prepare(self):
         pass
@@ -96,7 +111,7 @@ class World:
     # --- the play
 
     def start(self):
-        for mta in (self.alpha, self.beta):
+        for mta in self.daemons:
             mta.start(seconds=60)
 
     def run(self):
@@ -120,7 +135,7 @@ class World:
 
     def left(self):
         """How much has no outcome yet."""
-        copies = sum(mta.request("status")["copies"] for mta in (self.alpha, self.beta))
+        copies = sum(mta.request("status")["copies"] for mta in self.daemons)
         return copies + sum(source.is_alive() for source in self.sources), len(self.missing_reports())
 
     def missing_reports(self):
@@ -145,7 +160,7 @@ class World:
     def queued(self):
         """The local identifiers of what the queues still have."""
         found, after = set(), None
-        for mta in (self.alpha, self.beta):
+        for mta in self.daemons:
             while True:
                 answer = mta.request("queue-list", limit=1000, after=after)
                 found |= {local_of(entry) for entry in answer["entries"]}
@@ -210,14 +225,14 @@ class World:
         with Association.open(sender.port, mta="SRC", password="secret", timeout=120, checkpoint=64) as peer:
             peer.transfer(x411.message(SRC, local, ORIGINATOR, recipients, content, content_identifier="again"))
             peer.release()
-        wait_until(lambda: not sum(mta.request("status")["copies"] for mta in (self.alpha, self.beta)), 120,
+        wait_until(lambda: not sum(mta.request("status")["copies"] for mta in self.daemons), 120,
                    "the delivery of the doubled message")
 
     def close(self):
         """Ends all; what went wrong with the daemons."""
         self.sink.listener.close()
         problems = []
-        for mta in (self.alpha, self.beta):
+        for mta in self.daemons:
             if mta.process is None:
                 continue
             try:
@@ -261,7 +276,7 @@ class Unsynced(Killed):
         self.taken_back = 0
 
     def start(self):
-        for mta in (self.alpha, self.beta):
+        for mta in self.daemons:
             mta.environment = rollback.environment(self.store(mta))
         super().start()
 
@@ -278,7 +293,7 @@ class Lying(Unsynced):
 
     def start(self):
         World.start(self)       # the stores are made first, and truly synced
-        for mta in (self.alpha, self.beta):
+        for mta in self.daemons:
             mta.stop()
             mta.environment = rollback.environment(self.store(mta), lie=True)
         World.start(self)
@@ -400,6 +415,129 @@ class CutOff(World):
             self.cutting.close()
 
 
+class Recovering(World):
+    """ALPHA between senders and takers that recover. Its store refuses by a limit on the length of files."""
+
+    LOG_ROOM = 1 << 16          # the limit is on the daemon's log as well
+    WANTED = ("resumed", "recovered", "discarded", "broken at the end", "left half open", "refused for good",
+              "refused for now", "taker: broken", "taker: resumed", "taker: refused")
+
+    def prepare(self):
+        self.counts, self.turn = Counts(), 0
+        self.takers = [Taker(name, self.ledger, self.counts, self.options.seed, self.options.broken) for name in TAKERS]
+
+    def mtas(self):
+        alpha = self.mta("ALPHA", ALPHA, free_port(), **self.neighbours(), user={user: {"available": True} for user in USERS})
+        self.sources = [Sender(name, alpha.port, self.ledger, self.counts, self.options.seed, self.options.broken)
+                        for name in SENDERS]
+        return [alpha]
+
+    def neighbours(self, away=None):
+        """The sections of peers and routes, one peer left out, and each with another word for `recovery`."""
+        domains = {name: f"/C=FR/A={name}" for name in SENDERS}
+        ports = {"SRC": self.sink.port, **{name: self.sink.port for name in SENDERS},
+                 **{taker.name: taker.port for taker in self.takers}}
+        peers = {name: peer_section(port, name, "secret", "ALPHA-MTA", "a", transit=True, associations_in=50, checkpoint_size=1,
+                                    domain=domains.get(name, SRC if name == "SRC" else AWAY),
+                                    recovery=self.random.choice(["resume", "resume", "full", "off"]))
+                 for name, port in ports.items() if name != away}
+        hops = {name: {"rank": rank} for rank, name in enumerate(TAKERS, 1) if name != away}
+        return {"peer": peers, "route": {AWAY: {"next-hop": hops}, SRC: {"next-hop": {"SRC": {"rank": 1}}}}}
+
+    def mailboxes(self):
+        return [(self.alpha, user) for user in USERS]
+
+    # --- the faults
+
+    def rounds(self):
+        faults = [self.reload, self.refuse, self.kill]
+        for number in range(self.options.rounds):
+            time.sleep(self.random.uniform(0.05, 0.4))
+            faults[number % len(faults)]()
+            self.progress(number + 1)
+        wait_until(lambda: all(self.counts.numbers[name] for name in self.WANTED), 60, "each of the faults")
+        if self.options.broken:
+            deadline = time.monotonic() + 60
+            while not self.enough_broken() and time.monotonic() < deadline:
+                self.reload()
+
+    def enough_broken(self):
+        """Whether the control has each fault that it is to find."""
+        dropped = {why for sender in self.sources for why in sender.dropped}
+        return dropped == {"away", "for now", "for good"} and any(taker.doubled for taker in self.takers)
+
+    def kill(self):
+        self.alpha.kill()
+        self.alpha.start(seconds=60)
+
+    def reload(self):
+        """One of the peers is taken away for a while: each in its turn."""
+        away = (SENDERS + TAKERS)[self.turn % (len(SENDERS) + len(TAKERS))]
+        self.turn += 1
+        sender = next((source for source in self.sources if source.name == away), None)
+        self.read_anew(away)
+        if sender:
+            sender.away.set()
+        time.sleep(self.random.uniform(0.1, 0.5))
+        self.read_anew()
+        if sender:
+            sender.away.clear()
+
+    def read_anew(self, away=None):
+        self.alpha.configure(**self.neighbours(away))
+        self.alpha.reload()
+        wait_until(lambda: self.known() == len(SENDERS) + len(TAKERS) + (away is None), 60, "the configuration")
+
+    def known(self):
+        return sum(peer["configured"] for peer in self.alpha.request("peer-status")["peers"])
+
+    def refuse(self):
+        """Until something was refused, or not."""
+        before = self.counts.numbers["refused for now"]
+        self.limit_files(os.path.getsize(self.alpha.log_path) + self.LOG_ROOM)
+        deadline = time.monotonic() + 1
+        while self.counts.numbers["refused for now"] < before + 3 and time.monotonic() < deadline:
+            time.sleep(0.02)
+        self.limit_files(resource.RLIM_INFINITY)
+
+    def limit_files(self, most):
+        for pid in processes(self.alpha.process.pid):
+            resource.prlimit(pid, resource.RLIMIT_FSIZE, (most, resource.RLIM_INFINITY))
+
+    # --- the count
+
+    def drain(self, seconds=120):
+        for taker in self.takers:
+            taker.calm.set()
+        super().drain(seconds)
+
+    def left(self):
+        for operation in ("queue-release", "queue-retry"):
+            self.alpha.request(operation, all=True, limit=1000, reason="the test ends")
+        return super().left()
+
+    def figures(self):
+        return f"; {self.counts.text()}"
+
+    def accept(self, verdict):
+        if not self.options.broken:
+            return verdict.good
+        lost = set().union(*(copies for sender in self.sources for copies in sender.dropped.values()))
+        doubled = set().union(*(taker.doubled for taker in self.takers))
+        print(f"# control: {len(lost)} dropped on purpose, {len(doubled)} doubled", flush=True)
+        return set(verdict.lost) == lost and set(verdict.doubled) == doubled and self.enough_broken()
+
+    def judge_finds(self):
+        return True     # --broken is the control
+
+    def close(self):
+        try:
+            return super().close()
+        finally:
+            for taker in self.takers:
+                taker.close()
+
+
 def may_mount(arguments):
     """Whether a file system can be mounted; where only a user namespace of one's own allows it, goes on in that."""
     with tempfile.TemporaryDirectory() as folder:
@@ -414,24 +552,29 @@ def may_mount(arguments):
     os.execvp(alone[0], [*alone, sys.executable, *arguments])
 
 
+VARIANTS = {"kill": Killed, "unsynced": Unsynced, "cut": CutOff, "full": Full, "recover": Recovering}
+
+
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--variant", choices=["kill", "unsynced", "cut", "full"], default="kill")
+    parser.add_argument("--variant", choices=list(VARIANTS), default="kill")
     parser.add_argument("--lie", action="store_true")
+    parser.add_argument("--broken", action="store_true")
     parser.add_argument("--seed", type=int, default=None)
     parser.add_argument("--keep", action="store_true")
     options = parser.parse_args()
     options.seed = options.seed if options.seed is not None else random.SystemRandom().randrange(1 << 30)
-    name = f"{options.variant}: " + (f"lying syncs are found out in {options.rounds} rounds" if options.lie else
-                                     f"nothing lost, nothing twice in {options.rounds} rounds")
+    what = ("lying syncs are found out" if options.lie else "broken peers are found out" if options.broken else
+            "nothing lost, nothing twice")
+    name = f"{options.variant}: {what} in {options.rounds} rounds"
     able = options.variant != "full" or may_mount(sys.argv)
     print("1..1", flush=True)
     if not able:
         print(f"ok 1 - {name} # SKIP no file system can be mounted here")
         return 0
     print(f"# seed {options.seed}", flush=True)
-    kind = Lying if options.lie else {"kill": Killed, "unsynced": Unsynced, "cut": CutOff, "full": Full}[options.variant]
+    kind = Lying if options.lie else VARIANTS[options.variant]
     folder = tempfile.mkdtemp(prefix="chasqui-torture-")
     world = kind(folder, options)
     good = False

@@ -236,6 +236,88 @@ def _():
         wait_until(lambda: len(stage.mta.request("mailbox-list", mailbox=ANN)["entries"]) == 4)
 
 
+# ---- peers
+
+
+def waiting(mta):
+    return [(e["mts-identifier"].rpartition(";")[2].rstrip("]"), e["state"]) for e in mta.request("queue-list")["entries"]]
+
+
+@case("a disabled peer has no association either way, also after a restart, until it is enabled")
+def _():
+    with folder() as path, Stage(path) as stage:
+        check("say why" in stage.mta.mhs("peer", "disable", "FAR", check=False).stderr)
+        ask(stage.mta, "peer", "disable", "FAR", "--reason", "they move house")
+        equal(ask(stage.mta, "peer", "disable", "FAR", "--reason", "twice", status=1)["error"]["code"], "wrong-state")
+        equal(peer_status(stage.mta, "FAR")["state"], "disabled")
+        stage.hand_over(text_message("patient", [FAY]))
+        wait_until(lambda: waiting(stage.mta) == [("patient", "backing-off")])
+        stage.mta.stop()
+        stage.mta.start()
+        equal(waiting(stage.mta), [("patient", "backing-off")])
+        check("disabled" in stage.mta.mhs("status").stdout, stage.mta.mhs("status").stdout)
+        check("disabled" in queue(stage)[0]["last-error"], queue(stage))
+        try:
+            stage.call(mta="FAR", password="far's secret").close()
+        except BindRefused as refused:
+            equal((refused.layer, refused.reason), ("mta-bind", association.BUSY))
+        else:
+            raise AssertionError("a disabled peer was let in")
+        equal(ask(stage.mta, "peer", "retry", "FAR", status=1)["error"]["code"], "wrong-state")
+        equal(stage.far.logs, [])
+        ask(stage.mta, "peer", "enable", "FAR", "--reason", "they are back")
+        equal(stage.far.next().identifier[1], "patient")
+
+
+@case("what is known of a peer: messages and octets both ways, what waits, the last success and error")
+def _():
+    options = {"FAR": {"first-retry": 300, "longest-retry": 1000}}
+    with folder() as path, Stage(path, far=Closed(), peer_options=options) as stage:
+        hand_over_many(stage, ["one", "two"])
+        far = wait_until(lambda: (lambda peer: peer if peer["state"] == "backing-off" else None)(
+            ask(stage.mta, "peer", "show", "FAR")["peers"][0]))
+        equal((far["waiting"], far["messages-out"], far["last-success"]), (2, 0, None))
+        check(far["oldest-waiting"] and far["next-try"] and far["last-error-at"] and "refused" in far["last-error"], far)
+        near = peer_status(stage.mta, "NEAR")
+        equal((near["messages-in"], near["state"]), (2, "idle"))
+        check(near["octets-in"] > 400 and near["last-success"], near)
+        lines = stage.mta.mhs("peer", "list").stdout.splitlines()
+        check(len(lines) == 3 and all(len(line) <= 80 for line in lines), lines)
+        here = Neighbour(port=stage.far.port)
+        equal(ask(stage.mta, "peer", "retry", "FAR")["changed"], 2)
+        equal({here.next().identifier[1] for _ in range(2)}, {"one", "two"})
+        wait_until(lambda: peer_status(stage.mta, "FAR")["waiting"] == 0)
+        far = peer_status(stage.mta, "FAR")
+        check(far["messages-out"] == 2 and far["octets-out"] > 400 and far["last-success"], far)
+        here.close()
+
+
+@case("a peer that calls in, or answers a ping, ends its back-off")
+def _():
+    def call_in(stage):
+        with stage.call(mta="FAR", password="far's secret") as peer:
+            peer.release()
+    for name, act in ("call", call_in), ("ping", lambda stage: ask(stage.mta, "ping", "FAR")):
+        options = {"FAR": {"first-retry": 3000, "longest-retry": 3000}}
+        with folder() as path, Stage(path, far=Closed(), peer_options=options) as stage:
+            stage.hand_over(text_message(name, [FAY]))
+            wait_until(lambda: peer_status(stage.mta, "FAR")["state"] == "backing-off")
+            here = Neighbour(port=stage.far.port)
+            act(stage)
+            equal(here.next().identifier[1], name)
+            check("its back-off ends" in stage.mta.log(), stage.mta.log_tail())
+            here.close()
+
+
+@case("what waits for a peer is routed anew")
+def _():
+    routes = {FAR: {"next-hop": {"FAR": {"rank": 1}, "NEAR": {"rank": 2}}}}
+    with folder() as path, Stage(path, far=Closed(), more_routes=routes) as stage:
+        stage.mta.mhs("send", "--from", ANN, "--to", FAY, "--text", "x", "--subject", "y")
+        stage.near.next()       # by the other way as soon as FAR is found away
+        equal(ask(stage.mta, "peer", "reroute", "FAR", "--reason", "none is left", "--yes", status=1)["changed"], 0)
+
+
 # ---- lists of any length
 
 

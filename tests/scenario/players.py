@@ -53,11 +53,11 @@ class Scripted:
 class Neighbour:
     """An MTA that accepts associations and keeps what it gets, in order; `next()` waits for the next APDU."""
 
-    def __init__(self, mta="FAR", password="far's secret", **options):
+    def __init__(self, mta="FAR", password="far's secret", port=0, **options):
         self.mta, self.password, self.options = mta, password, options
         self.arrived = queue.Queue()
         self.logs, self.sockets = [], []
-        self.listener = socket.create_server(("127.0.0.1", 0))
+        self.listener = socket.create_server(("127.0.0.1", port))
         self.port = self.listener.getsockname()[1]
         self.thread = threading.Thread(target=self._serve, daemon=True)
         self.thread.start()

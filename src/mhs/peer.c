@@ -1,0 +1,172 @@
+/* `mhs peer`: the neighbour MTAs, and what an operator does with them. */
+#include <string.h>
+
+#include "base/clock.h"
+#include "mhs/commands.h"
+#include "mhs/daemon.h"
+#include "mhs/output.h"
+#include "mhs/table.h"
+
+/* `backing-off, next try in 5 min`. */
+static void set_state(json_t *peer, int64_t now) {
+    int64_t next = out_time(peer, "next-try");
+    const char *state = out_text(peer, "state");
+    char duration[24];
+    if (next > now)
+        json_object_set_new(peer, "shown-state",
+                            json_sprintf("%s %s", state, out_duration(next - now, duration)));
+    else
+        json_object_set_new(peer, "shown-state", json_string(state));
+}
+
+static void set_age(json_t *peer, const char *member, const char *shown, int64_t now) {
+    char duration[24];
+    int64_t time = out_time(peer, member);
+    json_object_set_new(peer, shown, json_string(time ? out_duration(now - time, duration) : ""));
+}
+
+static void dress(json_t *peer) {
+    int64_t now = clock_now_us() / 1000000;
+    set_state(peer, now);
+    set_age(peer, "oldest-waiting", "shown-oldest", now);
+    set_age(peer, "last-success", "shown-success", now);
+    if (json_is_null(json_object_get(peer, "last-error")))
+        json_object_set_new(peer, "last-error", json_string(""));
+}
+
+static void print_list(const json_t *answer) {
+    static const struct out_column columns[] = {{"PEER", "peer", false, TABLE_CUT_END},
+                                                {"STATE", "shown-state", false, TABLE_WHOLE},
+                                                {"IN", "associations-in", true, TABLE_WHOLE},
+                                                {"OUT", "associations-out", true, TABLE_WHOLE},
+                                                {"WAIT", "waiting", true, TABLE_WHOLE},
+                                                {"OLDEST", "shown-oldest", true, TABLE_WHOLE},
+                                                {"RCVD", "messages-in", true, TABLE_WHOLE},
+                                                {"SENT", "messages-out", true, TABLE_WHOLE},
+                                                {"OK", "shown-success", true, TABLE_WHOLE},
+                                                {"LAST ERROR", "last-error", false, TABLE_CUT_END},
+                                                {NULL, NULL, false, TABLE_WHOLE}};
+    const json_t *peers = json_object_get(answer, "peers");
+    for (size_t i = 0; i < json_array_size(peers); i++)
+        dress(json_array_get(peers, i));
+    if (json_array_size(peers))
+        out_table(peers, columns);
+    else
+        printf("No peer is configured.\n");
+}
+
+static void print_peer(const json_t *answer) {
+    static const char *const members[] = {"peer",           "state",           "configured",
+                                          "permanent",      "associations-in", "associations-out",
+                                          "connecting",     "waiting",         "in-doubt",
+                                          "oldest-waiting", "messages-in",     "messages-out",
+                                          "last-success",   "last-error",      "last-error-at",
+                                          "tries",          "next-try"};
+    static const char *const octets[] = {"octets-in", "octets-out"};
+    const json_t *peer = json_array_get(json_object_get(answer, "peers"), 0);
+    char size[16];
+    for (size_t i = 0; i < sizeof members / sizeof *members; i++)
+        if (!json_is_null(json_object_get(peer, members[i])))
+            out_field(members[i], out_text(peer, members[i]));
+    for (size_t i = 0; i < sizeof octets / sizeof *octets; i++)
+        out_field(octets[i], out_size((uint64_t)out_integer(peer, octets[i]), size));
+}
+
+static int peer_list(int argc, char **argv) {
+    static const struct mhs_usage usage = {
+        "peer list", NULL, "Lists the neighbour MTAs.",
+        "IN and OUT are associations; RCVD and SENT messages since the daemon started; OLDEST is the age\n"
+        "of what waits longest, OK how long ago the peer last took, gave or answered something.",
+        NULL};
+    struct mhs_line line;
+    mhs_line_init(&line, &usage, argc, argv);
+    if (mhs_line_operands(&line, 0, 0, NULL) < 0)
+        return line.status;
+    return mhs_ask(json_pack("{s:s}", "operation", "peer-status"), print_list);
+}
+
+static int peer_show(int argc, char **argv) {
+    static const struct mhs_usage usage = {"peer show", "PEER", "Shows all that is known of one peer.", NULL,
+                                           NULL};
+    struct mhs_line line;
+    const char *peer;
+    mhs_line_init(&line, &usage, argc, argv);
+    if (mhs_line_operands(&line, 1, 1, &peer) < 0)
+        return line.status;
+    return mhs_ask(json_pack("{s:s, s:s}", "operation", "peer-status", "peer", peer), print_peer);
+}
+
+static void print_done(const json_t *answer) {
+    (void)answer;
+    printf("done\n");
+}
+
+static void print_retried(const json_t *answer) {
+    printf("%" JSON_INTEGER_FORMAT " to be tried now\n", (json_int_t)out_integer(answer, "changed"));
+}
+
+struct change {
+    const char *name, *operation, *summary;
+    bool wants_reason;
+    void (*print)(const json_t *answer);
+};
+
+static const struct change changes[] = {
+    {"disable", "peer-disable", "No association with the peer, either way, until it is enabled.", true,
+     print_done},
+    {"enable", "peer-enable", "Ends what disable began.", true, print_done},
+    {"retry", "peer-retry", "Ends the back-off of the peer and its copies: they are tried now.", false,
+     print_retried},
+};
+
+static int peer_change(const struct change *change, int argc, char **argv) {
+    static const struct mhs_option options[] = {{'r', "reason", "TEXT", "why; the log and the store keep it"},
+                                                {0}};
+    char name[32];
+    const char *value, *reason = NULL;
+    int id;
+    snprintf(name, sizeof name, "peer %s", change->name);
+    const struct mhs_usage usage = {name, "PEER", change->summary, NULL,
+                                    change->wants_reason ? options : NULL};
+    struct mhs_line line;
+    mhs_line_init(&line, &usage, argc, argv);
+    while ((id = mhs_line_next(&line, &value)) > 0)
+        reason = value;
+    if (id == MHS_LINE_STOP)
+        return line.status;
+    const char *peer = mhs_line_operand(&line);
+    if (!peer || mhs_line_operand(&line))
+        return mhs_usage_error(&usage, "give one PEER; 'mhs peer list' shows them");
+    if (change->wants_reason && !reason)
+        return mhs_usage_error(&usage, "say why: give --reason");
+    return mhs_ask(
+        json_pack("{s:s, s:s, s:s*}", "operation", change->operation, "peer", peer, "reason", reason),
+        change->print);
+}
+
+static void print_subcommands(FILE *out) {
+    fprintf(out, "Usage: mhs peer SUBCOMMAND [OPTION]... [PEER]\n\nThe neighbour MTAs.\n\nSubcommands:\n"
+                 "  list       list them\n  show       show all that is known of one\n");
+    for (size_t i = 0; i < sizeof changes / sizeof *changes; i++)
+        fprintf(out, "  %-10s %s\n", changes[i].name, changes[i].summary);
+    fprintf(out, "  %-10s %s\n", "reroute", "What waits for it goes where the rules send it now.");
+    fprintf(out, "\n'mhs peer SUBCOMMAND --help' explains one.\n");
+}
+
+int cmd_peer(int argc, char **argv) {
+    const char *name = argc > 1 ? argv[1] : "";
+    if (strcmp(name, "list") == 0)
+        return peer_list(argc - 1, argv + 1);
+    if (strcmp(name, "show") == 0)
+        return peer_show(argc - 1, argv + 1);
+    for (size_t i = 0; i < sizeof changes / sizeof *changes; i++)
+        if (strcmp(name, changes[i].name) == 0)
+            return peer_change(&changes[i], argc - 1, argv + 1);
+    if (strcmp(name, "reroute") == 0)
+        return queue_reroute(argc - 1, argv + 1);
+    bool help = strcmp(name, "--help") == 0;
+    if (!help)
+        mhs_fail(MHS_USAGE, *name ? "'mhs peer' has no subcommand '%s'" : "give a subcommand%s", name);
+    print_subcommands(help ? stdout : stderr);
+    return help ? MHS_OK : MHS_USAGE;
+}

@@ -1,0 +1,119 @@
+/*
+ * `peer-disable`, `peer-enable` and `peer-retry`. A peer that an operator
+ * disabled has no association, either way: its copies wait, or go by another
+ * peer where the routes have one. The store keeps that under the peer's name.
+ */
+#include <stdio.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "mta/client_private.h"
+
+/* Kind of the records: the name is the peer's, the data says who disabled it, and why. */
+#define DISABLED_PEER (STORE_KIND_OTHER + 2)
+
+static void set_disabled(struct mta *mta, struct peer *peer, bool disabled) {
+    peer->disabled = disabled;
+    peer->next_try = peer->rest_until = 0;
+    peer->pump = true;
+    peer->reroute = peer->reroute || disabled;
+    peer_tell_rules(mta, peer);
+}
+
+static bool load_record(void *context, struct span name, struct span data) {
+    struct mta *mta = context;
+    struct peer *peer = peer_find(mta, name);
+    (void)data;
+    if (peer)
+        set_disabled(mta, peer, true);
+    return true;
+}
+
+bool peers_load_disabled(struct mta *mta, struct error *err) {
+    return store_each_record(mta->store, DISABLED_PEER, load_record, mta, err);
+}
+
+/* ---- requests ---- */
+
+static json_t *find_peer(struct mta *mta, json_t *request, struct peer **peer) {
+    const char *name = json_string_value(json_object_get(request, "peer"));
+    if (!name)
+        return client_error("bad-request", "give a peer");
+    *peer = peer_find(mta, span_str(name));
+    if (*peer && (*peer)->config)
+        return NULL;
+    return client_error("not-found", "no peer has the name %.64s; 'mhs peer list' shows them", name);
+}
+
+static void disabled_on_disk(struct mta *mta, struct effect *effect) {
+    set_disabled(mta, mta->peers[effect->number >> 1], effect->number & 1);
+}
+
+static void still_as_it_was(struct mta *mta, struct effect *effect) {
+    (void)mta;
+    (void)effect;
+}
+
+static bool write_record(struct client *client, const struct peer *peer, bool disable, const char *reason) {
+    struct mta *mta = client->net->mta;
+    char text[300];
+    int length = snprintf(text, sizeof text, "uid %u: %s", client->uid, reason);
+    struct span name = span_str(peer->name);
+    bool done = disable
+                    ? store_put_record(mta->batch.store, DISABLED_PEER, name, span_of(text, (size_t)length))
+                    : store_remove_record(mta->batch.store, DISABLED_PEER, name);
+    log_notice("peer=%s is %s by uid %u: %s", peer->name, disable ? "disabled" : "enabled", client->uid,
+               reason);
+    return done && batch_effect(mta, (struct effect){.commit = disabled_on_disk,
+                                                     .undo = still_as_it_was,
+                                                     .number = peer->number << 1 | disable});
+}
+
+json_t *request_peer_able(struct client *client, json_t *request) {
+    const char *reason = json_string_value(json_object_get(request, "reason"));
+    bool disable = strcmp(json_string_value(json_object_get(request, "operation")), "peer-disable") == 0;
+    struct peer *peer;
+    json_t *wrong = find_peer(client->net->mta, request, &peer);
+    if (wrong)
+        return wrong;
+    if (!reason || !*reason || strlen(reason) > 256)
+        return client_error("bad-request", "give a reason of 1 to 256 octets");
+    if (peer->disabled == disable)
+        return client_error("wrong-state", "the peer is %s already", disable ? "disabled" : "enabled");
+    if (write_record(client, peer, disable, reason))
+        return json_pack("{s:i}", "changed", 1);
+    return client_error("unavailable", "no memory for the change; try again");
+}
+
+struct retrying {
+    struct mta *mta;
+    const struct peer *peer;
+    json_int_t count;
+};
+
+static bool retry_unit(void *context, struct work *work) {
+    struct retrying *retrying = context;
+    if (work->peer != retrying->peer->number || work->state == WORK_HELD || work->state == WORK_SENDING)
+        return true;
+    if (work->state == WORK_WAITING && !work->tries)
+        return true; /* deferred by its originator */
+    schedule_set(&retrying->mta->schedule, work, WORK_READY, work->due, false);
+    retrying->count++;
+    return true;
+}
+
+json_t *request_peer_retry(struct client *client, json_t *request) {
+    struct mta *mta = client->net->mta;
+    struct peer *peer;
+    json_t *wrong = find_peer(mta, request, &peer);
+    if (wrong)
+        return wrong;
+    if (peer->disabled)
+        return client_error("wrong-state", "the peer is disabled: 'mhs peer enable %s'", peer->name);
+    struct retrying retrying = {.mta = mta, .peer = peer};
+    schedule_each(&mta->schedule, retry_unit, &retrying);
+    peer->next_try = peer->rest_until = 0;
+    peer->pump = true;
+    batch_arm(mta);
+    return json_pack("{s:I}", "changed", retrying.count);
+}
