@@ -24,7 +24,9 @@ static int listen_at(const struct sockaddr *address, socklen_t length, struct er
     if (fd >= 0 && bind(fd, address, length) == 0 && listen(fd, BACKLOG) == 0)
         return fd;
     error_set(err, errno, "cannot listen at %s port %s: %s%s", host, port, strerror(errno),
-              errno == EACCES ? "; ports below 1024 need root" : "");
+              errno == EACCES       ? "; ports below 1024 need root"
+              : errno == EADDRINUSE ? "; 'ss -ltnp' shows who has it"
+                                    : "");
     if (fd >= 0)
         close(fd);
     return -1;

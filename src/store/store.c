@@ -380,14 +380,27 @@ static struct store *new_store(const char *place, const struct store_options *op
     return store;
 }
 
+static void warn_of_space(const struct store *store) {
+    int64_t space = store->files->free_space(store->path);
+    if (store->read_only || space < 0 || store_room_for_segment(store, store->low_water))
+        return;
+    log_warning(
+        "%s: only %lld MiB of the disk are free: %llu MiB are kept free, and a new segment for contents "
+        "takes %llu MiB; make room, or mail is soon refused",
+        store->path, (long long)(space >> 20), (unsigned long long)(store->low_water >> 20),
+        (unsigned long long)(SEGMENT_SIZE >> 20));
+}
+
 struct store *store_open(const char *place, const struct store_options *options, struct error *err) {
     static const struct store_options defaults;
     struct error inner = {0};
     struct store *store = new_store(place, options ? options : &defaults, err);
     if (!store)
         return NULL;
-    if (open_all(store, options ? options : &defaults, &inner))
+    if (open_all(store, options ? options : &defaults, &inner)) {
+        warn_of_space(store);
         return store;
+    }
     error_set(err, inner.code, "%s", inner.text);
     store_close(store);
     return NULL;
@@ -457,7 +470,7 @@ static bool has_space(struct store *store) {
         return true;
     store->accepting = false;
     return error_set(&store->cause, STORE_FULL,
-                     "%s: only %lld MiB of the disk are free; mail is taken again above %llu MiB",
+                     "%s: only %lld MiB of the disk are free; make room: mail is taken again above %llu MiB",
                      store->path, (long long)(space >> 20), (unsigned long long)(store->low_water >> 20));
 }
 
