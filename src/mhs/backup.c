@@ -10,10 +10,12 @@
 
 #define DEFAULT_STORE "/var/lib/chasqui"
 
-static const struct mhs_option options[] = {
-    {'s', "store", "FOLDER", "the store, when no daemon serves it (default " DEFAULT_STORE ")"},
-    {'f', "force", NULL, "restore: replace the store that is there"},
-    {0}};
+#define STORE_OPTION                                                                                         \
+    { 's', "store", "FOLDER", "the store, where no daemon runs (default " DEFAULT_STORE ")" }
+
+static const struct mhs_option backup_options[] = {STORE_OPTION, {0}};
+static const struct mhs_option restore_options[] = {
+    STORE_OPTION, {'f', "force", NULL, "replace the store that is there, and keep it aside"}, {0}};
 
 struct line {
     const char *folder; /* the copy's */
@@ -110,14 +112,12 @@ int backup_command(int argc, char **argv) {
         "store backup", "FOLDER", "Copies the store into the new folder FOLDER, and checks the copy.",
         "The daemon goes on serving. Where none runs, say --store. It needs the rights of root\n"
         "or of the user that the daemon runs as. docs/guide-backup.md tells the whole.",
-        options};
+        backup_options};
     struct line line = {0};
     char *served = NULL;
     int status;
     if (!read_line(&usage, argc, argv, &line, &status))
         return status;
-    if (line.force)
-        return mhs_usage_error(&usage, "--force is for restore only");
     status = line.store ? copy(&line, line.store, true) : copy_while_serving(&line, &served);
     if (status == MHS_OK)
         status = verify(line.folder);
@@ -132,7 +132,7 @@ int restore_command(int argc, char **argv) {
         "store restore", "FOLDER", "Makes the store from the copy in FOLDER, which 'mhs store backup' made.",
         "The daemon must be stopped. A store that is there is replaced with --force only, and\n"
         "kept in its folder under the name 'replaced'. docs/guide-backup.md tells the whole.",
-        options};
+        restore_options};
     struct line line = {.store = DEFAULT_STORE};
     struct error err = {0};
     int status;

@@ -53,7 +53,13 @@ static void print_options(const struct mhs_option *options) {
     }
 }
 
+void (*mhs_usage_taken)(const struct mhs_usage *usage, const struct mhs_option *shared);
+
 static void print_help(const struct mhs_usage *usage) {
+    if (mhs_usage_taken) {
+        mhs_usage_taken(usage, shared_options);
+        return;
+    }
     printf("Usage: mhs %s [OPTION]...%s%s\n\n%s\n\nOptions:\n", usage->command, usage->operands ? " " : "",
            usage->operands ? usage->operands : "", usage->summary);
     print_options(usage->options);
@@ -95,6 +101,35 @@ int mhs_line_next(struct mhs_line *line, const char **value) {
             return id;
         }
     }
+}
+
+static int tell_subcommands(FILE *out, const char *command, const char *about,
+                            const struct mhs_subcommand *commands, int status) {
+    fprintf(out, "Usage: mhs %s SUBCOMMAND [OPTION]... [OPERAND]...\n\n%s\n\nSubcommands:\n", command, about);
+    for (; commands->name; commands++)
+        fprintf(out, "  %-10s %s\n", commands->name, commands->summary);
+    fprintf(out, "\n'mhs %s SUBCOMMAND --help' explains one.\n", command);
+    return status;
+}
+
+int mhs_subcommands(const char *command, const char *about, const struct mhs_subcommand *commands, int argc,
+                    char **argv) {
+    const char *name = argc > 1 ? argv[1] : "";
+    bool help = strcmp(name, "--help") == 0;
+    for (const struct mhs_subcommand *one = commands; one->name; one++) {
+        char *ask[] = {(char *)one->name, "--help", NULL};
+        if (help && mhs_usage_taken)
+            one->run(2, ask);
+        else if (strcmp(name, one->name) == 0)
+            return one->run(argc - 1, argv + 1);
+    }
+    if (help)
+        return mhs_usage_taken ? MHS_OK : tell_subcommands(stdout, command, about, commands, MHS_OK);
+    if (*name)
+        mhs_fail(MHS_USAGE, "'mhs %s' has no subcommand '%s'", command, name);
+    else
+        mhs_fail(MHS_USAGE, "give a subcommand");
+    return tell_subcommands(stderr, command, about, commands, MHS_USAGE);
 }
 
 const char *mhs_line_operand(struct mhs_line *line) {

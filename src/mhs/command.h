@@ -49,6 +49,21 @@ struct mhs_usage {
     const struct mhs_option *options; /* may be NULL */
 };
 
+/* One of the commands below another, as `queue list`. Ends with a row whose `name` is NULL. */
+struct mhs_subcommand {
+    const char *name;
+    int (*run)(int argc, char **argv); /* argv[0] = `name` */
+    const char *summary;
+};
+
+/* Runs the subcommand that argv[1] names; else says which there are. `about` is a sentence for the help. */
+int mhs_subcommands(const char *command, const char *about, const struct mhs_subcommand *commands, int argc,
+                    char **argv);
+
+/* While it is set, --help prints nothing: each command that is asked for it tells its usage here, and one
+ * with subcommands asks each of them. */
+extern void (*mhs_usage_taken)(const struct mhs_usage *usage, const struct mhs_option *shared);
+
 #define MHS_OPTIONS_MAX 64
 
 /* A command line being read; options and operands may be mixed. */

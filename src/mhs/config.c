@@ -90,16 +90,9 @@ static int config_diff_command(int argc, char **argv) {
 }
 
 int cmd_config(int argc, char **argv) {
-    const char *name = argc > 1 ? argv[1] : "";
-    if (strcmp(name, "show") == 0)
-        return config_show_command(argc - 1, argv + 1);
-    if (strcmp(name, "diff") == 0)
-        return config_diff_command(argc - 1, argv + 1);
-    bool help = strcmp(name, "--help") == 0;
-    if (!help)
-        mhs_fail(MHS_USAGE, *name ? "'mhs config' has no subcommand '%s'" : "give a subcommand%s", name);
-    fprintf(help ? stdout : stderr, "Usage: mhs config show|diff [OPTION]... [SECTION]...\n\n"
-                                    "The configuration that the daemon runs with.\n"
-                                    "'mhs config show --help' explains one.\n");
-    return help ? MHS_OK : MHS_USAGE;
+    static const struct mhs_subcommand commands[] = {
+        {"show", config_show_command, "show what the daemon runs with"},
+        {"diff", config_diff_command, "say what a reload would change"},
+        {0}};
+    return mhs_subcommands("config", "The daemon's configuration.", commands, argc, argv);
 }

@@ -8,6 +8,7 @@
 
 static struct ipc_client *client;
 static uint64_t last_ref;
+static json_t *refusal; /* the last that was not said */
 
 struct ipc_client *mhs_daemon(void) {
     if (client)
@@ -22,6 +23,8 @@ struct ipc_client *mhs_daemon(void) {
 void mhs_daemon_close(void) {
     ipc_client_close(client);
     client = NULL;
+    json_decref(refusal);
+    refusal = NULL;
 }
 
 uint64_t mhs_next_ref(void) {
@@ -29,6 +32,9 @@ uint64_t mhs_next_ref(void) {
 }
 
 static bool quiet;
+const json_t *mhs_refusal(void) {
+    return refusal;
+}
 
 void mhs_quiet(bool on) {
     quiet = on;
@@ -36,8 +42,11 @@ void mhs_quiet(bool on) {
 
 enum mhs_exit mhs_refused(const json_t *error) {
     const char *text = json_string_value(json_object_get(error, "text"));
-    if (quiet)
+    if (quiet) {
+        json_decref(refusal);
+        refusal = json_deep_copy(error);
         return MHS_NO;
+    }
     fputs("mhs: refused: ", stderr);
     if (text)
         out_untrusted(stderr, text, strlen(text));

@@ -37,6 +37,8 @@ enum mhs_exit mhs_refused(const json_t *error);
 
 /* While on, a refusal is returned but not said: for questions that may fail. */
 void mhs_quiet(bool on);
+/* The error object of the last refusal that was not said, until the next one; NULL: there was none. */
+const json_t *mhs_refusal(void);
 
 /* Receives the frame that answers `ref`. An error response is said; false then, with the exit code in
  * `*status`. */

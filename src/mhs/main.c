@@ -7,15 +7,12 @@
 #include "base/clock.h"
 #include "mhs/command.h"
 #include "mhs/commands.h"
+#include "mhs/completion.h"
 #include "mhs/daemon.h"
 
-struct command {
-    const char *name;
-    int (*run)(int argc, char **argv);
-    const char *summary;
-};
+static int cmd_completion(int argc, char **argv);
 
-static const struct command commands[] = {
+static const struct mhs_command commands[] = {
     {"send", cmd_send, "submit a message"},
     {"probe", cmd_probe, "ask whether a message could be delivered"},
     {"list", cmd_list, "list the messages and reports in a mailbox"},
@@ -37,23 +34,27 @@ static const struct command commands[] = {
     {"decode", cmd_decode, "print an APDU, envelope, content or presentation PDU"},
     {"encode", cmd_encode, "turn JSON back into BER"},
     {"store", cmd_store, "check, repair, back up or restore the store on disk"},
+    {"completion", cmd_completion, "print what a shell needs to complete these commands"},
     {"help", cmd_help, "show this help, or that of a command"},
+    {0},
 };
 
-#define COMMANDS (sizeof commands / sizeof commands[0])
+static int cmd_completion(int argc, char **argv) {
+    return completion(commands, argc, argv);
+}
 
-static const struct command *find_command(const char *name) {
-    for (size_t i = 0; i < COMMANDS; i++)
-        if (strcmp(commands[i].name, name) == 0)
-            return &commands[i];
+static const struct mhs_command *find_command(const char *name) {
+    for (const struct mhs_command *command = commands; command->name; command++)
+        if (strcmp(command->name, name) == 0)
+            return command;
     return NULL;
 }
 
 static void print_overview(FILE *out) {
     fprintf(out, "Usage: mhs [--json] [--wide] [--socket PATH] COMMAND [OPTION]... [OPERAND]...\n\n"
                  "The command line of the Chasqui message handling system.\n\nCommands:\n");
-    for (size_t i = 0; i < COMMANDS; i++)
-        fprintf(out, "  %-10s %s\n", commands[i].name, commands[i].summary);
+    for (const struct mhs_command *command = commands; command->name; command++)
+        fprintf(out, "  %-10s %s\n", command->name, command->summary);
     fprintf(out, "\n'mhs COMMAND --help' explains a command, 'man mhs' all of them.\n");
 }
 
@@ -68,7 +69,7 @@ int cmd_help(int argc, char **argv) {
         print_overview(stdout);
         return MHS_OK;
     }
-    const struct command *command = find_command(argv[1]);
+    const struct mhs_command *command = find_command(argv[1]);
     if (!command || command->run == cmd_help)
         return command ? cmd_help(1, argv) : unknown_command(argv[1]);
     char *help[] = {argv[1], (char[]){"--help"}, NULL};
@@ -123,7 +124,7 @@ int main(int argc, char **argv) {
     int at = read_globals(argc, argv, &status);
     if (!at)
         return status;
-    const struct command *command = find_command(argv[at]);
+    const struct mhs_command *command = find_command(argv[at]);
     status = command ? command->run(argc - at, argv + at) : unknown_command(argv[at]);
     mhs_daemon_close();
     if (fflush(stdout) != 0 || ferror(stdout)) {

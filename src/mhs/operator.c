@@ -1,12 +1,10 @@
-/* `mhs status`, `mhs ping` and `mhs user`: the operator's questions to the daemon. */
+/* `mhs status` and `mhs ping`: the operator's questions to the daemon. */
 #include <stdlib.h>
 #include <string.h>
 
-#include "mhs/aliases.h"
 #include "mhs/commands.h"
 #include "mhs/daemon.h"
 #include "mhs/output.h"
-#include "mhs/pages.h"
 #include "mhs/table.h"
 
 static void print_numbers(const char *label, const json_t *numbers) {
@@ -97,88 +95,4 @@ int cmd_ping(int argc, char **argv) {
     status = json_is_true(json_object_get(answer, "ok")) ? MHS_OK : MHS_NO;
     json_decref(answer);
     return status;
-}
-
-static void print_users(const json_t *answer) {
-    static const struct out_column columns[] = {{"ADDRESS", "address", false},
-                                                {"UID", "uid", true},
-                                                {"ENTRIES", "entries", true},
-                                                {"DIRECTORY NAME", "directory-name", false},
-                                                {"IN CONFIGURATION", "configured", false},
-                                                {NULL, NULL, false}};
-    out_table(json_object_get(answer, "users"), columns);
-}
-
-static void print_done(const json_t *answer) {
-    (void)answer;
-    printf("done\n");
-}
-
-static int user_list(int argc, char **argv) {
-    static const struct mhs_usage usage = {"user list", NULL, "Lists the users that have a mailbox here.",
-                                           NULL, NULL};
-    struct mhs_line line;
-    mhs_line_init(&line, &usage, argc, argv);
-    if (mhs_line_operands(&line, 0, 0, NULL) < 0)
-        return line.status;
-    return mhs_ask(json_pack("{s:s}", "operation", "user-list"), print_users);
-}
-
-static int user_change(const struct mhs_usage *usage, const char *operation, int argc, char **argv) {
-    struct mhs_line line;
-    mhs_line_init(&line, usage, argc, argv);
-    json_t *request = json_pack("{s:s}", "operation", operation);
-    const char *value, *address;
-    int id;
-    while ((id = mhs_line_next(&line, &value)) > 0) {
-        int64_t uid = 0;
-        if (id == 'u' && strcmp(value, "0") != 0 && !pages_number(usage, "uid", value, &uid)) {
-            json_decref(request);
-            return MHS_USAGE;
-        }
-        if (id == 'u')
-            json_object_set_new(request, "uid", json_integer(uid));
-        else if (id == 'n')
-            json_object_set_new(request, "directory-name", json_string(value));
-        else
-            json_object_set_new(request, "discard", json_true());
-    }
-    address = mhs_line_operand(&line);
-    if (id == MHS_LINE_STOP || !address || mhs_line_operand(&line)) {
-        json_decref(request);
-        return id == MHS_LINE_STOP ? (int)line.status : mhs_usage_error(usage, "give one ADDRESS");
-    }
-    if (!(address = aliases_resolve(address))) {
-        json_decref(request);
-        return MHS_USAGE;
-    }
-    json_object_set_new(request, "address", json_string(address));
-    return mhs_ask(request, print_done);
-}
-
-int cmd_user(int argc, char **argv) {
-    static const struct mhs_option add_options[] = {
-        {'u', "uid", "UID", "the Unix user who may use the mailbox"},
-        {'n', "directory-name", "NAME", "the user's directory name (RFC 4514)"},
-        {0}};
-    static const struct mhs_option remove_options[] = {
-        {'d', "discard", NULL, "remove the mailbox with its messages"}, {0}};
-    static const struct mhs_usage add = {"user add", "ADDRESS", "Gives an address of our domain a mailbox.",
-                                         NULL, add_options};
-    static const struct mhs_usage remove = {"user remove", "ADDRESS", "Takes a user and the mailbox away.",
-                                            NULL, remove_options};
-    const char *name = argc > 1 ? argv[1] : "";
-    if (strcmp(name, "list") == 0)
-        return user_list(argc - 1, argv + 1);
-    if (strcmp(name, "add") == 0)
-        return user_change(&add, "user-add", argc - 1, argv + 1);
-    if (strcmp(name, "remove") == 0)
-        return user_change(&remove, "user-remove", argc - 1, argv + 1);
-    bool help = strcmp(name, "--help") == 0;
-    if (!help)
-        mhs_fail(MHS_USAGE, *name ? "'mhs user' has no subcommand '%s'" : "give a subcommand%s", name);
-    fprintf(help ? stdout : stderr,
-            "Usage: mhs user list|add|remove [OPTION]... [ADDRESS]\n\nThe users that have a mailbox here.\n"
-            "'mhs user add --help' explains one.\n");
-    return help ? MHS_OK : MHS_USAGE;
 }

@@ -144,29 +144,20 @@ static int peer_change(const struct change *change, int argc, char **argv) {
         change->print);
 }
 
-static void print_subcommands(FILE *out) {
-    fprintf(out, "Usage: mhs peer SUBCOMMAND [OPTION]... [PEER]\n\nThe neighbour MTAs.\n\nSubcommands:\n"
-                 "  list       list them\n  show       show all that is known of one\n");
-    for (size_t i = 0; i < sizeof changes / sizeof *changes; i++)
-        fprintf(out, "  %-10s %s\n", changes[i].name, changes[i].summary);
-    fprintf(out, "  %-10s %s\n", "reroute", "What waits for it goes where the rules send it now.");
-    fprintf(out, "\n'mhs peer SUBCOMMAND --help' explains one.\n");
+static int peer_change_named(int argc, char **argv) {
+    const struct change *change = changes;
+    while (strcmp(change->name, argv[0]) != 0)
+        change++;
+    return peer_change(change, argc, argv);
 }
 
 int cmd_peer(int argc, char **argv) {
-    const char *name = argc > 1 ? argv[1] : "";
-    if (strcmp(name, "list") == 0)
-        return peer_list(argc - 1, argv + 1);
-    if (strcmp(name, "show") == 0)
-        return peer_show(argc - 1, argv + 1);
-    for (size_t i = 0; i < sizeof changes / sizeof *changes; i++)
-        if (strcmp(name, changes[i].name) == 0)
-            return peer_change(&changes[i], argc - 1, argv + 1);
-    if (strcmp(name, "reroute") == 0)
-        return queue_reroute(argc - 1, argv + 1);
-    bool help = strcmp(name, "--help") == 0;
-    if (!help)
-        mhs_fail(MHS_USAGE, *name ? "'mhs peer' has no subcommand '%s'" : "give a subcommand%s", name);
-    print_subcommands(help ? stdout : stderr);
-    return help ? MHS_OK : MHS_USAGE;
+    enum { CHANGE_COUNT = sizeof changes / sizeof *changes };
+    struct mhs_subcommand commands[CHANGE_COUNT + 4] = {{"list", peer_list, "list them"},
+                                                        {"show", peer_show, "show all that is known of one"}};
+    for (size_t i = 0; i < CHANGE_COUNT; i++)
+        commands[2 + i] = (struct mhs_subcommand){changes[i].name, peer_change_named, changes[i].summary};
+    commands[2 + CHANGE_COUNT] = (struct mhs_subcommand){
+        "reroute", queue_reroute, "What waits for it goes where the rules send it now."};
+    return mhs_subcommands("peer", "The neighbour MTAs.", commands, argc, argv);
 }

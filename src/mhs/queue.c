@@ -444,28 +444,19 @@ int queue_reroute(int argc, char **argv) {
     return status;
 }
 
-static void print_subcommands(FILE *out) {
-    fprintf(out,
-            "Usage: mhs queue SUBCOMMAND [OPTION]... [OPERAND]...\n\nThe copies that wait to be transferred "
-            "or delivered.\n\n"
-            "Subcommands:\n  list       list the copies that wait\n  show       show one with its history\n");
-    for (size_t i = 0; i < sizeof changes / sizeof *changes; i++)
-        fprintf(out, "  %-10s %s\n", changes[i].name, changes[i].summary);
-    fprintf(out, "\n'mhs queue SUBCOMMAND --help' explains one.\n");
+static int queue_change_named(int argc, char **argv) {
+    const struct change *change = changes;
+    while (strcmp(change->name, argv[0]) != 0)
+        change++;
+    return queue_change(change, argc, argv);
 }
 
 int cmd_queue(int argc, char **argv) {
-    const char *name = argc > 1 ? argv[1] : "";
-    if (strcmp(name, "list") == 0)
-        return queue_list(argc - 1, argv + 1);
-    if (strcmp(name, "show") == 0)
-        return queue_show(argc - 1, argv + 1);
-    for (size_t i = 0; i < sizeof changes / sizeof *changes; i++)
-        if (strcmp(name, changes[i].name) == 0)
-            return queue_change(&changes[i], argc - 1, argv + 1);
-    bool help = strcmp(name, "--help") == 0;
-    if (!help)
-        mhs_fail(MHS_USAGE, *name ? "'mhs queue' has no subcommand '%s'" : "give a subcommand%s", name);
-    print_subcommands(help ? stdout : stderr);
-    return help ? MHS_OK : MHS_USAGE;
+    enum { CHANGE_COUNT = sizeof changes / sizeof *changes };
+    struct mhs_subcommand commands[CHANGE_COUNT + 3] = {{"list", queue_list, "list the copies that wait"},
+                                                        {"show", queue_show, "show one with its history"}};
+    for (size_t i = 0; i < CHANGE_COUNT; i++)
+        commands[2 + i] = (struct mhs_subcommand){changes[i].name, queue_change_named, changes[i].summary};
+    return mhs_subcommands("queue", "The copies that wait to be transferred or delivered.", commands, argc,
+                           argv);
 }

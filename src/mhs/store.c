@@ -195,23 +195,11 @@ static int store_repair_command(int argc, char **argv) {
 }
 
 int cmd_store(int argc, char **argv) {
-    static const struct {
-        const char *name;
-        int (*run)(int argc, char **argv);
-    } commands[] = {{"check", store_check_command},
-                    {"repair", store_repair_command},
-                    {"backup", backup_command},
-                    {"restore", restore_command}};
-    const char *name = argc > 1 ? argv[1] : "";
-    for (size_t i = 0; i < sizeof commands / sizeof *commands; i++)
-        if (strcmp(name, commands[i].name) == 0)
-            return commands[i].run(argc - 1, argv + 1);
-    bool help = strcmp(name, "--help") == 0;
-    if (!help)
-        mhs_fail(MHS_USAGE, *name ? "'mhs store' has no subcommand '%s'" : "give a subcommand%s", name);
-    fprintf(help ? stdout : stderr,
-            "Usage: mhs store check|repair|backup|restore [OPTION]... FOLDER\n\n"
-            "Verifies the store on disk, puts it right, copies it and takes the copy back.\n"
-            "'mhs store backup --help' explains one.\n");
-    return help ? MHS_OK : MHS_USAGE;
+    static const struct mhs_subcommand commands[] = {
+        {"check", store_check_command, "verify a store on disk"},
+        {"repair", store_repair_command, "put right what can be"},
+        {"backup", backup_command, "copy the store while the daemon serves"},
+        {"restore", restore_command, "make the store from a copy"},
+        {0}};
+    return mhs_subcommands("store", "The store on disk.", commands, argc, argv);
 }

@@ -24,9 +24,11 @@ static int listen_at(const struct sockaddr *address, socklen_t length, struct er
     if (fd >= 0 && bind(fd, address, length) == 0 && listen(fd, BACKLOG) == 0)
         return fd;
     error_set(err, errno, "cannot listen at %s port %s: %s%s", host, port, strerror(errno),
-              errno == EACCES       ? "; ports below 1024 need root"
-              : errno == EADDRINUSE ? "; 'ss -ltnp' shows who has it"
-                                    : "");
+              errno == EACCES ? "; ports below 1024 need root"
+              : errno == EADDRINUSE
+                  ? "; another program listens there (ss -ltnp tells which): end it, or change "
+                    "'listen'"
+                  : "");
     if (fd >= 0)
         close(fd);
     return -1;
@@ -57,7 +59,9 @@ static bool make_way(const char *path, const struct sockaddr_un *address, struct
     if (probe >= 0)
         close(probe);
     if (served)
-        return error_set(err, EADDRINUSE, "a daemon is running already: it serves %s", path);
+        return error_set(err, EADDRINUSE,
+                         "a daemon is running already: it serves %s; end it, or let 'socket' name another",
+                         path);
     struct stat status;
     if (lstat(path, &status) == 0 && S_ISSOCK(status.st_mode))
         unlink(path);

@@ -43,6 +43,7 @@ const char *user_address(struct arena *arena, struct span text, struct error *er
 
 json_t *request_users(struct client *client, json_t *request);
 json_t *request_user_add(struct client *client, json_t *request);
+json_t *request_user_set(struct client *client, json_t *request);
 json_t *request_user_remove(struct client *client, json_t *request);
 
 /* ---- client.c: answers ---- */
@@ -66,6 +67,8 @@ void submit_begin(struct client *client, uint64_t ref, struct span payload);
 void submit_content(struct client *client, uint64_t ref, struct span payload);
 void submit_end(struct client *client, uint64_t ref, struct span payload);
 void submissions_free(struct client *client);
+/* Each second: gives up those that nothing came of for long. `now`: monotonic µs. */
+void submissions_tick(struct mta *mta, int64_t now);
 
 /* ---- mailbox.c ---- */
 

@@ -234,11 +234,12 @@ json_t *request_mailbox_mark(struct client *client, json_t *request) {
         return error;
     if (!json_is_boolean(seen))
         return client_error("bad-request", "give seen, true or false");
-    uint32_t flags = json_is_true(seen) ? entry.flags | FLAG_SEEN : entry.flags & ~FLAG_SEEN;
-    if (!store_set_entry_flags(mta->batch.store, opened.mailbox, entry.sequence, flags))
+    bool is_seen = json_is_true(seen);
+    if (!store_change_entry_flags(mta->batch.store, opened.mailbox, entry.sequence, is_seen ? FLAG_SEEN : 0,
+                                  is_seen ? 0 : FLAG_SEEN))
         return client_error("unavailable", "no memory");
     batch_arm(mta);
-    return json_pack("{s:i}", "changed", flags != entry.flags);
+    return json_pack("{s:i}", "changed", is_seen != ((entry.flags & FLAG_SEEN) != 0));
 }
 
 json_t *mailbox_mark_notified(struct client *client, struct span mailbox, uint64_t sequence) {
@@ -253,8 +254,7 @@ json_t *mailbox_mark_notified(struct client *client, struct span mailbox, uint64
     if (entry.flags & FLAG_NOTIFIED)
         return client_error("wrong-state", "the notification for entry %llu was sent already",
                             (unsigned long long)sequence);
-    return store_set_entry_flags(mta->batch.store, opened.mailbox, entry.sequence,
-                                 entry.flags | FLAG_NOTIFIED)
+    return store_change_entry_flags(mta->batch.store, opened.mailbox, entry.sequence, FLAG_NOTIFIED, 0)
                ? NULL
                : client_error("unavailable", "no memory");
 }

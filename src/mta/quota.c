@@ -2,7 +2,7 @@
  * What mailboxes and submissions may take of the disk, so that nobody fills it
  * for the others. What a mailbox holds is counted from its rows at the first
  * look and kept up with the batches; what a uid has in open submissions is
- * counted as it comes.
+ * counted as it comes: contents against the disk, envelopes against the memory.
  */
 #include "mta/quota.h"
 
@@ -114,31 +114,59 @@ bool quota_forget(struct mta *mta, uint32_t mailbox) {
 
 /* ---- submissions ---- */
 
+/* Most submissions that one uid has open, on all its connections, and most octets of their envelopes, which
+ * wait in memory until the end of the submission. */
+#define OPEN_MOST      64
+#define ENVELOPES_MOST ((uint64_t)16 << 20)
+
+struct submission_use {
+    uint64_t octets; /* of contents */
+    uint64_t envelopes;
+    unsigned open;
+};
+
+static struct submission_use *submissions_of(struct mta *mta, uint32_t uid) {
+    struct submission_use *use = map_get(&mta->submission_use, (uint64_t)uid + 1);
+    if (use || !(use = mem_alloc(sizeof *use)))
+        return use;
+    *use = (struct submission_use){0};
+    if (map_put(&mta->submission_use, (uint64_t)uid + 1, use))
+        return use;
+    mem_free(use);
+    return NULL;
+}
+
+const char *quota_begin(struct mta *mta, uint32_t uid, uint64_t envelope) {
+    struct submission_use *use = submissions_of(mta, uid);
+    if (!use)
+        return "no memory";
+    if (use->open >= OPEN_MOST)
+        return "your user has 64 submissions open: end one first";
+    if (envelope > ENVELOPES_MOST - use->envelopes)
+        return "the envelopes of your user's open submissions have 16 MiB, the most that is held in memory: "
+               "end "
+               "one first";
+    use->open++;
+    use->envelopes += envelope;
+    return NULL;
+}
+
 bool quota_submit(struct mta *mta, uint32_t uid, uint64_t octets) {
     uint64_t most = mta->config->limits.submission_octets;
-    uint64_t *use = map_get(&mta->submission_use, (uint64_t)uid + 1);
-    if (!use) {
-        use = mem_alloc(sizeof *use);
-        if (!use)
-            return false;
-        *use = 0;
-        if (!map_put(&mta->submission_use, (uint64_t)uid + 1, use)) {
-            mem_free(use);
-            return false;
-        }
-    }
-    if (most && (*use > most || octets > most - *use))
+    struct submission_use *use = submissions_of(mta, uid);
+    if (!use || (most && (use->octets > most || octets > most - use->octets)))
         return false;
-    *use += octets;
+    use->octets += octets;
     return true;
 }
 
-void quota_submitted(struct mta *mta, uint32_t uid, uint64_t octets) {
-    uint64_t *use = map_get(&mta->submission_use, (uint64_t)uid + 1);
+void quota_submitted(struct mta *mta, uint32_t uid, uint64_t envelope, uint64_t octets) {
+    struct submission_use *use = map_get(&mta->submission_use, (uint64_t)uid + 1);
     if (!use)
         return;
-    *use -= octets < *use ? octets : *use;
-    if (*use)
+    use->octets -= octets;
+    use->envelopes -= envelope;
+    if (--use->open)
         return;
     map_remove(&mta->submission_use, (uint64_t)uid + 1);
     mem_free(use);

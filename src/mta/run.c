@@ -396,6 +396,7 @@ void mta_tick(struct mta *mta) {
     pace_tick(mta, now);
     convert_tick(mta);
     guesses_tick(mta->guesses, clock_monotonic_us());
+    submissions_tick(mta, clock_monotonic_us());
     if (mta->stopping)
         finish_stop(mta);
 }

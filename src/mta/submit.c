@@ -9,18 +9,19 @@
 #include "names/oraddress.h"
 #include "schema/x411p3.h"
 
-#define OPEN_MOST     64
-#define ENVELOPE_MOST (IPC_CLIENT_MAX)
+/* A submission that gets no frame for so long is given up: whatever holds it open is not at work on it. */
+#define PATIENCE (600 * SECOND)
 
 struct submission {
     enum ipc_submission kind;
-    uint64_t octets; /* counted for its uid */
+    int64_t heard;   /* monotonic µs of its last frame */
+    uint64_t octets; /* of the content, counted for its uid */
     struct bytes *envelope;
     struct store_content *content;
 };
 
 static void submission_free(const struct client *client, struct submission *submission) {
-    quota_submitted(client->net->mta, client->uid, submission->octets);
+    quota_submitted(client->net->mta, client->uid, bytes_head(submission->envelope).len, submission->octets);
     store_content_release(submission->content);
     bytes_drop(submission->envelope);
     mem_free(submission);
@@ -74,44 +75,61 @@ static json_t *why_not(const struct client *client, uint64_t ref, uint8_t kind) 
         return client_error("inconsistent-request",
                             "a submission with this ref is open: the two are given up; use a ref of its own "
                             "for each");
-    if (client->submissions.count >= OPEN_MOST)
-        return client_error("unavailable", "%d submissions are open on this connection: end one first",
-                            OPEN_MOST);
     if (mta->stopping)
         return client_error("unavailable", "the MTA is stopping");
     return store_accepting(mta->store) ? NULL
                                        : client_error("unavailable", "%s", store_cause(mta->store)->text);
 }
 
-/* False without memory, or (err) when the store can't take a content. */
-static bool open_submission(struct client *client, uint64_t ref, enum ipc_submission kind,
-                            struct span envelope, struct error *err) {
+/* NULL: it is open. */
+static json_t *open_submission(struct client *client, uint64_t ref, enum ipc_submission kind,
+                               struct span envelope) {
+    struct mta *mta = client->net->mta;
+    struct error err = {0};
     struct submission *submission = mem_alloc(sizeof *submission);
-    if (!submission) {
-        quota_submitted(client->net->mta, client->uid, envelope.len);
-        return false;
+    struct bytes *bytes = submission ? bytes_new(envelope, (struct span){NULL, 0}) : NULL;
+    const char *over = bytes ? quota_begin(mta, client->uid, envelope.len) : "no memory";
+    if (over) {
+        bytes_drop(bytes);
+        mem_free(submission);
+        return client_error("unavailable", "%s", over);
     }
-    *submission = (struct submission){.kind = kind, .octets = envelope.len};
-    submission->envelope = bytes_new(envelope, (struct span){NULL, 0});
-    submission->content = store_content_create(client->net->mta->store, 0, err);
-    if (submission->envelope && submission->content && map_put(&client->submissions, ref, submission))
-        return true;
+    *submission = (struct submission){.kind = kind, .heard = clock_monotonic_us(), .envelope = bytes};
+    submission->content = store_content_create(mta->store, 0, &err);
+    if (submission->content && map_put(&client->submissions, ref, submission))
+        return NULL;
     submission_free(client, submission);
-    return false;
+    return client_error("unavailable", "%s", err.text[0] ? err.text : "no memory");
 }
 
 void submit_begin(struct client *client, uint64_t ref, struct span payload) {
-    struct error err = {0};
     struct reader r = reader_of(payload);
     uint8_t kind = reader_u8(&r);
-    struct span envelope = payload_rest(&r);
     json_t *error = why_not(client, ref, kind);
-    if (!error && !quota_submit(client->net->mta, client->uid, envelope.len))
-        error = over_quota(client);
-    else if (!error && !open_submission(client, ref, (enum ipc_submission)kind, envelope, &err))
-        error = client_error("unavailable", "%s", err.text[0] ? err.text : "no memory");
+    if (!error)
+        error = open_submission(client, ref, (enum ipc_submission)kind, payload_rest(&r));
     if (error)
         refuse(client, ref, error);
+}
+
+/* The first that has been silent for too long. False: there is none. */
+static bool give_up_silent(struct client *client, int64_t now) {
+    for (size_t i = 0; i < client->submissions.room; i++) {
+        const struct submission *submission = client->submissions.slots[i].value;
+        if (!submission || now - submission->heard < PATIENCE)
+            continue;
+        refuse(client, client->submissions.slots[i].key,
+               client_error("unavailable", "the submission was given up: nothing came for 10 minutes"));
+        return true;
+    }
+    return false;
+}
+
+void submissions_tick(struct mta *mta, int64_t now) {
+    for (struct net *net = mta->nets; net; net = net->next)
+        for (size_t i = 0; i < net->clients.room; i++)
+            while (net->clients.slots[i].value && give_up_silent(net->clients.slots[i].value, now))
+                ;
 }
 
 /* What comes after a refusal is let go by. */
@@ -121,6 +139,7 @@ void submit_content(struct client *client, uint64_t ref, struct span payload) {
     struct error err = {0};
     if (!submission)
         return;
+    submission->heard = clock_monotonic_us();
     uint64_t most = mta->config->limits.content_octets;
     if (submission->kind == IPC_SUBMISSION_PROBE)
         refuse(client, ref, client_error("inconsistent-request", "a probe has no content"));

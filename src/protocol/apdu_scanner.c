@@ -341,6 +341,42 @@ bool apdu_scanner_save(const struct apdu_scanner *s, struct buf *out) {
     return buf_append_span(out, s->state == APDU_COLLECT ? SPAN_LIT("") : buf_span(&s->pending));
 }
 
+/* Whoever kept the state may have changed it: each definite level fits into what encloses it. */
+static bool levels_nest(const struct apdu_scanner *s) {
+    uint64_t around = UINT64_MAX;
+    for (unsigned i = 0; i < s->depth; i++) {
+        if (s->levels[i].indefinite)
+            continue;
+        if (s->levels[i].left > around)
+            return false;
+        around = s->levels[i].left;
+    }
+    return s->octets_left <= around;
+}
+
+/* True for a state that scanning can come to. */
+static bool is_possible(const struct apdu_scanner *s) {
+    bool message = s->kind == IPC_APDU_MESSAGE,
+         other = s->kind == IPC_APDU_REPORT || s->kind == IPC_APDU_PROBE;
+    if (s->kind > IPC_APDU_REPORT || !levels_nest(s) || (s->octets_left > 0) != (s->state == APDU_OCTETS))
+        return false;
+    switch (s->state) {
+    case APDU_OUTER:
+        return s->depth == 0 && !other;
+    case APDU_COLLECT:
+        return message ? s->depth == 1 : other && s->depth == 0;
+    case APDU_CONTENT:
+    case APDU_OCTETS:
+    case APDU_CLOSE:
+        return message && s->depth >= CONTENT_DEPTH;
+    case APDU_COMPLETE:
+        return (message || other) && s->depth == 0;
+    case APDU_FAILED:
+        break;
+    }
+    return false;
+}
+
 bool apdu_scanner_restore(struct apdu_scanner *s, struct span state, struct span collected,
                           size_t envelope_limit) {
     struct reader r = reader_of(state);
@@ -357,8 +393,10 @@ bool apdu_scanner_restore(struct apdu_scanner *s, struct span state, struct span
         s->levels[i].indefinite = reader_u8(&r) != 0;
         s->levels[i].left = reader_u64(&r);
     }
+    if (r.failed || !is_possible(s))
+        return false;
     struct span header = reader_take(&r, reader_left(&r));
     if (s->state == APDU_COLLECT ? header.len > 0 : header.len >= HEADER_MAX || collected.len > 0)
         return false;
-    return !r.failed && buf_append_span(&s->pending, header) && buf_append_span(&s->pending, collected);
+    return buf_append_span(&s->pending, header) && buf_append_span(&s->pending, collected);
 }

@@ -37,7 +37,18 @@ struct run {
     size_t first, count;
 };
 
-/* The longest run of equal places in `within`; each place is `HOST_TEXT_SIZE` octets at `offset`. */
+static int64_t oldest_since(struct connection *const *found, struct run run) {
+    int64_t since = INT64_MAX;
+    for (size_t i = run.first; i < run.first + run.count; i++)
+        since = found[i]->since < since ? found[i]->since : since;
+    return since;
+}
+
+/*
+ * The longest run of equal places in `within`, of several that with the oldest
+ * connection: it would always be the same one otherwise. Each place is
+ * `HOST_TEXT_SIZE` octets at `offset`.
+ */
 static struct run longest(struct connection *const *found, struct run within, size_t offset) {
     struct run best = {.first = within.first};
     size_t end = within.first + within.count;
@@ -45,8 +56,10 @@ static struct run longest(struct connection *const *found, struct run within, si
         const char *place = (const char *)found[first] + offset;
         for (next = first + 1; next < end && strcmp((const char *)found[next] + offset, place) == 0;)
             next++;
-        if (next - first > best.count)
-            best = (struct run){first, next - first};
+        struct run run = {first, next - first};
+        if (run.count > best.count ||
+            (run.count == best.count && oldest_since(found, run) < oldest_since(found, best)))
+            best = run;
     }
     return best;
 }

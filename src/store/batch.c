@@ -292,8 +292,9 @@ uint64_t store_add_entry(struct store_batch *batch, uint32_t mailbox, const stru
     return operation->entry.sequence;
 }
 
-bool store_set_entry_flags(struct store_batch *batch, uint32_t mailbox, uint64_t sequence, uint32_t flags) {
-    return add_ids(batch, SET_ENTRY, mailbox, sequence, flags);
+bool store_change_entry_flags(struct store_batch *batch, uint32_t mailbox, uint64_t sequence, uint32_t set,
+                              uint32_t clear) {
+    return add_ids(batch, SET_ENTRY, mailbox, sequence, (uint64_t)clear << 32 | set);
 }
 
 bool store_remove_entry(struct store_batch *batch, uint32_t mailbox, uint64_t sequence, uint64_t message) {

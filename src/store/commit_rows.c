@@ -207,7 +207,8 @@ bool rows_write(struct store_batch *batch, struct operation *operation, struct e
     case ADD_ENTRY:
         return add_entry(batch, operation, err);
     case SET_ENTRY:
-        return BIND(store, SQL_SET_ENTRY, err, entry_id(operation->number, id), (int64_t)other) &&
+        return BIND(store, SQL_SET_ENTRY, err, entry_id(operation->number, id), (int64_t)(other & UINT32_MAX),
+                    (int64_t)(other >> 32)) &&
                sql_run(store, SQL_SET_ENTRY, NULL, err);
     case DROP_ENTRY:
         return drop(batch, SQL_DROP_ENTRY, (uint64_t)entry_id(operation->number, id), other, err);

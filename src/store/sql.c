@@ -58,7 +58,7 @@ static const char *const texts[SQL_STATEMENTS] = {
     [SQL_MOVE_ENTRIES] = "UPDATE entry SET id = id - (?1 << 32) + (?2 << 32) + ?3"
                          " WHERE id > (?1 << 32) AND id < ((?1 + 1) << 32)",
     [SQL_ADD_ENTRY] = "INSERT INTO entry VALUES(?1, ?2, ?3, ?4, ?5, ?6)",
-    [SQL_SET_ENTRY] = "UPDATE entry SET flags = ?2 WHERE id = ?1",
+    [SQL_SET_ENTRY] = "UPDATE entry SET flags = (flags & ~?3) | ?2 WHERE id = ?1",
     [SQL_DROP_ENTRY] = "DELETE FROM entry WHERE id = ?1",
     [SQL_GET_ENTRY] = "SELECT id, message, at, flags, data, octets FROM entry WHERE id = ?1",
     [SQL_PUT_RECORD] = "INSERT OR REPLACE INTO record VALUES(?1, ?2, ?3)",

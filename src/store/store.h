@@ -475,7 +475,9 @@ bool store_rename_mailboxes(struct store *store, store_key_cb *key_of, void *con
 
 /* Delivers: adds an entry. `sequence` is ignored; returns the new one. */
 uint64_t store_add_entry(struct store_batch *batch, uint32_t mailbox, const struct store_entry *entry);
-bool store_set_entry_flags(struct store_batch *batch, uint32_t mailbox, uint64_t sequence, uint32_t flags);
+/* Sets and clears flags of an entry; those that other operations of the batch change stay theirs. */
+bool store_change_entry_flags(struct store_batch *batch, uint32_t mailbox, uint64_t sequence, uint32_t set,
+                              uint32_t clear);
 bool store_remove_entry(struct store_batch *batch, uint32_t mailbox, uint64_t sequence, uint64_t message);
 
 bool store_get_entry(struct store *store, uint32_t mailbox, uint64_t sequence, struct arena *arena,

@@ -107,6 +107,32 @@ static void hostile_submissions_are_answered(void **state) {
     world_end(&world);
 }
 
+/* Envelopes wait in memory until their submissions end: what one uid has there is counted over all its
+ * connections, and its submissions too. */
+static void open_submissions_of_a_uid_are_limited(void **state) {
+    enum { ENVELOPE = 1000000, FIT = 16 };
+    static uint8_t envelope[ENVELOPE];
+    struct world world;
+    (void)state;
+    world_begin(&world);
+    for (uint64_t number = 1; number <= FIT + 1; number++) {
+        client(&world, (uint32_t)number, 1001);
+        tell(&world, IPC_SUBMIT_BEGIN, number << 32 | 1, SPAN_LIT("\1"), span_of(envelope, ENVELOPE));
+    }
+    assert_string_equal(error_of(&world, (uint64_t)(FIT + 1) << 32 | 1), "unavailable");
+    client(&world, 100, 1002); /* another's are his own */
+    tell(&world, IPC_SUBMIT_BEGIN, (uint64_t)100 << 32 | 1, SPAN_LIT("\1"), span_of(envelope, ENVELOPE));
+    tell(&world, IPC_SUBMIT_END, (uint64_t)100 << 32 | 1, NOTHING, NOTHING);
+    assert_string_equal(error_of(&world, (uint64_t)100 << 32 | 1), "inconsistent-request");
+    tell(&world, IPC_CLIENT_CLOSE, 1, NOTHING, NOTHING); /* what it had is free again */
+    for (uint64_t ref = 1; ref <= 49; ref++)
+        tell(&world, IPC_SUBMIT_BEGIN, (uint64_t)2 << 32 | (ref + 1), SPAN_LIT("\1x"), NOTHING);
+    tell(&world, IPC_SUBMIT_BEGIN, (uint64_t)3 << 32 | 2, SPAN_LIT("\1x"), NOTHING);
+    assert_string_equal(error_of(&world, (uint64_t)3 << 32 | 2), "unavailable"); /* the 65th */
+    still_served(&world);
+    world_end(&world);
+}
+
 /* The limit of an envelope is the one of another configuration in the two processes, while one is read anew.
  */
 static void an_envelope_over_the_limit_is_refused(void **state) {
@@ -128,6 +154,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(late_frames_are_passed_over),
         cmocka_unit_test(hostile_submissions_are_answered),
+        cmocka_unit_test(open_submissions_of_a_uid_are_limited),
         cmocka_unit_test(an_envelope_over_the_limit_is_refused),
     };
     return cmocka_run_group_tests_name("breaches", tests, NULL, NULL);

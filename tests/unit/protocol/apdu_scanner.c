@@ -193,6 +193,26 @@ static void a_saved_state_that_is_broken_is_refused(void **state) {
     assert_false(apdu_scanner_restore(&s, S(""), S(""), 1000));
     assert_false(apdu_scanner_restore(&s, S("\x09\x01\x01"), S(""), 1000));
     assert_false(apdu_scanner_restore(&s, S("\x02\x01\xFF"), S(""), 1000));
+    /* State, kind and depth that scanning never comes to: then end-of-contents octets would leave no level.
+     */
+    static const uint8_t possible[][3] = {
+        {APDU_OUTER, 0, 0},   {APDU_OUTER, 1, 0},    {APDU_COLLECT, 1, 1},  {APDU_COLLECT, 2, 0},
+        {APDU_COLLECT, 3, 0}, {APDU_CONTENT, 1, 1},  {APDU_CONTENT, 1, 2},  {APDU_CLOSE, 1, 1},
+        {APDU_CLOSE, 1, 2},   {APDU_COMPLETE, 1, 0}, {APDU_COMPLETE, 2, 0}, {APDU_COMPLETE, 3, 0}};
+    for (unsigned which = 0; which < 7 * 5 * 3; which++) {
+        uint8_t octets[3 + 16 + 2 * 9] = {(uint8_t)(which % 7), (uint8_t)(which / 7 % 5),
+                                          (uint8_t)(which / 35)};
+        octets[19] = octets[28] = 1; /* indefinite levels */
+        bool want = false;
+        for (size_t i = 0; i < sizeof possible / sizeof *possible; i++)
+            want |= memcmp(octets, possible[i], 3) == 0;
+        assert_int_equal(apdu_scanner_restore(&s, span_of(octets, 19 + 9u * octets[2]), S(""), 1000), want);
+    }
+    /* An inner level that is longer than its outer one. */
+    uint8_t levels[3 + 16 + 2 * 9] = {APDU_CONTENT, 1, 2, [27] = 5, [36] = 6};
+    assert_false(apdu_scanner_restore(&s, span_of(levels, sizeof levels), S(""), 1000));
+    levels[36] = 5;
+    assert_true(apdu_scanner_restore(&s, span_of(levels, sizeof levels), S(""), 1000));
     apdu_scanner_free(&s);
 }
 

@@ -93,11 +93,28 @@ static void networks_of_one_site_are_one_crowd(void **state) {
     assert_string_equal(first->site, "2001:db8:1::/48");
 }
 
+/* Where all have as many, it is not the one whose address comes first by its letters that goes each time. */
+static void of_equal_crowds_the_oldest_connection_goes(void **state) {
+    (void)state;
+    begin();
+    struct connection *oldest = comes_from("192.0.2.9");
+    comes_from("192.0.2.5");
+    comes_from("192.0.2.1"); /* sorts first, and came last */
+    goes(oldest, 1);
+    begin();
+    comes_from("2001:db8:9::1");
+    comes_from("2001:db8:9::1");
+    comes_from("2001:db8:1::1");
+    comes_from("2001:db8:1::1");
+    goes(&stage.connections[0], 2);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_host_with_the_most_loses_its_oldest),
         cmocka_unit_test(ipv6_addresses_of_one_network_are_one_crowd),
         cmocka_unit_test(networks_of_one_site_are_one_crowd),
+        cmocka_unit_test(of_equal_crowds_the_oldest_connection_goes),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -218,7 +218,8 @@ static void mailbox_entries(void **state) {
     struct store_entry entry;
     assert_true(store_get_entry(room->store, box, 4, &room->arena, &entry, NULL));
     assert_int_equal(entry.flags, 3);
-    store_set_entry_flags(room->batch, box, 2, 77);
+    store_change_entry_flags(room->batch, box, 2, 76, 0);
+    store_change_entry_flags(room->batch, box, 2, 1, 2); /* in one batch, what the other set stays */
     store_remove_entry(room->batch, box, 4, entry.message);
     room_commit(room);
     room_reopen(room);

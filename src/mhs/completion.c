@@ -1,0 +1,127 @@
+/*
+ * `mhs completion`: what a shell needs to complete command lines, made from the tables of commands and
+ * options that --help prints. The build installs it.
+ */
+#include "mhs/completion.h"
+
+#include <fcntl.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/buf.h"
+
+/* The usage texts call back without a context. */
+static struct {
+    struct buf cases;       /* for each command: a pattern and its words */
+    struct buf subcommands; /* words of the command that is being asked */
+    const char *list;       /* how a shell begins a list of words */
+} making;
+
+static void add_options(const struct mhs_option *options) {
+    for (; options && options->name; options++)
+        if (options->help) /* else a former name */
+            buf_printf(&making.cases, " --%s", options->name);
+}
+
+static void add_usage(const struct mhs_usage *usage, const struct mhs_option *shared) {
+    const char *subcommand = strchr(usage->command, ' ');
+    if (subcommand)
+        buf_printf(&making.subcommands, "%s", subcommand);
+    buf_printf(&making.cases, "    \"%s \"*) found=%s", usage->command, making.list);
+    add_options(usage->options);
+    add_options(shared);
+    buf_printf(&making.cases, "%s ;;\n", making.list[0] == '(' ? ")" : "\"");
+}
+
+/* A command that has no table of subcommands prints its help: not here. */
+static void ask_quietly(const struct mhs_command *command) {
+    char *ask[] = {(char *)command->name, "--help", NULL};
+    fflush(stdout);
+    int kept = dup(STDOUT_FILENO), nowhere = open("/dev/null", O_WRONLY | O_CLOEXEC);
+    dup2(nowhere, STDOUT_FILENO);
+    command->run(2, ask);
+    fflush(stdout);
+    dup2(kept, STDOUT_FILENO);
+    close(kept);
+    close(nowhere);
+}
+
+static void make_cases(const struct mhs_command *commands, const char *list) {
+    buf_init(&making.cases, 0);
+    buf_init(&making.subcommands, 0);
+    making.list = list;
+    mhs_usage_taken = add_usage;
+    for (; commands->name; commands++) {
+        if (strcmp(commands->name, "help") == 0)
+            continue; /* its operands are the commands */
+        buf_clear(&making.subcommands);
+        ask_quietly(commands);
+        if (making.subcommands.len)
+            buf_printf(&making.cases, "    \"%s \"*) found=%s%.*s --help%s ;;\n", commands->name, list,
+                       (int)making.subcommands.len, (const char *)making.subcommands.data,
+                       list[0] == '(' ? ")" : "\"");
+    }
+    mhs_usage_taken = NULL;
+}
+
+static void print_commands(const struct mhs_command *commands) {
+    for (; commands->name; commands++)
+        printf(" %s", commands->name);
+    printf(" --json --wide --socket --version --help");
+}
+
+/* The words before the one that is being completed, without options, tell the command. */
+static const char bash_head[] = "# Completion of mhs for bash, made by 'mhs completion bash'.\n"
+                                "_mhs() {\n"
+                                "  local word=${COMP_WORDS[COMP_CWORD]} command= found= i\n"
+                                "  for ((i = 1; i < COMP_CWORD; i++)); do\n"
+                                "    case ${COMP_WORDS[i]} in\n"
+                                "    --socket) ((i++)) ;;\n"
+                                "    -*) ;;\n"
+                                "    *) command+=\"${COMP_WORDS[i]} \" ;;\n"
+                                "    esac\n"
+                                "  done\n"
+                                "  case $command in\n";
+static const char zsh_head[] = "#compdef mhs\n"
+                               "# Completion of mhs for zsh, made by 'mhs completion zsh'.\n"
+                               "_mhs() {\n"
+                               "  local command= i\n"
+                               "  local -a found\n"
+                               "  for ((i = 2; i < CURRENT; i++)); do\n"
+                               "    case ${words[i]} in\n"
+                               "    --socket) ((i++)) ;;\n"
+                               "    -*) ;;\n"
+                               "    *) command+=\"${words[i]} \" ;;\n"
+                               "    esac\n"
+                               "  done\n"
+                               "  case $command in\n";
+
+static int print_script(const struct mhs_command *commands, bool zsh) {
+    make_cases(commands, zsh ? "(" : "\"");
+    fputs(zsh ? zsh_head : bash_head, stdout);
+    fwrite(making.cases.data, 1, making.cases.len, stdout);
+    printf("    \"\" | \"help \") found=%s", making.list);
+    print_commands(commands);
+    printf("%s ;;\n  esac\n", zsh ? ")" : "\"");
+    fputs(zsh ? "  compadd -- $found\n  _files\n}\n_mhs \"$@\"\n"
+              : "  COMPREPLY=($(compgen -W \"$found\" -- \"$word\"))\n}\ncomplete -o default -F _mhs mhs\n",
+          stdout);
+    bool failed = making.cases.failed || making.subcommands.failed;
+    buf_free(&making.cases);
+    buf_free(&making.subcommands);
+    return failed ? mhs_fail(MHS_FAILED, "no memory") : MHS_OK;
+}
+
+int completion(const struct mhs_command *commands, int argc, char **argv) {
+    static const struct mhs_usage usage = {"completion", "bash|zsh",
+                                           "Prints what the shell needs to complete command lines of mhs.",
+                                           "For this shell alone: source <(mhs completion bash)", NULL};
+    struct mhs_line line;
+    const char *shell;
+    mhs_line_init(&line, &usage, argc, argv);
+    if (mhs_line_operands(&line, 1, 1, &shell) < 0)
+        return line.status;
+    if (strcmp(shell, "bash") != 0 && strcmp(shell, "zsh") != 0)
+        return mhs_usage_error(&usage, "it is made for bash and zsh, not for '%s'", shell);
+    return print_script(commands, shell[0] == 'z');
+}
