@@ -506,16 +506,19 @@ static void a_reload_keeps_what_it_can_not_change(void **state) {
     struct error err = {0};
     struct config_report report;
     config_report_init(&report);
-    struct config *old = read_text(HEAD "store = \"/a\" socket = \"/s\" node = n1\n"
-                                        "listen = { \"\\\"P1\\\"/Internet=127.0.0.1+10102\" }\n"
-                                        "peer BETA { password = \"old secret\" our-password = \"x\" idle = 5 }\npeer GAMMA { }\n"
-                                        "user \"" JIM "\" { redirection { } }\n",
-                                   &err);
-    write_file("main.conf", HEAD "store = \"/b\" socket = \"/t\" node = n2 net-processes = 3\n"
-                                 "listen = { \"Internet=127.0.0.1+10103\", \"Internet=127.0.0.1+10104\" }\n"
-                                 "log-level = debug\n"
-                                 "peer DELTA { }\npeer BETA { password = \"new secret\" former-password = \"old secret\" idle = 0 }\n"
-                                 "user \"" JIM "\" { redirection { max-length = 5 } redirection { } }\n");
+    struct config *old = read_text(
+        HEAD "store = \"/a\" socket = \"/s\" node = n1\n"
+             "listen = { \"\\\"P1\\\"/Internet=127.0.0.1+10102\" }\n"
+             "peer BETA { password = \"old secret\" our-password = \"x\" idle = 5 }\npeer GAMMA { }\n"
+             "user \"" JIM "\" { redirection { } }\n",
+        &err);
+    write_file(
+        "main.conf", HEAD
+        "store = \"/b\" socket = \"/t\" node = n2 net-processes = 3\n"
+        "listen = { \"Internet=127.0.0.1+10103\", \"Internet=127.0.0.1+10104\" }\n"
+        "log-level = debug\n"
+        "peer DELTA { }\npeer BETA { password = \"new secret\" former-password = \"old secret\" idle = 0 }\n"
+        "user \"" JIM "\" { redirection { max-length = 5 } redirection { } }\n");
     struct config *fresh = config_read_file(in_folder("main.conf"), old, &report, &err);
     assert_string_equal(err.text, "");
     config_free(old);
@@ -600,14 +603,16 @@ static void what_stands_twice_or_is_unknown_is_said(void **state) {
     refused(HEAD "node = \"no end\n\n", "line 4: a text in quotes is not closed", "");
     refused(HEAD "peer B {\n\n", "line 4: peer \"B\"", "not closed");
     /* The next quote closes it, and its text would be told as out of place. */
-    refused(HEAD "node = \"no end\n\nlisten = { \"Internet=127.0.0.1+1\" }\n", "line 4: a quote that opens here", "");
-    refused(HEAD "peer B { password = 'x\n our-password = 'y' }\n", "line 4: a quote that opens here", "put '");
+    refused(HEAD "node = \"no end\n\nlisten = { \"Internet=127.0.0.1+1\" }\n",
+            "line 4: a quote that opens here", "");
+    refused(HEAD "peer B { password = 'x\n our-password = 'y' }\n", "line 4: a quote that opens here",
+            "put '");
     /* Each thing is named once. */
     refused_as(HEAD "listen = { \"nonsense\" }\n", "presentation address");
     refused_as("run-as = \"\"\nmta-name = A\ndomain = \"nonsense\"\n", "domain:");
-    refused_as(HEAD "route \"/Q=X\" { next-hop B { } }\npeer B { }\n", "route");
-    refused_as(HEAD "user \"/Q=X\" { }\n", "user");
-    refused_as(HEAD "user \"/Q=X\" { }\n", "/Q=X");
+    refused_as(HEAD "route \"/ZZ=X\" { next-hop B { } }\npeer B { }\n", "route");
+    refused_as(HEAD "user \"/ZZ=X\" { }\n", "user");
+    refused_as(HEAD "user \"/ZZ=X\" { }\n", "/ZZ=X");
 }
 
 /* A person mends them all in one go. */
