@@ -30,19 +30,53 @@ static void lose_store(struct clients *clients, const char *cause) {
     clients->status = 1;
 }
 
-void clients_tell_store(struct clients *clients, enum ipc_type type, uint64_t ref, struct span payload) {
+/* When it can't be told the process ends. */
+static void tell_store(struct clients *clients, enum ipc_type type, uint64_t ref, struct span payload) {
     if (!clients->store || !ipc_send(clients->store, type, ref, payload, (struct span){NULL, 0}))
         lose_store(clients, "a frame could not be sent");
 }
 
-bool clients_store_is_full(const struct clients *clients) {
-    return !clients->store || ipc_is_full(clients->store);
-}
-
-void clients_leave_when_done(struct clients *clients) {
+/* When the process is stopping and nothing waits for an answer. */
+static void leave_when_done(struct clients *clients) {
     if (clients->stopping && clients->open == 0)
         event_base_loopexit(clients->loop, NULL);
 }
+
+/* ---- the local socket ---- */
+
+static void on_enter(struct client *client) {
+    struct buf payload;
+    buf_init(&payload, 0);
+    buf_append_u32(&payload, client->uid);
+    buf_append_u32(&payload, client->gid);
+    tell_store(client->clients, IPC_CLIENT_OPEN, client->number, buf_span(&payload));
+    buf_free(&payload);
+}
+
+static void on_leave(struct client *client) {
+    readers_leave(client);
+    tell_store(client->clients, IPC_CLIENT_CLOSE, client->number, (struct span){NULL, 0});
+}
+
+static void on_client_frame(struct client *client, enum ipc_type type, uint64_t ref, struct span payload) {
+    if (manage_serves(type, payload))
+        manage_ask(client, ref, payload);
+    else if (readers_serve(client->clients, type, payload))
+        readers_ask(client, type, ref, payload);
+    else
+        tell_store(client->clients, type, ref, payload);
+}
+
+static bool is_full(const struct client *client) {
+    const struct clients *clients = client->clients;
+    return !clients->store || ipc_is_full(clients->store) || readers_are_full(client);
+}
+
+static const struct local_calls local_calls = {.enter = on_enter,
+                                               .leave = on_leave,
+                                               .frame = on_client_frame,
+                                               .is_full = is_full,
+                                               .answered = leave_when_done};
 
 /* ---- the store process ---- */
 
@@ -146,7 +180,7 @@ struct clients *clients_new(struct event_base *loop, const struct clients_config
     struct clients *clients = mem_alloc(sizeof *clients);
     if (!clients)
         return NULL;
-    *clients = (struct clients){.loop = loop, .config = config, .reload = reload_};
+    *clients = (struct clients){.loop = loop, .config = config, .reload = reload_, .calls = &local_calls};
     buf_init(&clients->config_parts, IPC_CONFIG_MAX);
     if (!attach(clients, descriptors)) {
         clients_free(clients);
@@ -180,7 +214,7 @@ void clients_stop(struct clients *clients) {
     clients->status = 0; /* the store process, told to stop as well, may have gone first */
     close_local(clients);
     event_base_loopexit(clients->loop, alone ? NULL : &patience);
-    clients_leave_when_done(clients);
+    leave_when_done(clients);
 }
 
 int clients_run(const struct clients_config *config, const struct clients_reload *reload_,

@@ -5,6 +5,7 @@
 #include <jansson.h>
 
 #include "base/buf.h"
+#include "base/map.h"
 #include "clients/clients.h"
 #include "ipc/channel.h"
 #include "ipc/payload.h"
@@ -13,6 +14,7 @@
 struct visitor {
     struct visitor *next;
     uint32_t uid;
+    struct client *list; /* its connections */
     unsigned connections;
     unsigned open; /* requests of all its connections that wait for an answer */
 };
@@ -30,7 +32,7 @@ struct burst {
 };
 
 struct client {
-    struct client *next;
+    struct client *next, *previous; /* of its visitor's */
     struct clients *clients;
     struct ipc_channel *channel;
     struct visitor *visitor;
@@ -39,6 +41,16 @@ struct client {
     unsigned open; /* requests that wait for an answer */
     bool paused;
     struct seat seat;
+};
+
+/* Whom the local socket serves. A client is announced before its first frame, and once it has left none of
+ * its frames come any more. */
+struct local_calls {
+    void (*enter)(struct client *client);
+    void (*leave)(struct client *client);
+    void (*frame)(struct client *client, enum ipc_type type, uint64_t ref, struct span payload);
+    bool (*is_full)(const struct client *client); /* no more of its frames are taken now: local_resume_all */
+    void (*answered)(struct clients *clients);    /* fewer requests wait for an answer */
 };
 
 struct clients {
@@ -52,7 +64,8 @@ struct clients {
     struct event *breath; /* the local socket is looked at again: there was no descriptor for a client */
     struct reader_link *readers;
     size_t reader_count;
-    struct client *list;
+    const struct local_calls *calls;
+    struct map numbers; /* of clients: to each */
     unsigned count;
     unsigned open; /* requests of all clients that wait for an answer */
     struct visitor *visitors;
@@ -62,14 +75,6 @@ struct clients {
     bool stopping;
     int status;
 };
-
-/* ---- clients.c ---- */
-
-/* To the store process; when it can't be told the process ends. */
-void clients_tell_store(struct clients *clients, enum ipc_type type, uint64_t ref, struct span payload);
-bool clients_store_is_full(const struct clients *clients);
-/* Leaves the loop when the process is stopping and nothing waits for an answer. */
-void clients_leave_when_done(struct clients *clients);
 
 /* ---- local_socket.c ---- */
 

@@ -1,7 +1,7 @@
 /*
- * The local socket: clients' frames go on to the store process, or to a reader,
- * with the client's number in the upper half of their ref; answers come back the
- * same way. A client that has asked enough, or does not take its answers, is not
+ * The local socket: clients' frames go on, to whom the caller's table says, with
+ * the client's number in the upper half of their ref; answers come back the same
+ * way. A client that has asked enough, or does not take its answers, is not
  * read until that has changed: what waits for it here is bounded.
  */
 #include <errno.h>
@@ -28,18 +28,11 @@ static uint64_t ref_of(const struct client *client, uint64_t ref) {
     return (uint64_t)client->number << 32 | (uint32_t)ref;
 }
 
-static struct client *find(struct clients *clients, uint64_t ref) {
-    struct client *client = clients->list;
-    while (client && client->number != (uint32_t)(ref >> 32))
-        client = client->next;
-    return client;
-}
-
 /* ---- pauses ---- */
 
 static bool has_enough(const struct client *client) {
     return client->open >= OPEN_EACH || client->visitor->open >= OPEN_VISITOR ||
-           ipc_is_full(client->channel) || clients_store_is_full(client->clients) || readers_are_full(client);
+           ipc_is_full(client->channel) || client->clients->calls->is_full(client);
 }
 
 static void pause_or_resume(struct client *client) {
@@ -53,9 +46,14 @@ static void pause_or_resume(struct client *client) {
         ipc_resume(client->channel);
 }
 
-void local_resume_all(struct clients *clients) {
-    for (struct client *client = clients->list; client; client = client->next)
+static void resume(struct visitor *visitor) {
+    for (struct client *client = visitor->list; client; client = client->next)
         pause_or_resume(client);
+}
+
+void local_resume_all(struct clients *clients) {
+    for (struct visitor *visitor = clients->visitors; visitor; visitor = visitor->next)
+        resume(visitor);
 }
 
 static void on_writable(void *context, struct ipc_channel *channel) {
@@ -70,8 +68,8 @@ static void count_open(struct client *client, int count) {
     client->visitor->open += (unsigned)count;
     client->clients->open += (unsigned)count;
     if (held_others && client->visitor->open < OPEN_VISITOR)
-        local_resume_all(client->clients);
-    clients_leave_when_done(client->clients);
+        resume(client->visitor);
+    client->clients->calls->answered(client->clients);
 }
 
 /* ---- frames of a client ---- */
@@ -91,22 +89,17 @@ static bool on_frame(void *context, struct ipc_channel *channel, enum ipc_type t
     }
     if (type == IPC_REQUEST || type == IPC_FETCH)
         count_open(client, 1);
-    if (manage_serves(type, payload))
-        manage_ask(client, ref_of(client, ref), payload);
-    else if (readers_serve(client->clients, type, payload))
-        readers_ask(client, type, ref_of(client, ref), payload);
-    else
-        clients_tell_store(client->clients, type, ref_of(client, ref), payload);
+    client->clients->calls->frame(client, type, ref_of(client, ref), payload);
     pause_or_resume(client);
     return true;
 }
 
 static void free_client(struct client *client) {
     struct clients *clients = client->clients;
-    struct client **at = &clients->list;
-    while (*at != client)
-        at = &(*at)->next;
-    *at = client->next;
+    *(client->previous ? &client->previous->next : &client->visitor->list) = client->next;
+    if (client->next)
+        client->next->previous = client->previous;
+    map_remove(&clients->numbers, client->number);
     clients->count--;
     count_open(client, -(int)client->open);
     visitor_leave(clients, client->visitor);
@@ -117,8 +110,7 @@ static void on_closed(void *context, struct ipc_channel *channel, const char *ca
     struct client *client = context;
     (void)channel;
     (void)cause;
-    readers_leave(client);
-    clients_tell_store(client->clients, IPC_CLIENT_CLOSE, client->number, (struct span){NULL, 0});
+    client->clients->calls->leave(client);
     free_client(client);
 }
 
@@ -131,7 +123,7 @@ static bool is_last(enum ipc_type type, struct span payload) {
 }
 
 void local_answer(struct clients *clients, enum ipc_type type, uint64_t ref, struct span payload) {
-    struct client *client = find(clients, ref);
+    struct client *client = map_get(&clients->numbers, ref >> 32);
     if (!client)
         return;
     ipc_send(client->channel, type, (uint32_t)ref, payload, (struct span){NULL, 0});
@@ -151,15 +143,6 @@ void local_respond(struct clients *clients, uint64_t ref, struct span json) {
 
 /* ---- new clients ---- */
 
-static void announce(const struct client *client) {
-    struct buf payload;
-    buf_init(&payload, 0);
-    buf_append_u32(&payload, client->uid);
-    buf_append_u32(&payload, client->gid);
-    clients_tell_store(client->clients, IPC_CLIENT_OPEN, client->number, buf_span(&payload));
-    buf_free(&payload);
-}
-
 static bool open_channel(struct client *client, int fd) {
     char name[48];
     snprintf(name, sizeof name, "local client %u (uid %u)", client->number, client->uid);
@@ -171,6 +154,23 @@ static bool open_channel(struct client *client, int fd) {
     return true;
 }
 
+/* One that no client has. */
+static uint32_t new_number(struct clients *clients) {
+    do
+        clients->next_number++;
+    while (clients->next_number == 0 || map_get(&clients->numbers, clients->next_number));
+    return clients->next_number;
+}
+
+static void link_client(struct client *client) {
+    struct visitor *visitor = client->visitor;
+    client->next = visitor->list;
+    if (client->next)
+        client->next->previous = client;
+    visitor->list = client;
+    client->clients->count++;
+}
+
 static bool add_client(struct clients *clients, int fd, const struct ucred *who) {
     struct client *client = mem_alloc(sizeof *client);
     struct visitor *visitor = client ? visitor_enter(clients, who->uid) : NULL;
@@ -178,22 +178,19 @@ static bool add_client(struct clients *clients, int fd, const struct ucred *who)
         mem_free(client);
         return false;
     }
-    if (++clients->next_number == 0)
-        clients->next_number = 1;
-    *client = (struct client){.next = clients->list,
-                              .clients = clients,
+    *client = (struct client){.clients = clients,
                               .visitor = visitor,
-                              .number = clients->next_number,
+                              .number = new_number(clients),
                               .uid = who->uid,
                               .gid = who->gid};
-    if (!open_channel(client, fd)) {
+    if (!map_put(&clients->numbers, client->number, client) || !open_channel(client, fd)) {
+        map_remove(&clients->numbers, client->number);
         visitor_leave(clients, visitor);
         mem_free(client);
         return false;
     }
-    clients->list = client;
-    clients->count++;
-    announce(client);
+    link_client(client);
+    clients->calls->enter(client);
     return true;
 }
 
@@ -257,8 +254,10 @@ void local_ready(evutil_socket_t listener, short what, void *arg) {
 }
 
 void local_free_all(struct clients *clients) {
-    while (clients->list) {
-        ipc_channel_free(clients->list->channel);
-        free_client(clients->list);
+    while (clients->visitors) {
+        struct client *client = clients->visitors->list;
+        ipc_channel_free(client->channel);
+        free_client(client);
     }
+    map_free(&clients->numbers);
 }

@@ -31,6 +31,8 @@ static const char *find_subject(const char *mailbox, const json_t *row, struct a
     struct ipm_heading heading;
     if (strcmp(out_text(row, "kind"), "report") == 0)
         return report_line(row, arena);
+    if (strcmp(out_text(row, "kind"), "damaged") == 0)
+        return arena_printf(arena, "(damaged: %s)", out_text(row, "damage"));
     uint64_t number = (uint64_t)out_integer(row, "entry");
     struct span beginning = out_integer(row, "size") > 0 ? entry_peek(mailbox, number, HEADING_OCTETS, arena)
                                                          : (struct span){NULL, 0};

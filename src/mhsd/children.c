@@ -367,7 +367,9 @@ static bool read_part(struct buf *parts, uint64_t *more, struct span *text) {
     return ok;
 }
 
-static struct config *read_first(enum child_kind kind, struct error *err) {
+/* NULL with `*status`: what was told does not read, and will not at the next start either; a parent that is
+ * gone has told nothing. */
+static struct config *read_first(enum child_kind kind, int *status, struct error *err) {
     struct buf parts;
     struct span text = {NULL, 0};
     uint64_t more = 1;
@@ -376,10 +378,14 @@ static struct config *read_first(enum child_kind kind, struct error *err) {
     while (ok && more)
         ok = read_part(&parts, &more, &text);
     struct config *config = NULL;
-    if (ok && text.data)
-        config = config_read_slice(text, child_kinds[kind].slice, err);
-    else
+    struct error inner = {0};
+    if (!ok || !text.data)
         error_set(err, EPIPE, "the parent did not tell the configuration");
+    else if (!(config = config_read_slice(text, child_kinds[kind].slice, &inner)))
+        error_set(err, EINVAL,
+                  "this process can't read its part of the configuration: %s; report it, with the file",
+                  inner.text);
+    *status = text.data ? MTA_EXIT_IN_VAIN : 1;
     buf_free(&parts);
     return config;
 }
@@ -394,13 +400,17 @@ int child_run(char **argv) {
     /* A limit on the length of files is met as a full disk is. */
     signal(SIGXFSZ, SIG_IGN);
     /* In the sandbox the C library finds none of its conversions any more. */
-    if (!text_prepare())
-        return fail(&(struct error){.text =
-                                        "the C library lacks character sets that messages come in; install "
-                                        "its conversion modules (gconv)"});
-    context.config = read_first(kind, &err);
-    if (!context.config)
-        return fail(&err);
+    if (!text_prepare()) {
+        log_error("the C library lacks character sets that messages come in; install its conversion modules "
+                  "(gconv)");
+        return MTA_EXIT_IN_VAIN;
+    }
+    int status;
+    context.config = read_first(kind, &status, &err);
+    if (!context.config) {
+        log_error("%s", err.text);
+        return status;
+    }
     log_set_level(context.config->log_level);
     return runs[kind](&context);
 }

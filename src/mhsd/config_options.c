@@ -56,7 +56,8 @@ static const struct config_option timer_options[] = {
     {"transfer", CONFIG_NUMBER, CONFIG_SECONDS, CONFIG_NET, 1, DAY, .number = OSI_TRANSFER_SECONDS,
      .help = "How long a peer that has to say something may be silent."},
     {"release", CONFIG_NUMBER, CONFIG_SECONDS, CONFIG_NET, 1, DAY, .number = OSI_RELEASE_SECONDS,
-     .help = "How long the answer to a release is waited for."},
+     .help = "How long the answer to a release is waited for, and to the interruption or the discard of a "
+             "transfer."},
     {"repeat-keys", CONFIG_NUMBER, CONFIG_SECONDS, CONFIG_STORE, 60, INT32_MAX, .number = 20 * DAY,
      .help = "How long a transfer is remembered to recognize a repeat."},
     {"resume", CONFIG_NUMBER, CONFIG_SECONDS | CONFIG_ZERO_DEFAULT, CONFIG_STORE, 1, INT32_MAX,

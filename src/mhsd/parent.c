@@ -35,6 +35,7 @@ struct child {
     struct parent *parent;
     int number; /* among those of its kind */
     bool ready;
+    bool served;      /* one of its place was ready before */
     bool excused;     /* the parent ended it */
     unsigned untaken; /* reloads that it was told of and has not answered */
 };
@@ -51,7 +52,6 @@ struct parent {
     struct event *patience;
     bool stopping;
     bool store_ready;
-    bool served;           /* the store process has been ready once */
     bool told;             /* that it serves */
     uint64_t asked;        /* the ref of the client that waits for the answer to its reload; 0: nobody */
     json_t *reload_answer; /* for that client, when all have taken the reload */
@@ -102,10 +102,10 @@ static void tell_ready(struct parent *parent) {
 
 static bool on_ready(struct child *child) {
     child->pause = FIRST_PAUSE_US;
-    child->ready = true;
+    child->ready = child->served = true;
     tell_ready(child->parent);
     if (child->kind == KIND_STORE && !child->parent->store_ready) {
-        child->parent->store_ready = child->parent->served = true;
+        child->parent->store_ready = true;
         start_others(child->parent);
     }
     return true;
@@ -390,10 +390,11 @@ static void child_ended(struct child *child, int status) {
         stop_store_when_alone(parent);
         return;
     }
-    if (child->kind == KIND_STORE && !parent->served && WIFEXITED(status) &&
-        WEXITSTATUS(status) == MTA_EXIT_IN_VAIN) {
-        parent->status = 1; /* the others were not started yet */
-        event_base_loopbreak(parent->loop);
+    if (!child->served && WIFEXITED(status) && WEXITSTATUS(status) == MTA_EXIT_IN_VAIN) {
+        log_error("the %s process can't serve, and would not if it were started again: the daemon ends",
+                  child_name(child));
+        parent->status = 1;
+        stop(parent);
         return;
     }
     if (WIFSIGNALED(status))

@@ -5,7 +5,7 @@
 #include "base/alloc.h"
 #include "base/clock.h"
 #include "base/log.h"
-#include "mta/mta_private.h"
+#include "mta/jump.h"
 
 bool batch_init(struct mta *mta) {
     mta->batch.number = 1;
@@ -104,6 +104,7 @@ static const struct timeval after_answers = {.tv_usec = 1000};
 void batch_commit(struct mta *mta) {
     struct batch *batch = &mta->batch;
     batch->urgent = false;
+    bool jump = mta->jump_unsaved && jump_save(mta);
     if (batch->count == 0 && store_batch_is_empty(batch->store))
         return;
     batch->number++;
@@ -113,6 +114,7 @@ void batch_commit(struct mta *mta) {
         log_error("the store refused a batch of %u requests: %s", batch->requests, err.text);
         store_batch_clear(batch->store);
     }
+    mta->jump_unsaved = mta->jump_unsaved && !(jump && done);
     struct effect *effects = batch->effects;
     size_t count = batch->count;
     batch->effects = NULL;

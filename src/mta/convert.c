@@ -6,6 +6,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "mta/event.h"
+#include "mta/jump.h"
 
 /* content/downgrade.h's flags. */
 #include "content/downgrade.h"
@@ -46,7 +47,7 @@ static struct work *let_go(struct worker *worker) {
 }
 
 static void put_off(struct mta *mta, struct work *work, int64_t delay) {
-    schedule_set(&mta->schedule, work, WORK_WAITING, clock_now_us() + delay, false);
+    schedule_set(&mta->schedule, work, WORK_WAITING, jump_now(mta) + delay, false);
 }
 
 static void give_up(struct mta *mta, struct work *work, const struct mts_failure *failure) {

@@ -3,7 +3,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "mta/event.h"
-#include "mta/mta_private.h"
+#include "mta/jump.h"
 
 /* When the store fails, what had to be decided is decided again after this time. */
 #define STORE_RETRY (5 * SECOND)
@@ -74,7 +74,7 @@ static void work_is_gone(struct mta *mta, struct effect *effect) {
 /* What could not be ended now is tried again later, and also expires no earlier: its timer would fire at
  * once. */
 static void try_later(struct mta *mta, struct work *work) {
-    int64_t later = clock_now_us() + STORE_RETRY;
+    int64_t later = jump_now(mta) + STORE_RETRY;
     if (work->expires < later)
         work->expires = later;
     schedule_set(&mta->schedule, work, WORK_WAITING, later, false);

@@ -1,9 +1,9 @@
 /* What the rules decided becomes rows: held objects, copies for next hops, mailbox entries, events. */
-#include "base/clock.h"
 #include "base/log.h"
 #include "directory/directory.h"
 #include "mta/convert.h"
 #include "mta/event.h"
+#include "mta/jump.h"
 #include "mta/mta_private.h"
 #include "mta/quota.h"
 #include "names/oraddress.h"
@@ -39,7 +39,7 @@ static bool look_up(void *context, struct span directory_name, struct mts_answer
 struct mts_run run_begin(struct mta *mta, struct arena *arena) {
     return (struct mts_run){.tables = mta->config->tables,
                             .arena = arena,
-                            .now = clock_now_us() / SECOND,
+                            .now = jump_now(mta) / SECOND,
                             .id_prefix = mta->id_prefix,
                             .id_next = mta->id_next,
                             .relax_bounds = mta->config->limits.relax_bounds,

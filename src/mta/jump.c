@@ -1,14 +1,15 @@
 /*
  * A clock that jumps. Expiry and back-off are times of day in the rows, but they
  * mean spans of time: a clock that is set three days ahead must not return the
- * whole queue. So each tick compares the clock with the one that never steps;
- * when they part, what waits is moved by as much, and goes on waiting for as long
- * as it would have. What was asked for as a time of day (deferred delivery, latest
- * delivery) stays.
+ * whole queue. So whoever sets or judges a time asks for the clock here, where it
+ * is compared with the one that never steps; when they part, what waits is moved
+ * by as much, and goes on waiting for as long as it would have. What was asked for
+ * as a time of day (deferred delivery) stays.
  *
  * The rows keep their times. That those of units up to an id are to be read with a
  * shift is a record of its own, written with the next commit, so that a restart
- * does not take the jump back.
+ * does not take the jump back. An event in that commit bears the clock's new time:
+ * a restart compares with it, and does not find the same jump again.
  *
  * Between a stop and the next start nobody ran a clock. One that stands before the
  * newest recorded event was set back, which is a jump like another. One that is
@@ -32,14 +33,21 @@ static const struct span record_name = SPAN_LIT("expiry-shift");
 
 /* ---- the record ---- */
 
-static bool save(struct mta *mta) {
-    buf_clear(&mta->scratch);
+/* No message's events stand under it: neither an identifier nor the other keys of event.h begin with it. */
+static const struct span event_key = SPAN_LIT("\2");
+
+bool jump_save(struct mta *mta) {
+    struct buf record;
+    buf_init(&record, (size_t)64 * SHIFTS_MOST);
     for (size_t i = 0; i < mta->shift_count; i++) {
-        buf_append_u64(&mta->scratch, mta->shifts[i].below);
-        buf_append_u64(&mta->scratch, (uint64_t)mta->shifts[i].us);
+        buf_append_u64(&record, mta->shifts[i].below);
+        buf_append_u64(&record, (uint64_t)mta->shifts[i].us);
     }
-    return !mta->scratch.failed &&
-           store_put_record(mta->batch.store, STORE_SETTING, record_name, buf_span(&mta->scratch));
+    bool done = !record.failed &&
+                store_put_record(mta->batch.store, STORE_SETTING, record_name, buf_span(&record)) &&
+                store_add_event(mta->batch.store, event_key, mta->tick_clock, (struct span){NULL, 0});
+    buf_free(&record);
+    return done;
 }
 
 /* Units with ids below `below` are read with the shift. When there is no more room the two oldest become one:
@@ -89,12 +97,11 @@ static void jumped(struct mta *mta, int64_t us) {
     if (!below)
         return;
     note_shift(mta, below, us);
-    if (save(mta))
-        batch_arm(mta);
+    mta->jump_unsaved = true;
 }
 
-void jump_tick(struct mta *mta, int64_t now) {
-    int64_t monotonic = clock_monotonic_us();
+int64_t jump_now(struct mta *mta) {
+    int64_t now = clock_now_us(), monotonic = clock_monotonic_us();
     int64_t apart = (now - mta->tick_clock) - (monotonic - mta->tick_monotonic);
     bool first = !mta->tick_monotonic;
     mta->tick_clock = now;
@@ -102,6 +109,7 @@ void jump_tick(struct mta *mta, int64_t now) {
     ber_utctime_set_now(now / SECOND);
     if (!first && (apart > JUMP_LEAST || apart < -JUMP_LEAST))
         jumped(mta, apart);
+    return now;
 }
 
 /* ---- at start ---- */

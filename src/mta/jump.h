@@ -10,7 +10,11 @@ void jump_start(struct mta *mta);
 int64_t jump_expiry(struct mta *mta, uint64_t work, int64_t expires);
 void jump_started(struct mta *mta);
 
-/* Each second, before anything is due: `now` is the clock's. */
-void jump_tick(struct mta *mta, int64_t now);
+/* The clock (clock_now_us) for every time that is set or judged: a jump since the last call has moved what
+ * waits when this returns. */
+int64_t jump_now(struct mta *mta);
+
+/* Adds to the batch what a restart must know of the jumps (mta->jump_unsaved). False without memory. */
+bool jump_save(struct mta *mta);
 
 #endif

@@ -157,31 +157,51 @@ struct listing {
     struct mta *mta;
     json_t *entries;
     struct arena arena;
+    struct error err; /* set: the list is not whole */
     json_int_t most;
     uint64_t last;
     bool unseen, more;
 };
 
+/* What the store lost of its message is no reason to hide it: its user may delete it, or wait for a repair.
+ */
+static json_t *damaged_json(const struct store_entry *entry, const struct error *err) {
+    return json_pack("{s:I, s:s, s:o, s:o, s:b, s:b}", "entry", (json_int_t)entry->sequence, "kind",
+                     "damaged", "damage", json_text(span_str(err->text)), "arrival",
+                     json_time(entry->at / SECOND), "seen", (entry->flags & FLAG_SEEN) != 0, "notified",
+                     (entry->flags & FLAG_NOTIFIED) != 0);
+}
+
+static json_t *listed_json(struct listing *listing, const struct store_entry *entry) {
+    struct loaded loaded;
+    struct error err = {0};
+    arena_reset(&listing->arena);
+    if (load_entry(listing->mta, entry, &listing->arena, &loaded, &err))
+        return entry_json(&loaded, &listing->arena);
+    if (err.code == STORE_CORRUPT || err.code == STORE_NOT_FOUND)
+        return damaged_json(entry, &err);
+    listing->err = err;
+    return NULL;
+}
+
 static bool list_entry(void *context, const struct store_entry *entry) {
     struct listing *listing = context;
-    struct loaded loaded;
     if (listing->unseen && (entry->flags & FLAG_SEEN))
         return true;
     if ((json_int_t)json_array_size(listing->entries) == listing->most) {
         listing->more = true;
         return false;
     }
-    arena_reset(&listing->arena);
-    if (load_entry(listing->mta, entry, &listing->arena, &loaded, NULL))
-        json_array_append_new(listing->entries, entry_json(&loaded, &listing->arena));
+    json_t *json = listed_json(listing, entry);
+    if (json)
+        json_array_append_new(listing->entries, json);
     listing->last = entry->sequence;
-    return true;
+    return json != NULL;
 }
 
 json_t *request_mailbox_list(struct client *client, json_t *request) {
     struct mta *mta = client->net->mta;
     struct opened opened;
-    struct error err = {0};
     json_t *limit = json_object_get(request, "limit");
     json_int_t after = json_integer_value(json_object_get(request, "after"));
     struct listing listing = {.mta = mta,
@@ -195,14 +215,14 @@ json_t *request_mailbox_list(struct client *client, json_t *request) {
     batch_commit(mta);
     listing.entries = json_array();
     arena_init(&listing.arena, (size_t)64 * 1024 * 1024);
-    bool done = !opened.mailbox ||
-                store_each_entry(mta->store, opened.mailbox, (uint64_t)after, 0, list_entry, &listing, &err);
+    bool done = !opened.mailbox || store_each_entry(mta->store, opened.mailbox, (uint64_t)after, 0,
+                                                    list_entry, &listing, &listing.err);
     arena_free(&listing.arena);
-    if (done)
+    if (done && !listing.err.code)
         return json_pack("{s:o, s:o}", "entries", listing.entries, "cursor",
                          listing.more ? json_integer((json_int_t)listing.last) : json_null());
     json_decref(listing.entries);
-    return client_error("unavailable", "%s", err.text);
+    return client_error("unavailable", "the list can't be read: %s", listing.err.text);
 }
 
 json_t *request_mailbox_show(struct client *client, json_t *request) {

@@ -146,7 +146,8 @@ struct mta_descriptors {
 };
 
 /* The exit status when starting again is in vain: the store is of a version that this program doesn't know,
- * another process has it, it is not there and none may be made, or its folder is out of reach for the user. */
+ * another process has it, it is not there and none may be made, or its folder is out of reach for the user;
+ * of any process: its part of the configuration does not read, or the C library lacks a character set. */
 #define MTA_EXIT_IN_VAIN 77
 
 /* The whole process: makes a loop, runs until it is stopped. Returns the exit status: 0 after a clean stop,

@@ -40,10 +40,10 @@
 
 #include "base/arena.h"
 #include "base/buf.h"
+#include "base/map.h"
 #include "ipc/channel.h"
 #include "ipc/payload.h"
 #include "mta/bytes.h"
-#include "mta/map.h"
 #include "mta/mta.h"
 #include "mta/row.h"
 #include "mta/schedule.h"
@@ -208,10 +208,11 @@ struct mta {
     struct event *commit, *tick, *pace;
     struct event *more;                 /* the rest of what a tick left undone */
     struct event *fill;                 /* what a commit left to the store for after the answers */
-    int64_t tick_clock, tick_monotonic; /* of the last tick */
+    int64_t tick_clock, tick_monotonic; /* when jump.c last compared them */
     int64_t last_seen;                  /* when the newest event was recorded before the start; 0: none was */
     struct expiry_shift shifts[SHIFTS_MOST];
     size_t shift_count, graced;
+    bool jump_unsaved;       /* the clock jumped, which is to be in the next commit */
     int64_t put_off_logged;  /* monotonic µs; 0: never */
     uint64_t put_off;        /* copies since the last line about them */
     bool refusing;           /* the log says that the store takes nothing */
@@ -230,6 +231,7 @@ struct mta {
     size_t user_count;
     struct map user_numbers;   /* from 1, by the hash of the user's key */
     struct map mailbox_use;    /* quota.c: what a mailbox holds, by the store's key */
+    struct map removals;       /* of entries, with this batch: by mailbox and sequence number; any value */
     struct map submission_use; /* octets in open submissions, by uid + 1 */
     struct work **unsaved;     /* finished with the peer, the row's removal failed */
     size_t unsaved_count, unsaved_room;

@@ -5,6 +5,7 @@
 #include "mta/client_private.h"
 #include "mta/convert.h"
 #include "mta/event.h"
+#include "mta/jump.h"
 #include "mta/summary.h"
 #include "names/oraddress.h"
 
@@ -385,7 +386,7 @@ static bool update_row(const struct change *change, struct work *work, bool hold
     if (!store_get_work(mta->store, work->id, &mta->arena, &row, &err))
         return false;
     row.status = hold ? STORE_HELD : deferred ? STORE_DEFERRED : STORE_READY;
-    row.due = hold || deferred ? work->due : clock_now_us();
+    row.due = hold || deferred ? work->due : jump_now(mta);
     row.tries = work->tries;
     row.doubt_peer = work->in_doubt ? row.doubt_peer : 0;
     work_forget_bytes(mta, work);

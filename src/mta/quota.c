@@ -91,15 +91,30 @@ bool quota_add(struct mta *mta, uint32_t mailbox, uint64_t octets) {
     return true;
 }
 
+static uint64_t entry_key(const struct effect *effect) {
+    return (uint64_t)effect->number << 32 | effect->ref;
+}
+
+static void is_removed(struct mta *mta, struct effect *effect) {
+    map_remove(&mta->removals, entry_key(effect));
+    take_back(mta, effect);
+}
+
+static void is_not_removed(struct mta *mta, struct effect *effect) {
+    map_remove(&mta->removals, entry_key(effect));
+}
+
 bool quota_remove(struct mta *mta, uint32_t mailbox, uint64_t sequence, uint64_t octets) {
-    for (size_t i = 0; i < mta->batch.count; i++) {
-        const struct effect *effect = &mta->batch.effects[i];
-        if (effect->commit == take_back && effect->number == mailbox && effect->ref == sequence)
-            return true; /* two clients delete one entry with the same commit */
-    }
-    return batch_effect(
-        mta, (struct effect){
-                 .commit = take_back, .undo = stays, .number = mailbox, .ref = sequence, .octets = octets});
+    struct effect effect = {
+        .commit = is_removed, .undo = is_not_removed, .number = mailbox, .ref = sequence, .octets = octets};
+    if (map_get(&mta->removals, entry_key(&effect)))
+        return true; /* two clients delete one entry with the same commit */
+    if (!map_put(&mta->removals, entry_key(&effect), mta))
+        return false;
+    if (batch_effect(mta, effect))
+        return true;
+    map_remove(&mta->removals, entry_key(&effect));
+    return false;
 }
 
 static void forget(struct mta *mta, struct effect *effect) {
@@ -181,4 +196,5 @@ static void free_map(struct map *map) {
 void quota_free(struct mta *mta) {
     free_map(&mta->mailbox_use);
     free_map(&mta->submission_use);
+    map_free(&mta->removals);
 }

@@ -1,4 +1,4 @@
-/* What mailboxes and submissions may take of the disk (`mailbox-quota` and `submission-quota` of
+/* What mailboxes and submissions may take of the disk (`mailbox-octets` and `submission-octets` of
  * chasqui.conf). */
 #ifndef MTA_QUOTA_H
 #define MTA_QUOTA_H

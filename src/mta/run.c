@@ -71,6 +71,8 @@ static bool load_queue(struct mta *mta, struct error *err) {
     if (!store_each_work(mta->store, 0, 0, 0, -1, load_work, mta, err))
         return false;
     jump_started(mta);
+    if (mta->jump_unsaved)
+        batch_arm(mta);
     if (!outbound_load(mta))
         return error_set(err, STORE_IO, "the transfers to be resumed can't be read");
     peers_left(mta);
@@ -287,7 +289,7 @@ static void do_work(struct mta *mta, int64_t now) {
 static void on_more(evutil_socket_t fd, short what, void *arg) {
     (void)fd;
     (void)what;
-    do_work(arg, clock_now_us());
+    do_work(arg, jump_now(arg));
 }
 
 static void on_fill(evutil_socket_t fd, short what, void *arg) {
@@ -388,8 +390,9 @@ static void keep_store(struct mta *mta, int64_t now) {
 }
 
 void mta_tick(struct mta *mta) {
-    int64_t now = clock_now_us();
-    jump_tick(mta, now);
+    int64_t now = jump_now(mta);
+    if (mta->jump_unsaved)
+        batch_arm(mta);
     keep_store(mta, now);
     do_work(mta, now);
     peers_tick(mta, now);

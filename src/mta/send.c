@@ -8,7 +8,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "mta/event.h"
-#include "mta/mta_private.h"
+#include "mta/jump.h"
 #include "mta/outbound_private.h"
 
 /* A copy whose association broke is tried again after this time at first; it doubles with each try. */
@@ -72,7 +72,7 @@ static void not_marked(struct mta *mta, struct effect *effect) {
         return;
     let_go(association);
     association_idle(association, association->state == ASSOCIATION_UP);
-    schedule_set(&mta->schedule, effect->work, WORK_WAITING, clock_now_us() + 5 * SECOND, false);
+    schedule_set(&mta->schedule, effect->work, WORK_WAITING, jump_now(mta) + 5 * SECOND, false);
 }
 
 /* ---- reading what is not in memory any more ---- */
@@ -108,7 +108,7 @@ static enum loading load_cold(struct association *association, struct work *work
     struct error err = {0};
     if (!copy_load(mta, work, &copy, &err)) {
         log_error("work unit %llu can't be read: %s", (unsigned long long)work->id, err.text);
-        schedule_set(&mta->schedule, work, WORK_WAITING, clock_now_us() + 60 * SECOND, false);
+        schedule_set(&mta->schedule, work, WORK_WAITING, jump_now(mta) + 60 * SECOND, false);
         return ENDED;
     }
     buf_clear(&mta->prefix);
@@ -286,7 +286,7 @@ static void again(struct association *association, struct work *work, enum event
     schedule_cause(work, log_text(cause, text));
     peer_error(association->peer, cause);
     event_copy(mta, work->message, what, association->peer, cause);
-    schedule_set(&mta->schedule, work, state, clock_now_us() + delay, true);
+    schedule_set(&mta->schedule, work, state, jump_now(mta) + delay, true);
     copy_save(mta, work);
     batch_arm(mta);
 }

@@ -351,7 +351,7 @@ static void end_association(struct connection *c) {
     free_event(&c->readable);
     free_event(&c->writable);
     free_event(&c->timer);
-    linger_begin(c);
+    linger_begin(c, connection_free);
 }
 
 /* The association is over, its last octets are not written: a peer that does not take them is not waited for.

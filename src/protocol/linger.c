@@ -22,7 +22,7 @@ void linger_forget(struct connection *c) {
 bool linger_end_oldest(struct net *net) {
     if (!net->lingering_first)
         return false;
-    connection_free(net->lingering_first);
+    net->lingering_first->lingered_out(net->lingering_first);
     return true;
 }
 
@@ -35,13 +35,14 @@ static void on_readable(evutil_socket_t fd, short what, void *arg) {
         return;
     c->lingered += got > 0 ? (size_t)got : 0;
     if (got <= 0 || c->lingered > LINGER_OCTETS)
-        connection_free(c);
+        c->lingered_out(c);
 }
 
 static void on_end(evutil_socket_t fd, short what, void *arg) {
+    struct connection *c = arg;
     (void)fd;
     (void)what;
-    connection_free(arg);
+    c->lingered_out(c);
 }
 
 static void append(struct connection *c) {
@@ -53,7 +54,7 @@ static void append(struct connection *c) {
     net->lingering++;
 }
 
-void linger_begin(struct connection *c) {
+void linger_begin(struct connection *c, void (*over)(struct connection *c)) {
     static const struct timeval limit = {.tv_sec = LINGER_US / 1000000};
     struct net *net = c->net;
     if (net->lingering >= net->config->opening_max)
@@ -61,10 +62,11 @@ void linger_begin(struct connection *c) {
     if (c->inbound && c->state < CONNECTION_OPEN)
         net->opening--;
     c->state = CONNECTION_LINGERING;
+    c->lingered_out = over;
     append(c);
     c->readable = event_new(net->loop, c->fd, EV_READ | EV_PERSIST, on_readable, c);
     c->timer = event_new(net->loop, -1, 0, on_end, c); /* whatever the peer sends meanwhile */
     if (shutdown(c->fd, SHUT_WR) != 0 || !c->readable || !c->timer || event_add(c->readable, NULL) != 0 ||
         event_add(c->timer, &limit) != 0)
-        connection_free(c);
+        over(c);
 }

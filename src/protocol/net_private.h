@@ -98,6 +98,7 @@ struct connection {
     int64_t since;   /* monotonic µs */
     bool announced;  /* the store process was told of it, and hears of its end */
     size_t lingered; /* octets read since the association was over */
+    void (*lingered_out)(struct connection *c);
     struct connection *next_lingering, *prev_lingering;
     int64_t over_since;     /* the association is over, but its output is not written yet; monotonic µs */
     int64_t read_after;     /* tiny segments wait until then to become more; monotonic µs, 0: not */
@@ -194,8 +195,9 @@ void net_listen_later(struct net *net);
 
 /* ---- linger.c: the end of the TCP connection ---- */
 #define LINGER_US ((int64_t)3 * 1000000)
-/* The association is gone, its last octets are written. May free `c`. */
-void linger_begin(struct connection *c);
+/* The association is gone, its last octets are written. `over`, which frees `c`, is called when it is enough,
+ * if need be at once. */
+void linger_begin(struct connection *c, void (*over)(struct connection *c));
 void linger_forget(struct connection *c);
 /* Makes room for others; false when nobody lingers. */
 bool linger_end_oldest(struct net *net);

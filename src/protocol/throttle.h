@@ -1,5 +1,6 @@
-/* Hosts (IPv6: their networks, base/host.h) whose tries failed: who fails too often is refused for a while,
- * before anybody is asked about him. */
+/* Hosts (IPv6: their networks, base/host.h) that failed to recover an association: who fails too often is
+ * refused for a while, before anybody is asked about him. Wrong passwords the store process counts
+ * (mta/guesses.c). */
 #ifndef PROTOCOL_THROTTLE_H
 #define PROTOCOL_THROTTLE_H
 
@@ -24,7 +25,7 @@ struct throttle {
 
 /* True while the host is to be refused unasked; the log says so once a minute. */
 bool throttle_is_over(struct throttle *throttle, const char *host);
-/* A try of the host failed for want of the right name or password. */
+/* A try of the host failed: it named an association of which nothing is known, or another peer's. */
 void throttle_failed(struct throttle *throttle, const char *host);
 
 #endif

@@ -5,12 +5,14 @@ import re
 import signal
 import socket
 import sqlite3
+import struct
 
 from players import folder  # it also makes the packages beside it importable
 from peer import tap
-from scenario.chasqui import Mhsd
+from scenario.chasqui import Mhsd, program
 
 case, check, equal = tap.case, tap.check, tap.equal
+IPC_CONFIG = 128
 
 
 def manager(address):
@@ -57,6 +59,43 @@ def _():
             check(False, f"it said {heard.recv(100)}")
         except BlockingIOError:
             pass
+
+
+@case("a daemon without the character sets that it needs says so once and ends")
+def _():
+    with folder() as path:
+        os.makedirs(path + "/sets")
+        with open(path + "/sets/gconv-modules", "w") as file:
+            for names in "ISO-8859-2// INTERNAL", "INTERNAL ISO-8859-2//":
+                file.write(f"module {names} {path}/sets/missing 1\n")
+        mta = Mhsd(path + "/mta", environment={"GCONV_PATH": path + "/sets"})
+        mta.start(wait=False)
+        try:
+            equal(mta.process.wait(60), 1)
+        finally:
+            mta.kill()
+        equal(sum("lacks character sets" in line and "gconv" in line for line in log_lines(mta)), 1, mta.log())
+        check("the store process can't serve" in mta.log(), mta.log())
+
+
+@case("a process that can't read its part of the configuration says so, and that another start is in vain")
+def _():
+    for kind in "store", "reader", "net", "clients", "work":
+        for slice, wanted, says in ((b"no-such-option = 1\n", 77, "can't read its part of the configuration"),
+                                    (None, 1, "did not tell the configuration")):
+            ours, theirs = socket.socketpair()
+            read_end, write_end = os.pipe()
+            with ours, theirs, open(read_end) as log:
+                pid = os.posix_spawn(program("mhsd"), ["mhsd", kind, "0"], os.environ, file_actions=[
+                    (os.POSIX_SPAWN_DUP2, write_end, 2), (os.POSIX_SPAWN_DUP2, theirs.fileno(), 3)])
+                os.close(write_end)
+                theirs.close()
+                if slice:
+                    ours.sendall(struct.pack(">IHHQ", len(slice), IPC_CONFIG, 0, 0) + slice)
+                ours.shutdown(socket.SHUT_WR)
+                said = log.read()
+                equal(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]), wanted, said)
+                check(says in said and "Sanitizer" not in said, said)
 
 
 @case("a service manager that does not listen stops nobody")

@@ -281,6 +281,24 @@ def _():
             equal(run("mhs", "store", "check", store).returncode, 0)
 
 
+@case("an entry whose message is gone is listed as damaged, beside the others, and can be deleted")
+def _():
+    with folder() as path:
+        mta = daemon(path)
+        with mta:
+            lost, kept = deliver(mta), deliver(mta)
+        sql(path, f"DELETE FROM message WHERE id = (SELECT message FROM entry WHERE (id & 4294967295) = {lost})")
+        with mta, mta.client() as client:
+            damaged, whole = client.entries(BEN)
+            equal((damaged["entry"], damaged["kind"], damaged["seen"]), (lost, "damaged", False))
+            check("message" in damaged["damage"], damaged)
+            equal((whole["entry"], whole["kind"], whole["originator"]), (kept, "message", ANN))
+            listed = mta.mhs("list", "--user", BEN).stdout.splitlines()
+            check(any("(damaged: " in line for line in listed), listed)
+            mta.mhs("delete", "--user", BEN, str(lost))
+            equal([e["entry"] for e in client.entries(BEN)], [kept])
+
+
 @case("while a segment is away nothing is taken in, what expires is reported all the same, and all goes on when it is back")
 def _():
     with folder() as path:

@@ -8,7 +8,7 @@
 #include <stdlib.h>
 
 #include "base/alloc.h"
-#include "mta/map.h"
+#include "base/map.h"
 #include "mta/schedule.h"
 
 static struct work *add(struct schedule *schedule, uint64_t id, enum work_lane lane, enum work_state state,

@@ -1,4 +1,4 @@
-#include "mta/map.h"
+#include "base/map.h"
 
 #include "base/alloc.h"
 

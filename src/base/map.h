@@ -1,7 +1,7 @@
-/* A table from non-zero numbers to pointers: associations by the number that the net process gave them, and
+/* A table from non-zero numbers to pointers: associations or clients by their numbers, and
  * the like. */
-#ifndef MTA_MAP_H
-#define MTA_MAP_H
+#ifndef BASE_MAP_H
+#define BASE_MAP_H
 
 #include <stdbool.h>
 #include <stddef.h>
