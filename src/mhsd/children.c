@@ -119,7 +119,8 @@ static bool may_be_made(const struct config *config, struct error *err) {
 static bool prepare_store(const struct config *config, struct error *err) {
     const char *directory = config->mta.store_directory;
     if (mkdir(directory, 0700) != 0 && errno != EEXIST)
-        return error_set(err, errno, "cannot make the store's folder %s: %s", directory, strerror(errno));
+        return error_set(err, errno, "cannot make the store's folder %s: %s%s", directory, strerror(errno),
+                         errno == ENOENT ? "; make the folder above it first (mkdir -p)" : "");
     return !config->user || geteuid() != 0 || give_store(config, err);
 }
 
@@ -167,6 +168,32 @@ bool child_create_store(const struct config *config, struct error *err) {
     struct store *store = store_open(directory, &options, err);
     store_close(store);
     return store != NULL;
+}
+
+/* The folder that the store's is made in. */
+static bool may_make_folder(const char *directory, struct error *err) {
+    char above[4096];
+    snprintf(above, sizeof above, "%s", directory);
+    char *end = strrchr(above, '/');
+    snprintf(end ? end + (end == above) : above, 2, "%s", end ? "" : ".");
+    if (access(above, W_OK | X_OK) == 0)
+        return true;
+    return error_set(err, errno, "store: the folder %s can't be made in %s: %s%s", directory, above,
+                     strerror(errno), errno == ENOENT ? "; make that first (mkdir -p)" : "");
+}
+
+bool child_may_use_store(const struct config *config, struct error *err) {
+    const char *directory = config->mta.store_directory;
+    struct error there = {0};
+    struct stat status;
+    if (stat(directory, &status) != 0)
+        return errno == ENOENT
+                   ? may_make_folder(directory, err)
+                   : error_set(err, errno, "store: %s can't be entered: %s", directory, strerror(errno));
+    /* An empty folder of another's is given to the user at the start. */
+    if (geteuid() == 0 && !store_is_there(directory, &there))
+        return true;
+    return sandbox_drop_user(config->user, err) && check_store(config, err);
 }
 
 static int fail(const struct error *err) {

@@ -25,6 +25,10 @@ bool child_is_one(int argc, char **argv);
  * afterwards. False when there is one already, or it can't be made. */
 bool child_create_store(const struct config *config, struct error *err);
 
+/* Whether the daemon could use the store's folder, or make it; nothing is changed, but root's process becomes
+ * the user of 'run-as'. The error's code is an errno. */
+bool child_may_use_store(const struct config *config, struct error *err);
+
 /* The child's life. Returns the exit status: MTA_EXIT_IN_VAIN (mta/mta.h) where the next start can't fare
  * better. */
 int child_run(char **argv);

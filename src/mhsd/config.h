@@ -70,8 +70,8 @@ bool config_changes(const struct config *old, const struct config *fresh,
                     void (*tell)(void *context, const struct config_option *row, const char *line),
                     void *context);
 
-/* One option as it holds. `section` is where it stands, as `peer "BETA"`, or "" at the top; `value` as in a file,
- * NULL when it is a secret. */
+/* One option as it holds. `section` is where it stands, as `peer "BETA"`, or "" at the top; `value` as in a
+ * file, NULL when it is a secret. */
 struct config_shown {
     const struct config_option *row;
     const char *section, *value;
@@ -79,17 +79,26 @@ struct config_shown {
 };
 
 /*
- * Tells of every option with its value. With `wanted`, only of the options of the top level and of the sections
- * (by kind or title) of that name; `*found` says whether there are any. False without memory.
+ * Tells of every option with its value. With `wanted`, only of the options of the top level and of the
+ * sections (by kind or title) of that name; `*found` says whether there are any. False without memory.
  */
 bool config_show(const struct config *config, const char *wanted, bool *found,
                  void (*tell)(void *context, const struct config_shown *shown), void *context);
 
 void config_free(struct config *config);
 
+/* The paths that a first configuration names. */
+struct config_places {
+    const char *store, *socket;
+};
+
 /* Writes a first configuration to `path`, which must not be there yet and which its owner alone can read
- * afterwards: what is to be set, then every other option with its default; `directory` is for store and
- * socket, `user` whom to run as (NULL: no change). */
-bool config_write_first(const char *path, const char *directory, const char *user, struct error *err);
+ * afterwards: what is to be set, then every other option with its default; `user` is whom to run as (NULL: no
+ * change). */
+bool config_write_first(const char *path, const struct config_places *places, const char *user,
+                        struct error *err);
+
+/* The first file that holds a password and that others than its owner may read; NULL: there is none. */
+const char *config_readable_secret(const struct config *config);
 
 #endif

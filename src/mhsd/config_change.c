@@ -37,7 +37,10 @@ static void tell_value(struct comparison *c, const struct config_section *old,
                        const struct config_section *fresh, const struct config_option *row) {
     write_place(&c->line, fresh);
     if (row->flags & CONFIG_SECRET) {
-        buf_printf(&c->line, "%s has changed", row->name);
+        buf_printf(&c->line, "%s %s", row->name,
+                   !config_value(old, row->name)     ? "is new"
+                   : !config_value(fresh, row->name) ? "is gone"
+                                                     : "has changed");
     } else {
         buf_printf(&c->line, "%s = ", row->name);
         config_write_value(&c->line, fresh, row);

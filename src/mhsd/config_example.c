@@ -16,8 +16,8 @@ static const char head[] =
     "domain = \"/C=XX/A= /P=LOCAL\"\n"
     "\n"
     "# Where messages rest, and where 'mhs' reaches the daemon.\n"
-    "store = \"%s/store\"\n"
-    "socket = \"%s/mhsd.sock\"\n"
+    "store = \"%s\"\n"
+    "socket = \"%s\"\n"
     "\n"
     "# The user to run as when the daemon is started by root (useradd --system chasqui makes one); empty: "
     "stay what you are.\n"
@@ -110,10 +110,11 @@ static void write_options(struct buf *out) {
     }
 }
 
-bool config_write_first(const char *path, const char *directory, const char *user, struct error *err) {
+bool config_write_first(const char *path, const struct config_places *places, const char *user,
+                        struct error *err) {
     struct buf text;
     buf_init(&text, 0);
-    buf_printf(&text, head, directory, directory, user ? user : "");
+    buf_printf(&text, head, places->store, places->socket, user ? user : "");
     write_options(&text);
     FILE *file = text.failed ? NULL : fopen(path, "wxe");
     bool done = file && fchmod(fileno(file), 0600) == 0 && /* passwords will stand in it */

@@ -257,11 +257,19 @@ static void take_plain(struct config_lexer *lexer, uint8_t c, uint8_t next) {
         buf_append_byte(&lexer->text, escapes ? next : c);
 }
 
+/* What may follow a text. */
+static bool ends_text(uint8_t c) {
+    return !c || strchr(" \t\r\n#={}()+,/", c);
+}
+
 static bool take_quoted(struct config_lexer *lexer, struct config_token *token) {
     uint8_t quote = ahead(lexer, 0), c;
     bool sound = true;
+    struct lexer_file line_end = {.rest = {0}}; /* of the line that the text begins in */
     for (skip(lexer, 1); (c = ahead(lexer, 0)) != quote && c;) {
         struct config_place place = current(lexer)->place;
+        if (c == '\n' && !line_end.rest.data)
+            line_end = *current(lexer);
         if (quote == '\'')
             take_plain(lexer, c, ahead(lexer, 1));
         else if (c == '\\')
@@ -272,9 +280,16 @@ static bool take_quoted(struct config_lexer *lexer, struct config_token *token) 
         }
     }
     skip(lexer, 1);
-    return c ? sound
-             : config_complain(lexer->l, token->place,
+    if (!c)
+        return config_complain(lexer->l, token->place,
                                "a text in quotes is not closed before the end of the file");
+    if (!line_end.rest.data || ends_text(ahead(lexer, 0)))
+        return sound;
+    /* The quote that ended it opens another text: what follows is read as if this one had ended in its line.
+     */
+    *current(lexer) = line_end;
+    return config_complain(lexer->l, token->place,
+                           "a quote that opens here is not closed: put %c at the end of the text", quote);
 }
 
 static bool ends_word(uint8_t c, uint8_t next) {

@@ -1,4 +1,6 @@
 /* The tables of the message transfer service: routes, users, lists, aliases, schedules. */
+#include <stdio.h>
+
 #include "directory/directory.h"
 #include "mhsd/config_private.h"
 
@@ -8,9 +10,25 @@ static struct mts_names names_of(const struct config_section *section, const cha
     return names;
 }
 
-/* What the tables refuse is told with the place in the file. */
+/* `text` without `name: ` before it. */
+static const char *without(const char *text, const char *name) {
+    size_t length = strlen(name);
+    return strncmp(text, name, length) == 0 && strncmp(text + length, ": ", 2) == 0 ? text + length + 2
+                                                                                    : text;
+}
+
+/* What the tables refuse is told with the place in the file, which names the section already. */
 static bool refused(struct loader *l, struct config_section *section, const struct error *why) {
-    return config_fail(l, section, NULL, "%.180s", why->text);
+    char name[sizeof why->text];
+    const char *title = section->title ? section->title : "";
+    snprintf(name, sizeof name, "%s %s", section->option->name, title);
+    return config_fail(l, section, NULL, "%.180s", without(without(why->text, name), title));
+}
+
+static bool domain_refused(struct loader *l, const struct error *why) {
+    char name[sizeof why->text];
+    snprintf(name, sizeof name, "route %s", config_text(l->tree, "domain"));
+    return config_fail(l, l->tree, "domain", "%.180s", without(without(why->text, "domain"), name));
 }
 
 /* ---- hops ---- */
@@ -272,7 +290,7 @@ static bool make_tables(struct loader *l) {
     l->config.mta.directory = l->tables ? directory_new() : NULL;
     if (l->tables && !l->config.mta.directory)
         return config_no_memory(l);
-    return l->tables || config_fail(l, l->tree, "domain", "%.180s", why.text);
+    return l->tables || domain_refused(l, &why);
 }
 
 /* Addresses of our own domain are ours unless a route says otherwise. */
@@ -283,15 +301,14 @@ static bool add_own_route(struct loader *l) {
     for (struct config_section *route = config_first(l->tree, "route"); route; route = config_next(route))
         if (strcmp(route->title, own.pattern) == 0)
             return true;
-    return mts_tables_add_route(l->tables, &own, &why) ||
-           config_fail(l, l->tree, "domain", "%.180s", why.text);
+    return mts_tables_add_route(l->tables, &own, &why) || domain_refused(l, &why);
 }
 
 static bool set_catch_all(struct loader *l) {
     struct error why = {0};
     const char *catch_all = config_text(l->tree, "catch-all");
     return !catch_all || mts_tables_set_catch_all(l->tables, catch_all, &why) ||
-           config_fail(l, l->tree, "catch-all", "%.180s", why.text);
+           config_fail(l, l->tree, "catch-all", "%.180s", without(why.text, "catch-all"));
 }
 
 /* What names others comes after them, and is not looked at when some of them are wrong. */

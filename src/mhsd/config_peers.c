@@ -36,9 +36,12 @@ static bool read_endpoint(struct loader *l, struct config_section *section, cons
 
 static bool parse(struct loader *l, struct config_section *section, const char *option, const char *text,
                   struct paddress *address) {
+    static const char kind[] = "presentation address: "; /* which the complaint names itself */
     struct error why = {0};
-    return paddress_parse(span_str(text), &l->arena, address, &why) ||
-           config_fail(l, section, option, "'%.60s' is no presentation address: %.100s", text, why.text);
+    if (paddress_parse(span_str(text), &l->arena, address, &why))
+        return true;
+    const char *cause = strncmp(why.text, kind, strlen(kind)) == 0 ? why.text + strlen(kind) : why.text;
+    return config_fail(l, section, option, "'%.60s' is no presentation address: %.100s", text, cause);
 }
 
 static bool read_name_servers(struct loader *l) {

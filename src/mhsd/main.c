@@ -1,4 +1,5 @@
 /* mhsd(8): the daemon. */
+#include <errno.h>
 #include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -6,6 +7,7 @@
 
 #include "mhsd/children.h"
 #include "mhsd/parent.h"
+#include "mhsd/sockets.h"
 #include "store/store.h"
 
 #define DEFAULT_PATH "/etc/chasqui/chasqui.conf"
@@ -33,13 +35,22 @@ static const char help[] =
 
 static int write_first(const char *path) {
     struct error err = {0};
-    char directory[4096];
-    if (!getcwd(directory, sizeof directory - 16))
+    char directory[4096], store[4112], socket[4112];
+    struct config_places places = {store, socket};
+    if (!getcwd(directory, sizeof directory)) {
+        fprintf(stderr, "mhsd: cannot tell which folder this is: %s\n", strerror(errno));
         return 1;
-    strcat(directory, directory[1] ? "/var" : "var");
+    }
+    const char *name = directory[1] ? directory : "";
+    snprintf(store, sizeof store, "%s/var/store", name);
+    snprintf(socket, sizeof socket, "%s/var/mhsd.sock", name);
+    if (strcmp(path, DEFAULT_PATH) == 0) {
+        places.store = config_option_named(&config_top, SPAN_LIT("store"), NULL)->text;
+        places.socket = config_option_named(&config_top, SPAN_LIT("socket"), NULL)->text;
+    }
     /* Root's daemon gives up what root may; another user's has nothing to give up. */
     const struct config_option *run_as = config_option_named(&config_top, SPAN_LIT("run-as"), NULL);
-    if (!config_write_first(path, directory, geteuid() == 0 ? run_as->text : NULL, &err)) {
+    if (!config_write_first(path, &places, geteuid() == 0 ? run_as->text : NULL, &err)) {
         fprintf(stderr, "mhsd: %s\n", err.text);
         return 1;
     }
@@ -47,13 +58,35 @@ static int write_first(const char *path) {
     return 0;
 }
 
-/* A store that is not there yet, or that this user may not read, is no fault of the configuration. */
-static int test_store(const struct config *config) {
+/* What only the user that starts the daemon may do, another's test can't tell. */
+static bool complain(const struct error *err, bool warning) {
+    fprintf(stderr, "mhsd: %s%s\n", warning ? "warning: " : "", err->text);
+    return warning;
+}
+
+static bool test_socket(const struct config *config) {
     struct error err = {0};
-    if (store_examine(config->mta.store_directory, &err) || err.code == STORE_NOT_FOUND)
-        return 0;
-    fprintf(stderr, "mhsd: %s\n", err.text);
-    return err.code == STORE_VERSION || err.code == STORE_CORRUPT ? 1 : 0;
+    return sockets_may_serve(config->socket, &err) || complain(&err, err.code == EACCES && geteuid() != 0);
+}
+
+/* A store that is not there yet is no fault of the configuration. Root becomes the user of 'run-as' here. */
+static bool test_store(const struct config *config) {
+    struct error err = {0};
+    bool root = geteuid() == 0;
+    bool read = store_examine(config->mta.store_directory, &err);
+    if (!read && (err.code == STORE_VERSION || err.code == STORE_CORRUPT))
+        return complain(&err, false);
+    struct error use = {0};
+    if (!child_may_use_store(config, &use))
+        return complain(&use, use.code == EACCES && !root);
+    return read || err.code == STORE_NOT_FOUND || complain(&err, true);
+}
+
+static void test_secrets(const struct config *config) {
+    const char *path = config_readable_secret(config);
+    if (path)
+        fprintf(stderr, "mhsd: warning: %s holds passwords, and others may read it; close it: chmod 600 %s\n",
+                path, path);
 }
 
 static int create_store(const struct config *config) {
@@ -109,10 +142,12 @@ static void warn_of_debug_build(void) {
 }
 
 static int test_all(const char *path, const struct config *config) {
-    int status = test_store(config);
-    if (status == 0)
-        printf("%s: the configuration is right\n", path);
-    return status;
+    test_secrets(config);
+    bool socket = test_socket(config), store = test_store(config);
+    if (!socket || !store)
+        return 1;
+    printf("%s: the configuration is right\n", path);
+    return 0;
 }
 
 enum task { SERVE, TEST, CREATE_STORE };

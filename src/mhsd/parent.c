@@ -400,6 +400,8 @@ static void child_ended(struct child *child, int status) {
     if (WIFSIGNALED(status))
         log_error("the %s process was ended by signal %d; it is started again", child_name(child),
                   WTERMSIG(status));
+    else if (clean) /* as when the store process is gone, which the others end with */
+        log_notice("the %s process ended; it is started again", child_name(child));
     else
         log_error("the %s process exited with status %d; it is started again", child_name(child),
                   WEXITSTATUS(status));

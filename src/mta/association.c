@@ -118,6 +118,15 @@ static void recover_inbound(struct net *net, uint64_t ref, const struct ipc_bind
     refuse(net, ref, IPC_BIND_CANNOT_RECOVER, "", "no such association broke");
 }
 
+/* Who changes a password is to know when the former one can go. */
+static void note_password(struct peer *peer, bool former) {
+    if (former)
+        log_notice("peer=%s binds by its former password", peer->name);
+    else if (peer->by_former)
+        log_notice("peer=%s binds by its new password now: 'former-password' can be taken away", peer->name);
+    peer->by_former = former;
+}
+
 static void bind_inbound(struct net *net, uint64_t ref, const struct ipc_bind *bind) {
     struct mta *mta = net->mta;
     struct bind_judgement judgement;
@@ -134,8 +143,7 @@ static void bind_inbound(struct net *net, uint64_t ref, const struct ipc_bind *b
         answer(net, ref,
                &(struct ipc_bind_answer){.verdict = IPC_BIND_RESOLVE, .hosts = buf_span(&mta->scratch)});
     } else if (judgement.verdict == IPC_BIND_ADMITTED && peer) {
-        if (judgement.former_password)
-            log_notice("peer=%s binds by its former password", peer->name);
+        note_password(peer, judgement.former_password);
         admit(net, ref, peer, bind);
     } else {
         if (!judgement.unknown || guesses_wrong(mta->guesses, bind->address, bind->credentials.name, now))

@@ -182,7 +182,7 @@ static bool add_entry(struct mta *mta, const struct mts_stored *stored, const st
     if (!mailbox || !delivered_write(&mta->scratch, &delivered))
         return false;
     row.data = buf_span(&mta->scratch);
-    mta->counters.delivered++;
+    mta->counters.delivered += delivered.kind == MTS_MESSAGE;
     return store_add_entry(mta->batch.store, mailbox, &row) != 0 && quota_add(mta, mailbox, row.octets);
 }
 

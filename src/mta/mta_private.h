@@ -82,7 +82,8 @@ struct peer {
     struct {
         uint64_t messages, octets; /* since the start; octets of envelopes and contents */
     } received, sent;
-    bool disabled; /* by an operator: no association either way */
+    bool disabled;  /* by an operator: no association either way */
+    bool by_former; /* it bound by its former password, and by the new one not since */
 
     /* refusal.c: what it refuses, and what is refused to it, temporarily */
     unsigned refusals; /* copies in a row; none was taken in between */

@@ -77,8 +77,8 @@ static bool load_queue(struct mta *mta, struct error *err) {
         return error_set(err, STORE_IO, "the transfers to be resumed can't be read");
     peers_left(mta);
     if (mta->schedule.count)
-        log_notice("%zu copies wait in the queue, %zu of them in doubt", mta->schedule.count,
-                   mta->schedule.in_doubt);
+        log_notice("%zu %s in the queue, in doubt: %zu", mta->schedule.count,
+                   mta->schedule.count == 1 ? "copy waits" : "copies wait", mta->schedule.in_doubt);
     return true;
 }
 

@@ -402,7 +402,9 @@ json_t *request_user_remove(struct client *client, json_t *request) {
     const char *name = mts_mailbox_of(mta->config->tables, user->address);
     uint32_t mailbox = name ? store_find_mailbox(mta->store, mailbox_name(mta, name)) : 0;
     if (mailbox && !empty_mailbox(mta, mailbox, json_is_true(json_object_get(request, "discard"))))
-        return client_error("wrong-state", "the mailbox has entries: read and delete them, or say discard");
+        return client_error(
+            "wrong-state",
+            "the mailbox has entries: read and delete them, or give --discard to remove them with it");
     if (!store_remove_record(mta->batch.store, STORE_USER, span_str(user->address)) || !next_version(mta))
         return client_error("unavailable", "no memory");
     batch_arm(mta);

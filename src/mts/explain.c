@@ -274,7 +274,12 @@ static void explain_batch(struct explain *e, struct span asked) {
         out->directory_name = dn_text(name->directory_name, e->run->arena);
     take_redirections(e, asked);
     explain_entry(e, &batch->subject, name);
-    if (out->outcome == MTS_OUTCOME_NON_DELIVERY)
+    if (out->outcome != MTS_OUTCOME_NON_DELIVERY)
+        return;
+    if (out->diagnostic == x411_NonDeliveryDiagnosticCode_no_dl_submit_permission && batch->subject.anonymous)
+        STEP(e, "it depends on the originator: the list takes messages of its submitters only, and none was "
+                "named; give --from ADDRESS");
+    else
         STEP(e, "non-delivery: %s", cause_text(e, out->reason, out->diagnostic, out->supplementary));
 }
 

@@ -130,8 +130,17 @@ static unsigned sent_flags(const struct osi_cause *cause) {
     return abort || cause->end == OSI_END_USER_ABORT ? IPC_SENT_ABORTED : 0;
 }
 
+/* An initiator that does not believe our bind result has no other way to say so (X.411 §12.1.1.1.2). */
+static bool refused_us(const struct connection *c, const struct osi_cause *cause) {
+    return c->inbound && c->announced && cause->by_peer && cause->end == OSI_END_USER_ABORT &&
+           !c->transfers_in;
+}
+
 /* An association that was up (or asked for admission) is gone: nothing of its transfers may stay open. */
 static void report_close(struct connection *c, const struct osi_cause *cause) {
+    static const char doubt[] = "; perhaps it does not know our name or password: see 'our-mta-name' and "
+                                "'our-password' of the peer here";
+    bool refused = refused_us(c, cause);
     if (c->in.active)
         transfer_in_stopped(c, true);
     if (c->out.active)
@@ -140,7 +149,7 @@ static void report_close(struct connection *c, const struct osi_cause *cause) {
         tell_close(c, cause);
     c->announced = false;
     if (cause->end != OSI_END_RELEASED && cause->end != OSI_END_LOCAL)
-        connection_warn(c, "association ended: %s", cause->text);
+        connection_warn(c, "association ended: %s%s", cause->text, refused ? doubt : "");
 }
 
 static enum ipc_layer layer_of(const struct osi_cause *cause) {

@@ -5,6 +5,7 @@
  */
 #include <stdio.h>
 
+#include "base/log.h"
 #include "store/store_private.h"
 
 static const char *const steps[SCHEMA_VERSION] = {
@@ -118,8 +119,11 @@ bool schema_migrate(sqlite3 *db, const char *place, int target, struct error *er
     int version;
     if (!schema_version(db, place, &version, err))
         return false;
+    int before = version;
     for (; version < target; version++)
         if (!take_step(db, version, err))
             return false;
+    if (before && before < target) /* 0: a store that was just made */
+        log_notice("%s: store brought from schema %d to %d", place, before, target);
     return true;
 }

@@ -145,7 +145,12 @@ static void remove_file(struct store *store, uint64_t id) {
 
 static struct segment *create(struct store *store, struct error *err) {
     if (!store_room_for_segment(store, store->low_water / 2)) {
-        error_set(err, STORE_FULL, "%s: what is free of the disk is kept for the database", store->path);
+        error_set(
+            err, STORE_FULL,
+            "%s: the disk is full: of the %lld MiB that are free, %llu MiB are kept for the database, and "
+            "a new segment takes %llu MiB; make room on the disk",
+            store->path, (long long)(store->files->free_space(store->path) >> 20),
+            (unsigned long long)(store->low_water / 2 >> 20), (unsigned long long)(SEGMENT_SIZE >> 20));
         return NULL;
     }
     struct segment *segment = add(store, store->next_segment);

@@ -26,7 +26,7 @@ const char *store_code_text(enum store_code code) {
         [STORE_CORRUPT] = "damaged",
         [STORE_NO_MEMORY] = "out of memory",
         [STORE_LOCKED] = "locked",
-        [STORE_VERSION] = "unknown version",
+        [STORE_VERSION] = "another version",
         [STORE_NOT_FOUND] = "not found",
         [STORE_IN_USE] = "in use",
         [STORE_BAD_REQUEST] = "bad request",
@@ -225,14 +225,21 @@ static bool take_lock(struct store *store, struct error *err) {
     return store->lock >= 0;
 }
 
+/* A folder that may not be entered need not be empty. */
+static bool not_there(const char *place, int cause, struct error *err) {
+    if (cause == EACCES)
+        return error_set(err, STORE_READ_ONLY,
+                         "%s: Permission denied; ask as root, or as the user that mhsd runs as", place);
+    return error_set(err, STORE_NOT_FOUND, "%s: there is no store here", place);
+}
+
 static bool make_folders(struct store *store, bool create, struct error *err) {
     char name[4096];
     struct stat s;
     if (snprintf(name, sizeof name, "%s/segments", store->path) >= (int)sizeof name)
         return error_set(err, STORE_NOT_FOUND, "%s: the path is too long", store->path);
     if (!create)
-        return stat(name, &s) == 0 ||
-               error_set(err, STORE_NOT_FOUND, "%s: there is no store here", store->path);
+        return stat(name, &s) == 0 || not_there(store->path, errno, err);
     if ((mkdir(store->path, 0700) && errno != EEXIST) || (mkdir(name, 0700) && errno != EEXIST))
         return errno_error(store, errno, "mkdir", err);
     return true;
@@ -373,14 +380,27 @@ static struct store *new_store(const char *place, const struct store_options *op
     return store;
 }
 
+static void warn_of_space(const struct store *store) {
+    int64_t space = store->files->free_space(store->path);
+    if (store->read_only || space < 0 || store_room_for_segment(store, store->low_water))
+        return;
+    log_warning(
+        "%s: only %lld MiB of the disk are free: %llu MiB are kept free, and a new segment for contents "
+        "takes %llu MiB; make room, or mail is soon refused",
+        store->path, (long long)(space >> 20), (unsigned long long)(store->low_water >> 20),
+        (unsigned long long)(SEGMENT_SIZE >> 20));
+}
+
 struct store *store_open(const char *place, const struct store_options *options, struct error *err) {
     static const struct store_options defaults;
     struct error inner = {0};
     struct store *store = new_store(place, options ? options : &defaults, err);
     if (!store)
         return NULL;
-    if (open_all(store, options ? options : &defaults, &inner))
+    if (open_all(store, options ? options : &defaults, &inner)) {
+        warn_of_space(store);
         return store;
+    }
     error_set(err, inner.code, "%s", inner.text);
     store_close(store);
     return NULL;
@@ -391,8 +411,7 @@ bool store_is_there(const char *place, struct error *err) {
     errno = ENAMETOOLONG;
     if (snprintf(name, sizeof name, "%s/queue.db", place) < (int)sizeof name && access(name, F_OK) == 0)
         return true;
-    return error_set(err, errno == EACCES ? STORE_READ_ONLY : STORE_NOT_FOUND, "%s: there is no store here",
-                     place);
+    return not_there(place, errno, err);
 }
 
 bool store_examine(const char *place, struct error *err) {
@@ -451,7 +470,7 @@ static bool has_space(struct store *store) {
         return true;
     store->accepting = false;
     return error_set(&store->cause, STORE_FULL,
-                     "%s: only %lld MiB of the disk are free; mail is taken again above %llu MiB",
+                     "%s: only %lld MiB of the disk are free; make room: mail is taken again above %llu MiB",
                      store->path, (long long)(space >> 20), (unsigned long long)(store->low_water >> 20));
 }
 

@@ -127,6 +127,11 @@ def _():
         for password in ("new", "old"):
             stage.call(password=password).close()
         tap.wait_until(lambda: "peer=NEAR binds by its former password" in stage.mta.log())
+        check("by its new password" not in stage.mta.log(), "it had bound by no other")
+        stage.call(password="new").close()
+        tap.wait_until(lambda: "peer=NEAR binds by its new password now" in stage.mta.log())
+        stage.call(password="new").close()
+        equal(stage.mta.log().count("peer=NEAR binds by its new password now"), 1)
         check(refused(stage, password="older"), "an older one was not refused")
         tap.wait_until(lambda: "initiator-credentials: the MTA name is that of peer 'NEAR', the password is not"
                        in stage.mta.log())

@@ -9,7 +9,7 @@ from peer import local, tap
 from scenario.chasqui import Mhsd, peer_section, program
 
 case, check, equal, wait_until = tap.case, tap.check, tap.equal, tap.wait_until
-HEAD = 'mta-name = "ALPHA-MTA"\ndomain = "/C=GB/A=GOLD/P=ALPHA"\nrun-as = ""\nstore = "/nowhere/store"\n'
+HEAD = 'mta-name = "ALPHA-MTA"\ndomain = "/C=GB/A=GOLD/P=ALPHA"\nrun-as = ""\nstore = "/tmp/chasqui-nowhere"\n'
 
 
 def write(path, text):

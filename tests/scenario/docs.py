@@ -54,10 +54,12 @@ def _():
         for page, block in examples:
             head = "" if 'mta-name = "ALPHA-MTA"' in block else f'mta-name = "ALPHA-MTA"\ndomain = "{ALPHA}"\n'
             with open(f"{path}/chasqui.conf", "w") as file:
+                os.chmod(file.fileno(), 0o600)
                 # Ada is no user of this machine
                 file.write(f'{head}run-as = ""\n{block}\n'.replace('login = "ada"', 'login = "daemon"'))
             done = subprocess.run([program("mhsd"), "-t", "-c", f"{path}/chasqui.conf"], capture_output=True, text=True)
-            equal((page, block, done.returncode, done.stderr), (page, block, 0, ""))
+            said = [line for line in done.stderr.splitlines() if os.geteuid() == 0 or "warning: " not in line]    # of root's folders
+            equal((page, block, done.returncode, said), (page, block, 0, []))
 
 
 @case("the example configurations are right")
@@ -67,7 +69,8 @@ def _():
     with folder() as path:
         for example in examples:
             with open(example) as file, open(f"{path}/chasqui.conf", "w") as out:
-                out.write(f'run-as = ""\nstore = "{path}/store"\n' + file.read())      # whatever this machine has
+                os.chmod(out.fileno(), 0o600)
+                out.write(f'run-as = ""\nstore = "{path}/store"\nsocket = "{path}/mhsd.sock"\n' + file.read())      # whatever this machine has
             done = subprocess.run([program("mhsd"), "-t", "-c", f"{path}/chasqui.conf"], capture_output=True, text=True)
             equal((example, done.returncode, done.stderr), (example, 0, ""))
 
@@ -79,7 +82,6 @@ def _():
         os.remove(mta.path)
         done = subprocess.run([program("mhsd"), "--write-config", mta.path], cwd=path, capture_output=True, text=True)
         equal((done.returncode, os.stat(mta.path).st_mode & 0o777), (0, 0o600))
-        os.mkdir(f"{path}/var")
         with open(mta.path) as file:
             text = file.read()
         check(f'"{path}/var/store"' in text and "127.0.0.1+10102" in text, text)

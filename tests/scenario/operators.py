@@ -435,6 +435,7 @@ def _():
                                       ("bind", "bind", "authentication"), ("answer", "bind", "password")):
                 equal(said[name]["layer"], layer, name)
                 check(word in said[name]["cause"], said[name])
+            wait_until(lambda: "perhaps it does not know our name or password" in beta.log())
             ask(alpha, "ping", "nobody", status=1)
 
 

@@ -132,7 +132,59 @@ def _():
         check("older schema version 1, which mhsd brings to version" in done.stderr, done.stderr)
         with mta:
             check(deliver(mta))
+            brought, = [line for line in mta.log().splitlines() if "store brought from schema 1 to " in line]
+            check(os.path.join(path, "store") in brought, brought)
         equal(run("mhs", "store", "check", os.path.join(path, "store")).returncode, 0)
+
+
+def on_trial(path, mta, status, text, **replaced):
+    """`mhsd -t` of the configuration with other paths."""
+    with open(mta.path) as file:
+        lines = [line for line in file if line.split(" ")[0] not in replaced]
+    with open(f"{path}/trial.conf", "w") as out:
+        os.chmod(out.fileno(), 0o600)
+        out.write("".join(f'{name} = "{value}"\n' for name, value in replaced.items()) + "".join(lines))
+    done = run("mhsd", "-t", "-c", f"{path}/trial.conf")
+    equal(done.returncode, status, done.stderr)
+    check(text in done.stderr, done.stderr)
+    equal("the configuration is right" in done.stdout, status == 0)
+
+
+@case("the test of the configuration says what the daemon could not make or use, and who may read passwords")
+def _():
+    with folder() as path:
+        mta = daemon(path)
+        with open(f"{path}/a-file", "w"):
+            pass
+        on_trial(path, mta, 0, "", socket=f"{path}/new/mhsd.sock", store=f"{path}/new-store")
+        check(not os.path.exists(f"{path}/new") and not os.path.exists(f"{path}/new-store"), "it made what it tested")
+        on_trial(path, mta, 1, f"mkdir -p {path}/no/folder", socket=f"{path}/no/folder/mhsd.sock")
+        on_trial(path, mta, 1, "Not a directory", socket=f"{path}/a-file/mhsd.sock")
+        on_trial(path, mta, 1, "make that first", store=f"{path}/no/store")
+        with open(mta.path, "a") as file:
+            file.write('peer "X" { password = "secret" }\n')
+        os.chmod(mta.path, 0o644)
+        done = run("mhsd", "-t", "-c", mta.path)
+        check(done.returncode == 0 and f"chmod 600 {mta.path}" in done.stderr, done.stderr)
+        os.chmod(mta.path, 0o600)
+        equal(run("mhsd", "-t", "-c", mta.path).stderr, "")
+
+
+@case("a folder that may not be entered is not called empty, and another user's store is no right one")
+def _():
+    if os.geteuid() != 0:
+        return                              # only root can ask as somebody else
+    with folder() as path:
+        mta = daemon(path)
+        with mta:
+            pass
+        store = os.path.join(path, "store")
+        os.chmod(path, 0o755)
+        os.chmod(store, 0o700)
+        done = subprocess.run([program("mhs"), "store", "check", store], capture_output=True, text=True, user="nobody", group=65534,
+                              extra_groups=[])
+        check("Permission denied" in done.stderr and "not found" not in done.stderr, done.stderr)
+        on_trial(path, mta, 1, "chown -R nobody", **{"run-as": "nobody"})
 
 
 @case("the check names the invariant and changes nothing, repair says what it did, the daemon goes on")

@@ -117,6 +117,15 @@ static void refused(const char *text, const char *word, const char *other) {
         fail_msg("the error lacks '%s' or '%s': %s", word, other, err.text);
 }
 
+/* It says `word` in its error, and once. */
+static void refused_as(const char *text, const char *word) {
+    struct error err = {0};
+    assert_null(read_text(text, &err));
+    const char *first = strstr(err.text, word);
+    if (!first || strstr(first + 1, word))
+        fail_msg("'%s' does not stand once in: %s", word, err.text);
+}
+
 static void errors_name_place_and_cause(void **state) {
     (void)state;
     refused("domain = \"/C=GB/A=GOLD\"\nrun-as = \"\"\n", "mta-name: it must be given", "name of this MTA");
@@ -187,13 +196,15 @@ static void the_first_configuration_is_right(void **state) {
     struct error err = {0};
     assert_non_null(mkdtemp(place));
     snprintf(path, sizeof path, "%s/chasqui.conf", place);
-    assert_true(config_write_first(path, place, NULL, &err));
+    assert_true(config_write_first(path, &(struct config_places){"/s", "/r/mhsd.sock"}, NULL, &err));
     struct config *config = config_read_file(path, NULL, NULL, &err);
     assert_string_equal(err.text, "");
     assert_non_null(config);
+    assert_string_equal(config->mta.store_directory, "/s");
+    assert_string_equal(config->socket, "/r/mhsd.sock");
     config_free(config);
     /* It never writes over one that is there. */
-    assert_false(config_write_first(path, place, NULL, &err));
+    assert_false(config_write_first(path, &(struct config_places){"/s", "/r/mhsd.sock"}, NULL, &err));
     unlink(path);
     rmdir(place);
 }
@@ -224,7 +235,7 @@ static void the_example_says_the_defaults(void **state) {
     struct error err = {0};
     assert_non_null(mkdtemp(place));
     snprintf(path, sizeof path, "%s/chasqui.conf", place);
-    assert_true(config_write_first(path, place, NULL, &err));
+    assert_true(config_write_first(path, &(struct config_places){"/s", "/r/mhsd.sock"}, NULL, &err));
     FILE *file = fopen(path, "r");
     size_t length = fread(text, 1, sizeof text - 1, file);
     fclose(file);
@@ -495,16 +506,19 @@ static void a_reload_keeps_what_it_can_not_change(void **state) {
     struct error err = {0};
     struct config_report report;
     config_report_init(&report);
-    struct config *old = read_text(HEAD "store = \"/a\" socket = \"/s\" node = n1\n"
-                                        "listen = { \"\\\"P1\\\"/Internet=127.0.0.1+10102\" }\n"
-                                        "peer BETA { password = \"old secret\" idle = 5 }\npeer GAMMA { }\n"
-                                        "user \"" JIM "\" { redirection { } }\n",
-                                   &err);
-    write_file("main.conf", HEAD "store = \"/b\" socket = \"/t\" node = n2 net-processes = 3\n"
-                                 "listen = { \"Internet=127.0.0.1+10103\", \"Internet=127.0.0.1+10104\" }\n"
-                                 "log-level = debug\n"
-                                 "peer DELTA { }\npeer BETA { password = \"new secret\" idle = 0 }\n"
-                                 "user \"" JIM "\" { redirection { max-length = 5 } redirection { } }\n");
+    struct config *old = read_text(
+        HEAD "store = \"/a\" socket = \"/s\" node = n1\n"
+             "listen = { \"\\\"P1\\\"/Internet=127.0.0.1+10102\" }\n"
+             "peer BETA { password = \"old secret\" our-password = \"x\" idle = 5 }\npeer GAMMA { }\n"
+             "user \"" JIM "\" { redirection { } }\n",
+        &err);
+    write_file(
+        "main.conf", HEAD
+        "store = \"/b\" socket = \"/t\" node = n2 net-processes = 3\n"
+        "listen = { \"Internet=127.0.0.1+10103\", \"Internet=127.0.0.1+10104\" }\n"
+        "log-level = debug\n"
+        "peer DELTA { }\npeer BETA { password = \"new secret\" former-password = \"old secret\" idle = 0 }\n"
+        "user \"" JIM "\" { redirection { max-length = 5 } redirection { } }\n");
     struct config *fresh = config_read_file(in_folder("main.conf"), old, &report, &err);
     assert_string_equal(err.text, "");
     config_free(old);
@@ -512,6 +526,8 @@ static void a_reload_keeps_what_it_can_not_change(void **state) {
     assert_string_equal(report.waiting.data, "node\nstore\nsocket\nnet-processes\nlisten\n");
     said(&report.changes, "log-level = \"debug\", was \"info\"");
     said(&report.changes, "peer \"BETA\": password has changed");
+    said(&report.changes, "peer \"BETA\": former-password is new");
+    said(&report.changes, "peer \"BETA\": our-password is gone");
     said(&report.changes, "peer \"BETA\": idle = 60, was 5");
     said(&report.changes, "peer \"GAMMA\": it is gone");
     said(&report.changes, "peer \"DELTA\": it is new");
@@ -586,6 +602,17 @@ static void what_stands_twice_or_is_unknown_is_said(void **state) {
     refused(HEAD "/* no end\n", "line 4: a comment is not closed", "");
     refused(HEAD "node = \"no end\n\n", "line 4: a text in quotes is not closed", "");
     refused(HEAD "peer B {\n\n", "line 4: peer \"B\"", "not closed");
+    /* The next quote closes it, and its text would be told as out of place. */
+    refused(HEAD "node = \"no end\n\nlisten = { \"Internet=127.0.0.1+1\" }\n",
+            "line 4: a quote that opens here", "");
+    refused(HEAD "peer B { password = 'x\n our-password = 'y' }\n", "line 4: a quote that opens here",
+            "put '");
+    /* Each thing is named once. */
+    refused_as(HEAD "listen = { \"nonsense\" }\n", "presentation address");
+    refused_as("run-as = \"\"\nmta-name = A\ndomain = \"nonsense\"\n", "domain:");
+    refused_as(HEAD "route \"/ZZ=X\" { next-hop B { } }\npeer B { }\n", "route");
+    refused_as(HEAD "user \"/ZZ=X\" { }\n", "user");
+    refused_as(HEAD "user \"/ZZ=X\" { }\n", "/ZZ=X");
 }
 
 /* A person mends them all in one go. */

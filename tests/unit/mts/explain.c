@@ -111,8 +111,11 @@ static void a_list_is_named_and_not_expanded(void **state) {
     it = explain(play, (struct mts_supposed){.recipient = OURS "/S=all", .originator = DIETER});
     assert_int_equal(it.outcome, MTS_OUTCOME_NON_DELIVERY);
     assert_int_equal(it.diagnostic, x411_NonDeliveryDiagnosticCode_no_dl_submit_permission);
+    assert_true(says(&it, "no-dl-submit-permission"));
     it = explain(play, (struct mts_supposed){.recipient = OURS "/S=all"});
     assert_int_equal(it.outcome, MTS_OUTCOME_NON_DELIVERY);
+    assert_true(says(&it, "it depends on the originator"));
+    assert_false(says(&it, "no-dl-submit-permission"));
 }
 
 static void redirections_are_followed(void **state) {
