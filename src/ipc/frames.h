@@ -279,11 +279,13 @@ enum ipc_sent {
 enum ipc_sent_flag {
     IPC_SENT_FOR_NOW = 1, /* the peer would not take it now: an exception report, or an abort for a temporary
                              problem */
-    IPC_SENT_ABORTED = 2, /* the peer ended it, by any other abort or by its silence; the network did not */
+    IPC_SENT_ABORTED = 2, /* the peer ended it by any other abort */
     IPC_SENT_RESUME_FAILED = 4, /* it was a resume, and the peer ended it before anything was confirmed: it is
                                   not to be resumed again */
-    IPC_SENT_CLOSING = 8        /* the association is over, too: its ASSOCIATION_CLOSE follows */
+    IPC_SENT_CLOSING = 8,       /* the association is over, too: its ASSOCIATION_CLOSE follows */
+    IPC_SENT_GIVEN_UP = 16      /* we ended it: the peer was silent for too long, or broke the protocol */
 };
-#define IPC_SENT_FLAGS (IPC_SENT_FOR_NOW | IPC_SENT_ABORTED | IPC_SENT_RESUME_FAILED | IPC_SENT_CLOSING)
+#define IPC_SENT_FLAGS                                                                                       \
+    (IPC_SENT_FOR_NOW | IPC_SENT_ABORTED | IPC_SENT_RESUME_FAILED | IPC_SENT_CLOSING | IPC_SENT_GIVEN_UP)
 
 #endif

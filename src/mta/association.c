@@ -188,7 +188,15 @@ static bool bind_outbound(struct net *net, uint64_t ref, const struct ipc_bind *
 static bool bind_ping(struct net *net, uint64_t ref, const struct ipc_bind *bind) {
     struct bind_judgement judgement;
     const struct peer *peer = peer_find(net->mta, bind->peer);
-    if (responder_is(net, ref, peer ? peer->config : NULL, bind, &judgement))
+    char name[LOG_TEXT_SIZE];
+    if (!peer || !ping_binds(net, peer)) { /* or it could try passwords, unseen */
+        log_warning("process %s asks about a responder of peer '%s' for a ping that it was not asked for; "
+                    "it gets no answer to that",
+                    ipc_name(net->channel), log_text(bind->peer, name));
+        refuse(net, ref, IPC_BIND_BUSY, "", "the ping has had its bind already");
+        return true;
+    }
+    if (responder_is(net, ref, peer->config, bind, &judgement))
         answer(net, ref, &goes_on);
     return true;
 }

@@ -68,6 +68,7 @@ struct peer {
     unsigned recovering;           /* of those out, that send what was unfinished only (I8) */
     struct association *idle;      /* those we opened that wait for a transfer */
     int64_t last_begun;            /* monotonic µs: when the last of its transfers out began */
+    int64_t last_taken;            /* monotonic µs: when it last confirmed one; 0: it has not */
     unsigned failures;             /* to get an association, in a row */
     int64_t next_try;              /* µs; 0: now */
     bool plain;                    /* a recovery failed: the next association is opened without one */
@@ -350,7 +351,8 @@ bool peer_gone(const struct mta *mta, const struct peer *peer);
 bool refusal_rests(const struct peer *peer);
 /* A copy went out: when the peer refused the last ones, the next waits for the peer's next time. */
 void refusal_probe(struct peer *peer);
-/* The peer refused the copy temporarily, or ended its transfer (`what`: `refused` or `ended`). */
+/* The peer refused the copy temporarily, or its transfer ended by an abort (`what`: `refused`, `ended` or `failed
+ * in`). */
 void refusal_came(struct mta *mta, struct peer *peer, const struct work *work, const char *what,
                   struct span cause);
 /* The peer took a copy, after it had refused some. */
@@ -375,6 +377,8 @@ void association_idle(struct association *association, bool idle);
 /* ---- ping.c: `mhs ping` ---- */
 
 bool ping_result(struct net *net, uint64_t ref, struct span payload);
+/* True for the one bind of each ping: the net process may ask whether the responder is the peer. */
+bool ping_binds(struct net *net, const struct peer *peer);
 /* The net process is gone: who asked for a ping by it is told so. */
 void pings_net_gone(struct net *net);
 

@@ -12,6 +12,21 @@ static int64_t keep_us(const struct mta *mta) {
     return mta->config->limits.resume_seconds * SECOND;
 }
 
+/* Associations of one peer that are up at once may have one name, too: each has to know that the batch says
+ * something of it. */
+static void tell_namesakes(const struct association *association, struct span name) {
+    struct mta *mta = association->net->mta;
+    for (struct net *net = mta->nets; net; net = net->next)
+        for (size_t i = 0; i < net->associations.room; i++) {
+            struct association *other = net->associations.slots[i].value;
+            if (!other || other->out || other->peer != association->peer ||
+                !span_eq(bytes_head(other->id), name))
+                continue;
+            other->outcomes = true;
+            other->named_in = mta->batch.number;
+        }
+}
+
 static bool put(struct association *association, struct span name, struct span activity,
                 enum verdict verdict) {
     struct mta *mta = association->net->mta;
@@ -25,6 +40,7 @@ static bool put(struct association *association, struct span name, struct span a
                                                                     .expiry = clock_now_us() + keep_us(mta),
                                                                     .data = buf_span(&mta->scratch)});
     batch_names_activity(association);
+    tell_namesakes(association, name);
     batch_arm(mta);
     return done;
 }
@@ -32,7 +48,6 @@ static bool put(struct association *association, struct span name, struct span a
 bool outcome_note(struct association *association, bool accepted) {
     struct inbound *inbound = association->inbound;
     struct span name = bytes_head(inbound->names), activity = bytes_rest(inbound->names);
-    association->outcomes = association->outcomes || span_eq(name, bytes_head(association->id));
     return inbound_remove(association->net->mta, inbound) &&
            put(association, name, activity, accepted ? ACCEPTED : REFUSED);
 }
@@ -74,8 +89,14 @@ static bool see_former(void *context, const struct store_outcome *outcome) {
 }
 
 void outcome_look(struct association *association) {
-    store_each_outcome(association->net->mta->store, bytes_head(association->id), see_former, association,
-                       NULL);
+    struct mta *mta = association->net->mta;
+    struct span name = bytes_head(association->id);
+    store_each_outcome(mta->store, name, see_former, association, NULL);
+    if (mta->named_in != mta->batch.number)
+        return;
+    association->outcomes = true; /* the batch may say something of the name */
+    association->named_in = mta->batch.number;
+    store_remove_outcome(mta->batch.store, name, SPAN_LIT(""), span_str(association->peer->name));
 }
 
 void outcome_begins(struct association *association, struct span activity) {

@@ -11,6 +11,7 @@ struct ping {
     const struct net *asker; /* where the client is; NULL when that process is gone */
     uint64_t ref;            /* of the client's request */
     struct peer *peer;
+    bool bound; /* the store was asked about its responder */
 };
 
 static bool ask(struct mta *mta, struct net *net, const struct peer *peer, struct ping *ping) {
@@ -41,6 +42,13 @@ json_t *request_ping(struct client *client, json_t *request) {
     ping->ref = client->request;
     ping->peer = peer;
     return NULL;
+}
+
+bool ping_binds(struct net *net, const struct peer *peer) {
+    for (struct ping *ping = net->pings; ping; ping = ping->next)
+        if (ping->peer == peer && !ping->bound)
+            return ping->bound = true;
+    return false;
 }
 
 static void answer(struct mta *mta, const struct ping *ping, struct span json) {

@@ -9,7 +9,6 @@
 #include "base/alloc.h"
 #include "base/clock.h"
 #include "base/log.h"
-#include "mta/client_private.h"
 
 /* A report says what became of something that its user sent: a full mailbox takes as much again of those, in
  * this part of its quota. */
@@ -70,19 +69,13 @@ bool quota_has_room(struct mta *mta, struct span mailbox, uint64_t octets, bool 
     return false;
 }
 
-void quota_tell_full(struct mta *mta) {
+void quota_tell_full(struct mta *mta, uint32_t mailbox, const char *name) {
     uint64_t most = mta->config->limits.mailbox_octets;
-    for (size_t i = 0; most && i < mta->user_count; i++) {
-        arena_reset(&mta->arena);
-        const char *name = mts_mailbox_of(mta->config->tables, mta->users[i].address);
-        uint32_t mailbox = name ? store_find_mailbox(mta->store, mailbox_name(mta, name)) : 0;
-        const struct mailbox_use *use = use_of(mta, mailbox);
-        if (use && use->octets > most)
-            log_warning(
-                "the mailbox %s holds %llu octets, above its %llu: what comes for it is not delivered; "
-                "raise 'mailbox-octets', or let its user delete",
-                name, (unsigned long long)use->octets, (unsigned long long)most);
-    }
+    const struct mailbox_use *use = most ? use_of(mta, mailbox) : NULL;
+    if (use && use->octets > most)
+        log_warning("the mailbox %s holds %llu octets, above its %llu: what comes for it is not delivered; "
+                    "raise 'mailbox-octets', or let its user delete",
+                    name, (unsigned long long)use->octets, (unsigned long long)most);
 }
 
 static void stays(struct mta *mta, struct effect *effect) {

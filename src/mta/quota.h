@@ -9,8 +9,8 @@
  * was told, at most once a minute for each mailbox. */
 bool quota_has_room(struct mta *mta, struct span mailbox, uint64_t octets, bool report);
 
-/* A log line for each mailbox that is above its quota: at the start, before mail is returned for it. */
-void quota_tell_full(struct mta *mta);
+/* A log line when the mailbox is above its quota already. */
+void quota_tell_full(struct mta *mta, uint32_t mailbox, const char *name);
 
 /* An entry of so many octets is added, or the one with this number is removed, with the batch. False without
  * memory. */

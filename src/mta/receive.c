@@ -204,11 +204,12 @@ static enum arrival_result take(struct mta *mta, const struct arrival *received,
                                           decisions.events[0].identifier));
     if (subject.content != arrival->content)
         store_content_release(subject.content);
-    if (!done && decoded->over_bounds && store_accepting(mta->store)) {
+    bool unread = decisions.result == MTS_NO_RECORD;
+    if (!done && !unread && decoded->over_bounds && store_accepting(mta->store)) {
         snprintf(cause, 200, "%.190s", decoded->bounds);
         return ARRIVAL_REFUSED;
     }
-    snprintf(cause, 200, "no memory");
+    snprintf(cause, 200, "%s", unread ? "the record of what was routed can't be read" : "no memory");
     return done ? ARRIVAL_TAKEN : ARRIVAL_LATER;
 }
 

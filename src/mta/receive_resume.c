@@ -193,6 +193,16 @@ static void end_elsewhere(struct mta *mta, const struct association *here, uint6
         }
 }
 
+/* It can't be resumed, and its sender hears that: nor is it a reason to recover an association any more
+ * (I8), where the sender would begin anew and be turned away for that, again and again. */
+static void forget(struct association *association, const struct store_activity_in *activity) {
+    struct mta *mta = association->net->mta;
+    inbound_free(association);
+    inbound_forget(mta, activity);
+    batch_names_activity(association);
+    batch_arm(mta);
+}
+
 /* A sender's activity that is not over is never taken for one that is, whatever serial it wants to go on
  * from. */
 static void resume(struct association *association, struct span old, struct span name, uint32_t serial) {
@@ -211,7 +221,7 @@ static void resume(struct association *association, struct span old, struct span
         log_info("peer=%s resumes a transfer at octet %llu", association->peer->name,
                  (unsigned long long)from->offset);
     else
-        inbound_free(association);
+        forget(association, activity);
     answer(association, from ? IPC_RESUME_FROM : IPC_RESUME_UNKNOWN_ACTIVITY, from);
 }
 

@@ -158,7 +158,7 @@ static bool open_all(struct mta *mta, struct error *err) {
     if (!begin_identifiers(mta, err) || !mailboxes_rename(mta, err) || !peers_load_disabled(mta, err) ||
         !users_load(mta, err) || !load_queue(mta, err))
         return false;
-    quota_tell_full(mta);
+    mailboxes_tell_full(mta);
     return true;
 }
 

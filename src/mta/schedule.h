@@ -35,13 +35,14 @@ struct work {
     struct work *next, *prev; /* in the lane */
     struct work *same;        /* in the table by id */
     struct bytes *bytes;      /* what will be sent, when it is still in memory */
+    int64_t first_abort;      /* monotonic µs: when the first of `aborts` came */
     char *cause;              /* why the last try failed; NULL: not known (schedule_cause) */
     uint32_t peer;
     uint32_t timer; /* place in the timers, 0: none */
     uint16_t tries;
     uint8_t lane;
     uint8_t state;
-    uint8_t aborts; /* tries in a row that the peer ended by an abort or its silence */
+    uint8_t aborts; /* tries in a row that ended by an abort, the peer's or one that it caused */
     bool in_doubt;  /* may have arrived: recipients and route are frozen */
     bool marked;    /* its row says so: the mark of I3 */
     bool lost;      /* its content is (STORE_LOST_HOP): it is to be reported */

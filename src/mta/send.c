@@ -15,8 +15,9 @@
 #define BROKEN_RETRY_FIRST SECOND
 #define BROKEN_RETRY_MOST  (300 * SECOND)
 
-/* A copy whose transfer the peer itself ended so many times in a row, while the peer as a whole is not left
- * alone for that (refusal.c), is held: it would go on so until it expires. */
+/* A copy whose transfer was aborted so many times in a row, while the peer as a whole is not left alone for
+ * that (refusal.c), is held when the copy is what is wrong: the peer has taken another since, or even the
+ * longest of the agreed waits has changed nothing. Till then it waits as for a peer that is not there. */
 #define ABORTS_MOST 5
 
 /* A resume whose connection breaks so often before the peer confirmed anything is given up. */
@@ -238,6 +239,7 @@ static void transferred(struct association *association, struct work *work) {
     struct batch_mark mark = batch_mark(mta);
     mta->counters.transferred++;
     association->peer->done++;
+    association->peer->last_taken = clock_monotonic_us();
     association->peer->sent.messages++;
     association->peer->sent.octets += association->length;
     association->peer->last_success = clock_now_us();
@@ -264,10 +266,13 @@ static void refused(struct association *association, struct work *work, struct s
         copy_fail(mta, work, &failure);
 }
 
-static int64_t deferral(const struct mta *mta, const struct work *work) {
+static const struct mts_schedule *schedule_of(const struct mta *mta, const struct work *work) {
     static const enum mts_priority priorities[LANES] = {MTS_URGENT, MTS_NORMAL, MTS_NON_URGENT};
-    const struct mts_schedule *schedule = mts_schedule_of(mta->config->tables, priorities[work->lane]);
-    return mts_retry_delay(schedule, work->tries + 1u) * SECOND;
+    return mts_schedule_of(mta->config->tables, priorities[work->lane]);
+}
+
+static int64_t deferral(const struct mta *mta, const struct work *work) {
+    return mts_retry_delay(schedule_of(mta, work), work->tries + 1u) * SECOND;
 }
 
 /*
@@ -310,12 +315,14 @@ static void resume_failed(struct association *association, struct work *work, en
     again(association, work, event_of(work, result), 0, cause);
 }
 
-/* The copy is at fault, or the peer is with this one alone: an operator has to see to it. */
-static void hold(struct association *association, struct work *work, struct span cause) {
+/* The copy is at fault, or the peer is with this one alone: an operator has to see to it. `flags` tell who
+ * ended its last transfer. */
+static void hold(struct association *association, struct work *work, unsigned flags, struct span cause) {
     struct mta *mta = association->net->mta;
     char text[LOG_TEXT_SIZE], reason[LOG_TEXT_SIZE + 80];
-    int length = snprintf(reason, sizeof reason, "the peer ended its transfer %u times: %s", work->aborts,
-                          log_text(cause, text));
+    const char *who = flags & IPC_SENT_ABORTED ? "the peer ended it" : "it was given up here";
+    int length = snprintf(reason, sizeof reason, "its transfer was aborted %u times in a row; last, %s: %s",
+                          work->aborts, who, log_text(cause, text));
     log_warning("peer=%s work unit %llu is held: %s; see 'mhs queue show %llu'", association->peer->name,
                 (unsigned long long)work->id, reason, (unsigned long long)work->id);
     outbound_drop(mta, work->id);
@@ -355,17 +362,42 @@ static void apply_result(struct association *association, struct work *work, enu
     }
 }
 
+static bool is_at_fault(const struct association *association, const struct work *work, int64_t now) {
+    int64_t longest = schedule_of(association->net->mta, work)->longest_retry * SECOND;
+    return association->peer->last_taken > work->first_abort || now - work->first_abort >= longest;
+}
+
+static void aborted(struct association *association, struct work *work, unsigned flags, struct span cause) {
+    struct mta *mta = association->net->mta;
+    int64_t now = clock_monotonic_us();
+    if (work->aborts == 0)
+        work->first_abort = now;
+    if (work->aborts < UINT8_MAX)
+        work->aborts++;
+    if (work->aborts < ABORTS_MOST || association->peer->rests)
+        return;
+    if (is_at_fault(association, work, now)) {
+        hold(association, work, flags, cause);
+        return;
+    }
+    int64_t wait = peer_back_off(association->peer, work->aborts - ABORTS_MOST) * SECOND;
+    schedule_set(&mta->schedule, work, WORK_WAITING, clock_now_us() + wait, true);
+    copy_save(mta, work);
+}
+
 /* What the peer did besides: `flags` of enum ipc_sent_flag. */
 static void apply_flags(struct association *association, struct work *work, unsigned flags,
                         struct span cause) {
-    struct peer *peer = association->peer;
-    if (flags & (IPC_SENT_FOR_NOW | IPC_SENT_ABORTED))
-        refusal_came(association->net->mta, peer, work, flags & IPC_SENT_FOR_NOW ? "refused" : "ended",
-                     cause);
-    if (!(flags & IPC_SENT_ABORTED))
+    unsigned aborts = flags & (IPC_SENT_ABORTED | IPC_SENT_GIVEN_UP);
+    const char *what = flags & IPC_SENT_FOR_NOW   ? "refused"
+                       : flags & IPC_SENT_ABORTED ? "ended"
+                                                  : "failed in";
+    if (aborts || flags & IPC_SENT_FOR_NOW)
+        refusal_came(association->net->mta, association->peer, work, what, cause);
+    if (aborts)
+        aborted(association, work, flags, cause);
+    else
         work->aborts = 0;
-    else if (++work->aborts >= ABORTS_MOST && !peer->rests)
-        hold(association, work, cause);
 }
 
 static bool is_over(enum ipc_sent result) {

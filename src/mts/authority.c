@@ -104,10 +104,11 @@ static bool record_of(struct work *work, struct span identifier, struct mts_rout
     *count = 0;
     if (!work->run->record)
         return true;
-    if (work->run->record(work->run->record_context, identifier, work->arena, routed, count))
-        return true;
-    work->no_memory = true;
-    return false;
+    enum mts_record read =
+        work->run->record(work->run->record_context, identifier, work->arena, routed, count);
+    work->no_memory |= read != MTS_RECORD_READ;
+    work->no_record |= read == MTS_RECORD_FAILED;
+    return read == MTS_RECORD_READ;
 }
 
 /* `peer` -1: not known any more, so that any foreign one will do. */

@@ -101,7 +101,8 @@ struct work {
     struct arena scratch; /* forgotten after each of the envelope's recipients */
     bool has_content;     /* the subject's content is stored: it may be returned */
     const char *bound;    /* the last one that was found broken (bounds.c) */
-    bool no_memory;
+    bool no_memory;       /* or, with `no_record`, nothing can be decided for want of the record */
+    bool no_record;
 };
 
 /* work.c: the growing lists of the result */

@@ -44,6 +44,9 @@ struct mts_routed {
 /* Leaves nine digits to base 36 of ub-local-id-length's 32 characters for the number. */
 #define MTS_ID_PREFIX 22
 
+/* FAILED: it can't be read now. Nobody may be judged by what is not known then. */
+enum mts_record { MTS_RECORD_READ, MTS_RECORD_NO_MEMORY, MTS_RECORD_FAILED };
+
 /* The circumstances of one call. */
 struct mts_run {
     const struct mts_tables *tables;
@@ -70,10 +73,9 @@ struct mts_run {
     void *look_up_context;
 
     /* The record of what was routed: where copies of the message or probe `identifier` (as text) went from
-     * here, at any time. Fills an array in `arena`, in no certain order. False without memory. NULL: there is
-     * no record. */
-    bool (*record)(void *context, struct span identifier, struct arena *arena, struct mts_routed **routed,
-                   size_t *count);
+     * here, at any time. Fills an array in `arena`, in no certain order. NULL: there is no record. */
+    enum mts_record (*record)(void *context, struct span identifier, struct arena *arena,
+                              struct mts_routed **routed, size_t *count);
     void *record_context;
 
     const struct mts_answer *answers; /* to the needs of the calls before */
@@ -153,7 +155,8 @@ enum mts_result {
     MTS_DECIDED = 1, /* `out` says what to do */
     MTS_NEEDS,       /* answer `needs` and call again */
     MTS_INVALID,     /* the input is no valid APDU (a submission: see its error); nothing is ours */
-    MTS_NO_MEMORY    /* the arena is exhausted: a temporary refusal */
+    MTS_NO_MEMORY,   /* the arena is exhausted: a temporary refusal */
+    MTS_NO_RECORD    /* the record can't be read now: a temporary refusal */
 };
 
 struct mts_decisions {
@@ -314,8 +317,8 @@ void mts_reroute(struct mts_run *run, const struct mts_stored *stored, const str
 void mts_redirect(struct mts_run *run, const struct mts_stored *stored, const char *address,
                   struct mts_decisions *out);
 
-/* Before an operator sends a copy by `hop`, or (-1) to `address`: why it would loop, NULL when nothing says so.
- * By a hop: the trace shows that its domain had the object already, and nobody has redirected it since
+/* Before an operator sends a copy by `hop`, or (-1) to `address`: why it would loop, NULL when nothing says
+ * so. By a hop: the trace shows that its domain had the object already, and nobody has redirected it since
  * (X.411 §14.3). To an address: a recipient has it, or had it before it was redirected (§14.3.2). */
 const char *mts_loop_ahead(struct mts_run *run, const struct mts_stored *stored, int hop,
                            const char *address);

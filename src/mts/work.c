@@ -13,7 +13,7 @@ void work_end(struct work *work) {
     struct mts_decisions *out = work->out;
     arena_free(&work->scratch);
     if (work->no_memory)
-        out->result = MTS_NO_MEMORY;
+        out->result = work->no_record ? MTS_NO_RECORD : MTS_NO_MEMORY;
     else if (out->need_count)
         out->result = MTS_NEEDS;
     if (out->result == MTS_DECIDED)

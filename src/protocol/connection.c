@@ -119,15 +119,15 @@ static enum ipc_sent sent_at_end(const struct connection *c, const struct osi_ca
     return c->out.last_taken ? IPC_SENT_IN_DOUBT : IPC_SENT_BROKEN;
 }
 
-/* Whether the peer ended a transfer, and how. Where its ability is jeopardized, or it aborts for another
- * problem of the moment, it is not the transfer's fault. */
+/* Who ended a transfer, and how; nobody when the network did. Where the peer's ability is jeopardized, or it
+ * aborts for another problem of the moment, it is not the transfer's fault. */
 static unsigned sent_flags(const struct osi_cause *cause) {
     bool abort = cause->by_peer && cause->end == OSI_END_PROVIDER_ABORT;
     if (abort && cause->code == OSI_ABORT_TEMPORARY_PROBLEM)
         return IPC_SENT_FOR_NOW;
-    bool ended = abort || cause->end == OSI_END_USER_ABORT || cause->end == OSI_END_PROTOCOL_ERROR ||
-                 cause->end == OSI_END_TIMEOUT;
-    return ended ? IPC_SENT_ABORTED : 0;
+    if (cause->end == OSI_END_PROTOCOL_ERROR || cause->end == OSI_END_TIMEOUT)
+        return IPC_SENT_GIVEN_UP;
+    return abort || cause->end == OSI_END_USER_ABORT ? IPC_SENT_ABORTED : 0;
 }
 
 /* An association that was up (or asked for admission) is gone: nothing of its transfers may stay open. */

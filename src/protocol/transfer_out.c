@@ -80,7 +80,7 @@ void transfer_out_ended(struct connection *c, enum ipc_sent result, const char *
     struct buf payload;
     if (!c->out.active)
         return;
-    if (flags & (IPC_SENT_FOR_NOW | IPC_SENT_ABORTED) && c->out.resume_unproven)
+    if (flags & (IPC_SENT_FOR_NOW | IPC_SENT_ABORTED | IPC_SENT_GIVEN_UP) && c->out.resume_unproven)
         flags |= IPC_SENT_RESUME_FAILED;
     transfer_out_free(&c->out);
     buf_init(&payload, 0);

@@ -59,7 +59,7 @@ static struct segment *add(struct store *store, uint64_t id) {
     struct segment *segment = mem_alloc(sizeof *segment);
     if (!segment)
         return NULL;
-    *segment = (struct segment){.id = id, .fd = -1};
+    *segment = (struct segment){.id = id, .fd = -1, .kept = store->keeps};
     size_t at = position(store, id);
     memmove(store->segments + at + 1, store->segments + at,
             (store->segment_count - at) * sizeof(struct segment *));

@@ -208,6 +208,7 @@ def _():
         peer.answer_release()
     with folder() as path, old_stage(path, answer) as (stage, old, unharmed):
         stage.hand_over(text_message("poison", [OLD_USER]))
+        wait_until(lambda: stage.mta.request("queue-list")["entries"][0]["tries"], 60, "the first abort")
         hand_over(stage, "good")
         unharmed.served("poison")
         [held] = wait_until(lambda: stage.mta.request("queue-list", state="held")["entries"], 120, "a held copy")

@@ -1,7 +1,7 @@
 /* Peers that can't resume, and copies whose transfer the peer itself ends again and again (I4). */
 #include "world.h"
 
-#define ABORTS 5 /* of one copy, until it is held */
+#define ABORTS 5 /* of one copy, from which on it may be held */
 
 static void begin(struct world *world) {
     world_begin(world);
@@ -9,9 +9,13 @@ static void begin(struct world *world) {
     associate(world, 1, "beta");
 }
 
-static void take_in(struct world *world) {
-    send_whole(world, 1, envelope_to(world, WANTS_NDN, FRANK, NULL), SPAN_LIT("content"));
+static void take_in_with(struct world *world, const char *content) {
+    send_whole(world, 1, envelope_to(world, WANTS_NDN, FRANK, NULL), span_str(content));
     assert_int_equal(result_of(world, 1), IPC_ACCEPTED);
+}
+
+static void take_in(struct world *world) {
+    take_in_with(world, "content");
 }
 
 static void expect_connect(struct world *world, uint64_t ref, const char *recovered) {
@@ -169,16 +173,39 @@ static void abort_it(struct world *world, unsigned from, unsigned count) {
     }
 }
 
-static void a_copy_that_is_always_aborted_is_held(void **state) {
+/* gamma takes whatever else there is before its next try of the copy, which may be due already. */
+static void abort_among_others(struct world *world, unsigned ref, unsigned flags) {
+    for (;; ref++) {
+        connect_out(world, ref, "gamma");
+        struct outgoing out = outgoing_of(world, ref);
+        bool other = span_eq(out.content, SPAN_LIT("another"));
+        if (other)
+            sent_so(world, ref, IPC_SENT, IPC_SENT_CLOSING);
+        else
+            sent_so(world, ref, IPC_SENT_IN_DOUBT, flags | IPC_SENT_CLOSING);
+        close_association(world, ref, other ? IPC_CLOSE_RELEASED : IPC_CLOSE_ABORTED);
+        if (!other)
+            return;
+    }
+}
+
+static bool is_held(struct world *world) {
+    json_t *entry = only_copy(world);
+    bool held = strcmp(json_string_value(json_object_get(entry, "state")), "held") == 0;
+    json_decref(entry);
+    return held;
+}
+
+static void a_copy_that_is_always_aborted_while_others_go_is_held(void **state) {
     struct world world;
     (void)state;
     begin(&world);
     take_in(&world);
-    abort_it(&world, 2, ABORTS - 1);
-    expect_copy(&world, "in-doubt", true, "test");
-    changes(&world, "retry", "");
-    abort_it(&world, 20, 1);
-    expect_copy(&world, "held", true, "test");
+    abort_it(&world, 2, 1);
+    take_in_with(&world, "another");
+    for (unsigned i = 1; i < ABORTS; i++)
+        abort_among_others(&world, 10 * i, i + 1 < ABORTS ? IPC_SENT_ABORTED : IPC_SENT_GIVEN_UP);
+    expect_copy(&world, "held", true, "5 times in a row; last, it was given up here: test");
     expect_none(&world, IPC_CONNECT);
     world_kill(&world);
     world_start(&world);
@@ -190,6 +217,42 @@ static void a_copy_that_is_always_aborted_is_held(void **state) {
     outgoing_of(&world, 30);
     sent(&world, 30, IPC_SENT);
     expect_drained(&world);
+    world_end(&world);
+}
+
+/* On a quiet link nothing tells that the copy is what is wrong, and the peer may be mended any time. */
+static void a_lone_copy_is_not_held(void **state) {
+    struct world world;
+    (void)state;
+    begin(&world);
+    take_in(&world);
+    abort_it(&world, 2, ABORTS + 3);
+    expect_copy(&world, "in-doubt", true, "test");
+    changes(&world, "retry", "");
+    connect_out(&world, 30, "gamma");
+    outgoing_of(&world, 30);
+    sent(&world, 30, IPC_SENT);
+    expect_drained(&world);
+    world_end(&world);
+}
+
+/* But not for ever: after the priority's longest wait its own tries tell enough. */
+static void a_lone_copy_is_held_at_last(void **state) {
+    struct world world;
+    (void)state;
+    world_begin(&world);
+    world_stop(&world);
+    mts_tables_free(world.config.tables);
+    world.config.tables = make_tables_for(&(struct mts_self){
+        .domain = OURS, .mta_name = "alpha-1", .dl_depth = 16, .schedules = {[MTS_NORMAL] = {86400, 1, 2}}});
+    world_start(&world);
+    client(&world, 1, 0);
+    associate(&world, 1, "beta");
+    take_in(&world);
+    abort_it(&world, 2, ABORTS);
+    for (unsigned i = 0; i < 4 && !is_held(&world); i++)
+        abort_it(&world, 20 + i, 1); /* as its own timer goes */
+    expect_copy(&world, "held", true, "in a row; last, the peer ended it: test");
     world_end(&world);
 }
 
@@ -271,7 +334,9 @@ int main(void) {
         cmocka_unit_test(a_resume_that_is_aborted_begins_anew),
         cmocka_unit_test(a_resume_that_breaks_is_tried_again_but_not_for_ever),
         cmocka_unit_test(a_later_try_leaves_the_doubt_of_an_earlier_one),
-        cmocka_unit_test(a_copy_that_is_always_aborted_is_held),
+        cmocka_unit_test(a_copy_that_is_always_aborted_while_others_go_is_held),
+        cmocka_unit_test(a_lone_copy_is_not_held),
+        cmocka_unit_test(a_lone_copy_is_held_at_last),
         cmocka_unit_test(a_peer_that_aborts_everything_is_left_alone),
         cmocka_unit_test(a_copy_in_doubt_may_be_redirected_when_it_may_arrive_twice),
         cmocka_unit_test(a_copy_in_doubt_may_be_non_delivered_when_it_may_arrive_twice),

@@ -13,13 +13,17 @@ static void begin(struct world *world, uint64_t ref, const char *activity, bool 
     tell(world, IPC_TRANSFER_CONTENT, ref, SPAN_LIT("content"), NOTHING);
 }
 
-static void checkpoint(struct world *world, uint64_t ref, uint32_t serial) {
+static void checkpoint_of(struct world *world, uint64_t ref, uint32_t serial) {
     struct buf payload;
     buf_init(&payload, 0);
     buf_append_u32(&payload, serial);
     buf_append_u64(&payload, 1000);
     tell(world, IPC_TRANSFER_CHECKPOINT, ref, buf_span(&payload), SPAN_LIT("parser"));
     buf_free(&payload);
+}
+
+static void checkpoint(struct world *world, uint64_t ref, uint32_t serial) {
+    checkpoint_of(world, ref, serial);
     struct reader r = expect(world, IPC_TRANSFER_CHECKPOINT_DONE, ref);
     assert_int_equal(reader_u32(&r), world->transfer);
     assert_int_equal(reader_u32(&r), serial);
@@ -43,6 +47,19 @@ static enum ipc_resume resume(struct world *world, uint64_t ref, const char *ass
     struct reader r = expect(world, IPC_RESUME_RESULT, ref);
     assert_int_equal(reader_u32(&r), world->transfer);
     return (enum ipc_resume)reader_u8(&r);
+}
+
+static void break_off(struct world *world, uint64_t ref) {
+    associate(world, ref, "beta");
+    begin(world, ref, "\2\1\1", true);
+    checkpoint(world, ref, 1);
+}
+
+static bool recovers(struct world *world, uint64_t ref, const char *broken) {
+    char id[32];
+    snprintf(id, sizeof id, "in-%llu", (unsigned long long)ref);
+    announce(world, ref, false, "", id, broken);
+    return admission(world, ref) == IPC_BIND_ADMITTED;
 }
 
 static void a_verdict_is_given_again(void **state) {
@@ -82,7 +99,6 @@ static void an_identifier_is_used_again(void **state) {
     begin(&world, 1, "\2\1\1", true);
     checkpoint(&world, 1, 1);
     tell(&world, IPC_TRANSFER_STOP, 1, SPAN_LIT("\1"), NOTHING);
-    assert_int_equal(resume(&world, 1, "", "\2\1\1", 7), IPC_RESUME_UNKNOWN_ACTIVITY);
     assert_int_equal(resume(&world, 1, "", "\2\1\1", 1), IPC_RESUME_FROM);
     tell(&world, IPC_TRANSFER_STOP, 1, SPAN_LIT("\1"), NOTHING);
     begin(&world, 1, "\2\1\1", true); /* and a third time, without a checkpoint */
@@ -109,20 +125,47 @@ static void an_association_has_the_name_of_another(void **state) {
     world_end(&world);
 }
 
+/* Both are up when one of them writes the outcome. */
+static void two_associations_have_one_name(void **state) {
+    struct world world;
+    (void)state;
+    world_begin(&world);
+    associate(&world, 1, "beta");
+    announce(&world, 2, false, "beta", "in-1", "");
+    assert_int_equal(admission(&world, 2), IPC_BIND_ADMITTED);
+    begin(&world, 1, "\2\1\1", true);
+    checkpoint(&world, 1, 1);
+    assert_int_equal(end(&world, 1), IPC_ACCEPTED);
+    begin(&world, 2, "\2\1\1", true);
+    tell(&world, IPC_TRANSFER_STOP, 2, SPAN_LIT("\1"), NOTHING);
+    assert_int_equal(resume(&world, 2, "", "\2\1\1", 1), IPC_RESUME_UNKNOWN_ACTIVITY);
+    world_end(&world);
+}
+
+/* The second comes up while what the first did is in the batch; its frames wait in the socket till then. */
+static void a_name_comes_again_before_the_commit(void **state) {
+    struct world world;
+    (void)state;
+    world_begin(&world);
+    associate(&world, 1, "beta");
+    begin(&world, 1, "\2\1\1", true);
+    checkpoint(&world, 1, 1);
+    kill(world.pid, SIGSTOP);
+    tell(&world, IPC_TRANSFER_END, 1, NOTHING, NOTHING);
+    close_association(&world, 1, IPC_CLOSE_RELEASED);
+    announce(&world, 2, false, "beta", "in-1", "");
+    begin(&world, 2, "\2\1\1", true);
+    checkpoint_of(&world, 2, 1);
+    kill(world.pid, SIGCONT);
+    expect(&world, IPC_TRANSFER_CHECKPOINT_DONE, 2);
+    tell(&world, IPC_TRANSFER_STOP, 2, SPAN_LIT("\1"), NOTHING);
+    assert_true(recovers(&world, 3, "in-1")); /* the second was not released */
+    assert_int_equal(resume(&world, 3, "in-1", "\2\1\1", 1), IPC_RESUME_FROM);
+    assert_int_equal(end(&world, 3), IPC_ACCEPTED);
+    world_end(&world);
+}
+
 /* ---- recovery ---- */
-
-static void break_off(struct world *world, uint64_t ref) {
-    associate(world, ref, "beta");
-    begin(world, ref, "\2\1\1", true);
-    checkpoint(world, ref, 1);
-}
-
-static bool recovers(struct world *world, uint64_t ref, const char *broken) {
-    char id[32];
-    snprintf(id, sizeof id, "in-%llu", (unsigned long long)ref);
-    announce(world, ref, false, "", id, broken);
-    return admission(world, ref) == IPC_BIND_ADMITTED;
-}
 
 static void a_recovery_gets_what_was_unfinished(void **state) {
     struct world world;
@@ -144,6 +187,24 @@ static void a_recovery_gets_what_was_unfinished(void **state) {
     begin(&world, 5, "\2\1\7", true);
     expect(&world, IPC_ASSOCIATION_CLOSE, 5);
     expect_none(&world, IPC_TRANSFER_RESULT);
+    world_end(&world);
+}
+
+/* What can't be resumed is nothing to recover: its sender would begin anew, be turned away, and recover. */
+static void what_cannot_be_resumed_is_forgotten(void **state) {
+    struct world world;
+    (void)state;
+    world_begin(&world);
+    break_off(&world, 1);
+    close_association(&world, 1, IPC_CLOSE_BROKEN);
+    assert_true(recovers(&world, 2, "in-1"));
+    assert_int_equal(resume(&world, 2, "in-1", "\2\1\1", 7), IPC_RESUME_UNKNOWN_ACTIVITY);
+    begin(&world, 2, "\2\1\1", true);
+    expect(&world, IPC_ASSOCIATION_CLOSE, 2);
+    close_association(&world, 2, IPC_CLOSE_ABORTED);
+    assert_false(recovers(&world, 3, "in-1")); /* so that it binds */
+    associate(&world, 4, "beta");
+    assert_int_equal(resume(&world, 4, "in-1", "\2\1\1", 1), IPC_RESUME_UNKNOWN_ACTIVITY);
     world_end(&world);
 }
 
@@ -257,7 +318,10 @@ int main(void) {
         cmocka_unit_test(a_verdict_is_given_again),
         cmocka_unit_test(an_identifier_is_used_again),
         cmocka_unit_test(an_association_has_the_name_of_another),
+        cmocka_unit_test(two_associations_have_one_name),
+        cmocka_unit_test(a_name_comes_again_before_the_commit),
         cmocka_unit_test(a_recovery_gets_what_was_unfinished),
+        cmocka_unit_test(what_cannot_be_resumed_is_forgotten),
         cmocka_unit_test(a_released_association_is_not_recovered),
         cmocka_unit_test(the_peers_option_decides),
         cmocka_unit_test(context_and_dialogue_are_checked),

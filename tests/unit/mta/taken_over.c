@@ -124,6 +124,89 @@ static void a_net_process_has_its_own_associations_only(void **state) {
     world_end(&world);
 }
 
+/* ---- binds ---- */
+
+static enum ipc_bind_verdict asks(struct world *world, uint64_t ref, const struct ipc_bind *bind) {
+    say_bind(world, ref, bind);
+    return admission(world, ref);
+}
+
+/* Passwords are not found out by frames, however many: wrong binds are counted, as a stranger's are. */
+static void a_net_process_does_not_guess_passwords(void **state) {
+    struct world world;
+    (void)state;
+    world_begin(&world);
+    struct ipc_bind bind = bind_of("gamma", false, "x");
+    bind.credentials.password = SPAN_LIT("guessed");
+    for (uint64_t ref = 1; ref <= 200; ref++)
+        assert_int_equal(asks(&world, ref, &bind), IPC_BIND_AUTHENTICATION_ERROR);
+    bind.credentials.password = SPAN_LIT("g"); /* the right one comes too late */
+    assert_int_equal(asks(&world, 201, &bind), IPC_BIND_AUTHENTICATION_ERROR);
+    bind.credentials = (struct ipc_credentials){.form = IPC_CREDENTIALS_NONE};
+    assert_int_equal(asks(&world, 202, &bind), IPC_BIND_AUTHENTICATION_ERROR);
+    bind.address = SPAN_LIT("198.51.100.1");
+    bind.credentials = credentials_of("gamma");
+    assert_int_equal(asks(&world, 203, &bind), IPC_BIND_ADMITTED);
+    world_end(&world);
+}
+
+/* Each ping that an operator asked for is good for one answer about a responder. */
+static void a_net_process_asks_about_responders_for_pings_only(void **state) {
+    struct world world;
+    (void)state;
+    world_begin(&world);
+    client(&world, 1, 0);
+    struct ipc_bind bind = bind_of("gamma", true, "x");
+    bind.direction = IPC_DIRECTION_PING;
+    assert_int_equal(asks(&world, 1, &bind), IPC_BIND_BUSY);
+    tell(&world, IPC_REQUEST, (uint64_t)1 << 32 | 5, NOTHING,
+         SPAN_LIT("{\"operation\":\"ping\",\"peer\":\"gamma\"}"));
+    expect(&world, IPC_PING, 0);
+    uint64_t ping = world.last.ref;
+    bind.peer = SPAN_LIT("beta");
+    assert_int_equal(asks(&world, 2, &bind), IPC_BIND_BUSY);
+    bind.peer = SPAN_LIT("gamma");
+    assert_int_equal(asks(&world, 3, &bind), IPC_BIND_ADMITTED);
+    assert_int_equal(asks(&world, 4, &bind), IPC_BIND_BUSY);
+    tell(&world, IPC_PING_RESULT, ping, SPAN_LIT("{}"), NOTHING);
+    expect(&world, IPC_RESPONSE, (uint64_t)1 << 32 | 5);
+    assert_int_equal(asks(&world, 5, &bind), IPC_BIND_BUSY);
+    world_end(&world);
+}
+
+/* Of the calls that it was not told to make it makes none. */
+static void a_net_process_opens_no_association_unasked(void **state) {
+    struct world world;
+    struct buf payload;
+    (void)state;
+    world_begin(&world);
+    struct ipc_bind bind = bind_of("gamma", true, "x");
+    buf_init(&payload, 0);
+    assert_true(ipc_bind_write(&bind, &payload));
+    assert_true(ends(&world, IPC_END_NET, IPC_BIND, 1, buf_span(&payload)));
+    buf_free(&payload);
+    still_served(&world);
+    world_end(&world);
+}
+
+/* By RT-RECOVER it gets at what broke, where it knows name and address, and at nothing new. */
+static void a_net_process_recovers_what_broke_only(void **state) {
+    struct world world;
+    (void)state;
+    world_begin(&world);
+    associate(&world, 1, "beta");
+    send_whole(&world, 1, envelope_to(&world, WANTS_NDN, JONES, NULL), SPAN_LIT("content"));
+    assert_int_equal(result_of(&world, 1), IPC_ACCEPTED);
+    close_association(&world, 1, IPC_CLOSE_BROKEN);
+    struct ipc_bind bind = bind_of("", false, "x");
+    bind.credentials = (struct ipc_credentials){.form = IPC_CREDENTIALS_NONE};
+    bind.recover_id = SPAN_LIT("in-1"); /* nothing was unfinished */
+    assert_int_equal(asks(&world, 2, &bind), IPC_BIND_CANNOT_RECOVER);
+    bind.recover_id = SPAN_LIT("in-7");
+    assert_int_equal(asks(&world, 3, &bind), IPC_BIND_CANNOT_RECOVER);
+    world_end(&world);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_net_process_is_no_client),
@@ -131,6 +214,10 @@ int main(void) {
         cmocka_unit_test(a_work_process_answers_its_job_alone),
         cmocka_unit_test(other_ends_are_not_taken),
         cmocka_unit_test(a_net_process_has_its_own_associations_only),
+        cmocka_unit_test(a_net_process_does_not_guess_passwords),
+        cmocka_unit_test(a_net_process_asks_about_responders_for_pings_only),
+        cmocka_unit_test(a_net_process_opens_no_association_unasked),
+        cmocka_unit_test(a_net_process_recovers_what_broke_only),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

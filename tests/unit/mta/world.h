@@ -68,10 +68,12 @@ struct world {
     struct frame last; /* what `expect` found */
     struct frame kept[64];
     size_t kept_count;
-    unsigned messages; /* made so far, for their identifiers */
-    uint32_t transfer; /* the number of the last transfer in, of all associations */
-    int priority;      /* the next envelopes', as x411_Priority has it; 0: normal */
-    int64_t deferred;  /* the next envelopes' deferred-delivery-time, s since 1970; 0: none */
+    unsigned messages;      /* made so far, for their identifiers */
+    uint32_t transfer;      /* the number of the last transfer in, of all associations */
+    int priority;           /* the next envelopes', as x411_Priority has it; 0: normal */
+    const char *originator; /* of the next envelopes; NULL: eva */
+    bool were_here;         /* the next envelopes' trace says that they came from our domain to beta */
+    int64_t deferred;       /* the next envelopes' deferred-delivery-time, s since 1970; 0: none */
     const struct mta_reload *reload;
 };
 
@@ -87,10 +89,9 @@ UNUSED static void route_to(struct mts_tables *tables, const char *pattern, cons
         fail_msg("%s", err.text);
 }
 
-UNUSED static struct mts_tables *make_tables(void) {
+UNUSED static struct mts_tables *make_tables_for(const struct mts_self *self) {
     struct error err = {0};
-    struct mts_self self = {.domain = OURS, .mta_name = "alpha-1", NUMBERS_OF_SELF};
-    struct mts_tables *tables = mts_tables_new(&self, &err);
+    struct mts_tables *tables = mts_tables_new(self, &err);
     assert_non_null(tables);
     assert_true(
         mts_tables_add_hop(tables, &(struct mts_hop){.name = "beta", .domain = BETA, .transit = true}, &err));
@@ -102,6 +103,10 @@ UNUSED static struct mts_tables *make_tables(void) {
     assert_true(mts_tables_add_user(tables, &(struct mts_user){.address = JONES, .mailbox = JONES}, &err));
     assert_true(mts_tables_add_user(tables, &(struct mts_user){.address = SMITH, .mailbox = SMITH}, &err));
     return tables;
+}
+
+UNUSED static struct mts_tables *make_tables(void) {
+    return make_tables_for(&(struct mts_self){.domain = OURS, .mta_name = "alpha-1", NUMBERS_OF_SELF});
 }
 
 /* ---- the process ---- */
@@ -406,24 +411,27 @@ static struct x411_TraceInformationElement *trace_of(struct world *world,
 #define WANTS_NDN    0xA8
 #define WANTS_REPORT 0xD0
 
-/* The envelope of a new message that beta's eva sends to the recipients (up to the NULL). */
+/* The envelope of a new message that beta's eva sends to the recipients (up to the NULL), unless the world
+ * says otherwise. */
 UNUSED static struct span envelope_to(struct world *world, uint8_t indicators, const char *recipient, ...) {
     struct x411_MessageTransferEnvelope envelope = {0};
-    struct x411_GlobalDomainIdentifier domain = {0};
+    struct x411_GlobalDomainIdentifier domain = {0}, ours = {0};
     struct x411_PerRecipientMessageTransferFields fields[8] = {0};
     va_list more;
     assert_true(domain_parse(span_str(BETA), &world->arena, &domain, NULL));
     envelope.message_identifier.global_domain_identifier = domain;
     envelope.message_identifier.local_identifier =
         span_str(arena_printf(&world->arena, "m-%u", ++world->messages));
-    envelope.originator_name = name_of(world, EVA);
+    envelope.originator_name = name_of(world, world->originator ? world->originator : EVA);
     envelope.content_type.choice = x411_ContentType_built_in;
     envelope.content_type.u.built_in = 22;
     envelope.priority = world->priority;
     if (world->deferred)
         assert_true(ber_utctime_write(world->deferred, &world->arena, &envelope.deferred_delivery_time));
-    envelope.trace_information.items = trace_of(world, domain);
-    envelope.trace_information.count = 1;
+    assert_true(domain_parse(span_str(OURS), &world->arena, &ours, NULL));
+    struct x411_TraceInformationElement trace[] = {*trace_of(world, ours), *trace_of(world, domain)};
+    envelope.trace_information.items = world->were_here ? trace : trace + 1;
+    envelope.trace_information.count = world->were_here ? 2 : 1;
     envelope.per_recipient_fields.items = fields;
     va_start(more, recipient);
     for (; recipient; recipient = va_arg(more, const char *)) {

@@ -171,13 +171,19 @@ struct record {
     size_t count;
 };
 
-static bool read_record(void *context, struct span identifier, struct arena *arena,
-                        struct mts_routed **routed, size_t *count) {
+static enum mts_record read_record(void *context, struct span identifier, struct arena *arena,
+                                   struct mts_routed **routed, size_t *count) {
     const struct record *record = context;
     assert_true(identifier.len);
     *routed = (struct mts_routed *)arena_dup(arena, span_of(record->items, sizeof record->items)).data;
     *count = record->count;
-    return *routed;
+    return *routed ? MTS_RECORD_READ : MTS_RECORD_NO_MEMORY;
+}
+
+static enum mts_record read_nothing(void *context, struct span identifier, struct arena *arena,
+                                    struct mts_routed **routed, size_t *count) {
+    (void)context, (void)identifier, (void)arena, (void)routed, (void)count;
+    return MTS_RECORD_FAILED;
 }
 
 static void remember(struct play *play, struct record *record, int64_t recipient, const char *hop) {
@@ -200,6 +206,16 @@ static void what_went_out_may_come_back(void **state) {
     assert_non_null(find_copy(play, NULL, "bob", NULL));
     /* The trace must say so too. */
     assert_int_equal(received(play, "shut", from_to(play, ALICE, LIST, CLOSED)), MTS_INVALID);
+}
+
+static void nobody_is_judged_by_a_record_that_cannot_be_read(void **state) {
+    struct play *play = *state;
+    cast(play);
+    struct x411_MessageTransferEnvelope *envelope = from_to(play, ALICE, LIST, OURS);
+    visit(play, &envelope->trace_information, CLOSED, REDIRECTED);
+    play->run.record = read_nothing;
+    assert_int_equal(received(play, "shut", envelope), MTS_NO_RECORD);
+    assert_int_equal(play->out.event_count, 0);
 }
 
 /* ---- reports ---- */
@@ -287,6 +303,7 @@ int main(void) {
         SCENE(an_originator_of_ours_passes_no_permission),
         SCENE(a_history_of_ours_passes_no_permission),
         SCENE(what_went_out_may_come_back),
+        SCENE(nobody_is_judged_by_a_record_that_cannot_be_read),
         SCENE(a_report_is_believed_of_what_was_routed_there),
         SCENE(the_intermediate_trace_may_say_how),
     };

@@ -74,6 +74,20 @@ static void space_of_what_is_copied_is_kept(void **state) {
     assert_int_equal(before.content_octets, after.content_octets);
 }
 
+/* What comes between the beginning of the keeping and the copy's moment is in the copy, in segments made
+ * since. */
+static void so_is_what_came_since(void **state) {
+    struct room *room = *state;
+    struct writer writer = {0};
+    struct error err = {0};
+    store_keep(room->store);
+    begin(&writer, room);
+    if (!store_backup(room->path, writer.to, false, replace_all, &writer, &err))
+        fail_msg("backup: %s", err.text);
+    assert_true(store_keep_end(room->store));
+    assert_int_equal(findings_of(writer.to), 0);
+}
+
 /* The control: without that the copy is damaged, and its check finds it. */
 static void without_keeping_the_check_finds_it(void **state) {
     struct room *room = *state;
@@ -153,6 +167,7 @@ static void restore_replaces_only_when_told(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(space_of_what_is_copied_is_kept, room_setup, room_teardown),
+        cmocka_unit_test_setup_teardown(so_is_what_came_since, room_setup, room_teardown),
         cmocka_unit_test_setup_teardown(without_keeping_the_check_finds_it, room_setup, room_teardown),
         cmocka_unit_test_setup_teardown(a_full_disk_ends_the_keeping, room_setup, room_teardown),
         cmocka_unit_test_setup_teardown(restore_replaces_only_when_told, room_setup, room_teardown),
