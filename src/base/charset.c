@@ -7,8 +7,14 @@
 
 #define REPLACEMENT "\xEF\xBF\xBD"
 
+/* The places of those that have names in charset.h; the others follow. */
+enum { ASCII, TELETEX, LATIN1, UTF8 };
+
 static const struct charset charsets[] = {
-    {TEXT_IR_ASCII, "US-ASCII", NULL, CHARSET_94, 'B', 0},
+    [ASCII] = {TEXT_IR_ASCII, "US-ASCII", NULL, CHARSET_94, 'B', 0},
+    [TELETEX] = {103, "T.61", "T.61-8BIT", CHARSET_TELETEX, 'v', 0},
+    [LATIN1] = {TEXT_IR_LATIN1, "ISO-8859-1", "ISO-8859-1", CHARSET_96, 'A', 0},
+    [UTF8] = {TEXT_IR_UTF8, "UTF-8", NULL, CHARSET_UTF8, 0, 0},
     {2, "US-ASCII", NULL, CHARSET_94, '@', 0}, /* the IRV of 1973, which differs by a currency sign */
     {102, "T.61 primary", NULL, CHARSET_94, 'u', 0},
     {4, "ISO646-GB", "ISO646-GB", CHARSET_94, 'A', 0},
@@ -36,9 +42,7 @@ static const struct charset charsets[] = {
     {168, "JIS X 0208", "EUC-JP", CHARSET_94_94, 'B', 0},
     {149, "KS X 1001", "EUC-KR", CHARSET_94_94, 'C', 0},
     {159, "JIS X 0212", "EUC-JP", CHARSET_94_94, 'D', 0x8F},
-    {103, "T.61", "T.61-8BIT", CHARSET_TELETEX, 'v', 0},
     {156, "ISO6937", "ISO6937", CHARSET_TELETEX, 'R', 0},
-    {TEXT_IR_LATIN1, "ISO-8859-1", "ISO-8859-1", CHARSET_96, 'A', 0},
     {101, "ISO-8859-2", "ISO-8859-2", CHARSET_96, 'B', 0},
     {109, "ISO-8859-3", "ISO-8859-3", CHARSET_96, 'C', 0},
     {110, "ISO-8859-4", "ISO-8859-4", CHARSET_96, 'D', 0},
@@ -53,15 +57,13 @@ static const struct charset charsets[] = {
     {199, "ISO-8859-14", "ISO-8859-14", CHARSET_96, '_', 0},
     {203, "ISO-8859-15", "ISO-8859-15", CHARSET_96, 'b', 0},
     {226, "ISO-8859-16", "ISO-8859-16", CHARSET_96, 'f', 0},
-    {TEXT_IR_UTF8, "UTF-8", NULL, CHARSET_UTF8, 0, 0},
 };
 #define CHARSETS (sizeof charsets / sizeof *charsets)
 
-/* The places of these in the table. */
-const struct charset *const charset_ascii = &charsets[0];
-const struct charset *const charset_teletex = &charsets[28];
-const struct charset *const charset_latin1 = &charsets[30];
-const struct charset *const charset_utf8 = &charsets[CHARSETS - 1];
+const struct charset *const charset_ascii = &charsets[ASCII];
+const struct charset *const charset_teletex = &charsets[TELETEX];
+const struct charset *const charset_latin1 = &charsets[LATIN1];
+const struct charset *const charset_utf8 = &charsets[UTF8];
 
 const struct charset *charset_by_registration(int64_t registration) {
     if (registration >= 190 && registration <= 192)

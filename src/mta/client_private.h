@@ -85,6 +85,8 @@ void mailbox_fetch(struct client *client, uint64_t ref, struct span payload);
 json_t *mailbox_figures(struct mta *mta, uint32_t mailbox, uint64_t *entries);
 /* Removes all entries with the batch. */
 bool mailbox_discard(struct mta *mta, uint32_t mailbox);
+/* At the start, before mail is returned for them: a log line for each mailbox that is above its quota. */
+void mailboxes_tell_full(struct mta *mta);
 
 /* ---- queue.c ---- */
 

@@ -293,6 +293,11 @@ json_t *request_mailbox_delete(struct client *client, json_t *request) {
     return json_pack("{s:i}", "changed", 1);
 }
 
+void mailboxes_tell_full(struct mta *mta) {
+    for (size_t i = 0; i < mta->user_count; i++)
+        quota_tell_full(mta, mailbox_of(mta, &mta->users[i]), mta->users[i].address);
+}
+
 struct removal {
     struct mta *mta;
     uint32_t mailbox;

@@ -69,6 +69,15 @@ bool quota_has_room(struct mta *mta, struct span mailbox, uint64_t octets, bool 
     return false;
 }
 
+void quota_tell_full(struct mta *mta, uint32_t mailbox, const char *name) {
+    uint64_t most = mta->config->limits.mailbox_octets;
+    const struct mailbox_use *use = most ? use_of(mta, mailbox) : NULL;
+    if (use && use->octets > most)
+        log_warning("the mailbox %s holds %llu octets, above its %llu: what comes for it is not delivered; "
+                    "raise 'mailbox-octets', or let its user delete",
+                    name, (unsigned long long)use->octets, (unsigned long long)most);
+}
+
 static void stays(struct mta *mta, struct effect *effect) {
     (void)mta;
     (void)effect;

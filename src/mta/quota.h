@@ -9,6 +9,9 @@
  * was told, at most once a minute for each mailbox. */
 bool quota_has_room(struct mta *mta, struct span mailbox, uint64_t octets, bool report);
 
+/* A log line when the mailbox is above its quota already. */
+void quota_tell_full(struct mta *mta, uint32_t mailbox, const char *name);
+
 /* An entry of so many octets is added, or the one with this number is removed, with the batch. False without
  * memory. */
 bool quota_add(struct mta *mta, uint32_t mailbox, uint64_t octets);

@@ -155,8 +155,11 @@ static bool open_all(struct mta *mta, struct error *err) {
     if (!schedule_init(&mta->schedule, 0) || !batch_init(mta) || !peers_configure(mta) ||
         !convert_init(mta) || !open_events(mta) || !(mta->guesses = guesses_new()))
         return error_set(err, STORE_NO_MEMORY, "no memory");
-    return begin_identifiers(mta, err) && mailboxes_rename(mta, err) && peers_load_disabled(mta, err) &&
-           users_load(mta, err) && load_queue(mta, err);
+    if (!begin_identifiers(mta, err) || !mailboxes_rename(mta, err) || !peers_load_disabled(mta, err) ||
+        !users_load(mta, err) || !load_queue(mta, err))
+        return false;
+    mailboxes_tell_full(mta);
+    return true;
 }
 
 struct mta *mta_make(struct event_base *loop, const struct mta_config *config,

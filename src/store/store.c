@@ -120,22 +120,6 @@ static bool set_counter(struct store *store, const char *name, uint64_t next, st
     return sql_run(store, SQL_SET_COUNTER, NULL, err);
 }
 
-bool store_reserve(struct store *store, const char *counter, uint64_t count, uint64_t *first,
-                   struct error *err) {
-    struct error inner = {0};
-    uint64_t next;
-    char name[80];
-    if (refuse_read_only(store, err))
-        return false;
-    snprintf(name, sizeof name, "user.%.64s", counter); /* apart from the store's own */
-    if (!get_counter(store, name, first, err))
-        return false;
-    if (__builtin_add_overflow(*first, count, &next) || next > INT64_MAX)
-        return error_set(err, STORE_BAD_REQUEST, "counter %s is used up", counter);
-    return set_counter(store, name, next, &inner) ||
-           (error_set(err, inner.code, "%s", inner.text), store_failed(store, &inner));
-}
-
 uint64_t store_take_id(struct store *store) {
     return store->next_id++;
 }

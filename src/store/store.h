@@ -506,12 +506,6 @@ typedef bool store_record_cb(void *context, struct span name, struct span data);
 bool store_each_record(struct store *store, uint32_t kind, store_record_cb *cb, void *context,
                        struct error *err);
 
-/* Takes `count` numbers of a counter for good, durably and at once: `*first` to `*first + count - 1` are
- * never given out again, also after a crash. The counter's first number is 1. For local identifiers: take a
- * block, use it in memory. */
-bool store_reserve(struct store *store, const char *counter, uint64_t count, uint64_t *first,
-                   struct error *err);
-
 /* ---- check and repair (no other process may have the store open for writing) ---- */
 
 /* The next hop to which store_repair gives the copies whose content is lost; they are READY, due, and without

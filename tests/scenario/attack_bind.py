@@ -243,13 +243,6 @@ def sockets_of(pid):
         return sum(line.split()[9] in inodes and line.split()[3] != "0A" for line in file.readlines()[1:])
 
 
-def cpu_of(pid):
-    """Seconds of processor time."""
-    with open(f"/proc/{pid}/stat") as file:
-        fields = file.read().rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
-
-
 @case("without free descriptors the net process rests, says so once, and serves again when there are some")
 def _():
     with folder() as path, hostile_stage(path) as stage, Unharmed(stage) as unharmed:
@@ -259,10 +252,8 @@ def _():
         resource.prlimit(net, resource.RLIMIT_NOFILE, (used + 4, limit[1]))
         crowd = [socket.create_connection(("127.0.0.1", stage.mta.port), timeout=10) for _ in range(20)]
         unharmed.logged("new connections wait", "LimitNOFILE")
-        before = cpu_of(net)
-        time.sleep(2)
-        spent = cpu_of(net) - before        # to spin takes all that the machine has left
-        check(spent < 0.1, f"the net process spins: {spent} s of 2")
+        before = voluntary(net)             # who spins never sleeps
+        tap.wait_until(lambda: voluntary(net) >= before + 8, 60, "a net process that rests between its looks")
         equal(stage.mta.log().count("new connections wait"), 1)
         for sock in crowd:
             sock.close()
@@ -292,18 +283,17 @@ def _():
         for sock in socks:
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         threads = [threading.Thread(target=dribble, args=(sock,)) for sock in socks]
-        switches, begun = voluntary(net), time.monotonic()
+        switches = voluntary(net)
         for thread in threads:
             thread.start()
         unharmed.served("octets")
-        time.sleep(2)
+        tap.wait_until(lambda: sent[0] >= 12000, 60, "octets")
         stop.set()
         for thread in threads:
             thread.join()
-        woken, seconds = voluntary(net) - switches, time.monotonic() - begun
-        tap.note(f"{sent[0]} segments in {seconds:.1f} s, the net process was woken {woken} times")
-        allowed = 50 * len(socks) * (seconds + 1) + 500     # what each may, and a message on its way
-        check(woken < allowed, f"each octet wakes the net process: {woken} times, {allowed:.0f} are allowed")
+        woken = voluntary(net) - switches
+        tap.note(f"{sent[0]} segments, the net process was woken {woken} times")
+        check(woken < sent[0] / 2 + 500, f"each octet wakes the net process: {woken} times for {sent[0]}")
         for sock in socks:
             sock.close()
         unharmed.served("again")

@@ -299,6 +299,17 @@ def _():
             equal([e["entry"] for e in client.entries(BEN)], [kept])
 
 
+@case("a mailbox that is above its limit already is named when the daemon starts")
+def _():
+    with folder() as path:
+        with daemon(path) as mta:
+            deliver(mta, bytes(5000))
+        mta = daemon(path, limits={"mailbox-octets": 4096})
+        with mta:
+            lines = [line for line in mta.log().splitlines() if "above its 4096" in line]
+            check(len(lines) == 1 and BEN.lower() in lines[0].lower() and "mailbox-octets" in lines[0], mta.log_tail())
+
+
 @case("while a segment is away nothing is taken in, what expires is reported all the same, and all goes on when it is back")
 def _():
     with folder() as path:
