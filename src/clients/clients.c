@@ -6,6 +6,10 @@
 #include "base/log.h"
 #include "clients/clients_private.h"
 
+/* Octets on their way to the store process, above which no client is read: what waits here is worked off
+ * before what comes later, whoever's it is. */
+#define STORE_MOST ((size_t)256 * 1024)
+
 static void close_local(struct clients *clients) {
     if (!clients->local)
         return;
@@ -166,6 +170,8 @@ static bool attach(struct clients *clients, const struct clients_descriptors *de
         clients->parent =
             ipc_channel_new(clients->loop, descriptors->parent, "parent", &parent_handler, clients);
     clients->breath = event_new(clients->loop, -1, 0, look_again, clients);
+    if (clients->store)
+        ipc_full_at(clients->store, STORE_MOST);
     if (!clients->store || !clients->breath || (descriptors->parent >= 0 && !clients->parent))
         return false;
     evutil_make_socket_nonblocking(descriptors->local);

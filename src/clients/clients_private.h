@@ -16,7 +16,8 @@ struct visitor {
     uint32_t uid;
     struct client *list; /* its connections */
     unsigned connections;
-    unsigned open; /* requests of all its connections that wait for an answer */
+    unsigned open;   /* what waits for an answer, of all its connections */
+    uint64_t octets; /* of these: requests and envelopes */
 };
 
 /* A client's place with the readers. */
@@ -31,6 +32,23 @@ struct burst {
     unsigned unsaid;
 };
 
+/* What one client has open at most: requests, and submissions (as many as its uid, mta/quota.c). */
+#define REQUESTS_MOST    8u
+#define SUBMISSIONS_MOST 64u
+#define ASKED_MOST       (REQUESTS_MOST + SUBMISSIONS_MOST)
+
+/* Something that has a ref of the client's. */
+struct asked {
+    enum asked_state {
+        ASKED_NOTHING, /* the place is free */
+        ASKED_REQUEST, /* or a fetch */
+        ASKED_OPEN,    /* a submission, until its end or its refusal */
+        ASKED_ENDED,   /* one whose end was sent */
+    } state;
+    uint32_t ref;
+    uint32_t octets; /* of the request, or the envelope */
+};
+
 struct client {
     struct client *next, *previous; /* of its visitor's */
     struct clients *clients;
@@ -38,8 +56,9 @@ struct client {
     struct visitor *visitor;
     uint32_t number; /* frames to others carry it in the upper half of their ref */
     uint32_t uid, gid;
-    unsigned open; /* requests that wait for an answer */
+    unsigned open; /* of `asked`, what waits for an answer */
     bool paused;
+    struct asked asked[ASKED_MOST]; /* requests first */
     struct seat seat;
 };
 
@@ -116,5 +135,7 @@ const char *visitor_refusal(const struct clients *clients, uint32_t uid, uint32_
 /* A new connection of the uid. NULL without memory. */
 struct visitor *visitor_enter(struct clients *clients, uint32_t uid);
 void visitor_leave(struct clients *clients, struct visitor *visitor);
+/* Puts the client behind the others of its uid, and its uid behind the others. */
+void visitor_last(struct client *client);
 
 #endif

@@ -14,10 +14,13 @@
 #include "base/log.h"
 #include "clients/clients_private.h"
 
-/* Requests that wait for an answer, of one client and of all clients of one uid: an answer is at most a frame
- * of IPC_CLIENT_MAX, most are far shorter. */
-#define OPEN_EACH    8u
+/* What waits for an answer, of one client and of all clients of one uid: requests, fetches, and submissions
+ * whose end was sent. An answer is at most a frame of IPC_CLIENT_MAX, most are far shorter. */
+#define OPEN_EACH    REQUESTS_MOST
 #define OPEN_VISITOR 32u
+
+/* The same in octets of requests and envelopes: work grows with them, and one uid's holds up the others'. */
+#define OCTETS_VISITOR ((uint64_t)128 * 1024)
 
 /* Octets of answers that a client has not taken: above it is not read, until half of them are gone. */
 #define UNREAD_MOST ((size_t)256 * 1024)
@@ -32,7 +35,8 @@ static uint64_t ref_of(const struct client *client, uint64_t ref) {
 
 static bool has_enough(const struct client *client) {
     return client->open >= OPEN_EACH || client->visitor->open >= OPEN_VISITOR ||
-           ipc_is_full(client->channel) || client->clients->calls->is_full(client);
+           client->visitor->octets >= OCTETS_VISITOR || ipc_is_full(client->channel) ||
+           client->clients->calls->is_full(client);
 }
 
 static void pause_or_resume(struct client *client) {
@@ -61,15 +65,84 @@ static void on_writable(void *context, struct ipc_channel *channel) {
     pause_or_resume(context);
 }
 
-/* `count` more requests wait for an answer; fewer, when it is negative. */
-static void count_open(struct client *client, int count) {
-    bool held_others = client->visitor->open >= OPEN_VISITOR;
-    client->open += (unsigned)count;
-    client->visitor->open += (unsigned)count;
-    client->clients->open += (unsigned)count;
-    if (held_others && client->visitor->open < OPEN_VISITOR)
-        resume(client->visitor);
-    client->clients->calls->answered(client->clients);
+/* Whoever filled the way to the others comes last when there is room again, and so does his uid. */
+static void yield_to_others(struct client *client) {
+    visitor_last(client);
+    local_resume_all(client->clients);
+}
+
+/* ---- what waits for an answer ---- */
+
+static bool waits(const struct asked *asked) {
+    return asked->state == ASKED_REQUEST || asked->state == ASKED_ENDED;
+}
+
+static struct asked *asked_place(struct client *client, bool of_request, uint64_t ref, enum asked_state first,
+                                 enum asked_state last) {
+    for (size_t i = of_request ? 0 : REQUESTS_MOST; i < (of_request ? REQUESTS_MOST : ASKED_MOST); i++) {
+        struct asked *asked = &client->asked[i];
+        if (asked->state >= first && asked->state <= last && (first == ASKED_NOTHING || asked->ref == ref))
+            return asked;
+    }
+    return NULL;
+}
+
+static void set_state(struct client *client, struct asked *asked, enum asked_state state) {
+    struct visitor *visitor = client->visitor;
+    bool held_others = visitor->open >= OPEN_VISITOR || visitor->octets >= OCTETS_VISITOR;
+    bool waited = waits(asked);
+    asked->state = state;
+    if (waits(asked) && !waited) {
+        client->open++;
+        visitor->open++;
+        client->clients->open++;
+        visitor->octets += asked->octets;
+    } else if (!waits(asked) && waited) {
+        client->open--;
+        visitor->open--;
+        client->clients->open--;
+        visitor->octets -= asked->octets;
+        if (held_others && visitor->open < OPEN_VISITOR && visitor->octets < OCTETS_VISITOR)
+            resume(visitor);
+        client->clients->calls->answered(client->clients);
+    }
+}
+
+static void answered(struct client *client, enum ipc_type type, uint64_t ref) {
+    bool submission = type == IPC_SUBMIT_RESULT;
+    struct asked *asked = asked_place(client, !submission, ref, submission ? ASKED_OPEN : ASKED_REQUEST,
+                                      submission ? ASKED_ENDED : ASKED_REQUEST);
+    if (asked)
+        set_state(client, asked, ASKED_NOTHING);
+}
+
+/* ---- answers ---- */
+
+static bool is_last(enum ipc_type type, struct span payload) {
+    return type == IPC_FETCH_DATA || type == IPC_SUBMIT_RESULT ||
+           (type == IPC_RESPONSE && payload.len > 0 && payload.data[0]);
+}
+
+static void answer(struct client *client, enum ipc_type type, uint64_t ref, struct span payload) {
+    ipc_send(client->channel, type, (uint32_t)ref, payload, (struct span){NULL, 0});
+    if (is_last(type, payload))
+        answered(client, type, (uint32_t)ref);
+    pause_or_resume(client);
+}
+
+void local_answer(struct clients *clients, enum ipc_type type, uint64_t ref, struct span payload) {
+    struct client *client = map_get(&clients->numbers, ref >> 32);
+    if (client)
+        answer(client, type, ref, payload);
+}
+
+void local_respond(struct clients *clients, uint64_t ref, struct span json) {
+    struct buf payload;
+    buf_init(&payload, 0);
+    buf_append_byte(&payload, 1);
+    buf_append_span(&payload, json);
+    local_answer(clients, IPC_RESPONSE, ref, buf_span(&payload));
+    buf_free(&payload);
 }
 
 /* ---- frames of a client ---- */
@@ -77,6 +150,30 @@ static void count_open(struct client *client, int count) {
 static bool is_for_clients(enum ipc_type type) {
     return type == IPC_REQUEST || type == IPC_SUBMIT_BEGIN || type == IPC_SUBMIT_CONTENT ||
            type == IPC_SUBMIT_END || type == IPC_FETCH;
+}
+
+/* False: the frame goes no further. */
+static bool note(struct client *client, enum ipc_type type, uint64_t ref, struct span payload) {
+    bool goes_on = type == IPC_SUBMIT_CONTENT || type == IPC_SUBMIT_END, begins = type == IPC_SUBMIT_BEGIN;
+    enum asked_state old = goes_on ? ASKED_OPEN : ASKED_NOTHING;
+    struct asked *asked = asked_place(client, !goes_on && !begins, ref, old, old);
+    if (!asked && begins)
+        answer(client, IPC_SUBMIT_RESULT, ref,
+               SPAN_LIT("\0{\"error\":{\"code\":\"unavailable\",\"text\":\"64 submissions are open on this "
+                        "connection: end one first\"}}"));
+    if (!asked) /* what comes after a refusal is let go by */
+        return false;
+    if (!goes_on) {
+        asked->ref = (uint32_t)ref;
+        asked->octets = (uint32_t)payload.len;
+    }
+    if (type != IPC_SUBMIT_CONTENT)
+        set_state(client, asked, begins ? ASKED_OPEN : type == IPC_SUBMIT_END ? ASKED_ENDED : ASKED_REQUEST);
+    if (type != IPC_REQUEST || payload.len <= IPC_REQUEST_MAX)
+        return true;
+    local_respond(client->clients, ref_of(client, ref),
+                  SPAN_LIT("{\"error\":{\"code\":\"too-large\",\"text\":\"a request has at most 64 KiB\"}}"));
+    return false;
 }
 
 static bool on_frame(void *context, struct ipc_channel *channel, enum ipc_type type, uint64_t ref,
@@ -87,9 +184,10 @@ static bool on_frame(void *context, struct ipc_channel *channel, enum ipc_type t
                     (unsigned long long)ref);
         return false;
     }
-    if (type == IPC_REQUEST || type == IPC_FETCH)
-        count_open(client, 1);
-    client->clients->calls->frame(client, type, ref_of(client, ref), payload);
+    if (note(client, type, ref, payload))
+        client->clients->calls->frame(client, type, ref_of(client, ref), payload);
+    if (client->clients->calls->is_full(client))
+        yield_to_others(client);
     pause_or_resume(client);
     return true;
 }
@@ -101,7 +199,8 @@ static void free_client(struct client *client) {
         client->next->previous = client->previous;
     map_remove(&clients->numbers, client->number);
     clients->count--;
-    count_open(client, -(int)client->open);
+    for (size_t i = 0; i < ASKED_MOST; i++)
+        set_state(client, &client->asked[i], ASKED_NOTHING);
     visitor_leave(clients, client->visitor);
     mem_free(client);
 }
@@ -115,31 +214,6 @@ static void on_closed(void *context, struct ipc_channel *channel, const char *ca
 }
 
 static const struct ipc_handler handler = {.frame = on_frame, .closed = on_closed, .writable = on_writable};
-
-/* ---- answers ---- */
-
-static bool is_last(enum ipc_type type, struct span payload) {
-    return type == IPC_FETCH_DATA || (type == IPC_RESPONSE && payload.len > 0 && payload.data[0]);
-}
-
-void local_answer(struct clients *clients, enum ipc_type type, uint64_t ref, struct span payload) {
-    struct client *client = map_get(&clients->numbers, ref >> 32);
-    if (!client)
-        return;
-    ipc_send(client->channel, type, (uint32_t)ref, payload, (struct span){NULL, 0});
-    if (is_last(type, payload) && client->open > 0)
-        count_open(client, -1);
-    pause_or_resume(client);
-}
-
-void local_respond(struct clients *clients, uint64_t ref, struct span json) {
-    struct buf payload;
-    buf_init(&payload, 0);
-    buf_append_byte(&payload, 1);
-    buf_append_span(&payload, json);
-    local_answer(clients, IPC_RESPONSE, ref, buf_span(&payload));
-    buf_free(&payload);
-}
 
 /* ---- new clients ---- */
 

@@ -59,3 +59,28 @@ void visitor_leave(struct clients *clients, struct visitor *visitor) {
     *at = visitor->next;
     mem_free(visitor);
 }
+
+static void client_last(struct client *client) {
+    struct client **at = &client->visitor->list, *last = NULL;
+    if (!client->next)
+        return;
+    *(client->previous ? &client->previous->next : at) = client->next;
+    client->next->previous = client->previous;
+    for (; *at; at = &(*at)->next)
+        last = *at;
+    *at = client;
+    client->previous = last;
+    client->next = NULL;
+}
+
+void visitor_last(struct client *client) {
+    struct visitor *visitor = client->visitor, **at = &client->clients->visitors;
+    client_last(client);
+    while (*at != visitor)
+        at = &(*at)->next;
+    *at = visitor->next;
+    while (*at)
+        at = &(*at)->next;
+    *at = visitor;
+    visitor->next = NULL;
+}

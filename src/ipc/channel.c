@@ -17,10 +17,12 @@
 
 struct ipc_channel {
     struct bufferevent *stream;
-    struct event *end; /* runs the deferred ending, outside any handler's call */
+    struct event *more; /* the next turn */
+    struct event *end;  /* runs the deferred ending, outside any handler's call */
     const struct ipc_handler *handler;
     void *context;
     size_t limit;     /* of a payload */
+    size_t turn;      /* octets that are read and handed over before others have theirs */
     size_t high_mark; /* octets that wait to be written; the low one is a quarter of it */
     bool full;
     bool ended;
@@ -31,6 +33,7 @@ struct ipc_channel {
 };
 
 static void release(struct ipc_channel *channel) {
+    event_free(channel->more);
     event_free(channel->end);
     bufferevent_free(channel->stream);
     mem_free(channel);
@@ -92,11 +95,11 @@ static bool next_frame(struct ipc_channel *channel, struct evbuffer *input) {
 
 /* libevent 2.1 reads at most 4,096 octets a turn, which is two small messages: a batch would never hold more.
  * All that waits is read here. The end and errors of the socket are left for libevent to find. */
-static void read_all(struct bufferevent *stream, struct evbuffer *input) {
+static void read_all(struct bufferevent *stream, struct evbuffer *input, size_t most) {
     ssize_t got = READ_STEP;
     size_t taken = 0;
     evbuffer_unfreeze(input, 0);
-    while (got == READ_STEP && taken < READ_MAX) {
+    while (got == READ_STEP && taken < most) {
         struct evbuffer_iovec space;
         if (evbuffer_reserve_space(input, READ_STEP, &space, 1) != 1)
             break;
@@ -108,19 +111,42 @@ static void read_all(struct bufferevent *stream, struct evbuffer *input) {
     evbuffer_freeze(input, 0);
 }
 
-static void on_read(struct bufferevent *stream, void *arg) {
-    struct ipc_channel *channel = arg;
-    struct evbuffer *input = bufferevent_get_input(stream);
-    read_all(stream, input);
+static bool is_read(const struct ipc_channel *channel) {
+    return !channel->ended && !channel->free_wanted && (bufferevent_get_enabled(channel->stream) & EV_READ);
+}
+
+static void take_turn(struct ipc_channel *channel) {
+    static const struct timeval next_round = {0};
+    struct evbuffer *input = bufferevent_get_input(channel->stream);
+    size_t taken = 0, before;
+    read_all(channel->stream, input, channel->turn < READ_MAX ? channel->turn : READ_MAX);
     channel->in_handler = true;
-    while (!channel->ended && !channel->free_wanted && (bufferevent_get_enabled(stream) & EV_READ) &&
-           next_frame(channel, input))
-        ;
+    do {
+        before = evbuffer_get_length(input);
+        if (taken >= channel->turn && is_read(channel))
+            event_add(channel->more, &next_round);
+    } while (taken < channel->turn && is_read(channel) && next_frame(channel, input) &&
+             (taken += before - evbuffer_get_length(input)));
     if (!channel->ended && !channel->free_wanted && channel->handler->idle)
         channel->handler->idle(channel->context, channel);
     channel->in_handler = false;
     if (channel->free_wanted)
         release(channel);
+}
+
+static void on_read(struct bufferevent *stream, void *arg) {
+    struct ipc_channel *channel = arg;
+    (void)stream;
+    if (!event_pending(channel->more, EV_TIMEOUT, NULL))
+        take_turn(channel);
+}
+
+static void on_more(evutil_socket_t fd, short what, void *arg) {
+    struct ipc_channel *channel = arg;
+    (void)fd;
+    (void)what;
+    if (is_read(channel))
+        take_turn(channel);
 }
 
 static void on_written(struct bufferevent *stream, void *arg) {
@@ -143,15 +169,21 @@ struct ipc_channel *ipc_channel_new(struct event_base *loop, int fd, const char 
     struct ipc_channel *channel = mem_alloc(sizeof *channel);
     if (!channel)
         return NULL;
-    *channel = (struct ipc_channel){
-        .handler = handler, .context = context, .limit = IPC_PAYLOAD_MAX, .high_mark = HIGH_MARK};
+    *channel = (struct ipc_channel){.handler = handler,
+                                    .context = context,
+                                    .limit = IPC_PAYLOAD_MAX,
+                                    .turn = SIZE_MAX,
+                                    .high_mark = HIGH_MARK};
     snprintf(channel->name, sizeof channel->name, "%s", name);
     channel->end = event_new(loop, -1, 0, on_end, channel);
-    if (channel->end && evutil_make_socket_nonblocking(fd) == 0)
+    channel->more = event_new(loop, -1, 0, on_more, channel);
+    if (channel->end && channel->more && evutil_make_socket_nonblocking(fd) == 0)
         channel->stream = bufferevent_socket_new(loop, fd, BEV_OPT_CLOSE_ON_FREE);
     if (!channel->stream) {
         if (channel->end)
             event_free(channel->end);
+        if (channel->more)
+            event_free(channel->more);
         mem_free(channel);
         return NULL;
     }
@@ -165,6 +197,10 @@ struct ipc_channel *ipc_channel_new(struct event_base *loop, int fd, const char 
 
 void ipc_limit(struct ipc_channel *channel, size_t octets) {
     channel->limit = octets;
+}
+
+void ipc_turn(struct ipc_channel *channel, size_t octets) {
+    channel->turn = octets;
 }
 
 void ipc_full_at(struct ipc_channel *channel, size_t octets) {

@@ -41,6 +41,10 @@ void ipc_channel_free(struct ipc_channel *channel);
 /* Makes longer payloads than `octets` end the channel, either way; IPC_PAYLOAD_MAX without this. */
 void ipc_limit(struct ipc_channel *channel, size_t octets);
 
+/* Makes the channel let others of the loop have their turn when so many octets of frames, a multiple of 64
+ * KiB, were handed over; without this, when all that was read has been. */
+void ipc_turn(struct ipc_channel *channel, size_t octets);
+
 /* Queues a frame whose payload is `head` followed by `body`, both copied. False (and the channel ends in the
  * next turn of the loop) without memory; false above the limit. */
 bool ipc_send(struct ipc_channel *channel, enum ipc_type type, uint64_t ref, struct span head,

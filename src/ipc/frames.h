@@ -25,6 +25,9 @@
 /* Most octets of one payload of a client of the local socket or a work process, either way. */
 #define IPC_CLIENT_MAX (1024 * 1024)
 
+/* Most octets of an IPC_REQUEST: it names things, and holds none. */
+#define IPC_REQUEST_MAX (64 * 1024)
+
 /* Most octets of an envelope that comes in. What is added on its way out still finds room in a payload. */
 #define IPC_ENVELOPE_MAX (12 * 1024 * 1024)
 

@@ -41,6 +41,30 @@ void mhs_line_init(struct mhs_line *line, const struct mhs_usage *usage, int arg
     optind = 0; /* glibc: start anew */
 }
 
+#define HELP_COLUMNS 80
+#define HELP_INDENT  37
+
+void mhs_print_wrapped(FILE *out, const char *text, size_t at, size_t indent) {
+    bool first = true;
+    while (*text) {
+        size_t length = strcspn(text, " \n");
+        bool fits = at + 1 + length <= HELP_COLUMNS;
+        if (!first)
+            fprintf(out, "%s%*s", fits ? " " : "\n", fits ? 0 : (int)indent, "");
+        at = first ? at : fits ? at + 1 : indent;
+        fprintf(out, "%.*s", (int)length, text);
+        at += length;
+        text += length;
+        first = *text == '\n';
+        if (first) {
+            fprintf(out, "\n%*s", (int)indent, "");
+            at = indent;
+        }
+        text += *text != '\0';
+    }
+    putc('\n', out);
+}
+
 static void print_options(const struct mhs_option *options) {
     for (; options && options->name; options++) {
         if (!options->help)
@@ -49,7 +73,8 @@ static void print_options(const struct mhs_option *options) {
         snprintf(text, sizeof text, "%c%c%s--%s%s%s", options->id > 255 ? ' ' : '-',
                  options->id > 255 ? ' ' : options->id, options->id > 255 ? "  " : ", ", options->name,
                  options->value ? " " : "", options->value ? options->value : "");
-        printf("  %-34s %s\n", text, options->help);
+        size_t width = (size_t)printf("  %-34s ", text);
+        mhs_print_wrapped(stdout, options->help, width, HELP_INDENT);
     }
 }
 
@@ -60,12 +85,17 @@ static void print_help(const struct mhs_usage *usage) {
         mhs_usage_taken(usage, shared_options);
         return;
     }
-    printf("Usage: mhs %s [OPTION]...%s%s\n\n%s\n\nOptions:\n", usage->command, usage->operands ? " " : "",
-           usage->operands ? usage->operands : "", usage->summary);
+    printf("Usage: mhs %s [OPTION]...%s%s\n\n", usage->command, usage->operands ? " " : "",
+           usage->operands ? usage->operands : "");
+    mhs_print_wrapped(stdout, usage->summary, 0, 0);
+    printf("\nOptions:\n");
     print_options(usage->options);
+    printf("\nFor every command:\n");
     print_options(shared_options);
-    if (usage->notes)
-        printf("\n%s\n", usage->notes);
+    if (usage->notes) {
+        putchar('\n');
+        mhs_print_wrapped(stdout, usage->notes, 0, 0);
+    }
 }
 
 static int stop(struct mhs_line *line, enum mhs_exit status) {
@@ -107,7 +137,7 @@ static int tell_subcommands(FILE *out, const char *command, const char *about,
                             const struct mhs_subcommand *commands, int status) {
     fprintf(out, "Usage: mhs %s SUBCOMMAND [OPTION]... [OPERAND]...\n\n%s\n\nSubcommands:\n", command, about);
     for (; commands->name; commands++)
-        fprintf(out, "  %-10s %s\n", commands->name, commands->summary);
+        mhs_print_wrapped(out, commands->summary, (size_t)fprintf(out, "  %-10s ", commands->name), 13);
     fprintf(out, "\n'mhs %s SUBCOMMAND --help' explains one.\n", command);
     return status;
 }

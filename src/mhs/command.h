@@ -98,6 +98,10 @@ int mhs_line_operands(struct mhs_line *line, int min, int max, const char **oper
 int mhs_usage_error(const struct mhs_usage *usage, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 
+/* Prints the words of `text` in lines of 80 columns, from column `at` on, later lines indented; its newlines
+ * stay. */
+void mhs_print_wrapped(FILE *out, const char *text, size_t at, size_t indent);
+
 /* Prints `mhs: TEXT` on standard error; with --json also {"error": {"code": CODE, "text": TEXT}} on standard
  * output, where CODE is usage, no, unreachable or failed. Returns `status`. */
 int mhs_fail(enum mhs_exit status, const char *format, ...) __attribute__((format(printf, 2, 3)));

@@ -9,6 +9,7 @@ struct mhs_command {
     const char *name;
     int (*run)(int argc, char **argv);
     const char *summary;
+    const char *group; /* of the first of a group: its heading in the help */
 };
 
 /* Runs it, with argv[0] = `completion`. */

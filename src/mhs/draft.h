@@ -47,6 +47,7 @@ struct draft {
     int64_t deferred, latest;                  /* 0: absent */
     int content_type;                          /* 22 or 2 */
     const char *content_identifier;
+    const char *word;      /* what it is called when it was submitted; NULL: a message */
     uint64_t probe_length; /* of a probe: content-length, 0: absent */
 };
 

@@ -7,4 +7,7 @@
 /* Prints an array of events, one a line: time, event, peer, recipients, detail. */
 void events_print(const json_t *events);
 
+/* Gives those that an operator made a member `user`, where the number has a name here. */
+void events_name_users(const json_t *events);
+
 #endif

@@ -72,11 +72,14 @@ struct wish {
 };
 
 static enum mhs_exit list(const char *mailbox, const struct wish *wish) {
-    static const struct out_column columns[] = {
-        {"ENTRY", "entry", true},        {"NEW", "new", false},
-        {"ARRIVAL", "arrival", false},   {"SIZE", "shown-size", true},
-        {"PRIORITY", "priority", false}, {"FROM", "originator", false},
-        {"SUBJECT", "subject", false},   {NULL, NULL, false}};
+    static const struct out_column columns[] = {{"ENTRY", "entry", true},
+                                                {"NEW", "new", false},
+                                                {"ARRIVAL", "arrival", false},
+                                                {"SIZE", "shown-size", true},
+                                                {"PRIORITY", "priority", false},
+                                                {"FROM", "originator", false, TABLE_CUT_START},
+                                                {"SUBJECT", "subject", false, TABLE_CUT_END},
+                                                {NULL, NULL, false}};
     struct listing listing = {.mailbox = mailbox};
     struct pages pages = {.array = "entries",
                           .columns = columns,
@@ -108,7 +111,7 @@ static void add_room(json_t *mailbox) {
 }
 
 static void print_mailboxes(const json_t *answer) {
-    static const struct out_column columns[] = {{"MAILBOX", "mailbox", false},
+    static const struct out_column columns[] = {{"MAILBOX", "mailbox", false, TABLE_CUT_START},
                                                 {"ENTRIES", "entries", true},
                                                 {"UNSEEN", "unseen", true},
                                                 {"HOLDS", "holds", true},

@@ -13,7 +13,7 @@
 static int cmd_completion(int argc, char **argv);
 
 static const struct mhs_command commands[] = {
-    {"send", cmd_send, "submit a message"},
+    {"send", cmd_send, "submit a message", "Messages"},
     {"probe", cmd_probe, "ask whether a message could be delivered"},
     {"list", cmd_list, "list the messages and reports in a mailbox"},
     {"read", cmd_read, "show a message or report"},
@@ -22,7 +22,7 @@ static const struct mhs_command commands[] = {
     {"reply", cmd_reply, "answer a message"},
     {"forward", cmd_forward, "send a message on as a body part"},
     {"delete", cmd_delete, "delete entries of a mailbox"},
-    {"track", cmd_track, "show the history of a message on this MTA"},
+    {"track", cmd_track, "show the history of a message on this MTA", "Following and operating"},
     {"status", cmd_status, "show how the MTA and its peers are"},
     {"queue", cmd_queue, "list and change what waits in the queue"},
     {"peer", cmd_peer, "list the neighbour MTAs; disable, enable, retry and reroute them"},
@@ -31,10 +31,10 @@ static const struct mhs_command commands[] = {
     {"user", cmd_user, "list, add and remove users with a mailbox"},
     {"reload", cmd_reload, "have the daemon read its configuration anew"},
     {"config", cmd_config, "show the configuration that runs, or what a reload would change"},
-    {"decode", cmd_decode, "print an APDU, envelope, content or presentation PDU"},
-    {"encode", cmd_encode, "turn JSON back into BER"},
     {"store", cmd_store, "check, repair, back up or restore the store on disk"},
-    {"completion", cmd_completion, "print what a shell needs to complete these commands"},
+    {"decode", cmd_decode, "print an APDU, envelope, content or presentation PDU", "Octets"},
+    {"encode", cmd_encode, "turn JSON back into BER"},
+    {"completion", cmd_completion, "print what a shell needs to complete these commands", "Help"},
     {"help", cmd_help, "show this help, or that of a command"},
     {0},
 };
@@ -52,9 +52,12 @@ static const struct mhs_command *find_command(const char *name) {
 
 static void print_overview(FILE *out) {
     fprintf(out, "Usage: mhs [--json] [--wide] [--socket PATH] COMMAND [OPTION]... [OPERAND]...\n\n"
-                 "The command line of the Chasqui message handling system.\n\nCommands:\n");
-    for (const struct mhs_command *command = commands; command->name; command++)
+                 "The command line of the Chasqui message handling system.\n");
+    for (const struct mhs_command *command = commands; command->name; command++) {
+        if (command->group)
+            fprintf(out, "\n%s:\n", command->group);
         fprintf(out, "  %-10s %s\n", command->name, command->summary);
+    }
     fprintf(out, "\n'mhs COMMAND --help' explains a command, 'man mhs' all of them.\n");
 }
 

@@ -75,7 +75,7 @@ static void print_peer(const json_t *answer) {
 static int peer_list(int argc, char **argv) {
     static const struct mhs_usage usage = {
         "peer list", NULL, "Lists the neighbour MTAs.",
-        "IN and OUT are associations; RCVD and SENT messages since the daemon started; OLDEST is the age\n"
+        "IN and OUT are associations; RCVD and SENT messages since the daemon started; OLDEST is the age "
         "of what waits longest, OK how long ago the peer last took, gave or answered something.",
         NULL};
     struct mhs_line line;

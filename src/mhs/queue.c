@@ -179,7 +179,7 @@ static void dress(void *context, const json_t *rows) {
 static int queue_list(int argc, char **argv) {
     static const struct mhs_usage usage = {
         "queue list", NULL, "Lists the copies that wait to be transferred or delivered.",
-        "The next try of a copy that backs off is its own or its peer's, whichever is later. The\n"
+        "The next try of a copy that backs off is its own or its peer's, whichever is later. The "
         "cause is why its last try failed, why its peer can't be reached, or why it is held.",
         list_options};
     static const struct out_column columns[] = {{"ID", "id", true, TABLE_WHOLE},
@@ -384,10 +384,10 @@ static int queue_change(const struct change *change, int argc, char **argv) {
     const struct mhs_usage usage = {
         name, change->operands, change->summary,
         change->ends
-            ? "The ID is that of 'mhs queue list'. What is under way is left alone, and what is in doubt\n"
+            ? "The ID is that of 'mhs queue list'. What is under way is left alone, and what is in doubt "
               "without --may-arrive-twice. It must have a --reason."
         : redirects
-            ? "The ID is that of 'mhs queue list'. What is under way is left alone, and what is in doubt\n"
+            ? "The ID is that of 'mhs queue list'. What is under way is left alone, and what is in doubt "
               "without --may-arrive-twice."
             : "The ID is that of 'mhs queue list'. What is under way is left alone.",
         redirects      ? redirect_options

@@ -149,6 +149,7 @@ static int notify(struct run *run, int argc, char **argv) {
     if (!(requests_of(run) & (receipt ? IPM_REQUEST_RN : IPM_REQUEST_NRN)))
         return mhs_fail(MHS_NO, "entry %s does not ask for a %s notification", run->operand,
                         receipt ? "receipt" : "non-receipt");
+    run->draft.word = receipt ? "Receipt" : "Non-receipt notification";
     address_notification(run);
     return_message(run);
     run->draft.notified_mailbox = run->entry.mailbox;

@@ -391,7 +391,7 @@ static enum mhs_exit read_answer(const struct draft *draft, uint64_t ref, enum i
     if (kind == IPC_SUBMISSION_MESSAGE)
         return ber_decode(&x411p3_MessageSubmissionResult_type, rest, draft->arena, NULL, &message, NULL)
                    ? print_result(draft, &message.message_submission_identifier,
-                                  message.message_submission_time, "Message")
+                                  message.message_submission_time, draft->word ? draft->word : "Message")
                    : bad_answer();
     return ber_decode(&x411p3_ProbeSubmissionResult_type, rest, draft->arena, NULL, &probe, NULL)
                ? print_result(draft, &probe.probe_submission_identifier, probe.probe_submission_time, "Probe")

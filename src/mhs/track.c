@@ -1,14 +1,22 @@
 /* `mhs track`: the history of a message on this MTA. */
+#include <pwd.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "mhs/address.h"
+#include "mhs/aliases.h"
 #include "mhs/commands.h"
 #include "mhs/daemon.h"
 #include "mhs/events.h"
 #include "mhs/output.h"
 #include "mhs/pages.h"
 
-#define PAGE 100 /* histories to ask for at once */
+#define PAGE 100  /* histories to ask for at once */
+#define LOOK 1000 /* messages that the daemon looks at for them */
+
+/* As many as there are. */
+#define ALL INT32_MAX
 
 static enum out_style event_style(const char *event) {
     static const char *const good[] = {"delivered", "transferred", NULL};
@@ -21,6 +29,50 @@ static enum out_style event_style(const char *event) {
         if (strcmp(event, bad[i]) == 0)
             return OUT_BAD;
     return OUT_PLAIN;
+}
+
+/* An operator's event begins with `uid N: `: who that is, or NULL. */
+static const struct passwd *operator_of(const char *detail, int *length) {
+    unsigned uid;
+    *length = 0;
+    return detail && sscanf(detail, "uid %u: %n", &uid, length) == 1 && *length > 0 ? getpwuid(uid) : NULL;
+}
+
+void events_name_users(const json_t *events) {
+    json_t *event;
+    size_t i;
+    int length;
+    json_array_foreach(events, i, event) {
+        const struct passwd *user = operator_of(json_string_value(json_object_get(event, "detail")), &length);
+        if (user)
+            json_object_set_new(event, "user", json_string(user->pw_name));
+    }
+}
+
+static void print_detail(const json_t *event) {
+    const char *detail = json_string_value(json_object_get(event, "detail"));
+    int length;
+    if (!detail)
+        return;
+    const struct passwd *user = operator_of(detail, &length);
+    fputs("  ", stdout);
+    if (user)
+        printf("by %s (%.*s): ", user->pw_name, length - 2, detail);
+    out_line(user ? detail + length : detail);
+}
+
+/* Which try it was, when the next is due, and how long all took. */
+static void print_try(const json_t *event, int64_t began) {
+    char duration[24];
+    int64_t at = out_time(event, "time"), next = out_time(event, "next-try"),
+            number = out_integer(event, "try");
+    const char *name = out_text(event, "event");
+    if (number)
+        printf("  try %d", (int)number);
+    if (next > at)
+        printf(", next in %s", out_duration(next - at, duration));
+    if (event_style(name) != OUT_PLAIN && began && at >= began)
+        printf("  after %s", out_duration(at - began, duration));
 }
 
 /* Recipients are numbers (as in the envelope) or addresses. */
@@ -51,29 +103,42 @@ void events_print(const json_t *events) {
             out_line(out_text(event, "originator"));
         }
         print_recipients(json_object_get(event, "recipients"));
-        if (json_is_string(json_object_get(event, "detail"))) {
-            printf("  ");
-            out_line(out_text(event, "detail"));
-        }
+        print_try(event, out_time(json_array_get(events, 0), "time"));
+        print_detail(event);
         putchar('\n');
     }
 }
 
 struct wanted {
     const char *identifier, *content_identifier;
-    int64_t recent; /* how many; 0: it is not they that are wanted */
-    int64_t after;  /* the cursor of an answer; 0: from the newest */
+    const char *originator, *recipient;
+    int64_t since, until; /* seconds since 1970; 0: any */
+    int64_t recent;       /* how many; 0: it is not they that are wanted */
+    int64_t after;        /* the cursor of an answer; 0: from the newest */
     size_t shown;
     json_t *all; /* JSON: what the answers had so far */
 };
+
+static void add_filters(const struct wanted *wanted, json_t *request) {
+    if (wanted->originator)
+        json_object_set_new(request, "originator", json_string(wanted->originator));
+    if (wanted->recipient)
+        json_object_set_new(request, "recipient", json_string(wanted->recipient));
+    if (wanted->since)
+        json_object_set_new(request, "since", json_integer(wanted->since));
+    if (wanted->until)
+        json_object_set_new(request, "until", json_integer(wanted->until));
+}
 
 static json_t *make_request(const struct wanted *wanted) {
     json_t *request = json_pack("{s:s}", "operation", "track");
     int64_t left = wanted->recent - (int64_t)wanted->shown;
     const char *id = wanted->identifier;
-    if (wanted->recent)
-        json_object_set_new(request, "recent", json_integer(left < PAGE ? left : PAGE));
-    else if (wanted->content_identifier)
+    if (wanted->recent) {
+        json_object_set_new(request, "recent", json_integer(LOOK));
+        json_object_set_new(request, "limit", json_integer(left < PAGE ? left : PAGE));
+        add_filters(wanted, request);
+    } else if (wanted->content_identifier)
         json_object_set_new(request, "content-identifier", json_string(wanted->content_identifier));
     else if (strspn(id, "0123456789") == strlen(id))
         json_object_set_new(request, "message", json_integer(atoll(id)));
@@ -111,7 +176,10 @@ static void print_messages(const json_t *messages) {
 /* One answer: printed, or kept for the JSON. False when nothing is to be asked for any more. */
 static bool take_answer(struct wanted *wanted, json_t *answer) {
     json_t *messages = json_object_get(answer, "messages");
+    json_t *message;
+    size_t i;
     join_histories(messages);
+    json_array_foreach(messages, i, message) events_name_users(json_object_get(message, "events"));
     wanted->shown += json_array_size(messages);
     wanted->after = json_integer_value(json_object_get(answer, "cursor"));
     if (mhs_settings.json)
@@ -141,18 +209,43 @@ static int show(struct wanted *wanted) {
         out_json(all);
     else if (!wanted->shown)
         printf("No message came in that is still known here.\n");
-    else if (wanted->recent && wanted->after)
+    else if (wanted->recent && wanted->recent != ALL && wanted->after)
         printf("Older ones: --after %lld\n", (long long)wanted->after);
     json_decref(all);
     return MHS_OK;
 }
 
+enum { RECENT = 'n', CONTENT_IDENTIFIER = 'c', AFTER = 'a', ORIGINATOR = 300, RECIPIENT, SINCE, UNTIL };
+
+/* False: the value is wrong, and that was said. */
+static bool take_option(const struct mhs_usage *usage, struct wanted *wanted, int id, const char *value) {
+    switch (id) {
+    case CONTENT_IDENTIFIER:
+        wanted->content_identifier = value;
+        return true;
+    case ORIGINATOR:
+        return (wanted->originator = aliases_resolve(value)) != NULL;
+    case RECIPIENT:
+        return (wanted->recipient = aliases_resolve(value)) != NULL;
+    case SINCE:
+        return time_from_text(value, &wanted->since);
+    case UNTIL:
+        return time_from_text(value, &wanted->until);
+    default:
+        return pages_number(usage, id == RECENT ? "recent" : "after", value,
+                            id == RECENT ? &wanted->recent : &wanted->after);
+    }
+}
+
 int cmd_track(int argc, char **argv) {
-    enum { RECENT = 'n', CONTENT_IDENTIFIER = 'c', AFTER = 'a' };
     static const struct mhs_option options[] = {
         {RECENT, "recent", "COUNT", "the last COUNT messages, the newest first"},
         {CONTENT_IDENTIFIER, "content-identifier", "TEXT",
          "by the originator's identifier, the newest first"},
+        {ORIGINATOR, "originator", "ADDRESS", "those from this originator"},
+        {RECIPIENT, "recipient", "ADDRESS", "those to this recipient"},
+        {SINCE, "since", "TIME", "those that came in at this time or later"},
+        {UNTIL, "until", "TIME", "those that came in at this time or before"},
         {AFTER, "after", "CURSOR", "with --recent: only those before, as the last list said"},
         {0}};
     static const struct mhs_usage usage = {
@@ -164,16 +257,15 @@ int cmd_track(int argc, char **argv) {
     const char *value;
     int id;
     mhs_line_init(&line, &usage, argc, argv);
-    while ((id = mhs_line_next(&line, &value)) > 0) {
-        if (id == CONTENT_IDENTIFIER)
-            wanted.content_identifier = value;
-        else if (!pages_number(&usage, id == RECENT ? "recent" : "after", value,
-                               id == RECENT ? &wanted.recent : &wanted.after))
+    while ((id = mhs_line_next(&line, &value)) > 0)
+        if (!take_option(&usage, &wanted, id, value))
             return MHS_USAGE;
-    }
     if (id == MHS_LINE_STOP)
         return line.status;
     wanted.identifier = mhs_line_operand(&line);
+    if (!wanted.recent && !wanted.identifier &&
+        (wanted.originator || wanted.recipient || wanted.since || wanted.until))
+        wanted.recent = ALL;
     if ((wanted.identifier != NULL) + (wanted.recent != 0) + (wanted.content_identifier != NULL) != 1 ||
         mhs_line_operand(&line))
         return mhs_usage_error(&usage, "give one of MTS-IDENTIFIER, --recent and --content-identifier");

@@ -10,10 +10,10 @@
 #include "mhs/pages.h"
 
 static void print_users(const json_t *answer) {
-    static const struct out_column columns[] = {{"ADDRESS", "address", false},
+    static const struct out_column columns[] = {{"ADDRESS", "address", false, TABLE_CUT_START},
                                                 {"UID", "uid", true},
                                                 {"ENTRIES", "entries", true},
-                                                {"DIRECTORY NAME", "directory-name", false},
+                                                {"DIRECTORY NAME", "directory-name", false, TABLE_CUT_END},
                                                 {"IN CONFIGURATION", "configured", false},
                                                 {NULL, NULL, false}};
     out_table(json_object_get(answer, "users"), columns);

@@ -232,7 +232,8 @@ bool event_decided(struct mta *mta, const struct mts_decisions *decisions) {
 }
 
 static bool add_own(struct mta *mta, struct span key, struct event_record record) {
-    record.time = now_seconds();
+    if (!record.time)
+        record.time = now_seconds();
     record.reason = record.diagnostic = -1;
     buf_clear(&mta->scratch);
     write_record(&mta->scratch, &record);
@@ -250,6 +251,17 @@ bool event_copy(struct mta *mta, uint64_t message, enum event_own what, const st
         mta, event_message_key(message, key),
         (struct event_record){
             .kind = (uint8_t)what, .number = -1, .peer = span_str(peer ? peer->name : NULL), .text = text});
+}
+
+bool event_try(struct mta *mta, uint64_t message, enum event_own what, const struct peer *peer,
+               unsigned number, int64_t next, struct span text) {
+    uint8_t key[9];
+    return add_own(mta, event_message_key(message, key),
+                   (struct event_record){.kind = (uint8_t)what,
+                                         .time = next / SECOND,
+                                         .number = number,
+                                         .peer = span_str(peer ? peer->name : NULL),
+                                         .text = text});
 }
 
 bool event_identifier(struct mta *mta, struct span identifier, enum event_own what, const struct peer *peer,

@@ -35,7 +35,7 @@ enum event_own {
 struct event_record {
     uint8_t kind;
     int64_t time;   /* seconds */
-    int64_t number; /* a recipient's number, or the message's; -1: none */
+    int64_t number; /* a recipient's, the message's, or that of a try; -1: none */
     int64_t reason, diagnostic;
     struct span peer, name, other, text;
 };
@@ -47,6 +47,9 @@ bool event_message(struct mta *mta, struct span identifier, uint64_t message);
 /* Something happened to a copy of the message. */
 bool event_copy(struct mta *mta, uint64_t message, enum event_own what, const struct peer *peer,
                 struct span text);
+/* A try to transfer a copy ended: which it was, and when the next one is due (µs; 0: none). */
+bool event_try(struct mta *mta, uint64_t message, enum event_own what, const struct peer *peer,
+               unsigned number, int64_t next, struct span text);
 /* Something happened that no copy stands for. */
 bool event_identifier(struct mta *mta, struct span identifier, enum event_own what, const struct peer *peer,
                       struct span text);

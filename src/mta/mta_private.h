@@ -112,6 +112,9 @@ struct association {
     struct bytes
         *recovers; /* head: the name of the association that it recovers without a bind; NULL: bound */
     struct inbound *inbound;
+    /* The store's numbers of the transfer in that ended last, until the next begins: one that was refused for
+     * now is resumed, or its sender discards it and what is stored of it goes. */
+    uint64_t ended, ended_spool;
     struct work *sending;
     struct bytes *prefix;          /* of the transfer out: the APDU before its content, and a short content */
     struct store_content *content; /* of the transfer out, when it is read in pieces */

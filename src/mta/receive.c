@@ -263,6 +263,8 @@ static bool may_take(struct mta *mta, const struct arrival *arrival, char cause[
     uint64_t most = mta->config->limits.content_octets;
     if (mta->stopping)
         snprintf(cause, 200, "the MTA is stopping");
+    else if (arrival->peer->hop < 0) /* a reload has taken it away, which is no fault of what it sends */
+        snprintf(cause, 200, "the peer is not in the configuration any more");
     else if (!store_accepting(mta->store))
         snprintf(cause, 200, "%.190s", store_cause(mta->store)->text);
     else if (most && arrival->content_length > most)

@@ -13,6 +13,7 @@
 /* What was refused before its end is kept until the next transfer, to swallow the frames that were under way.
  */
 void receive_forget_answered(struct association *association) {
+    association->ended = association->ended_spool = 0;
     if (association->inbound && association->inbound->answered)
         inbound_free(association);
 }
@@ -213,6 +214,8 @@ bool receive_end(struct association *association, struct span payload) {
     struct inbound *inbound = association->inbound;
     if (payload.len || !inbound || !inbound->kind)
         return false;
+    association->ended = inbound->stored;
+    association->ended_spool = inbound->spool;
     if (inbound->answered) {
         inbound_free(association);
         return true;
@@ -245,9 +248,11 @@ bool receive_stop(struct association *association, struct span payload) {
     uint8_t keep = reader_u8(&r);
     if (!payload_done(&r) || keep > 1)
         return false;
-    if (association->inbound && !keep)
-        drop_activity(association, association->inbound);
+    struct inbound ended = {.stored = association->ended, .spool = association->ended_spool};
+    if (!keep && (association->inbound || ended.stored))
+        drop_activity(association, association->inbound ? association->inbound : &ended);
     inbound_free(association);
+    association->ended = association->ended_spool = 0;
     return true;
 }
 

@@ -186,6 +186,8 @@ static void end_elsewhere(struct mta *mta, const struct association *here, uint6
     for (struct net *net = mta->nets; net; net = net->next)
         for (size_t i = 0; i < net->associations.room; i++) {
             struct association *other = net->associations.slots[i].value;
+            if (other && other->ended == stored)
+                other->ended = other->ended_spool = 0;
             if (!other || other == here || !other->inbound || other->inbound->stored != stored)
                 continue;
             association_end(other, IPC_CLOSE_ABORTED, "its transfer was resumed on another association");

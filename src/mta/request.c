@@ -44,7 +44,8 @@ static const struct operation operations[] = {
      request_track,
      EVERYBODY,
      ROWS,
-     {"mts-identifier", "message", "content-identifier", "recent", "after"}},
+     {"mts-identifier", "message", "content-identifier", "recent", "after", "originator", "recipient",
+      "since", "until", "limit"}},
     {"route",
      request_route,
      EVERYBODY,
@@ -118,6 +119,10 @@ static json_t *run(struct client *client, json_t *request, enum answers *when) {
 void request_run(struct client *client, uint64_t ref, struct span payload) {
     enum answers when;
     client->request = ref;
+    if (payload.len > IPC_REQUEST_MAX) {
+        client_respond(client, ref, client_error("too-large", "a request has at most 64 KiB"), true);
+        return;
+    }
     json_t *request = json_loadb((const char *)payload.data, payload.len, JSON_REJECT_DUPLICATES, NULL);
     json_t *answer = run(client, request, &when);
     json_decref(request);

@@ -247,7 +247,8 @@ static void transferred(struct association *association, struct work *work) {
         refusal_over(mta, association->peer);
     schedule_doubt(&mta->schedule, work, false);
     work_forget_bytes(mta, work);
-    if (event_copy(mta, work->message, EVENT_TRANSFERRED, association->peer, (struct span){NULL, 0}) &&
+    if (event_try(mta, work->message, EVENT_TRANSFERRED, association->peer, work->tries + 1u, 0,
+                  (struct span){NULL, 0}) &&
         outbound_done(mta, work))
         return;
     batch_undo(mta, mark);
@@ -262,7 +263,7 @@ static void refused(struct association *association, struct work *work, struct s
                                   .supplementary = log_text(cause, text)};
     schedule_doubt(&mta->schedule, work, false);
     outbound_forget(mta, work->id);
-    if (event_copy(mta, work->message, EVENT_TRANSFER_REFUSED, association->peer, cause))
+    if (event_try(mta, work->message, EVENT_TRANSFER_REFUSED, association->peer, work->tries + 1u, 0, cause))
         copy_fail(mta, work, &failure);
 }
 
@@ -290,7 +291,7 @@ static void again(struct association *association, struct work *work, enum event
     schedule_doubt(&mta->schedule, work, work->in_doubt || what == EVENT_IN_DOUBT);
     schedule_cause(work, log_text(cause, text));
     peer_error(association->peer, cause);
-    event_copy(mta, work->message, what, association->peer, cause);
+    event_try(mta, work->message, what, association->peer, work->tries, jump_now(mta) + delay, cause);
     schedule_set(&mta->schedule, work, state, jump_now(mta) + delay, true);
     copy_save(mta, work);
     batch_arm(mta);

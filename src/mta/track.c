@@ -50,18 +50,27 @@ static json_t *detail_of(const struct event_record *record) {
     return json_text(printable(other));
 }
 
+static bool is_try(const struct event_record *record) {
+    return record->kind >= EVENT_TRANSFERRED && record->kind <= EVENT_IN_DOUBT;
+}
+
 static json_t *event_json(const struct event_record *record, int64_t at) {
     json_t *recipients = json_array();
-    bool submitted = record->kind == MTS_EVENT_SUBMITTED;
-    if (record->name.len && !submitted)
+    bool began = record->kind == MTS_EVENT_SUBMITTED || record->kind == MTS_EVENT_ACCEPTED;
+    if (record->name.len && !began)
         json_array_append_new(recipients, json_text(record->name));
     else if (record->number >= 0 && record->kind < EVENT_MESSAGE)
         json_array_append_new(recipients, json_integer(record->number));
     json_t *event = json_pack("{s:o, s:s, s:o, s:o, s:o}", "time", json_time(at / SECOND), "event",
                               event_name(record), "peer", json_text(printable(record->peer)), "recipients",
                               recipients, "detail", detail_of(record));
-    if (submitted)
+    if (began)
         json_object_set_new(event, "originator", json_text(printable(record->name)));
+    if (is_try(record) && record->number > 0) {
+        json_object_set_new(event, "try", json_integer(record->number));
+        json_object_set_new(event, "next-try",
+                            record->time * SECOND > at ? json_time(record->time) : json_null());
+    }
     return event;
 }
 
@@ -248,11 +257,16 @@ static bool may_see(struct client *client, json_t *history) {
 /* What is looked for among past events, the newest first, and the identifiers that were found. */
 struct look_back {
     struct client *client;
-    const char *local; /* the local identifier that is to be found; NULL: whatever came in */
-    json_t *found;     /* object: each identifier once, with null */
+    const char *local;                  /* the local identifier that is to be found; NULL: whatever came in */
+    json_t *found;                      /* object: each identifier once, with its place */
+    int64_t since, until;               /* seconds */
+    const char *originator, *recipient; /* addresses; NULL: any */
+    size_t limit;                       /* histories in the answer; 0: all that were found */
+    struct arena arena;
     size_t most;
     unsigned looked;
     uint64_t place; /* of the last event that was looked at */
+    uint64_t last;  /* of the last history in the answer */
     bool more;
 };
 
@@ -281,16 +295,52 @@ static bool came_in(struct client *client, struct span data) {
 
 static bool look_back(void *context, uint64_t place, struct span key, int64_t at, struct span data) {
     struct look_back *look = context;
-    (void)at;
+    if (at < look->since * SECOND)
+        return false;
     if (look->looked++ == LOOKS_A_REQUEST || json_object_size(look->found) == look->most) {
         look->more = true;
         return false;
     }
     look->place = place;
-    if (event_key_is_identifier(key) &&
+    if (event_key_is_identifier(key) && at / SECOND <= look->until &&
         (look->local ? ends_with_local(key, look->local) : came_in(look->client, data)))
-        json_object_setn_new(look->found, (const char *)key.data, key.len, json_null());
+        json_object_setn_new(look->found, (const char *)key.data, key.len, json_integer((json_int_t)place));
     return true;
+}
+
+/* What a history says of who and to whom. */
+struct match {
+    struct look_back *look;
+    bool originator, recipient;
+};
+
+static bool is_address(struct look_back *look, struct span text, const char *wanted) {
+    arena_reset(&look->arena);
+    struct span a = text.len ? oraddress_key_of(text, &look->arena, NULL) : text;
+    struct span b = wanted ? oraddress_key_of(span_str(wanted), &look->arena, NULL) : (struct span){NULL, 0};
+    return a.data && b.data && span_eq(a, b);
+}
+
+static bool match_event(void *context, int64_t at, struct span data) {
+    struct match *match = context;
+    struct look_back *look = match->look;
+    struct reader r = reader_of(data);
+    struct event_record record;
+    (void)at;
+    while (event_read(&r, &record)) {
+        bool began = record.kind == MTS_EVENT_SUBMITTED || record.kind == MTS_EVENT_ACCEPTED;
+        match->originator = match->originator || (began && is_address(look, record.name, look->originator));
+        match->recipient = match->recipient || (!began && (is_address(look, record.name, look->recipient) ||
+                                                           is_address(look, record.other, look->recipient)));
+    }
+    return true;
+}
+
+static bool fits(struct look_back *look, const char *identifier) {
+    struct match match = {look, !look->originator, !look->recipient};
+    return (match.originator && match.recipient) ||
+           (store_track(look->client->net->mta->store, span_str(identifier), match_event, &match, NULL) &&
+            match.originator && match.recipient);
 }
 
 /* Adds the histories of what was found, and its cursor to the answer. */
@@ -301,23 +351,36 @@ static bool add_found(struct look_back *look, uint64_t before, json_t *answer, s
     json_t *value;
     if (!store_each_event(mta->store, before, look_back, look, err))
         return false;
+    size_t shown = 0;
     json_object_foreach(look->found, identifier, value) {
+        if (!fits(look, identifier))
+            continue;
+        if (look->limit && shown == look->limit) {
+            look->more = true;
+            break;
+        }
         json_t *history = history_of(mta, span_str(identifier));
+        look->last = (uint64_t)json_integer_value(value);
+        shown++;
         if (history && may_see(look->client, history))
             add_history(messages, history);
         else
             json_decref(history);
     }
+    if (look->limit && shown == look->limit)
+        look->place = look->last;
     if (look->more)
         json_object_set_new(answer, "cursor", json_integer((json_int_t)look->place));
     return true;
 }
 
-static bool add_past(struct client *client, const char *local, size_t most, uint64_t before, json_t *answer,
-                     struct error *err) {
-    struct look_back look = {.client = client, .local = local, .most = most, .found = json_object()};
-    bool done = look.found && add_found(&look, before, answer, err);
-    json_decref(look.found);
+/* The look's filters are set; the rest here. */
+static bool add_past(struct look_back *look, uint64_t before, json_t *answer, struct error *err) {
+    look->found = json_object();
+    arena_init(&look->arena, (size_t)1 << 20);
+    bool done = look->found && add_found(look, before, answer, err);
+    arena_free(&look->arena);
+    json_decref(look->found);
     return done;
 }
 
@@ -367,6 +430,9 @@ static bool add_by_content(struct client *client, const char *content_identifier
 struct wanted {
     const char *identifier, *content;
     json_int_t message, recent, after;
+    /* with recent */
+    const char *originator, *recipient;
+    json_int_t since, until, limit;
 };
 
 #define RECENT_MOST 1000
@@ -377,7 +443,16 @@ static bool read_wanted(json_t *request, struct wanted *wanted) {
                               json_string_value(json_object_get(request, "content-identifier")),
                               json_integer_value(json_object_get(request, "message")),
                               json_integer_value(json_object_get(request, "recent")),
-                              json_integer_value(json_object_get(request, "after"))};
+                              json_integer_value(json_object_get(request, "after")),
+                              json_string_value(json_object_get(request, "originator")),
+                              json_string_value(json_object_get(request, "recipient")),
+                              json_integer_value(json_object_get(request, "since")),
+                              json_integer_value(json_object_get(request, "until")),
+                              json_integer_value(json_object_get(request, "limit"))};
+    bool filtered =
+        wanted->originator || wanted->recipient || wanted->since || wanted->until || wanted->limit;
+    if ((filtered && !wanted->recent) || wanted->since < 0 || wanted->until < 0 || wanted->limit < 0)
+        return false;
     return (wanted->identifier != NULL) + (wanted->content != NULL) + (wanted->message > 0) +
                    (wanted->recent > 0) ==
                1 &&
@@ -394,7 +469,21 @@ static bool add_by_identifier(struct client *client, const struct wanted *wanted
     }
     bool whole = found || wanted->identifier[0] == '[' || wanted->identifier[0] == '/';
     json_decref(found);
-    return whole || add_past(client, wanted->identifier, 1, (uint64_t)wanted->after, answer, err);
+    struct look_back look = {
+        .client = client, .local = wanted->identifier, .most = 1, .until = INT64_MAX / SECOND};
+    return whole || add_past(&look, (uint64_t)wanted->after, answer, err);
+}
+
+static bool add_recent(struct client *client, const struct wanted *wanted, json_t *answer,
+                       struct error *err) {
+    struct look_back look = {.client = client,
+                             .most = (size_t)wanted->recent,
+                             .since = wanted->since,
+                             .until = wanted->until ? wanted->until : INT64_MAX / SECOND,
+                             .originator = wanted->originator,
+                             .recipient = wanted->recipient,
+                             .limit = (size_t)wanted->limit};
+    return add_past(&look, (uint64_t)wanted->after, answer, err);
 }
 
 static bool add_wanted(struct client *client, const struct wanted *wanted, json_t *answer,
@@ -404,7 +493,7 @@ static bool add_wanted(struct client *client, const struct wanted *wanted, json_
     if (wanted->content)
         return add_by_content(client, wanted->content, PAGE, (uint64_t)wanted->after, answer, err);
     if (wanted->recent)
-        return add_past(client, NULL, (size_t)wanted->recent, (uint64_t)wanted->after, answer, err);
+        return add_recent(client, wanted, answer, err);
     json_t *found = by_message(client->net->mta, (uint64_t)wanted->message);
     if (found && may_see(client, found))
         add_history(json_object_get(answer, "messages"), found);

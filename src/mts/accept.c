@@ -105,7 +105,9 @@ static void accept_subject(struct work *work, int peer, struct subject *subject)
     subject->arrival = work->run->now;
     subject->from = work->tables->hops[peer].foreign ? &work->tables->hops[peer] : NULL;
     upgrade_subject(work, peer, subject);
-    work_event(work, MTS_EVENT_ACCEPTED, subject->identifier)->hop = peer;
+    struct mts_event *event = work_event(work, MTS_EVENT_ACCEPTED, subject->identifier);
+    event->hop = peer;
+    event->name = work_address(work, &envelope->originator_name);
     if (!trace_arrive(work, peer, &envelope->trace_information, &envelope->extensions,
                       deferred_until(work, subject)))
         return;

@@ -113,16 +113,17 @@ struct mts_held {
 };
 
 enum mts_event_kind {
-    MTS_EVENT_ACCEPTED = 1, /* transferred in; `hop` is the sender (-1: our own report) */
+    MTS_EVENT_ACCEPTED =
+        1, /* transferred in; `hop` is the sender (-1: our own report), `name` the originator */
     MTS_EVENT_SUBMITTED,
-    MTS_EVENT_ROUTED,        /* recipient to `hop` */
+    MTS_EVENT_ROUTED,        /* recipient to `hop`; `other` is the recipient's address */
     MTS_EVENT_TO_MAILBOX,    /* recipient to `name`'s mailbox */
     MTS_EVENT_DEFERRED,      /* until `time` */
     MTS_EVENT_REDIRECTED,    /* recipient to `name`; `reason` is x411_RedirectionReason_… */
     MTS_EVENT_EXPANDED,      /* the list `name` */
     MTS_EVENT_REROUTED,      /* from `hop` */
     MTS_EVENT_DELIVERED,     /* recipient at `time` */
-    MTS_EVENT_NOT_DELIVERED, /* recipient; `reason`, `diagnostic` */
+    MTS_EVENT_NOT_DELIVERED, /* recipient, whose address is `other`; `reason`, `diagnostic` */
     MTS_EVENT_REPORTED,      /* `other` is the report's identifier, `name` its destination */
     MTS_EVENT_REPORT_IN,     /* a report on `other`, which `hop` brings, tells of a recipient: reason -1 means
                                 delivered */

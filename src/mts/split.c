@@ -87,6 +87,9 @@ static void record_copy(struct work *work, const struct batch *batch, size_t pos
         batch->subject.envelope.per_recipient_fields.items[position].originally_specified_recipient_number;
     event->hop = hop ? target->hop : -1;
     event->name = hop ? (struct span){NULL, 0} : span_str(target->mailbox);
+    if (hop)
+        event->other =
+            work_address(work, &batch->subject.envelope.per_recipient_fields.items[position].recipient_name);
     if (copy->due <= work->run->now)
         return;
     event = work_event(work, MTS_EVENT_DEFERRED, batch->subject.identifier);
@@ -181,6 +184,8 @@ static void record_outcome(struct work *work, const struct batch *batch, const s
                            .originally_specified_recipient_number;
     if (outcome->delivered)
         return;
+    event->other = work_address(
+        work, &batch->subject.envelope.per_recipient_fields.items[outcome->position].recipient_name);
     event->reason = outcome->cause.reason;
     event->diagnostic = outcome->cause.diagnostic;
     event->text = outcome->cause.supplementary;

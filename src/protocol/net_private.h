@@ -63,6 +63,7 @@ struct transfer_in {
     bool active;
     bool pieces;   /* the store process got TRANSFER_BEGIN */
     bool resuming; /* the store process looks for the state of a resume */
+    bool refused;  /* for now, when it was in pieces: the store process keeps them for a resume */
     struct osi_activity activity;
     struct apdu_scanner scanner;
     size_t told;         /* octets of an envelope that is not complete and that the store process has */

@@ -262,7 +262,9 @@ void transfer_in_end(struct connection *c) {
 
 void transfer_in_stopped(struct connection *c, bool keep) {
     struct transfer_in *in = &c->in;
-    if (in->active && (in->pieces || in->resuming)) /* the store process may have taken up a resume by now */
+    /* The store process may have taken up a resume by now. */
+    bool told = in->active && (in->pieces || in->resuming);
+    if (told || in->refused)
         tell_piece(c, IPC_TRANSFER_STOP, keep ? SPAN_LIT("\1") : SPAN_LIT("\0"));
     transfer_in_free(c);
 }
@@ -299,7 +301,9 @@ static bool on_result(struct connection *c, struct reader *r) {
     if (result == IPC_REFUSED)
         log_warning("peer=%s address=%s transfer refused for good: %s", connection_peer(c), c->address,
                     log_text(cause, text));
+    bool refused = c->in.pieces && result == IPC_REFUSED_TEMPORARILY;
     transfer_in_free(c);
+    c->in.refused = refused;
     osi_rt_transfer_reject(c->association, result == IPC_REFUSED_TEMPORARILY, clock_monotonic_us());
     return true;
 }

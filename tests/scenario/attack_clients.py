@@ -9,7 +9,7 @@ import socket
 import struct
 import threading
 
-from players import ANN, BEN, MB, Unharmed, folder, hostile_stage
+from players import ANN, BEN, HOME, LARGE, MB, Unharmed, folder, hostile_stage
 from peer import ipm, local, tap
 
 case, check, equal, wait_until = tap.case, tap.check, tap.equal, tap.wait_until
@@ -147,6 +147,49 @@ def _():
             for sock in crowd:                  # their turn comes too
                 size, kind, _, ref = struct.unpack(">IHHQ", sock.recv(16, socket.MSG_WAITALL))
                 equal((kind, ref), (local.RESPONSE, 1))
+
+
+@case("a user who submits long envelopes on all his connections holds up another one's request by a few of them at most")
+def _():
+    users = {ANN: {"login": OTHER.pw_name}, BEN: {"login": THIRD.pw_name}}
+    envelope = b"\1" + local.submission_envelope(ANN, [f"{HOME}/S=u{n}" for n in range(3000)])
+    with folder() as path, hostile_stage(path, user=users) as stage, contextlib.ExitStack() as held:
+        open_way(stage.mta)
+        with Unharmed(stage, LARGE) as unharmed:
+            with as_user(OTHER):
+                crowd = [held.enter_context(connect(stage.mta)) for _ in range(10)]
+            flood = b"".join(frame(local.SUBMIT_BEGIN, envelope, ref) + frame(local.SUBMIT_END, b"", ref) for ref in range(1, 41))
+            answered = []
+
+            def count(sock):
+                with contextlib.suppress(OSError, struct.error):
+                    while True:
+                        size, kind, _, _ = struct.unpack(">IHHQ", sock.recv(16, socket.MSG_WAITALL))
+                        sock.recv(size, socket.MSG_WAITALL)
+                        equal(kind, local.SUBMIT_RESULT)
+                        answered.append(kind)
+
+            for sock in crowd:
+                threading.Thread(target=count, args=(sock,), daemon=True).start()
+                pour(sock, flood)
+            wait_until(lambda: answered, what="the first of the flood is answered")
+            with as_user(THIRD), local.Client(stage.mta.socket_path) as client:
+                for _ in range(5):
+                    before = len(answered)
+                    check("state" in client.request("status"))
+                    check(len(answered) - before <= 6, f"{len(answered) - before} submissions went first")
+            unharmed.served("long-envelopes")
+            for sock in crowd:
+                sock.shutdown(socket.SHUT_RDWR)
+
+
+@case("a request over 64 KiB is refused, and the next one is answered")
+def _():
+    with folder() as path, hostile_stage(path) as stage, Unharmed(stage), local.Client(stage.mta.socket_path) as client:
+        client.send(local.REQUEST, b"{" + b",".join(b'"k%d":1' % n for n in range(90_000)) + b"}", ref=7)
+        kind, ref, payload = client.receive()
+        equal((kind, ref, json.loads(payload[1:])["error"]["code"]), (local.RESPONSE, 7, "too-large"))
+        check("state" in client.request("status"))
 
 
 @case("one that asks and goes at once takes its requests with it")

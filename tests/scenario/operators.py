@@ -5,7 +5,7 @@ import os
 import subprocess
 import time
 
-from players import ANN, FAR, FAY, HOME, JOE, NEAR, Neighbour, Stage, folder, text_message
+from players import ANN, BEN, FAR, FAY, HOME, JOE, NEAR, Neighbour, Scripted, Stage, folder, text_message
 from peer import association, ber, tap, x411
 from peer.association import BindRefused
 from scenario.chasqui import Mhsd, free_port, peer_section, program
@@ -318,6 +318,54 @@ def _():
         equal(ask(stage.mta, "peer", "reroute", "FAR", "--reason", "none is left", "--yes", status=1)["changed"], 0)
 
 
+# ---- histories
+
+
+@case("a history tells the tries, what each waited for and who changed what; histories are chosen by address and time")
+def _():
+    options = {"FAR": {"first-retry": 1, "longest-retry": 1}}
+    with folder() as path, Stage(path, far=Closed(), peer_options=options) as stage:
+        stage.hand_over(text_message("seen", [FAY]))
+        copy, = wait_until(lambda: queue(stage))
+        ask(stage.mta, "queue", "hold", str(copy["id"]), "--reason", "a look")
+        text = stage.mta.mhs("track", "[/ADMD=NEAR/C=FR/;seen]").stdout
+        check("by root (uid 0): a look" in text, text)
+        held = [e for e in ask(stage.mta, "track", "seen")["messages"][0]["events"] if e["event"] == "held"]
+        equal([(e["user"], e["detail"]) for e in held], [("root", "uid 0: a look")])
+        stage.mta.mhs("send", "--from", ANN, "--to", BEN, "--text", "x", "--subject", "y")
+        stage.hand_over(text_message("other", [f"{FAR}/S=ada"]))
+        wait_until(lambda: len(ask(stage.mta, "track", "--recent", "9")["messages"]) == 3)
+
+        def chosen(*filters, status=0):
+            found = ask(stage.mta, "track", *filters, status=status)
+            return [m["mts-identifier"].rpartition(";")[2].rstrip("]") for m in found.get("messages", [])]
+        equal(chosen("--originator", JOE), ["other", "seen"])
+        equal(chosen("--originator", JOE, "--recent", "1"), ["other"])
+        equal(len(chosen("--originator", ANN)), 1)
+        equal(chosen("--recipient", FAY), ["seen"])
+        equal(chosen("--originator", ANN, "--recipient", FAY), [])
+        equal(len(chosen("--until", "+1h")), 3)
+        equal(chosen("--since", "+1h"), [])
+
+
+@case("each try of a transfer has its number, and the time of the next")
+def _():
+    def script(peer):
+        peer.accept()
+        peer.close()
+    far = Scripted(script)
+    with folder() as path, Stage(path, far=far, peer_options={"FAR": {"first-retry": 1, "longest-retry": 1}}) as stage:
+        stage.hand_over(text_message("tried", [FAY]))
+
+        def tries():
+            history, = ask(stage.mta, "track", "tried")["messages"]
+            return [e for e in history["events"] if "try" in e]
+        wait_until(lambda: len(tries()) >= 2)
+        equal([e["try"] for e in tries()][:2], [1, 2])
+        check(tries()[0]["next-try"], tries())
+        check("try 1, next in" in stage.mta.mhs("track", "tried").stdout)
+
+
 # ---- lists of any length
 
 
@@ -464,6 +512,40 @@ def _():
 
 
 # ---- what is wrong is said
+
+
+@case("all helps fit 80 columns, and that of mhs has its commands in groups")
+def _():
+    def help_of(*words):
+        return subprocess.run([program("mhs"), *words, "--help"], capture_output=True, text=True, check=True).stdout
+    overview = help_of()
+    check("\nMessages:\n" in overview and "\nFollowing and operating:\n" in overview, overview)
+    names = [line.split()[0] for line in overview.splitlines() if line.startswith("  ")]
+    check({"send", "queue", "peer", "decode"} <= set(names), names)
+    pages = [overview, *(help_of(name) for name in names if name != "help")]
+    pages += [help_of("queue", name) for name in ("list", "show", "hold", "redirect", "delete")]
+    pages += [help_of("peer", name) for name in ("list", "show", "disable", "retry", "reroute")]
+    pages += [help_of("user", name) for name in ("list", "add", "remove")]
+    for page in pages:
+        for line in page.splitlines():
+            check(len(line) <= 80, line)
+
+
+@case("a wide or combining character counts as the columns it takes")
+def _():
+    directory = ("CN=\u5c71\u7530,O=Alpha,C=GB", "CN=e\u0301a,O=Alpha,C=GB", "CN=" + "x" * 90 + ",O=Alpha,C=GB")
+    with folder() as path, Stage(path) as stage:
+        for number, name in enumerate(directory):
+            stage.mta.mhs("user", "add", f"{HOME}/S=w{number}", "--directory-name", name)
+        shown = stage.mta.mhs("user", "list", "--wide").stdout.splitlines()
+        ends = {}
+        for line in shown:
+            for number, name in enumerate(directory):
+                if name in line:
+                    before = line[:line.index(name) + len(name)]
+                    rest = line[len(before):]
+                    ends[number] = len(name) + (2 if number == 0 else -1 if number == 1 else 0) + len(rest) - len(rest.lstrip())
+        equal(len(set(ends.values())), 1, str(ends))
 
 
 @case("each error is JSON, has its exit status and says what to do")

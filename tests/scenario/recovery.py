@@ -131,6 +131,22 @@ def _():
             equal(activities(stage), 0)
 
 
+@case("a transfer that is refused for now, and discarded by its sender, leaves nothing in the store")
+def _():
+    with folder() as path, Stage(path, limits={"content-octets": 200_000}) as stage:
+        with stage.call(checkpoint=16) as peer:
+            for _ in range(4):
+                peer.start_activity()
+                try:
+                    peer.send_segments(x228.transfer_value("normal", text_message("too-long", [FAY], "l" * 400_000)))
+                    peer.end_activity()
+                    raise AssertionError("it was taken")
+                except Excepted:
+                    peer.discard()
+            peer.release()
+        wait_until(lambda: not activities(stage), 20, "an empty store")
+
+
 @case("an interrupted activity is resumed on the same association")
 def _():
     with folder() as path, Stage(path) as stage:

@@ -302,6 +302,26 @@ static void a_reload_routes_anew_and_loses_no_association(void **state) {
     world_end(&world);
 }
 
+/* What a peer still sends when a reload takes it away was not looked at by any rule: it is not at fault. */
+static void a_peer_that_a_reload_takes_away_is_refused_for_now(void **state) {
+    struct world world;
+    struct mta_reload reload = {read_reload, release_reload, &world};
+    (void)state;
+    world_begin(&world);
+    world_stop(&world);
+    world.reload = &reload;
+    begin_again(&world);
+    associate(&world, 1, "beta");
+    associate(&world, 2, "gamma");
+    take_in(&world, FRANK);
+    expect(&world, IPC_CONNECT, 0);
+    put(world.parent, IPC_CONFIG, 0, SPAN_LIT("without gamma"), NOTHING);
+    expect(&world, IPC_CONNECT, 0); /* by beta now: it was read */
+    send_whole(&world, 2, envelope_to(&world, WANTS_NDN, EVA, NULL), SPAN_LIT("content"));
+    assert_int_equal(result_of(&world, 2), IPC_REFUSED_TEMPORARILY);
+    world_end(&world);
+}
+
 /* ---- a peer that refuses for now, with another way ---- */
 
 /* Another way gives no more time: the copy expires when it would have. */
@@ -678,6 +698,7 @@ int main(void) {
         cmocka_unit_test(a_copy_in_doubt_waits_for_its_peer_to_come_back),
         cmocka_unit_test(without_another_route_a_copy_stays),
         cmocka_unit_test(a_reload_routes_anew_and_loses_no_association),
+        cmocka_unit_test(a_peer_that_a_reload_takes_away_is_refused_for_now),
         cmocka_unit_test(rerouting_does_not_put_off_the_expiry),
         cmocka_unit_test(a_redirection_that_would_loop_wants_force),
         cmocka_unit_test(a_copy_can_be_routed_anew),
