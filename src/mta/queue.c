@@ -219,6 +219,7 @@ static void recall_cause(struct mta *mta, struct work *work) {
         if (detail && name && tells_cause(work, name))
             schedule_cause(work, detail);
     }
+    work->recalled = true; /* also where it tells nothing: the next list does not read it again */
     json_decref(events);
 }
 
@@ -226,7 +227,7 @@ static void recall_cause(struct mta *mta, struct work *work) {
  * left alone only. */
 static struct span cause_of(struct mta *mta, struct work *work) {
     const struct peer *peer = peer_of(mta, work);
-    if (!work->cause && (work->tries || work->state == WORK_HELD))
+    if (!work->cause && !work->recalled && (work->tries || work->state == WORK_HELD))
         recall_cause(mta, work);
     if (work->cause)
         return span_str(work->cause);

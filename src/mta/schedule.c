@@ -224,6 +224,7 @@ void schedule_move(struct schedule *schedule, struct work *work, uint32_t peer) 
 void schedule_cause(struct work *work, const char *cause) {
     size_t size = cause ? strlen(cause) + 1 : 0;
     mem_free(work->cause);
+    work->recalled = false;
     work->cause = cause ? mem_alloc(size) : NULL;
     if (work->cause)
         memcpy(work->cause, cause, size);

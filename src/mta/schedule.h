@@ -48,6 +48,7 @@ struct work {
     bool lost;      /* its content is (STORE_LOST_HOP): it is to be reported */
     bool looked;    /* no other next hop was known when its peer was last found down */
     bool committed; /* its row is on disk */
+    bool recalled;  /* its history was asked for the cause, since that was last set */
 };
 
 struct lane {
