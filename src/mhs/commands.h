@@ -25,7 +25,6 @@ int cmd_store(int argc, char **argv);
 int cmd_track(int argc, char **argv);
 int cmd_user(int argc, char **argv);
 
-
 /* `peer reroute`: the redirection of all that waits for a peer. */
 int queue_reroute(int argc, char **argv);
 

@@ -355,8 +355,8 @@ bool peer_gone(const struct mta *mta, const struct peer *peer);
 bool refusal_rests(const struct peer *peer);
 /* A copy went out: when the peer refused the last ones, the next waits for the peer's next time. */
 void refusal_probe(struct peer *peer);
-/* The peer refused the copy temporarily, or its transfer ended by an abort (`what`: `refused`, `ended` or `failed
- * in`). */
+/* The peer refused the copy temporarily, or its transfer ended by an abort (`what`: `refused`, `ended` or
+ * `failed in`). */
 void refusal_came(struct mta *mta, struct peer *peer, const struct work *work, const char *what,
                   struct span cause);
 /* The peer took a copy, after it had refused some. */

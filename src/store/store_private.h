@@ -243,7 +243,8 @@ uint64_t store_hash(const struct store *store, struct span s);
 /* The same with a fixed key, so that it holds for itself what `secret` is worth: the sums of rows. */
 uint64_t store_checksum(struct span s);
 bool refuse_read_only(const struct store *store, struct error *err);
-/* The writer's lock of the store at `place`: a descriptor that holds it. -1 with STORE_LOCKED, and by whom. */
+/* The writer's lock of the store at `place`: a descriptor that holds it. -1 with STORE_LOCKED, and by whom.
+ */
 int store_lock(const char *place, struct error *err);
 /* Looks every now and then whether there is still space. */
 void store_watch_space(struct store *store);

@@ -69,7 +69,7 @@ def _():
         stage.far.cut()
         stage.hand_over(text_message("waits", ["/C=DE/A=FAR/S=fay"]))
         wait_until(lambda: mta.request("queue-list", recipient="s=FAY; a=far; c=262")["entries"])
-        equal(len(mta.request("queue-list", originator="s=JOE; a=Near; c=fr")["entries"]), 1)
+        wait_until(lambda: len(mta.request("queue-list", originator="s=JOE; a=Near; c=fr")["entries"]) == 1)
         equal(mta.request("queue-list", recipient="s=FAYE; a=far; c=262")["entries"], [])
 
 
