@@ -30,7 +30,7 @@ static const struct config_option limit_options[] = {
      .help = "Inbound associations of all peers together; more are refused as busy."},
     {"envelope-octets", CONFIG_NUMBER, CONFIG_OCTETS, SWITCH | CONFIG_NET, 1024, IPC_ENVELOPE_MAX,
      .number = 8 * MIB, .help = "The longest envelope, probe or report that is taken."},
-    {"envelope-memory", CONFIG_NUMBER, CONFIG_OCTETS, SWITCH, 65536, 1L << 34, .number = 128 * MIB,
+    {"envelope-memory", CONFIG_NUMBER, CONFIG_OCTETS, SWITCH, 65536, 1L << 34, .number = 64 * MIB,
      .help = "The memory to decode one envelope."},
     {"content-octets", CONFIG_NUMBER, CONFIG_OCTETS, CONFIG_STORE, 0, INT64_MAX,
      .help = "The longest content that is taken; 0: no limit but the disk."},

@@ -54,7 +54,8 @@ struct span oraddress_key(const struct oraddress *address, struct arena *arena) 
     return print(address, true, arena);
 }
 
-struct span oraddress_name_text(const struct x411_ORName *name, struct arena *arena) {
+/* All of it in the arena. */
+static struct span name_text(const struct x411_ORName *name, struct arena *arena) {
     struct oraddress address;
     if (!oraddress_of_name(name, arena, &address))
         return (struct span){NULL, 0};
@@ -63,4 +64,16 @@ struct span oraddress_name_text(const struct x411_ORName *name, struct arena *ar
         return text.data ? span_str(arena_printf(arena, "DN:%s", (const char *)text.data)) : text;
     }
     return oraddress_text(&address, arena);
+}
+
+#define TEXT_MEMORY ((size_t)16 << 20)
+
+/* Only the text stays: what is needed to make it is ten times as long, and a message has many recipients. */
+struct span oraddress_name_text(const struct x411_ORName *name, struct arena *arena) {
+    struct arena scratch;
+    arena_init(&scratch, TEXT_MEMORY);
+    struct span text = name_text(name, &scratch);
+    text = text.data ? arena_dup(arena, text) : text;
+    arena_free(&scratch);
+    return text;
 }
