@@ -265,7 +265,8 @@ def _():
 def _():
     with folder() as path, hostile_stage(path) as stage, Unharmed(stage) as unharmed:
         first = x228.transfer_value("normal", text_message("again-1", [FAY], "1" * 9000))
-        second = x228.transfer_value("normal", text_message("again-2", [FAY], "2" * 9000))
+        apdu = text_message("again-2", [FAY], "2" * 9000)
+        second = x228.transfer_value("normal", apdu)
         peer = stage.call(checkpoint=1)
         begin(peer, first, 3)
         peer.send_segments(first[3 * 1024:])
@@ -284,10 +285,8 @@ def _():
                 again.send_segments(second[7 * 1024:])
                 again.end_activity()
             check(ended_by(swallowed), "a message that never came was confirmed")
-        with stage.call(checkpoint=1) as again:
-            again.resume_activity(identifier, 3, *peer.identifier)
-            again.send_segments(second[3 * 1024:])
-            again.end_activity()
+        with stage.call(checkpoint=1) as again:         # the activity is forgotten: the message comes anew
+            again.transfer(apdu)
             again.release()
         equal(stage.far.next().identifier[1], "again-2")
         unharmed.served("again")
