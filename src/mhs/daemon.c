@@ -10,42 +10,42 @@ static struct ipc_client *client;
 static uint64_t last_ref;
 static json_t *refusal; /* the last that was not said */
 
-struct ipc_client *mhs_daemon(void) {
+struct ipc_client *daemon_connection(void) {
     if (client)
         return client;
     struct error err = {0};
-    client = ipc_client_open(mhs_settings.socket ? mhs_settings.socket : MHS_DEFAULT_SOCKET, &err);
+    client = ipc_client_open(command_settings.socket ? command_settings.socket : MHS_DEFAULT_SOCKET, &err);
     if (!client)
-        mhs_fail(MHS_UNREACHABLE, "%s", err.text);
+        command_fail(COMMAND_UNREACHABLE, "%s", err.text);
     return client;
 }
 
-void mhs_daemon_close(void) {
+void daemon_close(void) {
     ipc_client_close(client);
     client = NULL;
     json_decref(refusal);
     refusal = NULL;
 }
 
-uint64_t mhs_next_ref(void) {
+uint64_t daemon_next_ref(void) {
     return ++last_ref;
 }
 
 static bool quiet;
-const json_t *mhs_refusal(void) {
+const json_t *daemon_refusal(void) {
     return refusal;
 }
 
-void mhs_quiet(bool on) {
+void daemon_quiet(bool on) {
     quiet = on;
 }
 
-enum mhs_exit mhs_refused(const json_t *error) {
+enum command_status daemon_refused(const json_t *error) {
     const char *text = json_string_value(json_object_get(error, "text"));
     if (quiet) {
         json_decref(refusal);
         refusal = json_deep_copy(error);
-        return MHS_NO;
+        return COMMAND_NO;
     }
     fputs("mhs: refused: ", stderr);
     if (text)
@@ -69,13 +69,14 @@ enum mhs_exit mhs_refused(const json_t *error) {
         out_untrusted(stderr, name ? name : "?", name ? strlen(name) : 1);
         fputc('\n', stderr);
     }
-    if (mhs_settings.json)
+    if (command_settings.json)
         out_json_error(json_deep_copy(error));
-    return MHS_NO;
+    return COMMAND_NO;
 }
 
-static enum mhs_exit broken(const char *what) {
-    return (enum mhs_exit)mhs_fail(MHS_UNREACHABLE, "the daemon's answer makes no sense: %s", what);
+static enum command_status broken(const char *what) {
+    return (enum command_status)command_fail(COMMAND_UNREACHABLE, "the daemon's answer makes no sense: %s",
+                                             what);
 }
 
 /* The JSON value of an IPC_RESPONSE; NULL when it is none. */
@@ -87,22 +88,22 @@ static json_t *read_response(struct span payload, bool *last) {
 }
 
 /* Takes a response that came where data was expected. */
-static enum mhs_exit read_refusal(struct span payload) {
+static enum command_status read_refusal(struct span payload) {
     bool last;
     json_t *response = read_response(payload, &last);
     const json_t *error = json_object_get(response, "error");
-    enum mhs_exit status = error ? mhs_refused(error) : broken("a response that nobody asked for");
+    enum command_status status = error ? daemon_refused(error) : broken("a response that nobody asked for");
     json_decref(response);
     return status;
 }
 
-bool mhs_receive(uint64_t ref, enum ipc_type wanted, struct span *payload, enum mhs_exit *status) {
+bool daemon_receive(uint64_t ref, enum ipc_type wanted, struct span *payload, enum command_status *status) {
     struct error err = {0};
     enum ipc_type type;
     uint64_t got_ref;
     do {
         if (!ipc_client_receive(client, &type, &got_ref, payload, MHS_TIMEOUT_MS, &err)) {
-            *status = (enum mhs_exit)mhs_fail(MHS_UNREACHABLE, "%s", err.text);
+            *status = (enum command_status)command_fail(COMMAND_UNREACHABLE, "%s", err.text);
             return false;
         }
     } while (got_ref != ref && (got_ref != 0 || type != IPC_RESPONSE)); /* 0: about the connection itself */
@@ -140,55 +141,55 @@ static void join(json_t **whole, json_t *more) {
     json_decref(more);
 }
 
-static enum mhs_exit collect(uint64_t ref, json_t **answer) {
+static enum command_status collect(uint64_t ref, json_t **answer) {
     for (bool last = false; !last;) {
         struct span payload;
-        enum mhs_exit status;
-        if (!mhs_receive(ref, IPC_RESPONSE, &payload, &status))
+        enum command_status status;
+        if (!daemon_receive(ref, IPC_RESPONSE, &payload, &status))
             return status;
         json_t *response = read_response(payload, &last);
         if (!response)
             return broken("it is no JSON");
         const json_t *error = json_object_get(response, "error");
         if (error) {
-            status = mhs_refused(error);
+            status = daemon_refused(error);
             json_decref(response);
             return status;
         }
         join(answer, response);
     }
-    return MHS_OK;
+    return COMMAND_OK;
 }
 
-enum mhs_exit mhs_request(json_t *request, json_t **answer) {
+enum command_status daemon_request(json_t *request, json_t **answer) {
     *answer = NULL;
     if (!request)
-        return (enum mhs_exit)mhs_fail(MHS_FAILED,
-                                       "no memory for the request, or text in it that is no UTF-8");
-    enum mhs_exit status = mhs_daemon() ? MHS_OK : MHS_UNREACHABLE;
+        return (enum command_status)command_fail(COMMAND_FAILED,
+                                                 "no memory for the request, or text in it that is no UTF-8");
+    enum command_status status = daemon_connection() ? COMMAND_OK : COMMAND_UNREACHABLE;
     struct error err = {0};
-    uint64_t ref = mhs_next_ref();
-    if (status == MHS_OK && !send_request(request, ref, &err))
-        status = (enum mhs_exit)mhs_fail(MHS_UNREACHABLE, "%s", err.text);
+    uint64_t ref = daemon_next_ref();
+    if (status == COMMAND_OK && !send_request(request, ref, &err))
+        status = (enum command_status)command_fail(COMMAND_UNREACHABLE, "%s", err.text);
     json_decref(request);
-    if (status == MHS_OK)
+    if (status == COMMAND_OK)
         status = collect(ref, answer);
-    if (status != MHS_OK) {
+    if (status != COMMAND_OK) {
         json_decref(*answer);
         *answer = NULL;
     }
     return status;
 }
 
-enum mhs_exit mhs_ask(json_t *request, void (*print)(const json_t *answer)) {
+enum command_status daemon_ask(json_t *request, void (*print)(const json_t *answer)) {
     json_t *answer;
-    enum mhs_exit status = mhs_request(request, &answer);
-    if (status != MHS_OK)
+    enum command_status status = daemon_request(request, &answer);
+    if (status != COMMAND_OK)
         return status;
-    if (mhs_settings.json)
+    if (command_settings.json)
         out_json(answer);
     else
         print(answer);
     json_decref(answer);
-    return MHS_OK;
+    return COMMAND_OK;
 }

@@ -15,7 +15,7 @@
 
 enum { UNREAD = 300 };
 
-static const struct mhs_option user_option[] = {
+static const struct command_option user_option[] = {
     {'u', "user", "ADDRESS", "whose mailbox (default: CHASQUI_USER or the alias 'me')"}, {0}};
 
 /* What a report says, in a line. */
@@ -57,7 +57,7 @@ static void complete(void *context, const json_t *rows) {
         arena_reset(&listing->arena);
         json_object_set_new(row, "subject",
                             json_string(find_subject(listing->mailbox, row, &listing->arena)));
-        if (mhs_settings.json)
+        if (command_settings.json)
             continue;
         json_object_set_new(row, "new", json_string(json_is_true(json_object_get(row, "seen")) ? "" : "*"));
         json_object_set_new(row, "shown-size",
@@ -71,7 +71,7 @@ struct wish {
     bool unseen, mailboxes;
 };
 
-static enum mhs_exit list(const char *mailbox, const struct wish *wish) {
+static enum command_status list(const char *mailbox, const struct wish *wish) {
     static const struct out_column columns[] = {{"ENTRY", "entry", true},
                                                 {"NEW", "new", false},
                                                 {"ARRIVAL", "arrival", false},
@@ -95,7 +95,7 @@ static enum mhs_exit list(const char *mailbox, const struct wish *wish) {
     if (wish->unseen)
         json_object_set_new(request, "unseen", json_true());
     arena_init(&listing.arena, ARENA_MAX);
-    enum mhs_exit status = pages_show(request, &pages);
+    enum command_status status = pages_show(request, &pages);
     arena_free(&listing.arena);
     return status;
 }
@@ -122,36 +122,37 @@ static void print_mailboxes(const json_t *answer) {
     out_table(json_object_get(answer, "mailboxes"), columns);
 }
 
-static enum mhs_exit list_mailboxes(void) {
-    return mhs_ask(json_pack("{s:s}", "operation", "mailboxes"), print_mailboxes);
+static enum command_status list_mailboxes(void) {
+    return daemon_ask(json_pack("{s:s}", "operation", "mailboxes"), print_mailboxes);
 }
 
-/* Reads the command line. Returns MHS_OK to go on; else `*done` is set and the exit code returned. */
-static int read_wish(struct wish *wish, const struct mhs_usage *usage, int argc, char **argv, bool *done) {
-    struct mhs_line line;
+/* Reads the command line. Returns COMMAND_OK to go on; else `*done` is set and the exit code returned. */
+static int read_wish(struct wish *wish, const struct command_usage *usage, int argc, char **argv,
+                     bool *done) {
+    struct command_line line;
     const char *value;
     int id;
     *done = true;
-    mhs_line_init(&line, usage, argc, argv);
-    while ((id = mhs_line_next(&line, &value)) > 0) {
+    command_line_init(&line, usage, argc, argv);
+    while ((id = command_line_next(&line, &value)) > 0) {
         if (id == 'u')
             wish->user = value;
         wish->unseen |= id == 'n' || id == UNREAD;
         wish->mailboxes |= id == 'm';
         if ((id == 'l' && !pages_number(usage, "limit", value, &wish->limit)) ||
             (id == 'a' && !pages_number(usage, "after", value, &wish->after)))
-            return MHS_USAGE;
+            return COMMAND_USAGE;
     }
-    if (id == MHS_LINE_STOP)
+    if (id == COMMAND_LINE_STOP)
         return line.status;
-    if (mhs_line_operand(&line))
-        return mhs_usage_error(usage, "no operand is wanted");
+    if (command_line_operand(&line))
+        return command_usage_error(usage, "no operand is wanted");
     *done = false;
-    return MHS_OK;
+    return COMMAND_OK;
 }
 
 int cmd_list(int argc, char **argv) {
-    static const struct mhs_option options[] = {
+    static const struct command_option options[] = {
         {'u', "user", "ADDRESS", "whose mailbox (default: CHASQUI_USER or the alias 'me')"},
         {'n', "new", NULL, "only what was not read yet"},
         {UNREAD, "unread", NULL, "the same"},
@@ -159,8 +160,8 @@ int cmd_list(int argc, char **argv) {
         {'a', "after", "ENTRY", "only entries after this one"},
         {'m', "mailboxes", NULL, "list the mailboxes that you may use"},
         {0}};
-    static const struct mhs_usage usage = {"list", NULL, "Lists the messages and reports in a mailbox.", NULL,
-                                           options};
+    static const struct command_usage usage = {"list", NULL, "Lists the messages and reports in a mailbox.",
+                                               NULL, options};
     struct wish wish = {0};
     struct arena arena;
     bool done;
@@ -171,7 +172,7 @@ int cmd_list(int argc, char **argv) {
         return list_mailboxes();
     arena_init(&arena, ARENA_MAX);
     const char *mailbox = address_mailbox(wish.user, &arena);
-    status = mailbox ? (int)list(mailbox, &wish) : MHS_USAGE;
+    status = mailbox ? (int)list(mailbox, &wish) : COMMAND_USAGE;
     arena_free(&arena);
     return status;
 }
@@ -180,56 +181,56 @@ static int delete_entry(const char *mailbox, const char *operand, json_t *delete
     uint64_t number = entry_number(operand);
     json_t *answer;
     if (!number)
-        return MHS_USAGE;
-    int status = mhs_request(json_pack("{s:s, s:s, s:I}", "operation", "mailbox-delete", "mailbox", mailbox,
-                                       "entry", (json_int_t)number),
-                             &answer);
-    if (status != MHS_OK)
+        return COMMAND_USAGE;
+    int status = daemon_request(json_pack("{s:s, s:s, s:I}", "operation", "mailbox-delete", "mailbox",
+                                          mailbox, "entry", (json_int_t)number),
+                                &answer);
+    if (status != COMMAND_OK)
         return status;
     json_array_append_new(deleted, json_integer((json_int_t)number));
-    if (!mhs_settings.json)
+    if (!command_settings.json)
         printf("entry %s deleted\n", operand);
     json_decref(answer);
-    return MHS_OK;
+    return COMMAND_OK;
 }
 
 /* The operands that are left. With --json one object tells of those that were deleted, also when one could
  * not be. */
-static int delete_entries(struct mhs_line *line, const char *operand, const char *mailbox) {
+static int delete_entries(struct command_line *line, const char *operand, const char *mailbox) {
     json_t *deleted = json_array();
-    int status = MHS_OK;
-    if (mhs_settings.json)
+    int status = COMMAND_OK;
+    if (command_settings.json)
         out_stream_begin("deleted");
-    for (; operand && status == MHS_OK; operand = mhs_line_operand(line)) {
+    for (; operand && status == COMMAND_OK; operand = command_line_operand(line)) {
         status = delete_entry(mailbox, operand, deleted);
-        if (mhs_settings.json && status == MHS_OK)
+        if (command_settings.json && status == COMMAND_OK)
             out_stream_rows(deleted);
         json_array_clear(deleted);
     }
-    if (mhs_settings.json && status == MHS_OK)
+    if (command_settings.json && status == COMMAND_OK)
         out_stream_end(NULL);
     json_decref(deleted);
     return status;
 }
 
 int cmd_delete(int argc, char **argv) {
-    static const struct mhs_usage usage = {"delete", "ENTRY...", "Deletes entries of a mailbox.", NULL,
-                                           user_option};
-    struct mhs_line line;
+    static const struct command_usage usage = {"delete", "ENTRY...", "Deletes entries of a mailbox.", NULL,
+                                               user_option};
+    struct command_line line;
     struct arena arena;
     const char *value, *user = NULL;
     int id;
-    mhs_line_init(&line, &usage, argc, argv);
-    while ((id = mhs_line_next(&line, &value)) > 0)
+    command_line_init(&line, &usage, argc, argv);
+    while ((id = command_line_next(&line, &value)) > 0)
         user = value;
-    if (id == MHS_LINE_STOP)
+    if (id == COMMAND_LINE_STOP)
         return line.status;
-    const char *operand = mhs_line_operand(&line);
+    const char *operand = command_line_operand(&line);
     if (!operand)
-        return mhs_usage_error(&usage, "ENTRY is missing");
+        return command_usage_error(&usage, "ENTRY is missing");
     arena_init(&arena, ARENA_MAX);
     const char *mailbox = address_mailbox(user, &arena);
-    int status = mailbox ? delete_entries(&line, operand, mailbox) : MHS_USAGE;
+    int status = mailbox ? delete_entries(&line, operand, mailbox) : COMMAND_USAGE;
     arena_free(&arena);
     return status;
 }

@@ -20,9 +20,9 @@ struct pages {
 };
 
 /* Sends `request` (consumed; without limit and after) as often as there are pages. Returns the exit code. */
-enum mhs_exit pages_show(json_t *request, const struct pages *pages);
+enum command_status pages_show(json_t *request, const struct pages *pages);
 
 /* Reads the value of an option that is a whole number above 0. False: it is none, and that was said. */
-bool pages_number(const struct mhs_usage *usage, const char *option, const char *text, int64_t *value);
+bool pages_number(const struct command_usage *usage, const char *option, const char *text, int64_t *value);
 
 #endif

@@ -241,7 +241,8 @@ static uint64_t octets_sent; /* of the content that is under way */
 static bool send_octets(uint64_t ref, struct span octets, struct error *err) {
     for (size_t at = 0; at < octets.len; at += IPC_CHUNK) {
         struct span piece = span_sub(octets, at, IPC_CHUNK);
-        if (!ipc_client_send(mhs_daemon(), IPC_SUBMIT_CONTENT, ref, piece, (struct span){NULL, 0}, err))
+        if (!ipc_client_send(daemon_connection(), IPC_SUBMIT_CONTENT, ref, piece, (struct span){NULL, 0},
+                             err))
             return false;
         octets_sent += piece.len;
         progress_at(octets_sent);
@@ -293,7 +294,7 @@ static bool send_content(const struct draft *draft, const struct ipm_plan *plan,
 
 static bool send_begin(enum ipc_submission kind, struct span envelope, uint64_t ref, struct error *err) {
     uint8_t head = (uint8_t)kind;
-    return ipc_client_send(mhs_daemon(), IPC_SUBMIT_BEGIN, ref, span_of(&head, 1), envelope, err);
+    return ipc_client_send(daemon_connection(), IPC_SUBMIT_BEGIN, ref, span_of(&head, 1), envelope, err);
 }
 
 /* The end of a notification names the entry that asked for it: the daemon marks it with the same commit. */
@@ -305,9 +306,9 @@ static bool send_end(const struct draft *draft, uint64_t ref, struct error *err)
         payload_put_octets(&payload, span_str(draft->notified_mailbox));
         buf_append_u64(&payload, draft->notified_entry);
     }
-    bool ok = payload.failed
-                  ? error_set(err, 1, "no memory")
-                  : ipc_client_send(mhs_daemon(), IPC_SUBMIT_END, ref, buf_span(&payload), nothing, err);
+    bool ok = payload.failed ? error_set(err, 1, "no memory")
+                             : ipc_client_send(daemon_connection(), IPC_SUBMIT_END, ref, buf_span(&payload),
+                                               nothing, err);
     buf_free(&payload);
     return ok;
 }
@@ -339,8 +340,9 @@ static void tell_first(void) {
 }
 
 /* Says what identifier the message got. */
-static enum mhs_exit print_result(const struct draft *draft, const struct x411_MTSIdentifier *identifier,
-                                  struct span time, const char *what) {
+static enum command_status print_result(const struct draft *draft,
+                                        const struct x411_MTSIdentifier *identifier, struct span time,
+                                        const char *what) {
     char submitted[21] = "";
     int64_t seconds;
     struct buf text;
@@ -350,8 +352,8 @@ static enum mhs_exit print_result(const struct draft *draft, const struct x411_M
     if (ber_utctime_read(time, &seconds))
         clock_format(seconds, submitted);
     if (text.failed)
-        return (enum mhs_exit)mhs_fail(MHS_FAILED, "no memory");
-    if (mhs_settings.json) {
+        return (enum command_status)command_fail(COMMAND_FAILED, "no memory");
+    if (command_settings.json) {
         json_t *result =
             json_pack("{s:s, s:s, s:s*}", "mts-identifier", (const char *)text.data, "submission-time",
                       submitted, "ipm-identifier", draft->heading.this_ipm.user_relative_identifier);
@@ -361,25 +363,26 @@ static enum mhs_exit print_result(const struct draft *draft, const struct x411_M
                out_end());
     }
     buf_free(&text);
-    return MHS_OK;
+    return COMMAND_OK;
 }
 
-static enum mhs_exit bad_answer(void) {
-    return (enum mhs_exit)mhs_fail(MHS_UNREACHABLE, "the daemon's answer to the submission makes no sense");
+static enum command_status bad_answer(void) {
+    return (enum command_status)command_fail(COMMAND_UNREACHABLE,
+                                             "the daemon's answer to the submission makes no sense");
 }
 
-static enum mhs_exit read_refusal(struct span text) {
+static enum command_status read_refusal(struct span text) {
     json_t *answer = json_loadb((const char *)text.data, text.len, 0, NULL);
     const json_t *error = json_object_get(answer, "error");
-    enum mhs_exit status = error ? mhs_refused(error) : bad_answer();
+    enum command_status status = error ? daemon_refused(error) : bad_answer();
     json_decref(answer);
     return status;
 }
 
-static enum mhs_exit read_answer(const struct draft *draft, uint64_t ref, enum ipc_submission kind) {
+static enum command_status read_answer(const struct draft *draft, uint64_t ref, enum ipc_submission kind) {
     struct span payload;
-    enum mhs_exit status;
-    if (!mhs_receive(ref, IPC_SUBMIT_RESULT, &payload, &status))
+    enum command_status status;
+    if (!daemon_receive(ref, IPC_SUBMIT_RESULT, &payload, &status))
         return status;
     struct reader r = reader_of(payload);
     bool ok = reader_u8(&r) == 1;
@@ -398,48 +401,48 @@ static enum mhs_exit read_answer(const struct draft *draft, uint64_t ref, enum i
                : bad_answer();
 }
 
-static enum mhs_exit submit_round(struct draft *draft, enum round round) {
+static enum command_status submit_round(struct draft *draft, enum round round) {
     struct error err = {0};
     struct span envelope;
     struct ipm_plan plan;
     if (!plan_content(draft, round, &plan, &err) || !message_envelope(draft, round, &envelope, &err))
-        return (enum mhs_exit)mhs_fail(MHS_USAGE, "%s", err.text);
-    if (!mhs_daemon())
-        return MHS_UNREACHABLE;
-    uint64_t ref = mhs_next_ref();
+        return (enum command_status)command_fail(COMMAND_USAGE, "%s", err.text);
+    if (!daemon_connection())
+        return COMMAND_UNREACHABLE;
+    uint64_t ref = daemon_next_ref();
     if (send_begin(IPC_SUBMISSION_MESSAGE, envelope, ref, &err) && send_content(draft, &plan, ref, &err) &&
         send_end(draft, ref, &err))
         return read_answer(draft, ref, IPC_SUBMISSION_MESSAGE);
-    mhs_daemon_close(); /* the unfinished submission goes with the connection */
-    return (enum mhs_exit)mhs_fail(MHS_FAILED, "%s", err.text);
+    daemon_close(); /* the unfinished submission goes with the connection */
+    return (enum command_status)command_fail(COMMAND_FAILED, "%s", err.text);
 }
 
-enum mhs_exit draft_submit(struct draft *draft) {
-    enum mhs_exit status = MHS_OK;
+enum command_status draft_submit(struct draft *draft) {
+    enum command_status status = COMMAND_OK;
     if (count_round(draft, ROUND_OPEN) > 0)
         status = submit_round(draft, ROUND_OPEN);
-    if (status == MHS_OK && count_round(draft, ROUND_BLIND) > 0)
+    if (status == COMMAND_OK && count_round(draft, ROUND_BLIND) > 0)
         status = submit_round(draft, ROUND_BLIND);
-    if (status == MHS_OK)
+    if (status == COMMAND_OK)
         print_results();
     else
         tell_first();
     return status;
 }
 
-enum mhs_exit draft_submit_probe(struct draft *draft) {
+enum command_status draft_submit_probe(struct draft *draft) {
     struct error err = {0};
     struct span envelope;
     if (!probe_envelope(draft, &envelope, &err))
-        return (enum mhs_exit)mhs_fail(MHS_USAGE, "%s", err.text);
-    if (!mhs_daemon())
-        return MHS_UNREACHABLE;
-    uint64_t ref = mhs_next_ref();
+        return (enum command_status)command_fail(COMMAND_USAGE, "%s", err.text);
+    if (!daemon_connection())
+        return COMMAND_UNREACHABLE;
+    uint64_t ref = daemon_next_ref();
     if (!send_begin(IPC_SUBMISSION_PROBE, envelope, ref, &err) ||
-        !ipc_client_send(mhs_daemon(), IPC_SUBMIT_END, ref, (struct span){NULL, 0}, (struct span){NULL, 0},
-                         &err))
-        return (enum mhs_exit)mhs_fail(MHS_UNREACHABLE, "%s", err.text);
-    enum mhs_exit status = read_answer(draft, ref, IPC_SUBMISSION_PROBE);
+        !ipc_client_send(daemon_connection(), IPC_SUBMIT_END, ref, (struct span){NULL, 0},
+                         (struct span){NULL, 0}, &err))
+        return (enum command_status)command_fail(COMMAND_UNREACHABLE, "%s", err.text);
+    enum command_status status = read_answer(draft, ref, IPC_SUBMISSION_PROBE);
     print_results();
     return status;
 }
