@@ -384,9 +384,9 @@ static void keep_store(struct mta *mta, int64_t now) {
     if (mta->unsaved_count)
         outbound_save_again(mta);
     int64_t track = mta->config->limits.track_seconds;
-    store_maintain(mta->store, now, now - track * SECOND, 2000);
+    store_maintain(mta->store, jump_drop_before(mta), jump_events_before(mta, track * SECOND), 2000);
     if (now / SECOND % 60 == 0)
-        receive_expire(mta, now);
+        receive_expire(mta, jump_drop_before(mta));
 }
 
 void mta_tick(struct mta *mta) {
@@ -395,7 +395,7 @@ void mta_tick(struct mta *mta) {
         batch_arm(mta);
     keep_store(mta, now);
     do_work(mta, now);
-    peers_tick(mta, now);
+    peers_tick(mta);
     pace_tick(mta, now);
     convert_tick(mta);
     guesses_tick(mta->guesses, clock_monotonic_us());
