@@ -4,7 +4,7 @@
  * whole queue. So whoever sets or judges a time asks for the clock here, where it
  * is compared with the one that never steps; when they part, what waits is moved
  * by as much, and goes on waiting for as long as it would have. What was asked for
- * as a time of day (deferred delivery) stays.
+ * as a time of day (deferred delivery, latest delivery) stays.
  *
  * The rows keep their times. That those of units up to an id are to be read with a
  * shift is a record of its own, written with the next commit, so that a restart

@@ -51,10 +51,13 @@ static bool load_work(void *context, const struct store_work *row) {
         if (!peer)
             return false;
     }
+    struct row form = {0};
+    row_read(row->data, &form); /* of an unknown one nothing is known: copy_load says so */
     struct work unit = {.id = row->id,
                         .message = row->message,
                         .due = row->due,
                         .expires = jump_expiry(mta, row->id, row->expiry ? row->expiry : INT64_MAX),
+                        .latest = form.latest,
                         .peer = peer ? peer->number : PEER_NONE,
                         .tries = (uint16_t)(row->tries < UINT16_MAX ? row->tries : UINT16_MAX),
                         .lane = row->priority < LANES ? row->priority : LANE_NORMAL,
@@ -249,7 +252,7 @@ static void work_is_due(struct mta *mta, struct work *work, int64_t now) {
         copy_lost(mta, work);
         return;
     }
-    if (work->expires <= now) {
+    if (work_end(work) <= now) {
         copy_expire(mta, work);
         return;
     }

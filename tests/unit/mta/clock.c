@@ -165,6 +165,48 @@ static void what_expired_while_nobody_ran_gets_an_hour(void **state) {
     end_with_clock(&world);
 }
 
+/* What the list says of the expiry of the copy in this place. */
+static void expiry_at(struct world *world, size_t place, char out[static 32]) {
+    json_t *list = ask(world, "{\"operation\":\"queue-list\"}");
+    assert_int_equal(json_array_size(json_object_get(list, "entries")), 2);
+    snprintf(out, 32, "%s", json_string_value(json_object_get(entry_at(list, place), "expires")));
+    json_decref(list);
+}
+
+/* The first copy has a latest delivery time, the second none: when the clock is set back that one alone
+ * moves. */
+static void a_latest_delivery_time_is_not_moved(void **state) {
+    struct world world;
+    char latest[21], other[32], first[32], second[32];
+    (void)state;
+    begin_to_jump(&world, -6 * HOUR);
+    world.latest = clock_now_us() / 1000000 + 10 * 3600;
+    clock_format(world.latest, latest);
+    take_in(&world, FRANK);
+    world.latest = 0;
+    take_in(&world, FRANK);
+    expiry_at(&world, 0, first);
+    assert_string_equal(first, latest);
+    expiry_at(&world, 1, other);
+    kill(world.pid, SIGUSR1);
+    clock_set_ahead(-6 * HOUR);
+    int64_t end = clock_monotonic_us() + 60 * 1000000;
+    do {
+        usleep(10000);
+        expiry_at(&world, 1, second);
+    } while (strcmp(second, other) == 0 && clock_monotonic_us() < end);
+    assert_true(strcmp(second, other) < 0);
+    expiry_at(&world, 0, first);
+    assert_string_equal(first, latest);
+    world_stop(&world);
+    begin_again(&world);
+    expiry_at(&world, 0, first);
+    assert_string_equal(first, latest);
+    expiry_at(&world, 1, other);
+    assert_string_equal(other, second);
+    end_with_clock(&world);
+}
+
 /* ---- what is kept for a time ---- */
 
 static void comes_again(struct world *world, uint64_t ref, struct span envelope) {
@@ -340,6 +382,7 @@ int main(void) {
         cmocka_unit_test(restarts_after_a_jump_that_was_seen_move_nothing_more),
         cmocka_unit_test(what_comes_in_right_after_a_jump_back_waits),
         cmocka_unit_test(what_expired_while_nobody_ran_gets_an_hour),
+        cmocka_unit_test(a_latest_delivery_time_is_not_moved),
         cmocka_unit_test(a_jump_keeps_repeat_keys_and_tracking),
         cmocka_unit_test(a_start_ahead_keeps_repeat_keys_and_tracking),
         cmocka_unit_test(a_jump_back_does_not_put_off_the_next_association),
