@@ -92,7 +92,8 @@ struct mts_copy {
     const char *mailbox;        /* DELIVER */
     enum mts_priority priority; /* the lane: a report's is urgent */
     int64_t due;                /* not before this time (deferred delivery); else the run's now */
-    int64_t expires;            /* call mts_work_expired then */
+    int64_t expires;            /* call mts_work_expired then, a span of time after `due` */
+    int64_t latest;             /* or then, whatever the clock says meanwhile (latest delivery); 0: none */
     struct span plan;
     const uint32_t
         *recipients; /* positions in the held envelope's per-recipient-fields, from 0; none for a report */
@@ -314,8 +315,8 @@ void mts_reroute(struct mts_run *run, const struct mts_stored *stored, const str
 void mts_redirect(struct mts_run *run, const struct mts_stored *stored, const char *address,
                   struct mts_decisions *out);
 
-/* Before an operator sends a copy by `hop`, or (-1) to `address`: why it would loop, NULL when nothing says so.
- * By a hop: the trace shows that its domain had the object already, and nobody has redirected it since
+/* Before an operator sends a copy by `hop`, or (-1) to `address`: why it would loop, NULL when nothing says
+ * so. By a hop: the trace shows that its domain had the object already, and nobody has redirected it since
  * (X.411 §14.3). To an address: a recipient has it, or had it before it was redirected (§14.3.2). */
 const char *mts_loop_ahead(struct mts_run *run, const struct mts_stored *stored, int hop,
                            const char *address);
