@@ -252,7 +252,7 @@ static void work_is_due(struct mta *mta, struct work *work, int64_t now) {
         copy_lost(mta, work);
         return;
     }
-    if (work_end(work) <= now) {
+    if (schedule_expiry(work) <= now) {
         copy_expire(mta, work);
         return;
     }

@@ -122,7 +122,7 @@ static void drop_timer(struct schedule *schedule, struct work *work) {
         sift_down(schedule, at, last);
 }
 
-int64_t work_end(const struct work *work) {
+int64_t schedule_expiry(const struct work *work) {
     return work->latest && work->latest < work->expires ? work->latest : work->expires;
 }
 
@@ -140,7 +140,7 @@ static bool timer_room(struct schedule *schedule) {
 }
 
 static void set_timer(struct schedule *schedule, struct work *work) {
-    int64_t when = work_end(work);
+    int64_t when = schedule_expiry(work);
     if (work->state == WORK_WAITING && work->due < when)
         when = work->due;
     if (work->state == WORK_HELD || work->state == WORK_SENDING || when == INT64_MAX)

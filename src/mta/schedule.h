@@ -85,7 +85,7 @@ void schedule_free(struct schedule *schedule);
 bool schedule_grow(struct schedule *schedule, size_t peers);
 
 /* When the unit's time is over: the earlier of `expires` and `latest`. */
-int64_t work_end(const struct work *work);
+int64_t schedule_expiry(const struct work *work);
 
 /* Adds a copy of `*work` (its links are set here) in the state that it names. NULL without memory. */
 struct work *schedule_add(struct schedule *schedule, const struct work *work);

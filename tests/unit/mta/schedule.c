@@ -161,7 +161,7 @@ static void a_shift_leaves_latest_delivery(void **state) {
     assert_null(schedule_due(&schedule, 144));
     schedule_set(&schedule, schedule_find(&schedule, 1), WORK_READY, 0, false);
     schedule_shift(&schedule, -120); /* now its span is over first */
-    assert_int_equal(work_end(schedule_find(&schedule, 1)), 30);
+    assert_int_equal(schedule_expiry(schedule_find(&schedule, 1)), 30);
     assert_int_equal(schedule_due(&schedule, 25)->id, 2);
     assert_null(schedule_due(&schedule, 29));
     assert_int_equal(schedule_due(&schedule, 30)->id, 1);
