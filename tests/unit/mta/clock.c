@@ -332,6 +332,8 @@ static void a_jump_back_does_not_put_off_the_next_association(void **state) {
     assert_true(strcmp(next, now) < 0);
     json_decref(answer);
     connect_out(&world, 2, "gamma");
+    outgoing_of(&world, 2);
+    sent(&world, 2, IPC_SENT); /* a stop waits for what is under way */
     end_with_clock(&world);
 }
 
