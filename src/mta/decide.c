@@ -103,10 +103,11 @@ static bool add_work(const struct decision *decision, const struct mts_held *hel
                                                          : NULL;
     bool later = copy->due > decision->run->now;
     bool marked = peer && copy->kind == MTS_COPY_TRANSFER && !later && peer_is_up(mta, peer);
-    struct row row = {held->kind, copy->kind, held->has_content, copy->plan};
+    struct row row = {held->kind, copy->kind, held->has_content, copy->plan, copy->latest * SECOND};
     struct work unit = {.message = message,
                         .due = copy->due * SECOND,
                         .expires = copy->expires > 0 ? copy->expires * SECOND : INT64_MAX,
+                        .latest = row.latest,
                         .peer = peer ? peer->number : PEER_NONE,
                         .lane = (uint8_t)lane_of(copy->priority),
                         .state = peer && !later ? WORK_READY : WORK_WAITING,

@@ -70,7 +70,7 @@ struct peer {
     int64_t last_begun;            /* monotonic µs: when the last of its transfers out began */
     int64_t last_taken;            /* monotonic µs: when it last confirmed one; 0: it has not */
     unsigned failures;             /* to get an association, in a row */
-    int64_t next_try;              /* µs; 0: now */
+    int64_t next_try;              /* monotonic µs; 0: now */
     bool plain;                    /* a recovery failed: the next association is opened without one */
     unsigned done, done_before;    /* transfers out in this second and in the last */
     bool pump;                     /* after the commit */
@@ -90,7 +90,7 @@ struct peer {
     uint64_t refused;  /* the work id of the last of them */
     unsigned rests;    /* how many times it has been left alone since; 0: it is not */
     unsigned rest_noted;
-    int64_t rest_until;         /* µs */
+    int64_t rest_until;         /* monotonic µs */
     unsigned turned_away;       /* of its transfers in, since the last line about that */
     int64_t turned_away_logged; /* monotonic µs; 0: never */
 };
@@ -120,8 +120,8 @@ struct association {
     struct bytes *prefix;          /* of the transfer out: the APDU before its content, and a short content */
     struct store_content *content; /* of the transfer out, when it is read in pieces */
     struct bytes *id;              /* head: association_id; rest: address */
-    int64_t idle_since;
-    struct bytes *activity; /* head: the identifier of the activity out */
+    int64_t idle_since;            /* monotonic µs */
+    struct bytes *activity;        /* head: the identifier of the activity out */
     uint8_t state;
     uint64_t length;            /* of the transfer out, in octets */
     uint64_t read;              /* octets of the content out that were asked for; 0 at the beginning */
@@ -181,6 +181,7 @@ struct counters {
 struct expiry_shift {
     uint64_t below;
     int64_t us;
+    int64_t at; /* when it jumped, by jump_steady */
 };
 #define SHIFTS_MOST 16
 
@@ -216,10 +217,12 @@ struct mta {
     int64_t last_seen;                  /* when the newest event was recorded before the start; 0: none was */
     struct expiry_shift shifts[SHIFTS_MOST];
     size_t shift_count, graced;
-    bool jump_unsaved;       /* the clock jumped, which is to be in the next commit */
-    int64_t put_off_logged;  /* monotonic µs; 0: never */
-    uint64_t put_off;        /* copies since the last line about them */
-    bool refusing;           /* the log says that the store takes nothing */
+    int64_t jump_total;     /* µs that the clock was set ahead in all */
+    int64_t grace_end;      /* monotonic µs: till then the clock of the start may be wrong; 0: it is right */
+    bool jump_unsaved;      /* the clock jumped, which is to be in the next commit */
+    int64_t put_off_logged; /* monotonic µs; 0: never */
+    uint64_t put_off;       /* copies since the last line about them */
+    bool refusing;          /* the log says that the store takes nothing */
     int64_t refusing_logged; /* monotonic µs; 0: never */
     int64_t paced_at;
     const struct peer *crowded;                 /* where what just came in has to queue; NULL: nowhere */
@@ -324,7 +327,7 @@ int64_t peer_back_off(const struct peer *peer, unsigned before);
 /* Its copies wait, whatever their own state: no association comes up, it refuses what it is sent, or an
  * operator disabled it. */
 bool peer_backs_off(const struct peer *peer);
-/* When its back-off ends, µs; 0: it has none, or nobody knows. */
+/* When its back-off ends, µs by the clock of now; 0: it has none, or nobody knows. */
 int64_t peer_next_try(const struct peer *peer);
 /* What is wrong with it, or NULL. */
 const char *peer_trouble(const struct peer *peer);
@@ -338,7 +341,7 @@ bool peer_connected(struct net *net, struct peer *peer);
 void peers_net_gone(struct net *net);
 /* Hands out ready work to idle associations, and opens more as there is need. */
 void peer_pump(struct mta *mta, struct peer *peer);
-void peers_tick(struct mta *mta, int64_t now);
+void peers_tick(struct mta *mta);
 /* Looks for other next hops for what waits for a peer that is down or gone; some of it at each call. True
  * when all was looked at. */
 bool peers_reroute(struct mta *mta);

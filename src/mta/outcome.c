@@ -3,7 +3,7 @@
  * a resume, in this association or another, and gets the same answer (I7). Kept
  * only for what had a checkpoint in the store: without one nothing is resumed.
  */
-#include "base/clock.h"
+#include "mta/jump.h"
 #include "mta/receive_private.h"
 
 enum verdict { ACCEPTED = 1, REFUSED, RELEASED /* of the association itself */ };
@@ -37,7 +37,7 @@ static bool put(struct association *association, struct span name, struct span a
         store_put_outcome(mta->batch.store, &(struct store_outcome){.association = name,
                                                                     .activity = activity,
                                                                     .peer = span_str(association->peer->name),
-                                                                    .expiry = clock_now_us() + keep_us(mta),
+                                                                    .expiry = jump_steady(mta) + keep_us(mta),
                                                                     .data = buf_span(&mta->scratch)});
     batch_names_activity(association);
     tell_namesakes(association, name);

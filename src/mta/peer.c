@@ -109,7 +109,9 @@ bool peer_backs_off(const struct peer *peer) {
 }
 
 int64_t peer_next_try(const struct peer *peer) {
-    return peer->disabled || !peer_backs_off(peer) ? 0 : peer->rests ? peer->rest_until : peer->next_try;
+    int64_t next = peer->rests ? peer->rest_until : peer->next_try;
+    return peer->disabled || !peer_backs_off(peer) || !next ? 0
+                                                            : clock_now_us() + next - clock_monotonic_us();
 }
 
 const char *peer_trouble(const struct peer *peer) {
@@ -141,7 +143,7 @@ void peer_error(struct peer *peer, struct span cause) {
 void peer_failed(struct mta *mta, struct peer *peer, struct span cause) {
     int64_t wait = peer_back_off(peer, peer->failures);
     peer->failures++;
-    peer->next_try = clock_now_us() + wait * SECOND;
+    peer->next_try = clock_monotonic_us() + wait * SECOND;
     peer_error(peer, cause);
     log_warning("peer=%s no association (try %u, the next in %lld s): %s", peer->name, peer->failures,
                 (long long)wait, peer->last_error);
@@ -259,7 +261,7 @@ static unsigned wanted_associations(const struct mta *mta, const struct peer *pe
 
 static void connect_more(struct mta *mta, struct peer *peer) {
     if (!peer->config || peer->disabled || mta->stopping ||
-        (peer->failures && clock_now_us() < peer->next_try) || refusal_rests(peer))
+        (peer->failures && clock_monotonic_us() < peer->next_try) || refusal_rests(peer))
         return;
     unsigned wanted = wanted_associations(mta, peer);
     while (peer->out - peer->recovering + peer->connecting < wanted &&
@@ -314,7 +316,8 @@ static void release_idle(struct mta *mta, struct peer *peer, int64_t now) {
     }
 }
 
-void peers_tick(struct mta *mta, int64_t now) {
+void peers_tick(struct mta *mta) {
+    int64_t now = clock_monotonic_us();
     for (size_t i = 0; i < mta->peer_count; i++) {
         struct peer *peer = mta->peers[i];
         release_idle(mta, peer, now);

@@ -6,8 +6,8 @@
 #include <stdio.h>
 
 #include "base/alloc.h"
-#include "base/clock.h"
 #include "base/log.h"
+#include "mta/jump.h"
 #include "mta/receive_private.h"
 
 /* What was refused before its end is kept until the next transfer, to swallow the frames that were under way.
@@ -142,7 +142,7 @@ static bool put_activity(struct association *association, uint32_t serial, uint6
     struct store_activity_in activity = {.id = inbound->spool,
                                          .peer = span_str(association->peer->name),
                                          .association = bytes_head(inbound->names),
-                                         .at = clock_now_us(),
+                                         .at = jump_steady(mta),
                                          .serial = serial,
                                          .offset = offset,
                                          .state = address};

@@ -51,10 +51,13 @@ static bool load_work(void *context, const struct store_work *row) {
         if (!peer)
             return false;
     }
+    struct row form = {0};
+    row_read(row->data, &form); /* of an unknown one nothing is known: copy_load says so */
     struct work unit = {.id = row->id,
                         .message = row->message,
                         .due = row->due,
                         .expires = jump_expiry(mta, row->id, row->expiry ? row->expiry : INT64_MAX),
+                        .latest = form.latest,
                         .peer = peer ? peer->number : PEER_NONE,
                         .tries = (uint16_t)(row->tries < UINT16_MAX ? row->tries : UINT16_MAX),
                         .lane = row->priority < LANES ? row->priority : LANE_NORMAL,
@@ -252,7 +255,7 @@ static void work_is_due(struct mta *mta, struct work *work, int64_t now) {
         copy_lost(mta, work);
         return;
     }
-    if (work->expires <= now) {
+    if (schedule_expiry(work) <= now) {
         copy_expire(mta, work);
         return;
     }
@@ -387,9 +390,9 @@ static void keep_store(struct mta *mta, int64_t now) {
     if (mta->unsaved_count)
         outbound_save_again(mta);
     int64_t track = mta->config->limits.track_seconds;
-    store_maintain(mta->store, now, now - track * SECOND, 2000);
+    store_maintain(mta->store, jump_drop_before(mta), jump_events_before(mta, track * SECOND), 2000);
     if (now / SECOND % 60 == 0)
-        receive_expire(mta, now);
+        receive_expire(mta, jump_drop_before(mta));
 }
 
 void mta_tick(struct mta *mta) {
@@ -398,7 +401,7 @@ void mta_tick(struct mta *mta) {
         batch_arm(mta);
     keep_store(mta, now);
     do_work(mta, now);
-    peers_tick(mta, now);
+    peers_tick(mta);
     pace_tick(mta, now);
     convert_tick(mta);
     guesses_tick(mta->guesses, clock_monotonic_us());
