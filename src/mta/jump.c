@@ -15,7 +15,8 @@
  * newest recorded event was set back, which is a jump like another. One that is
  * ahead may be right: then what expired meanwhile is given START_GRACE, in which it
  * is tried, and in which an operator can see to the clock; and nothing that is kept
- * for a time is dropped.
+ * for a time is dropped. A clock that is set back later, by no more than it was
+ * ahead, is set right: what waited at the start then has its rows' times again.
  *
  * What is kept for a time (repeat keys, outcomes, activities) is dated by a clock
  * that never jumped: the system's, less all jumps that were seen.
@@ -33,7 +34,7 @@
 
 #define START_GRACE (3600 * SECOND)
 
-static const struct span record_name = SPAN_LIT("expiry-shift");
+static const struct span record_name = SPAN_LIT("clock-jumps");
 
 /* ---- the record ---- */
 
@@ -45,6 +46,7 @@ bool jump_save(struct mta *mta) {
     buf_init(&record, (size_t)64 * SHIFTS_MOST);
     buf_append_u64(&record, (uint64_t)mta->jump_total);
     for (size_t i = 0; i < mta->shift_count; i++) {
+        buf_append_u64(&record, mta->shifts[i].from);
         buf_append_u64(&record, mta->shifts[i].below);
         buf_append_u64(&record, (uint64_t)mta->shifts[i].us);
         buf_append_u64(&record, (uint64_t)mta->shifts[i].at);
@@ -63,8 +65,9 @@ static void load(struct mta *mta) {
     struct reader r = reader_of(buf_span(&data));
     if (data.len)
         mta->jump_total = (int64_t)reader_u64(&r);
-    while (reader_left(&r) >= 24 && mta->shift_count < SHIFTS_MOST) {
+    while (reader_left(&r) >= 32 && mta->shift_count < SHIFTS_MOST) {
         struct expiry_shift *shift = &mta->shifts[mta->shift_count++];
+        shift->from = reader_u64(&r);
         shift->below = reader_u64(&r);
         shift->us = (int64_t)reader_u64(&r);
         shift->at = (int64_t)reader_u64(&r);
@@ -87,27 +90,48 @@ static bool find_ids(void *context, struct work *work) {
     return true;
 }
 
-/* Units with ids below `below` are read with the shift. When there is no more room the oldest gives way.
- * Where units wait yet that it is for, the next one takes it in: the few units between them get a shift too
- * many. */
-static void note_shift(struct mta *mta, const struct ids *ids, int64_t us) {
+static struct ids ids_of(const struct mta *mta) {
+    struct ids ids = {.lowest = UINT64_MAX};
+    schedule_each(&mta->schedule, find_ids, &ids);
+    return ids;
+}
+
+/* Units from `from` on that wait now are to be read with the shift. When there is no more room the oldest
+ * gives way. Where units wait yet that it is for, the next one takes it in: the few units between them get a
+ * shift too many. */
+static void note_shift(struct mta *mta, uint64_t from, const struct ids *ids, int64_t us) {
     struct expiry_shift *shifts = mta->shifts;
     if (mta->shift_count == SHIFTS_MOST) {
-        if (ids->lowest < shifts[0].below)
+        if (ids->lowest < shifts[0].below) {
             shifts[1].us += shifts[0].us;
+            shifts[1].from = shifts[0].from;
+        }
         memmove(shifts, shifts + 1, --mta->shift_count * sizeof *shifts);
     }
-    shifts[mta->shift_count++] = (struct expiry_shift){ids->below, us, mta->tick_clock - mta->jump_total};
+    shifts[mta->shift_count++] =
+        (struct expiry_shift){from, ids->below, us, mta->tick_clock - mta->jump_total};
 }
 
 static bool in_grace(const struct mta *mta) {
     return mta->tick_monotonic < mta->grace_end;
 }
 
-/* What the start took for time that had passed was none, or not all of it: then it is no part of the total.
- */
-static bool sets_right(const struct mta *mta, int64_t us) {
-    return us < 0 && in_grace(mta) && mta->tick_clock >= mta->last_seen;
+/* Units that waited at the start, and that the shift of a clock that is set right is not for. */
+static bool read_again(void *context, const struct store_work *row) {
+    struct mta *mta = context;
+    struct work *work = row->id < mta->started_below ? schedule_find(&mta->schedule, row->id) : NULL;
+    if (work && row->expiry)
+        schedule_expires(&mta->schedule, work, jump_expiry(mta, row->id, row->expiry));
+    return row->id < mta->started_below;
+}
+
+/* What the start took for time that had passed was none, or not all of it: it is no part of the total. */
+static void set_right(struct mta *mta, const struct ids *ids, int64_t us) {
+    struct error err = {0};
+    mta->away += us;
+    note_shift(mta, mta->started_below, ids, us);
+    if (!store_each_work(mta->store, 0, 0, 0, -1, read_again, mta, &err))
+        log_error("what waited at the start may expire too early, its times can't be read: %s", err.text);
 }
 
 static const char *duration(int64_t us, char out[static 40]) {
@@ -121,12 +145,14 @@ static void jumped(struct mta *mta, int64_t us) {
     char text[40];
     log_warning("the clock jumped %s by %s: %zu copies go on waiting, and expire, by time that has passed",
                 us > 0 ? "forward" : "back", duration(us, text), mta->schedule.count);
-    struct ids ids = {.lowest = UINT64_MAX};
-    schedule_each(&mta->schedule, find_ids, &ids);
+    struct ids ids = ids_of(mta);
     schedule_shift(&mta->schedule, us);
-    if (!sets_right(mta, us))
+    if (us < 0 && -us <= mta->away) {
+        set_right(mta, &ids, us);
+    } else {
         mta->jump_total += us;
-    note_shift(mta, &ids, us);
+        note_shift(mta, 0, &ids, us);
+    }
     mta->jump_unsaved = true;
 }
 
@@ -190,7 +216,7 @@ int64_t jump_expiry(struct mta *mta, uint64_t work, int64_t expires) {
     if (expires == INT64_MAX)
         return expires;
     for (size_t i = 0; i < mta->shift_count; i++)
-        if (work < mta->shifts[i].below)
+        if (work >= mta->shifts[i].from && work < mta->shifts[i].below)
             expires += mta->shifts[i].us;
     if (expires > now || !mta->last_seen || now - mta->last_seen <= START_GRACE || expires <= mta->last_seen)
         return expires;
@@ -206,6 +232,9 @@ void jump_started(struct mta *mta) {
             "%zu copies expired while nothing was recorded, for %s: they get one hour more; if the clock is "
             "wrong, set it right in that time",
             mta->graced, duration(away, text));
+    mta->started_below = ids_of(mta).below;
     if (mta->last_seen && away < -JUMP_LEAST)
         jumped(mta, away);
+    else if (mta->last_seen && away > 0)
+        mta->away = away;
 }

@@ -177,9 +177,9 @@ struct counters {
     uint64_t received, submitted, transferred, delivered, reports, repeats, refused, possible_duplicates;
 };
 
-/* jump.c: how the expiry of units with ids below `below` is to be read. */
+/* jump.c: how the expiry of units with these ids is to be read. */
 struct expiry_shift {
-    uint64_t below;
+    uint64_t from, below;
     int64_t us;
     int64_t at; /* when it jumped, by jump_steady */
 };
@@ -219,6 +219,8 @@ struct mta {
     size_t shift_count, graced;
     int64_t jump_total;     /* µs that the clock was set ahead in all */
     int64_t grace_end;      /* monotonic µs: till then the clock of the start may be wrong; 0: it is right */
+    int64_t away;           /* µs that passed before the start since last_seen, as the clock said */
+    uint64_t started_below; /* the units that waited at the start have ids below this */
     bool jump_unsaved;      /* the clock jumped, which is to be in the next commit */
     int64_t put_off_logged; /* monotonic µs; 0: never */
     uint64_t put_off;       /* copies since the last line about them */
@@ -492,6 +494,8 @@ bool copy_save(struct mta *mta, struct work *work);
 
 /* ---- send.c: transfers out ---- */
 
+/* How long, and how often, copies of a lane are tried. */
+const struct mts_schedule *send_schedule(const struct mta *mta, uint8_t lane);
 /* Gives the work to the idle association. False: not now (the store fails), or the work was ended as it can't
  * be sent. */
 bool send_start(struct association *association, struct work *work);

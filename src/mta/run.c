@@ -32,12 +32,17 @@
 
 /* ---- opening ---- */
 
-static enum work_state state_of(const struct mta *mta, const struct store_work *row,
-                                const struct peer *peer) {
-    (void)mta;
+static enum work_state state_of(const struct store_work *row, int64_t due, const struct peer *peer) {
     if (row->status == STORE_HELD)
         return WORK_HELD;
-    return peer && row->due <= clock_now_us() ? WORK_READY : WORK_WAITING;
+    return peer && due <= clock_now_us() ? WORK_READY : WORK_WAITING;
+}
+
+/* A retry's time in the row is of the clock as it was: one that was set back since would put it off for as
+ * long. */
+static int64_t due_of(const struct mta *mta, const struct store_work *row, uint8_t lane) {
+    int64_t longest = clock_now_us() + send_schedule(mta, lane)->longest_retry * SECOND;
+    return row->tries && row->due > longest ? longest : row->due;
 }
 
 /* A marked row may have been sent before the stop: it is in doubt (I4). */
@@ -53,15 +58,17 @@ static bool load_work(void *context, const struct store_work *row) {
     }
     struct row form = {0};
     row_read(row->data, &form); /* of an unknown one nothing is known: copy_load says so */
+    uint8_t lane = row->priority < LANES ? row->priority : LANE_NORMAL;
+    int64_t due = due_of(mta, row, lane);
     struct work unit = {.id = row->id,
                         .message = row->message,
-                        .due = row->due,
+                        .due = due,
                         .expires = jump_expiry(mta, row->id, row->expiry ? row->expiry : INT64_MAX),
                         .latest = form.latest,
                         .peer = peer ? peer->number : PEER_NONE,
                         .tries = (uint16_t)(row->tries < UINT16_MAX ? row->tries : UINT16_MAX),
-                        .lane = row->priority < LANES ? row->priority : LANE_NORMAL,
-                        .state = (uint8_t)state_of(mta, row, peer),
+                        .lane = lane,
+                        .state = (uint8_t)state_of(row, due, peer),
                         .in_doubt = row->doubt_peer != 0,
                         .marked = row->doubt_peer != 0,
                         .lost = lost,

@@ -148,6 +148,14 @@ static void set_timer(struct schedule *schedule, struct work *work) {
     sift_up(schedule, ++schedule->timer_count, (struct timer){when, work});
 }
 
+void schedule_expires(struct schedule *schedule, struct work *work, int64_t expires) {
+    bool armed = work->timer != 0;
+    drop_timer(schedule, work);
+    work->expires = expires;
+    if (armed)
+        set_timer(schedule, work);
+}
+
 int64_t schedule_wake(const struct schedule *schedule) {
     return schedule->timer_count ? schedule->timers[1].when : INT64_MAX;
 }

@@ -89,6 +89,9 @@ bool schedule_grow(struct schedule *schedule, size_t peers);
 /* When the unit's time is over: the earlier of `expires` and `latest`. */
 int64_t schedule_expiry(const struct work *work);
 
+/* Its span of time is over then. */
+void schedule_expires(struct schedule *schedule, struct work *work, int64_t expires);
+
 /* Adds a copy of `*work` (its links are set here) in the state that it names. NULL without memory. */
 struct work *schedule_add(struct schedule *schedule, const struct work *work);
 

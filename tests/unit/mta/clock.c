@@ -39,6 +39,7 @@ static void begin_to_jump(struct world *world, int64_t us) {
 }
 
 static void end_with_clock(struct world *world) {
+    world_kill(world); /* a stop would wait for its associations */
     world_end(world);
     clock_set_ahead(0);
     signal(SIGUSR1, SIG_DFL);
@@ -173,6 +174,48 @@ static void expiry_at(struct world *world, size_t place, char out[static 32]) {
     json_decref(list);
 }
 
+static void await_shift_at(struct world *world, size_t place, const char *before, char after[static 32]) {
+    int64_t end = clock_monotonic_us() + 60 * 1000000;
+    do {
+        usleep(10000);
+        expiry_at(world, place, after);
+    } while (strcmp(after, before) == 0 && clock_monotonic_us() < end);
+    assert_string_not_equal(after, before);
+}
+
+/* Also what came in meanwhile, by the wrong clock, waits for as long as it would have. */
+static void a_clock_that_is_set_right_after_the_start_costs_no_time(void **state) {
+    struct world world;
+    char whole[32], then[32], wrong[32], right[32];
+    (void)state;
+    begin_to_jump(&world, 0);
+    take_in(&world, FRANK);
+    expiry(&world, whole);
+    world_kill(&world);
+    clock_set_ahead(400 * DAY);
+    begin_again(&world);
+    associate(&world, 1, "beta");
+    expiry(&world, then);
+    assert_true(strcmp(then, whole) > 0);
+    take_in(&world, FRANK);
+    expiry_at(&world, 1, wrong);
+    kill(world.pid, SIGUSR1);
+    clock_set_ahead(0);
+    await_shift_at(&world, 1, wrong, right);
+    expiry_at(&world, 0, then);
+    assert_string_equal(then, whole);
+    assert_true(strncmp(right, wrong, 4) < 0); /* a year and more earlier */
+    for (int i = 0; i < 2; i++) {
+        world_kill(&world);
+        begin_again(&world);
+        expiry_at(&world, 0, then);
+        assert_string_equal(then, whole);
+        expiry_at(&world, 1, then);
+        assert_string_equal(then, right);
+    }
+    end_with_clock(&world);
+}
+
 /* The first copy has a latest delivery time, the second none: when the clock is set back that one alone
  * moves. */
 static void a_latest_delivery_time_is_not_moved(void **state) {
@@ -190,11 +233,7 @@ static void a_latest_delivery_time_is_not_moved(void **state) {
     expiry_at(&world, 1, other);
     kill(world.pid, SIGUSR1);
     clock_set_ahead(-6 * HOUR);
-    int64_t end = clock_monotonic_us() + 60 * 1000000;
-    do {
-        usleep(10000);
-        expiry_at(&world, 1, second);
-    } while (strcmp(second, other) == 0 && clock_monotonic_us() < end);
+    await_shift_at(&world, 1, other, second);
     assert_true(strcmp(second, other) < 0);
     expiry_at(&world, 0, first);
     assert_string_equal(first, latest);
@@ -284,6 +323,18 @@ static void a_start_ahead_keeps_repeat_keys_and_tracking(void **state) {
 
 /* ---- peers ---- */
 
+/* Until the only copy was tried so often. */
+static void expect_tries(struct world *world, json_int_t tries) {
+    int64_t end = clock_monotonic_us() + 60 * 1000000;
+    json_int_t found;
+    do {
+        json_t *list = ask(world, "{\"operation\":\"queue-list\"}");
+        found = number_at(entry_at(list, 0), "tries", NULL);
+        json_decref(list);
+    } while (found < tries && clock_monotonic_us() < end);
+    assert_int_equal(found, tries);
+}
+
 static json_t *peer_status(struct world *world, json_t **answer) {
     *answer = ask(world, "{\"operation\":\"peer-status\",\"peer\":\"gamma\"}");
     return json_array_get(json_object_get(*answer, "peers"), 0);
@@ -333,7 +384,6 @@ static void a_jump_back_does_not_put_off_the_next_association(void **state) {
     json_decref(answer);
     connect_out(&world, 2, "gamma");
     outgoing_of(&world, 2);
-    sent(&world, 2, IPC_SENT); /* a stop waits for what is under way */
     end_with_clock(&world);
 }
 
@@ -341,7 +391,7 @@ static void a_jump_back_does_not_put_off_a_peer_that_refused(void **state) {
     struct world world;
     (void)state;
     begin_to_jump(&world, -2 * DAY);
-    world_stop(&world);
+    world_kill(&world);
     world.peers[1].retry_first = 4;
     begin_again(&world);
     associate(&world, 1, "beta");
@@ -356,7 +406,30 @@ static void a_jump_back_does_not_put_off_a_peer_that_refused(void **state) {
     await_tries(&world, 1);
     kill(world.pid, SIGUSR1);
     outgoing_of(&world, 2);
-    sent(&world, 2, IPC_SENT);
+    end_with_clock(&world);
+}
+
+/* The row's time of the next try is of the clock before, which the second restart does not find set back any
+ * more. */
+static void restarts_after_a_jump_back_put_off_no_retry(void **state) {
+    struct world world;
+    char soon[21];
+    (void)state;
+    begin_to_jump(&world, -2 * DAY);
+    take_in(&world, FRANK);
+    connect_out(&world, 2, "gamma");
+    outgoing_of(&world, 2);
+    sent(&world, 2, IPC_SENT_DEFERRED);
+    expect_tries(&world, 1);
+    clock_set_ahead(-2 * DAY);
+    for (unsigned i = 0; i < 2; i++) {
+        world_stop(&world);
+        begin_again(&world);
+        clock_format(clock_now_us() / 1000000 + 86400, soon);
+        json_t *list = ask(&world, "{\"operation\":\"queue-list\"}");
+        assert_true(strcmp(json_string_value(json_object_get(entry_at(list, 0), "due")), soon) < 0);
+        json_decref(list);
+    }
     end_with_clock(&world);
 }
 
@@ -364,7 +437,7 @@ static void a_jump_back_leaves_no_association_idle(void **state) {
     struct world world;
     (void)state;
     begin_to_jump(&world, -2 * DAY);
-    world_stop(&world);
+    world_kill(&world);
     world.peers[1].idle_seconds = 3;
     begin_again(&world);
     associate(&world, 1, "beta");
@@ -385,11 +458,13 @@ int main(void) {
         cmocka_unit_test(restarts_after_a_jump_that_was_seen_move_nothing_more),
         cmocka_unit_test(what_comes_in_right_after_a_jump_back_waits),
         cmocka_unit_test(what_expired_while_nobody_ran_gets_an_hour),
+        cmocka_unit_test(a_clock_that_is_set_right_after_the_start_costs_no_time),
         cmocka_unit_test(a_latest_delivery_time_is_not_moved),
         cmocka_unit_test(a_jump_keeps_repeat_keys_and_tracking),
         cmocka_unit_test(a_start_ahead_keeps_repeat_keys_and_tracking),
         cmocka_unit_test(a_jump_back_does_not_put_off_the_next_association),
         cmocka_unit_test(a_jump_back_does_not_put_off_a_peer_that_refused),
+        cmocka_unit_test(restarts_after_a_jump_back_put_off_no_retry),
         cmocka_unit_test(a_jump_back_leaves_no_association_idle),
     };
     return cmocka_run_group_tests_name("clock", tests, NULL, NULL);
