@@ -84,9 +84,9 @@ static void refuse(struct connection *c, enum ipc_bind_verdict verdict) {
     struct arena arena;
     arena_init(&arena, 4096);
     if (verdict == IPC_BIND_CANNOT_RECOVER)
-        osi_rt_open_refuse(c->association, OSI_REFUSE_CANNOT_RECOVER, (struct span){NULL, 0});
+        osi_association_refuse(c->association, OSI_REFUSE_CANNOT_RECOVER, (struct span){NULL, 0});
     else
-        osi_rt_open_refuse(c->association, refusals[verdict].x410,
+        osi_association_refuse(c->association, refusals[verdict].x410,
                            bind_error_data(refusals[verdict].error, &arena));
     arena_free(&arena);
 }
@@ -249,13 +249,13 @@ static void admit(struct connection *c, const struct ipc_bind_answer *answer) {
     bool recover = osi_association_open(c->association)->recover;
     struct span result =
         recover ? (struct span){NULL, 0} : bind_result(&answer->credentials, c->context, &arena);
-    if (known && osi_rt_open_accept(c->association, result, clock_monotonic_us())) {
+    if (known && osi_association_accept(c->association, result, clock_monotonic_us())) {
         c->state = CONNECTION_OPEN;
         c->net->opening--;
         log_info("peer=%s address=%s association accepted (%s%s)", c->name, c->address,
                  connect_context_name(c->context), recover ? ", recovery" : "");
     } else {
-        osi_rt_user_abort(c->association, (struct span){NULL, 0});
+        osi_association_user_abort(c->association, (struct span){NULL, 0});
     }
     arena_free(&arena);
 }

@@ -22,9 +22,7 @@ static void dial(struct connection *c);
 /* ---- the result ---- */
 
 const char *connect_context_name(enum osi_context context) {
-    return context == OSI_MTS_TRANSFER            ? "mts-transfer"
-           : context == OSI_MTS_TRANSFER_PROTOCOL ? "mts-transfer-protocol"
-                                                  : "mts-transfer-protocol-1984";
+    return osi_context_row(context)->name;
 }
 
 static void tell_failed(struct connection *c) {
@@ -308,7 +306,7 @@ void connect_opened(struct connection *c) {
     log_info("peer=%s address=%s association opened (%s)", connection_peer(c), c->address,
              connect_context_name(c->context));
     if (c->ping)
-        osi_rt_close(c->association, clock_monotonic_us());
+        osi_association_release(c->association, (struct span){0}, clock_monotonic_us());
 }
 
 void connect_refused(struct connection *c, const char *parameter, const char *cause) {
@@ -319,7 +317,7 @@ void connect_refused(struct connection *c, const char *parameter, const char *ca
     if (c->ping)
         ping_failed(c);
     c->ping = 0;
-    osi_rt_user_abort(c->association, (struct span){NULL, 0});
+    osi_association_user_abort(c->association, (struct span){NULL, 0});
 }
 
 /* The responder proves itself too: a wrong name or password ends the association (X.411 §12.1.1.1.2). */
@@ -335,7 +333,7 @@ void connect_confirmed(struct connection *c, const struct osi_open *open) {
         c->failure_layer = IPC_LAYER_BIND;
         c->failure_parameter[0] = '\0';
         snprintf(c->failure, sizeof c->failure, "bind: the result is not valid: %.150s", why);
-        osi_rt_user_abort(c->association,
+        osi_association_user_abort(c->association,
                           (struct span){NULL, 0}); /* the close that follows keeps this cause */
     }
     arena_free(&arena);

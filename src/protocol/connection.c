@@ -438,7 +438,7 @@ static void on_readable(evutil_socket_t fd, short what, void *arg) {
         count_segment(c, in.len);
         size_t used = feed(c, in);
         if (used < in.len && !buf_append_span(&c->input, span_sub(in, used, in.len)))
-            osi_rt_provider_abort(c->association, OSI_ABORT_LOCAL_SYSTEM_PROBLEM, "no memory");
+            osi_association_abort(c->association, OSI_ABORT_LOCAL_SYSTEM_PROBLEM, "no memory");
     }
     settle(c);
 }
@@ -478,7 +478,7 @@ void connection_rename_peer(struct connection *c) {
     if (!peer) {
         log_notice("peer=%s is no longer configured: its association ends", c->name);
         if (c->association)
-            osi_rt_user_abort(c->association, (struct span){NULL, 0});
+            osi_association_user_abort(c->association, (struct span){NULL, 0});
         connection_kick(c);
     }
     c->peer = peer ? peer : &removed;

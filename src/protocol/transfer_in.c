@@ -40,7 +40,7 @@ void transfer_in_free(struct connection *c) {
 
 static void tell_piece(struct connection *c, enum ipc_type type, struct span piece) {
     if (!net_store_send(c->net, type, c->ref, piece, (struct span){NULL, 0}))
-        osi_rt_provider_abort(c->association, OSI_ABORT_LOCAL_SYSTEM_PROBLEM,
+        osi_association_abort(c->association, OSI_ABORT_LOCAL_SYSTEM_PROBLEM,
                               "the store process can't take more");
 }
 
@@ -51,7 +51,7 @@ static bool on_envelope(void *context, enum ipc_apdu kind, struct span envelope)
     uint8_t octet = (uint8_t)kind;
     struct span rest = span_sub(envelope, c->in.told, SIZE_MAX);
     if (!net_store_send(c->net, IPC_TRANSFER_ENVELOPE, c->ref, span_of(&octet, 1), rest))
-        osi_rt_provider_abort(c->association, OSI_ABORT_LOCAL_SYSTEM_PROBLEM,
+        osi_association_abort(c->association, OSI_ABORT_LOCAL_SYSTEM_PROBLEM,
                               "the store process can't take more");
     return true;
 }
@@ -188,7 +188,7 @@ void transfer_in_data(struct connection *c, struct span data) {
     else if (buf_append_span(&in->gathered, data))
         c->net->gathered += data.len;
     else
-        osi_rt_provider_abort(c->association, OSI_ABORT_LOCAL_SYSTEM_PROBLEM, "no memory");
+        osi_association_abort(c->association, OSI_ABORT_LOCAL_SYSTEM_PROBLEM, "no memory");
 }
 
 void transfer_in_checkpoint(struct connection *c, const struct osi_checkpoint *checkpoint) {
@@ -239,7 +239,7 @@ static void send_whole(struct connection *c) {
         refuse_apdu(c);
     } else {
         if (!net_store_send(c->net, IPC_TRANSFER_WHOLE, c->ref, buf_span(&whole.head), whole.content))
-            osi_rt_provider_abort(c->association, OSI_ABORT_LOCAL_SYSTEM_PROBLEM,
+            osi_association_abort(c->association, OSI_ABORT_LOCAL_SYSTEM_PROBLEM,
                                   "the store process can't take more");
         free_gathered(c);
     }

@@ -182,7 +182,7 @@ static bool data(struct connection *c, struct reader *r) {
         buf_clear(piece);
     }
     if (!buf_append_span(piece, content)) {
-        osi_rt_provider_abort(c->association, OSI_ABORT_LOCAL_SYSTEM_PROBLEM, "no memory");
+        osi_association_abort(c->association, OSI_ABORT_LOCAL_SYSTEM_PROBLEM, "no memory");
         return true;
     }
     transfer_out_push(c);
