@@ -15,10 +15,10 @@
 static void say_wrong(const char *given, const char *text, const char *why) {
     const char *place = aliases_place(given);
     if (place)
-        mhs_fail(MHS_USAGE, "%s: the alias '%s' stands for '%s', which can't be used: %s", place, given, text,
-                 why);
+        command_fail(COMMAND_USAGE, "%s: the alias '%s' stands for '%s', which can't be used: %s", place,
+                     given, text, why);
     else
-        mhs_fail(MHS_USAGE, "the address '%s' can't be used: %s", text, why);
+        command_fail(COMMAND_USAGE, "the address '%s' can't be used: %s", text, why);
 }
 
 static bool read_address(const char *given, const char *text, struct arena *arena,
@@ -30,7 +30,7 @@ static bool read_address(const char *given, const char *text, struct arena *aren
         return false;
     }
     if (!oraddress_is_complete(address, &missing)) {
-        error_set(&err, MHS_USAGE, "it is not complete: %s is missing", missing);
+        error_set(&err, COMMAND_USAGE, "it is not complete: %s is missing", missing);
         say_wrong(given, text, err.text);
         return false;
     }
@@ -63,9 +63,10 @@ const char *address_mailbox(const char *given, struct arena *arena) {
     if (given ? !(text = aliases_resolve(given)) : !aliases_me(&text))
         return NULL;
     if (!text) {
-        mhs_fail(MHS_USAGE,
-                 "whose mailbox? Give it with --user ADDRESS, set CHASQUI_USER, or put 'me = ADDRESS' into "
-                 "~/.config/chasqui/aliases");
+        command_fail(
+            COMMAND_USAGE,
+            "whose mailbox? Give it with --user ADDRESS, set CHASQUI_USER, or put 'me = ADDRESS' into "
+            "~/.config/chasqui/aliases");
         return NULL;
     }
     return read_address(given ? given : text, text, arena, &address)
@@ -115,11 +116,13 @@ bool time_from_text(const char *text, int64_t *seconds) {
     if (*text == '+' ? read_relative(text, seconds) : read_civil(text, seconds)) {
         if (ber_utctime_fits(*seconds))
             return true;
-        mhs_fail(MHS_USAGE,
-                 "'%s' can't be said: X.400 writes years with two digits, which reach 40 years ahead", text);
+        command_fail(COMMAND_USAGE,
+                     "'%s' can't be said: X.400 writes years with two digits, which reach 40 years ahead",
+                     text);
         return false;
     }
-    mhs_fail(MHS_USAGE,
-             "'%s' is no time; write 2026-11-22T06:30:00Z (UTC), or from now +90s, +30m, +2h or +1d", text);
+    command_fail(COMMAND_USAGE,
+                 "'%s' is no time; write 2026-11-22T06:30:00Z (UTC), or from now +90s, +30m, +2h or +1d",
+                 text);
     return false;
 }

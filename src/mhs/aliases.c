@@ -117,8 +117,8 @@ static const struct alias *look_up(const char *name) {
 static const struct alias *follow(const char *name, bool aloud) {
     const struct alias *steps[STEPS_MOST], *alias = look_up(name);
     if (!alias && aloud)
-        mhs_fail(
-            MHS_USAGE,
+        command_fail(
+            COMMAND_USAGE,
             "no such alias: '%s'; aliases are lines 'name = ADDRESS' in ~/.config/chasqui/aliases and "
             "/etc/chasqui/aliases, and an address is written /C=GB/A=GOLD/S=Smith or S=Smith; A=GOLD; C=GB",
             name);
@@ -126,17 +126,18 @@ static const struct alias *follow(const char *name, bool aloud) {
         for (size_t i = 0; i < count; i++)
             if (steps[i] == alias) {
                 if (aloud)
-                    mhs_fail(MHS_USAGE, "the alias '%s' leads round in a circle, by %s: '%s = %s'", name,
-                             alias->place, alias->name, alias->value);
+                    command_fail(COMMAND_USAGE, "the alias '%s' leads round in a circle, by %s: '%s = %s'",
+                                 name, alias->place, alias->name, alias->value);
                 return NULL;
             }
         const struct alias *next = look_up(alias->value);
         if (aloud && !next)
-            mhs_fail(MHS_USAGE, "%s: '%s = %s' leads to no such alias and is no address", alias->place,
-                     alias->name, alias->value);
+            command_fail(COMMAND_USAGE, "%s: '%s = %s' leads to no such alias and is no address",
+                         alias->place, alias->name, alias->value);
         else if (aloud && count + 1 == STEPS_MOST)
-            mhs_fail(MHS_USAGE, "the alias '%s' leads over more than %d others; write the address itself",
-                     name, STEPS_MOST);
+            command_fail(COMMAND_USAGE,
+                         "the alias '%s' leads over more than %d others; write the address itself", name,
+                         STEPS_MOST);
         if (count + 1 == STEPS_MOST)
             return NULL;
         steps[count] = alias;

@@ -13,8 +13,8 @@
 #define STORE_OPTION                                                                                         \
     { 's', "store", "FOLDER", "the store, where no daemon runs (default " DEFAULT_STORE ")" }
 
-static const struct mhs_option backup_options[] = {STORE_OPTION, {0}};
-static const struct mhs_option restore_options[] = {
+static const struct command_option backup_options[] = {STORE_OPTION, {0}};
+static const struct command_option restore_options[] = {
     STORE_OPTION, {'f', "force", NULL, "replace the store that is there, and keep it aside"}, {0}};
 
 struct line {
@@ -25,23 +25,24 @@ struct line {
 };
 
 /* False: return `*status`. */
-static bool read_line(const struct mhs_usage *usage, int argc, char **argv, struct line *read, int *status) {
-    struct mhs_line line;
+static bool read_line(const struct command_usage *usage, int argc, char **argv, struct line *read,
+                      int *status) {
+    struct command_line line;
     const char *value;
     int id;
-    mhs_line_init(&line, usage, argc, argv);
-    while ((id = mhs_line_next(&line, &value)) > 0)
+    command_line_init(&line, usage, argc, argv);
+    while ((id = command_line_next(&line, &value)) > 0)
         if (id == 's')
             read->store = value;
         else
             read->force = true;
     *status = line.status;
-    if (id == MHS_LINE_STOP)
+    if (id == COMMAND_LINE_STOP)
         return false;
-    read->folder = mhs_line_operand(&line);
-    if (read->folder && !mhs_line_operand(&line))
+    read->folder = command_line_operand(&line);
+    if (read->folder && !command_line_operand(&line))
         return true;
-    *status = mhs_usage_error(usage, "give the one FOLDER of the copy");
+    *status = command_usage_error(usage, "give the one FOLDER of the copy");
     return false;
 }
 
@@ -54,8 +55,8 @@ static void show_progress(void *context, uint64_t done, uint64_t total) {
 }
 
 static int fail(const struct error *err) {
-    return mhs_fail(err->code == STORE_IN_USE || err->code == STORE_LOCKED ? MHS_NO : MHS_FAILED, "%s: %s",
-                    store_code_text((enum store_code)err->code), err->text);
+    return command_fail(err->code == STORE_IN_USE || err->code == STORE_LOCKED ? COMMAND_NO : COMMAND_FAILED,
+                        "%s: %s", store_code_text((enum store_code)err->code), err->text);
 }
 
 static void note_fault(void *context, const struct store_finding *finding) {
@@ -71,44 +72,45 @@ static int verify(const char *folder) {
     uint64_t findings = 0;
     if (!store_check(folder, true, note_fault, NULL, &findings, &err))
         return fail(&err);
-    return findings == 0 ? MHS_OK
-                         : mhs_fail(MHS_NO, "%s: %llu findings; 'mhs store check' names what they concern",
-                                    folder, (unsigned long long)findings);
+    return findings == 0
+               ? COMMAND_OK
+               : command_fail(COMMAND_NO, "%s: %llu findings; 'mhs store check' names what they concern",
+                              folder, (unsigned long long)findings);
 }
 
 static int tell_done(const char *what, const char *store, const char *folder) {
-    if (mhs_settings.json) {
+    if (command_settings.json) {
         json_t *answer = json_pack("{s:s, s:s, s:b}", "store", store, "copy", folder, "checked", 1);
         out_json(answer);
         json_decref(answer);
     } else
         printf("%s: %s; every invariant holds\n", folder, what);
-    return MHS_OK;
+    return COMMAND_OK;
 }
 
 static int copy(struct line *line, const char *store, bool alone) {
     struct error err = {0};
     bool done = store_backup(store, line->folder, alone, show_progress, line, &err);
     progress_end();
-    return done ? MHS_OK : fail(&err);
+    return done ? COMMAND_OK : fail(&err);
 }
 
 /* The daemon keeps what the copy needs, and says where its store is. */
 static int copy_while_serving(struct line *line, char **store) {
     json_t *answer;
-    int status = mhs_request(json_pack("{s:s}", "operation", "backup-begin"), &answer);
-    if (status != MHS_OK)
+    int status = daemon_request(json_pack("{s:s}", "operation", "backup-begin"), &answer);
+    if (status != COMMAND_OK)
         return status;
     *store = strdup(out_text(answer, "store"));
     json_decref(answer);
-    status = *store ? copy(line, *store, false) : mhs_fail(MHS_FAILED, "no memory");
-    int ended = mhs_request(json_pack("{s:s}", "operation", "backup-end"), &answer);
+    status = *store ? copy(line, *store, false) : command_fail(COMMAND_FAILED, "no memory");
+    int ended = daemon_request(json_pack("{s:s}", "operation", "backup-end"), &answer);
     json_decref(answer);
-    return status == MHS_OK ? ended : status;
+    return status == COMMAND_OK ? ended : status;
 }
 
 int backup_command(int argc, char **argv) {
-    static const struct mhs_usage usage = {
+    static const struct command_usage usage = {
         "store backup", "FOLDER", "Copies the store into the new folder FOLDER, and checks the copy.",
         "The daemon goes on serving. Where none runs, say --store. It needs the rights of root\n"
         "or of the user that the daemon runs as. docs/guide-backup.md tells the whole.",
@@ -119,16 +121,16 @@ int backup_command(int argc, char **argv) {
     if (!read_line(&usage, argc, argv, &line, &status))
         return status;
     status = line.store ? copy(&line, line.store, true) : copy_while_serving(&line, &served);
-    if (status == MHS_OK)
+    if (status == COMMAND_OK)
         status = verify(line.folder);
-    if (status == MHS_OK)
+    if (status == COMMAND_OK)
         status = tell_done("the store was copied", line.store ? line.store : served, line.folder);
     free(served);
     return status;
 }
 
 int restore_command(int argc, char **argv) {
-    static const struct mhs_usage usage = {
+    static const struct command_usage usage = {
         "store restore", "FOLDER", "Makes the store from the copy in FOLDER, which 'mhs store backup' made.",
         "The daemon must be stopped. A store that is there is replaced with --force only, and\n"
         "kept in its folder under the name 'replaced'. docs/guide-backup.md tells the whole.",
@@ -136,7 +138,7 @@ int restore_command(int argc, char **argv) {
     struct line line = {.store = DEFAULT_STORE};
     struct error err = {0};
     int status;
-    if (!read_line(&usage, argc, argv, &line, &status) || (status = verify(line.folder)) != MHS_OK)
+    if (!read_line(&usage, argc, argv, &line, &status) || (status = verify(line.folder)) != COMMAND_OK)
         return status;
     bool done = store_restore(line.folder, line.store, line.force, show_progress, &line, &err);
     progress_end();

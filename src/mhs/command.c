@@ -8,11 +8,11 @@
 
 #include "mhs/output.h"
 
-struct mhs_settings mhs_settings;
+struct command_settings command_settings;
 
 enum { OPTION_HELP = 1000, OPTION_JSON, OPTION_SOCKET, OPTION_WIDE };
 
-static const struct mhs_option shared_options[] = {
+static const struct command_option shared_options[] = {
     {OPTION_JSON, "json", NULL, "print JSON instead of text"},
     {OPTION_WIDE, "wide", NULL, "lists as wide as what is in them"},
     {OPTION_SOCKET, "socket", "PATH", "the daemon's Unix socket (or set CHASQUI_SOCKET)"},
@@ -20,9 +20,9 @@ static const struct mhs_option shared_options[] = {
     {0},
 };
 
-static void add_options(struct mhs_line *line, const struct mhs_option *options, size_t *longs,
+static void add_options(struct command_line *line, const struct command_option *options, size_t *longs,
                         size_t *shorts) {
-    for (; options && options->name && *longs < MHS_OPTIONS_MAX; options++) {
+    for (; options && options->name && *longs < COMMAND_OPTIONS_MAX; options++) {
         line->longs[(*longs)++] = (struct option){options->name, options->value != NULL, NULL, options->id};
         if (options->id > 255)
             continue;
@@ -32,8 +32,8 @@ static void add_options(struct mhs_line *line, const struct mhs_option *options,
     }
 }
 
-void mhs_line_init(struct mhs_line *line, const struct mhs_usage *usage, int argc, char **argv) {
-    *line = (struct mhs_line){.usage = usage, .argc = argc, .argv = argv};
+void command_line_init(struct command_line *line, const struct command_usage *usage, int argc, char **argv) {
+    *line = (struct command_line){.usage = usage, .argc = argc, .argv = argv};
     size_t longs = 0, shorts = 0;
     line->shorts[shorts++] = ':'; /* getopt leaves the words to us */
     add_options(line, usage->options, &longs, &shorts);
@@ -44,7 +44,7 @@ void mhs_line_init(struct mhs_line *line, const struct mhs_usage *usage, int arg
 #define HELP_COLUMNS 80
 #define HELP_INDENT  37
 
-void mhs_print_wrapped(FILE *out, const char *text, size_t at, size_t indent) {
+void command_print_wrapped(FILE *out, const char *text, size_t at, size_t indent) {
     bool first = true;
     while (*text) {
         size_t length = strcspn(text, " \n");
@@ -65,7 +65,7 @@ void mhs_print_wrapped(FILE *out, const char *text, size_t at, size_t indent) {
     putc('\n', out);
 }
 
-static void print_options(const struct mhs_option *options) {
+static void print_options(const struct command_option *options) {
     for (; options && options->name; options++) {
         if (!options->help)
             continue; /* a former name */
@@ -74,59 +74,59 @@ static void print_options(const struct mhs_option *options) {
                  options->id > 255 ? ' ' : options->id, options->id > 255 ? "  " : ", ", options->name,
                  options->value ? " " : "", options->value ? options->value : "");
         size_t width = (size_t)printf("  %-34s ", text);
-        mhs_print_wrapped(stdout, options->help, width, HELP_INDENT);
+        command_print_wrapped(stdout, options->help, width, HELP_INDENT);
     }
 }
 
-void (*mhs_usage_taken)(const struct mhs_usage *usage, const struct mhs_option *shared);
+void (*command_usage_taken)(const struct command_usage *usage, const struct command_option *shared);
 
-static void print_help(const struct mhs_usage *usage) {
-    if (mhs_usage_taken) {
-        mhs_usage_taken(usage, shared_options);
+static void print_help(const struct command_usage *usage) {
+    if (command_usage_taken) {
+        command_usage_taken(usage, shared_options);
         return;
     }
     printf("Usage: mhs %s [OPTION]...%s%s\n\n", usage->command, usage->operands ? " " : "",
            usage->operands ? usage->operands : "");
-    mhs_print_wrapped(stdout, usage->summary, 0, 0);
+    command_print_wrapped(stdout, usage->summary, 0, 0);
     printf("\nOptions:\n");
     print_options(usage->options);
     printf("\nFor every command:\n");
     print_options(shared_options);
     if (usage->notes) {
         putchar('\n');
-        mhs_print_wrapped(stdout, usage->notes, 0, 0);
+        command_print_wrapped(stdout, usage->notes, 0, 0);
     }
 }
 
-static int stop(struct mhs_line *line, enum mhs_exit status) {
+static int stop(struct command_line *line, enum command_status status) {
     line->status = status;
-    return MHS_LINE_STOP;
+    return COMMAND_LINE_STOP;
 }
 
-int mhs_line_next(struct mhs_line *line, const char **value) {
+int command_line_next(struct command_line *line, const char **value) {
     for (;;) {
         int id = getopt_long(line->argc, line->argv, line->shorts, line->longs, NULL);
         *value = optarg;
         switch (id) {
         case -1:
-            return MHS_LINE_END;
+            return COMMAND_LINE_END;
         case OPTION_JSON:
-            mhs_settings.json = true;
+            command_settings.json = true;
             continue;
         case OPTION_WIDE:
-            mhs_settings.wide = true;
+            command_settings.wide = true;
             continue;
         case OPTION_SOCKET:
-            mhs_settings.socket = optarg;
+            command_settings.socket = optarg;
             continue;
         case OPTION_HELP:
             print_help(line->usage);
-            return stop(line, MHS_OK);
+            return stop(line, COMMAND_OK);
         case ':':
-            return stop(line, mhs_usage_error(line->usage, "'%s' needs a value", line->argv[optind - 1]));
+            return stop(line, command_usage_error(line->usage, "'%s' needs a value", line->argv[optind - 1]));
         case '?':
-            return stop(line, mhs_usage_error(line->usage, "unknown or ambiguous option '%s'",
-                                              line->argv[optind - 1]));
+            return stop(line, command_usage_error(line->usage, "unknown or ambiguous option '%s'",
+                                                  line->argv[optind - 1]));
         default:
             return id;
         }
@@ -134,68 +134,71 @@ int mhs_line_next(struct mhs_line *line, const char **value) {
 }
 
 static int tell_subcommands(FILE *out, const char *command, const char *about,
-                            const struct mhs_subcommand *commands, int status) {
+                            const struct subcommand *commands, int status) {
     fprintf(out, "Usage: mhs %s SUBCOMMAND [OPTION]... [OPERAND]...\n\n%s\n\nSubcommands:\n", command, about);
     for (; commands->name; commands++)
-        mhs_print_wrapped(out, commands->summary, (size_t)fprintf(out, "  %-10s ", commands->name), 13);
+        command_print_wrapped(out, commands->summary, (size_t)fprintf(out, "  %-10s ", commands->name), 13);
     fprintf(out, "\n'mhs %s SUBCOMMAND --help' explains one.\n", command);
     return status;
 }
 
-int mhs_subcommands(const char *command, const char *about, const struct mhs_subcommand *commands, int argc,
-                    char **argv) {
+int command_run_subcommand(const char *command, const char *about, const struct subcommand *commands,
+                           int argc, char **argv) {
     const char *name = argc > 1 ? argv[1] : "";
     bool help = strcmp(name, "--help") == 0;
-    for (const struct mhs_subcommand *one = commands; one->name; one++) {
+    for (const struct subcommand *one = commands; one->name; one++) {
         char *ask[] = {(char *)one->name, "--help", NULL};
-        if (help && mhs_usage_taken)
+        if (help && command_usage_taken)
             one->run(2, ask);
         else if (strcmp(name, one->name) == 0)
             return one->run(argc - 1, argv + 1);
     }
     if (help)
-        return mhs_usage_taken ? MHS_OK : tell_subcommands(stdout, command, about, commands, MHS_OK);
+        return command_usage_taken ? COMMAND_OK
+                                   : tell_subcommands(stdout, command, about, commands, COMMAND_OK);
     if (*name)
-        mhs_fail(MHS_USAGE, "'mhs %s' has no subcommand '%s'", command, name);
+        command_fail(COMMAND_USAGE, "'mhs %s' has no subcommand '%s'", command, name);
     else
-        mhs_fail(MHS_USAGE, "give a subcommand");
-    return tell_subcommands(stderr, command, about, commands, MHS_USAGE);
+        command_fail(COMMAND_USAGE, "give a subcommand");
+    return tell_subcommands(stderr, command, about, commands, COMMAND_USAGE);
 }
 
-const char *mhs_line_operand(struct mhs_line *line) {
+const char *command_line_operand(struct command_line *line) {
     return optind < line->argc ? line->argv[optind++] : NULL;
 }
 
-int mhs_line_operands(struct mhs_line *line, int min, int max, const char **operands) {
+int command_line_operands(struct command_line *line, int min, int max, const char **operands) {
     const char *value;
-    int id = mhs_line_next(line, &value);
-    if (id == MHS_LINE_STOP)
+    int id = command_line_next(line, &value);
+    if (id == COMMAND_LINE_STOP)
         return -1;
     int count = 0;
     const char *operand;
-    while ((operand = mhs_line_operand(line)) != NULL) {
+    while ((operand = command_line_operand(line)) != NULL) {
         if (count == max) {
-            line->status = (enum mhs_exit)mhs_usage_error(line->usage, "'%s' is one too many", operand);
+            line->status =
+                (enum command_status)command_usage_error(line->usage, "'%s' is one too many", operand);
             return -1;
         }
         operands[count++] = operand;
     }
     if (count < min) {
-        line->status = (enum mhs_exit)mhs_usage_error(line->usage, "%s is missing", line->usage->operands);
+        line->status =
+            (enum command_status)command_usage_error(line->usage, "%s is missing", line->usage->operands);
         return -1;
     }
     return count;
 }
 
-int mhs_usage_error(const struct mhs_usage *usage, const char *format, ...) {
+int command_usage_error(const struct command_usage *usage, const char *format, ...) {
     char text[1024];
     va_list args;
     va_start(args, format);
     vsnprintf(text, sizeof text, format, args);
     va_end(args);
-    mhs_say(text, "usage");
+    command_say(text, "usage");
     fprintf(stderr, "Try: mhs %s --help\n", usage->command);
-    return MHS_USAGE;
+    return COMMAND_USAGE;
 }
 
 /* Arguments need not be UTF-8, JSON is. */
@@ -211,27 +214,27 @@ static json_t *json_of(const char *text) {
     return value ? value : json_string("(no memory)");
 }
 
-void mhs_say(const char *text, const char *code) {
+void command_say(const char *text, const char *code) {
     fputs("mhs: ", stderr);
     out_untrusted(stderr, text, strlen(text));
     fputc('\n', stderr);
-    if (mhs_settings.json)
+    if (command_settings.json)
         out_json_error(json_pack("{s:s, s:o}", "code", code, "text", json_of(text)));
 }
 
-static const char *code_of(enum mhs_exit status) {
-    return status == MHS_USAGE         ? "usage"
-           : status == MHS_UNREACHABLE ? "unreachable"
-           : status == MHS_NO          ? "no"
-                                       : "failed";
+static const char *code_of(enum command_status status) {
+    return status == COMMAND_USAGE         ? "usage"
+           : status == COMMAND_UNREACHABLE ? "unreachable"
+           : status == COMMAND_NO          ? "no"
+                                           : "failed";
 }
 
-int mhs_fail(enum mhs_exit status, const char *format, ...) {
+int command_fail(enum command_status status, const char *format, ...) {
     char text[1024];
     va_list args;
     va_start(args, format);
     vsnprintf(text, sizeof text, format, args);
     va_end(args);
-    mhs_say(text, code_of(status));
+    command_say(text, code_of(status));
     return status;
 }

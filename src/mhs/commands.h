@@ -1,4 +1,4 @@
-/* The commands of `mhs`. Each is run with argv[0] = its name and returns an enum mhs_exit. */
+/* The commands of `mhs`. Each is run with argv[0] = its name and returns an enum command_status. */
 #ifndef MHS_COMMANDS_H
 #define MHS_COMMANDS_H
 

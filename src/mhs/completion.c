@@ -17,13 +17,13 @@ static struct {
     const char *list;       /* how a shell begins a list of words */
 } making;
 
-static void add_options(const struct mhs_option *options) {
+static void add_options(const struct command_option *options) {
     for (; options && options->name; options++)
         if (options->help) /* else a former name */
             buf_printf(&making.cases, " --%s", options->name);
 }
 
-static void add_usage(const struct mhs_usage *usage, const struct mhs_option *shared) {
+static void add_usage(const struct command_usage *usage, const struct command_option *shared) {
     const char *subcommand = strchr(usage->command, ' ');
     if (subcommand)
         buf_printf(&making.subcommands, "%s", subcommand);
@@ -34,7 +34,7 @@ static void add_usage(const struct mhs_usage *usage, const struct mhs_option *sh
 }
 
 /* A command that has no table of subcommands prints its help: not here. */
-static void ask_quietly(const struct mhs_command *command) {
+static void ask_quietly(const struct command *command) {
     char *ask[] = {(char *)command->name, "--help", NULL};
     fflush(stdout);
     int kept = dup(STDOUT_FILENO), nowhere = open("/dev/null", O_WRONLY | O_CLOEXEC);
@@ -46,11 +46,11 @@ static void ask_quietly(const struct mhs_command *command) {
     close(nowhere);
 }
 
-static void make_cases(const struct mhs_command *commands, const char *list) {
+static void make_cases(const struct command *commands, const char *list) {
     buf_init(&making.cases, 0);
     buf_init(&making.subcommands, 0);
     making.list = list;
-    mhs_usage_taken = add_usage;
+    command_usage_taken = add_usage;
     for (; commands->name; commands++) {
         if (strcmp(commands->name, "help") == 0)
             continue; /* its operands are the commands */
@@ -61,10 +61,10 @@ static void make_cases(const struct mhs_command *commands, const char *list) {
                        (int)making.subcommands.len, (const char *)making.subcommands.data,
                        list[0] == '(' ? ")" : "\"");
     }
-    mhs_usage_taken = NULL;
+    command_usage_taken = NULL;
 }
 
-static void print_commands(const struct mhs_command *commands) {
+static void print_commands(const struct command *commands) {
     for (; commands->name; commands++)
         printf(" %s", commands->name);
     printf(" --json --wide --socket --version --help");
@@ -96,7 +96,7 @@ static const char zsh_head[] = "#compdef mhs\n"
                                "  done\n"
                                "  case $command in\n";
 
-static int print_script(const struct mhs_command *commands, bool zsh) {
+static int print_script(const struct command *commands, bool zsh) {
     make_cases(commands, zsh ? "(" : "\"");
     fputs(zsh ? zsh_head : bash_head, stdout);
     fwrite(making.cases.data, 1, making.cases.len, stdout);
@@ -109,19 +109,19 @@ static int print_script(const struct mhs_command *commands, bool zsh) {
     bool failed = making.cases.failed || making.subcommands.failed;
     buf_free(&making.cases);
     buf_free(&making.subcommands);
-    return failed ? mhs_fail(MHS_FAILED, "no memory") : MHS_OK;
+    return failed ? command_fail(COMMAND_FAILED, "no memory") : COMMAND_OK;
 }
 
-int completion(const struct mhs_command *commands, int argc, char **argv) {
-    static const struct mhs_usage usage = {"completion", "bash|zsh",
-                                           "Prints what the shell needs to complete command lines of mhs.",
-                                           "For this shell alone: source <(mhs completion bash)", NULL};
-    struct mhs_line line;
+int completion(const struct command *commands, int argc, char **argv) {
+    static const struct command_usage usage = {
+        "completion", "bash|zsh", "Prints what the shell needs to complete command lines of mhs.",
+        "For this shell alone: source <(mhs completion bash)", NULL};
+    struct command_line line;
     const char *shell;
-    mhs_line_init(&line, &usage, argc, argv);
-    if (mhs_line_operands(&line, 1, 1, &shell) < 0)
+    command_line_init(&line, &usage, argc, argv);
+    if (command_line_operands(&line, 1, 1, &shell) < 0)
         return line.status;
     if (strcmp(shell, "bash") != 0 && strcmp(shell, "zsh") != 0)
-        return mhs_usage_error(&usage, "it is made for bash and zsh, not for '%s'", shell);
+        return command_usage_error(&usage, "it is made for bash and zsh, not for '%s'", shell);
     return print_script(commands, shell[0] == 'z');
 }

@@ -5,7 +5,7 @@
 #include "mhs/command.h"
 
 /* A command of `mhs`. A table of them ends with a row whose `name` is NULL. */
-struct mhs_command {
+struct command {
     const char *name;
     int (*run)(int argc, char **argv);
     const char *summary;
@@ -13,6 +13,6 @@ struct mhs_command {
 };
 
 /* Runs it, with argv[0] = `completion`. */
-int completion(const struct mhs_command *commands, int argc, char **argv);
+int completion(const struct command *commands, int argc, char **argv);
 
 #endif

@@ -53,43 +53,44 @@ void compose_init(struct compose *compose, struct draft *draft) {
     *compose = (struct compose){.draft = draft, .next.report = DRAFT_REPORT_NON_DELIVERY};
 }
 
-/* Looks a word up. Returns MHS_OK, or MHS_USAGE after naming the words that there are. */
-static int choose(const struct mhs_usage *usage, const struct word *words, const char *name, int64_t *value) {
+/* Looks a word up. Returns COMMAND_OK, or COMMAND_USAGE after naming the words that there are. */
+static int choose(const struct command_usage *usage, const struct word *words, const char *name,
+                  int64_t *value) {
     char all[160] = "";
     for (; words->name; words++) {
         if (strcmp(words->name, name) == 0) {
             *value = words->value;
-            return MHS_OK;
+            return COMMAND_OK;
         }
         if (*all)
             strncat(all, ", ", sizeof all - strlen(all) - 1);
         strncat(all, words->name, sizeof all - strlen(all) - 1);
     }
-    return mhs_usage_error(usage, "'%s' is none of %s", name, all);
+    return command_usage_error(usage, "'%s' is none of %s", name, all);
 }
 
-static int take_notifications(struct compose *compose, const struct mhs_usage *usage, const char *value) {
+static int take_notifications(struct compose *compose, const struct command_usage *usage, const char *value) {
     char copy[64];
     int64_t bit;
     snprintf(copy, sizeof copy, "%s", value);
     compose->next.notifications = 0;
     for (char *rest = copy, *word; (word = strsep(&rest, ",")) != NULL;) {
-        if (choose(usage, notifications, word, &bit) != MHS_OK)
-            return MHS_USAGE;
+        if (choose(usage, notifications, word, &bit) != COMMAND_OK)
+            return COMMAND_USAGE;
         compose->next.notifications |= (unsigned)bit;
     }
-    return MHS_OK;
+    return COMMAND_OK;
 }
 
-static int take_alternate(struct compose *compose, const struct mhs_usage *usage, const char *value) {
+static int take_alternate(struct compose *compose, const struct command_usage *usage, const char *value) {
     struct draft *draft = compose->draft;
     struct x411_ORName *name = arena_alloc(draft->arena, sizeof *name);
     if (draft->recipient_count == 0)
-        return mhs_usage_error(usage, "--alternate stands after the recipient that it is for");
+        return command_usage_error(usage, "--alternate stands after the recipient that it is for");
     if (!name || !address_read(value, draft->arena, name))
-        return MHS_USAGE;
+        return COMMAND_USAGE;
     draft->recipients[draft->recipient_count - 1].alternate = name;
-    return MHS_OK;
+    return COMMAND_OK;
 }
 
 static const char *idle_option(int id) {
@@ -101,7 +102,7 @@ static const char *idle_option(int id) {
 }
 
 /* Options of recipients. */
-static int take_recipient_option(struct compose *compose, const struct mhs_usage *usage, int id,
+static int take_recipient_option(struct compose *compose, const struct command_usage *usage, int id,
                                  const char *value) {
     int64_t chosen = 0;
     int status;
@@ -116,8 +117,8 @@ static int take_recipient_option(struct compose *compose, const struct mhs_usage
                                    : id == COMPOSE_CC ? DRAFT_CC
                                                       : DRAFT_BCC,
                                    value, &compose->next)
-                   ? MHS_OK
-                   : MHS_USAGE;
+                   ? COMMAND_OK
+                   : COMMAND_USAGE;
     case COMPOSE_REPORT:
         status = choose(usage, reports, value, &chosen);
         compose->next.report = (enum draft_report)chosen;
@@ -130,38 +131,39 @@ static int take_recipient_option(struct compose *compose, const struct mhs_usage
         return take_notifications(compose, usage, value);
     case COMPOSE_REPLY_REQUESTED:
         compose->next.reply_requested = true;
-        return MHS_OK;
+        return COMMAND_OK;
     default:
         return take_alternate(compose, usage, value);
     }
 }
 
-static int take_charset(struct compose *compose, const struct mhs_usage *usage, const char *value) {
+static int take_charset(struct compose *compose, const struct command_usage *usage, const char *value) {
     compose->registration = text_registration_by_name(value);
     return compose->registration
-               ? MHS_OK
-               : mhs_usage_error(usage, "the character set '%s' is not known; UTF-8, ISO-8859-1 … are",
-                                 value);
+               ? COMMAND_OK
+               : command_usage_error(usage, "the character set '%s' is not known; UTF-8, ISO-8859-1 … are",
+                                     value);
 }
 
 /* Options of the body. */
-static int take_part(struct compose *compose, const struct mhs_usage *usage, int id, const char *value) {
+static int take_part(struct compose *compose, const struct command_usage *usage, int id, const char *value) {
     struct span text = span_str(value);
     switch (id) {
     case COMPOSE_CHARSET:
         return take_charset(compose, usage, value);
     case COMPOSE_ATTACH:
-        return draft_add_file(compose->draft, value, IPM_PART_FILE_TRANSFER) ? MHS_OK : MHS_FAILED;
+        return draft_add_file(compose->draft, value, IPM_PART_FILE_TRANSFER) ? COMMAND_OK : COMMAND_FAILED;
     case COMPOSE_BILATERAL:
-        return draft_add_file(compose->draft, value, IPM_PART_BILATERALLY_DEFINED) ? MHS_OK : MHS_FAILED;
+        return draft_add_file(compose->draft, value, IPM_PART_BILATERALLY_DEFINED) ? COMMAND_OK
+                                                                                   : COMMAND_FAILED;
     case COMPOSE_PART:
-        return draft_add_part(compose->draft, value) ? MHS_OK : MHS_FAILED;
+        return draft_add_part(compose->draft, value) ? COMMAND_OK : COMMAND_FAILED;
     case COMPOSE_FILE:
         if (!draft_read_text(compose->draft, value, &text))
-            return MHS_FAILED;
-        return draft_add_text(compose->draft, text, compose->registration) ? MHS_OK : MHS_FAILED;
+            return COMMAND_FAILED;
+        return draft_add_text(compose->draft, text, compose->registration) ? COMMAND_OK : COMMAND_FAILED;
     default:
-        return draft_add_text(compose->draft, text, compose->registration) ? MHS_OK : MHS_FAILED;
+        return draft_add_text(compose->draft, text, compose->registration) ? COMMAND_OK : COMMAND_FAILED;
     }
 }
 
@@ -197,27 +199,27 @@ static bool add_exempted(struct draft *draft, const char *address) {
            ++exempted->count;
 }
 
-static int take_envelope_value(struct draft *draft, const struct mhs_usage *usage, int id,
+static int take_envelope_value(struct draft *draft, const struct command_usage *usage, int id,
                                const char *value) {
     char *end;
     switch (id) {
     case COMPOSE_PRIORITY:
         return choose(usage, priorities, value, &draft->priority);
     case COMPOSE_DEFERRED:
-        return time_from_text(value, &draft->deferred) ? MHS_OK : MHS_USAGE;
+        return time_from_text(value, &draft->deferred) ? COMMAND_OK : COMMAND_USAGE;
     case COMPOSE_LATEST:
-        return time_from_text(value, &draft->latest) ? MHS_OK : MHS_USAGE;
+        return time_from_text(value, &draft->latest) ? COMMAND_OK : COMMAND_USAGE;
     case COMPOSE_EXEMPT:
-        return add_exempted(draft, value) ? MHS_OK : MHS_USAGE;
+        return add_exempted(draft, value) ? COMMAND_OK : COMMAND_USAGE;
     case COMPOSE_LENGTH:
         draft->probe_length = strtoull(value, &end, 10);
-        return *value && !*end ? MHS_OK : mhs_usage_error(usage, "'%s' is no number", value);
+        return *value && !*end ? COMMAND_OK : command_usage_error(usage, "'%s' is no number", value);
     default:
         draft->content_identifier = value;
         return strlen(value) <= x411_ub_content_id_length
-                   ? MHS_OK
-                   : mhs_usage_error(usage, "a content identifier has at most %d characters",
-                                     (int)x411_ub_content_id_length);
+                   ? COMMAND_OK
+                   : command_usage_error(usage, "a content identifier has at most %d characters",
+                                         (int)x411_ub_content_id_length);
     }
 }
 
@@ -235,38 +237,38 @@ static int add_identifier(struct ipm_identifiers *list, const char *identifier, 
     if (!list->items)
         list->items = arena_array(draft->arena, draft->capacity, sizeof *list->items);
     if (!list->items)
-        return MHS_FAILED;
+        return COMMAND_FAILED;
     list->items[list->count++] = (struct ipm_identifier){&draft->originator, identifier};
-    return MHS_OK;
+    return COMMAND_OK;
 }
 
-static int add_language(struct draft *draft, const struct mhs_usage *usage, const char *code) {
+static int add_language(struct draft *draft, const struct command_usage *usage, const char *code) {
     struct ipm_heading *heading = &draft->heading;
     const char **languages = (const char **)(uintptr_t)heading->languages;
     if (strlen(code) != 2 && strlen(code) != 5)
-        return mhs_usage_error(usage, "'%s' is no language; write en, or pt-BR", code);
+        return command_usage_error(usage, "'%s' is no language; write en, or pt-BR", code);
     if (!languages)
         heading->languages = languages = arena_array(draft->arena, draft->capacity, sizeof *languages);
     if (!languages)
-        return MHS_FAILED;
+        return COMMAND_FAILED;
     languages[heading->language_count++] = code;
-    return MHS_OK;
+    return COMMAND_OK;
 }
 
 /* What is shown in one line by whoever gets it. */
-static int one_line(const struct mhs_usage *usage, const char *what, const char *value) {
+static int one_line(const struct command_usage *usage, const char *what, const char *value) {
     for (const char *at = value; *at; at++)
         if (text_control(span_str(at)))
-            return mhs_usage_error(usage, "%s has a control character at octet %zu; take it out", what,
-                                   (size_t)(at - value) + 1);
-    return text_is_utf8(span_str(value)) ? MHS_OK : mhs_usage_error(usage, "%s is no UTF-8", what);
+            return command_usage_error(usage, "%s has a control character at octet %zu; take it out", what,
+                                       (size_t)(at - value) + 1);
+    return text_is_utf8(span_str(value)) ? COMMAND_OK : command_usage_error(usage, "%s is no UTF-8", what);
 }
 
 /* Options of the heading. */
-static int take_heading(struct draft *draft, const struct mhs_usage *usage, int id, const char *value) {
+static int take_heading(struct draft *draft, const struct command_usage *usage, int id, const char *value) {
     struct ipm_heading *heading = &draft->heading;
     int64_t chosen = 0;
-    int status = MHS_OK;
+    int status = COMMAND_OK;
     switch (id) {
     case COMPOSE_SUBJECT:
         heading->subject = value;
@@ -280,13 +282,13 @@ static int take_heading(struct draft *draft, const struct mhs_usage *usage, int 
         heading->sensitivity = (enum ipm_sensitivity)chosen;
         return status;
     case COMPOSE_EXPIRY:
-        return time_from_text(value, &heading->expiry_time) ? MHS_OK : MHS_USAGE;
+        return time_from_text(value, &heading->expiry_time) ? COMMAND_OK : COMMAND_USAGE;
     case COMPOSE_REPLY_BY:
-        return time_from_text(value, &heading->reply_time) ? MHS_OK : MHS_USAGE;
+        return time_from_text(value, &heading->reply_time) ? COMMAND_OK : COMMAND_USAGE;
     case COMPOSE_REPLY_TO:
-        return add_user(&heading->reply_recipients, value, draft) ? MHS_OK : MHS_USAGE;
+        return add_user(&heading->reply_recipients, value, draft) ? COMMAND_OK : COMMAND_USAGE;
     case COMPOSE_AUTHORIZING:
-        return add_user(&heading->authorizing_users, value, draft) ? MHS_OK : MHS_USAGE;
+        return add_user(&heading->authorizing_users, value, draft) ? COMMAND_OK : COMMAND_USAGE;
     case COMPOSE_OBSOLETES:
         return add_identifier(&heading->obsoleted_ipms, value, draft);
     case COMPOSE_RELATED:
@@ -294,27 +296,27 @@ static int take_heading(struct draft *draft, const struct mhs_usage *usage, int 
     case COMPOSE_LANGUAGE:
         return add_language(draft, usage, value);
     case COMPOSE_AUTHORIZATION_TIME:
-        return time_from_text(value, &heading->authorization_time) ? MHS_OK : MHS_USAGE;
+        return time_from_text(value, &heading->authorization_time) ? COMMAND_OK : COMMAND_USAGE;
     case COMPOSE_AUTO_SUBMITTED:
         status = choose(usage, submitted, value, &chosen);
         heading->auto_submitted = (enum ipm_auto_submitted)chosen;
         return status;
     case COMPOSE_EXTENSION:
-        return draft_add_extension(draft, value) ? MHS_OK : MHS_FAILED;
+        return draft_add_extension(draft, value) ? COMMAND_OK : COMMAND_FAILED;
     default:
         heading->originators_reference = value;
         return one_line(usage, "the reference", value);
     }
 }
 
-int compose_take(struct compose *compose, const struct mhs_usage *usage, int id, const char *value) {
+int compose_take(struct compose *compose, const struct command_usage *usage, int id, const char *value) {
     struct draft *draft = compose->draft;
     if (id == COMPOSE_FROM) {
         draft->has_originator = address_read(value, draft->arena, &draft->originator);
-        return draft->has_originator ? MHS_OK : MHS_USAGE;
+        return draft->has_originator ? COMMAND_OK : COMMAND_USAGE;
     }
     if (take_flag(draft, id))
-        return MHS_OK;
+        return COMMAND_OK;
     if (id >= COMPOSE_TO && id <= COMPOSE_METHOD)
         return take_recipient_option(compose, usage, id, value);
     if (id >= COMPOSE_TEXT && id <= COMPOSE_PART)
@@ -324,26 +326,26 @@ int compose_take(struct compose *compose, const struct mhs_usage *usage, int id,
     return take_envelope_value(draft, usage, id, value);
 }
 
-int compose_originator(struct compose *compose, const struct mhs_usage *usage) {
+int compose_originator(struct compose *compose, const struct command_usage *usage) {
     struct draft *draft = compose->draft;
     if (draft->has_originator)
-        return MHS_OK;
+        return COMMAND_OK;
     const char *me;
     if (!aliases_me(&me))
-        return MHS_USAGE;
+        return COMMAND_USAGE;
     if (!me)
-        return mhs_usage_error(
+        return command_usage_error(
             usage, "who is the originator? Give --from, set CHASQUI_USER, or put 'me = ADDRESS' into "
                    "~/.config/chasqui/aliases");
     draft->has_originator = address_read(me, draft->arena, &draft->originator);
-    return draft->has_originator ? MHS_OK : MHS_USAGE;
+    return draft->has_originator ? COMMAND_OK : COMMAND_USAGE;
 }
 
-int compose_finish(struct compose *compose, const struct mhs_usage *usage) {
+int compose_finish(struct compose *compose, const struct command_usage *usage) {
     if (compose->draft->recipient_count == 0)
-        return mhs_usage_error(usage, "no recipient");
+        return command_usage_error(usage, "no recipient");
     if (compose->idle)
-        return mhs_usage_error(usage, "%s stands before the recipients that it is for, and none follows it",
-                               compose->idle);
+        return command_usage_error(
+            usage, "%s stands before the recipients that it is for, and none follows it", compose->idle);
     return compose_originator(compose, usage);
 }

@@ -120,14 +120,14 @@ struct compose {
 
 void compose_init(struct compose *compose, struct draft *draft);
 
-/* Takes one option into the draft. Returns MHS_OK, or the exit code; what is wrong was said. */
-int compose_take(struct compose *compose, const struct mhs_usage *usage, int id, const char *value);
+/* Takes one option into the draft. Returns COMMAND_OK, or the exit code; what is wrong was said. */
+int compose_take(struct compose *compose, const struct command_usage *usage, int id, const char *value);
 
-/* Fills the originator in, when no option gave one. Returns MHS_OK or the exit code. */
-int compose_originator(struct compose *compose, const struct mhs_usage *usage);
+/* Fills the originator in, when no option gave one. Returns COMMAND_OK or the exit code. */
+int compose_originator(struct compose *compose, const struct command_usage *usage);
 
 /* Looks whether originator and recipients are there, and no option that holds for recipients stands behind
- * the last one; fills the originator in. Returns MHS_OK or the exit code. */
-int compose_finish(struct compose *compose, const struct mhs_usage *usage);
+ * the last one; fills the originator in. Returns COMMAND_OK or the exit code. */
+int compose_finish(struct compose *compose, const struct command_usage *usage);
 
 #endif

@@ -21,16 +21,16 @@ static void print_changes(const json_t *answer) {
 }
 
 int cmd_reload(int argc, char **argv) {
-    static const struct mhs_usage usage = {
+    static const struct command_usage usage = {
         "reload", NULL, "Has the daemon read its configuration anew, and says what has changed.",
         "It returns when all of the daemon's processes have it. A wrong configuration is refused\n"
         "with file, line and option of all that is wrong, and the old one stays.",
         NULL};
-    struct mhs_line line;
-    mhs_line_init(&line, &usage, argc, argv);
-    if (mhs_line_operands(&line, 0, 0, NULL) < 0)
+    struct command_line line;
+    command_line_init(&line, &usage, argc, argv);
+    if (command_line_operands(&line, 0, 0, NULL) < 0)
         return line.status;
-    return mhs_ask(json_pack("{s:s}", "operation", "reload"), print_changes);
+    return daemon_ask(json_pack("{s:s}", "operation", "reload"), print_changes);
 }
 
 static void print_options(const json_t *answer) {
@@ -51,48 +51,49 @@ static void print_options(const json_t *answer) {
 }
 
 static int config_show_command(int argc, char **argv) {
-    static const struct mhs_usage usage = {
+    static const struct command_usage usage = {
         "config show", "[SECTION]...", "Shows the configuration that the daemon runs with.",
         "A SECTION is an option, a kind of section as 'peer' or 'limits', or the title of one.\n"
         "Passwords are not shown.",
         NULL};
-    struct mhs_line line;
+    struct command_line line;
     const char *names[SECTIONS_MOST];
-    mhs_line_init(&line, &usage, argc, argv);
-    int count = mhs_line_operands(&line, 0, SECTIONS_MOST, names);
+    command_line_init(&line, &usage, argc, argv);
+    int count = command_line_operands(&line, 0, SECTIONS_MOST, names);
     if (count < 0)
         return line.status;
     json_t *sections = json_array();
     for (int i = 0; i < count; i++)
         json_array_append_new(sections, json_string(names[i]));
-    return mhs_ask(json_pack("{s:s, s:o}", "operation", "config-show", "sections", sections), print_options);
+    return daemon_ask(json_pack("{s:s, s:o}", "operation", "config-show", "sections", sections),
+                      print_options);
 }
 
 static int config_diff_command(int argc, char **argv) {
-    static const struct mhs_usage usage = {
+    static const struct command_usage usage = {
         "config diff", NULL, "Says what a reload would change: the file against what the daemon runs with.",
         "The exit status is 1 when they differ, or the file is wrong.", NULL};
-    struct mhs_line line;
+    struct command_line line;
     json_t *answer;
-    mhs_line_init(&line, &usage, argc, argv);
-    if (mhs_line_operands(&line, 0, 0, NULL) < 0)
+    command_line_init(&line, &usage, argc, argv);
+    if (command_line_operands(&line, 0, 0, NULL) < 0)
         return line.status;
-    int status = mhs_request(json_pack("{s:s}", "operation", "config-diff"), &answer);
-    if (status != MHS_OK)
+    int status = daemon_request(json_pack("{s:s}", "operation", "config-diff"), &answer);
+    if (status != COMMAND_OK)
         return status;
-    if (mhs_settings.json)
+    if (command_settings.json)
         out_json(answer);
     else
         print_changes(answer);
-    status = json_array_size(json_object_get(answer, "changes")) == 0 ? MHS_OK : MHS_NO;
+    status = json_array_size(json_object_get(answer, "changes")) == 0 ? COMMAND_OK : COMMAND_NO;
     json_decref(answer);
     return status;
 }
 
 int cmd_config(int argc, char **argv) {
-    static const struct mhs_subcommand commands[] = {
+    static const struct subcommand commands[] = {
         {"show", config_show_command, "show what the daemon runs with"},
         {"diff", config_diff_command, "say what a reload would change"},
         {0}};
-    return mhs_subcommands("config", "The daemon's configuration.", commands, argc, argv);
+    return command_run_subcommand("config", "The daemon's configuration.", commands, argc, argv);
 }

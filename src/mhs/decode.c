@@ -36,13 +36,13 @@ static bool read_input(const char *path, struct buf *into) {
 
 enum { OPT_TYPE = 't', OPT_OFFSETS = 'o', OPT_OUT = 'w' };
 
-static const struct mhs_option decode_options[] = {
+static const struct command_option decode_options[] = {
     {OPT_TYPE, "type", "TYPE", "the ASN.1 type, `MTS-APDU` or `x411.MTS-APDU`; guessed when not given"},
     {OPT_OFFSETS, "offsets", NULL, "tell at which octet values stand"},
     {0},
 };
 
-static const struct mhs_usage decode_usage = {
+static const struct command_usage decode_usage = {
     .command = "decode",
     .operands = "[FILE|-]",
     .summary = "Print an APDU, envelope, content or presentation PDU as ASN.1 value notation, or as JSON.",
@@ -140,22 +140,22 @@ static int tell(const struct reading *reading) {
     if (complaints->more)
         fprintf(stderr, "mhs: and %zu more\n", complaints->more);
     if (reading->stop.code == BER_OK)
-        return complaints->count ? MHS_COMPLAINTS : MHS_OK;
+        return complaints->count ? COMMAND_COMPLAINTS : COMMAND_OK;
     fprintf(stderr, "mhs: %s stops at octet %zu of %zu, %s: %s\n", types_called(NULL, reading->type),
             reading->stop.offset, reading->in.len,
             reading->stop.path[0] ? reading->stop.path : "the outermost element", reading->stop.text);
-    return MHS_NO;
+    return COMMAND_NO;
 }
 
 static int decode_as(const struct ber_type *type, struct span in, struct arena *arena, struct arena *nested,
                      bool offsets) {
     struct reading *reading = mem_alloc(sizeof *reading);
     void *value = mem_alloc(ber_type_size(type));
-    int status = MHS_FAILED;
+    int status = COMMAND_FAILED;
     if (reading && value) {
         *reading = (struct reading){.type = type, .in = in};
         read_value(reading, arena, value);
-        struct ber_print how = {.json = mhs_settings.json,
+        struct ber_print how = {.json = command_settings.json,
                                 .offsets = offsets,
                                 .input = in,
                                 .elide = MAX_SHOWN,
@@ -164,10 +164,11 @@ static int decode_as(const struct ber_type *type, struct span in, struct arena *
                                 .arena = nested,
                                 .passed = &reading->complaints,
                                 .stop = reading->stop.code == BER_OK ? NULL : reading->stop.path};
-        status = write_value(reading, value, &how) ? tell(reading)
-                                                   : mhs_fail(MHS_FAILED, "the output can't be written");
+        status = write_value(reading, value, &how)
+                     ? tell(reading)
+                     : command_fail(COMMAND_FAILED, "the output can't be written");
     } else {
-        mhs_fail(MHS_FAILED, "out of memory");
+        command_fail(COMMAND_FAILED, "out of memory");
     }
     mem_free(value);
     mem_free(reading);
@@ -179,14 +180,14 @@ static int decode_unknown(struct span in) {
     struct ber_element element;
     enum ber_error_code why;
     bool whole = ber_element_read(in, &element, &why);
-    printf(mhs_settings.json ? "{\"@unknown\": \"" : "unknown ::= '");
+    printf(command_settings.json ? "{\"@unknown\": \"" : "unknown ::= '");
     for (size_t i = 0; i < in.len; i++)
         printf("%02X", in.data[i]);
-    printf(mhs_settings.json ? "\"}\n" : "'H\n");
+    printf(command_settings.json ? "\"}\n" : "'H\n");
     fprintf(stderr, "mhs: the type is unknown: %s\n",
             whole ? "the octets fit none well enough; name it with --type"
                   : "no whole element of BER is there");
-    return MHS_NO;
+    return COMMAND_NO;
 }
 
 static int decode(struct span in, const struct ber_type *type, bool offsets) {
@@ -203,27 +204,27 @@ static int decode(struct span in, const struct ber_type *type, bool offsets) {
 }
 
 int cmd_decode(int argc, char **argv) {
-    struct mhs_line line;
+    struct command_line line;
     const struct ber_type *type = NULL;
     const char *value;
     bool offsets = false;
-    mhs_line_init(&line, &decode_usage, argc, argv);
-    for (int id; (id = mhs_line_next(&line, &value)) != MHS_LINE_END;) {
-        if (id == MHS_LINE_STOP)
+    command_line_init(&line, &decode_usage, argc, argv);
+    for (int id; (id = command_line_next(&line, &value)) != COMMAND_LINE_END;) {
+        if (id == COMMAND_LINE_STOP)
             return line.status;
         if (id == OPT_OFFSETS)
             offsets = true;
         else if (!(type = types_find(NULL, value)))
-            return mhs_usage_error(&decode_usage, "there is no type '%s'", value);
+            return command_usage_error(&decode_usage, "there is no type '%s'", value);
     }
-    const char *path = mhs_line_operand(&line);
+    const char *path = command_line_operand(&line);
     struct buf in;
     buf_init(&in, MAX_INPUT);
     int status;
     if (!read_input(path, &in))
-        status = mhs_fail(MHS_FAILED, "%s can't be read", path ? path : "standard input");
+        status = command_fail(COMMAND_FAILED, "%s can't be read", path ? path : "standard input");
     else if (in.len == 0)
-        status = mhs_fail(MHS_NO, "%s is empty", path ? path : "standard input");
+        status = command_fail(COMMAND_NO, "%s is empty", path ? path : "standard input");
     else
         status = decode(buf_span(&in), type, offsets);
     buf_free(&in);
@@ -232,13 +233,13 @@ int cmd_decode(int argc, char **argv) {
 
 /* ---- encode ---- */
 
-static const struct mhs_option encode_options[] = {
+static const struct command_option encode_options[] = {
     {OPT_TYPE, "type", "TYPE", "the ASN.1 type, when the JSON does not name it as {\"@TYPE\": ...}"},
     {OPT_OUT, "output", "FILE", "where the octets go; standard output when not given"},
     {0},
 };
 
-static const struct mhs_usage encode_usage = {
+static const struct command_usage encode_usage = {
     .command = "encode",
     .operands = "[FILE|-]",
     .summary = "Turn the JSON that `mhs decode --json` prints into BER.",
@@ -269,7 +270,7 @@ static int tell_bounds(const struct ber_passed_list *complaints) {
         fprintf(stderr, "mhs: encoded all the same: %s\n", complaints->items[i].text);
     if (complaints->more)
         fprintf(stderr, "mhs: and %zu more\n", complaints->more);
-    return complaints->count ? MHS_COMPLAINTS : MHS_OK;
+    return complaints->count ? COMMAND_COMPLAINTS : COMMAND_OK;
 }
 
 static bool write_octets(const char *path, struct span octets) {
@@ -290,9 +291,9 @@ static int encode_text(struct span text, const struct ber_type *type, const char
     arena_init(&arena, MAX_VALUES);
     int status;
     if (!encode(text, type, &arena, &octets, &complaints, &error))
-        status = mhs_fail(MHS_NO, "%s%s%s", error.path, error.path[0] ? ": " : "", error.text);
+        status = command_fail(COMMAND_NO, "%s%s%s", error.path, error.path[0] ? ": " : "", error.text);
     else if (!write_octets(output, octets))
-        status = mhs_fail(MHS_FAILED, "%s can't be written", output ? output : "standard output");
+        status = command_fail(COMMAND_FAILED, "%s can't be written", output ? output : "standard output");
     else
         status = tell_bounds(&complaints);
     arena_free(&arena);
@@ -300,24 +301,24 @@ static int encode_text(struct span text, const struct ber_type *type, const char
 }
 
 int cmd_encode(int argc, char **argv) {
-    struct mhs_line line;
+    struct command_line line;
     const struct ber_type *type = NULL;
     const char *value, *output = NULL;
-    mhs_line_init(&line, &encode_usage, argc, argv);
-    for (int id; (id = mhs_line_next(&line, &value)) != MHS_LINE_END;) {
-        if (id == MHS_LINE_STOP)
+    command_line_init(&line, &encode_usage, argc, argv);
+    for (int id; (id = command_line_next(&line, &value)) != COMMAND_LINE_END;) {
+        if (id == COMMAND_LINE_STOP)
             return line.status;
         if (id == OPT_OUT)
             output = value;
         else if (!(type = types_find(NULL, value)))
-            return mhs_usage_error(&encode_usage, "there is no type '%s'", value);
+            return command_usage_error(&encode_usage, "there is no type '%s'", value);
     }
-    const char *path = mhs_line_operand(&line);
+    const char *path = command_line_operand(&line);
     struct buf text;
     buf_init(&text, MAX_INPUT);
     int status = read_input(path, &text)
                      ? encode_text(buf_span(&text), type, output)
-                     : mhs_fail(MHS_FAILED, "%s can't be read", path ? path : "standard input");
+                     : command_fail(COMMAND_FAILED, "%s can't be read", path ? path : "standard input");
     buf_free(&text);
     return status;
 }

@@ -21,7 +21,7 @@ bool draft_init(struct draft *draft, struct arena *arena, size_t capacity) {
     draft->paths = arena_array(arena, capacity, sizeof *draft->paths);
     if (draft->recipients && draft->parts && draft->paths)
         return true;
-    mhs_fail(MHS_FAILED, "no memory");
+    command_fail(COMMAND_FAILED, "no memory");
     return false;
 }
 
@@ -45,11 +45,11 @@ static struct ipm_new_part *next_part(struct draft *draft) {
 bool draft_add_file(struct draft *draft, const char *path, enum ipm_part_type type) {
     struct stat status;
     if (stat(path, &status) != 0 || access(path, R_OK) != 0) {
-        mhs_fail(MHS_FAILED, "%s can't be read: %s", path, strerror(errno));
+        command_fail(COMMAND_FAILED, "%s can't be read: %s", path, strerror(errno));
         return false;
     }
     if (!S_ISREG(status.st_mode)) {
-        mhs_fail(MHS_FAILED, "%s is no regular file", path);
+        command_fail(COMMAND_FAILED, "%s is no regular file", path);
         return false;
     }
     const char *slash = strrchr(path, '/');
@@ -68,7 +68,7 @@ bool draft_add_file(struct draft *draft, const char *path, enum ipm_part_type ty
 
 bool draft_add_text(struct draft *draft, struct span utf8, int64_t registration) {
     if (!text_is_utf8(utf8)) {
-        mhs_fail(MHS_FAILED, "the text is no UTF-8; send it as a file with --attach");
+        command_fail(COMMAND_FAILED, "the text is no UTF-8; send it as a file with --attach");
         return false;
     }
     struct ipm_new_part *part = next_part(draft);
@@ -101,9 +101,9 @@ bool draft_read_text(struct draft *draft, const char *path, struct span *text) {
     if (text->data)
         return true;
     if (too_long)
-        mhs_fail(MHS_FAILED, "%s is too long for a text of a message; send it with --attach", path);
+        command_fail(COMMAND_FAILED, "%s is too long for a text of a message; send it with --attach", path);
     else
-        mhs_fail(MHS_FAILED, "%s can't be read: %s", path, strerror(why));
+        command_fail(COMMAND_FAILED, "%s can't be read: %s", path, strerror(why));
     return false;
 }
 
@@ -116,8 +116,8 @@ static bool read_value(struct draft *draft, const char *path, const struct ber_t
         return false;
     if (value && ber_decode(type, *octets, draft->arena, &lax, value, &why))
         return true;
-    mhs_fail(MHS_FAILED, "%s holds no %s: %s%s%s", path, ber_type_name(type), why.path, *why.path ? ": " : "",
-             value ? why.text : "no memory");
+    command_fail(COMMAND_FAILED, "%s holds no %s: %s%s%s", path, ber_type_name(type), why.path,
+                 *why.path ? ": " : "", value ? why.text : "no memory");
     return false;
 }
 

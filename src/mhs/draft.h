@@ -77,9 +77,9 @@ bool draft_read_text(struct draft *draft, const char *path, struct span *text);
  * Submits the draft; a second time for blind copy recipients, whose copy alone
  * names them (X.420 §7.2.6). Prints what the daemon answered. Returns the exit code.
  */
-enum mhs_exit draft_submit(struct draft *draft);
+enum command_status draft_submit(struct draft *draft);
 
 /* The same recipients and settings as a probe. */
-enum mhs_exit draft_submit_probe(struct draft *draft);
+enum command_status draft_submit_probe(struct draft *draft);
 
 #endif

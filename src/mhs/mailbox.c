@@ -2,6 +2,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "mhs/address.h"
 #include "mhs/commands.h"
 #include "mhs/daemon.h"
@@ -15,7 +16,7 @@
 
 enum { UNREAD = 300 };
 
-static const struct mhs_option user_option[] = {
+static const struct command_option user_option[] = {
     {'u', "user", "ADDRESS", "whose mailbox (default: CHASQUI_USER or the alias 'me')"}, {0}};
 
 /* What a report says, in a line. */
@@ -34,8 +35,9 @@ static const char *find_subject(const char *mailbox, const json_t *row, struct a
     if (strcmp(out_text(row, "kind"), "damaged") == 0)
         return arena_printf(arena, "(damaged: %s)", out_text(row, "damage"));
     uint64_t number = (uint64_t)out_integer(row, "entry");
-    struct span beginning = out_integer(row, "size") > 0 ? entry_peek(mailbox, number, HEADING_OCTETS, arena)
-                                                         : (struct span){NULL, 0};
+    struct span beginning = out_integer(row, "size") > 0
+                                ? entry_peek(mailbox, number, MHS_CONTENT, HEADING_OCTETS, arena)
+                                : (struct span){NULL, 0};
     if (!beginning.data || !ipm_read_heading(beginning, arena, &heading, NULL))
         return beginning.len > 0 && beginning.data[0] == 0xA1 ? "(notification)"
                                                               : "(no interpersonal message)";
@@ -57,7 +59,7 @@ static void complete(void *context, const json_t *rows) {
         arena_reset(&listing->arena);
         json_object_set_new(row, "subject",
                             json_string(find_subject(listing->mailbox, row, &listing->arena)));
-        if (mhs_settings.json)
+        if (command_settings.json)
             continue;
         json_object_set_new(row, "new", json_string(json_is_true(json_object_get(row, "seen")) ? "" : "*"));
         json_object_set_new(row, "shown-size",
@@ -71,7 +73,68 @@ struct wish {
     bool unseen, mailboxes;
 };
 
-static enum mhs_exit list(const char *mailbox, const struct wish *wish) {
+/* ---- rows ---- */
+
+static json_t *text_or_null(const char *text) {
+    return text ? json_string(text) : json_null();
+}
+
+static json_t *time_or_null(int64_t seconds) {
+    char text[21];
+    return seconds ? json_string(clock_format(seconds, text)) : json_null();
+}
+
+static json_t *damaged_row(const struct mhs_entry *entry) {
+    return json_pack("{s:I, s:s, s:o, s:o, s:b, s:b}", "entry", (json_int_t)entry->number, "kind", "damaged",
+                     "damage", text_or_null(entry->damage), "arrival", time_or_null(entry->arrival), "seen",
+                     entry->seen, "notified", entry->notified);
+}
+
+static json_t *row_of(const struct mhs_entry *entry) {
+    static const char *const priorities[] = {"normal", "non-urgent", "urgent"};
+    bool report = entry->kind == MHS_REPORT;
+    if (entry->kind == MHS_DAMAGED)
+        return damaged_row(entry);
+    json_t *row = json_pack(
+        "{s:I, s:s, s:o, s:o, s:o, s:o, s:I, s:o, s:o, s:s, s:b, s:b}", "entry", (json_int_t)entry->number,
+        "kind", report ? "report" : "message", "mts-identifier", text_or_null(entry->identifier),
+        "originator", text_or_null(entry->originator), "arrival", time_or_null(entry->arrival), "submitted",
+        time_or_null(entry->submitted), "size", (json_int_t)entry->size, "content-type",
+        text_or_null(entry->content_type), "content-identifier", text_or_null(entry->content_identifier),
+        "priority", priorities[entry->priority], "seen", entry->seen, "notified", entry->notified);
+    if (report) {
+        json_object_set_new(row, "delivered", json_integer((json_int_t)entry->delivered));
+        json_object_set_new(row, "non-delivered", json_integer((json_int_t)entry->non_delivered));
+    }
+    return row;
+}
+
+static bool add_row(void *context, const struct mhs_entry *entry) {
+    return json_array_append_new(context, row_of(entry)) == 0;
+}
+
+struct question {
+    const char *mailbox;
+    bool unseen;
+};
+
+static enum command_status ask_entries(void *context, int64_t most, int64_t after, json_t **answer) {
+    const struct question *question = context;
+    const struct mhs_list list = {question->mailbox, (uint64_t)after, (uint64_t)most, question->unseen};
+    uint64_t more = 0;
+    json_t *rows = json_array();
+    enum mhs_code code = mhs_list(daemon_session(), &list, add_row, rows, &more);
+    *answer = json_pack("{s:o, s:I}", "entries", rows, "cursor", (json_int_t)more);
+    if (code == MHS_OK)
+        return COMMAND_OK;
+    json_decref(*answer);
+    return code == MHS_STOPPED ? (enum command_status)command_fail(COMMAND_FAILED, "no memory")
+                               : daemon_failed(code);
+}
+
+/* ---- list ---- */
+
+static enum command_status list(const char *mailbox, const struct wish *wish) {
     static const struct out_column columns[] = {{"ENTRY", "entry", true},
                                                 {"NEW", "new", false},
                                                 {"ARRIVAL", "arrival", false},
@@ -91,11 +154,9 @@ static enum mhs_exit list(const char *mailbox, const struct wish *wish) {
                           .after = wish->after,
                           .complete = complete,
                           .context = &listing};
-    json_t *request = json_pack("{s:s, s:s}", "operation", "mailbox-list", "mailbox", mailbox);
-    if (wish->unseen)
-        json_object_set_new(request, "unseen", json_true());
+    struct question question = {mailbox, wish->unseen};
     arena_init(&listing.arena, ARENA_MAX);
-    enum mhs_exit status = pages_show(request, &pages);
+    enum command_status status = pages_show_by(&pages, ask_entries, &question);
     arena_free(&listing.arena);
     return status;
 }
@@ -122,36 +183,52 @@ static void print_mailboxes(const json_t *answer) {
     out_table(json_object_get(answer, "mailboxes"), columns);
 }
 
-static enum mhs_exit list_mailboxes(void) {
-    return mhs_ask(json_pack("{s:s}", "operation", "mailboxes"), print_mailboxes);
+static bool add_mailbox(void *context, const struct mhs_mailbox *mailbox) {
+    json_t *quota = mailbox->quota ? json_integer((json_int_t)mailbox->quota) : json_null();
+    json_t *row = json_pack("{s:I, s:I, s:I, s:o, s:s}", "entries", (json_int_t)mailbox->entries, "unseen",
+                            (json_int_t)mailbox->unseen, "octets", (json_int_t)mailbox->octets, "quota",
+                            quota, "mailbox", mailbox->address);
+    return json_array_append_new(context, row) == 0;
 }
 
-/* Reads the command line. Returns MHS_OK to go on; else `*done` is set and the exit code returned. */
-static int read_wish(struct wish *wish, const struct mhs_usage *usage, int argc, char **argv, bool *done) {
-    struct mhs_line line;
+static enum command_status list_mailboxes(void) {
+    json_t *rows = json_array(), *answer = json_pack("{s:o}", "mailboxes", rows);
+    enum mhs_code code = mhs_mailboxes(daemon_session(), add_mailbox, rows);
+    if (code == MHS_OK && command_settings.json)
+        out_json(answer);
+    else if (code == MHS_OK)
+        print_mailboxes(answer);
+    json_decref(answer);
+    return code == MHS_OK ? COMMAND_OK : daemon_failed(code);
+}
+
+/* Reads the command line. Returns COMMAND_OK to go on; else `*done` is set and the exit code returned. */
+static int read_wish(struct wish *wish, const struct command_usage *usage, int argc, char **argv,
+                     bool *done) {
+    struct command_line line;
     const char *value;
     int id;
     *done = true;
-    mhs_line_init(&line, usage, argc, argv);
-    while ((id = mhs_line_next(&line, &value)) > 0) {
+    command_line_init(&line, usage, argc, argv);
+    while ((id = command_line_next(&line, &value)) > 0) {
         if (id == 'u')
             wish->user = value;
         wish->unseen |= id == 'n' || id == UNREAD;
         wish->mailboxes |= id == 'm';
         if ((id == 'l' && !pages_number(usage, "limit", value, &wish->limit)) ||
             (id == 'a' && !pages_number(usage, "after", value, &wish->after)))
-            return MHS_USAGE;
+            return COMMAND_USAGE;
     }
-    if (id == MHS_LINE_STOP)
+    if (id == COMMAND_LINE_STOP)
         return line.status;
-    if (mhs_line_operand(&line))
-        return mhs_usage_error(usage, "no operand is wanted");
+    if (command_line_operand(&line))
+        return command_usage_error(usage, "no operand is wanted");
     *done = false;
-    return MHS_OK;
+    return COMMAND_OK;
 }
 
 int cmd_list(int argc, char **argv) {
-    static const struct mhs_option options[] = {
+    static const struct command_option options[] = {
         {'u', "user", "ADDRESS", "whose mailbox (default: CHASQUI_USER or the alias 'me')"},
         {'n', "new", NULL, "only what was not read yet"},
         {UNREAD, "unread", NULL, "the same"},
@@ -159,8 +236,8 @@ int cmd_list(int argc, char **argv) {
         {'a', "after", "ENTRY", "only entries after this one"},
         {'m', "mailboxes", NULL, "list the mailboxes that you may use"},
         {0}};
-    static const struct mhs_usage usage = {"list", NULL, "Lists the messages and reports in a mailbox.", NULL,
-                                           options};
+    static const struct command_usage usage = {"list", NULL, "Lists the messages and reports in a mailbox.",
+                                               NULL, options};
     struct wish wish = {0};
     struct arena arena;
     bool done;
@@ -171,65 +248,61 @@ int cmd_list(int argc, char **argv) {
         return list_mailboxes();
     arena_init(&arena, ARENA_MAX);
     const char *mailbox = address_mailbox(wish.user, &arena);
-    status = mailbox ? (int)list(mailbox, &wish) : MHS_USAGE;
+    status = mailbox ? (int)list(mailbox, &wish) : COMMAND_USAGE;
     arena_free(&arena);
     return status;
 }
 
 static int delete_entry(const char *mailbox, const char *operand, json_t *deleted) {
     uint64_t number = entry_number(operand);
-    json_t *answer;
     if (!number)
-        return MHS_USAGE;
-    int status = mhs_request(json_pack("{s:s, s:s, s:I}", "operation", "mailbox-delete", "mailbox", mailbox,
-                                       "entry", (json_int_t)number),
-                             &answer);
-    if (status != MHS_OK)
-        return status;
+        return COMMAND_USAGE;
+    enum mhs_code code = mhs_delete(daemon_session(), mailbox, number);
+    if (code != MHS_OK)
+        return daemon_failed(code);
     json_array_append_new(deleted, json_integer((json_int_t)number));
-    if (!mhs_settings.json)
+    if (!command_settings.json)
         printf("entry %s deleted\n", operand);
-    json_decref(answer);
-    return MHS_OK;
+    return COMMAND_OK;
 }
 
 /* The operands that are left. With --json one object tells of those that were deleted, also when one could
  * not be. */
-static int delete_entries(struct mhs_line *line, const char *operand, const char *mailbox) {
+static int delete_entries(struct command_line *line, const char *operand, const char *mailbox) {
     json_t *deleted = json_array();
-    int status = MHS_OK;
-    if (mhs_settings.json)
+    int status = COMMAND_OK;
+    if (command_settings.json)
         out_stream_begin("deleted");
-    for (; operand && status == MHS_OK; operand = mhs_line_operand(line)) {
+    for (; operand && status == COMMAND_OK; operand = command_line_operand(line)) {
         status = delete_entry(mailbox, operand, deleted);
-        if (mhs_settings.json && status == MHS_OK)
+        if (command_settings.json && status == COMMAND_OK)
             out_stream_rows(deleted);
         json_array_clear(deleted);
     }
-    if (mhs_settings.json && status == MHS_OK)
+    if (command_settings.json && status == COMMAND_OK)
         out_stream_end(NULL);
     json_decref(deleted);
     return status;
 }
 
 int cmd_delete(int argc, char **argv) {
-    static const struct mhs_usage usage = {"delete", "ENTRY...", "Deletes entries of a mailbox.", NULL,
-                                           user_option};
-    struct mhs_line line;
+    static const struct command_usage usage = {"delete", "ENTRY...", "Deletes entries of a mailbox.", NULL,
+                                               user_option};
+    struct command_line line;
     struct arena arena;
     const char *value, *user = NULL;
     int id;
-    mhs_line_init(&line, &usage, argc, argv);
-    while ((id = mhs_line_next(&line, &value)) > 0)
+    command_line_init(&line, &usage, argc, argv);
+    while ((id = command_line_next(&line, &value)) > 0)
         user = value;
-    if (id == MHS_LINE_STOP)
+    if (id == COMMAND_LINE_STOP)
         return line.status;
-    const char *operand = mhs_line_operand(&line);
+    const char *operand = command_line_operand(&line);
     if (!operand)
-        return mhs_usage_error(&usage, "ENTRY is missing");
+        return command_usage_error(&usage, "ENTRY is missing");
     arena_init(&arena, ARENA_MAX);
     const char *mailbox = address_mailbox(user, &arena);
-    int status = mailbox ? delete_entries(&line, operand, mailbox) : MHS_USAGE;
+    int status = mailbox ? delete_entries(&line, operand, mailbox) : COMMAND_USAGE;
     arena_free(&arena);
     return status;
 }

@@ -12,7 +12,7 @@
 
 static int cmd_completion(int argc, char **argv);
 
-static const struct mhs_command commands[] = {
+static const struct command commands[] = {
     {"send", cmd_send, "submit a message", "Messages"},
     {"probe", cmd_probe, "ask whether a message could be delivered"},
     {"list", cmd_list, "list the messages and reports in a mailbox"},
@@ -43,8 +43,8 @@ static int cmd_completion(int argc, char **argv) {
     return completion(commands, argc, argv);
 }
 
-static const struct mhs_command *find_command(const char *name) {
-    for (const struct mhs_command *command = commands; command->name; command++)
+static const struct command *find_command(const char *name) {
+    for (const struct command *command = commands; command->name; command++)
         if (strcmp(command->name, name) == 0)
             return command;
     return NULL;
@@ -53,7 +53,7 @@ static const struct mhs_command *find_command(const char *name) {
 static void print_overview(FILE *out) {
     fprintf(out, "Usage: mhs [--json] [--wide] [--socket PATH] COMMAND [OPTION]... [OPERAND]...\n\n"
                  "The command line of the Chasqui message handling system.\n");
-    for (const struct mhs_command *command = commands; command->name; command++) {
+    for (const struct command *command = commands; command->name; command++) {
         if (command->group)
             fprintf(out, "\n%s:\n", command->group);
         fprintf(out, "  %-10s %s\n", command->name, command->summary);
@@ -62,17 +62,17 @@ static void print_overview(FILE *out) {
 }
 
 static int unknown_command(const char *name) {
-    mhs_fail(MHS_USAGE, "there is no command '%s'", name);
+    command_fail(COMMAND_USAGE, "there is no command '%s'", name);
     fprintf(stderr, "Try: mhs --help\n");
-    return MHS_USAGE;
+    return COMMAND_USAGE;
 }
 
 int cmd_help(int argc, char **argv) {
     if (argc < 2) {
         print_overview(stdout);
-        return MHS_OK;
+        return COMMAND_OK;
     }
-    const struct mhs_command *command = find_command(argv[1]);
+    const struct command *command = find_command(argv[1]);
     if (!command || command->run == cmd_help)
         return command ? cmd_help(1, argv) : unknown_command(argv[1]);
     char *help[] = {argv[1], (char[]){"--help"}, NULL};
@@ -84,13 +84,13 @@ int cmd_help(int argc, char **argv) {
 static int read_globals(int argc, char **argv, int *status) {
     for (int i = 1; i < argc; i++) {
         if (strcmp(argv[i], "--json") == 0) {
-            mhs_settings.json = true;
+            command_settings.json = true;
         } else if (strcmp(argv[i], "--wide") == 0) {
-            mhs_settings.wide = true;
+            command_settings.wide = true;
         } else if (strcmp(argv[i], "--socket") == 0 && i + 1 < argc) {
-            mhs_settings.socket = argv[++i];
+            command_settings.socket = argv[++i];
         } else if (strncmp(argv[i], "--socket=", 9) == 0) {
-            mhs_settings.socket = argv[i] + 9;
+            command_settings.socket = argv[i] + 9;
         } else if (strcmp(argv[i], "--version") == 0) {
             printf("mhs (Chasqui) %s\n", CHASQUI_VERSION);
             return 0;
@@ -98,14 +98,14 @@ static int read_globals(int argc, char **argv, int *status) {
             print_overview(stdout);
             return 0;
         } else if (argv[i][0] == '-') {
-            *status = mhs_fail(MHS_USAGE, "unknown option '%s'", argv[i]);
+            *status = command_fail(COMMAND_USAGE, "unknown option '%s'", argv[i]);
             fprintf(stderr, "Try: mhs --help\n");
             return 0;
         } else {
             return i;
         }
     }
-    *status = mhs_fail(MHS_USAGE, "give a command");
+    *status = command_fail(COMMAND_USAGE, "give a command");
     print_overview(stderr);
     return 0;
 }
@@ -121,18 +121,18 @@ static bool asks_for_json(int argc, char **argv) {
 int main(int argc, char **argv) {
     setlocale(LC_ALL, "");
     ber_utctime_set_now(clock_now_us() / 1000000);
-    mhs_settings.json = asks_for_json(argc, argv);
-    mhs_settings.socket = getenv("CHASQUI_SOCKET");
-    int status = MHS_OK;
+    command_settings.json = asks_for_json(argc, argv);
+    command_settings.socket = getenv("CHASQUI_SOCKET");
+    int status = COMMAND_OK;
     int at = read_globals(argc, argv, &status);
     if (!at)
         return status;
-    const struct mhs_command *command = find_command(argv[at]);
+    const struct command *command = find_command(argv[at]);
     status = command ? command->run(argc - at, argv + at) : unknown_command(argv[at]);
-    mhs_daemon_close();
+    daemon_close();
     if (fflush(stdout) != 0 || ferror(stdout)) {
         fprintf(stderr, "mhs: the output can't be written\n");
-        return status ? status : MHS_FAILED;
+        return status ? status : COMMAND_FAILED;
     }
     return status;
 }

@@ -46,13 +46,13 @@ static void print_status(const json_t *answer) {
 }
 
 int cmd_status(int argc, char **argv) {
-    static const struct mhs_usage usage = {"status", NULL, "Shows how the MTA and its peers are.", NULL,
-                                           NULL};
-    struct mhs_line line;
-    mhs_line_init(&line, &usage, argc, argv);
-    if (mhs_line_operands(&line, 0, 0, NULL) < 0)
+    static const struct command_usage usage = {"status", NULL, "Shows how the MTA and its peers are.", NULL,
+                                               NULL};
+    struct command_line line;
+    command_line_init(&line, &usage, argc, argv);
+    if (command_line_operands(&line, 0, 0, NULL) < 0)
         return line.status;
-    return mhs_ask(json_pack("{s:s}", "operation", "status"), print_status);
+    return daemon_ask(json_pack("{s:s}", "operation", "status"), print_status);
 }
 
 static void print_ping(const json_t *answer) {
@@ -76,23 +76,23 @@ static void print_ping(const json_t *answer) {
 }
 
 int cmd_ping(int argc, char **argv) {
-    static const struct mhs_usage usage = {
+    static const struct command_usage usage = {
         "ping", "PEER", "Associates with a peer, binds and releases; no message is sent.",
         "When it fails, the layer and the parameter that did not match are named.", NULL};
-    struct mhs_line line;
+    struct command_line line;
     const char *peer;
-    mhs_line_init(&line, &usage, argc, argv);
-    if (mhs_line_operands(&line, 1, 1, &peer) < 0)
+    command_line_init(&line, &usage, argc, argv);
+    if (command_line_operands(&line, 1, 1, &peer) < 0)
         return line.status;
     json_t *answer;
-    int status = mhs_request(json_pack("{s:s, s:s}", "operation", "ping", "peer", peer), &answer);
-    if (status != MHS_OK)
+    int status = daemon_request(json_pack("{s:s, s:s}", "operation", "ping", "peer", peer), &answer);
+    if (status != COMMAND_OK)
         return status;
-    if (mhs_settings.json)
+    if (command_settings.json)
         out_json(answer);
     else
         print_ping(answer);
-    status = json_is_true(json_object_get(answer, "ok")) ? MHS_OK : MHS_NO;
+    status = json_is_true(json_object_get(answer, "ok")) ? COMMAND_OK : COMMAND_NO;
     json_decref(answer);
     return status;
 }

@@ -73,27 +73,27 @@ static void print_peer(const json_t *answer) {
 }
 
 static int peer_list(int argc, char **argv) {
-    static const struct mhs_usage usage = {
+    static const struct command_usage usage = {
         "peer list", NULL, "Lists the neighbour MTAs.",
         "IN and OUT are associations; RCVD and SENT messages since the daemon started; OLDEST is the age "
         "of what waits longest, OK how long ago the peer last took, gave or answered something.",
         NULL};
-    struct mhs_line line;
-    mhs_line_init(&line, &usage, argc, argv);
-    if (mhs_line_operands(&line, 0, 0, NULL) < 0)
+    struct command_line line;
+    command_line_init(&line, &usage, argc, argv);
+    if (command_line_operands(&line, 0, 0, NULL) < 0)
         return line.status;
-    return mhs_ask(json_pack("{s:s}", "operation", "peer-status"), print_list);
+    return daemon_ask(json_pack("{s:s}", "operation", "peer-status"), print_list);
 }
 
 static int peer_show(int argc, char **argv) {
-    static const struct mhs_usage usage = {"peer show", "PEER", "Shows all that is known of one peer.", NULL,
-                                           NULL};
-    struct mhs_line line;
+    static const struct command_usage usage = {"peer show", "PEER", "Shows all that is known of one peer.",
+                                               NULL, NULL};
+    struct command_line line;
     const char *peer;
-    mhs_line_init(&line, &usage, argc, argv);
-    if (mhs_line_operands(&line, 1, 1, &peer) < 0)
+    command_line_init(&line, &usage, argc, argv);
+    if (command_line_operands(&line, 1, 1, &peer) < 0)
         return line.status;
-    return mhs_ask(json_pack("{s:s, s:s}", "operation", "peer-status", "peer", peer), print_peer);
+    return daemon_ask(json_pack("{s:s, s:s}", "operation", "peer-status", "peer", peer), print_peer);
 }
 
 static void print_done(const json_t *answer) {
@@ -120,26 +120,26 @@ static const struct change changes[] = {
 };
 
 static int peer_change(const struct change *change, int argc, char **argv) {
-    static const struct mhs_option options[] = {{'r', "reason", "TEXT", "why; the log and the store keep it"},
-                                                {0}};
+    static const struct command_option options[] = {
+        {'r', "reason", "TEXT", "why; the log and the store keep it"}, {0}};
     char name[32];
     const char *value, *reason = NULL;
     int id;
     snprintf(name, sizeof name, "peer %s", change->name);
-    const struct mhs_usage usage = {name, "PEER", change->summary, NULL,
-                                    change->wants_reason ? options : NULL};
-    struct mhs_line line;
-    mhs_line_init(&line, &usage, argc, argv);
-    while ((id = mhs_line_next(&line, &value)) > 0)
+    const struct command_usage usage = {name, "PEER", change->summary, NULL,
+                                        change->wants_reason ? options : NULL};
+    struct command_line line;
+    command_line_init(&line, &usage, argc, argv);
+    while ((id = command_line_next(&line, &value)) > 0)
         reason = value;
-    if (id == MHS_LINE_STOP)
+    if (id == COMMAND_LINE_STOP)
         return line.status;
-    const char *peer = mhs_line_operand(&line);
-    if (!peer || mhs_line_operand(&line))
-        return mhs_usage_error(&usage, "give one PEER; 'mhs peer list' shows them");
+    const char *peer = command_line_operand(&line);
+    if (!peer || command_line_operand(&line))
+        return command_usage_error(&usage, "give one PEER; 'mhs peer list' shows them");
     if (change->wants_reason && !reason)
-        return mhs_usage_error(&usage, "say why: give --reason");
-    return mhs_ask(
+        return command_usage_error(&usage, "say why: give --reason");
+    return daemon_ask(
         json_pack("{s:s, s:s, s:s*}", "operation", change->operation, "peer", peer, "reason", reason),
         change->print);
 }
@@ -153,11 +153,11 @@ static int peer_change_named(int argc, char **argv) {
 
 int cmd_peer(int argc, char **argv) {
     enum { CHANGE_COUNT = sizeof changes / sizeof *changes };
-    struct mhs_subcommand commands[CHANGE_COUNT + 4] = {{"list", peer_list, "list them"},
-                                                        {"show", peer_show, "show all that is known of one"}};
+    struct subcommand commands[CHANGE_COUNT + 4] = {{"list", peer_list, "list them"},
+                                                    {"show", peer_show, "show all that is known of one"}};
     for (size_t i = 0; i < CHANGE_COUNT; i++)
-        commands[2 + i] = (struct mhs_subcommand){changes[i].name, peer_change_named, changes[i].summary};
-    commands[2 + CHANGE_COUNT] = (struct mhs_subcommand){
-        "reroute", queue_reroute, "What waits for it goes where the rules send it now."};
-    return mhs_subcommands("peer", "The neighbour MTAs.", commands, argc, argv);
+        commands[2 + i] = (struct subcommand){changes[i].name, peer_change_named, changes[i].summary};
+    commands[2 + CHANGE_COUNT] =
+        (struct subcommand){"reroute", queue_reroute, "What waits for it goes where the rules send it now."};
+    return command_run_subcommand("peer", "The neighbour MTAs.", commands, argc, argv);
 }

@@ -41,7 +41,7 @@ enum {
         FILTER_OLDER, "older-than", "SECONDS", "only what arrived before so many seconds"                    \
     }
 
-static const struct mhs_option list_options[] = {
+static const struct command_option list_options[] = {
     FILTERS,
     {OPTION_LIMIT, "limit", "COUNT", "at most so many (all)"},
     {OPTION_AFTER, "after", "ID", "only copies with an ID above this one"},
@@ -55,11 +55,11 @@ static const struct mhs_option list_options[] = {
 #define TWICE                                                                                                \
     { OPTION_TWICE, "may-arrive-twice", NULL, "also a copy in doubt, which may have arrived already" }
 
-static const struct mhs_option change_options[] = {CHANGES, {0}};
+static const struct command_option change_options[] = {CHANGES, {0}};
 
-static const struct mhs_option end_options[] = {CHANGES, TWICE, {0}};
+static const struct command_option end_options[] = {CHANGES, TWICE, {0}};
 
-static const struct mhs_option redirect_options[] = {
+static const struct command_option redirect_options[] = {
     {OPTION_ADDRESS, "address", "ADDRESS", "to this address instead of by another peer"},
     {OPTION_ANEW, "anew", NULL, "where a message that came now would go"},
     {OPTION_FORCE, "force", NULL, "also what would loop"},
@@ -76,13 +76,13 @@ static const char *text_member(int id) {
     return id == OPTION_REASON ? "reason" : id == OPTION_ADDRESS ? "address" : filter_member(id);
 }
 
-/* Takes one option into the request. Returns MHS_OK or the exit code for a wrong value. */
-static int take_option(const struct mhs_usage *usage, json_t *request, int id, const char *value) {
+/* Takes one option into the request. Returns COMMAND_OK or the exit code for a wrong value. */
+static int take_option(const struct command_usage *usage, json_t *request, int id, const char *value) {
     int64_t number;
     if (id == OPTION_ALL || (id >= FILTER_HOP && id <= FILTER_OLDER))
         json_object_set_new(request, "all", json_true());
     if (id == OPTION_ALL)
-        return MHS_OK;
+        return COMMAND_OK;
     if (id == OPTION_TWICE || id == OPTION_FORCE || id == OPTION_ANEW || id == OPTION_YES)
         return json_object_set_new(request,
                                    id == OPTION_TWICE   ? "may-arrive-twice"
@@ -92,28 +92,28 @@ static int take_option(const struct mhs_usage *usage, json_t *request, int id, c
                                    json_true());
     bool address = id == FILTER_ORIGINATOR || id == FILTER_RECIPIENT || id == OPTION_ADDRESS;
     if (address && !(value = aliases_resolve(value)))
-        return MHS_USAGE;
+        return COMMAND_USAGE;
     if (text_member(id))
         return json_object_set_new(request, text_member(id), json_string(value)) == 0
-                   ? MHS_OK
-                   : mhs_usage_error(usage, "--%s: '%s' is no UTF-8", text_member(id), value);
+                   ? COMMAND_OK
+                   : command_usage_error(usage, "--%s: '%s' is no UTF-8", text_member(id), value);
     const char *name = id == OPTION_LIMIT ? "limit" : id == OPTION_AFTER ? "after" : "older-than";
     if (!pages_number(usage, name, value, &number))
-        return MHS_USAGE;
+        return COMMAND_USAGE;
     return json_object_set_new(request, name, json_integer(number));
 }
 
 /* Reads all options into `request`; false when the command is to end with `*status`. */
-static bool read_options(struct mhs_line *line, json_t *request, int *status) {
+static bool read_options(struct command_line *line, json_t *request, int *status) {
     const char *value;
     int id;
-    while ((id = mhs_line_next(line, &value)) > 0) {
+    while ((id = command_line_next(line, &value)) > 0) {
         *status = take_option(line->usage, request, id, value);
-        if (*status != MHS_OK)
+        if (*status != COMMAND_OK)
             return false;
     }
-    *status = id == MHS_LINE_STOP ? (int)line->status : MHS_OK;
-    return id != MHS_LINE_STOP;
+    *status = id == COMMAND_LINE_STOP ? (int)line->status : COMMAND_OK;
+    return id != COMMAND_LINE_STOP;
 }
 
 /* Into `out`, which holds 24 octets: `in 5 min`, or `now`. */
@@ -163,7 +163,7 @@ static void dress(void *context, const json_t *rows) {
     char text[24];
     (void)context;
     json_array_foreach(rows, i, row) {
-        if (mhs_settings.json)
+        if (command_settings.json)
             return;
         set_state(row);
         set_recipient(row);
@@ -177,7 +177,7 @@ static void dress(void *context, const json_t *rows) {
 }
 
 static int queue_list(int argc, char **argv) {
-    static const struct mhs_usage usage = {
+    static const struct command_usage usage = {
         "queue list", NULL, "Lists the copies that wait to be transferred or delivered.",
         "The next try of a copy that backs off is its own or its peer's, whichever is later. The "
         "cause is why its last try failed, why its peer can't be reached, or why it is held.",
@@ -191,17 +191,17 @@ static int queue_list(int argc, char **argv) {
                                                 {"NEXT TRY", "shown-next-try", false, TABLE_WHOLE},
                                                 {"CAUSE", "last-error", false, TABLE_CUT_END},
                                                 {NULL, NULL, false, TABLE_WHOLE}};
-    struct mhs_line line;
-    mhs_line_init(&line, &usage, argc, argv);
+    struct command_line line;
+    command_line_init(&line, &usage, argc, argv);
     json_t *request = json_pack("{s:s}", "operation", "queue-list");
-    int status = MHS_FAILED;
+    int status = COMMAND_FAILED;
     if (!request || !read_options(&line, request, &status)) {
         json_decref(request);
         return status;
     }
-    if (mhs_line_operand(&line)) {
+    if (command_line_operand(&line)) {
         json_decref(request);
-        return mhs_usage_error(&usage, "no operand is wanted");
+        return command_usage_error(&usage, "no operand is wanted");
     }
     struct pages pages = {.array = "entries",
                           .columns = columns,
@@ -245,16 +245,17 @@ static void print_entry(const json_t *entry) {
 }
 
 static int queue_show(int argc, char **argv) {
-    static const struct mhs_usage usage = {
+    static const struct command_usage usage = {
         "queue show", "ID", "Shows one copy with its recipients, trace and history.", NULL, NULL};
-    struct mhs_line line;
+    struct command_line line;
     const char *operand;
-    mhs_line_init(&line, &usage, argc, argv);
-    if (mhs_line_operands(&line, 1, 1, &operand) < 0)
+    command_line_init(&line, &usage, argc, argv);
+    if (command_line_operands(&line, 1, 1, &operand) < 0)
         return line.status;
     if (!read_id(operand))
-        return mhs_usage_error(&usage, "'%s' is no ID; 'mhs queue list' shows them", operand);
-    return mhs_ask(json_pack("{s:s, s:I}", "operation", "queue-show", "id", read_id(operand)), print_entry);
+        return command_usage_error(&usage, "'%s' is no ID; 'mhs queue list' shows them", operand);
+    return daemon_ask(json_pack("{s:s, s:I}", "operation", "queue-show", "id", read_id(operand)),
+                      print_entry);
 }
 
 /* What a change does, for the help and for the line that says what was done. */
@@ -279,32 +280,32 @@ static const struct change changes[] = {
 };
 
 /* The ID and, for redirect, the peer; or --all or filters. */
-static int take_operands(struct mhs_line *line, const struct change *change, json_t *request) {
+static int take_operands(struct command_line *line, const struct change *change, json_t *request) {
     if (!json_object_get(request, "all")) {
-        const char *text = mhs_line_operand(line);
+        const char *text = command_line_operand(line);
         if (!read_id(text))
-            return text ? mhs_usage_error(line->usage, "'%s' is no ID; 'mhs queue list' shows them", text)
-                        : mhs_usage_error(line->usage, "ID is missing; 'mhs queue list' shows them");
+            return text ? command_usage_error(line->usage, "'%s' is no ID; 'mhs queue list' shows them", text)
+                        : command_usage_error(line->usage, "ID is missing; 'mhs queue list' shows them");
         json_object_set_new(request, "id", json_integer(read_id(text)));
     }
     if (strcmp(change->name, "redirect") == 0 && !json_object_get(request, "address") &&
         !json_object_get(request, "anew")) {
-        const char *peer = mhs_line_operand(line);
+        const char *peer = command_line_operand(line);
         if (!peer)
-            return mhs_usage_error(line->usage, "PEER is missing; or give --address or --anew");
+            return command_usage_error(line->usage, "PEER is missing; or give --address or --anew");
         json_object_set_new(request, "by-peer", json_string(peer));
     }
-    const char *extra = mhs_line_operand(line);
-    return extra ? mhs_usage_error(line->usage, "'%s' is one too many", extra) : MHS_OK;
+    const char *extra = command_line_operand(line);
+    return extra ? command_usage_error(line->usage, "'%s' is one too many", extra) : COMMAND_OK;
 }
 
-static int take_reason(const struct mhs_usage *usage, const struct change *change, json_t *request) {
+static int take_reason(const struct command_usage *usage, const struct change *change, json_t *request) {
     if (json_object_get(request, "reason"))
-        return MHS_OK;
+        return COMMAND_OK;
     if (change->ends || json_object_get(request, "all"))
-        return mhs_usage_error(usage, "say why: give --reason; it is recorded in the message's history");
+        return command_usage_error(usage, "say why: give --reason; it is recorded in the message's history");
     json_object_set_new(request, "reason", json_string("by mhs queue"));
-    return MHS_OK;
+    return COMMAND_OK;
 }
 
 struct tally {
@@ -312,14 +313,14 @@ struct tally {
 };
 
 /* The daemon changes, or counts, a part of a long queue at a time. */
-static enum mhs_exit change_parts(const json_t *wanted, struct tally *tally) {
+static enum command_status change_parts(const json_t *wanted, struct tally *tally) {
     json_t *request = json_deep_copy(wanted);
     json_int_t cursor;
-    enum mhs_exit status;
+    enum command_status status;
     do {
         json_t *answer;
-        status = mhs_request(json_deep_copy(request), &answer);
-        if (status != MHS_OK)
+        status = daemon_request(json_deep_copy(request), &answer);
+        if (status != COMMAND_OK)
             break;
         tally->changed += out_integer(answer, "changed");
         tally->skipped += out_integer(answer, "skipped");
@@ -342,31 +343,33 @@ static bool says_yes(json_int_t count, const char *done) {
 
 /* Counts what the filters choose, and asks. What comes into the queue later is not meant: the copies that
  * take the place of redirected ones, for instance. */
-static int confirm(const struct mhs_usage *usage, const struct change *change, json_t *request, bool yes) {
+static int confirm(const struct command_usage *usage, const struct change *change, json_t *request,
+                   bool yes) {
     struct tally tally = {0};
     json_object_set_new(request, "count", json_true());
-    enum mhs_exit status = change_parts(request, &tally);
+    enum command_status status = change_parts(request, &tally);
     json_object_del(request, "count");
-    if (status != MHS_OK)
+    if (status != COMMAND_OK)
         return status;
     json_object_set_new(request, "until", json_integer(tally.last ? tally.last : 1));
     if (yes || !tally.changed)
-        return MHS_OK;
+        return COMMAND_OK;
     if (!isatty(STDIN_FILENO))
-        return mhs_usage_error(usage,
-                               "%" JSON_INTEGER_FORMAT " fit: give --yes to change them without being asked",
-                               tally.changed);
-    return says_yes(tally.changed, change->done) ? MHS_OK : mhs_fail(MHS_NO, "nothing was changed");
+        return command_usage_error(
+            usage, "%" JSON_INTEGER_FORMAT " fit: give --yes to change them without being asked",
+            tally.changed);
+    return says_yes(tally.changed, change->done) ? COMMAND_OK
+                                                 : command_fail(COMMAND_NO, "nothing was changed");
 }
 
 static int make_change(const struct change *change, const json_t *request) {
     struct tally tally = {0};
-    enum mhs_exit status = change_parts(request, &tally);
-    if (status != MHS_OK && tally.changed + tally.skipped > 0)
+    enum command_status status = change_parts(request, &tally);
+    if (status != COMMAND_OK && tally.changed + tally.skipped > 0)
         fprintf(stderr, "mhs: before that, %" JSON_INTEGER_FORMAT " were %s\n", tally.changed, change->done);
-    if (status != MHS_OK)
+    if (status != COMMAND_OK)
         return status;
-    if (mhs_settings.json) {
+    if (command_settings.json) {
         json_t *answer = json_pack("{s:I, s:I}", "changed", tally.changed, "skipped", tally.skipped);
         out_json(answer);
         json_decref(answer);
@@ -374,14 +377,14 @@ static int make_change(const struct change *change, const json_t *request) {
         printf("%" JSON_INTEGER_FORMAT " %s, %" JSON_INTEGER_FORMAT " left alone\n", tally.changed,
                change->done, tally.skipped);
     }
-    return tally.changed > 0 ? MHS_OK : MHS_NO;
+    return tally.changed > 0 ? COMMAND_OK : COMMAND_NO;
 }
 
 static int queue_change(const struct change *change, int argc, char **argv) {
     char name[32];
     bool redirects = strcmp(change->name, "redirect") == 0;
     snprintf(name, sizeof name, "queue %s", change->name);
-    const struct mhs_usage usage = {
+    const struct command_usage usage = {
         name, change->operands, change->summary,
         change->ends
             ? "The ID is that of 'mhs queue list'. What is under way is left alone, and what is in doubt "
@@ -393,52 +396,52 @@ static int queue_change(const struct change *change, int argc, char **argv) {
         redirects      ? redirect_options
         : change->ends ? end_options
                        : change_options};
-    struct mhs_line line;
-    mhs_line_init(&line, &usage, argc, argv);
+    struct command_line line;
+    command_line_init(&line, &usage, argc, argv);
     json_t *request = json_pack("{s:s}", "operation", change->operation);
-    int status = MHS_FAILED;
+    int status = COMMAND_FAILED;
     bool go_on = request && read_options(&line, request, &status);
     if (go_on)
         status = take_operands(&line, change, request);
-    if (go_on && status == MHS_OK)
+    if (go_on && status == COMMAND_OK)
         status = take_reason(&usage, change, request);
     bool yes = json_object_get(request, "yes") != NULL;
     json_object_del(request, "yes");
-    if (go_on && status == MHS_OK && json_object_get(request, "all"))
+    if (go_on && status == COMMAND_OK && json_object_get(request, "all"))
         status = confirm(&usage, change, request, yes);
-    if (go_on && status == MHS_OK)
+    if (go_on && status == COMMAND_OK)
         status = make_change(change, request);
     json_decref(request);
     return status;
 }
 
 int queue_reroute(int argc, char **argv) {
-    static const struct mhs_option options[] = {
+    static const struct command_option options[] = {
         {OPTION_REASON, "reason", "TEXT", "why; it is recorded in the messages' histories"},
         {OPTION_YES, "yes", NULL, "without being asked first"},
         TWICE,
         {0}};
-    static const struct mhs_usage usage = {
+    static const struct command_usage usage = {
         "peer reroute", "PEER", "Sends all that waits for a peer where the rules would send it now.",
         "What has no better way stays. Disable a peer first when nothing shall go there.", options};
     static const struct change reroute = {.name = "reroute", .done = "routed anew"};
-    struct mhs_line line;
-    int status = MHS_FAILED;
-    mhs_line_init(&line, &usage, argc, argv);
+    struct command_line line;
+    int status = COMMAND_FAILED;
+    command_line_init(&line, &usage, argc, argv);
     json_t *request = json_pack("{s:s, s:b, s:b}", "operation", "queue-redirect", "anew", true, "all", true);
     bool go_on = request && read_options(&line, request, &status);
-    const char *peer = go_on ? mhs_line_operand(&line) : NULL;
+    const char *peer = go_on ? command_line_operand(&line) : NULL;
     bool yes = json_object_get(request, "yes") != NULL;
     json_object_del(request, "yes");
-    if (go_on && (!peer || mhs_line_operand(&line)))
-        status = mhs_usage_error(&usage, "give one PEER; 'mhs peer list' shows them");
-    if (go_on && status == MHS_OK)
+    if (go_on && (!peer || command_line_operand(&line)))
+        status = command_usage_error(&usage, "give one PEER; 'mhs peer list' shows them");
+    if (go_on && status == COMMAND_OK)
         status = take_reason(&usage, &reroute, request);
-    if (go_on && status == MHS_OK) {
+    if (go_on && status == COMMAND_OK) {
         json_object_set_new(request, "next-hop", json_string(peer));
         status = confirm(&usage, &reroute, request, yes);
     }
-    if (go_on && status == MHS_OK)
+    if (go_on && status == COMMAND_OK)
         status = make_change(&reroute, request);
     json_decref(request);
     return status;
@@ -453,10 +456,10 @@ static int queue_change_named(int argc, char **argv) {
 
 int cmd_queue(int argc, char **argv) {
     enum { CHANGE_COUNT = sizeof changes / sizeof *changes };
-    struct mhs_subcommand commands[CHANGE_COUNT + 3] = {{"list", queue_list, "list the copies that wait"},
-                                                        {"show", queue_show, "show one with its history"}};
+    struct subcommand commands[CHANGE_COUNT + 3] = {{"list", queue_list, "list the copies that wait"},
+                                                    {"show", queue_show, "show one with its history"}};
     for (size_t i = 0; i < CHANGE_COUNT; i++)
-        commands[2 + i] = (struct mhs_subcommand){changes[i].name, queue_change_named, changes[i].summary};
-    return mhs_subcommands("queue", "The copies that wait to be transferred or delivered.", commands, argc,
-                           argv);
+        commands[2 + i] = (struct subcommand){changes[i].name, queue_change_named, changes[i].summary};
+    return command_run_subcommand("queue", "The copies that wait to be transferred or delivered.", commands,
+                                  argc, argv);
 }

@@ -17,57 +17,55 @@
 #define NAME_MOST 255
 
 static void mark_seen(const struct entry *entry) {
-    json_t *answer;
-    mhs_request(json_pack("{s:s, s:s, s:I, s:b}", "operation", "mailbox-mark", "mailbox", entry->mailbox,
-                          "entry", (json_int_t)entry->number, "seen", 1),
-                &answer);
-    json_decref(answer);
+    enum mhs_code code = mhs_mark(daemon_session(), entry->mailbox, entry->number, true);
+    if (code != MHS_OK)
+        daemon_failed(code);
 }
 
-static enum mhs_exit show(struct entry *entry) {
+static enum command_status show(struct entry *entry) {
     json_t *view = view_entry(entry);
     if (!view)
-        return (enum mhs_exit)mhs_fail(MHS_FAILED, "no memory");
-    if (mhs_settings.json)
+        return (enum command_status)command_fail(COMMAND_FAILED, "no memory");
+    if (command_settings.json)
         out_json(view);
     else
         view_print(view);
     json_decref(view);
-    return MHS_OK;
+    return COMMAND_OK;
 }
 
 int cmd_read(int argc, char **argv) {
-    static const struct mhs_option options[] = {
+    static const struct command_option options[] = {
         {'u', "user", "ADDRESS", "whose mailbox (default: CHASQUI_USER or the alias 'me')"},
         {'k', "keep-new", NULL, "do not mark it as read"},
         {0}};
-    static const struct mhs_usage usage = {"read", "ENTRY", "Shows a message or report of a mailbox.",
-                                           "Files in it are only named; 'mhs save' gets them.", options};
-    struct mhs_line line;
+    static const struct command_usage usage = {"read", "ENTRY", "Shows a message or report of a mailbox.",
+                                               "Files in it are only named; 'mhs save' gets them.", options};
+    struct command_line line;
     const char *value, *user = NULL;
     bool keep = false;
     int id;
-    mhs_line_init(&line, &usage, argc, argv);
-    while ((id = mhs_line_next(&line, &value)) > 0) {
+    command_line_init(&line, &usage, argc, argv);
+    while ((id = command_line_next(&line, &value)) > 0) {
         user = id == 'u' ? value : user;
         keep |= id == 'k';
     }
-    if (id == MHS_LINE_STOP)
+    if (id == COMMAND_LINE_STOP)
         return line.status;
-    const char *operand = mhs_line_operand(&line);
-    if (!operand || mhs_line_operand(&line))
-        return mhs_usage_error(&usage, "give one ENTRY");
+    const char *operand = command_line_operand(&line);
+    if (!operand || command_line_operand(&line))
+        return command_usage_error(&usage, "give one ENTRY");
     struct arena arena;
     struct entry entry = {0};
     arena_init(&arena, ARENA_MAX);
     const char *mailbox = address_mailbox(user, &arena);
     uint64_t number = mailbox ? entry_number(operand) : 0;
-    int status = number ? (int)entry_open(&entry, mailbox, number, &arena) : MHS_USAGE;
-    if (status == MHS_OK)
+    int status = number ? (int)entry_open(&entry, mailbox, number, &arena) : COMMAND_USAGE;
+    if (status == COMMAND_OK)
         status = entry_fetch(&entry);
-    if (status == MHS_OK)
+    if (status == COMMAND_OK)
         status = show(&entry);
-    if (status == MHS_OK && !keep)
+    if (status == COMMAND_OK && !keep)
         mark_seen(&entry);
     entry_close(&entry);
     arena_free(&arena);
@@ -143,27 +141,29 @@ static const char *safe_name(const struct ipm_part *part, size_t number, struct 
 }
 
 /* Writes a part (NULL: `content`); of a text with `content` that, instead of its own octets. */
-static enum mhs_exit write_file(const char *path, bool force, const struct ipm_part *part,
-                                struct span content) {
+static enum command_status write_file(const char *path, bool force, const struct ipm_part *part,
+                                      struct span content) {
     bool standard_output = strcmp(path, "-") == 0;
     int flags = O_WRONLY | O_CREAT | O_CLOEXEC | (force ? O_TRUNC : O_EXCL);
     struct target target = {.fd = standard_output ? STDOUT_FILENO : open(path, flags, 0666)};
     if (target.fd < 0)
-        return (enum mhs_exit)mhs_fail(MHS_FAILED, "%s can't be written: %s%s", path, strerror(errno),
-                                       errno == EEXIST ? "; --force overwrites it" : "");
+        return (enum command_status)command_fail(COMMAND_FAILED, "%s can't be written: %s%s", path,
+                                                 strerror(errno),
+                                                 errno == EEXIST ? "; --force overwrites it" : "");
     bool ok = content.data ? write_piece(&target, content) : ipm_part_write(part, write_piece, &target);
     int why = errno;
     if (!standard_output && close(target.fd) != 0)
         ok = false;
     if (!ok)
-        return (enum mhs_exit)mhs_fail(MHS_FAILED, "%s can't be written: %s", path, strerror(why));
-    if (mhs_settings.json && !standard_output) {
+        return (enum command_status)command_fail(COMMAND_FAILED, "%s can't be written: %s", path,
+                                                 strerror(why));
+    if (command_settings.json && !standard_output) {
         json_t *saved = json_pack("{s:s, s:I}", "file", path, "octets", (json_int_t)target.written);
         out_json(saved);
         json_decref(saved);
     } else if (!standard_output)
         printf("%s: %llu octets\n", path, (unsigned long long)target.written);
-    return MHS_OK;
+    return COMMAND_OK;
 }
 
 struct save {
@@ -171,63 +171,64 @@ struct save {
     bool force, utf8;
 };
 
-static enum mhs_exit save_part(struct entry *entry, const struct save *save) {
+static enum command_status save_part(struct entry *entry, const struct save *save) {
     struct ipm_content content;
     struct error err = {0};
     char *end;
     size_t number = strtoul(save->part, &end, 10);
     if (!ipm_read(entry->content, entry->arena, &content, &err))
-        return (enum mhs_exit)mhs_fail(MHS_NO, "%s; --content keeps all of it as it is", err.text);
+        return (enum command_status)command_fail(COMMAND_NO, "%s; --content keeps all of it as it is",
+                                                 err.text);
     if (!content.ipm)
-        return (enum mhs_exit)mhs_fail(MHS_NO, "the entry is a notification: it has no parts");
+        return (enum command_status)command_fail(COMMAND_NO, "the entry is a notification: it has no parts");
     if (*end || number == 0 || number > content.ipm->part_count)
-        return (enum mhs_exit)mhs_fail(MHS_NO, "there is no part %s: the message has %zu", save->part,
-                                       content.ipm->part_count);
+        return (enum command_status)command_fail(COMMAND_NO, "there is no part %s: the message has %zu",
+                                                 save->part, content.ipm->part_count);
     const struct ipm_part *part = &content.ipm->parts[number - 1];
     const char *path = save->path ? save->path : safe_name(part, number, entry->arena);
     struct span text = save->utf8 ? ipm_part_text(part, entry->arena) : (struct span){NULL, 0};
     if (save->utf8 && !text.data)
-        return (enum mhs_exit)mhs_fail(MHS_NO, "part %s is no text", save->part);
+        return (enum command_status)command_fail(COMMAND_NO, "part %s is no text", save->part);
     return path ? write_file(path, save->force, part, text)
-                : (enum mhs_exit)mhs_fail(MHS_FAILED, "no memory");
+                : (enum command_status)command_fail(COMMAND_FAILED, "no memory");
 }
 
-static enum mhs_exit save_entry(const struct save *save, struct arena *arena) {
+static enum command_status save_entry(const struct save *save, struct arena *arena) {
     struct entry entry = {0};
     const char *mailbox = address_mailbox(save->user, arena);
     uint64_t number = mailbox ? entry_number(save->entry) : 0;
-    enum mhs_exit status = number ? entry_open(&entry, mailbox, number, arena) : MHS_USAGE;
-    if (status == MHS_OK)
+    enum command_status status = number ? entry_open(&entry, mailbox, number, arena) : COMMAND_USAGE;
+    if (status == COMMAND_OK)
         status = entry_fetch(&entry);
-    if (status == MHS_OK && !entry.content.data && (entry.report || !save->content_path))
-        status = (enum mhs_exit)mhs_fail(MHS_NO, "the entry has no content");
-    else if (status == MHS_OK && save->content_path) /* of no octets, perhaps */
+    if (status == COMMAND_OK && !entry.content.data && (entry.report || !save->content_path))
+        status = (enum command_status)command_fail(COMMAND_NO, "the entry has no content");
+    else if (status == COMMAND_OK && save->content_path) /* of no octets, perhaps */
         status = write_file(save->content_path, save->force, NULL,
                             entry.content.data ? entry.content : SPAN_LIT(""));
-    else if (status == MHS_OK)
+    else if (status == COMMAND_OK)
         status = save_part(&entry, save);
     entry_close(&entry);
     return status;
 }
 
 int cmd_save(int argc, char **argv) {
-    static const struct mhs_option options[] = {
+    static const struct command_option options[] = {
         {'u', "user", "ADDRESS", "whose mailbox (default: CHASQUI_USER or the alias 'me')"},
         {'f', "force", NULL, "overwrite a file that is there"},
         {'c', "content", "FILE", "save the whole content as it is (BER)"},
         {'t', "text", NULL, "save a text as UTF-8, whatever its own character set is"},
         {0}};
-    static const struct mhs_usage usage = {
+    static const struct command_usage usage = {
         "save", "ENTRY PART [FILE]", "Saves a body part of a message into a file.",
         "PART is the number that 'mhs read' shows. Without FILE the part's own name is used, in the\n"
         "current folder; '-' is standard output. The part is never held in memory.",
         options};
-    struct mhs_line line;
+    struct command_line line;
     struct save save = {0};
     const char *value;
     int id;
-    mhs_line_init(&line, &usage, argc, argv);
-    while ((id = mhs_line_next(&line, &value)) > 0) {
+    command_line_init(&line, &usage, argc, argv);
+    while ((id = command_line_next(&line, &value)) > 0) {
         if (id == 'f')
             save.force = true;
         else if (id == 't')
@@ -235,13 +236,13 @@ int cmd_save(int argc, char **argv) {
         else
             *(id == 'u' ? &save.user : &save.content_path) = value;
     }
-    if (id == MHS_LINE_STOP)
+    if (id == COMMAND_LINE_STOP)
         return line.status;
-    save.entry = mhs_line_operand(&line);
-    save.part = mhs_line_operand(&line);
-    save.path = mhs_line_operand(&line);
-    if (!save.entry || (save.part != NULL) == (save.content_path != NULL) || mhs_line_operand(&line))
-        return mhs_usage_error(&usage, "give ENTRY and PART, or ENTRY and --content FILE");
+    save.entry = command_line_operand(&line);
+    save.part = command_line_operand(&line);
+    save.path = command_line_operand(&line);
+    if (!save.entry || (save.part != NULL) == (save.content_path != NULL) || command_line_operand(&line))
+        return command_usage_error(&usage, "give ENTRY and PART, or ENTRY and --content FILE");
     struct arena arena;
     arena_init(&arena, ARENA_MAX);
     int status = save_entry(&save, &arena);

@@ -14,14 +14,14 @@
 
 enum { OPTION_DISCARDED = 600, OPTION_INFORMATION };
 
-static const struct mhs_option options[] = {
+static const struct command_option options[] = {
     COMPOSE_ORIGINATOR_OPTIONS,
     {OPTION_DISCARDED, "discarded", "REASON",
      "it was not received: ipm-expired, ipm-obsoleted, user-subscription-terminated or ipm-deleted"},
     {OPTION_INFORMATION, "information", "TEXT", "suppl-receipt-info: more about the receipt"},
     {0}};
 
-static const struct mhs_usage usage = {
+static const struct command_usage usage = {
     "receipt", "ENTRY",
     "Sends the notification that a message of the mailbox of --from (or CHASQUI_USER) asked for.",
     "Without --discarded it is a receipt notification: you have read the message. Nothing else sends one.",
@@ -52,24 +52,25 @@ static bool take_discard(struct run *run, const char *reason) {
 }
 
 static int read_line(struct run *run, int argc, char **argv) {
-    struct mhs_line line;
+    struct command_line line;
     const char *value;
-    int id, status = MHS_OK;
-    mhs_line_init(&line, &usage, argc, argv);
-    while (status == MHS_OK && (id = mhs_line_next(&line, &value)) != MHS_LINE_END) {
-        if (id == MHS_LINE_STOP)
+    int id, status = COMMAND_OK;
+    command_line_init(&line, &usage, argc, argv);
+    while (status == COMMAND_OK && (id = command_line_next(&line, &value)) != COMMAND_LINE_END) {
+        if (id == COMMAND_LINE_STOP)
             return line.status;
         if (id == OPTION_INFORMATION)
             run->ipn.suppl_receipt_info = value;
         else if (id != OPTION_DISCARDED)
             status = compose_take(&run->compose, &usage, id, value);
         else if (!take_discard(run, value))
-            status = mhs_usage_error(&usage, "'%s' is no reason to discard a message", value);
+            status = command_usage_error(&usage, "'%s' is no reason to discard a message", value);
     }
-    if (status != MHS_OK)
+    if (status != COMMAND_OK)
         return status;
-    run->operand = mhs_line_operand(&line);
-    return run->operand && !mhs_line_operand(&line) ? MHS_OK : mhs_usage_error(&usage, "give one ENTRY");
+    run->operand = command_line_operand(&line);
+    return run->operand && !command_line_operand(&line) ? COMMAND_OK
+                                                        : command_usage_error(&usage, "give one ENTRY");
 }
 
 static unsigned requests_in(struct run *run, const struct ipm_recipients *list) {
@@ -109,7 +110,7 @@ static int encode_notification(struct run *run) {
     struct ipm_user *us = arena_alloc(&run->arena, sizeof *us),
                     *preferred = arena_alloc(&run->arena, sizeof *us);
     if (!us || !preferred)
-        return mhs_fail(MHS_FAILED, "no memory");
+        return command_fail(COMMAND_FAILED, "no memory");
     us->formal_name = &run->draft.originator;
     preferred->formal_name = run->entry.message->other_fields.originally_intended_recipient_name;
     run->ipn.subject_ipm = run->content.ipm->heading.this_ipm;
@@ -117,8 +118,8 @@ static int encode_notification(struct run *run) {
     run->ipn.ipm_intended_recipient = preferred->formal_name ? preferred : NULL;
     run->ipn.receipt_time = clock_now_us() / 1000000;
     return ipn_encode(&run->ipn, &run->arena, &run->draft.notification, &err)
-               ? MHS_OK
-               : mhs_fail(MHS_FAILED, "the notification can't be written: %s", err.text);
+               ? COMMAND_OK
+               : command_fail(COMMAND_FAILED, "the notification can't be written: %s", err.text);
 }
 
 /* X.420 §8.2.4: the message is returned when the subject recipient specifier asked for it, and only if it
@@ -137,30 +138,30 @@ static void return_message(struct run *run) {
 
 static int notify(struct run *run, int argc, char **argv) {
     int status = read_line(run, argc, argv);
-    if (status != MHS_OK || !run->operand)
+    if (status != COMMAND_OK || !run->operand)
         return status;
     status = compose_originator(&run->compose, &usage);
-    if (status == MHS_OK)
+    if (status == COMMAND_OK)
         status = (int)entry_open_ipm(&run->entry, &run->draft.originator, run->operand, &run->arena,
                                      &run->content);
-    if (status != MHS_OK)
+    if (status != COMMAND_OK)
         return status;
     bool receipt = run->ipn.kind == IPN_RECEIPT;
     if (!(requests_of(run) & (receipt ? IPM_REQUEST_RN : IPM_REQUEST_NRN)))
-        return mhs_fail(MHS_NO, "entry %s does not ask for a %s notification", run->operand,
-                        receipt ? "receipt" : "non-receipt");
+        return command_fail(COMMAND_NO, "entry %s does not ask for a %s notification", run->operand,
+                            receipt ? "receipt" : "non-receipt");
     run->draft.word = receipt ? "Receipt" : "Non-receipt notification";
     address_notification(run);
     return_message(run);
     run->draft.notified_mailbox = run->entry.mailbox;
     run->draft.notified_entry = run->entry.number;
     status = encode_notification(run);
-    return status == MHS_OK ? (int)draft_submit(&run->draft) : status;
+    return status == COMMAND_OK ? (int)draft_submit(&run->draft) : status;
 }
 
 int cmd_receipt(int argc, char **argv) {
     struct run run = {.ipn = {.kind = IPN_RECEIPT}};
-    int status = MHS_FAILED;
+    int status = COMMAND_FAILED;
     arena_init(&run.arena, ARENA_MAX);
     if (draft_init(&run.draft, &run.arena, 1)) {
         compose_init(&run.compose, &run.draft);

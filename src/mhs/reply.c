@@ -17,7 +17,7 @@
 
 enum { OPTION_ALL = 600 };
 
-static const struct mhs_option reply_options[] = {
+static const struct command_option reply_options[] = {
     {OPTION_ALL, "all", NULL, "reply to the other recipients too"},
     COMPOSE_ORIGINATOR_OPTIONS,
     COMPOSE_MESSAGE_OPTIONS,
@@ -25,20 +25,20 @@ static const struct mhs_option reply_options[] = {
     COMPOSE_ENVELOPE_OPTIONS,
     {0}};
 
-static const struct mhs_option forward_options[] = {COMPOSE_ORIGINATOR_OPTIONS,
-                                                    COMPOSE_MESSAGE_OPTIONS,
-                                                    COMPOSE_RECIPIENT_OPTIONS,
-                                                    COMPOSE_ENVELOPE_OPTIONS,
-                                                    {0}};
+static const struct command_option forward_options[] = {COMPOSE_ORIGINATOR_OPTIONS,
+                                                        COMPOSE_MESSAGE_OPTIONS,
+                                                        COMPOSE_RECIPIENT_OPTIONS,
+                                                        COMPOSE_ENVELOPE_OPTIONS,
+                                                        {0}};
 
-static const struct mhs_usage reply_usage = {"reply", "ENTRY",
-                                             "Answers a message of the mailbox of --from (or CHASQUI_USER).",
-                                             "The answer goes to the reply recipients of the message, else "
-                                             "to its originator. The text is read from standard\n"
-                                             "input when no --text, --file or --attach is given.",
-                                             reply_options};
+static const struct command_usage reply_usage = {
+    "reply", "ENTRY", "Answers a message of the mailbox of --from (or CHASQUI_USER).",
+    "The answer goes to the reply recipients of the message, else "
+    "to its originator. The text is read from standard\n"
+    "input when no --text, --file or --attach is given.",
+    reply_options};
 
-static const struct mhs_usage forward_usage = {
+static const struct command_usage forward_usage = {
     "forward", "ENTRY",
     "Sends a message of the mailbox of --from (or CHASQUI_USER) on, whole, as a body part.",
     "Options are those of 'mhs send'; texts given go before the forwarded message.", forward_options};
@@ -156,56 +156,58 @@ static bool add_forwarded(struct run *run) {
     return true;
 }
 
-static int read_line(struct run *run, const struct mhs_usage *usage, int argc, char **argv,
+static int read_line(struct run *run, const struct command_usage *usage, int argc, char **argv,
                      const char **operand) {
-    struct mhs_line line;
+    struct command_line line;
     const char *value;
-    int id, status = MHS_OK;
-    mhs_line_init(&line, usage, argc, argv);
-    while (status == MHS_OK && (id = mhs_line_next(&line, &value)) != MHS_LINE_END) {
-        if (id == MHS_LINE_STOP)
+    int id, status = COMMAND_OK;
+    command_line_init(&line, usage, argc, argv);
+    while (status == COMMAND_OK && (id = command_line_next(&line, &value)) != COMMAND_LINE_END) {
+        if (id == COMMAND_LINE_STOP)
             return line.status;
         if (id == OPTION_ALL)
             run->all = true;
         else
             status = compose_take(&run->compose, usage, id, value);
     }
-    if (status != MHS_OK)
+    if (status != COMMAND_OK)
         return status;
-    *operand = mhs_line_operand(&line);
-    return *operand && !mhs_line_operand(&line) ? MHS_OK : mhs_usage_error(usage, "give one ENTRY");
+    *operand = command_line_operand(&line);
+    return *operand && !command_line_operand(&line) ? COMMAND_OK
+                                                    : command_usage_error(usage, "give one ENTRY");
 }
 
 /* Runs either command up to the submission. */
-static int compose_from_entry(struct run *run, const struct mhs_usage *usage, int argc, char **argv) {
+static int compose_from_entry(struct run *run, const struct command_usage *usage, int argc, char **argv) {
     bool reply = usage == &reply_usage;
     const char *operand = NULL;
     struct span text;
     int status = read_line(run, usage, argc, argv, &operand);
-    if (status != MHS_OK || !operand)
+    if (status != COMMAND_OK || !operand)
         return status;
     status = compose_originator(&run->compose, usage);
-    if (status == MHS_OK)
+    if (status == COMMAND_OK)
         status =
             (int)entry_open_ipm(&run->entry, &run->draft.originator, operand, &run->arena, &run->content);
-    if (status != MHS_OK)
+    if (status != COMMAND_OK)
         return status;
     if (reply && !fill_reply(run))
-        return mhs_fail(MHS_FAILED, "no memory for the reply");
+        return command_fail(COMMAND_FAILED, "no memory for the reply");
     if (!reply && !add_forwarded(run))
-        return mhs_fail(MHS_FAILED,
-                        "the message can't be forwarded: no memory, or its envelope can't be written anew");
+        return command_fail(
+            COMMAND_FAILED,
+            "the message can't be forwarded: no memory, or its envelope can't be written anew");
     if (reply && run->draft.part_count == 0 &&
         (!draft_read_text(&run->draft, "-", &text) ||
          !draft_add_text(&run->draft, text, run->compose.registration)))
-        return MHS_FAILED;
+        return COMMAND_FAILED;
     status = compose_finish(&run->compose, usage);
-    return status == MHS_OK ? (int)draft_submit(&run->draft) : status;
+    return status == COMMAND_OK ? (int)draft_submit(&run->draft) : status;
 }
 
-static int run_command(const struct mhs_usage *usage, int argc, char **argv) {
+static int run_command(const struct command_usage *usage, int argc, char **argv) {
     struct run run = {0};
-    int status = MHS_FAILED;
+    int status = COMMAND_FAILED;
     arena_init(&run.arena, ARENA_MAX);
     if (draft_init(&run.draft, &run.arena, (size_t)argc + 1024)) {
         compose_init(&run.compose, &run.draft);

@@ -91,7 +91,7 @@ static bool resolve(json_t *request, const char *member) {
 }
 
 int cmd_route(int argc, char **argv) {
-    static const struct mhs_option options[] = {
+    static const struct command_option options[] = {
         {DIRECTORY_NAME, "directory-name", "NAME", "the recipient's directory name, beside the address"},
         {ORIGINATOR, "from", "ADDRESS", "as if the message were from this originator"},
         {LENGTH, "content-length", "OCTETS", "as if the content had this length"},
@@ -101,30 +101,30 @@ int cmd_route(int argc, char **argv) {
         {LABEL, "security-label", "LABEL", "as if it bore this label, POLICY/CLASSIFICATION"},
         {ALTERNATE, "alternate-recipient-allowed", NULL, "as if the originator allowed an alternate"},
         {0}};
-    static const struct mhs_usage usage = {"route", "ADDRESS",
-                                           "Says where a message to an address would go, and why.",
-                                           "ADDRESS is an O/R address in any spelling, an alias, or 'DN:' "
-                                           "and a directory name. What is not said\n"
-                                           "of the message plays no part in the decision.",
-                                           options};
-    struct mhs_line line;
-    mhs_line_init(&line, &usage, argc, argv);
+    static const struct command_usage usage = {
+        "route", "ADDRESS", "Says where a message to an address would go, and why.",
+        "ADDRESS is an O/R address in any spelling, an alias, or 'DN:' "
+        "and a directory name. What is not said\n"
+        "of the message plays no part in the decision.",
+        options};
+    struct command_line line;
+    command_line_init(&line, &usage, argc, argv);
     json_t *request = json_pack("{s:s}", "operation", "route");
     const char *value;
     int id;
     bool good = true;
-    while (good && (id = mhs_line_next(&line, &value)) > 0)
+    while (good && (id = command_line_next(&line, &value)) > 0)
         good = take_option(request, id, value);
-    const char *address = good && id != MHS_LINE_STOP ? mhs_line_operand(&line) : NULL;
-    if (!address || mhs_line_operand(&line)) {
+    const char *address = good && id != COMMAND_LINE_STOP ? command_line_operand(&line) : NULL;
+    if (!address || command_line_operand(&line)) {
         json_decref(request);
         if (!good)
-            return mhs_usage_error(&usage, "'%s' is no number of octets", value);
-        return id == MHS_LINE_STOP ? (int)line.status : mhs_usage_error(&usage, "give one ADDRESS");
+            return command_usage_error(&usage, "'%s' is no number of octets", value);
+        return id == COMMAND_LINE_STOP ? (int)line.status : command_usage_error(&usage, "give one ADDRESS");
     }
     json_object_set_new(request, "address", json_string(address));
     if (resolve(request, "address") && resolve(request, "originator"))
-        return mhs_ask(request, print_route);
+        return daemon_ask(request, print_route);
     json_decref(request);
-    return MHS_USAGE;
+    return COMMAND_USAGE;
 }

@@ -6,13 +6,13 @@
 
 #define ARENA_MAX (256 * 1024 * 1024)
 
-static const struct mhs_option send_options[] = {COMPOSE_ORIGINATOR_OPTIONS,
-                                                 COMPOSE_MESSAGE_OPTIONS,
-                                                 COMPOSE_RECIPIENT_OPTIONS,
-                                                 COMPOSE_ENVELOPE_OPTIONS,
-                                                 {0}};
+static const struct command_option send_options[] = {COMPOSE_ORIGINATOR_OPTIONS,
+                                                     COMPOSE_MESSAGE_OPTIONS,
+                                                     COMPOSE_RECIPIENT_OPTIONS,
+                                                     COMPOSE_ENVELOPE_OPTIONS,
+                                                     {0}};
 
-static const struct mhs_option probe_options[] = {
+static const struct command_option probe_options[] = {
     COMPOSE_ORIGINATOR_OPTIONS,
     {COMPOSE_TO, "to", "ADDRESS", "a recipient"},
     {COMPOSE_LENGTH, "content-length", "OCTETS", "the length of the message that might follow"},
@@ -20,7 +20,7 @@ static const struct mhs_option probe_options[] = {
     COMPOSE_ENVELOPE_OPTIONS,
     {0}};
 
-static const struct mhs_usage send_usage = {
+static const struct command_usage send_usage = {
     "send", "[ADDRESS]...",
     "Submits an interpersonal message and prints the identifier that the MTS gave it.",
     "Each ADDRESS is a primary recipient. Texts and files become body parts in the order of the options; "
@@ -30,30 +30,30 @@ static const struct mhs_usage send_usage = {
     "2026-11-22T06:30:00Z, or from now: +30m, +2h, +1d.",
     send_options};
 
-static const struct mhs_usage probe_usage = {
+static const struct command_usage probe_usage = {
     "probe", "[ADDRESS]...",
     "Asks whether a message could be delivered, without sending one; the answer is a report.", NULL,
     probe_options};
 
-/* Reads options and operands into the draft. Returns MHS_OK to go on; else `*done` is set and the exit code
- * returned. */
-static int read_line(struct compose *compose, const struct mhs_usage *usage, int argc, char **argv,
+/* Reads options and operands into the draft. Returns COMMAND_OK to go on; else `*done` is set and the exit
+ * code returned. */
+static int read_line(struct compose *compose, const struct command_usage *usage, int argc, char **argv,
                      bool *done) {
-    struct mhs_line line;
+    struct command_line line;
     const char *value;
-    int id, status = MHS_OK;
+    int id, status = COMMAND_OK;
     *done = true;
-    mhs_line_init(&line, usage, argc, argv);
-    while (status == MHS_OK && (id = mhs_line_next(&line, &value)) != MHS_LINE_END) {
-        if (id == MHS_LINE_STOP)
+    command_line_init(&line, usage, argc, argv);
+    while (status == COMMAND_OK && (id = command_line_next(&line, &value)) != COMMAND_LINE_END) {
+        if (id == COMMAND_LINE_STOP)
             return line.status;
         status = compose_take(compose, usage, id, value);
     }
-    while (status == MHS_OK && (value = mhs_line_operand(&line)) != NULL)
+    while (status == COMMAND_OK && (value = command_line_operand(&line)) != NULL)
         status = compose_take(compose, usage, COMPOSE_TO, value);
-    if (status == MHS_OK)
+    if (status == COMMAND_OK)
         status = compose_finish(compose, usage);
-    *done = status != MHS_OK;
+    *done = status != COMMAND_OK;
     return status;
 }
 
@@ -64,15 +64,15 @@ int cmd_send(int argc, char **argv) {
     struct span text;
     bool done;
     arena_init(&arena, ARENA_MAX);
-    int status = MHS_FAILED;
+    int status = COMMAND_FAILED;
     if (draft_init(&draft, &arena, (size_t)argc)) {
         compose_init(&compose, &draft);
         status = read_line(&compose, &send_usage, argc, argv, &done);
         if (!done && draft.part_count == 0)
             status = draft_read_text(&draft, "-", &text) && draft_add_text(&draft, text, compose.registration)
-                         ? MHS_OK
-                         : MHS_FAILED;
-        if (!done && status == MHS_OK)
+                         ? COMMAND_OK
+                         : COMMAND_FAILED;
+        if (!done && status == COMMAND_OK)
             status = draft_submit(&draft);
     }
     arena_free(&arena);
@@ -85,7 +85,7 @@ int cmd_probe(int argc, char **argv) {
     struct compose compose;
     bool done;
     arena_init(&arena, ARENA_MAX);
-    int status = MHS_FAILED;
+    int status = COMMAND_FAILED;
     if (draft_init(&draft, &arena, (size_t)argc)) {
         compose_init(&compose, &draft);
         status = read_line(&compose, &probe_usage, argc, argv, &done);

@@ -94,7 +94,7 @@ static void print_lost(const json_t *entry) {
 static void note_lost(struct told *told, const struct store_lost *lost) {
     arena_reset(&told->arena);
     json_t *entry = lost_json(lost, &told->arena);
-    if (mhs_settings.json)
+    if (command_settings.json)
         json_array_append(told->lost, entry);
     else
         print_lost(entry);
@@ -110,11 +110,11 @@ static void note_finding(void *context, const struct store_finding *finding) {
         note_lost(told, finding->lost);
         return;
     }
-    if (finding->note && mhs_settings.json) {
+    if (finding->note && command_settings.json) {
         json_array_append_new(told->notes, json_string(finding->text));
         return;
     }
-    if (mhs_settings.json) {
+    if (command_settings.json) {
         json_array_append_new(told->findings,
                               json_pack("{s:i, s:b, s:s}", "invariant", finding->invariant, "repaired",
                                         finding->repaired, "text", finding->text));
@@ -129,7 +129,7 @@ static void note_finding(void *context, const struct store_finding *finding) {
 }
 
 static int finish(const char *folder, bool repair, uint64_t findings, const struct told *told) {
-    if (mhs_settings.json) {
+    if (command_settings.json) {
         json_t *answer =
             json_pack("{s:s, s:I, s:O, s:O, s:O}", "store", folder, "count", (json_int_t)findings, "findings",
                       told->findings, "lost", told->lost, "notes", told->notes);
@@ -140,7 +140,7 @@ static int finish(const char *folder, bool repair, uint64_t findings, const stru
     else
         printf("%s: %llu finding%s%s\n", folder, (unsigned long long)findings, findings == 1 ? "" : "s",
                repair ? "" : "; nothing was changed");
-    return findings ? MHS_NO : MHS_OK;
+    return findings ? COMMAND_NO : COMMAND_OK;
 }
 
 static int run(const char *folder, bool repair, bool quick) {
@@ -150,8 +150,9 @@ static int run(const char *folder, bool repair, bool quick) {
     arena_init(&told.arena, LOST_MEMORY);
     bool ok = repair ? store_repair(folder, note_finding, &told, &findings, &err)
                      : store_check(folder, !quick, note_finding, &told, &findings, &err);
-    int status = ok ? finish(folder, repair, findings, &told)
-                    : mhs_fail(MHS_FAILED, "%s: %s", store_code_text((enum store_code)err.code), err.text);
+    int status =
+        ok ? finish(folder, repair, findings, &told)
+           : command_fail(COMMAND_FAILED, "%s: %s", store_code_text((enum store_code)err.code), err.text);
     json_decref(told.findings);
     json_decref(told.lost);
     json_decref(told.notes);
@@ -160,9 +161,9 @@ static int run(const char *folder, bool repair, bool quick) {
 }
 
 static int store_inspect(bool repair, int argc, char **argv) {
-    static const struct mhs_option options[] = {
+    static const struct command_option options[] = {
         {'q', "quick", NULL, "leave out what reads all contents and all events"}, {0}};
-    static const struct mhs_usage usages[] = {
+    static const struct command_usage usages[] = {
         {"store check", "FOLDER", "Verifies the store in FOLDER.",
          "It changes nothing and may run beside the daemon; its exit code is 1 when an\ninvariant does not "
          "hold.",
@@ -171,18 +172,18 @@ static int store_inspect(bool repair, int argc, char **argv) {
          "It needs the daemon stopped, and says for each finding what it did. Make a backup\n"
          "first: what lost its content is named, and non-delivered at the daemon's next start.",
          NULL}};
-    struct mhs_line line;
+    struct command_line line;
     const char *value, *folder;
     bool quick = false;
     int id;
-    mhs_line_init(&line, &usages[repair], argc, argv);
-    while ((id = mhs_line_next(&line, &value)) > 0)
+    command_line_init(&line, &usages[repair], argc, argv);
+    while ((id = command_line_next(&line, &value)) > 0)
         quick = true;
-    if (id == MHS_LINE_STOP)
+    if (id == COMMAND_LINE_STOP)
         return line.status;
-    folder = mhs_line_operand(&line);
-    if (!folder || mhs_line_operand(&line))
-        return mhs_usage_error(&usages[repair], "give the store's folder");
+    folder = command_line_operand(&line);
+    if (!folder || command_line_operand(&line))
+        return command_usage_error(&usages[repair], "give the store's folder");
     return run(folder, repair, quick);
 }
 
@@ -195,11 +196,11 @@ static int store_repair_command(int argc, char **argv) {
 }
 
 int cmd_store(int argc, char **argv) {
-    static const struct mhs_subcommand commands[] = {
+    static const struct subcommand commands[] = {
         {"check", store_check_command, "verify a store on disk"},
         {"repair", store_repair_command, "put right what can be"},
         {"backup", backup_command, "copy the store while the daemon serves"},
         {"restore", restore_command, "make the store from a copy"},
         {0}};
-    return mhs_subcommands("store", "The store on disk.", commands, argc, argv);
+    return command_run_subcommand("store", "The store on disk.", commands, argc, argv);
 }

@@ -66,7 +66,7 @@ static size_t number_of(const char *text) {
 
 size_t out_columns(void) {
     struct winsize size;
-    if (mhs_settings.wide)
+    if (command_settings.wide)
         return SIZE_MAX;
     size_t columns = number_of(getenv("COLUMNS"));
     if (!columns && isatty(STDOUT_FILENO) && ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0)

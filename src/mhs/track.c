@@ -182,7 +182,7 @@ static bool take_answer(struct wanted *wanted, json_t *answer) {
     json_array_foreach(messages, i, message) events_name_users(json_object_get(message, "events"));
     wanted->shown += json_array_size(messages);
     wanted->after = json_integer_value(json_object_get(answer, "cursor"));
-    if (mhs_settings.json)
+    if (command_settings.json)
         json_array_extend(wanted->all, messages);
     else
         print_messages(messages);
@@ -195,8 +195,8 @@ static int show(struct wanted *wanted) {
     wanted->all = json_array();
     while (more) {
         json_t *answer;
-        int status = mhs_request(make_request(wanted), &answer);
-        if (status != MHS_OK) {
+        int status = daemon_request(make_request(wanted), &answer);
+        if (status != COMMAND_OK) {
             json_decref(wanted->all);
             return status;
         }
@@ -205,20 +205,20 @@ static int show(struct wanted *wanted) {
     }
     json_t *cursor = wanted->after ? json_integer(wanted->after) : json_null();
     json_t *all = json_pack("{s:o, s:o}", "messages", wanted->all, "cursor", cursor);
-    if (mhs_settings.json)
+    if (command_settings.json)
         out_json(all);
     else if (!wanted->shown)
         printf("No message came in that is still known here.\n");
     else if (wanted->recent && wanted->recent != ALL && wanted->after)
         printf("Older ones: --after %lld\n", (long long)wanted->after);
     json_decref(all);
-    return MHS_OK;
+    return COMMAND_OK;
 }
 
 enum { RECENT = 'n', CONTENT_IDENTIFIER = 'c', AFTER = 'a', ORIGINATOR = 300, RECIPIENT, SINCE, UNTIL };
 
 /* False: the value is wrong, and that was said. */
-static bool take_option(const struct mhs_usage *usage, struct wanted *wanted, int id, const char *value) {
+static bool take_option(const struct command_usage *usage, struct wanted *wanted, int id, const char *value) {
     switch (id) {
     case CONTENT_IDENTIFIER:
         wanted->content_identifier = value;
@@ -238,7 +238,7 @@ static bool take_option(const struct mhs_usage *usage, struct wanted *wanted, in
 }
 
 int cmd_track(int argc, char **argv) {
-    static const struct mhs_option options[] = {
+    static const struct command_option options[] = {
         {RECENT, "recent", "COUNT", "the last COUNT messages, the newest first"},
         {CONTENT_IDENTIFIER, "content-identifier", "TEXT",
          "by the originator's identifier, the newest first"},
@@ -248,28 +248,28 @@ int cmd_track(int argc, char **argv) {
         {UNTIL, "until", "TIME", "those that came in at this time or before"},
         {AFTER, "after", "CURSOR", "with --recent: only those before, as the last list said"},
         {0}};
-    static const struct mhs_usage usage = {
+    static const struct command_usage usage = {
         "track", "[MTS-IDENTIFIER]",
         "Shows the whole history of a message, its recipients and its reports on this MTA.",
         "The identifier is the one that 'mhs send' printed; its local part alone will do.", options};
-    struct mhs_line line;
+    struct command_line line;
     struct wanted wanted = {0};
     const char *value;
     int id;
-    mhs_line_init(&line, &usage, argc, argv);
-    while ((id = mhs_line_next(&line, &value)) > 0)
+    command_line_init(&line, &usage, argc, argv);
+    while ((id = command_line_next(&line, &value)) > 0)
         if (!take_option(&usage, &wanted, id, value))
-            return MHS_USAGE;
-    if (id == MHS_LINE_STOP)
+            return COMMAND_USAGE;
+    if (id == COMMAND_LINE_STOP)
         return line.status;
-    wanted.identifier = mhs_line_operand(&line);
+    wanted.identifier = command_line_operand(&line);
     if (!wanted.recent && !wanted.identifier &&
         (wanted.originator || wanted.recipient || wanted.since || wanted.until))
         wanted.recent = ALL;
     if ((wanted.identifier != NULL) + (wanted.recent != 0) + (wanted.content_identifier != NULL) != 1 ||
-        mhs_line_operand(&line))
-        return mhs_usage_error(&usage, "give one of MTS-IDENTIFIER, --recent and --content-identifier");
+        command_line_operand(&line))
+        return command_usage_error(&usage, "give one of MTS-IDENTIFIER, --recent and --content-identifier");
     if (wanted.after && !wanted.recent)
-        return mhs_usage_error(&usage, "--after goes with --recent");
+        return command_usage_error(&usage, "--after goes with --recent");
     return show(&wanted);
 }

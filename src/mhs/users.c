@@ -25,31 +25,32 @@ static void print_done(const json_t *answer) {
 }
 
 static int user_list(int argc, char **argv) {
-    static const struct mhs_usage usage = {"user list", NULL, "Lists the users that have a mailbox here.",
-                                           NULL, NULL};
-    struct mhs_line line;
-    mhs_line_init(&line, &usage, argc, argv);
-    if (mhs_line_operands(&line, 0, 0, NULL) < 0)
+    static const struct command_usage usage = {"user list", NULL, "Lists the users that have a mailbox here.",
+                                               NULL, NULL};
+    struct command_line line;
+    command_line_init(&line, &usage, argc, argv);
+    if (command_line_operands(&line, 0, 0, NULL) < 0)
         return line.status;
-    return mhs_ask(json_pack("{s:s}", "operation", "user-list"), print_users);
+    return daemon_ask(json_pack("{s:s}", "operation", "user-list"), print_users);
 }
 
 static int user_show(int argc, char **argv) {
-    static const struct mhs_usage usage = {"user show", "ADDRESS", "Shows one user.", NULL, NULL};
-    struct mhs_line line;
+    static const struct command_usage usage = {"user show", "ADDRESS", "Shows one user.", NULL, NULL};
+    struct command_line line;
     const char *address;
-    mhs_line_init(&line, &usage, argc, argv);
-    if (mhs_line_operands(&line, 1, 1, &address) < 0)
+    command_line_init(&line, &usage, argc, argv);
+    if (command_line_operands(&line, 1, 1, &address) < 0)
         return line.status;
     if (!(address = aliases_resolve(address)))
-        return MHS_USAGE;
-    return mhs_ask(json_pack("{s:s, s:s}", "operation", "user-list", "address", address), print_users);
+        return COMMAND_USAGE;
+    return daemon_ask(json_pack("{s:s, s:s}", "operation", "user-list", "address", address), print_users);
 }
 
 /* ---- changes ---- */
 
 /* A member from text; `none` and nothing take it away. False: it is no uid, and that was said. */
-static bool set_member(const struct mhs_usage *usage, json_t *request, const char *member, const char *text) {
+static bool set_member(const struct command_usage *usage, json_t *request, const char *member,
+                       const char *text) {
     int64_t uid = 0;
     if (!*text || strcmp(text, "none") == 0)
         return json_object_set_new(request, member, json_null()) == 0;
@@ -103,12 +104,12 @@ static bool add_line(struct many *many, char *text) {
                    "it must be ADDRESS, or ADDRESS, UID and DIRECTORY-NAME with tabs between, in UTF-8");
         return true;
     }
-    int status = mhs_request(request, &answer);
+    int status = daemon_request(request, &answer);
     json_decref(answer);
-    many->added += status == MHS_OK;
-    if (status == MHS_NO)
-        wrong_line(many, out_text(mhs_refusal(), "code"), out_text(mhs_refusal(), "text"));
-    return status == MHS_OK || status == MHS_NO;
+    many->added += status == COMMAND_OK;
+    if (status == COMMAND_NO)
+        wrong_line(many, mhs_error_name(daemon_session()), mhs_error_text(daemon_session()));
+    return status == COMMAND_OK || status == COMMAND_NO;
 }
 
 static bool add_lines(struct many *many, FILE *file) {
@@ -129,24 +130,24 @@ static bool add_lines(struct many *many, FILE *file) {
 static int add_file(const char *name) {
     struct many many = {.name = name, .wrong = json_array()};
     FILE *file = strcmp(name, "-") == 0 ? stdin : fopen(name, "re");
-    int status = MHS_OK;
+    int status = COMMAND_OK;
     if (!file)
-        status = mhs_fail(MHS_FAILED, "%s: %s", name, strerror(errno));
-    mhs_quiet(true);
+        status = command_fail(COMMAND_FAILED, "%s: %s", name, strerror(errno));
+    daemon_quiet(true);
     if (file && !add_lines(&many, file))
-        status = MHS_UNREACHABLE;
-    mhs_quiet(false);
+        status = COMMAND_UNREACHABLE;
+    daemon_quiet(false);
     if (file && ferror(file))
-        status = mhs_fail(MHS_FAILED, "%s can't be read", name);
+        status = command_fail(COMMAND_FAILED, "%s can't be read", name);
     if (file && file != stdin)
         fclose(file);
-    if (status == MHS_OK && json_array_size(many.wrong))
-        status = MHS_NO;
-    if (status <= MHS_NO && mhs_settings.json) {
+    if (status == COMMAND_OK && json_array_size(many.wrong))
+        status = COMMAND_NO;
+    if (status <= COMMAND_NO && command_settings.json) {
         json_t *answer = json_pack("{s:i, s:O}", "changed", (int)many.added, "wrong", many.wrong);
         out_json(answer);
         json_decref(answer);
-    } else if (status <= MHS_NO)
+    } else if (status <= COMMAND_NO)
         printf("%u added, %zu not\n", many.added, json_array_size(many.wrong));
     json_decref(many.wrong);
     return status;
@@ -160,11 +161,11 @@ struct change {
 };
 
 /* False: return `*status`. */
-static bool read_change(struct mhs_line *line, struct change *change, int *status) {
+static bool read_change(struct command_line *line, struct change *change, int *status) {
     const char *value, *address;
     int id;
-    while ((id = mhs_line_next(line, &value)) > 0) {
-        *status = MHS_USAGE;
+    while ((id = command_line_next(line, &value)) > 0) {
+        *status = COMMAND_USAGE;
         if (id == 'f')
             change->file = value;
         else if (id == 'd')
@@ -173,14 +174,14 @@ static bool read_change(struct mhs_line *line, struct change *change, int *statu
             return false;
     }
     *status = line->status;
-    if (id == MHS_LINE_STOP)
+    if (id == COMMAND_LINE_STOP)
         return false;
-    address = mhs_line_operand(line);
-    if ((address != NULL) == (change->file != NULL) || mhs_line_operand(line)) {
-        *status = mhs_usage_error(line->usage, "give %s", line->usage->operands);
+    address = command_line_operand(line);
+    if ((address != NULL) == (change->file != NULL) || command_line_operand(line)) {
+        *status = command_usage_error(line->usage, "give %s", line->usage->operands);
         return false;
     }
-    *status = MHS_USAGE;
+    *status = COMMAND_USAGE;
     if (address && !(address = aliases_resolve(address)))
         return false;
     if (address)
@@ -188,16 +189,16 @@ static bool read_change(struct mhs_line *line, struct change *change, int *statu
     return true;
 }
 
-static int user_change(const struct mhs_usage *usage, const char *operation, int argc, char **argv) {
-    struct mhs_line line;
+static int user_change(const struct command_usage *usage, const char *operation, int argc, char **argv) {
+    struct command_line line;
     struct change change = {.request = json_pack("{s:s}", "operation", operation)};
-    int status = MHS_FAILED;
-    mhs_line_init(&line, usage, argc, argv);
+    int status = COMMAND_FAILED;
+    command_line_init(&line, usage, argc, argv);
     if (change.request && read_change(&line, &change, &status)) {
         if (!change.file)
-            return mhs_ask(change.request, print_done);
+            return daemon_ask(change.request, print_done);
         status = json_object_size(change.request) > 1
-                     ? mhs_usage_error(usage, "with --file, uid and directory name stand in its lines")
+                     ? command_usage_error(usage, "with --file, uid and directory name stand in its lines")
                      : add_file(change.file);
     }
     json_decref(change.request);
@@ -205,12 +206,12 @@ static int user_change(const struct mhs_usage *usage, const char *operation, int
 }
 
 static int user_add(int argc, char **argv) {
-    static const struct mhs_option options[] = {
+    static const struct command_option options[] = {
         {'u', "uid", "UID", "the Unix user who may use the mailbox"},
         {'n', "directory-name", "NAME", "the user's directory name (RFC 4514)"},
         {'f', "file", "FILE", "many users, a line each ('-': standard input)"},
         {0}};
-    static const struct mhs_usage usage = {
+    static const struct command_usage usage = {
         "user add", "ADDRESS, or --file FILE", "Gives an address of our domain a mailbox.",
         "A line of FILE is ADDRESS, or ADDRESS, UID and DIRECTORY-NAME with tabs between; '#' begins\n"
         "a comment. What is wrong is told with its line, and the others are added all the same.",
@@ -219,29 +220,30 @@ static int user_add(int argc, char **argv) {
 }
 
 static int user_set(int argc, char **argv) {
-    static const struct mhs_option options[] = {
+    static const struct command_option options[] = {
         {'u', "uid", "UID", "the Unix user who may use the mailbox; 'none': nobody but operators"},
         {'n', "directory-name", "NAME", "the user's directory name (RFC 4514); 'none': it has none"},
         {0}};
-    static const struct mhs_usage usage = {"user set", "ADDRESS", "Changes a user that 'mhs user add' made.",
-                                           "What is not said stays.", options};
+    static const struct command_usage usage = {"user set", "ADDRESS",
+                                               "Changes a user that 'mhs user add' made.",
+                                               "What is not said stays.", options};
     return user_change(&usage, "user-set", argc, argv);
 }
 
 static int user_remove(int argc, char **argv) {
-    static const struct mhs_option options[] = {
+    static const struct command_option options[] = {
         {'d', "discard", NULL, "remove the mailbox with its messages"}, {0}};
-    static const struct mhs_usage usage = {"user remove", "ADDRESS", "Takes a user and the mailbox away.",
-                                           NULL, options};
+    static const struct command_usage usage = {"user remove", "ADDRESS", "Takes a user and the mailbox away.",
+                                               NULL, options};
     return user_change(&usage, "user-remove", argc, argv);
 }
 
 int cmd_user(int argc, char **argv) {
-    static const struct mhs_subcommand commands[] = {{"list", user_list, "list the users"},
-                                                     {"show", user_show, "show one"},
-                                                     {"add", user_add, "give an address, or many, a mailbox"},
-                                                     {"set", user_set, "change one"},
-                                                     {"remove", user_remove, "take one away"},
-                                                     {0}};
-    return mhs_subcommands("user", "The users that have a mailbox here.", commands, argc, argv);
+    static const struct subcommand commands[] = {{"list", user_list, "list the users"},
+                                                 {"show", user_show, "show one"},
+                                                 {"add", user_add, "give an address, or many, a mailbox"},
+                                                 {"set", user_set, "change one"},
+                                                 {"remove", user_remove, "take one away"},
+                                                 {0}};
+    return command_run_subcommand("user", "The users that have a mailbox here.", commands, argc, argv);
 }

@@ -167,7 +167,7 @@ static void read_association(const struct config_section *section, struct protoc
     const char *const *names;
     peer->context_count = (unsigned)config_list(section, "application-contexts", &names);
     for (unsigned i = 0; i < peer->context_count; i++)
-        peer->contexts[i] = contexts[config_word_position(section, "application-contexts", names[i])];
+        peer->contexts[i] = osi_context_by_name(names[i])->context;
     peer->dialogue = config_word(section, "dialogue") ? OSI_TWO_WAY_ALTERNATE : OSI_MONOLOGUE;
     peer->tpdu_size = (unsigned)config_number(section, "tpdu-size");
     peer->checkpoint_size = (unsigned)config_number(section, "checkpoint-size");

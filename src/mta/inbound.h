@@ -1,8 +1,15 @@
-/* Transfers in that come in pieces. */
-#ifndef MTA_RECEIVE_PRIVATE_H
-#define MTA_RECEIVE_PRIVATE_H
+/* The state of a transfer in that comes in pieces, in memory and as the store keeps it. */
+#ifndef MTA_INBOUND_H
+#define MTA_INBOUND_H
 
-#include "mta/mta_private.h"
+#include "base/buf.h"
+#include "ipc/frames.h"
+
+struct association;
+struct bytes;
+struct mta;
+struct store_activity_in;
+struct store_content;
 
 /* What the peer may resume from. A sender may be behind what we confirmed last, by the window at most. */
 struct checkpoint {
@@ -37,15 +44,21 @@ struct inbound {
 /* Most octets of an envelope that stands in the activity's state. */
 #define INBOUND_ENVELOPE_MAX ((size_t)16 * 1024)
 
+/* One that goes on from a checkpoint: its state, before what it names is read. */
+bool inbound_read(struct inbound *inbound, struct span state);
+
 /* Adds a checkpoint to those the transfer has; the oldest makes room. False without memory. */
 bool inbound_checkpoint(struct inbound *inbound, uint32_t serial, uint64_t offset, struct span parser);
+/* The association has none any more; what the store keeps of it stays there. NULL is allowed. */
 void inbound_free(struct association *association);
-void receive_forget_answered(struct association *association);
+/* Before another transfer: what was refused before its end was kept to swallow the frames that were under
+ * way.
+ */
+void inbound_forget_answered(struct association *association);
 
 /* The activity's state as the store keeps it: the peer's address, kind, envelope or where it is, the
  * checkpoints. */
 bool inbound_write(const struct inbound *inbound, struct span address, struct buf *out);
-bool inbound_read(struct inbound *inbound, struct span state);
 /* Of either state; that of a spooled envelope is the address alone. */
 struct span inbound_address(struct span state);
 
@@ -54,38 +67,5 @@ bool inbound_remove(struct mta *mta, const struct inbound *inbound);
 
 /* A stored activity, and its spooled envelope, go with the batch: its sender began another by its name. */
 void inbound_forget(struct mta *mta, const struct store_activity_in *activity);
-
-/* ---- outcome.c: what became of transfers in, for a sender who did not learn it ---- */
-
-/* The transfer under way is over with the batch. False without memory. */
-bool outcome_note(struct association *association, bool accepted);
-/* What a resume of it is told: IPC_RESUME_COMPLETED, _REFUSED, or _UNKNOWN_ACTIVITY. What the batch says does
- * not count: commit before. */
-enum ipc_resume outcome_of(struct association *association, struct span name, struct span activity);
-/* A new association has its name: do outcomes have that name already? */
-void outcome_look(struct association *association);
-/* The association begins an activity: what was known of another by the same names is forgotten. */
-void outcome_begins(struct association *association, struct span activity);
-/* It is released: it can't be recovered any more. */
-void outcome_released(struct association *association);
-bool outcome_is_released(struct mta *mta, struct span association, struct span peer);
-/* Where the association was called from. */
-struct span outcome_address(const struct store_outcome *outcome);
-
-/* ---- recovery.c: RT-RECOVER ---- */
-
-/* The peer whose association may be recovered by this RT-RECOVER, or NULL. Costs no commit and no walk. */
-struct peer *recovery_peer(struct mta *mta, const struct ipc_bind *bind);
-/* Ends the association that is to be recovered, when it is still up. */
-void recovery_fence(struct mta *mta, const struct peer *peer, const struct ipc_bind *bind);
-/* The new association recovers that of the name `id`, in either direction. False without memory. */
-bool recovery_begin(struct association *association, struct span id);
-/* Called when a transfer begins anew. True: the association recovers another, and has to go. */
-bool recovery_brings_new(struct association *association);
-/* True if activities of association `id` may be resumed on this one. */
-bool recovery_is_for(const struct association *association, struct span id);
-
-/* Sends the answer, now or with the batch. */
-void receive_answer(struct association *association, enum arrival_result result, const char *cause);
 
 #endif

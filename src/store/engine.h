@@ -1,0 +1,183 @@
+/*
+ * What stands behind the store: an engine is a table of functions that the neutral part (store.h) calls.
+ * A second one is added in a folder of its own and by one line in engines.c; nothing else knows it.
+ *
+ * WHO DOES WHAT. The neutral part checks the caller's contract (lengths of keys, read-only handles, unknown
+ * mailboxes), builds batches, keeps the references of contents and short contents' octets, makes digests and
+ * repeat keys, and says whether the store accepts. The engine keeps all that is durable, and decides what may
+ * be decided only where other writers are seen too: ids beyond its block, sequence-numbers, repeat keys, who
+ * owns which work. It keeps the invariants of store_private.h.
+ *
+ * MEMORY. An engine's handle begins with a struct store, its contents with a struct store_content: the
+ * functions below get the heads, and cast. What `open` gives is zeroed but for what it filled in itself.
+ *
+ * ERRORS. Functions that return bool return false on failure and fill `err` (never NULL here; its code an
+ * enum store_code). A function that reads and finds nothing says STORE_NOT_FOUND. A failure that lies in the
+ * disk, the files or the server is told to the head by store_failed, so that no new mail is taken until
+ * `probe` finds it gone. Walks call back in the order that store.h gives; false from a callback ends one,
+ * which is no failure; what fails on the way is one, whatever was given before. A callback may read the
+ * store, and add to batches, but not commit.
+ *
+ * THREADS. All is called on one thread. An engine may have threads of its own behind `commit_begin`; nothing
+ * of theirs is seen before `proceed` was called.
+ */
+#ifndef STORE_ENGINE_H
+#define STORE_ENGINE_H
+
+#include "store/store.h"
+
+struct mailbox_change {
+    uint32_t mailbox;
+    uint32_t into; /* 0: it only gets the name; else its entries go there, behind those that are there, and it
+                      goes */
+    struct span name; /* of `mailbox` from now on, or of `into` */
+};
+
+/* A mailbox as it stands: `next` is the sequence-number that the next entry gets. */
+typedef bool store_mailbox_cb(void *context, uint32_t mailbox, struct span name, uint64_t next);
+
+struct store_engine {
+    const char *name;    /* for log lines */
+    size_t content_size; /* octets of its struct that begins with a struct store_content */
+
+    /* ---- the whole, by place ---- */
+
+    /* Is `place` (as the configuration has it) one of this engine's? */
+    bool (*owns)(const char *place);
+    /* As store_is_there, store_examine, store_backup, store_restore, store_check, store_repair. */
+    bool (*is_there)(const char *place, struct error *err);
+    bool (*examine)(const char *place, struct error *err);
+    bool (*backup)(const char *place, const char *to, bool alone, store_progress_cb *progress, void *context,
+                   struct error *err);
+    bool (*restore)(const char *from, const char *place, bool force, store_progress_cb *progress,
+                    void *context, struct error *err);
+    bool (*check)(const char *place, bool deep, store_finding_cb *cb, void *context, uint64_t *findings,
+                  struct error *err);
+    bool (*repair)(const char *place, store_finding_cb *cb, void *context, uint64_t *findings,
+                   struct error *err);
+
+    /* As store_open; NULL on failure. It sets up the head by store_head_init before it does anything else,
+     * and before it returns fills head.secret (made once, durable: keyed hashes of what strangers choose
+     * depend on it) and takes its first block of ids. */
+    struct store *(*open)(const char *place, const struct store_options *options, struct error *err);
+    /* Also of one that `open` gave up. Nothing is under way any more. */
+    void (*close)(struct store *store);
+
+    /* ---- health ---- */
+
+    /* Could new mail be taken? Called each second. Looks for space where it can; when the head does not
+     * accept, also tries a small durable write, with which the store begins to accept again. False: `err` is
+     * the cause from now on. */
+    bool (*probe)(struct store *store, struct error *err);
+    /* As store_maintain, with the budget as a time of the monotonic clock. True: there is more to do at once.
+     */
+    bool (*maintain)(struct store *store, int64_t now, int64_t events_before, int64_t until);
+    /* As store_behind, store_catch_up; NULL: it is never behind. */
+    bool (*behind)(const struct store *store);
+    void (*catch_up)(struct store *store);
+    /* Fills in segments, free_segments and content_octets. NULL: it has none. */
+    void (*figures)(const struct store *store, struct store_figures *figures);
+    /* As store_keep, store_keep_end; NULL: its copies need no keeping. */
+    void (*keep)(struct store *store);
+    bool (*keep_end)(struct store *store);
+
+    /* ---- ids ---- */
+
+    /* The block head.next_id to head.id_end is used up: sets both to one that no other writer has or ever
+     * had. Ids of a block may be given out before anything of it is durable, as long as no later writer can
+     * begin below what is durable then (I9). */
+    bool (*more_ids)(struct store *store, struct error *err);
+
+    /* ---- commits ---- */
+
+    /*
+     * Begins to make durable what batch_private.h lists: all requests of the batch that have not failed, in
+     * their order, as one; or nothing. It tells the end by batch_done, once: before it returns, or later from
+     * within `proceed`. Until then the batch is not changed, and reads see what was there before. A request
+     * that names what is not there, that repeats a key that is known (STORE_REPEATED), or that works on what
+     * another node took over (STORE_FENCED) is marked by batch_fail, and what it added is left out, so that
+     * the others are committed: a failed request costs the commit another pass, an ordinary commit nothing.
+     * With results: sequence-numbers go to operation.sequence.
+     * A failure of the whole (disk, server) leaves memory and disk as they were before. When it can't be told
+     * whether a commit came about, the engine finds out before it answers.
+     */
+    void (*commit_begin)(struct store_batch *batch);
+    /* Goes on with what is under way; with `wait` until there is nothing any more. NULL: all ends inline. */
+    void (*proceed)(struct store *store, bool wait);
+    /* Readable when `proceed` has something to do; -1: never. NULL: all ends inline. */
+    int (*descriptor)(const struct store *store);
+
+    /* ---- contents: what is longer than the head keeps in memory ---- */
+
+    /* Appends octets to a content that has an id; durable with a commit that names it. */
+    bool (*content_write)(struct store_content *content, struct span octets, struct error *err);
+    /* Reads exactly `len` octets, which are below its length. */
+    bool (*content_read)(struct store_content *content, uint64_t offset, void *out, size_t len,
+                         struct error *err);
+    /* No octets will come any more: what was reserved for them may go. NULL: nothing is reserved. */
+    void (*content_end)(struct store_content *content);
+    /* The last reference is gone, of short ones too: frees what the engine's part of it holds, and the octets
+     * above the first `keep`, which no row names; the head frees the rest. */
+    void (*content_close)(struct store_content *content, uint64_t keep);
+    /* As store_content_open, store_content_resume: by content_new, or content_find for one that is open. */
+    struct store_content *(*content_open)(struct store *store, uint64_t message, struct error *err);
+    struct store_content *(*content_resume)(struct store *store, uint64_t activity, struct error *err);
+
+    /* ---- rows, as the functions of store.h that are named like these ---- */
+
+    bool (*get_message)(struct store *store, uint64_t id, struct arena *arena, struct store_message *message,
+                        struct error *err);
+    bool (*get_work)(struct store *store, uint64_t id, struct arena *arena, struct store_work *work,
+                     struct error *err);
+    bool (*each_work)(struct store *store, uint64_t after, size_t limit, uint32_t next_hop, int status,
+                      store_work_cb *cb, void *context, struct error *err);
+    bool (*count_work)(struct store *store, struct store_counts *counts, struct error *err);
+    bool (*claim)(struct store *store, int64_t now, int64_t until, size_t limit, store_work_cb *cb,
+                  void *context, struct error *err);
+    bool (*renew)(struct store *store, int64_t now, int64_t until, struct error *err);
+
+    bool (*track)(struct store *store, struct span key, store_event_cb *cb, void *context, struct error *err);
+    bool (*each_event)(struct store *store, uint64_t before, store_past_cb *cb, void *context,
+                       struct error *err);
+    /* Is the key (repeat.c makes it) there and not expired? */
+    bool (*find_repeat)(struct store *store, const uint8_t key[static STORE_DIGEST], bool *found,
+                        struct error *err);
+
+    /* The span fields of `found` live until the next commit is done. */
+    bool (*find_activity_in)(struct store *store, struct span peer, struct span association,
+                             struct span activity, struct store_activity_in *found, struct error *err);
+    bool (*each_activity_of)(struct store *store, struct span association, store_activity_in_cb *cb,
+                             void *context, struct error *err);
+    bool (*each_activity_in)(struct store *store, store_activity_in_cb *cb, void *context, struct error *err);
+    bool (*each_activity_out)(struct store *store, store_activity_out_cb *cb, void *context,
+                              struct error *err);
+    bool (*get_outcome)(struct store *store, struct span association, struct span activity, struct span peer,
+                        struct buf *data, struct error *err);
+    bool (*each_outcome)(struct store *store, struct span association, store_outcome_cb *cb, void *context,
+                         struct error *err);
+
+    /* The key of a name; with `make` it is made at need. An engine may hold names in memory. */
+    bool (*next_hop)(struct store *store, struct span name, bool make, uint32_t *key, struct error *err);
+    bool (*mailbox)(struct store *store, struct span name, bool make, uint32_t *key, struct error *err);
+    /* Absent: there is none. Lives as long as the store is open. */
+    struct span (*next_hop_name)(struct store *store, uint32_t next_hop);
+    /* In the order of the keys. */
+    bool (*each_mailbox)(struct store *store, store_mailbox_cb *cb, void *context, struct error *err);
+    /* All of the changes, in their order, or none; durable when it returns. */
+    bool (*change_mailboxes)(struct store *store, const struct mailbox_change *changes, size_t count,
+                             struct error *err);
+
+    bool (*get_entry)(struct store *store, uint32_t mailbox, uint64_t sequence, struct arena *arena,
+                      struct store_entry *entry, struct error *err);
+    bool (*each_entry)(struct store *store, uint32_t mailbox, uint64_t after, size_t limit,
+                       store_entry_cb *cb, void *context, struct error *err);
+    bool (*get_record)(struct store *store, uint32_t kind, struct span name, struct buf *out,
+                       struct error *err);
+    bool (*each_record)(struct store *store, uint32_t kind, store_record_cb *cb, void *context,
+                        struct error *err);
+};
+
+/* The engine of a place. */
+const struct store_engine *engine_of(const char *place);
+
+#endif
