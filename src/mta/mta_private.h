@@ -44,6 +44,7 @@
 #include "ipc/payload.h"
 #include "mta/batch.h"
 #include "mta/bytes.h"
+#include "mta/destination.h"
 #include "mta/link.h"
 #include "mta/mta.h"
 #include "mta/peer.h"
@@ -52,8 +53,6 @@
 #include "store/store.h"
 
 #define SECOND ((int64_t)1000000) /* of the clock's microseconds */
-
-struct converter; /* convert.h */
 
 struct counters {
     uint64_t received, submitted, transferred, delivered, reports, repeats, refused, possible_duplicates;
@@ -73,14 +72,14 @@ struct mta {
     struct buf config_parts; /* of a configuration that is coming in */
     struct store *store;
     struct schedule schedule;
-    struct peer **peers;
-    size_t peer_count;
-    uint32_t *hop_peers; /* peer number by the rules' hop number */
+    const struct destination_operations *const *kinds; /* by enum destination_kind */
+    struct destination **destinations;
+    size_t destination_count;
+    struct destination *marked_first, *marked_last;
+    uint32_t *hop_destinations; /* a destination's number by the rules' hop number */
     bool *hop_down;
     size_t hop_count;
     struct net *nets;
-    struct converter *converter;
-    struct peer *conversion; /* the internal next hop (convert.h) */
     struct ipc_channel *parent;
     struct event *door;      /* where channels to other processes come in */
     struct guesses *guesses; /* NULL in a reader */
@@ -93,7 +92,7 @@ struct mta {
     struct buf prefix;    /* an APDU's octets before its content */
     struct map resumable; /* struct outbound_activity by work id */
     struct event *commit, *tick, *pace;
-    struct event *pump;                 /* peers are marked (peer_mark) */
+    struct event *pump;                 /* destinations are marked */
     struct event *more;                 /* the rest of what a tick left undone */
     struct event *fill;                 /* what a commit left to the store for after the answers */
     int64_t tick_clock, tick_monotonic; /* when jump.c last compared them */

@@ -314,11 +314,12 @@ static void refuse_now(struct mta *mta, struct effect *effect) {
 
 static bool accept_after_commit(struct association *association) {
     struct mta *mta = association->net->mta;
-    return batch_effect(mta, (struct effect){.commit = accept_now,
-                                             .undo = refuse_now,
-                                             .association = association,
-                                             .ref = association->transfer,
-                                             .number = mta->crowded ? mta->crowded->number : PEER_NONE});
+    return batch_effect(
+        mta, (struct effect){.commit = accept_now,
+                             .undo = refuse_now,
+                             .association = association,
+                             .ref = association->transfer,
+                             .number = mta->crowded ? mta->crowded->destination.number : DESTINATION_NONE});
 }
 
 void receive_answer(struct association *association, enum arrival_result result, const char *cause) {

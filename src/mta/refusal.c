@@ -42,7 +42,7 @@ static void note_rest(struct peer *peer) {
     log_warning("peer=%s refuses temporarily (%u copies in a row); one copy tries again in %lld s: %s",
                 peer->name, peer->refusals, (long long)(left < 0 ? 0 : left), peer->last_error);
     if (peer->rest_noted == 1)
-        peer->reroute = true;
+        peer->destination.reroute = true;
     peer->rest_noted = peer->rests;
 }
 

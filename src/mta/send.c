@@ -88,8 +88,8 @@ static bool mark_row(struct mta *mta, struct work *work, const struct store_work
     struct store_work marked = *row;
     if (work->marked)
         return true;
-    marked.doubt_peer = peer->key;
-    marked.next_hop = peer->key;
+    marked.doubt_peer = peer->destination.key;
+    marked.next_hop = peer->destination.key;
     marked.tries = work->tries;
     marked.status = STORE_READY;
     return store_update_work(mta->batch.store, &marked);
@@ -431,7 +431,7 @@ bool send_ended(struct association *association, struct span payload) {
     }
     if (association->state == ASSOCIATION_UP && !(flags & IPC_SENT_CLOSING)) {
         association_idle(association, true);
-        peer_mark(association->net->mta, association->peer);
+        destination_mark(association->net->mta, &association->peer->destination);
     }
     return true;
 }
