@@ -7,7 +7,7 @@ import time
 
 from players import ANN, FAY, Neighbour, Stage, folder, processes, text_message
 from peer import tap, x411
-from peer.association import Association, Excepted
+from peer.association import ENDED, Association, Excepted
 from peer.transport import Transport
 
 case, check, equal, wait_until = tap.case, tap.check, tap.equal, tap.wait_until
@@ -39,7 +39,7 @@ class FullNeighbour(Neighbour):
             peer.accept()
             while self._receive(peer):
                 pass
-        except Exception as error:
+        except ENDED as error:
             self.arrived.put((None, error))
         sock.close()
 
