@@ -6,9 +6,9 @@ import socket
 import threading
 import time
 
-from players import FAY, NEAR, Unharmed, folder, hostile_stage, text_message
+from players import FAY, Unharmed, folder, hostile_stage, text_message
 from peer import local, session, tap, x228, x411
-from peer.association import Association
+from peer.association import ENDED, Association
 from peer.transport import Closed, Transport
 
 case, check, equal, wait_until = tap.case, tap.check, tap.equal, tap.wait_until
@@ -92,8 +92,10 @@ def break_after(peer, segments):
         if spdu.si == session.MIP:
             serial = spdu.serial
             peer.please(session.spdu(session.MIA, session.parameter(session.PI_SERIAL, spdu.parameters[session.PI_SERIAL])))
-    time.sleep(0.2)                 # the acknowledgements are read before the reset
-    peer.cut()
+    peer.transport.sock.shutdown(socket.SHUT_WR)        # not a reset: the acknowledgements are read before it
+    with contextlib.suppress(*ENDED):
+        while peer.receive_spdu():
+            pass
 
 
 def until_resume(peer):

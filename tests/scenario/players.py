@@ -137,6 +137,29 @@ def processes(root):
     return found
 
 
+def named(stage, prefix):
+    """{pid: name} of the daemon's processes with such a name."""
+    found = {}
+    for pid in processes(stage.mta.process.pid):
+        with contextlib.suppress(OSError), open(f"/proc/{pid}/comm") as file:
+            name = file.read().strip()
+            if name.startswith(prefix):
+                found[pid] = name
+    return found
+
+
+def sockets_of(pid):
+    """TCP connections that the process holds."""
+    inodes = set()
+    for name in os.listdir(f"/proc/{pid}/fd"):
+        with contextlib.suppress(OSError):
+            link = os.readlink(f"/proc/{pid}/fd/{name}")
+            if link.startswith("socket:"):
+                inodes.add(link[8:-1])
+    with open(f"/proc/{pid}/net/tcp") as file:
+        return sum(line.split()[9] in inodes and line.split()[3] != "0A" for line in file.readlines()[1:])
+
+
 class Stage:
     """ALPHA with users ann and ben, NEAR that calls, FAR that is called. `peer_options` adds to their sections,
     `more_peers` and `more_routes` add sections; any other setting replaces the usual one."""
