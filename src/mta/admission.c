@@ -162,7 +162,7 @@ static bool bind_outbound(struct net *net, uint64_t ref, const struct ipc_bind *
     answer(net, ref, &goes_on);
     peer_worked(mta, peer);
     association_idle(association, true);
-    peer_mark(mta, peer);
+    destination_mark(mta, &peer->destination);
     return true;
 }
 
@@ -239,7 +239,7 @@ bool admission_connect_failed(struct net *net, struct span payload) {
         /* The peer may have forgotten the association; an activity is resumed in a new one as well (X.228
          * §7.8). */
         peer->plain = true;
-        peer_mark(net->mta, peer);
+        destination_mark(net->mta, &peer->destination);
     } else {
         peer_failed(net->mta, peer, cause);
     }

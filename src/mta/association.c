@@ -55,5 +55,5 @@ void association_gone(struct association *association, const char *cause) {
     bytes_drop(association->recovers);
     bytes_drop(association->id);
     mem_free(association);
-    peer_mark(mta, peer);
+    destination_mark(mta, &peer->destination);
 }

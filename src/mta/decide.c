@@ -69,8 +69,7 @@ static void work_is_stored(struct mta *mta, struct effect *effect) {
     work->committed = true;
     if (mta->hot_octets > HOT_MOST && work->state != WORK_SENDING)
         work_forget_bytes(mta, work);
-    if (work->peer != PEER_NONE)
-        peer_mark(mta, mta->peers[work->peer]);
+    destination_mark(mta, destination_at(mta, work->destination));
 }
 
 static void work_is_not_stored(struct mta *mta, struct effect *effect) {
@@ -97,32 +96,41 @@ static struct bytes *hot_bytes(const struct decision *decision, const struct mts
     return bytes_new(buf_span(&mta->prefix), length ? subject->memory : (struct span){NULL, 0});
 }
 
+/* NULL: the hop left the tables meanwhile. */
+static struct destination *destination_of(struct mta *mta, const struct mts_copy *copy) {
+    if (copy->kind != MTS_COPY_TRANSFER)
+        return destination_of_kind(mta, copy->kind == MTS_COPY_CONVERT ? DESTINATION_CONVERSION
+                                                                       : DESTINATION_MAILBOX);
+    struct peer *peer = peer_of_hop(mta, copy->hop);
+    return peer ? &peer->destination : NULL;
+}
+
 /* The scheduler gets the unit with the row; a next hop that is up gets the row with its mark (I3). */
 static bool add_work(const struct decision *decision, const struct mts_held *held,
                      const struct mts_copy *copy, uint64_t message) {
     struct mta *mta = decision->mta;
-    struct peer *peer = copy->kind == MTS_COPY_TRANSFER  ? peer_of_hop(mta, copy->hop)
-                        : copy->kind == MTS_COPY_CONVERT ? mta->conversion
-                                                         : NULL;
+    struct destination *destination = destination_of(mta, copy);
+    struct peer *peer = peer_of(destination);
     bool later = copy->due > decision->run->now;
-    bool marked = peer && copy->kind == MTS_COPY_TRANSFER && !later && peer_is_up(mta, peer);
-    struct row row = {held->kind, copy->kind, held->has_content, copy->plan};
+    bool marked = peer && !later && peer_is_up(peer);
+    struct row row = {held->kind, copy->kind, held->has_content, copy->plan, copy->latest * SECOND};
     struct work unit = {.message = message,
                         .due = copy->due * SECOND,
                         .expires = copy->expires > 0 ? copy->expires * SECOND : INT64_MAX,
-                        .peer = peer ? peer->number : PEER_NONE,
+                        .latest = row.latest,
+                        .destination = destination ? destination->number : DESTINATION_NONE,
                         .lane = (uint8_t)lane_of(copy->priority),
-                        .state = peer && !later ? WORK_READY : WORK_WAITING,
+                        .state = later ? WORK_WAITING : WORK_READY,
                         .marked = marked};
     buf_clear(&mta->scratch);
-    if ((copy->kind != MTS_COPY_DELIVER && !peer) || !row_write(&mta->scratch, &row))
+    if (!destination || !row_write(&mta->scratch, &row))
         return false;
     unit.id =
         store_add_work(mta->batch.store, &(struct store_work){.message = message,
                                                               .due = unit.due,
                                                               .expiry = unit.expires,
-                                                              .next_hop = peer ? peer->key : 0,
-                                                              .doubt_peer = marked ? peer->key : 0,
+                                                              .next_hop = destination->key,
+                                                              .doubt_peer = marked ? destination->key : 0,
                                                               .priority = unit.lane,
                                                               .status = later ? STORE_DEFERRED : STORE_READY,
                                                               .data = buf_span(&mta->scratch)});

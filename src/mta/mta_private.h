@@ -44,6 +44,7 @@
 #include "ipc/payload.h"
 #include "mta/batch.h"
 #include "mta/bytes.h"
+#include "mta/destination.h"
 #include "mta/link.h"
 #include "mta/mta.h"
 #include "mta/peer.h"
@@ -53,16 +54,15 @@
 
 #define SECOND ((int64_t)1000000) /* of the clock's microseconds */
 
-struct converter; /* convert.h */
-
 struct counters {
     uint64_t received, submitted, transferred, delivered, reports, repeats, refused, possible_duplicates;
 };
 
-/* jump.c: how the expiry of units with ids below `below` is to be read. */
+/* jump.c: how the expiry of units with these ids is to be read. */
 struct expiry_shift {
-    uint64_t below;
+    uint64_t from, below;
     int64_t us;
+    int64_t at; /* when it jumped, by jump_steady */
 };
 #define SHIFTS_MOST 16
 
@@ -73,14 +73,14 @@ struct mta {
     struct buf config_parts; /* of a configuration that is coming in */
     struct store *store;
     struct schedule schedule;
-    struct peer **peers;
-    size_t peer_count;
-    uint32_t *hop_peers; /* peer number by the rules' hop number */
+    const struct destination_operations *const *kinds; /* by enum destination_kind */
+    struct destination **destinations;
+    size_t destination_count;
+    struct destination *marked_first, *marked_last;
+    uint32_t *hop_destinations; /* a destination's number by the rules' hop number */
     bool *hop_down;
     size_t hop_count;
     struct net *nets;
-    struct converter *converter;
-    struct peer *conversion; /* the internal next hop (convert.h) */
     struct ipc_channel *parent;
     struct event *door;      /* where channels to other processes come in */
     struct guesses *guesses; /* NULL in a reader */
@@ -93,18 +93,22 @@ struct mta {
     struct buf prefix;    /* an APDU's octets before its content */
     struct map resumable; /* struct outbound_activity by work id */
     struct event *commit, *tick, *pace;
-    struct event *pump;                 /* peers are marked (peer_mark) */
+    struct event *pump;                 /* destinations are marked */
     struct event *more;                 /* the rest of what a tick left undone */
     struct event *fill;                 /* what a commit left to the store for after the answers */
     int64_t tick_clock, tick_monotonic; /* when jump.c last compared them */
     int64_t last_seen;                  /* when the newest event was recorded before the start; 0: none was */
     struct expiry_shift shifts[SHIFTS_MOST];
     size_t shift_count, graced;
-    bool jump_unsaved;       /* the clock jumped, which is to be in the next commit */
-    bool jump_in_batch;      /* and is in it */
-    int64_t put_off_logged;  /* monotonic µs; 0: never */
-    uint64_t put_off;        /* copies since the last line about them */
-    bool refusing;           /* the log says that the store takes nothing */
+    int64_t jump_total;     /* µs that the clock was set ahead in all */
+    int64_t grace_end;      /* monotonic µs: till then the clock of the start may be wrong; 0: it is right */
+    int64_t away;           /* µs that passed before the start since last_seen, as the clock said */
+    uint64_t started_below; /* the units that waited at the start have ids below this */
+    bool jump_unsaved;      /* the clock jumped, which is to be in the next commit */
+    bool jump_in_batch;     /* and is in it */
+    int64_t put_off_logged; /* monotonic µs; 0: never */
+    uint64_t put_off;       /* copies since the last line about them */
+    bool refusing;          /* the log says that the store takes nothing */
     int64_t refusing_logged; /* monotonic µs; 0: never */
     int64_t paced_at;
     const struct peer *crowded;                 /* where what just came in has to queue; NULL: nowhere */

@@ -152,8 +152,8 @@ static struct net *attach(struct mta *mta, int fd, const char *name) {
 bool mta_attach_net(struct mta *mta, int fd, const char *name) {
     if (!attach(mta, fd, name))
         return false;
-    for (size_t i = 0; i < mta->peer_count; i++)
-        peer_mark(mta, mta->peers[i]);
+    for (size_t i = 0; i < mta->destination_count; i++)
+        destination_mark(mta, mta->destinations[i]);
     return true;
 }
 

@@ -32,7 +32,7 @@ static bool load_one(void *context, const struct store_activity_out *activity) {
         return false;
     outbound->serial = activity->serial;
     outbound->offset = activity->offset;
-    outbound->peer = work->peer;
+    outbound->destination = work->destination;
     return true;
 }
 
@@ -92,7 +92,7 @@ void outbound_checkpoint(struct association *association, uint32_t serial, uint6
     outbound->breaks = 0;
     outbound->serial = serial;
     outbound->offset = offset;
-    outbound->peer = work->peer;
+    outbound->destination = work->destination;
     store_put_activity_out(mta->batch.store, &(struct store_activity_out){.work = work->id,
                                                                           .association = name,
                                                                           .activity = activity,
@@ -108,11 +108,12 @@ static struct work *ready_to_resume(const struct mta *mta, const struct peer *pe
                                     struct span *name) {
     for (size_t i = 0; i < mta->resumable.room; i++) {
         struct outbound_activity *outbound = mta->resumable.slots[i].value;
-        if (!outbound || outbound->peer != peer->number ||
+        if (!outbound || outbound->destination != peer->destination.number ||
             (association.data && !span_eq(bytes_head(outbound->names), association)))
             continue;
         struct work *work = schedule_find(&mta->schedule, outbound->work);
-        if (!work || work->state != WORK_READY || work->peer != peer->number || !outbound->serial)
+        if (!work || work->state != WORK_READY || work->destination != peer->destination.number ||
+            !outbound->serial)
             continue;
         *name = bytes_head(outbound->names);
         return work;

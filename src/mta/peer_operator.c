@@ -16,9 +16,9 @@
 
 static void set_disabled(struct mta *mta, struct peer *peer, bool disabled) {
     peer->disabled = disabled;
-    peer->next_try = peer->rest_until = 0;
-    peer_mark(mta, peer);
-    peer->reroute = peer->reroute || disabled;
+    peer_end_back_off(peer);
+    destination_mark(mta, &peer->destination);
+    peer->destination.reroute = peer->destination.reroute || disabled;
     peer_tell_rules(mta, peer);
 }
 
@@ -48,7 +48,7 @@ static json_t *find_peer(struct mta *mta, json_t *request, struct peer **peer) {
 }
 
 static void disabled_on_disk(struct mta *mta, struct effect *effect) {
-    set_disabled(mta, mta->peers[effect->number >> 1], effect->number & 1);
+    set_disabled(mta, peer_at(mta, effect->number >> 1), effect->number & 1);
 }
 
 static void still_as_it_was(struct mta *mta, struct effect *effect) {
@@ -68,7 +68,7 @@ static bool write_record(struct client *client, const struct peer *peer, bool di
                reason);
     return done && batch_effect(mta, (struct effect){.commit = disabled_on_disk,
                                                      .undo = still_as_it_was,
-                                                     .number = peer->number << 1 | disable});
+                                                     .number = peer->destination.number << 1 | disable});
 }
 
 json_t *request_peer_able(struct client *client, json_t *request) {
@@ -89,13 +89,12 @@ json_t *request_peer_able(struct client *client, json_t *request) {
 
 struct retrying {
     struct mta *mta;
-    const struct peer *peer;
     json_int_t count;
 };
 
 static bool retry_unit(void *context, struct work *work) {
     struct retrying *retrying = context;
-    if (work->peer != retrying->peer->number || work->state == WORK_HELD || work->state == WORK_SENDING)
+    if (work->state == WORK_HELD || work->state == WORK_SENDING)
         return true;
     if (work->state == WORK_WAITING && !work->tries)
         return true; /* deferred by its originator */
@@ -112,10 +111,8 @@ json_t *request_peer_retry(struct client *client, json_t *request) {
         return wrong;
     if (peer->disabled)
         return client_error("wrong-state", "the peer is disabled: 'mhs peer enable %s'", peer->name);
-    struct retrying retrying = {.mta = mta, .peer = peer};
-    schedule_each(&mta->schedule, retry_unit, &retrying);
-    peer->next_try = peer->rest_until = 0;
-    peer_mark(mta, peer);
-    batch_arm(mta);
+    struct retrying retrying = {.mta = mta};
+    schedule_each_of(&mta->schedule, peer->destination.number, retry_unit, &retrying);
+    destination_try_now(mta, &peer->destination);
     return json_pack("{s:I}", "changed", retrying.count);
 }

@@ -12,6 +12,7 @@
 #include "mta/convert.h"
 #include "mta/copy.h"
 #include "mta/decide.h"
+#include "mta/deliver.h"
 #include "mta/guesses.h"
 #include "mta/jump.h"
 #include "mta/mailbox.h"
@@ -22,7 +23,9 @@
 #include "mta/pump.h"
 #include "mta/quota.h"
 #include "mta/receive.h"
+#include "mta/reroute.h"
 #include "mta/run.h"
+#include "mta/send.h"
 #include "mta/submit.h"
 #include "mta/users.h"
 
@@ -42,33 +45,51 @@
 
 /* ---- opening ---- */
 
-static enum work_state state_of(const struct mta *mta, const struct store_work *row,
-                                const struct peer *peer) {
-    (void)mta;
+static enum work_state state_of(const struct store_work *row, int64_t due, bool lost) {
     if (row->status == STORE_HELD)
         return WORK_HELD;
-    return peer && row->due <= clock_now_us() ? WORK_READY : WORK_WAITING;
+    return !lost && due <= clock_now_us() ? WORK_READY : WORK_WAITING;
+}
+
+/* A retry's time in the row is of the clock as it was: one that was set back since would put it off for as
+ * long. */
+static int64_t due_of(const struct mta *mta, const struct store_work *row, uint8_t lane) {
+    int64_t longest = clock_now_us() + send_schedule(mta, lane)->longest_retry * SECOND;
+    return row->tries && row->due > longest ? longest : row->due;
+}
+
+/* Where a row's copy is to go. NULL without memory. */
+static struct destination *destination_of_row(struct mta *mta, struct span name) {
+    struct destination *destination = destination_find(mta, name);
+    if (destination)
+        return destination;
+    struct peer *peer = peer_named(mta, name);
+    return peer ? &peer->destination : NULL;
 }
 
 /* A marked row may have been sent before the stop: it is in doubt (I4). */
 static bool load_work(void *context, const struct store_work *row) {
     struct mta *mta = context;
-    struct peer *peer = NULL;
-    struct span name = store_next_hop_name(mta->store, row->doubt_peer ? row->doubt_peer : row->next_hop);
+    struct span name = SPAN_LIT("");
+    if (row->next_hop)
+        name = store_next_hop_name(mta->store, row->doubt_peer ? row->doubt_peer : row->next_hop);
     bool lost = span_eq(name, SPAN_LIT(STORE_LOST_HOP));
-    if (row->next_hop && !lost) {
-        peer = name.data ? peer_named(mta, name) : NULL;
-        if (!peer)
-            return false;
-    }
+    struct destination *destination = name.data ? destination_of_row(mta, lost ? SPAN_LIT("") : name) : NULL;
+    if (!destination)
+        return false;
+    struct row form = {0};
+    row_read(row->data, &form); /* of an unknown one nothing is known: copy_load says so */
+    uint8_t lane = row->priority < LANES ? row->priority : LANE_NORMAL;
+    int64_t due = due_of(mta, row, lane);
     struct work unit = {.id = row->id,
                         .message = row->message,
-                        .due = row->due,
+                        .due = due,
                         .expires = jump_expiry(mta, row->id, row->expiry ? row->expiry : INT64_MAX),
-                        .peer = peer ? peer->number : PEER_NONE,
+                        .latest = form.latest,
+                        .destination = destination->number,
                         .tries = (uint16_t)(row->tries < UINT16_MAX ? row->tries : UINT16_MAX),
-                        .lane = row->priority < LANES ? row->priority : LANE_NORMAL,
-                        .state = (uint8_t)state_of(mta, row, peer),
+                        .lane = lane,
+                        .state = (uint8_t)state_of(row, due, lost),
                         .in_doubt = row->doubt_peer != 0,
                         .marked = row->doubt_peer != 0,
                         .lost = lost,
@@ -85,7 +106,7 @@ static bool load_queue(struct mta *mta, struct error *err) {
         batch_arm(mta);
     if (!outbound_load(mta))
         return error_set(err, STORE_IO, "the transfers to be resumed can't be read");
-    peers_left(mta);
+    destinations_left(mta);
     if (mta->schedule.count)
         log_notice("%zu %s in the queue, in doubt: %zu", mta->schedule.count,
                    mta->schedule.count == 1 ? "copy waits" : "copies wait", mta->schedule.in_doubt);
@@ -142,7 +163,7 @@ static bool open_events(struct mta *mta) {
     mta->fill = event_new(mta->loop, -1, 0, on_fill, mta);
     struct timeval second = {.tv_sec = 1};
     mta->pace = event_new(mta->loop, -1, 0, pace_on_timer, mta);
-    mta->pump = event_new(mta->loop, -1, 0, pump_on_mark, mta);
+    mta->pump = event_new(mta->loop, -1, 0, destinations_on_mark, mta);
     return mta->commit && mta->pump && mta->tick && mta->more && mta->fill && mta->pace &&
            event_add(mta->tick, &second) == 0;
 }
@@ -157,11 +178,17 @@ static void after_commit(struct mta *mta, bool done) {
     static const struct timeval after_answers = {.tv_usec = 1000};
     mta->jump_unsaved = mta->jump_unsaved && !(mta->jump_in_batch && done);
     mta->jump_in_batch = false;
-    pump_marked(mta);
+    destinations_pump(mta);
     pace_release(mta);
     if (store_behind(mta->store))
         event_add(mta->fill, &after_answers);
 }
+
+/* By enum destination_kind. */
+static const struct destination_operations *const kinds[DESTINATION_KINDS] = {
+    [DESTINATION_MTA] = &peer_operations,
+    [DESTINATION_MAILBOX] = &mailbox_operations,
+    [DESTINATION_CONVERSION] = &conversion_operations};
 
 static const struct batch_hooks hooks = {before_commit, after_commit};
 
@@ -181,8 +208,9 @@ static bool open_store(struct mta *mta, struct error *err) {
 static bool open_all(struct mta *mta, struct error *err) {
     if (!open_store(mta, err))
         return false;
+    mta->kinds = kinds;
     if (!schedule_init(&mta->schedule, 0) || !batch_init(mta, &hooks) || !open_events(mta) ||
-        !peers_configure(mta) || !convert_init(mta) || !(mta->guesses = guesses_new()))
+        !peers_configure(mta) || !deliver_init(mta) || !convert_init(mta) || !(mta->guesses = guesses_new()))
         return error_set(err, STORE_NO_MEMORY, "no memory");
     if (!begin_identifiers(mta, err) || !mailboxes_rename(mta, err) || !peers_load_disabled(mta, err) ||
         !users_load(mta, err) || !load_queue(mta, err))
@@ -241,7 +269,7 @@ void mta_free(struct mta *mta) {
     if (mta->batch.store)
         batch_commit(mta);
     net_free_all(mta);
-    convert_free(mta);
+    convert_close(mta);
     if (mta->batch.store) {
         batch_commit(mta);
         batch_free(mta);
@@ -265,7 +293,9 @@ void mta_free(struct mta *mta) {
     schedule_free(&mta->schedule);
     users_free(mta);
     quota_free(mta);
-    peers_free(mta);
+    destinations_free(mta);
+    mem_free(mta->hop_destinations);
+    mem_free(mta->hop_down);
     guesses_free(mta->guesses);
     store_close(mta->store);
     arena_free(&mta->arena);
@@ -283,18 +313,14 @@ static void work_is_due(struct mta *mta, struct work *work, int64_t now) {
         copy_lost(mta, work);
         return;
     }
-    if (work->expires <= now) {
+    if (schedule_expiry(work) <= now) {
         copy_expire(mta, work);
         return;
     }
-    if (work->peer == PEER_NONE) {
-        copy_deliver(mta, work);
-        return;
-    }
-    struct peer *peer = mta->peers[work->peer];
+    struct destination *destination = destination_at(mta, work->destination);
     schedule_set(&mta->schedule, work, WORK_READY, work->due, work->in_doubt);
-    peer_mark(mta, peer);
-    peer->reroute = peer->reroute || peer_gone(mta, peer);
+    destination_mark(mta, destination);
+    destination->reroute = destination->reroute || destination_is_gone(mta, destination);
 }
 
 /* False when there is more. */
@@ -315,7 +341,7 @@ static void do_work(struct mta *mta, int64_t now) {
     if (mta->stopping)
         return;
     bool all = do_due_work(mta, now);
-    if (!peers_reroute(mta) || !all)
+    if (!destinations_reroute(mta) || !all)
         event_add(mta->more, &soon);
 }
 
@@ -323,6 +349,7 @@ static void on_more(evutil_socket_t fd, short what, void *arg) {
     (void)fd;
     (void)what;
     do_work(arg, jump_now(arg));
+    destinations_pump(arg);
 }
 
 static void on_fill(evutil_socket_t fd, short what, void *arg) {
@@ -417,9 +444,9 @@ static void keep_store(struct mta *mta, int64_t now) {
     if (mta->unsaved_count)
         outbound_save_again(mta);
     int64_t track = mta->config->limits.track_seconds;
-    store_maintain(mta->store, now, now - track * SECOND, 2000);
+    store_maintain(mta->store, jump_drop_before(mta), jump_events_before(mta, track * SECOND), 2000);
     if (now / SECOND % 60 == 0)
-        receive_expire(mta, now);
+        receive_expire(mta, jump_drop_before(mta));
 }
 
 void mta_tick(struct mta *mta) {
@@ -428,9 +455,8 @@ void mta_tick(struct mta *mta) {
         batch_arm(mta);
     keep_store(mta, now);
     do_work(mta, now);
-    pump_tick(mta, now);
+    destinations_tick(mta);
     pace_tick(mta, now);
-    convert_tick(mta);
     guesses_tick(mta->guesses, clock_monotonic_us());
     submissions_tick(mta, clock_monotonic_us());
     if (mta->stopping)
@@ -491,7 +517,7 @@ static bool reload(struct mta *mta, struct span text) {
     if (mta->reader)
         return true;
     log_notice("the configuration was read anew");
-    peers_left(mta);
+    destinations_left(mta);
     mta_tick(mta);
     return true;
 }
