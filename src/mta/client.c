@@ -85,26 +85,27 @@ void client_respond(struct client *client, uint64_t ref, json_t *value, bool las
         send_bytes(client->net, IPC_RESPONSE, ref, response(value, last));
 }
 
-static void answer_now(struct mta *mta, struct effect *effect) {
-    (void)mta;
-    send_bytes(effect->net, (enum ipc_type)effect->number, effect->ref, effect->bytes);
+static void answer_now(struct mta *mta, const struct effect *effect) {
+    send_bytes(net_numbered(mta, effect->process), (enum ipc_type)effect->number, effect->ref, effect->bytes);
 }
 
 /* A submission's refusal is its own frame, with JSON after the octet that says so. */
-static void answer_unavailable(struct mta *mta, struct effect *effect) {
+static void answer_unavailable(struct mta *mta, const struct effect *effect) {
     const struct error *cause = store_cause(mta->store);
     json_t *error =
         client_error("unavailable", "%s", cause->code ? cause->text : "the store can't write now");
     bytes_drop(effect->bytes);
     bool submission = effect->number == IPC_SUBMIT_RESULT;
-    send_bytes(effect->net, (enum ipc_type)effect->number, effect->ref, response(error, !submission));
+    send_bytes(net_numbered(mta, effect->process), (enum ipc_type)effect->number, effect->ref,
+               response(error, !submission));
 }
+
+static const struct effect_kind answer_of_commit = {answer_now, answer_unavailable};
 
 bool client_answer_after_commit(struct client *client, enum ipc_type type, uint64_t ref,
                                 struct bytes *bytes) {
-    struct effect effect = {.commit = answer_now,
-                            .undo = answer_unavailable,
-                            .net = client->net,
+    struct effect effect = {.kind = &answer_of_commit,
+                            .process = client->net->number,
                             .ref = ref,
                             .number = (uint32_t)type,
                             .bytes = bytes};

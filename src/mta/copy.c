@@ -70,10 +70,13 @@ void copy_release(struct copy *copy) {
 
 /* ---- ends ---- */
 
-static void work_is_gone(struct mta *mta, struct effect *effect) {
-    work_forget_bytes(mta, effect->work);
-    outbound_forget(mta, effect->work->id);
-    schedule_remove(&mta->schedule, effect->work);
+static void work_is_gone(struct mta *mta, const struct effect *effect) {
+    struct work *work = schedule_find(&mta->schedule, effect->work);
+    if (!work)
+        return;
+    work_forget_bytes(mta, work);
+    outbound_forget(mta, work->id);
+    schedule_remove(&mta->schedule, work);
 }
 
 /* What could not be ended now is tried again later, and also expires no earlier: its timer would fire at
@@ -85,14 +88,17 @@ static void try_later(struct mta *mta, struct work *work) {
     schedule_set(&mta->schedule, work, WORK_WAITING, later, false);
 }
 
-static void work_is_still_there(struct mta *mta, struct effect *effect) {
-    try_later(mta, effect->work);
+static void work_is_still_there(struct mta *mta, const struct effect *effect) {
+    struct work *work = schedule_find(&mta->schedule, effect->work);
+    if (work)
+        try_later(mta, work);
 }
+
+static const struct effect_kind finished = {work_is_gone, work_is_still_there};
 
 bool copy_finish(struct mta *mta, struct work *work) {
     if (!store_finish_work(mta->batch.store, work->id, work->message) ||
-        !batch_effect(mta,
-                      (struct effect){.commit = work_is_gone, .undo = work_is_still_there, .work = work}))
+        !batch_effect(mta, (struct effect){.kind = &finished, .work = work->id}))
         return false;
     schedule_set(&mta->schedule, work, WORK_SENDING, 0, false);
     return true;

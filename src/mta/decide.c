@@ -64,18 +64,25 @@ void work_forget_bytes(struct mta *mta, struct work *work) {
     work->bytes = NULL;
 }
 
-static void work_is_stored(struct mta *mta, struct effect *effect) {
-    struct work *work = effect->work;
+static void work_is_stored(struct mta *mta, const struct effect *effect) {
+    struct work *work = schedule_find(&mta->schedule, effect->work);
+    if (!work)
+        return;
     work->committed = true;
     if (mta->hot_octets > HOT_MOST && work->state != WORK_SENDING)
         work_forget_bytes(mta, work);
     destination_mark(mta, destination_at(mta, work->destination));
 }
 
-static void work_is_not_stored(struct mta *mta, struct effect *effect) {
-    work_forget_bytes(mta, effect->work);
-    schedule_remove(&mta->schedule, effect->work);
+static void work_is_not_stored(struct mta *mta, const struct effect *effect) {
+    struct work *work = schedule_find(&mta->schedule, effect->work);
+    if (!work)
+        return;
+    work_forget_bytes(mta, work);
+    schedule_remove(&mta->schedule, work);
 }
+
+static const struct effect_kind new_work = {work_is_stored, work_is_not_stored};
 
 static enum work_lane lane_of(enum mts_priority priority) {
     return priority == MTS_URGENT ? LANE_URGENT : priority == MTS_NON_URGENT ? LANE_NON_URGENT : LANE_NORMAL;
@@ -141,8 +148,7 @@ static bool add_work(const struct decision *decision, const struct mts_held *hel
     }
     if (work->bytes)
         mta->hot_octets += work->bytes->length;
-    if (batch_effect(mta,
-                     (struct effect){.commit = work_is_stored, .undo = work_is_not_stored, .work = work})) {
+    if (batch_effect(mta, (struct effect){.kind = &new_work, .work = work->id})) {
         if (marked)
             pace_work(mta, peer);
         return true;

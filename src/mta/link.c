@@ -17,6 +17,17 @@ bool net_broke_rules(const struct net *net, const char *what) {
     return false;
 }
 
+struct net *net_numbered(const struct mta *mta, uint32_t number) {
+    for (struct net *net = mta->nets; net; net = net->next)
+        if (net->number == number)
+            return net;
+    return NULL;
+}
+
+struct association *association_numbered(const struct mta *mta, uint64_t number) {
+    return map_get(&mta->associations, number);
+}
+
 struct association *association_find(const struct net *net, uint64_t ref) {
     return map_get(&net->associations, ref);
 }

@@ -21,7 +21,8 @@ enum association_state { ASSOCIATION_UP = 1, ASSOCIATION_CLOSING };
 struct association {
     struct net *net;
     struct peer *peer;
-    uint64_t ref;
+    uint64_t number; /* never used again: effects name it so */
+    uint64_t ref;    /* the net process's */
     struct association *next_idle, *prev_idle;
     struct association *next_held, *prev_held; /* whose answer is held back */
     const struct peer *held_for;               /* NULL: it is not */
@@ -52,6 +53,7 @@ struct association {
 struct net {
     struct mta *mta;
     struct net *next;
+    uint32_t number; /* as an association's */
     struct ipc_channel *channel;
     bool for_clients; /* no associations, clients only */
     struct map associations;
@@ -66,6 +68,10 @@ struct net *net_with_fewest(const struct mta *mta);
 
 /* Logs what a net process did wrong, naming it. Returns false. */
 bool net_broke_rules(const struct net *net, const char *what);
+
+/* Those of these numbers, or NULL: they went away. */
+struct net *net_numbered(const struct mta *mta, uint32_t number);
+struct association *association_numbered(const struct mta *mta, uint64_t number);
 
 struct association *association_find(const struct net *net, uint64_t ref);
 

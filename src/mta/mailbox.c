@@ -218,7 +218,7 @@ json_t *request_mailbox_list(struct client *client, json_t *request) {
         return error;
     if (listing.most < 1 || listing.most > 1000 || after < 0)
         return client_error("bad-request", "limit is not 1 to 1000, or after is negative");
-    batch_commit(mta);
+    batch_settle(mta);
     listing.entries = json_array();
     arena_init(&listing.arena, (size_t)64 * 1024 * 1024);
     bool done = !opened.mailbox || store_each_entry(mta->store, opened.mailbox, (uint64_t)after, 0,

@@ -85,7 +85,8 @@ struct mta {
     struct guesses *guesses; /* NULL in a reader */
     struct client *backup;   /* who makes one; NULL: nobody */
     uint64_t ping_number;    /* of the last ping */
-    struct batch batch;
+    struct batch batch;      /* fills */
+    struct batches batches;
     struct arena arena;   /* for the unit that is being worked on */
     struct buf head;      /* frame fields that are being put together */
     struct buf scratch;   /* rows and events that are being put together */
@@ -113,6 +114,9 @@ struct mta {
     uint64_t named_in; /* the number of the batch that last said something of activities in */
     size_t hot_octets; /* held by work's bytes */
     unsigned associations_in;
+    struct map associations;     /* by their numbers */
+    uint64_t association_number; /* of the last that came */
+    uint32_t net_number;         /* of the last process */
     int64_t started;
     struct counters counters;
     struct local_user *users; /* client_private.h */

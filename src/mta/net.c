@@ -116,7 +116,6 @@ static void net_free(struct net *net, const char *cause) {
     pump_net_gone(net);
     pings_net_gone(net);
     clients_leave(net);
-    batch_forget_net(mta, net);
     mem_free(net);
 }
 
@@ -139,6 +138,7 @@ static struct net *attach(struct mta *mta, int fd, const char *name) {
     if (!net)
         return NULL;
     net->mta = mta;
+    net->number = ++mta->net_number;
     net->channel = ipc_channel_new(mta->loop, fd, name, &net_handler, net);
     if (!net->channel) {
         mem_free(net);

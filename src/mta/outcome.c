@@ -100,7 +100,7 @@ void outcome_look(struct association *association) {
     struct mta *mta = association->net->mta;
     struct span name = bytes_head(association->id);
     store_each_outcome(mta->store, name, see_former, association, NULL);
-    if (mta->named_in != mta->batch.number)
+    if (!batch_is_open(mta, mta->named_in))
         return;
     association->outcomes = true; /* the batch may say something of the name */
     association->named_in = mta->batch.number;
@@ -110,8 +110,8 @@ void outcome_look(struct association *association) {
 void outcome_begins(struct association *association, struct span activity) {
     struct mta *mta = association->net->mta;
     struct span name = bytes_head(association->id), peer = span_str(association->peer->name);
-    if (association->named_in == mta->batch.number)
-        batch_commit(mta); /* what it said of its last activity counts */
+    if (batch_is_open(mta, association->named_in))
+        batch_settle(mta); /* what it said of its last activity counts */
     if (association->outcomes)
         store_remove_outcome(mta->batch.store, name, activity, peer);
     const struct store_activity_in *former = store_find_activity_in(mta->store, peer, name, activity);

@@ -47,14 +47,16 @@ static json_t *find_peer(struct mta *mta, json_t *request, struct peer **peer) {
     return client_error("not-found", "no peer has the name %.64s; 'mhs peer list' shows them", name);
 }
 
-static void disabled_on_disk(struct mta *mta, struct effect *effect) {
+static void disabled_on_disk(struct mta *mta, const struct effect *effect) {
     set_disabled(mta, peer_at(mta, effect->number >> 1), effect->number & 1);
 }
 
-static void still_as_it_was(struct mta *mta, struct effect *effect) {
+static void still_as_it_was(struct mta *mta, const struct effect *effect) {
     (void)mta;
     (void)effect;
 }
+
+static const struct effect_kind abling = {disabled_on_disk, still_as_it_was};
 
 static bool write_record(struct client *client, const struct peer *peer, bool disable, const char *reason) {
     struct mta *mta = client->net->mta;
@@ -66,8 +68,7 @@ static bool write_record(struct client *client, const struct peer *peer, bool di
                     : store_remove_record(mta->batch.store, DISABLED_PEER, name);
     log_notice("peer=%s is %s by uid %u: %s", peer->name, disable ? "disabled" : "enabled", client->uid,
                reason);
-    return done && batch_effect(mta, (struct effect){.commit = disabled_on_disk,
-                                                     .undo = still_as_it_was,
+    return done && batch_effect(mta, (struct effect){.kind = &abling,
                                                      .number = peer->destination.number << 1 | disable});
 }
 

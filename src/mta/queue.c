@@ -360,8 +360,10 @@ static bool is_deferred(const struct work *work) {
 }
 
 /* A unit's new state follows the row: applied when the row is on disk. */
-static void change_state(struct mta *mta, struct effect *effect) {
-    struct work *work = effect->work;
+static void change_state(struct mta *mta, const struct effect *effect) {
+    struct work *work = schedule_find(&mta->schedule, effect->work);
+    if (!work)
+        return;
     struct destination *destination = destination_of(mta, work);
     schedule_set(&mta->schedule, work, (enum work_state)(effect->number & 0xFF), work->due, false);
     work->marked = work->in_doubt;
@@ -369,10 +371,13 @@ static void change_state(struct mta *mta, struct effect *effect) {
     destination->reroute = destination->reroute || destination_is_gone(mta, destination);
 }
 
-static void keep_state(struct mta *mta, struct effect *effect) {
-    schedule_set(&mta->schedule, effect->work, (enum work_state)(effect->number >> 8), effect->work->due,
-                 false);
+static void keep_state(struct mta *mta, const struct effect *effect) {
+    struct work *work = schedule_find(&mta->schedule, effect->work);
+    if (work)
+        schedule_set(&mta->schedule, work, (enum work_state)(effect->number >> 8), work->due, false);
 }
+
+static const struct effect_kind state_change = {change_state, keep_state};
 
 /* A deferred copy keeps its time, held or not; any other is due now when it is let go. */
 static bool update_row(const struct change *change, struct work *work, bool hold) {
@@ -392,10 +397,8 @@ static bool update_row(const struct change *change, struct work *work, bool hold
     if (work->state == WORK_HELD)
         work->aborts = 0;
     schedule_cause(work, hold ? change->reason : NULL); /* released, its history tells of its tries */
-    struct effect effect = {.commit = change_state,
-                            .undo = keep_state,
-                            .work = work,
-                            .number = (uint32_t)state | (uint32_t)work->state << 8};
+    struct effect effect = {
+        .kind = &state_change, .work = work->id, .number = (uint32_t)state | (uint32_t)work->state << 8};
     if (!store_update_work(mta->batch.store, &row) || !batch_effect(mta, effect))
         return false;
     schedule_set(&mta->schedule, work, WORK_SENDING, row.due, false); /* nobody takes it before the commit */

@@ -298,28 +298,30 @@ enum arrival_result receive_apdu(struct mta *mta, const struct arrival *arrival,
 
 /* ---- answers ---- */
 
-static void accept_now(struct mta *mta, struct effect *effect) {
-    (void)mta;
+static void accept_now(struct mta *mta, const struct effect *effect) {
+    struct association *association = association_numbered(mta, effect->association);
     uint32_t transfer = (uint32_t)effect->ref;
-    if (effect->association && !pace_hold(effect->association, transfer, effect->number))
-        association_answer(effect->association, transfer, IPC_ACCEPTED, "");
+    if (association && !pace_hold(association, transfer, effect->number))
+        association_answer(association, transfer, IPC_ACCEPTED, "");
 }
 
-static void refuse_now(struct mta *mta, struct effect *effect) {
+static void refuse_now(struct mta *mta, const struct effect *effect) {
+    struct association *association = association_numbered(mta, effect->association);
     const struct error *cause = store_cause(mta->store);
-    if (effect->association)
-        association_answer(effect->association, (uint32_t)effect->ref, IPC_REFUSED_TEMPORARILY,
+    if (association)
+        association_answer(association, (uint32_t)effect->ref, IPC_REFUSED_TEMPORARILY,
                            cause->code ? cause->text : "no memory");
 }
 
-static bool accept_after_commit(struct association *association) {
+static const struct effect_kind acceptance = {accept_now, refuse_now};
+
+static bool accept_after_commit(const struct association *association) {
     struct mta *mta = association->net->mta;
-    return batch_effect(
-        mta, (struct effect){.commit = accept_now,
-                             .undo = refuse_now,
-                             .association = association,
-                             .ref = association->transfer,
-                             .number = mta->crowded ? mta->crowded->destination.number : DESTINATION_NONE});
+    uint32_t crowded = mta->crowded ? mta->crowded->destination.number : DESTINATION_NONE;
+    return batch_effect(mta, (struct effect){.kind = &acceptance,
+                                             .association = association->number,
+                                             .ref = association->transfer,
+                                             .number = crowded});
 }
 
 void receive_answer(struct association *association, enum arrival_result result, const char *cause) {

@@ -97,21 +97,24 @@ bool receive_content(struct association *association, struct span payload) {
 
 /* ---- checkpoints ---- */
 
-static void checkpoint_is_safe(struct mta *mta, struct effect *effect) {
-    if (!effect->association)
+static void checkpoint_is_safe(struct mta *mta, const struct effect *effect) {
+    const struct association *association = association_numbered(mta, effect->association);
+    if (!association)
         return;
     buf_clear(&mta->head);
     buf_append_u32(&mta->head, (uint32_t)effect->ref);
     buf_append_u32(&mta->head, effect->number);
-    ipc_send(effect->association->net->channel, IPC_TRANSFER_CHECKPOINT_DONE, effect->association->ref,
-             buf_span(&mta->head), (struct span){NULL, 0});
+    ipc_send(association->net->channel, IPC_TRANSFER_CHECKPOINT_DONE, association->ref, buf_span(&mta->head),
+             (struct span){NULL, 0});
 }
 
-static void checkpoint_is_lost(struct mta *mta, struct effect *effect) {
-    if (!effect->association)
-        return;
-    association_end(effect->association, IPC_CLOSE_ABORTED, store_cause(mta->store)->text);
+static void checkpoint_is_lost(struct mta *mta, const struct effect *effect) {
+    struct association *association = association_numbered(mta, effect->association);
+    if (association)
+        association_end(association, IPC_CLOSE_ABORTED, store_cause(mta->store)->text);
 }
+
+static const struct effect_kind checkpoint_done = {checkpoint_is_safe, checkpoint_is_lost};
 
 /* The envelope only grows, so that what is spooled of it is its beginning; after a resume it may be more. */
 static void spool_envelope(struct mta *mta, struct inbound *inbound) {
@@ -169,9 +172,8 @@ bool receive_checkpoint(struct association *association, struct span payload) {
     if (!payload_done(&r) || !inbound || parser.len > IPC_PARSER_STATE_MAX)
         return false;
     spool_envelope(mta, inbound);
-    struct effect effect = {.commit = checkpoint_is_safe,
-                            .undo = checkpoint_is_lost,
-                            .association = association,
+    struct effect effect = {.kind = &checkpoint_done,
+                            .association = association->number,
                             .ref = association->transfer,
                             .number = serial};
     if (inbound->failure[0]) {

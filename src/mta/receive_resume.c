@@ -113,8 +113,8 @@ static void forget(struct association *association, const struct store_activity_
  * from. */
 static void resume(struct association *association, struct span old, struct span name, uint32_t serial) {
     struct mta *mta = association->net->mta;
-    if (mta->named_in == mta->batch.number)
-        batch_commit(mta); /* what the batch says of activities counts */
+    if (batch_is_open(mta, mta->named_in))
+        batch_settle(mta); /* what the batch says of activities counts */
     const struct store_activity_in *activity =
         store_find_activity_in(mta->store, span_str(association->peer->name), old, name);
     if (!activity) {

@@ -254,11 +254,11 @@ void mta_free(struct mta *mta) {
         return;
     mta->stopping = true;
     if (mta->batch.store)
-        batch_commit(mta);
+        batch_settle(mta);
     net_free_all(mta);
     convert_close(mta);
     if (mta->batch.store) {
-        batch_commit(mta);
+        batch_settle(mta);
         batch_free(mta);
     }
     ipc_channel_free(mta->parent);
@@ -281,6 +281,7 @@ void mta_free(struct mta *mta) {
     users_free(mta);
     quota_free(mta);
     destinations_free(mta);
+    map_free(&mta->associations);
     mem_free(mta->hop_destinations);
     mem_free(mta->hop_down);
     guesses_free(mta->guesses);
@@ -370,7 +371,7 @@ static bool unmark(void *context, struct work *work) {
     if (!copy_save(mta, work))
         return false;
     if (++unmarking->count % 1000 == 0)
-        batch_commit(mta);
+        batch_settle(mta);
     return clock_monotonic_us() < unmarking->end;
 }
 
@@ -378,9 +379,9 @@ static bool unmark(void *context, struct work *work) {
  * it. What time does not suffice for keeps its mark, which is true enough (I3). */
 static void unmark_all(struct mta *mta) {
     struct unmarking unmarking = {.mta = mta, .end = clock_monotonic_us() + UNMARK_MOST};
-    batch_commit(mta);
+    batch_settle(mta);
     schedule_each(&mta->schedule, unmark, &unmarking);
-    batch_commit(mta);
+    batch_settle(mta);
 }
 
 /* Ours are released, those that a peer initiated aborted: it alone may release them. */
@@ -488,7 +489,7 @@ static bool reload(struct mta *mta, struct span text) {
                                                                               : "no reload here");
         return false;
     }
-    batch_commit(mta); /* undoing after the change would name hops by old numbers */
+    batch_settle(mta); /* undoing after the change would name hops by old numbers */
     mta->config = fresh;
     if (!follow_config(mta, &err)) {
         log_error("the configuration stays as it was: %s", err.text[0] ? err.text : "no memory");

@@ -514,7 +514,7 @@ json_t *request_track(struct client *client, json_t *request) {
         return client_error("bad-request",
                             "give one of mts-identifier, message, content-identifier and recent (1 to %d)",
                             RECENT_MOST);
-    batch_commit(mta);
+    batch_settle(mta);
     json_t *answer = json_pack("{s:[], s:n}", "messages", "cursor");
     if (!add_wanted(client, &wanted, answer, &err)) {
         json_decref(answer);
