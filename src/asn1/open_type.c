@@ -1,4 +1,4 @@
-/* What stands in open types, and in OCTET STRINGs whose contents' type is known. */
+/* Reads what stands in open types, and in OCTET STRINGs whose contents' type is known, for who prints it. */
 #include "asn1/print_private.h"
 
 #define MAX_NESTED 16 /* open types within open types */
@@ -19,43 +19,6 @@ static const struct ber_type *open_type_of(const struct printer *p, const struct
         return NULL;
     const struct ber_type *found = p->how->open && member ? p->how->open(p->how->user, outer, octets) : NULL;
     return found || type->kind == BER_KIND_OCTET_STRING ? found : universal_type(octets);
-}
-
-/* Where and why a value in an open type breaks off; the offset counts from that value's start. */
-static void print_stop(struct printer *p, const struct ber_error *error) {
-    if (!p->how->json) {
-        buf_printf(p->out, " -- stops at octet %zu of this: %s --", error->offset, error->text);
-        return;
-    }
-    print_member_name(p, "@error");
-    buf_printf(p->out, "{\"offset\": %zu, \"path\": ", error->offset);
-    print_quoted(p, span_str(error->path));
-    print_text(p, ", \"text\": ");
-    print_quoted(p, span_str(error->text));
-    print_text(p, "}");
-}
-
-static void print_named(struct printer *p, const struct ber_place *outer, const struct ber_type *type,
-                        const void *value, struct span octets, const struct ber_error *error) {
-    const char *name = p->how->called ? p->how->called(p->how->user, type) : type->name;
-    p->nested++;
-    if (p->how->json) {
-        print_open_brace(p, "{");
-        if (octets.data) {
-            print_member_name(p, "@octets");
-            print_hex(p, octets);
-        }
-        print_next_entry(p);
-        buf_printf(p->out, "\"@%s\": ", name);
-    } else {
-        buf_printf(p->out, "%s : ", name);
-    }
-    print_value(p, outer, NULL, type, value);
-    if (error->code != BER_OK)
-        print_stop(p, error);
-    if (p->how->json)
-        print_close_brace(p, "}");
-    p->nested--;
 }
 
 static void trim_bits(const struct ber_type *type, void *value);
@@ -136,26 +99,15 @@ static bool decode_open(struct printer *p, const struct ber_type *type, struct s
     return false;
 }
 
-bool print_open(struct printer *p, const struct ber_place *outer, const struct ber_field *member,
-                const struct ber_type *open, struct span octets) {
-    struct ber_error error;
-    struct span kept = {NULL, 0};
-    const struct ber_type *type = open_type_of(p, outer, member, open, octets);
-    void *value = type ? arena_alloc(p->how->arena, type->size) : NULL;
-    if (!value)
+bool open_decode(struct printer *p, const struct ber_place *outer, const struct ber_field *member,
+                 const struct ber_type *type, struct span octets, struct opened *opened) {
+    *opened = (struct opened){.type = open_type_of(p, outer, member, type, octets)};
+    opened->value = opened->type ? arena_alloc(p->how->arena, opened->type->size) : NULL;
+    if (!opened->value)
         return false;
-    if (decode_open(p, type, octets, value, &error)) {
-        if (p->how->json && !encodes_to(p, type, octets))
-            kept = octets;
-        print_named(p, outer, type, value, kept, &error);
-        return true;
-    }
-    if (!p->stop)
-        return false;
-    const char *was = p->stop;
-    p->stop = error.path;
-    print_named(p, outer, type, value, kept, &error);
-    p->stop = was;
-    p->stopped = true;
+    if (!decode_open(p, opened->type, octets, opened->value, &opened->error))
+        return p->stop != NULL;
+    if (p->how->json && !encodes_to(p, opened->type, octets))
+        opened->octets = octets;
     return true;
 }
