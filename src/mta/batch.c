@@ -10,8 +10,8 @@
 bool batch_init(struct mta *mta, const struct batch_hooks *hooks) {
     mta->batches.hooks = hooks;
     mta->batch.number = 1;
-    mta->batch.store = store_batch_new(mta->store);
-    mta->batches.flight.store = store_batch_new(mta->store);
+    mta->batch.store = store_batch_new(mta->view.store);
+    mta->batches.flight.store = store_batch_new(mta->view.store);
     return mta->batch.store && mta->batches.flight.store;
 }
 
@@ -159,11 +159,11 @@ void batch_on_commit(evutil_socket_t fd, short what, void *arg) {
     (void)what;
     struct mta *mta = arg;
     struct batch *batch = &mta->batch;
-    const struct mta_limits *limits = &mta->config->limits;
+    const struct mta_limits *limits = &mta->view.config->limits;
     int64_t wait = 0;
     bool look = false;
     if (limits->gather_us && batch->requests > 0 && batch->requests < limits->requests) {
-        wait = store_gather_us(mta->store, batch->requests, mta->associations_in, batch->since,
+        wait = store_gather_us(mta->view.store, batch->requests, mta->associations_in, batch->since,
                                clock_monotonic_us());
         look = more_comes(batch);
     }

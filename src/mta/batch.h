@@ -29,7 +29,7 @@ struct effect {
     const struct effect_kind *kind;
     uint64_t work;        /* its id (schedule_find) */
     uint64_t association; /* its number (association_numbered) */
-    uint32_t process;     /* its number (net_numbered) */
+    uint32_t process;     /* of clients: its number */
     uint32_t number;      /* the rest is the kind's */
     uint64_t ref;
     uint64_t octets;

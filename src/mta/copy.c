@@ -19,7 +19,7 @@
 static bool load_content(struct mta *mta, struct copy *copy, struct error *err) {
     if (!copy->row.has_content)
         return true;
-    copy->content = store_content_open(mta->store, copy->work.message, err);
+    copy->content = store_content_open(mta->view.store, copy->work.message, err);
     if (!copy->content)
         return false;
     uint64_t length = store_content_length(copy->content);
@@ -41,8 +41,8 @@ static bool load_content(struct mta *mta, struct copy *copy, struct error *err) 
 bool copy_load_rows(struct mta *mta, const struct work *work, struct copy *copy, struct error *err) {
     *copy = (struct copy){0};
     arena_reset(&mta->arena);
-    if (!store_get_work(mta->store, work->id, &mta->arena, &copy->work, err) ||
-        !store_get_message(mta->store, work->message, &mta->arena, &copy->message, err))
+    if (!store_get_work(mta->view.store, work->id, &mta->arena, &copy->work, err) ||
+        !store_get_message(mta->view.store, work->message, &mta->arena, &copy->message, err))
         return false;
     if (!row_read(copy->work.data, &copy->row))
         return error_set(err, STORE_CORRUPT, "work unit %llu has a row of an unknown form",
@@ -294,7 +294,7 @@ bool copy_save(struct mta *mta, struct work *work) {
     struct store_work row;
     struct error err = {0};
     arena_reset(&mta->arena);
-    if (!store_get_work(mta->store, work->id, &mta->arena, &row, &err)) {
+    if (!store_get_work(mta->view.store, work->id, &mta->arena, &row, &err)) {
         log_error("work unit %llu: its tries can't be saved: %s", (unsigned long long)work->id, err.text);
         return false;
     }

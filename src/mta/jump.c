@@ -63,7 +63,7 @@ static void note_shift(struct mta *mta, uint64_t below, int64_t us) {
 static void load(struct mta *mta) {
     struct buf data;
     buf_init(&data, (size_t)64 * SHIFTS_MOST);
-    store_get_record(mta->store, STORE_SETTING, record_name, &data, NULL);
+    store_get_record(mta->view.store, STORE_SETTING, record_name, &data, NULL);
     for (struct reader r = reader_of(buf_span(&data)); reader_left(&r) >= 16;) {
         uint64_t below = reader_u64(&r);
         note_shift(mta, below, (int64_t)reader_u64(&r));
@@ -124,7 +124,7 @@ void jump_start(struct mta *mta) {
     int64_t now = clock_now_us();
     mta->last_seen = 0;
     load(mta);
-    store_each_event(mta->store, 0, newest, &mta->last_seen, NULL);
+    store_each_event(mta->view.store, 0, newest, &mta->last_seen, NULL);
     mta->tick_clock = now;
     mta->tick_monotonic = clock_monotonic_us();
 }

@@ -49,19 +49,23 @@ struct association {
     bool outcomes;              /* the store may have some under its name */
 };
 
-/* A net process, or the process of the clients. */
+/* A net process. */
 struct net {
     struct mta *mta;
     struct net *next;
-    uint32_t number; /* as an association's */
     struct ipc_channel *channel;
-    bool for_clients; /* no associations, clients only */
     struct map associations;
-    struct map clients;
     struct map connecting; /* how many associations are being opened, by peer number + 1 */
     struct ping *pings;    /* ping.c */
     unsigned out;          /* associations opened through it, or being opened */
 };
+
+/* A frame was taken: when the other side reads too slowly, no more is read from it for now. Returns true. */
+bool link_goes_on(struct ipc_channel *channel);
+/* The handler for that it reads again. */
+void link_on_writable(void *context, struct ipc_channel *channel);
+/* Logs which frame of which process is against the rules. Returns false: the channel is closed. */
+bool link_broke_rules(struct ipc_channel *channel, enum ipc_type type, uint64_t ref, struct span payload);
 
 /* The net process with the fewest associations out, or NULL. */
 struct net *net_with_fewest(const struct mta *mta);
@@ -69,8 +73,7 @@ struct net *net_with_fewest(const struct mta *mta);
 /* Logs what a net process did wrong, naming it. Returns false. */
 bool net_broke_rules(const struct net *net, const char *what);
 
-/* Those of these numbers, or NULL: they went away. */
-struct net *net_numbered(const struct mta *mta, uint32_t number);
+/* The one of this number, or NULL: it went away. */
 struct association *association_numbered(const struct mta *mta, uint64_t number);
 
 struct association *association_find(const struct net *net, uint64_t ref);

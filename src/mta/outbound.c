@@ -38,7 +38,7 @@ static bool load_one(void *context, const struct store_activity_out *activity) {
 
 bool outbound_load(struct mta *mta) {
     struct error err = {0};
-    if (store_each_activity_out(mta->store, load_one, mta, &err))
+    if (store_each_activity_out(mta->view.store, load_one, mta, &err))
         return true;
     log_error("transfers to be resumed can't be read: %s", err.text);
     return false;

@@ -32,7 +32,7 @@ static bool load_record(void *context, struct span name, struct span data) {
 }
 
 bool peers_load_disabled(struct mta *mta, struct error *err) {
-    return store_each_record(mta->store, DISABLED_PEER, load_record, mta, err);
+    return store_each_record(mta->view.store, DISABLED_PEER, load_record, mta, err);
 }
 
 /* ---- requests ---- */
@@ -59,7 +59,7 @@ static void still_as_it_was(struct mta *mta, const struct effect *effect) {
 static const struct effect_kind abling = {disabled_on_disk, still_as_it_was};
 
 static bool write_record(struct client *client, const struct peer *peer, bool disable, const char *reason) {
-    struct mta *mta = client->net->mta;
+    struct mta *mta = client->mta;
     char text[300];
     int length = snprintf(text, sizeof text, "uid %u: %s", client->uid, reason);
     struct span name = span_str(peer->name);
@@ -76,7 +76,7 @@ json_t *request_peer_able(struct client *client, json_t *request) {
     const char *reason = json_string_value(json_object_get(request, "reason"));
     bool disable = strcmp(json_string_value(json_object_get(request, "operation")), "peer-disable") == 0;
     struct peer *peer;
-    json_t *wrong = find_peer(client->net->mta, request, &peer);
+    json_t *wrong = find_peer(client->mta, request, &peer);
     if (wrong)
         return wrong;
     if (!reason || !*reason || strlen(reason) > 256)
@@ -105,7 +105,7 @@ static bool retry_unit(void *context, struct work *work) {
 }
 
 json_t *request_peer_retry(struct client *client, json_t *request) {
-    struct mta *mta = client->net->mta;
+    struct mta *mta = client->mta;
     struct peer *peer;
     json_t *wrong = find_peer(mta, request, &peer);
     if (wrong)

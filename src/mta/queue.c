@@ -193,7 +193,7 @@ static json_t *read_page(struct scan *scan, json_t *request, json_int_t usual) {
 }
 
 static bool run_scan(struct scan *scan, struct error *err) {
-    return store_each_work(scan->mta->store, scan->last, 0, 0, -1, look_at, scan, err);
+    return store_each_work(scan->mta->view.store, scan->last, 0, 0, -1, look_at, scan, err);
 }
 
 static json_t *cursor_of(const struct scan *scan) {
@@ -213,7 +213,7 @@ static bool tells_cause(const struct work *work, const char *event) {
 static void recall_cause(struct mta *mta, struct work *work) {
     uint8_t key[9];
     json_t *events = json_array();
-    track_events(mta, event_message_key(work->message, key), events);
+    track_events(&mta->view, event_message_key(work->message, key), events);
     for (size_t i = json_array_size(events); i > 0 && !work->cause; i--) {
         const json_t *event = json_array_get(events, i - 1);
         const char *name = json_string_value(json_object_get(event, "event"));
@@ -290,7 +290,7 @@ static void take_entry(struct scan *scan, struct work *work, struct copy *copy) 
 }
 
 json_t *request_queue_list(struct client *client, json_t *request) {
-    struct mta *mta = client->net->mta;
+    struct mta *mta = client->mta;
     struct filter filter;
     struct error err = {0};
     struct scan scan = {.mta = mta, .filter = &filter, .take = take_entry};
@@ -313,7 +313,7 @@ static struct work *unit_of(struct mta *mta, json_t *request) {
 }
 
 json_t *request_queue_show(struct client *client, json_t *request) {
-    struct mta *mta = client->net->mta;
+    struct mta *mta = client->mta;
     struct work *work = unit_of(mta, request);
     struct copy copy;
     struct summary summary;
@@ -328,8 +328,8 @@ json_t *request_queue_show(struct client *client, json_t *request) {
         for (size_t i = 0; i < count; i++)
             json_array_append_new(names, json_text(recipients[i].name));
     uint8_t key[9];
-    track_events(mta, summary.identifier, events);
-    track_events(mta, event_message_key(work->message, key), events);
+    track_events(&mta->view, summary.identifier, events);
+    track_events(&mta->view, event_message_key(work->message, key), events);
     json_object_set_new(entry, "content-type", json_text(summary.content_type));
     json_object_set_new(entry, "recipient-list", names);
     json_object_set_new(entry, "submitted", json_time(summary.submitted));
@@ -387,7 +387,7 @@ static bool update_row(const struct change *change, struct work *work, bool hold
     bool deferred = is_deferred(work);
     enum work_state state = hold ? WORK_HELD : deferred ? WORK_WAITING : WORK_READY;
     arena_reset(&mta->arena);
-    if (!store_get_work(mta->store, work->id, &mta->arena, &row, &err))
+    if (!store_get_work(mta->view.store, work->id, &mta->arena, &row, &err))
         return false;
     row.status = hold ? STORE_HELD : deferred ? STORE_DEFERRED : STORE_READY;
     row.due = hold || deferred ? work->due : jump_now(mta);
@@ -597,7 +597,7 @@ static json_t *change_by_id(const struct change *change, json_t *request) {
 
 json_t *request_queue_change(struct client *client, json_t *request) {
     const char *operation = json_string_value(json_object_get(request, "operation"));
-    struct change change = {.mta = client->net->mta,
+    struct change change = {.mta = client->mta,
                             .client = client,
                             .operation = operation,
                             .reason = json_string_value(json_object_get(request, "reason")),

@@ -35,7 +35,7 @@ static struct mailbox_use *use_of(struct mta *mta, uint32_t mailbox) {
     if (use || !mailbox || !(use = mem_alloc(sizeof *use)))
         return use;
     *use = (struct mailbox_use){0};
-    if (store_each_entry(mta->store, mailbox, 0, 0, add_octets, &use->octets, NULL) &&
+    if (store_each_entry(mta->view.store, mailbox, 0, 0, add_octets, &use->octets, NULL) &&
         map_put(&mta->mailbox_use, mailbox, use))
         return use;
     mem_free(use);
@@ -51,14 +51,14 @@ static void say_full(struct mta *mta, struct mailbox_use *use, struct span name)
         "the mailbox %.*s is full: it holds %llu of %llu octets; %llu were not delivered to it since the "
         "last such line",
         (int)name.len, (const char *)name.data, (unsigned long long)use->octets,
-        (unsigned long long)mta->config->limits.mailbox_octets, (unsigned long long)use->turned_away);
+        (unsigned long long)mta->view.config->limits.mailbox_octets, (unsigned long long)use->turned_away);
     use->turned_away = 0;
     use->logged = now;
 }
 
 bool quota_has_room(struct mta *mta, struct span mailbox, uint64_t octets, bool report) {
-    uint64_t most = mta->config->limits.mailbox_octets;
-    struct mailbox_use *use = most ? use_of(mta, store_mailbox(mta->store, mailbox)) : NULL;
+    uint64_t most = mta->view.config->limits.mailbox_octets;
+    struct mailbox_use *use = most ? use_of(mta, store_mailbox(mta->view.store, mailbox)) : NULL;
     if (!use) /* no quota; or its use can't be told, which is no reason to return mail */
         return true;
     if (report)
@@ -70,7 +70,7 @@ bool quota_has_room(struct mta *mta, struct span mailbox, uint64_t octets, bool 
 }
 
 void quota_tell_full(struct mta *mta, uint32_t mailbox, const char *name) {
-    uint64_t most = mta->config->limits.mailbox_octets;
+    uint64_t most = mta->view.config->limits.mailbox_octets;
     const struct mailbox_use *use = most ? use_of(mta, mailbox) : NULL;
     if (use && use->octets > most)
         log_warning("the mailbox %s holds %llu octets, above its %llu: what comes for it is not delivered; "
@@ -180,7 +180,7 @@ const char *quota_begin(struct mta *mta, uint32_t uid, uint64_t envelope) {
 }
 
 bool quota_submit(struct mta *mta, uint32_t uid, uint64_t octets) {
-    uint64_t most = mta->config->limits.submission_octets;
+    uint64_t most = mta->view.config->limits.submission_octets;
     struct submission_use *use = submissions_of(mta, uid);
     if (!use || (most && (use->octets > most || octets > most - use->octets)))
         return false;

@@ -281,7 +281,7 @@ static void refused(struct association *association, struct work *work, struct s
 
 static const struct mts_schedule *schedule_of(const struct mta *mta, const struct work *work) {
     static const enum mts_priority priorities[LANES] = {MTS_URGENT, MTS_NORMAL, MTS_NON_URGENT};
-    return mts_schedule_of(mta->config->tables, priorities[work->lane]);
+    return mts_schedule_of(mta->view.config->tables, priorities[work->lane]);
 }
 
 static int64_t deferral(const struct mta *mta, const struct work *work) {
