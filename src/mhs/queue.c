@@ -147,12 +147,10 @@ static void set_state(json_t *row) {
 
 static void set_recipient(json_t *row) {
     json_int_t more = out_integer(row, "recipients") - 1;
-    if (more > 0)
-        json_object_set_new(
-            row, "shown-recipient",
-            json_sprintf("%s +%" JSON_INTEGER_FORMAT, out_text(row, "first-recipient"), more));
-    else
-        json_object_set_new(row, "shown-recipient", json_string(out_text(row, "first-recipient")));
+    const char *first = aliases_short(out_text(row, "first-recipient"));
+    json_object_set_new(row, "shown-recipient",
+                        more > 0 ? json_sprintf("%s +%" JSON_INTEGER_FORMAT, first, more)
+                                 : json_string(first));
 }
 
 /* What the table shows of a row, in words for people. */
@@ -263,20 +261,25 @@ struct change {
     const char *name;
     const char *operation;
     const char *operands;
+    const char *brief; /* among the other subcommands */
     const char *summary;
     const char *done;
     bool ends; /* the copy, for good: somebody has to be able to say why */
 };
 
 static const struct change changes[] = {
-    {"hold", "queue-hold", "ID", "Keeps a copy from being tried until it is released.", "held"},
-    {"release", "queue-release", "ID", "Lets a held copy go; a deferred one keeps its time.", "released"},
-    {"retry", "queue-retry", "ID", "Tries a copy now, before its next try is due.", "to be tried now"},
-    {"redirect", "queue-redirect", "ID [PEER]",
+    {"hold", "queue-hold", "ID", "keep a copy from being tried",
+     "Keeps a copy from being tried until it is released.", "held"},
+    {"release", "queue-release", "ID", "let a held copy go",
+     "Lets a held copy go; a deferred one keeps its time.", "released"},
+    {"retry", "queue-retry", "ID", "try a copy now", "Tries a copy now, before its next try is due.",
+     "to be tried now"},
+    {"redirect", "queue-redirect", "ID [PEER]", "send a copy by another peer, to another address, or anew",
      "Sends a copy by another peer, to another address, or where the rules say now.", "redirected"},
-    {"delete", "queue-delete", "ID", "Drops a copy without a report to anyone.", "deleted", true},
-    {"nondeliver", "queue-nondeliver", "ID", "Ends a copy with a non-delivery report.", "non-delivered",
-     true},
+    {"delete", "queue-delete", "ID", "drop a copy without a report",
+     "Drops a copy without a report to anyone.", "deleted", true},
+    {"nondeliver", "queue-nondeliver", "ID", "end a copy with a non-delivery report",
+     "Ends a copy with a non-delivery report.", "non-delivered", true},
 };
 
 /* The ID and, for redirect, the peer; or --all or filters. */
@@ -459,7 +462,7 @@ int cmd_queue(int argc, char **argv) {
     struct subcommand commands[CHANGE_COUNT + 3] = {{"list", queue_list, "list the copies that wait"},
                                                     {"show", queue_show, "show one with its history"}};
     for (size_t i = 0; i < CHANGE_COUNT; i++)
-        commands[2 + i] = (struct subcommand){changes[i].name, queue_change_named, changes[i].summary};
+        commands[2 + i] = (struct subcommand){changes[i].name, queue_change_named, changes[i].brief};
     return command_run_subcommand("queue", "The copies that wait to be transferred or delivered.", commands,
                                   argc, argv);
 }
