@@ -274,10 +274,9 @@ bool mta_attach_work(struct mta *mta, int fd, const char *name) {
     return true;
 }
 
-static void tick(struct mta *mta, struct destination *destination, int64_t clock) {
+static void tick(struct mta *mta, struct destination *destination, int64_t now) {
     const struct converter *converter = (struct converter *)destination;
-    int64_t now = clock_monotonic_us();
-    (void)mta, (void)clock;
+    (void)mta;
     for (struct worker *worker = converter->workers, *next; worker; worker = next) {
         next = worker->next;
         if (!worker->work || now - worker->heard < CONVERT_SILENCE)

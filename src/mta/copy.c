@@ -82,6 +82,8 @@ static void try_later(struct mta *mta, struct work *work) {
     int64_t later = jump_now(mta) + STORE_RETRY;
     if (work->expires < later)
         work->expires = later;
+    if (work->latest && work->latest < later)
+        work->latest = later;
     schedule_set(&mta->schedule, work, WORK_WAITING, later, false);
 }
 

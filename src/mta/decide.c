@@ -113,10 +113,11 @@ static bool add_work(const struct decision *decision, const struct mts_held *hel
     struct peer *peer = peer_of(destination);
     bool later = copy->due > decision->run->now;
     bool marked = peer && !later && peer_is_up(peer);
-    struct row row = {held->kind, copy->kind, held->has_content, copy->plan};
+    struct row row = {held->kind, copy->kind, held->has_content, copy->plan, copy->latest * SECOND};
     struct work unit = {.message = message,
                         .due = copy->due * SECOND,
                         .expires = copy->expires > 0 ? copy->expires * SECOND : INT64_MAX,
+                        .latest = row.latest,
                         .destination = destination ? destination->number : DESTINATION_NONE,
                         .lane = (uint8_t)lane_of(copy->priority),
                         .state = later ? WORK_WAITING : WORK_READY,

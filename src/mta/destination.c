@@ -1,6 +1,7 @@
 #include "mta/destination.h"
 
 #include "base/alloc.h"
+#include "base/clock.h"
 #include "mta/mta_private.h"
 
 static const struct destination_operations *operations(const struct mta *mta,
@@ -97,7 +98,8 @@ void destinations_on_mark(evutil_socket_t fd, short what, void *arg) {
     destinations_pump(arg);
 }
 
-void destinations_tick(struct mta *mta, int64_t now) {
+void destinations_tick(struct mta *mta) {
+    int64_t now = clock_monotonic_us();
     for (size_t i = 0; i < mta->destination_count; i++) {
         struct destination *destination = mta->destinations[i];
         if (operations(mta, destination)->tick)

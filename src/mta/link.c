@@ -41,7 +41,7 @@ void association_idle(struct association *association, bool idle) {
             association->next_idle->prev_idle = association->prev_idle;
         return;
     }
-    association->idle_since = clock_now_us();
+    association->idle_since = clock_monotonic_us();
     association->prev_idle = NULL;
     association->next_idle = peer->idle;
     if (peer->idle)

@@ -39,7 +39,7 @@ struct association {
     struct bytes *prefix;          /* of the transfer out: the APDU before its content, and a short content */
     struct store_content *content; /* of the transfer out, when it is read in pieces */
     struct bytes *id;              /* head: association_id; rest: address */
-    int64_t idle_since;
+    int64_t idle_since; /* monotonic µs */
     struct bytes *activity; /* head: the identifier of the activity out */
     uint8_t state;
     uint64_t length;            /* of the transfer out, in octets */

@@ -58,10 +58,11 @@ struct counters {
     uint64_t received, submitted, transferred, delivered, reports, repeats, refused, possible_duplicates;
 };
 
-/* jump.c: how the expiry of units with ids below `below` is to be read. */
+/* jump.c: how the expiry of units with these ids is to be read. */
 struct expiry_shift {
-    uint64_t below;
+    uint64_t from, below;
     int64_t us;
+    int64_t at; /* when it jumped, by jump_steady */
 };
 #define SHIFTS_MOST 16
 
@@ -99,11 +100,15 @@ struct mta {
     int64_t last_seen;                  /* when the newest event was recorded before the start; 0: none was */
     struct expiry_shift shifts[SHIFTS_MOST];
     size_t shift_count, graced;
-    bool jump_unsaved;       /* the clock jumped, which is to be in the next commit */
-    bool jump_in_batch;      /* and is in it */
-    int64_t put_off_logged;  /* monotonic µs; 0: never */
-    uint64_t put_off;        /* copies since the last line about them */
-    bool refusing;           /* the log says that the store takes nothing */
+    int64_t jump_total;     /* µs that the clock was set ahead in all */
+    int64_t grace_end;      /* monotonic µs: till then the clock of the start may be wrong; 0: it is right */
+    int64_t away;           /* µs that passed before the start since last_seen, as the clock said */
+    uint64_t started_below; /* the units that waited at the start have ids below this */
+    bool jump_unsaved;      /* the clock jumped, which is to be in the next commit */
+    bool jump_in_batch;     /* and is in it */
+    int64_t put_off_logged; /* monotonic µs; 0: never */
+    uint64_t put_off;       /* copies since the last line about them */
+    bool refusing;          /* the log says that the store takes nothing */
     int64_t refusing_logged; /* monotonic µs; 0: never */
     int64_t paced_at;
     const struct peer *crowded;                 /* where what just came in has to queue; NULL: nowhere */

@@ -5,8 +5,8 @@
  */
 #include "mta/outcome.h"
 
-#include "base/clock.h"
 #include "mta/inbound.h"
+#include "mta/jump.h"
 #include "mta/mta_private.h"
 
 enum verdict { ACCEPTED = 1, REFUSED, RELEASED /* of the association itself */ };
@@ -45,7 +45,7 @@ static bool put(struct association *association, struct span name, struct span a
         store_put_outcome(mta->batch.store, &(struct store_outcome){.association = name,
                                                                     .activity = activity,
                                                                     .peer = span_str(association->peer->name),
-                                                                    .expiry = clock_now_us() + keep_us(mta),
+                                                                    .expiry = jump_steady(mta) + keep_us(mta),
                                                                     .data = buf_span(&mta->scratch)});
     outcome_named(association);
     tell_namesakes(association, name);

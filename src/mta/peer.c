@@ -105,7 +105,8 @@ bool peer_backs_off(const struct peer *peer) {
 int64_t peer_next_try(const struct peer *peer) {
     if (peer->disabled)
         return INT64_MAX;
-    return !peer_backs_off(peer) ? 0 : peer->rests ? peer->rest_until : peer->next_try;
+    int64_t next = peer->rests ? peer->rest_until : peer->next_try;
+    return !peer_backs_off(peer) || !next ? 0 : clock_now_us() + next - clock_monotonic_us();
 }
 
 void peer_end_back_off(struct peer *peer) {
@@ -134,7 +135,7 @@ void peer_error(struct peer *peer, struct span cause) {
 void peer_failed(struct mta *mta, struct peer *peer, struct span cause) {
     int64_t wait = peer_back_off(peer, peer->failures);
     peer->failures++;
-    peer->next_try = clock_now_us() + wait * SECOND;
+    peer->next_try = clock_monotonic_us() + wait * SECOND;
     peer_error(peer, cause);
     log_warning("peer=%s no association (try %u, the next in %lld s): %s", peer->name, peer->failures,
                 (long long)wait, peer->last_error);

@@ -276,7 +276,8 @@ static json_t *entry_json(struct mta *mta, struct work *work, const struct copy 
         hop[0] ? json_text(span_str(hop)) : json_null(), "priority", lane_name(work), "state",
         state_name(mta, work), "size", (json_int_t)copy->message.content_length, "arrival",
         json_time(copy->message.arrival / SECOND), "due", json_time(work->due / SECOND), "expires",
-        work->expires == INT64_MAX ? json_null() : json_time(work->expires / SECOND), "tries", work->tries);
+        schedule_expiry(work) == INT64_MAX ? json_null() : json_time(schedule_expiry(work) / SECOND), "tries",
+        work->tries);
     json_object_set_new(entry, "next-try", json_time(next_try_of(mta, work) / SECOND));
     json_object_set_new(entry, "sent", sent_of(mta, work));
     json_object_set_new(entry, "last-error", json_text(cause_of(mta, work)));

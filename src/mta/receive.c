@@ -10,6 +10,7 @@
 #include "mta/decide.h"
 #include "mta/event.h"
 #include "mta/inbound.h"
+#include "mta/jump.h"
 #include "mta/mta_private.h"
 #include "mta/outcome.h"
 #include "mta/pace.h"
@@ -239,7 +240,7 @@ static enum arrival_result take_new(struct mta *mta, const struct arrival *arriv
     }
     enum arrival_result result = take(mta, arrival, decoded, cause);
     if (result == ARRIVAL_TAKEN &&
-        !store_add_repeat(mta->batch.store, name, identifier, digest, clock_now_us() + keep * SECOND)) {
+        !store_add_repeat(mta->batch.store, name, identifier, digest, jump_steady(mta) + keep * SECOND)) {
         snprintf(cause, 200, "no memory");
         result = ARRIVAL_LATER;
     }

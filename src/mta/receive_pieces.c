@@ -6,9 +6,9 @@
 #include <stdio.h>
 
 #include "base/alloc.h"
-#include "base/clock.h"
 #include "base/log.h"
 #include "mta/inbound.h"
+#include "mta/jump.h"
 #include "mta/mta_private.h"
 #include "mta/outcome.h"
 #include "mta/receive.h"
@@ -138,7 +138,7 @@ static bool put_activity(struct association *association, uint32_t serial, uint6
     struct store_activity_in activity = {.id = inbound->spool,
                                          .peer = span_str(association->peer->name),
                                          .association = bytes_head(inbound->names),
-                                         .at = clock_now_us(),
+                                         .at = jump_steady(mta),
                                          .serial = serial,
                                          .offset = offset,
                                          .state = address};

@@ -25,6 +25,7 @@
 #include "mta/receive.h"
 #include "mta/reroute.h"
 #include "mta/run.h"
+#include "mta/send.h"
 #include "mta/submit.h"
 #include "mta/users.h"
 
@@ -44,10 +45,17 @@
 
 /* ---- opening ---- */
 
-static enum work_state state_of(const struct store_work *row, bool lost) {
+static enum work_state state_of(const struct store_work *row, int64_t due, bool lost) {
     if (row->status == STORE_HELD)
         return WORK_HELD;
-    return !lost && row->due <= clock_now_us() ? WORK_READY : WORK_WAITING;
+    return !lost && due <= clock_now_us() ? WORK_READY : WORK_WAITING;
+}
+
+/* A retry's time in the row is of the clock as it was: one that was set back since would put it off for as
+ * long. */
+static int64_t due_of(const struct mta *mta, const struct store_work *row, uint8_t lane) {
+    int64_t longest = clock_now_us() + send_schedule(mta, lane)->longest_retry * SECOND;
+    return row->tries && row->due > longest ? longest : row->due;
 }
 
 /* Where a row's copy is to go. NULL without memory. */
@@ -69,14 +77,19 @@ static bool load_work(void *context, const struct store_work *row) {
     struct destination *destination = name.data ? destination_of_row(mta, lost ? SPAN_LIT("") : name) : NULL;
     if (!destination)
         return false;
+    struct row form = {0};
+    row_read(row->data, &form); /* of an unknown one nothing is known: copy_load says so */
+    uint8_t lane = row->priority < LANES ? row->priority : LANE_NORMAL;
+    int64_t due = due_of(mta, row, lane);
     struct work unit = {.id = row->id,
                         .message = row->message,
-                        .due = row->due,
+                        .due = due,
                         .expires = jump_expiry(mta, row->id, row->expiry ? row->expiry : INT64_MAX),
+                        .latest = form.latest,
                         .destination = destination->number,
                         .tries = (uint16_t)(row->tries < UINT16_MAX ? row->tries : UINT16_MAX),
-                        .lane = row->priority < LANES ? row->priority : LANE_NORMAL,
-                        .state = (uint8_t)state_of(row, lost),
+                        .lane = lane,
+                        .state = (uint8_t)state_of(row, due, lost),
                         .in_doubt = row->doubt_peer != 0,
                         .marked = row->doubt_peer != 0,
                         .lost = lost,
@@ -300,7 +313,7 @@ static void work_is_due(struct mta *mta, struct work *work, int64_t now) {
         copy_lost(mta, work);
         return;
     }
-    if (work->expires <= now) {
+    if (schedule_expiry(work) <= now) {
         copy_expire(mta, work);
         return;
     }
@@ -431,9 +444,9 @@ static void keep_store(struct mta *mta, int64_t now) {
     if (mta->unsaved_count)
         outbound_save_again(mta);
     int64_t track = mta->config->limits.track_seconds;
-    store_maintain(mta->store, now, now - track * SECOND, 2000);
+    store_maintain(mta->store, jump_drop_before(mta), jump_events_before(mta, track * SECOND), 2000);
     if (now / SECOND % 60 == 0)
-        receive_expire(mta, now);
+        receive_expire(mta, jump_drop_before(mta));
 }
 
 void mta_tick(struct mta *mta) {
@@ -442,7 +455,7 @@ void mta_tick(struct mta *mta) {
         batch_arm(mta);
     keep_store(mta, now);
     do_work(mta, now);
-    destinations_tick(mta, now);
+    destinations_tick(mta);
     pace_tick(mta, now);
     guesses_tick(mta->guesses, clock_monotonic_us());
     submissions_tick(mta, clock_monotonic_us());

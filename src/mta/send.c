@@ -272,13 +272,13 @@ static void refused(struct association *association, struct work *work, struct s
         copy_fail(mta, work, &failure);
 }
 
-static const struct mts_schedule *schedule_of(const struct mta *mta, const struct work *work) {
+const struct mts_schedule *send_schedule(const struct mta *mta, uint8_t lane) {
     static const enum mts_priority priorities[LANES] = {MTS_URGENT, MTS_NORMAL, MTS_NON_URGENT};
-    return mts_schedule_of(mta->config->tables, priorities[work->lane]);
+    return mts_schedule_of(mta->config->tables, priorities[lane]);
 }
 
 static int64_t deferral(const struct mta *mta, const struct work *work) {
-    return mts_retry_delay(schedule_of(mta, work), work->tries + 1u) * SECOND;
+    return mts_retry_delay(send_schedule(mta, work->lane), work->tries + 1u) * SECOND;
 }
 
 /*
@@ -369,7 +369,7 @@ static void apply_result(struct association *association, struct work *work, enu
 }
 
 static bool is_at_fault(const struct association *association, const struct work *work, int64_t now) {
-    int64_t longest = schedule_of(association->net->mta, work)->longest_retry * SECOND;
+    int64_t longest = send_schedule(association->net->mta, work->lane)->longest_retry * SECOND;
     return association->peer->last_taken > work->first_abort || now - work->first_abort >= longest;
 }
 
@@ -387,7 +387,7 @@ static void aborted(struct association *association, struct work *work, unsigned
         return;
     }
     int64_t wait = peer_back_off(association->peer, work->aborts - ABORTS_MOST) * SECOND;
-    schedule_set(&mta->schedule, work, WORK_WAITING, clock_now_us() + wait, true);
+    schedule_set(&mta->schedule, work, WORK_WAITING, jump_now(mta) + wait, true);
     copy_save(mta, work);
 }
 

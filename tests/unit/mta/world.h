@@ -74,6 +74,7 @@ struct world {
     const char *originator; /* of the next envelopes; NULL: eva */
     bool were_here;         /* the next envelopes' trace says that they came from our domain to beta */
     int64_t deferred;       /* the next envelopes' deferred-delivery-time, s since 1970; 0: none */
+    int64_t latest;         /* the next envelopes' latest-delivery-time, s since 1970; 0: none */
     const struct mta_reload *reload;
 };
 
@@ -411,6 +412,24 @@ static struct x411_TraceInformationElement *trace_of(struct world *world,
 #define WANTS_NDN    0xA8
 #define WANTS_REPORT 0xD0
 
+/* The extension latest-delivery-time (5), a UTCTime. */
+static struct x411_Extensions latest_delivery(struct world *world) {
+    struct x411_ExtensionField *field = arena_alloc(&world->arena, sizeof *field);
+    uint8_t head[2] = {0x17};
+    struct buf value;
+    struct span time;
+    assert_true(ber_utctime_write(world->latest, &world->arena, &time));
+    head[1] = (uint8_t)time.len;
+    buf_init(&value, 64);
+    buf_append_span(&value, span_of(head, 2));
+    buf_append_span(&value, time);
+    *field = (struct x411_ExtensionField){.value = arena_dup(&world->arena, buf_span(&value))};
+    buf_free(&value);
+    field->type.choice = x411_ExtensionType_standard_extension;
+    field->type.u.standard_extension = 5;
+    return (struct x411_Extensions){.items = field, .count = 1};
+}
+
 /* The envelope of a new message that beta's eva sends to the recipients (up to the NULL), unless the world
  * says otherwise. */
 UNUSED static struct span envelope_to(struct world *world, uint8_t indicators, const char *recipient, ...) {
@@ -428,6 +447,8 @@ UNUSED static struct span envelope_to(struct world *world, uint8_t indicators, c
     envelope.priority = world->priority;
     if (world->deferred)
         assert_true(ber_utctime_write(world->deferred, &world->arena, &envelope.deferred_delivery_time));
+    if (world->latest)
+        envelope.extensions = latest_delivery(world);
     assert_true(domain_parse(span_str(OURS), &world->arena, &ours, NULL));
     struct x411_TraceInformationElement trace[] = {*trace_of(world, ours), *trace_of(world, domain)};
     envelope.trace_information.items = world->were_here ? trace : trace + 1;
