@@ -20,12 +20,15 @@ enum { UNREAD = 300 };
 static const struct command_option user_option[] = {
     {'u', "user", "ADDRESS", "whose mailbox (default: CHASQUI_USER or the alias 'me')"}, {0}};
 
-/* What a report says, in a line. */
+/* What a report says, in a line; in a table, which has little room, without the word. */
 static const char *report_line(const json_t *row, struct arena *arena) {
+    const char *word = command_settings.json ? "report: " : "";
     long long delivered = out_integer(row, "delivered"), non_delivered = out_integer(row, "non-delivered");
     if (delivered && non_delivered)
-        return arena_printf(arena, "(report: %lld delivered, %lld NOT delivered)", delivered, non_delivered);
-    return non_delivered ? "(report: NOT delivered)" : delivered ? "(report: delivered)" : "(report)";
+        return arena_printf(arena, "(%s%lld delivered, %lld NOT delivered)", word, delivered, non_delivered);
+    if (!delivered && !non_delivered)
+        return "(report)";
+    return arena_printf(arena, "(%s%s)", word, non_delivered ? "NOT delivered" : "delivered");
 }
 
 /* The subject of an entry, or what it is when it has none. */

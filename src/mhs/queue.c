@@ -7,9 +7,9 @@
 #include "mhs/aliases.h"
 #include "mhs/commands.h"
 #include "mhs/daemon.h"
-#include "mhs/events.h"
 #include "mhs/output.h"
 #include "mhs/pages.h"
+#include "mhs/queue_show.h"
 
 enum {
     FILTER_HOP = 300,
@@ -27,8 +27,7 @@ enum {
     OPTION_TWICE,
     OPTION_YES,
     OPTION_FORCE,
-    OPTION_ANEW,
-    OPTION_CONTENT
+    OPTION_ANEW
 };
 
 #define FILTERS                                                                                              \
@@ -215,47 +214,6 @@ static int queue_list(int argc, char **argv) {
     return pages_show(request, &pages);
 }
 
-/* Reads the ID of a copy; 0 when it is none. */
-static json_int_t read_id(const char *text) {
-    char *end;
-    long long id = text ? strtoll(text, &end, 10) : 0;
-    return text && *text >= '0' && *text <= '9' && !*end && id > 0 ? id : 0;
-}
-
-static void print_entry(const json_t *entry) {
-    static const char *const members[] = {
-        "id",         "message",  "mts-identifier", "kind",     "state",     "priority",
-        "originator", "next-hop", "content-type",   "size",     "submitted", "arrival",
-        "due",        "expires",  "tries",          "next-try", "in-doubt",  "last-error"};
-    for (size_t i = 0; i < sizeof members / sizeof *members; i++)
-        if (!json_is_null(json_object_get(entry, members[i])))
-            out_field(members[i], out_text(entry, members[i]));
-    const json_t *value;
-    size_t i;
-    json_array_foreach(json_object_get(entry, "recipient-list"), i, value)
-        out_field("recipient", json_string_value(value));
-    json_array_foreach(json_object_get(entry, "trace"), i, value) {
-        printf("trace:          %s %s ", out_text(value, "arrival"), out_text(value, "action"));
-        out_line(out_text(value, "domain"));
-        putchar('\n');
-    }
-    events_print(json_object_get(entry, "events"));
-}
-
-static int queue_show(int argc, char **argv) {
-    static const struct command_usage usage = {
-        "queue show", "ID", "Shows one copy with its recipients, trace and history.", NULL, NULL};
-    struct command_line line;
-    const char *operand;
-    command_line_init(&line, &usage, argc, argv);
-    if (command_line_operands(&line, 1, 1, &operand) < 0)
-        return line.status;
-    if (!read_id(operand))
-        return command_usage_error(&usage, "'%s' is no ID; 'mhs queue list' shows them", operand);
-    return daemon_ask(json_pack("{s:s, s:I}", "operation", "queue-show", "id", read_id(operand)),
-                      print_entry);
-}
-
 /* What a change does, for the help and for the line that says what was done. */
 struct change {
     const char *name;
@@ -286,10 +244,10 @@ static const struct change changes[] = {
 static int take_operands(struct command_line *line, const struct change *change, json_t *request) {
     if (!json_object_get(request, "all")) {
         const char *text = command_line_operand(line);
-        if (!read_id(text))
+        if (!queue_id(text))
             return text ? command_usage_error(line->usage, "'%s' is no ID; 'mhs queue list' shows them", text)
                         : command_usage_error(line->usage, "ID is missing; 'mhs queue list' shows them");
-        json_object_set_new(request, "id", json_integer(read_id(text)));
+        json_object_set_new(request, "id", json_integer(queue_id(text)));
     }
     if (strcmp(change->name, "redirect") == 0 && !json_object_get(request, "address") &&
         !json_object_get(request, "anew")) {
