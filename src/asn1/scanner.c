@@ -267,6 +267,9 @@ static bool on_element(struct ber_scanner *s, const struct header *h, const stru
     uint8_t node = ber_plan_child(s->plan, level, h->id, &component);
     s->component = (uint8_t)(component + 1);
     enum ber_plan_kind kind = node ? s->plan->nodes[node].kind : BER_PLAN_NONE;
+    if (kind == BER_PLAN_STRING && s->plan->nodes[node].type->kind == BER_KIND_ANY &&
+        h->id != BER_ID(BER_UNIVERSAL, 4))
+        kind = BER_PLAN_NONE; /* it holds something else */
     if (kind == BER_PLAN_STRING || kind == BER_PLAN_RAW)
         return s->found ? begin_rest(s, h) : begin_field(s, h, node, handler, context);
     if (kind == BER_PLAN_NONE || !h->constructed)

@@ -34,7 +34,8 @@
 struct ber_path {
     const char *components;
     struct span when;
-    bool string; /* the field is an ANY that holds a string: its contents are told */
+    bool string; /* the field is an ANY that holds an OCTET STRING: its contents are told; nothing, where it
+                    does not */
 };
 
 struct ber_plan_node {
