@@ -1,6 +1,7 @@
 #include "mta/destination.h"
 
 #include "base/alloc.h"
+#include "base/clock.h"
 #include "mta/mta_private.h"
 
 static const struct destination_operations *operations(const struct mta *mta,
@@ -17,7 +18,7 @@ bool destination_add(struct mta *mta, struct destination *destination, struct sp
         return false;
     mta->destinations = grown;
     char *copy = mem_alloc(name.len + 1);
-    uint32_t key = name.len ? store_next_hop(mta->store, name) : 0;
+    uint32_t key = name.len ? store_next_hop(mta->view.store, name, NULL) : 0;
     if (!copy || (name.len && !key) || !schedule_grow(&mta->schedule, count + 1)) {
         mem_free(copy);
         return false;
@@ -97,7 +98,8 @@ void destinations_on_mark(evutil_socket_t fd, short what, void *arg) {
     destinations_pump(arg);
 }
 
-void destinations_tick(struct mta *mta, int64_t now) {
+void destinations_tick(struct mta *mta) {
+    int64_t now = clock_monotonic_us();
     for (size_t i = 0; i < mta->destination_count; i++) {
         struct destination *destination = mta->destinations[i];
         if (operations(mta, destination)->tick)

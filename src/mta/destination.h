@@ -43,13 +43,13 @@ struct destination_operations {
     /* Hands out what is ready and on disk. True: there is more, and the loop shall see to others first. */
     bool (*pump)(struct mta *mta, struct destination *destination);
 
-    /* Each second. NULL: nothing. `now`: µs since 1970. */
+    /* Each second. NULL: nothing. `now`: monotonic µs. */
     void (*tick)(struct mta *mta, struct destination *destination, int64_t now);
 
     /* Its copies wait, whatever their own state. NULL: never. */
     bool (*waits)(const struct destination *destination);
 
-    /* When that ends, µs; 0: it does not wait; INT64_MAX: nobody knows. NULL: 0. */
+    /* When that ends, µs since 1970; 0: it does not wait; INT64_MAX: nobody knows. NULL: 0. */
     int64_t (*next_try)(const struct destination *destination);
 
     /* What is wrong with it, or NULL. NULL: nothing. */
@@ -87,7 +87,7 @@ void destination_mark(struct mta *mta, struct destination *destination);
 void destinations_pump(struct mta *mta);
 /* The callback of mta->pump: at the end of the turn. */
 void destinations_on_mark(evutil_socket_t fd, short what, void *arg);
-void destinations_tick(struct mta *mta, int64_t now);
+void destinations_tick(struct mta *mta);
 
 /* The operations, where the kind has them. */
 bool destination_waits(const struct mta *mta, const struct destination *destination);

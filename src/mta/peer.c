@@ -42,11 +42,11 @@ struct peer *peer_of_hop(const struct mta *mta, int hop) {
 }
 
 static bool number_hops(struct mta *mta) {
-    size_t count = mts_hop_count(mta->config->tables);
+    size_t count = mts_hop_count(mta->view.config->tables);
     uint32_t *numbers = mem_alloc((count + 1) * sizeof *numbers);
     bool *down = mem_alloc((count + 1) * sizeof *down);
     for (size_t i = 0; numbers && down && i < count; i++) {
-        struct peer *peer = peer_named(mta, span_str(mts_hop_of(mta->config->tables, (int)i)->name));
+        struct peer *peer = peer_named(mta, span_str(mts_hop_of(mta->view.config->tables, (int)i)->name));
         if (!peer) {
             mem_free(numbers);
             numbers = NULL;
@@ -74,19 +74,19 @@ void peer_tell_rules(struct mta *mta, const struct peer *peer) {
 
 static void configure(struct mta *mta, struct peer *peer) {
     peer->config = NULL;
-    peer->hop = mts_hop_number(mta->config->tables, peer->name);
+    peer->hop = mts_hop_number(mta->view.config->tables, peer->name);
     peer_end_back_off(peer);
-    for (size_t i = 0; i < mta->config->peer_count; i++)
-        if (strcmp(mta->config->peers[i].name, peer->name) == 0)
-            peer->config = &mta->config->peers[i];
+    for (size_t i = 0; i < mta->view.config->peer_count; i++)
+        if (strcmp(mta->view.config->peers[i].name, peer->name) == 0)
+            peer->config = &mta->view.config->peers[i];
     peer_tell_rules(mta, peer);
     /* The new routes may know another next hop. */
     peer->destination.reroute = peer->failures > 0 || peer->rests > 0;
 }
 
 bool peers_configure(struct mta *mta) {
-    for (size_t i = 0; i < mta->config->peer_count; i++)
-        if (!peer_named(mta, span_str(mta->config->peers[i].name)))
+    for (size_t i = 0; i < mta->view.config->peer_count; i++)
+        if (!peer_named(mta, span_str(mta->view.config->peers[i].name)))
             return false;
     if (!number_hops(mta))
         return false;
@@ -105,7 +105,8 @@ bool peer_backs_off(const struct peer *peer) {
 int64_t peer_next_try(const struct peer *peer) {
     if (peer->disabled)
         return INT64_MAX;
-    return !peer_backs_off(peer) ? 0 : peer->rests ? peer->rest_until : peer->next_try;
+    int64_t next = peer->rests ? peer->rest_until : peer->next_try;
+    return !peer_backs_off(peer) || !next ? 0 : clock_now_us() + next - clock_monotonic_us();
 }
 
 void peer_end_back_off(struct peer *peer) {
@@ -134,7 +135,7 @@ void peer_error(struct peer *peer, struct span cause) {
 void peer_failed(struct mta *mta, struct peer *peer, struct span cause) {
     int64_t wait = peer_back_off(peer, peer->failures);
     peer->failures++;
-    peer->next_try = clock_now_us() + wait * SECOND;
+    peer->next_try = clock_monotonic_us() + wait * SECOND;
     peer_error(peer, cause);
     log_warning("peer=%s no association (try %u, the next in %lld s): %s", peer->name, peer->failures,
                 (long long)wait, peer->last_error);

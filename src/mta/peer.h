@@ -28,7 +28,7 @@ struct peer {
     int64_t last_begun;            /* monotonic µs: when the last of its transfers out began */
     int64_t last_taken;            /* monotonic µs: when it last confirmed one; 0: it has not */
     unsigned failures;             /* to get an association, in a row */
-    int64_t next_try;              /* µs; 0: now */
+    int64_t next_try;              /* monotonic µs; 0: now */
     bool plain;                    /* a recovery failed: the next association is opened without one */
     unsigned done, done_before;    /* transfers out in this second and in the last */
     char last_error[160];
@@ -46,7 +46,7 @@ struct peer {
     uint64_t refused;  /* the work id of the last of them */
     unsigned rests;    /* how many times it has been left alone since; 0: it is not */
     unsigned rest_noted;
-    int64_t rest_until;         /* µs */
+    int64_t rest_until;         /* monotonic µs */
     unsigned turned_away;       /* of its transfers in, since the last line about that */
     int64_t turned_away_logged; /* monotonic µs; 0: never */
 };
@@ -79,7 +79,7 @@ int64_t peer_back_off(const struct peer *peer, unsigned before);
 /* No association comes up, it refuses what it is sent, or an operator disabled it: its copies wait, whatever
  * their own state. */
 bool peer_backs_off(const struct peer *peer);
-/* When its back-off ends, µs; 0: it has none; INT64_MAX: nobody knows. */
+/* When its back-off ends, µs by the clock of now; 0: it has none; INT64_MAX: nobody knows. */
 int64_t peer_next_try(const struct peer *peer);
 /* An operator, or a reload, ends its back-off. */
 void peer_end_back_off(struct peer *peer);

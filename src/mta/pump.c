@@ -80,7 +80,7 @@ static unsigned wanted_associations(const struct mta *mta, const struct peer *pe
 
 static void connect_more(struct mta *mta, struct peer *peer) {
     if (!peer->config || peer->disabled || mta->stopping ||
-        (peer->failures && clock_now_us() < peer->next_try) || refusal_rests(peer))
+        (peer->failures && clock_monotonic_us() < peer->next_try) || refusal_rests(peer))
         return;
     unsigned wanted = wanted_associations(mta, peer);
     while (peer->out - peer->recovering + peer->connecting < wanted &&

@@ -122,6 +122,10 @@ static void drop_timer(struct schedule *schedule, struct work *work) {
         sift_down(schedule, at, last);
 }
 
+int64_t schedule_expiry(const struct work *work) {
+    return work->latest && work->latest < work->expires ? work->latest : work->expires;
+}
+
 /* Room is made when a unit is added, so that moving a unit never fails. */
 static bool timer_room(struct schedule *schedule) {
     if (schedule->count + 2 <= schedule->timer_room)
@@ -136,12 +140,20 @@ static bool timer_room(struct schedule *schedule) {
 }
 
 static void set_timer(struct schedule *schedule, struct work *work) {
-    int64_t when = work->expires;
+    int64_t when = schedule_expiry(work);
     if (work->state == WORK_WAITING && work->due < when)
         when = work->due;
     if (work->state == WORK_HELD || work->state == WORK_SENDING || when == INT64_MAX)
         return;
     sift_up(schedule, ++schedule->timer_count, (struct timer){when, work});
+}
+
+void schedule_expires(struct schedule *schedule, struct work *work, int64_t expires) {
+    bool armed = work->timer != 0;
+    drop_timer(schedule, work);
+    work->expires = expires;
+    if (armed)
+        set_timer(schedule, work);
 }
 
 int64_t schedule_wake(const struct schedule *schedule) {

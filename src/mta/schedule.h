@@ -26,10 +26,11 @@ enum work_state {
 struct bytes;
 
 struct work {
-    uint64_t id;                /* the store's */
-    uint64_t message;           /* the store's */
-    int64_t due;                /* µs since 1970 */
-    int64_t expires;            /* µs since 1970, INT64_MAX: never */
+    uint64_t id;      /* the store's */
+    uint64_t message; /* the store's */
+    int64_t due;      /* µs since 1970 */
+    int64_t expires;  /* µs since 1970, INT64_MAX: never */
+    int64_t latest;   /* µs since 1970: it expires then too; no jump of the clock moves it; 0: never */
     struct work *next, *prev;   /* in the lane */
     struct work *older, *newer; /* of all that have its destination, in the order of their ids */
     struct work *same;          /* in the table by id */
@@ -90,6 +91,12 @@ void schedule_free(struct schedule *schedule);
 /* Makes room for so many destinations; those that are there keep their numbers. */
 bool schedule_grow(struct schedule *schedule, size_t destinations);
 
+/* When the unit's time is over: the earlier of `expires` and `latest`. */
+int64_t schedule_expiry(const struct work *work);
+
+/* Its span of time is over then. */
+void schedule_expires(struct schedule *schedule, struct work *work, int64_t expires);
+
 /* Adds a copy of `*work` (its links are set here) in the state that it names. NULL without memory. */
 struct work *schedule_add(struct schedule *schedule, const struct work *work);
 
@@ -118,7 +125,7 @@ int64_t schedule_wake(const struct schedule *schedule);
 struct work *schedule_due(struct schedule *schedule, int64_t now);
 
 /* The clock jumped by `us`: all that expires does so by so much later, and so do retries; deferred delivery
- * keeps its time of day. */
+ * and latest delivery keep their time of day. */
 void schedule_shift(struct schedule *schedule, int64_t us);
 
 /* Calls for each unit, in no order, until `visit` returns false. It may not add or remove units. */
