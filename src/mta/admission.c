@@ -33,7 +33,7 @@ static const char *why_busy(const struct mta *mta, const struct peer *peer) {
         return "the peer is not in the configuration";
     if (peer->disabled)
         return "an operator disabled the peer";
-    if (mta->associations_in >= mta->config->limits.associations_in)
+    if (mta->associations_in >= mta->view.config->limits.associations_in)
         return "too many associations";
     if (peer->in >= peer->config->max_in)
         return "too many associations with this peer";
@@ -109,7 +109,7 @@ static void bind_inbound(struct net *net, uint64_t ref, const struct ipc_bind *b
         return;
     }
     buf_clear(&mta->scratch);
-    bind_judge(mta->config->peers, mta->config->peer_count, bind, &mta->scratch, &judgement);
+    bind_judge(mta->view.config->peers, mta->view.config->peer_count, bind, &mta->scratch, &judgement);
     struct peer *peer = judgement.peer ? peer_find(mta, span_str(judgement.peer->name)) : NULL;
     if (judgement.verdict == IPC_BIND_RESOLVE) {
         answer(net, ref,

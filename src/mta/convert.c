@@ -152,14 +152,14 @@ static bool on_read(struct worker *worker, struct span payload) {
 static bool on_done(struct worker *worker, struct reader *r) {
     struct mta *mta = worker->converter->mta;
     struct error err = {0};
-    uint64_t length = reader_u64(r), limit = mta->config->limits.content_octets;
+    uint64_t length = reader_u64(r), limit = mta->view.config->limits.content_octets;
     worker->types = reader_u32(r);
     /* No rewriting makes much more of a content than there was. */
     if (!payload_done(r) || length == 0 || (limit && length > limit) ||
         length / 4 > store_content_length(worker->source) + IPC_CHUNK)
         return false;
     worker->length = length;
-    worker->result = store_content_create(mta->store, length, &err);
+    worker->result = store_content_create(mta->view.store, length, &err);
     if (worker->result)
         return true;
     log_error("no room for a converted content: %s", err.text);

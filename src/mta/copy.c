@@ -19,7 +19,7 @@
 static bool load_content(struct mta *mta, struct copy *copy, struct error *err) {
     if (!copy->row.has_content)
         return true;
-    copy->content = store_content_open(mta->store, copy->work.message, err);
+    copy->content = store_content_open(mta->view.store, copy->work.message, err);
     if (!copy->content)
         return false;
     uint64_t length = store_content_length(copy->content);
@@ -41,8 +41,8 @@ static bool load_content(struct mta *mta, struct copy *copy, struct error *err) 
 bool copy_load_rows(struct mta *mta, const struct work *work, struct copy *copy, struct error *err) {
     *copy = (struct copy){0};
     arena_reset(&mta->arena);
-    if (!store_get_work(mta->store, work->id, &mta->arena, &copy->work, err) ||
-        !store_get_message(mta->store, work->message, &mta->arena, &copy->message, err))
+    if (!store_get_work(mta->view.store, work->id, &mta->arena, &copy->work, err) ||
+        !store_get_message(mta->view.store, work->message, &mta->arena, &copy->message, err))
         return false;
     if (!row_read(copy->work.data, &copy->row))
         return error_set(err, STORE_CORRUPT, "work unit %llu has a row of an unknown form",
@@ -70,10 +70,13 @@ void copy_release(struct copy *copy) {
 
 /* ---- ends ---- */
 
-static void work_is_gone(struct mta *mta, struct effect *effect) {
-    work_forget_bytes(mta, effect->work);
-    outbound_forget(mta, effect->work->id);
-    schedule_remove(&mta->schedule, effect->work);
+static void work_is_gone(struct mta *mta, const struct effect *effect) {
+    struct work *work = schedule_find(&mta->schedule, effect->work);
+    if (!work)
+        return;
+    work_forget_bytes(mta, work);
+    outbound_forget(mta, work->id);
+    schedule_remove(&mta->schedule, work);
 }
 
 /* What could not be ended now is tried again later, and also expires no earlier: its timer would fire at
@@ -87,14 +90,17 @@ static void try_later(struct mta *mta, struct work *work) {
     schedule_set(&mta->schedule, work, WORK_WAITING, later, false);
 }
 
-static void work_is_still_there(struct mta *mta, struct effect *effect) {
-    try_later(mta, effect->work);
+static void work_is_still_there(struct mta *mta, const struct effect *effect) {
+    struct work *work = schedule_find(&mta->schedule, effect->work);
+    if (work)
+        try_later(mta, work);
 }
+
+static const struct effect_kind finished = {work_is_gone, work_is_still_there};
 
 bool copy_finish(struct mta *mta, struct work *work) {
     if (!store_finish_work(mta->batch.store, work->id, work->message) ||
-        !batch_effect(mta,
-                      (struct effect){.commit = work_is_gone, .undo = work_is_still_there, .work = work}))
+        !batch_effect(mta, (struct effect){.kind = &finished, .work = work->id}))
         return false;
     schedule_set(&mta->schedule, work, WORK_SENDING, 0, false);
     return true;
@@ -286,7 +292,7 @@ bool copy_save(struct mta *mta, struct work *work) {
     struct store_work row;
     struct error err = {0};
     arena_reset(&mta->arena);
-    if (!store_get_work(mta->store, work->id, &mta->arena, &row, &err)) {
+    if (!store_get_work(mta->view.store, work->id, &mta->arena, &row, &err)) {
         log_error("work unit %llu: its tries can't be saved: %s", (unsigned long long)work->id, err.text);
         return false;
     }

@@ -5,12 +5,12 @@
 #include "directory/directory.h"
 #include "mta/event.h"
 #include "mta/jump.h"
+#include "mta/mailbox_name.h"
 #include "mta/mta_private.h"
 #include "mta/pace.h"
 #include "mta/quota.h"
 #include "mta/row.h"
 #include "mta/telling.h"
-#include "names/oraddress.h"
 
 /* Received octets wait in memory up to this many; what is above is read from the store when its turn comes.
  */
@@ -42,16 +42,16 @@ static bool look_up(void *context, struct span directory_name, struct mts_answer
 }
 
 struct mts_run run_begin(struct mta *mta, struct arena *arena) {
-    return (struct mts_run){.tables = mta->config->tables,
+    return (struct mts_run){.tables = mta->view.config->tables,
                             .arena = arena,
                             .now = jump_now(mta) / SECOND,
                             .id_prefix = mta->id_prefix,
                             .id_next = mta->id_next,
-                            .relax_bounds = mta->config->limits.relax_bounds,
+                            .relax_bounds = mta->view.config->limits.relax_bounds,
                             .hop_down = mta->hop_down,
                             .hop_down_count = mta->hop_count,
                             .look_up = look_up,
-                            .look_up_context = (void *)mta->config,
+                            .look_up_context = (void *)mta->view.config,
                             .record = event_routed,
                             .record_context = mta};
 }
@@ -66,18 +66,25 @@ void work_forget_bytes(struct mta *mta, struct work *work) {
     work->bytes = NULL;
 }
 
-static void work_is_stored(struct mta *mta, struct effect *effect) {
-    struct work *work = effect->work;
+static void work_is_stored(struct mta *mta, const struct effect *effect) {
+    struct work *work = schedule_find(&mta->schedule, effect->work);
+    if (!work)
+        return;
     work->committed = true;
     if (mta->hot_octets > HOT_MOST && work->state != WORK_SENDING)
         work_forget_bytes(mta, work);
     destination_mark(mta, destination_at(mta, work->destination));
 }
 
-static void work_is_not_stored(struct mta *mta, struct effect *effect) {
-    work_forget_bytes(mta, effect->work);
-    schedule_remove(&mta->schedule, effect->work);
+static void work_is_not_stored(struct mta *mta, const struct effect *effect) {
+    struct work *work = schedule_find(&mta->schedule, effect->work);
+    if (!work)
+        return;
+    work_forget_bytes(mta, work);
+    schedule_remove(&mta->schedule, work);
 }
+
+static const struct effect_kind new_work = {work_is_stored, work_is_not_stored};
 
 static enum work_lane lane_of(enum mts_priority priority) {
     return priority == MTS_URGENT ? LANE_URGENT : priority == MTS_NON_URGENT ? LANE_NON_URGENT : LANE_NORMAL;
@@ -144,8 +151,7 @@ static bool add_work(const struct decision *decision, const struct mts_held *hel
     }
     if (work->bytes)
         mta->hot_octets += work->bytes->length;
-    if (batch_effect(mta,
-                     (struct effect){.commit = work_is_stored, .undo = work_is_not_stored, .work = work})) {
+    if (batch_effect(mta, (struct effect){.kind = &new_work, .work = work->id})) {
         if (marked)
             pace_work(mta, peer);
         return true;
@@ -157,29 +163,6 @@ static bool add_work(const struct decision *decision, const struct mts_held *hel
 
 /* ---- deliveries ---- */
 
-static struct span key_of_mailbox(void *context, struct span name) {
-    struct mta *mta = context;
-    arena_reset(&mta->arena);
-    return oraddress_key_of(name, &mta->arena, NULL);
-}
-
-struct span mailbox_name(struct mta *mta, const char *mailbox) {
-    struct span key = oraddress_key_of(span_str(mailbox), &mta->arena, NULL);
-    return key.data ? key : span_str(mailbox);
-}
-
-bool mailboxes_rename(struct mta *mta, struct error *err) {
-    struct store_rename changed;
-    if (!store_rename_mailboxes(mta->store, key_of_mailbox, mta, &changed, err))
-        return false;
-    if (changed.renamed || changed.joined)
-        log_notice(
-            "mailboxes now go by their address's key: %zu were renamed, and the entries of %zu others went "
-            "to the mailbox of the same address",
-            changed.renamed, changed.joined);
-    return true;
-}
-
 /* What an entry costs besides its octets: rows and their places. */
 #define ENTRY_OCTETS 256
 
@@ -188,13 +171,13 @@ static bool add_entry(struct mta *mta, const struct mts_stored *stored, const st
     struct delivered delivered = {
         .kind = stored->kind, .has_content = stored->has_content, .position = delivery->position};
     struct store_entry row = *entry;
-    uint32_t mailbox = store_mailbox(mta->store, name);
+    uint32_t mailbox = store_mailbox(mta->view.store, name, NULL);
     buf_clear(&mta->scratch);
     if (!mailbox || !delivered_write(&mta->scratch, &delivered))
         return false;
     row.data = buf_span(&mta->scratch);
     mta->counters.delivered += delivered.kind == MTS_MESSAGE;
-    return store_add_entry(mta->batch.store, mailbox, &row) != 0 && quota_add(mta, mailbox, row.octets);
+    return store_add_entry(mta->batch.store, mailbox, &row, NULL) && quota_add(mta, mailbox, row.octets);
 }
 
 /* X.411 has no diagnostic of its own for it: the recipient can't take delivery now. */
@@ -213,7 +196,7 @@ bool decide_delivery(struct mta *mta, struct mts_run *run, const struct mts_stor
     *more = delivery.more;
     if (!delivery.delivered)
         return true;
-    struct span name = mailbox_name(mta, delivery.mailbox);
+    struct span name = mailbox_name(run->arena, delivery.mailbox);
     if (quota_has_room(mta, name, entry.octets, stored->kind == MTS_REPORT))
         return add_entry(mta, stored, &delivery, &entry, name);
     mts_work_failed(run, stored, &mailbox_full, more);

@@ -1,6 +1,5 @@
 #include "mta/event.h"
 
-
 #include "base/clock.h"
 
 static int64_t now_seconds(void) {

@@ -61,7 +61,7 @@ bool jump_save(struct mta *mta) {
 static void load(struct mta *mta) {
     struct buf data;
     buf_init(&data, (size_t)64 * SHIFTS_MOST);
-    store_get_record(mta->store, STORE_SETTING, record_name, &data, NULL);
+    store_get_record(mta->view.store, STORE_SETTING, record_name, &data, NULL);
     struct reader r = reader_of(buf_span(&data));
     if (data.len)
         mta->jump_total = (int64_t)reader_u64(&r);
@@ -130,7 +130,7 @@ static void set_right(struct mta *mta, const struct ids *ids, int64_t us) {
     struct error err = {0};
     mta->away += us;
     note_shift(mta, mta->started_below, ids, us);
-    if (!store_each_work(mta->store, 0, 0, 0, -1, read_again, mta, &err))
+    if (!store_each_work(mta->view.store, 0, 0, 0, -1, read_again, mta, &err))
         log_error("what waited at the start may expire too early, its times can't be read: %s", err.text);
 }
 
@@ -204,7 +204,7 @@ void jump_start(struct mta *mta) {
     int64_t now = clock_now_us();
     mta->last_seen = 0;
     load(mta);
-    store_each_event(mta->store, 0, newest, &mta->last_seen, NULL);
+    store_each_event(mta->view.store, 0, newest, &mta->last_seen, NULL);
     mta->tick_clock = now;
     mta->tick_monotonic = clock_monotonic_us();
     if (mta->last_seen && now - mta->last_seen > START_GRACE)

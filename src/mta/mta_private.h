@@ -49,7 +49,9 @@
 #include "mta/link.h"
 #include "mta/mta.h"
 #include "mta/peer.h"
+#include "mta/process.h"
 #include "mta/schedule.h"
+#include "mta/view.h"
 #include "mts/process.h"
 #include "store/store.h"
 
@@ -69,10 +71,8 @@ struct expiry_shift {
 
 struct mta {
     struct event_base *loop;
-    const struct mta_config *config;
-    struct mta_reload reload;
-    struct buf config_parts; /* of a configuration that is coming in */
-    struct store *store;
+    struct view view; /* configuration, store, users, clients */
+    struct process process;
     struct schedule schedule;
     const struct destination_operations *const *kinds; /* by enum destination_kind */
     struct destination **destinations;
@@ -82,12 +82,11 @@ struct mta {
     bool *hop_down;
     size_t hop_count;
     struct net *nets;
-    struct ipc_channel *parent;
-    struct event *door;      /* where channels to other processes come in */
-    struct guesses *guesses; /* NULL in a reader */
+    struct guesses *guesses; /* who binds wrongly */
     struct client *backup;   /* who makes one; NULL: nobody */
     uint64_t ping_number;    /* of the last ping */
-    struct batch batch;
+    struct batch batch;      /* fills */
+    struct batches batches;
     struct arena arena;   /* for the unit that is being worked on */
     struct buf head;      /* frame fields that are being put together */
     struct buf scratch;   /* rows and events that are being put together */
@@ -118,19 +117,16 @@ struct mta {
     uint64_t named_in; /* the number of the batch that last said something of activities in */
     size_t hot_octets; /* held by work's bytes */
     unsigned associations_in;
+    struct map associations;     /* by their numbers */
+    uint64_t association_number; /* of the last that came */
     int64_t started;
     struct counters counters;
-    struct local_user *users; /* client_private.h */
-    size_t user_count;
-    struct map user_numbers;   /* from 1, by the hash of the user's key */
     struct map mailbox_use;    /* quota.c: what a mailbox holds, by the store's key */
     struct map removals;       /* of entries, with this batch: by mailbox and sequence number; any value */
     struct map submission_use; /* octets in open submissions, by uid + 1 */
     struct work **unsaved;     /* finished with the peer, the row's removal failed */
     size_t unsaved_count, unsaved_room;
-    uint64_t users_version; /* of the users that were added by hand */
-    bool reader;            /* a reader process: only what reads rows is answered */
-    bool stopping, stopped;
+    bool stopping;
     int64_t release_until; /* monotonic µs; 0 while transfers are under way */
     int status;
 };

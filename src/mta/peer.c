@@ -42,11 +42,11 @@ struct peer *peer_of_hop(const struct mta *mta, int hop) {
 }
 
 static bool number_hops(struct mta *mta) {
-    size_t count = mts_hop_count(mta->config->tables);
+    size_t count = mts_hop_count(mta->view.config->tables);
     uint32_t *numbers = mem_alloc((count + 1) * sizeof *numbers);
     bool *down = mem_alloc((count + 1) * sizeof *down);
     for (size_t i = 0; numbers && down && i < count; i++) {
-        struct peer *peer = peer_named(mta, span_str(mts_hop_of(mta->config->tables, (int)i)->name));
+        struct peer *peer = peer_named(mta, span_str(mts_hop_of(mta->view.config->tables, (int)i)->name));
         if (!peer) {
             mem_free(numbers);
             numbers = NULL;
@@ -74,19 +74,19 @@ void peer_tell_rules(struct mta *mta, const struct peer *peer) {
 
 static void configure(struct mta *mta, struct peer *peer) {
     peer->config = NULL;
-    peer->hop = mts_hop_number(mta->config->tables, peer->name);
+    peer->hop = mts_hop_number(mta->view.config->tables, peer->name);
     peer_end_back_off(peer);
-    for (size_t i = 0; i < mta->config->peer_count; i++)
-        if (strcmp(mta->config->peers[i].name, peer->name) == 0)
-            peer->config = &mta->config->peers[i];
+    for (size_t i = 0; i < mta->view.config->peer_count; i++)
+        if (strcmp(mta->view.config->peers[i].name, peer->name) == 0)
+            peer->config = &mta->view.config->peers[i];
     peer_tell_rules(mta, peer);
     /* The new routes may know another next hop. */
     peer->destination.reroute = peer->failures > 0 || peer->rests > 0;
 }
 
 bool peers_configure(struct mta *mta) {
-    for (size_t i = 0; i < mta->config->peer_count; i++)
-        if (!peer_named(mta, span_str(mta->config->peers[i].name)))
+    for (size_t i = 0; i < mta->view.config->peer_count; i++)
+        if (!peer_named(mta, span_str(mta->view.config->peers[i].name)))
             return false;
     if (!number_hops(mta))
         return false;

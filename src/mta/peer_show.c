@@ -22,7 +22,7 @@ static void add_waiting(struct mta *mta, const struct peer *peer, json_t *shown)
     struct store_message message = {0};
     struct error err = {0};
     if (queue->oldest)
-        store_get_message(mta->store, queue->oldest->message, &mta->arena, &message, &err);
+        store_get_message(mta->view.store, queue->oldest->message, &mta->arena, &message, &err);
     json_object_set_new(shown, "waiting", json_integer((json_int_t)queue->count));
     json_object_set_new(shown, "in-doubt", json_integer((json_int_t)queue->in_doubt));
     json_object_set_new(shown, "oldest-waiting", json_time(message.arrival / SECOND));

@@ -193,7 +193,7 @@ static json_t *read_page(struct scan *scan, json_t *request, json_int_t usual) {
 }
 
 static bool run_scan(struct scan *scan, struct error *err) {
-    return store_each_work(scan->mta->store, scan->last, 0, 0, -1, look_at, scan, err);
+    return store_each_work(scan->mta->view.store, scan->last, 0, 0, -1, look_at, scan, err);
 }
 
 static json_t *cursor_of(const struct scan *scan) {
@@ -213,7 +213,7 @@ static bool tells_cause(const struct work *work, const char *event) {
 static void recall_cause(struct mta *mta, struct work *work) {
     uint8_t key[9];
     json_t *events = json_array();
-    track_events(mta, event_message_key(work->message, key), events);
+    track_events(&mta->view, event_message_key(work->message, key), events);
     for (size_t i = json_array_size(events); i > 0 && !work->cause; i--) {
         const json_t *event = json_array_get(events, i - 1);
         const char *name = json_string_value(json_object_get(event, "event"));
@@ -291,7 +291,7 @@ static void take_entry(struct scan *scan, struct work *work, struct copy *copy) 
 }
 
 json_t *request_queue_list(struct client *client, json_t *request) {
-    struct mta *mta = client->net->mta;
+    struct mta *mta = client->mta;
     struct filter filter;
     struct error err = {0};
     struct scan scan = {.mta = mta, .filter = &filter, .take = take_entry};
@@ -314,7 +314,7 @@ static struct work *unit_of(struct mta *mta, json_t *request) {
 }
 
 json_t *request_queue_show(struct client *client, json_t *request) {
-    struct mta *mta = client->net->mta;
+    struct mta *mta = client->mta;
     struct work *work = unit_of(mta, request);
     struct copy copy;
     struct summary summary;
@@ -329,8 +329,8 @@ json_t *request_queue_show(struct client *client, json_t *request) {
         for (size_t i = 0; i < count; i++)
             json_array_append_new(names, json_text(recipients[i].name));
     uint8_t key[9];
-    track_events(mta, summary.identifier, events);
-    track_events(mta, event_message_key(work->message, key), events);
+    track_events(&mta->view, summary.identifier, events);
+    track_events(&mta->view, event_message_key(work->message, key), events);
     json_object_set_new(entry, "content-type", json_text(summary.content_type));
     json_object_set_new(entry, "recipient-list", names);
     json_object_set_new(entry, "submitted", json_time(summary.submitted));
@@ -361,8 +361,10 @@ static bool is_deferred(const struct work *work) {
 }
 
 /* A unit's new state follows the row: applied when the row is on disk. */
-static void change_state(struct mta *mta, struct effect *effect) {
-    struct work *work = effect->work;
+static void change_state(struct mta *mta, const struct effect *effect) {
+    struct work *work = schedule_find(&mta->schedule, effect->work);
+    if (!work)
+        return;
     struct destination *destination = destination_of(mta, work);
     schedule_set(&mta->schedule, work, (enum work_state)(effect->number & 0xFF), work->due, false);
     work->marked = work->in_doubt;
@@ -370,10 +372,13 @@ static void change_state(struct mta *mta, struct effect *effect) {
     destination->reroute = destination->reroute || destination_is_gone(mta, destination);
 }
 
-static void keep_state(struct mta *mta, struct effect *effect) {
-    schedule_set(&mta->schedule, effect->work, (enum work_state)(effect->number >> 8), effect->work->due,
-                 false);
+static void keep_state(struct mta *mta, const struct effect *effect) {
+    struct work *work = schedule_find(&mta->schedule, effect->work);
+    if (work)
+        schedule_set(&mta->schedule, work, (enum work_state)(effect->number >> 8), work->due, false);
 }
+
+static const struct effect_kind state_change = {change_state, keep_state};
 
 /* A deferred copy keeps its time, held or not; any other is due now when it is let go. */
 static bool update_row(const struct change *change, struct work *work, bool hold) {
@@ -383,7 +388,7 @@ static bool update_row(const struct change *change, struct work *work, bool hold
     bool deferred = is_deferred(work);
     enum work_state state = hold ? WORK_HELD : deferred ? WORK_WAITING : WORK_READY;
     arena_reset(&mta->arena);
-    if (!store_get_work(mta->store, work->id, &mta->arena, &row, &err))
+    if (!store_get_work(mta->view.store, work->id, &mta->arena, &row, &err))
         return false;
     row.status = hold ? STORE_HELD : deferred ? STORE_DEFERRED : STORE_READY;
     row.due = hold || deferred ? work->due : jump_now(mta);
@@ -393,10 +398,8 @@ static bool update_row(const struct change *change, struct work *work, bool hold
     if (work->state == WORK_HELD)
         work->aborts = 0;
     schedule_cause(work, hold ? change->reason : NULL); /* released, its history tells of its tries */
-    struct effect effect = {.commit = change_state,
-                            .undo = keep_state,
-                            .work = work,
-                            .number = (uint32_t)state | (uint32_t)work->state << 8};
+    struct effect effect = {
+        .kind = &state_change, .work = work->id, .number = (uint32_t)state | (uint32_t)work->state << 8};
     if (!store_update_work(mta->batch.store, &row) || !batch_effect(mta, effect))
         return false;
     schedule_set(&mta->schedule, work, WORK_SENDING, row.due, false); /* nobody takes it before the commit */
@@ -595,7 +598,7 @@ static json_t *change_by_id(const struct change *change, json_t *request) {
 
 json_t *request_queue_change(struct client *client, json_t *request) {
     const char *operation = json_string_value(json_object_get(request, "operation"));
-    struct change change = {.mta = client->net->mta,
+    struct change change = {.mta = client->mta,
                             .client = client,
                             .operation = operation,
                             .reason = json_string_value(json_object_get(request, "reason")),

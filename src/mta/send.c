@@ -62,24 +62,34 @@ static void let_go(struct association *association) {
     association->prefix = NULL;
 }
 
-static void marked_on_disk(struct mta *mta, struct effect *effect) {
-    (void)mta;
-    if (effect->association && effect->association->sending == effect->work &&
-        effect->association->committing)
-        begin_frame(effect->association);
+/* The association that waits for the mark of the unit, or NULL. */
+static struct association *waiting_for(const struct mta *mta, const struct effect *effect) {
+    struct association *association = association_numbered(mta, effect->association);
+    bool waits = association && association->committing && association->sending &&
+                 association->sending->id == effect->work;
+    return waits ? association : NULL;
+}
+
+static void marked_on_disk(struct mta *mta, const struct effect *effect) {
+    struct association *association = waiting_for(mta, effect);
+    if (association)
+        begin_frame(association);
 }
 
 /* `number` says that the mark was to be set by this batch. */
-static void not_marked(struct mta *mta, struct effect *effect) {
-    struct association *association = effect->association;
-    if (effect->number)
-        effect->work->marked = false;
-    if (!association || association->sending != effect->work || !association->committing)
+static void not_marked(struct mta *mta, const struct effect *effect) {
+    struct association *association = waiting_for(mta, effect);
+    struct work *work = schedule_find(&mta->schedule, effect->work);
+    if (work && effect->number)
+        work->marked = false;
+    if (!work || !association)
         return;
     let_go(association);
     association_idle(association, association->state == ASSOCIATION_UP);
-    schedule_set(&mta->schedule, effect->work, WORK_WAITING, jump_now(mta) + 5 * SECOND, false);
+    schedule_set(&mta->schedule, work, WORK_WAITING, jump_now(mta) + 5 * SECOND, false);
 }
+
+static const struct effect_kind mark_set = {marked_on_disk, not_marked};
 
 /* ---- reading what is not in memory any more ---- */
 
@@ -147,11 +157,8 @@ bool send_start(struct association *association, struct work *work) {
         if (loading != LOADED)
             return loading == ENDED;
     }
-    struct effect effect = {.commit = marked_on_disk,
-                            .undo = not_marked,
-                            .work = work,
-                            .association = association,
-                            .number = !work->marked};
+    struct effect effect = {
+        .kind = &mark_set, .work = work->id, .association = association->number, .number = !work->marked};
     if (!durable && !batch_effect(mta, effect)) {
         let_go(association);
         return false;
@@ -274,7 +281,7 @@ static void refused(struct association *association, struct work *work, struct s
 
 const struct mts_schedule *send_schedule(const struct mta *mta, uint8_t lane) {
     static const enum mts_priority priorities[LANES] = {MTS_URGENT, MTS_NORMAL, MTS_NON_URGENT};
-    return mts_schedule_of(mta->config->tables, priorities[lane]);
+    return mts_schedule_of(mta->view.config->tables, priorities[lane]);
 }
 
 static int64_t deferral(const struct mta *mta, const struct work *work) {

@@ -8,7 +8,7 @@
 #include "mta/users.h"
 
 json_t *request_peers(struct client *client, json_t *request) {
-    struct mta *mta = client->net->mta;
+    struct mta *mta = client->mta;
     const char *name = json_string_value(json_object_get(request, "peer"));
     const struct peer *only = name ? peer_find(mta, span_str(name)) : NULL;
     if (name && !only)
@@ -40,12 +40,12 @@ static json_t *counters_json(const struct counters *counters) {
 }
 
 json_t *request_status(struct client *client, json_t *request) {
-    struct mta *mta = client->net->mta;
-    const struct mts_self *self = mts_self_of(mta->config->tables);
-    const struct error *cause = store_cause(mta->store);
+    struct mta *mta = client->mta;
+    const struct mts_self *self = mts_self_of(mta->view.config->tables);
+    const struct error *cause = store_cause(mta->view.store);
     struct store_figures figures;
     (void)request;
-    bool accepting = store_accepting(mta->store);
+    bool accepting = store_accepting(mta->view.store);
     json_t *status = json_pack("{s:s, s:s, s:s, s:s}", "mta", self->mta_name, "domain", self->domain,
                                "version", CHASQUI_VERSION, "state",
                                mta->stopping ? "stopping"
@@ -54,7 +54,7 @@ json_t *request_status(struct client *client, json_t *request) {
     if (!client_is_operator(client))
         return status;
     arena_reset(&mta->arena);
-    store_figures(mta->store, &figures);
+    store_figures(mta->view.store, &figures);
     json_object_set_new(status, "cause", accepting ? json_null() : json_text(span_str(cause->text)));
     json_object_set_new(status, "started", json_time(mta->started / SECOND));
     json_object_set_new(status, "now", json_time(clock_now_us() / SECOND));

@@ -103,7 +103,7 @@ static void add_discarded(struct buf *lines, const struct fate *fate) {
 }
 
 /* The hint stands once behind each burst. */
-static void tell(struct mta *mta, struct effect *effect) {
+static void tell(struct mta *mta, const struct effect *effect) {
     struct reader r = reader_of(bytes_head(effect->bytes));
     char who[BURST_NAME_SIZE];
     struct span name = bytes_rest(effect->bytes);
@@ -119,10 +119,12 @@ static void tell(struct mta *mta, struct effect *effect) {
     bytes_drop(effect->bytes);
 }
 
-static void drop(struct mta *mta, struct effect *effect) {
+static void drop(struct mta *mta, const struct effect *effect) {
     (void)mta;
     bytes_drop(effect->bytes);
 }
+
+static const struct effect_kind log_lines = {tell, drop};
 
 bool telling_end(struct telling *telling) {
     struct mta *mta = telling->mta;
@@ -142,8 +144,7 @@ bool telling_end(struct telling *telling) {
                  telling->others);
     if (lines->failed || !lines->len)
         return !lines->failed;
-    struct effect effect = {
-        .commit = tell, .undo = drop, .bytes = bytes_new(buf_span(lines), span_str(telling->who))};
+    struct effect effect = {.kind = &log_lines, .bytes = bytes_new(buf_span(lines), span_str(telling->who))};
     if (effect.bytes && batch_effect(mta, effect))
         return true;
     bytes_drop(effect.bytes);

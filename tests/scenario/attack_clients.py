@@ -9,7 +9,7 @@ import socket
 import struct
 import threading
 
-from players import ANN, BEN, HOME, LARGE, MB, Unharmed, folder, hostile_stage
+from players import ANN, BEN, HOME, LARGE, MB, Unharmed, folder, hostile_stage, text_message
 from peer import ipm, local, tap
 
 case, check, equal, wait_until = tap.case, tap.check, tap.equal, tap.wait_until
@@ -217,7 +217,7 @@ def _():
             check("and 2 more" in log, "recipients that fail alike have a line each")
             check(f"uid={os.geteuid()}: 30 lines in a minute, the next are left out" in log, stage.mta.log_tail())
             check("see 'mhs track'" in log, stage.mta.log_tail())
-            found = client.request("track", originator=BEN, limit=1000)["messages"]
+            found = client.request("track", originator=BEN, recent=1000)["messages"]
             equal(len(found), 300)
 
 
