@@ -266,6 +266,12 @@ void pg_disconnect(struct pg *pg) {
     pg->lost = true;
 }
 
+void pg_free(struct pg *pg) {
+    mem_free(pg->place);
+    mem_free(pg->address);
+    pg->place = pg->address = NULL;
+}
+
 /* ---- parameters ---- */
 
 void pg_add_octets(struct pg_parameters *parameters, struct span octets) {

@@ -53,6 +53,8 @@ bool pg_script(struct pg *pg, const char *text, struct error *err);
 bool pg_value(struct pg *pg, const char *text, char *out, size_t cap, struct error *err);
 bool pg_begin_pipeline(struct pg *pg, const struct pg_statement *statements, size_t count, struct error *err);
 void pg_disconnect(struct pg *pg);
+/* What the struct holds beside the connection. */
+void pg_free(struct pg *pg);
 
 /* ---- parameters ---- */
 

@@ -175,7 +175,7 @@ static bool drop_chunks_of(struct pg_store *pg, uint64_t content, struct error *
 
 /* ---- opening and closing ---- */
 
-static struct store_content *load(struct pg_store *pg, uint64_t id, uint64_t length, struct error *err) {
+struct store_content *pg_content_load(struct pg_store *pg, uint64_t id, uint64_t length, struct error *err) {
     struct store_content *content = content_find(&pg->head, id);
     if (content)
         return content;
@@ -209,7 +209,7 @@ struct store_content *pg_content_open(struct store *store, uint64_t message, str
         error_set(err, STORE_CORRUPT, "%s: message %llu names a content that is not there", store->place,
                   (unsigned long long)message);
     else
-        content = load(pg, id, (uint64_t)pg_number(row, 0, 2), err);
+        content = pg_content_load(pg, id, (uint64_t)pg_number(row, 0, 2), err);
     PQclear(row);
     return content;
 }
@@ -245,7 +245,7 @@ struct store_content *pg_content_resume(struct store *store, uint64_t activity, 
     else if (open)
         error_set(err, STORE_IN_USE, "the content of activity %llu is still open", (unsigned long long)activity);
     else if (drop_chunks_of(pg, id, err))
-        content = load(pg, id, (uint64_t)pg_number(row, 0, 8), err);
+        content = pg_content_load(pg, id, (uint64_t)pg_number(row, 0, 8), err);
     bool resumed = !content || !id ||
                    (chain.len == STORE_DIGEST && load_tail(pg_content_of(content), err) &&
                     (content->writer = true) && content_restore_digest(content, chain.data, err));

@@ -235,6 +235,8 @@ bool pg_content_read(struct store_content *content, uint64_t offset, void *out, 
 void pg_content_close(struct store_content *content);
 struct store_content *pg_content_open(struct store *store, uint64_t message, struct error *err);
 struct store_content *pg_content_resume(struct store *store, uint64_t activity, struct error *err);
+/* The one with this id, for reading. */
+struct store_content *pg_content_load(struct pg_store *pg, uint64_t id, uint64_t length, struct error *err);
 /* All chunks that were sent have arrived. */
 bool pg_chunks_settle(struct pg_store *pg, struct error *err);
 void pg_chunks_forget(struct pg_store *pg, uint64_t content, uint64_t first);
