@@ -3,67 +3,13 @@
  * that decode an element return the octet behind it, or NULL when they have set
  * the error.
  */
-#include <stdarg.h>
-#include <stdio.h>
-
 #include "asn1/decode_private.h"
 
 static decode_reader *const readers[];
 
-const uint8_t *decode_fail(struct decoder *d, enum ber_error_code code, const uint8_t *at, const char *format,
-                           ...) {
-    char text[sizeof d->error->text];
-    va_list args;
-    va_start(args, format);
-    vsnprintf(text, sizeof text, format, args);
-    va_end(args);
-    ber_fail(d->error, code, (size_t)(at - d->start), "%s", text);
-    return NULL;
-}
-
-bool decode_any_header(struct decoder *d, const uint8_t *at, const struct ber_header *parent,
-                       struct ber_header *header) {
-    enum ber_error_code code = ber_header_read(at, parent->end, parent->open, header);
-    if (code == BER_OK && ber_header_id(header) != 0)
-        return true;
-    if (code == BER_OK) /* X.690 §8.1.5 keeps it for end-of-contents */
-        code = BER_TAG;
-    const char *what = code == BER_TRUNCATED ? "the input ends inside an identifier or length"
-                       : code == BER_TAG     ? "no tag that X.690 allows"
-                                             : "a length that runs out of the enclosing value";
-    decode_fail(d, code, at, "%s", what);
-    return false;
-}
-
-bool decode_at_odd_end(struct decoder *d, const struct ber_header *h, const uint8_t *at,
-                       const uint8_t **behind) {
-    if (!h->indefinite) {
-        if (at != h->end)
-            return false;
-        *behind = decode_fail(d, BER_TRUNCATED, at, "the input ends inside the value");
-        return true;
-    }
-    if (h->end - at >= 2 && at[0] == 0 && at[1] == 0) {
-        *behind = at + 2;
-        return true;
-    }
-    if (at == h->end) {
-        *behind = decode_fail(d, h->open ? BER_TRUNCATED : BER_LENGTH, at, "no end-of-contents octets");
-        return true;
-    }
-    return false;
-}
-
-const uint8_t *decode_skip(struct decoder *d, const struct ber_header *h) {
-    if (h->cut)
-        return decode_fail(d, BER_TRUNCATED, h->end, "the input ends inside the value");
-    if (!h->indefinite)
-        return h->end;
-    enum ber_error_code why;
-    const uint8_t *behind = ber_find_end(h->contents, h->end, d->depth, &why);
-    return behind ? behind
-                  : decode_fail(d, why, h->start, "an element of indefinite length has no proper end");
-}
+/* One element within an explicit tag; `tags` are those that still have to come. */
+static const uint8_t *decode_explicit(struct decoder *d, const struct ber_type *type, const uint32_t *tags,
+                                      unsigned count, const struct ber_header *h, void *value);
 
 /* True if the element can hold elements, and they are not nested too deep. */
 static inline bool can_enter(struct decoder *d, const struct ber_type *type, const struct ber_header *h) {
@@ -493,8 +439,8 @@ __attribute__((noinline)) static const uint8_t *decode_odd_explicit(struct decod
     return behind;
 }
 
-const uint8_t *decode_explicit(struct decoder *d, const struct ber_type *type, const uint32_t *tags,
-                               unsigned count, const struct ber_header *h, void *value) {
+static const uint8_t *decode_explicit(struct decoder *d, const struct ber_type *type, const uint32_t *tags,
+                                      unsigned count, const struct ber_header *h, void *value) {
     const uint8_t *at = h->contents, *behind;
     size_t left = (size_t)(h->end - at);
     if (!ber_constructed(h))
@@ -513,6 +459,19 @@ const uint8_t *decode_explicit(struct decoder *d, const struct ber_type *type, c
     return behind;
 }
 
+/*
+ * An implicitly tagged number that was sent with its own tag within, as PP 6.0
+ * writes the standard-extension of an extension field, can't be mistaken for
+ * anything else.
+ */
+static const uint8_t *decode_any_number(struct decoder *d, const struct ber_type *type,
+                                        const struct ber_header *h, void *value) {
+    if (!ber_constructed(h))
+        return decode_number(d, type, h, value);
+    uint32_t id = ber_universal_id(type->kind);
+    return decode_explicit(d, type, &id, 1, h, value);
+}
+
 static decode_reader *const readers[] = {
     [BER_KIND_SEQUENCE] = decode_sequence,
     [BER_KIND_SET] = decode_set,
@@ -521,8 +480,8 @@ static decode_reader *const readers[] = {
     [BER_KIND_CHOICE] = decode_choice,
     [BER_KIND_ANY] = decode_any,
     [BER_KIND_BOOLEAN] = decode_boolean,
-    [BER_KIND_INTEGER] = decode_number,
-    [BER_KIND_ENUMERATED] = decode_number,
+    [BER_KIND_INTEGER] = decode_any_number,
+    [BER_KIND_ENUMERATED] = decode_any_number,
     [BER_KIND_NULL] = decode_null,
     [BER_KIND_BIT_STRING] = decode_bits,
     [BER_KIND_OCTET_STRING] = decode_string,

@@ -38,22 +38,9 @@ static bool is_enumerated(const struct decoder *d, const struct ber_type *type, 
            !d->check_bounds || ber_name_of(type, number);
 }
 
-/*
- * An implicitly tagged number that was sent with its own tag within, as PP 6.0
- * writes the standard-extension of an extension field. It can't be mistaken for
- * anything else.
- */
-static const uint8_t *wrapped_number(struct decoder *d, const struct ber_type *type,
-                                     const struct ber_header *h, void *value) {
-    uint32_t id = ber_universal_id(type->kind);
-    return decode_explicit(d, type, &id, 1, h, value);
-}
-
 const uint8_t *decode_number(struct decoder *d, const struct ber_type *type, const struct ber_header *h,
                              void *value) {
     size_t len = (size_t)(h->end - h->contents);
-    if (ber_constructed(h))
-        return wrapped_number(d, type, h, value);
     if (h->odd)
         return cut_off(d, type, h, value);
     if (len < 1 || len > 8)

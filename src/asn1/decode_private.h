@@ -1,4 +1,4 @@
-/* The decoder's state, shared by decode.c (structure) and decode_primitive.c (contents). */
+/* The decoder's state, shared by decode.c (structure), decode_primitive.c (contents) and decode_element.c. */
 #ifndef ASN1_DECODE_PRIVATE_H
 #define ASN1_DECODE_PRIVATE_H
 
@@ -57,13 +57,9 @@ const uint8_t *decode_skip(struct decoder *d, const struct ber_header *h);
 typedef const uint8_t *decode_reader(struct decoder *d, const struct ber_type *type,
                                      const struct ber_header *h, void *value);
 
-/* Of the primitive kinds. */
+/* Of the primitive kinds; decode_number() of an element in primitive form. */
 decode_reader decode_boolean, decode_number, decode_null, decode_characters, decode_string, decode_oid,
     decode_bits;
-
-/* One element within an explicit tag; `tags` are those that still have to come. */
-const uint8_t *decode_explicit(struct decoder *d, const struct ber_type *type, const uint32_t *tags,
-                               unsigned count, const struct ber_header *h, void *value);
 
 /* Says that a size or value breaks the type's bounds. True in a lenient decoding. */
 BER_COLD bool decode_out_of_bounds(struct decoder *d, const struct ber_type *type, int64_t number,

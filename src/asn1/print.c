@@ -3,6 +3,10 @@
 
 #include "asn1/print_private.h"
 
+/* Any value; `member` is the component that it is, if it is one. */
+static void print_value(struct printer *p, const struct ber_place *outer, const struct ber_field *member,
+                        const struct ber_type *type, const void *value);
+
 /* ---- braces ---- */
 
 static void new_line(struct printer *p) {
@@ -10,20 +14,20 @@ static void new_line(struct printer *p) {
     buf_printf(p->out, "\n%*s", (int)(2 * indent), "");
 }
 
-void print_open_brace(struct printer *p, const char *brace) {
+static void print_open_brace(struct printer *p, const char *brace) {
     print_text(p, brace);
     p->indent++;
     p->first = true;
 }
 
-void print_next_entry(struct printer *p) {
+static void print_next_entry(struct printer *p) {
     if (!p->first)
         print_text(p, ",");
     p->first = false;
     new_line(p);
 }
 
-void print_close_brace(struct printer *p, const char *brace) {
+static void print_close_brace(struct printer *p, const char *brace) {
     p->indent--;
     if (!p->first)
         new_line(p);
@@ -31,7 +35,7 @@ void print_close_brace(struct printer *p, const char *brace) {
     print_text(p, brace);
 }
 
-void print_member_name(struct printer *p, const char *name) {
+static void print_member_name(struct printer *p, const char *name) {
     print_next_entry(p);
     buf_printf(p->out, p->how->json ? "\"%s\": " : "%s ", name);
 }
@@ -270,8 +274,65 @@ static void print_choice(struct printer *p, const struct ber_place *outer, const
         print_close_brace(p, "}");
 }
 
-void print_value(struct printer *p, const struct ber_place *outer, const struct ber_field *member,
-                 const struct ber_type *type, const void *value) {
+/* ---- open types ---- */
+
+/* Where and why a value in an open type breaks off; the offset counts from that value's start. */
+static void print_stop(struct printer *p, const struct ber_error *error) {
+    if (!p->how->json) {
+        buf_printf(p->out, " -- stops at octet %zu of this: %s --", error->offset, error->text);
+        return;
+    }
+    print_member_name(p, "@error");
+    buf_printf(p->out, "{\"offset\": %zu, \"path\": ", error->offset);
+    print_quoted(p, span_str(error->path));
+    print_text(p, ", \"text\": ");
+    print_quoted(p, span_str(error->text));
+    print_text(p, "}");
+}
+
+static void print_named(struct printer *p, const struct ber_place *outer, const struct opened *opened) {
+    const char *name = p->how->called ? p->how->called(p->how->user, opened->type) : opened->type->name;
+    p->nested++;
+    if (p->how->json) {
+        print_open_brace(p, "{");
+        if (opened->octets.data) {
+            print_member_name(p, "@octets");
+            print_hex(p, opened->octets);
+        }
+        print_next_entry(p);
+        buf_printf(p->out, "\"@%s\": ", name);
+    } else {
+        buf_printf(p->out, "%s : ", name);
+    }
+    print_value(p, outer, NULL, opened->type, opened->value);
+    if (opened->error.code != BER_OK)
+        print_stop(p, &opened->error);
+    if (p->how->json)
+        print_close_brace(p, "}");
+    p->nested--;
+}
+
+/* False, with nothing printed, when it is not known what the octets are. Of a value in which the input breaks
+ * off the part that is there is printed. */
+static bool print_open(struct printer *p, const struct ber_place *outer, const struct ber_field *member,
+                       const struct ber_type *type, struct span octets) {
+    struct opened opened;
+    if (!open_decode(p, outer, member, type, octets, &opened))
+        return false;
+    const char *was = p->stop;
+    bool broken = opened.error.code != BER_OK;
+    if (broken)
+        p->stop = opened.error.path;
+    print_named(p, outer, &opened);
+    if (broken) {
+        p->stop = was;
+        p->stopped = true;
+    }
+    return true;
+}
+
+static void print_value(struct printer *p, const struct ber_place *outer, const struct ber_field *member,
+                        const struct ber_type *type, const void *value) {
     tell_paths(p, value);
     switch (type->kind) {
     case BER_KIND_SEQUENCE:

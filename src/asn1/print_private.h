@@ -1,4 +1,5 @@
-/* The printer's state: print.c walks the structure, print_value.c writes what is in one piece. */
+/* The printer's state: print.c walks the structure, print_value.c writes what is in one piece, open_type.c
+ * reads what stands in open types. */
 #ifndef ASN1_PRINT_PRIVATE_H
 #define ASN1_PRINT_PRIVATE_H
 
@@ -39,22 +40,17 @@ bool print_knows_offset(const struct printer *p, const uint8_t *data, size_t *of
 /* A value of a primitive type. */
 void print_primitive(struct printer *p, const struct ber_type *type, const void *value);
 
-/* Braces, what stands in them, and a component's name before it. */
-void print_open_brace(struct printer *p, const char *brace);
-void print_next_entry(struct printer *p);
-void print_close_brace(struct printer *p, const char *brace);
-void print_member_name(struct printer *p, const char *name);
+/* What an open type or OCTET STRING holds. */
+struct opened {
+    const struct ber_type *type;
+    void *value;
+    struct span octets; /* JSON: those that came, where the value does not encode to them; else absent */
+    struct ber_error error;
+};
 
-/* Any value; `member` is the component that it is, if it is one. */
-void print_value(struct printer *p, const struct ber_place *outer, const struct ber_field *member,
-                 const struct ber_type *type, const void *value);
-
-/*
- * Prints what an open type or OCTET STRING holds; false, with nothing printed,
- * when that is not known or it is no value of its type. Of one in which the input
- * breaks off the part that is there is printed.
- */
-bool print_open(struct printer *p, const struct ber_place *outer, const struct ber_field *member,
-                const struct ber_type *open, struct span octets);
+/* False when that is not known, or is no value of its type, and the input did not break off in it: nothing is
+ * to be shown then but the octets. */
+bool open_decode(struct printer *p, const struct ber_place *outer, const struct ber_field *member,
+                 const struct ber_type *type, struct span octets, struct opened *opened);
 
 #endif

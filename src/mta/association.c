@@ -1,54 +1,16 @@
-/* Associations as the store process knows them: who may bind, ends, and which may be recovered. */
-#include <stdio.h>
+#include "mta/association.h"
 
 #include "base/alloc.h"
-#include "base/clock.h"
 #include "base/log.h"
-#include "mta/bind.h"
-#include "mta/guesses.h"
-#include "mta/receive_private.h"
+#include "mta/inbound.h"
+#include "mta/mta_private.h"
+#include "mta/outcome.h"
+#include "mta/pace.h"
+#include "mta/recovery.h"
+#include "mta/send.h"
 
-struct association *association_find(const struct net *net, uint64_t ref) {
-    return map_get(&net->associations, ref);
-}
-
-void association_idle(struct association *association, bool idle) {
-    struct peer *peer = association->peer;
-    if (association->idle == idle)
-        return;
-    association->idle = idle;
-    if (!idle) {
-        *(association->prev_idle ? &association->prev_idle->next_idle : &peer->idle) = association->next_idle;
-        if (association->next_idle)
-            association->next_idle->prev_idle = association->prev_idle;
-        return;
-    }
-    association->idle_since = clock_now_us();
-    association->prev_idle = NULL;
-    association->next_idle = peer->idle;
-    if (peer->idle)
-        peer->idle->prev_idle = association;
-    peer->idle = association;
-}
-
-/* ---- opening ---- */
-
-static void answer(const struct net *net, uint64_t ref, const struct ipc_bind_answer *given) {
-    struct buf *head = &net->mta->head;
-    buf_clear(head);
-    ipc_bind_answer_write(given, head);
-    ipc_send(net->channel, IPC_BIND_ANSWER, ref, buf_span(head), (struct span){NULL, 0});
-}
-
-static void refuse(const struct net *net, uint64_t ref, enum ipc_bind_verdict verdict, const char *parameter,
-                   const char *cause) {
-    answer(net, ref,
-           &(struct ipc_bind_answer){
-               .verdict = verdict, .parameter = span_str(parameter), .cause = span_str(cause)});
-}
-
-static struct association *add_association(struct net *net, uint64_t ref, struct peer *peer, bool out,
-                                           const struct ipc_bind *bind) {
+struct association *association_add(struct net *net, uint64_t ref, struct peer *peer, bool out,
+                                    const struct ipc_bind *bind) {
     struct association *association = mem_alloc(sizeof *association);
     if (!association)
         return NULL;
@@ -71,175 +33,6 @@ static struct association *add_association(struct net *net, uint64_t ref, struct
     return association;
 }
 
-static const char *why_busy(const struct mta *mta, const struct peer *peer) {
-    if (mta->stopping)
-        return "the MTA is stopping";
-    if (!peer->config)
-        return "the peer is not in the configuration";
-    if (peer->disabled)
-        return "an operator disabled the peer";
-    if (mta->associations_in >= mta->config->limits.associations_in)
-        return "too many associations";
-    if (peer->in >= peer->config->max_in)
-        return "too many associations with this peer";
-    return NULL;
-}
-
-/* The bind is that of `peer`: is there room for it? */
-static void admit(struct net *net, uint64_t ref, struct peer *peer, const struct ipc_bind *bind) {
-    char address[LOG_TEXT_SIZE];
-    const char *busy = why_busy(net->mta, peer);
-    if (!busy && !add_association(net, ref, peer, false, bind))
-        busy = "no memory";
-    if (busy) {
-        log_notice("peer=%s address=%s association refused: %s", peer->name, log_text(bind->address, address),
-                   busy);
-        refuse(net, ref, IPC_BIND_BUSY, "", busy);
-        return;
-    }
-    struct ipc_bind_answer admitted = {.verdict = IPC_BIND_ADMITTED, .peer = span_str(peer->name)};
-    if (!bind->recover_id.len && !peer->config->bind.unauthenticated)
-        admitted.credentials = peer->config->bind.ours;
-    answer(net, ref, &admitted);
-    if (!bind->recover_id.len)
-        peer_is_there(net->mta, peer, "calls in");
-}
-
-static void recover_inbound(struct net *net, uint64_t ref, const struct ipc_bind *bind) {
-    char address[LOG_TEXT_SIZE];
-    struct peer *peer = recovery_peer(net->mta, bind);
-    if (peer) {
-        recovery_fence(net->mta, peer, bind);
-        admit(net, ref, peer, bind);
-        return;
-    }
-    log_caused(LOG_LEVEL_WARNING, "address=%s recovery refused: no such association broke",
-               log_text(bind->address, address));
-    refuse(net, ref, IPC_BIND_CANNOT_RECOVER, "", "no such association broke");
-}
-
-/* Who changes a password is to know when the former one can go. */
-static void note_password(struct peer *peer, bool former) {
-    if (former)
-        log_notice("peer=%s binds by its former password", peer->name);
-    else if (peer->by_former)
-        log_notice("peer=%s binds by its new password now: 'former-password' can be taken away", peer->name);
-    peer->by_former = former;
-}
-
-static void bind_inbound(struct net *net, uint64_t ref, const struct ipc_bind *bind) {
-    struct mta *mta = net->mta;
-    struct bind_judgement judgement;
-    char address[LOG_TEXT_SIZE];
-    int64_t now = clock_monotonic_us();
-    if (guesses_are_too_many(mta->guesses, bind->address, bind->credentials.name, now)) {
-        refuse(net, ref, IPC_BIND_AUTHENTICATION_ERROR, "", "too many wrong binds");
-        return;
-    }
-    buf_clear(&mta->scratch);
-    bind_judge(mta->config->peers, mta->config->peer_count, bind, &mta->scratch, &judgement);
-    struct peer *peer = judgement.peer ? peer_find(mta, span_str(judgement.peer->name)) : NULL;
-    if (judgement.verdict == IPC_BIND_RESOLVE) {
-        answer(net, ref,
-               &(struct ipc_bind_answer){.verdict = IPC_BIND_RESOLVE, .hosts = buf_span(&mta->scratch)});
-    } else if (judgement.verdict == IPC_BIND_ADMITTED && peer) {
-        note_password(peer, judgement.former_password);
-        admit(net, ref, peer, bind);
-    } else {
-        if (!judgement.unknown || guesses_wrong(mta->guesses, bind->address, bind->credentials.name, now))
-            log_caused(LOG_LEVEL_WARNING, "peer=%s address=%s bind refused: %s: %s", peer ? peer->name : "?",
-                       log_text(bind->address, address), judgement.parameter, judgement.cause);
-        refuse(net, ref, judgement.verdict, judgement.parameter, judgement.cause);
-    }
-}
-
-/* True if the responder of a call of ours proves to be the peer (X.411 §12.1.1.1.2); RT-RECOVER's result
- * holds no proof. Answers when not. */
-static bool responder_is(const struct net *net, uint64_t ref, const struct mta_peer *peer,
-                         const struct ipc_bind *bind, struct bind_judgement *judgement) {
-    *judgement = (struct bind_judgement){
-        .verdict = IPC_BIND_BUSY, .parameter = "", .cause = "the peer is not in the configuration any more"};
-    if (peer && bind->recover_id.len)
-        return true;
-    if (peer)
-        bind_judge_result(peer, bind, judgement);
-    if (judgement->verdict == IPC_BIND_ADMITTED)
-        return true;
-    refuse(net, ref, judgement->verdict, judgement->parameter, judgement->cause);
-    return false;
-}
-
-static const struct ipc_bind_answer goes_on = {.verdict = IPC_BIND_ADMITTED};
-
-static bool bind_outbound(struct net *net, uint64_t ref, const struct ipc_bind *bind) {
-    struct mta *mta = net->mta;
-    struct bind_judgement judgement;
-    struct peer *peer = peer_find(mta, bind->peer);
-    if (!peer || !peer_connected(net, peer))
-        return net_broke_rules(net, "it opened an association that nobody asked for");
-    if (!responder_is(net, ref, peer->config, bind, &judgement)) {
-        peer_failed(mta, peer, span_str(judgement.cause));
-        return true;
-    }
-    struct association *association = add_association(net, ref, peer, true, bind);
-    if (!association) {
-        refuse(net, ref, IPC_BIND_BUSY, "", "no memory");
-        peer_failed(mta, peer, SPAN_LIT("no memory"));
-        return true;
-    }
-    answer(net, ref, &goes_on);
-    peer_worked(mta, peer);
-    association_idle(association, true);
-    peer_pump(mta, peer);
-    return true;
-}
-
-static bool bind_ping(struct net *net, uint64_t ref, const struct ipc_bind *bind) {
-    struct bind_judgement judgement;
-    const struct peer *peer = peer_find(net->mta, bind->peer);
-    char name[LOG_TEXT_SIZE];
-    if (!peer || !ping_binds(net, peer)) { /* or it could try passwords, unseen */
-        log_warning("process %s asks about a responder of peer '%s' for a ping that it was not asked for; "
-                    "it gets no answer to that",
-                    ipc_name(net->channel), log_text(bind->peer, name));
-        refuse(net, ref, IPC_BIND_BUSY, "", "the ping has had its bind already");
-        return true;
-    }
-    if (responder_is(net, ref, peer->config, bind, &judgement))
-        answer(net, ref, &goes_on);
-    return true;
-}
-
-bool association_bind(struct net *net, uint64_t ref, struct span payload) {
-    struct ipc_bind bind;
-    if (!ipc_bind_read(payload, &bind) || !ref || association_find(net, ref))
-        return false;
-    if (bind.direction == IPC_DIRECTION_OUT)
-        return bind_outbound(net, ref, &bind);
-    if (bind.direction == IPC_DIRECTION_PING)
-        return bind_ping(net, ref, &bind);
-    if (bind.recover_id.len)
-        recover_inbound(net, ref, &bind);
-    else
-        bind_inbound(net, ref, &bind);
-    return true;
-}
-
-/* ---- ends ---- */
-
-void association_end(struct association *association, enum ipc_close how, const char *cause) {
-    struct buf *head = &association->net->mta->head;
-    if (association->state == ASSOCIATION_CLOSING)
-        return;
-    association->state = ASSOCIATION_CLOSING;
-    association_idle(association, false);
-    buf_clear(head);
-    buf_append_byte(head, (uint8_t)how);
-    payload_put_octets(head, span_str(cause));
-    ipc_send(association->net->channel, IPC_ASSOCIATION_CLOSE, association->ref, buf_span(head),
-             (struct span){NULL, 0});
-}
-
 void association_gone(struct association *association, const char *cause) {
     struct mta *mta = association->net->mta;
     struct peer *peer = association->peer;
@@ -247,8 +40,7 @@ void association_gone(struct association *association, const char *cause) {
     association_idle(association, false);
     pace_forget(association);
     log_debug("peer=%s association ended: %s", peer->name, cause);
-    if (association->inbound)
-        receive_interrupted(association);
+    inbound_free(association);
     if (association->sending)
         send_lost(association);
     batch_forget_association(mta, association);
@@ -263,53 +55,5 @@ void association_gone(struct association *association, const char *cause) {
     bytes_drop(association->recovers);
     bytes_drop(association->id);
     mem_free(association);
-    peer->pump = true;
-    batch_arm(mta);
-}
-
-bool association_close_frame(struct net *net, uint64_t ref, struct span payload) {
-    struct reader r = reader_of(payload);
-    uint8_t how = reader_u8(&r);
-    struct span cause = payload_octets(&r);
-    if (!payload_done(&r) || how < IPC_CLOSE_RELEASED || how > IPC_CLOSE_BROKEN)
-        return false;
-    struct association *association = association_find(net, ref);
-    if (!association)
-        return true;
-    char text[LOG_TEXT_SIZE];
-    struct peer *peer = association->peer;
-    if (how != IPC_CLOSE_RELEASED) {
-        if (association->state != ASSOCIATION_CLOSING) /* the net process has said it with the address */
-            log_debug("peer=%s association broke: %s", peer->name, log_text(cause, text));
-        /* One that ends without having carried anything says no more than a refused connection. */
-        if (association->out && !association->activity && association->state == ASSOCIATION_UP)
-            peer_failed(net->mta, peer, cause);
-    }
-    if (how == IPC_CLOSE_RELEASED && !association->out)
-        outcome_released(association);
-    map_remove(&net->associations, ref);
-    association_gone(association, log_text(cause, text));
-    if (net->mta->stopping)
-        event_active(net->mta->tick, EV_TIMEOUT, 0); /* the last one may have been awaited */
-    return true;
-}
-
-bool association_connect_failed(struct net *net, struct span payload) {
-    struct reader r = reader_of(payload);
-    struct span name = payload_octets(&r);
-    uint8_t layer = reader_u8(&r);
-    struct span cause = payload_octets(&r), recover = payload_octets(&r);
-    struct peer *peer = peer_find(net->mta, name);
-    if (!payload_done(&r) || layer < IPC_LAYER_TCP || layer > IPC_LAYER_NAME || !peer ||
-        recover.len > IPC_IDENTIFIER_MAX || !peer_connected(net, peer))
-        return false;
-    if (recover.len && !peer->plain) {
-        /* The peer may have forgotten the association; an activity is resumed in a new one as well (X.228
-         * §7.8). */
-        peer->plain = true;
-        peer_pump(net->mta, peer);
-    } else {
-        peer_failed(net->mta, peer, cause);
-    }
-    return true;
+    peer_mark(mta, peer);
 }

@@ -3,7 +3,9 @@
  * store is told to keep what they name, from the answer to backup-begin to backup-end or to the end of the
  * client.
  */
-#include "mta/client_private.h"
+#include "mta/client.h"
+#include "mta/mta_private.h"
+#include "mta/requests.h"
 
 json_t *request_backup_begin(struct client *client, json_t *request) {
     struct mta *mta = client->net->mta;

@@ -5,9 +5,10 @@
 #include "base/alloc.h"
 #include "base/clock.h"
 #include "base/log.h"
-#include "mta/jump.h"
+#include "mta/mta_private.h"
 
-bool batch_init(struct mta *mta) {
+bool batch_init(struct mta *mta, const struct batch_hooks *hooks) {
+    mta->batch.hooks = hooks;
     mta->batch.number = 1;
     mta->batch.store = store_batch_new(mta->store);
     return mta->batch.store != NULL;
@@ -88,23 +89,12 @@ static void run_undos(struct mta *mta, struct effect *effects, size_t count) {
         effects[count].undo(mta, &effects[count]);
 }
 
-static void pump_marked(struct mta *mta) {
-    for (size_t i = 0; i < mta->peer_count; i++) {
-        if (!mta->peers[i]->pump)
-            continue;
-        mta->peers[i]->pump = false;
-        peer_pump(mta, mta->peers[i]);
-    }
-}
-
-/* By a timer: the loop writes the answers first. */
-static const struct timeval after_answers = {.tv_usec = 1000};
-
 /* Effects may add to the next batch, so this one is taken out first. */
 void batch_commit(struct mta *mta) {
     struct batch *batch = &mta->batch;
     batch->urgent = false;
-    bool jump = mta->jump_unsaved && jump_save(mta);
+    if (batch->hooks)
+        batch->hooks->before(mta);
     if (batch->count == 0 && store_batch_is_empty(batch->store))
         return;
     batch->number++;
@@ -114,22 +104,22 @@ void batch_commit(struct mta *mta) {
         log_error("the store refused a batch of %u requests: %s", batch->requests, err.text);
         store_batch_clear(batch->store);
     }
-    mta->jump_unsaved = mta->jump_unsaved && !(jump && done);
     struct effect *effects = batch->effects;
     size_t count = batch->count;
     batch->effects = NULL;
     batch->count = batch->room = 0;
-    batch->requests = batch->looked = 0;
+    batch->requests = batch->seen = 0;
     (done ? run_commits : run_undos)(mta, effects, count);
     if (batch->effects)
         mem_free(effects);
     else
-        *batch =
-            (struct batch){.number = batch->number, .store = batch->store, .effects = effects, .room = count};
-    pump_marked(mta);
-    pace_release(mta);
-    if (store_behind(mta->store))
-        event_add(mta->fill, &after_answers);
+        *batch = (struct batch){.number = batch->number,
+                                .store = batch->store,
+                                .effects = effects,
+                                .room = count,
+                                .hooks = batch->hooks};
+    if (batch->hooks)
+        batch->hooks->after(mta, done);
 }
 
 /*
@@ -138,8 +128,8 @@ void batch_commit(struct mta *mta) {
  * who would not wait for the work on those anyway.
  */
 static bool more_comes(struct batch *batch) {
-    bool more = batch->requests != batch->looked && clock_monotonic_us() - batch->since < GATHER_MOST_US;
-    batch->looked = batch->requests;
+    bool more = batch->requests != batch->seen && clock_monotonic_us() - batch->since < GATHER_MOST_US;
+    batch->seen = batch->requests;
     return more;
 }
 
@@ -174,33 +164,4 @@ void batch_forget_net(struct mta *mta, const struct net *net) {
     for (size_t i = 0; i < mta->batch.count; i++)
         if (mta->batch.effects[i].net == net)
             mta->batch.effects[i].net = NULL;
-}
-
-void batch_names_activity(struct association *association) {
-    struct mta *mta = association->net->mta;
-    association->named_in = mta->named_in = mta->batch.number;
-}
-
-/* ---- effects that only answer ---- */
-
-static void accept_now(struct mta *mta, struct effect *effect) {
-    (void)mta;
-    uint32_t transfer = (uint32_t)effect->ref;
-    if (effect->association && !pace_hold(effect->association, transfer, effect->number))
-        send_result(effect->association, transfer, IPC_ACCEPTED, "");
-}
-
-static void refuse_now(struct mta *mta, struct effect *effect) {
-    const struct error *cause = store_cause(mta->store);
-    if (effect->association)
-        send_result(effect->association, (uint32_t)effect->ref, IPC_REFUSED_TEMPORARILY,
-                    cause->code ? cause->text : "no memory");
-}
-
-bool batch_accept(struct mta *mta, struct association *association) {
-    return batch_effect(mta, (struct effect){.commit = accept_now,
-                                             .undo = refuse_now,
-                                             .association = association,
-                                             .ref = association->transfer,
-                                             .number = mta->crowded ? mta->crowded->number : PEER_NONE});
 }

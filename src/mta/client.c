@@ -1,79 +1,14 @@
-/* Local clients: their frames and answers. */
-#include "mta/client_private.h"
+/* Answers to local clients. */
+#include "mta/client.h"
 
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "base/alloc.h"
-#include "base/log.h"
+#include "mta/mta_private.h"
 
 /* A longer array may need several frames. */
 #define PART_ELEMENTS 50
-
-bool client_open(struct net *net, uint64_t ref, struct span payload) {
-    struct reader r = reader_of(payload);
-    uint32_t uid = reader_u32(&r), gid = reader_u32(&r);
-    if (!payload_done(&r) || !ref || ref > UINT32_MAX || map_get(&net->clients, ref))
-        return false;
-    struct client *client = mem_alloc(sizeof *client);
-    if (!client)
-        return false;
-    *client = (struct client){.net = net, .ref = ref, .uid = uid, .gid = gid};
-    if (map_put(&net->clients, ref, client))
-        return true;
-    mem_free(client);
-    return false;
-}
-
-static void client_free(struct client *client) {
-    backup_leave(client);
-    submissions_free(client);
-    mem_free(client);
-}
-
-bool client_close(struct net *net, uint64_t ref) {
-    struct client *client = map_get(&net->clients, ref);
-    if (!client)
-        return false;
-    map_remove(&net->clients, ref);
-    client_free(client);
-    return true;
-}
-
-void clients_leave(struct net *net) {
-    for (size_t i = 0; i < net->clients.room; i++)
-        if (net->clients.slots[i].value)
-            client_free(net->clients.slots[i].value);
-    map_free(&net->clients);
-}
-
-bool client_frame(struct net *net, enum ipc_type type, uint64_t ref, struct span payload) {
-    struct client *client = map_get(&net->clients, ref >> 32);
-    if (!client)
-        return false;
-    switch ((int)type) {
-    case IPC_REQUEST:
-        request_run(client, ref, payload);
-        return true;
-    case IPC_SUBMIT_BEGIN:
-        submit_begin(client, ref, payload);
-        return true;
-    case IPC_SUBMIT_CONTENT:
-        submit_content(client, ref, payload);
-        return true;
-    case IPC_SUBMIT_END:
-        submit_end(client, ref, payload);
-        return true;
-    case IPC_FETCH:
-        mailbox_fetch(client, ref, payload);
-        return true;
-    default:
-        return false;
-    }
-}
-
-/* ---- answers ---- */
 
 json_t *client_error(const char *code, const char *format, ...) {
     char text[300];

@@ -5,6 +5,8 @@
 #include "base/alloc.h"
 #include "base/clock.h"
 #include "base/log.h"
+#include "mta/copy.h"
+#include "mta/decide.h"
 #include "mta/event.h"
 #include "mta/jump.h"
 
@@ -36,7 +38,6 @@ struct worker {
 
 struct converter {
     struct mta *mta;
-    struct peer *peer;
     struct worker *workers;
     uint64_t jobs;
 };
@@ -179,7 +180,7 @@ static bool on_result(struct worker *worker, struct span payload) {
         give_up(mta, work, &failure);
     else
         try_again(mta, work, text);
-    convert_pump(mta);
+    peer_mark(mta, mta->conversion);
     return true;
 }
 
@@ -194,7 +195,7 @@ static bool on_content(struct worker *worker, struct span payload) {
     }
     if (store_content_length(worker->result) == worker->length) {
         converted(worker);
-        convert_pump(worker->converter->mta);
+        peer_mark(worker->converter->mta, worker->converter->mta->conversion);
     }
     return true;
 }
@@ -207,7 +208,7 @@ static bool on_frame(void *context, struct ipc_channel *channel, enum ipc_type t
     worker->heard = clock_monotonic_us();
     if (type == IPC_WORK_READY && ref == 0 && payload.len == 0 && !worker->ready) {
         worker->ready = ok = true;
-        convert_pump(worker->converter->mta);
+        peer_mark(worker->converter->mta, worker->converter->mta->conversion);
     } else if (ref == worker->ref && worker->ready) {
         ok = type == IPC_WORK_READ      ? on_read(worker, payload)
              : type == IPC_WORK_RESULT  ? on_result(worker, payload)
@@ -340,15 +341,11 @@ void convert_pump(struct mta *mta) {
     struct converter *converter = mta->converter;
     struct worker *worker;
     while (!mta->stopping && (worker = free_worker(converter)) != NULL) {
-        struct work *work = schedule_first(&mta->schedule, converter->peer->number);
+        struct work *work = schedule_first(&mta->schedule, mta->conversion->number);
         if (!work || !work->committed) /* a new one's commit pumps again */
             return;
         start(worker, work);
     }
-}
-
-struct peer *convert_peer(const struct mta *mta) {
-    return mta->converter ? mta->converter->peer : NULL;
 }
 
 unsigned convert_count(const struct mta *mta, unsigned *busy) {
@@ -362,10 +359,10 @@ unsigned convert_count(const struct mta *mta, unsigned *busy) {
 }
 
 bool convert_init(struct mta *mta) {
-    struct peer *peer = peer_named(mta, SPAN_LIT(CONVERT_HOP));
-    mta->converter = peer ? mem_alloc(sizeof *mta->converter) : NULL;
+    mta->conversion = peer_named(mta, SPAN_LIT(CONVERT_HOP));
+    mta->converter = mta->conversion ? mem_alloc(sizeof *mta->converter) : NULL;
     if (mta->converter)
-        *mta->converter = (struct converter){.mta = mta, .peer = peer};
+        *mta->converter = (struct converter){.mta = mta};
     return mta->converter;
 }
 

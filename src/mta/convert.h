@@ -29,9 +29,6 @@ struct converter;
 bool convert_init(struct mta *mta);
 void convert_free(struct mta *mta);
 
-/* The peer that stands for the internal next hop. */
-struct peer *convert_peer(const struct mta *mta);
-
 /* Gives waiting copies to work processes that are free. */
 void convert_pump(struct mta *mta);
 

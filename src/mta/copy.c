@@ -1,9 +1,14 @@
 /* A copy as the store has it, read again for what must be decided on it anew; and the ways in which copies
  * end. */
+#include "mta/copy.h"
+
 #include "base/clock.h"
 #include "base/log.h"
+#include "mta/decide.h"
 #include "mta/event.h"
 #include "mta/jump.h"
+#include "mta/mta_private.h"
+#include "mta/outbound.h"
 
 /* When the store fails, what had to be decided is decided again after this time. */
 #define STORE_RETRY (5 * SECOND)

@@ -1,11 +1,14 @@
 /* What the rules decided becomes rows: held objects, copies for next hops, mailbox entries, events. */
+#include "mta/decide.h"
+
 #include "base/log.h"
 #include "directory/directory.h"
-#include "mta/convert.h"
 #include "mta/event.h"
 #include "mta/jump.h"
 #include "mta/mta_private.h"
+#include "mta/pace.h"
 #include "mta/quota.h"
+#include "mta/row.h"
 #include "names/oraddress.h"
 
 /* Received octets wait in memory up to this many; what is above is read from the store when its turn comes.
@@ -67,7 +70,7 @@ static void work_is_stored(struct mta *mta, struct effect *effect) {
     if (mta->hot_octets > HOT_MOST && work->state != WORK_SENDING)
         work_forget_bytes(mta, work);
     if (work->peer != PEER_NONE)
-        mta->peers[work->peer]->pump = true;
+        peer_mark(mta, mta->peers[work->peer]);
 }
 
 static void work_is_not_stored(struct mta *mta, struct effect *effect) {
@@ -99,7 +102,7 @@ static bool add_work(const struct decision *decision, const struct mts_held *hel
                      const struct mts_copy *copy, uint64_t message) {
     struct mta *mta = decision->mta;
     struct peer *peer = copy->kind == MTS_COPY_TRANSFER  ? peer_of_hop(mta, copy->hop)
-                        : copy->kind == MTS_COPY_CONVERT ? convert_peer(mta)
+                        : copy->kind == MTS_COPY_CONVERT ? mta->conversion
                                                          : NULL;
     bool later = copy->due > decision->run->now;
     bool marked = peer && copy->kind == MTS_COPY_TRANSFER && !later && peer_is_up(mta, peer);
@@ -133,10 +136,8 @@ static bool add_work(const struct decision *decision, const struct mts_held *hel
         mta->hot_octets += work->bytes->length;
     if (batch_effect(mta,
                      (struct effect){.commit = work_is_stored, .undo = work_is_not_stored, .work = work})) {
-        if (marked) {
-            peer->pump = true;
+        if (marked)
             pace_work(mta, peer);
-        }
         return true;
     }
     work_forget_bytes(mta, work);

@@ -1,8 +1,14 @@
 /* Mailboxes of local users: what was delivered, its marks and its end; pieces of contents. */
-#include "mta/client_private.h"
+#include "mta/mailbox.h"
+#include "mta/client.h"
+#include "mta/decide.h"
+#include "mta/json.h"
+#include "mta/mta_private.h"
 #include "mta/quota.h"
+#include "mta/requests.h"
 #include "mta/row.h"
 #include "mta/summary.h"
+#include "mta/users.h"
 
 #define FLAG_SEEN     1u
 #define FLAG_NOTIFIED 2u /* its user sent the notification that it asked for */

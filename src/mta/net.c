@@ -4,12 +4,15 @@
 
 #include "base/alloc.h"
 #include "base/log.h"
+#include "mta/admission.h"
+#include "mta/association.h"
+#include "mta/clients.h"
 #include "mta/mta_private.h"
-
-bool net_broke_rules(const struct net *net, const char *what) {
-    log_error("process %s broke the rules: %s; its channel is closed", ipc_name(net->channel), what);
-    return false;
-}
+#include "mta/net.h"
+#include "mta/ping.h"
+#include "mta/pump.h"
+#include "mta/receive.h"
+#include "mta/send.h"
 
 typedef bool association_frame(struct association *association, struct span payload);
 
@@ -51,11 +54,11 @@ static bool dispatch_clients(struct net *net, enum ipc_type type, uint64_t ref, 
 static bool dispatch_net(struct net *net, enum ipc_type type, uint64_t ref, struct span payload) {
     switch ((int)type) {
     case IPC_BIND:
-        return association_bind(net, ref, payload);
+        return admission_bind(net, ref, payload);
     case IPC_ASSOCIATION_CLOSE:
-        return association_close_frame(net, ref, payload);
+        return admission_close(net, ref, payload);
     case IPC_CONNECT_FAILED:
-        return association_connect_failed(net, payload);
+        return admission_connect_failed(net, payload);
     case IPC_PING_RESULT:
         return ping_result(net, ref, payload);
     default:
@@ -110,7 +113,7 @@ static void net_free(struct net *net, const char *cause) {
             break;
         }
     drop_associations(net, cause);
-    peers_net_gone(net);
+    pump_net_gone(net);
     pings_net_gone(net);
     clients_leave(net);
     batch_forget_net(mta, net);
@@ -150,7 +153,7 @@ bool mta_attach_net(struct mta *mta, int fd, const char *name) {
     if (!attach(mta, fd, name))
         return false;
     for (size_t i = 0; i < mta->peer_count; i++)
-        peer_pump(mta, mta->peers[i]);
+        peer_mark(mta, mta->peers[i]);
     return true;
 }
 

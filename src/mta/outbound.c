@@ -1,8 +1,9 @@
-#include "mta/outbound_private.h"
+#include "mta/outbound.h"
 
 #include "base/alloc.h"
 #include "base/clock.h"
 #include "base/log.h"
+#include "mta/mta_private.h"
 
 struct outbound_activity *outbound_find(const struct mta *mta, uint64_t work) {
     return map_get(&mta->resumable, work);
@@ -120,14 +121,14 @@ static struct work *ready_to_resume(const struct mta *mta, const struct peer *pe
 }
 
 /* RT-RECOVER is for the association that broke. */
-struct span send_recovery(struct mta *mta, const struct peer *peer) {
+struct span outbound_recovery(struct mta *mta, const struct peer *peer) {
     struct span name = SPAN_LIT("");
     if (!peer->plain && !peer->failures && peer->config && peer->config->recovery != MTA_RECOVERY_OFF)
         ready_to_resume(mta, peer, (struct span){NULL, 0}, &name);
     return name;
 }
 
-struct work *send_unfinished(struct mta *mta, const struct association *association) {
+struct work *outbound_unfinished(struct mta *mta, const struct association *association) {
     struct span name;
     return ready_to_resume(mta, association->peer, bytes_head(association->recovers), &name);
 }

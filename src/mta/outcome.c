@@ -3,13 +3,21 @@
  * a resume, in this association or another, and gets the same answer (I7). Kept
  * only for what had a checkpoint in the store: without one nothing is resumed.
  */
+#include "mta/outcome.h"
+
 #include "base/clock.h"
-#include "mta/receive_private.h"
+#include "mta/inbound.h"
+#include "mta/mta_private.h"
 
 enum verdict { ACCEPTED = 1, REFUSED, RELEASED /* of the association itself */ };
 
 static int64_t keep_us(const struct mta *mta) {
     return mta->config->limits.resume_seconds * SECOND;
+}
+
+void outcome_named(struct association *association) {
+    struct mta *mta = association->net->mta;
+    association->named_in = mta->named_in = mta->batch.number;
 }
 
 /* Associations of one peer that are up at once may have one name, too: each has to know that the batch says
@@ -39,7 +47,7 @@ static bool put(struct association *association, struct span name, struct span a
                                                                     .peer = span_str(association->peer->name),
                                                                     .expiry = clock_now_us() + keep_us(mta),
                                                                     .data = buf_span(&mta->scratch)});
-    batch_names_activity(association);
+    outcome_named(association);
     tell_namesakes(association, name);
     batch_arm(mta);
     return done;
@@ -110,7 +118,7 @@ void outcome_begins(struct association *association, struct span activity) {
     if (former)
         inbound_forget(mta, former);
     if (former || association->outcomes)
-        batch_names_activity(association);
+        outcome_named(association);
 }
 
 /* ---- associations that ended in good order ---- */

@@ -7,6 +7,8 @@
  * messages a second, and only for a moment: a slow or silent one must not hold
  * up those who send to others too.
  */
+#include "mta/pace.h"
+
 #include "base/clock.h"
 #include "mta/mta_private.h"
 
@@ -76,7 +78,7 @@ void pace_release(struct mta *mta) {
         if (now < association->held_until && is_crowded(mta, association->held_for))
             continue;
         pace_forget(association);
-        send_result(association, association->held_transfer, IPC_ACCEPTED, "");
+        association_answer(association, association->held_transfer, IPC_ACCEPTED, "");
     }
     if (mta->held_first)
         look_soon(mta);

@@ -7,7 +7,9 @@
 
 #include "base/clock.h"
 #include "base/log.h"
-#include "mta/client_private.h"
+#include "mta/client.h"
+#include "mta/mta_private.h"
+#include "mta/requests.h"
 
 /* Kind of the records: the name is the peer's, the data says who disabled it, and why. */
 #define DISABLED_PEER (STORE_KIND_OTHER + 2)
@@ -15,7 +17,7 @@
 static void set_disabled(struct mta *mta, struct peer *peer, bool disabled) {
     peer->disabled = disabled;
     peer->next_try = peer->rest_until = 0;
-    peer->pump = true;
+    peer_mark(mta, peer);
     peer->reroute = peer->reroute || disabled;
     peer_tell_rules(mta, peer);
 }
@@ -113,7 +115,7 @@ json_t *request_peer_retry(struct client *client, json_t *request) {
     struct retrying retrying = {.mta = mta, .peer = peer};
     schedule_each(&mta->schedule, retry_unit, &retrying);
     peer->next_try = peer->rest_until = 0;
-    peer->pump = true;
+    peer_mark(mta, peer);
     batch_arm(mta);
     return json_pack("{s:I}", "changed", retrying.count);
 }

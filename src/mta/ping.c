@@ -1,6 +1,10 @@
 /* `mhs ping`: a net process associates with a peer, binds and releases, and says how far it came. */
+#include "mta/ping.h"
+
 #include "base/alloc.h"
-#include "mta/client_private.h"
+#include "mta/client.h"
+#include "mta/mta_private.h"
+#include "mta/requests.h"
 
 /* Most octets of a result: a line about each layer, no more. */
 #define RESULT_MAX 8192

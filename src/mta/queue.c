@@ -2,10 +2,15 @@
 #include <stdio.h>
 
 #include "base/clock.h"
-#include "mta/client_private.h"
+#include "mta/client.h"
 #include "mta/convert.h"
+#include "mta/copy.h"
+#include "mta/decide.h"
 #include "mta/event.h"
+#include "mta/json.h"
 #include "mta/jump.h"
+#include "mta/mta_private.h"
+#include "mta/requests.h"
 #include "mta/summary.h"
 #include "names/oraddress.h"
 
@@ -367,7 +372,7 @@ static void change_state(struct mta *mta, struct effect *effect) {
     work->marked = work->in_doubt;
     if (!peer)
         return;
-    peer->pump = true;
+    peer_mark(mta, peer);
     peer->reroute = peer->reroute || peer_gone(mta, peer);
 }
 
@@ -432,7 +437,7 @@ static bool redirect(const struct change *change, struct work *work) {
         return redirect_to_address(change, work);
     struct mta *mta = change->mta;
     /* What waits for conversion is not fit for a next hop yet, and none can be told to convert it. */
-    const struct peer *conversion = convert_peer(mta);
+    const struct peer *conversion = mta->conversion;
     const struct peer *peer = change->by_peer ? peer_find(mta, span_str(change->by_peer)) : NULL;
     if (peer == conversion || work->peer == conversion->number ||
         !note(change, work, EVENT_REDIRECTED_BY_OPERATOR))

@@ -8,13 +8,15 @@
 
 #include "base/alloc.h"
 #include "base/log.h"
-#include "mta/client_private.h"
+#include "mta/mta_private.h"
+#include "mta/run.h"
+#include "mta/users.h"
 
 static bool open_store(struct mta *mta, struct error *err) {
     struct store_options options = {.read_only = true};
     mta->reader = true;
     mta->store = store_open(mta->config->store_directory, &options, err);
-    return mta->store && (batch_init(mta) || error_set(err, STORE_NO_MEMORY, "no memory")) &&
+    return mta->store && (batch_init(mta, NULL) || error_set(err, STORE_NO_MEMORY, "no memory")) &&
            users_load(mta, err);
 }
 

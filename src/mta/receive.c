@@ -7,22 +7,15 @@
 
 #include "base/clock.h"
 #include "base/log.h"
-#include "mta/client_private.h"
+#include "mta/decide.h"
 #include "mta/event.h"
+#include "mta/inbound.h"
 #include "mta/mta_private.h"
-#include "mta/receive_private.h"
+#include "mta/outcome.h"
+#include "mta/pace.h"
+#include "mta/receive.h"
+#include "mta/recovery.h"
 #include "names/identifier.h"
-
-void send_result(struct association *association, uint32_t transfer, enum ipc_result result,
-                 const char *cause) {
-    struct buf *head = &association->net->mta->head;
-    buf_clear(head);
-    buf_append_u32(head, transfer);
-    buf_append_byte(head, (uint8_t)result);
-    payload_put_octets(head, span_str(cause));
-    ipc_send(association->net->channel, IPC_TRANSFER_RESULT, association->ref, buf_span(head),
-             (struct span){NULL, 0});
-}
 
 /* ---- decoding ---- */
 
@@ -303,22 +296,47 @@ enum arrival_result receive_apdu(struct mta *mta, const struct arrival *arrival,
     return result;
 }
 
-/* ---- one frame ---- */
+/* ---- answers ---- */
+
+static void accept_now(struct mta *mta, struct effect *effect) {
+    (void)mta;
+    uint32_t transfer = (uint32_t)effect->ref;
+    if (effect->association && !pace_hold(effect->association, transfer, effect->number))
+        association_answer(effect->association, transfer, IPC_ACCEPTED, "");
+}
+
+static void refuse_now(struct mta *mta, struct effect *effect) {
+    const struct error *cause = store_cause(mta->store);
+    if (effect->association)
+        association_answer(effect->association, (uint32_t)effect->ref, IPC_REFUSED_TEMPORARILY,
+                           cause->code ? cause->text : "no memory");
+}
+
+static bool accept_after_commit(struct association *association) {
+    struct mta *mta = association->net->mta;
+    return batch_effect(mta, (struct effect){.commit = accept_now,
+                                             .undo = refuse_now,
+                                             .association = association,
+                                             .ref = association->transfer,
+                                             .number = mta->crowded ? mta->crowded->number : PEER_NONE});
+}
 
 void receive_answer(struct association *association, enum arrival_result result, const char *cause) {
     struct mta *mta = association->net->mta;
-    if (result == ARRIVAL_TAKEN && batch_accept(mta, association))
+    if (result == ARRIVAL_TAKEN && accept_after_commit(association))
         return;
     if (result == ARRIVAL_KNOWN) {
-        send_result(association, association->transfer, IPC_ACCEPTED, "");
+        association_answer(association, association->transfer, IPC_ACCEPTED, "");
         return;
     }
     mta->counters.refused++;
     if (result != ARRIVAL_REFUSED) /* the net process, which knows the address, tells of that */
         refusal_log_in(association->peer, cause);
-    send_result(association, association->transfer,
-                result == ARRIVAL_REFUSED ? IPC_REFUSED : IPC_REFUSED_TEMPORARILY, cause);
+    association_answer(association, association->transfer,
+                       result == ARRIVAL_REFUSED ? IPC_REFUSED : IPC_REFUSED_TEMPORARILY, cause);
 }
+
+/* ---- one frame ---- */
 
 bool receive_whole(struct association *association, struct span payload) {
     struct mta *mta = association->net->mta;
@@ -327,7 +345,7 @@ bool receive_whole(struct association *association, struct span payload) {
     uint8_t kind = reader_u8(&r);
     struct span activity = payload_octets(&r), envelope = payload_octets(&r);
     struct span content = payload_rest(&r);
-    receive_forget_answered(association);
+    inbound_forget_answered(association);
     if (!payload_done(&r) || kind < IPC_APDU_MESSAGE || kind > IPC_APDU_REPORT || activity.len > 64 ||
         association->inbound || envelope.len == 0)
         return false;

@@ -8,21 +8,17 @@
 #include "base/alloc.h"
 #include "base/clock.h"
 #include "base/log.h"
-#include "mta/receive_private.h"
-
-/* What was refused before its end is kept until the next transfer, to swallow the frames that were under way.
- */
-void receive_forget_answered(struct association *association) {
-    association->ended = association->ended_spool = 0;
-    if (association->inbound && association->inbound->answered)
-        inbound_free(association);
-}
+#include "mta/inbound.h"
+#include "mta/mta_private.h"
+#include "mta/outcome.h"
+#include "mta/receive.h"
+#include "mta/recovery.h"
 
 bool receive_begin(struct association *association, struct span payload) {
     struct reader r = reader_of(payload);
     uint32_t transfer = reader_u32(&r);
     struct span activity = payload_octets(&r);
-    receive_forget_answered(association);
+    inbound_forget_answered(association);
     if (!payload_done(&r) || activity.len > 64 || association->inbound)
         return false;
     association->transfer = transfer;
@@ -159,7 +155,7 @@ static bool put_activity(struct association *association, uint32_t serial, uint6
     id = store_put_activity_in(mta->batch.store, &activity, inbound->content);
     if (id)
         inbound->stored = id;
-    batch_names_activity(association);
+    outcome_named(association);
     return id != 0;
 }
 
@@ -205,7 +201,7 @@ static void drop_activity(struct association *association, struct inbound *inbou
     struct mta *mta = association->net->mta;
     inbound_remove(mta, inbound);
     inbound->stored = inbound->spool = 0;
-    batch_names_activity(association);
+    outcome_named(association);
     batch_arm(mta);
 }
 
@@ -254,8 +250,4 @@ bool receive_stop(struct association *association, struct span payload) {
     inbound_free(association);
     association->ended = association->ended_spool = 0;
     return true;
-}
-
-void receive_interrupted(struct association *association) {
-    inbound_free(association);
 }

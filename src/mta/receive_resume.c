@@ -9,107 +9,11 @@
 #include "base/alloc.h"
 #include "base/clock.h"
 #include "base/log.h"
-#include "mta/receive_private.h"
-
-void inbound_free(struct association *association) {
-    struct inbound *inbound = association->inbound;
-    if (!inbound)
-        return;
-    for (size_t i = 0; i < inbound->checkpoint_count; i++)
-        bytes_drop(inbound->checkpoints[i].parser);
-    store_content_release(inbound->content);
-    store_content_release(inbound->spooled);
-    bytes_drop(inbound->names);
-    buf_free(&inbound->envelope);
-    mem_free(inbound);
-    association->inbound = NULL;
-}
-
-/* ---- the state that the store keeps ---- */
-
-static bool add_checkpoint(struct inbound *inbound, struct checkpoint checkpoint, struct span parser) {
-    checkpoint.parser = bytes_new(parser, (struct span){NULL, 0});
-    if (!checkpoint.parser)
-        return false;
-    if (inbound->checkpoint_count == CHECKPOINTS) {
-        bytes_drop(inbound->checkpoints[0].parser);
-        memmove(inbound->checkpoints, inbound->checkpoints + 1, (CHECKPOINTS - 1) * sizeof checkpoint);
-        inbound->checkpoint_count--;
-    }
-    inbound->checkpoints[inbound->checkpoint_count++] = checkpoint;
-    return true;
-}
-
-bool inbound_checkpoint(struct inbound *inbound, uint32_t serial, uint64_t offset, struct span parser) {
-    struct checkpoint checkpoint = {
-        .offset = offset,
-        .content_length = inbound->content ? store_content_length(inbound->content) - inbound->skip : 0,
-        .serial = serial,
-        .envelope_length = (uint32_t)inbound->envelope.len,
-        .kind = inbound->kind};
-    return add_checkpoint(inbound, checkpoint, parser);
-}
-
-/* Tells a state from those of before 2026-11-26, which gave the kind alone. A resume from one of those finds
- * nothing, and its transfer begins anew. */
-#define STATE_FORMAT 0x10
-
-bool inbound_write(const struct inbound *inbound, struct span address, struct buf *out) {
-    bool done = payload_put_octets(out, address) &&
-                buf_append_byte(out, (uint8_t)(STATE_FORMAT | inbound->kind)) &&
-                buf_append_u64(out, inbound->spool) &&
-                payload_put_octets(out, inbound->spool ? SPAN_LIT("") : buf_span(&inbound->envelope)) &&
-                buf_append_byte(out, (uint8_t)inbound->checkpoint_count);
-    for (size_t i = 0; i < inbound->checkpoint_count; i++) {
-        const struct checkpoint *checkpoint = &inbound->checkpoints[i];
-        done = done && buf_append_u32(out, checkpoint->serial) && buf_append_u64(out, checkpoint->offset) &&
-               buf_append_u64(out, checkpoint->content_length) &&
-               buf_append_u32(out, checkpoint->envelope_length) &&
-               buf_append_byte(out, (uint8_t)checkpoint->kind) &&
-               payload_put_octets(out, bytes_head(checkpoint->parser));
-    }
-    return done;
-}
-
-struct span inbound_address(struct span state) {
-    struct reader r = reader_of(state);
-    return payload_octets(&r);
-}
-
-bool inbound_read(struct inbound *inbound, struct span state) {
-    struct reader r = reader_of(state);
-    payload_octets(&r);
-    inbound->kind = (enum ipc_apdu)(reader_u8(&r) ^ STATE_FORMAT);
-    inbound->spool = reader_u64(&r);
-    bool done = inbound->kind <= IPC_APDU_REPORT && buf_append_span(&inbound->envelope, payload_octets(&r));
-    unsigned count = reader_u8(&r);
-    for (unsigned i = 0; done && i < count; i++) {
-        struct checkpoint checkpoint = {.serial = reader_u32(&r)};
-        checkpoint.offset = reader_u64(&r);
-        checkpoint.content_length = reader_u64(&r);
-        checkpoint.envelope_length = reader_u32(&r);
-        checkpoint.kind = (enum ipc_apdu)reader_u8(&r);
-        struct span parser = payload_octets(&r);
-        done = !r.failed && add_checkpoint(inbound, checkpoint, parser);
-    }
-    return done && payload_done(&r);
-}
-
-bool inbound_remove(struct mta *mta, const struct inbound *inbound) {
-    struct store_batch *batch = mta->batch.store;
-    return (!inbound->stored || store_remove_activity_in(batch, inbound->stored)) &&
-           (!inbound->spool || store_remove_activity_in(batch, inbound->spool));
-}
-
-void inbound_forget(struct mta *mta, const struct store_activity_in *activity) {
-    struct reader r = reader_of(activity->state);
-    payload_octets(&r);
-    reader_u8(&r);
-    uint64_t spool = reader_u64(&r);
-    inbound_remove(mta, &(struct inbound){.stored = activity->id, .spool = r.failed ? 0 : spool});
-}
-
-/* ---- RESUME ---- */
+#include "mta/inbound.h"
+#include "mta/mta_private.h"
+#include "mta/outcome.h"
+#include "mta/receive.h"
+#include "mta/recovery.h"
 
 /* An envelope that is not complete is wanted back with the parser's state. */
 static void answer(struct association *association, enum ipc_resume result,
@@ -201,7 +105,7 @@ static void forget(struct association *association, const struct store_activity_
     struct mta *mta = association->net->mta;
     inbound_free(association);
     inbound_forget(mta, activity);
-    batch_names_activity(association);
+    outcome_named(association);
     batch_arm(mta);
 }
 
@@ -232,7 +136,7 @@ bool receive_resume(struct association *association, struct span payload) {
     uint32_t transfer = reader_u32(&r);
     struct span old = payload_octets(&r), name = payload_octets(&r);
     uint32_t serial = reader_u32(&r);
-    receive_forget_answered(association);
+    inbound_forget_answered(association);
     if (!payload_done(&r) || old.len > IPC_IDENTIFIER_MAX || name.len > 64 || association->inbound)
         return false;
     association->transfer = transfer;

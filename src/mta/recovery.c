@@ -5,8 +5,12 @@
  * names of associations can be guessed where they are made of host and time,
  * so all of this is looked up by keys, and costs no commit.
  */
+#include "mta/recovery.h"
+
 #include "base/log.h"
-#include "mta/receive_private.h"
+#include "mta/inbound.h"
+#include "mta/mta_private.h"
+#include "mta/outcome.h"
 
 struct recovery {
     struct mta *mta;
@@ -52,23 +56,6 @@ static bool any_is_full(const struct mta *mta) {
         if (mta->config->peers[i].recovery == MTA_RECOVERY_FULL)
             return true;
     return false;
-}
-
-/* The store may still think that the association is up (half open, or in another net process): then it is
- * fenced, so that nothing more of it counts. */
-void recovery_fence(struct mta *mta, const struct peer *peer, const struct ipc_bind *bind) {
-    for (struct net *net = mta->nets; net; net = net->next)
-        for (size_t i = 0; i < net->associations.room; i++) {
-            struct association *association = net->associations.slots[i].value;
-            if (!association || association->out || association->peer != peer ||
-                !span_eq(bytes_head(association->id), bind->recover_id) ||
-                !span_eq(bytes_rest(association->id), bind->address))
-                continue;
-            association_end(association, IPC_CLOSE_ABORTED, "recovered by another association");
-            map_remove(&net->associations, association->ref);
-            association_gone(association, "recovered by another association");
-            return;
-        }
 }
 
 struct peer *recovery_peer(struct mta *mta, const struct ipc_bind *bind) {

@@ -6,8 +6,6 @@
  * peer's longest retry time. The first copy that it takes ends that. A single copy that it refuses again and
  * again, while it takes others, holds up nobody.
  */
-#include <stdio.h>
-
 #include "base/clock.h"
 #include "base/log.h"
 #include "mta/mta_private.h"

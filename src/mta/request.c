@@ -1,6 +1,9 @@
 /* IPC_REQUEST: which operations there are, who may ask for them, and which members they take. */
 #include "base/log.h"
-#include "mta/client_private.h"
+#include "mta/client.h"
+#include "mta/mta_private.h"
+#include "mta/requests.h"
+#include "mta/users.h"
 
 enum who { EVERYBODY, OPERATORS };
 

@@ -1,5 +1,9 @@
 /* `route`: what the rules would decide on a supposed message, as JSON. */
-#include "mta/client_private.h"
+#include "mta/client.h"
+#include "mta/decide.h"
+#include "mta/json.h"
+#include "mta/mta_private.h"
+#include "mta/requests.h"
 #include "mts/explain.h"
 #include "names/codes.h"
 

@@ -9,12 +9,22 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "ipc/door.h"
-#include "mta/client_private.h"
 #include "mta/convert.h"
+#include "mta/copy.h"
+#include "mta/decide.h"
 #include "mta/guesses.h"
 #include "mta/jump.h"
-#include "mta/outbound_private.h"
+#include "mta/mailbox.h"
+#include "mta/mta_private.h"
+#include "mta/net.h"
+#include "mta/outbound.h"
+#include "mta/pace.h"
+#include "mta/pump.h"
 #include "mta/quota.h"
+#include "mta/receive.h"
+#include "mta/run.h"
+#include "mta/submit.h"
+#include "mta/users.h"
 
 /* Units whose time has come that one tick works on, and µs for which it begins with more; the rest follows at
  * once. */
@@ -132,9 +142,28 @@ static bool open_events(struct mta *mta) {
     mta->fill = event_new(mta->loop, -1, 0, on_fill, mta);
     struct timeval second = {.tv_sec = 1};
     mta->pace = event_new(mta->loop, -1, 0, pace_on_timer, mta);
-    return mta->commit && mta->tick && mta->more && mta->fill && mta->pace &&
+    mta->pump = event_new(mta->loop, -1, 0, pump_on_mark, mta);
+    return mta->commit && mta->pump && mta->tick && mta->more && mta->fill && mta->pace &&
            event_add(mta->tick, &second) == 0;
 }
+
+static void before_commit(struct mta *mta) {
+    if (mta->jump_unsaved)
+        mta->jump_in_batch = jump_save(mta);
+}
+
+static void after_commit(struct mta *mta, bool done) {
+    /* By a timer: the loop writes the answers first. */
+    static const struct timeval after_answers = {.tv_usec = 1000};
+    mta->jump_unsaved = mta->jump_unsaved && !(mta->jump_in_batch && done);
+    mta->jump_in_batch = false;
+    pump_marked(mta);
+    pace_release(mta);
+    if (store_behind(mta->store))
+        event_add(mta->fill, &after_answers);
+}
+
+static const struct batch_hooks hooks = {before_commit, after_commit};
 
 /* A daemon that is ending yet may have the store for a moment; whoever keeps it is named. */
 static bool open_store(struct mta *mta, struct error *err) {
@@ -152,8 +181,8 @@ static bool open_store(struct mta *mta, struct error *err) {
 static bool open_all(struct mta *mta, struct error *err) {
     if (!open_store(mta, err))
         return false;
-    if (!schedule_init(&mta->schedule, 0) || !batch_init(mta) || !peers_configure(mta) ||
-        !convert_init(mta) || !open_events(mta) || !(mta->guesses = guesses_new()))
+    if (!schedule_init(&mta->schedule, 0) || !batch_init(mta, &hooks) || !open_events(mta) ||
+        !peers_configure(mta) || !convert_init(mta) || !(mta->guesses = guesses_new()))
         return error_set(err, STORE_NO_MEMORY, "no memory");
     if (!begin_identifiers(mta, err) || !mailboxes_rename(mta, err) || !peers_load_disabled(mta, err) ||
         !users_load(mta, err) || !load_queue(mta, err))
@@ -228,6 +257,8 @@ void mta_free(struct mta *mta) {
         event_free(mta->fill);
     if (mta->pace)
         event_free(mta->pace);
+    if (mta->pump)
+        event_free(mta->pump);
     close_door(mta->door);
     outbound_free(mta);
     free_work_bytes(mta);
@@ -262,9 +293,8 @@ static void work_is_due(struct mta *mta, struct work *work, int64_t now) {
     }
     struct peer *peer = mta->peers[work->peer];
     schedule_set(&mta->schedule, work, WORK_READY, work->due, work->in_doubt);
-    peer->pump = true;
+    peer_mark(mta, peer);
     peer->reroute = peer->reroute || peer_gone(mta, peer);
-    batch_arm(mta);
 }
 
 /* False when there is more. */
@@ -398,7 +428,7 @@ void mta_tick(struct mta *mta) {
         batch_arm(mta);
     keep_store(mta, now);
     do_work(mta, now);
-    peers_tick(mta, now);
+    pump_tick(mta, now);
     pace_tick(mta, now);
     convert_tick(mta);
     guesses_tick(mta->guesses, clock_monotonic_us());

@@ -3,13 +3,18 @@
  * becomes of the transfer decides whether the copy is done, is tried again, or
  * is in doubt (I4).
  */
+#include "mta/send.h"
+
 #include <stdio.h>
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "mta/copy.h"
+#include "mta/decide.h"
 #include "mta/event.h"
 #include "mta/jump.h"
-#include "mta/outbound_private.h"
+#include "mta/mta_private.h"
+#include "mta/outbound.h"
 
 /* A copy whose association broke is tried again after this time at first; it doubles with each try. */
 #define BROKEN_RETRY_FIRST SECOND
@@ -426,7 +431,7 @@ bool send_ended(struct association *association, struct span payload) {
     }
     if (association->state == ASSOCIATION_UP && !(flags & IPC_SENT_CLOSING)) {
         association_idle(association, true);
-        peer_pump(association->net->mta, association->peer);
+        peer_mark(association->net->mta, association->peer);
     }
     return true;
 }

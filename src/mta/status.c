@@ -1,23 +1,12 @@
 /* `status` and `peer-status`. */
 #include "base/clock.h"
 #include "base/log.h"
-#include "mta/client_private.h"
+#include "mta/client.h"
 #include "mta/convert.h"
-
-json_t *json_text(struct span text) {
-    json_t *value = text.data ? json_stringn((const char *)text.data, text.len) : NULL;
-    if (value || !text.data)
-        return value ? value : json_null();
-    char printable[LOG_TEXT_SIZE];
-    return json_string(log_text(text, printable));
-}
-
-json_t *json_time(int64_t seconds) {
-    char text[21];
-    if (seconds <= 0 || seconds > 253402300799) /* the year 9999 */
-        return json_null();
-    return json_string(clock_format(seconds, text));
-}
+#include "mta/json.h"
+#include "mta/mta_private.h"
+#include "mta/requests.h"
+#include "mta/users.h"
 
 /* Without associations, or refusing what it is sent. */
 static unsigned tries_of(const struct peer *peer) {
@@ -80,7 +69,7 @@ static json_t *peers_json(struct mta *mta, const struct peer *only) {
     if (waiting)
         schedule_each(&mta->schedule, count_waiting, waiting);
     for (size_t i = 0; i < mta->peer_count; i++) {
-        if ((only && mta->peers[i] != only) || mta->peers[i] == convert_peer(mta))
+        if ((only && mta->peers[i] != only) || mta->peers[i] == mta->conversion)
             continue;
         json_t *peer = peer_json(mta, mta->peers[i]);
         if (waiting)

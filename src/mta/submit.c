@@ -3,9 +3,14 @@
 
 #include "base/alloc.h"
 #include "base/clock.h"
-#include "mta/client_private.h"
+#include "mta/client.h"
+#include "mta/decide.h"
 #include "mta/event.h"
+#include "mta/mailbox.h"
+#include "mta/mta_private.h"
 #include "mta/quota.h"
+#include "mta/submit.h"
+#include "mta/users.h"
 #include "names/oraddress.h"
 #include "schema/x411p3.h"
 

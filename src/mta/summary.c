@@ -2,7 +2,7 @@
 
 #include <stdio.h>
 
-#include "mta/client_private.h"
+#include "mta/json.h"
 #include "names/identifier.h"
 
 const char *summary_kind(enum mts_kind kind) {

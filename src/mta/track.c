@@ -3,9 +3,13 @@
 #include <stdlib.h>
 
 #include "base/clock.h"
-#include "mta/client_private.h"
+#include "mta/client.h"
 #include "mta/event.h"
+#include "mta/json.h"
+#include "mta/mta_private.h"
+#include "mta/requests.h"
 #include "mta/summary.h"
+#include "mta/users.h"
 #include "names/codes.h"
 #include "names/identifier.h"
 

@@ -4,10 +4,10 @@
 
 #include "base/alloc.h"
 #include "base/log.h"
-#include "mta/client_private.h"
+#include "mta/client.h"
+#include "mta/mta_private.h"
+#include "mta/users.h"
 #include "names/oraddress.h"
-
-enum { DIRECTORY_NAME_MOST = 1024 };
 
 const char *user_address(struct arena *arena, struct span text, struct error *err) {
     struct oraddress address;
@@ -101,7 +101,7 @@ static bool copy_user(const struct local_user *given, struct local_user *user) {
     return false;
 }
 
-static bool add_user(struct mta *mta, const struct local_user *given) {
+bool user_add(struct mta *mta, const struct local_user *given) {
     struct local_user user;
     if (!room_for_user(mta) || !copy_user(given, &user))
         return false;
@@ -116,7 +116,7 @@ static bool add_user(struct mta *mta, const struct local_user *given) {
 }
 
 /* The last user takes its place. */
-static void drop_user(struct mta *mta, const struct local_user *user) {
+void user_drop(struct mta *mta, const struct local_user *user) {
     size_t number = (size_t)(user - mta->users) + 1, last = mta->user_count;
     renumber(mta, number, 0);
     forget_user(&mta->users[number - 1]);
@@ -137,7 +137,7 @@ void users_free(struct mta *mta) {
 }
 
 /* The user in the rules' tables, and the directory name, if there is one, in the directory. */
-static bool add_to_rules(struct mta *mta, const struct local_user *user, struct error *err) {
+bool user_add_to_rules(struct mta *mta, const struct local_user *user, struct error *err) {
     const struct mta_config *config = mta->config;
     if (user->directory_name &&
         !(config->directory ? directory_add(config->directory, user->directory_name, user->address, err)
@@ -151,7 +151,7 @@ static bool add_to_rules(struct mta *mta, const struct local_user *user, struct 
     return false;
 }
 
-static void remove_from_rules(struct mta *mta, const struct local_user *user) {
+void user_remove_from_rules(struct mta *mta, const struct local_user *user) {
     if (!user->in_rules)
         return;
     mts_tables_remove(mta->config->tables, user->address);
@@ -182,10 +182,10 @@ static bool load_record(void *context, struct span name, struct span data) {
                    address);
         return true;
     }
-    user.in_rules = add_to_rules(mta, &user, &err);
+    user.in_rules = user_add_to_rules(mta, &user, &err);
     if (!user.in_rules)
         log_error("user %s gets no messages: %s", address, err.text);
-    return add_user(mta, &user);
+    return user_add(mta, &user);
 }
 
 /* The record that tells readers that the users' records have changed. */
@@ -215,7 +215,7 @@ void users_follow(struct mta *mta) {
         return;
     for (size_t i = 0; i < mta->user_count; i++)
         if (!mta->users[i].configured)
-            remove_from_rules(mta, &mta->users[i]);
+            user_remove_from_rules(mta, &mta->users[i]);
     if (!users_load(mta, &err)) {
         mta->users_version = 0; /* the next request tries again */
         log_error("the users can't be read: %s", err.text);
@@ -231,7 +231,7 @@ bool users_load(struct mta *mta, struct error *err) {
     for (size_t i = 0; i < mta->config->user_count && done; i++) {
         const struct mta_user *user = &mta->config->users[i];
         const char *address = user_address(&arena, span_str(user->address), err);
-        done = address && add_user(mta, &(struct local_user){.address = (char *)address,
+        done = address && user_add(mta, &(struct local_user){.address = (char *)address,
                                                              .directory_name = (char *)user->directory_name,
                                                              .uid = user->uid,
                                                              .has_uid = user->has_uid,
@@ -239,6 +239,21 @@ bool users_load(struct mta *mta, struct error *err) {
     }
     arena_free(&arena);
     return done && store_each_record(mta->store, STORE_USER, load_record, mta, err);
+}
+
+/* ---- records ---- */
+
+bool user_put_record(struct mta *mta, const struct local_user *user) {
+    buf_clear(&mta->scratch);
+    buf_append_byte(&mta->scratch, user->has_uid);
+    buf_append_u32(&mta->scratch, user->uid);
+    buf_append_span(&mta->scratch, span_str(user->directory_name));
+    return store_put_record(mta->batch.store, STORE_USER, span_str(user->address), buf_span(&mta->scratch)) &&
+           next_version(mta);
+}
+
+bool user_remove_record(struct mta *mta, const struct local_user *user) {
+    return store_remove_record(mta->batch.store, STORE_USER, span_str(user->address)) && next_version(mta);
 }
 
 /* ---- who may do what ---- */
@@ -256,159 +271,4 @@ bool client_is_operator(const struct client *client) {
 
 bool client_owns(const struct client *client, const struct local_user *user) {
     return client_is_operator(client) || (user->has_uid && user->uid == client->uid);
-}
-
-/* ---- requests ---- */
-
-static json_t *count_entries(struct mta *mta, const char *address) {
-    const char *name = mts_mailbox_of(mta->config->tables, address);
-    uint32_t mailbox = name ? store_find_mailbox(mta->store, mailbox_name(mta, name)) : 0;
-    return mailbox_figures(mta, mailbox, NULL); /* entries, unseen and octets */
-}
-
-static json_t *user_json(struct mta *mta, const struct local_user *user) {
-    json_t *entry = count_entries(mta, user->address);
-    json_object_set_new(entry, "address", json_string(user->address));
-    json_object_set_new(entry, "uid", user->has_uid ? json_integer(user->uid) : json_null());
-    json_object_set_new(entry, "directory-name",
-                        user->directory_name ? json_string(user->directory_name) : json_null());
-    json_object_set_new(entry, "configured", json_boolean(user->configured));
-    return entry;
-}
-
-json_t *request_users(struct client *client, json_t *request) {
-    struct mta *mta = client->net->mta;
-    const char *text = json_string_value(json_object_get(request, "address"));
-    const struct local_user *one = text ? user_find(mta, span_str(text)) : NULL;
-    if (json_object_get(request, "address") && !one)
-        return client_error("not-found", "%s is no user here", text ? text : "what is no text");
-    json_t *users = json_array();
-    arena_reset(&mta->arena);
-    for (size_t i = 0; i < mta->user_count; i++)
-        if (!one || one == &mta->users[i])
-            json_array_append_new(users, user_json(mta, &mta->users[i]));
-    return json_pack("{s:o}", "users", users);
-}
-
-/* An error, or NULL: then `user` has what the request says of uid and directory name, where it says
- * something; null takes it away. */
-static json_t *take_members(const json_t *request, struct local_user *user) {
-    const json_t *uid = json_object_get(request, "uid"), *name = json_object_get(request, "directory-name");
-    json_int_t number = json_integer_value(uid);
-    if (uid && !json_is_null(uid) && (!json_is_integer(uid) || number < 0 || number > UINT32_MAX))
-        return client_error("bad-request", "uid is no user's number");
-    if (name && !json_is_null(name) && !json_is_string(name))
-        return client_error("bad-request", "directory-name is no text");
-    if (uid) {
-        user->has_uid = !json_is_null(uid);
-        user->uid = (uint32_t)number;
-    }
-    if (name)
-        user->directory_name = (char *)json_string_value(name);
-    if (user->directory_name && strlen(user->directory_name) >= DIRECTORY_NAME_MOST)
-        return client_error("bad-request", "the directory name has %zu characters; at most %d are taken",
-                            strlen(user->directory_name), DIRECTORY_NAME_MOST - 1);
-    return NULL;
-}
-
-static bool put_user(struct mta *mta, const struct local_user *user) {
-    buf_clear(&mta->scratch);
-    buf_append_byte(&mta->scratch, user->has_uid);
-    buf_append_u32(&mta->scratch, user->uid);
-    buf_append_span(&mta->scratch, span_str(user->directory_name));
-    return store_put_record(mta->batch.store, STORE_USER, span_str(user->address), buf_span(&mta->scratch)) &&
-           next_version(mta);
-}
-
-json_t *request_user_add(struct client *client, json_t *request) {
-    struct mta *mta = client->net->mta;
-    struct error err = {0};
-    const char *text = json_string_value(json_object_get(request, "address"));
-    arena_reset(&mta->arena);
-    const char *address = text ? user_address(&mta->arena, span_str(text), &err) : NULL;
-    if (!address)
-        return client_error("bad-request", "address: %s", text ? err.text : "is missing");
-    if (!mts_is_ours(mta->config->tables, address))
-        return client_error("bad-request", "%s is not ours: our domain is %s, and no route makes it local",
-                            address, mts_self_of(mta->config->tables)->domain);
-    if (user_find(mta, span_str(address)))
-        return client_error("exists", "%s is a user already", address);
-    struct local_user user = {.address = (char *)address, .in_rules = true};
-    json_t *wrong = take_members(request, &user);
-    if (wrong)
-        return wrong;
-    if (!add_to_rules(mta, &user, &err))
-        return client_error("bad-request", "%s", err.text);
-    if (!put_user(mta, &user) || !add_user(mta, &user)) {
-        remove_from_rules(mta, &user);
-        return client_error("unavailable", "no memory");
-    }
-    batch_arm(mta);
-    return json_pack("{s:i}", "changed", 1);
-}
-
-/* The rules know one of the two at any time. */
-static json_t *change_user(struct mta *mta, struct local_user *user, struct local_user *fresh) {
-    struct error err = {0}, ignored;
-    char *name = fresh->directory_name ? mem_strdup(fresh->directory_name) : NULL;
-    if (fresh->directory_name && !name)
-        return client_error("unavailable", "no memory");
-    remove_from_rules(mta, user);
-    fresh->in_rules = add_to_rules(mta, fresh, &err);
-    if (!fresh->in_rules || !put_user(mta, fresh)) {
-        remove_from_rules(mta, fresh);
-        user->in_rules = user->in_rules && add_to_rules(mta, user, &ignored);
-        mem_free(name);
-        return client_error(fresh->in_rules ? "unavailable" : "bad-request", "%s",
-                            fresh->in_rules ? "no memory" : err.text);
-    }
-    mem_free(user->directory_name);
-    user->directory_name = name;
-    user->uid = fresh->uid;
-    user->has_uid = fresh->has_uid;
-    user->in_rules = true;
-    batch_arm(mta);
-    return json_pack("{s:i}", "changed", 1);
-}
-
-json_t *request_user_set(struct client *client, json_t *request) {
-    struct mta *mta = client->net->mta;
-    const char *text = json_string_value(json_object_get(request, "address"));
-    const struct local_user *user = text ? user_find(mta, span_str(text)) : NULL;
-    if (!user)
-        return client_error("not-found", "%s is no user here", text ? text : "what is no text");
-    if (user->configured)
-        return client_error("not-permitted", "the user stands in the configuration file: change it there");
-    struct local_user fresh = *user;
-    json_t *wrong = take_members(request, &fresh);
-    return wrong ? wrong : change_user(mta, &mta->users[user - mta->users], &fresh);
-}
-
-static bool empty_mailbox(struct mta *mta, uint32_t mailbox, bool discard) {
-    uint64_t entries = 0;
-    json_t *figures = mailbox_figures(mta, mailbox, &entries);
-    json_decref(figures);
-    return entries == 0 || (discard && mailbox_discard(mta, mailbox));
-}
-
-json_t *request_user_remove(struct client *client, json_t *request) {
-    struct mta *mta = client->net->mta;
-    const char *text = json_string_value(json_object_get(request, "address"));
-    const struct local_user *user = text ? user_find(mta, span_str(text)) : NULL;
-    if (!user)
-        return client_error("not-found", "no such user");
-    if (user->configured)
-        return client_error("not-permitted", "the user stands in the configuration file: remove it there");
-    const char *name = mts_mailbox_of(mta->config->tables, user->address);
-    uint32_t mailbox = name ? store_find_mailbox(mta->store, mailbox_name(mta, name)) : 0;
-    if (mailbox && !empty_mailbox(mta, mailbox, json_is_true(json_object_get(request, "discard"))))
-        return client_error(
-            "wrong-state",
-            "the mailbox has entries: read and delete them, or give --discard to remove them with it");
-    if (!store_remove_record(mta->batch.store, STORE_USER, span_str(user->address)) || !next_version(mta))
-        return client_error("unavailable", "no memory");
-    batch_arm(mta);
-    remove_from_rules(mta, user);
-    drop_user(mta, user);
-    return json_pack("{s:i}", "changed", 1);
 }

@@ -79,12 +79,40 @@ void batch_resolve(struct work *work, struct batch *batch) {
         fail_all(batch, cause);
         return;
     }
-    for (size_t i = 0; i < envelope->per_recipient_fields.count && !work->no_memory; i++) {
+    arena_reset(&work->scratch);
+    for (size_t i = 0; i < envelope->per_recipient_fields.count && !work->no_memory; i++)
         if (subject_responsible(&envelope->per_recipient_fields.items[i]) &&
             batch->targets[i].kind == TARGET_NONE)
             recipient_resolve(work, batch, i);
+}
+
+/* Fails those whom the peer may not hand over to us. */
+static void fail_not_for_us(struct work *work, struct batch *batch, int peer) {
+    static const struct cause not_for_us = {
+        x411_NonDeliveryReasonCode_unable_to_transfer, x411_NonDeliveryDiagnosticCode_no_bilateral_agreement,
+        "the MTA that sent it may not hand over what is for this recipient"};
+    const struct x411_MessageTransferEnvelope *envelope = &batch->subject.envelope;
+    for (size_t i = 0; i < envelope->per_recipient_fields.count && !work->no_memory; i++) {
+        const recipient_fields *recipient = &envelope->per_recipient_fields.items[i];
+        struct address address;
+        if (batch->targets[i].kind != TARGET_NONE || !subject_responsible(recipient) ||
+            !recipient_has_address(work, batch, i))
+            continue;
+        if (!address_of(&work->scratch, &recipient->recipient_name, &address))
+            work->no_memory = true;
+        else if (!authority_hands_over(work->tables, peer, &address))
+            batch->targets[i] = (struct target){.kind = TARGET_FAILED, .cause = not_for_us};
         arena_reset(&work->scratch);
     }
+}
+
+/* False: nothing of the message may come from the peer, and the work is MTS_INVALID. */
+static bool check_authority(struct work *work, int peer, struct batch *batch) {
+    if (!authority_originators(work, peer, batch))
+        return false;
+    if (authority_is_limited(work->tables, peer))
+        fail_not_for_us(work, batch, peer);
+    return true;
 }
 
 /* The time until which a message must be held, 0 for none. A probe is never deferred. */
@@ -118,7 +146,7 @@ static void accept_subject(struct work *work, int peer, struct subject *subject)
         work->out->loop = true;
         fail_all(batch, (struct cause){x411_NonDeliveryReasonCode_unable_to_transfer,
                                        x411_NonDeliveryDiagnosticCode_loop_detected, NULL});
-    } else if (!authority_accept(work, peer, batch))
+    } else if (!check_authority(work, peer, batch))
         return;
     else if (check_bounds(work, batch))
         batch_resolve(work, batch);

@@ -73,8 +73,12 @@ static bool speaks_for(const struct mts_tables *tables, int peer, const struct a
             hop_among(tables, decision.route, peer));
 }
 
+bool authority_is_limited(const struct mts_tables *tables, int peer) {
+    return tables->hops[peer].foreign && !tables->hops[peer].given.transit;
+}
+
 /* What nobody serves goes to nobody: the rules then say that the address is unknown. */
-static bool may_hand_over(const struct mts_tables *tables, int peer, const struct address *address) {
+bool authority_hands_over(const struct mts_tables *tables, int peer, const struct address *address) {
     const struct hop *hop = &tables->hops[peer];
     struct decision decision;
     return hop->given.transit || entry_find(tables, address->key) || is_ours(tables, address) ||
@@ -179,9 +183,6 @@ bool authority_proves(struct work *work, const struct subject *subject, unsigned
 
 /* ---- what comes in ---- */
 
-static const struct cause not_for_us = {x411_NonDeliveryReasonCode_unable_to_transfer,
-                                        x411_NonDeliveryDiagnosticCode_no_bilateral_agreement,
-                                        "the MTA that sent it may not hand over what is for this recipient"};
 static const struct cause not_its = {x411_NonDeliveryReasonCode_unable_to_transfer,
                                      x411_NonDeliveryDiagnosticCode_no_bilateral_agreement,
                                      "the MTA that sent it may not send for this originator"};
@@ -233,30 +234,9 @@ static bool fail_not_its(struct work *work, struct batch *batch) {
     return passed || !ours;
 }
 
-static void fail_not_for_us(struct work *work, struct batch *batch, int peer) {
-    const struct x411_MessageTransferEnvelope *envelope = &batch->subject.envelope;
-    for (size_t i = 0; i < envelope->per_recipient_fields.count && !work->no_memory; i++) {
-        const recipient_fields *recipient = &envelope->per_recipient_fields.items[i];
-        struct address address;
-        if (batch->targets[i].kind != TARGET_NONE || !subject_responsible(recipient) ||
-            !recipient_has_address(work, batch, i))
-            continue;
-        if (!address_of(&work->scratch, &recipient->recipient_name, &address))
-            work->no_memory = true;
-        else if (!may_hand_over(work->tables, peer, &address))
-            batch->targets[i] = (struct target){.kind = TARGET_FAILED, .cause = not_for_us};
-        arena_reset(&work->scratch);
-    }
-}
-
-bool authority_accept(struct work *work, int peer, struct batch *batch) {
-    const struct hop *hop = &work->tables->hops[peer];
-    if (!hop->foreign || hop->given.transit)
+bool authority_originators(struct work *work, int peer, struct batch *batch) {
+    if (!authority_is_limited(work->tables, peer) || fail_not_its(work, batch))
         return true;
-    if (fail_not_its(work, batch)) {
-        fail_not_for_us(work, batch, peer);
-        return true;
-    }
     if (!work->no_memory) {
         struct span originator = work_address(work, &batch->subject.envelope.originator_name);
         const char *cause = arena_printf(
@@ -323,11 +303,10 @@ static size_t sort_routed(struct mts_routed *routed, size_t count) {
 }
 
 bool authority_report(struct work *work, int peer, struct x411_Report *report, bool *believed) {
-    const struct hop *hop = &work->tables->hops[peer];
     const struct x411_ReportTransferContent *content = &report->content;
     struct evidence evidence = {.peer = peer,
                                 .next = went_to(work, &content->subject_intermediate_trace_information)};
-    bool all = !hop->foreign || hop->given.transit, any = false;
+    bool all = !authority_is_limited(work->tables, peer), any = false;
     if (!all && !record_of(work, identifier_text(work->arena, &content->subject_identifier), &evidence.routed,
                            &evidence.count))
         return false;

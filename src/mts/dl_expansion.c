@@ -181,39 +181,34 @@ static struct batch *expanded(struct work *work, const struct batch *batch, cons
     return next;
 }
 
-void dl_expand(struct work *work, struct batch *batch, size_t position, const struct dl *dl) {
+bool dl_expand(struct work *work, struct batch *batch, size_t position, const struct dl *dl,
+               struct cause *cause) {
     const recipient_fields *list = &batch->subject.envelope.per_recipient_fields.items[position];
     struct target *target = &batch->targets[position];
-    struct cause cause;
     if (dl_has_expanded(work, &batch->subject, dl)) {
         target->kind = TARGET_DROPPED;
         work_event(work, MTS_EVENT_DISCARDED, batch->subject.identifier)->text =
             "the list has expanded this message before";
-        return;
+        return true;
     }
-    if (!dl_permits(work, &batch->subject, dl, &cause)) {
-        recipient_fail(work, batch, position, cause);
-        return;
-    }
-    if (batch->dl_depth >= work->tables->self.dl_depth) {
-        refuse(&cause, x411_NonDeliveryDiagnosticCode_dl_expansion_failure);
-        recipient_fail(work, batch, position, cause);
-        return;
-    }
+    if (!dl_permits(work, &batch->subject, dl, cause))
+        return false;
+    if (batch->dl_depth >= work->tables->self.dl_depth)
+        return refuse(cause, x411_NonDeliveryDiagnosticCode_dl_expansion_failure);
     if (named_before(work, batch, dl)) {
         target->kind = TARGET_DROPPED;
         work_event(work, MTS_EVENT_DISCARDED, batch->subject.identifier)->text = "the list is named twice";
-        return;
+        return true;
     }
     struct batch *next = expanded(work, batch, list, dl);
     if (!next)
-        return;
-    bool empty = next->subject.envelope.per_recipient_fields.count == 0;
-    target->kind = dl->given.expansion_is_delivery || empty ? TARGET_ANSWERED : TARGET_DROPPED;
+        return true;
+    size_t members = next->subject.envelope.per_recipient_fields.count;
+    target->kind = dl->given.expansion_is_delivery || !members ? TARGET_ANSWERED : TARGET_DROPPED;
     target->user_type = x411_TypeOfMTSUser_dl;
     struct mts_event *event = work_event(work, MTS_EVENT_EXPANDED, batch->subject.identifier);
     event->recipient = list->originally_specified_recipient_number;
     event->name = work_address(work, &dl->name);
-    for (size_t i = 0; i < next->subject.envelope.per_recipient_fields.count && !work->no_memory; i++)
-        recipient_resolve(work, next, i);
+    work_undecided(work, next, 0, members);
+    return true;
 }

@@ -2,26 +2,6 @@
  * operator. */
 #include "mts/mts_private.h"
 
-/* The copy's recipients: those that its plan names, or all with the flag. False when there is none. */
-bool plan_next(const struct plan *plan, const struct subject *subject, size_t *cursor, size_t *position) {
-    const struct x411_MessageTransferEnvelope *envelope = &subject->envelope;
-    size_t count = envelope->per_recipient_fields.count;
-    if (!(plan->flags & PLAN_ALL)) {
-        while (*cursor < plan->count) {
-            *position = plan->positions[(*cursor)++];
-            if (*position < count)
-                return true;
-        }
-        return false;
-    }
-    while (*cursor < count) {
-        *position = (*cursor)++;
-        if (subject_responsible(&envelope->per_recipient_fields.items[*position]))
-            return true;
-    }
-    return false;
-}
-
 static void invalid(struct work *work, const char *cause) {
     if (work->no_memory)
         return;
@@ -67,7 +47,7 @@ static void fail_copy(struct work *work, const struct mts_stored *stored, struct
         split_batches(work);
 }
 
-void work_fail(struct work *work, const struct mts_stored *stored, struct cause cause, bool final) {
+static void work_fail(struct work *work, const struct mts_stored *stored, struct cause cause, bool final) {
     if (stored->kind == MTS_REPORT)
         report_ends(work, stored, cause.supplementary ? cause.supplementary : "it could not be transferred");
     else
@@ -238,7 +218,7 @@ void mts_redirect(struct mts_run *run, const struct mts_stored *stored, const ch
     else {
         struct batch *batch = open_copy(&work, stored, &plan);
         while (batch && plan_next(&plan, &batch->subject, &cursor, &position))
-            redirect_recipient(&work, batch, position, &to,
+            recipient_redirect(&work, batch, position, &to,
                                x411_RedirectionReason_recipient_MD_assigned_alternate_recipient);
         if (batch)
             split_batches(&work);

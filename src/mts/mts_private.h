@@ -90,6 +90,13 @@ struct batch {
     size_t expanded_count;
 };
 
+/* Recipients of a batch that are still to be decided. */
+struct undecided {
+    struct batch *batch;
+    size_t next, end; /* positions */
+    struct undecided *below;
+};
+
 /* One call's work. */
 struct work {
     struct mts_run *run;
@@ -98,10 +105,11 @@ struct work {
     struct mts_decisions *out;
     struct batch *first;
     struct batch **last;
-    struct arena scratch; /* forgotten after each of the envelope's recipients */
-    bool has_content;     /* the subject's content is stored: it may be returned */
-    const char *bound;    /* the last one that was found broken (bounds.c) */
-    bool no_memory;       /* or, with `no_record`, nothing can be decided for want of the record */
+    struct undecided *undecided; /* a stack: see work_undecided() */
+    struct arena scratch;        /* forgotten after each recipient that was decided */
+    bool has_content;            /* the subject's content is stored: it may be returned */
+    const char *bound;           /* the last one that was found broken (bounds.c) */
+    bool no_memory;              /* or, with `no_record`, nothing can be decided for want of the record */
     bool no_record;
 };
 
@@ -113,6 +121,11 @@ struct mts_held *work_held(struct work *work);
 void work_need(struct work *work, struct span directory_name);
 void *work_grow(struct work *work, void *items, size_t count, size_t size);
 struct span work_identifier(struct work *work, struct x411_MTSIdentifier *identifier);
+/* Puts `count` recipients of the batch, from `position` on, before all that wait to be decided: what comes of
+ * one recipient (who takes his place, the members of a list) is decided before the next one. */
+void work_undecided(struct work *work, struct batch *batch, size_t position, size_t count);
+/* Takes the next one. False: none waits, or the work has failed. */
+bool work_next_undecided(struct work *work, struct batch **batch, size_t *position);
 
 /* subject.c */
 /* The types that the content has now: the converted ones, else the original ones. NULL: nobody told. */
@@ -185,7 +198,8 @@ enum lookup directory_look_up(struct work *work, struct x501_Name *name, struct 
 
 struct span work_address(struct work *work, const struct x411_ORName *name);
 
-/* authority.c: what a neighbour may say */
+/* authority.c: what a neighbour may say. It decides nothing itself but what a peer may not send (the targets
+ * of authority_originators). */
 enum { MTS_SOURCES = 3 };
 /* Who stands behind the recipient's copy, by the bits' order of enum mts_source: the originator, who
  * redirected it last (or NULL), the last list (or NULL). */
@@ -198,20 +212,26 @@ bool authority_proves(struct work *work, const struct subject *subject, unsigned
 bool authority_trace(struct work *work, int peer, const struct x411_TraceInformation *trace);
 /* Fails the recipients whose copies may not come from the peer. False: none of them may, and the work is
  * MTS_INVALID, so that the peer keeps the message. */
-bool authority_accept(struct work *work, int peer, struct batch *batch);
+bool authority_originators(struct work *work, int peer, struct batch *batch);
+/* Whether the peer is bound to what it may hand over, and whether it may what is for that address. */
+bool authority_is_limited(const struct mts_tables *tables, int peer);
+bool authority_hands_over(const struct mts_tables *tables, int peer, const struct address *address);
 /* Which of the report's recipients are believed; false: none. */
 bool authority_report(struct work *work, int peer, struct x411_Report *report, bool *believed);
 
-/* recipient.c: decides targets[position], following redirections and lists */
+/* recipient.c: each of these decides targets[position], and of all who take its place: redirections and lists
+ * are followed to their ends. */
 void recipient_resolve(struct work *work, struct batch *batch, size_t position);
-/* Gives one that is known by directory name alone its address. False: it has failed, or must be asked for. */
-bool recipient_has_address(struct work *work, struct batch *batch, size_t position);
 /* What a recipient that can't be served gets instead: alternates, or TARGET_FAILED. */
 void recipient_fail(struct work *work, struct batch *batch, size_t position, struct cause cause);
+void recipient_redirect(struct work *work, struct batch *batch, size_t position, const struct x411_ORName *to,
+                        int reason);
+/* Gives one that is known by directory name alone its address. False: it has failed, or must be asked for. */
+bool recipient_has_address(struct work *work, struct batch *batch, size_t position);
 
-/* redirection.c: redirect_recipient() decides the recipient's target; false when the recipient has failed
- * instead */
-bool redirect_recipient(struct work *work, struct batch *batch, size_t position, const struct x411_ORName *to,
+/* redirection.c. Who takes the recipient's place is left undecided; the recipient fails where it would loop.
+ */
+void redirect_recipient(struct work *work, struct batch *batch, size_t position, const struct x411_ORName *to,
                         int reason);
 /* True when a redirection to `to` would be found to loop: the recipient has that address, or had it. */
 bool redirection_loops(struct work *work, const recipient_fields *recipient, const struct x411_ORName *to);
@@ -226,10 +246,12 @@ const struct x411_ORName *redirection_of_report(struct work *work, const struct 
 bool redirect_report(struct work *work, struct x411_Report *report, const struct x411_ORName *to);
 bool redirection_by_originator(struct work *work, const recipient_fields *recipient, struct x411_ORName *to);
 
-/* dl_expansion.c: false fills `cause`; an expansion that must not be repeated is no failure */
+/* dl_expansion.c: false fills `cause`; an expansion that must not be repeated is no failure. The members are
+ * left undecided. */
 bool dl_permits(struct work *work, const struct subject *subject, const struct dl *dl, struct cause *cause);
 bool dl_has_expanded(struct work *work, const struct subject *subject, const struct dl *dl);
-void dl_expand(struct work *work, struct batch *batch, size_t position, const struct dl *dl);
+bool dl_expand(struct work *work, struct batch *batch, size_t position, const struct dl *dl,
+               struct cause *cause);
 
 /* bounds.c: upper bounds in the values of extensions and extension attributes, which the envelope's decoder
  * leaves open; in what concerns all recipients. */
@@ -277,7 +299,7 @@ bool downgrade_report_possible(struct work *work, const struct hop *hop, const s
 void upgrade_subject(struct work *work, int peer, struct subject *subject);
 void upgrade_report(struct work *work, int peer, struct x411_Report *report);
 
-/* conversion_p2.c */
+/* conversion_p2.c: whether P22 becomes P2 on the way to the hop; converted.c does it */
 bool conversion_to_p2(const struct hop *hop, const struct subject *subject);
 /* True when the content is not the one that the originator sent. */
 bool conversion_done(const struct x411_TraceInformation *trace);
@@ -299,7 +321,6 @@ void batch_resolve(struct work *work, struct batch *batch);
 /* plan.c */
 struct plan {
     unsigned flags;
-    int hop;
     uint32_t *positions;
     size_t count;
     struct span bilateral;
@@ -319,15 +340,21 @@ enum {
 };
 bool plan_write(struct arena *arena, const struct plan *plan, struct span *octets);
 bool plan_read(struct arena *arena, struct span octets, struct plan *plan);
-/* failure.c: the positions of a copy's recipients, one a call */
+/* The positions of the copy's recipients, one a call: those that the plan names, or all with the flag. False:
+ * there is no more. */
 bool plan_next(const struct plan *plan, const struct subject *subject, size_t *cursor, size_t *position);
-void work_fail(struct work *work, const struct mts_stored *stored, struct cause cause, bool final);
 unsigned plan_flags_of_hop(const struct mts_tables *tables, int hop);
 
 /* A message's priority as the wire has it: one that X.411 does not know is normal. */
 static inline enum mts_priority priority_lane(int64_t priority) {
     return priority == MTS_NON_URGENT || priority == MTS_URGENT ? (enum mts_priority)priority : MTS_NORMAL;
 }
+
+/* report_request.c: who asked for a report */
+bool report_wanted(const struct ber_bits *indicators, bool delivered);
+bool report_wanted_by_originator(const struct ber_bits *indicators, bool delivered);
+/* True when all recipients, of whom the subject's envelope may have some alone, asked for audited-report. */
+bool report_audited_for_all(const struct subject *subject);
 
 /* report.c and report_route.c */
 struct outcome {
@@ -345,7 +372,5 @@ void report_send_by(struct work *work, struct x411_Report *report, bool has_cont
                     int hop);
 /* False when the hop is of 1984 and the report can't be downgraded. */
 bool report_fits(struct work *work, const struct x411_Report *report, int hop);
-bool report_wanted(const struct ber_bits *indicators, bool delivered);
-bool report_wanted_by_originator(const struct ber_bits *indicators, bool delivered);
 
 #endif

@@ -3,16 +3,16 @@
  * held envelope. Everything that the outbound octets depend on is in it, so
  * that a reload of the configuration does not change a copy that is in doubt.
  *
- * Form: octet 3 (version), u16 flags, u32 hop + 1, u32 length of the
- * bilateral element and the element (a whole PerDomainBilateralInformation),
- * with PLAN_RFC1328 u32 length and text of our address for RFC 1328, then u32
- * count of positions and the positions as u32 each. Version 2 had an octet for the flags, version 1 no
- * address either.
+ * Form: octet 4 (version), u16 flags, u32 length of the bilateral element and
+ * the element (a whole PerDomainBilateralInformation), with PLAN_RFC1328 u32
+ * length and text of our address for RFC 1328, then u32 count of positions and
+ * the positions as u32 each. Version 3 had the next hop's number as u32 behind
+ * the flags, version 2 an octet for the flags, version 1 no address either.
  */
 #include "base/reader.h"
 #include "mts/mts_private.h"
 
-enum { PLAN_VERSION = 3, PLAN_HEAD = 15 };
+enum { PLAN_VERSION = 4, PLAN_HEAD = 11 };
 
 static uint8_t *put_u32(uint8_t *at, uint64_t value) {
     for (int shift = 24; shift >= 0; shift -= 8)
@@ -31,7 +31,6 @@ bool plan_write(struct arena *arena, const struct plan *plan, struct span *octet
     *at++ = PLAN_VERSION;
     *at++ = (uint8_t)(plan->flags >> 8);
     *at++ = (uint8_t)plan->flags;
-    at = put_u32(at, (uint64_t)(plan->hop + 1));
     at = put_u32(at, plan->bilateral.len);
     if (plan->bilateral.len)
         memcpy(at, plan->bilateral.data, plan->bilateral.len);
@@ -56,7 +55,8 @@ bool plan_read(struct arena *arena, struct span octets, struct plan *plan) {
     if (version < 1 || version > PLAN_VERSION)
         return false;
     plan->flags = version > 2 ? reader_u16(&r) : reader_u8(&r);
-    plan->hop = (int)(reader_u32(&r) - 1);
+    if (version < 4)
+        reader_u32(&r);
     plan->bilateral = reader_take(&r, reader_u32(&r));
     if (version > 1 && plan->flags & PLAN_RFC1328)
         plan->rfc1328_address = reader_take(&r, reader_u32(&r));
@@ -69,6 +69,25 @@ bool plan_read(struct arena *arena, struct span octets, struct plan *plan) {
     for (size_t i = 0; i < plan->count; i++)
         plan->positions[i] = reader_u32(&r);
     return true;
+}
+
+bool plan_next(const struct plan *plan, const struct subject *subject, size_t *cursor, size_t *position) {
+    const struct x411_MessageTransferEnvelope *envelope = &subject->envelope;
+    size_t count = envelope->per_recipient_fields.count;
+    if (!(plan->flags & PLAN_ALL)) {
+        while (*cursor < plan->count) {
+            *position = plan->positions[(*cursor)++];
+            if (*position < count)
+                return true;
+        }
+        return false;
+    }
+    while (*cursor < count) {
+        *position = (*cursor)++;
+        if (subject_responsible(&envelope->per_recipient_fields.items[*position]))
+            return true;
+    }
+    return false;
 }
 
 /* What the hop's outbound envelopes need. */

@@ -1,4 +1,11 @@
-/* What becomes of one recipient (X.411 §14.3): user, list, alias, next hop, or failure. */
+/*
+ * What becomes of one recipient (X.411 §14.3): user, list, alias, next hop, or
+ * failure. One step decides one recipient; those who take its place, by
+ * redirection or as a list's members, are left to the work's stack of undecided
+ * ones, which decide_all() empties. It comes to an end: a redirection lengthens
+ * the history, which `redirections` bounds, and finds a list no deeper than
+ * `dl_depth`, which each batch counts.
+ */
 #include "mts/mts_private.h"
 
 static const struct cause unrecognised = {x411_NonDeliveryReasonCode_unable_to_transfer,
@@ -29,7 +36,7 @@ static const struct x411_ORName *domain_alternate(struct work *work, const struc
  * recipients-MD" (X.411 §8.2.1.1.1); the domain's is for "unknown or ambiguously addressed recipients"
  * (X.412 §8.2.4) and for users who can't be served.
  */
-void recipient_fail(struct work *work, struct batch *batch, size_t position, struct cause cause) {
+static void fail_or_redirect(struct work *work, struct batch *batch, size_t position, struct cause cause) {
     struct x411_ORName requested;
     struct address address;
     const recipient_fields *recipient = fields_of(batch, position);
@@ -64,14 +71,14 @@ static void resolve_user(struct work *work, struct batch *batch, size_t position
         if (extension_enumerated(&subject->envelope.extensions, EXT_RECIPIENT_REASSIGNMENT_PROHIBITED) == 1) {
             cause = (struct cause){x411_NonDeliveryReasonCode_unable_to_transfer,
                                    x411_NonDeliveryDiagnosticCode_recipient_reassignment_prohibited, NULL};
-            recipient_fail(work, batch, position, cause);
+            fail_or_redirect(work, batch, position, cause);
         } else
             redirect_recipient(work, batch, position, alternate,
                                x411_RedirectionReason_recipient_assigned_alternate_recipient);
         return;
     }
     if (!check_user(work, subject, fields_of(batch, position), user, &cause)) {
-        recipient_fail(work, batch, position, cause);
+        fail_or_redirect(work, batch, position, cause);
         return;
     }
     bool probe = subject->kind == MTS_PROBE;
@@ -85,11 +92,11 @@ static void resolve_user(struct work *work, struct batch *batch, size_t position
 /* A probe is told what an expansion would meet, but never expands a list (X.411 §14.3). */
 static void resolve_dl(struct work *work, struct batch *batch, size_t position, const struct dl *dl) {
     struct cause cause;
-    if (batch->subject.kind == MTS_MESSAGE)
-        dl_expand(work, batch, position, dl);
-    else if (!dl_permits(work, &batch->subject, dl, &cause))
-        recipient_fail(work, batch, position, cause);
-    else
+    bool message = batch->subject.kind == MTS_MESSAGE;
+    if (message ? !dl_expand(work, batch, position, dl, &cause)
+                : !dl_permits(work, &batch->subject, dl, &cause))
+        fail_or_redirect(work, batch, position, cause);
+    else if (!message)
         batch->targets[position] =
             (struct target){.kind = TARGET_ANSWERED, .user_type = x411_TypeOfMTSUser_dl};
 }
@@ -152,11 +159,11 @@ static void resolve_route(struct work *work, struct batch *batch, size_t positio
     }
     if (cause.diagnostic != x411_NonDeliveryDiagnosticCode_unrecognised_OR_name ||
         !look_up_instead(work, batch, position))
-        recipient_fail(work, batch, position, cause);
+        fail_or_redirect(work, batch, position, cause);
 }
 
 /* A recipient by directory name only: its address must be found first. */
-bool recipient_has_address(struct work *work, struct batch *batch, size_t position) {
+static bool has_address(struct work *work, struct batch *batch, size_t position) {
     recipient_fields *recipient = fields_of(batch, position);
     struct x411_ORName found;
     struct cause cause = unrecognised;
@@ -167,7 +174,7 @@ bool recipient_has_address(struct work *work, struct batch *batch, size_t positi
             ? directory_look_up(work, recipient->recipient_name.directory_name, &found, &cause)
             : LOOKUP_NONE;
     if (lookup == LOOKUP_NONE)
-        recipient_fail(work, batch, position, cause);
+        fail_or_redirect(work, batch, position, cause);
     if (lookup != LOOKUP_FOUND)
         return false;
     recipient->recipient_name = found;
@@ -175,18 +182,16 @@ bool recipient_has_address(struct work *work, struct batch *batch, size_t positi
     return true;
 }
 
-void recipient_resolve(struct work *work, struct batch *batch, size_t position) {
+static void decide(struct work *work, struct batch *batch, size_t position) {
     const recipient_fields *recipient = fields_of(batch, position);
     struct address address;
-    if (work->no_memory)
-        return;
     if (criticality_unknown(&recipient->extensions, CRITICAL_FOR_TRANSFER)) {
         fail(batch, position,
              (struct cause){x411_NonDeliveryReasonCode_unable_to_transfer,
                             x411_NonDeliveryDiagnosticCode_unsupported_critical_function, NULL});
         return;
     }
-    if (!recipient_has_address(work, batch, position))
+    if (!has_address(work, batch, position))
         return;
     if (!address_of(&work->scratch, &recipient->recipient_name, &address)) {
         work->no_memory = true;
@@ -201,4 +206,35 @@ void recipient_resolve(struct work *work, struct batch *batch, size_t position) 
         resolve_dl(work, batch, position, entry->dl);
     else
         redirect_recipient(work, batch, position, entry->alias, x411_RedirectionReason_alias);
+}
+
+static void decide_all(struct work *work) {
+    struct batch *batch;
+    size_t position;
+    while (work_next_undecided(work, &batch, &position)) {
+        decide(work, batch, position);
+        arena_reset(&work->scratch);
+    }
+}
+
+void recipient_resolve(struct work *work, struct batch *batch, size_t position) {
+    work_undecided(work, batch, position, 1);
+    decide_all(work);
+}
+
+void recipient_fail(struct work *work, struct batch *batch, size_t position, struct cause cause) {
+    fail_or_redirect(work, batch, position, cause);
+    decide_all(work);
+}
+
+void recipient_redirect(struct work *work, struct batch *batch, size_t position, const struct x411_ORName *to,
+                        int reason) {
+    redirect_recipient(work, batch, position, to, reason);
+    decide_all(work);
+}
+
+bool recipient_has_address(struct work *work, struct batch *batch, size_t position) {
+    bool known = has_address(work, batch, position);
+    decide_all(work);
+    return known;
 }

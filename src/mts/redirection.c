@@ -162,7 +162,7 @@ static void record(struct work *work, const struct batch *batch, const recipient
     event->reason = reason;
 }
 
-bool redirect_recipient(struct work *work, struct batch *batch, size_t position, const struct x411_ORName *to,
+void redirect_recipient(struct work *work, struct batch *batch, size_t position, const struct x411_ORName *to,
                         int reason) {
     struct x411_RedirectionHistory history = {0};
     const recipient_fields *from = &batch->subject.envelope.per_recipient_fields.items[position];
@@ -174,21 +174,20 @@ bool redirect_recipient(struct work *work, struct batch *batch, size_t position,
             (struct target){.kind = TARGET_FAILED,
                             .cause = {x411_NonDeliveryReasonCode_unable_to_transfer,
                                       x411_NonDeliveryDiagnosticCode_redirection_loop_detected, NULL}};
-        return false;
+        return;
     }
     struct batch *next = batch_for_redirected(work, batch);
     if (!next)
-        return false;
+        return;
     recipient_fields *recipient = &next->subject.envelope.per_recipient_fields.items[position];
     *recipient = *from;
     batch->targets[position].kind = TARGET_NONE;
     if (!change_recipient(work, recipient, &history, to, reason)) {
         work->no_memory = true;
-        return false;
+        return;
     }
     record(work, next, recipient, reason);
-    recipient_resolve(work, next, position);
-    return true;
+    work_undecided(work, next, position, 1);
 }
 
 bool redirect_report(struct work *work, struct x411_Report *report, const struct x411_ORName *to) {

@@ -21,7 +21,7 @@ static void discard(struct work *work, const struct report_work *r, const char *
 static void hold(struct work *work, const struct report_work *r, enum mts_copy_kind kind, int hop,
                  const char *mailbox) {
     struct x411_Report *report = r->report;
-    struct plan plan = {.flags = PLAN_ALL, .hop = hop};
+    struct plan plan = {.flags = PLAN_ALL};
     struct mts_copy *copy = arena_alloc(work->arena, sizeof *copy);
     struct span octets, absent = {NULL, 0};
     if (kind == MTS_COPY_TRANSFER) {

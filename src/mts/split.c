@@ -53,11 +53,11 @@ static struct mts_copy *copy_for(struct work *work, struct grouping *grouping, c
     struct mts_copy *copy = &copies[grouping->count];
     const struct hop *hop = NULL;
     *copy = (struct mts_copy){.kind = MTS_COPY_DELIVER, .hop = -1, .mailbox = target->mailbox};
-    plans[grouping->count] = (struct plan){.hop = -1};
+    plans[grouping->count] = (struct plan){0};
     if (target->kind == TARGET_HOP) {
         hop = &work->tables->hops[target->hop];
         copy->kind = MTS_COPY_TRANSFER;
-        copy->hop = plans[grouping->count].hop = target->hop;
+        copy->hop = target->hop;
         copy->mailbox = NULL;
         plans[grouping->count].flags = plan_flags_of_hop(work->tables, target->hop);
         plans[grouping->count].bilateral = hop->bilateral;

@@ -74,6 +74,26 @@ void work_need(struct work *work, struct span directory_name) {
     needs[out->need_count++].directory_name = directory_name;
 }
 
+void work_undecided(struct work *work, struct batch *batch, size_t position, size_t count) {
+    struct undecided *top = count ? arena_alloc(work->arena, sizeof *top) : NULL;
+    if (top) {
+        *top = (struct undecided){batch, position, position + count, work->undecided};
+        work->undecided = top;
+    } else if (count)
+        work->no_memory = true;
+}
+
+bool work_next_undecided(struct work *work, struct batch **batch, size_t *position) {
+    struct undecided *top = work->undecided;
+    if (!top || work->no_memory)
+        return false;
+    *batch = top->batch;
+    *position = top->next++;
+    if (top->next == top->end)
+        work->undecided = top->below;
+    return true;
+}
+
 /* A new MTS-identifier: `PREFIX.NUMBER` in base 36. Nine digits last for 3,000 years at 1,000 a second. */
 struct span work_identifier(struct work *work, struct x411_MTSIdentifier *identifier) {
     char digits[16];

@@ -3,24 +3,6 @@
 #include "names/oraddress_private.h"
 #include "names/paddress.h"
 
-bool is_digits(struct span s) {
-    for (size_t i = 0; i < s.len; i++) {
-        if (s.data[i] < '0' || s.data[i] > '9')
-            return false;
-    }
-    return s.len > 0;
-}
-
-bool is_printable_string(struct span s) {
-    for (size_t i = 0; i < s.len; i++) {
-        uint8_t c = s.data[i];
-        bool letter = (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9');
-        if (!letter && (c == 0 || !strchr(" '()+,-./:=?", c)))
-            return false;
-    }
-    return true;
-}
-
 /* Blocks of letters whose capitals have even (`to` = 1) or odd (`to` = 0) code points, each before its small
  * letter. */
 static const struct {

@@ -83,7 +83,9 @@ bool oraddress_build_unknown(const struct oraddress_attribute *item, struct aren
 /* The alpha-2 code (two small letters) of an X.121 data country code of three digits, or NULL. */
 const char *country_of_dcc(struct span dcc);
 
-/* True if every octet is in PrintableString's repertoire (X.680 §41.4); in NumericString's. */
+/* repertoire.c: true if every octet is in PrintableString's repertoire (X.680 §41.4); if it is one digit or
+ * more.
+ */
 bool is_printable_string(struct span s);
 bool is_digits(struct span s);
 

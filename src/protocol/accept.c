@@ -7,10 +7,13 @@
 #include "base/clock.h"
 #include "base/host.h"
 #include "base/log.h"
-#include "protocol/net_private.h"
+#include "protocol/connection.h"
 
-static unsigned all_contexts(void) {
-    return OSI_MTS_TRANSFER | OSI_MTS_TRANSFER_PROTOCOL | OSI_MTS_TRANSFER_PROTOCOL_1984;
+static unsigned all_contexts(const struct net *net) {
+    unsigned contexts = 0;
+    for (const struct service *const *at = net->services; *at; at++)
+        contexts |= (*at)->contexts;
+    return contexts;
 }
 
 static size_t listener_index(const struct net *net, int fd) {
@@ -24,7 +27,7 @@ static bool start(struct connection *c, const struct protocol_listener *listener
     const struct protocol_config *config = c->net->config;
     struct osi_parameters parameters = {
         .role = OSI_RESPONDER,
-        .contexts = all_contexts(),
+        .contexts = all_contexts(c->net),
         .called = listener->selectors,
         .other_selectors = listener->other_selectors,
         .other_selector_count = listener->other_selector_count,
@@ -56,7 +59,7 @@ static void no_descriptor(struct net *net, int cause) {
         log_error("new connections wait: %s; raise LimitNOFILE of the service, or lower 'connections'",
                   strerror(cause));
     linger_end_oldest(net);
-    net_listen_later(net);
+    listeners_rest(net);
 }
 
 void accept_ready(evutil_socket_t listener, short what, void *arg) {
@@ -72,7 +75,7 @@ void accept_ready(evutil_socket_t listener, short what, void *arg) {
     char host[HOST_TEXT_SIZE];
     host_text(&address, host);
     make_room(net);
-    struct connection *c = net->stopping ? NULL : connection_new(net, true);
+    struct connection *c = net->stopping ? NULL : connection_new(net, CONNECTION_INBOUND);
     if (!c) {
         strangers_warn(&net->strangers, host,
                        net->stopping ? "connection refused: stopping"

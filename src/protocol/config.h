@@ -63,4 +63,7 @@ struct protocol_config {
     int64_t release_us;       /* how long the answer to a release may take */
 };
 
+/* The peer of this name, or NULL. */
+const struct protocol_peer *protocol_peer_named(const struct protocol_config *config, struct span name);
+
 #endif

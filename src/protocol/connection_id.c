@@ -7,7 +7,7 @@
 #include <stdio.h>
 
 #include "base/clock.h"
-#include "protocol/net_private.h"
+#include "protocol/p1_private.h"
 
 bool connection_id_write(const struct osi_connection_id *id, struct buf *out) {
     return payload_put_octets(out, id->calling) && payload_put_octets(out, id->common) &&

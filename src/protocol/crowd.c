@@ -7,7 +7,7 @@
 
 #include "base/alloc.h"
 #include "base/host.h"
-#include "protocol/net_private.h"
+#include "protocol/connection.h"
 
 void crowd_place(struct connection *c) {
     host_network(c->address, 48, c->site);

@@ -8,7 +8,7 @@
 #include <sys/socket.h>
 
 #include "base/log.h"
-#include "protocol/net_private.h"
+#include "protocol/connection.h"
 
 #define LINGER_OCTETS ((size_t)1024 * 1024)
 

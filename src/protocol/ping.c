@@ -3,7 +3,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
-#include "protocol/net_private.h"
+#include "protocol/p1_private.h"
 
 /* JSON text of a C string: what a peer sent is in `log_text` form already, so quotes and backslashes are all
  * there is. */
@@ -28,49 +28,49 @@ static const char *layer_name(enum ipc_layer layer) {
     return names[layer];
 }
 
-static void succeeded(struct connection *c) {
-    const struct osi_open *open = osi_association_open(c->association);
+static void succeeded(struct p1 *p1) {
+    const struct osi_open *open = osi_association_open(p1->connection->association);
     struct buf json;
     buf_init(&json, 0);
     buf_printf(&json, "{\"ok\": true, ");
-    put_member(&json, "peer", connection_peer(c));
+    put_member(&json, "peer", connection_peer(p1->connection));
     buf_printf(&json, ", ");
-    put_member(&json, "address", c->address);
+    put_member(&json, "address", p1->connection->address);
     buf_printf(&json, ", ");
-    put_member(&json, "application-context", connect_context_name(c->context));
+    put_member(&json, "application-context", p1_context_name(p1->context));
     buf_printf(&json, ", \"session-version\": %u, \"checkpoint-size\": %u, \"window-size\": %u}",
                open->session_version, open->checkpoint_size, open->window_size);
-    net_tell(c->net, IPC_PING_RESULT, c->ping, &json);
+    net_tell(p1->connection->net, IPC_PING_RESULT, p1->call.ping, &json);
 }
 
-void ping_failed(struct connection *c) {
+void ping_failed(struct p1 *p1) {
     struct buf json;
     buf_init(&json, 0);
     buf_printf(&json, "{\"ok\": false, ");
-    put_member(&json, "peer", connection_peer(c));
+    put_member(&json, "peer", connection_peer(p1->connection));
     buf_printf(&json, ", ");
-    put_member(&json, "address", c->address);
+    put_member(&json, "address", p1->connection->address);
     buf_printf(&json, ", ");
-    put_member(&json, "layer", layer_name(c->failure_layer));
+    put_member(&json, "layer", layer_name(p1->call.failure_layer));
     buf_printf(&json, ", ");
-    if (c->failure_parameter[0]) {
-        put_member(&json, "parameter", c->failure_parameter);
+    if (p1->call.failure_parameter[0]) {
+        put_member(&json, "parameter", p1->call.failure_parameter);
         buf_printf(&json, ", ");
     }
-    put_member(&json, "cause", c->failure);
+    put_member(&json, "cause", p1->call.failure);
     buf_append_byte(&json, '}');
-    net_tell(c->net, IPC_PING_RESULT, c->ping, &json);
+    net_tell(p1->connection->net, IPC_PING_RESULT, p1->call.ping, &json);
 }
 
-void ping_ended(struct connection *c, bool released, enum ipc_layer layer, const char *parameter,
+void ping_ended(struct p1 *p1, bool released, enum ipc_layer layer, const char *parameter,
                 const char *cause) {
     if (released) {
-        succeeded(c);
+        succeeded(p1);
     } else {
-        c->failure_layer = layer;
-        snprintf(c->failure_parameter, sizeof c->failure_parameter, "%s", parameter);
-        snprintf(c->failure, sizeof c->failure, "%s", cause);
-        ping_failed(c);
+        p1->call.failure_layer = layer;
+        snprintf(p1->call.failure_parameter, sizeof p1->call.failure_parameter, "%s", parameter);
+        snprintf(p1->call.failure, sizeof p1->call.failure, "%s", cause);
+        ping_failed(p1);
     }
-    c->ping = 0;
+    p1->call.ping = 0;
 }

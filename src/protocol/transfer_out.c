@@ -7,7 +7,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
-#include "protocol/net_private.h"
+#include "protocol/p1_private.h"
 
 void transfer_out_free(struct transfer_out *out) {
     buf_free(&out->prefix);
@@ -16,8 +16,8 @@ void transfer_out_free(struct transfer_out *out) {
     *out = (struct transfer_out){0};
 }
 
-static void ask(struct connection *c) {
-    struct transfer_out *out = &c->out;
+static void ask(struct p1 *p1) {
+    struct transfer_out *out = &p1->out;
     uint64_t left = out->content_length - out->asked;
     uint32_t length = left < IPC_CHUNK ? (uint32_t)left : IPC_CHUNK;
     struct buf payload;
@@ -25,15 +25,15 @@ static void ask(struct connection *c) {
     buf_append_u64(&payload, out->asked);
     buf_append_u32(&payload, length);
     out->asked += length;
-    net_tell(c->net, IPC_SEND_READ, c->ref, &payload);
+    net_tell(p1->connection->net, IPC_SEND_READ, p1->connection->ref, &payload);
 }
 
 /* Keeps one piece at hand and one on its way. */
-static void read_ahead(struct connection *c) {
-    struct transfer_out *out = &c->out;
+static void read_ahead(struct p1 *p1) {
+    struct transfer_out *out = &p1->out;
     if (out->asked < out->content_length && out->next.len == 0 &&
         out->asked <= out->content_at + out->content.len)
-        ask(c);
+        ask(p1);
 }
 
 /* The octets of the APDU from `offset` on that are at hand. */
@@ -53,9 +53,9 @@ static struct span at_hand(struct transfer_out *out) {
     return span_sub(buf_span(&out->content), content_offset - out->content_at, SIZE_MAX);
 }
 
-void transfer_out_push(struct connection *c) {
-    struct transfer_out *out = &c->out;
-    if (!out->active || out->last_taken || !c->association)
+void transfer_out_push(struct p1 *p1) {
+    struct transfer_out *out = &p1->out;
+    if (!out->active || out->last_taken || !p1->connection->association)
         return;
     uint64_t total = out->prefix.len + out->content_length;
     for (;;) {
@@ -63,7 +63,7 @@ void transfer_out_push(struct connection *c) {
         bool last = out->offset + piece.len == total;
         if (piece.len == 0 && !last)
             break;
-        size_t taken = osi_rt_transfer_data(c->association, piece, last, clock_monotonic_us());
+        size_t taken = osi_rt_transfer_data(p1->connection->association, piece, last, clock_monotonic_us());
         out->offset += taken;
         if (taken < piece.len)
             break;
@@ -73,38 +73,38 @@ void transfer_out_push(struct connection *c) {
         }
     }
     if (!out->last_taken)
-        read_ahead(c);
+        read_ahead(p1);
 }
 
-void transfer_out_ended(struct connection *c, enum ipc_sent result, const char *cause, unsigned flags) {
+void transfer_out_ended(struct p1 *p1, enum ipc_sent result, const char *cause, unsigned flags) {
     struct buf payload;
-    if (!c->out.active)
+    if (!p1->out.active)
         return;
-    if (flags & (IPC_SENT_FOR_NOW | IPC_SENT_ABORTED | IPC_SENT_GIVEN_UP) && c->out.resume_unproven)
+    if (flags & (IPC_SENT_FOR_NOW | IPC_SENT_ABORTED | IPC_SENT_GIVEN_UP) && p1->out.resume_unproven)
         flags |= IPC_SENT_RESUME_FAILED;
-    transfer_out_free(&c->out);
+    transfer_out_free(&p1->out);
     buf_init(&payload, 0);
     buf_append_byte(&payload, (uint8_t)result);
     payload_put_octets(&payload, span_str(cause));
     buf_append_byte(&payload, (uint8_t)flags);
-    net_tell(c->net, IPC_SEND_RESULT, c->ref, &payload);
+    net_tell(p1->connection->net, IPC_SEND_RESULT, p1->connection->ref, &payload);
 }
 
 /* A refused transfer is tried again in both cases: the receiver has not taken responsibility (X.228 §7.7). */
-void transfer_out_refused(struct connection *c, enum osi_refusal what, int reason) {
+void transfer_out_refused(struct p1 *p1, enum osi_refusal what, int reason) {
     char cause[96];
     snprintf(cause, sizeof cause, "the peer refused the transfer: activity %s, exception reason %d",
              what == OSI_REFUSAL_INTERRUPTED ? "interrupted" : "discarded", reason);
-    transfer_out_ended(c, IPC_SENT_DEFERRED, cause, IPC_SENT_FOR_NOW);
+    transfer_out_ended(p1, IPC_SENT_DEFERRED, cause, IPC_SENT_FOR_NOW);
 }
 
-void transfer_out_checkpoint(struct connection *c, const struct osi_checkpoint *checkpoint) {
+void transfer_out_checkpoint(struct p1 *p1, const struct osi_checkpoint *checkpoint) {
     struct buf payload;
-    c->out.resume_unproven = false;
+    p1->out.resume_unproven = false;
     buf_init(&payload, 0);
     buf_append_u32(&payload, checkpoint->serial);
     buf_append_u64(&payload, checkpoint->offset);
-    net_tell(c->net, IPC_SEND_CHECKPOINT, c->ref, &payload);
+    net_tell(p1->connection->net, IPC_SEND_CHECKPOINT, p1->connection->ref, &payload);
 }
 
 /* ---- frames of the store process ---- */
@@ -132,11 +132,12 @@ static bool read_begin(struct transfer_out *out, struct reader *r, struct osi_be
     return buf_append_span(&out->prefix, prefix) && buf_append_span(&out->content, content);
 }
 
-static bool begin(struct connection *c, struct reader *r) {
-    struct transfer_out *out = &c->out;
+bool transfer_out_send_begin(struct p1 *p1, struct span payload) {
+    struct reader r = reader_of(payload);
+    struct transfer_out *out = &p1->out;
     struct osi_begin resume = {0};
     struct span old_id;
-    if (out->active || !read_begin(out, r, &resume, &old_id))
+    if (out->active || !read_begin(out, &r, &resume, &old_id))
         return false;
     out->active = true;
     out->resume_unproven = resume.resumed;
@@ -149,27 +150,28 @@ static bool begin(struct connection *c, struct reader *r) {
     struct osi_connection_id old;
     if (resume.resumed)
         ok = connection_id_read(old_id, &old) &&
-             osi_rt_transfer_resume(c->association, &old, &resume.old_activity, resume.serial, out->offset,
-                                    &out->activity, clock_monotonic_us());
+             osi_rt_transfer_resume(p1->connection->association, &old, &resume.old_activity, resume.serial,
+                                    out->offset, &out->activity, clock_monotonic_us());
     else
-        ok = osi_rt_transfer_begin(c->association, &out->activity, clock_monotonic_us());
+        ok = osi_rt_transfer_begin(p1->connection->association, &out->activity, clock_monotonic_us());
     if (!ok) {
-        transfer_out_ended(c, IPC_SENT_BROKEN, "the association can't begin a transfer now", 0);
+        transfer_out_ended(p1, IPC_SENT_BROKEN, "the association can't begin a transfer now", 0);
         return true;
     }
-    struct buf payload;
-    buf_init(&payload, 0);
-    payload_put_octets(&payload, span_of(out->activity.id, out->activity.id_len));
-    net_tell(c->net, IPC_SEND_ACTIVITY, c->ref, &payload);
-    transfer_out_push(c);
+    struct buf named;
+    buf_init(&named, 0);
+    payload_put_octets(&named, span_of(out->activity.id, out->activity.id_len));
+    net_tell(p1->connection->net, IPC_SEND_ACTIVITY, p1->connection->ref, &named);
+    transfer_out_push(p1);
     return true;
 }
 
-static bool data(struct connection *c, struct reader *r) {
-    struct transfer_out *out = &c->out;
-    uint64_t offset = reader_u64(r);
-    struct span content = payload_rest(r);
-    if (!payload_done(r))
+bool transfer_out_send_data(struct p1 *p1, struct span payload) {
+    struct reader r = reader_of(payload);
+    struct transfer_out *out = &p1->out;
+    uint64_t offset = reader_u64(&r);
+    struct span content = payload_rest(&r);
+    if (!payload_done(&r))
         return false;
     if (!out->active || offset + content.len != out->asked)
         return true; /* of a transfer that has ended meanwhile */
@@ -182,16 +184,9 @@ static bool data(struct connection *c, struct reader *r) {
         buf_clear(piece);
     }
     if (!buf_append_span(piece, content)) {
-        osi_rt_provider_abort(c->association, OSI_ABORT_LOCAL_SYSTEM_PROBLEM, "no memory");
+        osi_rt_provider_abort(p1->connection->association, OSI_ABORT_LOCAL_SYSTEM_PROBLEM, "no memory");
         return true;
     }
-    transfer_out_push(c);
+    transfer_out_push(p1);
     return true;
-}
-
-bool transfer_out_frame(struct connection *c, enum ipc_type type, struct reader *r) {
-    bool ok = type == IPC_SEND_BEGIN ? begin(c, r) : data(c, r);
-    if (ok)
-        connection_kick(c);
-    return ok;
 }

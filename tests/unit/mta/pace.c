@@ -10,6 +10,7 @@
 
 #include "base/clock.h"
 #include "mta/mta_private.h"
+#include "mta/pace.h"
 
 enum { QUEUE = 40, BRISK = 100, ASSOCIATIONS = 3 };
 

@@ -286,6 +286,43 @@ static void bilateral_information_is_added(void **state) {
                         SPAN_LIT("\x0c\x02hi")));
 }
 
+/* As a former version wrote it: with the next hop's number, and the flags in one octet or two. */
+static struct span former_plan(struct play *play, struct span plan, uint8_t version) {
+    size_t flags = version < 3 ? 1 : 2;
+    uint8_t *octets = arena_alloc(&play->arena, plan.len + 4);
+    assert_non_null(octets);
+    octets[0] = version;
+    memcpy(octets + 1, plan.data + 3 - flags, flags);
+    memcpy(octets + 1 + flags, "\0\0\0\5", 4);
+    memcpy(octets + 5 + flags, plan.data + 3, plan.len - 3);
+    return span_of(octets, plan.len + 2 + flags);
+}
+
+/* A store that an earlier version filled has them, also of copies in doubt: the same octets must leave. */
+static void plans_of_former_versions_read(void **state) {
+    struct play *play = *state;
+    struct buf now, then;
+    add_hop(play, (struct mts_hop){.name = "friend", .domain = "/C=IT/A=MASTER400", .bilateral = "0c026869"});
+    add_route(play, "/C=IT/A=MASTER400", "friend");
+    struct x411_MessageTransferEnvelope *envelope = message(play, DIETER, BETA);
+    to(play, envelope, "/C=IT/A=MASTER400/S=gino", WANTS_NDN);
+    to(play, envelope, BOB, WANTS_NDN);
+    arrives(play, "beta", envelope);
+    struct mts_stored stored = stored_copy(play, "friend", NULL), former = stored;
+    buf_init(&now, 0);
+    assert_true(mts_outbound(&stored, &play->arena, &now));
+    for (uint8_t version = 1; version <= 3; version++) {
+        buf_init(&then, 0);
+        former.plan = former_plan(play, stored.plan, version);
+        assert_true(mts_outbound(&former, &play->arena, &then));
+        assert_true(span_eq(buf_span(&now), buf_span(&then)));
+        buf_free(&then);
+    }
+    former.plan = former_plan(play, stored.plan, 5);
+    assert_false(mts_outbound(&former, &play->arena, &now));
+    buf_free(&now);
+}
+
 static struct x411_ProbeTransferEnvelope *probe(struct play *play,
                                                 const struct x411_MessageTransferEnvelope *from) {
     struct mts_decisions out = {0};
@@ -385,6 +422,7 @@ int main(void) {
         SCENE(internal_trace_stays_in_the_domain),
         SCENE(within_the_domain_no_second_element),
         SCENE(bilateral_information_is_added),
+        SCENE(plans_of_former_versions_read),
         SCENE(probe_is_answered_and_passed_on),
         SCENE(too_many_recipients),
         SCENE(unknown_peer_is_refused),

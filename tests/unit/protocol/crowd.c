@@ -7,7 +7,7 @@
 #include <cmocka.h>
 #include <stdio.h>
 
-#include "protocol/net_private.h"
+#include "protocol/connection.h"
 
 #define MOST 400
 

@@ -21,7 +21,7 @@
 
 #include "base/alloc.h"
 #include "base/clock.h"
-#include "protocol/net_private.h"
+#include "protocol/p1_private.h"
 
 #include "../numbers.h"
 
@@ -764,7 +764,7 @@ static void each_address_of_a_name_is_tried(void **state) {
     uint64_t a, b;
     stage->a.endpoint = named(stage, "two.test"); /* nobody listens at the first address */
     open_association(stage, &a, &b);
-    assert_string_equal(net_connection(stage->a.net, a)->address, "127.0.0.1");
+    assert_string_equal(slots_find(stage->a.net, a)->address, "127.0.0.1");
     end_stage(stage);
 }
 
@@ -853,14 +853,14 @@ static void a_caller_may_go_while_its_address_is_asked_for(void **state) {
     struct stage *stage = new_stage(OSI_MTS_TRANSFER);
     ask_connect(stage);
     uint64_t b = bind_in(stage);
-    const struct connection *c = net_connection(stage->b.net, b);
+    const struct p1 *p1 = p1_of(slots_find(stage->b.net, b));
     for (int again = 0; again < 2; again++) {
         resolve(stage, b, hosts);
-        while (!c->question)
+        while (!p1->question)
             turn(stage);
         if (again == 0) {
-            admission_ask_again(net_connection(stage->b.net, b)); /* as a reload does */
-            assert_null(c->question);
+            admission_ask_again(p1_of(slots_find(stage->b.net, b))); /* as a reload does */
+            assert_null(p1->question);
             assert_int_equal(bind_in(stage), b);
         }
     }
@@ -907,7 +907,7 @@ static void dead_hosts_are_found_out(void **state) {
     struct stage *stage = new_stage(OSI_MTS_TRANSFER);
     uint64_t refs[2];
     open_association(stage, &refs[0], &refs[1]);
-    int fds[2] = {net_connection(stage->a.net, refs[0])->fd, net_connection(stage->b.net, refs[1])->fd};
+    int fds[2] = {slots_find(stage->a.net, refs[0])->fd, slots_find(stage->b.net, refs[1])->fd};
     for (int i = 0; i < 2; i++) {
         int on = 0, idle = 0, interval = 0, count = 0;
         socklen_t length = sizeof on;

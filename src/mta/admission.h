@@ -1,0 +1,16 @@
+/* Frames of net processes that begin associations and end them. False: against the rules. */
+#ifndef MTA_ADMISSION_H
+#define MTA_ADMISSION_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/span.h"
+
+struct net;
+
+bool admission_bind(struct net *net, uint64_t ref, struct span payload);
+bool admission_close(struct net *net, uint64_t ref, struct span payload);
+bool admission_connect_failed(struct net *net, struct span payload);
+
+#endif

@@ -1,0 +1,50 @@
+/* A copy as the store has it, for what must be decided on it anew; and the ways in which copies end. */
+#ifndef MTA_COPY_H
+#define MTA_COPY_H
+
+#include "mta/row.h"
+#include "mts/process.h"
+#include "store/store.h"
+
+struct mta;
+struct peer;
+struct work;
+
+struct copy {
+    struct store_work work;
+    struct row row;
+    struct store_message message;
+    struct mts_stored stored;
+    struct store_content *content; /* opened when there is one; copy_release gives it back */
+    struct span memory;            /* its octets when it is short */
+};
+/* Reads it into mta->arena (which is reset). */
+bool copy_load(struct mta *mta, const struct work *work, struct copy *copy, struct error *err);
+void copy_release(struct copy *copy);
+/* The same without the content: for lists. There is nothing to release. */
+bool copy_load_rows(struct mta *mta, const struct work *work, struct copy *copy, struct error *err);
+/* Ends the copy by what was decided instead of it. */
+bool copy_replace(struct mta *mta, struct work *work, struct copy *copy, struct mts_run *run,
+                  const struct mts_decisions *decisions);
+/* The copy is done: the row goes with the batch, the unit when it is on disk. */
+bool copy_finish(struct mta *mta, struct work *work);
+/* Delivers a copy to its mailbox. */
+bool copy_deliver(struct mta *mta, struct work *work);
+bool copy_fail(struct mta *mta, struct work *work, const struct mts_failure *failure);
+/* The copy expires, also while its content can't be read: the report then returns none. */
+bool copy_expire(struct mta *mta, struct work *work);
+/* `mhs store repair` took the copy's content: it is non-delivered; a report goes on without what it returned.
+ */
+bool copy_lost(struct mta *mta, struct work *work);
+/* Another next hop: `wanted`, or (NULL) the one that the rules know to be better; of a peer that left the
+ * configuration, what the rules say of each recipient now. Of a copy in doubt only an operator may ask it
+ * (I4). False: it stays. */
+bool copy_reroute(struct mta *mta, struct work *work, const struct peer *wanted);
+/* Each recipient goes where one that came now would. False: it stays, as that is where it is. */
+bool copy_route_anew(struct mta *mta, struct work *work);
+/* Writes tries, due and that it is held to the row, so that a restart goes on from there, and takes the mark
+ * of I3 off a copy that is not in doubt. False when it can't: the row then says less than is true, which
+ * harms nobody. */
+bool copy_save(struct mta *mta, struct work *work);
+
+#endif

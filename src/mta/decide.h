@@ -1,0 +1,43 @@
+/* What the rules decided becomes rows, units of the schedule and effects. */
+#ifndef MTA_DECIDE_H
+#define MTA_DECIDE_H
+
+#include "mts/process.h"
+
+struct mta;
+struct store_content;
+struct work;
+
+/* The content that goes with what was decided. */
+struct subject {
+    struct store_content *content; /* NULL: none */
+    uint64_t length;
+    struct span memory; /* the content when it is in memory, else absent */
+};
+
+/* A call's circumstances for the rules. decide_apply takes note of the identifiers that were used. */
+struct mts_run run_begin(struct mta *mta, struct arena *arena);
+
+/* Adds held objects, copies, deliveries and events to the batch. False without memory or when the store
+ * fails: the caller undoes to its mark. */
+bool decide_apply(struct mta *mta, struct mts_run *run, const struct mts_decisions *decisions,
+                  const struct subject *subject);
+
+/* The name in the store of the rules' mailbox: its address's key, however the configuration spells it; lives
+ * in mta->arena. */
+struct span mailbox_name(struct mta *mta, const char *mailbox);
+/* When the store was opened: mailboxes that an older program named by a spelling get that name. */
+bool mailboxes_rename(struct mta *mta, struct error *err);
+
+/*
+ * Delivers the copy `stored` of the message: as mts_deliver, and adds the mailbox entry to the batch. A full
+ * mailbox is a failure of the copy (a report is discarded). What follows is in `more`. False without memory,
+ * or when the store fails.
+ */
+bool decide_delivery(struct mta *mta, struct mts_run *run, const struct mts_stored *stored, uint64_t message,
+                     struct mts_decisions *more);
+
+/* The unit's octets, if they wait in memory, are read from the store when it leaves. */
+void work_forget_bytes(struct mta *mta, struct work *work);
+
+#endif

@@ -1,0 +1,74 @@
+#include "mta/link.h"
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "mta/mta_private.h"
+
+struct net *net_with_fewest(const struct mta *mta) {
+    struct net *best = NULL;
+    for (struct net *net = mta->nets; net; net = net->next)
+        if (!net->for_clients && (!best || net->out < best->out))
+            best = net;
+    return best;
+}
+
+bool net_broke_rules(const struct net *net, const char *what) {
+    log_error("process %s broke the rules: %s; its channel is closed", ipc_name(net->channel), what);
+    return false;
+}
+
+struct association *association_find(const struct net *net, uint64_t ref) {
+    return map_get(&net->associations, ref);
+}
+
+bool associations_each(const struct mta *mta, bool (*visit)(void *context, struct association *association),
+                       void *context) {
+    for (struct net *net = mta->nets; net; net = net->next)
+        for (size_t i = 0; i < net->associations.room; i++)
+            if (net->associations.slots[i].value && !visit(context, net->associations.slots[i].value))
+                return false;
+    return true;
+}
+
+void association_idle(struct association *association, bool idle) {
+    struct peer *peer = association->peer;
+    if (association->idle == idle)
+        return;
+    association->idle = idle;
+    if (!idle) {
+        *(association->prev_idle ? &association->prev_idle->next_idle : &peer->idle) = association->next_idle;
+        if (association->next_idle)
+            association->next_idle->prev_idle = association->prev_idle;
+        return;
+    }
+    association->idle_since = clock_now_us();
+    association->prev_idle = NULL;
+    association->next_idle = peer->idle;
+    if (peer->idle)
+        peer->idle->prev_idle = association;
+    peer->idle = association;
+}
+
+void association_answer(struct association *association, uint32_t transfer, enum ipc_result result,
+                        const char *cause) {
+    struct buf *head = &association->net->mta->head;
+    buf_clear(head);
+    buf_append_u32(head, transfer);
+    buf_append_byte(head, (uint8_t)result);
+    payload_put_octets(head, span_str(cause));
+    ipc_send(association->net->channel, IPC_TRANSFER_RESULT, association->ref, buf_span(head),
+             (struct span){NULL, 0});
+}
+
+void association_end(struct association *association, enum ipc_close how, const char *cause) {
+    struct buf *head = &association->net->mta->head;
+    if (association->state == ASSOCIATION_CLOSING)
+        return;
+    association->state = ASSOCIATION_CLOSING;
+    association_idle(association, false);
+    buf_clear(head);
+    buf_append_byte(head, (uint8_t)how);
+    payload_put_octets(head, span_str(cause));
+    ipc_send(association->net->channel, IPC_ASSOCIATION_CLOSE, association->ref, buf_span(head),
+             (struct span){NULL, 0});
+}

@@ -1,0 +1,87 @@
+/*
+ * The lowest floor of the switch: the processes at the other end of its channels, the associations and
+ * clients that they speak for, and how each is found, told something, and ended. It decides nothing.
+ */
+#ifndef MTA_LINK_H
+#define MTA_LINK_H
+
+#include "base/map.h"
+#include "ipc/channel.h"
+#include "mta/bytes.h"
+
+struct inbound;
+struct mta;
+struct peer;
+struct ping;
+struct store_content;
+struct work;
+
+enum association_state { ASSOCIATION_UP = 1, ASSOCIATION_CLOSING };
+
+struct association {
+    struct net *net;
+    struct peer *peer;
+    uint64_t ref;
+    struct association *next_idle, *prev_idle;
+    struct association *next_held, *prev_held; /* whose answer is held back */
+    const struct peer *held_for;               /* NULL: it is not */
+    int64_t held_until;
+    uint32_t transfer;      /* the net process's number of the last transfer in */
+    uint32_t held_transfer; /* whose answer is held back */
+    uint64_t named_in;      /* the number of the batch that last said something of its activities */
+    struct bytes
+        *recovers; /* head: the name of the association that it recovers without a bind; NULL: bound */
+    struct inbound *inbound;
+    /* The store's numbers of the transfer in that ended last, until the next begins: one that was refused for
+     * now is resumed, or its sender discards it and what is stored of it goes. */
+    uint64_t ended, ended_spool;
+    struct work *sending;
+    struct bytes *prefix;          /* of the transfer out: the APDU before its content, and a short content */
+    struct store_content *content; /* of the transfer out, when it is read in pieces */
+    struct bytes *id;              /* head: association_id; rest: address */
+    int64_t idle_since;
+    struct bytes *activity; /* head: the identifier of the activity out */
+    uint8_t state;
+    uint64_t length;            /* of the transfer out, in octets */
+    uint64_t read;              /* octets of the content out that were asked for; 0 at the beginning */
+    bool out, idle, committing; /* committing: SEND_BEGIN waits for the batch */
+    bool outcomes;              /* the store may have some under its name */
+};
+
+/* A net process, or the process of the clients. */
+struct net {
+    struct mta *mta;
+    struct net *next;
+    struct ipc_channel *channel;
+    bool for_clients; /* no associations, clients only */
+    struct map associations;
+    struct map clients;
+    struct map connecting; /* how many associations are being opened, by peer number + 1 */
+    struct ping *pings;    /* ping.c */
+    unsigned out;          /* associations opened through it, or being opened */
+};
+
+/* The net process with the fewest associations out, or NULL. */
+struct net *net_with_fewest(const struct mta *mta);
+
+/* Logs what a net process did wrong, naming it. Returns false. */
+bool net_broke_rules(const struct net *net, const char *what);
+
+struct association *association_find(const struct net *net, uint64_t ref);
+
+/* Calls for each association of all net processes until `visit` returns false, which this then returns.
+ * `visit` may end the association that it is called for, and no other. */
+bool associations_each(const struct mta *mta, bool (*visit)(void *context, struct association *association),
+                       void *context);
+
+/* It waits for a transfer out, or does so no more. */
+void association_idle(struct association *association, bool idle);
+
+/* Answers the association's transfer in of this number. */
+void association_answer(struct association *association, uint32_t transfer, enum ipc_result result,
+                        const char *cause);
+
+/* Asks the net process to end it. What is under way on it goes when that has answered (association.h). */
+void association_end(struct association *association, enum ipc_close how, const char *cause);
+
+#endif

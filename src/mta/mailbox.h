@@ -1,0 +1,23 @@
+/* Mailboxes of local users: what clients ask of them besides the requests (requests.h). */
+#ifndef MTA_MAILBOX_H
+#define MTA_MAILBOX_H
+
+#include <jansson.h>
+
+#include "base/span.h"
+
+struct client;
+struct mta;
+
+/* Marks the entry with the batch as one whose notification was sent. NULL, or the error: it was sent already.
+ * Marks that are not on disk yet are not seen: commit before. Resets mta->arena. */
+json_t *mailbox_mark_notified(struct client *client, struct span mailbox, uint64_t sequence);
+void mailbox_fetch(struct client *client, uint64_t ref, struct span payload);
+/* `entries`, `unseen` and `octets` of a mailbox (0: none is there). `entries` may be NULL. */
+json_t *mailbox_figures(struct mta *mta, uint32_t mailbox, uint64_t *entries);
+/* Removes all entries with the batch. */
+bool mailbox_discard(struct mta *mta, uint32_t mailbox);
+/* At the start, before mail is returned for them: a log line for each mailbox that is above its quota. */
+void mailboxes_tell_full(struct mta *mta);
+
+#endif

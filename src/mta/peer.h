@@ -1,0 +1,114 @@
+/*
+ * Adjacent MTAs (X.411 §12), which configuration, commands and code all call peers: which there are, and
+ * whether they may be tried now.
+ */
+#ifndef MTA_PEER_H
+#define MTA_PEER_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/error.h"
+#include "base/span.h"
+
+struct association;
+struct mta;
+struct mta_peer;
+struct work;
+
+/* A next hop by name. It lives until the end: rows and work name it by number even when it left the
+ * configuration. */
+struct peer {
+    char *name;
+    const struct mta_peer *config; /* NULL: not in the configuration (any more) */
+    uint32_t number;               /* in mta->peers and in the scheduler */
+    uint32_t key;                  /* the store's next_hop key */
+    int hop;                       /* the rules' number, -1: not in the tables */
+    unsigned in, out, connecting;  /* associations */
+    unsigned recovering;           /* of those out, that send what was unfinished only (I8) */
+    struct association *idle;      /* those we opened that wait for a transfer */
+    int64_t last_begun;            /* monotonic µs: when the last of its transfers out began */
+    int64_t last_taken;            /* monotonic µs: when it last confirmed one; 0: it has not */
+    unsigned failures;             /* to get an association, in a row */
+    int64_t next_try;              /* µs; 0: now */
+    bool plain;                    /* a recovery failed: the next association is opened without one */
+    unsigned done, done_before;    /* transfers out in this second and in the last */
+    bool marked;                   /* peer_mark */
+    bool reroute;                  /* its copies are still to be looked at for another next hop */
+    char last_error[160];
+    int64_t last_error_at;  /* µs; 0: never */
+    int64_t last_success;   /* µs: it took, gave or answered something; 0: never */
+    int64_t back_off_ended; /* monotonic µs: when it called in, or answered a ping; 0: never */
+    struct {
+        uint64_t messages, octets; /* since the start; octets of envelopes and contents */
+    } received, sent;
+    bool disabled;  /* by an operator: no association either way */
+    bool by_former; /* it bound by its former password, and by the new one not since */
+
+    /* refusal.c: what it refuses, and what is refused to it, temporarily */
+    unsigned refusals; /* copies in a row; none was taken in between */
+    uint64_t refused;  /* the work id of the last of them */
+    unsigned rests;    /* how many times it has been left alone since; 0: it is not */
+    unsigned rest_noted;
+    int64_t rest_until;         /* µs */
+    unsigned turned_away;       /* of its transfers in, since the last line about that */
+    int64_t turned_away_logged; /* monotonic µs; 0: never */
+};
+
+bool peers_configure(struct mta *mta);
+void peers_free(struct mta *mta);
+/* The peer of this name, made when it is not there (a row of a former configuration names it). NULL without
+ * memory. */
+struct peer *peer_named(struct mta *mta, struct span name);
+struct peer *peer_find(const struct mta *mta, struct span name);
+struct peer *peer_of_hop(struct mta *mta, int hop);
+/* True while the peer may be tried. */
+bool peer_is_up(const struct mta *mta, const struct peer *peer);
+/* No association came up, or one broke before anything was transferred. */
+void peer_failed(struct mta *mta, struct peer *peer, struct span cause);
+void peer_worked(struct mta *mta, struct peer *peer);
+/* Something went wrong with the peer: status shows it, and when. */
+void peer_error(struct peer *peer, struct span cause);
+/* A peer that calls in, or answers a ping, is there: its back-off ends. What calls in but can't be called
+ * ends it at most once in the peer's first retry time. */
+void peer_is_there(struct mta *mta, struct peer *peer, const char *what);
+/* Those that an operator disabled, before the start or a reload. */
+bool peers_load_disabled(struct mta *mta, struct error *err);
+/* Seconds to wait after `before` failures in a row and one more: the peer's first retry time, doubled with
+ * each, up to its longest. */
+int64_t peer_back_off(const struct peer *peer, unsigned before);
+/* Its copies wait, whatever their own state: no association comes up, it refuses what it is sent, or an
+ * operator disabled it. */
+bool peer_backs_off(const struct peer *peer);
+/* When its back-off ends, µs; 0: it has none, or nobody knows. */
+int64_t peer_next_try(const struct peer *peer);
+/* What is wrong with it, or NULL. */
+const char *peer_trouble(const struct peer *peer);
+/* Lets the rules know whether the peer may be tried. */
+void peer_tell_rules(struct mta *mta, const struct peer *peer);
+/* True for a next hop that left the configuration: not for the internal one of conversion, which never stood
+ * there. */
+bool peer_gone(const struct mta *mta, const struct peer *peer);
+
+/* Its copies are to be handed out when the next commit is done, or at the end of this turn of the loop.
+ * Nobody hands them out at once. */
+void peer_mark(struct mta *mta, struct peer *peer);
+
+/* ---- refusal.c: peers that refuse temporarily, and those that are refused ---- */
+
+/* True while no copy shall go to the peer, as it refused the last ones. */
+bool refusal_rests(const struct peer *peer);
+/* A copy went out: when the peer refused the last ones, the next waits for the peer's next time. */
+void refusal_probe(struct peer *peer);
+/* The peer refused the copy temporarily, or its transfer ended by an abort (`what`: `refused`, `ended` or
+ * `failed in`). */
+void refusal_came(struct mta *mta, struct peer *peer, const struct work *work, const char *what,
+                  struct span cause);
+/* The peer took a copy, after it had refused some. */
+void refusal_over(struct mta *mta, struct peer *peer);
+/* Logs that a transfer of the peer is refused temporarily, so often that the log doesn't grow with what it
+ * tries.
+ */
+void refusal_log_in(struct peer *peer, const char *cause);
+
+#endif

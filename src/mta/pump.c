@@ -1,0 +1,160 @@
+#include "mta/pump.h"
+
+#include "base/clock.h"
+#include "mta/convert.h"
+#include "mta/mta_private.h"
+#include "mta/outbound.h"
+#include "mta/send.h"
+
+/* How many associations with the peer this net process is opening. */
+static void *count_of(uintptr_t count) {
+    return (void *)count; // NOLINT: the map's values are pointers, a count is stored as one
+}
+
+static bool count_connecting(struct net *net, struct peer *peer, int change) {
+    uint64_t key = (uint64_t)peer->number + 1;
+    uintptr_t count = (uintptr_t)map_get(&net->connecting, key);
+    if (change < 0 && count == 0)
+        return false;
+    count = change < 0 ? count - 1 : count + 1;
+    if (!map_put(&net->connecting, key, count_of(count)))
+        return false;
+    peer->connecting = change < 0 ? peer->connecting - 1 : peer->connecting + 1;
+    net->out = change < 0 ? net->out - 1 : net->out + 1;
+    return true;
+}
+
+bool pump_connected(struct net *net, struct peer *peer) {
+    return count_connecting(net, peer, -1);
+}
+
+void pump_net_gone(struct net *net) {
+    struct mta *mta = net->mta;
+    for (size_t i = 0; i < mta->peer_count; i++) {
+        while (count_connecting(net, mta->peers[i], -1))
+            peer_mark(mta, mta->peers[i]);
+    }
+    map_free(&net->connecting);
+}
+
+static void connect_one(struct mta *mta, struct peer *peer) {
+    struct net *net = net_with_fewest(mta);
+    if (!net)
+        return;
+    buf_clear(&mta->head);
+    payload_put_octets(&mta->head, span_str(peer->name));
+    payload_put_octets(&mta->head, outbound_recovery(mta, peer));
+    ipc_credentials_write(&peer->config->bind.ours, &mta->head);
+    if (count_connecting(net, peer, 1) &&
+        !ipc_send(net->channel, IPC_CONNECT, 0, buf_span(&mta->head), (struct span){NULL, 0}))
+        count_connecting(net, peer, -1);
+}
+
+/* A transfer that lasts longer than this makes its association a busy one. */
+#define BUSY (2 * SECOND)
+
+/* True when what is ready is not to wait for one of the associations under way: an urgent copy never does,
+ * others not when each of them has been at one transfer for long. Those leave the last association to urgent
+ * copies. */
+static bool waits_behind(const struct mta *mta, const struct peer *peer) {
+    const struct peer_lanes *lanes = &mta->schedule.peers[peer->number];
+    if (lanes->lanes[LANE_URGENT].first)
+        return true;
+    return lanes->ready && peer->out + 1 < peer->config->max_out &&
+           clock_monotonic_us() - peer->last_begun >= BUSY;
+}
+
+static unsigned wanted_associations(const struct mta *mta, const struct peer *peer) {
+    unsigned most = peer->config->max_out, each = peer->config->queue_per_association;
+    size_t ready = mta->schedule.peers[peer->number].ready;
+    /* Those that are idle were used before this is asked; one that recovers another takes nothing new. */
+    size_t busy = peer->out - peer->recovering;
+    size_t wanted = busy + (ready + each - 1) / each;
+    if (busy && ready < each)
+        wanted = busy + waits_behind(mta, peer);
+    if (peer->config->permanent && wanted == 0)
+        wanted = 1;
+    if ((peer->failures || peer->rests) && wanted > 1)
+        wanted = 1; /* one association tries whether the peer is back, or takes in again */
+    return wanted < most ? (unsigned)wanted : most;
+}
+
+static void connect_more(struct mta *mta, struct peer *peer) {
+    if (!peer->config || peer->disabled || mta->stopping ||
+        (peer->failures && clock_now_us() < peer->next_try) || refusal_rests(peer))
+        return;
+    unsigned wanted = wanted_associations(mta, peer);
+    while (peer->out - peer->recovering + peer->connecting < wanted &&
+           peer->out + peer->connecting < peer->config->max_out) {
+        unsigned before = peer->connecting;
+        connect_one(mta, peer);
+        if (peer->connecting == before)
+            return;
+    }
+}
+
+/* What came up by RT-RECOVER has ended what was unfinished: all else goes where the peer has bound (I8). */
+static void release_recoveries(struct mta *mta, struct peer *peer) {
+    for (struct association *association = peer->idle, *next; association; association = next) {
+        next = association->next_idle;
+        if (association->recovers && !outbound_unfinished(mta, association))
+            association_end(association, IPC_CLOSE_RELEASED, "what was to be recovered is done");
+    }
+}
+
+static void pump(struct mta *mta, struct peer *peer) {
+    if (peer == mta->conversion) {
+        convert_pump(mta);
+        return;
+    }
+    release_recoveries(mta, peer);
+    while (peer->idle && !mta->stopping && !peer->disabled && !refusal_rests(peer)) {
+        struct association *association = peer->idle;
+        struct work *work = association->recovers ? outbound_unfinished(mta, association)
+                                                  : schedule_first(&mta->schedule, peer->number);
+        /* A new one waits for its commit, which marks the peer again (I3). */
+        if (!work || !work->committed || !send_start(association, work))
+            break;
+        if (association->sending) {
+            peer->last_begun = clock_monotonic_us();
+            refusal_probe(peer);
+        }
+    }
+    if (!peer->idle)
+        connect_more(mta, peer);
+}
+
+void pump_marked(struct mta *mta) {
+    for (size_t i = 0; i < mta->peer_count; i++) {
+        if (!mta->peers[i]->marked)
+            continue;
+        mta->peers[i]->marked = false;
+        pump(mta, mta->peers[i]);
+    }
+}
+
+void pump_on_mark(evutil_socket_t fd, short what, void *arg) {
+    (void)fd;
+    (void)what;
+    pump_marked(arg);
+}
+
+static void release_idle(struct mta *mta, struct peer *peer, int64_t now) {
+    int64_t limit = peer->config ? peer->config->idle_seconds * SECOND : 0;
+    for (struct association *association = peer->idle, *next; association; association = next) {
+        next = association->next_idle;
+        bool keep =
+            peer->config && peer->config->permanent && peer->out == 1 && !mta->stopping && !peer->disabled;
+        if (!keep && (mta->stopping || peer->disabled || now - association->idle_since >= limit))
+            association_end(association, IPC_CLOSE_RELEASED, mta->stopping ? "the MTA is stopping" : "idle");
+    }
+}
+
+void pump_tick(struct mta *mta, int64_t now) {
+    for (size_t i = 0; i < mta->peer_count; i++) {
+        struct peer *peer = mta->peers[i];
+        release_idle(mta, peer, now);
+        if (mta->schedule.peers[i].ready || (peer->config && peer->config->permanent))
+            peer_mark(mta, peer);
+    }
+}

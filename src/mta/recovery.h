@@ -1,0 +1,21 @@
+/* RT-RECOVER. */
+#ifndef MTA_RECOVERY_H
+#define MTA_RECOVERY_H
+
+#include "base/span.h"
+#include "ipc/bind.h"
+
+struct association;
+struct mta;
+struct peer;
+
+/* The peer whose association may be recovered by this RT-RECOVER, or NULL. Costs no commit and no walk. */
+struct peer *recovery_peer(struct mta *mta, const struct ipc_bind *bind);
+/* The new association recovers that of the name `id`, in either direction. False without memory. */
+bool recovery_begin(struct association *association, struct span id);
+/* Called when a transfer begins anew. True: the association recovers another, and has to go. */
+bool recovery_brings_new(struct association *association);
+/* True if activities of association `id` may be resumed on this one. */
+bool recovery_is_for(const struct association *association, struct span id);
+
+#endif

@@ -1,0 +1,53 @@
+/* Local users: those of the configuration, and those that operators added, which the store keeps as records.
+ * Who may act for them. */
+#ifndef MTA_USERS_H
+#define MTA_USERS_H
+
+#include "base/arena.h"
+#include "base/buf.h"
+#include "base/error.h"
+#include "base/span.h"
+
+struct client;
+struct mta;
+
+struct local_user {
+    char *address;        /* as the rules print it; names the mailbox */
+    char *directory_name; /* RFC 4514, or NULL */
+    uint32_t uid;
+    bool has_uid, configured;
+    bool in_rules;    /* of one that was added: the rules know it, for nobody else has its address */
+    struct buf key;   /* of the address: equal for all its spellings */
+    size_t same_hash; /* number of the next user whose key has the same hash, from 1; 0: none */
+};
+
+/* Those of the configuration and those added later, which also go into the rules' tables. */
+bool users_load(struct mta *mta, struct error *err);
+void users_free(struct mta *mta);
+/* For a reader: loads them anew when the store process has changed them. */
+void users_follow(struct mta *mta);
+bool client_is_operator(const struct client *client);
+/* The user with this address (any spelling), or NULL. */
+const struct local_user *user_find(struct mta *mta, struct span address);
+/* True if the client may act for the user. */
+bool client_owns(const struct client *client, const struct local_user *user);
+/* The text of an address in the form that names mailboxes; in the arena, or NULL with an error. */
+const char *user_address(struct arena *arena, struct span text, struct error *err);
+
+/* ---- for those who add, change and remove them by hand ---- */
+
+/* Most characters of a directory name, and one. */
+#define DIRECTORY_NAME_MOST 1024
+
+/* The rules and the directory know the user from now on, or no more. */
+bool user_add_to_rules(struct mta *mta, const struct local_user *user, struct error *err);
+void user_remove_from_rules(struct mta *mta, const struct local_user *user);
+/* Adds a copy to the users. False without memory. */
+bool user_add(struct mta *mta, const struct local_user *user);
+/* Takes it out of the users, and frees it: another one is at its address then. */
+void user_drop(struct mta *mta, const struct local_user *user);
+/* Its record goes with the batch, and what tells readers of that. False without memory. */
+bool user_put_record(struct mta *mta, const struct local_user *user);
+bool user_remove_record(struct mta *mta, const struct local_user *user);
+
+#endif
