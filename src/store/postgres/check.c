@@ -350,13 +350,14 @@ static bool begin(struct check *check, const char *place, struct error *err) {
 
 static bool run(const char *place, struct check *check, const struct store_options *options, uint64_t *findings,
                 struct error *err) {
-    struct store *store = store_open(place, options, err);
+    struct store *store = pg_open(place, options, err);
     bool ok = store && begin(check, place, err);
     check->pg = store ? pg_of(store) : NULL;
     ok = ok && check_all(check, err) && pg_script(&check->rules, "COMMIT", err);
     pg_disconnect(&check->rules);
     pg_free(&check->rules);
-    store_close(store);
+    if (store)
+        store->engine->close(store);
     *findings = check->findings;
     return ok;
 }
@@ -369,6 +370,7 @@ bool pg_check(const char *place, bool deep, store_finding_cb *cb, void *context,
 }
 
 bool pg_repair(const char *place, store_finding_cb *cb, void *context, uint64_t *findings, struct error *err) {
+    static const struct store_options writer;
     struct check check = {.deep = true, .repair = true, .cb = cb, .context = context};
-    return run(place, &check, NULL, findings, err);
+    return run(place, &check, &writer, findings, err);
 }

@@ -139,9 +139,9 @@ static bool send_all(struct pg_store *pg, struct error *err) {
 
 static void begin_pass(struct pg_store *pg) {
     struct error err = {0};
-    bool ready = (!pg->writer.lost || pg_open_writer(pg, &err)) && pg_chunks_settle(pg, &err) &&
+    bool ready = (!pg->writer.lost || pg_open_writer(pg, &err)) && pg_chunks_verify(pg, &err) &&
                  fold_batch(&pg->commit.fold, pg->commit.batch, &err);
-    pg->commit.again = false;
+    pg->commit.failure = (struct error){0};
     forget_results(&pg->commit);
     pg->commit.step = COMMIT_WRITING;
     watch(pg);
@@ -155,6 +155,7 @@ static void begin_pass(struct pg_store *pg) {
 void pg_commit_begin(struct store_batch *batch) {
     struct pg_store *pg = pg_of(batch->store);
     pg->commit.batch = batch;
+    pg->commit.again = false;
     begin_pass(pg);
 }
 
@@ -177,30 +178,8 @@ static void miss_messages(struct pg_store *pg, const PGresult *counted) {
         error_set(&err, STORE_BAD_REQUEST, "message %llu is not there", (unsigned long long)id);
         for (size_t i = 0; i < batch->count; i++)
             if (message_of(&batch->list[i]) == id)
-                batch_fail(batch, i, &err);
-        pg->commit.again = true;
+                pg->commit.failure = err;
     }
-}
-
-static bool has_octets(const PGresult *rows, struct span octets) {
-    for (int row = 0; row < PQntuples(rows); row++)
-        if (span_eq(pg_octets(rows, row, 0), octets))
-            return true;
-    return false;
-}
-
-/* A key that was not inserted is there. */
-static void know_repeats(struct pg_store *pg, const PGresult *inserted) {
-    struct store_batch *batch = pg->commit.batch;
-    struct error err;
-    if (PQntuples(inserted) == (int)pg->commit.fold.columns[Q_ADD_REPEATS - FOLD_FIRST][0].count)
-        return;
-    error_set(&err, STORE_REPEATED, "it was taken in before");
-    for (size_t i = 0; i < batch->count; i++)
-        if (batch->list[i].type == ADD_REPEAT && !batch_failed(batch, i) &&
-            !has_octets(inserted, span_of(batch->list[i].repeat.digest, STORE_DIGEST)))
-            batch_fail(batch, i, &err);
-    pg->commit.again = true;
 }
 
 static bool has_mailbox(const PGresult *numbered, uint32_t mailbox) {
@@ -218,14 +197,11 @@ static void miss_mailboxes(struct pg_store *pg, const PGresult *numbered) {
             has_mailbox(numbered, batch->list[i].number))
             continue;
         error_set(&err, STORE_BAD_REQUEST, "mailbox %u is not there", batch->list[i].number);
-        batch_fail(batch, i, &err);
-        pg->commit.again = true;
+        pg->commit.failure = err;
     }
 }
 
 static void look(struct pg_store *pg, enum query query, PGresult *result) {
-    if (query == Q_ADD_REPEATS)
-        know_repeats(pg, result);
     if (query == Q_COUNT) {
         miss_messages(pg, result);
         pg->commit.counted = result;
@@ -285,17 +261,22 @@ static void unsettled(struct pg_store *pg) {
 static void after_writing(struct pg_store *pg) {
     struct error err = {0};
     bool ok = take_all(pg, &err);
+    if (pg->writer.lost && !pg->commit.again) { /* nothing was to be committed yet */
+        pg->commit.again = true;
+        begin_pass(pg);
+        return;
+    }
     if (pg->writer.lost) {
         fail(pg, &err);
         return;
     }
-    if (ok && !pg->commit.again) {
+    if (ok && !pg->commit.failure.code) {
         if (!send_end(pg, Q_COMMIT, COMMIT_ENDING, &err))
             unsettled(pg); /* some of it may have been sent */
         return;
     }
-    pg->commit.failure = err;
-    pg->commit.again &= ok;
+    if (!ok)
+        pg->commit.failure = err;
     if (!send_end(pg, Q_ROLLBACK, COMMIT_UNDOING, &err))
         fail(pg, &err);
 }
@@ -305,10 +286,7 @@ static void after_undoing(struct pg_store *pg) {
     PQclear(pg_take(&pg->writer, &err));
     if (!err.code)
         pg_take_sync(&pg->writer, &err);
-    if (pg->writer.lost || !pg->commit.again)
-        fail(pg, pg->commit.failure.code ? &pg->commit.failure : &err);
-    else
-        begin_pass(pg);
+    fail(pg, &pg->commit.failure);
 }
 
 static void after_ending(struct pg_store *pg) {

@@ -393,8 +393,9 @@ static PGresult *next_result(struct pg *pg, struct error *err) {
     PQclear(end);
     if (!pg->lost && !end)
         return result;
+    /* A session that the server ends says why first. */
+    is_lost(pg, PQresultErrorMessage(result), err);
     PQclear(result);
-    is_lost(pg, "an answer has more than one result", err);
     return NULL;
 }
 

@@ -7,43 +7,14 @@
 #include "base/alloc.h"
 #include "store/postgres/postgres_private.h"
 
-/* ---- chunks on their way ---- */
-
-/* Takes the oldest answer. What failed makes its content fail. */
-static void take_chunk(struct pg_store *pg, struct error *err) {
-    struct error inner = {0};
-    uint64_t id = pg->chunks_of[0];
-    PGresult *result = pg->side.lost ? NULL : pg_take(&pg->side, &inner);
-    bool ok = result && pg_take_sync(&pg->side, &inner);
-    if (!ok && !pg->side.lost)
-        pg_take_sync(&pg->side, NULL);
-    PQclear(result);
-    pg->chunks--;
-    memmove(pg->chunks_of, pg->chunks_of + 1, pg->chunks * sizeof *pg->chunks_of);
-    if (ok)
-        return;
-    struct store_content *content = content_find(&pg->head, id);
-    if (content)
-        content->failed = true;
-    store_content_release(content);
-    if (inner.code && !err->code)
-        *err = inner;
-}
-
-bool pg_chunks_settle(struct pg_store *pg, struct error *err) {
-    struct error inner = {0};
-    while (pg->chunks)
-        take_chunk(pg, &inner);
-    /* Whoever wrote the content is told of it when the content is used; others go on. */
-    return !inner.code || !pg->side.lost || error_set(err, inner.code, "%s", inner.text);
-}
+/* ---- writing ---- */
 
 static bool send_chunk(struct pg_content *part, struct span octets, struct error *err) {
     struct pg_store *pg = pg_of(part->head.store);
     struct pg_parameters parameters = {0};
     struct error inner = {0};
     while (pg->chunks >= CHUNKS_UNDER_WAY)
-        take_chunk(pg, &inner);
+        pg_take_chunk(pg, &inner);
     if (part->head.failed)
         return error_set(err, inner.code ? inner.code : STORE_IO, "%s",
                          inner.code ? inner.text : "an earlier write of this content failed");
@@ -72,6 +43,32 @@ bool pg_content_write(struct store_content *content, struct span octets, struct 
             return false;
         buf_clear(&part->tail);
     }
+    return true;
+}
+
+static bool has_chunks(struct pg_store *pg, const struct pg_content *part, bool *all, struct error *err) {
+    struct pg_parameters parameters = {0};
+    pg_add_number(&parameters, (int64_t)part->head.id);
+    pg_add_number(&parameters, (int64_t)(part->chunked / CHUNK));
+    PGresult *row = pg_read(pg, Q_COUNT_CHUNKS, &parameters, err);
+    *all = row && (uint64_t)pg_number(row, 0, 0) == part->chunked / CHUNK;
+    PQclear(row);
+    return row != NULL;
+}
+
+bool pg_chunks_verify(struct pg_store *pg, struct error *err) {
+    const struct idmap *open = &pg->head.open_contents;
+    if (!pg_chunks_settle(pg, err))
+        return false;
+    for (size_t i = 0; pg->suspect && i < open->cap; i++) {
+        struct pg_content *part = open->slots[i].id ? open->slots[i].value.pointer : NULL;
+        bool all = true;
+        if (part && part->head.writer && part->chunked > part->saved && !has_chunks(pg, part, &all, err))
+            return false;
+        if (!all)
+            part->head.failed = true;
+    }
+    pg->suspect = false;
     return true;
 }
 

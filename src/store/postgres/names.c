@@ -1,11 +1,12 @@
-/* Names of next hops and mailboxes. A key is made at once, on `side`: whatever names it is committed later. */
+/* Names of next hops and mailboxes. A key is made at once, durably, since it is remembered. */
 #include "store/postgres/postgres_private.h"
 
 /* One row with a key, by the octets of a name. */
 static bool key_by(struct pg_store *pg, enum query query, struct span name, uint32_t *key, struct error *err) {
     struct pg_parameters parameters = {0};
     pg_add_octets(&parameters, name);
-    PGresult *row = pg_read(pg, query, &parameters, err);
+    bool makes = query == Q_ADD_MAILBOX || query == Q_ADD_NEXT_HOP;
+    PGresult *row = (makes ? pg_write : pg_read)(pg, query, &parameters, err);
     *key = row && PQntuples(row) ? (uint32_t)pg_number(row, 0, 0) : 0;
     PQclear(row);
     return row != NULL;
@@ -103,19 +104,32 @@ static bool end_changes(struct pg_store *pg, enum query query, struct error *err
     return pg_send(&pg->writer, query, NULL, err) && pg_sync(&pg->writer, err) && take_results(pg, 1, err);
 }
 
-bool pg_change_mailboxes(struct store *store, const struct mailbox_change *changes, size_t count, struct error *err) {
-    struct pg_store *pg = pg_of(store);
-    size_t sent = 1;
-    if (pg->writer.lost && !pg_open_writer(pg, err))
-        return false;
+/* A name may be given to one before another one gave it up: first none has any. */
+static bool send_changes(struct pg_store *pg, const struct mailbox_change *changes, size_t count, size_t *sent,
+                         struct error *err) {
     if (!pg_send(&pg->writer, Q_BEGIN, NULL, err))
         return false;
     for (size_t i = 0; i < count; i++) {
+        struct pg_parameters unname = {0};
+        pg_add_number(&unname, changes[i].mailbox);
+        if (!pg_send(&pg->writer, Q_UNNAME_MAILBOX, &unname, err))
+            return false;
+    }
+    *sent = 1 + count;
+    for (size_t i = 0; i < count; i++) {
         if (!send_change(pg, &changes[i], err))
             return false;
-        sent += changes[i].into ? 2 : 1;
+        *sent += changes[i].into ? 2 : 1;
     }
-    bool ok = pg_sync(&pg->writer, err) && take_results(pg, sent, err);
+    return pg_sync(&pg->writer, err);
+}
+
+bool pg_change_mailboxes(struct store *store, const struct mailbox_change *changes, size_t count, struct error *err) {
+    struct pg_store *pg = pg_of(store);
+    size_t sent;
+    if (pg->writer.lost && !pg_open_writer(pg, err))
+        return false;
+    bool ok = send_changes(pg, changes, count, &sent, err) && take_results(pg, sent, err);
     ok = end_changes(pg, ok ? Q_COMMIT : Q_ROLLBACK, ok ? err : NULL) && ok;
     names_free(&pg->mailboxes);
     names_init(&pg->mailboxes);

@@ -3,10 +3,12 @@
  *
  * Two connections. `writer` holds the lock of the store (an advisory lock of
  * its session) and makes the batches durable, synchronous_commit on. `side`
- * reads, and writes what nobody relies on before a later commit: chunks of
- * contents, names, blocks of ids. It runs with synchronous_commit off: a commit
- * of the writer flushes the log up to itself, hence all that `side` was told
- * is done before that commit was asked for (I1, I3).
+ * reads, and writes chunks of contents, on which nobody relies before a later
+ * commit. It runs with synchronous_commit off: a commit of the writer flushes
+ * the log up to itself, hence all that `side` was told is done before that
+ * commit was asked for (I1). A crash of the server may take away chunks that it
+ * had answered for, and ends both sessions: after either was lost a commit looks
+ * first whether the chunks it relies on are there.
  *
  * A commit takes two steps. First everything up to COMMIT, in one pipeline;
  * its first statement moves `serial` in our row of `node`, which fences us off
@@ -63,6 +65,8 @@ enum query {
     Q_PROBE,
     Q_PUT_CHUNK,
     Q_GET_CHUNK,
+    Q_COUNT_CHUNKS,
+    Q_DURABLY,
     Q_DROP_CHUNKS,
     Q_GET_CONTENT,
     Q_GET_BODY,
@@ -93,6 +97,7 @@ enum query {
     Q_EACH_ENTRY,
     Q_GET_RECORD,
     Q_EACH_RECORD,
+    Q_UNNAME_MAILBOX,
     Q_NAME_MAILBOX,
     Q_JOIN_MAILBOX,
     Q_EXPIRE_EVENTS,
@@ -147,6 +152,7 @@ struct pg_store {
     int watched;        /* the socket of `writer` in `poll`, or -1 */
     unsigned chunks;    /* results of Q_PUT_CHUNK that `side` owes, of these contents */
     uint64_t chunks_of[CHUNKS_UNDER_WAY];
+    bool suspect; /* a session was lost: chunks that no row names yet may be gone */
     uint64_t content_octets;
     struct garbage *garbage; /* chunks that nobody needs any more; maintain drops them */
     size_t garbage_count, garbage_cap;
@@ -155,8 +161,8 @@ struct pg_store {
         struct store_batch *batch;
         struct fold fold;
         int64_t transaction, started;
-        bool again; /* a request failed: another pass without it */
-        struct error failure;
+        bool again;           /* with a new connection, as the old one had ended unnoticed */
+        struct error failure; /* why it is undone */
         PGresult *counted; /* of Q_COUNT, Q_ADD_ENTRIES: used when it is durable */
         PGresult *numbered;
     } commit;
@@ -199,6 +205,12 @@ struct walk {
     void *context;
 };
 
+/* A request whose verdict is bad is left out. */
+static inline bool batch_failed(const struct store_batch *batch, size_t index) {
+    (void)batch, (void)index;
+    return false;
+}
+
 static inline struct pg_store *pg_of(const struct store *store) {
     return (struct pg_store *)(uintptr_t)store;
 }
@@ -214,15 +226,26 @@ bool pg_schema_migrate(struct pg *pg, bool create, struct error *err);
 /* For readers: it must be there, and of the present version. */
 bool pg_schema_is_current(struct pg *pg, struct error *err);
 
-/* ---- open.c ---- */
+extern const struct store_engine postgres_engine;
+
+/* ---- server.c ---- */
+/* Takes the oldest answer to a chunk that was sent; what failed makes its content fail. */
+void pg_take_chunk(struct pg_store *pg, struct error *err);
+/* All chunks that were sent have arrived. */
+bool pg_chunks_settle(struct pg_store *pg, struct error *err);
 /* One query on `side`, which is connected anew when it was lost. */
 PGresult *pg_read(struct pg_store *pg, enum query query, const struct pg_parameters *parameters, struct error *err);
+/* The same for what is written, and durable when it returns. */
+PGresult *pg_write(struct pg_store *pg, enum query query, const struct pg_parameters *parameters, struct error *err);
 /* Makes `side` anew. */
 bool pg_open_side(struct pg_store *pg, struct error *err);
 /* Makes `writer` anew and takes the lock. */
 bool pg_open_writer(struct pg_store *pg, struct error *err);
 /* A failure of the server: tells the head, and returns false with `err` as it is. */
 bool pg_failed(struct pg_store *pg, const struct error *err);
+
+/* ---- open.c ---- */
+struct store *pg_open(const char *place, const struct store_options *options, struct error *err);
 
 /* ---- commit.c ---- */
 void pg_commit_begin(struct store_batch *batch);
@@ -237,8 +260,9 @@ struct store_content *pg_content_open(struct store *store, uint64_t message, str
 struct store_content *pg_content_resume(struct store *store, uint64_t activity, struct error *err);
 /* The one with this id, for reading. */
 struct store_content *pg_content_load(struct pg_store *pg, uint64_t id, uint64_t length, struct error *err);
-/* All chunks that were sent have arrived. */
-bool pg_chunks_settle(struct pg_store *pg, struct error *err);
+/* After a loss: the contents that are being written and whose chunks did not all survive have failed. */
+bool pg_chunks_verify(struct pg_store *pg, struct error *err);
+/* Nobody needs the content's chunks any more, from the number `first` on. */
 void pg_chunks_forget(struct pg_store *pg, uint64_t content, uint64_t first);
 /* Drops some; true: there are more. */
 bool pg_chunks_drop(struct pg_store *pg);
@@ -251,9 +275,7 @@ bool pg_get_work(struct store *store, uint64_t id, struct arena *arena, struct s
 bool pg_each_work(struct store *store, uint64_t after, size_t limit, uint32_t next_hop, int status, store_work_cb *cb,
                   void *context, struct error *err);
 bool pg_count_work(struct store *store, struct store_counts *counts, struct error *err);
-bool pg_claim(struct store *store, int64_t now, int64_t until, size_t limit, store_work_cb *cb, void *context,
-              struct error *err);
-bool pg_renew(struct store *store, int64_t now, int64_t until, struct error *err);
+bool pg_each_hold(struct store *store, store_hold_cb *cb, void *context, struct error *err);
 bool pg_get_entry(struct store *store, uint32_t mailbox, uint64_t sequence, struct arena *arena,
                   struct store_entry *entry, struct error *err);
 bool pg_each_entry(struct store *store, uint32_t mailbox, uint64_t after, size_t limit, store_entry_cb *cb,

@@ -133,37 +133,6 @@ bool pg_count_work(struct store *store, struct store_counts *counts, struct erro
     return rows != NULL;
 }
 
-bool pg_claim(struct store *store, int64_t now, int64_t until, size_t limit, store_work_cb *cb, void *context,
-              struct error *err) {
-    const struct pg_store *pg = pg_of(store);
-    struct pg_parameters parameters = {0};
-    const int64_t values[] = {NODE, pg->epoch, now, until, limit ? (int64_t)limit : INT64_MAX};
-    for (size_t i = 0; i < sizeof values / sizeof *values; i++)
-        pg_add_number(&parameters, values[i]);
-    PGresult *rows = pg_read(pg_of(store), Q_CLAIM, &parameters, err);
-    if (!rows)
-        return false;
-    for (int row = 0; row < PQntuples(rows); row++) {
-        struct store_work work = work_of(rows, row);
-        if (!cb(context, &work))
-            break;
-    }
-    PQclear(rows);
-    return true;
-}
-
-bool pg_renew(struct store *store, int64_t now, int64_t until, struct error *err) {
-    struct pg_parameters parameters = {0};
-    (void)now, (void)until; /* one node: what is ours stays ours while the fence holds */
-    pg_add_number(&parameters, NODE);
-    pg_add_number(&parameters, pg_of(store)->epoch);
-    PGresult *rows = pg_read(pg_of(store), Q_RENEW, &parameters, err);
-    bool ours = rows && PQntuples(rows);
-    PQclear(rows);
-    return ours || !rows ||
-           error_set(err, STORE_FENCED, "%s: another process has taken the store over", store->place);
-}
-
 /* ---- mailboxes ---- */
 
 static struct store_entry entry_of(const PGresult *rows, int row) {
@@ -242,4 +211,9 @@ bool pg_each_record(struct store *store, uint32_t kind, store_record_cb *cb, voi
                         .cb.record = cb,
                         .context = context};
     return pg_walk(&walk, err);
+}
+
+bool pg_each_hold(struct store *store, store_hold_cb *cb, void *context, struct error *err) {
+    (void)store, (void)cb, (void)context, (void)err;
+    return true; /* nobody makes any */
 }

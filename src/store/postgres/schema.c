@@ -12,6 +12,7 @@
  * the owner's epoch and the end of the lease.
  */
 #include <stdio.h>
+#include <stdlib.h>
 
 #include "base/log.h"
 #include "store/postgres/postgres_private.h"

@@ -92,6 +92,8 @@ const struct pg_statement pg_statements[QUERIES] = {
         {"put_activities_out",
          "INSERT INTO activity_out(work, association, activity, at, serial, \"offset\", data) SELECT * FROM"
          " unnest($1::bigint[], $2::bytea[], $3::bytea[], $4::bigint[], $5::bigint[], $6::bigint[], $7::bytea[])"
+         " AS a(work, association, activity, at, serial, \"offset\", data)"
+         " WHERE EXISTS (SELECT FROM work WHERE work.id = a.work)"
          " ON CONFLICT(work) DO UPDATE SET association = excluded.association, activity = excluded.activity,"
          " at = excluded.at, serial = excluded.serial, \"offset\" = excluded.\"offset\", data = excluded.data"},
     [Q_DROP_ACTIVITIES_OUT] = {"drop_activities_out", "DELETE FROM activity_out WHERE work = ANY($1::bigint[])"},
@@ -128,6 +130,9 @@ const struct pg_statement pg_statements[QUERIES] = {
                                   " ON CONFLICT(content, seq) DO UPDATE SET data = excluded.data"},
     [Q_GET_CHUNK] = {"get_chunk", "SELECT substr(data, 1 + $3::bigint::int, $4::bigint::int) FROM chunk"
                                   " WHERE content = $1::bigint AND seq = $2::bigint"},
+    [Q_COUNT_CHUNKS] = {"count_chunks", "SELECT count(*) FROM chunk WHERE content = $1::bigint AND seq < $2::bigint"},
+    /* Of the transaction that it begins. */
+    [Q_DURABLY] = {"durably", "SELECT set_config('synchronous_commit', 'on', true)"},
     [Q_DROP_CHUNKS] = {"drop_chunks",
                        "DELETE FROM chunk WHERE content = $1::bigint AND seq IN (SELECT seq FROM chunk"
                        " WHERE content = $1::bigint AND seq >= $2::bigint ORDER BY seq LIMIT 16) RETURNING seq"},
@@ -189,6 +194,8 @@ const struct pg_statement pg_statements[QUERIES] = {
     [Q_GET_RECORD] = {"get_record", "SELECT data FROM record WHERE kind = $1::bigint"
                                     " AND sha256(name) = sha256($2::bytea)"},
     [Q_EACH_RECORD] = {"each_record", "SELECT name, data FROM record WHERE kind = $1::bigint ORDER BY name"},
+    [Q_UNNAME_MAILBOX] = {"unname_mailbox", "UPDATE mailbox SET name = convert_to(format('renamed %s', id), 'UTF8')"
+                                            " WHERE id = $1::bigint"},
     [Q_NAME_MAILBOX] = {"name_mailbox", "UPDATE mailbox SET name = $2::bytea WHERE id = $1::bigint"},
     /* The entries of $1 follow those of $2, in their order. */
     [Q_JOIN_MAILBOX] =

@@ -1,4 +1,8 @@
-/* What the store's tests share: a fresh folder, a store in it, short ways to add things. */
+/*
+ * What the store's tests share: a fresh place, a store in it, short ways to add
+ * things. The place is a folder; with a server's folder in
+ * $CHASQUI_TEST_POSTGRES (tests/unit/with_postgres.py) it is a database there.
+ */
 #ifndef TESTS_STORE_ROOM_H
 #define TESTS_STORE_ROOM_H
 
@@ -16,11 +20,11 @@
 #include "base/arena.h"
 #include "base/buf.h"
 #include "base/clock.h"
-#include "store/files.h"
+#include "place.h"
 #include "store/store.h"
 
 struct room {
-    char path[64];
+    char path[PLACE_MAX];
     struct store_options options;
     struct store *store;
     struct store_batch *batch;
@@ -64,8 +68,7 @@ static inline void room_check(const struct room *room) {
 
 static inline int room_setup(void **state) {
     struct room *room = calloc(1, sizeof *room);
-    strcpy(room->path, "/tmp/chasqui-store-XXXXXX");
-    if (!room || !mkdtemp(room->path))
+    if (!room || !place_make(room->path))
         return -1;
     room->options.create = true;
     room->options.low_water = 1;
@@ -77,10 +80,8 @@ static inline int room_setup(void **state) {
 
 static inline int room_remove(void **state) {
     struct room *room = *state;
-    char command[128];
-    snprintf(command, sizeof command, "rm -rf %s", room->path);
     arena_free(&room->arena);
-    int result = system(command);
+    int result = place_remove(room->path) ? 0 : -1;
     free(room);
     return result;
 }
@@ -163,7 +164,7 @@ static inline uint64_t add_one(struct room *room, uint64_t len, unsigned seed, u
     uint64_t message = store_add_message(room->batch, 1000, SPAN_LIT("envelope"), content);
     store_content_release(content);
     struct store_work row = {.message = message,
-                             .next_hop = store_next_hop(room->store, SPAN_LIT("BETA")),
+                             .next_hop = store_next_hop(room->store, SPAN_LIT("BETA"), NULL),
                              .due = 5,
                              .expiry = 10,
                              .priority = 2,
