@@ -20,21 +20,22 @@ struct opened {
     const struct local_user *user;
 };
 
-static uint32_t mailbox_of(struct mta *mta, const struct local_user *user) {
+static uint32_t mailbox_of(struct mta *mta, const struct local_user *user, struct error *err) {
     arena_reset(&mta->arena);
     const char *name = mts_mailbox_of(mta->config->tables, user->address);
-    return name ? store_find_mailbox(mta->store, mailbox_name(mta, name)) : 0;
+    return name ? store_find_mailbox(mta->store, mailbox_name(mta, name), err) : 0;
 }
 
 static json_t *open_address(struct client *client, struct span address, struct opened *opened) {
     struct mta *mta = client->net->mta;
+    struct error err = {0};
     opened->user = user_find(mta, address);
     if (!opened->user)
         return client_error("not-found", "no such mailbox");
     if (!client_owns(client, opened->user))
         return client_error("not-permitted", "this mailbox is somebody else's");
-    opened->mailbox = mailbox_of(mta, opened->user);
-    return NULL;
+    opened->mailbox = mailbox_of(mta, opened->user, &err);
+    return err.code ? client_error("unavailable", "%s", err.text) : NULL;
 }
 
 static json_t *open_mailbox(struct client *client, json_t *request, struct opened *opened) {
@@ -95,7 +96,7 @@ json_t *request_mailboxes(struct client *client, json_t *request) {
     for (size_t i = 0; i < mta->user_count; i++) {
         if (!client_owns(client, &mta->users[i]))
             continue;
-        json_t *entry = mailbox_figures(mta, mailbox_of(mta, &mta->users[i]), NULL);
+        json_t *entry = mailbox_figures(mta, mailbox_of(mta, &mta->users[i], NULL), NULL);
         json_object_set_new(entry, "mailbox", json_string(mta->users[i].address));
         json_array_append_new(mailboxes, entry);
     }
@@ -301,7 +302,7 @@ json_t *request_mailbox_delete(struct client *client, json_t *request) {
 
 void mailboxes_tell_full(struct mta *mta) {
     for (size_t i = 0; i < mta->user_count; i++)
-        quota_tell_full(mta, mailbox_of(mta, &mta->users[i]), mta->users[i].address);
+        quota_tell_full(mta, mailbox_of(mta, &mta->users[i], NULL), mta->users[i].address);
 }
 
 struct removal {

@@ -21,7 +21,7 @@ static struct peer *add_peer(struct mta *mta, struct span name) {
     mta->peers = grown;
     struct peer *peer = mem_alloc(sizeof *peer);
     char *copy = mem_alloc(name.len + 1);
-    uint32_t key = store_next_hop(mta->store, name);
+    uint32_t key = store_next_hop(mta->store, name, NULL);
     if (!peer || !copy || !key || !schedule_grow(&mta->schedule, mta->peer_count + 1)) {
         mem_free(peer);
         mem_free(copy);

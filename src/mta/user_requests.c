@@ -9,7 +9,7 @@
 
 static json_t *count_entries(struct mta *mta, const char *address) {
     const char *name = mts_mailbox_of(mta->config->tables, address);
-    uint32_t mailbox = name ? store_find_mailbox(mta->store, mailbox_name(mta, name)) : 0;
+    uint32_t mailbox = name ? store_find_mailbox(mta->store, mailbox_name(mta, name), NULL) : 0;
     return mailbox_figures(mta, mailbox, NULL); /* entries, unseen and octets */
 }
 
@@ -138,7 +138,10 @@ json_t *request_user_remove(struct client *client, json_t *request) {
     if (user->configured)
         return client_error("not-permitted", "the user stands in the configuration file: remove it there");
     const char *name = mts_mailbox_of(mta->config->tables, user->address);
-    uint32_t mailbox = name ? store_find_mailbox(mta->store, mailbox_name(mta, name)) : 0;
+    struct error err = {0};
+    uint32_t mailbox = name ? store_find_mailbox(mta->store, mailbox_name(mta, name), &err) : 0;
+    if (err.code)
+        return client_error("unavailable", "%s", err.text);
     if (mailbox && !empty_mailbox(mta, mailbox, json_is_true(json_object_get(request, "discard"))))
         return client_error(
             "wrong-state",

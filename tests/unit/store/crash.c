@@ -3,7 +3,8 @@
  * what was confirmed through a pipe, after the commit, as the daemon tells its
  * peers. After each kill every invariant must hold, all that was confirmed must
  * be there (I1), and of a batch all or nothing (I2). Once with SIGKILL on the
- * real files, once on a disk that forgets what was not synced.
+ * real files, once on a disk that forgets what was not synced, or with SIGKILL
+ * of the server.
  *
  * The number of kills is CHASQUI_CRASH_ROUNDS, else 25 of each kind.
  */
@@ -175,7 +176,7 @@ static void judge(struct room *room, struct truth *truth) {
     assert_true(rows >= live);
     assert_true(rows <= live + (missing ? 0 : 6) + (live < SLOTS ? 6 : 0));
     const struct store_activity_in *in =
-        store_find_activity_in(room->store, SPAN_LIT("p"), SPAN_LIT("a"), SPAN_LIT("1"));
+        find_activity(room->store, SPAN_LIT("p"), SPAN_LIT("a"), SPAN_LIT("1"));
     if (truth->activity) { /* I12 */
         assert_non_null(in);
         assert_true(in->serial == truth->serial || in->serial == truth->serial + 1);
@@ -200,7 +201,7 @@ static void tidy(struct room *room, struct truth *truth) {
     room_open(room);
     assert_true(store_each_work(room->store, 0, 0, 0, -1, finish_row, room, NULL));
     const struct store_activity_in *in =
-        store_find_activity_in(room->store, SPAN_LIT("p"), SPAN_LIT("a"), SPAN_LIT("1"));
+        find_activity(room->store, SPAN_LIT("p"), SPAN_LIT("a"), SPAN_LIT("1"));
     if (in && in->content_length > 3000000) {
         store_remove_activity_in(room->batch, in->id);
         in = NULL;
@@ -213,7 +214,8 @@ static void tidy(struct room *room, struct truth *truth) {
     room_close(room);
 }
 
-static void kill_one(struct room *room, struct truth *truth, unsigned delay_us) {
+/* With `server`, the server's power is cut first. */
+static void kill_one(struct room *room, struct truth *truth, unsigned delay_us, bool server) {
     int ends[2];
     struct truth got;
     assert_int_equal(pipe(ends), 0);
@@ -224,10 +226,11 @@ static void kill_one(struct room *room, struct truth *truth, unsigned delay_us) 
     }
     close(ends[1]);
     usleep(delay_us);
+    assert_true(!server || place_kill_server());
     kill(child, SIGKILL);
     int status;
     assert_int_equal(waitpid(child, &status, 0), child);
-    assert_true(WIFSIGNALED(status));
+    assert_true(WIFSIGNALED(status) || server);
     while (read(ends[0], &got, sizeof got) == (ssize_t)sizeof got)
         *truth = got;
     close(ends[0]);
@@ -242,14 +245,15 @@ static void crash_rounds(struct room *room, bool forgetful) {
     room_close(room);
     for (unsigned round = 0; round < rounds; round++) {
         random_state += round;
-        if (forgetful) {
-            room->options.database_files = crash_disk_vfs();
-            room->options.files = &crash_disk_files;
+        if (forgetful && !place_server()) {
+            room->engine.vfs = crash_disk_vfs();
+            room->engine.files = &crash_disk_files;
             crash_disk_seed(random_state, round % 3 ? next_random() % 256 : 0);
         }
-        kill_one(room, &truth, 20000 + next_random() % 150000);
-        room->options.database_files = NULL;
-        room->options.files = NULL;
+        kill_one(room, &truth, 20000 + next_random() % 150000, forgetful && place_server());
+        assert_true(!place_server() || place_await_server());
+        room->engine.vfs = NULL;
+        room->engine.files = NULL;
         judge(room, &truth);
         tidy(room, &truth);
     }

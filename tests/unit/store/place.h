@@ -2,6 +2,7 @@
 #ifndef TESTS_STORE_PLACE_H
 #define TESTS_STORE_PLACE_H
 
+#include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -28,6 +29,37 @@ static inline bool place_run(const char *database, const char *command) {
     PQclear(result);
     PQfinish(conn);
     return ok;
+}
+
+/* As a power cut of the server's machine; whoever started it starts it again. */
+static inline bool place_kill_server(void) {
+    char name[PLACE_MAX];
+    int pid = 0;
+    snprintf(name, sizeof name, "%s/data/postmaster.pid", place_server());
+    FILE *file = fopen(name, "r");
+    bool ok = file && fscanf(file, "%d", &pid) == 1;
+    if (file)
+        fclose(file);
+    snprintf(name, sizeof name, "/proc/%d/task/%d/children", pid, pid);
+    file = ok ? fopen(name, "r") : NULL;
+    if (!file || kill(pid, SIGKILL) != 0)
+        return false;
+    for (int child; fscanf(file, "%d", &child) == 1;)
+        kill(child, SIGKILL);
+    fclose(file);
+    return true;
+}
+
+/* Until the server answers again; false after two minutes. */
+static inline bool place_await_server(void) {
+    char where[PLACE_MAX];
+    snprintf(where, sizeof where, "postgresql://postgres@/postgres?host=%s", place_server());
+    for (int tries = 0; tries < 2400; tries++) {
+        if (PQping(where) == PQPING_OK)
+            return true;
+        usleep(50000);
+    }
+    return false;
 }
 
 /* The name of the database of a place. */

@@ -5,7 +5,6 @@
  */
 #include "room.h"
 
-#include <signal.h>
 #include <sys/wait.h>
 
 #include "base/log.h"
@@ -165,24 +164,6 @@ static void broken_commit_is_found_undone(void **state) {
 
 /* ---- the server goes ---- */
 
-/* As a power cut of the server's machine; whoever started it starts it again. */
-static void kill_server(void) {
-    char name[PLACE_MAX];
-    int pid = 0;
-    snprintf(name, sizeof name, "%s/data/postmaster.pid", place_server());
-    FILE *file = fopen(name, "r");
-    assert_non_null(file);
-    assert_int_equal(fscanf(file, "%d", &pid), 1);
-    fclose(file);
-    snprintf(name, sizeof name, "/proc/%d/task/%d/children", pid, pid);
-    file = fopen(name, "r");
-    assert_non_null(file);
-    assert_int_equal(kill(pid, SIGKILL), 0);
-    for (int child; fscanf(file, "%d", &child) == 1;)
-        kill(child, SIGKILL);
-    fclose(file);
-}
-
 /* Takes mail again, within two minutes. */
 static bool recovers(struct room *room) {
     int64_t end = clock_monotonic_us() + 120000000;
@@ -199,7 +180,7 @@ static void killed_server_loses_nothing(void **state) {
         messages[i] = add_one(room, i * 50000, i, NULL);
         room_commit(room);
     }
-    kill_server();
+    assert_true(place_kill_server());
     uint64_t last = add_one(room, 5000, 1, NULL);
     /* The connection may live yet, or the server be back: then it is done. */
     bool done = store_commit(room->batch, &err);
@@ -219,7 +200,7 @@ static void content_under_way_fails_with_the_server(void **state) {
     struct error err = {0};
     static uint8_t octets[100000];
     struct store_content *content = make_content(room, 2u << 20, 1);
-    kill_server();
+    assert_true(place_kill_server());
     bool ok = true;
     for (unsigned i = 0; i < 200 && ok; i++)
         ok = store_content_append(content, span_of(octets, sizeof octets), &err);
