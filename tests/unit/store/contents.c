@@ -260,7 +260,8 @@ static void space_is_used_again(void **state) {
 
 /* A full segment with little left in it is emptied by moving what is left. */
 static void sparse_segments_are_compacted(void **state) {
-    skip_at_a_server();
+    if (is_at_a_server())
+        return;
     struct room *room = *state;
     struct store_figures figures;
     uint64_t work[100], ids[100];
@@ -323,7 +324,8 @@ static void reader_notices_moves_and_removal(void **state) {
 }
 
 static void next_segment_is_filled_ahead(void **state) {
-    skip_at_a_server();
+    if (is_at_a_server())
+        return;
     struct room *room = *state;
     struct store_figures figures;
     add_one(room, 40u << 20, 1, NULL);

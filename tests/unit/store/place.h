@@ -11,7 +11,7 @@
 
 #include <libpq-fe.h>
 
-#define PLACE_MAX 160
+#define PLACE_MAX 96
 
 static inline const char *place_server(void) {
     return getenv("CHASQUI_TEST_POSTGRES");
