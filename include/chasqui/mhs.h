@@ -125,7 +125,9 @@ struct mhs_recipient {
     struct mhs_name name;
     enum mhs_report_request report;
     struct mhs_name alternate; /* originator-requested-alternate-recipient */
-    int delivery_method;       /* of RequestedDeliveryMethod, X.411 §8.2.1.1.1.14; 0: any */
+    /* requested-delivery-method: 0 any, 1 mhs, 2 physical, 3 telex, 4 teletex, 5 G3 and 6 G4 facsimile, 7
+     * ia5-terminal, 8 videotex, 9 telephone */
+    int delivery_method;
 };
 
 /* The envelope of a message or probe. */

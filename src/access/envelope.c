@@ -6,7 +6,7 @@
 #include "names/oraddress.h"
 #include "schema/x411p3.h"
 
-/* interpersonal-messaging-1988, X.411 §8.2.1.1.1.34 */
+/* interpersonal-messaging-1988 of BuiltInContentType (schema/x411.asn1) */
 enum { INTERPERSONAL_1988 = 22 };
 
 /* What is common to both kinds, while one is made. */

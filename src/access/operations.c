@@ -21,8 +21,9 @@ static enum mhs_code submit_begin(struct mhs_session *session, const struct mhs_
     struct access_submission what = {
         probe, {NULL, 0}, submission->notified_mailbox, submission->notified_entry};
     enum mhs_code code = begin(session, session->backend->submit_begin != NULL);
-    if (code == MHS_OK)
-        code = access_envelope(session, submission, probe, &what.envelope);
+    if (code != MHS_OK) /* also one that is under way, which goes on */
+        return code;
+    code = access_envelope(session, submission, probe, &what.envelope);
     if (code == MHS_OK)
         code = session->backend->submit_begin(session, &what);
     arena_reset(&session->envelope);

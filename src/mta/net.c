@@ -31,27 +31,9 @@ static association_frame *const association_frames[] = {
     [IPC_SEND_RESULT] = send_ended,
 };
 
-/* Frames of clients are taken from the process of the clients alone, those of associations from net processes
- * alone: neither can speak for the other. */
-static bool dispatch_clients(struct net *net, enum ipc_type type, uint64_t ref, struct span payload) {
-    switch ((int)type) {
-    case IPC_CLIENT_OPEN:
-        return client_open(net, ref, payload);
-    case IPC_CLIENT_CLOSE:
-        return client_close(net, ref);
-    case IPC_SUBMIT_BEGIN:
-    case IPC_SUBMIT_CONTENT:
-    case IPC_SUBMIT_END:
-        return !net->mta->reader && client_frame(net, type, ref, payload);
-    case IPC_REQUEST:
-    case IPC_FETCH:
-        return client_frame(net, type, ref, payload);
-    default:
-        return false;
-    }
-}
-
-static bool dispatch_net(struct net *net, enum ipc_type type, uint64_t ref, struct span payload) {
+/* Frames of associations are taken from net processes alone, those of clients from the process of the clients
+ * (clients.c): neither can speak for the other. */
+static bool dispatch(struct net *net, enum ipc_type type, uint64_t ref, struct span payload) {
     switch ((int)type) {
     case IPC_BIND:
         return admission_bind(net, ref, payload);
@@ -75,23 +57,9 @@ static bool dispatch_net(struct net *net, enum ipc_type type, uint64_t ref, stru
 
 static bool on_frame(void *context, struct ipc_channel *channel, enum ipc_type type, uint64_t ref,
                      struct span payload) {
-    struct net *net = context;
-    bool right =
-        net->for_clients ? dispatch_clients(net, type, ref, payload) : dispatch_net(net, type, ref, payload);
-    if (right) {
-        if (ipc_is_full(channel))
-            ipc_pause(channel);
-        return true;
-    }
-    log_error("process %s sent a frame of type %d (ref %llu, %zu octets) that is against the rules; its "
-              "channel is closed",
-              ipc_name(channel), (int)type, (unsigned long long)ref, payload.len);
-    return false;
-}
-
-static void on_writable(void *context, struct ipc_channel *channel) {
-    (void)context;
-    ipc_resume(channel);
+    if (dispatch(context, type, ref, payload))
+        return link_goes_on(channel);
+    return link_broke_rules(channel, type, ref, payload);
 }
 
 static void drop_associations(struct net *net, const char *cause) {
@@ -115,8 +83,6 @@ static void net_free(struct net *net, const char *cause) {
     drop_associations(net, cause);
     pump_net_gone(net);
     pings_net_gone(net);
-    clients_leave(net);
-    batch_forget_net(mta, net);
     mem_free(net);
 }
 
@@ -128,42 +94,27 @@ static void on_closed(void *context, struct ipc_channel *channel, const char *ca
     net_free(net, cause);
 }
 
-/* Octets of clients' frames between the turns of the net processes, who get 1 MiB in each: local users may
- * send as much as they like, and peers wait for answers. */
-#define CLIENTS_TURN ((size_t)64 * 1024)
+static const struct ipc_handler net_handler = {on_frame, NULL, on_closed, link_on_writable};
 
-static const struct ipc_handler net_handler = {on_frame, NULL, on_closed, on_writable};
-
-static struct net *attach(struct mta *mta, int fd, const char *name) {
+bool mta_attach_net(struct mta *mta, int fd, const char *name) {
     struct net *net = mem_alloc(sizeof *net);
     if (!net)
-        return NULL;
+        return false;
     net->mta = mta;
     net->channel = ipc_channel_new(mta->loop, fd, name, &net_handler, net);
     if (!net->channel) {
         mem_free(net);
-        return NULL;
+        return false;
     }
     net->next = mta->nets;
     mta->nets = net;
-    return net;
-}
-
-bool mta_attach_net(struct mta *mta, int fd, const char *name) {
-    if (!attach(mta, fd, name))
-        return false;
-    for (size_t i = 0; i < mta->peer_count; i++)
-        peer_mark(mta, mta->peers[i]);
+    for (size_t i = 0; i < mta->destination_count; i++)
+        destination_mark(mta, mta->destinations[i]);
     return true;
 }
 
 bool mta_attach_clients(struct mta *mta, int fd, const char *name) {
-    struct net *net = attach(mta, fd, name);
-    if (!net)
-        return false;
-    net->for_clients = true;
-    ipc_turn(net->channel, CLIENTS_TURN);
-    return true;
+    return clients_attach(mta->loop, &mta->view, mta, fd, name);
 }
 
 void net_free_all(struct mta *mta) {
