@@ -87,7 +87,8 @@ static void apply_contents(struct pg_store *pg) {
     }
 }
 
-/* The sequence-numbers that the entries got: from the first of their mailbox on, in the order of operations. */
+/* The sequence-numbers that the entries got: from the first of their mailbox on, in the order of operations.
+ */
 static void apply_entries(struct pg_store *pg) {
     struct store_batch *batch = pg->commit.batch;
     const PGresult *numbered = pg->commit.numbered;
@@ -163,7 +164,7 @@ void pg_commit_begin(struct store_batch *batch) {
 
 /* What the operation names of `kind`; 0: nothing. */
 static uint64_t message_of(const struct operation *operation) {
-    return operation->type == ADD_WORK ? operation->work.message
+    return operation->type == ADD_WORK    ? operation->work.message
            : operation->type == ADD_ENTRY ? operation->entry.message
                                           : 0;
 }
@@ -251,8 +252,9 @@ static bool send_end(struct pg_store *pg, enum query query, enum commit_step ste
 
 static void unsettled(struct pg_store *pg) {
     if (pg->commit.step != COMMIT_UNSETTLED)
-        log_warning("%s: the connection broke while a batch was committed; the server will be asked what came of it",
-                    pg->head.place);
+        log_warning(
+            "%s: the connection broke while a batch was committed; the server will be asked what came of it",
+            pg->head.place);
     pg->commit.step = COMMIT_UNSETTLED;
     watch(pg);
     set_timer(pg, AGAIN_MS);
@@ -322,7 +324,10 @@ static int settle(struct pg_store *pg, struct error *err) {
     bool moved = pg_number(result, 0, 1) == pg->serial + 1;
     int verdict = span_eq(status, SPAN_LIT("in progress")) ? -1 : moved;
     log_notice("%s: the batch that was being committed is %s (the server says of transaction %lld: %.*s)",
-               pg->head.place, verdict < 0 ? "still under way" : verdict ? "committed" : "not committed",
+               pg->head.place,
+               verdict < 0 ? "still under way"
+               : verdict   ? "committed"
+                           : "not committed",
                (long long)pg->commit.transaction, status.data ? (int)status.len : 7,
                status.data ? (const char *)status.data : "unknown");
     PQclear(result);

@@ -60,10 +60,11 @@ static const struct {
     const char *sqlstate;
     enum store_code code;
 } codes[] = {
-    {"53100", STORE_FULL},     {"53200", STORE_NO_MEMORY},  {"25006", STORE_READ_ONLY}, {"42501", STORE_READ_ONLY},
-    {"28", STORE_READ_ONLY},   {"3D000", STORE_NOT_FOUND},  {"XX001", STORE_CORRUPT},   {"XX002", STORE_CORRUPT},
-    {"23", STORE_BAD_REQUEST}, {"22", STORE_BAD_REQUEST},   {"CH", STORE_BAD_REQUEST},  {"55P03", STORE_LOCKED},
-    {"42P01", STORE_VERSION},  {"42703", STORE_VERSION},
+    {"53100", STORE_FULL},      {"53200", STORE_NO_MEMORY}, {"25006", STORE_READ_ONLY},
+    {"42501", STORE_READ_ONLY}, {"28", STORE_READ_ONLY},    {"3D000", STORE_NOT_FOUND},
+    {"XX001", STORE_CORRUPT},   {"XX002", STORE_CORRUPT},   {"23", STORE_BAD_REQUEST},
+    {"22", STORE_BAD_REQUEST},  {"CH", STORE_BAD_REQUEST},  {"55P03", STORE_LOCKED},
+    {"42P01", STORE_VERSION},   {"42703", STORE_VERSION},
 };
 
 static enum store_code code_of(const char *sqlstate) {
@@ -121,7 +122,8 @@ bool pg_must_wait(struct pg *pg) {
     return PQisBusy(pg->conn) == 1;
 }
 
-/* Until a result is there. While output is left it is written too, or the server might wait for us to read. */
+/* Until a result is there. While output is left it is written too, or the server might wait for us to read.
+ */
 static bool wait_result(struct pg *pg, struct error *err) {
     int64_t deadline = clock_monotonic_us() + PG_PATIENCE_MS * INT64_C(1000);
     if (pg->lost)
@@ -205,14 +207,16 @@ static bool check_durable(struct pg *pg, struct error *err) {
                              "confirmed; set it to on in postgresql.conf",
                              pg->place, needed[i], value);
     }
-    return pg_script(pg, "SET synchronous_commit = on; SET client_min_messages = warning; SET jit = off", err);
+    return pg_script(pg, "SET synchronous_commit = on; SET client_min_messages = warning; SET jit = off",
+                     err);
 }
 
 static bool check_server(struct pg *pg, struct error *err) {
     int version = PQserverVersion(pg->conn);
     if (version < 150000)
-        return error_set(err, STORE_VERSION, "%s: PostgreSQL 15 or later is needed, this server is version %d.%d",
-                         pg->place, version / 10000, version % 10000);
+        return error_set(err, STORE_VERSION,
+                         "%s: PostgreSQL 15 or later is needed, this server is version %d.%d", pg->place,
+                         version / 10000, version % 10000);
     return check_durable(pg, err);
 }
 
@@ -246,7 +250,8 @@ bool pg_script(struct pg *pg, const char *text, struct error *err) {
     return ok;
 }
 
-bool pg_begin_pipeline(struct pg *pg, const struct pg_statement *statements, size_t count, struct error *err) {
+bool pg_begin_pipeline(struct pg *pg, const struct pg_statement *statements, size_t count,
+                       struct error *err) {
     pg->statements = statements;
     pg->statement_count = count;
     if (PQsetnonblocking(pg->conn, 1) != 0 || !PQenterPipelineMode(pg->conn))
@@ -291,8 +296,8 @@ void pg_add_null(struct pg_parameters *parameters) {
     parameters->lengths[parameters->count++] = 0;
 }
 
-/* An array as the server's array_recv reads it: dimensions, are there NULLs, the type; then for each dimension
- * its size and first index; then the elements, each with its length. */
+/* An array as the server's array_recv reads it: dimensions, are there NULLs, the type; then for each
+ * dimension its size and first index; then the elements, each with its length. */
 #define ARRAY_HEAD 20
 
 static void put_head(struct pg_array *array) {
@@ -425,7 +430,8 @@ bool pg_take_sync(struct pg *pg, struct error *err) {
     }
 }
 
-PGresult *pg_query(struct pg *pg, size_t statement, const struct pg_parameters *parameters, struct error *err) {
+PGresult *pg_query(struct pg *pg, size_t statement, const struct pg_parameters *parameters,
+                   struct error *err) {
     if (!pg_send(pg, statement, parameters, err) || !pg_sync(pg, err))
         return NULL;
     PGresult *result = pg_take(pg, err);

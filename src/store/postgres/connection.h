@@ -42,10 +42,10 @@ bool pg_is_uri(const char *place);
 char *pg_public_uri(const char *uri);
 
 /*
- * Connects, or connects anew after a loss; within PG_CONNECT_MS. `role` is told to the server beside our name.
- * The server must keep what it commits: fsync and full_page_writes on, or it is refused (STORE_READ_ONLY would
- * mislead: the code is STORE_BAD_REQUEST). The session gets synchronous_commit = on. Not yet in pipeline mode,
- * so that pg_script works; pg_begin_pipeline prepares the statements and enters it.
+ * Connects, or connects anew after a loss; within PG_CONNECT_MS. `role` is told to the server beside our
+ * name. The server must keep what it commits: fsync and full_page_writes on, or it is refused
+ * (STORE_READ_ONLY would mislead: the code is STORE_BAD_REQUEST). The session gets synchronous_commit = on.
+ * Not yet in pipeline mode, so that pg_script works; pg_begin_pipeline prepares the statements and enters it.
  */
 bool pg_connect(struct pg *pg, const char *uri, const char *role, struct error *err);
 bool pg_script(struct pg *pg, const char *text, struct error *err);
@@ -100,7 +100,8 @@ bool pg_sync(struct pg *pg, struct error *err);
 /* Writes out what is queued as far as the socket takes it, waits for nothing. */
 bool pg_flush(struct pg *pg, struct error *err);
 
-/* The next statement's result (PQclear frees it); NULL: it failed. A row or a command's end are no failures. */
+/* The next statement's result (PQclear frees it); NULL: it failed. A row or a command's end are no failures.
+ */
 PGresult *pg_take(struct pg *pg, struct error *err);
 /* Takes the mark of pg_sync, and all failures that stand before it. */
 bool pg_take_sync(struct pg *pg, struct error *err);

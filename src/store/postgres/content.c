@@ -23,7 +23,8 @@ static bool send_chunk(struct pg_content *part, struct span octets, struct error
     pg_add_number(&parameters, (int64_t)part->head.id);
     pg_add_number(&parameters, (int64_t)(part->chunked / CHUNK));
     pg_add_octets(&parameters, octets);
-    if (!pg_send(&pg->side, Q_PUT_CHUNK, &parameters, err) || !pg_sync(&pg->side, err) || !pg_flush(&pg->side, err))
+    if (!pg_send(&pg->side, Q_PUT_CHUNK, &parameters, err) || !pg_sync(&pg->side, err) ||
+        !pg_flush(&pg->side, err))
         return false;
     pg->chunks_of[pg->chunks++] = part->head.id;
     part->chunked += CHUNK;
@@ -79,14 +80,15 @@ static bool missing(struct pg_store *pg, const struct pg_content *part, struct e
     pg_add_number(&parameters, (int64_t)part->head.id);
     PGresult *result = pg_read(pg, Q_GET_CONTENT, &parameters, err);
     if (result)
-        (PQntuples(result) ? error_set(err, STORE_CORRUPT, "%s: content %llu has too few chunks", pg->head.place,
-                                       (unsigned long long)part->head.id)
+        (PQntuples(result) ? error_set(err, STORE_CORRUPT, "%s: content %llu has too few chunks",
+                                       pg->head.place, (unsigned long long)part->head.id)
                            : error_set(err, STORE_NOT_FOUND, "the content was removed meanwhile"));
     PQclear(result);
     return false;
 }
 
-static bool read_chunk(struct pg_content *part, uint64_t offset, uint8_t *out, size_t len, struct error *err) {
+static bool read_chunk(struct pg_content *part, uint64_t offset, uint8_t *out, size_t len,
+                       struct error *err) {
     struct pg_store *pg = pg_of(part->head.store);
     struct pg_parameters parameters = {0};
     pg_add_number(&parameters, (int64_t)part->head.id);
@@ -104,7 +106,8 @@ static bool read_chunk(struct pg_content *part, uint64_t offset, uint8_t *out, s
     return whole || missing(pg, part, err);
 }
 
-bool pg_content_read(struct store_content *content, uint64_t offset, void *out, size_t len, struct error *err) {
+bool pg_content_read(struct store_content *content, uint64_t offset, void *out, size_t len,
+                     struct error *err) {
     struct pg_content *part = pg_content_of(content);
     uint8_t *at = out;
     while (len) {
@@ -240,7 +243,8 @@ struct store_content *pg_content_resume(struct store *store, uint64_t activity, 
     else if (!id)
         content = store_content_create(store, 0, err);
     else if (open)
-        error_set(err, STORE_IN_USE, "the content of activity %llu is still open", (unsigned long long)activity);
+        error_set(err, STORE_IN_USE, "the content of activity %llu is still open",
+                  (unsigned long long)activity);
     else if (drop_chunks_of(pg, id, err))
         content = pg_content_load(pg, id, (uint64_t)pg_number(row, 0, 8), err);
     bool resumed = !content || !id ||

@@ -8,30 +8,30 @@
 /* The columns of each statement: n bigint[], b bytea[]. */
 static const char *const types[FOLD_END - FOLD_FIRST] = {
 #define TYPES(query, text) [(query)-FOLD_FIRST] = (text)
-    TYPES(Q_ADD_MESSAGES, "nnnnnnbb"),
-    TYPES(Q_ADD_CONTENTS, "nnnb"),
-    TYPES(Q_SET_CONTENTS, "nnb"),
-    TYPES(Q_PUT_CHUNKS, "nnb"),
-    TYPES(Q_ADD_WORK, "nnnnnnnnnb"),
-    TYPES(Q_SET_WORK, "nnnnnnnnnb"),
-    TYPES(Q_ADD_ENTRIES, "nnnnnb"),
-    TYPES(Q_SET_ENTRIES, "nnnn"),
-    TYPES(Q_COUNT, "nnnnnnnn"),
-    TYPES(Q_PUT_ACTIVITIES_IN, "nbbbnnnnnbb"),
-    TYPES(Q_DROP_ACTIVITIES_IN, "n"),
-    TYPES(Q_PUT_ACTIVITIES_OUT, "nbbnnnb"),
-    TYPES(Q_DROP_ACTIVITIES_OUT, "n"),
-    TYPES(Q_PUT_OUTCOMES, "bbbnb"),
-    TYPES(Q_DROP_OUTCOMES, "bbb"),
-    TYPES(Q_PUT_RECORDS, "nbb"),
-    TYPES(Q_DROP_RECORDS, "nb"),
-    TYPES(Q_ADD_EVENTS, "nnnbb"),
+    TYPES(Q_ADD_MESSAGES, "nnnnnnbb"), TYPES(Q_ADD_CONTENTS, "nnnb"),
+    TYPES(Q_SET_CONTENTS, "nnb"),      TYPES(Q_PUT_CHUNKS, "nnb"),
+    TYPES(Q_ADD_WORK, "nnnnnnnnnb"),   TYPES(Q_SET_WORK, "nnnnnnnnnb"),
+    TYPES(Q_ADD_ENTRIES, "nnnnnb"),    TYPES(Q_SET_ENTRIES, "nnnn"),
+    TYPES(Q_COUNT, "nnnnnnnn"),        TYPES(Q_PUT_ACTIVITIES_IN, "nbbbnnnnnbb"),
+    TYPES(Q_DROP_ACTIVITIES_IN, "n"),  TYPES(Q_PUT_ACTIVITIES_OUT, "nbbnnnb"),
+    TYPES(Q_DROP_ACTIVITIES_OUT, "n"), TYPES(Q_PUT_OUTCOMES, "bbbnb"),
+    TYPES(Q_DROP_OUTCOMES, "bbb"),     TYPES(Q_PUT_RECORDS, "nbb"),
+    TYPES(Q_DROP_RECORDS, "nb"),       TYPES(Q_ADD_EVENTS, "nnnbb"),
     TYPES(Q_ADD_REPEATS, "bn"),
 #undef TYPES
 };
 
 /* The columns of Q_COUNT. */
-enum { DONE_WORK, TAKEN_MAILBOX, TAKEN_SEQUENCE, MESSAGE, MESSAGE_CHANGE, WRITTEN_ACTIVITY, CONTENT, CONTENT_CHANGE };
+enum {
+    DONE_WORK,
+    TAKEN_MAILBOX,
+    TAKEN_SEQUENCE,
+    MESSAGE,
+    MESSAGE_CHANGE,
+    WRITTEN_ACTIVITY,
+    CONTENT,
+    CONTENT_CHANGE
+};
 
 /* What the operations on a piece of work come to. */
 enum work_fate { WORK_IS_NOTHING, WORK_IS_ADDED, WORK_IS_SET, WORK_IS_DONE };
@@ -58,7 +58,7 @@ void fold_init(struct fold *fold) {
 
 static struct idmap *const *maps(struct fold *fold, struct idmap *list[static 8]) {
     struct idmap *all[8] = {&fold->work,          &fold->messages,       &fold->contents, &fold->counts,
-                            &fold->activities_in, &fold->activities_out, &fold->keys, &fold->homes};
+                            &fold->activities_in, &fold->activities_out, &fold->keys,     &fold->homes};
     memcpy(list, all, sizeof all);
     return list;
 }
@@ -132,7 +132,8 @@ static bool same_record(const struct operation *a, const struct operation *b) {
            span_eq(a->record.name, b->record.name);
 }
 
-static bool note_key(struct fold *fold, const struct store_batch *batch, size_t index, uint64_t hash, same_key *same) {
+static bool note_key(struct fold *fold, const struct store_batch *batch, size_t index, uint64_t hash,
+                     same_key *same) {
     for (;; hash++) {
         struct idmap_slot *slot = idmap_put(&fold->keys, hash ? hash : ++hash);
         if (!slot)
@@ -146,7 +147,8 @@ static bool note_key(struct fold *fold, const struct store_batch *batch, size_t 
 
 static bool note_outcome(struct fold *fold, const struct store_batch *batch, size_t index) {
     const struct store_outcome *outcome = &batch->list[index].outcome;
-    uint64_t hash = store_hash(batch->store, outcome->association) * 31 + store_hash(batch->store, outcome->activity);
+    uint64_t hash =
+        store_hash(batch->store, outcome->association) * 31 + store_hash(batch->store, outcome->activity);
     return note_key(fold, batch, index, hash * 31 + store_hash(batch->store, outcome->peer), same_outcome);
 }
 
@@ -170,8 +172,8 @@ static bool note(struct fold *fold, const struct store_batch *batch, size_t inde
         return note_outcome(fold, batch, index);
     case PUT_RECORD:
     case DROP_RECORD:
-        return note_key(fold, batch, index, store_hash(batch->store, operation->record.name) + operation->number,
-                        same_record);
+        return note_key(fold, batch, index,
+                        store_hash(batch->store, operation->record.name) + operation->number, same_record);
     default:
         return true;
     }
@@ -201,8 +203,10 @@ static bool write_work(struct fold *fold, const struct operation *operation, siz
     }
     const struct store_work *work = &operation->work;
     struct idmap_slot *home = idmap_find(&fold->homes, id);
-    const int64_t values[] = {(int64_t)id,      home ? home->value.number : 0, work->next_hop, work->priority,
-                              work->status,     work->doubt_peer,              work->tries,    work->due,
+    const int64_t values[] = {(int64_t)id,    home ? home->value.number : 0,
+                              work->next_hop, work->priority,
+                              work->status,   work->doubt_peer,
+                              work->tries,    work->due,
                               work->expiry};
     enum query query = fate == WORK_IS_ADDED ? Q_ADD_WORK : Q_SET_WORK;
     for (int n = 0; n < 9; n++)
@@ -214,7 +218,8 @@ static bool write_work(struct fold *fold, const struct operation *operation, siz
 static bool write_activity_in(struct fold *fold, const struct operation *operation, size_t index) {
     bool ends = operation->type == DROP_ACTIVITY_IN;
     const struct store_activity_in *in = ends ? NULL : &operation->activity->public;
-    uint64_t id = ends ? operation->ids.id : in->id, content = operation->content ? operation->content->id : 0;
+    uint64_t id = ends ? operation->ids.id : in->id,
+             content = operation->content ? operation->content->id : 0;
     if (!is_last(&fold->activities_in, id, index))
         return true;
     number(fold, Q_COUNT, WRITTEN_ACTIVITY, (int64_t)id); /* what it named before loses a reference */
@@ -223,7 +228,8 @@ static bool write_activity_in(struct fold *fold, const struct operation *operati
         return true;
     }
     const struct span spans[] = {in->peer, in->association, in->activity};
-    const int64_t values[] = {in->at, in->serial, (int64_t)in->offset, (int64_t)content, (int64_t)in->content_length};
+    const int64_t values[] = {in->at, in->serial, (int64_t)in->offset, (int64_t)content,
+                              (int64_t)in->content_length};
     number(fold, Q_PUT_ACTIVITIES_IN, 0, (int64_t)id);
     for (int n = 0; n < 3; n++)
         octets(fold, Q_PUT_ACTIVITIES_IN, 1 + n, spans[n]);
@@ -292,12 +298,14 @@ static bool write_entry(struct fold *fold, const struct operation *operation) {
 
 static void write_flags(struct fold *fold, const struct operation *operation) {
     const int64_t values[] = {operation->number, (int64_t)operation->ids.id,
-                              (int64_t)(operation->ids.other & UINT32_MAX), (int64_t)(operation->ids.other >> 32)};
+                              (int64_t)(operation->ids.other & UINT32_MAX),
+                              (int64_t)(operation->ids.other >> 32)};
     for (int n = 0; n < 4; n++)
         number(fold, Q_SET_ENTRIES, n, values[n]);
 }
 
-static bool write_event(struct fold *fold, const struct store_batch *batch, const struct operation *operation) {
+static bool write_event(struct fold *fold, const struct store_batch *batch,
+                        const struct operation *operation) {
     uint64_t id = store_take_id(batch->store);
     number(fold, Q_ADD_EVENTS, 0, (int64_t)id);
     number(fold, Q_ADD_EVENTS, 1, (int64_t)store_hash(batch->store, operation->event.key));

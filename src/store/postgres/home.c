@@ -4,7 +4,8 @@
 #include "base/alloc.h"
 #include "store/postgres/postgres_private.h"
 
-static bool with_server(const char *place, bool (*look)(struct pg *pg, struct error *err), struct error *err) {
+static bool with_server(const char *place, bool (*look)(struct pg *pg, struct error *err),
+                        struct error *err) {
     struct pg pg = {0};
     bool ok = pg_connect(&pg, place, "look", err) && look(&pg, err);
     pg_disconnect(&pg);
@@ -39,14 +40,14 @@ static bool refuse_copy(const char *place, const char *what, struct error *err) 
     return false;
 }
 
-static bool pg_backup(const char *place, const char *to, bool alone, store_progress_cb *progress, void *context,
-                      struct error *err) {
+static bool pg_backup(const char *place, const char *to, bool alone, store_progress_cb *progress,
+                      void *context, struct error *err) {
     (void)to, (void)alone, (void)progress, (void)context;
     return refuse_copy(place, "copied", err);
 }
 
-static bool pg_restore(const char *from, const char *place, bool force, store_progress_cb *progress, void *context,
-                       struct error *err) {
+static bool pg_restore(const char *from, const char *place, bool force, store_progress_cb *progress,
+                       void *context, struct error *err) {
     (void)from, (void)force, (void)progress, (void)context;
     return refuse_copy(place, "restored", err);
 }

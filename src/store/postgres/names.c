@@ -2,7 +2,8 @@
 #include "store/postgres/postgres_private.h"
 
 /* One row with a key, by the octets of a name. */
-static bool key_by(struct pg_store *pg, enum query query, struct span name, uint32_t *key, struct error *err) {
+static bool key_by(struct pg_store *pg, enum query query, struct span name, uint32_t *key,
+                   struct error *err) {
     struct pg_parameters parameters = {0};
     pg_add_octets(&parameters, name);
     bool makes = query == Q_ADD_MAILBOX || query == Q_ADD_NEXT_HOP;
@@ -23,9 +24,11 @@ static bool make_key(struct pg_store *pg, enum query add, enum query find, struc
     return error_set(err, inner.code, "%s", inner.text);
 }
 
-static bool key_of(struct pg_store *pg, bool mailbox, struct span name, bool make, uint32_t *key, struct error *err) {
+static bool key_of(struct pg_store *pg, bool mailbox, struct span name, bool make, uint32_t *key,
+                   struct error *err) {
     struct names *names = mailbox ? &pg->mailboxes : &pg->next_hops;
-    enum query find = mailbox ? Q_FIND_MAILBOX : Q_FIND_NEXT_HOP, add = mailbox ? Q_ADD_MAILBOX : Q_ADD_NEXT_HOP;
+    enum query find = mailbox ? Q_FIND_MAILBOX : Q_FIND_NEXT_HOP,
+               add = mailbox ? Q_ADD_MAILBOX : Q_ADD_NEXT_HOP;
     uint64_t hash = store_hash(&pg->head, name);
     bool keeps = !pg->head.read_only; /* what others write may change its name */
     *key = keeps ? names_find(names, hash, name) : 0;
@@ -105,8 +108,8 @@ static bool end_changes(struct pg_store *pg, enum query query, struct error *err
 }
 
 /* A name may be given to one before another one gave it up: first none has any. */
-static bool send_changes(struct pg_store *pg, const struct mailbox_change *changes, size_t count, size_t *sent,
-                         struct error *err) {
+static bool send_changes(struct pg_store *pg, const struct mailbox_change *changes, size_t count,
+                         size_t *sent, struct error *err) {
     if (!pg_send(&pg->writer, Q_BEGIN, NULL, err))
         return false;
     for (size_t i = 0; i < count; i++) {
@@ -124,7 +127,8 @@ static bool send_changes(struct pg_store *pg, const struct mailbox_change *chang
     return pg_sync(&pg->writer, err);
 }
 
-bool pg_change_mailboxes(struct store *store, const struct mailbox_change *changes, size_t count, struct error *err) {
+bool pg_change_mailboxes(struct store *store, const struct mailbox_change *changes, size_t count,
+                         struct error *err) {
     struct pg_store *pg = pg_of(store);
     size_t sent;
     if (pg->writer.lost && !pg_open_writer(pg, err))

@@ -11,10 +11,11 @@
 /* Our row in `node`. A new epoch fences off whoever wrote before. */
 static bool begin_epoch(struct pg_store *pg, struct error *err) {
     char text[300], value[48];
-    snprintf(text, sizeof text,
-             "INSERT INTO node VALUES(%d, 1, 0, left(current_setting('application_name'), 60)) ON CONFLICT(id)"
-             " DO UPDATE SET epoch = node.epoch + 1, name = excluded.name RETURNING epoch || ' ' || serial",
-             NODE);
+    snprintf(
+        text, sizeof text,
+        "INSERT INTO node VALUES(%d, 1, 0, left(current_setting('application_name'), 60)) ON CONFLICT(id)"
+        " DO UPDATE SET epoch = node.epoch + 1, name = excluded.name RETURNING epoch || ' ' || serial",
+        NODE);
     long long epoch, serial;
     if (!pg_value(&pg->writer, text, value, sizeof value, err))
         return false;
@@ -33,9 +34,10 @@ static bool load_secret(struct pg_store *pg, struct error *err) {
     if (!pg->head.read_only) {
         if (RAND_bytes((unsigned char *)fresh, sizeof fresh) != 1)
             return error_set(err, STORE_IO, "%s: no random octets to be had", pg->head.place);
-        snprintf(text, sizeof text,
-                 "INSERT INTO setting VALUES('secret.0', %lld), ('secret.1', %lld) ON CONFLICT(name) DO NOTHING",
-                 (long long)(fresh[0] >> 1), (long long)(fresh[1] >> 1));
+        snprintf(
+            text, sizeof text,
+            "INSERT INTO setting VALUES('secret.0', %lld), ('secret.1', %lld) ON CONFLICT(name) DO NOTHING",
+            (long long)(fresh[0] >> 1), (long long)(fresh[1] >> 1));
         if (!pg_script(&pg->writer, text, err))
             return false;
     }
@@ -53,17 +55,20 @@ static bool load_secret(struct pg_store *pg, struct error *err) {
 /* Chunks that no content knows: a crash came before the batch that would have named them. */
 static bool drop_orphans(struct pg_store *pg, struct error *err) {
     char value[32];
-    if (!pg_script(&pg->writer,
-                   "DELETE FROM chunk WHERE NOT EXISTS (SELECT FROM content WHERE content.id = chunk.content)", err) ||
-        !pg_value(&pg->writer, "SELECT coalesce(sum(length), 0)::bigint FROM content", value, sizeof value, err))
+    if (!pg_script(
+            &pg->writer,
+            "DELETE FROM chunk WHERE NOT EXISTS (SELECT FROM content WHERE content.id = chunk.content)",
+            err) ||
+        !pg_value(&pg->writer, "SELECT coalesce(sum(length), 0)::bigint FROM content", value, sizeof value,
+                  err))
         return false;
     pg->content_octets = strtoull(value, NULL, 10);
     return true;
 }
 
 static bool open_as_writer(struct pg_store *pg, const struct store_options *options, struct error *err) {
-    return pg_open_writer(pg, err) && pg_schema_migrate(&pg->writer, options->create, err) && begin_epoch(pg, err) &&
-           load_secret(pg, err) && drop_orphans(pg, err) &&
+    return pg_open_writer(pg, err) && pg_schema_migrate(&pg->writer, options->create, err) &&
+           begin_epoch(pg, err) && load_secret(pg, err) && drop_orphans(pg, err) &&
            pg_begin_pipeline(&pg->writer, pg_statements, QUERIES, err) && pg_open_side(pg, err);
 }
 
@@ -77,7 +82,8 @@ static bool open_as_reader(struct pg_store *pg, const struct store_options *opti
 static struct pg_store *new_store(const char *uri, const struct store_options *options, struct error *err) {
     struct pg_store *pg = mem_alloc(sizeof *pg);
     char *place = pg ? pg_public_uri(uri) : NULL;
-    if (!place || !store_head_init(&pg->head, &postgres_engine, place, options, err) || !(pg->uri = mem_strdup(uri))) {
+    if (!place || !store_head_init(&pg->head, &postgres_engine, place, options, err) ||
+        !(pg->uri = mem_strdup(uri))) {
         mem_free(place);
         mem_free(pg);
         error_set(err, STORE_NO_MEMORY, "out of memory");

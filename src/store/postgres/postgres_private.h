@@ -118,8 +118,8 @@ struct fold {
     struct idmap work;                       /* id -> index of its last operation + 1, and what it comes to */
     struct idmap messages, contents, counts; /* message -> change of refs; id -> content; content -> change */
     struct idmap activities_in, activities_out; /* id -> index of the last operation + 1 */
-    struct idmap homes;    /* work that is added -> its message */
-    struct idmap keys;     /* hash of an outcome's or a record's key -> index of the last operation + 1 */
+    struct idmap homes;                         /* work that is added -> its message */
+    struct idmap keys;       /* hash of an outcome's or a record's key -> index of the last operation + 1 */
     uint64_t content_octets; /* of contents that get a row */
 };
 void fold_init(struct fold *fold);
@@ -148,9 +148,9 @@ struct pg_store {
     bool alone;
     struct pg writer, side;
     int64_t epoch, serial;
-    int poll, timer;    /* an epoll descriptor for the head's loop; a timer in it, for what is tried again */
-    int watched;        /* the socket of `writer` in `poll`, or -1 */
-    unsigned chunks;    /* results of Q_PUT_CHUNK that `side` owes, of these contents */
+    int poll, timer; /* an epoll descriptor for the head's loop; a timer in it, for what is tried again */
+    int watched;     /* the socket of `writer` in `poll`, or -1 */
+    unsigned chunks; /* results of Q_PUT_CHUNK that `side` owes, of these contents */
     uint64_t chunks_of[CHUNKS_UNDER_WAY];
     bool suspect; /* a session was lost: chunks that no row names yet may be gone */
     uint64_t content_octets;
@@ -163,7 +163,7 @@ struct pg_store {
         int64_t transaction, started;
         bool again;           /* with a new connection, as the old one had ended unnoticed */
         struct error failure; /* why it is undone */
-        PGresult *counted; /* of Q_COUNT, Q_ADD_ENTRIES: used when it is durable */
+        PGresult *counted;    /* of Q_COUNT, Q_ADD_ENTRIES: used when it is durable */
         PGresult *numbered;
     } commit;
     struct names next_hops, mailboxes; /* those that were asked for: a name keeps its key while we live */
@@ -173,7 +173,7 @@ struct pg_store {
 
 struct pg_content {
     struct store_content head;
-    struct buf tail;     /* octets above those in whole chunks */
+    struct buf tail;        /* octets above those in whole chunks */
     uint64_t chunked;       /* octets in whole chunks that were sent */
     uint64_t saved;         /* octets that its row names */
     uint64_t commit_length; /* octets that it names if the commit under way succeeds */
@@ -234,9 +234,11 @@ void pg_take_chunk(struct pg_store *pg, struct error *err);
 /* All chunks that were sent have arrived. */
 bool pg_chunks_settle(struct pg_store *pg, struct error *err);
 /* One query on `side`, which is connected anew when it was lost. */
-PGresult *pg_read(struct pg_store *pg, enum query query, const struct pg_parameters *parameters, struct error *err);
+PGresult *pg_read(struct pg_store *pg, enum query query, const struct pg_parameters *parameters,
+                  struct error *err);
 /* The same for what is written, and durable when it returns. */
-PGresult *pg_write(struct pg_store *pg, enum query query, const struct pg_parameters *parameters, struct error *err);
+PGresult *pg_write(struct pg_store *pg, enum query query, const struct pg_parameters *parameters,
+                   struct error *err);
 /* Makes `side` anew. */
 bool pg_open_side(struct pg_store *pg, struct error *err);
 /* Makes `writer` anew and takes the lock. */
@@ -254,7 +256,8 @@ int pg_descriptor(const struct store *store);
 
 /* ---- content.c ---- */
 bool pg_content_write(struct store_content *content, struct span octets, struct error *err);
-bool pg_content_read(struct store_content *content, uint64_t offset, void *out, size_t len, struct error *err);
+bool pg_content_read(struct store_content *content, uint64_t offset, void *out, size_t len,
+                     struct error *err);
 void pg_content_close(struct store_content *content);
 struct store_content *pg_content_open(struct store *store, uint64_t message, struct error *err);
 struct store_content *pg_content_resume(struct store *store, uint64_t activity, struct error *err);
@@ -271,9 +274,10 @@ bool pg_chunks_drop(struct pg_store *pg);
 bool pg_walk(struct walk *walk, struct error *err);
 bool pg_get_message(struct store *store, uint64_t id, struct arena *arena, struct store_message *message,
                     struct error *err);
-bool pg_get_work(struct store *store, uint64_t id, struct arena *arena, struct store_work *work, struct error *err);
-bool pg_each_work(struct store *store, uint64_t after, size_t limit, uint32_t next_hop, int status, store_work_cb *cb,
-                  void *context, struct error *err);
+bool pg_get_work(struct store *store, uint64_t id, struct arena *arena, struct store_work *work,
+                 struct error *err);
+bool pg_each_work(struct store *store, uint64_t after, size_t limit, uint32_t next_hop, int status,
+                  store_work_cb *cb, void *context, struct error *err);
 bool pg_count_work(struct store *store, struct store_counts *counts, struct error *err);
 bool pg_each_hold(struct store *store, store_hold_cb *cb, void *context, struct error *err);
 bool pg_get_entry(struct store *store, uint32_t mailbox, uint64_t sequence, struct arena *arena,
@@ -281,14 +285,16 @@ bool pg_get_entry(struct store *store, uint32_t mailbox, uint64_t sequence, stru
 bool pg_each_entry(struct store *store, uint32_t mailbox, uint64_t after, size_t limit, store_entry_cb *cb,
                    void *context, struct error *err);
 bool pg_get_record(struct store *store, uint32_t kind, struct span name, struct buf *out, struct error *err);
-bool pg_each_record(struct store *store, uint32_t kind, store_record_cb *cb, void *context, struct error *err);
+bool pg_each_record(struct store *store, uint32_t kind, store_record_cb *cb, void *context,
+                    struct error *err);
 bool pg_track(struct store *store, struct span key, store_event_cb *cb, void *context, struct error *err);
 bool pg_each_event(struct store *store, uint64_t before, store_past_cb *cb, void *context, struct error *err);
-bool pg_find_repeat(struct store *store, const uint8_t key[static STORE_DIGEST], bool *found, struct error *err);
+bool pg_find_repeat(struct store *store, const uint8_t key[static STORE_DIGEST], bool *found,
+                    struct error *err);
 bool pg_find_activity_in(struct store *store, struct span peer, struct span association, struct span activity,
                          struct store_activity_in *found, struct error *err);
-bool pg_each_activity_of(struct store *store, struct span association, store_activity_in_cb *cb, void *context,
-                         struct error *err);
+bool pg_each_activity_of(struct store *store, struct span association, store_activity_in_cb *cb,
+                         void *context, struct error *err);
 bool pg_each_activity_in(struct store *store, store_activity_in_cb *cb, void *context, struct error *err);
 bool pg_each_activity_out(struct store *store, store_activity_out_cb *cb, void *context, struct error *err);
 bool pg_get_outcome(struct store *store, struct span association, struct span activity, struct span peer,
@@ -299,7 +305,8 @@ bool pg_next_hop(struct store *store, struct span name, bool make, uint32_t *key
 bool pg_mailbox(struct store *store, struct span name, bool make, uint32_t *key, struct error *err);
 struct span pg_next_hop_name(struct store *store, uint32_t next_hop);
 bool pg_each_mailbox(struct store *store, store_mailbox_cb *cb, void *context, struct error *err);
-bool pg_change_mailboxes(struct store *store, const struct mailbox_change *changes, size_t count, struct error *err);
+bool pg_change_mailboxes(struct store *store, const struct mailbox_change *changes, size_t count,
+                         struct error *err);
 
 /* ---- check.c ---- */
 bool pg_check(const char *place, bool deep, store_finding_cb *cb, void *context, uint64_t *findings,

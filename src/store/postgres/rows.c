@@ -6,7 +6,8 @@ static bool not_found(const char *what, uint64_t id, struct error *err) {
 }
 
 /* One row by a number; NULL: `err` says why not. */
-static PGresult *row_of(struct store *store, enum query query, const char *what, uint64_t id, struct error *err) {
+static PGresult *row_of(struct store *store, enum query query, const char *what, uint64_t id,
+                        struct error *err) {
     struct pg_parameters parameters = {0};
     pg_add_number(&parameters, (int64_t)id);
     PGresult *row = pg_read(pg_of(store), query, &parameters, err);
@@ -60,7 +61,8 @@ bool pg_get_message(struct store *store, uint64_t id, struct arena *arena, struc
     PGresult *row = row_of(store, Q_GET_MESSAGE, "message", id, err);
     if (!row)
         return false;
-    *message = (struct store_message){id, pg_number(row, 0, 0), (uint64_t)pg_number(row, 0, 1), pg_octets(row, 0, 2)};
+    *message = (struct store_message){id, pg_number(row, 0, 0), (uint64_t)pg_number(row, 0, 1),
+                                      pg_octets(row, 0, 2)};
     bool ok = copy_to(arena, &message->envelope, err);
     PQclear(row);
     return ok;
@@ -81,7 +83,8 @@ static struct store_work work_of(const PGresult *rows, int row) {
     };
 }
 
-bool pg_get_work(struct store *store, uint64_t id, struct arena *arena, struct store_work *work, struct error *err) {
+bool pg_get_work(struct store *store, uint64_t id, struct arena *arena, struct store_work *work,
+                 struct error *err) {
     PGresult *row = row_of(store, Q_GET_WORK, "work", id, err);
     if (!row)
         return false;
@@ -97,8 +100,8 @@ static bool give_work(struct walk *walk, const PGresult *rows, int row) {
     return walk->cb.work(walk->context, &work);
 }
 
-bool pg_each_work(struct store *store, uint64_t after, size_t limit, uint32_t next_hop, int status, store_work_cb *cb,
-                  void *context, struct error *err) {
+bool pg_each_work(struct store *store, uint64_t after, size_t limit, uint32_t next_hop, int status,
+                  store_work_cb *cb, void *context, struct error *err) {
     struct walk walk = {.pg = pg_of(store),
                         .query = Q_EACH_WORK,
                         .row = give_work,
@@ -202,7 +205,8 @@ static bool give_record(struct walk *walk, const PGresult *rows, int row) {
     return walk->cb.record(walk->context, pg_octets(rows, row, 0), pg_octets(rows, row, 1));
 }
 
-bool pg_each_record(struct store *store, uint32_t kind, store_record_cb *cb, void *context, struct error *err) {
+bool pg_each_record(struct store *store, uint32_t kind, store_record_cb *cb, void *context,
+                    struct error *err) {
     struct walk walk = {.pg = pg_of(store),
                         .query = Q_EACH_RECORD,
                         .row = give_record,

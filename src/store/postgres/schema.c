@@ -22,10 +22,12 @@
 static const char *const steps[VERSION] = {
     "CREATE SCHEMA chasqui;"
     "CREATE TABLE setting(name text PRIMARY KEY, value bigint NOT NULL);"
-    "CREATE TABLE node(id bigint PRIMARY KEY, epoch bigint NOT NULL, serial bigint NOT NULL, name text NOT NULL)"
+    "CREATE TABLE node(id bigint PRIMARY KEY, epoch bigint NOT NULL, serial bigint NOT NULL, name text NOT "
+    "NULL)"
     " WITH (fillfactor = 10);"
     "CREATE TABLE message(id bigint PRIMARY KEY, refs bigint NOT NULL, content bigint NOT NULL,"
-    " arrival bigint NOT NULL, envelope_sum bigint NOT NULL, body_sum bigint, envelope bytea NOT NULL, body bytea)"
+    " arrival bigint NOT NULL, envelope_sum bigint NOT NULL, body_sum bigint, envelope bytea NOT NULL, body "
+    "bytea)"
     " WITH (toast_tuple_target = 8160);"
     "ALTER TABLE message ALTER envelope SET STORAGE EXTERNAL, ALTER body SET STORAGE EXTERNAL;"
     "CREATE TABLE content(id bigint PRIMARY KEY, refs bigint NOT NULL, length bigint NOT NULL, digest bytea);"
@@ -53,7 +55,8 @@ static const char *const steps[VERSION] = {
     " expiry bigint NOT NULL, data bytea NOT NULL);"
     "CREATE UNIQUE INDEX outcome_key ON outcome(sha256(association), sha256(activity), sha256(peer));"
     "CREATE INDEX outcome_expiry ON outcome(expiry);"
-    "CREATE TABLE mailbox(id bigint PRIMARY KEY, next bigint NOT NULL, name bytea NOT NULL) WITH (fillfactor = 80);"
+    "CREATE TABLE mailbox(id bigint PRIMARY KEY, next bigint NOT NULL, name bytea NOT NULL) WITH (fillfactor "
+    "= 80);"
     "CREATE UNIQUE INDEX mailbox_name ON mailbox(sha256(name));"
     "CREATE TABLE entry(mailbox bigint, sequence bigint, message bigint NOT NULL, at bigint NOT NULL,"
     " flags bigint NOT NULL, octets bigint NOT NULL, data bytea NOT NULL, PRIMARY KEY(mailbox, sequence));"
@@ -111,8 +114,8 @@ bool pg_schema_is_current(struct pg *pg, struct error *err) {
         return false;
     if (!version)
         return error_set(err, STORE_NOT_FOUND, "%s: there is no store in this database", pg->place);
-    return version == VERSION ||
-           error_set(err, STORE_VERSION,
-                     "%s: the store has the older schema version %d, which mhsd brings to version %d when it starts",
-                     pg->place, version, VERSION);
+    return version == VERSION || error_set(err, STORE_VERSION,
+                                           "%s: the store has the older schema version %d, which mhsd brings "
+                                           "to version %d when it starts",
+                                           pg->place, version, VERSION);
 }

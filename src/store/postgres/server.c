@@ -58,8 +58,8 @@ bool pg_open_side(struct pg_store *pg, struct error *err) {
            pg_begin_pipeline(&pg->side, pg_statements, QUERIES, err);
 }
 
-static PGresult *query_side(struct pg_store *pg, enum query query, const struct pg_parameters *parameters, bool durably,
-                            struct error *err) {
+static PGresult *query_side(struct pg_store *pg, enum query query, const struct pg_parameters *parameters,
+                            bool durably, struct error *err) {
     if (!pg_chunks_settle(pg, err) || (durably && !pg_send(&pg->side, Q_DURABLY, NULL, err)))
         return NULL;
     if (!durably)
@@ -74,8 +74,8 @@ static PGresult *query_side(struct pg_store *pg, enum query query, const struct 
     return NULL;
 }
 
-static PGresult *ask(struct pg_store *pg, enum query query, const struct pg_parameters *parameters, bool durably,
-                     struct error *err) {
+static PGresult *ask(struct pg_store *pg, enum query query, const struct pg_parameters *parameters,
+                     bool durably, struct error *err) {
     struct error inner = {0};
     PGresult *result = NULL;
     for (int tries = 0; tries < 2 && !result; tries++) {
@@ -94,11 +94,13 @@ static PGresult *ask(struct pg_store *pg, enum query query, const struct pg_para
     return result;
 }
 
-PGresult *pg_read(struct pg_store *pg, enum query query, const struct pg_parameters *parameters, struct error *err) {
+PGresult *pg_read(struct pg_store *pg, enum query query, const struct pg_parameters *parameters,
+                  struct error *err) {
     return ask(pg, query, parameters, false, err);
 }
 
-PGresult *pg_write(struct pg_store *pg, enum query query, const struct pg_parameters *parameters, struct error *err) {
+PGresult *pg_write(struct pg_store *pg, enum query query, const struct pg_parameters *parameters,
+                   struct error *err) {
     return ask(pg, query, parameters, true, err);
 }
 
@@ -106,11 +108,13 @@ PGresult *pg_write(struct pg_store *pg, enum query query, const struct pg_parame
 
 static bool tell_holder(struct pg_store *pg, struct error *err) {
     char text[400], holder[100] = "";
-    snprintf(text, sizeof text,
-             "SELECT a.application_name || coalesce(' on ' || host(a.client_addr), '') FROM pg_locks l"
-             " JOIN pg_stat_activity a USING(pid) WHERE l.locktype = 'advisory' AND l.classid = %d AND l.objid = %d"
-             " AND l.granted AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database())",
-             LOCK_CLASS, NODE);
+    snprintf(
+        text, sizeof text,
+        "SELECT a.application_name || coalesce(' on ' || host(a.client_addr), '') FROM pg_locks l"
+        " JOIN pg_stat_activity a USING(pid) WHERE l.locktype = 'advisory' AND l.classid = %d AND l.objid = "
+        "%d"
+        " AND l.granted AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database())",
+        LOCK_CLASS, NODE);
     bool named = pg_value(&pg->writer, text, holder, sizeof holder, NULL);
     return error_set(err, STORE_LOCKED, "%s: another process writes to this store%s%s", pg->head.place,
                      named ? ": " : "", holder);

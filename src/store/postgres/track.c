@@ -25,11 +25,12 @@ bool pg_track(struct store *store, struct span key, store_event_cb *cb, void *co
 
 static bool give_past(struct walk *walk, const PGresult *rows, int row) {
     walk->after[0] = pg_number(rows, row, 0);
-    return walk->cb.past(walk->context, (uint64_t)walk->after[0], pg_octets(rows, row, 1), pg_number(rows, row, 2),
-                         pg_octets(rows, row, 3));
+    return walk->cb.past(walk->context, (uint64_t)walk->after[0], pg_octets(rows, row, 1),
+                         pg_number(rows, row, 2), pg_octets(rows, row, 3));
 }
 
-bool pg_each_event(struct store *store, uint64_t before, store_past_cb *cb, void *context, struct error *err) {
+bool pg_each_event(struct store *store, uint64_t before, store_past_cb *cb, void *context,
+                   struct error *err) {
     struct walk walk = {.pg = pg_of(store),
                         .query = Q_EACH_EVENT,
                         .row = give_past,
@@ -40,7 +41,8 @@ bool pg_each_event(struct store *store, uint64_t before, store_past_cb *cb, void
     return pg_walk(&walk, err);
 }
 
-bool pg_find_repeat(struct store *store, const uint8_t key[static STORE_DIGEST], bool *found, struct error *err) {
+bool pg_find_repeat(struct store *store, const uint8_t key[static STORE_DIGEST], bool *found,
+                    struct error *err) {
     struct pg_parameters parameters = {0};
     pg_add_octets(&parameters, span_of(key, STORE_DIGEST));
     PGresult *row = pg_read(pg_of(store), Q_FIND_REPEAT, &parameters, err);
@@ -105,8 +107,8 @@ static bool give_activity_in(struct walk *walk, const PGresult *rows, int row) {
     return walk->cb.activity_in(walk->context, &in);
 }
 
-bool pg_each_activity_of(struct store *store, struct span association, store_activity_in_cb *cb, void *context,
-                         struct error *err) {
+bool pg_each_activity_of(struct store *store, struct span association, store_activity_in_cb *cb,
+                         void *context, struct error *err) {
     struct walk walk = {.pg = pg_of(store),
                         .query = Q_EACH_ACTIVITY_OF,
                         .row = give_activity_in,
@@ -164,8 +166,9 @@ bool pg_get_outcome(struct store *store, struct span association, struct span ac
     PGresult *row = pg_read(pg_of(store), Q_GET_OUTCOME, &parameters, err);
     if (!row)
         return false;
-    bool ok = PQntuples(row) ? !data || buf_append_span(data, pg_octets(row, 0, 0)) || store_no_memory(store, err)
-                             : error_set(err, STORE_NOT_FOUND, "there is no such outcome");
+    bool ok = PQntuples(row)
+                  ? !data || buf_append_span(data, pg_octets(row, 0, 0)) || store_no_memory(store, err)
+                  : error_set(err, STORE_NOT_FOUND, "there is no such outcome");
     PQclear(row);
     return ok;
 }

@@ -6,7 +6,7 @@
  * real files, once on a disk that forgets what was not synced, or with SIGKILL
  * of the server.
  *
- * The number of kills is CHASQUI_CRASH_ROUNDS, else 25 of each kind.
+ * The number of kills is CHASQUI_CRASH_ROUNDS, else 25 of each kind (8 with a server).
  */
 #include "room.h"
 
@@ -238,7 +238,7 @@ static void kill_one(struct room *room, struct truth *truth, unsigned delay_us, 
 
 static void crash_rounds(struct room *room, bool forgetful) {
     const char *wanted = getenv("CHASQUI_CRASH_ROUNDS");
-    unsigned rounds = wanted ? (unsigned)atoi(wanted) : 25;
+    unsigned rounds = wanted ? (unsigned)atoi(wanted) : place_server() ? 8 : 25;
     struct truth truth = {0};
     random_state = (unsigned)time(NULL);
     fprintf(stderr, "# seed %u\n", random_state);

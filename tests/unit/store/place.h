@@ -1,4 +1,5 @@
-/* A fresh place for a store: a folder, or a database of the server whose folder is in $CHASQUI_TEST_POSTGRES. */
+/* A fresh place for a store: a folder, or a database of the server whose folder is in $CHASQUI_TEST_POSTGRES.
+ */
 #ifndef TESTS_STORE_PLACE_H
 #define TESTS_STORE_PLACE_H
 

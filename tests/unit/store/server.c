@@ -76,7 +76,8 @@ static void database_without_a_store_is_told(void **state) {
 static void password_is_not_shown(void **state) {
     struct error err = {0};
     (void)state;
-    assert_null(store_open("postgresql://joe:sesame@/nowhere?host=/nonexistent&password=sesame2", NULL, &err));
+    assert_null(
+        store_open("postgresql://joe:sesame@/nowhere?host=/nonexistent&password=sesame2", NULL, &err));
     assert_null(strstr(err.text, "sesame"));
     assert_non_null(strstr(err.text, "postgresql://joe@/nowhere?host=/nonexistent"));
     assert_int_equal(err.code, STORE_IO);
@@ -103,7 +104,8 @@ static pid_t end_session_in_commit(void) {
     pid_t child = fork();
     if (child)
         return child;
-    bool seen = wait_for_row("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE wait_event = 'SyncRep'");
+    bool seen =
+        wait_for_row("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE wait_event = 'SyncRep'");
     bool reset = place_run("postgres", "ALTER SYSTEM RESET synchronous_standby_names") &&
                  place_run("postgres", "SELECT pg_reload_conf()");
     _exit(seen && reset ? 0 : 1);
@@ -148,8 +150,9 @@ static void broken_commit_is_found_undone(void **state) {
     assert_true(place_run(database,
                           "CREATE FUNCTION chasqui.die() RETURNS trigger LANGUAGE plpgsql AS"
                           " 'BEGIN PERFORM pg_terminate_backend(pg_backend_pid()); RETURN NULL; END'"));
-    assert_true(place_run(database, "CREATE CONSTRAINT TRIGGER die AFTER UPDATE ON chasqui.node DEFERRABLE INITIALLY"
-                                    " DEFERRED FOR EACH ROW EXECUTE FUNCTION chasqui.die()"));
+    assert_true(place_run(database,
+                          "CREATE CONSTRAINT TRIGGER die AFTER UPDATE ON chasqui.node DEFERRABLE INITIALLY"
+                          " DEFERRED FOR EACH ROW EXECUTE FUNCTION chasqui.die()"));
     uint64_t message = add_one(room, 300000, 3, NULL);
     assert_false(store_commit(room->batch, &err));
     assert_int_equal(err.code, STORE_IO);
@@ -214,12 +217,13 @@ static void content_under_way_fails_with_the_server(void **state) {
 
 static void end_sessions(const char *database) {
     char text[160];
-    snprintf(text, sizeof text, "SELECT pg_terminate_backend(pid, 10000) FROM pg_stat_activity WHERE datname = '%s'",
-             database);
+    snprintf(text, sizeof text,
+             "SELECT pg_terminate_backend(pid, 10000) FROM pg_stat_activity WHERE datname = '%s'", database);
     assert_true(place_run("postgres", text));
 }
 
-/* Chunks are answered for before they are on disk: what a crash took away of them is seen before the commit. */
+/* Chunks are answered for before they are on disk: what a crash took away of them is seen before the commit.
+ */
 static void lost_chunk_is_noticed(void **state) {
     struct room *room = *state;
     char database[32];
@@ -270,16 +274,11 @@ static void chunks_without_a_content_go(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        IN_ROOM(server_that_forgets_is_refused),
-        IN_ROOM(database_without_a_store_is_told),
-        cmocka_unit_test(password_is_not_shown),
-        IN_ROOM(second_writer_is_told_the_first),
-        IN_ROOM(unanswered_commit_is_found_done),
-        IN_ROOM(broken_commit_is_found_undone),
-        IN_ROOM(killed_server_loses_nothing),
-        IN_ROOM(content_under_way_fails_with_the_server),
-        IN_ROOM(lost_chunk_is_noticed),
-        IN_ROOM(chunks_without_a_content_go),
+        IN_ROOM(server_that_forgets_is_refused),  IN_ROOM(database_without_a_store_is_told),
+        cmocka_unit_test(password_is_not_shown),  IN_ROOM(second_writer_is_told_the_first),
+        IN_ROOM(unanswered_commit_is_found_done), IN_ROOM(broken_commit_is_found_undone),
+        IN_ROOM(killed_server_loses_nothing),     IN_ROOM(content_under_way_fails_with_the_server),
+        IN_ROOM(lost_chunk_is_noticed),           IN_ROOM(chunks_without_a_content_go),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
