@@ -8,6 +8,7 @@ from players import ANN, BEN, FAR, FAY, HOME, JOE, LARGE, NEAR, SANITIZER, Stage
 from peer import ber, ipm, names, tap, x411
 from peer.association import Aborted, Excepted
 from peer.local import Failed
+from peer.spoil import spoil
 from peer.transport import Closed
 
 case, check, equal, wait_until = tap.case, tap.check, tap.equal, tap.wait_until
@@ -135,36 +136,6 @@ def _():
         for event in told(stage, "mixed"):
             check(event["event"] != "non-delivered" or event["detail"], f"no cause: {event}")
         attack.served("recipients")
-
-
-def leaves(octets, at=0, end=None):
-    """(place, length) of the contents of each primitive within the octets, all of definite lengths."""
-    end = len(octets) if end is None else end
-    while at < end:
-        tag, size, head = octets[at], octets[at + 1], 2
-        while tag & 0x1F == 0x1F and octets[at + head - 1] & 0x80:
-            head += 1
-        size = octets[at + head - 1]
-        if size & 0x80:
-            count = size & 0x7F
-            size = int.from_bytes(octets[at + head:at + head + count], "big")
-            head += count
-        if tag & 0x20:
-            yield from leaves(octets, at + head, at + head + size)
-        elif size:
-            yield at + head, size
-        at += head + size
-
-
-def spoil(dice, apdu):
-    """Some values become others of the same length, some tags others."""
-    octets = bytearray(apdu)
-    places = list(leaves(apdu))
-    for at, size in dice.sample(places, dice.choice([1, 1, 2, 5])):
-        octets[at:at + size] = dice.choice([dice.randbytes(size), b"\0" * size, b"\xff" * size, b" " * size, b"9" * size])
-        if dice.random() < 0.2:
-            octets[at - 2] ^= 1 << dice.randrange(5)
-    return bytes(octets)
 
 
 @case("envelopes whose values are spoilt by chance are taken or refused, and what is taken has an end")
