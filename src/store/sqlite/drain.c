@@ -1,11 +1,11 @@
 /* Rows of finished runs, a few with each commit (runs_private.h). */
 #include "base/alloc.h"
-#include "store/batch_private.h"
+#include "store/sqlite/commit_private.h"
 
 #define DRAIN_LEAST 64
 
-static bool add_row(struct store *store, enum statement which, uint64_t bucket, const struct run_entry *entry,
-                    struct error *err) {
+static bool add_row(struct sqlite *store, enum statement which, uint64_t bucket,
+                    const struct run_entry *entry, struct error *err) {
     sqlite3_stmt *statement = sql(store, which);
     if (!statement)
         return db_error(store, "track", err);
@@ -15,10 +15,10 @@ static bool add_row(struct store *store, enum statement which, uint64_t bucket, 
     return sql_run(store, which, NULL, err);
 }
 
-static bool finish_run(struct store *store, struct runs *runs, struct drain *drain, struct error *err) {
+static bool finish_run(struct sqlite *store, struct runs *runs, struct drain *drain, struct error *err) {
     drain->filter = filters_reserve(&runs->done) ? runs_filter(runs) : NULL;
     if (!drain->filter)
-        return error_set(err, STORE_NO_MEMORY, "%s: out of memory", store->path);
+        return error_set(err, STORE_NO_MEMORY, "%s: out of memory", store->head.place);
     sqlite3_stmt *statement = sql(store, SQL_ADD_RUN);
     if (!statement)
         return db_error(store, "run", err);
@@ -28,7 +28,7 @@ static bool finish_run(struct store *store, struct runs *runs, struct drain *dra
     return sql_run(store, SQL_ADD_RUN, NULL, err);
 }
 
-static bool drain_some(struct store *store, struct runs *runs, struct drain *drain, size_t least,
+static bool drain_some(struct sqlite *store, struct runs *runs, struct drain *drain, size_t least,
                        struct error *err) {
     const struct run_table *sealed = &runs->sealed;
     enum statement which = runs == &store->repeats ? SQL_ADD_REPEAT_TRACK : SQL_ADD_TRACK;
@@ -44,10 +44,12 @@ static bool drain_some(struct store *store, struct runs *runs, struct drain *dra
 }
 
 /* Twice what is added, so that the sealed table is empty when the open one is half full. */
-bool runs_drain(struct store_batch *batch, struct error *err) {
-    struct store *store = batch->store;
-    return drain_some(store, &store->track, &batch->drain_track, batch->count * 2 + DRAIN_LEAST, err) &&
-           drain_some(store, &store->repeats, &batch->drain_repeats, batch->repeats * 2 + DRAIN_LEAST, err);
+bool runs_drain(struct commit *commit, struct error *err) {
+    struct sqlite *store = commit->store;
+    return drain_some(store, &store->track, &commit->drain_track, commit->batch->count * 2 + DRAIN_LEAST,
+                      err) &&
+           drain_some(store, &store->repeats, &commit->drain_repeats,
+                      commit->batch->repeats * 2 + DRAIN_LEAST, err);
 }
 
 static void apply(struct runs *runs, struct drain *drain) {
@@ -61,7 +63,7 @@ static void apply(struct runs *runs, struct drain *drain) {
     runs_seal(runs);
 }
 
-bool runs_drain_whole(struct store *store, struct runs *runs, struct error *err) {
+bool runs_drain_whole(struct sqlite *store, struct runs *runs, struct error *err) {
     struct drain drain = {0};
     if (!sql_run(store, SQL_BEGIN, NULL, err))
         return false;
@@ -74,16 +76,17 @@ bool runs_drain_whole(struct store *store, struct runs *runs, struct error *err)
     return true;
 }
 
-void runs_apply(struct store_batch *batch) {
-    struct store *store = batch->store;
-    for (size_t i = 0; i < batch->count; i++) {
-        const struct operation *operation = &batch->list[i];
+void runs_apply(struct commit *commit) {
+    struct sqlite *store = commit->store;
+    for (size_t i = 0; i < commit->batch->count; i++) {
+        const struct operation *operation = &commit->batch->list[i];
         if (operation->type == ADD_EVENT)
-            runs_add(&store->track, store_hash(store, operation->event.key), batch->event_row);
+            runs_add(&store->track, store_hash(&store->head, operation->event.key), commit->event_row);
         else if (operation->type == ADD_REPEAT)
-            runs_add(&store->repeats, store_hash(store, span_of(operation->repeat.digest, STORE_DIGEST)),
-                     batch->repeat_row);
+            runs_add(&store->repeats,
+                     store_hash(&store->head, span_of(operation->repeat.digest, STORE_DIGEST)),
+                     commit->repeat_row);
     }
-    apply(&store->track, &batch->drain_track);
-    apply(&store->repeats, &batch->drain_repeats);
+    apply(&store->track, &commit->drain_track);
+    apply(&store->repeats, &commit->drain_repeats);
 }

@@ -1,62 +1,5 @@
-/*
- * Tracking events, packed one row a commit. An event is: length of the key
- * (u16), length of the data (u32), time (u64), key, data; big-endian.
- */
-#include "base/reader.h"
-#include "store/store_private.h"
-
-bool events_pack(struct buf *out, struct span key, int64_t at, struct span data) {
-    if (key.len > KEY_LIMIT || data.len > UINT32_MAX)
-        return false;
-    buf_append_u16(out, (uint16_t)key.len);
-    buf_append_u32(out, (uint32_t)data.len);
-    buf_append_u64(out, (uint64_t)at);
-    buf_append_span(out, key);
-    return buf_append_span(out, data);
-}
-
-bool events_unpack(struct span packed, packed_event_cb *cb, void *context) {
-    struct reader r = reader_of(packed);
-    while (reader_left(&r)) {
-        uint16_t key_len = reader_u16(&r);
-        uint32_t data_len = reader_u32(&r);
-        int64_t at = (int64_t)reader_u64(&r);
-        struct span key = reader_take(&r, key_len), data = reader_take(&r, data_len);
-        if (r.failed || key_len > KEY_LIMIT)
-            return false;
-        if (!cb(context, key, at, data))
-            return true;
-    }
-    return true;
-}
-
-/* ---- the runs at start ---- */
-
-struct refill {
-    struct store *store;
-    uint64_t row;
-    bool failed;
-};
-
-static bool refill_event(void *context, struct span key, int64_t at, struct span data) {
-    struct refill *refill = context;
-    (void)at, (void)data;
-    refill->failed = !runs_reserve(&refill->store->track, 1);
-    if (!refill->failed)
-        runs_add(&refill->store->track, store_hash(refill->store, key), refill->row);
-    return !refill->failed;
-}
-
-bool events_enter(struct store *store, uint64_t row, struct span packed) {
-    struct refill refill = {store, row, false};
-    events_unpack(packed, refill_event,
-                  &refill); /* what a damaged row still says is used; store_check reports it */
-    return !refill.failed;
-}
-
-bool events_load(struct store *store, struct error *err) {
-    return runs_load(store, false, events_enter, err);
-}
+/* Tracking events: by their key, and backwards through all of them. */
+#include "store/sqlite/sqlite_private.h"
 
 /* ---- tracking ---- */
 
@@ -74,18 +17,19 @@ static bool match_event(void *context, struct span key, int64_t at, struct span 
     return !tracking->ended;
 }
 
-bool store_track(struct store *store, struct span key, store_event_cb *cb, void *context, struct error *err) {
+bool sqlite_track(struct store *head, struct span key, store_event_cb *cb, void *context, struct error *err) {
+    struct sqlite *store = sqlite_of(head);
     struct tracking tracking = {key, cb, context, false};
     struct buf rows, packed;
     buf_init(&rows, 0);
     buf_init(&packed, 0);
-    bool ok = runs_lookup(store, false, store_hash(store, key), &rows, err);
+    bool ok = runs_lookup(store, false, store_hash(&store->head, key), &rows, err);
     for (size_t at = 0; ok && !tracking.ended && at < rows.len; at += sizeof(uint64_t)) {
         uint64_t row;
         memcpy(&row, rows.data + at, sizeof row);
         ok = packed_row(store, false, row, &packed, err);
         if (ok && !events_unpack(buf_span(&packed), match_event, &tracking))
-            ok = error_set(err, STORE_CORRUPT, "%s: event row %llu is damaged", store->path,
+            ok = error_set(err, STORE_CORRUPT, "%s: event row %llu is damaged", store->head.place,
                            (unsigned long long)row);
     }
     buf_free(&rows);
@@ -133,8 +77,9 @@ static bool row_backwards(struct backwards *walk, uint64_t row, struct span pack
     return true;
 }
 
-bool store_each_event(struct store *store, uint64_t before, store_past_cb *cb, void *context,
-                      struct error *err) {
+bool sqlite_each_event(struct store *head, uint64_t before, store_past_cb *cb, void *context,
+                       struct error *err) {
+    struct sqlite *store = sqlite_of(head);
     struct backwards backwards = {.before = before, .cb = cb, .context = context};
     struct error inner = {0};
     sqlite3_stmt *walk = sql_walk(store, "SELECT id, data FROM event WHERE id <= ?1 ORDER BY id DESC", err);
@@ -147,7 +92,7 @@ bool store_each_event(struct store *store, uint64_t before, store_past_cb *cb, v
         continue;
     sqlite3_finalize(walk);
     if (backwards.events.failed && !inner.code)
-        error_set(&inner, STORE_NO_MEMORY, "%s: out of memory", store->path);
+        error_set(&inner, STORE_NO_MEMORY, "%s: out of memory", store->head.place);
     buf_free(&backwards.events);
     return !inner.code || error_set(err, inner.code, "%s", inner.text);
 }

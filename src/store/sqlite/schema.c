@@ -6,7 +6,7 @@
 #include <stdio.h>
 
 #include "base/log.h"
-#include "store/store_private.h"
+#include "store/sqlite/sqlite_private.h"
 
 static const char *const steps[SCHEMA_VERSION] = {
     /* 0 to 1: the queue. `refs` and the ids come first in a row: they are read without its blobs. */

@@ -12,14 +12,14 @@
 #include <unistd.h>
 
 #include "base/alloc.h"
-#include "store/store_private.h"
+#include "store/sqlite/sqlite_private.h"
 
 #define PAGES_A_STEP 256
 #define COPY_STEP    (256 * 1024)
 #define PATH_ROOM    4400
 
 struct copy {
-    struct store *from;
+    struct sqlite *from;
     const char *to;
     sqlite3 *db;   /* the copy of the database */
     bool allocate; /* segments get their blocks at once, as the writer makes them */
@@ -30,22 +30,6 @@ struct copy {
     store_progress_cb *progress;
     void *context;
 };
-
-/* ---- keeping space ---- */
-
-void store_keep(struct store *store) {
-    store->keeps = true;
-    for (size_t i = 0; i < store->segment_count; i++)
-        store->segments[i]->kept = true;
-}
-
-bool store_keep_end(struct store *store) {
-    bool kept = store->keeps;
-    store->keeps = false;
-    for (size_t i = 0; i < store->segment_count; i++)
-        segment_keep_end(store->segments[i]);
-    return kept;
-}
 
 /* ---- files ---- */
 
@@ -230,18 +214,18 @@ static bool copy_store(const char *place, struct copy *copy, bool alone, struct 
     mode_t mask = umask(077);
     copy->segment = -1;
     copy->octets = mem_alloc(COPY_STEP);
-    copy->from = copy->octets ? store_open(place, &options, err) : NULL;
+    copy->from = copy->octets ? sqlite_open(place, &options, err) : NULL;
     bool ok =
         copy->from ? copy_all(copy, err) : copy->octets || error_set(err, STORE_NO_MEMORY, "out of memory");
     ok = ok && copy->from;
-    store_close(copy->from);
+    sqlite_close(copy->from);
     mem_free(copy->octets);
     umask(mask);
     return ok;
 }
 
-bool store_backup(const char *place, const char *to, bool alone, store_progress_cb *progress, void *context,
-                  struct error *err) {
+bool sqlite_backup(const char *place, const char *to, bool alone, store_progress_cb *progress, void *context,
+                   struct error *err) {
     struct copy copy = {.to = to, .progress = progress, .context = context};
     return copy_store(place, &copy, alone, err);
 }
@@ -345,17 +329,17 @@ static bool restore(const char *from, const char *place, const struct stat *owne
            copy_store(from, copy, false, err) && swap_in(place, err) && give(place, owner, err);
 }
 
-bool store_restore(const char *from, const char *place, bool force, store_progress_cb *progress,
-                   void *context, struct error *err) {
+bool sqlite_restore(const char *from, const char *place, bool force, store_progress_cb *progress,
+                    void *context, struct error *err) {
     struct copy copy = {.progress = progress, .context = context};
     struct error there = {0};
     struct stat owner;
-    if (!store_is_there(from, err) || !prepare_place(place, &owner, err))
+    if (!sqlite_is_there(from, err) || !prepare_place(place, &owner, err))
         return false;
     int lock = store_lock(place, err);
     if (lock < 0)
         return false;
-    bool ok = force || !store_is_there(place, &there) ||
+    bool ok = force || !sqlite_is_there(place, &there) ||
               error_set(err, STORE_IN_USE,
                         "%s: there is a store already; with --force it is replaced, and kept aside", place);
     ok = ok && restore(from, place, &owner, &copy, err);

@@ -5,7 +5,7 @@
  * and after a crash both follow from the rows: space that was given out and
  * never committed is simply below nobody's row.
  */
-#include "store/store_private.h"
+#include "store/sqlite/sqlite_private.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -23,14 +23,14 @@
 #define FILL_SYNC   (UINT64_C(8) << 20)
 #define WRITE_BACK  (UINT64_C(4) << 20)
 
-void segment_path(const struct store *store, uint64_t id, struct buf *out) {
-    buf_printf(out, "%s/segments/%08llu", store->path, (unsigned long long)id);
+void segment_path(const struct sqlite *store, uint64_t id, struct buf *out) {
+    buf_printf(out, "%s/segments/%08llu", store->head.place, (unsigned long long)id);
     buf_append_byte(out, 0);
 }
 
 /* ---- the list ---- */
 
-static size_t position(const struct store *store, uint64_t id) {
+static size_t position(const struct sqlite *store, uint64_t id) {
     size_t low = 0, high = store->segment_count;
     while (low < high) {
         size_t middle = (low + high) / 2;
@@ -42,12 +42,12 @@ static size_t position(const struct store *store, uint64_t id) {
     return low;
 }
 
-struct segment *segment_find(struct store *store, uint64_t id) {
+struct segment *segment_find(struct sqlite *store, uint64_t id) {
     size_t at = position(store, id);
     return at < store->segment_count && store->segments[at]->id == id ? store->segments[at] : NULL;
 }
 
-static struct segment *add(struct store *store, uint64_t id) {
+static struct segment *add(struct sqlite *store, uint64_t id) {
     if (store->segment_count == store->segment_cap) {
         size_t cap = store->segment_cap ? store->segment_cap * 2 : 16;
         struct segment **list = mem_resize(store->segments, cap * sizeof(struct segment *));
@@ -70,20 +70,20 @@ static struct segment *add(struct store *store, uint64_t id) {
     return segment;
 }
 
-struct segment *segment_note(struct store *store, uint64_t id) {
+struct segment *segment_note(struct sqlite *store, uint64_t id) {
     struct segment *segment = id ? add(store, id) : NULL;
     if (segment)
         segment->tail = segment->live = SEGMENT_SIZE; /* not ours to give out */
     return segment;
 }
 
-void segment_close(struct store *store, struct segment *segment) {
+void segment_close(struct sqlite *store, struct segment *segment) {
     if (segment->fd >= 0)
         store->files->close(segment->fd);
     segment->fd = -1;
 }
 
-static void drop(struct store *store, struct segment *segment) {
+static void drop(struct sqlite *store, struct segment *segment) {
     size_t at = position(store, segment->id);
     segment_close(store, segment);
     memmove(store->segments + at, store->segments + at + 1,
@@ -92,7 +92,7 @@ static void drop(struct store *store, struct segment *segment) {
     mem_free(segment);
 }
 
-void segments_free(struct store *store) {
+void segments_free(struct sqlite *store) {
     while (store->segment_count)
         drop(store, store->segments[store->segment_count - 1]);
     mem_free(store->segments);
@@ -101,7 +101,7 @@ void segments_free(struct store *store) {
 
 /* ---- files ---- */
 
-static void limit_open(struct store *store, const struct segment *keep) {
+static void limit_open(struct sqlite *store, const struct segment *keep) {
     size_t open = 0;
     for (size_t i = 0; i < store->segment_count; i++)
         open += store->segments[i]->fd >= 0;
@@ -114,27 +114,27 @@ static void limit_open(struct store *store, const struct segment *keep) {
     }
 }
 
-static bool open_file(struct store *store, struct segment *segment, int flags, struct error *err) {
+static bool open_file(struct sqlite *store, struct segment *segment, int flags, struct error *err) {
     if (segment->fd >= 0)
         return true;
     struct buf path;
     buf_init(&path, 0);
     segment_path(store, segment->id, &path);
     if (!path.failed)
-        segment->fd =
-            store->files->open((const char *)path.data, store->read_only ? O_RDONLY : O_RDWR | flags, 0600);
+        segment->fd = store->files->open((const char *)path.data,
+                                         store->head.read_only ? O_RDONLY : O_RDWR | flags, 0600);
     int number = path.failed ? ENOMEM : errno;
     buf_free(&path);
     if (segment->fd < 0 && number == ENOENT)
-        return error_set(err, STORE_CORRUPT, "%s: segment %llu is missing", store->path,
+        return error_set(err, STORE_CORRUPT, "%s: segment %llu is missing", store->head.place,
                          (unsigned long long)segment->id);
     if (segment->fd < 0)
-        return errno_error(store, number, "open segment", err);
+        return errno_error(store->head.place, number, "open segment", err);
     limit_open(store, segment);
     return true;
 }
 
-static void remove_file(struct store *store, uint64_t id) {
+static void remove_file(struct sqlite *store, uint64_t id) {
     struct buf path;
     buf_init(&path, 0);
     segment_path(store, id, &path);
@@ -143,19 +143,24 @@ static void remove_file(struct store *store, uint64_t id) {
     buf_free(&path);
 }
 
-static struct segment *create(struct store *store, struct error *err) {
-    if (!store_room_for_segment(store, store->low_water / 2)) {
+bool room_for_segment(const struct sqlite *store, uint64_t left) {
+    int64_t space = store->files->free_space(store->head.place);
+    return space < 0 || (uint64_t)space >= SEGMENT_SIZE + left;
+}
+
+static struct segment *create(struct sqlite *store, struct error *err) {
+    if (!room_for_segment(store, store->head.low_water / 2)) {
         error_set(
             err, STORE_FULL,
             "%s: the disk is full: of the %lld MiB that are free, %llu MiB are kept for the database, and "
             "a new segment takes %llu MiB; make room on the disk",
-            store->path, (long long)(store->files->free_space(store->path) >> 20),
-            (unsigned long long)(store->low_water / 2 >> 20), (unsigned long long)(SEGMENT_SIZE >> 20));
+            store->head.place, (long long)(store->files->free_space(store->head.place) >> 20),
+            (unsigned long long)(store->head.low_water / 2 >> 20), (unsigned long long)(SEGMENT_SIZE >> 20));
         return NULL;
     }
     struct segment *segment = add(store, store->next_segment);
     if (!segment) {
-        error_set(err, STORE_NO_MEMORY, "%s: out of memory", store->path);
+        error_set(err, STORE_NO_MEMORY, "%s: out of memory", store->head.place);
         return NULL;
     }
     if (!open_file(store, segment, O_CREAT | O_EXCL, err)) {
@@ -164,7 +169,7 @@ static struct segment *create(struct store *store, struct error *err) {
     }
     int number = store->files->allocate(segment->fd, (off_t)SEGMENT_SIZE);
     if (number) {
-        errno_error(store, number, "make a segment", err);
+        errno_error(store->head.place, number, "make a segment", err);
         remove_file(store, segment->id);
         drop(store, segment);
         return NULL;
@@ -173,22 +178,22 @@ static struct segment *create(struct store *store, struct error *err) {
     return segment;
 }
 
-bool segments_sync_folder(struct store *store, struct error *err) {
+bool segments_sync_folder(struct sqlite *store, struct error *err) {
     struct buf path;
     if (!store->new_segments)
         return true;
     buf_init(&path, 0);
-    buf_printf(&path, "%s/segments", store->path);
+    buf_printf(&path, "%s/segments", store->head.place);
     bool ok = buf_append_byte(&path, 0) && store->files->sync_folder((const char *)path.data) == 0;
     int number = path.failed ? ENOMEM : errno;
     buf_free(&path);
     store->new_segments = !ok;
-    return ok || errno_error(store, number, "sync the folder of segments", err);
+    return ok || errno_error(store->head.place, number, "sync the folder of segments", err);
 }
 
 /* ---- reading and writing ---- */
 
-bool segment_write(struct store *store, struct segment *segment, uint64_t offset, struct span octets,
+bool segment_write(struct sqlite *store, struct segment *segment, uint64_t offset, struct span octets,
                    struct error *err) {
     if (!open_file(store, segment, 0, err))
         return false;
@@ -199,7 +204,7 @@ bool segment_write(struct store *store, struct segment *segment, uint64_t offset
             continue;
         if (done <= 0) {
             segment->broken = true;
-            return errno_error(store, done ? errno : ENOSPC, "write to a segment", err);
+            return errno_error(store->head.place, done ? errno : ENOSPC, "write to a segment", err);
         }
         octets = span_sub(octets, (size_t)done, octets.len);
         offset += (uint64_t)done;
@@ -213,7 +218,7 @@ bool segment_write(struct store *store, struct segment *segment, uint64_t offset
     return true;
 }
 
-bool segment_read(struct store *store, struct segment *segment, uint64_t offset, void *out, size_t len,
+bool segment_read(struct sqlite *store, struct segment *segment, uint64_t offset, void *out, size_t len,
                   struct error *err) {
     uint8_t *to = out;
     if (!open_file(store, segment, 0, err))
@@ -223,9 +228,9 @@ bool segment_read(struct store *store, struct segment *segment, uint64_t offset,
         if (done < 0 && errno == EINTR)
             continue;
         if (done < 0)
-            return errno_error(store, errno, "read a segment", err);
+            return errno_error(store->head.place, errno, "read a segment", err);
         if (done == 0)
-            return error_set(err, STORE_CORRUPT, "%s: segment %llu is cut short", store->path,
+            return error_set(err, STORE_CORRUPT, "%s: segment %llu is cut short", store->head.place,
                              (unsigned long long)segment->id);
         to += done;
         len -= (size_t)done;
@@ -239,24 +244,24 @@ bool segment_read(struct store *store, struct segment *segment, uint64_t offset,
  * sync succeeds without them. Therefore every content with octets there that no
  * row has yet is given up, and nothing new goes to this segment until it is free.
  */
-static void give_up(struct store *store, struct segment *segment) {
+static void give_up(struct sqlite *store, struct segment *segment) {
     segment->broken = true;
-    for (size_t i = 0; i < store->open_contents.cap; i++) {
-        struct store_content *content = store->open_contents.slots[i].value.pointer;
-        if (!store->open_contents.slots[i].id || content->saved_length == content->length)
+    for (size_t i = 0; i < store->head.open_contents.cap; i++) {
+        struct content *content = store->head.open_contents.slots[i].value.pointer;
+        if (!store->head.open_contents.slots[i].id || content->saved_length == content->head.length)
             continue;
         for (size_t n = content->saved_extents ? content->saved_extents - 1 : 0; n < content->extent_count;
              n++)
             if (content->extents[n].segment == segment)
-                content->failed = true;
+                content->head.failed = true;
     }
 }
 
-bool segment_sync(struct store *store, struct segment *segment, struct error *err) {
+bool segment_sync(struct sqlite *store, struct segment *segment, struct error *err) {
     if (!segment->dirty)
         return true;
     if (segment->fd < 0 || store->files->datasync(segment->fd)) {
-        errno_error(store, segment->fd < 0 ? EIO : errno, "sync a segment", err);
+        errno_error(store->head.place, segment->fd < 0 ? EIO : errno, "sync a segment", err);
         give_up(store, segment);
         return false;
     }
@@ -267,11 +272,11 @@ bool segment_sync(struct store *store, struct segment *segment, struct error *er
 
 /* ---- giving out space ---- */
 
-static bool is_free(const struct store *store, const struct segment *segment) {
+static bool is_free(const struct sqlite *store, const struct segment *segment) {
     return !segment->live && !segment->tail && !segment->missing && segment != store->current;
 }
 
-static struct segment *next_free(struct store *store) {
+static struct segment *next_free(struct sqlite *store) {
     struct segment *best = NULL;
     for (size_t i = 0; i < store->segment_count; i++) {
         struct segment *segment = store->segments[i];
@@ -282,12 +287,38 @@ static struct segment *next_free(struct store *store) {
     return best;
 }
 
-bool segment_take(struct store *store, uint64_t want, struct extent *extent, struct error *err) {
+static void start_over(struct segment *segment) {
+    segment->tail = 0;
+    segment->broken = false;
+}
+
+static void keep_end(struct segment *segment) {
+    bool was_kept = segment->kept;
+    segment->kept = false;
+    if (was_kept && !segment->live && !segment->missing)
+        start_over(segment);
+}
+
+void segments_keep(struct sqlite *store) {
+    store->keeps = true;
+    for (size_t i = 0; i < store->segment_count; i++)
+        store->segments[i]->kept = true;
+}
+
+bool segments_keep_end(struct sqlite *store) {
+    bool kept = store->keeps;
+    store->keeps = false;
+    for (size_t i = 0; i < store->segment_count; i++)
+        keep_end(store->segments[i]);
+    return kept;
+}
+
+bool segment_take(struct sqlite *store, uint64_t want, struct extent *extent, struct error *err) {
     struct segment *current = store->current;
     if (!current || current->broken || current->tail >= SEGMENT_SIZE) {
         struct segment *next = next_free(store);
-        if (!next && store->keeps && !store_room_for_segment(store, store->low_water)) {
-            store_keep_end(store); /* mail comes before a backup */
+        if (!next && store->keeps && !room_for_segment(store, store->head.low_water)) {
+            segments_keep_end(store); /* mail comes before a backup */
             next = next_free(store);
         }
         if (!next && !(next = create(store, err)))
@@ -303,11 +334,6 @@ bool segment_take(struct store *store, uint64_t want, struct extent *extent, str
     return true;
 }
 
-static void start_over(struct segment *segment) {
-    segment->tail = 0;
-    segment->broken = false;
-}
-
 void segment_give_back(struct extent *extent, uint64_t keep) {
     struct segment *segment = extent->segment;
     uint64_t back = extent->reserved - align_up(keep);
@@ -319,25 +345,18 @@ void segment_give_back(struct extent *extent, uint64_t keep) {
         start_over(segment);
 }
 
-void segment_keep_end(struct segment *segment) {
-    bool was_kept = segment->kept;
-    segment->kept = false;
-    if (was_kept && !segment->live && !segment->missing)
-        start_over(segment);
-}
-
 /* ---- work off the hot path ---- */
 
-static struct segment *to_fill(struct store *store) {
+static struct segment *to_fill(struct sqlite *store) {
     struct segment *best = next_free(store);
-    if (best || !store->current || store->current->tail < SEGMENT_SIZE / 2 || store->read_only ||
-        !store_room_for_segment(store, 2 * store->low_water)) /* a spare one never makes us refuse mail */
+    if (best || !store->current || store->current->tail < SEGMENT_SIZE / 2 || store->head.read_only ||
+        !room_for_segment(store, 2 * store->head.low_water)) /* a spare one never makes us refuse mail */
         return best;
     struct error ignored;
     return create(store, &ignored); /* without space for a spare one, the commit that needs it will say so */
 }
 
-bool segment_fill_step(struct store *store) {
+bool segment_fill_step(struct sqlite *store) {
     static const uint8_t zeros[FILL_STEP];
     struct error err;
     struct segment *segment = to_fill(store);
@@ -351,7 +370,7 @@ bool segment_fill_step(struct store *store) {
     return segment->filled < SEGMENT_SIZE;
 }
 
-void segments_drop_spare(struct store *store) {
+void segments_drop_spare(struct sqlite *store) {
     size_t spare = 0;
     for (size_t i = store->segment_count; i-- > 0;)
         if (is_free(store, store->segments[i]) && (store->segments[i]->retired || ++spare > SPARE_LIMIT)) {
@@ -360,7 +379,7 @@ void segments_drop_spare(struct store *store) {
         }
 }
 
-bool segments_drop_free(struct store *store) {
+bool segments_drop_free(struct sqlite *store) {
     size_t before = store->segment_count;
     if (store->current && !store->current->live)
         store->current = NULL;
@@ -374,7 +393,7 @@ bool segments_drop_free(struct store *store) {
 
 /* ---- at start ---- */
 
-static bool note_file(struct store *store, const char *name, struct error *err) {
+static bool note_file(struct sqlite *store, const char *name, struct error *err) {
     char *end;
     errno = 0;
     unsigned long long id = strtoull(name, &end, 10);
@@ -383,29 +402,29 @@ static bool note_file(struct store *store, const char *name, struct error *err) 
     struct segment *segment = segment_find(store, id);
     char path[4400];
     struct stat s;
-    snprintf(path, sizeof path, "%s/segments/%s", store->path, name);
+    snprintf(path, sizeof path, "%s/segments/%s", store->head.place, name);
     if (stat(path, &s))
-        return errno == ENOENT || errno_error(store, errno, path, err);
+        return errno == ENOENT || errno_error(store->head.place, errno, path, err);
     if (!segment && !(segment = add(store, id)))
-        return error_set(err, STORE_NO_MEMORY, "%s: out of memory", store->path);
+        return error_set(err, STORE_NO_MEMORY, "%s: out of memory", store->head.place);
     segment->size = (uint64_t)s.st_size;
     segment->missing = segment->size < segment->end;
     segment->filled = SEGMENT_SIZE;
     if (!segment->live && (uint64_t)s.st_size < SEGMENT_SIZE) { /* a crash cut its making short */
-        if (!store->read_only)
+        if (!store->head.read_only)
             remove_file(store, id);
         drop(store, segment);
     }
     return true;
 }
 
-static bool read_folder(struct store *store, struct error *err) {
+static bool read_folder(struct sqlite *store, struct error *err) {
     char path[4400];
     bool ok = true;
-    snprintf(path, sizeof path, "%s/segments", store->path);
+    snprintf(path, sizeof path, "%s/segments", store->head.place);
     DIR *folder = opendir(path);
     if (!folder)
-        return errno_error(store, errno, path, err);
+        return errno_error(store->head.place, errno, path, err);
     for (struct dirent *entry; ok && (entry = readdir(folder));)
         if (entry->d_name[0] != '.')
             ok = note_file(store, entry->d_name, err);
@@ -413,7 +432,7 @@ static bool read_folder(struct store *store, struct error *err) {
     return ok;
 }
 
-static bool read_rows(struct store *store, struct error *err) {
+static bool read_rows(struct sqlite *store, struct error *err) {
     struct error inner = {0};
     sqlite3_stmt *walk =
         sql_walk(store,
@@ -425,7 +444,7 @@ static bool read_rows(struct store *store, struct error *err) {
     while (!inner.code && sql_next(store, walk, &inner)) {
         struct segment *segment = add(store, (uint64_t)sqlite3_column_int64(walk, 0));
         if (!segment) {
-            error_set(&inner, STORE_NO_MEMORY, "%s: out of memory", store->path);
+            error_set(&inner, STORE_NO_MEMORY, "%s: out of memory", store->head.place);
             break;
         }
         segment->end = (uint64_t)sqlite3_column_int64(walk, 1);
@@ -441,34 +460,34 @@ static bool bad_rows(const struct segment *segment) {
     return segment->tail > SEGMENT_SIZE || segment->live > segment->tail || !segment->id;
 }
 
-static bool tell_missing(struct store *store, const struct segment *segment) {
-    return error_set(&store->cause, STORE_CORRUPT,
-                     "%s: segment %llu is missing or damaged; run `mhs store check`", store->path,
-                     (unsigned long long)segment->id);
+static bool tell_missing(const struct sqlite *store, const struct segment *segment, struct error *err) {
+    return error_set(err, STORE_CORRUPT, "%s: segment %llu is missing or damaged; run `mhs store check`",
+                     store->head.place, (unsigned long long)segment->id);
 }
 
-bool segments_are_there(struct store *store) {
+bool segments_are_there(struct sqlite *store, struct error *err) {
     char path[4400];
     struct stat s;
     for (size_t i = 0; i < store->segment_count; i++) {
         struct segment *segment = store->segments[i];
-        snprintf(path, sizeof path, "%s/segments/%08llu", store->path, (unsigned long long)segment->id);
+        snprintf(path, sizeof path, "%s/segments/%08llu", store->head.place, (unsigned long long)segment->id);
         if (segment->missing && (stat(path, &s) || (uint64_t)s.st_size < SEGMENT_SIZE))
-            return tell_missing(store, segment);
+            return tell_missing(store, segment, err);
         segment->missing = false;
     }
     return true;
 }
 
-static void set_aside(struct store *store, struct segment *segment) {
-    store->needs_repair |= bad_rows(segment);
+static void set_aside(struct sqlite *store, struct segment *segment) {
+    struct error cause;
+    store->head.needs_repair |= bad_rows(segment);
     segment->missing = true;
     segment->tail = SEGMENT_SIZE; /* nothing is put into it */
-    store->accepting = false;
-    tell_missing(store, segment);
+    tell_missing(store, segment, &cause);
+    store_refuses(&store->head, &cause);
 }
 
-bool segments_load(struct store *store, struct error *err) {
+bool segments_load(struct sqlite *store, struct error *err) {
     store->next_segment = 1;
     if (!read_rows(store, err) || !read_folder(store, err))
         return false;

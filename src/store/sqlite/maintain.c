@@ -3,7 +3,7 @@
 #include <stdio.h>
 
 #include "base/clock.h"
-#include "store/store_private.h"
+#include "store/sqlite/sqlite_private.h"
 
 #define SPARSE    (SEGMENT_SIZE / 4) /* live octets below which a full segment is worth moving */
 #define MOVE_STEP (UINT64_C(4) << 20)
@@ -11,7 +11,7 @@
 
 /* ---- compaction ---- */
 
-static struct segment *sparsest(struct store *store) {
+static struct segment *sparsest(struct sqlite *store) {
     struct segment *best = NULL;
     for (size_t i = 0; i < store->segment_count; i++) {
         struct segment *segment = store->segments[i];
@@ -28,7 +28,7 @@ struct move {
     struct extent from, to;
 };
 
-static bool copy_octets(struct store *store, const struct move *move, struct error *err) {
+static bool copy_octets(struct sqlite *store, const struct move *move, struct error *err) {
     uint8_t octets[32 * 1024];
     for (uint64_t at = 0; at < move->from.length; at += sizeof octets) {
         size_t len =
@@ -41,7 +41,7 @@ static bool copy_octets(struct store *store, const struct move *move, struct err
 }
 
 /* I3 and I4 hold: the copy is synced before the row moves, the old place is free only after that commit. */
-static bool write_move(struct store *store, const struct move *move, struct error *err) {
+static bool write_move(struct sqlite *store, const struct move *move, struct error *err) {
     const uint64_t values[] = {move->content, move->seq, move->to.segment->id, move->to.offset};
     if (!copy_octets(store, move, err) || !segment_sync(store, move->to.segment, err) ||
         !segments_sync_folder(store, err))
@@ -54,7 +54,7 @@ static bool write_move(struct store *store, const struct move *move, struct erro
     return sql_run(store, SQL_MOVE_EXTENT, NULL, err);
 }
 
-static bool move_extent(struct store *store, struct move *move, struct error *err) {
+static bool move_extent(struct sqlite *store, struct move *move, struct error *err) {
     const struct segment *current = store->current;
     move->from.reserved = align_up(move->from.length);
     if (current && SEGMENT_SIZE - current->tail < move->from.reserved)
@@ -72,7 +72,7 @@ static bool move_extent(struct store *store, struct move *move, struct error *er
 
 /* Finds the next extent of the segment. The walk goes on where the last call found one, so that a segment
  * costs one pass over the table. Open contents stay where they are. */
-static bool find_extent(struct store *store, const struct segment *segment, struct move *move,
+static bool find_extent(struct sqlite *store, const struct segment *segment, struct move *move,
                         struct error *err) {
     bool found = false;
     sqlite3_stmt *walk =
@@ -90,18 +90,18 @@ static bool find_extent(struct store *store, const struct segment *segment, stru
         move->from.segment = store->compacting;
         move->from.offset = (uint64_t)sqlite3_column_int64(walk, 2);
         move->from.length = (uint64_t)sqlite3_column_int64(walk, 3);
-        found = !idmap_find(&store->open_contents, move->content);
+        found = !idmap_find(&store->head.open_contents, move->content);
     }
     sqlite3_finalize(walk);
     store->compacted_to = found ? move->content : 0;
     return found;
 }
 
-static bool compact_step(struct store *store) {
+static bool compact_step(struct sqlite *store) {
     struct error err = {0};
     struct move move;
     /* A full disk is no reason not to: what is moved together gives segments back. */
-    bool may = store->accepting || store->cause.code == STORE_FULL;
+    bool may = store->head.accepting || store->head.cause.code == STORE_FULL;
     struct segment *segment = may ? sparsest(store) : NULL;
     if (segment != store->compacting)
         store->compacted_to = 0;
@@ -113,7 +113,7 @@ static bool compact_step(struct store *store) {
 
 /* ---- expiry ---- */
 
-static int64_t one_value(struct store *store, const char *text, int64_t parameter) {
+static int64_t one_value(struct sqlite *store, const char *text, int64_t parameter) {
     struct error err = {0};
     sqlite3_stmt *walk = sql_walk(store, text, &err);
     int64_t value = -1;
@@ -126,7 +126,7 @@ static int64_t one_value(struct store *store, const char *text, int64_t paramete
     return value;
 }
 
-static int64_t drop_rows(struct store *store, const char *text, int64_t limit) {
+static int64_t drop_rows(struct sqlite *store, const char *text, int64_t limit) {
     struct error err = {0};
     sqlite3_stmt *walk = sql_walk(store, text, &err);
     if (!walk)
@@ -140,7 +140,7 @@ static int64_t drop_rows(struct store *store, const char *text, int64_t limit) {
 }
 
 /* A run whose packed rows are all gone: its own row goes with its rows of the index. */
-static bool drop_run(struct store *store, bool repeats) {
+static bool drop_run(struct sqlite *store, bool repeats) {
     struct runs *runs = repeats ? &store->repeats : &store->track;
     struct error err = {0};
     char text[160];
@@ -165,7 +165,7 @@ static bool drop_run(struct store *store, bool repeats) {
 }
 
 /* Rows go from the front only, so that a run is either whole or gone. */
-static bool expire_step(struct store *store, int64_t now, int64_t events_before) {
+static bool expire_step(struct sqlite *store, int64_t now, int64_t events_before) {
     int64_t gone =
         drop_rows(store,
                   "DELETE FROM event WHERE id IN (SELECT id FROM event ORDER BY id LIMIT ?2) AND at < ?1"
@@ -187,17 +187,16 @@ static bool expire_step(struct store *store, int64_t now, int64_t events_before)
     return drop_run(store, true) || runs || gone >= DROP_ROWS;
 }
 
-bool store_maintain(struct store *store, int64_t now, int64_t events_before, int64_t budget_us) {
-    int64_t end = clock_monotonic_us() + budget_us;
-    bool more = !store->read_only;
+bool sqlite_maintain(struct store *head, int64_t now, int64_t events_before, int64_t until) {
+    struct sqlite *store = sqlite_of(head);
+    bool more = true;
     while (more) {
         more = expire_step(store, now, events_before);
         more = segment_fill_step(store) || more;
         more = compact_step(store) || more;
-        if (clock_monotonic_us() >= end)
+        if (clock_monotonic_us() >= until)
             break;
     }
-    if (!store->read_only)
-        segments_drop_spare(store);
+    segments_drop_spare(store);
     return more;
 }

@@ -7,7 +7,7 @@
 
 #include "base/alloc.h"
 #include "base/reader.h"
-#include "store/store_private.h"
+#include "store/sqlite/sqlite_private.h"
 
 struct rule {
     int invariant;
@@ -165,7 +165,7 @@ static const struct rule unfinished_overlaps = {
     "SELECT DISTINCT x.content AS id" UNFINISHED_OVERLAPS};
 
 struct check {
-    struct store *store;
+    struct sqlite *store;
     bool repair, deep;
     store_finding_cb *cb;
     void *context;
@@ -288,7 +288,7 @@ static bool check_database(struct check *check, struct error *err) {
 /* Contents with octets above the end of a segment's file. */
 #define BEYOND_END " FROM extent WHERE segment = %llu AND offset + length > %llu"
 
-static int64_t count_beyond(struct store *store, const struct segment *segment, struct error *err) {
+static int64_t count_beyond(struct sqlite *store, const struct segment *segment, struct error *err) {
     char text[160];
     int64_t count = -1;
     snprintf(text, sizeof text, "SELECT count(DISTINCT content)" BEYOND_END, (unsigned long long)segment->id,
@@ -312,7 +312,7 @@ static bool lose_beyond(struct check *check, const struct segment *segment, stru
  * names it.
  */
 static bool check_segments(struct check *check, struct error *err) {
-    struct store *store = check->store;
+    struct sqlite *store = check->store;
     for (size_t i = 0; i < store->segment_count; i++) {
         char text[256];
         const struct segment *segment = store->segments[i];
@@ -363,9 +363,10 @@ static enum content_state read_content(struct check *check, uint64_t id, size_t 
     struct error inner = {0};
     if (!stored_digest(check, id, &length, want, err))
         return CONTENT_RIGHT; /* gone, or `err` says why it can't be told */
-    struct store_content *content = content_load(check->store, id, length, &inner);
-    bool ok = content && store_content_digest(content, got, &inner);
-    store_content_release(content);
+    struct content *content = content_load(check->store, id, length, &inner);
+    bool ok = content && store_content_digest(&content->head, got, &inner);
+    if (content)
+        store_content_release(&content->head);
     if (inner.code == STORE_NO_MEMORY)
         error_set(err, inner.code, "%s", inner.text);
     if (inner.code == STORE_NO_MEMORY || inner.code == STORE_NOT_FOUND ||
@@ -393,7 +394,7 @@ static bool check_digest(struct check *check, uint64_t id, struct buf *lost, str
 }
 
 /* Whether a finding says already that the content's octets are not there. */
-static bool is_known_lost(struct store *store, uint64_t id, struct error *err) {
+static bool is_known_lost(struct sqlite *store, uint64_t id, struct error *err) {
     sqlite3_stmt *walk =
         sql_walk(store, "SELECT segment, offset + length FROM extent WHERE content = ?1", err);
     bool lost = false;
@@ -409,7 +410,7 @@ static bool is_known_lost(struct store *store, uint64_t id, struct error *err) {
 }
 
 /* The ids that a query gives. */
-static bool collect(struct store *store, const char *text, struct buf *ids, struct error *err) {
+static bool collect(struct sqlite *store, const char *text, struct buf *ids, struct error *err) {
     struct error inner = {0};
     sqlite3_stmt *walk = sql_walk(store, text, err);
     if (!walk)
@@ -558,13 +559,13 @@ struct packed_check {
 };
 
 static void find_key(struct packed_check *packed, struct span key) {
-    struct store *store = packed->check->store;
+    struct sqlite *store = packed->check->store;
     bool found = false;
     if (!packed->bucket)
         return;
     sqlite3_stmt *statement = sql(store, packed->repeats ? SQL_FIND_REPEAT_TRACK : SQL_FIND_TRACK);
     sqlite3_bind_int64(statement, 1, (sqlite3_int64)packed->bucket);
-    sqlite3_bind_int64(statement, 2, (sqlite3_int64)store_hash(store, key));
+    sqlite3_bind_int64(statement, 2, (sqlite3_int64)store_hash(&store->head, key));
     while (statement && !found && sqlite3_step(statement) == SQLITE_ROW)
         found = (uint64_t)sqlite3_column_int64(statement, 0) == packed->row;
     sqlite3_reset(statement);
@@ -602,7 +603,7 @@ static size_t readable(bool repeats, struct span row) {
 
 /* A row stays, empty if need be: it has its place below a run. */
 static bool cut_row(struct packed_check *packed, struct span row, struct error *err) {
-    struct store *store = packed->check->store;
+    struct sqlite *store = packed->check->store;
     sqlite3_stmt *statement = sql_walk(store,
                                        packed->repeats ? "UPDATE repeat SET data = ?2 WHERE id = ?1"
                                                        : "UPDATE event SET data = ?2 WHERE id = ?1",
@@ -679,24 +680,25 @@ static bool check_all(struct check *check, struct error *err) {
            (!check->deep || (check_contents(check, err) && check_messages(check, err)));
 }
 
-bool store_check(const char *place, bool deep, store_finding_cb *cb, void *context, uint64_t *findings,
-                 struct error *err) {
+bool sqlite_check(const char *place, bool deep, store_finding_cb *cb, void *context, uint64_t *findings,
+                  struct error *err) {
     struct store_options options = {.read_only = true};
     struct check check = {.deep = deep, .cb = cb, .context = context};
-    check.store = store_open(place, &options, err);
+    check.store = sqlite_open(place, &options, err);
     /* One read transaction, so that a writer at work does not look like damage. */
     bool ok = check.store && sql_exec(check.store, "BEGIN", err) && check_all(&check, err);
-    store_close(check.store);
+    sqlite_close(check.store);
     *findings = check.findings;
     return ok;
 }
 
-bool store_repair(const char *place, store_finding_cb *cb, void *context, uint64_t *findings,
-                  struct error *err) {
+bool sqlite_repair(const char *place, store_finding_cb *cb, void *context, uint64_t *findings,
+                   struct error *err) {
+    struct store_options options = {0};
     struct check check = {.deep = true, .repair = true, .cb = cb, .context = context};
-    check.store = store_open(place, NULL, err);
+    check.store = sqlite_open(place, &options, err);
     bool ok = check.store && sql_exec(check.store, "BEGIN IMMEDIATE", err) && check_all(&check, err);
-    store_close(check.store);
+    sqlite_close(check.store);
     *findings = check.findings;
     return ok;
 }

@@ -1,4 +1,4 @@
-#include "store/files.h"
+#include "store/sqlite/files.h"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -1,5 +1,5 @@
 /* The statements, and small helpers to run them. */
-#include "store/store_private.h"
+#include "store/sqlite/sqlite_private.h"
 
 static const char *const texts[SQL_STATEMENTS] = {
     [SQL_BEGIN] = "BEGIN IMMEDIATE",
@@ -66,7 +66,7 @@ static const char *const texts[SQL_STATEMENTS] = {
     [SQL_GET_RECORD] = "SELECT data FROM record WHERE kind = ?1 AND name = ?2",
 };
 
-sqlite3_stmt *sql(struct store *store, enum statement which) {
+sqlite3_stmt *sql(struct sqlite *store, enum statement which) {
     sqlite3_stmt **statement = &store->statements[which];
     if (!*statement && sqlite3_prepare_v3(store->db, texts[which], -1, SQLITE_PREPARE_PERSISTENT, statement,
                                           NULL) != SQLITE_OK)
@@ -74,7 +74,7 @@ sqlite3_stmt *sql(struct store *store, enum statement which) {
     return *statement;
 }
 
-bool sql_run(struct store *store, enum statement which, int64_t *changed, struct error *err) {
+bool sql_run(struct sqlite *store, enum statement which, int64_t *changed, struct error *err) {
     sqlite3_stmt *statement = sql(store, which);
     if (!statement)
         return db_error(store, "prepare", err);
@@ -86,18 +86,18 @@ bool sql_run(struct store *store, enum statement which, int64_t *changed, struct
     return ok;
 }
 
-bool sql_exec(struct store *store, const char *text, struct error *err) {
+bool sql_exec(struct sqlite *store, const char *text, struct error *err) {
     return sqlite3_exec(store->db, text, NULL, NULL, NULL) == SQLITE_OK || db_error(store, text, err);
 }
 
-sqlite3_stmt *sql_walk(struct store *store, const char *text, struct error *err) {
+sqlite3_stmt *sql_walk(struct sqlite *store, const char *text, struct error *err) {
     sqlite3_stmt *statement = NULL;
     if (sqlite3_prepare_v2(store->db, text, -1, &statement, NULL) != SQLITE_OK)
         db_error(store, "prepare", err);
     return statement;
 }
 
-bool sql_next(struct store *store, sqlite3_stmt *statement, struct error *err) {
+bool sql_next(struct sqlite *store, sqlite3_stmt *statement, struct error *err) {
     int code = sqlite3_step(statement);
     if (code != SQLITE_ROW && code != SQLITE_DONE)
         db_error(store, sqlite3_sql(statement), err);
@@ -114,9 +114,31 @@ struct span sql_span(sqlite3_stmt *statement, int column) {
     return octets && len > 0 ? span_of(octets, (size_t)len) : span_of("", 0);
 }
 
-void sql_finish_all(struct store *store) {
+void sql_finish_all(struct sqlite *store) {
     for (size_t i = 0; i < SQL_STATEMENTS; i++) {
         sqlite3_finalize(store->statements[i]);
         store->statements[i] = NULL;
     }
+}
+
+/* ---- counters ---- */
+
+bool counter_get(struct sqlite *store, const char *name, uint64_t *next, struct error *err) {
+    sqlite3_stmt *statement = sql(store, SQL_GET_COUNTER);
+    if (!statement)
+        return db_error(store, "counter", err);
+    struct error inner = {0};
+    sqlite3_bind_text(statement, 1, name, -1, SQLITE_STATIC);
+    *next = sql_next(store, statement, &inner) ? (uint64_t)sqlite3_column_int64(statement, 0) : 1;
+    sqlite3_reset(statement);
+    return !inner.code || error_set(err, inner.code, "%s", inner.text);
+}
+
+bool counter_set(struct sqlite *store, const char *name, uint64_t next, struct error *err) {
+    sqlite3_stmt *statement = sql(store, SQL_SET_COUNTER);
+    if (!statement)
+        return db_error(store, "counter", err);
+    sqlite3_bind_text(statement, 1, name, -1, SQLITE_STATIC);
+    sqlite3_bind_int64(statement, 2, (sqlite3_int64)next);
+    return sql_run(store, SQL_SET_COUNTER, NULL, err);
 }

@@ -3,17 +3,55 @@
 #include <stdlib.h>
 
 #include "base/alloc.h"
-#include "store/store_private.h"
+#include "store/sqlite/sqlite_private.h"
+
+/* ---- packed rows ---- */
+
+bool repeats_unpack(struct span packed, packed_repeat_cb *cb, void *context) {
+    for (size_t at = 0; at + STORE_DIGEST <= packed.len; at += STORE_DIGEST)
+        if (!cb(context, span_sub(packed, at, STORE_DIGEST)))
+            return true;
+    return packed.len % STORE_DIGEST == 0;
+}
+
+struct refill {
+    struct sqlite *store;
+    struct runs *runs;
+    uint64_t row;
+    bool failed;
+};
+
+static bool enter_key(void *context, struct span key) {
+    struct refill *refill = context;
+    refill->failed = !runs_reserve(refill->runs, 1);
+    if (!refill->failed)
+        runs_add(refill->runs, store_hash(&refill->store->head, key), refill->row);
+    return !refill->failed;
+}
+
+static bool enter_event(void *context, struct span key, int64_t at, struct span data) {
+    (void)at, (void)data;
+    return enter_key(context, key);
+}
+
+/* Enters the keys of one packed row in the open table; false without memory. What a damaged row still says is
+ * used; store_check reports it. */
+static bool enter_row(struct sqlite *store, bool repeats, uint64_t row, struct span packed) {
+    struct refill refill = {store, repeats ? &store->repeats : &store->track, row, false};
+    if (repeats)
+        repeats_unpack(packed, enter_key, &refill);
+    else
+        events_unpack(packed, enter_event, &refill);
+    return !refill.failed;
+}
+
+/* ---- lookup ---- */
 
 static bool note(void *context, uint64_t batch) {
     return buf_append(context, &batch, sizeof batch);
 }
 
-static bool no_memory(struct store *store, struct error *err) {
-    return error_set(err, STORE_NO_MEMORY, "%s: out of memory", store->path);
-}
-
-static bool find_in_run(struct store *store, bool repeats, uint64_t bucket, uint64_t hash, struct buf *out,
+static bool find_in_run(struct sqlite *store, bool repeats, uint64_t bucket, uint64_t hash, struct buf *out,
                         struct error *err) {
     struct error inner = {0};
     sqlite3_stmt *statement = sql(store, repeats ? SQL_FIND_REPEAT_TRACK : SQL_FIND_TRACK);
@@ -27,10 +65,10 @@ static bool find_in_run(struct store *store, bool repeats, uint64_t bucket, uint
     return !inner.code || error_set(err, inner.code, "%s", inner.text);
 }
 
-static bool follow(struct store *store, bool repeats, struct error *err);
+static bool follow(struct sqlite *store, bool repeats, struct error *err);
 
 struct search {
-    struct store *store;
+    struct sqlite *store;
     bool repeats;
     uint64_t hash;
     struct buf *out;
@@ -42,7 +80,7 @@ static bool ask_run(void *context, uint64_t bucket) {
     return find_in_run(search->store, search->repeats, bucket, search->hash, search->out, search->err);
 }
 
-static bool find(struct store *store, bool repeats, uint64_t hash, struct buf *out, struct error *err) {
+static bool find(struct sqlite *store, bool repeats, uint64_t hash, struct buf *out, struct error *err) {
     const struct runs *runs = repeats ? &store->repeats : &store->track;
     struct search search = {store, repeats, hash, out, err};
     if (!filters_ask(&runs->done, hash, ask_run, &search))
@@ -56,11 +94,11 @@ static int by_id(const void *a, const void *b) {
     return (x > y) - (x < y);
 }
 
-bool runs_lookup(struct store *store, bool repeats, uint64_t hash, struct buf *out, struct error *err) {
-    if ((store->read_only && !follow(store, repeats, err)) || !find(store, repeats, hash, out, err))
+bool runs_lookup(struct sqlite *store, bool repeats, uint64_t hash, struct buf *out, struct error *err) {
+    if ((store->head.read_only && !follow(store, repeats, err)) || !find(store, repeats, hash, out, err))
         return false;
     if (out->failed)
-        return no_memory(store, err);
+        return store_no_memory(&store->head, err);
     size_t count = out->len / sizeof(uint64_t), kept = 0;
     uint64_t *ids = (uint64_t *)(void *)out->data;
     if (count > 1)
@@ -72,7 +110,7 @@ bool runs_lookup(struct store *store, bool repeats, uint64_t hash, struct buf *o
     return true;
 }
 
-bool packed_row(struct store *store, bool repeats, uint64_t id, struct buf *out, struct error *err) {
+bool packed_row(struct sqlite *store, bool repeats, uint64_t id, struct buf *out, struct error *err) {
     struct error inner = {0};
     sqlite3_stmt *statement = sql(store, repeats ? SQL_GET_REPEATS : SQL_GET_EVENTS);
     if (!statement)
@@ -82,13 +120,14 @@ bool packed_row(struct store *store, bool repeats, uint64_t id, struct buf *out,
     if (sql_next(store, statement, &inner)) /* a row that is gone has expired */
         buf_append_span(out, sql_span(statement, 0));
     sqlite3_reset(statement);
-    return inner.code ? error_set(err, inner.code, "%s", inner.text) : !out->failed || no_memory(store, err);
+    return inner.code ? error_set(err, inner.code, "%s", inner.text)
+                      : !out->failed || store_no_memory(&store->head, err);
 }
 
 /* ---- at start ---- */
 
 /* The finished runs above `*last`. */
-static bool load_done(struct store *store, bool repeats, uint64_t *last, struct error *err) {
+static bool load_done(struct sqlite *store, bool repeats, uint64_t *last, struct error *err) {
     struct runs *runs = repeats ? &store->repeats : &store->track;
     struct error inner = {0};
     sqlite3_stmt *walk = sql_walk(
@@ -101,7 +140,7 @@ static bool load_done(struct store *store, bool repeats, uint64_t *last, struct 
         struct span row = sql_span(walk, 1);
         uint8_t *filter = filters_reserve(&runs->done) ? mem_alloc(RUN_FILTER_OCTETS) : NULL;
         if (!filter) {
-            no_memory(store, &inner);
+            store_no_memory(&store->head, &inner);
             break;
         }
         if (row.len == RUN_FILTER_OCTETS)
@@ -115,14 +154,14 @@ static bool load_done(struct store *store, bool repeats, uint64_t *last, struct 
     return !inner.code || error_set(err, inner.code, "%s", inner.text);
 }
 
-static bool drop_unfinished(struct store *store, bool repeats, uint64_t last, struct error *err) {
+static bool drop_unfinished(struct sqlite *store, bool repeats, uint64_t last, struct error *err) {
     char text[80];
     snprintf(text, sizeof text, "DELETE FROM %s WHERE bucket > %lld", repeats ? "repeat_track" : "track",
              (long long)last);
     return sql_exec(store, text, err);
 }
 
-bool runs_load(struct store *store, bool repeats, runs_refill_cb *refill, struct error *err) {
+bool runs_load(struct sqlite *store, bool repeats, struct error *err) {
     struct runs *runs = repeats ? &store->repeats : &store->track;
     struct error inner = {0};
     uint64_t last = 0;
@@ -136,8 +175,8 @@ bool runs_load(struct store *store, bool repeats, runs_refill_cb *refill, struct
         return false;
     sqlite3_bind_int64(walk, 1, (sqlite3_int64)last);
     while (!inner.code && sql_next(store, walk, &inner)) {
-        if (!refill(store, (uint64_t)sqlite3_column_int64(walk, 0), sql_span(walk, 1)))
-            no_memory(store, &inner);
+        if (!enter_row(store, repeats, (uint64_t)sqlite3_column_int64(walk, 0), sql_span(walk, 1)))
+            store_no_memory(&store->head, &inner);
         else if (runs->open.count >= RUN_ENTRIES &&
                  (!runs->sealed.count || runs_drain_whole(store, runs, &inner)))
             runs_seal(runs);
@@ -154,7 +193,7 @@ struct finished {
     uint64_t old;            /* how many are no newer than what the reader knows */
 };
 
-static bool look_at_finished(struct store *store, bool repeats, struct finished *finished,
+static bool look_at_finished(struct sqlite *store, bool repeats, struct finished *finished,
                              struct error *err) {
     const struct runs *runs = repeats ? &store->repeats : &store->track;
     struct error inner = {0};
@@ -174,7 +213,7 @@ static bool look_at_finished(struct store *store, bool repeats, struct finished 
     return !inner.code || error_set(err, inner.code, "%s", inner.text);
 }
 
-static bool enter_new_rows(struct store *store, bool repeats, struct error *err) {
+static bool enter_new_rows(struct sqlite *store, bool repeats, struct error *err) {
     struct runs *runs = repeats ? &store->repeats : &store->track;
     struct error inner = {0};
     sqlite3_stmt *walk = sql_walk(store,
@@ -186,10 +225,10 @@ static bool enter_new_rows(struct store *store, bool repeats, struct error *err)
     sqlite3_bind_int64(walk, 1, (sqlite3_int64)runs->seen);
     while (!inner.code && sql_next(store, walk, &inner)) {
         uint64_t row = (uint64_t)sqlite3_column_int64(walk, 0);
-        if ((repeats ? repeats_enter : events_enter)(store, row, sql_span(walk, 1)))
+        if (enter_row(store, repeats, row, sql_span(walk, 1)))
             runs->seen = row;
         else
-            no_memory(store, &inner);
+            store_no_memory(&store->head, &inner);
     }
     sqlite3_finalize(walk);
     return !inner.code || error_set(err, inner.code, "%s", inner.text);
@@ -204,11 +243,11 @@ static void drop_expired(struct runs *runs, uint64_t oldest) {
 /* A reader keeps the writer's tables after it: the finished runs, and in the open table what lies above the
  * last of them. Runs that were finished or went since are followed one by one; when they are not those that
  * are known (`mhs store repair` dropped them), it begins anew. */
-static bool follow(struct store *store, bool repeats, struct error *err) {
+static bool follow(struct sqlite *store, bool repeats, struct error *err) {
     struct runs *runs = repeats ? &store->repeats : &store->track;
     struct finished finished;
     if (!runs->open.heads && !runs_init(runs))
-        return no_memory(store, err);
+        return store_no_memory(&store->head, err);
     if (!look_at_finished(store, repeats, &finished, err))
         return false;
     drop_expired(runs, finished.oldest);

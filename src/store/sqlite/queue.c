@@ -1,6 +1,6 @@
 /* Reading messages, work and holds. */
 #include "base/arena.h"
-#include "store/store_private.h"
+#include "store/sqlite/sqlite_private.h"
 
 static bool not_found(const char *what, uint64_t id, struct error *err) {
     return error_set(err, STORE_NOT_FOUND, "%s %llu is not there", what, (unsigned long long)id);
@@ -11,8 +11,9 @@ static bool copy_to(struct arena *arena, struct span *s, struct error *err) {
     return s->data || error_set(err, STORE_NO_MEMORY, "out of memory");
 }
 
-bool store_get_message(struct store *store, uint64_t id, struct arena *arena, struct store_message *message,
-                       struct error *err) {
+bool sqlite_get_message(struct store *head, uint64_t id, struct arena *arena, struct store_message *message,
+                        struct error *err) {
+    struct sqlite *store = sqlite_of(head);
     struct error inner = {0};
     sqlite3_stmt *statement = sql(store, SQL_GET_MESSAGE);
     if (!statement)
@@ -45,8 +46,9 @@ static struct store_work work_of(sqlite3_stmt *row) {
     };
 }
 
-bool store_get_work(struct store *store, uint64_t id, struct arena *arena, struct store_work *work,
-                    struct error *err) {
+bool sqlite_get_work(struct store *head, uint64_t id, struct arena *arena, struct store_work *work,
+                     struct error *err) {
+    struct sqlite *store = sqlite_of(head);
     struct error inner = {0};
     sqlite3_stmt *statement = sql(store, SQL_GET_WORK);
     if (!statement)
@@ -61,8 +63,9 @@ bool store_get_work(struct store *store, uint64_t id, struct arena *arena, struc
     return !inner.code || error_set(err, inner.code, "%s", inner.text);
 }
 
-bool store_each_work(struct store *store, uint64_t after, size_t limit, uint32_t next_hop, int status,
-                     store_work_cb *cb, void *context, struct error *err) {
+bool sqlite_each_work(struct store *head, uint64_t after, size_t limit, uint32_t next_hop, int status,
+                      store_work_cb *cb, void *context, struct error *err) {
+    struct sqlite *store = sqlite_of(head);
     struct error inner = {0};
     sqlite3_stmt *walk = sql_walk(store, "SELECT * FROM work WHERE id > ?1 ORDER BY id", err);
     if (!walk)
@@ -89,7 +92,8 @@ static void count_row(struct store_counts *counts, sqlite3_stmt *row) {
         counts->in_doubt += number;
 }
 
-bool store_count_work(struct store *store, struct store_counts *counts, struct error *err) {
+bool sqlite_count_work(struct store *head, struct store_counts *counts, struct error *err) {
+    struct sqlite *store = sqlite_of(head);
     struct error inner = {0};
     *counts = (struct store_counts){0};
     sqlite3_stmt *walk =
@@ -108,7 +112,8 @@ bool store_count_work(struct store *store, struct store_counts *counts, struct e
     return walk && (!inner.code || error_set(err, inner.code, "%s", inner.text));
 }
 
-bool store_each_hold(struct store *store, store_hold_cb *cb, void *context, struct error *err) {
+bool sqlite_each_hold(struct store *head, store_hold_cb *cb, void *context, struct error *err) {
+    struct sqlite *store = sqlite_of(head);
     struct error inner = {0};
     sqlite3_stmt *walk = sql_walk(store, "SELECT id, message, kind, data FROM hold ORDER BY id", err);
     if (!walk)

@@ -1,5 +1,5 @@
 #include "base/alloc.h"
-#include "store/names_private.h"
+#include "store/name_table_private.h"
 
 #define NAMES_MAX (UINT32_C(1) << 24)
 

@@ -1,6 +1,6 @@
 /* Reading mailboxes and named records. */
 #include "base/arena.h"
-#include "store/store_private.h"
+#include "store/sqlite/sqlite_private.h"
 
 static struct store_entry entry_of(sqlite3_stmt *row) {
     return (struct store_entry){
@@ -13,8 +13,9 @@ static struct store_entry entry_of(sqlite3_stmt *row) {
     };
 }
 
-bool store_get_entry(struct store *store, uint32_t mailbox, uint64_t sequence, struct arena *arena,
-                     struct store_entry *entry, struct error *err) {
+bool sqlite_get_entry(struct store *head, uint32_t mailbox, uint64_t sequence, struct arena *arena,
+                      struct store_entry *entry, struct error *err) {
+    struct sqlite *store = sqlite_of(head);
     struct error inner = {0};
     sqlite3_stmt *statement = sql(store, SQL_GET_ENTRY);
     if (!statement)
@@ -31,8 +32,9 @@ bool store_get_entry(struct store *store, uint32_t mailbox, uint64_t sequence, s
     return !inner.code || error_set(err, inner.code, "%s", inner.text);
 }
 
-bool store_each_entry(struct store *store, uint32_t mailbox, uint64_t after, size_t limit, store_entry_cb *cb,
-                      void *context, struct error *err) {
+bool sqlite_each_entry(struct store *head, uint32_t mailbox, uint64_t after, size_t limit, store_entry_cb *cb,
+                       void *context, struct error *err) {
+    struct sqlite *store = sqlite_of(head);
     struct error inner = {0};
     sqlite3_stmt *walk = sql_walk(
         store, "SELECT id, message, at, flags, data, octets FROM entry WHERE id > ?1 AND id < ?2 ORDER BY id",
@@ -51,8 +53,9 @@ bool store_each_entry(struct store *store, uint32_t mailbox, uint64_t after, siz
     return !inner.code || error_set(err, inner.code, "%s", inner.text);
 }
 
-bool store_get_record(struct store *store, uint32_t kind, struct span name, struct buf *out,
-                      struct error *err) {
+bool sqlite_get_record(struct store *head, uint32_t kind, struct span name, struct buf *out,
+                       struct error *err) {
+    struct sqlite *store = sqlite_of(head);
     struct error inner = {0};
     sqlite3_stmt *statement = sql(store, SQL_GET_RECORD);
     if (!statement)
@@ -68,8 +71,9 @@ bool store_get_record(struct store *store, uint32_t kind, struct span name, stru
     return !inner.code || error_set(err, inner.code, "%s", inner.text);
 }
 
-bool store_each_record(struct store *store, uint32_t kind, store_record_cb *cb, void *context,
-                       struct error *err) {
+bool sqlite_each_record(struct store *head, uint32_t kind, store_record_cb *cb, void *context,
+                        struct error *err) {
+    struct sqlite *store = sqlite_of(head);
     struct error inner = {0};
     sqlite3_stmt *walk = sql_walk(store, "SELECT name, data FROM record WHERE kind = ?1 ORDER BY name", err);
     if (!walk)

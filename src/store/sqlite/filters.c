@@ -1,4 +1,4 @@
-#include "store/filters.h"
+#include "store/sqlite/filters.h"
 
 #include <string.h>
 

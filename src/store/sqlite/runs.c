@@ -1,4 +1,4 @@
-#include "store/runs_private.h"
+#include "store/sqlite/runs_private.h"
 
 #include <string.h>
 

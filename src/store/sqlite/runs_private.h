@@ -17,7 +17,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "store/filters.h"
+#include "store/sqlite/filters.h"
 
 #define RUN_ENTRIES 65536
 #define RUN_HEADS   65536
