@@ -9,7 +9,7 @@ import socket
 import struct
 import threading
 
-from players import ANN, BEN, HOME, LARGE, MB, Unharmed, folder, hostile_stage
+from players import ANN, BEN, HOME, LARGE, MB, Unharmed, as_user, folder, hostile_stage, open_way
 from peer import ipm, local, tap
 
 case, check, equal, wait_until = tap.case, tap.check, tap.equal, tap.wait_until
@@ -62,18 +62,6 @@ def _():
                 check(len(payload) > 256 * 1024)
 
 
-@contextlib.contextmanager
-def as_user(user):
-    """Connections that are made here are those of another user."""
-    os.setegid(user.pw_gid)
-    os.seteuid(user.pw_uid)
-    try:
-        yield
-    finally:
-        os.seteuid(0)
-        os.setegid(0)
-
-
 def connect(mta):
     sock = socket.socket(socket.AF_UNIX)
     sock.settimeout(30)
@@ -88,13 +76,6 @@ def refusal(sock):
     size, kind, _, ref = struct.unpack(">IHHQ", sock.recv(16))
     equal((kind, ref), (local.RESPONSE, 0))
     return json.loads(sock.recv(size)[1:])["error"]
-
-
-def open_way(mta):
-    """Lets other users reach the socket."""
-    if os.geteuid() != 0:
-        raise tap.Skip("only root can be several users")
-    os.chmod(os.path.dirname(mta.folder), 0o755)
 
 
 @case("100 idle connections of one user leave room for others and for operators, and a burst is one line")
