@@ -158,31 +158,6 @@ bool store_finish_work(struct store_batch *batch, uint64_t work, uint64_t messag
     return add_ids(batch, DROP_WORK, 0, work, message);
 }
 
-static uint64_t put_hold(struct store_batch *batch, enum operation_type type, const struct store_hold *hold) {
-    struct operation *operation = add(batch, type);
-    if (!operation)
-        return 0;
-    operation->hold = *hold;
-    if (!keep(batch, &operation->hold.data))
-        return 0;
-    if (type == ADD_HOLD)
-        operation->hold.id = store_take_id(batch->store);
-    batch->count++;
-    return operation->hold.id;
-}
-
-uint64_t store_add_hold(struct store_batch *batch, const struct store_hold *hold) {
-    return put_hold(batch, ADD_HOLD, hold);
-}
-
-bool store_update_hold(struct store_batch *batch, const struct store_hold *hold) {
-    return put_hold(batch, SET_HOLD, hold) != 0;
-}
-
-bool store_remove_hold(struct store_batch *batch, uint64_t hold, uint64_t message) {
-    return add_ids(batch, DROP_HOLD, 0, hold, message);
-}
-
 bool store_add_event(struct store_batch *batch, struct span key, int64_t at, struct span data) {
     struct operation *operation = key.len <= KEY_LIMIT ? add(batch, ADD_EVENT) : NULL;
     if (!operation || !keep(batch, &key) || !keep(batch, &data))

@@ -11,9 +11,6 @@ enum operation_type {
     ADD_WORK,
     SET_WORK,
     DROP_WORK,
-    ADD_HOLD,
-    SET_HOLD,
-    DROP_HOLD,
     ADD_EVENT,
     ADD_REPEAT,
     PUT_ACTIVITY_IN,
@@ -42,7 +39,6 @@ struct operation {
         } ids;
         struct store_message message;
         struct store_work work;
-        struct store_hold hold;
         struct store_entry entry; /* the engine sets `sequence` */
         struct store_activity_out activity_out;
         struct {

@@ -272,7 +272,7 @@ struct store_message {
 /*
  * Adds a message; `content` may be NULL, and may serve several messages (of a
  * distribution list, say): it is stored once. Returns the message's id at once.
- * A message lives while work, a mailbox entry or a hold refers to it; it goes,
+ * A message lives while work or a mailbox entry refers to it; it goes,
  * with its content's space, in the commit that removes the last of them. One
  * that nothing refers to when its batch is committed is not stored at all.
  */
@@ -337,21 +337,6 @@ struct store_counts {
     uint64_t status[STORE_STATUS_COUNT], in_doubt, messages;
 };
 bool store_count_work(struct store *store, struct store_counts *counts, struct error *err);
-
-/* ---- holds: a message kept for another reason than work (waiting for reports, say), with state that may
- * change ---- */
-
-struct store_hold {
-    uint64_t id;
-    uint64_t message;
-    uint32_t kind; /* the caller's */
-    struct span data;
-};
-uint64_t store_add_hold(struct store_batch *batch, const struct store_hold *hold);
-bool store_update_hold(struct store_batch *batch, const struct store_hold *hold);
-bool store_remove_hold(struct store_batch *batch, uint64_t hold, uint64_t message);
-typedef bool store_hold_cb(void *context, const struct store_hold *hold);
-bool store_each_hold(struct store *store, store_hold_cb *cb, void *context, struct error *err);
 
 /* ---- tracking events ---- */
 
@@ -518,13 +503,11 @@ typedef bool store_entry_cb(void *context, const struct store_entry *entry);
 bool store_each_entry(struct store *store, uint32_t mailbox, uint64_t after, size_t limit, store_entry_cb *cb,
                       void *context, struct error *err);
 
-/* ---- named records: settings, users, aliases ---- */
+/* ---- named records: settings, users ---- */
 
 enum store_kind {
     STORE_SETTING = 1,
     STORE_USER,
-    STORE_ALIAS,
-    STORE_LIST,
     STORE_KIND_OTHER = 64 /* and above: the caller's */
 };
 

@@ -55,18 +55,6 @@ static bool finish_work(struct commit *commit, const struct operation *operation
            drop(commit, SQL_DROP_ACTIVITY_OUT, operation->ids.id, 0, err);
 }
 
-static bool write_hold(struct commit *commit, const struct operation *operation, struct error *err) {
-    const struct store_hold *hold = &operation->hold;
-    enum statement which = operation->type == ADD_HOLD ? SQL_ADD_HOLD : SQL_SET_HOLD;
-    sqlite3_stmt *statement =
-        BIND(commit->store, which, err, (int64_t)hold->id, (int64_t)hold->message, hold->kind);
-    if (!statement)
-        return false;
-    sql_bind_span(statement, 4, hold->data);
-    return sql_run(commit->store, which, NULL, err) &&
-           (which == SQL_SET_HOLD || count(commit, hold->message, 1, err));
-}
-
 static bool put_activity_in(struct commit *commit, const struct operation *operation, struct error *err) {
     struct activity *activity = operation->activity;
     const struct store_activity_in *in = &activity->public;
@@ -201,11 +189,6 @@ bool rows_write(struct commit *commit, struct operation *operation, struct error
         return write_work(commit, operation, err);
     case DROP_WORK:
         return finish_work(commit, operation, err);
-    case ADD_HOLD:
-    case SET_HOLD:
-        return write_hold(commit, operation, err);
-    case DROP_HOLD:
-        return drop(commit, SQL_DROP_HOLD, id, other, err);
     case ADD_EVENT:
         return pack_event(commit, operation, err);
     case ADD_REPEAT:
@@ -267,7 +250,6 @@ static bool insert_message(struct commit *commit, struct operation *operation, s
 
 static bool refers_to(const struct operation *operation, uint64_t message) {
     return !operation->left_out && ((operation->type == ADD_WORK && operation->work.message == message) ||
-                                    (operation->type == ADD_HOLD && operation->hold.message == message) ||
                                     (operation->type == ADD_ENTRY && operation->entry.message == message));
 }
 

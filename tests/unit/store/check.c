@@ -58,8 +58,6 @@ static struct inhabited inhabit(struct room *room) {
     in.shared = add_one(room, 200000, 3, NULL);
     struct store_entry entry = {.message = in.shared};
     store_add_entry(room->batch, store_mailbox(room->store, SPAN_LIT("box"), NULL), &entry, NULL);
-    struct store_hold hold = {.message = in.shared};
-    store_add_hold(room->batch, &hold);
     struct store_activity_in activity = {.peer = SPAN_LIT("p")};
     struct store_content *content = make_content(room, 50000, 4);
     in.activity = store_put_activity_in(room->batch, &activity, content);
@@ -108,10 +106,8 @@ static const struct {
     {7, "UPDATE message SET refs = 0", ALL},
     {7, "UPDATE message SET refs = refs - 1 WHERE refs > 1", ALL},
     {7, "INSERT INTO work VALUES(900, 4711, 1, 0, 0, 0, 0, 0, 0, x'')", ALL},
-    {7, "INSERT INTO hold VALUES(900, 4711, 1, x'')", ALL},
     {7, "INSERT INTO entry VALUES(1 << 32, 4711, 1, 0, x'', 0)", ALL},
     {7, "DELETE FROM message WHERE id = (SELECT min(id) FROM message)", ALL - SMALL},
-    {7, "DELETE FROM hold", ALL},
     {8, "UPDATE content SET refs = 9 WHERE id = " FIRST, ALL},
     {8, "UPDATE content SET refs = 0 WHERE id = " FIRST, ALL},
     {8, "DELETE FROM activity_in", ALL - ACTIVITY},
