@@ -81,6 +81,13 @@ struct store_batch {
     void *context;
 };
 
+/* The request that goes on needs the operation of an earlier one: they stand or fall together. */
+void batch_share(struct store_batch *batch, const struct operation *operation);
+
+/* The operation that adds the key, or NULL; at most the first `count` are looked at. */
+const struct operation *batch_repeat(const struct store_batch *batch, const uint8_t key[static STORE_DIGEST],
+                                     size_t count);
+
 /* The engine found that the operation can't be: its request gets `err` as verdict, and all of it is left out.
  * False: the commit fails for it, of `err`. */
 bool batch_fail(struct store_batch *batch, const struct operation *operation, struct error *err);

@@ -54,8 +54,8 @@ void digest_free(struct digest *digest) {
     digest->context = NULL;
 }
 
-bool repeat_key(struct span peer, struct span mts_identifier, const uint8_t digest[static STORE_DIGEST],
-                uint8_t out[static STORE_DIGEST]) {
+bool store_repeat_key(struct span peer, struct span mts_identifier, const uint8_t digest[static STORE_DIGEST],
+                      uint8_t out[static STORE_DIGEST]) {
     uint64_t lengths[2] = {peer.len, mts_identifier.len}; /* so that the borders are part of the key */
     EVP_MD_CTX *context = EVP_MD_CTX_new();
     bool ok = context && EVP_DigestInit_ex(context, digest_sha256(), NULL) == 1 &&

@@ -361,16 +361,20 @@ bool store_each_event(struct store *store, uint64_t before, store_past_cb *cb, v
 
 enum store_repeat { STORE_REPEAT_UNKNOWN = 1, STORE_REPEAT_KNOWN, STORE_REPEAT_PENDING, STORE_REPEAT_FAILED };
 
-/* Notes that (peer, MTS-identifier, digest of envelope and content) was taken in; kept until `expiry`. Add it
- * to the batch of its message. */
-bool store_add_repeat(struct store_batch *batch, struct span peer, struct span mts_identifier,
-                      const uint8_t digest[static STORE_DIGEST], int64_t expiry);
+/* The key of what came: peer, MTS-identifier, digest of envelope and content. False without memory. */
+bool store_repeat_key(struct span peer, struct span mts_identifier, const uint8_t digest[static STORE_DIGEST],
+                      uint8_t key[static STORE_DIGEST]);
 
-/* Was it taken in before? PENDING: it stands in `batch` (may be NULL) and is not yet durable; answer after
- * its commit. FAILED (err is set): the table could not be read, refuse temporarily. */
-enum store_repeat store_find_repeat(struct store *store, const struct store_batch *batch, struct span peer,
-                                    struct span mts_identifier, const uint8_t digest[static STORE_DIGEST],
-                                    struct error *err);
+/* Notes that it was taken in; kept until `expiry`. Add it to the batch of its message. A key is there once:
+ * the commit refuses a request that adds a known one (STORE_REPEATED), so that of two that came at once, by
+ * whatever way or node, one is taken. */
+bool store_add_repeat(struct store_batch *batch, const uint8_t key[static STORE_DIGEST], int64_t expiry);
+
+/* Was it taken in before? PENDING: it stands in `batch` (may be NULL) and is not yet durable: answer after
+ * its commit; the request that goes on shares the fate of the one that added it; when the batch is under way,
+ * ask again after its end. FAILED (err is set): the table could not be read, refuse temporarily. */
+enum store_repeat store_find_repeat(struct store *store, struct store_batch *batch,
+                                    const uint8_t key[static STORE_DIGEST], struct error *err);
 
 /* ---- activities in: what is received of a transfer whose association may break ---- */
 

@@ -48,7 +48,7 @@ static void inhabit(struct store *store) {
     store_put_activity_in(batch, &(struct store_activity_in){.peer = SPAN_LIT("p")}, content);
     store_content_release(content);
     store_add_event(batch, SPAN_LIT("key"), NOW, SPAN_LIT("data"));
-    store_add_repeat(batch, SPAN_LIT("p"), SPAN_LIT("key"), digest, INT64_MAX);
+    store_add_repeat(batch, digest, INT64_MAX);
     store_put_record(batch, 1, SPAN_LIT("user"), SPAN_LIT("record"));
     disk_require(store_commit(batch, &err));
     store_batch_free(batch);
@@ -125,7 +125,7 @@ static void read_all(struct store *store) {
     store_count_work(store, &counts, &err);
     store_each_entry(store, store_find_mailbox(store, SPAN_LIT("box"), NULL), 0, 100, on_entry, store, &err);
     store_track(store, SPAN_LIT("key"), on_event, &sum, &err);
-    store_find_repeat(store, NULL, SPAN_LIT("p"), SPAN_LIT("key"), digest, &err);
+    store_find_repeat(store, NULL, digest, &err);
     store_each_record(store, 1, on_record, &sum, &err);
 }
 

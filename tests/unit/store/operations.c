@@ -428,7 +428,7 @@ static void keys_are_found_through_runs(void **state) {
         snprintf(key, sizeof key, "id-%d", i);
         memcpy(digest, &i, sizeof i);
         store_add_event(room->batch, span_str(key), i, SPAN_LIT("e"));
-        store_add_repeat(room->batch, SPAN_LIT("BETA"), span_str(key), digest, 1000);
+        add_repeat(room->batch, SPAN_LIT("BETA"), span_str(key), digest, 1000);
         if (i % BATCH == BATCH - 1)
             room_commit(room);
         if (i % 15000 == BATCH - 1) {
@@ -454,12 +454,10 @@ static void keys_are_found_through_runs(void **state) {
             bool lost = i > COUNT / 2 - BATCH && i <= COUNT / 2 && i / BATCH == COUNT / 2 / BATCH;
             assert_true(store_track(room->store, span_str(key), note_event, &list, NULL));
             assert_int_equal(list.count, !lost);
-            assert_int_equal(
-                store_find_repeat(room->store, NULL, SPAN_LIT("BETA"), span_str(key), digest, NULL),
-                lost ? STORE_REPEAT_UNKNOWN : STORE_REPEAT_KNOWN);
-            assert_int_equal(
-                store_find_repeat(room->store, NULL, SPAN_LIT("BET"), span_str(key), digest, NULL),
-                STORE_REPEAT_UNKNOWN);
+            assert_int_equal(find_repeat(room->store, NULL, SPAN_LIT("BETA"), span_str(key), digest),
+                             lost ? STORE_REPEAT_UNKNOWN : STORE_REPEAT_KNOWN);
+            assert_int_equal(find_repeat(room->store, NULL, SPAN_LIT("BET"), span_str(key), digest),
+                             STORE_REPEAT_UNKNOWN);
         }
         struct list list = {0};
         assert_true(store_track(reader, SPAN_LIT("id-77"), note_event, &list, NULL));
@@ -482,25 +480,25 @@ static void keys_are_found_through_runs(void **state) {
     store_close(follower);
     int first = 1;
     memcpy(digest, &first, sizeof first);
-    assert_int_equal(store_find_repeat(room->store, NULL, SPAN_LIT("BETA"), SPAN_LIT("id-1"), digest, NULL),
+    assert_int_equal(find_repeat(room->store, NULL, SPAN_LIT("BETA"), SPAN_LIT("id-1"), digest),
                      STORE_REPEAT_UNKNOWN);
 }
 
 static void repeat_is_pending_until_its_commit(void **state) {
     struct room *room = *state;
     uint8_t digest[STORE_DIGEST] = {1};
-    store_add_repeat(room->batch, SPAN_LIT("p"), SPAN_LIT("id"), digest, 1);
-    assert_int_equal(store_find_repeat(room->store, room->batch, SPAN_LIT("p"), SPAN_LIT("id"), digest, NULL),
+    add_repeat(room->batch, SPAN_LIT("p"), SPAN_LIT("id"), digest, 1);
+    assert_int_equal(find_repeat(room->store, room->batch, SPAN_LIT("p"), SPAN_LIT("id"), digest),
                      STORE_REPEAT_PENDING);
-    assert_int_equal(store_find_repeat(room->store, NULL, SPAN_LIT("p"), SPAN_LIT("id"), digest, NULL),
+    assert_int_equal(find_repeat(room->store, NULL, SPAN_LIT("p"), SPAN_LIT("id"), digest),
                      STORE_REPEAT_UNKNOWN);
-    assert_int_equal(store_find_repeat(room->store, room->batch, SPAN_LIT("pi"), SPAN_LIT("d"), digest, NULL),
+    assert_int_equal(find_repeat(room->store, room->batch, SPAN_LIT("pi"), SPAN_LIT("d"), digest),
                      STORE_REPEAT_UNKNOWN);
     room_commit(room);
-    assert_int_equal(store_find_repeat(room->store, NULL, SPAN_LIT("p"), SPAN_LIT("id"), digest, NULL),
+    assert_int_equal(find_repeat(room->store, NULL, SPAN_LIT("p"), SPAN_LIT("id"), digest),
                      STORE_REPEAT_KNOWN);
     digest[0] = 2;
-    assert_int_equal(store_find_repeat(room->store, NULL, SPAN_LIT("p"), SPAN_LIT("id"), digest, NULL),
+    assert_int_equal(find_repeat(room->store, NULL, SPAN_LIT("p"), SPAN_LIT("id"), digest),
                      STORE_REPEAT_UNKNOWN);
 }
 
