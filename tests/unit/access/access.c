@@ -439,6 +439,37 @@ static void test_texts(void **state) {
     mhs_close(session);
 }
 
+/* Two threads, each with a session of its own, at what has state of the whole process. */
+static void *make_and_read(void *context) {
+    const char *said = context;
+    struct mhs_session *session;
+    bool right = mhs_open("/nowhere", &session) == MHS_OK;
+    for (unsigned i = 0; right && i < 2000; i++) {
+        struct mhs_octets content;
+        const char *subject, *text;
+        right = mhs_text_make(session, &from_ann, said, said, &content) == MHS_OK &&
+                mhs_text_read(session, content, &subject, &text) == MHS_OK && strcmp(text, said) == 0 &&
+                strcmp(subject, said) == 0;
+    }
+    mhs_close(session);
+    return right ? context : NULL;
+}
+
+static void test_threads(void **state) {
+    (void)state;
+    static char *const said[] = {"Grüße aus Köln", "Žluťoučký kůň", "Москва"};
+    pthread_t threads[3];
+    for (size_t i = 0; i < 3; i++)
+        assert_int_equal(pthread_create(&threads[i], NULL, make_and_read, said[i]), 0);
+    bool right = true;
+    for (size_t i = 0; i < 3; i++) {
+        void *result;
+        assert_int_equal(pthread_join(threads[i], &result), 0);
+        right = right && result;
+    }
+    assert_true(right);
+}
+
 /* Every allocation fails once: an error and no more. */
 static void test_no_memory(void **state) {
     (void)state;
@@ -469,7 +500,8 @@ int main(void) {
         cmocka_unit_test(test_pages),         cmocka_unit_test(test_arguments),
         cmocka_unit_test(test_submission),    cmocka_unit_test(test_refused_submission),
         cmocka_unit_test(test_early_refusal), cmocka_unit_test(test_cancel),
-        cmocka_unit_test(test_texts),         cmocka_unit_test(test_no_memory),
+        cmocka_unit_test(test_texts),         cmocka_unit_test(test_threads),
+        cmocka_unit_test(test_no_memory),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
