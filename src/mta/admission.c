@@ -226,7 +226,8 @@ bool admission_close(struct net *net, uint64_t ref, struct span payload) {
     return true;
 }
 
-bool admission_connect_failed(struct net *net, struct span payload) {
+bool admission_connect_failed(struct net *net, uint64_t ref, struct span payload) {
+    (void)ref;
     struct reader r = reader_of(payload);
     struct span name = payload_octets(&r);
     uint8_t layer = reader_u8(&r);

@@ -2,7 +2,6 @@
 
 #include "base/alloc.h"
 #include "mta/client.h"
-#include "mta/mailbox.h"
 #include "mta/mta_private.h"
 #include "mta/requests.h"
 #include "mta/submit.h"
@@ -28,7 +27,8 @@ static void client_free(struct client *client) {
     mem_free(client);
 }
 
-bool client_close(struct net *net, uint64_t ref) {
+bool client_close(struct net *net, uint64_t ref, struct span payload) {
+    (void)payload;
     struct client *client = map_get(&net->clients, ref);
     if (!client)
         return false;
@@ -42,29 +42,4 @@ void clients_leave(struct net *net) {
         if (net->clients.slots[i].value)
             client_free(net->clients.slots[i].value);
     map_free(&net->clients);
-}
-
-bool client_frame(struct net *net, enum ipc_type type, uint64_t ref, struct span payload) {
-    struct client *client = map_get(&net->clients, ref >> 32);
-    if (!client)
-        return false;
-    switch ((int)type) {
-    case IPC_REQUEST:
-        request_run(client, ref, payload);
-        return true;
-    case IPC_SUBMIT_BEGIN:
-        submit_begin(client, ref, payload);
-        return true;
-    case IPC_SUBMIT_CONTENT:
-        submit_content(client, ref, payload);
-        return true;
-    case IPC_SUBMIT_END:
-        submit_end(client, ref, payload);
-        return true;
-    case IPC_FETCH:
-        mailbox_fetch(client, ref, payload);
-        return true;
-    default:
-        return false;
-    }
 }

@@ -1,4 +1,4 @@
-/* Local clients: who is there, and what their frames ask. False: against the rules. */
+/* Local clients: who is there, and who has gone. False: against the rules. */
 #ifndef MTA_CLIENTS_H
 #define MTA_CLIENTS_H
 
@@ -6,13 +6,11 @@
 #include <stdint.h>
 
 #include "base/span.h"
-#include "ipc/frames.h"
 
 struct net;
 
 bool client_open(struct net *net, uint64_t ref, struct span payload);
-bool client_close(struct net *net, uint64_t ref);
-bool client_frame(struct net *net, enum ipc_type type, uint64_t ref, struct span payload);
+bool client_close(struct net *net, uint64_t ref, struct span payload);
 /* The process of the clients is gone. */
 void clients_leave(struct net *net);
 

@@ -70,7 +70,6 @@ struct mta {
     struct event_base *loop;
     const struct mta_config *config;
     struct mta_reload reload;
-    struct buf config_parts; /* of a configuration that is coming in */
     struct store *store;
     struct schedule schedule;
     struct peer **peers;
@@ -81,7 +80,7 @@ struct mta {
     struct net *nets;
     struct converter *converter;
     struct peer *conversion; /* the internal next hop (convert.h) */
-    struct ipc_channel *parent;
+    struct ipc_parent *parent;
     struct event *door;      /* where channels to other processes come in */
     struct guesses *guesses; /* NULL in a reader */
     struct client *backup;   /* who makes one; NULL: nobody */

@@ -1,92 +1,131 @@
 /* Channels to net processes: what each frame is for. A process that breaks the rules is cut off, alone and by
  * name. */
+#include <stdio.h>
 #include <unistd.h>
 
 #include "base/alloc.h"
 #include "base/log.h"
+#include "ipc/frame.h"
 #include "mta/admission.h"
 #include "mta/association.h"
+#include "mta/client.h"
 #include "mta/clients.h"
+#include "mta/inbound.h"
+#include "mta/link.h"
+#include "mta/mailbox.h"
 #include "mta/mta_private.h"
 #include "mta/net.h"
 #include "mta/ping.h"
 #include "mta/pump.h"
 #include "mta/receive.h"
+#include "mta/requests.h"
 #include "mta/send.h"
+#include "mta/submit.h"
 
-typedef bool association_frame(struct association *association, struct span payload);
-
-static association_frame *const association_frames[] = {
-    [IPC_TRANSFER_WHOLE] = receive_whole,
-    [IPC_TRANSFER_BEGIN] = receive_begin,
-    [IPC_TRANSFER_ENVELOPE] = receive_envelope,
-    [IPC_TRANSFER_CONTENT] = receive_content,
-    [IPC_TRANSFER_CHECKPOINT] = receive_checkpoint,
-    [IPC_TRANSFER_END] = receive_end,
-    [IPC_TRANSFER_STOP] = receive_stop,
-    [IPC_RESUME] = receive_resume,
-    [IPC_SEND_ACTIVITY] = send_activity,
-    [IPC_SEND_READ] = send_read,
-    [IPC_SEND_CHECKPOINT] = send_checkpoint,
-    [IPC_SEND_RESULT] = send_ended,
+/* What is done with a frame: by its number, and by what it is about. Frames of clients are taken from the
+ * process of the clients alone, those of associations from net processes alone (ipc/frame.h): neither can
+ * speak for the other. */
+static const struct row {
+    bool (*association)(struct association *association, struct span payload);
+    void (*client)(struct client *client, uint64_t ref, struct span payload);
+    bool (*net)(struct net *net, uint64_t ref, struct span payload);
+} rows[IPC_NUMBERS] = {
+    [IPC_BIND] = {.net = admission_bind},
+    [IPC_ASSOCIATION_CLOSE] = {.net = admission_close},
+    [IPC_CONNECT_FAILED] = {.net = admission_connect_failed},
+    [IPC_PING_RESULT] = {.net = ping_result},
+    [IPC_TRANSFER_WHOLE] = {.association = receive_whole},
+    [IPC_TRANSFER_BEGIN] = {.association = receive_begin},
+    [IPC_TRANSFER_ENVELOPE] = {.association = receive_envelope},
+    [IPC_TRANSFER_CONTENT] = {.association = receive_content},
+    [IPC_TRANSFER_CHECKPOINT] = {.association = receive_checkpoint},
+    [IPC_TRANSFER_END] = {.association = receive_end},
+    [IPC_TRANSFER_STOP] = {.association = receive_stop},
+    [IPC_RESUME] = {.association = receive_resume},
+    [IPC_SEND_ACTIVITY] = {.association = send_activity},
+    [IPC_SEND_READ] = {.association = send_read},
+    [IPC_SEND_CHECKPOINT] = {.association = send_checkpoint},
+    [IPC_SEND_RESULT] = {.association = send_ended},
+    [IPC_REQUEST] = {.client = request_run},
+    [IPC_SUBMIT_BEGIN] = {.client = submit_begin},
+    [IPC_SUBMIT_CONTENT] = {.client = submit_content},
+    [IPC_SUBMIT_END] = {.client = submit_end},
+    [IPC_FETCH] = {.client = mailbox_fetch},
+    [IPC_CLIENT_OPEN] = {.net = client_open},
+    [IPC_CLIENT_CLOSE] = {.net = client_close},
 };
 
-/* Frames of clients are taken from the process of the clients alone, those of associations from net processes
- * alone: neither can speak for the other. */
-static bool dispatch_clients(struct net *net, enum ipc_type type, uint64_t ref, struct span payload) {
-    switch ((int)type) {
-    case IPC_CLIENT_OPEN:
-        return client_open(net, ref, payload);
-    case IPC_CLIENT_CLOSE:
-        return client_close(net, ref);
-    case IPC_SUBMIT_BEGIN:
-    case IPC_SUBMIT_CONTENT:
-    case IPC_SUBMIT_END:
-        return !net->mta->reader && client_frame(net, type, ref, payload);
-    case IPC_REQUEST:
-    case IPC_FETCH:
-        return client_frame(net, type, ref, payload);
+/* The store may have ended an association, or asked for its end, while a frame was on its way: what still
+ * comes of a transfer in is of no use, and no breach. What became of one out counts. */
+static unsigned association_state(const struct association *association) {
+    if (!association)
+        return IPC_STATE_NEW | IPC_STATE_GONE;
+    unsigned out = !association->sending     ? IPC_STATE_NO_OUTBOUND
+                   : association->committing ? 0
+                                             : IPC_STATE_SENDING;
+    if (association->state == ASSOCIATION_CLOSING)
+        return IPC_STATE_CLOSING | IPC_STATE_GONE | out;
+    return IPC_STATE_UP | inbound_state(association->inbound) | out;
+}
+
+/* What the ref names, as a frame's receiver gets it. */
+struct object {
+    struct association *association;
+    struct client *client;
+};
+
+static unsigned state_of(const struct net *net, const struct ipc_frame *frame, uint64_t ref,
+                         struct object *object) {
+    switch (frame->about) {
+    case IPC_ABOUT_ASSOCIATION:
+        object->association = association_find(net, ref);
+        return association_state(object->association);
+    case IPC_ABOUT_REQUEST:
+        object->client = map_get(&net->clients, ref >> 32);
+        return object->client ? IPC_STATE_UP : IPC_STATE_NEW;
+    case IPC_ABOUT_CLIENT:
+        return map_get(&net->clients, ref) ? IPC_STATE_UP : IPC_STATE_NEW;
     default:
-        return false;
+        return IPC_STATE_UP;
     }
 }
 
-static bool dispatch_net(struct net *net, enum ipc_type type, uint64_t ref, struct span payload) {
-    switch ((int)type) {
-    case IPC_BIND:
-        return admission_bind(net, ref, payload);
-    case IPC_ASSOCIATION_CLOSE:
-        return admission_close(net, ref, payload);
-    case IPC_CONNECT_FAILED:
-        return admission_connect_failed(net, payload);
-    case IPC_PING_RESULT:
-        return ping_result(net, ref, payload);
-    default:
-        break;
-    }
-    if ((size_t)type >= sizeof association_frames / sizeof association_frames[0] || !association_frames[type])
+static bool take(struct net *net, const struct row *row, const struct object *object, uint64_t ref,
+                 struct span payload) {
+    if (row->association)
+        return row->association(object->association, payload);
+    if (row->client)
+        row->client(object->client, ref, payload);
+    return row->client || (row->net && row->net(net, ref, payload));
+}
+
+static bool dispatch(struct net *net, enum ipc_type type, uint64_t ref, struct span payload,
+                     char why[static IPC_WHY]) {
+    const struct ipc_side side = {.self = net->mta->reader ? IPC_READER : IPC_STORE,
+                                  .other = net->for_clients ? IPC_CLIENTS : IPC_NET};
+    const struct ipc_frame *frame = ipc_frame_take(&side, type, ref, payload, why);
+    if (!frame)
         return false;
-    struct association *association = association_find(net, ref);
-    /* The store may have ended it, or asked for its end, while this frame was on its way: what still comes of
-     * a transfer in is of no use, and no breach. What became of one out counts. */
-    bool late = !association || (association->state == ASSOCIATION_CLOSING && type <= IPC_RESUME_RESULT);
-    return late || association_frames[type](association, payload);
+    struct object object = {0};
+    enum ipc_judgement judgement = ipc_frame_judge(frame, state_of(net, frame, ref, &object), why);
+    if (judgement != IPC_LEGAL)
+        return judgement == IPC_LATE;
+    snprintf(why, IPC_WHY, "frame %s (ref %llu, %zu octets), which does not fit", frame->name,
+             (unsigned long long)ref, payload.len);
+    return take(net, &rows[type], &object, ref, payload);
 }
 
 static bool on_frame(void *context, struct ipc_channel *channel, enum ipc_type type, uint64_t ref,
                      struct span payload) {
     struct net *net = context;
-    bool right =
-        net->for_clients ? dispatch_clients(net, type, ref, payload) : dispatch_net(net, type, ref, payload);
-    if (right) {
-        if (ipc_is_full(channel))
-            ipc_pause(channel);
-        return true;
+    char why[IPC_WHY];
+    if (!dispatch(net, type, ref, payload, why)) {
+        log_error("process %s broke the rules by %s; its channel is closed", ipc_name(channel), why);
+        return false;
     }
-    log_error("process %s sent a frame of type %d (ref %llu, %zu octets) that is against the rules; its "
-              "channel is closed",
-              ipc_name(channel), (int)type, (unsigned long long)ref, payload.len);
-    return false;
+    if (ipc_is_full(channel))
+        ipc_pause(channel);
+    return true;
 }
 
 static void on_writable(void *context, struct ipc_channel *channel) {

@@ -9,6 +9,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "ipc/door.h"
+#include "ipc/parent.h"
 #include "mta/convert.h"
 #include "mta/copy.h"
 #include "mta/decide.h"
@@ -206,7 +207,6 @@ struct mta *mta_make(struct event_base *loop, const struct mta_config *config,
     mta->started = clock_now_us();
     ber_utctime_set_now(mta->started / SECOND);
     arena_init(&mta->arena, config->limits.envelope_memory);
-    buf_init(&mta->config_parts, IPC_CONFIG_MAX);
     buf_init(&mta->head, 0);
     buf_init(&mta->scratch, 0);
     buf_init(&mta->prefix, 0);
@@ -246,7 +246,7 @@ void mta_free(struct mta *mta) {
         batch_commit(mta);
         batch_free(mta);
     }
-    ipc_channel_free(mta->parent);
+    ipc_parent_free(mta->parent);
     if (mta->commit)
         event_free(mta->commit);
     if (mta->tick)
@@ -272,7 +272,6 @@ void mta_free(struct mta *mta) {
     buf_free(&mta->head);
     buf_free(&mta->scratch);
     buf_free(&mta->prefix);
-    buf_free(&mta->config_parts);
     mem_free(mta);
 }
 
@@ -463,7 +462,8 @@ static bool follow_config(struct mta *mta, struct error *err) {
 }
 
 /* True: it is in use. */
-static bool reload(struct mta *mta, struct span text) {
+static bool reload(void *context, struct span text) {
+    struct mta *mta = context;
     struct error err = {0};
     const struct mta_config *old = mta->config;
     const struct mta_config *fresh =
@@ -496,36 +496,16 @@ static bool reload(struct mta *mta, struct span text) {
     return true;
 }
 
-static bool parent_frame(void *context, struct ipc_channel *channel, enum ipc_type type, uint64_t ref,
-                         struct span payload) {
-    struct mta *mta = context;
-    struct span text;
-    if (type == IPC_CONFIG) {
-        if (payload_config(&mta->config_parts, ref, payload, &text)) {
-            uint8_t taken = reload(mta, text);
-            ipc_send(channel, IPC_CONFIG_TAKEN, 0, span_of(&taken, 1), (struct span){NULL, 0});
-        }
-    } else if (type == IPC_STOP && payload.len == 0)
-        mta_stop(context);
-    else
-        return false;
-    return true;
+static void stop(void *context) {
+    mta_stop(context);
 }
 
-static void parent_closed(void *context, struct ipc_channel *channel, const char *cause) {
-    struct mta *mta = context;
-    (void)channel;
-    log_notice("the parent is gone: %s", cause);
-    mta->parent = NULL;
-    mta_stop(mta);
-}
-
-static const struct ipc_handler parent_handler = {parent_frame, NULL, parent_closed, NULL};
+static const struct ipc_parent_calls parent_calls = {.reload = reload, .stop = stop};
 
 bool mta_attach_parent(struct mta *mta, int fd) {
-    mta->parent = ipc_channel_new(mta->loop, fd, "parent", &parent_handler, mta);
-    struct span nothing = {NULL, 0};
-    return mta->parent && ipc_send(mta->parent, IPC_READY, 0, nothing, nothing);
+    enum ipc_party self = mta->reader ? IPC_READER : IPC_STORE;
+    mta->parent = ipc_parent_new(mta->loop, fd, self, &parent_calls, mta);
+    return mta->parent && ipc_parent_ready(mta->parent);
 }
 
 /* ---- the door: the ends of channels that the parent hands over ---- */
