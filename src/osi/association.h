@@ -296,26 +296,26 @@ size_t osi_association_memory(const struct osi_association *a);
  * Agreed checkpoint size and window come out of proposal and parameters by X.228 §7.1;
  * they are in osi_association_open().
  */
-bool osi_rt_open_accept(struct osi_association *a, struct span user_data, int64_t now);
+bool osi_association_accept(struct osi_association *a, struct span user_data, int64_t now);
 
 /*
  * RT-OPEN response, refused. Normal mode carries `user_data` (the bind error, one BER element, or absent);
  * X.410 mode carries `reason` only.
  */
-bool osi_rt_open_refuse(struct osi_association *a, enum osi_refuse_reason reason, struct span user_data);
+bool osi_association_refuse(struct osi_association *a, enum osi_refuse_reason reason, struct span user_data);
 
 /* What was agreed, from the open event on; spans in it are not kept and are absent. */
 const struct osi_open *osi_association_open(const struct osi_association *a);
 
 /* RT-CLOSE request: initiator, no transfer in progress, the turn held. OSI_EVENT_CLOSED follows. */
-bool osi_rt_close(struct osi_association *a, int64_t now);
+bool osi_association_release(struct osi_association *a, (struct span){0}, int64_t now);
 
 /* RT-U-ABORT request, which may carry `user_data`. X.410 mode has none: the peer sees localSystemProblem. */
-void osi_rt_user_abort(struct osi_association *a, struct span user_data);
+void osi_association_user_abort(struct osi_association *a, struct span user_data);
 
 /* RT-P-ABORT by our side, with RTAB `reason`; X.410 mode knows no permanentProblem and says
  * localSystemProblem. */
-void osi_rt_provider_abort(struct osi_association *a, enum osi_abort_reason reason, const char *text);
+void osi_association_abort(struct osi_association *a, enum osi_abort_reason reason, const char *text);
 
 /* ---- the turn (two-way alternate) ---- */
 

@@ -344,7 +344,7 @@ static bool wrap_response(struct osi_association *a, struct span rtoac, struct s
            presentation_accept(&a->presentation, a->parameters.called.p, aare, user_data);
 }
 
-bool osi_rt_open_accept(struct osi_association *a, struct span user_data, int64_t now) {
+bool osi_association_accept(struct osi_association *a, struct span user_data, int64_t now) {
     if (a->state != RTSE_OPEN_INDICATED || a->event_count > 0)
         return false;
     association_waits_from(a, now);
@@ -372,7 +372,7 @@ bool osi_rt_open_accept(struct osi_association *a, struct span user_data, int64_
     return true;
 }
 
-bool osi_rt_open_refuse(struct osi_association *a, enum osi_refuse_reason reason, struct span user_data) {
+bool osi_association_refuse(struct osi_association *a, enum osi_refuse_reason reason, struct span user_data) {
     if (a->state != RTSE_OPEN_INDICATED || a->event_count > 0)
         return false;
     osi_cause_set(&a->cause, OSI_END_LOCAL, OSI_LAYER_USER, false, (int)reason, "",
@@ -565,7 +565,7 @@ void association_connect_refused(struct osi_association *a, const struct session
 
 /* ---- RT-CLOSE ---- */
 
-bool osi_rt_close(struct osi_association *a, int64_t now) {
+bool osi_association_release(struct osi_association *a, (struct span){0}, int64_t now) {
     struct span user_data = {0}, rlrq;
     if (a->state != RTSE_OPEN || a->parameters.role != OSI_INITIATOR ||
         !session_owns(&a->session, SESSION_TOKEN_DATA | SESSION_TOKEN_MAJOR))
@@ -659,7 +659,7 @@ void association_protocol_error(struct osi_association *a, const char *parameter
     association_abort(a, OSI_ABORT_PROTOCOL_ERROR);
 }
 
-void osi_rt_user_abort(struct osi_association *a, struct span user_data) {
+void osi_association_user_abort(struct osi_association *a, struct span user_data) {
     if (a->over)
         return;
     osi_cause_set(&a->cause, OSI_END_LOCAL, OSI_LAYER_USER, false, OSI_ABORT_USER_ERROR, "",
@@ -668,7 +668,7 @@ void osi_rt_user_abort(struct osi_association *a, struct span user_data) {
     association_finish(a);
 }
 
-void osi_rt_provider_abort(struct osi_association *a, enum osi_abort_reason reason, const char *text) {
+void osi_association_abort(struct osi_association *a, enum osi_abort_reason reason, const char *text) {
     osi_cause_set(&a->cause, OSI_END_LOCAL, OSI_LAYER_RTSE, false, (int)reason, "", "%s", text);
     association_abort(a, reason);
 }

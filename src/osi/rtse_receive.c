@@ -225,7 +225,7 @@ bool osi_rt_transfer_reject(struct osi_association *a, bool again, int64_t now) 
     if (session_exception_report(&a->session, reason, (struct span){0}))
         a->state = RTSE_REJECTING;
     else
-        osi_rt_provider_abort(a, again ? OSI_ABORT_TEMPORARY_PROBLEM : OSI_ABORT_PERMANENT_PROBLEM,
+        osi_association_abort(a, again ? OSI_ABORT_TEMPORARY_PROBLEM : OSI_ABORT_PERMANENT_PROBLEM,
                               "the transfer is refused and no exception report is possible");
     return true;
 }
@@ -233,7 +233,7 @@ bool osi_rt_transfer_reject(struct osi_association *a, bool again, int64_t now) 
 void rtse_receive_stopped(struct osi_association *a, bool interrupted) {
     if (a->rx.swallow && !interrupted) {
         /* X.228 §7.6.3: the sender learns that the activity it gives up was completed. */
-        osi_rt_provider_abort(a, OSI_ABORT_TRANSFER_COMPLETED,
+        osi_association_abort(a, OSI_ABORT_TRANSFER_COMPLETED,
                               "the peer discards an activity that was completed");
         return;
     }

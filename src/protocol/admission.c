@@ -42,9 +42,9 @@ static void refuse(struct p1 *p1, enum ipc_bind_verdict verdict) {
     struct arena arena;
     arena_init(&arena, 4096);
     if (verdict == IPC_BIND_CANNOT_RECOVER)
-        osi_rt_open_refuse(p1->connection->association, OSI_REFUSE_CANNOT_RECOVER, (struct span){NULL, 0});
+        osi_association_refuse(p1->connection->association, OSI_REFUSE_CANNOT_RECOVER, (struct span){NULL, 0});
     else
-        osi_rt_open_refuse(p1->connection->association, refusals[verdict].x410,
+        osi_association_refuse(p1->connection->association, refusals[verdict].x410,
                            bind_error_data(refusals[verdict].error, &arena));
     arena_free(&arena);
 }
@@ -210,12 +210,12 @@ static void admit(struct p1 *p1, const struct ipc_bind_answer *answer) {
     bool recover = osi_association_open(p1->connection->association)->recover;
     struct span result =
         recover ? (struct span){NULL, 0} : bind_result(&answer->credentials, p1->context, &arena);
-    if (known && osi_rt_open_accept(p1->connection->association, result, clock_monotonic_us())) {
+    if (known && osi_association_accept(p1->connection->association, result, clock_monotonic_us())) {
         connection_bound(p1->connection);
         log_info("peer=%s address=%s association accepted (%s%s)", p1->connection->name,
                  p1->connection->address, p1_context_name(p1->context), recover ? ", recovery" : "");
     } else {
-        osi_rt_user_abort(p1->connection->association, (struct span){NULL, 0});
+        osi_association_user_abort(p1->connection->association, (struct span){NULL, 0});
     }
     arena_free(&arena);
 }

@@ -310,7 +310,7 @@ static void opened(struct p1 *p1) {
     log_info("peer=%s address=%s association opened (%s)", connection_peer(c), c->address,
              p1_context_name(p1->context));
     if (call->ping)
-        osi_rt_close(c->association, clock_monotonic_us());
+        osi_association_release(c->association, (struct span){0}, clock_monotonic_us());
 }
 
 static void refused(struct p1 *p1, const char *parameter, const char *cause) {
@@ -323,7 +323,7 @@ static void refused(struct p1 *p1, const char *parameter, const char *cause) {
     if (call->ping)
         ping_failed(p1);
     call->ping = 0;
-    osi_rt_user_abort(c->association, (struct span){NULL, 0});
+    osi_association_user_abort(c->association, (struct span){NULL, 0});
 }
 
 /* The responder proves itself too: a wrong name or password ends the association (X.411 §12.1.1.1.2). */
@@ -344,7 +344,7 @@ void connect_confirmed(struct p1 *p1, const struct osi_open *open) {
         call->failure_layer = IPC_LAYER_BIND;
         call->failure_parameter[0] = '\0';
         snprintf(call->failure, sizeof call->failure, "bind: the result is not valid: %.150s", why);
-        osi_rt_user_abort(c->association,
+        osi_association_user_abort(c->association,
                           (struct span){NULL, 0}); /* the close that follows keeps this cause */
     }
     arena_free(&arena);

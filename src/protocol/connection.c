@@ -97,7 +97,7 @@ static bool find_service(struct connection *c, enum osi_context context) {
 
 static void handle(struct connection *c, struct osi_event *event) {
     if (event->type == OSI_EVENT_OPEN_INDICATION && !find_service(c, event->u.open.context))
-        osi_rt_user_abort(c->association, (struct span){NULL, 0}); /* no memory: a known context it is */
+        osi_association_user_abort(c->association, (struct span){NULL, 0}); /* no memory: a known context it is */
     else if (c->user)
         c->service->event(c, event);
     else if (event->type == OSI_EVENT_CLOSED)
@@ -278,7 +278,7 @@ static void on_readable(evutil_socket_t fd, short what, void *arg) {
         count_segment(c, in.len);
         size_t used = feed(c, in);
         if (used < in.len && !buf_append_span(&c->input, span_sub(in, used, in.len)))
-            osi_rt_provider_abort(c->association, OSI_ABORT_LOCAL_SYSTEM_PROBLEM, "no memory");
+            osi_association_abort(c->association, OSI_ABORT_LOCAL_SYSTEM_PROBLEM, "no memory");
     }
     settle(c);
 }

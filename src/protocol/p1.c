@@ -235,7 +235,7 @@ static void reloaded(struct connection *c) {
     if (!peer) {
         log_notice("peer=%s is no longer configured: its association ends", c->name);
         if (c->association)
-            osi_rt_user_abort(c->association, (struct span){NULL, 0});
+            osi_association_user_abort(c->association, (struct span){NULL, 0});
         connection_kick(c);
     }
     p1->call.peer = peer ? peer : &removed;

@@ -40,7 +40,7 @@ void transfer_in_free(struct p1 *p1) {
 
 static void tell_piece(struct p1 *p1, enum ipc_type type, struct span piece) {
     if (!net_store_send(p1->connection->net, type, p1->connection->ref, piece, (struct span){NULL, 0}))
-        osi_rt_provider_abort(p1->connection->association, OSI_ABORT_LOCAL_SYSTEM_PROBLEM,
+        osi_association_abort(p1->connection->association, OSI_ABORT_LOCAL_SYSTEM_PROBLEM,
                               "the store process can't take more");
 }
 
@@ -52,7 +52,7 @@ static bool on_envelope(void *context, enum ipc_apdu kind, struct span envelope)
     struct span rest = span_sub(envelope, p1->in.told, SIZE_MAX);
     if (!net_store_send(p1->connection->net, IPC_TRANSFER_ENVELOPE, p1->connection->ref, span_of(&octet, 1),
                         rest))
-        osi_rt_provider_abort(p1->connection->association, OSI_ABORT_LOCAL_SYSTEM_PROBLEM,
+        osi_association_abort(p1->connection->association, OSI_ABORT_LOCAL_SYSTEM_PROBLEM,
                               "the store process can't take more");
     return true;
 }
@@ -190,7 +190,7 @@ void transfer_in_data(struct p1 *p1, struct span data) {
     else if (buf_append_span(&in->gathered, data))
         p1->connection->net->gathered += data.len;
     else
-        osi_rt_provider_abort(p1->connection->association, OSI_ABORT_LOCAL_SYSTEM_PROBLEM, "no memory");
+        osi_association_abort(p1->connection->association, OSI_ABORT_LOCAL_SYSTEM_PROBLEM, "no memory");
 }
 
 void transfer_in_checkpoint(struct p1 *p1, const struct osi_checkpoint *checkpoint) {
@@ -242,7 +242,7 @@ static void send_whole(struct p1 *p1) {
     } else {
         if (!net_store_send(p1->connection->net, IPC_TRANSFER_WHOLE, p1->connection->ref,
                             buf_span(&whole.head), whole.content))
-            osi_rt_provider_abort(p1->connection->association, OSI_ABORT_LOCAL_SYSTEM_PROBLEM,
+            osi_association_abort(p1->connection->association, OSI_ABORT_LOCAL_SYSTEM_PROBLEM,
                                   "the store process can't take more");
         free_gathered(p1);
     }

@@ -184,7 +184,7 @@ bool transfer_out_send_data(struct p1 *p1, struct span payload) {
         buf_clear(piece);
     }
     if (!buf_append_span(piece, content)) {
-        osi_rt_provider_abort(p1->connection->association, OSI_ABORT_LOCAL_SYSTEM_PROBLEM, "no memory");
+        osi_association_abort(p1->connection->association, OSI_ABORT_LOCAL_SYSTEM_PROBLEM, "no memory");
         return true;
     }
     transfer_out_push(p1);

@@ -31,9 +31,9 @@ static void handle(struct osi_association *a, const struct osi_event *event, uin
     switch (event->type) {
     case OSI_EVENT_OPEN_INDICATION:
         if (choice & 16)
-            osi_rt_open_refuse(a, OSI_REFUSE_VALIDATION_FAILURE, SPAN_LIT("\x02\x01\x02"));
+            osi_association_refuse(a, OSI_REFUSE_VALIDATION_FAILURE, SPAN_LIT("\x02\x01\x02"));
         else
-            osi_rt_open_accept(a, SPAN_LIT("\x04\x01y"), 0);
+            osi_association_accept(a, SPAN_LIT("\x04\x01y"), 0);
         break;
     case OSI_EVENT_OPEN_CONFIRM:
     case OSI_EVENT_TURN_GIVE:

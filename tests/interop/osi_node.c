@@ -104,7 +104,7 @@ static void begin_to_send(struct node *node) {
 /* The initiator closes; a responder that had the turn gives it back. */
 static void after_sending(struct node *node) {
     if (node->parameters.role == OSI_INITIATOR)
-        osi_rt_close(node->association, clock_monotonic_us());
+        osi_association_release(node->association, (struct span){0}, clock_monotonic_us());
     else
         osi_rt_turn_give(node->association, clock_monotonic_us());
 }
@@ -117,7 +117,7 @@ static void open_indication(struct node *node, const struct osi_open *open) {
                        : normal      ? (struct span){result, 4}
                                      : (struct span){result + 2, 2};
     say(open->recover ? "recover %zu\n" : "open %zu\n", open->checkpoint_size);
-    osi_rt_open_accept(node->association, data, clock_monotonic_us());
+    osi_association_accept(node->association, data, clock_monotonic_us());
 }
 
 static void handle(struct node *node, const struct osi_event *event) {

@@ -35,7 +35,7 @@ static void test_open_and_close(void **state) {
         assert_true(osi_rt_has_turn(p.initiator.a));
         assert_false(osi_rt_has_turn(p.responder.a));
         assert_int_equal(osi_association_open(p.initiator.a)->session_version, 2);
-        assert_true(osi_rt_close(p.initiator.a, p.now));
+        assert_true(osi_association_release(p.initiator.a, (struct span){0}, p.now));
         pair_run(&p);
         assert_int_equal(p.initiator.cause.end, OSI_END_RELEASED);
         assert_int_equal(p.responder.cause.end, OSI_END_RELEASED);
@@ -57,7 +57,7 @@ static void test_session_version_1(void **state) {
             assert_int_equal(osi_association_open(p.responder.a)->session_version, 1);
             assert_transfer(&p, &p.initiator, &p.responder, 70000);
             /* Abort data over 9 octets do not fit in version 1; X.410 mode's do. */
-            osi_rt_provider_abort(p.initiator.a, OSI_ABORT_TEMPORARY_PROBLEM, "test");
+            osi_association_abort(p.initiator.a, OSI_ABORT_TEMPORARY_PROBLEM, "test");
             pair_run(&p);
             assert_int_equal(p.responder.cause.end, OSI_END_PROVIDER_ABORT);
             assert_int_equal(p.responder.cause.code,
@@ -105,7 +105,7 @@ static void test_transfers_octet_by_octet(void **state) {
         pair_run(&p);
         assert_transfer(&p, &p.initiator, &p.responder, 5000);
         assert_int_equal(p.responder.checkpoint_count, 4);
-        assert_true(osi_rt_close(p.initiator.a, p.now));
+        assert_true(osi_association_release(p.initiator.a, (struct span){0}, p.now));
         pair_run(&p);
         assert_int_equal(p.responder.cause.end, OSI_END_RELEASED);
         pair_end(&p);
@@ -241,7 +241,7 @@ static void test_refusals(void **state) {
         pair_begin(&p, initiator_parameters(contexts[i]), responder_parameters());
         p.responder.manual_open = true;
         pair_run(&p);
-        assert_true(osi_rt_open_refuse(p.responder.a, OSI_REFUSE_VALIDATION_FAILURE,
+        assert_true(osi_association_refuse(p.responder.a, OSI_REFUSE_VALIDATION_FAILURE,
                                        SPAN_LIT("\xB2\x03\x80\x01\x02")));
         pair_run(&p);
         assert_int_equal(p.initiator.cause.end, OSI_END_REFUSED);
@@ -330,12 +330,12 @@ static void test_turn(void **state) {
         assert_true(osi_rt_turn_give(p.initiator.a, p.now));
         pair_run(&p);
         assert_int_equal(end_last(&p.responder)->type, OSI_EVENT_TURN_GIVE);
-        assert_false(osi_rt_close(p.initiator.a, p.now));
+        assert_false(osi_association_release(p.initiator.a, (struct span){0}, p.now));
         assert_transfer(&p, &p.responder, &p.initiator, 100000);
         assert_true(osi_rt_turn_give(p.responder.a, p.now));
         pair_run(&p);
         assert_transfer(&p, &p.initiator, &p.responder, 3000);
-        assert_true(osi_rt_close(p.initiator.a, p.now));
+        assert_true(osi_association_release(p.initiator.a, (struct span){0}, p.now));
         pair_run(&p);
         assert_int_equal(p.responder.cause.end, OSI_END_RELEASED);
         pair_end(&p);
@@ -361,7 +361,7 @@ static void test_aborts(void **state) {
         struct pair p;
         pair_open(&p, initiator_parameters(contexts[i]), responder_parameters());
         bool normal = contexts[i] == OSI_MTS_TRANSFER;
-        osi_rt_user_abort(p.initiator.a, SPAN_LIT("\x04\x01!"));
+        osi_association_user_abort(p.initiator.a, SPAN_LIT("\x04\x01!"));
         pair_run(&p);
         assert_int_equal(p.initiator.cause.end, OSI_END_LOCAL);
         assert_int_equal(p.responder.cause.end, normal ? OSI_END_USER_ABORT : OSI_END_PROVIDER_ABORT);
@@ -371,14 +371,14 @@ static void test_aborts(void **state) {
         pair_end(&p);
 
         pair_open(&p, initiator_parameters(contexts[i]), responder_parameters());
-        osi_rt_provider_abort(p.initiator.a, OSI_ABORT_PERMANENT_PROBLEM, "test");
+        osi_association_abort(p.initiator.a, OSI_ABORT_PERMANENT_PROBLEM, "test");
         pair_run(&p);
         assert_int_equal(p.responder.cause.code,
                          normal ? OSI_ABORT_PERMANENT_PROBLEM : OSI_ABORT_LOCAL_SYSTEM_PROBLEM);
         pair_end(&p);
 
         pair_open(&p, initiator_parameters(contexts[i]), responder_parameters());
-        osi_rt_provider_abort(p.responder.a, OSI_ABORT_TEMPORARY_PROBLEM, "the disk is full");
+        osi_association_abort(p.responder.a, OSI_ABORT_TEMPORARY_PROBLEM, "the disk is full");
         pair_run(&p);
         assert_int_equal(p.initiator.cause.end, OSI_END_PROVIDER_ABORT);
         assert_int_equal(p.initiator.cause.layer, OSI_LAYER_RTSE);
@@ -449,7 +449,7 @@ static void test_long_bind_overflows(void **state) {
         p.responder.manual_open = true;
         pair_run(&p);
         assert_true(span_eq(p.responder.open.user_data, span_of(bind, sizes[i] + 4)));
-        assert_true(osi_rt_open_accept(p.responder.a, span_of(bind, sizes[i] + 4), p.now));
+        assert_true(osi_association_accept(p.responder.a, span_of(bind, sizes[i] + 4), p.now));
         pair_run(&p);
         assert_int_equal(end_last(&p.initiator)->type, OSI_EVENT_OPEN_CONFIRM);
         pair_end(&p);

@@ -18,8 +18,8 @@ static bool run_once(unsigned context, int64_t allocations) {
         for (unsigned i = 0; i < 2; i++) {
             while (osi_association_next_event(a[i], &event)) {
                 if (event.type == OSI_EVENT_OPEN_INDICATION &&
-                    !osi_rt_open_accept(a[i], SPAN_LIT("\x04\x01y"), 0))
-                    osi_rt_provider_abort(a[i], OSI_ABORT_LOCAL_SYSTEM_PROBLEM, "no memory");
+                    !osi_association_accept(a[i], SPAN_LIT("\x04\x01y"), 0))
+                    osi_association_abort(a[i], OSI_ABORT_LOCAL_SYSTEM_PROBLEM, "no memory");
                 else if (event.type == OSI_EVENT_OPEN_CONFIRM && osi_rt_transfer_begin(a[i], &activity, 0))
                     osi_rt_transfer_data(a[i], span_of(octets, 1000), false, 0);
                 else if (event.type == OSI_EVENT_CHECKPOINT)
@@ -27,7 +27,7 @@ static bool run_once(unsigned context, int64_t allocations) {
                 else if (event.type == OSI_EVENT_TRANSFER_END)
                     osi_rt_transfer_confirm(a[i], 0);
                 else if (event.type == OSI_EVENT_TRANSFER_CONFIRMED)
-                    confirmed = osi_rt_close(a[i], 0);
+                    confirmed = osi_association_release(a[i], (struct span){0}, 0);
                 else if (event.type == OSI_EVENT_CLOSED)
                     closed[i] = true;
             }

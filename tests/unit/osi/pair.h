@@ -124,7 +124,7 @@ static inline void end_handle(struct end *e, const struct osi_event *event) {
         e->open = event->u.open;
         keep_user_data(e, event->u.open.user_data);
         if (!e->manual_open)
-            assert_true(osi_rt_open_accept(
+            assert_true(osi_association_accept(
                 e->a, event->u.open.recover ? (struct span){0} : SPAN_LIT("\xB1\x03\x80\x01Z"), end_now(e)));
         break;
     case OSI_EVENT_OPEN_CONFIRM:

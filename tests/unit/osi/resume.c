@@ -300,7 +300,7 @@ static void test_recovery_is_refused(void **state) {
         pair_run(&p);
         assert_true(p.responder.open.recover);
         assert_true(span_eq(p.responder.open.recovered.calling, SPAN_LIT("gone")));
-        assert_true(osi_rt_open_refuse(p.responder.a, OSI_REFUSE_CANNOT_RECOVER, (struct span){0}));
+        assert_true(osi_association_refuse(p.responder.a, OSI_REFUSE_CANNOT_RECOVER, (struct span){0}));
         pair_run(&p);
         assert_int_equal(p.initiator.cause.end, OSI_END_REFUSED);
         assert_int_equal(p.initiator.cause.layer, OSI_LAYER_RTSE);

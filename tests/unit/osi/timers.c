@@ -42,7 +42,7 @@ static void test_release(void **state) {
     (void)state;
     struct pair p;
     open_idle(&p, initiator_parameters(OSI_MTS_TRANSFER));
-    assert_true(osi_rt_close(p.initiator.a, p.now));
+    assert_true(osi_association_release(p.initiator.a, (struct span){0}, p.now));
     assert_runs_from_now(&p, &p.initiator, RELEASE_US);
 }
 
