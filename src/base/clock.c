@@ -76,3 +76,14 @@ char *clock_format(int64_t seconds, char out[static 21]) {
              (unsigned)t.second % 100);
     return out;
 }
+
+bool clock_parse(const char *text, int64_t *seconds) {
+    struct civil_time time = {0};
+    int end = 0;
+    if (sscanf(text, "%4d-%2d-%2dT%2d:%2d:%2dZ%n", &time.year, &time.month, &time.day, &time.hour,
+               &time.minute, &time.second, &end) != 6 ||
+        !end || text[end] || !civil_is_valid(time))
+        return false;
+    *seconds = civil_to_seconds(time);
+    return true;
+}

@@ -33,4 +33,7 @@ bool civil_is_valid(struct civil_time time);
 /* Writes `YYYY-MM-DDTHH:MM:SSZ` (RFC 3339) into `out`, which holds at least 21 octets. Returns `out`. */
 char *clock_format(int64_t seconds, char out[static 21]);
 
+/* Reads what clock_format writes. False: it is none. */
+bool clock_parse(const char *text, int64_t *seconds);
+
 #endif

@@ -129,3 +129,8 @@ bool ipc_client_receive(struct ipc_client *client, enum ipc_type *type, uint64_t
             return false;
     }
 }
+
+bool ipc_client_waiting(const struct ipc_client *client) {
+    struct pollfd poll_fd = {.fd = client->fd, .events = POLLIN};
+    return client->input.len > client->handed_out || poll(&poll_fd, 1, 0) > 0;
+}

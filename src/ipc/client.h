@@ -1,4 +1,4 @@
-/* A blocking client of the daemon's local socket, for `mhs` and libmhs; the work processes speak so with the
+/* A blocking client of the daemon's local socket, for libmhs; the work processes speak so with the
  * store process. */
 #ifndef IPC_CLIENT_H
 #define IPC_CLIENT_H
@@ -23,5 +23,8 @@ bool ipc_client_send(struct ipc_client *client, enum ipc_type type, uint64_t ref
  * call. */
 bool ipc_client_receive(struct ipc_client *client, enum ipc_type *type, uint64_t *ref, struct span *payload,
                         int timeout_ms, struct error *err);
+
+/* True if something of the other side is there to be received, its end included: for who sends for long. */
+bool ipc_client_waiting(const struct ipc_client *client);
 
 #endif

@@ -1,184 +1,87 @@
 #include "mhs/daemon.h"
 
+#include <stdlib.h>
 #include <string.h>
 
-#include "base/reader.h"
-#include "ipc/payload.h"
 #include "mhs/output.h"
 
-static struct ipc_client *client;
-static uint64_t last_ref;
-static json_t *refusal; /* the last that was not said */
+static struct mhs_session *session;
+static bool quiet;
 
-struct ipc_client *daemon_connection(void) {
-    if (client)
-        return client;
-    struct error err = {0};
-    client = ipc_client_open(command_settings.socket ? command_settings.socket : MHS_DEFAULT_SOCKET, &err);
-    if (!client)
-        command_fail(COMMAND_UNREACHABLE, "%s", err.text);
-    return client;
+struct mhs_session *daemon_session(void) {
+    if (session)
+        return session;
+    mhs_open(command_settings.socket, &session);
+    if (!session)
+        exit(command_fail(COMMAND_FAILED, "no memory"));
+    return session;
 }
 
 void daemon_close(void) {
-    ipc_client_close(client);
-    client = NULL;
-    json_decref(refusal);
-    refusal = NULL;
-}
-
-uint64_t daemon_next_ref(void) {
-    return ++last_ref;
-}
-
-static bool quiet;
-const json_t *daemon_refusal(void) {
-    return refusal;
+    mhs_close(session);
+    session = NULL;
 }
 
 void daemon_quiet(bool on) {
     quiet = on;
 }
 
-enum command_status daemon_refused(const json_t *error) {
-    const char *text = json_string_value(json_object_get(error, "text"));
-    if (quiet) {
-        json_decref(refusal);
-        refusal = json_deep_copy(error);
+/* Prints `mhs:   WHAT LINE` for each, and returns them as JSON; NULL: there are none. */
+static json_t *say_lines(const char *(*line_of)(const struct mhs_session *, size_t), const char *what) {
+    json_t *lines = NULL;
+    const char *line;
+    for (size_t i = 0; (line = line_of(session, i)); i++) {
+        fprintf(stderr, "mhs:   %s", what);
+        out_untrusted(stderr, line, strlen(line));
+        fputc('\n', stderr);
+        if (!lines)
+            lines = json_array();
+        json_array_append_new(lines, json_string(line));
+    }
+    return lines;
+}
+
+static enum command_status say_refusal(void) {
+    const char *text = mhs_error_text(session), *name = mhs_error_name(session);
+    if (quiet)
         return COMMAND_NO;
-    }
     fputs("mhs: refused: ", stderr);
-    if (text)
-        out_untrusted(stderr, text, strlen(text));
-    const char *code = json_string_value(json_object_get(error, "code"));
-    fprintf(stderr, "%s%s%s%s\n", text ? "" : "(no reason given)", code ? " (" : "", code ? code : "",
-            code ? ")" : "");
-    const json_t *recipients = json_object_get(error, "recipients");
-    size_t i;
-    json_t *complaint;
-    json_array_foreach(json_object_get(error, "complaints"), i, complaint) {
-        const char *line = json_string_value(complaint);
-        fputs("mhs:   ", stderr);
-        out_untrusted(stderr, line ? line : "?", line ? strlen(line) : 1);
-        fputc('\n', stderr);
-    }
-    json_t *recipient;
-    json_array_foreach(recipients, i, recipient) {
-        const char *name = json_string_value(recipient);
-        fputs("mhs:   recipient ", stderr);
-        out_untrusted(stderr, name ? name : "?", name ? strlen(name) : 1);
-        fputc('\n', stderr);
-    }
+    out_untrusted(stderr, text, strlen(text));
+    fprintf(stderr, " (%s)\n", name);
+    json_t *complaints = say_lines(mhs_error_complaint, ""),
+           *recipients = say_lines(mhs_error_recipient, "recipient ");
+    json_t *error = json_pack("{s:s, s:s, s:o*, s:o*}", "code", name, "text", text, "complaints", complaints,
+                              "recipients", recipients);
     if (command_settings.json)
-        out_json_error(json_deep_copy(error));
+        out_json_error(json_incref(error));
+    json_decref(error);
     return COMMAND_NO;
 }
 
-static enum command_status broken(const char *what) {
-    return (enum command_status)command_fail(COMMAND_UNREACHABLE, "the daemon's answer makes no sense: %s",
-                                             what);
-}
-
-/* The JSON value of an IPC_RESPONSE; NULL when it is none. */
-static json_t *read_response(struct span payload, bool *last) {
-    struct reader r = reader_of(payload);
-    *last = reader_u8(&r) == 1;
-    struct span text = payload_rest(&r);
-    return r.failed ? NULL : json_loadb((const char *)text.data, text.len, JSON_DECODE_ANY, NULL);
-}
-
-/* Takes a response that came where data was expected. */
-static enum command_status read_refusal(struct span payload) {
-    bool last;
-    json_t *response = read_response(payload, &last);
-    const json_t *error = json_object_get(response, "error");
-    enum command_status status = error ? daemon_refused(error) : broken("a response that nobody asked for");
-    json_decref(response);
-    return status;
-}
-
-bool daemon_receive(uint64_t ref, enum ipc_type wanted, struct span *payload, enum command_status *status) {
-    struct error err = {0};
-    enum ipc_type type;
-    uint64_t got_ref;
-    do {
-        if (!ipc_client_receive(client, &type, &got_ref, payload, MHS_TIMEOUT_MS, &err)) {
-            *status = (enum command_status)command_fail(COMMAND_UNREACHABLE, "%s", err.text);
-            return false;
-        }
-    } while (got_ref != ref && (got_ref != 0 || type != IPC_RESPONSE)); /* 0: about the connection itself */
-    if (type == wanted && got_ref == ref)
-        return true;
-    *status = type == IPC_RESPONSE ? read_refusal(*payload) : broken("an unexpected frame");
-    return false;
-}
-
-static bool send_request(const json_t *request, uint64_t ref, struct error *err) {
-    char *text = json_dumps(request, JSON_COMPACT);
-    if (!text)
-        return error_set(err, 1, "no memory for the request");
-    bool ok = ipc_client_send(client, IPC_REQUEST, ref, span_str(text), (struct span){NULL, 0}, err);
-    free(text);
-    return ok;
-}
-
-/* Joins `more` (consumed) to `*whole`: members of the same name that are arrays are put one after the other.
- */
-static void join(json_t **whole, json_t *more) {
-    if (!*whole) {
-        *whole = more;
-        return;
-    }
-    const char *name;
-    json_t *value;
-    json_object_foreach(more, name, value) {
-        json_t *old = json_object_get(*whole, name);
-        if (json_is_array(old) && json_is_array(value))
-            json_array_extend(old, value);
-        else
-            json_object_set(*whole, name, value);
-    }
-    json_decref(more);
-}
-
-static enum command_status collect(uint64_t ref, json_t **answer) {
-    for (bool last = false; !last;) {
-        struct span payload;
-        enum command_status status;
-        if (!daemon_receive(ref, IPC_RESPONSE, &payload, &status))
-            return status;
-        json_t *response = read_response(payload, &last);
-        if (!response)
-            return broken("it is no JSON");
-        const json_t *error = json_object_get(response, "error");
-        if (error) {
-            status = daemon_refused(error);
-            json_decref(response);
-            return status;
-        }
-        join(answer, response);
-    }
-    return COMMAND_OK;
+enum command_status daemon_failed(enum mhs_code code) {
+    if (code >= MHS_BAD_REQUEST)
+        return say_refusal();
+    enum command_status status = code == MHS_INVALID     ? COMMAND_USAGE
+                                 : code == MHS_NO_MEMORY ? COMMAND_FAILED
+                                                         : COMMAND_UNREACHABLE;
+    return (enum command_status)command_fail(status, "%s", mhs_error_text(session));
 }
 
 enum command_status daemon_request(json_t *request, json_t **answer) {
+    char *text = request ? json_dumps(request, JSON_COMPACT) : NULL, *told = NULL;
     *answer = NULL;
-    if (!request)
+    json_decref(request);
+    if (!text)
         return (enum command_status)command_fail(COMMAND_FAILED,
                                                  "no memory for the request, or text in it that is no UTF-8");
-    enum command_status status = daemon_connection() ? COMMAND_OK : COMMAND_UNREACHABLE;
-    struct error err = {0};
-    uint64_t ref = daemon_next_ref();
-    if (status == COMMAND_OK && !send_request(request, ref, &err))
-        status = (enum command_status)command_fail(COMMAND_UNREACHABLE, "%s", err.text);
-    json_decref(request);
-    if (status == COMMAND_OK)
-        status = collect(ref, answer);
-    if (status != COMMAND_OK) {
-        json_decref(*answer);
-        *answer = NULL;
-    }
-    return status;
+    enum mhs_code code = mhs_operate(daemon_session(), text, &told);
+    free(text);
+    if (code != MHS_OK)
+        return daemon_failed(code);
+    *answer = json_loads(told, JSON_DECODE_ANY, NULL);
+    free(told);
+    return *answer ? COMMAND_OK
+                   : (enum command_status)command_fail(COMMAND_FAILED, "no memory for the answer");
 }
 
 enum command_status daemon_ask(json_t *request, void (*print)(const json_t *answer)) {

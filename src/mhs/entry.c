@@ -7,11 +7,12 @@
 #include <unistd.h>
 
 #include "asn1/ber.h"
-#include "ipc/payload.h"
 #include "mhs/daemon.h"
-#include "mhs/output.h"
 #include "mhs/progress.h"
 #include "names/oraddress.h"
+
+/* Most octets of a delivery envelope: twice what the MTA takes in of one (docs/local-protocol.md). */
+#define ENVELOPE_MOST ((uint64_t)24 * 1024 * 1024)
 
 uint64_t entry_number(const char *text) {
     char *end;
@@ -22,69 +23,45 @@ uint64_t entry_number(const char *text) {
     return 0;
 }
 
-/* One piece of the content or the envelope, valid until the next frame is received. */
-static enum command_status fetch_piece(const char *mailbox, uint64_t number, enum ipc_fetch_part part,
-                                       uint64_t offset, uint32_t length, struct span *octets,
-                                       uint64_t *total) {
-    struct buf request;
-    struct error err = {0};
-    uint64_t ref = daemon_next_ref();
-    enum command_status status = COMMAND_OK;
-    if (!daemon_connection())
-        return COMMAND_UNREACHABLE;
-    buf_init(&request, 0);
-    payload_put_octets(&request, span_str(mailbox));
-    buf_append_u64(&request, number);
-    buf_append_u64(&request, offset);
-    buf_append_u32(&request, length);
-    buf_append_byte(&request, (uint8_t)part);
-    if (request.failed || !ipc_client_send(daemon_connection(), IPC_FETCH, ref, buf_span(&request),
-                                           (struct span){NULL, 0}, &err))
-        status = (enum command_status)command_fail(COMMAND_UNREACHABLE, "%s",
-                                                   request.failed ? "no memory" : err.text);
-    buf_free(&request);
-    struct span payload;
-    if (status != COMMAND_OK || !daemon_receive(ref, IPC_FETCH_DATA, &payload, &status))
-        return status;
-    struct reader r = reader_of(payload);
-    bool same = reader_u64(&r) == offset;
-    *total = reader_u64(&r);
-    *octets = payload_rest(&r);
-    return same && !r.failed ? COMMAND_OK
-                             : (enum command_status)command_fail(
-                                   COMMAND_UNREACHABLE, "the daemon sent another piece than was asked for");
+/* ---- envelope ---- */
+
+/* Octets of known length that come in pieces. */
+struct whole {
+    uint8_t *octets;
+    size_t length, room;
+};
+
+static bool take_piece(void *context, struct mhs_octets piece) {
+    struct whole *whole = context;
+    if (piece.length > whole->room - whole->length)
+        return false;
+    memcpy(whole->octets + whole->length, piece.data, piece.length);
+    whole->length += piece.length;
+    return true;
 }
 
-/* All of the envelope, into the arena: it is bounded (IPC_ENVELOPE_MAX), the daemon's word on its length is
- * not taken for more than that. */
+/* All of the envelope, into the arena: it is bounded, the daemon's word on its length is not taken for more
+ * than that. */
 static enum command_status fetch_envelope(struct entry *entry) {
-    uint64_t total = (uint64_t)out_integer(entry->summary, "envelope-octets"), offset = 0;
-    uint8_t *whole = total && total <= 2 * IPC_ENVELOPE_MAX ? arena_alloc(entry->arena, (size_t)total) : NULL;
-    if (!whole)
+    struct whole whole = {.room = (size_t)entry->envelope_size};
+    struct mhs_fetch fetch = {entry->mailbox, entry->number, MHS_ENVELOPE, 0, 0};
+    if (entry->envelope_size && entry->envelope_size <= ENVELOPE_MOST)
+        whole.octets = arena_alloc(entry->arena, whole.room);
+    if (!whole.octets)
         return (enum command_status)command_fail(COMMAND_UNREACHABLE,
                                                  "the daemon's answer has no envelope that fits");
-    while (offset < total) {
-        struct span octets;
-        uint64_t now;
-        enum command_status status =
-            fetch_piece(entry->mailbox, entry->number, IPC_FETCH_ENVELOPE, offset, IPC_CHUNK, &octets, &now);
-        if (status != COMMAND_OK)
-            return status;
-        if (!octets.len || now != total || octets.len > total - offset)
-            return (enum command_status)command_fail(COMMAND_UNREACHABLE,
-                                                     "the daemon sent another envelope than it told of");
-        memcpy(whole + offset, octets.data, octets.len);
-        offset += octets.len;
-    }
-    entry->envelope = span_of(whole, (size_t)total);
-    return COMMAND_OK;
+    enum mhs_code code = mhs_fetch(daemon_session(), &fetch, take_piece, &whole, NULL);
+    if (code == MHS_STOPPED || (code == MHS_OK && whole.length != whole.room))
+        return (enum command_status)command_fail(COMMAND_UNREACHABLE,
+                                                 "the daemon sent another envelope than it told of");
+    entry->envelope = span_of(whole.octets, whole.length);
+    return code == MHS_OK ? COMMAND_OK : daemon_failed(code);
 }
 
 static enum command_status read_envelope(struct entry *entry) {
     static const struct ber_limits lax = {.relax_bounds = true, .relax_characters = true};
     struct ber_error why = {0};
-    const char *kind = json_string_value(json_object_get(entry->summary, "kind"));
-    bool report = kind && strcmp(kind, "report") == 0;
+    bool report = entry->is_report;
     enum command_status status = fetch_envelope(entry);
     if (status != COMMAND_OK)
         return status;
@@ -103,22 +80,32 @@ static enum command_status read_envelope(struct entry *entry) {
     return COMMAND_OK;
 }
 
+static bool keep_head(void *context, const struct mhs_entry *head) {
+    struct entry *entry = context;
+    entry->is_report = head->kind == MHS_REPORT;
+    entry->arrival = head->arrival;
+    entry->size = head->size;
+    entry->envelope_size = head->envelope_size;
+    entry->content_type = head->content_type ? arena_printf(entry->arena, "%s", head->content_type) : NULL;
+    return true;
+}
+
 enum command_status entry_open(struct entry *entry, const char *mailbox, uint64_t number,
                                struct arena *arena) {
     *entry = (struct entry){.mailbox = mailbox, .number = number, .arena = arena};
-    enum command_status status = daemon_request(json_pack("{s:s, s:s, s:I}", "operation", "mailbox-show",
-                                                          "mailbox", mailbox, "entry", (json_int_t)number),
-                                                &entry->summary);
-    return status == COMMAND_OK ? read_envelope(entry) : status;
+    enum mhs_code code = mhs_show(daemon_session(), mailbox, number, keep_head, entry);
+    return code == MHS_OK ? read_envelope(entry) : daemon_failed(code);
 }
 
-struct span entry_peek(const char *mailbox, uint64_t number, uint32_t length, struct arena *arena) {
-    struct span octets;
-    uint64_t total;
-    daemon_quiet(true); /* it may be deleted in the meantime */
-    bool done = fetch_piece(mailbox, number, IPC_FETCH_CONTENT, 0, length, &octets, &total) == COMMAND_OK;
-    daemon_quiet(false);
-    return done ? arena_dup(arena, octets) : (struct span){NULL, 0};
+/* ---- content ---- */
+
+struct span entry_peek(const char *mailbox, uint64_t number, enum mhs_part part, size_t length,
+                       struct arena *arena) {
+    struct whole whole = {arena_alloc(arena, length), 0, length};
+    struct mhs_fetch fetch = {mailbox, number, part, 0, length};
+    /* It may be deleted in the meantime. */
+    bool done = whole.octets && mhs_fetch(daemon_session(), &fetch, take_piece, &whole, NULL) == MHS_OK;
+    return done ? span_of(whole.octets, whole.length) : (struct span){NULL, 0};
 }
 
 /* An unlinked file in $TMPDIR; -1 when there can be none. */
@@ -144,47 +131,52 @@ static bool write_all(int fd, struct span octets) {
     return true;
 }
 
-static enum command_status fetch_all(struct entry *entry, int fd, uint64_t *total) {
-    uint64_t offset = 0;
-    do {
-        struct span octets;
-        enum command_status status =
-            fetch_piece(entry->mailbox, entry->number, IPC_FETCH_CONTENT, offset, IPC_CHUNK, &octets, total);
-        if (status != COMMAND_OK)
-            return status;
-        if (octets.len == 0 && offset < *total)
-            return (enum command_status)command_fail(COMMAND_UNREACHABLE,
-                                                     "the daemon sent no more of the content");
-        if (!write_all(fd, octets))
-            return (enum command_status)command_fail(
-                COMMAND_FAILED,
-                "the content can't be kept in a temporary file: %s; set TMPDIR to another place",
-                strerror(errno));
-        offset += octets.len;
-        progress_at(offset);
-    } while (offset < *total);
-    return COMMAND_OK;
+struct file {
+    int fd;
+    uint64_t written;
+    int why; /* errno of what failed */
+};
+
+static bool write_piece(void *context, struct mhs_octets piece) {
+    struct file *file = context;
+    if (!write_all(file->fd, span_of(piece.data, piece.length))) {
+        file->why = errno;
+        return false;
+    }
+    file->written += piece.length;
+    progress_at(file->written);
+    return true;
+}
+
+static enum command_status fetch_all(struct entry *entry, struct file *file) {
+    struct mhs_fetch fetch = {entry->mailbox, entry->number, MHS_CONTENT, 0, 0};
+    progress_begin("fetching", entry->size);
+    enum mhs_code code = mhs_fetch(daemon_session(), &fetch, write_piece, file, NULL);
+    progress_end();
+    if (code == MHS_STOPPED)
+        return (enum command_status)command_fail(
+            COMMAND_FAILED, "the content can't be kept in a temporary file: %s; set TMPDIR to another place",
+            strerror(file->why));
+    return code == MHS_OK ? COMMAND_OK : daemon_failed(code);
 }
 
 enum command_status entry_fetch(struct entry *entry) {
-    int fd = open_temporary();
-    uint64_t total = 0;
-    if (fd < 0)
+    struct file file = {.fd = open_temporary()};
+    if (file.fd < 0)
         return (enum command_status)command_fail(
             COMMAND_FAILED, "no temporary file can be made: %s; set TMPDIR to another place",
             strerror(errno));
-    progress_begin("fetching", (uint64_t)out_integer(entry->summary, "size"));
-    enum command_status status = fetch_all(entry, fd, &total);
-    progress_end();
+    enum command_status status = fetch_all(entry, &file);
+    uint64_t total = file.written;
     if (status == COMMAND_OK && total > 0) {
-        void *map = mmap(NULL, total, PROT_READ, MAP_PRIVATE, fd, 0);
+        void *map = mmap(NULL, total, PROT_READ, MAP_PRIVATE, file.fd, 0);
         if (map == MAP_FAILED)
             status = (enum command_status)command_fail(COMMAND_FAILED, "the content can't be mapped: %s",
                                                        strerror(errno));
         else
             entry->content = span_of(map, total);
     }
-    close(fd);
+    close(file.fd);
     return status;
 }
 
@@ -216,7 +208,5 @@ enum command_status entry_open_ipm(struct entry *entry, const struct x411_ORName
 void entry_close(struct entry *entry) {
     if (entry->content.data)
         munmap((void *)(uintptr_t)entry->content.data, entry->content.len);
-    json_decref(entry->summary);
     entry->content = (struct span){NULL, 0};
-    entry->summary = NULL;
 }

@@ -2,9 +2,8 @@
 #ifndef MHS_ENTRY_H
 #define MHS_ENTRY_H
 
-#include <jansson.h>
-
 #include "base/arena.h"
+#include "chasqui/mhs.h"
 #include "content/ipm.h"
 #include "mhs/command.h"
 #include "schema/x411p3.h"
@@ -13,7 +12,10 @@ struct entry {
     const char *mailbox;
     uint64_t number;
     struct arena *arena;
-    json_t *summary;                                /* as mailbox-list gives it */
+    bool is_report;
+    int64_t arrival; /* seconds since 1970 */
+    uint64_t size, envelope_size;
+    const char *content_type;                       /* or NULL */
     struct x411p3_MessageDeliveryEnvelope *message; /* of a message, else NULL */
     struct x411p3_ReportDeliveryEnvelope *report;   /* of a report, else NULL */
     struct span envelope;                           /* BER of either */
@@ -34,9 +36,10 @@ enum command_status entry_open(struct entry *entry, const char *mailbox, uint64_
  */
 enum command_status entry_fetch(struct entry *entry);
 
-/* The first octets of the content, at most `length`, into the arena. The absent span when that fails; not
- * said. */
-struct span entry_peek(const char *mailbox, uint64_t number, uint32_t length, struct arena *arena);
+/* The first octets of the content or of the envelope, at most `length`, into the arena. The absent span when
+ * that fails; not said. */
+struct span entry_peek(const char *mailbox, uint64_t number, enum mhs_part part, size_t length,
+                       struct arena *arena);
 
 /* Opens, fetches and reads an interpersonal message of its owner's mailbox. Returns COMMAND_OK or the exit
  * code; what is wrong was said. */

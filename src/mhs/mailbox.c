@@ -2,6 +2,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "mhs/address.h"
 #include "mhs/commands.h"
 #include "mhs/daemon.h"
@@ -34,8 +35,9 @@ static const char *find_subject(const char *mailbox, const json_t *row, struct a
     if (strcmp(out_text(row, "kind"), "damaged") == 0)
         return arena_printf(arena, "(damaged: %s)", out_text(row, "damage"));
     uint64_t number = (uint64_t)out_integer(row, "entry");
-    struct span beginning = out_integer(row, "size") > 0 ? entry_peek(mailbox, number, HEADING_OCTETS, arena)
-                                                         : (struct span){NULL, 0};
+    struct span beginning = out_integer(row, "size") > 0
+                                ? entry_peek(mailbox, number, MHS_CONTENT, HEADING_OCTETS, arena)
+                                : (struct span){NULL, 0};
     if (!beginning.data || !ipm_read_heading(beginning, arena, &heading, NULL))
         return beginning.len > 0 && beginning.data[0] == 0xA1 ? "(notification)"
                                                               : "(no interpersonal message)";
@@ -71,6 +73,67 @@ struct wish {
     bool unseen, mailboxes;
 };
 
+/* ---- rows ---- */
+
+static json_t *text_or_null(const char *text) {
+    return text ? json_string(text) : json_null();
+}
+
+static json_t *time_or_null(int64_t seconds) {
+    char text[21];
+    return seconds ? json_string(clock_format(seconds, text)) : json_null();
+}
+
+static json_t *damaged_row(const struct mhs_entry *entry) {
+    return json_pack("{s:I, s:s, s:o, s:o, s:b, s:b}", "entry", (json_int_t)entry->number, "kind", "damaged",
+                     "damage", text_or_null(entry->damage), "arrival", time_or_null(entry->arrival), "seen",
+                     entry->seen, "notified", entry->notified);
+}
+
+static json_t *row_of(const struct mhs_entry *entry) {
+    static const char *const priorities[] = {"normal", "non-urgent", "urgent"};
+    bool report = entry->kind == MHS_REPORT;
+    if (entry->kind == MHS_DAMAGED)
+        return damaged_row(entry);
+    json_t *row = json_pack(
+        "{s:I, s:s, s:o, s:o, s:o, s:o, s:I, s:o, s:o, s:s, s:b, s:b}", "entry", (json_int_t)entry->number,
+        "kind", report ? "report" : "message", "mts-identifier", text_or_null(entry->identifier),
+        "originator", text_or_null(entry->originator), "arrival", time_or_null(entry->arrival), "submitted",
+        time_or_null(entry->submitted), "size", (json_int_t)entry->size, "content-type",
+        text_or_null(entry->content_type), "content-identifier", text_or_null(entry->content_identifier),
+        "priority", priorities[entry->priority], "seen", entry->seen, "notified", entry->notified);
+    if (report) {
+        json_object_set_new(row, "delivered", json_integer((json_int_t)entry->delivered));
+        json_object_set_new(row, "non-delivered", json_integer((json_int_t)entry->non_delivered));
+    }
+    return row;
+}
+
+static bool add_row(void *context, const struct mhs_entry *entry) {
+    return json_array_append_new(context, row_of(entry)) == 0;
+}
+
+struct question {
+    const char *mailbox;
+    bool unseen;
+};
+
+static enum command_status ask_entries(void *context, int64_t most, int64_t after, json_t **answer) {
+    const struct question *question = context;
+    const struct mhs_list list = {question->mailbox, (uint64_t)after, (uint64_t)most, question->unseen};
+    uint64_t more = 0;
+    json_t *rows = json_array();
+    enum mhs_code code = mhs_list(daemon_session(), &list, add_row, rows, &more);
+    *answer = json_pack("{s:o, s:I}", "entries", rows, "cursor", (json_int_t)more);
+    if (code == MHS_OK)
+        return COMMAND_OK;
+    json_decref(*answer);
+    return code == MHS_STOPPED ? (enum command_status)command_fail(COMMAND_FAILED, "no memory")
+                               : daemon_failed(code);
+}
+
+/* ---- list ---- */
+
 static enum command_status list(const char *mailbox, const struct wish *wish) {
     static const struct out_column columns[] = {{"ENTRY", "entry", true},
                                                 {"NEW", "new", false},
@@ -91,11 +154,9 @@ static enum command_status list(const char *mailbox, const struct wish *wish) {
                           .after = wish->after,
                           .complete = complete,
                           .context = &listing};
-    json_t *request = json_pack("{s:s, s:s}", "operation", "mailbox-list", "mailbox", mailbox);
-    if (wish->unseen)
-        json_object_set_new(request, "unseen", json_true());
+    struct question question = {mailbox, wish->unseen};
     arena_init(&listing.arena, ARENA_MAX);
-    enum command_status status = pages_show(request, &pages);
+    enum command_status status = pages_show_by(&pages, ask_entries, &question);
     arena_free(&listing.arena);
     return status;
 }
@@ -122,8 +183,23 @@ static void print_mailboxes(const json_t *answer) {
     out_table(json_object_get(answer, "mailboxes"), columns);
 }
 
+static bool add_mailbox(void *context, const struct mhs_mailbox *mailbox) {
+    json_t *quota = mailbox->quota ? json_integer((json_int_t)mailbox->quota) : json_null();
+    json_t *row = json_pack("{s:I, s:I, s:I, s:o, s:s}", "entries", (json_int_t)mailbox->entries, "unseen",
+                            (json_int_t)mailbox->unseen, "octets", (json_int_t)mailbox->octets, "quota",
+                            quota, "mailbox", mailbox->address);
+    return json_array_append_new(context, row) == 0;
+}
+
 static enum command_status list_mailboxes(void) {
-    return daemon_ask(json_pack("{s:s}", "operation", "mailboxes"), print_mailboxes);
+    json_t *rows = json_array(), *answer = json_pack("{s:o}", "mailboxes", rows);
+    enum mhs_code code = mhs_mailboxes(daemon_session(), add_mailbox, rows);
+    if (code == MHS_OK && command_settings.json)
+        out_json(answer);
+    else if (code == MHS_OK)
+        print_mailboxes(answer);
+    json_decref(answer);
+    return code == MHS_OK ? COMMAND_OK : daemon_failed(code);
 }
 
 /* Reads the command line. Returns COMMAND_OK to go on; else `*done` is set and the exit code returned. */
@@ -179,18 +255,14 @@ int cmd_list(int argc, char **argv) {
 
 static int delete_entry(const char *mailbox, const char *operand, json_t *deleted) {
     uint64_t number = entry_number(operand);
-    json_t *answer;
     if (!number)
         return COMMAND_USAGE;
-    int status = daemon_request(json_pack("{s:s, s:s, s:I}", "operation", "mailbox-delete", "mailbox",
-                                          mailbox, "entry", (json_int_t)number),
-                                &answer);
-    if (status != COMMAND_OK)
-        return status;
+    enum mhs_code code = mhs_delete(daemon_session(), mailbox, number);
+    if (code != MHS_OK)
+        return daemon_failed(code);
     json_array_append_new(deleted, json_integer((json_int_t)number));
     if (!command_settings.json)
         printf("entry %s deleted\n", operand);
-    json_decref(answer);
     return COMMAND_OK;
 }
 

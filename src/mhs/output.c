@@ -164,11 +164,8 @@ char *out_duration(int64_t seconds, char out[static 24]) {
 
 int64_t out_time(const json_t *object, const char *member) {
     const char *text = json_string_value(json_object_get(object, member));
-    struct civil_time time = {0};
-    if (!text || sscanf(text, "%4d-%2d-%2dT%2d:%2d:%2dZ", &time.year, &time.month, &time.day, &time.hour,
-                        &time.minute, &time.second) != 6)
-        return 0;
-    return civil_is_valid(time) ? civil_to_seconds(time) : 0;
+    int64_t seconds;
+    return text && clock_parse(text, &seconds) ? seconds : 0;
 }
 
 void out_field(const char *label, const char *text) {

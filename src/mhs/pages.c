@@ -21,8 +21,8 @@ bool pages_number(const struct command_usage *usage, const char *option, const c
     return false;
 }
 
-static enum command_status ask_page(json_t *request, int64_t most, int64_t after, json_t **answer) {
-    json_t *page = json_deep_copy(request);
+static enum command_status ask_request(void *context, int64_t most, int64_t after, json_t **answer) {
+    json_t *page = json_deep_copy(context);
     json_object_set_new(page, "limit", json_integer(most));
     if (after)
         json_object_set_new(page, "after", json_integer(after));
@@ -48,7 +48,7 @@ static void show_end(const struct pages *pages, int64_t shown, int64_t cursor) {
         printf("There are more: go on with %s %" PRId64 ".\n", pages->more, cursor);
 }
 
-enum command_status pages_show(json_t *request, const struct pages *pages) {
+enum command_status pages_show_by(const struct pages *pages, pages_ask *ask, void *context) {
     enum command_status status = COMMAND_OK;
     struct out_widths widths = {0};
     int64_t cursor = pages->after, shown = 0;
@@ -56,7 +56,7 @@ enum command_status pages_show(json_t *request, const struct pages *pages) {
     do {
         json_t *answer;
         int64_t most = pages->limit && pages->limit - shown < PAGE ? pages->limit - shown : PAGE;
-        status = ask_page(request, most, cursor, &answer);
+        status = ask(context, most, cursor, &answer);
         if (status != COMMAND_OK)
             break;
         if (!begun && command_settings.json)
@@ -70,6 +70,11 @@ enum command_status pages_show(json_t *request, const struct pages *pages) {
     } while (cursor && (!pages->limit || shown < pages->limit) && !ferror(stdout));
     if (status == COMMAND_OK)
         show_end(pages, shown, cursor);
+    return status;
+}
+
+enum command_status pages_show(json_t *request, const struct pages *pages) {
+    enum command_status status = pages_show_by(pages, ask_request, request);
     json_decref(request);
     return status;
 }

@@ -19,6 +19,13 @@ struct pages {
     void *context;
 };
 
+/* Asks for a page of at most `most` rows after the cursor `after` (0: the first): `*answer` is an object with
+ * the rows under the array's name and the next cursor, for the caller to free. */
+typedef enum command_status pages_ask(void *context, int64_t most, int64_t after, json_t **answer);
+
+/* Asks as often as there are pages. Returns the exit code. */
+enum command_status pages_show_by(const struct pages *pages, pages_ask *ask, void *context);
+
 /* Sends `request` (consumed; without limit and after) as often as there are pages. Returns the exit code. */
 enum command_status pages_show(json_t *request, const struct pages *pages);
 

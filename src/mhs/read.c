@@ -17,11 +17,9 @@
 #define NAME_MOST 255
 
 static void mark_seen(const struct entry *entry) {
-    json_t *answer;
-    daemon_request(json_pack("{s:s, s:s, s:I, s:b}", "operation", "mailbox-mark", "mailbox", entry->mailbox,
-                             "entry", (json_int_t)entry->number, "seen", 1),
-                   &answer);
-    json_decref(answer);
+    enum mhs_code code = mhs_mark(daemon_session(), entry->mailbox, entry->number, true);
+    if (code != MHS_OK)
+        daemon_failed(code);
 }
 
 static enum command_status show(struct entry *entry) {

@@ -7,13 +7,14 @@
 
 #include "asn1/ber.h"
 #include "base/clock.h"
-#include "ipc/payload.h"
 #include "mhs/daemon.h"
 #include "mhs/draft.h"
 #include "mhs/output.h"
 #include "mhs/progress.h"
-#include "names/identifier.h"
 #include "schema/x411p3.h"
+
+/* Octets of a file that are read and sent at a time. */
+#define PIECE (256 * 1024)
 
 /* Which recipients a submission is for: blind copies travel apart. */
 enum round { ROUND_OPEN, ROUND_BLIND };
@@ -24,98 +25,6 @@ static bool in_round(const struct draft_recipient *recipient, enum round round) 
 
 /* ---- the envelope ---- */
 
-struct extension_list {
-    struct x411_Extensions *to;
-    struct arena *arena;
-    bool failed;
-};
-
-static void add_extension(struct extension_list *list, int64_t number, int criticality,
-                          const struct ber_type *type, const void *value) {
-    struct x411_ExtensionField *field = &list->to->items[list->to->count++];
-    field->type.choice = x411_ExtensionType_standard_extension;
-    field->type.u.standard_extension = number;
-    if (criticality >= 0 && !ber_bit_set(&field->criticality, (unsigned)criticality, true, list->arena))
-        list->failed = true;
-    if (!ber_encode_arena(type, value, list->arena, &field->value, NULL))
-        list->failed = true;
-}
-
-static bool list_begin(struct extension_list *list, struct x411_Extensions *to, struct arena *arena) {
-    *list = (struct extension_list){to, arena, false};
-    to->items = arena_array(arena, 8, sizeof *to->items);
-    to->count = 0;
-    return to->items != NULL;
-}
-
-static bool list_end(struct extension_list *list) {
-    if (list->to->count == 0)
-        list->to->items = NULL;
-    return !list->failed;
-}
-
-/* Numbers and criticalities are those of X.411's table of extensions. */
-static bool message_extensions(const struct draft *draft, struct x411_Extensions *to) {
-    struct extension_list list;
-    if (!list_begin(&list, to, draft->arena))
-        return false;
-    const int64_t yes = 1;
-    struct span latest;
-    if (draft->reassignment_prohibited)
-        add_extension(&list, 1, x411_Criticality_for_delivery, &x411_RecipientReassignmentProhibited_type,
-                      &yes);
-    if (draft->expansion_prohibited)
-        add_extension(&list, 3, x411_Criticality_for_delivery, &x411_DLExpansionProhibited_type, &yes);
-    if (draft->conversion_with_loss_prohibited)
-        add_extension(&list, 4, x411_Criticality_for_delivery, &x411_ConversionWithLossProhibited_type, &yes);
-    if (draft->latest && ber_utctime_write(draft->latest, draft->arena, &latest))
-        add_extension(&list, 5, x411_Criticality_for_delivery, &x411_LatestDeliveryTime_type, &latest);
-    if (draft->exempted.count)
-        add_extension(&list, 42, -1, &x411_DLExemptedRecipients_type, &draft->exempted);
-    return list_end(&list);
-}
-
-static bool recipient_extensions(const struct draft *draft, const struct draft_recipient *recipient,
-                                 struct x411_Extensions *to) {
-    struct extension_list list;
-    if (!list_begin(&list, to, draft->arena))
-        return false;
-    if (recipient->alternate)
-        add_extension(&list, 2, x411_Criticality_for_submission,
-                      &x411_OriginatorRequestedAlternateRecipient_type, recipient->alternate);
-    x411_DeliveryMethod method = recipient->delivery_method;
-    const struct x411_RequestedDeliveryMethod methods = {&method, 1};
-    if (method)
-        add_extension(&list, 6, -1, &x411_RequestedDeliveryMethod_type, &methods);
-    return list_end(&list);
-}
-
-static bool indicators(const struct draft *draft, struct ber_bits *bits) {
-    const struct {
-        unsigned bit;
-        bool set;
-    } table[] = {
-        {x411_PerMessageIndicators_disclosure_of_other_recipients, draft->disclose},
-        {x411_PerMessageIndicators_implicit_conversion_prohibited, draft->conversion_prohibited},
-        {x411_PerMessageIndicators_alternate_recipient_allowed, draft->alternate_allowed},
-        {x411_PerMessageIndicators_content_return_request, draft->return_content},
-    };
-    for (size_t i = 0; i < sizeof table / sizeof *table; i++)
-        if (table[i].set && !ber_bit_set(bits, table[i].bit, true, draft->arena))
-            return false;
-    return true;
-}
-
-static bool report_request(const struct draft *draft, enum draft_report report, struct ber_bits *bits) {
-    if (report == DRAFT_REPORT_NONE) {
-        bits->octets = (struct span){(const uint8_t *)"", 0};
-        return true;
-    }
-    return ber_bit_set(bits, x411p3_OriginatorReportRequest_non_delivery_report, true, draft->arena) &&
-           (report == DRAFT_REPORT_NON_DELIVERY ||
-            ber_bit_set(bits, x411p3_OriginatorReportRequest_report, true, draft->arena));
-}
-
 static size_t count_round(const struct draft *draft, enum round round) {
     size_t count = 0;
     for (size_t i = 0; i < draft->recipient_count; i++)
@@ -123,67 +32,74 @@ static size_t count_round(const struct draft *draft, enum round round) {
     return count;
 }
 
-static struct x411_ContentType content_type(const struct draft *draft) {
-    return (struct x411_ContentType){.choice = x411_ContentType_built_in, .u.built_in = draft->content_type};
+static bool octets_of(const struct ber_type *type, const void *value, struct arena *arena,
+                      struct mhs_octets *octets) {
+    struct span encoded = {NULL, 0};
+    bool done = ber_encode_arena(type, value, arena, &encoded, NULL);
+    *octets = (struct mhs_octets){encoded.data, encoded.len};
+    return done;
 }
 
-static bool message_envelope(const struct draft *draft, enum round round, struct span *encoded,
-                             struct error *err) {
-    struct ber_error why = {0};
-    struct x411p3_MessageSubmissionEnvelope envelope = {.originator_name = draft->originator,
-                                                        .priority = draft->priority};
+static bool name_of(const struct x411_ORName *from, struct arena *arena, struct mhs_name *name) {
+    return octets_of(&x411_ORName_type, from, arena, &name->ber);
+}
+
+static enum mhs_report_request report_request(enum draft_report report) {
+    return report == DRAFT_REPORT_NONE       ? MHS_REPORT_NONE
+           : report == DRAFT_REPORT_DELIVERY ? MHS_REPORT_DELIVERY
+                                             : MHS_REPORT_NON_DELIVERY;
+}
+
+static bool add_recipient(const struct draft_recipient *from, struct arena *arena, struct mhs_recipient *to) {
+    *to = (struct mhs_recipient){.report = report_request(from->report),
+                                 .delivery_method = from->delivery_method};
+    return name_of(&from->name, arena, &to->name) &&
+           (!from->alternate || name_of(from->alternate, arena, &to->alternate));
+}
+
+static bool add_exempted(const struct draft *draft, struct mhs_submission *to) {
+    struct mhs_name *names = arena_array(draft->arena, draft->exempted.count + 1, sizeof *names);
+    bool done = names != NULL;
+    for (size_t i = 0; done && i < draft->exempted.count; i++)
+        done = name_of(&draft->exempted.items[i], draft->arena, &names[i]);
+    to->dl_exempted = names;
+    to->dl_exempted_count = draft->exempted.count;
+    return done;
+}
+
+static bool add_types(const struct draft *draft, struct mhs_submission *to) {
     struct x411_EncodedInformationTypes types;
-    struct x411p3_PerRecipientMessageSubmissionFields *fields =
-        arena_array(draft->arena, count_round(draft, round), sizeof *fields);
-    envelope.content_type = content_type(draft);
-    envelope.content_identifier = span_str(draft->content_identifier);
-    envelope.original_encoded_information_types = draft->notification.data ? NULL : &types;
-    envelope.per_recipient_fields.items = fields;
-    if (!fields || !ipm_encoded_types(draft->parts, draft->part_count, draft->arena, &types) ||
-        !indicators(draft, &envelope.per_message_indicators) ||
-        !message_extensions(draft, &envelope.extensions) ||
-        (draft->deferred &&
-         !ber_utctime_write(draft->deferred, draft->arena, &envelope.deferred_delivery_time)))
-        return error_set(err, 1, "no memory for the envelope");
-    for (size_t i = 0; i < draft->recipient_count; i++) {
-        const struct draft_recipient *recipient = &draft->recipients[i];
-        if (!in_round(recipient, round))
-            continue;
-        struct x411p3_PerRecipientMessageSubmissionFields *field =
-            &fields[envelope.per_recipient_fields.count++];
-        field->recipient_name = recipient->name;
-        if (!report_request(draft, recipient->report, &field->originator_report_request) ||
-            !recipient_extensions(draft, recipient, &field->extensions))
-            return error_set(err, 1, "no memory for the envelope");
-    }
-    return ber_encode_arena(&x411p3_MessageSubmissionEnvelope_type, &envelope, draft->arena, encoded, &why) ||
-           error_set(err, 1, "the envelope can't be written: %s: %s", why.path, why.text);
+    return draft->notification.data ||
+           (ipm_encoded_types(draft->parts, draft->part_count, draft->arena, &types) &&
+            octets_of(&x411_EncodedInformationTypes_type, &types, draft->arena, &to->encoded_types));
 }
 
-static bool probe_envelope(const struct draft *draft, struct span *encoded, struct error *err) {
-    struct ber_error why = {0};
-    struct x411p3_ProbeSubmissionEnvelope envelope = {.originator_name = draft->originator};
-    struct x411p3_PerRecipientProbeSubmissionFields *fields =
-        arena_array(draft->arena, draft->recipient_count, sizeof *fields);
-    envelope.content_type = content_type(draft);
-    envelope.content_identifier = span_str(draft->content_identifier);
-    envelope.has_content_length = draft->probe_length > 0;
-    envelope.content_length = (int64_t)draft->probe_length;
-    envelope.per_recipient_fields.items = fields;
-    if (!fields || !indicators(draft, &envelope.per_message_indicators) ||
-        !message_extensions(draft, &envelope.extensions))
-        return error_set(err, 1, "no memory for the envelope");
-    for (; envelope.per_recipient_fields.count < draft->recipient_count;
-         envelope.per_recipient_fields.count++) {
-        const struct draft_recipient *recipient = &draft->recipients[envelope.per_recipient_fields.count];
-        struct x411p3_PerRecipientProbeSubmissionFields *field = &fields[envelope.per_recipient_fields.count];
-        field->recipient_name = recipient->name;
-        if (!report_request(draft, recipient->report, &field->originator_report_request) ||
-            !recipient_extensions(draft, recipient, &field->extensions))
-            return error_set(err, 1, "no memory for the envelope");
-    }
-    return ber_encode_arena(&x411p3_ProbeSubmissionEnvelope_type, &envelope, draft->arena, encoded, &why) ||
-           error_set(err, 1, "the envelope can't be written: %s: %s", why.path, why.text);
+/* What the envelope says; a round has at least one recipient. False without memory. */
+static bool fill_submission(const struct draft *draft, enum round round, struct mhs_submission *to) {
+    struct mhs_recipient *recipients =
+        arena_array(draft->arena, count_round(draft, round), sizeof *recipients);
+    *to = (struct mhs_submission){.recipients = recipients,
+                                  .content_type = draft->content_type,
+                                  .content_identifier = draft->content_identifier,
+                                  .priority = (enum mhs_priority)draft->priority,
+                                  .disclose_recipients = draft->disclose,
+                                  .conversion_prohibited = draft->conversion_prohibited,
+                                  .conversion_with_loss_prohibited = draft->conversion_with_loss_prohibited,
+                                  .alternate_recipient_allowed = draft->alternate_allowed,
+                                  .content_return = draft->return_content,
+                                  .reassignment_prohibited = draft->reassignment_prohibited,
+                                  .dl_expansion_prohibited = draft->expansion_prohibited,
+                                  .deferred_delivery = draft->deferred,
+                                  .latest_delivery = draft->latest,
+                                  .content_length = draft->probe_length,
+                                  .notified_mailbox = draft->notified_mailbox,
+                                  .notified_entry = draft->notified_entry};
+    bool done =
+        recipients && name_of(&draft->originator, draft->arena, &to->originator) && add_exempted(draft, to);
+    for (size_t i = 0; done && i < draft->recipient_count; i++)
+        if (in_round(&draft->recipients[i], round))
+            done = add_recipient(&draft->recipients[i], draft->arena, &recipients[to->recipient_count++]);
+    return done;
 }
 
 /* ---- the content ---- */
@@ -234,41 +150,42 @@ static bool plan_content(struct draft *draft, enum round round, struct ipm_plan 
     return ipm_plan(heading, draft->parts, draft->part_count, draft->arena, plan, err);
 }
 
-/* ---- the conversation ---- */
+/* ---- sending ---- */
 
 static uint64_t octets_sent; /* of the content that is under way */
 
-static bool send_octets(uint64_t ref, struct span octets, struct error *err) {
-    for (size_t at = 0; at < octets.len; at += IPC_CHUNK) {
-        struct span piece = span_sub(octets, at, IPC_CHUNK);
-        if (!ipc_client_send(daemon_connection(), IPC_SUBMIT_CONTENT, ref, piece, (struct span){NULL, 0},
-                             err))
-            return false;
+static enum mhs_code send_octets(struct span octets) {
+    enum mhs_code code = MHS_OK;
+    for (size_t at = 0; code == MHS_OK && at < octets.len; at += PIECE) {
+        struct span piece = span_sub(octets, at, PIECE);
+        code = mhs_submit_content(daemon_session(), piece.data, piece.len);
         octets_sent += piece.len;
         progress_at(octets_sent);
     }
-    return true;
+    return code;
 }
 
 /* Streams exactly `length` octets of a file: the content's length is announced by then. */
-static bool send_file(uint64_t ref, const char *path, uint64_t length, struct error *err) {
-    static uint8_t chunk[IPC_CHUNK];
+static enum command_status send_file(const char *path, uint64_t length) {
+    static uint8_t chunk[PIECE];
     int fd = open(path, O_RDONLY | O_CLOEXEC);
+    enum command_status status = COMMAND_OK;
     if (fd < 0)
-        return error_set(err, 1, "%s can't be read: %s", path, strerror(errno));
-    bool ok = true;
-    while (ok && length > 0) {
+        return (enum command_status)command_fail(COMMAND_FAILED, "%s can't be read: %s", path,
+                                                 strerror(errno));
+    while (status == COMMAND_OK && length > 0) {
         ssize_t got = read(fd, chunk, length < sizeof chunk ? (size_t)length : sizeof chunk);
+        enum mhs_code code = got > 0 ? send_octets(span_of(chunk, (size_t)got)) : MHS_OK;
         if (got <= 0)
-            ok = error_set(err, 1,
-                           "%s became shorter, or can't be read, while it was sent; nothing was submitted",
-                           path);
-        else
-            ok = send_octets(ref, span_of(chunk, (size_t)got), err);
+            status = (enum command_status)command_fail(
+                COMMAND_FAILED,
+                "%s became shorter, or can't be read, while it was sent; nothing was submitted", path);
+        else if (code != MHS_OK)
+            status = daemon_failed(code);
         length -= got > 0 ? (uint64_t)got : 0;
     }
     close(fd);
-    return ok;
+    return status;
 }
 
 static uint64_t content_length(const struct ipm_plan *plan) {
@@ -278,40 +195,23 @@ static uint64_t content_length(const struct ipm_plan *plan) {
     return length;
 }
 
-static bool send_content(const struct draft *draft, const struct ipm_plan *plan, uint64_t ref,
-                         struct error *err) {
-    bool ok = true;
+static enum command_status send_content(const struct draft *draft, const struct ipm_plan *plan) {
+    enum command_status status = COMMAND_OK;
     octets_sent = 0;
     progress_begin("sending", content_length(plan));
-    for (size_t i = 0; ok && i < plan->count; i++) {
+    for (size_t i = 0; status == COMMAND_OK && i < plan->count; i++) {
         const struct ipm_piece *piece = &plan->pieces[i];
-        ok = piece->octets.data ? send_octets(ref, piece->octets, err)
-                                : send_file(ref, draft->paths[piece->part], piece->length, err);
+        enum mhs_code code = piece->octets.data ? send_octets(piece->octets) : MHS_OK;
+        if (code != MHS_OK)
+            status = daemon_failed(code);
+        else if (!piece->octets.data)
+            status = send_file(draft->paths[piece->part], piece->length);
     }
     progress_end();
-    return ok;
+    return status;
 }
 
-static bool send_begin(enum ipc_submission kind, struct span envelope, uint64_t ref, struct error *err) {
-    uint8_t head = (uint8_t)kind;
-    return ipc_client_send(daemon_connection(), IPC_SUBMIT_BEGIN, ref, span_of(&head, 1), envelope, err);
-}
-
-/* The end of a notification names the entry that asked for it: the daemon marks it with the same commit. */
-static bool send_end(const struct draft *draft, uint64_t ref, struct error *err) {
-    struct span nothing = {NULL, 0};
-    struct buf payload;
-    buf_init(&payload, 0);
-    if (draft->notified_mailbox) {
-        payload_put_octets(&payload, span_str(draft->notified_mailbox));
-        buf_append_u64(&payload, draft->notified_entry);
-    }
-    bool ok = payload.failed ? error_set(err, 1, "no memory")
-                             : ipc_client_send(daemon_connection(), IPC_SUBMIT_END, ref, buf_span(&payload),
-                                               nothing, err);
-    buf_free(&payload);
-    return ok;
-}
+/* ---- results ---- */
 
 /* With --json: the first submission's result, with that of the blind copies in it. */
 static json_t *results;
@@ -340,81 +240,39 @@ static void tell_first(void) {
 }
 
 /* Says what identifier the message got. */
-static enum command_status print_result(const struct draft *draft,
-                                        const struct x411_MTSIdentifier *identifier, struct span time,
-                                        const char *what) {
-    char submitted[21] = "";
-    int64_t seconds;
-    struct buf text;
-    buf_init(&text, 0);
-    mts_identifier_print(identifier, &text);
-    buf_append_byte(&text, 0);
-    if (ber_utctime_read(time, &seconds))
-        clock_format(seconds, submitted);
-    if (text.failed)
-        return (enum command_status)command_fail(COMMAND_FAILED, "no memory");
-    if (command_settings.json) {
-        json_t *result =
-            json_pack("{s:s, s:s, s:s*}", "mts-identifier", (const char *)text.data, "submission-time",
-                      submitted, "ipm-identifier", draft->heading.this_ipm.user_relative_identifier);
-        keep_result(result);
-    } else {
-        printf("%s submitted at %s: %s%s%s\n", what, submitted, out_style(OUT_BOLD), (const char *)text.data,
+static void print_result(const struct draft *draft, const struct mhs_submitted *submitted, const char *what) {
+    char time[21];
+    clock_format(submitted->time, time);
+    if (command_settings.json)
+        keep_result(json_pack("{s:s, s:s, s:s*}", "mts-identifier", submitted->identifier, "submission-time",
+                              time, "ipm-identifier", draft->heading.this_ipm.user_relative_identifier));
+    else
+        printf("%s submitted at %s: %s%s%s\n", what, time, out_style(OUT_BOLD), submitted->identifier,
                out_end());
-    }
-    buf_free(&text);
-    return COMMAND_OK;
-}
-
-static enum command_status bad_answer(void) {
-    return (enum command_status)command_fail(COMMAND_UNREACHABLE,
-                                             "the daemon's answer to the submission makes no sense");
-}
-
-static enum command_status read_refusal(struct span text) {
-    json_t *answer = json_loadb((const char *)text.data, text.len, 0, NULL);
-    const json_t *error = json_object_get(answer, "error");
-    enum command_status status = error ? daemon_refused(error) : bad_answer();
-    json_decref(answer);
-    return status;
-}
-
-static enum command_status read_answer(const struct draft *draft, uint64_t ref, enum ipc_submission kind) {
-    struct span payload;
-    enum command_status status;
-    if (!daemon_receive(ref, IPC_SUBMIT_RESULT, &payload, &status))
-        return status;
-    struct reader r = reader_of(payload);
-    bool ok = reader_u8(&r) == 1;
-    struct span rest = payload_rest(&r);
-    if (r.failed || !ok)
-        return read_refusal(rest);
-    struct x411p3_MessageSubmissionResult message;
-    struct x411p3_ProbeSubmissionResult probe;
-    if (kind == IPC_SUBMISSION_MESSAGE)
-        return ber_decode(&x411p3_MessageSubmissionResult_type, rest, draft->arena, NULL, &message, NULL)
-                   ? print_result(draft, &message.message_submission_identifier,
-                                  message.message_submission_time, draft->word ? draft->word : "Message")
-                   : bad_answer();
-    return ber_decode(&x411p3_ProbeSubmissionResult_type, rest, draft->arena, NULL, &probe, NULL)
-               ? print_result(draft, &probe.probe_submission_identifier, probe.probe_submission_time, "Probe")
-               : bad_answer();
 }
 
 static enum command_status submit_round(struct draft *draft, enum round round) {
     struct error err = {0};
-    struct span envelope;
+    struct mhs_submission submission;
+    struct mhs_submitted submitted;
     struct ipm_plan plan;
-    if (!plan_content(draft, round, &plan, &err) || !message_envelope(draft, round, &envelope, &err))
+    if (!plan_content(draft, round, &plan, &err))
         return (enum command_status)command_fail(COMMAND_USAGE, "%s", err.text);
-    if (!daemon_connection())
-        return COMMAND_UNREACHABLE;
-    uint64_t ref = daemon_next_ref();
-    if (send_begin(IPC_SUBMISSION_MESSAGE, envelope, ref, &err) && send_content(draft, &plan, ref, &err) &&
-        send_end(draft, ref, &err))
-        return read_answer(draft, ref, IPC_SUBMISSION_MESSAGE);
-    daemon_close(); /* the unfinished submission goes with the connection */
-    return (enum command_status)command_fail(COMMAND_FAILED, "%s", err.text);
+    if (!fill_submission(draft, round, &submission) || !add_types(draft, &submission))
+        return (enum command_status)command_fail(COMMAND_FAILED, "no memory for the envelope");
+    enum mhs_code code = mhs_submit_begin(daemon_session(), &submission);
+    if (code != MHS_OK)
+        return daemon_failed(code);
+    enum command_status status = send_content(draft, &plan);
+    if (status != COMMAND_OK) {
+        mhs_submit_cancel(daemon_session());
+        return status;
+    }
+    code = mhs_submit_end(daemon_session(), &submitted);
+    if (code != MHS_OK)
+        return daemon_failed(code);
+    print_result(draft, &submitted, draft->word ? draft->word : "Message");
+    return COMMAND_OK;
 }
 
 enum command_status draft_submit(struct draft *draft) {
@@ -431,18 +289,14 @@ enum command_status draft_submit(struct draft *draft) {
 }
 
 enum command_status draft_submit_probe(struct draft *draft) {
-    struct error err = {0};
-    struct span envelope;
-    if (!probe_envelope(draft, &envelope, &err))
-        return (enum command_status)command_fail(COMMAND_USAGE, "%s", err.text);
-    if (!daemon_connection())
-        return COMMAND_UNREACHABLE;
-    uint64_t ref = daemon_next_ref();
-    if (!send_begin(IPC_SUBMISSION_PROBE, envelope, ref, &err) ||
-        !ipc_client_send(daemon_connection(), IPC_SUBMIT_END, ref, (struct span){NULL, 0},
-                         (struct span){NULL, 0}, &err))
-        return (enum command_status)command_fail(COMMAND_UNREACHABLE, "%s", err.text);
-    enum command_status status = read_answer(draft, ref, IPC_SUBMISSION_PROBE);
+    struct mhs_submission submission;
+    struct mhs_submitted submitted;
+    if (!fill_submission(draft, ROUND_OPEN, &submission))
+        return (enum command_status)command_fail(COMMAND_FAILED, "no memory for the envelope");
+    enum mhs_code code = mhs_probe(daemon_session(), &submission, &submitted);
+    if (code != MHS_OK)
+        return daemon_failed(code);
+    print_result(draft, &submitted, "Probe");
     print_results();
-    return status;
+    return COMMAND_OK;
 }

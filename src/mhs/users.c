@@ -108,7 +108,7 @@ static bool add_line(struct many *many, char *text) {
     json_decref(answer);
     many->added += status == COMMAND_OK;
     if (status == COMMAND_NO)
-        wrong_line(many, out_text(daemon_refusal(), "code"), out_text(daemon_refusal(), "text"));
+        wrong_line(many, mhs_error_name(daemon_session()), mhs_error_text(daemon_session()));
     return status == COMMAND_OK || status == COMMAND_NO;
 }
 

@@ -289,9 +289,9 @@ json_t *view_entry(const struct entry *entry) {
                                entry->report ? "report" : "message");
     if (!object)
         return NULL;
-    static const char *const copied[] = {"arrival", "content-type", "size"};
-    for (size_t i = 0; i < sizeof copied / sizeof *copied; i++)
-        view_set(object, copied[i], json_incref(json_object_get(entry->summary, copied[i])));
+    view_set(object, "arrival", view_time(entry->arrival));
+    view_set(object, "content-type", entry->content_type ? json_string(entry->content_type) : json_null());
+    view_set(object, "size", json_integer((json_int_t)entry->size));
     if (entry->report)
         view_report(object, entry->report, entry->arena);
     else

@@ -2,6 +2,8 @@
 #ifndef MHS_VIEW_H
 #define MHS_VIEW_H
 
+#include <jansson.h>
+
 #include "mhs/entry.h"
 
 /* The entry (fetched) as JSON: envelope, heading, parts with their texts; of a report, its recipients. NULL

@@ -110,9 +110,6 @@ bool config_listeners(struct loader *l) {
     return read_name_servers(l) && ok;
 }
 
-static const enum osi_context contexts[] = {OSI_MTS_TRANSFER, OSI_MTS_TRANSFER_PROTOCOL,
-                                            OSI_MTS_TRANSFER_PROTOCOL_1984}; /* as the table's words */
-
 /* `mts-transfer-protocol-1984 "592"/Internet=…`: the name of one of the peer's contexts before an address is
  * the only one that is proposed there. Passes over it in `*text`. */
 static unsigned take_contexts(const struct config_section *section, const char **text) {
@@ -123,7 +120,7 @@ static unsigned take_contexts(const struct config_section *section, const char *
         if (strncmp(*text, names[i], length) != 0 || (*text)[length] != ' ')
             continue;
         *text += length + strspn(*text + length, " ");
-        return contexts[config_word_position(section, "application-contexts", names[i])];
+        return (unsigned)osi_context_by_name(names[i])->context;
     }
     return config_words(section, "application-contexts"); /* the bits are those of enum osi_context */
 }
@@ -170,7 +167,7 @@ static void read_association(const struct config_section *section, struct protoc
     const char *const *names;
     peer->context_count = (unsigned)config_list(section, "application-contexts", &names);
     for (unsigned i = 0; i < peer->context_count; i++)
-        peer->contexts[i] = contexts[config_word_position(section, "application-contexts", names[i])];
+        peer->contexts[i] = osi_context_by_name(names[i])->context;
     peer->dialogue = config_word(section, "dialogue") ? OSI_TWO_WAY_ALTERNATE : OSI_MONOLOGUE;
     peer->tpdu_size = (unsigned)config_number(section, "tpdu-size");
     peer->checkpoint_size = (unsigned)config_number(section, "checkpoint-size");

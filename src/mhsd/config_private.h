@@ -144,7 +144,6 @@ bool config_flag(const struct config_section *section, const char *option);
 const char *config_text(const struct config_section *section, const char *option);
 /* A word's position among the row's words. */
 unsigned config_word(const struct config_section *section, const char *option);
-unsigned config_word_position(const struct config_section *section, const char *option, const char *word);
 /* Words as bits, 1 << position. */
 unsigned config_words(const struct config_section *section, const char *option);
 /* A list; returns how many. */

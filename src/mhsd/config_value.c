@@ -55,10 +55,6 @@ unsigned config_word(const struct config_section *section, const char *option) {
     return value ? (unsigned)value->number : position_of(row, row->text);
 }
 
-unsigned config_word_position(const struct config_section *section, const char *option, const char *word) {
-    return position_of(row_of(section, option), word);
-}
-
 unsigned config_words(const struct config_section *section, const char *option) {
     const struct config_option *row = row_of(section, option);
     const struct config_value *value = set_in(section, row);

@@ -33,7 +33,7 @@ static const char *why_busy(const struct mta *mta, const struct peer *peer) {
         return "the peer is not in the configuration";
     if (peer->disabled)
         return "an operator disabled the peer";
-    if (mta->associations_in >= mta->config->limits.associations_in)
+    if (mta->associations_in >= mta->view.config->limits.associations_in)
         return "too many associations";
     if (peer->in >= peer->config->max_in)
         return "too many associations with this peer";
@@ -109,7 +109,7 @@ static void bind_inbound(struct net *net, uint64_t ref, const struct ipc_bind *b
         return;
     }
     buf_clear(&mta->scratch);
-    bind_judge(mta->config->peers, mta->config->peer_count, bind, &mta->scratch, &judgement);
+    bind_judge(mta->view.config->peers, mta->view.config->peer_count, bind, &mta->scratch, &judgement);
     struct peer *peer = judgement.peer ? peer_find(mta, span_str(judgement.peer->name)) : NULL;
     if (judgement.verdict == IPC_BIND_RESOLVE) {
         answer(net, ref,
@@ -148,7 +148,7 @@ static bool bind_outbound(struct net *net, uint64_t ref, const struct ipc_bind *
     struct bind_judgement judgement;
     struct peer *peer = peer_find(mta, bind->peer);
     if (!peer || !pump_connected(net, peer))
-        return net_broke_rules(net, "it opened an association that nobody asked for");
+        return link_broke_rules(net->channel, "an association that nobody asked for");
     if (!responder_is(net, ref, peer->config, bind, &judgement)) {
         peer_failed(mta, peer, span_str(judgement.cause));
         return true;
@@ -162,7 +162,7 @@ static bool bind_outbound(struct net *net, uint64_t ref, const struct ipc_bind *
     answer(net, ref, &goes_on);
     peer_worked(mta, peer);
     association_idle(association, true);
-    peer_mark(mta, peer);
+    destination_mark(mta, &peer->destination);
     return true;
 }
 
@@ -240,7 +240,7 @@ bool admission_connect_failed(struct net *net, uint64_t ref, struct span payload
         /* The peer may have forgotten the association; an activity is resumed in a new one as well (X.228
          * §7.8). */
         peer->plain = true;
-        peer_mark(net->mta, peer);
+        destination_mark(net->mta, &peer->destination);
     } else {
         peer_failed(net->mta, peer, cause);
     }

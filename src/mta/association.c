@@ -11,14 +11,21 @@
 
 struct association *association_add(struct net *net, uint64_t ref, struct peer *peer, bool out,
                                     const struct ipc_bind *bind) {
+    struct mta *mta = net->mta;
     struct association *association = mem_alloc(sizeof *association);
     if (!association)
         return NULL;
-    *association =
-        (struct association){.net = net, .peer = peer, .ref = ref, .out = out, .state = ASSOCIATION_UP};
+    *association = (struct association){.net = net,
+                                        .peer = peer,
+                                        .number = ++mta->association_number,
+                                        .ref = ref,
+                                        .out = out,
+                                        .state = ASSOCIATION_UP};
     association->id = bytes_new(bind->id, bind->address);
-    bool done = association->id && (!bind->recover_id.len || recovery_begin(association, bind->recover_id));
+    bool done = association->id && (!bind->recover_id.len || recovery_begin(association, bind->recover_id)) &&
+                map_put(&mta->associations, association->number, association);
     if (!done || !map_put(&net->associations, ref, association)) {
+        map_remove(&mta->associations, association->number);
         peer->recovering -= out && association->recovers;
         bytes_drop(association->recovers);
         bytes_drop(association->id);
@@ -28,7 +35,7 @@ struct association *association_add(struct net *net, uint64_t ref, struct peer *
     if (!out)
         outcome_look(association);
     *(out ? &peer->out : &peer->in) += 1;
-    net->mta->associations_in += !out;
+    mta->associations_in += !out;
     net->out += out;
     return association;
 }
@@ -43,7 +50,7 @@ void association_gone(struct association *association, const char *cause) {
     inbound_free(association);
     if (association->sending)
         send_lost(association);
-    batch_forget_association(mta, association);
+    map_remove(&mta->associations, association->number);
     *(association->out ? &peer->out : &peer->in) -= 1;
     peer->recovering -= association->out && association->recovers;
     mta->associations_in -= !association->out;
@@ -55,5 +62,5 @@ void association_gone(struct association *association, const char *cause) {
     bytes_drop(association->recovers);
     bytes_drop(association->id);
     mem_free(association);
-    peer_mark(mta, peer);
+    destination_mark(mta, &peer->destination);
 }

@@ -8,22 +8,22 @@
 #include "mta/requests.h"
 
 json_t *request_backup_begin(struct client *client, json_t *request) {
-    struct mta *mta = client->net->mta;
+    struct mta *mta = client->mta;
     (void)request;
     if (mta->backup)
         return client_error("wrong-state", "a backup is under way already");
     mta->backup = client;
-    store_keep(mta->store);
-    return json_pack("{s:s}", "store", mta->config->store_directory);
+    store_keep(mta->view.store);
+    return json_pack("{s:s}", "store", mta->view.config->store_directory);
 }
 
 json_t *request_backup_end(struct client *client, json_t *request) {
-    struct mta *mta = client->net->mta;
+    struct mta *mta = client->mta;
     (void)request;
     if (mta->backup != client)
         return client_error("wrong-state", "no backup of yours is under way");
     mta->backup = NULL;
-    return store_keep_end(mta->store)
+    return store_keep_end(mta->view.store)
                ? json_pack("{s:b}", "whole", 1)
                : client_error("unavailable",
                               "the disk ran full meanwhile, and the store took its space back: "
@@ -31,9 +31,9 @@ json_t *request_backup_end(struct client *client, json_t *request) {
 }
 
 void backup_leave(const struct client *client) {
-    struct mta *mta = client->net->mta;
+    struct mta *mta = client->mta;
     if (mta->backup != client)
         return;
     mta->backup = NULL;
-    store_keep_end(mta->store);
+    store_keep_end(mta->view.store);
 }

@@ -8,27 +8,35 @@
 #include "mta/mta_private.h"
 
 bool batch_init(struct mta *mta, const struct batch_hooks *hooks) {
-    mta->batch.hooks = hooks;
+    mta->batches.hooks = hooks;
     mta->batch.number = 1;
-    mta->batch.store = store_batch_new(mta->store);
-    return mta->batch.store != NULL;
+    mta->batch.store = store_batch_new(mta->view.store);
+    mta->batches.flight.store = store_batch_new(mta->view.store);
+    return mta->batch.store && mta->batches.flight.store;
 }
 
 void batch_free(struct mta *mta) {
     store_batch_free(mta->batch.store);
+    store_batch_free(mta->batches.flight.store);
     mem_free(mta->batch.effects);
+    mem_free(mta->batches.flight.effects);
     mta->batch = (struct batch){0};
+    mta->batches = (struct batches){0};
 }
 
 struct batch_mark batch_mark(const struct mta *mta) {
     return (struct batch_mark){store_batch_mark(mta->batch.store), mta->batch.count};
 }
 
-void batch_undo(struct mta *mta, struct batch_mark mark) {
-    while (mta->batch.count > mark.effects) {
-        struct effect effect = mta->batch.effects[--mta->batch.count];
-        effect.undo(mta, &effect);
+static void run_undos(struct mta *mta, struct batch *batch, size_t left) {
+    while (batch->count > left) {
+        struct effect effect = batch->effects[--batch->count];
+        effect.kind->undo(mta, &effect);
     }
+}
+
+void batch_undo(struct mta *mta, struct batch_mark mark) {
+    run_undos(mta, &mta->batch, mark.effects);
     store_batch_undo(mta->batch.store, mark.store);
 }
 
@@ -79,47 +87,60 @@ bool batch_effect_later(struct mta *mta, struct effect effect) {
     return true;
 }
 
-static void run_commits(struct mta *mta, struct effect *effects, size_t count) {
-    for (size_t i = 0; i < count; i++)
-        effects[i].commit(mta, &effects[i]);
+/* ---- commits ---- */
+
+bool batch_is_open(const struct mta *mta, uint64_t number) {
+    return number == mta->batch.number || (number && number == mta->batches.flight.number);
 }
 
-static void run_undos(struct mta *mta, struct effect *effects, size_t count) {
-    while (count-- > 0)
-        effects[count].undo(mta, &effects[count]);
+static void run_commits(struct mta *mta, struct batch *flight) {
+    for (size_t i = 0; i < flight->count; i++)
+        flight->effects[i].kind->commit(mta, &flight->effects[i]);
+    flight->count = 0;
 }
 
-/* Effects may add to the next batch, so this one is taken out first. */
-void batch_commit(struct mta *mta) {
-    struct batch *batch = &mta->batch;
-    batch->urgent = false;
-    if (batch->hooks)
-        batch->hooks->before(mta);
-    if (batch->count == 0 && store_batch_is_empty(batch->store))
-        return;
-    batch->number++;
+/* What was added while it flew may rest on it, so that goes first (I6). */
+static void undo_all(struct mta *mta, struct batch *flight) {
+    run_undos(mta, &mta->batch, 0);
+    store_batch_clear(mta->batch.store);
+    run_undos(mta, flight, 0);
+    store_batch_clear(flight->store);
+}
+
+/* Effects add to the batch that fills. */
+static void landed(struct mta *mta, bool done, const struct error *err) {
+    struct batch *flight = &mta->batches.flight;
+    if (!done)
+        log_error("the store refused a batch of %u requests: %s", flight->requests, err->text);
+    flight->number = 0;
+    (done ? run_commits : undo_all)(mta, flight);
+    if (mta->batches.hooks)
+        mta->batches.hooks->after(mta, done);
+}
+
+/* The batch that fills becomes the one that flies; none does. */
+static void launch(struct mta *mta) {
+    struct batch *batch = &mta->batch, *flight = &mta->batches.flight;
     struct error err = {0};
-    bool done = store_batch_is_empty(batch->store) || store_commit(batch->store, &err);
-    if (!done) {
-        log_error("the store refused a batch of %u requests: %s", batch->requests, err.text);
-        store_batch_clear(batch->store);
+    batch->urgent = false;
+    if (mta->batches.hooks)
+        mta->batches.hooks->before(mta);
+    if (batch->count == 0 && store_batch_is_empty(batch->store)) {
+        batch->requests = batch->seen = 0;
+        return;
     }
-    struct effect *effects = batch->effects;
-    size_t count = batch->count;
-    batch->effects = NULL;
-    batch->count = batch->room = 0;
-    batch->requests = batch->seen = 0;
-    (done ? run_commits : run_undos)(mta, effects, count);
-    if (batch->effects)
-        mem_free(effects);
-    else
-        *batch = (struct batch){.number = batch->number,
-                                .store = batch->store,
-                                .effects = effects,
-                                .room = count,
-                                .hooks = batch->hooks};
-    if (batch->hooks)
-        batch->hooks->after(mta, done);
+    struct batch empty = {.number = batch->number + 1,
+                          .store = flight->store,
+                          .effects = flight->effects,
+                          .room = flight->room};
+    *flight = *batch;
+    *batch = empty;
+    bool done = store_batch_is_empty(flight->store) || store_commit(flight->store, &err);
+    landed(mta, done, &err);
+}
+
+void batch_settle(struct mta *mta) {
+    launch(mta);
 }
 
 /*
@@ -138,11 +159,11 @@ void batch_on_commit(evutil_socket_t fd, short what, void *arg) {
     (void)what;
     struct mta *mta = arg;
     struct batch *batch = &mta->batch;
-    const struct mta_limits *limits = &mta->config->limits;
+    const struct mta_limits *limits = &mta->view.config->limits;
     int64_t wait = 0;
     bool look = false;
     if (limits->gather_us && batch->requests > 0 && batch->requests < limits->requests) {
-        wait = store_gather_us(mta->store, batch->requests, mta->associations_in, batch->since,
+        wait = store_gather_us(mta->view.store, batch->requests, mta->associations_in, batch->since,
                                clock_monotonic_us());
         look = more_comes(batch);
     }
@@ -151,17 +172,5 @@ void batch_on_commit(evutil_socket_t fd, short what, void *arg) {
         event_add(mta->commit, &delay);
         return;
     }
-    batch_commit(mta);
-}
-
-void batch_forget_association(struct mta *mta, const struct association *association) {
-    for (size_t i = 0; i < mta->batch.count; i++)
-        if (mta->batch.effects[i].association == association)
-            mta->batch.effects[i].association = NULL;
-}
-
-void batch_forget_net(struct mta *mta, const struct net *net) {
-    for (size_t i = 0; i < mta->batch.count; i++)
-        if (mta->batch.effects[i].net == net)
-            mta->batch.effects[i].net = NULL;
+    launch(mta);
 }

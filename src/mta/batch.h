@@ -11,25 +11,29 @@
 #include <stddef.h>
 #include <stdint.h>
 
-struct association;
 struct bytes;
 struct mta;
-struct net;
 struct store_batch;
-struct work;
 
-/* What follows a batch: `commit` runs when it is on disk, `undo` when it is not. Each frees what the effect
- * holds. */
+struct effect;
+
+/* What runs when the batch of an effect is on disk, and what when it is not. Each frees what the effect
+ * holds, and passes over what ended meanwhile. */
+struct effect_kind {
+    void (*commit)(struct mta *mta, const struct effect *effect);
+    void (*undo)(struct mta *mta, const struct effect *effect);
+};
+
+/* What follows a batch, by kind and reference: no pointer to what may end before. 0: plays no part. */
 struct effect {
-    void (*commit)(struct mta *mta, struct effect *effect);
-    void (*undo)(struct mta *mta, struct effect *effect);
-    struct net *net; /* NULL when it went away in the meantime, or plays no part */
-    struct work *work;
-    struct association *association; /* NULL when it went away in the meantime, or plays no part */
-    struct bytes *bytes;
+    const struct effect_kind *kind;
+    uint64_t work;        /* its id (schedule_find) */
+    uint64_t association; /* its number (association_numbered) */
+    uint32_t process;     /* of clients: its number */
+    uint32_t number;      /* the rest is the kind's */
     uint64_t ref;
     uint64_t octets;
-    uint32_t number;
+    struct bytes *bytes;
 };
 
 struct batch_hooks {
@@ -40,15 +44,21 @@ struct batch_hooks {
 };
 
 struct batch {
-    uint64_t number; /* rises with each commit, from 1 */
+    uint64_t number; /* rises with each commit, from 1; 0: none */
     struct store_batch *store;
     struct effect *effects;
     size_t count, room;
-    bool urgent;                     /* somebody waits for it */
-    unsigned requests;               /* that wait for it */
-    unsigned seen;                   /* requests there were when the loop was last asked for more */
-    int64_t since;                   /* monotonic µs of the first request */
-    const struct batch_hooks *hooks; /* NULL: none */
+    bool urgent;       /* somebody waits for it */
+    unsigned requests; /* that wait for it */
+    unsigned seen;     /* requests there were when the loop was last asked for more */
+    int64_t since;     /* monotonic µs of the first request */
+};
+
+/* One batch fills (mta->batch, where whoever wants something written adds it) while another flies: its commit
+ * is under way. */
+struct batches {
+    struct batch flight; /* number 0: none flies */
+    const struct batch_hooks *hooks;
 };
 
 struct batch_mark {
@@ -59,7 +69,7 @@ bool batch_init(struct mta *mta, const struct batch_hooks *hooks);
 void batch_free(struct mta *mta);
 
 struct batch_mark batch_mark(const struct mta *mta);
-/* Undoes what was added since the mark: store operations and effects. */
+/* Undoes what was added since the mark: store operations and effects. What flies can't be undone. */
 void batch_undo(struct mta *mta, struct batch_mark mark);
 
 /* Adds an effect and sees to it that the batch is committed soon. False without memory: the effect is not
@@ -70,11 +80,11 @@ bool batch_effect_later(struct mta *mta, struct effect effect);
 
 /* Arms the commit: at the end of this turn of the loop, or after gathering. */
 void batch_arm(struct mta *mta);
-void batch_commit(struct mta *mta);
+/* When it returns all that was added is on disk, or undone: for those who have to see it in the store. */
+void batch_settle(struct mta *mta);
 
-/* An association or a net process went away: its effects answer nobody. */
-void batch_forget_association(struct mta *mta, const struct association *association);
-void batch_forget_net(struct mta *mta, const struct net *net);
+/* Is the batch of that number not on disk yet, nor undone? */
+bool batch_is_open(const struct mta *mta, uint64_t number);
 
 /* The commit event's callback. */
 void batch_on_commit(evutil_socket_t fd, short what, void *arg);

@@ -1,5 +1,6 @@
 /* Answers to local clients. */
 #include "mta/client.h"
+#include "mta/clients.h"
 
 #include <stdarg.h>
 #include <stdio.h>
@@ -9,6 +10,11 @@
 
 /* A longer array may need several frames. */
 #define PART_ELEMENTS 50
+
+void client_settle(const struct client *client) {
+    if (client->mta)
+        batch_settle(client->mta);
+}
 
 json_t *client_error(const char *code, const char *format, ...) {
     char text[300];
@@ -37,9 +43,10 @@ static struct bytes *response(json_t *value, bool last) {
     return bytes;
 }
 
-static void send_bytes(struct net *net, enum ipc_type type, uint64_t ref, struct bytes *bytes) {
-    if (net && bytes)
-        ipc_send(net->channel, type, ref, bytes_head(bytes), bytes_rest(bytes));
+static void send_bytes(struct clients_process *process, enum ipc_type type, uint64_t ref,
+                       struct bytes *bytes) {
+    if (process && bytes)
+        ipc_send(process->channel, type, ref, bytes_head(bytes), bytes_rest(bytes));
     bytes_drop(bytes);
 }
 
@@ -66,14 +73,14 @@ static void respond_in_parts(struct client *client, uint64_t ref, json_t *value,
     json_array_foreach(array, i, element) {
         length += json_dumpb(element, NULL, 0, JSON_COMPACT) + 1;
         if (length > IPC_CLIENT_MAX / 2 && json_array_size(part)) {
-            send_bytes(client->net, IPC_RESPONSE, ref, response(json_pack("{s:o}", name, part), false));
+            send_bytes(client->process, IPC_RESPONSE, ref, response(json_pack("{s:o}", name, part), false));
             part = json_array();
             length = 0;
         }
         json_array_append(part, element);
     }
     json_object_set_new(value, name, part);
-    send_bytes(client->net, IPC_RESPONSE, ref, response(value, last));
+    send_bytes(client->process, IPC_RESPONSE, ref, response(value, last));
 }
 
 void client_respond(struct client *client, uint64_t ref, json_t *value, bool last) {
@@ -82,33 +89,41 @@ void client_respond(struct client *client, uint64_t ref, json_t *value, bool las
     if (name && json_array_size(array) > PART_ELEMENTS)
         respond_in_parts(client, ref, value, name, array, last);
     else
-        send_bytes(client->net, IPC_RESPONSE, ref, response(value, last));
+        send_bytes(client->process, IPC_RESPONSE, ref, response(value, last));
 }
 
-static void answer_now(struct mta *mta, struct effect *effect) {
-    (void)mta;
-    send_bytes(effect->net, (enum ipc_type)effect->number, effect->ref, effect->bytes);
+static struct clients_process *process_numbered(const struct mta *mta, const struct effect *effect) {
+    struct clients_process *process = mta->view.processes;
+    while (process && process->number != effect->process)
+        process = process->next;
+    return process;
+}
+
+static void answer_now(struct mta *mta, const struct effect *effect) {
+    send_bytes(process_numbered(mta, effect), (enum ipc_type)effect->number, effect->ref, effect->bytes);
 }
 
 /* A submission's refusal is its own frame, with JSON after the octet that says so. */
-static void answer_unavailable(struct mta *mta, struct effect *effect) {
-    const struct error *cause = store_cause(mta->store);
+static void answer_unavailable(struct mta *mta, const struct effect *effect) {
+    const struct error *cause = store_cause(mta->view.store);
     json_t *error =
         client_error("unavailable", "%s", cause->code ? cause->text : "the store can't write now");
     bytes_drop(effect->bytes);
     bool submission = effect->number == IPC_SUBMIT_RESULT;
-    send_bytes(effect->net, (enum ipc_type)effect->number, effect->ref, response(error, !submission));
+    send_bytes(process_numbered(mta, effect), (enum ipc_type)effect->number, effect->ref,
+               response(error, !submission));
 }
+
+static const struct effect_kind answer_of_commit = {answer_now, answer_unavailable};
 
 bool client_answer_after_commit(struct client *client, enum ipc_type type, uint64_t ref,
                                 struct bytes *bytes) {
-    struct effect effect = {.commit = answer_now,
-                            .undo = answer_unavailable,
-                            .net = client->net,
+    struct effect effect = {.kind = &answer_of_commit,
+                            .process = client->process->number,
                             .ref = ref,
                             .number = (uint32_t)type,
                             .bytes = bytes};
-    if (bytes && batch_effect(client->net->mta, effect))
+    if (bytes && batch_effect(client->mta, effect))
         return true;
     bytes_drop(bytes);
     return false;
@@ -120,5 +135,5 @@ void client_respond_after_commit(struct client *client, uint64_t ref, json_t *va
 }
 
 void client_refuse_submission(struct client *client, uint64_t ref, json_t *error) {
-    send_bytes(client->net, IPC_SUBMIT_RESULT, ref, response(error, false));
+    send_bytes(client->process, IPC_SUBMIT_RESULT, ref, response(error, false));
 }

@@ -8,15 +8,22 @@
 #include "ipc/frames.h"
 
 struct bytes;
-struct net;
+struct clients_process;
+struct mta;
+struct view;
 
 struct client {
-    struct net *net;
+    struct clients_process *process;
+    struct view *view;
+    struct mta *mta; /* NULL: in a reader */
     uint64_t ref;
     uint32_t uid, gid;
     uint64_t request;       /* ref of the one that is being run */
     struct map submissions; /* by the client's ref */
 };
+
+/* What was asked for before is seen in the store. */
+void client_settle(const struct client *client);
 
 /* The payload of an error (docs/local-protocol.md). */
 json_t *client_error(const char *code, const char *format, ...) __attribute__((format(printf, 2, 3)));

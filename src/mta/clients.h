@@ -1,17 +1,28 @@
-/* Local clients: who is there, and who has gone. False: against the rules. */
+/*
+ * The process of the clients, and the clients that it speaks for: it alone says who they are. A switch and a
+ * reader may have several, while one takes another's place.
+ */
 #ifndef MTA_CLIENTS_H
 #define MTA_CLIENTS_H
 
-#include <stdbool.h>
-#include <stdint.h>
+#include "base/map.h"
+#include "ipc/channel.h"
 
-#include "base/span.h"
+struct mta;
+struct view;
 
-struct net;
+struct clients_process {
+    struct view *view;
+    struct mta *mta; /* NULL: in a reader */
+    struct clients_process *next;
+    uint32_t number; /* never used again: effects name it so */
+    struct ipc_channel *channel;
+    struct map clients;
+};
 
-bool client_open(struct net *net, uint64_t ref, struct span payload);
-bool client_close(struct net *net, uint64_t ref, struct span payload);
-/* The process of the clients is gone. */
-void clients_leave(struct net *net);
+/* A new channel; takes over `fd`. */
+bool clients_attach(struct event_base *loop, struct view *view, struct mta *mta, int fd, const char *name);
+/* Closes all channels of the view. */
+void clients_close(struct view *view);
 
 #endif

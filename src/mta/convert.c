@@ -38,10 +38,15 @@ struct worker {
 };
 
 struct converter {
+    struct destination destination;
     struct mta *mta;
     struct worker *workers;
     uint64_t jobs;
 };
+
+static struct converter *converter_of(const struct mta *mta) {
+    return (struct converter *)destination_of_kind(mta, DESTINATION_CONVERSION);
+}
 
 /* ---- the end of a job ---- */
 
@@ -148,14 +153,14 @@ static bool on_read(struct worker *worker, struct span payload) {
 static bool on_done(struct worker *worker, struct reader *r) {
     struct mta *mta = worker->converter->mta;
     struct error err = {0};
-    uint64_t length = reader_u64(r), limit = mta->config->limits.content_octets;
+    uint64_t length = reader_u64(r), limit = mta->view.config->limits.content_octets;
     worker->types = reader_u32(r);
     /* No rewriting makes much more of a content than there was. */
     if (!payload_done(r) || length == 0 || (limit && length > limit) ||
         length / 4 > store_content_length(worker->source) + IPC_CHUNK)
         return false;
     worker->length = length;
-    worker->result = store_content_create(mta->store, length, &err);
+    worker->result = store_content_create(mta->view.store, length, &err);
     if (worker->result)
         return true;
     log_error("no room for a converted content: %s", err.text);
@@ -181,7 +186,7 @@ static bool on_result(struct worker *worker, struct span payload) {
         give_up(mta, work, &failure);
     else
         try_again(mta, work, text);
-    peer_mark(mta, mta->conversion);
+    destination_mark(mta, &worker->converter->destination);
     return true;
 }
 
@@ -196,7 +201,7 @@ static bool on_content(struct worker *worker, struct span payload) {
     }
     if (store_content_length(worker->result) == worker->length) {
         converted(worker);
-        peer_mark(worker->converter->mta, worker->converter->mta->conversion);
+        destination_mark(worker->converter->mta, &worker->converter->destination);
     }
     return true;
 }
@@ -204,7 +209,7 @@ static bool on_content(struct worker *worker, struct span payload) {
 static bool on_ready(struct worker *worker, struct span payload) {
     (void)payload;
     worker->ready = true;
-    peer_mark(worker->converter->mta, worker->converter->mta->conversion);
+    destination_mark(worker->converter->mta, &worker->converter->destination);
     return true;
 }
 
@@ -234,10 +239,7 @@ static bool on_frame(void *context, struct ipc_channel *channel, enum ipc_type t
     bool legal = frame && ipc_frame_judge(frame, state_of(worker, frame, ref), why) == IPC_LEGAL;
     if (legal)
         snprintf(why, sizeof why, "frame %s, which does not fit, or the store failed", frame->name);
-    if (legal && rows[type](worker, payload))
-        return true;
-    log_error("work process %s: %s; its channel is closed", ipc_name(channel), why);
-    return false;
+    return (legal && rows[type](worker, payload)) || link_broke_rules(channel, why);
 }
 
 /* ---- work processes come and go ---- */
@@ -275,20 +277,22 @@ bool mta_attach_work(struct mta *mta, int fd, const char *name) {
     struct worker *worker = mem_alloc(sizeof *worker);
     if (!worker)
         return false;
-    *worker = (struct worker){.converter = mta->converter, .next = mta->converter->workers};
+    struct converter *converter = converter_of(mta);
+    *worker = (struct worker){.converter = converter, .next = converter->workers};
     worker->channel = ipc_channel_new(mta->loop, fd, name, &worker_handler, worker);
     if (!worker->channel) {
         mem_free(worker);
         return false;
     }
     ipc_limit(worker->channel, IPC_CLIENT_MAX);
-    mta->converter->workers = worker;
+    converter->workers = worker;
     return true;
 }
 
-void convert_tick(struct mta *mta) {
-    int64_t now = clock_monotonic_us();
-    for (struct worker *worker = mta->converter->workers, *next; worker; worker = next) {
+static void tick(struct mta *mta, struct destination *destination, int64_t now) {
+    const struct converter *converter = (struct converter *)destination;
+    (void)mta;
+    for (struct worker *worker = converter->workers, *next; worker; worker = next) {
         next = worker->next;
         if (!worker->work || now - worker->heard < CONVERT_SILENCE)
             continue;
@@ -355,41 +359,60 @@ static struct worker *free_worker(const struct converter *converter) {
     return NULL;
 }
 
-void convert_pump(struct mta *mta) {
-    struct converter *converter = mta->converter;
+static bool pump(struct mta *mta, struct destination *destination) {
+    const struct converter *converter = (struct converter *)destination;
     struct worker *worker;
     while (!mta->stopping && (worker = free_worker(converter)) != NULL) {
-        struct work *work = schedule_first(&mta->schedule, mta->conversion->number);
-        if (!work || !work->committed) /* a new one's commit pumps again */
-            return;
+        struct work *work = schedule_first(&mta->schedule, destination->number);
+        if (!work || !work->committed) /* a new one's commit marks it again */
+            break;
         start(worker, work);
     }
+    return false;
 }
 
-unsigned convert_count(const struct mta *mta, unsigned *busy) {
-    unsigned count = 0;
-    *busy = 0;
-    for (const struct worker *worker = mta->converter->workers; worker; worker = worker->next) {
-        count += worker->ready;
-        *busy += worker->work != NULL;
+static void show(struct mta *mta, struct destination *destination, json_t *status) {
+    const struct converter *converter = (struct converter *)destination;
+    unsigned processes = 0, busy = 0;
+    (void)mta;
+    for (const struct worker *worker = converter->workers; worker; worker = worker->next) {
+        processes += worker->ready;
+        busy += worker->work != NULL;
     }
-    return count;
+    json_object_set_new(status, "work-processes", json_integer(processes));
+    json_object_set_new(status, "converting", json_integer(busy));
 }
+
+static void release(struct mta *mta, struct destination *destination) {
+    (void)mta;
+    mem_free(destination);
+}
+
+const struct destination_operations conversion_operations = {
+    .pump = pump,
+    .tick = tick,
+    .show = show,
+    .release = release,
+    .fixed =
+        "the copy waits for its content to be converted, and is fit for no peer before: redirect it to an "
+        "address"};
 
 bool convert_init(struct mta *mta) {
-    mta->conversion = peer_named(mta, SPAN_LIT(CONVERT_HOP));
-    mta->converter = mta->conversion ? mem_alloc(sizeof *mta->converter) : NULL;
-    if (mta->converter)
-        *mta->converter = (struct converter){.mta = mta};
-    return mta->converter;
+    struct converter *converter = mem_alloc(sizeof *converter);
+    if (!converter)
+        return false;
+    *converter = (struct converter){.destination = {.kind = DESTINATION_CONVERSION}, .mta = mta};
+    if (destination_add(mta, &converter->destination, SPAN_LIT(CONVERT_HOP)))
+        return true;
+    mem_free(converter);
+    return false;
 }
 
-void convert_free(struct mta *mta) {
-    while (mta->converter && mta->converter->workers) {
-        struct ipc_channel *channel = mta->converter->workers->channel;
-        worker_gone(mta->converter->workers, "the store process ends");
+void convert_close(struct mta *mta) {
+    struct converter *converter = converter_of(mta);
+    while (converter && converter->workers) {
+        struct ipc_channel *channel = converter->workers->channel;
+        worker_gone(converter->workers, "the store process ends");
         ipc_channel_free(channel);
     }
-    mem_free(mta->converter);
-    mta->converter = NULL;
 }

@@ -24,18 +24,11 @@
 /* The internal next hop. */
 #define CONVERT_HOP "(conversion)"
 
-struct converter;
+extern const struct destination_operations conversion_operations;
 
+/* Adds the destination. */
 bool convert_init(struct mta *mta);
-void convert_free(struct mta *mta);
-
-/* Gives waiting copies to work processes that are free. */
-void convert_pump(struct mta *mta);
-
-/* Gives up work processes that fell silent. */
-void convert_tick(struct mta *mta);
-
-/* Work processes that are there, and those of them that work. */
-unsigned convert_count(const struct mta *mta, unsigned *busy);
+/* Closes the channels to work processes. */
+void convert_close(struct mta *mta);
 
 #endif

@@ -19,7 +19,7 @@
 static bool load_content(struct mta *mta, struct copy *copy, struct error *err) {
     if (!copy->row.has_content)
         return true;
-    copy->content = store_content_open(mta->store, copy->work.message, err);
+    copy->content = store_content_open(mta->view.store, copy->work.message, err);
     if (!copy->content)
         return false;
     uint64_t length = store_content_length(copy->content);
@@ -41,8 +41,8 @@ static bool load_content(struct mta *mta, struct copy *copy, struct error *err) 
 bool copy_load_rows(struct mta *mta, const struct work *work, struct copy *copy, struct error *err) {
     *copy = (struct copy){0};
     arena_reset(&mta->arena);
-    if (!store_get_work(mta->store, work->id, &mta->arena, &copy->work, err) ||
-        !store_get_message(mta->store, work->message, &mta->arena, &copy->message, err))
+    if (!store_get_work(mta->view.store, work->id, &mta->arena, &copy->work, err) ||
+        !store_get_message(mta->view.store, work->message, &mta->arena, &copy->message, err))
         return false;
     if (!row_read(copy->work.data, &copy->row))
         return error_set(err, STORE_CORRUPT, "work unit %llu has a row of an unknown form",
@@ -70,10 +70,13 @@ void copy_release(struct copy *copy) {
 
 /* ---- ends ---- */
 
-static void work_is_gone(struct mta *mta, struct effect *effect) {
-    work_forget_bytes(mta, effect->work);
-    outbound_forget(mta, effect->work->id);
-    schedule_remove(&mta->schedule, effect->work);
+static void work_is_gone(struct mta *mta, const struct effect *effect) {
+    struct work *work = schedule_find(&mta->schedule, effect->work);
+    if (!work)
+        return;
+    work_forget_bytes(mta, work);
+    outbound_forget(mta, work->id);
+    schedule_remove(&mta->schedule, work);
 }
 
 /* What could not be ended now is tried again later, and also expires no earlier: its timer would fire at
@@ -82,17 +85,22 @@ static void try_later(struct mta *mta, struct work *work) {
     int64_t later = jump_now(mta) + STORE_RETRY;
     if (work->expires < later)
         work->expires = later;
+    if (work->latest && work->latest < later)
+        work->latest = later;
     schedule_set(&mta->schedule, work, WORK_WAITING, later, false);
 }
 
-static void work_is_still_there(struct mta *mta, struct effect *effect) {
-    try_later(mta, effect->work);
+static void work_is_still_there(struct mta *mta, const struct effect *effect) {
+    struct work *work = schedule_find(&mta->schedule, effect->work);
+    if (work)
+        try_later(mta, work);
 }
+
+static const struct effect_kind finished = {work_is_gone, work_is_still_there};
 
 bool copy_finish(struct mta *mta, struct work *work) {
     if (!store_finish_work(mta->batch.store, work->id, work->message) ||
-        !batch_effect(mta,
-                      (struct effect){.commit = work_is_gone, .undo = work_is_still_there, .work = work}))
+        !batch_effect(mta, (struct effect){.kind = &finished, .work = work->id}))
         return false;
     schedule_set(&mta->schedule, work, WORK_SENDING, 0, false);
     return true;
@@ -111,6 +119,8 @@ static void put_off(struct mta *mta, struct work *work, const char *what, const 
     mta->put_off = 0;
 }
 
+static const struct error no_memory = {.code = STORE_NO_MEMORY, .text = "no memory"};
+
 bool copy_replace(struct mta *mta, struct work *work, struct copy *copy, struct mts_run *run,
                   const struct mts_decisions *decisions) {
     struct subject subject = {copy->content, copy->stored.content_length, copy->memory};
@@ -119,7 +129,7 @@ bool copy_replace(struct mta *mta, struct work *work, struct copy *copy, struct 
         copy_finish(mta, work))
         return true;
     batch_undo(mta, mark);
-    put_off(mta, work, "decided on", &(struct error){.text = "no memory"});
+    put_off(mta, work, "decided on", &no_memory);
     return false;
 }
 
@@ -161,10 +171,12 @@ bool copy_lost(struct mta *mta, struct work *work) {
               copy.row.kind != MTS_REPORT ? "non-delivered"
               : decisions.event_count     ? "the report goes on without what it returned"
                                           : "the report has no route, and is dropped");
-    if (event_copy(mta, work->message, EVENT_CONTENT_LOST, NULL, (struct span){NULL, 0}) &&
-        copy_replace(mta, work, &copy, &run, &decisions))
+    bool noted = event_copy(mta, work->message, EVENT_CONTENT_LOST, NULL, (struct span){NULL, 0});
+    if (noted && copy_replace(mta, work, &copy, &run, &decisions))
         return true;
     batch_undo(mta, mark);
+    if (!noted)
+        put_off(mta, work, "reported on", &no_memory);
     return false;
 }
 
@@ -190,8 +202,10 @@ bool copy_expire(struct mta *mta, struct work *work) {
         mts_work_expired(&run, &copy.stored, &decisions);
     else
         mts_work_failed(&run, &copy.stored, &unreadable, &decisions);
-    bool done = event_copy(mta, work->message, EVENT_EXPIRED, NULL, (struct span){NULL, 0}) &&
-                copy_replace(mta, work, &copy, &run, &decisions);
+    bool noted = event_copy(mta, work->message, EVENT_EXPIRED, NULL, (struct span){NULL, 0});
+    bool done = noted && copy_replace(mta, work, &copy, &run, &decisions);
+    if (!noted)
+        put_off(mta, work, "expired", &no_memory);
     copy_release(&copy);
     return done;
 }
@@ -206,12 +220,14 @@ bool copy_deliver(struct mta *mta, struct work *work) {
     }
     struct mts_run run = run_begin(mta, &mta->arena);
     struct batch_mark mark = batch_mark(mta);
-    bool done = decide_delivery(mta, &run, &copy.stored, work->message, &more);
+    bool decided = decide_delivery(mta, &run, &copy.stored, work->message, &more);
     if (more.result == 0)
         more.result = MTS_DECIDED;
-    done = done && copy_replace(mta, work, &copy, &run, &more);
+    bool done = decided && copy_replace(mta, work, &copy, &run, &more);
     if (!done)
         batch_undo(mta, mark);
+    if (!decided)
+        put_off(mta, work, "delivered", &no_memory);
     copy_release(&copy);
     return done;
 }
@@ -228,8 +244,8 @@ static void keep_expiry(const struct work *work, enum mts_kind kind, struct mts_
 
 /* The peer's number in the rules' tables, not that of the plan: a reload numbers anew. */
 static struct mts_way way_of(const struct mta *mta, const struct work *work, const struct peer *wanted) {
-    const struct peer *peer = mta->peers[work->peer];
-    bool attempted = peer->config && (!wanted || work->tries || peer->failures);
+    const struct peer *peer = peer_at(mta, work->destination);
+    bool attempted = peer && peer->config && (!wanted || work->tries || peer->failures);
     return (struct mts_way){.attempted = attempted ? peer->hop : -1, .wanted = wanted ? wanted->hop : -1};
 }
 
@@ -255,7 +271,7 @@ static bool stays(struct mta *mta, const struct work *work, const struct mts_dec
         return false;
     const struct mts_copy *copy = decisions->held[0].copies;
     const struct peer *peer = copy->kind == MTS_COPY_TRANSFER ? peer_of_hop(mta, copy->hop) : NULL;
-    return peer && peer->number == work->peer;
+    return peer && peer->destination.number == work->destination;
 }
 
 bool copy_route_anew(struct mta *mta, struct work *work) {
@@ -280,7 +296,7 @@ bool copy_save(struct mta *mta, struct work *work) {
     struct store_work row;
     struct error err = {0};
     arena_reset(&mta->arena);
-    if (!store_get_work(mta->store, work->id, &mta->arena, &row, &err)) {
+    if (!store_get_work(mta->view.store, work->id, &mta->arena, &row, &err)) {
         log_error("work unit %llu: its tries can't be saved: %s", (unsigned long long)work->id, err.text);
         return false;
     }

@@ -5,11 +5,11 @@
 #include "directory/directory.h"
 #include "mta/event.h"
 #include "mta/jump.h"
+#include "mta/mailbox_name.h"
 #include "mta/mta_private.h"
 #include "mta/pace.h"
 #include "mta/quota.h"
 #include "mta/row.h"
-#include "names/oraddress.h"
 
 /* Received octets wait in memory up to this many; what is above is read from the store when its turn comes.
  */
@@ -40,16 +40,16 @@ static bool look_up(void *context, struct span directory_name, struct mts_answer
 }
 
 struct mts_run run_begin(struct mta *mta, struct arena *arena) {
-    return (struct mts_run){.tables = mta->config->tables,
+    return (struct mts_run){.tables = mta->view.config->tables,
                             .arena = arena,
                             .now = jump_now(mta) / SECOND,
                             .id_prefix = mta->id_prefix,
                             .id_next = mta->id_next,
-                            .relax_bounds = mta->config->limits.relax_bounds,
+                            .relax_bounds = mta->view.config->limits.relax_bounds,
                             .hop_down = mta->hop_down,
                             .hop_down_count = mta->hop_count,
                             .look_up = look_up,
-                            .look_up_context = (void *)mta->config,
+                            .look_up_context = (void *)mta->view.config,
                             .record = event_routed,
                             .record_context = mta};
 }
@@ -64,19 +64,25 @@ void work_forget_bytes(struct mta *mta, struct work *work) {
     work->bytes = NULL;
 }
 
-static void work_is_stored(struct mta *mta, struct effect *effect) {
-    struct work *work = effect->work;
+static void work_is_stored(struct mta *mta, const struct effect *effect) {
+    struct work *work = schedule_find(&mta->schedule, effect->work);
+    if (!work)
+        return;
     work->committed = true;
     if (mta->hot_octets > HOT_MOST && work->state != WORK_SENDING)
         work_forget_bytes(mta, work);
-    if (work->peer != PEER_NONE)
-        peer_mark(mta, mta->peers[work->peer]);
+    destination_mark(mta, destination_at(mta, work->destination));
 }
 
-static void work_is_not_stored(struct mta *mta, struct effect *effect) {
-    work_forget_bytes(mta, effect->work);
-    schedule_remove(&mta->schedule, effect->work);
+static void work_is_not_stored(struct mta *mta, const struct effect *effect) {
+    struct work *work = schedule_find(&mta->schedule, effect->work);
+    if (!work)
+        return;
+    work_forget_bytes(mta, work);
+    schedule_remove(&mta->schedule, work);
 }
+
+static const struct effect_kind new_work = {work_is_stored, work_is_not_stored};
 
 static enum work_lane lane_of(enum mts_priority priority) {
     return priority == MTS_URGENT ? LANE_URGENT : priority == MTS_NON_URGENT ? LANE_NON_URGENT : LANE_NORMAL;
@@ -97,32 +103,41 @@ static struct bytes *hot_bytes(const struct decision *decision, const struct mts
     return bytes_new(buf_span(&mta->prefix), length ? subject->memory : (struct span){NULL, 0});
 }
 
+/* NULL: the hop left the tables meanwhile. */
+static struct destination *destination_of(struct mta *mta, const struct mts_copy *copy) {
+    if (copy->kind != MTS_COPY_TRANSFER)
+        return destination_of_kind(mta, copy->kind == MTS_COPY_CONVERT ? DESTINATION_CONVERSION
+                                                                       : DESTINATION_MAILBOX);
+    struct peer *peer = peer_of_hop(mta, copy->hop);
+    return peer ? &peer->destination : NULL;
+}
+
 /* The scheduler gets the unit with the row; a next hop that is up gets the row with its mark (I3). */
 static bool add_work(const struct decision *decision, const struct mts_held *held,
                      const struct mts_copy *copy, uint64_t message) {
     struct mta *mta = decision->mta;
-    struct peer *peer = copy->kind == MTS_COPY_TRANSFER  ? peer_of_hop(mta, copy->hop)
-                        : copy->kind == MTS_COPY_CONVERT ? mta->conversion
-                                                         : NULL;
+    struct destination *destination = destination_of(mta, copy);
+    struct peer *peer = peer_of(destination);
     bool later = copy->due > decision->run->now;
-    bool marked = peer && copy->kind == MTS_COPY_TRANSFER && !later && peer_is_up(mta, peer);
-    struct row row = {held->kind, copy->kind, held->has_content, copy->plan};
+    bool marked = peer && !later && peer_is_up(peer);
+    struct row row = {held->kind, copy->kind, held->has_content, copy->plan, copy->latest * SECOND};
     struct work unit = {.message = message,
                         .due = copy->due * SECOND,
                         .expires = copy->expires > 0 ? copy->expires * SECOND : INT64_MAX,
-                        .peer = peer ? peer->number : PEER_NONE,
+                        .latest = row.latest,
+                        .destination = destination ? destination->number : DESTINATION_NONE,
                         .lane = (uint8_t)lane_of(copy->priority),
-                        .state = peer && !later ? WORK_READY : WORK_WAITING,
+                        .state = later ? WORK_WAITING : WORK_READY,
                         .marked = marked};
     buf_clear(&mta->scratch);
-    if ((copy->kind != MTS_COPY_DELIVER && !peer) || !row_write(&mta->scratch, &row))
+    if (!destination || !row_write(&mta->scratch, &row))
         return false;
     unit.id =
         store_add_work(mta->batch.store, &(struct store_work){.message = message,
                                                               .due = unit.due,
                                                               .expiry = unit.expires,
-                                                              .next_hop = peer ? peer->key : 0,
-                                                              .doubt_peer = marked ? peer->key : 0,
+                                                              .next_hop = destination->key,
+                                                              .doubt_peer = marked ? destination->key : 0,
                                                               .priority = unit.lane,
                                                               .status = later ? STORE_DEFERRED : STORE_READY,
                                                               .data = buf_span(&mta->scratch)});
@@ -134,8 +149,7 @@ static bool add_work(const struct decision *decision, const struct mts_held *hel
     }
     if (work->bytes)
         mta->hot_octets += work->bytes->length;
-    if (batch_effect(mta,
-                     (struct effect){.commit = work_is_stored, .undo = work_is_not_stored, .work = work})) {
+    if (batch_effect(mta, (struct effect){.kind = &new_work, .work = work->id})) {
         if (marked)
             pace_work(mta, peer);
         return true;
@@ -147,29 +161,6 @@ static bool add_work(const struct decision *decision, const struct mts_held *hel
 
 /* ---- deliveries ---- */
 
-static struct span key_of_mailbox(void *context, struct span name) {
-    struct mta *mta = context;
-    arena_reset(&mta->arena);
-    return oraddress_key_of(name, &mta->arena, NULL);
-}
-
-struct span mailbox_name(struct mta *mta, const char *mailbox) {
-    struct span key = oraddress_key_of(span_str(mailbox), &mta->arena, NULL);
-    return key.data ? key : span_str(mailbox);
-}
-
-bool mailboxes_rename(struct mta *mta, struct error *err) {
-    struct store_rename changed;
-    if (!store_rename_mailboxes(mta->store, key_of_mailbox, mta, &changed, err))
-        return false;
-    if (changed.renamed || changed.joined)
-        log_notice(
-            "mailboxes now go by their address's key: %zu were renamed, and the entries of %zu others went "
-            "to the mailbox of the same address",
-            changed.renamed, changed.joined);
-    return true;
-}
-
 /* What an entry costs besides its octets: rows and their places. */
 #define ENTRY_OCTETS 256
 
@@ -178,13 +169,13 @@ static bool add_entry(struct mta *mta, const struct mts_stored *stored, const st
     struct delivered delivered = {
         .kind = stored->kind, .has_content = stored->has_content, .position = delivery->position};
     struct store_entry row = *entry;
-    uint32_t mailbox = store_mailbox(mta->store, name);
+    uint32_t mailbox = store_mailbox(mta->view.store, name, NULL);
     buf_clear(&mta->scratch);
     if (!mailbox || !delivered_write(&mta->scratch, &delivered))
         return false;
     row.data = buf_span(&mta->scratch);
     mta->counters.delivered += delivered.kind == MTS_MESSAGE;
-    return store_add_entry(mta->batch.store, mailbox, &row) != 0 && quota_add(mta, mailbox, row.octets);
+    return store_add_entry(mta->batch.store, mailbox, &row, NULL) && quota_add(mta, mailbox, row.octets);
 }
 
 /* X.411 has no diagnostic of its own for it: the recipient can't take delivery now. */
@@ -203,7 +194,7 @@ bool decide_delivery(struct mta *mta, struct mts_run *run, const struct mts_stor
     *more = delivery.more;
     if (!delivery.delivered)
         return true;
-    struct span name = mailbox_name(mta, delivery.mailbox);
+    struct span name = mailbox_name(run->arena, delivery.mailbox);
     if (quota_has_room(mta, name, entry.octets, stored->kind == MTS_REPORT))
         return add_entry(mta, stored, &delivery, &entry, name);
     mts_work_failed(run, stored, &mailbox_full, more);

@@ -23,12 +23,6 @@ struct mts_run run_begin(struct mta *mta, struct arena *arena);
 bool decide_apply(struct mta *mta, struct mts_run *run, const struct mts_decisions *decisions,
                   const struct subject *subject);
 
-/* The name in the store of the rules' mailbox: its address's key, however the configuration spells it; lives
- * in mta->arena. */
-struct span mailbox_name(struct mta *mta, const char *mailbox);
-/* When the store was opened: mailboxes that an older program named by a spelling get that name. */
-bool mailboxes_rename(struct mta *mta, struct error *err);
-
 /*
  * Delivers the copy `stored` of the message: as mts_deliver, and adds the mailbox entry to the batch. A full
  * mailbox is a failure of the copy (a report is discarded). What follows is in `more`. False without memory,

@@ -105,7 +105,7 @@ static __attribute__((format(printf, 3, 4))) void add_line(struct buf *lines, en
     payload_put_octets(lines, span_str(text));
 }
 
-static void tell_lines(struct mta *mta, struct effect *effect) {
+static void tell_lines(struct mta *mta, const struct effect *effect) {
     struct reader r = reader_of(bytes_head(effect->bytes));
     (void)mta;
     while (reader_left(&r)) {
@@ -116,10 +116,12 @@ static void tell_lines(struct mta *mta, struct effect *effect) {
     bytes_drop(effect->bytes);
 }
 
-static void drop_lines(struct mta *mta, struct effect *effect) {
+static void drop_lines(struct mta *mta, const struct effect *effect) {
     (void)mta;
     bytes_drop(effect->bytes);
 }
+
+static const struct effect_kind log_lines = {tell_lines, drop_lines};
 
 static bool same_cause(const struct mts_event *a, const struct mts_event *b) {
     return b->kind == a->kind && b->reason == a->reason && b->diagnostic == a->diagnostic &&
@@ -197,9 +199,7 @@ static bool log_decided(struct mta *mta, const struct mts_decisions *decisions) 
     }
     if (lines->failed || !lines->len)
         return !lines->failed;
-    struct effect effect = {.commit = tell_lines,
-                            .undo = drop_lines,
-                            .bytes = bytes_new(buf_span(lines), (struct span){NULL, 0})};
+    struct effect effect = {.kind = &log_lines, .bytes = bytes_new(buf_span(lines), (struct span){NULL, 0})};
     if (effect.bytes && batch_effect(mta, effect))
         return true;
     bytes_drop(effect.bytes);

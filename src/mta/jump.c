@@ -4,7 +4,7 @@
  * whole queue. So whoever sets or judges a time asks for the clock here, where it
  * is compared with the one that never steps; when they part, what waits is moved
  * by as much, and goes on waiting for as long as it would have. What was asked for
- * as a time of day (deferred delivery) stays.
+ * as a time of day (deferred delivery, latest delivery) stays.
  *
  * The rows keep their times. That those of units up to an id are to be read with a
  * shift is a record of its own, written with the next commit, so that a restart
@@ -14,7 +14,12 @@
  * Between a stop and the next start nobody ran a clock. One that stands before the
  * newest recorded event was set back, which is a jump like another. One that is
  * ahead may be right: then what expired meanwhile is given START_GRACE, in which it
- * is tried, and in which an operator can see to the clock.
+ * is tried, and in which an operator can see to the clock; and nothing that is kept
+ * for a time is dropped. A clock that is set back later, by no more than it was
+ * ahead, is set right: what waited at the start then has its rows' times again.
+ *
+ * What is kept for a time (repeat keys, outcomes, activities) is dated by a clock
+ * that never jumped: the system's, less all jumps that were seen.
  */
 #include "mta/jump.h"
 
@@ -29,7 +34,7 @@
 
 #define START_GRACE (3600 * SECOND)
 
-static const struct span record_name = SPAN_LIT("expiry-shift");
+static const struct span record_name = SPAN_LIT("clock-jumps");
 
 /* ---- the record ---- */
 
@@ -39,9 +44,12 @@ static const struct span event_key = SPAN_LIT("\2");
 bool jump_save(struct mta *mta) {
     struct buf record;
     buf_init(&record, (size_t)64 * SHIFTS_MOST);
+    buf_append_u64(&record, (uint64_t)mta->jump_total);
     for (size_t i = 0; i < mta->shift_count; i++) {
+        buf_append_u64(&record, mta->shifts[i].from);
         buf_append_u64(&record, mta->shifts[i].below);
         buf_append_u64(&record, (uint64_t)mta->shifts[i].us);
+        buf_append_u64(&record, (uint64_t)mta->shifts[i].at);
     }
     bool done = !record.failed &&
                 store_put_record(mta->batch.store, STORE_SETTING, record_name, buf_span(&record)) &&
@@ -50,34 +58,80 @@ bool jump_save(struct mta *mta) {
     return done;
 }
 
-/* Units with ids below `below` are read with the shift. When there is no more room the two oldest become one:
- * the few units between them get a shift too many. */
-static void note_shift(struct mta *mta, uint64_t below, int64_t us) {
-    if (mta->shift_count == SHIFTS_MOST) {
-        mta->shifts[1].us += mta->shifts[0].us;
-        memmove(mta->shifts, mta->shifts + 1, --mta->shift_count * sizeof *mta->shifts);
-    }
-    mta->shifts[mta->shift_count++] = (struct expiry_shift){below, us};
-}
-
 static void load(struct mta *mta) {
     struct buf data;
     buf_init(&data, (size_t)64 * SHIFTS_MOST);
-    store_get_record(mta->store, STORE_SETTING, record_name, &data, NULL);
-    for (struct reader r = reader_of(buf_span(&data)); reader_left(&r) >= 16;) {
-        uint64_t below = reader_u64(&r);
-        note_shift(mta, below, (int64_t)reader_u64(&r));
+    store_get_record(mta->view.store, STORE_SETTING, record_name, &data, NULL);
+    struct reader r = reader_of(buf_span(&data));
+    if (data.len)
+        mta->jump_total = (int64_t)reader_u64(&r);
+    while (reader_left(&r) >= 32 && mta->shift_count < SHIFTS_MOST) {
+        struct expiry_shift *shift = &mta->shifts[mta->shift_count++];
+        shift->from = reader_u64(&r);
+        shift->below = reader_u64(&r);
+        shift->us = (int64_t)reader_u64(&r);
+        shift->at = (int64_t)reader_u64(&r);
     }
     buf_free(&data);
 }
 
 /* ---- jumps ---- */
 
-static bool find_last(void *context, struct work *work) {
-    uint64_t *below = context;
-    if (work->id >= *below)
-        *below = work->id + 1;
+struct ids {
+    uint64_t lowest, below;
+};
+
+static bool find_ids(void *context, struct work *work) {
+    struct ids *ids = context;
+    if (work->id >= ids->below)
+        ids->below = work->id + 1;
+    if (work->id < ids->lowest)
+        ids->lowest = work->id;
     return true;
+}
+
+static struct ids ids_of(const struct mta *mta) {
+    struct ids ids = {.lowest = UINT64_MAX};
+    schedule_each(&mta->schedule, find_ids, &ids);
+    return ids;
+}
+
+/* Units from `from` on that wait now are to be read with the shift. When there is no more room the oldest
+ * gives way. Where units wait yet that it is for, the next one takes it in: the few units between them get a
+ * shift too many. */
+static void note_shift(struct mta *mta, uint64_t from, const struct ids *ids, int64_t us) {
+    struct expiry_shift *shifts = mta->shifts;
+    if (mta->shift_count == SHIFTS_MOST) {
+        if (ids->lowest < shifts[0].below) {
+            shifts[1].us += shifts[0].us;
+            shifts[1].from = shifts[0].from;
+        }
+        memmove(shifts, shifts + 1, --mta->shift_count * sizeof *shifts);
+    }
+    shifts[mta->shift_count++] =
+        (struct expiry_shift){from, ids->below, us, mta->tick_clock - mta->jump_total};
+}
+
+static bool in_grace(const struct mta *mta) {
+    return mta->tick_monotonic < mta->grace_end;
+}
+
+/* Units that waited at the start, and that the shift of a clock that is set right is not for. */
+static bool read_again(void *context, const struct store_work *row) {
+    struct mta *mta = context;
+    struct work *work = row->id < mta->started_below ? schedule_find(&mta->schedule, row->id) : NULL;
+    if (work && row->expiry)
+        schedule_expires(&mta->schedule, work, jump_expiry(mta, row->id, row->expiry));
+    return row->id < mta->started_below;
+}
+
+/* What the start took for time that had passed was none, or not all of it: it is no part of the total. */
+static void set_right(struct mta *mta, const struct ids *ids, int64_t us) {
+    struct error err = {0};
+    mta->away += us;
+    note_shift(mta, mta->started_below, ids, us);
+    if (!store_each_work(mta->view.store, 0, 0, 0, -1, read_again, mta, &err))
+        log_error("what waited at the start may expire too early, its times can't be read: %s", err.text);
 }
 
 static const char *duration(int64_t us, char out[static 40]) {
@@ -91,12 +145,14 @@ static void jumped(struct mta *mta, int64_t us) {
     char text[40];
     log_warning("the clock jumped %s by %s: %zu copies go on waiting, and expire, by time that has passed",
                 us > 0 ? "forward" : "back", duration(us, text), mta->schedule.count);
-    uint64_t below = 0;
-    schedule_each(&mta->schedule, find_last, &below);
+    struct ids ids = ids_of(mta);
     schedule_shift(&mta->schedule, us);
-    if (!below)
-        return;
-    note_shift(mta, below, us);
+    if (us < 0 && -us <= mta->away) {
+        set_right(mta, &ids, us);
+    } else {
+        mta->jump_total += us;
+        note_shift(mta, 0, &ids, us);
+    }
     mta->jump_unsaved = true;
 }
 
@@ -112,6 +168,30 @@ int64_t jump_now(struct mta *mta) {
     return now;
 }
 
+/* ---- what is kept for a time ---- */
+
+int64_t jump_steady(struct mta *mta) {
+    int64_t now = jump_now(mta);
+    return now - mta->jump_total;
+}
+
+int64_t jump_drop_before(struct mta *mta) {
+    int64_t steady = jump_steady(mta);
+    return in_grace(mta) ? mta->last_seen - mta->jump_total : steady;
+}
+
+/* Events bear the clock's time. One that is younger than `keep` may look older by as much as the clock was
+ * set ahead in all since: the most that the last jumps, of that time, come to. */
+int64_t jump_events_before(struct mta *mta, int64_t keep) {
+    int64_t now = jump_now(mta), steady = now - mta->jump_total, sum = 0, most = 0;
+    for (size_t i = mta->shift_count; i-- > 0 && steady - mta->shifts[i].at < keep;) {
+        sum += mta->shifts[i].us;
+        if (sum > most)
+            most = sum;
+    }
+    return (in_grace(mta) && mta->last_seen < now ? mta->last_seen : now) - keep - most;
+}
+
 /* ---- at start ---- */
 
 static bool newest(void *context, uint64_t place, struct span key, int64_t at, struct span data) {
@@ -124,9 +204,11 @@ void jump_start(struct mta *mta) {
     int64_t now = clock_now_us();
     mta->last_seen = 0;
     load(mta);
-    store_each_event(mta->store, 0, newest, &mta->last_seen, NULL);
+    store_each_event(mta->view.store, 0, newest, &mta->last_seen, NULL);
     mta->tick_clock = now;
     mta->tick_monotonic = clock_monotonic_us();
+    if (mta->last_seen && now - mta->last_seen > START_GRACE)
+        mta->grace_end = mta->tick_monotonic + START_GRACE;
 }
 
 int64_t jump_expiry(struct mta *mta, uint64_t work, int64_t expires) {
@@ -134,7 +216,7 @@ int64_t jump_expiry(struct mta *mta, uint64_t work, int64_t expires) {
     if (expires == INT64_MAX)
         return expires;
     for (size_t i = 0; i < mta->shift_count; i++)
-        if (work < mta->shifts[i].below)
+        if (work >= mta->shifts[i].from && work < mta->shifts[i].below)
             expires += mta->shifts[i].us;
     if (expires > now || !mta->last_seen || now - mta->last_seen <= START_GRACE || expires <= mta->last_seen)
         return expires;
@@ -150,6 +232,9 @@ void jump_started(struct mta *mta) {
             "%zu copies expired while nothing was recorded, for %s: they get one hour more; if the clock is "
             "wrong, set it right in that time",
             mta->graced, duration(away, text));
+    mta->started_below = ids_of(mta).below;
     if (mta->last_seen && away < -JUMP_LEAST)
         jumped(mta, away);
+    else if (mta->last_seen && away > 0)
+        mta->away = away;
 }

@@ -14,6 +14,14 @@ void jump_started(struct mta *mta);
  * waits when this returns. */
 int64_t jump_now(struct mta *mta);
 
+/* The same clock less its jumps, for what is kept for a time (I5, I7): to date it, and to find what may be
+ * dropped, which is little while a start's clock may be wrong. */
+int64_t jump_steady(struct mta *mta);
+int64_t jump_drop_before(struct mta *mta);
+/* Events, which bear the clock's time, may be dropped if they are of before this time; `keep` µs is how long
+ * they are kept. */
+int64_t jump_events_before(struct mta *mta, int64_t keep);
+
 /* Adds to the batch what a restart must know of the jumps (mta->jump_unsaved). False without memory. */
 bool jump_save(struct mta *mta);
 

@@ -4,17 +4,32 @@
 #include "base/log.h"
 #include "mta/mta_private.h"
 
+bool link_goes_on(struct ipc_channel *channel) {
+    if (ipc_is_full(channel))
+        ipc_pause(channel);
+    return true;
+}
+
+void link_on_writable(void *context, struct ipc_channel *channel) {
+    (void)context;
+    ipc_resume(channel);
+}
+
+bool link_broke_rules(struct ipc_channel *channel, const char *why) {
+    log_error("process %s broke the rules by %s; its channel is closed", ipc_name(channel), why);
+    return false;
+}
+
 struct net *net_with_fewest(const struct mta *mta) {
     struct net *best = NULL;
     for (struct net *net = mta->nets; net; net = net->next)
-        if (!net->for_clients && (!best || net->out < best->out))
+        if (!best || net->out < best->out)
             best = net;
     return best;
 }
 
-bool net_broke_rules(const struct net *net, const char *what) {
-    log_error("process %s broke the rules: %s; its channel is closed", ipc_name(net->channel), what);
-    return false;
+struct association *association_numbered(const struct mta *mta, uint64_t number) {
+    return map_get(&mta->associations, number);
 }
 
 struct association *association_find(const struct net *net, uint64_t ref) {
@@ -41,7 +56,7 @@ void association_idle(struct association *association, bool idle) {
             association->next_idle->prev_idle = association->prev_idle;
         return;
     }
-    association->idle_since = clock_now_us();
+    association->idle_since = clock_monotonic_us();
     association->prev_idle = NULL;
     association->next_idle = peer->idle;
     if (peer->idle)

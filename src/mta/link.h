@@ -21,7 +21,8 @@ enum association_state { ASSOCIATION_UP = 1, ASSOCIATION_CLOSING };
 struct association {
     struct net *net;
     struct peer *peer;
-    uint64_t ref;
+    uint64_t number; /* never used again: effects name it so */
+    uint64_t ref;    /* the net process's */
     struct association *next_idle, *prev_idle;
     struct association *next_held, *prev_held; /* whose answer is held back */
     const struct peer *held_for;               /* NULL: it is not */
@@ -39,8 +40,8 @@ struct association {
     struct bytes *prefix;          /* of the transfer out: the APDU before its content, and a short content */
     struct store_content *content; /* of the transfer out, when it is read in pieces */
     struct bytes *id;              /* head: association_id; rest: address */
-    int64_t idle_since;
-    struct bytes *activity; /* head: the identifier of the activity out */
+    int64_t idle_since;            /* monotonic µs */
+    struct bytes *activity;        /* head: the identifier of the activity out */
     uint8_t state;
     uint64_t length;            /* of the transfer out, in octets */
     uint64_t read;              /* octets of the content out that were asked for; 0 at the beginning */
@@ -48,24 +49,30 @@ struct association {
     bool outcomes;              /* the store may have some under its name */
 };
 
-/* A net process, or the process of the clients. */
+/* A net process. */
 struct net {
     struct mta *mta;
     struct net *next;
     struct ipc_channel *channel;
-    bool for_clients; /* no associations, clients only */
     struct map associations;
-    struct map clients;
     struct map connecting; /* how many associations are being opened, by peer number + 1 */
     struct ping *pings;    /* ping.c */
     unsigned out;          /* associations opened through it, or being opened */
 };
 
+/* A frame was taken: when the other side reads too slowly, no more is read from it for now. Returns true. */
+bool link_goes_on(struct ipc_channel *channel);
+/* The handler for that it reads again. */
+void link_on_writable(void *context, struct ipc_channel *channel);
+/* Logs what a process did: `why` is a frame that is against the rules (ipc/frame.h). Returns false: the
+ * channel is closed. */
+bool link_broke_rules(struct ipc_channel *channel, const char *why);
+
 /* The net process with the fewest associations out, or NULL. */
 struct net *net_with_fewest(const struct mta *mta);
 
-/* Logs what a net process did wrong, naming it. Returns false. */
-bool net_broke_rules(const struct net *net, const char *what);
+/* The one of this number, or NULL: it went away. */
+struct association *association_numbered(const struct mta *mta, uint64_t number);
 
 struct association *association_find(const struct net *net, uint64_t ref);
 

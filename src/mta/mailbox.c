@@ -1,14 +1,16 @@
 /* Mailboxes of local users: what was delivered, its marks and its end; pieces of contents. */
 #include "mta/mailbox.h"
 #include "mta/client.h"
-#include "mta/decide.h"
+#include "mta/clients.h"
 #include "mta/json.h"
+#include "mta/mailbox_name.h"
 #include "mta/mta_private.h"
 #include "mta/quota.h"
 #include "mta/requests.h"
 #include "mta/row.h"
 #include "mta/summary.h"
 #include "mta/users.h"
+#include "mta/view.h"
 
 #define FLAG_SEEN     1u
 #define FLAG_NOTIFIED 2u /* its user sent the notification that it asked for */
@@ -20,21 +22,22 @@ struct opened {
     const struct local_user *user;
 };
 
-static uint32_t mailbox_of(struct mta *mta, const struct local_user *user) {
-    arena_reset(&mta->arena);
-    const char *name = mts_mailbox_of(mta->config->tables, user->address);
-    return name ? store_find_mailbox(mta->store, mailbox_name(mta, name)) : 0;
+uint32_t mailbox_at(struct view *view, const char *address, struct error *err) {
+    arena_reset(&view->arena);
+    const char *name = mts_mailbox_of(view->config->tables, address);
+    return name ? store_find_mailbox(view->store, mailbox_name(&view->arena, name), err) : 0;
 }
 
 static json_t *open_address(struct client *client, struct span address, struct opened *opened) {
-    struct mta *mta = client->net->mta;
-    opened->user = user_find(mta, address);
+    struct view *view = client->view;
+    struct error err = {0};
+    opened->user = user_find(view, address);
     if (!opened->user)
         return client_error("not-found", "no such mailbox");
     if (!client_owns(client, opened->user))
         return client_error("not-permitted", "this mailbox is somebody else's");
-    opened->mailbox = mailbox_of(mta, opened->user);
-    return NULL;
+    opened->mailbox = mailbox_at(view, opened->user->address, &err);
+    return err.code ? client_error("unavailable", "%s", err.text) : NULL;
 }
 
 static json_t *open_mailbox(struct client *client, json_t *request, struct opened *opened) {
@@ -44,12 +47,12 @@ static json_t *open_mailbox(struct client *client, json_t *request, struct opene
     return open_address(client, span_str(address), opened);
 }
 
-static json_t *find_entry(struct mta *mta, const struct opened *opened, uint64_t sequence,
+static json_t *find_entry(struct view *view, const struct opened *opened, uint64_t sequence,
                           struct store_entry *entry) {
     struct error err = {0};
-    arena_reset(&mta->arena);
+    arena_reset(&view->arena);
     if (!sequence || sequence > INT64_MAX || !opened->mailbox ||
-        !store_get_entry(mta->store, opened->mailbox, sequence, &mta->arena, entry, &err))
+        !store_get_entry(view->store, opened->mailbox, sequence, &view->arena, entry, &err))
         return client_error("not-found", "the mailbox has no such entry");
     return NULL;
 }
@@ -58,13 +61,13 @@ static json_t *open_entry(struct client *client, json_t *request, struct opened 
                           struct store_entry *entry) {
     json_int_t sequence = json_integer_value(json_object_get(request, "entry"));
     json_t *error = open_mailbox(client, request, opened);
-    return error ? error : find_entry(client->net->mta, opened, sequence > 0 ? (uint64_t)sequence : 0, entry);
+    return error ? error : find_entry(client->view, opened, sequence > 0 ? (uint64_t)sequence : 0, entry);
 }
 
 /* ---- figures ---- */
 
 struct figures {
-    struct mta *mta;
+    struct view *view;
     uint64_t entries, unseen, octets;
 };
 
@@ -76,27 +79,27 @@ static bool count_entry(void *context, const struct store_entry *entry) {
     return true;
 }
 
-json_t *mailbox_figures(struct mta *mta, uint32_t mailbox, uint64_t *entries) {
-    struct figures figures = {.mta = mta};
+json_t *mailbox_figures(struct view *view, uint32_t mailbox, uint64_t *entries) {
+    struct figures figures = {.view = view};
     if (mailbox)
-        store_each_entry(mta->store, mailbox, 0, 0, count_entry, &figures, NULL);
+        store_each_entry(view->store, mailbox, 0, 0, count_entry, &figures, NULL);
     if (entries)
         *entries = figures.entries;
-    uint64_t quota = mta->config->limits.mailbox_octets;
+    uint64_t quota = view->config->limits.mailbox_octets;
     return json_pack("{s:I, s:I, s:I, s:o}", "entries", (json_int_t)figures.entries, "unseen",
                      (json_int_t)figures.unseen, "octets", (json_int_t)figures.octets, "quota",
                      quota ? json_integer((json_int_t)quota) : json_null());
 }
 
 json_t *request_mailboxes(struct client *client, json_t *request) {
-    struct mta *mta = client->net->mta;
+    struct view *view = client->view;
     json_t *mailboxes = json_array();
     (void)request;
-    for (size_t i = 0; i < mta->user_count; i++) {
-        if (!client_owns(client, &mta->users[i]))
+    for (size_t i = 0; i < view->users.count; i++) {
+        if (!client_owns(client, &view->users.all[i]))
             continue;
-        json_t *entry = mailbox_figures(mta, mailbox_of(mta, &mta->users[i]), NULL);
-        json_object_set_new(entry, "mailbox", json_string(mta->users[i].address));
+        json_t *entry = mailbox_figures(view, mailbox_at(view, view->users.all[i].address, NULL), NULL);
+        json_object_set_new(entry, "mailbox", json_string(view->users.all[i].address));
         json_array_append_new(mailboxes, entry);
     }
     return json_pack("{s:o}", "mailboxes", mailboxes);
@@ -112,13 +115,13 @@ struct loaded {
 };
 
 /* Into `arena`, which must be empty enough for an envelope. */
-static bool load_entry(struct mta *mta, const struct store_entry *entry, struct arena *arena,
+static bool load_entry(struct view *view, const struct store_entry *entry, struct arena *arena,
                        struct loaded *loaded, struct error *err) {
     loaded->entry = entry;
     return (delivered_read(entry->data, &loaded->delivered) ||
             error_set(err, STORE_CORRUPT, "entry %llu has a form that this program doesn't know",
                       (unsigned long long)entry->sequence)) &&
-           store_get_message(mta->store, entry->message, arena, &loaded->message, err);
+           store_get_message(view->store, entry->message, arena, &loaded->message, err);
 }
 
 static struct span envelope_of(const struct loaded *loaded, struct arena *arena) {
@@ -160,7 +163,7 @@ static json_t *entry_json(const struct loaded *loaded, struct arena *arena) {
 }
 
 struct listing {
-    struct mta *mta;
+    struct view *view;
     json_t *entries;
     struct arena arena;
     struct error err; /* set: the list is not whole */
@@ -182,7 +185,7 @@ static json_t *listed_json(struct listing *listing, const struct store_entry *en
     struct loaded loaded;
     struct error err = {0};
     arena_reset(&listing->arena);
-    if (load_entry(listing->mta, entry, &listing->arena, &loaded, &err))
+    if (load_entry(listing->view, entry, &listing->arena, &loaded, &err))
         return entry_json(&loaded, &listing->arena);
     if (err.code == STORE_CORRUPT || err.code == STORE_NOT_FOUND)
         return damaged_json(entry, &err);
@@ -206,11 +209,11 @@ static bool list_entry(void *context, const struct store_entry *entry) {
 }
 
 json_t *request_mailbox_list(struct client *client, json_t *request) {
-    struct mta *mta = client->net->mta;
+    struct view *view = client->view;
     struct opened opened;
     json_t *limit = json_object_get(request, "limit");
     json_int_t after = json_integer_value(json_object_get(request, "after"));
-    struct listing listing = {.mta = mta,
+    struct listing listing = {.view = view,
                               .most = limit ? json_integer_value(limit) : 100,
                               .unseen = json_is_true(json_object_get(request, "unseen"))};
     json_t *error = open_mailbox(client, request, &opened);
@@ -218,10 +221,10 @@ json_t *request_mailbox_list(struct client *client, json_t *request) {
         return error;
     if (listing.most < 1 || listing.most > 1000 || after < 0)
         return client_error("bad-request", "limit is not 1 to 1000, or after is negative");
-    batch_commit(mta);
+    client_settle(client);
     listing.entries = json_array();
     arena_init(&listing.arena, (size_t)64 * 1024 * 1024);
-    bool done = !opened.mailbox || store_each_entry(mta->store, opened.mailbox, (uint64_t)after, 0,
+    bool done = !opened.mailbox || store_each_entry(view->store, opened.mailbox, (uint64_t)after, 0,
                                                     list_entry, &listing, &listing.err);
     arena_free(&listing.arena);
     if (done && !listing.err.code)
@@ -232,7 +235,7 @@ json_t *request_mailbox_list(struct client *client, json_t *request) {
 }
 
 json_t *request_mailbox_show(struct client *client, json_t *request) {
-    struct mta *mta = client->net->mta;
+    struct view *view = client->view;
     struct opened opened;
     struct store_entry entry;
     struct loaded loaded;
@@ -240,18 +243,17 @@ json_t *request_mailbox_show(struct client *client, json_t *request) {
     json_t *error = open_entry(client, request, &opened, &entry);
     if (error)
         return error;
-    if (!load_entry(mta, &entry, &mta->arena, &loaded, &err))
+    if (!load_entry(view, &entry, &view->arena, &loaded, &err))
         return client_error("unavailable", "the entry can't be read: %s", err.text);
-    struct span envelope = envelope_of(&loaded, &mta->arena);
+    struct span envelope = envelope_of(&loaded, &view->arena);
     if (!envelope.data)
         return client_error("unavailable", "the entry's envelope can't be read");
-    json_t *answer = entry_json(&loaded, &mta->arena);
+    json_t *answer = entry_json(&loaded, &view->arena);
     json_object_set_new(answer, "envelope-octets", json_integer((json_int_t)envelope.len));
     return answer;
 }
 
 json_t *request_mailbox_mark(struct client *client, json_t *request) {
-    struct mta *mta = client->net->mta;
     struct opened opened;
     struct store_entry entry;
     const json_t *seen = json_object_get(request, "seen");
@@ -261,47 +263,48 @@ json_t *request_mailbox_mark(struct client *client, json_t *request) {
     if (!json_is_boolean(seen))
         return client_error("bad-request", "give seen, true or false");
     bool is_seen = json_is_true(seen);
-    if (!store_change_entry_flags(mta->batch.store, opened.mailbox, entry.sequence, is_seen ? FLAG_SEEN : 0,
-                                  is_seen ? 0 : FLAG_SEEN))
+    if (!store_change_entry_flags(client->mta->batch.store, opened.mailbox, entry.sequence,
+                                  is_seen ? FLAG_SEEN : 0, is_seen ? 0 : FLAG_SEEN))
         return client_error("unavailable", "no memory");
-    batch_arm(mta);
+    batch_arm(client->mta);
     return json_pack("{s:i}", "changed", is_seen != ((entry.flags & FLAG_SEEN) != 0));
 }
 
 json_t *mailbox_mark_notified(struct client *client, struct span mailbox, uint64_t sequence) {
-    struct mta *mta = client->net->mta;
+    struct view *view = client->view;
     struct opened opened = {0};
     struct store_entry entry;
     json_t *error = open_address(client, mailbox, &opened);
     if (!error)
-        error = find_entry(mta, &opened, sequence, &entry);
+        error = find_entry(view, &opened, sequence, &entry);
     if (error)
         return error;
     if (entry.flags & FLAG_NOTIFIED)
         return client_error("wrong-state", "the notification for entry %llu was sent already",
                             (unsigned long long)sequence);
-    return store_change_entry_flags(mta->batch.store, opened.mailbox, entry.sequence, FLAG_NOTIFIED, 0)
+    return store_change_entry_flags(client->mta->batch.store, opened.mailbox, entry.sequence, FLAG_NOTIFIED,
+                                    0)
                ? NULL
                : client_error("unavailable", "no memory");
 }
 
 json_t *request_mailbox_delete(struct client *client, json_t *request) {
-    struct mta *mta = client->net->mta;
     struct opened opened;
     struct store_entry entry;
     json_t *error = open_entry(client, request, &opened, &entry);
     if (error)
         return error;
-    if (!store_remove_entry(mta->batch.store, opened.mailbox, entry.sequence, entry.message) ||
-        !quota_remove(mta, opened.mailbox, entry.sequence, entry.octets))
+    if (!store_remove_entry(client->mta->batch.store, opened.mailbox, entry.sequence, entry.message) ||
+        !quota_remove(client->mta, opened.mailbox, entry.sequence, entry.octets))
         return client_error("unavailable", "no memory");
-    batch_arm(mta);
+    batch_arm(client->mta);
     return json_pack("{s:i}", "changed", 1);
 }
 
 void mailboxes_tell_full(struct mta *mta) {
-    for (size_t i = 0; i < mta->user_count; i++)
-        quota_tell_full(mta, mailbox_of(mta, &mta->users[i]), mta->users[i].address);
+    struct view *view = &mta->view;
+    for (size_t i = 0; i < view->users.count; i++)
+        quota_tell_full(mta, mailbox_at(view, view->users.all[i].address, NULL), view->users.all[i].address);
 }
 
 struct removal {
@@ -319,13 +322,13 @@ static bool remove_entry(void *context, const struct store_entry *entry) {
 
 bool mailbox_discard(struct mta *mta, uint32_t mailbox) {
     struct removal removal = {mta, mailbox, false};
-    return store_each_entry(mta->store, mailbox, 0, 0, remove_entry, &removal, NULL) && !removal.failed &&
-           quota_forget(mta, mailbox);
+    return store_each_entry(mta->view.store, mailbox, 0, 0, remove_entry, &removal, NULL) &&
+           !removal.failed && quota_forget(mta, mailbox);
 }
 
 /* ---- pieces of contents and envelopes ---- */
 
-/* What a fetch asks for, and what was found: `octets` live in the arena or in mta->scratch. */
+/* What a fetch asks for, and what was found: `octets` live in the arena or in view->scratch. */
 struct piece {
     uint64_t sequence, offset, total;
     uint32_t length;
@@ -340,28 +343,28 @@ static bool read_fetch(struct reader *r, struct piece *piece) {
     return payload_done(r) && piece->length <= IPC_CHUNK && piece->part <= IPC_FETCH_ENVELOPE;
 }
 
-static bool piece_of_content(struct mta *mta, const struct loaded *loaded, struct piece *piece,
+static bool piece_of_content(struct view *view, const struct loaded *loaded, struct piece *piece,
                              struct error *err) {
     if (!loaded->delivered.has_content)
         return true;
-    struct store_content *content = store_content_open(mta->store, loaded->entry->message, err);
+    struct store_content *content = store_content_open(view->store, loaded->entry->message, err);
     size_t got = 0;
     if (!content)
         return false;
     piece->total = store_content_length(content);
-    buf_clear(&mta->scratch);
-    bool done = (buf_reserve(&mta->scratch, (size_t)piece->length + 1) ||
+    buf_clear(&view->scratch);
+    bool done = (buf_reserve(&view->scratch, (size_t)piece->length + 1) ||
                  error_set(err, STORE_NO_MEMORY, "no memory")) &&
                 (piece->offset >= piece->total ||
-                 store_content_read(content, piece->offset, mta->scratch.data, piece->length, &got, err));
-    piece->octets = span_of(mta->scratch.data, got);
+                 store_content_read(content, piece->offset, view->scratch.data, piece->length, &got, err));
+    piece->octets = span_of(view->scratch.data, got);
     store_content_release(content);
     return done;
 }
 
-static bool piece_of_envelope(struct mta *mta, const struct loaded *loaded, struct piece *piece,
+static bool piece_of_envelope(struct view *view, const struct loaded *loaded, struct piece *piece,
                               struct error *err) {
-    struct span envelope = envelope_of(loaded, &mta->arena);
+    struct span envelope = envelope_of(loaded, &view->arena);
     if (!envelope.data)
         return error_set(err, STORE_CORRUPT, "it does not decode, or takes too much memory");
     piece->total = envelope.len;
@@ -373,7 +376,7 @@ static bool piece_of_envelope(struct mta *mta, const struct loaded *loaded, stru
 }
 
 static json_t *fetch(struct client *client, uint64_t ref, const struct opened *opened, struct reader *r) {
-    struct mta *mta = client->net->mta;
+    struct view *view = client->view;
     struct error err = {0};
     struct store_entry entry;
     struct loaded loaded;
@@ -382,26 +385,26 @@ static json_t *fetch(struct client *client, uint64_t ref, const struct opened *o
         return client_error("bad-request",
                             "a fetch names mailbox, entry, offset, a length of at most 262144, and "
                             "whether it is of the content or the envelope");
-    json_t *error = find_entry(mta, opened, piece.sequence, &entry);
+    json_t *error = find_entry(view, opened, piece.sequence, &entry);
     if (error)
         return error;
     bool envelope = piece.part == IPC_FETCH_ENVELOPE;
-    if (!load_entry(mta, &entry, &mta->arena, &loaded, &err) ||
-        !(envelope ? piece_of_envelope : piece_of_content)(mta, &loaded, &piece, &err))
+    if (!load_entry(view, &entry, &view->arena, &loaded, &err) ||
+        !(envelope ? piece_of_envelope : piece_of_content)(view, &loaded, &piece, &err))
         return client_error("unavailable", "the %s can't be read: %s", envelope ? "envelope" : "content",
                             err.text);
-    buf_clear(&mta->head);
-    buf_append_u64(&mta->head, piece.offset);
-    buf_append_u64(&mta->head, piece.total);
-    ipc_send(client->net->channel, IPC_FETCH_DATA, ref, buf_span(&mta->head), piece.octets);
+    buf_clear(&view->head);
+    buf_append_u64(&view->head, piece.offset);
+    buf_append_u64(&view->head, piece.total);
+    ipc_send(client->process->channel, IPC_FETCH_DATA, ref, buf_span(&view->head), piece.octets);
     return NULL;
 }
 
 void mailbox_fetch(struct client *client, uint64_t ref, struct span payload) {
     struct reader r = reader_of(payload);
     struct opened opened;
-    if (client->net->mta->reader)
-        users_follow(client->net->mta);
+    if (!client->mta)
+        users_follow(client->view);
     json_t *error = open_address(client, payload_octets(&r), &opened);
     if (!error)
         error = fetch(client, ref, &opened, &r);

@@ -7,14 +7,20 @@
 #include "base/span.h"
 
 struct client;
+struct error;
 struct mta;
+struct view;
+
+/* The store's key of a user's mailbox; 0: nothing was ever delivered, or (err) it can't be read. Resets the
+ * view's arena. */
+uint32_t mailbox_at(struct view *view, const char *address, struct error *err);
 
 /* Marks the entry with the batch as one whose notification was sent. NULL, or the error: it was sent already.
- * Marks that are not on disk yet are not seen: commit before. Resets mta->arena. */
+ * Marks that are not on disk yet are not seen: commit before. Resets the view's arena. */
 json_t *mailbox_mark_notified(struct client *client, struct span mailbox, uint64_t sequence);
 void mailbox_fetch(struct client *client, uint64_t ref, struct span payload);
 /* `entries`, `unseen` and `octets` of a mailbox (0: none is there). `entries` may be NULL. */
-json_t *mailbox_figures(struct mta *mta, uint32_t mailbox, uint64_t *entries);
+json_t *mailbox_figures(struct view *view, uint32_t mailbox, uint64_t *entries);
 /* Removes all entries with the batch. */
 bool mailbox_discard(struct mta *mta, uint32_t mailbox);
 /* At the start, before mail is returned for them: a log line for each mailbox that is above its quota. */

@@ -161,8 +161,11 @@ int mta_run(const struct mta_config *config, const struct mta_reload *reload,
  * (docs/local-protocol.md names them) and IPC_FETCH, with a read-only handle,
  * so that none of them waits for a commit. The store must be there. The calls are as those of the switch.
  */
-struct mta *reader_new(struct event_base *loop, const struct mta_config *config,
-                       const struct mta_reload *reload, struct error *err);
+struct mta_reader;
+struct mta_reader *reader_new(struct event_base *loop, const struct mta_config *config,
+                              const struct mta_reload *reload, struct error *err);
+void reader_free(struct mta_reader *reader);
+bool reader_attach_clients(struct mta_reader *reader, int fd, const char *name);
 int reader_run(const struct mta_config *config, const struct mta_reload *reload,
                const struct mta_descriptors *descriptors);
 

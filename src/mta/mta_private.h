@@ -44,66 +44,70 @@
 #include "ipc/payload.h"
 #include "mta/batch.h"
 #include "mta/bytes.h"
+#include "mta/destination.h"
 #include "mta/link.h"
 #include "mta/mta.h"
 #include "mta/peer.h"
+#include "mta/process.h"
 #include "mta/schedule.h"
+#include "mta/view.h"
 #include "mts/process.h"
 #include "store/store.h"
 
 #define SECOND ((int64_t)1000000) /* of the clock's microseconds */
 
-struct converter; /* convert.h */
-
 struct counters {
     uint64_t received, submitted, transferred, delivered, reports, repeats, refused, possible_duplicates;
 };
 
-/* jump.c: how the expiry of units with ids below `below` is to be read. */
+/* jump.c: how the expiry of units with these ids is to be read. */
 struct expiry_shift {
-    uint64_t below;
+    uint64_t from, below;
     int64_t us;
+    int64_t at; /* when it jumped, by jump_steady */
 };
 #define SHIFTS_MOST 16
 
 struct mta {
     struct event_base *loop;
-    const struct mta_config *config;
-    struct mta_reload reload;
-    struct store *store;
+    struct view view; /* configuration, store, users, clients */
+    struct process process;
     struct schedule schedule;
-    struct peer **peers;
-    size_t peer_count;
-    uint32_t *hop_peers; /* peer number by the rules' hop number */
+    const struct destination_operations *const *kinds; /* by enum destination_kind */
+    struct destination **destinations;
+    size_t destination_count;
+    struct destination *marked_first, *marked_last;
+    uint32_t *hop_destinations; /* a destination's number by the rules' hop number */
     bool *hop_down;
     size_t hop_count;
     struct net *nets;
-    struct converter *converter;
-    struct peer *conversion; /* the internal next hop (convert.h) */
-    struct ipc_parent *parent;
-    struct event *door;      /* where channels to other processes come in */
-    struct guesses *guesses; /* NULL in a reader */
+    struct guesses *guesses; /* who binds wrongly */
     struct client *backup;   /* who makes one; NULL: nobody */
     uint64_t ping_number;    /* of the last ping */
-    struct batch batch;
+    struct batch batch;      /* fills */
+    struct batches batches;
     struct arena arena;   /* for the unit that is being worked on */
     struct buf head;      /* frame fields that are being put together */
     struct buf scratch;   /* rows and events that are being put together */
     struct buf prefix;    /* an APDU's octets before its content */
     struct map resumable; /* struct outbound_activity by work id */
     struct event *commit, *tick, *pace;
-    struct event *pump;                 /* peers are marked (peer_mark) */
+    struct event *pump;                 /* destinations are marked */
     struct event *more;                 /* the rest of what a tick left undone */
     struct event *fill;                 /* what a commit left to the store for after the answers */
     int64_t tick_clock, tick_monotonic; /* when jump.c last compared them */
     int64_t last_seen;                  /* when the newest event was recorded before the start; 0: none was */
     struct expiry_shift shifts[SHIFTS_MOST];
     size_t shift_count, graced;
-    bool jump_unsaved;       /* the clock jumped, which is to be in the next commit */
-    bool jump_in_batch;      /* and is in it */
-    int64_t put_off_logged;  /* monotonic µs; 0: never */
-    uint64_t put_off;        /* copies since the last line about them */
-    bool refusing;           /* the log says that the store takes nothing */
+    int64_t jump_total;     /* µs that the clock was set ahead in all */
+    int64_t grace_end;      /* monotonic µs: till then the clock of the start may be wrong; 0: it is right */
+    int64_t away;           /* µs that passed before the start since last_seen, as the clock said */
+    uint64_t started_below; /* the units that waited at the start have ids below this */
+    bool jump_unsaved;      /* the clock jumped, which is to be in the next commit */
+    bool jump_in_batch;     /* and is in it */
+    int64_t put_off_logged; /* monotonic µs; 0: never */
+    uint64_t put_off;       /* copies since the last line about them */
+    bool refusing;          /* the log says that the store takes nothing */
     int64_t refusing_logged; /* monotonic µs; 0: never */
     int64_t paced_at;
     const struct peer *crowded;                 /* where what just came in has to queue; NULL: nowhere */
@@ -113,19 +117,16 @@ struct mta {
     uint64_t named_in; /* the number of the batch that last said something of activities in */
     size_t hot_octets; /* held by work's bytes */
     unsigned associations_in;
+    struct map associations;     /* by their numbers */
+    uint64_t association_number; /* of the last that came */
     int64_t started;
     struct counters counters;
-    struct local_user *users; /* client_private.h */
-    size_t user_count;
-    struct map user_numbers;   /* from 1, by the hash of the user's key */
     struct map mailbox_use;    /* quota.c: what a mailbox holds, by the store's key */
     struct map removals;       /* of entries, with this batch: by mailbox and sequence number; any value */
     struct map submission_use; /* octets in open submissions, by uid + 1 */
     struct work **unsaved;     /* finished with the peer, the row's removal failed */
     size_t unsaved_count, unsaved_room;
-    uint64_t users_version; /* of the users that were added by hand */
-    bool reader;            /* a reader process: only what reads rows is answered */
-    bool stopping, stopped;
+    bool stopping;
     int64_t release_until; /* monotonic µs; 0 while transfers are under way */
     int status;
 };

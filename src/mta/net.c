@@ -8,26 +8,21 @@
 #include "ipc/frame.h"
 #include "mta/admission.h"
 #include "mta/association.h"
-#include "mta/client.h"
 #include "mta/clients.h"
 #include "mta/inbound.h"
 #include "mta/link.h"
-#include "mta/mailbox.h"
 #include "mta/mta_private.h"
 #include "mta/net.h"
 #include "mta/ping.h"
 #include "mta/pump.h"
 #include "mta/receive.h"
-#include "mta/requests.h"
 #include "mta/send.h"
-#include "mta/submit.h"
 
-/* What is done with a frame: by its number, and by what it is about. Frames of clients are taken from the
- * process of the clients alone, those of associations from net processes alone (ipc/frame.h): neither can
- * speak for the other. */
+/* What is done with a frame: by its number, and by what it is about. Frames of associations are taken from
+ * net processes alone, those of clients from the process of the clients (clients.c): neither can speak for
+ * the other. */
 static const struct row {
     bool (*association)(struct association *association, struct span payload);
-    void (*client)(struct client *client, uint64_t ref, struct span payload);
     bool (*net)(struct net *net, uint64_t ref, struct span payload);
 } rows[IPC_NUMBERS] = {
     [IPC_BIND] = {.net = admission_bind},
@@ -46,13 +41,6 @@ static const struct row {
     [IPC_SEND_READ] = {.association = send_read},
     [IPC_SEND_CHECKPOINT] = {.association = send_checkpoint},
     [IPC_SEND_RESULT] = {.association = send_ended},
-    [IPC_REQUEST] = {.client = request_run},
-    [IPC_SUBMIT_BEGIN] = {.client = submit_begin},
-    [IPC_SUBMIT_CONTENT] = {.client = submit_content},
-    [IPC_SUBMIT_END] = {.client = submit_end},
-    [IPC_FETCH] = {.client = mailbox_fetch},
-    [IPC_CLIENT_OPEN] = {.net = client_open},
-    [IPC_CLIENT_CLOSE] = {.net = client_close},
 };
 
 /* The store may have ended an association, or asked for its end, while a frame was on its way: what still
@@ -68,69 +56,30 @@ static unsigned association_state(const struct association *association) {
     return IPC_STATE_UP | inbound_state(association->inbound) | out;
 }
 
-/* What the ref names, as a frame's receiver gets it. */
-struct object {
-    struct association *association;
-    struct client *client;
-};
-
-static unsigned state_of(const struct net *net, const struct ipc_frame *frame, uint64_t ref,
-                         struct object *object) {
-    switch (frame->about) {
-    case IPC_ABOUT_ASSOCIATION:
-        object->association = association_find(net, ref);
-        return association_state(object->association);
-    case IPC_ABOUT_REQUEST:
-        object->client = map_get(&net->clients, ref >> 32);
-        return object->client ? IPC_STATE_UP : IPC_STATE_NEW;
-    case IPC_ABOUT_CLIENT:
-        return map_get(&net->clients, ref) ? IPC_STATE_UP : IPC_STATE_NEW;
-    default:
-        return IPC_STATE_UP;
-    }
-}
-
-static bool take(struct net *net, const struct row *row, const struct object *object, uint64_t ref,
-                 struct span payload) {
-    if (row->association)
-        return row->association(object->association, payload);
-    if (row->client)
-        row->client(object->client, ref, payload);
-    return row->client || (row->net && row->net(net, ref, payload));
-}
-
 static bool dispatch(struct net *net, enum ipc_type type, uint64_t ref, struct span payload,
                      char why[static IPC_WHY]) {
-    const struct ipc_side side = {.self = net->mta->reader ? IPC_READER : IPC_STORE,
-                                  .other = net->for_clients ? IPC_CLIENTS : IPC_NET};
+    static const struct ipc_side side = {.self = IPC_STORE, .other = IPC_NET};
     const struct ipc_frame *frame = ipc_frame_take(&side, type, ref, payload, why);
     if (!frame)
         return false;
-    struct object object = {0};
-    enum ipc_judgement judgement = ipc_frame_judge(frame, state_of(net, frame, ref, &object), why);
+    bool about = frame->about == IPC_ABOUT_ASSOCIATION;
+    struct association *association = about ? association_find(net, ref) : NULL;
+    enum ipc_judgement judgement =
+        ipc_frame_judge(frame, about ? association_state(association) : IPC_STATE_UP, why);
     if (judgement != IPC_LEGAL)
         return judgement == IPC_LATE;
     snprintf(why, IPC_WHY, "frame %s (ref %llu, %zu octets), which does not fit", frame->name,
              (unsigned long long)ref, payload.len);
-    return take(net, &rows[type], &object, ref, payload);
+    const struct row *row = &rows[type];
+    return row->association ? row->association(association, payload) : row->net(net, ref, payload);
 }
 
 static bool on_frame(void *context, struct ipc_channel *channel, enum ipc_type type, uint64_t ref,
                      struct span payload) {
-    struct net *net = context;
     char why[IPC_WHY];
-    if (!dispatch(net, type, ref, payload, why)) {
-        log_error("process %s broke the rules by %s; its channel is closed", ipc_name(channel), why);
-        return false;
-    }
-    if (ipc_is_full(channel))
-        ipc_pause(channel);
-    return true;
-}
-
-static void on_writable(void *context, struct ipc_channel *channel) {
-    (void)context;
-    ipc_resume(channel);
+    if (dispatch(context, type, ref, payload, why))
+        return link_goes_on(channel);
+    return link_broke_rules(channel, why);
 }
 
 static void drop_associations(struct net *net, const char *cause) {
@@ -154,8 +103,6 @@ static void net_free(struct net *net, const char *cause) {
     drop_associations(net, cause);
     pump_net_gone(net);
     pings_net_gone(net);
-    clients_leave(net);
-    batch_forget_net(mta, net);
     mem_free(net);
 }
 
@@ -167,42 +114,27 @@ static void on_closed(void *context, struct ipc_channel *channel, const char *ca
     net_free(net, cause);
 }
 
-/* Octets of clients' frames between the turns of the net processes, who get 1 MiB in each: local users may
- * send as much as they like, and peers wait for answers. */
-#define CLIENTS_TURN ((size_t)64 * 1024)
+static const struct ipc_handler net_handler = {on_frame, NULL, on_closed, link_on_writable};
 
-static const struct ipc_handler net_handler = {on_frame, NULL, on_closed, on_writable};
-
-static struct net *attach(struct mta *mta, int fd, const char *name) {
+bool mta_attach_net(struct mta *mta, int fd, const char *name) {
     struct net *net = mem_alloc(sizeof *net);
     if (!net)
-        return NULL;
+        return false;
     net->mta = mta;
     net->channel = ipc_channel_new(mta->loop, fd, name, &net_handler, net);
     if (!net->channel) {
         mem_free(net);
-        return NULL;
+        return false;
     }
     net->next = mta->nets;
     mta->nets = net;
-    return net;
-}
-
-bool mta_attach_net(struct mta *mta, int fd, const char *name) {
-    if (!attach(mta, fd, name))
-        return false;
-    for (size_t i = 0; i < mta->peer_count; i++)
-        peer_mark(mta, mta->peers[i]);
+    for (size_t i = 0; i < mta->destination_count; i++)
+        destination_mark(mta, mta->destinations[i]);
     return true;
 }
 
 bool mta_attach_clients(struct mta *mta, int fd, const char *name) {
-    struct net *net = attach(mta, fd, name);
-    if (!net)
-        return false;
-    net->for_clients = true;
-    ipc_turn(net->channel, CLIENTS_TURN);
-    return true;
+    return clients_attach(mta->loop, &mta->view, mta, fd, name);
 }
 
 void net_free_all(struct mta *mta) {

@@ -32,13 +32,13 @@ static bool load_one(void *context, const struct store_activity_out *activity) {
         return false;
     outbound->serial = activity->serial;
     outbound->offset = activity->offset;
-    outbound->peer = work->peer;
+    outbound->destination = work->destination;
     return true;
 }
 
 bool outbound_load(struct mta *mta) {
     struct error err = {0};
-    if (store_each_activity_out(mta->store, load_one, mta, &err))
+    if (store_each_activity_out(mta->view.store, load_one, mta, &err))
         return true;
     log_error("transfers to be resumed can't be read: %s", err.text);
     return false;
@@ -92,7 +92,7 @@ void outbound_checkpoint(struct association *association, uint32_t serial, uint6
     outbound->breaks = 0;
     outbound->serial = serial;
     outbound->offset = offset;
-    outbound->peer = work->peer;
+    outbound->destination = work->destination;
     store_put_activity_out(mta->batch.store, &(struct store_activity_out){.work = work->id,
                                                                           .association = name,
                                                                           .activity = activity,
@@ -108,11 +108,12 @@ static struct work *ready_to_resume(const struct mta *mta, const struct peer *pe
                                     struct span *name) {
     for (size_t i = 0; i < mta->resumable.room; i++) {
         struct outbound_activity *outbound = mta->resumable.slots[i].value;
-        if (!outbound || outbound->peer != peer->number ||
+        if (!outbound || outbound->destination != peer->destination.number ||
             (association.data && !span_eq(bytes_head(outbound->names), association)))
             continue;
         struct work *work = schedule_find(&mta->schedule, outbound->work);
-        if (!work || work->state != WORK_READY || work->peer != peer->number || !outbound->serial)
+        if (!work || work->state != WORK_READY || work->destination != peer->destination.number ||
+            !outbound->serial)
             continue;
         *name = bytes_head(outbound->names);
         return work;
@@ -135,18 +136,24 @@ struct work *outbound_unfinished(struct mta *mta, const struct association *asso
 
 /* ---- confirmed by the peer ---- */
 
-static void is_gone(struct mta *mta, struct effect *effect) {
-    outbound_forget(mta, effect->work->id);
-    schedule_remove(&mta->schedule, effect->work);
+static void is_gone(struct mta *mta, const struct effect *effect) {
+    struct work *work = schedule_find(&mta->schedule, effect->work);
+    outbound_forget(mta, effect->work);
+    if (work)
+        schedule_remove(&mta->schedule, work);
 }
 
-static void is_unsaved(struct mta *mta, struct effect *effect) {
-    outbound_unsaved(mta, effect->work);
+static void is_unsaved(struct mta *mta, const struct effect *effect) {
+    struct work *work = schedule_find(&mta->schedule, effect->work);
+    if (work)
+        outbound_unsaved(mta, work);
 }
+
+static const struct effect_kind transferred = {is_gone, is_unsaved};
 
 bool outbound_done(struct mta *mta, struct work *work) {
     return store_finish_work(mta->batch.store, work->id, work->message) &&
-           batch_effect_later(mta, (struct effect){.commit = is_gone, .undo = is_unsaved, .work = work});
+           batch_effect_later(mta, (struct effect){.kind = &transferred, .work = work->id});
 }
 
 /* Without room in the list the unit stays as it is, under way with nobody: the restart finds it in doubt. */

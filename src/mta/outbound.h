@@ -13,8 +13,9 @@ struct work;
 struct outbound_activity {
     struct bytes *names; /* head: the association's identifier, rest: the activity's */
     uint64_t work, offset;
-    unsigned breaks;       /* of resumes in a row whose connection broke before anything was confirmed */
-    uint32_t serial, peer; /* last serial that the peer confirmed; the peer's number */
+    unsigned breaks; /* of resumes in a row whose connection broke before anything was confirmed */
+    uint32_t serial,
+        destination; /* last serial that the peer confirmed; the number of the peer's destination */
 };
 
 /* Reads those of former runs from the store; the work is there. */

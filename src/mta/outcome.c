@@ -5,14 +5,14 @@
  */
 #include "mta/outcome.h"
 
-#include "base/clock.h"
 #include "mta/inbound.h"
+#include "mta/jump.h"
 #include "mta/mta_private.h"
 
 enum verdict { ACCEPTED = 1, REFUSED, RELEASED /* of the association itself */ };
 
 static int64_t keep_us(const struct mta *mta) {
-    return mta->config->limits.resume_seconds * SECOND;
+    return mta->view.config->limits.resume_seconds * SECOND;
 }
 
 void outcome_named(struct association *association) {
@@ -45,7 +45,7 @@ static bool put(struct association *association, struct span name, struct span a
         store_put_outcome(mta->batch.store, &(struct store_outcome){.association = name,
                                                                     .activity = activity,
                                                                     .peer = span_str(association->peer->name),
-                                                                    .expiry = clock_now_us() + keep_us(mta),
+                                                                    .expiry = jump_steady(mta) + keep_us(mta),
                                                                     .data = buf_span(&mta->scratch)});
     outcome_named(association);
     tell_namesakes(association, name);
@@ -68,7 +68,7 @@ static enum verdict verdict_of(const struct buf *data) {
 static enum verdict find(struct association *association, struct span name, struct span activity) {
     struct buf data;
     buf_init(&data, 0);
-    bool found = store_get_outcome(association->net->mta->store, name, activity,
+    bool found = store_get_outcome(association->net->mta->view.store, name, activity,
                                    span_str(association->peer->name), &data, NULL);
     enum verdict verdict = found ? verdict_of(&data) : (enum verdict)0;
     buf_free(&data);
@@ -99,8 +99,8 @@ static bool see_former(void *context, const struct store_outcome *outcome) {
 void outcome_look(struct association *association) {
     struct mta *mta = association->net->mta;
     struct span name = bytes_head(association->id);
-    store_each_outcome(mta->store, name, see_former, association, NULL);
-    if (mta->named_in != mta->batch.number)
+    store_each_outcome(mta->view.store, name, see_former, association, NULL);
+    if (!batch_is_open(mta, mta->named_in))
         return;
     association->outcomes = true; /* the batch may say something of the name */
     association->named_in = mta->batch.number;
@@ -110,13 +110,14 @@ void outcome_look(struct association *association) {
 void outcome_begins(struct association *association, struct span activity) {
     struct mta *mta = association->net->mta;
     struct span name = bytes_head(association->id), peer = span_str(association->peer->name);
-    if (association->named_in == mta->batch.number)
-        batch_commit(mta); /* what it said of its last activity counts */
+    if (batch_is_open(mta, association->named_in))
+        batch_settle(mta); /* what it said of its last activity counts */
     if (association->outcomes)
         store_remove_outcome(mta->batch.store, name, activity, peer);
-    const struct store_activity_in *former = store_find_activity_in(mta->store, peer, name, activity);
+    struct store_activity_in stored;
+    bool former = store_find_activity_in(mta->view.store, peer, name, activity, &stored, NULL);
     if (former)
-        inbound_forget(mta, former);
+        inbound_forget(mta, &stored);
     if (former || association->outcomes)
         outcome_named(association);
 }
@@ -134,15 +135,16 @@ static bool is_unfinished(void *context, const struct store_activity_in *activit
 void outcome_released(struct association *association) {
     struct association *unfinished = association;
     struct span name = bytes_head(association->id);
-    store_each_activity_of(association->net->mta->store, name, is_unfinished, &unfinished);
-    if (!unfinished)
+    struct store *store = association->net->mta->view.store;
+    bool read = store_each_activity_of(store, name, is_unfinished, &unfinished, NULL);
+    if (!read || !unfinished)
         put(association, name, SPAN_LIT(""), RELEASED);
 }
 
 /* ---- recovery ---- */
 
 bool outcome_is_released(struct mta *mta, struct span association, struct span peer) {
-    return store_get_outcome(mta->store, association, SPAN_LIT(""), peer, NULL, NULL);
+    return store_get_outcome(mta->view.store, association, SPAN_LIT(""), peer, NULL, NULL);
 }
 
 struct span outcome_address(const struct store_outcome *outcome) {

@@ -19,7 +19,7 @@
 
 static bool is_crowded(const struct mta *mta, const struct peer *peer) {
     return !mta->stopping && peer->out > 0 && peer->done + peer->done_before >= BRISK &&
-           mta->schedule.peers[peer->number].ready > QUEUE_LEAST + 2 * (size_t)peer->out;
+           mta->schedule.queues[peer->destination.number].ready > QUEUE_LEAST + 2 * (size_t)peer->out;
 }
 
 void pace_work(struct mta *mta, const struct peer *peer) {
@@ -31,9 +31,12 @@ void pace_tick(struct mta *mta, int64_t now) {
     if (now >= mta->paced_at && now < mta->paced_at + SECOND)
         return;
     mta->paced_at = now;
-    for (size_t i = 0; i < mta->peer_count; i++) {
-        mta->peers[i]->done_before = mta->peers[i]->done;
-        mta->peers[i]->done = 0;
+    for (uint32_t i = 0; i < mta->destination_count; i++) {
+        struct peer *peer = peer_at(mta, i);
+        if (!peer)
+            continue;
+        peer->done_before = peer->done;
+        peer->done = 0;
     }
 }
 
@@ -45,11 +48,12 @@ static void look_soon(struct mta *mta) {
 
 bool pace_hold(struct association *association, uint32_t transfer, uint32_t number) {
     struct mta *mta = association->net->mta;
-    if (number == PEER_NONE || !is_crowded(mta, mta->peers[number]))
+    const struct peer *peer = number == DESTINATION_NONE ? NULL : peer_at(mta, number);
+    if (!peer || !is_crowded(mta, peer))
         return false;
     pace_forget(association); /* of one that its sender gave up: nobody waits for that answer */
     association->held_transfer = transfer;
-    association->held_for = mta->peers[number];
+    association->held_for = peer;
     association->held_until = clock_monotonic_us() + HOLD_MOST;
     association->next_held = NULL;
     association->prev_held = mta->held_last;

@@ -15,7 +15,7 @@ void pace_work(struct mta *mta, const struct peer *peer);
 /* Counts anew when a second is over. */
 void pace_tick(struct mta *mta, int64_t now);
 /* True: the answer to the transfer in of this number is held back, because of the peer with this number
- * (PEER_NONE: no). */
+ * (DESTINATION_NONE: no). */
 bool pace_hold(struct association *association, uint32_t transfer, uint32_t peer);
 /* The association is gone. */
 void pace_forget(struct association *association);

@@ -7,29 +7,28 @@
 #include "base/log.h"
 #include "mta/mta_private.h"
 
+struct peer *peer_of(struct destination *destination) {
+    return destination && destination->kind == DESTINATION_MTA ? (struct peer *)destination : NULL;
+}
+
+struct peer *peer_at(const struct mta *mta, uint32_t number) {
+    return peer_of(destination_at(mta, number));
+}
+
 struct peer *peer_find(const struct mta *mta, struct span name) {
-    for (size_t i = 0; i < mta->peer_count; i++)
-        if (span_eq(span_str(mta->peers[i]->name), name))
-            return mta->peers[i];
-    return NULL;
+    return peer_of(destination_find(mta, name));
 }
 
 static struct peer *add_peer(struct mta *mta, struct span name) {
-    struct peer **grown = mem_resize(mta->peers, (mta->peer_count + 1) * sizeof(struct peer *));
-    if (!grown)
-        return NULL;
-    mta->peers = grown;
     struct peer *peer = mem_alloc(sizeof *peer);
-    char *copy = mem_alloc(name.len + 1);
-    uint32_t key = store_next_hop(mta->store, name);
-    if (!peer || !copy || !key || !schedule_grow(&mta->schedule, mta->peer_count + 1)) {
+    if (!peer)
+        return NULL;
+    *peer = (struct peer){.destination = {.kind = DESTINATION_MTA}, .hop = -1};
+    if (!destination_add(mta, &peer->destination, name)) {
         mem_free(peer);
-        mem_free(copy);
         return NULL;
     }
-    memcpy(copy, name.data, name.len);
-    *peer = (struct peer){.name = copy, .number = (uint32_t)mta->peer_count, .key = key, .hop = -1};
-    mta->peers[mta->peer_count++] = peer;
+    peer->name = peer->destination.name;
     return peer;
 }
 
@@ -38,31 +37,31 @@ struct peer *peer_named(struct mta *mta, struct span name) {
     return peer ? peer : add_peer(mta, name);
 }
 
-struct peer *peer_of_hop(struct mta *mta, int hop) {
-    return hop >= 0 && (size_t)hop < mta->hop_count ? mta->peers[mta->hop_peers[hop]] : NULL;
+struct peer *peer_of_hop(const struct mta *mta, int hop) {
+    return hop >= 0 && (size_t)hop < mta->hop_count ? peer_at(mta, mta->hop_destinations[hop]) : NULL;
 }
 
 static bool number_hops(struct mta *mta) {
-    size_t count = mts_hop_count(mta->config->tables);
+    size_t count = mts_hop_count(mta->view.config->tables);
     uint32_t *numbers = mem_alloc((count + 1) * sizeof *numbers);
     bool *down = mem_alloc((count + 1) * sizeof *down);
     for (size_t i = 0; numbers && down && i < count; i++) {
-        struct peer *peer = peer_named(mta, span_str(mts_hop_of(mta->config->tables, (int)i)->name));
+        struct peer *peer = peer_named(mta, span_str(mts_hop_of(mta->view.config->tables, (int)i)->name));
         if (!peer) {
             mem_free(numbers);
             numbers = NULL;
             break;
         }
-        numbers[i] = peer->number;
+        numbers[i] = peer->destination.number;
     }
     if (!numbers || !down) {
         mem_free(numbers);
         mem_free(down);
         return false;
     }
-    mem_free(mta->hop_peers);
+    mem_free(mta->hop_destinations);
     mem_free(mta->hop_down);
-    mta->hop_peers = numbers;
+    mta->hop_destinations = numbers;
     mta->hop_down = down;
     mta->hop_count = count;
     return true;
@@ -70,37 +69,31 @@ static bool number_hops(struct mta *mta) {
 
 void peer_tell_rules(struct mta *mta, const struct peer *peer) {
     if (peer->hop >= 0 && (size_t)peer->hop < mta->hop_count)
-        mta->hop_down[peer->hop] = !peer_is_up(mta, peer);
+        mta->hop_down[peer->hop] = !peer_is_up(peer);
+}
+
+static void configure(struct mta *mta, struct peer *peer) {
+    peer->config = NULL;
+    peer->hop = mts_hop_number(mta->view.config->tables, peer->name);
+    peer_end_back_off(peer);
+    for (size_t i = 0; i < mta->view.config->peer_count; i++)
+        if (strcmp(mta->view.config->peers[i].name, peer->name) == 0)
+            peer->config = &mta->view.config->peers[i];
+    peer_tell_rules(mta, peer);
+    /* The new routes may know another next hop. */
+    peer->destination.reroute = peer->failures > 0 || peer->rests > 0;
 }
 
 bool peers_configure(struct mta *mta) {
-    for (size_t i = 0; i < mta->config->peer_count; i++)
-        if (!peer_named(mta, span_str(mta->config->peers[i].name)))
+    for (size_t i = 0; i < mta->view.config->peer_count; i++)
+        if (!peer_named(mta, span_str(mta->view.config->peers[i].name)))
             return false;
     if (!number_hops(mta))
         return false;
-    for (size_t i = 0; i < mta->peer_count; i++) {
-        struct peer *peer = mta->peers[i];
-        peer->config = NULL;
-        peer->hop = mts_hop_number(mta->config->tables, peer->name);
-        peer->next_try = peer->rest_until = 0;
-        for (size_t k = 0; k < mta->config->peer_count; k++)
-            if (strcmp(mta->config->peers[k].name, peer->name) == 0)
-                peer->config = &mta->config->peers[k];
-        peer_tell_rules(mta, peer);
-        peer->reroute = peer->failures > 0 || peer->rests > 0; /* the new routes may know a better way */
-    }
+    for (uint32_t i = 0; i < mta->destination_count; i++)
+        if (peer_at(mta, i))
+            configure(mta, peer_at(mta, i));
     return true;
-}
-
-void peers_free(struct mta *mta) {
-    for (size_t i = 0; i < mta->peer_count; i++) {
-        mem_free(mta->peers[i]->name);
-        mem_free(mta->peers[i]);
-    }
-    mem_free(mta->peers);
-    mem_free(mta->hop_peers);
-    mem_free(mta->hop_down);
 }
 
 /* ---- back-off ---- */
@@ -110,17 +103,17 @@ bool peer_backs_off(const struct peer *peer) {
 }
 
 int64_t peer_next_try(const struct peer *peer) {
-    return peer->disabled || !peer_backs_off(peer) ? 0 : peer->rests ? peer->rest_until : peer->next_try;
-}
-
-const char *peer_trouble(const struct peer *peer) {
     if (peer->disabled)
-        return "an operator disabled the peer";
-    return peer->last_error[0] ? peer->last_error : NULL;
+        return INT64_MAX;
+    int64_t next = peer->rests ? peer->rest_until : peer->next_try;
+    return !peer_backs_off(peer) || !next ? 0 : clock_now_us() + next - clock_monotonic_us();
 }
 
-bool peer_is_up(const struct mta *mta, const struct peer *peer) {
-    (void)mta;
+void peer_end_back_off(struct peer *peer) {
+    peer->next_try = peer->rest_until = 0;
+}
+
+bool peer_is_up(const struct peer *peer) {
     return peer->config && !peer->disabled && !peer->rests && (peer->out > 0 || peer->failures == 0);
 }
 
@@ -142,12 +135,12 @@ void peer_error(struct peer *peer, struct span cause) {
 void peer_failed(struct mta *mta, struct peer *peer, struct span cause) {
     int64_t wait = peer_back_off(peer, peer->failures);
     peer->failures++;
-    peer->next_try = clock_now_us() + wait * SECOND;
+    peer->next_try = clock_monotonic_us() + wait * SECOND;
     peer_error(peer, cause);
     log_warning("peer=%s no association (try %u, the next in %lld s): %s", peer->name, peer->failures,
                 (long long)wait, peer->last_error);
     peer_tell_rules(mta, peer);
-    peer->reroute = peer->failures == 1;
+    peer->destination.reroute = peer->failures == 1;
 }
 
 void peer_worked(struct mta *mta, struct peer *peer) {
@@ -170,17 +163,41 @@ void peer_is_there(struct mta *mta, struct peer *peer, const char *what) {
     peer->back_off_ended = now;
     peer->failures = 0;
     peer->next_try = 0;
-    peer_mark(mta, peer);
+    destination_mark(mta, &peer->destination);
     peer_tell_rules(mta, peer);
 }
 
-bool peer_gone(const struct mta *mta, const struct peer *peer) {
-    return !peer->config && peer != mta->conversion;
+/* ---- as a destination ---- */
+
+static const struct peer *as_peer(const struct destination *destination) {
+    return (const struct peer *)destination;
 }
 
-void peer_mark(struct mta *mta, struct peer *peer) {
-    if (peer->marked)
-        return;
-    peer->marked = true;
-    event_active(mta->pump, EV_TIMEOUT, 0);
+bool peer_waits(const struct destination *destination) {
+    return peer_backs_off(as_peer(destination));
+}
+
+int64_t peer_retries_at(const struct destination *destination) {
+    return peer_next_try(as_peer(destination));
+}
+
+const char *peer_trouble(const struct destination *destination) {
+    const struct peer *peer = as_peer(destination);
+    if (peer->disabled)
+        return "an operator disabled the peer";
+    return peer->last_error[0] ? peer->last_error : NULL;
+}
+
+bool peer_is_gone(const struct destination *destination) {
+    return !as_peer(destination)->config;
+}
+
+void peer_try_now(struct mta *mta, struct destination *destination) {
+    (void)mta;
+    peer_end_back_off((struct peer *)destination);
+}
+
+void peer_release(struct mta *mta, struct destination *destination) {
+    (void)mta;
+    mem_free(destination);
 }

@@ -10,19 +10,17 @@
 
 #include "base/error.h"
 #include "base/span.h"
+#include "mta/destination.h"
 
 struct association;
 struct mta;
 struct mta_peer;
 struct work;
 
-/* A next hop by name. It lives until the end: rows and work name it by number even when it left the
- * configuration. */
 struct peer {
-    char *name;
+    struct destination destination;
+    const char *name;              /* the destination's */
     const struct mta_peer *config; /* NULL: not in the configuration (any more) */
-    uint32_t number;               /* in mta->peers and in the scheduler */
-    uint32_t key;                  /* the store's next_hop key */
     int hop;                       /* the rules' number, -1: not in the tables */
     unsigned in, out, connecting;  /* associations */
     unsigned recovering;           /* of those out, that send what was unfinished only (I8) */
@@ -30,11 +28,9 @@ struct peer {
     int64_t last_begun;            /* monotonic µs: when the last of its transfers out began */
     int64_t last_taken;            /* monotonic µs: when it last confirmed one; 0: it has not */
     unsigned failures;             /* to get an association, in a row */
-    int64_t next_try;              /* µs; 0: now */
+    int64_t next_try;              /* monotonic µs; 0: now */
     bool plain;                    /* a recovery failed: the next association is opened without one */
     unsigned done, done_before;    /* transfers out in this second and in the last */
-    bool marked;                   /* peer_mark */
-    bool reroute;                  /* its copies are still to be looked at for another next hop */
     char last_error[160];
     int64_t last_error_at;  /* µs; 0: never */
     int64_t last_success;   /* µs: it took, gave or answered something; 0: never */
@@ -50,20 +46,23 @@ struct peer {
     uint64_t refused;  /* the work id of the last of them */
     unsigned rests;    /* how many times it has been left alone since; 0: it is not */
     unsigned rest_noted;
-    int64_t rest_until;         /* µs */
+    int64_t rest_until;         /* monotonic µs */
     unsigned turned_away;       /* of its transfers in, since the last line about that */
     int64_t turned_away_logged; /* monotonic µs; 0: never */
 };
 
 bool peers_configure(struct mta *mta);
-void peers_free(struct mta *mta);
 /* The peer of this name, made when it is not there (a row of a former configuration names it). NULL without
  * memory. */
 struct peer *peer_named(struct mta *mta, struct span name);
 struct peer *peer_find(const struct mta *mta, struct span name);
-struct peer *peer_of_hop(struct mta *mta, int hop);
+struct peer *peer_of_hop(const struct mta *mta, int hop);
+/* The peer that the destination is, or NULL. */
+struct peer *peer_of(struct destination *destination);
+/* The same of the destination of that number: for a walk through all, up to mta->destination_count. */
+struct peer *peer_at(const struct mta *mta, uint32_t number);
 /* True while the peer may be tried. */
-bool peer_is_up(const struct mta *mta, const struct peer *peer);
+bool peer_is_up(const struct peer *peer);
 /* No association came up, or one broke before anything was transferred. */
 void peer_failed(struct mta *mta, struct peer *peer, struct span cause);
 void peer_worked(struct mta *mta, struct peer *peer);
@@ -77,22 +76,22 @@ bool peers_load_disabled(struct mta *mta, struct error *err);
 /* Seconds to wait after `before` failures in a row and one more: the peer's first retry time, doubled with
  * each, up to its longest. */
 int64_t peer_back_off(const struct peer *peer, unsigned before);
-/* Its copies wait, whatever their own state: no association comes up, it refuses what it is sent, or an
- * operator disabled it. */
+/* No association comes up, it refuses what it is sent, or an operator disabled it: its copies wait, whatever
+ * their own state. */
 bool peer_backs_off(const struct peer *peer);
-/* When its back-off ends, µs; 0: it has none, or nobody knows. */
+/* When its back-off ends, µs by the clock of now; 0: it has none; INT64_MAX: nobody knows. */
 int64_t peer_next_try(const struct peer *peer);
-/* What is wrong with it, or NULL. */
-const char *peer_trouble(const struct peer *peer);
+/* An operator, or a reload, ends its back-off. */
+void peer_end_back_off(struct peer *peer);
 /* Lets the rules know whether the peer may be tried. */
 void peer_tell_rules(struct mta *mta, const struct peer *peer);
-/* True for a next hop that left the configuration: not for the internal one of conversion, which never stood
- * there. */
-bool peer_gone(const struct mta *mta, const struct peer *peer);
-
-/* Its copies are to be handed out when the next commit is done, or at the end of this turn of the loop.
- * Nobody hands them out at once. */
-void peer_mark(struct mta *mta, struct peer *peer);
+/* What a row of destination operations asks of a peer. */
+bool peer_waits(const struct destination *destination);
+int64_t peer_retries_at(const struct destination *destination);
+const char *peer_trouble(const struct destination *destination);
+bool peer_is_gone(const struct destination *destination);
+void peer_try_now(struct mta *mta, struct destination *destination);
+void peer_release(struct mta *mta, struct destination *destination);
 
 /* ---- refusal.c: peers that refuse temporarily, and those that are refused ---- */
 

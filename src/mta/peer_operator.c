@@ -16,9 +16,9 @@
 
 static void set_disabled(struct mta *mta, struct peer *peer, bool disabled) {
     peer->disabled = disabled;
-    peer->next_try = peer->rest_until = 0;
-    peer_mark(mta, peer);
-    peer->reroute = peer->reroute || disabled;
+    peer_end_back_off(peer);
+    destination_mark(mta, &peer->destination);
+    peer->destination.reroute = peer->destination.reroute || disabled;
     peer_tell_rules(mta, peer);
 }
 
@@ -32,7 +32,7 @@ static bool load_record(void *context, struct span name, struct span data) {
 }
 
 bool peers_load_disabled(struct mta *mta, struct error *err) {
-    return store_each_record(mta->store, DISABLED_PEER, load_record, mta, err);
+    return store_each_record(mta->view.store, DISABLED_PEER, load_record, mta, err);
 }
 
 /* ---- requests ---- */
@@ -47,17 +47,19 @@ static json_t *find_peer(struct mta *mta, json_t *request, struct peer **peer) {
     return client_error("not-found", "no peer has the name %.64s; 'mhs peer list' shows them", name);
 }
 
-static void disabled_on_disk(struct mta *mta, struct effect *effect) {
-    set_disabled(mta, mta->peers[effect->number >> 1], effect->number & 1);
+static void disabled_on_disk(struct mta *mta, const struct effect *effect) {
+    set_disabled(mta, peer_at(mta, effect->number >> 1), effect->number & 1);
 }
 
-static void still_as_it_was(struct mta *mta, struct effect *effect) {
+static void still_as_it_was(struct mta *mta, const struct effect *effect) {
     (void)mta;
     (void)effect;
 }
 
+static const struct effect_kind abling = {disabled_on_disk, still_as_it_was};
+
 static bool write_record(struct client *client, const struct peer *peer, bool disable, const char *reason) {
-    struct mta *mta = client->net->mta;
+    struct mta *mta = client->mta;
     char text[300];
     int length = snprintf(text, sizeof text, "uid %u: %s", client->uid, reason);
     struct span name = span_str(peer->name);
@@ -66,16 +68,15 @@ static bool write_record(struct client *client, const struct peer *peer, bool di
                     : store_remove_record(mta->batch.store, DISABLED_PEER, name);
     log_notice("peer=%s is %s by uid %u: %s", peer->name, disable ? "disabled" : "enabled", client->uid,
                reason);
-    return done && batch_effect(mta, (struct effect){.commit = disabled_on_disk,
-                                                     .undo = still_as_it_was,
-                                                     .number = peer->number << 1 | disable});
+    return done && batch_effect(mta, (struct effect){.kind = &abling,
+                                                     .number = peer->destination.number << 1 | disable});
 }
 
 json_t *request_peer_able(struct client *client, json_t *request) {
     const char *reason = json_string_value(json_object_get(request, "reason"));
     bool disable = strcmp(json_string_value(json_object_get(request, "operation")), "peer-disable") == 0;
     struct peer *peer;
-    json_t *wrong = find_peer(client->net->mta, request, &peer);
+    json_t *wrong = find_peer(client->mta, request, &peer);
     if (wrong)
         return wrong;
     if (!reason || !*reason || strlen(reason) > 256)
@@ -89,13 +90,12 @@ json_t *request_peer_able(struct client *client, json_t *request) {
 
 struct retrying {
     struct mta *mta;
-    const struct peer *peer;
     json_int_t count;
 };
 
 static bool retry_unit(void *context, struct work *work) {
     struct retrying *retrying = context;
-    if (work->peer != retrying->peer->number || work->state == WORK_HELD || work->state == WORK_SENDING)
+    if (work->state == WORK_HELD || work->state == WORK_SENDING)
         return true;
     if (work->state == WORK_WAITING && !work->tries)
         return true; /* deferred by its originator */
@@ -105,17 +105,15 @@ static bool retry_unit(void *context, struct work *work) {
 }
 
 json_t *request_peer_retry(struct client *client, json_t *request) {
-    struct mta *mta = client->net->mta;
+    struct mta *mta = client->mta;
     struct peer *peer;
     json_t *wrong = find_peer(mta, request, &peer);
     if (wrong)
         return wrong;
     if (peer->disabled)
         return client_error("wrong-state", "the peer is disabled: 'mhs peer enable %s'", peer->name);
-    struct retrying retrying = {.mta = mta, .peer = peer};
-    schedule_each(&mta->schedule, retry_unit, &retrying);
-    peer->next_try = peer->rest_until = 0;
-    peer_mark(mta, peer);
-    batch_arm(mta);
+    struct retrying retrying = {.mta = mta};
+    schedule_each_of(&mta->schedule, peer->destination.number, retry_unit, &retrying);
+    destination_try_now(mta, &peer->destination);
     return json_pack("{s:I}", "changed", retrying.count);
 }

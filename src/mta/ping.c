@@ -3,6 +3,7 @@
 
 #include "base/alloc.h"
 #include "mta/client.h"
+#include "mta/clients.h"
 #include "mta/mta_private.h"
 #include "mta/requests.h"
 
@@ -12,8 +13,8 @@
 struct ping {
     struct ping *next;
     uint64_t number;
-    const struct net *asker; /* where the client is; NULL when that process is gone */
-    uint64_t ref;            /* of the client's request */
+    uint32_t asker; /* the number of the client's process */
+    uint64_t ref;   /* of the client's request */
     struct peer *peer;
     bool bound; /* the store was asked about its responder */
 };
@@ -31,7 +32,7 @@ static bool ask(struct mta *mta, struct net *net, const struct peer *peer, struc
 }
 
 json_t *request_ping(struct client *client, json_t *request) {
-    struct mta *mta = client->net->mta;
+    struct mta *mta = client->mta;
     const char *name = json_string_value(json_object_get(request, "peer"));
     struct peer *peer = peer_find(mta, span_str(name ? name : ""));
     if (!peer || !peer->config)
@@ -42,7 +43,7 @@ json_t *request_ping(struct client *client, json_t *request) {
         mem_free(ping);
         return client_error("unavailable", "there is no net process to call by, or no memory; try again");
     }
-    ping->asker = client->net;
+    ping->asker = client->process->number;
     ping->ref = client->request;
     ping->peer = peer;
     return NULL;
@@ -56,9 +57,9 @@ bool ping_binds(struct net *net, const struct peer *peer) {
 }
 
 static void answer(struct mta *mta, const struct ping *ping, struct span json) {
-    for (const struct net *net = mta->nets; net; net = net->next)
-        if (net == ping->asker)
-            ipc_send(net->channel, IPC_RESPONSE, ping->ref, SPAN_LIT("\1"), json);
+    for (const struct clients_process *process = mta->view.processes; process; process = process->next)
+        if (process->number == ping->asker)
+            ipc_send(process->channel, IPC_RESPONSE, ping->ref, SPAN_LIT("\1"), json);
 }
 
 static bool says_ok(struct span json) {
@@ -95,8 +96,4 @@ void pings_net_gone(struct net *net) {
                      "the log says why\"}}"));
         mem_free(ping);
     }
-    for (struct net *other = net->mta->nets; other; other = other->next)
-        for (struct ping *ping = other->pings; ping; ping = ping->next)
-            if (ping->asker == net)
-                ping->asker = NULL;
 }

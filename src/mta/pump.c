@@ -1,9 +1,9 @@
 #include "mta/pump.h"
 
 #include "base/clock.h"
-#include "mta/convert.h"
 #include "mta/mta_private.h"
 #include "mta/outbound.h"
+#include "mta/peer_show.h"
 #include "mta/send.h"
 
 /* How many associations with the peer this net process is opening. */
@@ -12,7 +12,7 @@ static void *count_of(uintptr_t count) {
 }
 
 static bool count_connecting(struct net *net, struct peer *peer, int change) {
-    uint64_t key = (uint64_t)peer->number + 1;
+    uint64_t key = (uint64_t)peer->destination.number + 1;
     uintptr_t count = (uintptr_t)map_get(&net->connecting, key);
     if (change < 0 && count == 0)
         return false;
@@ -30,10 +30,9 @@ bool pump_connected(struct net *net, struct peer *peer) {
 
 void pump_net_gone(struct net *net) {
     struct mta *mta = net->mta;
-    for (size_t i = 0; i < mta->peer_count; i++) {
-        while (count_connecting(net, mta->peers[i], -1))
-            peer_mark(mta, mta->peers[i]);
-    }
+    for (uint32_t i = 0; i < mta->destination_count; i++)
+        while (peer_at(mta, i) && count_connecting(net, peer_at(mta, i), -1))
+            destination_mark(mta, destination_at(mta, i));
     map_free(&net->connecting);
 }
 
@@ -57,16 +56,16 @@ static void connect_one(struct mta *mta, struct peer *peer) {
  * others not when each of them has been at one transfer for long. Those leave the last association to urgent
  * copies. */
 static bool waits_behind(const struct mta *mta, const struct peer *peer) {
-    const struct peer_lanes *lanes = &mta->schedule.peers[peer->number];
-    if (lanes->lanes[LANE_URGENT].first)
+    const struct queue *queue = &mta->schedule.queues[peer->destination.number];
+    if (queue->lanes[LANE_URGENT].first)
         return true;
-    return lanes->ready && peer->out + 1 < peer->config->max_out &&
+    return queue->ready && peer->out + 1 < peer->config->max_out &&
            clock_monotonic_us() - peer->last_begun >= BUSY;
 }
 
 static unsigned wanted_associations(const struct mta *mta, const struct peer *peer) {
     unsigned most = peer->config->max_out, each = peer->config->queue_per_association;
-    size_t ready = mta->schedule.peers[peer->number].ready;
+    size_t ready = mta->schedule.queues[peer->destination.number].ready;
     /* Those that are idle were used before this is asked; one that recovers another takes nothing new. */
     size_t busy = peer->out - peer->recovering;
     size_t wanted = busy + (ready + each - 1) / each;
@@ -81,7 +80,7 @@ static unsigned wanted_associations(const struct mta *mta, const struct peer *pe
 
 static void connect_more(struct mta *mta, struct peer *peer) {
     if (!peer->config || peer->disabled || mta->stopping ||
-        (peer->failures && clock_now_us() < peer->next_try) || refusal_rests(peer))
+        (peer->failures && clock_monotonic_us() < peer->next_try) || refusal_rests(peer))
         return;
     unsigned wanted = wanted_associations(mta, peer);
     while (peer->out - peer->recovering + peer->connecting < wanted &&
@@ -102,16 +101,13 @@ static void release_recoveries(struct mta *mta, struct peer *peer) {
     }
 }
 
-static void pump(struct mta *mta, struct peer *peer) {
-    if (peer == mta->conversion) {
-        convert_pump(mta);
-        return;
-    }
+static bool pump(struct mta *mta, struct destination *destination) {
+    struct peer *peer = peer_of(destination);
     release_recoveries(mta, peer);
     while (peer->idle && !mta->stopping && !peer->disabled && !refusal_rests(peer)) {
         struct association *association = peer->idle;
         struct work *work = association->recovers ? outbound_unfinished(mta, association)
-                                                  : schedule_first(&mta->schedule, peer->number);
+                                                  : schedule_first(&mta->schedule, destination->number);
         /* A new one waits for its commit, which marks the peer again (I3). */
         if (!work || !work->committed || !send_start(association, work))
             break;
@@ -122,21 +118,7 @@ static void pump(struct mta *mta, struct peer *peer) {
     }
     if (!peer->idle)
         connect_more(mta, peer);
-}
-
-void pump_marked(struct mta *mta) {
-    for (size_t i = 0; i < mta->peer_count; i++) {
-        if (!mta->peers[i]->marked)
-            continue;
-        mta->peers[i]->marked = false;
-        pump(mta, mta->peers[i]);
-    }
-}
-
-void pump_on_mark(evutil_socket_t fd, short what, void *arg) {
-    (void)fd;
-    (void)what;
-    pump_marked(arg);
+    return false;
 }
 
 static void release_idle(struct mta *mta, struct peer *peer, int64_t now) {
@@ -150,11 +132,19 @@ static void release_idle(struct mta *mta, struct peer *peer, int64_t now) {
     }
 }
 
-void pump_tick(struct mta *mta, int64_t now) {
-    for (size_t i = 0; i < mta->peer_count; i++) {
-        struct peer *peer = mta->peers[i];
-        release_idle(mta, peer, now);
-        if (mta->schedule.peers[i].ready || (peer->config && peer->config->permanent))
-            peer_mark(mta, peer);
-    }
+static void tick(struct mta *mta, struct destination *destination, int64_t now) {
+    struct peer *peer = peer_of(destination);
+    release_idle(mta, peer, now);
+    if (peer->config && peer->config->permanent)
+        destination_mark(mta, destination);
 }
+
+const struct destination_operations peer_operations = {.pump = pump,
+                                                       .tick = tick,
+                                                       .waits = peer_waits,
+                                                       .next_try = peer_retries_at,
+                                                       .trouble = peer_trouble,
+                                                       .is_gone = peer_is_gone,
+                                                       .try_now = peer_try_now,
+                                                       .show = peer_show,
+                                                       .release = peer_release};

@@ -3,7 +3,6 @@
 
 #include "base/clock.h"
 #include "mta/client.h"
-#include "mta/convert.h"
 #include "mta/copy.h"
 #include "mta/decide.h"
 #include "mta/event.h"
@@ -55,7 +54,7 @@ static json_t *check_address(struct mta *mta, const char *name, const char *text
 }
 
 static json_t *check_filter(struct mta *mta, const struct filter *filter) {
-    if (filter->next_hop && !peer_find(mta, span_str(filter->next_hop)))
+    if (filter->next_hop && !destination_find(mta, span_str(filter->next_hop)))
         return client_error("not-found", "no peer has the name %s; 'mhs peer list' shows them",
                             filter->next_hop);
     json_t *error = check_word("state", filter->state, states);
@@ -81,18 +80,17 @@ static json_t *read_filter(struct mta *mta, json_t *request, struct filter *filt
     return check_filter(mta, filter);
 }
 
-static const struct peer *peer_of(const struct mta *mta, const struct work *work) {
-    return work->peer == PEER_NONE ? NULL : mta->peers[work->peer];
+static struct destination *destination_of(const struct mta *mta, const struct work *work) {
+    return destination_at(mta, work->destination);
 }
 
 /* A copy that is ready waits all the same while its peer is left alone. */
 static const char *state_name(const struct mta *mta, const struct work *work) {
-    const struct peer *peer = peer_of(mta, work);
     if (work->in_doubt && work->state != WORK_HELD)
         return "in-doubt";
     switch (work->state) {
     case WORK_READY:
-        return peer && peer_backs_off(peer) ? "backing-off" : "ready";
+        return destination_waits(mta, destination_of(mta, work)) ? "backing-off" : "ready";
     case WORK_WAITING:
         return work->tries ? "backing-off" : "deferred";
     case WORK_HELD:
@@ -108,8 +106,7 @@ static const char *lane_name(const struct work *work) {
 
 /* What the unit in memory tells; the rest needs its row. */
 static bool fits_unit(const struct mta *mta, const struct filter *filter, const struct work *work) {
-    const struct peer *peer = peer_of(mta, work);
-    const char *hop = peer ? peer->name : "";
+    const char *hop = destination_of(mta, work)->name;
     return work->committed && (!filter->next_hop || strcmp(filter->next_hop, hop) == 0) &&
            (!filter->state || strcmp(filter->state, state_name(mta, work)) == 0) &&
            (!filter->priority || strcmp(filter->priority, lane_name(work)) == 0);
@@ -196,7 +193,7 @@ static json_t *read_page(struct scan *scan, json_t *request, json_int_t usual) {
 }
 
 static bool run_scan(struct scan *scan, struct error *err) {
-    return store_each_work(scan->mta->store, scan->last, 0, 0, -1, look_at, scan, err);
+    return store_each_work(scan->mta->view.store, scan->last, 0, 0, -1, look_at, scan, err);
 }
 
 static json_t *cursor_of(const struct scan *scan) {
@@ -216,7 +213,7 @@ static bool tells_cause(const struct work *work, const char *event) {
 static void recall_cause(struct mta *mta, struct work *work) {
     uint8_t key[9];
     json_t *events = json_array();
-    track_events(mta, event_message_key(work->message, key), events);
+    track_events(&mta->view, event_message_key(work->message, key), events);
     for (size_t i = json_array_size(events); i > 0 && !work->cause; i--) {
         const json_t *event = json_array_get(events, i - 1);
         const char *name = json_string_value(json_object_get(event, "event"));
@@ -231,22 +228,23 @@ static void recall_cause(struct mta *mta, struct work *work) {
 /* Why the copy waits; absent when nothing failed. What is wrong with its peer concerns it while the peer is
  * left alone only. */
 static struct span cause_of(struct mta *mta, struct work *work) {
-    const struct peer *peer = peer_of(mta, work);
+    const struct destination *destination = destination_of(mta, work);
     if (!work->cause && !work->recalled && (work->tries || work->state == WORK_HELD))
         recall_cause(mta, work);
     if (work->cause)
         return span_str(work->cause);
-    return peer && peer_backs_off(peer) ? span_str(peer_trouble(peer)) : (struct span){NULL, 0};
+    const char *trouble = destination_waits(mta, destination) ? destination_trouble(mta, destination) : NULL;
+    return trouble ? span_str(trouble) : (struct span){NULL, 0};
 }
 
-/* µs; 0: it goes at once, or nobody knows. */
+/* µs; 0: it goes at once; INT64_MAX: nobody knows. */
 static int64_t next_try_of(const struct mta *mta, const struct work *work) {
-    const struct peer *peer = peer_of(mta, work);
+    const struct destination *destination = destination_of(mta, work);
     int64_t own = work->state == WORK_WAITING ? work->due : 0;
-    int64_t peers = peer ? peer_next_try(peer) : 0;
-    if (work->state == WORK_HELD || work->state == WORK_SENDING || (peer && peer->disabled))
+    int64_t its = destination_next_try(mta, destination);
+    if (work->state == WORK_HELD || work->state == WORK_SENDING)
         return 0;
-    return own > peers ? own : peers;
+    return own > its ? own : its;
 }
 
 /* How much of the content has been handed to the net process. */
@@ -268,17 +266,18 @@ static json_t *entry_json(struct mta *mta, struct work *work, const struct copy 
     size_t count = 0;
     summary_of(copy->row.kind, copy->stored.octets, &mta->arena, summary);
     mts_recipients(&copy->stored, &mta->arena, &recipients, &count);
-    const struct peer *peer = peer_of(mta, work);
+    const char *hop = destination_of(mta, work)->name;
     json_t *entry = json_pack(
         "{s:I, s:I, s:o, s:s, s:o, s:I, s:o, s:o, s:s, s:s, s:I, s:o, s:o, s:o, s:i}", "id",
         (json_int_t)work->id, "message", (json_int_t)work->message, "mts-identifier",
         json_text(summary->identifier), "kind", summary_kind(copy->row.kind), "originator",
         json_text(summary->originator), "recipients", (json_int_t)count, "first-recipient",
         count ? json_text(recipients[0].name) : json_null(), "next-hop",
-        peer ? json_text(span_str(peer->name)) : json_null(), "priority", lane_name(work), "state",
+        hop[0] ? json_text(span_str(hop)) : json_null(), "priority", lane_name(work), "state",
         state_name(mta, work), "size", (json_int_t)copy->message.content_length, "arrival",
         json_time(copy->message.arrival / SECOND), "due", json_time(work->due / SECOND), "expires",
-        work->expires == INT64_MAX ? json_null() : json_time(work->expires / SECOND), "tries", work->tries);
+        schedule_expiry(work) == INT64_MAX ? json_null() : json_time(schedule_expiry(work) / SECOND), "tries",
+        work->tries);
     json_object_set_new(entry, "next-try", json_time(next_try_of(mta, work) / SECOND));
     json_object_set_new(entry, "sent", sent_of(mta, work));
     json_object_set_new(entry, "last-error", json_text(cause_of(mta, work)));
@@ -292,7 +291,7 @@ static void take_entry(struct scan *scan, struct work *work, struct copy *copy) 
 }
 
 json_t *request_queue_list(struct client *client, json_t *request) {
-    struct mta *mta = client->net->mta;
+    struct mta *mta = client->mta;
     struct filter filter;
     struct error err = {0};
     struct scan scan = {.mta = mta, .filter = &filter, .take = take_entry};
@@ -315,7 +314,7 @@ static struct work *unit_of(struct mta *mta, json_t *request) {
 }
 
 json_t *request_queue_show(struct client *client, json_t *request) {
-    struct mta *mta = client->net->mta;
+    struct mta *mta = client->mta;
     struct work *work = unit_of(mta, request);
     struct copy copy;
     struct summary summary;
@@ -330,8 +329,8 @@ json_t *request_queue_show(struct client *client, json_t *request) {
         for (size_t i = 0; i < count; i++)
             json_array_append_new(names, json_text(recipients[i].name));
     uint8_t key[9];
-    track_events(mta, summary.identifier, events);
-    track_events(mta, event_message_key(work->message, key), events);
+    track_events(&mta->view, summary.identifier, events);
+    track_events(&mta->view, event_message_key(work->message, key), events);
     json_object_set_new(entry, "content-type", json_text(summary.content_type));
     json_object_set_new(entry, "recipient-list", names);
     json_object_set_new(entry, "submitted", json_time(summary.submitted));
@@ -362,24 +361,24 @@ static bool is_deferred(const struct work *work) {
 }
 
 /* A unit's new state follows the row: applied when the row is on disk. */
-static void change_state(struct mta *mta, struct effect *effect) {
-    struct work *work = effect->work;
-    struct peer *peer = work->peer == PEER_NONE ? NULL : mta->peers[work->peer];
-    enum work_state state = (enum work_state)(effect->number & 0xFF);
-    if (state == WORK_READY && !peer)
-        state = WORK_WAITING;
-    schedule_set(&mta->schedule, work, state, work->due, false);
-    work->marked = work->in_doubt;
-    if (!peer)
+static void change_state(struct mta *mta, const struct effect *effect) {
+    struct work *work = schedule_find(&mta->schedule, effect->work);
+    if (!work)
         return;
-    peer_mark(mta, peer);
-    peer->reroute = peer->reroute || peer_gone(mta, peer);
+    struct destination *destination = destination_of(mta, work);
+    schedule_set(&mta->schedule, work, (enum work_state)(effect->number & 0xFF), work->due, false);
+    work->marked = work->in_doubt;
+    destination_mark(mta, destination);
+    destination->reroute = destination->reroute || destination_is_gone(mta, destination);
 }
 
-static void keep_state(struct mta *mta, struct effect *effect) {
-    schedule_set(&mta->schedule, effect->work, (enum work_state)(effect->number >> 8), effect->work->due,
-                 false);
+static void keep_state(struct mta *mta, const struct effect *effect) {
+    struct work *work = schedule_find(&mta->schedule, effect->work);
+    if (work)
+        schedule_set(&mta->schedule, work, (enum work_state)(effect->number >> 8), work->due, false);
 }
+
+static const struct effect_kind state_change = {change_state, keep_state};
 
 /* A deferred copy keeps its time, held or not; any other is due now when it is let go. */
 static bool update_row(const struct change *change, struct work *work, bool hold) {
@@ -389,7 +388,7 @@ static bool update_row(const struct change *change, struct work *work, bool hold
     bool deferred = is_deferred(work);
     enum work_state state = hold ? WORK_HELD : deferred ? WORK_WAITING : WORK_READY;
     arena_reset(&mta->arena);
-    if (!store_get_work(mta->store, work->id, &mta->arena, &row, &err))
+    if (!store_get_work(mta->view.store, work->id, &mta->arena, &row, &err))
         return false;
     row.status = hold ? STORE_HELD : deferred ? STORE_DEFERRED : STORE_READY;
     row.due = hold || deferred ? work->due : jump_now(mta);
@@ -399,10 +398,8 @@ static bool update_row(const struct change *change, struct work *work, bool hold
     if (work->state == WORK_HELD)
         work->aborts = 0;
     schedule_cause(work, hold ? change->reason : NULL); /* released, its history tells of its tries */
-    struct effect effect = {.commit = change_state,
-                            .undo = keep_state,
-                            .work = work,
-                            .number = (uint32_t)state | (uint32_t)work->state << 8};
+    struct effect effect = {
+        .kind = &state_change, .work = work->id, .number = (uint32_t)state | (uint32_t)work->state << 8};
     if (!store_update_work(mta->batch.store, &row) || !batch_effect(mta, effect))
         return false;
     schedule_set(&mta->schedule, work, WORK_SENDING, row.due, false); /* nobody takes it before the commit */
@@ -436,11 +433,8 @@ static bool redirect(const struct change *change, struct work *work) {
     if (change->address)
         return redirect_to_address(change, work);
     struct mta *mta = change->mta;
-    /* What waits for conversion is not fit for a next hop yet, and none can be told to convert it. */
-    const struct peer *conversion = mta->conversion;
     const struct peer *peer = change->by_peer ? peer_find(mta, span_str(change->by_peer)) : NULL;
-    if (peer == conversion || work->peer == conversion->number ||
-        !note(change, work, EVENT_REDIRECTED_BY_OPERATOR))
+    if (!note(change, work, EVENT_REDIRECTED_BY_OPERATOR))
         return false;
     return peer ? copy_reroute(mta, work, peer) : copy_route_anew(mta, work);
 }
@@ -497,7 +491,9 @@ static json_t *refuse_loop(const struct change *change, const struct work *work)
  * twice. */
 static json_t *refuse_change(const struct change *change, const struct work *work) {
     char until[21];
-    const struct peer *peer = work->peer == PEER_NONE ? NULL : change->mta->peers[work->peer];
+    struct destination *destination = destination_of(change->mta, work);
+    const struct peer *peer = peer_of(destination);
+    const char *fixed = destination_fixed(change->mta, destination);
     bool held = work->state == WORK_HELD;
     json_t *wrong;
     if (work->state == WORK_SENDING)
@@ -517,21 +513,15 @@ static json_t *refuse_change(const struct change *change, const struct work *wor
                             clock_format(work->due / SECOND, until));
     if (!is_asked(change, "queue-redirect"))
         return NULL;
-    if (!change->address && !peer)
-        return client_error("wrong-state", "the copy is for a mailbox here, not for a peer: redirect it to "
-                                           "an address");
+    if (!change->address && fixed)
+        return client_error("wrong-state", "%s", fixed);
     return refuse_loop(change, work);
-}
-
-static void try_peer_now(struct mta *mta, const struct work *work) {
-    if (work->peer != PEER_NONE)
-        mta->peers[work->peer]->next_try = mta->peers[work->peer]->rest_until = 0;
 }
 
 static bool change_one(const struct change *change, struct work *work) {
     struct batch_mark mark = batch_mark(change->mta);
     if (is_asked(change, "queue-retry"))
-        try_peer_now(change->mta, work);
+        destination_try_now(change->mta, destination_of(change->mta, work));
     if (apply_change(change, work))
         return true;
     batch_undo(change->mta, mark);
@@ -608,7 +598,7 @@ static json_t *change_by_id(const struct change *change, json_t *request) {
 
 json_t *request_queue_change(struct client *client, json_t *request) {
     const char *operation = json_string_value(json_object_get(request, "operation"));
-    struct change change = {.mta = client->net->mta,
+    struct change change = {.mta = client->mta,
                             .client = client,
                             .operation = operation,
                             .reason = json_string_value(json_object_get(request, "reason")),

@@ -35,7 +35,7 @@ static struct mailbox_use *use_of(struct mta *mta, uint32_t mailbox) {
     if (use || !mailbox || !(use = mem_alloc(sizeof *use)))
         return use;
     *use = (struct mailbox_use){0};
-    if (store_each_entry(mta->store, mailbox, 0, 0, add_octets, &use->octets, NULL) &&
+    if (store_each_entry(mta->view.store, mailbox, 0, 0, add_octets, &use->octets, NULL) &&
         map_put(&mta->mailbox_use, mailbox, use))
         return use;
     mem_free(use);
@@ -51,14 +51,14 @@ static void say_full(struct mta *mta, struct mailbox_use *use, struct span name)
         "the mailbox %.*s is full: it holds %llu of %llu octets; %llu were not delivered to it since the "
         "last such line",
         (int)name.len, (const char *)name.data, (unsigned long long)use->octets,
-        (unsigned long long)mta->config->limits.mailbox_octets, (unsigned long long)use->turned_away);
+        (unsigned long long)mta->view.config->limits.mailbox_octets, (unsigned long long)use->turned_away);
     use->turned_away = 0;
     use->logged = now;
 }
 
 bool quota_has_room(struct mta *mta, struct span mailbox, uint64_t octets, bool report) {
-    uint64_t most = mta->config->limits.mailbox_octets;
-    struct mailbox_use *use = most ? use_of(mta, store_mailbox(mta->store, mailbox)) : NULL;
+    uint64_t most = mta->view.config->limits.mailbox_octets;
+    struct mailbox_use *use = most ? use_of(mta, store_mailbox(mta->view.store, mailbox, NULL)) : NULL;
     if (!use) /* no quota; or its use can't be told, which is no reason to return mail */
         return true;
     if (report)
@@ -70,7 +70,7 @@ bool quota_has_room(struct mta *mta, struct span mailbox, uint64_t octets, bool 
 }
 
 void quota_tell_full(struct mta *mta, uint32_t mailbox, const char *name) {
-    uint64_t most = mta->config->limits.mailbox_octets;
+    uint64_t most = mta->view.config->limits.mailbox_octets;
     const struct mailbox_use *use = most ? use_of(mta, mailbox) : NULL;
     if (use && use->octets > most)
         log_warning("the mailbox %s holds %llu octets, above its %llu: what comes for it is not delivered; "
@@ -78,23 +78,24 @@ void quota_tell_full(struct mta *mta, uint32_t mailbox, const char *name) {
                     name, (unsigned long long)use->octets, (unsigned long long)most);
 }
 
-static void stays(struct mta *mta, struct effect *effect) {
+static void stays(struct mta *mta, const struct effect *effect) {
     (void)mta;
     (void)effect;
 }
 
-static void take_back(struct mta *mta, struct effect *effect) {
+static void take_back(struct mta *mta, const struct effect *effect) {
     struct mailbox_use *use = map_get(&mta->mailbox_use, effect->number);
     if (use)
         use->octets -= effect->octets < use->octets ? effect->octets : use->octets;
 }
 
+static const struct effect_kind addition = {stays, take_back};
+
 bool quota_add(struct mta *mta, uint32_t mailbox, uint64_t octets) {
     struct mailbox_use *use = map_get(&mta->mailbox_use, mailbox);
     if (!use)
         return true;
-    if (!batch_effect(
-            mta, (struct effect){.commit = stays, .undo = take_back, .number = mailbox, .octets = octets}))
+    if (!batch_effect(mta, (struct effect){.kind = &addition, .number = mailbox, .octets = octets}))
         return false;
     use->octets += octets;
     return true;
@@ -104,18 +105,19 @@ static uint64_t entry_key(const struct effect *effect) {
     return (uint64_t)effect->number << 32 | effect->ref;
 }
 
-static void is_removed(struct mta *mta, struct effect *effect) {
+static void is_removed(struct mta *mta, const struct effect *effect) {
     map_remove(&mta->removals, entry_key(effect));
     take_back(mta, effect);
 }
 
-static void is_not_removed(struct mta *mta, struct effect *effect) {
+static void is_not_removed(struct mta *mta, const struct effect *effect) {
     map_remove(&mta->removals, entry_key(effect));
 }
 
+static const struct effect_kind removal = {is_removed, is_not_removed};
+
 bool quota_remove(struct mta *mta, uint32_t mailbox, uint64_t sequence, uint64_t octets) {
-    struct effect effect = {
-        .commit = is_removed, .undo = is_not_removed, .number = mailbox, .ref = sequence, .octets = octets};
+    struct effect effect = {.kind = &removal, .number = mailbox, .ref = sequence, .octets = octets};
     if (map_get(&mta->removals, entry_key(&effect)))
         return true; /* two clients delete one entry with the same commit */
     if (!map_put(&mta->removals, entry_key(&effect), mta))
@@ -126,14 +128,16 @@ bool quota_remove(struct mta *mta, uint32_t mailbox, uint64_t sequence, uint64_t
     return false;
 }
 
-static void forget(struct mta *mta, struct effect *effect) {
+static void forget(struct mta *mta, const struct effect *effect) {
     struct mailbox_use *use = map_get(&mta->mailbox_use, effect->number);
     map_remove(&mta->mailbox_use, effect->number);
     mem_free(use);
 }
 
+static const struct effect_kind forgetting = {forget, stays};
+
 bool quota_forget(struct mta *mta, uint32_t mailbox) {
-    return batch_effect(mta, (struct effect){.commit = forget, .undo = stays, .number = mailbox});
+    return batch_effect(mta, (struct effect){.kind = &forgetting, .number = mailbox});
 }
 
 /* ---- submissions ---- */
@@ -176,7 +180,7 @@ const char *quota_begin(struct mta *mta, uint32_t uid, uint64_t envelope) {
 }
 
 bool quota_submit(struct mta *mta, uint32_t uid, uint64_t octets) {
-    uint64_t most = mta->config->limits.submission_octets;
+    uint64_t most = mta->view.config->limits.submission_octets;
     struct submission_use *use = submissions_of(mta, uid);
     if (!use || (most && (use->octets > most || octets > most - use->octets)))
         return false;

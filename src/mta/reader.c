@@ -3,31 +3,76 @@
  * of its own that never waits for the writer. A request sees all that was
  * committed before it came, since each statement begins a new snapshot.
  */
-#include <stdio.h>
-#include <unistd.h>
+#include <stddef.h>
 
+#include "asn1/ber.h"
 #include "base/alloc.h"
-#include "base/log.h"
-#include "mta/mta_private.h"
-#include "mta/run.h"
-#include "mta/users.h"
+#include "base/clock.h"
+#include "mta/clients.h"
+#include "mta/process.h"
+#include "mta/view.h"
+#include "store/store.h"
 
-static bool open_store(struct mta *mta, struct error *err) {
-    struct store_options options = {.read_only = true};
-    mta->reader = true;
-    mta->store = store_open(mta->config->store_directory, &options, err);
-    return mta->store && (batch_init(mta, NULL) || error_set(err, STORE_NO_MEMORY, "no memory")) &&
-           users_load(mta, err);
+struct mta_reader {
+    struct view view;
+    struct process process;
+};
+
+static struct mta_reader *of(struct process *process) {
+    return (struct mta_reader *)((char *)process - offsetof(struct mta_reader, process));
 }
 
-struct mta *reader_new(struct event_base *loop, const struct mta_config *config,
-                       const struct mta_reload *reload, struct error *err) {
-    return mta_make(loop, config, reload, open_store, err);
+static bool follow(struct process *process, struct error *err) {
+    return users_load(&of(process)->view, err);
+}
+
+/* It serves clients only. */
+static bool attach(struct process *process, enum ipc_end end, int fd, const char *name) {
+    return end == IPC_END_CLIENTS && reader_attach_clients(of(process), fd, name);
+}
+
+static const struct process_operations operations = {
+    .follow = follow, .stop = process_stopped, .attach = attach};
+
+bool reader_attach_clients(struct mta_reader *reader, int fd, const char *name) {
+    return clients_attach(reader->process.loop, &reader->view, NULL, fd, name);
+}
+
+struct mta_reader *reader_new(struct event_base *loop, const struct mta_config *config,
+                              const struct mta_reload *reload, struct error *err) {
+    struct store_options options = {.read_only = true};
+    struct mta_reader *reader = mem_alloc(sizeof *reader);
+    if (!reader) {
+        error_set(err, STORE_NO_MEMORY, "no memory");
+        return NULL;
+    }
+    view_init(&reader->view, config);
+    process_init(&reader->process, IPC_READER, &operations, loop, &reader->view, reload);
+    ber_utctime_set_now(clock_now_us() / 1000000);
+    reader->view.store = store_open(config->store_directory, &options, err);
+    if (reader->view.store && users_load(&reader->view, err))
+        return reader;
+    reader_free(reader);
+    return NULL;
+}
+
+void reader_free(struct mta_reader *reader) {
+    if (!reader)
+        return;
+    clients_close(&reader->view);
+    process_close(&reader->process);
+    view_free(&reader->view);
+    mem_free(reader);
 }
 
 int reader_run(const struct mta_config *config, const struct mta_reload *reload,
                const struct mta_descriptors *descriptors) {
     struct error err = {.text = "no memory"};
     struct event_base *loop = event_base_new();
-    return mta_serve(loop, loop ? reader_new(loop, config, reload, &err) : NULL, descriptors, &err);
+    struct mta_reader *reader = loop ? reader_new(loop, config, reload, &err) : NULL;
+    int status = process_serve(reader ? &reader->process : NULL, descriptors, &err);
+    reader_free(reader);
+    if (loop)
+        event_base_free(loop);
+    return status;
 }

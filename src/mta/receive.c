@@ -10,6 +10,7 @@
 #include "mta/decide.h"
 #include "mta/event.h"
 #include "mta/inbound.h"
+#include "mta/jump.h"
 #include "mta/mta_private.h"
 #include "mta/outcome.h"
 #include "mta/pace.h"
@@ -66,7 +67,7 @@ static bool decode_octets(struct mta *mta, const struct arrival *arrival, const 
 
 static bool decode(struct mta *mta, const struct arrival *arrival, struct decoded *decoded,
                    struct ber_error *error) {
-    struct ber_limits limits = {.relax_bounds = mta->config->limits.relax_bounds};
+    struct ber_limits limits = {.relax_bounds = mta->view.config->limits.relax_bounds};
     *error = (struct ber_error){0};
     *decoded = (struct decoded){0};
     if (!decode_octets(mta, arrival, &limits, &decoded->apdu, error)) {
@@ -123,7 +124,7 @@ static bool report_content(struct mta *mta, const struct decoded *decoded, struc
     struct span returned = decoded->apdu.report.content.returned_content;
     if (!returned.data)
         return true;
-    subject->content = store_content_create(mta->store, returned.len, NULL);
+    subject->content = store_content_create(mta->view.store, returned.len, NULL);
     subject->length = returned.len;
     subject->memory = returned;
     return subject->content && store_content_append(subject->content, returned, NULL);
@@ -155,11 +156,11 @@ static bool open_external(struct mta *mta, const struct arrival *arrival, struct
     struct span type, kept;
     if (arrival->kind != IPC_APDU_MESSAGE || !arrival->content || arrival->content_length > EXTERNAL_MOST ||
         !store_content_read(arrival->content, 0, octets, sizeof octets, &got, NULL) ||
-        !mts_external(mta->config->tables, arrival->peer->hop, envelope, span_of(octets, got),
+        !mts_external(mta->view.config->tables, arrival->peer->hop, envelope, span_of(octets, got),
                       arrival->content_length, &type, &offset))
         return true;
     kept = arena_dup(&mta->arena, type);
-    subject->content = store_content_create(mta->store, arrival->content_length - offset, NULL);
+    subject->content = store_content_create(mta->view.store, arrival->content_length - offset, NULL);
     if (!kept.data || !subject->content ||
         !copy_from(arrival->content, offset, subject->content, &mta->scratch))
         return false;
@@ -198,7 +199,7 @@ static enum arrival_result take(struct mta *mta, const struct arrival *received,
     if (subject.content != arrival->content)
         store_content_release(subject.content);
     bool unread = decisions.result == MTS_NO_RECORD;
-    if (!done && !unread && decoded->over_bounds && store_accepting(mta->store)) {
+    if (!done && !unread && decoded->over_bounds && store_accepting(mta->view.store)) {
         snprintf(cause, 200, "%.190s", decoded->bounds);
         return ARRIVAL_REFUSED;
     }
@@ -221,12 +222,12 @@ static enum arrival_result take_new(struct mta *mta, const struct arrival *arriv
     uint8_t digest[STORE_DIGEST];
     struct error err = {0};
     struct span name = span_str(arrival->peer->name), identifier = decoded->identifier->raw;
-    unsigned keep = mta->config->limits.repeat_seconds;
+    unsigned keep = mta->view.config->limits.repeat_seconds;
     if (!digest_of(arrival, digest)) {
         snprintf(cause, 200, "the content can't be read again");
         return ARRIVAL_LATER;
     }
-    switch (store_find_repeat(mta->store, mta->batch.store, name, identifier, digest, &err)) {
+    switch (store_find_repeat(mta->view.store, mta->batch.store, name, identifier, digest, &err)) {
     case STORE_REPEAT_KNOWN:
         return known(mta, arrival, decoded, false);
     case STORE_REPEAT_PENDING:
@@ -239,7 +240,7 @@ static enum arrival_result take_new(struct mta *mta, const struct arrival *arriv
     }
     enum arrival_result result = take(mta, arrival, decoded, cause);
     if (result == ARRIVAL_TAKEN &&
-        !store_add_repeat(mta->batch.store, name, identifier, digest, clock_now_us() + keep * SECOND)) {
+        !store_add_repeat(mta->batch.store, name, identifier, digest, jump_steady(mta) + keep * SECOND)) {
         snprintf(cause, 200, "no memory");
         result = ARRIVAL_LATER;
     }
@@ -253,13 +254,13 @@ static enum arrival_result take_new(struct mta *mta, const struct arrival *arriv
 }
 
 static bool may_take(struct mta *mta, const struct arrival *arrival, char cause[static 200]) {
-    uint64_t most = mta->config->limits.content_octets;
+    uint64_t most = mta->view.config->limits.content_octets;
     if (mta->stopping)
         snprintf(cause, 200, "the MTA is stopping");
     else if (arrival->peer->hop < 0) /* a reload has taken it away, which is no fault of what it sends */
         snprintf(cause, 200, "the peer is not in the configuration any more");
-    else if (!store_accepting(mta->store))
-        snprintf(cause, 200, "%.190s", store_cause(mta->store)->text);
+    else if (!store_accepting(mta->view.store))
+        snprintf(cause, 200, "%.190s", store_cause(mta->view.store)->text);
     else if (most && arrival->content_length > most)
         snprintf(cause, 200, "the content is longer than %llu octets", (unsigned long long)most);
     else
@@ -298,27 +299,30 @@ enum arrival_result receive_apdu(struct mta *mta, const struct arrival *arrival,
 
 /* ---- answers ---- */
 
-static void accept_now(struct mta *mta, struct effect *effect) {
-    (void)mta;
+static void accept_now(struct mta *mta, const struct effect *effect) {
+    struct association *association = association_numbered(mta, effect->association);
     uint32_t transfer = (uint32_t)effect->ref;
-    if (effect->association && !pace_hold(effect->association, transfer, effect->number))
-        association_answer(effect->association, transfer, IPC_ACCEPTED, "");
+    if (association && !pace_hold(association, transfer, effect->number))
+        association_answer(association, transfer, IPC_ACCEPTED, "");
 }
 
-static void refuse_now(struct mta *mta, struct effect *effect) {
-    const struct error *cause = store_cause(mta->store);
-    if (effect->association)
-        association_answer(effect->association, (uint32_t)effect->ref, IPC_REFUSED_TEMPORARILY,
+static void refuse_now(struct mta *mta, const struct effect *effect) {
+    struct association *association = association_numbered(mta, effect->association);
+    const struct error *cause = store_cause(mta->view.store);
+    if (association)
+        association_answer(association, (uint32_t)effect->ref, IPC_REFUSED_TEMPORARILY,
                            cause->code ? cause->text : "no memory");
 }
 
-static bool accept_after_commit(struct association *association) {
+static const struct effect_kind acceptance = {accept_now, refuse_now};
+
+static bool accept_after_commit(const struct association *association) {
     struct mta *mta = association->net->mta;
-    return batch_effect(mta, (struct effect){.commit = accept_now,
-                                             .undo = refuse_now,
-                                             .association = association,
+    uint32_t crowded = mta->crowded ? mta->crowded->destination.number : DESTINATION_NONE;
+    return batch_effect(mta, (struct effect){.kind = &acceptance,
+                                             .association = association->number,
                                              .ref = association->transfer,
-                                             .number = mta->crowded ? mta->crowded->number : PEER_NONE});
+                                             .number = crowded});
 }
 
 void receive_answer(struct association *association, enum arrival_result result, const char *cause) {
@@ -361,7 +365,7 @@ bool receive_whole(struct association *association, struct span payload) {
     char cause[200] = "no memory";
     struct error err = {0};
     enum arrival_result result = ARRIVAL_LATER;
-    arrival.content = store_content_create(mta->store, content.len, &err);
+    arrival.content = store_content_create(mta->view.store, content.len, &err);
     if (arrival.content && store_content_append(arrival.content, content, &err))
         result = receive_apdu(mta, &arrival, cause);
     else

@@ -6,9 +6,9 @@
 #include <stdio.h>
 
 #include "base/alloc.h"
-#include "base/clock.h"
 #include "base/log.h"
 #include "mta/inbound.h"
+#include "mta/jump.h"
 #include "mta/mta_private.h"
 #include "mta/outcome.h"
 #include "mta/receive.h"
@@ -54,7 +54,7 @@ bool receive_envelope(struct association *association, struct span payload) {
         return false;
     inbound->kind = (enum ipc_apdu)kind;
     /* The net process has the limit of another configuration for a moment when one is read anew. */
-    if (envelope.len + inbound->envelope.len > association->net->mta->config->limits.envelope_octets)
+    if (envelope.len + inbound->envelope.len > association->net->mta->view.config->limits.envelope_octets)
         fail(inbound, "the envelope is longer than the limit");
     else if (!inbound->failure[0] && !buf_append_span(&inbound->envelope, envelope))
         fail(inbound, "no memory");
@@ -62,7 +62,7 @@ bool receive_envelope(struct association *association, struct span payload) {
 }
 
 static bool too_long(const struct mta *mta, const struct inbound *inbound, size_t more) {
-    uint64_t most = mta->config->limits.content_octets;
+    uint64_t most = mta->view.config->limits.content_octets;
     uint64_t length = inbound->content ? store_content_length(inbound->content) : 0;
     return most && length + more > most;
 }
@@ -84,11 +84,11 @@ bool receive_content(struct association *association, struct span payload) {
         return true;
     if (too_long(mta, inbound, payload.len)) {
         fail(inbound, "the content is longer than the limit");
-    } else if (!store_accepting(mta->store)) {
-        fail(inbound, store_cause(mta->store)->text);
+    } else if (!store_accepting(mta->view.store)) {
+        fail(inbound, store_cause(mta->view.store)->text);
     } else {
         if (!inbound->content)
-            inbound->content = store_content_create(mta->store, 0, &err);
+            inbound->content = store_content_create(mta->view.store, 0, &err);
         if (!inbound->content || !store_content_append(inbound->content, payload, &err))
             fail(inbound, err.text);
     }
@@ -97,21 +97,24 @@ bool receive_content(struct association *association, struct span payload) {
 
 /* ---- checkpoints ---- */
 
-static void checkpoint_is_safe(struct mta *mta, struct effect *effect) {
-    if (!effect->association)
+static void checkpoint_is_safe(struct mta *mta, const struct effect *effect) {
+    const struct association *association = association_numbered(mta, effect->association);
+    if (!association)
         return;
     buf_clear(&mta->head);
     buf_append_u32(&mta->head, (uint32_t)effect->ref);
     buf_append_u32(&mta->head, effect->number);
-    ipc_send(effect->association->net->channel, IPC_TRANSFER_CHECKPOINT_DONE, effect->association->ref,
-             buf_span(&mta->head), (struct span){NULL, 0});
+    ipc_send(association->net->channel, IPC_TRANSFER_CHECKPOINT_DONE, association->ref, buf_span(&mta->head),
+             (struct span){NULL, 0});
 }
 
-static void checkpoint_is_lost(struct mta *mta, struct effect *effect) {
-    if (!effect->association)
-        return;
-    association_end(effect->association, IPC_CLOSE_ABORTED, store_cause(mta->store)->text);
+static void checkpoint_is_lost(struct mta *mta, const struct effect *effect) {
+    struct association *association = association_numbered(mta, effect->association);
+    if (association)
+        association_end(association, IPC_CLOSE_ABORTED, store_cause(mta->view.store)->text);
 }
+
+static const struct effect_kind checkpoint_done = {checkpoint_is_safe, checkpoint_is_lost};
 
 /* The envelope only grows, so that what is spooled of it is its beginning; after a resume it may be more. */
 static void spool_envelope(struct mta *mta, struct inbound *inbound) {
@@ -119,12 +122,12 @@ static void spool_envelope(struct mta *mta, struct inbound *inbound) {
     struct span envelope = buf_span(&inbound->envelope);
     if (inbound->failure[0] || (!inbound->spooled && envelope.len <= INBOUND_ENVELOPE_MAX))
         return;
-    if (!store_accepting(mta->store)) {
-        fail(inbound, store_cause(mta->store)->text);
+    if (!store_accepting(mta->view.store)) {
+        fail(inbound, store_cause(mta->view.store)->text);
         return;
     }
     if (!inbound->spooled)
-        inbound->spooled = store_content_create(mta->store, 0, &err);
+        inbound->spooled = store_content_create(mta->view.store, 0, &err);
     uint64_t length = inbound->spooled ? store_content_length(inbound->spooled) : 0;
     struct span more = span_sub(envelope, length < envelope.len ? (size_t)length : envelope.len, SIZE_MAX);
     if (!inbound->spooled || (more.len && !store_content_append(inbound->spooled, more, &err)))
@@ -138,7 +141,7 @@ static bool put_activity(struct association *association, uint32_t serial, uint6
     struct store_activity_in activity = {.id = inbound->spool,
                                          .peer = span_str(association->peer->name),
                                          .association = bytes_head(inbound->names),
-                                         .at = clock_now_us(),
+                                         .at = jump_steady(mta),
                                          .serial = serial,
                                          .offset = offset,
                                          .state = address};
@@ -169,9 +172,8 @@ bool receive_checkpoint(struct association *association, struct span payload) {
     if (!payload_done(&r) || !inbound || parser.len > IPC_PARSER_STATE_MAX)
         return false;
     spool_envelope(mta, inbound);
-    struct effect effect = {.commit = checkpoint_is_safe,
-                            .undo = checkpoint_is_lost,
-                            .association = association,
+    struct effect effect = {.kind = &checkpoint_done,
+                            .association = association->number,
                             .ref = association->transfer,
                             .number = serial};
     if (inbound->failure[0]) {
@@ -223,7 +225,7 @@ bool receive_end(struct association *association, struct span payload) {
     struct batch_mark mark = batch_mark(mta);
     snprintf(cause, sizeof cause, "%s", inbound->failure);
     if (!inbound->failure[0] && !inbound->content)
-        inbound->content = store_content_create(mta->store, 0, NULL);
+        inbound->content = store_content_create(mta->view.store, 0, NULL);
     if (!inbound->failure[0] && inbound->content) {
         add_content(&arrival, inbound->content);
         result = receive_apdu(mta, &arrival, cause);

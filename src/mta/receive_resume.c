@@ -49,7 +49,7 @@ static const struct checkpoint *go_back(struct inbound *inbound, uint32_t serial
 
 /* Reads an envelope that is not in the activity's state. */
 static bool read_spooled(struct mta *mta, struct inbound *inbound, struct error *err) {
-    inbound->spooled = store_content_resume(mta->store, inbound->spool, err);
+    inbound->spooled = store_content_resume(mta->view.store, inbound->spool, err);
     size_t length = inbound->spooled ? (size_t)store_content_length(inbound->spooled) : 0;
     if (!length || !buf_reserve(&inbound->envelope, length))
         return false;
@@ -60,7 +60,8 @@ static bool read_spooled(struct mta *mta, struct inbound *inbound, struct error 
 
 static bool read_kept(struct mta *mta, struct inbound *inbound, const struct store_activity_in *activity,
                       struct error *err) {
-    if (activity->content_length && !(inbound->content = store_content_resume(mta->store, activity->id, err)))
+    if (activity->content_length &&
+        !(inbound->content = store_content_resume(mta->view.store, activity->id, err)))
         return false;
     return !inbound->spool || read_spooled(mta, inbound, err);
 }
@@ -113,21 +114,25 @@ static void forget(struct association *association, const struct store_activity_
  * from. */
 static void resume(struct association *association, struct span old, struct span name, uint32_t serial) {
     struct mta *mta = association->net->mta;
-    if (mta->named_in == mta->batch.number)
-        batch_commit(mta); /* what the batch says of activities counts */
-    const struct store_activity_in *activity =
-        store_find_activity_in(mta->store, span_str(association->peer->name), old, name);
-    if (!activity) {
-        answer(association, outcome_of(association, old, name), NULL);
+    if (batch_is_open(mta, mta->named_in))
+        batch_settle(mta); /* what the batch says of activities counts */
+    struct store_activity_in activity;
+    struct error err = {0};
+    if (!store_find_activity_in(mta->view.store, span_str(association->peer->name), old, name, &activity,
+                                &err)) {
+        if (err.code == STORE_NOT_FOUND)
+            answer(association, outcome_of(association, old, name), NULL);
+        else /* what it was can't be told now: the peer keeps it and tries again */
+            association_end(association, IPC_CLOSE_ABORTED, err.text);
         return;
     }
-    end_elsewhere(mta, association, activity->id);
-    const struct checkpoint *from = take_up(association, activity, serial);
+    end_elsewhere(mta, association, activity.id);
+    const struct checkpoint *from = take_up(association, &activity, serial);
     if (from)
         log_info("peer=%s resumes a transfer at octet %llu", association->peer->name,
                  (unsigned long long)from->offset);
     else
-        forget(association, activity);
+        forget(association, &activity);
     answer(association, from ? IPC_RESUME_FROM : IPC_RESUME_UNKNOWN_ACTIVITY, from);
 }
 
@@ -182,9 +187,9 @@ static bool expire_activity(void *context, const struct store_activity_in *activ
 }
 
 void receive_expire(struct mta *mta, int64_t now) {
-    int64_t keep = mta->config->limits.resume_seconds;
+    int64_t keep = mta->view.config->limits.resume_seconds;
     struct expiry expiry = {mta, now - keep * SECOND, EXPIRES_AT_ONCE};
-    store_each_activity_in(mta->store, expire_activity, &expiry);
+    store_each_activity_in(mta->view.store, expire_activity, &expiry, NULL); /* what is left now goes later */
     if (!store_batch_is_empty(mta->batch.store))
         batch_arm(mta);
 }

@@ -57,7 +57,7 @@ enum mts_record event_routed(void *context, struct span identifier, struct arena
     struct routed routed = {.mta = context, .arena = arena};
     struct error err = {0};
     char text[LOG_TEXT_SIZE];
-    bool read = store_track(routed.mta->store, identifier, each, &routed, &err);
+    bool read = store_track(routed.mta->view.store, identifier, each, &routed, &err);
     *items = routed.items;
     *count = routed.count;
     if (!read)

@@ -52,17 +52,17 @@ static bool is_over(void *context, const struct store_outcome *outcome) {
 }
 
 static bool any_is_full(const struct mta *mta) {
-    for (size_t i = 0; i < mta->config->peer_count; i++)
-        if (mta->config->peers[i].recovery == MTA_RECOVERY_FULL)
+    for (size_t i = 0; i < mta->view.config->peer_count; i++)
+        if (mta->view.config->peers[i].recovery == MTA_RECOVERY_FULL)
             return true;
     return false;
 }
 
 struct peer *recovery_peer(struct mta *mta, const struct ipc_bind *bind) {
     struct recovery recovery = {mta, bind, NULL};
-    store_each_activity_of(mta->store, bind->recover_id, is_unfinished, &recovery);
+    store_each_activity_of(mta->view.store, bind->recover_id, is_unfinished, &recovery, NULL);
     if (!recovery.peer && any_is_full(mta))
-        store_each_outcome(mta->store, bind->recover_id, is_over, &recovery, NULL);
+        store_each_outcome(mta->view.store, bind->recover_id, is_over, &recovery, NULL);
     return recovery.peer;
 }
 

@@ -17,13 +17,13 @@
 #define LOG_GAP (10 * SECOND)
 
 bool refusal_rests(const struct peer *peer) {
-    return peer->rests && clock_now_us() < peer->rest_until;
+    return peer->rests && clock_monotonic_us() < peer->rest_until;
 }
 
 /* Times are set when a copy goes out, not when it is refused: a refusal that never comes (the association
  * breaks, the transfer is long) then delays no more than one that does. */
 static void rest(struct peer *peer) {
-    peer->rest_until = clock_now_us() + peer_back_off(peer, peer->rests) * SECOND;
+    peer->rest_until = clock_monotonic_us() + peer_back_off(peer, peer->rests) * SECOND;
     peer->rests++;
 }
 
@@ -38,11 +38,11 @@ void refusal_probe(struct peer *peer) {
 static void note_rest(struct peer *peer) {
     if (peer->rest_noted == peer->rests)
         return;
-    int64_t left = (peer->rest_until - clock_now_us() + SECOND - 1) / SECOND;
+    int64_t left = (peer->rest_until - clock_monotonic_us() + SECOND - 1) / SECOND;
     log_warning("peer=%s refuses temporarily (%u copies in a row); one copy tries again in %lld s: %s",
                 peer->name, peer->refusals, (long long)(left < 0 ? 0 : left), peer->last_error);
     if (peer->rest_noted == 1)
-        peer->reroute = true;
+        peer->destination.reroute = true;
     peer->rest_noted = peer->rests;
 }
 

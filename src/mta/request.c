@@ -4,6 +4,7 @@
 #include "mta/mta_private.h"
 #include "mta/requests.h"
 #include "mta/users.h"
+#include "mta/view.h"
 
 enum who { EVERYBODY, OPERATORS };
 
@@ -90,6 +91,18 @@ static const char *unknown_member(const struct operation *operation, json_t *req
 
 enum answers { ANSWER_NOW, ANSWER_AFTER_COMMIT, ANSWER_LATER };
 
+/* What it added to the batch goes again when it comes to an error. */
+static json_t *change(struct client *client, const struct operation *operation, json_t *request,
+                      enum answers *when) {
+    struct batch_mark mark = batch_mark(client->mta);
+    json_t *answer = operation->run(client, request);
+    if (answer && !json_object_get(answer, "error"))
+        *when = ANSWER_AFTER_COMMIT;
+    else
+        batch_undo(client->mta, mark);
+    return answer;
+}
+
 static json_t *run(struct client *client, json_t *request, enum answers *when) {
     const char *name = json_string_value(json_object_get(request, "operation"));
     const struct operation *operation = operation_named(name);
@@ -103,18 +116,14 @@ static json_t *run(struct client *client, json_t *request, enum answers *when) {
         return client_error("bad-request", "%s takes no member %s", name, unknown);
     if (operation->who == OPERATORS && !client_is_operator(client))
         return client_error("not-permitted", "only root and the operators may ask for %s", name);
-    struct mta *mta = client->net->mta;
-    if (mta->reader && operation->touches != ROWS)
+    if (!client->mta && operation->touches != ROWS)
         return client_error("bad-request", "%s is not for a reader process", name);
-    if (mta->reader)
-        users_follow(mta);
-    struct batch_mark mark = batch_mark(mta);
+    if (!client->mta)
+        users_follow(client->view);
+    if (operation->touches == CHANGES)
+        return change(client, operation, request, when);
     json_t *answer = operation->run(client, request);
-    if (operation->touches == CHANGES && answer && !json_object_get(answer, "error"))
-        *when = ANSWER_AFTER_COMMIT;
-    else if (operation->touches == CHANGES)
-        batch_undo(mta, mark);
-    else if (operation->touches == PEERS && !answer)
+    if (operation->touches == PEERS && !answer)
         *when = ANSWER_LATER;
     return answer;
 }

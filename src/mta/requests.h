@@ -12,7 +12,7 @@
 #include "base/span.h"
 
 struct client;
-struct mta;
+struct view;
 
 /* A frame of type IPC_REQUEST: runs the operation, answers now, after the commit, or later. */
 void request_run(struct client *client, uint64_t ref, struct span payload);
@@ -42,7 +42,7 @@ json_t *request_queue_change(struct client *client, json_t *request);
 
 json_t *request_track(struct client *client, json_t *request);
 /* The events under a key, appended to `events`. */
-bool track_events(struct mta *mta, struct span key, json_t *events);
+bool track_events(const struct view *view, struct span key, json_t *events);
 
 /* ---- status.c, route.c ---- */
 

@@ -117,7 +117,7 @@ static bool read_supposed(struct mta *mta, const json_t *request, struct mts_sup
 }
 
 json_t *request_route(struct client *client, json_t *request) {
-    struct mta *mta = client->net->mta;
+    struct mta *mta = client->mta;
     struct error err = {0};
     struct mts_supposed supposed;
     struct mts_explanation explanation;

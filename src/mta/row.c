@@ -2,12 +2,14 @@
 
 #include "ipc/payload.h"
 
-#define ROW_FORM 1
+#define ROW_FORM        1
+#define ROW_FORM_LATEST 2 /* the plan comes after `latest` */
 
 bool row_write(struct buf *out, const struct row *row) {
-    return buf_append_byte(out, ROW_FORM) && buf_append_byte(out, (uint8_t)row->kind) &&
-           buf_append_byte(out, (uint8_t)row->copy) && buf_append_byte(out, row->has_content) &&
-           buf_append_span(out, row->plan);
+    return buf_append_byte(out, row->latest ? ROW_FORM_LATEST : ROW_FORM) &&
+           buf_append_byte(out, (uint8_t)row->kind) && buf_append_byte(out, (uint8_t)row->copy) &&
+           buf_append_byte(out, row->has_content) &&
+           (!row->latest || buf_append_u64(out, (uint64_t)row->latest)) && buf_append_span(out, row->plan);
 }
 
 bool row_read(struct span data, struct row *row) {
@@ -16,9 +18,11 @@ bool row_read(struct span data, struct row *row) {
     row->kind = (enum mts_kind)reader_u8(&r);
     row->copy = (enum mts_copy_kind)reader_u8(&r);
     row->has_content = reader_u8(&r);
+    row->latest = form == ROW_FORM_LATEST ? (int64_t)reader_u64(&r) : 0;
     row->plan = payload_rest(&r);
-    return !r.failed && form == ROW_FORM && row->kind >= MTS_MESSAGE && row->kind <= MTS_REPORT &&
-           row->copy >= MTS_COPY_TRANSFER && row->copy <= MTS_COPY_CONVERT;
+    return !r.failed && (form == ROW_FORM || (form == ROW_FORM_LATEST && row->latest)) &&
+           row->kind >= MTS_MESSAGE && row->kind <= MTS_REPORT && row->copy >= MTS_COPY_TRANSFER &&
+           row->copy <= MTS_COPY_CONVERT;
 }
 
 /* Before schema version 4 the first octet was the kind alone, and the rest the delivery envelope. */

@@ -1,21 +1,22 @@
 /* The switch's life: opening, the tick of each second, reload, stop. */
+#include <stddef.h>
 #include <stdio.h>
 
 #include <event2/event.h>
 #include <openssl/rand.h>
-#include <unistd.h>
 
 #include "base/alloc.h"
 #include "base/clock.h"
 #include "base/log.h"
-#include "ipc/door.h"
-#include "ipc/parent.h"
+#include "mta/clients.h"
 #include "mta/convert.h"
 #include "mta/copy.h"
 #include "mta/decide.h"
+#include "mta/deliver.h"
 #include "mta/guesses.h"
 #include "mta/jump.h"
 #include "mta/mailbox.h"
+#include "mta/mailbox_name.h"
 #include "mta/mta_private.h"
 #include "mta/net.h"
 #include "mta/outbound.h"
@@ -23,7 +24,8 @@
 #include "mta/pump.h"
 #include "mta/quota.h"
 #include "mta/receive.h"
-#include "mta/run.h"
+#include "mta/reroute.h"
+#include "mta/send.h"
 #include "mta/submit.h"
 #include "mta/users.h"
 
@@ -43,33 +45,51 @@
 
 /* ---- opening ---- */
 
-static enum work_state state_of(const struct mta *mta, const struct store_work *row,
-                                const struct peer *peer) {
-    (void)mta;
+static enum work_state state_of(const struct store_work *row, int64_t due, bool lost) {
     if (row->status == STORE_HELD)
         return WORK_HELD;
-    return peer && row->due <= clock_now_us() ? WORK_READY : WORK_WAITING;
+    return !lost && due <= clock_now_us() ? WORK_READY : WORK_WAITING;
+}
+
+/* A retry's time in the row is of the clock as it was: one that was set back since would put it off for as
+ * long. */
+static int64_t due_of(const struct mta *mta, const struct store_work *row, uint8_t lane) {
+    int64_t longest = clock_now_us() + send_schedule(mta, lane)->longest_retry * SECOND;
+    return row->tries && row->due > longest ? longest : row->due;
+}
+
+/* Where a row's copy is to go. NULL without memory. */
+static struct destination *destination_of_row(struct mta *mta, struct span name) {
+    struct destination *destination = destination_find(mta, name);
+    if (destination)
+        return destination;
+    struct peer *peer = peer_named(mta, name);
+    return peer ? &peer->destination : NULL;
 }
 
 /* A marked row may have been sent before the stop: it is in doubt (I4). */
 static bool load_work(void *context, const struct store_work *row) {
     struct mta *mta = context;
-    struct peer *peer = NULL;
-    struct span name = store_next_hop_name(mta->store, row->doubt_peer ? row->doubt_peer : row->next_hop);
+    struct span name = SPAN_LIT("");
+    if (row->next_hop)
+        name = store_next_hop_name(mta->view.store, row->doubt_peer ? row->doubt_peer : row->next_hop);
     bool lost = span_eq(name, SPAN_LIT(STORE_LOST_HOP));
-    if (row->next_hop && !lost) {
-        peer = name.data ? peer_named(mta, name) : NULL;
-        if (!peer)
-            return false;
-    }
+    struct destination *destination = name.data ? destination_of_row(mta, lost ? SPAN_LIT("") : name) : NULL;
+    if (!destination)
+        return false;
+    struct row form = {0};
+    row_read(row->data, &form); /* of an unknown one nothing is known: copy_load says so */
+    uint8_t lane = row->priority < LANES ? row->priority : LANE_NORMAL;
+    int64_t due = due_of(mta, row, lane);
     struct work unit = {.id = row->id,
                         .message = row->message,
-                        .due = row->due,
+                        .due = due,
                         .expires = jump_expiry(mta, row->id, row->expiry ? row->expiry : INT64_MAX),
-                        .peer = peer ? peer->number : PEER_NONE,
+                        .latest = form.latest,
+                        .destination = destination->number,
                         .tries = (uint16_t)(row->tries < UINT16_MAX ? row->tries : UINT16_MAX),
-                        .lane = row->priority < LANES ? row->priority : LANE_NORMAL,
-                        .state = (uint8_t)state_of(mta, row, peer),
+                        .lane = lane,
+                        .state = (uint8_t)state_of(row, due, lost),
                         .in_doubt = row->doubt_peer != 0,
                         .marked = row->doubt_peer != 0,
                         .lost = lost,
@@ -79,14 +99,14 @@ static bool load_work(void *context, const struct store_work *row) {
 
 static bool load_queue(struct mta *mta, struct error *err) {
     jump_start(mta);
-    if (!store_each_work(mta->store, 0, 0, 0, -1, load_work, mta, err))
+    if (!store_each_work(mta->view.store, 0, 0, 0, -1, load_work, mta, err))
         return false;
     jump_started(mta);
     if (mta->jump_unsaved)
         batch_arm(mta);
     if (!outbound_load(mta))
         return error_set(err, STORE_IO, "the transfers to be resumed can't be read");
-    peers_left(mta);
+    destinations_left(mta);
     if (mta->schedule.count)
         log_notice("%zu %s in the queue, in doubt: %zu", mta->schedule.count,
                    mta->schedule.count == 1 ? "copy waits" : "copies wait", mta->schedule.in_doubt);
@@ -118,13 +138,13 @@ static bool begin_identifiers(struct mta *mta, struct error *err) {
     struct buf last;
     struct error none = {0};
     buf_init(&last, 256);
-    bool done = store_get_record(mta->store, STORE_SETTING, name, &last, &none) ||
+    bool done = store_get_record(mta->view.store, STORE_SETTING, name, &last, &none) ||
                 none.code == STORE_NOT_FOUND || error_set(err, none.code, "%s", none.text);
     do
         done = done && draw_part(part, err);
     while (done && span_eq(buf_span(&last), span_str(part)));
     buf_free(&last);
-    snprintf(mta->id_prefix, sizeof mta->id_prefix, "%.10s.%s", mta->config->node, done ? part : "");
+    snprintf(mta->id_prefix, sizeof mta->id_prefix, "%.10s.%s", mta->view.config->node, done ? part : "");
     mta->id_next = 1;
     return done &&
            (store_put_record(mta->batch.store, STORE_SETTING, name, span_str(part)) ||
@@ -143,7 +163,7 @@ static bool open_events(struct mta *mta) {
     mta->fill = event_new(mta->loop, -1, 0, on_fill, mta);
     struct timeval second = {.tv_sec = 1};
     mta->pace = event_new(mta->loop, -1, 0, pace_on_timer, mta);
-    mta->pump = event_new(mta->loop, -1, 0, pump_on_mark, mta);
+    mta->pump = event_new(mta->loop, -1, 0, destinations_on_mark, mta);
     return mta->commit && mta->pump && mta->tick && mta->more && mta->fill && mta->pace &&
            event_add(mta->tick, &second) == 0;
 }
@@ -158,11 +178,17 @@ static void after_commit(struct mta *mta, bool done) {
     static const struct timeval after_answers = {.tv_usec = 1000};
     mta->jump_unsaved = mta->jump_unsaved && !(mta->jump_in_batch && done);
     mta->jump_in_batch = false;
-    pump_marked(mta);
+    destinations_pump(mta);
     pace_release(mta);
-    if (store_behind(mta->store))
+    if (store_behind(mta->view.store))
         event_add(mta->fill, &after_answers);
 }
+
+/* By enum destination_kind. */
+static const struct destination_operations *const kinds[DESTINATION_KINDS] = {
+    [DESTINATION_MTA] = &peer_operations,
+    [DESTINATION_MAILBOX] = &mailbox_operations,
+    [DESTINATION_CONVERSION] = &conversion_operations};
 
 static const struct batch_hooks hooks = {before_commit, after_commit};
 
@@ -173,52 +199,48 @@ static bool open_store(struct mta *mta, struct error *err) {
     int64_t end = clock_monotonic_us() + LOCKED_MOST;
     do {
         *err = (struct error){0};
-        mta->store = store_open(mta->config->store_directory, &options, err);
-    } while (!mta->store && err->code == STORE_LOCKED && clock_monotonic_us() < end &&
+        mta->view.store = store_open(mta->view.config->store_directory, &options, err);
+    } while (!mta->view.store && err->code == STORE_LOCKED && clock_monotonic_us() < end &&
              nanosleep(&moment, NULL) == 0);
-    return mta->store != NULL;
+    return mta->view.store != NULL;
 }
 
 static bool open_all(struct mta *mta, struct error *err) {
     if (!open_store(mta, err))
         return false;
+    mta->kinds = kinds;
     if (!schedule_init(&mta->schedule, 0) || !batch_init(mta, &hooks) || !open_events(mta) ||
-        !peers_configure(mta) || !convert_init(mta) || !(mta->guesses = guesses_new()))
+        !peers_configure(mta) || !deliver_init(mta) || !convert_init(mta) || !(mta->guesses = guesses_new()))
         return error_set(err, STORE_NO_MEMORY, "no memory");
-    if (!begin_identifiers(mta, err) || !mailboxes_rename(mta, err) || !peers_load_disabled(mta, err) ||
-        !users_load(mta, err) || !load_queue(mta, err))
+    if (!begin_identifiers(mta, err) || !mailboxes_rename(mta->view.store, &mta->arena, err) ||
+        !peers_load_disabled(mta, err) || !users_load(&mta->view, err) || !load_queue(mta, err))
         return false;
     mailboxes_tell_full(mta);
     return true;
 }
 
-struct mta *mta_make(struct event_base *loop, const struct mta_config *config,
-                     const struct mta_reload *reload, bool open(struct mta *mta, struct error *err),
-                     struct error *err) {
+static const struct process_operations process_operations;
+
+struct mta *mta_new(struct event_base *loop, const struct mta_config *config, const struct mta_reload *reload,
+                    struct error *err) {
     struct mta *mta = mem_alloc(sizeof *mta);
     if (!mta) {
         error_set(err, STORE_NO_MEMORY, "no memory");
         return NULL;
     }
     mta->loop = loop;
-    mta->config = config;
-    if (reload)
-        mta->reload = *reload;
+    view_init(&mta->view, config);
+    process_init(&mta->process, IPC_STORE, &process_operations, loop, &mta->view, reload);
     mta->started = clock_now_us();
     ber_utctime_set_now(mta->started / SECOND);
     arena_init(&mta->arena, config->limits.envelope_memory);
     buf_init(&mta->head, 0);
     buf_init(&mta->scratch, 0);
     buf_init(&mta->prefix, 0);
-    if (open(mta, err))
+    if (open_all(mta, err))
         return mta;
     mta_free(mta);
     return NULL;
-}
-
-struct mta *mta_new(struct event_base *loop, const struct mta_config *config, const struct mta_reload *reload,
-                    struct error *err) {
-    return mta_make(loop, config, reload, open_all, err);
 }
 
 static void free_work_bytes(struct mta *mta) {
@@ -227,11 +249,11 @@ static void free_work_bytes(struct mta *mta) {
             work_forget_bytes(mta, work);
 }
 
-static void close_door(struct event *door) {
-    if (!door)
-        return;
-    close(event_get_fd(door));
-    event_free(door);
+static void free_events(struct mta *mta) {
+    struct event *events[] = {mta->commit, mta->tick, mta->more, mta->fill, mta->pace, mta->pump};
+    for (size_t i = 0; i < sizeof events / sizeof events[0]; i++)
+        if (events[i])
+            event_free(events[i]);
 }
 
 void mta_free(struct mta *mta) {
@@ -239,35 +261,25 @@ void mta_free(struct mta *mta) {
         return;
     mta->stopping = true;
     if (mta->batch.store)
-        batch_commit(mta);
+        batch_settle(mta);
     net_free_all(mta);
-    convert_free(mta);
-    if (mta->batch.store) {
-        batch_commit(mta);
-        batch_free(mta);
-    }
-    ipc_parent_free(mta->parent);
-    if (mta->commit)
-        event_free(mta->commit);
-    if (mta->tick)
-        event_free(mta->tick);
-    if (mta->more)
-        event_free(mta->more);
-    if (mta->fill)
-        event_free(mta->fill);
-    if (mta->pace)
-        event_free(mta->pace);
-    if (mta->pump)
-        event_free(mta->pump);
-    close_door(mta->door);
+    clients_close(&mta->view);
+    convert_close(mta);
+    if (mta->batch.store)
+        batch_settle(mta);
+    batch_free(mta);
+    process_close(&mta->process);
+    free_events(mta);
     outbound_free(mta);
     free_work_bytes(mta);
     schedule_free(&mta->schedule);
-    users_free(mta);
     quota_free(mta);
-    peers_free(mta);
+    destinations_free(mta);
+    map_free(&mta->associations);
+    mem_free(mta->hop_destinations);
+    mem_free(mta->hop_down);
     guesses_free(mta->guesses);
-    store_close(mta->store);
+    view_free(&mta->view);
     arena_free(&mta->arena);
     buf_free(&mta->head);
     buf_free(&mta->scratch);
@@ -282,18 +294,14 @@ static void work_is_due(struct mta *mta, struct work *work, int64_t now) {
         copy_lost(mta, work);
         return;
     }
-    if (work->expires <= now) {
+    if (schedule_expiry(work) <= now) {
         copy_expire(mta, work);
         return;
     }
-    if (work->peer == PEER_NONE) {
-        copy_deliver(mta, work);
-        return;
-    }
-    struct peer *peer = mta->peers[work->peer];
+    struct destination *destination = destination_at(mta, work->destination);
     schedule_set(&mta->schedule, work, WORK_READY, work->due, work->in_doubt);
-    peer_mark(mta, peer);
-    peer->reroute = peer->reroute || peer_gone(mta, peer);
+    destination_mark(mta, destination);
+    destination->reroute = destination->reroute || destination_is_gone(mta, destination);
 }
 
 /* False when there is more. */
@@ -314,7 +322,7 @@ static void do_work(struct mta *mta, int64_t now) {
     if (mta->stopping)
         return;
     bool all = do_due_work(mta, now);
-    if (!peers_reroute(mta) || !all)
+    if (!destinations_reroute(mta) || !all)
         event_add(mta->more, &soon);
 }
 
@@ -322,13 +330,14 @@ static void on_more(evutil_socket_t fd, short what, void *arg) {
     (void)fd;
     (void)what;
     do_work(arg, jump_now(arg));
+    destinations_pump(arg);
 }
 
 static void on_fill(evutil_socket_t fd, short what, void *arg) {
     struct mta *mta = arg;
     (void)fd;
     (void)what;
-    store_catch_up(mta->store);
+    store_catch_up(mta->view.store);
 }
 
 static bool nothing_under_way(const struct mta *mta) {
@@ -355,7 +364,7 @@ static bool unmark(void *context, struct work *work) {
     if (!copy_save(mta, work))
         return false;
     if (++unmarking->count % 1000 == 0)
-        batch_commit(mta);
+        batch_settle(mta);
     return clock_monotonic_us() < unmarking->end;
 }
 
@@ -363,9 +372,9 @@ static bool unmark(void *context, struct work *work) {
  * it. What time does not suffice for keeps its mark, which is true enough (I3). */
 static void unmark_all(struct mta *mta) {
     struct unmarking unmarking = {.mta = mta, .end = clock_monotonic_us() + UNMARK_MOST};
-    batch_commit(mta);
+    batch_settle(mta);
     schedule_each(&mta->schedule, unmark, &unmarking);
-    batch_commit(mta);
+    batch_settle(mta);
 }
 
 /* Ours are released, those that a peer initiated aborted: it alone may release them. */
@@ -389,8 +398,7 @@ static void finish_stop(struct mta *mta) {
     if (!all_associations_ended(mta) && clock_monotonic_us() < mta->release_until)
         return;
     unmark_all(mta);
-    mta->stopped = true;
-    event_base_loopexit(mta->loop, NULL);
+    process_stopped(&mta->process);
 }
 
 /* A store that fails and recovers by turns is told of once in a while. */
@@ -398,14 +406,14 @@ static void finish_stop(struct mta *mta) {
 
 static void watch_store(struct mta *mta) {
     int64_t now = clock_monotonic_us();
-    bool accepting = store_accepting(mta->store) && store_probe(mta->store);
+    bool accepting = store_accepting(mta->view.store) && store_probe(mta->view.store);
     if (!accepting && !mta->refusing &&
         (!mta->refusing_logged || now - mta->refusing_logged > REFUSAL_LOGGED_EVERY)) {
-        log_error("no message is taken any more: %s", store_cause(mta->store)->text);
+        log_error("no message is taken any more: %s", store_cause(mta->view.store)->text);
         mta->refusing = true;
         mta->refusing_logged = now;
     }
-    if (!accepting && store_probe(mta->store) && mta->refusing) {
+    if (!accepting && store_probe(mta->view.store) && mta->refusing) {
         log_notice("the store takes messages again");
         mta->refusing = false;
     }
@@ -415,21 +423,20 @@ static void keep_store(struct mta *mta, int64_t now) {
     watch_store(mta);
     if (mta->unsaved_count)
         outbound_save_again(mta);
-    int64_t track = mta->config->limits.track_seconds;
-    store_maintain(mta->store, now, now - track * SECOND, 2000);
+    int64_t track = mta->view.config->limits.track_seconds;
+    store_maintain(mta->view.store, jump_drop_before(mta), jump_events_before(mta, track * SECOND), 2000);
     if (now / SECOND % 60 == 0)
-        receive_expire(mta, now);
+        receive_expire(mta, jump_drop_before(mta));
 }
 
-void mta_tick(struct mta *mta) {
+static void tick(struct mta *mta) {
     int64_t now = jump_now(mta);
     if (mta->jump_unsaved)
         batch_arm(mta);
     keep_store(mta, now);
     do_work(mta, now);
-    pump_tick(mta, now);
+    destinations_tick(mta);
     pace_tick(mta, now);
-    convert_tick(mta);
     guesses_tick(mta->guesses, clock_monotonic_us());
     submissions_tick(mta, clock_monotonic_us());
     if (mta->stopping)
@@ -439,136 +446,65 @@ void mta_tick(struct mta *mta) {
 static void on_tick(evutil_socket_t fd, short what, void *arg) {
     (void)fd;
     (void)what;
-    mta_tick(arg);
+    tick(arg);
 }
 
-/* ---- the parent ---- */
+/* ---- as a process ---- */
+
+static struct mta *mta_of(struct process *process) {
+    return (struct mta *)((char *)process - offsetof(struct mta, process));
+}
 
 void mta_stop(struct mta *mta) {
     if (mta->stopping)
         return;
-    if (mta->reader) {
-        mta->stopping = mta->stopped = true;
-        event_base_loopexit(mta->loop, NULL);
-        return;
-    }
     log_notice("stopping: transfers under way end first");
     mta->stopping = true;
     event_active(mta->tick, EV_TIMEOUT, 0);
 }
 
-static bool follow_config(struct mta *mta, struct error *err) {
-    return (mta->reader || (peers_configure(mta) && peers_load_disabled(mta, err))) && users_load(mta, err);
+static void stop(struct process *process) {
+    mta_stop(mta_of(process));
 }
 
-/* True: it is in use. */
-static bool reload(void *context, struct span text) {
-    struct mta *mta = context;
-    struct error err = {0};
-    const struct mta_config *old = mta->config;
-    const struct mta_config *fresh =
-        mta->reload.read && text.data ? mta->reload.read(mta->reload.context, text, &err) : NULL;
-    if (!fresh) {
-        log_error("the configuration stays as it was: %s", !text.data
-                                                               ? "it is too long, or there is no memory"
-                                                           : mta->reload.read ? err.text
-                                                                              : "no reload here");
-        return false;
-    }
-    batch_commit(mta); /* undoing after the change would name hops by old numbers */
-    mta->config = fresh;
-    if (!follow_config(mta, &err)) {
-        log_error("the configuration stays as it was: %s", err.text[0] ? err.text : "no memory");
-        mta->config = old;
-        if (mta->reload.release)
-            mta->reload.release(mta->reload.context, fresh);
-        if (!follow_config(mta, &err))
-            mta_stop(mta); /* neither the new nor the old one: there is no memory to go on with */
-        return false;
-    }
-    if (mta->reload.release)
-        mta->reload.release(mta->reload.context, old);
-    if (mta->reader)
-        return true;
+/* Undoing after the change would name hops by old numbers. */
+static void before_reload(struct process *process) {
+    batch_settle(mta_of(process));
+}
+
+static bool follow(struct process *process, struct error *err) {
+    struct mta *mta = mta_of(process);
+    return peers_configure(mta) && peers_load_disabled(mta, err) && users_load(&mta->view, err);
+}
+
+static void reloaded(struct process *process) {
     log_notice("the configuration was read anew");
-    peers_left(mta);
-    mta_tick(mta);
-    return true;
+    destinations_left(mta_of(process));
+    tick(mta_of(process));
 }
 
-static void stop(void *context) {
-    mta_stop(context);
+static bool attach(struct process *process, enum ipc_end end, int fd, const char *name) {
+    struct mta *mta = mta_of(process);
+    return end == IPC_END_CLIENTS ? mta_attach_clients(mta, fd, name)
+           : end == IPC_END_WORK  ? mta_attach_work(mta, fd, name)
+           : end == IPC_END_NET   ? mta_attach_net(mta, fd, name)
+                                  : false;
 }
 
-static const struct ipc_parent_calls parent_calls = {.reload = reload, .stop = stop};
+static const struct process_operations process_operations = {before_reload, follow, reloaded, stop, attach};
 
 bool mta_attach_parent(struct mta *mta, int fd) {
-    enum ipc_party self = mta->reader ? IPC_READER : IPC_STORE;
-    mta->parent = ipc_parent_new(mta->loop, fd, self, &parent_calls, mta);
-    return mta->parent && ipc_parent_ready(mta->parent);
-}
-
-/* ---- the door: the ends of channels that the parent hands over ---- */
-
-/* A reader serves clients only. */
-static bool attach_end(struct mta *mta, enum ipc_end end, unsigned number, int fd) {
-    char name[24];
-    if (end == IPC_END_CLIENTS)
-        return mta_attach_clients(mta, fd, "clients");
-    if (end == IPC_END_WORK && !mta->reader) {
-        snprintf(name, sizeof name, "work%u", number);
-        return mta_attach_work(mta, fd, name);
-    }
-    snprintf(name, sizeof name, "net%u", number);
-    return end == IPC_END_NET && !mta->reader && mta_attach_net(mta, fd, name);
-}
-
-static void on_door(evutil_socket_t door, short what, void *arg) {
-    struct mta *mta = arg;
-    enum ipc_end end;
-    uint8_t number;
-    int fd, took;
-    (void)what;
-    while ((took = ipc_door_take(door, &end, &number, &fd)) > 0)
-        if (!attach_end(mta, end, number, fd)) {
-            log_error("a channel that the parent handed over can't be used");
-            close(fd);
-        }
-    if (took < 0)
-        event_del(mta->door); /* the parent is gone: its channel tells */
-}
-
-static bool open_door(struct mta *mta, int door) {
-    mta->door = event_new(mta->loop, door, EV_READ | EV_PERSIST, on_door, mta);
-    return mta->door && event_add(mta->door, NULL) == 0;
-}
-
-bool mta_attach(struct mta *mta, const struct mta_descriptors *descriptors) {
-    return open_door(mta, descriptors->door) &&
-           (descriptors->parent < 0 || mta_attach_parent(mta, descriptors->parent));
-}
-
-int mta_serve(struct event_base *loop, struct mta *mta, const struct mta_descriptors *descriptors,
-              const struct error *err) {
-    int status = 1;
-    if (!mta) {
-        bool locked = err->code == STORE_LOCKED;
-        log_error("this process can't start: %s%s", err->text,
-                  locked ? "; end that first, or let 'store' name another folder" : "");
-        status = locked || err->code == STORE_VERSION ? MTA_EXIT_IN_VAIN : 1;
-    } else if (mta_attach(mta, descriptors)) {
-        event_base_dispatch(loop);
-        status = mta->stopped ? 0 : 1;
-    }
-    mta_free(mta);
-    if (loop)
-        event_base_free(loop);
-    return status;
+    return process_attach_parent(&mta->process, fd);
 }
 
 int mta_run(const struct mta_config *config, const struct mta_reload *reload,
             const struct mta_descriptors *descriptors) {
     struct error err = {.text = "no memory"};
     struct event_base *loop = event_base_new();
-    return mta_serve(loop, loop ? mta_new(loop, config, reload, &err) : NULL, descriptors, &err);
+    struct mta *mta = loop ? mta_new(loop, config, reload, &err) : NULL;
+    int status = process_serve(mta ? &mta->process : NULL, descriptors, &err);
+    mta_free(mta);
+    if (loop)
+        event_base_free(loop);
+    return status;
 }

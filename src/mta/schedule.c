@@ -12,10 +12,10 @@ struct work_slab {
     struct work units[SLAB_UNITS];
 };
 
-bool schedule_init(struct schedule *schedule, size_t peers) {
+bool schedule_init(struct schedule *schedule, size_t destinations) {
     *schedule = (struct schedule){.buckets = FIRST_BUCKETS};
     schedule->table = mem_alloc(FIRST_BUCKETS * sizeof(struct work *));
-    return schedule->table && schedule_grow(schedule, peers);
+    return schedule->table && schedule_grow(schedule, destinations);
 }
 
 void schedule_free(struct schedule *schedule) {
@@ -29,19 +29,19 @@ void schedule_free(struct schedule *schedule) {
     }
     mem_free(schedule->table);
     mem_free(schedule->timers);
-    mem_free(schedule->peers);
+    mem_free(schedule->queues);
     *schedule = (struct schedule){0};
 }
 
-bool schedule_grow(struct schedule *schedule, size_t peers) {
-    if (peers <= schedule->peer_count)
+bool schedule_grow(struct schedule *schedule, size_t destinations) {
+    if (destinations <= schedule->queue_count)
         return true;
-    struct peer_lanes *grown = mem_resize(schedule->peers, peers * sizeof *grown);
+    struct queue *grown = mem_resize(schedule->queues, destinations * sizeof *grown);
     if (!grown)
         return false;
-    memset(grown + schedule->peer_count, 0, (peers - schedule->peer_count) * sizeof *grown);
-    schedule->peers = grown;
-    schedule->peer_count = peers;
+    memset(grown + schedule->queue_count, 0, (destinations - schedule->queue_count) * sizeof *grown);
+    schedule->queues = grown;
+    schedule->queue_count = destinations;
     return true;
 }
 
@@ -122,6 +122,10 @@ static void drop_timer(struct schedule *schedule, struct work *work) {
         sift_down(schedule, at, last);
 }
 
+int64_t schedule_expiry(const struct work *work) {
+    return work->latest && work->latest < work->expires ? work->latest : work->expires;
+}
+
 /* Room is made when a unit is added, so that moving a unit never fails. */
 static bool timer_room(struct schedule *schedule) {
     if (schedule->count + 2 <= schedule->timer_room)
@@ -136,12 +140,20 @@ static bool timer_room(struct schedule *schedule) {
 }
 
 static void set_timer(struct schedule *schedule, struct work *work) {
-    int64_t when = work->expires;
+    int64_t when = schedule_expiry(work);
     if (work->state == WORK_WAITING && work->due < when)
         when = work->due;
     if (work->state == WORK_HELD || work->state == WORK_SENDING || when == INT64_MAX)
         return;
     sift_up(schedule, ++schedule->timer_count, (struct timer){when, work});
+}
+
+void schedule_expires(struct schedule *schedule, struct work *work, int64_t expires) {
+    bool armed = work->timer != 0;
+    drop_timer(schedule, work);
+    work->expires = expires;
+    if (armed)
+        set_timer(schedule, work);
 }
 
 int64_t schedule_wake(const struct schedule *schedule) {
@@ -158,35 +170,63 @@ struct work *schedule_due(struct schedule *schedule, int64_t now) {
 
 /* ---- lanes ---- */
 
+static struct queue *queue_of(struct schedule *schedule, const struct work *work) {
+    return &schedule->queues[work->destination];
+}
+
 static void join_lane(struct schedule *schedule, struct work *work, bool front) {
-    if (work->peer == PEER_NONE)
-        return;
-    struct peer_lanes *peer = &schedule->peers[work->peer];
-    struct lane *lane = &peer->lanes[work->lane];
+    struct queue *queue = queue_of(schedule, work);
+    struct lane *lane = &queue->lanes[work->lane];
     work->prev = front ? NULL : lane->last;
     work->next = front ? lane->first : NULL;
     *(work->prev ? &work->prev->next : &lane->first) = work;
     *(work->next ? &work->next->prev : &lane->last) = work;
-    peer->ready++;
+    queue->ready++;
 }
 
 static void leave_lane(struct schedule *schedule, struct work *work) {
-    if (work->peer == PEER_NONE)
-        return;
-    struct peer_lanes *peer = &schedule->peers[work->peer];
-    struct lane *lane = &peer->lanes[work->lane];
+    struct queue *queue = queue_of(schedule, work);
+    struct lane *lane = &queue->lanes[work->lane];
     *(work->prev ? &work->prev->next : &lane->first) = work->next;
     *(work->next ? &work->next->prev : &lane->last) = work->prev;
     work->next = work->prev = NULL;
-    peer->ready--;
+    queue->ready--;
 }
 
-struct work *schedule_first(const struct schedule *schedule, uint32_t peer) {
-    const struct peer_lanes *lanes = &schedule->peers[peer];
+struct work *schedule_first(const struct schedule *schedule, uint32_t destination) {
+    const struct queue *queue = &schedule->queues[destination];
     for (size_t i = 0; i < LANES; i++)
-        if (lanes->lanes[i].first)
-            return lanes->lanes[i].first;
+        if (queue->lanes[i].first)
+            return queue->lanes[i].first;
     return NULL;
+}
+
+/* ---- all of a destination ---- */
+
+/* Ids rise, so that a new unit is the newest. */
+static void join_queue(struct schedule *schedule, struct work *work) {
+    struct queue *queue = queue_of(schedule, work);
+    work->older = queue->newest;
+    work->newer = NULL;
+    *(work->older ? &work->older->newer : &queue->oldest) = work;
+    queue->newest = work;
+    queue->count++;
+    queue->in_doubt += work->in_doubt;
+}
+
+static void leave_queue(struct schedule *schedule, struct work *work) {
+    struct queue *queue = queue_of(schedule, work);
+    *(work->older ? &work->older->newer : &queue->oldest) = work->newer;
+    *(work->newer ? &work->newer->older : &queue->newest) = work->older;
+    queue->count--;
+    queue->in_doubt -= work->in_doubt;
+}
+
+void schedule_each_of(const struct schedule *schedule, uint32_t destination,
+                      bool (*visit)(void *context, struct work *work), void *context) {
+    for (struct work *work = schedule->queues[destination].oldest; work; work = work->newer)
+        if (!visit(context, work))
+            return;
 }
 
 /* ---- units ---- */
@@ -196,6 +236,8 @@ static void enter_state(struct schedule *schedule, struct work *work, enum work_
     work->state = (uint8_t)state;
     work->due = due;
     schedule->states[state]++;
+    work->retried = state == WORK_WAITING && work->tries;
+    schedule->retried += work->retried;
     if (state == WORK_READY)
         join_lane(schedule, work, front);
     set_timer(schedule, work);
@@ -203,6 +245,7 @@ static void enter_state(struct schedule *schedule, struct work *work, enum work_
 
 static void leave_state(struct schedule *schedule, struct work *work) {
     schedule->states[work->state]--;
+    schedule->retried -= work->retried;
     if (work->state == WORK_READY)
         leave_lane(schedule, work);
     drop_timer(schedule, work);
@@ -212,13 +255,6 @@ void schedule_set(struct schedule *schedule, struct work *work, enum work_state 
                   bool front) {
     leave_state(schedule, work);
     enter_state(schedule, work, state, due, front);
-}
-
-void schedule_move(struct schedule *schedule, struct work *work, uint32_t peer) {
-    enum work_state state = (enum work_state)work->state;
-    leave_state(schedule, work);
-    work->peer = peer;
-    enter_state(schedule, work, state, work->due, false);
 }
 
 void schedule_cause(struct work *work, const char *cause) {
@@ -231,8 +267,10 @@ void schedule_cause(struct work *work, const char *cause) {
 }
 
 void schedule_doubt(struct schedule *schedule, struct work *work, bool in_doubt) {
-    if (work->in_doubt != in_doubt)
-        in_doubt ? schedule->in_doubt++ : schedule->in_doubt--;
+    if (work->in_doubt == in_doubt)
+        return;
+    schedule->in_doubt += in_doubt ? 1 : (size_t)-1;
+    queue_of(schedule, work)->in_doubt += in_doubt ? 1 : (size_t)-1;
     work->in_doubt = in_doubt;
 }
 
@@ -269,12 +307,14 @@ struct work *schedule_add(struct schedule *schedule, const struct work *work) {
     *place = unit;
     schedule->count++;
     schedule->in_doubt += unit->in_doubt;
+    join_queue(schedule, unit);
     enter_state(schedule, unit, (enum work_state)unit->state, unit->due, false);
     return unit;
 }
 
 void schedule_remove(struct schedule *schedule, struct work *work) {
     leave_state(schedule, work);
+    leave_queue(schedule, work);
     struct work **place = bucket(schedule, work->id);
     while (*place != work)
         place = &(*place)->same;

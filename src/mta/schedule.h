@@ -1,5 +1,5 @@
 /*
- * The scheduler: every copy that has still to leave, in memory, by next hop,
+ * The scheduler: every copy that has still to leave, in memory, by destination,
  * priority lane and time. It is rebuilt from the store's work rows at the
  * start; the hot path never asks the store what to do next.
  *
@@ -16,28 +16,28 @@
 enum work_lane { LANE_URGENT, LANE_NORMAL, LANE_NON_URGENT, LANES };
 
 enum work_state {
-    WORK_READY,   /* in its peer's lane */
+    WORK_READY,   /* in its destination's lane */
     WORK_WAITING, /* until `due`: deferred delivery or a retry */
     WORK_HELD,    /* by an operator: neither due nor expiring */
-    WORK_SENDING  /* given to an association */
+    WORK_SENDING, /* given to an association */
+    WORK_STATES
 };
-
-/* The work unit has no next hop: deferred delivery, which is decided when it is due. */
-#define PEER_NONE UINT32_MAX
 
 struct bytes;
 
 struct work {
-    uint64_t id;              /* the store's */
-    uint64_t message;         /* the store's */
-    int64_t due;              /* µs since 1970 */
-    int64_t expires;          /* µs since 1970, INT64_MAX: never */
-    struct work *next, *prev; /* in the lane */
-    struct work *same;        /* in the table by id */
-    struct bytes *bytes;      /* what will be sent, when it is still in memory */
-    int64_t first_abort;      /* monotonic µs: when the first of `aborts` came */
-    char *cause;              /* why the last try failed; NULL: not known (schedule_cause) */
-    uint32_t peer;
+    uint64_t id;      /* the store's */
+    uint64_t message; /* the store's */
+    int64_t due;      /* µs since 1970 */
+    int64_t expires;  /* µs since 1970, INT64_MAX: never */
+    int64_t latest;   /* µs since 1970: it expires then too; no jump of the clock moves it; 0: never */
+    struct work *next, *prev;   /* in the lane */
+    struct work *older, *newer; /* of all that have its destination, in the order of their ids */
+    struct work *same;          /* in the table by id */
+    struct bytes *bytes;        /* what will be sent, when it is still in memory */
+    int64_t first_abort;        /* monotonic µs: when the first of `aborts` came */
+    char *cause;                /* why the last try failed; NULL: not known (schedule_cause) */
+    uint32_t destination;
     uint32_t timer; /* place in the timers, 0: none */
     uint16_t tries;
     uint8_t lane;
@@ -48,6 +48,7 @@ struct work {
     bool lost;      /* its content is (STORE_LOST_HOP): it is to be reported */
     bool looked;    /* no other next hop was known when its peer was last found down */
     bool committed; /* its row is on disk */
+    bool retried;   /* it waits after a try: counted so */
     bool recalled;  /* its history was asked for the cause, since that was last set */
 };
 
@@ -55,9 +56,13 @@ struct lane {
     struct work *first, *last;
 };
 
-struct peer_lanes {
+/* What waits for one destination, and how much of it in which state: kept as units come, change and go, so
+ * that nobody has to walk through the units to know. */
+struct queue {
     struct lane lanes[LANES];
+    struct work *oldest, *newest;
     size_t ready;
+    size_t count, in_doubt;
 };
 
 struct timer {
@@ -66,8 +71,8 @@ struct timer {
 };
 
 struct schedule {
-    struct peer_lanes *peers; /* by peer number */
-    size_t peer_count;
+    struct queue *queues; /* by the destination's number */
+    size_t queue_count;
     struct work **table;
     size_t buckets;
     struct timer *timers; /* a heap; place 0 is unused */
@@ -75,15 +80,22 @@ struct schedule {
     struct work *spare;
     struct work_slab *slabs;
     size_t count;
-    size_t states[4];
+    size_t states[WORK_STATES];
+    size_t retried; /* of those that wait: after a try; the others are deferred */
     size_t in_doubt;
 };
 
-bool schedule_init(struct schedule *schedule, size_t peers);
+bool schedule_init(struct schedule *schedule, size_t destinations);
 void schedule_free(struct schedule *schedule);
 
-/* Makes room for peers up to `peers`; those that are there keep their numbers. */
-bool schedule_grow(struct schedule *schedule, size_t peers);
+/* Makes room for so many destinations; those that are there keep their numbers. */
+bool schedule_grow(struct schedule *schedule, size_t destinations);
+
+/* When the unit's time is over: the earlier of `expires` and `latest`. */
+int64_t schedule_expiry(const struct work *work);
+
+/* Its span of time is over then. */
+void schedule_expires(struct schedule *schedule, struct work *work, int64_t expires);
 
 /* Adds a copy of `*work` (its links are set here) in the state that it names. NULL without memory. */
 struct work *schedule_add(struct schedule *schedule, const struct work *work);
@@ -93,16 +105,14 @@ void schedule_remove(struct schedule *schedule, struct work *work);
 
 struct work *schedule_find(const struct schedule *schedule, uint64_t id);
 
-/* The next one to leave for the peer, or NULL: highest lane first, oldest first. It stays where it is. */
-struct work *schedule_first(const struct schedule *schedule, uint32_t peer);
+/* The next one to leave for the destination, or NULL: highest lane first, oldest first. It stays where it is.
+ */
+struct work *schedule_first(const struct schedule *schedule, uint32_t destination);
 
 /* Moves the unit to a state; WORK_WAITING until `due`. `front` puts a ready one before its lane's others (a
  * repeat). */
 void schedule_set(struct schedule *schedule, struct work *work, enum work_state state, int64_t due,
                   bool front);
-
-/* Gives a unit that is not WORK_SENDING to another peer. */
-void schedule_move(struct schedule *schedule, struct work *work, uint32_t peer);
 
 /* Keeps why the unit's last try failed; without memory that is not known. */
 void schedule_cause(struct work *work, const char *cause);
@@ -115,11 +125,14 @@ int64_t schedule_wake(const struct schedule *schedule);
 struct work *schedule_due(struct schedule *schedule, int64_t now);
 
 /* The clock jumped by `us`: all that expires does so by so much later, and so do retries; deferred delivery
- * keeps its time of day. */
+ * and latest delivery keep their time of day. */
 void schedule_shift(struct schedule *schedule, int64_t us);
 
 /* Calls for each unit, in no order, until `visit` returns false. It may not add or remove units. */
 void schedule_each(const struct schedule *schedule, bool (*visit)(void *context, struct work *work),
                    void *context);
+/* The same for those of one destination, the oldest first. */
+void schedule_each_of(const struct schedule *schedule, uint32_t destination,
+                      bool (*visit)(void *context, struct work *work), void *context);
 
 #endif

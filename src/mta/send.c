@@ -62,24 +62,34 @@ static void let_go(struct association *association) {
     association->prefix = NULL;
 }
 
-static void marked_on_disk(struct mta *mta, struct effect *effect) {
-    (void)mta;
-    if (effect->association && effect->association->sending == effect->work &&
-        effect->association->committing)
-        begin_frame(effect->association);
+/* The association that waits for the mark of the unit, or NULL. */
+static struct association *waiting_for(const struct mta *mta, const struct effect *effect) {
+    struct association *association = association_numbered(mta, effect->association);
+    bool waits = association && association->committing && association->sending &&
+                 association->sending->id == effect->work;
+    return waits ? association : NULL;
+}
+
+static void marked_on_disk(struct mta *mta, const struct effect *effect) {
+    struct association *association = waiting_for(mta, effect);
+    if (association)
+        begin_frame(association);
 }
 
 /* `number` says that the mark was to be set by this batch. */
-static void not_marked(struct mta *mta, struct effect *effect) {
-    struct association *association = effect->association;
-    if (effect->number)
-        effect->work->marked = false;
-    if (!association || association->sending != effect->work || !association->committing)
+static void not_marked(struct mta *mta, const struct effect *effect) {
+    struct association *association = waiting_for(mta, effect);
+    struct work *work = schedule_find(&mta->schedule, effect->work);
+    if (work && effect->number)
+        work->marked = false;
+    if (!work || !association)
         return;
     let_go(association);
     association_idle(association, association->state == ASSOCIATION_UP);
-    schedule_set(&mta->schedule, effect->work, WORK_WAITING, jump_now(mta) + 5 * SECOND, false);
+    schedule_set(&mta->schedule, work, WORK_WAITING, jump_now(mta) + 5 * SECOND, false);
 }
+
+static const struct effect_kind mark_set = {marked_on_disk, not_marked};
 
 /* ---- reading what is not in memory any more ---- */
 
@@ -88,8 +98,8 @@ static bool mark_row(struct mta *mta, struct work *work, const struct store_work
     struct store_work marked = *row;
     if (work->marked)
         return true;
-    marked.doubt_peer = peer->key;
-    marked.next_hop = peer->key;
+    marked.doubt_peer = peer->destination.key;
+    marked.next_hop = peer->destination.key;
     marked.tries = work->tries;
     marked.status = STORE_READY;
     return store_update_work(mta->batch.store, &marked);
@@ -147,11 +157,8 @@ bool send_start(struct association *association, struct work *work) {
         if (loading != LOADED)
             return loading == ENDED;
     }
-    struct effect effect = {.commit = marked_on_disk,
-                            .undo = not_marked,
-                            .work = work,
-                            .association = association,
-                            .number = !work->marked};
+    struct effect effect = {
+        .kind = &mark_set, .work = work->id, .association = association->number, .number = !work->marked};
     if (!durable && !batch_effect(mta, effect)) {
         let_go(association);
         return false;
@@ -272,13 +279,13 @@ static void refused(struct association *association, struct work *work, struct s
         copy_fail(mta, work, &failure);
 }
 
-static const struct mts_schedule *schedule_of(const struct mta *mta, const struct work *work) {
+const struct mts_schedule *send_schedule(const struct mta *mta, uint8_t lane) {
     static const enum mts_priority priorities[LANES] = {MTS_URGENT, MTS_NORMAL, MTS_NON_URGENT};
-    return mts_schedule_of(mta->config->tables, priorities[work->lane]);
+    return mts_schedule_of(mta->view.config->tables, priorities[lane]);
 }
 
 static int64_t deferral(const struct mta *mta, const struct work *work) {
-    return mts_retry_delay(schedule_of(mta, work), work->tries + 1u) * SECOND;
+    return mts_retry_delay(send_schedule(mta, work->lane), work->tries + 1u) * SECOND;
 }
 
 /*
@@ -369,7 +376,7 @@ static void apply_result(struct association *association, struct work *work, enu
 }
 
 static bool is_at_fault(const struct association *association, const struct work *work, int64_t now) {
-    int64_t longest = schedule_of(association->net->mta, work)->longest_retry * SECOND;
+    int64_t longest = send_schedule(association->net->mta, work->lane)->longest_retry * SECOND;
     return association->peer->last_taken > work->first_abort || now - work->first_abort >= longest;
 }
 
@@ -387,7 +394,7 @@ static void aborted(struct association *association, struct work *work, unsigned
         return;
     }
     int64_t wait = peer_back_off(association->peer, work->aborts - ABORTS_MOST) * SECOND;
-    schedule_set(&mta->schedule, work, WORK_WAITING, clock_now_us() + wait, true);
+    schedule_set(&mta->schedule, work, WORK_WAITING, jump_now(mta) + wait, true);
     copy_save(mta, work);
 }
 
@@ -431,7 +438,7 @@ bool send_ended(struct association *association, struct span payload) {
     }
     if (association->state == ASSOCIATION_UP && !(flags & IPC_SENT_CLOSING)) {
         association_idle(association, true);
-        peer_mark(association->net->mta, association->peer);
+        destination_mark(association->net->mta, &association->peer->destination);
     }
     return true;
 }

@@ -4,6 +4,7 @@
 #include "base/alloc.h"
 #include "base/clock.h"
 #include "mta/client.h"
+#include "mta/clients.h"
 #include "mta/decide.h"
 #include "mta/event.h"
 #include "mta/mailbox.h"
@@ -26,7 +27,7 @@ struct submission {
 };
 
 static void submission_free(const struct client *client, struct submission *submission) {
-    quota_submitted(client->net->mta, client->uid, bytes_head(submission->envelope).len, submission->octets);
+    quota_submitted(client->mta, client->uid, bytes_head(submission->envelope).len, submission->octets);
     store_content_release(submission->content);
     bytes_drop(submission->envelope);
     mem_free(submission);
@@ -54,22 +55,22 @@ static void refuse(struct client *client, uint64_t ref, json_t *error) {
 
 /* Whoever owns a mailbox may be an originator; which one is looked at when the envelope is decoded. */
 static bool may_submit(const struct client *client) {
-    const struct mta *mta = client->net->mta;
+    const struct mta *mta = client->mta;
     bool may = client_is_operator(client);
-    for (size_t i = 0; !may && i < mta->user_count; i++)
-        may = client_owns(client, &mta->users[i]);
+    for (size_t i = 0; !may && i < mta->view.users.count; i++)
+        may = client_owns(client, &mta->view.users.all[i]);
     return may;
 }
 
 static json_t *over_quota(const struct client *client) {
     return client_error("too-large", "uid %u has as much as it may in open submissions: %llu octets",
                         (unsigned)client->uid,
-                        (unsigned long long)client->net->mta->config->limits.submission_octets);
+                        (unsigned long long)client->mta->view.config->limits.submission_octets);
 }
 
 /* Why nothing can be begun under this ref; NULL: it can. Nothing is kept of a submission before. */
 static json_t *why_not(const struct client *client, uint64_t ref, uint8_t kind) {
-    const struct mta *mta = client->net->mta;
+    const struct mta *mta = client->mta;
     if (!may_submit(client))
         return client_error("not-permitted", "no mailbox belongs to uid %u: it has nobody to submit for",
                             (unsigned)client->uid);
@@ -82,14 +83,15 @@ static json_t *why_not(const struct client *client, uint64_t ref, uint8_t kind) 
                             "for each");
     if (mta->stopping)
         return client_error("unavailable", "the MTA is stopping");
-    return store_accepting(mta->store) ? NULL
-                                       : client_error("unavailable", "%s", store_cause(mta->store)->text);
+    return store_accepting(mta->view.store)
+               ? NULL
+               : client_error("unavailable", "%s", store_cause(mta->view.store)->text);
 }
 
 /* NULL: it is open. */
 static json_t *open_submission(struct client *client, uint64_t ref, enum ipc_submission kind,
                                struct span envelope) {
-    struct mta *mta = client->net->mta;
+    struct mta *mta = client->mta;
     struct error err = {0};
     struct submission *submission = mem_alloc(sizeof *submission);
     struct bytes *bytes = submission ? bytes_new(envelope, (struct span){NULL, 0}) : NULL;
@@ -100,7 +102,7 @@ static json_t *open_submission(struct client *client, uint64_t ref, enum ipc_sub
         return client_error("unavailable", "%s", over);
     }
     *submission = (struct submission){.kind = kind, .heard = clock_monotonic_us(), .envelope = bytes};
-    submission->content = store_content_create(mta->store, 0, &err);
+    submission->content = store_content_create(mta->view.store, 0, &err);
     if (submission->content && map_put(&client->submissions, ref, submission))
         return NULL;
     submission_free(client, submission);
@@ -131,28 +133,28 @@ static bool give_up_silent(struct client *client, int64_t now) {
 }
 
 void submissions_tick(struct mta *mta, int64_t now) {
-    for (struct net *net = mta->nets; net; net = net->next)
-        for (size_t i = 0; i < net->clients.room; i++)
-            while (net->clients.slots[i].value && give_up_silent(net->clients.slots[i].value, now))
+    for (struct clients_process *process = mta->view.processes; process; process = process->next)
+        for (size_t i = 0; i < process->clients.room; i++)
+            while (process->clients.slots[i].value && give_up_silent(process->clients.slots[i].value, now))
                 ;
 }
 
 /* What comes after a refusal is let go by. */
 void submit_content(struct client *client, uint64_t ref, struct span payload) {
-    struct mta *mta = client->net->mta;
+    struct mta *mta = client->mta;
     struct submission *submission = map_get(&client->submissions, ref);
     struct error err = {0};
     if (!submission)
         return;
     submission->heard = clock_monotonic_us();
-    uint64_t most = mta->config->limits.content_octets;
+    uint64_t most = mta->view.config->limits.content_octets;
     if (submission->kind == IPC_SUBMISSION_PROBE)
         refuse(client, ref, client_error("inconsistent-request", "a probe has no content"));
     else if (most && store_content_length(submission->content) + payload.len > most)
         refuse(client, ref,
                client_error("too-large", "the content is longer than %llu octets", (unsigned long long)most));
-    else if (!store_accepting(mta->store))
-        refuse(client, ref, client_error("unavailable", "%s", store_cause(mta->store)->text));
+    else if (!store_accepting(mta->view.store))
+        refuse(client, ref, client_error("unavailable", "%s", store_cause(mta->view.store)->text));
     else if (!quota_submit(mta, client->uid, payload.len))
         refuse(client, ref, over_quota(client));
     else {
@@ -169,22 +171,22 @@ static const struct x411_ORName *address_in_directory(struct mta *mta, const str
     struct oraddress address;
     struct span octets;
     struct x411_ORName *found = arena_alloc(&mta->arena, sizeof *found);
-    if (!found || !mta->config->directory || !name->directory_name ||
+    if (!found || !mta->view.config->directory || !name->directory_name ||
         !oraddress_of_name(name, &mta->arena, &address) || address.count ||
         !ber_encode_arena(&x501_Name_type, name->directory_name, &mta->arena, &octets, NULL))
         return name;
-    const char *text = directory_find(mta->config->directory, octets);
+    const char *text = directory_find(mta->view.config->directory, octets);
     return text && oraddress_parse_name(span_str(text), &mta->arena, found, NULL) ? found : name;
 }
 
 /* The rules check the originator against this address; an operator may name any of our users. */
 static bool submitter(struct client *client, const struct x411_ORName *originator, const char **user) {
-    struct mta *mta = client->net->mta;
+    struct mta *mta = client->mta;
     *user = NULL;
     if (client_is_operator(client))
         return true;
     struct span text = oraddress_name_text(address_in_directory(mta, originator), &mta->arena);
-    const struct local_user *found = text.data ? user_find(mta, text) : NULL;
+    const struct local_user *found = text.data ? user_find(&mta->view, text) : NULL;
     if (!found || !client_owns(client, found))
         return false;
     *user = found->address;
@@ -232,7 +234,7 @@ static json_t *refusal(const struct attempt *attempt) {
     for (size_t i = 0; i < attempt->outcome.improper_count; i++) {
         const struct x411_ORName *name = recipient_at(attempt, attempt->outcome.improper[i]);
         struct span text =
-            name ? oraddress_name_text(name, &attempt->client->net->mta->arena) : (struct span){NULL, 0};
+            name ? oraddress_name_text(name, &attempt->client->mta->arena) : (struct span){NULL, 0};
         if (text.data)
             json_array_append_new(recipients, json_string((const char *)text.data));
     }
@@ -241,7 +243,7 @@ static json_t *refusal(const struct attempt *attempt) {
 }
 
 static struct bytes *result_of(struct attempt *attempt) {
-    struct mta *mta = attempt->client->net->mta;
+    struct mta *mta = attempt->client->mta;
     static const uint8_t ok = 1;
     bool done;
     buf_clear(&mta->prefix);
@@ -264,7 +266,7 @@ static struct bytes *result_of(struct attempt *attempt) {
 /* ---- the decision ---- */
 
 static bool decode_octets(struct attempt *attempt, bool relax_bounds, struct ber_error *error) {
-    struct mta *mta = attempt->client->net->mta;
+    struct mta *mta = attempt->client->mta;
     struct ber_limits limits = {.relax_bounds = relax_bounds};
     struct span octets = bytes_head(attempt->submission->envelope);
     return attempt->submission->kind == IPC_SUBMISSION_PROBE
@@ -284,15 +286,15 @@ static json_t *over_memory(const struct mta *mta) {
 /* What breaks an upper bound is read in spite of it: the rules say whose fault it is. */
 static json_t *decode(struct attempt *attempt) {
     struct ber_error error = {0};
-    bool done = decode_octets(attempt, attempt->client->net->mta->config->limits.relax_bounds, &error);
+    bool done = decode_octets(attempt, attempt->client->mta->view.config->limits.relax_bounds, &error);
     if (!done && error.code == BER_BOUND) {
         attempt->over_bounds = true;
         attempt->probe = (struct x411p3_ProbeSubmissionEnvelope){0};
         attempt->message = (struct x411p3_MessageSubmissionEnvelope){0};
         done = decode_octets(attempt, true, &error);
     }
-    if (!done && attempt->client->net->mta->arena.cap_hit)
-        return over_memory(attempt->client->net->mta);
+    if (!done && attempt->client->mta->arena.cap_hit)
+        return over_memory(attempt->client->mta);
     return done ? NULL : client_error("inconsistent-request", "the envelope does not decode: %s", error.text);
 }
 
@@ -311,11 +313,11 @@ static void name_submitter(struct attempt *attempt) {
         probe ? &attempt->probe.originator_name : &attempt->message.originator_name;
     for (size_t i = 0; i < attempt->decisions.event_count; i++)
         if (attempt->decisions.events[i].kind == MTS_EVENT_SUBMITTED)
-            attempt->decisions.events[i].name = oraddress_name_text(name, &attempt->client->net->mta->arena);
+            attempt->decisions.events[i].name = oraddress_name_text(name, &attempt->client->mta->arena);
 }
 
 static bool store_submission(struct attempt *attempt, struct mts_run *run, uint64_t ref) {
-    struct mta *mta = attempt->client->net->mta;
+    struct mta *mta = attempt->client->mta;
     struct store_content *content = attempt->submission->content;
     bool probe = attempt->submission->kind == IPC_SUBMISSION_PROBE;
     struct subject subject = {0};
@@ -328,7 +330,7 @@ static bool store_submission(struct attempt *attempt, struct mts_run *run, uint6
 
 static bool identify(const struct attempt *attempt, bool probe) {
     const struct mts_decisions *decisions = &attempt->decisions;
-    return !decisions->event_count || event_content_identifier(attempt->client->net->mta,
+    return !decisions->event_count || event_content_identifier(attempt->client->mta,
                                                                probe ? attempt->probe.content_identifier
                                                                      : attempt->message.content_identifier,
                                                                decisions->events[0].identifier);
@@ -336,7 +338,7 @@ static bool identify(const struct attempt *attempt, bool probe) {
 
 /* NULL: the answer follows the commit. */
 static json_t *submit(struct attempt *attempt, uint64_t ref) {
-    struct mta *mta = attempt->client->net->mta;
+    struct mta *mta = attempt->client->mta;
     const char *user;
     arena_reset(&mta->arena);
     json_t *error = decode(attempt);
@@ -362,12 +364,12 @@ static json_t *submit(struct attempt *attempt, uint64_t ref) {
 /* A notification and the mark of the entry that asked for it are one commit: a crash leaves both or neither,
  * and it is sent once. */
 static json_t *submit_once(struct attempt *attempt, uint64_t ref, struct reader *notified) {
-    struct mta *mta = attempt->client->net->mta;
+    struct mta *mta = attempt->client->mta;
     json_t *error = NULL;
     struct span mailbox = notified ? payload_octets(notified) : (struct span){NULL, 0};
     uint64_t entry = notified ? reader_u64(notified) : 0;
     if (notified)
-        batch_commit(mta); /* what another one marked just now is seen */
+        batch_settle(mta); /* what another one marked just now is seen */
     struct batch_mark mark = batch_mark(mta);
     if (notified)
         error = mailbox_mark_notified(attempt->client, mailbox, entry);

@@ -5,11 +5,13 @@
 #include <stdint.h>
 
 #include "base/span.h"
+#include "ipc/frames.h"
 
 struct client;
 struct mta;
 
-/* Frames of a client, who may be anybody: what is wrong with them is answered, and ends nothing else. */
+/* Frames of a client of the store process, who may be anybody: what is wrong with them is answered, and ends
+ * nothing else. */
 void submit_begin(struct client *client, uint64_t ref, struct span payload);
 void submit_content(struct client *client, uint64_t ref, struct span payload);
 void submit_end(struct client *client, uint64_t ref, struct span payload);

@@ -6,12 +6,13 @@
 #include "mta/client.h"
 #include "mta/event.h"
 #include "mta/json.h"
-#include "mta/mta_private.h"
 #include "mta/requests.h"
 #include "mta/summary.h"
 #include "mta/users.h"
+#include "mta/view.h"
 #include "names/codes.h"
 #include "names/identifier.h"
+#include "store/store.h"
 
 /* ---- one event as JSON ---- */
 
@@ -86,7 +87,7 @@ static json_t *event_json(const struct event_record *record, int64_t at) {
 #define EVENTS_A_PART 400
 
 struct history {
-    struct mta *mta;
+    const struct view *view;
     json_t *events;
     uint64_t messages[MESSAGES_MOST]; /* whose copies' events follow */
     size_t message_count;
@@ -145,14 +146,14 @@ static json_t *sorted(json_t *events) {
     return result;
 }
 
-static json_t *history_of(struct mta *mta, struct span identifier) {
-    struct history history = {.mta = mta, .events = json_array()};
+static json_t *history_of(const struct view *view, struct span identifier) {
+    struct history history = {.view = view, .events = json_array()};
     struct error err = {0};
-    bool done = store_track(mta->store, identifier, add_events, &history, &err);
+    bool done = store_track(view->store, identifier, add_events, &history, &err);
     for (size_t i = 0; done && i < history.message_count; i++) {
         uint8_t key[9];
         done =
-            store_track(mta->store, event_message_key(history.messages[i], key), add_events, &history, &err);
+            store_track(view->store, event_message_key(history.messages[i], key), add_events, &history, &err);
     }
     if (!done || json_array_size(history.events) == 0) {
         json_decref(history.events);
@@ -163,9 +164,9 @@ static json_t *history_of(struct mta *mta, struct span identifier) {
                      "events", sorted(history.events), "truncated", history.truncated);
 }
 
-bool track_events(struct mta *mta, struct span key, json_t *events) {
-    struct history history = {.mta = mta, .events = events};
-    bool found = store_track(mta->store, key, add_events, &history, NULL);
+bool track_events(const struct view *view, struct span key, json_t *events) {
+    struct history history = {.view = view, .events = events};
+    bool found = store_track(view->store, key, add_events, &history, NULL);
     json_t *event;
     size_t i;
     json_array_foreach(events, i, event) json_object_del(event, "at");
@@ -174,44 +175,44 @@ bool track_events(struct mta *mta, struct span key, json_t *events) {
 
 /* ---- which messages ---- */
 
-static void own_identifier(struct mta *mta, const char *local, char *out, size_t size) {
+static void own_identifier(struct view *view, const char *local, char *out, size_t size) {
     struct x411_GlobalDomainIdentifier domain;
-    const struct mts_self *self = mts_self_of(mta->config->tables);
-    arena_reset(&mta->arena);
-    buf_clear(&mta->scratch);
-    if (domain_parse(span_str(self->domain), &mta->arena, &domain, NULL))
-        domain_print(&domain, &mta->scratch);
-    snprintf(out, size, "[%.*s;%s]", (int)mta->scratch.len, (const char *)mta->scratch.data, local);
+    const struct mts_self *self = mts_self_of(view->config->tables);
+    arena_reset(&view->arena);
+    buf_clear(&view->scratch);
+    if (domain_parse(span_str(self->domain), &view->arena, &domain, NULL))
+        domain_print(&domain, &view->scratch);
+    snprintf(out, size, "[%.*s;%s]", (int)view->scratch.len, (const char *)view->scratch.data, local);
 }
 
 /* The identifier that was meant: as given, in brackets, or a local identifier of our own domain. */
-static json_t *by_identifier(struct mta *mta, const char *wanted) {
-    json_t *found = history_of(mta, span_str(wanted));
+static json_t *by_identifier(struct view *view, const char *wanted) {
+    json_t *found = history_of(view, span_str(wanted));
     char text[1100];
     if (!found) {
         snprintf(text, sizeof text, "[%s]", wanted);
-        found = history_of(mta, span_str(text));
+        found = history_of(view, span_str(text));
     }
     if (!found) {
-        own_identifier(mta, wanted, text, sizeof text);
-        found = history_of(mta, span_str(text));
+        own_identifier(view, wanted, text, sizeof text);
+        found = history_of(view, span_str(text));
     }
     return found;
 }
 
-static json_t *by_message(struct mta *mta, uint64_t message) {
+static json_t *by_message(struct view *view, uint64_t message) {
     struct error err = {0};
     struct store_message row;
-    arena_reset(&mta->arena);
+    arena_reset(&view->arena);
     json_t *events = json_array();
     uint8_t key[9];
-    track_events(mta, event_message_key(message, key), events);
+    track_events(view, event_message_key(message, key), events);
     struct summary summary = {0};
-    bool known = store_get_message(mta->store, message, &mta->arena, &row, &err) &&
-                 (summary_of(MTS_MESSAGE, row.envelope, &mta->arena, &summary) ||
-                  summary_of(MTS_PROBE, row.envelope, &mta->arena, &summary) ||
-                  summary_of(MTS_REPORT, row.envelope, &mta->arena, &summary));
-    json_t *found = known ? history_of(mta, summary.identifier) : NULL;
+    bool known = store_get_message(view->store, message, &view->arena, &row, &err) &&
+                 (summary_of(MTS_MESSAGE, row.envelope, &view->arena, &summary) ||
+                  summary_of(MTS_PROBE, row.envelope, &view->arena, &summary) ||
+                  summary_of(MTS_REPORT, row.envelope, &view->arena, &summary));
+    json_t *found = known ? history_of(view, summary.identifier) : NULL;
     if (found || json_array_size(events) == 0) {
         json_decref(events);
         return found;
@@ -239,14 +240,14 @@ static void add_history(json_t *messages, json_t *history) {
 static bool may_see(struct client *client, json_t *history) {
     if (client_is_operator(client))
         return true;
-    struct mta *mta = client->net->mta;
+    struct view *view = client->view;
     json_t *event;
     size_t i;
     json_array_foreach(json_object_get(history, "events"), i, event) {
         if (strcmp(json_string_value(json_object_get(event, "event")), "submitted") != 0)
             continue;
         const char *name = json_string_value(json_object_get(event, "originator"));
-        const struct local_user *user = name ? user_find(mta, span_str(name)) : NULL;
+        const struct local_user *user = name ? user_find(view, span_str(name)) : NULL;
         return user && client_owns(client, user);
     }
     return false;
@@ -291,9 +292,8 @@ static bool came_in(struct client *client, struct span data) {
         return false;
     if (client_is_operator(client))
         return true;
-    const struct local_user *user = record.kind == MTS_EVENT_SUBMITTED && record.name.len
-                                        ? user_find(client->net->mta, record.name)
-                                        : NULL;
+    const struct local_user *user =
+        record.kind == MTS_EVENT_SUBMITTED && record.name.len ? user_find(client->view, record.name) : NULL;
     return user && client_owns(client, user);
 }
 
@@ -343,17 +343,17 @@ static bool match_event(void *context, int64_t at, struct span data) {
 static bool fits(struct look_back *look, const char *identifier) {
     struct match match = {look, !look->originator, !look->recipient};
     return (match.originator && match.recipient) ||
-           (store_track(look->client->net->mta->store, span_str(identifier), match_event, &match, NULL) &&
+           (store_track(look->client->view->store, span_str(identifier), match_event, &match, NULL) &&
             match.originator && match.recipient);
 }
 
 /* Adds the histories of what was found, and its cursor to the answer. */
 static bool add_found(struct look_back *look, uint64_t before, json_t *answer, struct error *err) {
-    struct mta *mta = look->client->net->mta;
+    struct view *view = look->client->view;
     json_t *messages = json_object_get(answer, "messages");
     const char *identifier;
     json_t *value;
-    if (!store_each_event(mta->store, before, look_back, look, err))
+    if (!store_each_event(view->store, before, look_back, look, err))
         return false;
     size_t shown = 0;
     json_object_foreach(look->found, identifier, value) {
@@ -363,7 +363,7 @@ static bool add_found(struct look_back *look, uint64_t before, json_t *answer, s
             look->more = true;
             break;
         }
-        json_t *history = history_of(mta, span_str(identifier));
+        json_t *history = history_of(view, span_str(identifier));
         look->last = (uint64_t)json_integer_value(value);
         shown++;
         if (history && may_see(look->client, history))
@@ -402,19 +402,19 @@ static bool note_identifier(void *context, int64_t at, struct span data) {
 /* The newest first; the cursor counts from the oldest. */
 static bool add_by_content(struct client *client, const char *content_identifier, size_t most,
                            uint64_t before, json_t *answer, struct error *err) {
-    struct mta *mta = client->net->mta;
+    struct view *view = client->view;
     uint8_t key[EVENT_CONTENT_KEY];
     json_t *identifiers = json_array(), *seen = json_object(),
            *messages = json_object_get(answer, "messages");
-    bool done = store_track(mta->store, event_content_key(span_str(content_identifier), key), note_identifier,
-                            identifiers, err);
+    bool done = store_track(view->store, event_content_key(span_str(content_identifier), key),
+                            note_identifier, identifiers, err);
     size_t at = json_array_size(identifiers), shown = 0;
     if (before && before < at)
         at = (size_t)before;
     for (; done && at > 0 && shown < most; at--) {
         const char *identifier = json_string_value(json_array_get(identifiers, at - 1));
         json_t *history =
-            identifier && !json_object_get(seen, identifier) ? history_of(mta, span_str(identifier)) : NULL;
+            identifier && !json_object_get(seen, identifier) ? history_of(view, span_str(identifier)) : NULL;
         if (history && may_see(client, history)) {
             json_object_set_new(seen, identifier, json_null());
             add_history(messages, history);
@@ -466,7 +466,7 @@ static bool read_wanted(json_t *request, struct wanted *wanted) {
 /* A whole identifier is looked up; a local one of another domain is looked for, the newest events first. */
 static bool add_by_identifier(struct client *client, const struct wanted *wanted, json_t *answer,
                               struct error *err) {
-    json_t *found = wanted->after ? NULL : by_identifier(client->net->mta, wanted->identifier);
+    json_t *found = wanted->after ? NULL : by_identifier(client->view, wanted->identifier);
     if (found && may_see(client, found)) {
         add_history(json_object_get(answer, "messages"), found);
         return true;
@@ -498,7 +498,7 @@ static bool add_wanted(struct client *client, const struct wanted *wanted, json_
         return add_by_content(client, wanted->content, PAGE, (uint64_t)wanted->after, answer, err);
     if (wanted->recent)
         return add_recent(client, wanted, answer, err);
-    json_t *found = by_message(client->net->mta, (uint64_t)wanted->message);
+    json_t *found = by_message(client->view, (uint64_t)wanted->message);
     if (found && may_see(client, found))
         add_history(json_object_get(answer, "messages"), found);
     else
@@ -507,14 +507,13 @@ static bool add_wanted(struct client *client, const struct wanted *wanted, json_
 }
 
 json_t *request_track(struct client *client, json_t *request) {
-    struct mta *mta = client->net->mta;
     struct wanted wanted;
     struct error err = {0};
     if (!read_wanted(request, &wanted))
         return client_error("bad-request",
                             "give one of mts-identifier, message, content-identifier and recent (1 to %d)",
                             RECENT_MOST);
-    batch_commit(mta);
+    client_settle(client);
     json_t *answer = json_pack("{s:[], s:n}", "messages", "cursor");
     if (!add_wanted(client, &wanted, answer, &err)) {
         json_decref(answer);

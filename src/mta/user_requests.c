@@ -1,20 +1,18 @@
 /* `user-list`, `user-add`, `user-set` and `user-remove`. */
 #include "base/alloc.h"
 #include "mta/client.h"
-#include "mta/decide.h"
 #include "mta/mailbox.h"
 #include "mta/mta_private.h"
 #include "mta/requests.h"
 #include "mta/users.h"
+#include "mta/view.h"
 
-static json_t *count_entries(struct mta *mta, const char *address) {
-    const char *name = mts_mailbox_of(mta->config->tables, address);
-    uint32_t mailbox = name ? store_find_mailbox(mta->store, mailbox_name(mta, name)) : 0;
-    return mailbox_figures(mta, mailbox, NULL); /* entries, unseen and octets */
+static json_t *count_entries(struct view *view, const char *address) {
+    return mailbox_figures(view, mailbox_at(view, address, NULL), NULL); /* entries, unseen and octets */
 }
 
-static json_t *user_json(struct mta *mta, const struct local_user *user) {
-    json_t *entry = count_entries(mta, user->address);
+static json_t *user_json(struct view *view, const struct local_user *user) {
+    json_t *entry = count_entries(view, user->address);
     json_object_set_new(entry, "address", json_string(user->address));
     json_object_set_new(entry, "uid", user->has_uid ? json_integer(user->uid) : json_null());
     json_object_set_new(entry, "directory-name",
@@ -24,17 +22,37 @@ static json_t *user_json(struct mta *mta, const struct local_user *user) {
 }
 
 json_t *request_users(struct client *client, json_t *request) {
-    struct mta *mta = client->net->mta;
+    struct view *view = client->view;
     const char *text = json_string_value(json_object_get(request, "address"));
-    const struct local_user *one = text ? user_find(mta, span_str(text)) : NULL;
+    const struct local_user *one = text ? user_find(view, span_str(text)) : NULL;
     if (json_object_get(request, "address") && !one)
         return client_error("not-found", "%s is no user here", text ? text : "what is no text");
     json_t *users = json_array();
-    arena_reset(&mta->arena);
-    for (size_t i = 0; i < mta->user_count; i++)
-        if (!one || one == &mta->users[i])
-            json_array_append_new(users, user_json(mta, &mta->users[i]));
+    arena_reset(&view->arena);
+    for (size_t i = 0; i < view->users.count; i++)
+        if (!one || one == &view->users.all[i])
+            json_array_append_new(users, user_json(view, &view->users.all[i]));
     return json_pack("{s:o}", "users", users);
+}
+
+/* Readers hear of the change. */
+static bool next_version(struct mta *mta) {
+    buf_clear(&mta->scratch);
+    return buf_append_u64(&mta->scratch, ++mta->view.users.version) &&
+           store_put_record(mta->batch.store, STORE_SETTING, USERS_VERSION_RECORD, buf_span(&mta->scratch));
+}
+
+static bool put_record(struct mta *mta, const struct local_user *user) {
+    buf_clear(&mta->scratch);
+    buf_append_byte(&mta->scratch, user->has_uid);
+    buf_append_u32(&mta->scratch, user->uid);
+    buf_append_span(&mta->scratch, span_str(user->directory_name));
+    return store_put_record(mta->batch.store, STORE_USER, span_str(user->address), buf_span(&mta->scratch)) &&
+           next_version(mta);
+}
+
+static bool remove_record(struct mta *mta, const struct local_user *user) {
+    return store_remove_record(mta->batch.store, STORE_USER, span_str(user->address)) && next_version(mta);
 }
 
 /* An error, or NULL: then `user` has what the request says of uid and directory name, where it says
@@ -59,26 +77,26 @@ static json_t *take_members(const json_t *request, struct local_user *user) {
 }
 
 json_t *request_user_add(struct client *client, json_t *request) {
-    struct mta *mta = client->net->mta;
+    struct mta *mta = client->mta;
     struct error err = {0};
     const char *text = json_string_value(json_object_get(request, "address"));
     arena_reset(&mta->arena);
     const char *address = text ? user_address(&mta->arena, span_str(text), &err) : NULL;
     if (!address)
         return client_error("bad-request", "address: %s", text ? err.text : "is missing");
-    if (!mts_is_ours(mta->config->tables, address))
+    if (!mts_is_ours(mta->view.config->tables, address))
         return client_error("bad-request", "%s is not ours: our domain is %s, and no route makes it local",
-                            address, mts_self_of(mta->config->tables)->domain);
-    if (user_find(mta, span_str(address)))
+                            address, mts_self_of(mta->view.config->tables)->domain);
+    if (user_find(&mta->view, span_str(address)))
         return client_error("exists", "%s is a user already", address);
     struct local_user user = {.address = (char *)address, .in_rules = true};
     json_t *wrong = take_members(request, &user);
     if (wrong)
         return wrong;
-    if (!user_add_to_rules(mta, &user, &err))
+    if (!user_add_to_rules(&mta->view, &user, &err))
         return client_error("bad-request", "%s", err.text);
-    if (!user_put_record(mta, &user) || !user_add(mta, &user)) {
-        user_remove_from_rules(mta, &user);
+    if (!put_record(mta, &user) || !user_add(&mta->view.users, &user)) {
+        user_remove_from_rules(&mta->view, &user);
         return client_error("unavailable", "no memory");
     }
     batch_arm(mta);
@@ -91,11 +109,11 @@ static json_t *change_user(struct mta *mta, struct local_user *user, struct loca
     char *name = fresh->directory_name ? mem_strdup(fresh->directory_name) : NULL;
     if (fresh->directory_name && !name)
         return client_error("unavailable", "no memory");
-    user_remove_from_rules(mta, user);
-    fresh->in_rules = user_add_to_rules(mta, fresh, &err);
-    if (!fresh->in_rules || !user_put_record(mta, fresh)) {
-        user_remove_from_rules(mta, fresh);
-        user->in_rules = user->in_rules && user_add_to_rules(mta, user, &ignored);
+    user_remove_from_rules(&mta->view, user);
+    fresh->in_rules = user_add_to_rules(&mta->view, fresh, &err);
+    if (!fresh->in_rules || !put_record(mta, fresh)) {
+        user_remove_from_rules(&mta->view, fresh);
+        user->in_rules = user->in_rules && user_add_to_rules(&mta->view, user, &ignored);
         mem_free(name);
         return client_error(fresh->in_rules ? "unavailable" : "bad-request", "%s",
                             fresh->in_rules ? "no memory" : err.text);
@@ -110,43 +128,45 @@ static json_t *change_user(struct mta *mta, struct local_user *user, struct loca
 }
 
 json_t *request_user_set(struct client *client, json_t *request) {
-    struct mta *mta = client->net->mta;
+    struct mta *mta = client->mta;
     const char *text = json_string_value(json_object_get(request, "address"));
-    const struct local_user *user = text ? user_find(mta, span_str(text)) : NULL;
+    const struct local_user *user = text ? user_find(&mta->view, span_str(text)) : NULL;
     if (!user)
         return client_error("not-found", "%s is no user here", text ? text : "what is no text");
     if (user->configured)
         return client_error("not-permitted", "the user stands in the configuration file: change it there");
     struct local_user fresh = *user;
     json_t *wrong = take_members(request, &fresh);
-    return wrong ? wrong : change_user(mta, &mta->users[user - mta->users], &fresh);
+    return wrong ? wrong : change_user(mta, &mta->view.users.all[user - mta->view.users.all], &fresh);
 }
 
 static bool empty_mailbox(struct mta *mta, uint32_t mailbox, bool discard) {
     uint64_t entries = 0;
-    json_t *figures = mailbox_figures(mta, mailbox, &entries);
+    json_t *figures = mailbox_figures(&mta->view, mailbox, &entries);
     json_decref(figures);
     return entries == 0 || (discard && mailbox_discard(mta, mailbox));
 }
 
 json_t *request_user_remove(struct client *client, json_t *request) {
-    struct mta *mta = client->net->mta;
+    struct mta *mta = client->mta;
     const char *text = json_string_value(json_object_get(request, "address"));
-    const struct local_user *user = text ? user_find(mta, span_str(text)) : NULL;
+    const struct local_user *user = text ? user_find(&mta->view, span_str(text)) : NULL;
     if (!user)
         return client_error("not-found", "no such user");
     if (user->configured)
         return client_error("not-permitted", "the user stands in the configuration file: remove it there");
-    const char *name = mts_mailbox_of(mta->config->tables, user->address);
-    uint32_t mailbox = name ? store_find_mailbox(mta->store, mailbox_name(mta, name)) : 0;
+    struct error err = {0};
+    uint32_t mailbox = mailbox_at(&mta->view, user->address, &err);
+    if (err.code)
+        return client_error("unavailable", "%s", err.text);
     if (mailbox && !empty_mailbox(mta, mailbox, json_is_true(json_object_get(request, "discard"))))
         return client_error(
             "wrong-state",
             "the mailbox has entries: read and delete them, or give --discard to remove them with it");
-    if (!user_remove_record(mta, user))
+    if (!remove_record(mta, user))
         return client_error("unavailable", "no memory");
     batch_arm(mta);
-    user_remove_from_rules(mta, user);
-    user_drop(mta, user);
+    user_remove_from_rules(&mta->view, user);
+    user_drop(&mta->view.users, user);
     return json_pack("{s:i}", "changed", 1);
 }

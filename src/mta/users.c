@@ -4,10 +4,12 @@
 
 #include "base/alloc.h"
 #include "base/log.h"
+#include "ipc/payload.h"
 #include "mta/client.h"
-#include "mta/mta_private.h"
 #include "mta/users.h"
+#include "mta/view.h"
 #include "names/oraddress.h"
+#include "store/store.h"
 
 const char *user_address(struct arena *arena, struct span text, struct error *err) {
     struct oraddress address;
@@ -37,25 +39,25 @@ static void *as_value(size_t number) {
     return (void *)(uintptr_t)number; // NOLINT: the map's values are pointers, a number is stored as one
 }
 
-static size_t first_with(const struct mta *mta, uint64_t hash) {
-    return (size_t)(uintptr_t)map_get(&mta->user_numbers, hash);
+static size_t first_with(const struct users *users, uint64_t hash) {
+    return (size_t)(uintptr_t)map_get(&users->numbers, hash);
 }
 
 /* User number `from` is number `to` now, or (0) leaves its place to the next. */
-static void renumber(struct mta *mta, size_t from, size_t to) {
-    uint64_t hash = hash_of(buf_span(&mta->users[from - 1].key));
-    size_t at = first_with(mta, hash), next = to ? to : mta->users[from - 1].same_hash;
+static void renumber(struct users *users, size_t from, size_t to) {
+    uint64_t hash = hash_of(buf_span(&users->all[from - 1].key));
+    size_t at = first_with(users, hash), next = to ? to : users->all[from - 1].same_hash;
     if (at == from) {
         if (next)
-            map_put(&mta->user_numbers, hash, as_value(next));
+            map_put(&users->numbers, hash, as_value(next));
         else
-            map_remove(&mta->user_numbers, hash);
+            map_remove(&users->numbers, hash);
         return;
     }
-    while (at && mta->users[at - 1].same_hash != from)
-        at = mta->users[at - 1].same_hash;
+    while (at && users->all[at - 1].same_hash != from)
+        at = users->all[at - 1].same_hash;
     if (at)
-        mta->users[at - 1].same_hash = next;
+        users->all[at - 1].same_hash = next;
 }
 
 static bool read_key(struct span text, struct buf *key) {
@@ -67,25 +69,26 @@ static bool read_key(struct span text, struct buf *key) {
     return ok;
 }
 
-const struct local_user *user_find(struct mta *mta, struct span text) {
+const struct local_user *user_find(const struct view *view, struct span text) {
+    const struct users *users = &view->users;
     struct buf key;
     size_t number = 0;
     buf_init(&key, 0);
     if (read_key(text, &key))
-        number = first_with(mta, hash_of(buf_span(&key)));
-    while (number && !span_eq(buf_span(&mta->users[number - 1].key), buf_span(&key)))
-        number = mta->users[number - 1].same_hash;
+        number = first_with(users, hash_of(buf_span(&key)));
+    while (number && !span_eq(buf_span(&users->all[number - 1].key), buf_span(&key)))
+        number = users->all[number - 1].same_hash;
     buf_free(&key);
-    return number ? &mta->users[number - 1] : NULL;
+    return number ? &users->all[number - 1] : NULL;
 }
 
-static bool room_for_user(struct mta *mta) {
-    if (mta->user_count & (mta->user_count - 1))
+static bool room_for_user(struct users *users) {
+    if (users->count & (users->count - 1))
         return true; /* room is a power of two */
-    size_t room = mta->user_count ? mta->user_count * 2 : 1;
-    struct local_user *grown = mem_resize(mta->users, room * sizeof *grown);
+    size_t room = users->count ? users->count * 2 : 1;
+    struct local_user *grown = mem_resize(users->all, room * sizeof *grown);
     if (grown)
-        mta->users = grown;
+        users->all = grown;
     return grown != NULL;
 }
 
@@ -101,44 +104,44 @@ static bool copy_user(const struct local_user *given, struct local_user *user) {
     return false;
 }
 
-bool user_add(struct mta *mta, const struct local_user *given) {
+bool user_add(struct users *users, const struct local_user *given) {
     struct local_user user;
-    if (!room_for_user(mta) || !copy_user(given, &user))
+    if (!room_for_user(users) || !copy_user(given, &user))
         return false;
     uint64_t hash = hash_of(buf_span(&user.key));
-    user.same_hash = first_with(mta, hash);
-    if (!map_put(&mta->user_numbers, hash, as_value(mta->user_count + 1))) {
+    user.same_hash = first_with(users, hash);
+    if (!map_put(&users->numbers, hash, as_value(users->count + 1))) {
         forget_user(&user);
         return false;
     }
-    mta->users[mta->user_count++] = user;
+    users->all[users->count++] = user;
     return true;
 }
 
 /* The last user takes its place. */
-void user_drop(struct mta *mta, const struct local_user *user) {
-    size_t number = (size_t)(user - mta->users) + 1, last = mta->user_count;
-    renumber(mta, number, 0);
-    forget_user(&mta->users[number - 1]);
+void user_drop(struct users *users, const struct local_user *user) {
+    size_t number = (size_t)(user - users->all) + 1, last = users->count;
+    renumber(users, number, 0);
+    forget_user(&users->all[number - 1]);
     if (number != last) {
-        renumber(mta, last, number);
-        mta->users[number - 1] = mta->users[last - 1];
+        renumber(users, last, number);
+        users->all[number - 1] = users->all[last - 1];
     }
-    mta->user_count--;
+    users->count--;
 }
 
-void users_free(struct mta *mta) {
-    for (size_t i = 0; i < mta->user_count; i++)
-        forget_user(&mta->users[i]);
-    mem_free(mta->users);
-    map_free(&mta->user_numbers);
-    mta->users = NULL;
-    mta->user_count = 0;
+void users_free(struct users *users) {
+    for (size_t i = 0; i < users->count; i++)
+        forget_user(&users->all[i]);
+    mem_free(users->all);
+    map_free(&users->numbers);
+    users->all = NULL;
+    users->count = 0;
 }
 
 /* The user in the rules' tables, and the directory name, if there is one, in the directory. */
-bool user_add_to_rules(struct mta *mta, const struct local_user *user, struct error *err) {
-    const struct mta_config *config = mta->config;
+bool user_add_to_rules(struct view *view, const struct local_user *user, struct error *err) {
+    const struct mta_config *config = view->config;
     if (user->directory_name &&
         !(config->directory ? directory_add(config->directory, user->directory_name, user->address, err)
                             : error_set(err, 0, "there is no directory")))
@@ -151,16 +154,16 @@ bool user_add_to_rules(struct mta *mta, const struct local_user *user, struct er
     return false;
 }
 
-void user_remove_from_rules(struct mta *mta, const struct local_user *user) {
+void user_remove_from_rules(struct view *view, const struct local_user *user) {
     if (!user->in_rules)
         return;
-    mts_tables_remove(mta->config->tables, user->address);
-    if (user->directory_name && mta->config->directory)
-        directory_remove(mta->config->directory, user->directory_name);
+    mts_tables_remove(view->config->tables, user->address);
+    if (user->directory_name && view->config->directory)
+        directory_remove(view->config->directory, user->directory_name);
 }
 
 static bool load_record(void *context, struct span name, struct span data) {
-    struct mta *mta = context;
+    struct view *view = context;
     struct reader r = reader_of(data);
     bool has_uid = reader_u8(&r);
     uint32_t uid = reader_u32(&r);
@@ -177,89 +180,65 @@ static bool load_record(void *context, struct span name, struct span data) {
                               .directory_name = directory_name.len ? directory : NULL,
                               .uid = uid,
                               .has_uid = has_uid};
-    if (user_find(mta, name)) {
+    if (user_find(view, name)) {
         log_notice("user %s is in the configuration now; the one that was added by hand plays no part",
                    address);
         return true;
     }
-    user.in_rules = user_add_to_rules(mta, &user, &err);
+    user.in_rules = user_add_to_rules(view, &user, &err);
     if (!user.in_rules)
         log_error("user %s gets no messages: %s", address, err.text);
-    return user_add(mta, &user);
+    return user_add(&view->users, &user);
 }
 
-/* The record that tells readers that the users' records have changed. */
-#define VERSION_RECORD SPAN_LIT("users-version")
-
-static uint64_t stored_version(struct mta *mta) {
+static uint64_t stored_version(struct view *view) {
     uint64_t version = 0;
     struct error ignored;
-    buf_clear(&mta->scratch);
-    if (store_get_record(mta->store, STORE_SETTING, VERSION_RECORD, &mta->scratch, &ignored)) {
-        struct reader r = reader_of(buf_span(&mta->scratch));
+    buf_clear(&view->scratch);
+    if (store_get_record(view->store, STORE_SETTING, USERS_VERSION_RECORD, &view->scratch, &ignored)) {
+        struct reader r = reader_of(buf_span(&view->scratch));
         version = reader_u64(&r);
     }
     return version;
 }
 
-/* With the batch that changes a user. */
-static bool next_version(struct mta *mta) {
-    buf_clear(&mta->scratch);
-    return buf_append_u64(&mta->scratch, ++mta->users_version) &&
-           store_put_record(mta->batch.store, STORE_SETTING, VERSION_RECORD, buf_span(&mta->scratch));
-}
-
-void users_follow(struct mta *mta) {
+void users_follow(struct view *view) {
     struct error err = {0};
-    if (stored_version(mta) == mta->users_version)
+    if (stored_version(view) == view->users.version)
         return;
-    for (size_t i = 0; i < mta->user_count; i++)
-        if (!mta->users[i].configured)
-            user_remove_from_rules(mta, &mta->users[i]);
-    if (!users_load(mta, &err)) {
-        mta->users_version = 0; /* the next request tries again */
+    for (size_t i = 0; i < view->users.count; i++)
+        if (!view->users.all[i].configured)
+            user_remove_from_rules(view, &view->users.all[i]);
+    if (!users_load(view, &err)) {
+        view->users.version = 0; /* the next request tries again */
         log_error("the users can't be read: %s", err.text);
     }
 }
 
-bool users_load(struct mta *mta, struct error *err) {
+bool users_load(struct view *view, struct error *err) {
     struct arena arena;
     bool done = true;
-    users_free(mta);
-    mta->users_version = stored_version(mta);
+    users_free(&view->users);
+    view->users.version = stored_version(view);
     arena_init(&arena, 16 * 1024 * 1024);
-    for (size_t i = 0; i < mta->config->user_count && done; i++) {
-        const struct mta_user *user = &mta->config->users[i];
+    for (size_t i = 0; i < view->config->user_count && done; i++) {
+        const struct mta_user *user = &view->config->users[i];
         const char *address = user_address(&arena, span_str(user->address), err);
-        done = address && user_add(mta, &(struct local_user){.address = (char *)address,
-                                                             .directory_name = (char *)user->directory_name,
-                                                             .uid = user->uid,
-                                                             .has_uid = user->has_uid,
-                                                             .configured = true});
+        done = address &&
+               user_add(&view->users, &(struct local_user){.address = (char *)address,
+                                                           .directory_name = (char *)user->directory_name,
+                                                           .uid = user->uid,
+                                                           .has_uid = user->has_uid,
+                                                           .configured = true});
     }
     arena_free(&arena);
-    return done && store_each_record(mta->store, STORE_USER, load_record, mta, err);
-}
-
-/* ---- records ---- */
-
-bool user_put_record(struct mta *mta, const struct local_user *user) {
-    buf_clear(&mta->scratch);
-    buf_append_byte(&mta->scratch, user->has_uid);
-    buf_append_u32(&mta->scratch, user->uid);
-    buf_append_span(&mta->scratch, span_str(user->directory_name));
-    return store_put_record(mta->batch.store, STORE_USER, span_str(user->address), buf_span(&mta->scratch)) &&
-           next_version(mta);
-}
-
-bool user_remove_record(struct mta *mta, const struct local_user *user) {
-    return store_remove_record(mta->batch.store, STORE_USER, span_str(user->address)) && next_version(mta);
+    return done && store_each_record(view->store, STORE_USER, load_record, view, err);
 }
 
 /* ---- who may do what ---- */
 
 bool client_is_operator(const struct client *client) {
-    const struct mta_config *config = client->net->mta->config;
+    const struct mta_config *config = client->view->config;
     if (client->uid == 0 || client->uid == config->service_uid ||
         (config->operators_gid && client->gid == config->operators_gid))
         return true;

@@ -6,10 +6,11 @@
 #include "base/arena.h"
 #include "base/buf.h"
 #include "base/error.h"
+#include "base/map.h"
 #include "base/span.h"
 
 struct client;
-struct mta;
+struct view;
 
 struct local_user {
     char *address;        /* as the rules print it; names the mailbox */
@@ -21,14 +22,21 @@ struct local_user {
     size_t same_hash; /* number of the next user whose key has the same hash, from 1; 0: none */
 };
 
+struct users {
+    struct local_user *all;
+    size_t count;
+    struct map numbers; /* from 1, by the hash of the user's key */
+    uint64_t version;   /* of those that were added by hand, as a reader has read them */
+};
+
 /* Those of the configuration and those added later, which also go into the rules' tables. */
-bool users_load(struct mta *mta, struct error *err);
-void users_free(struct mta *mta);
+bool users_load(struct view *view, struct error *err);
+void users_free(struct users *users);
 /* For a reader: loads them anew when the store process has changed them. */
-void users_follow(struct mta *mta);
+void users_follow(struct view *view);
 bool client_is_operator(const struct client *client);
 /* The user with this address (any spelling), or NULL. */
-const struct local_user *user_find(struct mta *mta, struct span address);
+const struct local_user *user_find(const struct view *view, struct span address);
 /* True if the client may act for the user. */
 bool client_owns(const struct client *client, const struct local_user *user);
 /* The text of an address in the form that names mailboxes; in the arena, or NULL with an error. */
@@ -40,14 +48,13 @@ const char *user_address(struct arena *arena, struct span text, struct error *er
 #define DIRECTORY_NAME_MOST 1024
 
 /* The rules and the directory know the user from now on, or no more. */
-bool user_add_to_rules(struct mta *mta, const struct local_user *user, struct error *err);
-void user_remove_from_rules(struct mta *mta, const struct local_user *user);
+bool user_add_to_rules(struct view *view, const struct local_user *user, struct error *err);
+void user_remove_from_rules(struct view *view, const struct local_user *user);
 /* Adds a copy to the users. False without memory. */
-bool user_add(struct mta *mta, const struct local_user *user);
+bool user_add(struct users *users, const struct local_user *user);
 /* Takes it out of the users, and frees it: another one is at its address then. */
-void user_drop(struct mta *mta, const struct local_user *user);
-/* Its record goes with the batch, and what tells readers of that. False without memory. */
-bool user_put_record(struct mta *mta, const struct local_user *user);
-bool user_remove_record(struct mta *mta, const struct local_user *user);
+void user_drop(struct users *users, const struct local_user *user);
+/* The record that tells readers that the users' records have changed: a number that rises. */
+#define USERS_VERSION_RECORD SPAN_LIT("users-version")
 
 #endif

@@ -94,7 +94,8 @@ struct mts_copy {
     const char *mailbox;        /* DELIVER */
     enum mts_priority priority; /* the lane: a report's is urgent */
     int64_t due;                /* not before this time (deferred delivery); else the run's now */
-    int64_t expires;            /* call mts_work_expired then */
+    int64_t expires;            /* call mts_work_expired then, a span of time after `due` */
+    int64_t latest;             /* or then, whatever the clock says meanwhile (latest delivery); 0: none */
     struct span plan;
     const uint32_t
         *recipients; /* positions in the held envelope's per-recipient-fields, from 0; none for a report */

@@ -35,8 +35,8 @@ static void set_times(struct work *work, const struct subject *subject, const st
     copy->expires = copy->due + work->tables->self.schedules[copy->priority].expiry;
     if (extension_decode(work->arena, &envelope->extensions, EXT_LATEST_DELIVERY_TIME,
                          &x411_LatestDeliveryTime_type, &time) &&
-        time_read(time, &latest) && latest < copy->expires)
-        copy->expires = latest;
+        time_read(time, &latest))
+        copy->latest = latest;
 }
 
 /* The copy that the recipient belongs to: its hop's, or a new one. */

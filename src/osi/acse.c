@@ -179,16 +179,17 @@ const char *acse_diagnostic_parameter(const struct acse_associate *aare) {
 
 /* ---- release and abort ---- */
 
-bool acse_release(struct acse *a, struct span *out) {
+bool acse_release(struct acse *a, int64_t user_context, struct span user_data, struct span *out) {
     struct x227_ACSE_apdu apdu = {.choice = x227_ACSE_apdu_rlrq, .u.rlrq = {.has_reason = true, .reason = 0}};
     a->state = ACSE_STA3;
-    return encode(a, &apdu, out);
+    return put_user(a, user_context, user_data, &apdu.u.rlrq.user_information) && encode(a, &apdu, out);
 }
 
-bool acse_release_indication(struct acse *a, struct span in) {
+bool acse_release_indication(struct acse *a, struct span in, struct span *user_data) {
     struct x227_ACSE_apdu apdu = {0};
     if (!decode(a, ACSE_STA5, in, x227_ACSE_apdu_rlrq, "RLRQ", &apdu))
         return false;
+    *user_data = get_user(&apdu.u.rlrq.user_information);
     a->state = ACSE_STA4;
     return true;
 }
@@ -199,10 +200,11 @@ bool acse_release_response(struct acse *a, struct span *out) {
     return encode(a, &apdu, out);
 }
 
-bool acse_release_confirm(struct acse *a, struct span in) {
+bool acse_release_confirm(struct acse *a, struct span in, struct span *user_data) {
     struct x227_ACSE_apdu apdu = {0};
     if (!decode(a, ACSE_STA3, in, x227_ACSE_apdu_rlre, "RLRE", &apdu))
         return false;
+    *user_data = get_user(&apdu.u.rlre.user_information);
     a->state = ACSE_STA0;
     return true;
 }

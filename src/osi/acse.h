@@ -51,11 +51,12 @@ bool acse_indication(struct acse *a, struct span aarq, struct acse_associate *as
 bool acse_response(struct acse *a, const struct acse_associate *associate, struct span *aare);
 bool acse_confirm(struct acse *a, struct span aare, struct acse_associate *associate);
 
-/* RLRQ and RLRE without user data; reason normal. */
-bool acse_release(struct acse *a, struct span *rlrq);
-bool acse_release_indication(struct acse *a, struct span rlrq);
+/* RLRQ, with user data where there are some, and RLRE without; reason normal. What is read tells the peer's.
+ */
+bool acse_release(struct acse *a, int64_t user_context, struct span user_data, struct span *rlrq);
+bool acse_release_indication(struct acse *a, struct span rlrq, struct span *user_data);
 bool acse_release_response(struct acse *a, struct span *rlre);
-bool acse_release_confirm(struct acse *a, struct span rlre);
+bool acse_release_confirm(struct acse *a, struct span rlre, struct span *user_data);
 
 /* ABRT; `by_provider` false is the user's abort. */
 bool acse_abort(struct acse *a, bool by_provider, int64_t user_context, struct span user_data,

@@ -1,4 +1,4 @@
-/* An association's life: parameters, octets in and out, events, timers. */
+/* An association's life: parameters, octets in and out, events, timers; and which users there are. */
 #include "osi/association.h"
 
 #include "base/alloc.h"
@@ -11,6 +11,8 @@
 #define USER_DATA_LIMIT (60 * 1024)
 
 enum { ERROR_PARAMETER = 1, ERROR_MEMORY = 2 };
+
+static const struct association_user *const users[] = {[OSI_USER_RTSE] = &rtse_user};
 
 static void on_session(void *user, const struct session_indication *in);
 
@@ -84,9 +86,8 @@ static bool id_fits(const struct osi_connection_id *id) {
 
 /* What is wrong with the parameters, or NULL. */
 static const char *parameter_fault(const struct osi_parameters *p) {
-    unsigned all = OSI_MTS_TRANSFER | OSI_MTS_TRANSFER_PROTOCOL | OSI_MTS_TRANSFER_PROTOCOL_1984;
     bool one = p->contexts && !(p->contexts & (p->contexts - 1));
-    if (p->contexts == 0 || (p->contexts & ~all) || (p->role == OSI_INITIATOR && !one))
+    if (p->contexts == 0 || (p->contexts & ~OSI_ALL_CONTEXTS) || (p->role == OSI_INITIATOR && !one))
         return "application contexts";
     if (!address_fits(&p->calling) || !address_fits(&p->called))
         return "a selector is too long";
@@ -124,9 +125,14 @@ static bool start(struct osi_association *a) {
     const struct osi_parameters *p = &a->parameters;
     bool initiator = p->role == OSI_INITIATOR;
     struct span none = {0};
-    a->codec = (struct rtse_codec){.arena = &a->scratch, .cause = &a->cause};
+    a->users = users;
+    if (initiator) {
+        const struct osi_context_row *row = osi_context_row((enum osi_context)p->contexts);
+        a->user = users[row->user];
+        a->x410 = !row->oid.data;
+    }
     session_init(&a->session, &a->cotp, &a->cause, initiator, p->connect_limit, on_session, a);
-    presentation_init(&a->presentation, &a->scratch, &a->cause);
+    presentation_init(&a->presentation, &a->scratch, &a->cause, p->contexts);
     acse_init(&a->acse, &a->scratch, &a->cause);
     if (!cotp_init(&a->cotp, &a->out, &a->cause, p->tpdu_size, initiator ? p->calling.t : none,
                    initiator ? p->called.t : none))
@@ -150,8 +156,7 @@ struct osi_association *osi_association_new(const struct osi_parameters *paramet
         arena_init(&a->strings, STRINGS_CAP + p.user_data.len + p.other_selector_count * SELECTOR_CAP);
         arena_init(&a->scratch, SCRATCH_CAP);
         buf_init(&a->out, 0);
-        buf_init(&a->tx.pending, 0);
-        buf_init(&a->rx.joined, 0);
+        buf_init(&a->joined, 0);
         if (copy_strings(a) && start(a))
             return a;
         osi_association_free(a);
@@ -165,8 +170,9 @@ void osi_association_free(struct osi_association *a) {
         return;
     cotp_free(&a->cotp);
     session_free(&a->session);
-    rtse_send_free(a);
-    rtse_receive_free(a);
+    if (a->user)
+        a->user->free(a);
+    association_gathered_free(a);
     buf_free(&a->out);
     arena_free(&a->strings);
     arena_free(&a->scratch);
@@ -174,32 +180,19 @@ void osi_association_free(struct osi_association *a) {
 }
 
 size_t osi_association_memory(const struct osi_association *a) {
-    return sizeof *a + a->out.cap + a->tx.pending.cap + a->rx.joined.cap + a->cotp.tpkt.partial.cap +
-           a->session.tsdu.cap + a->session.done.cap + a->session.overflow.cap + a->session.held.cap +
-           a->strings.used + a->scratch.used;
+    return sizeof *a + a->out.cap + a->joined.cap + (a->user ? a->user->memory(a) : 0) +
+           a->cotp.tpkt.partial.cap + a->session.tsdu.cap + a->session.done.cap + a->session.overflow.cap +
+           a->session.held.cap + a->strings.used + a->scratch.used;
 }
 
 /* ---- events ---- */
 
-void association_push(struct osi_association *a, const struct osi_event *event) {
-    rtse_receive_flush(a);
-    if (a->event_count == EVENTS_MAXIMUM)
-        return; /* can't be: one TPDU makes a few, and input waits until they are fetched */
-    a->events[(a->event_first + a->event_count) % EVENTS_MAXIMUM] = *event;
-    a->event_count++;
-}
-
-void association_push_type(struct osi_association *a, enum osi_event_type type) {
-    association_push(a, &(struct osi_event){.type = type});
-}
-
 /* All events are handled: what their spans pointed to goes, so that an idle association is small. */
 static void release_idle(struct osi_association *a) {
-    bool answer_due = a->state == RTSE_OPEN_INDICATED || a->state == RTSE_RESUME_INDICATED;
-    if (!answer_due && a->scratch.used > 0)
+    if (!a->answer_due && a->scratch.used > 0)
         arena_free(&a->scratch);
-    if (a->rx.joined.cap > OUTPUT_KEPT)
-        rtse_receive_free(a);
+    if (a->joined.cap > OUTPUT_KEPT)
+        association_gathered_free(a);
     tpkt_release(&a->cotp.tpkt);
     session_release_tsdu(&a->session);
 }
@@ -215,16 +208,6 @@ bool osi_association_next_event(struct osi_association *a, struct osi_event *eve
     return true;
 }
 
-void association_finish(struct osi_association *a) {
-    if (a->over)
-        return;
-    a->over = true;
-    a->state = RTSE_CLOSED;
-    osi_cause_set(&a->cause, OSI_END_DISCONNECTED, OSI_LAYER_TRANSPORT, true, -1, "",
-                  "the network connection was closed");
-    association_push(a, &(struct osi_event){.type = OSI_EVENT_CLOSED, .u.cause = &a->cause});
-}
-
 bool osi_association_is_over(const struct osi_association *a) {
     return a->over;
 }
@@ -235,47 +218,11 @@ const struct osi_open *osi_association_open(const struct osi_association *a) {
 
 /* ---- octets ---- */
 
-static void on_token_give(struct osi_association *a) {
-    if (session_owns(&a->session, SESSION_TOKEN_DATA | SESSION_TOKEN_MINOR | SESSION_TOKEN_MAJOR))
-        rtse_turn_received(a);
-}
-
-static void on_activity(struct osi_association *a, const struct session_indication *in) {
-    switch (in->primitive) {
-    case S_ACTIVITY_START:
-        rtse_receive_begin(a, in);
-        break;
-    case S_ACTIVITY_RESUME:
-        rtse_receive_resume(a, in);
-        break;
-    case S_ACTIVITY_INTERRUPT:
-    case S_ACTIVITY_DISCARD:
-        rtse_receive_stopped(a, in->primitive == S_ACTIVITY_INTERRUPT);
-        break;
-    case S_ACTIVITY_INTERRUPT_CONFIRM:
-    case S_ACTIVITY_DISCARD_CONFIRM:
-        rtse_send_stopped(a, in->primitive == S_ACTIVITY_INTERRUPT_CONFIRM);
-        break;
-    case S_ACTIVITY_END:
-        rtse_receive_end(a);
-        break;
-    default:
-        rtse_send_end_confirmed(a);
-        break;
-    }
-}
-
 static void on_session(void *user, const struct session_indication *in) {
     struct osi_association *a = user;
     switch (in->primitive) {
     case S_DATA:
-        rtse_receive_data(a, in->data, in->end);
-        break;
-    case S_SYNC_MINOR:
-        rtse_receive_checkpoint(a, in->serial);
-        break;
-    case S_SYNC_MINOR_CONFIRM:
-        rtse_send_checkpoint_confirmed(a, in->serial);
+        a->user->on_data(a, in->data, in->end);
         break;
     case S_CONNECT_INDICATION:
         association_connect_indication(a, in->connect);
@@ -285,21 +232,6 @@ static void on_session(void *user, const struct session_indication *in) {
         break;
     case S_CONNECT_REFUSED:
         association_connect_refused(a, in->connect);
-        break;
-    case S_TOKEN_GIVE:
-    case S_CONTROL_GIVE:
-        on_token_give(a);
-        break;
-    case S_TOKEN_PLEASE:
-        rtse_turn_please(a, in->data);
-        break;
-    case S_CONTROL_GIVE_ACK:
-        break;
-    case S_U_EXCEPTION_REPORT:
-        rtse_send_exception(a, in->reason);
-        break;
-    case S_P_EXCEPTION_REPORT:
-        rtse_send_exception(a, SESSION_RECEIVING_ABILITY_JEOPARDIZED);
         break;
     case S_RELEASE_INDICATION:
         association_release_indication(a, in->data);
@@ -314,15 +246,14 @@ static void on_session(void *user, const struct session_indication *in) {
         association_finish(a);
         break;
     default:
-        on_activity(a, in);
+        a->user->on_activity(a, in);
         break;
     }
 }
 
 /* True while nothing may be read: an answer is due, or the peer does not take what we write. */
 static bool input_waits(const struct osi_association *a) {
-    return a->over || a->event_count > 0 || a->state == RTSE_OPEN_INDICATED ||
-           a->state == RTSE_RESUME_INDICATED ||
+    return a->over || a->event_count > 0 || a->answer_due ||
            association_output_pending(a) > 2 * a->parameters.output_high_water;
 }
 
@@ -347,25 +278,17 @@ static void receive_tpdu(struct osi_association *a, const struct cotp_indication
 
 /* ---- what the peer owes ---- */
 
-void association_waits_from(struct osi_association *a, int64_t now) {
-    a->now = a->progress = now;
-}
-
-/* True if the peer owes us something. */
-static bool peer_is_due(const struct osi_association *a) {
-    switch (a->state) {
-    case RTSE_ENDING:
-    case RTSE_STOPPING:
-    case RTSE_REJECTING:
-        return true;
-    case RTSE_RECEIVING: /* with the window full it is we who are waited for */
-        return !a->session.vsc || a->session.vm - a->session.va < a->open.window_size;
-    case RTSE_SENDING: /* without checkpoints it is the peer's TCP that is waited for */
-        return a->tx.mark_count > 0 || association_output_pending(a) > 0;
-    default:
-        return association_output_pending(a) > 0 || tpkt_is_partial(&a->cotp.tpkt) || a->session.streaming ||
-               a->session.tsdu.len > 0;
-    }
+/* How long the peer may take over what it owes from `progress` on; nothing is due where that is not positive.
+ */
+static struct association_due peer_due(const struct osi_association *a) {
+    struct association_due due = {0, "the peer did not answer in time"};
+    if (a->state == ASSOCIATION_OPEN)
+        due = a->user->due(a);
+    bool half_sent = association_output_pending(a) > 0 || tpkt_is_partial(&a->cotp.tpkt) ||
+                     a->session.streaming || a->session.tsdu.len > 0;
+    if (due.us == 0 && half_sent)
+        due.us = a->parameters.transfer_us;
+    return due;
 }
 
 size_t osi_association_input(struct osi_association *a, struct span in, int64_t now) {
@@ -373,12 +296,12 @@ size_t osi_association_input(struct osi_association *a, struct span in, int64_t 
     if (input_waits(a))
         return 0;
     size_t used;
-    bool due = peer_is_due(a);
+    bool due = peer_due(a).us > 0;
     struct cotp_indication tpdu = cotp_input(&a->cotp, in, &used);
     if (tpdu.event != COTP_NOTHING || !due) /* the first octets of a TPDU, after an idle time */
         association_waits_from(a, now);
     receive_tpdu(a, &tpdu);
-    rtse_receive_flush(a);
+    association_flush(a);
     if (a->out.failed && !a->over) {
         osi_cause_set(&a->cause, OSI_END_MEMORY, OSI_LAYER_TRANSPORT, false, -1, "",
                       "no memory for the output");
@@ -392,10 +315,6 @@ void osi_association_disconnected(struct osi_association *a, int64_t now) {
     association_finish(a);
 }
 
-size_t association_output_pending(const struct osi_association *a) {
-    return a->out.len - a->out_start;
-}
-
 struct span osi_association_output(struct osi_association *a) {
     return span_of(a->out.data ? a->out.data + a->out_start : (const uint8_t *)"",
                    association_output_pending(a));
@@ -403,7 +322,7 @@ struct span osi_association_output(struct osi_association *a) {
 
 static void release_output(struct osi_association *a) {
     a->out_start = 0;
-    if (a->out.cap > OUTPUT_KEPT && a->state != RTSE_SENDING) {
+    if (a->out.cap > OUTPUT_KEPT && !(a->user && a->user->is_sending(a))) {
         buf_free(&a->out);
         buf_init(&a->out, 0);
     } else {
@@ -421,7 +340,8 @@ void osi_association_output_taken(struct osi_association *a, size_t len, int64_t
         buf_consume(&a->out, a->out_start); /* moves less than was written: linear in all */
         a->out_start = 0;
     }
-    rtse_send_unblock(a);
+    if (a->state == ASSOCIATION_OPEN)
+        a->user->on_output(a);
 }
 
 /* ---- time ---- */
@@ -431,32 +351,30 @@ int64_t osi_association_deadline(const struct osi_association *a) {
     if (a->over || a->event_count > 0)
         return INT64_MAX;
     switch (a->state) {
-    case RTSE_IDLE:
-    case RTSE_OPEN_REQUESTED:
-    case RTSE_OPEN_INDICATED:
+    case ASSOCIATION_IDLE:
+    case ASSOCIATION_REQUESTED:
+    case ASSOCIATION_INDICATED:
         return a->created + p->connect_us;
-    case RTSE_CLOSING:
+    case ASSOCIATION_CLOSING:
         return a->closing_since + p->release_us;
-    case RTSE_STOPPING: /* an answer that costs the peer nothing: some never give it */
-        return a->progress + p->release_us;
     default:
-        return peer_is_due(a) ? a->progress + p->transfer_us : INT64_MAX;
+        break;
     }
+    int64_t us = peer_due(a).us;
+    return us > 0 ? a->progress + us : INT64_MAX;
 }
 
 void osi_association_timeout(struct osi_association *a, int64_t now) {
     a->now = now;
     if (now < osi_association_deadline(a))
         return;
-    bool opening = a->state <= RTSE_OPEN_INDICATED;
-    const char *what = opening                    ? "the association was not opened in time"
-                       : a->state == RTSE_CLOSING ? "the release was not answered in time"
-                       : a->state == RTSE_STOPPING
-                           ? "the discard or interrupt of the activity was not answered in time"
-                           : "the peer did not answer in time";
+    bool opening = a->state <= ASSOCIATION_INDICATED;
+    const char *what = opening                           ? "the association was not opened in time"
+                       : a->state == ASSOCIATION_CLOSING ? "the release was not answered in time"
+                                                         : peer_due(a).overdue;
     enum osi_layer layer = a->session.state == STA01 || a->session.state == STA01B ? OSI_LAYER_TRANSPORT
                            : opening                                               ? OSI_LAYER_SESSION
-                                                                                   : OSI_LAYER_RTSE;
+                                                                                   : a->user->layer;
     osi_cause_set(&a->cause, OSI_END_TIMEOUT, layer, false, -1, "timer", "%s", what);
     association_abort(a, OSI_ABORT_TEMPORARY_PROBLEM);
 }

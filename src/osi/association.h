@@ -39,17 +39,11 @@
 #include "base/buf.h"
 #include "base/error.h"
 #include "base/span.h"
+#include "osi/context.h"
 
 struct osi_association;
 
 enum osi_role { OSI_INITIATOR, OSI_RESPONDER };
-
-/* The application contexts of X.419 §8; they can be or'ed for a responder. */
-enum osi_context {
-    OSI_MTS_TRANSFER = 1,               /* normal mode */
-    OSI_MTS_TRANSFER_PROTOCOL = 2,      /* X.410-1984 mode, application protocol 12, 1988 content */
-    OSI_MTS_TRANSFER_PROTOCOL_1984 = 4, /* X.410-1984 mode, application protocol 1 or absent */
-};
 
 enum osi_dialogue { OSI_MONOLOGUE = 0, OSI_TWO_WAY_ALTERNATE = 1 };
 
@@ -187,7 +181,8 @@ enum osi_event_type {
     OSI_EVENT_TRANSFER_REFUSED, /* our APDU was interrupted or discarded at the peer's wish; see `refused` */
     OSI_EVENT_TURN_PLEASE,      /* the peer asks for the turn */
     OSI_EVENT_TURN_GIVE,        /* the turn is ours */
-    OSI_EVENT_CLOSE_INDICATION, /* the initiator asked RT-CLOSE; the answer was sent already */
+    OSI_EVENT_CLOSE_INDICATION, /* the initiator released, unbind argument in `data`; it was answered already
+                                 */
     OSI_EVENT_CLOSED,           /* the last event, exactly once */
 };
 
@@ -239,7 +234,7 @@ struct osi_event {
     union {
         struct osi_open open;             /* OPEN_* */
         struct osi_begin begin;           /* TRANSFER_BEGIN */
-        struct span data;                 /* TRANSFER_DATA */
+        struct span data;                 /* TRANSFER_DATA, CLOSE_INDICATION */
         struct osi_checkpoint checkpoint; /* CHECKPOINT, CHECKPOINT_CONFIRMED (state is zero there) */
         struct {
             enum osi_refusal what;
@@ -292,14 +287,15 @@ size_t osi_association_memory(const struct osi_association *a);
 /* ---- opening and closing ---- */
 
 /*
- * RT-OPEN response. `user_data` is the bind result, one whole BER element; absent for RT-RECOVER.
+ * The answer to OSI_EVENT_OPEN_INDICATION (RT-OPEN or A-ASSOCIATE response). `user_data` is the bind result,
+ * one whole BER element; absent for RT-RECOVER.
  * Agreed checkpoint size and window come out of proposal and parameters by X.228 §7.1;
  * they are in osi_association_open().
  */
 bool osi_association_accept(struct osi_association *a, struct span user_data, int64_t now);
 
 /*
- * RT-OPEN response, refused. Normal mode carries `user_data` (the bind error, one BER element, or absent);
+ * The same, refused. Normal mode carries `user_data` (the bind error, one BER element, or absent);
  * X.410 mode carries `reason` only.
  */
 bool osi_association_refuse(struct osi_association *a, enum osi_refuse_reason reason, struct span user_data);
@@ -307,14 +303,16 @@ bool osi_association_refuse(struct osi_association *a, enum osi_refuse_reason re
 /* What was agreed, from the open event on; spans in it are not kept and are absent. */
 const struct osi_open *osi_association_open(const struct osi_association *a);
 
-/* RT-CLOSE request: initiator, no transfer in progress, the turn held. OSI_EVENT_CLOSED follows. */
-bool osi_association_release(struct osi_association *a, (struct span){0}, int64_t now);
+/* RT-CLOSE or A-RELEASE request: initiator, no transfer in progress, the turn held. `user_data` is the
+ * unbind's argument, one BER element, or absent. OSI_EVENT_CLOSED follows. */
+bool osi_association_release(struct osi_association *a, struct span user_data, int64_t now);
 
-/* RT-U-ABORT request, which may carry `user_data`. X.410 mode has none: the peer sees localSystemProblem. */
+/* The abort of the application (RT-U-ABORT, A-ABORT), which may carry `user_data`. X.410 mode has none: the
+ * peer sees localSystemProblem. */
 void osi_association_user_abort(struct osi_association *a, struct span user_data);
 
-/* RT-P-ABORT by our side, with RTAB `reason`; X.410 mode knows no permanentProblem and says
- * localSystemProblem. */
+/* The abort of the provider, RT-P-ABORT by our side, with RTAB `reason`; X.410 mode knows no permanentProblem
+ * and says localSystemProblem. */
 void osi_association_abort(struct osi_association *a, enum osi_abort_reason reason, const char *text);
 
 /* ---- the turn (two-way alternate) ---- */

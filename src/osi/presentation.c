@@ -4,29 +4,18 @@
 #include "schema/x226.h"
 #include "schema/x227.h"
 
-static const uint8_t basic_encoding[] = {0x51, 0x01};             /* 2.1.1 */
-static const uint8_t id_as_acse[] = {0x52, 0x01, 0x00, 0x01};     /* 2.2.1.0.1 */
-static const uint8_t id_as_mta_rtse[] = {0x56, 0x00, 0x02, 0x0C}; /* 2.6.0.2.12, X.419 */
-static const uint8_t id_as_mtse[] = {0x56, 0x00, 0x02, 0x07};     /* 2.6.0.2.7, X.419 */
-static const uint8_t rtse_x228[] = {0x53, 0x02};                  /* 2.3.2, X.228 §9 */
-static const uint8_t rtse_isode[] = {0x53, 0x00};                 /* 2.3.0, as ISODE names it */
+static const uint8_t basic_encoding[] = {0x51, 0x01}; /* 2.1.1 */
 
 #define NAME(oid)                                                                                            \
     { oid, sizeof oid }
 #define CONTEXT_MAXIMUM_ID INT64_C(0x7FFFFFFF)
 
-static const struct {
-    struct span name;
-    enum presentation_syntax syntax;
-} syntaxes[] = {
-    {NAME(id_as_acse), SYNTAX_ACSE}, {NAME(id_as_mta_rtse), SYNTAX_RTSE}, {NAME(id_as_mtse), SYNTAX_USER},
-    {NAME(rtse_x228), SYNTAX_RTSE},  {NAME(rtse_isode), SYNTAX_RTSE},
-};
-
 enum { RESULT_ACCEPTED, RESULT_ABSTRACT_SYNTAX, RESULT_TRANSFER_SYNTAX };
 
-void presentation_init(struct presentation *p, struct arena *arena, struct osi_cause *cause) {
+void presentation_init(struct presentation *p, struct arena *arena, struct osi_cause *cause,
+                       unsigned application_contexts) {
     memset(p, 0, sizeof *p);
+    p->application_contexts = application_contexts;
     p->arena = arena;
     p->cause = cause;
 }
@@ -53,8 +42,7 @@ static bool decode(struct presentation *p, const struct ber_type *type, const ch
 }
 
 /* User data of one PDV in a context. The items live in the arena. */
-static struct x226_User_data *user_data(struct presentation *p, enum presentation_syntax syntax,
-                                        struct span apdu) {
+static struct x226_User_data *user_data(struct presentation *p, enum osi_syntax syntax, struct span apdu) {
     struct x226_User_data *data = arena_alloc(p->arena, sizeof *data);
     struct x226_PDV_list *pdv = arena_alloc(p->arena, sizeof *pdv);
     if (!data || !pdv)
@@ -70,25 +58,29 @@ static struct x226_User_data *user_data(struct presentation *p, enum presentatio
 
 /* ---- context definitions ---- */
 
-static bool define_context(struct presentation *p, struct x226_Context_definition *item,
-                           enum presentation_syntax syntax, int64_t id, struct span name) {
+/* Proposes a context; identifiers of the initiator are odd (X.226 §6.2). */
+static bool define_context(struct presentation *p, struct x226_Context_definition *items,
+                           enum osi_syntax syntax, struct span oid) {
     x226_Transfer_syntax_name *transfer = arena_alloc(p->arena, sizeof *transfer);
+    struct x226_Context_definition *item = &items[p->result_count];
     if (!transfer)
         return false;
     *transfer = (struct span)NAME(basic_encoding);
-    p->context[syntax] = id;
-    item->presentation_context_identifier = id;
-    item->abstract_syntax_name = name;
+    p->context[syntax] = item->presentation_context_identifier = 2 * (int64_t)p->result_count + 1;
+    p->proposed[p->result_count++] = syntax;
+    item->abstract_syntax_name = oid;
     item->transfer_syntax_name_list.items = transfer;
     item->transfer_syntax_name_list.count = 1;
     return true;
 }
 
-static enum presentation_syntax syntax_of(struct span name) {
-    for (size_t i = 0; i < sizeof syntaxes / sizeof *syntaxes; i++)
-        if (span_eq(name, syntaxes[i].name))
-            return syntaxes[i].syntax;
-    return SYNTAX_OTHER;
+/* True if one of the application contexts that may be asked for needs it. */
+static bool is_of_use(const struct presentation *p, enum osi_syntax syntax) {
+    for (unsigned bit = 0; bit < OSI_CONTEXT_COUNT; bit++)
+        if (p->application_contexts >> bit & 1 &&
+            osi_context_uses(osi_context_row((enum osi_context)(1u << bit)), syntax))
+            return true;
+    return false;
 }
 
 static bool offers_basic_encoding(const struct x226_Context_definition *item) {
@@ -99,9 +91,9 @@ static bool offers_basic_encoding(const struct x226_Context_definition *item) {
 }
 
 static uint8_t judge_context(struct presentation *p, const struct x226_Context_definition *item) {
-    enum presentation_syntax syntax = syntax_of(item->abstract_syntax_name);
+    enum osi_syntax syntax = osi_syntax_by_oid(item->abstract_syntax_name);
     int64_t id = item->presentation_context_identifier;
-    if (syntax == SYNTAX_OTHER || id <= 0 || id > CONTEXT_MAXIMUM_ID)
+    if (syntax == OSI_SYNTAX_NONE || !is_of_use(p, syntax) || id <= 0 || id > CONTEXT_MAXIMUM_ID)
         return RESULT_ABSTRACT_SYNTAX;
     if (!offers_basic_encoding(item))
         return RESULT_TRANSFER_SYNTAX;
@@ -129,18 +121,26 @@ static bool results(struct presentation *p, struct x226_Result_list *list) {
 
 /* ---- connection ---- */
 
+static bool propose_contexts(struct presentation *p, struct x226_Context_definition *items) {
+    const struct osi_context_row *row = osi_context_row((enum osi_context)p->application_contexts);
+    p->row = row;
+    bool ok = define_context(p, items, OSI_SYNTAX_ACSE, osi_syntax_oid(OSI_SYNTAX_ACSE)) &&
+              define_context(p, items, row->carrier, row->carrier_oid);
+    for (size_t i = 0; ok && i < OSI_CONTEXT_SYNTAXES && row->syntaxes[i]; i++)
+        ok = define_context(p, items, row->syntaxes[i], osi_syntax_oid(row->syntaxes[i]));
+    return ok;
+}
+
 bool presentation_connect(struct presentation *p, const struct presentation_connect *c, struct span *ppdu) {
     struct x226_CP_type cp = {.mode_selector.mode_value = 1};
     struct x226_CP_type_normal_mode_parameters normal = {.calling_presentation_selector = c->calling,
                                                          .called_presentation_selector = c->called};
-    struct x226_Context_definition items[3] = {0};
-    if (p->state != STAI0 || !define_context(p, &items[0], SYNTAX_ACSE, 1, (struct span)NAME(id_as_acse)) ||
-        !define_context(p, &items[1], SYNTAX_RTSE, 3, (struct span)NAME(id_as_mta_rtse)) ||
-        !define_context(p, &items[2], SYNTAX_USER, 5, (struct span)NAME(id_as_mtse)))
+    struct x226_Context_definition items[2 + OSI_CONTEXT_SYNTAXES] = {0};
+    if (p->state != STAI0 || !propose_contexts(p, items))
         return no_memory(p);
-    p->result_count = 3;
-    normal.presentation_context_definition_list = (struct x226_Context_list){.items = items, .count = 3};
-    normal.user_data = user_data(p, SYNTAX_ACSE, c->user_data);
+    normal.presentation_context_definition_list =
+        (struct x226_Context_list){.items = items, .count = p->result_count};
+    normal.user_data = user_data(p, OSI_SYNTAX_ACSE, c->user_data);
     cp.normal_mode_parameters = &normal;
     p->state = STAI1;
     return normal.user_data ? encode(p, &x226_CP_type_type, &cp, ppdu) : no_memory(p);
@@ -156,7 +156,7 @@ static bool acse_apdu(struct presentation *p, const struct x226_User_data *data,
                              "simply encoded user data where several contexts are defined");
     for (size_t i = 0; i < data->u.fully_encoded_data.count; i++) {
         const struct x226_PDV_list *pdv = &data->u.fully_encoded_data.items[i];
-        if (pdv->presentation_context_identifier != p->context[SYNTAX_ACSE])
+        if (pdv->presentation_context_identifier != p->context[OSI_SYNTAX_ACSE])
             continue;
         if (pdv->presentation_data_values.choice == x226_PDV_list_presentation_data_values_single_ASN1_type)
             *apdu = pdv->presentation_data_values.u.single_ASN1_type;
@@ -168,6 +168,13 @@ static bool acse_apdu(struct presentation *p, const struct x226_User_data *data,
                          "presentation context identifier", "user data without a PDV of ACSE's context");
 }
 
+static bool is_defined(struct presentation *p, enum osi_syntax syntax) {
+    return p->context[syntax] ||
+           osi_cause_set(p->cause, OSI_END_REFUSED, OSI_LAYER_PRESENTATION, false, -1,
+                         "presentation context definition list", "no context for the abstract syntax of %s",
+                         osi_syntax_name(syntax));
+}
+
 static bool check_contexts(struct presentation *p, const struct x226_Context_list *list) {
     if (list->count > PRESENTATION_CONTEXTS_MAXIMUM)
         return osi_cause_set(p->cause, OSI_END_REFUSED, OSI_LAYER_PRESENTATION, false, -1,
@@ -176,13 +183,17 @@ static bool check_contexts(struct presentation *p, const struct x226_Context_lis
     for (size_t i = 0; i < list->count; i++)
         p->results[i] = judge_context(p, &list->items[i]);
     p->result_count = list->count;
-    static const char *const names[] = {"ACSE", "RTSE", "MTSE"};
-    for (enum presentation_syntax syntax = SYNTAX_ACSE; syntax <= SYNTAX_USER; syntax++)
-        if (p->context[syntax] == 0)
-            return osi_cause_set(p->cause, OSI_END_REFUSED, OSI_LAYER_PRESENTATION, false, -1,
-                                 "presentation context definition list",
-                                 "no context for the abstract syntax of %s", names[syntax]);
-    return true;
+    return is_defined(p, OSI_SYNTAX_ACSE);
+}
+
+bool presentation_settle(struct presentation *p, const struct osi_context_row *row) {
+    p->row = row;
+    if (!is_defined(p, row->carrier))
+        return false;
+    for (size_t i = 0; i < OSI_CONTEXT_SYNTAXES; i++)
+        if (row->syntaxes[i] && p->context[row->syntaxes[i]])
+            return true;
+    return is_defined(p, row->syntaxes[0]);
 }
 
 /* Later versions may be proposed beside it; absent means version 1 alone. */
@@ -225,7 +236,7 @@ bool presentation_accept(struct presentation *p, struct span responding, struct 
                          struct span *ppdu) {
     struct x226_CPA_PPDU cpa = {.mode_selector.mode_value = 1};
     struct x226_CPA_PPDU_normal_mode_parameters normal = {.responding_presentation_selector = responding};
-    normal.user_data = user_data(p, SYNTAX_ACSE, apdu);
+    normal.user_data = user_data(p, OSI_SYNTAX_ACSE, apdu);
     if (p->state != STAI2 || !normal.user_data ||
         !results(p, &normal.presentation_context_definition_result_list))
         return no_memory(p);
@@ -241,10 +252,24 @@ bool presentation_refuse(struct presentation *p, int reason, struct span apdu, s
     normal->provider_reason = reason;
     if (p->result_count && !results(p, &normal->presentation_context_definition_result_list))
         return no_memory(p);
-    if (apdu.data && !(normal->user_data = user_data(p, SYNTAX_ACSE, apdu)))
+    if (apdu.data && !(normal->user_data = user_data(p, OSI_SYNTAX_ACSE, apdu)))
         return no_memory(p);
     p->state = STAI0;
     return encode(p, &x226_CPR_PPDU_type, &cpr, ppdu);
+}
+
+/* False if the peer refused what the application context can't do without: of several ports one is enough. */
+static bool read_results(struct presentation *p, const struct x226_Result_list *list) {
+    bool ports = p->row->syntaxes[1] != OSI_SYNTAX_NONE, any = false;
+    for (size_t i = 0; i < p->result_count; i++) {
+        bool accepted = i < list->count && list->items[i].result == 0, port = i >= 2;
+        if (!accepted && !(ports && port))
+            return false;
+        if (!accepted)
+            p->context[p->proposed[i]] = 0;
+        any |= accepted && port;
+    }
+    return any;
 }
 
 bool presentation_accepted(struct presentation *p, struct span ppdu, struct presentation_connect *c) {
@@ -257,11 +282,10 @@ bool presentation_accepted(struct presentation *p, struct span ppdu, struct pres
         return osi_cause_set(p->cause, OSI_END_PROTOCOL_ERROR, OSI_LAYER_PRESENTATION, false, -1,
                              "mode selector", "CPA PPDU that does not answer in normal mode");
     const struct x226_Result_list *list = &normal->presentation_context_definition_result_list;
-    for (size_t i = 0; i < p->result_count; i++)
-        if (i >= list->count || list->items[i].result != 0)
-            return osi_cause_set(p->cause, OSI_END_REFUSED, OSI_LAYER_PRESENTATION, true, -1,
-                                 "presentation context definition list",
-                                 "the peer does not accept each of our presentation contexts");
+    if (!read_results(p, list))
+        return osi_cause_set(p->cause, OSI_END_REFUSED, OSI_LAYER_PRESENTATION, true, -1,
+                             "presentation context definition list",
+                             "the peer does not accept each of our presentation contexts");
     c->called = normal->responding_presentation_selector;
     p->state = STAt0;
     return acse_apdu(p, normal->user_data, &c->user_data);
@@ -282,20 +306,23 @@ bool presentation_refused(struct presentation *p, struct span ppdu, struct span 
 
 /* ---- data and abort ---- */
 
-bool presentation_wrap(struct presentation *p, enum presentation_syntax syntax, struct span apdu,
-                       struct span *ppdu) {
+bool presentation_wrap(struct presentation *p, enum osi_syntax syntax, struct span apdu, struct span *ppdu) {
     struct x226_User_data *data = user_data(p, syntax, apdu);
     return data ? encode(p, &x226_User_data_type, data, ppdu) : no_memory(p);
 }
 
-static enum presentation_syntax context_syntax(const struct presentation *p, int64_t context) {
-    for (enum presentation_syntax syntax = SYNTAX_ACSE; syntax < SYNTAX_OTHER; syntax++)
-        if (p->context[syntax] == context)
-            return syntax;
-    return SYNTAX_OTHER;
+int64_t presentation_carrier(const struct presentation *p) {
+    return p->row ? p->context[p->row->carrier] : 0;
 }
 
-bool presentation_unwrap(struct presentation *p, struct span ppdu, enum presentation_syntax *syntax,
+enum osi_syntax presentation_syntax(const struct presentation *p, int64_t context) {
+    for (enum osi_syntax syntax = OSI_SYNTAX_ACSE; syntax < OSI_SYNTAXES; syntax++)
+        if (context > 0 && p->context[syntax] == context)
+            return syntax;
+    return OSI_SYNTAX_NONE;
+}
+
+bool presentation_unwrap(struct presentation *p, struct span ppdu, enum osi_syntax *syntax,
                          struct span *apdu) {
     struct x226_User_data data = {0};
     if (!decode(p, &x226_User_data_type, "user data", ppdu, &data))
@@ -304,8 +331,8 @@ bool presentation_unwrap(struct presentation *p, struct span ppdu, enum presenta
         return osi_cause_set(p->cause, OSI_END_PROTOCOL_ERROR, OSI_LAYER_PRESENTATION, false, -1, "user data",
                              "user data that are not fully encoded");
     const struct x226_PDV_list *pdv = &data.u.fully_encoded_data.items[0];
-    *syntax = context_syntax(p, pdv->presentation_context_identifier);
-    if (*syntax == SYNTAX_OTHER)
+    *syntax = presentation_syntax(p, pdv->presentation_context_identifier);
+    if (*syntax == OSI_SYNTAX_NONE)
         return osi_cause_set(p->cause, OSI_END_PROTOCOL_ERROR, OSI_LAYER_PRESENTATION, false, -1,
                              "presentation context identifier",
                              "user data of an undefined presentation context");
@@ -322,12 +349,13 @@ bool presentation_user_abort(struct presentation *p, struct span apdu, struct sp
     struct x226_ARU_PPDU_normal_mode_parameters *normal = &aru.u.normal_mode_parameters;
     struct x226_Context_identifier_item items[2] = {0};
     for (size_t i = 0; i < 2; i++) {
-        items[i].presentation_context_identifier = p->context[i == 0 ? SYNTAX_ACSE : SYNTAX_RTSE];
+        items[i].presentation_context_identifier =
+            i == 0 ? p->context[OSI_SYNTAX_ACSE] : presentation_carrier(p);
         items[i].transfer_syntax_name = (struct span)NAME(basic_encoding);
     }
     normal->presentation_context_identifier_list =
         (struct x226_Presentation_context_identifier_list){.items = items, .count = 2};
-    normal->user_data = user_data(p, SYNTAX_ACSE, apdu);
+    normal->user_data = user_data(p, OSI_SYNTAX_ACSE, apdu);
     p->state = STAI0;
     return normal->user_data ? encode(p, &x226_ARU_PPDU_type, &aru, ppdu) : no_memory(p);
 }

@@ -12,6 +12,7 @@
 
 #include "base/arena.h"
 #include "osi/cause.h"
+#include "osi/context.h"
 
 #define PRESENTATION_CONTEXTS_MAXIMUM 32
 #define PRESENTATION_SELECTOR_MAXIMUM 16
@@ -24,15 +25,16 @@ enum presentation_state {
     STAt0, /* connected */
 };
 
-/* What an abstract syntax is for; the first of each kind is used. */
-enum presentation_syntax { SYNTAX_ACSE, SYNTAX_RTSE, SYNTAX_USER, SYNTAX_OTHER, SYNTAXES };
-
 struct presentation {
     enum presentation_state state;
     struct arena *arena;
     struct osi_cause *cause;
-    int64_t context[SYNTAXES];                      /* presentation context identifiers, 0 none */
-    uint8_t results[PRESENTATION_CONTEXTS_MAXIMUM]; /* of the proposed contexts, in their order */
+    unsigned application_contexts;     /* those that may be asked for; one, when we ask */
+    const struct osi_context_row *row; /* the application context; NULL before it is known */
+    int64_t context[OSI_SYNTAXES];     /* presentation context identifiers, 0 none: of several of
+                                          one kind the first */
+    enum osi_syntax proposed[2 + OSI_CONTEXT_SYNTAXES]; /* by us, in their order */
+    uint8_t results[PRESENTATION_CONTEXTS_MAXIMUM];     /* of the proposed contexts, in their order */
     size_t result_count;
 };
 
@@ -59,9 +61,11 @@ enum presentation_abort {
     PRESENTATION_INVALID_PARAMETER_VALUE = 6,
 };
 
-void presentation_init(struct presentation *p, struct arena *arena, struct osi_cause *cause);
+void presentation_init(struct presentation *p, struct arena *arena, struct osi_cause *cause,
+                       unsigned application_contexts);
 
-/* P-CONNECT request: the CP PPDU with the contexts of ACSE, MTA RTSE and MTSE (X.419 §8.1). */
+/* P-CONNECT request: the CP PPDU with the contexts of ACSE and of the abstract syntaxes that the one
+ * application context needs. */
 bool presentation_connect(struct presentation *p, const struct presentation_connect *c, struct span *ppdu);
 
 /*
@@ -70,6 +74,14 @@ bool presentation_connect(struct presentation *p, const struct presentation_conn
  */
 bool presentation_connect_indication(struct presentation *p, struct span ppdu, struct presentation_connect *c,
                                      int *refuse_reason);
+
+/*
+ * The application context that was asked for. False (a refusal without further
+ * reason) if what it can't do without is not defined: the syntax of its bind,
+ * and that of the transfer, or of one of its ports.
+ */
+bool presentation_settle(struct presentation *p, const struct osi_context_row *row);
+
 bool presentation_accept(struct presentation *p, struct span responding, struct span user_data,
                          struct span *ppdu);
 bool presentation_refuse(struct presentation *p, int reason, struct span user_data, struct span *ppdu);
@@ -78,10 +90,15 @@ bool presentation_refuse(struct presentation *p, int reason, struct span user_da
 bool presentation_accepted(struct presentation *p, struct span ppdu, struct presentation_connect *c);
 bool presentation_refused(struct presentation *p, struct span ppdu, struct span *user_data, int *reason);
 
+/* The presentation context of the user's APDU that goes with ACSE's. */
+int64_t presentation_carrier(const struct presentation *p);
+
+/* The abstract syntax of a presentation context; none where it is not defined. */
+enum osi_syntax presentation_syntax(const struct presentation *p, int64_t context);
+
 /* One APDU as fully encoded user data, and back: `*syntax` tells whose it is. */
-bool presentation_wrap(struct presentation *p, enum presentation_syntax syntax, struct span apdu,
-                       struct span *ppdu);
-bool presentation_unwrap(struct presentation *p, struct span ppdu, enum presentation_syntax *syntax,
+bool presentation_wrap(struct presentation *p, enum osi_syntax syntax, struct span apdu, struct span *ppdu);
+bool presentation_unwrap(struct presentation *p, struct span ppdu, enum osi_syntax *syntax,
                          struct span *apdu);
 
 /* ARU with an ABRT APDU, and ARP. */

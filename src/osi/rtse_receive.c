@@ -1,55 +1,29 @@
 /* RT-TRANSFER of the peer: octets, checkpoints, end, resume, interrupt and discard (X.228 §7.3 to §7.8). */
 #include "osi/association_private.h"
 
-#define JOIN_BELOW 5 /* octets: such crumbs may come from memory that the next ones overwrite */
-
-void rtse_receive_free(struct osi_association *a) {
-    buf_free(&a->rx.joined);
-    buf_init(&a->rx.joined, 0);
-}
-
 /* ---- octets ---- */
 
-/* Puts what came into one event: however a peer cuts its OCTET STRING, a TPDU makes one. */
-static bool emit(struct osi_association *a, struct span octets) {
-    struct receiver *rx = &a->rx;
-    rx->offset += octets.len;
-    if (rx->data.len == 0 && octets.len >= JOIN_BELOW) {
-        rx->data = octets;
-        return true;
-    }
-    bool joining = rx->data.len > 0 && rx->data.data == rx->joined.data;
-    if (!joining) {
-        buf_clear(&rx->joined);
-        buf_append_span(&rx->joined, rx->data);
-    }
-    bool ok = buf_append_span(&rx->joined, octets);
-    rx->data = buf_span(&rx->joined);
-    return ok;
-}
-
-void rtse_receive_flush(struct osi_association *a) {
-    struct span data = a->rx.data;
-    if (data.len == 0)
-        return;
-    a->rx.data = (struct span){0};
-    association_push(a, &(struct osi_event){.type = OSI_EVENT_TRANSFER_DATA, .u.data = data});
+/* The presentation context in which APDUs of the application come. */
+static int64_t application_context(const struct osi_association *a) {
+    return a->x410 ? 0 : a->presentation.context[a->presentation.row->syntaxes[0]];
 }
 
 static bool take_value(struct osi_association *a, struct span octets) {
     struct span value[2];
-    int count = external_input(&a->rx.external, octets, a->presentation.context[SYNTAX_USER], value);
-    for (int i = 0; i < count; i++)
-        if (!emit(a, value[i]))
+    int count = external_input(&a->rtse.rx.external, octets, application_context(a), value);
+    for (int i = 0; i < count; i++) {
+        a->rtse.rx.offset += value[i].len;
+        if (!association_emit(a, value[i]))
             return false;
+    }
     return count >= 0;
 }
 
 static bool take_pdata(struct osi_association *a, struct span data, bool end) {
-    struct pdata *pdata = &a->rx.pdata;
-    if (!a->rx.in_ssdu)
-        pdata_begin(pdata, a->presentation.context[SYNTAX_RTSE]);
-    a->rx.in_ssdu = !end;
+    struct pdata *pdata = &a->rtse.rx.pdata;
+    if (!a->rtse.rx.in_ssdu)
+        pdata_begin(pdata, presentation_carrier(&a->presentation));
+    a->rtse.rx.in_ssdu = !end;
     struct span octets;
     enum pdata_result result;
     while ((result = pdata_input(pdata, &data, &octets)) == PDATA_OCTETS)
@@ -67,9 +41,9 @@ static bool take_pdata(struct osi_association *a, struct span data, bool end) {
 }
 
 void rtse_receive_data(struct osi_association *a, struct span data, bool end) {
-    if (a->state != RTSE_RECEIVING || a->rx.swallow)
+    if (a->rtse.state != RTSE_RECEIVING || a->rtse.rx.swallow)
         return;
-    bool ok = a->codec.x410 ? take_value(a, data) : take_pdata(a, data, end);
+    bool ok = a->x410 ? take_value(a, data) : take_pdata(a, data, end);
     if (ok)
         return;
     osi_cause_set(&a->cause, OSI_END_MEMORY, OSI_LAYER_RTSE, false, -1, "", "no memory for the transfer");
@@ -85,73 +59,77 @@ static struct osi_activity activity_of(struct span id) {
 }
 
 static void reset(struct osi_association *a) {
-    a->rx.offset = 0;
-    a->rx.swallow = a->rx.in_ssdu = false;
-    a->rx.data = (struct span){0};
-    if (a->codec.x410)
-        external_none(&a->rx.external);
+    a->rtse.rx.offset = 0;
+    a->rtse.rx.swallow = a->rtse.rx.in_ssdu = false;
+    a->data = (struct span){0};
+    if (a->x410)
+        external_none(&a->rtse.rx.external);
     else
-        external_begin(&a->rx.external);
+        external_begin(&a->rtse.rx.external);
 }
 
 void rtse_receive_begin(struct osi_association *a, const struct session_indication *in) {
     reset(a);
-    a->state = RTSE_RECEIVING;
+    a->rtse.state = RTSE_RECEIVING;
     struct osi_event event = {.type = OSI_EVENT_TRANSFER_BEGIN};
     event.u.begin.activity = activity_of(in->activity);
     association_push(a, &event);
 }
 
-/* The characters of a reference in memory that outlives the TPDU. */
-static struct span keep(struct osi_association *a, struct span pi) {
-    struct span text = rtse_reference_decode(pi);
-    return text.data ? arena_dup(&a->scratch, text) : text;
+static struct span keep_reference(struct osi_association *a, struct span pi) {
+    return association_keep(a, rtse_reference_decode(pi));
 }
 
 void rtse_receive_resume(struct osi_association *a, const struct session_indication *in) {
     reset(a);
-    a->state = RTSE_RESUME_INDICATED;
+    a->rtse.state = RTSE_RESUME_INDICATED;
     struct osi_event event = {.type = OSI_EVENT_TRANSFER_BEGIN};
     struct osi_begin *begin = &event.u.begin;
     begin->activity = activity_of(in->activity);
     begin->old_activity = activity_of(in->old_activity);
     begin->resumed = true;
     begin->serial = in->serial;
-    begin->old_id.calling = keep(a, in->old.calling.data ? in->old.calling : in->old.called);
-    begin->old_id.common = keep(a, in->old.common);
-    begin->old_id.additional = keep(a, in->old.additional);
-    a->rx.resume_serial = in->serial;
+    begin->old_id.calling = keep_reference(a, in->old.calling.data ? in->old.calling : in->old.called);
+    begin->old_id.common = keep_reference(a, in->old.common);
+    begin->old_id.additional = keep_reference(a, in->old.additional);
+    a->rtse.rx.resume_serial = in->serial;
+    a->answer_due = true;
     association_push(a, &event);
 }
 
+static void resume_answered(struct osi_association *a) {
+    a->rtse.state = RTSE_RECEIVING;
+    a->answer_due = false;
+}
+
 bool osi_rt_resume_accept(struct osi_association *a, const struct osi_checkpoint *checkpoint, int64_t now) {
-    if (a->state != RTSE_RESUME_INDICATED || checkpoint->serial != a->rx.resume_serial ||
-        !external_restore(&a->rx.external, checkpoint->state))
+    if (a->rtse.state != RTSE_RESUME_INDICATED || checkpoint->serial != a->rtse.rx.resume_serial ||
+        !external_restore(&a->rtse.rx.external, checkpoint->state))
         return false;
-    a->rx.offset = checkpoint->offset;
-    a->state = RTSE_RECEIVING;
+    a->rtse.rx.offset = checkpoint->offset;
+    resume_answered(a);
     association_waits_from(a, now);
     return true;
 }
 
 bool osi_rt_resume_swallow(struct osi_association *a, int64_t now) {
-    if (a->state != RTSE_RESUME_INDICATED)
+    if (a->rtse.state != RTSE_RESUME_INDICATED)
         return false;
-    a->rx.swallow = true;
-    a->state = RTSE_RECEIVING;
+    a->rtse.rx.swallow = true;
+    resume_answered(a);
     association_waits_from(a, now);
     return true;
 }
 
 bool osi_rt_resume_refuse(struct osi_association *a, int64_t now) {
-    if (a->state != RTSE_RESUME_INDICATED)
+    if (a->rtse.state != RTSE_RESUME_INDICATED)
         return false;
-    a->state = RTSE_RECEIVING;
+    resume_answered(a);
     return osi_rt_transfer_reject(a, false, now);
 }
 
 bool osi_rt_resume_unknown(struct osi_association *a) {
-    if (a->state != RTSE_RESUME_INDICATED)
+    if (a->rtse.state != RTSE_RESUME_INDICATED)
         return false;
     osi_cause_set(&a->cause, OSI_END_LOCAL, OSI_LAYER_RTSE, false, OSI_ABORT_UNRECOGNIZED_ACTIVITY, "",
                   "the peer resumes an activity that is not known here");
@@ -162,9 +140,9 @@ bool osi_rt_resume_unknown(struct osi_association *a) {
 /* ---- checkpoints and end ---- */
 
 void rtse_receive_checkpoint(struct osi_association *a, uint32_t serial) {
-    if (a->state != RTSE_RECEIVING)
+    if (a->rtse.state != RTSE_RECEIVING)
         return;
-    if (a->rx.swallow) {
+    if (a->rtse.rx.swallow) {
         session_sync_minor_response(&a->session, serial);
         return;
     }
@@ -176,14 +154,14 @@ void rtse_receive_checkpoint(struct osi_association *a, uint32_t serial) {
     }
     struct osi_event event = {.type = OSI_EVENT_CHECKPOINT};
     event.u.checkpoint.serial = serial;
-    event.u.checkpoint.offset = a->rx.offset;
-    external_save(&a->rx.external, event.u.checkpoint.state);
-    rtse_receive_flush(a);
+    event.u.checkpoint.offset = a->rtse.rx.offset;
+    external_save(&a->rtse.rx.external, event.u.checkpoint.state);
+    association_flush(a);
     association_push(a, &event);
 }
 
 bool osi_rt_checkpoint_confirm(struct osi_association *a, uint32_t serial, int64_t now) {
-    if ((a->state != RTSE_RECEIVING && a->state != RTSE_ENDED) ||
+    if ((a->rtse.state != RTSE_RECEIVING && a->rtse.state != RTSE_ENDED) ||
         !session_sync_minor_response(&a->session, serial))
         return false;
     association_waits_from(a, now);
@@ -191,15 +169,15 @@ bool osi_rt_checkpoint_confirm(struct osi_association *a, uint32_t serial, int64
 }
 
 void rtse_receive_end(struct osi_association *a) {
-    if (a->state != RTSE_RECEIVING)
+    if (a->rtse.state != RTSE_RECEIVING)
         return;
-    if (a->rx.swallow) {
+    if (a->rtse.rx.swallow) {
         session_activity_end_response(&a->session);
-        a->state = RTSE_OPEN;
+        a->rtse.state = RTSE_OPEN;
         return;
     }
-    a->state = RTSE_ENDED;
-    if (external_is_complete(&a->rx.external)) {
+    a->rtse.state = RTSE_ENDED;
+    if (external_is_complete(&a->rtse.rx.external)) {
         association_push_type(a, OSI_EVENT_TRANSFER_END);
         return;
     }
@@ -208,9 +186,9 @@ void rtse_receive_end(struct osi_association *a) {
 }
 
 bool osi_rt_transfer_confirm(struct osi_association *a, int64_t now) {
-    if (a->state != RTSE_ENDED || !session_activity_end_response(&a->session))
+    if (a->rtse.state != RTSE_ENDED || !session_activity_end_response(&a->session))
         return false;
-    a->state = RTSE_OPEN;
+    a->rtse.state = RTSE_OPEN;
     association_waits_from(a, now);
     return true;
 }
@@ -218,12 +196,12 @@ bool osi_rt_transfer_confirm(struct osi_association *a, int64_t now) {
 /* ---- exceptions, interrupt and discard ---- */
 
 bool osi_rt_transfer_reject(struct osi_association *a, bool again, int64_t now) {
-    if (a->state != RTSE_RECEIVING && a->state != RTSE_ENDED)
+    if (a->rtse.state != RTSE_RECEIVING && a->rtse.state != RTSE_ENDED)
         return false;
     association_waits_from(a, now);
     int reason = again ? SESSION_LOCAL_USER_ERROR : SESSION_UNRECOVERABLE_PROCEDURAL_ERROR;
     if (session_exception_report(&a->session, reason, (struct span){0}))
-        a->state = RTSE_REJECTING;
+        a->rtse.state = RTSE_REJECTING;
     else
         osi_association_abort(a, again ? OSI_ABORT_TEMPORARY_PROBLEM : OSI_ABORT_PERMANENT_PROBLEM,
                               "the transfer is refused and no exception report is possible");
@@ -231,7 +209,7 @@ bool osi_rt_transfer_reject(struct osi_association *a, bool again, int64_t now) 
 }
 
 void rtse_receive_stopped(struct osi_association *a, bool interrupted) {
-    if (a->rx.swallow && !interrupted) {
+    if (a->rtse.rx.swallow && !interrupted) {
         /* X.228 §7.6.3: the sender learns that the activity it gives up was completed. */
         osi_association_abort(a, OSI_ABORT_TRANSFER_COMPLETED,
                               "the peer discards an activity that was completed");
@@ -241,8 +219,8 @@ void rtse_receive_stopped(struct osi_association *a, bool interrupted) {
         session_activity_interrupt_response(&a->session);
     else
         session_activity_discard_response(&a->session);
-    bool quiet = a->rx.swallow;
-    a->state = RTSE_OPEN;
+    bool quiet = a->rtse.rx.swallow;
+    a->rtse.state = RTSE_OPEN;
     if (!quiet)
         association_push_type(a, interrupted ? OSI_EVENT_TRANSFER_INTERRUPTED : OSI_EVENT_TRANSFER_DISCARDED);
 }

@@ -4,8 +4,8 @@
 #define TSDU_OVERHEAD (4 + PDATA_HEADER)
 
 void rtse_send_free(struct osi_association *a) {
-    buf_free(&a->tx.pending);
-    buf_init(&a->tx.pending, 0);
+    buf_free(&a->rtse.tx.pending);
+    buf_init(&a->rtse.tx.pending, 0);
 }
 
 /* ---- start ---- */
@@ -14,7 +14,7 @@ void rtse_send_free(struct osi_association *a) {
 static struct osi_activity name_activity(struct osi_association *a) {
     struct osi_activity activity = {.id = {0x02}};
     uint8_t octets[9];
-    size_t len = pdata_integer(octets, ++a->tx.activities);
+    size_t len = pdata_integer(octets, ++a->rtse.tx.activities);
     activity.id[1] = (uint8_t)len;
     memcpy(activity.id + 2, octets, len);
     activity.id_len = (uint8_t)(2 + len);
@@ -22,17 +22,17 @@ static struct osi_activity name_activity(struct osi_association *a) {
 }
 
 static void reset(struct osi_association *a, uint64_t offset, bool resumed) {
-    a->tx.offset = offset;
-    a->tx.started = a->tx.any_confirmed = a->tx.resume_unproven = resumed;
-    a->tx.streaming = a->tx.blocked = a->tx.by_owner = false;
-    a->tx.mark_count = 0;
-    a->tx.stop_reason = -1;
-    buf_clear(&a->tx.pending);
-    a->state = RTSE_SENDING;
+    a->rtse.tx.offset = offset;
+    a->rtse.tx.started = a->rtse.tx.any_confirmed = a->rtse.tx.resume_unproven = resumed;
+    a->rtse.tx.streaming = a->rtse.tx.blocked = a->rtse.tx.by_owner = false;
+    a->rtse.tx.mark_count = 0;
+    a->rtse.tx.stop_reason = -1;
+    buf_clear(&a->rtse.tx.pending);
+    a->rtse.state = RTSE_SENDING;
 }
 
 static bool may_begin(const struct osi_association *a) {
-    return a->state == RTSE_OPEN && a->tx.activities < INT32_MAX;
+    return a->rtse.state == RTSE_OPEN && a->rtse.tx.activities < INT32_MAX;
 }
 
 bool osi_rt_transfer_begin(struct osi_association *a, struct osi_activity *activity, int64_t now) {
@@ -51,7 +51,7 @@ bool osi_rt_transfer_resume(struct osi_association *a, const struct osi_connecti
                             const struct osi_activity *old_activity, uint32_t serial, uint64_t offset,
                             struct osi_activity *activity, int64_t now) {
     struct session_identifier old = {0};
-    bool x410 = a->codec.x410;
+    bool x410 = a->x410;
     if (!may_begin(a) || old_activity->id_len > sizeof old_activity->id)
         return false;
     if (old_id && (!rtse_reference_encode(&a->scratch, x410 ? 0x14 : 0x04, old_id->calling, &old.calling) ||
@@ -72,7 +72,7 @@ bool osi_rt_transfer_resume(struct osi_association *a, const struct osi_connecti
 
 /* Most octets of the APDU between two checkpoints. */
 static size_t piece_size(const struct osi_association *a) {
-    size_t around = a->codec.x410 ? 0 : EXTERNAL_OVERHEAD;
+    size_t around = a->x410 ? 0 : EXTERNAL_OVERHEAD;
     size_t piece = (size_t)a->open.checkpoint_size * 1024 - around;
     size_t tsdu = a->session.tsdu_out;
     /* A piece that fits in one TSDU needs no segmenting: peers know that path best. */
@@ -83,7 +83,12 @@ static size_t piece_size(const struct osi_association *a) {
 
 static bool may_write(const struct osi_association *a) {
     return association_output_pending(a) <= a->parameters.output_high_water &&
-           a->tx.mark_count < a->open.window_size;
+           a->rtse.tx.mark_count < a->open.window_size;
+}
+
+/* The presentation context in which APDUs of the application go. */
+static int64_t application_context(const struct osi_association *a) {
+    return a->presentation.context[a->presentation.row->syntaxes[0]];
 }
 
 /* One P-DATA with what is pending, then `data`; `last` closes the EXTERNAL. */
@@ -91,24 +96,24 @@ static bool write_piece(struct osi_association *a, struct span data, bool last) 
     uint8_t header[PDATA_HEADER], external[EXTERNAL_OVERHEAD];
     struct span parts[6] = {0};
     size_t count = 0, len = 0;
-    bool normal = !a->codec.x410;
+    bool normal = !a->x410;
     if (normal)
         count++; /* the P-DATA's header, when the length is known */
-    if (normal && !a->tx.started)
-        parts[count++] = span_of(external, external_header(external, a->presentation.context[SYNTAX_USER]));
-    parts[count++] = buf_span(&a->tx.pending);
+    if (normal && !a->rtse.tx.started)
+        parts[count++] = span_of(external, external_header(external, application_context(a)));
+    parts[count++] = buf_span(&a->rtse.tx.pending);
     parts[count++] = data;
     if (normal && last)
         parts[count++] = external_trailer();
     for (size_t i = normal; i < count; i++)
         len += parts[i].len;
     if (normal)
-        parts[0] = span_of(header, pdata_header(header, a->presentation.context[SYNTAX_RTSE], len));
+        parts[0] = span_of(header, pdata_header(header, presentation_carrier(&a->presentation), len));
     if (!session_data(&a->session, parts, count, true, true))
         return false;
-    a->tx.started = true;
-    a->tx.offset += a->tx.pending.len + data.len;
-    buf_clear(&a->tx.pending);
+    a->rtse.tx.started = true;
+    a->rtse.tx.offset += a->rtse.tx.pending.len + data.len;
+    buf_clear(&a->rtse.tx.pending);
     return true;
 }
 
@@ -116,7 +121,7 @@ static bool write_checkpoint(struct osi_association *a) {
     uint32_t serial;
     if (!session_sync_minor(&a->session, &serial))
         return false;
-    a->tx.marks[a->tx.mark_count++] = (struct checkpoint_mark){serial, a->tx.offset};
+    a->rtse.tx.marks[a->rtse.tx.mark_count++] = (struct checkpoint_mark){serial, a->rtse.tx.offset};
     return true;
 }
 
@@ -124,7 +129,7 @@ static bool write_end(struct osi_association *a) {
     uint32_t serial;
     if (!session_activity_end(&a->session, &serial))
         return false;
-    a->state = RTSE_ENDING;
+    a->rtse.state = RTSE_ENDING;
     rtse_send_free(a);
     return true;
 }
@@ -140,18 +145,18 @@ static void give_up(struct osi_association *a) {
 static size_t send_pieces(struct osi_association *a, struct span data, bool last) {
     size_t piece = piece_size(a), taken = 0;
     for (;;) {
-        size_t available = a->tx.pending.len + data.len - taken;
+        size_t available = a->rtse.tx.pending.len + data.len - taken;
         bool whole = available > piece || (available == piece && !last);
         if (!whole && !last) {
-            if (!buf_append_span(&a->tx.pending, span_sub(data, taken, data.len)))
+            if (!buf_append_span(&a->rtse.tx.pending, span_sub(data, taken, data.len)))
                 give_up(a);
             return data.len;
         }
         if (!may_write(a)) {
-            a->tx.blocked = true;
+            a->rtse.tx.blocked = true;
             return taken;
         }
-        struct span part = span_sub(data, taken, whole ? piece - a->tx.pending.len : data.len);
+        struct span part = span_sub(data, taken, whole ? piece - a->rtse.tx.pending.len : data.len);
         if (!write_piece(a, part, !whole) || !(whole ? write_checkpoint(a) : write_end(a))) {
             give_up(a);
             return taken;
@@ -166,13 +171,13 @@ static size_t send_pieces(struct osi_association *a, struct span data, bool last
 
 static bool stream_begin(struct osi_association *a) {
     uint8_t header[PDATA_HEADER], piece[PDATA_HEADER], external[EXTERNAL_OVERHEAD];
-    a->tx.streaming = a->tx.started = true;
-    if (a->codec.x410)
+    a->rtse.tx.streaming = a->rtse.tx.started = true;
+    if (a->x410)
         return session_data(&a->session, NULL, 0, true, false);
-    size_t external_len = external_header(external, a->presentation.context[SYNTAX_USER]);
-    struct span parts[] = {span_of(header, pdata_stream_header(header, a->presentation.context[SYNTAX_RTSE])),
-                           span_of(piece, pdata_piece_header(piece, external_len)),
-                           span_of(external, external_len)};
+    size_t external_len = external_header(external, application_context(a));
+    struct span parts[] = {
+        span_of(header, pdata_stream_header(header, presentation_carrier(&a->presentation))),
+        span_of(piece, pdata_piece_header(piece, external_len)), span_of(external, external_len)};
     return session_data(&a->session, parts, 3, true, false);
 }
 
@@ -181,9 +186,9 @@ static bool stream_piece(struct osi_association *a, struct span data) {
     struct span parts[] = {span_of(head, 0), data};
     if (data.len == 0)
         return true;
-    if (!a->codec.x410)
+    if (!a->x410)
         parts[0].len = pdata_piece_header(head, data.len);
-    a->tx.offset += data.len;
+    a->rtse.tx.offset += data.len;
     return session_data(&a->session, parts, 2, false, false);
 }
 
@@ -191,7 +196,7 @@ static bool stream_piece(struct osi_association *a, struct span data) {
 static bool stream_end(struct osi_association *a, bool whole) {
     uint8_t head[PDATA_HEADER];
     struct span parts[3] = {0};
-    if (!a->codec.x410) {
+    if (!a->x410) {
         struct span trailer = external_trailer();
         if (whole) {
             parts[0] = span_of(head, pdata_piece_header(head, trailer.len));
@@ -199,20 +204,20 @@ static bool stream_end(struct osi_association *a, bool whole) {
         }
         parts[2] = pdata_stream_trailer();
     }
-    a->tx.streaming = false;
+    a->rtse.tx.streaming = false;
     return session_data(&a->session, parts, 3, false, true);
 }
 
 static size_t send_stream(struct osi_association *a, struct span data, bool last) {
     if (!may_write(a)) {
-        a->tx.blocked = true;
+        a->rtse.tx.blocked = true;
         return 0;
     }
     bool ok;
-    if (last && !a->tx.streaming) {
+    if (last && !a->rtse.tx.streaming) {
         ok = write_piece(a, data, true) && write_end(a);
     } else {
-        ok = (a->tx.streaming || stream_begin(a)) && stream_piece(a, data);
+        ok = (a->rtse.tx.streaming || stream_begin(a)) && stream_piece(a, data);
         if (last)
             ok = ok && stream_end(a, true) && write_end(a);
     }
@@ -222,19 +227,19 @@ static size_t send_stream(struct osi_association *a, struct span data, bool last
 }
 
 size_t osi_rt_transfer_data(struct osi_association *a, struct span data, bool last, int64_t now) {
-    if (a->state != RTSE_SENDING)
+    if (a->rtse.state != RTSE_SENDING)
         return 0;
     size_t taken = a->open.checkpoint_size ? send_pieces(a, data, last) : send_stream(a, data, last);
-    if (taken > 0 || a->state == RTSE_ENDING)
+    if (taken > 0 || a->rtse.state == RTSE_ENDING)
         association_waits_from(a, now);
     return taken;
 }
 
 void rtse_send_unblock(struct osi_association *a) {
     bool room = association_output_pending(a) <= a->parameters.output_high_water / 2;
-    if (!a->tx.blocked || a->state != RTSE_SENDING || !room || !may_write(a))
+    if (!a->rtse.tx.blocked || a->rtse.state != RTSE_SENDING || !room || !may_write(a))
         return;
-    a->tx.blocked = false;
+    a->rtse.tx.blocked = false;
     association_push_type(a, OSI_EVENT_MAY_SEND);
 }
 
@@ -243,14 +248,14 @@ void rtse_send_unblock(struct osi_association *a) {
 void rtse_send_checkpoint_confirmed(struct osi_association *a, uint32_t serial) {
     unsigned confirmed = 0;
     uint64_t offset = 0;
-    while (confirmed < a->tx.mark_count && a->tx.marks[confirmed].serial <= serial)
-        offset = a->tx.marks[confirmed++].offset;
+    while (confirmed < a->rtse.tx.mark_count && a->rtse.tx.marks[confirmed].serial <= serial)
+        offset = a->rtse.tx.marks[confirmed++].offset;
     if (confirmed == 0)
         return;
-    a->tx.mark_count -= confirmed;
-    memmove(a->tx.marks, a->tx.marks + confirmed, a->tx.mark_count * sizeof *a->tx.marks);
-    a->tx.any_confirmed = true;
-    a->tx.resume_unproven = false;
+    a->rtse.tx.mark_count -= confirmed;
+    memmove(a->rtse.tx.marks, a->rtse.tx.marks + confirmed, a->rtse.tx.mark_count * sizeof *a->rtse.tx.marks);
+    a->rtse.tx.any_confirmed = true;
+    a->rtse.tx.resume_unproven = false;
     struct osi_event event = {.type = OSI_EVENT_CHECKPOINT_CONFIRMED};
     event.u.checkpoint.serial = serial;
     event.u.checkpoint.offset = offset;
@@ -259,7 +264,7 @@ void rtse_send_checkpoint_confirmed(struct osi_association *a, uint32_t serial) 
 }
 
 void rtse_send_end_confirmed(struct osi_association *a) {
-    a->state = RTSE_OPEN;
+    a->rtse.state = RTSE_OPEN;
     association_push_type(a, OSI_EVENT_TRANSFER_CONFIRMED);
 }
 
@@ -268,16 +273,16 @@ void rtse_send_end_confirmed(struct osi_association *a) {
 /* X.228 §7.5 and §7.6: interrupt keeps what was confirmed; without a confirmed checkpoint there is nothing to
  * keep. */
 static bool stop(struct osi_association *a, bool interrupt, int reason) {
-    if (a->tx.streaming && !stream_end(a, false))
+    if (a->rtse.tx.streaming && !stream_end(a, false))
         return false;
-    bool sent = interrupt && a->tx.any_confirmed ? session_activity_interrupt(&a->session, reason)
-                                                 : session_activity_discard(&a->session, reason);
+    bool sent = interrupt && a->rtse.tx.any_confirmed ? session_activity_interrupt(&a->session, reason)
+                                                      : session_activity_discard(&a->session, reason);
     if (!sent)
         return false;
-    a->state = RTSE_STOPPING;
-    a->tx.refusal = interrupt ? OSI_REFUSAL_INTERRUPTED : OSI_REFUSAL_DISCARDED;
-    a->tx.mark_count = 0;
-    a->tx.blocked = false;
+    a->rtse.state = RTSE_STOPPING;
+    a->rtse.tx.refusal = interrupt ? OSI_REFUSAL_INTERRUPTED : OSI_REFUSAL_DISCARDED;
+    a->rtse.tx.mark_count = 0;
+    a->rtse.tx.blocked = false;
     rtse_send_free(a);
     return true;
 }
@@ -289,7 +294,7 @@ static bool stop(struct osi_association *a, bool interrupt, int reason) {
  * a resume discards: what could not be resumed once is not kept for another try.
  */
 void rtse_send_exception(struct osi_association *a, int reason) {
-    a->tx.stop_reason = reason;
+    a->rtse.tx.stop_reason = reason;
     bool stopped = false;
     switch (reason) {
     case SESSION_SEQUENCE_ERROR:
@@ -299,7 +304,7 @@ void rtse_send_exception(struct osi_association *a, int reason) {
     case SESSION_RECEIVING_ABILITY_JEOPARDIZED:
         break;
     default:
-        stopped = stop(a, !a->tx.resume_unproven, reason < 0 ? SESSION_NON_SPECIFIC_ERROR : reason);
+        stopped = stop(a, !a->rtse.tx.resume_unproven, reason < 0 ? SESSION_NON_SPECIFIC_ERROR : reason);
         break;
     }
     if (stopped)
@@ -311,19 +316,19 @@ void rtse_send_exception(struct osi_association *a, int reason) {
 
 void rtse_send_stopped(struct osi_association *a, bool interrupted) {
     (void)interrupted;
-    a->state = RTSE_OPEN;
+    a->rtse.state = RTSE_OPEN;
     struct osi_event event = {.type = OSI_EVENT_TRANSFER_REFUSED};
-    event.u.refused.what = a->tx.refusal;
-    event.u.refused.reason = a->tx.by_owner ? -1 : a->tx.stop_reason;
+    event.u.refused.what = a->rtse.tx.refusal;
+    event.u.refused.reason = a->rtse.tx.by_owner ? -1 : a->rtse.tx.stop_reason;
     association_push(a, &event);
 }
 
 static bool stop_by_owner(struct osi_association *a, bool interrupt, int64_t now) {
-    if (a->state != RTSE_SENDING && a->state != RTSE_ENDING)
+    if (a->rtse.state != RTSE_SENDING && a->rtse.state != RTSE_ENDING)
         return false;
     if (!stop(a, interrupt, SESSION_LOCAL_USER_ERROR))
         return false;
-    a->tx.by_owner = true;
+    a->rtse.tx.by_owner = true;
     association_waits_from(a, now);
     return true;
 }

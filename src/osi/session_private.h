@@ -1,4 +1,5 @@
-/* What the parts of the session machine share: session.c, session_connect.c, session_activity.c. */
+/* What the parts of the session machine share, from below: session_core.c, then session_connect.c and
+ * session_activity.c, on them session.c with the state table. */
 #ifndef OSI_SESSION_PRIVATE_H
 #define OSI_SESSION_PRIVATE_H
 

@@ -97,7 +97,8 @@ static bool find_service(struct connection *c, enum osi_context context) {
 
 static void handle(struct connection *c, struct osi_event *event) {
     if (event->type == OSI_EVENT_OPEN_INDICATION && !find_service(c, event->u.open.context))
-        osi_association_user_abort(c->association, (struct span){NULL, 0}); /* no memory: a known context it is */
+        osi_association_user_abort(c->association,
+                                   (struct span){NULL, 0}); /* no memory: a known context it is */
     else if (c->user)
         c->service->event(c, event);
     else if (event->type == OSI_EVENT_CLOSED)

@@ -20,7 +20,8 @@ static bool on_close(struct connection *c, enum ipc_type type, struct span paylo
     char text[LOG_TEXT_SIZE];
     struct span cause = payload_octets(&r);
     (void)type;
-    if (how != IPC_CLOSE_RELEASED || !osi_association_release(c->association, (struct span){0}, clock_monotonic_us())) {
+    if (how != IPC_CLOSE_RELEASED ||
+        !osi_association_release(c->association, (struct span){0}, clock_monotonic_us())) {
         log_info("peer=%s address=%s association aborted: %s", connection_peer(c), c->address,
                  log_text(cause, text));
         osi_association_user_abort(c->association, (struct span){NULL, 0});

@@ -8,9 +8,7 @@ enum ipc_mode p1_mode(enum osi_context context) {
 }
 
 const char *p1_context_name(enum osi_context context) {
-    return context == OSI_MTS_TRANSFER            ? "mts-transfer"
-           : context == OSI_MTS_TRANSFER_PROTOCOL ? "mts-transfer-protocol"
-                                                  : "mts-transfer-protocol-1984";
+    return osi_context_row(context)->name;
 }
 
 enum ipc_layer p1_layer(const struct osi_cause *cause) {

@@ -16,9 +16,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     if (acse_confirm(&a, in, &associate))
         acse_diagnostic_text(&associate);
     a.state = ACSE_STA5;
-    acse_release_indication(&a, in);
+    acse_release_indication(&a, in, &user_data);
     a.state = ACSE_STA3;
-    acse_release_confirm(&a, in);
+    acse_release_confirm(&a, in, &user_data);
     acse_aborted(&a, in, &by_provider, &user_data);
     arena_free(&arena);
     return 0;

@@ -33,14 +33,15 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     struct osi_cause cause = {0};
     struct presentation p;
     struct presentation_connect connect = {.user_data = SPAN_LIT("\x60\x00")};
-    enum presentation_syntax syntax;
+    enum osi_syntax syntax;
     struct span in = span_of(data, size), apdu, ppdu;
     int reason;
     arena_init(&arena, 1 << 20);
-    presentation_init(&p, &arena, &cause);
-    if (presentation_connect_indication(&p, in, &connect, &reason) && !connect.x410)
+    presentation_init(&p, &arena, &cause, OSI_ALL_CONTEXTS);
+    if (presentation_connect_indication(&p, in, &connect, &reason) && !connect.x410 &&
+        presentation_settle(&p, osi_context_row(size % 2 ? OSI_MTS_TRANSFER : OSI_MTS_ACCESS_88)))
         presentation_accept(&p, (struct span){0}, SPAN_LIT("\x61\x00"), &ppdu);
-    presentation_init(&p, &arena, &cause);
+    presentation_init(&p, &arena, &cause, size % 2 ? OSI_MTS_TRANSFER : OSI_MS_ACCESS_94);
     connect = (struct presentation_connect){.user_data = SPAN_LIT("\x60\x00")};
     presentation_connect(&p, &connect, &ppdu);
     presentation_accepted(&p, in, &connect);

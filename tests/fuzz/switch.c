@@ -28,7 +28,8 @@ enum { ENDS = 6, LEGAL_NET = ENDS, LEGAL_CLIENTS, ALL_ENDS, TURNS = 12, STEPS = 
 struct world {
     struct event_base *loop;
     struct mta_config config;
-    struct mta *mta, *reader;
+    struct mta *mta;
+    struct mta_reader *reader;
     struct end ends[ALL_ENDS];
     struct legal legal;
     bool stops; /* the parent said something: it may be the order to stop */
@@ -91,7 +92,7 @@ static void attach(struct world *world) {
     require(mta_attach_net(world->mta, end_open(&world->ends[1]), "net 2"));
     require(mta_attach_work(world->mta, end_open(&world->ends[2]), "work"));
     require(mta_attach_parent(world->mta, end_open(&world->ends[3])));
-    require(mta_attach_clients(world->reader, end_open(&world->ends[4]), "clients"));
+    require(reader_attach_clients(world->reader, end_open(&world->ends[4]), "clients"));
     require(mta_attach_clients(world->mta, end_open(&world->ends[5]), "clients"));
     require(mta_attach_net(world->mta, end_open(&world->ends[LEGAL_NET]), "net 3"));
     require(mta_attach_clients(world->mta, end_open(&world->ends[LEGAL_CLIENTS]), "clients"));
@@ -144,7 +145,7 @@ static void finish(struct world *world) {
         end_close(&world->ends[i]);
     world->stops = true;
     turn(world);
-    mta_free(world->reader);
+    reader_free(world->reader);
     mta_free(world->mta);
     event_base_free(world->loop);
     mts_tables_free(world->config.tables);

@@ -17,8 +17,9 @@ enum { QUEUE = 40, BRISK = 100, ASSOCIATIONS = 3 };
 /* As much of a switch as back-pressure looks at: one next hop, one net process with three associations. */
 struct stage {
     struct mta mta;
-    struct peer peer, *peers[1];
-    struct peer_lanes lanes[1];
+    struct peer peer;
+    struct destination *destinations[1];
+    struct queue queues[1];
     struct net net;
     struct association associations[ASSOCIATIONS];
     int far; /* the net process's end */
@@ -35,14 +36,15 @@ static const struct ipc_handler handler = {.frame = on_frame};
 /* A queue that is long, to a next hop that is brisk. */
 static void begin(struct stage *stage) {
     int pair[2];
-    *stage = (struct stage){.peer = {.number = 0, .out = 1, .done = BRISK}, .peers = {&stage->peer}};
+    *stage = (struct stage){.peer = {.destination = {.kind = DESTINATION_MTA}, .out = 1, .done = BRISK},
+                            .destinations = {&stage->peer.destination}};
     struct mta *mta = &stage->mta;
     mta->loop = event_base_new();
-    mta->peers = stage->peers;
-    mta->peer_count = 1;
-    mta->schedule.peers = stage->lanes;
-    mta->schedule.peer_count = 1;
-    stage->lanes[0].ready = QUEUE;
+    mta->destinations = stage->destinations;
+    mta->destination_count = 1;
+    mta->schedule.queues = stage->queues;
+    mta->schedule.queue_count = 1;
+    stage->queues[0].ready = QUEUE;
     mta->pace = event_new(mta->loop, -1, 0, pace_on_timer, mta);
     buf_init(&mta->head, 0);
     assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, pair), 0);
@@ -107,9 +109,9 @@ static void a_short_queue_a_slow_hop_and_a_stopping_switch_hold_none(void **stat
     struct stage stage;
     (void)state;
     begin(&stage);
-    stage.lanes[0].ready = 34; /* 32, and two for its association */
+    stage.queues[0].ready = 34; /* 32, and two for its association */
     nothing_is_held_for(&stage);
-    stage.lanes[0].ready = QUEUE;
+    stage.queues[0].ready = QUEUE;
     stage.peer.done = BRISK - 1;
     nothing_is_held_for(&stage);
     stage.peer.done_before = 1; /* the last second counts too */
@@ -121,7 +123,7 @@ static void a_short_queue_a_slow_hop_and_a_stopping_switch_hold_none(void **stat
     stage.mta.stopping = true;
     nothing_is_held_for(&stage);
     stage.mta.stopping = false;
-    assert_false(pace_hold(&stage.associations[0], 1, PEER_NONE));
+    assert_false(pace_hold(&stage.associations[0], 1, DESTINATION_NONE));
     end(&stage);
 }
 
@@ -133,7 +135,7 @@ static void answers_go_in_their_order_when_the_queue_is_short_again(void **state
         assert_true(pace_hold(&stage.associations[i], 1, 0));
     pace_release(&stage.mta);
     assert_int_equal(answered(&stage), 0);
-    stage.lanes[0].ready = 3;
+    stage.queues[0].ready = 3;
     pace_release(&stage.mta);
     assert_int_equal(answered(&stage), 123);
     assert_null(stage.mta.held_first);

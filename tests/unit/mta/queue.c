@@ -27,6 +27,14 @@ static json_int_t expect_copy(struct world *world, const char *state, json_int_t
     return id;
 }
 
+/* How often gamma was called in vain. */
+static json_int_t failed_calls(struct world *world) {
+    json_t *list = ask(world, "{\"operation\":\"peer-status\",\"peer\":\"gamma\"}");
+    json_int_t count = number_at(json_array_get(json_object_get(list, "peers"), 0), "tries", NULL);
+    json_decref(list);
+    return count;
+}
+
 static json_t *change(struct world *world, const char *operation, json_int_t id) {
     char request[200];
     snprintf(request, sizeof request, "{\"operation\":\"queue-%s\",\"id\":%lld,\"reason\":\"a test\"}",
@@ -107,9 +115,10 @@ static void tries_survive_a_restart(void **state) {
     outgoing_of(&world, 2);
     sent(&world, 2, IPC_SENT_DEFERRED);
     expect_copy(&world, "backing-off", 1);
-    usleep(100000); /* nobody is told of that commit */
+    expect_committed(&world);
     world_kill(&world);
     begin_again(&world);
+    associate(&world, 1, "beta");
     json_int_t id = expect_copy(&world, "backing-off", 1); /* not in doubt: the peer refused it */
     expect_none(&world, IPC_CONNECT);                      /* nor is it tried before its time */
     changes(&world, "retry", id);
@@ -117,7 +126,7 @@ static void tries_survive_a_restart(void **state) {
     outgoing_of(&world, 2);
     close_association(&world, 2, IPC_CLOSE_BROKEN);
     expect_copy(&world, "in-doubt", 2);
-    usleep(100000);
+    expect_committed(&world);
     world_kill(&world);
     begin_again(&world);
     expect_copy(&world, "in-doubt", 2);
@@ -459,17 +468,9 @@ static void a_ready_copy_of_a_peer_in_back_off_backs_off(void **state) {
     take_in(&world, FRANK);
     expect_copy(&world, "ready", 0);
     connect_fails(&world, "gamma");
-    json_t *list = ask(&world, "{\"operation\":\"peer-status\",\"peer\":\"gamma\"}");
-    for (unsigned i = 0; i < 500; i++) { /* the failure comes by another channel than the requests */
-        if (number_at(json_array_get(json_object_get(list, "peers"), 0), "tries", NULL))
-            break;
-        usleep(10000);
-        json_decref(list);
-        list = ask(&world, "{\"operation\":\"peer-status\",\"peer\":\"gamma\"}");
-    }
-    json_decref(list);
+    EVENTUALLY(failed_calls(&world)); /* the failure comes by another channel than the requests */
     expect_copy(&world, "backing-off", 0);
-    list = ask(&world, "{\"operation\":\"queue-list\",\"state\":\"backing-off\"}");
+    json_t *list = ask(&world, "{\"operation\":\"queue-list\",\"state\":\"backing-off\"}");
     assert_string_equal(json_string_value(json_object_get(entry_at(list, 0), "last-error")), "no such host");
     assert_true(json_is_string(json_object_get(entry_at(list, 0), "next-try")));
     json_decref(list);
@@ -524,148 +525,9 @@ static void pages_reach_every_copy_once(void **state) {
     world_end(&world);
 }
 
-/* ---- a clock that jumps ---- */
+/* ---- years ---- */
 
 #define DAY ((int64_t)86400 * 1000000)
-
-#define HOUR ((int64_t)3600 * 1000000)
-
-static int64_t jump_to;
-
-/* The switch that is running, which inherited the handler, finds its clock so far ahead. */
-static void jump(int number) {
-    (void)number;
-    clock_set_ahead(jump_to);
-}
-
-/* A world whose switch jumps so far when it is told to. */
-static void begin_to_jump(struct world *world, int64_t us) {
-    jump_to = us;
-    signal(SIGUSR1, jump);
-    world_begin(world);
-    associate(world, 1, "beta");
-    client(world, 1, 0);
-}
-
-static void end_with_clock(struct world *world) {
-    world_end(world);
-    clock_set_ahead(0);
-    signal(SIGUSR1, SIG_DFL);
-}
-
-/* The id of the only copy, and its expiry as a time's text, which compares as the time does. */
-static json_int_t expiry(struct world *world, char out[static 32]) {
-    json_t *list = ask(world, "{\"operation\":\"queue-list\"}");
-    assert_int_equal(json_array_size(json_object_get(list, "entries")), 1);
-    snprintf(out, 32, "%s", json_string_value(json_object_get(entry_at(list, 0), "expires")));
-    json_int_t id = number_at(entry_at(list, 0), "id", NULL);
-    json_decref(list);
-    return id;
-}
-
-static void a_jump_forward_does_not_expire_the_queue(void **state) {
-    struct world world;
-    char before[32], after[32];
-    (void)state;
-    begin_to_jump(&world, 400 * DAY);
-    take_in(&world, FRANK);
-    json_int_t id = expiry(&world, before);
-    kill(world.pid, SIGUSR1);
-    int64_t end = clock_monotonic_us() + 60 * 1000000;
-    do
-        assert_int_equal(expiry(&world, after), id); /* and not a report on it */
-    while (strcmp(after, before) == 0 && clock_monotonic_us() < end);
-    assert_true(strncmp(after, before, 4) > 0); /* another year */
-    clock_set_ahead(400 * DAY);                 /* the next one has the same clock */
-    world_kill(&world);
-    begin_again(&world);
-    assert_int_equal(expiry(&world, before), id);
-    assert_string_equal(before, after); /* the jump is known to a restart */
-    end_with_clock(&world);
-}
-
-/* Each restart finds the clock before the newest event of a copy, and must not move the copy again. */
-static void restarts_after_a_jump_back_move_nothing_more(void **state) {
-    struct world world;
-    char first[32], then[32];
-    (void)state;
-    begin_to_jump(&world, -6 * HOUR);
-    take_in(&world, FRANK);
-    expiry(&world, then);
-    world_stop(&world);
-    clock_set_ahead(-6 * HOUR);
-    begin_again(&world);
-    json_int_t id = expiry(&world, first);
-    assert_true(strcmp(first, then) < 0);
-    for (unsigned i = 0; i < 3; i++) {
-        world_stop(&world);
-        begin_again(&world);
-        assert_int_equal(expiry(&world, then), id);
-        assert_string_equal(then, first);
-    }
-    end_with_clock(&world);
-}
-
-/* The same when the jump was seen while the switch ran. */
-static void restarts_after_a_jump_that_was_seen_move_nothing_more(void **state) {
-    struct world world;
-    char first[32], then[32];
-    (void)state;
-    begin_to_jump(&world, -6 * HOUR);
-    take_in(&world, FRANK);
-    json_int_t id = expiry(&world, then);
-    kill(world.pid, SIGUSR1);
-    clock_set_ahead(-6 * HOUR);
-    for (unsigned i = 0; i < 6000 && (!i || strcmp(first, then) == 0); i++) {
-        usleep(10000);
-        assert_int_equal(expiry(&world, first), id);
-    }
-    assert_true(strcmp(first, then) < 0);
-    for (unsigned i = 0; i < 2; i++) {
-        world_stop(&world);
-        begin_again(&world);
-        assert_int_equal(expiry(&world, then), id);
-        assert_string_equal(then, first);
-    }
-    end_with_clock(&world);
-}
-
-/* What comes in between a step of the clock and the next tick is judged by the new clock already. */
-static void what_comes_in_right_after_a_jump_back_waits(void **state) {
-    struct world world;
-    char first[32], then[32];
-    (void)state;
-    begin_to_jump(&world, -2 * DAY);
-    kill(world.pid, SIGUSR1);
-    take_in(&world, FRANK);
-    json_int_t id = expiry(&world, first);
-    int64_t end = clock_monotonic_us() + 2500000; /* two ticks */
-    do {
-        usleep(50000);
-        assert_int_equal(expiry(&world, then), id); /* and not a report on it */
-        assert_string_equal(then, first);
-    } while (clock_monotonic_us() < end);
-    end_with_clock(&world);
-}
-
-static void what_expired_while_nobody_ran_gets_an_hour(void **state) {
-    struct world world;
-    char before[32], after[32];
-    (void)state;
-    world_begin(&world);
-    associate(&world, 1, "beta");
-    client(&world, 1, 0);
-    take_in(&world, FRANK);
-    json_int_t id = expiry(&world, before);
-    world_kill(&world);
-    clock_set_ahead(400 * DAY);
-    begin_again(&world);
-    assert_int_equal(expiry(&world, after), id);
-    assert_true(strcmp(after, before) > 0);
-    expect_copy(&world, "in-doubt", 0); /* the kill came after its mark */
-    world_end(&world);
-    clock_set_ahead(0);
-}
 
 /* Two digits reach from 10 years back to 40 ahead of the clock, whatever that says. */
 static void the_next_half_century_is_served(void **state) {
@@ -705,11 +567,6 @@ int main(void) {
         cmocka_unit_test(a_change_of_many_can_be_counted_first),
         cmocka_unit_test(a_ready_copy_of_a_peer_in_back_off_backs_off),
         cmocka_unit_test(pages_reach_every_copy_once),
-        cmocka_unit_test(a_jump_forward_does_not_expire_the_queue),
-        cmocka_unit_test(restarts_after_a_jump_back_move_nothing_more),
-        cmocka_unit_test(restarts_after_a_jump_that_was_seen_move_nothing_more),
-        cmocka_unit_test(what_comes_in_right_after_a_jump_back_waits),
-        cmocka_unit_test(what_expired_while_nobody_ran_gets_an_hour),
         cmocka_unit_test(the_next_half_century_is_served),
     };
     return cmocka_run_group_tests_name("queue", tests, NULL, NULL);

@@ -37,9 +37,8 @@ static void test_lanes(void **state) {
     assert_null(schedule_first(&schedule, 0));
     schedule_set(&schedule, schedule_find(&schedule, 1), WORK_READY, 0, false);
     schedule_set(&schedule, schedule_find(&schedule, 2), WORK_HELD, 0, false);
-    schedule_move(&schedule, schedule_find(&schedule, 1), 1);
-    assert_null(schedule_first(&schedule, 0));
-    assert_int_equal(schedule_first(&schedule, 1)->id, 1);
+    assert_int_equal(schedule_first(&schedule, 0)->id, 1);
+    assert_null(schedule_first(&schedule, 1));
     assert_int_equal(schedule.states[WORK_HELD], 1);
     schedule_free(&schedule);
 }
@@ -146,10 +145,37 @@ static void test_map(void **state) {
     map_free(&map);
 }
 
+/* A jump moves the end of the span of time, and not that which is a time of day. */
+static void a_shift_leaves_latest_delivery(void **state) {
+    struct schedule schedule;
+    struct work both = {.id = 1, .state = WORK_READY, .expires = 50, .latest = 40};
+    struct work one = {.id = 2, .state = WORK_READY, .expires = 45};
+    (void)state;
+    assert_true(schedule_init(&schedule, 1));
+    assert_non_null(schedule_add(&schedule, &both));
+    assert_non_null(schedule_add(&schedule, &one));
+    schedule_shift(&schedule, 100);
+    assert_null(schedule_due(&schedule, 39));
+    assert_int_equal(schedule_due(&schedule, 40)->id, 1);
+    assert_null(schedule_due(&schedule, 144));
+    schedule_set(&schedule, schedule_find(&schedule, 1), WORK_READY, 0, false);
+    schedule_shift(&schedule, -120); /* now its span is over first */
+    assert_int_equal(schedule_expiry(schedule_find(&schedule, 1)), 30);
+    assert_int_equal(schedule_due(&schedule, 25)->id, 2);
+    assert_null(schedule_due(&schedule, 29));
+    assert_int_equal(schedule_due(&schedule, 30)->id, 1);
+    schedule_free(&schedule);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_lanes),  cmocka_unit_test(test_front),     cmocka_unit_test(test_timers),
-        cmocka_unit_test(test_expiry), cmocka_unit_test(test_no_memory), cmocka_unit_test(test_map),
+        cmocka_unit_test(a_shift_leaves_latest_delivery),
+        cmocka_unit_test(test_lanes),
+        cmocka_unit_test(test_front),
+        cmocka_unit_test(test_timers),
+        cmocka_unit_test(test_expiry),
+        cmocka_unit_test(test_no_memory),
+        cmocka_unit_test(test_map),
     };
     return cmocka_run_group_tests_name("schedule", tests, NULL, NULL);
 }

@@ -74,6 +74,7 @@ struct world {
     const char *originator; /* of the next envelopes; NULL: eva */
     bool were_here;         /* the next envelopes' trace says that they came from our domain to beta */
     int64_t deferred;       /* the next envelopes' deferred-delivery-time, s since 1970; 0: none */
+    int64_t latest;         /* the next envelopes' latest-delivery-time, s since 1970; 0: none */
     const struct mta_reload *reload;
 };
 
@@ -235,6 +236,17 @@ UNUSED static void world_end(struct world *world) {
     snprintf(command, sizeof command, "rm -rf %s", world->directory);
     assert_int_equal(system(command), 0);
 }
+
+/* Waits for what no frame tells of. */
+#define EVENTUALLY(condition)                                                                                \
+    do {                                                                                                     \
+        int64_t eventually_end = clock_monotonic_us() + 30000000;                                            \
+        while (!(condition)) {                                                                               \
+            if (clock_monotonic_us() > eventually_end)                                                       \
+                fail_msg("it does not become true: %s", #condition);                                         \
+            usleep(5000);                                                                                    \
+        }                                                                                                    \
+    } while (0)
 
 /* ---- frames from the switch ---- */
 
@@ -411,6 +423,24 @@ static struct x411_TraceInformationElement *trace_of(struct world *world,
 #define WANTS_NDN    0xA8
 #define WANTS_REPORT 0xD0
 
+/* The extension latest-delivery-time (5), a UTCTime. */
+static struct x411_Extensions latest_delivery(struct world *world) {
+    struct x411_ExtensionField *field = arena_alloc(&world->arena, sizeof *field);
+    uint8_t head[2] = {0x17};
+    struct buf value;
+    struct span time;
+    assert_true(ber_utctime_write(world->latest, &world->arena, &time));
+    head[1] = (uint8_t)time.len;
+    buf_init(&value, 64);
+    buf_append_span(&value, span_of(head, 2));
+    buf_append_span(&value, time);
+    *field = (struct x411_ExtensionField){.value = arena_dup(&world->arena, buf_span(&value))};
+    buf_free(&value);
+    field->type.choice = x411_ExtensionType_standard_extension;
+    field->type.u.standard_extension = 5;
+    return (struct x411_Extensions){.items = field, .count = 1};
+}
+
 /* The envelope of a new message that beta's eva sends to the recipients (up to the NULL), unless the world
  * says otherwise. */
 UNUSED static struct span envelope_to(struct world *world, uint8_t indicators, const char *recipient, ...) {
@@ -428,6 +458,8 @@ UNUSED static struct span envelope_to(struct world *world, uint8_t indicators, c
     envelope.priority = world->priority;
     if (world->deferred)
         assert_true(ber_utctime_write(world->deferred, &world->arena, &envelope.deferred_delivery_time));
+    if (world->latest)
+        envelope.extensions = latest_delivery(world);
     assert_true(domain_parse(span_str(OURS), &world->arena, &ours, NULL));
     struct x411_TraceInformationElement trace[] = {*trace_of(world, ours), *trace_of(world, domain)};
     envelope.trace_information.items = world->were_here ? trace : trace + 1;
@@ -543,12 +575,14 @@ UNUSED static json_int_t queued(struct world *world) {
 
 /* Waits until the queue is empty: a confirmation's row goes with a commit that nobody is told of. */
 UNUSED static void expect_drained(struct world *world) {
-    for (unsigned i = 0; i < 500; i++) {
-        if (queued(world) == 0)
-            return;
-        usleep(10000);
-    }
-    fail_msg("the queue does not become empty");
+    EVENTUALLY(queued(world) == 0);
+}
+
+/* A message of beta's, whose association is number 1, to a user here: what the switch was told before is on
+ * disk when it is accepted. */
+UNUSED static void expect_committed(struct world *world) {
+    send_whole(world, 1, envelope_to(world, WANTS_NDN, JONES, NULL), SPAN_LIT("a commit"));
+    assert_int_equal(result_of(world, 1), IPC_ACCEPTED);
 }
 
 #endif

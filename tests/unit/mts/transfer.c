@@ -233,7 +233,8 @@ static void latest_delivery_ends_the_trying(void **state) {
     extend(play, &envelope->extensions, EXT_LATEST_DELIVERY_TIME, &x411_LatestDeliveryTime_type, &latest, 0);
     to(play, envelope, FRANK, WANTS_NDN);
     arrives(play, "beta", envelope);
-    assert_int_equal(play->out.held[0].copies[0].expires, NOW + 60);
+    assert_int_equal(play->out.held[0].copies[0].latest, NOW + 60);
+    assert_int_equal(play->out.held[0].copies[0].expires, NOW + 86400);
     play->run.now += 60;
     arrives(play, "beta", envelope);
     assert_non_null(find_copy(play, "other", NULL, NULL));

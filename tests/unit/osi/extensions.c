@@ -156,9 +156,9 @@ static struct span cp(struct world *w, struct span version) {
 static bool cp_reads(struct world *w, struct span version, int *reason) {
     struct presentation p;
     struct presentation_connect connect;
-    presentation_init(&p, &w->arena, &w->cause);
+    presentation_init(&p, &w->arena, &w->cause, OSI_MTS_TRANSFER);
     return presentation_connect_indication(&p, cp(w, version), &connect, reason) &&
-           span_eq(connect.user_data, SPAN_LIT("\x04\x01x")) && p.context[SYNTAX_USER] == 5;
+           span_eq(connect.user_data, SPAN_LIT("\x04\x01x")) && p.context[OSI_SYNTAX_MTSE] == 5;
 }
 
 static void presentation_elements_and_versions(void **state) {

@@ -1,0 +1,135 @@
+#include "mta/process.h"
+
+#include <stdio.h>
+#include <unistd.h>
+
+#include "base/log.h"
+#include "mta/view.h"
+#include "store/store.h"
+
+void process_init(struct process *process, enum ipc_party party, const struct process_operations *operations,
+                  struct event_base *loop, struct view *view, const struct mta_reload *reload) {
+    *process = (struct process){.party = party, .operations = operations, .loop = loop, .view = view};
+    if (reload)
+        process->reload = *reload;
+}
+
+void process_close(struct process *process) {
+    ipc_parent_free(process->parent);
+    process->parent = NULL;
+    if (process->door) {
+        close(event_get_fd(process->door));
+        event_free(process->door);
+    }
+    process->door = NULL;
+}
+
+void process_stopped(struct process *process) {
+    process->stopped = true;
+    event_base_loopexit(process->loop, NULL);
+}
+
+/* ---- the configuration ---- */
+
+static const struct mta_config *read_config(const struct process *process, struct span text) {
+    const struct mta_reload *reload = &process->reload;
+    struct error err = {0};
+    const struct mta_config *fresh =
+        reload->read && text.data ? reload->read(reload->context, text, &err) : NULL;
+    if (!fresh)
+        log_error("the configuration stays as it was: %s", !text.data
+                                                               ? "it is too long, or there is no memory"
+                                                           : reload->read ? err.text
+                                                                          : "no reload here");
+    return fresh;
+}
+
+static void release(const struct process *process, const struct mta_config *config) {
+    if (process->reload.release)
+        process->reload.release(process->reload.context, config);
+}
+
+/* True: it is in use. */
+static bool reload(void *context, struct span text) {
+    struct process *process = context;
+    const struct process_operations *operations = process->operations;
+    const struct mta_config *old = process->view->config, *fresh = read_config(process, text);
+    struct error err = {0};
+    if (!fresh)
+        return false;
+    if (operations->before_reload)
+        operations->before_reload(process);
+    process->view->config = fresh;
+    if (!operations->follow(process, &err)) {
+        log_error("the configuration stays as it was: %s", err.text[0] ? err.text : "no memory");
+        process->view->config = old;
+        release(process, fresh);
+        if (!operations->follow(process, &err))
+            operations->stop(process); /* neither the new nor the old one: there is no memory to go on with */
+        return false;
+    }
+    release(process, old);
+    if (operations->reloaded)
+        operations->reloaded(process);
+    return true;
+}
+
+/* ---- the parent ---- */
+
+static void stop(void *context) {
+    struct process *process = context;
+    process->operations->stop(process);
+}
+
+static const struct ipc_parent_calls parent_calls = {.reload = reload, .stop = stop};
+
+bool process_attach_parent(struct process *process, int fd) {
+    process->parent = ipc_parent_new(process->loop, fd, process->party, &parent_calls, process);
+    return process->parent && ipc_parent_ready(process->parent);
+}
+
+/* ---- the door ---- */
+
+static bool attach_end(struct process *process, enum ipc_end end, unsigned number, int fd) {
+    char name[24];
+    if (end == IPC_END_CLIENTS)
+        snprintf(name, sizeof name, "clients");
+    else
+        snprintf(name, sizeof name, "%s%u", end == IPC_END_WORK ? "work" : "net", number);
+    return process->operations->attach(process, end, fd, name);
+}
+
+static void on_door(evutil_socket_t door, short what, void *arg) {
+    struct process *process = arg;
+    enum ipc_end end;
+    uint8_t number;
+    int fd, took;
+    (void)what;
+    while ((took = ipc_door_take(door, &end, &number, &fd)) > 0)
+        if (!attach_end(process, end, number, fd)) {
+            log_error("a channel that the parent handed over can't be used");
+            close(fd);
+        }
+    if (took < 0)
+        event_del(process->door); /* the parent is gone: its channel tells */
+}
+
+bool process_attach(struct process *process, const struct mta_descriptors *descriptors) {
+    process->door = event_new(process->loop, descriptors->door, EV_READ | EV_PERSIST, on_door, process);
+    return process->door && event_add(process->door, NULL) == 0 &&
+           (descriptors->parent < 0 || process_attach_parent(process, descriptors->parent));
+}
+
+int process_serve(struct process *process, const struct mta_descriptors *descriptors,
+                  const struct error *err) {
+    if (!process) {
+        bool locked = err->code == STORE_LOCKED;
+        log_error("this process can't start: %s%s", err->text,
+                  locked ? "; end that first, or let 'store' name another folder" : "");
+        return locked || err->code == STORE_VERSION ? MTA_EXIT_IN_VAIN : 1;
+    }
+    if (!process_attach(process, descriptors))
+        return 1;
+    event_base_dispatch(process->loop);
+    return process->stopped ? 0 : 1;
+}

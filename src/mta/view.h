@@ -1,0 +1,31 @@
+/*
+ * What local clients are answered from when they ask for what rows of the store say: the switch has one, and
+ * a reader process is one with channels. Nothing that is reached from here needs a switch.
+ */
+#ifndef MTA_VIEW_H
+#define MTA_VIEW_H
+
+#include "base/arena.h"
+#include "base/buf.h"
+#include "mta/mta.h"
+#include "mta/users.h"
+
+struct clients_process;
+struct store;
+
+struct view {
+    const struct mta_config *config;
+    struct store *store;
+    struct users users;
+    struct clients_process *processes; /* of clients */
+    uint32_t process_number;           /* of the last of them */
+    struct arena arena;                /* for the request that is being answered */
+    struct buf head;                   /* frame fields that are being put together */
+    struct buf scratch;                /* octets that are being put together */
+};
+
+void view_init(struct view *view, const struct mta_config *config);
+/* Its channels are closed; the store is closed by this. */
+void view_free(struct view *view);
+
+#endif
