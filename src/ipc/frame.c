@@ -209,13 +209,15 @@ static const struct ipc_frame frames[IPC_NUMBERS] = {
                            FIELDS(U8("accepted", 0, 1), REST("result", 0, ANY32)),
                            .help =
                                "BER of MessageSubmissionResult or ProbeSubmissionResult, or a JSON error."},
-    [IPC_FETCH] = {"fetch", OF_CLIENT, .to = IPC_CLIENTS | IPC_STORE | IPC_READER, IPC_ABOUT_REQUEST, UP,
-                   LOCAL, .open = true,
-                   FIELDS(
-                       OCTETS("mailbox, an O/R address", 0, ANY32), U64("entry"), U64("offset"),
-                       LENGTH("length", ANY32),
-                       {IPC_U8, "part (enum ipc_fetch_part)", IPC_FETCH_CONTENT, IPC_FETCH_ENVELOPE, true}),
-                   .help = "A piece of what was delivered; without the part, of its content."},
+    [IPC_FETCH] =
+        {"fetch", OF_CLIENT, .to = IPC_CLIENTS | IPC_STORE | IPC_READER, IPC_ABOUT_REQUEST, UP, LOCAL,
+         .open = true,
+         FIELDS(OCTETS("mailbox, an O/R address", 0, ANY32), U64("entry"), U64("offset"),
+                LENGTH("length", ANY32),
+                {IPC_U8, "part (enum ipc_fetch_part)", IPC_FETCH_CONTENT, IPC_FETCH_ENVELOPE, true}),
+         .help =
+             "A piece of what was delivered; without the part, of its content. Without a mailbox (empty), of "
+             "an operator: the entry is the message of a copy that waits, whose content is read."},
     [IPC_FETCH_DATA] = {"fetch-data", TO_CLIENT, IPC_ABOUT_REQUEST, UP, LOCAL,
                         FIELDS(U64("offset"), U64("octets in all"), REST("octets", 0, ANY32)),
                         .help = "An error comes as response."},

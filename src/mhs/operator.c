@@ -73,6 +73,10 @@ static void print_ping(const json_t *answer) {
         if (value && !json_is_null(value))
             out_field(members[i], out_text(answer, members[i]));
     }
+    const json_t *warning;
+    size_t i;
+    json_array_foreach(json_object_get(answer, "warnings"), i, warning)
+        out_field("warning", json_string_value(warning));
 }
 
 int cmd_ping(int argc, char **argv) {

@@ -106,17 +106,18 @@ static void print_retried(const json_t *answer) {
 }
 
 struct change {
-    const char *name, *operation, *summary;
+    const char *name, *operation;
+    const char *brief, *summary; /* among the other subcommands, and alone */
     bool wants_reason;
     void (*print)(const json_t *answer);
 };
 
 static const struct change changes[] = {
-    {"disable", "peer-disable", "No association with the peer, either way, until it is enabled.", true,
-     print_done},
-    {"enable", "peer-enable", "Ends what disable began.", true, print_done},
-    {"retry", "peer-retry", "Ends the back-off of the peer and its copies: they are tried now.", false,
-     print_retried},
+    {"disable", "peer-disable", "have no association with it, either way",
+     "Has no association with the peer, either way, until it is enabled.", true, print_done},
+    {"enable", "peer-enable", "end what disable began", "Ends what disable began.", true, print_done},
+    {"retry", "peer-retry", "end its back-off",
+     "Ends the back-off of the peer and its copies: they are tried now.", false, print_retried},
 };
 
 static int peer_change(const struct change *change, int argc, char **argv) {
@@ -156,8 +157,8 @@ int cmd_peer(int argc, char **argv) {
     struct subcommand commands[CHANGE_COUNT + 4] = {{"list", peer_list, "list them"},
                                                     {"show", peer_show, "show all that is known of one"}};
     for (size_t i = 0; i < CHANGE_COUNT; i++)
-        commands[2 + i] = (struct subcommand){changes[i].name, peer_change_named, changes[i].summary};
+        commands[2 + i] = (struct subcommand){changes[i].name, peer_change_named, changes[i].brief};
     commands[2 + CHANGE_COUNT] =
-        (struct subcommand){"reroute", queue_reroute, "What waits for it goes where the rules send it now."};
+        (struct subcommand){"reroute", queue_reroute, "send what waits for it where the rules say now"};
     return command_run_subcommand("peer", "The neighbour MTAs.", commands, argc, argv);
 }

@@ -9,7 +9,7 @@ import socket
 import struct
 import threading
 
-from players import ANN, BEN, HOME, LARGE, MB, Unharmed, folder, hostile_stage
+from players import ANN, BEN, HOME, LARGE, MB, Unharmed, as_user, folder, hostile_stage, open_way, text_message
 from peer import ipm, local, tap
 
 case, check, equal, wait_until = tap.case, tap.check, tap.equal, tap.wait_until
@@ -62,18 +62,6 @@ def _():
                 check(len(payload) > 256 * 1024)
 
 
-@contextlib.contextmanager
-def as_user(user):
-    """Connections that are made here are those of another user."""
-    os.setegid(user.pw_gid)
-    os.seteuid(user.pw_uid)
-    try:
-        yield
-    finally:
-        os.seteuid(0)
-        os.setegid(0)
-
-
 def connect(mta):
     sock = socket.socket(socket.AF_UNIX)
     sock.settimeout(30)
@@ -90,13 +78,6 @@ def refusal(sock):
     return json.loads(sock.recv(size)[1:])["error"]
 
 
-def open_way(mta):
-    """Lets other users reach the socket."""
-    if os.geteuid() != 0:
-        raise tap.Skip("only root can be several users")
-    os.chmod(os.path.dirname(mta.folder), 0o755)
-
-
 @case("100 idle connections of one user leave room for others and for operators, and a burst is one line")
 def _():
     with folder() as path, hostile_stage(path, limits={"clients": 100}) as stage, contextlib.ExitStack() as held:
@@ -111,7 +92,7 @@ def _():
             with as_user(THIRD), local.Client(stage.mta.socket_path) as client:
                 check("state" in client.request("status"))
             unharmed.served("idle")
-            unharmed.logged(f"uid {OTHER.pw_uid}", "refused", "clients-per-user")
+            unharmed.logged(f"uid={OTHER.pw_uid}", "refused", "clients-per-user")
             equal(stage.mta.log().count("a local client was refused"), 1)
 
 
@@ -201,6 +182,24 @@ def _():
                 sock.sendall(b"".join(fetch(ref, entry) for ref in range(1, 20)))
         unharmed.served("gone")
         equal(len(stage.mta.request("mailbox-list", mailbox=ANN)["entries"]), 1)
+
+
+@case("a user whose messages fail by the hundred writes a few lines, others write theirs, and the record has all")
+def _():
+    with folder() as path, hostile_stage(path) as stage, Unharmed(stage) as unharmed:
+        with stage.mta.client() as client:
+            for number in range(300):
+                nobody = [f"{HOME}/S=nobody{number}-{i}" for i in range(3)]
+                client.submit(local.submission_envelope(BEN, nobody), ipm.ipm("no", BEN, nobody, "no", ipm.text("no")))
+            stage.hand_over(text_message("other", [f"{HOME}/S=nobody"]))
+            unharmed.logged("peer=NEAR", "other", "is not delivered")
+            log = stage.mta.log()
+            equal(log.count(f"uid={os.geteuid()} ["), 30)
+            check("and 2 more" in log, "recipients that fail alike have a line each")
+            check(f"uid={os.geteuid()}: 30 lines in a minute, the next are left out" in log, stage.mta.log_tail())
+            check("see 'mhs track'" in log, stage.mta.log_tail())
+            found = client.request("track", originator=BEN, recent=1000)["messages"]
+            equal(len(found), 300)
 
 
 tap.main()
