@@ -10,6 +10,7 @@
 #include "mta/pace.h"
 #include "mta/quota.h"
 #include "mta/row.h"
+#include "mta/telling.h"
 
 /* Received octets wait in memory up to this many; what is above is read from the store when its turn comes.
  */
@@ -28,6 +29,7 @@ struct decision {
     const struct subject *subject;
     unsigned depth;
     size_t *decoded; /* octets, by its deliveries */
+    struct telling *telling;
 };
 
 static bool apply(const struct decision *decision, const struct mts_decisions *decisions);
@@ -242,6 +244,7 @@ static bool apply(const struct decision *decision, const struct mts_decisions *d
     /* The decision's own events come before those of the copies that it leads to. */
     if (!event_decided(decision->mta, decisions))
         return false;
+    telling_note(decision->telling, decisions);
     for (size_t i = 0; i < decisions->held_count; i++)
         if (!add_held(decision, &decisions->held[i]))
             return false;
@@ -251,8 +254,10 @@ static bool apply(const struct decision *decision, const struct mts_decisions *d
 bool decide_apply(struct mta *mta, struct mts_run *run, const struct mts_decisions *decisions,
                   const struct subject *subject) {
     size_t decoded = 0;
-    struct decision decision = {mta, run, subject, 0, &decoded};
-    bool done = apply(&decision, decisions);
+    struct telling telling;
+    struct decision decision = {mta, run, subject, 0, &decoded, &telling};
+    telling_begin(&telling, mta, subject->who);
+    bool done = apply(&decision, decisions) && telling_end(&telling);
     mta->id_next = run->id_next;
     return done;
 }
