@@ -138,6 +138,11 @@ static void on_event(struct connection *c, struct osi_event *event) {
             osi_rt_turn_give(c->association, clock_monotonic_us());
         break;
     case OSI_EVENT_CLOSE_INDICATION:
+    case OSI_EVENT_RO_BEGIN: /* P1's contexts have no operations */
+    case OSI_EVENT_RO_DATA:
+    case OSI_EVENT_RO_END:
+    case OSI_EVENT_RO_DROPPED:
+    case OSI_EVENT_RO_RETURNED:
         break;
     case OSI_EVENT_CLOSED:
         on_closed(p1, event->u.cause);
