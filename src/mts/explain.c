@@ -12,7 +12,6 @@
 struct explain {
     struct mts_run *run;
     struct work work;
-    struct mts_decisions decisions;
     struct mts_explanation *out;
     struct error *err;
 };
@@ -152,8 +151,8 @@ static void explain_content(struct explain *e, const struct hop *hop, const stru
 static void take_redirections(struct explain *e, struct span from) {
     struct mts_explanation *out = e->out;
     STEP(e, "the recipient is %s", text_of(from));
-    for (size_t i = 0; i < e->decisions.event_count; i++) {
-        const struct mts_event *event = &e->decisions.events[i];
+    for (size_t i = 0; i < e->out->decisions.event_count; i++) {
+        const struct mts_event *event = &e->out->decisions.events[i];
         if (event->kind != MTS_EVENT_REDIRECTED)
             continue;
         struct mts_explained_redirection *items =
@@ -290,12 +289,12 @@ bool mts_explain(struct mts_run *run, const struct mts_supposed *supposed, struc
     *out = (struct mts_explanation){0};
     if (!suppose(&e, supposed, &subject))
         return false;
-    work_begin(&e.work, run, &e.decisions);
+    work_begin(&e.work, run, &out->decisions);
     struct span asked = work_address(&e.work, &subject.envelope.per_recipient_fields.items[0].recipient_name);
     struct batch *batch = batch_new(&e.work, &subject);
     if (batch)
         batch_resolve(&e.work, batch);
-    bool asks = e.decisions.need_count;
+    bool asks = out->decisions.need_count;
     if (batch && !asks && !e.work.no_memory)
         explain_batch(&e, asked);
     work_end(&e.work);
