@@ -39,21 +39,21 @@ static const struct mts_answer *answer_for(const struct mts_run *run, struct spa
                              : NULL;
 }
 
-enum lookup directory_look_up(struct work *work, struct x501_Name *name, struct x411_ORName *found,
+enum lookup directory_look_up(struct ruling *ruling, struct x501_Name *name, struct x411_ORName *found,
                               struct cause *cause) {
     struct span octets;
-    if (!ber_encode_arena(&x501_Name_type, name, work->arena, &octets, NULL)) {
-        work->no_memory = true;
+    if (!ber_encode_arena(&x501_Name_type, name, ruling->arena, &octets, NULL)) {
+        ruling->no_memory = true;
         return LOOKUP_ASKED;
     }
-    const struct mts_answer *answer = answer_for(work->run, octets);
+    const struct mts_answer *answer = answer_for(ruling->run, octets);
     if (!answer) {
-        work_need(work, octets);
+        ruling_need(ruling, octets);
         return LOOKUP_ASKED;
     }
     const char *text =
-        answer->address ? (const char *)arena_dup(work->arena, span_str(answer->address)).data : NULL;
-    if (text && address_parse(work->arena, text, found, NULL)) {
+        answer->address ? (const char *)arena_dup(ruling->arena, span_str(answer->address)).data : NULL;
+    if (text && address_parse(ruling->arena, text, found, NULL)) {
         found->directory_name = name;
         return LOOKUP_FOUND;
     }
