@@ -193,26 +193,42 @@ static void deliver_report(struct work *work, const struct mts_stored *stored, s
     event->text = out->delivered ? NULL : "the report's destination is gone";
 }
 
+/* ---- messages ---- */
+
+struct mts_opened {
+    struct subject subject;
+    struct target *targets; /* one for each recipient; between deliveries nothing is decided of any */
+};
+
+static struct mts_opened *open_message(struct work *work, const struct mts_stored *stored) {
+    struct mts_opened *opened = arena_alloc(work->arena, sizeof *opened);
+    if (!opened || !subject_decode(work, stored, &opened->subject))
+        return NULL;
+    size_t count = opened->subject.envelope.per_recipient_fields.count;
+    opened->targets = arena_array(work->arena, count ? count : 1, sizeof *opened->targets);
+    return opened->targets ? opened : NULL;
+}
+
+struct mts_opened *mts_open(struct mts_run *run, const struct mts_stored *stored) {
+    struct mts_decisions unused;
+    struct work work;
+    if (stored->kind == MTS_REPORT)
+        return NULL;
+    work_begin(&work, run, &unused);
+    struct mts_opened *opened = open_message(&work, stored);
+    work_end(&work);
+    return opened;
+}
+
 /*
  * The recipient is resolved anew: since the copy was stored the user may have
  * gone, assigned a redirection or changed what he takes, and the latest
  * delivery time may have passed.
  */
-static void deliver_message(struct work *work, const struct mts_stored *stored, struct mts_delivery *out) {
-    struct subject subject;
-    struct plan plan;
+static void decide_delivery(struct work *work, struct batch *batch, size_t position,
+                            struct mts_delivery *out) {
     struct cause cause;
-    size_t cursor = 0, position;
-    if (!plan_read(work->arena, stored->plan, &plan) || !subject_decode(work, stored, &subject) ||
-        !plan_next(&plan, &subject, &cursor, &position)) {
-        work->out->result = MTS_INVALID;
-        work->out->cause = "the stored copy does not read";
-        return;
-    }
-    struct batch *batch = batch_new(work, &subject);
-    if (!batch)
-        return;
-    if (!check_latest_delivery(work, &subject, &cause))
+    if (!check_latest_delivery(work, &batch->subject, &cause))
         batch->targets[position] = (struct target){.kind = TARGET_FAILED, .cause = cause};
     else
         recipient_resolve(work, batch, position);
@@ -221,8 +237,29 @@ static void deliver_message(struct work *work, const struct mts_stored *stored, 
     out->delivered = batch->targets[position].kind == TARGET_MAILBOX;
     if (out->delivered)
         delivered(work, batch, position, out);
-    else
+    else if (subject_own_recipients(work, &batch->subject)) /* what becomes of him changes the envelope */
         split_batches(work);
+}
+
+static void deliver_message(struct work *work, const struct mts_stored *stored, struct mts_delivery *out) {
+    struct mts_opened *opened = stored->opened ? stored->opened : open_message(work, stored);
+    struct plan plan;
+    size_t cursor = 0, position;
+    work->has_content = stored->has_content;
+    if (!opened || !plan_read(work->arena, stored->plan, &plan) ||
+        !plan_next(&plan, &opened->subject, &cursor, &position)) {
+        work->out->result = MTS_INVALID;
+        work->out->cause = "the stored copy does not read";
+        return;
+    }
+    struct batch *batch = batch_with(work, &opened->subject, opened->targets);
+    if (!batch)
+        return;
+    recipient_fields *recipient = &opened->subject.envelope.per_recipient_fields.items[position];
+    recipient_fields as_it_came = *recipient;
+    decide_delivery(work, batch, position, out);
+    *recipient = as_it_came;
+    opened->targets[position] = (struct target){0};
 }
 
 void mts_deliver(struct mts_run *run, const struct mts_stored *stored, struct mts_delivery *out) {

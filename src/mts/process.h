@@ -232,7 +232,8 @@ struct mts_stored {
     struct span octets; /* mts_held.octets */
     struct span plan;   /* mts_copy.plan */
     bool has_content;
-    uint64_t content_length; /* 0 without content */
+    uint64_t content_length;   /* 0 without content */
+    struct mts_opened *opened; /* by mts_open; NULL: the octets are decoded anew in each call */
 };
 
 /*
@@ -266,6 +267,14 @@ struct mts_delivery {
     struct span identifier;    /* message-delivery-identifier or subject's identifier as text */
     struct mts_decisions more; /* reports, alternates, events */
 };
+
+/*
+ * Decodes the envelope of a message once for all deliveries of it: what each costs then does not grow with
+ * the envelope. Lives in run->arena, as do the octets, until the last of them is done; they may have arenas
+ * of their own, but the tables of this run. NULL: a report; it does not decode; or there is no memory, which
+ * the delivery then finds too.
+ */
+struct mts_opened *mts_open(struct mts_run *run, const struct mts_stored *stored);
 
 /* Delivers a DELIVER copy at run->now. Store position and time in the mailbox, with a reference to the held
  * object, and `more`, in one commit. */

@@ -16,9 +16,8 @@ struct span identifier_text(struct arena *arena, const struct x411_MTSIdentifier
     return copy;
 }
 
-/* The recipients are changed on the way: what was passed in must stay as it is, for a second call with
- * answers. */
-static bool own_recipients(struct work *work, struct x411_MessageTransferEnvelope *envelope) {
+bool subject_own_recipients(struct work *work, struct subject *subject) {
+    struct x411_MessageTransferEnvelope *envelope = &subject->envelope;
     size_t count = envelope->per_recipient_fields.count;
     recipient_fields *items = arena_array(work->arena, count ? count : 1, sizeof *items);
     if (!items) {
@@ -50,7 +49,7 @@ bool subject_of_message(struct work *work, const struct x411_MessageTransferEnve
                         uint64_t length, struct subject *subject) {
     *subject =
         (struct subject){.kind = MTS_MESSAGE, .envelope = *envelope, .has_length = true, .length = length};
-    return own_recipients(work, &subject->envelope) && finish(work, subject);
+    return subject_own_recipients(work, subject) && finish(work, subject);
 }
 
 bool subject_of_probe(struct work *work, const struct x411_ProbeTransferEnvelope *probe,
@@ -164,13 +163,13 @@ bool subject_has(const struct subject *subject, unsigned bit) {
     return ber_bit(&subject->envelope.per_message_indicators, bit);
 }
 
-static struct batch *append(struct work *work, struct batch *batch, const struct subject *subject) {
-    size_t count = subject->envelope.per_recipient_fields.count;
-    batch->targets = arena_array(work->arena, count ? count : 1, sizeof *batch->targets);
-    if (!batch->targets) {
+struct batch *batch_with(struct work *work, const struct subject *subject, struct target *targets) {
+    struct batch *batch = arena_alloc(work->arena, sizeof *batch);
+    if (!batch || !targets) {
         work->no_memory = true;
         return NULL;
     }
+    batch->targets = targets;
     batch->subject = *subject;
     *work->last = batch;
     work->last = &batch->next;
@@ -178,11 +177,8 @@ static struct batch *append(struct work *work, struct batch *batch, const struct
 }
 
 struct batch *batch_new(struct work *work, const struct subject *subject) {
-    struct batch *batch = arena_alloc(work->arena, sizeof *batch);
-    if (batch)
-        return append(work, batch, subject);
-    work->no_memory = true;
-    return NULL;
+    size_t count = subject->envelope.per_recipient_fields.count;
+    return batch_with(work, subject, arena_array(work->arena, count ? count : 1, sizeof(struct target)));
 }
 
 struct batch *batch_copy(struct work *work, const struct batch *from) {
