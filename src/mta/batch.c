@@ -53,7 +53,7 @@ void batch_arm(struct mta *mta) {
     batch->urgent = true;
 }
 
-static void arm_later(struct mta *mta) {
+void batch_arm_later(struct mta *mta) {
     static const struct timeval delay = {.tv_usec = LATER_US};
     if (!event_pending(mta->commit, EV_TIMEOUT, NULL))
         event_add(mta->commit, &delay);
@@ -83,7 +83,7 @@ bool batch_effect(struct mta *mta, struct effect effect) {
 bool batch_effect_later(struct mta *mta, struct effect effect) {
     if (!add_effect(mta, &effect))
         return false;
-    arm_later(mta);
+    batch_arm_later(mta);
     return true;
 }
 

@@ -80,6 +80,8 @@ bool batch_effect_later(struct mta *mta, struct effect effect);
 
 /* Arms the commit: at the end of this turn of the loop, or after gathering. */
 void batch_arm(struct mta *mta);
+/* The same for what nobody waits for. */
+void batch_arm_later(struct mta *mta);
 /* When it returns all that was added is on disk, or undone: for those who have to see it in the store. */
 void batch_settle(struct mta *mta);
 

@@ -179,7 +179,7 @@ bool copy_lost(struct mta *mta, struct work *work) {
     struct mts_run run = run_begin(mta, &mta->arena);
     copy.stored.has_content = false;
     if (copy.row.kind == MTS_REPORT)
-        mts_reroute(&run, &copy.stored, &(struct mts_way){-1, -1}, &decisions);
+        mts_reroute(&run, &copy.stored, &(struct mts_rerouting){-1, -1}, &decisions);
     else
         mts_work_failed(&run, &copy.stored, &failure, &decisions);
     log_error("work unit %llu: its content is lost: %s", (unsigned long long)work->id,
@@ -225,7 +225,7 @@ bool copy_expire(struct mta *mta, struct work *work) {
     return done;
 }
 
-/* Another way gives a copy no more time: what takes its place expires when it would have. */
+/* Another next hop gives a copy no more time: what takes its place expires when it would have. */
 static void keep_expiry(const struct work *work, enum mts_kind kind, struct mts_decisions *decisions) {
     for (size_t i = 0; i < decisions->held_count; i++) {
         struct mts_held *held = &decisions->held[i];
@@ -236,21 +236,23 @@ static void keep_expiry(const struct work *work, enum mts_kind kind, struct mts_
 }
 
 /* The peer's number in the rules' tables, not that of the plan: a reload numbers anew. */
-static struct mts_way way_of(const struct mta *mta, const struct work *work, const struct peer *wanted) {
+static struct mts_rerouting rerouting_of(const struct mta *mta, const struct work *work,
+                                         const struct peer *wanted) {
     const struct peer *peer = peer_at(mta, work->destination);
     bool attempted = peer && peer->config && (!wanted || work->tries || peer->failures);
-    return (struct mts_way){.attempted = attempted ? peer->hop : -1, .wanted = wanted ? wanted->hop : -1};
+    return (struct mts_rerouting){.attempted = attempted ? peer->hop : -1,
+                                  .wanted = wanted ? wanted->hop : -1};
 }
 
 bool copy_reroute(struct mta *mta, struct work *work, const struct peer *wanted) {
     struct copy copy;
     struct error err = {0};
     struct mts_decisions decisions = {0};
-    struct mts_way way = way_of(mta, work, wanted);
+    struct mts_rerouting rerouting = rerouting_of(mta, work, wanted);
     if (!copy_load(mta, work, &copy, &err))
         return false;
     struct mts_run run = run_begin(mta, &mta->arena);
-    mts_reroute(&run, &copy.stored, &way, &decisions);
+    mts_reroute(&run, &copy.stored, &rerouting, &decisions);
     keep_expiry(work, copy.row.kind, &decisions);
     bool done = decisions.result == MTS_DECIDED && decisions.event_count > 0 &&
                 copy_replace(mta, work, &copy, &run, &decisions);
@@ -268,14 +270,14 @@ static bool stays(struct mta *mta, const struct work *work, const struct mts_dec
 }
 
 bool copy_route_anew(struct mta *mta, struct work *work) {
-    static const struct mts_way no_way = {-1, -1};
+    static const struct mts_rerouting as_if_new = {-1, -1};
     struct copy copy;
     struct error err = {0};
     struct mts_decisions decisions = {0};
     if (!copy_load(mta, work, &copy, &err))
         return false;
     struct mts_run run = run_begin(mta, &mta->arena);
-    mts_reroute(&run, &copy.stored, &no_way, &decisions);
+    mts_reroute(&run, &copy.stored, &as_if_new, &decisions);
     keep_expiry(work, copy.row.kind, &decisions);
     bool done = decisions.result == MTS_DECIDED && decisions.event_count > 0 &&
                 !stays(mta, work, &decisions) && copy_replace(mta, work, &copy, &run, &decisions);

@@ -214,6 +214,7 @@ static enum arrival_result known(struct mta *mta, const struct arrival *arrival,
     mts_identifier_print(decoded->identifier, &mta->prefix);
     log_notice("peer=%s repeats a transfer: confirmed, not worked on again", arrival->peer->name);
     event_identifier(mta, buf_span(&mta->prefix), EVENT_REPEAT, arrival->peer, (struct span){NULL, 0});
+    batch_arm_later(mta);
     return pending ? ARRIVAL_TAKEN : ARRIVAL_KNOWN;
 }
 
@@ -302,7 +303,7 @@ enum arrival_result receive_apdu(struct mta *mta, const struct arrival *arrival,
 static void accept_now(struct mta *mta, const struct effect *effect) {
     struct association *association = association_numbered(mta, effect->association);
     uint32_t transfer = (uint32_t)effect->ref;
-    if (association && !pace_hold(association, transfer, effect->number))
+    if (association && !pace_delay(association, transfer, effect->number))
         association_answer(association, transfer, IPC_ACCEPTED, "");
 }
 

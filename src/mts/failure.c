@@ -1,4 +1,4 @@
-/* What became of work: a copy that failed, expired, must take another way, or is sent elsewhere by an
+/* What became of work: a copy that failed, expired, must go by another next hop, or is sent elsewhere by an
  * operator. */
 #include "mts/mts_private.h"
 
@@ -98,7 +98,7 @@ static bool address_or_fail(struct work *work, const struct x411_ORName *name, s
 
 /* All of the copy's recipients move, or none: half a copy would not be simpler to wait for. */
 static bool move_recipients(struct work *work, struct batch *batch, const struct plan *plan,
-                            const struct mts_way *way) {
+                            const struct mts_rerouting *rerouting) {
     size_t cursor = 0, position, moved = 0;
     while (plan_next(plan, &batch->subject, &cursor, &position)) {
         const recipient_fields *recipient = &batch->subject.envelope.per_recipient_fields.items[position];
@@ -106,8 +106,9 @@ static bool move_recipients(struct work *work, struct batch *batch, const struct
         struct cause cause;
         if (!address_or_fail(work, &recipient->recipient_name, &address))
             return false;
-        int hop = way->wanted >= 0 ? way->wanted
-                                   : other_hop(work, &address, batch->subject.identifier, way->attempted);
+        int hop = rerouting->wanted >= 0
+                      ? rerouting->wanted
+                      : other_hop(work, &address, batch->subject.identifier, rerouting->attempted);
         if (hop < 0 || !check_hop(work, &batch->subject, recipient, hop, &cause))
             return false;
         batch->targets[position] = (struct target){.kind = TARGET_HOP, .hop = hop};
@@ -125,7 +126,7 @@ static bool is_served(struct work *work, const struct x411_ORName *name) {
 }
 
 /* The next hop left the tables: each recipient goes where one that comes now would, unless one of them would
- * have no way at all. */
+ * have no next hop at all. */
 static bool route_anew(struct work *work, struct batch *batch, const struct plan *plan) {
     const recipient_fields *items = batch->subject.envelope.per_recipient_fields.items;
     size_t cursor = 0, position, moved = 0;
@@ -154,7 +155,8 @@ static bool add_attempt(struct work *work, struct x411_Report *report, int attem
     return true;
 }
 
-static void reroute_report(struct work *work, const struct mts_stored *stored, const struct mts_way *way) {
+static void reroute_report(struct work *work, const struct mts_stored *stored,
+                           const struct mts_rerouting *rerouting) {
     struct x411_Report report = {0};
     struct ber_limits limits = {.relax_bounds = true, .relax_characters = true};
     struct address address;
@@ -166,37 +168,38 @@ static void reroute_report(struct work *work, const struct mts_stored *stored, c
     struct span identifier = identifier_text(work->arena, &report.envelope.report_identifier);
     if (!address_or_fail(work, destination, &address) || !is_served(work, destination))
         return;
-    if (way->attempted >= 0 && way->wanted < 0 && other_hop(work, &address, identifier, way->attempted) < 0)
+    if (rerouting->attempted >= 0 && rerouting->wanted < 0 &&
+        other_hop(work, &address, identifier, rerouting->attempted) < 0)
         return;
-    if (way->wanted >= 0 && !report_fits(work, &report, way->wanted))
+    if (rerouting->wanted >= 0 && !report_fits(work, &report, rerouting->wanted))
         return;
-    if (way->attempted >= 0 && !add_attempt(work, &report, way->attempted))
+    if (rerouting->attempted >= 0 && !add_attempt(work, &report, rerouting->attempted))
         return;
-    record_reroute(work, identifier, way->attempted);
-    if (way->wanted >= 0)
-        report_send_by(work, &report, stored->has_content, identifier, way->wanted);
+    record_reroute(work, identifier, rerouting->attempted);
+    if (rerouting->wanted >= 0)
+        report_send_by(work, &report, stored->has_content, identifier, rerouting->wanted);
     else
         report_dispatch(work, &report, stored->has_content, identifier);
 }
 
-void mts_reroute(struct mts_run *run, const struct mts_stored *stored, const struct mts_way *way,
+void mts_reroute(struct mts_run *run, const struct mts_stored *stored, const struct mts_rerouting *rerouting,
                  struct mts_decisions *out) {
     struct work work;
     struct plan plan;
     bool moves;
     work_begin(&work, run, out);
     if (stored->kind == MTS_REPORT) {
-        reroute_report(&work, stored, way);
+        reroute_report(&work, stored, rerouting);
         work_end(&work);
         return;
     }
     struct batch *batch = open_copy(&work, stored, &plan);
-    if (way->attempted < 0 && way->wanted < 0)
+    if (rerouting->attempted < 0 && rerouting->wanted < 0)
         moves = batch && route_anew(&work, batch, &plan);
     else
-        moves = batch && move_recipients(&work, batch, &plan, way);
-    if (moves && (way->attempted < 0 || trace_reroute(&work, &batch->subject, way->attempted))) {
-        record_reroute(&work, batch->subject.identifier, way->attempted);
+        moves = batch && move_recipients(&work, batch, &plan, rerouting);
+    if (moves && (rerouting->attempted < 0 || trace_reroute(&work, &batch->subject, rerouting->attempted))) {
+        record_reroute(&work, batch->subject.identifier, rerouting->attempted);
         split_batches(&work);
     }
     work_end(&work);

@@ -306,7 +306,7 @@ void mts_work_failed(struct mts_run *run, const struct mts_stored *stored, const
 void mts_work_expired(struct mts_run *run, const struct mts_stored *stored, struct mts_decisions *out);
 
 /* Why a copy leaves its next hop, and for where. Both are numbers in run->tables. */
-struct mts_way {
+struct mts_rerouting {
     int attempted; /* the hop that it waited for, which the trace then names as attempted; -1: no attempt is
                       to be told of (the hop left the tables, or was never tried) */
     int wanted;    /* the hop that an operator chose; -1: the rules choose */
@@ -316,11 +316,11 @@ struct mts_way {
  * Another next hop for a copy. With an attempted hop and none wanted: another
  * of the route's choices that is not backing off (run->hop_down). With neither:
  * the hop is gone, and each recipient is decided on as if it came now. No held
- * object and no event in `out` when there is no way that is better than to
+ * object and no event in `out` when there is nothing better than to
  * stay: no other choice, a hop that can't take it, no route at all. Never for a
  * copy in doubt.
  */
-void mts_reroute(struct mts_run *run, const struct mts_stored *stored, const struct mts_way *way,
+void mts_reroute(struct mts_run *run, const struct mts_stored *stored, const struct mts_rerouting *rerouting,
                  struct mts_decisions *out);
 
 /* An operator sends the copy's recipients to another address (redirection by the domain). MTS_INVALID when
