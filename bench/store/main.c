@@ -110,7 +110,7 @@ static size_t restart(struct bench *b, const char *place, int64_t *us) {
         die("open", &err);
     *us = clock_monotonic_us() - start;
     b->batch = store_batch_new(b->store);
-    b->next_hop = store_next_hop(b->store, SPAN_LIT("BETA"));
+    b->next_hop = store_next_hop(b->store, SPAN_LIT("BETA"), NULL);
     return rows;
 }
 
@@ -136,7 +136,7 @@ int main(int argc, char **argv) {
         die("open", &err);
     memset(b.content, 'x', b.octets);
     b.batch = store_batch_new(b.store);
-    b.next_hop = store_next_hop(b.store, SPAN_LIT("BETA"));
+    b.next_hop = store_next_hop(b.store, SPAN_LIT("BETA"), NULL);
     hold(&b, held);
     size_t rows = restart(&b, argv[1], &restart_us);
 

@@ -173,13 +173,13 @@ static bool add_entry(struct mta *mta, const struct mts_stored *stored, const st
     struct delivered delivered = {
         .kind = stored->kind, .has_content = stored->has_content, .position = delivery->position};
     struct store_entry row = *entry;
-    uint32_t mailbox = store_mailbox(mta->view.store, name);
+    uint32_t mailbox = store_mailbox(mta->view.store, name, NULL);
     buf_clear(&mta->scratch);
     if (!mailbox || !delivered_write(&mta->scratch, &delivered))
         return false;
     row.data = buf_span(&mta->scratch);
     mta->counters.delivered += delivered.kind == MTS_MESSAGE;
-    return store_add_entry(mta->batch.store, mailbox, &row) != 0 && quota_add(mta, mailbox, row.octets);
+    return store_add_entry(mta->batch.store, mailbox, &row, NULL) && quota_add(mta, mailbox, row.octets);
 }
 
 /* X.411 has no diagnostic of its own for it: the recipient can't take delivery now. */

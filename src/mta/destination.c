@@ -18,7 +18,7 @@ bool destination_add(struct mta *mta, struct destination *destination, struct sp
         return false;
     mta->destinations = grown;
     char *copy = mem_alloc(name.len + 1);
-    uint32_t key = name.len ? store_next_hop(mta->view.store, name) : 0;
+    uint32_t key = name.len ? store_next_hop(mta->view.store, name, NULL) : 0;
     if (!copy || (name.len && !key) || !schedule_grow(&mta->schedule, count + 1)) {
         mem_free(copy);
         return false;

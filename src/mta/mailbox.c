@@ -22,21 +22,22 @@ struct opened {
     const struct local_user *user;
 };
 
-uint32_t mailbox_at(struct view *view, const char *address) {
+uint32_t mailbox_at(struct view *view, const char *address, struct error *err) {
     arena_reset(&view->arena);
     const char *name = mts_mailbox_of(view->config->tables, address);
-    return name ? store_find_mailbox(view->store, mailbox_name(&view->arena, name)) : 0;
+    return name ? store_find_mailbox(view->store, mailbox_name(&view->arena, name), err) : 0;
 }
 
 static json_t *open_address(struct client *client, struct span address, struct opened *opened) {
     struct view *view = client->view;
+    struct error err = {0};
     opened->user = user_find(view, address);
     if (!opened->user)
         return client_error("not-found", "no such mailbox");
     if (!client_owns(client, opened->user))
         return client_error("not-permitted", "this mailbox is somebody else's");
-    opened->mailbox = mailbox_at(view, opened->user->address);
-    return NULL;
+    opened->mailbox = mailbox_at(view, opened->user->address, &err);
+    return err.code ? client_error("unavailable", "%s", err.text) : NULL;
 }
 
 static json_t *open_mailbox(struct client *client, json_t *request, struct opened *opened) {
@@ -97,7 +98,7 @@ json_t *request_mailboxes(struct client *client, json_t *request) {
     for (size_t i = 0; i < view->users.count; i++) {
         if (!client_owns(client, &view->users.all[i]))
             continue;
-        json_t *entry = mailbox_figures(view, mailbox_at(view, view->users.all[i].address), NULL);
+        json_t *entry = mailbox_figures(view, mailbox_at(view, view->users.all[i].address, NULL), NULL);
         json_object_set_new(entry, "mailbox", json_string(view->users.all[i].address));
         json_array_append_new(mailboxes, entry);
     }
@@ -303,7 +304,7 @@ json_t *request_mailbox_delete(struct client *client, json_t *request) {
 void mailboxes_tell_full(struct mta *mta) {
     struct view *view = &mta->view;
     for (size_t i = 0; i < view->users.count; i++)
-        quota_tell_full(mta, mailbox_at(view, view->users.all[i].address), view->users.all[i].address);
+        quota_tell_full(mta, mailbox_at(view, view->users.all[i].address, NULL), view->users.all[i].address);
 }
 
 struct removal {

@@ -7,11 +7,13 @@
 #include "base/span.h"
 
 struct client;
+struct error;
 struct mta;
 struct view;
 
-/* The store's key of a user's mailbox; 0: nothing was ever delivered. Resets the view's arena. */
-uint32_t mailbox_at(struct view *view, const char *address);
+/* The store's key of a user's mailbox; 0: nothing was ever delivered, or (err) it can't be read. Resets the
+ * view's arena. */
+uint32_t mailbox_at(struct view *view, const char *address, struct error *err);
 
 /* Marks the entry with the batch as one whose notification was sent. NULL, or the error: it was sent already.
  * Marks that are not on disk yet are not seen: commit before. Resets the view's arena. */

@@ -117,9 +117,10 @@ void outcome_begins(struct association *association, struct span activity) {
         batch_settle(mta); /* what it said of its last activity counts */
     if (association->outcomes)
         store_remove_outcome(mta->batch.store, name, activity, peer);
-    const struct store_activity_in *former = store_find_activity_in(mta->view.store, peer, name, activity);
+    struct store_activity_in stored;
+    bool former = store_find_activity_in(mta->view.store, peer, name, activity, &stored, NULL);
     if (former)
-        inbound_forget(mta, former);
+        inbound_forget(mta, &stored);
     if (former || association->outcomes)
         outcome_named(association);
 }
@@ -137,8 +138,9 @@ static bool is_unfinished(void *context, const struct store_activity_in *activit
 void outcome_released(struct association *association) {
     struct association *unfinished = association;
     struct span name = bytes_head(association->id);
-    store_each_activity_of(association->net->mta->view.store, name, is_unfinished, &unfinished);
-    if (!unfinished)
+    struct store *store = association->net->mta->view.store;
+    bool read = store_each_activity_of(store, name, is_unfinished, &unfinished, NULL);
+    if (!read || !unfinished)
         put(association, name, SPAN_LIT(""), RELEASED);
 }
 

@@ -58,7 +58,7 @@ static void say_full(struct mta *mta, struct mailbox_use *use, struct span name)
 
 bool quota_has_room(struct mta *mta, struct span mailbox, uint64_t octets, bool report) {
     uint64_t most = mta->view.config->limits.mailbox_octets;
-    struct mailbox_use *use = most ? use_of(mta, store_mailbox(mta->view.store, mailbox)) : NULL;
+    struct mailbox_use *use = most ? use_of(mta, store_mailbox(mta->view.store, mailbox, NULL)) : NULL;
     if (!use) /* no quota; or its use can't be told, which is no reason to return mail */
         return true;
     if (report)

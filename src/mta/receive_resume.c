@@ -116,19 +116,23 @@ static void resume(struct association *association, struct span old, struct span
     struct mta *mta = association->net->mta;
     if (batch_is_open(mta, mta->named_in))
         batch_settle(mta); /* what the batch says of activities counts */
-    const struct store_activity_in *activity =
-        store_find_activity_in(mta->view.store, span_str(association->peer->name), old, name);
-    if (!activity) {
-        answer(association, outcome_of(association, old, name), NULL);
+    struct store_activity_in activity;
+    struct error err = {0};
+    if (!store_find_activity_in(mta->view.store, span_str(association->peer->name), old, name, &activity,
+                                &err)) {
+        if (err.code == STORE_NOT_FOUND)
+            answer(association, outcome_of(association, old, name), NULL);
+        else /* what it was can't be told now: the peer keeps it and tries again */
+            association_end(association, IPC_CLOSE_ABORTED, err.text);
         return;
     }
-    end_elsewhere(mta, association, activity->id);
-    const struct checkpoint *from = take_up(association, activity, serial);
+    end_elsewhere(mta, association, activity.id);
+    const struct checkpoint *from = take_up(association, &activity, serial);
     if (from)
         log_info("peer=%s resumes a transfer at octet %llu", association->peer->name,
                  (unsigned long long)from->offset);
     else
-        forget(association, activity);
+        forget(association, &activity);
     answer(association, from ? IPC_RESUME_FROM : IPC_RESUME_UNKNOWN_ACTIVITY, from);
 }
 
@@ -185,7 +189,7 @@ static bool expire_activity(void *context, const struct store_activity_in *activ
 void receive_expire(struct mta *mta, int64_t now) {
     int64_t keep = mta->view.config->limits.resume_seconds;
     struct expiry expiry = {mta, now - keep * SECOND, EXPIRES_AT_ONCE};
-    store_each_activity_in(mta->view.store, expire_activity, &expiry);
+    store_each_activity_in(mta->view.store, expire_activity, &expiry, NULL); /* what is left now goes later */
     if (!store_batch_is_empty(mta->batch.store))
         batch_arm(mta);
 }

@@ -60,7 +60,7 @@ static bool any_is_full(const struct mta *mta) {
 
 struct peer *recovery_peer(struct mta *mta, const struct ipc_bind *bind) {
     struct recovery recovery = {mta, bind, NULL};
-    store_each_activity_of(mta->view.store, bind->recover_id, is_unfinished, &recovery);
+    store_each_activity_of(mta->view.store, bind->recover_id, is_unfinished, &recovery, NULL);
     if (!recovery.peer && any_is_full(mta))
         store_each_outcome(mta->view.store, bind->recover_id, is_over, &recovery, NULL);
     return recovery.peer;

@@ -8,7 +8,7 @@
 #include "mta/view.h"
 
 static json_t *count_entries(struct view *view, const char *address) {
-    return mailbox_figures(view, mailbox_at(view, address), NULL); /* entries, unseen and octets */
+    return mailbox_figures(view, mailbox_at(view, address, NULL), NULL); /* entries, unseen and octets */
 }
 
 static json_t *user_json(struct view *view, const struct local_user *user) {
@@ -155,7 +155,10 @@ json_t *request_user_remove(struct client *client, json_t *request) {
         return client_error("not-found", "no such user");
     if (user->configured)
         return client_error("not-permitted", "the user stands in the configuration file: remove it there");
-    uint32_t mailbox = mailbox_at(&mta->view, user->address);
+    struct error err = {0};
+    uint32_t mailbox = mailbox_at(&mta->view, user->address, &err);
+    if (err.code)
+        return client_error("unavailable", "%s", err.text);
     if (mailbox && !empty_mailbox(mta, mailbox, json_is_true(json_object_get(request, "discard"))))
         return client_error(
             "wrong-state",

@@ -98,97 +98,73 @@ static bool agreement(struct work *work, const struct plan *plan, struct rfc1328
 
 /* ---- the old form of an extension's number ---- */
 
-typedef void visit_extensions(struct arena *arena, struct x411_Extensions *extensions);
-
-/* `80 01 nn` is written as `83 03 02 01 nn`, as if it were a private extension, and the 83 made an A0 when
- * all is encoded: the old form is an explicit [0] round an INTEGER, which the type table does not know. */
-static void write_as_private(struct arena *arena, struct x411_Extensions *extensions) {
+/*
+ * `80 01 nn` becomes `A0 03 02 01 nn`: an explicit [0] round an INTEGER, as
+ * ISODE's MTAs write and read it. X.411's type has no such alternative, so the
+ * octets stand in the place of those that were decoded.
+ */
+static bool old_form(struct arena *arena, struct x411_Extensions *extensions) {
     for (size_t i = 0; i < extensions->count; i++) {
-        struct x411_ExtensionType *type = &extensions->items[i].type;
-        int64_t number = extension_number(&extensions->items[i]);
-        uint8_t integer[] = {0x02, 0x01, (uint8_t)number};
-        if (number < 0 || number > 127)
+        struct x411_ExtensionField *field = &extensions->items[i];
+        int64_t number = extension_number(field);
+        struct span integer;
+        if (number < 0)
             continue;
-        extensions->items[i].raw = type->raw = (struct span){NULL, 0}; /* it is encoded anew */
-        type->choice = x411_ExtensionType_private_extension;
-        type->u.private_extension = arena_dup(arena, span_of(integer, sizeof integer));
+        if (!ber_encode_arena(&ber_INTEGER_type, &number, arena, &integer, NULL))
+            return false;
+        uint8_t *octets = arena_alloc(arena, 2 + integer.len);
+        if (!octets)
+            return false;
+        octets[0] = 0xA0;
+        octets[1] = (uint8_t)integer.len;
+        memcpy(octets + 2, integer.data, integer.len);
+        field->type.raw = span_of(octets, 2 + integer.len);
+        field->raw = (struct span){NULL, 0};
     }
+    return true;
 }
 
-/* In what was just encoded and decoded again: the spans point into it, behind tag and length. No genuine
- * private extension begins so: 0.2.1 names no country's administration. */
-static void retag(struct arena *arena, struct x411_Extensions *extensions) {
-    (void)arena;
-    for (size_t i = 0; i < extensions->count; i++) {
-        const struct x411_ExtensionType *type = &extensions->items[i].type;
-        if (type->choice == x411_ExtensionType_private_extension && type->u.private_extension.len == 3 &&
-            memcmp(type->u.private_extension.data, "\x02\x01", 2) == 0)
-            ((uint8_t *)type->u.private_extension.data)[-2] = 0xA0; /* octets of our own arena */
-    }
-}
-
-static void each_of_subject(struct arena *arena, struct subject *subject, visit_extensions *visit) {
+static bool old_form_of_subject(struct arena *arena, struct subject *subject) {
     recipient_fields *recipients = subject->envelope.per_recipient_fields.items;
-    subject->envelope.raw = (struct span){NULL, 0};
-    visit(arena, &subject->envelope.extensions);
-    for (size_t i = 0; i < subject->envelope.per_recipient_fields.count; i++) {
+    bool done = old_form(arena, &subject->envelope.extensions);
+    for (size_t i = 0; done && i < subject->envelope.per_recipient_fields.count; i++) {
         recipients[i].raw = (struct span){NULL, 0};
-        visit(arena, &recipients[i].extensions);
+        done = old_form(arena, &recipients[i].extensions);
     }
+    return done;
 }
 
-static void each_of_report(struct arena *arena, struct x411_Report *report, visit_extensions *visit) {
+static bool old_form_of_report(struct arena *arena, struct x411_Report *report) {
     struct x411_PerRecipientReportTransferFields *recipients = report->content.per_recipient_fields.items;
     report->raw = report->envelope.raw = report->content.raw = (struct span){NULL, 0};
-    visit(arena, &report->envelope.extensions);
-    visit(arena, &report->content.extensions);
-    for (size_t i = 0; i < report->content.per_recipient_fields.count; i++) {
+    bool done = old_form(arena, &report->envelope.extensions) && old_form(arena, &report->content.extensions);
+    for (size_t i = 0; done && i < report->content.per_recipient_fields.count; i++) {
         recipients[i].raw = (struct span){NULL, 0};
-        visit(arena, &recipients[i].extensions);
+        done = old_form(arena, &recipients[i].extensions);
     }
+    return done;
 }
 
-static bool old_form_of_subject(struct work *work, const struct mts_stored *stored, struct subject *subject,
-                                struct span *octets) {
-    struct mts_stored again = *stored;
-    struct subject written;
-    each_of_subject(work->arena, subject, write_as_private);
-    if (!subject_encode(work, subject, octets))
-        return false;
-    again.octets = *octets;
-    if (!subject_decode(work, &again, &written))
-        return false;
-    each_of_subject(work->arena, &written, retag);
-    return true;
-}
-
-static bool old_form_of_report(struct work *work, struct x411_Report *report, struct span *octets) {
-    struct ber_limits limits = {.relax_bounds = true, .relax_characters = true};
-    struct x411_Report written = {0};
-    each_of_report(work->arena, report, write_as_private);
-    if (!ber_encode_arena(&x411_Report_type, report, work->arena, octets, NULL) ||
-        !ber_decode(&x411_Report_type, *octets, work->arena, &limits, &written, NULL))
-        return false;
-    each_of_report(work->arena, &written, retag);
-    return true;
+/* What an MTA of 1984 gets instead. */
+static bool form_of_1984(struct work *work, const struct plan *plan, struct subject *subject,
+                         struct span *external) {
+    struct rfc1328 how;
+    return agreement(work, plan, &how) && external_of(work, subject, external) &&
+           downgrade_message(work->arena, subject, &how);
 }
 
 /* The envelope of this copy: the held octets themselves where the plan asks for no change. */
 static bool envelope_of(struct work *work, const struct mts_stored *stored, const struct plan *plan,
                         struct span *octets, struct span *external) {
     struct subject subject;
-    struct rfc1328 how;
     *octets = stored->octets;
     if (plan->flags == PLAN_ALL && !plan->bilateral.len)
         return true;
     if (!subject_decode(work, stored, &subject) || !clear_others(work, &subject, plan) ||
         !drop(work, &subject, plan) || !add_bilateral(work, &subject, plan))
         return false;
-    if (plan->flags & PLAN_OLD_EXTENSIONS)
-        return old_form_of_subject(work, stored, &subject, octets);
-    return (!(plan->flags & PLAN_1984) ||
-            (agreement(work, plan, &how) && external_of(work, &subject, external) &&
-             downgrade_message(work->arena, &subject, &how))) &&
+    return (!(plan->flags & PLAN_OLD_EXTENSIONS) || old_form_of_subject(work->arena, &subject)) &&
+           (!(plan->flags & PLAN_1984) || form_of_1984(work, plan, &subject, external)) &&
            subject_encode(work, &subject, octets);
 }
 
@@ -225,9 +201,9 @@ static bool report_octets(struct work *work, const struct mts_stored *stored, co
         return true;
     if (!ber_decode(&x411_Report_type, stored->octets, work->arena, &limits, &report, NULL))
         return false;
-    if (plan->flags & PLAN_OLD_EXTENSIONS)
-        return old_form_of_report(work, &report, octets);
-    return agreement(work, plan, &how) && downgrade_report(work->arena, &report, &how) &&
+    return (!(plan->flags & PLAN_OLD_EXTENSIONS) || old_form_of_report(work->arena, &report)) &&
+           (!(plan->flags & PLAN_1984) ||
+            (agreement(work, plan, &how) && downgrade_report(work->arena, &report, &how))) &&
            ber_encode_arena(&x411_Report_type, &report, work->arena, octets, NULL);
 }
 

@@ -1,402 +1,149 @@
 #include "protocol/apdu_scanner.h"
 
-#include <stdio.h>
+#include "base/reader.h"
+#include "schema/x411.h"
 
-/* What is enough of an element for its identifier and length: 1 + 5 octets of tag, 1 + 8 of length. */
-#define HEADER_MAX 16
+/* What the scanner makes of a message's own header: `[0]` of indefinite length. */
+#define MESSAGE_HEAD "\xA0\x80"
+#define AROUND       16 /* octets of the scanner's head that are none of the envelope: headers and ends */
 
-/* Indefinite elements within one another in what is collected. */
-#define WALK_DEPTH 64
-
-/* The content stands in the message's SEQUENCE; its segments, if it has some, stand deeper. */
-#define CONTENT_DEPTH 1
+static const struct ber_plan *plan(void) {
+    static struct ber_plan plan;
+    if (plan.count == 0)
+        ber_plan_init(&plan, &x411_MTS_APDU_type, &(struct ber_path){.components = "message.content"}, 1);
+    return &plan;
+}
 
 void apdu_scanner_init(struct apdu_scanner *s, size_t envelope_limit) {
-    *s = (struct apdu_scanner){.state = APDU_OUTER, .limit = envelope_limit};
-    buf_init(&s->pending, envelope_limit + HEADER_MAX);
+    s->kind = 0;
+    s->told = false;
+    s->content_at = 0;
+    s->offset = 0;
+    s->error = "";
+    ber_scanner_init(&s->scanner, plan(), envelope_limit + AROUND);
 }
 
 void apdu_scanner_free(struct apdu_scanner *s) {
-    buf_free(&s->pending);
+    ber_scanner_free(&s->scanner);
 }
 
 static bool fail(struct apdu_scanner *s, const char *why) {
-    s->state = APDU_FAILED;
-    snprintf(s->error, sizeof s->error, "%s", why);
+    s->error = why;
+    s->scanner.in = BER_SCAN_FAILED;
     return false;
 }
 
-/* ---- headers ---- */
-
-struct header {
-    uint8_t identifier; /* only tags below 31 occur here */
-    bool indefinite;
-    uint64_t length;
-    size_t size;
+struct feeding {
+    struct apdu_scanner *scanner;
+    const struct apdu_handler *handler;
+    void *context;
 };
 
-enum look { LOOK_MORE, LOOK_FOUND, LOOK_BAD };
-
-static enum look read_header(struct span in, struct header *h) {
-    if (in.len < 2)
-        return LOOK_MORE;
-    h->identifier = in.data[0];
-    if ((h->identifier & 0x1F) == 0x1F)
-        return LOOK_BAD;
-    uint8_t first = in.data[1];
-    unsigned octets = first & 0x7F;
-    h->indefinite = first == 0x80;
-    h->length = first < 0x80 ? first : 0;
-    h->size = 2;
-    if (first <= 0x80)
-        return h->indefinite && !(h->identifier & 0x20) ? LOOK_BAD : LOOK_FOUND;
-    if (octets > 8)
-        return LOOK_BAD;
-    if (in.len < 2 + (size_t)octets)
-        return LOOK_MORE;
-    for (unsigned i = 0; i < octets; i++)
-        h->length = h->length << 8 | in.data[2 + i];
-    h->size = 2 + (size_t)octets;
-    return h->length >> 62 ? LOOK_BAD : LOOK_FOUND;
+static bool tell_envelope(struct feeding *f, struct span envelope) {
+    f->scanner->told = true;
+    return f->handler->envelope(f->context, f->scanner->kind, envelope) ||
+           fail(f->scanner, "the envelope was not taken");
 }
 
-/* ---- levels: lengths of the enclosing elements ---- */
-
-/* Takes `count` octets from every enclosing definite length; false when one is shorter. Levels nest, so that
- * only the innermost definite one can be broken first: each level was checked against its parent when it was
- * entered. */
-static bool consume(struct apdu_scanner *s, uint64_t count) {
-    for (unsigned i = s->depth; i-- > 0;) {
-        if (s->levels[i].indefinite)
-            continue;
-        if (s->levels[i].left < count)
-            return fail(s, "an element is longer than what encloses it");
-        s->levels[i].left -= count;
-    }
-    s->offset += count;
-    return true;
+static bool on_content_begins(void *context, unsigned path, struct span head) {
+    struct feeding *f = context;
+    struct span envelope = span_sub(head, sizeof MESSAGE_HEAD - 1, SIZE_MAX);
+    struct ber_element element;
+    enum ber_error_code why;
+    (void)path;
+    if (!ber_element_read(envelope, &element, &why) || element.total != envelope.len)
+        return fail(f->scanner, "there is not one envelope before the content");
+    f->scanner->content_at = head.len + f->scanner->scanner.field_len;
+    return tell_envelope(f, envelope);
 }
 
-static bool fits(const struct apdu_scanner *s, uint64_t length) {
-    for (unsigned i = s->depth; i-- > 0;)
-        if (!s->levels[i].indefinite)
-            return length <= s->levels[i].left;
-    return true;
+static bool on_octets(void *context, struct span octets) {
+    struct feeding *f = context;
+    return f->handler->content(f->context, octets) || fail(f->scanner, "the content was not taken");
 }
 
-static bool enter(struct apdu_scanner *s, const struct header *h) {
-    if (!h->indefinite && !fits(s, h->length))
-        return fail(s, "an element is longer than what encloses it");
-    if (s->depth == APDU_DEPTH)
-        return fail(s, "the content's segments are nested too deeply");
-    s->levels[s->depth++] = (struct apdu_level){.left = h->length, .indefinite = h->indefinite};
-    return true;
+static void set_kind(struct apdu_scanner *s, uint8_t first) {
+    s->kind = first == 0xA1 ? IPC_APDU_REPORT : first == 0xA2 ? IPC_APDU_PROBE : IPC_APDU_MESSAGE;
 }
 
-static bool at_end(const struct apdu_scanner *s) {
-    const struct apdu_level *top = &s->levels[s->depth - 1];
-    return !top->indefinite && top->left == 0;
-}
-
-/* ---- the element that is collected ---- */
-
-/* Reads a header with a tag of any length: the octets of a long tag are skipped, the decoder judges them
- * later. */
-static enum look read_any_header(struct span in, struct header *h) {
-    size_t tag = 1;
-    if (in.len >= 1 && (in.data[0] & 0x1F) == 0x1F)
-        while (tag < 6 && tag < in.len && in.data[tag++] & 0x80)
-            ;
-    if (in.len <= tag)
-        return LOOK_MORE;
-    uint8_t plain[HEADER_MAX] = {in.data[0] & 0xE0};
-    struct span length = span_sub(in, tag, 9);
-    memcpy(plain + 1, length.data, length.len);
-    enum look look = read_header(span_of(plain, 1 + length.len), h);
-    h->size += tag - 1;
-    return look;
-}
-
-/*
- * Walks the element at the start of `in` from where the last walk stopped: over
- * definite elements in one step, into indefinite ones. LOOK_FOUND: it is whole,
- * and `walked` is its length.
- */
-static enum look walk(struct apdu_scanner *s, struct span in) {
-    do {
-        struct header h;
-        struct span rest = span_sub(in, s->walked, SIZE_MAX);
-        if (s->open > 0 && rest.len >= 2 && rest.data[0] == 0 && rest.data[1] == 0) {
-            s->walked += 2;
-            s->open--;
-            continue;
-        }
-        enum look look = read_any_header(rest, &h);
-        if (look != LOOK_FOUND || h.length > s->limit || s->walked > s->limit)
-            return look == LOOK_MORE ? LOOK_MORE : LOOK_BAD;
-        if (h.length > rest.len - h.size)
-            return LOOK_MORE;
-        s->walked += h.size + (size_t)h.length;
-        s->open += h.indefinite;
-        if (s->open > WALK_DEPTH)
-            return LOOK_BAD;
-    } while (s->open > 0);
-    return s->walked > s->limit ? LOOK_BAD : LOOK_FOUND;
-}
-
-static size_t tell_envelope(struct apdu_scanner *s, struct span element, size_t used,
-                            const struct apdu_handler *handler, void *context) {
-    if (!consume(s, used))
-        return 0;
-    if (!handler->envelope(context, s->kind, element))
-        return fail(s, "the envelope was not taken"), 0;
-    buf_free(&s->pending);
-    s->state = s->kind == IPC_APDU_MESSAGE ? APDU_CONTENT : APDU_COMPLETE;
-    return used;
-}
-
-/* Tells the element that `in` begins with, or goes on with; what is not whole yet waits in `pending`. Returns
- * what it used. */
-static size_t collect(struct apdu_scanner *s, struct span in, const struct apdu_handler *handler,
-                      void *context) {
-    size_t before = s->pending.len;
-    enum look look = before == 0 ? walk(s, in) : LOOK_MORE;
-    if (look == LOOK_FOUND)
-        return tell_envelope(s, span_sub(in, 0, s->walked), s->walked, handler, context);
-    if (look == LOOK_MORE && before <= s->limit) {
-        if (!buf_append_span(&s->pending, span_sub(in, 0, s->limit + 1 - before)))
-            return fail(s, "no memory for the envelope"), 0;
-        look = walk(s, buf_span(&s->pending));
-    }
-    if (look == LOOK_FOUND)
-        return tell_envelope(s, span_of(s->pending.data, s->walked), s->walked - before, handler, context);
-    if (look == LOOK_BAD || s->pending.len > s->limit)
-        return fail(s, "the envelope is no BER element, or longer than the limit"), 0;
-    return consume(s, s->pending.len - before) ? s->pending.len - before : 0;
-}
-
-/* ---- states that need a header ---- */
-
-/* Leaves the levels whose definite length is used up; the content is over when its own level goes. */
-static void close_levels(struct apdu_scanner *s) {
-    while (s->depth > 0 && at_end(s))
-        s->depth--;
-    if (s->depth == 0)
-        s->state = APDU_COMPLETE;
-    else if (s->depth <= CONTENT_DEPTH)
-        s->state = APDU_CLOSE;
-}
-
-/* After a segment: more segments, or what follows the content. */
-static void octets_done(struct apdu_scanner *s) {
-    s->state = s->depth > CONTENT_DEPTH ? APDU_CONTENT : APDU_CLOSE;
-    close_levels(s);
-}
-
-static bool on_end_of_contents(struct apdu_scanner *s) {
-    if (!s->levels[s->depth - 1].indefinite)
-        return fail(s, "end-of-contents octets where none belong");
-    if (s->state == APDU_CONTENT && s->depth == CONTENT_DEPTH)
+/* What the scanner lets pass, for it may stand in a value of another type. */
+static bool check(struct feeding *f) {
+    struct apdu_scanner *s = f->scanner;
+    bool complete = s->scanner.in == BER_SCAN_COMPLETE;
+    size_t ends = complete ? 2 : 0; /* of the message's SEQUENCE */
+    if (s->kind == IPC_APDU_MESSAGE && s->told && s->scanner.head.len != s->content_at + ends)
+        return fail(s, "octets after the content");
+    if (s->kind == IPC_APDU_MESSAGE && !s->told && complete)
         return fail(s, "the message has no content");
-    s->depth--;
-    close_levels(s);
-    return true;
-}
-
-static bool on_outer(struct apdu_scanner *s, const struct header *h) {
-    s->state = APDU_COLLECT;
-    if (!consume(s, h->size) || !enter(s, h))
-        return false;
-    return !at_end(s) || fail(s, "the message has no envelope");
-}
-
-static bool on_content_header(struct apdu_scanner *s, const struct header *h) {
-    if ((h->identifier & ~0x20) != 0x04)
-        return fail(s, "the content is no OCTET STRING");
-    if (!fits(s, h->length))
-        return fail(s, "the content is longer than what encloses it");
-    if (h->identifier & 0x20) {
-        if (!enter(s, h))
-            return false;
-    } else {
-        s->octets_left = h->length;
-        s->state = APDU_OCTETS;
-    }
-    if (s->octets_left == 0 && (s->state == APDU_OCTETS || at_end(s)))
-        octets_done(s);
-    return true;
-}
-
-static bool on_header(struct apdu_scanner *s, const struct header *h) {
-    if (s->state == APDU_OUTER)
-        return on_outer(s, h);
-    if (!consume(s, h->size))
-        return false;
-    if (h->identifier == 0 && h->length == 0 && !h->indefinite)
-        return on_end_of_contents(s);
-    return s->state == APDU_CONTENT ? on_content_header(s, h) : fail(s, "octets after the content");
-}
-
-/* Completes a header that may be cut between two feeds; returns what it used of `in`. */
-static size_t take_header(struct apdu_scanner *s, struct span in) {
-    struct header h;
-    size_t before = s->pending.len;
-    if (!buf_append_span(&s->pending, span_sub(in, 0, HEADER_MAX - before)))
-        return fail(s, "no memory"), 0;
-    enum look look = read_header(buf_span(&s->pending), &h);
-    if (look == LOOK_BAD || (look == LOOK_MORE && s->pending.len == HEADER_MAX))
-        return fail(s, "an element's header is not valid"), 0;
-    if (look == LOOK_MORE)
-        return s->pending.len - before;
-    buf_free(&s->pending);
-    return on_header(s, &h) ? h.size - before : 0;
-}
-
-/* ---- the octets of the content ---- */
-
-static size_t pass_on(struct apdu_scanner *s, struct span in, const struct apdu_handler *handler,
-                      void *context) {
-    struct span piece = span_sub(in, 0, s->octets_left < SIZE_MAX ? (size_t)s->octets_left : SIZE_MAX);
-    if (!consume(s, piece.len))
-        return 0;
-    if (!handler->content(context, piece))
-        return fail(s, "the content was not taken"), 0;
-    s->octets_left -= piece.len;
-    if (s->octets_left == 0)
-        octets_done(s);
-    return piece.len;
-}
-
-/* The first octet tells what comes: only a message's content is worth streaming. */
-static void begin(struct apdu_scanner *s, uint8_t first) {
-    switch (first) {
-    case 0xA0:
-        s->kind = IPC_APDU_MESSAGE;
-        break;
-    case 0xA1:
-        s->kind = IPC_APDU_REPORT;
-        s->state = APDU_COLLECT;
-        break;
-    case 0xA2:
-        s->kind = IPC_APDU_PROBE;
-        s->state = APDU_COLLECT;
-        break;
-    default:
-        fail(s, "no MTS-APDU: it begins with another tag");
-    }
-}
-
-static size_t step(struct apdu_scanner *s, struct span in, const struct apdu_handler *handler,
-                   void *context) {
-    if (s->state == APDU_OUTER && s->pending.len == 0)
-        begin(s, in.data[0]);
-    switch (s->state) {
-    case APDU_OUTER:
-    case APDU_CONTENT:
-    case APDU_CLOSE:
-        return take_header(s, in);
-    case APDU_COLLECT:
-        return collect(s, in, handler, context);
-    case APDU_OCTETS:
-        return pass_on(s, in, handler, context);
-    case APDU_COMPLETE:
-        return fail(s, "octets after the APDU"), 0;
-    case APDU_FAILED:
-        break;
-    }
-    return 0;
+    if (s->kind == IPC_APDU_MESSAGE || s->told || !complete)
+        return true;
+    return tell_envelope(f, buf_span(&s->scanner.head));
 }
 
 bool apdu_scanner_feed(struct apdu_scanner *s, struct span in, const struct apdu_handler *handler,
                        void *context) {
-    while (in.len > 0 && s->state != APDU_FAILED) {
-        size_t used = step(s, in, handler, context);
-        in = span_sub(in, used, SIZE_MAX);
-    }
-    return s->state != APDU_FAILED;
+    static const struct ber_scan_handler inner = {on_content_begins, on_octets};
+    struct feeding feeding = {s, handler, context};
+    if (in.len == 0)
+        return s->scanner.in != BER_SCAN_FAILED;
+    if (s->kind == 0)
+        set_kind(s, in.data[0]);
+    bool ok = ber_scanner_feed(&s->scanner, in, &inner, &feeding);
+    s->offset = s->scanner.offset;
+    if (!ok && !s->error[0])
+        s->error = s->scanner.error;
+    return ok && check(&feeding);
 }
 
 bool apdu_scanner_finish(struct apdu_scanner *s) {
-    return s->state == APDU_COMPLETE || fail(s, "the APDU ends too early");
+    return s->scanner.in == BER_SCAN_COMPLETE || fail(s, "the APDU ends too early");
 }
 
 /* ---- the state, kept with a checkpoint ---- */
 
 struct span apdu_scanner_collected(const struct apdu_scanner *s) {
-    return s->state == APDU_COLLECT ? buf_span(&s->pending) : SPAN_LIT("");
+    size_t around = s->kind == IPC_APDU_MESSAGE ? sizeof MESSAGE_HEAD - 1 : 0;
+    return s->told ? (struct span){NULL, 0} : span_sub(buf_span(&s->scanner.head), around, SIZE_MAX);
 }
-
-_Static_assert(3 + 16 + APDU_DEPTH * 9 + HEADER_MAX <= APDU_STATE_MAX, "a state is longer than promised");
 
 bool apdu_scanner_save(const struct apdu_scanner *s, struct buf *out) {
-    buf_append_byte(out, (uint8_t)s->state);
     buf_append_byte(out, (uint8_t)s->kind);
-    buf_append_byte(out, (uint8_t)s->depth);
-    buf_append_u64(out, s->octets_left);
-    buf_append_u64(out, s->offset);
-    for (unsigned i = 0; i < s->depth; i++) {
-        buf_append_byte(out, s->levels[i].indefinite);
-        buf_append_u64(out, s->levels[i].left);
-    }
-    return buf_append_span(out, s->state == APDU_COLLECT ? SPAN_LIT("") : buf_span(&s->pending));
+    buf_append_byte(out, s->told);
+    return ber_scanner_save(&s->scanner, out);
 }
 
-/* Whoever kept the state may have changed it: each definite level fits into what encloses it. */
-static bool levels_nest(const struct apdu_scanner *s) {
-    uint64_t around = UINT64_MAX;
-    for (unsigned i = 0; i < s->depth; i++) {
-        if (s->levels[i].indefinite)
-            continue;
-        if (s->levels[i].left > around)
-            return false;
-        around = s->levels[i].left;
-    }
-    return s->octets_left <= around;
-}
-
-/* True for a state that scanning can come to. */
+/* True for what scanning can come to: levels are those of a message alone, and what was told goes on. */
 static bool is_possible(const struct apdu_scanner *s) {
-    bool message = s->kind == IPC_APDU_MESSAGE,
-         other = s->kind == IPC_APDU_REPORT || s->kind == IPC_APDU_PROBE;
-    if (s->kind > IPC_APDU_REPORT || !levels_nest(s) || (s->octets_left > 0) != (s->state == APDU_OCTETS))
+    const struct ber_scanner *b = &s->scanner;
+    bool message = s->kind == IPC_APDU_MESSAGE;
+    bool other = s->kind == IPC_APDU_REPORT || s->kind == IPC_APDU_PROBE;
+    if (s->kind != 0 && !message && !other)
         return false;
-    switch (s->state) {
-    case APDU_OUTER:
-        return s->depth == 0 && !other;
-    case APDU_COLLECT:
-        return message ? s->depth == 1 : other && s->depth == 0;
-    case APDU_CONTENT:
-    case APDU_OCTETS:
-    case APDU_CLOSE:
-        return message && s->depth >= CONTENT_DEPTH;
-    case APDU_COMPLETE:
-        return (message || other) && s->depth == 0;
-    case APDU_FAILED:
-        break;
-    }
-    return false;
+    if (b->in == BER_SCAN_COMPLETE)
+        return (message || other) && s->told;
+    return b->found == s->told && (!s->told || message) && (b->depth == 0 || message);
 }
 
 bool apdu_scanner_restore(struct apdu_scanner *s, struct span state, struct span collected,
                           size_t envelope_limit) {
     struct reader r = reader_of(state);
+    struct buf head;
     apdu_scanner_free(s);
     apdu_scanner_init(s, envelope_limit);
-    s->state = (enum apdu_state)reader_u8(&r);
     s->kind = (enum ipc_apdu)reader_u8(&r);
-    s->depth = reader_u8(&r);
-    s->octets_left = reader_u64(&r);
-    s->offset = reader_u64(&r);
-    if (s->state >= APDU_FAILED || s->depth > APDU_DEPTH)
+    uint8_t told = reader_u8(&r);
+    s->told = told == 1;
+    if (r.failed || told > 1 || collected.len > envelope_limit || (s->told && collected.len > 0))
         return false;
-    for (unsigned i = 0; i < s->depth; i++) {
-        s->levels[i].indefinite = reader_u8(&r) != 0;
-        s->levels[i].left = reader_u64(&r);
-    }
-    if (r.failed || !is_possible(s))
-        return false;
-    struct span header = reader_take(&r, reader_left(&r));
-    if (s->state == APDU_COLLECT ? header.len > 0 : header.len >= HEADER_MAX || collected.len > 0)
-        return false;
-    return buf_append_span(&s->pending, header) && buf_append_span(&s->pending, collected);
+    /* The message's own header is no part of what was collected. */
+    buf_init(&head, 0);
+    struct span rest = reader_take(&r, reader_left(&r));
+    if (s->kind == IPC_APDU_MESSAGE && !s->told && rest.len > 1 && rest.data[1] > 0)
+        buf_append_span(&head, SPAN_LIT(MESSAGE_HEAD));
+    buf_append_span(&head, collected);
+    bool ok = !head.failed &&
+              ber_scanner_restore(&s->scanner, plan(), rest, buf_span(&head), envelope_limit + AROUND);
+    buf_free(&head);
+    s->offset = s->scanner.offset;
+    return ok && is_possible(s);
 }

@@ -5,47 +5,21 @@
  *   [0] { envelope, content OCTET STRING }   a message; the content is passed on as it comes, however it is
  * cut [1] { … }, [2] …                         a report, a probe: collected whole
  *
- * It holds no more than the envelope and a few lengths, so that a content of
- * any size streams through, and its state can be kept with a checkpoint.
+ * The field that asn1/scanner.h streams is `message.content`; here is what P1 asks beyond.
  */
 #ifndef PROTOCOL_APDU_SCANNER_H
 #define PROTOCOL_APDU_SCANNER_H
 
-#include "base/buf.h"
-#include "base/reader.h"
+#include "asn1/scanner.h"
 #include "ipc/frames.h"
 
-/* Constructed OCTET STRINGs within one another, the outermost element and the SEQUENCE counted: more is
- * refused. */
-#define APDU_DEPTH 16
-
-struct apdu_level {
-    uint64_t left; /* octets of the contents that are still to come, where the length is definite */
-    bool indefinite;
-};
-
-enum apdu_state {
-    APDU_OUTER,   /* the header of the CHOICE's alternative is expected */
-    APDU_COLLECT, /* envelope (of a message), or the whole APDU (of a report or probe) */
-    APDU_CONTENT, /* the header of the content, or of a segment, or an end */
-    APDU_OCTETS,  /* contents octets of a primitive OCTET STRING */
-    APDU_CLOSE,   /* the content is over: ends of what encloses it */
-    APDU_COMPLETE,
-    APDU_FAILED
-};
-
 struct apdu_scanner {
-    enum apdu_state state;
+    struct ber_scanner scanner;
     enum ipc_apdu kind;
-    struct apdu_level levels[APDU_DEPTH];
-    unsigned depth;
-    uint64_t octets_left; /* APDU_OCTETS */
-    uint64_t offset;      /* of the next octet */
-    size_t limit;         /* most octets collected */
-    struct buf pending;   /* a header that is not complete, or the element that is collected */
-    size_t walked;        /* of what is collected: octets that were walked over */
-    unsigned open;        /* and indefinite elements that are open there */
-    char error[80];
+    bool told;         /* of the envelope */
+    size_t content_at; /* of a message: octets of the scanner's head up to the content and with it */
+    uint64_t offset;   /* of the next octet */
+    const char *error;
 };
 
 struct apdu_handler {
@@ -71,7 +45,7 @@ bool apdu_scanner_finish(struct apdu_scanner *s);
 struct span apdu_scanner_collected(const struct apdu_scanner *s);
 
 /* Most octets that apdu_scanner_save appends. */
-#define APDU_STATE_MAX 192
+#define APDU_STATE_MAX (BER_SCAN_STATE_MAX + 2)
 
 /* Appends the state without what is collected to `out`; and starts from a saved one and what was collected
  * then. Restoring false: it is no such state, or memory is exhausted. */

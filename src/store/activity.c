@@ -1,7 +1,6 @@
-/* Activities: inbound ones are held in memory too, since a resume or a recovery looks for them by their key.
- * What strangers ask for costs one chain, and expiry those that are due. */
+#include "store/activity_private.h"
+
 #include "base/alloc.h"
-#include "store/store_private.h"
 
 static struct span place(uint8_t **at, struct span s) {
     struct span copy = {*at, s.len};
@@ -38,8 +37,9 @@ void activity_free(struct activity *activity) {
 
 /* ---- the table: chains by id, by key and by association, and all of them by age ---- */
 
-static uint64_t key_hash(const struct store *store, struct span association, struct span activity) {
-    return store_hash(store, association) * UINT64_C(0x9E3779B97F4A7C15) + store_hash(store, activity);
+static uint64_t key_hash(const struct activity_table *table, struct span association, struct span activity) {
+    return store_hash(table->store, association) * UINT64_C(0x9E3779B97F4A7C15) +
+           store_hash(table->store, activity);
 }
 
 static struct activity **chain(const struct activity_table *table, enum activity_index index, uint64_t hash) {
@@ -62,12 +62,11 @@ static void link_out(struct activity *activity, enum activity_index index) {
         next->links[index].at = activity->links[index].at;
 }
 
-static void add(struct store *store, struct activity *activity) {
-    struct activity_table *table = &store->activities;
+static void add(struct activity_table *table, struct activity *activity) {
     const struct store_activity_in *in = &activity->public;
     activity->links[BY_ID].hash = in->id;
-    activity->links[BY_KEY].hash = key_hash(store, in->association, in->activity);
-    activity->links[BY_ASSOCIATION].hash = store_hash(store, in->association);
+    activity->links[BY_KEY].hash = key_hash(table, in->association, in->activity);
+    activity->links[BY_ASSOCIATION].hash = store_hash(table->store, in->association);
     for (enum activity_index i = 0; i < ACTIVITY_INDEXES; i++)
         link_in(table, activity, i);
     activity->newer = NULL;
@@ -77,8 +76,7 @@ static void add(struct store *store, struct activity *activity) {
     table->count++;
 }
 
-static void take_out(struct store *store, struct activity *activity) {
-    struct activity_table *table = &store->activities;
+static void take_out(struct activity_table *table, struct activity *activity) {
     for (enum activity_index i = 0; i < ACTIVITY_INDEXES; i++)
         link_out(activity, i);
     *(activity->older ? &activity->older->newer : &table->oldest) = activity->newer;
@@ -86,16 +84,15 @@ static void take_out(struct store *store, struct activity *activity) {
     table->count--;
 }
 
-struct activity *activity_find(struct store *store, uint64_t id) {
-    const struct activity_table *table = &store->activities;
+struct activity *activity_find(const struct activity_table *table, uint64_t id) {
     struct activity *found = table->cap ? *chain(table, BY_ID, id) : NULL;
     while (found && found->public.id != id)
         found = found->links[BY_ID].next;
     return found;
 }
 
-bool activities_reserve(struct store *store, size_t count) {
-    struct activity_table *table = &store->activities, bigger = *table;
+bool activities_reserve(struct activity_table *table, size_t count) {
+    struct activity_table bigger = *table;
     if (table->count + count <= table->cap)
         return true;
     while (bigger.cap < table->count + count)
@@ -113,134 +110,49 @@ bool activities_reserve(struct store *store, size_t count) {
     return true;
 }
 
-void activity_replace(struct store *store, uint64_t id, struct activity *activity) {
-    struct activity *before = activity_find(store, id);
+void activity_replace(struct activity_table *table, uint64_t id, struct activity *activity) {
+    struct activity *before = activity_find(table, id);
     if (before)
-        take_out(store, before);
+        take_out(table, before);
     activity_free(before);
     if (activity)
-        add(store, activity);
+        add(table, activity);
 }
 
-void activities_free(struct store *store) {
-    for (struct activity *activity = store->activities.oldest, *newer; activity; activity = newer) {
+void activities_free(struct activity_table *table) {
+    for (struct activity *activity = table->oldest, *newer; activity; activity = newer) {
         newer = activity->newer;
         activity_free(activity);
     }
-    mem_free(store->activities.chains[0]);
-    store->activities = (struct activity_table){0};
+    mem_free(table->chains[0]);
+    *table = (struct activity_table){.store = table->store};
 }
 
-static bool load_row(struct store *store, sqlite3_stmt *row) {
-    struct store_activity_in in = {
-        .id = (uint64_t)sqlite3_column_int64(row, 0),
-        .peer = sql_span(row, 1),
-        .association = sql_span(row, 2),
-        .activity = sql_span(row, 3),
-        .at = sqlite3_column_int64(row, 4),
-        .serial = (uint32_t)sqlite3_column_int64(row, 5),
-        .offset = (uint64_t)sqlite3_column_int64(row, 6),
-        .content_length = (uint64_t)sqlite3_column_int64(row, 8),
-        .state = sql_span(row, 10),
-    };
-    struct span chain = sql_span(row, 9);
-    struct activity *activity = activities_reserve(store, 1) ? activity_copy(&in) : NULL;
-    if (!activity)
-        return false;
-    activity->content = (uint64_t)sqlite3_column_int64(row, 7);
-    if (chain.len == sizeof activity->chain)
-        memcpy(activity->chain, chain.data, chain.len);
-    activity_replace(store, in.id, activity);
-    return true;
-}
-
-bool activities_load(struct store *store, struct error *err) {
-    struct error inner = {0};
-    sqlite3_stmt *walk = sql_walk(store, "SELECT * FROM activity_in ORDER BY at, id", err);
-    if (!walk)
-        return false;
-    while (!inner.code && sql_next(store, walk, &inner))
-        if (!load_row(store, walk))
-            error_set(&inner, STORE_NO_MEMORY, "%s: out of memory", store->path);
-    sqlite3_finalize(walk);
-    return !inner.code || error_set(err, inner.code, "%s", inner.text);
-}
-
-const struct store_activity_in *store_find_activity_in(struct store *store, struct span peer,
-                                                       struct span association, struct span activity) {
-    const struct activity_table *table = &store->activities;
-    uint64_t hash = key_hash(store, association, activity);
-    const struct store_activity_in *found = NULL; /* the latest of that key */
+const struct activity *activity_of_key(const struct activity_table *table, struct span peer,
+                                       struct span association, struct span activity) {
+    uint64_t hash = key_hash(table, association, activity);
+    const struct activity *found = NULL;
     for (const struct activity *at = table->cap ? *chain(table, BY_KEY, hash) : NULL; at;
          at = at->links[BY_KEY].next) {
         const struct store_activity_in *in = &at->public;
         if (span_eq(in->activity, activity) && span_eq(in->association, association) &&
-            span_eq(in->peer, peer) && (!found || in->id > found->id))
-            found = in;
+            span_eq(in->peer, peer) && (!found || in->id > found->public.id))
+            found = at;
     }
     return found;
 }
 
-void store_each_activity_of(struct store *store, struct span association, store_activity_in_cb *cb,
-                            void *context) {
-    const struct activity_table *table = &store->activities;
-    uint64_t hash = store_hash(store, association);
-    for (const struct activity *at = table->cap ? *chain(table, BY_ASSOCIATION, hash) : NULL; at;
-         at = at->links[BY_ASSOCIATION].next)
-        if (span_eq(at->public.association, association) && !cb(context, &at->public))
-            return;
-}
-
-void store_each_activity_in(struct store *store, store_activity_in_cb *cb, void *context) {
-    for (const struct activity *at = store->activities.oldest; at; at = at->newer)
+void activities_each(const struct activity_table *table, store_activity_in_cb *cb, void *context) {
+    for (const struct activity *at = table->oldest; at; at = at->newer)
         if (!cb(context, &at->public))
             return;
 }
 
-struct store_content *store_content_resume(struct store *store, uint64_t id, struct error *err) {
-    const struct activity *activity = activity_find(store, id);
-    struct store_content *content = NULL;
-    if (refuse_read_only(store, err))
-        return NULL;
-    if (!activity) {
-        error_set(err, STORE_NOT_FOUND, "activity %llu is not there", (unsigned long long)id);
-        return NULL;
-    }
-    if (!activity->content)
-        return store_content_create(store, 0, err);
-    if (idmap_find(&store->open_contents, activity->content)) {
-        error_set(err, STORE_IN_USE, "the content of activity %llu is still open", (unsigned long long)id);
-        return NULL;
-    }
-    content = content_load(store, activity->content, activity->public.content_length, err);
-    if (!content)
-        return NULL;
-    content->writer = true;
-    if (digest_restore(content, activity->chain, content->length, err))
-        return content;
-    store_content_release(content);
-    return NULL;
-}
-
-bool store_each_activity_out(struct store *store, store_activity_out_cb *cb, void *context,
-                             struct error *err) {
-    struct error inner = {0};
-    sqlite3_stmt *walk = sql_walk(store, "SELECT * FROM activity_out ORDER BY work", err);
-    if (!walk)
-        return false;
-    while (sql_next(store, walk, &inner)) {
-        struct store_activity_out out = {
-            .work = (uint64_t)sqlite3_column_int64(walk, 0),
-            .association = sql_span(walk, 1),
-            .activity = sql_span(walk, 2),
-            .at = sqlite3_column_int64(walk, 3),
-            .serial = (uint32_t)sqlite3_column_int64(walk, 4),
-            .offset = (uint64_t)sqlite3_column_int64(walk, 5),
-            .data = sql_span(walk, 6),
-        };
-        if (!cb(context, &out))
-            break;
-    }
-    sqlite3_finalize(walk);
-    return !inner.code || error_set(err, inner.code, "%s", inner.text);
+void activities_each_of(const struct activity_table *table, struct span association, store_activity_in_cb *cb,
+                        void *context) {
+    uint64_t hash = store_hash(table->store, association);
+    for (const struct activity *at = table->cap ? *chain(table, BY_ASSOCIATION, hash) : NULL; at;
+         at = at->links[BY_ASSOCIATION].next)
+        if (span_eq(at->public.association, association) && !cb(context, &at->public))
+            return;
 }

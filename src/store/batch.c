@@ -8,8 +8,6 @@ struct store_batch *store_batch_new(struct store *store) {
     if (batch) {
         batch->store = store;
         arena_init(&batch->arena, SIZE_MAX);
-        buf_init(&batch->events, 0);
-        buf_init(&batch->repeat_keys, 0);
     }
     return batch;
 }
@@ -43,16 +41,8 @@ void store_batch_free(struct store_batch *batch) {
     if (!batch)
         return;
     store_batch_clear(batch);
-    batch_reset_commit(batch);
-    idmap_free(&batch->message_refs);
-    idmap_free(&batch->content_refs);
-    idmap_free(&batch->contents);
     idmap_free(&batch->pending);
-    idmap_free(&batch->activity_contents);
-    buf_free(&batch->events);
-    buf_free(&batch->repeat_keys);
     arena_free(&batch->arena);
-    mem_free(batch->freed);
     mem_free(batch->list);
     mem_free(batch);
 }
@@ -107,11 +97,14 @@ uint64_t store_add_message(struct store_batch *batch, int64_t arrival, struct sp
     if (!operation || !keep(batch, &envelope))
         return 0;
     uint64_t id = store_take_id(batch->store);
+    if (!id)
+        return 0;
     operation->message = (struct store_message){id, arrival, content ? content->length : 0, envelope};
     if (content) {
         operation->content = store_content_ref(content);
         content->sealed = true;
-        content_trim(content, content->length);
+        if (content->id && batch->store->engine->content_end)
+            batch->store->engine->content_end(content);
     }
     batch->count++;
     return id;
@@ -124,8 +117,8 @@ static uint64_t put_work(struct store_batch *batch, enum operation_type type, co
     operation->work = *work;
     if (!keep(batch, &operation->work.data))
         return 0;
-    if (type == ADD_WORK)
-        operation->work.id = store_take_id(batch->store);
+    if (type == ADD_WORK && !(operation->work.id = store_take_id(batch->store)))
+        return 0;
     batch->count++;
     return operation->work.id;
 }
@@ -215,8 +208,10 @@ uint64_t store_put_activity_in(struct store_batch *batch, const struct store_act
         activity_free(copy);
         return 0;
     }
-    if (!copy->public.id)
-        copy->public.id = store_take_id(batch->store);
+    if (!copy->public.id && !(copy->public.id = store_take_id(batch->store))) {
+        activity_free(copy);
+        return 0;
+    }
     copy->public.content_length = content ? content->length : 0;
     if (content)
         memcpy(copy->chain, content->digest.chain, sizeof copy->chain);
@@ -278,18 +273,18 @@ bool store_remove_activity_out(struct store_batch *batch, uint64_t work) {
 
 /* ---- mailboxes and records ---- */
 
-uint64_t store_add_entry(struct store_batch *batch, uint32_t mailbox, const struct store_entry *entry) {
-    struct name *name = names_get(&batch->store->mailboxes, mailbox);
-    struct operation *operation = name && name->next < UINT32_MAX ? add(batch, ADD_ENTRY) : NULL;
+bool store_add_entry(struct store_batch *batch, uint32_t mailbox, const struct store_entry *entry,
+                     uint64_t *sequence) {
+    struct operation *operation = mailbox ? add(batch, ADD_ENTRY) : NULL;
     if (!operation)
-        return 0;
+        return false;
     operation->number = mailbox;
     operation->entry = *entry;
-    if (!keep(batch, &operation->entry.data) || !names_mark(&batch->store->mailboxes, mailbox))
-        return 0;
-    operation->entry.sequence = name->next++;
+    operation->sequence = sequence;
+    if (!keep(batch, &operation->entry.data))
+        return false;
     batch->count++;
-    return operation->entry.sequence;
+    return true;
 }
 
 bool store_change_entry_flags(struct store_batch *batch, uint32_t mailbox, uint64_t sequence, uint32_t set,

@@ -1,9 +1,7 @@
-/* The digest of a content: SHA-256, chained by blocks of 1 MiB (store.h). */
+/* Digests: of a content (SHA-256, chained by blocks of 1 MiB: store.h), and of what makes a repeat. */
 #include "store/store_private.h"
 
 #include <openssl/evp.h>
-
-#include "base/alloc.h"
 
 /* Fetched once: EVP_sha256() would be looked up for every digest. Lives as long as the process. */
 const void *digest_sha256(void) {
@@ -56,21 +54,22 @@ void digest_free(struct digest *digest) {
     digest->context = NULL;
 }
 
-bool digest_restore(struct store_content *content, const uint8_t chain[static STORE_DIGEST], uint64_t length,
-                    struct error *err) {
-    struct digest *digest = &content->digest;
-    uint64_t from = length / DIGEST_BLOCK * DIGEST_BLOCK;
-    uint8_t *octets = mem_alloc(64 * 1024);
-    memcpy(digest->chain, chain, STORE_DIGEST);
-    digest->hashed = from;
-    bool ok = octets || error_set(err, STORE_NO_MEMORY, "out of memory");
-    while (ok && from < length) {
-        size_t want = length - from < 64 * 1024 ? (size_t)(length - from) : 64 * 1024, got = 0;
-        ok = store_content_read(content, from, octets, want, &got, err) && got == want;
-        if (ok && !digest_add(digest, span_of(octets, got)))
-            ok = error_set(err, STORE_NO_MEMORY, "out of memory");
-        from += got;
-    }
-    mem_free(octets);
+bool repeat_key(struct span peer, struct span mts_identifier, const uint8_t digest[static STORE_DIGEST],
+                uint8_t out[static STORE_DIGEST]) {
+    uint64_t lengths[2] = {peer.len, mts_identifier.len}; /* so that the borders are part of the key */
+    EVP_MD_CTX *context = EVP_MD_CTX_new();
+    bool ok = context && EVP_DigestInit_ex(context, digest_sha256(), NULL) == 1 &&
+              EVP_DigestUpdate(context, lengths, sizeof lengths) == 1 &&
+              EVP_DigestUpdate(context, peer.data, peer.len) == 1 &&
+              EVP_DigestUpdate(context, mts_identifier.data, mts_identifier.len) == 1 &&
+              EVP_DigestUpdate(context, digest, STORE_DIGEST) == 1 &&
+              EVP_DigestFinal_ex(context, out, NULL) == 1;
+    EVP_MD_CTX_free(context);
     return ok;
+}
+
+uint64_t repeat_short(const uint8_t key[static STORE_DIGEST]) {
+    uint64_t id;
+    memcpy(&id, key, sizeof id);
+    return id | 1; /* an idmap's ids are not 0 */
 }

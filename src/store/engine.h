@@ -1,6 +1,7 @@
 /*
- * What stands behind the store: an engine is a table of functions that the neutral part (store.h) calls.
- * A second one is added in a folder of its own and by one line in engines.c; nothing else knows it.
+ * What stands behind the store: an engine is two tables of functions that the neutral part (store.h) calls,
+ * one for places (struct store_home), one for handles (struct store_engine). Another one is added in a folder
+ * of its own and by one line in homes.c; nothing else knows it.
  *
  * WHO DOES WHAT. The neutral part checks the caller's contract (lengths of keys, read-only handles, unknown
  * mailboxes), builds batches, keeps the references of contents and short contents' octets, makes digests and
@@ -36,11 +37,9 @@ struct mailbox_change {
 /* A mailbox as it stands: `next` is the sequence-number that the next entry gets. */
 typedef bool store_mailbox_cb(void *context, uint32_t mailbox, struct span name, uint64_t next);
 
-struct store_engine {
-    const char *name;    /* for log lines */
-    size_t content_size; /* octets of its struct that begins with a struct store_content */
-
-    /* ---- the whole, by place ---- */
+/* What can be done with a place, be it open or not. */
+struct store_home {
+    const char *name; /* for texts */
 
     /* Is `place` (as the configuration has it) one of this engine's? */
     bool (*owns)(const char *place);
@@ -56,10 +55,16 @@ struct store_engine {
     bool (*repair)(const char *place, store_finding_cb *cb, void *context, uint64_t *findings,
                    struct error *err);
 
-    /* As store_open; NULL on failure. It sets up the head by store_head_init before it does anything else,
-     * and before it returns fills head.secret (made once, durable: keyed hashes of what strangers choose
-     * depend on it) and takes its first block of ids. */
+    /* As store_open; NULL on failure. It sets up the head by store_head_init, with its struct store_engine,
+     * before it does anything else, and before it returns fills head.secret (made once, durable: keyed hashes
+     * of what strangers choose depend on it) and takes its first block of ids. */
     struct store *(*open)(const char *place, const struct store_options *options, struct error *err);
+};
+
+/* What can be done with a handle. */
+struct store_engine {
+    size_t content_size; /* octets of its struct that begins with a struct store_content */
+
     /* Also of one that `open` gave up. Nothing is under way any more. */
     void (*close)(struct store *store);
 
@@ -72,7 +77,7 @@ struct store_engine {
     /* As store_maintain, with the budget as a time of the monotonic clock. True: there is more to do at once.
      */
     bool (*maintain)(struct store *store, int64_t now, int64_t events_before, int64_t until);
-    /* As store_behind, store_catch_up; NULL: it is never behind. */
+    /* As store_behind, store_catch_up, for a writer; `behind` NULL: it never is. */
     bool (*behind)(const struct store *store);
     void (*catch_up)(struct store *store);
     /* Fills in segments, free_segments and content_octets. NULL: it has none. */
@@ -116,10 +121,11 @@ struct store_engine {
                          struct error *err);
     /* No octets will come any more: what was reserved for them may go. NULL: nothing is reserved. */
     void (*content_end)(struct store_content *content);
-    /* The last reference is gone, of short ones too: frees what the engine's part of it holds, and the octets
-     * above the first `keep`, which no row names; the head frees the rest. */
-    void (*content_close)(struct store_content *content, uint64_t keep);
-    /* As store_content_open, store_content_resume: by content_new, or content_find for one that is open. */
+    /* The last reference is gone, of short ones too: gives back the octets that no row names and what the
+     * engine's part of it holds; the head frees the rest. */
+    void (*content_close)(struct store_content *content);
+    /* As store_content_open, store_content_resume, by content_new, content_short, or content_find for one
+     * that is open. */
     struct store_content *(*content_open)(struct store *store, uint64_t message, struct error *err);
     struct store_content *(*content_resume)(struct store *store, uint64_t activity, struct error *err);
 
@@ -132,6 +138,7 @@ struct store_engine {
     bool (*each_work)(struct store *store, uint64_t after, size_t limit, uint32_t next_hop, int status,
                       store_work_cb *cb, void *context, struct error *err);
     bool (*count_work)(struct store *store, struct store_counts *counts, struct error *err);
+    bool (*each_hold)(struct store *store, store_hold_cb *cb, void *context, struct error *err);
     bool (*claim)(struct store *store, int64_t now, int64_t until, size_t limit, store_work_cb *cb,
                   void *context, struct error *err);
     bool (*renew)(struct store *store, int64_t now, int64_t until, struct error *err);
@@ -177,7 +184,7 @@ struct store_engine {
                         struct error *err);
 };
 
-/* The engine of a place. */
-const struct store_engine *engine_of(const char *place);
+/* The home of a place (homes.c, the one list of them). */
+const struct store_home *home_of(const char *place);
 
 #endif

@@ -9,8 +9,8 @@
  *
  * One process writes (store_open fails with STORE_LOCKED for a second one);
  * others open it read_only and never wait for the writer. A handle belongs to
- * one thread. Nothing here names the engine: `place` is a folder for the
- * embedded one, and could be the URI of a server for another.
+ * one thread. `place` says what stands behind it (engine.h): a folder is the
+ * embedded engine's, `postgresql://…` a server's.
  *
  * All times are microseconds since 1970 UTC (clock_now_us). All ids rise, are
  * never used twice, and are never 0. Functions that return an id return 0, and
@@ -20,7 +20,7 @@
  * their comment says more. Spans that are passed in are copied. Spans that are
  * handed to a callback live during the call.
  *
- * The invariants that the engine keeps are numbered in store_private.h.
+ * The invariants that every engine keeps are numbered in store_private.h.
  */
 #ifndef STORE_STORE_H
 #define STORE_STORE_H
@@ -37,14 +37,13 @@ struct buf;
 struct store;
 struct store_batch;
 struct store_content;
-struct store_files;
 
 enum store_code {
     STORE_OK = 0,
     STORE_FULL,      /* no space on the disk, or a quota is used up */
     STORE_READ_ONLY, /* the file system or the files can't be written */
     STORE_IO,        /* a read, write or sync failed */
-    STORE_CORRUPT,   /* the database or a segment is damaged or missing: `mhs store check` says more */
+    STORE_CORRUPT,   /* something stored is damaged or missing: `mhs store check` says more */
     STORE_NO_MEMORY,
     STORE_LOCKED,     /* another process writes to this store */
     STORE_VERSION,    /* the schema is one that this program doesn't know */
@@ -62,10 +61,8 @@ struct store_options {
     bool alone;         /* with read_only: keep writers out meanwhile; STORE_LOCKED when there is one */
     bool create;        /* make the folder and an empty store if there is none */
     uint64_t low_water; /* free octets on the disk below which it stops accepting; 0 means 64 MiB */
-    const char *database_files; /* the engine's name of other file operations for its database, for tests;
-                                   NULL means the system's */
-    const struct store_files
-        *files; /* file operations for the segments, for tests (store/files.h); NULL means the system's */
+    const void
+        *engine; /* what the engine's own header says (store/sqlite/options.h), for tests; NULL: nothing */
 };
 
 /*
@@ -258,9 +255,9 @@ bool store_get_message(struct store *store, uint64_t id, struct arena *arena, st
 
 /* ---- next hops ---- */
 
-/* The key of a next hop's name, made at need (durable with the next commit); 0 without memory. At most a few
- * thousand names. */
-uint32_t store_next_hop(struct store *store, struct span name);
+/* The key of a next hop's name, made at need (durable with the next commit at the latest); 0 on failure. At
+ * most a few thousand names. */
+uint32_t store_next_hop(struct store *store, struct span name, struct error *err);
 
 /* The name of a key; absent when there is none. Lives as long as the store is open. */
 struct span store_next_hop_name(struct store *store, uint32_t next_hop);
@@ -385,17 +382,17 @@ uint64_t store_put_activity_in(struct store_batch *batch, const struct store_act
  * freed). */
 bool store_remove_activity_in(struct store_batch *batch, uint64_t id);
 
-/* The last committed state of an activity, by its key; NULL when there is none. Lives until the next commit.
- * It costs the same however many there are. */
-const struct store_activity_in *store_find_activity_in(struct store *store, struct span peer,
-                                                       struct span association, struct span activity);
+/* The last committed state of an activity, by its key. What the spans of `found` point at lives until the
+ * next commit. It costs the same however many there are. STORE_NOT_FOUND when there is none. */
+bool store_find_activity_in(struct store *store, struct span peer, struct span association,
+                            struct span activity, struct store_activity_in *found, struct error *err);
 
 /* Calls back for the committed activities of an association in no order; or for all, the one that was written
- * longest ago first. False from the callback ends it. */
+ * longest ago first. False from the callback ends it, which is no failure. */
 typedef bool store_activity_in_cb(void *context, const struct store_activity_in *activity);
-void store_each_activity_of(struct store *store, struct span association, store_activity_in_cb *cb,
-                            void *context);
-void store_each_activity_in(struct store *store, store_activity_in_cb *cb, void *context);
+bool store_each_activity_of(struct store *store, struct span association, store_activity_in_cb *cb,
+                            void *context, struct error *err);
+bool store_each_activity_in(struct store *store, store_activity_in_cb *cb, void *context, struct error *err);
 
 /* Its content for appending, cut back to the last committed checkpoint. STORE_IN_USE while another reference
  * from store_content_create or _resume is held: release that first. */
@@ -453,11 +450,12 @@ struct store_entry {
     struct span data; /* the caller's; short: what it has in common with others stands in the message */
 };
 
-/* The key of a mailbox, made at need (durable with the next commit); 0 without memory. */
-uint32_t store_mailbox(struct store *store, struct span name);
+/* The key of a mailbox, made at need (durable with the next commit at the latest); 0 on failure. */
+uint32_t store_mailbox(struct store *store, struct span name, struct error *err);
 
-/* The key of one that is there, else 0. */
-uint32_t store_find_mailbox(struct store *store, struct span name);
+/* The key of one that is there. 0: there is none (`err` is untouched), or the names could not be read (its
+ * code is set). */
+uint32_t store_find_mailbox(struct store *store, struct span name, struct error *err);
 
 /*
  * Before anything else is done with an opened store: puts each mailbox under the
@@ -473,8 +471,11 @@ typedef struct span store_key_cb(void *context, struct span name);
 bool store_rename_mailboxes(struct store *store, store_key_cb *key_of, void *context,
                             struct store_rename *changed, struct error *err);
 
-/* Delivers: adds an entry. `sequence` is ignored; returns the new one. */
-uint64_t store_add_entry(struct store_batch *batch, uint32_t mailbox, const struct store_entry *entry);
+/* Delivers: adds an entry; its `sequence` is ignored. The commit gives it one: when it is done, `*sequence`
+ * has it (NULL: nobody asks), which lives until then. STORE_BAD_REQUEST of the commit: there is no such
+ * mailbox. */
+bool store_add_entry(struct store_batch *batch, uint32_t mailbox, const struct store_entry *entry,
+                     uint64_t *sequence);
 /* Sets and clears flags of an entry; those that other operations of the batch change stay theirs. */
 bool store_change_entry_flags(struct store_batch *batch, uint32_t mailbox, uint64_t sequence, uint32_t set,
                               uint32_t clear);

@@ -19,7 +19,7 @@ import time
 
 from fault.source import SRC
 from peer import ber, ipm, session, x228, x411
-from peer.association import Aborted, Association, BindRefused, Excepted
+from peer.association import NOT_TAKEN, Aborted, Association, BindRefused, Excepted
 from peer.transport import Closed, Transport, Unexpected
 
 HOME, AWAY = "/C=GB/A=GOLD/P=ALPHA", "/C=DE/A=TAKER"
@@ -29,7 +29,7 @@ SENDERS, TAKERS = ("S0", "S1", "S2"), ("TAKER-0", "TAKER-1")
 FOR_NOW, FOR_GOOD = 5, 6                # reasons of X.225: local error, unrecoverable procedural error
 TAKEN_IN, REFUSED = True, False
 SIZES = (500, 500, 3000, 9000, 30_000)
-ENDED = (Aborted, BindRefused, Excepted, Closed, Unexpected, OSError)
+ENDED = (*NOT_TAKEN, Unexpected)
 FAULTS_MOST = 4                         # to one message on one side: it shall arrive some day
 
 

@@ -6,8 +6,8 @@ import threading
 import time
 
 from peer import ipm, x411
-from peer.association import Association
-from peer.transport import Transport
+from peer.association import NOT_TAKEN, Association
+from peer.transport import Transport, Unexpected
 
 SRC = "/C=FR/A=SRC"
 ORIGINATOR = SRC + "/S=source/"
@@ -39,7 +39,7 @@ class Source(threading.Thread):
         while not (self.finish.is_set() and self.waiting is None):
             try:
                 self.send_one()
-            except Exception:    # killed or cut: what is not confirmed is sent again
+            except (*NOT_TAKEN, Unexpected):    # killed or cut: what is not confirmed is sent again
                 self.drop()
                 time.sleep(0.05)
         self.drop()
@@ -84,6 +84,6 @@ class Sink(threading.Thread):
             peer.accept()
             while peer.receive(before_confirm=self.ledger.report) is not None:
                 pass
-        except Exception:
+        except (*NOT_TAKEN, Unexpected):
             pass        # the daemon was killed, or the connection cut; what is not confirmed comes again
         sock.close()

@@ -1,5 +1,5 @@
 /* The packed rows of the store: events and repeat keys. */
-#include "store/store_private.h"
+#include "store/sqlite/sqlite_private.h"
 
 static bool take_event(void *context, struct span key, int64_t at, struct span data) {
     uint64_t *sum = context;

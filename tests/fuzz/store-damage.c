@@ -27,8 +27,9 @@ static struct store_content *make_content(struct store *store, size_t length) {
 static uint64_t add_message(struct store *store, struct store_batch *batch, size_t length) {
     struct store_content *content = make_content(store, length);
     uint64_t message = store_add_message(batch, NOW, SPAN_LIT("envelope"), content);
-    struct store_work work = {
-        .message = message, .next_hop = store_next_hop(store, SPAN_LIT("beta")), .data = SPAN_LIT("plan")};
+    struct store_work work = {.message = message,
+                              .next_hop = store_next_hop(store, SPAN_LIT("beta"), NULL),
+                              .data = SPAN_LIT("plan")};
     store_content_release(content);
     store_add_work(batch, &work);
     return message;
@@ -42,7 +43,7 @@ static void inhabit(struct store *store) {
     add_message(store, batch, 100000);
     uint64_t message = add_message(store, batch, 200000);
     struct store_entry entry = {.message = message, .data = SPAN_LIT("entry")};
-    store_add_entry(batch, store_mailbox(store, SPAN_LIT("box")), &entry);
+    store_add_entry(batch, store_mailbox(store, SPAN_LIT("box"), NULL), &entry, NULL);
     store_add_hold(batch, &(struct store_hold){.message = message});
     struct store_content *content = make_content(store, 50000);
     store_put_activity_in(batch, &(struct store_activity_in){.peer = SPAN_LIT("p")}, content);
@@ -129,7 +130,7 @@ static void read_all(struct store *store) {
     store_each_work(store, 0, 100, 0, -1, on_work, store, &err);
     store_count_work(store, &counts, &err);
     store_each_hold(store, on_hold, store, &err);
-    store_each_entry(store, store_find_mailbox(store, SPAN_LIT("box")), 0, 100, on_entry, store, &err);
+    store_each_entry(store, store_find_mailbox(store, SPAN_LIT("box"), NULL), 0, 100, on_entry, store, &err);
     store_track(store, SPAN_LIT("key"), on_event, &sum, &err);
     store_find_repeat(store, NULL, SPAN_LIT("p"), SPAN_LIT("key"), digest, &err);
     store_each_record(store, 1, on_record, &sum, &err);

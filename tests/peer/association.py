@@ -41,6 +41,11 @@ class Excepted(Exception):
         super().__init__(f"exception {spdu!r}")
 
 
+# How the other end, or the network, may end what a script plays. All else that a script raises is a fault of the play.
+ENDED = (OSError, Closed, Aborted)
+NOT_TAKEN = (*ENDED, BindRefused, Excepted)     # the same, or it says no
+
+
 class Association:
     """What both ends know: the mode, the checkpoint size in KiB, the window, the session's references."""
 

@@ -17,6 +17,24 @@ case, check, equal = tap.case, tap.check, tap.equal
 MODES = ("normal", "x410", "1984")
 
 
+@case("what a thread of a case raises fails the case, also where the case fails by itself or is skipped")
+def _():
+    def raises(then=None):
+        thread = threading.Thread(target=lambda: ber.read(b"\x30"))
+        thread.start()
+        thread.join()
+        if then:
+            raise then
+    for then in (None, tap.Skip("not here"), AssertionError("of its own")):
+        try:
+            tap.run(lambda then=then: raises(then))
+        except tap.ThreadFailed as error:
+            tap.check("cut off" in str(error), str(error))
+        else:
+            raise AssertionError(f"passed with {then!r}")
+    tap.run(lambda: None)
+
+
 @case("BER is read as it was written, definite or indefinite")
 def _():
     apdu = every.message(b"content" * 40)

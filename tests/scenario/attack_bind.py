@@ -9,7 +9,7 @@ import socket
 import threading
 import time
 
-from players import FAY, Neighbour, Stage, Unharmed, folder, hostile_stage, processes, text_message
+from players import FAY, Neighbour, Unharmed, folder, hostile_stage, named, sockets_of, text_message
 from peer import ber, tap, x228
 from peer.association import AUTHENTICATION_ERROR, Association, BindRefused
 from peer.transport import Closed, Transport
@@ -53,17 +53,6 @@ class Caller:
                 peer.close()
             return error.reason if not leave else peer
         return peer
-
-
-def named(stage, prefix):
-    """{pid: name} of the daemon's processes with such a name."""
-    found = {}
-    for pid in processes(stage.mta.process.pid):
-        with contextlib.suppress(OSError), open(f"/proc/{pid}/comm") as file:
-            name = file.read().strip()
-            if name.startswith(prefix):
-                found[pid] = name
-    return found
 
 
 def memory_of(pid):
@@ -229,18 +218,6 @@ def _():
             thread.join()
             for peer in stubborn:
                 peer.close()
-
-
-def sockets_of(pid):
-    """TCP connections that the process holds."""
-    inodes = set()
-    for name in os.listdir(f"/proc/{pid}/fd"):
-        with contextlib.suppress(OSError):
-            link = os.readlink(f"/proc/{pid}/fd/{name}")
-            if link.startswith("socket:"):
-                inodes.add(link[8:-1])
-    with open(f"/proc/{pid}/net/tcp") as file:
-        return sum(line.split()[9] in inodes and line.split()[3] != "0A" for line in file.readlines()[1:])
 
 
 @case("without free descriptors the net process rests, says so once, and serves again when there are some")

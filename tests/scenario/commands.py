@@ -242,7 +242,7 @@ def _():
                 client.begin(envelope, b"a notification")
                 if i:           # without its end nothing is submitted, and nothing marked
                     client.end(UWE, entry)
-                    time.sleep(0.004 * (i - 1))
+                    time.sleep(0.004 * (i - 1))         # each round is killed at another point
                     pair.beta.kill()
             if i:
                 pair.beta.start()

@@ -2,7 +2,6 @@
 """A 1984 peer behind which P22 is not understood: contents are converted to P2 (RFC 1328), and judged by it."""
 import os
 import signal
-import time
 
 from players import ANN, FAY, HOME, JOE, NEAR, Stage, folder, processes
 from peer import ber, ipm, names, tap, x411
@@ -197,13 +196,16 @@ def _():
             equal(client.content(ANN, entry["entry"]), x411.Received(apdu).content)
 
 
+def states(mta):
+    return [unit["state"] for unit in mta.request("queue-list")["entries"]]
+
+
 @case("the work process is killed in the middle: the copy is converted once, by its successor")
 def _():
     with folder() as path, stage(path) as play:
         signal_work(play.mta, signal.SIGSTOP)
         play.hand_over(message_1988("kill-1", [FAY], file_part(FILE)))
-        wait_until(lambda: play.mta.request("queue-list")["entries"])
-        time.sleep(0.3)
+        wait_until(lambda: states(play.mta) == ["sending"], what="the work process has it")
         signal_work(play.mta, signal.SIGKILL)
         got = play.far.next()
         equal(judge_1984(got.content)[1][0].octets(), FILE)
@@ -219,16 +221,15 @@ def _():
         apdu = message_1988("kill-2", [FAY], file_part(FILE))
         signal_work(play.mta, signal.SIGSTOP)
         play.hand_over(apdu)
-        deadline = time.monotonic() + 60
-        while play.near.arrived.empty() and time.monotonic() < deadline:
-            units = play.mta.request("queue-list")["entries"]
-            if any(unit["state"] == "sending" for unit in units):
+
+        def reported():
+            """Kills the work process that has the content, stops the one that will get it."""
+            if "sending" in states(play.mta):
                 signal_work(play.mta, signal.SIGKILL)
-            else:
-                pid = serving(play.mta)
-                if pid:
-                    os.kill(pid, signal.SIGSTOP)
-            time.sleep(0.02)
+            elif pid := serving(play.mta):
+                os.kill(pid, signal.SIGSTOP)
+            return not play.near.arrived.empty()
+        wait_until(reported, 60, "a report")
         report = play.near.next()
         equal([(r["reason"], r["diagnostic"]) for r in report.recipients], [(2, 8)])
         signal_work(play.mta, signal.SIGKILL)

@@ -4,7 +4,7 @@ import json
 
 from players import ANN, BEN, FAR, FAY, HOME, JOE, NEAR, Stage, Unharmed, folder, text_message
 from peer import tap, x411
-from peer.association import Association
+from peer.association import Aborted, Association, Excepted
 from scenario.chasqui import peer_section
 
 case, check, equal, wait_until = tap.case, tap.check, tap.equal, tap.wait_until
@@ -37,7 +37,7 @@ class Forgery:
         """EVIL keeps it: the transfer is refused."""
         try:
             self.hand_over(apdu)
-        except Exception:
+        except (Excepted, Aborted):
             return
         check(False, "the transfer was accepted")
 

@@ -144,7 +144,7 @@ def _():
 def _():
     with folder() as path, Stage(path, peer_options={"FAR": {"permanent": True, "idle": 1}}) as stage:
         wait_until(lambda: peer_status(stage.mta, "FAR")["associations-out"] == 1)
-        time.sleep(2.5)
+        time.sleep(2.5)                 # longer than `idle`: this is what is tested
         equal(len(stage.far.logs), 1)
         equal(peer_status(stage.mta, "FAR")["associations-out"], 1)
         stage.far.cut()
@@ -159,8 +159,11 @@ def _():
         wait_until(lambda: ask(stage.mta, "status")["counters"]["repeats"] == 2)
         equal(ask(stage.mta, "status")["counters"]["received"], 1)
         check("again" in stage.mta.log() and "repeat" in stage.mta.log(), stage.mta.log_tail())
-        history, = ask(stage.mta, "track", "again")["messages"]
-        equal(len([e for e in history["events"] if e["event"] == "repeat"]), 2)
+
+        def recorded():
+            history, = ask(stage.mta, "track", "again")["messages"]
+            return len([e for e in history["events"] if e["event"] == "repeat"]) == 2
+        wait_until(recorded, what="both in the record")
 
 
 # ---- changes

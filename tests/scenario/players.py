@@ -7,11 +7,12 @@ import socket
 import sys
 import tempfile
 import threading
+import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."))
 sys.dont_write_bytecode = True
 from peer import ipm, tap, x411                                  # noqa: E402
-from peer.association import Association                         # noqa: E402
+from peer.association import ENDED, Association                       # noqa: E402
 from peer.transport import Transport                             # noqa: E402
 from scenario.chasqui import Mhsd, peer_section                  # noqa: E402
 
@@ -40,7 +41,7 @@ class Scripted:
             except OSError:
                 return
             peer = Association(Transport(sock, timeout=60), mta=self.mta, password=self.password)
-            with contextlib.suppress(Exception):        # the play asks what the daemon says of it
+            with contextlib.suppress(*ENDED):           # the play asks what the daemon says of it
                 self.script(peer)
                 while sock.recv(65536):                 # until the daemon goes
                     pass
@@ -79,7 +80,7 @@ class Neighbour:
             peer.accept(**self.options)
             while (apdu := peer.receive()) is not None:
                 self.arrived.put((peer.mode, apdu))
-        except Exception as error:          # a play may end an association in any way; it asks for what it wants
+        except ENDED as error:              # a play may end an association in any way; it asks for what it wants
             self.arrived.put((None, error))
         sock.close()
 
@@ -91,11 +92,14 @@ class Neighbour:
                 return x411.Received(apdu)
 
     def nothing(self, seconds=1):
-        """True when nothing comes for that long."""
+        """Waits for that long; true when no APDU comes in it. That an association ends is nothing."""
+        end = time.monotonic() + seconds
         try:
-            return self.arrived.get(timeout=seconds)[0] is None
+            while not self.arrived.get(timeout=max(0, end - time.monotonic()))[0]:
+                pass
         except queue.Empty:
             return True
+        return False
 
     def cut(self):
         """Ends all connections."""
@@ -131,6 +135,29 @@ def processes(root):
         except (OSError, ValueError, IndexError):
             continue
     return found
+
+
+def named(stage, prefix):
+    """{pid: name} of the daemon's processes with such a name."""
+    found = {}
+    for pid in processes(stage.mta.process.pid):
+        with contextlib.suppress(OSError), open(f"/proc/{pid}/comm") as file:
+            name = file.read().strip()
+            if name.startswith(prefix):
+                found[pid] = name
+    return found
+
+
+def sockets_of(pid):
+    """TCP connections that the process holds."""
+    inodes = set()
+    for name in os.listdir(f"/proc/{pid}/fd"):
+        with contextlib.suppress(OSError):
+            link = os.readlink(f"/proc/{pid}/fd/{name}")
+            if link.startswith("socket:"):
+                inodes.add(link[8:-1])
+    with open(f"/proc/{pid}/net/tcp") as file:
+        return sum(line.split()[9] in inodes and line.split()[3] != "0A" for line in file.readlines()[1:])
 
 
 class Stage:

@@ -7,7 +7,6 @@ import os
 import socket
 import sqlite3
 import threading
-import time
 
 from players import FAR, FAY, JOE, NEAR, Neighbour, Stage, folder, text_message
 from fault.proxy import CuttingProxy
@@ -576,7 +575,7 @@ def cut_and_restart(octets, cut, restart, seconds=120):
         with two.beta.client() as client:
             content = client.content(FAY, found[0]["entry"])
         equal(hashlib.sha256(content).hexdigest(), hashlib.sha256(x411.Received(apdu).content).hexdigest())
-        time.sleep(2.5)         # a repeat would come by now
+        wait_until(lambda: two.stage.mta.request("status")["copies"] == 0, what="an empty queue: nothing is sent again")
         equal(len(two.delivered()), 1)
         return sum(two.proxy.passed[1:])
 

@@ -291,9 +291,7 @@ static json_int_t tries(struct world *world) {
 }
 
 static void expect_tries(struct world *world, json_int_t wanted) {
-    for (unsigned i = 0; i < 3000 && tries(world) != wanted; i++)
-        usleep(10000);
-    assert_int_equal(tries(world), wanted);
+    EVENTUALLY(tries(world) == wanted);
 }
 
 static void tries_are_kept_over_a_restart(void **state) {

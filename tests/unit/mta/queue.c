@@ -27,6 +27,14 @@ static json_int_t expect_copy(struct world *world, const char *state, json_int_t
     return id;
 }
 
+/* How often gamma was called in vain. */
+static json_int_t failed_calls(struct world *world) {
+    json_t *list = ask(world, "{\"operation\":\"peer-status\",\"peer\":\"gamma\"}");
+    json_int_t count = number_at(json_array_get(json_object_get(list, "peers"), 0), "tries", NULL);
+    json_decref(list);
+    return count;
+}
+
 static json_t *change(struct world *world, const char *operation, json_int_t id) {
     char request[200];
     snprintf(request, sizeof request, "{\"operation\":\"queue-%s\",\"id\":%lld,\"reason\":\"a test\"}",
@@ -107,9 +115,10 @@ static void tries_survive_a_restart(void **state) {
     outgoing_of(&world, 2);
     sent(&world, 2, IPC_SENT_DEFERRED);
     expect_copy(&world, "backing-off", 1);
-    usleep(100000); /* nobody is told of that commit */
+    expect_committed(&world);
     world_kill(&world);
     begin_again(&world);
+    associate(&world, 1, "beta");
     json_int_t id = expect_copy(&world, "backing-off", 1); /* not in doubt: the peer refused it */
     expect_none(&world, IPC_CONNECT);                      /* nor is it tried before its time */
     changes(&world, "retry", id);
@@ -117,7 +126,7 @@ static void tries_survive_a_restart(void **state) {
     outgoing_of(&world, 2);
     close_association(&world, 2, IPC_CLOSE_BROKEN);
     expect_copy(&world, "in-doubt", 2);
-    usleep(100000);
+    expect_committed(&world);
     world_kill(&world);
     begin_again(&world);
     expect_copy(&world, "in-doubt", 2);
@@ -459,17 +468,9 @@ static void a_ready_copy_of_a_peer_in_back_off_backs_off(void **state) {
     take_in(&world, FRANK);
     expect_copy(&world, "ready", 0);
     connect_fails(&world, "gamma");
-    json_t *list = ask(&world, "{\"operation\":\"peer-status\",\"peer\":\"gamma\"}");
-    for (unsigned i = 0; i < 500; i++) { /* the failure comes by another channel than the requests */
-        if (number_at(json_array_get(json_object_get(list, "peers"), 0), "tries", NULL))
-            break;
-        usleep(10000);
-        json_decref(list);
-        list = ask(&world, "{\"operation\":\"peer-status\",\"peer\":\"gamma\"}");
-    }
-    json_decref(list);
+    EVENTUALLY(failed_calls(&world)); /* the failure comes by another channel than the requests */
     expect_copy(&world, "backing-off", 0);
-    list = ask(&world, "{\"operation\":\"queue-list\",\"state\":\"backing-off\"}");
+    json_t *list = ask(&world, "{\"operation\":\"queue-list\",\"state\":\"backing-off\"}");
     assert_string_equal(json_string_value(json_object_get(entry_at(list, 0), "last-error")), "no such host");
     assert_true(json_is_string(json_object_get(entry_at(list, 0), "next-try")));
     json_decref(list);

@@ -237,6 +237,17 @@ UNUSED static void world_end(struct world *world) {
     assert_int_equal(system(command), 0);
 }
 
+/* Waits for what no frame tells of. */
+#define EVENTUALLY(condition)                                                                                \
+    do {                                                                                                     \
+        int64_t eventually_end = clock_monotonic_us() + 30000000;                                            \
+        while (!(condition)) {                                                                               \
+            if (clock_monotonic_us() > eventually_end)                                                       \
+                fail_msg("it does not become true: %s", #condition);                                         \
+            usleep(5000);                                                                                    \
+        }                                                                                                    \
+    } while (0)
+
 /* ---- frames from the switch ---- */
 
 static bool read_all(int fd, void *out, size_t length, int timeout_ms) {
@@ -564,12 +575,14 @@ UNUSED static json_int_t queued(struct world *world) {
 
 /* Waits until the queue is empty: a confirmation's row goes with a commit that nobody is told of. */
 UNUSED static void expect_drained(struct world *world) {
-    for (unsigned i = 0; i < 500; i++) {
-        if (queued(world) == 0)
-            return;
-        usleep(10000);
-    }
-    fail_msg("the queue does not become empty");
+    EVENTUALLY(queued(world) == 0);
+}
+
+/* A message of beta's, whose association is number 1, to a user here: what the switch was told before is on
+ * disk when it is accepted. */
+UNUSED static void expect_committed(struct world *world) {
+    send_whole(world, 1, envelope_to(world, WANTS_NDN, JONES, NULL), SPAN_LIT("a commit"));
+    assert_int_equal(result_of(world, 1), IPC_ACCEPTED);
 }
 
 #endif

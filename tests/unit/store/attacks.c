@@ -123,7 +123,8 @@ static void attack_at_each_operation(struct room *room, void (*turn)(void), bool
     files.open = attacked_open;
     files.pread = attacked_pread;
     files.close = attacked_close;
-    struct store_options options = {.read_only = true, .files = &files};
+    struct sqlite_options engine = {.files = &files};
+    struct store_options options = {.read_only = true, .engine = &engine};
     unsigned gone = 0;
     for (long n = 0; n < 5; n++) { /* a whole round of opening, reading and closing, and the next */
         prepare_attack(room);
@@ -268,8 +269,8 @@ static int faults_setup(void **state) {
         files.free_space = plenty;
     }
     room_close(room);
-    room->options.database_files = "one-side";
-    room->options.files = &files;
+    room->engine.vfs = "one-side";
+    room->engine.files = &files;
     room_open(room);
     return 0;
 }
@@ -314,11 +315,11 @@ static bool take_step(struct script *script, unsigned step, struct error *err) {
     script->message[step] = store_add_message(room->batch, step, span_str(key), content);
     script->work[step] = store_add_work(
         room->batch, &(struct store_work){.message = script->message[step],
-                                          .next_hop = store_next_hop(room->store, span_str(key))});
+                                          .next_hop = store_next_hop(room->store, span_str(key), NULL)});
     store_add_event(room->batch, span_str(key), step, SPAN_LIT("in"));
     store_add_repeat(room->batch, SPAN_LIT("p"), span_str(key), digest, INT64_MAX);
-    store_add_entry(room->batch, store_mailbox(room->store, SPAN_LIT("box")),
-                    &(struct store_entry){.message = script->message[step]});
+    store_add_entry(room->batch, store_mailbox(room->store, SPAN_LIT("box"), NULL),
+                    &(struct store_entry){.message = script->message[step]}, NULL);
     script->activity = store_put_activity_in(room->batch, &in, NULL);
     if (step >= 2)
         store_finish_work(room->batch, script->work[step - 2], script->message[step - 2]);

@@ -113,7 +113,7 @@ static void a_full_disk_ends_the_keeping(void **state) {
     struct writer writer = {0};
     room_close(room);
     files.free_space = free_space;
-    room->options.files = &files;
+    room->engine.files = &files;
     room->options.low_water = 1 << 20;
     room_open(room);
     begin(&writer, room);
@@ -129,7 +129,7 @@ static void a_full_disk_ends_the_keeping(void **state) {
     assert_true(store_probe(room->store));
     assert_false(store_keep_end(room->store));
     room_close(room);
-    room->options.files = NULL;
+    room->engine.files = NULL;
     free_octets = INT64_MAX;
 }
 

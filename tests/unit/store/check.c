@@ -9,7 +9,7 @@
 #include <sqlite3.h>
 #include <sys/stat.h>
 
-#include "store/store_private.h"
+#include "store/sqlite/sqlite_private.h"
 
 struct findings {
     uint64_t count, repaired;
@@ -57,7 +57,7 @@ static struct inhabited inhabit(struct room *room) {
     in.large = add_one(room, 100000, 2, &work);
     in.shared = add_one(room, 200000, 3, NULL);
     struct store_entry entry = {.message = in.shared};
-    store_add_entry(room->batch, store_mailbox(room->store, SPAN_LIT("box")), &entry);
+    store_add_entry(room->batch, store_mailbox(room->store, SPAN_LIT("box"), NULL), &entry, NULL);
     struct store_hold hold = {.message = in.shared};
     store_add_hold(room->batch, &hold);
     struct store_activity_in activity = {.peer = SPAN_LIT("p")};
@@ -453,8 +453,9 @@ static void what_loses_its_content_is_named_and_kept(void **state) {
     room_check(room);
     room_open(room);
     struct store_work rows[2] = {{0}, {0}};
-    assert_true(store_each_work(room->store, 1, 0, store_next_hop(room->store, SPAN_LIT(STORE_LOST_HOP)), -1,
-                                keep_work, rows, &err));
+    assert_true(store_each_work(room->store, 1, 0,
+                                store_next_hop(room->store, SPAN_LIT(STORE_LOST_HOP), NULL), -1, keep_work,
+                                rows, &err));
     assert_int_equal(rows[1].id, 0);
     assert_int_equal(rows[0].message, in.shared); /* the last of the two */
     assert_int_equal(rows[0].doubt_peer, 0);

@@ -172,7 +172,7 @@ static void resume_goes_on_from_the_last_checkpoint(void **state) {
 
     for (int round = 0; round < 2; round++) {
         const struct store_activity_in *in =
-            store_find_activity_in(room->store, SPAN_LIT("BETA"), SPAN_LIT("a1"), SPAN_LIT("7"));
+            find_activity(room->store, SPAN_LIT("BETA"), SPAN_LIT("a1"), SPAN_LIT("7"));
         assert_non_null(in);
         assert_int_equal(in->serial, 39);
         assert_int_equal(in->offset, 39000);
@@ -194,7 +194,7 @@ static void resume_goes_on_from_the_last_checkpoint(void **state) {
     assert_true(store_content_digest(content, digest, &err));
     store_content_release(content);
     room_commit(room);
-    assert_null(store_find_activity_in(room->store, SPAN_LIT("BETA"), SPAN_LIT("a1"), SPAN_LIT("7")));
+    assert_null(find_activity(room->store, SPAN_LIT("BETA"), SPAN_LIT("a1"), SPAN_LIT("7")));
     expect_message(room, row.message, 39 * 99991 + 2000000, 3);
     content = make_content(room, 39 * 99991 + 2000000, 3);
     assert_true(store_content_digest(content, want, &err));

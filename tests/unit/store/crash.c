@@ -175,7 +175,7 @@ static void judge(struct room *room, struct truth *truth) {
     assert_true(rows >= live);
     assert_true(rows <= live + (missing ? 0 : 6) + (live < SLOTS ? 6 : 0));
     const struct store_activity_in *in =
-        store_find_activity_in(room->store, SPAN_LIT("p"), SPAN_LIT("a"), SPAN_LIT("1"));
+        find_activity(room->store, SPAN_LIT("p"), SPAN_LIT("a"), SPAN_LIT("1"));
     if (truth->activity) { /* I12 */
         assert_non_null(in);
         assert_true(in->serial == truth->serial || in->serial == truth->serial + 1);
@@ -200,7 +200,7 @@ static void tidy(struct room *room, struct truth *truth) {
     room_open(room);
     assert_true(store_each_work(room->store, 0, 0, 0, -1, finish_row, room, NULL));
     const struct store_activity_in *in =
-        store_find_activity_in(room->store, SPAN_LIT("p"), SPAN_LIT("a"), SPAN_LIT("1"));
+        find_activity(room->store, SPAN_LIT("p"), SPAN_LIT("a"), SPAN_LIT("1"));
     if (in && in->content_length > 3000000) {
         store_remove_activity_in(room->batch, in->id);
         in = NULL;
@@ -243,13 +243,13 @@ static void crash_rounds(struct room *room, bool forgetful) {
     for (unsigned round = 0; round < rounds; round++) {
         random_state += round;
         if (forgetful) {
-            room->options.database_files = crash_disk_vfs();
-            room->options.files = &crash_disk_files;
+            room->engine.vfs = crash_disk_vfs();
+            room->engine.files = &crash_disk_files;
             crash_disk_seed(random_state, round % 3 ? next_random() % 256 : 0);
         }
         kill_one(room, &truth, 20000 + next_random() % 150000);
-        room->options.database_files = NULL;
-        room->options.files = NULL;
+        room->engine.vfs = NULL;
+        room->engine.files = NULL;
         judge(room, &truth);
         tidy(room, &truth);
     }

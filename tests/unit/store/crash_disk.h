@@ -8,7 +8,7 @@
 #ifndef TESTS_STORE_CRASH_DISK_H
 #define TESTS_STORE_CRASH_DISK_H
 
-#include "store/files.h"
+#include "store/sqlite/options.h"
 
 /* Registers the VFS; its name. */
 const char *crash_disk_vfs(void);

@@ -164,8 +164,8 @@ static int setup(void **state) {
         return -1;
     struct room *room = *state;
     room_close(room);
-    room->options.database_files = "faulty";
-    room->options.files = &faulty_files;
+    room->engine.vfs = "faulty";
+    room->engine.files = &faulty_files;
     room_open(room);
     return 0;
 }
@@ -184,14 +184,15 @@ static bool add_all(struct room *room, struct step *step, struct error *err) {
     struct store_content *content = store_content_create(store, sizeof octets, err);
     bool ok = content && store_content_append(content, span_of(octets, sizeof octets), err);
     step->message = ok ? store_add_message(room->batch, 1, SPAN_LIT("e"), content) : 0;
-    struct store_work work = {.message = step->message, .next_hop = store_next_hop(store, SPAN_LIT("GAMMA"))};
+    struct store_work work = {.message = step->message,
+                              .next_hop = store_next_hop(store, SPAN_LIT("GAMMA"), NULL)};
     step->work = step->message && work.next_hop ? store_add_work(room->batch, &work) : 0;
-    uint32_t box = store_mailbox(store, SPAN_LIT("box"));
+    uint32_t box = store_mailbox(store, SPAN_LIT("box"), NULL);
     struct store_entry entry = {.message = step->message};
     struct store_activity_in in = {
         .peer = SPAN_LIT("p"), .association = SPAN_LIT("a"), .activity = SPAN_LIT("1")};
     struct store_activity_out out = {.work = step->work};
-    ok = ok && step->work && box && store_add_entry(room->batch, box, &entry) &&
+    ok = ok && step->work && box && store_add_entry(room->batch, box, &entry, NULL) &&
          store_add_repeat(room->batch, SPAN_LIT("p"), SPAN_LIT("id"), digest, INT64_MAX) &&
          store_add_event(room->batch, SPAN_LIT("id"), 1, SPAN_LIT("data")) &&
          (step->activity = store_put_activity_in(room->batch, &in, content)) != 0 &&
@@ -219,7 +220,7 @@ static void expect_nothing(struct room *room, const struct step *step) {
                      STORE_REPEAT_UNKNOWN);
     assert_true(store_track(room->store, SPAN_LIT("id"), no_event, &event, NULL));
     assert_false(event);
-    assert_null(store_find_activity_in(room->store, SPAN_LIT("p"), SPAN_LIT("a"), SPAN_LIT("1")));
+    assert_null(find_activity(room->store, SPAN_LIT("p"), SPAN_LIT("a"), SPAN_LIT("1")));
 }
 
 static void expect_all(struct room *room, const struct step *step) {
@@ -228,7 +229,7 @@ static void expect_all(struct room *room, const struct step *step) {
     assert_false(is_there(room, step->kept));
     assert_int_equal(store_find_repeat(room->store, NULL, SPAN_LIT("p"), SPAN_LIT("id"), digest, NULL),
                      STORE_REPEAT_KNOWN);
-    assert_non_null(store_find_activity_in(room->store, SPAN_LIT("p"), SPAN_LIT("a"), SPAN_LIT("1")));
+    assert_non_null(find_activity(room->store, SPAN_LIT("p"), SPAN_LIT("a"), SPAN_LIT("1")));
 }
 
 static bool do_step(struct room *room, struct step *step, struct error *err) {

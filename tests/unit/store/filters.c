@@ -8,7 +8,7 @@
 #include <string.h>
 
 #include "base/alloc.h"
-#include "store/filters.h"
+#include "store/sqlite/filters.h"
 
 enum { HASHES = 300, MOST = 650 };
 

@@ -60,7 +60,7 @@ static inline int no_sync_setup(void **state) {
         return -1;
     struct room *room = *state;
     room_close(room);
-    room->options.files = &files;
+    room->engine.files = &files;
     room_open(room);
     return 0;
 }

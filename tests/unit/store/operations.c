@@ -98,9 +98,10 @@ static void message_lives_as_long_as_its_work(void **state) {
 static void last_reference_of_any_kind_removes_it(void **state) {
     struct room *room = *state;
     uint64_t work, message = add_one(room, 100, 1, &work);
-    uint32_t mailbox = store_mailbox(room->store, SPAN_LIT("/CN=Inca/O=Post/"));
+    uint32_t mailbox = store_mailbox(room->store, SPAN_LIT("/CN=Inca/O=Post/"), NULL);
     struct store_entry entry = {.message = message, .at = 9, .data = SPAN_LIT("delivery")};
-    uint64_t sequence = store_add_entry(room->batch, mailbox, &entry);
+    uint64_t sequence = 0;
+    assert_true(store_add_entry(room->batch, mailbox, &entry, &sequence));
     struct store_hold hold = {.message = message, .kind = 4, .data = SPAN_LIT("waiting")};
     hold.id = store_add_hold(room->batch, &hold);
     room_commit(room);
@@ -152,7 +153,7 @@ static void work_is_listed_by_cursor(void **state) {
         add_one(room, 10, i, &ids[i]);
     struct store_work row = {.message = add_one(room, 1, 1, NULL),
                              .status = STORE_HELD,
-                             .next_hop = store_next_hop(room->store, SPAN_LIT("GAMMA"))};
+                             .next_hop = store_next_hop(room->store, SPAN_LIT("GAMMA"), NULL)};
     uint64_t held = store_add_work(room->batch, &row);
     room_commit(room);
     struct list list = {0};
@@ -197,16 +198,20 @@ static void work_for_a_message_that_is_gone_is_refused(void **state) {
 
 static void mailbox_entries(void **state) {
     struct room *room = *state;
-    uint32_t box = store_mailbox(room->store, SPAN_LIT("a")),
-             other = store_mailbox(room->store, SPAN_LIT("b"));
+    uint32_t box = store_mailbox(room->store, SPAN_LIT("a"), NULL),
+             other = store_mailbox(room->store, SPAN_LIT("b"), NULL);
     assert_true(box && other && box != other);
+    uint64_t numbers[5] = {0};
     for (unsigned i = 0; i < 5; i++) {
         uint64_t work, message = add_one(room, 100 + i, i, &work);
         struct store_entry entry = {.message = message, .flags = i, .data = SPAN_LIT("x")};
-        assert_int_equal(store_add_entry(room->batch, i == 4 ? other : box, &entry), i == 4 ? 1 : i + 1);
+        assert_true(store_add_entry(room->batch, i == 4 ? other : box, &entry, &numbers[i]));
         store_finish_work(room->batch, work, message);
+        assert_int_equal(numbers[i], 0); /* the commit gives it */
     }
     room_commit(room);
+    for (unsigned i = 0; i < 5; i++)
+        assert_int_equal(numbers[i], i == 4 ? 1 : i + 1);
     struct store_entry entry;
     assert_true(store_get_entry(room->store, box, 4, &room->arena, &entry, NULL));
     assert_int_equal(entry.flags, 3);
@@ -215,8 +220,8 @@ static void mailbox_entries(void **state) {
     store_remove_entry(room->batch, box, 4, entry.message);
     room_commit(room);
     room_reopen(room);
-    assert_int_equal(store_find_mailbox(room->store, SPAN_LIT("a")), box);
-    assert_int_equal(store_find_mailbox(room->store, SPAN_LIT("c")), 0);
+    assert_int_equal(store_find_mailbox(room->store, SPAN_LIT("a"), NULL), box);
+    assert_int_equal(store_find_mailbox(room->store, SPAN_LIT("c"), NULL), 0);
     struct list list = {0};
     assert_true(store_each_entry(room->store, box, 1, 0, note_entry, &list, NULL));
     assert_int_equal(list.count, 2);
@@ -226,9 +231,14 @@ static void mailbox_entries(void **state) {
     assert_int_equal(entry.flags, 77);
     /* The sequence-number of the removed last entry does not come again. */
     struct store_entry fresh = {.message = entry.message};
-    assert_int_equal(store_add_entry(room->batch, box, &fresh), 5);
-    assert_int_equal(store_add_entry(room->batch, 99, &fresh), 0);
+    assert_true(store_add_entry(room->batch, box, &fresh, numbers));
     room_commit(room);
+    assert_int_equal(numbers[0], 5);
+    struct error err = {0};
+    assert_true(store_add_entry(room->batch, 99, &fresh, NULL));
+    assert_false(store_commit(room->batch, &err));
+    assert_int_equal(err.code, STORE_BAD_REQUEST);
+    store_batch_clear(room->batch);
 }
 
 /* "A", "a" and "Aa" become "a", "b" stays, "?" is left as it is. */
@@ -239,11 +249,12 @@ static struct span first_letter(void *context, struct span name) {
     return name.data[0] == '?' ? (struct span){NULL, 0} : span_of(key, 1);
 }
 
-static uint64_t deliver(struct room *room, const char *mailbox, uint32_t flags) {
+static void deliver(struct room *room, const char *mailbox, uint32_t flags, uint64_t *sequence) {
     uint64_t work, message = add_one(room, 100, flags, &work);
     struct store_entry entry = {.message = message, .flags = flags, .data = SPAN_LIT("x")};
     store_finish_work(room->batch, work, message);
-    return store_add_entry(room->batch, store_mailbox(room->store, span_str(mailbox)), &entry);
+    assert_true(
+        store_add_entry(room->batch, store_mailbox(room->store, span_str(mailbox), NULL), &entry, sequence));
 }
 
 static bool note_flags(void *context, const struct store_entry *entry) {
@@ -259,10 +270,10 @@ static void mailboxes_are_renamed_and_joined(void **state) {
     char entries[100] = "";
     static const char *const order[] = {"A", "b", "A", "a", "Aa", "A", "a", "?"};
     for (uint32_t i = 0; i < 8; i++)
-        deliver(room, order[i], i);
+        deliver(room, order[i], i, NULL);
     room_commit(room);
     struct store_entry first;
-    uint32_t upper = store_find_mailbox(room->store, SPAN_LIT("A"));
+    uint32_t upper = store_find_mailbox(room->store, SPAN_LIT("A"), NULL);
     assert_true(store_get_entry(room->store, upper, 1, &room->arena, &first, NULL));
     store_remove_entry(room->batch, upper, 1, first.message);
     room_commit(room);
@@ -271,19 +282,21 @@ static void mailboxes_are_renamed_and_joined(void **state) {
     assert_int_equal(changed.joined, 2);
     for (int again = 0; again < 2; again++) {
         entries[0] = 0;
-        uint32_t box = store_find_mailbox(room->store, SPAN_LIT("a"));
+        uint32_t box = store_find_mailbox(room->store, SPAN_LIT("a"), NULL);
         assert_true(store_each_entry(room->store, box, 0, 0, note_flags, entries, NULL));
         assert_string_equal(entries, "2:2 3:5 4:3 5:6 6:4 ");
-        assert_int_equal(store_find_mailbox(room->store, SPAN_LIT("A")), 0);
-        assert_int_equal(store_find_mailbox(room->store, SPAN_LIT("Aa")), 0);
-        assert_true(store_find_mailbox(room->store, SPAN_LIT("b")) &&
-                    store_find_mailbox(room->store, SPAN_LIT("?")));
+        assert_int_equal(store_find_mailbox(room->store, SPAN_LIT("A"), NULL), 0);
+        assert_int_equal(store_find_mailbox(room->store, SPAN_LIT("Aa"), NULL), 0);
+        assert_true(store_find_mailbox(room->store, SPAN_LIT("b"), NULL) &&
+                    store_find_mailbox(room->store, SPAN_LIT("?"), NULL));
         assert_true(store_rename_mailboxes(room->store, first_letter, &asked, &changed, NULL));
         assert_int_equal(changed.renamed + changed.joined, 0);
         room_reopen(room);
     }
-    assert_int_equal(deliver(room, "a", 9), 7);
+    uint64_t sequence;
+    deliver(room, "a", 9, &sequence);
     room_commit(room);
+    assert_int_equal(sequence, 7);
 }
 
 static void records_by_kind_and_name(void **state) {
@@ -523,13 +536,13 @@ static void reader_sees_commits_and_writes_nothing(void **state) {
     struct store *reader = store_open(room->path, &options, &err);
     assert_non_null(reader);
     uint64_t message = add_one(room, 100000, 3, NULL);
-    uint32_t box = store_mailbox(room->store, SPAN_LIT("later"));
+    uint32_t box = store_mailbox(room->store, SPAN_LIT("later"), NULL);
     room_commit(room);
     struct store_content *content = store_content_open(reader, message, &err);
     assert_non_null(content);
     expect_octets(content, 100000, 3);
     store_content_release(content);
-    assert_int_equal(store_find_mailbox(reader, SPAN_LIT("later")), box);
+    assert_int_equal(store_find_mailbox(reader, SPAN_LIT("later"), NULL), box);
     struct store_batch *batch = store_batch_new(reader);
     store_put_record(batch, STORE_USER, SPAN_LIT("x"), SPAN_LIT("y"));
     assert_false(store_commit(batch, &err));

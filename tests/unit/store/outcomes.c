@@ -6,7 +6,7 @@
 
 #include <sqlite3.h>
 
-#include "store/store_private.h"
+#include "store/sqlite/sqlite_private.h"
 
 #define CROWD 20000
 
@@ -81,7 +81,7 @@ static unsigned steps;
 
 static void measure(struct room *room) {
     steps = 0;
-    sqlite3_progress_handler(room->store->db, 100, count_steps, &steps);
+    sqlite3_progress_handler(sqlite_of(room->store)->db, 100, count_steps, &steps);
 }
 
 static void crowd(struct room *room) {
@@ -132,25 +132,24 @@ static void activities_are_found_by_association_and_age(void **state) {
     unsigned count = 0;
     crowd(room);
     room_reopen(room);
-    store_each_activity_of(room->store, SPAN_LIT("crowd-7"), note_activity, &count);
+    store_each_activity_of(room->store, SPAN_LIT("crowd-7"), note_activity, &count, NULL);
     assert_int_equal(count, 1);
-    store_each_activity_of(room->store, SPAN_LIT("stranger"), note_activity, &count);
+    store_each_activity_of(room->store, SPAN_LIT("stranger"), note_activity, &count, NULL);
     assert_int_equal(count, 1);
     const struct store_activity_in *in =
-        store_find_activity_in(room->store, SPAN_LIT("BETA"), SPAN_LIT("crowd-0"), SPAN_LIT("1"));
+        find_activity(room->store, SPAN_LIT("BETA"), SPAN_LIT("crowd-0"), SPAN_LIT("1"));
     assert_non_null(in);
     struct store_activity_in later = *in; /* written anew: it is the youngest now */
     later.at = 50000;
     assert_true(store_put_activity_in(room->batch, &later, NULL));
     room_commit(room);
     count = 0;
-    store_each_activity_in(room->store, note_activity, &count);
+    store_each_activity_in(room->store, note_activity, &count, NULL);
     assert_int_equal(count, 3); /* 1001, 1002, and 1003, which ends it */
     assert_true(store_remove_activity_in(room->batch, later.id));
     room_commit(room);
-    assert_null(store_find_activity_in(room->store, SPAN_LIT("BETA"), SPAN_LIT("crowd-0"), SPAN_LIT("1")));
-    assert_non_null(
-        store_find_activity_in(room->store, SPAN_LIT("BETA"), SPAN_LIT("crowd-1"), SPAN_LIT("1")));
+    assert_null(find_activity(room->store, SPAN_LIT("BETA"), SPAN_LIT("crowd-0"), SPAN_LIT("1")));
+    assert_non_null(find_activity(room->store, SPAN_LIT("BETA"), SPAN_LIT("crowd-1"), SPAN_LIT("1")));
 }
 
 #define IN_ROOM(test) cmocka_unit_test_setup_teardown(test, room_setup, room_teardown)

@@ -16,12 +16,13 @@
 #include "base/arena.h"
 #include "base/buf.h"
 #include "base/clock.h"
-#include "store/files.h"
+#include "store/sqlite/options.h"
 #include "store/store.h"
 
 struct room {
     char path[64];
     struct store_options options;
+    struct sqlite_options engine; /* what the options point at */
     struct store *store;
     struct store_batch *batch;
     struct arena arena;
@@ -68,6 +69,7 @@ static inline int room_setup(void **state) {
     if (!room || !mkdtemp(room->path))
         return -1;
     room->options.create = true;
+    room->options.engine = &room->engine;
     room->options.low_water = 1;
     arena_init(&room->arena, 16 << 20);
     room_open(room);
@@ -100,6 +102,17 @@ static inline void room_commit(struct room *room) {
     struct error err = {0};
     if (!store_commit(room->batch, &err))
         fail_msg("commit: %s", err.text);
+}
+
+/* The committed activity of a key, or NULL; until the next call. */
+static inline const struct store_activity_in *find_activity(struct store *store, struct span peer,
+                                                            struct span association, struct span activity) {
+    static struct store_activity_in found;
+    struct error err = {0};
+    if (store_find_activity_in(store, peer, association, activity, &found, &err))
+        return &found;
+    assert_int_equal(err.code, STORE_NOT_FOUND);
+    return NULL;
 }
 
 /* Octets that depend on `seed` and the position. */
@@ -163,7 +176,7 @@ static inline uint64_t add_one(struct room *room, uint64_t len, unsigned seed, u
     uint64_t message = store_add_message(room->batch, 1000, SPAN_LIT("envelope"), content);
     store_content_release(content);
     struct store_work row = {.message = message,
-                             .next_hop = store_next_hop(room->store, SPAN_LIT("BETA")),
+                             .next_hop = store_next_hop(room->store, SPAN_LIT("BETA"), NULL),
                              .due = 5,
                              .expiry = 10,
                              .priority = 2,

@@ -1,0 +1,55 @@
+/* The head of an engine's handle: what the neutral part and the engines keep together. */
+#include "base/alloc.h"
+#include "store/store_private.h"
+
+#define LOW_WATER (UINT64_C(64) << 20)
+
+bool store_head_init(struct store *store, const struct store_engine *engine, const char *place,
+                     const struct store_options *options, struct error *err) {
+    store->engine = engine;
+    store->place = mem_strdup(place);
+    store->read_only = options->read_only;
+    store->accepting = !options->read_only;
+    store->low_water = options->low_water ? options->low_water : LOW_WATER;
+    return store->place || error_set(err, STORE_NO_MEMORY, "%s: out of memory", place);
+}
+
+void store_head_free(struct store *store) {
+    idmap_free(&store->open_contents);
+    mem_free(store->place);
+}
+
+bool store_refuses(struct store *store, const struct error *cause) {
+    store->accepting = false;
+    store->cause = *cause;
+    return false;
+}
+
+bool store_failed(struct store *store, const struct error *err) {
+    store->figures.failed_commits++;
+    store->needs_repair |= err->code == STORE_CORRUPT;
+    return (err->code == STORE_FULL || err->code == STORE_READ_ONLY || err->code == STORE_IO ||
+            err->code == STORE_CORRUPT) &&
+           store_refuses(store, err);
+}
+
+uint64_t store_take_id(struct store *store) {
+    struct error err = {0};
+    if (store->next_id == store->id_end && !store->engine->more_ids(store, &err)) {
+        store_failed(store, &err);
+        return 0;
+    }
+    return store->next_id++;
+}
+
+bool refuse_read_only(const struct store *store, struct error *err) {
+    return store->read_only && !error_set(err, STORE_READ_ONLY, "%s is open for reading only", store->place);
+}
+
+bool store_no_memory(const struct store *store, struct error *err) {
+    return error_set(err, STORE_NO_MEMORY, "%s: out of memory", store->place);
+}
+
+bool store_passed(const struct error *inner, struct error *err) {
+    return !inner->code || error_set(err, inner->code, "%s", inner->text);
+}

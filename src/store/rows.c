@@ -1,0 +1,123 @@
+/* Reading rows: what the engine does is its own, what a caller may ask is looked at here. */
+#include "store/store_private.h"
+
+/* ---- contents ---- */
+
+struct store_content *store_content_open(struct store *store, uint64_t message, struct error *err) {
+    return store->engine->content_open(store, message, err);
+}
+
+struct store_content *store_content_resume(struct store *store, uint64_t activity, struct error *err) {
+    return refuse_read_only(store, err) ? NULL : store->engine->content_resume(store, activity, err);
+}
+
+/* ---- messages, work ---- */
+
+bool store_get_message(struct store *store, uint64_t id, struct arena *arena, struct store_message *message,
+                       struct error *err) {
+    return store->engine->get_message(store, id, arena, message, err);
+}
+
+bool store_get_work(struct store *store, uint64_t id, struct arena *arena, struct store_work *work,
+                    struct error *err) {
+    return store->engine->get_work(store, id, arena, work, err);
+}
+
+bool store_each_work(struct store *store, uint64_t after, size_t limit, uint32_t next_hop, int status,
+                     store_work_cb *cb, void *context, struct error *err) {
+    return store->engine->each_work(store, after, limit, next_hop, status, cb, context, err);
+}
+
+bool store_count_work(struct store *store, struct store_counts *counts, struct error *err) {
+    *counts = (struct store_counts){0};
+    return store->engine->count_work(store, counts, err);
+}
+
+bool store_each_hold(struct store *store, store_hold_cb *cb, void *context, struct error *err) {
+    return store->engine->each_hold(store, cb, context, err);
+}
+
+/* ---- events ---- */
+
+bool store_track(struct store *store, struct span key, store_event_cb *cb, void *context, struct error *err) {
+    return store->engine->track(store, key, cb, context, err);
+}
+
+bool store_each_event(struct store *store, uint64_t before, store_past_cb *cb, void *context,
+                      struct error *err) {
+    return store->engine->each_event(store, before, cb, context, err);
+}
+
+/* ---- activities, outcomes ---- */
+
+bool store_find_activity_in(struct store *store, struct span peer, struct span association,
+                            struct span activity, struct store_activity_in *found, struct error *err) {
+    return store->engine->find_activity_in(store, peer, association, activity, found, err);
+}
+
+bool store_each_activity_of(struct store *store, struct span association, store_activity_in_cb *cb,
+                            void *context, struct error *err) {
+    return store->engine->each_activity_of(store, association, cb, context, err);
+}
+
+bool store_each_activity_in(struct store *store, store_activity_in_cb *cb, void *context, struct error *err) {
+    return store->engine->each_activity_in(store, cb, context, err);
+}
+
+bool store_each_activity_out(struct store *store, store_activity_out_cb *cb, void *context,
+                             struct error *err) {
+    return store->engine->each_activity_out(store, cb, context, err);
+}
+
+bool store_get_outcome(struct store *store, struct span association, struct span activity, struct span peer,
+                       struct buf *data, struct error *err) {
+    return store->engine->get_outcome(store, association, activity, peer, data, err);
+}
+
+bool store_each_outcome(struct store *store, struct span association, store_outcome_cb *cb, void *context,
+                        struct error *err) {
+    return store->engine->each_outcome(store, association, cb, context, err);
+}
+
+/* ---- next hops, mailboxes ---- */
+
+uint32_t store_next_hop(struct store *store, struct span name, struct error *err) {
+    uint32_t key = 0;
+    return store->engine->next_hop(store, name, !store->read_only, &key, err) ? key : 0;
+}
+
+struct span store_next_hop_name(struct store *store, uint32_t next_hop) {
+    return store->engine->next_hop_name(store, next_hop);
+}
+
+uint32_t store_mailbox(struct store *store, struct span name, struct error *err) {
+    uint32_t key = 0;
+    return store->engine->mailbox(store, name, !store->read_only, &key, err) ? key : 0;
+}
+
+uint32_t store_find_mailbox(struct store *store, struct span name, struct error *err) {
+    uint32_t key = 0;
+    return store->engine->mailbox(store, name, false, &key, err) ? key : 0;
+}
+
+bool store_get_entry(struct store *store, uint32_t mailbox, uint64_t sequence, struct arena *arena,
+                     struct store_entry *entry, struct error *err) {
+    return store->engine->get_entry(store, mailbox, sequence, arena, entry, err);
+}
+
+bool store_each_entry(struct store *store, uint32_t mailbox, uint64_t after, size_t limit, store_entry_cb *cb,
+                      void *context, struct error *err) {
+    return store->engine->each_entry(store, mailbox, after, limit, cb, context, err);
+}
+
+/* ---- records ---- */
+
+bool store_get_record(struct store *store, uint32_t kind, struct span name, struct buf *out,
+                      struct error *err) {
+    return store->engine->get_record(store, kind, name, out, err);
+}
+
+bool store_each_record(struct store *store, uint32_t kind, store_record_cb *cb, void *context,
+                       struct error *err) {
+    return store->engine->each_record(store, kind, cb, context, err);
+}

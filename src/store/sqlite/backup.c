@@ -1,0 +1,348 @@
+/*
+ * Copies of a whole store. The database is copied within one read transaction, so that it is the store of one
+ * moment; then the octets that its extents name, from segments in which the writer gives out no space again
+ * meanwhile (store_keep). The database gets its name last: a copy without it is not complete.
+ */
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/alloc.h"
+#include "store/sqlite/sqlite_private.h"
+
+#define PAGES_A_STEP 256
+#define COPY_STEP    (256 * 1024)
+#define PATH_ROOM    4400
+
+struct copy {
+    struct sqlite *from;
+    const char *to;
+    sqlite3 *db;   /* the copy of the database */
+    bool allocate; /* segments get their blocks at once, as the writer makes them */
+    int segment;   /* the copy that is being filled, -1: none */
+    uint64_t segment_id;
+    uint8_t *octets;
+    uint64_t done, total;
+    store_progress_cb *progress;
+    void *context;
+};
+
+/* ---- files ---- */
+
+static bool file_error(const char *path, struct error *err) {
+    int number = errno;
+    return error_set(err, number == ENOSPC || number == EDQUOT ? STORE_FULL : STORE_IO, "%s: %s", path,
+                     strerror(number));
+}
+
+static bool sync_path(const char *path, int flags, struct error *err) {
+    int fd = open(path, flags | O_CLOEXEC);
+    bool ok = fd >= 0 && fsync(fd) == 0;
+    if (!ok)
+        file_error(path, err);
+    if (fd >= 0)
+        close(fd);
+    return ok;
+}
+
+/* Makes the folder; one that is there must be empty. */
+static bool make_empty(const char *path, struct error *err) {
+    if (mkdir(path, 0700) == 0)
+        return true;
+    DIR *folder = errno == EEXIST ? opendir(path) : NULL;
+    if (!folder)
+        return file_error(path, err);
+    bool empty = true;
+    for (struct dirent *entry; empty && (entry = readdir(folder));)
+        empty = strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0;
+    closedir(folder);
+    return empty || error_set(err, STORE_IN_USE, "%s is not empty: name a new folder", path);
+}
+
+static void tell(const struct copy *copy) {
+    if (copy->progress)
+        copy->progress(copy->context, copy->done, copy->total);
+}
+
+/* ---- the database ---- */
+
+static bool copy_error(const struct copy *copy, struct error *err) {
+    int code = sqlite3_errcode(copy->db) & 0xFF;
+    return error_set(err, code == SQLITE_FULL ? STORE_FULL : STORE_IO, "%s: %s", copy->to,
+                     sqlite3_errmsg(copy->db));
+}
+
+/* The number that a query gives, 0 when it gives none. */
+static uint64_t number_of(sqlite3 *db, const char *text) {
+    sqlite3_stmt *statement = NULL;
+    uint64_t value = 0;
+    if (sqlite3_prepare_v2(db, text, -1, &statement, NULL) == SQLITE_OK &&
+        sqlite3_step(statement) == SQLITE_ROW)
+        value = (uint64_t)sqlite3_column_int64(statement, 0);
+    sqlite3_finalize(statement);
+    return value;
+}
+
+static bool copy_pages(struct copy *copy, struct error *err) {
+    sqlite3_backup *backup = sqlite3_backup_init(copy->db, "main", copy->from->db, "main");
+    if (!backup)
+        return copy_error(copy, err);
+    uint64_t page = number_of(copy->from->db, "PRAGMA page_size");
+    int code;
+    do {
+        code = sqlite3_backup_step(backup, PAGES_A_STEP);
+        copy->done = page * (uint64_t)(sqlite3_backup_pagecount(backup) - sqlite3_backup_remaining(backup));
+        tell(copy);
+    } while (code == SQLITE_OK);
+    sqlite3_backup_finish(backup);
+    return code == SQLITE_DONE || copy_error(copy, err);
+}
+
+static bool copy_database(struct copy *copy, const char *path, struct error *err) {
+    static const char totals[] =
+        "SELECT (SELECT coalesce(sum(length), 0) FROM extent) + (SELECT page_count * page_size FROM"
+        " pragma_page_count, pragma_page_size)";
+    if (sqlite3_open_v2(path, &copy->db, SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE,
+                        NULL) != SQLITE_OK)
+        return copy->db ? copy_error(copy, err) : error_set(err, STORE_NO_MEMORY, "out of memory");
+    if (!sql_exec(copy->from, "BEGIN", err))
+        return false;
+    copy->total = number_of(copy->from->db, totals); /* the transaction's moment is that of its first read */
+    bool ok = copy_pages(copy, err);
+    sql_exec(copy->from, "COMMIT", NULL); /* a longer read would keep the writer's log from being reused */
+    /* No log beside it: it is one file until a daemon opens it. */
+    return ok && (sqlite3_exec(copy->db, "PRAGMA journal_mode=DELETE", NULL, NULL, NULL) == SQLITE_OK ||
+                  copy_error(copy, err));
+}
+
+/* ---- segments ---- */
+
+static bool finish_segment(struct copy *copy, struct error *err) {
+    if (copy->segment < 0)
+        return true;
+    bool ok = fsync(copy->segment) == 0;
+    ok = close(copy->segment) == 0 && ok;
+    copy->segment = -1;
+    return ok || file_error(copy->to, err);
+}
+
+static bool begin_segment(struct copy *copy, uint64_t id, struct error *err) {
+    char path[PATH_ROOM];
+    if (copy->segment >= 0 && copy->segment_id == id)
+        return true;
+    if (!finish_segment(copy, err))
+        return false;
+    snprintf(path, sizeof path, "%s/segments/%08llu", copy->to, (unsigned long long)id);
+    copy->segment_id = id;
+    copy->segment = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+    if (copy->segment < 0)
+        return file_error(path, err);
+    errno = copy->allocate ? posix_fallocate(copy->segment, 0, (off_t)SEGMENT_SIZE)
+            : ftruncate(copy->segment, (off_t)SEGMENT_SIZE) ? errno
+                                                            : 0;
+    return errno == 0 || file_error(path, err);
+}
+
+static bool write_octets(struct copy *copy, uint64_t offset, size_t length, struct error *err) {
+    for (size_t at = 0; at < length;) {
+        ssize_t done = pwrite(copy->segment, copy->octets + at, length - at, (off_t)(offset + at));
+        if (done < 0 && errno == EINTR)
+            continue;
+        if (done <= 0)
+            return file_error(copy->to, err);
+        at += (size_t)done;
+    }
+    return true;
+}
+
+static bool copy_extent(struct copy *copy, uint64_t id, uint64_t offset, uint64_t length, struct error *err) {
+    struct segment *segment = segment_find(copy->from, id);
+    if (!segment && !(segment = segment_note(copy->from, id)))
+        return error_set(err, STORE_NO_MEMORY, "out of memory");
+    if (!begin_segment(copy, id, err))
+        return false;
+    for (uint64_t at = 0; at < length; at += COPY_STEP) {
+        size_t part = length - at < COPY_STEP ? (size_t)(length - at) : COPY_STEP;
+        if (!segment_read(copy->from, segment, offset + at, copy->octets, part, err) ||
+            !write_octets(copy, offset + at, part, err))
+            return false;
+        copy->done += part;
+        tell(copy);
+    }
+    return true;
+}
+
+static bool copy_segments(struct copy *copy, struct error *err) {
+    sqlite3_stmt *walk = NULL;
+    bool ok =
+        sqlite3_prepare_v2(copy->db, "SELECT segment, offset, length FROM extent ORDER BY segment, offset",
+                           -1, &walk, NULL) == SQLITE_OK;
+    int code = ok ? SQLITE_ROW : SQLITE_ERROR;
+    while (ok && (code = sqlite3_step(walk)) == SQLITE_ROW)
+        ok = copy_extent(copy, (uint64_t)sqlite3_column_int64(walk, 0),
+                         (uint64_t)sqlite3_column_int64(walk, 1), (uint64_t)sqlite3_column_int64(walk, 2),
+                         err);
+    if (code != SQLITE_ROW && code != SQLITE_DONE)
+        ok = copy_error(copy, err);
+    sqlite3_finalize(walk);
+    return ok && finish_segment(copy, err);
+}
+
+/* ---- the whole ---- */
+
+static bool copy_all(struct copy *copy, struct error *err) {
+    char segments[PATH_ROOM], unfinished[PATH_ROOM], database[PATH_ROOM];
+    snprintf(segments, sizeof segments, "%s/segments", copy->to);
+    snprintf(unfinished, sizeof unfinished, "%s/queue.db.unfinished", copy->to);
+    snprintf(database, sizeof database, "%s/queue.db", copy->to);
+    bool ok = make_empty(copy->to, err) && (mkdir(segments, 0700) == 0 || file_error(segments, err)) &&
+              copy_database(copy, unfinished, err) && copy_segments(copy, err);
+    sqlite3_close_v2(copy->db);
+    if (copy->segment >= 0)
+        close(copy->segment);
+    return ok && sync_path(unfinished, O_RDWR, err) && sync_path(segments, O_RDONLY | O_DIRECTORY, err) &&
+           (rename(unfinished, database) == 0 || file_error(database, err)) &&
+           sync_path(copy->to, O_RDONLY | O_DIRECTORY, err);
+}
+
+static bool copy_store(const char *place, struct copy *copy, bool alone, struct error *err) {
+    struct store_options options = {.read_only = true, .alone = alone};
+    mode_t mask = umask(077);
+    copy->segment = -1;
+    copy->octets = mem_alloc(COPY_STEP);
+    copy->from = copy->octets ? sqlite_open(place, &options, err) : NULL;
+    bool ok =
+        copy->from ? copy_all(copy, err) : copy->octets || error_set(err, STORE_NO_MEMORY, "out of memory");
+    ok = ok && copy->from;
+    sqlite_close(copy->from);
+    mem_free(copy->octets);
+    umask(mask);
+    return ok;
+}
+
+bool sqlite_backup(const char *place, const char *to, bool alone, store_progress_cb *progress, void *context,
+                   struct error *err) {
+    struct copy copy = {.to = to, .progress = progress, .context = context};
+    return copy_store(place, &copy, alone, err);
+}
+
+/* ---- back ---- */
+
+/* Takes `path` away with all that is in it; segments and the like, one level deep. */
+static bool remove_folder(const char *path, struct error *err) {
+    char name[PATH_ROOM];
+    DIR *folder = opendir(path);
+    if (!folder)
+        return errno == ENOENT || file_error(path, err);
+    bool ok = true;
+    for (struct dirent *entry; ok && (entry = readdir(folder));) {
+        if (strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0)
+            continue;
+        ok =
+            snprintf(name, sizeof name, "%s/%s", path, entry->d_name) < (int)sizeof name && unlink(name) == 0;
+        ok = ok || file_error(name, err);
+    }
+    closedir(folder);
+    return ok && (rmdir(path) == 0 || file_error(path, err));
+}
+
+static bool move(const char *place, const char *from, const char *to, const char *what, struct error *err) {
+    char old[PATH_ROOM], new[PATH_ROOM];
+    snprintf(old, sizeof old, "%s%s/%s", place, from, what);
+    snprintf(new, sizeof new, "%s%s/%s", place, to, what);
+    return rename(old, new) == 0 || file_error(old, err);
+}
+
+/* What was there is kept in a folder of its own, for what came since the backup is nowhere else. The database
+ * goes first, so that what a crash leaves in between is no store. */
+static bool put_aside(const char *place, struct error *err) {
+    static const char *const parts[] = {"queue.db", "queue.db-wal", "queue.db-shm", "segments"};
+    char aside[PATH_ROOM];
+    bool ok = true;
+    snprintf(aside, sizeof aside, "%s/replaced", place);
+    if (mkdir(aside, 0700) != 0)
+        return errno == EEXIST
+                   ? error_set(err, STORE_IN_USE,
+                               "%s holds what an earlier restore replaced: look it over and remove it first",
+                               aside)
+                   : file_error(aside, err);
+    for (size_t i = 0; ok && i < sizeof parts / sizeof *parts; i++)
+        ok = move(place, "", "/replaced", parts[i], err) || errno == ENOENT;
+    rmdir(aside); /* when nothing was there */
+    return ok;
+}
+
+static bool swap_in(const char *place, struct error *err) {
+    char restored[PATH_ROOM];
+    snprintf(restored, sizeof restored, "%s/restored", place);
+    return put_aside(place, err) && move(place, "/restored", "", "segments", err) &&
+           move(place, "/restored", "", "queue.db", err) && remove_folder(restored, err) &&
+           sync_path(place, O_RDONLY | O_DIRECTORY, err);
+}
+
+/* Root gives what it restored to the owner of the folder. */
+static bool give_folder(const char *path, const struct stat *owner, struct error *err) {
+    char name[PATH_ROOM];
+    DIR *folder = opendir(path);
+    if (!folder)
+        return file_error(path, err);
+    bool ok = lchown(path, owner->st_uid, owner->st_gid) == 0;
+    for (struct dirent *entry; ok && (entry = readdir(folder));)
+        if (strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0)
+            ok = snprintf(name, sizeof name, "%s/%s", path, entry->d_name) < (int)sizeof name &&
+                 lchown(name, owner->st_uid, owner->st_gid) == 0;
+    ok = ok || file_error(path, err);
+    closedir(folder);
+    return ok;
+}
+
+static bool give(const char *place, const struct stat *owner, struct error *err) {
+    char segments[PATH_ROOM];
+    snprintf(segments, sizeof segments, "%s/segments", place);
+    return geteuid() != 0 || (give_folder(segments, owner, err) && give_folder(place, owner, err));
+}
+
+/* The folder where the store shall be, and whose it is; a new one belongs to the owner of that above. */
+static bool prepare_place(const char *place, struct stat *owner, struct error *err) {
+    char above[PATH_ROOM];
+    if (snprintf(above, sizeof above, "%s/..", place) >= PATH_ROOM - 64)
+        return error_set(err, STORE_NOT_FOUND, "%s: the path is too long", place);
+    if (stat(place, owner) == 0)
+        return true;
+    if (errno != ENOENT || mkdir(place, 0700) != 0)
+        return file_error(place, err);
+    return stat(above, owner) == 0 || file_error(above, err);
+}
+
+static bool restore(const char *from, const char *place, const struct stat *owner, struct copy *copy,
+                    struct error *err) {
+    char restored[PATH_ROOM], inner[PATH_ROOM + 16];
+    snprintf(restored, sizeof restored, "%s/restored", place);
+    snprintf(inner, sizeof inner, "%s/segments", restored);
+    copy->to = restored;
+    copy->allocate = true;
+    return remove_folder(inner, err) && remove_folder(restored, err) && /* of a restore that was broken off */
+           copy_store(from, copy, false, err) && swap_in(place, err) && give(place, owner, err);
+}
+
+bool sqlite_restore(const char *from, const char *place, bool force, store_progress_cb *progress,
+                    void *context, struct error *err) {
+    struct copy copy = {.progress = progress, .context = context};
+    struct error there = {0};
+    struct stat owner;
+    if (!sqlite_is_there(from, err) || !prepare_place(place, &owner, err))
+        return false;
+    int lock = store_lock(place, err);
+    if (lock < 0)
+        return false;
+    bool ok = force || !sqlite_is_there(place, &there) ||
+              error_set(err, STORE_IN_USE,
+                        "%s: there is a store already; with --force it is replaced, and kept aside", place);
+    ok = ok && restore(from, place, &owner, &copy, err);
+    close(lock);
+    return ok;
+}

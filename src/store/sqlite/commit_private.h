@@ -1,0 +1,29 @@
+/* A commit under way: what it finds out before it is done. */
+#ifndef STORE_SQLITE_COMMIT_PRIVATE_H
+#define STORE_SQLITE_COMMIT_PRIVATE_H
+
+#include "store/batch_private.h"
+#include "store/sqlite/sqlite_private.h"
+
+/* ---- commit_rows.c ---- */
+bool rows_write(struct commit *commit, struct operation *operation, struct error *err);
+/* Inserts the new messages and settles the counts of the others. */
+bool rows_settle_messages(struct commit *commit, struct error *err);
+bool rows_write_packed(struct commit *commit, struct error *err);
+bool rows_write_names(struct sqlite *store, struct error *err);
+
+/* ---- commit_content.c ---- */
+/* Makes the octets of the operation's content durable, before any row. */
+bool contents_prepare(struct commit *commit, struct operation *operation, struct error *err);
+/* Adds `change` to the references of content `id`. */
+bool contents_count(struct commit *commit, uint64_t id, int64_t change, struct error *err);
+bool contents_settle(struct commit *commit, struct error *err);
+/* The transaction is durable. */
+void contents_apply(struct commit *commit);
+
+/* ---- drain.c ---- */
+/* Writes rows of the sealed tables. */
+bool runs_drain(struct commit *commit, struct error *err);
+void runs_apply(struct commit *commit);
+
+#endif

@@ -1,0 +1,94 @@
+/* What the SQLite engine does with a handle. */
+#include <unistd.h>
+
+#include "base/alloc.h"
+#include "store/sqlite/sqlite_private.h"
+
+static void free_commit(struct commit *commit) {
+    idmap_free(&commit->message_refs);
+    idmap_free(&commit->content_refs);
+    idmap_free(&commit->contents);
+    idmap_free(&commit->activity_contents);
+    buf_free(&commit->events);
+    buf_free(&commit->repeat_keys);
+    mem_free(commit->freed);
+}
+
+void sqlite_close(struct sqlite *store) {
+    if (!store)
+        return;
+    sql_finish_all(store);
+    sqlite3_close_v2(store->db);
+    free_commit(&store->commit);
+    segments_free(store);
+    activities_free(&store->activities);
+    idmap_free(&store->activities_out);
+    names_free(&store->next_hops);
+    names_free(&store->mailboxes);
+    runs_free(&store->track);
+    runs_free(&store->repeats);
+    if (store->lock >= 0)
+        close(store->lock);
+    store_head_free(&store->head);
+    mem_free(store);
+}
+
+static void close_store(struct store *head) {
+    sqlite_close(sqlite_of(head));
+}
+
+static void keep(struct store *head) {
+    segments_keep(sqlite_of(head));
+}
+
+static bool keep_end(struct store *head) {
+    return segments_keep_end(sqlite_of(head));
+}
+
+/* The handle begins above what the counter says, and the first commit raises that: one block is enough. */
+static bool more_ids(struct store *head, struct error *err) {
+    return error_set(err, STORE_FULL, "%s: there are no ids any more", head->place);
+}
+
+const struct store_engine sqlite_engine = {
+    .content_size = sizeof(struct content),
+    .close = close_store,
+    .probe = sqlite_probe,
+    .maintain = sqlite_maintain,
+    .behind = sqlite_behind,
+    .catch_up = sqlite_catch_up,
+    .figures = sqlite_figures,
+    .keep = keep,
+    .keep_end = keep_end,
+    .more_ids = more_ids,
+    .commit_begin = sqlite_commit_begin,
+    .content_write = sqlite_content_write,
+    .content_read = sqlite_content_read,
+    .content_end = sqlite_content_end,
+    .content_close = sqlite_content_close,
+    .content_open = sqlite_content_open,
+    .content_resume = sqlite_content_resume,
+    .get_message = sqlite_get_message,
+    .get_work = sqlite_get_work,
+    .each_work = sqlite_each_work,
+    .count_work = sqlite_count_work,
+    .each_hold = sqlite_each_hold,
+    .track = sqlite_track,
+    .each_event = sqlite_each_event,
+    .find_repeat = sqlite_find_repeat,
+    .find_activity_in = sqlite_find_activity_in,
+    .each_activity_of = sqlite_each_activity_of,
+    .each_activity_in = sqlite_each_activity_in,
+    .each_activity_out = sqlite_each_activity_out,
+    .get_outcome = sqlite_get_outcome,
+    .each_outcome = sqlite_each_outcome,
+    .next_hop = sqlite_next_hop,
+    .mailbox = sqlite_mailbox,
+    .next_hop_name = sqlite_next_hop_name,
+    .each_mailbox = sqlite_each_mailbox,
+    .change_mailboxes = sqlite_change_mailboxes,
+    .get_entry = sqlite_get_entry,
+    .each_entry = sqlite_each_entry,
+    .get_record = sqlite_get_record,
+    .each_record = sqlite_each_record,
+};

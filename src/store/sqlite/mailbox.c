@@ -1,0 +1,87 @@
+/* Reading mailboxes and named records. */
+#include "base/arena.h"
+#include "store/sqlite/sqlite_private.h"
+
+static struct store_entry entry_of(sqlite3_stmt *row) {
+    return (struct store_entry){
+        .sequence = (uint64_t)sqlite3_column_int64(row, 0) & UINT32_MAX,
+        .message = (uint64_t)sqlite3_column_int64(row, 1),
+        .at = sqlite3_column_int64(row, 2),
+        .flags = (uint32_t)sqlite3_column_int64(row, 3),
+        .data = sql_span(row, 4),
+        .octets = (uint64_t)sqlite3_column_int64(row, 5),
+    };
+}
+
+bool sqlite_get_entry(struct store *head, uint32_t mailbox, uint64_t sequence, struct arena *arena,
+                      struct store_entry *entry, struct error *err) {
+    struct sqlite *store = sqlite_of(head);
+    struct error inner = {0};
+    sqlite3_stmt *statement = sql(store, SQL_GET_ENTRY);
+    if (!statement)
+        return db_error(store, "entry", err);
+    sqlite3_bind_int64(statement, 1, (sqlite3_int64)((uint64_t)mailbox << 32 | sequence));
+    if (sequence <= UINT32_MAX && sql_next(store, statement, &inner)) {
+        *entry = entry_of(statement);
+        entry->data = arena_dup(arena, entry->data);
+        if (!entry->data.data)
+            error_set(&inner, STORE_NO_MEMORY, "out of memory");
+    } else if (!inner.code)
+        error_set(&inner, STORE_NOT_FOUND, "entry %llu is not there", (unsigned long long)sequence);
+    sqlite3_reset(statement);
+    return !inner.code || error_set(err, inner.code, "%s", inner.text);
+}
+
+bool sqlite_each_entry(struct store *head, uint32_t mailbox, uint64_t after, size_t limit, store_entry_cb *cb,
+                       void *context, struct error *err) {
+    struct sqlite *store = sqlite_of(head);
+    struct error inner = {0};
+    sqlite3_stmt *walk = sql_walk(
+        store, "SELECT id, message, at, flags, data, octets FROM entry WHERE id > ?1 AND id < ?2 ORDER BY id",
+        err);
+    if (!walk)
+        return false;
+    uint64_t from = (uint64_t)mailbox << 32 | (after < UINT32_MAX ? after : UINT32_MAX);
+    sqlite3_bind_int64(walk, 1, (sqlite3_int64)from);
+    sqlite3_bind_int64(walk, 2, (sqlite3_int64)(((uint64_t)mailbox + 1) << 32));
+    for (size_t given = 0; (!limit || given < limit) && sql_next(store, walk, &inner); given++) {
+        struct store_entry entry = entry_of(walk);
+        if (!cb(context, &entry))
+            break;
+    }
+    sqlite3_finalize(walk);
+    return !inner.code || error_set(err, inner.code, "%s", inner.text);
+}
+
+bool sqlite_get_record(struct store *head, uint32_t kind, struct span name, struct buf *out,
+                       struct error *err) {
+    struct sqlite *store = sqlite_of(head);
+    struct error inner = {0};
+    sqlite3_stmt *statement = sql(store, SQL_GET_RECORD);
+    if (!statement)
+        return db_error(store, "record", err);
+    sqlite3_bind_int64(statement, 1, kind);
+    sql_bind_span(statement, 2, name);
+    if (sql_next(store, statement, &inner)) {
+        if (!buf_append_span(out, sql_span(statement, 0)))
+            error_set(&inner, STORE_NO_MEMORY, "out of memory");
+    } else if (!inner.code)
+        error_set(&inner, STORE_NOT_FOUND, "there is no such record");
+    sqlite3_reset(statement);
+    return !inner.code || error_set(err, inner.code, "%s", inner.text);
+}
+
+bool sqlite_each_record(struct store *head, uint32_t kind, store_record_cb *cb, void *context,
+                        struct error *err) {
+    struct sqlite *store = sqlite_of(head);
+    struct error inner = {0};
+    sqlite3_stmt *walk = sql_walk(store, "SELECT name, data FROM record WHERE kind = ?1 ORDER BY name", err);
+    if (!walk)
+        return false;
+    sqlite3_bind_int64(walk, 1, kind);
+    while (sql_next(store, walk, &inner))
+        if (!cb(context, sql_span(walk, 0), sql_span(walk, 1)))
+            break;
+    sqlite3_finalize(walk);
+    return !inner.code || error_set(err, inner.code, "%s", inner.text);
+}

@@ -1,0 +1,398 @@
+/*
+ * Inside the store: the SQLite engine with segment files.
+ *
+ * A store is a folder: `queue.db` (SQLite, WAL), `lock` (held by the writer)
+ * and `segments/NNNNNNNN` (64 MiB each, bodies of contents over 8 kB).
+ *
+ * THE INVARIANTS of this engine: how it keeps those of store_private.h, and its
+ * own, I3 to I6, I15 and I16. store_check verifies what a look at the files can
+ * show; tests name the one that they try to break.
+ *
+ *  I1  A commit syncs segments, then their folder, then one transaction with
+ *      SQLite's log synced (synchronous FULL).
+ *  I3  A row never points at octets that are not synced.
+ *  I4  Space in a segment is given out again only after the commit that
+ *      removed the last row pointing at it, and after the last open content
+ *      that reads it is released, and while a backup runs (store_keep) not at
+ *      all where it was in a segment then.
+ *  I5  Extents in rows lie inside a segment that exists and never overlap.
+ *  I6  The extents of a content are numbered 0, 1, 2 …; their lengths add up
+ *      to its length (for a partial one: to its activity's content length).
+ *  I7  message.refs = rows of work, entry and hold that name it, and is above 0.
+ *  I8  content.refs = messages and activities that name it, and is above 0.
+ *  I9  Each id in a row is below the durable counter `id`, and the handle starts
+ *      above it.
+ *  I10 and I11 A key is found through a finished run, or from memory, which is
+ *      rebuilt from the packed rows above the last finished run.
+ *  I13 One process writes: it holds the lock.
+ *  I15 What another process reads of a content through a read-only handle are
+ *      its octets, whatever the writer does meanwhile. The reader opens the
+ *      segment's file, reads, and only then looks at the extents again, in a
+ *      snapshot that begins after the read; it hands the octets over only if
+ *      they are where they were before. While they were there all the time, I4
+ *      kept their space. They were: an id is never used for a second content
+ *      (I9), and an extent that was moved away never comes back to the same
+ *      place, since a segment that is being emptied by moves gets nothing more
+ *      and is removed, and while the writer lives no other file gets its number.
+ *      A file of that number made by a later writer is another file: the
+ *      reader keeps none open from one read to the next.
+ *  I16 message.envelope_sum and body_sum are the checksums of the octets beside
+ *      them; NULL in rows of before schema version 4, and where there is no body.
+ */
+#ifndef STORE_SQLITE_SQLITE_PRIVATE_H
+#define STORE_SQLITE_SQLITE_PRIVATE_H
+
+#include <sqlite3.h>
+
+#include "base/arena.h"
+#include "base/buf.h"
+#include "store/activity_private.h"
+#include "store/batch_private.h"
+#include "store/idmap_private.h"
+#include "store/name_table_private.h"
+#include "store/sqlite/files.h"
+#include "store/sqlite/options.h"
+#include "store/sqlite/runs_private.h"
+#include "store/store_private.h"
+
+#define SEGMENT_SIZE   (UINT64_C(64) << 20)
+#define SEGMENT_ALIGN  UINT64_C(4096)
+#define ID_BLOCK       (UINT64_C(1) << 20)
+#define APPLICATION_ID 0x43485351 /* "CHSQ" */
+#define SCHEMA_VERSION 4
+
+/* Statements that are kept prepared; sql.c has their texts. */
+enum statement {
+    SQL_BEGIN,
+    SQL_COMMIT,
+    SQL_ROLLBACK,
+    SQL_SET_COUNTER,
+    SQL_GET_COUNTER,
+    SQL_ADD_MESSAGE,
+    SQL_DROP_LAST,
+    SQL_GET_REFS,
+    SQL_SET_REFS,
+    SQL_DROP_MESSAGE,
+    SQL_GET_MESSAGE,
+    SQL_GET_BODY,
+    SQL_ADD_CONTENT,
+    SQL_GET_CONTENT,
+    SQL_SET_CONTENT,
+    SQL_COUNT_CONTENT,
+    SQL_DROP_CONTENT,
+    SQL_PUT_EXTENT,
+    SQL_GET_EXTENTS,
+    SQL_DROP_EXTENTS,
+    SQL_MOVE_EXTENT,
+    SQL_ADD_WORK,
+    SQL_SET_WORK,
+    SQL_DROP_WORK,
+    SQL_GET_WORK,
+    SQL_ADD_HOLD,
+    SQL_SET_HOLD,
+    SQL_DROP_HOLD,
+    SQL_ADD_EVENTS,
+    SQL_GET_EVENTS,
+    SQL_ADD_REPEATS,
+    SQL_GET_REPEATS,
+    SQL_ADD_TRACK,
+    SQL_ADD_REPEAT_TRACK,
+    SQL_FIND_TRACK,
+    SQL_FIND_REPEAT_TRACK,
+    SQL_ADD_RUN,
+    SQL_PUT_ACTIVITY_IN,
+    SQL_DROP_ACTIVITY_IN,
+    SQL_PUT_OUTCOME,
+    SQL_DROP_OUTCOME,
+    SQL_GET_OUTCOME,
+    SQL_PUT_ACTIVITY_OUT,
+    SQL_DROP_ACTIVITY_OUT,
+    SQL_ADD_NEXT_HOP,
+    SQL_PUT_MAILBOX,
+    SQL_DROP_MAILBOX,
+    SQL_MOVE_ENTRIES,
+    SQL_ADD_ENTRY,
+    SQL_SET_ENTRY,
+    SQL_DROP_ENTRY,
+    SQL_GET_ENTRY,
+    SQL_PUT_RECORD,
+    SQL_DROP_RECORD,
+    SQL_GET_RECORD,
+    SQL_STATEMENTS
+};
+
+struct segment {
+    uint64_t id;
+    int fd;            /* -1: not open */
+    uint64_t tail;     /* octets given out, from 0 */
+    uint64_t live;     /* of those, octets that a content holds */
+    uint64_t filled;   /* zero-filled up to here */
+    uint64_t unsynced; /* octets written since the last sync or write-back */
+    bool dirty;        /* written since the last sync */
+    bool broken;       /* a sync or write failed: nothing new goes here */
+    bool retired;      /* its contents are being moved away: nothing goes here any more (I15) */
+    bool kept;         /* a backup reads it: nothing of it is given out again */
+    bool missing;      /* rows name it, the file is not there or too short, or they are outside its bounds */
+    uint64_t end;      /* of the last octet that a row named when the store was opened */
+    uint64_t size;     /* of its file then; 0: not there */
+};
+
+struct extent {
+    struct segment *segment;
+    uint64_t offset;
+    uint64_t length;   /* octets of the content in it */
+    uint64_t reserved; /* octets that it holds of the segment, aligned */
+};
+
+struct content {
+    struct store_content head;
+    struct extent *extents;
+    size_t extent_count, extent_cap;
+    uint64_t commit_length; /* octets that rows point at if the commit under way succeeds */
+    uint64_t saved_length;  /* octets that rows point at */
+    size_t saved_extents;   /* rows of extents; the last may grow */
+    bool has_row;
+    bool doomed; /* its rows are gone: space is freed with the last reference */
+};
+
+/* What a commit finds out on its way (commit_private.h). */
+struct commit {
+    struct sqlite *store;
+    struct store_batch *batch;
+    struct idmap message_refs, content_refs; /* id -> change of the count */
+    struct idmap contents;                   /* id -> struct content, of those that operations name */
+    struct idmap activity_contents; /* activity -> content that it names after the operations so far */
+    struct buf events, repeat_keys;
+    int64_t events_at, repeats_expiry; /* the latest */
+    uint64_t event_row, repeat_row;
+    struct content **freed; /* contents whose rows go with this commit; a reference each */
+    size_t freed_count, freed_cap;
+    struct drain {
+        size_t heads;    /* of the sealed table, drained when this commits */
+        uint8_t *filter; /* set when it is then drained to its end */
+    } drain_track, drain_repeats;
+};
+
+struct sqlite {
+    struct store head;
+    sqlite3 *db;
+    sqlite3_stmt *statements[SQL_STATEMENTS];
+    const struct store_files *files;
+    int lock;
+    unsigned commits_to_space_check;
+    uint64_t id_limit; /* ids below may be in rows: what the counter says */
+    struct commit commit;
+
+    struct segment **segments;
+    size_t segment_count, segment_cap;
+    struct segment *current;
+    uint64_t next_segment;
+    bool new_segments; /* the folder needs a sync */
+    uint64_t fill_debt;
+    struct segment *compacting;
+    bool keeps;            /* a backup reads what is committed: no space of it is given out again */
+    uint64_t compacted_to; /* contents below have been moved out of it */
+
+    struct names next_hops, mailboxes;
+    struct runs track, repeats;
+    struct activity_table activities;
+    struct idmap activities_out; /* work ids that have a row there: spares most finished work a DELETE */
+};
+
+static inline struct sqlite *sqlite_of(struct store *head) {
+    return (struct sqlite *)head;
+}
+
+static inline struct content *content_of(struct store_content *head) {
+    return (struct content *)head;
+}
+
+/* ---- error.c ---- */
+
+/* Fills `err` from SQLite's state and returns false. `what` says what was being done. */
+bool db_error(struct sqlite *store, const char *what, struct error *err);
+bool errno_error(const char *place, int number, const char *what, struct error *err);
+
+/* ---- sql.c ---- */
+
+/* The prepared statement, reset; NULL when it can't be prepared. */
+sqlite3_stmt *sql(struct sqlite *store, enum statement which);
+/* Steps a statement that gives no rows and resets it. `*changed` (may be NULL) gets the number of rows. */
+bool sql_run(struct sqlite *store, enum statement which, int64_t *changed, struct error *err);
+bool sql_exec(struct sqlite *store, const char *text, struct error *err);
+/* A fresh statement for a walk that may be entered again; the caller finalizes it. */
+sqlite3_stmt *sql_walk(struct sqlite *store, const char *text, struct error *err);
+/* SQLITE_ROW: true. SQLITE_DONE: false and *err untouched. Else false, and err->code is set. */
+bool sql_next(struct sqlite *store, sqlite3_stmt *statement, struct error *err);
+void sql_bind_span(sqlite3_stmt *statement, int index, struct span s);
+struct span sql_span(sqlite3_stmt *statement, int column);
+void sql_finish_all(struct sqlite *store);
+/* A number under a name, 1 when there is none. */
+bool counter_get(struct sqlite *store, const char *name, uint64_t *next, struct error *err);
+bool counter_set(struct sqlite *store, const char *name, uint64_t next, struct error *err);
+
+/* ---- schema.c ---- */
+
+/* The schema's version (0: empty). False: it can't be read, or STORE_VERSION: this program doesn't know it.
+ * `place` is for the error's text. */
+bool schema_version(sqlite3 *db, const char *place, int *version, struct error *err);
+/* Brings the schema from its version to `target`. */
+bool schema_migrate(sqlite3 *db, const char *place, int target, struct error *err);
+
+/* ---- segment.c ---- */
+
+/* False, and `err` says which: a segment that rows name is still missing. */
+bool segments_are_there(struct sqlite *store, struct error *err);
+bool segments_load(struct sqlite *store, struct error *err);
+void segments_free(struct sqlite *store);
+struct segment *segment_find(struct sqlite *store, uint64_t id);
+/* Gives out up to `want` octets (aligned up) at one place. */
+bool segment_take(struct sqlite *store, uint64_t want, struct extent *extent, struct error *err);
+/* Gives the octets above `keep` of the extent's reservation back. Only for octets that no row points at. */
+void segment_give_back(struct extent *extent, uint64_t keep);
+/* No backup reads it any more (I4). */
+bool segments_keep_end(struct sqlite *store);
+void segments_keep(struct sqlite *store);
+/* For a reader: a segment that the writer made since. */
+struct segment *segment_note(struct sqlite *store, uint64_t id);
+bool segment_write(struct sqlite *store, struct segment *segment, uint64_t offset, struct span octets,
+                   struct error *err);
+bool segment_read(struct sqlite *store, struct segment *segment, uint64_t offset, void *out, size_t len,
+                  struct error *err);
+bool segment_sync(struct sqlite *store, struct segment *segment, struct error *err);
+bool segments_sync_folder(struct sqlite *store, struct error *err);
+/* One step of zero-filling a segment that is to be used next. True: there is more to fill. */
+bool segment_fill_step(struct sqlite *store);
+/* True when `left` octets of the disk stay free after another segment was made. */
+bool room_for_segment(const struct sqlite *store, uint64_t left);
+/* Removes the files of free segments that are not wanted. */
+void segments_drop_spare(struct sqlite *store);
+/* Removes those of all free ones, also of the one that is used next. True: there were some. */
+bool segments_drop_free(struct sqlite *store);
+/* Closes the segment's file until it is used next. */
+void segment_close(struct sqlite *store, struct segment *segment);
+void segment_path(const struct sqlite *store, uint64_t id, struct buf *out);
+
+static inline uint64_t align_up(uint64_t n) {
+    return (n + SEGMENT_ALIGN - 1) & ~(SEGMENT_ALIGN - 1);
+}
+
+/* ---- space.c ---- */
+
+/* False: the disk has less than the low-water mark, `err` says so; free segments were given back before. */
+bool space_look(struct sqlite *store, struct error *err);
+/* Looks every now and then. */
+void space_watch(struct sqlite *store);
+
+/* ---- content.c ---- */
+
+/* Gives back all space above the first `length` octets, what was reserved and not used included. */
+void content_trim(struct content *content, uint64_t length);
+/* Syncs all segments that hold octets of it which no row points at yet. */
+bool content_sync(struct content *content, struct error *err);
+/* Loads the extents of content `id`, as a reference that the caller releases. */
+struct content *content_load(struct sqlite *store, uint64_t id, uint64_t length, struct error *err);
+/* Its rows are gone: frees the space now, or with the last reference. */
+void content_free_space(struct content *content);
+
+/* ---- lookup.c: packed rows, and the runs that lead to them ---- */
+
+/* Reads packed repeat keys (a row of `repeat`). */
+typedef bool packed_repeat_cb(void *context, struct span digest);
+bool repeats_unpack(struct span packed, packed_repeat_cb *cb, void *context);
+/* Appends to `out` (as uint64_t, in rising order, each once) the packed rows that may hold `hash`. A reader
+ * first takes in what was committed since it last looked. */
+bool runs_lookup(struct sqlite *store, bool repeats, uint64_t hash, struct buf *out, struct error *err);
+/* Reads one packed row into `out`. */
+bool packed_row(struct sqlite *store, bool repeats, uint64_t id, struct buf *out, struct error *err);
+/* Fills the runs at start: finished ones from their rows, the open table from the packed rows above them. */
+bool runs_load(struct sqlite *store, bool repeats, struct error *err);
+
+/* ---- drain.c ---- */
+
+/* Drains the sealed table to its end in a transaction of its own. */
+bool runs_drain_whole(struct sqlite *store, struct runs *runs, struct error *err);
+
+/* ---- activity.c, names.c: loaded at the start ---- */
+
+bool activities_load(struct sqlite *store, struct error *err);
+bool names_load(struct sqlite *store, struct error *err);
+
+/* ---- engine.c ---- */
+
+extern const struct store_engine sqlite_engine;
+void sqlite_close(struct sqlite *store);
+
+/* ---- open.c ---- */
+
+/* The writer's lock of the store at `place`: a descriptor that holds it. -1 with STORE_LOCKED, and by whom.
+ */
+int store_lock(const char *place, struct error *err);
+/* NULL on failure. */
+struct sqlite *sqlite_open(const char *place, const struct store_options *options, struct error *err);
+
+/* ---- the engine's functions (engine.h says what they do) ---- */
+
+bool sqlite_is_there(const char *place, struct error *err);
+bool sqlite_examine(const char *place, struct error *err);
+bool sqlite_backup(const char *place, const char *to, bool alone, store_progress_cb *progress, void *context,
+                   struct error *err);
+bool sqlite_restore(const char *from, const char *place, bool force, store_progress_cb *progress,
+                    void *context, struct error *err);
+bool sqlite_check(const char *place, bool deep, store_finding_cb *cb, void *context, uint64_t *findings,
+                  struct error *err);
+bool sqlite_repair(const char *place, store_finding_cb *cb, void *context, uint64_t *findings,
+                   struct error *err);
+bool sqlite_probe(struct store *store, struct error *err);
+bool sqlite_maintain(struct store *store, int64_t now, int64_t events_before, int64_t until);
+bool sqlite_behind(const struct store *store);
+void sqlite_catch_up(struct store *store);
+void sqlite_figures(const struct store *store, struct store_figures *figures);
+void sqlite_commit_begin(struct store_batch *batch);
+bool sqlite_content_write(struct store_content *content, struct span octets, struct error *err);
+bool sqlite_content_read(struct store_content *content, uint64_t offset, void *out, size_t len,
+                         struct error *err);
+void sqlite_content_end(struct store_content *content);
+void sqlite_content_close(struct store_content *content);
+struct store_content *sqlite_content_open(struct store *store, uint64_t message, struct error *err);
+struct store_content *sqlite_content_resume(struct store *store, uint64_t activity, struct error *err);
+bool sqlite_get_message(struct store *store, uint64_t id, struct arena *arena, struct store_message *message,
+                        struct error *err);
+bool sqlite_get_work(struct store *store, uint64_t id, struct arena *arena, struct store_work *work,
+                     struct error *err);
+bool sqlite_each_work(struct store *store, uint64_t after, size_t limit, uint32_t next_hop, int status,
+                      store_work_cb *cb, void *context, struct error *err);
+bool sqlite_count_work(struct store *store, struct store_counts *counts, struct error *err);
+bool sqlite_each_hold(struct store *store, store_hold_cb *cb, void *context, struct error *err);
+bool sqlite_track(struct store *store, struct span key, store_event_cb *cb, void *context, struct error *err);
+bool sqlite_each_event(struct store *store, uint64_t before, store_past_cb *cb, void *context,
+                       struct error *err);
+bool sqlite_find_repeat(struct store *store, const uint8_t key[static STORE_DIGEST], bool *found,
+                        struct error *err);
+bool sqlite_find_activity_in(struct store *store, struct span peer, struct span association,
+                             struct span activity, struct store_activity_in *found, struct error *err);
+bool sqlite_each_activity_of(struct store *store, struct span association, store_activity_in_cb *cb,
+                             void *context, struct error *err);
+bool sqlite_each_activity_in(struct store *store, store_activity_in_cb *cb, void *context, struct error *err);
+bool sqlite_each_activity_out(struct store *store, store_activity_out_cb *cb, void *context,
+                              struct error *err);
+bool sqlite_get_outcome(struct store *store, struct span association, struct span activity, struct span peer,
+                        struct buf *data, struct error *err);
+bool sqlite_each_outcome(struct store *store, struct span association, store_outcome_cb *cb, void *context,
+                         struct error *err);
+bool sqlite_next_hop(struct store *store, struct span name, bool make, uint32_t *key, struct error *err);
+bool sqlite_mailbox(struct store *store, struct span name, bool make, uint32_t *key, struct error *err);
+struct span sqlite_next_hop_name(struct store *store, uint32_t next_hop);
+bool sqlite_each_mailbox(struct store *store, store_mailbox_cb *cb, void *context, struct error *err);
+bool sqlite_change_mailboxes(struct store *store, const struct mailbox_change *changes, size_t count,
+                             struct error *err);
+bool sqlite_get_entry(struct store *store, uint32_t mailbox, uint64_t sequence, struct arena *arena,
+                      struct store_entry *entry, struct error *err);
+bool sqlite_each_entry(struct store *store, uint32_t mailbox, uint64_t after, size_t limit,
+                       store_entry_cb *cb, void *context, struct error *err);
+bool sqlite_get_record(struct store *store, uint32_t kind, struct span name, struct buf *out,
+                       struct error *err);
+bool sqlite_each_record(struct store *store, uint32_t kind, store_record_cb *cb, void *context,
+                        struct error *err);
+
+#endif
