@@ -245,7 +245,8 @@ enum mhs_part {
 };
 
 struct mhs_fetch {
-    const char *mailbox;
+    const char
+        *mailbox; /* NULL: `entry` is the message of a copy in the queue (operators only; its content) */
     uint64_t entry;
     enum mhs_part part;
     uint64_t offset;

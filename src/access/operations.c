@@ -112,7 +112,8 @@ enum mhs_code mhs_fetch(struct mhs_session *session, const struct mhs_fetch *fet
                         bool (*piece)(void *context, struct mhs_octets octets), void *context,
                         uint64_t *total) {
     uint64_t whole;
-    enum mhs_code code = begin_entry(session, session->backend->fetch != NULL, fetch->mailbox, fetch->entry);
+    enum mhs_code code = begin_entry(session, session->backend->fetch != NULL,
+                                     fetch->mailbox ? fetch->mailbox : "", fetch->entry);
     return code == MHS_OK ? session->backend->fetch(session, fetch, piece, context, total ? total : &whole)
                           : code;
 }

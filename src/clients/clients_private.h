@@ -5,6 +5,7 @@
 #include <jansson.h>
 
 #include "base/buf.h"
+#include "base/burst.h"
 #include "base/map.h"
 #include "clients/clients.h"
 #include "ipc/channel.h"
@@ -24,12 +25,6 @@ struct visitor {
 struct seat {
     struct reader_link *link; /* the reader that knows it; NULL: none */
     uint32_t life;
-};
-
-/* Something that happens in bursts and is said once a minute, with how often it happened. */
-struct burst {
-    int64_t said; /* monotonic µs; 0: never */
-    unsigned unsaid;
 };
 
 /* What one client has open at most: requests, and submissions (as many as its uid, mta/quota.c). */
@@ -88,7 +83,7 @@ struct clients {
     unsigned count;
     unsigned open; /* requests of all clients that wait for an answer */
     struct visitor *visitors;
-    struct burst refused;
+    struct bursts refused; /* by uid */
     uint32_t next_number;
     struct buf config_parts; /* of a configuration that is coming in */
     bool stopping;

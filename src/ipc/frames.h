@@ -151,7 +151,8 @@ enum ipc_type {
        {"error": …} */
     IPC_SUBMIT_RESULT,
     /* C>L>S octets mailbox (O/R address, canonical text), u64 entry, u64 offset, u32 length, and perhaps u8
-       enum ipc_fetch_part (else IPC_FETCH_CONTENT): a piece of what was delivered */
+       enum ipc_fetch_part (else IPC_FETCH_CONTENT): a piece of what was delivered. Without a mailbox (empty),
+       of an operator: `entry` is the message of a copy that waits, whose content is read */
     IPC_FETCH,
     /* S>L>C u64 offset, u64 total, rest octets; an error comes as RESPONSE */
     IPC_FETCH_DATA,

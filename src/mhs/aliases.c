@@ -9,17 +9,21 @@
 
 #include "base/arena.h"
 #include "mhs/command.h"
+#include "names/oraddress.h"
 
 enum { STEPS_MOST = 16, LINE_MOST = 8192 };
 #define ALIASES_MAX ((size_t)16 * 1024 * 1024)
+#define SCRATCH_MAX ((size_t)1024 * 1024)
 
 struct alias {
     struct alias *next; /* in the order of the files */
     const char *name, *value, *place;
+    const char *key; /* of the address that it stands for, once aliases_short was asked; NULL: it is none */
 };
 
 static struct arena arena;
 static struct alias *aliases, **aliases_end;
+static bool keys_made;
 
 static char *trim(char *text) {
     while (isspace((unsigned char)*text))
@@ -150,6 +154,7 @@ void aliases_forget(void) {
     arena_free(&arena);
     aliases = NULL;
     aliases_end = NULL;
+    keys_made = false;
 }
 
 const char *aliases_resolve(const char *name) {
@@ -172,4 +177,26 @@ bool aliases_me(const char **address) {
         return true;
     *address = aliases_resolve(name);
     return *address;
+}
+
+/* What all spellings of an address have in common. */
+static void make_keys(void) {
+    read_files();
+    for (struct alias *alias = aliases; alias && !keys_made; alias = alias->next)
+        alias->key = (const char *)oraddress_key_of(span_str(alias->value), &arena, NULL).data;
+    keys_made = true;
+}
+
+const char *aliases_short(const char *address) {
+    struct arena scratch;
+    make_keys();
+    if (!aliases)
+        return address;
+    arena_init(&scratch, SCRATCH_MAX);
+    const char *key = (const char *)oraddress_key_of(span_str(address), &scratch, NULL).data;
+    const struct alias *alias = key ? aliases : NULL;
+    while (alias && !(alias->key && strcmp(alias->key, key) == 0))
+        alias = alias->next;
+    arena_free(&scratch);
+    return alias ? alias->name : address;
 }

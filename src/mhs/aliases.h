@@ -25,6 +25,10 @@ const char *aliases_place(const char *name);
  * aliases_resolve. */
 bool aliases_me(const char **address);
 
+/* For lists: the alias that stands for `address` (in any spelling), the user's own first; without one the
+ * address itself. Valid as long as both. */
+const char *aliases_short(const char *address);
+
 /* Forgets the files, which are read once, at the first need. */
 void aliases_forget(void);
 

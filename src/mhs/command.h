@@ -20,7 +20,8 @@ enum command_status {
     COMMAND_USAGE = 2,       /* the command line is wrong */
     COMMAND_UNREACHABLE = 3, /* no daemon answers on the socket */
     COMMAND_FAILED = 4,      /* a file can't be read or written, or memory ran out */
-    COMMAND_COMPLAINTS = 5   /* done, but what was read or made breaks the standards' rules, as told */
+    COMMAND_COMPLAINTS = 5,  /* done, but what was read or made breaks the standards' rules, as told */
+    COMMAND_PENDING = 6      /* nobody has answered yet: a probe's report is missing */
 };
 
 /* What every command shares: given before the command's name or among its own options. */

@@ -9,6 +9,7 @@
 #include <jansson.h>
 
 #include "base/arena.h"
+#include "chasqui/mhs.h"
 #include "content/ipm.h"
 #include "mhs/command.h"
 
@@ -79,7 +80,7 @@ bool draft_read_text(struct draft *draft, const char *path, struct span *text);
  */
 enum command_status draft_submit(struct draft *draft);
 
-/* The same recipients and settings as a probe. */
-enum command_status draft_submit_probe(struct draft *draft);
+/* The same recipients and settings as a probe; prints nothing but what is wrong. */
+enum command_status draft_submit_probe(const struct draft *draft, struct mhs_submitted *submitted);
 
 #endif

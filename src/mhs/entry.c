@@ -148,10 +148,9 @@ static bool write_piece(void *context, struct mhs_octets piece) {
     return true;
 }
 
-static enum command_status fetch_all(struct entry *entry, struct file *file) {
-    struct mhs_fetch fetch = {entry->mailbox, entry->number, MHS_CONTENT, 0, 0};
-    progress_begin("fetching", entry->size);
-    enum mhs_code code = mhs_fetch(daemon_session(), &fetch, write_piece, file, NULL);
+static enum command_status fetch_all(const struct mhs_fetch *fetch, uint64_t size, struct file *file) {
+    progress_begin("fetching", size);
+    enum mhs_code code = mhs_fetch(daemon_session(), fetch, write_piece, file, NULL);
     progress_end();
     if (code == MHS_STOPPED)
         return (enum command_status)command_fail(
@@ -160,24 +159,34 @@ static enum command_status fetch_all(struct entry *entry, struct file *file) {
     return code == MHS_OK ? COMMAND_OK : daemon_failed(code);
 }
 
-enum command_status entry_fetch(struct entry *entry) {
+enum command_status content_fetch(const char *mailbox, uint64_t number, uint64_t size, struct span *content) {
+    const struct mhs_fetch fetch = {.mailbox = mailbox, .entry = number, .part = MHS_CONTENT};
     struct file file = {.fd = open_temporary()};
+    *content = (struct span){NULL, 0};
     if (file.fd < 0)
         return (enum command_status)command_fail(
             COMMAND_FAILED, "no temporary file can be made: %s; set TMPDIR to another place",
             strerror(errno));
-    enum command_status status = fetch_all(entry, &file);
-    uint64_t total = file.written;
-    if (status == COMMAND_OK && total > 0) {
-        void *map = mmap(NULL, total, PROT_READ, MAP_PRIVATE, file.fd, 0);
+    enum command_status status = fetch_all(&fetch, size, &file);
+    if (status == COMMAND_OK && file.written > 0) {
+        void *map = mmap(NULL, file.written, PROT_READ, MAP_PRIVATE, file.fd, 0);
         if (map == MAP_FAILED)
             status = (enum command_status)command_fail(COMMAND_FAILED, "the content can't be mapped: %s",
                                                        strerror(errno));
         else
-            entry->content = span_of(map, total);
+            *content = span_of(map, file.written);
     }
     close(file.fd);
     return status;
+}
+
+void content_release(struct span content) {
+    if (content.data)
+        munmap((void *)(uintptr_t)content.data, content.len);
+}
+
+enum command_status entry_fetch(struct entry *entry) {
+    return content_fetch(entry->mailbox, entry->number, entry->size, &entry->content);
 }
 
 enum command_status entry_open_ipm(struct entry *entry, const struct x411_ORName *owner, const char *operand,
@@ -206,7 +215,6 @@ enum command_status entry_open_ipm(struct entry *entry, const struct x411_ORName
 }
 
 void entry_close(struct entry *entry) {
-    if (entry->content.data)
-        munmap((void *)(uintptr_t)entry->content.data, entry->content.len);
+    content_release(entry->content);
     entry->content = (struct span){NULL, 0};
 }

@@ -30,10 +30,16 @@ enum command_status entry_open(struct entry *entry, const char *mailbox, uint64_
                                struct arena *arena);
 
 /*
- * Fetches the content in pieces into an unlinked temporary file and maps it, so
- * that a content of any size takes no memory. Nothing is fetched when it has no
- * content (a report without one).
+ * Fetches a content in pieces into an unlinked temporary file and maps it, so
+ * that a content of any size takes no memory; absent when there is none. Of the
+ * mailbox's entry, or (NULL, operators only) of a message in the queue. `size`
+ * is what is known of its length, for the progress. Returns the exit code; what
+ * is wrong was said. The caller releases it.
  */
+enum command_status content_fetch(const char *mailbox, uint64_t number, uint64_t size, struct span *content);
+void content_release(struct span content);
+
+/* Fetches the entry's content. A report without one has none. */
 enum command_status entry_fetch(struct entry *entry);
 
 /* The first octets of the content or of the envelope, at most `length`, into the arena. The absent span when

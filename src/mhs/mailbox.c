@@ -4,6 +4,7 @@
 
 #include "base/clock.h"
 #include "mhs/address.h"
+#include "mhs/aliases.h"
 #include "mhs/commands.h"
 #include "mhs/daemon.h"
 #include "mhs/entry.h"
@@ -19,12 +20,15 @@ enum { UNREAD = 300 };
 static const struct command_option user_option[] = {
     {'u', "user", "ADDRESS", "whose mailbox (default: CHASQUI_USER or the alias 'me')"}, {0}};
 
-/* What a report says, in a line. */
+/* What a report says, in a line; in a table, which has little room, without the word. */
 static const char *report_line(const json_t *row, struct arena *arena) {
+    const char *word = command_settings.json ? "report: " : "";
     long long delivered = out_integer(row, "delivered"), non_delivered = out_integer(row, "non-delivered");
     if (delivered && non_delivered)
-        return arena_printf(arena, "(report: %lld delivered, %lld NOT delivered)", delivered, non_delivered);
-    return non_delivered ? "(report: NOT delivered)" : delivered ? "(report: delivered)" : "(report)";
+        return arena_printf(arena, "(%s%lld delivered, %lld NOT delivered)", word, delivered, non_delivered);
+    if (!delivered && !non_delivered)
+        return "(report)";
+    return arena_printf(arena, "(%s%s)", word, non_delivered ? "NOT delivered" : "delivered");
 }
 
 /* The subject of an entry, or what it is when it has none. */
@@ -44,6 +48,47 @@ static const char *find_subject(const char *mailbox, const json_t *row, struct a
     return heading.subject ? heading.subject : "(no subject)";
 }
 
+/* ---- whom a report tells of ---- */
+
+/* Of a report to more recipients than these octets hold the first are named. */
+#define REPORT_OCTETS (256 * 1024)
+
+static void add_recipient(json_t *recipients, const struct x411p3_PerRecipientReportDeliveryFields *fields,
+                          struct arena *arena) {
+    bool delivered = fields->report_type.choice == x411_ReportType_delivery;
+    json_array_append_new(recipients, json_pack("{s:s, s:b}", "recipient",
+                                                address_show(&fields->actual_recipient_name, arena),
+                                                "delivered", delivered));
+}
+
+static void set_recipients(const char *mailbox, json_t *row, struct arena *arena) {
+    static const struct ber_limits lax = {.relax_bounds = true, .relax_characters = true};
+    struct span envelope =
+        entry_peek(mailbox, (uint64_t)out_integer(row, "entry"), MHS_ENVELOPE, REPORT_OCTETS, arena);
+    struct x411p3_ReportDeliveryEnvelope *report = envelope.data ? arena_alloc(arena, sizeof *report) : NULL;
+    json_t *recipients = json_array();
+    if (report)
+        ber_decode(&x411p3_ReportDeliveryEnvelope_type, envelope, arena, &lax, report, NULL);
+    for (size_t i = 0; report && i < report->per_recipient_fields.count; i++)
+        add_recipient(recipients, &report->per_recipient_fields.items[i], arena);
+    json_object_set_new(row, "recipients", recipients);
+}
+
+/* `ADDRESS` or `ADDRESS +2`: first one that did not get it. */
+static json_t *shown_recipients(const json_t *row) {
+    const json_t *recipients = json_object_get(row, "recipients"), *one,
+                 *shown = json_array_get(recipients, 0);
+    size_t count = json_array_size(recipients), i;
+    json_array_foreach(recipients, i, one) {
+        if (!json_is_true(json_object_get(one, "delivered"))) {
+            shown = one;
+            break;
+        }
+    }
+    const char *name = shown ? aliases_short(out_text(shown, "recipient")) : "-";
+    return count > 1 ? json_sprintf("%s +%zu", name, count - 1) : json_string(name);
+}
+
 struct listing {
     const char *mailbox;
     struct arena arena;
@@ -59,8 +104,19 @@ static void complete(void *context, const json_t *rows) {
         arena_reset(&listing->arena);
         json_object_set_new(row, "subject",
                             json_string(find_subject(listing->mailbox, row, &listing->arena)));
+        bool report = strcmp(out_text(row, "kind"), "report") == 0;
+        if (report)
+            set_recipients(listing->mailbox, row, &listing->arena);
         if (command_settings.json)
             continue;
+        json_object_set_new(row, "who",
+                            report ? shown_recipients(row)
+                                   : json_string(aliases_short(out_text(row, "originator"))));
+        const char *priority = out_text(row, "priority"), *arrival = out_text(row, "arrival");
+        json_object_set_new(row, "shown-priority",
+                            json_string(strcmp(priority, "normal") == 0 ? "" : priority));
+        json_object_set_new(row, "shown-arrival",
+                            json_sprintf("%.10s %.5s", arrival, strlen(arrival) > 11 ? arrival + 11 : ""));
         json_object_set_new(row, "new", json_string(json_is_true(json_object_get(row, "seen")) ? "" : "*"));
         json_object_set_new(row, "shown-size",
                             json_string(out_size((uint64_t)out_integer(row, "size"), size)));
@@ -137,10 +193,10 @@ static enum command_status ask_entries(void *context, int64_t most, int64_t afte
 static enum command_status list(const char *mailbox, const struct wish *wish) {
     static const struct out_column columns[] = {{"ENTRY", "entry", true},
                                                 {"NEW", "new", false},
-                                                {"ARRIVAL", "arrival", false},
+                                                {"ARRIVAL", "shown-arrival", false},
                                                 {"SIZE", "shown-size", true},
-                                                {"PRIORITY", "priority", false},
-                                                {"FROM", "originator", false, TABLE_CUT_START},
+                                                {"PRIO", "shown-priority", false},
+                                                {"FROM OR TO", "who", false, TABLE_CUT_START},
                                                 {"SUBJECT", "subject", false, TABLE_CUT_END},
                                                 {NULL, NULL, false}};
     struct listing listing = {.mailbox = mailbox};

@@ -7,9 +7,9 @@
 #include "mhs/aliases.h"
 #include "mhs/commands.h"
 #include "mhs/daemon.h"
-#include "mhs/events.h"
 #include "mhs/output.h"
 #include "mhs/pages.h"
+#include "mhs/queue_show.h"
 
 enum {
     FILTER_HOP = 300,
@@ -27,8 +27,7 @@ enum {
     OPTION_TWICE,
     OPTION_YES,
     OPTION_FORCE,
-    OPTION_ANEW,
-    OPTION_CONTENT
+    OPTION_ANEW
 };
 
 #define FILTERS                                                                                              \
@@ -147,12 +146,10 @@ static void set_state(json_t *row) {
 
 static void set_recipient(json_t *row) {
     json_int_t more = out_integer(row, "recipients") - 1;
-    if (more > 0)
-        json_object_set_new(
-            row, "shown-recipient",
-            json_sprintf("%s +%" JSON_INTEGER_FORMAT, out_text(row, "first-recipient"), more));
-    else
-        json_object_set_new(row, "shown-recipient", json_string(out_text(row, "first-recipient")));
+    const char *first = aliases_short(out_text(row, "first-recipient"));
+    json_object_set_new(row, "shown-recipient",
+                        more > 0 ? json_sprintf("%s +%" JSON_INTEGER_FORMAT, first, more)
+                                 : json_string(first));
 }
 
 /* What the table shows of a row, in words for people. */
@@ -217,76 +214,40 @@ static int queue_list(int argc, char **argv) {
     return pages_show(request, &pages);
 }
 
-/* Reads the ID of a copy; 0 when it is none. */
-static json_int_t read_id(const char *text) {
-    char *end;
-    long long id = text ? strtoll(text, &end, 10) : 0;
-    return text && *text >= '0' && *text <= '9' && !*end && id > 0 ? id : 0;
-}
-
-static void print_entry(const json_t *entry) {
-    static const char *const members[] = {
-        "id",         "message",  "mts-identifier", "kind",     "state",     "priority",
-        "originator", "next-hop", "content-type",   "size",     "submitted", "arrival",
-        "due",        "expires",  "tries",          "next-try", "in-doubt",  "last-error"};
-    for (size_t i = 0; i < sizeof members / sizeof *members; i++)
-        if (!json_is_null(json_object_get(entry, members[i])))
-            out_field(members[i], out_text(entry, members[i]));
-    const json_t *value;
-    size_t i;
-    json_array_foreach(json_object_get(entry, "recipient-list"), i, value)
-        out_field("recipient", json_string_value(value));
-    json_array_foreach(json_object_get(entry, "trace"), i, value) {
-        printf("trace:          %s %s ", out_text(value, "arrival"), out_text(value, "action"));
-        out_line(out_text(value, "domain"));
-        putchar('\n');
-    }
-    events_print(json_object_get(entry, "events"));
-}
-
-static int queue_show(int argc, char **argv) {
-    static const struct command_usage usage = {
-        "queue show", "ID", "Shows one copy with its recipients, trace and history.", NULL, NULL};
-    struct command_line line;
-    const char *operand;
-    command_line_init(&line, &usage, argc, argv);
-    if (command_line_operands(&line, 1, 1, &operand) < 0)
-        return line.status;
-    if (!read_id(operand))
-        return command_usage_error(&usage, "'%s' is no ID; 'mhs queue list' shows them", operand);
-    return daemon_ask(json_pack("{s:s, s:I}", "operation", "queue-show", "id", read_id(operand)),
-                      print_entry);
-}
-
 /* What a change does, for the help and for the line that says what was done. */
 struct change {
     const char *name;
     const char *operation;
     const char *operands;
+    const char *brief; /* among the other subcommands */
     const char *summary;
     const char *done;
     bool ends; /* the copy, for good: somebody has to be able to say why */
 };
 
 static const struct change changes[] = {
-    {"hold", "queue-hold", "ID", "Keeps a copy from being tried until it is released.", "held"},
-    {"release", "queue-release", "ID", "Lets a held copy go; a deferred one keeps its time.", "released"},
-    {"retry", "queue-retry", "ID", "Tries a copy now, before its next try is due.", "to be tried now"},
-    {"redirect", "queue-redirect", "ID [PEER]",
+    {"hold", "queue-hold", "ID", "keep a copy from being tried",
+     "Keeps a copy from being tried until it is released.", "held"},
+    {"release", "queue-release", "ID", "let a held copy go",
+     "Lets a held copy go; a deferred one keeps its time.", "released"},
+    {"retry", "queue-retry", "ID", "try a copy now", "Tries a copy now, before its next try is due.",
+     "to be tried now"},
+    {"redirect", "queue-redirect", "ID [PEER]", "send a copy by another peer, to another address, or anew",
      "Sends a copy by another peer, to another address, or where the rules say now.", "redirected"},
-    {"delete", "queue-delete", "ID", "Drops a copy without a report to anyone.", "deleted", true},
-    {"nondeliver", "queue-nondeliver", "ID", "Ends a copy with a non-delivery report.", "non-delivered",
-     true},
+    {"delete", "queue-delete", "ID", "drop a copy without a report",
+     "Drops a copy without a report to anyone.", "deleted", true},
+    {"nondeliver", "queue-nondeliver", "ID", "end a copy with a non-delivery report",
+     "Ends a copy with a non-delivery report.", "non-delivered", true},
 };
 
 /* The ID and, for redirect, the peer; or --all or filters. */
 static int take_operands(struct command_line *line, const struct change *change, json_t *request) {
     if (!json_object_get(request, "all")) {
         const char *text = command_line_operand(line);
-        if (!read_id(text))
+        if (!queue_id(text))
             return text ? command_usage_error(line->usage, "'%s' is no ID; 'mhs queue list' shows them", text)
                         : command_usage_error(line->usage, "ID is missing; 'mhs queue list' shows them");
-        json_object_set_new(request, "id", json_integer(read_id(text)));
+        json_object_set_new(request, "id", json_integer(queue_id(text)));
     }
     if (strcmp(change->name, "redirect") == 0 && !json_object_get(request, "address") &&
         !json_object_get(request, "anew")) {
@@ -459,7 +420,7 @@ int cmd_queue(int argc, char **argv) {
     struct subcommand commands[CHANGE_COUNT + 3] = {{"list", queue_list, "list the copies that wait"},
                                                     {"show", queue_show, "show one with its history"}};
     for (size_t i = 0; i < CHANGE_COUNT; i++)
-        commands[2 + i] = (struct subcommand){changes[i].name, queue_change_named, changes[i].summary};
+        commands[2 + i] = (struct subcommand){changes[i].name, queue_change_named, changes[i].brief};
     return command_run_subcommand("queue", "The copies that wait to be transferred or delivered.", commands,
                                   argc, argv);
 }

@@ -1,9 +1,7 @@
 /* `mhs read` and `mhs save`: an entry of a mailbox, for a person and into files. */
 #include <errno.h>
-#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "base/text.h"
 #include "mhs/address.h"
@@ -11,6 +9,7 @@
 #include "mhs/daemon.h"
 #include "mhs/entry.h"
 #include "mhs/output.h"
+#include "mhs/save_file.h"
 #include "mhs/view.h"
 
 #define ARENA_MAX (256 * 1024 * 1024)
@@ -74,26 +73,6 @@ int cmd_read(int argc, char **argv) {
 
 /* ---- save ---- */
 
-/* A file being written. */
-struct target {
-    int fd;
-    uint64_t written;
-};
-
-static bool write_piece(void *context, struct span piece) {
-    struct target *target = context;
-    while (piece.len > 0) {
-        ssize_t written = write(target->fd, piece.data, piece.len);
-        if (written < 0 && errno == EINTR)
-            continue;
-        if (written <= 0)
-            return false;
-        target->written += (uint64_t)written;
-        piece = span_sub(piece, (size_t)written, piece.len);
-    }
-    return true;
-}
-
 /* What the octets of a part without a file name are, for the end of one. */
 static const char *suffix(const struct ipm_part *part) {
     switch (part->type) {
@@ -140,32 +119,6 @@ static const char *safe_name(const struct ipm_part *part, size_t number, struct 
     return copy;
 }
 
-/* Writes a part (NULL: `content`); of a text with `content` that, instead of its own octets. */
-static enum command_status write_file(const char *path, bool force, const struct ipm_part *part,
-                                      struct span content) {
-    bool standard_output = strcmp(path, "-") == 0;
-    int flags = O_WRONLY | O_CREAT | O_CLOEXEC | (force ? O_TRUNC : O_EXCL);
-    struct target target = {.fd = standard_output ? STDOUT_FILENO : open(path, flags, 0666)};
-    if (target.fd < 0)
-        return (enum command_status)command_fail(COMMAND_FAILED, "%s can't be written: %s%s", path,
-                                                 strerror(errno),
-                                                 errno == EEXIST ? "; --force overwrites it" : "");
-    bool ok = content.data ? write_piece(&target, content) : ipm_part_write(part, write_piece, &target);
-    int why = errno;
-    if (!standard_output && close(target.fd) != 0)
-        ok = false;
-    if (!ok)
-        return (enum command_status)command_fail(COMMAND_FAILED, "%s can't be written: %s", path,
-                                                 strerror(why));
-    if (command_settings.json && !standard_output) {
-        json_t *saved = json_pack("{s:s, s:I}", "file", path, "octets", (json_int_t)target.written);
-        out_json(saved);
-        json_decref(saved);
-    } else if (!standard_output)
-        printf("%s: %llu octets\n", path, (unsigned long long)target.written);
-    return COMMAND_OK;
-}
-
 struct save {
     const char *user, *content_path, *entry, *part, *path;
     bool force, utf8;
@@ -189,7 +142,7 @@ static enum command_status save_part(struct entry *entry, const struct save *sav
     struct span text = save->utf8 ? ipm_part_text(part, entry->arena) : (struct span){NULL, 0};
     if (save->utf8 && !text.data)
         return (enum command_status)command_fail(COMMAND_NO, "part %s is no text", save->part);
-    return path ? write_file(path, save->force, part, text)
+    return path ? save_file(path, save->force, part, text)
                 : (enum command_status)command_fail(COMMAND_FAILED, "no memory");
 }
 
@@ -203,8 +156,8 @@ static enum command_status save_entry(const struct save *save, struct arena *are
     if (status == COMMAND_OK && !entry.content.data && (entry.report || !save->content_path))
         status = (enum command_status)command_fail(COMMAND_NO, "the entry has no content");
     else if (status == COMMAND_OK && save->content_path) /* of no octets, perhaps */
-        status = write_file(save->content_path, save->force, NULL,
-                            entry.content.data ? entry.content : SPAN_LIT(""));
+        status = save_file(save->content_path, save->force, NULL,
+                           entry.content.data ? entry.content : SPAN_LIT(""));
     else if (status == COMMAND_OK)
         status = save_part(&entry, save);
     entry_close(&entry);

@@ -1,4 +1,4 @@
-/* `mhs send` and `mhs probe`. */
+/* `mhs send`. */
 #include <unistd.h>
 
 #include "mhs/commands.h"
@@ -12,14 +12,6 @@ static const struct command_option send_options[] = {COMPOSE_ORIGINATOR_OPTIONS,
                                                      COMPOSE_ENVELOPE_OPTIONS,
                                                      {0}};
 
-static const struct command_option probe_options[] = {
-    COMPOSE_ORIGINATOR_OPTIONS,
-    {COMPOSE_TO, "to", "ADDRESS", "a recipient"},
-    {COMPOSE_LENGTH, "content-length", "OCTETS", "the length of the message that might follow"},
-    COMPOSE_RECIPIENT_OPTIONS,
-    COMPOSE_ENVELOPE_OPTIONS,
-    {0}};
-
 static const struct command_usage send_usage = {
     "send", "[ADDRESS]...",
     "Submits an interpersonal message and prints the identifier that the MTS gave it.",
@@ -30,29 +22,23 @@ static const struct command_usage send_usage = {
     "2026-11-22T06:30:00Z, or from now: +30m, +2h, +1d.",
     send_options};
 
-static const struct command_usage probe_usage = {
-    "probe", "[ADDRESS]...",
-    "Asks whether a message could be delivered, without sending one; the answer is a report.", NULL,
-    probe_options};
-
 /* Reads options and operands into the draft. Returns COMMAND_OK to go on; else `*done` is set and the exit
  * code returned. */
-static int read_line(struct compose *compose, const struct command_usage *usage, int argc, char **argv,
-                     bool *done) {
+static int read_line(struct compose *compose, int argc, char **argv, bool *done) {
     struct command_line line;
     const char *value;
     int id, status = COMMAND_OK;
     *done = true;
-    command_line_init(&line, usage, argc, argv);
+    command_line_init(&line, &send_usage, argc, argv);
     while (status == COMMAND_OK && (id = command_line_next(&line, &value)) != COMMAND_LINE_END) {
         if (id == COMMAND_LINE_STOP)
             return line.status;
-        status = compose_take(compose, usage, id, value);
+        status = compose_take(compose, &send_usage, id, value);
     }
     while (status == COMMAND_OK && (value = command_line_operand(&line)) != NULL)
-        status = compose_take(compose, usage, COMPOSE_TO, value);
+        status = compose_take(compose, &send_usage, COMPOSE_TO, value);
     if (status == COMMAND_OK)
-        status = compose_finish(compose, usage);
+        status = compose_finish(compose, &send_usage);
     *done = status != COMMAND_OK;
     return status;
 }
@@ -67,30 +53,13 @@ int cmd_send(int argc, char **argv) {
     int status = COMMAND_FAILED;
     if (draft_init(&draft, &arena, (size_t)argc)) {
         compose_init(&compose, &draft);
-        status = read_line(&compose, &send_usage, argc, argv, &done);
+        status = read_line(&compose, argc, argv, &done);
         if (!done && draft.part_count == 0)
             status = draft_read_text(&draft, "-", &text) && draft_add_text(&draft, text, compose.registration)
                          ? COMMAND_OK
                          : COMMAND_FAILED;
         if (!done && status == COMMAND_OK)
             status = draft_submit(&draft);
-    }
-    arena_free(&arena);
-    return status;
-}
-
-int cmd_probe(int argc, char **argv) {
-    struct arena arena;
-    struct draft draft;
-    struct compose compose;
-    bool done;
-    arena_init(&arena, ARENA_MAX);
-    int status = COMMAND_FAILED;
-    if (draft_init(&draft, &arena, (size_t)argc)) {
-        compose_init(&compose, &draft);
-        status = read_line(&compose, &probe_usage, argc, argv, &done);
-        if (!done)
-            status = draft_submit_probe(&draft);
     }
     arena_free(&arena);
     return status;

@@ -240,15 +240,15 @@ static void tell_first(void) {
 }
 
 /* Says what identifier the message got. */
-static void print_result(const struct draft *draft, const struct mhs_submitted *submitted, const char *what) {
+static void print_result(const struct draft *draft, const struct mhs_submitted *submitted) {
     char time[21];
     clock_format(submitted->time, time);
     if (command_settings.json)
         keep_result(json_pack("{s:s, s:s, s:s*}", "mts-identifier", submitted->identifier, "submission-time",
                               time, "ipm-identifier", draft->heading.this_ipm.user_relative_identifier));
     else
-        printf("%s submitted at %s: %s%s%s\n", what, time, out_style(OUT_BOLD), submitted->identifier,
-               out_end());
+        printf("%s submitted at %s: %s%s%s\n", draft->word ? draft->word : "Message", time,
+               out_style(OUT_BOLD), submitted->identifier, out_end());
 }
 
 static enum command_status submit_round(struct draft *draft, enum round round) {
@@ -271,7 +271,7 @@ static enum command_status submit_round(struct draft *draft, enum round round) {
     code = mhs_submit_end(daemon_session(), &submitted);
     if (code != MHS_OK)
         return daemon_failed(code);
-    print_result(draft, &submitted, draft->word ? draft->word : "Message");
+    print_result(draft, &submitted);
     return COMMAND_OK;
 }
 
@@ -288,15 +288,10 @@ enum command_status draft_submit(struct draft *draft) {
     return status;
 }
 
-enum command_status draft_submit_probe(struct draft *draft) {
+enum command_status draft_submit_probe(const struct draft *draft, struct mhs_submitted *submitted) {
     struct mhs_submission submission;
-    struct mhs_submitted submitted;
     if (!fill_submission(draft, ROUND_OPEN, &submission))
         return (enum command_status)command_fail(COMMAND_FAILED, "no memory for the envelope");
-    enum mhs_code code = mhs_probe(daemon_session(), &submission, &submitted);
-    if (code != MHS_OK)
-        return daemon_failed(code);
-    print_result(draft, &submitted, "Probe");
-    print_results();
-    return COMMAND_OK;
+    enum mhs_code code = mhs_probe(daemon_session(), &submission, submitted);
+    return code == MHS_OK ? COMMAND_OK : daemon_failed(code);
 }

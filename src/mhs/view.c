@@ -219,8 +219,7 @@ static json_t *view_ipn(const struct ipn *ipn, struct arena *arena, unsigned dep
     return object;
 }
 
-/* The content under "ipm" or "ipn"; why it can't be shown under "content-error". */
-static void view_content(json_t *object, struct span octets, struct arena *arena) {
+void view_content(json_t *object, struct span octets, struct arena *arena) {
     struct ipm_content content;
     struct error err = {0};
     if (!ipm_read(octets, arena, &content, &err))

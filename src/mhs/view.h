@@ -10,6 +10,11 @@
  * without memory. */
 json_t *view_entry(const struct entry *entry);
 
+/* Adds what a content says: member `ipm` or `ipn`, else `content-error`, why it can't be shown. */
+void view_content(json_t *object, struct span octets, struct arena *arena);
+/* Prints the members that view_content added. */
+void view_print_content(const json_t *view);
+
 /* Prints what view_entry made: headings, texts, and a line for each other part. */
 void view_print(const json_t *view);
 

@@ -286,11 +286,7 @@ static void print_report(const json_t *view) {
         printf("\n%sThe message was returned:%s\n\n", out_style(OUT_BOLD), out_end());
 }
 
-void view_print(const json_t *view) {
-    if (strcmp(out_text(view, "kind"), "report") == 0)
-        print_report(view);
-    else
-        print_envelope(view);
+void view_print_content(const json_t *view) {
     if (json_object_get(view, "ipm"))
         print_ipm(json_object_get(view, "ipm"));
     if (json_object_get(view, "ipn"))
@@ -298,6 +294,16 @@ void view_print(const json_t *view) {
     if (member(view, "content-error")) {
         printf("The content is not shown: ");
         out_line(member(view, "content-error"));
-        printf("\n'mhs save %s --content FILE' keeps it as it is.\n", out_text(view, "entry"));
+        putchar('\n');
     }
+}
+
+void view_print(const json_t *view) {
+    if (strcmp(out_text(view, "kind"), "report") == 0)
+        print_report(view);
+    else
+        print_envelope(view);
+    view_print_content(view);
+    if (member(view, "content-error"))
+        printf("'mhs save %s --content FILE' keeps it as it is.\n", out_text(view, "entry"));
 }

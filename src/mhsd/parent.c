@@ -503,6 +503,7 @@ static bool reload(struct parent *parent, struct config_report *report) {
     parent->config = config;
     log_set_level(config->log_level);
     log_lines(LOG_LEVEL_NOTICE, "reload: ", &report->changes, "");
+    log_lines(LOG_LEVEL_WARNING, "", &report->warnings, "");
     log_lines(LOG_LEVEL_WARNING, "'", &report->waiting,
               "' has changed: that takes effect when the daemon is started anew");
     if (!tell_configs(parent))

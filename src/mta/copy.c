@@ -122,16 +122,12 @@ bool copy_finish(struct mta *mta, struct work *work) {
 }
 
 void copy_put_off(struct mta *mta, struct work *work, const char *what, const struct error *err) {
-    int64_t now = clock_monotonic_us();
+    unsigned untold;
     schedule_cause(work, err->text);
     try_later(mta, work);
-    mta->put_off++;
-    if (mta->put_off_logged && now - mta->put_off_logged < PUT_OFF_LOGGED_EVERY)
-        return;
-    log_error("work unit %llu can't be %s: %s; %llu units were put off since the last such line",
-              (unsigned long long)work->id, what, err->text, (unsigned long long)mta->put_off);
-    mta->put_off_logged = now;
-    mta->put_off = 0;
+    if (burst_line(&mta->put_off, PUT_OFF_LOGGED_EVERY, clock_monotonic_us(), &untold))
+        log_error("work unit %llu can't be %s: %s; %u units were put off since the last such line",
+                  (unsigned long long)work->id, what, err->text, untold + 1);
 }
 
 static const struct error no_memory = {.code = STORE_NO_MEMORY, .text = "no memory"};

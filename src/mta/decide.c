@@ -10,6 +10,7 @@
 #include "mta/pace.h"
 #include "mta/quota.h"
 #include "mta/row.h"
+#include "mta/telling.h"
 
 /* Received octets wait in memory up to this many; what is above is read from the store when its turn comes.
  */
@@ -32,6 +33,7 @@ struct decision {
         size_t decoded; /* octets */
         unsigned deliveries;
     } * spent; /* of the inner ones, too */
+    struct telling *telling;
 };
 
 static bool apply(const struct decision *decision, const struct mts_decisions *decisions);
@@ -259,6 +261,7 @@ static bool apply(const struct decision *decision, const struct mts_decisions *d
     /* The decision's own events come before those of the copies that it leads to. */
     if (!event_decided(decision->mta, decisions))
         return false;
+    telling_note(decision->telling, decisions);
     for (size_t i = 0; i < decisions->held_count; i++)
         if (!add_held(decision, &decisions->held[i]))
             return false;
@@ -268,8 +271,10 @@ static bool apply(const struct decision *decision, const struct mts_decisions *d
 bool decide_apply(struct mta *mta, struct mts_run *run, const struct mts_decisions *decisions,
                   const struct content *content) {
     struct spent spent = {0};
-    struct decision decision = {mta, run, content, 0, &spent};
-    bool done = apply(&decision, decisions);
+    struct telling telling;
+    struct decision decision = {mta, run, content, 0, &spent, &telling};
+    telling_begin(&telling, mta, content->who);
+    bool done = apply(&decision, decisions) && telling_end(&telling);
     mta->id_next = run->id_next;
     return done;
 }

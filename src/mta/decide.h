@@ -13,6 +13,7 @@ struct content {
     struct store_content *stored; /* NULL: none */
     uint64_t length;
     struct span memory; /* the content when it is in memory, else absent */
+    const char *who;    /* caused it, as the log names him; NULL: it stands in the decision, or nobody did */
 };
 
 /* A call's circumstances for the rules. decide_apply takes note of the identifiers that were used. */

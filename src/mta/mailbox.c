@@ -1,5 +1,7 @@
 /* Mailboxes of local users: what was delivered, its marks and its end; pieces of contents. */
 #include "mta/mailbox.h"
+
+#include "base/log.h"
 #include "mta/client.h"
 #include "mta/clients.h"
 #include "mta/json.h"
@@ -343,11 +345,8 @@ static bool read_fetch(struct reader *r, struct piece *piece) {
     return payload_done(r) && piece->length <= IPC_CHUNK && piece->part <= IPC_FETCH_ENVELOPE;
 }
 
-static bool piece_of_content(struct view *view, const struct loaded *loaded, struct piece *piece,
-                             struct error *err) {
-    if (!loaded->delivered.has_content)
-        return true;
-    struct store_content *content = store_content_open(view->store, loaded->entry->message, err);
+static bool piece_of_content(struct view *view, uint64_t message, struct piece *piece, struct error *err) {
+    struct store_content *content = store_content_open(view->store, message, err);
     size_t got = 0;
     if (!content)
         return false;
@@ -360,6 +359,11 @@ static bool piece_of_content(struct view *view, const struct loaded *loaded, str
     piece->octets = span_of(view->scratch.data, got);
     store_content_release(content);
     return done;
+}
+
+static bool piece_of_entry(struct view *view, const struct loaded *loaded, struct piece *piece,
+                           struct error *err) {
+    return !loaded->delivered.has_content || piece_of_content(view, loaded->entry->message, piece, err);
 }
 
 static bool piece_of_envelope(struct view *view, const struct loaded *loaded, struct piece *piece,
@@ -375,39 +379,70 @@ static bool piece_of_envelope(struct view *view, const struct loaded *loaded, st
     return true;
 }
 
-static json_t *fetch(struct client *client, uint64_t ref, const struct opened *opened, struct reader *r) {
+static json_t *send_piece(struct client *client, uint64_t ref, const struct piece *piece) {
+    struct view *view = client->view;
+    buf_clear(&view->head);
+    buf_append_u64(&view->head, piece->offset);
+    buf_append_u64(&view->head, piece->total);
+    ipc_send(client->process->channel, IPC_FETCH_DATA, ref, buf_span(&view->head), piece->octets);
+    return NULL;
+}
+
+static json_t *not_read(const char *what, const struct error *err) {
+    return client_error("unavailable", "the %s can't be read: %s", what, err->text);
+}
+
+static json_t *fetch_entry(struct client *client, uint64_t ref, const struct opened *opened,
+                           struct piece *piece) {
     struct view *view = client->view;
     struct error err = {0};
     struct store_entry entry;
     struct loaded loaded;
+    bool envelope = piece->part == IPC_FETCH_ENVELOPE;
+    json_t *error = find_entry(view, opened, piece->sequence, &entry);
+    if (error)
+        return error;
+    if (!load_entry(view, &entry, &view->arena, &loaded, &err) ||
+        !(envelope ? piece_of_envelope : piece_of_entry)(view, &loaded, piece, &err))
+        return not_read(envelope ? "envelope" : "content", &err);
+    return send_piece(client, ref, piece);
+}
+
+/* A message that waits in the queue. Who looks into it leaves a line in the log. */
+static json_t *fetch_queued(struct client *client, uint64_t ref, struct piece *piece) {
+    struct error err = {0};
+    if (!client_is_operator(client))
+        return client_error("not-permitted", "only operators may read what is queued");
+    if (piece->part != IPC_FETCH_CONTENT)
+        return client_error("bad-request", "of a queued message the content can be fetched only");
+    if (!piece_of_content(client->view, piece->sequence, piece, &err))
+        return err.code == STORE_NOT_FOUND ? client_error("not-found", "no message has this number")
+                                           : not_read("content", &err);
+    if (piece->offset == 0)
+        log_info("uid %u fetches the content of the queued message %llu", (unsigned)client->uid,
+                 (unsigned long long)piece->sequence);
+    return send_piece(client, ref, piece);
+}
+
+static json_t *fetch(struct client *client, uint64_t ref, struct reader *r) {
+    struct span address = payload_octets(r);
+    struct opened opened;
     struct piece piece;
+    json_t *error = address.len || r->failed ? open_address(client, address, &opened) : NULL;
+    if (error)
+        return error;
     if (!read_fetch(r, &piece))
         return client_error("bad-request",
                             "a fetch names mailbox, entry, offset, a length of at most 262144, and "
                             "whether it is of the content or the envelope");
-    json_t *error = find_entry(view, opened, piece.sequence, &entry);
-    if (error)
-        return error;
-    bool envelope = piece.part == IPC_FETCH_ENVELOPE;
-    if (!load_entry(view, &entry, &view->arena, &loaded, &err) ||
-        !(envelope ? piece_of_envelope : piece_of_content)(view, &loaded, &piece, &err))
-        return client_error("unavailable", "the %s can't be read: %s", envelope ? "envelope" : "content",
-                            err.text);
-    buf_clear(&view->head);
-    buf_append_u64(&view->head, piece.offset);
-    buf_append_u64(&view->head, piece.total);
-    ipc_send(client->process->channel, IPC_FETCH_DATA, ref, buf_span(&view->head), piece.octets);
-    return NULL;
+    return address.len ? fetch_entry(client, ref, &opened, &piece) : fetch_queued(client, ref, &piece);
 }
 
 void mailbox_fetch(struct client *client, uint64_t ref, struct span payload) {
     struct reader r = reader_of(payload);
-    struct opened opened;
     if (!client->mta)
         users_follow(client->view);
-    json_t *error = open_address(client, payload_octets(&r), &opened);
-    if (!error)
-        error = fetch(client, ref, &opened, &r);
+    json_t *error = fetch(client, ref, &r);
     if (error)
         client_respond(client, ref, error, true);
 }

@@ -320,9 +320,12 @@ static bool store_submission(struct attempt *attempt, struct mts_run *run, uint6
     struct mta *mta = attempt->client->mta;
     struct store_content *content = attempt->submission->content;
     bool probe = attempt->submission->kind == IPC_SUBMISSION_PROBE;
-    struct content carried = {0};
+    char who[24];
+    struct content carried = {.who = who};
     if (!probe)
-        carried = (struct content){content, store_content_length(content), store_content_memory(content)};
+        carried =
+            (struct content){content, store_content_length(content), store_content_memory(content), who};
+    snprintf(who, sizeof who, "uid=%u", (unsigned)attempt->client->uid);
     name_submitter(attempt);
     return decide_apply(mta, run, &attempt->decisions, &carried) &&
            client_answer_after_commit(attempt->client, IPC_SUBMIT_RESULT, ref, result_of(attempt));

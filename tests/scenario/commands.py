@@ -3,10 +3,12 @@
 import hashlib
 import json
 import os
+import pwd
+import re
 import subprocess
 import time
 
-from players import folder  # it also makes the packages beside it importable
+from players import as_user, folder, open_way  # it also makes the packages beside it importable
 from peer import ber, local, tap
 from scenario.chasqui import Mhsd, free_port, peer_section, program
 
@@ -45,8 +47,8 @@ class Pair:
         return wait_until(lambda: (lambda e: e if len(e) >= count else None)(ask(mta, "list", "--user", user)["entries"]))
 
 
-def ask(mta, *arguments):
-    return json.loads(mta.mhs("--json", *arguments).stdout)
+def ask(mta, *arguments, check=True):
+    return json.loads(mta.mhs("--json", *arguments, check=check).stdout)
 
 
 def refuse(mta, status, *arguments):
@@ -272,16 +274,99 @@ def _():
         equal([user["address"] for user in blind_copy["ipm"]["bcc"]], [EVA])
 
 
-@case("a probe is answered for each recipient")
+@case("a probe waits for its report and tells of each recipient")
 def _():
     with folder() as path, Pair(path) as pair:
-        pair.alpha.mhs("probe", "--from", ADA, "--report", "delivery", UWE, NOBODY)
-        entry = pair.entries(pair.alpha, ADA, 1)[0]
-        equal((entry["delivered"], entry["non-delivered"]), (1, 1))
-        equal(entry["subject"], "(report: 1 delivered, 1 NOT delivered)")
-        recipients = ask(pair.alpha, "read", "--user", ADA, str(entry["entry"]))["recipients"]
-        equal(sorted((r["recipient"], r["delivered"]) for r in recipients), [(NOBODY, False), (UWE, True)])
+        pair.alpha.mhs("send", "--from", ADA, "--to", ADA, "--text", "there is mail before it")
+        pair.entries(pair.alpha, ADA, 1)
+        done = pair.alpha.mhs("probe", "--from", ADA, UWE)
+        check(re.search(rf"^deliverable: {UWE}/? \(BETA-MTA, \d+\.\d s\)$", done.stdout, re.M), done.stdout)
+        answer = ask(pair.alpha, "probe", "--from", ADA, UWE, NOBODY, check=False)
+        told = {r["recipient"]: r for r in answer["recipients"]}
+        equal({name: r["outcome"] for name, r in told.items()}, {UWE: "deliverable", NOBODY: "not-deliverable"})
+        equal((told[NOBODY]["mta"], told[NOBODY]["diagnostic"]), ("BETA-MTA", "unrecognised-OR-name"))
+        check(isinstance(told[UWE]["milliseconds"], int))
+        done = pair.alpha.mhs("probe", "--from", ADA, UWE, NOBODY, check=False)
+        equal(done.returncode, 1)
+        check(f"NOT deliverable: {NOBODY}" in done.stdout and "There is no such recipient" in done.stdout, done.stdout)
+        # Only what nobody saw is new.
+        equal([entry["kind"] for entry in ask(pair.alpha, "list", "--user", ADA, "--new")["entries"]], ["message"])
         equal(ask(pair.beta, "list", "--user", UWE)["entries"], [])
+
+
+@case("a probe that nobody answers ends in time, and its report comes into the mailbox")
+def _():
+    with folder() as path, Pair(path) as pair:
+        pair.beta.stop()
+        done = pair.alpha.mhs("probe", "--from", ADA, "--timeout", "1", UWE, check=False)
+        equal(done.returncode, 6)
+        check(f"no answer: {UWE}" in done.stdout and "mhs track '[" in done.stdout, done.stdout)
+        answer = ask(pair.alpha, "probe", "--from", ADA, "--timeout", "1", UWE, check=False)
+        equal([r["outcome"] for r in answer["recipients"]], ["no-answer"])
+        equal(pair.alpha.mhs("probe", "--from", ADA, "--no-wait", UWE).stdout.count("\n"), 1)
+        equal(len(ask(pair.alpha, "queue", "list", "--kind", "probe")["entries"]), 3)
+        pair.beta.start()
+        entries = pair.entries(pair.alpha, ADA, 3)
+        equal([(entry["kind"], entry["seen"], entry["subject"]) for entry in entries], [("report", False, "(report: delivered)")] * 3)
+        refuse(pair.alpha, 3, "--socket", os.path.join(path, "no.sock"), "probe", "--from", ADA, UWE)
+        refuse(pair.alpha, 1, "probe", "--from", UWE, ADA)      # no mailbox of ours
+
+
+@case("a list names the recipients of reports, and aliases")
+def _():
+    with folder() as path, Pair(path) as pair:
+        os.makedirs(f"{path}/chasqui")
+        with open(f"{path}/chasqui/aliases", "w") as file:
+            file.write(f"uwe = c=de; a=viat; p=beta; s=UWE\nme = {ADA}\n")
+        home = {"XDG_CONFIG_HOME": path}
+        pair.alpha.mhs("probe", "--from", ADA, "--no-wait", UWE, NOBODY)
+        pair.alpha.mhs("send", "--from", ADA, "--to", ADA, "--text", "x")
+        entries = pair.entries(pair.alpha, ADA, 2)
+        report = next(entry for entry in entries if entry["kind"] == "report")
+        equal(sorted((r["recipient"], r["delivered"]) for r in report["recipients"]), [(NOBODY, False), (UWE, True)])
+        equal((report["delivered"], report["non-delivered"]), (1, 1))
+        equal(report["subject"], "(report: 1 delivered, 1 NOT delivered)")
+        shown = pair.alpha.mhs("--wide", "list", "--user", ADA, environment=home).stdout
+        check(re.search(rf" {NOBODY} \+1 +\(1 delivered, 1 NOT delivered", shown), shown)
+        check(re.search(r" me +\(no subject\)", shown), shown)
+        recipients = ask(pair.alpha, "read", "--user", ADA, str(report["entry"]))["recipients"]
+        equal(sorted((r["recipient"], r["delivered"]) for r in recipients), [(NOBODY, False), (UWE, True)])
+        pair.beta.stop()
+        pair.alpha.mhs("send", "--from", ADA, "--to", UWE, "--text", "x")
+        check(re.search(r" uwe ", pair.alpha.mhs("queue", "list", environment=home).stdout))
+
+
+@case("an operator reads and saves what is queued; nobody else does")
+def _():
+    with folder() as path, Pair(path) as pair:
+        large = os.path.join(path, "large")
+        with open(large, "wb") as file:
+            file.write(os.urandom(700_000))
+        pair.beta.stop()
+        pair.alpha.mhs("send", "--from", ADA, "--to", UWE, "--subject", "Plans", "--text", "Hello Uwe", "--attach", large)
+        copy, = ask(pair.alpha, "queue", "list")["entries"]
+        number = str(copy["id"])
+        check("Plans" not in pair.alpha.mhs("queue", "show", number).stdout)
+        check("content" not in ask(pair.alpha, "queue", "show", number))
+        shown = pair.alpha.mhs("queue", "show", "--content", number).stdout
+        check("Plans" in shown and "Hello Uwe" in shown and "large" in shown, shown)
+        parts = ask(pair.alpha, "queue", "show", "--content", number)["content"]["ipm"]["parts"]
+        equal([part["type"] for part in parts], ["ia5-text", "file-transfer"])
+        pair.alpha.mhs("queue", "show", "--save", f"{path}/saved", number)
+        with open(f"{path}/saved", "rb") as saved, open(large, "rb") as file:
+            octets = saved.read()
+            check(file.read() in octets)
+        equal(len(octets), copy["size"])
+        check("--force" in refuse(pair.alpha, 4, "queue", "show", "--save", f"{path}/saved", number))
+        refuse(pair.alpha, 1, "queue", "show", "--content", "99")
+        wait_until(lambda: f"uid {os.geteuid()} fetches the content of the queued message {copy['message']}" in pair.alpha.log())
+        open_way(pair.alpha)
+        with as_user(pwd.getpwnam("games")), local.Client(pair.alpha.socket_path) as client:
+            try:
+                client.fetch("", copy["message"], 0, 0)
+                check(False, "a user read what is queued")
+            except local.Failed as error:
+                equal(error.code, "not-permitted")
 
 
 @case("an operator holds, shows, deletes; the reason is recorded")

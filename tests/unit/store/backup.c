@@ -7,7 +7,7 @@ enum { LONG = 200000, COUNT = 30 };
 struct writer {
     struct room *room;
     uint64_t ids[COUNT], work[COUNT];
-    char to[96];
+    char to[PLACE_MAX + 16];
     bool keeps, done;
 };
 
@@ -138,7 +138,7 @@ static void restore_replaces_only_when_told(void **state) {
     struct room *room = *state;
     struct writer writer = {0};
     struct error err = {0};
-    char aside[96];
+    char aside[PLACE_MAX + 16];
     begin(&writer, room);
     if (!store_backup(room->path, writer.to, false, NULL, NULL, &err))
         fail_msg("backup: %s", err.text);

@@ -3,9 +3,10 @@
  * what was confirmed through a pipe, after the commit, as the daemon tells its
  * peers. After each kill every invariant must hold, all that was confirmed must
  * be there (I1), and of a batch all or nothing (I2). Once with SIGKILL on the
- * real files, once on a disk that forgets what was not synced.
+ * real files, once on a disk that forgets what was not synced, or with SIGKILL
+ * of the server.
  *
- * The number of kills is CHASQUI_CRASH_ROUNDS, else 25 of each kind.
+ * The number of kills is CHASQUI_CRASH_ROUNDS, else 25 of each kind (8 with a server).
  */
 #include "room.h"
 
@@ -213,7 +214,8 @@ static void tidy(struct room *room, struct truth *truth) {
     room_close(room);
 }
 
-static void kill_one(struct room *room, struct truth *truth, unsigned delay_us) {
+/* With `server`, the server's power is cut first. */
+static void kill_one(struct room *room, struct truth *truth, unsigned delay_us, bool server) {
     int ends[2];
     struct truth got;
     assert_int_equal(pipe(ends), 0);
@@ -224,10 +226,11 @@ static void kill_one(struct room *room, struct truth *truth, unsigned delay_us) 
     }
     close(ends[1]);
     usleep(delay_us);
+    assert_true(!server || place_kill_server());
     kill(child, SIGKILL);
     int status;
     assert_int_equal(waitpid(child, &status, 0), child);
-    assert_true(WIFSIGNALED(status));
+    assert_true(WIFSIGNALED(status) || server);
     while (read(ends[0], &got, sizeof got) == (ssize_t)sizeof got)
         *truth = got;
     close(ends[0]);
@@ -235,19 +238,20 @@ static void kill_one(struct room *room, struct truth *truth, unsigned delay_us) 
 
 static void crash_rounds(struct room *room, bool forgetful) {
     const char *wanted = getenv("CHASQUI_CRASH_ROUNDS");
-    unsigned rounds = wanted ? (unsigned)atoi(wanted) : 25;
+    unsigned rounds = wanted ? (unsigned)atoi(wanted) : place_server() ? 8 : 25;
     struct truth truth = {0};
     random_state = (unsigned)time(NULL);
     fprintf(stderr, "# seed %u\n", random_state);
     room_close(room);
     for (unsigned round = 0; round < rounds; round++) {
         random_state += round;
-        if (forgetful) {
+        if (forgetful && !place_server()) {
             room->engine.vfs = crash_disk_vfs();
             room->engine.files = &crash_disk_files;
             crash_disk_seed(random_state, round % 3 ? next_random() % 256 : 0);
         }
-        kill_one(room, &truth, 20000 + next_random() % 150000);
+        kill_one(room, &truth, 20000 + next_random() % 150000, forgetful && place_server());
+        assert_true(!place_server() || place_await_server());
         room->engine.vfs = NULL;
         room->engine.files = NULL;
         judge(room, &truth);

@@ -107,6 +107,8 @@ static bool note_activity(void *context, const struct store_activity_in *in) {
 }
 
 static void a_crowd_costs_no_more(void **state) {
+    if (is_at_a_server()) /* it counts the steps of SQLite */
+        return;
     struct room *room = *state;
     unsigned count = 0;
     crowd(room);

@@ -1,0 +1,402 @@
+/*
+ * `mhs store check` and `repair`: a list of rules, one or more an invariant.
+ * A rule is a query that gives a line of text for each violation, and what
+ * repair does about them. Rules run in the order in which repairs must. Pages
+ * and indexes are the server's to check (pg_amcheck, data checksums).
+ */
+#include <stdio.h>
+
+#include "store/postgres/postgres_private.h"
+
+struct rule {
+    int invariant;
+    const char *find;
+    const char *repair; /* NULL: nothing that a program should do alone */
+    const char *how;    /* what repair did, for the finding's text */
+    const char *lost;   /* instead of `repair`: the contents that are lost */
+};
+
+#define MESSAGE_REFS                                                                                         \
+    "WITH r AS (SELECT message AS id, count(*) AS n FROM (SELECT message FROM work UNION ALL"                \
+    " SELECT message FROM entry) AS a GROUP BY 1) "
+#define CONTENT_REFS                                                                                         \
+    "WITH r AS (SELECT content AS id, count(*) AS n FROM (SELECT content FROM message UNION ALL"             \
+    " SELECT content FROM activity_in) AS a WHERE content <> 0 GROUP BY 1) "
+/* The chunks of a content: as many as its length needs, each as long as its place says; what is above was
+ * left by a broken transfer. */
+#define CHUNK_SUMS                                                                                           \
+    "WITH e AS (SELECT c.id, count(k.seq) AS n, coalesce(sum(least(length(k.data), c.length - k.seq * "      \
+    "262144)), 0)"                                                                                           \
+    " AS total FROM content c LEFT JOIN chunk k ON k.content = c.id AND k.seq * 262144 < c.length GROUP BY " \
+    "c.id) "
+#define BAD_CONTENTS " FROM content c JOIN e ON e.id = c.id WHERE e.total <> c.length"
+#define LAST_ID                                                                                              \
+    "(SELECT coalesce(max(n), 0) FROM (SELECT max(id) AS n FROM message UNION ALL SELECT max(id) FROM work"  \
+    " UNION ALL SELECT max(id) FROM content UNION ALL SELECT max(id) FROM event UNION ALL"                   \
+    " SELECT max(id) FROM activity_in) AS a)"
+#define NEXT_ID      "(SELECT coalesce(max(value), 1) FROM setting WHERE name = 'id')"
+#define TAKEN_OUT    "the content was given up: see its messages"
+#define BEGINS_AGAIN "the activity was given up; its sender will begin again"
+
+static const struct rule rules[] = {
+    {6,
+     CHUNK_SUMS
+     "SELECT format('content %s: its %s chunks have %s octets, its length is %s', c.id, e.n, e.total,"
+     " c.length)" BAD_CONTENTS,
+     NULL, TAKEN_OUT, CHUNK_SUMS "SELECT c.id" BAD_CONTENTS},
+    {6,
+     "SELECT format('activity %s: it has %s octets of content %s, which has %s', a.id, a.length, c.id, "
+     "c.length)"
+     " FROM activity_in a JOIN content c ON c.id = a.content WHERE a.length > c.length",
+     "DELETE FROM activity_in USING content c WHERE c.id = activity_in.content AND activity_in.length > "
+     "c.length",
+     BEGINS_AGAIN, NULL},
+    {8,
+     "SELECT format('message %s: its content %s is not there', id, content) FROM message"
+     " WHERE content <> 0 AND content NOT IN (SELECT id FROM content)",
+     NULL, TAKEN_OUT,
+     "SELECT DISTINCT content AS id FROM message WHERE content <> 0 AND content NOT IN (SELECT id FROM "
+     "content)"},
+    {8,
+     "SELECT format('activity %s: its content %s is not there', id, content) FROM activity_in"
+     " WHERE content <> 0 AND content NOT IN (SELECT id FROM content)",
+     "DELETE FROM activity_in WHERE content <> 0 AND content NOT IN (SELECT id FROM content)", BEGINS_AGAIN,
+     NULL},
+    {7,
+     MESSAGE_REFS "SELECT format('%s rows refer to message %s, which is not there', r.n, r.id) FROM r"
+                  " WHERE r.id NOT IN (SELECT id FROM message)",
+     "DELETE FROM work WHERE message NOT IN (SELECT id FROM message);"
+     "DELETE FROM entry WHERE message NOT IN (SELECT id FROM message)",
+     "these rows were removed", NULL},
+    {7,
+     MESSAGE_REFS
+     "SELECT format('message %s: it counts %s references and has %s', m.id, m.refs, coalesce(r.n, 0))"
+     " FROM message m LEFT JOIN r ON r.id = m.id WHERE m.refs <> coalesce(r.n, 0) OR m.refs <= 0",
+     MESSAGE_REFS "UPDATE message SET refs = coalesce((SELECT n FROM r WHERE r.id = message.id), 0);"
+                  "DELETE FROM message WHERE refs = 0",
+     "the count was put right; without references the message was removed", NULL},
+    {8,
+     CONTENT_REFS
+     "SELECT format('content %s: it counts %s references and has %s', c.id, c.refs, coalesce(r.n, 0))"
+     " FROM content c LEFT JOIN r ON r.id = c.id WHERE c.refs <> coalesce(r.n, 0) OR c.refs <= 0",
+     CONTENT_REFS "UPDATE content SET refs = coalesce((SELECT n FROM r WHERE r.id = content.id), 0);"
+                  "DELETE FROM content WHERE refs = 0;"
+                  "DELETE FROM chunk WHERE content NOT IN (SELECT id FROM content)",
+     "the count was put right; without references the content was removed", NULL},
+    {9,
+     "SELECT format('the next id is %s, but %s is in use', " NEXT_ID ", " LAST_ID ") WHERE " LAST_ID
+     " >= " NEXT_ID,
+     "INSERT INTO setting VALUES('id', 1 + " LAST_ID
+     ") ON CONFLICT(name) DO UPDATE SET value = excluded.value",
+     "the counter was set above it", NULL},
+    {14,
+     "SELECT format('activity out of work %s, which is not there', work) FROM activity_out"
+     " WHERE work NOT IN (SELECT id FROM work)",
+     "DELETE FROM activity_out WHERE work NOT IN (SELECT id FROM work)", "the activity was removed", NULL},
+    {14,
+     "SELECT format('entry %s of mailbox %s: no such mailbox, or the mailbox is not so far', e.sequence, "
+     "e.mailbox)"
+     " FROM entry e LEFT JOIN mailbox m ON m.id = e.mailbox WHERE m.id IS NULL OR m.next <= e.sequence",
+     "INSERT INTO mailbox(id, next, name) SELECT mailbox, max(sequence) + 1,"
+     " convert_to(format('lost mailbox %s', mailbox), 'UTF8') FROM entry GROUP BY mailbox"
+     " ON CONFLICT(id) DO UPDATE SET next = greatest(mailbox.next, excluded.next)",
+     "the mailbox was made, or its next number set above it", NULL},
+    {0,
+     "SELECT format('work %s: there is no next hop %s', id, next_hop) FROM work WHERE next_hop <> 0"
+     " AND next_hop NOT IN (SELECT id FROM next_hop)",
+     "INSERT INTO next_hop SELECT DISTINCT next_hop, convert_to(format('lost next hop %s', next_hop), 'UTF8')"
+     " FROM work WHERE next_hop <> 0 AND next_hop NOT IN (SELECT id FROM next_hop)",
+     "it was given a name; redirect what waits there", NULL},
+};
+
+/* Of the messages in the table `lost_message`. Their copies go to the next hop that says so, for the caller
+ * to report; a mailbox keeps the envelope. Neither has a content any more. */
+#define LOST_NAME "convert_to('" STORE_LOST_HOP "', 'UTF8')"
+#define LOSE_MESSAGES                                                                                        \
+    "DELETE FROM activity_out WHERE work IN (SELECT id FROM work WHERE message IN (SELECT id FROM "          \
+    "lost_message));"                                                                                        \
+    "INSERT INTO next_hop SELECT (SELECT coalesce(max(id), 0) + 1 FROM next_hop), " LOST_NAME                \
+    " ON CONFLICT DO NOTHING;"                                                                               \
+    "UPDATE work SET next_hop = (SELECT id FROM next_hop WHERE name = " LOST_NAME "),"                       \
+    " doubt_peer = 0, status = 0, tries = 0, due = 0 WHERE message IN (SELECT id FROM lost_message);"        \
+    "UPDATE message SET content = 0, body = NULL, body_sum = NULL WHERE id IN (SELECT id FROM "              \
+    "lost_message);"                                                                                         \
+    "DROP TABLE lost_message;"
+static const char lose_contents[] =
+    "CREATE TEMP TABLE lost_message AS SELECT id FROM message WHERE content IN (SELECT id FROM "
+    "lost);" LOSE_MESSAGES "DELETE FROM activity_in WHERE content IN (SELECT id FROM lost);"
+    "DELETE FROM content WHERE id IN (SELECT id FROM lost);"
+    "DELETE FROM chunk WHERE content IN (SELECT id FROM lost);"
+    "DROP TABLE lost";
+
+struct check {
+    struct pg_store *pg; /* a handle, for what needs the store's own functions */
+    struct pg rules;     /* a connection of its own, not in pipeline mode */
+    bool deep, repair;
+    store_finding_cb *cb;
+    void *context;
+    uint64_t findings;
+};
+
+static void report(struct check *check, int invariant, const char *how, const char *text) {
+    struct store_finding finding = {.invariant = invariant, .repaired = how != NULL};
+    snprintf(finding.text, sizeof finding.text, "%s%s%s", text, how ? "; " : "", how ? how : "");
+    check->findings++;
+    check->cb(check->context, &finding);
+}
+
+/* The rows of a query, in binary; NULL on failure. */
+static PGresult *ask(struct check *check, const char *text, struct error *err) {
+    PGresult *rows = PQexecParams(check->rules.conn, text, 0, NULL, NULL, NULL, NULL, 1);
+    if (PQresultStatus(rows) == PGRES_TUPLES_OK)
+        return rows;
+    error_set(err, STORE_IO, "%s: %s", check->rules.place, PQresultErrorMessage(rows));
+    PQclear(rows);
+    return NULL;
+}
+
+static const char *text_of(struct buf *text) {
+    return buf_append_byte(text, 0) ? (const char *)text->data : NULL;
+}
+
+/* Runs a text with `%s` replaced by a query. */
+static PGresult *ask_with(struct check *check, const char *format, const char *query, struct error *err) {
+    struct buf text;
+    buf_init(&text, 0);
+    const char *at = strstr(format, "%s");
+    buf_printf(&text, "%.*s%s%s", (int)(at - format), format, query, at + 2);
+    const char *whole = text_of(&text);
+    PGresult *rows = whole ? ask(check, whole, err) : NULL;
+    if (!whole)
+        error_set(err, STORE_NO_MEMORY, "out of memory");
+    buf_free(&text);
+    return rows;
+}
+
+/* ---- what is lost with a content ---- */
+
+static void tell_one(struct check *check, const PGresult *rows, int row) {
+    struct store_lost lost = {.message = (uint64_t)pg_number(rows, row, 0),
+                              .envelope = pg_octets(rows, row, 1),
+                              .work = (uint64_t)pg_number(rows, row, 2),
+                              .data = pg_octets(rows, row, 3),
+                              .place = pg_octets(rows, row, 4),
+                              .sequence = (uint64_t)pg_number(rows, row, 5)};
+    struct store_finding finding = {.repaired = check->repair, .lost = &lost};
+    snprintf(finding.text, sizeof finding.text, "message %llu: its content is lost",
+             (unsigned long long)lost.message);
+    check->cb(check->context, &finding);
+}
+
+/* Names each copy and entry of the messages whose ids the query gives. */
+static bool tell_lost(struct check *check, const char *messages, struct error *err) {
+    static const char texts[][400] = {
+        "SELECT m.id, m.envelope, w.id, w.data, n.name, 0::bigint FROM message m JOIN work w ON w.message = "
+        "m.id"
+        " LEFT JOIN next_hop n ON n.id = w.next_hop WHERE m.id IN (%s)",
+        "SELECT m.id, m.envelope, 0::bigint, e.data, b.name, e.sequence FROM message m JOIN entry e"
+        " ON e.message = m.id LEFT JOIN mailbox b ON b.id = e.mailbox WHERE m.id IN (%s)"};
+    for (size_t i = 0; i < 2; i++) {
+        PGresult *rows = ask_with(check, texts[i], messages, err);
+        if (!rows)
+            return false;
+        for (int row = 0; row < PQntuples(rows); row++)
+            tell_one(check, rows, row);
+        PQclear(rows);
+    }
+    return true;
+}
+
+static bool make_table(struct check *check, const char *name, const char *query, struct error *err) {
+    struct buf text;
+    buf_init(&text, 0);
+    buf_printf(&text, "CREATE TEMP TABLE %s AS %s", name, query);
+    const char *whole = text_of(&text);
+    bool ok = whole ? pg_script(&check->rules, whole, err) : error_set(err, STORE_NO_MEMORY, "out of memory");
+    buf_free(&text);
+    return ok;
+}
+
+/* The contents that the query gives are lost: says of what they were, and with repair leaves it without. */
+static bool lose(struct check *check, const char *contents, struct error *err) {
+    struct buf messages;
+    buf_init(&messages, 0);
+    buf_printf(&messages, "SELECT id FROM message WHERE content IN (%s)", contents);
+    const char *query = text_of(&messages);
+    bool ok = query ? tell_lost(check, query, err) : error_set(err, STORE_NO_MEMORY, "out of memory");
+    buf_free(&messages);
+    return ok && (!check->repair ||
+                  (make_table(check, "lost", contents, err) && pg_script(&check->rules, lose_contents, err)));
+}
+
+static bool lose_bodies(struct check *check, const char *messages, struct error *err) {
+    return tell_lost(check, messages, err) &&
+           (!check->repair || (make_table(check, "lost_message", messages, err) &&
+                               pg_script(&check->rules, LOSE_MESSAGES, err)));
+}
+
+/* ---- the rules ---- */
+
+static bool apply_rule(struct check *check, const struct rule *rule, struct error *err) {
+    PGresult *rows = ask(check, rule->find, err);
+    bool repair = check->repair && (rule->repair || rule->lost);
+    if (!rows)
+        return false;
+    int count = PQntuples(rows);
+    for (int row = 0; row < count; row++) {
+        char text[300];
+        struct span line = pg_octets(rows, row, 0);
+        snprintf(text, sizeof text, "%.*s", (int)line.len, (const char *)line.data);
+        report(check, rule->invariant, repair ? rule->how : NULL, text);
+    }
+    PQclear(rows);
+    return !count || (rule->lost ? lose(check, rule->lost, err)
+                                 : !repair || pg_script(&check->rules, rule->repair, err));
+}
+
+/* ---- octets against their sums and digests ---- */
+
+/* Adds `id` to the rows of a VALUES clause. */
+static void add_id(struct buf *ids, uint64_t id) {
+    buf_printf(ids, "%s(%llu)", ids->len ? "," : "", (unsigned long long)id);
+}
+
+static bool lose_damaged(struct check *check, struct buf *ids,
+                         bool lose_them(struct check *check, const char *query, struct error *err),
+                         struct error *err) {
+    struct buf text;
+    if (!ids->len)
+        return true;
+    buf_init(&text, 0);
+    buf_printf(&text, "SELECT column1::bigint AS id FROM (VALUES %.*s) AS v", (int)ids->len,
+               (const char *)ids->data);
+    const char *query = text_of(&text);
+    bool ok = query && !ids->failed ? lose_them(check, query, err)
+                                    : error_set(err, STORE_NO_MEMORY, "out of memory");
+    buf_free(&text);
+    return ok;
+}
+
+static void check_sums(struct check *check, const PGresult *rows, int row, struct buf *lost) {
+    char text[160];
+    unsigned long long id = (unsigned long long)pg_number(rows, row, 0);
+    if ((uint64_t)pg_number(rows, row, 2) != store_checksum(pg_octets(rows, row, 1))) {
+        snprintf(text, sizeof text,
+                 "message %llu: its envelope is not what was stored; restore a backup, or delete what is "
+                 "left of it",
+                 id);
+        report(check, 16, NULL, text);
+    }
+    if (!PQgetisnull(rows, row, 4) &&
+        (uint64_t)pg_number(rows, row, 4) != store_checksum(pg_octets(rows, row, 3))) {
+        snprintf(text, sizeof text, "message %llu: its content is not what was stored", id);
+        report(check, 16, check->repair ? TAKEN_OUT : NULL, text);
+        add_id(lost, id);
+    }
+}
+
+static bool check_messages(struct check *check, struct error *err) {
+    struct buf lost;
+    char after[32] = "0";
+    int count = PAGE;
+    bool ok = true;
+    buf_init(&lost, 0);
+    while (ok && count == PAGE) {
+        PGresult *rows =
+            ask_with(check,
+                     "SELECT id, envelope, envelope_sum, body, body_sum FROM message WHERE id > %s"
+                     " ORDER BY id LIMIT 500",
+                     after, err);
+        ok = rows != NULL;
+        count = ok ? PQntuples(rows) : 0;
+        for (int row = 0; row < count; row++)
+            check_sums(check, rows, row, &lost);
+        if (count)
+            snprintf(after, sizeof after, "%lld", (long long)pg_number(rows, count - 1, 0));
+        PQclear(rows);
+    }
+    ok = ok && lose_damaged(check, &lost, lose_bodies, err);
+    buf_free(&lost);
+    return ok;
+}
+
+/* Only octets that are there and wrong are given up: what can't be read now may be read another time. */
+static bool check_content(struct check *check, const PGresult *rows, int row, struct buf *lost,
+                          struct error *err) {
+    uint8_t got[STORE_DIGEST];
+    char text[160];
+    struct error inner = {0};
+    uint64_t id = (uint64_t)pg_number(rows, row, 0);
+    struct store_content *content = pg_content_load(check->pg, id, (uint64_t)pg_number(rows, row, 1), &inner);
+    bool read = content && store_content_digest(content, got, &inner);
+    store_content_release(content);
+    if (!read)
+        return inner.code == STORE_NOT_FOUND || inner.code == STORE_CORRUPT || /* gone; or a rule says it */
+               error_set(err, inner.code, "%s", inner.text);
+    if (span_eq(span_of(got, sizeof got), pg_octets(rows, row, 2)))
+        return true;
+    snprintf(text, sizeof text, "content %llu is not what was stored: its digest differs",
+             (unsigned long long)id);
+    report(check, 6, check->repair ? TAKEN_OUT : NULL, text);
+    add_id(lost, id);
+    return true;
+}
+
+static bool check_contents(struct check *check, struct error *err) {
+    struct buf lost;
+    buf_init(&lost, 0);
+    PGresult *rows =
+        ask(check, "SELECT id, length, digest FROM content WHERE digest IS NOT NULL ORDER BY id", err);
+    bool ok = rows != NULL;
+    for (int row = 0; ok && row < PQntuples(rows); row++)
+        ok = check_content(check, rows, row, &lost, err);
+    PQclear(rows);
+    ok = ok && lose_damaged(check, &lost, lose, err);
+    buf_free(&lost);
+    return ok;
+}
+
+/* ---- the whole ---- */
+
+static bool check_all(struct check *check, struct error *err) {
+    for (size_t i = 0; i < sizeof rules / sizeof *rules; i++)
+        if (!apply_rule(check, &rules[i], err))
+            return false;
+    return !check->deep || (check_contents(check, err) && check_messages(check, err));
+}
+
+/* One snapshot, so that a writer at work does not look like damage. */
+static bool begin(struct check *check, const char *place, struct error *err) {
+    return pg_connect(&check->rules, place, "check", err) &&
+           pg_script(&check->rules, "SET search_path = chasqui, pg_temp", err) &&
+           pg_script(&check->rules,
+                     check->repair ? "BEGIN" : "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY", err);
+}
+
+static bool run(const char *place, struct check *check, const struct store_options *options,
+                uint64_t *findings, struct error *err) {
+    struct store *store = pg_open(place, options, err);
+    bool ok = store && begin(check, place, err);
+    check->pg = store ? pg_of(store) : NULL;
+    ok = ok && check_all(check, err) && pg_script(&check->rules, "COMMIT", err);
+    pg_disconnect(&check->rules);
+    pg_free(&check->rules);
+    if (store)
+        store->engine->close(store);
+    *findings = check->findings;
+    return ok;
+}
+
+bool pg_check(const char *place, bool deep, store_finding_cb *cb, void *context, uint64_t *findings,
+              struct error *err) {
+    static const struct store_options reader = {.read_only = true};
+    struct check check = {.deep = deep, .cb = cb, .context = context};
+    return run(place, &check, &reader, findings, err);
+}
+
+bool pg_repair(const char *place, store_finding_cb *cb, void *context, uint64_t *findings,
+               struct error *err) {
+    static const struct store_options writer;
+    struct check check = {.deep = true, .repair = true, .cb = cb, .context = context};
+    return run(place, &check, &writer, findings, err);
+}

@@ -1,0 +1,370 @@
+/*
+ * The commit, step by step (postgres_private.h has its argument). It goes on
+ * whenever the server has answered, and nothing waits for it but who asks to.
+ */
+#include <errno.h>
+#include <sys/epoll.h>
+#include <sys/timerfd.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "store/postgres/postgres_private.h"
+
+/* How often a server that is gone is tried while a commit is not settled. */
+#define AGAIN_MS 250
+
+/* ---- the descriptor ---- */
+
+static void watch(struct pg_store *pg) {
+    int fd = pg->writer.lost ? -1 : PQsocket(pg->writer.conn);
+    if (fd == pg->watched)
+        return;
+    if (pg->watched >= 0)
+        epoll_ctl(pg->poll, EPOLL_CTL_DEL, pg->watched, NULL); /* a closed one has left by itself */
+    struct epoll_event event = {.events = EPOLLIN};
+    pg->watched = fd >= 0 && epoll_ctl(pg->poll, EPOLL_CTL_ADD, fd, &event) == 0 ? fd : -1;
+}
+
+static void set_timer(struct pg_store *pg, long ms) {
+    const struct itimerspec when = {.it_value = {.tv_sec = ms / 1000, .tv_nsec = ms % 1000 * 1000000}};
+    uint64_t ticks;
+    if (read(pg->timer, &ticks, sizeof ticks) < 0 && errno != EAGAIN)
+        log_error("%s: the store's timer can't be read", pg->head.place);
+    timerfd_settime(pg->timer, 0, &when, NULL);
+}
+
+int pg_descriptor(const struct store *store) {
+    return pg_of(store)->poll;
+}
+
+/* ---- the end ---- */
+
+static void forget_found(struct pg_store *pg) {
+    while (pg->found_count)
+        PQclear(pg->found[--pg->found_count]);
+}
+
+static void forget_results(struct commit *commit) {
+    PQclear(commit->counted);
+    PQclear(commit->numbered);
+    commit->counted = commit->numbered = NULL;
+}
+
+static void finish(struct pg_store *pg, bool done, const struct error *err) {
+    struct store_batch *batch = pg->commit.batch;
+    forget_results(&pg->commit);
+    pg->commit.step = COMMIT_NONE;
+    pg->commit.batch = NULL;
+    set_timer(pg, 0);
+    if (done)
+        forget_found(pg);
+    batch_done(batch, done ? NULL : err);
+}
+
+static void apply_contents(struct pg_store *pg) {
+    const struct fold *fold = &pg->commit.fold;
+    const PGresult *counted = pg->commit.counted;
+    for (size_t i = 0; i < fold->contents.cap; i++) {
+        const struct idmap_slot *slot = &fold->contents.slots[i];
+        if (!slot->id || !idmap_find(&fold->counts, slot->id))
+            continue;
+        struct pg_content *part = pg_content_of(slot->value.pointer);
+        part->has_row = true;
+        part->saved = part->commit_length;
+    }
+    pg->content_octets += fold->content_octets;
+    for (int row = 0; counted && row < PQntuples(counted); row++) {
+        uint64_t id = (uint64_t)pg_number(counted, row, 1);
+        struct store_content *open = content_find(&pg->head, id);
+        pg->content_octets -= (uint64_t)pg_number(counted, row, 2);
+        if (open) {
+            pg_content_of(open)->doomed = true;
+            store_content_release(open);
+        } else
+            pg_chunks_forget(pg, id, 0);
+    }
+}
+
+/* The sequence-numbers that the entries got: from the first of their mailbox on, in the order of operations.
+ */
+static void apply_entries(struct pg_store *pg) {
+    struct store_batch *batch = pg->commit.batch;
+    const PGresult *numbered = pg->commit.numbered;
+    for (int row = 0; numbered && row < PQntuples(numbered); row++) {
+        uint64_t next = (uint64_t)pg_number(numbered, row, 1);
+        for (size_t i = 0; i < batch->count; i++)
+            if (batch->list[i].type == ADD_ENTRY && !batch_failed(batch, i) &&
+                batch->list[i].number == (uint32_t)pg_number(numbered, row, 0))
+                batch->list[i].entry.sequence = next++;
+    }
+}
+
+static void succeed(struct pg_store *pg) {
+    apply_contents(pg);
+    apply_entries(pg);
+    pg->serial++;
+    finish(pg, true, NULL);
+}
+
+static void fail(struct pg_store *pg, const struct error *err) {
+    finish(pg, false, err);
+}
+
+/* ---- the first step ---- */
+
+static bool send_rows(struct pg_store *pg, struct error *err) {
+    struct fold *fold = &pg->commit.fold;
+    for (int query = FOLD_FIRST; query < FOLD_END; query++) {
+        struct pg_parameters parameters = {0};
+        if (fold_is_empty(fold, (enum query)query))
+            continue;
+        for (size_t n = 0; n < fold_columns((enum query)query); n++)
+            if (!pg_add_array(&parameters, &fold->columns[query - FOLD_FIRST][n]))
+                return store_no_memory(&pg->head, err);
+        if (!pg_send(&pg->writer, (size_t)query, &parameters, err))
+            return false;
+    }
+    return pg_sync(&pg->writer, err) && pg_flush(&pg->writer, err);
+}
+
+static bool send_all(struct pg_store *pg, struct error *err) {
+    struct pg_parameters fence = {0};
+    pg_add_number(&fence, NODE);
+    pg_add_number(&fence, pg->epoch);
+    pg_add_number(&fence, pg->serial + 1);
+    return pg_send(&pg->writer, Q_BEGIN, NULL, err) && pg_send(&pg->writer, Q_FENCE, &fence, err) &&
+           send_rows(pg, err);
+}
+
+static void begin_pass(struct pg_store *pg) {
+    struct error err = {0};
+    bool ready = (!pg->writer.lost || pg_open_writer(pg, &err)) && pg_chunks_verify(pg, &err) &&
+                 fold_batch(&pg->commit.fold, pg->commit.batch, &err);
+    pg->commit.failure = (struct error){0};
+    forget_results(&pg->commit);
+    pg->commit.step = COMMIT_WRITING;
+    watch(pg);
+    if (ready && send_all(pg, &err))
+        return;
+    if (ready)
+        pg->writer.lost = true; /* what was half sent goes with its connection */
+    fail(pg, &err);
+}
+
+void pg_commit_begin(struct store_batch *batch) {
+    struct pg_store *pg = pg_of(batch->store);
+    pg->commit.batch = batch;
+    pg->commit.again = false;
+    begin_pass(pg);
+}
+
+/* ---- verdicts ---- */
+
+/* What the operation names of `kind`; 0: nothing. */
+static uint64_t message_of(const struct operation *operation) {
+    return operation->type == ADD_WORK    ? operation->work.message
+           : operation->type == ADD_ENTRY ? operation->entry.message
+                                          : 0;
+}
+
+static void miss_messages(struct pg_store *pg, const PGresult *counted) {
+    struct store_batch *batch = pg->commit.batch;
+    for (int row = 0; row < PQntuples(counted); row++) {
+        uint64_t id = (uint64_t)pg_number(counted, row, 1);
+        if (!pg_number(counted, row, 0))
+            continue;
+        struct error err;
+        error_set(&err, STORE_BAD_REQUEST, "message %llu is not there", (unsigned long long)id);
+        for (size_t i = 0; i < batch->count; i++)
+            if (message_of(&batch->list[i]) == id)
+                pg->commit.failure = err;
+    }
+}
+
+static bool has_mailbox(const PGresult *numbered, uint32_t mailbox) {
+    for (int row = 0; row < PQntuples(numbered); row++)
+        if ((uint32_t)pg_number(numbered, row, 0) == mailbox)
+            return true;
+    return false;
+}
+
+static void miss_mailboxes(struct pg_store *pg, const PGresult *numbered) {
+    struct store_batch *batch = pg->commit.batch;
+    for (size_t i = 0; i < batch->count; i++) {
+        struct error err;
+        if (batch->list[i].type != ADD_ENTRY || batch_failed(batch, i) ||
+            has_mailbox(numbered, batch->list[i].number))
+            continue;
+        error_set(&err, STORE_BAD_REQUEST, "mailbox %u is not there", batch->list[i].number);
+        pg->commit.failure = err;
+    }
+}
+
+static void look(struct pg_store *pg, enum query query, PGresult *result) {
+    if (query == Q_COUNT) {
+        miss_messages(pg, result);
+        pg->commit.counted = result;
+    } else if (query == Q_ADD_ENTRIES) {
+        miss_mailboxes(pg, result);
+        pg->commit.numbered = result;
+    } else
+        PQclear(result);
+}
+
+/* ---- the answers to the first step ---- */
+
+static bool take_fence(struct pg_store *pg, struct error *err) {
+    PGresult *fence = pg_take(&pg->writer, err);
+    bool ours = fence && PQntuples(fence) == 1;
+    if (ours)
+        pg->commit.transaction = pg_number(fence, 0, 0);
+    else if (fence)
+        error_set(err, STORE_LOCKED, "%s: another process has taken the store over", pg->head.place);
+    PQclear(fence);
+    return ours;
+}
+
+static bool take_rows(struct pg_store *pg, struct error *err) {
+    for (int query = FOLD_FIRST; query < FOLD_END; query++) {
+        if (fold_is_empty(&pg->commit.fold, (enum query)query))
+            continue;
+        PGresult *result = pg_take(&pg->writer, err);
+        if (!result)
+            return false;
+        look(pg, (enum query)query, result);
+    }
+    return true;
+}
+
+static bool take_all(struct pg_store *pg, struct error *err) {
+    PGresult *begun = pg_take(&pg->writer, err);
+    PQclear(begun);
+    bool ok = begun && take_fence(pg, err) && take_rows(pg, err);
+    return pg_take_sync(&pg->writer, ok ? err : NULL) && ok;
+}
+
+static bool send_end(struct pg_store *pg, enum query query, enum commit_step step, struct error *err) {
+    pg->commit.step = step;
+    return pg_send(&pg->writer, query, NULL, err) && pg_sync(&pg->writer, err) && pg_flush(&pg->writer, err);
+}
+
+static void unsettled(struct pg_store *pg) {
+    if (pg->commit.step != COMMIT_UNSETTLED)
+        log_warning(
+            "%s: the connection broke while a batch was committed; the server will be asked what came of it",
+            pg->head.place);
+    pg->commit.step = COMMIT_UNSETTLED;
+    watch(pg);
+    set_timer(pg, AGAIN_MS);
+}
+
+static void after_writing(struct pg_store *pg) {
+    struct error err = {0};
+    bool ok = take_all(pg, &err);
+    if (pg->writer.lost && !pg->commit.again) { /* nothing was to be committed yet */
+        pg->commit.again = true;
+        begin_pass(pg);
+        return;
+    }
+    if (pg->writer.lost) {
+        fail(pg, &err);
+        return;
+    }
+    if (ok && !pg->commit.failure.code) {
+        if (!send_end(pg, Q_COMMIT, COMMIT_ENDING, &err))
+            unsettled(pg); /* some of it may have been sent */
+        return;
+    }
+    if (!ok)
+        pg->commit.failure = err;
+    if (!send_end(pg, Q_ROLLBACK, COMMIT_UNDOING, &err))
+        fail(pg, &err);
+}
+
+static void after_undoing(struct pg_store *pg) {
+    struct error err = {0};
+    PQclear(pg_take(&pg->writer, &err));
+    if (!err.code)
+        pg_take_sync(&pg->writer, &err);
+    fail(pg, &pg->commit.failure);
+}
+
+static void after_ending(struct pg_store *pg) {
+    struct error err = {0};
+    PGresult *result = pg_take(&pg->writer, &err);
+    bool committed = result && !strcmp(PQcmdStatus(result), "COMMIT");
+    PQclear(result);
+    if (!pg->writer.lost)
+        pg_take_sync(&pg->writer, NULL);
+    if (committed)
+        succeed(pg);
+    else if (pg->writer.lost)
+        unsettled(pg);
+    else
+        fail(pg, &err);
+}
+
+/* ---- an end that is not known ---- */
+
+/* 1: it is committed; 0: it is not; -1: it can't be told yet. */
+static int settle(struct pg_store *pg, struct error *err) {
+    struct pg_parameters parameters = {0};
+    if (!pg_open_writer(pg, err))
+        return -1;
+    pg_add_number(&parameters, NODE);
+    pg_add_number(&parameters, pg->commit.transaction);
+    PGresult *result = pg_query(&pg->writer, Q_SETTLE, &parameters, err);
+    if (!result || PQntuples(result) != 1) {
+        PQclear(result);
+        return -1;
+    }
+    struct span status = pg_octets(result, 0, 0);
+    bool moved = pg_number(result, 0, 1) == pg->serial + 1;
+    int verdict = span_eq(status, SPAN_LIT("in progress")) ? -1 : moved;
+    log_notice("%s: the batch that was being committed is %s (the server says of transaction %lld: %.*s)",
+               pg->head.place,
+               verdict < 0 ? "still under way"
+               : verdict   ? "committed"
+                           : "not committed",
+               (long long)pg->commit.transaction, status.data ? (int)status.len : 7,
+               status.data ? (const char *)status.data : "unknown");
+    PQclear(result);
+    return verdict;
+}
+
+static void try_settling(struct pg_store *pg) {
+    struct error err = {0};
+    int verdict = settle(pg, &err);
+    watch(pg);
+    if (verdict < 0) {
+        if (err.code)
+            store_refuses(&pg->head, &err);
+        set_timer(pg, AGAIN_MS);
+    } else if (verdict)
+        succeed(pg);
+    else {
+        error_set(&err, STORE_IO, "%s: the connection broke before the batch was committed", pg->head.place);
+        fail(pg, &err);
+    }
+}
+
+void pg_proceed(struct store *store, bool wait) {
+    static const struct timespec pause = {.tv_nsec = AGAIN_MS * 1000000L};
+    static void (*const steps[])(struct pg_store *) = {[COMMIT_WRITING] = after_writing,
+                                                       [COMMIT_ENDING] = after_ending,
+                                                       [COMMIT_UNDOING] = after_undoing,
+                                                       [COMMIT_UNSETTLED] = try_settling};
+    struct pg_store *pg = pg_of(store);
+    while (pg->commit.step != COMMIT_NONE) {
+        enum commit_step step = pg->commit.step;
+        if (!wait && step != COMMIT_UNSETTLED && pg_must_wait(&pg->writer))
+            return;
+        steps[step](pg);
+        if (pg->commit.step == COMMIT_UNSETTLED && !wait)
+            return;
+        if (step == COMMIT_UNSETTLED && pg->commit.step == COMMIT_UNSETTLED)
+            nanosleep(&pause, NULL);
+    }
+}

@@ -1,0 +1,121 @@
+/*
+ * A connection to a PostgreSQL server, always in pipeline mode: statements are
+ * queued, then their results are taken in the same order. All parameters and
+ * results are binary. Nothing here knows the store's tables.
+ *
+ * A connection that broke stays broken (pg_lost) until pg_connect makes it
+ * anew; what was queued is forgotten then. Errors are enum store_code.
+ */
+#ifndef STORE_POSTGRES_CONNECTION_H
+#define STORE_POSTGRES_CONNECTION_H
+
+#include <libpq-fe.h>
+
+#include "base/buf.h"
+#include "store/store.h"
+
+/* How long one answer may take before the server counts as gone. */
+#define PG_PATIENCE_MS 60000
+/* How long a connection may take. */
+#define PG_CONNECT_MS 5000
+
+struct pg_statement {
+    const char *name, *text;
+};
+
+struct pg {
+    PGconn *conn;
+    const struct pg_statement *statements; /* prepared when it is connected */
+    size_t statement_count;
+    char *place;      /* the URI without a password, for texts */
+    char *address;    /* what a name was resolved to: a sandbox can't resolve */
+    char *password;   /* from the configuration, or NULL: libpq finds one in the URI or the password file */
+    unsigned pending; /* results that are still to be taken, the marks of pg_sync included */
+    bool lost;
+};
+
+/* Is `place` for this engine ("postgresql://…" or "postgres://…")? */
+bool pg_is_uri(const char *place);
+
+/* The URI without its password, to be shown and logged. The caller frees it with mem_free; NULL without
+ * memory. */
+char *pg_public_uri(const char *uri);
+
+/*
+ * Connects, or connects anew after a loss; within PG_CONNECT_MS. `role` is told to the server beside our
+ * name. The server must keep what it commits: fsync and full_page_writes on, or it is refused
+ * (STORE_READ_ONLY would mislead: the code is STORE_BAD_REQUEST). The session gets synchronous_commit = on.
+ * Not yet in pipeline mode, so that pg_script works; pg_begin_pipeline prepares the statements and enters it.
+ */
+bool pg_connect(struct pg *pg, const char *uri, const char *role, struct error *err);
+bool pg_script(struct pg *pg, const char *text, struct error *err);
+/* One text value of a query without parameters; false with STORE_NOT_FOUND when it gives no row. */
+bool pg_value(struct pg *pg, const char *text, char *out, size_t cap, struct error *err);
+bool pg_begin_pipeline(struct pg *pg, const struct pg_statement *statements, size_t count, struct error *err);
+void pg_disconnect(struct pg *pg);
+/* What the struct holds beside the connection. */
+void pg_free(struct pg *pg);
+
+/* ---- parameters ---- */
+
+#define PG_PARAMETERS 16
+
+struct pg_parameters {
+    int count;
+    const char *values[PG_PARAMETERS];
+    int lengths[PG_PARAMETERS];
+    uint8_t numbers[PG_PARAMETERS][8];
+};
+
+/* All parameters are bigint, bytea, or arrays of them; the statements' texts cast them so. */
+void pg_add_number(struct pg_parameters *parameters, int64_t value);
+/* The octets must live until the statement was sent. */
+void pg_add_octets(struct pg_parameters *parameters, struct span octets);
+void pg_add_null(struct pg_parameters *parameters);
+
+/* A column of many rows: bigint[] or bytea[]. */
+struct pg_array {
+    struct buf octets;
+    uint32_t count, type;
+    uint8_t numbers[12]; /* of an empty one */
+};
+#define PG_BIGINT 20
+#define PG_BYTEA  17
+void pg_array_init(struct pg_array *array, uint32_t type);
+void pg_array_clear(struct pg_array *array);
+void pg_array_free(struct pg_array *array);
+/* Failures for want of memory show in octets.failed. */
+void pg_array_number(struct pg_array *array, int64_t value);
+void pg_array_octets(struct pg_array *array, struct span octets);
+void pg_array_null(struct pg_array *array);
+/* Adds it as a parameter; it must live until the statement was sent. False without memory. */
+bool pg_add_array(struct pg_parameters *parameters, struct pg_array *array);
+
+/* ---- statements ---- */
+
+/* Queues one. What it will answer must be taken. */
+bool pg_send(struct pg *pg, size_t statement, const struct pg_parameters *parameters, struct error *err);
+/* Marks the end of what belongs together: after an error the server passes over all up to the mark. */
+bool pg_sync(struct pg *pg, struct error *err);
+/* Writes out what is queued as far as the socket takes it, waits for nothing. */
+bool pg_flush(struct pg *pg, struct error *err);
+
+/* The next statement's result (PQclear frees it); NULL: it failed. A row or a command's end are no failures.
+ */
+PGresult *pg_take(struct pg *pg, struct error *err);
+/* Takes the mark of pg_sync, and all failures that stand before it. */
+bool pg_take_sync(struct pg *pg, struct error *err);
+/* Would pg_take have to wait? */
+bool pg_must_wait(struct pg *pg);
+
+/* Queues, marks and takes: one statement by itself. */
+PGresult *pg_query(struct pg *pg, size_t statement, const struct pg_parameters *parameters,
+                   struct error *err);
+
+/* ---- results ---- */
+
+int64_t pg_number(const PGresult *result, int row, int column);
+/* Lives as long as the result. The absent span for NULL. */
+struct span pg_octets(const PGresult *result, int row, int column);
+
+#endif

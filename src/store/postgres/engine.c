@@ -1,0 +1,136 @@
+/* Health, closing, ids, and the table of the engine. */
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "base/alloc.h"
+#include "base/clock.h"
+#include "store/postgres/postgres_private.h"
+
+#define ID_BLOCK (UINT64_C(1) << 20)
+/* Rows that one step of expiry drops. */
+#define DROP_ROWS 500
+
+static void pg_close(struct store *store) {
+    struct pg_store *pg = pg_of(store);
+    for (struct error ignored; pg->chunks;)
+        pg_chunks_settle(pg, &ignored);
+    while (!store->read_only && !pg->side.lost && pg_chunks_drop(pg)) {
+    }
+    pg_disconnect(&pg->writer);
+    pg_disconnect(&pg->side);
+    pg_free(&pg->writer);
+    pg_free(&pg->side);
+    fold_free(&pg->commit.fold);
+    names_free(&pg->next_hops);
+    names_free(&pg->mailboxes);
+    while (pg->found_count)
+        PQclear(pg->found[--pg->found_count]);
+    mem_free(pg->found);
+    mem_free(pg->garbage);
+    if (pg->poll >= 0)
+        close(pg->poll);
+    if (pg->timer >= 0)
+        close(pg->timer);
+    mem_free(pg->uri);
+    store_head_free(store);
+    mem_free(pg);
+}
+
+/* ---- health ---- */
+
+static bool pg_probe(struct store *store, struct error *err) {
+    struct pg_store *pg = pg_of(store);
+    if (pg->commit.step == COMMIT_UNSETTLED)
+        pg_proceed(store, false);
+    if (pg->commit.step == COMMIT_UNSETTLED)
+        return error_set(err, STORE_IO, "%s: what came of the last batch is not known yet", store->place);
+    if (store->accepting)
+        return true;
+    if (pg->commit.step == COMMIT_NONE && pg->writer.lost && !pg_open_writer(pg, err))
+        return false;
+    PGresult *result = pg_write(pg, Q_PROBE, NULL, err);
+    PQclear(result);
+    return result != NULL;
+}
+
+/* True: it may have been all for now. */
+static bool drop_rows(struct pg_store *pg, enum query query, int64_t before) {
+    struct pg_parameters parameters = {0};
+    struct error ignored = {0};
+    pg_add_number(&parameters, before);
+    pg_add_number(&parameters, DROP_ROWS);
+    PGresult *result = pg_read(pg, query, &parameters, &ignored);
+    bool more = result && atoi(PQcmdTuples(result)) >= DROP_ROWS;
+    PQclear(result);
+    return more;
+}
+
+static bool pg_maintain(struct store *store, int64_t now, int64_t events_before, int64_t until) {
+    struct pg_store *pg = pg_of(store);
+    bool more = !pg->side.lost;
+    while (more) {
+        more = drop_rows(pg, Q_EXPIRE_EVENTS, events_before);
+        more = drop_rows(pg, Q_EXPIRE_REPEATS, now) || more;
+        more = drop_rows(pg, Q_EXPIRE_OUTCOMES, now) || more;
+        more = pg_chunks_drop(pg) || more;
+        if (clock_monotonic_us() >= until)
+            break;
+    }
+    return more;
+}
+
+static void pg_figures(const struct store *store, struct store_figures *figures) {
+    figures->content_octets = pg_of(store)->content_octets;
+}
+
+static bool pg_more_ids(struct store *store, struct error *err) {
+    struct pg_parameters parameters = {0};
+    pg_add_number(&parameters, (int64_t)ID_BLOCK);
+    PGresult *row = pg_write(pg_of(store), Q_TAKE_IDS, &parameters, err);
+    if (!row)
+        return false;
+    store->id_end = (uint64_t)pg_number(row, 0, 0);
+    store->next_id = store->id_end - ID_BLOCK;
+    PQclear(row);
+    return true;
+}
+
+const struct store_engine postgres_engine = {
+    .content_size = sizeof(struct pg_content),
+    .close = pg_close,
+    .probe = pg_probe,
+    .maintain = pg_maintain,
+    .figures = pg_figures,
+    .more_ids = pg_more_ids,
+    .commit_begin = pg_commit_begin,
+    .proceed = pg_proceed,
+    .descriptor = pg_descriptor,
+    .content_write = pg_content_write,
+    .content_read = pg_content_read,
+    .content_close = pg_content_close,
+    .content_open = pg_content_open,
+    .content_resume = pg_content_resume,
+    .get_message = pg_get_message,
+    .get_work = pg_get_work,
+    .each_work = pg_each_work,
+    .count_work = pg_count_work,
+    .each_hold = pg_each_hold,
+    .track = pg_track,
+    .each_event = pg_each_event,
+    .find_repeat = pg_find_repeat,
+    .find_activity_in = pg_find_activity_in,
+    .each_activity_of = pg_each_activity_of,
+    .each_activity_in = pg_each_activity_in,
+    .each_activity_out = pg_each_activity_out,
+    .get_outcome = pg_get_outcome,
+    .each_outcome = pg_each_outcome,
+    .next_hop = pg_next_hop,
+    .mailbox = pg_mailbox,
+    .next_hop_name = pg_next_hop_name,
+    .each_mailbox = pg_each_mailbox,
+    .change_mailboxes = pg_change_mailboxes,
+    .get_entry = pg_get_entry,
+    .each_entry = pg_each_entry,
+    .get_record = pg_get_record,
+    .each_record = pg_each_record,
+};

@@ -1,0 +1,503 @@
+/*
+ * Folding: a statement takes many rows, but each row once. Of the operations of
+ * a batch on one row only what they come to is written: a copy that is added and
+ * done in one batch is never there.
+ */
+#include "store/postgres/postgres_private.h"
+
+/* The columns of each statement: n bigint[], b bytea[]. */
+static const char *const types[FOLD_END - FOLD_FIRST] = {
+#define TYPES(query, text) [(query)-FOLD_FIRST] = (text)
+    TYPES(Q_ADD_MESSAGES, "nnnnnnbb"), TYPES(Q_ADD_CONTENTS, "nnnb"),
+    TYPES(Q_SET_CONTENTS, "nnb"),      TYPES(Q_PUT_CHUNKS, "nnb"),
+    TYPES(Q_ADD_WORK, "nnnnnnnnnb"),   TYPES(Q_SET_WORK, "nnnnnnnnnb"),
+    TYPES(Q_ADD_ENTRIES, "nnnnnb"),    TYPES(Q_SET_ENTRIES, "nnnn"),
+    TYPES(Q_COUNT, "nnnnnnnn"),        TYPES(Q_PUT_ACTIVITIES_IN, "nbbbnnnnnbb"),
+    TYPES(Q_DROP_ACTIVITIES_IN, "n"),  TYPES(Q_PUT_ACTIVITIES_OUT, "nbbnnnb"),
+    TYPES(Q_DROP_ACTIVITIES_OUT, "n"), TYPES(Q_PUT_OUTCOMES, "bbbnb"),
+    TYPES(Q_DROP_OUTCOMES, "bbb"),     TYPES(Q_PUT_RECORDS, "nbb"),
+    TYPES(Q_DROP_RECORDS, "nb"),       TYPES(Q_ADD_EVENTS, "nnnbb"),
+    TYPES(Q_ADD_REPEATS, "bn"),
+#undef TYPES
+};
+
+/* The columns of Q_COUNT. */
+enum {
+    DONE_WORK,
+    TAKEN_MAILBOX,
+    TAKEN_SEQUENCE,
+    MESSAGE,
+    MESSAGE_CHANGE,
+    WRITTEN_ACTIVITY,
+    CONTENT,
+    CONTENT_CHANGE
+};
+
+/* What the operations on a piece of work come to. */
+enum work_fate { WORK_IS_NOTHING, WORK_IS_ADDED, WORK_IS_SET, WORK_IS_DONE };
+
+static struct pg_array *column(struct fold *fold, enum query query, int number) {
+    return &fold->columns[query - FOLD_FIRST][number];
+}
+
+static void number(struct fold *fold, enum query query, int n, int64_t value) {
+    pg_array_number(column(fold, query, n), value);
+}
+
+static void octets(struct fold *fold, enum query query, int n, struct span value) {
+    pg_array_octets(column(fold, query, n), value);
+}
+
+void fold_init(struct fold *fold) {
+    *fold = (struct fold){0};
+    for (int query = FOLD_FIRST; query < FOLD_END; query++)
+        for (int n = 0; types[query - FOLD_FIRST][n]; n++)
+            pg_array_init(column(fold, (enum query)query, n),
+                          types[query - FOLD_FIRST][n] == 'n' ? PG_BIGINT : PG_BYTEA);
+}
+
+static struct idmap *const *maps(struct fold *fold, struct idmap *list[static 8]) {
+    struct idmap *all[8] = {&fold->work,          &fold->messages,       &fold->contents, &fold->counts,
+                            &fold->activities_in, &fold->activities_out, &fold->keys,     &fold->homes};
+    memcpy(list, all, sizeof all);
+    return list;
+}
+
+void fold_free(struct fold *fold) {
+    struct idmap *list[8];
+    for (int query = FOLD_FIRST; query < FOLD_END; query++)
+        for (int n = 0; types[query - FOLD_FIRST][n]; n++)
+            pg_array_free(column(fold, (enum query)query, n));
+    maps(fold, list);
+    for (size_t i = 0; i < 8; i++)
+        idmap_free(list[i]);
+}
+
+static void clear(struct fold *fold) {
+    struct idmap *list[8];
+    for (int query = FOLD_FIRST; query < FOLD_END; query++)
+        for (int n = 0; types[query - FOLD_FIRST][n]; n++)
+            pg_array_clear(column(fold, (enum query)query, n));
+    maps(fold, list);
+    for (size_t i = 0; i < 8; i++)
+        idmap_clear(list[i]);
+    fold->content_octets = 0;
+}
+
+/* ---- first: which operation counts for which row ---- */
+
+static bool put(struct idmap *map, uint64_t id, int64_t value) {
+    struct idmap_slot *slot = idmap_put(map, id);
+    if (slot)
+        slot->value.number = value;
+    return slot != NULL;
+}
+
+static bool change(struct idmap *map, uint64_t id, int64_t by) {
+    struct idmap_slot *slot = idmap_put(map, id);
+    if (slot)
+        slot->value.number += by;
+    return slot != NULL;
+}
+
+static bool note_work(struct fold *fold, const struct operation *operation, size_t index) {
+    uint64_t id = operation->type == DROP_WORK ? operation->ids.id : operation->work.id;
+    struct idmap_slot *slot = id ? idmap_put(&fold->work, id) : NULL;
+    enum work_fate before = slot ? (enum work_fate)(slot->value.number & 3) : WORK_IS_NOTHING,
+                   fate = operation->type == ADD_WORK   ? WORK_IS_ADDED
+                          : operation->type == SET_WORK ? WORK_IS_SET
+                                                        : WORK_IS_DONE;
+    bool known = slot && slot->value.number;
+    if (!slot)
+        return !id;
+    if (known && (before == WORK_IS_DONE || before == WORK_IS_NOTHING))
+        return true; /* it is gone */
+    if (known && before == WORK_IS_ADDED)
+        fate = fate == WORK_IS_DONE ? WORK_IS_NOTHING : WORK_IS_ADDED;
+    slot->value.number = (int64_t)((index + 1) << 2 | fate);
+    return true;
+}
+
+/* The slot of an outcome's or a record's key; two keys of one hash take two slots. */
+typedef bool same_key(const struct operation *a, const struct operation *b);
+
+static bool same_outcome(const struct operation *a, const struct operation *b) {
+    return (b->type == PUT_OUTCOME || b->type == DROP_OUTCOME) &&
+           span_eq(a->outcome.association, b->outcome.association) &&
+           span_eq(a->outcome.activity, b->outcome.activity) && span_eq(a->outcome.peer, b->outcome.peer);
+}
+
+static bool same_record(const struct operation *a, const struct operation *b) {
+    return (b->type == PUT_RECORD || b->type == DROP_RECORD) && a->number == b->number &&
+           span_eq(a->record.name, b->record.name);
+}
+
+static bool note_key(struct fold *fold, const struct store_batch *batch, size_t index, uint64_t hash,
+                     same_key *same) {
+    for (;; hash++) {
+        struct idmap_slot *slot = idmap_put(&fold->keys, hash ? hash : ++hash);
+        if (!slot)
+            return false;
+        if (slot->value.number && !same(&batch->list[index], &batch->list[slot->value.number - 1]))
+            continue;
+        slot->value.number = (int64_t)index + 1;
+        return true;
+    }
+}
+
+static bool note_outcome(struct fold *fold, const struct store_batch *batch, size_t index) {
+    const struct store_outcome *outcome = &batch->list[index].outcome;
+    uint64_t hash =
+        store_hash(batch->store, outcome->association) * 31 + store_hash(batch->store, outcome->activity);
+    return note_key(fold, batch, index, hash * 31 + store_hash(batch->store, outcome->peer), same_outcome);
+}
+
+static bool note(struct fold *fold, const struct store_batch *batch, size_t index) {
+    const struct operation *operation = &batch->list[index];
+    switch (operation->type) {
+    case ADD_WORK:
+    case SET_WORK:
+    case DROP_WORK:
+        return note_work(fold, operation, index);
+    case PUT_ACTIVITY_IN:
+        return put(&fold->activities_in, operation->activity->public.id, (int64_t)index + 1);
+    case DROP_ACTIVITY_IN:
+        return !operation->ids.id || put(&fold->activities_in, operation->ids.id, (int64_t)index + 1);
+    case PUT_ACTIVITY_OUT:
+        return put(&fold->activities_out, operation->activity_out.work, (int64_t)index + 1);
+    case DROP_ACTIVITY_OUT:
+        return !operation->ids.id || put(&fold->activities_out, operation->ids.id, (int64_t)index + 1);
+    case PUT_OUTCOME:
+    case DROP_OUTCOME:
+        return note_outcome(fold, batch, index);
+    case PUT_RECORD:
+    case DROP_RECORD:
+        return note_key(fold, batch, index,
+                        store_hash(batch->store, operation->record.name) + operation->number, same_record);
+    default:
+        return true;
+    }
+}
+
+/* ---- then: what is written ---- */
+
+static bool is_last(const struct idmap *map, uint64_t id, size_t index) {
+    struct idmap_slot *slot = id ? idmap_find(map, id) : NULL;
+    return slot && slot->value.number == (int64_t)index + 1;
+}
+
+static bool write_work(struct fold *fold, const struct operation *operation, size_t index) {
+    uint64_t id = operation->type == DROP_WORK ? operation->ids.id : operation->work.id;
+    struct idmap_slot *slot = id ? idmap_find(&fold->work, id) : NULL;
+    enum work_fate fate = slot ? (enum work_fate)(slot->value.number & 3) : WORK_IS_NOTHING;
+    /* The first of them names the message, which a change may leave out. */
+    if (operation->type == ADD_WORK && fate == WORK_IS_ADDED &&
+        (!change(&fold->messages, operation->work.message, 1) ||
+         !put(&fold->homes, id, (int64_t)operation->work.message)))
+        return false;
+    if (!slot || slot->value.number >> 2 != (int64_t)index + 1 || fate == WORK_IS_NOTHING)
+        return true;
+    if (fate == WORK_IS_DONE) {
+        number(fold, Q_COUNT, DONE_WORK, (int64_t)id);
+        return true;
+    }
+    const struct store_work *work = &operation->work;
+    struct idmap_slot *home = idmap_find(&fold->homes, id);
+    const int64_t values[] = {(int64_t)id,    home ? home->value.number : 0,
+                              work->next_hop, work->priority,
+                              work->status,   work->doubt_peer,
+                              work->tries,    work->due,
+                              work->expiry};
+    enum query query = fate == WORK_IS_ADDED ? Q_ADD_WORK : Q_SET_WORK;
+    for (int n = 0; n < 9; n++)
+        number(fold, query, n, values[n]);
+    octets(fold, query, 9, work->data);
+    return true;
+}
+
+static bool write_activity_in(struct fold *fold, const struct operation *operation, size_t index) {
+    bool ends = operation->type == DROP_ACTIVITY_IN;
+    const struct store_activity_in *in = ends ? NULL : &operation->activity->public;
+    uint64_t id = ends ? operation->ids.id : in->id,
+             content = operation->content ? operation->content->id : 0;
+    if (!is_last(&fold->activities_in, id, index))
+        return true;
+    number(fold, Q_COUNT, WRITTEN_ACTIVITY, (int64_t)id); /* what it named before loses a reference */
+    if (ends) {
+        number(fold, Q_DROP_ACTIVITIES_IN, 0, (int64_t)id);
+        return true;
+    }
+    const struct span spans[] = {in->peer, in->association, in->activity};
+    const int64_t values[] = {in->at, in->serial, (int64_t)in->offset, (int64_t)content,
+                              (int64_t)in->content_length};
+    number(fold, Q_PUT_ACTIVITIES_IN, 0, (int64_t)id);
+    for (int n = 0; n < 3; n++)
+        octets(fold, Q_PUT_ACTIVITIES_IN, 1 + n, spans[n]);
+    for (int n = 0; n < 5; n++)
+        number(fold, Q_PUT_ACTIVITIES_IN, 4 + n, values[n]);
+    octets(fold, Q_PUT_ACTIVITIES_IN, 9, span_of(operation->activity->chain, STORE_DIGEST));
+    octets(fold, Q_PUT_ACTIVITIES_IN, 10, in->state);
+    return !content || change(&fold->counts, content, 1);
+}
+
+static void write_activity_out(struct fold *fold, const struct operation *operation, size_t index) {
+    const struct store_activity_out *out = &operation->activity_out;
+    if (operation->type == DROP_ACTIVITY_OUT) {
+        if (is_last(&fold->activities_out, operation->ids.id, index))
+            number(fold, Q_DROP_ACTIVITIES_OUT, 0, (int64_t)operation->ids.id);
+        return;
+    }
+    struct idmap_slot *work = idmap_find(&fold->work, out->work);
+    enum work_fate fate = work ? (enum work_fate)(work->value.number & 3) : WORK_IS_SET;
+    if (!is_last(&fold->activities_out, out->work, index) || fate == WORK_IS_DONE || fate == WORK_IS_NOTHING)
+        return; /* it goes with its work */
+    number(fold, Q_PUT_ACTIVITIES_OUT, 0, (int64_t)out->work);
+    octets(fold, Q_PUT_ACTIVITIES_OUT, 1, out->association);
+    octets(fold, Q_PUT_ACTIVITIES_OUT, 2, out->activity);
+    number(fold, Q_PUT_ACTIVITIES_OUT, 3, out->at);
+    number(fold, Q_PUT_ACTIVITIES_OUT, 4, out->serial);
+    number(fold, Q_PUT_ACTIVITIES_OUT, 5, (int64_t)out->offset);
+    octets(fold, Q_PUT_ACTIVITIES_OUT, 6, out->data);
+}
+
+static void write_keyed(struct fold *fold, const struct store_batch *batch) {
+    for (size_t i = 0; i < fold->keys.cap; i++) {
+        const struct idmap_slot *slot = &fold->keys.slots[i];
+        const struct operation *operation = slot->id ? &batch->list[slot->value.number - 1] : NULL;
+        if (!operation)
+            continue;
+        bool gives = operation->type == PUT_OUTCOME || operation->type == PUT_RECORD;
+        if (operation->type == PUT_RECORD || operation->type == DROP_RECORD) {
+            enum query query = gives ? Q_PUT_RECORDS : Q_DROP_RECORDS;
+            number(fold, query, 0, operation->number);
+            octets(fold, query, 1, operation->record.name);
+            if (gives)
+                octets(fold, query, 2, operation->record.data);
+            continue;
+        }
+        enum query query = gives ? Q_PUT_OUTCOMES : Q_DROP_OUTCOMES;
+        octets(fold, query, 0, operation->outcome.association);
+        octets(fold, query, 1, operation->outcome.activity);
+        octets(fold, query, 2, operation->outcome.peer);
+        if (gives) {
+            number(fold, query, 3, operation->outcome.expiry);
+            octets(fold, query, 4, operation->outcome.data);
+        }
+    }
+}
+
+static bool write_entry(struct fold *fold, const struct operation *operation) {
+    const struct store_entry *entry = &operation->entry;
+    const int64_t values[] = {operation->number, (int64_t)entry->message, entry->at, entry->flags,
+                              (int64_t)entry->octets};
+    for (int n = 0; n < 5; n++)
+        number(fold, Q_ADD_ENTRIES, n, values[n]);
+    octets(fold, Q_ADD_ENTRIES, 5, entry->data);
+    return change(&fold->messages, entry->message, 1);
+}
+
+static void write_flags(struct fold *fold, const struct operation *operation) {
+    const int64_t values[] = {operation->number, (int64_t)operation->ids.id,
+                              (int64_t)(operation->ids.other & UINT32_MAX),
+                              (int64_t)(operation->ids.other >> 32)};
+    for (int n = 0; n < 4; n++)
+        number(fold, Q_SET_ENTRIES, n, values[n]);
+}
+
+static bool write_event(struct fold *fold, const struct store_batch *batch,
+                        const struct operation *operation) {
+    uint64_t id = store_take_id(batch->store);
+    number(fold, Q_ADD_EVENTS, 0, (int64_t)id);
+    number(fold, Q_ADD_EVENTS, 1, (int64_t)store_hash(batch->store, operation->event.key));
+    number(fold, Q_ADD_EVENTS, 2, operation->event.at);
+    octets(fold, Q_ADD_EVENTS, 3, operation->event.key);
+    octets(fold, Q_ADD_EVENTS, 4, operation->event.data);
+    return id != 0;
+}
+
+static bool write(struct fold *fold, const struct store_batch *batch, size_t index) {
+    const struct operation *operation = &batch->list[index];
+    switch (operation->type) {
+    case ADD_WORK:
+    case SET_WORK:
+    case DROP_WORK:
+        return write_work(fold, operation, index);
+    case PUT_ACTIVITY_IN:
+    case DROP_ACTIVITY_IN:
+        return write_activity_in(fold, operation, index);
+    case PUT_ACTIVITY_OUT:
+    case DROP_ACTIVITY_OUT:
+        write_activity_out(fold, operation, index);
+        return true;
+    case ADD_ENTRY:
+        return write_entry(fold, operation);
+    case SET_ENTRY:
+        write_flags(fold, operation);
+        return true;
+    case DROP_ENTRY:
+        number(fold, Q_COUNT, TAKEN_MAILBOX, operation->number);
+        number(fold, Q_COUNT, TAKEN_SEQUENCE, (int64_t)operation->ids.id);
+        return true;
+    case ADD_EVENT:
+        return write_event(fold, batch, operation);
+    case ADD_REPEAT:
+        octets(fold, Q_ADD_REPEATS, 0, span_of(operation->repeat.digest, STORE_DIGEST));
+        number(fold, Q_ADD_REPEATS, 1, operation->repeat.expiry);
+        return true;
+    case ADD_HOLD:
+    case SET_HOLD:
+    case DROP_HOLD:
+        return false;
+    default: /* messages come last, when their references are counted; what has a key is written by it */
+        return true;
+    }
+}
+
+/* ---- messages and contents ---- */
+
+static bool write_message(struct fold *fold, const struct operation *operation) {
+    const struct store_message *message = &operation->message;
+    struct idmap_slot *slot = idmap_find(&fold->messages, message->id);
+    struct store_content *content = operation->content;
+    int64_t refs = slot ? slot->value.number : 0, place = content ? (int64_t)content->id : 0;
+    if (slot)
+        slot->value.number = 0; /* what is left over belongs to messages of before */
+    if (refs <= 0)
+        return true;
+    const int64_t values[] = {(int64_t)message->id, refs, place, message->arrival,
+                              (int64_t)store_checksum(message->envelope)};
+    for (int n = 0; n < 5; n++)
+        number(fold, Q_ADD_MESSAGES, n, values[n]);
+    octets(fold, Q_ADD_MESSAGES, 6, message->envelope);
+    if (content && !place) {
+        struct span body = store_content_memory(content);
+        number(fold, Q_ADD_MESSAGES, 5, (int64_t)store_checksum(body));
+        octets(fold, Q_ADD_MESSAGES, 7, body);
+    } else {
+        pg_array_null(column(fold, Q_ADD_MESSAGES, 5));
+        pg_array_null(column(fold, Q_ADD_MESSAGES, 7));
+    }
+    return !place || change(&fold->counts, content->id, 1);
+}
+
+static bool write_messages(struct fold *fold, const struct store_batch *batch) {
+    for (size_t i = 0; i < batch->count; i++)
+        if (batch->list[i].type == ADD_MESSAGE && !batch_failed(batch, i) &&
+            !write_message(fold, &batch->list[i]))
+            return false;
+    for (size_t i = 0; i < fold->messages.cap; i++) {
+        const struct idmap_slot *slot = &fold->messages.slots[i];
+        if (!slot->id || !slot->value.number)
+            continue;
+        number(fold, Q_COUNT, MESSAGE, (int64_t)slot->id);
+        number(fold, Q_COUNT, MESSAGE_CHANGE, slot->value.number);
+    }
+    return true;
+}
+
+/* The contents that operations name, each with the octets that its rows are to have. */
+static bool note_content(struct fold *fold, const struct operation *operation, struct error *err) {
+    struct store_content *content = operation->content;
+    /* A resume goes on from rows, be they ever so few. */
+    if (content && operation->type == PUT_ACTIVITY_IN && !content_spill(content, err))
+        return false;
+    if (!content || !content->id)
+        return true;
+    if (content->failed)
+        return error_set(err, STORE_IO, "%s: an earlier write of this content failed", content->store->place);
+    struct pg_content *part = pg_content_of(content);
+    struct idmap_slot *slot = idmap_put(&fold->contents, content->id);
+    uint64_t length =
+        operation->type == PUT_ACTIVITY_IN ? operation->activity->public.content_length : content->length;
+    if (!slot)
+        return store_no_memory(content->store, err);
+    if (!slot->value.pointer)
+        part->commit_length = part->saved;
+    slot->value.pointer = content;
+    if (length > part->commit_length)
+        part->commit_length = length;
+    return true;
+}
+
+/* The octets above the last whole chunk go with the batch. */
+static void write_tail(struct fold *fold, const struct pg_content *part) {
+    if (part->commit_length <= part->saved || part->commit_length <= part->chunked || !part->tail.len)
+        return;
+    number(fold, Q_PUT_CHUNKS, 0, (int64_t)part->head.id);
+    number(fold, Q_PUT_CHUNKS, 1, (int64_t)(part->chunked / CHUNK));
+    octets(fold, Q_PUT_CHUNKS, 2, buf_span(&part->tail));
+}
+
+static bool write_content(struct fold *fold, struct store_content *content, int64_t by, struct error *err) {
+    struct pg_content *part = pg_content_of(content);
+    uint8_t digest[STORE_DIGEST];
+    enum query query = part->has_row ? Q_SET_CONTENTS : Q_ADD_CONTENTS;
+    int last = part->has_row ? 2 : 3;
+    if (content->sealed && !store_content_digest(content, digest, err))
+        return false;
+    number(fold, query, 0, (int64_t)content->id);
+    if (!part->has_row)
+        number(fold, query, 1, by);
+    number(fold, query, last - 1, (int64_t)part->commit_length);
+    if (content->sealed)
+        octets(fold, query, last, span_of(digest, sizeof digest));
+    else
+        pg_array_null(column(fold, query, last));
+    fold->content_octets += part->commit_length - part->saved;
+    write_tail(fold, part);
+    return true;
+}
+
+static bool write_contents(struct fold *fold, struct error *err) {
+    for (size_t i = 0; i < fold->counts.cap; i++) {
+        const struct idmap_slot *slot = &fold->counts.slots[i];
+        struct idmap_slot *named = slot->id ? idmap_find(&fold->contents, slot->id) : NULL;
+        struct store_content *content = named ? named->value.pointer : NULL;
+        bool fresh = content && !pg_content_of(content)->has_row;
+        if (slot->id && !fresh) {
+            number(fold, Q_COUNT, CONTENT, (int64_t)slot->id);
+            number(fold, Q_COUNT, CONTENT_CHANGE, slot->value.number);
+        }
+        if (content && (fresh || content->writer) && !write_content(fold, content, slot->value.number, err))
+            return false;
+    }
+    return true;
+}
+
+static bool whole(const struct fold *fold) {
+    for (size_t query = 0; query < FOLD_END - FOLD_FIRST; query++)
+        for (int n = 0; types[query][n]; n++)
+            if (fold->columns[query][n].octets.failed)
+                return false;
+    return true;
+}
+
+bool fold_batch(struct fold *fold, struct store_batch *batch, struct error *err) {
+    bool ok = true;
+    clear(fold);
+    for (size_t i = 0; i < batch->count && ok; i++)
+        if (!batch_failed(batch, i)) {
+            if (!note_content(fold, &batch->list[i], err))
+                return false;
+            ok = note(fold, batch, i);
+        }
+    for (size_t i = 0; i < batch->count && ok; i++)
+        if (!batch_failed(batch, i))
+            ok = write(fold, batch, i);
+    ok = ok && write_messages(fold, batch);
+    if (ok && !write_contents(fold, err))
+        return false;
+    write_keyed(fold, batch);
+    return (ok && whole(fold)) || store_no_memory(batch->store, err);
+}
+
+size_t fold_columns(enum query query) {
+    return strlen(types[query - FOLD_FIRST]);
+}
+
+bool fold_is_empty(const struct fold *fold, enum query query) {
+    for (int n = 0; types[query - FOLD_FIRST][n]; n++)
+        if (fold->columns[query - FOLD_FIRST][n].count)
+            return false;
+    return true;
+}

@@ -1,0 +1,316 @@
+/*
+ * Inside the PostgreSQL engine.
+ *
+ * Two connections. `writer` holds the lock of the store (an advisory lock of
+ * its session) and makes the batches durable, synchronous_commit on. `side`
+ * reads, and writes chunks of contents, on which nobody relies before a later
+ * commit. It runs with synchronous_commit off: a commit of the writer flushes
+ * the log up to itself, hence all that `side` was told is done before that
+ * commit was asked for (I1). A crash of the server may take away chunks that it
+ * had answered for, and ends both sessions: after either was lost a commit looks
+ * first whether the chunks it relies on are there.
+ *
+ * A commit takes two steps. First everything up to COMMIT, in one pipeline;
+ * its first statement moves `serial` in our row of `node`, which fences us off
+ * when another took our place, and gives the transaction's number. Then COMMIT.
+ * When the connection breaks in the second step, nobody guesses: a new
+ * connection takes the lock, which the old session must have given up, so that
+ * its transaction is over; then pg_xact_status says how it ended. A number that
+ * never reached the disk is given out anew after a crash of the server, so
+ * `serial` has to say the same, and where they differ it is the one that is
+ * believed: it is part of that very transaction.
+ */
+#ifndef STORE_POSTGRES_PRIVATE_H
+#define STORE_POSTGRES_PRIVATE_H
+
+#include "store/batch_private.h"
+#include "store/engine.h"
+#include "store/name_table_private.h"
+#include "store/postgres/connection.h"
+
+/* A content's octets lie in rows of this many; the last one is shorter. */
+#define CHUNK (UINT64_C(256) << 10)
+/* Chunks on the way to the server, of all contents, before the next has to wait. */
+#define CHUNKS_UNDER_WAY 8
+/* Rows that a walk fetches at a time. */
+#define PAGE 500
+#define NODE 1 /* until a store has several */
+
+enum query {
+    Q_BEGIN,
+    Q_COMMIT,
+    Q_ROLLBACK,
+    Q_FENCE,
+    Q_ADD_MESSAGES,
+    Q_ADD_CONTENTS,
+    Q_SET_CONTENTS,
+    Q_PUT_CHUNKS,
+    Q_ADD_WORK,
+    Q_SET_WORK,
+    Q_ADD_ENTRIES,
+    Q_SET_ENTRIES,
+    Q_COUNT,
+    Q_PUT_ACTIVITIES_IN,
+    Q_DROP_ACTIVITIES_IN,
+    Q_PUT_ACTIVITIES_OUT,
+    Q_DROP_ACTIVITIES_OUT,
+    Q_PUT_OUTCOMES,
+    Q_DROP_OUTCOMES,
+    Q_PUT_RECORDS,
+    Q_DROP_RECORDS,
+    Q_ADD_EVENTS,
+    Q_ADD_REPEATS,
+    Q_SETTLE,
+    Q_TAKE_IDS,
+    Q_PROBE,
+    Q_PUT_CHUNK,
+    Q_GET_CHUNK,
+    Q_COUNT_CHUNKS,
+    Q_DURABLY,
+    Q_DROP_CHUNKS,
+    Q_GET_CONTENT,
+    Q_GET_BODY,
+    Q_GET_MESSAGE,
+    Q_GET_WORK,
+    Q_EACH_WORK,
+    Q_COUNT_WORK,
+    Q_COUNT_MESSAGES,
+    Q_CLAIM,
+    Q_RENEW,
+    Q_TRACK,
+    Q_EACH_EVENT,
+    Q_FIND_REPEAT,
+    Q_FIND_ACTIVITY_IN,
+    Q_GET_ACTIVITY_IN,
+    Q_EACH_ACTIVITY_OF,
+    Q_EACH_ACTIVITY_IN,
+    Q_EACH_ACTIVITY_OUT,
+    Q_GET_OUTCOME,
+    Q_EACH_OUTCOME,
+    Q_FIND_NEXT_HOP,
+    Q_ADD_NEXT_HOP,
+    Q_NEXT_HOP_NAME,
+    Q_FIND_MAILBOX,
+    Q_ADD_MAILBOX,
+    Q_EACH_MAILBOX,
+    Q_GET_ENTRY,
+    Q_EACH_ENTRY,
+    Q_GET_RECORD,
+    Q_EACH_RECORD,
+    Q_UNNAME_MAILBOX,
+    Q_NAME_MAILBOX,
+    Q_JOIN_MAILBOX,
+    Q_EXPIRE_EVENTS,
+    Q_EXPIRE_REPEATS,
+    Q_EXPIRE_OUTCOMES,
+    QUERIES
+};
+extern const struct pg_statement pg_statements[QUERIES];
+
+/* The statements of a commit that take rows as arrays, in the order in which they are sent. */
+#define FOLD_FIRST   Q_ADD_MESSAGES
+#define FOLD_END     Q_SETTLE
+#define FOLD_COLUMNS 11
+
+/* A batch, folded: of the operations on one row only what they come to, as columns for the statements. */
+struct fold {
+    struct pg_array columns[FOLD_END - FOLD_FIRST][FOLD_COLUMNS];
+    struct idmap work;                       /* id -> index of its last operation + 1, and what it comes to */
+    struct idmap messages, contents, counts; /* message -> change of refs; id -> content; content -> change */
+    struct idmap activities_in, activities_out; /* id -> index of the last operation + 1 */
+    struct idmap homes;                         /* work that is added -> its message */
+    struct idmap keys;       /* hash of an outcome's or a record's key -> index of the last operation + 1 */
+    uint64_t content_octets; /* of contents that get a row */
+};
+void fold_init(struct fold *fold);
+void fold_free(struct fold *fold);
+/* False without memory, or when a content can't be read. */
+bool fold_batch(struct fold *fold, struct store_batch *batch, struct error *err);
+size_t fold_columns(enum query query);
+/* There is nothing to be sent for it. */
+bool fold_is_empty(const struct fold *fold, enum query query);
+
+enum commit_step {
+    COMMIT_NONE,
+    COMMIT_WRITING,  /* what comes before COMMIT was sent */
+    COMMIT_ENDING,   /* COMMIT was sent */
+    COMMIT_UNDOING,  /* ROLLBACK was sent, another pass follows, or `failure` is told */
+    COMMIT_UNSETTLED /* the connection broke in ENDING */
+};
+
+struct garbage {
+    uint64_t content, first; /* its chunks from that one on */
+};
+
+struct pg_store {
+    struct store head;
+    char *uri;
+    bool alone;
+    struct pg writer, side;
+    int64_t epoch, serial;
+    int poll, timer; /* an epoll descriptor for the head's loop; a timer in it, for what is tried again */
+    int watched;     /* the socket of `writer` in `poll`, or -1 */
+    unsigned chunks; /* results of Q_PUT_CHUNK that `side` owes, of these contents */
+    uint64_t chunks_of[CHUNKS_UNDER_WAY];
+    bool suspect; /* a session was lost: chunks that no row names yet may be gone */
+    uint64_t content_octets;
+    struct garbage *garbage; /* chunks that nobody needs any more; maintain drops them */
+    size_t garbage_count, garbage_cap;
+    struct commit {
+        enum commit_step step;
+        struct store_batch *batch;
+        struct fold fold;
+        int64_t transaction, started;
+        bool again;           /* with a new connection, as the old one had ended unnoticed */
+        struct error failure; /* why it is undone */
+        PGresult *counted;    /* of Q_COUNT, Q_ADD_ENTRIES: used when it is durable */
+        PGresult *numbered;
+    } commit;
+    struct names next_hops, mailboxes; /* those that were asked for: a name keeps its key while we live */
+    PGresult **found; /* activities that were given out; freed when the next commit is done */
+    size_t found_count, found_cap;
+};
+
+struct pg_content {
+    struct store_content head;
+    struct buf tail;        /* octets above those in whole chunks */
+    uint64_t chunked;       /* octets in whole chunks that were sent */
+    uint64_t saved;         /* octets that its row names */
+    uint64_t commit_length; /* octets that it names if the commit under way succeeds */
+    bool has_row;
+    bool doomed; /* the row is gone */
+};
+
+/* A walk over many rows. The statement's parameters: octets, numbers, where it goes on, how many rows. */
+struct walk {
+    struct pg_store *pg;
+    enum query query;
+    /* Gives a row to the caller and notes where to go on behind it; false ends the walk. */
+    bool (*row)(struct walk *walk, const PGresult *rows, int row);
+    struct span key[2];
+    int64_t number[2], after[2];
+    int keys, numbers, afters; /* afters 0: all rows at once */
+    size_t limit;              /* 0: all */
+    union {
+        store_work_cb *work;
+        store_entry_cb *entry;
+        store_record_cb *record;
+        store_event_cb *event;
+        store_past_cb *past;
+        store_activity_in_cb *activity_in;
+        store_activity_out_cb *activity_out;
+        store_outcome_cb *outcome;
+        store_mailbox_cb *mailbox;
+    } cb;
+    void *context;
+};
+
+/* A request whose verdict is bad is left out. */
+static inline bool batch_failed(const struct store_batch *batch, size_t index) {
+    (void)batch, (void)index;
+    return false;
+}
+
+static inline struct pg_store *pg_of(const struct store *store) {
+    return (struct pg_store *)(uintptr_t)store;
+}
+
+static inline struct pg_content *pg_content_of(struct store_content *content) {
+    return (struct pg_content *)content;
+}
+
+/* ---- schema.c ---- */
+bool pg_schema_version(struct pg *pg, int *version, struct error *err);
+/* Brings the schema to the present version; makes it when there is none and `create` allows it. */
+bool pg_schema_migrate(struct pg *pg, bool create, struct error *err);
+/* For readers: it must be there, and of the present version. */
+bool pg_schema_is_current(struct pg *pg, struct error *err);
+
+extern const struct store_engine postgres_engine;
+
+/* ---- server.c ---- */
+/* Takes the oldest answer to a chunk that was sent; what failed makes its content fail. */
+void pg_take_chunk(struct pg_store *pg, struct error *err);
+/* All chunks that were sent have arrived. */
+bool pg_chunks_settle(struct pg_store *pg, struct error *err);
+/* One query on `side`, which is connected anew when it was lost. */
+PGresult *pg_read(struct pg_store *pg, enum query query, const struct pg_parameters *parameters,
+                  struct error *err);
+/* The same for what is written, and durable when it returns. */
+PGresult *pg_write(struct pg_store *pg, enum query query, const struct pg_parameters *parameters,
+                   struct error *err);
+/* Makes `side` anew. */
+bool pg_open_side(struct pg_store *pg, struct error *err);
+/* Makes `writer` anew and takes the lock. */
+bool pg_open_writer(struct pg_store *pg, struct error *err);
+/* A failure of the server: tells the head, and returns false with `err` as it is. */
+bool pg_failed(struct pg_store *pg, const struct error *err);
+
+/* ---- open.c ---- */
+struct store *pg_open(const char *place, const struct store_options *options, struct error *err);
+
+/* ---- commit.c ---- */
+void pg_commit_begin(struct store_batch *batch);
+void pg_proceed(struct store *store, bool wait);
+int pg_descriptor(const struct store *store);
+
+/* ---- content.c ---- */
+bool pg_content_write(struct store_content *content, struct span octets, struct error *err);
+bool pg_content_read(struct store_content *content, uint64_t offset, void *out, size_t len,
+                     struct error *err);
+void pg_content_close(struct store_content *content);
+struct store_content *pg_content_open(struct store *store, uint64_t message, struct error *err);
+struct store_content *pg_content_resume(struct store *store, uint64_t activity, struct error *err);
+/* The one with this id, for reading. */
+struct store_content *pg_content_load(struct pg_store *pg, uint64_t id, uint64_t length, struct error *err);
+/* After a loss: the contents that are being written and whose chunks did not all survive have failed. */
+bool pg_chunks_verify(struct pg_store *pg, struct error *err);
+/* Nobody needs the content's chunks any more, from the number `first` on. */
+void pg_chunks_forget(struct pg_store *pg, uint64_t content, uint64_t first);
+/* Drops some; true: there are more. */
+bool pg_chunks_drop(struct pg_store *pg);
+
+/* ---- rows.c, track.c, names.c: as the functions of struct store_engine ---- */
+bool pg_walk(struct walk *walk, struct error *err);
+bool pg_get_message(struct store *store, uint64_t id, struct arena *arena, struct store_message *message,
+                    struct error *err);
+bool pg_get_work(struct store *store, uint64_t id, struct arena *arena, struct store_work *work,
+                 struct error *err);
+bool pg_each_work(struct store *store, uint64_t after, size_t limit, uint32_t next_hop, int status,
+                  store_work_cb *cb, void *context, struct error *err);
+bool pg_count_work(struct store *store, struct store_counts *counts, struct error *err);
+bool pg_each_hold(struct store *store, store_hold_cb *cb, void *context, struct error *err);
+bool pg_get_entry(struct store *store, uint32_t mailbox, uint64_t sequence, struct arena *arena,
+                  struct store_entry *entry, struct error *err);
+bool pg_each_entry(struct store *store, uint32_t mailbox, uint64_t after, size_t limit, store_entry_cb *cb,
+                   void *context, struct error *err);
+bool pg_get_record(struct store *store, uint32_t kind, struct span name, struct buf *out, struct error *err);
+bool pg_each_record(struct store *store, uint32_t kind, store_record_cb *cb, void *context,
+                    struct error *err);
+bool pg_track(struct store *store, struct span key, store_event_cb *cb, void *context, struct error *err);
+bool pg_each_event(struct store *store, uint64_t before, store_past_cb *cb, void *context, struct error *err);
+bool pg_find_repeat(struct store *store, const uint8_t key[static STORE_DIGEST], bool *found,
+                    struct error *err);
+bool pg_find_activity_in(struct store *store, struct span peer, struct span association, struct span activity,
+                         struct store_activity_in *found, struct error *err);
+bool pg_each_activity_of(struct store *store, struct span association, store_activity_in_cb *cb,
+                         void *context, struct error *err);
+bool pg_each_activity_in(struct store *store, store_activity_in_cb *cb, void *context, struct error *err);
+bool pg_each_activity_out(struct store *store, store_activity_out_cb *cb, void *context, struct error *err);
+bool pg_get_outcome(struct store *store, struct span association, struct span activity, struct span peer,
+                    struct buf *data, struct error *err);
+bool pg_each_outcome(struct store *store, struct span association, store_outcome_cb *cb, void *context,
+                     struct error *err);
+bool pg_next_hop(struct store *store, struct span name, bool make, uint32_t *key, struct error *err);
+bool pg_mailbox(struct store *store, struct span name, bool make, uint32_t *key, struct error *err);
+struct span pg_next_hop_name(struct store *store, uint32_t next_hop);
+bool pg_each_mailbox(struct store *store, store_mailbox_cb *cb, void *context, struct error *err);
+bool pg_change_mailboxes(struct store *store, const struct mailbox_change *changes, size_t count,
+                         struct error *err);
+
+/* ---- check.c ---- */
+bool pg_check(const char *place, bool deep, store_finding_cb *cb, void *context, uint64_t *findings,
+              struct error *err);
+bool pg_repair(const char *place, store_finding_cb *cb, void *context, uint64_t *findings, struct error *err);
+
+#endif

@@ -1,0 +1,195 @@
+/* Reading what was tracked, what may come again, and transfers that broke. */
+#include "base/alloc.h"
+#include "store/postgres/postgres_private.h"
+
+/* ---- events and repeats ---- */
+
+static bool give_event(struct walk *walk, const PGresult *rows, int row) {
+    walk->after[0] = pg_number(rows, row, 0);
+    return walk->cb.event(walk->context, pg_number(rows, row, 1), pg_octets(rows, row, 2));
+}
+
+bool pg_track(struct store *store, struct span key, store_event_cb *cb, void *context, struct error *err) {
+    struct walk walk = {.pg = pg_of(store),
+                        .query = Q_TRACK,
+                        .row = give_event,
+                        .key = {key},
+                        .keys = 1,
+                        .number = {(int64_t)store_hash(store, key)},
+                        .numbers = 1,
+                        .afters = 1,
+                        .cb.event = cb,
+                        .context = context};
+    return pg_walk(&walk, err);
+}
+
+static bool give_past(struct walk *walk, const PGresult *rows, int row) {
+    walk->after[0] = pg_number(rows, row, 0);
+    return walk->cb.past(walk->context, (uint64_t)walk->after[0], pg_octets(rows, row, 1),
+                         pg_number(rows, row, 2), pg_octets(rows, row, 3));
+}
+
+bool pg_each_event(struct store *store, uint64_t before, store_past_cb *cb, void *context,
+                   struct error *err) {
+    struct walk walk = {.pg = pg_of(store),
+                        .query = Q_EACH_EVENT,
+                        .row = give_past,
+                        .after = {before && before < INT64_MAX ? (int64_t)before : INT64_MAX},
+                        .afters = 1,
+                        .cb.past = cb,
+                        .context = context};
+    return pg_walk(&walk, err);
+}
+
+bool pg_find_repeat(struct store *store, const uint8_t key[static STORE_DIGEST], bool *found,
+                    struct error *err) {
+    struct pg_parameters parameters = {0};
+    pg_add_octets(&parameters, span_of(key, STORE_DIGEST));
+    PGresult *row = pg_read(pg_of(store), Q_FIND_REPEAT, &parameters, err);
+    *found = row && PQntuples(row);
+    PQclear(row);
+    return row != NULL;
+}
+
+/* ---- activities in ---- */
+
+static struct store_activity_in activity_of(const PGresult *rows, int row) {
+    return (struct store_activity_in){
+        .id = (uint64_t)pg_number(rows, row, 0),
+        .peer = pg_octets(rows, row, 1),
+        .association = pg_octets(rows, row, 2),
+        .activity = pg_octets(rows, row, 3),
+        .at = pg_number(rows, row, 4),
+        .serial = (uint32_t)pg_number(rows, row, 5),
+        .offset = (uint64_t)pg_number(rows, row, 6),
+        .content_length = (uint64_t)pg_number(rows, row, 8),
+        .state = pg_octets(rows, row, 10),
+    };
+}
+
+/* Its spans live until the next commit is done. */
+static bool keep_found(struct pg_store *pg, PGresult *row, struct error *err) {
+    if (pg->found_count == pg->found_cap) {
+        size_t cap = pg->found_cap ? pg->found_cap * 2 : 16;
+        PGresult **found = mem_resize(pg->found, cap * sizeof(PGresult *));
+        if (!found) {
+            PQclear(row);
+            return store_no_memory(&pg->head, err);
+        }
+        pg->found = found;
+        pg->found_cap = cap;
+    }
+    pg->found[pg->found_count++] = row;
+    return true;
+}
+
+bool pg_find_activity_in(struct store *store, struct span peer, struct span association, struct span activity,
+                         struct store_activity_in *found, struct error *err) {
+    struct pg_parameters parameters = {0};
+    pg_add_octets(&parameters, association);
+    pg_add_octets(&parameters, activity);
+    pg_add_octets(&parameters, peer);
+    PGresult *row = pg_read(pg_of(store), Q_FIND_ACTIVITY_IN, &parameters, err);
+    if (!row)
+        return false;
+    if (!PQntuples(row)) {
+        PQclear(row);
+        return error_set(err, STORE_NOT_FOUND, "there is no such activity");
+    }
+    *found = activity_of(row, 0);
+    return keep_found(pg_of(store), row, err);
+}
+
+static bool give_activity_in(struct walk *walk, const PGresult *rows, int row) {
+    struct store_activity_in in = activity_of(rows, row);
+    walk->after[0] = walk->afters == 2 ? in.at : (int64_t)in.id;
+    walk->after[1] = (int64_t)in.id;
+    return walk->cb.activity_in(walk->context, &in);
+}
+
+bool pg_each_activity_of(struct store *store, struct span association, store_activity_in_cb *cb,
+                         void *context, struct error *err) {
+    struct walk walk = {.pg = pg_of(store),
+                        .query = Q_EACH_ACTIVITY_OF,
+                        .row = give_activity_in,
+                        .key = {association},
+                        .keys = 1,
+                        .afters = 1,
+                        .cb.activity_in = cb,
+                        .context = context};
+    return pg_walk(&walk, err);
+}
+
+bool pg_each_activity_in(struct store *store, store_activity_in_cb *cb, void *context, struct error *err) {
+    struct walk walk = {.pg = pg_of(store),
+                        .query = Q_EACH_ACTIVITY_IN,
+                        .row = give_activity_in,
+                        .after = {INT64_MIN, 0},
+                        .afters = 2,
+                        .cb.activity_in = cb,
+                        .context = context};
+    return pg_walk(&walk, err);
+}
+
+/* ---- activities out, outcomes ---- */
+
+static bool give_activity_out(struct walk *walk, const PGresult *rows, int row) {
+    struct store_activity_out out = {
+        .work = (uint64_t)pg_number(rows, row, 0),
+        .association = pg_octets(rows, row, 1),
+        .activity = pg_octets(rows, row, 2),
+        .at = pg_number(rows, row, 3),
+        .serial = (uint32_t)pg_number(rows, row, 4),
+        .offset = (uint64_t)pg_number(rows, row, 5),
+        .data = pg_octets(rows, row, 6),
+    };
+    walk->after[0] = (int64_t)out.work;
+    return walk->cb.activity_out(walk->context, &out);
+}
+
+bool pg_each_activity_out(struct store *store, store_activity_out_cb *cb, void *context, struct error *err) {
+    struct walk walk = {.pg = pg_of(store),
+                        .query = Q_EACH_ACTIVITY_OUT,
+                        .row = give_activity_out,
+                        .afters = 1,
+                        .cb.activity_out = cb,
+                        .context = context};
+    return pg_walk(&walk, err);
+}
+
+bool pg_get_outcome(struct store *store, struct span association, struct span activity, struct span peer,
+                    struct buf *data, struct error *err) {
+    struct pg_parameters parameters = {0};
+    pg_add_octets(&parameters, association);
+    pg_add_octets(&parameters, activity);
+    pg_add_octets(&parameters, peer);
+    PGresult *row = pg_read(pg_of(store), Q_GET_OUTCOME, &parameters, err);
+    if (!row)
+        return false;
+    bool ok = PQntuples(row)
+                  ? !data || buf_append_span(data, pg_octets(row, 0, 0)) || store_no_memory(store, err)
+                  : error_set(err, STORE_NOT_FOUND, "there is no such outcome");
+    PQclear(row);
+    return ok;
+}
+
+static bool give_outcome(struct walk *walk, const PGresult *rows, int row) {
+    struct store_outcome outcome = {.association = walk->key[0],
+                                    .activity = pg_octets(rows, row, 0),
+                                    .peer = pg_octets(rows, row, 1),
+                                    .expiry = pg_number(rows, row, 2),
+                                    .data = pg_octets(rows, row, 3)};
+    return walk->cb.outcome(walk->context, &outcome);
+}
+
+bool pg_each_outcome(struct store *store, struct span association, store_outcome_cb *cb, void *context,
+                     struct error *err) {
+    struct walk walk = {.pg = pg_of(store),
+                        .query = Q_EACH_OUTCOME,
+                        .row = give_outcome,
+                        .key = {association},
+                        .keys = 1,
+                        .cb.outcome = cb,
+                        .context = context};
+    return pg_walk(&walk, err);
+}

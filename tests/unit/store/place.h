@@ -1,0 +1,96 @@
+/* A fresh place for a store: a folder, or a database of the server whose folder is in $CHASQUI_TEST_POSTGRES.
+ */
+#ifndef TESTS_STORE_PLACE_H
+#define TESTS_STORE_PLACE_H
+
+#include <signal.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <libpq-fe.h>
+
+#define PLACE_MAX 96
+
+static inline const char *place_server(void) {
+    return getenv("CHASQUI_TEST_POSTGRES");
+}
+
+/* Runs a command at the server, in `database`; says on stderr what went wrong. */
+static inline bool place_run(const char *database, const char *command) {
+    char where[PLACE_MAX];
+    snprintf(where, sizeof where, "postgresql://postgres@/%s?host=%s", database, place_server());
+    PGconn *conn = PQconnectdb(where);
+    PGresult *result = PQexec(conn, command);
+    bool ok = PQresultStatus(result) == PGRES_COMMAND_OK || PQresultStatus(result) == PGRES_TUPLES_OK;
+    if (!ok)
+        fprintf(stderr, "# %s: %s", command, PQerrorMessage(conn));
+    PQclear(result);
+    PQfinish(conn);
+    return ok;
+}
+
+/* As a power cut of the server's machine; whoever started it starts it again. */
+static inline bool place_kill_server(void) {
+    char name[PLACE_MAX];
+    int pid = 0;
+    snprintf(name, sizeof name, "%s/data/postmaster.pid", place_server());
+    FILE *file = fopen(name, "r");
+    bool ok = file && fscanf(file, "%d", &pid) == 1;
+    if (file)
+        fclose(file);
+    snprintf(name, sizeof name, "/proc/%d/task/%d/children", pid, pid);
+    file = ok ? fopen(name, "r") : NULL;
+    if (!file || kill(pid, SIGKILL) != 0)
+        return false;
+    for (int child; fscanf(file, "%d", &child) == 1;)
+        kill(child, SIGKILL);
+    fclose(file);
+    return true;
+}
+
+/* Until the server answers again; false after two minutes. */
+static inline bool place_await_server(void) {
+    char where[PLACE_MAX];
+    snprintf(where, sizeof where, "postgresql://postgres@/postgres?host=%s", place_server());
+    for (int tries = 0; tries < 2400; tries++) {
+        if (PQping(where) == PQPING_OK)
+            return true;
+        usleep(50000);
+    }
+    return false;
+}
+
+/* The name of the database of a place. */
+static inline void place_database(const char place[static PLACE_MAX], char out[static 32]) {
+    const char *name = strstr(place, "@/") + 2;
+    snprintf(out, 32, "%.*s", (int)strcspn(name, "?"), name);
+}
+
+static inline bool place_make(char place[static PLACE_MAX]) {
+    static unsigned number;
+    char command[80];
+    if (!place_server()) {
+        snprintf(place, PLACE_MAX, "/tmp/chasqui-store-XXXXXX");
+        return mkdtemp(place) != NULL;
+    }
+    snprintf(place, PLACE_MAX, "postgresql://postgres@/room%u_%u?host=%s", (unsigned)getpid(), ++number,
+             place_server());
+    snprintf(command, sizeof command, "CREATE DATABASE room%u_%u", (unsigned)getpid(), number);
+    return place_run("postgres", command);
+}
+
+static inline bool place_remove(const char place[static PLACE_MAX]) {
+    char command[PLACE_MAX + 64], database[32];
+    if (!place_server()) {
+        snprintf(command, sizeof command, "rm -rf %s", place);
+        return system(command) == 0;
+    }
+    place_database(place, database);
+    snprintf(command, sizeof command, "DROP DATABASE %s WITH (FORCE)", database);
+    return place_run("postgres", command);
+}
+
+#endif

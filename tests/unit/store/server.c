@@ -1,0 +1,284 @@
+/*
+ * What only a store behind a server can meet: the server goes, a session of it
+ * goes in the middle of a COMMIT, the server is set to forget, its password is
+ * not ours to show.
+ */
+#include "room.h"
+
+#include <sys/wait.h>
+
+#include "base/log.h"
+
+/* Waits until `text` gives a row at the server; false after a minute. */
+static bool wait_for_row(const char *text) {
+    char where[PLACE_MAX];
+    snprintf(where, sizeof where, "postgresql://postgres@/postgres?host=%s", place_server());
+    int64_t end = clock_monotonic_us() + 60000000;
+    bool there = false;
+    PGconn *conn = PQconnectdb(where);
+    while (!there && clock_monotonic_us() < end) {
+        PGresult *rows = PQexec(conn, text);
+        there = PQntuples(rows) > 0;
+        PQclear(rows);
+        usleep(10000);
+    }
+    PQfinish(conn);
+    return there;
+}
+
+static void set_server(const char *setting) {
+    assert_true(place_run("postgres", setting));
+    assert_true(place_run("postgres", "SELECT pg_reload_conf()"));
+}
+
+/* ---- opening ---- */
+
+static void server_that_forgets_is_refused(void **state) {
+    static const char *const settings[] = {"fsync", "full_page_writes"};
+    struct room *room = *state;
+    char text[80];
+    room_close(room);
+    for (size_t i = 0; i < 2; i++) {
+        struct error err = {0};
+        snprintf(text, sizeof text, "ALTER SYSTEM SET %s = off", settings[i]);
+        set_server(text);
+        snprintf(text, sizeof text, "SELECT 1 WHERE current_setting('%s') = 'off'", settings[i]);
+        assert_true(wait_for_row(text));
+        assert_null(store_open(room->path, &room->options, &err));
+        assert_non_null(strstr(err.text, settings[i]));
+        snprintf(text, sizeof text, "ALTER SYSTEM RESET %s", settings[i]);
+        set_server(text);
+        snprintf(text, sizeof text, "SELECT 1 WHERE current_setting('%s') = 'on'", settings[i]);
+        assert_true(wait_for_row(text));
+    }
+    room_open(room);
+}
+
+static void database_without_a_store_is_told(void **state) {
+    struct room *room = *state;
+    struct store_options options = {0};
+    struct error err = {0};
+    char place[PLACE_MAX];
+    assert_true(store_is_there(room->path, &err));
+    assert_true(place_make(place));
+    assert_false(store_is_there(place, &err));
+    assert_int_equal(err.code, STORE_NOT_FOUND);
+    assert_null(store_open(place, &options, &err));
+    assert_int_equal(err.code, STORE_NOT_FOUND);
+    options.read_only = true;
+    assert_null(store_open(place, &options, &err));
+    assert_int_equal(err.code, STORE_NOT_FOUND);
+    assert_true(place_remove(place));
+    assert_null(store_open(place, &options, &err)); /* no database: the server's words say it */
+    assert_int_equal(err.code, STORE_IO);
+}
+
+static void password_is_not_shown(void **state) {
+    struct error err = {0};
+    (void)state;
+    assert_null(
+        store_open("postgresql://joe:sesame@/nowhere?host=/nonexistent&password=sesame2", NULL, &err));
+    assert_null(strstr(err.text, "sesame"));
+    assert_non_null(strstr(err.text, "postgresql://joe@/nowhere?host=/nonexistent"));
+    assert_int_equal(err.code, STORE_IO);
+}
+
+static void second_writer_is_told_the_first(void **state) {
+    struct room *room = *state;
+    struct error err = {0};
+    assert_null(store_open(room->path, NULL, &err));
+    assert_int_equal(err.code, STORE_LOCKED);
+    char process[32];
+    snprintf(process, sizeof process, "process %d", (int)getpid());
+    assert_non_null(strstr(err.text, process));
+}
+
+/* ---- a session that ends in COMMIT ---- */
+
+/*
+ * In a process of its own: waits until the writer's session waits in COMMIT for
+ * a standby that is not there, when its transaction is on disk and it has
+ * answered nothing, and ends it.
+ */
+static pid_t end_session_in_commit(void) {
+    pid_t child = fork();
+    if (child)
+        return child;
+    bool seen =
+        wait_for_row("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE wait_event = 'SyncRep'");
+    bool reset = place_run("postgres", "ALTER SYSTEM RESET synchronous_standby_names") &&
+                 place_run("postgres", "SELECT pg_reload_conf()");
+    _exit(seen && reset ? 0 : 1);
+}
+
+static void await(pid_t child) {
+    int status;
+    assert_int_equal(waitpid(child, &status, 0), child);
+    assert_int_equal(status, 0);
+}
+
+static unsigned count_work(struct room *room) {
+    struct store_counts counts;
+    assert_true(store_count_work(room->store, &counts, NULL));
+    return (unsigned)counts.status[STORE_READY];
+}
+
+/* I1, I2: what was committed and not acknowledged is found to be there, once. */
+static void unanswered_commit_is_found_done(void **state) {
+    struct room *room = *state;
+    uint64_t message = add_one(room, 300000, 3, NULL);
+    set_server("ALTER SYSTEM SET synchronous_standby_names = 'nobody'");
+    assert_true(wait_for_row("SELECT 1 WHERE current_setting('synchronous_standby_names') = 'nobody'"));
+    pid_t child = end_session_in_commit();
+    room_commit(room);
+    await(child);
+    assert_true(store_accepting(room->store));
+    assert_int_equal(count_work(room), 1);
+    expect_message(room, message, 300000, 3);
+    add_one(room, 10, 1, NULL);
+    room_commit(room);
+    room_reopen(room);
+    assert_int_equal(count_work(room), 2);
+}
+
+/* A session that ends within COMMIT, before the transaction is on disk: none of it is there. */
+static void broken_commit_is_found_undone(void **state) {
+    struct room *room = *state;
+    struct error err = {0};
+    char database[32];
+    place_database(room->path, database);
+    assert_true(place_run(database,
+                          "CREATE FUNCTION chasqui.die() RETURNS trigger LANGUAGE plpgsql AS"
+                          " 'BEGIN PERFORM pg_terminate_backend(pg_backend_pid()); RETURN NULL; END'"));
+    assert_true(place_run(database,
+                          "CREATE CONSTRAINT TRIGGER die AFTER UPDATE ON chasqui.node DEFERRABLE INITIALLY"
+                          " DEFERRED FOR EACH ROW EXECUTE FUNCTION chasqui.die()"));
+    uint64_t message = add_one(room, 300000, 3, NULL);
+    assert_false(store_commit(room->batch, &err));
+    assert_int_equal(err.code, STORE_IO);
+    assert_false(store_accepting(room->store));
+    assert_int_equal(count_work(room), 0);
+    assert_true(place_run(database, "DROP FUNCTION chasqui.die() CASCADE"));
+    assert_true(store_probe(room->store));
+    room_commit(room); /* the same batch */
+    assert_int_equal(count_work(room), 1);
+    expect_message(room, message, 300000, 3);
+}
+
+/* ---- the server goes ---- */
+
+/* Takes mail again, within two minutes. */
+static bool recovers(struct room *room) {
+    int64_t end = clock_monotonic_us() + 120000000;
+    while (!store_probe(room->store) && clock_monotonic_us() < end)
+        usleep(50000);
+    return store_accepting(room->store);
+}
+
+static void killed_server_loses_nothing(void **state) {
+    struct room *room = *state;
+    struct error err = {0};
+    uint64_t messages[20];
+    for (unsigned i = 0; i < 20; i++) {
+        messages[i] = add_one(room, i * 50000, i, NULL);
+        room_commit(room);
+    }
+    assert_true(place_kill_server());
+    uint64_t last = add_one(room, 5000, 1, NULL);
+    /* The connection may live yet, or the server be back: then it is done. */
+    bool done = store_commit(room->batch, &err);
+    assert_true(done || err.code == STORE_IO);
+    assert_true(recovers(room));
+    if (!done)
+        room_commit(room);
+    for (unsigned i = 0; i < 20; i++)
+        expect_message(room, messages[i], i * 50000, i);
+    expect_message(room, last, 5000, 1);
+    assert_int_equal(count_work(room), 21);
+}
+
+/* What was streamed and not committed is gone with the session; the next ones are whole. */
+static void content_under_way_fails_with_the_server(void **state) {
+    struct room *room = *state;
+    struct error err = {0};
+    static uint8_t octets[100000];
+    struct store_content *content = make_content(room, 2u << 20, 1);
+    assert_true(place_kill_server());
+    bool ok = true;
+    for (unsigned i = 0; i < 200 && ok; i++)
+        ok = store_content_append(content, span_of(octets, sizeof octets), &err);
+    assert_false(ok);
+    store_content_release(content);
+    assert_true(recovers(room));
+    uint64_t message = add_one(room, 3u << 20, 2, NULL);
+    room_commit(room);
+    expect_message(room, message, 3u << 20, 2);
+}
+
+static void end_sessions(const char *database) {
+    char text[160];
+    snprintf(text, sizeof text,
+             "SELECT pg_terminate_backend(pid, 10000) FROM pg_stat_activity WHERE datname = '%s'", database);
+    assert_true(place_run("postgres", text));
+}
+
+/* Chunks are answered for before they are on disk: what a crash took away of them is seen before the commit.
+ */
+static void lost_chunk_is_noticed(void **state) {
+    struct room *room = *state;
+    char database[32];
+    place_database(room->path, database);
+    for (int lost = 0; lost < 2; lost++) {
+        struct error err = {0};
+        uint8_t octet;
+        size_t got;
+        struct store_content *content = make_content(room, 2u << 20, 1);
+        assert_true(store_content_read(content, 0, &octet, 1, &got, NULL)); /* all have arrived */
+        struct store_work row = {.message = store_add_message(room->batch, 1, SPAN_LIT("e"), content)};
+        store_add_work(room->batch, &row);
+        store_content_release(content);
+        end_sessions(database);
+        if (lost)
+            assert_true(place_run(database, "DELETE FROM chasqui.chunk WHERE seq = 3 AND content NOT IN"
+                                            " (SELECT id FROM chasqui.content)"));
+        assert_int_equal(store_commit(room->batch, &err), !lost);
+        assert_true(!lost || err.code == STORE_IO);
+        store_batch_clear(room->batch);
+    }
+    assert_int_equal(count_work(room), 1);
+}
+
+/* ---- space ---- */
+
+/* Octets of contents that nobody names go, and what a crash left goes at the next start. */
+static void chunks_without_a_content_go(void **state) {
+    struct room *room = *state;
+    char database[32];
+    uint64_t work, message = add_one(room, 3u << 20, 2, &work);
+    room_commit(room);
+    store_content_release(make_content(room, 3u << 20, 2));
+    store_finish_work(room->batch, work, message);
+    room_commit(room);
+    while (store_maintain(room->store, 0, 0, 1000000)) {
+    }
+    place_database(room->path, database);
+    static const char none[] = "SELECT 1 / (count(*) = 0)::int FROM chasqui.chunk";
+    assert_true(place_run(database, none));
+    room_close(room);
+    assert_true(place_run(database, "INSERT INTO chasqui.chunk VALUES(4711, 0, 'left')"));
+    room_open(room);
+    assert_true(place_run(database, none));
+}
+
+#define IN_ROOM(test) cmocka_unit_test_setup_teardown(test, room_setup, room_teardown)
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        IN_ROOM(server_that_forgets_is_refused),  IN_ROOM(database_without_a_store_is_told),
+        cmocka_unit_test(password_is_not_shown),  IN_ROOM(second_writer_is_told_the_first),
+        IN_ROOM(unanswered_commit_is_found_done), IN_ROOM(broken_commit_is_found_undone),
+        IN_ROOM(killed_server_loses_nothing),     IN_ROOM(content_under_way_fails_with_the_server),
+        IN_ROOM(lost_chunk_is_noticed),           IN_ROOM(chunks_without_a_content_go),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
