@@ -211,6 +211,7 @@ static bool on_frame(void *context, struct ipc_channel *channel, enum ipc_type t
     bool ok = false;
     (void)channel;
     worker->heard = clock_monotonic_us();
+    batch_request(worker->converter->mta);
     if (type == IPC_WORK_READY && ref == 0 && payload.len == 0 && !worker->ready) {
         worker->ready = ok = true;
         destination_mark(worker->converter->mta, &worker->converter->destination);

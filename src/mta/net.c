@@ -57,7 +57,9 @@ static bool dispatch(struct net *net, enum ipc_type type, uint64_t ref, struct s
 
 static bool on_frame(void *context, struct ipc_channel *channel, enum ipc_type type, uint64_t ref,
                      struct span payload) {
-    if (dispatch(context, type, ref, payload))
+    struct net *net = context;
+    batch_request(net->mta);
+    if (dispatch(net, type, ref, payload))
         return link_goes_on(channel);
     return link_broke_rules(channel, type, ref, payload);
 }
