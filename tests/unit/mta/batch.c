@@ -303,7 +303,7 @@ static void a_refused_request_fails_alone(void **state) {
     batch_request(mta);
     put(stage, "two");
     add(stage, 'b');
-    assert_true(store_finish_work(mta->batch.store, 12345, 12345)); /* there is none */
+    assert_true(store_add_work(mta->batch.store, &(struct store_work){.message = 777})); /* there is none */
     add(stage, 'c');
     batch_request(mta);
     put(stage, "three");
