@@ -109,7 +109,9 @@ static void converted(struct worker *worker) {
     }
     uint64_t length = store_content_length(result);
     struct mts_run run = run_begin(mta, &mta->arena);
-    mts_converted(&run, &copy.stored, length, types, &decisions);
+    do
+        mts_converted(&run, &copy.stored, length, types, &decisions);
+    while (run_again(mta, &run, &decisions));
     store_content_release(copy.content);
     copy.content = result;
     copy.memory = store_content_memory(result);

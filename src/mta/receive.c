@@ -182,7 +182,9 @@ static enum arrival_result take(struct mta *mta, const struct arrival *received,
     bool opened = open_external(mta, received, decoded, &content);
     arrival->content_length = content.length;
     if (opened)
-        accept_by_rules(&run, arrival, decoded, &decisions);
+        do
+            accept_by_rules(&run, arrival, decoded, &decisions);
+        while (run_again(mta, &run, &decisions));
     mta->id_next = run.id_next;
     if (decisions.result == MTS_INVALID) {
         snprintf(cause, 200, "%s", decisions.cause ? decisions.cause : "no valid APDU");

@@ -353,7 +353,9 @@ static json_t *submit(struct attempt *attempt, uint64_t ref) {
         return client_error("originator-invalid", "the originator is no mailbox of yours");
     struct mts_run run = run_begin(mta, &mta->arena);
     run.over_bounds = attempt->over_bounds;
-    decide(attempt, &run, user);
+    do
+        decide(attempt, &run, user);
+    while (run_again(mta, &run, &attempt->decisions));
     mta->id_next = run.id_next;
     if (attempt->decisions.result == MTS_INVALID)
         return refusal(attempt);
