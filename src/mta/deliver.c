@@ -46,6 +46,7 @@ static void deliver(struct mta *mta, struct mailboxes *mailboxes, struct work *w
     static const struct error no_memory = {.code = STORE_NO_MEMORY, .text = "no memory"};
     struct error err = {0};
     struct mts_decisions more = {0};
+    batch_request(mta);
     if (!load(mta, mailboxes, work, &err)) {
         copy_put_off(mta, work, "delivered", &err);
         return;

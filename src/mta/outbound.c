@@ -176,6 +176,7 @@ void outbound_save_again(struct mta *mta) {
     size_t count = mta->unsaved_count;
     mta->unsaved_count = 0;
     for (size_t i = 0; i < count; i++) {
+        batch_request(mta);
         struct batch_mark mark = batch_mark(mta);
         struct work *work = mta->unsaved[i];
         if (outbound_done(mta, work))

@@ -108,6 +108,7 @@ static bool pump(struct mta *mta, struct destination *destination) {
         struct association *association = peer->idle;
         struct work *work = association->recovers ? outbound_unfinished(mta, association)
                                                   : schedule_first(&mta->schedule, destination->number);
+        batch_request(mta);
         /* A new one waits for its commit, which marks the peer again (I3). */
         if (!work || !work->committed || !send_start(association, work))
             break;

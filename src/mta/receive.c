@@ -182,7 +182,9 @@ static enum arrival_result take(struct mta *mta, const struct arrival *received,
     bool opened = open_external(mta, received, decoded, &content);
     arrival->content_length = content.length;
     if (opened)
-        accept_by_rules(&run, arrival, decoded, &decisions);
+        do
+            accept_by_rules(&run, arrival, decoded, &decisions);
+        while (run_again(mta, &run, &decisions));
     mta->id_next = run.id_next;
     if (decisions.result == MTS_INVALID) {
         snprintf(cause, 200, "%s", decisions.cause ? decisions.cause : "no valid APDU");
@@ -228,7 +230,7 @@ static enum arrival_result take_new(struct mta *mta, const struct arrival *arriv
         snprintf(cause, 200, "the content can't be read again");
         return ARRIVAL_LATER;
     }
-    switch (store_find_repeat(mta->view.store, mta->batch.store, name, identifier, digest, &err)) {
+    switch (batch_find_repeat(mta, name, identifier, digest, &err)) {
     case STORE_REPEAT_KNOWN:
         return known(mta, arrival, decoded, false);
     case STORE_REPEAT_PENDING:
@@ -309,10 +311,8 @@ static void accept_now(struct mta *mta, const struct effect *effect) {
 
 static void refuse_now(struct mta *mta, const struct effect *effect) {
     struct association *association = association_numbered(mta, effect->association);
-    const struct error *cause = store_cause(mta->view.store);
     if (association)
-        association_answer(association, (uint32_t)effect->ref, IPC_REFUSED_TEMPORARILY,
-                           cause->code ? cause->text : "no memory");
+        association_answer(association, (uint32_t)effect->ref, IPC_REFUSED_TEMPORARILY, batch_cause(mta));
 }
 
 static const struct effect_kind acceptance = {accept_now, refuse_now};

@@ -17,6 +17,7 @@ static bool reroute_lane(struct mta *mta, struct lane *lane, unsigned *left) {
             continue;
         --*left;
         work->no_alternative = true;
+        batch_request(mta);
         if (!copy_reroute(mta, work, NULL) && work->marked)
             copy_save(mta, work);
     }

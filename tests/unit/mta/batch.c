@@ -10,6 +10,9 @@
 #include <stdlib.h>
 
 #include "mta/mta_private.h"
+#include "store/batch_private.h"
+#include "store/engine.h"
+#include "store/store_private.h"
 
 enum { MOST = 32 };
 
@@ -53,6 +56,38 @@ static void after(struct mta *mta, bool done) {
 
 static const struct batch_hooks hooks = {before, after};
 
+/* ---- an engine whose commits end when they are asked to ---- */
+
+static struct store_engine late;
+static const struct store_engine *prompt; /* the one behind it */
+static struct store_batch *flying;
+static const struct error *fails; /* the next commit, as a whole */
+
+static void begin_late(struct store_batch *batch) {
+    assert_null(flying);
+    flying = batch;
+}
+
+static void end_late(struct store *store, bool wait) {
+    struct store_batch *batch = flying;
+    (void)store;
+    (void)wait;
+    flying = NULL;
+    if (batch && fails)
+        batch_done(batch, fails);
+    else if (batch)
+        prompt->commit_begin(batch);
+}
+
+static void be_late(struct stage *stage) {
+    struct store *store = stage->mta.view.store;
+    prompt = store->engine;
+    late = *prompt;
+    late.commit_begin = begin_late;
+    late.proceed = end_late;
+    store->engine = &late;
+}
+
 static void nothing(evutil_socket_t fd, short what, void *arg) {
     (void)fd, (void)what, (void)arg;
 }
@@ -64,6 +99,8 @@ static int begin(void **state) {
     snprintf(stage->directory, sizeof stage->directory, "/tmp/chasqui-batch-XXXXXX");
     assert_non_null(mkdtemp(stage->directory));
     struct mta *mta = &stage->mta;
+    static const struct mta_config config;
+    mta->view.config = &config;
     mta->loop = event_base_new();
     mta->view.store = store_open(stage->directory, &options, &err);
     if (!mta->view.store)
@@ -186,8 +223,103 @@ static void what_ended_meanwhile_is_not_there(void **state) {
     assert_string_equal(stage->did, "wa--");
 }
 
+/* ---- one flies ---- */
+
+static void launch(struct stage *stage) {
+    batch_on_commit(-1, 0, &stage->mta);
+    assert_non_null(flying);
+}
+
+static void a_batch_fills_while_another_flies(void **state) {
+    struct stage *stage = *state;
+    uint64_t number = stage->mta.batch.number;
+    be_late(stage);
+    put(stage, "one");
+    add(stage, 'a');
+    launch(stage);
+    add(stage, 'b');
+    put(stage, "two");
+    assert_true(batch_is_open(&stage->mta, number) && batch_is_open(&stage->mta, number + 1));
+    batch_on_commit(-1, 0, &stage->mta); /* waits for the one that flies */
+    assert_string_equal(stage->did, "");
+    store_proceed(stage->mta.view.store, false);
+    assert_string_equal(stage->did, "a");
+    assert_false(batch_is_open(&stage->mta, number));
+    assert_true(has(stage, "one") && !has(stage, "two"));
+    assert_true(event_pending(stage->mta.commit, EV_TIMEOUT, NULL) || stage->mta.batch.urgent);
+    launch(stage);
+    add(stage, 'c');
+    batch_settle(&stage->mta); /* of both */
+    assert_string_equal(stage->did, "abc");
+    assert_true(has(stage, "two"));
+}
+
+/* I5 */
+static void a_repeat_of_what_flies_is_pending(void **state) {
+    static const uint8_t digest[STORE_DIGEST] = {1}, other[STORE_DIGEST] = {2};
+    struct stage *stage = *state;
+    struct mta *mta = &stage->mta;
+    struct span peer = SPAN_LIT("beta"), identifier = SPAN_LIT("m-1");
+    struct error err = {0};
+    be_late(stage);
+    assert_int_equal(batch_find_repeat(mta, peer, identifier, digest, &err), STORE_REPEAT_UNKNOWN);
+    assert_true(store_add_repeat(mta->batch.store, peer, identifier, digest, INT64_MAX));
+    assert_int_equal(batch_find_repeat(mta, peer, identifier, digest, &err), STORE_REPEAT_PENDING);
+    launch(stage);
+    assert_int_equal(batch_find_repeat(mta, peer, identifier, digest, &err), STORE_REPEAT_PENDING);
+    assert_int_equal(batch_find_repeat(mta, peer, identifier, other, &err), STORE_REPEAT_UNKNOWN);
+    store_proceed(mta->view.store, true);
+    assert_int_equal(batch_find_repeat(mta, peer, identifier, digest, &err), STORE_REPEAT_KNOWN);
+}
+
+/* I6 */
+static void a_failed_flight_takes_what_filled_meanwhile_along(void **state) {
+    static const struct error full = {.code = STORE_FULL, .text = "disk full"};
+    struct stage *stage = *state;
+    be_late(stage);
+    put(stage, "one");
+    add(stage, 'a');
+    add(stage, 'b');
+    launch(stage);
+    put(stage, "two");
+    add(stage, 'c');
+    fails = &full;
+    store_proceed(stage->mta.view.store, true);
+    fails = NULL;
+    assert_string_equal(stage->did, "CBA");
+    assert_int_equal(stage->failed, 1);
+    add(stage, 'd');
+    put(stage, "three");
+    batch_settle(&stage->mta);
+    assert_string_equal(stage->did, "CBAd");
+    assert_true(has(stage, "three") && !has(stage, "one") && !has(stage, "two"));
+}
+
+static void a_refused_request_fails_alone(void **state) {
+    struct stage *stage = *state;
+    struct mta *mta = &stage->mta;
+    put(stage, "one");
+    add(stage, 'a');
+    batch_request(mta);
+    put(stage, "two");
+    add(stage, 'b');
+    assert_true(store_add_work(mta->batch.store, &(struct store_work){.message = 777})); /* there is none */
+    add(stage, 'c');
+    batch_request(mta);
+    put(stage, "three");
+    add(stage, 'd');
+    batch_settle(mta);
+    assert_string_equal(stage->did, "adCB");
+    assert_true(has(stage, "one") && has(stage, "three") && !has(stage, "two"));
+    assert_int_equal(stage->failed, 0);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(a_batch_fills_while_another_flies, begin, end),
+        cmocka_unit_test_setup_teardown(a_repeat_of_what_flies_is_pending, begin, end),
+        cmocka_unit_test_setup_teardown(a_failed_flight_takes_what_filled_meanwhile_along, begin, end),
+        cmocka_unit_test_setup_teardown(a_refused_request_fails_alone, begin, end),
         cmocka_unit_test_setup_teardown(effects_run_in_their_order_when_all_is_on_disk, begin, end),
         cmocka_unit_test_setup_teardown(what_a_request_added_is_taken_back, begin, end),
         cmocka_unit_test_setup_teardown(effects_add_to_the_batch_that_fills, begin, end),
