@@ -241,23 +241,24 @@ static void decide_delivery(struct ruling *ruling, struct branch *branch, size_t
         split_branches(ruling);
 }
 
-static void deliver_message(struct work *work, const struct mts_stored *stored, struct mts_delivery *out) {
-    struct mts_opened *opened = stored->opened ? stored->opened : open_message(work, stored);
+static void deliver_message(struct ruling *ruling, const struct mts_stored *stored,
+                            struct mts_delivery *out) {
+    struct mts_opened *opened = stored->opened ? stored->opened : open_message(ruling, stored);
     struct plan plan;
     size_t cursor = 0, position;
-    work->has_content = stored->has_content;
-    if (!opened || !plan_read(work->arena, stored->plan, &plan) ||
+    ruling->has_content = stored->has_content;
+    if (!opened || !plan_read(ruling->arena, stored->plan, &plan) ||
         !plan_next(&plan, &opened->subject, &cursor, &position)) {
-        work->out->result = MTS_INVALID;
-        work->out->cause = "the stored copy does not read";
+        ruling->out->result = MTS_INVALID;
+        ruling->out->cause = "the stored copy does not read";
         return;
     }
-    struct batch *batch = batch_with(work, &opened->subject, opened->targets);
-    if (!batch)
+    struct branch *branch = branch_with(ruling, &opened->subject, opened->targets);
+    if (!branch)
         return;
     recipient_fields *recipient = &opened->subject.envelope.per_recipient_fields.items[position];
     recipient_fields as_it_came = *recipient;
-    decide_delivery(work, batch, position, out);
+    decide_delivery(ruling, branch, position, out);
     *recipient = as_it_came;
     opened->targets[position] = (struct target){0};
 }
