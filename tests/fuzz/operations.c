@@ -160,7 +160,7 @@ static void act(struct side s[2], struct reader *in, bool hostile) {
         go_on(me, (size_t)reader_u16(in) + 1);
         break;
     case 5:
-        run(s, what & 0x10 ? SIZE_MAX : (size_t)(what >> 4) + 1);
+        run(s, what & 0x10 ? SIZE_MAX : (size_t)(what >> 4) * 40 + 7);
         break;
     case 6:
         me->forgot |= osi_ro_forget(me->a, what & 0x10, reader_u8(in));
