@@ -9,6 +9,8 @@
 #include "base/map.h"
 #include "clients/clients.h"
 #include "ipc/channel.h"
+#include "ipc/frame.h"
+#include "ipc/parent.h"
 #include "ipc/payload.h"
 
 /* A uid that is connected. */
@@ -72,7 +74,7 @@ struct clients {
     const struct clients_config *config;
     const struct clients_reload *reload;
     struct ipc_channel *store;
-    struct ipc_channel *parent;
+    struct ipc_parent *parent;
     struct event *local;
     struct event *door;
     struct event *breath; /* the local socket is looked at again: there was no descriptor for a client */
@@ -85,7 +87,6 @@ struct clients {
     struct visitor *visitors;
     struct bursts refused; /* by uid */
     uint32_t next_number;
-    struct buf config_parts; /* of a configuration that is coming in */
     bool stopping;
     int status;
 };

@@ -145,11 +145,6 @@ void local_respond(struct clients *clients, uint64_t ref, struct span json) {
 
 /* ---- frames of a client ---- */
 
-static bool is_for_clients(enum ipc_type type) {
-    return type == IPC_REQUEST || type == IPC_SUBMIT_BEGIN || type == IPC_SUBMIT_CONTENT ||
-           type == IPC_SUBMIT_END || type == IPC_FETCH;
-}
-
 /* False: the frame goes no further. */
 static bool note(struct client *client, enum ipc_type type, uint64_t ref, struct span payload) {
     bool goes_on = type == IPC_SUBMIT_CONTENT || type == IPC_SUBMIT_END, begins = type == IPC_SUBMIT_BEGIN;
@@ -176,11 +171,12 @@ static bool note(struct client *client, enum ipc_type type, uint64_t ref, struct
 
 static bool on_frame(void *context, struct ipc_channel *channel, enum ipc_type type, uint64_t ref,
                      struct span payload) {
+    static const struct ipc_side side = {.self = IPC_CLIENTS, .other = IPC_CLIENT};
     struct client *client = context;
-    if (ref > UINT32_MAX || !is_for_clients(type)) {
-        log_caused_by(ipc_name(channel), LOG_LEVEL_WARNING,
-                      "%s a frame of type %d, ref %llu is not one for clients", ipc_name(channel), (int)type,
-                      (unsigned long long)ref);
+    char why[IPC_WHY];
+    if (!ipc_frame_take(&side, type, ref, payload, why)) {
+        log_caused_by(ipc_name(channel), LOG_LEVEL_WARNING, "%s broke the rules by %s", ipc_name(channel),
+                      why);
         return false;
     }
     if (note(client, type, ref, payload))

@@ -138,7 +138,9 @@ bool copy_fail(struct mta *mta, struct work *work, const struct mts_failure *fai
         return false;
     }
     struct mts_run run = run_begin(mta, &mta->arena);
-    mts_work_failed(&run, &copy.stored, failure, &decisions);
+    do
+        mts_work_failed(&run, &copy.stored, failure, &decisions);
+    while (run_again(mta, &run, &decisions));
     bool done = copy_replace(mta, work, &copy, &run, &decisions);
     copy_release(&copy);
     return done;
@@ -160,9 +162,13 @@ bool copy_lost(struct mta *mta, struct work *work) {
     struct mts_run run = run_begin(mta, &mta->arena);
     copy.stored.has_content = false;
     if (copy.row.kind == MTS_REPORT)
-        mts_reroute(&run, &copy.stored, &(struct mts_way){-1, -1}, &decisions);
+        do
+            mts_reroute(&run, &copy.stored, &(struct mts_way){-1, -1}, &decisions);
+        while (run_again(mta, &run, &decisions));
     else
-        mts_work_failed(&run, &copy.stored, &failure, &decisions);
+        do
+            mts_work_failed(&run, &copy.stored, &failure, &decisions);
+        while (run_again(mta, &run, &decisions));
     log_error("work unit %llu: its content is lost: %s", (unsigned long long)work->id,
               copy.row.kind != MTS_REPORT ? "non-delivered"
               : decisions.event_count     ? "the report goes on without what it returned"
@@ -195,9 +201,13 @@ bool copy_expire(struct mta *mta, struct work *work) {
     copy.stored.has_content = whole && copy.stored.has_content;
     struct mts_run run = run_begin(mta, &mta->arena);
     if (whole || copy.row.kind == MTS_REPORT)
-        mts_work_expired(&run, &copy.stored, &decisions);
+        do
+            mts_work_expired(&run, &copy.stored, &decisions);
+        while (run_again(mta, &run, &decisions));
     else
-        mts_work_failed(&run, &copy.stored, &unreadable, &decisions);
+        do
+            mts_work_failed(&run, &copy.stored, &unreadable, &decisions);
+        while (run_again(mta, &run, &decisions));
     bool noted = event_copy(mta, work->message, EVENT_EXPIRED, NULL, (struct span){NULL, 0});
     bool done = noted && copy_replace(mta, work, &copy, &run, &decisions);
     if (!noted)
@@ -253,7 +263,9 @@ bool copy_reroute(struct mta *mta, struct work *work, const struct peer *wanted)
     if (!copy_load(mta, work, &copy, &err))
         return false;
     struct mts_run run = run_begin(mta, &mta->arena);
-    mts_reroute(&run, &copy.stored, &way, &decisions);
+    do
+        mts_reroute(&run, &copy.stored, &way, &decisions);
+    while (run_again(mta, &run, &decisions));
     keep_expiry(work, copy.row.kind, &decisions);
     bool done = decisions.result == MTS_DECIDED && decisions.event_count > 0 &&
                 copy_replace(mta, work, &copy, &run, &decisions);
@@ -278,7 +290,9 @@ bool copy_route_anew(struct mta *mta, struct work *work) {
     if (!copy_load(mta, work, &copy, &err))
         return false;
     struct mts_run run = run_begin(mta, &mta->arena);
-    mts_reroute(&run, &copy.stored, &no_way, &decisions);
+    do
+        mts_reroute(&run, &copy.stored, &no_way, &decisions);
+    while (run_again(mta, &run, &decisions));
     keep_expiry(work, copy.row.kind, &decisions);
     bool done = decisions.result == MTS_DECIDED && decisions.event_count > 0 &&
                 !stays(mta, work, &decisions) && copy_replace(mta, work, &copy, &run, &decisions);

@@ -18,6 +18,8 @@ struct subject {
 
 /* A call's circumstances for the rules. decide_apply takes note of the identifiers that were used. */
 struct mts_run run_begin(struct mta *mta, struct arena *arena);
+/* Looks up what the rules asked for. True: they are to be called again with the same arguments. */
+bool run_again(struct mta *mta, struct mts_run *run, struct mts_decisions *out);
 
 /* Adds held objects, copies, deliveries and events to the batch. False without memory or when the store
  * fails: the caller undoes to its mark. */

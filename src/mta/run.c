@@ -230,7 +230,7 @@ struct mta *mta_new(struct event_base *loop, const struct mta_config *config, co
     }
     mta->loop = loop;
     view_init(&mta->view, config);
-    process_init(&mta->process, &process_operations, loop, &mta->view, reload);
+    process_init(&mta->process, IPC_STORE, &process_operations, loop, &mta->view, reload);
     mta->started = clock_now_us();
     ber_utctime_set_now(mta->started / SECOND);
     arena_init(&mta->arena, config->limits.envelope_memory);

@@ -26,7 +26,7 @@ struct net {
     const struct service *const *services; /* ends with NULL */
     struct resolver *resolver;
     struct ipc_channel *store;
-    struct ipc_channel *parent;
+    struct ipc_parent *parent;
     struct event **listeners;
     size_t listener_count;
     struct slot *slots;
@@ -39,7 +39,6 @@ struct net {
     struct event *rest;       /* listeners that ran out of descriptors listen again */
     struct burst exhausted;   /* log lines about the want of descriptors */
     struct throttle throttle; /* of hosts that fail to recover an association */
-    struct buf config_parts;  /* of a configuration that is coming in */
     size_t gathered;          /* octets of APDUs that come in and are not with the store process yet */
     bool stopping;
     int status;
