@@ -6,11 +6,14 @@ enum store_repeat store_find_repeat(struct store *store, struct store_batch *bat
     const struct operation *pending = batch ? batch_repeat(batch, key, batch->count) : NULL;
     bool found = false;
     if (pending) {
-        if (!batch->under_way)
-            batch_share(batch, pending);
+        batch_share(batch, pending);
         return STORE_REPEAT_PENDING;
     }
     if (!store->engine->find_repeat(store, key, &found, err))
         return STORE_REPEAT_FAILED;
     return found ? STORE_REPEAT_KNOWN : STORE_REPEAT_UNKNOWN;
+}
+
+bool store_batch_adds_repeat(const struct store_batch *batch, const uint8_t key[static STORE_DIGEST]) {
+    return batch_repeat(batch, key, batch->count) != NULL;
 }

@@ -212,6 +212,9 @@ void store_commit_begin(struct store_batch *batch, store_done_cb *done, void *co
  */
 const struct error *store_batch_verdict(const struct store_batch *batch, unsigned request);
 
+/* Has any request of the batch a verdict? For the same moment. */
+bool store_batch_is_refused(const struct store_batch *batch);
+
 /* Goes on with commits that are under way; with `wait`, until there is none. */
 void store_proceed(struct store *store, bool wait);
 
@@ -373,10 +376,13 @@ bool store_repeat_key(struct span peer, struct span mts_identifier, const uint8_
 bool store_add_repeat(struct store_batch *batch, const uint8_t key[static STORE_DIGEST], int64_t expiry);
 
 /* Was it taken in before? PENDING: it stands in `batch` (may be NULL) and is not yet durable: answer after
- * its commit; the request that goes on shares the fate of the one that added it; when the batch is under way,
- * ask again after its end. FAILED (err is set): the table could not be read, refuse temporarily. */
+ * its commit; the request that goes on shares the fate of the one that added it. FAILED (err is
+ * set): the table could not be read, refuse temporarily. */
 enum store_repeat store_find_repeat(struct store *store, struct store_batch *batch,
                                     const uint8_t key[static STORE_DIGEST], struct error *err);
+
+/* Does the batch, which may be under way, add the key? */
+bool store_batch_adds_repeat(const struct store_batch *batch, const uint8_t key[static STORE_DIGEST]);
 
 /* ---- activities in: what is received of a transfer whose association may break ---- */
 
