@@ -195,7 +195,7 @@ static enum ipc_resume resumes(struct world *world, uint64_t ref, uint64_t broke
     char id[32];
     snprintf(id, sizeof id, "in-%llu", (unsigned long long)broken);
     associate(world, ref, "beta");
-    enum ipc_resume result = resume(world, ref, id, "\2\1\1", 1);
+    enum ipc_resume result = resumed(world, ref, id, "\2\1\1", 1);
     close_association(world, ref, IPC_CLOSE_BROKEN);
     return result;
 }
@@ -223,7 +223,7 @@ static void a_peer_leaves_no_more_than_the_limit(void **state) {
         for (uint64_t broken = 12; broken <= 16; broken++)
             assert_int_equal(resumes(&world, 40 + broken, broken), IPC_RESUME_FROM);
         associate(&world, 90, "gamma");
-        assert_int_equal(resume(&world, 90, "in-100", "\2\1\1", 1), IPC_RESUME_FROM);
+        assert_int_equal(resumed(&world, 90, "in-100", "\2\1\1", 1), IPC_RESUME_FROM);
         world_kill(&world);
         world_end(&world);
     }
