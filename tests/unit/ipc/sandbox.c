@@ -286,7 +286,8 @@ static uint32_t taken_over(enum sandbox_part part) {
         struct error err = {0};
         bool files = part == SANDBOX_STORE || part == SANDBOX_READER;
         log_set_level(LOG_LEVEL_ERROR);
-        if (!sandbox_enter(part, files ? scene.store : NULL, SANDBOX_PARTIAL, &err)) {
+        if (!sandbox_enter(part, files ? &(struct sandbox_rights){.directory = scene.store} : NULL,
+                           SANDBOX_PARTIAL, &err)) {
             fprintf(stderr, "%s\n", err.text);
             _exit(1);
         }
