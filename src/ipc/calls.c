@@ -150,7 +150,6 @@ static const uint64_t fcntls[] = {F_GETFD, F_SETFD,  F_GETFL,         F_SETFL,  
                                   F_SETLK, F_SETLKW, F_DUPFD_CLOEXEC, F_OFD_SETLK, F_OFD_GETLK};
 static const uint64_t ioctls[] = {FIONREAD};
 static const uint64_t domains[] = {AF_INET, AF_INET6};
-static const uint64_t server_domains[] = {AF_UNIX, AF_INET, AF_INET6};
 
 /* To call the store's server, also when it was away. A library's TLS looks for a broken pipe's signal. */
 static const int server_calls[] = {SCMP_SYS(connect), SCMP_SYS(rt_sigpending), SCMP_SYS(rt_sigtimedwait)};
@@ -175,8 +174,9 @@ static bool allow_server(scmp_filter_ctx filter, const struct sandbox_rights *ri
     for (size_t i = 0; i < COUNT(server_calls); i++)
         if (seccomp_rule_add(filter, SCMP_ACT_ALLOW, server_calls[i], 0) != 0)
             return false;
-    return allow_values(filter, SCMP_SYS(socket), 0, server_domains,
-                        rights->port ? COUNT(server_domains) : 1);
+    const uint64_t local = AF_UNIX;
+    return rights->port ? allow_values(filter, SCMP_SYS(socket), 0, domains, COUNT(domains))
+                        : allow_values(filter, SCMP_SYS(socket), 0, &local, 1);
 }
 
 bool sandbox_guard_calls(enum sandbox_part part, const struct sandbox_rights *rights, struct error *err) {
