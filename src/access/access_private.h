@@ -89,6 +89,11 @@ void access_error_add(struct buf *list, const char *text);
 /* The code of that name; MHS_REFUSED for none. */
 enum mhs_code access_code_of(const char *name);
 
+/* Around whatever reads or writes names, texts and times: what does so below has state of the whole process.
+ * Never held while anything is waited for. */
+void access_lock(void);
+void access_unlock(void);
+
 /* Reads a name; false: `err` says why. */
 struct x411_ORName;
 bool access_name(const struct mhs_name *name, struct arena *arena, struct x411_ORName *to, struct error *err);

@@ -23,7 +23,9 @@ static enum mhs_code submit_begin(struct mhs_session *session, const struct mhs_
     enum mhs_code code = begin(session, session->backend->submit_begin != NULL);
     if (code != MHS_OK) /* also one that is under way, which goes on */
         return code;
+    access_lock();
     code = access_envelope(session, submission, probe, &what.envelope);
+    access_unlock();
     if (code == MHS_OK)
         code = session->backend->submit_begin(session, &what);
     arena_reset(&session->envelope);

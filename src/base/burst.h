@@ -1,27 +1,47 @@
-/* One log line for a burst: what strangers cause as often as they like must not fill the log. */
+/*
+ * What others cause as often as they like, and what is told of it: a few lines in each period, then none, and
+ * the first line of a later period says how many were left out.
+ */
 #ifndef BASE_BURST_H
 #define BASE_BURST_H
 
 #include <stdbool.h>
 #include <stdint.h>
 
-#define BURST_US ((int64_t)10 * 1000000)
+#define BURST_MINUTE ((int64_t)60 * 1000000)
 
+/* All zero at first. */
 struct burst {
-    int64_t logged; /* monotonic µs of the last line; 0: none yet */
-    unsigned untold;
+    int64_t since; /* monotonic µs of the period's first; 0: none yet */
+    unsigned lines, untold;
 };
 
-/* It has happened: true when it is time for a line, 10 s after the last. `*untold` gets how often it happened
- * since then without one. */
-static inline bool burst_line(struct burst *burst, int64_t now, unsigned *untold) {
-    if (burst->logged && now - burst->logged < BURST_US) {
-        burst->untold++;
-        return false;
-    }
-    *untold = burst->untold;
-    *burst = (struct burst){.logged = now};
-    return true;
-}
+enum burst_answer {
+    BURST_LINE,
+    BURST_LAST, /* the last line of this period */
+    BURST_NONE
+};
+
+/* It has happened: is it told? At most `most` times in `period` µs from the first. `*untold` gets how often
+ * it has happened untold in the period before. */
+enum burst_answer burst_take(struct burst *burst, unsigned most, int64_t period, int64_t now,
+                             unsigned *untold);
+
+/* True when it is told: once in the period. */
+bool burst_line(struct burst *burst, int64_t period, int64_t now, unsigned *untold);
+
+/* A burst for each of those who cause them, by name (a network, a peer, a user); all zero at first. With more
+ * of them than places the one whose period is oldest is forgotten. */
+#define BURST_PLACES    64
+#define BURST_NAME_SIZE 80
+
+struct bursts {
+    struct burst_place {
+        char name[BURST_NAME_SIZE]; /* empty: free; cut where it is longer */
+        struct burst burst;
+    } places[BURST_PLACES];
+};
+
+struct burst *bursts_of(struct bursts *bursts, const char *name);
 
 #endif

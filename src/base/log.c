@@ -85,35 +85,72 @@ const char *log_text(struct span s, char out[static LOG_TEXT_SIZE]) {
 
 /* ---- what others cause ---- */
 
-#define MINUTE ((int64_t)60 * 1000000)
+static void tell_left_out(const char *who, unsigned left_out) {
+    if (left_out)
+        log_warning("%s: %u lines were left out in a minute", who, left_out);
+}
 
-bool log_budget_take(struct log_budget *budget, int64_t now, unsigned *left_out) {
-    *left_out = 0;
-    if (!budget->since || now - budget->since >= MINUTE) {
-        *left_out = budget->left_out;
-        *budget = (struct log_budget){.since = now};
-    }
-    if (budget->lines < LOG_CAUSED_MOST) {
-        budget->lines++;
-        return true;
-    }
-    budget->left_out++;
-    return false;
+static void tell_last(const char *who, unsigned lines) {
+    log_warning("%s: %u lines in a minute, the next are left out", who, lines);
+}
+
+static void write_caused(enum log_level level, const char *format, va_list values) {
+    static struct burst all;
+    char text[600];
+    unsigned left_out;
+    enum burst_answer answer =
+        burst_take(&all, LOG_CAUSED_MOST, BURST_MINUTE, clock_monotonic_us(), &left_out);
+    if (answer == BURST_NONE)
+        return;
+    tell_left_out("what strangers cause", left_out);
+    vsnprintf(text, sizeof text, format, values);
+    log_write(level, "%s", text);
+    if (answer == BURST_LAST)
+        tell_last("what strangers cause", LOG_CAUSED_MOST);
 }
 
 void log_caused(enum log_level level, const char *format, ...) {
-    static struct log_budget budget;
-    char text[600];
+    va_list values;
+    va_start(values, format);
+    write_caused(level, format, values);
+    va_end(values);
+}
+
+static enum burst_answer take_of(const char *who, unsigned *left_out) {
+    static struct bursts causers;
+    return burst_take(bursts_of(&causers, who), LOG_CAUSED_MOST_BY, BURST_MINUTE, clock_monotonic_us(),
+                      left_out);
+}
+
+enum burst_answer log_caused_by(const char *who, enum log_level level, const char *format, ...) {
+    char text[900];
     unsigned left_out;
-    if (!log_budget_take(&budget, clock_monotonic_us(), &left_out))
+    enum burst_answer answer = take_of(who, &left_out);
+    if (answer == BURST_NONE)
+        return answer;
+    tell_left_out(who, left_out);
+    va_list values;
+    va_start(values, format);
+    vsnprintf(text, sizeof text, format, values);
+    va_end(values);
+    log_write(level, "%s", text);
+    if (answer == BURST_LAST)
+        tell_last(who, LOG_CAUSED_MOST_BY);
+    return answer;
+}
+
+void log_caused_by_stranger(const char *who, enum log_level level, const char *format, ...) {
+    unsigned left_out;
+    enum burst_answer answer = take_of(who, &left_out);
+    if (answer == BURST_NONE)
         return;
     if (left_out)
-        log_warning("%u lines that others caused were left out in a minute", left_out);
-    va_list args;
-    va_start(args, format);
-    vsnprintf(text, sizeof text, format, args);
-    va_end(args);
-    log_write(level, "%s", text);
-    if (budget.lines == LOG_CAUSED_MOST)
-        log_warning("others have caused %d lines in a minute: the next are left out", LOG_CAUSED_MOST);
+        log_caused(LOG_LEVEL_WARNING, "%s: %u lines were left out in a minute", who, left_out);
+    va_list values;
+    va_start(values, format);
+    write_caused(level, format, values);
+    va_end(values);
+    if (answer == BURST_LAST)
+        log_caused(LOG_LEVEL_WARNING, "%s: %u lines in a minute, the next are left out", who,
+                   LOG_CAUSED_MOST_BY);
 }

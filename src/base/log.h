@@ -13,6 +13,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "base/burst.h"
 #include "base/span.h"
 
 enum log_level { LOG_LEVEL_ERROR, LOG_LEVEL_WARNING, LOG_LEVEL_NOTICE, LOG_LEVEL_INFO, LOG_LEVEL_DEBUG };
@@ -39,22 +40,24 @@ void log_write(enum log_level level, const char *format, ...) __attribute__((for
 #define log_debug(...)   log_write(LOG_LEVEL_DEBUG, __VA_ARGS__)
 
 /*
- * Lines that people outside cause, who may cause as many as they like: a process
- * writes LOG_CAUSED_MOST of them a minute. The first line of a later minute tells
- * how many were left out.
+ * Lines that others cause, who may cause as many as they like. Strangers may be any number: together they get
+ * LOG_CAUSED_MOST lines a minute of a process, and each of them, where he is known by something,
+ * LOG_CAUSED_MOST_BY. A peer or a user has LOG_CAUSED_MOST_BY of his own, which nobody else can use up. The
+ * last line of a minute says that the next are left out, the first of a later one how many were.
  */
-#define LOG_CAUSED_MOST 100
+#define LOG_CAUSED_MOST    100
+#define LOG_CAUSED_MOST_BY 30
 
-struct log_budget {
-    int64_t since; /* monotonic µs */
-    unsigned lines, left_out;
-};
-
-/* True: a line may be written; `*left_out` gets how many were left out in the minute before. */
-bool log_budget_take(struct log_budget *budget, int64_t now, unsigned *left_out);
-
-/* Writes a line out of the process's budget. */
 void log_caused(enum log_level level, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+/* `who` is `peer=NAME`, `uid=NUMBER` or the like, as in the line. Tells whether the line was written, and was
+ * the last for a while. */
+enum burst_answer log_caused_by(const char *who, enum log_level level, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+
+/* The line comes out of both budgets. */
+void log_caused_by_stranger(const char *who, enum log_level level, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
 
 #define LOG_TEXT_SIZE 129
 

@@ -86,12 +86,14 @@ static const struct local_calls local_calls = {.enter = on_enter,
 
 static bool on_store_frame(void *context, struct ipc_channel *channel, enum ipc_type type, uint64_t ref,
                            struct span payload) {
+    static const struct ipc_side side = {.self = IPC_CLIENTS, .other = IPC_STORE};
+    char why[IPC_WHY];
     (void)channel;
-    if (type != IPC_RESPONSE && type != IPC_SUBMIT_RESULT && type != IPC_FETCH_DATA) {
-        log_error("the store process sent a frame of type %d that is none for clients", (int)type);
+    if (!ipc_frame_take(&side, type, ref, payload, why)) {
+        log_error("the store process broke the rules by %s", why);
         return false;
     }
-    local_answer(context, type, ref, payload);
+    local_answer(context, type, ref, payload); /* all that it sends is for clients */
     return true;
 }
 
@@ -113,7 +115,8 @@ static const struct ipc_handler store_handler = {
 /* ---- the parent ---- */
 
 /* True: it is in use. */
-static bool reload(struct clients *clients, struct span slice) {
+static bool reload(void *context, struct span slice) {
+    struct clients *clients = context;
     struct error err = {0};
     const struct clients_config *config =
         clients->reload && slice.data ? clients->reload->read(clients->reload->context, slice, &err) : NULL;
@@ -129,30 +132,15 @@ static bool reload(struct clients *clients, struct span slice) {
     return true;
 }
 
-static bool on_parent_frame(void *context, struct ipc_channel *channel, enum ipc_type type, uint64_t ref,
-                            struct span payload) {
-    struct clients *clients = context;
-    struct span slice;
-    if (type == IPC_CONFIG && payload_config(&clients->config_parts, ref, payload, &slice)) {
-        uint8_t taken = reload(clients, slice);
-        ipc_send(channel, IPC_CONFIG_TAKEN, 0, span_of(&taken, 1), (struct span){NULL, 0});
-    } else if (type == IPC_STOP) {
-        clients_stop(clients);
-    } else if (type == IPC_MANAGED) {
-        local_answer(clients, IPC_RESPONSE, ref, payload);
-    }
-    return type == IPC_CONFIG || type == IPC_STOP || type == IPC_MANAGED;
+static void stop(void *context) {
+    clients_stop(context);
 }
 
-static void on_parent_closed(void *context, struct ipc_channel *channel, const char *cause) {
-    struct clients *clients = context;
-    (void)channel;
-    (void)cause;
-    clients->parent = NULL;
-    clients_stop(clients);
+static void managed(void *context, uint64_t ref, struct span payload) {
+    local_answer(context, IPC_RESPONSE, ref, payload);
 }
 
-static const struct ipc_handler parent_handler = {.frame = on_parent_frame, .closed = on_parent_closed};
+static const struct ipc_parent_calls parent_calls = {.reload = reload, .stop = stop, .managed = managed};
 
 /* ---- life ---- */
 
@@ -168,7 +156,7 @@ static bool attach(struct clients *clients, const struct clients_descriptors *de
     clients->store = ipc_channel_new(clients->loop, descriptors->store, "store", &store_handler, clients);
     if (descriptors->parent >= 0)
         clients->parent =
-            ipc_channel_new(clients->loop, descriptors->parent, "parent", &parent_handler, clients);
+            ipc_parent_new(clients->loop, descriptors->parent, IPC_CLIENTS, &parent_calls, clients);
     clients->breath = event_new(clients->loop, -1, 0, look_again, clients);
     if (clients->store)
         ipc_full_at(clients->store, STORE_MOST);
@@ -187,13 +175,12 @@ struct clients *clients_new(struct event_base *loop, const struct clients_config
     if (!clients)
         return NULL;
     *clients = (struct clients){.loop = loop, .config = config, .reload = reload_, .calls = &local_calls};
-    buf_init(&clients->config_parts, IPC_CONFIG_MAX);
     if (!attach(clients, descriptors)) {
         clients_free(clients);
         return NULL;
     }
     if (clients->parent)
-        ipc_send(clients->parent, IPC_READY, 0, (struct span){NULL, 0}, (struct span){NULL, 0});
+        ipc_parent_ready(clients->parent);
     return clients;
 }
 
@@ -204,10 +191,9 @@ void clients_free(struct clients *clients) {
     local_free_all(clients);
     readers_close(clients);
     ipc_channel_free(clients->store);
-    ipc_channel_free(clients->parent);
+    ipc_parent_free(clients->parent);
     if (clients->breath)
         event_free(clients->breath);
-    buf_free(&clients->config_parts);
     mem_free(clients);
 }
 

@@ -5,9 +5,12 @@
 #include <jansson.h>
 
 #include "base/buf.h"
+#include "base/burst.h"
 #include "base/map.h"
 #include "clients/clients.h"
 #include "ipc/channel.h"
+#include "ipc/frame.h"
+#include "ipc/parent.h"
 #include "ipc/payload.h"
 
 /* A uid that is connected. */
@@ -24,12 +27,6 @@ struct visitor {
 struct seat {
     struct reader_link *link; /* the reader that knows it; NULL: none */
     uint32_t life;
-};
-
-/* Something that happens in bursts and is said once a minute, with how often it happened. */
-struct burst {
-    int64_t said; /* monotonic µs; 0: never */
-    unsigned unsaid;
 };
 
 /* What one client has open at most: requests, and submissions (as many as its uid, mta/quota.c). */
@@ -77,7 +74,7 @@ struct clients {
     const struct clients_config *config;
     const struct clients_reload *reload;
     struct ipc_channel *store;
-    struct ipc_channel *parent;
+    struct ipc_parent *parent;
     struct event *local;
     struct event *door;
     struct event *breath; /* the local socket is looked at again: there was no descriptor for a client */
@@ -88,9 +85,8 @@ struct clients {
     unsigned count;
     unsigned open; /* requests of all clients that wait for an answer */
     struct visitor *visitors;
-    struct burst refused;
+    struct bursts refused; /* by uid */
     uint32_t next_number;
-    struct buf config_parts; /* of a configuration that is coming in */
     bool stopping;
     int status;
 };

@@ -25,8 +25,6 @@
 /* Octets of answers that a client has not taken: above it is not read, until half of them are gone. */
 #define UNREAD_MOST ((size_t)256 * 1024)
 
-#define BURST_US ((int64_t)60 * 1000000)
-
 static uint64_t ref_of(const struct client *client, uint64_t ref) {
     return (uint64_t)client->number << 32 | (uint32_t)ref;
 }
@@ -147,11 +145,6 @@ void local_respond(struct clients *clients, uint64_t ref, struct span json) {
 
 /* ---- frames of a client ---- */
 
-static bool is_for_clients(enum ipc_type type) {
-    return type == IPC_REQUEST || type == IPC_SUBMIT_BEGIN || type == IPC_SUBMIT_CONTENT ||
-           type == IPC_SUBMIT_END || type == IPC_FETCH;
-}
-
 /* False: the frame goes no further. */
 static bool note(struct client *client, enum ipc_type type, uint64_t ref, struct span payload) {
     bool goes_on = type == IPC_SUBMIT_CONTENT || type == IPC_SUBMIT_END, begins = type == IPC_SUBMIT_BEGIN;
@@ -178,10 +171,12 @@ static bool note(struct client *client, enum ipc_type type, uint64_t ref, struct
 
 static bool on_frame(void *context, struct ipc_channel *channel, enum ipc_type type, uint64_t ref,
                      struct span payload) {
+    static const struct ipc_side side = {.self = IPC_CLIENTS, .other = IPC_CLIENT};
     struct client *client = context;
-    if (ref > UINT32_MAX || !is_for_clients(type)) {
-        log_caused(LOG_LEVEL_WARNING, "%s: a frame of type %d, ref %llu is not one for clients",
-                   ipc_name(channel), (int)type, (unsigned long long)ref);
+    char why[IPC_WHY];
+    if (!ipc_frame_take(&side, type, ref, payload, why)) {
+        log_caused_by(ipc_name(channel), LOG_LEVEL_WARNING, "%s broke the rules by %s", ipc_name(channel),
+                      why);
         return false;
     }
     if (note(client, type, ref, payload))
@@ -219,7 +214,7 @@ static const struct ipc_handler handler = {.frame = on_frame, .closed = on_close
 
 static bool open_channel(struct client *client, int fd) {
     char name[48];
-    snprintf(name, sizeof name, "local client %u (uid %u)", client->number, client->uid);
+    snprintf(name, sizeof name, "uid=%u", client->uid); /* as log lines name who caused them */
     client->channel = ipc_channel_new(client->clients->loop, fd, name, &handler, client);
     if (!client->channel)
         return false;
@@ -268,19 +263,17 @@ static bool add_client(struct clients *clients, int fd, const struct ucred *who)
     return true;
 }
 
-/* The first of a burst at once, what follows within a minute by one line at its end. */
+/* A line a minute for each uid. */
 static void log_refusal(struct clients *clients, uint32_t uid, const char *why) {
-    struct burst *burst = &clients->refused;
-    int64_t now = clock_monotonic_us();
-    burst->unsaid++;
-    if (burst->said && now - burst->said < BURST_US)
+    char who[24];
+    unsigned untold;
+    snprintf(who, sizeof who, "uid=%u", (unsigned)uid);
+    if (!burst_line(bursts_of(&clients->refused, who), BURST_MINUTE, clock_monotonic_us(), &untold))
         return;
-    if (burst->unsaid > 1)
-        log_warning("a local client was refused (uid %u): %s; %u since the last such line", (unsigned)uid,
-                    why, burst->unsaid);
+    if (untold)
+        log_warning("%s a local client was refused: %s; %u more since the last such line", who, why, untold);
     else
-        log_warning("a local client was refused (uid %u): %s", (unsigned)uid, why);
-    *burst = (struct burst){.said = now};
+        log_warning("%s a local client was refused: %s", who, why);
 }
 
 /* The client is told too, as far as its socket takes it. */

@@ -22,7 +22,7 @@ void manage_ask(struct client *client, uint64_t ref, struct span payload) {
             clients, ref,
             SPAN_LIT("{\"error\":{\"code\":\"not-permitted\",\"text\":\"only root and the operators may "
                      "ask for the configuration\"}}"));
-    else if (!clients->parent || !ipc_send(clients->parent, IPC_MANAGE, ref, payload, (struct span){NULL, 0}))
+    else if (!ipc_parent_manage(clients->parent, ref, payload))
         local_respond(clients, ref,
                       SPAN_LIT("{\"error\":{\"code\":\"unavailable\",\"text\":\"the daemon is stopping\"}}"));
 }

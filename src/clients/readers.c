@@ -4,6 +4,7 @@
  * when the reader is started; one that ends takes its requests with it, which are
  * answered with an error that says to try again.
  */
+#include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -55,15 +56,21 @@ static bool answered(struct reader_link *link, uint64_t ref) {
 
 static bool on_frame(void *context, struct ipc_channel *channel, enum ipc_type type, uint64_t ref,
                      struct span payload) {
+    static const struct ipc_side side = {.self = IPC_CLIENTS, .other = IPC_READER};
     struct reader_link *link = context;
+    char why[IPC_WHY];
     (void)channel;
-    bool last = type == IPC_FETCH_DATA || (payload.len && payload.data[0]);
-    if ((type != IPC_RESPONSE && type != IPC_FETCH_DATA) || (last && !answered(link, ref))) {
-        log_error("a reader process sent a frame of type %d that is against the rules", (int)type);
-        return false;
+    const struct ipc_frame *frame = ipc_frame_take(&side, type, ref, payload, why);
+    bool last = frame && (type == IPC_FETCH_DATA || payload.data[0]);
+    if (frame && last && !answered(link, ref)) {
+        snprintf(why, sizeof why, "frame %s, for which nobody asked", frame->name);
+        frame = NULL;
     }
-    local_answer(link->clients, type, ref, payload);
-    return true;
+    if (frame)
+        local_answer(link->clients, type, ref, payload);
+    else
+        log_error("a reader process broke the rules by %s", why);
+    return frame;
 }
 
 static void on_closed(void *context, struct ipc_channel *channel, const char *cause) {

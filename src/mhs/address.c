@@ -88,7 +88,7 @@ static bool read_relative(const char *text, int64_t *seconds) {
                      : strcmp(unit, "h") == 0 ? 3600
                      : strcmp(unit, "d") == 0 ? 86400
                                               : 0;
-    *seconds = clock_now_us() / 1000000 + count * factor;
+    *seconds = clock_now_us() / 1000000 + (*text == '-' ? -count : count) * factor;
     return isdigit((unsigned char)text[1]) && factor && count < 40000000;
 }
 
@@ -113,7 +113,7 @@ static bool read_civil(const char *text, int64_t *seconds) {
 }
 
 bool time_from_text(const char *text, int64_t *seconds) {
-    if (*text == '+' ? read_relative(text, seconds) : read_civil(text, seconds)) {
+    if (*text == '+' || *text == '-' ? read_relative(text, seconds) : read_civil(text, seconds)) {
         if (ber_utctime_fits(*seconds))
             return true;
         command_fail(COMMAND_USAGE,
@@ -122,7 +122,8 @@ bool time_from_text(const char *text, int64_t *seconds) {
         return false;
     }
     command_fail(COMMAND_USAGE,
-                 "'%s' is no time; write 2026-11-22T06:30:00Z (UTC), or from now +90s, +30m, +2h or +1d",
+                 "'%s' is no time; write 2026-11-22T06:30:00Z (UTC), or from now +90s, +30m, +2h or +1d, "
+                 "before now -2h",
                  text);
     return false;
 }

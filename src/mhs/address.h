@@ -25,8 +25,9 @@ bool address_same(const struct x411_ORName *a, const struct x411_ORName *b, stru
  * daemon's spelling. NULL when there is none; that was said. */
 const char *address_mailbox(const char *given, struct arena *arena);
 
-/* `2026-11-22T06:30:00Z`, `2026-11-22 06:30` (UTC), or from now: `+90s`, `+30m`, `+2h`, `+1d`. False when it
- * is none of these; said. */
+/* `2026-11-22T06:30:00Z`, `2026-11-22 06:30` (UTC), or from now: `+90s`, `+30m`, `+2h`, `+1d`, and before
+ * now:
+ * `-2h`. False when it is none of these; said. */
 bool time_from_text(const char *text, int64_t *seconds);
 
 #endif

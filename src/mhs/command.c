@@ -88,7 +88,8 @@ static void print_help(const struct command_usage *usage) {
     printf("Usage: mhs %s [OPTION]...%s%s\n\n", usage->command, usage->operands ? " " : "",
            usage->operands ? usage->operands : "");
     command_print_wrapped(stdout, usage->summary, 0, 0);
-    printf("\nOptions:\n");
+    if (usage->options && usage->options->name)
+        printf("\nOptions:\n");
     print_options(usage->options);
     printf("\nFor every command:\n");
     print_options(shared_options);

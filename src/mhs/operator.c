@@ -7,16 +7,26 @@
 #include "mhs/output.h"
 #include "mhs/table.h"
 
+enum { NUMBERS_INDENT = 16, NUMBERS_COLUMNS = 80 };
+
+/* `3 ready, 1 held` in lines that fit; a number stays beside its name. */
 static void print_numbers(const char *label, const json_t *numbers) {
-    if (!numbers)
-        return;
-    printf("%s%s:%s%*s", out_style(OUT_BOLD), label, out_end(), (int)(15 - strlen(label)), "");
+    int at = NUMBERS_INDENT;
+    size_t left = json_object_size(numbers);
     const char *name;
     json_t *value;
-    const char *separator = "";
+    char text[80];
+    if (!numbers)
+        return;
+    printf("%s%s:%s%*s", out_style(OUT_BOLD), label, out_end(), NUMBERS_INDENT - 1 - (int)strlen(label), "");
     json_object_foreach((json_t *)numbers, name, value) {
-        printf("%s%" JSON_INTEGER_FORMAT " %s", separator, json_integer_value(value), name);
-        separator = ", ";
+        int length = snprintf(text, sizeof text, "%" JSON_INTEGER_FORMAT " %.40s%s",
+                              json_integer_value(value), name, --left ? "," : "");
+        bool first = at == NUMBERS_INDENT, fits = at + 1 + length <= NUMBERS_COLUMNS;
+        if (!first)
+            printf("%s%*s", fits ? " " : "\n", fits ? 0 : NUMBERS_INDENT, "");
+        fputs(text, stdout);
+        at = (fits || first ? at + !first : NUMBERS_INDENT) + length;
     }
     putchar('\n');
 }
@@ -73,6 +83,10 @@ static void print_ping(const json_t *answer) {
         if (value && !json_is_null(value))
             out_field(members[i], out_text(answer, members[i]));
     }
+    const json_t *warning;
+    size_t i;
+    json_array_foreach(json_object_get(answer, "warnings"), i, warning)
+        out_field("warning", json_string_value(warning));
 }
 
 int cmd_ping(int argc, char **argv) {

@@ -26,11 +26,6 @@ const char *out_end(void) {
     return coloured() ? "\033[0m" : "";
 }
 
-void out_json(const json_t *value) {
-    json_dumpf(value, stdout, JSON_INDENT(2) | JSON_ENCODE_ANY);
-    putchar('\n');
-}
-
 const char *out_text(const json_t *object, const char *member) {
     static char numbers[4][24];
     static unsigned next;
@@ -50,13 +45,19 @@ int64_t out_integer(const json_t *object, const char *member) {
     return json_integer_value(json_object_get(object, member));
 }
 
-/* A control character: `\x1B`, or `\u202E` by its number. */
-static void print_escaped(FILE *out, struct span character) {
+/* The number of a character of one to three octets. */
+static uint32_t code_of(struct span character) {
     uint32_t code = character.data[0];
     if (character.len == 2)
         code = (code & 0x1F) << 6 | (character.data[1] & 0x3Fu);
     else if (character.len == 3)
         code = (code & 0x0F) << 12 | (character.data[1] & 0x3Fu) << 6 | (character.data[2] & 0x3Fu);
+    return code;
+}
+
+/* A control character: `\x1B`, or `\u202E` by its number. */
+static void print_escaped(FILE *out, struct span character) {
+    uint32_t code = code_of(character);
     fprintf(out, code < 0x100 ? "\\x%02X" : "\\u%04X", code);
 }
 
@@ -84,6 +85,30 @@ void out_line_part(const char *text, size_t len) {
     print_visible(stdout, text, len, false);
 }
 
+/* ---- JSON ---- */
+
+/* JSON escapes the controls of ASCII by itself; the others, which only strings can hold, here. */
+static int put_json(const char *octets, size_t size, void *out) {
+    for (size_t i = 0; i < size;) {
+        size_t odd = (uint8_t)octets[i] < 0x7F ? 0 : text_control(span_of(octets + i, size - i));
+        if (odd)
+            fprintf(out, "\\u%04X", code_of(span_of(octets + i, odd)));
+        else
+            putc(octets[i], out);
+        i += odd ? odd : 1;
+    }
+    return 0;
+}
+
+static void print_json(const json_t *value, size_t flags) {
+    json_dump_callback(value, put_json, stdout, flags | JSON_ENCODE_ANY);
+}
+
+void out_json(const json_t *value) {
+    print_json(value, JSON_INDENT(2));
+    putchar('\n');
+}
+
 /* ---- JSON that comes in parts ---- */
 
 static struct {
@@ -102,7 +127,7 @@ void out_stream_rows(const json_t *rows) {
     size_t i;
     json_array_foreach(rows, i, row) {
         fputs(stream.rows++ ? ",\n    " : "\n    ", stdout);
-        json_dumpf(row, stdout, JSON_COMPACT | JSON_ENCODE_ANY);
+        print_json(row, JSON_COMPACT);
     }
 }
 
@@ -112,7 +137,7 @@ void out_stream_end(json_t *more) {
     fputs(stream.rows ? "\n  ]" : "]", stdout);
     json_object_foreach(more, name, value) {
         printf(",\n  \"%s\": ", name);
-        json_dumpf(value, stdout, JSON_COMPACT | JSON_ENCODE_ANY);
+        print_json(value, JSON_COMPACT);
     }
     puts("\n}");
     stream.open = false;

@@ -25,32 +25,45 @@ static void set_age(json_t *peer, const char *member, const char *shown, int64_t
     json_object_set_new(peer, shown, json_string(time ? out_duration(now - time, duration) : ""));
 }
 
+static void set_size(json_t *peer, const char *member, const char *shown) {
+    char size[16];
+    json_object_set_new(peer, shown, json_string(out_size((uint64_t)out_integer(peer, member), size)));
+}
+
 static void dress(json_t *peer) {
     int64_t now = clock_now_us() / 1000000;
     set_state(peer, now);
     set_age(peer, "oldest-waiting", "shown-oldest", now);
     set_age(peer, "last-success", "shown-success", now);
+    set_size(peer, "octets-in", "shown-octets-in");
+    set_size(peer, "octets-out", "shown-octets-out");
     if (json_is_null(json_object_get(peer, "last-error")))
         json_object_set_new(peer, "last-error", json_string(""));
 }
 
+#define LIST_BEGIN                                                                                           \
+    {"PEER", "peer", false, TABLE_CUT_END}, {"STATE", "shown-state", false, TABLE_WHOLE},                    \
+        {"IN", "associations-in", true, TABLE_WHOLE}, {"OUT", "associations-out", true, TABLE_WHOLE},        \
+        {"WAIT", "waiting", true, TABLE_WHOLE}, {"OLDEST", "shown-oldest", true, TABLE_WHOLE},               \
+        {"RCVD", "messages-in", true, TABLE_WHOLE}, {                                                        \
+        "SENT", "messages-out", true, TABLE_WHOLE                                                            \
+    }
+#define LIST_END                                                                                             \
+    {"OK", "shown-success", true, TABLE_WHOLE}, {"LAST ERROR", "last-error", false, TABLE_CUT_END}, {        \
+        NULL, NULL, false, TABLE_WHOLE                                                                       \
+    }
+
 static void print_list(const json_t *answer) {
-    static const struct out_column columns[] = {{"PEER", "peer", false, TABLE_CUT_END},
-                                                {"STATE", "shown-state", false, TABLE_WHOLE},
-                                                {"IN", "associations-in", true, TABLE_WHOLE},
-                                                {"OUT", "associations-out", true, TABLE_WHOLE},
-                                                {"WAIT", "waiting", true, TABLE_WHOLE},
-                                                {"OLDEST", "shown-oldest", true, TABLE_WHOLE},
-                                                {"RCVD", "messages-in", true, TABLE_WHOLE},
-                                                {"SENT", "messages-out", true, TABLE_WHOLE},
-                                                {"OK", "shown-success", true, TABLE_WHOLE},
-                                                {"LAST ERROR", "last-error", false, TABLE_CUT_END},
-                                                {NULL, NULL, false, TABLE_WHOLE}};
+    static const struct out_column columns[] = {LIST_BEGIN, LIST_END};
+    static const struct out_column wide[] = {LIST_BEGIN,
+                                             {"OCTETS RCVD", "shown-octets-in", true, TABLE_WHOLE},
+                                             {"OCTETS SENT", "shown-octets-out", true, TABLE_WHOLE},
+                                             LIST_END};
     const json_t *peers = json_object_get(answer, "peers");
     for (size_t i = 0; i < json_array_size(peers); i++)
         dress(json_array_get(peers, i));
     if (json_array_size(peers))
-        out_table(peers, columns);
+        out_table(peers, command_settings.wide ? wide : columns);
     else
         printf("No peer is configured.\n");
 }
@@ -76,7 +89,9 @@ static int peer_list(int argc, char **argv) {
     static const struct command_usage usage = {
         "peer list", NULL, "Lists the neighbour MTAs.",
         "IN and OUT are associations; RCVD and SENT messages since the daemon started; OLDEST is the age "
-        "of what waits longest, OK how long ago the peer last took, gave or answered something.",
+        "of what waits longest, OK how long ago the peer last took, gave or answered something. With --wide "
+        "octets are "
+        "told too.",
         NULL};
     struct command_line line;
     command_line_init(&line, &usage, argc, argv);

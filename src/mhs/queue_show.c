@@ -1,6 +1,7 @@
 #include "mhs/queue_show.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #include "mhs/daemon.h"
 #include "mhs/entry.h"
@@ -29,7 +30,8 @@ static void print_entry(const json_t *entry) {
         "due",        "expires",  "tries",          "next-try", "in-doubt",  "last-error"};
     for (size_t i = 0; i < sizeof members / sizeof *members; i++)
         if (!json_is_null(json_object_get(entry, members[i])))
-            out_field(members[i], out_text(entry, members[i]));
+            out_field(strcmp(members[i], "last-error") == 0 ? "cause" : members[i],
+                      out_text(entry, members[i]));
     const json_t *value;
     size_t i;
     json_array_foreach(json_object_get(entry, "recipient-list"), i, value)

@@ -244,7 +244,7 @@ int cmd_track(int argc, char **argv) {
          "by the originator's identifier, the newest first"},
         {ORIGINATOR, "originator", "ADDRESS", "those from this originator"},
         {RECIPIENT, "recipient", "ADDRESS", "those to this recipient"},
-        {SINCE, "since", "TIME", "those that came in at this time or later"},
+        {SINCE, "since", "TIME", "those that came in at this time or later; -2h: in the last two hours"},
         {UNTIL, "until", "TIME", "those that came in at this time or before"},
         {AFTER, "after", "CURSOR", "with --recent: only those before, as the last list said"},
         {0}};

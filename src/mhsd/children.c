@@ -427,6 +427,7 @@ int child_run(char **argv) {
     struct child_context context = {.number = atoi(argv[2])};
     log_find_journal();
     name_process(kind, context.number);
+    mem_keep_some();
     signal(SIGPIPE, SIG_IGN);
     /* A limit on the length of files is met as a full disk is. */
     signal(SIGXFSZ, SIG_IGN);

@@ -151,6 +151,7 @@ static struct loader *new_loader(const char *name, unsigned processes, struct co
     l->file_count = 1;
     l->err = err;
     l->complaints = report ? &report->complaints : NULL;
+    l->warnings = report ? &report->warnings : NULL;
     arena_init(&l->arena, (size_t)1 << 30);
     return l;
 }
@@ -177,7 +178,7 @@ static struct config *finish(struct loader *l, struct config_lexer *lexer, bool 
     config_lexer_done(lexer);
     bool done = l->tree && (!running || keep(l, running, report)) && read_all(l);
     l->err = NULL;
-    l->complaints = NULL;
+    l->complaints = l->warnings = NULL;
     if (done)
         return &l->config;
     config_free(&l->config);
@@ -217,12 +218,14 @@ void config_free(struct config *config) {
 
 void config_report_init(struct config_report *report) {
     buf_init(&report->complaints, 0);
+    buf_init(&report->warnings, 0);
     buf_init(&report->changes, 0);
     buf_init(&report->waiting, 0);
 }
 
 void config_report_free(struct config_report *report) {
     buf_free(&report->complaints);
+    buf_free(&report->warnings);
     buf_free(&report->changes);
     buf_free(&report->waiting);
 }

@@ -12,12 +12,17 @@ static void make_printable(char *text) {
             *text = '?';
 }
 
+static void name_line(struct config_place place, char line[static 16]) {
+    *line = '\0';
+    if (place.line)
+        snprintf(line, 16, " line %d:", place.line);
+}
+
 static bool note(struct loader *l, struct config_place place, char *text) {
-    char line[16] = "";
+    char line[16];
     struct error one;
     make_printable(text);
-    if (place.line)
-        snprintf(line, sizeof line, " line %d:", place.line);
+    name_line(place, line);
     error_set(&one, EINVAL, "%s:%s %s", l->files[place.file], line, text);
     if (l->complaint_count++ == 0 && l->err)
         *l->err = one;
@@ -35,9 +40,32 @@ bool config_complain(struct loader *l, struct config_place place, const char *fo
     return note(l, place, text);
 }
 
+/* `peer "BETA": option: what`; where it stands. */
+static struct config_place say(const struct config_section *section, const char *option, const char *what,
+                               char *text, size_t size) {
+    char title[70] = "";
+    const struct config_value *value = option ? config_value(section, option) : NULL;
+    if (section->title)
+        snprintf(title, sizeof title, " \"%.60s\"", section->title);
+    snprintf(text, size, "%s%s%s%s%s%s", section->option->name, title, section->outer ? ": " : "",
+             option ? option : "", option ? ": " : "", what);
+    return value ? value->place : section->place;
+}
+
+void config_warn(struct loader *l, const struct config_section *section, const char *option,
+                 const char *what) {
+    char text[340], line[16];
+    if (!l->warnings)
+        return;
+    struct config_place place = say(section, option, what, text, sizeof text);
+    make_printable(text);
+    name_line(place, line);
+    buf_printf(l->warnings, "%s:%s %s\n", l->files[place.file], line, text);
+}
+
 bool config_fail(struct loader *l, struct config_section *section, const char *option, const char *format,
                  ...) {
-    char what[200], text[240], title[70] = "";
+    char what[200], text[240];
     va_list args;
     if (section->faulty && l->tree)
         return false;
@@ -45,12 +73,8 @@ bool config_fail(struct loader *l, struct config_section *section, const char *o
     va_start(args, format);
     vsnprintf(what, sizeof what, format, args);
     va_end(args);
-    const struct config_value *value = option ? config_value(section, option) : NULL;
-    if (section->title)
-        snprintf(title, sizeof title, " \"%.60s\"", section->title);
-    snprintf(text, sizeof text, "%s%s%s%s%s%s", section->option->name, title, section->outer ? ": " : "",
-             option ? option : "", option ? ": " : "", what);
-    return note(l, value ? value->place : section->place, text);
+    struct config_place place = say(section, option, what, text, sizeof text);
+    return note(l, place, text);
 }
 
 bool config_no_memory(struct loader *l) {

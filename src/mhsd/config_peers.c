@@ -276,5 +276,7 @@ bool config_peers(struct loader *l) {
     l->config.protocol.peer_count = count;
     l->config.mta.peers = queues;
     l->config.mta.peer_count = count;
+    if (ok && l->processes & CONFIG_STORE)
+        config_advise(l, queues, count);
     return ok;
 }

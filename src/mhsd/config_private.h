@@ -37,6 +37,7 @@ struct loader {
     /* while it is read */
     struct error *err;      /* the first complaint */
     struct buf *complaints; /* all of them, a line each; NULL: the first is enough */
+    struct buf *warnings;   /* NULL: nobody wants them */
     unsigned complaint_count;
 };
 
@@ -49,6 +50,13 @@ bool config_complain(struct loader *l, struct config_place place, const char *fo
  * follows from a fault is none. */
 bool config_fail(struct loader *l, struct config_section *section, const char *option, const char *format,
                  ...) __attribute__((format(printf, 4, 5)));
+
+/* Notes a warning about an option of a section, in the form of config_fail. */
+void config_warn(struct loader *l, const struct config_section *section, const char *option,
+                 const char *what);
+
+/* config_advice.c: warnings about each peer, noted and kept with it. */
+void config_advise(struct loader *l, struct mta_peer *peers, size_t count);
 
 /* "No memory", and returns false. */
 bool config_no_memory(struct loader *l);

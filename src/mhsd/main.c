@@ -99,13 +99,13 @@ static int create_store(const struct config *config) {
     return 0;
 }
 
-/* All that is wrong with it, a line each. */
-static void print_complaints(const struct buf *complaints) {
-    struct span rest = buf_span(complaints);
+/* A line of its own for each. */
+static void print_lines(const char *before, const struct buf *lines) {
+    struct span rest = buf_span(lines);
     while (rest.len) {
         const uint8_t *end = memchr(rest.data, '\n', rest.len);
         size_t length = end ? (size_t)(end - rest.data) : rest.len;
-        fprintf(stderr, "mhsd: %.*s\n", (int)length, (const char *)rest.data);
+        fprintf(stderr, "mhsd: %s%.*s\n", before, (int)length, (const char *)rest.data);
         rest = span_sub(rest, length + 1, rest.len);
     }
 }
@@ -116,9 +116,11 @@ static struct config *read_config(const char *path) {
     config_report_init(&report);
     struct config *config = config_read_file(path, NULL, &report, &err);
     if (!config && report.complaints.len)
-        print_complaints(&report.complaints);
+        print_lines("", &report.complaints);
     else if (!config)
         fprintf(stderr, "mhsd: %s\n", err.text);
+    else
+        print_lines("warning: ", &report.warnings);
     config_report_free(&report);
     return config;
 }

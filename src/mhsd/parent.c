@@ -12,6 +12,7 @@
 #include "base/clock.h"
 #include "ipc/channel.h"
 #include "ipc/door.h"
+#include "ipc/frame.h"
 #include "mhsd/children.h"
 #include "mhsd/manage.h"
 #include "mhsd/sockets.h"
@@ -100,7 +101,9 @@ static void tell_ready(struct parent *parent) {
     supervisor_tell("READY=1");
 }
 
-static bool on_ready(struct child *child) {
+static bool on_ready(struct child *child, uint64_t ref, struct span payload) {
+    (void)ref;
+    (void)payload;
     child->pause = FIRST_PAUSE_US;
     child->ready = child->served = true;
     tell_ready(child->parent);
@@ -124,9 +127,10 @@ static void answer_reload(struct parent *parent) {
     parent->asked = 0;
 }
 
-static bool on_taken(struct child *child, struct span payload) {
+static bool on_taken(struct child *child, uint64_t ref, struct span payload) {
+    (void)ref;
     struct parent *parent = child->parent;
-    if (child->untaken == 0 || payload.len != 1)
+    if (child->untaken == 0)
         return false;
     child->untaken--;
     if (!payload.data[0] && parent->asked) {
@@ -140,20 +144,39 @@ static bool on_taken(struct child *child, struct span payload) {
 
 static bool on_manage(struct child *child, uint64_t ref, struct span payload);
 
+/* What is done with a frame, by its number. */
+static bool (*const rows[IPC_NUMBERS])(struct child *child, uint64_t ref, struct span payload) = {
+    [IPC_READY] = on_ready, [IPC_CONFIG_TAKEN] = on_taken, [IPC_MANAGE] = on_manage};
+
+static const enum ipc_party parties[KINDS] = {[KIND_STORE] = IPC_STORE,
+                                              [KIND_READER] = IPC_READER,
+                                              [KIND_NET] = IPC_NET,
+                                              [KIND_CLIENTS] = IPC_CLIENTS,
+                                              [KIND_WORK] = IPC_WORK};
+
+static bool dispatch(struct child *child, enum ipc_type type, uint64_t ref, struct span payload,
+                     char why[static IPC_WHY]) {
+    const struct ipc_side side = {.self = IPC_PARENT, .other = parties[child->kind]};
+    const struct ipc_frame *frame = ipc_frame_take(&side, type, ref, payload, why);
+    unsigned state = child->ready ? IPC_STATE_UP : IPC_STATE_STARTING;
+    if (!frame || ipc_frame_judge(frame, state, why) != IPC_LEGAL)
+        return false;
+    snprintf(why, IPC_WHY, "frame %s, which nothing called for", frame->name);
+    return rows[type](child, ref, payload);
+}
+
+/* Nothing of what it says could be believed any more. */
 static bool on_frame(void *context, struct ipc_channel *channel, enum ipc_type type, uint64_t ref,
                      struct span payload) {
     struct child *child = context;
+    char why[IPC_WHY];
     (void)channel;
-    switch ((int)type) {
-    case IPC_READY:
-        return payload.len == 0 && on_ready(child);
-    case IPC_CONFIG_TAKEN:
-        return on_taken(child, payload);
-    case IPC_MANAGE:
-        return child->kind == KIND_CLIENTS && on_manage(child, ref, payload);
-    default:
-        return false;
-    }
+    if (dispatch(child, type, ref, payload, why))
+        return true;
+    log_error("the %s process broke the rules by %s; it is ended", child_kinds[child->kind].name, why);
+    if (child->pid > 0)
+        kill(child->pid, SIGKILL);
+    return false;
 }
 
 static void on_closed(void *context, struct ipc_channel *channel, const char *cause) {
@@ -503,6 +526,7 @@ static bool reload(struct parent *parent, struct config_report *report) {
     parent->config = config;
     log_set_level(config->log_level);
     log_lines(LOG_LEVEL_NOTICE, "reload: ", &report->changes, "");
+    log_lines(LOG_LEVEL_WARNING, "", &report->warnings, "");
     log_lines(LOG_LEVEL_WARNING, "'", &report->waiting,
               "' has changed: that takes effect when the daemon is started anew");
     if (!tell_configs(parent))

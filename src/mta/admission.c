@@ -148,7 +148,7 @@ static bool bind_outbound(struct net *net, uint64_t ref, const struct ipc_bind *
     struct bind_judgement judgement;
     struct peer *peer = peer_find(mta, bind->peer);
     if (!peer || !pump_connected(net, peer))
-        return net_broke_rules(net, "it opened an association that nobody asked for");
+        return link_broke_rules(net->channel, "an association that nobody asked for");
     if (!responder_is(net, ref, peer->config, bind, &judgement)) {
         peer_failed(mta, peer, span_str(judgement.cause));
         return true;
@@ -226,7 +226,8 @@ bool admission_close(struct net *net, uint64_t ref, struct span payload) {
     return true;
 }
 
-bool admission_connect_failed(struct net *net, struct span payload) {
+bool admission_connect_failed(struct net *net, uint64_t ref, struct span payload) {
+    (void)ref;
     struct reader r = reader_of(payload);
     struct span name = payload_octets(&r);
     uint8_t layer = reader_u8(&r);

@@ -11,6 +11,6 @@ struct net;
 
 bool admission_bind(struct net *net, uint64_t ref, struct span payload);
 bool admission_close(struct net *net, uint64_t ref, struct span payload);
-bool admission_connect_failed(struct net *net, struct span payload);
+bool admission_connect_failed(struct net *net, uint64_t ref, struct span payload);
 
 #endif

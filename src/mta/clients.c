@@ -1,7 +1,10 @@
 #include "mta/clients.h"
 
+#include <stdio.h>
+
 #include "base/alloc.h"
 #include "base/log.h"
+#include "ipc/frame.h"
 #include "mta/client.h"
 #include "mta/mailbox.h"
 #include "mta/mta_private.h"
@@ -11,8 +14,6 @@
 static bool open_client(struct clients_process *process, uint64_t ref, struct span payload) {
     struct reader r = reader_of(payload);
     uint32_t uid = reader_u32(&r), gid = reader_u32(&r);
-    if (!payload_done(&r) || !ref || ref > UINT32_MAX || map_get(&process->clients, ref))
-        return false;
     struct client *client = mem_alloc(sizeof *client);
     if (!client)
         return false;
@@ -31,45 +32,47 @@ static void client_free(struct client *client) {
     mem_free(client);
 }
 
-static bool close_client(struct clients_process *process, uint64_t ref) {
+static bool close_client(struct clients_process *process, uint64_t ref, struct span payload) {
     struct client *client = map_get(&process->clients, ref);
-    if (!client)
-        return false;
+    (void)payload;
     map_remove(&process->clients, ref);
     client_free(client);
     return true;
 }
 
-static bool client_frame(struct clients_process *process, enum ipc_type type, uint64_t ref,
-                         struct span payload) {
-    struct client *client = map_get(&process->clients, ref >> 32);
-    if (!client)
-        return false;
-    switch ((int)type) {
-    case IPC_REQUEST:
-        request_run(client, ref, payload);
-        return true;
-    case IPC_FETCH:
-        mailbox_fetch(client, ref, payload);
-        return true;
-    default:
-        return client->mta && submit_frame(client, type, ref, payload);
-    }
-}
+/* What is done with a frame, by its number. */
+static const struct row {
+    void (*client)(struct client *client, uint64_t ref, struct span payload);
+    bool (*process)(struct clients_process *process, uint64_t ref, struct span payload);
+} rows[IPC_NUMBERS] = {
+    [IPC_CLIENT_OPEN] = {.process = open_client},      [IPC_CLIENT_CLOSE] = {.process = close_client},
+    [IPC_REQUEST] = {.client = request_run},           [IPC_SUBMIT_BEGIN] = {.client = submit_begin},
+    [IPC_SUBMIT_CONTENT] = {.client = submit_content}, [IPC_SUBMIT_END] = {.client = submit_end},
+    [IPC_FETCH] = {.client = mailbox_fetch},
+};
 
-static bool dispatch(struct clients_process *process, enum ipc_type type, uint64_t ref, struct span payload) {
-    if (type == IPC_CLIENT_OPEN)
-        return open_client(process, ref, payload);
-    if (type == IPC_CLIENT_CLOSE)
-        return close_client(process, ref);
-    return client_frame(process, type, ref, payload);
+static bool dispatch(struct clients_process *process, enum ipc_type type, uint64_t ref, struct span payload,
+                     char why[static IPC_WHY]) {
+    const struct ipc_side side = {.self = process->mta ? IPC_STORE : IPC_READER, .other = IPC_CLIENTS};
+    const struct ipc_frame *frame = ipc_frame_take(&side, type, ref, payload, why);
+    if (!frame)
+        return false;
+    struct client *client = map_get(&process->clients, frame->about == IPC_ABOUT_REQUEST ? ref >> 32 : ref);
+    if (ipc_frame_judge(frame, client ? IPC_STATE_UP : IPC_STATE_NEW, why) != IPC_LEGAL)
+        return false;
+    snprintf(why, IPC_WHY, "frame %s, for which there is no memory", frame->name);
+    if (!rows[type].client)
+        return rows[type].process(process, ref, payload);
+    rows[type].client(client, ref, payload);
+    return true;
 }
 
 static bool on_frame(void *context, struct ipc_channel *channel, enum ipc_type type, uint64_t ref,
                      struct span payload) {
-    if (dispatch(context, type, ref, payload))
+    char why[IPC_WHY];
+    if (dispatch(context, type, ref, payload, why))
         return link_goes_on(channel);
-    return link_broke_rules(channel, type, ref, payload);
+    return link_broke_rules(channel, why);
 }
 
 static void leave(struct clients_process *process) {

@@ -5,6 +5,7 @@
 #include "base/alloc.h"
 #include "base/clock.h"
 #include "base/log.h"
+#include "ipc/frame.h"
 #include "mta/copy.h"
 #include "mta/decide.h"
 #include "mta/event.h"
@@ -108,7 +109,9 @@ static void converted(struct worker *worker) {
     }
     uint64_t length = store_content_length(result);
     struct mts_run run = run_begin(mta, &mta->arena);
-    mts_converted(&run, &copy.stored, length, types, &decisions);
+    do
+        mts_converted(&run, &copy.stored, length, types, &decisions);
+    while (run_again(mta, &run, &decisions));
     store_content_release(copy.content);
     copy.content = result;
     copy.memory = store_content_memory(result);
@@ -205,26 +208,40 @@ static bool on_content(struct worker *worker, struct span payload) {
     return true;
 }
 
+static bool on_ready(struct worker *worker, struct span payload) {
+    (void)payload;
+    worker->ready = true;
+    destination_mark(worker->converter->mta, &worker->converter->destination);
+    return true;
+}
+
+/* What is done with a frame, by its number. */
+static bool (*const rows[IPC_NUMBERS])(struct worker *worker, struct span payload) = {
+    [IPC_WORK_READY] = on_ready,
+    [IPC_WORK_READ] = on_read,
+    [IPC_WORK_RESULT] = on_result,
+    [IPC_WORK_CONTENT] = on_content,
+};
+
+static unsigned state_of(const struct worker *worker, const struct ipc_frame *frame, uint64_t ref) {
+    if (!worker->ready)
+        return IPC_STATE_STARTING;
+    if (frame->about != IPC_ABOUT_JOB || ref != worker->ref || !worker->work)
+        return IPC_STATE_NEW;
+    return worker->result ? IPC_STATE_GIVING : IPC_STATE_WORKING;
+}
+
 static bool on_frame(void *context, struct ipc_channel *channel, enum ipc_type type, uint64_t ref,
                      struct span payload) {
+    static const struct ipc_side side = {.self = IPC_STORE, .other = IPC_WORK};
     struct worker *worker = context;
-    bool ok = false;
-    (void)channel;
+    char why[IPC_WHY];
+    const struct ipc_frame *frame = ipc_frame_take(&side, type, ref, payload, why);
     worker->heard = clock_monotonic_us();
-    if (type == IPC_WORK_READY && ref == 0 && payload.len == 0 && !worker->ready) {
-        worker->ready = ok = true;
-        destination_mark(worker->converter->mta, &worker->converter->destination);
-    } else if (ref == worker->ref && worker->ready) {
-        ok = type == IPC_WORK_READ      ? on_read(worker, payload)
-             : type == IPC_WORK_RESULT  ? on_result(worker, payload)
-             : type == IPC_WORK_CONTENT ? on_content(worker, payload)
-                                        : false;
-    }
-    if (!ok)
-        log_error(
-            "work process %s: a frame of type %d does not fit, or the store failed; its channel is closed",
-            ipc_name(channel), (int)type);
-    return ok;
+    bool legal = frame && ipc_frame_judge(frame, state_of(worker, frame, ref), why) == IPC_LEGAL;
+    if (legal)
+        snprintf(why, sizeof why, "frame %s, which does not fit, or the store failed", frame->name);
+    return (legal && rows[type](worker, payload)) || link_broke_rules(channel, why);
 }
 
 /* ---- work processes come and go ---- */

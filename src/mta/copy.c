@@ -107,16 +107,12 @@ bool copy_finish(struct mta *mta, struct work *work) {
 }
 
 static void put_off(struct mta *mta, struct work *work, const char *what, const struct error *err) {
-    int64_t now = clock_monotonic_us();
+    unsigned untold;
     schedule_cause(work, err->text);
     try_later(mta, work);
-    mta->put_off++;
-    if (mta->put_off_logged && now - mta->put_off_logged < PUT_OFF_LOGGED_EVERY)
-        return;
-    log_error("work unit %llu can't be %s: %s; %llu units were put off since the last such line",
-              (unsigned long long)work->id, what, err->text, (unsigned long long)mta->put_off);
-    mta->put_off_logged = now;
-    mta->put_off = 0;
+    if (burst_line(&mta->put_off, PUT_OFF_LOGGED_EVERY, clock_monotonic_us(), &untold))
+        log_error("work unit %llu can't be %s: %s; %u units were put off since the last such line",
+                  (unsigned long long)work->id, what, err->text, untold + 1);
 }
 
 static const struct error no_memory = {.code = STORE_NO_MEMORY, .text = "no memory"};
@@ -142,7 +138,9 @@ bool copy_fail(struct mta *mta, struct work *work, const struct mts_failure *fai
         return false;
     }
     struct mts_run run = run_begin(mta, &mta->arena);
-    mts_work_failed(&run, &copy.stored, failure, &decisions);
+    do
+        mts_work_failed(&run, &copy.stored, failure, &decisions);
+    while (run_again(mta, &run, &decisions));
     bool done = copy_replace(mta, work, &copy, &run, &decisions);
     copy_release(&copy);
     return done;
@@ -164,9 +162,13 @@ bool copy_lost(struct mta *mta, struct work *work) {
     struct mts_run run = run_begin(mta, &mta->arena);
     copy.stored.has_content = false;
     if (copy.row.kind == MTS_REPORT)
-        mts_reroute(&run, &copy.stored, &(struct mts_way){-1, -1}, &decisions);
+        do
+            mts_reroute(&run, &copy.stored, &(struct mts_way){-1, -1}, &decisions);
+        while (run_again(mta, &run, &decisions));
     else
-        mts_work_failed(&run, &copy.stored, &failure, &decisions);
+        do
+            mts_work_failed(&run, &copy.stored, &failure, &decisions);
+        while (run_again(mta, &run, &decisions));
     log_error("work unit %llu: its content is lost: %s", (unsigned long long)work->id,
               copy.row.kind != MTS_REPORT ? "non-delivered"
               : decisions.event_count     ? "the report goes on without what it returned"
@@ -199,9 +201,13 @@ bool copy_expire(struct mta *mta, struct work *work) {
     copy.stored.has_content = whole && copy.stored.has_content;
     struct mts_run run = run_begin(mta, &mta->arena);
     if (whole || copy.row.kind == MTS_REPORT)
-        mts_work_expired(&run, &copy.stored, &decisions);
+        do
+            mts_work_expired(&run, &copy.stored, &decisions);
+        while (run_again(mta, &run, &decisions));
     else
-        mts_work_failed(&run, &copy.stored, &unreadable, &decisions);
+        do
+            mts_work_failed(&run, &copy.stored, &unreadable, &decisions);
+        while (run_again(mta, &run, &decisions));
     bool noted = event_copy(mta, work->message, EVENT_EXPIRED, NULL, (struct span){NULL, 0});
     bool done = noted && copy_replace(mta, work, &copy, &run, &decisions);
     if (!noted)
@@ -257,7 +263,9 @@ bool copy_reroute(struct mta *mta, struct work *work, const struct peer *wanted)
     if (!copy_load(mta, work, &copy, &err))
         return false;
     struct mts_run run = run_begin(mta, &mta->arena);
-    mts_reroute(&run, &copy.stored, &way, &decisions);
+    do
+        mts_reroute(&run, &copy.stored, &way, &decisions);
+    while (run_again(mta, &run, &decisions));
     keep_expiry(work, copy.row.kind, &decisions);
     bool done = decisions.result == MTS_DECIDED && decisions.event_count > 0 &&
                 copy_replace(mta, work, &copy, &run, &decisions);
@@ -282,7 +290,9 @@ bool copy_route_anew(struct mta *mta, struct work *work) {
     if (!copy_load(mta, work, &copy, &err))
         return false;
     struct mts_run run = run_begin(mta, &mta->arena);
-    mts_reroute(&run, &copy.stored, &no_way, &decisions);
+    do
+        mts_reroute(&run, &copy.stored, &no_way, &decisions);
+    while (run_again(mta, &run, &decisions));
     keep_expiry(work, copy.row.kind, &decisions);
     bool done = decisions.result == MTS_DECIDED && decisions.event_count > 0 &&
                 !stays(mta, work, &decisions) && copy_replace(mta, work, &copy, &run, &decisions);

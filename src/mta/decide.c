@@ -10,6 +10,7 @@
 #include "mta/pace.h"
 #include "mta/quota.h"
 #include "mta/row.h"
+#include "mta/telling.h"
 
 /* Received octets wait in memory up to this many; what is above is read from the store when its turn comes.
  */
@@ -28,15 +29,20 @@ struct decision {
     const struct subject *subject;
     unsigned depth;
     size_t *decoded; /* octets, by its deliveries */
+    struct telling *telling;
 };
 
 static bool apply(const struct decision *decision, const struct mts_decisions *decisions);
 
-/* The built-in table knows all that it will know: the rules never have to ask (MTS_NEEDS). */
-static bool look_up(void *context, struct span directory_name, struct mts_answer *answer) {
-    const struct mta_config *config = context;
-    answer->address = config->directory ? directory_find(config->directory, directory_name) : NULL;
-    return true;
+/* The built-in table knows all that it will know. */
+static void find_name(void *context, struct mts_answer *answer) {
+    const struct mta *mta = context;
+    const struct directory *directory = mta->view.config->directory;
+    answer->address = directory ? directory_find(directory, answer->directory_name) : NULL;
+}
+
+bool run_again(struct mta *mta, struct mts_run *run, struct mts_decisions *out) {
+    return mts_answer(run, out, find_name, mta);
 }
 
 struct mts_run run_begin(struct mta *mta, struct arena *arena) {
@@ -48,8 +54,6 @@ struct mts_run run_begin(struct mta *mta, struct arena *arena) {
                             .relax_bounds = mta->view.config->limits.relax_bounds,
                             .hop_down = mta->hop_down,
                             .hop_down_count = mta->hop_count,
-                            .look_up = look_up,
-                            .look_up_context = (void *)mta->view.config,
                             .record = event_routed,
                             .record_context = mta};
 }
@@ -190,14 +194,18 @@ bool decide_delivery(struct mta *mta, struct mts_run *run, const struct mts_stor
     struct store_entry entry = {.message = message,
                                 .at = run->now * SECOND,
                                 .octets = ENTRY_OCTETS + stored->octets.len + stored->content_length};
-    mts_deliver(run, stored, &delivery);
+    do
+        mts_deliver(run, stored, &delivery);
+    while (run_again(mta, run, &delivery.more));
     *more = delivery.more;
     if (!delivery.delivered)
         return true;
     struct span name = mailbox_name(run->arena, delivery.mailbox);
     if (quota_has_room(mta, name, entry.octets, stored->kind == MTS_REPORT))
         return add_entry(mta, stored, &delivery, &entry, name);
-    mts_work_failed(run, stored, &mailbox_full, more);
+    do
+        mts_work_failed(run, stored, &mailbox_full, more);
+    while (run_again(mta, run, more));
     return true;
 }
 
@@ -242,6 +250,7 @@ static bool apply(const struct decision *decision, const struct mts_decisions *d
     /* The decision's own events come before those of the copies that it leads to. */
     if (!event_decided(decision->mta, decisions))
         return false;
+    telling_note(decision->telling, decisions);
     for (size_t i = 0; i < decisions->held_count; i++)
         if (!add_held(decision, &decisions->held[i]))
             return false;
@@ -251,8 +260,10 @@ static bool apply(const struct decision *decision, const struct mts_decisions *d
 bool decide_apply(struct mta *mta, struct mts_run *run, const struct mts_decisions *decisions,
                   const struct subject *subject) {
     size_t decoded = 0;
-    struct decision decision = {mta, run, subject, 0, &decoded};
-    bool done = apply(&decision, decisions);
+    struct telling telling;
+    struct decision decision = {mta, run, subject, 0, &decoded, &telling};
+    telling_begin(&telling, mta, subject->who);
+    bool done = apply(&decision, decisions) && telling_end(&telling);
     mta->id_next = run->id_next;
     return done;
 }

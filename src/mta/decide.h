@@ -13,10 +13,13 @@ struct subject {
     struct store_content *content; /* NULL: none */
     uint64_t length;
     struct span memory; /* the content when it is in memory, else absent */
+    const char *who;    /* caused it, as the log names him; NULL: it stands in the decision, or nobody did */
 };
 
 /* A call's circumstances for the rules. decide_apply takes note of the identifiers that were used. */
 struct mts_run run_begin(struct mta *mta, struct arena *arena);
+/* Looks up what the rules asked for. True: they are to be called again with the same arguments. */
+bool run_again(struct mta *mta, struct mts_run *run, struct mts_decisions *out);
 
 /* Adds held objects, copies, deliveries and events to the batch. False without memory or when the store
  * fails: the caller undoes to its mark. */

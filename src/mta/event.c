@@ -1,11 +1,6 @@
 #include "mta/event.h"
 
-#include <stdarg.h>
-#include <stdio.h>
-
 #include "base/clock.h"
-#include "base/log.h"
-#include "names/codes.h"
 
 static int64_t now_seconds(void) {
     return clock_now_us() / SECOND;
@@ -91,121 +86,6 @@ static bool tell_subject(struct mta *mta, const struct mts_event *event) {
     return add(mta, event->other);
 }
 
-/* ---- what is not delivered, or ends here, is told in the log as well ---- */
-
-/* The log tells what is, not what was thought of: the lines wait for the commit, and go if that is undone. */
-static __attribute__((format(printf, 3, 4))) void add_line(struct buf *lines, enum log_level level,
-                                                           const char *format, ...) {
-    char text[3 * LOG_TEXT_SIZE + 320];
-    va_list values;
-    va_start(values, format);
-    vsnprintf(text, sizeof text, format, values);
-    va_end(values);
-    buf_append_byte(lines, (uint8_t)level);
-    payload_put_octets(lines, span_str(text));
-}
-
-static void tell_lines(struct mta *mta, const struct effect *effect) {
-    struct reader r = reader_of(bytes_head(effect->bytes));
-    (void)mta;
-    while (reader_left(&r)) {
-        enum log_level level = (enum log_level)reader_u8(&r);
-        struct span text = payload_octets(&r);
-        log_write(level, "%.*s", (int)text.len, (const char *)text.data);
-    }
-    bytes_drop(effect->bytes);
-}
-
-static void drop_lines(struct mta *mta, const struct effect *effect) {
-    (void)mta;
-    bytes_drop(effect->bytes);
-}
-
-static const struct effect_kind log_lines = {tell_lines, drop_lines};
-
-static bool same_cause(const struct mts_event *a, const struct mts_event *b) {
-    return b->kind == a->kind && b->reason == a->reason && b->diagnostic == a->diagnostic &&
-           span_eq(b->identifier, a->identifier) && span_eq(span_str(b->text), span_str(a->text));
-}
-
-static const char *cause_text(const struct mts_event *event, char out[static 128]) {
-    const char *reason = non_delivery_reason_name(event->reason);
-    const char *diagnostic = event->diagnostic < 0 ? NULL : non_delivery_diagnostic_name(event->diagnostic);
-    int length = snprintf(out, 128, "%s (%lld)", reason ? reason : "reason", (long long)event->reason);
-    if (event->diagnostic >= 0)
-        snprintf(out + length, 128 - (size_t)length, ", %s (%lld)", diagnostic ? diagnostic : "diagnostic",
-                 (long long)event->diagnostic);
-    return out;
-}
-
-/* One line for all recipients of a message that fail alike. Returns the place of the next event that is not
- * among them. */
-static size_t log_not_delivered(struct buf *lines, const struct mts_decisions *decisions, size_t first,
-                                const char *whence) {
-    const struct mts_event *event = &decisions->events[first];
-    char identifier[LOG_TEXT_SIZE], text[LOG_TEXT_SIZE], cause[128], more[40] = "";
-    size_t end = first + 1;
-    while (end < decisions->event_count && same_cause(event, &decisions->events[end]))
-        end++;
-    if (end - first > 1)
-        snprintf(more, sizeof more, " and %zu more", end - first - 1);
-    add_line(lines, LOG_LEVEL_NOTICE, "%s%s is not delivered to recipient %lld%s: %s%s%s", whence,
-             log_text(event->identifier, identifier), (long long)event->recipient, more,
-             cause_text(event, cause), event->text ? ": " : "", log_text(span_str(event->text), text));
-    return end;
-}
-
-/* A report tells of recipients whose copies did not go to the peer: one line, whatever it says of them. */
-static size_t log_doubted(struct buf *lines, const struct mts_decisions *decisions, size_t first,
-                          const char *whence) {
-    const struct mts_event *event = &decisions->events[first];
-    char identifier[LOG_TEXT_SIZE], subject[LOG_TEXT_SIZE];
-    size_t end = first + 1;
-    while (end < decisions->event_count && decisions->events[end].kind == event->kind)
-        end++;
-    add_line(lines, LOG_LEVEL_WARNING,
-             "%sreport %s is not believed of %zu recipients (the first is %lld): their copies of %s were not "
-             "routed to this peer",
-             whence, log_text(event->identifier, identifier), end - first, (long long)event->recipient,
-             log_text(event->other, subject));
-    return end;
-}
-
-static void log_discarded(struct buf *lines, const struct mts_event *event, const char *whence) {
-    char identifier[LOG_TEXT_SIZE], subject[LOG_TEXT_SIZE], text[LOG_TEXT_SIZE];
-    bool report = event->other.len;
-    add_line(lines, LOG_LEVEL_NOTICE, "%s%s%s%s%s goes no further: %s", whence, report ? "report " : "",
-             log_text(event->identifier, identifier), report ? " on " : "",
-             report ? log_text(event->other, subject) : "", log_text(span_str(event->text), text));
-}
-
-/* False without memory. */
-static bool log_decided(struct mta *mta, const struct mts_decisions *decisions) {
-    struct buf *lines = &mta->scratch;
-    buf_clear(lines);
-    char whence[80] = "";
-    for (size_t i = 0, next; i < decisions->event_count; i = next) {
-        const struct mts_event *event = &decisions->events[i];
-        struct peer *peer = event->kind == MTS_EVENT_ACCEPTED ? peer_of_hop(mta, event->hop) : NULL;
-        next = i + 1;
-        if (peer)
-            snprintf(whence, sizeof whence, "peer=%.64s ", peer->name);
-        if (event->kind == MTS_EVENT_NOT_DELIVERED)
-            next = log_not_delivered(lines, decisions, i, whence);
-        else if (event->kind == MTS_EVENT_REPORT_DOUBTED)
-            next = log_doubted(lines, decisions, i, whence);
-        else if (event->kind == MTS_EVENT_DISCARDED)
-            log_discarded(lines, event, whence);
-    }
-    if (lines->failed || !lines->len)
-        return !lines->failed;
-    struct effect effect = {.kind = &log_lines, .bytes = bytes_new(buf_span(lines), (struct span){NULL, 0})};
-    if (effect.bytes && batch_effect(mta, effect))
-        return true;
-    bytes_drop(effect.bytes);
-    return false;
-}
-
 /* What is told of a report is told of its subject too, where it is looked for. */
 static bool concerns_subject(const struct mts_event *event) {
     return event->other.len && (event->kind == MTS_EVENT_REPORT_IN || event->kind == MTS_EVENT_DISCARDED);
@@ -228,7 +108,7 @@ bool event_decided(struct mta *mta, const struct mts_decisions *decisions) {
             if (concerns_subject(&decisions->events[j]) && !tell_subject(mta, &decisions->events[j]))
                 return false;
     }
-    return log_decided(mta, decisions);
+    return true;
 }
 
 static bool add_own(struct mta *mta, struct span key, struct event_record record) {

@@ -3,6 +3,14 @@
 #include "base/alloc.h"
 #include "mta/mta_private.h"
 
+/* One that was refused before its end stays for what still comes of it: another may begin as well. */
+unsigned inbound_state(const struct inbound *inbound) {
+    if (!inbound)
+        return IPC_STATE_NO_INBOUND;
+    return (inbound->kind ? IPC_STATE_CONTENT : IPC_STATE_ENVELOPE) |
+           (inbound->answered ? IPC_STATE_NO_INBOUND : 0);
+}
+
 void inbound_free(struct association *association) {
     struct inbound *inbound = association->inbound;
     if (!inbound)

@@ -3,7 +3,7 @@
 #define MTA_INBOUND_H
 
 #include "base/buf.h"
-#include "ipc/frames.h"
+#include "ipc/frame.h"
 
 struct association;
 struct bytes;
@@ -46,6 +46,9 @@ struct inbound {
 
 /* One that goes on from a checkpoint: its state, before what it names is read. */
 bool inbound_read(struct inbound *inbound, struct span state);
+
+/* Which frames of a transfer in may come now: or'ed enum ipc_state. NULL is allowed. */
+unsigned inbound_state(const struct inbound *inbound);
 
 /* Adds a checkpoint to those the transfer has; the oldest makes room. False without memory. */
 bool inbound_checkpoint(struct inbound *inbound, uint32_t serial, uint64_t offset, struct span parser);

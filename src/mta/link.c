@@ -15,10 +15,8 @@ void link_on_writable(void *context, struct ipc_channel *channel) {
     ipc_resume(channel);
 }
 
-bool link_broke_rules(struct ipc_channel *channel, enum ipc_type type, uint64_t ref, struct span payload) {
-    log_error("process %s sent a frame of type %d (ref %llu, %zu octets) that is against the rules; its "
-              "channel is closed",
-              ipc_name(channel), (int)type, (unsigned long long)ref, payload.len);
+bool link_broke_rules(struct ipc_channel *channel, const char *why) {
+    log_error("process %s broke the rules by %s; its channel is closed", ipc_name(channel), why);
     return false;
 }
 
@@ -28,11 +26,6 @@ struct net *net_with_fewest(const struct mta *mta) {
         if (!best || net->out < best->out)
             best = net;
     return best;
-}
-
-bool net_broke_rules(const struct net *net, const char *what) {
-    log_error("process %s broke the rules: %s; its channel is closed", ipc_name(net->channel), what);
-    return false;
 }
 
 struct association *association_numbered(const struct mta *mta, uint64_t number) {

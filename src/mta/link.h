@@ -64,14 +64,12 @@ struct net {
 bool link_goes_on(struct ipc_channel *channel);
 /* The handler for that it reads again. */
 void link_on_writable(void *context, struct ipc_channel *channel);
-/* Logs which frame of which process is against the rules. Returns false: the channel is closed. */
-bool link_broke_rules(struct ipc_channel *channel, enum ipc_type type, uint64_t ref, struct span payload);
+/* Logs what a process did: `why` is a frame that is against the rules (ipc/frame.h). Returns false: the
+ * channel is closed. */
+bool link_broke_rules(struct ipc_channel *channel, const char *why);
 
 /* The net process with the fewest associations out, or NULL. */
 struct net *net_with_fewest(const struct mta *mta);
-
-/* Logs what a net process did wrong, naming it. Returns false. */
-bool net_broke_rules(const struct net *net, const char *what);
 
 /* The one of this number, or NULL: it went away. */
 struct association *association_numbered(const struct mta *mta, uint64_t number);

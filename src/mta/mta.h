@@ -60,6 +60,8 @@ struct mta_peer {
     unsigned queue_per_association; /* ready copies for which one more association is opened */
     enum mta_recovery recovery;
     struct mta_bind bind;
+    const char *const *warnings; /* what in its configuration can't work or does nothing, for its operator */
+    size_t warning_count;
 };
 
 /* Gives a mailbox to a local user. */

@@ -40,6 +40,7 @@
 
 #include "base/arena.h"
 #include "base/buf.h"
+#include "base/burst.h"
 #include "base/map.h"
 #include "ipc/payload.h"
 #include "mta/batch.h"
@@ -105,10 +106,9 @@ struct mta {
     uint64_t started_below; /* the units that waited at the start have ids below this */
     bool jump_unsaved;      /* the clock jumped, which is to be in the next commit */
     bool jump_in_batch;     /* and is in it */
-    int64_t put_off_logged; /* monotonic µs; 0: never */
-    uint64_t put_off;       /* copies since the last line about them */
+    struct burst put_off;   /* copies that can't be decided on: the lines about them */
     bool refusing;          /* the log says that the store takes nothing */
-    int64_t refusing_logged; /* monotonic µs; 0: never */
+    struct burst refused;   /* the lines about that */
     int64_t paced_at;
     const struct peer *crowded;                 /* where what just came in has to queue; NULL: nowhere */
     struct association *held_first, *held_last; /* whose answers are held back (pace.c) */

@@ -1,12 +1,16 @@
 /* Channels to net processes: what each frame is for. A process that breaks the rules is cut off, alone and by
  * name. */
+#include <stdio.h>
 #include <unistd.h>
 
 #include "base/alloc.h"
 #include "base/log.h"
+#include "ipc/frame.h"
 #include "mta/admission.h"
 #include "mta/association.h"
 #include "mta/clients.h"
+#include "mta/inbound.h"
+#include "mta/link.h"
 #include "mta/mta_private.h"
 #include "mta/net.h"
 #include "mta/ping.h"
@@ -14,52 +18,68 @@
 #include "mta/receive.h"
 #include "mta/send.h"
 
-typedef bool association_frame(struct association *association, struct span payload);
-
-static association_frame *const association_frames[] = {
-    [IPC_TRANSFER_WHOLE] = receive_whole,
-    [IPC_TRANSFER_BEGIN] = receive_begin,
-    [IPC_TRANSFER_ENVELOPE] = receive_envelope,
-    [IPC_TRANSFER_CONTENT] = receive_content,
-    [IPC_TRANSFER_CHECKPOINT] = receive_checkpoint,
-    [IPC_TRANSFER_END] = receive_end,
-    [IPC_TRANSFER_STOP] = receive_stop,
-    [IPC_RESUME] = receive_resume,
-    [IPC_SEND_ACTIVITY] = send_activity,
-    [IPC_SEND_READ] = send_read,
-    [IPC_SEND_CHECKPOINT] = send_checkpoint,
-    [IPC_SEND_RESULT] = send_ended,
+/* What is done with a frame: by its number, and by what it is about. Frames of associations are taken from
+ * net processes alone, those of clients from the process of the clients (clients.c): neither can speak for
+ * the other. */
+static const struct row {
+    bool (*association)(struct association *association, struct span payload);
+    bool (*net)(struct net *net, uint64_t ref, struct span payload);
+} rows[IPC_NUMBERS] = {
+    [IPC_BIND] = {.net = admission_bind},
+    [IPC_ASSOCIATION_CLOSE] = {.net = admission_close},
+    [IPC_CONNECT_FAILED] = {.net = admission_connect_failed},
+    [IPC_PING_RESULT] = {.net = ping_result},
+    [IPC_TRANSFER_WHOLE] = {.association = receive_whole},
+    [IPC_TRANSFER_BEGIN] = {.association = receive_begin},
+    [IPC_TRANSFER_ENVELOPE] = {.association = receive_envelope},
+    [IPC_TRANSFER_CONTENT] = {.association = receive_content},
+    [IPC_TRANSFER_CHECKPOINT] = {.association = receive_checkpoint},
+    [IPC_TRANSFER_END] = {.association = receive_end},
+    [IPC_TRANSFER_STOP] = {.association = receive_stop},
+    [IPC_RESUME] = {.association = receive_resume},
+    [IPC_SEND_ACTIVITY] = {.association = send_activity},
+    [IPC_SEND_READ] = {.association = send_read},
+    [IPC_SEND_CHECKPOINT] = {.association = send_checkpoint},
+    [IPC_SEND_RESULT] = {.association = send_ended},
 };
 
-/* Frames of associations are taken from net processes alone, those of clients from the process of the clients
- * (clients.c): neither can speak for the other. */
-static bool dispatch(struct net *net, enum ipc_type type, uint64_t ref, struct span payload) {
-    switch ((int)type) {
-    case IPC_BIND:
-        return admission_bind(net, ref, payload);
-    case IPC_ASSOCIATION_CLOSE:
-        return admission_close(net, ref, payload);
-    case IPC_CONNECT_FAILED:
-        return admission_connect_failed(net, payload);
-    case IPC_PING_RESULT:
-        return ping_result(net, ref, payload);
-    default:
-        break;
-    }
-    if ((size_t)type >= sizeof association_frames / sizeof association_frames[0] || !association_frames[type])
+/* The store may have ended an association, or asked for its end, while a frame was on its way: what still
+ * comes of a transfer in is of no use, and no breach. What became of one out counts. */
+static unsigned association_state(const struct association *association) {
+    if (!association)
+        return IPC_STATE_NEW | IPC_STATE_GONE;
+    unsigned out = !association->sending     ? IPC_STATE_NO_OUTBOUND
+                   : association->committing ? 0
+                                             : IPC_STATE_SENDING;
+    if (association->state == ASSOCIATION_CLOSING)
+        return IPC_STATE_CLOSING | IPC_STATE_GONE | out;
+    return IPC_STATE_UP | inbound_state(association->inbound) | out;
+}
+
+static bool dispatch(struct net *net, enum ipc_type type, uint64_t ref, struct span payload,
+                     char why[static IPC_WHY]) {
+    static const struct ipc_side side = {.self = IPC_STORE, .other = IPC_NET};
+    const struct ipc_frame *frame = ipc_frame_take(&side, type, ref, payload, why);
+    if (!frame)
         return false;
-    struct association *association = association_find(net, ref);
-    /* The store may have ended it, or asked for its end, while this frame was on its way: what still comes of
-     * a transfer in is of no use, and no breach. What became of one out counts. */
-    bool late = !association || (association->state == ASSOCIATION_CLOSING && type <= IPC_RESUME_RESULT);
-    return late || association_frames[type](association, payload);
+    bool about = frame->about == IPC_ABOUT_ASSOCIATION;
+    struct association *association = about ? association_find(net, ref) : NULL;
+    enum ipc_judgement judgement =
+        ipc_frame_judge(frame, about ? association_state(association) : IPC_STATE_UP, why);
+    if (judgement != IPC_LEGAL)
+        return judgement == IPC_LATE;
+    snprintf(why, IPC_WHY, "frame %s (ref %llu, %zu octets), which does not fit", frame->name,
+             (unsigned long long)ref, payload.len);
+    const struct row *row = &rows[type];
+    return row->association ? row->association(association, payload) : row->net(net, ref, payload);
 }
 
 static bool on_frame(void *context, struct ipc_channel *channel, enum ipc_type type, uint64_t ref,
                      struct span payload) {
-    if (dispatch(context, type, ref, payload))
+    char why[IPC_WHY];
+    if (dispatch(context, type, ref, payload, why))
         return link_goes_on(channel);
-    return link_broke_rules(channel, type, ref, payload);
+    return link_broke_rules(channel, why);
 }
 
 static void drop_associations(struct net *net, const char *cause) {

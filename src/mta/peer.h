@@ -8,6 +8,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "base/burst.h"
 #include "base/error.h"
 #include "base/span.h"
 #include "mta/destination.h"
@@ -46,9 +47,8 @@ struct peer {
     uint64_t refused;  /* the work id of the last of them */
     unsigned rests;    /* how many times it has been left alone since; 0: it is not */
     unsigned rest_noted;
-    int64_t rest_until;         /* monotonic µs */
-    unsigned turned_away;       /* of its transfers in, since the last line about that */
-    int64_t turned_away_logged; /* monotonic µs; 0: never */
+    int64_t rest_until;       /* monotonic µs */
+    struct burst turned_away; /* of its transfers in: the lines about that */
 };
 
 bool peers_configure(struct mta *mta);

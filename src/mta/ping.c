@@ -4,6 +4,7 @@
 #include "base/alloc.h"
 #include "mta/client.h"
 #include "mta/clients.h"
+#include "mta/json.h"
 #include "mta/mta_private.h"
 #include "mta/requests.h"
 
@@ -62,11 +63,23 @@ static void answer(struct mta *mta, const struct ping *ping, struct span json) {
             ipc_send(process->channel, IPC_RESPONSE, ping->ref, SPAN_LIT("\1"), json);
 }
 
-static bool says_ok(struct span json) {
+static json_t *warnings_of(const struct mta_peer *config) {
+    json_t *list = json_array();
+    for (size_t i = 0; config && i < config->warning_count; i++)
+        json_array_append_new(list, json_text(span_str(config->warnings[i])));
+    return list;
+}
+
+/* What the net process says, and what of the peer's configuration can't work. */
+static void answer_result(struct mta *mta, const struct ping *ping, struct span json) {
     json_t *result = json_loadb((const char *)json.data, json.len, 0, NULL);
-    bool ok = json_is_true(json_object_get(result, "ok"));
+    if (json_is_true(json_object_get(result, "ok")))
+        peer_is_there(mta, ping->peer, "answered a ping");
+    json_object_set_new(result, "warnings", warnings_of(ping->peer->config));
+    char *text = json_dumps(result, JSON_COMPACT);
+    answer(mta, ping, text ? span_str(text) : json);
+    free(text);
     json_decref(result);
-    return ok;
 }
 
 bool ping_result(struct net *net, uint64_t ref, struct span payload) {
@@ -75,11 +88,8 @@ bool ping_result(struct net *net, uint64_t ref, struct span payload) {
         if (ping->number != ref)
             continue;
         *at = ping->next;
-        if (payload.len <= RESULT_MAX) {
-            if (says_ok(payload))
-                peer_is_there(net->mta, ping->peer, "answered a ping");
-            answer(net->mta, ping, payload);
-        }
+        if (payload.len <= RESULT_MAX)
+            answer_result(net->mta, ping, payload);
         mem_free(ping);
         return payload.len <= RESULT_MAX;
     }

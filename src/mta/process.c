@@ -4,27 +4,24 @@
 #include <unistd.h>
 
 #include "base/log.h"
-#include "ipc/payload.h"
 #include "mta/view.h"
 #include "store/store.h"
 
-void process_init(struct process *process, const struct process_operations *operations,
+void process_init(struct process *process, enum ipc_party party, const struct process_operations *operations,
                   struct event_base *loop, struct view *view, const struct mta_reload *reload) {
-    *process = (struct process){.operations = operations, .loop = loop, .view = view};
+    *process = (struct process){.party = party, .operations = operations, .loop = loop, .view = view};
     if (reload)
         process->reload = *reload;
-    buf_init(&process->config_parts, IPC_CONFIG_MAX);
 }
 
 void process_close(struct process *process) {
-    ipc_channel_free(process->parent);
+    ipc_parent_free(process->parent);
     process->parent = NULL;
     if (process->door) {
         close(event_get_fd(process->door));
         event_free(process->door);
     }
     process->door = NULL;
-    buf_free(&process->config_parts);
 }
 
 void process_stopped(struct process *process) {
@@ -53,7 +50,8 @@ static void release(const struct process *process, const struct mta_config *conf
 }
 
 /* True: it is in use. */
-static bool reload(struct process *process, struct span text) {
+static bool reload(void *context, struct span text) {
+    struct process *process = context;
     const struct process_operations *operations = process->operations;
     const struct mta_config *old = process->view->config, *fresh = read_config(process, text);
     struct error err = {0};
@@ -78,36 +76,16 @@ static bool reload(struct process *process, struct span text) {
 
 /* ---- the parent ---- */
 
-static bool parent_frame(void *context, struct ipc_channel *channel, enum ipc_type type, uint64_t ref,
-                         struct span payload) {
+static void stop(void *context) {
     struct process *process = context;
-    struct span text;
-    if (type == IPC_CONFIG) {
-        if (payload_config(&process->config_parts, ref, payload, &text)) {
-            uint8_t taken = reload(process, text);
-            ipc_send(channel, IPC_CONFIG_TAKEN, 0, span_of(&taken, 1), (struct span){NULL, 0});
-        }
-    } else if (type == IPC_STOP && payload.len == 0)
-        process->operations->stop(process);
-    else
-        return false;
-    return true;
-}
-
-static void parent_closed(void *context, struct ipc_channel *channel, const char *cause) {
-    struct process *process = context;
-    (void)channel;
-    log_notice("the parent is gone: %s", cause);
-    process->parent = NULL;
     process->operations->stop(process);
 }
 
-static const struct ipc_handler parent_handler = {parent_frame, NULL, parent_closed, NULL};
+static const struct ipc_parent_calls parent_calls = {.reload = reload, .stop = stop};
 
 bool process_attach_parent(struct process *process, int fd) {
-    process->parent = ipc_channel_new(process->loop, fd, "parent", &parent_handler, process);
-    struct span nothing = {NULL, 0};
-    return process->parent && ipc_send(process->parent, IPC_READY, 0, nothing, nothing);
+    process->parent = ipc_parent_new(process->loop, fd, process->party, &parent_calls, process);
+    return process->parent && ipc_parent_ready(process->parent);
 }
 
 /* ---- the door ---- */

@@ -5,9 +5,8 @@
 #ifndef MTA_PROCESS_H
 #define MTA_PROCESS_H
 
-#include "base/buf.h"
-#include "ipc/channel.h"
 #include "ipc/door.h"
+#include "ipc/parent.h"
 #include "mta/mta.h"
 
 struct process;
@@ -27,18 +26,18 @@ struct process_operations {
 };
 
 struct process {
+    enum ipc_party party; /* IPC_STORE or IPC_READER */
     const struct process_operations *operations;
     struct event_base *loop;
     struct view *view;
     struct mta_reload reload;
-    struct buf config_parts; /* of a configuration that is coming in */
-    struct ipc_channel *parent;
+    struct ipc_parent *parent;
     struct event *door;
     bool stopped; /* in good order */
 };
 
 /* `reload` may be NULL. */
-void process_init(struct process *process, const struct process_operations *operations,
+void process_init(struct process *process, enum ipc_party party, const struct process_operations *operations,
                   struct event_base *loop, struct view *view, const struct mta_reload *reload);
 /* Closes the channel to the parent, and the door. */
 void process_close(struct process *process);

@@ -422,7 +422,9 @@ static bool redirect_to_address(const struct change *change, struct work *work) 
     if (!copy_load(mta, work, &copy, &err))
         return false;
     struct mts_run run = run_begin(mta, &mta->arena);
-    mts_redirect(&run, &copy.stored, change->address, &decisions);
+    do
+        mts_redirect(&run, &copy.stored, change->address, &decisions);
+    while (run_again(mta, &run, &decisions));
     bool done = decisions.result == MTS_DECIDED && note(change, work, EVENT_REDIRECTED_BY_OPERATOR) &&
                 copy_replace(mta, work, &copy, &run, &decisions);
     copy_release(&copy);

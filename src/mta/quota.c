@@ -15,12 +15,10 @@
 #define REPORT_PART 10
 
 /* Log lines about one full mailbox come no faster. */
-#define LOG_EVERY (60 * SECOND)
 
 struct mailbox_use {
     uint64_t octets;
-    uint64_t turned_away; /* since the last line about it */
-    int64_t logged;       /* monotonic µs; 0: never */
+    struct burst turned_away; /* the lines about that */
 };
 
 /* ---- mailboxes ---- */
@@ -43,17 +41,14 @@ static struct mailbox_use *use_of(struct mta *mta, uint32_t mailbox) {
 }
 
 static void say_full(struct mta *mta, struct mailbox_use *use, struct span name) {
-    int64_t now = clock_monotonic_us();
-    use->turned_away++;
-    if (use->logged && now - use->logged < LOG_EVERY)
+    unsigned untold;
+    if (!burst_line(&use->turned_away, BURST_MINUTE, clock_monotonic_us(), &untold))
         return;
     log_warning(
-        "the mailbox %.*s is full: it holds %llu of %llu octets; %llu were not delivered to it since the "
+        "the mailbox %.*s is full: it holds %llu of %llu octets; %u were not delivered to it since the "
         "last such line",
         (int)name.len, (const char *)name.data, (unsigned long long)use->octets,
-        (unsigned long long)mta->view.config->limits.mailbox_octets, (unsigned long long)use->turned_away);
-    use->turned_away = 0;
-    use->logged = now;
+        (unsigned long long)mta->view.config->limits.mailbox_octets, untold + 1);
 }
 
 bool quota_has_room(struct mta *mta, struct span mailbox, uint64_t octets, bool report) {

@@ -2,7 +2,6 @@
  * Transfers in: what a net process received becomes ours with the commit that
  * follows, or is refused. The answer waits for that commit (I1).
  */
-#include <openssl/evp.h>
 #include <stdio.h>
 
 #include "base/clock.h"
@@ -96,14 +95,9 @@ static bool decode(struct mta *mta, const struct arrival *arrival, struct decode
 /* SHA-256 over the envelope and the store's digest of the content. */
 static bool digest_of(const struct arrival *arrival, uint8_t out[static STORE_DIGEST]) {
     uint8_t content[STORE_DIGEST] = {0};
-    EVP_MD_CTX *context = EVP_MD_CTX_new();
-    bool done = context && (!arrival->content || store_content_digest(arrival->content, content, NULL)) &&
-                EVP_DigestInit_ex(context, EVP_sha256(), NULL) == 1 &&
-                EVP_DigestUpdate(context, arrival->envelope.data, arrival->envelope.len) == 1 &&
-                EVP_DigestUpdate(context, content, sizeof content) == 1 &&
-                EVP_DigestFinal_ex(context, out, NULL) == 1;
-    EVP_MD_CTX_free(context);
-    return done;
+    struct span parts[] = {arrival->envelope, span_of(content, sizeof content)};
+    return (!arrival->content || store_content_digest(arrival->content, content, NULL)) &&
+           store_digest(parts, sizeof parts / sizeof *parts, out);
 }
 
 /* ---- the rules ---- */
@@ -182,7 +176,9 @@ static enum arrival_result take(struct mta *mta, const struct arrival *received,
     bool opened = open_external(mta, received, decoded, &subject);
     arrival->content_length = subject.length;
     if (opened)
-        accept_by_rules(&run, arrival, decoded, &decisions);
+        do
+            accept_by_rules(&run, arrival, decoded, &decisions);
+        while (run_again(mta, &run, &decisions));
     mta->id_next = run.id_next;
     if (decisions.result == MTS_INVALID) {
         snprintf(cause, 200, "%s", decisions.cause ? decisions.cause : "no valid APDU");

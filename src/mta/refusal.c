@@ -78,12 +78,8 @@ void refusal_over(struct mta *mta, struct peer *peer) {
 }
 
 void refusal_log_in(struct peer *peer, const char *cause) {
-    int64_t now = clock_monotonic_us();
-    peer->turned_away++;
-    if (peer->turned_away_logged && now < peer->turned_away_logged + LOG_GAP)
-        return;
-    log_warning("peer=%s transfer refused temporarily (%u since the last such line): %s", peer->name,
-                peer->turned_away, cause);
-    peer->turned_away = 0;
-    peer->turned_away_logged = now;
+    unsigned untold;
+    if (burst_line(&peer->turned_away, LOG_GAP, clock_monotonic_us(), &untold))
+        log_warning("peer=%s transfer refused temporarily (%u since the last such line): %s", peer->name,
+                    untold + 1, cause);
 }

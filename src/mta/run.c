@@ -230,7 +230,7 @@ struct mta *mta_new(struct event_base *loop, const struct mta_config *config, co
     }
     mta->loop = loop;
     view_init(&mta->view, config);
-    process_init(&mta->process, &process_operations, loop, &mta->view, reload);
+    process_init(&mta->process, IPC_STORE, &process_operations, loop, &mta->view, reload);
     mta->started = clock_now_us();
     ber_utctime_set_now(mta->started / SECOND);
     arena_init(&mta->arena, config->limits.envelope_memory);
@@ -402,16 +402,13 @@ static void finish_stop(struct mta *mta) {
 }
 
 /* A store that fails and recovers by turns is told of once in a while. */
-#define REFUSAL_LOGGED_EVERY (60 * SECOND)
-
 static void watch_store(struct mta *mta) {
-    int64_t now = clock_monotonic_us();
+    unsigned untold;
     bool accepting = store_accepting(mta->view.store) && store_probe(mta->view.store);
     if (!accepting && !mta->refusing &&
-        (!mta->refusing_logged || now - mta->refusing_logged > REFUSAL_LOGGED_EVERY)) {
+        burst_line(&mta->refused, BURST_MINUTE, clock_monotonic_us(), &untold)) {
         log_error("no message is taken any more: %s", store_cause(mta->view.store)->text);
         mta->refusing = true;
-        mta->refusing_logged = now;
     }
     if (!accepting && store_probe(mta->view.store) && mta->refusing) {
         log_notice("the store takes messages again");

@@ -109,7 +109,7 @@ static json_t *open_submission(struct client *client, uint64_t ref, enum ipc_sub
     return client_error("unavailable", "%s", err.text[0] ? err.text : "no memory");
 }
 
-static void begin(struct client *client, uint64_t ref, struct span payload) {
+void submit_begin(struct client *client, uint64_t ref, struct span payload) {
     struct reader r = reader_of(payload);
     uint8_t kind = reader_u8(&r);
     json_t *error = why_not(client, ref, kind);
@@ -140,7 +140,7 @@ void submissions_tick(struct mta *mta, int64_t now) {
 }
 
 /* What comes after a refusal is let go by. */
-static void add_content(struct client *client, uint64_t ref, struct span payload) {
+void submit_content(struct client *client, uint64_t ref, struct span payload) {
     struct mta *mta = client->mta;
     struct submission *submission = map_get(&client->submissions, ref);
     struct error err = {0};
@@ -320,9 +320,12 @@ static bool store_submission(struct attempt *attempt, struct mts_run *run, uint6
     struct mta *mta = attempt->client->mta;
     struct store_content *content = attempt->submission->content;
     bool probe = attempt->submission->kind == IPC_SUBMISSION_PROBE;
-    struct subject subject = {0};
+    char who[24];
+    struct subject subject = {.who = who};
     if (!probe)
-        subject = (struct subject){content, store_content_length(content), store_content_memory(content)};
+        subject =
+            (struct subject){content, store_content_length(content), store_content_memory(content), who};
+    snprintf(who, sizeof who, "uid=%u", (unsigned)attempt->client->uid);
     name_submitter(attempt);
     return decide_apply(mta, run, &attempt->decisions, &subject) &&
            client_answer_after_commit(attempt->client, IPC_SUBMIT_RESULT, ref, result_of(attempt));
@@ -350,7 +353,9 @@ static json_t *submit(struct attempt *attempt, uint64_t ref) {
         return client_error("originator-invalid", "the originator is no mailbox of yours");
     struct mts_run run = run_begin(mta, &mta->arena);
     run.over_bounds = attempt->over_bounds;
-    decide(attempt, &run, user);
+    do
+        decide(attempt, &run, user);
+    while (run_again(mta, &run, &attempt->decisions));
     mta->id_next = run.id_next;
     if (attempt->decisions.result == MTS_INVALID)
         return refusal(attempt);
@@ -387,7 +392,7 @@ static bool names_an_entry(struct span payload) {
     return payload_done(&r);
 }
 
-static void end(struct client *client, uint64_t ref, struct span payload) {
+void submit_end(struct client *client, uint64_t ref, struct span payload) {
     struct submission *submission = map_get(&client->submissions, ref);
     struct reader notified = reader_of(payload);
     if (!submission)
@@ -402,16 +407,4 @@ static void end(struct client *client, uint64_t ref, struct span payload) {
     forget(client, ref);
     if (error)
         client_refuse_submission(client, ref, error);
-}
-
-bool submit_frame(struct client *client, enum ipc_type type, uint64_t ref, struct span payload) {
-    if (type == IPC_SUBMIT_BEGIN)
-        begin(client, ref, payload);
-    else if (type == IPC_SUBMIT_CONTENT)
-        add_content(client, ref, payload);
-    else if (type == IPC_SUBMIT_END)
-        end(client, ref, payload);
-    else
-        return false;
-    return true;
 }

@@ -10,9 +10,11 @@
 struct client;
 struct mta;
 
-/* Frames of a client, who may be anybody: what is wrong with them is answered, and ends nothing else. False:
- * of another type. */
-bool submit_frame(struct client *client, enum ipc_type type, uint64_t ref, struct span payload);
+/* Frames of a client of the store process, who may be anybody: what is wrong with them is answered, and ends
+ * nothing else. */
+void submit_begin(struct client *client, uint64_t ref, struct span payload);
+void submit_content(struct client *client, uint64_t ref, struct span payload);
+void submit_end(struct client *client, uint64_t ref, struct span payload);
 void submissions_free(struct client *client);
 /* Each second: gives up those that nothing came of for long. `now`: monotonic µs. */
 void submissions_tick(struct mta *mta, int64_t now);

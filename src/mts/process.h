@@ -13,9 +13,9 @@
  * an envelope (redirection, list expansion, rerouting) makes a new held object
  * that shares the subject's content.
  *
- * Nothing here waits. Where knowledge is missing (a directory name), the
- * answer is MTS_NEEDS with what is needed; the caller finds out and calls
- * again with the answers added and otherwise the same arguments.
+ * Nothing here waits, or asks by itself. Where knowledge is missing (a directory
+ * name), the result is MTS_NEEDS with what is needed; the caller finds out, and
+ * calls again with the answers added (mts_answer) and otherwise the same arguments.
  *
  * All results live in run->arena.
  */
@@ -34,6 +34,9 @@ struct mts_answer {
     const char *address;        /* its O/R address as text, or NULL: there is no such entry, or it has none */
     bool failed;                /* the directory could not answer */
 };
+
+/* Fills `address` or `failed` for a directory name. */
+typedef void mts_find(void *context, struct mts_answer *answer);
 
 /* A copy for a recipient was routed to a next hop. */
 struct mts_routed {
@@ -67,18 +70,14 @@ struct mts_run {
     const bool *hop_down;
     size_t hop_down_count;
 
-    /* The table of directory names: fills the answer's address or `failed`. False: not known at once, so that
-     * the name becomes a need. NULL: every name does. */
-    bool (*look_up)(void *context, struct span directory_name, struct mts_answer *answer);
-    void *look_up_context;
-
     /* The record of what was routed: where copies of the message or probe `identifier` (as text) went from
      * here, at any time. Fills an array in `arena`, in no certain order. NULL: there is no record. */
     enum mts_record (*record)(void *context, struct span identifier, struct arena *arena,
                               struct mts_routed **routed, size_t *count);
     void *record_context;
 
-    const struct mts_answer *answers; /* to the needs of the calls before */
+    /* To the needs of the calls before, by name: mts_answer() adds to them. */
+    struct mts_answer *answers;
     size_t answer_count;
 };
 
@@ -172,6 +171,14 @@ struct mts_decisions {
     const char *cause; /* INVALID: one line for the log and the peer */
     bool loop;         /* a loop was found */
 };
+
+/*
+ * Answers what a call asked for. True: `find` was asked for each name, and the
+ * call is to be made again with the same arguments; it does not ask for these
+ * any more, and comes to an end since redirections and lists do. False: nothing
+ * was asked for, or memory is short, which `out` then says.
+ */
+bool mts_answer(struct mts_run *run, struct mts_decisions *out, mts_find *find, void *context);
 
 /* ---- in ---- */
 

@@ -2,7 +2,7 @@
 #include "osi/association.h"
 
 #include "base/alloc.h"
-#include "osi/association_private.h"
+#include "osi/rose_private.h"
 
 #define SCRATCH_CAP     (256 * 1024) /* decoded values of one control PDU */
 #define SELECTOR_CAP    (2 * sizeof(struct span) + COTP_TSELECTOR_MAXIMUM)
@@ -12,7 +12,9 @@
 
 enum { ERROR_PARAMETER = 1, ERROR_MEMORY = 2 };
 
-static const struct association_user *const users[] = {[OSI_USER_RTSE] = &rtse_user};
+static const struct association_user *const users[] = {[OSI_USER_RTSE] = &rtse_user,
+                                                       [OSI_USER_ROSE] = &rose_user,
+                                                       [OSI_USER_ROSE_OVER_RTSE] = &rose_over_rtse_user};
 
 static void on_session(void *user, const struct session_indication *in);
 
@@ -40,6 +42,14 @@ static void set_defaults(struct osi_parameters *p) {
     default_time(&p->connect_us, OSI_CONNECT_SECONDS);
     default_time(&p->transfer_us, OSI_TRANSFER_SECONDS);
     default_time(&p->release_us, OSI_RELEASE_SECONDS);
+}
+
+/* What the context of an initiator leaves no choice in. */
+static void set_by_context(struct osi_parameters *p) {
+    bool one = p->contexts && !(p->contexts & (p->contexts - 1)) && !(p->contexts & ~OSI_ALL_CONTEXTS);
+    if (one && p->role == OSI_INITIATOR &&
+        osi_context_row((enum osi_context)p->contexts)->user == OSI_USER_ROSE_OVER_RTSE)
+        p->dialogue = OSI_TWO_WAY_ALTERNATE;
 }
 
 static bool copy(struct osi_association *a, struct span *s) {
@@ -93,6 +103,9 @@ static const char *parameter_fault(const struct osi_parameters *p) {
         return "a selector is too long";
     if (p->role == OSI_INITIATOR && !id_fits(&p->id))
         return "connection identifier";
+    if (p->role == OSI_INITIATOR && p->recover &&
+        osi_context_row((enum osi_context)p->contexts)->user != OSI_USER_RTSE)
+        return "remote operations are not recovered";
     if (p->role == OSI_INITIATOR && p->recover && !id_fits(&p->recovered))
         return "identifier of the connection to recover";
     if (p->tpdu_size < COTP_TPDU_MINIMUM || p->tpdu_size > COTP_TPDU_MAXIMUM)
@@ -144,6 +157,7 @@ struct osi_association *osi_association_new(const struct osi_parameters *paramet
                                             struct error *err) {
     struct osi_parameters p = *parameters;
     set_defaults(&p);
+    set_by_context(&p);
     const char *fault = parameter_fault(&p);
     if (fault) {
         error_set(err, ERROR_PARAMETER, "association parameters out of range: %s", fault);

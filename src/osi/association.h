@@ -1,9 +1,10 @@
 /*
- * One OSI association over one TCP connection as a P1 process uses it: TPKT
- * (RFC 1006), COTP class 0 (X.224), session (X.225), presentation (X.226),
- * ACSE (X.227) and RTSE (X.228) in one object, as initiator or responder.
- * It has no socket and no clock: octets and the time go in, octets, events and
- * a deadline come out.
+ * One OSI association over one TCP connection: TPKT (RFC 1006), COTP class 0
+ * (X.224), session (X.225), presentation (X.226), ACSE (X.227), and what the
+ * application context names above them: RTSE (X.228), ROSE (X.880) or ROSE over
+ * RTSE, in one object, as initiator or responder. It has no socket and no clock:
+ * octets and the time go in, octets, events and a deadline come out. Functions
+ * osi_rt_… are for RTSE, osi_ro_… (remote.h) for either ROSE.
  *
  * The loop of its owner:
  *
@@ -40,6 +41,7 @@
 #include "base/error.h"
 #include "base/span.h"
 #include "osi/context.h"
+#include "osi/remote.h"
 
 struct osi_association;
 
@@ -102,6 +104,9 @@ struct osi_parameters {
     bool no_checkpoints;           /* propose and answer no checkpointing */
     unsigned checkpoint_size;      /* in KiB: proposed, and the most answered; 63 */
     unsigned window_size;          /* proposed, and the most answered; 3 */
+    const struct osi_operation *operations; /* ROSE: those of the context; NULL takes any. The owner's */
+    size_t operation_count;
+    size_t outstanding;   /* ROSE: open invocations of the peer, at most; OSI_RO_OUTSTANDING */
     size_t connect_limit; /* octets of a TSDU other than transferred data, bind argument included; 65536 */
     size_t output_high_water; /* osi_rt_transfer_data takes no more above; 65536 */
     int64_t connect_us;       /* from creation to RT-OPEN confirm or indication; 60 s */
@@ -117,7 +122,8 @@ enum osi_layer {
     OSI_LAYER_PRESENTATION,
     OSI_LAYER_ACSE,
     OSI_LAYER_RTSE,
-    OSI_LAYER_USER, /* the MTS user of RTSE: a bind error, an abort by the application */
+    OSI_LAYER_USER, /* the user of RTSE or ROSE: a bind error, an abort by the application */
+    OSI_LAYER_ROSE,
 };
 
 enum osi_end {
@@ -183,7 +189,12 @@ enum osi_event_type {
     OSI_EVENT_TURN_GIVE,        /* the turn is ours */
     OSI_EVENT_CLOSE_INDICATION, /* the initiator released, unbind argument in `data`; it was answered already
                                  */
-    OSI_EVENT_CLOSED,           /* the last event, exactly once */
+    OSI_EVENT_RO_BEGIN,         /* a PDU of a remote operation comes; see remote.h */
+    OSI_EVENT_RO_DATA,     /* octets of its parameter; the span is gone with the next osi_association_input */
+    OSI_EVENT_RO_END,      /* it is whole */
+    OSI_EVENT_RO_DROPPED,  /* it is none, or was broken off: forget it */
+    OSI_EVENT_RO_RETURNED, /* RO-REJECT-P: our PDU did not get to the peer; an invocation is closed by it */
+    OSI_EVENT_CLOSED,      /* the last event, exactly once */
 };
 
 struct osi_open {
@@ -234,7 +245,8 @@ struct osi_event {
     union {
         struct osi_open open;             /* OPEN_* */
         struct osi_begin begin;           /* TRANSFER_BEGIN */
-        struct span data;                 /* TRANSFER_DATA, CLOSE_INDICATION */
+        struct span data;                 /* TRANSFER_DATA, RO_DATA, CLOSE_INDICATION */
+        struct osi_ro ro;                 /* RO_*, but RO_DATA */
         struct osi_checkpoint checkpoint; /* CHECKPOINT, CHECKPOINT_CONFIRMED (state is zero there) */
         struct {
             enum osi_refusal what;

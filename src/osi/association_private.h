@@ -133,8 +133,20 @@ struct receiver {
     uint32_t resume_serial; /* of the resume that waits for the owner */
 };
 
+/* Who uses RTSE: the owner of the association, or ROSE. */
+struct rtse_upper {
+    void (*event)(struct osi_association *a, const struct osi_event *event);
+    bool (*octets)(struct osi_association *a, struct span octets); /* of an APDU that comes */
+    void (*turn_given)(
+        struct osi_association *a); /* the peer has the turn that we gave; NULL: of no interest */
+    bool has_operations;            /* associations must be new and two-way alternate */
+};
+
 struct rtse {
     enum rtse_state state;
+    const struct rtse_upper *upper;
+    int64_t context_in;  /* presentation context of the APDUs that come; 0: any, the EXTERNAL says which */
+    int64_t context_out; /* of those that go */
     struct rtse_codec codec;
     struct osi_connection_id recovered; /* responder: what RTORQ asks to recover, until the answer */
     struct sender tx;
@@ -168,6 +180,7 @@ struct osi_association {
     struct span data;  /* octets for the owner that are not yet in an event */
     struct buf joined; /* where they are put together if they were apart */
     struct rtse rtse;
+    struct rose *rose; /* NULL where the context has none */
 };
 
 /* association_core.c */
@@ -220,8 +233,32 @@ void association_refuse_for_cause(struct osi_association *a, const struct associ
 /* All agree: the owner is told, and its answer waited for. */
 void association_indicate_open(struct osi_association *a, const struct osi_open *open);
 
-/* rtse.c */
+/* rtse.c: the functions of its table, for those who use RTSE themselves */
 extern const struct association_user rtse_user;
+bool rtse_request(struct osi_association *a, struct span *apdu);
+void rtse_on_connect(struct osi_association *a, struct span apdu, struct osi_open *open);
+bool rtse_accept(struct osi_association *a, struct span user_data, struct span *apdu);
+bool rtse_refuse(struct osi_association *a, int reason, struct span user_data, struct span *apdu);
+bool rtse_on_accept(struct osi_association *a, struct span apdu, struct osi_open *open);
+void rtse_on_refuse(struct osi_association *a, struct span apdu, const char *how);
+void rtse_on_open(struct osi_association *a);
+void rtse_on_activity(struct osi_association *a, const struct session_indication *in);
+struct association_due rtse_due(const struct osi_association *a);
+bool rtse_is_sending(const struct osi_association *a);
+bool rtse_may_release(const struct osi_association *a);
+bool rtse_abort(struct osi_association *a, int reason, struct span user_data, struct span *apdu);
+void rtse_on_abort(struct osi_association *a, struct span apdu, const char *how);
+void rtse_on_end(struct osi_association *a);
+size_t rtse_memory(const struct osi_association *a);
+
+/* Something happened: RTSE tells who uses it. */
+static inline void rtse_tell(struct osi_association *a, const struct osi_event *event) {
+    a->rtse.upper->event(a, event);
+}
+
+static inline void rtse_tell_type(struct osi_association *a, enum osi_event_type type) {
+    rtse_tell(a, &(struct osi_event){.type = type});
+}
 
 /* rtse_send.c */
 void rtse_send_free(struct osi_association *a);

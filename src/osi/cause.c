@@ -4,7 +4,8 @@
 #include <stdio.h>
 
 const char *osi_layer_name(enum osi_layer layer) {
-    static const char *const names[] = {"transport", "session", "presentation", "ACSE", "RTSE", "user"};
+    static const char *const names[] = {"transport", "session", "presentation", "ACSE",
+                                        "RTSE",      "user",    "ROSE"};
     return names[layer];
 }
 

@@ -87,8 +87,10 @@ static enum header parse_header(struct external *e, int64_t context, size_t *use
         if (r.failed)
             return HEADER_MORE;
         struct reader number = reader_of(contents);
-        if (part.tag == TAG_INTEGER &&
-            (contents.len > 8 || (int64_t)reader_uint(&number, (unsigned)contents.len) != context))
+        if (part.tag != TAG_INTEGER)
+            continue;
+        e->context = contents.len > 8 ? -1 : (int64_t)reader_uint(&number, (unsigned)contents.len);
+        if (e->context <= 0 || (context && e->context != context))
             return HEADER_BAD;
     }
 }

@@ -19,7 +19,8 @@ struct external {
     uint8_t held[4]; /* the last `trailer` octets: they may be that end */
     uint8_t held_len;
     bool length_known;
-    uint64_t left; /* octets of the value still to come, if known */
+    uint64_t left;   /* octets of the value still to come, if known */
+    int64_t context; /* its presentation context, 0 if it named none */
     uint8_t out[4];
 };
 
@@ -32,7 +33,7 @@ void external_none(struct external *e);
 /*
  * Takes all of `in`; `out` gets up to two spans of the value's octets, in order, valid
  * until the next call. Returns their number, or -1 when this is no EXTERNAL with one
- * value in context `context`.
+ * value in context `context`; with 0 any is taken, and told in `e->context`.
  */
 int external_input(struct external *e, struct span in, int64_t context, struct span out[static 2]);
 

@@ -204,10 +204,9 @@ static void prepend(uint8_t *out, size_t *at, uint8_t tag, size_t *len) {
     *len += octets + 1;
 }
 
-size_t pdata_header(uint8_t out[static PDATA_HEADER], int64_t context, size_t len) {
-    size_t at = PDATA_HEADER;
+/* The header around what starts at `*at`, which is a value or the header of one. */
+static size_t finish_header(uint8_t out[static PDATA_HEADER], size_t at, int64_t context, size_t len) {
     uint8_t number[9];
-    prepend(out, &at, TAG_OCTETS, &len);
     prepend(out, &at, TAG_SINGLE, &len);
     size_t octets = pdata_integer(number, context);
     at -= octets + 2;
@@ -221,14 +220,31 @@ size_t pdata_header(uint8_t out[static PDATA_HEADER], int64_t context, size_t le
     return PDATA_HEADER - at;
 }
 
-size_t pdata_stream_header(uint8_t out[static PDATA_HEADER], int64_t context) {
+size_t pdata_header(uint8_t out[static PDATA_HEADER], int64_t context, size_t len) {
+    size_t at = PDATA_HEADER;
+    prepend(out, &at, TAG_OCTETS, &len);
+    return finish_header(out, at, context, len);
+}
+
+size_t pdata_value_header(uint8_t out[static PDATA_HEADER], int64_t context, size_t len) {
+    return finish_header(out, PDATA_HEADER, context, len);
+}
+
+size_t pdata_value_stream_header(uint8_t out[static PDATA_HEADER], int64_t context) {
     static const uint8_t start[] = {TAG_FULLY_ENCODED, 0x80, TAG_SEQUENCE, 0x80, TAG_INTEGER};
-    static const uint8_t end[] = {TAG_SINGLE, 0x80, TAG_STRING, 0x80};
     memcpy(out, start, sizeof start);
-    size_t octets = pdata_integer(out + sizeof start + 1, context);
+    size_t octets = pdata_integer(out + sizeof start + 1, context), at = sizeof start + 1 + octets;
     out[sizeof start] = (uint8_t)octets;
-    memcpy(out + sizeof start + 1 + octets, end, sizeof end);
-    return sizeof start + 1 + octets + sizeof end;
+    out[at++] = TAG_SINGLE;
+    out[at++] = 0x80;
+    return at;
+}
+
+size_t pdata_stream_header(uint8_t out[static PDATA_HEADER], int64_t context) {
+    size_t at = pdata_value_stream_header(out, context);
+    out[at++] = TAG_STRING;
+    out[at++] = 0x80;
+    return at;
 }
 
 size_t pdata_piece_header(uint8_t out[static PDATA_HEADER], size_t len) {
@@ -236,7 +252,12 @@ size_t pdata_piece_header(uint8_t out[static PDATA_HEADER], size_t len) {
     return 1 + pdata_length(out + 1, len);
 }
 
+static const uint8_t ends[8] = {0}; /* OCTET STRING, [0], PDV-list, user data */
+
 struct span pdata_stream_trailer(void) {
-    static const uint8_t ends[8] = {0}; /* OCTET STRING, [0], PDV-list, user data */
     return span_of(ends, sizeof ends);
+}
+
+struct span pdata_value_stream_trailer(void) {
+    return span_of(ends, sizeof ends - 2);
 }

@@ -51,6 +51,12 @@ size_t pdata_stream_header(uint8_t out[static PDATA_HEADER], int64_t context);
 size_t pdata_piece_header(uint8_t out[static PDATA_HEADER], size_t len);
 struct span pdata_stream_trailer(void);
 
+/* What precedes and follows a value of another abstract syntax in one P-DATA, as the single ASN.1 type: of
+ * `len` octets, and of unknown length. */
+size_t pdata_value_header(uint8_t out[static PDATA_HEADER], int64_t context, size_t len);
+size_t pdata_value_stream_header(uint8_t out[static PDATA_HEADER], int64_t context);
+struct span pdata_value_stream_trailer(void);
+
 /* Minimal two's complement contents of a positive INTEGER, and a BER length; both return their octets. */
 size_t pdata_integer(uint8_t out[static 9], int64_t value);
 size_t pdata_length(uint8_t out[static 9], size_t len);

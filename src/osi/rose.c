@@ -1,229 +1,245 @@
 #include "osi/rose.h"
 
-#include "asn1/ber.h"
-#include "schema/x880.h"
+#include <string.h>
 
-void rose_init(struct rose *r) {
-    memset(r, 0, sizeof *r);
-    r->next = 1;
+/* Each reject weighs as much as so many good PDUs; so many may come at once. */
+#define REJECT_WEIGHT 8
+#define REJECT_BURST  16
+
+void rose_init(struct rose_machine *m, const struct osi_operation *operations, size_t count, bool initiator,
+               size_t bound) {
+    memset(m, 0, sizeof *m);
+    m->operations = operations;
+    m->operation_count = count;
+    m->us = initiator ? OSI_RO_BY_INITIATOR : OSI_RO_BY_RESPONDER;
+    m->them = initiator ? OSI_RO_BY_RESPONDER : OSI_RO_BY_INITIATOR;
+    m->bound = bound && bound < OSI_RO_OUTSTANDING ? bound : OSI_RO_OUTSTANDING;
 }
 
-static bool is_open(const struct rose_invocations *i, int64_t id) {
-    for (size_t n = 0; n < i->count; n++)
-        if (i->ids[n] == id)
+/* ---- invocations ---- */
+
+const struct rose_invocation *rose_find(const struct rose_invocations *list, int64_t id) {
+    for (size_t i = 0; i < list->count; i++)
+        if (list->items[i].id == id)
+            return &list->items[i];
+    return NULL;
+}
+
+static void remove_at(struct rose_invocations *list, size_t at) {
+    list->count--;
+    memmove(list->items + at, list->items + at + 1, (list->count - at) * sizeof *list->items);
+}
+
+bool rose_close(struct rose_invocations *list, int64_t id) {
+    const struct rose_invocation *open = rose_find(list, id);
+    if (open)
+        remove_at(list, (size_t)(open - list->items));
+    return open != NULL;
+}
+
+static unsigned class_of(const struct osi_operation *operation) {
+    return operation ? operation->operation_class : 2;
+}
+
+/* True if neither result nor error must come: the invoker can't know when it is over. */
+static bool may_stay_silent(const struct rose_invocation *invocation) {
+    return class_of(invocation->operation) >= 3;
+}
+
+static bool has_room(const struct rose_invocations *list) {
+    for (size_t i = 0; i < list->count; i++)
+        if (may_stay_silent(&list->items[i]))
+            return true;
+    return list->count < OSI_RO_OUTSTANDING;
+}
+
+static void open_invocation(struct rose_invocations *list, const struct osi_ro *ro) {
+    for (size_t i = 0; list->count == OSI_RO_OUTSTANDING && i < list->count; i++)
+        if (may_stay_silent(&list->items[i]))
+            remove_at(list, i);
+    list->items[list->count++] =
+        (struct rose_invocation){.id = ro->id, .syntax = ro->syntax, .operation = ro->operation};
+}
+
+/* ---- the table ---- */
+
+static const struct osi_operation *find_operation(const struct rose_machine *m, const struct osi_ro *ro) {
+    for (size_t i = 0; ro->has_code && i < m->operation_count; i++)
+        if (m->operations[i].syntax == ro->syntax && m->operations[i].code == ro->code)
+            return &m->operations[i];
+    return NULL;
+}
+
+static bool is_listed(const int64_t *codes, size_t count, int64_t code) {
+    for (size_t i = 0; i < count; i++)
+        if (codes[i] == code)
             return true;
     return false;
 }
 
-static bool open_invocation(struct rose_invocations *i, int64_t id) {
-    if (i->count == ROSE_OUTSTANDING)
+static bool allows_error(const struct osi_operation *operation, int64_t code) {
+    return !operation || !operation->errors || is_listed(operation->errors, operation->error_count, code);
+}
+
+static bool answers_result(const struct osi_operation *operation) {
+    unsigned answered = class_of(operation);
+    return answered == 1 || answered == 2 || answered == 4;
+}
+
+static bool answers_error(const struct osi_operation *operation) {
+    return class_of(operation) <= 3;
+}
+
+/* What is wrong with a linked-ID; -1 when nothing is. `parents` are the invocations of the other side. */
+static int linked_problem(const struct rose_machine *m, const struct rose_invocations *parents,
+                          const struct osi_ro *ro) {
+    const struct rose_invocation *parent = rose_find(parents, ro->linked_id);
+    if (!ro->has_linked)
+        return -1;
+    if (!parent)
+        return OSI_RO_UNRECOGNIZED_LINKED_ID;
+    if (!m->operations)
+        return -1;
+    if (parent->operation->linked_count == 0)
+        return OSI_RO_LINKED_RESPONSE_UNEXPECTED;
+    return is_listed(parent->operation->linked, parent->operation->linked_count, ro->code)
+               ? -1
+               : OSI_RO_UNEXPECTED_LINKED_OPERATION;
+}
+
+/* ---- what we say ---- */
+
+/* A synchronous operation of ours must be answered before we invoke any other (X.219 §7.2). */
+static bool waits_for_answer(const struct rose_machine *m) {
+    for (size_t i = 0; i < m->ours.count; i++)
+        if (class_of(m->ours.items[i].operation) == 1)
+            return true;
+    return false;
+}
+
+static bool may_invoke(const struct rose_machine *m, struct osi_ro *ro) {
+    ro->operation = find_operation(m, ro);
+    bool known = ro->operation ? (ro->operation->invokers & m->us) != 0 : !m->operations;
+    bool synchronous = class_of(ro->operation) == 1 && m->ours.count > 0;
+    if (!known || !ro->has_code || synchronous || waits_for_answer(m) || !has_room(&m->ours) ||
+        linked_problem(m, &m->theirs, ro) >= 0)
         return false;
-    i->ids[i->count++] = id;
+    ro->has_id = true;
+    ro->id = m->last_id;
+    do
+        ro->id = ro->id == INT32_MAX ? 1 : ro->id + 1;
+    while (rose_find(&m->ours, ro->id));
     return true;
 }
 
-static bool close_invocation(struct rose_invocations *i, int64_t id) {
-    for (size_t n = 0; n < i->count; n++)
-        if (i->ids[n] == id) {
-            i->ids[n] = i->ids[--i->count];
+bool rose_may_say(const struct rose_machine *m, struct osi_ro *ro) {
+    if (ro->kind == OSI_RO_INVOKE)
+        return may_invoke(m, ro);
+    const struct rose_invocation *open = rose_find(&m->theirs, ro->id);
+    if (!open)
+        return false;
+    ro->has_id = true;
+    ro->syntax = open->syntax;
+    ro->operation = open->operation;
+    if (ro->kind == OSI_RO_ERROR)
+        return answers_error(open->operation) && allows_error(open->operation, ro->code);
+    if (open->operation)
+        ro->code = open->operation->code;
+    return ro->kind == OSI_RO_RESULT && answers_result(open->operation);
+}
+
+void rose_say(struct rose_machine *m, const struct osi_ro *ro) {
+    if (ro->kind != OSI_RO_INVOKE) {
+        rose_close(&m->theirs, ro->id);
+        return;
+    }
+    m->last_id = ro->id;
+    open_invocation(&m->ours, ro);
+}
+
+/* ---- what they say ---- */
+
+static enum osi_ro_problem_kind judge_invoke(const struct rose_machine *m, struct osi_ro *ro,
+                                             int64_t *problem) {
+    int linked = linked_problem(m, &m->ours, ro);
+    ro->operation = find_operation(m, ro);
+    bool known = ro->has_code && (ro->operation ? ro->operation->invokers & m->them : !m->operations);
+    *problem = rose_find(&m->theirs, ro->id) ? OSI_RO_DUPLICATE_INVOCATION
+               : !known                      ? OSI_RO_UNRECOGNIZED_OPERATION
+               : linked >= 0                 ? linked
+               : m->theirs.count >= m->bound ? OSI_RO_RESOURCE_LIMITATION
+                                             : -1;
+    return *problem < 0 ? OSI_RO_NO_PROBLEM : OSI_RO_INVOKE_PROBLEM;
+}
+
+static enum osi_ro_problem_kind judge_result(const struct rose_invocation *open, const struct osi_ro *ro,
+                                             int64_t *problem) {
+    *problem = !open                              ? OSI_RO_RESULT_UNRECOGNIZED_INVOCATION
+               : !answers_result(open->operation) ? OSI_RO_RESULT_RESPONSE_UNEXPECTED
+               : ro->has_code && open->operation && ro->code != open->operation->code ? OSI_RO_MISTYPED_RESULT
+                                                                                      : -1;
+    return *problem < 0 ? OSI_RO_NO_PROBLEM : OSI_RO_RESULT_PROBLEM;
+}
+
+/* True if some operation of the port knows the error. */
+static bool is_error_of_port(const struct rose_machine *m, const struct osi_ro *ro) {
+    for (size_t i = 0; i < m->operation_count; i++)
+        if (m->operations[i].syntax == ro->syntax && m->operations[i].errors &&
+            allows_error(&m->operations[i], ro->code))
             return true;
-        }
     return false;
 }
 
-static bool encode(const struct x880_ROS *ros, struct arena *arena, struct span *pdu) {
-    return ber_encode_arena(&x880_ROS_type, ros, arena, pdu, NULL);
+static enum osi_ro_problem_kind judge_error(const struct rose_machine *m, const struct rose_invocation *open,
+                                            const struct osi_ro *ro, int64_t *problem) {
+    *problem = !open                             ? OSI_RO_ERROR_UNRECOGNIZED_INVOCATION
+               : !answers_error(open->operation) ? OSI_RO_ERROR_RESPONSE_UNEXPECTED
+               : ro->has_code && allows_error(open->operation, ro->code) ? -1
+               : is_error_of_port(m, ro)                                 ? OSI_RO_UNEXPECTED_ERROR
+                                                                         : OSI_RO_UNRECOGNIZED_ERROR;
+    return *problem < 0 ? OSI_RO_NO_PROBLEM : OSI_RO_ERROR_PROBLEM;
 }
 
-static struct x880_InvokeId present_id(int64_t id) {
-    return (struct x880_InvokeId){.choice = x880_InvokeId_present, .u.present = id};
-}
-
-/* ---- requests ---- */
-
-bool rose_invoke(struct rose *r, int64_t operation, struct span argument, struct arena *arena, int64_t *id,
-                 struct span *pdu) {
-    struct x880_ROS ros = {.choice = x880_ROS_invoke};
-    ros.u.invoke.invokeId = present_id(r->next);
-    ros.u.invoke.opcode.choice = x880_Code_local;
-    ros.u.invoke.opcode.u.local = operation;
-    ros.u.invoke.argument = argument;
-    if (r->ours.count == ROSE_OUTSTANDING || r->next == INT32_MAX || !encode(&ros, arena, pdu))
-        return false;
-    *id = r->next++;
-    return open_invocation(&r->ours, *id);
-}
-
-bool rose_result(struct rose *r, int64_t id, int64_t operation, struct span result, struct arena *arena,
-                 struct span *pdu) {
-    struct x880_ROS ros = {.choice = x880_ROS_returnResult};
-    struct x880_ReturnResult_result value = {.opcode.choice = x880_Code_local};
-    ros.u.returnResult.invokeId = present_id(id);
-    value.opcode.u.local = operation;
-    value.result = result;
-    if (result.data)
-        ros.u.returnResult.result = &value;
-    return is_open(&r->theirs, id) && encode(&ros, arena, pdu) && close_invocation(&r->theirs, id);
-}
-
-bool rose_error(struct rose *r, int64_t id, int64_t error, struct span parameter, struct arena *arena,
-                struct span *pdu) {
-    struct x880_ROS ros = {.choice = x880_ROS_returnError};
-    ros.u.returnError.invokeId = present_id(id);
-    ros.u.returnError.errcode.choice = x880_Code_local;
-    ros.u.returnError.errcode.u.local = error;
-    ros.u.returnError.parameter = parameter;
-    return is_open(&r->theirs, id) && encode(&ros, arena, pdu) && close_invocation(&r->theirs, id);
-}
-
-static bool encode_reject(const struct rose_pdu *reject, struct arena *arena, struct span *pdu) {
-    struct x880_ROS ros = {.choice = x880_ROS_reject};
-    struct x880_Reject *value = &ros.u.reject;
-    value->invokeId =
-        reject->has_id ? present_id(reject->id) : (struct x880_InvokeId){.choice = x880_InvokeId_absent};
-    switch (reject->problem_kind) {
-    case ROSE_GENERAL:
-        value->problem.choice = x880_Reject_problem_general;
-        value->problem.u.general = reject->problem;
-        break;
-    case ROSE_INVOKE_PROBLEM:
-        value->problem.choice = x880_Reject_problem_invoke;
-        value->problem.u.invoke = reject->problem;
-        break;
-    case ROSE_RESULT_PROBLEM:
-        value->problem.choice = x880_Reject_problem_returnResult;
-        value->problem.u.returnResult = reject->problem;
-        break;
-    case ROSE_ERROR_PROBLEM:
-        value->problem.choice = x880_Reject_problem_returnError;
-        value->problem.u.returnError = reject->problem;
-        break;
+enum osi_ro_problem_kind rose_judge(const struct rose_machine *m, struct osi_ro *ro, int64_t *problem) {
+    if (ro->kind == OSI_RO_REJECT) {
+        const struct rose_invocation *rejected = ro->has_id ? rose_find(&m->ours, ro->id) : NULL;
+        ro->operation = rejected ? rejected->operation : NULL;
+        return OSI_RO_NO_PROBLEM;
     }
-    return encode(&ros, arena, pdu);
-}
-
-bool rose_reject(struct rose *r, int64_t id, int64_t invoke_problem, struct arena *arena, struct span *pdu) {
-    struct rose_pdu reject = {
-        .has_id = true, .id = id, .problem_kind = ROSE_INVOKE_PROBLEM, .problem = invoke_problem};
-    return is_open(&r->theirs, id) && encode_reject(&reject, arena, pdu) && close_invocation(&r->theirs, id);
-}
-
-/* ---- indications ---- */
-
-static void set_id(struct rose_pdu *pdu, const struct x880_InvokeId *id) {
-    pdu->has_id = id->choice == x880_InvokeId_present;
-    pdu->id = pdu->has_id ? id->u.present : 0;
-}
-
-static void set_code(struct rose_pdu *pdu, const struct x880_Code *code) {
-    pdu->has_code = code->choice == x880_Code_local;
-    pdu->code = pdu->has_code ? code->u.local : 0;
-}
-
-static void set_reject(struct rose_pdu *pdu, const struct x880_Reject *reject) {
-    pdu->kind = ROSE_REJECT;
-    set_id(pdu, &reject->invokeId);
-    pdu->problem_kind = (enum rose_problem_kind)reject->problem.choice;
-    switch (pdu->problem_kind) {
-    case ROSE_GENERAL:
-        pdu->problem = reject->problem.u.general;
-        break;
-    case ROSE_INVOKE_PROBLEM:
-        pdu->problem = reject->problem.u.invoke;
-        break;
-    case ROSE_RESULT_PROBLEM:
-        pdu->problem = reject->problem.u.returnResult;
-        break;
-    case ROSE_ERROR_PROBLEM:
-        pdu->problem = reject->problem.u.returnError;
-        break;
+    if (!ro->has_id) { /* noInvokeId: nothing could answer it */
+        *problem = OSI_RO_MISTYPED_PDU;
+        return OSI_RO_GENERAL_PROBLEM;
     }
+    if (ro->kind == OSI_RO_INVOKE)
+        return judge_invoke(m, ro, problem);
+    const struct rose_invocation *open = rose_find(&m->ours, ro->id);
+    if (open && open->syntax != ro->syntax) /* of another port */
+        open = NULL;
+    ro->operation = open ? open->operation : NULL;
+    return ro->kind == OSI_RO_RESULT ? judge_result(open, ro, problem) : judge_error(m, open, ro, problem);
 }
 
-static void set_pdu(struct rose_pdu *pdu, const struct x880_ROS *ros) {
-    memset(pdu, 0, sizeof *pdu);
-    switch (ros->choice) {
-    case x880_ROS_invoke:
-        pdu->kind = ROSE_INVOKE;
-        set_id(pdu, &ros->u.invoke.invokeId);
-        pdu->parameter = ros->u.invoke.argument;
-        set_code(pdu, &ros->u.invoke.opcode);
-        break;
-    case x880_ROS_returnResult:
-        pdu->kind = ROSE_RESULT;
-        set_id(pdu, &ros->u.returnResult.invokeId);
-        if (ros->u.returnResult.result) {
-            pdu->parameter = ros->u.returnResult.result->result;
-            set_code(pdu, &ros->u.returnResult.result->opcode);
-        }
-        break;
-    case x880_ROS_returnError:
-        pdu->kind = ROSE_ERROR;
-        set_id(pdu, &ros->u.returnError.invokeId);
-        pdu->parameter = ros->u.returnError.parameter;
-        set_code(pdu, &ros->u.returnError.errcode);
-        break;
-    case x880_ROS_reject:
-        set_reject(pdu, &ros->u.reject);
-        break;
-    }
+void rose_begin(struct rose_machine *m, const struct osi_ro *ro) {
+    if (ro->kind == OSI_RO_INVOKE && class_of(ro->operation) != 5)
+        open_invocation(&m->theirs, ro);
 }
 
-static enum rose_input answer_reject(const struct rose_pdu *reject, struct arena *arena, struct span *reply) {
-    return encode_reject(reject, arena, reply) ? ROSE_REJECTED : ROSE_NO_MEMORY;
+void rose_end(struct rose_machine *m, const struct osi_ro *ro) {
+    bool of_invoke = ro->problem_kind == OSI_RO_INVOKE_PROBLEM || ro->problem_kind == OSI_RO_GENERAL_PROBLEM;
+    if (ro->kind == OSI_RO_RESULT || ro->kind == OSI_RO_ERROR ||
+        (ro->kind == OSI_RO_REJECT && ro->has_id && of_invoke))
+        rose_close(&m->ours, ro->id);
 }
 
-/* A PDU that can't be read: unrecognized if its tag is none of ROSE's, else mistyped or badly structured. */
-static enum rose_input reject_unreadable(struct span in, enum ber_error_code code, struct arena *arena,
-                                         struct span *reply) {
-    struct rose_pdu reject = {.problem_kind = ROSE_GENERAL, .problem = ROSE_MISTYPED_PDU};
-    bool known = in.len > 0 && in.data[0] >= 0xA1 && in.data[0] <= 0xA4;
-    if (code == BER_MEMORY)
-        return ROSE_NO_MEMORY;
-    if (known && in.data[0] == 0xA4)
-        return ROSE_IGNORED;
-    if (!known)
-        reject.problem = ROSE_UNRECOGNIZED_PDU;
-    else if (code == BER_TRUNCATED || code == BER_LENGTH || code == BER_TRAILING)
-        reject.problem = ROSE_BADLY_STRUCTURED_PDU;
-    return answer_reject(&reject, arena, reply);
+void rose_drop(struct rose_machine *m, const struct osi_ro *ro) {
+    if (ro->kind == OSI_RO_INVOKE)
+        rose_close(&m->theirs, ro->id);
 }
 
-/* What is wrong with a readable PDU in the light of the open invocations; 0 when nothing is. */
-static enum rose_problem_kind find_problem(struct rose *r, const struct rose_pdu *pdu, int64_t *problem) {
-    *problem = ROSE_UNRECOGNIZED_INVOCATION;
-    switch (pdu->kind) {
-    case ROSE_INVOKE:
-        *problem = is_open(&r->theirs, pdu->id) ? ROSE_DUPLICATE_INVOCATION : ROSE_RESOURCE_LIMITATION;
-        return is_open(&r->theirs, pdu->id) || !open_invocation(&r->theirs, pdu->id) ? ROSE_INVOKE_PROBLEM
-                                                                                     : 0;
-    case ROSE_RESULT:
-        return close_invocation(&r->ours, pdu->id) ? 0 : ROSE_RESULT_PROBLEM;
-    case ROSE_ERROR:
-        return close_invocation(&r->ours, pdu->id) ? 0 : ROSE_ERROR_PROBLEM;
-    case ROSE_REJECT:
-        if (pdu->has_id && pdu->problem_kind == ROSE_INVOKE_PROBLEM)
-            close_invocation(&r->ours, pdu->id);
-        break;
-    }
-    return 0;
-}
-
-enum rose_input rose_input(struct rose *r, struct span in, struct arena *arena, struct rose_pdu *pdu,
-                           struct span *reply) {
-    struct x880_ROS ros = {0};
-    struct ber_error error = {.code = BER_OK};
-    if (!ber_decode(&x880_ROS_type, in, arena, NULL, &ros, &error))
-        return reject_unreadable(in, error.code, arena, reply);
-    set_pdu(pdu, &ros);
-    if (pdu->kind != ROSE_REJECT && !pdu->has_id) { /* noInvokeId: nothing could answer it */
-        struct rose_pdu none = {.problem_kind = ROSE_GENERAL, .problem = ROSE_MISTYPED_PDU};
-        return answer_reject(&none, arena, reply);
-    }
-    int64_t problem;
-    enum rose_problem_kind kind = find_problem(r, pdu, &problem);
-    if (kind == 0)
-        return ROSE_INDICATION;
-    struct rose_pdu reject = {.has_id = true, .id = pdu->id, .problem_kind = kind, .problem = problem};
-    return answer_reject(&reject, arena, reply);
+bool rose_note(struct rose_machine *m, bool good) {
+    if (good)
+        m->rejects -= m->rejects > 0;
+    else
+        m->rejects += REJECT_WEIGHT;
+    return m->rejects <= REJECT_WEIGHT * REJECT_BURST;
 }

@@ -1,76 +1,61 @@
 /*
- * The remote operations machine (X.880, whose PDUs are those of X.229 as far as
- * P3 and P7 use them): invoke, result, error, reject. It keeps which invocations
- * are open on each side and rejects what does not fit them with ROSE's own
- * problem; what an operation means is its user's matter.
+ * The remote operations machine, without any octets: which invocations are open
+ * on each side, and what is wrong with a PDU in the light of them and of the
+ * table of operations (X.880 §9, X.229 §7).
  */
 #ifndef OSI_ROSE_H
 #define OSI_ROSE_H
 
-#include "base/arena.h"
-#include "base/span.h"
+#include "osi/remote.h"
 
-#define ROSE_OUTSTANDING 64 /* open invocations on each side */
+struct rose_invocation {
+    int64_t id;
+    enum osi_syntax syntax;
+    const struct osi_operation *operation;
+};
 
+/* In the order in which they came. */
 struct rose_invocations {
-    int64_t ids[ROSE_OUTSTANDING];
+    struct rose_invocation items[OSI_RO_OUTSTANDING];
     size_t count;
 };
 
-struct rose {
+struct rose_machine {
+    const struct osi_operation *operations; /* the owner's; NULL: whatever comes is class 2 of both sides */
+    size_t operation_count;
+    unsigned us, them; /* OSI_RO_BY_… */
+    size_t bound;      /* open invocations of the peer, at most */
     struct rose_invocations ours, theirs;
-    int64_t next; /* our next invoke identifier */
+    int64_t last_id;  /* our last invoke identifier */
+    unsigned rejects; /* see rose_note */
 };
 
-enum rose_kind { ROSE_INVOKE = 1, ROSE_RESULT, ROSE_ERROR, ROSE_REJECT };
+void rose_init(struct rose_machine *m, const struct osi_operation *operations, size_t count, bool initiator,
+               size_t bound);
 
-/* The choice in RORJ's problem (X.880 §10). */
-enum rose_problem_kind { ROSE_GENERAL = 1, ROSE_INVOKE_PROBLEM, ROSE_RESULT_PROBLEM, ROSE_ERROR_PROBLEM };
+/* The open invocation with this identifier, or NULL. */
+const struct rose_invocation *rose_find(const struct rose_invocations *list, int64_t id);
 
-/* Problems that the machine itself gives. */
-enum {
-    ROSE_UNRECOGNIZED_PDU = 0,
-    ROSE_MISTYPED_PDU = 1,
-    ROSE_BADLY_STRUCTURED_PDU = 2,
-    ROSE_DUPLICATE_INVOCATION = 0,
-    ROSE_RESOURCE_LIMITATION = 3,
-    ROSE_UNRECOGNIZED_INVOCATION = 0,
-};
+/* True if we may say this: fills in `ro`'s identifier (of an INVOKE), operation and code. */
+bool rose_may_say(const struct rose_machine *m, struct osi_ro *ro);
 
-/* A PDU; spans point into the received octets or are the user's. */
-struct rose_pdu {
-    enum rose_kind kind;
-    bool has_id; /* false only in a reject */
-    int64_t id;
-    bool has_code;
-    int64_t code;          /* operation or error, local values only */
-    struct span parameter; /* argument, result or error parameter: one BER element, or absent */
-    enum rose_problem_kind problem_kind;
-    int64_t problem;
-};
+/* We say it: an INVOKE opens an invocation of ours, an answer closes one of theirs. */
+void rose_say(struct rose_machine *m, const struct osi_ro *ro);
 
-enum rose_input {
-    ROSE_INDICATION, /* `pdu` is for the user */
-    ROSE_REJECTED,   /* the PDU was wrong: send `reply`, a RORJ */
-    ROSE_IGNORED,    /* a wrong RORJ is never rejected itself (X.880 §10.4) */
-    ROSE_NO_MEMORY,
-};
+/* What is wrong with a PDU of the peer, or that nothing is; fills in its operation. */
+enum osi_ro_problem_kind rose_judge(const struct rose_machine *m, struct osi_ro *ro, int64_t *problem);
 
-void rose_init(struct rose *r);
+/* A PDU that was judged well begins: an INVOKE opens an invocation of theirs. It ends: an answer closes one
+ * of ours. It turns out to be none: the invocation is closed again. */
+void rose_begin(struct rose_machine *m, const struct osi_ro *ro);
+void rose_end(struct rose_machine *m, const struct osi_ro *ro);
+void rose_drop(struct rose_machine *m, const struct osi_ro *ro);
 
-/* RO-INVOKE request; `*id` gets the invoke identifier. False when too many are open, or without memory. */
-bool rose_invoke(struct rose *r, int64_t operation, struct span argument, struct arena *arena, int64_t *id,
-                 struct span *pdu);
+/* Closes one; false: it is not open. */
+bool rose_close(struct rose_invocations *list, int64_t id);
 
-/* RO-RESULT, RO-ERROR and RO-REJECT-U requests for an open invocation of the peer; it is closed by them. */
-bool rose_result(struct rose *r, int64_t id, int64_t operation, struct span result, struct arena *arena,
-                 struct span *pdu);
-bool rose_error(struct rose *r, int64_t id, int64_t error, struct span parameter, struct arena *arena,
-                struct span *pdu);
-bool rose_reject(struct rose *r, int64_t id, int64_t invoke_problem, struct arena *arena, struct span *pdu);
-
-/* Reads a PDU of the peer. */
-enum rose_input rose_input(struct rose *r, struct span in, struct arena *arena, struct rose_pdu *pdu,
-                           struct span *reply);
+/* Counts good PDUs against those that had to be rejected or passed over; false: there are too many of these.
+ */
+bool rose_note(struct rose_machine *m, bool good);
 
 #endif

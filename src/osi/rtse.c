@@ -12,12 +12,16 @@ static unsigned bounded(int64_t value, unsigned most) {
 
 /* ---- RT-OPEN request ---- */
 
+static const struct rtse_upper owner = {.event = association_push, .octets = association_emit};
+
 /* The machine starts. */
 static void begin(struct osi_association *a) {
+    if (!a->rtse.upper)
+        a->rtse.upper = &owner;
     a->rtse.codec = (struct rtse_codec){.arena = &a->scratch, .cause = &a->cause, .x410 = a->x410};
 }
 
-static bool request(struct osi_association *a, struct span *apdu) {
+bool rtse_request(struct osi_association *a, struct span *apdu) {
     const struct osi_parameters *p = &a->parameters;
     struct rtse_open rtorq = {
         .checkpoint_size = p->no_checkpoints ? 0 : p->checkpoint_size,
@@ -66,6 +70,25 @@ static bool check_dialogue(struct osi_association *a, const struct rtse_open *rt
     return false;
 }
 
+/* A new association that goes both ways: operations that broke off with another are not taken up. */
+static bool check_operations(struct osi_association *a, const struct rtse_open *rtorq) {
+    if (!a->rtse.upper->has_operations)
+        return check_dialogue(a, rtorq);
+    if (rtorq->dialogue != OSI_TWO_WAY_ALTERNATE) {
+        osi_cause_set(&a->cause, OSI_END_REFUSED, OSI_LAYER_RTSE, false,
+                      OSI_REFUSE_UNACCEPTABLE_DIALOGUE_MODE, "dialogue mode",
+                      "remote operations need two-way alternate");
+        refuse(a, OSI_REFUSE_UNACCEPTABLE_DIALOGUE_MODE);
+    } else if (rtorq->recover) {
+        osi_cause_set(&a->cause, OSI_END_REFUSED, OSI_LAYER_RTSE, false, OSI_REFUSE_CANNOT_RECOVER,
+                      "session connection identifier", "associations of remote operations are not recovered");
+        refuse(a, OSI_REFUSE_CANNOT_RECOVER);
+    } else {
+        return true;
+    }
+    return false;
+}
+
 /* The references of a SessionConnectionIdentifier are those of a session connection (X.228 §9), so that what
  * is longer than X.225 allows names no association that ever was. */
 static bool check_recovered(struct osi_association *a, const struct rtse_open *rtorq) {
@@ -97,7 +120,7 @@ static void agree(struct osi_association *a, const struct rtse_open *rtorq, stru
     open->window_size = window < p->window_size ? window : p->window_size;
 }
 
-static void on_connect(struct osi_association *a, struct span apdu, struct osi_open *open) {
+void rtse_on_connect(struct osi_association *a, struct span apdu, struct osi_open *open) {
     struct rtse_open rtorq;
     begin(a);
     if (!rtse_rtorq_decode(&a->rtse.codec, apdu, &rtorq)) {
@@ -106,7 +129,7 @@ static void on_connect(struct osi_association *a, struct span apdu, struct osi_o
                                              .reason = OSI_REFUSE_VALIDATION_FAILURE});
         return;
     }
-    if (!check_protocol(a, &rtorq, open) || !check_dialogue(a, &rtorq) || !check_recovered(a, &rtorq))
+    if (!check_protocol(a, &rtorq, open) || !check_operations(a, &rtorq) || !check_recovered(a, &rtorq))
         return;
     agree(a, &rtorq, open);
     association_keep_open(a, open);
@@ -121,7 +144,7 @@ static void on_connect(struct osi_association *a, struct span apdu, struct osi_o
 
 /* ---- RT-OPEN response and confirm ---- */
 
-static bool accept_open(struct osi_association *a, struct span user_data, struct span *apdu) {
+bool rtse_accept(struct osi_association *a, struct span user_data, struct span *apdu) {
     struct rtse_open rtoac = {.checkpoint_size = a->open.checkpoint_size,
                               .window_size = a->open.window_size,
                               .recover = a->open.recover,
@@ -131,11 +154,11 @@ static bool accept_open(struct osi_association *a, struct span user_data, struct
     return rtse_rtoac_encode(&a->rtse.codec, &rtoac, apdu);
 }
 
-static bool refuse_open(struct osi_association *a, int reason, struct span user_data, struct span *apdu) {
+bool rtse_refuse(struct osi_association *a, int reason, struct span user_data, struct span *apdu) {
     return rtse_rtorj_encode(&a->rtse.codec, reason, user_data, apdu);
 }
 
-static bool on_accept(struct osi_association *a, struct span apdu, struct osi_open *open) {
+bool rtse_on_accept(struct osi_association *a, struct span apdu, struct osi_open *open) {
     struct rtse_open rtoac;
     if (!rtse_rtoac_decode(&a->rtse.codec, apdu, &rtoac))
         return false;
@@ -150,7 +173,9 @@ static bool on_accept(struct osi_association *a, struct span apdu, struct osi_op
     return true;
 }
 
-static void on_open(struct osi_association *a) {
+void rtse_on_open(struct osi_association *a) {
+    if (!a->x410 && a->rtse.upper == &owner) /* there is one abstract syntax alone */
+        a->rtse.context_in = a->rtse.context_out = a->presentation.context[a->presentation.row->syntaxes[0]];
     a->rtse.state = RTSE_OPEN;
 }
 
@@ -194,7 +219,7 @@ static void refused_in_x410_mode(struct osi_association *a, struct span apdu) {
                   reason);
 }
 
-static void on_refuse(struct osi_association *a, struct span apdu, const char *how) {
+void rtse_on_refuse(struct osi_association *a, struct span apdu, const char *how) {
     if (!a->x410 && association_is_x410_apdu(apdu))
         refused_in_x410_mode(a, apdu);
     else
@@ -203,7 +228,7 @@ static void on_refuse(struct osi_association *a, struct span apdu, const char *h
 
 /* ---- aborts ---- */
 
-static bool abort_apdu(struct osi_association *a, int reason, struct span user_data, struct span *apdu) {
+bool rtse_abort(struct osi_association *a, int reason, struct span user_data, struct span *apdu) {
     return rtse_rtab_encode(&a->rtse.codec, reason, user_data, apdu);
 }
 
@@ -214,7 +239,7 @@ static const char *abort_reason_text(int reason) {
     return reason >= 0 && reason < 8 ? names[reason] : "no reason";
 }
 
-static void on_abort(struct osi_association *a, struct span apdu, const char *how) {
+void rtse_on_abort(struct osi_association *a, struct span apdu, const char *how) {
     struct span data = {0};
     int reason = -1;
     if (apdu.data)
@@ -226,11 +251,11 @@ static void on_abort(struct osi_association *a, struct span apdu, const char *ho
     a->cause.user_data = association_keep_with_cause(a, data);
 }
 
-static void on_end(struct osi_association *a) {
+void rtse_on_end(struct osi_association *a) {
     a->rtse.state = RTSE_CLOSED;
 }
 
-static bool may_release(const struct osi_association *a) {
+bool rtse_may_release(const struct osi_association *a) {
     return a->rtse.state == RTSE_OPEN && session_owns(&a->session, SESSION_TOKEN_DATA | SESSION_TOKEN_MAJOR);
 }
 
@@ -241,7 +266,7 @@ static void on_token_give(struct osi_association *a) {
         rtse_turn_received(a);
 }
 
-static void on_activity(struct osi_association *a, const struct session_indication *in) {
+void rtse_on_activity(struct osi_association *a, const struct session_indication *in) {
     switch (in->primitive) {
     case S_SYNC_MINOR:
         rtse_receive_checkpoint(a, in->serial);
@@ -257,6 +282,8 @@ static void on_activity(struct osi_association *a, const struct session_indicati
         rtse_turn_please(a, in->data);
         break;
     case S_CONTROL_GIVE_ACK:
+        if (a->rtse.upper->turn_given)
+            a->rtse.upper->turn_given(a);
         break;
     case S_U_EXCEPTION_REPORT:
         rtse_send_exception(a, in->reason);
@@ -289,7 +316,7 @@ static void on_activity(struct osi_association *a, const struct session_indicati
 
 /* ---- what the peer owes ---- */
 
-static struct association_due due(const struct osi_association *a) {
+struct association_due rtse_due(const struct osi_association *a) {
     const struct osi_parameters *p = &a->parameters;
     const char *overdue = "the peer did not answer in time";
     bool window_is_full = a->session.vsc && a->session.vm - a->session.va >= a->open.window_size;
@@ -309,11 +336,11 @@ static struct association_due due(const struct osi_association *a) {
     }
 }
 
-static bool is_sending(const struct osi_association *a) {
+bool rtse_is_sending(const struct osi_association *a) {
     return a->rtse.state == RTSE_SENDING;
 }
 
-static size_t memory(const struct osi_association *a) {
+size_t rtse_memory(const struct osi_association *a) {
     return a->rtse.tx.pending.cap;
 }
 
@@ -321,22 +348,22 @@ const struct association_user rtse_user = {
     .layer = OSI_LAYER_RTSE,
     .units = SESSION_UNITS_RTSE,
     .data_event = OSI_EVENT_TRANSFER_DATA,
-    .request = request,
-    .on_connect = on_connect,
-    .accept = accept_open,
-    .refuse = refuse_open,
-    .on_accept = on_accept,
-    .on_refuse = on_refuse,
-    .on_open = on_open,
+    .request = rtse_request,
+    .on_connect = rtse_on_connect,
+    .accept = rtse_accept,
+    .refuse = rtse_refuse,
+    .on_accept = rtse_on_accept,
+    .on_refuse = rtse_on_refuse,
+    .on_open = rtse_on_open,
     .on_data = rtse_receive_data,
-    .on_activity = on_activity,
+    .on_activity = rtse_on_activity,
     .on_output = rtse_send_unblock,
-    .due = due,
-    .is_sending = is_sending,
-    .may_release = may_release,
-    .abort = abort_apdu,
-    .on_abort = on_abort,
-    .on_end = on_end,
-    .memory = memory,
+    .due = rtse_due,
+    .is_sending = rtse_is_sending,
+    .may_release = rtse_may_release,
+    .abort = rtse_abort,
+    .on_abort = rtse_on_abort,
+    .on_end = rtse_on_end,
+    .memory = rtse_memory,
     .free = rtse_send_free,
 };

@@ -3,17 +3,12 @@
 
 /* ---- octets ---- */
 
-/* The presentation context in which APDUs of the application come. */
-static int64_t application_context(const struct osi_association *a) {
-    return a->x410 ? 0 : a->presentation.context[a->presentation.row->syntaxes[0]];
-}
-
 static bool take_value(struct osi_association *a, struct span octets) {
     struct span value[2];
-    int count = external_input(&a->rtse.rx.external, octets, application_context(a), value);
+    int count = external_input(&a->rtse.rx.external, octets, a->rtse.context_in, value);
     for (int i = 0; i < count; i++) {
         a->rtse.rx.offset += value[i].len;
-        if (!association_emit(a, value[i]))
+        if (!a->rtse.upper->octets(a, value[i]))
             return false;
     }
     return count >= 0;
@@ -73,7 +68,7 @@ void rtse_receive_begin(struct osi_association *a, const struct session_indicati
     a->rtse.state = RTSE_RECEIVING;
     struct osi_event event = {.type = OSI_EVENT_TRANSFER_BEGIN};
     event.u.begin.activity = activity_of(in->activity);
-    association_push(a, &event);
+    rtse_tell(a, &event);
 }
 
 static struct span keep_reference(struct osi_association *a, struct span pi) {
@@ -94,7 +89,7 @@ void rtse_receive_resume(struct osi_association *a, const struct session_indicat
     begin->old_id.additional = keep_reference(a, in->old.additional);
     a->rtse.rx.resume_serial = in->serial;
     a->answer_due = true;
-    association_push(a, &event);
+    rtse_tell(a, &event);
 }
 
 static void resume_answered(struct osi_association *a) {
@@ -156,8 +151,7 @@ void rtse_receive_checkpoint(struct osi_association *a, uint32_t serial) {
     event.u.checkpoint.serial = serial;
     event.u.checkpoint.offset = a->rtse.rx.offset;
     external_save(&a->rtse.rx.external, event.u.checkpoint.state);
-    association_flush(a);
-    association_push(a, &event);
+    rtse_tell(a, &event);
 }
 
 bool osi_rt_checkpoint_confirm(struct osi_association *a, uint32_t serial, int64_t now) {
@@ -178,10 +172,10 @@ void rtse_receive_end(struct osi_association *a) {
     }
     a->rtse.state = RTSE_ENDED;
     if (external_is_complete(&a->rtse.rx.external)) {
-        association_push_type(a, OSI_EVENT_TRANSFER_END);
+        rtse_tell_type(a, OSI_EVENT_TRANSFER_END);
         return;
     }
-    association_push_type(a, OSI_EVENT_TRANSFER_CUT_SHORT);
+    rtse_tell_type(a, OSI_EVENT_TRANSFER_CUT_SHORT);
     osi_rt_transfer_reject(a, false, a->now);
 }
 
@@ -222,5 +216,5 @@ void rtse_receive_stopped(struct osi_association *a, bool interrupted) {
     bool quiet = a->rtse.rx.swallow;
     a->rtse.state = RTSE_OPEN;
     if (!quiet)
-        association_push_type(a, interrupted ? OSI_EVENT_TRANSFER_INTERRUPTED : OSI_EVENT_TRANSFER_DISCARDED);
+        rtse_tell_type(a, interrupted ? OSI_EVENT_TRANSFER_INTERRUPTED : OSI_EVENT_TRANSFER_DISCARDED);
 }

@@ -86,11 +86,6 @@ static bool may_write(const struct osi_association *a) {
            a->rtse.tx.mark_count < a->open.window_size;
 }
 
-/* The presentation context in which APDUs of the application go. */
-static int64_t application_context(const struct osi_association *a) {
-    return a->presentation.context[a->presentation.row->syntaxes[0]];
-}
-
 /* One P-DATA with what is pending, then `data`; `last` closes the EXTERNAL. */
 static bool write_piece(struct osi_association *a, struct span data, bool last) {
     uint8_t header[PDATA_HEADER], external[EXTERNAL_OVERHEAD];
@@ -100,7 +95,7 @@ static bool write_piece(struct osi_association *a, struct span data, bool last) 
     if (normal)
         count++; /* the P-DATA's header, when the length is known */
     if (normal && !a->rtse.tx.started)
-        parts[count++] = span_of(external, external_header(external, application_context(a)));
+        parts[count++] = span_of(external, external_header(external, a->rtse.context_out));
     parts[count++] = buf_span(&a->rtse.tx.pending);
     parts[count++] = data;
     if (normal && last)
@@ -174,7 +169,7 @@ static bool stream_begin(struct osi_association *a) {
     a->rtse.tx.streaming = a->rtse.tx.started = true;
     if (a->x410)
         return session_data(&a->session, NULL, 0, true, false);
-    size_t external_len = external_header(external, application_context(a));
+    size_t external_len = external_header(external, a->rtse.context_out);
     struct span parts[] = {
         span_of(header, pdata_stream_header(header, presentation_carrier(&a->presentation))),
         span_of(piece, pdata_piece_header(piece, external_len)), span_of(external, external_len)};
@@ -240,7 +235,7 @@ void rtse_send_unblock(struct osi_association *a) {
     if (!a->rtse.tx.blocked || a->rtse.state != RTSE_SENDING || !room || !may_write(a))
         return;
     a->rtse.tx.blocked = false;
-    association_push_type(a, OSI_EVENT_MAY_SEND);
+    rtse_tell_type(a, OSI_EVENT_MAY_SEND);
 }
 
 /* ---- confirmations ---- */
@@ -259,13 +254,13 @@ void rtse_send_checkpoint_confirmed(struct osi_association *a, uint32_t serial) 
     struct osi_event event = {.type = OSI_EVENT_CHECKPOINT_CONFIRMED};
     event.u.checkpoint.serial = serial;
     event.u.checkpoint.offset = offset;
-    association_push(a, &event);
+    rtse_tell(a, &event);
     rtse_send_unblock(a);
 }
 
 void rtse_send_end_confirmed(struct osi_association *a) {
     a->rtse.state = RTSE_OPEN;
-    association_push_type(a, OSI_EVENT_TRANSFER_CONFIRMED);
+    rtse_tell_type(a, OSI_EVENT_TRANSFER_CONFIRMED);
 }
 
 /* ---- stopping ---- */
@@ -320,7 +315,7 @@ void rtse_send_stopped(struct osi_association *a, bool interrupted) {
     struct osi_event event = {.type = OSI_EVENT_TRANSFER_REFUSED};
     event.u.refused.what = a->rtse.tx.refusal;
     event.u.refused.reason = a->rtse.tx.by_owner ? -1 : a->rtse.tx.stop_reason;
-    association_push(a, &event);
+    rtse_tell(a, &event);
 }
 
 static bool stop_by_owner(struct osi_association *a, bool interrupt, int64_t now) {

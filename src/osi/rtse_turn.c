@@ -40,9 +40,9 @@ void rtse_turn_please(struct osi_association *a, struct span user_data) {
         association_abort(a, OSI_ABORT_PROTOCOL_ERROR);
         return;
     }
-    association_push(a, &event);
+    rtse_tell(a, &event);
 }
 
 void rtse_turn_received(struct osi_association *a) {
-    association_push_type(a, OSI_EVENT_TURN_GIVE);
+    rtse_tell_type(a, OSI_EVENT_TURN_GIVE);
 }

@@ -286,7 +286,7 @@ static const struct session_row rows[] = {
     {"DISCONNECT", SPDU_DN, false, IN(STA03), 0, receive_dn},
     {"ABORT", SPDU_AB, false, ANY_CONNECTED, 0, receive_ab},
     {"ABORT ACCEPT", SPDU_AA, false, IN(STA16) | IN(STA01A), 0, receive_aa},
-    {"DATA TRANSFER", SPDU_DT, true, IN(STA713) | IN(STA19), OVERTAKEN, receive_dt},
+    {"DATA TRANSFER", SPDU_DT, true, IN(STA713) | IN(STA19) | IN(STA03), OVERTAKEN, receive_dt},
     {"ACTIVITY START", SPDU_AS, true, IN(STA713), 0, session_receive_as},
     {"ACTIVITY RESUME", SPDU_AR, true, IN(STA713), 0, session_receive_ar},
     {"ACTIVITY INTERRUPT", SPDU_AI, true, IN(STA713) | IN(STA10B) | IN(STA19), 0, session_receive_ai},
@@ -392,8 +392,8 @@ static bool try_stream(struct session *s, struct span start, size_t *used, bool 
     uint8_t si;
     size_t header, length;
     *ok = true;
-    if (!in_states(s, IN(STA713) | IN(STA19)) || !spdu_header_read(start, &si, &header, &length) ||
-        length != 0 || (si != SPDU_GT && si != SPDU_PT))
+    if (!in_states(s, IN(STA713) | IN(STA19) | IN(STA03)) ||
+        !spdu_header_read(start, &si, &header, &length) || length != 0 || (si != SPDU_GT && si != SPDU_PT))
         return false;
     struct span rest = span_sub(start, header, start.len);
     if (!spdu_header_read(rest, &si, &header, &length) || si != SPDU_DT || header + length > rest.len)

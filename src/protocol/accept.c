@@ -8,6 +8,7 @@
 #include "base/host.h"
 #include "base/log.h"
 #include "protocol/connection.h"
+#include "protocol/strangers.h"
 
 static unsigned all_contexts(const struct net *net) {
     unsigned contexts = 0;
@@ -50,12 +51,15 @@ static void make_room(struct net *net) {
     connection_free(oldest);
 }
 
+/* Want of descriptors lasts, and each newcomer finds it again. */
+#define EXHAUSTED_LOGGED_EVERY ((int64_t)10 * 1000000)
+
 /* The kernel keeps the newcomers: to ask again at once would find the same. Who only lingers makes room. */
 static void no_descriptor(struct net *net, int cause) {
     unsigned untold;
     if (cause != EMFILE && cause != ENFILE && cause != ENOBUFS && cause != ENOMEM)
         return;
-    if (burst_line(&net->exhausted, clock_monotonic_us(), &untold))
+    if (burst_line(&net->exhausted, EXHAUSTED_LOGGED_EVERY, clock_monotonic_us(), &untold))
         log_error("new connections wait: %s; raise LimitNOFILE of the service, or lower 'connections'",
                   strerror(cause));
     linger_end_oldest(net);
@@ -77,9 +81,8 @@ void accept_ready(evutil_socket_t listener, short what, void *arg) {
     make_room(net);
     struct connection *c = net->stopping ? NULL : connection_new(net, CONNECTION_INBOUND);
     if (!c) {
-        strangers_warn(&net->strangers, host,
-                       net->stopping ? "connection refused: stopping"
-                                     : "connection refused: too many connections");
+        strangers_warn(host, net->stopping ? "connection refused: stopping"
+                                           : "connection refused: too many connections");
         close(fd);
         return;
     }

@@ -42,10 +42,11 @@ static void refuse(struct p1 *p1, enum ipc_bind_verdict verdict) {
     struct arena arena;
     arena_init(&arena, 4096);
     if (verdict == IPC_BIND_CANNOT_RECOVER)
-        osi_association_refuse(p1->connection->association, OSI_REFUSE_CANNOT_RECOVER, (struct span){NULL, 0});
+        osi_association_refuse(p1->connection->association, OSI_REFUSE_CANNOT_RECOVER,
+                               (struct span){NULL, 0});
     else
         osi_association_refuse(p1->connection->association, refusals[verdict].x410,
-                           bind_error_data(refusals[verdict].error, &arena));
+                               bind_error_data(refusals[verdict].error, &arena));
     arena_free(&arena);
 }
 

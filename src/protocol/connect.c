@@ -345,7 +345,7 @@ void connect_confirmed(struct p1 *p1, const struct osi_open *open) {
         call->failure_parameter[0] = '\0';
         snprintf(call->failure, sizeof call->failure, "bind: the result is not valid: %.150s", why);
         osi_association_user_abort(c->association,
-                          (struct span){NULL, 0}); /* the close that follows keeps this cause */
+                                   (struct span){NULL, 0}); /* the close that follows keeps this cause */
     }
     arena_free(&arena);
 }

@@ -11,6 +11,7 @@
 #include "base/alloc.h"
 #include "base/clock.h"
 #include "base/log.h"
+#include "protocol/strangers.h"
 
 /* One buffer serves all reads of the process: an idle connection holds none. */
 #define READ_SIZE ((size_t)64 * 1024)
@@ -97,7 +98,8 @@ static bool find_service(struct connection *c, enum osi_context context) {
 
 static void handle(struct connection *c, struct osi_event *event) {
     if (event->type == OSI_EVENT_OPEN_INDICATION && !find_service(c, event->u.open.context))
-        osi_association_user_abort(c->association, (struct span){NULL, 0}); /* no memory: a known context it is */
+        osi_association_user_abort(c->association,
+                                   (struct span){NULL, 0}); /* no memory: a known context it is */
     else if (c->user)
         c->service->event(c, event);
     else if (event->type == OSI_EVENT_CLOSED)
@@ -323,15 +325,17 @@ const char *connection_peer(const struct connection *c) {
 }
 
 void connection_warn(struct connection *c, const char *format, ...) {
-    char text[400];
+    char text[400], who[BURST_NAME_SIZE];
     va_list args;
     va_start(args, format);
     vsnprintf(text, sizeof text, format, args);
     va_end(args);
-    if (c->name)
-        log_warning("peer=%s address=%s %s", c->name, c->address, text);
-    else
-        strangers_warn(&c->net->strangers, c->address, text);
+    if (c->name) {
+        snprintf(who, sizeof who, "peer=%s", c->name);
+        log_caused_by(who, LOG_LEVEL_WARNING, "peer=%s address=%s %s", c->name, c->address, text);
+    } else {
+        strangers_warn(c->address, text);
+    }
 }
 
 /* A host that went down without a word would hold its associations for ever: TCP finds out within 2 minutes.

@@ -6,7 +6,7 @@
 #define PROTOCOL_CONNECTION_H
 
 #include "base/host.h"
-#include "ipc/frames.h"
+#include "ipc/frame.h"
 #include "osi/association.h"
 #include "protocol/net_private.h"
 
@@ -23,7 +23,9 @@ struct service {
     bool (*open)(struct connection *c);
     /* Events of the association; OSI_EVENT_OPEN_INDICATION is the first of an inbound one. */
     void (*event)(struct connection *c, struct osi_event *event);
-    /* A frame of the store process about it; the association is there. False: it is against the rules. */
+    /* What the store process may say of it now: or'ed enum ipc_state. */
+    unsigned (*state)(const struct connection *c);
+    /* A frame of the store process about it, which `state` allows. False: it is against the rules. */
     bool (*frame)(struct connection *c, enum ipc_type type, struct span payload);
     /* Something other than octets is due at `due`, monotonic µs (INT64_MAX: nothing is); then `wake`. */
     int64_t (*due)(const struct connection *c);

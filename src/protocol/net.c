@@ -5,7 +5,7 @@
 #include "base/alloc.h"
 #include "base/clock.h"
 #include "base/log.h"
-#include "ipc/bind.h"
+#include "ipc/parent.h"
 #include "protocol/p1.h"
 
 /* Who takes an association is found by its application context. */
@@ -14,15 +14,14 @@ static const struct service *const services[] = {&p1_service, NULL};
 /* ---- frames of the store process ---- */
 
 /* The store process wants an association to go: released when nothing is under way, else aborted. */
-static bool on_close(struct connection *c, struct reader *r) {
-    uint8_t how = reader_u8(r);
+static bool on_close(struct connection *c, enum ipc_type type, struct span payload) {
+    struct reader r = reader_of(payload);
+    uint8_t how = reader_u8(&r);
     char text[LOG_TEXT_SIZE];
-    struct span cause = payload_octets(r);
-    if (!payload_done(r))
-        return false;
-    if (!c || !c->association)
-        return true;
-    if (how != IPC_CLOSE_RELEASED || !osi_association_release(c->association, (struct span){0}, clock_monotonic_us())) {
+    struct span cause = payload_octets(&r);
+    (void)type;
+    if (how != IPC_CLOSE_RELEASED ||
+        !osi_association_release(c->association, (struct span){0}, clock_monotonic_us())) {
         log_info("peer=%s address=%s association aborted: %s", connection_peer(c), c->address,
                  log_text(cause, text));
         osi_association_user_abort(c->association, (struct span){NULL, 0});
@@ -31,34 +30,50 @@ static bool on_close(struct connection *c, struct reader *r) {
     return true;
 }
 
-static bool dispatch(struct net *net, enum ipc_type type, uint64_t ref, struct span payload) {
-    struct reader r = reader_of(payload);
-    struct connection *c = slots_find(net, ref);
-    switch (type) {
-    case IPC_ASSOCIATION_CLOSE:
-        return on_close(c, &r);
-    case IPC_CONNECT:
-        return p1_connect(net, payload);
-    case IPC_PING:
-        return p1_ping(net, ref, payload);
-    case IPC_BIND_ANSWER:
-    case IPC_TRANSFER_CHECKPOINT_DONE:
-    case IPC_TRANSFER_RESULT:
-    case IPC_RESUME_RESULT:
-    case IPC_SEND_BEGIN:
-    case IPC_SEND_DATA:
-        return !c || !c->user || c->service->frame(c, type, payload);
-    default:
+static bool to_service(struct connection *c, enum ipc_type type, struct span payload) {
+    return c->service->frame(c, type, payload);
+}
+
+/* What is done with a frame, by its number. */
+static const struct row {
+    bool (*connection)(struct connection *c, enum ipc_type type, struct span payload);
+    bool (*net)(struct net *net, uint64_t ref, struct span payload);
+} rows[IPC_NUMBERS] = {
+    [IPC_ASSOCIATION_CLOSE] = {.connection = on_close},
+    [IPC_BIND_ANSWER] = {.connection = to_service},
+    [IPC_TRANSFER_CHECKPOINT_DONE] = {.connection = to_service},
+    [IPC_TRANSFER_RESULT] = {.connection = to_service},
+    [IPC_RESUME_RESULT] = {.connection = to_service},
+    [IPC_SEND_BEGIN] = {.connection = to_service},
+    [IPC_SEND_DATA] = {.connection = to_service},
+    [IPC_CONNECT] = {.net = p1_connect},
+    [IPC_PING] = {.net = p1_ping},
+};
+
+static bool dispatch(struct net *net, enum ipc_type type, uint64_t ref, struct span payload,
+                     char why[static IPC_WHY]) {
+    static const struct ipc_side side = {.self = IPC_NET, .other = IPC_STORE};
+    const struct ipc_frame *frame = ipc_frame_take(&side, type, ref, payload, why);
+    if (!frame)
         return false;
-    }
+    struct connection *c = frame->about == IPC_ABOUT_ASSOCIATION ? slots_find(net, ref) : NULL;
+    unsigned state = frame->about != IPC_ABOUT_ASSOCIATION ? IPC_STATE_UP
+                     : c && c->user                        ? c->service->state(c)
+                                                           : IPC_STATE_GONE;
+    enum ipc_judgement judgement = ipc_frame_judge(frame, state, why);
+    if (judgement != IPC_LEGAL)
+        return judgement == IPC_LATE;
+    snprintf(why, IPC_WHY, "frame %s (%zu octets), which does not fit", frame->name, payload.len);
+    return c ? rows[type].connection(c, type, payload) : rows[type].net(net, ref, payload);
 }
 
 static bool on_store_frame(void *context, struct ipc_channel *channel, enum ipc_type type, uint64_t ref,
                            struct span payload) {
+    char why[IPC_WHY];
     (void)channel;
-    if (dispatch(context, type, ref, payload))
+    if (dispatch(context, type, ref, payload, why))
         return true;
-    log_error("the store process sent a frame of type %d that does not read", (int)type);
+    log_error("the store process broke the rules by %s", why);
     return false;
 }
 
@@ -91,7 +106,8 @@ static void tell_reloaded(struct connection *c) {
 }
 
 /* True: it is in use. */
-static bool reload(struct net *net, struct span text) {
+static bool reload(void *context, struct span text) {
+    struct net *net = context;
     struct error err = {0};
     const struct protocol_config *config =
         net->reload && text.data ? net->reload->read(net->reload->context, text, &err) : NULL;
@@ -111,35 +127,18 @@ static bool reload(struct net *net, struct span text) {
     return true;
 }
 
-static bool on_parent_frame(void *context, struct ipc_channel *channel, enum ipc_type type, uint64_t ref,
-                            struct span payload) {
-    struct net *net = context;
-    struct span text;
-    if (type == IPC_CONFIG && payload_config(&net->config_parts, ref, payload, &text)) {
-        uint8_t taken = reload(net, text);
-        ipc_send(channel, IPC_CONFIG_TAKEN, 0, span_of(&taken, 1), (struct span){NULL, 0});
-    } else if (type == IPC_STOP) {
-        net_stop(context);
-    }
-    return type == IPC_CONFIG || type == IPC_STOP;
+static void stop(void *context) {
+    net_stop(context);
 }
 
-static void on_parent_closed(void *context, struct ipc_channel *channel, const char *cause) {
-    struct net *net = context;
-    (void)channel;
-    (void)cause;
-    net->parent = NULL;
-    net_stop(net);
-}
-
-static const struct ipc_handler parent_handler = {.frame = on_parent_frame, .closed = on_parent_closed};
+static const struct ipc_parent_calls parent_calls = {.reload = reload, .stop = stop};
 
 /* ---- life ---- */
 
 static bool attach(struct net *net, const struct net_descriptors *descriptors) {
     net->store = ipc_channel_new(net->loop, descriptors->store, "store", &store_handler, net);
     if (descriptors->parent >= 0)
-        net->parent = ipc_channel_new(net->loop, descriptors->parent, "parent", &parent_handler, net);
+        net->parent = ipc_parent_new(net->loop, descriptors->parent, IPC_NET, &parent_calls, net);
     return net->store && (descriptors->parent < 0 || net->parent) &&
            listeners_open(net, descriptors->listeners, accept_ready);
 }
@@ -154,13 +153,12 @@ struct net *net_new(struct event_base *loop, const struct protocol_config *confi
                         .reload = reload_,
                         .services = services,
                         .resolver = descriptors->resolver};
-    buf_init(&net->config_parts, IPC_CONFIG_MAX);
     if (!attach(net, descriptors)) {
         net_free(net);
         return NULL;
     }
     if (net->parent)
-        ipc_send(net->parent, IPC_READY, 0, (struct span){NULL, 0}, (struct span){NULL, 0});
+        ipc_parent_ready(net->parent);
     return net;
 }
 
@@ -173,12 +171,11 @@ void net_free(struct net *net) {
             connection_free(net->slots[i].connection);
     resolver_free(net->resolver);
     ipc_channel_free(net->store);
-    ipc_channel_free(net->parent);
+    ipc_parent_free(net->parent);
     if (net->rest)
         event_free(net->rest);
     mem_free(net->listeners);
     mem_free(net->slots);
-    buf_free(&net->config_parts);
     mem_free(net);
 }
 

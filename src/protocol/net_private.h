@@ -7,7 +7,6 @@
 #include "ipc/channel.h"
 #include "ipc/payload.h"
 #include "protocol/net.h"
-#include "protocol/strangers.h"
 #include "protocol/throttle.h"
 
 struct connection;
@@ -27,7 +26,7 @@ struct net {
     const struct service *const *services; /* ends with NULL */
     struct resolver *resolver;
     struct ipc_channel *store;
-    struct ipc_channel *parent;
+    struct ipc_parent *parent;
     struct event **listeners;
     size_t listener_count;
     struct slot *slots;
@@ -37,11 +36,9 @@ struct net {
     unsigned opening;     /* of these, inbound and without a bind */
     unsigned lingering;   /* of these, over and waiting for the peer to close (linger.c) */
     struct connection *lingering_first, *lingering_last; /* the oldest, the newest */
-    struct event *rest;     /* listeners that ran out of descriptors listen again */
-    struct burst exhausted; /* log lines about the want of descriptors */
-    struct strangers strangers;
+    struct event *rest;       /* listeners that ran out of descriptors listen again */
+    struct burst exhausted;   /* log lines about the want of descriptors */
     struct throttle throttle; /* of hosts that fail to recover an association */
-    struct buf config_parts;  /* of a configuration that is coming in */
     size_t gathered;          /* octets of APDUs that come in and are not with the store process yet */
     bool stopping;
     int status;

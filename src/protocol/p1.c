@@ -138,6 +138,11 @@ static void on_event(struct connection *c, struct osi_event *event) {
             osi_rt_turn_give(c->association, clock_monotonic_us());
         break;
     case OSI_EVENT_CLOSE_INDICATION:
+    case OSI_EVENT_RO_BEGIN: /* P1's contexts have no operations */
+    case OSI_EVENT_RO_DATA:
+    case OSI_EVENT_RO_END:
+    case OSI_EVENT_RO_DROPPED:
+    case OSI_EVENT_RO_RETURNED:
         break;
     case OSI_EVENT_CLOSED:
         on_closed(p1, event->u.cause);
@@ -162,13 +167,23 @@ static void wake(struct connection *c) {
 
 /* ---- frames of the store process ---- */
 
+/* An answer may have crossed the end of what it is about, and an order the end of the association. */
+static unsigned state(const struct connection *c) {
+    const struct p1 *p1 = p1_of(c);
+    if (!c->announced)
+        return IPC_STATE_GONE;
+    if (c->state == CONNECTION_ADMISSION)
+        return IPC_STATE_ASKED;
+    if (c->state != CONNECTION_OPEN)
+        return IPC_STATE_GONE;
+    return IPC_STATE_UP | (p1->out.active ? IPC_STATE_SENDING : IPC_STATE_NO_OUTBOUND);
+}
+
 static bool on_answer(struct p1 *p1, struct span payload) {
     struct connection *c = p1->connection;
     struct ipc_bind_answer answer;
     if (!ipc_bind_answer_read(payload, &answer))
         return false;
-    if (c->state != CONNECTION_ADMISSION || !c->announced)
-        return true;
     if (c->inbound)
         admission_answer(p1, &answer);
     else
@@ -177,20 +192,22 @@ static bool on_answer(struct p1 *p1, struct span payload) {
     return true;
 }
 
-static bool on_transfer_frame(struct p1 *p1, enum ipc_type type, struct span payload) {
-    bool ok = type == IPC_TRANSFER_CHECKPOINT_DONE ? transfer_in_checkpoint_done(p1, payload)
-              : type == IPC_TRANSFER_RESULT        ? transfer_in_result(p1, payload)
-              : type == IPC_RESUME_RESULT          ? transfer_in_resume_result(p1, payload)
-              : type == IPC_SEND_BEGIN             ? transfer_out_send_begin(p1, payload)
-                                                   : transfer_out_send_data(p1, payload);
-    if (ok)
-        connection_kick(p1->connection);
-    return ok;
-}
+/* What is done with a frame, by its number. */
+static bool (*const rows[IPC_NUMBERS])(struct p1 *p1, struct span payload) = {
+    [IPC_TRANSFER_CHECKPOINT_DONE] = transfer_in_checkpoint_done,
+    [IPC_TRANSFER_RESULT] = transfer_in_result,
+    [IPC_RESUME_RESULT] = transfer_in_resume_result,
+    [IPC_SEND_BEGIN] = transfer_out_send_begin,
+    [IPC_SEND_DATA] = transfer_out_send_data,
+};
 
 static bool on_frame(struct connection *c, enum ipc_type type, struct span payload) {
-    return type == IPC_BIND_ANSWER ? on_answer(p1_of(c), payload)
-                                   : on_transfer_frame(p1_of(c), type, payload);
+    if (type == IPC_BIND_ANSWER)
+        return on_answer(p1_of(c), payload); /* which may free it */
+    bool right = rows[type](p1_of(c), payload);
+    if (right)
+        connection_kick(c);
+    return right;
 }
 
 /* ---- life ---- */
@@ -233,6 +250,7 @@ const struct service p1_service = {.contexts = OSI_MTS_TRANSFER | OSI_MTS_TRANSF
                                                OSI_MTS_TRANSFER_PROTOCOL_1984,
                                    .open = take_on,
                                    .event = on_event,
+                                   .state = state,
                                    .frame = on_frame,
                                    .due = due,
                                    .wake = wake,
@@ -254,7 +272,8 @@ static void call(struct net *net, struct span name, struct span recover_id,
     connect_never_begun(net, name, recover_id, ping);
 }
 
-bool p1_connect(struct net *net, struct span payload) {
+bool p1_connect(struct net *net, uint64_t ref, struct span payload) {
+    (void)ref;
     struct reader r = reader_of(payload);
     struct span name = payload_octets(&r);
     struct span recover_id = payload_octets(&r);

@@ -7,7 +7,7 @@
 extern const struct service p1_service;
 
 /* Frames of the store process that are about no connection yet: an association, or a ping, is asked for. */
-bool p1_connect(struct net *net, struct span payload);
+bool p1_connect(struct net *net, uint64_t ref, struct span payload);
 bool p1_ping(struct net *net, uint64_t ping, struct span payload);
 
 #endif

@@ -23,6 +23,7 @@ enum ipc_layer p1_layer(const struct osi_cause *cause) {
         return IPC_LAYER_ACSE;
     case OSI_LAYER_RTSE:
         return IPC_LAYER_RTSE;
+    case OSI_LAYER_ROSE: /* P1 has none */
     case OSI_LAYER_USER:
         return IPC_LAYER_BIND;
     }

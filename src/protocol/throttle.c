@@ -27,13 +27,12 @@ bool throttle_is_over(struct throttle *throttle, const char *host) {
     int64_t now = clock_monotonic_us();
     if (!found || owed(found, now) <= FAILURES_MOST * FAILURE_COUNTS - FAILURE_COUNTS)
         return false;
-    found->refused++;
-    if (now - found->logged < THROTTLE_LOG_US && found->logged)
-        return true;
-    log_warning("network=%s too many tries to recover an association failed: more are refused for a while "
-                "(%u times so far)",
-                host, found->refused);
-    found->logged = now;
+    unsigned untold;
+    if (burst_line(&found->refused, BURST_MINUTE, now, &untold))
+        log_warning(
+            "network=%s too many tries to recover an association failed: more are refused for a while "
+            "(%u since the last such line)",
+            host, untold + 1);
     return true;
 }
 

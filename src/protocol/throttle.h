@@ -8,14 +8,14 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define THROTTLE_HOSTS  256
-#define THROTTLE_LOG_US ((int64_t)60 * 1000000) /* between two log lines about one host */
+#include "base/burst.h"
+
+#define THROTTLE_HOSTS 256
 
 struct throttle_host {
     char name[64];
-    int64_t until;    /* monotonic µs; each failure counts for 3 s from the end of the one before */
-    int64_t logged;   /* monotonic µs; 0: never */
-    unsigned refused; /* since it is known */
+    int64_t until;        /* monotonic µs; each failure counts for 3 s from the end of the one before */
+    struct burst refused; /* the lines about it */
 };
 
 /* Of one process; all zero at first. With more hosts than places those that failed least are forgotten. */

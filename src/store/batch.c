@@ -8,6 +8,7 @@ struct store_batch *store_batch_new(struct store *store) {
     if (batch) {
         batch->store = store;
         arena_init(&batch->arena, SIZE_MAX);
+        buf_init(&batch->verdicts, 0);
     }
     return batch;
 }
@@ -30,10 +31,15 @@ static void drop_last(struct store_batch *batch) {
 void store_batch_undo(struct store_batch *batch, size_t mark) {
     while (batch->count > mark)
         drop_last(batch);
+    while (batch->request_count && batch->requests[batch->request_count - 1].from > mark)
+        batch->request_count--;
 }
 
 void store_batch_clear(struct store_batch *batch) {
     store_batch_undo(batch, 0);
+    batch->results = false;
+    batch->request_count = 0;
+    buf_clear(&batch->verdicts);
     arena_reset(&batch->arena);
 }
 
@@ -42,6 +48,8 @@ void store_batch_free(struct store_batch *batch) {
         return;
     store_batch_clear(batch);
     idmap_free(&batch->pending);
+    buf_free(&batch->verdicts);
+    mem_free(batch->requests);
     arena_free(&batch->arena);
     mem_free(batch->list);
     mem_free(batch);
@@ -49,6 +57,21 @@ void store_batch_free(struct store_batch *batch) {
 
 bool store_batch_is_empty(const struct store_batch *batch) {
     return batch->count == 0;
+}
+
+/* Without memory it goes on with the request before: what would fail one fails both. */
+unsigned store_batch_request(struct store_batch *batch) {
+    if (batch->request_count == batch->request_cap) {
+        size_t cap = batch->request_cap ? batch->request_cap * 2 : 64;
+        struct request *requests = mem_resize(batch->requests, cap * sizeof *requests);
+        if (!requests)
+            return batch->request_count ? (unsigned)batch->request_count - 1 : 0;
+        batch->requests = requests;
+        batch->request_cap = cap;
+    }
+    batch->requests[batch->request_count] =
+        (struct request){.from = batch->count, .shares = (uint32_t)batch->request_count};
+    return (unsigned)batch->request_count++;
 }
 
 size_t store_batch_mark(const struct store_batch *batch) {
@@ -188,6 +211,21 @@ bool store_add_repeat(struct store_batch *batch, struct span peer, struct span m
 
 /* ---- activities ---- */
 
+/* The request that goes on now also needs the operation. */
+static void share(struct store_batch *batch, const struct operation *operation) {
+    struct request *requests = batch->requests;
+    size_t here = batch->request_count, other = here;
+    while (other && requests[other - 1].from > (size_t)(operation - batch->list))
+        other--;
+    if (!other--) /* all need it */
+        return;
+    for (here--; requests[here].shares != here;)
+        here = requests[here].shares;
+    while (requests[other].shares != other)
+        other = requests[other].shares;
+    requests[here > other ? here : other].shares = (uint32_t)(here > other ? other : here);
+}
+
 /* The earlier checkpoint of the same activity in this batch; the latest is near the end. */
 static struct operation *earlier_checkpoint(struct store_batch *batch, uint64_t id) {
     for (size_t i = batch->count, seen = 0; id && i-- > 0 && seen < 64; seen++)
@@ -215,6 +253,8 @@ uint64_t store_put_activity_in(struct store_batch *batch, const struct store_act
     copy->public.content_length = content ? content->length : 0;
     if (content)
         memcpy(copy->chain, content->digest.chain, sizeof copy->chain);
+    if (!fresh)
+        share(batch, operation);
     struct store_content *before = operation->content;
     operation->content = content ? store_content_ref(content) : NULL;
     store_content_release(before);
@@ -281,6 +321,7 @@ bool store_add_entry(struct store_batch *batch, uint32_t mailbox, const struct s
     operation->number = mailbox;
     operation->entry = *entry;
     operation->sequence = sequence;
+    batch->results |= sequence != NULL;
     if (!keep(batch, &operation->entry.data))
         return false;
     batch->count++;

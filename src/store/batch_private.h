@@ -31,6 +31,7 @@ enum operation_type {
 
 struct operation {
     enum operation_type type;
+    bool left_out;                 /* its request has a verdict */
     uint32_t number;               /* mailbox, kind of a record */
     struct store_content *content; /* a reference, or NULL */
     struct activity *activity;     /* PUT_ACTIVITY_IN: owned; an engine that keeps it sets NULL here */
@@ -66,11 +67,27 @@ struct store_batch {
     size_t repeats;       /* how many of them are ADD_REPEAT */
     struct idmap pending; /* repeat_short of those -> how many */
     struct arena arena;
+    bool results; /* some ask for what the commit gives them */
+
+    struct request {
+        size_t from;     /* its first operation */
+        uint32_t failed; /* its verdict in `verdicts`, from 1; 0: none */
+        uint32_t shares; /* an earlier one whose checkpoint is also its own: they stand or fall together; its
+                            own number: none */
+    } * requests;
+    size_t request_count, request_cap;
+    struct buf verdicts; /* struct error */
+
     bool under_way; /* begun, and not told to be done */
-    bool done;      /* how it ended */
-    struct error err;
-    int64_t begun; /* monotonic µs */
+    bool whole;     /* all or nothing */
+    int64_t begun;  /* monotonic µs */
+    store_done_cb *done;
+    void *context;
 };
+
+/* The engine found that the operation can't be: its request gets `err` as verdict, and all of it is left out.
+ * False: the commit fails for it, of `err`. */
+bool batch_fail(struct store_batch *batch, const struct operation *operation, struct error *err);
 
 /* The engine's commit has ended: NULL, or why nothing of it is there. */
 void batch_done(struct store_batch *batch, const struct error *failure);

@@ -104,11 +104,11 @@ struct store_engine {
      * their order, as one; or nothing. It tells the end by batch_done, once: before it returns, or later from
      * within `proceed`. Until then the batch is not changed, and reads see what was there before. A request
      * that names what is not there, that repeats a key that is known (STORE_REPEATED), or that works on what
-     * another node took over (STORE_FENCED) is marked by batch_fail, and what it added is left out, so that
-     * the others are committed: a failed request costs the commit another pass, an ordinary commit nothing.
-     * With results: sequence-numbers go to operation.sequence.
-     * A failure of the whole (disk, server) leaves memory and disk as they were before. When it can't be told
-     * whether a commit came about, the engine finds out before it answers.
+     * another node took over (STORE_FENCED) is given its verdict by batch_fail, and what it added
+     * (operation.left_out) is no more part of it, so that the others are committed: a failed request costs
+     * the commit another pass, an ordinary commit nothing. With results: sequence-numbers go to
+     * operation.sequence. A failure of the whole (disk, server) leaves memory and disk as they were before.
+     * When it can't be told whether a commit came about, the engine finds out before it answers.
      */
     void (*commit_begin)(struct store_batch *batch);
     /* Goes on with what is under way; with `wait` until there is nothing any more. NULL: all ends inline. */

@@ -19,6 +19,8 @@ const char *store_code_text(enum store_code code) {
         [STORE_NOT_FOUND] = "not found",
         [STORE_IN_USE] = "in use",
         [STORE_BAD_REQUEST] = "bad request",
+        [STORE_REPEATED] = "repeated",
+        [STORE_FENCED] = "another node's",
     };
     return (size_t)code < sizeof texts / sizeof *texts ? texts[code] : "unknown";
 }

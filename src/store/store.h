@@ -45,12 +45,14 @@ enum store_code {
     STORE_IO,        /* a read, write or sync failed */
     STORE_CORRUPT,   /* something stored is damaged or missing: `mhs store check` says more */
     STORE_NO_MEMORY,
-    STORE_LOCKED,     /* another process writes to this store */
-    STORE_VERSION,    /* the schema is one that this program doesn't know */
-    STORE_NOT_FOUND,  /* no such store, message, entry, activity */
-    STORE_IN_USE,     /* the content is open for writing elsewhere */
-    STORE_BAD_REQUEST /* the caller broke the contract: an id that isn't there, a content that failed before
-                       */
+    STORE_LOCKED,      /* another process writes to this store */
+    STORE_VERSION,     /* the schema is one that this program doesn't know */
+    STORE_NOT_FOUND,   /* no such store, message, entry, activity */
+    STORE_IN_USE,      /* the content is open for writing elsewhere */
+    STORE_BAD_REQUEST, /* the caller broke the contract: an id that isn't there, a content that failed before
+                        */
+    STORE_REPEATED,    /* verdict of a commit: the repeat key is there already */
+    STORE_FENCED       /* another node has taken over the work: leave it alone */
 };
 
 /* The code's name in lower case ("disk full"), for log lines and `mhs status`. */
@@ -198,20 +200,48 @@ void store_batch_free(struct store_batch *batch);
 void store_batch_clear(struct store_batch *batch);
 bool store_batch_is_empty(const struct store_batch *batch);
 
-/* Where the batch stands, and back to there: undoes the operations of one request without those before it. */
+/*
+ * Begins a request: what is added from here to the next one stands or falls together, whatever becomes of the
+ * others. Requests are numbered from 0. What was added before the first of them belongs to all.
+ */
+unsigned store_batch_request(struct store_batch *batch);
+
+/* Where the batch stands, and back to there: undoes what was added since. A mark lies in the request that
+ * goes on, or at the beginning of one. */
 size_t store_batch_mark(const struct store_batch *batch);
 void store_batch_undo(struct store_batch *batch, size_t mark);
 
 /*
- * Makes the batch durable: syncs the bodies of its contents, then writes all
- * rows in one transaction, synced. True: all of it is on disk, and the batch is
- * empty. False: none of it is there; the batch is as before, to be committed
- * again or cleared. STORE_BAD_REQUEST names an operation on something that is
- * not there: clear the batch (or undo to a mark), it never will be right.
- * The handle may have ceased to accept (store_accepting).
- * After STORE_IO a power cut at once may still bring the batch to light; its
- * repeat keys then are there with it, so the peer's repeat is confirmed.
+ * A commit has ended. `done`: the batch is on disk, but for the requests that have a verdict, and is empty
+ * after the call. Else (`err`) none of it is there, and the batch is as before, to be committed again or
+ * cleared; the handle may have ceased to accept (store_accepting). The batch may be asked for verdicts and
+ * cleared, no more; others may be added to and begun.
  */
+typedef void store_done_cb(void *context, bool done, const struct error *err);
+
+/*
+ * Begins to make the batch durable: bodies of contents first, then all else as one. Calls `done` once, before
+ * it returns or from within store_proceed; until then the batch is left alone, and nothing read shows any of
+ * it. Several may be under way; they become durable in the order in which they were begun. After STORE_IO a
+ * power cut at once may still bring the batch to light; its repeat keys then are there with it, so the peer's
+ * repeat is confirmed.
+ */
+void store_commit_begin(struct store_batch *batch, store_done_cb *done, void *context);
+
+/*
+ * What became of a request: code STORE_OK when it is on disk. STORE_BAD_REQUEST: it named something that is
+ * not there, or no longer; STORE_REPEATED: its repeat key is known; STORE_FENCED: the work is another node's;
+ * STORE_IO: octets of its content could not be written. Nothing of such a request is there.
+ */
+const struct error *store_batch_verdict(const struct store_batch *batch, unsigned request);
+
+/* Goes on with commits that are under way; with `wait`, until there is none. */
+void store_proceed(struct store *store, bool wait);
+
+/* Readable when store_proceed has something to do. -1: commits end before store_commit_begin returns. */
+int store_descriptor(const struct store *store);
+
+/* The same at one go, all or nothing: where a request would get a verdict, the commit fails for it. */
 bool store_commit(struct store_batch *batch, struct error *err);
 
 /* ---- contents ---- */
@@ -248,6 +278,8 @@ bool store_content_read(struct store_content *content, uint64_t offset, void *ou
  */
 #define STORE_DIGEST 32
 bool store_content_digest(struct store_content *content, uint8_t out[static STORE_DIGEST], struct error *err);
+/* SHA-256 of the parts, one after the other. False without memory. */
+bool store_digest(const struct span *parts, size_t count, uint8_t out[static STORE_DIGEST]);
 
 /* The content of a stored message, for reading. A message without one gives an empty content. It may be read
  * on after the message was deleted, until it is released. */

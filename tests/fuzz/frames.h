@@ -13,7 +13,7 @@
 #include <unistd.h>
 
 #include "base/reader.h"
-#include "ipc/frames.h"
+#include "ipc/frame.h"
 
 enum { FRAME_HEADER = 16 };
 
@@ -31,8 +31,9 @@ struct end {
     uint8_t header[FRAME_HEADER];
     size_t have;   /* of the header */
     uint64_t skip; /* octets of the payload that are still to come */
-    /* NULL, or called with each frame that came, and the first octets of its payload. */
-    void (*judge)(enum ipc_type type, uint64_t length, struct span payload);
+    /* NULL, or called with each frame that came (`type`, `heard`, `length`), and the first octets of its
+     * payload. */
+    void (*judge)(const struct end *end, struct span payload);
     unsigned type;
     uint64_t length;
     uint8_t payload[2048];
@@ -85,6 +86,34 @@ static inline void end_say(struct end *end, const struct step *step) {
     end_write(end, step->octets);
 }
 
+/* The same with a payload that is as the frame's row says, of the step's octets as far as they go. */
+static inline void end_say_fitting(struct end *end, const struct step *step) {
+    static uint8_t room[65536];
+    const struct ipc_frame *frame = ipc_frame((enum ipc_type)step->type);
+    struct step fitting = *step;
+    struct reader in = reader_of(step->octets);
+    size_t length = 0;
+    for (size_t i = 0; frame && i < frame->field_count; i++) {
+        const struct ipc_field *field = &frame->fields[i];
+        bool octets = field->kind >= IPC_OCTETS;
+        uint64_t range = octets ? 64 : field->most - field->least + 1;
+        uint64_t value = reader_left(&in) ? reader_u8(&in) : 0;
+        value = field->least + (range && range < 256 ? value % range : value);
+        value = value > field->most ? field->most : value;
+        unsigned width = field->kind == IPC_REST  ? 0
+                         : field->kind == IPC_U8  ? 1
+                         : field->kind == IPC_U16 ? 2
+                         : field->kind == IPC_U64 ? 8
+                                                  : 4;
+        for (unsigned n = width; n-- > 0;)
+            room[length++] = (uint8_t)(value >> (8 * n));
+        for (uint64_t n = 0; octets && n < value; n++)
+            room[length++] = reader_left(&in) ? reader_u8(&in) : 'x';
+    }
+    fitting.octets = span_of(room, length);
+    end_say(end, &fitting);
+}
+
 /* The next octets of a payload. */
 static inline void end_keep(struct end *end, struct span piece) {
     size_t room = sizeof end->payload - end->kept, part = piece.len < room ? piece.len : room;
@@ -93,7 +122,7 @@ static inline void end_keep(struct end *end, struct span piece) {
     end->kept += part;
     end->skip -= piece.len;
     if (end->skip == 0 && end->type && end->judge)
-        end->judge((enum ipc_type)end->type, end->length, span_of(end->payload, end->kept));
+        end->judge(end, span_of(end->payload, end->kept));
     if (end->skip == 0)
         end->type = 0;
 }

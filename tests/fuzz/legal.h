@@ -11,6 +11,7 @@
 #include "base/buf.h"
 #include "frames.h"
 #include "ipc/bind.h"
+#include "ipc/frame.h"
 #include "ipc/payload.h"
 
 enum {
@@ -131,28 +132,25 @@ static inline void legal_piece(struct end *end, struct legal_association *a, enu
     buf_free(&head);
 }
 
-/* False: the association's state allows no such frame. */
+static inline unsigned legal_state(const struct legal_association *a) {
+    if (!a->ref)
+        return IPC_STATE_NEW;
+    return IPC_STATE_UP | (!a->active    ? IPC_STATE_NO_INBOUND
+                           : a->resuming ? 0
+                           : a->complete ? IPC_STATE_CONTENT
+                                         : IPC_STATE_ENVELOPE);
+}
+
+/* False: it is not the net process's to send now, or would say nothing. */
 static inline bool legal_may(const struct legal_association *a, enum ipc_type type, struct span octets) {
-    bool pieces = a->ref && a->active && !a->resuming && octets.len;
-    switch ((int)type) {
-    case IPC_TRANSFER_WHOLE:
-    case IPC_TRANSFER_BEGIN:
-    case IPC_RESUME:
-        return a->ref && !a->active;
-    case IPC_TRANSFER_ENVELOPE:
-        return pieces && !a->complete;
-    case IPC_TRANSFER_CONTENT:
-    case IPC_TRANSFER_END:
-        return pieces && a->complete;
-    case IPC_TRANSFER_CHECKPOINT:
-        return pieces;
-    case IPC_TRANSFER_STOP:
-        return a->ref && a->active && octets.len;
-    case IPC_ASSOCIATION_CLOSE:
-        return a->ref;
-    default:
-        return type == IPC_BIND && !a->ref;
-    }
+    const struct ipc_frame *frame = ipc_frame(type);
+    char why[IPC_WHY];
+    bool about =
+        frame && frame->about == IPC_ABOUT_ASSOCIATION && (frame->from & IPC_NET) && type < IPC_SEND_BEGIN;
+    bool piece = about && !(frame->states & (IPC_STATE_NEW | IPC_STATE_NO_INBOUND | IPC_STATE_UP));
+    if (type == IPC_TRANSFER_STOP)
+        return a->active && octets.len;
+    return about && (!piece || octets.len) && ipc_frame_judge(frame, legal_state(a), why) == IPC_LEGAL;
 }
 
 static inline void legal_close(struct end *end, struct legal_association *a, struct span octets) {

@@ -2,7 +2,8 @@
  * The net process among strangers: peers and the other processes, none of which
  * it believes. Steps as in frames.h; `where` is 0: the store process, 1: the
  * parent (these say frames), 2 and 3: peers that call, 4: the peer that is called
- * (these say octets); with bit 7 the end is closed instead.
+ * (these say octets); with bit 7 the end is closed instead, with bit 6 the
+ * payload of the frame is made to fit.
  */
 #include "protocol/net.h"
 
@@ -96,48 +97,64 @@ static void release(void *context, const struct protocol_config *old) {
 
 /* ---- the oracle: what strangers say makes no frame that the store process would take for a breach ---- */
 
-static struct span octets_up_to(struct reader *r, size_t most) {
-    struct span octets = payload_octets(r);
-    require(!r->failed && octets.len <= most);
-    return octets;
+/* What the net process has said of its associations. */
+enum { SAID = 32 };
+static struct said {
+    uint64_t ref;
+    unsigned state;    /* of the transfer in: enum ipc_state */
+    bool from_a_store; /* it depends on what the store process said */
+} said[SAID];
+
+static struct said *said_of(uint64_t ref) {
+    static struct said unjudged;
+    struct said *free_place = NULL;
+    for (size_t i = 0; i < SAID; i++) {
+        if (said[i].ref == ref)
+            return &said[i];
+        free_place = said[i].ref ? free_place : &said[i];
+    }
+    if (!free_place) {
+        unjudged.from_a_store = true;
+        return &unjudged;
+    }
+    *free_place = (struct said){.ref = ref, .state = IPC_STATE_NEW};
+    return free_place;
 }
 
-static void judge(enum ipc_type type, uint64_t length, struct span payload) {
-    struct reader r = reader_of(payload);
-    struct ipc_bind bind;
+static unsigned state_after(enum ipc_type type, struct span payload, unsigned state) {
     switch ((int)type) {
-    case IPC_BIND:
-        require(length > payload.len || ipc_bind_read(payload, &bind));
-        break;
-    case IPC_TRANSFER_WHOLE:
-        require(reader_u32(&r));
-        require(reader_u8(&r) - 1u < 3);
-        octets_up_to(&r, 64);
-        break;
     case IPC_TRANSFER_BEGIN:
-        require(reader_u32(&r));
-        octets_up_to(&r, 64);
-        require(payload_done(&r));
-        break;
-    case IPC_RESUME:
-        require(reader_u32(&r));
-        octets_up_to(&r, IPC_IDENTIFIER_MAX);
-        octets_up_to(&r, 64);
-        reader_u32(&r);
-        require(payload_done(&r));
-        break;
+        return IPC_STATE_ENVELOPE;
     case IPC_TRANSFER_ENVELOPE:
-        require(length > 1 && reader_u8(&r) <= IPC_APDU_REPORT);
-        break;
-    case IPC_TRANSFER_CONTENT:
-        require(length > 0 && length <= IPC_CHUNK);
-        break;
-    case IPC_TRANSFER_CHECKPOINT:
-        require(length >= 12 && length <= 12 + IPC_PARSER_STATE_MAX);
-        break;
+        return payload.data[0] ? IPC_STATE_CONTENT : IPC_STATE_ENVELOPE;
+    case IPC_BIND:
+    case IPC_TRANSFER_END:
+    case IPC_TRANSFER_STOP:
+        return IPC_STATE_NO_INBOUND;
     default:
-        break;
+        return state;
     }
+}
+
+static void judge(const struct end *end, struct span payload) {
+    static const struct ipc_side side = {.self = IPC_STORE, .other = IPC_NET};
+    char why[IPC_WHY];
+    const struct ipc_frame *frame = ipc_frame((enum ipc_type)end->type);
+    require(frame && (frame->from & IPC_NET));
+    if (end->length <= sizeof end->payload)
+        require(ipc_frame_take(&side, (enum ipc_type)end->type, end->heard, payload, why));
+    if (frame->about != IPC_ABOUT_ASSOCIATION)
+        return;
+    struct said *now = said_of(end->heard);
+    /* A bind comes again when the store process had names of hosts resolved. What is sent, and what goes on
+     * after a resume, is as the store process wants it. */
+    bool judged = frame->to == IPC_STORE && end->type != IPC_BIND && end->type < IPC_SEND_BEGIN;
+    now->from_a_store = (now->from_a_store && end->type != IPC_TRANSFER_STOP) || end->type == IPC_RESUME;
+    if (judged && !now->from_a_store)
+        require(ipc_frame_judge(frame, now->state, why) == IPC_LEGAL);
+    now->state = state_after((enum ipc_type)end->type, payload, now->state);
+    if (end->type == IPC_ASSOCIATION_CLOSE)
+        *now = (struct said){0};
 }
 
 static void begin(struct world *world) {
@@ -157,6 +174,7 @@ static void begin(struct world *world) {
     struct net_descriptors descriptors = {.store = end_open(&world->ends[STORE]),
                                           .parent = end_open(&world->ends[PARENT]),
                                           .listeners = &listener_fd};
+    memset(said, 0, sizeof said);
     world->ends[STORE].judge = judge;
     world->net = net_new(world->loop, &world->config, &reload, &descriptors);
     require(world->loop && world->net);
@@ -178,7 +196,7 @@ static bool turn(struct world *world) {
 }
 
 static void take(struct world *world, const struct step *step) {
-    unsigned where = (step->where & 0x7F) % ENDS;
+    unsigned where = (step->where & 0x3F) % ENDS;
     struct end *end = &world->ends[where];
     if (step->where & 0x80) {
         end_close(end);
@@ -186,7 +204,11 @@ static void take(struct world *world, const struct step *step) {
     }
     if (end->fd < 0 && where >= CALLER && where < CALLED)
         *end = (struct end){.fd = call(&listening)};
-    if (where < CALLER)
+    if (where == STORE && step->type == IPC_TRANSFER_RESULT) /* another may begin before this one's end */
+        said_of(step_ref(step, end))->from_a_store = true;
+    if (where < CALLER && (step->where & 0x40))
+        end_say_fitting(end, step);
+    else if (where < CALLER)
         end_say(end, step);
     else
         end_write(end, step->octets);

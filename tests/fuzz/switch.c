@@ -3,9 +3,9 @@
  * work process, the process of the clients, the parent. Steps as in frames.h;
  * `where` is 0 and 1: two net processes, 2: a work process, 3: the parent, 4: the
  * process of the clients where it asks a reader, 5: the same where it asks the
- * store process; with bit 7 its channel is closed instead. With bit 6 it is a net
- * process (even) or the process of the clients (odd) that break no rule: their
- * channels stay (legal.h).
+ * store process; with bit 7 its channel is closed instead, with bit 5 the payload
+ * is made to fit. With bit 6 it is a net process (even) or the process of the
+ * clients (odd) that break no rule: their channels stay (legal.h).
  */
 #include <signal.h>
 #include <stdio.h>
@@ -160,7 +160,7 @@ static void make_empty_store(void) {
 }
 
 static void take(struct world *world, const struct step *step) {
-    unsigned where = step->where & 0x3F;
+    unsigned where = step->where & 0x1F;
     struct end *end = &world->ends[where % ENDS];
     world->stops = world->stops || (!(step->where & 0x40) && where % ENDS == 3);
     if (step->where & 0x80)
@@ -169,6 +169,8 @@ static void take(struct world *world, const struct step *step) {
         legal_net(&world->legal, &world->ends[LEGAL_NET], step);
     else if (step->where & 0x40)
         legal_client(&world->legal, &world->ends[LEGAL_CLIENTS], step);
+    else if (step->where & 0x20)
+        end_say_fitting(end, step);
     else
         end_say(end, step);
 }

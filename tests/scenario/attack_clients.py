@@ -9,7 +9,7 @@ import socket
 import struct
 import threading
 
-from players import ANN, BEN, HOME, LARGE, MB, Unharmed, as_user, folder, hostile_stage, open_way
+from players import ANN, BEN, HOME, LARGE, MB, Unharmed, as_user, folder, hostile_stage, open_way, text_message
 from peer import ipm, local, tap
 
 case, check, equal, wait_until = tap.case, tap.check, tap.equal, tap.wait_until
@@ -92,7 +92,7 @@ def _():
             with as_user(THIRD), local.Client(stage.mta.socket_path) as client:
                 check("state" in client.request("status"))
             unharmed.served("idle")
-            unharmed.logged(f"uid {OTHER.pw_uid}", "refused", "clients-per-user")
+            unharmed.logged(f"uid={OTHER.pw_uid}", "refused", "clients-per-user")
             equal(stage.mta.log().count("a local client was refused"), 1)
 
 
@@ -182,6 +182,141 @@ def _():
                 sock.sendall(b"".join(fetch(ref, entry) for ref in range(1, 20)))
         unharmed.served("gone")
         equal(len(stage.mta.request("mailbox-list", mailbox=ANN)["entries"]), 1)
+
+
+@case("a user whose messages fail by the hundred writes a few lines, others write theirs, and the record has all")
+def _():
+    with folder() as path, hostile_stage(path) as stage, Unharmed(stage) as unharmed:
+        with stage.mta.client() as client:
+            for number in range(300):
+                nobody = [f"{HOME}/S=nobody{number}-{i}" for i in range(3)]
+                client.submit(local.submission_envelope(BEN, nobody), ipm.ipm("no", BEN, nobody, "no", ipm.text("no")))
+            stage.hand_over(text_message("other", [f"{HOME}/S=nobody"]))
+            unharmed.logged("peer=NEAR", "other", "is not delivered")
+            log = stage.mta.log()
+            equal(log.count(f"uid={os.geteuid()} ["), 30)
+            check("and 2 more" in log, "recipients that fail alike have a line each")
+            check(f"uid={os.geteuid()}: 30 lines in a minute, the next are left out" in log, stage.mta.log_tail())
+            check("see 'mhs track'" in log, stage.mta.log_tail())
+            found = client.request("track", originator=BEN, recent=1000)["messages"]
+            equal(len(found), 300)
+
+
+# ---- submissions ----
+
+def refused(client):
+    """The refusals of submissions that a connection was told until now, by ref: their codes."""
+    client.send(local.REQUEST, json.dumps({"operation": "status"}).encode(), ref=1 << 30)
+    codes = {}
+    while True:
+        kind, ref, payload = client.receive()
+        if kind == local.RESPONSE:
+            equal(ref, 1 << 30)
+            return codes
+        equal((kind, payload[0]), (local.SUBMIT_RESULT, 0))
+        codes[ref] = json.loads(payload[1:])["error"]["code"]
+
+
+def submitted(client, *refs):
+    """The octets of so many results, by ref; what is accepted begins with 1."""
+    results = {}
+    while len(results) < len(refs):
+        kind, ref, payload = client.receive()
+        equal(kind, local.SUBMIT_RESULT)
+        results[ref] = payload[0]
+    equal(sorted(results), sorted(refs))
+    return results
+
+
+def two_users(path, **settings):
+    """A stage where Ann and Ben are users of this machine, and nobody is an operator but root."""
+    stage = hostile_stage(path, user={ANN: {"login": OTHER.pw_name}, BEN: {"login": THIRD.pw_name}}, **settings)
+    return stage
+
+
+@case("one uid has 64 submissions open, over all its connections; another one's, and the places of those that end, are free")
+def _():
+    with folder() as path, two_users(path) as stage, contextlib.ExitStack() as held:
+        open_way(stage.mta)
+        with Unharmed(stage) as unharmed:
+            envelope = local.submission_envelope(ANN, [BEN])
+            with as_user(OTHER):
+                crowd = [held.enter_context(local.Client(stage.mta.socket_path)) for _ in range(10)]
+            over = {}
+            for number, client in enumerate(crowd):
+                for ref in range(1, 9):
+                    client.send(local.SUBMIT_BEGIN, b"\1" + envelope, ref=ref)
+                over.update({(number, ref): code for ref, code in refused(client).items()})
+            equal(sorted(over), [(number, ref) for number in (8, 9) for ref in range(1, 9)])
+            equal(set(over.values()), {"unavailable"})
+            with as_user(THIRD), local.Client(stage.mta.socket_path) as client:
+                client.begin(local.submission_envelope(BEN, [ANN]), ipm.ipm("ben", BEN, [ANN], "ben", ipm.text("x")))
+                client.end()
+                equal(submitted(client, 1), {1: 1})
+            # One place becomes free by an end, eight by a connection that goes.
+            crowd[0].send(local.SUBMIT_CONTENT, ipm.ipm("one", ANN, [BEN], "one", ipm.text("x")), ref=3)
+            crowd[0].send(local.SUBMIT_END, b"", ref=3)
+            equal(submitted(crowd[0], 3), {3: 1})
+            crowd[1].close()
+
+            def room():
+                crowd[9].send(local.SUBMIT_BEGIN, b"\1" + envelope, ref=100 + len(begun))
+                begun.append(100 + len(begun))
+                return begun[-1] not in refused(crowd[9])
+            begun = []
+            wait_until(room)
+            wait_until(lambda: not refused(crowd[9]) and room())
+            unharmed.served("open-submissions")
+
+
+@case("one uid has 16 MiB of envelopes open, and no process grows by more")
+def _():
+    with folder() as path, two_users(path) as stage, contextlib.ExitStack() as held:
+        open_way(stage.mta)
+        envelope = b"\1" + bytes(MB - 1024)
+        with Unharmed(stage, LARGE) as unharmed:
+            with as_user(OTHER):
+                crowd = [held.enter_context(local.Client(stage.mta.socket_path)) for _ in range(5)]
+            codes = []
+            for client in crowd:
+                for ref in range(1, 6):
+                    client.send(local.SUBMIT_BEGIN, envelope, ref=ref)
+                codes += refused(client).values()
+            equal(codes, ["unavailable"] * 9)
+            for client in crowd:
+                client.close()
+            unharmed.served("envelopes")
+            with as_user(OTHER), local.Client(stage.mta.socket_path) as client:
+                wait_until(lambda: client.send(local.SUBMIT_BEGIN, envelope, ref=1) or not refused(client))
+
+
+@case("submissions of one connection go side by side, whatever becomes of each")
+def _():
+    with folder() as path, hostile_stage(path, limits={"content-octets": MB}) as stage, Unharmed(stage) as unharmed, \
+            stage.mta.client() as client:
+        message, probe = local.submission_envelope(ANN, [BEN]), local.probe_envelope(ANN, [local.recipient(BEN)], "p", 9)
+        contents = {ref: ipm.ipm(f"m{ref}", ANN, [BEN], f"m{ref}", ipm.file_part("f", bytes([ref]) * 300_000)) for ref in (1, 2, 3)}
+        for ref in contents:
+            client.send(local.SUBMIT_BEGIN, b"\1" + message, ref=ref)
+        client.send(local.SUBMIT_BEGIN, b"\2" + probe, ref=4)
+        client.send(local.SUBMIT_BEGIN, b"\1" + message, ref=5)
+        client.send(local.SUBMIT_CONTENT, b"x", ref=4)                  # a probe has none
+        for _ in range(5):
+            client.send(local.SUBMIT_CONTENT, bytes(MB // 4), ref=5)    # over the limit with the last
+        client.send(local.SUBMIT_CONTENT, b"x", ref=99)                 # nobody began it
+        equal(refused(client), {4: "inconsistent-request", 5: "too-large"})
+        for at in range(0, 310_000, 100_000):
+            for ref, content in contents.items():
+                client.send(local.SUBMIT_CONTENT, content[at:at + 100_000], ref=ref)
+        for ref in (3, 1, 2, 4, 5):                                     # what was refused is over
+            client.send(local.SUBMIT_END, b"", ref=ref)
+        equal(submitted(client, 1, 2, 3), {1: 1, 2: 1, 3: 1})
+        entries = wait_until(lambda: (lambda e: e if len(e) == 3 else None)(client.entries(BEN)))
+        got = sorted(client.content(BEN, entry["entry"]) for entry in entries)
+        equal([len(one) for one in got], [len(one) for one in sorted(contents.values())])
+        check(got == sorted(contents.values()))
+        equal(refused(client), {})
+        unharmed.served("side-by-side")
 
 
 tap.main()

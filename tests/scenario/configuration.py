@@ -45,6 +45,50 @@ def _():
             check(any(place + ":" in line and words in line for line in said.splitlines()), (place, words, said))
 
 
+def advice(path, peer, more=""):
+    """What -t warns of at peer BETA, whose configuration is right: (option, what)."""
+    write(f"{path}/main.conf", HEAD + f"peer BETA {{\n{peer}\n}}\n" + more)
+    status, said, _ = examine(f"{path}/main.conf")
+    equal(status, 0, said)
+    lines = [line for line in said.splitlines() if ': peer "BETA": ' in line]
+    check(all(line.startswith(f"mhsd: warning: {path}/main.conf: line ") for line in lines), said)
+    return [tuple(line.partition(': peer "BETA": ')[2].split(": ", 1)) for line in lines]
+
+
+AT = 'address = { "Internet=192.0.2.1+102" }\n'
+OVER_1984 = "application-contexts = { mts-transfer-protocol-1984 }\n"
+TO_BETA = 'route "/C=DE" { next-hop BETA { } }\n'
+
+
+@case("what can't work, or does nothing, is warned of; what works is not")
+def _():
+    two = 'peer GAMMA {\nmta-name = "BETA"\n%s}\n'
+    with folder() as path:
+        for peer, more, wanted in (
+                ("permanent = true", "", ["permanent"]), ("check-address = true", "", ["check-address"]),
+                ("", TO_BETA, ["dialogue"]), (AT, TO_BETA, []), ("dialogue = two-way-alternate", TO_BETA, []),
+                (AT + "unauthenticated = true check-address = true password = x", "", ["unauthenticated"]),
+                (AT + 'our-password = "h\u00e9" password-form = ia5-string', "", ["our-password"]),
+                (AT + OVER_1984 + 'our-password = "h\u00e9"', "", ["our-password"]),
+                (AT + 'our-password = "h\u00e9"', "", []), (AT + 'our-mta-name = "h\u00e9"', "", ["our-mta-name"]),
+                (AT + OVER_1984 + "old-extension-form = true", "", ["old-extension-form"]),
+                (AT + "old-extension-form = true", "", []), (AT + "rfc1328 = true", "", ["rfc1328"]),
+                (AT + OVER_1984 + "rfc1328 = true rfc1328-replace = true", "", []),
+                (AT + "rfc1328-encapsulate = true", "", ["rfc1328-encapsulate"]),
+                (AT + OVER_1984 + "rfc1328 = true content-1984-only = false rfc1328-replace = true", "", ["rfc1328-replace"]),
+                (AT + "dialogue = two-way-alternate accepted-contexts = { mts-transfer-protocol-1984 }", "", ["accepted-contexts"]),
+                (AT + "edition = 1984 dialogue = two-way-alternate accepted-contexts = { mts-transfer-protocol-1984 }", "", []),
+                ("password = b", 'peer A { mta-name = "BETA" password = a }\n', []),
+                (AT + "password = b", 'peer A { mta-name = "BETA" password = b }\n', [])):
+            equal([option for option, _ in advice(path, peer, more)], wanted, f"{peer} {more}")
+        for other, told in (("password = b\n", True), ("password = c\n", False),
+                            ("password = b\naccepted-contexts = { mts-transfer }\n", True),
+                            ("password = b\ncheck-address = true\n" + AT, False), ("", False)):
+            write(f"{path}/main.conf", HEAD + "peer BETA { password = b former-password = old }\n" + two % other)
+            said = examine(f"{path}/main.conf")[1]
+            equal('peer "GAMMA": mta-name: its binds are taken for those of peer "BETA"' in said, told, f"{other}: {said}")
+
+
 @case("its cost grows with its length, not with the square of it")
 def _():
     with folder() as path:

@@ -378,9 +378,9 @@ def answers(stage):
 def _():
     with folder() as path, hostile_stage(path) as stage, Unharmed(stage) as unharmed:
         for octets, words in ((frame(local.REQUEST, b"{}", 0xffffffff), ("longer than the limit",)),
-                              (frame(local.REQUEST, b"{}", ref=1 << 40), ("not one for clients",)),
-                              (frame(1, b""), ("frame of type 1", "not one for clients")),
-                              (frame(local.RESPONSE, b"x"), ("frame of type 65", "not one for clients"))):
+                              (frame(local.REQUEST, b"{}", ref=1 << 40), ("frame request", "which is none for it")),
+                              (frame(1, b""), ("frame bind (type 1)", "not its to send")),
+                              (frame(local.RESPONSE, b"x"), ("frame response (type 65)", "not its to send"))):
             with local_connection(stage) as sock:
                 sock.sendall(octets)
                 check(closed(sock), f"{octets[:16].hex()} was borne")

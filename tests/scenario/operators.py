@@ -286,6 +286,9 @@ def _():
         check(near["octets-in"] > 400 and near["last-success"], near)
         lines = stage.mta.mhs("peer", "list").stdout.splitlines()
         check(len(lines) == 3 and all(len(line) <= 80 for line in lines), lines)
+        check("OCTETS RCVD" in stage.mta.mhs("peer", "list", "--wide").stdout)
+        for line in stage.mta.mhs("status").stdout.splitlines():
+            check(len(line) <= 80, line)
         here = Neighbour(port=stage.far.port)
         equal(ask(stage.mta, "peer", "retry", "FAR")["changed"], 2)
         equal({here.next().identifier[1] for _ in range(2)}, {"one", "two"})
@@ -349,6 +352,7 @@ def _():
         equal(chosen("--originator", ANN, "--recipient", FAY), [])
         equal(len(chosen("--until", "+1h")), 3)
         equal(chosen("--since", "+1h"), [])
+        equal((len(chosen("--since", "-1h")), chosen("--until", "-1h")), (3, []))
 
 
 @case("each try of a transfer has its number, and the time of the next")
@@ -531,8 +535,15 @@ def _():
     pages += [help_of("peer", name) for name in ("list", "show", "disable", "retry", "reroute")]
     pages += [help_of("user", name) for name in ("list", "add", "remove")]
     for page in pages:
+        check("\nOptions:\n\n" not in page, page)
         for line in page.splitlines():
             check(len(line) <= 80, line)
+    # All lists of subcommands speak in one form: `list the copies that wait`.
+    for name in ("queue", "peer", "user", "store", "config"):
+        for line in help_of(name).partition("Subcommands:\n")[2].splitlines():
+            if line.startswith("  ") and line[2] != " ":
+                what = line[13:]
+                check(what[0].islower() and not what.endswith("."), line)
 
 
 @case("a wide or combining character counts as the columns it takes")

@@ -247,4 +247,15 @@ def _():
             check(word in done.stdout, done.stdout)
 
 
+@case("what in the peer's configuration can't work is said with the answer, and at the start")
+def _():
+    with folder() as path, Stage(path, peer_options={"FAR": {"old-extension-form": True, "edition": "1984"}}) as stage:
+        answer = stage.mta.request("ping", peer="FAR")
+        check(answer["ok"], answer)
+        check([w.startswith("old-extension-form: it does nothing") for w in answer["warnings"]] == [True], answer)
+        check("warning" in stage.mta.mhs("ping", "FAR").stdout)
+        check('peer "FAR": old-extension-form: it does nothing' in stage.mta.log(), stage.mta.log_tail())
+        equal(stage.mta.request("ping", peer="NEAR")["warnings"], [])
+
+
 tap.main()

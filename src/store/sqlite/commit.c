@@ -22,6 +22,7 @@ static void reset(struct commit *commit) {
     buf_clear(&commit->events);
     buf_clear(&commit->repeat_keys);
     commit->events_at = commit->repeats_expiry = 0;
+    commit->again = false;
     while (commit->freed_count)
         store_content_release(&commit->freed[--commit->freed_count]->head);
     mem_free(commit->drain_track.filter);
@@ -42,9 +43,11 @@ static bool reserve(struct commit *commit, struct error *err) {
 }
 
 static bool sync_bodies(struct commit *commit, struct error *err) {
-    for (size_t i = 0; i < commit->batch->count; i++)
-        if (!contents_prepare(commit, &commit->batch->list[i], err))
+    for (size_t i = 0; i < commit->batch->count; i++) {
+        struct operation *operation = &commit->batch->list[i];
+        if (!operation->left_out && operation->content && !contents_prepare(commit, operation, err))
             return false;
+    }
     return segments_sync_folder(commit->store, err);
 }
 
@@ -61,30 +64,56 @@ static bool write_id_counter(struct sqlite *store, uint64_t *limit, struct error
     return sql_run(store, SQL_SET_COUNTER, NULL, err);
 }
 
+/* Failures that say something of the request, and nothing of the disk. */
+static bool is_of_one(int code) {
+    return code == STORE_BAD_REQUEST || code == STORE_REPEATED || code == STORE_FENCED;
+}
+
+/* What fails one request only is looked for in all of them before the next pass. */
+static bool write_operations(struct commit *commit, struct error *err) {
+    for (size_t i = 0; i < commit->batch->count; i++) {
+        struct operation *operation = &commit->batch->list[i];
+        if (!operation->left_out && !rows_write(commit, operation, err) &&
+            !(is_of_one(err->code) && commit_gives_verdict(commit, operation, err)))
+            return false;
+    }
+    return true;
+}
+
 static bool write_rows(struct commit *commit, uint64_t *limit, struct error *err) {
     struct sqlite *store = commit->store;
-    for (size_t i = 0; i < commit->batch->count; i++)
-        if (!rows_write(commit, &commit->batch->list[i], err))
-            return false;
-    return rows_settle_messages(commit, err) && contents_settle(commit, err) &&
-           rows_write_packed(commit, err) && rows_write_names(store, err) && runs_drain(commit, err) &&
-           write_id_counter(store, limit, err);
+    return write_operations(commit, err) && (commit->again || rows_settle_messages(commit, err)) &&
+           (commit->again ||
+            (contents_settle(commit, err) && rows_write_packed(commit, err) && rows_write_names(store, err) &&
+             runs_drain(commit, err) && write_id_counter(store, limit, err)));
 }
 
 static bool transact(struct commit *commit, uint64_t *limit, struct error *err) {
     struct sqlite *store = commit->store;
-    if (sql_run(store, SQL_BEGIN, NULL, err) && write_rows(commit, limit, err) &&
+    if (sql_run(store, SQL_BEGIN, NULL, err) && write_rows(commit, limit, err) && !commit->again &&
         sql_run(store, SQL_COMMIT, NULL, err))
         return true;
     if (!sqlite3_get_autocommit(store->db))
         sql_run(store, SQL_ROLLBACK, NULL, NULL);
-    return false;
+    return commit->again && !err->code;
+}
+
+/* One pass, and another one for as long as requests got verdicts, which were left out then. */
+static bool write_all(struct commit *commit, uint64_t *limit, struct error *err) {
+    do {
+        reset(commit);
+        if (!reserve(commit, err) || !sync_bodies(commit, err) || !transact(commit, limit, err))
+            return false;
+    } while (commit->again);
+    return true;
 }
 
 static void apply(struct commit *commit) {
     struct sqlite *store = commit->store;
     for (size_t i = 0; i < commit->batch->count; i++) {
         struct operation *operation = &commit->batch->list[i];
+        if (operation->left_out)
+            continue;
         if (operation->type == PUT_ACTIVITY_IN) {
             activity_replace(&store->activities, operation->activity->public.id, operation->activity);
             operation->activity = NULL;
@@ -127,7 +156,7 @@ void sqlite_commit_begin(struct store_batch *batch) {
         batch_done(batch, NULL);
         return;
     }
-    bool done = reserve(commit, &err) && sync_bodies(commit, &err) && transact(commit, &limit, &err);
+    bool done = write_all(commit, &limit, &err);
     if (done) {
         store->id_limit = limit;
         apply(commit);

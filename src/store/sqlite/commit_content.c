@@ -16,13 +16,12 @@ static bool remember(struct commit *commit, struct content *content, uint64_t le
 }
 
 bool contents_prepare(struct commit *commit, struct operation *operation, struct error *err) {
-    struct content *content = operation->content ? content_of(operation->content) : NULL;
+    struct content *content = content_of(operation->content);
     bool partial = operation->type == PUT_ACTIVITY_IN;
-    if (!content)
-        return true;
-    if (content->head.failed)
-        return error_set(err, STORE_IO, "%s: an earlier write of this content failed",
-                         commit->store->head.place);
+    if (content->head.failed) {
+        error_set(err, STORE_IO, "%s: an earlier write of this content failed", commit->store->head.place);
+        return commit_gives_verdict(commit, operation, err);
+    }
     if (partial && !content_spill(&content->head, err))
         return false;
     if (!content->head.id)

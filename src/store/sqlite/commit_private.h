@@ -5,6 +5,12 @@
 #include "store/batch_private.h"
 #include "store/sqlite/sqlite_private.h"
 
+/* ---- verdict.c ---- */
+
+/* The operation's request gets `err` as its verdict, and there will be another pass without it; `err` is
+ * cleared then. False: that fails the whole commit. */
+bool commit_gives_verdict(struct commit *commit, const struct operation *operation, struct error *err);
+
 /* ---- commit_rows.c ---- */
 bool rows_write(struct commit *commit, struct operation *operation, struct error *err);
 /* Inserts the new messages and settles the counts of the others. */

@@ -188,6 +188,8 @@ static bool pack_repeat(struct commit *commit, const struct operation *operation
            store_no_memory(&commit->store->head, err);
 }
 
+/* ---- one operation ---- */
+
 bool rows_write(struct commit *commit, struct operation *operation, struct error *err) {
     struct sqlite *store = commit->store;
     uint64_t id = operation->ids.id, other = operation->ids.other;
@@ -263,6 +265,24 @@ static bool insert_message(struct commit *commit, struct operation *operation, s
            (!place || contents_count(commit, place, 1, err));
 }
 
+static bool refers_to(const struct operation *operation, uint64_t message) {
+    return !operation->left_out && ((operation->type == ADD_WORK && operation->work.message == message) ||
+                                    (operation->type == ADD_HOLD && operation->hold.message == message) ||
+                                    (operation->type == ADD_ENTRY && operation->entry.message == message));
+}
+
+/* Who refers to a message that is not there? */
+static bool blame(struct commit *commit, uint64_t message, struct error *err) {
+    for (size_t i = 0; i < commit->batch->count; i++) {
+        const struct operation *operation = &commit->batch->list[i];
+        struct error cause;
+        error_set(&cause, STORE_BAD_REQUEST, "message %llu is not there", (unsigned long long)message);
+        if (refers_to(operation, message) && !commit_gives_verdict(commit, operation, &cause))
+            return error_set(err, cause.code, "%s", cause.text);
+    }
+    return true;
+}
+
 static bool settle(struct commit *commit, uint64_t id, int64_t change, struct error *err) {
     struct sqlite *store = commit->store;
     struct error inner = {0};
@@ -281,8 +301,7 @@ static bool settle(struct commit *commit, uint64_t id, int64_t change, struct er
     if (inner.code)
         return error_set(err, inner.code, "%s", inner.text);
     if (!there)
-        return change < 0 ||
-               error_set(err, STORE_BAD_REQUEST, "message %llu is not there", (unsigned long long)id);
+        return change < 0 || blame(commit, id, err);
     if (refs > 0)
         return BIND(store, SQL_SET_REFS, err, (int64_t)id, refs) && sql_run(store, SQL_SET_REFS, NULL, err);
     return BIND(store, SQL_DROP_MESSAGE, err, (int64_t)id) && sql_run(store, SQL_DROP_MESSAGE, NULL, err) &&
@@ -291,7 +310,7 @@ static bool settle(struct commit *commit, uint64_t id, int64_t change, struct er
 
 bool rows_settle_messages(struct commit *commit, struct error *err) {
     for (size_t i = 0; i < commit->batch->count; i++)
-        if (commit->batch->list[i].type == ADD_MESSAGE &&
+        if (commit->batch->list[i].type == ADD_MESSAGE && !commit->batch->list[i].left_out &&
             !insert_message(commit, &commit->batch->list[i], err))
             return false;
     for (size_t i = 0; i < commit->message_refs.cap; i++) {

@@ -80,6 +80,8 @@ void runs_apply(struct commit *commit) {
     struct sqlite *store = commit->store;
     for (size_t i = 0; i < commit->batch->count; i++) {
         const struct operation *operation = &commit->batch->list[i];
+        if (operation->left_out)
+            continue;
         if (operation->type == ADD_EVENT)
             runs_add(&store->track, store_hash(&store->head, operation->event.key), commit->event_row);
         else if (operation->type == ADD_REPEAT)

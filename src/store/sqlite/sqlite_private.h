@@ -165,6 +165,7 @@ struct commit {
     struct buf events, repeat_keys;
     int64_t events_at, repeats_expiry; /* the latest */
     uint64_t event_row, repeat_row;
+    bool again; /* requests got verdicts in this pass: it is rolled back, and there is another one */
     struct content **freed; /* contents whose rows go with this commit; a reference each */
     size_t freed_count, freed_cap;
     struct drain {

@@ -9,7 +9,6 @@
 #include "base/alloc.h"
 #include "base/arena.h"
 #include "base/buf.h"
-#include "base/burst.h"
 #include "base/clock.h"
 #include "base/error.h"
 #include "base/host.h"
@@ -151,23 +150,9 @@ static void networks_of_hosts(void **state) {
     }
 }
 
-/* A line, then silence for ten seconds, then a line that has the count. */
-static void a_burst_is_one_line(void **state) {
-    struct burst burst = {0};
-    unsigned untold = 7;
-    (void)state;
-    assert_true(burst_line(&burst, 1000, &untold));
-    assert_int_equal(untold, 0);
-    for (int64_t i = 1; i <= 5; i++)
-        assert_false(burst_line(&burst, 1000 + i * 1000000, &untold));
-    assert_true(burst_line(&burst, 1000 + BURST_US, &untold));
-    assert_int_equal(untold, 5);
-}
-
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(networks_of_hosts),
-        cmocka_unit_test(a_burst_is_one_line),
         cmocka_unit_test(span_order_and_case),
         cmocka_unit_test(arena_keeps_its_cap),
         cmocka_unit_test(arena_gives_zeros_however_often_it_is_used),

@@ -1,0 +1,152 @@
+#include "mta/telling.h"
+
+#include <stdio.h>
+
+#include "base/log.h"
+#include "ipc/payload.h"
+#include "mta/mta_private.h"
+#include "names/codes.h"
+
+void telling_begin(struct telling *telling, struct mta *mta, const char *who) {
+    *telling = (struct telling){.mta = mta};
+    snprintf(telling->who, sizeof telling->who, "%s", who ? who : "");
+}
+
+static bool is_told(const struct mts_event *event) {
+    return event->kind == MTS_EVENT_NOT_DELIVERED || event->kind == MTS_EVENT_REPORT_DOUBTED ||
+           event->kind == MTS_EVENT_DISCARDED;
+}
+
+/* A report tells of recipients whose copies did not go to the peer: one line, whatever it says of them. */
+static bool is_alike(const struct mts_event *a, const struct mts_event *b) {
+    if (b->kind != a->kind || !span_eq(b->identifier, a->identifier))
+        return false;
+    return a->kind == MTS_EVENT_REPORT_DOUBTED || (b->reason == a->reason && b->diagnostic == a->diagnostic &&
+                                                   span_eq(span_str(b->text), span_str(a->text)));
+}
+
+static void note(struct telling *telling, const struct mts_event *event) {
+    for (size_t i = 0; i < telling->count; i++)
+        if (is_alike(telling->fates[i].first, event)) {
+            telling->fates[i].count++;
+            return;
+        }
+    if (telling->count < TELLING_CAUSES)
+        telling->fates[telling->count++] = (struct fate){event, 1};
+    else
+        telling->others++;
+}
+
+void telling_note(struct telling *telling, const struct mts_decisions *decisions) {
+    for (size_t i = 0; i < decisions->event_count; i++) {
+        const struct mts_event *event = &decisions->events[i];
+        const struct peer *peer = event->kind == MTS_EVENT_ACCEPTED && !telling->who[0]
+                                      ? peer_of_hop(telling->mta, event->hop)
+                                      : NULL;
+        if (peer)
+            snprintf(telling->who, sizeof telling->who, "peer=%s", peer->name);
+        if (is_told(event))
+            note(telling, event);
+    }
+}
+
+/* ---- lines ---- */
+
+static __attribute__((format(printf, 3, 4))) void add_line(struct buf *lines, enum log_level level,
+                                                           const char *format, ...) {
+    char text[3 * LOG_TEXT_SIZE + 320];
+    va_list values;
+    va_start(values, format);
+    vsnprintf(text, sizeof text, format, values);
+    va_end(values);
+    buf_append_byte(lines, (uint8_t)level);
+    payload_put_octets(lines, span_str(text));
+}
+
+static const char *cause_text(const struct mts_event *event, char out[static 128]) {
+    const char *reason = non_delivery_reason_name(event->reason);
+    const char *diagnostic = event->diagnostic < 0 ? NULL : non_delivery_diagnostic_name(event->diagnostic);
+    int length = snprintf(out, 128, "%s (%lld)", reason ? reason : "reason", (long long)event->reason);
+    if (event->diagnostic >= 0)
+        snprintf(out + length, 128 - (size_t)length, ", %s (%lld)", diagnostic ? diagnostic : "diagnostic",
+                 (long long)event->diagnostic);
+    return out;
+}
+
+static void add_not_delivered(struct buf *lines, const struct fate *fate) {
+    const struct mts_event *event = fate->first;
+    char identifier[LOG_TEXT_SIZE], text[LOG_TEXT_SIZE], cause[128], more[40] = "";
+    if (fate->count > 1)
+        snprintf(more, sizeof more, " and %zu more", fate->count - 1);
+    add_line(lines, LOG_LEVEL_NOTICE, "%s is not delivered to recipient %lld%s: %s%s%s",
+             log_text(event->identifier, identifier), (long long)event->recipient, more,
+             cause_text(event, cause), event->text ? ": " : "", log_text(span_str(event->text), text));
+}
+
+static void add_doubted(struct buf *lines, const struct fate *fate) {
+    const struct mts_event *event = fate->first;
+    char identifier[LOG_TEXT_SIZE], subject[LOG_TEXT_SIZE];
+    add_line(lines, LOG_LEVEL_WARNING,
+             "report %s is not believed of %zu recipients (the first is %lld): their copies of %s were not "
+             "routed to this peer",
+             log_text(event->identifier, identifier), fate->count, (long long)event->recipient,
+             log_text(event->other, subject));
+}
+
+static void add_discarded(struct buf *lines, const struct fate *fate) {
+    const struct mts_event *event = fate->first;
+    char identifier[LOG_TEXT_SIZE], subject[LOG_TEXT_SIZE], text[LOG_TEXT_SIZE];
+    bool report = event->other.len;
+    add_line(lines, LOG_LEVEL_NOTICE, "%s%s%s%s goes no further: %s", report ? "report " : "",
+             log_text(event->identifier, identifier), report ? " on " : "",
+             report ? log_text(event->other, subject) : "", log_text(span_str(event->text), text));
+}
+
+/* The hint stands once behind each burst. */
+static void tell(struct mta *mta, const struct effect *effect) {
+    struct reader r = reader_of(bytes_head(effect->bytes));
+    char who[BURST_NAME_SIZE];
+    struct span name = bytes_rest(effect->bytes);
+    (void)mta;
+    snprintf(who, sizeof who, "%.*s", (int)name.len, name.data ? (const char *)name.data : "");
+    while (reader_left(&r)) {
+        enum log_level level = (enum log_level)reader_u8(&r);
+        struct span text = payload_octets(&r);
+        if (log_caused_by(who[0] ? who : "what is not delivered", level, "%s%s%.*s", who, who[0] ? " " : "",
+                          (int)text.len, (const char *)text.data) == BURST_LAST)
+            log_notice("what else is not delivered in this minute: see 'mhs track'");
+    }
+    bytes_drop(effect->bytes);
+}
+
+static void drop(struct mta *mta, const struct effect *effect) {
+    (void)mta;
+    bytes_drop(effect->bytes);
+}
+
+static const struct effect_kind log_lines = {tell, drop};
+
+bool telling_end(struct telling *telling) {
+    struct mta *mta = telling->mta;
+    struct buf *lines = &mta->scratch;
+    buf_clear(lines);
+    for (size_t i = 0; i < telling->count; i++) {
+        const struct fate *fate = &telling->fates[i];
+        if (fate->first->kind == MTS_EVENT_NOT_DELIVERED)
+            add_not_delivered(lines, fate);
+        else if (fate->first->kind == MTS_EVENT_REPORT_DOUBTED)
+            add_doubted(lines, fate);
+        else
+            add_discarded(lines, fate);
+    }
+    if (telling->others)
+        add_line(lines, LOG_LEVEL_NOTICE, "%zu more recipients, for other causes: see 'mhs track'",
+                 telling->others);
+    if (lines->failed || !lines->len)
+        return !lines->failed;
+    struct effect effect = {.kind = &log_lines, .bytes = bytes_new(buf_span(lines), span_str(telling->who))};
+    if (effect.bytes && batch_effect(mta, effect))
+        return true;
+    bytes_drop(effect.bytes);
+    return false;
+}

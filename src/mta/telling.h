@@ -1,0 +1,37 @@
+/*
+ * What the log is told of a decision: what is not delivered, or ends here. One line stands for all recipients
+ * of a message that fail alike, in whichever part of the decision. The log tells what is, not what was
+ * thought of: the lines wait for the commit, and go if that is undone. Who causes very many (a peer, a local
+ * user) gets a few of them a minute (base/log.h); the record has all (event.h).
+ */
+#ifndef MTA_TELLING_H
+#define MTA_TELLING_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "base/burst.h"
+#include "mts/process.h"
+
+struct mta;
+
+/* Causes of one message that have a line of their own; the recipients that fail for others share one. */
+#define TELLING_CAUSES 8
+
+struct telling {
+    struct mta *mta;
+    char who[BURST_NAME_SIZE]; /* `peer=NAME`, `uid=NUMBER`; empty: none of both */
+    struct fate {
+        const struct mts_event *first; /* lives as long as the decision */
+        size_t count;
+    } fates[TELLING_CAUSES];
+    size_t count, others;
+};
+
+/* `who` as above; NULL: it is to be found in the decision. */
+void telling_begin(struct telling *telling, struct mta *mta, const char *who);
+void telling_note(struct telling *telling, const struct mts_decisions *decisions);
+/* Adds the lines to the batch. False without memory. */
+bool telling_end(struct telling *telling);
+
+#endif
