@@ -270,7 +270,7 @@ static int prepare(struct probe *probe) {
         return command_fail(COMMAND_FAILED, "no memory");
     if (!probe->waiting)
         return COMMAND_OK;
-    if (!oraddress_of_name(&probe->draft.originator, &probe->arena, &address))
+    if (!oraddress_of_name(&probe->draft.originator, &probe->arena, &address) || !address.count)
         return command_usage_error(&usage,
                                    "the originator has no O/R address, where the report could be looked for; "
                                    "give one, or --no-wait");

@@ -230,7 +230,7 @@ static bool enter_with_store(struct child_context *context, enum sandbox_part pa
 /* A server may not be up yet, when the machine starts. */
 static int no_store(const struct error *err, const struct config *config) {
     log_error("%s", err->text);
-    return !store_is_folder(config->mta.store) && err->code == STORE_IO ? 1 : MTA_EXIT_IN_VAIN;
+    return !store_is_folder(config->mta.store) && err->code == STORE_IO ? 1 : MTA_EXIT_NO_RETRY;
 }
 
 static int run_store(struct child_context *context) {
@@ -416,7 +416,7 @@ static struct config *read_first(enum child_kind kind, int *status, struct error
         error_set(err, EINVAL,
                   "this process can't read its part of the configuration: %s; report it, with the file",
                   inner.text);
-    *status = text.data ? MTA_EXIT_IN_VAIN : 1;
+    *status = text.data ? MTA_EXIT_NO_RETRY : 1;
     buf_free(&parts);
     return config;
 }
@@ -435,7 +435,7 @@ int child_run(char **argv) {
     if (!text_prepare()) {
         log_error("the C library lacks character sets that messages come in; install its conversion modules "
                   "(gconv)");
-        return MTA_EXIT_IN_VAIN;
+        return MTA_EXIT_NO_RETRY;
     }
     int status;
     context.config = read_first(kind, &status, &err);

@@ -238,6 +238,7 @@ static bool on_frame(void *context, struct ipc_channel *channel, enum ipc_type t
     char why[IPC_WHY];
     const struct ipc_frame *frame = ipc_frame_take(&side, type, ref, payload, why);
     worker->heard = clock_monotonic_us();
+    batch_request(worker->converter->mta);
     bool legal = frame && ipc_frame_judge(frame, state_of(worker, frame, ref), why) == IPC_LEGAL;
     if (legal)
         snprintf(why, sizeof why, "frame %s, which does not fit, or the store failed", frame->name);

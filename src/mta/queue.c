@@ -521,6 +521,7 @@ static json_t *refuse_change(const struct change *change, const struct work *wor
 }
 
 static bool change_one(const struct change *change, struct work *work) {
+    batch_request(change->mta);
     struct batch_mark mark = batch_mark(change->mta);
     if (is_asked(change, "queue-retry"))
         destination_try_now(change->mta, destination_of(change->mta, work));

@@ -321,13 +321,13 @@ static bool store_submission(struct attempt *attempt, struct mts_run *run, uint6
     struct store_content *content = attempt->submission->content;
     bool probe = attempt->submission->kind == IPC_SUBMISSION_PROBE;
     char who[24];
-    struct subject subject = {.who = who};
+    struct content carried = {.who = who};
     if (!probe)
-        subject =
-            (struct subject){content, store_content_length(content), store_content_memory(content), who};
+        carried =
+            (struct content){content, store_content_length(content), store_content_memory(content), who};
     snprintf(who, sizeof who, "uid=%u", (unsigned)attempt->client->uid);
     name_submitter(attempt);
-    return decide_apply(mta, run, &attempt->decisions, &subject) &&
+    return decide_apply(mta, run, &attempt->decisions, &carried) &&
            client_answer_after_commit(attempt->client, IPC_SUBMIT_RESULT, ref, result_of(attempt));
 }
 

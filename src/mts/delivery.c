@@ -193,27 +193,42 @@ static void deliver_report(struct ruling *ruling, const struct mts_stored *store
     event->text = out->delivered ? NULL : "the report's destination is gone";
 }
 
+/* ---- messages ---- */
+
+struct mts_opened {
+    struct subject subject;
+    struct target *targets; /* one for each recipient; between deliveries nothing is decided of any */
+};
+
+static struct mts_opened *open_message(struct ruling *ruling, const struct mts_stored *stored) {
+    struct mts_opened *opened = arena_alloc(ruling->arena, sizeof *opened);
+    if (!opened || !subject_decode(ruling, stored, &opened->subject))
+        return NULL;
+    size_t count = opened->subject.envelope.per_recipient_fields.count;
+    opened->targets = arena_array(ruling->arena, count ? count : 1, sizeof *opened->targets);
+    return opened->targets ? opened : NULL;
+}
+
+struct mts_opened *mts_open(struct mts_run *run, const struct mts_stored *stored) {
+    struct mts_decisions unused;
+    struct ruling ruling;
+    if (stored->kind == MTS_REPORT)
+        return NULL;
+    ruling_begin(&ruling, run, &unused);
+    struct mts_opened *opened = open_message(&ruling, stored);
+    ruling_end(&ruling);
+    return opened;
+}
+
 /*
  * The recipient is resolved anew: since the copy was stored the user may have
  * gone, assigned a redirection or changed what he takes, and the latest
  * delivery time may have passed.
  */
-static void deliver_message(struct ruling *ruling, const struct mts_stored *stored,
+static void decide_delivery(struct ruling *ruling, struct branch *branch, size_t position,
                             struct mts_delivery *out) {
-    struct subject subject;
-    struct plan plan;
     struct cause cause;
-    size_t cursor = 0, position;
-    if (!plan_read(ruling->arena, stored->plan, &plan) || !subject_decode(ruling, stored, &subject) ||
-        !plan_next(&plan, &subject, &cursor, &position)) {
-        ruling->out->result = MTS_INVALID;
-        ruling->out->cause = "the stored copy does not read";
-        return;
-    }
-    struct branch *branch = branch_new(ruling, &subject);
-    if (!branch)
-        return;
-    if (!check_latest_delivery(ruling, &subject, &cause))
+    if (!check_latest_delivery(ruling, &branch->subject, &cause))
         branch->targets[position] = (struct target){.kind = TARGET_FAILED, .cause = cause};
     else
         recipient_resolve(ruling, branch, position);
@@ -222,8 +237,30 @@ static void deliver_message(struct ruling *ruling, const struct mts_stored *stor
     out->delivered = branch->targets[position].kind == TARGET_MAILBOX;
     if (out->delivered)
         delivered(ruling, branch, position, out);
-    else
+    else if (subject_own_recipients(ruling, &branch->subject)) /* what becomes of him changes the envelope */
         split_branches(ruling);
+}
+
+static void deliver_message(struct ruling *ruling, const struct mts_stored *stored,
+                            struct mts_delivery *out) {
+    struct mts_opened *opened = stored->opened ? stored->opened : open_message(ruling, stored);
+    struct plan plan;
+    size_t cursor = 0, position;
+    ruling->has_content = stored->has_content;
+    if (!opened || !plan_read(ruling->arena, stored->plan, &plan) ||
+        !plan_next(&plan, &opened->subject, &cursor, &position)) {
+        ruling->out->result = MTS_INVALID;
+        ruling->out->cause = "the stored copy does not read";
+        return;
+    }
+    struct branch *branch = branch_with(ruling, &opened->subject, opened->targets);
+    if (!branch)
+        return;
+    recipient_fields *recipient = &opened->subject.envelope.per_recipient_fields.items[position];
+    recipient_fields as_it_came = *recipient;
+    decide_delivery(ruling, branch, position, out);
+    *recipient = as_it_came;
+    opened->targets[position] = (struct target){0};
 }
 
 void mts_deliver(struct mts_run *run, const struct mts_stored *stored, struct mts_delivery *out) {

@@ -1,4 +1,4 @@
-/* What became of work: a copy that failed, expired, must take another way, or is sent elsewhere by an
+/* What became of work: a copy that failed, expired, must go by another next hop, or is sent elsewhere by an
  * operator. */
 #include "mts/mts_private.h"
 
@@ -101,7 +101,7 @@ static bool address_or_fail(struct ruling *ruling, const struct x411_ORName *nam
 
 /* All of the copy's recipients move, or none: half a copy would not be simpler to wait for. */
 static bool move_recipients(struct ruling *ruling, struct branch *branch, const struct plan *plan,
-                            const struct mts_way *way) {
+                            const struct mts_rerouting *rerouting) {
     size_t cursor = 0, position, moved = 0;
     while (plan_next(plan, &branch->subject, &cursor, &position)) {
         const recipient_fields *recipient = &branch->subject.envelope.per_recipient_fields.items[position];
@@ -109,8 +109,9 @@ static bool move_recipients(struct ruling *ruling, struct branch *branch, const 
         struct cause cause;
         if (!address_or_fail(ruling, &recipient->recipient_name, &address))
             return false;
-        int hop = way->wanted >= 0 ? way->wanted
-                                   : other_hop(ruling, &address, branch->subject.identifier, way->attempted);
+        int hop = rerouting->wanted >= 0
+                      ? rerouting->wanted
+                      : other_hop(ruling, &address, branch->subject.identifier, rerouting->attempted);
         if (hop < 0 || !check_hop(ruling, &branch->subject, recipient, hop, &cause))
             return false;
         branch->targets[position] = (struct target){.kind = TARGET_HOP, .hop = hop};
@@ -158,7 +159,7 @@ static bool add_attempt(struct ruling *ruling, struct x411_Report *report, int a
 }
 
 static void reroute_report(struct ruling *ruling, const struct mts_stored *stored,
-                           const struct mts_way *way) {
+                           const struct mts_rerouting *rerouting) {
     struct x411_Report report = {0};
     struct ber_limits limits = {.relax_bounds = true, .relax_characters = true};
     struct address address;
@@ -170,37 +171,39 @@ static void reroute_report(struct ruling *ruling, const struct mts_stored *store
     struct span identifier = identifier_text(ruling->arena, &report.envelope.report_identifier);
     if (!address_or_fail(ruling, destination, &address) || !is_served(ruling, destination))
         return;
-    if (way->attempted >= 0 && way->wanted < 0 && other_hop(ruling, &address, identifier, way->attempted) < 0)
+    if (rerouting->attempted >= 0 && rerouting->wanted < 0 &&
+        other_hop(ruling, &address, identifier, rerouting->attempted) < 0)
         return;
-    if (way->wanted >= 0 && !report_fits(ruling, &report, way->wanted))
+    if (rerouting->wanted >= 0 && !report_fits(ruling, &report, rerouting->wanted))
         return;
-    if (way->attempted >= 0 && !add_attempt(ruling, &report, way->attempted))
+    if (rerouting->attempted >= 0 && !add_attempt(ruling, &report, rerouting->attempted))
         return;
-    record_reroute(ruling, identifier, way->attempted);
-    if (way->wanted >= 0)
-        report_send_by(ruling, &report, stored->has_content, identifier, way->wanted);
+    record_reroute(ruling, identifier, rerouting->attempted);
+    if (rerouting->wanted >= 0)
+        report_send_by(ruling, &report, stored->has_content, identifier, rerouting->wanted);
     else
         report_dispatch(ruling, &report, stored->has_content, identifier);
 }
 
-void mts_reroute(struct mts_run *run, const struct mts_stored *stored, const struct mts_way *way,
+void mts_reroute(struct mts_run *run, const struct mts_stored *stored, const struct mts_rerouting *rerouting,
                  struct mts_decisions *out) {
     struct ruling ruling;
     struct plan plan;
     bool moves;
     ruling_begin(&ruling, run, out);
     if (stored->kind == MTS_REPORT) {
-        reroute_report(&ruling, stored, way);
+        reroute_report(&ruling, stored, rerouting);
         ruling_end(&ruling);
         return;
     }
     struct branch *branch = open_copy(&ruling, stored, &plan);
-    if (way->attempted < 0 && way->wanted < 0)
+    if (rerouting->attempted < 0 && rerouting->wanted < 0)
         moves = branch && route_anew(&ruling, branch, &plan);
     else
-        moves = branch && move_recipients(&ruling, branch, &plan, way);
-    if (moves && (way->attempted < 0 || trace_reroute(&ruling, &branch->subject, way->attempted))) {
-        record_reroute(&ruling, branch->subject.identifier, way->attempted);
+        moves = branch && move_recipients(&ruling, branch, &plan, rerouting);
+    if (moves &&
+        (rerouting->attempted < 0 || trace_reroute(&ruling, &branch->subject, rerouting->attempted))) {
+        record_reroute(&ruling, branch->subject.identifier, rerouting->attempted);
         split_branches(&ruling);
     }
     ruling_end(&ruling);

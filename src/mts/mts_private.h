@@ -134,12 +134,17 @@ bool subject_of_message(struct ruling *ruling, const struct x411_MessageTransfer
                         uint64_t length, struct subject *subject);
 bool subject_of_probe(struct ruling *ruling, const struct x411_ProbeTransferEnvelope *envelope,
                       struct subject *subject);
+/* The recipients are changed on the way: what was passed in must stay as it is, for a second call with
+ * answers or another delivery. Gives the subject an array of its own. */
+bool subject_own_recipients(struct ruling *ruling, struct subject *subject);
 bool subject_decode(struct ruling *ruling, const struct mts_stored *stored, struct subject *subject);
 bool subject_encode(struct ruling *ruling, const struct subject *subject, struct span *octets);
 bool subject_responsible(const recipient_fields *recipient);
 bool subject_set_responsible(struct arena *arena, recipient_fields *recipient, bool responsible);
 bool subject_has(const struct subject *subject, unsigned bit);
 struct branch *branch_new(struct ruling *ruling, const struct subject *subject);
+/* The same with the targets that the caller has for its recipients. */
+struct branch *branch_with(struct ruling *ruling, const struct subject *subject, struct target *targets);
 /* A branch whose recipients may be changed: the array is a copy, nobody is responsible. */
 struct branch *branch_copy(struct ruling *ruling, const struct branch *from);
 struct span identifier_text(struct arena *arena, const struct x411_MTSIdentifier *identifier);

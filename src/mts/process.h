@@ -239,7 +239,8 @@ struct mts_stored {
     struct span octets; /* mts_held.octets */
     struct span plan;   /* mts_copy.plan */
     bool has_content;
-    uint64_t content_length; /* 0 without content */
+    uint64_t content_length;   /* 0 without content */
+    struct mts_opened *opened; /* by mts_open; NULL: the octets are decoded anew in each call */
 };
 
 /*
@@ -274,6 +275,14 @@ struct mts_delivery {
     struct mts_decisions more; /* reports, alternates, events */
 };
 
+/*
+ * Decodes the envelope of a message once for all deliveries of it: what each costs then does not grow with
+ * the envelope. Lives in run->arena, as do the octets, until the last of them is done; they may have arenas
+ * of their own, but the tables of this run. NULL: a report; it does not decode; or there is no memory, which
+ * the delivery then finds too.
+ */
+struct mts_opened *mts_open(struct mts_run *run, const struct mts_stored *stored);
+
 /* Delivers a DELIVER copy at run->now. Store position and time in the mailbox, with a reference to the held
  * object, and `more`, in one commit. */
 void mts_deliver(struct mts_run *run, const struct mts_stored *stored, struct mts_delivery *out);
@@ -304,7 +313,7 @@ void mts_work_failed(struct mts_run *run, const struct mts_stored *stored, const
 void mts_work_expired(struct mts_run *run, const struct mts_stored *stored, struct mts_decisions *out);
 
 /* Why a copy leaves its next hop, and for where. Both are numbers in run->tables. */
-struct mts_way {
+struct mts_rerouting {
     int attempted; /* the hop that it waited for, which the trace then names as attempted; -1: no attempt is
                       to be told of (the hop left the tables, or was never tried) */
     int wanted;    /* the hop that an operator chose; -1: the rules choose */
@@ -314,11 +323,11 @@ struct mts_way {
  * Another next hop for a copy. With an attempted hop and none wanted: another
  * of the route's choices that is not backing off (run->hop_down). With neither:
  * the hop is gone, and each recipient is decided on as if it came now. No held
- * object and no event in `out` when there is no way that is better than to
+ * object and no event in `out` when there is nothing better than to
  * stay: no other choice, a hop that can't take it, no route at all. Never for a
  * copy in doubt.
  */
-void mts_reroute(struct mts_run *run, const struct mts_stored *stored, const struct mts_way *way,
+void mts_reroute(struct mts_run *run, const struct mts_stored *stored, const struct mts_rerouting *rerouting,
                  struct mts_decisions *out);
 
 /* An operator sends the copy's recipients to another address (redirection by the domain). MTS_INVALID when

@@ -16,9 +16,8 @@ struct span identifier_text(struct arena *arena, const struct x411_MTSIdentifier
     return copy;
 }
 
-/* The recipients are changed on the way: what was passed in must stay as it is, for a second call with
- * answers. */
-static bool own_recipients(struct ruling *ruling, struct x411_MessageTransferEnvelope *envelope) {
+bool subject_own_recipients(struct ruling *ruling, struct subject *subject) {
+    struct x411_MessageTransferEnvelope *envelope = &subject->envelope;
     size_t count = envelope->per_recipient_fields.count;
     recipient_fields *items = arena_array(ruling->arena, count ? count : 1, sizeof *items);
     if (!items) {
@@ -50,7 +49,7 @@ bool subject_of_message(struct ruling *ruling, const struct x411_MessageTransfer
                         uint64_t length, struct subject *subject) {
     *subject =
         (struct subject){.kind = MTS_MESSAGE, .envelope = *envelope, .has_length = true, .length = length};
-    return own_recipients(ruling, &subject->envelope) && finish(ruling, subject);
+    return subject_own_recipients(ruling, subject) && finish(ruling, subject);
 }
 
 bool subject_of_probe(struct ruling *ruling, const struct x411_ProbeTransferEnvelope *probe,
@@ -165,13 +164,13 @@ bool subject_has(const struct subject *subject, unsigned bit) {
     return ber_bit(&subject->envelope.per_message_indicators, bit);
 }
 
-static struct branch *append(struct ruling *ruling, struct branch *branch, const struct subject *subject) {
-    size_t count = subject->envelope.per_recipient_fields.count;
-    branch->targets = arena_array(ruling->arena, count ? count : 1, sizeof *branch->targets);
-    if (!branch->targets) {
+struct branch *branch_with(struct ruling *ruling, const struct subject *subject, struct target *targets) {
+    struct branch *branch = arena_alloc(ruling->arena, sizeof *branch);
+    if (!branch || !targets) {
         ruling->no_memory = true;
         return NULL;
     }
+    branch->targets = targets;
     branch->subject = *subject;
     *ruling->last = branch;
     ruling->last = &branch->next;
@@ -179,11 +178,8 @@ static struct branch *append(struct ruling *ruling, struct branch *branch, const
 }
 
 struct branch *branch_new(struct ruling *ruling, const struct subject *subject) {
-    struct branch *branch = arena_alloc(ruling->arena, sizeof *branch);
-    if (branch)
-        return append(ruling, branch, subject);
-    ruling->no_memory = true;
-    return NULL;
+    size_t count = subject->envelope.per_recipient_fields.count;
+    return branch_with(ruling, subject, arena_array(ruling->arena, count ? count : 1, sizeof(struct target)));
 }
 
 struct branch *branch_copy(struct ruling *ruling, const struct branch *from) {

@@ -109,7 +109,7 @@ static void work_on(struct mts_run *run, const struct mts_stored *stored, bool t
     struct mts_decisions next;
     struct mts_recipient *recipients;
     /* Another choice than hop 0; the hop is gone; an operator's choice. */
-    static const struct mts_way ways[] = {{0, -1}, {-1, -1}, {-1, 0}};
+    static const struct mts_rerouting ways[] = {{0, -1}, {-1, -1}, {-1, 0}};
     size_t count;
     if (work_done++ >= WORK_MOST)
         return;

@@ -451,7 +451,7 @@ static void a_report_that_does_not_fit(void **state) {
     report->envelope.report_destination_name = name_of(play, FRANK);
     mts_accept_report(&play->run, 0, report, &play->out);
     stored = stored_copy(play, "other", NULL);
-    struct mts_way by_hand = {.attempted = -1, .wanted = mts_hop_number(play->tables, "old")};
+    struct mts_rerouting by_hand = {.attempted = -1, .wanted = mts_hop_number(play->tables, "old")};
     mts_reroute(&play->run, &stored, &by_hand, &play->out);
     assert_int_equal(play->out.result, MTS_DECIDED);
     assert_int_equal(play->out.held_count, 0);
