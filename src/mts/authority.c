@@ -1,5 +1,5 @@
 /*
- * What a neighbour may say. X.411 leaves it to bilateral agreements; what breaks
+ * What a peer may say. X.411 leaves it to bilateral agreements; what breaks
  * one has the diagnostic no-bilateral-agreement.
  *
  * An MTA of our own domain is trusted as we are. A foreign peer

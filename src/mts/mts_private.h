@@ -203,7 +203,7 @@ enum lookup directory_look_up(struct ruling *ruling, struct x501_Name *name, str
 
 struct span ruling_address(struct ruling *ruling, const struct x411_ORName *name);
 
-/* authority.c: what a neighbour may say. It decides nothing itself but what a peer may not send (the targets
+/* authority.c: what a peer may say. It decides nothing itself but what a peer may not send (the targets
  * of authority_originators). */
 enum { MTS_SOURCES = 3 };
 /* Who stands behind the recipient's copy, by the bits' order of enum mts_source: the originator, who
