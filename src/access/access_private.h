@@ -62,6 +62,9 @@ struct access_backend {
     enum mhs_code (*list)(struct mhs_session *session, const struct mhs_list *list,
                           bool (*each)(void *context, const struct mhs_entry *entry), void *context,
                           uint64_t *more);
+    /* As mhs_wait. NULL: the mailbox is listed again and again. */
+    enum mhs_code (*wait)(struct mhs_session *session, const char *mailbox, uint64_t after, int milliseconds,
+                          uint64_t *entry);
     enum mhs_code (*show)(struct mhs_session *session, const char *mailbox, uint64_t entry,
                           bool (*each)(void *context, const struct mhs_entry *entry), void *context);
     enum mhs_code (*fetch)(struct mhs_session *session, const struct mhs_fetch *fetch,

@@ -328,6 +328,24 @@ static void test_pages(void **state) {
     lower_curtain(&stage);
 }
 
+static void test_wait(void **state) {
+    (void)state;
+    ACTS({IPC_REQUEST, IPC_RESPONSE, TEXT("\1{\"entries\":[]}")},
+         {IPC_REQUEST, IPC_RESPONSE, TEXT("\1{\"entries\":[]}")},
+         {IPC_REQUEST, IPC_RESPONSE, TEXT("\1{\"entries\":[{\"entry\":9}],\"cursor\":9}")},
+         {IPC_REQUEST, IPC_RESPONSE, TEXT("\1{\"entries\":[]}")},
+         {IPC_REQUEST, IPC_RESPONSE, TEXT("\1{\"error\":{\"code\":\"not-permitted\",\"text\":\"t\"}}")});
+    uint64_t entry;
+    assert_int_equal(mhs_wait(stage.session, ANN, 8, -1, &entry), MHS_OK);
+    assert_int_equal(entry, 9);
+    assert_int_equal(mhs_wait(stage.session, ANN, 9, 0, &entry), MHS_TIMED_OUT); /* looks once */
+    assert_int_equal(entry, 0);
+    assert_int_equal(mhs_wait(stage.session, ANN, 9, 60000, &entry), MHS_NOT_PERMITTED);
+    assert_int_equal(mhs_wait(stage.session, NULL, 9, 0, &entry), MHS_INVALID);
+    lower_curtain(&stage);
+    assert_int_equal(stage.connections, 1);
+}
+
 static void test_arguments(void **state) {
     (void)state;
     struct mhs_session *session;
@@ -522,6 +540,7 @@ int main(void) {
         cmocka_unit_test(test_silence),
         cmocka_unit_test(test_list),
         cmocka_unit_test(test_pages),
+        cmocka_unit_test(test_wait),
         cmocka_unit_test(test_arguments),
         cmocka_unit_test(test_submission),
         cmocka_unit_test(test_refused_submission),
