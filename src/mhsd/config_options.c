@@ -39,6 +39,12 @@ static const struct config_option limit_options[] = {
              "tenth more."},
     {"submission-octets", CONFIG_NUMBER, CONFIG_OCTETS, CONFIG_STORE, 0, INT64_MAX, .number = 4L << 30,
      .help = "What one uid may have in submissions that are not ended yet; 0: no limit."},
+    {"resumable", CONFIG_NUMBER, 0, CONFIG_STORE, 0, INT32_MAX, .number = 200,
+     .help =
+         "The most broken transfers of one peer that are kept to be resumed; the oldest give way, and begin "
+         "anew; 0: no limit."},
+    {"resumable-octets", CONFIG_NUMBER, CONFIG_OCTETS, CONFIG_STORE, 0, INT64_MAX, .number = 4L << 30,
+     .help = "The same in octets of their contents; 0: no limit."},
     {"requests", CONFIG_NUMBER, 0, SWITCH, 1, 1000000, .number = 512,
      .help = "Unfinished requests above which peers are not read."},
     {"recipients", CONFIG_NUMBER, 0, SWITCH, 0, INT32_MAX,
@@ -96,7 +102,13 @@ static const struct config_option top_options[] = {
              "letters, "
              "digits and `-`."},
     {"store", CONFIG_TEXT, CONFIG_RESTART, SWITCH, 1, .text = "/var/lib/chasqui",
-     .help = "The folder where messages rest."},
+     .help =
+         "Where messages rest: a folder, or a database of a PostgreSQL server of version 15 or later, as "
+         "`postgresql://chasqui@/chasqui?host=/run/postgresql`. The database must be there; its tables are "
+         "made."},
+    {"store-password", CONFIG_TEXT, CONFIG_RESTART | CONFIG_SECRET, SWITCH, 1,
+     .none = "the server asks for none, or libpq finds one in the file that `passfile` of `store` names",
+     .help = "The password for the server of `store`."},
     {"create-store", CONFIG_FLAG, CONFIG_RESTART, CONFIG_STORE, .number = true,
      .help = "Make an empty store, with a warning in the log, where there is none. With `false` the daemon "
              "refuses to start then, as it should when the disk of `store` is not mounted; `mhsd "
