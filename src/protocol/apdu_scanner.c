@@ -91,7 +91,7 @@ bool apdu_scanner_feed(struct apdu_scanner *s, struct span in, const struct apdu
     bool ok = ber_scanner_feed(&s->scanner, in, &inner, &feeding);
     s->offset = s->scanner.offset;
     if (!ok && !s->error[0])
-        s->error = s->scanner.error;
+        s->error = s->scanner.over_limit ? "the envelope is longer than the limit" : s->scanner.error;
     return ok && check(&feeding);
 }
 
