@@ -267,9 +267,9 @@ static bool on_element(struct ber_scanner *s, const struct header *h, const stru
     struct ber_scan_level outside = {.node = 0};
     struct ber_scan_level *level = s->depth ? &s->levels[s->depth - 1] : &outside;
     int component;
-    if (s->depth == 0 && !ber_plan_begins(s->plan, h->id))
+    if (s->depth == 0 && !ber_plan_begins(s->plan, h->octets.data[0], h->id))
         return fail(s, "it begins with another tag");
-    uint8_t node = ber_plan_child(s->plan, level, h->id, &component);
+    uint8_t node = ber_plan_child(s->plan, level, h->octets.data[0], h->id, &component);
     s->component = (uint8_t)(component + 1);
     enum ber_plan_kind kind = node ? s->plan->nodes[node].kind : BER_PLAN_NONE;
     if (kind == BER_PLAN_STRING && s->plan->nodes[node].type->kind == BER_KIND_ANY &&
