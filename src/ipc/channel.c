@@ -73,8 +73,9 @@ static bool next_frame(struct ipc_channel *channel, struct evbuffer *input) {
         return false;
     size_t length = (size_t)big_endian(header, 4);
     if (length > channel->limit) {
-        log_caused_by(channel->name, LOG_LEVEL_WARNING, "%s: a frame of %zu octets is longer than the limit of %zu",
-                   channel->name, length, channel->limit);
+        log_caused_by(channel->name, LOG_LEVEL_WARNING,
+                      "%s: a frame of %zu octets is longer than the limit of %zu", channel->name, length,
+                      channel->limit);
         end_later(channel, "a frame longer than the limit");
         return false;
     }
