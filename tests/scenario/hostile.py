@@ -384,7 +384,7 @@ def _():
             with local_connection(stage) as sock:
                 sock.sendall(octets)
                 check(closed(sock), f"{octets[:16].hex()} was borne")
-            unharmed.logged(f"uid {os.getuid()}", *words)
+            unharmed.logged(f"uid={os.getuid()}", *words)
         unharmed.served("frames")
         check(answers(stage))
 
