@@ -226,6 +226,19 @@ static const struct ipc_frame frames[IPC_NUMBERS] = {
                          .help = "Before a client's first frame."},
     [IPC_CLIENT_CLOSE] = {"client-close", .from = IPC_CLIENTS, .to = IPC_STORE | IPC_READER, IPC_ABOUT_CLIENT,
                           UP, BOUNDED, .help = "After its last."},
+    [IPC_HELLO] = {"hello", .from = IPC_CLIENT, .to = IPC_CLIENTS, IPC_ABOUT_PROCESS, IPC_STATE_STARTING,
+                   BOUNDED, .open = true,
+                   FIELDS(U16("version (IPC_LOCAL_VERSION)"),
+                          OCTETS("program and its version, as text", 0, 64),
+                          REST("what it wants: names, parted by spaces", 0, 256)),
+                   .help =
+                       "A client's first frame; its requests may follow at once. A version or a wish that "
+                       "there is not is answered by a response with ref 0, and the connection ends."},
+    [IPC_WELCOME] = {"welcome", .from = IPC_CLIENTS, .to = IPC_CLIENT, IPC_ABOUT_PROCESS, UP, BOUNDED,
+                     FIELDS(U16("version (IPC_LOCAL_VERSION)"),
+                            OCTETS("program and its version, as text", 0, 64),
+                            REST("what it offers: names, parted by spaces", 0, 256)),
+                     .help = "The answer to hello."},
 
     /* ---- the parent ---- */
     [IPC_CONFIG] = {"config", .from = IPC_PARENT, .to = CHILDREN | IPC_WORK, IPC_ABOUT_PARTS,

@@ -80,6 +80,8 @@ enum ipc_type {
     IPC_FETCH_DATA = 71,
     IPC_CLIENT_OPEN = 72,
     IPC_CLIENT_CLOSE = 73,
+    IPC_HELLO = 74,
+    IPC_WELCOME = 75,
 
     IPC_CONFIG = 128,
     IPC_STOP = 129,
@@ -112,6 +114,13 @@ enum ipc_mode { IPC_MODE_NORMAL = 1, IPC_MODE_X410_1988, IPC_MODE_1984 };
 
 /* What an APDU is, as the scanner in the net process found it; PARTIAL: its envelope is not complete. */
 enum ipc_apdu { IPC_APDU_PARTIAL, IPC_APDU_MESSAGE, IPC_APDU_PROBE, IPC_APDU_REPORT };
+
+/* The version of what is said over the local socket; it rises when a client of before would misunderstand.
+ * What only adds something gets a name in IPC_LOCAL_OFFERS. */
+#define IPC_LOCAL_VERSION 1
+
+/* What a client may want of a daemon, and a daemon offers: names, parted by spaces. */
+#define IPC_LOCAL_OFFERS "requests submission fetch"
 
 enum ipc_submission { IPC_SUBMISSION_MESSAGE = 1, IPC_SUBMISSION_PROBE };
 
