@@ -1,18 +1,21 @@
 """Chasqui as a relay between p1load's source and sink."""
 import contextlib
 import json
+import os
 import resource
 import shutil
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 
 from scenario.chasqui import Mhsd, peer_section
 
 from . import processes
 
-P1LOAD = None   # set by the driver: the load generator of the release build
+# Set by the driver: the load generator and the store's own measure, of the release build.
+P1LOAD = STORE = None
 
 
 def raise_file_limit():
@@ -92,6 +95,49 @@ def run(messages, size, associations, mta=None, sink_port=None, **settings):
         peaks = processes.memory(mta.process.pid)
         return {"rate": messages / seconds, "cpu_ms": used * 1000 / messages, "p50_ms": arrived["p50_ms"],
                 "p99_ms": arrived["p99_ms"], "memory": sum(peaks.values())}
+
+
+def direct(messages, size, associations):
+    """Messages a second from the source to the sink without a relay: what the load itself can do."""
+    with sink_for(messages) as (sink, port):
+        start = time.monotonic()
+        source = p1load("source", port, messages=messages, size=size, associations=associations, mta="SINK", password="load")
+        try:
+            finish(sink)        # it ends with the last message, whatever the source's other associations were about
+            return messages / (time.monotonic() - start)
+        finally:
+            processes.end(source)
+
+
+def store_alone(size, in_flight, seconds=5):
+    """Messages a second that the store takes in and gives out by itself, in one process."""
+    with tempfile.TemporaryDirectory(prefix="chasqui-bench-") as folder:
+        done = subprocess.run([STORE, os.path.join(folder, "store"), str(size), str(in_flight), str(seconds)],
+                              stdin=subprocess.DEVNULL, capture_output=True, text=True, check=True)
+        return json.loads(done.stdout)["messages_per_s"]
+
+
+def listing(messages, size, associations):
+    """Milliseconds that each list of the queue took while the messages passed."""
+    times, over = [], threading.Event()
+
+    def ask(mta):
+        with mta.client() as client:
+            while not over.is_set():
+                start = time.monotonic()
+                client.request("queue-list", limit=100)
+                times.append((time.monotonic() - start) * 1000)
+
+    port = processes.free_port()
+    with relay(port, associations) as mta:
+        asking = threading.Thread(target=ask, args=(mta,))
+        asking.start()
+        try:
+            run(messages, size, associations, mta, port)
+        finally:
+            over.set()
+            asking.join()
+    return times
 
 
 def gigabyte():

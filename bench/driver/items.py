@@ -62,6 +62,31 @@ def relay(name, wanted):
         yield entry(name + "-cpu", "ms CPU/message", column("chasqui", "cpu_ms"), column(peer, "cpu_ms"), peer)
 
 
+def direct(name, _wanted):
+    size, associations, ours, _ = RELAYS["relay" + name[len("direct"):]]
+    yield entry(name, "messages/s, source to sink", [chasqui.direct(ours, size, associations) for _ in range(ROUNDS)])
+
+
+def floor(_name, wanted):
+    """The relay beside its store alone, by turns: what the rest of it costs."""
+    size, associations, ours, _ = RELAYS["relay-2k-32"]
+    relayed, alone = [], []
+    for _ in range(ROUNDS):
+        alone.append(chasqui.store_alone(size, associations))
+        relayed.append(chasqui.run(ours, size, associations)["rate"])
+    if "store-2k-32" in wanted:
+        yield entry("store-2k-32", "messages/s, the store alone", alone)
+    if "relay-of-store" in wanted:
+        yield entry("relay-of-store", "messages/s, relay-2k-32", relayed, alone, "the store alone")
+
+
+def listing(name, _wanted):
+    size, associations, ours, _ = RELAYS["relay-2k-32"]
+    runs = [chasqui.listing(ours, size, associations) for _ in range(ROUNDS)]
+    yield entry(name, "ms, p99 of a list of the queue under relay-2k-32",
+                [statistics.quantiles(times, n=100)[98] for times in runs if len(times) > 1])
+
+
 def gigabyte(_name, _wanted):
     yield entry("relay-1g-rss", "MB resident, largest process", [chasqui.gigabyte() / 1e6 for _ in range(ROUNDS)])
 
@@ -101,6 +126,11 @@ def groups(ber_program):
     found = {}
     for name in RELAYS:
         found[name] = (name, relay)
+    for name in RELAYS:
+        if name.startswith("relay-2k-"):
+            found["direct" + name[len("relay"):]] = ("direct" + name[len("relay"):], direct)
+    found["store-2k-32"] = found["relay-of-store"] = ("floor", floor)
+    found["queue-list-p99"] = ("queue-list-p99", listing)
     found["relay-2k-32-cpu"] = ("relay-2k-32", relay)
     found["relay-1g-rss"] = ("relay-1g-rss", gigabyte)
     found["queue-1m-rate"] = found["queue-1m-restart"] = ("queue", queue)

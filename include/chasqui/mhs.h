@@ -235,6 +235,14 @@ enum mhs_code mhs_list(struct mhs_session *session, const struct mhs_list *list,
                        bool (*each)(void *context, const struct mhs_entry *entry), void *context,
                        uint64_t *more);
 
+/*
+ * Waits at most so many milliseconds (negative: for ever) until the mailbox has
+ * an entry after `after`: `*entry` is the first such one. MHS_TIMED_OUT when none
+ * came; the session is as good as before then.
+ */
+enum mhs_code mhs_wait(struct mhs_session *session, const char *mailbox, uint64_t after, int milliseconds,
+                       uint64_t *entry);
+
 /* Tells of one. */
 enum mhs_code mhs_show(struct mhs_session *session, const char *mailbox, uint64_t entry,
                        bool (*each)(void *context, const struct mhs_entry *entry), void *context);

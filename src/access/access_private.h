@@ -62,6 +62,9 @@ struct access_backend {
     enum mhs_code (*list)(struct mhs_session *session, const struct mhs_list *list,
                           bool (*each)(void *context, const struct mhs_entry *entry), void *context,
                           uint64_t *more);
+    /* As mhs_wait. NULL: the mailbox is listed again and again. */
+    enum mhs_code (*wait)(struct mhs_session *session, const char *mailbox, uint64_t after, int milliseconds,
+                          uint64_t *entry);
     enum mhs_code (*show)(struct mhs_session *session, const char *mailbox, uint64_t entry,
                           bool (*each)(void *context, const struct mhs_entry *entry), void *context);
     enum mhs_code (*fetch)(struct mhs_session *session, const struct mhs_fetch *fetch,
@@ -88,6 +91,11 @@ void access_error_add(struct buf *list, const char *text);
 
 /* The code of that name; MHS_REFUSED for none. */
 enum mhs_code access_code_of(const char *name);
+
+/* Around whatever reads or writes names, texts and times: what does so below has state of the whole process.
+ * Never held while anything is waited for. */
+void access_lock(void);
+void access_unlock(void);
 
 /* Reads a name; false: `err` says why. */
 struct x411_ORName;

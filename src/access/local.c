@@ -7,7 +7,6 @@
 
 static enum mhs_code local_open(struct mhs_session *session, const char *path) {
     struct local *local = session->link = mem_alloc(sizeof *local);
-    local = session->link;
     if (local)
         local->path = mem_strdup(path);
     return local && local->path ? MHS_OK : access_fail(session, MHS_NO_MEMORY, "no memory for the session");

@@ -16,11 +16,14 @@ void local_disconnect(struct mhs_session *session) {
     local->client = NULL;
 }
 
+/* Nothing is under way here: what waits to be read on an old connection is its end, or why it ends. */
 static enum mhs_code connection(struct mhs_session *session) {
     struct local *local = session->link;
     struct error err = {0};
     if (!local || !local->path)
         return access_fail(session, MHS_NO_MEMORY, "the session could not be made");
+    if (local->client && ipc_client_waiting(local->client))
+        local_disconnect(session);
     if (!local->client)
         local->client = ipc_client_open(local->path, &err);
     return local->client ? MHS_OK : access_fail(session, MHS_UNREACHABLE, "%s", err.text);
@@ -133,7 +136,8 @@ enum mhs_code local_send(struct mhs_session *session, enum ipc_type type, uint64
     enum mhs_code code = connection(session);
     if (code != MHS_OK)
         return code;
-    *ref = ++local->last_ref;
+    local->last_ref = local->last_ref % UINT32_MAX + 1; /* the daemon takes 32 bits of it */
+    *ref = local->last_ref;
     return local_send_more(session, type, *ref, head, body);
 }
 

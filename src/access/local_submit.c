@@ -126,7 +126,10 @@ static enum mhs_code receive_submitted(struct mhs_session *session, struct mhs_s
     if (r.failed || !accepted)
         return refuse_submission(session, rest);
     arena_init(&arena, RESULT_MAX);
-    if (!read_submitted(local->probe, rest, &arena, submitted))
+    access_lock();
+    bool read = read_submitted(local->probe, rest, &arena, submitted);
+    access_unlock();
+    if (!read)
         code = local_nonsense(session, "a result of a submission that can't be read");
     arena_free(&arena);
     return code;

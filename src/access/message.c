@@ -57,8 +57,8 @@ static bool join_pieces(const struct ipm_plan *plan, struct arena *arena, struct
     return to != NULL;
 }
 
-enum mhs_code mhs_text_make(struct mhs_session *session, const struct mhs_submission *submission,
-                            const char *subject, const char *text, struct mhs_octets *content) {
+static enum mhs_code make(struct mhs_session *session, const struct mhs_submission *submission,
+                          const char *subject, const char *text, struct mhs_octets *content) {
     struct arena *arena = &session->made;
     struct ipm_heading heading = {.subject = subject};
     struct span octets = span_str(text);
@@ -75,14 +75,22 @@ enum mhs_code mhs_text_make(struct mhs_session *session, const struct mhs_submis
     return access_fail(session, err.code == MHS_NO_MEMORY ? MHS_NO_MEMORY : MHS_INVALID, "%s", err.text);
 }
 
+enum mhs_code mhs_text_make(struct mhs_session *session, const struct mhs_submission *submission,
+                            const char *subject, const char *text, struct mhs_octets *content) {
+    access_lock();
+    enum mhs_code code = make(session, submission, subject, text, content);
+    access_unlock();
+    return code;
+}
+
 /* ---- reading ---- */
 
 static bool add_text(struct buf *to, struct span text) {
     return !text.data || ((!to->len || buf_append(to, "\n\n", 2)) && buf_append_span(to, text));
 }
 
-enum mhs_code mhs_text_read(struct mhs_session *session, struct mhs_octets content, const char **subject,
-                            const char **text) {
+static enum mhs_code read_content(struct mhs_session *session, struct mhs_octets content,
+                                  const char **subject, const char **text) {
     struct arena *arena = &session->read;
     struct ipm_content read;
     struct error err = {0};
@@ -105,4 +113,12 @@ enum mhs_code mhs_text_read(struct mhs_session *session, struct mhs_octets conte
     *subject = read.ipm->heading.subject;
     *text = (const char *)whole.data;
     return MHS_OK;
+}
+
+enum mhs_code mhs_text_read(struct mhs_session *session, struct mhs_octets content, const char **subject,
+                            const char **text) {
+    access_lock();
+    enum mhs_code code = read_content(session, content, subject, text);
+    access_unlock();
+    return code;
 }

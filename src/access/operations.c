@@ -1,5 +1,12 @@
 /* What callers ask: checked here, the same for every way to the MTS. */
+#include <time.h>
+
 #include "access/access_private.h"
+#include "base/clock.h"
+
+/* A mailbox that tells of no arrival is looked at after this time, then ever less often. */
+#define FIRST_PAUSE_US (10 * 1000)
+#define LATE_PAUSE_US  (500 * 1000)
 
 /* Nothing but its content goes between the begin and the end of a submission. */
 static enum mhs_code begin(struct mhs_session *session, bool supported) {
@@ -23,7 +30,9 @@ static enum mhs_code submit_begin(struct mhs_session *session, const struct mhs_
     enum mhs_code code = begin(session, session->backend->submit_begin != NULL);
     if (code != MHS_OK) /* also one that is under way, which goes on */
         return code;
+    access_lock();
     code = access_envelope(session, submission, probe, &what.envelope);
+    access_unlock();
     if (code == MHS_OK)
         code = session->backend->submit_begin(session, &what);
     arena_reset(&session->envelope);
@@ -100,6 +109,47 @@ static enum mhs_code begin_entry(struct mhs_session *session, bool supported, co
            : !mailbox     ? missing(session, "the mailbox")
            : !entry       ? missing(session, "the entry's number")
                           : MHS_OK;
+}
+
+static bool note_number(void *context, const struct mhs_entry *entry) {
+    *(uint64_t *)context = entry->number;
+    return true;
+}
+
+/* The first entry after `after`; 0: there is none yet. */
+static enum mhs_code look(struct mhs_session *session, const char *mailbox, uint64_t after, uint64_t *entry) {
+    const struct mhs_list list = {.mailbox = mailbox, .after = after, .limit = 1};
+    uint64_t more;
+    *entry = 0;
+    return session->backend->list(session, &list, note_number, entry, &more);
+}
+
+static enum mhs_code look_again(struct mhs_session *session, const char *mailbox, uint64_t after,
+                                int milliseconds, uint64_t *entry) {
+    int64_t end = clock_monotonic_us() + (int64_t)milliseconds * 1000, pause = FIRST_PAUSE_US;
+    enum mhs_code code;
+    while ((code = look(session, mailbox, after, entry)) == MHS_OK && !*entry) {
+        int64_t left = milliseconds < 0 ? pause : end - clock_monotonic_us();
+        if (left <= 0)
+            return access_fail(session, MHS_TIMED_OUT, "nothing came into the mailbox in time");
+        pause = pause < left ? pause : left;
+        const struct timespec time = {pause / 1000000, pause % 1000000 * 1000};
+        nanosleep(&time, NULL);
+        pause = pause * 2 < LATE_PAUSE_US ? pause * 2 : LATE_PAUSE_US;
+    }
+    return code;
+}
+
+enum mhs_code mhs_wait(struct mhs_session *session, const char *mailbox, uint64_t after, int milliseconds,
+                       uint64_t *entry) {
+    const struct access_backend *backend = session->backend;
+    *entry = 0;
+    enum mhs_code code = begin(session, backend->wait != NULL || backend->list != NULL);
+    if (code == MHS_OK && !mailbox)
+        code = missing(session, "the mailbox");
+    return code == MHS_OK
+               ? (backend->wait ? backend->wait : look_again)(session, mailbox, after, milliseconds, entry)
+               : code;
 }
 
 enum mhs_code mhs_show(struct mhs_session *session, const char *mailbox, uint64_t entry,

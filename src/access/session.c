@@ -39,7 +39,9 @@ enum mhs_code mhs_open(const char *where, struct mhs_session **session) {
     arena_init(&made->envelope, ENVELOPE_MAX);
     arena_init(&made->made, TEXT_MAX);
     arena_init(&made->read, TEXT_MAX);
+    access_lock();
     ber_utctime_set_now(clock_now_us() / 1000000);
+    access_unlock();
     where = where ? where : usual_place();
     made->backend = backend_of(&where);
     return made->backend->open(made, where);

@@ -1,5 +1,6 @@
 #include "base/alloc.h"
 
+#include <malloc.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
@@ -37,4 +38,14 @@ char *mem_strdup(const char *s) {
 
 void mem_fail_after(int64_t count) {
     fail_after = count;
+}
+
+#define KEPT_FREE  (4 << 20)
+#define GROWS_BY   (512 << 10)
+#define MAPPED_MIN (1 << 20) /* blocks of this size and more come and go by themselves */
+
+void mem_keep_some(void) {
+    mallopt(M_TRIM_THRESHOLD, KEPT_FREE);
+    mallopt(M_TOP_PAD, GROWS_BY);
+    mallopt(M_MMAP_THRESHOLD, MAPPED_MIN);
 }

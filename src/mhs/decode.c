@@ -1,4 +1,5 @@
 /* `mhs decode` and `mhs encode`: BER to text and back. */
+#include <errno.h>
 #include <stdlib.h>
 
 #include <jansson.h>
@@ -13,6 +14,7 @@
 #define MAX_VALUES ((size_t)4 << 30) /* octets of decoded values: nested ones come on top */
 #define MAX_SHOWN  256               /* octets of an OCTET STRING in value notation */
 
+/* False with errno. */
 static bool read_all(FILE *file, struct buf *into) {
     while (buf_reserve(into, 65536)) {
         size_t len = fread(into->data + into->len, 1, 65536, file);
@@ -20,16 +22,21 @@ static bool read_all(FILE *file, struct buf *into) {
         if (len == 0)
             return !ferror(file);
     }
+    errno = EFBIG;
     return false;
 }
 
-static bool read_input(const char *path, struct buf *into) {
+/* Returns COMMAND_OK, or the exit code; what is wrong was said. */
+static int read_input(const char *path, struct buf *into) {
     bool standard = !path || strcmp(path, "-") == 0;
     FILE *file = standard ? stdin : fopen(path, "rb");
     bool read = file && read_all(file, into);
+    int why = errno;
     if (file && !standard)
         fclose(file);
-    return read;
+    return read ? COMMAND_OK
+                : command_fail(COMMAND_FAILED, "%s can't be read: %s", standard ? "standard input" : path,
+                               strerror(why));
 }
 
 /* ---- decode ---- */
@@ -220,12 +227,10 @@ int cmd_decode(int argc, char **argv) {
     const char *path = command_line_operand(&line);
     struct buf in;
     buf_init(&in, MAX_INPUT);
-    int status;
-    if (!read_input(path, &in))
-        status = command_fail(COMMAND_FAILED, "%s can't be read", path ? path : "standard input");
-    else if (in.len == 0)
+    int status = read_input(path, &in);
+    if (status == COMMAND_OK && in.len == 0)
         status = command_fail(COMMAND_NO, "%s is empty", path ? path : "standard input");
-    else
+    else if (status == COMMAND_OK)
         status = decode(buf_span(&in), type, offsets);
     buf_free(&in);
     return status;
@@ -316,9 +321,9 @@ int cmd_encode(int argc, char **argv) {
     const char *path = command_line_operand(&line);
     struct buf text;
     buf_init(&text, MAX_INPUT);
-    int status = read_input(path, &text)
-                     ? encode_text(buf_span(&text), type, output)
-                     : command_fail(COMMAND_FAILED, "%s can't be read", path ? path : "standard input");
+    int status = read_input(path, &text);
+    if (status == COMMAND_OK)
+        status = encode_text(buf_span(&text), type, output);
     buf_free(&text);
     return status;
 }

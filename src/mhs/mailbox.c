@@ -20,12 +20,14 @@ enum { UNREAD = 300 };
 static const struct command_option user_option[] = {
     {'u', "user", "ADDRESS", "whose mailbox (default: CHASQUI_USER or the alias 'me')"}, {0}};
 
-/* What a report says, in a line; in a table, which has little room, without the word. */
+/* What a report says, in a line; a table has little room, so that what matters comes first. */
 static const char *report_line(const json_t *row, struct arena *arena) {
-    const char *word = command_settings.json ? "report: " : "";
     long long delivered = out_integer(row, "delivered"), non_delivered = out_integer(row, "non-delivered");
+    const char *word = command_settings.json ? "report: " : "";
+    if (delivered && non_delivered && command_settings.json)
+        return arena_printf(arena, "(report: %lld delivered, %lld NOT delivered)", delivered, non_delivered);
     if (delivered && non_delivered)
-        return arena_printf(arena, "(%s%lld delivered, %lld NOT delivered)", word, delivered, non_delivered);
+        return arena_printf(arena, "(NOT delivered: %lld of %lld)", non_delivered, delivered + non_delivered);
     if (!delivered && !non_delivered)
         return "(report)";
     return arena_printf(arena, "(%s%s)", word, non_delivered ? "NOT delivered" : "delivered");

@@ -25,7 +25,7 @@ static const struct command commands[] = {
     {"track", cmd_track, "show the history of a message on this MTA", "Following and operating"},
     {"status", cmd_status, "show how the MTA and its peers are"},
     {"queue", cmd_queue, "list and change what waits in the queue"},
-    {"peer", cmd_peer, "list the neighbour MTAs; disable, enable, retry and reroute them"},
+    {"peer", cmd_peer, "list the peers; disable, enable, retry and reroute them"},
     {"route", cmd_route, "say where a message to an address would go, and why"},
     {"ping", cmd_ping, "associate with a peer, bind and release"},
     {"user", cmd_user, "list, add and remove users with a mailbox"},

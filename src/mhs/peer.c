@@ -1,4 +1,4 @@
-/* `mhs peer`: the neighbour MTAs, and what an operator does with them. */
+/* `mhs peer`: the peers, and what an operator does with them. */
 #include <string.h>
 
 #include "base/clock.h"
@@ -87,7 +87,7 @@ static void print_peer(const json_t *answer) {
 
 static int peer_list(int argc, char **argv) {
     static const struct command_usage usage = {
-        "peer list", NULL, "Lists the neighbour MTAs.",
+        "peer list", NULL, "Lists the peers (adjacent MTAs).",
         "IN and OUT are associations; RCVD and SENT messages since the daemon started; OLDEST is the age "
         "of what waits longest, OK how long ago the peer last took, gave or answered something. With --wide "
         "octets are "
@@ -175,5 +175,5 @@ int cmd_peer(int argc, char **argv) {
         commands[2 + i] = (struct subcommand){changes[i].name, peer_change_named, changes[i].brief};
     commands[2 + CHANGE_COUNT] =
         (struct subcommand){"reroute", queue_reroute, "send what waits for it where the rules say now"};
-    return command_run_subcommand("peer", "The neighbour MTAs.", commands, argc, argv);
+    return command_run_subcommand("peer", "The peers (adjacent MTAs).", commands, argc, argv);
 }

@@ -1,8 +1,8 @@
 /* `mhs probe`: asks whether a message could be delivered, and waits for the report that says so. */
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "base/clock.h"
 #include "mhs/address.h"
@@ -16,10 +16,6 @@
 #include "names/oraddress.h"
 
 #define ARENA_MAX ((size_t)256 * 1024 * 1024)
-
-/* The mailbox is looked at after so many microseconds, then ever less often. */
-#define FIRST_LOOK_US (10 * 1000)
-#define LATE_LOOK_US  (500 * 1000)
 
 enum { TIMEOUT_S = 30 };
 enum { OPTION_TIMEOUT = 700, OPTION_NO_WAIT };
@@ -185,15 +181,21 @@ static enum command_status look(struct probe *probe) {
     return status;
 }
 
-/* The local socket tells of no arrival, so the mailbox is looked at. */
+/* Milliseconds that are left; 0: none. */
+static int time_left(const struct probe *probe) {
+    int64_t left = probe->timeout_s * 1000 - (clock_monotonic_us() - probe->began) / 1000;
+    return left < 0 ? 0 : left < INT_MAX ? (int)left : INT_MAX;
+}
+
 static enum command_status wait_for_reports(struct probe *probe) {
-    int64_t pause = FIRST_LOOK_US, end = probe->began + probe->timeout_s * 1000000;
-    enum command_status status = look(probe);
-    while (status == COMMAND_OK && probe->waiting && clock_monotonic_us() < end) {
-        const struct timespec time = {pause / 1000000, pause % 1000000 * 1000};
-        nanosleep(&time, NULL);
-        pause = pause * 2 < LATE_LOOK_US ? pause * 2 : LATE_LOOK_US;
-        status = look(probe);
+    enum command_status status = COMMAND_OK;
+    while (status == COMMAND_OK && probe->waiting) {
+        uint64_t entry;
+        enum mhs_code code =
+            mhs_wait(daemon_session(), probe->mailbox, probe->last, time_left(probe), &entry);
+        if (code == MHS_TIMED_OUT)
+            break;
+        status = code == MHS_OK ? look(probe) : daemon_failed(code);
     }
     return status;
 }
@@ -270,7 +272,7 @@ static int prepare(struct probe *probe) {
         return command_fail(COMMAND_FAILED, "no memory");
     if (!probe->waiting)
         return COMMAND_OK;
-    if (!oraddress_of_name(&probe->draft.originator, &probe->arena, &address))
+    if (!oraddress_of_name(&probe->draft.originator, &probe->arena, &address) || !address.count)
         return command_usage_error(&usage,
                                    "the originator has no O/R address, where the report could be looked for; "
                                    "give one, or --no-wait");

@@ -138,7 +138,7 @@ static int add_file(const char *name) {
         status = COMMAND_UNREACHABLE;
     daemon_quiet(false);
     if (file && ferror(file))
-        status = command_fail(COMMAND_FAILED, "%s can't be read", name);
+        status = command_fail(COMMAND_FAILED, "%s can't be read: %s", name, strerror(errno));
     if (file && file != stdin)
         fclose(file);
     if (status == COMMAND_OK && json_array_size(many.wrong))

@@ -210,7 +210,7 @@ static int run_store(struct child_context *context) {
         !sandbox_drop_user(config->user, &err) || !check_store(config, &err) ||
         !sandbox_enter(SANDBOX_STORE, config->mta.store_directory, config->sandbox, &err)) {
         log_error("%s", err.text);
-        return MTA_EXIT_IN_VAIN;
+        return MTA_EXIT_NO_RETRY;
     }
     struct mta_descriptors descriptors = {.parent = CHILD_PARENT, .door = CHILD_DOOR};
     return mta_run(&config->mta, &reload, &descriptors);
@@ -385,7 +385,7 @@ static struct config *read_first(enum child_kind kind, int *status, struct error
         error_set(err, EINVAL,
                   "this process can't read its part of the configuration: %s; report it, with the file",
                   inner.text);
-    *status = text.data ? MTA_EXIT_IN_VAIN : 1;
+    *status = text.data ? MTA_EXIT_NO_RETRY : 1;
     buf_free(&parts);
     return config;
 }
@@ -396,6 +396,7 @@ int child_run(char **argv) {
     struct child_context context = {.number = atoi(argv[2])};
     log_find_journal();
     name_process(kind, context.number);
+    mem_keep_some();
     signal(SIGPIPE, SIG_IGN);
     /* A limit on the length of files is met as a full disk is. */
     signal(SIGXFSZ, SIG_IGN);
@@ -403,7 +404,7 @@ int child_run(char **argv) {
     if (!text_prepare()) {
         log_error("the C library lacks character sets that messages come in; install its conversion modules "
                   "(gconv)");
-        return MTA_EXIT_IN_VAIN;
+        return MTA_EXIT_NO_RETRY;
     }
     int status;
     context.config = read_first(kind, &status, &err);

@@ -29,7 +29,7 @@ bool child_create_store(const struct config *config, struct error *err);
  * the user of 'run-as'. The error's code is an errno. */
 bool child_may_use_store(const struct config *config, struct error *err);
 
-/* The child's life. Returns the exit status: MTA_EXIT_IN_VAIN (mta/mta.h) where the next start can't fare
+/* The child's life. Returns the exit status: MTA_EXIT_NO_RETRY (mta/mta.h) where the next start can't fare
  * better. */
 int child_run(char **argv);
 

@@ -413,7 +413,7 @@ static void child_ended(struct child *child, int status) {
         stop_store_when_alone(parent);
         return;
     }
-    if (!child->served && WIFEXITED(status) && WEXITSTATUS(status) == MTA_EXIT_IN_VAIN) {
+    if (!child->served && WIFEXITED(status) && WEXITSTATUS(status) == MTA_EXIT_NO_RETRY) {
         log_error("the %s process can't serve, and would not if it were started again: the daemon ends",
                   child_name(child));
         parent->status = 1;

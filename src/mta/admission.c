@@ -236,10 +236,10 @@ bool admission_connect_failed(struct net *net, uint64_t ref, struct span payload
     if (!payload_done(&r) || layer < IPC_LAYER_TCP || layer > IPC_LAYER_NAME || !peer ||
         recover.len > IPC_IDENTIFIER_MAX || !pump_connected(net, peer))
         return false;
-    if (recover.len && !peer->plain) {
+    if (recover.len && !peer->without_recovery) {
         /* The peer may have forgotten the association; an activity is resumed in a new one as well (X.228
          * §7.8). */
-        peer->plain = true;
+        peer->without_recovery = true;
         destination_mark(net->mta, &peer->destination);
     } else {
         peer_failed(net->mta, peer, cause);

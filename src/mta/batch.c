@@ -7,12 +7,40 @@
 #include "base/log.h"
 #include "mta/mta_private.h"
 
+static struct batch_mark mark_of(const struct batch *batch) {
+    return (struct batch_mark){store_batch_mark(batch->store), batch->count};
+}
+
+static void begin_request(struct batch *batch) {
+    batch->request = store_batch_request(batch->store);
+    batch->begun = mark_of(batch);
+}
+
+/* The store has something to tell of what flies. */
+static void on_store(evutil_socket_t fd, short what, void *arg) {
+    struct mta *mta = arg;
+    (void)fd;
+    (void)what;
+    store_proceed(mta->view.store, false);
+}
+
+static bool watch_store(struct mta *mta) {
+    int descriptor = store_descriptor(mta->view.store);
+    if (descriptor < 0)
+        return true;
+    mta->batches.landing = event_new(mta->loop, descriptor, EV_READ | EV_PERSIST, on_store, mta);
+    return mta->batches.landing && event_add(mta->batches.landing, NULL) == 0;
+}
+
 bool batch_init(struct mta *mta, const struct batch_hooks *hooks) {
     mta->batches.hooks = hooks;
     mta->batch.number = 1;
     mta->batch.store = store_batch_new(mta->view.store);
     mta->batches.flight.store = store_batch_new(mta->view.store);
-    return mta->batch.store && mta->batches.flight.store;
+    if (!mta->batch.store || !mta->batches.flight.store || !watch_store(mta))
+        return false;
+    begin_request(&mta->batch);
+    return true;
 }
 
 void batch_free(struct mta *mta) {
@@ -20,12 +48,23 @@ void batch_free(struct mta *mta) {
     store_batch_free(mta->batches.flight.store);
     mem_free(mta->batch.effects);
     mem_free(mta->batches.flight.effects);
+    if (mta->batches.landing)
+        event_free(mta->batches.landing);
     mta->batch = (struct batch){0};
     mta->batches = (struct batches){0};
 }
 
+/* ---- what is added ---- */
+
+/* One to which nothing was added goes on: most frames add nothing. */
+void batch_request(struct mta *mta) {
+    struct batch_mark now = mark_of(&mta->batch), begun = mta->batch.begun;
+    if (now.store != begun.store || now.effects != begun.effects)
+        begin_request(&mta->batch);
+}
+
 struct batch_mark batch_mark(const struct mta *mta) {
-    return (struct batch_mark){store_batch_mark(mta->batch.store), mta->batch.count};
+    return mark_of(&mta->batch);
 }
 
 static void run_undos(struct mta *mta, struct batch *batch, size_t left) {
@@ -53,7 +92,7 @@ void batch_arm(struct mta *mta) {
     batch->urgent = true;
 }
 
-static void arm_later(struct mta *mta) {
+void batch_arm_later(struct mta *mta) {
     static const struct timeval delay = {.tv_usec = LATER_US};
     if (!event_pending(mta->commit, EV_TIMEOUT, NULL))
         event_add(mta->commit, &delay);
@@ -69,7 +108,8 @@ static bool add_effect(struct mta *mta, const struct effect *effect) {
         batch->effects = grown;
         batch->room = room;
     }
-    batch->effects[batch->count++] = *effect;
+    batch->effects[batch->count] = *effect;
+    batch->effects[batch->count++].request = batch->request;
     return true;
 }
 
@@ -83,7 +123,7 @@ bool batch_effect(struct mta *mta, struct effect effect) {
 bool batch_effect_later(struct mta *mta, struct effect effect) {
     if (!add_effect(mta, &effect))
         return false;
-    arm_later(mta);
+    batch_arm_later(mta);
     return true;
 }
 
@@ -93,39 +133,79 @@ bool batch_is_open(const struct mta *mta, uint64_t number) {
     return number == mta->batch.number || (number && number == mta->batches.flight.number);
 }
 
-static void run_commits(struct mta *mta, struct batch *flight) {
-    for (size_t i = 0; i < flight->count; i++)
-        flight->effects[i].kind->commit(mta, &flight->effects[i]);
+const char *batch_cause(const struct mta *mta) {
+    const struct error *cause = mta->batches.cause;
+    if (!cause || !cause->code)
+        cause = store_cause(mta->view.store);
+    return cause->code ? cause->text : "the store can't write now";
+}
+
+/* A request that the store refused, alone: another has done meanwhile what it was for, say. */
+static bool is_refused(struct mta *mta, const struct batch *flight, const struct effect *effect) {
+    mta->batches.cause = store_batch_verdict(flight->store, effect->request);
+    return mta->batches.cause->code != STORE_OK;
+}
+
+/* What was refused is undone afterwards, the latest first. */
+static void run_effects(struct mta *mta, struct batch *flight) {
+    size_t refused = 0;
+    for (size_t i = 0; i < flight->count; i++) {
+        struct effect effect = flight->effects[i];
+        if (is_refused(mta, flight, &effect))
+            flight->effects[refused++] = effect;
+        else
+            effect.kind->commit(mta, &effect);
+    }
+    while (refused > 0) {
+        struct effect effect = flight->effects[--refused];
+        is_refused(mta, flight, &effect);
+        effect.kind->undo(mta, &effect);
+    }
     flight->count = 0;
 }
 
 /* What was added while it flew may rest on it, so that goes first (I6). */
-static void undo_all(struct mta *mta, struct batch *flight) {
+static void undo_all(struct mta *mta, struct batch *flight, const struct error *err) {
+    mta->batches.cause = err;
     run_undos(mta, &mta->batch, 0);
     store_batch_clear(mta->batch.store);
+    begin_request(&mta->batch);
     run_undos(mta, flight, 0);
     store_batch_clear(flight->store);
 }
 
-/* Effects add to the batch that fills. */
-static void landed(struct mta *mta, bool done, const struct error *err) {
+static bool is_empty(const struct batch *batch) {
+    return batch->count == 0 && store_batch_is_empty(batch->store);
+}
+
+/* Effects add to the batch that fills, which is next. */
+static void on_landed(void *context, bool done, const struct error *err) {
+    struct mta *mta = context;
     struct batch *flight = &mta->batches.flight;
     if (!done)
         log_error("the store refused a batch of %u requests: %s", flight->requests, err->text);
     flight->number = 0;
-    (done ? run_commits : undo_all)(mta, flight);
+    if (done)
+        run_effects(mta, flight);
+    else
+        undo_all(mta, flight, err);
+    mta->batches.cause = NULL;
     if (mta->batches.hooks)
         mta->batches.hooks->after(mta, done);
+    if (mta->batch.urgent)
+        event_active(mta->commit, EV_TIMEOUT, 0);
+    else if (!is_empty(&mta->batch))
+        batch_arm_later(mta);
 }
 
 /* The batch that fills becomes the one that flies; none does. */
 static void launch(struct mta *mta) {
+    static const struct error nothing;
     struct batch *batch = &mta->batch, *flight = &mta->batches.flight;
-    struct error err = {0};
     batch->urgent = false;
     if (mta->batches.hooks)
         mta->batches.hooks->before(mta);
-    if (batch->count == 0 && store_batch_is_empty(batch->store)) {
+    if (is_empty(batch)) {
         batch->requests = batch->seen = 0;
         return;
     }
@@ -135,12 +215,34 @@ static void launch(struct mta *mta) {
                           .room = flight->room};
     *flight = *batch;
     *batch = empty;
-    bool done = store_batch_is_empty(flight->store) || store_commit(flight->store, &err);
-    landed(mta, done, &err);
+    begin_request(batch);
+    if (store_batch_is_empty(flight->store))
+        on_landed(mta, true, &nothing);
+    else
+        store_commit_begin(flight->store, on_landed, mta);
+}
+
+/* Waits for what flies. */
+static void await(struct mta *mta) {
+    if (mta->batches.flight.number)
+        store_proceed(mta->view.store, true);
 }
 
 void batch_settle(struct mta *mta) {
+    await(mta);
     launch(mta);
+    await(mta);
+}
+
+enum store_repeat batch_find_repeat(const struct mta *mta, struct span peer, struct span identifier,
+                                    const uint8_t digest[static STORE_DIGEST], struct error *err) {
+    const struct batch *flight = &mta->batches.flight;
+    enum store_repeat found = STORE_REPEAT_UNKNOWN;
+    if (flight->number)
+        found = store_find_repeat(mta->view.store, flight->store, peer, identifier, digest, err);
+    return found == STORE_REPEAT_UNKNOWN
+               ? store_find_repeat(mta->view.store, mta->batch.store, peer, identifier, digest, err)
+               : found;
 }
 
 /*
@@ -160,6 +262,8 @@ void batch_on_commit(evutil_socket_t fd, short what, void *arg) {
     struct mta *mta = arg;
     struct batch *batch = &mta->batch;
     const struct mta_limits *limits = &mta->view.config->limits;
+    if (mta->batches.flight.number)
+        return; /* its end calls again */
     int64_t wait = 0;
     bool look = false;
     if (limits->gather_us && batch->requests > 0 && batch->requests < limits->requests) {

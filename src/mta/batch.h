@@ -11,9 +11,10 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "store/store.h"
+
 struct bytes;
 struct mta;
-struct store_batch;
 
 struct effect;
 
@@ -30,6 +31,7 @@ struct effect {
     uint64_t work;        /* its id (schedule_find) */
     uint64_t association; /* its number (association_numbered) */
     uint32_t process;     /* of clients: its number */
+    unsigned request;     /* of the batch; batch_effect sets it */
     uint32_t number;      /* the rest is the kind's */
     uint64_t ref;
     uint64_t octets;
@@ -43,12 +45,18 @@ struct batch_hooks {
     void (*after)(struct mta *mta, bool done);
 };
 
+struct batch_mark {
+    size_t store, effects;
+};
+
 struct batch {
     uint64_t number; /* rises with each commit, from 1; 0: none */
     struct store_batch *store;
     struct effect *effects;
     size_t count, room;
-    bool urgent;       /* somebody waits for it */
+    bool urgent;      /* somebody waits for it */
+    unsigned request; /* the one that goes on (store_batch_request), and where it began */
+    struct batch_mark begun;
     unsigned requests; /* that wait for it */
     unsigned seen;     /* requests there were when the loop was last asked for more */
     int64_t since;     /* monotonic µs of the first request */
@@ -59,15 +67,16 @@ struct batch {
 struct batches {
     struct batch flight; /* number 0: none flies */
     const struct batch_hooks *hooks;
-};
-
-struct batch_mark {
-    size_t store, effects;
+    struct event *landing;     /* NULL: commits end before they return */
+    const struct error *cause; /* why what is being undone was not written; NULL: nothing is */
 };
 
 bool batch_init(struct mta *mta, const struct batch_hooks *hooks);
 void batch_free(struct mta *mta);
 
+/* Begins a request: what is added until the next one begins stands or falls together. Each frame is one, and
+ * each unit of work that the switch takes up by itself. */
+void batch_request(struct mta *mta);
 struct batch_mark batch_mark(const struct mta *mta);
 /* Undoes what was added since the mark: store operations and effects. What flies can't be undone. */
 void batch_undo(struct mta *mta, struct batch_mark mark);
@@ -80,11 +89,20 @@ bool batch_effect_later(struct mta *mta, struct effect effect);
 
 /* Arms the commit: at the end of this turn of the loop, or after gathering. */
 void batch_arm(struct mta *mta);
+/* The same for what nobody waits for. */
+void batch_arm_later(struct mta *mta);
 /* When it returns all that was added is on disk, or undone: for those who have to see it in the store. */
 void batch_settle(struct mta *mta);
 
 /* Is the batch of that number not on disk yet, nor undone? */
 bool batch_is_open(const struct mta *mta, uint64_t number);
+
+/* Why it was not written, for those who are told so by an undo. */
+const char *batch_cause(const struct mta *mta);
+
+/* As store_find_repeat; what stands in either batch is pending (I5). */
+enum store_repeat batch_find_repeat(const struct mta *mta, struct span peer, struct span identifier,
+                                    const uint8_t digest[static STORE_DIGEST], struct error *err);
 
 /* The commit event's callback. */
 void batch_on_commit(evutil_socket_t fd, short what, void *arg);

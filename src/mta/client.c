@@ -105,9 +105,7 @@ static void answer_now(struct mta *mta, const struct effect *effect) {
 
 /* A submission's refusal is its own frame, with JSON after the octet that says so. */
 static void answer_unavailable(struct mta *mta, const struct effect *effect) {
-    const struct error *cause = store_cause(mta->view.store);
-    json_t *error =
-        client_error("unavailable", "%s", cause->code ? cause->text : "the store can't write now");
+    json_t *error = client_error("unavailable", "%s", batch_cause(mta));
     bytes_drop(effect->bytes);
     bool submission = effect->number == IPC_SUBMIT_RESULT;
     send_bytes(process_numbered(mta, effect), (enum ipc_type)effect->number, effect->ref,

@@ -69,8 +69,11 @@ static bool dispatch(struct clients_process *process, enum ipc_type type, uint64
 
 static bool on_frame(void *context, struct ipc_channel *channel, enum ipc_type type, uint64_t ref,
                      struct span payload) {
+    struct clients_process *process = context;
     char why[IPC_WHY];
-    if (dispatch(context, type, ref, payload, why))
+    if (process->mta)
+        batch_request(process->mta);
+    if (dispatch(process, type, ref, payload, why))
         return link_goes_on(channel);
     return link_broke_rules(channel, why);
 }

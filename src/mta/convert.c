@@ -109,7 +109,9 @@ static void converted(struct worker *worker) {
     }
     uint64_t length = store_content_length(result);
     struct mts_run run = run_begin(mta, &mta->arena);
-    mts_converted(&run, &copy.stored, length, types, &decisions);
+    do
+        mts_converted(&run, &copy.stored, length, types, &decisions);
+    while (run_again(mta, &run, &decisions));
     store_content_release(copy.content);
     copy.content = result;
     copy.memory = store_content_memory(result);
@@ -236,6 +238,7 @@ static bool on_frame(void *context, struct ipc_channel *channel, enum ipc_type t
     char why[IPC_WHY];
     const struct ipc_frame *frame = ipc_frame_take(&side, type, ref, payload, why);
     worker->heard = clock_monotonic_us();
+    batch_request(worker->converter->mta);
     bool legal = frame && ipc_frame_judge(frame, state_of(worker, frame, ref), why) == IPC_LEGAL;
     if (legal)
         snprintf(why, sizeof why, "frame %s, which does not fit, or the store failed", frame->name);

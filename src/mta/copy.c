@@ -16,7 +16,7 @@
 /* A burst of what can't be decided on gets one line. */
 #define PUT_OFF_LOGGED_EVERY (10 * SECOND)
 
-static bool load_content(struct mta *mta, struct copy *copy, struct error *err) {
+static bool load_content(struct mta *mta, struct arena *arena, struct copy *copy, struct error *err) {
     if (!copy->row.has_content)
         return true;
     copy->content = store_content_open(mta->view.store, copy->work.message, err);
@@ -27,7 +27,7 @@ static bool load_content(struct mta *mta, struct copy *copy, struct error *err) 
     copy->memory = store_content_memory(copy->content);
     if (copy->memory.data || length > IPC_WHOLE_MAX)
         return true;
-    uint8_t *octets = arena_alloc(&mta->arena, (size_t)length + 1);
+    uint8_t *octets = arena_alloc(arena, (size_t)length + 1);
     size_t got = 0;
     if (!octets)
         return error_set(err, STORE_NO_MEMORY, "no memory for a content of %llu octets",
@@ -38,29 +38,44 @@ static bool load_content(struct mta *mta, struct copy *copy, struct error *err) 
     return got == length || error_set(err, STORE_CORRUPT, "a content is shorter than its row says");
 }
 
-bool copy_load_rows(struct mta *mta, const struct work *work, struct copy *copy, struct error *err) {
-    *copy = (struct copy){0};
-    arena_reset(&mta->arena);
-    if (!store_get_work(mta->view.store, work->id, &mta->arena, &copy->work, err) ||
-        !store_get_message(mta->view.store, work->message, &mta->arena, &copy->message, err))
+bool copy_load_row(struct mta *mta, struct arena *arena, const struct work *work, struct copy *copy,
+                   struct error *err) {
+    if (!store_get_work(mta->view.store, work->id, arena, &copy->work, err))
         return false;
     if (!row_read(copy->work.data, &copy->row))
         return error_set(err, STORE_CORRUPT, "work unit %llu has a row of an unknown form",
                          (unsigned long long)work->id);
-    copy->stored = (struct mts_stored){.kind = copy->row.kind,
-                                       .octets = copy->message.envelope,
-                                       .plan = copy->row.plan,
-                                       .has_content = copy->row.has_content};
+    copy->stored.kind = copy->row.kind;
+    copy->stored.plan = copy->row.plan;
+    copy->stored.has_content = copy->row.has_content;
     return true;
 }
 
-bool copy_load(struct mta *mta, const struct work *work, struct copy *copy, struct error *err) {
-    if (!copy_load_rows(mta, work, copy, err))
+static bool load_rows(struct mta *mta, struct arena *arena, const struct work *work, struct copy *copy,
+                      struct error *err) {
+    *copy = (struct copy){0};
+    arena_reset(arena);
+    if (!copy_load_row(mta, arena, work, copy, err) ||
+        !store_get_message(mta->view.store, work->message, arena, &copy->message, err))
         return false;
-    if (load_content(mta, copy, err))
+    copy->stored.octets = copy->message.envelope;
+    return true;
+}
+
+bool copy_load_rows(struct mta *mta, const struct work *work, struct copy *copy, struct error *err) {
+    return load_rows(mta, &mta->arena, work, copy, err);
+}
+
+bool copy_load_into(struct mta *mta, struct arena *arena, const struct work *work, struct copy *copy,
+                    struct error *err) {
+    if (load_rows(mta, arena, work, copy, err) && load_content(mta, arena, copy, err))
         return true;
     copy_release(copy);
     return false;
+}
+
+bool copy_load(struct mta *mta, const struct work *work, struct copy *copy, struct error *err) {
+    return copy_load_into(mta, &mta->arena, work, copy, err);
 }
 
 void copy_release(struct copy *copy) {
@@ -106,7 +121,7 @@ bool copy_finish(struct mta *mta, struct work *work) {
     return true;
 }
 
-static void put_off(struct mta *mta, struct work *work, const char *what, const struct error *err) {
+void copy_put_off(struct mta *mta, struct work *work, const char *what, const struct error *err) {
     unsigned untold;
     schedule_cause(work, err->text);
     try_later(mta, work);
@@ -119,13 +134,13 @@ static const struct error no_memory = {.code = STORE_NO_MEMORY, .text = "no memo
 
 bool copy_replace(struct mta *mta, struct work *work, struct copy *copy, struct mts_run *run,
                   const struct mts_decisions *decisions) {
-    struct subject subject = {copy->content, copy->stored.content_length, copy->memory};
+    struct content content = {copy->content, copy->stored.content_length, copy->memory};
     struct batch_mark mark = batch_mark(mta);
-    if (decisions->result == MTS_DECIDED && decide_apply(mta, run, decisions, &subject) &&
+    if (decisions->result == MTS_DECIDED && decide_apply(mta, run, decisions, &content) &&
         copy_finish(mta, work))
         return true;
     batch_undo(mta, mark);
-    put_off(mta, work, "decided on", &no_memory);
+    copy_put_off(mta, work, "decided on", &no_memory);
     return false;
 }
 
@@ -134,11 +149,13 @@ bool copy_fail(struct mta *mta, struct work *work, const struct mts_failure *fai
     struct error err = {0};
     struct mts_decisions decisions = {0};
     if (!copy_load(mta, work, &copy, &err)) {
-        put_off(mta, work, "reported on", &err);
+        copy_put_off(mta, work, "reported on", &err);
         return false;
     }
     struct mts_run run = run_begin(mta, &mta->arena);
-    mts_work_failed(&run, &copy.stored, failure, &decisions);
+    do
+        mts_work_failed(&run, &copy.stored, failure, &decisions);
+    while (run_again(mta, &run, &decisions));
     bool done = copy_replace(mta, work, &copy, &run, &decisions);
     copy_release(&copy);
     return done;
@@ -154,15 +171,19 @@ bool copy_lost(struct mta *mta, struct work *work) {
     struct mts_decisions decisions = {0};
     struct batch_mark mark = batch_mark(mta);
     if (!copy_load_rows(mta, work, &copy, &err)) {
-        put_off(mta, work, "reported on", &err);
+        copy_put_off(mta, work, "reported on", &err);
         return false;
     }
     struct mts_run run = run_begin(mta, &mta->arena);
     copy.stored.has_content = false;
     if (copy.row.kind == MTS_REPORT)
-        mts_reroute(&run, &copy.stored, &(struct mts_way){-1, -1}, &decisions);
+        do
+            mts_reroute(&run, &copy.stored, &(struct mts_rerouting){-1, -1}, &decisions);
+        while (run_again(mta, &run, &decisions));
     else
-        mts_work_failed(&run, &copy.stored, &failure, &decisions);
+        do
+            mts_work_failed(&run, &copy.stored, &failure, &decisions);
+        while (run_again(mta, &run, &decisions));
     log_error("work unit %llu: its content is lost: %s", (unsigned long long)work->id,
               copy.row.kind != MTS_REPORT ? "non-delivered"
               : decisions.event_count     ? "the report goes on without what it returned"
@@ -172,7 +193,7 @@ bool copy_lost(struct mta *mta, struct work *work) {
         return true;
     batch_undo(mta, mark);
     if (!noted)
-        put_off(mta, work, "reported on", &no_memory);
+        copy_put_off(mta, work, "reported on", &no_memory);
     return false;
 }
 
@@ -189,46 +210,28 @@ bool copy_expire(struct mta *mta, struct work *work) {
     struct mts_decisions decisions = {0};
     bool whole = copy_load(mta, work, &copy, &err);
     if (!whole && (err.code != STORE_CORRUPT || !copy_load_rows(mta, work, &copy, &err))) {
-        put_off(mta, work, "expired", &err);
+        copy_put_off(mta, work, "expired", &err);
         return false;
     }
     copy.stored.has_content = whole && copy.stored.has_content;
     struct mts_run run = run_begin(mta, &mta->arena);
     if (whole || copy.row.kind == MTS_REPORT)
-        mts_work_expired(&run, &copy.stored, &decisions);
+        do
+            mts_work_expired(&run, &copy.stored, &decisions);
+        while (run_again(mta, &run, &decisions));
     else
-        mts_work_failed(&run, &copy.stored, &unreadable, &decisions);
+        do
+            mts_work_failed(&run, &copy.stored, &unreadable, &decisions);
+        while (run_again(mta, &run, &decisions));
     bool noted = event_copy(mta, work->message, EVENT_EXPIRED, NULL, (struct span){NULL, 0});
     bool done = noted && copy_replace(mta, work, &copy, &run, &decisions);
     if (!noted)
-        put_off(mta, work, "expired", &no_memory);
+        copy_put_off(mta, work, "expired", &no_memory);
     copy_release(&copy);
     return done;
 }
 
-bool copy_deliver(struct mta *mta, struct work *work) {
-    struct copy copy;
-    struct error err = {0};
-    struct mts_decisions more = {0};
-    if (!copy_load(mta, work, &copy, &err)) {
-        put_off(mta, work, "delivered", &err);
-        return false;
-    }
-    struct mts_run run = run_begin(mta, &mta->arena);
-    struct batch_mark mark = batch_mark(mta);
-    bool decided = decide_delivery(mta, &run, &copy.stored, work->message, &more);
-    if (more.result == 0)
-        more.result = MTS_DECIDED;
-    bool done = decided && copy_replace(mta, work, &copy, &run, &more);
-    if (!done)
-        batch_undo(mta, mark);
-    if (!decided)
-        put_off(mta, work, "delivered", &no_memory);
-    copy_release(&copy);
-    return done;
-}
-
-/* Another way gives a copy no more time: what takes its place expires when it would have. */
+/* Another next hop gives a copy no more time: what takes its place expires when it would have. */
 static void keep_expiry(const struct work *work, enum mts_kind kind, struct mts_decisions *decisions) {
     for (size_t i = 0; i < decisions->held_count; i++) {
         struct mts_held *held = &decisions->held[i];
@@ -239,21 +242,25 @@ static void keep_expiry(const struct work *work, enum mts_kind kind, struct mts_
 }
 
 /* The peer's number in the rules' tables, not that of the plan: a reload numbers anew. */
-static struct mts_way way_of(const struct mta *mta, const struct work *work, const struct peer *wanted) {
+static struct mts_rerouting rerouting_of(const struct mta *mta, const struct work *work,
+                                         const struct peer *wanted) {
     const struct peer *peer = peer_at(mta, work->destination);
     bool attempted = peer && peer->config && (!wanted || work->tries || peer->failures);
-    return (struct mts_way){.attempted = attempted ? peer->hop : -1, .wanted = wanted ? wanted->hop : -1};
+    return (struct mts_rerouting){.attempted = attempted ? peer->hop : -1,
+                                  .wanted = wanted ? wanted->hop : -1};
 }
 
 bool copy_reroute(struct mta *mta, struct work *work, const struct peer *wanted) {
     struct copy copy;
     struct error err = {0};
     struct mts_decisions decisions = {0};
-    struct mts_way way = way_of(mta, work, wanted);
+    struct mts_rerouting rerouting = rerouting_of(mta, work, wanted);
     if (!copy_load(mta, work, &copy, &err))
         return false;
     struct mts_run run = run_begin(mta, &mta->arena);
-    mts_reroute(&run, &copy.stored, &way, &decisions);
+    do
+        mts_reroute(&run, &copy.stored, &rerouting, &decisions);
+    while (run_again(mta, &run, &decisions));
     keep_expiry(work, copy.row.kind, &decisions);
     bool done = decisions.result == MTS_DECIDED && decisions.event_count > 0 &&
                 copy_replace(mta, work, &copy, &run, &decisions);
@@ -271,14 +278,16 @@ static bool stays(struct mta *mta, const struct work *work, const struct mts_dec
 }
 
 bool copy_route_anew(struct mta *mta, struct work *work) {
-    static const struct mts_way no_way = {-1, -1};
+    static const struct mts_rerouting as_if_new = {-1, -1};
     struct copy copy;
     struct error err = {0};
     struct mts_decisions decisions = {0};
     if (!copy_load(mta, work, &copy, &err))
         return false;
     struct mts_run run = run_begin(mta, &mta->arena);
-    mts_reroute(&run, &copy.stored, &no_way, &decisions);
+    do
+        mts_reroute(&run, &copy.stored, &as_if_new, &decisions);
+    while (run_again(mta, &run, &decisions));
     keep_expiry(work, copy.row.kind, &decisions);
     bool done = decisions.result == MTS_DECIDED && decisions.event_count > 0 &&
                 !stays(mta, work, &decisions) && copy_replace(mta, work, &copy, &run, &decisions);

@@ -6,6 +6,7 @@
 #include "mts/process.h"
 #include "store/store.h"
 
+struct arena;
 struct mta;
 struct peer;
 struct work;
@@ -20,6 +21,12 @@ struct copy {
 };
 /* Reads it into mta->arena (which is reset). */
 bool copy_load(struct mta *mta, const struct work *work, struct copy *copy, struct error *err);
+/* The same into another arena. */
+bool copy_load_into(struct mta *mta, struct arena *arena, const struct work *work, struct copy *copy,
+                    struct error *err);
+/* Another copy of the same message takes the place of the one that was loaded: only its row is read. */
+bool copy_load_row(struct mta *mta, struct arena *arena, const struct work *work, struct copy *copy,
+                   struct error *err);
 void copy_release(struct copy *copy);
 /* The same without the content: for lists. There is nothing to release. */
 bool copy_load_rows(struct mta *mta, const struct work *work, struct copy *copy, struct error *err);
@@ -28,8 +35,10 @@ bool copy_replace(struct mta *mta, struct work *work, struct copy *copy, struct 
                   const struct mts_decisions *decisions);
 /* The copy is done: the row goes with the batch, the unit when it is on disk. */
 bool copy_finish(struct mta *mta, struct work *work);
-/* Delivers a copy to its mailbox. */
-bool copy_deliver(struct mta *mta, struct work *work);
+/* What can't be decided on now waits some seconds, and the log hears of it. `what`: what would have become of
+ * it.
+ */
+void copy_put_off(struct mta *mta, struct work *work, const char *what, const struct error *err);
 bool copy_fail(struct mta *mta, struct work *work, const struct mts_failure *failure);
 /* The copy expires, also while its content can't be read: the report then returns none. */
 bool copy_expire(struct mta *mta, struct work *work);

@@ -19,26 +19,34 @@
 /* Deliveries, and what comes of them (a report that is delivered), within one decision. */
 #define DEPTH_MOST 8
 
-/* Each delivery decodes the envelope anew, into the memory of the decision. When those of a decision have
- * decoded so many octets, the others become work that is due, which is done some in each turn. */
-#define DELIVER_AT_ONCE ((size_t)256 * 1024)
+/* Deliveries of one decision, and octets of the envelopes that they decode into its memory. What is above
+ * becomes work that is due, which is done some in each turn (deliver.c). */
+#define DELIVER_AT_ONCE 256
+#define DECODE_AT_ONCE  ((size_t)256 * 1024)
 
 struct decision {
     struct mta *mta;
     struct mts_run *run;
-    const struct subject *subject;
+    const struct content *content;
     unsigned depth;
-    size_t *decoded; /* octets, by its deliveries */
+    struct spent {
+        size_t decoded; /* octets */
+        unsigned deliveries;
+    } * spent; /* of the inner ones, too */
     struct telling *telling;
 };
 
 static bool apply(const struct decision *decision, const struct mts_decisions *decisions);
 
-/* The built-in table knows all that it will know: the rules never have to ask (MTS_NEEDS). */
-static bool look_up(void *context, struct span directory_name, struct mts_answer *answer) {
-    const struct mta_config *config = context;
-    answer->address = config->directory ? directory_find(config->directory, directory_name) : NULL;
-    return true;
+/* The built-in table knows all that it will know. */
+static void find_name(void *context, struct mts_answer *answer) {
+    const struct mta *mta = context;
+    const struct directory *directory = mta->view.config->directory;
+    answer->address = directory ? directory_find(directory, answer->directory_name) : NULL;
+}
+
+bool run_again(struct mta *mta, struct mts_run *run, struct mts_decisions *out) {
+    return mts_answer(run, out, find_name, mta);
 }
 
 struct mts_run run_begin(struct mta *mta, struct arena *arena) {
@@ -50,8 +58,6 @@ struct mts_run run_begin(struct mta *mta, struct arena *arena) {
                             .relax_bounds = mta->view.config->limits.relax_bounds,
                             .hop_down = mta->hop_down,
                             .hop_down_count = mta->hop_count,
-                            .look_up = look_up,
-                            .look_up_context = (void *)mta->view.config,
                             .record = event_routed,
                             .record_context = mta};
 }
@@ -93,16 +99,16 @@ static enum work_lane lane_of(enum mts_priority priority) {
 /* The APDU as it will leave, while all it is made of is at hand. */
 static struct bytes *hot_bytes(const struct decision *decision, const struct mts_held *held,
                                const struct mts_copy *copy) {
-    const struct subject *subject = decision->subject;
+    const struct content *content = decision->content;
     struct mta *mta = decision->mta;
-    uint64_t length = held->has_content ? subject->length : 0;
-    if (length > IPC_WHOLE_MAX || (length && !subject->memory.data))
+    uint64_t length = held->has_content ? content->length : 0;
+    if (length > IPC_WHOLE_MAX || (length && !content->memory.data))
         return NULL;
     struct mts_stored stored = {held->kind, held->octets, copy->plan, held->has_content, length};
     buf_clear(&mta->prefix);
     if (!mts_outbound(&stored, decision->run->arena, &mta->prefix))
         return NULL;
-    return bytes_new(buf_span(&mta->prefix), length ? subject->memory : (struct span){NULL, 0});
+    return bytes_new(buf_span(&mta->prefix), length ? content->memory : (struct span){NULL, 0});
 }
 
 /* NULL: the hop left the tables meanwhile. */
@@ -192,34 +198,47 @@ bool decide_delivery(struct mta *mta, struct mts_run *run, const struct mts_stor
     struct store_entry entry = {.message = message,
                                 .at = run->now * SECOND,
                                 .octets = ENTRY_OCTETS + stored->octets.len + stored->content_length};
-    mts_deliver(run, stored, &delivery);
+    do
+        mts_deliver(run, stored, &delivery);
+    while (run_again(mta, run, &delivery.more));
     *more = delivery.more;
     if (!delivery.delivered)
         return true;
     struct span name = mailbox_name(run->arena, delivery.mailbox);
     if (quota_has_room(mta, name, entry.octets, stored->kind == MTS_REPORT))
         return add_entry(mta, stored, &delivery, &entry, name);
-    mts_work_failed(run, stored, &mailbox_full, more);
+    do
+        mts_work_failed(run, stored, &mailbox_full, more);
+    while (run_again(mta, run, more));
     return true;
 }
 
+/* `opened` is of the held object, from the first of its deliveries on. */
 static bool deliver_now(const struct decision *decision, const struct mts_held *held,
-                        const struct mts_copy *copy, uint64_t message) {
-    struct mts_stored stored = {held->kind, held->octets, copy->plan, held->has_content,
-                                held->has_content ? decision->subject->length : 0};
+                        const struct mts_copy *copy, uint64_t message, struct mts_opened **opened) {
+    struct mts_stored stored = {held->kind,
+                                held->octets,
+                                copy->plan,
+                                held->has_content,
+                                held->has_content ? decision->content->length : 0,
+                                *opened};
     struct mts_decisions more = {0};
     struct decision inner = *decision;
-    *decision->decoded += held->octets.len;
+    if (!*opened) {
+        *opened = stored.opened = mts_open(decision->run, &stored);
+        decision->spent->decoded += held->octets.len;
+    }
+    decision->spent->deliveries++;
     inner.depth++;
     return decide_delivery(decision->mta, decision->run, &stored, message, &more) && apply(&inner, &more);
 }
 
-static bool add_copy(const struct decision *decision, const struct mts_held *held,
-                     const struct mts_copy *copy, uint64_t message) {
-    bool now = *decision->decoded < DELIVER_AT_ONCE && copy->due <= decision->run->now &&
-               decision->depth < DEPTH_MOST;
-    return copy->kind == MTS_COPY_DELIVER && now ? deliver_now(decision, held, copy, message)
-                                                 : add_work(decision, held, copy, message);
+/* An envelope that is open already costs no more. */
+static bool is_for_now(const struct decision *decision, const struct mts_copy *copy, bool opened) {
+    const struct spent *spent = decision->spent;
+    return copy->kind == MTS_COPY_DELIVER && copy->due <= decision->run->now &&
+           decision->depth < DEPTH_MOST && spent->deliveries < DELIVER_AT_ONCE &&
+           (opened || spent->decoded < DECODE_AT_ONCE);
 }
 
 static bool add_held(const struct decision *decision, const struct mts_held *held) {
@@ -229,12 +248,16 @@ static bool add_held(const struct decision *decision, const struct mts_held *hel
     if (!held->copy_count)
         return true;
     uint64_t message = store_add_message(mta->batch.store, decision->run->now * SECOND, held->octets,
-                                         held->has_content ? decision->subject->content : NULL);
+                                         held->has_content ? decision->content->stored : NULL);
     if (!message || !event_message(mta, held->identifier, message))
         return false;
-    for (size_t i = 0; i < held->copy_count; i++)
-        if (!add_copy(decision, held, &held->copies[i], message))
+    struct mts_opened *opened = NULL;
+    for (size_t i = 0; i < held->copy_count; i++) {
+        const struct mts_copy *copy = &held->copies[i];
+        if (!(is_for_now(decision, copy, opened) ? deliver_now(decision, held, copy, message, &opened)
+                                                 : add_work(decision, held, copy, message)))
             return false;
+    }
     return true;
 }
 
@@ -252,11 +275,11 @@ static bool apply(const struct decision *decision, const struct mts_decisions *d
 }
 
 bool decide_apply(struct mta *mta, struct mts_run *run, const struct mts_decisions *decisions,
-                  const struct subject *subject) {
-    size_t decoded = 0;
+                  const struct content *content) {
+    struct spent spent = {0};
     struct telling telling;
-    struct decision decision = {mta, run, subject, 0, &decoded, &telling};
-    telling_begin(&telling, mta, subject->who);
+    struct decision decision = {mta, run, content, 0, &spent, &telling};
+    telling_begin(&telling, mta, content->who);
     bool done = apply(&decision, decisions) && telling_end(&telling);
     mta->id_next = run->id_next;
     return done;

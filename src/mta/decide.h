@@ -9,8 +9,8 @@ struct store_content;
 struct work;
 
 /* The content that goes with what was decided. */
-struct subject {
-    struct store_content *content; /* NULL: none */
+struct content {
+    struct store_content *stored; /* NULL: none */
     uint64_t length;
     struct span memory; /* the content when it is in memory, else absent */
     const char *who;    /* caused it, as the log names him; NULL: it stands in the decision, or nobody did */
@@ -18,11 +18,13 @@ struct subject {
 
 /* A call's circumstances for the rules. decide_apply takes note of the identifiers that were used. */
 struct mts_run run_begin(struct mta *mta, struct arena *arena);
+/* Looks up what the rules asked for. True: they are to be called again with the same arguments. */
+bool run_again(struct mta *mta, struct mts_run *run, struct mts_decisions *out);
 
 /* Adds held objects, copies, deliveries and events to the batch. False without memory or when the store
  * fails: the caller undoes to its mark. */
 bool decide_apply(struct mta *mta, struct mts_run *run, const struct mts_decisions *decisions,
-                  const struct subject *subject);
+                  const struct content *content);
 
 /*
  * Delivers the copy `stored` of the message: as mts_deliver, and adds the mailbox entry to the batch. A full

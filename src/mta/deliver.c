@@ -3,20 +3,76 @@
 #include "base/alloc.h"
 #include "base/clock.h"
 #include "mta/copy.h"
+#include "mta/decide.h"
 #include "mta/mta_private.h"
 
 /* Deliveries of one turn of the loop, and µs for which it begins with more. */
 #define A_TURN  200
 #define TURN_US 20000
 
-/* Each leaves its lane, delivered or put off. */
+struct mailboxes {
+    struct destination destination;
+    struct arena arena;              /* for the message */
+    struct copy copy;                /* of the message whose deliveries are under way */
+    uint64_t message;                /* which that is; 0: none */
+    const struct mts_tables *tables; /* by which it was opened */
+};
+
+static void forget(struct mailboxes *mailboxes) {
+    copy_release(&mailboxes->copy);
+    arena_reset(&mailboxes->arena);
+    mailboxes->message = 0;
+}
+
+/* Deliveries of one message come one after the other: it is read and decoded for the first of them. */
+static bool load(struct mta *mta, struct mailboxes *mailboxes, const struct work *work, struct error *err) {
+    struct copy *copy = &mailboxes->copy;
+    const struct mts_tables *tables = mta->view.config->tables;
+    arena_reset(&mta->arena);
+    if (work->message == mailboxes->message && tables == mailboxes->tables)
+        return copy_load_row(mta, &mta->arena, work, copy, err);
+    forget(mailboxes);
+    if (!copy_load_into(mta, &mailboxes->arena, work, copy, err))
+        return false;
+    struct mts_run run = run_begin(mta, &mailboxes->arena);
+    copy->stored.opened = mts_open(&run, &copy->stored);
+    mailboxes->message = work->message;
+    mailboxes->tables = tables;
+    return true;
+}
+
+/* Whatever comes of it, the unit leaves its lane. */
+static void deliver(struct mta *mta, struct mailboxes *mailboxes, struct work *work) {
+    static const struct error no_memory = {.code = STORE_NO_MEMORY, .text = "no memory"};
+    struct error err = {0};
+    struct mts_decisions more = {0};
+    batch_request(mta);
+    if (!load(mta, mailboxes, work, &err)) {
+        copy_put_off(mta, work, "delivered", &err);
+        return;
+    }
+    struct mts_run run = run_begin(mta, &mta->arena);
+    struct batch_mark mark = batch_mark(mta);
+    bool decided = decide_delivery(mta, &run, &mailboxes->copy.stored, work->message, &more);
+    if (more.result == 0)
+        more.result = MTS_DECIDED;
+    if (decided && copy_replace(mta, work, &mailboxes->copy, &run, &more))
+        return;
+    batch_undo(mta, mark);
+    if (!decided)
+        copy_put_off(mta, work, "delivered", &no_memory);
+}
+
 static bool pump(struct mta *mta, struct destination *destination) {
+    struct mailboxes *mailboxes = (struct mailboxes *)destination;
     int64_t end = clock_monotonic_us() + TURN_US;
     for (unsigned i = 0; i < A_TURN && !mta->stopping; i++) {
         struct work *work = schedule_first(&mta->schedule, destination->number);
-        if (!work || !work->committed)
+        if (!work || !work->committed) {
+            forget(mailboxes);
             return false;
-        copy_deliver(mta, work);
+        }
+        deliver(mta, mailboxes, work);
         if (clock_monotonic_us() >= end)
             break;
     }
@@ -24,8 +80,11 @@ static bool pump(struct mta *mta, struct destination *destination) {
 }
 
 static void release(struct mta *mta, struct destination *destination) {
+    struct mailboxes *mailboxes = (struct mailboxes *)destination;
     (void)mta;
-    mem_free(destination);
+    copy_release(&mailboxes->copy);
+    arena_free(&mailboxes->arena);
+    mem_free(mailboxes);
 }
 
 const struct destination_operations mailbox_operations = {
@@ -34,12 +93,14 @@ const struct destination_operations mailbox_operations = {
     .fixed = "the copy is for a mailbox here, not for a peer: redirect it to an address"};
 
 bool deliver_init(struct mta *mta) {
-    struct destination *mailboxes = mem_alloc(sizeof *mailboxes);
+    struct mailboxes *mailboxes = mem_alloc(sizeof *mailboxes);
     if (!mailboxes)
         return false;
-    *mailboxes = (struct destination){.kind = DESTINATION_MAILBOX};
-    if (destination_add(mta, mailboxes, SPAN_LIT("")))
+    *mailboxes = (struct mailboxes){.destination = {.kind = DESTINATION_MAILBOX}};
+    arena_init(&mailboxes->arena, mta->view.config->limits.envelope_memory);
+    if (destination_add(mta, &mailboxes->destination, SPAN_LIT("")))
         return true;
+    arena_free(&mailboxes->arena);
     mem_free(mailboxes);
     return false;
 }

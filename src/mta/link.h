@@ -24,12 +24,12 @@ struct association {
     uint64_t number; /* never used again: effects name it so */
     uint64_t ref;    /* the net process's */
     struct association *next_idle, *prev_idle;
-    struct association *next_held, *prev_held; /* whose answer is held back */
-    const struct peer *held_for;               /* NULL: it is not */
-    int64_t held_until;
-    uint32_t transfer;      /* the net process's number of the last transfer in */
-    uint32_t held_transfer; /* whose answer is held back */
-    uint64_t named_in;      /* the number of the batch that last said something of its activities */
+    struct association *next_delayed, *prev_delayed; /* whose answer is delayed */
+    const struct peer *delayed_for;                  /* NULL: it is not */
+    int64_t delayed_until;
+    uint32_t transfer;         /* the net process's number of the last transfer in */
+    uint32_t delayed_transfer; /* whose answer is delayed */
+    uint64_t named_in;         /* the number of the batch that last said something of its activities */
     struct bytes
         *recovers; /* head: the name of the association that it recovers without a bind; NULL: bound */
     struct inbound *inbound;

@@ -35,7 +35,8 @@ static json_t *open_address(struct client *client, struct span address, struct o
     struct error err = {0};
     opened->user = user_find(view, address);
     if (!opened->user)
-        return client_error("not-found", "no such mailbox");
+        return client_error("not-found",
+                            "no such mailbox; 'mhs list --mailboxes' shows those that you may use");
     if (!client_owns(client, opened->user))
         return client_error("not-permitted", "this mailbox is somebody else's");
     opened->mailbox = mailbox_at(view, opened->user->address, &err);

@@ -47,7 +47,7 @@ enum mta_recovery {
     MTA_RECOVERY_OFF     /* nothing: who breaks off binds anew */
 };
 
-/* A neighbour MTA as the switch sees it; where it is called and by which protocols is the net process's
+/* An adjacent MTA as the switch sees it; where it is called and by which protocols is the net process's
  * business. */
 struct mta_peer {
     const char *name;      /* in the configuration: routes, frames and log lines use it */
@@ -147,13 +147,14 @@ struct mta_descriptors {
     int door;   /* ipc/door.h: the ends of channels to all others come through it */
 };
 
-/* The exit status when starting again is in vain: the store is of a version that this program doesn't know,
- * another process has it, it is not there and none may be made, or its folder is out of reach for the user;
- * of any process: its part of the configuration does not read, or the C library lacks a character set. */
-#define MTA_EXIT_IN_VAIN 77
+/* The exit status when another start would not help: the store is of a version that this program doesn't
+ * know, another process has it, it is not there and none may be made, or its folder is out of reach for the
+ * user; of any process: its part of the configuration can't be read, or the C library lacks a character set.
+ */
+#define MTA_EXIT_NO_RETRY 77
 
 /* The whole process: makes a loop, runs until it is stopped. Returns the exit status: 0 after a clean stop,
- * MTA_EXIT_IN_VAIN, or 1.
+ * MTA_EXIT_NO_RETRY, or 1.
  */
 int mta_run(const struct mta_config *config, const struct mta_reload *reload,
             const struct mta_descriptors *descriptors);

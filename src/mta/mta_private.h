@@ -21,10 +21,15 @@
  *     its refusal for good, or an operator who was told that the message may
  *     arrive twice (queue.c, which records it) ends it.
  * I5  The key (peer, MTS-identifier, digest) of what was accepted is in the
- *     commit that accepts it; a repeat is confirmed and not worked on.
+ *     commit that accepts it; a repeat is confirmed and not worked on. A repeat
+ *     of what stands in a batch that is not on disk yet is confirmed after a
+ *     commit that follows that one.
  * I6  When a commit fails nothing in memory says otherwise: every effect of the
  *     batch is undone, requests are refused for now, confirmations that came
- *     are kept and written again.
+ *     are kept and written again. So is all of the batch that filled meanwhile,
+ *     and first, for it may rest on the other. A request that is given up
+ *     (batch_undo) takes back what it added to the batch that fills; it never
+ *     has anything in the one that flies.
  * I7  The outcome of a transfer in, accepted or refused for good, is in the commit
  *     that takes its activity's row away, and is the answer to each resume of
  *     it. An activity that is not over has none: one that begins by the names of
@@ -110,8 +115,8 @@ struct mta {
     bool refusing;          /* the log says that the store takes nothing */
     struct burst refused;   /* the lines about that */
     int64_t paced_at;
-    const struct peer *crowded;                 /* where what just came in has to queue; NULL: nowhere */
-    struct association *held_first, *held_last; /* whose answers are held back (pace.c) */
+    const struct peer *crowded; /* where what just came in has to queue; NULL: nowhere */
+    struct association *delayed_first, *delayed_last; /* whose answers are delayed (pace.c) */
     char id_prefix[MTS_ID_PREFIX + 1];
     uint64_t id_next;
     uint64_t named_in; /* the number of the batch that last said something of activities in */

@@ -76,8 +76,10 @@ static bool dispatch(struct net *net, enum ipc_type type, uint64_t ref, struct s
 
 static bool on_frame(void *context, struct ipc_channel *channel, enum ipc_type type, uint64_t ref,
                      struct span payload) {
+    struct net *net = context;
     char why[IPC_WHY];
-    if (dispatch(context, type, ref, payload, why))
+    batch_request(net->mta);
+    if (dispatch(net, type, ref, payload, why))
         return link_goes_on(channel);
     return link_broke_rules(channel, why);
 }

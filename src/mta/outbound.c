@@ -124,7 +124,8 @@ static struct work *ready_to_resume(const struct mta *mta, const struct peer *pe
 /* RT-RECOVER is for the association that broke. */
 struct span outbound_recovery(struct mta *mta, const struct peer *peer) {
     struct span name = SPAN_LIT("");
-    if (!peer->plain && !peer->failures && peer->config && peer->config->recovery != MTA_RECOVERY_OFF)
+    if (!peer->without_recovery && !peer->failures && peer->config &&
+        peer->config->recovery != MTA_RECOVERY_OFF)
         ready_to_resume(mta, peer, (struct span){NULL, 0}, &name);
     return name;
 }
@@ -175,6 +176,7 @@ void outbound_save_again(struct mta *mta) {
     size_t count = mta->unsaved_count;
     mta->unsaved_count = 0;
     for (size_t i = 0; i < count; i++) {
+        batch_request(mta);
         struct batch_mark mark = batch_mark(mta);
         struct work *work = mta->unsaved[i];
         if (outbound_done(mta, work))

@@ -18,6 +18,7 @@ static int64_t keep_us(const struct mta *mta) {
 void outcome_named(struct association *association) {
     struct mta *mta = association->net->mta;
     association->named_in = mta->named_in = mta->batch.number;
+    batch_arm_later(mta);
 }
 
 /* Associations of one peer that are up at once may have one name, too: each has to know that the batch says
@@ -100,6 +101,8 @@ void outcome_look(struct association *association) {
     struct mta *mta = association->net->mta;
     struct span name = bytes_head(association->id);
     store_each_outcome(mta->view.store, name, see_former, association, NULL);
+    if (association->outcomes)
+        batch_arm_later(mta);
     if (!batch_is_open(mta, mta->named_in))
         return;
     association->outcomes = true; /* the batch may say something of the name */

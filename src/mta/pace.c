@@ -2,7 +2,7 @@
  * Back-pressure. Where messages come in faster than their next hop takes them,
  * a queue would grow: what lies in it must be read from the store again, and
  * all wait longer, while nothing gets there sooner. So the answer to a transfer
- * in (its commit is done, I1) is held back while the queue to its next hop is
+ * in (its commit is done, I1) is delayed while the queue to its next hop is
  * long, which makes its sender wait. Only for a next hop that takes many
  * messages a second, and only for a moment: a slow or silent one must not hold
  * up those who send to others too.
@@ -14,7 +14,7 @@
 
 #define BRISK       100 /* transfers out in a second, from which on a queue is worth waiting for */
 #define QUEUE_LEAST 32  /* ready copies, and two for each association, that are no queue */
-#define HOLD_MOST   ((int64_t)100000)
+#define DELAY_MOST  ((int64_t)100000)
 #define LOOK_US     10000
 
 static bool is_crowded(const struct mta *mta, const struct peer *peer) {
@@ -46,45 +46,46 @@ static void look_soon(struct mta *mta) {
         event_add(mta->pace, &delay);
 }
 
-bool pace_hold(struct association *association, uint32_t transfer, uint32_t number) {
+bool pace_delay(struct association *association, uint32_t transfer, uint32_t number) {
     struct mta *mta = association->net->mta;
     const struct peer *peer = number == DESTINATION_NONE ? NULL : peer_at(mta, number);
     if (!peer || !is_crowded(mta, peer))
         return false;
     pace_forget(association); /* of one that its sender gave up: nobody waits for that answer */
-    association->held_transfer = transfer;
-    association->held_for = peer;
-    association->held_until = clock_monotonic_us() + HOLD_MOST;
-    association->next_held = NULL;
-    association->prev_held = mta->held_last;
-    *(mta->held_last ? &mta->held_last->next_held : &mta->held_first) = association;
-    mta->held_last = association;
+    association->delayed_transfer = transfer;
+    association->delayed_for = peer;
+    association->delayed_until = clock_monotonic_us() + DELAY_MOST;
+    association->next_delayed = NULL;
+    association->prev_delayed = mta->delayed_last;
+    *(mta->delayed_last ? &mta->delayed_last->next_delayed : &mta->delayed_first) = association;
+    mta->delayed_last = association;
     look_soon(mta);
     return true;
 }
 
 void pace_forget(struct association *association) {
     struct mta *mta = association->net->mta;
-    if (!association->held_for)
+    if (!association->delayed_for)
         return;
-    association->held_for = NULL;
-    *(association->prev_held ? &association->prev_held->next_held : &mta->held_first) =
-        association->next_held;
-    *(association->next_held ? &association->next_held->prev_held : &mta->held_last) = association->prev_held;
+    association->delayed_for = NULL;
+    *(association->prev_delayed ? &association->prev_delayed->next_delayed : &mta->delayed_first) =
+        association->next_delayed;
+    *(association->next_delayed ? &association->next_delayed->prev_delayed : &mta->delayed_last) =
+        association->prev_delayed;
 }
 
 void pace_release(struct mta *mta) {
-    if (!mta->held_first)
+    if (!mta->delayed_first)
         return;
     int64_t now = clock_monotonic_us();
-    for (struct association *association = mta->held_first, *next; association; association = next) {
-        next = association->next_held;
-        if (now < association->held_until && is_crowded(mta, association->held_for))
+    for (struct association *association = mta->delayed_first, *next; association; association = next) {
+        next = association->next_delayed;
+        if (now < association->delayed_until && is_crowded(mta, association->delayed_for))
             continue;
         pace_forget(association);
-        association_answer(association, association->held_transfer, IPC_ACCEPTED, "");
+        association_answer(association, association->delayed_transfer, IPC_ACCEPTED, "");
     }
-    if (mta->held_first)
+    if (mta->delayed_first)
         look_soon(mta);
 }
 

@@ -81,7 +81,7 @@ static void configure(struct mta *mta, struct peer *peer) {
             peer->config = &mta->view.config->peers[i];
     peer_tell_rules(mta, peer);
     /* The new routes may know another next hop. */
-    peer->destination.reroute = peer->failures > 0 || peer->rests > 0;
+    peer->destination.reroute = peer->failures > 0 || peer->pauses > 0;
 }
 
 bool peers_configure(struct mta *mta) {
@@ -99,22 +99,22 @@ bool peers_configure(struct mta *mta) {
 /* ---- back-off ---- */
 
 bool peer_backs_off(const struct peer *peer) {
-    return peer->disabled || peer->rests || (peer->failures && !peer->out);
+    return peer->disabled || peer->pauses || (peer->failures && !peer->out);
 }
 
 int64_t peer_next_try(const struct peer *peer) {
     if (peer->disabled)
         return INT64_MAX;
-    int64_t next = peer->rests ? peer->rest_until : peer->next_try;
+    int64_t next = peer->pauses ? peer->paused_until : peer->next_try;
     return !peer_backs_off(peer) || !next ? 0 : clock_now_us() + next - clock_monotonic_us();
 }
 
 void peer_end_back_off(struct peer *peer) {
-    peer->next_try = peer->rest_until = 0;
+    peer->next_try = peer->paused_until = 0;
 }
 
 bool peer_is_up(const struct peer *peer) {
-    return peer->config && !peer->disabled && !peer->rests && (peer->out > 0 || peer->failures == 0);
+    return peer->config && !peer->disabled && !peer->pauses && (peer->out > 0 || peer->failures == 0);
 }
 
 int64_t peer_back_off(const struct peer *peer, unsigned before) {
@@ -149,7 +149,7 @@ void peer_worked(struct mta *mta, struct peer *peer) {
     peer->failures = 0;
     peer->next_try = 0;
     peer->last_success = clock_now_us();
-    peer->plain = false;
+    peer->without_recovery = false;
     peer_tell_rules(mta, peer);
 }
 

@@ -30,7 +30,7 @@ struct peer {
     int64_t last_taken;            /* monotonic µs: when it last confirmed one; 0: it has not */
     unsigned failures;             /* to get an association, in a row */
     int64_t next_try;              /* monotonic µs; 0: now */
-    bool plain;                    /* a recovery failed: the next association is opened without one */
+    bool without_recovery;         /* a recovery failed: the next association is opened without one */
     unsigned done, done_before;    /* transfers out in this second and in the last */
     char last_error[160];
     int64_t last_error_at;  /* µs; 0: never */
@@ -45,9 +45,9 @@ struct peer {
     /* refusal.c: what it refuses, and what is refused to it, temporarily */
     unsigned refusals; /* copies in a row; none was taken in between */
     uint64_t refused;  /* the work id of the last of them */
-    unsigned rests;    /* how many times it has been left alone since; 0: it is not */
-    unsigned rest_noted;
-    int64_t rest_until;       /* monotonic µs */
+    unsigned pauses;   /* how many times it has been left alone since; 0: it is not */
+    unsigned pause_noted;
+    int64_t paused_until;     /* monotonic µs */
     struct burst turned_away; /* of its transfers in: the lines about that */
 };
 
@@ -96,7 +96,7 @@ void peer_release(struct mta *mta, struct destination *destination);
 /* ---- refusal.c: peers that refuse temporarily, and those that are refused ---- */
 
 /* True while no copy shall go to the peer, as it refused the last ones. */
-bool refusal_rests(const struct peer *peer);
+bool refusal_pauses(const struct peer *peer);
 /* A copy went out: when the peer refused the last ones, the next waits for the peer's next time. */
 void refusal_probe(struct peer *peer);
 /* The peer refused the copy temporarily, or its transfer ended by an abort (`what`: `refused`, `ended` or

@@ -39,6 +39,7 @@ bool peers_load_disabled(struct mta *mta, struct error *err) {
 
 static json_t *find_peer(struct mta *mta, json_t *request, struct peer **peer) {
     const char *name = json_string_value(json_object_get(request, "peer"));
+    *peer = NULL;
     if (!name)
         return client_error("bad-request", "give a peer");
     *peer = peer_find(mta, span_str(name));

@@ -5,7 +5,7 @@
 
 /* Without associations, or refusing what it is sent. */
 static unsigned tries_of(const struct peer *peer) {
-    return peer->failures ? peer->failures : peer->rests;
+    return peer->failures ? peer->failures : peer->pauses;
 }
 
 static const char *state_of(const struct peer *peer) {

@@ -73,14 +73,14 @@ static unsigned wanted_associations(const struct mta *mta, const struct peer *pe
         wanted = busy + waits_behind(mta, peer);
     if (peer->config->permanent && wanted == 0)
         wanted = 1;
-    if ((peer->failures || peer->rests) && wanted > 1)
+    if ((peer->failures || peer->pauses) && wanted > 1)
         wanted = 1; /* one association tries whether the peer is back, or takes in again */
     return wanted < most ? (unsigned)wanted : most;
 }
 
 static void connect_more(struct mta *mta, struct peer *peer) {
     if (!peer->config || peer->disabled || mta->stopping ||
-        (peer->failures && clock_monotonic_us() < peer->next_try) || refusal_rests(peer))
+        (peer->failures && clock_monotonic_us() < peer->next_try) || refusal_pauses(peer))
         return;
     unsigned wanted = wanted_associations(mta, peer);
     while (peer->out - peer->recovering + peer->connecting < wanted &&
@@ -104,10 +104,11 @@ static void release_recoveries(struct mta *mta, struct peer *peer) {
 static bool pump(struct mta *mta, struct destination *destination) {
     struct peer *peer = peer_of(destination);
     release_recoveries(mta, peer);
-    while (peer->idle && !mta->stopping && !peer->disabled && !refusal_rests(peer)) {
+    while (peer->idle && !mta->stopping && !peer->disabled && !refusal_pauses(peer)) {
         struct association *association = peer->idle;
         struct work *work = association->recovers ? outbound_unfinished(mta, association)
                                                   : schedule_first(&mta->schedule, destination->number);
+        batch_request(mta);
         /* A new one waits for its commit, which marks the peer again (I3). */
         if (!work || !work->committed || !send_start(association, work))
             break;

@@ -422,7 +422,9 @@ static bool redirect_to_address(const struct change *change, struct work *work) 
     if (!copy_load(mta, work, &copy, &err))
         return false;
     struct mts_run run = run_begin(mta, &mta->arena);
-    mts_redirect(&run, &copy.stored, change->address, &decisions);
+    do
+        mts_redirect(&run, &copy.stored, change->address, &decisions);
+    while (run_again(mta, &run, &decisions));
     bool done = decisions.result == MTS_DECIDED && note(change, work, EVENT_REDIRECTED_BY_OPERATOR) &&
                 copy_replace(mta, work, &copy, &run, &decisions);
     copy_release(&copy);
@@ -519,6 +521,7 @@ static json_t *refuse_change(const struct change *change, const struct work *wor
 }
 
 static bool change_one(const struct change *change, struct work *work) {
+    batch_request(change->mta);
     struct batch_mark mark = batch_mark(change->mta);
     if (is_asked(change, "queue-retry"))
         destination_try_now(change->mta, destination_of(change->mta, work));

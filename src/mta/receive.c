@@ -2,7 +2,6 @@
  * Transfers in: what a net process received becomes ours with the commit that
  * follows, or is refused. The answer waits for that commit (I1).
  */
-#include <openssl/evp.h>
 #include <stdio.h>
 
 #include "base/clock.h"
@@ -96,14 +95,9 @@ static bool decode(struct mta *mta, const struct arrival *arrival, struct decode
 /* SHA-256 over the envelope and the store's digest of the content. */
 static bool digest_of(const struct arrival *arrival, uint8_t out[static STORE_DIGEST]) {
     uint8_t content[STORE_DIGEST] = {0};
-    EVP_MD_CTX *context = EVP_MD_CTX_new();
-    bool done = context && (!arrival->content || store_content_digest(arrival->content, content, NULL)) &&
-                EVP_DigestInit_ex(context, EVP_sha256(), NULL) == 1 &&
-                EVP_DigestUpdate(context, arrival->envelope.data, arrival->envelope.len) == 1 &&
-                EVP_DigestUpdate(context, content, sizeof content) == 1 &&
-                EVP_DigestFinal_ex(context, out, NULL) == 1;
-    EVP_MD_CTX_free(context);
-    return done;
+    struct span parts[] = {arrival->envelope, span_of(content, sizeof content)};
+    return (!arrival->content || store_content_digest(arrival->content, content, NULL)) &&
+           store_digest(parts, sizeof parts / sizeof *parts, out);
 }
 
 /* ---- the rules ---- */
@@ -120,14 +114,14 @@ static void accept_by_rules(struct mts_run *run, const struct arrival *arrival, 
 }
 
 /* A report's content is the one that it returns; the rules take it out of what they hold. */
-static bool report_content(struct mta *mta, const struct decoded *decoded, struct subject *subject) {
+static bool report_content(struct mta *mta, const struct decoded *decoded, struct content *content) {
     struct span returned = decoded->apdu.report.content.returned_content;
     if (!returned.data)
         return true;
-    subject->content = store_content_create(mta->view.store, returned.len, NULL);
-    subject->length = returned.len;
-    subject->memory = returned;
-    return subject->content && store_content_append(subject->content, returned, NULL);
+    content->stored = store_content_create(mta->view.store, returned.len, NULL);
+    content->length = returned.len;
+    content->memory = returned;
+    return content->stored && store_content_append(content->stored, returned, NULL);
 }
 
 static bool copy_from(struct store_content *from, uint64_t offset, struct store_content *to,
@@ -148,7 +142,7 @@ static bool copy_from(struct store_content *from, uint64_t offset, struct store_
 /* Takes a content out of the EXTERNAL in which a peer of 1984 sent it, and names its type. False when that
  * can't be done now. */
 static bool open_external(struct mta *mta, const struct arrival *arrival, struct decoded *decoded,
-                          struct subject *subject) {
+                          struct content *content) {
     struct x411_MessageTransferEnvelope *envelope = &decoded->apdu.message;
     uint8_t octets[MTS_EXTERNAL_HEAD];
     size_t got = 0;
@@ -160,12 +154,12 @@ static bool open_external(struct mta *mta, const struct arrival *arrival, struct
                       arrival->content_length, &type, &offset))
         return true;
     kept = arena_dup(&mta->arena, type);
-    subject->content = store_content_create(mta->view.store, arrival->content_length - offset, NULL);
-    if (!kept.data || !subject->content ||
-        !copy_from(arrival->content, offset, subject->content, &mta->scratch))
+    content->stored = store_content_create(mta->view.store, arrival->content_length - offset, NULL);
+    if (!kept.data || !content->stored ||
+        !copy_from(arrival->content, offset, content->stored, &mta->scratch))
         return false;
-    subject->length = arrival->content_length - offset;
-    subject->memory = store_content_memory(subject->content);
+    content->length = arrival->content_length - offset;
+    content->memory = store_content_memory(content->stored);
     envelope->content_type =
         (struct x411_ContentType){.choice = x411_ContentType_extended, .u.extended = kept};
     envelope->raw = (struct span){NULL, 0};
@@ -177,27 +171,29 @@ static enum arrival_result take(struct mta *mta, const struct arrival *received,
     struct mts_run run = run_begin(mta, &mta->arena);
     run.over_bounds = decoded->over_bounds;
     struct mts_decisions decisions = {0};
-    struct subject subject = {received->content, received->content_length, received->memory};
+    struct content content = {received->content, received->content_length, received->memory};
     struct arrival own = *received, *arrival = &own;
-    bool opened = open_external(mta, received, decoded, &subject);
-    arrival->content_length = subject.length;
+    bool opened = open_external(mta, received, decoded, &content);
+    arrival->content_length = content.length;
     if (opened)
-        accept_by_rules(&run, arrival, decoded, &decisions);
+        do
+            accept_by_rules(&run, arrival, decoded, &decisions);
+        while (run_again(mta, &run, &decisions));
     mta->id_next = run.id_next;
     if (decisions.result == MTS_INVALID) {
         snprintf(cause, 200, "%s", decisions.cause ? decisions.cause : "no valid APDU");
-        if (subject.content != arrival->content)
-            store_content_release(subject.content);
+        if (content.stored != arrival->content)
+            store_content_release(content.stored);
         return ARRIVAL_REFUSED;
     }
     bool report = arrival->kind == IPC_APDU_REPORT;
-    bool done = decisions.result == MTS_DECIDED && (!report || report_content(mta, decoded, &subject)) &&
-                decide_apply(mta, &run, &decisions, &subject) &&
+    bool done = decisions.result == MTS_DECIDED && (!report || report_content(mta, decoded, &content)) &&
+                decide_apply(mta, &run, &decisions, &content) &&
                 (arrival->kind != IPC_APDU_MESSAGE || !decisions.event_count ||
                  event_content_identifier(mta, decoded->apdu.message.content_identifier,
                                           decisions.events[0].identifier));
-    if (subject.content != arrival->content)
-        store_content_release(subject.content);
+    if (content.stored != arrival->content)
+        store_content_release(content.stored);
     bool unread = decisions.result == MTS_NO_RECORD;
     if (!done && !unread && decoded->over_bounds && store_accepting(mta->view.store)) {
         snprintf(cause, 200, "%.190s", decoded->bounds);
@@ -214,6 +210,7 @@ static enum arrival_result known(struct mta *mta, const struct arrival *arrival,
     mts_identifier_print(decoded->identifier, &mta->prefix);
     log_notice("peer=%s repeats a transfer: confirmed, not worked on again", arrival->peer->name);
     event_identifier(mta, buf_span(&mta->prefix), EVENT_REPEAT, arrival->peer, (struct span){NULL, 0});
+    batch_arm_later(mta);
     return pending ? ARRIVAL_TAKEN : ARRIVAL_KNOWN;
 }
 
@@ -227,7 +224,7 @@ static enum arrival_result take_new(struct mta *mta, const struct arrival *arriv
         snprintf(cause, 200, "the content can't be read again");
         return ARRIVAL_LATER;
     }
-    switch (store_find_repeat(mta->view.store, mta->batch.store, name, identifier, digest, &err)) {
+    switch (batch_find_repeat(mta, name, identifier, digest, &err)) {
     case STORE_REPEAT_KNOWN:
         return known(mta, arrival, decoded, false);
     case STORE_REPEAT_PENDING:
@@ -302,16 +299,14 @@ enum arrival_result receive_apdu(struct mta *mta, const struct arrival *arrival,
 static void accept_now(struct mta *mta, const struct effect *effect) {
     struct association *association = association_numbered(mta, effect->association);
     uint32_t transfer = (uint32_t)effect->ref;
-    if (association && !pace_hold(association, transfer, effect->number))
+    if (association && !pace_delay(association, transfer, effect->number))
         association_answer(association, transfer, IPC_ACCEPTED, "");
 }
 
 static void refuse_now(struct mta *mta, const struct effect *effect) {
     struct association *association = association_numbered(mta, effect->association);
-    const struct error *cause = store_cause(mta->view.store);
     if (association)
-        association_answer(association, (uint32_t)effect->ref, IPC_REFUSED_TEMPORARILY,
-                           cause->code ? cause->text : "no memory");
+        association_answer(association, (uint32_t)effect->ref, IPC_REFUSED_TEMPORARILY, batch_cause(mta));
 }
 
 static const struct effect_kind acceptance = {accept_now, refuse_now};

@@ -111,7 +111,7 @@ static void checkpoint_is_safe(struct mta *mta, const struct effect *effect) {
 static void checkpoint_is_lost(struct mta *mta, const struct effect *effect) {
     struct association *association = association_numbered(mta, effect->association);
     if (association)
-        association_end(association, IPC_CLOSE_ABORTED, store_cause(mta->view.store)->text);
+        association_end(association, IPC_CLOSE_ABORTED, batch_cause(mta));
 }
 
 static const struct effect_kind checkpoint_done = {checkpoint_is_safe, checkpoint_is_lost};

@@ -16,34 +16,34 @@
 /* Least time between two lines about transfers in that were refused temporarily, for each peer. */
 #define LOG_GAP (10 * SECOND)
 
-bool refusal_rests(const struct peer *peer) {
-    return peer->rests && clock_monotonic_us() < peer->rest_until;
+bool refusal_pauses(const struct peer *peer) {
+    return peer->pauses && clock_monotonic_us() < peer->paused_until;
 }
 
 /* Times are set when a copy goes out, not when it is refused: a refusal that never comes (the association
  * breaks, the transfer is long) then delays no more than one that does. */
-static void rest(struct peer *peer) {
-    peer->rest_until = clock_monotonic_us() + peer_back_off(peer, peer->rests) * SECOND;
-    peer->rests++;
+static void begin_pause(struct peer *peer) {
+    peer->paused_until = clock_monotonic_us() + peer_back_off(peer, peer->pauses) * SECOND;
+    peer->pauses++;
 }
 
 void refusal_probe(struct peer *peer) {
-    if (peer->rests)
-        rest(peer);
+    if (peer->pauses)
+        begin_pause(peer);
 }
 
 /* Once for each time that the peer is left alone, whatever else was under way. When the first probe was
  * refused too, the queue is looked through for other ways: each look costs a read, and a disk that is full
  * for a moment is not worth that. */
-static void note_rest(struct peer *peer) {
-    if (peer->rest_noted == peer->rests)
+static void note_pause(struct peer *peer) {
+    if (peer->pause_noted == peer->pauses)
         return;
-    int64_t left = (peer->rest_until - clock_monotonic_us() + SECOND - 1) / SECOND;
+    int64_t left = (peer->paused_until - clock_monotonic_us() + SECOND - 1) / SECOND;
     log_warning("peer=%s refuses temporarily (%u copies in a row); one copy tries again in %lld s: %s",
                 peer->name, peer->refusals, (long long)(left < 0 ? 0 : left), peer->last_error);
-    if (peer->rest_noted == 1)
+    if (peer->pause_noted == 1)
         peer->destination.reroute = true;
-    peer->rest_noted = peer->rests;
+    peer->pause_noted = peer->pauses;
 }
 
 void refusal_came(struct mta *mta, struct peer *peer, const struct work *work, const char *what,
@@ -60,20 +60,20 @@ void refusal_came(struct mta *mta, struct peer *peer, const struct work *work, c
                     (unsigned long long)work->id, peer->last_error);
         return;
     }
-    if (!peer->rests) {
-        rest(peer);
+    if (!peer->pauses) {
+        begin_pause(peer);
         peer_tell_rules(mta, peer);
     }
-    note_rest(peer);
+    note_pause(peer);
 }
 
 void refusal_over(struct mta *mta, struct peer *peer) {
-    if (peer->rests) {
+    if (peer->pauses) {
         log_notice("peer=%s takes in again: it had refused %u copies in a row", peer->name, peer->refusals);
     }
-    peer->refusals = peer->rests = peer->rest_noted = 0;
+    peer->refusals = peer->pauses = peer->pause_noted = 0;
     peer->refused = 0;
-    peer->rest_until = 0;
+    peer->paused_until = 0;
     peer_tell_rules(mta, peer);
 }
 

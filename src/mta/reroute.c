@@ -13,24 +13,25 @@ static bool reroute_lane(struct mta *mta, struct lane *lane, unsigned *left) {
         next = work->next;
         if (*left == 0)
             return false;
-        if (work->in_doubt || work->looked || !work->committed)
+        if (work->in_doubt || work->no_alternative || !work->committed)
             continue;
         --*left;
-        work->looked = true;
+        work->no_alternative = true;
+        batch_request(mta);
         if (!copy_reroute(mta, work, NULL) && work->marked)
             copy_save(mta, work);
     }
     return true;
 }
 
-static size_t forget_looks(struct queue *queue) {
-    size_t looked = 0;
+static size_t forget_alternatives(struct queue *queue) {
+    size_t stay = 0;
     for (size_t i = 0; i < LANES; i++)
         for (struct work *work = queue->lanes[i].first; work; work = work->next) {
-            looked += work->looked;
-            work->looked = false;
+            stay += work->no_alternative;
+            work->no_alternative = false;
         }
-    return looked;
+    return stay;
 }
 
 static bool reroute(struct mta *mta, struct destination *destination, unsigned *left) {
@@ -38,7 +39,7 @@ static bool reroute(struct mta *mta, struct destination *destination, unsigned *
     for (size_t lane = 0; lane < LANES; lane++)
         if (!reroute_lane(mta, &queue->lanes[lane], left))
             return false;
-    size_t stay = forget_looks(queue);
+    size_t stay = forget_alternatives(queue);
     if (stay && destination_is_gone(mta, destination))
         log_warning(
             "peer=%s %zu of its copies have no route without it: give them one, or see 'mhs queue list "

@@ -126,7 +126,11 @@ json_t *request_route(struct client *client, json_t *request) {
     struct mts_run run = run_begin(mta, &mta->arena);
     if (!read_supposed(mta, request, &supposed, &wrong))
         return client_error("bad-request", "%s is missing or wrong", wrong);
-    if (!mts_explain(&run, &supposed, &explanation, &err))
+    bool done;
+    do
+        done = mts_explain(&run, &supposed, &explanation, &err);
+    while (run_again(mta, &run, &explanation.decisions));
+    if (!done)
         return client_error("bad-request", "%s", err.text);
     return explanation_json(&explanation);
 }

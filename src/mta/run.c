@@ -126,6 +126,16 @@ static bool draw_part(char part[static PART_DIGITS + 1], struct error *err) {
     return true;
 }
 
+/* Durable when it returns. */
+static bool write_setting(const struct mta *mta, struct span name, struct span value, struct error *err) {
+    struct store_batch *batch = store_batch_new(mta->view.store);
+    bool done = (batch && store_put_record(batch, STORE_SETTING, name, value)) ||
+                error_set(err, STORE_NO_MEMORY, "no memory");
+    done = done && store_commit(batch, err);
+    store_batch_free(batch);
+    return done;
+}
+
 /*
  * Local identifiers are NODE.PART.NUMBER. The part is drawn anew at each start
  * and on disk before the first identifier is made: neither a counter nor a clock
@@ -146,10 +156,7 @@ static bool begin_identifiers(struct mta *mta, struct error *err) {
     buf_free(&last);
     snprintf(mta->id_prefix, sizeof mta->id_prefix, "%.10s.%s", mta->view.config->node, done ? part : "");
     mta->id_next = 1;
-    return done &&
-           (store_put_record(mta->batch.store, STORE_SETTING, name, span_str(part)) ||
-            error_set(err, STORE_NO_MEMORY, "no memory")) &&
-           store_commit(mta->batch.store, err);
+    return done && write_setting(mta, name, span_str(part), err);
 }
 
 static void on_tick(evutil_socket_t fd, short what, void *arg);
@@ -311,6 +318,7 @@ static bool do_due_work(struct mta *mta, int64_t now) {
         struct work *work = schedule_due(&mta->schedule, now);
         if (!work)
             return true;
+        batch_request(mta);
         work_is_due(mta, work, now);
     }
     return false;
@@ -361,6 +369,7 @@ static bool unmark(void *context, struct work *work) {
     struct mta *mta = unmarking->mta;
     if (!work->marked || work->in_doubt || !work->committed || work->state == WORK_SENDING)
         return true;
+    batch_request(mta);
     if (!copy_save(mta, work))
         return false;
     if (++unmarking->count % 1000 == 0)

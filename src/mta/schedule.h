@@ -42,14 +42,14 @@ struct work {
     uint16_t tries;
     uint8_t lane;
     uint8_t state;
-    uint8_t aborts; /* tries in a row that ended by an abort, the peer's or one that it caused */
-    bool in_doubt;  /* may have arrived: recipients and route are frozen */
-    bool marked;    /* its row says so: the mark of I3 */
-    bool lost;      /* its content is (STORE_LOST_HOP): it is to be reported */
-    bool looked;    /* no other next hop was known when its peer was last found down */
-    bool committed; /* its row is on disk */
-    bool retried;   /* it waits after a try: counted so */
-    bool recalled;  /* its history was asked for the cause, since that was last set */
+    uint8_t aborts;      /* tries in a row that ended by an abort, the peer's or one that it caused */
+    bool in_doubt;       /* may have arrived: recipients and route are frozen */
+    bool marked;         /* its row says so: the mark of I3 */
+    bool lost;           /* its content is (STORE_LOST_HOP): it is to be reported */
+    bool no_alternative; /* no other next hop was known when its peer was last found down */
+    bool committed;      /* its row is on disk */
+    bool retried;        /* it waits after a try: counted so */
+    bool recalled;       /* its history was asked for the cause, since that was last set */
 };
 
 struct lane {

@@ -387,7 +387,7 @@ static void aborted(struct association *association, struct work *work, unsigned
         work->first_abort = now;
     if (work->aborts < UINT8_MAX)
         work->aborts++;
-    if (work->aborts < ABORTS_MOST || association->peer->rests)
+    if (work->aborts < ABORTS_MOST || association->peer->pauses)
         return;
     if (is_at_fault(association, work, now)) {
         hold(association, work, flags, cause);

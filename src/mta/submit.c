@@ -321,13 +321,13 @@ static bool store_submission(struct attempt *attempt, struct mts_run *run, uint6
     struct store_content *content = attempt->submission->content;
     bool probe = attempt->submission->kind == IPC_SUBMISSION_PROBE;
     char who[24];
-    struct subject subject = {.who = who};
+    struct content carried = {.who = who};
     if (!probe)
-        subject =
-            (struct subject){content, store_content_length(content), store_content_memory(content), who};
+        carried =
+            (struct content){content, store_content_length(content), store_content_memory(content), who};
     snprintf(who, sizeof who, "uid=%u", (unsigned)attempt->client->uid);
     name_submitter(attempt);
-    return decide_apply(mta, run, &attempt->decisions, &subject) &&
+    return decide_apply(mta, run, &attempt->decisions, &carried) &&
            client_answer_after_commit(attempt->client, IPC_SUBMIT_RESULT, ref, result_of(attempt));
 }
 
@@ -353,7 +353,9 @@ static json_t *submit(struct attempt *attempt, uint64_t ref) {
         return client_error("originator-invalid", "the originator is no mailbox of yours");
     struct mts_run run = run_begin(mta, &mta->arena);
     run.over_bounds = attempt->over_bounds;
-    decide(attempt, &run, user);
+    do
+        decide(attempt, &run, user);
+    while (run_again(mta, &run, &attempt->decisions));
     mta->id_next = run.id_next;
     if (attempt->decisions.result == MTS_INVALID)
         return refusal(attempt);

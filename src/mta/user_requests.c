@@ -152,7 +152,7 @@ json_t *request_user_remove(struct client *client, json_t *request) {
     const char *text = json_string_value(json_object_get(request, "address"));
     const struct local_user *user = text ? user_find(&mta->view, span_str(text)) : NULL;
     if (!user)
-        return client_error("not-found", "no such user");
+        return client_error("not-found", "no such user; 'mhs user list' shows them");
     if (user->configured)
         return client_error("not-permitted", "the user stands in the configuration file: remove it there");
     struct error err = {0};

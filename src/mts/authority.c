@@ -1,5 +1,5 @@
 /*
- * What a neighbour may say. X.411 leaves it to bilateral agreements; what breaks
+ * What a peer may say. X.411 leaves it to bilateral agreements; what breaks
  * one has the diagnostic no-bilateral-agreement.
  *
  * An MTA of our own domain is trusted as we are. A foreign peer
@@ -88,40 +88,42 @@ bool authority_hands_over(const struct mts_tables *tables, int peer, const struc
 
 /* ---- messages of ours that come back ---- */
 
-static bool trace_has_us(const struct work *work, const struct x411_TraceInformation *trace, size_t count) {
+static bool trace_has_us(const struct ruling *ruling, const struct x411_TraceInformation *trace,
+                         size_t count) {
     for (size_t i = 0; i < count; i++)
-        if (domain_equal(&trace->items[i].global_domain_identifier, &work->tables->domain))
+        if (domain_equal(&trace->items[i].global_domain_identifier, &ruling->tables->domain))
             return true;
     return false;
 }
 
 /* So many elements came with the object: those at the end that are ours were added here. */
-static size_t trace_received(const struct work *work, const struct x411_TraceInformation *trace) {
+static size_t trace_received(const struct ruling *ruling, const struct x411_TraceInformation *trace) {
     size_t count = trace->count;
-    while (count && domain_equal(&trace->items[count - 1].global_domain_identifier, &work->tables->domain))
+    while (count && domain_equal(&trace->items[count - 1].global_domain_identifier, &ruling->tables->domain))
         count--;
     return count;
 }
 
-static bool record_of(struct work *work, struct span identifier, struct mts_routed **routed, size_t *count) {
+static bool record_of(struct ruling *ruling, struct span identifier, struct mts_routed **routed,
+                      size_t *count) {
     *routed = NULL;
     *count = 0;
-    if (!work->run->record)
+    if (!ruling->run->record)
         return true;
     enum mts_record read =
-        work->run->record(work->run->record_context, identifier, work->arena, routed, count);
-    work->no_memory |= read != MTS_RECORD_READ;
-    work->no_record |= read == MTS_RECORD_FAILED;
+        ruling->run->record(ruling->run->record_context, identifier, ruling->arena, routed, count);
+    ruling->no_memory |= read != MTS_RECORD_READ;
+    ruling->no_record |= read == MTS_RECORD_FAILED;
     return read == MTS_RECORD_READ;
 }
 
 /* `peer` -1: not known any more, so that any foreign one will do. */
-static bool went_out_to(struct work *work, struct span identifier, int peer) {
-    const struct mts_tables *tables = work->tables;
+static bool went_out_to(struct ruling *ruling, struct span identifier, int peer) {
+    const struct mts_tables *tables = ruling->tables;
     struct mts_routed *routed;
     size_t count;
     bool any = peer < 0 || tables->hops[peer].given.transit;
-    if (!record_of(work, identifier, &routed, &count))
+    if (!record_of(ruling, identifier, &routed, &count))
         return false;
     for (size_t i = 0; i < count; i++)
         if (any ? routed[i].hop >= 0 && tables->hops[routed[i].hop].foreign : routed[i].hop == peer)
@@ -129,56 +131,57 @@ static bool went_out_to(struct work *work, struct span identifier, int peer) {
     return false;
 }
 
-static bool came_back(struct work *work, const struct subject *subject, int peer) {
+static bool came_back(struct ruling *ruling, const struct subject *subject, int peer) {
     const struct x411_TraceInformation *trace = &subject->envelope.trace_information;
-    return trace_has_us(work, trace, trace_received(work, trace)) &&
-           went_out_to(work, subject->identifier, peer);
+    return trace_has_us(ruling, trace, trace_received(ruling, trace)) &&
+           went_out_to(ruling, subject->identifier, peer);
 }
 
 /* ---- who stands behind a copy ---- */
 
-void authority_sources(struct work *work, const struct subject *subject, const recipient_fields *recipient,
+void authority_sources(struct ruling *ruling, const struct subject *subject,
+                       const recipient_fields *recipient,
                        const struct x411_ORName *sources[static MTS_SOURCES]) {
     struct x411_DLExpansionHistory lists = {0};
     struct x411_RedirectionHistory redirections = {0};
     sources[0] = &subject->envelope.originator_name;
     sources[1] = sources[2] = NULL;
-    if (extension_decode(work->arena, &recipient->extensions, EXT_REDIRECTION_HISTORY,
+    if (extension_decode(ruling->arena, &recipient->extensions, EXT_REDIRECTION_HISTORY,
                          &x411_RedirectionHistory_type, &redirections) &&
         redirections.count)
         sources[1] = &redirections.items[redirections.count - 1].intended_recipient_name.intended_recipient;
-    if (extension_decode(work->arena, &subject->envelope.extensions, EXT_DL_EXPANSION_HISTORY,
+    if (extension_decode(ruling->arena, &subject->envelope.extensions, EXT_DL_EXPANSION_HISTORY,
                          &x411_DLExpansionHistory_type, &lists) &&
         lists.count)
         sources[2] = &lists.items[lists.count - 1].dl;
 }
 
 /* Redirected or expanded since it is in our domain. */
-static bool done_here(const struct work *work, const struct subject *subject, unsigned action) {
+static bool done_here(const struct ruling *ruling, const struct subject *subject, unsigned action) {
     const struct x411_TraceInformation *trace = &subject->envelope.trace_information;
-    for (size_t i = trace_received(work, trace); i < trace->count; i++)
+    for (size_t i = trace_received(ruling, trace); i < trace->count; i++)
         if (ber_bit(&trace->items[i].domain_supplied_information.other_actions, action))
             return true;
     return false;
 }
 
-bool authority_proves(struct work *work, const struct subject *subject, unsigned source,
+bool authority_proves(struct ruling *ruling, const struct subject *subject, unsigned source,
                       const struct x411_ORName *name) {
     const struct x411_TraceInformation *trace = &subject->envelope.trace_information;
     struct address address;
-    int peer = subject->from ? (int)(subject->from - work->tables->hops) : -1;
-    if (!trace_received(work, trace) ||
-        (source == MTS_REDIRECTED_BY && done_here(work, subject, x411_OtherActions_redirected)) ||
-        (source == MTS_DL_EXPANDED_BY && done_here(work, subject, x411_OtherActions_dl_operation)))
+    int peer = subject->from ? (int)(subject->from - ruling->tables->hops) : -1;
+    if (!trace_received(ruling, trace) ||
+        (source == MTS_REDIRECTED_BY && done_here(ruling, subject, x411_OtherActions_redirected)) ||
+        (source == MTS_DL_EXPANDED_BY && done_here(ruling, subject, x411_OtherActions_dl_operation)))
         return true;
-    if (!address_of(&work->scratch, name, &address)) {
-        work->no_memory = true;
+    if (!address_of(&ruling->scratch, name, &address)) {
+        ruling->no_memory = true;
         return false;
     }
-    if (is_user(work->tables, &address) || is_ours(work->tables, &address))
-        return came_back(work, subject, peer);
+    if (is_user(ruling->tables, &address) || is_ours(ruling->tables, &address))
+        return came_back(ruling, subject, peer);
     /* When the copy is looked at later nobody knows the peer; what it claimed was judged as it came in. */
-    return peer < 0 || speaks_for(work->tables, peer, &address);
+    return peer < 0 || speaks_for(ruling->tables, peer, &address);
 }
 
 /* ---- what comes in ---- */
@@ -189,61 +192,62 @@ static const struct cause not_its = {x411_NonDeliveryReasonCode_unable_to_transf
 
 /* What comes from a foreign peer has passed its domain last: elements of ours at the end would be taken for
  * what was done here. */
-bool authority_trace(struct work *work, int peer, const struct x411_TraceInformation *trace) {
-    if (!work->tables->hops[peer].foreign || (trace->count && trace_received(work, trace) == trace->count))
+bool authority_trace(struct ruling *ruling, int peer, const struct x411_TraceInformation *trace) {
+    if (!ruling->tables->hops[peer].foreign ||
+        (trace->count && trace_received(ruling, trace) == trace->count))
         return true;
-    work->out->result = MTS_INVALID;
-    work->out->cause = "its trace does not end in a foreign domain, though the peer is of one";
+    ruling->out->result = MTS_INVALID;
+    ruling->out->cause = "its trace does not end in a foreign domain, though the peer is of one";
     return false;
 }
 
 /* True when one of those behind the recipient's copy is proven. */
-static bool may_send(struct work *work, const struct subject *subject, const recipient_fields *recipient,
+static bool may_send(struct ruling *ruling, const struct subject *subject, const recipient_fields *recipient,
                      bool by_all) {
     const struct x411_ORName *sources[MTS_SOURCES];
     if (by_all)
         return true;
-    authority_sources(work, subject, recipient, sources);
-    return sources[1] && authority_proves(work, subject, MTS_REDIRECTED_BY, sources[1]);
+    authority_sources(ruling, subject, recipient, sources);
+    return sources[1] && authority_proves(ruling, subject, MTS_REDIRECTED_BY, sources[1]);
 }
 
-static bool proven_for_all(struct work *work, const struct subject *subject) {
+static bool proven_for_all(struct ruling *ruling, const struct subject *subject) {
     static const recipient_fields nobody;
     const struct x411_ORName *sources[MTS_SOURCES];
-    authority_sources(work, subject, &nobody, sources);
-    return authority_proves(work, subject, MTS_ORIGINATED_BY, sources[0]) ||
-           (sources[2] && authority_proves(work, subject, MTS_DL_EXPANDED_BY, sources[2]));
+    authority_sources(ruling, subject, &nobody, sources);
+    return authority_proves(ruling, subject, MTS_ORIGINATED_BY, sources[0]) ||
+           (sources[2] && authority_proves(ruling, subject, MTS_DL_EXPANDED_BY, sources[2]));
 }
 
 /* False: nothing of the message may come from this peer. */
-static bool fail_not_its(struct work *work, struct batch *batch) {
-    const struct x411_MessageTransferEnvelope *envelope = &batch->subject.envelope;
-    bool by_all = proven_for_all(work, &batch->subject);
+static bool fail_not_its(struct ruling *ruling, struct branch *branch) {
+    const struct x411_MessageTransferEnvelope *envelope = &branch->subject.envelope;
+    bool by_all = proven_for_all(ruling, &branch->subject);
     size_t ours = 0, passed = 0;
-    for (size_t i = 0; i < envelope->per_recipient_fields.count && !work->no_memory; i++) {
+    for (size_t i = 0; i < envelope->per_recipient_fields.count && !ruling->no_memory; i++) {
         const recipient_fields *recipient = &envelope->per_recipient_fields.items[i];
         if (!subject_responsible(recipient))
             continue;
         ours++;
-        if (may_send(work, &batch->subject, recipient, by_all))
+        if (may_send(ruling, &branch->subject, recipient, by_all))
             passed++;
         else
-            batch->targets[i] = (struct target){.kind = TARGET_FAILED, .cause = not_its};
-        arena_reset(&work->scratch);
+            branch->targets[i] = (struct target){.kind = TARGET_FAILED, .cause = not_its};
+        arena_reset(&ruling->scratch);
     }
     return passed || !ours;
 }
 
-bool authority_originators(struct work *work, int peer, struct batch *batch) {
-    if (!authority_is_limited(work->tables, peer) || fail_not_its(work, batch))
+bool authority_originators(struct ruling *ruling, int peer, struct branch *branch) {
+    if (!authority_is_limited(ruling->tables, peer) || fail_not_its(ruling, branch))
         return true;
-    if (!work->no_memory) {
-        struct span originator = work_address(work, &batch->subject.envelope.originator_name);
+    if (!ruling->no_memory) {
+        struct span originator = ruling_address(ruling, &branch->subject.envelope.originator_name);
         const char *cause = arena_printf(
-            work->arena, "the peer may not send for %s: see its options `originators` and `transit`",
+            ruling->arena, "the peer may not send for %s: see its options `originators` and `transit`",
             originator.data ? (const char *)originator.data : "this originator");
-        work->out->result = MTS_INVALID;
-        work->out->cause = cause ? cause : not_its.supplementary;
+        ruling->out->result = MTS_INVALID;
+        ruling->out->cause = cause ? cause : not_its.supplementary;
     }
     return false;
 }
@@ -258,10 +262,10 @@ static int compare_routed(const void *a, const void *b) {
 }
 
 /* The domain to which the subject went from here, as its intermediate trace says; NULL: it does not. */
-static const struct x411_GlobalDomainIdentifier *went_to(const struct work *work,
+static const struct x411_GlobalDomainIdentifier *went_to(const struct ruling *ruling,
                                                          const struct x411_TraceInformation *trace) {
     for (size_t i = trace->count; i-- > 1;)
-        if (domain_equal(&trace->items[i - 1].global_domain_identifier, &work->tables->domain))
+        if (domain_equal(&trace->items[i - 1].global_domain_identifier, &ruling->tables->domain))
             return &trace->items[i].global_domain_identifier;
     return NULL;
 }
@@ -273,7 +277,7 @@ struct evidence {
     const struct x411_GlobalDomainIdentifier *next; /* after us, or NULL */
 };
 
-static bool is_believed(const struct work *work, const struct evidence *evidence, int64_t recipient) {
+static bool is_believed(const struct ruling *ruling, const struct evidence *evidence, int64_t recipient) {
     size_t low = 0, high = evidence->count;
     while (low < high) {
         size_t middle = low + (high - low) / 2;
@@ -285,7 +289,7 @@ static bool is_believed(const struct work *work, const struct evidence *evidence
     for (; low < evidence->count && evidence->routed[low].recipient == recipient; low++) {
         int hop = evidence->routed[low].hop;
         if (hop == evidence->peer ||
-            (evidence->next && hop >= 0 && domain_equal(&work->tables->hops[hop].domain, evidence->next)))
+            (evidence->next && hop >= 0 && domain_equal(&ruling->tables->hops[hop].domain, evidence->next)))
             return true;
     }
     return false;
@@ -302,18 +306,18 @@ static size_t sort_routed(struct mts_routed *routed, size_t count) {
     return kept;
 }
 
-bool authority_report(struct work *work, int peer, struct x411_Report *report, bool *believed) {
+bool authority_report(struct ruling *ruling, int peer, struct x411_Report *report, bool *believed) {
     const struct x411_ReportTransferContent *content = &report->content;
     struct evidence evidence = {.peer = peer,
-                                .next = went_to(work, &content->subject_intermediate_trace_information)};
-    bool all = !authority_is_limited(work->tables, peer), any = false;
-    if (!all && !record_of(work, identifier_text(work->arena, &content->subject_identifier), &evidence.routed,
-                           &evidence.count))
+                                .next = went_to(ruling, &content->subject_intermediate_trace_information)};
+    bool all = !authority_is_limited(ruling->tables, peer), any = false;
+    if (!all && !record_of(ruling, identifier_text(ruling->arena, &content->subject_identifier),
+                           &evidence.routed, &evidence.count))
         return false;
     evidence.count = sort_routed(evidence.routed, evidence.count);
     for (size_t i = 0; i < content->per_recipient_fields.count; i++) {
         int64_t number = content->per_recipient_fields.items[i].originally_specified_recipient_number;
-        believed[i] = all || is_believed(work, &evidence, number);
+        believed[i] = all || is_believed(ruling, &evidence, number);
         any |= believed[i];
     }
     return any;

@@ -10,25 +10,25 @@ static bool refuse(struct cause *cause, int reason, int diagnostic, const char *
 #define UNABLE(diagnostic)                                                                                   \
     x411_NonDeliveryReasonCode_unable_to_transfer, x411_NonDeliveryDiagnosticCode_##diagnostic
 
-bool check_latest_delivery(struct work *work, const struct subject *subject, struct cause *cause) {
+bool check_latest_delivery(struct ruling *ruling, const struct subject *subject, struct cause *cause) {
     struct span time;
     int64_t latest;
-    if (!extension_decode(work->arena, &subject->envelope.extensions, EXT_LATEST_DELIVERY_TIME,
+    if (!extension_decode(ruling->arena, &subject->envelope.extensions, EXT_LATEST_DELIVERY_TIME,
                           &x411_LatestDeliveryTime_type, &time) ||
-        !time_read(time, &latest) || work->run->now <= latest)
+        !time_read(time, &latest) || ruling->run->now <= latest)
         return true;
     return refuse(cause, UNABLE(maximum_time_expired), "latest delivery time has passed");
 }
 
 /* What concerns all recipients but bounds (accept.c): judged once, on arrival. */
-bool check_message(struct work *work, const struct subject *subject, struct cause *cause) {
+bool check_message(struct ruling *ruling, const struct subject *subject, struct cause *cause) {
     const struct x411_MessageTransferEnvelope *envelope = &subject->envelope;
-    uint32_t most = work->tables->self.max_recipients;
+    uint32_t most = ruling->tables->self.max_recipients;
     if (criticality_unknown(&envelope->extensions, CRITICAL_FOR_TRANSFER))
         return refuse(cause, UNABLE(unsupported_critical_function), NULL);
     if (most && envelope->per_recipient_fields.count > most)
         return refuse(cause, UNABLE(too_many_recipients), NULL);
-    return check_latest_delivery(work, subject, cause);
+    return check_latest_delivery(ruling, subject, cause);
 }
 
 /*
@@ -52,7 +52,7 @@ static bool check_physical_fields(const struct x411_Extensions *extensions, stru
 }
 
 /* Whether the restriction speaks of this source. Whom it permits by name must have a right to the name. */
-static bool restriction_matches(struct work *work, const struct restriction *restriction,
+static bool restriction_matches(struct ruling *ruling, const struct restriction *restriction,
                                 const struct subject *subject, const struct x411_ORName *source,
                                 unsigned type) {
     struct address address;
@@ -60,29 +60,29 @@ static bool restriction_matches(struct work *work, const struct restriction *res
         return false;
     if (!restriction->pattern)
         return true;
-    return address_of(&work->scratch, source, &address) &&
+    return address_of(&ruling->scratch, source, &address) &&
            pattern_matches(restriction->pattern, &address.parts) &&
-           (!restriction->permitted || authority_proves(work, subject, type, source));
+           (!restriction->permitted || authority_proves(ruling, subject, type, source));
 }
 
-bool restrictions_permit(struct work *work, const struct restriction *restrictions, size_t count,
+bool restrictions_permit(struct ruling *ruling, const struct restriction *restrictions, size_t count,
                          const struct subject *subject, const recipient_fields *recipient, bool otherwise) {
     const struct x411_ORName *sources[MTS_SOURCES];
     if (!count)
         return otherwise;
-    authority_sources(work, subject, recipient, sources);
+    authority_sources(ruling, subject, recipient, sources);
     for (size_t i = 0; i < count; i++)
         for (unsigned type = 0; type < MTS_SOURCES; type++)
             if (sources[type] &&
-                restriction_matches(work, &restrictions[i], subject, sources[type], 1u << type))
+                restriction_matches(ruling, &restrictions[i], subject, sources[type], 1u << type))
                 return restrictions[i].permitted;
     return otherwise;
 }
 
-bool label_among(struct work *work, const struct x411_SecurityLabel *labels, size_t count,
+bool label_among(struct ruling *ruling, const struct x411_SecurityLabel *labels, size_t count,
                  const struct x411_Extensions *extensions, bool unmarked) {
     struct x411_SecurityLabel label = {0};
-    if (!extension_decode(work->arena, extensions, EXT_MESSAGE_SECURITY_LABEL, &x411_SecurityLabel_type,
+    if (!extension_decode(ruling->arena, extensions, EXT_MESSAGE_SECURITY_LABEL, &x411_SecurityLabel_type,
                           &label)) {
         if (!unmarked || extension_find(extensions, EXT_MESSAGE_SECURITY_LABEL))
             return false;
@@ -104,7 +104,7 @@ static bool asks_for_proof(const recipient_fields *recipient) {
                x411_ProofOfDeliveryRequest_proof_of_delivery_requested;
 }
 
-bool check_user(struct work *work, const struct subject *subject, const recipient_fields *recipient,
+bool check_user(struct ruling *ruling, const struct subject *subject, const recipient_fields *recipient,
                 const struct user *user, struct cause *cause) {
     const struct x411_MessageTransferEnvelope *envelope = &subject->envelope;
     if (!user->given.mailbox)
@@ -112,10 +112,11 @@ bool check_user(struct work *work, const struct subject *subject, const recipien
     if (criticality_unknown(&envelope->extensions, CRITICAL_FOR_DELIVERY) ||
         criticality_unknown(&recipient->extensions, CRITICAL_FOR_DELIVERY) || asks_for_proof(recipient))
         return refuse(cause, UNABLE(unsupported_critical_function), NULL);
-    if (user->label_count && !label_among(work, user->labels, user->label_count, &envelope->extensions, true))
+    if (user->label_count &&
+        !label_among(ruling, user->labels, user->label_count, &envelope->extensions, true))
         return refuse(cause, x411_NonDeliveryReasonCode_transfer_failure_for_security_reason,
                       x411_NonDeliveryDiagnosticCode_security_policy_violation, NULL);
-    if (!restrictions_permit(work, user->restrictions, user->restriction_count, subject, recipient, true))
+    if (!restrictions_permit(ruling, user->restrictions, user->restriction_count, subject, recipient, true))
         return refuse(cause, x411_NonDeliveryReasonCode_restricted_delivery, -1, NULL);
     if (!content_type_in(&user->content_types, &envelope->content_type))
         return refuse(cause, UNABLE(content_type_not_supported), NULL);
@@ -127,21 +128,21 @@ bool check_user(struct work *work, const struct subject *subject, const recipien
            conversion_implicit(subject, &user->eits, user->given.no_implicit_conversion, cause);
 }
 
-static bool check_physical(struct work *work, const recipient_fields *recipient, const struct hop *hop,
+static bool check_physical(struct ruling *ruling, const recipient_fields *recipient, const struct hop *hop,
                            struct cause *cause) {
     struct address address;
-    if (hop->given.physical_delivery || hop->foreign || work->tables->self.pdau)
+    if (hop->given.physical_delivery || hop->foreign || ruling->tables->self.pdau)
         return true;
-    if (address_of(&work->scratch, &recipient->recipient_name, &address) &&
+    if (address_of(&ruling->scratch, &recipient->recipient_name, &address) &&
         oraddress_is_postal(&address.parts))
         return refuse(cause, x411_NonDeliveryReasonCode_physical_delivery_not_performed, -1,
                       "no physical delivery access unit");
     return true;
 }
 
-bool check_hop(struct work *work, const struct subject *subject, const recipient_fields *recipient,
+bool check_hop(struct ruling *ruling, const struct subject *subject, const recipient_fields *recipient,
                int number, struct cause *cause) {
-    const struct hop *hop = &work->tables->hops[number];
+    const struct hop *hop = &ruling->tables->hops[number];
     const struct x411_MessageTransferEnvelope *envelope = &subject->envelope;
     if (hop->given.max_length && subject->has_length && subject->length > hop->given.max_length)
         return refuse(cause, UNABLE(content_too_long), "the next MTA takes no content of this length");
@@ -157,10 +158,10 @@ bool check_hop(struct work *work, const struct subject *subject, const recipient
     if (hop->foreign && !hop->given.service_messages &&
         subject_has(subject, x411_PerMessageIndicators_service_message))
         return refuse(cause, UNABLE(no_bilateral_agreement), "service message");
-    if (!check_physical(work, recipient, hop, cause) ||
+    if (!check_physical(ruling, recipient, hop, cause) ||
         !conversion_implicit(subject, &hop->eits, false, cause))
         return false;
-    if (hop->given.edition == MTS_EDITION_1984 && !downgrade_possible(work, hop, subject, recipient))
+    if (hop->given.edition == MTS_EDITION_1984 && !downgrade_possible(ruling, hop, subject, recipient))
         return refuse(cause, UNABLE(unable_to_downgrade), NULL);
     return true;
 }

@@ -13,35 +13,35 @@ bool mts_conversion(const struct mts_stored *stored, struct arena *arena, struct
     static const struct mts_tables no_tables;
     struct mts_run run = {.tables = &no_tables, .arena = arena};
     struct mts_decisions out;
-    struct work work;
+    struct ruling ruling;
     struct plan plan;
     struct subject subject;
-    work_begin(&work, &run, &out);
+    ruling_begin(&ruling, &run, &out);
     bool ok = stored->kind == MTS_MESSAGE && plan_read(arena, stored->plan, &plan) &&
-              plan.flags & PLAN_TO_P2 && subject_decode(&work, stored, &subject);
+              plan.flags & PLAN_TO_P2 && subject_decode(&ruling, stored, &subject);
     if (ok)
         *conversion = (struct mts_conversion){
             subject_has(&subject, x411_PerMessageIndicators_implicit_conversion_prohibited),
             extension_enumerated(&subject.envelope.extensions, EXT_CONVERSION_WITH_LOSS_PROHIBITED) ==
                 x411_ConversionWithLossProhibited_conversion_with_loss_prohibited,
             plan.flags & PLAN_ENCAPSULATE, plan.flags & PLAN_REPLACE, plan.rfc1328_address};
-    work_end(&work);
+    ruling_end(&ruling);
     return ok;
 }
 
 /* The last element is ours: it says into what the content was converted
  * (converted-encoded-information-types). */
-static bool trace_conversion(struct work *work, struct x411_TraceInformation *trace, unsigned types) {
-    struct x411_TraceInformationElement *items = arena_array(work->arena, trace->count + 1, sizeof *items);
-    struct x411_EncodedInformationTypes *converted = arena_alloc(work->arena, sizeof *converted);
+static bool trace_conversion(struct ruling *ruling, struct x411_TraceInformation *trace, unsigned types) {
+    struct x411_TraceInformationElement *items = arena_array(ruling->arena, trace->count + 1, sizeof *items);
+    struct x411_EncodedInformationTypes *converted = arena_alloc(ruling->arena, sizeof *converted);
     if (!items || !converted) {
-        work->no_memory = true;
+        ruling->no_memory = true;
         return false;
     }
     for (unsigned bit = 0; bit < 32; bit++)
         if (types >> bit & 1 &&
-            !ber_bit_set(&converted->built_in_encoded_information_types, bit, true, work->arena)) {
-            work->no_memory = true;
+            !ber_bit_set(&converted->built_in_encoded_information_types, bit, true, ruling->arena)) {
+            ruling->no_memory = true;
             return false;
         }
     if (!trace->count)
@@ -55,31 +55,31 @@ static bool trace_conversion(struct work *work, struct x411_TraceInformation *tr
 }
 
 /* The copy's recipients are routed anew: tables may have changed while the content was rewritten. */
-static void route_converted(struct work *work, struct subject *subject, const struct plan *plan) {
+static void route_converted(struct ruling *ruling, struct subject *subject, const struct plan *plan) {
     size_t cursor = 0, position;
-    struct batch *batch = batch_new(work, subject);
-    while (batch && !work->no_memory && plan_next(plan, &batch->subject, &cursor, &position))
-        recipient_resolve(work, batch, position);
-    if (batch)
-        split_batches(work);
+    struct branch *branch = branch_new(ruling, subject);
+    while (branch && !ruling->no_memory && plan_next(plan, &branch->subject, &cursor, &position))
+        recipient_resolve(ruling, branch, position);
+    if (branch)
+        split_branches(ruling);
 }
 
 void mts_converted(struct mts_run *run, const struct mts_stored *stored, uint64_t length, unsigned types,
                    struct mts_decisions *out) {
-    struct work work;
+    struct ruling ruling;
     struct plan plan;
     struct subject subject;
-    work_begin(&work, run, out);
-    if (!plan_read(work.arena, stored->plan, &plan) || !subject_decode(&work, stored, &subject)) {
-        if (!work.no_memory) {
+    ruling_begin(&ruling, run, out);
+    if (!plan_read(ruling.arena, stored->plan, &plan) || !subject_decode(&ruling, stored, &subject)) {
+        if (!ruling.no_memory) {
             out->result = MTS_INVALID;
             out->cause = "the stored copy does not read";
         }
-    } else if (trace_conversion(&work, &subject.envelope.trace_information, types)) {
+    } else if (trace_conversion(&ruling, &subject.envelope.trace_information, types)) {
         subject.envelope.content_type = p2;
         subject.length = length;
-        work_event(&work, MTS_EVENT_CONVERTED, subject.identifier)->text = "P22 to P2";
-        route_converted(&work, &subject, &plan);
+        ruling_event(&ruling, MTS_EVENT_CONVERTED, subject.identifier)->text = "P22 to P2";
+        route_converted(&ruling, &subject, &plan);
     }
-    work_end(&work);
+    ruling_end(&ruling);
 }

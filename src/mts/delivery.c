@@ -108,22 +108,22 @@ static struct span message_envelope(struct arena *arena, const struct subject *s
 }
 
 /* The message is the user's: its place in the envelope, event, and the report if one was asked for. */
-static void delivered(struct work *work, const struct batch *batch, size_t position,
+static void delivered(struct ruling *ruling, const struct branch *branch, size_t position,
                       struct mts_delivery *out) {
-    const struct subject *subject = &batch->subject;
+    const struct subject *subject = &branch->subject;
     const recipient_fields *recipient = &subject->envelope.per_recipient_fields.items[position];
-    const struct target *target = &batch->targets[position];
+    const struct target *target = &branch->targets[position];
     struct outcome outcome = {
-        .position = position, .delivered = true, .time = work->run->now, .user_type = target->user_type};
+        .position = position, .delivered = true, .time = ruling->run->now, .user_type = target->user_type};
     out->mailbox = target->mailbox;
-    out->originator = work_address(work, &subject->envelope.originator_name);
-    out->recipient = work_address(work, &recipient->recipient_name);
+    out->originator = ruling_address(ruling, &subject->envelope.originator_name);
+    out->recipient = ruling_address(ruling, &recipient->recipient_name);
     out->identifier = subject->identifier;
     out->position = (uint32_t)position;
-    struct mts_event *event = work_event(work, MTS_EVENT_DELIVERED, subject->identifier);
+    struct mts_event *event = ruling_event(ruling, MTS_EVENT_DELIVERED, subject->identifier);
     event->recipient = recipient->originally_specified_recipient_number;
     event->name = span_str(target->mailbox);
-    report_make(work, subject, &outcome, 1);
+    report_make(ruling, subject, &outcome, 1);
 }
 
 /* ---- reports ---- */
@@ -166,31 +166,58 @@ static struct span report_envelope(struct arena *arena, const struct x411_Report
 
 static const struct ber_limits as_stored = {.relax_bounds = true, .relax_characters = true};
 
-static void deliver_report(struct work *work, const struct mts_stored *stored, struct mts_delivery *out) {
+static void deliver_report(struct ruling *ruling, const struct mts_stored *stored, struct mts_delivery *out) {
     struct x411_Report report = {0};
     struct address address;
-    if (!ber_decode(&x411_Report_type, stored->octets, work->arena, &as_stored, &report, NULL)) {
-        work->out->result = MTS_INVALID;
-        work->out->cause = "the stored report does not read";
+    if (!ber_decode(&x411_Report_type, stored->octets, ruling->arena, &as_stored, &report, NULL)) {
+        ruling->out->result = MTS_INVALID;
+        ruling->out->cause = "the stored report does not read";
         return;
     }
-    struct span identifier = identifier_text(work->arena, &report.envelope.report_identifier);
-    out->identifier = identifier_text(work->arena, &report.content.subject_identifier);
-    out->recipient = work_address(work, &report.envelope.report_destination_name);
+    struct span identifier = identifier_text(ruling->arena, &report.envelope.report_identifier);
+    out->identifier = identifier_text(ruling->arena, &report.content.subject_identifier);
+    out->recipient = ruling_address(ruling, &report.envelope.report_destination_name);
     out->returned_content = report.content.returned_content;
-    if (!address_of(work->arena, &report.envelope.report_destination_name, &address)) {
-        work->no_memory = true;
+    if (!address_of(ruling->arena, &report.envelope.report_destination_name, &address)) {
+        ruling->no_memory = true;
         return;
     }
-    const struct entry *entry = entry_find(work->tables, address.key);
+    const struct entry *entry = entry_find(ruling->tables, address.key);
     out->delivered = entry && entry->user && entry->user->given.mailbox;
     if (out->delivered)
         out->mailbox = entry->user->given.mailbox;
     struct mts_event *event =
-        work_event(work, out->delivered ? MTS_EVENT_DELIVERED : MTS_EVENT_DISCARDED, identifier);
+        ruling_event(ruling, out->delivered ? MTS_EVENT_DELIVERED : MTS_EVENT_DISCARDED, identifier);
     event->other = out->identifier;
     event->name = span_str(out->mailbox);
     event->text = out->delivered ? NULL : "the report's destination is gone";
+}
+
+/* ---- messages ---- */
+
+struct mts_opened {
+    struct subject subject;
+    struct target *targets; /* one for each recipient; between deliveries nothing is decided of any */
+};
+
+static struct mts_opened *open_message(struct ruling *ruling, const struct mts_stored *stored) {
+    struct mts_opened *opened = arena_alloc(ruling->arena, sizeof *opened);
+    if (!opened || !subject_decode(ruling, stored, &opened->subject))
+        return NULL;
+    size_t count = opened->subject.envelope.per_recipient_fields.count;
+    opened->targets = arena_array(ruling->arena, count ? count : 1, sizeof *opened->targets);
+    return opened->targets ? opened : NULL;
+}
+
+struct mts_opened *mts_open(struct mts_run *run, const struct mts_stored *stored) {
+    struct mts_decisions unused;
+    struct ruling ruling;
+    if (stored->kind == MTS_REPORT)
+        return NULL;
+    ruling_begin(&ruling, run, &unused);
+    struct mts_opened *opened = open_message(&ruling, stored);
+    ruling_end(&ruling);
+    return opened;
 }
 
 /*
@@ -198,42 +225,53 @@ static void deliver_report(struct work *work, const struct mts_stored *stored, s
  * gone, assigned a redirection or changed what he takes, and the latest
  * delivery time may have passed.
  */
-static void deliver_message(struct work *work, const struct mts_stored *stored, struct mts_delivery *out) {
-    struct subject subject;
-    struct plan plan;
+static void decide_delivery(struct ruling *ruling, struct branch *branch, size_t position,
+                            struct mts_delivery *out) {
     struct cause cause;
+    if (!check_latest_delivery(ruling, &branch->subject, &cause))
+        branch->targets[position] = (struct target){.kind = TARGET_FAILED, .cause = cause};
+    else
+        recipient_resolve(ruling, branch, position);
+    if (ruling->no_memory)
+        return;
+    out->delivered = branch->targets[position].kind == TARGET_MAILBOX;
+    if (out->delivered)
+        delivered(ruling, branch, position, out);
+    else if (subject_own_recipients(ruling, &branch->subject)) /* what becomes of him changes the envelope */
+        split_branches(ruling);
+}
+
+static void deliver_message(struct ruling *ruling, const struct mts_stored *stored,
+                            struct mts_delivery *out) {
+    struct mts_opened *opened = stored->opened ? stored->opened : open_message(ruling, stored);
+    struct plan plan;
     size_t cursor = 0, position;
-    if (!plan_read(work->arena, stored->plan, &plan) || !subject_decode(work, stored, &subject) ||
-        !plan_next(&plan, &subject, &cursor, &position)) {
-        work->out->result = MTS_INVALID;
-        work->out->cause = "the stored copy does not read";
+    ruling->has_content = stored->has_content;
+    if (!opened || !plan_read(ruling->arena, stored->plan, &plan) ||
+        !plan_next(&plan, &opened->subject, &cursor, &position)) {
+        ruling->out->result = MTS_INVALID;
+        ruling->out->cause = "the stored copy does not read";
         return;
     }
-    struct batch *batch = batch_new(work, &subject);
-    if (!batch)
+    struct branch *branch = branch_with(ruling, &opened->subject, opened->targets);
+    if (!branch)
         return;
-    if (!check_latest_delivery(work, &subject, &cause))
-        batch->targets[position] = (struct target){.kind = TARGET_FAILED, .cause = cause};
-    else
-        recipient_resolve(work, batch, position);
-    if (work->no_memory)
-        return;
-    out->delivered = batch->targets[position].kind == TARGET_MAILBOX;
-    if (out->delivered)
-        delivered(work, batch, position, out);
-    else
-        split_batches(work);
+    recipient_fields *recipient = &opened->subject.envelope.per_recipient_fields.items[position];
+    recipient_fields as_it_came = *recipient;
+    decide_delivery(ruling, branch, position, out);
+    *recipient = as_it_came;
+    opened->targets[position] = (struct target){0};
 }
 
 void mts_deliver(struct mts_run *run, const struct mts_stored *stored, struct mts_delivery *out) {
-    struct work work;
+    struct ruling ruling;
     *out = (struct mts_delivery){0};
-    work_begin(&work, run, &out->more);
+    ruling_begin(&ruling, run, &out->more);
     if (stored->kind == MTS_REPORT)
-        deliver_report(&work, stored, out);
+        deliver_report(&ruling, stored, out);
     else
-        deliver_message(&work, stored, out);
-    work_end(&work);
+        deliver_message(&ruling, stored, out);
+    ruling_end(&ruling);
     if (out->more.result != MTS_DECIDED)
         out->delivered = false;
 }
@@ -243,13 +281,13 @@ static struct span envelope_of_message(const struct mts_stored *stored, uint32_t
     static const struct mts_tables no_tables;
     struct mts_run run = {.tables = &no_tables, .arena = arena, .now = time};
     struct mts_decisions unused;
-    struct work work;
+    struct ruling ruling;
     struct subject subject;
     struct span octets = {NULL, 0};
-    work_begin(&work, &run, &unused);
-    if (subject_decode(&work, stored, &subject))
+    ruling_begin(&ruling, &run, &unused);
+    if (subject_decode(&ruling, stored, &subject))
         octets = message_envelope(arena, &subject, position, time);
-    work_end(&work);
+    ruling_end(&ruling);
     return octets;
 }
 

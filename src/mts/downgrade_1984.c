@@ -20,22 +20,22 @@ static bool is_critical(const struct x411_Extensions *extensions) {
     return false;
 }
 
-static bool name_possible(struct work *work, const struct rfc1328 *how, const struct x411_ORName *name) {
+static bool name_possible(struct ruling *ruling, const struct rfc1328 *how, const struct x411_ORName *name) {
     struct x411_ORName out;
-    return rfc1328_downgrade(how, name, &work->scratch, &out);
+    return rfc1328_downgrade(how, name, &ruling->scratch, &out);
 }
 
 struct rfc1328 rfc1328_of_hop(const struct mts_tables *tables, const struct hop *hop) {
     return hop->given.rfc1328 ? (struct rfc1328){true, tables->rfc1328_address} : (struct rfc1328){0};
 }
 
-bool downgrade_possible(struct work *work, const struct hop *hop, const struct subject *subject,
+bool downgrade_possible(struct ruling *ruling, const struct hop *hop, const struct subject *subject,
                         const recipient_fields *recipient) {
-    struct rfc1328 how = rfc1328_of_hop(work->tables, hop);
+    struct rfc1328 how = rfc1328_of_hop(ruling->tables, hop);
     const struct x411_MessageTransferEnvelope *envelope = &subject->envelope;
     return !is_critical(&envelope->extensions) && !is_critical(&recipient->extensions) &&
-           (subject->anonymous || name_possible(work, &how, &envelope->originator_name)) &&
-           name_possible(work, &how, &recipient->recipient_name);
+           (subject->anonymous || name_possible(ruling, &how, &envelope->originator_name)) &&
+           name_possible(ruling, &how, &recipient->recipient_name);
 }
 
 /* In place. */
@@ -139,14 +139,15 @@ bool downgrade_message(struct arena *arena, struct subject *subject, const struc
 
 /* ---- reports ---- */
 
-bool downgrade_report_possible(struct work *work, const struct hop *hop, const struct x411_Report *report) {
-    struct rfc1328 how = rfc1328_of_hop(work->tables, hop);
+bool downgrade_report_possible(struct ruling *ruling, const struct hop *hop,
+                               const struct x411_Report *report) {
+    struct rfc1328 how = rfc1328_of_hop(ruling->tables, hop);
     const struct x411_ReportTransferContent *content = &report->content;
     if (is_critical(&report->envelope.extensions) ||
-        !name_possible(work, &how, &report->envelope.report_destination_name))
+        !name_possible(ruling, &how, &report->envelope.report_destination_name))
         return false;
     for (size_t i = 0; i < content->per_recipient_fields.count; i++)
-        if (!name_possible(work, &how, &content->per_recipient_fields.items[i].actual_recipient_name))
+        if (!name_possible(ruling, &how, &content->per_recipient_fields.items[i].actual_recipient_name))
             return false;
     return true;
 }

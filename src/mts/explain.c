@@ -11,8 +11,7 @@
 
 struct explain {
     struct mts_run *run;
-    struct work work;
-    struct mts_decisions decisions;
+    struct ruling ruling;
     struct mts_explanation *out;
     struct error *err;
 };
@@ -109,9 +108,9 @@ static bool suppose(struct explain *e, const struct mts_supposed *supposed, stru
 
 static void step(struct explain *e, const char *text) {
     struct mts_explanation *out = e->out;
-    const char **steps = text ? work_grow(&e->work, out->steps, out->step_count, sizeof *steps) : NULL;
+    const char **steps = text ? ruling_grow(&e->ruling, out->steps, out->step_count, sizeof *steps) : NULL;
     if (!steps) {
-        e->work.no_memory = true;
+        e->ruling.no_memory = true;
         return;
     }
     out->steps = steps;
@@ -133,7 +132,7 @@ static const char *cause_text(struct explain *e, int reason, int diagnostic, con
     const char *text = more ? arena_printf(arena, "%s (%d)%s%s%s", name ? name : "code", reason, more,
                                            why ? ", " : "", why ? why : "")
                             : NULL;
-    e->work.no_memory |= !text;
+    e->ruling.no_memory |= !text;
     return text ? text : "";
 }
 
@@ -152,12 +151,12 @@ static void explain_content(struct explain *e, const struct hop *hop, const stru
 static void take_redirections(struct explain *e, struct span from) {
     struct mts_explanation *out = e->out;
     STEP(e, "the recipient is %s", text_of(from));
-    for (size_t i = 0; i < e->decisions.event_count; i++) {
-        const struct mts_event *event = &e->decisions.events[i];
+    for (size_t i = 0; i < e->out->decisions.event_count; i++) {
+        const struct mts_event *event = &e->out->decisions.events[i];
         if (event->kind != MTS_EVENT_REDIRECTED)
             continue;
         struct mts_explained_redirection *items =
-            work_grow(&e->work, out->redirections, out->redirection_count, sizeof *items);
+            ruling_grow(&e->ruling, out->redirections, out->redirection_count, sizeof *items);
         if (!items)
             return;
         out->redirections = items;
@@ -178,7 +177,7 @@ static void explain_hop(struct explain *e, const struct subject *subject, const 
     hop->backing_off =
         run->hop_down && (size_t)choice->hop < run->hop_down_count && run->hop_down[choice->hop];
     hop->usable =
-        check_hop(&e->work, subject, &subject->envelope.per_recipient_fields.items[0], choice->hop, &cause);
+        check_hop(&e->ruling, subject, &subject->envelope.per_recipient_fields.items[0], choice->hop, &cause);
     hop->reason = cause.reason;
     hop->diagnostic = cause.diagnostic;
     hop->supplementary = cause.supplementary;
@@ -206,7 +205,7 @@ static void explain_route(struct explain *e, const struct subject *subject, cons
         STEP(e, "the address space is local, and nobody has this address");
     out->hops = arena_array(e->run->arena, route->choice_count + 1, sizeof *out->hops);
     if (!out->hops) {
-        e->work.no_memory = true;
+        e->ruling.no_memory = true;
         return;
     }
     out->hop_count = route->choice_count;
@@ -222,7 +221,7 @@ static void explain_entry(struct explain *e, const struct subject *subject, cons
         return;
     }
     if (!address_of(e->run->arena, name, &address)) {
-        e->work.no_memory = true;
+        e->ruling.no_memory = true;
         return;
     }
     const struct entry *entry = entry_find(e->run->tables, address.key);
@@ -255,28 +254,29 @@ static void take_target(struct explain *e, const struct target *target) {
     }
 }
 
-/* Where the recipient has come to: redirected, it moves to a further batch and leaves no target. */
-static const struct batch *last_batch(const struct work *work) {
-    const struct batch *last = work->first;
-    for (const struct batch *batch = work->first; batch; batch = batch->next)
-        if (batch->targets[0].kind != TARGET_NONE)
-            last = batch;
+/* Where the recipient has come to: redirected, it moves to a further branch and leaves no target. */
+static const struct branch *last_branch(const struct ruling *ruling) {
+    const struct branch *last = ruling->first;
+    for (const struct branch *branch = ruling->first; branch; branch = branch->next)
+        if (branch->targets[0].kind != TARGET_NONE)
+            last = branch;
     return last;
 }
 
-static void explain_batch(struct explain *e, struct span asked) {
-    const struct batch *batch = last_batch(&e->work);
-    const struct x411_ORName *name = &batch->subject.envelope.per_recipient_fields.items[0].recipient_name;
+static void explain_branch(struct explain *e, struct span asked) {
+    const struct branch *branch = last_branch(&e->ruling);
+    const struct x411_ORName *name = &branch->subject.envelope.per_recipient_fields.items[0].recipient_name;
     struct mts_explanation *out = e->out;
-    take_target(e, &batch->targets[0]);
-    out->recipient = work_address(&e->work, name);
+    take_target(e, &branch->targets[0]);
+    out->recipient = ruling_address(&e->ruling, name);
     if (name->directory_name)
         out->directory_name = dn_text(name->directory_name, e->run->arena);
     take_redirections(e, asked);
-    explain_entry(e, &batch->subject, name);
+    explain_entry(e, &branch->subject, name);
     if (out->outcome != MTS_OUTCOME_NON_DELIVERY)
         return;
-    if (out->diagnostic == x411_NonDeliveryDiagnosticCode_no_dl_submit_permission && batch->subject.anonymous)
+    if (out->diagnostic == x411_NonDeliveryDiagnosticCode_no_dl_submit_permission &&
+        branch->subject.anonymous)
         STEP(e, "it depends on the originator: the list takes messages of its submitters only, and none was "
                 "named; give --from ADDRESS");
     else
@@ -290,16 +290,17 @@ bool mts_explain(struct mts_run *run, const struct mts_supposed *supposed, struc
     *out = (struct mts_explanation){0};
     if (!suppose(&e, supposed, &subject))
         return false;
-    work_begin(&e.work, run, &e.decisions);
-    struct span asked = work_address(&e.work, &subject.envelope.per_recipient_fields.items[0].recipient_name);
-    struct batch *batch = batch_new(&e.work, &subject);
-    if (batch)
-        batch_resolve(&e.work, batch);
-    bool asks = e.decisions.need_count;
-    if (batch && !asks && !e.work.no_memory)
-        explain_batch(&e, asked);
-    work_end(&e.work);
+    ruling_begin(&e.ruling, run, &out->decisions);
+    struct span asked =
+        ruling_address(&e.ruling, &subject.envelope.per_recipient_fields.items[0].recipient_name);
+    struct branch *branch = branch_new(&e.ruling, &subject);
+    if (branch)
+        branch_resolve(&e.ruling, branch);
+    bool asks = out->decisions.need_count;
+    if (branch && !asks && !e.ruling.no_memory)
+        explain_branch(&e, asked);
+    ruling_end(&e.ruling);
     if (asks)
         return error_set(err, 1, "the directory has not answered");
-    return !e.work.no_memory || no_memory(&e);
+    return !e.ruling.no_memory || no_memory(&e);
 }

@@ -48,6 +48,7 @@ struct mts_explained_redirection {
 };
 
 struct mts_explanation {
+    struct mts_decisions decisions; /* MTS_NEEDS: nothing else counts (mts_answer) */
     enum mts_outcome outcome;
     struct span recipient;      /* the last one, after all redirections, as text */
     struct span directory_name; /* the last one's, RFC 4514; absent: none */
@@ -66,8 +67,8 @@ struct mts_explanation {
     size_t step_count;
 };
 
-/* False when something in `supposed` does not read, or memory is short (`err`). Results live in run->arena.
- */
+/* False when something in `supposed` does not read, memory is short or the directory was not asked yet
+ * (`err`). Results live in run->arena. */
 bool mts_explain(struct mts_run *run, const struct mts_supposed *supposed, struct mts_explanation *out,
                  struct error *err);
 

@@ -47,8 +47,8 @@ struct cause {
     const char *supplementary;
 };
 
-/* A message or probe under work. A probe is carried in the message's struct: its fields are the same but for
- * content-length. */
+/* A message or probe that is decided on. A probe is carried in the message's struct: its fields are the same
+ * but for content-length. */
 struct subject {
     enum mts_kind kind;
     struct x411_MessageTransferEnvelope envelope;
@@ -63,7 +63,7 @@ struct subject {
 typedef struct x411_PerRecipientMessageTransferFields recipient_fields;
 
 enum target_kind {
-    TARGET_NONE = 0, /* not our responsibility, or moved to another batch */
+    TARGET_NONE = 0, /* not our responsibility, or moved to another branch */
     TARGET_HOP,
     TARGET_MAILBOX,
     TARGET_FAILED,
@@ -79,32 +79,32 @@ struct target {
     int64_t user_type; /* ANSWERED: x411_TypeOfMTSUser_… */
 };
 
-/* One envelope and what becomes of each of its recipients. */
-struct batch {
+/* One envelope and what becomes of each of its recipients. Redirections and lists make further ones. */
+struct branch {
     struct subject subject;
-    struct target *targets;   /* one for each recipient */
-    struct batch *redirected; /* where redirected recipients of this envelope go on */
-    struct batch *next;
+    struct target *targets;    /* one for each recipient */
+    struct branch *redirected; /* where redirected recipients of this envelope go on */
+    struct branch *next;
     unsigned dl_depth;
     const struct dl **expanded; /* the lists that this envelope has been expanded for */
     size_t expanded_count;
 };
 
-/* Recipients of a batch that are still to be decided. */
+/* Recipients of a branch that are still to be decided. */
 struct undecided {
-    struct batch *batch;
+    struct branch *branch;
     size_t next, end; /* positions */
     struct undecided *below;
 };
 
-/* One call's work. */
-struct work {
+/* One call of the rules: what was given, and what is decided so far. */
+struct ruling {
     struct mts_run *run;
     struct arena *arena;
     const struct mts_tables *tables;
     struct mts_decisions *out;
-    struct batch *first;
-    struct batch **last;
+    struct branch *first;
+    struct branch **last;
     struct undecided *undecided; /* a stack: see work_undecided() */
     struct arena scratch;        /* forgotten after each recipient that was decided */
     bool has_content;            /* the subject's content is stored: it may be returned */
@@ -113,35 +113,40 @@ struct work {
     bool no_record;
 };
 
-/* work.c: the growing lists of the result */
-void work_begin(struct work *work, struct mts_run *run, struct mts_decisions *out);
-void work_end(struct work *work);
-struct mts_event *work_event(struct work *work, enum mts_event_kind kind, struct span identifier);
-struct mts_held *work_held(struct work *work);
-void work_need(struct work *work, struct span directory_name);
-void *work_grow(struct work *work, void *items, size_t count, size_t size);
-struct span work_identifier(struct work *work, struct x411_MTSIdentifier *identifier);
-/* Puts `count` recipients of the batch, from `position` on, before all that wait to be decided: what comes of
- * one recipient (who takes his place, the members of a list) is decided before the next one. */
-void work_undecided(struct work *work, struct batch *batch, size_t position, size_t count);
-/* Takes the next one. False: none waits, or the work has failed. */
-bool work_next_undecided(struct work *work, struct batch **batch, size_t *position);
+/* ruling.c: the growing lists of the result */
+void ruling_begin(struct ruling *ruling, struct mts_run *run, struct mts_decisions *out);
+void ruling_end(struct ruling *ruling);
+struct mts_event *ruling_event(struct ruling *ruling, enum mts_event_kind kind, struct span identifier);
+struct mts_held *ruling_held(struct ruling *ruling);
+void ruling_need(struct ruling *ruling, struct span directory_name);
+void *ruling_grow(struct ruling *ruling, void *items, size_t count, size_t size);
+struct span ruling_identifier(struct ruling *ruling, struct x411_MTSIdentifier *identifier);
+/* Puts `count` recipients of the branch, from `position` on, before all that wait to be decided: what comes
+ * of one recipient (who takes his place, the members of a list) is decided before the next one. */
+void ruling_undecided(struct ruling *ruling, struct branch *branch, size_t position, size_t count);
+/* Takes the next one. False: none waits, or the ruling has failed. */
+bool ruling_next_undecided(struct ruling *ruling, struct branch **branch, size_t *position);
 
 /* subject.c */
 /* The types that the content has now: the converted ones, else the original ones. NULL: nobody told. */
 const struct x411_EncodedInformationTypes *subject_types(const struct subject *subject);
-bool subject_of_message(struct work *work, const struct x411_MessageTransferEnvelope *envelope,
+bool subject_of_message(struct ruling *ruling, const struct x411_MessageTransferEnvelope *envelope,
                         uint64_t length, struct subject *subject);
-bool subject_of_probe(struct work *work, const struct x411_ProbeTransferEnvelope *envelope,
+bool subject_of_probe(struct ruling *ruling, const struct x411_ProbeTransferEnvelope *envelope,
                       struct subject *subject);
-bool subject_decode(struct work *work, const struct mts_stored *stored, struct subject *subject);
-bool subject_encode(struct work *work, const struct subject *subject, struct span *octets);
+/* The recipients are changed on the way: what was passed in must stay as it is, for a second call with
+ * answers or another delivery. Gives the subject an array of its own. */
+bool subject_own_recipients(struct ruling *ruling, struct subject *subject);
+bool subject_decode(struct ruling *ruling, const struct mts_stored *stored, struct subject *subject);
+bool subject_encode(struct ruling *ruling, const struct subject *subject, struct span *octets);
 bool subject_responsible(const recipient_fields *recipient);
 bool subject_set_responsible(struct arena *arena, recipient_fields *recipient, bool responsible);
 bool subject_has(const struct subject *subject, unsigned bit);
-struct batch *batch_new(struct work *work, const struct subject *subject);
-/* A batch whose recipients may be changed: the array is a copy, nobody is responsible. */
-struct batch *batch_copy(struct work *work, const struct batch *from);
+struct branch *branch_new(struct ruling *ruling, const struct subject *subject);
+/* The same with the targets that the caller has for its recipients. */
+struct branch *branch_with(struct ruling *ruling, const struct subject *subject, struct target *targets);
+/* A branch whose recipients may be changed: the array is a copy, nobody is responsible. */
+struct branch *branch_copy(struct ruling *ruling, const struct branch *from);
 struct span identifier_text(struct arena *arena, const struct x411_MTSIdentifier *identifier);
 
 /* extension.c */
@@ -168,23 +173,23 @@ bool criticality_unknown_in_report(const struct x411_Report *report, unsigned bi
 /* trace.c and loop.c */
 bool domain_of_hop(const struct mts_tables *tables, int hop,
                    const struct x411_GlobalDomainIdentifier **domain);
-bool trace_arrive(struct work *work, int peer, struct x411_TraceInformation *trace,
+bool trace_arrive(struct ruling *ruling, int peer, struct x411_TraceInformation *trace,
                   struct x411_Extensions *extensions, int64_t deferred);
-bool trace_mark(struct work *work, struct x411_TraceInformation *trace, struct x411_Extensions *extensions,
-                unsigned bit);
+bool trace_mark(struct ruling *ruling, struct x411_TraceInformation *trace,
+                struct x411_Extensions *extensions, unsigned bit);
 /* Takes the deferred-time out of the elements that trace_arrive has added. */
-bool trace_not_deferred(struct work *work, struct x411_TraceInformation *trace,
+bool trace_not_deferred(struct ruling *ruling, struct x411_TraceInformation *trace,
                         struct x411_Extensions *extensions);
 /* What the last conversion that the trace tells of made; NULL: none was. */
 struct x411_EncodedInformationTypes *trace_converted_types(const struct x411_TraceInformation *trace);
-bool trace_reroute(struct work *work, struct subject *subject, int attempted);
+bool trace_reroute(struct ruling *ruling, struct subject *subject, int attempted);
 bool loop_detected(const struct mts_tables *tables, const struct x411_TraceInformation *trace,
                    const struct x411_Extensions *extensions, struct arena *arena);
 bool loop_of_domain(const struct x411_GlobalDomainIdentifier *domain,
                     const struct x411_TraceInformation *trace);
 
 /* time.c */
-bool time_write(struct work *work, int64_t seconds, struct span *time);
+bool time_write(struct ruling *ruling, int64_t seconds, struct span *time);
 bool time_read(struct span time, int64_t *seconds);
 
 /* directory_name.c */
@@ -193,90 +198,94 @@ enum lookup {
     LOOKUP_NONE,  /* `cause` is filled */
     LOOKUP_ASKED  /* nothing decided now counts: the name is a need of the result, or memory is short */
 };
-enum lookup directory_look_up(struct work *work, struct x501_Name *name, struct x411_ORName *found,
+enum lookup directory_look_up(struct ruling *ruling, struct x501_Name *name, struct x411_ORName *found,
                               struct cause *cause);
 
-struct span work_address(struct work *work, const struct x411_ORName *name);
+struct span ruling_address(struct ruling *ruling, const struct x411_ORName *name);
 
-/* authority.c: what a neighbour may say. It decides nothing itself but what a peer may not send (the targets
+/* authority.c: what a peer may say. It decides nothing itself but what a peer may not send (the targets
  * of authority_originators). */
 enum { MTS_SOURCES = 3 };
 /* Who stands behind the recipient's copy, by the bits' order of enum mts_source: the originator, who
  * redirected it last (or NULL), the last list (or NULL). */
-void authority_sources(struct work *work, const struct subject *subject, const recipient_fields *recipient,
+void authority_sources(struct ruling *ruling, const struct subject *subject,
+                       const recipient_fields *recipient,
                        const struct x411_ORName *sources[static MTS_SOURCES]);
 /* Whether that name, a source of that kind, has a right to what is permitted to it. */
-bool authority_proves(struct work *work, const struct subject *subject, unsigned source,
+bool authority_proves(struct ruling *ruling, const struct subject *subject, unsigned source,
                       const struct x411_ORName *name);
-/* Before our own element is added. False: the work is MTS_INVALID. */
-bool authority_trace(struct work *work, int peer, const struct x411_TraceInformation *trace);
-/* Fails the recipients whose copies may not come from the peer. False: none of them may, and the work is
+/* Before our own element is added. False: the ruling is MTS_INVALID. */
+bool authority_trace(struct ruling *ruling, int peer, const struct x411_TraceInformation *trace);
+/* Fails the recipients whose copies may not come from the peer. False: none of them may, and the ruling is
  * MTS_INVALID, so that the peer keeps the message. */
-bool authority_originators(struct work *work, int peer, struct batch *batch);
+bool authority_originators(struct ruling *ruling, int peer, struct branch *branch);
 /* Whether the peer is bound to what it may hand over, and whether it may what is for that address. */
 bool authority_is_limited(const struct mts_tables *tables, int peer);
 bool authority_hands_over(const struct mts_tables *tables, int peer, const struct address *address);
 /* Which of the report's recipients are believed; false: none. */
-bool authority_report(struct work *work, int peer, struct x411_Report *report, bool *believed);
+bool authority_report(struct ruling *ruling, int peer, struct x411_Report *report, bool *believed);
 
 /* recipient.c: each of these decides targets[position], and of all who take its place: redirections and lists
  * are followed to their ends. */
-void recipient_resolve(struct work *work, struct batch *batch, size_t position);
+void recipient_resolve(struct ruling *ruling, struct branch *branch, size_t position);
 /* What a recipient that can't be served gets instead: alternates, or TARGET_FAILED. */
-void recipient_fail(struct work *work, struct batch *batch, size_t position, struct cause cause);
-void recipient_redirect(struct work *work, struct batch *batch, size_t position, const struct x411_ORName *to,
-                        int reason);
+void recipient_fail(struct ruling *ruling, struct branch *branch, size_t position, struct cause cause);
+void recipient_redirect(struct ruling *ruling, struct branch *branch, size_t position,
+                        const struct x411_ORName *to, int reason);
 /* Gives one that is known by directory name alone its address. False: it has failed, or must be asked for. */
-bool recipient_has_address(struct work *work, struct batch *batch, size_t position);
+bool recipient_has_address(struct ruling *ruling, struct branch *branch, size_t position);
 
 /* redirection.c. Who takes the recipient's place is left undecided; the recipient fails where it would loop.
  */
-void redirect_recipient(struct work *work, struct batch *batch, size_t position, const struct x411_ORName *to,
-                        int reason);
+void redirect_recipient(struct ruling *ruling, struct branch *branch, size_t position,
+                        const struct x411_ORName *to, int reason);
 /* True when a redirection to `to` would be found to loop: the recipient has that address, or had it. */
-bool redirection_loops(struct work *work, const recipient_fields *recipient, const struct x411_ORName *to);
+bool redirection_loops(struct ruling *ruling, const recipient_fields *recipient,
+                       const struct x411_ORName *to);
 /* The alternate of the first class that fits; NULL: the user takes it himself. */
-const struct x411_ORName *redirection_assigned(struct work *work, const struct user *user,
+const struct x411_ORName *redirection_assigned(struct ruling *ruling, const struct user *user,
                                                const struct subject *subject,
                                                const recipient_fields *recipient);
-const struct x411_ORName *redirection_of_report(struct work *work, const struct user *user,
+const struct x411_ORName *redirection_of_report(struct ruling *ruling, const struct user *user,
                                                 const struct x411_Report *report);
 /* Gives the report another destination and records that; false when it was there before or was redirected too
  * often. */
-bool redirect_report(struct work *work, struct x411_Report *report, const struct x411_ORName *to);
-bool redirection_by_originator(struct work *work, const recipient_fields *recipient, struct x411_ORName *to);
+bool redirect_report(struct ruling *ruling, struct x411_Report *report, const struct x411_ORName *to);
+bool redirection_by_originator(struct ruling *ruling, const recipient_fields *recipient,
+                               struct x411_ORName *to);
 
 /* dl_expansion.c: false fills `cause`; an expansion that must not be repeated is no failure. The members are
  * left undecided. */
-bool dl_permits(struct work *work, const struct subject *subject, const struct dl *dl, struct cause *cause);
-bool dl_has_expanded(struct work *work, const struct subject *subject, const struct dl *dl);
-bool dl_expand(struct work *work, struct batch *batch, size_t position, const struct dl *dl,
+bool dl_permits(struct ruling *ruling, const struct subject *subject, const struct dl *dl,
+                struct cause *cause);
+bool dl_has_expanded(struct ruling *ruling, const struct subject *subject, const struct dl *dl);
+bool dl_expand(struct ruling *ruling, struct branch *branch, size_t position, const struct dl *dl,
                struct cause *cause);
 
 /* bounds.c: upper bounds in the values of extensions and extension attributes, which the envelope's decoder
  * leaves open; in what concerns all recipients. */
-bool bounds_hold_for_all(struct work *work, const struct subject *subject);
+bool bounds_hold_for_all(struct ruling *ruling, const struct subject *subject);
 /* The same, and what the decoder let pass (run->over_bounds): in one recipient's fields; in one name; in an
- * envelope, whose first recipient's fields must hold. False: work->bound says which bound was broken. */
-bool bounds_hold_in_recipient(struct work *work, enum mts_kind kind, const recipient_fields *recipient);
-bool bounds_hold_in_name(struct work *work, const struct x411_ORName *name);
-bool bounds_hold_around(struct work *work, const struct subject *subject);
+ * envelope, whose first recipient's fields must hold. False: ruling->bound says which bound was broken. */
+bool bounds_hold_in_recipient(struct ruling *ruling, enum mts_kind kind, const recipient_fields *recipient);
+bool bounds_hold_in_name(struct ruling *ruling, const struct x411_ORName *name);
+bool bounds_hold_around(struct ruling *ruling, const struct subject *subject);
 
 /* checks.c and conversion.c: false fills `cause` */
-bool check_message(struct work *work, const struct subject *subject, struct cause *cause);
-bool check_user(struct work *work, const struct subject *subject, const recipient_fields *recipient,
+bool check_message(struct ruling *ruling, const struct subject *subject, struct cause *cause);
+bool check_user(struct ruling *ruling, const struct subject *subject, const recipient_fields *recipient,
                 const struct user *user, struct cause *cause);
-bool check_hop(struct work *work, const struct subject *subject, const recipient_fields *recipient, int hop,
-               struct cause *cause);
+bool check_hop(struct ruling *ruling, const struct subject *subject, const recipient_fields *recipient,
+               int hop, struct cause *cause);
 /* What the first restriction that matches says of whoever stands behind the copy; `otherwise` when none does.
  */
-bool restrictions_permit(struct work *work, const struct restriction *restrictions, size_t count,
+bool restrictions_permit(struct ruling *ruling, const struct restriction *restrictions, size_t count,
                          const struct subject *subject, const recipient_fields *recipient, bool otherwise);
 /* True when one of the labels matches the message's. Without a label it has none, or `unmarked` it counts as
  * unmarked. */
-bool label_among(struct work *work, const struct x411_SecurityLabel *labels, size_t count,
+bool label_among(struct ruling *ruling, const struct x411_SecurityLabel *labels, size_t count,
                  const struct x411_Extensions *extensions, bool unmarked);
-bool check_latest_delivery(struct work *work, const struct subject *subject, struct cause *cause);
+bool check_latest_delivery(struct ruling *ruling, const struct subject *subject, struct cause *cause);
 bool conversion_explicit(const struct subject *subject, const recipient_fields *recipient,
                          struct cause *cause);
 bool conversion_implicit(const struct subject *subject, const struct name_set *accepted, bool not_subscribed,
@@ -291,13 +300,14 @@ bool eits_meet(const struct name_set *set, const struct x411_EncodedInformationT
 
 /* downgrade_1984.c and upgrade_1984.c */
 struct rfc1328 rfc1328_of_hop(const struct mts_tables *tables, const struct hop *hop);
-bool downgrade_possible(struct work *work, const struct hop *hop, const struct subject *subject,
+bool downgrade_possible(struct ruling *ruling, const struct hop *hop, const struct subject *subject,
                         const recipient_fields *recipient);
 bool downgrade_message(struct arena *arena, struct subject *subject, const struct rfc1328 *how);
 bool downgrade_report(struct arena *arena, struct x411_Report *report, const struct rfc1328 *how);
-bool downgrade_report_possible(struct work *work, const struct hop *hop, const struct x411_Report *report);
-void upgrade_subject(struct work *work, int peer, struct subject *subject);
-void upgrade_report(struct work *work, int peer, struct x411_Report *report);
+bool downgrade_report_possible(struct ruling *ruling, const struct hop *hop,
+                               const struct x411_Report *report);
+void upgrade_subject(struct ruling *ruling, int peer, struct subject *subject);
+void upgrade_report(struct ruling *ruling, int peer, struct x411_Report *report);
 
 /* conversion_p2.c: whether P22 becomes P2 on the way to the hop; converted.c does it */
 bool conversion_to_p2(const struct hop *hop, const struct subject *subject);
@@ -312,11 +322,11 @@ struct decision {
 bool route_find(const struct mts_tables *tables, const struct address *address, struct decision *decision);
 int route_choose(const struct mts_run *run, const struct route *route, uint64_t salt, int not_this);
 
-/* split.c: copies and held objects of all batches, reports for what failed or was answered */
-void split_batches(struct work *work);
+/* split.c: copies and held objects of all branches, reports for what failed or was answered */
+void split_branches(struct ruling *ruling);
 
 /* accept.c: resolves all recipients that are our responsibility */
-void batch_resolve(struct work *work, struct batch *batch);
+void branch_resolve(struct ruling *ruling, struct branch *branch);
 
 /* plan.c */
 struct plan {
@@ -364,13 +374,14 @@ struct outcome {
     int64_t user_type;
     struct cause cause;
 };
-void report_make(struct work *work, const struct subject *subject, const struct outcome *outcomes,
+void report_make(struct ruling *ruling, const struct subject *subject, const struct outcome *outcomes,
                  size_t count);
-void report_dispatch(struct work *work, struct x411_Report *report, bool has_content, struct span identifier);
+void report_dispatch(struct ruling *ruling, struct x411_Report *report, bool has_content,
+                     struct span identifier);
 /* The same by a next hop that was chosen already: one that report_fits. */
-void report_send_by(struct work *work, struct x411_Report *report, bool has_content, struct span identifier,
-                    int hop);
+void report_send_by(struct ruling *ruling, struct x411_Report *report, bool has_content,
+                    struct span identifier, int hop);
 /* False when the hop is of 1984 and the report can't be downgraded. */
-bool report_fits(struct work *work, const struct x411_Report *report, int hop);
+bool report_fits(struct ruling *ruling, const struct x411_Report *report, int hop);
 
 #endif

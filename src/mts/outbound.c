@@ -29,7 +29,7 @@ static size_t header_length(uint64_t length) {
     return 2 + count;
 }
 
-static bool drop(struct work *work, struct subject *subject, const struct plan *plan) {
+static bool drop(struct ruling *ruling, struct subject *subject, const struct plan *plan) {
     struct span absent = {NULL, 0};
     /* Of a probe nothing but its content type is converted. */
     if (plan->flags & PLAN_TO_P2 && subject->kind == MTS_PROBE)
@@ -39,61 +39,61 @@ static bool drop(struct work *work, struct subject *subject, const struct plan *
     if (plan->flags & PLAN_DROP_DEFERRED)
         subject->envelope.deferred_delivery_time = absent;
     if (plan->flags & PLAN_PEER_HOLDS &&
-        !trace_not_deferred(work, &subject->envelope.trace_information, &subject->envelope.extensions))
+        !trace_not_deferred(ruling, &subject->envelope.trace_information, &subject->envelope.extensions))
         return false;
     return !(plan->flags & PLAN_DROP_INTERNAL_TRACE) ||
-           extension_set(work->arena, &subject->envelope.extensions, EXT_INTERNAL_TRACE, absent);
+           extension_set(ruling->arena, &subject->envelope.extensions, EXT_INTERNAL_TRACE, absent);
 }
 
 /* The flag of those whom another copy serves. */
-static bool clear_others(struct work *work, struct subject *subject, const struct plan *plan) {
+static bool clear_others(struct ruling *ruling, struct subject *subject, const struct plan *plan) {
     recipient_fields *items = subject->envelope.per_recipient_fields.items;
     size_t count = subject->envelope.per_recipient_fields.count, cursor = 0, position;
     if (plan->flags & PLAN_ALL)
         return true;
-    bool *ours = arena_array(work->arena, count ? count : 1, sizeof *ours);
+    bool *ours = arena_array(ruling->arena, count ? count : 1, sizeof *ours);
     if (!ours)
         return false;
     while (plan_next(plan, subject, &cursor, &position))
         ours[position] = true;
     for (size_t i = 0; i < count; i++)
-        if (!ours[i] && !subject_set_responsible(work->arena, &items[i], false))
+        if (!ours[i] && !subject_set_responsible(ruling->arena, &items[i], false))
             return false;
     return true;
 }
 
-static bool add_bilateral(struct work *work, struct subject *subject, const struct plan *plan) {
+static bool add_bilateral(struct ruling *ruling, struct subject *subject, const struct plan *plan) {
     struct x411_MessageTransferEnvelope *envelope = &subject->envelope;
     size_t count = envelope->per_domain_bilateral_information.count;
     struct x411_PerDomainBilateralInformation *items;
     if (!plan->bilateral.len)
         return true;
-    items = arena_array(work->arena, count + 1, sizeof *items);
+    items = arena_array(ruling->arena, count + 1, sizeof *items);
     if (!items)
         return false;
     if (count)
         memcpy(items, envelope->per_domain_bilateral_information.items, count * sizeof *items);
     envelope->per_domain_bilateral_information.items = items;
     envelope->per_domain_bilateral_information.count = count + 1;
-    return ber_decode(&x411_PerDomainBilateralInformation_type, plan->bilateral, work->arena, NULL,
+    return ber_decode(&x411_PerDomainBilateralInformation_type, plan->bilateral, ruling->arena, NULL,
                       &items[count], NULL);
 }
 
 /* The content type by object identifier as BER, for the EXTERNAL that 1984 gets; absent for another. */
-static bool external_of(struct work *work, const struct subject *subject, struct span *external) {
+static bool external_of(struct ruling *ruling, const struct subject *subject, struct span *external) {
     const struct x411_ContentType *type = &subject->envelope.content_type;
     return type->choice == x411_ContentType_built_in ||
-           ber_encode_arena(&ber_OBJECT_IDENTIFIER_type, &type->u.extended, work->arena, external, NULL);
+           ber_encode_arena(&ber_OBJECT_IDENTIFIER_type, &type->u.extended, ruling->arena, external, NULL);
 }
 
 /* What the plan says of RFC 1328; false when its address does not read. */
-static bool agreement(struct work *work, const struct plan *plan, struct rfc1328 *how) {
-    struct oraddress *address = arena_alloc(work->arena, sizeof *address);
+static bool agreement(struct ruling *ruling, const struct plan *plan, struct rfc1328 *how) {
+    struct oraddress *address = arena_alloc(ruling->arena, sizeof *address);
     *how = (struct rfc1328){.common_name = plan->flags & PLAN_RFC1328};
     if (!plan->rfc1328_address.len)
         return true;
     how->gateway = address;
-    return address && oraddress_parse(plan->rfc1328_address, work->arena, address, NULL);
+    return address && oraddress_parse(plan->rfc1328_address, ruling->arena, address, NULL);
 }
 
 /* ---- the old form of an extension's number ---- */
@@ -146,26 +146,26 @@ static bool old_form_of_report(struct arena *arena, struct x411_Report *report) 
 }
 
 /* What an MTA of 1984 gets instead. */
-static bool form_of_1984(struct work *work, const struct plan *plan, struct subject *subject,
+static bool form_of_1984(struct ruling *ruling, const struct plan *plan, struct subject *subject,
                          struct span *external) {
     struct rfc1328 how;
-    return agreement(work, plan, &how) && external_of(work, subject, external) &&
-           downgrade_message(work->arena, subject, &how);
+    return agreement(ruling, plan, &how) && external_of(ruling, subject, external) &&
+           downgrade_message(ruling->arena, subject, &how);
 }
 
 /* The envelope of this copy: the held octets themselves where the plan asks for no change. */
-static bool envelope_of(struct work *work, const struct mts_stored *stored, const struct plan *plan,
+static bool envelope_of(struct ruling *ruling, const struct mts_stored *stored, const struct plan *plan,
                         struct span *octets, struct span *external) {
     struct subject subject;
     *octets = stored->octets;
     if (plan->flags == PLAN_ALL && !plan->bilateral.len)
         return true;
-    if (!subject_decode(work, stored, &subject) || !clear_others(work, &subject, plan) ||
-        !drop(work, &subject, plan) || !add_bilateral(work, &subject, plan))
+    if (!subject_decode(ruling, stored, &subject) || !clear_others(ruling, &subject, plan) ||
+        !drop(ruling, &subject, plan) || !add_bilateral(ruling, &subject, plan))
         return false;
-    return (!(plan->flags & PLAN_OLD_EXTENSIONS) || old_form_of_subject(work->arena, &subject)) &&
-           (!(plan->flags & PLAN_1984) || form_of_1984(work, plan, &subject, external)) &&
-           subject_encode(work, &subject, octets);
+    return (!(plan->flags & PLAN_OLD_EXTENSIONS) || old_form_of_subject(ruling->arena, &subject)) &&
+           (!(plan->flags & PLAN_1984) || form_of_1984(ruling, plan, &subject, external)) &&
+           subject_encode(ruling, &subject, octets);
 }
 
 /*
@@ -191,7 +191,7 @@ static bool put_retagged(uint8_t identifier, struct span element, struct buf *ou
            buf_append_span(out, span_sub(element, 1, element.len));
 }
 
-static bool report_octets(struct work *work, const struct mts_stored *stored, const struct plan *plan,
+static bool report_octets(struct ruling *ruling, const struct mts_stored *stored, const struct plan *plan,
                           struct span *octets) {
     struct x411_Report report = {0};
     struct ber_limits limits = {.relax_bounds = true, .relax_characters = true};
@@ -199,12 +199,12 @@ static bool report_octets(struct work *work, const struct mts_stored *stored, co
     *octets = stored->octets;
     if (!(plan->flags & (PLAN_1984 | PLAN_OLD_EXTENSIONS)))
         return true;
-    if (!ber_decode(&x411_Report_type, stored->octets, work->arena, &limits, &report, NULL))
+    if (!ber_decode(&x411_Report_type, stored->octets, ruling->arena, &limits, &report, NULL))
         return false;
-    return (!(plan->flags & PLAN_OLD_EXTENSIONS) || old_form_of_report(work->arena, &report)) &&
+    return (!(plan->flags & PLAN_OLD_EXTENSIONS) || old_form_of_report(ruling->arena, &report)) &&
            (!(plan->flags & PLAN_1984) ||
-            (agreement(work, plan, &how) && downgrade_report(work->arena, &report, &how))) &&
-           ber_encode_arena(&x411_Report_type, &report, work->arena, octets, NULL);
+            (agreement(ruling, plan, &how) && downgrade_report(ruling->arena, &report, &how))) &&
+           ber_encode_arena(&x411_Report_type, &report, ruling->arena, octets, NULL);
 }
 
 static bool put_report(const struct mts_stored *stored, struct span octets, struct buf *out) {
@@ -231,15 +231,15 @@ bool mts_outbound(const struct mts_stored *stored, struct arena *arena, struct b
     static const struct mts_tables no_tables;
     struct mts_run run = {.tables = &no_tables, .arena = arena};
     struct mts_decisions decisions;
-    struct work work;
+    struct ruling ruling;
     struct plan plan;
     struct span octets, external = {NULL, 0};
-    work_begin(&work, &run, &decisions);
+    ruling_begin(&ruling, &run, &decisions);
     if (!plan_read(arena, stored->plan, &plan))
         return false;
     if (stored->kind == MTS_REPORT)
-        return report_octets(&work, stored, &plan, &octets) && put_report(stored, octets, out);
-    if (!envelope_of(&work, stored, &plan, &octets, &external))
+        return report_octets(&ruling, stored, &plan, &octets) && put_report(stored, octets, out);
+    if (!envelope_of(&ruling, stored, &plan, &octets, &external))
         return false;
     return stored->kind == MTS_MESSAGE ? put_message(stored, octets, external, out)
                                        : put_retagged(0xA2, octets, out);

@@ -13,9 +13,9 @@
  * an envelope (redirection, list expansion, rerouting) makes a new held object
  * that shares the subject's content.
  *
- * Nothing here waits. Where knowledge is missing (a directory name), the
- * answer is MTS_NEEDS with what is needed; the caller finds out and calls
- * again with the answers added and otherwise the same arguments.
+ * Nothing here waits, or asks by itself. Where knowledge is missing (a directory
+ * name), the result is MTS_NEEDS with what is needed; the caller finds out, and
+ * calls again with the answers added (mts_answer) and otherwise the same arguments.
  *
  * All results live in run->arena.
  */
@@ -34,6 +34,9 @@ struct mts_answer {
     const char *address;        /* its O/R address as text, or NULL: there is no such entry, or it has none */
     bool failed;                /* the directory could not answer */
 };
+
+/* Fills `address` or `failed` for a directory name. */
+typedef void mts_find(void *context, struct mts_answer *answer);
 
 /* A copy for a recipient was routed to a next hop. */
 struct mts_routed {
@@ -67,18 +70,14 @@ struct mts_run {
     const bool *hop_down;
     size_t hop_down_count;
 
-    /* The table of directory names: fills the answer's address or `failed`. False: not known at once, so that
-     * the name becomes a need. NULL: every name does. */
-    bool (*look_up)(void *context, struct span directory_name, struct mts_answer *answer);
-    void *look_up_context;
-
     /* The record of what was routed: where copies of the message or probe `identifier` (as text) went from
      * here, at any time. Fills an array in `arena`, in no certain order. NULL: there is no record. */
     enum mts_record (*record)(void *context, struct span identifier, struct arena *arena,
                               struct mts_routed **routed, size_t *count);
     void *record_context;
 
-    const struct mts_answer *answers; /* to the needs of the calls before */
+    /* To the needs of the calls before, by name: mts_answer() adds to them. */
+    struct mts_answer *answers;
     size_t answer_count;
 };
 
@@ -173,6 +172,14 @@ struct mts_decisions {
     bool loop;         /* a loop was found */
 };
 
+/*
+ * Answers what a call asked for. True: `find` was asked for each name, and the
+ * call is to be made again with the same arguments; it does not ask for these
+ * any more, and comes to an end since redirections and lists do. False: nothing
+ * was asked for, or memory is short, which `out` then says.
+ */
+bool mts_answer(struct mts_run *run, struct mts_decisions *out, mts_find *find, void *context);
+
 /* ---- in ---- */
 
 /*
@@ -232,7 +239,8 @@ struct mts_stored {
     struct span octets; /* mts_held.octets */
     struct span plan;   /* mts_copy.plan */
     bool has_content;
-    uint64_t content_length; /* 0 without content */
+    uint64_t content_length;   /* 0 without content */
+    struct mts_opened *opened; /* by mts_open; NULL: the octets are decoded anew in each call */
 };
 
 /*
@@ -267,6 +275,14 @@ struct mts_delivery {
     struct mts_decisions more; /* reports, alternates, events */
 };
 
+/*
+ * Decodes the envelope of a message once for all deliveries of it: what each costs then does not grow with
+ * the envelope. Lives in run->arena, as do the octets, until the last of them is done; they may have arenas
+ * of their own, but the tables of this run. NULL: a report; it does not decode; or there is no memory, which
+ * the delivery then finds too.
+ */
+struct mts_opened *mts_open(struct mts_run *run, const struct mts_stored *stored);
+
 /* Delivers a DELIVER copy at run->now. Store position and time in the mailbox, with a reference to the held
  * object, and `more`, in one commit. */
 void mts_deliver(struct mts_run *run, const struct mts_stored *stored, struct mts_delivery *out);
@@ -297,7 +313,7 @@ void mts_work_failed(struct mts_run *run, const struct mts_stored *stored, const
 void mts_work_expired(struct mts_run *run, const struct mts_stored *stored, struct mts_decisions *out);
 
 /* Why a copy leaves its next hop, and for where. Both are numbers in run->tables. */
-struct mts_way {
+struct mts_rerouting {
     int attempted; /* the hop that it waited for, which the trace then names as attempted; -1: no attempt is
                       to be told of (the hop left the tables, or was never tried) */
     int wanted;    /* the hop that an operator chose; -1: the rules choose */
@@ -307,11 +323,11 @@ struct mts_way {
  * Another next hop for a copy. With an attempted hop and none wanted: another
  * of the route's choices that is not backing off (run->hop_down). With neither:
  * the hop is gone, and each recipient is decided on as if it came now. No held
- * object and no event in `out` when there is no way that is better than to
+ * object and no event in `out` when there is nothing better than to
  * stay: no other choice, a hop that can't take it, no route at all. Never for a
  * copy in doubt.
  */
-void mts_reroute(struct mts_run *run, const struct mts_stored *stored, const struct mts_way *way,
+void mts_reroute(struct mts_run *run, const struct mts_stored *stored, const struct mts_rerouting *rerouting,
                  struct mts_decisions *out);
 
 /* An operator sends the copy's recipients to another address (redirection by the domain). MTS_INVALID when

@@ -34,14 +34,14 @@ static bool class_has_types(const struct user_redirection *redirection,
                      (exclusive->count && eits_meet(exclusive, types, true)));
 }
 
-static bool class_has_label(struct work *work, const struct user_redirection *redirection,
+static bool class_has_label(struct ruling *ruling, const struct user_redirection *redirection,
                             const struct x411_Extensions *extensions) {
     return !redirection->label_count ||
-           label_among(work, redirection->labels, redirection->label_count, extensions, false);
+           label_among(ruling, redirection->labels, redirection->label_count, extensions, false);
 }
 
 /* MessageClass, but for applies-only-to. */
-static bool class_fits(struct work *work, const struct user_redirection *redirection,
+static bool class_fits(struct ruling *ruling, const struct user_redirection *redirection,
                        const struct facts *facts) {
     const struct mts_class *class = &redirection->class;
     if (class->objects == (facts->report ? MTS_OBJECTS_MESSAGES : MTS_OBJECTS_REPORTS))
@@ -52,10 +52,10 @@ static bool class_fits(struct work *work, const struct user_redirection *redirec
         return false;
     return content_type_in(&redirection->content_types, facts->content_type) &&
            class_has_types(redirection, facts->types) &&
-           class_has_label(work, redirection, facts->extensions);
+           class_has_label(ruling, redirection, facts->extensions);
 }
 
-const struct x411_ORName *redirection_assigned(struct work *work, const struct user *user,
+const struct x411_ORName *redirection_assigned(struct ruling *ruling, const struct user *user,
                                                const struct subject *subject,
                                                const recipient_fields *recipient) {
     const struct x411_MessageTransferEnvelope *envelope = &subject->envelope;
@@ -66,8 +66,8 @@ const struct x411_ORName *redirection_assigned(struct work *work, const struct u
                           .priority = 1u << priority_lane(envelope->priority)};
     for (size_t i = 0; i < user->redirection_count; i++) {
         const struct user_redirection *redirection = &user->redirections[i];
-        if (class_fits(work, redirection, &facts) &&
-            restrictions_permit(work, redirection->applies_only_to, redirection->applies_only_to_count,
+        if (class_fits(ruling, redirection, &facts) &&
+            restrictions_permit(ruling, redirection->applies_only_to, redirection->applies_only_to_count,
                                 subject, recipient, !redirection->applies_only_to_count))
             return redirection->alternate;
     }
@@ -75,60 +75,64 @@ const struct x411_ORName *redirection_assigned(struct work *work, const struct u
 }
 
 /* applies-only-to is "not considered in the case of Reports" (X.411 annex B, MessageClass). */
-const struct x411_ORName *redirection_of_report(struct work *work, const struct user *user,
+const struct x411_ORName *redirection_of_report(struct ruling *ruling, const struct user *user,
                                                 const struct x411_Report *report) {
     struct facts facts = {.content_type = report->content.content_type,
                           .types = report->content.original_encoded_information_types,
                           .extensions = &report->envelope.extensions,
                           .report = true};
     for (size_t i = 0; i < user->redirection_count; i++)
-        if (class_fits(work, &user->redirections[i], &facts))
+        if (class_fits(ruling, &user->redirections[i], &facts))
             return user->redirections[i].alternate;
     return NULL;
 }
 
 /* The address of the originator-requested alternate recipient, if there is one. */
-bool redirection_by_originator(struct work *work, const recipient_fields *recipient, struct x411_ORName *to) {
+bool redirection_by_originator(struct ruling *ruling, const recipient_fields *recipient,
+                               struct x411_ORName *to) {
     *to = (struct x411_ORName){0};
-    return extension_decode(work->arena, &recipient->extensions, EXT_ORIGINATOR_REQUESTED_ALTERNATE,
+    return extension_decode(ruling->arena, &recipient->extensions, EXT_ORIGINATOR_REQUESTED_ALTERNATE,
                             &x411_MTAOriginatorRequestedAlternateRecipient_type, to);
 }
 
-static bool was_there(struct work *work, const struct x411_RedirectionHistory *history,
+static bool was_there(struct ruling *ruling, const struct x411_RedirectionHistory *history,
                       const struct x411_ORName *now, const struct x411_ORName *to) {
-    if (address_equal(&work->scratch, now, to))
+    if (address_equal(&ruling->scratch, now, to))
         return true;
     for (size_t i = 0; i < history->count; i++)
-        if (address_equal(&work->scratch, &history->items[i].intended_recipient_name.intended_recipient, to))
+        if (address_equal(&ruling->scratch, &history->items[i].intended_recipient_name.intended_recipient,
+                          to))
             return true;
     return false;
 }
 
-bool redirection_loops(struct work *work, const recipient_fields *recipient, const struct x411_ORName *to) {
+bool redirection_loops(struct ruling *ruling, const recipient_fields *recipient,
+                       const struct x411_ORName *to) {
     struct x411_RedirectionHistory history = {0};
-    extension_decode(work->arena, &recipient->extensions, EXT_REDIRECTION_HISTORY,
+    extension_decode(ruling->arena, &recipient->extensions, EXT_REDIRECTION_HISTORY,
                      &x411_RedirectionHistory_type, &history);
-    return was_there(work, &history, &recipient->recipient_name, to);
+    return was_there(ruling, &history, &recipient->recipient_name, to);
 }
 
-static struct batch *batch_for_redirected(struct work *work, struct batch *batch) {
-    if (batch->redirected)
-        return batch->redirected;
-    struct batch *copy = batch_copy(work, batch);
+static struct branch *branch_for_redirected(struct ruling *ruling, struct branch *branch) {
+    if (branch->redirected)
+        return branch->redirected;
+    struct branch *copy = branch_copy(ruling, branch);
     if (!copy)
         return NULL;
     struct x411_MessageTransferEnvelope *envelope = &copy->subject.envelope;
-    batch->redirected = copy->redirected = copy;
-    if (!trace_mark(work, &envelope->trace_information, &envelope->extensions, x411_OtherActions_redirected))
+    branch->redirected = copy->redirected = copy;
+    if (!trace_mark(ruling, &envelope->trace_information, &envelope->extensions,
+                    x411_OtherActions_redirected))
         return NULL;
     return copy;
 }
 
-static bool append_history(struct work *work, struct x411_Extensions *extensions,
+static bool append_history(struct ruling *ruling, struct x411_Extensions *extensions,
                            const struct x411_ORName *intended, const struct x411_RedirectionHistory *old,
                            int reason) {
     struct x411_RedirectionHistory history = {.count = old->count + 1};
-    history.items = arena_array(work->arena, history.count, sizeof *history.items);
+    history.items = arena_array(ruling->arena, history.count, sizeof *history.items);
     if (!history.items)
         return false;
     if (old->count)
@@ -136,72 +140,73 @@ static bool append_history(struct work *work, struct x411_Extensions *extensions
     struct x411_Redirection *last = &history.items[old->count];
     last->intended_recipient_name.intended_recipient = *intended;
     last->redirection_reason = reason;
-    return time_write(work, work->run->now, &last->intended_recipient_name.redirection_time) &&
-           extension_encode(work->arena, extensions, EXT_REDIRECTION_HISTORY, &x411_RedirectionHistory_type,
+    return time_write(ruling, ruling->run->now, &last->intended_recipient_name.redirection_time) &&
+           extension_encode(ruling->arena, extensions, EXT_REDIRECTION_HISTORY, &x411_RedirectionHistory_type,
                             &history);
 }
 
-static bool change_recipient(struct work *work, recipient_fields *recipient,
+static bool change_recipient(struct ruling *ruling, recipient_fields *recipient,
                              const struct x411_RedirectionHistory *old, const struct x411_ORName *to,
                              int reason) {
     recipient->raw = (struct span){NULL, 0};
-    if (!append_history(work, &recipient->extensions, &recipient->recipient_name, old, reason))
+    if (!append_history(ruling, &recipient->extensions, &recipient->recipient_name, old, reason))
         return false;
     recipient->recipient_name = *to;
     /* It has been used: the alternate's own failure must not lead back to it. */
     return reason != x411_RedirectionReason_originator_requested_alternate_recipient ||
-           extension_set(work->arena, &recipient->extensions, EXT_ORIGINATOR_REQUESTED_ALTERNATE,
+           extension_set(ruling->arena, &recipient->extensions, EXT_ORIGINATOR_REQUESTED_ALTERNATE,
                          (struct span){NULL, 0});
 }
 
-static void record(struct work *work, const struct batch *batch, const recipient_fields *recipient,
+static void record(struct ruling *ruling, const struct branch *branch, const recipient_fields *recipient,
                    int reason) {
-    struct mts_event *event = work_event(work, MTS_EVENT_REDIRECTED, batch->subject.identifier);
+    struct mts_event *event = ruling_event(ruling, MTS_EVENT_REDIRECTED, branch->subject.identifier);
     event->recipient = recipient->originally_specified_recipient_number;
-    event->name = work_address(work, &recipient->recipient_name);
+    event->name = ruling_address(ruling, &recipient->recipient_name);
     event->reason = reason;
 }
 
-void redirect_recipient(struct work *work, struct batch *batch, size_t position, const struct x411_ORName *to,
-                        int reason) {
+void redirect_recipient(struct ruling *ruling, struct branch *branch, size_t position,
+                        const struct x411_ORName *to, int reason) {
     struct x411_RedirectionHistory history = {0};
-    const recipient_fields *from = &batch->subject.envelope.per_recipient_fields.items[position];
-    uint32_t most = work->tables->self.redirections;
-    extension_decode(work->arena, &from->extensions, EXT_REDIRECTION_HISTORY, &x411_RedirectionHistory_type,
+    const recipient_fields *from = &branch->subject.envelope.per_recipient_fields.items[position];
+    uint32_t most = ruling->tables->self.redirections;
+    extension_decode(ruling->arena, &from->extensions, EXT_REDIRECTION_HISTORY, &x411_RedirectionHistory_type,
                      &history);
-    if (history.count >= most || was_there(work, &history, &from->recipient_name, to)) {
-        batch->targets[position] =
+    if (history.count >= most || was_there(ruling, &history, &from->recipient_name, to)) {
+        branch->targets[position] =
             (struct target){.kind = TARGET_FAILED,
                             .cause = {x411_NonDeliveryReasonCode_unable_to_transfer,
                                       x411_NonDeliveryDiagnosticCode_redirection_loop_detected, NULL}};
         return;
     }
-    struct batch *next = batch_for_redirected(work, batch);
+    struct branch *next = branch_for_redirected(ruling, branch);
     if (!next)
         return;
     recipient_fields *recipient = &next->subject.envelope.per_recipient_fields.items[position];
     *recipient = *from;
-    batch->targets[position].kind = TARGET_NONE;
-    if (!change_recipient(work, recipient, &history, to, reason)) {
-        work->no_memory = true;
+    branch->targets[position].kind = TARGET_NONE;
+    if (!change_recipient(ruling, recipient, &history, to, reason)) {
+        ruling->no_memory = true;
         return;
     }
-    record(work, next, recipient, reason);
-    work_undecided(work, next, position, 1);
+    record(ruling, next, recipient, reason);
+    ruling_undecided(ruling, next, position, 1);
 }
 
-bool redirect_report(struct work *work, struct x411_Report *report, const struct x411_ORName *to) {
+bool redirect_report(struct ruling *ruling, struct x411_Report *report, const struct x411_ORName *to) {
     struct x411_ReportTransferEnvelope *envelope = &report->envelope;
     struct x411_RedirectionHistory history = {0};
-    extension_decode(work->arena, &envelope->extensions, EXT_REDIRECTION_HISTORY,
+    extension_decode(ruling->arena, &envelope->extensions, EXT_REDIRECTION_HISTORY,
                      &x411_RedirectionHistory_type, &history);
-    if (history.count >= work->tables->self.redirections ||
-        was_there(work, &history, &envelope->report_destination_name, to))
+    if (history.count >= ruling->tables->self.redirections ||
+        was_there(ruling, &history, &envelope->report_destination_name, to))
         return false;
-    if (!append_history(work, &envelope->extensions, &envelope->report_destination_name, &history,
+    if (!append_history(ruling, &envelope->extensions, &envelope->report_destination_name, &history,
                         x411_RedirectionReason_recipient_assigned_alternate_recipient) ||
-        !trace_mark(work, &envelope->trace_information, &envelope->extensions, x411_OtherActions_redirected))
-        work->no_memory = true;
+        !trace_mark(ruling, &envelope->trace_information, &envelope->extensions,
+                    x411_OtherActions_redirected))
+        ruling->no_memory = true;
     envelope->report_destination_name = *to;
     return true;
 }

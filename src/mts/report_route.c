@@ -5,63 +5,64 @@
  */
 #include "mts/mts_private.h"
 
-struct report_work {
+struct report_on_way {
     struct x411_Report *report;
     bool has_content;
     struct span identifier;
     struct span subject;
 };
 
-static void discard(struct work *work, const struct report_work *r, const char *why) {
-    struct mts_event *event = work_event(work, MTS_EVENT_DISCARDED, r->identifier);
+static void discard(struct ruling *ruling, const struct report_on_way *r, const char *why) {
+    struct mts_event *event = ruling_event(ruling, MTS_EVENT_DISCARDED, r->identifier);
     event->other = r->subject;
     event->text = why;
 }
 
-static void hold(struct work *work, const struct report_work *r, enum mts_copy_kind kind, int hop,
+static void hold(struct ruling *ruling, const struct report_on_way *r, enum mts_copy_kind kind, int hop,
                  const char *mailbox) {
     struct x411_Report *report = r->report;
     struct plan plan = {.flags = PLAN_ALL};
-    struct mts_copy *copy = arena_alloc(work->arena, sizeof *copy);
+    struct mts_copy *copy = arena_alloc(ruling->arena, sizeof *copy);
     struct span octets, absent = {NULL, 0};
     if (kind == MTS_COPY_TRANSFER) {
-        plan.flags |= plan_flags_of_hop(work->tables, hop) & (PLAN_1984 | PLAN_RFC1328 | PLAN_OLD_EXTENSIONS);
-        plan.rfc1328_address = span_str(work->tables->self.rfc1328_address);
-        if (plan_flags_of_hop(work->tables, hop) & PLAN_DROP_INTERNAL_TRACE &&
-            !extension_set(work->arena, &report->envelope.extensions, EXT_INTERNAL_TRACE, absent))
+        plan.flags |=
+            plan_flags_of_hop(ruling->tables, hop) & (PLAN_1984 | PLAN_RFC1328 | PLAN_OLD_EXTENSIONS);
+        plan.rfc1328_address = span_str(ruling->tables->self.rfc1328_address);
+        if (plan_flags_of_hop(ruling->tables, hop) & PLAN_DROP_INTERNAL_TRACE &&
+            !extension_set(ruling->arena, &report->envelope.extensions, EXT_INTERNAL_TRACE, absent))
             copy = NULL;
     }
     report->raw = report->envelope.raw = absent;
-    struct mts_held *held = copy && plan_write(work->arena, &plan, &copy->plan) &&
-                                    ber_encode_arena(&x411_Report_type, report, work->arena, &octets, NULL)
-                                ? work_held(work)
+    struct mts_held *held = copy && plan_write(ruling->arena, &plan, &copy->plan) &&
+                                    ber_encode_arena(&x411_Report_type, report, ruling->arena, &octets, NULL)
+                                ? ruling_held(ruling)
                                 : NULL;
     if (!held) {
-        work->no_memory = true;
+        ruling->no_memory = true;
         return;
     }
     copy->kind = kind;
     copy->hop = hop;
     copy->mailbox = mailbox;
     copy->priority = MTS_URGENT;
-    copy->due = work->run->now;
-    copy->expires = copy->due + work->tables->self.schedules[MTS_URGENT].expiry;
+    copy->due = ruling->run->now;
+    copy->expires = copy->due + ruling->tables->self.schedules[MTS_URGENT].expiry;
     *held = (struct mts_held){MTS_REPORT, octets, r->has_content, r->identifier, r->subject, copy, 1};
-    struct mts_event *event =
-        work_event(work, kind == MTS_COPY_TRANSFER ? MTS_EVENT_ROUTED : MTS_EVENT_TO_MAILBOX, r->identifier);
+    struct mts_event *event = ruling_event(
+        ruling, kind == MTS_COPY_TRANSFER ? MTS_EVENT_ROUTED : MTS_EVENT_TO_MAILBOX, r->identifier);
     event->hop = hop;
     event->name = span_str(mailbox);
     event->other = r->subject;
 }
 
 /* The user gets what he asked for: what only the MTA wanted to know ends here (X.411 §14). */
-static bool keep_what_originator_wants(struct work *work, struct x411_Report *report) {
+static bool keep_what_originator_wants(struct ruling *ruling, struct x411_Report *report) {
     struct x411_ReportTransferContent *content = &report->content;
     struct x411_PerRecipientReportTransferFields *items =
-        arena_array(work->arena, content->per_recipient_fields.count, sizeof *items);
+        arena_array(ruling->arena, content->per_recipient_fields.count, sizeof *items);
     size_t count = 0;
     if (!items) {
-        work->no_memory = true;
+        ruling->no_memory = true;
         return false;
     }
     for (size_t i = 0; i < content->per_recipient_fields.count; i++) {
@@ -79,27 +80,27 @@ static bool keep_what_originator_wants(struct work *work, struct x411_Report *re
 
 /* The name before this list in the history: who put the message to it. NULL: the history does not know the
  * list. */
-static const struct x411_ORName *before(struct work *work, const struct x411_Report *report,
+static const struct x411_ORName *before(struct ruling *ruling, const struct x411_Report *report,
                                         const struct dl *dl) {
     struct x411_OriginatorAndDLExpansionHistory history = {0};
     struct address address;
-    extension_decode(work->arena, &report->envelope.extensions, EXT_ORIGINATOR_AND_DL_EXPANSION_HISTORY,
+    extension_decode(ruling->arena, &report->envelope.extensions, EXT_ORIGINATOR_AND_DL_EXPANSION_HISTORY,
                      &x411_OriginatorAndDLExpansionHistory_type, &history);
     for (size_t i = history.count; i-- > 1;)
-        if (address_of(work->arena, &history.items[i].originator_or_dl_name, &address) &&
+        if (address_of(ruling->arena, &history.items[i].originator_or_dl_name, &address) &&
             span_eq(address.key, dl->key))
             return &history.items[i - 1].originator_or_dl_name;
     return NULL;
 }
 
-static void follow(struct work *work, struct report_work r, unsigned depth);
+static void follow(struct ruling *ruling, struct report_on_way r, unsigned depth);
 
 /* A copy of the report with another destination; what leads there is recorded before. */
-static struct x411_Report *copy_to(struct work *work, const struct report_work *r,
+static struct x411_Report *copy_to(struct ruling *ruling, const struct report_on_way *r,
                                    const struct x411_ORName *to) {
-    struct x411_Report *copy = arena_alloc(work->arena, sizeof *copy);
+    struct x411_Report *copy = arena_alloc(ruling->arena, sizeof *copy);
     if (!copy) {
-        work->no_memory = true;
+        ruling->no_memory = true;
         return NULL;
     }
     *copy = *r->report;
@@ -112,97 +113,98 @@ static struct x411_Report *copy_to(struct work *work, const struct report_work *
  * operation in the trace: the MTA that reported may well be on the way, and
  * would take the report for a loop.
  */
-static void send_by_list(struct work *work, struct report_work r, const struct x411_ORName *to,
+static void send_by_list(struct ruling *ruling, struct report_on_way r, const struct x411_ORName *to,
                          const struct dl *owned, unsigned depth) {
-    r.report = copy_to(work, &r, to);
+    r.report = copy_to(ruling, &r, to);
     if (!r.report)
         return;
     struct x411_ReportTransferEnvelope *envelope = &r.report->envelope;
-    if (!trace_mark(work, &envelope->trace_information, &envelope->extensions,
+    if (!trace_mark(ruling, &envelope->trace_information, &envelope->extensions,
                     x411_OtherActions_dl_operation) ||
-        (owned && !extension_encode(work->arena, &envelope->extensions, EXT_REPORTING_DL_NAME,
+        (owned && !extension_encode(ruling->arena, &envelope->extensions, EXT_REPORTING_DL_NAME,
                                     &x411_ReportingDLName_type, &owned->name)))
-        work->no_memory = true;
+        ruling->no_memory = true;
     else
-        follow(work, r, depth + 1);
+        follow(ruling, r, depth + 1);
 }
 
 /* What came to this list as another's owner goes on to its own owner: the first list has told the originator
  * already, and lists that own each other must not multiply a report. */
-static void follow_owner(struct work *work, const struct report_work *r, const struct dl *dl,
+static void follow_owner(struct ruling *ruling, const struct report_on_way *r, const struct dl *dl,
                          unsigned depth) {
     if (dl->owner)
-        send_by_list(work, *r, dl->owner, dl, depth);
+        send_by_list(ruling, *r, dl->owner, dl, depth);
     else
-        discard(work, r, "the list's owner is a list without one");
+        discard(ruling, r, "the list's owner is a list without one");
 }
 
-static void follow_policy(struct work *work, const struct report_work *r, const struct dl *dl,
+static void follow_policy(struct ruling *ruling, const struct report_on_way *r, const struct dl *dl,
                           unsigned depth) {
     enum mts_dl_reports policy = dl->owner ? dl->given.reports : MTS_DL_REPORTS_TO_ORIGINATOR;
-    const struct x411_ORName *origin = before(work, r->report, dl);
+    const struct x411_ORName *origin = before(ruling, r->report, dl);
     if (extension_find(&r->report->envelope.extensions, EXT_REPORTING_DL_NAME)) {
-        follow_owner(work, r, dl, depth);
+        follow_owner(ruling, r, dl, depth);
         return;
     }
     if (policy != MTS_DL_REPORTS_TO_ORIGINATOR)
-        send_by_list(work, *r, dl->owner, dl, depth);
+        send_by_list(ruling, *r, dl->owner, dl, depth);
     if (policy == MTS_DL_REPORTS_TO_OWNER)
         return;
     if (origin)
-        send_by_list(work, *r, origin, NULL, depth);
+        send_by_list(ruling, *r, origin, NULL, depth);
     else
-        discard(work, r, "the report's history does not name the list");
+        discard(ruling, r, "the report's history does not name the list");
 }
 
 /* As the user asked for: the history says so, as that of a message does (X.411, 1999, §12.2.1.3). */
-static void redirect(struct work *work, struct report_work r, const struct x411_ORName *alternate,
+static void redirect(struct ruling *ruling, struct report_on_way r, const struct x411_ORName *alternate,
                      unsigned depth) {
     const struct x411_ORName *from = &r.report->envelope.report_destination_name;
-    r.report = copy_to(work, &r, from);
+    r.report = copy_to(ruling, &r, from);
     if (!r.report)
         return;
-    if (redirect_report(work, r.report, alternate))
-        follow(work, r, depth + 1);
+    if (redirect_report(ruling, r.report, alternate))
+        follow(ruling, r, depth + 1);
     else
-        discard(work, &r, "a redirection loop");
+        discard(ruling, &r, "a redirection loop");
 }
 
-static void follow_alias(struct work *work, struct report_work r, const struct x411_ORName *name,
+static void follow_alias(struct ruling *ruling, struct report_on_way r, const struct x411_ORName *name,
                          unsigned depth) {
-    r.report = copy_to(work, &r, name);
+    r.report = copy_to(ruling, &r, name);
     if (r.report)
-        follow(work, r, depth + 1);
+        follow(ruling, r, depth + 1);
 }
 
-static void follow_user(struct work *work, const struct report_work *r, const struct user *user,
+static void follow_user(struct ruling *ruling, const struct report_on_way *r, const struct user *user,
                         unsigned depth) {
-    const struct x411_ORName *alternate = redirection_of_report(work, user, r->report);
+    const struct x411_ORName *alternate = redirection_of_report(ruling, user, r->report);
     bool by_list = extension_find(&r->report->envelope.extensions, EXT_REPORTING_DL_NAME);
     if (alternate)
-        redirect(work, *r, alternate, depth);
+        redirect(ruling, *r, alternate, depth);
     else if (!user->given.mailbox)
-        discard(work, r, "the report's destination has no mailbox");
+        discard(ruling, r, "the report's destination has no mailbox");
     else if (criticality_unknown_in_report(r->report, CRITICAL_FOR_DELIVERY))
-        discard(work, r, "an unknown extension of the report is critical for delivery");
-    else if (!by_list && !keep_what_originator_wants(work, r->report))
-        discard(work, r, "the originator did not ask for it");
+        discard(ruling, r, "an unknown extension of the report is critical for delivery");
+    else if (!by_list && !keep_what_originator_wants(ruling, r->report))
+        discard(ruling, r, "the originator did not ask for it");
     else
-        hold(work, r, MTS_COPY_DELIVER, -1, user->given.mailbox);
+        hold(ruling, r, MTS_COPY_DELIVER, -1, user->given.mailbox);
 }
 
-bool report_fits(struct work *work, const struct x411_Report *report, int hop) {
-    return work->tables->hops[hop].given.edition != MTS_EDITION_1984 ||
-           downgrade_report_possible(work, &work->tables->hops[hop], report);
+bool report_fits(struct ruling *ruling, const struct x411_Report *report, int hop) {
+    return ruling->tables->hops[hop].given.edition != MTS_EDITION_1984 ||
+           downgrade_report_possible(ruling, &ruling->tables->hops[hop], report);
 }
 
 /* 1984 has no directory names: a recipient that is reported by one alone gets the address that the directory
  * has for it. True when nothing is left to ask for. */
-static bool find_addresses(struct work *work, struct x411_ReportTransferContent *content) {
+static bool find_addresses(struct ruling *ruling, struct x411_ReportTransferContent *content) {
     size_t count = content->per_recipient_fields.count;
-    struct x411_PerRecipientReportTransferFields *items = arena_array(work->arena, count + 1, sizeof *items);
+    struct x411_PerRecipientReportTransferFields *items =
+        arena_array(ruling->arena, count + 1, sizeof *items);
     if (!items) {
-        work->no_memory = true;
+        ruling->no_memory = true;
         return false;
     }
     for (size_t i = 0; i < count; i++) {
@@ -211,7 +213,7 @@ static bool find_addresses(struct work *work, struct x411_ReportTransferContent 
         items[i] = content->per_recipient_fields.items[i];
         if (!name->directory_name || !address_is_empty(name))
             continue;
-        enum lookup lookup = directory_look_up(work, name->directory_name, &found, &cause);
+        enum lookup lookup = directory_look_up(ruling, name->directory_name, &found, &cause);
         if (lookup == LOOKUP_ASKED)
             return false;
         if (lookup == LOOKUP_NONE)
@@ -223,67 +225,68 @@ static bool find_addresses(struct work *work, struct x411_ReportTransferContent 
     return true;
 }
 
-static void send_by(struct work *work, const struct report_work *r, int hop) {
-    bool of_1984 = hop >= 0 && work->tables->hops[hop].given.edition == MTS_EDITION_1984;
-    if (of_1984 && !find_addresses(work, &r->report->content))
+static void send_by(struct ruling *ruling, const struct report_on_way *r, int hop) {
+    bool of_1984 = hop >= 0 && ruling->tables->hops[hop].given.edition == MTS_EDITION_1984;
+    if (of_1984 && !find_addresses(ruling, &r->report->content))
         return;
     if (hop < 0)
-        discard(work, r, "no next hop");
-    else if (!report_fits(work, r->report, hop))
-        discard(work, r, "the report can't be downgraded for the next MTA");
+        discard(ruling, r, "no next hop");
+    else if (!report_fits(ruling, r->report, hop))
+        discard(ruling, r, "the report can't be downgraded for the next MTA");
     else
-        hold(work, r, MTS_COPY_TRANSFER, hop, NULL);
+        hold(ruling, r, MTS_COPY_TRANSFER, hop, NULL);
 }
 
-static void follow_route(struct work *work, const struct report_work *r, const struct address *address) {
+static void follow_route(struct ruling *ruling, const struct report_on_way *r,
+                         const struct address *address) {
     struct decision decision;
-    if (!route_find(work->tables, address, &decision) || decision.route->action != MTS_ROUTE_TRANSFER) {
-        discard(work, r, "nobody is at the report's destination");
+    if (!route_find(ruling->tables, address, &decision) || decision.route->action != MTS_ROUTE_TRANSFER) {
+        discard(ruling, r, "nobody is at the report's destination");
         return;
     }
-    send_by(work, r, route_choose(work->run, decision.route, span_hash(r->identifier), -1));
+    send_by(ruling, r, route_choose(ruling->run, decision.route, span_hash(r->identifier), -1));
 }
 
-static void follow(struct work *work, struct report_work r, unsigned depth) {
+static void follow(struct ruling *ruling, struct report_on_way r, unsigned depth) {
     const struct x411_ORName *destination = &r.report->envelope.report_destination_name;
     struct address address;
-    if (work->no_memory)
+    if (ruling->no_memory)
         return;
-    if (depth > work->tables->self.dl_depth || address_is_empty(destination)) {
-        discard(work, &r, depth ? "too many lists" : "the report has no destination");
-        return;
-    }
-    if (!address_of(work->arena, destination, &address)) {
-        work->no_memory = true;
+    if (depth > ruling->tables->self.dl_depth || address_is_empty(destination)) {
+        discard(ruling, &r, depth ? "too many lists" : "the report has no destination");
         return;
     }
-    const struct entry *entry = entry_find(work->tables, address.key);
+    if (!address_of(ruling->arena, destination, &address)) {
+        ruling->no_memory = true;
+        return;
+    }
+    const struct entry *entry = entry_find(ruling->tables, address.key);
     if (!entry)
-        follow_route(work, &r, &address);
+        follow_route(ruling, &r, &address);
     else if (entry->user)
-        follow_user(work, &r, entry->user, depth);
+        follow_user(ruling, &r, entry->user, depth);
     else if (entry->dl)
-        follow_policy(work, &r, entry->dl, depth);
+        follow_policy(ruling, &r, entry->dl, depth);
     else
-        follow_alias(work, r, entry->alias, depth);
+        follow_alias(ruling, r, entry->alias, depth);
 }
 
-static struct report_work work_on(struct work *work, struct x411_Report *report, bool has_content,
+static struct report_on_way begin(struct ruling *ruling, struct x411_Report *report, bool has_content,
                                   struct span identifier) {
-    struct report_work r = {report, has_content, identifier,
-                            identifier_text(work->arena, &report->content.subject_identifier)};
+    struct report_on_way r = {report, has_content, identifier,
+                              identifier_text(ruling->arena, &report->content.subject_identifier)};
     if (!r.subject.data)
-        work->no_memory = true;
+        ruling->no_memory = true;
     return r;
 }
 
-void report_dispatch(struct work *work, struct x411_Report *report, bool has_content,
+void report_dispatch(struct ruling *ruling, struct x411_Report *report, bool has_content,
                      struct span identifier) {
-    follow(work, work_on(work, report, has_content, identifier), 0);
+    follow(ruling, begin(ruling, report, has_content, identifier), 0);
 }
 
-void report_send_by(struct work *work, struct x411_Report *report, bool has_content, struct span identifier,
-                    int hop) {
-    struct report_work r = work_on(work, report, has_content, identifier);
-    send_by(work, &r, hop);
+void report_send_by(struct ruling *ruling, struct x411_Report *report, bool has_content,
+                    struct span identifier, int hop) {
+    struct report_on_way r = begin(ruling, report, has_content, identifier);
+    send_by(ruling, &r, hop);
 }

@@ -18,9 +18,9 @@ static bool has_copy(const struct target *target) {
 
 /* Time from which the copy may go, and its end (X.411 §14.3 deferred delivery; latest delivery; the
  * priority's expiry). */
-static void set_times(struct work *work, const struct subject *subject, const struct hop *hop,
+static void set_times(struct ruling *ruling, const struct subject *subject, const struct hop *hop,
                       struct mts_copy *copy, struct plan *plan) {
-    int64_t now = work->run->now, deferred, latest;
+    int64_t now = ruling->run->now, deferred, latest;
     struct span time;
     const struct x411_MessageTransferEnvelope *envelope = &subject->envelope;
     copy->due = now;
@@ -32,20 +32,20 @@ static void set_times(struct work *work, const struct subject *subject, const st
             copy->due = deferred;
     }
     copy->priority = subject->kind == MTS_PROBE ? MTS_URGENT : priority_lane(envelope->priority);
-    copy->expires = copy->due + work->tables->self.schedules[copy->priority].expiry;
-    if (extension_decode(work->arena, &envelope->extensions, EXT_LATEST_DELIVERY_TIME,
+    copy->expires = copy->due + ruling->tables->self.schedules[copy->priority].expiry;
+    if (extension_decode(ruling->arena, &envelope->extensions, EXT_LATEST_DELIVERY_TIME,
                          &x411_LatestDeliveryTime_type, &time) &&
         time_read(time, &latest))
         copy->latest = latest;
 }
 
 /* The copy that the recipient belongs to: its hop's, or a new one. */
-static struct mts_copy *copy_for(struct work *work, struct grouping *grouping, const struct subject *subject,
-                                 const struct target *target) {
+static struct mts_copy *copy_for(struct ruling *ruling, struct grouping *grouping,
+                                 const struct subject *subject, const struct target *target) {
     if (target->kind == TARGET_HOP && grouping->slot_of_hop[target->hop])
         return &grouping->copies[grouping->slot_of_hop[target->hop] - 1];
-    struct mts_copy *copies = work_grow(work, grouping->copies, grouping->count, sizeof *copies);
-    struct plan *plans = work_grow(work, grouping->plans, grouping->count, sizeof *plans);
+    struct mts_copy *copies = ruling_grow(ruling, grouping->copies, grouping->count, sizeof *copies);
+    struct plan *plans = ruling_grow(ruling, grouping->plans, grouping->count, sizeof *plans);
     if (!copies || !plans)
         return NULL;
     grouping->copies = copies;
@@ -55,11 +55,11 @@ static struct mts_copy *copy_for(struct work *work, struct grouping *grouping, c
     *copy = (struct mts_copy){.kind = MTS_COPY_DELIVER, .hop = -1, .mailbox = target->mailbox};
     plans[grouping->count] = (struct plan){0};
     if (target->kind == TARGET_HOP) {
-        hop = &work->tables->hops[target->hop];
+        hop = &ruling->tables->hops[target->hop];
         copy->kind = MTS_COPY_TRANSFER;
         copy->hop = target->hop;
         copy->mailbox = NULL;
-        plans[grouping->count].flags = plan_flags_of_hop(work->tables, target->hop);
+        plans[grouping->count].flags = plan_flags_of_hop(ruling->tables, target->hop);
         plans[grouping->count].bilateral = hop->bilateral;
         if (conversion_to_p2(hop, subject)) {
             plans[grouping->count].flags |= PLAN_TO_P2 | (hop->given.rfc1328_replace ? PLAN_REPLACE : 0) |
@@ -67,68 +67,68 @@ static struct mts_copy *copy_for(struct work *work, struct grouping *grouping, c
             if (subject->kind == MTS_MESSAGE)
                 copy->kind = MTS_COPY_CONVERT;
         }
-        plans[grouping->count].rfc1328_address = span_str(work->tables->self.rfc1328_address);
+        plans[grouping->count].rfc1328_address = span_str(ruling->tables->self.rfc1328_address);
         grouping->slot_of_hop[target->hop] = grouping->count + 1;
     }
     grouping->count++;
-    set_times(work, subject, hop, copy, &plans[grouping->count - 1]);
+    set_times(ruling, subject, hop, copy, &plans[grouping->count - 1]);
     return copy;
 }
 
-static void record_copy(struct work *work, const struct batch *batch, size_t position,
+static void record_copy(struct ruling *ruling, const struct branch *branch, size_t position,
                         const struct mts_copy *copy) {
-    const struct target *target = &batch->targets[position];
+    const struct target *target = &branch->targets[position];
     bool hop = target->kind == TARGET_HOP;
     enum mts_event_kind kind = copy->kind == MTS_COPY_CONVERT ? MTS_EVENT_TO_CONVERSION
                                : hop                          ? MTS_EVENT_ROUTED
                                                               : MTS_EVENT_TO_MAILBOX;
-    struct mts_event *event = work_event(work, kind, batch->subject.identifier);
+    struct mts_event *event = ruling_event(ruling, kind, branch->subject.identifier);
     event->recipient =
-        batch->subject.envelope.per_recipient_fields.items[position].originally_specified_recipient_number;
+        branch->subject.envelope.per_recipient_fields.items[position].originally_specified_recipient_number;
     event->hop = hop ? target->hop : -1;
     event->name = hop ? (struct span){NULL, 0} : span_str(target->mailbox);
     if (hop)
-        event->other =
-            work_address(work, &batch->subject.envelope.per_recipient_fields.items[position].recipient_name);
-    if (copy->due <= work->run->now)
+        event->other = ruling_address(
+            ruling, &branch->subject.envelope.per_recipient_fields.items[position].recipient_name);
+    if (copy->due <= ruling->run->now)
         return;
-    event = work_event(work, MTS_EVENT_DEFERRED, batch->subject.identifier);
+    event = ruling_event(ruling, MTS_EVENT_DEFERRED, branch->subject.identifier);
     event->time = copy->due;
 }
 
-static bool group(struct work *work, const struct batch *batch, struct grouping *grouping) {
-    const struct subject *subject = &batch->subject;
+static bool group(struct ruling *ruling, const struct branch *branch, struct grouping *grouping) {
+    const struct subject *subject = &branch->subject;
     size_t count = subject->envelope.per_recipient_fields.count;
     grouping->slot_of_hop =
-        arena_array(work->arena, work->tables->hop_count + 1, sizeof *grouping->slot_of_hop);
+        arena_array(ruling->arena, ruling->tables->hop_count + 1, sizeof *grouping->slot_of_hop);
     if (!grouping->slot_of_hop) {
-        work->no_memory = true;
+        ruling->no_memory = true;
         return false;
     }
     for (size_t i = 0; i < count; i++) {
-        if (!has_copy(&batch->targets[i]))
+        if (!has_copy(&branch->targets[i]))
             continue;
-        struct mts_copy *copy = copy_for(work, grouping, subject, &batch->targets[i]);
+        struct mts_copy *copy = copy_for(ruling, grouping, subject, &branch->targets[i]);
         if (!copy)
             return false;
         uint32_t *positions =
-            work_grow(work, (void *)copy->recipients, copy->recipient_count, sizeof *positions);
+            ruling_grow(ruling, (void *)copy->recipients, copy->recipient_count, sizeof *positions);
         if (!positions)
             return false;
         positions[copy->recipient_count++] = (uint32_t)i;
         copy->recipients = positions;
-        record_copy(work, batch, i, copy);
+        record_copy(ruling, branch, i, copy);
     }
     return true;
 }
 
-/* The flags on exactly those with a copy. The array is the batch's own from here on. */
-static bool set_responsibility(struct work *work, struct batch *batch) {
-    struct x411_MessageTransferEnvelope *envelope = &batch->subject.envelope;
+/* The flags on exactly those with a copy. The array is the branch's own from here on. */
+static bool set_responsibility(struct ruling *ruling, struct branch *branch) {
+    struct x411_MessageTransferEnvelope *envelope = &branch->subject.envelope;
     recipient_fields *items = envelope->per_recipient_fields.items;
     for (size_t i = 0; i < envelope->per_recipient_fields.count; i++)
-        if (!subject_set_responsible(work->arena, &items[i], has_copy(&batch->targets[i]))) {
-            work->no_memory = true;
+        if (!subject_set_responsible(ruling->arena, &items[i], has_copy(&branch->targets[i]))) {
+            ruling->no_memory = true;
             return false;
         }
     return true;
@@ -139,78 +139,81 @@ static bool set_responsibility(struct work *work, struct batch *batch) {
  * copy leaves the domain is held without internal trace, and a flag without an
  * effect is dropped. A plan with PLAN_ALL alone means the held octets as they are.
  */
-static bool simplify(struct work *work, struct batch *batch, struct plan *plan, bool only) {
-    struct x411_Extensions *extensions = &batch->subject.envelope.extensions;
+static bool simplify(struct ruling *ruling, struct branch *branch, struct plan *plan, bool only) {
+    struct x411_Extensions *extensions = &branch->subject.envelope.extensions;
     if (only) {
         plan->flags |= PLAN_ALL;
         if (plan->flags & PLAN_DROP_INTERNAL_TRACE &&
-            !extension_set(work->arena, extensions, EXT_INTERNAL_TRACE, (struct span){NULL, 0}))
+            !extension_set(ruling->arena, extensions, EXT_INTERNAL_TRACE, (struct span){NULL, 0}))
             return false;
     }
     if (!extension_find(extensions, EXT_INTERNAL_TRACE))
         plan->flags &= ~(unsigned)PLAN_DROP_INTERNAL_TRACE;
-    if (!batch->subject.envelope.deferred_delivery_time.data)
+    if (!branch->subject.envelope.deferred_delivery_time.data)
         plan->flags &= ~(unsigned)PLAN_DROP_DEFERRED;
     return true;
 }
 
-static void hold(struct work *work, struct batch *batch, struct grouping *grouping) {
+static void hold(struct ruling *ruling, struct branch *branch, struct grouping *grouping) {
     struct span octets;
-    bool ok = set_responsibility(work, batch);
+    bool ok = set_responsibility(ruling, branch);
     for (size_t i = 0; ok && i < grouping->count; i++) {
         struct plan *plan = &grouping->plans[i];
         plan->positions = (uint32_t *)grouping->copies[i].recipients;
         plan->count = grouping->copies[i].recipient_count;
-        ok = simplify(work, batch, plan, grouping->count == 1) &&
-             plan_write(work->arena, plan, &grouping->copies[i].plan);
+        ok = simplify(ruling, branch, plan, grouping->count == 1) &&
+             plan_write(ruling->arena, plan, &grouping->copies[i].plan);
     }
-    struct mts_held *held = ok && subject_encode(work, &batch->subject, &octets) ? work_held(work) : NULL;
+    struct mts_held *held =
+        ok && subject_encode(ruling, &branch->subject, &octets) ? ruling_held(ruling) : NULL;
     if (!held) {
-        work->no_memory = true;
+        ruling->no_memory = true;
         return;
     }
-    *held = (struct mts_held){.kind = batch->subject.kind,
+    *held = (struct mts_held){.kind = branch->subject.kind,
                               .octets = octets,
-                              .has_content = batch->subject.kind == MTS_MESSAGE,
-                              .identifier = batch->subject.identifier,
+                              .has_content = branch->subject.kind == MTS_MESSAGE,
+                              .identifier = branch->subject.identifier,
                               .copies = grouping->copies,
                               .copy_count = grouping->count};
 }
 
-static void record_outcome(struct work *work, const struct batch *batch, const struct outcome *outcome) {
-    struct mts_event *event = work_event(
-        work, outcome->delivered ? MTS_EVENT_DELIVERED : MTS_EVENT_NOT_DELIVERED, batch->subject.identifier);
-    event->recipient = batch->subject.envelope.per_recipient_fields.items[outcome->position]
+static void record_outcome(struct ruling *ruling, const struct branch *branch,
+                           const struct outcome *outcome) {
+    struct mts_event *event =
+        ruling_event(ruling, outcome->delivered ? MTS_EVENT_DELIVERED : MTS_EVENT_NOT_DELIVERED,
+                     branch->subject.identifier);
+    event->recipient = branch->subject.envelope.per_recipient_fields.items[outcome->position]
                            .originally_specified_recipient_number;
     if (outcome->delivered)
         return;
-    event->other = work_address(
-        work, &batch->subject.envelope.per_recipient_fields.items[outcome->position].recipient_name);
+    event->other = ruling_address(
+        ruling, &branch->subject.envelope.per_recipient_fields.items[outcome->position].recipient_name);
     event->reason = outcome->cause.reason;
     event->diagnostic = outcome->cause.diagnostic;
     event->text = outcome->cause.supplementary;
 }
 
-static void report(struct work *work, struct batch *batch) {
-    size_t count = 0, recipients = batch->subject.envelope.per_recipient_fields.count;
-    struct outcome *outcomes = arena_array(work->arena, recipients ? recipients : 1, sizeof *outcomes);
+static void report(struct ruling *ruling, struct branch *branch) {
+    size_t count = 0, recipients = branch->subject.envelope.per_recipient_fields.count;
+    struct outcome *outcomes = arena_array(ruling->arena, recipients ? recipients : 1, sizeof *outcomes);
     if (!outcomes) {
-        work->no_memory = true;
+        ruling->no_memory = true;
         return;
     }
     for (size_t i = 0; i < recipients; i++) {
-        const struct target *target = &batch->targets[i];
+        const struct target *target = &branch->targets[i];
         if (target->kind != TARGET_FAILED && target->kind != TARGET_ANSWERED)
             continue;
         outcomes[count] = (struct outcome){.position = i,
                                            .delivered = target->kind == TARGET_ANSWERED,
-                                           .time = work->run->now,
+                                           .time = ruling->run->now,
                                            .user_type = target->user_type,
                                            .cause = target->cause};
-        record_outcome(work, batch, &outcomes[count++]);
+        record_outcome(ruling, branch, &outcomes[count++]);
     }
     if (count)
-        report_make(work, &batch->subject, outcomes, count);
+        report_make(ruling, &branch->subject, outcomes, count);
 }
 
 /*
@@ -220,56 +223,57 @@ static void report(struct work *work, struct batch *batch) {
  */
 #define MAILBOXES_TOGETHER 64
 
-static size_t count_mailboxes(const struct batch *batch) {
+static size_t count_mailboxes(const struct branch *branch) {
     size_t count = 0;
-    for (size_t i = 0; i < batch->subject.envelope.per_recipient_fields.count; i++)
-        count += batch->targets[i].kind == TARGET_MAILBOX;
+    for (size_t i = 0; i < branch->subject.envelope.per_recipient_fields.count; i++)
+        count += branch->targets[i].kind == TARGET_MAILBOX;
     return count;
 }
 
-/* Moves the next mailboxes, from recipient `*cursor` on, to a batch whose envelope has their fields alone. */
-static bool deal_some(struct work *work, struct batch *batch, size_t *cursor) {
-    struct subject subject = batch->subject;
+/* Moves the next mailboxes, from recipient `*cursor` on, to a branch whose envelope has their fields alone.
+ */
+static bool deal_some(struct ruling *ruling, struct branch *branch, size_t *cursor) {
+    struct subject subject = branch->subject;
     struct target targets[MAILBOXES_TOGETHER];
-    const recipient_fields *from = batch->subject.envelope.per_recipient_fields.items;
-    recipient_fields *items = arena_array(work->arena, MAILBOXES_TOGETHER, sizeof *items);
-    size_t count = 0, recipients = batch->subject.envelope.per_recipient_fields.count;
+    const recipient_fields *from = branch->subject.envelope.per_recipient_fields.items;
+    recipient_fields *items = arena_array(ruling->arena, MAILBOXES_TOGETHER, sizeof *items);
+    size_t count = 0, recipients = branch->subject.envelope.per_recipient_fields.count;
     for (; items && count < MAILBOXES_TOGETHER && *cursor < recipients; ++*cursor) {
-        if (batch->targets[*cursor].kind != TARGET_MAILBOX)
+        if (branch->targets[*cursor].kind != TARGET_MAILBOX)
             continue;
         items[count] = from[*cursor];
-        targets[count++] = batch->targets[*cursor];
-        batch->targets[*cursor] = (struct target){.kind = TARGET_NONE};
+        targets[count++] = branch->targets[*cursor];
+        branch->targets[*cursor] = (struct target){.kind = TARGET_NONE};
     }
     subject.envelope.per_recipient_fields.items = items;
     subject.envelope.per_recipient_fields.count = count;
-    struct batch *dealt = items ? batch_new(work, &subject) : NULL;
+    struct branch *dealt = items ? branch_new(ruling, &subject) : NULL;
     if (dealt)
         memcpy(dealt->targets, targets, count * sizeof *targets);
-    work->no_memory |= !dealt;
+    ruling->no_memory |= !dealt;
     return dealt != NULL;
 }
 
-static bool deal_mailboxes(struct work *work, struct batch *batch) {
-    size_t cursor = 0, left = count_mailboxes(batch);
+static bool deal_mailboxes(struct ruling *ruling, struct branch *branch) {
+    size_t cursor = 0, left = count_mailboxes(branch);
     if (left <= MAILBOXES_TOGETHER ||
-        subject_has(&batch->subject, x411_PerMessageIndicators_disclosure_of_other_recipients))
+        subject_has(&branch->subject, x411_PerMessageIndicators_disclosure_of_other_recipients))
         return true;
     for (; left > 0; left -= left < MAILBOXES_TOGETHER ? left : MAILBOXES_TOGETHER)
-        if (!deal_some(work, batch, &cursor))
+        if (!deal_some(ruling, branch, &cursor))
             return false;
     return true;
 }
 
-void split_batches(struct work *work) {
-    for (struct batch *batch = work->first; batch && !work->no_memory && !work->out->need_count;
-         batch = batch->next) {
+void split_branches(struct ruling *ruling) {
+    for (struct branch *branch = ruling->first; branch && !ruling->no_memory && !ruling->out->need_count;
+         branch = branch->next) {
         struct grouping grouping = {0};
-        if (!deal_mailboxes(work, batch) || !group(work, batch, &grouping))
+        if (!deal_mailboxes(ruling, branch) || !group(ruling, branch, &grouping))
             return;
         /* Reports speak of the flags as they came in: before they are set. */
-        report(work, batch);
+        report(ruling, branch);
         if (grouping.count)
-            hold(work, batch, &grouping);
+            hold(ruling, branch, &grouping);
     }
 }

@@ -1,5 +1,5 @@
 /*
- * The message or probe under work. Its fields are changed in a copy of the
+ * The message or probe that is decided on. Its fields are changed in a copy of the
  * struct; parts that nobody touches keep their raw span and leave as they came.
  */
 #include "mts/mts_private.h"
@@ -16,13 +16,12 @@ struct span identifier_text(struct arena *arena, const struct x411_MTSIdentifier
     return copy;
 }
 
-/* The recipients are changed on the way: what was passed in must stay as it is, for a second call with
- * answers. */
-static bool own_recipients(struct work *work, struct x411_MessageTransferEnvelope *envelope) {
+bool subject_own_recipients(struct ruling *ruling, struct subject *subject) {
+    struct x411_MessageTransferEnvelope *envelope = &subject->envelope;
     size_t count = envelope->per_recipient_fields.count;
-    recipient_fields *items = arena_array(work->arena, count ? count : 1, sizeof *items);
+    recipient_fields *items = arena_array(ruling->arena, count ? count : 1, sizeof *items);
     if (!items) {
-        work->no_memory = true;
+        ruling->no_memory = true;
         return false;
     }
     if (count)
@@ -31,37 +30,37 @@ static bool own_recipients(struct work *work, struct x411_MessageTransferEnvelop
     return true;
 }
 
-static bool finish(struct work *work, struct subject *subject) {
+static bool finish(struct ruling *ruling, struct subject *subject) {
     const struct x411_TraceInformation *trace = &subject->envelope.trace_information;
     subject->envelope.raw = absent;
-    subject->arrival = work->run->now;
+    subject->arrival = ruling->run->now;
     for (size_t i = trace->count; i-- > 0;)
-        if (domain_equal(&trace->items[i].global_domain_identifier, &work->tables->domain)) {
+        if (domain_equal(&trace->items[i].global_domain_identifier, &ruling->tables->domain)) {
             time_read(trace->items[i].domain_supplied_information.arrival_time, &subject->arrival);
             break;
         }
-    subject->identifier = identifier_text(work->arena, &subject->envelope.message_identifier);
+    subject->identifier = identifier_text(ruling->arena, &subject->envelope.message_identifier);
     if (!subject->identifier.data)
-        work->no_memory = true;
-    return !work->no_memory;
+        ruling->no_memory = true;
+    return !ruling->no_memory;
 }
 
-bool subject_of_message(struct work *work, const struct x411_MessageTransferEnvelope *envelope,
+bool subject_of_message(struct ruling *ruling, const struct x411_MessageTransferEnvelope *envelope,
                         uint64_t length, struct subject *subject) {
     *subject =
         (struct subject){.kind = MTS_MESSAGE, .envelope = *envelope, .has_length = true, .length = length};
-    return own_recipients(work, &subject->envelope) && finish(work, subject);
+    return subject_own_recipients(ruling, subject) && finish(ruling, subject);
 }
 
-bool subject_of_probe(struct work *work, const struct x411_ProbeTransferEnvelope *probe,
+bool subject_of_probe(struct ruling *ruling, const struct x411_ProbeTransferEnvelope *probe,
                       struct subject *subject) {
     size_t count = probe->per_recipient_fields.count;
-    recipient_fields *items = arena_array(work->arena, count ? count : 1, sizeof *items);
+    recipient_fields *items = arena_array(ruling->arena, count ? count : 1, sizeof *items);
     *subject = (struct subject){.kind = MTS_PROBE,
                                 .has_length = probe->has_content_length,
                                 .length = probe->has_content_length ? (uint64_t)probe->content_length : 0};
     if (!items) {
-        work->no_memory = true;
+        ruling->no_memory = true;
         return false;
     }
     for (size_t i = 0; i < count; i++) {
@@ -86,14 +85,14 @@ bool subject_of_probe(struct work *work, const struct x411_ProbeTransferEnvelope
         .trace_information = probe->trace_information,
         .extensions = probe->extensions,
         .per_recipient_fields = {.items = items, .count = count}};
-    return finish(work, subject);
+    return finish(ruling, subject);
 }
 
-static bool encode_probe(struct work *work, const struct subject *subject, struct span *octets) {
+static bool encode_probe(struct ruling *ruling, const struct subject *subject, struct span *octets) {
     const struct x411_MessageTransferEnvelope *from = &subject->envelope;
     size_t count = from->per_recipient_fields.count;
     struct x411_PerRecipientProbeTransferFields *items =
-        arena_array(work->arena, count ? count : 1, sizeof *items);
+        arena_array(ruling->arena, count ? count : 1, sizeof *items);
     if (!items)
         return false;
     for (size_t i = 0; i < count; i++) {
@@ -121,31 +120,32 @@ static bool encode_probe(struct work *work, const struct subject *subject, struc
         .trace_information = from->trace_information,
         .extensions = from->extensions,
         .per_recipient_fields = {.items = items, .count = count}};
-    return ber_encode_arena(&x411_ProbeTransferEnvelope_type, &probe, work->arena, octets, NULL);
+    return ber_encode_arena(&x411_ProbeTransferEnvelope_type, &probe, ruling->arena, octets, NULL);
 }
 
-bool subject_encode(struct work *work, const struct subject *subject, struct span *octets) {
-    bool ok = subject->kind == MTS_PROBE ? encode_probe(work, subject, octets)
+bool subject_encode(struct ruling *ruling, const struct subject *subject, struct span *octets) {
+    bool ok = subject->kind == MTS_PROBE ? encode_probe(ruling, subject, octets)
                                          : ber_encode_arena(&x411_MessageTransferEnvelope_type,
-                                                            &subject->envelope, work->arena, octets, NULL);
-    work->no_memory |= !ok;
+                                                            &subject->envelope, ruling->arena, octets, NULL);
+    ruling->no_memory |= !ok;
     return ok;
 }
 
-bool subject_decode(struct work *work, const struct mts_stored *stored, struct subject *subject) {
+bool subject_decode(struct ruling *ruling, const struct mts_stored *stored, struct subject *subject) {
     /* What is stored was judged when it came in. */
     struct ber_limits limits = {.relax_bounds = true, .relax_characters = true};
-    work->has_content = stored->has_content;
+    ruling->has_content = stored->has_content;
     if (stored->kind == MTS_MESSAGE) {
         struct x411_MessageTransferEnvelope envelope = {0};
-        return ber_decode(&x411_MessageTransferEnvelope_type, stored->octets, work->arena, &limits, &envelope,
-                          NULL) &&
-               subject_of_message(work, &envelope, stored->content_length, subject);
+        return ber_decode(&x411_MessageTransferEnvelope_type, stored->octets, ruling->arena, &limits,
+                          &envelope, NULL) &&
+               subject_of_message(ruling, &envelope, stored->content_length, subject);
     }
     struct x411_ProbeTransferEnvelope probe = {0};
     return stored->kind == MTS_PROBE &&
-           ber_decode(&x411_ProbeTransferEnvelope_type, stored->octets, work->arena, &limits, &probe, NULL) &&
-           subject_of_probe(work, &probe, subject);
+           ber_decode(&x411_ProbeTransferEnvelope_type, stored->octets, ruling->arena, &limits, &probe,
+                      NULL) &&
+           subject_of_probe(ruling, &probe, subject);
 }
 
 bool subject_responsible(const recipient_fields *recipient) {
@@ -164,41 +164,38 @@ bool subject_has(const struct subject *subject, unsigned bit) {
     return ber_bit(&subject->envelope.per_message_indicators, bit);
 }
 
-static struct batch *append(struct work *work, struct batch *batch, const struct subject *subject) {
-    size_t count = subject->envelope.per_recipient_fields.count;
-    batch->targets = arena_array(work->arena, count ? count : 1, sizeof *batch->targets);
-    if (!batch->targets) {
-        work->no_memory = true;
+struct branch *branch_with(struct ruling *ruling, const struct subject *subject, struct target *targets) {
+    struct branch *branch = arena_alloc(ruling->arena, sizeof *branch);
+    if (!branch || !targets) {
+        ruling->no_memory = true;
         return NULL;
     }
-    batch->subject = *subject;
-    *work->last = batch;
-    work->last = &batch->next;
-    return batch;
+    branch->targets = targets;
+    branch->subject = *subject;
+    *ruling->last = branch;
+    ruling->last = &branch->next;
+    return branch;
 }
 
-struct batch *batch_new(struct work *work, const struct subject *subject) {
-    struct batch *batch = arena_alloc(work->arena, sizeof *batch);
-    if (batch)
-        return append(work, batch, subject);
-    work->no_memory = true;
-    return NULL;
+struct branch *branch_new(struct ruling *ruling, const struct subject *subject) {
+    size_t count = subject->envelope.per_recipient_fields.count;
+    return branch_with(ruling, subject, arena_array(ruling->arena, count ? count : 1, sizeof(struct target)));
 }
 
-struct batch *batch_copy(struct work *work, const struct batch *from) {
-    struct batch *batch = batch_new(work, &from->subject);
-    if (!batch)
+struct branch *branch_copy(struct ruling *ruling, const struct branch *from) {
+    struct branch *branch = branch_new(ruling, &from->subject);
+    if (!branch)
         return NULL;
     size_t count = from->subject.envelope.per_recipient_fields.count;
-    recipient_fields *items = arena_array(work->arena, count ? count : 1, sizeof *items);
+    recipient_fields *items = arena_array(ruling->arena, count ? count : 1, sizeof *items);
     if (!items) {
-        work->no_memory = true;
+        ruling->no_memory = true;
         return NULL;
     }
     memcpy(items, from->subject.envelope.per_recipient_fields.items, count * sizeof *items);
-    batch->subject.envelope.per_recipient_fields.items = items;
-    batch->dl_depth = from->dl_depth;
-    return batch;
+    branch->subject.envelope.per_recipient_fields.items = items;
+    branch->dl_depth = from->dl_depth;
+    return branch;
 }
 
 const struct x411_EncodedInformationTypes *subject_types(const struct subject *subject) {

@@ -3,20 +3,20 @@
 #include "schema/x411ext.h"
 
 struct submit {
-    struct work *work;
+    struct ruling *ruling;
     struct mts_submission *submission;
     const char *user;
 };
 
 static bool refuse(struct submit *s, enum mts_submit_error error, const char *cause) {
     s->submission->error = error;
-    s->work->out->result = MTS_INVALID;
-    s->work->out->cause = cause;
+    s->ruling->out->result = MTS_INVALID;
+    s->ruling->out->cause = cause;
     return false;
 }
 
 static bool out_of_memory(struct submit *s) {
-    s->work->no_memory = true;
+    s->ruling->no_memory = true;
     return false;
 }
 
@@ -30,7 +30,7 @@ static bool complete_name(struct submit *s, struct x411_ORName *name, enum mts_s
         return true;
     if (!name->directory_name)
         return refuse(s, none, why);
-    enum lookup lookup = directory_look_up(s->work, name->directory_name, &found, &cause);
+    enum lookup lookup = directory_look_up(s->ruling, name->directory_name, &found, &cause);
     if (lookup == LOOKUP_NONE)
         return refuse(s, none, why);
     *name = found;
@@ -41,21 +41,21 @@ static bool complete_name(struct submit *s, struct x411_ORName *name, enum mts_s
 static bool check_originator(struct submit *s, struct x411_ORName *originator) {
     struct address address, user_address;
     struct x411_ORName user;
-    if (!s->work->run->relax_bounds && !bounds_hold_in_name(s->work, originator))
+    if (!s->ruling->run->relax_bounds && !bounds_hold_in_name(s->ruling, originator))
         return refuse(s, MTS_SUBMIT_ORIGINATOR_INVALID, "the originator's name is over X.411's bounds");
     if (!complete_name(s, originator, MTS_SUBMIT_ORIGINATOR_INVALID, "the originator has no O/R address"))
         return false;
-    if (!address_of(s->work->arena, originator, &address))
+    if (!address_of(s->ruling->arena, originator, &address))
         return out_of_memory(s);
-    const struct entry *entry = entry_find(s->work->tables, address.key);
+    const struct entry *entry = entry_find(s->ruling->tables, address.key);
     if (!entry || !entry->user)
         return refuse(s, MTS_SUBMIT_ORIGINATOR_INVALID, "the originator is no user of this MTA");
     if (entry->user->given.may_not_submit)
         return refuse(s, MTS_SUBMIT_ELEMENT_NOT_SUBSCRIBED, "the originator may not submit");
     if (!s->user)
         return true;
-    if (!address_parse(s->work->arena, s->user, &user, NULL) ||
-        !address_of(s->work->arena, &user, &user_address) || !span_eq(user_address.key, address.key))
+    if (!address_parse(s->ruling->arena, s->user, &user, NULL) ||
+        !address_of(s->ruling->arena, &user, &user_address) || !span_eq(user_address.key, address.key))
         return refuse(s, MTS_SUBMIT_ORIGINATOR_INVALID, "the originator is not the user who submits");
     return true;
 }
@@ -93,7 +93,7 @@ static bool check_places(struct submit *s, const struct x411_Extensions *extensi
 /* What P1 carries: without the submission's own extensions, and nothing critical for submission any more. */
 static bool transfer_extensions(struct submit *s, struct x411_Extensions *extensions,
                                 const struct ber_table *table) {
-    struct arena *arena = s->work->arena;
+    struct arena *arena = s->ruling->arena;
     struct span absent = {NULL, 0};
     if (!check_places(s, extensions, table) || !check_critical(s, extensions))
         return false;
@@ -117,7 +117,7 @@ static bool transfer_extensions(struct submit *s, struct x411_Extensions *extens
 
 /* Responsibility is ours; the MTA asks for what the originator asks for, and for non-delivery at least. */
 static bool set_indicators(struct submit *s, const struct ber_bits *request, struct ber_bits *indicators) {
-    uint8_t *octet = arena_alloc(s->work->arena, 1);
+    uint8_t *octet = arena_alloc(s->ruling->arena, 1);
     if (!octet)
         return out_of_memory(s);
     *octet = 0x80 >> x411_PerRecipientIndicators_responsibility;
@@ -137,14 +137,14 @@ static bool set_indicators(struct submit *s, const struct ber_bits *request, str
  * annex B, OriginatorRequestedAlternateRecipient). */
 static bool complete_alternate(struct submit *s, struct x411_Extensions *extensions) {
     struct x411_ORName alternate = {0};
-    if (!extension_decode(s->work->arena, extensions, EXT_ORIGINATOR_REQUESTED_ALTERNATE,
+    if (!extension_decode(s->ruling->arena, extensions, EXT_ORIGINATOR_REQUESTED_ALTERNATE,
                           &x411_MTAOriginatorRequestedAlternateRecipient_type, &alternate) ||
         !address_is_empty(&alternate))
         return true;
     if (!complete_name(s, &alternate, MTS_SUBMIT_RECIPIENT_IMPROPERLY_SPECIFIED,
                        "an alternate recipient without an O/R address"))
         return false;
-    return extension_encode(s->work->arena, extensions, EXT_ORIGINATOR_REQUESTED_ALTERNATE,
+    return extension_encode(s->ruling->arena, extensions, EXT_ORIGINATOR_REQUESTED_ALTERNATE,
                             &x411_MTAOriginatorRequestedAlternateRecipient_type, &alternate) ||
            out_of_memory(s);
 }
@@ -171,15 +171,15 @@ static bool is_improper(const struct x411_ORName *name) {
 
 static bool recipient_is_sound(struct submit *s, enum mts_kind kind, const recipient_fields *recipient) {
     return !is_improper(&recipient->recipient_name) &&
-           (s->work->run->relax_bounds || (bounds_hold_in_name(s->work, &recipient->recipient_name) &&
-                                           bounds_hold_in_recipient(s->work, kind, recipient)));
+           (s->ruling->run->relax_bounds || (bounds_hold_in_name(s->ruling, &recipient->recipient_name) &&
+                                             bounds_hold_in_recipient(s->ruling, kind, recipient)));
 }
 
 static bool fill_recipients(struct submit *s, const struct x411p3_PerRecipientMessageSubmissionFields *from,
                             size_t count, struct subject *subject) {
     struct x411_MessageTransferEnvelope *envelope = &subject->envelope;
-    recipient_fields *items = arena_array(s->work->arena, count ? count : 1, sizeof *items);
-    uint32_t *improper = arena_array(s->work->arena, count ? count : 1, sizeof *improper);
+    recipient_fields *items = arena_array(s->ruling->arena, count ? count : 1, sizeof *items);
+    uint32_t *improper = arena_array(s->ruling->arena, count ? count : 1, sizeof *improper);
     if (!items || !improper)
         return out_of_memory(s);
     s->submission->improper = improper;
@@ -199,17 +199,17 @@ static bool fill_recipients(struct submit *s, const struct x411p3_PerRecipientMe
 
 /* Upper bounds: those of names have errors of their own, the rest contradicts what may be asked for. */
 static bool check_bounds(struct submit *s, const struct subject *subject) {
-    struct work *work = s->work;
-    if (!work->run->relax_bounds && (work->run->over_bounds || !bounds_hold_for_all(work, subject)))
+    struct ruling *ruling = s->ruling;
+    if (!ruling->run->relax_bounds && (ruling->run->over_bounds || !bounds_hold_for_all(ruling, subject)))
         return refuse(s, MTS_SUBMIT_INCONSISTENT_REQUEST, "a value over X.411's bounds");
-    return !work->no_memory;
+    return !ruling->no_memory;
 }
 
 /* Times that contradict each other (X.411 §8.2.2.5). */
 static bool check_times(struct submit *s, const struct subject *subject) {
     struct span latest_text;
     int64_t deferred, latest;
-    if (!extension_decode(s->work->arena, &subject->envelope.extensions, EXT_LATEST_DELIVERY_TIME,
+    if (!extension_decode(s->ruling->arena, &subject->envelope.extensions, EXT_LATEST_DELIVERY_TIME,
                           &x411_LatestDeliveryTime_type, &latest_text) ||
         !time_read(latest_text, &latest))
         return true;
@@ -220,7 +220,7 @@ static bool check_times(struct submit *s, const struct subject *subject) {
 
 static void submit(struct submit *s, struct subject *subject, struct x411_Extensions extensions,
                    const struct x411p3_PerRecipientMessageSubmissionFields *recipients, size_t count) {
-    struct work *work = s->work;
+    struct ruling *ruling = s->ruling;
     struct x411_MessageTransferEnvelope *envelope = &subject->envelope;
     int64_t deferred = 0;
     const struct ber_table *places = subject->kind == MTS_PROBE
@@ -232,30 +232,30 @@ static void submit(struct submit *s, struct subject *subject, struct x411_Extens
         !fill_recipients(s, recipients, count, subject) || !check_bounds(s, subject) ||
         !check_times(s, subject))
         return;
-    subject->identifier = work_identifier(work, &envelope->message_identifier);
-    subject->arrival = work->run->now;
-    if (time_read(envelope->deferred_delivery_time, &deferred) && deferred <= work->run->now)
+    subject->identifier = ruling_identifier(ruling, &envelope->message_identifier);
+    subject->arrival = ruling->run->now;
+    if (time_read(envelope->deferred_delivery_time, &deferred) && deferred <= ruling->run->now)
         deferred = 0;
-    if (!trace_arrive(work, -1, &envelope->trace_information, &envelope->extensions, deferred))
+    if (!trace_arrive(ruling, -1, &envelope->trace_information, &envelope->extensions, deferred))
         return;
     s->submission->identifier = envelope->message_identifier;
-    time_write(work, work->run->now, &s->submission->time);
-    work_event(work, MTS_EVENT_SUBMITTED, subject->identifier);
-    struct batch *batch = batch_new(work, subject);
-    if (!batch)
+    time_write(ruling, ruling->run->now, &s->submission->time);
+    ruling_event(ruling, MTS_EVENT_SUBMITTED, subject->identifier);
+    struct branch *branch = branch_new(ruling, subject);
+    if (!branch)
         return;
-    batch_resolve(work, batch);
-    split_batches(work);
+    branch_resolve(ruling, branch);
+    split_branches(ruling);
 }
 
 void mts_submit_message(struct mts_run *run, const char *user,
                         const struct x411p3_MessageSubmissionEnvelope *envelope, uint64_t content_length,
                         struct mts_submission *submission, struct mts_decisions *out) {
-    struct work work;
-    struct submit s = {&work, submission, user};
+    struct ruling ruling;
+    struct submit s = {&ruling, submission, user};
     *submission = (struct mts_submission){0};
-    work_begin(&work, run, out);
-    work.has_content = true;
+    ruling_begin(&ruling, run, out);
+    ruling.has_content = true;
     struct subject subject = {.kind = MTS_MESSAGE, .has_length = true, .length = content_length};
     subject.envelope = (struct x411_MessageTransferEnvelope){
         .originator_name = envelope->originator_name,
@@ -267,22 +267,22 @@ void mts_submit_message(struct mts_run *run, const char *user,
         .deferred_delivery_time = envelope->deferred_delivery_time};
     submit(&s, &subject, envelope->extensions, envelope->per_recipient_fields.items,
            envelope->per_recipient_fields.count);
-    work_end(&work);
+    ruling_end(&ruling);
 }
 
 void mts_submit_probe(struct mts_run *run, const char *user,
                       const struct x411p3_ProbeSubmissionEnvelope *envelope,
                       struct mts_submission *submission, struct mts_decisions *out) {
-    struct work work;
-    struct submit s = {&work, submission, user};
+    struct ruling ruling;
+    struct submit s = {&ruling, submission, user};
     size_t count = envelope->per_recipient_fields.count;
     *submission = (struct mts_submission){0};
-    work_begin(&work, run, out);
+    ruling_begin(&ruling, run, out);
     struct x411p3_PerRecipientMessageSubmissionFields *recipients =
-        arena_array(work.arena, count ? count : 1, sizeof *recipients);
+        arena_array(ruling.arena, count ? count : 1, sizeof *recipients);
     if (!recipients) {
-        work.no_memory = true;
-        work_end(&work);
+        ruling.no_memory = true;
+        ruling_end(&ruling);
         return;
     }
     for (size_t i = 0; i < count; i++) {
@@ -306,5 +306,5 @@ void mts_submit_probe(struct mts_run *run, const char *user,
         .content_identifier = envelope->content_identifier,
         .per_message_indicators = envelope->per_message_indicators};
     submit(&s, &subject, envelope->extensions, recipients, count);
-    work_end(&work);
+    ruling_end(&ruling);
 }

@@ -48,7 +48,7 @@ struct mts_self {
     struct mts_schedule schedules[3]; /* by enum mts_priority */
 };
 
-/* A neighbour, as next hop and as sender. Its index in the tables (order of adding, from 0) is its `hop`
+/* A peer, as next hop and as sender. Its index in the tables (order of adding, from 0) is its `hop`
  * number. */
 struct mts_hop {
     const char *name;     /* in the configuration, unique */

@@ -1,10 +1,10 @@
 /* UTCTime, by which all of P1's times are given (X.411 §8.5.4). */
 #include "mts/mts_private.h"
 
-bool time_write(struct work *work, int64_t seconds, struct span *time) {
-    if (ber_utctime_write(seconds, work->arena, time))
+bool time_write(struct ruling *ruling, int64_t seconds, struct span *time) {
+    if (ber_utctime_write(seconds, ruling->arena, time))
         return true;
-    work->no_memory = true;
+    ruling->no_memory = true;
     return false;
 }
 

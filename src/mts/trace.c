@@ -9,11 +9,11 @@ bool domain_of_hop(const struct mts_tables *tables, int hop,
     return !known || tables->hops[hop].foreign;
 }
 
-static bool append_element(struct work *work, struct x411_TraceInformation *trace,
+static bool append_element(struct ruling *ruling, struct x411_TraceInformation *trace,
                            const struct x411_TraceInformationElement *element) {
-    struct x411_TraceInformationElement *items = arena_array(work->arena, trace->count + 1, sizeof *items);
+    struct x411_TraceInformationElement *items = arena_array(ruling->arena, trace->count + 1, sizeof *items);
     if (!items) {
-        work->no_memory = true;
+        ruling->no_memory = true;
         return false;
     }
     if (trace->count)
@@ -24,21 +24,22 @@ static bool append_element(struct work *work, struct x411_TraceInformation *trac
     return true;
 }
 
-static bool append_internal(struct work *work, struct x411_Extensions *extensions,
+static bool append_internal(struct ruling *ruling, struct x411_Extensions *extensions,
                             const struct x411_InternalTraceInformationElement *element) {
     struct x411_InternalTraceInformation old = {0}, trace;
-    extension_decode(work->arena, extensions, EXT_INTERNAL_TRACE, &x411_InternalTraceInformation_type, &old);
+    extension_decode(ruling->arena, extensions, EXT_INTERNAL_TRACE, &x411_InternalTraceInformation_type,
+                     &old);
     trace.count = old.count + 1;
-    trace.items = arena_array(work->arena, trace.count, sizeof *trace.items);
+    trace.items = arena_array(ruling->arena, trace.count, sizeof *trace.items);
     if (trace.items) {
         if (old.count)
             memcpy(trace.items, old.items, old.count * sizeof *trace.items);
         trace.items[old.count] = *element;
-        if (extension_encode(work->arena, extensions, EXT_INTERNAL_TRACE, &x411_InternalTraceInformation_type,
-                             &trace))
+        if (extension_encode(ruling->arena, extensions, EXT_INTERNAL_TRACE,
+                             &x411_InternalTraceInformation_type, &trace))
             return true;
     }
-    work->no_memory = true;
+    ruling->no_memory = true;
     return false;
 }
 
@@ -47,31 +48,31 @@ static bool append_internal(struct work *work, struct x411_Extensions *extension
  * here: `peer` -1), and our MTA's internal one. `deferred` is the time until
  * which the message is held, 0 for none.
  */
-bool trace_arrive(struct work *work, int peer, struct x411_TraceInformation *trace,
+bool trace_arrive(struct ruling *ruling, int peer, struct x411_TraceInformation *trace,
                   struct x411_Extensions *extensions, int64_t deferred) {
     const struct x411_GlobalDomainIdentifier *domain;
-    struct x411_TraceInformationElement element = {.global_domain_identifier = work->tables->domain};
+    struct x411_TraceInformationElement element = {.global_domain_identifier = ruling->tables->domain};
     struct x411_DomainSuppliedInformation *supplied = &element.domain_supplied_information;
     supplied->routing_action = x411_RoutingAction_relayed;
-    if (!time_write(work, work->run->now, &supplied->arrival_time))
+    if (!time_write(ruling, ruling->run->now, &supplied->arrival_time))
         return false;
-    if (deferred && !time_write(work, deferred, &supplied->deferred_time))
+    if (deferred && !time_write(ruling, deferred, &supplied->deferred_time))
         return false;
-    if (domain_of_hop(work->tables, peer, &domain) && !append_element(work, trace, &element))
+    if (domain_of_hop(ruling->tables, peer, &domain) && !append_element(ruling, trace, &element))
         return false;
-    if (!work->tables->self.internal_trace)
+    if (!ruling->tables->self.internal_trace)
         return true;
-    struct x411_InternalTraceInformationElement internal = {.global_domain_identifier = work->tables->domain,
-                                                            .mta_name = work->tables->mta_name};
+    struct x411_InternalTraceInformationElement internal = {
+        .global_domain_identifier = ruling->tables->domain, .mta_name = ruling->tables->mta_name};
     internal.mta_supplied_information.arrival_time = supplied->arrival_time;
     internal.mta_supplied_information.deferred_time = supplied->deferred_time;
     internal.mta_supplied_information.routing_action = x411_RoutingAction_relayed;
-    return append_internal(work, extensions, &internal);
+    return append_internal(ruling, extensions, &internal);
 }
 
-static bool internal_not_deferred(struct work *work, struct x411_Extensions *extensions) {
+static bool internal_not_deferred(struct ruling *ruling, struct x411_Extensions *extensions) {
     struct x411_InternalTraceInformation trace = {0};
-    if (!extension_decode(work->arena, extensions, EXT_INTERNAL_TRACE, &x411_InternalTraceInformation_type,
+    if (!extension_decode(ruling->arena, extensions, EXT_INTERNAL_TRACE, &x411_InternalTraceInformation_type,
                           &trace))
         return true;
     for (size_t i = trace.count; i-- > 0;) {
@@ -80,7 +81,7 @@ static bool internal_not_deferred(struct work *work, struct x411_Extensions *ext
         if (!supplied->deferred_time.data)
             continue;
         supplied->deferred_time = supplied->raw = element->raw = (struct span){NULL, 0};
-        return extension_encode(work->arena, extensions, EXT_INTERNAL_TRACE,
+        return extension_encode(ruling->arena, extensions, EXT_INTERNAL_TRACE,
                                 &x411_InternalTraceInformation_type, &trace);
     }
     return true;
@@ -90,9 +91,9 @@ static bool internal_not_deferred(struct work *work, struct x411_Extensions *ext
  * Ours are the last ones that have a deferred-time: the deferral was still to come when the message was
  * here, so nobody before us held it to its end. Elements of rerouting, which may follow, have none.
  */
-bool trace_not_deferred(struct work *work, struct x411_TraceInformation *trace,
+bool trace_not_deferred(struct ruling *ruling, struct x411_TraceInformation *trace,
                         struct x411_Extensions *extensions) {
-    struct x411_TraceInformationElement *items = arena_array(work->arena, trace->count, sizeof *items);
+    struct x411_TraceInformationElement *items = arena_array(ruling->arena, trace->count, sizeof *items);
     if (!items)
         return trace->count == 0;
     memcpy(items, trace->items, trace->count * sizeof *items);
@@ -104,7 +105,7 @@ bool trace_not_deferred(struct work *work, struct x411_TraceInformation *trace,
         break;
     }
     trace->items = items;
-    return internal_not_deferred(work, extensions);
+    return internal_not_deferred(ruling, extensions);
 }
 
 /* The other of the two actions. */
@@ -114,33 +115,33 @@ static unsigned other_than(unsigned bit) {
 }
 
 /* Our MTA's last element; one of another MTA is not ours to mark. */
-static bool mark_internal(struct work *work, struct x411_Extensions *extensions, unsigned bit) {
+static bool mark_internal(struct ruling *ruling, struct x411_Extensions *extensions, unsigned bit) {
     struct x411_InternalTraceInformation trace = {0};
-    if (!extension_decode(work->arena, extensions, EXT_INTERNAL_TRACE, &x411_InternalTraceInformation_type,
+    if (!extension_decode(ruling->arena, extensions, EXT_INTERNAL_TRACE, &x411_InternalTraceInformation_type,
                           &trace) ||
         !trace.count)
         return true;
     struct x411_InternalTraceInformationElement *last = &trace.items[trace.count - 1], element = *last;
-    if (!domain_equal(&last->global_domain_identifier, &work->tables->domain) ||
-        !span_eq_nocase(last->mta_name, work->tables->mta_name))
+    if (!domain_equal(&last->global_domain_identifier, &ruling->tables->domain) ||
+        !span_eq_nocase(last->mta_name, ruling->tables->mta_name))
         return true;
     struct x411_MTASuppliedInformation *supplied = &element.mta_supplied_information;
     element.raw = supplied->raw = (struct span){NULL, 0};
     if (ber_bit(&supplied->other_actions, other_than(bit))) {
         *supplied = (struct x411_MTASuppliedInformation){.arrival_time = supplied->arrival_time,
                                                          .routing_action = x411_RoutingAction_relayed};
-        return ber_bit_set(&supplied->other_actions, bit, true, work->arena) &&
-               append_internal(work, extensions, &element);
+        return ber_bit_set(&supplied->other_actions, bit, true, ruling->arena) &&
+               append_internal(ruling, extensions, &element);
     }
-    if (!ber_bit_set(&supplied->other_actions, bit, true, work->arena))
+    if (!ber_bit_set(&supplied->other_actions, bit, true, ruling->arena))
         return false;
     *last = element;
-    return extension_encode(work->arena, extensions, EXT_INTERNAL_TRACE, &x411_InternalTraceInformation_type,
-                            &trace);
+    return extension_encode(ruling->arena, extensions, EXT_INTERNAL_TRACE,
+                            &x411_InternalTraceInformation_type, &trace);
 }
 
 /* The domain's last element, in an array that may be changed. */
-static bool mark_last(struct work *work, struct x411_TraceInformation *trace, unsigned bit) {
+static bool mark_last(struct ruling *ruling, struct x411_TraceInformation *trace, unsigned bit) {
     struct x411_TraceInformationElement element = trace->items[trace->count - 1];
     struct x411_DomainSuppliedInformation *supplied = &element.domain_supplied_information;
     element.raw = supplied->raw = (struct span){NULL, 0};
@@ -149,8 +150,8 @@ static bool mark_last(struct work *work, struct x411_TraceInformation *trace, un
                                                             .routing_action = x411_RoutingAction_relayed};
     else
         trace->count--;
-    return ber_bit_set(&supplied->other_actions, bit, true, work->arena) &&
-           append_element(work, trace, &element);
+    return ber_bit_set(&supplied->other_actions, bit, true, ruling->arena) &&
+           append_element(ruling, trace, &element);
 }
 
 /*
@@ -158,13 +159,13 @@ static bool mark_last(struct work *work, struct x411_TraceInformation *trace, un
  * An element never says both: where it has the other action "a new trace element
  * is made", and likewise in the internal trace (X.411, 1999, §12.2.1.1).
  */
-bool trace_mark(struct work *work, struct x411_TraceInformation *trace, struct x411_Extensions *extensions,
-                unsigned bit) {
+bool trace_mark(struct ruling *ruling, struct x411_TraceInformation *trace,
+                struct x411_Extensions *extensions, unsigned bit) {
     if (!trace->count)
         return true;
-    if (mark_internal(work, extensions, bit) && mark_last(work, trace, bit))
+    if (mark_internal(ruling, extensions, bit) && mark_last(ruling, trace, bit))
         return true;
-    work->no_memory = true;
+    ruling->no_memory = true;
     return false;
 }
 
@@ -176,36 +177,36 @@ struct x411_EncodedInformationTypes *trace_converted_types(const struct x411_Tra
 }
 
 /* A further element after a next hop was given up: rerouted, and where we tried (X.411 §12.3.1.1). */
-bool trace_reroute(struct work *work, struct subject *subject, int attempted) {
+bool trace_reroute(struct ruling *ruling, struct subject *subject, int attempted) {
     const struct x411_GlobalDomainIdentifier *domain;
-    struct x411_TraceInformationElement element = {.global_domain_identifier = work->tables->domain};
-    struct x411_InternalTraceInformationElement internal = {.global_domain_identifier = work->tables->domain,
-                                                            .mta_name = work->tables->mta_name};
+    struct x411_TraceInformationElement element = {.global_domain_identifier = ruling->tables->domain};
+    struct x411_InternalTraceInformationElement internal = {
+        .global_domain_identifier = ruling->tables->domain, .mta_name = ruling->tables->mta_name};
     struct x411_DomainSuppliedInformation *supplied = &element.domain_supplied_information;
-    bool foreign = domain_of_hop(work->tables, attempted, &domain);
+    bool foreign = domain_of_hop(ruling->tables, attempted, &domain);
     supplied->routing_action = internal.mta_supplied_information.routing_action = x411_RoutingAction_rerouted;
-    if (!time_write(work, work->run->now, &supplied->arrival_time))
+    if (!time_write(ruling, ruling->run->now, &supplied->arrival_time))
         return false;
     if (foreign) {
-        supplied->attempted_domain = arena_alloc(work->arena, sizeof *supplied->attempted_domain);
+        supplied->attempted_domain = arena_alloc(ruling->arena, sizeof *supplied->attempted_domain);
         if (!supplied->attempted_domain || !domain) {
-            work->no_memory = true;
+            ruling->no_memory = true;
             return false;
         }
         *supplied->attempted_domain = *domain;
-        if (!append_element(work, &subject->envelope.trace_information, &element))
+        if (!append_element(ruling, &subject->envelope.trace_information, &element))
             return false;
     }
-    if (!work->tables->self.internal_trace || foreign || !domain)
+    if (!ruling->tables->self.internal_trace || foreign || !domain)
         return true;
     internal.mta_supplied_information.arrival_time = supplied->arrival_time;
-    struct x411_MTASuppliedInformation_attempted *mta = arena_alloc(work->arena, sizeof *mta);
+    struct x411_MTASuppliedInformation_attempted *mta = arena_alloc(ruling->arena, sizeof *mta);
     if (!mta) {
-        work->no_memory = true;
+        ruling->no_memory = true;
         return false;
     }
     mta->choice = x411_MTASuppliedInformation_attempted_mta;
-    mta->u.mta = span_str(work->tables->hops[attempted].given.mta_name);
+    mta->u.mta = span_str(ruling->tables->hops[attempted].given.mta_name);
     internal.mta_supplied_information.attempted = mta;
-    return append_internal(work, &subject->envelope.extensions, &internal);
+    return append_internal(ruling, &subject->envelope.extensions, &internal);
 }

@@ -8,8 +8,8 @@
  * Told are, in this order: OSI_EVENT_RO_BEGIN with all but the parameter,
  * OSI_EVENT_RO_DATA with its octets, and OSI_EVENT_RO_END, or
  * OSI_EVENT_RO_DROPPED when the PDU turned out to be none, or its transfer was
- * stopped: then it counts as never begun. The association's end drops it, too. What breaks ROSE's own rules is
- * rejected here and not told. Who is rejected over and over again is aborted.
+ * stopped: then it counts as never begun. The association's end drops it, too. What breaks ROSE's own rules
+ * is rejected here and not told. Who is rejected over and over again is aborted.
  */
 #ifndef OSI_REMOTE_H
 #define OSI_REMOTE_H
@@ -125,11 +125,11 @@ bool osi_ro_send(struct osi_association *a, struct osi_ro *ro, struct span param
 bool osi_ro_reject(struct osi_association *a, int64_t id, enum osi_syntax syntax,
                    enum osi_ro_problem_kind kind, int64_t problem, int64_t now);
 
-/* Closes an invocation that will not be answered: of the peer (`ours` false: class 3 succeeded, 4 failed), or
- * of ours, for whose answer nobody waits any more. */
+/* Closes an invocation of the peer that will not be answered (class 3 succeeded, 4 failed), or gives up one
+ * of ours: an answer that comes nevertheless is passed over. False: it is not open. */
 bool osi_ro_forget(struct osi_association *a, bool ours, int64_t id);
 
-/* Open invocations on each side. */
+/* Open invocations on each side; of ours those that were not given up. */
 size_t osi_ro_outstanding(const struct osi_association *a, bool ours);
 
 #endif

@@ -41,9 +41,28 @@ static unsigned class_of(const struct osi_operation *operation) {
     return operation ? operation->operation_class : 2;
 }
 
-/* True if neither result nor error must come: the invoker can't know when it is over. */
+bool rose_forget(struct rose_machine *m, int64_t id) {
+    for (size_t i = 0; i < m->ours.count; i++)
+        if (m->ours.items[i].id == id && !m->ours.items[i].forgotten)
+            return m->ours.items[i].forgotten = true;
+    return false;
+}
+
+bool rose_is_forgotten(const struct rose_machine *m, const struct osi_ro *ro) {
+    const struct rose_invocation *open = rose_find(&m->ours, ro->id);
+    return (ro->kind == OSI_RO_RESULT || ro->kind == OSI_RO_ERROR) && open && open->forgotten;
+}
+
+size_t rose_awaited(const struct rose_machine *m) {
+    size_t count = 0;
+    for (size_t i = 0; i < m->ours.count; i++)
+        count += !m->ours.items[i].forgotten;
+    return count;
+}
+
+/* True if neither result nor error must come, or nobody waits: the invoker can't know when it is over. */
 static bool may_stay_silent(const struct rose_invocation *invocation) {
-    return class_of(invocation->operation) >= 3;
+    return invocation->forgotten || class_of(invocation->operation) >= 3;
 }
 
 static bool has_room(const struct rose_invocations *list) {
@@ -112,7 +131,7 @@ static int linked_problem(const struct rose_machine *m, const struct rose_invoca
 /* A synchronous operation of ours must be answered before we invoke any other (X.219 §7.2). */
 static bool waits_for_answer(const struct rose_machine *m) {
     for (size_t i = 0; i < m->ours.count; i++)
-        if (class_of(m->ours.items[i].operation) == 1)
+        if (class_of(m->ours.items[i].operation) == 1 && !m->ours.items[i].forgotten)
             return true;
     return false;
 }
@@ -120,7 +139,7 @@ static bool waits_for_answer(const struct rose_machine *m) {
 static bool may_invoke(const struct rose_machine *m, struct osi_ro *ro) {
     ro->operation = find_operation(m, ro);
     bool known = ro->operation ? (ro->operation->invokers & m->us) != 0 : !m->operations;
-    bool synchronous = class_of(ro->operation) == 1 && m->ours.count > 0;
+    bool synchronous = class_of(ro->operation) == 1 && rose_awaited(m) > 0;
     if (!known || !ro->has_code || synchronous || waits_for_answer(m) || !has_room(&m->ours) ||
         linked_problem(m, &m->theirs, ro) >= 0)
         return false;

@@ -12,6 +12,7 @@ struct rose_invocation {
     int64_t id;
     enum osi_syntax syntax;
     const struct osi_operation *operation;
+    bool forgotten; /* ours: nobody waits for the answer any more; when it comes it is passed over */
 };
 
 /* In the order in which they came. */
@@ -53,6 +54,15 @@ void rose_drop(struct rose_machine *m, const struct osi_ro *ro);
 
 /* Closes one; false: it is not open. */
 bool rose_close(struct rose_invocations *list, int64_t id);
+
+/* Nobody waits for the answer to an invocation of ours any more; false: it is not open. */
+bool rose_forget(struct rose_machine *m, int64_t id);
+
+/* True for an answer to one of those. */
+bool rose_is_forgotten(const struct rose_machine *m, const struct osi_ro *ro);
+
+/* Invocations of ours whose answer somebody waits for. */
+size_t rose_awaited(const struct rose_machine *m);
 
 /* Counts good PDUs against those that had to be rejected or passed over; false: there are too many of these.
  */

@@ -40,6 +40,9 @@ static bool tell(struct osi_association *a, bool has_parameter) {
     enum osi_ro_problem_kind kind = rose_judge(&a->rose->machine, &in->ro, &problem);
     if (kind != OSI_RO_NO_PROBLEM)
         return wrong(in, kind, problem);
+    in->passed_over = rose_is_forgotten(&a->rose->machine, &in->ro);
+    if (in->passed_over)
+        return true;
     in->ro.has_parameter = has_parameter;
     in->told = true;
     rose_begin(&a->rose->machine, &in->ro);
@@ -54,7 +57,8 @@ static bool on_parameter(void *context, unsigned path, struct span head) {
 }
 
 static bool on_octets(void *context, struct span octets) {
-    return association_emit(context, octets);
+    struct osi_association *a = context;
+    return a->rose->in.passed_over || association_emit(a, octets);
 }
 
 void rose_in_octets(struct osi_association *a, struct span octets) {
@@ -115,14 +119,15 @@ void rose_in_end(struct osi_association *a) {
     if (in->problem_kind == OSI_RO_NO_PROBLEM && !ber_scanner_finish(&in->scanner))
         wrong(in, OSI_RO_GENERAL_PROBLEM, OSI_RO_BADLY_STRUCTURED_PDU);
     if (in->problem_kind == OSI_RO_NO_PROBLEM)
-        in->told ? read_pdu(a, &whole) : tell(a, false);
+        in->told || in->passed_over ? read_pdu(a, &whole) : tell(a, false);
     if (in->problem_kind != OSI_RO_NO_PROBLEM) {
         refuse(a);
         return;
     }
     bool due = is_due(&a->rose->machine, &in->ro);
     rose_end(&a->rose->machine, &in->ro);
-    association_push(a, &(struct osi_event){.type = OSI_EVENT_RO_END, .u.ro = in->ro});
+    if (!in->passed_over)
+        association_push(a, &(struct osi_event){.type = OSI_EVENT_RO_END, .u.ro = in->ro});
     in->active = in->told = false;
     ber_scanner_free(&in->scanner);
     if (!rose_note(&a->rose->machine, due))

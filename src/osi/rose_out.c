@@ -51,7 +51,8 @@ struct association_due rose_due(const struct osi_association *a) {
     struct association_due due = {0, "the peer did not answer an operation in time"};
     const struct rose_invocations *ours = &a->rose->machine.ours;
     for (size_t i = 0; i < ours->count; i++)
-        if (!ours->items[i].operation || ours->items[i].operation->operation_class <= 2)
+        if (!ours->items[i].forgotten &&
+            (!ours->items[i].operation || ours->items[i].operation->operation_class <= 2))
             due.us = a->parameters.transfer_us;
     return due;
 }
@@ -266,9 +267,11 @@ bool osi_ro_reject(struct osi_association *a, int64_t id, enum osi_syntax syntax
 }
 
 bool osi_ro_forget(struct osi_association *a, bool ours, int64_t id) {
-    return a->rose && rose_close(ours ? &a->rose->machine.ours : &a->rose->machine.theirs, id);
+    if (!a->rose)
+        return false;
+    return ours ? rose_forget(&a->rose->machine, id) : rose_close(&a->rose->machine.theirs, id);
 }
 
 size_t osi_ro_outstanding(const struct osi_association *a, bool ours) {
-    return !a->rose ? 0 : ours ? a->rose->machine.ours.count : a->rose->machine.theirs.count;
+    return !a->rose ? 0 : ours ? rose_awaited(&a->rose->machine) : a->rose->machine.theirs.count;
 }

@@ -43,11 +43,11 @@ struct rose_out {
 
 struct rose_in {
     struct ber_scanner scanner;
-    bool active; /* a PDU comes */
-    bool told;   /* RO_BEGIN was */
+    bool active;      /* a PDU comes */
+    bool told;        /* RO_BEGIN was */
+    bool passed_over; /* the answer to what was forgotten */
     struct osi_ro ro;
     enum osi_syntax syntax;                /* in which it comes */
-    bool found;                            /* its parameter began */
     enum osi_ro_problem_kind problem_kind; /* what is wrong with it: the rest is passed over */
     int64_t problem;
 };

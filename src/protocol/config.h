@@ -24,7 +24,7 @@ struct protocol_endpoint {
     unsigned contexts; /* or'ed enum osi_context: those that it is called with; 0: each of the peer's */
 };
 
-/* A neighbour MTA. */
+/* A peer. */
 struct protocol_peer {
     const char *name;                          /* in the configuration; frames and log lines use it */
     const struct protocol_endpoint *endpoints; /* where we call, tried in turn */

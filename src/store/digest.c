@@ -3,19 +3,38 @@
 
 #include <openssl/evp.h>
 
-/* Fetched once: EVP_sha256() would be looked up for every digest. Lives as long as the process. */
-const void *digest_sha256(void) {
-    static EVP_MD *sha256;
-    if (!sha256)
-        sha256 = EVP_MD_fetch(NULL, "SHA256", NULL);
-    return sha256;
+/* Each context that is made anew, and each algorithm that is looked up by its name, costs as much as a block
+ * of octets: what is asked for with every message is made once. All of this is the loop's thread's. */
+static const EVP_MD *sha256(void) {
+    static EVP_MD *fetched; /* lives as long as the process */
+    if (!fetched)
+        fetched = EVP_MD_fetch(NULL, "SHA256", NULL);
+    return fetched;
+}
+
+/* For a digest that is begun and ended in one call. */
+static EVP_MD_CTX *scratch(void) {
+    static EVP_MD_CTX *context;
+    if (!context)
+        context = EVP_MD_CTX_new();
+    return context;
+}
+
+/* That of a content that was closed serves the next. */
+static EVP_MD_CTX *spare;
+
+static EVP_MD_CTX *take_context(void) {
+    EVP_MD_CTX *context = spare;
+    spare = NULL;
+    return context ? context : EVP_MD_CTX_new();
 }
 
 static bool begin_block(struct digest *digest) {
     EVP_MD_CTX *context = digest->context;
-    if (!context && !(digest->context = context = EVP_MD_CTX_new()))
+    digest->is_known = false; /* the octets may be others, of the same number */
+    if (!context && !(digest->context = context = take_context()))
         return false;
-    return EVP_DigestInit_ex(context, digest_sha256(), NULL) == 1 &&
+    return EVP_DigestInit_ex(context, sha256(), NULL) == 1 &&
            (!digest->hashed || EVP_DigestUpdate(context, digest->chain, sizeof digest->chain) == 1);
 }
 
@@ -36,36 +55,46 @@ bool digest_add(struct digest *digest, struct span octets) {
 }
 
 bool digest_get(struct digest *digest, uint8_t out[static STORE_DIGEST]) {
+    EVP_MD_CTX *copy = scratch();
     if (digest->hashed && digest->hashed % DIGEST_BLOCK == 0) {
         memcpy(out, digest->chain, STORE_DIGEST);
         return true;
     }
-    if (!digest->hashed && !begin_block(digest))
+    if (digest->is_known && digest->known_at == digest->hashed) {
+        memcpy(out, digest->known, STORE_DIGEST);
+        return true;
+    }
+    if ((!digest->hashed && !begin_block(digest)) || !copy ||
+        EVP_MD_CTX_copy_ex(copy, digest->context) != 1 || EVP_DigestFinal_ex(copy, out, NULL) != 1)
         return false;
-    EVP_MD_CTX *copy = EVP_MD_CTX_new();
-    bool ok =
-        copy && EVP_MD_CTX_copy_ex(copy, digest->context) == 1 && EVP_DigestFinal_ex(copy, out, NULL) == 1;
-    EVP_MD_CTX_free(copy);
-    return ok;
+    memcpy(digest->known, out, STORE_DIGEST);
+    digest->known_at = digest->hashed;
+    digest->is_known = true;
+    return true;
 }
 
 void digest_free(struct digest *digest) {
-    EVP_MD_CTX_free(digest->context);
+    if (spare)
+        EVP_MD_CTX_free(digest->context);
+    else
+        spare = digest->context;
     digest->context = NULL;
+}
+
+bool store_digest(const struct span *parts, size_t count, uint8_t out[static STORE_DIGEST]) {
+    EVP_MD_CTX *context = scratch();
+    bool ok = context && EVP_DigestInit_ex(context, sha256(), NULL) == 1;
+    for (size_t i = 0; ok && i < count; i++)
+        ok = EVP_DigestUpdate(context, parts[i].data, parts[i].len) == 1;
+    return ok && EVP_DigestFinal_ex(context, out, NULL) == 1;
 }
 
 bool repeat_key(struct span peer, struct span mts_identifier, const uint8_t digest[static STORE_DIGEST],
                 uint8_t out[static STORE_DIGEST]) {
     uint64_t lengths[2] = {peer.len, mts_identifier.len}; /* so that the borders are part of the key */
-    EVP_MD_CTX *context = EVP_MD_CTX_new();
-    bool ok = context && EVP_DigestInit_ex(context, digest_sha256(), NULL) == 1 &&
-              EVP_DigestUpdate(context, lengths, sizeof lengths) == 1 &&
-              EVP_DigestUpdate(context, peer.data, peer.len) == 1 &&
-              EVP_DigestUpdate(context, mts_identifier.data, mts_identifier.len) == 1 &&
-              EVP_DigestUpdate(context, digest, STORE_DIGEST) == 1 &&
-              EVP_DigestFinal_ex(context, out, NULL) == 1;
-    EVP_MD_CTX_free(context);
-    return ok;
+    struct span parts[] = {span_of(lengths, sizeof lengths), peer, mts_identifier,
+                           span_of(digest, STORE_DIGEST)};
+    return store_digest(parts, sizeof parts / sizeof *parts, out);
 }
 
 uint64_t repeat_short(const uint8_t key[static STORE_DIGEST]) {

@@ -255,6 +255,8 @@ bool store_content_read(struct store_content *content, uint64_t offset, void *ou
  */
 #define STORE_DIGEST 32
 bool store_content_digest(struct store_content *content, uint8_t out[static STORE_DIGEST], struct error *err);
+/* SHA-256 of the parts, one after the other. False without memory. */
+bool store_digest(const struct span *parts, size_t count, uint8_t out[static STORE_DIGEST]);
 
 /* The content of a stored message, for reading. A message without one gives an empty content. It may be read
  * on after the message was deleted, until it is released. */

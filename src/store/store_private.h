@@ -58,6 +58,9 @@ struct digest {
     uint8_t chain[STORE_DIGEST]; /* digest of all whole blocks so far, when there are any */
     uint64_t hashed;             /* octets that went into chain and context */
     void *context;               /* EVP_MD_CTX of the block under way */
+    uint8_t known[STORE_DIGEST]; /* the digest that was asked for last */
+    uint64_t known_at;           /* and `hashed` at that time */
+    bool is_known;
 };
 
 /* The head of an engine's content. */
@@ -115,7 +118,6 @@ bool content_restore_digest(struct store_content *content, const uint8_t chain[s
 
 /* ---- digest.c ---- */
 
-const void *digest_sha256(void); /* an EVP_MD */
 bool digest_add(struct digest *digest, struct span octets);
 /* The digest of what was added; leaves the context as it is. */
 bool digest_get(struct digest *digest, uint8_t out[static STORE_DIGEST]);

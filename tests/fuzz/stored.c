@@ -40,7 +40,7 @@ static void check_row(struct span data, const struct row *row) {
 
 static void work_on(struct mts_run *run, const struct mts_stored *stored) {
     const struct mts_failure failure = {.reason = 0, .diagnostic = 2};
-    static const struct mts_way ways[] = {{0, -1}, {-1, -1}, {-1, 0}};
+    static const struct mts_rerouting ways[] = {{0, -1}, {-1, -1}, {-1, 0}};
     struct mts_decisions out;
     struct mts_delivery delivery;
     struct mts_conversion conversion;

@@ -3,22 +3,12 @@
  * osi-node answer CHECKPOINT-KIB        listens, prints its port; accepts each association in turn and writes
  * what happens as lines; keeps the checkpoints of a broken transfer for its resume osi-node send MODE PORT
  * FILE          transfers the file as one APDU; MODE is normal, x410 or 1984 */
-#include <arpa/inet.h>
-#include <poll.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <sys/socket.h>
-#include <unistd.h>
-
-#include "base/clock.h"
-#include "osi/association.h"
+#include "socket_loop.h"
 
 enum { KEPT = 64 };
 
 struct node {
-    int fd;
-    struct osi_association *association;
+    struct socket_loop loop;
     struct osi_parameters parameters;
     /* receiving: the APDU so far, and the checkpoints of it that were confirmed */
     uint8_t *apdu;
@@ -53,7 +43,7 @@ static void take_begin(struct node *node, const struct osi_begin *begin) {
     }
     say("resume %zu\n", begin->serial);
     if (node->complete) {
-        osi_rt_resume_swallow(node->association, clock_monotonic_us());
+        osi_rt_resume_swallow(node->loop.association, clock_monotonic_us());
         return;
     }
     for (size_t i = 0; i < node->kept_count; i++) {
@@ -61,16 +51,16 @@ static void take_begin(struct node *node, const struct osi_begin *begin) {
             continue;
         node->length = node->kept[i].offset;
         node->kept_count = i + 1;
-        osi_rt_resume_accept(node->association, &node->kept[i], clock_monotonic_us());
+        osi_rt_resume_accept(node->loop.association, &node->kept[i], clock_monotonic_us());
         return;
     }
-    osi_rt_resume_unknown(node->association);
+    osi_rt_resume_unknown(node->loop.association);
 }
 
 static void take_checkpoint(struct node *node, const struct osi_checkpoint *checkpoint) {
     if (node->kept_count < KEPT)
         node->kept[node->kept_count++] = *checkpoint;
-    osi_rt_checkpoint_confirm(node->association, checkpoint->serial, clock_monotonic_us());
+    osi_rt_checkpoint_confirm(node->loop.association, checkpoint->serial, clock_monotonic_us());
 }
 
 static unsigned long sum(const struct node *node) {
@@ -84,19 +74,19 @@ static void take_end(struct node *node) {
     printf("apdu %zu %lu\n", node->length, sum(node));
     fflush(stdout);
     node->complete = true;
-    osi_rt_transfer_confirm(node->association, clock_monotonic_us());
-    if (osi_association_open(node->association)->dialogue == OSI_TWO_WAY_ALTERNATE)
-        osi_rt_turn_please(node->association, 1, clock_monotonic_us());
+    osi_rt_transfer_confirm(node->loop.association, clock_monotonic_us());
+    if (osi_association_open(node->loop.association)->dialogue == OSI_TWO_WAY_ALTERNATE)
+        osi_rt_turn_please(node->loop.association, 1, clock_monotonic_us());
 }
 
 static void send_more(struct node *node) {
     struct span rest = span_sub(node->file, node->sent, node->file.len - node->sent);
-    node->sent += osi_rt_transfer_data(node->association, rest, true, clock_monotonic_us());
+    node->sent += osi_rt_transfer_data(node->loop.association, rest, true, clock_monotonic_us());
 }
 
 static void begin_to_send(struct node *node) {
     struct osi_activity activity;
-    osi_rt_transfer_begin(node->association, &activity, clock_monotonic_us());
+    osi_rt_transfer_begin(node->loop.association, &activity, clock_monotonic_us());
     node->sent = 0;
     send_more(node);
 }
@@ -104,9 +94,9 @@ static void begin_to_send(struct node *node) {
 /* The initiator closes; a responder that had the turn gives it back. */
 static void after_sending(struct node *node) {
     if (node->parameters.role == OSI_INITIATOR)
-        osi_association_release(node->association, (struct span){0}, clock_monotonic_us());
+        osi_association_release(node->loop.association, (struct span){0}, clock_monotonic_us());
     else
-        osi_rt_turn_give(node->association, clock_monotonic_us());
+        osi_rt_turn_give(node->loop.association, clock_monotonic_us());
 }
 
 static void open_indication(struct node *node, const struct osi_open *open) {
@@ -117,10 +107,11 @@ static void open_indication(struct node *node, const struct osi_open *open) {
                        : normal      ? (struct span){result, 4}
                                      : (struct span){result + 2, 2};
     say(open->recover ? "recover %zu\n" : "open %zu\n", open->checkpoint_size);
-    osi_association_accept(node->association, data, clock_monotonic_us());
+    osi_association_accept(node->loop.association, data, clock_monotonic_us());
 }
 
-static void handle(struct node *node, const struct osi_event *event) {
+static void handle(void *owner, const struct osi_event *event) {
+    struct node *node = owner;
     switch (event->type) {
     case OSI_EVENT_OPEN_INDICATION:
         open_indication(node, &event->u.open);
@@ -166,73 +157,21 @@ static void handle(struct node *node, const struct osi_event *event) {
     }
 }
 
-static void events(struct node *node) {
-    struct osi_event event;
-    while (osi_association_next_event(node->association, &event))
-        handle(node, &event);
-}
-
-static bool flush(struct node *node) {
-    struct span out;
-    while ((out = osi_association_output(node->association)).len) {
-        ssize_t wrote = send(node->fd, out.data, out.len, MSG_NOSIGNAL);
-        if (wrote <= 0)
-            return false;
-        osi_association_output_taken(node->association, (size_t)wrote, clock_monotonic_us());
-        events(node);
-    }
-    return true;
-}
-
-/* Gives the association what was read; returns how much of it is left for the next turn. */
-static size_t feed(struct node *node, uint8_t *buffer, size_t held) {
-    size_t at = 0, used;
-    do {
-        events(node);
-        used = osi_association_input(node->association, (struct span){buffer + at, held - at},
-                                     clock_monotonic_us());
-        at += used;
-        events(node);
-    } while (flush(node) && used && at < held);
-    memmove(buffer, buffer + at, held - at);
-    return held - at;
-}
-
 static void associate(struct node *node) {
-    static uint8_t buffer[1 << 20];
-    struct error err = {0};
-    size_t held = 0;
-    node->association = osi_association_new(&node->parameters, clock_monotonic_us(), &err);
-    while (node->association && flush(node) && !osi_association_is_over(node->association)) {
-        struct pollfd readable = {node->fd, POLLIN, 0};
-        ssize_t got =
-            poll(&readable, 1, 20000) > 0 ? recv(node->fd, buffer + held, sizeof buffer - held, 0) : -1;
-        if (got <= 0) {
-            osi_association_disconnected(node->association, clock_monotonic_us());
-            events(node);
-            break;
-        }
-        held = feed(node, buffer, held + (size_t)got);
-    }
-    if (node->association)
-        flush(node);
-    osi_association_free(node->association);
-    close(node->fd);
+    node->loop.handle = handle;
+    node->loop.owner = node;
+    loop_run(&node->loop, &node->parameters);
 }
 
 static int answer(struct node *node, unsigned checkpoint) {
-    int listener = socket(AF_INET, SOCK_STREAM, 0);
-    struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-    socklen_t length = sizeof address;
-    if (bind(listener, (struct sockaddr *)&address, sizeof address) || listen(listener, 8) ||
-        getsockname(listener, (struct sockaddr *)&address, &length))
+    int listener = loop_listen();
+    if (listener < 0)
         return 1;
-    say("port %zu\n", ntohs(address.sin_port));
     node->parameters = (struct osi_parameters){.role = OSI_RESPONDER,
                                                .contexts = OSI_MTS_TRANSFER | OSI_MTS_TRANSFER_PROTOCOL |
                                                            OSI_MTS_TRANSFER_PROTOCOL_1984,
                                                .checkpoint_size = checkpoint};
-    while ((node->fd = accept(listener, NULL, NULL)) >= 0)
+    while ((node->loop.fd = accept(listener, NULL, NULL)) >= 0)
         associate(node);
     return 0;
 }
@@ -246,10 +185,8 @@ static int transfer(struct node *node, const char *mode, int port, const char *p
     uint8_t *octets = malloc(64 << 20);
     FILE *file = fopen(path, "rb");
     node->file = (struct span){octets, file ? fread(octets, 1, 64 << 20, file) : 0};
-    struct sockaddr_in address = {
-        .sin_family = AF_INET, .sin_port = htons((uint16_t)port), .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-    node->fd = socket(AF_INET, SOCK_STREAM, 0);
-    if (!file || connect(node->fd, (struct sockaddr *)&address, sizeof address))
+    node->loop.fd = loop_dial(port);
+    if (!file || node->loop.fd < 0)
         return 1;
     fclose(file);
     node->parameters = (struct osi_parameters){

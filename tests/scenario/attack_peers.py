@@ -6,7 +6,7 @@ import socket
 import threading
 import time
 
-from players import FAY, Unharmed, folder, hostile_stage, text_message
+from players import FAY, Called, Unharmed, folder, hostile_stage, text_message
 from peer import local, session, tap, x228, x411
 from peer.association import ENDED, Association
 from peer.transport import Closed, Transport
@@ -27,25 +27,19 @@ RTAB_OF_X410 = bytes.fromhex("3103800104")
 RTAB_USER_ERROR = bytes.fromhex("b603800106")
 
 
-class Old:
+class Old(Called):
     """A neighbour whose answers the play gives: `answer(peer, number)` is called for each association, with its number."""
 
     def __init__(self, answer):
-        self.answer, self.calls, self.arrived = answer, 0, []
-        self.listener = socket.create_server(("127.0.0.1", 0))
-        self.port = self.listener.getsockname()[1]
-        threading.Thread(target=self._serve, daemon=True).start()
+        self.answer, self.arrived = answer, []
+        super().__init__()
 
-    def _serve(self):
-        while True:
-            try:
-                sock, _ = self.listener.accept()
-            except OSError:
-                return
-            self.calls += 1
-            threading.Thread(target=self._call, args=(sock, self.calls), daemon=True).start()
+    @property
+    def calls(self):
+        return len(self.sockets)
 
-    def _call(self, sock, number):
+    def _associate(self, sock):
+        number = self.sockets.index(sock) + 1
         peer = Association(Transport(sock, timeout=60), mta="OLD", password="old's secret", checkpoint=1)
         try:
             self.answer(self, peer, number)
@@ -60,9 +54,6 @@ class Old:
         """Takes all that comes on this association."""
         while (apdu := peer.receive()) is not None:
             self.arrived.append(apdu)
-
-    def close(self):
-        self.listener.close()
 
 
 @contextlib.contextmanager

@@ -327,7 +327,7 @@ def _():
         equal((report["delivered"], report["non-delivered"]), (1, 1))
         equal(report["subject"], "(report: 1 delivered, 1 NOT delivered)")
         shown = pair.alpha.mhs("--wide", "list", "--user", ADA, environment=home).stdout
-        check(re.search(rf" {NOBODY} \+1 +\(1 delivered, 1 NOT delivered", shown), shown)
+        check(re.search(rf" {NOBODY} \+1 +\(NOT delivered: 1 of 2\)", shown), shown)
         check(re.search(r" me +\(no subject\)", shown), shown)
         recipients = ask(pair.alpha, "read", "--user", ADA, str(report["entry"]))["recipients"]
         equal(sorted((r["recipient"], r["delivered"]) for r in recipients), [(NOBODY, False), (UWE, True)])

@@ -359,6 +359,7 @@ def _():
 def _():
     def script(peer):
         peer.accept()
+        peer.receive_spdu()                             # the transfer has begun
         peer.close()
     far = Scripted(script)
     with folder() as path, Stage(path, far=far, peer_options={"FAR": {"first-retry": 1, "longest-retry": 1}}) as stage:

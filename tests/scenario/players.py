@@ -25,12 +25,12 @@ SMALL, LARGE = 32 * MB, 96 * MB
 SANITIZER = {"ASAN_OPTIONS": "detect_leaks=1:abort_on_error=0:quarantine_size_mb=4:malloc_context_size=2"}
 
 
-class Scripted:
-    """A neighbour that answers each call, one after the other, by a script: a function of the Association."""
+class Called:
+    """Listens, and answers each connection by `_associate(sock)`: each in a thread of its own, or one after the other."""
 
-    def __init__(self, script=None, mta="FAR", password="far's secret"):
-        self.script, self.mta, self.password = script, mta, password
-        self.listener = socket.create_server(("127.0.0.1", 0))
+    def __init__(self, port=0, together=True):
+        self.together, self.sockets = together, []
+        self.listener = socket.create_server(("127.0.0.1", port))
         self.port = self.listener.getsockname()[1]
         threading.Thread(target=self._serve, daemon=True).start()
 
@@ -40,37 +40,38 @@ class Scripted:
                 sock, _ = self.listener.accept()
             except OSError:
                 return
-            peer = Association(Transport(sock, timeout=60), mta=self.mta, password=self.password)
-            with contextlib.suppress(*ENDED):           # the play asks what the daemon says of it
-                self.script(peer)
-                while sock.recv(65536):                 # until the daemon goes
-                    pass
-            peer.close()
+            self.sockets.append(sock)
+            if self.together:
+                threading.Thread(target=self._associate, args=(sock,), daemon=True).start()
+            else:
+                self._associate(sock)
 
     def close(self):
         self.listener.close()
 
 
-class Neighbour:
+class Scripted(Called):
+    """A neighbour that answers each call, one after the other, by a script: a function of the Association."""
+
+    def __init__(self, script=None, mta="FAR", password="far's secret"):
+        self.script, self.mta, self.password = script, mta, password
+        super().__init__(together=False)
+
+    def _associate(self, sock):
+        with contextlib.closing(Association(Transport(sock, timeout=60), mta=self.mta, password=self.password)) as peer, \
+                contextlib.suppress(*ENDED):            # the play asks what the daemon says of it
+            self.script(peer)
+            while sock.recv(65536):                     # until the daemon goes
+                pass
+
+
+class Neighbour(Called):
     """An MTA that accepts associations and keeps what it gets, in order; `next()` waits for the next APDU."""
 
     def __init__(self, mta="FAR", password="far's secret", port=0, **options):
         self.mta, self.password, self.options = mta, password, options
-        self.arrived = queue.Queue()
-        self.logs, self.sockets = [], []
-        self.listener = socket.create_server(("127.0.0.1", port))
-        self.port = self.listener.getsockname()[1]
-        self.thread = threading.Thread(target=self._serve, daemon=True)
-        self.thread.start()
-
-    def _serve(self):
-        while True:
-            try:
-                sock, _ = self.listener.accept()
-            except OSError:
-                return
-            self.sockets.append(sock)
-            threading.Thread(target=self._associate, args=(sock,), daemon=True).start()
+        self.arrived, self.logs = queue.Queue(), []
+        super().__init__(port)
 
     def _associate(self, sock):
         transport = Transport(sock, timeout=300)
@@ -106,9 +107,6 @@ class Neighbour:
         for sock in self.sockets:
             with contextlib.suppress(OSError):
                 sock.shutdown(socket.SHUT_RDWR)
-
-    def close(self):
-        self.listener.close()
 
 
 @contextlib.contextmanager

@@ -247,6 +247,15 @@ class Breaking:
         self.listener.close()
 
 
+def receive_at_last(far, peer):
+    """The APDU that comes on this association, or on the first later one that brings it whole."""
+    while True:
+        with contextlib.suppress(Aborted, Excepted):
+            if (got := peer.receive()) is not None:
+                return got
+        peer = far.accept()
+
+
 class Stop(Exception):
     pass
 
@@ -383,14 +392,7 @@ def _():
                 spdu = peer.receive_spdu()
             equal(spdu.si, session.AD, repr(spdu))
             peer.please(session.spdu(session.ADA))
-            got = None
-            while got is None:
-                try:
-                    got = peer.receive()
-                except (Aborted, Excepted):
-                    got = None
-                if got is None:
-                    peer = far.accept()
+            got = receive_at_last(far, peer)
             equal(x411.Received(got).content, x411.Received(apdu).content)
             check(x411.Received(got).identifier[1] == "out-4")
 
@@ -411,14 +413,7 @@ def _():
                 spdu = peer.receive_spdu()
             check(spdu.si in (session.AI, session.AD), repr(spdu))
             peer.please(session.spdu(spdu.si + 1))
-            got = None
-            while got is None:
-                try:
-                    got = peer.receive()
-                except (Aborted, Excepted):
-                    got = None
-                if got is None:
-                    peer = far.accept()
+            got = receive_at_last(far, peer)
             equal(x411.Received(got).content, x411.Received(apdu).content)
 
 

@@ -7,6 +7,7 @@
 
 #include <cmocka.h>
 #include <pthread.h>
+#include <semaphore.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -40,6 +41,7 @@ struct stage {
     const struct act *acts;
     size_t count;
     unsigned connections;
+    sem_t ended; /* once for each connection that the other side ended */
     pthread_t thread;
     struct mhs_session *session;
 };
@@ -105,6 +107,7 @@ static void *play(void *context) {
         if (act->end) {
             close(fd);
             fd = -1;
+            sem_post(&stage->ended);
         }
     }
     if (fd >= 0) { /* until the client ends */
@@ -119,6 +122,7 @@ static void *play(void *context) {
 static void raise_curtain(struct stage *stage, const struct act *acts, size_t count) {
     struct sockaddr_un address = {.sun_family = AF_UNIX};
     *stage = (struct stage){.folder = "/tmp/libmhs.XXXXXX", .acts = acts, .count = count};
+    sem_init(&stage->ended, 0, 0);
     assert_non_null(mkdtemp(stage->folder));
     snprintf(stage->path, sizeof stage->path, "%s/sock", stage->folder);
     memcpy(address.sun_path, stage->path, strlen(stage->path) + 1);
@@ -203,6 +207,21 @@ static void test_refused_connection(void **state) {
     assert_string_equal(mhs_error_text(stage.session), "too many");
     assert_int_equal(mhs_operate(stage.session, "{}", &answer), MHS_OK); /* it connects anew */
     free(answer);
+    lower_curtain(&stage);
+    assert_int_equal(stage.connections, 2);
+}
+
+/* A session that lives longer than the daemon asks on when another one runs. */
+static void test_daemon_that_ended(void **state) {
+    (void)state;
+    ACTS({IPC_REQUEST, IPC_RESPONSE, TEXT("\1{}"), false, true}, {IPC_REQUEST, IPC_RESPONSE, TEXT("\1{}")});
+    char *answer;
+    for (unsigned i = 0; i < 2; i++) {
+        assert_int_equal(mhs_operate(stage.session, "{}", &answer), MHS_OK);
+        free(answer);
+        if (i == 0)
+            assert_int_equal(sem_wait(&stage.ended), 0);
+    }
     lower_curtain(&stage);
     assert_int_equal(stage.connections, 2);
 }
@@ -312,6 +331,24 @@ static void test_pages(void **state) {
     assert_int_not_equal(mhs_list(stage.session, &list, look, &seen, NULL), MHS_OK);
     assert_int_equal(seen.count, 0);
     lower_curtain(&stage);
+}
+
+static void test_wait(void **state) {
+    (void)state;
+    ACTS({IPC_REQUEST, IPC_RESPONSE, TEXT("\1{\"entries\":[]}")},
+         {IPC_REQUEST, IPC_RESPONSE, TEXT("\1{\"entries\":[]}")},
+         {IPC_REQUEST, IPC_RESPONSE, TEXT("\1{\"entries\":[{\"entry\":9}],\"cursor\":9}")},
+         {IPC_REQUEST, IPC_RESPONSE, TEXT("\1{\"entries\":[]}")},
+         {IPC_REQUEST, IPC_RESPONSE, TEXT("\1{\"error\":{\"code\":\"not-permitted\",\"text\":\"t\"}}")});
+    uint64_t entry;
+    assert_int_equal(mhs_wait(stage.session, ANN, 8, -1, &entry), MHS_OK);
+    assert_int_equal(entry, 9);
+    assert_int_equal(mhs_wait(stage.session, ANN, 9, 0, &entry), MHS_TIMED_OUT); /* looks once */
+    assert_int_equal(entry, 0);
+    assert_int_equal(mhs_wait(stage.session, ANN, 9, 60000, &entry), MHS_NOT_PERMITTED);
+    assert_int_equal(mhs_wait(stage.session, NULL, 9, 0, &entry), MHS_INVALID);
+    lower_curtain(&stage);
+    assert_int_equal(stage.connections, 1);
 }
 
 static void test_arguments(void **state) {
@@ -444,6 +481,37 @@ static void test_texts(void **state) {
     mhs_close(session);
 }
 
+/* Two threads, each with a session of its own, at what has state of the whole process. */
+static void *make_and_read(void *context) {
+    const char *said = context;
+    struct mhs_session *session;
+    bool right = mhs_open("/nowhere", &session) == MHS_OK;
+    for (unsigned i = 0; right && i < 2000; i++) {
+        struct mhs_octets content;
+        const char *subject, *text;
+        right = mhs_text_make(session, &from_ann, said, said, &content) == MHS_OK &&
+                mhs_text_read(session, content, &subject, &text) == MHS_OK && strcmp(text, said) == 0 &&
+                strcmp(subject, said) == 0;
+    }
+    mhs_close(session);
+    return right ? context : NULL;
+}
+
+static void test_threads(void **state) {
+    (void)state;
+    static char *const said[] = {"Grüße aus Köln", "Žluťoučký kůň", "Москва"};
+    pthread_t threads[3];
+    for (size_t i = 0; i < 3; i++)
+        assert_int_equal(pthread_create(&threads[i], NULL, make_and_read, said[i]), 0);
+    bool right = true;
+    for (size_t i = 0; i < 3; i++) {
+        void *result;
+        assert_int_equal(pthread_join(threads[i], &result), 0);
+        right = right && result;
+    }
+    assert_true(right);
+}
+
 /* Every allocation fails once: an error and no more. */
 static void test_no_memory(void **state) {
     (void)state;
@@ -467,14 +535,25 @@ static void test_no_memory(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_codes),         cmocka_unit_test(test_unreachable),
-        cmocka_unit_test(test_refusals),      cmocka_unit_test(test_refused_connection),
-        cmocka_unit_test(test_nonsense),      cmocka_unit_test(test_other_piece),
-        cmocka_unit_test(test_silence),       cmocka_unit_test(test_list),
-        cmocka_unit_test(test_pages),         cmocka_unit_test(test_arguments),
-        cmocka_unit_test(test_submission),    cmocka_unit_test(test_refused_submission),
-        cmocka_unit_test(test_early_refusal), cmocka_unit_test(test_cancel),
-        cmocka_unit_test(test_texts),         cmocka_unit_test(test_no_memory),
+        cmocka_unit_test(test_codes),
+        cmocka_unit_test(test_unreachable),
+        cmocka_unit_test(test_refusals),
+        cmocka_unit_test(test_refused_connection),
+        cmocka_unit_test(test_daemon_that_ended),
+        cmocka_unit_test(test_nonsense),
+        cmocka_unit_test(test_other_piece),
+        cmocka_unit_test(test_silence),
+        cmocka_unit_test(test_list),
+        cmocka_unit_test(test_pages),
+        cmocka_unit_test(test_wait),
+        cmocka_unit_test(test_arguments),
+        cmocka_unit_test(test_submission),
+        cmocka_unit_test(test_refused_submission),
+        cmocka_unit_test(test_early_refusal),
+        cmocka_unit_test(test_cancel),
+        cmocka_unit_test(test_texts),
+        cmocka_unit_test(test_threads),
+        cmocka_unit_test(test_no_memory),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

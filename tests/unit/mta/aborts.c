@@ -213,9 +213,7 @@ static void a_copy_that_is_always_aborted_while_others_go_is_held(void **state) 
     expect_copy(&world, "held", true, "test");
     expect_none(&world, IPC_CONNECT);
     changes(&world, "release", ""); /* to the same peer, once more from the start of its tries */
-    connect_out(&world, 30, "gamma");
-    outgoing_of(&world, 30);
-    sent(&world, 30, IPC_SENT);
+    goes_out(&world, 30, "gamma");
     expect_drained(&world);
     world_end(&world);
 }
@@ -229,9 +227,7 @@ static void a_lone_copy_is_not_held(void **state) {
     abort_it(&world, 2, ABORTS + 3);
     expect_copy(&world, "in-doubt", true, "test");
     changes(&world, "retry", "");
-    connect_out(&world, 30, "gamma");
-    outgoing_of(&world, 30);
-    sent(&world, 30, IPC_SENT);
+    goes_out(&world, 30, "gamma");
     expect_drained(&world);
     world_end(&world);
 }
@@ -307,9 +303,7 @@ static void a_copy_in_doubt_may_be_redirected_when_it_may_arrive_twice(void **st
     refuses(&world, "delete", "");
     expect_copy(&world, "held", true, "test");
     changes(&world, "redirect", ",\"address\":\"" EVA "\",\"may-arrive-twice\":true");
-    connect_out(&world, 7, "beta");
-    outgoing_of(&world, 7);
-    sent(&world, 7, IPC_SENT);
+    goes_out(&world, 7, "beta");
     expect_drained(&world);
     world_end(&world);
 }

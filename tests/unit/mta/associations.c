@@ -30,9 +30,7 @@ static void an_urgent_copy_opens_another(void **state) {
     (void)state;
     begin_long(&world, 2);
     take_in(&world, x411_Priority_urgent);
-    connect_out(&world, 3, "gamma");
-    outgoing_of(&world, 3);
-    sent(&world, 3, IPC_SENT);
+    goes_out(&world, 3, "gamma");
     sent(&world, 2, IPC_SENT);
     expect_drained(&world);
     world_end(&world);

@@ -5,36 +5,13 @@
 #define CLIENT (UINT64_C(1) << 32)
 
 static void begin(struct world *world, uint64_t ref) {
-    struct buf payload;
-    buf_init(&payload, 0);
-    buf_append_u32(&payload, ++world->transfer);
-    payload_put_octets(&payload, SPAN_LIT("\2\1\1"));
-    tell(world, IPC_TRANSFER_BEGIN, ref, buf_span(&payload), NOTHING);
-    buf_free(&payload);
+    say_transfer(world, ref, "\2\1\1");
     tell(world, IPC_TRANSFER_ENVELOPE, ref, SPAN_LIT("\1"), envelope_to(world, WANTS_NDN, FRANK, NULL));
     tell(world, IPC_TRANSFER_CONTENT, ref, SPAN_LIT("content"), NOTHING);
 }
 
-static void checkpoint(struct world *world, uint64_t ref, uint32_t serial) {
-    struct buf payload;
-    buf_init(&payload, 0);
-    buf_append_u32(&payload, serial);
-    buf_append_u64(&payload, 1000);
-    tell(world, IPC_TRANSFER_CHECKPOINT, ref, buf_span(&payload), SPAN_LIT("parser"));
-    buf_free(&payload);
-}
-
-static void resume(struct world *world, uint64_t ref, const char *association) {
-    struct buf payload;
-    buf_init(&payload, 0);
-    buf_append_u32(&payload, ++world->transfer);
-    payload_put_octets(&payload, span_str(association));
-    payload_put_octets(&payload, SPAN_LIT("\2\1\1"));
-    buf_append_u32(&payload, 1);
-    tell(world, IPC_RESUME, ref, buf_span(&payload), NOTHING);
-    buf_free(&payload);
-    struct reader r = expect(world, IPC_RESUME_RESULT, ref);
-    assert_int_equal(reader_u32(&r), world->transfer);
+static void resumes(struct world *world, uint64_t ref, const char *association) {
+    struct reader r = say_resume(world, ref, association, "\2\1\1", 1);
     assert_int_equal(reader_u8(&r), IPC_RESUME_FROM);
 }
 
@@ -52,13 +29,13 @@ static void late_frames_are_passed_over(void **state) {
     world_begin(&world);
     associate(&world, 1, "beta");
     begin(&world, 1);
-    checkpoint(&world, 1, 1);
+    say_checkpoint(&world, 1, 1, 1000, "parser");
     expect(&world, IPC_TRANSFER_CHECKPOINT_DONE, 1);
     associate(&world, 2, "beta");
-    resume(&world, 2, "in-1");
+    resumes(&world, 2, "in-1");
     expect(&world, IPC_ASSOCIATION_CLOSE, 1);
     tell(&world, IPC_TRANSFER_CONTENT, 1, SPAN_LIT("late"), NOTHING);
-    checkpoint(&world, 1, 2);
+    say_checkpoint(&world, 1, 2, 1000, "parser");
     tell(&world, IPC_TRANSFER_END, 1, NOTHING, NOTHING);
     begin(&world, 1);
     tell(&world, IPC_TRANSFER_STOP, 1, SPAN_LIT("\1"), NOTHING);

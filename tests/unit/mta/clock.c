@@ -7,20 +7,6 @@
 /* Two ticks and a little, in µs. */
 #define TWO_TICKS 2500000
 
-static void take_in(struct world *world, const char *recipient) {
-    send_whole(world, 1, envelope_to(world, WANTS_NDN, recipient, NULL), SPAN_LIT("content"));
-    assert_int_equal(result_of(world, 1), IPC_ACCEPTED);
-}
-
-static void begin_again(struct world *world) {
-    world_start(world);
-    client(world, 1, 0);
-}
-
-static json_t *entry_at(json_t *list, size_t i) {
-    return json_array_get(json_object_get(list, "entries"), i);
-}
-
 static int64_t jump_to;
 
 /* The switch that is running, which inherited the handler, finds its clock so far ahead. */
@@ -72,7 +58,7 @@ static void a_jump_forward_does_not_expire_the_queue(void **state) {
     char before[32], after[32];
     (void)state;
     begin_to_jump(&world, 400 * DAY);
-    take_in(&world, FRANK);
+    comes_in(&world, FRANK);
     json_int_t id = expiry(&world, before);
     kill(world.pid, SIGUSR1);
     await_shift(&world, before, after);
@@ -91,7 +77,7 @@ static void restarts_after_a_jump_back_move_nothing_more(void **state) {
     char first[32], then[32];
     (void)state;
     begin_to_jump(&world, -6 * HOUR);
-    take_in(&world, FRANK);
+    comes_in(&world, FRANK);
     expiry(&world, then);
     world_stop(&world);
     clock_set_ahead(-6 * HOUR);
@@ -113,7 +99,7 @@ static void restarts_after_a_jump_that_was_seen_move_nothing_more(void **state) 
     char first[32], then[32];
     (void)state;
     begin_to_jump(&world, -6 * HOUR);
-    take_in(&world, FRANK);
+    comes_in(&world, FRANK);
     json_int_t id = expiry(&world, then);
     kill(world.pid, SIGUSR1);
     clock_set_ahead(-6 * HOUR);
@@ -135,7 +121,7 @@ static void what_comes_in_right_after_a_jump_back_waits(void **state) {
     (void)state;
     begin_to_jump(&world, -2 * DAY);
     kill(world.pid, SIGUSR1);
-    take_in(&world, FRANK);
+    comes_in(&world, FRANK);
     json_int_t id = expiry(&world, first);
     int64_t end = clock_monotonic_us() + TWO_TICKS;
     do {
@@ -153,7 +139,7 @@ static void what_expired_while_nobody_ran_gets_an_hour(void **state) {
     world_begin(&world);
     associate(&world, 1, "beta");
     client(&world, 1, 0);
-    take_in(&world, FRANK);
+    comes_in(&world, FRANK);
     json_int_t id = expiry(&world, before);
     world_kill(&world);
     clock_set_ahead(400 * DAY);
@@ -189,7 +175,7 @@ static void a_clock_that_is_set_right_after_the_start_costs_no_time(void **state
     char whole[32], then[32], wrong[32], right[32];
     (void)state;
     begin_to_jump(&world, 0);
-    take_in(&world, FRANK);
+    comes_in(&world, FRANK);
     expiry(&world, whole);
     world_kill(&world);
     clock_set_ahead(400 * DAY);
@@ -197,7 +183,7 @@ static void a_clock_that_is_set_right_after_the_start_costs_no_time(void **state
     associate(&world, 1, "beta");
     expiry(&world, then);
     assert_true(strcmp(then, whole) > 0);
-    take_in(&world, FRANK);
+    comes_in(&world, FRANK);
     expiry_at(&world, 1, wrong);
     kill(world.pid, SIGUSR1);
     clock_set_ahead(0);
@@ -225,9 +211,9 @@ static void a_latest_delivery_time_is_not_moved(void **state) {
     begin_to_jump(&world, -6 * HOUR);
     world.latest = clock_now_us() / 1000000 + 10 * 3600;
     clock_format(world.latest, latest);
-    take_in(&world, FRANK);
+    comes_in(&world, FRANK);
     world.latest = 0;
-    take_in(&world, FRANK);
+    comes_in(&world, FRANK);
     expiry_at(&world, 0, first);
     assert_string_equal(first, latest);
     expiry_at(&world, 1, other);
@@ -371,7 +357,7 @@ static void a_jump_back_does_not_put_off_the_next_association(void **state) {
     json_t *answer;
     (void)state;
     begin_to_jump(&world, -2 * DAY);
-    take_in(&world, FRANK);
+    comes_in(&world, FRANK);
     for (json_int_t tries = 1; tries <= 2; tries++) {
         connect_fails(&world);
         await_tries(&world, tries);
@@ -397,7 +383,7 @@ static void a_jump_back_does_not_put_off_a_peer_that_refused(void **state) {
     associate(&world, 1, "beta");
     for (unsigned i = 0; i < 4;
          i++) /* those that are refused wait for minutes, the last one for gamma alone */
-        take_in(&world, FRANK);
+        comes_in(&world, FRANK);
     connect_out(&world, 2, "gamma");
     for (unsigned i = 0; i < 3; i++) {
         outgoing_of(&world, 2);
@@ -416,7 +402,7 @@ static void restarts_after_a_jump_back_put_off_no_retry(void **state) {
     char soon[21];
     (void)state;
     begin_to_jump(&world, -2 * DAY);
-    take_in(&world, FRANK);
+    comes_in(&world, FRANK);
     connect_out(&world, 2, "gamma");
     outgoing_of(&world, 2);
     sent(&world, 2, IPC_SENT_DEFERRED);
@@ -441,10 +427,8 @@ static void a_jump_back_leaves_no_association_idle(void **state) {
     world.peers[1].idle_seconds = 3;
     begin_again(&world);
     associate(&world, 1, "beta");
-    take_in(&world, FRANK);
-    connect_out(&world, 2, "gamma");
-    outgoing_of(&world, 2);
-    sent(&world, 2, IPC_SENT);
+    comes_in(&world, FRANK);
+    goes_out(&world, 2, "gamma");
     expect_drained(&world);
     kill(world.pid, SIGUSR1);
     expect(&world, IPC_ASSOCIATION_CLOSE, 2);

@@ -2,31 +2,15 @@
 #include "world.h"
 
 static void begin(struct world *world, uint64_t ref, const char *activity, bool good) {
-    struct buf payload;
-    buf_init(&payload, 0);
-    buf_append_u32(&payload, ++world->transfer);
-    payload_put_octets(&payload, span_str(activity));
-    tell(world, IPC_TRANSFER_BEGIN, ref, buf_span(&payload), NOTHING);
-    buf_free(&payload);
+    say_transfer(world, ref, activity);
     struct span envelope = good ? envelope_to(world, WANTS_NDN, FRANK, NULL) : SPAN_LIT("\x31\x02\x05\x00");
     tell(world, IPC_TRANSFER_ENVELOPE, ref, SPAN_LIT("\1"), envelope);
     tell(world, IPC_TRANSFER_CONTENT, ref, SPAN_LIT("content"), NOTHING);
 }
 
-static void checkpoint_of(struct world *world, uint64_t ref, uint32_t serial) {
-    struct buf payload;
-    buf_init(&payload, 0);
-    buf_append_u32(&payload, serial);
-    buf_append_u64(&payload, 1000);
-    tell(world, IPC_TRANSFER_CHECKPOINT, ref, buf_span(&payload), SPAN_LIT("parser"));
-    buf_free(&payload);
-}
-
 static void checkpoint(struct world *world, uint64_t ref, uint32_t serial) {
-    checkpoint_of(world, ref, serial);
-    struct reader r = expect(world, IPC_TRANSFER_CHECKPOINT_DONE, ref);
-    assert_int_equal(reader_u32(&r), world->transfer);
-    assert_int_equal(reader_u32(&r), serial);
+    say_checkpoint(world, ref, serial, 1000, "parser");
+    expect_checkpoint(world, ref, serial);
 }
 
 static enum ipc_result end(struct world *world, uint64_t ref) {
@@ -34,18 +18,9 @@ static enum ipc_result end(struct world *world, uint64_t ref) {
     return result_of(world, ref);
 }
 
-static enum ipc_resume resume(struct world *world, uint64_t ref, const char *association,
-                              const char *activity, uint32_t serial) {
-    struct buf payload;
-    buf_init(&payload, 0);
-    buf_append_u32(&payload, ++world->transfer);
-    payload_put_octets(&payload, span_str(association));
-    payload_put_octets(&payload, span_str(activity));
-    buf_append_u32(&payload, serial);
-    tell(world, IPC_RESUME, ref, buf_span(&payload), NOTHING);
-    buf_free(&payload);
-    struct reader r = expect(world, IPC_RESUME_RESULT, ref);
-    assert_int_equal(reader_u32(&r), world->transfer);
+static enum ipc_resume resumed(struct world *world, uint64_t ref, const char *association,
+                               const char *activity, uint32_t serial) {
+    struct reader r = say_resume(world, ref, association, activity, serial);
     return (enum ipc_resume)reader_u8(&r);
 }
 
@@ -76,11 +51,11 @@ static void a_verdict_is_given_again(void **state) {
     for (int restarts = 0; restarts < 2; restarts++) {
         associate(&world, 2, "beta");
         associate(&world, 3, "gamma");
-        assert_int_equal(resume(&world, 2, "in-1", "\2\1\1", 1), IPC_RESUME_COMPLETED);
-        assert_int_equal(resume(&world, 2, "in-1", "\2\1\2", 1), IPC_RESUME_REFUSED);
-        assert_int_equal(resume(&world, 2, "in-1", "\2\1\3", 1), IPC_RESUME_UNKNOWN_ACTIVITY);
-        assert_int_equal(resume(&world, 2, "in-1", "", 1), IPC_RESUME_UNKNOWN_ACTIVITY);
-        assert_int_equal(resume(&world, 3, "in-1", "\2\1\1", 1), IPC_RESUME_UNKNOWN_ACTIVITY);
+        assert_int_equal(resumed(&world, 2, "in-1", "\2\1\1", 1), IPC_RESUME_COMPLETED);
+        assert_int_equal(resumed(&world, 2, "in-1", "\2\1\2", 1), IPC_RESUME_REFUSED);
+        assert_int_equal(resumed(&world, 2, "in-1", "\2\1\3", 1), IPC_RESUME_UNKNOWN_ACTIVITY);
+        assert_int_equal(resumed(&world, 2, "in-1", "", 1), IPC_RESUME_UNKNOWN_ACTIVITY);
+        assert_int_equal(resumed(&world, 3, "in-1", "\2\1\1", 1), IPC_RESUME_UNKNOWN_ACTIVITY);
         world_kill(&world);
         world_start(&world);
     }
@@ -99,11 +74,11 @@ static void an_identifier_is_used_again(void **state) {
     begin(&world, 1, "\2\1\1", true);
     checkpoint(&world, 1, 1);
     tell(&world, IPC_TRANSFER_STOP, 1, SPAN_LIT("\1"), NOTHING);
-    assert_int_equal(resume(&world, 1, "", "\2\1\1", 1), IPC_RESUME_FROM);
+    assert_int_equal(resumed(&world, 1, "", "\2\1\1", 1), IPC_RESUME_FROM);
     tell(&world, IPC_TRANSFER_STOP, 1, SPAN_LIT("\1"), NOTHING);
     begin(&world, 1, "\2\1\1", true); /* and a third time, without a checkpoint */
     tell(&world, IPC_TRANSFER_STOP, 1, SPAN_LIT("\1"), NOTHING);
-    assert_int_equal(resume(&world, 1, "", "\2\1\1", 1), IPC_RESUME_UNKNOWN_ACTIVITY);
+    assert_int_equal(resumed(&world, 1, "", "\2\1\1", 1), IPC_RESUME_UNKNOWN_ACTIVITY);
     world_end(&world);
 }
 
@@ -121,7 +96,7 @@ static void an_association_has_the_name_of_another(void **state) {
     associate(&world, 1, "beta");
     begin(&world, 1, "\2\1\1", true);
     tell(&world, IPC_TRANSFER_STOP, 1, SPAN_LIT("\1"), NOTHING);
-    assert_int_equal(resume(&world, 1, "in-1", "\2\1\1", 1), IPC_RESUME_UNKNOWN_ACTIVITY);
+    assert_int_equal(resumed(&world, 1, "in-1", "\2\1\1", 1), IPC_RESUME_UNKNOWN_ACTIVITY);
     world_end(&world);
 }
 
@@ -138,7 +113,7 @@ static void two_associations_have_one_name(void **state) {
     assert_int_equal(end(&world, 1), IPC_ACCEPTED);
     begin(&world, 2, "\2\1\1", true);
     tell(&world, IPC_TRANSFER_STOP, 2, SPAN_LIT("\1"), NOTHING);
-    assert_int_equal(resume(&world, 2, "", "\2\1\1", 1), IPC_RESUME_UNKNOWN_ACTIVITY);
+    assert_int_equal(resumed(&world, 2, "", "\2\1\1", 1), IPC_RESUME_UNKNOWN_ACTIVITY);
     world_end(&world);
 }
 
@@ -155,12 +130,12 @@ static void a_name_comes_again_before_the_commit(void **state) {
     close_association(&world, 1, IPC_CLOSE_RELEASED);
     announce(&world, 2, false, "beta", "in-1", "");
     begin(&world, 2, "\2\1\1", true);
-    checkpoint_of(&world, 2, 1);
+    say_checkpoint(&world, 2, 1, 1000, "parser");
     kill(world.pid, SIGCONT);
     expect(&world, IPC_TRANSFER_CHECKPOINT_DONE, 2);
     tell(&world, IPC_TRANSFER_STOP, 2, SPAN_LIT("\1"), NOTHING);
     assert_true(recovers(&world, 3, "in-1")); /* the second was not released */
-    assert_int_equal(resume(&world, 3, "in-1", "\2\1\1", 1), IPC_RESUME_FROM);
+    assert_int_equal(resumed(&world, 3, "in-1", "\2\1\1", 1), IPC_RESUME_FROM);
     assert_int_equal(end(&world, 3), IPC_ACCEPTED);
     world_end(&world);
 }
@@ -176,8 +151,8 @@ static void a_recovery_gets_what_was_unfinished(void **state) {
     assert_false(recovers(&world, 3, "in-9"));
     assert_true(recovers(&world, 3, "in-1"));
     expect(&world, IPC_ASSOCIATION_CLOSE, 1); /* it was still up */
-    assert_int_equal(resume(&world, 3, "in-2", "\2\1\1", 1), IPC_RESUME_UNKNOWN_ACTIVITY);
-    assert_int_equal(resume(&world, 3, "in-1", "\2\1\1", 1), IPC_RESUME_FROM);
+    assert_int_equal(resumed(&world, 3, "in-2", "\2\1\1", 1), IPC_RESUME_UNKNOWN_ACTIVITY);
+    assert_int_equal(resumed(&world, 3, "in-1", "\2\1\1", 1), IPC_RESUME_FROM);
     assert_int_equal(end(&world, 3), IPC_ACCEPTED);
     send_whole(&world, 3, envelope_to(&world, WANTS_NDN, FRANK, NULL), SPAN_LIT("new"));
     expect(&world, IPC_ASSOCIATION_CLOSE, 3);
@@ -198,13 +173,13 @@ static void what_cannot_be_resumed_is_forgotten(void **state) {
     break_off(&world, 1);
     close_association(&world, 1, IPC_CLOSE_BROKEN);
     assert_true(recovers(&world, 2, "in-1"));
-    assert_int_equal(resume(&world, 2, "in-1", "\2\1\1", 7), IPC_RESUME_UNKNOWN_ACTIVITY);
+    assert_int_equal(resumed(&world, 2, "in-1", "\2\1\1", 7), IPC_RESUME_UNKNOWN_ACTIVITY);
     begin(&world, 2, "\2\1\1", true);
     expect(&world, IPC_ASSOCIATION_CLOSE, 2);
     close_association(&world, 2, IPC_CLOSE_ABORTED);
     assert_false(recovers(&world, 3, "in-1")); /* so that it binds */
     associate(&world, 4, "beta");
-    assert_int_equal(resume(&world, 4, "in-1", "\2\1\1", 1), IPC_RESUME_UNKNOWN_ACTIVITY);
+    assert_int_equal(resumed(&world, 4, "in-1", "\2\1\1", 1), IPC_RESUME_UNKNOWN_ACTIVITY);
     world_end(&world);
 }
 
@@ -217,7 +192,7 @@ static void a_released_association_is_not_recovered(void **state) {
     close_association(&world, 1, IPC_CLOSE_RELEASED);
     associate(&world, 2, "beta");
     assert_false(recovers(&world, 3, "in-1"));
-    assert_int_equal(resume(&world, 2, "in-1", "\2\1\1", 1), IPC_RESUME_FROM); /* after a bind it goes on */
+    assert_int_equal(resumed(&world, 2, "in-1", "\2\1\1", 1), IPC_RESUME_FROM); /* after a bind it goes on */
     tell(&world, IPC_TRANSFER_STOP, 2, SPAN_LIT("\1"), NOTHING);
     world_end(&world);
 }

@@ -1,4 +1,4 @@
-/* Back-pressure: whose answers are held back, for how long, and what lets them go. */
+/* Back-pressure: whose answers are delayed, for how long, and what lets them go. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -91,8 +91,8 @@ static void a_long_queue_to_a_brisk_hop_holds_answers(void **state) {
     begin(&stage);
     pace_work(&stage.mta, &stage.peer);
     assert_ptr_equal(stage.mta.crowded, &stage.peer);
-    assert_true(pace_hold(&stage.associations[0], 1, 0));
-    assert_ptr_equal(stage.associations[0].held_for, &stage.peer);
+    assert_true(pace_delay(&stage.associations[0], 1, 0));
+    assert_ptr_equal(stage.associations[0].delayed_for, &stage.peer);
     assert_int_equal(answered(&stage), 0);
     end(&stage);
 }
@@ -101,8 +101,8 @@ static void nothing_is_held_for(struct stage *stage) {
     stage->mta.crowded = NULL;
     pace_work(&stage->mta, &stage->peer);
     assert_null(stage->mta.crowded);
-    assert_false(pace_hold(&stage->associations[0], 1, 0));
-    assert_null(stage->mta.held_first);
+    assert_false(pace_delay(&stage->associations[0], 1, 0));
+    assert_null(stage->mta.delayed_first);
 }
 
 static void a_short_queue_a_slow_hop_and_a_stopping_switch_hold_none(void **state) {
@@ -115,7 +115,7 @@ static void a_short_queue_a_slow_hop_and_a_stopping_switch_hold_none(void **stat
     stage.peer.done = BRISK - 1;
     nothing_is_held_for(&stage);
     stage.peer.done_before = 1; /* the last second counts too */
-    assert_true(pace_hold(&stage.associations[0], 1, 0));
+    assert_true(pace_delay(&stage.associations[0], 1, 0));
     pace_forget(&stage.associations[0]);
     stage.peer.out = 0;
     nothing_is_held_for(&stage);
@@ -123,7 +123,7 @@ static void a_short_queue_a_slow_hop_and_a_stopping_switch_hold_none(void **stat
     stage.mta.stopping = true;
     nothing_is_held_for(&stage);
     stage.mta.stopping = false;
-    assert_false(pace_hold(&stage.associations[0], 1, DESTINATION_NONE));
+    assert_false(pace_delay(&stage.associations[0], 1, DESTINATION_NONE));
     end(&stage);
 }
 
@@ -132,15 +132,15 @@ static void answers_go_in_their_order_when_the_queue_is_short_again(void **state
     (void)state;
     begin(&stage);
     for (size_t i = 0; i < ASSOCIATIONS; i++)
-        assert_true(pace_hold(&stage.associations[i], 1, 0));
+        assert_true(pace_delay(&stage.associations[i], 1, 0));
     pace_release(&stage.mta);
     assert_int_equal(answered(&stage), 0);
     stage.queues[0].ready = 3;
     pace_release(&stage.mta);
     assert_int_equal(answered(&stage), 123);
-    assert_null(stage.mta.held_first);
-    assert_null(stage.mta.held_last);
-    assert_null(stage.associations[1].held_for);
+    assert_null(stage.mta.delayed_first);
+    assert_null(stage.mta.delayed_last);
+    assert_null(stage.associations[1].delayed_for);
     end(&stage);
 }
 
@@ -149,16 +149,16 @@ static void an_answer_is_held_for_a_moment_only(void **state) {
     (void)state;
     begin(&stage);
     int64_t before = clock_monotonic_us();
-    assert_true(pace_hold(&stage.associations[0], 1, 0));
-    assert_true(stage.associations[0].held_until >= before + 100000);
-    assert_true(stage.associations[0].held_until <= clock_monotonic_us() + 100000);
-    assert_true(pace_hold(&stage.associations[1], 1, 0));
-    stage.associations[0].held_until = before; /* its time is over */
+    assert_true(pace_delay(&stage.associations[0], 1, 0));
+    assert_true(stage.associations[0].delayed_until >= before + 100000);
+    assert_true(stage.associations[0].delayed_until <= clock_monotonic_us() + 100000);
+    assert_true(pace_delay(&stage.associations[1], 1, 0));
+    stage.associations[0].delayed_until = before; /* its time is over */
     pace_release(&stage.mta);
     assert_int_equal(answered(&stage), 1);
-    assert_ptr_equal(stage.mta.held_first, &stage.associations[1]);
+    assert_ptr_equal(stage.mta.delayed_first, &stage.associations[1]);
     /* The timer looks again by itself. */
-    stage.associations[1].held_until = before;
+    stage.associations[1].delayed_until = before;
     unsigned refs = 0;
     for (unsigned i = 0; i < 1000 && !refs; i++) {
         usleep(10000);
@@ -175,7 +175,7 @@ static void an_association_that_goes_leaves_the_others(void **state) {
     for (size_t i = 0; i < 3; i++) {
         begin(&stage);
         for (size_t k = 0; k < ASSOCIATIONS; k++)
-            assert_true(pace_hold(&stage.associations[k], 1, 0));
+            assert_true(pace_delay(&stage.associations[k], 1, 0));
         pace_forget(&stage.associations[orders[i][0]]);
         pace_forget(&stage.associations[orders[i][0]]); /* once is enough */
         stage.peer.done = 0;

@@ -6,48 +6,8 @@
 
 static uint8_t content[LENGTH];
 
-static void begin(struct world *world, uint64_t ref, const char *activity) {
-    struct buf payload;
-    buf_init(&payload, 0);
-    buf_append_u32(&payload, ++world->transfer);
-    payload_put_octets(&payload, span_str(activity));
-    tell(world, IPC_TRANSFER_BEGIN, ref, buf_span(&payload), NOTHING);
-    buf_free(&payload);
-}
-
 static void piece(struct world *world, uint64_t ref, size_t number) {
     tell(world, IPC_TRANSFER_CONTENT, ref, span_of(content + number * PIECE, PIECE), NOTHING);
-}
-
-static void checkpoint(struct world *world, uint64_t ref, uint32_t serial, uint64_t offset,
-                       const char *parser) {
-    struct buf payload;
-    buf_init(&payload, 0);
-    buf_append_u32(&payload, serial);
-    buf_append_u64(&payload, offset);
-    tell(world, IPC_TRANSFER_CHECKPOINT, ref, buf_span(&payload), span_str(parser));
-    buf_free(&payload);
-}
-
-static void expect_checkpoint(struct world *world, uint64_t ref, uint32_t serial) {
-    struct reader r = expect(world, IPC_TRANSFER_CHECKPOINT_DONE, ref);
-    assert_int_equal(reader_u32(&r), world->transfer);
-    assert_int_equal(reader_u32(&r), serial);
-}
-
-static struct reader resume(struct world *world, uint64_t ref, const char *association, const char *activity,
-                            uint32_t serial) {
-    struct buf payload;
-    buf_init(&payload, 0);
-    buf_append_u32(&payload, ++world->transfer);
-    payload_put_octets(&payload, span_str(association));
-    payload_put_octets(&payload, span_str(activity));
-    buf_append_u32(&payload, serial);
-    tell(world, IPC_RESUME, ref, buf_span(&payload), NOTHING);
-    buf_free(&payload);
-    struct reader r = expect(world, IPC_RESUME_RESULT, ref);
-    assert_int_equal(reader_u32(&r), world->transfer);
-    return r;
 }
 
 static void expect_read(struct world *world, uint64_t ref, uint64_t offset, uint32_t length) {
@@ -63,7 +23,7 @@ static void expect_read(struct world *world, uint64_t ref, uint64_t offset, uint
 }
 
 static void begin_with_envelope(struct world *world, uint64_t ref) {
-    begin(world, ref, "\2\1\1");
+    say_transfer(world, ref, "\2\1\1");
     tell(world, IPC_TRANSFER_ENVELOPE, ref, SPAN_LIT("\1"), envelope_to(world, WANTS_NDN, FRANK, NULL));
 }
 
@@ -97,19 +57,19 @@ static void test_resume_in(void **state) {
     associate(&world, 1, "beta");
     begin_with_envelope(&world, 1);
     piece(&world, 1, 0);
-    checkpoint(&world, 1, 1, 1000 + PIECE, "one");
+    say_checkpoint(&world, 1, 1, 1000 + PIECE, "one");
     expect_checkpoint(&world, 1, 1);
     piece(&world, 1, 1);
-    checkpoint(&world, 1, 2, 1000 + 2 * PIECE, "two");
+    say_checkpoint(&world, 1, 2, 1000 + 2 * PIECE, "two");
     expect_checkpoint(&world, 1, 2);
     piece(&world, 1, 2);
     world_kill(&world);
 
     world_start(&world);
     associate(&world, 5, "beta");
-    struct reader r = resume(&world, 5, "in-1", "\2\1\5", 1);
+    struct reader r = say_resume(&world, 5, "in-1", "\2\1\5", 1);
     assert_int_equal(reader_u8(&r), IPC_RESUME_UNKNOWN_ACTIVITY);
-    r = resume(&world, 5, "in-1", "\2\1\1", 1);
+    r = say_resume(&world, 5, "in-1", "\2\1\1", 1);
     assert_int_equal(reader_u8(&r), IPC_RESUME_FROM);
     assert_int_equal(reader_u32(&r), 1);
     assert_int_equal(reader_u64(&r), 1000 + PIECE);
@@ -123,7 +83,7 @@ static void test_resume_in(void **state) {
     outgoing_of(&world, 6);
     for (size_t i = 0; i < 4; i++)
         expect_read(&world, 6, i * PIECE, PIECE);
-    r = resume(&world, 5, "in-1", "\2\1\1", 2);
+    r = say_resume(&world, 5, "in-1", "\2\1\1", 2);
     assert_int_equal(reader_u8(&r), IPC_RESUME_COMPLETED);
     sent(&world, 6, IPC_SENT);
     world_end(&world);
@@ -159,7 +119,7 @@ static void envelope_part(struct world *world, uint64_t ref, enum ipc_apdu kind,
 }
 
 static void expect_resumed(struct world *world, uint64_t ref, uint32_t serial, struct span collected) {
-    struct reader r = resume(world, ref, "in-1", "\2\1\1", serial);
+    struct reader r = say_resume(world, ref, "in-1", "\2\1\1", serial);
     assert_int_equal(reader_u8(&r), IPC_RESUME_FROM);
     assert_int_equal(reader_u32(&r), serial);
     reader_u64(&r);
@@ -179,10 +139,10 @@ static void test_resume_long_envelope(void **state) {
     assert_true(buf_append_span(&kept, envelope));
     envelope = buf_span(&kept);
     associate(&world, 1, "beta");
-    begin(&world, 1, "\2\1\1");
+    say_transfer(&world, 1, "\2\1\1");
     for (uint32_t i = 1; i <= 3; i++) {
         envelope_part(&world, 1, IPC_APDU_PARTIAL, span_sub(envelope, (i - 1) * part, part));
-        checkpoint(&world, 1, i, 4 + i * part, "head");
+        say_checkpoint(&world, 1, i, 4 + i * part, "head");
         expect_checkpoint(&world, 1, i);
     }
     world_kill(&world);
@@ -191,13 +151,13 @@ static void test_resume_long_envelope(void **state) {
     associate(&world, 2, "beta");
     expect_resumed(&world, 2, 2, span_sub(envelope, 0, 2 * part));
     envelope_part(&world, 2, IPC_APDU_PARTIAL, span_sub(envelope, 2 * part, part));
-    checkpoint(&world, 2, 3, 4 + 3 * part, "head");
+    say_checkpoint(&world, 2, 3, 4 + 3 * part, "head");
     expect_checkpoint(&world, 2, 3);
     tell(&world, IPC_TRANSFER_STOP, 2, SPAN_LIT("\1"), NOTHING);
     expect_resumed(&world, 2, 3, span_sub(envelope, 0, 3 * part));
     envelope_part(&world, 2, IPC_APDU_MESSAGE, span_sub(envelope, 3 * part, envelope.len));
     piece(&world, 2, 0);
-    checkpoint(&world, 2, 4, 8 + envelope.len + PIECE, "content");
+    say_checkpoint(&world, 2, 4, 8 + envelope.len + PIECE, "content");
     expect_checkpoint(&world, 2, 4);
     world_kill(&world);
 
@@ -225,7 +185,7 @@ static void test_recover(void **state) {
     associate(&world, 1, "beta");
     begin_with_envelope(&world, 1);
     piece(&world, 1, 0);
-    checkpoint(&world, 1, 1, 1000 + PIECE, "one");
+    say_checkpoint(&world, 1, 1, 1000 + PIECE, "one");
     expect_checkpoint(&world, 1, 1);
     announce(&world, 2, false, "", "in-2", "in-77");
     assert_int_equal(admission(&world, 2), IPC_BIND_CANNOT_RECOVER);
@@ -236,10 +196,10 @@ static void test_recover(void **state) {
     assert_true(span_eq(answer.peer, SPAN_LIT("beta")));
     assert_int_equal(answer.credentials.form,
                      IPC_CREDENTIALS_NONE); /* who knows an association is not shown more */
-    struct reader r = resume(&world, 3, "in-1", "\2\1\1", 1);
+    struct reader r = say_resume(&world, 3, "in-1", "\2\1\1", 1);
     assert_int_equal(reader_u8(&r), IPC_RESUME_FROM);
     tell(&world, IPC_TRANSFER_STOP, 3, SPAN_LIT("\0"), NOTHING);
-    r = resume(&world, 3, "in-1", "\2\1\1", 1);
+    r = say_resume(&world, 3, "in-1", "\2\1\1", 1);
     assert_int_equal(reader_u8(&r), IPC_RESUME_UNKNOWN_ACTIVITY);
     world_end(&world);
 }

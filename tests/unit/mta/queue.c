@@ -1,20 +1,6 @@
 /* The queue in an operator's hands, over restarts, and when its peers leave the configuration. */
 #include "world.h"
 
-static void take_in(struct world *world, const char *recipient) {
-    send_whole(world, 1, envelope_to(world, WANTS_NDN, recipient, NULL), SPAN_LIT("content"));
-    assert_int_equal(result_of(world, 1), IPC_ACCEPTED);
-}
-
-static void begin_again(struct world *world) {
-    world_start(world);
-    client(world, 1, 0);
-}
-
-static json_t *entry_at(json_t *list, size_t i) {
-    return json_array_get(json_object_get(list, "entries"), i);
-}
-
 /* The only copy of the queue is in this state after so many tries; its id. */
 static json_int_t expect_copy(struct world *world, const char *state, json_int_t tries) {
     json_t *list = ask(world, "{\"operation\":\"queue-list\"}");
@@ -78,7 +64,7 @@ static void a_held_copy_keeps_its_deferred_delivery_time(void **state) {
     associate(&world, 1, "beta");
     client(&world, 1, 0);
     world.deferred = clock_now_us() / 1000000 + 6;
-    take_in(&world, FRANK);
+    comes_in(&world, FRANK);
     json_int_t id = expect_copy(&world, "deferred", 0);
     refuses(&world, "retry", id, "deferred it until");
     refuses(&world, "release", id, "not held");
@@ -110,7 +96,7 @@ static void tries_survive_a_restart(void **state) {
     world_begin(&world);
     associate(&world, 1, "beta");
     client(&world, 1, 0);
-    take_in(&world, FRANK);
+    comes_in(&world, FRANK);
     connect_out(&world, 2, "gamma");
     outgoing_of(&world, 2);
     sent(&world, 2, IPC_SENT_DEFERRED);
@@ -139,7 +125,7 @@ static void what_was_never_sent_is_not_in_doubt_after_a_stop(void **state) {
     (void)state;
     world_begin(&world);
     associate(&world, 1, "beta");
-    take_in(&world, FRANK);
+    comes_in(&world, FRANK);
     expect(&world, IPC_CONNECT, 0);
     world_stop(&world);
     begin_again(&world);
@@ -191,14 +177,12 @@ static void copies_of_a_peer_that_is_gone_at_the_start_are_routed_anew(void **st
     (void)state;
     world_begin(&world);
     associate(&world, 1, "beta");
-    take_in(&world, FRANK);
+    comes_in(&world, FRANK);
     expect(&world, IPC_CONNECT, 0);
     world_stop(&world);
     drop_gamma(&world, false);
     begin_again(&world);
-    connect_out(&world, 2, "beta");
-    outgoing_of(&world, 2);
-    sent(&world, 2, IPC_SENT);
+    goes_out(&world, 2, "beta");
     expect_drained(&world);
     world_end(&world);
 }
@@ -211,7 +195,7 @@ static void a_copy_in_doubt_waits_for_its_peer_to_come_back(void **state) {
     world_begin(&world);
     buf_init(&first, 0);
     associate(&world, 1, "beta");
-    take_in(&world, FRANK);
+    comes_in(&world, FRANK);
     connect_out(&world, 2, "gamma");
     struct outgoing out = outgoing_of(&world, 2);
     buf_append_span(&first, out.prefix);
@@ -241,7 +225,7 @@ static void without_another_route_a_copy_stays(void **state) {
     (void)state;
     world_begin(&world);
     associate(&world, 1, "beta");
-    take_in(&world, FRANK);
+    comes_in(&world, FRANK);
     expect(&world, IPC_CONNECT, 0);
     world_stop(&world);
     drop_gamma(&world, true);
@@ -253,9 +237,7 @@ static void without_another_route_a_copy_stays(void **state) {
     put_gamma_back(&world);
     begin_again(&world);
     changes(&world, "release", id);
-    connect_out(&world, 2, "gamma");
-    outgoing_of(&world, 2);
-    sent(&world, 2, IPC_SENT);
+    goes_out(&world, 2, "gamma");
     expect_drained(&world);
     world_end(&world);
 }
@@ -290,21 +272,19 @@ static void a_reload_routes_anew_and_loses_no_association(void **state) {
     world.reload = &reload;
     begin_again(&world);
     associate(&world, 1, "beta");
-    take_in(&world, FRANK);
+    comes_in(&world, FRANK);
     connect_out(&world, 2, "gamma");
     outgoing_of(&world, 2);
     sent(&world, 2, IPC_SENT_DEFERRED);
     expect_copy(&world, "backing-off", 1);
     put(world.parent, IPC_CONFIG, 0, SPAN_LIT("rubbish"), NOTHING);
-    take_in(&world, EVA); /* by an association that was there before */
-    connect_out(&world, 3, "beta");
-    outgoing_of(&world, 3);
-    sent(&world, 3, IPC_SENT);
+    comes_in(&world, EVA); /* by an association that was there before */
+    goes_out(&world, 3, "beta");
     put(world.parent, IPC_CONFIG, 0, SPAN_LIT("without gamma"), NOTHING);
     outgoing_of(&world, 3); /* what waited for gamma goes by beta's association, at once */
     sent(&world, 3, IPC_SENT);
     expect_drained(&world);
-    take_in(&world, FRANK);
+    comes_in(&world, FRANK);
     outgoing_of(&world, 3);
     sent(&world, 3, IPC_SENT);
     expect_drained(&world);
@@ -322,7 +302,7 @@ static void a_peer_that_a_reload_takes_away_is_refused_for_now(void **state) {
     begin_again(&world);
     associate(&world, 1, "beta");
     associate(&world, 2, "gamma");
-    take_in(&world, FRANK);
+    comes_in(&world, FRANK);
     expect(&world, IPC_CONNECT, 0);
     put(world.parent, IPC_CONFIG, 0, SPAN_LIT("without gamma"), NOTHING);
     expect(&world, IPC_CONNECT, 0); /* by beta now: it was read */
@@ -340,7 +320,7 @@ static void rerouting_does_not_put_off_the_expiry(void **state) {
     world_begin(&world);
     associate(&world, 1, "beta");
     client(&world, 1, 0);
-    take_in(&world, FRANK);
+    comes_in(&world, FRANK);
     json_t *list = ask(&world, "{\"operation\":\"queue-list\"}");
     char *expires = strdup(json_string_value(json_object_get(entry_at(list, 0), "expires")));
     json_int_t id = number_at(entry_at(list, 0), "id", NULL);
@@ -385,7 +365,7 @@ static void a_redirection_that_would_loop_wants_force(void **state) {
     world_begin(&world);
     associate(&world, 1, "beta");
     client(&world, 1, 0);
-    take_in(&world, FRANK);
+    comes_in(&world, FRANK);
     json_int_t id = expect_copy(&world, "ready", 0);
     expect_refusal(redirect(&world, id, "\"by-peer\":\"beta\""), "would loop");
     expect_refusal(redirect(&world, id, "\"address\":\"" FRANK "\""), "would loop");
@@ -405,8 +385,7 @@ static void a_copy_can_be_routed_anew(void **state) {
     world_begin(&world);
     associate(&world, 1, "gamma");
     client(&world, 1, 0);
-    send_whole(&world, 1, envelope_to(&world, WANTS_NDN, FRANK, NULL), SPAN_LIT("content"));
-    assert_int_equal(result_of(&world, 1), IPC_ACCEPTED);
+    comes_in(&world, FRANK);
     json_int_t id = expect_copy(&world, "ready", 0);
     json_decref(redirect(&world, id, "\"by-peer\":\"beta\",\"force\":true"));
     json_t *list = ask(&world, "{\"operation\":\"queue-list\",\"next-hop\":\"beta\"}");
@@ -432,7 +411,7 @@ static void a_change_of_many_can_be_counted_first(void **state) {
     associate(&world, 1, "beta");
     client(&world, 1, 0);
     for (unsigned i = 0; i < 3; i++)
-        take_in(&world, FRANK);
+        comes_in(&world, FRANK);
     json_t *answer = ask(&world, "{\"operation\":\"queue-hold\",\"all\":true,\"next-hop\":\"gamma\","
                                  "\"count\":true,\"reason\":\"a test\"}");
     assert_int_equal(number_at(answer, "changed", NULL), 3);
@@ -441,7 +420,7 @@ static void a_change_of_many_can_be_counted_first(void **state) {
     answer = ask(&world, "{\"operation\":\"queue-list\",\"state\":\"held\"}");
     assert_int_equal(json_array_size(json_object_get(answer, "entries")), 0);
     json_decref(answer);
-    take_in(&world, FRANK);
+    comes_in(&world, FRANK);
     snprintf(request, sizeof request,
              "{\"operation\":\"queue-hold\",\"all\":true,\"until\":%lld,\"reason\":\"a test\"}",
              (long long)last);
@@ -465,7 +444,7 @@ static void a_ready_copy_of_a_peer_in_back_off_backs_off(void **state) {
     world_begin(&world);
     associate(&world, 1, "beta");
     client(&world, 1, 0);
-    take_in(&world, FRANK);
+    comes_in(&world, FRANK);
     expect_copy(&world, "ready", 0);
     connect_fails(&world, "gamma");
     EVENTUALLY(failed_calls(&world)); /* the failure comes by another channel than the requests */
@@ -491,7 +470,7 @@ static void pages_reach_every_copy_once(void **state) {
     associate(&world, 1, "beta");
     client(&world, 1, 0);
     for (unsigned i = 0; i < 25; i++)
-        take_in(&world, FRANK);
+        comes_in(&world, FRANK);
     do {
         char request[200];
         snprintf(request, sizeof request, "{\"operation\":\"queue-list\",\"limit\":10,\"after\":%lld}",
@@ -538,7 +517,7 @@ static void the_next_half_century_is_served(void **state) {
     world_begin(&world);
     associate(&world, 1, "beta");
     client(&world, 1, 0);
-    take_in(&world, JONES);
+    comes_in(&world, JONES);
     json_t *list = ask(&world, "{\"operation\":\"mailbox-list\",\"mailbox\":\"" JONES "\"}");
     const char *arrival = json_string_value(json_object_get(entry_at(list, 0), "arrival"));
     const char *submitted = json_string_value(json_object_get(entry_at(list, 0), "submitted"));

@@ -6,8 +6,7 @@ static void test_relay(void **state) {
     (void)state;
     world_begin(&world);
     associate(&world, 1, "beta");
-    send_whole(&world, 1, envelope_to(&world, WANTS_NDN, FRANK, NULL), SPAN_LIT("content"));
-    assert_int_equal(result_of(&world, 1), IPC_ACCEPTED);
+    comes_in(&world, FRANK);
     connect_out(&world, 2, "gamma");
     struct outgoing out = outgoing_of(&world, 2);
     assert_int_equal(out.content_length, 7);
@@ -92,9 +91,7 @@ static void test_repeat(void **state) {
     assert_int_equal(result_of(&world, 1), IPC_ACCEPTED);
     send_whole(&world, 1, envelope, SPAN_LIT("content"));
     assert_int_equal(result_of(&world, 1), IPC_ACCEPTED);
-    connect_out(&world, 2, "gamma");
-    outgoing_of(&world, 2);
-    sent(&world, 2, IPC_SENT);
+    goes_out(&world, 2, "gamma");
     expect_none(&world, IPC_SEND_BEGIN);
     world_kill(&world);
 
@@ -120,8 +117,7 @@ static void test_crash_in_doubt(void **state) {
     world_begin(&world);
     buf_init(&first, 0);
     associate(&world, 1, "beta");
-    send_whole(&world, 1, envelope_to(&world, WANTS_NDN, FRANK, NULL), SPAN_LIT("content"));
-    assert_int_equal(result_of(&world, 1), IPC_ACCEPTED);
+    comes_in(&world, FRANK);
     connect_out(&world, 2, "gamma");
     struct outgoing out = outgoing_of(&world, 2);
     buf_append_span(&first, out.prefix);
@@ -153,8 +149,7 @@ static void test_broken_and_again(void **state) {
     (void)state;
     world_begin(&world);
     associate(&world, 1, "beta");
-    send_whole(&world, 1, envelope_to(&world, WANTS_NDN, FRANK, NULL), SPAN_LIT("content"));
-    assert_int_equal(result_of(&world, 1), IPC_ACCEPTED);
+    comes_in(&world, FRANK);
     connect_out(&world, 2, "gamma");
     outgoing_of(&world, 2);
     sent(&world, 2, IPC_SENT_BROKEN);
@@ -166,9 +161,7 @@ static void test_broken_and_again(void **state) {
     json_t *answer = ask(&world, "{\"operation\":\"queue-list\",\"state\":\"in-doubt\"}");
     assert_int_equal(json_array_size(json_object_get(answer, "entries")), 1);
     json_decref(answer);
-    connect_out(&world, 4, "gamma");
-    outgoing_of(&world, 4);
-    sent(&world, 4, IPC_SENT);
+    goes_out(&world, 4, "gamma");
     expect_drained(&world);
     world_end(&world);
 }
@@ -178,8 +171,7 @@ static void test_refused_by_the_peer(void **state) {
     (void)state;
     world_begin(&world);
     associate(&world, 1, "beta");
-    send_whole(&world, 1, envelope_to(&world, WANTS_NDN, FRANK, NULL), SPAN_LIT("content"));
-    assert_int_equal(result_of(&world, 1), IPC_ACCEPTED);
+    comes_in(&world, FRANK);
     connect_out(&world, 2, "gamma");
     outgoing_of(&world, 2);
     sent(&world, 2, IPC_SENT_REFUSED);
@@ -388,8 +380,7 @@ static void test_no_envelope(void **state) {
     associate(&world, 1, "beta");
     send_whole(&world, 1, SPAN_LIT("\x31\x03\x02\x01\x05"), SPAN_LIT("content"));
     assert_int_equal(result_of(&world, 1), IPC_REFUSED);
-    send_whole(&world, 1, envelope_to(&world, WANTS_NDN, FRANK, NULL), SPAN_LIT("content"));
-    assert_int_equal(result_of(&world, 1), IPC_ACCEPTED);
+    comes_in(&world, FRANK);
     world_end(&world);
 }
 

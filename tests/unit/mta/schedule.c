@@ -107,6 +107,68 @@ static void test_expiry(void **state) {
     schedule_free(&schedule);
 }
 
+struct tally {
+    size_t count, in_doubt, retried, oldest;
+};
+
+static bool count_unit(void *context, struct work *work) {
+    struct tally *tally = &((struct tally *)context)[work->destination];
+    tally->count++;
+    tally->in_doubt += work->in_doubt;
+    tally->retried += work->state == WORK_WAITING && work->tries;
+    if (!tally->oldest || work->id < tally->oldest)
+        tally->oldest = work->id;
+    return true;
+}
+
+static bool next_by_age(void *context, struct work *work) {
+    uint64_t *last = context;
+    assert_true(work->id > *last);
+    *last = work->id;
+    return true;
+}
+
+/* What is kept as units change is what a walk through them would find. */
+static void compare_counts(const struct schedule *schedule) {
+    struct tally tallies[3] = {0};
+    size_t retried = 0;
+    schedule_each(schedule, count_unit, tallies);
+    for (uint32_t i = 0; i < 3; i++) {
+        const struct queue *queue = &schedule->queues[i];
+        uint64_t last = 0;
+        assert_int_equal(queue->count, tallies[i].count);
+        assert_int_equal(queue->in_doubt, tallies[i].in_doubt);
+        assert_int_equal(queue->oldest ? queue->oldest->id : 0, tallies[i].oldest);
+        schedule_each_of(schedule, i, next_by_age, &last);
+        retried += tallies[i].retried;
+    }
+    assert_int_equal(schedule->retried, retried);
+}
+
+static void test_counts(void **state) {
+    struct schedule schedule;
+    (void)state;
+    assert_true(schedule_init(&schedule, 3));
+    srand(5);
+    for (uint64_t id = 1; id <= 3000; id++) {
+        struct work unit = {
+            .id = id, .destination = (uint32_t)rand() % 3, .expires = INT64_MAX, .in_doubt = rand() % 5 == 0};
+        assert_non_null(schedule_add(&schedule, &unit));
+        struct work *work = schedule_find(&schedule, 1 + (uint64_t)rand() % id);
+        if (work && rand() % 3 == 0)
+            schedule_remove(&schedule, work);
+        else if (work && rand() % 2)
+            schedule_doubt(&schedule, work, rand() % 2);
+        else if (work) {
+            work->tries = rand() % 2;
+            schedule_set(&schedule, work, (enum work_state)(rand() % WORK_STATES), 1, rand() % 2);
+        }
+        if (id % 100 == 0)
+            compare_counts(&schedule);
+    }
+    schedule_free(&schedule);
+}
+
 static void test_no_memory(void **state) {
     struct schedule schedule;
     (void)state;
@@ -174,6 +236,7 @@ int main(void) {
         cmocka_unit_test(test_front),
         cmocka_unit_test(test_timers),
         cmocka_unit_test(test_expiry),
+        cmocka_unit_test(test_counts),
         cmocka_unit_test(test_no_memory),
         cmocka_unit_test(test_map),
     };

@@ -498,6 +498,57 @@ UNUSED static enum ipc_result result_of(struct world *world, uint64_t ref) {
     return (enum ipc_result)reader_u8(&r);
 }
 
+/* A message of beta's, on its association 1, is accepted. */
+UNUSED static void comes_in(struct world *world, const char *recipient) {
+    send_whole(world, 1, envelope_to(world, WANTS_NDN, recipient, NULL), SPAN_LIT("content"));
+    assert_int_equal(result_of(world, 1), IPC_ACCEPTED);
+}
+
+/* ---- a message in pieces ---- */
+
+UNUSED static void say_transfer(struct world *world, uint64_t ref, const char *activity) {
+    struct buf payload;
+    buf_init(&payload, 0);
+    buf_append_u32(&payload, ++world->transfer);
+    payload_put_octets(&payload, span_str(activity));
+    tell(world, IPC_TRANSFER_BEGIN, ref, buf_span(&payload), NOTHING);
+    buf_free(&payload);
+}
+
+UNUSED static void say_checkpoint(struct world *world, uint64_t ref, uint32_t serial, uint64_t offset,
+                                  const char *parser) {
+    struct buf payload;
+    buf_init(&payload, 0);
+    buf_append_u32(&payload, serial);
+    buf_append_u64(&payload, offset);
+    tell(world, IPC_TRANSFER_CHECKPOINT, ref, buf_span(&payload), span_str(parser));
+    buf_free(&payload);
+}
+
+UNUSED static void expect_checkpoint(struct world *world, uint64_t ref, uint32_t serial) {
+    struct reader r = expect(world, IPC_TRANSFER_CHECKPOINT_DONE, ref);
+    assert_int_equal(reader_u32(&r), world->transfer);
+    assert_int_equal(reader_u32(&r), serial);
+}
+
+/* What the answer says behind the transfer's number. */
+UNUSED static struct reader say_resume(struct world *world, uint64_t ref, const char *association,
+                                       const char *activity, uint32_t serial) {
+    struct buf payload;
+    buf_init(&payload, 0);
+    buf_append_u32(&payload, ++world->transfer);
+    payload_put_octets(&payload, span_str(association));
+    payload_put_octets(&payload, span_str(activity));
+    buf_append_u32(&payload, serial);
+    tell(world, IPC_RESUME, ref, buf_span(&payload), NOTHING);
+    buf_free(&payload);
+    struct reader r = expect(world, IPC_RESUME_RESULT, ref);
+    assert_int_equal(reader_u32(&r), world->transfer);
+    return r;
+}
+
+/* ---- what goes out ---- */
+
 /* What SEND_BEGIN says. Spans live until the next frame is awaited. */
 struct outgoing {
     uint64_t ref, content_length, start;
@@ -538,6 +589,13 @@ UNUSED static void sent(struct world *world, uint64_t ref, enum ipc_sent result)
     sent_so(world, ref, result, result == IPC_SENT_DEFERRED ? IPC_SENT_FOR_NOW : 0);
 }
 
+/* The peer is called, and takes the one that it is sent. */
+UNUSED static void goes_out(struct world *world, uint64_t ref, const char *peer) {
+    connect_out(world, ref, peer);
+    outgoing_of(world, ref);
+    sent(world, ref, IPC_SENT);
+}
+
 /* ---- local clients ---- */
 
 UNUSED static void client(struct world *world, uint64_t ref, uint32_t uid) {
@@ -560,6 +618,10 @@ UNUSED static json_t *ask(struct world *world, const char *request) {
     return answer;
 }
 
+UNUSED static json_t *entry_at(json_t *list, size_t i) {
+    return json_array_get(json_object_get(list, "entries"), i);
+}
+
 UNUSED static json_int_t number_at(json_t *value, const char *first, const char *second) {
     json_t *inner = json_object_get(value, first);
     return json_integer_value(second ? json_object_get(inner, second) : inner);
@@ -571,6 +633,12 @@ UNUSED static json_int_t queued(struct world *world) {
     json_int_t copies = number_at(answer, "copies", NULL);
     json_decref(answer);
     return copies;
+}
+
+/* Starts the switch anew, and asks it as an operator. */
+UNUSED static void begin_again(struct world *world) {
+    world_start(world);
+    client(world, 1, 0);
 }
 
 /* Waits until the queue is empty: a confirmation's row goes with a commit that nobody is told of. */

@@ -181,6 +181,83 @@ static void latest_delivery_has_passed(void **state) {
     assert_not_delivered(play, 1, UNABLE, x411_NonDeliveryDiagnosticCode_maximum_time_expired);
 }
 
+static void assert_same_decisions(const struct mts_decisions *a, const struct mts_decisions *b) {
+    assert_int_equal(a->result, b->result);
+    assert_int_equal(a->held_count, b->held_count);
+    assert_int_equal(a->event_count, b->event_count);
+    for (size_t i = 0; i < a->held_count; i++)
+        assert_true(span_eq(a->held[i].octets, b->held[i].octets));
+    for (size_t i = 0; i < a->event_count; i++) {
+        assert_int_equal(a->events[i].kind, b->events[i].kind);
+        assert_int_equal(a->events[i].recipient, b->events[i].recipient);
+    }
+}
+
+/* Delivered, redirected, gone to another MTA and failed, in turn: none leaves a trace in what is open. */
+static void an_open_envelope_delivers_as_its_octets_do(void **state) {
+    struct play *play = *state;
+    struct mts_redirection away = {.alternate = EVA};
+    struct x411_MessageTransferEnvelope *envelope = message(play, FRANK, OTHER);
+    for (size_t i = 0; i < 24; i++)
+        to(play, envelope, i % 3 == 0 ? ALICE : i % 3 == 1 ? BOB : CAROL, WANTS_REPORT);
+    add_user(play, CAROL, (struct mts_user){.mailbox = "carol"});
+    arrives(play, "other", envelope);
+    add_user(play, BOB, (struct mts_user){.mailbox = "bob", .redirections = &away, .redirection_count = 1});
+    assert_true(mts_tables_remove(play->tables, CAROL));
+    struct mts_held *held = &play->out.held[0];
+    assert_int_equal(held->copy_count, 24);
+    struct mts_stored stored = stored_of(held, &held->copies[0]);
+    struct mts_opened *opened = mts_open(&play->run, &stored);
+    assert_non_null(opened);
+    for (size_t i = 0; i < held->copy_count; i++) {
+        struct mts_delivery by_octets, by_opened;
+        uint64_t id = play->run.id_next;
+        stored = stored_of(held, &held->copies[i]);
+        mts_deliver(&play->run, &stored, &by_octets);
+        stored.opened = opened;
+        play->run.id_next = id;
+        mts_deliver(&play->run, &stored, &by_opened);
+        assert_int_equal(by_opened.delivered, i % 3 == 0);
+        assert_int_equal(by_opened.delivered, by_octets.delivered);
+        assert_int_equal(by_opened.position, by_octets.position);
+        assert_same_decisions(&by_opened.more, &by_octets.more);
+    }
+}
+
+/* The memory of a delivery does not grow with the envelope when that is open. */
+static void an_open_envelope_costs_a_delivery_nothing(void **state) {
+    struct play *play = *state;
+    static uint8_t long_octets[900000] = {0x04, 0x83, 0x0D, 0xBB, 0x9B};
+    struct x411_MessageTransferEnvelope *envelope = message(play, FRANK, OTHER);
+    struct mts_delivery delivery;
+    struct arena small;
+    for (size_t i = 0; i < 60; i++)
+        to(play, envelope, i % 2 ? ALICE : BOB, WANTS_NDN);
+    assert_true(
+        extension_set(&play->arena, &envelope->extensions, 30, span_of(long_octets, sizeof long_octets)));
+    arrives(play, "other", envelope);
+    struct mts_held *held = &play->out.held[0];
+    assert_int_equal(held->copy_count, 60);
+    assert_true(held->octets.len > sizeof long_octets);
+    struct mts_stored stored = stored_of(held, &held->copies[0]);
+    struct mts_opened *opened = mts_open(&play->run, &stored);
+    struct mts_run run = play->run;
+    arena_init(&small, 32768);
+    run.arena = &small;
+    for (size_t i = 0; i < held->copy_count; i++) {
+        arena_reset(&small);
+        stored = stored_of(held, &held->copies[i]);
+        mts_deliver(&run, &stored, &delivery);
+        assert_false(delivery.delivered); /* it has not the memory to decode */
+        arena_reset(&small);
+        stored.opened = opened;
+        mts_deliver(&run, &stored, &delivery);
+        assert_true(delivery.delivered);
+        assert_string_equal(delivery.mailbox, i % 2 ? "alice" : "bob");
+    }
+    arena_free(&small);
+}
+
 static void rubbish_is_refused(void **state) {
     struct play *play = *state;
     struct mts_delivery delivery;
@@ -204,6 +281,8 @@ int main(void) {
         SCENE(user_has_gone),
         SCENE(user_has_assigned_an_alternate),
         SCENE(latest_delivery_has_passed),
+        SCENE(an_open_envelope_delivers_as_its_octets_do),
+        SCENE(an_open_envelope_costs_a_delivery_nothing),
         SCENE(rubbish_is_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

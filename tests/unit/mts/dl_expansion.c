@@ -213,14 +213,14 @@ static void probe_never_expands(void **state) {
     const char *nobody[] = {"/C=AQ"};
     add_dl(play, (struct mts_dl){.address = STAFF}, BOB, NULL);
     add_dl(play, (struct mts_dl){.address = BOARD, .submitters = nobody, .submitter_count = 1}, BOB, NULL);
-    struct work work;
+    struct ruling ruling;
     struct subject subject = {.kind = MTS_PROBE, .envelope = *message(play, DIETER, BETA)};
     struct x411_ProbeTransferEnvelope probe = {0};
     struct span octets;
     to(play, &subject.envelope, STAFF, WANTS_REPORT);
     to(play, &subject.envelope, BOARD, WANTS_REPORT);
-    work_begin(&work, &play->run, &play->out);
-    assert_true(subject_encode(&work, &subject, &octets));
+    ruling_begin(&ruling, &play->run, &play->out);
+    assert_true(subject_encode(&ruling, &subject, &octets));
     assert_true(ber_decode(&x411_ProbeTransferEnvelope_type, octets, &play->arena, NULL, &probe, NULL));
     mts_accept_probe(&play->run, 0, &probe, &play->out);
     const struct x411_ReportType *type =

@@ -401,10 +401,8 @@ static struct x411_Report *report_for(struct play *play, const char *destination
     return report;
 }
 
-static bool knows_dieter(void *context, struct span name, struct mts_answer *answer) {
-    answer->directory_name = name;
+static void knows_dieter(void *context, struct mts_answer *answer) {
     answer->address = *(const bool *)context ? DIETER : NULL;
-    return true;
 }
 
 /* An actual recipient by directory name alone would be an empty name to 1984, which its MTAs throw away
@@ -418,9 +416,12 @@ static void reported_directory_names_get_their_address(void **state) {
         assert_true(dn_parse(SPAN_LIT("CN=Dieter,C=DE"), &play->arena, &name, NULL));
         report->content.per_recipient_fields.items[0].actual_recipient_name =
             (struct x411_ORName){.directory_name = &name};
-        play->run.look_up = knows_dieter;
-        play->run.look_up_context = &knows;
-        mts_accept_report(&play->run, 0, report, &play->out);
+        play->find = knows_dieter;
+        play->find_context = &knows;
+        play->run.answer_count = 0;
+        do
+            mts_accept_report(&play->run, 0, report, &play->out);
+        while (again(play, &play->out));
         if (!known) {
             assert_null(find_copy(play, "old", NULL, NULL));
             assert_non_null(event_of(play, MTS_EVENT_DISCARDED)->text);
@@ -450,7 +451,7 @@ static void a_report_that_does_not_fit(void **state) {
     report->envelope.report_destination_name = name_of(play, FRANK);
     mts_accept_report(&play->run, 0, report, &play->out);
     stored = stored_copy(play, "other", NULL);
-    struct mts_way by_hand = {.attempted = -1, .wanted = mts_hop_number(play->tables, "old")};
+    struct mts_rerouting by_hand = {.attempted = -1, .wanted = mts_hop_number(play->tables, "old")};
     mts_reroute(&play->run, &stored, &by_hand, &play->out);
     assert_int_equal(play->out.result, MTS_DECIDED);
     assert_int_equal(play->out.held_count, 0);

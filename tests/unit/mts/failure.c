@@ -67,13 +67,13 @@ static void add_second_way(struct play *play) {
     assert_true(mts_tables_add_route(play->tables, &route, NULL));
 }
 
-static struct mts_way away_from(const struct play *play, const char *hop) {
-    return (struct mts_way){.attempted = mts_hop_number(play->tables, hop), .wanted = -1};
+static struct mts_rerouting away_from(const struct play *play, const char *hop) {
+    return (struct mts_rerouting){.attempted = mts_hop_number(play->tables, hop), .wanted = -1};
 }
 
 static void another_way_leaves_a_trace(void **state) {
     struct play *play = *state;
-    struct mts_way way = away_from(play, "beta");
+    struct mts_rerouting way = away_from(play, "beta");
     add_second_way(play);
     struct mts_stored stored = two_at_beta(play, false);
     mts_reroute(&play->run, &stored, &way, &play->out);
@@ -96,7 +96,7 @@ static void another_way_leaves_a_trace(void **state) {
 
 static void no_better_way_means_stay(void **state) {
     struct play *play = *state;
-    struct mts_way way = away_from(play, "beta");
+    struct mts_rerouting way = away_from(play, "beta");
     struct mts_stored stored = two_at_beta(play, false);
     play->down[0] = true;
     mts_reroute(&play->run, &stored, &way, &play->out);
@@ -110,7 +110,7 @@ static void no_better_way_means_stay(void **state) {
 
 static void inside_the_domain_internal_trace_tells(void **state) {
     struct play *play = *state;
-    struct mts_way way = away_from(play, "inner");
+    struct mts_rerouting way = away_from(play, "inner");
     struct mts_choice choices[] = {{"inner", 1, 1}, {"inner-2", 2, 1}};
     struct mts_route route = {.pattern = OURS "/O=inner/S=*", .choices = choices, .choice_count = 2};
     struct x411_InternalTraceInformation internal;
@@ -135,7 +135,7 @@ static void inside_the_domain_internal_trace_tells(void **state) {
 /* The hop left the tables, or was given another number: nothing of the copy's plan names it. */
 static void a_hop_that_is_gone_is_routed_anew(void **state) {
     struct play *play = *state;
-    struct mts_way way = {.attempted = -1, .wanted = -1};
+    struct mts_rerouting way = {.attempted = -1, .wanted = -1};
     struct mts_stored stored = two_at_beta(play, false);
     add_second_way(play);
     play->down[0] = true;
@@ -148,7 +148,7 @@ static void a_hop_that_is_gone_is_routed_anew(void **state) {
 
 static void nobody_moves_while_one_has_no_way(void **state) {
     struct play *play = *state;
-    struct mts_way way = {.attempted = -1, .wanted = -1};
+    struct mts_rerouting way = {.attempted = -1, .wanted = -1};
     struct mts_stored stored = two_at_beta(play, false);
     struct mts_self self = {.domain = OURS, .mta_name = "alpha-1", NUMBERS_OF_SELF};
     struct mts_tables *empty = mts_tables_new(&self, NULL);
@@ -164,7 +164,7 @@ static void an_operator_chooses_the_hop(void **state) {
     struct play *play = *state;
     struct mts_stored stored = two_at_beta(play, false);
     add_second_way(play);
-    struct mts_way way = {.attempted = -1, .wanted = mts_hop_number(play->tables, "way")};
+    struct mts_rerouting way = {.attempted = -1, .wanted = mts_hop_number(play->tables, "way")};
     mts_reroute(&play->run, &stored, &way, &play->out);
     assert_int_equal(sent_to(play, "way")->trace_information.count, 1);
 }

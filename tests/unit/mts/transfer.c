@@ -327,11 +327,11 @@ static void plans_of_former_versions_read(void **state) {
 static struct x411_ProbeTransferEnvelope *probe(struct play *play,
                                                 const struct x411_MessageTransferEnvelope *from) {
     struct mts_decisions out = {0};
-    struct work work;
+    struct ruling ruling;
     struct span octets;
     struct subject subject = {.kind = MTS_PROBE, .envelope = *from, .has_length = true, .length = 99};
-    work_begin(&work, &play->run, &out);
-    assert_true(subject_encode(&work, &subject, &octets));
+    ruling_begin(&ruling, &play->run, &out);
+    assert_true(subject_encode(&ruling, &subject, &octets));
     struct x411_ProbeTransferEnvelope *envelope = arena_alloc(&play->arena, sizeof *envelope);
     assert_true(ber_decode(&x411_ProbeTransferEnvelope_type, octets, &play->arena, NULL, envelope, NULL));
     return envelope;

@@ -242,7 +242,7 @@ static void test_refusals(void **state) {
         p.responder.manual_open = true;
         pair_run(&p);
         assert_true(osi_association_refuse(p.responder.a, OSI_REFUSE_VALIDATION_FAILURE,
-                                       SPAN_LIT("\xB2\x03\x80\x01\x02")));
+                                           SPAN_LIT("\xB2\x03\x80\x01\x02")));
         pair_run(&p);
         assert_int_equal(p.initiator.cause.end, OSI_END_REFUSED);
         assert_true(p.initiator.cause.by_peer);

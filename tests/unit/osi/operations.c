@@ -293,6 +293,29 @@ static void test_aborts_carry_what_the_user_says(void **state) {
     each_context(abort_in_the_middle);
 }
 
+/* What was given up is answered nevertheless: nobody is told, and nobody blamed. */
+static void give_up(enum osi_context context) {
+    struct talk t;
+    talk_open(&t, context);
+    t.responder.on_end = perform;
+    for (int i = 0; i < 100; i++) {
+        struct osi_ro ro = talk_invoke(context, i % 2 ? ECHO : FAIL);
+        assert_true(osi_ro_send(t.initiator.a, &ro, SPAN_LIT("\x05\x00"), 0));
+        assert_true(osi_ro_forget(t.initiator.a, true, ro.id));
+        talk_run(&t);
+    }
+    assert_int_equal(t.responder.heard_count, 100);
+    assert_int_equal(t.initiator.heard_count, 0);
+    assert_false(t.initiator.closed);
+    talk_end(&t);
+}
+
+static void test_answers_to_what_was_given_up(void **state) {
+    (void)state;
+    give_up(OSI_MTS_ACCESS_88);
+    give_up(OSI_MTS_RELIABLE_ACCESS_88);
+}
+
 /* An initiator that goes one way alone, or wants to recover, is told why. */
 static void test_reliable_contexts_need_both_ways(void **state) {
     (void)state;
@@ -314,6 +337,7 @@ int main(void) {
         cmocka_unit_test(test_what_does_not_fit_is_rejected),
         cmocka_unit_test(test_a_storm_of_rejects_ends_in_an_abort),
         cmocka_unit_test(test_aborts_carry_what_the_user_says),
+        cmocka_unit_test(test_answers_to_what_was_given_up),
         cmocka_unit_test(test_reliable_contexts_need_both_ways),
     };
     return cmocka_run_group_tests_name("osi-operations", tests, NULL, NULL);

@@ -198,6 +198,20 @@ static void identifiers_start_again_without_those_in_use(void **state) {
     assert_int_equal(call(&user, &provider, PLAIN), 2);
 }
 
+static void late_answers_are_passed_over(void **state) {
+    (void)state;
+    int64_t id = call(&user, &provider, SYNCHRONOUS), problem;
+    struct osi_ro late = answer(OSI_RO_RESULT, id, SYNCHRONOUS);
+    assert_true(rose_forget(&user, id));
+    assert_false(rose_forget(&user, id));
+    assert_int_equal(rose_awaited(&user), 0);
+    call(&user, &provider, PLAIN); /* nothing is waited for */
+    assert_int_equal(rose_judge(&user, &late, &problem), OSI_RO_NO_PROBLEM);
+    assert_true(rose_is_forgotten(&user, &late));
+    rose_end(&user, &late);
+    assert_problem(&user, late, OSI_RO_RESULT_PROBLEM, OSI_RO_RESULT_UNRECOGNIZED_INVOCATION);
+}
+
 static void who_is_always_rejected_is_given_up(void **state) {
     (void)state;
     unsigned rejects = 0;
@@ -219,6 +233,7 @@ int main(void) {
         cmocka_unit_test_setup(linked_operations_name_their_parent, begin),
         cmocka_unit_test_setup(outstanding_invocations_are_bounded, begin),
         cmocka_unit_test_setup(identifiers_start_again_without_those_in_use, begin),
+        cmocka_unit_test_setup(late_answers_are_passed_over, begin),
         cmocka_unit_test_setup(who_is_always_rejected_is_given_up, begin),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

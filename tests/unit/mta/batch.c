@@ -1,0 +1,329 @@
+/* A batch upon a store of its own: effects after the commit, undone to a mark, and what they name by number.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "mta/mta_private.h"
+#include "store/batch_private.h"
+#include "store/engine.h"
+#include "store/store_private.h"
+
+enum { MOST = 32 };
+
+/* As much of a switch as a batch needs, and what its effects did. */
+struct stage {
+    struct mta mta;
+    char directory[64];
+    char did[MOST + 1]; /* a letter for each effect: capital when it was undone */
+    size_t count;
+    unsigned after, failed;
+};
+
+static struct stage *stage_of(struct mta *mta) {
+    return (struct stage *)mta;
+}
+
+static void note(struct mta *mta, char letter) {
+    struct stage *stage = stage_of(mta);
+    assert_true(stage->count < MOST);
+    stage->did[stage->count++] = letter;
+}
+
+static void commit(struct mta *mta, const struct effect *effect) {
+    note(mta, (char)effect->number);
+}
+
+static void undo(struct mta *mta, const struct effect *effect) {
+    note(mta, (char)(effect->number - 'a' + 'A'));
+}
+
+static const struct effect_kind kind = {commit, undo};
+
+static void before(struct mta *mta) {
+    (void)mta;
+}
+
+static void after(struct mta *mta, bool done) {
+    stage_of(mta)->after++;
+    stage_of(mta)->failed += !done;
+}
+
+static const struct batch_hooks hooks = {before, after};
+
+/* ---- an engine whose commits end when they are asked to ---- */
+
+static struct store_engine late;
+static const struct store_engine *prompt; /* the one behind it */
+static struct store_batch *flying;
+static const struct error *fails; /* the next commit, as a whole */
+
+static void begin_late(struct store_batch *batch) {
+    assert_null(flying);
+    flying = batch;
+}
+
+static void end_late(struct store *store, bool wait) {
+    struct store_batch *batch = flying;
+    (void)store;
+    (void)wait;
+    flying = NULL;
+    if (batch && fails)
+        batch_done(batch, fails);
+    else if (batch)
+        prompt->commit_begin(batch);
+}
+
+static void be_late(struct stage *stage) {
+    struct store *store = stage->mta.view.store;
+    prompt = store->engine;
+    late = *prompt;
+    late.commit_begin = begin_late;
+    late.proceed = end_late;
+    store->engine = &late;
+}
+
+static void nothing(evutil_socket_t fd, short what, void *arg) {
+    (void)fd, (void)what, (void)arg;
+}
+
+static int begin(void **state) {
+    struct stage *stage = calloc(1, sizeof *stage);
+    struct store_options options = {.create = true};
+    struct error err = {0};
+    snprintf(stage->directory, sizeof stage->directory, "/tmp/chasqui-batch-XXXXXX");
+    assert_non_null(mkdtemp(stage->directory));
+    struct mta *mta = &stage->mta;
+    static const struct mta_config config;
+    mta->view.config = &config;
+    mta->loop = event_base_new();
+    mta->view.store = store_open(stage->directory, &options, &err);
+    if (!mta->view.store)
+        fail_msg("%s", err.text);
+    mta->commit = event_new(mta->loop, -1, 0, nothing, NULL);
+    assert_true(batch_init(mta, &hooks) && schedule_init(&mta->schedule, 1));
+    *state = stage;
+    return 0;
+}
+
+static int end(void **state) {
+    struct stage *stage = *state;
+    char command[100];
+    batch_free(&stage->mta);
+    schedule_free(&stage->mta.schedule);
+    map_free(&stage->mta.associations);
+    store_close(stage->mta.view.store);
+    event_free(stage->mta.commit);
+    event_base_free(stage->mta.loop);
+    snprintf(command, sizeof command, "rm -rf %s", stage->directory);
+    assert_int_equal(system(command), 0);
+    free(stage);
+    return 0;
+}
+
+static void add(struct stage *stage, char letter) {
+    assert_true(batch_effect(&stage->mta, (struct effect){.kind = &kind, .number = (uint32_t)letter}));
+}
+
+static void put(struct stage *stage, const char *name) {
+    assert_true(store_put_record(stage->mta.batch.store, STORE_SETTING, span_str(name), SPAN_LIT("x")));
+}
+
+static bool has(struct stage *stage, const char *name) {
+    struct error err = {0};
+    struct buf out;
+    buf_init(&out, 0);
+    bool found = store_get_record(stage->mta.view.store, STORE_SETTING, span_str(name), &out, &err);
+    buf_free(&out);
+    return found;
+}
+
+static void effects_run_in_their_order_when_all_is_on_disk(void **state) {
+    struct stage *stage = *state;
+    put(stage, "one");
+    add(stage, 'a');
+    add(stage, 'b');
+    assert_string_equal(stage->did, "");
+    assert_false(has(stage, "one"));
+    batch_settle(&stage->mta);
+    assert_string_equal(stage->did, "ab");
+    assert_true(has(stage, "one"));
+    assert_int_equal(stage->after, 1);
+    batch_settle(&stage->mta); /* of nothing */
+    assert_int_equal(stage->after, 1);
+}
+
+static void what_a_request_added_is_taken_back(void **state) {
+    struct stage *stage = *state;
+    put(stage, "one");
+    add(stage, 'a');
+    struct batch_mark mark = batch_mark(&stage->mta);
+    put(stage, "two");
+    add(stage, 'b');
+    add(stage, 'c');
+    batch_undo(&stage->mta, mark);
+    assert_string_equal(stage->did, "CB");
+    batch_settle(&stage->mta);
+    assert_string_equal(stage->did, "CBa");
+    assert_true(has(stage, "one"));
+    assert_false(has(stage, "two"));
+}
+
+static void commit_and_add(struct mta *mta, const struct effect *effect) {
+    commit(mta, effect);
+    assert_false(batch_is_open(mta, mta->batch.number - 1));
+    assert_true(batch_is_open(mta, mta->batch.number));
+    add(stage_of(mta), 'z');
+}
+
+static void effects_add_to_the_batch_that_fills(void **state) {
+    static const struct effect_kind adding = {commit_and_add, undo};
+    struct stage *stage = *state;
+    uint64_t number = stage->mta.batch.number;
+    assert_true(batch_is_open(&stage->mta, number));
+    assert_false(batch_is_open(&stage->mta, 0));
+    for (char letter = 'a'; letter < 'd'; letter++)
+        assert_true(batch_effect(&stage->mta, (struct effect){.kind = &adding, .number = (uint32_t)letter}));
+    batch_settle(&stage->mta);
+    assert_string_equal(stage->did, "abc");
+    assert_false(batch_is_open(&stage->mta, number));
+    batch_settle(&stage->mta);
+    assert_string_equal(stage->did, "abczzz");
+}
+
+static void see_work(struct mta *mta, const struct effect *effect) {
+    note(mta, schedule_find(&mta->schedule, effect->work) ? 'w' : '-');
+    note(mta, association_numbered(mta, effect->association) ? 'a' : '-');
+}
+
+/* A unit that takes the memory of one that went is not taken for it; nor an association that has another's
+ * number in the net process. */
+static void what_ended_meanwhile_is_not_there(void **state) {
+    static const struct effect_kind seeing = {see_work, see_work};
+    struct stage *stage = *state;
+    struct mta *mta = &stage->mta;
+    struct association association = {.number = 7};
+    struct work unit = {.id = 5, .expires = INT64_MAX}, *first = schedule_add(&mta->schedule, &unit);
+    assert_true(map_put(&mta->associations, 7, &association));
+    assert_true(batch_effect(mta, (struct effect){.kind = &seeing, .work = 5, .association = 7}));
+    batch_settle(mta);
+    assert_true(batch_effect(mta, (struct effect){.kind = &seeing, .work = 5, .association = 7}));
+    schedule_remove(&mta->schedule, first);
+    map_remove(&mta->associations, 7);
+    unit.id = 6;
+    assert_ptr_equal(schedule_add(&mta->schedule, &unit), first);
+    association.number = 8;
+    assert_true(map_put(&mta->associations, 8, &association));
+    batch_settle(mta);
+    assert_string_equal(stage->did, "wa--");
+}
+
+/* ---- one flies ---- */
+
+static void launch(struct stage *stage) {
+    batch_on_commit(-1, 0, &stage->mta);
+    assert_non_null(flying);
+}
+
+static void a_batch_fills_while_another_flies(void **state) {
+    struct stage *stage = *state;
+    uint64_t number = stage->mta.batch.number;
+    be_late(stage);
+    put(stage, "one");
+    add(stage, 'a');
+    launch(stage);
+    add(stage, 'b');
+    put(stage, "two");
+    assert_true(batch_is_open(&stage->mta, number) && batch_is_open(&stage->mta, number + 1));
+    batch_on_commit(-1, 0, &stage->mta); /* waits for the one that flies */
+    assert_string_equal(stage->did, "");
+    store_proceed(stage->mta.view.store, false);
+    assert_string_equal(stage->did, "a");
+    assert_false(batch_is_open(&stage->mta, number));
+    assert_true(has(stage, "one") && !has(stage, "two"));
+    assert_true(event_pending(stage->mta.commit, EV_TIMEOUT, NULL) || stage->mta.batch.urgent);
+    launch(stage);
+    add(stage, 'c');
+    batch_settle(&stage->mta); /* of both */
+    assert_string_equal(stage->did, "abc");
+    assert_true(has(stage, "two"));
+}
+
+/* I5 */
+static void a_repeat_of_what_flies_is_pending(void **state) {
+    static const uint8_t digest[STORE_DIGEST] = {1}, other[STORE_DIGEST] = {2};
+    struct stage *stage = *state;
+    struct mta *mta = &stage->mta;
+    struct span peer = SPAN_LIT("beta"), identifier = SPAN_LIT("m-1");
+    struct error err = {0};
+    be_late(stage);
+    assert_int_equal(batch_find_repeat(mta, peer, identifier, digest, &err), STORE_REPEAT_UNKNOWN);
+    assert_true(store_add_repeat(mta->batch.store, peer, identifier, digest, INT64_MAX));
+    assert_int_equal(batch_find_repeat(mta, peer, identifier, digest, &err), STORE_REPEAT_PENDING);
+    launch(stage);
+    assert_int_equal(batch_find_repeat(mta, peer, identifier, digest, &err), STORE_REPEAT_PENDING);
+    assert_int_equal(batch_find_repeat(mta, peer, identifier, other, &err), STORE_REPEAT_UNKNOWN);
+    store_proceed(mta->view.store, true);
+    assert_int_equal(batch_find_repeat(mta, peer, identifier, digest, &err), STORE_REPEAT_KNOWN);
+}
+
+/* I6 */
+static void a_failed_flight_takes_what_filled_meanwhile_along(void **state) {
+    static const struct error full = {.code = STORE_FULL, .text = "disk full"};
+    struct stage *stage = *state;
+    be_late(stage);
+    put(stage, "one");
+    add(stage, 'a');
+    add(stage, 'b');
+    launch(stage);
+    put(stage, "two");
+    add(stage, 'c');
+    fails = &full;
+    store_proceed(stage->mta.view.store, true);
+    fails = NULL;
+    assert_string_equal(stage->did, "CBA");
+    assert_int_equal(stage->failed, 1);
+    add(stage, 'd');
+    put(stage, "three");
+    batch_settle(&stage->mta);
+    assert_string_equal(stage->did, "CBAd");
+    assert_true(has(stage, "three") && !has(stage, "one") && !has(stage, "two"));
+}
+
+static void a_refused_request_fails_alone(void **state) {
+    struct stage *stage = *state;
+    struct mta *mta = &stage->mta;
+    put(stage, "one");
+    add(stage, 'a');
+    batch_request(mta);
+    put(stage, "two");
+    add(stage, 'b');
+    assert_true(store_add_work(mta->batch.store, &(struct store_work){.message = 777})); /* there is none */
+    add(stage, 'c');
+    batch_request(mta);
+    put(stage, "three");
+    add(stage, 'd');
+    batch_settle(mta);
+    assert_string_equal(stage->did, "adCB");
+    assert_true(has(stage, "one") && has(stage, "three") && !has(stage, "two"));
+    assert_int_equal(stage->failed, 0);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(a_batch_fills_while_another_flies, begin, end),
+        cmocka_unit_test_setup_teardown(a_repeat_of_what_flies_is_pending, begin, end),
+        cmocka_unit_test_setup_teardown(a_failed_flight_takes_what_filled_meanwhile_along, begin, end),
+        cmocka_unit_test_setup_teardown(a_refused_request_fails_alone, begin, end),
+        cmocka_unit_test_setup_teardown(effects_run_in_their_order_when_all_is_on_disk, begin, end),
+        cmocka_unit_test_setup_teardown(what_a_request_added_is_taken_back, begin, end),
+        cmocka_unit_test_setup_teardown(effects_add_to_the_batch_that_fills, begin, end),
+        cmocka_unit_test_setup_teardown(what_ended_meanwhile_is_not_there, begin, end),
+    };
+    return cmocka_run_group_tests_name("batch", tests, NULL, NULL);
+}
