@@ -25,6 +25,8 @@ static void read_limits(struct loader *l) {
     mta->content_octets = (uint64_t)config_number(limits, "content-octets");
     mta->mailbox_octets = (uint64_t)config_number(limits, "mailbox-octets");
     mta->submission_octets = (uint64_t)config_number(limits, "submission-octets");
+    mta->leftovers = (unsigned)config_number(limits, "resumable");
+    mta->leftover_octets = (uint64_t)config_number(limits, "resumable-octets");
     mta->requests = (unsigned)config_number(limits, "requests");
     mta->gather_us = (unsigned)config_number(limits, "gather-us");
     mta->relax_bounds = config_flag(limits, "relax-bounds");

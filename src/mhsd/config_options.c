@@ -39,6 +39,12 @@ static const struct config_option limit_options[] = {
              "tenth more."},
     {"submission-octets", CONFIG_NUMBER, CONFIG_OCTETS, CONFIG_STORE, 0, INT64_MAX, .number = 4L << 30,
      .help = "What one uid may have in submissions that are not ended yet; 0: no limit."},
+    {"resumable", CONFIG_NUMBER, 0, CONFIG_STORE, 0, INT32_MAX, .number = 200,
+     .help =
+         "The most broken transfers of one peer that are kept to be resumed; the oldest give way, and begin "
+         "anew; 0: no limit."},
+    {"resumable-octets", CONFIG_NUMBER, CONFIG_OCTETS, CONFIG_STORE, 0, INT64_MAX, .number = 4L << 30,
+     .help = "The same in octets of their contents; 0: no limit."},
     {"requests", CONFIG_NUMBER, 0, SWITCH, 1, 1000000, .number = 512,
      .help = "Unfinished requests above which peers are not read."},
     {"recipients", CONFIG_NUMBER, 0, SWITCH, 0, INT32_MAX,

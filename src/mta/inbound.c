@@ -11,10 +11,18 @@ unsigned inbound_state(const struct inbound *inbound) {
            (inbound->answered ? IPC_STATE_NO_INBOUND : 0);
 }
 
+/* What the store keeps of it may stay there: leftovers.c counts when these numbers are too high. */
+static void note_left(struct peer *peer, const struct inbound *inbound) {
+    peer->left.count++;
+    peer->left.octets += inbound->content ? store_content_length(inbound->content) : 0;
+}
+
 void inbound_free(struct association *association) {
     struct inbound *inbound = association->inbound;
     if (!inbound)
         return;
+    if (inbound->stored)
+        note_left(association->peer, inbound);
     for (size_t i = 0; i < inbound->checkpoint_count; i++)
         bytes_drop(inbound->checkpoints[i].parser);
     store_content_release(inbound->content);

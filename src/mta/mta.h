@@ -81,10 +81,12 @@ struct mta_limits {
     unsigned associations_in;   /* of all peers together */
     unsigned requests;  /* requests in a batch above which it gathers no more; a turn reads 1 MiB a channel */
     unsigned gather_us; /* microseconds a batch waits for more when the disk is fast; 0: none */
-    unsigned repeat_seconds; /* how long repeat keys are kept */
-    unsigned resume_seconds; /* how long the state of a broken transfer is kept */
-    unsigned track_seconds;  /* how long tracking events are kept */
-    bool relax_bounds;       /* take values over X.411's upper bounds */
+    unsigned repeat_seconds;  /* how long repeat keys are kept */
+    unsigned resume_seconds;  /* how long the state of a broken transfer is kept */
+    unsigned leftovers;       /* of one peer, 0: any number */
+    uint64_t leftover_octets; /* of their contents, 0: any number */
+    unsigned track_seconds;   /* how long tracking events are kept */
+    bool relax_bounds;        /* take values over X.411's upper bounds */
 };
 
 /* Everything is owned by the caller and stays valid until `mta_free`, or until `release` after a reload. */

@@ -49,6 +49,14 @@ struct peer {
     unsigned pause_noted;
     int64_t paused_until;     /* monotonic µs */
     struct burst turned_away; /* of its transfers in: the lines about that */
+
+    /* leftovers.c: what it may have left unfinished, at most */
+    struct leftovers {
+        unsigned count;
+        uint64_t octets;
+        bool counted; /* since the start */
+    } left;
+    struct burst left_lines;
 };
 
 bool peers_configure(struct mta *mta);

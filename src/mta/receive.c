@@ -199,8 +199,10 @@ static enum arrival_result take(struct mta *mta, const struct arrival *received,
         snprintf(cause, 200, "%.190s", decoded->bounds);
         return ARRIVAL_REFUSED;
     }
+    if (done)
+        return ARRIVAL_TAKEN;
     snprintf(cause, 200, "%s", unread ? "the record of what was routed can't be read" : "no memory");
-    return done ? ARRIVAL_TAKEN : ARRIVAL_LATER;
+    return ARRIVAL_LATER;
 }
 
 static enum arrival_result known(struct mta *mta, const struct arrival *arrival,

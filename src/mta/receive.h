@@ -36,7 +36,6 @@ bool receive_checkpoint(struct association *association, struct span payload);
 bool receive_end(struct association *association, struct span payload);
 bool receive_stop(struct association *association, struct span payload);
 bool receive_resume(struct association *association, struct span payload);
-void receive_expire(struct mta *mta, int64_t now);
 /* Sends the answer, now or with the batch. */
 void receive_answer(struct association *association, enum arrival_result result, const char *cause);
 

@@ -9,6 +9,7 @@
 #include "base/log.h"
 #include "mta/inbound.h"
 #include "mta/jump.h"
+#include "mta/leftovers.h"
 #include "mta/mta_private.h"
 #include "mta/outcome.h"
 #include "mta/receive.h"
@@ -146,6 +147,8 @@ static bool put_activity(struct association *association, uint32_t serial, uint6
                                          .offset = offset,
                                          .state = address};
     uint64_t id = inbound->spool;
+    if (!inbound->stored)
+        leftovers_limit(mta, association->peer);
     if (inbound->spooled && !(id = store_put_activity_in(mta->batch.store, &activity, inbound->spooled)))
         return false;
     inbound->spool = id;

@@ -15,6 +15,7 @@
 #include "mta/deliver.h"
 #include "mta/guesses.h"
 #include "mta/jump.h"
+#include "mta/leftovers.h"
 #include "mta/mailbox.h"
 #include "mta/mailbox_name.h"
 #include "mta/mta_private.h"
@@ -432,7 +433,7 @@ static void keep_store(struct mta *mta, int64_t now) {
     int64_t track = mta->view.config->limits.track_seconds;
     store_maintain(mta->view.store, jump_drop_before(mta), jump_events_before(mta, track * SECOND), 2000);
     if (now / SECOND % 60 == 0)
-        receive_expire(mta, jump_drop_before(mta));
+        leftovers_expire(mta, jump_drop_before(mta));
 }
 
 static void tick(struct mta *mta) {

@@ -8,8 +8,10 @@
 #include "names/codes.h"
 
 void telling_begin(struct telling *telling, struct mta *mta, const char *who) {
-    *telling = (struct telling){.mta = mta};
-    snprintf(telling->who, sizeof telling->who, "%s", who ? who : "");
+    telling->mta = mta;
+    telling->who = who;
+    telling->peer = NULL;
+    telling->count = telling->others = 0;
 }
 
 static bool is_told(const struct mts_event *event) {
@@ -40,11 +42,8 @@ static void note(struct telling *telling, const struct mts_event *event) {
 void telling_note(struct telling *telling, const struct mts_decisions *decisions) {
     for (size_t i = 0; i < decisions->event_count; i++) {
         const struct mts_event *event = &decisions->events[i];
-        const struct peer *peer = event->kind == MTS_EVENT_ACCEPTED && !telling->who[0]
-                                      ? peer_of_hop(telling->mta, event->hop)
-                                      : NULL;
-        if (peer)
-            snprintf(telling->who, sizeof telling->who, "peer=%s", peer->name);
+        if (event->kind == MTS_EVENT_ACCEPTED && !telling->peer)
+            telling->peer = peer_of_hop(telling->mta, event->hop);
         if (is_told(event))
             note(telling, event);
     }
@@ -129,6 +128,8 @@ static const struct effect_kind log_lines = {tell, drop};
 bool telling_end(struct telling *telling) {
     struct mta *mta = telling->mta;
     struct buf *lines = &mta->scratch;
+    if (!telling->count)
+        return true;
     buf_clear(lines);
     for (size_t i = 0; i < telling->count; i++) {
         const struct fate *fate = &telling->fates[i];
@@ -144,7 +145,11 @@ bool telling_end(struct telling *telling) {
                  telling->others);
     if (lines->failed || !lines->len)
         return !lines->failed;
-    struct effect effect = {.kind = &log_lines, .bytes = bytes_new(buf_span(lines), span_str(telling->who))};
+    char who[BURST_NAME_SIZE] = "";
+    if (telling->who || telling->peer)
+        snprintf(who, sizeof who, "%s%s",
+                 telling->who ? "" : "peer=", telling->who ? telling->who : telling->peer->name);
+    struct effect effect = {.kind = &log_lines, .bytes = bytes_new(buf_span(lines), span_str(who))};
     if (effect.bytes && batch_effect(mta, effect))
         return true;
     bytes_drop(effect.bytes);

@@ -14,13 +14,15 @@
 #include "mts/process.h"
 
 struct mta;
+struct peer;
 
 /* Causes of one message that have a line of their own; the recipients that fail for others share one. */
 #define TELLING_CAUSES 8
 
 struct telling {
     struct mta *mta;
-    char who[BURST_NAME_SIZE]; /* `peer=NAME`, `uid=NUMBER`; empty: none of both */
+    const char *who;         /* who caused it, as log lines name him; NULL: see `peer` */
+    const struct peer *peer; /* that brought it in, or NULL */
     struct fate {
         const struct mts_event *first; /* lives as long as the decision */
         size_t count;
@@ -28,7 +30,7 @@ struct telling {
     size_t count, others;
 };
 
-/* `who` as above; NULL: it is to be found in the decision. */
+/* `who` lives as long as the telling; NULL: it is the peer that the decision names, if any. */
 void telling_begin(struct telling *telling, struct mta *mta, const char *who);
 void telling_note(struct telling *telling, const struct mts_decisions *decisions);
 /* Adds the lines to the batch. False without memory. */

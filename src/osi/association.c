@@ -142,7 +142,7 @@ static bool start(struct osi_association *a) {
     if (initiator) {
         const struct osi_context_row *row = osi_context_row((enum osi_context)p->contexts);
         a->user = users[row->user];
-        a->x410 = !row->oid.data;
+        a->x410 = !row->oid;
     }
     session_init(&a->session, &a->cotp, &a->cause, initiator, p->connect_limit, on_session, a);
     presentation_init(&a->presentation, &a->scratch, &a->cause, p->contexts);

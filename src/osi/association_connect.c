@@ -37,7 +37,7 @@ static void set_transport_and_session_address(struct osi_association *a,
 static bool wrap_request(struct osi_association *a, struct span apdu, struct span *user_data) {
     const struct osi_parameters *p = &a->parameters;
     const struct osi_context_row *row = osi_context_row((enum osi_context)p->contexts);
-    struct acse_associate associate = {.application_context = row->oid,
+    struct acse_associate associate = {.application_context = *row->oid,
                                        .calling = p->calling_entity,
                                        .called = p->called_entity,
                                        .user_context = 3, /* as presentation_connect numbers the carrier */
@@ -80,9 +80,9 @@ static struct span context_of_answer(const struct osi_association *a) {
     unsigned contexts = a->parameters.contexts;
     const struct osi_context_row *row = a->presentation.row;
     for (unsigned bit = 0; bit < OSI_CONTEXT_COUNT && !row; bit++)
-        if (contexts >> bit & 1 && osi_context_row((enum osi_context)(1u << bit))->oid.data)
+        if (contexts >> bit & 1 && osi_context_row((enum osi_context)(1u << bit))->oid)
             row = osi_context_row((enum osi_context)(1u << bit));
-    return row ? row->oid : osi_context_row(OSI_MTS_TRANSFER)->oid;
+    return row ? *row->oid : *osi_context_row(OSI_MTS_TRANSFER)->oid;
 }
 
 /* Refuses above session: by CPR with AARE where there is one, and the REFUSE SPDU. */
@@ -257,7 +257,7 @@ void association_indicate_open(struct osi_association *a, const struct osi_open 
 /* ---- response ---- */
 
 static bool wrap_response(struct osi_association *a, struct span apdu, struct span *user_data) {
-    struct acse_associate answer = {.application_context = a->presentation.row->oid,
+    struct acse_associate answer = {.application_context = *a->presentation.row->oid,
                                     .called = a->parameters.called_entity,
                                     .user_context = presentation_carrier(&a->presentation),
                                     .user_data = apdu};

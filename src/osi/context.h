@@ -1,8 +1,8 @@
 /*
  * The application contexts of X.419 in one table: what each is called, which
  * user of an association it names (RTSE, ROSE, or ROSE over RTSE), and which
- * abstract syntaxes must be defined for it. Nobody else knows their object
- * identifiers.
+ * abstract syntaxes must be defined for it. Their object identifiers are those
+ * of schema/x419.asn1.
  *
  * Sources: X.419 (06/1999) §8, §9, Annexes A to C (MHSProtocolObjectIdentifiers,
  * MTSAccessProtocol, MSAccessProtocol, MTSTransferProtocol); the forms of 1988
@@ -71,17 +71,17 @@ enum osi_initiator { OSI_BY_MTA, OSI_BY_MTS_USER, OSI_BY_MTS, OSI_BY_MS_USER };
 struct osi_context_row {
     enum osi_context context;
     const char *name;             /* as X.419 has it, with the year where it gives two */
-    struct span oid;              /* contents octets of the object identifier; absent in X.410 mode */
+    const struct span *oid;       /* contents octets of the object identifier; NULL in X.410 mode */
     int64_t application_protocol; /* X.410 mode: what stands in RTORQ */
     enum osi_user user;
     enum osi_initiator initiator;
     unsigned edition;        /* 1984, 1988, 1994 */
     enum osi_syntax carrier; /* of the user's APDU in ACSE's user information: RTSE's, or that of the bind */
-    struct span carrier_oid; /* the name by which it is proposed */
+    const struct span *carrier_oid;                 /* the name by which it is proposed */
     enum osi_syntax syntaxes[OSI_CONTEXT_SYNTAXES]; /* of the application; the rest are none */
 };
 
-/* The row of one context. */
+/* The row of one context; of none the first, so that there always is one. */
 const struct osi_context_row *osi_context_row(enum osi_context context);
 
 /* The row whose name or object identifier this is, or NULL. */

@@ -125,7 +125,7 @@ static bool propose_contexts(struct presentation *p, struct x226_Context_definit
     const struct osi_context_row *row = osi_context_row((enum osi_context)p->application_contexts);
     p->row = row;
     bool ok = define_context(p, items, OSI_SYNTAX_ACSE, osi_syntax_oid(OSI_SYNTAX_ACSE)) &&
-              define_context(p, items, row->carrier, row->carrier_oid);
+              define_context(p, items, row->carrier, *row->carrier_oid);
     for (size_t i = 0; ok && i < OSI_CONTEXT_SYNTAXES && row->syntaxes[i]; i++)
         ok = define_context(p, items, row->syntaxes[i], osi_syntax_oid(row->syntaxes[i]));
     return ok;

@@ -394,4 +394,20 @@ def _():
         unharmed.served("guesses")
 
 
+@case("a peer that breaks off one transfer after the other keeps the last of them, and nobody else loses one")
+def _():
+    with folder() as path, hostile_stage(path, limits={"resumable": 8}) as stage, Unharmed(stage) as unharmed:
+        left = [broken(stage, f"left{i}") for i in range(20)]
+        unharmed.logged("peer=NEAR", "resumable", "begin anew")
+        cannot_recover(stage, left[0][0].identifier)
+        for peer, octets in left[-5:]:
+            with stage.call(checkpoint=1, recover=peer.identifier) as again:
+                again.resume_activity(peer.activity_identifier, 3, *peer.identifier)
+                again.send_segments(octets[3 * 1024:])
+                again.end_activity()
+                again.release()
+        equal({stage.far.next().identifier[1] for _ in range(5)}, {f"left{i}" for i in range(15, 20)})
+        unharmed.served("left")
+
+
 tap.main()

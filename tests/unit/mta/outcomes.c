@@ -183,6 +183,52 @@ static void what_cannot_be_resumed_is_forgotten(void **state) {
     world_end(&world);
 }
 
+/* `count` transfers of beta break after a checkpoint, on associations from `ref` on. */
+static void break_many(struct world *world, uint64_t ref, unsigned count) {
+    for (unsigned i = 0; i < count; i++) {
+        break_off(world, ref + i);
+        close_association(world, ref + i, IPC_CLOSE_BROKEN);
+    }
+}
+
+static enum ipc_resume resumes(struct world *world, uint64_t ref, uint64_t broken) {
+    char id[32];
+    snprintf(id, sizeof id, "in-%llu", (unsigned long long)broken);
+    associate(world, ref, "beta");
+    enum ipc_resume result = resumed(world, ref, id, "\2\1\1", 1);
+    close_association(world, ref, IPC_CLOSE_BROKEN);
+    return result;
+}
+
+/* The oldest give way; another peer's stay. */
+static void a_peer_leaves_no_more_than_the_limit(void **state) {
+    struct world world;
+    (void)state;
+    for (int by_octets = 0; by_octets < 2; by_octets++) {
+        world_begin(&world);
+        world_kill(&world);
+        world.config.limits.leftovers = by_octets ? 0 : 8;
+        world.config.limits.leftover_octets = by_octets ? 8 * strlen("content") : 0;
+        world_start(&world);
+        associate(&world, 100, "gamma");
+        begin(&world, 100, "\2\1\1", true);
+        checkpoint(&world, 100, 1);
+        close_association(&world, 100, IPC_CLOSE_BROKEN);
+        break_many(&world, 1, 8);
+        world_kill(&world); /* what was left before counts */
+        world_start(&world);
+        break_many(&world, 9, 8);
+        assert_int_equal(resumes(&world, 30, 1), IPC_RESUME_UNKNOWN_ACTIVITY);
+        assert_int_equal(resumes(&world, 31, 5), IPC_RESUME_UNKNOWN_ACTIVITY);
+        for (uint64_t broken = 12; broken <= 16; broken++)
+            assert_int_equal(resumes(&world, 40 + broken, broken), IPC_RESUME_FROM);
+        associate(&world, 90, "gamma");
+        assert_int_equal(resumed(&world, 90, "in-100", "\2\1\1", 1), IPC_RESUME_FROM);
+        world_kill(&world);
+        world_end(&world);
+    }
+}
+
 static void a_released_association_is_not_recovered(void **state) {
     struct world world;
     (void)state;
@@ -297,6 +343,7 @@ int main(void) {
         cmocka_unit_test(a_name_comes_again_before_the_commit),
         cmocka_unit_test(a_recovery_gets_what_was_unfinished),
         cmocka_unit_test(what_cannot_be_resumed_is_forgotten),
+        cmocka_unit_test(a_peer_leaves_no_more_than_the_limit),
         cmocka_unit_test(a_released_association_is_not_recovered),
         cmocka_unit_test(the_peers_option_decides),
         cmocka_unit_test(context_and_dialogue_are_checked),

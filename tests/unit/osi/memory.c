@@ -61,7 +61,65 @@ static void test_each_allocation_fails(void **state) {
     }
 }
 
+/* The same for an operation with its result: true if it all went well. */
+static bool operate_once(enum osi_context context, int64_t allocations) {
+    struct osi_parameters ip = initiator_parameters(context), rp = responder_parameters();
+    static const uint8_t octets[5000] = {0x04, 0x82, 0x13, 0x84};
+    struct osi_event event;
+    bool answered = false, closed[2] = {false, false};
+    struct osi_ro invoke = {.kind = OSI_RO_INVOKE, .syntax = OSI_SYNTAX_MSSE, .has_code = true, .code = 3};
+    rp.contexts = OSI_ALL_CONTEXTS;
+    mem_fail_after(allocations);
+    struct osi_association *a[2] = {osi_association_new(&ip, 0, NULL), osi_association_new(&rp, 0, NULL)};
+    for (unsigned turns = 0; turns < 1000 && a[0] && a[1]; turns++)
+        for (unsigned i = 0; i < 2; i++) {
+            while (osi_association_next_event(a[i], &event)) {
+                struct osi_ro result = {
+                    .kind = OSI_RO_RESULT, .id = event.u.ro.id, .has_code = true, .code = 3};
+                if (event.type == OSI_EVENT_OPEN_INDICATION &&
+                    !osi_association_accept(a[i], SPAN_LIT("\x04\x01y"), 0))
+                    osi_association_abort(a[i], OSI_ABORT_LOCAL_SYSTEM_PROBLEM, "no memory");
+                else if (event.type == OSI_EVENT_OPEN_CONFIRM &&
+                         !osi_ro_send(a[i], &invoke, span_of(octets, sizeof octets), 0))
+                    osi_association_abort(a[i], OSI_ABORT_LOCAL_SYSTEM_PROBLEM, "no memory");
+                else if (event.type == OSI_EVENT_RO_END && i == 1 &&
+                         !osi_ro_send(a[i], &result, SPAN_LIT("\x05\x00"), 0))
+                    osi_association_abort(a[i], OSI_ABORT_LOCAL_SYSTEM_PROBLEM, "no memory");
+                else if (event.type == OSI_EVENT_RO_END && i == 0)
+                    answered = event.u.ro.kind == OSI_RO_RESULT;
+                else if (event.type == OSI_EVENT_CLOSED)
+                    closed[i] = true;
+            }
+            struct span out = osi_association_output(a[i]);
+            size_t used = osi_association_input(a[!i], out, 0);
+            osi_association_output_taken(a[i], osi_association_is_over(a[!i]) ? out.len : used, 0);
+        }
+    for (unsigned i = 0; i < 2; i++)
+        if (a[i] && !closed[i]) {
+            osi_association_disconnected(a[i], 0);
+            while (osi_association_next_event(a[i], &event))
+                closed[i] |= event.type == OSI_EVENT_CLOSED;
+            assert_true(closed[i]);
+        }
+    mem_fail_after(-1);
+    osi_association_free(a[0]);
+    osi_association_free(a[1]);
+    return answered;
+}
+
+static void test_each_allocation_of_an_operation_fails(void **state) {
+    (void)state;
+    static const enum osi_context contexts[] = {OSI_MTS_ACCESS_88, OSI_MTS_RELIABLE_ACCESS_88};
+    for (unsigned i = 0; i < 2; i++) {
+        int64_t allocations = 0;
+        while (!operate_once(contexts[i], allocations) && allocations < 2000)
+            allocations++;
+        assert_in_range(allocations, 8, 1999);
+    }
+}
+
 int main(void) {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_each_allocation_fails)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_each_allocation_fails),
+                                       cmocka_unit_test(test_each_allocation_of_an_operation_fails)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

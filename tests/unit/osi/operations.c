@@ -316,6 +316,71 @@ static void test_answers_to_what_was_given_up(void **state) {
     give_up(OSI_MTS_RELIABLE_ACCESS_88);
 }
 
+/* What crosses the unbind is passed over: it was said too late. */
+static void test_operations_cross_the_release(void **state) {
+    (void)state;
+    struct talk t;
+    struct osi_ro ro = talk_invoke(OSI_MTS_ACCESS_88, ECHO), large = talk_invoke(OSI_MTS_ACCESS_88, LONG);
+    talk_open(&t, OSI_MTS_ACCESS_88);
+    assert_true(osi_ro_send(t.responder.a, &ro, SPAN_LIT("\x05\x00"), 0));
+    assert_true(side_begin(&t.responder, &large, 60000));
+    assert_true(osi_association_release(t.initiator.a, (struct span){0}, 0));
+    talk_run(&t);
+    assert_int_equal(t.initiator.cause.end, OSI_END_RELEASED);
+    assert_int_equal(t.responder.cause.end, OSI_END_RELEASED);
+    assert_int_equal(t.initiator.heard_count, 0);
+    talk_end(&t);
+}
+
+/* An answer is due in time, unless nobody waits for it. */
+static void wait_for_answer(enum osi_context context) {
+    struct talk t;
+    struct osi_ro ro = talk_invoke(context, ECHO), other = talk_invoke(context, ECHO);
+    talk_open(&t, context);
+    assert_true(osi_ro_send(t.initiator.a, &ro, SPAN_LIT("\x05\x00"), 0));
+    talk_run(&t);
+    int64_t due = osi_association_deadline(t.initiator.a);
+    assert_int_equal(due, OSI_TRANSFER_SECONDS * INT64_C(1000000));
+    assert_int_equal(osi_association_deadline(t.responder.a), INT64_MAX);
+    assert_true(osi_ro_forget(t.initiator.a, true, ro.id));
+    assert_int_equal(osi_association_deadline(t.initiator.a), INT64_MAX);
+    /* after an idle time longer than the timer it starts from now */
+    assert_true(osi_ro_send(t.initiator.a, &other, SPAN_LIT("\x05\x00"), 2 * due));
+    assert_true(osi_association_deadline(t.initiator.a) >= 3 * due);
+    talk_run(&t);
+    osi_association_timeout(t.initiator.a, 4 * due);
+    talk_run(&t);
+    assert_int_equal(t.initiator.cause.end, OSI_END_TIMEOUT);
+    assert_int_equal(t.initiator.cause.layer, OSI_LAYER_ROSE);
+    assert_true(t.responder.closed);
+    talk_end(&t);
+}
+
+static void test_answers_are_due_in_time(void **state) {
+    (void)state;
+    wait_for_answer(OSI_MTS_ACCESS_88);
+    wait_for_answer(OSI_MTS_RELIABLE_ACCESS_88);
+}
+
+/* Each context of X.419 is found by its object identifier and by its name, and has what it needs. */
+static void test_contexts_stand_in_one_table(void **state) {
+    (void)state;
+    for (unsigned bit = 0; bit < OSI_CONTEXT_COUNT; bit++) {
+        const struct osi_context_row *row = osi_context_row((enum osi_context)(1u << bit));
+        assert_int_equal(row->context, 1u << bit);
+        assert_ptr_equal(osi_context_by_name(row->name), row);
+        assert_ptr_equal(row->oid ? osi_context_by_oid(*row->oid)
+                                  : osi_context_by_protocol(row->application_protocol),
+                         row);
+        assert_int_equal(osi_syntax_by_oid(*row->carrier_oid), row->carrier);
+        for (size_t i = 0; i < OSI_CONTEXT_SYNTAXES && row->syntaxes[i]; i++)
+            assert_int_equal(osi_syntax_by_oid(osi_syntax_oid(row->syntaxes[i])), row->syntaxes[i]);
+    }
+    assert_null(osi_context_by_oid(SPAN_LIT("\x56\x00\x01\x0D")));
+    assert_null(osi_context_by_name("mts-access"));
+    assert_null(osi_context_by_protocol(3));
+}
+
 /* An initiator that goes one way alone, or wants to recover, is told why. */
 static void test_reliable_contexts_need_both_ways(void **state) {
     (void)state;
@@ -338,6 +403,9 @@ int main(void) {
         cmocka_unit_test(test_a_storm_of_rejects_ends_in_an_abort),
         cmocka_unit_test(test_aborts_carry_what_the_user_says),
         cmocka_unit_test(test_answers_to_what_was_given_up),
+        cmocka_unit_test(test_operations_cross_the_release),
+        cmocka_unit_test(test_answers_are_due_in_time),
+        cmocka_unit_test(test_contexts_stand_in_one_table),
         cmocka_unit_test(test_reliable_contexts_need_both_ways),
     };
     return cmocka_run_group_tests_name("osi-operations", tests, NULL, NULL);
