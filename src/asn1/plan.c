@@ -122,38 +122,40 @@ static uint8_t child_of(const struct ber_plan *plan, uint8_t node, unsigned comp
     return 0;
 }
 
-/* The component of the level's type to which an element with this tag belongs, or -1. */
-static int match(const struct ber_plan_node *node, struct ber_scan_level *level, uint32_t id) {
+/* The component of the level's type to which an element with this tag belongs, or -1. Mostly the identifier
+ * octet tells. */
+static int match(const struct ber_plan_node *node, struct ber_scan_level *level, uint8_t octet, uint32_t id) {
     const struct ber_type *type = node->type;
-    unsigned first = node->kind == BER_PLAN_SEQUENCE ? level->cursor : 0;
     if (node->kind == BER_PLAN_OF || node->kind == BER_PLAN_EXPLICIT)
         return 0;
-    for (unsigned i = first; i < type->count; i++)
-        if (ber_field_matches(&type->fields[i], id)) {
-            if (node->kind == BER_PLAN_SEQUENCE)
-                level->cursor = (uint8_t)(i + 1);
-            return (int)i;
-        }
-    return -1;
+    unsigned first = node->kind == BER_PLAN_SEQUENCE ? level->cursor : 0, found = type->index[octet];
+    if (found == 0)
+        for (unsigned i = first; i < type->count && found == 0; i++)
+            found = ber_field_matches(&type->fields[i], id) ? i + 1 : 0;
+    if (found <= first)
+        return -1;
+    if (node->kind == BER_PLAN_SEQUENCE)
+        level->cursor = (uint8_t)found;
+    return (int)found - 1;
 }
 
-uint8_t ber_plan_child(const struct ber_plan *plan, struct ber_scan_level *level, uint32_t id,
+uint8_t ber_plan_child(const struct ber_plan *plan, struct ber_scan_level *level, uint8_t octet, uint32_t id,
                        int *component) {
-    *component = match(&plan->nodes[level->node], level, id);
+    *component = match(&plan->nodes[level->node], level, octet, id);
     uint8_t node = *component < 0 ? 0 : child_of(plan, level->node, (unsigned)*component, level->met);
     /* A CHOICE has no tag of its own: its alternative's is the element's. */
     while (node && plan->nodes[node].kind == BER_PLAN_CHOICE) {
         struct ber_scan_level choice = {.node = node};
-        int alternative = match(&plan->nodes[node], &choice, id);
+        int alternative = match(&plan->nodes[node], &choice, octet, id);
         node = alternative < 0 ? 0 : child_of(plan, node, (unsigned)alternative, false);
     }
     return node;
 }
 
-bool ber_plan_begins(const struct ber_plan *plan, uint32_t id) {
+bool ber_plan_begins(const struct ber_plan *plan, uint8_t octet, uint32_t id) {
     const struct ber_type *type = plan->nodes[1].type;
     struct ber_scan_level choice = {.node = 1};
     if (type->kind == BER_KIND_CHOICE)
-        return match(&plan->nodes[1], &choice, id) >= 0;
+        return match(&plan->nodes[1], &choice, octet, id) >= 0;
     return type->tag_count == 0 || type->tags[0] == id;
 }

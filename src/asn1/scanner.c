@@ -101,9 +101,14 @@ static bool fits(const struct ber_scanner *s, uint64_t length) {
     return length <= end_of(s) - s->offset;
 }
 
+static bool too_long(struct ber_scanner *s) {
+    s->over_limit = true;
+    return fail(s, "what is not the field is longer than the limit");
+}
+
 static bool append(struct ber_scanner *s, struct span octets) {
     if (octets.len > s->limit - s->head.len)
-        return fail(s, "what is not the field is longer than the limit");
+        return too_long(s);
     /* Small elements come one by one: one allocation serves the usual envelope. */
     size_t room = s->head.cap == 0 && octets.len < HEAD_SIZE ? HEAD_SIZE : octets.len;
     if (s->head.cap - s->head.len < octets.len && !buf_reserve(&s->head, room))
@@ -175,7 +180,7 @@ static bool element_done(struct ber_scanner *s) {
 
 static bool begin_rest(struct ber_scanner *s, const struct header *h) {
     if (h->length > s->limit)
-        return fail(s, "what is not the field is longer than the limit");
+        return too_long(s);
     s->in = BER_SCAN_IN_REST;
     s->element = s->head.len;
     s->left = h->length;
@@ -262,9 +267,9 @@ static bool on_element(struct ber_scanner *s, const struct header *h, const stru
     struct ber_scan_level outside = {.node = 0};
     struct ber_scan_level *level = s->depth ? &s->levels[s->depth - 1] : &outside;
     int component;
-    if (s->depth == 0 && !ber_plan_begins(s->plan, h->id))
+    if (s->depth == 0 && !ber_plan_begins(s->plan, h->octets.data[0], h->id))
         return fail(s, "it begins with another tag");
-    uint8_t node = ber_plan_child(s->plan, level, h->id, &component);
+    uint8_t node = ber_plan_child(s->plan, level, h->octets.data[0], h->id, &component);
     s->component = (uint8_t)(component + 1);
     enum ber_plan_kind kind = node ? s->plan->nodes[node].kind : BER_PLAN_NONE;
     if (kind == BER_PLAN_STRING && s->plan->nodes[node].type->kind == BER_KIND_ANY &&
@@ -357,6 +362,58 @@ bool ber_scanner_envelope(const struct ber_scanner *s, struct buf *out) {
     for (unsigned i = 0; i < open; i++)
         buf_append_u16(out, 0);
     return !out->failed;
+}
+
+/* ---- the way out ---- */
+
+struct split {
+    const struct ber_scanner *scanner;
+    struct buf *head;
+    size_t tail_at;
+    bool string;
+};
+
+static bool split_here(void *context, unsigned path, struct span head) {
+    struct split *split = context;
+    (void)path;
+    /* A NULL stands for a field that is told as it is. */
+    split->string = split->scanner->field[0] != 0x05 || split->scanner->field_len > 2;
+    split->tail_at = head.len + split->scanner->field_len;
+    buf_append_span(split->head, head);
+    if (split->string)
+        buf_append(split->head, split->scanner->field, split->scanner->field_len - 1);
+    return !split->head->failed;
+}
+
+static bool must_be_empty(void *context, struct span octets) {
+    (void)octets;
+    return !((struct split *)context)->string;
+}
+
+static bool append_length(struct buf *out, uint64_t length) {
+    unsigned octets = 0;
+    for (uint64_t rest = length; rest; rest >>= 8)
+        octets++;
+    if (length < 0x80)
+        return buf_append_byte(out, (uint8_t)length);
+    buf_append_byte(out, (uint8_t)(0x80 | octets));
+    while (octets-- > 0)
+        buf_append_byte(out, (uint8_t)(length >> 8 * octets));
+    return !out->failed;
+}
+
+bool ber_scanner_split(const struct ber_plan *plan, struct span value, uint64_t length, struct buf *head,
+                       struct buf *tail) {
+    static const struct ber_scan_handler handler = {split_here, must_be_empty};
+    struct ber_scanner s;
+    struct split split = {.scanner = &s, .head = head};
+    ber_scanner_init(&s, plan, SIZE_MAX / 2);
+    bool ok = ber_scanner_feed(&s, value, &handler, &split) && ber_scanner_finish(&s) && s.found;
+    if (ok && split.string)
+        ok = append_length(head, length);
+    ok = ok && buf_append_span(tail, span_sub(buf_span(&s.head), split.tail_at, SIZE_MAX));
+    ber_scanner_free(&s);
+    return ok;
 }
 
 /* ---- the state, kept with a checkpoint ---- */

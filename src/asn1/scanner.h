@@ -87,6 +87,7 @@ struct ber_scanner {
     uint8_t component;  /* 1 + its number in the level's type; 0: it is none */
     bool found;         /* the field has begun */
     bool beginning;     /* it is being told of */
+    bool over_limit;    /* it failed since the envelope is too long */
     unsigned field_len; /* octets of `field` */
     unsigned header_len;
     char error[80];
@@ -119,6 +120,17 @@ bool ber_scanner_finish(struct ber_scanner *s);
 /* The envelope as an encoding on its own, of what came up to now: appended to `out`. To be called when the
  * field begins or the value is complete; in between it is cut short where an element is. */
 bool ber_scanner_envelope(const struct ber_scanner *s, struct buf *out);
+
+/*
+ * The way out: what goes before the octets of the field and after them, so that
+ * they need not be at hand. `value` is an encoding in which the field is there
+ * but empty (or a NULL, where it is told as it is); `length` are the octets that
+ * a string will have. Appends to `head` and `tail`, whose lengths are indefinite
+ * but for the field's. False: there is no such field in it, or it has octets, or
+ * memory is exhausted.
+ */
+bool ber_scanner_split(const struct ber_plan *plan, struct span value, uint64_t length, struct buf *head,
+                       struct buf *tail);
 
 /* Most octets that ber_scanner_save appends. */
 #define BER_SCAN_STATE_MAX 256

@@ -21,13 +21,13 @@ static inline bool ber_is_string_kind(enum ber_kind kind) {
 }
 
 /*
- * The node of the element with this tag in `level`, whose cursor moves; 0 where
- * it goes to the envelope. `*component` gets the component's number, -1 for none.
+ * The node of the element with this tag, whose first octet is `octet`, in `level`, whose cursor moves; 0
+ * where it goes to the envelope. `*component` gets the component's number, -1 for none.
  */
-uint8_t ber_plan_child(const struct ber_plan *plan, struct ber_scan_level *level, uint32_t id,
+uint8_t ber_plan_child(const struct ber_plan *plan, struct ber_scan_level *level, uint8_t octet, uint32_t id,
                        int *component);
 
 /* True if a value can begin with this tag. */
-bool ber_plan_begins(const struct ber_plan *plan, uint32_t id);
+bool ber_plan_begins(const struct ber_plan *plan, uint8_t octet, uint32_t id);
 
 #endif

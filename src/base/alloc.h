@@ -20,8 +20,8 @@ void mem_free(void *block);
 /* A copy of a C string, or NULL. The caller frees it with mem_free. */
 char *mem_strdup(const char *s) __attribute__((malloc, warn_unused_result));
 
-/* For a process that serves: a few megabytes that were freed stay with it, to be used again. The C library would
- * give them back and ask for them anew with each batch, and each of their pages would be a fault. */
+/* For a process that serves: a few megabytes that were freed stay with it, to be used again. The C library
+ * would give them back and ask for them anew with each batch, and each of their pages would be a fault. */
 void mem_keep_some(void);
 
 /* Tests only: let `count` allocations pass, then fail every one; a negative count ends it. */

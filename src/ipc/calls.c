@@ -151,6 +151,9 @@ static const uint64_t fcntls[] = {F_GETFD, F_SETFD,  F_GETFL,         F_SETFL,  
 static const uint64_t ioctls[] = {FIONREAD};
 static const uint64_t domains[] = {AF_INET, AF_INET6};
 
+/* To call the store's server, also when it was away. A library's TLS looks for a broken pipe's signal. */
+static const int server_calls[] = {SCMP_SYS(connect), SCMP_SYS(rt_sigpending), SCMP_SYS(rt_sigtimedwait)};
+
 #define COUNT(array) (sizeof(array) / sizeof *(array))
 
 static bool allow_by_argument(scmp_filter_ctx filter, enum sandbox_part part) {
@@ -165,10 +168,21 @@ static bool allow_by_argument(scmp_filter_ctx filter, enum sandbox_part part) {
            seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(mprotect), 1, no_code) == 0;
 }
 
-bool sandbox_guard_calls(enum sandbox_part part, struct error *err) {
+static bool allow_server(scmp_filter_ctx filter, const struct sandbox_rights *rights) {
+    if (!rights->calls)
+        return true;
+    for (size_t i = 0; i < COUNT(server_calls); i++)
+        if (seccomp_rule_add(filter, SCMP_ACT_ALLOW, server_calls[i], 0) != 0)
+            return false;
+    const uint64_t local = AF_UNIX;
+    return rights->port ? allow_values(filter, SCMP_SYS(socket), 0, domains, COUNT(domains))
+                        : allow_values(filter, SCMP_SYS(socket), 0, &local, 1);
+}
+
+bool sandbox_guard_calls(enum sandbox_part part, const struct sandbox_rights *rights, struct error *err) {
     scmp_filter_ctx filter = seccomp_init(SCMP_ACT_ERRNO(EPERM));
     bool ok = filter && allow_lists(filter, part) && allow_open(filter, part) &&
-              allow_by_argument(filter, part) && seccomp_load(filter) == 0;
+              allow_by_argument(filter, part) && allow_server(filter, rights) && seccomp_load(filter) == 0;
     seccomp_release(filter);
     return ok || error_set(err, EPERM, "cannot enter the seccomp sandbox");
 }

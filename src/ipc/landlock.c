@@ -26,6 +26,7 @@ enum { FILES_ONLY = 8, FILES_AND_NETWORK = 16, ALL = 24 }; /* its length in olde
 #define IOCTL_DEV    (1u << 15)       /* version 5 */
 #define BIND_TCP     (1u << 0)        /* version 4 */
 #define CONNECT_TCP  (1u << 1)        /* version 4 */
+#define NET_PORT     2                /* version 4: LANDLOCK_RULE_NET_PORT */
 #define SCOPE_SOCKET (1u << 0)        /* version 6: abstract Unix sockets */
 #define SCOPE_SIGNAL (1u << 1)        /* version 6 */
 
@@ -44,8 +45,8 @@ static uint64_t network_rights(enum sandbox_part part, int version) {
     return version < 4 ? 0 : part == SANDBOX_NET ? BIND_TCP : BIND_TCP | CONNECT_TCP;
 }
 
-static bool grant_directory(int ruleset, const char *directory, uint64_t rights) {
-    int fd = open(directory, O_PATH | O_DIRECTORY | O_CLOEXEC);
+static bool grant_path(int ruleset, const char *path, uint64_t rights, int flags) {
+    int fd = open(path, O_PATH | O_CLOEXEC | flags);
     if (fd < 0)
         return false;
     struct landlock_path_beneath_attr rule = {.allowed_access = rights, .parent_fd = fd};
@@ -54,7 +55,22 @@ static bool grant_directory(int ruleset, const char *directory, uint64_t rights)
     return ok;
 }
 
-bool sandbox_guard_files(enum sandbox_part part, const char *directory, int *found, struct error *err) {
+/* A file that is not there is none that could be read. */
+static bool grant_files(int ruleset, const char *const *files) {
+    for (; files && *files; files++)
+        if (!grant_path(ruleset, *files, LANDLOCK_ACCESS_FS_READ_FILE, 0) && errno != ENOENT)
+            return false;
+    return true;
+}
+
+/* struct landlock_net_port_attr, of version 4. */
+static bool grant_port(int ruleset, uint16_t port, int version) {
+    const struct { uint64_t rights, port; } rule = {CONNECT_TCP, port};
+    return version < 4 || !port || syscall(SYS_landlock_add_rule, ruleset, NET_PORT, &rule, 0) == 0;
+}
+
+bool sandbox_guard_files(enum sandbox_part part, const struct sandbox_rights *may, int *found,
+                         struct error *err) {
     long version = syscall(SYS_landlock_create_ruleset, NULL, 0, LANDLOCK_CREATE_RULESET_VERSION);
     *found = version > 0 ? (int)version : 0;
     if (*found == 0)
@@ -66,7 +82,8 @@ bool sandbox_guard_files(enum sandbox_part part, const char *directory, int *fou
     uint64_t rights =
         (READ | LANDLOCK_ACCESS_FS_WRITE_FILE | (part == SANDBOX_STORE ? MAKE : 0)) & attr.files;
     int ruleset = (int)syscall(SYS_landlock_create_ruleset, &attr, length, 0);
-    bool ok = ruleset >= 0 && (!directory || grant_directory(ruleset, directory, rights)) &&
+    bool ok = ruleset >= 0 && (!may->directory || grant_path(ruleset, may->directory, rights, O_DIRECTORY)) &&
+              grant_files(ruleset, may->files) && (!may->calls || grant_port(ruleset, may->port, *found)) &&
               syscall(SYS_landlock_restrict_self, ruleset, 0) == 0;
     int cause = errno;
     if (ruleset >= 0)

@@ -28,12 +28,15 @@ bool sandbox_drop_user(const char *user, struct error *err) {
     return true;
 }
 
-bool sandbox_enter(enum sandbox_part part, const char *directory, enum sandbox_level level,
+bool sandbox_enter(enum sandbox_part part, const struct sandbox_rights *rights, enum sandbox_level level,
                    struct error *err) {
+    static const struct sandbox_rights none;
     int landlock;
     if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0)
         return error_set(err, errno, "cannot give up new privileges: %s", strerror(errno));
-    if (!sandbox_guard_files(part, directory, &landlock, err))
+    if (!rights)
+        rights = &none;
+    if (!sandbox_guard_files(part, rights, &landlock, err))
         return false;
     if (!landlock && level == SANDBOX_FULL)
         return error_set(
@@ -42,5 +45,5 @@ bool sandbox_enter(enum sandbox_part part, const char *directory, enum sandbox_l
             "with 'landlock' in the kernel's 'lsm=' list, or accept less with 'sandbox = partial'");
     if (!landlock)
         log_notice("the kernel has no Landlock: files are guarded by permissions and system calls only");
-    return sandbox_guard_calls(part, err);
+    return sandbox_guard_calls(part, rights, err);
 }

@@ -7,10 +7,13 @@
 #ifndef IPC_SANDBOX_H
 #define IPC_SANDBOX_H
 
+#include <stdint.h>
+
 #include "base/error.h"
 
 enum sandbox_part {
-    SANDBOX_STORE,   /* files below one directory; no sockets but those it is given */
+    SANDBOX_STORE,   /* files below one directory, or a server that it calls; no other sockets but those it is
+                        given */
     SANDBOX_READER,  /* the same, but makes, shortens and removes no files: only those that are there are
                         written (SQLite's shared memory, its WAL) */
     SANDBOX_NET,     /* Internet sockets, called and taken; no file system */
@@ -31,12 +34,20 @@ enum sandbox_level {
  */
 bool sandbox_drop_user(const char *user, struct error *err);
 
+/* What SANDBOX_STORE and SANDBOX_READER may use. */
+struct sandbox_rights {
+    const char *directory;    /* NULL: none */
+    bool calls;               /* a server: sockets may be made and connected */
+    uint16_t port;            /* the one TCP port that it may call; 0: a Unix socket only */
+    const char *const *files; /* that may be read, closed by NULL; NULL: none */
+};
+
 /*
- * Enters the sandbox of `part`; `directory` is what SANDBOX_STORE and SANDBOX_READER may use, else NULL.
+ * Enters the sandbox of `part`; `rights` is NULL for those that need none.
  * Rights that only a newer kernel guards are left out; all else that fails is an error, which says what to
  * do.
  */
-bool sandbox_enter(enum sandbox_part part, const char *directory, enum sandbox_level level,
+bool sandbox_enter(enum sandbox_part part, const struct sandbox_rights *rights, enum sandbox_level level,
                    struct error *err);
 
 #endif

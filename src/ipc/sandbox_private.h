@@ -5,9 +5,10 @@
 #include "ipc/sandbox.h"
 
 /* landlock.c. `*found` is the version of Landlock that the kernel has, 0: none; then nothing was done. */
-bool sandbox_guard_files(enum sandbox_part part, const char *directory, int *found, struct error *err);
+bool sandbox_guard_files(enum sandbox_part part, const struct sandbox_rights *rights, int *found,
+                         struct error *err);
 
 /* calls.c */
-bool sandbox_guard_calls(enum sandbox_part part, struct error *err);
+bool sandbox_guard_calls(enum sandbox_part part, const struct sandbox_rights *rights, struct error *err);
 
 #endif

@@ -37,7 +37,9 @@ static void dress(json_t *peer) {
     set_age(peer, "last-success", "shown-success", now);
     set_size(peer, "octets-in", "shown-octets-in");
     set_size(peer, "octets-out", "shown-octets-out");
-    if (json_is_null(json_object_get(peer, "last-error")))
+    if (json_is_string(json_object_get(peer, "disabled"))) /* that is why nothing goes */
+        json_object_set(peer, "last-error", json_object_get(peer, "disabled"));
+    else if (json_is_null(json_object_get(peer, "last-error")))
         json_object_set_new(peer, "last-error", json_string(""));
 }
 
@@ -69,18 +71,19 @@ static void print_list(const json_t *answer) {
 }
 
 static void print_peer(const json_t *answer) {
-    static const char *const members[] = {"peer",           "state",           "configured",
-                                          "permanent",      "associations-in", "associations-out",
-                                          "connecting",     "waiting",         "in-doubt",
-                                          "oldest-waiting", "messages-in",     "messages-out",
-                                          "last-success",   "last-error",      "last-error-at",
-                                          "tries",          "next-try"};
+    static const char *const members[] = {
+        "peer",         "state",           "disabled",         "configured",
+        "permanent",    "associations-in", "associations-out", "connecting",
+        "waiting",      "in-doubt",        "oldest-waiting",   "messages-in",
+        "messages-out", "last-success",    "last-error",       "last-error-at",
+        "tries",        "next-try"};
     static const char *const octets[] = {"octets-in", "octets-out"};
     const json_t *peer = json_array_get(json_object_get(answer, "peers"), 0);
     char size[16];
     for (size_t i = 0; i < sizeof members / sizeof *members; i++)
         if (!json_is_null(json_object_get(peer, members[i])))
-            out_field(members[i], out_text(peer, members[i]));
+            out_field(strcmp(members[i], "disabled") == 0 ? "disabled by" : members[i],
+                      out_text(peer, members[i]));
     for (size_t i = 0; i < sizeof octets / sizeof *octets; i++)
         out_field(octets[i], out_size((uint64_t)out_integer(peer, octets[i]), size));
 }

@@ -82,7 +82,7 @@ static void release_clients(void *context, const struct clients_config *old) {
 
 /* What a link leads to is not given away: whoever may write the folder above could have put it there. */
 static bool give_store(const struct config *config, struct error *err) {
-    const char *directory = config->mta.store_directory;
+    const char *directory = config->mta.store;
     struct stat status;
     if (stat(directory, &status) == 0 && status.st_uid == config->mta.service_uid)
         return true;
@@ -101,9 +101,8 @@ static bool give_store(const struct config *config, struct error *err) {
 
 /* Where a store was and its disk is not mounted, an empty one would take messages that nobody looks for. */
 static bool may_be_made(const struct config *config, struct error *err) {
-    const char *directory = config->mta.store_directory;
     struct error there = {0};
-    if (store_is_there(directory, &there) || there.code != STORE_NOT_FOUND)
+    if (store_is_there(config->mta.store_place, &there) || there.code != STORE_NOT_FOUND)
         return true;
     if (!config->create_store)
         return error_set(err, ENOENT,
@@ -117,7 +116,9 @@ static bool may_be_made(const struct config *config, struct error *err) {
 
 /* The store's folder is made by root if need be and belongs to the user that the processes run as. */
 static bool prepare_store(const struct config *config, struct error *err) {
-    const char *directory = config->mta.store_directory;
+    const char *directory = config->mta.store;
+    if (!store_is_folder(directory))
+        return true;
     if (mkdir(directory, 0700) != 0 && errno != EEXIST)
         return error_set(err, errno, "cannot make the store's folder %s: %s%s", directory, strerror(errno),
                          errno == ENOENT ? "; make the folder above it first (mkdir -p)" : "");
@@ -127,7 +128,7 @@ static bool prepare_store(const struct config *config, struct error *err) {
 /* What the user can't use is named here, with the remedy; what else may be wrong with it the store says
  * itself. */
 static bool reachable(const struct config *config, const char *path, int mode, struct error *err) {
-    const char *directory = config->mta.store_directory;
+    const char *directory = config->mta.store;
     char user[24];
     snprintf(user, sizeof user, "uid %u", (unsigned)geteuid());
     if (access(path, mode) == 0 || errno != EACCES)
@@ -141,7 +142,9 @@ static bool reachable(const struct config *config, const char *path, int mode, s
 
 /* As the user that the process has become: the folder, and the files that an earlier daemon left in it. */
 static bool check_store(const struct config *config, struct error *err) {
-    const char *directory = config->mta.store_directory;
+    const char *directory = config->mta.store;
+    if (!store_is_folder(directory))
+        return true;
     if (!reachable(config, directory, R_OK | W_OK | X_OK, err))
         return false;
     DIR *folder = opendir(directory);
@@ -158,14 +161,17 @@ static bool check_store(const struct config *config, struct error *err) {
 
 bool child_create_store(const struct config *config, struct error *err) {
     static const struct store_options options = {.create = true};
-    const char *directory = config->mta.store_directory;
+    const char *place = config->mta.store_place;
     struct error there = {0};
     umask(077);
-    if (store_is_there(directory, &there))
-        return error_set(err, EEXIST, "%s: there is a store already", directory);
-    if (!prepare_store(config, err) || !sandbox_drop_user(config->user, err) || !check_store(config, err))
+    /* A server is asked as the user that the processes run as. */
+    if (!prepare_store(config, err) || (!store_is_folder(place) && !sandbox_drop_user(config->user, err)))
         return false;
-    struct store *store = store_open(directory, &options, err);
+    if (store_is_there(place, &there))
+        return error_set(err, EEXIST, "%s: there is a store already", config->mta.store);
+    if (!sandbox_drop_user(config->user, err) || !check_store(config, err))
+        return false;
+    struct store *store = store_open(place, &options, err);
     store_close(store);
     return store != NULL;
 }
@@ -183,9 +189,12 @@ static bool may_make_folder(const char *directory, struct error *err) {
 }
 
 bool child_may_use_store(const struct config *config, struct error *err) {
-    const char *directory = config->mta.store_directory;
+    const char *directory = config->mta.store;
     struct error there = {0};
     struct stat status;
+    if (!store_is_folder(directory))
+        return sandbox_drop_user(config->user, err) &&
+               (store_examine(config->mta.store_place, err) || err->code == STORE_NOT_FOUND);
     if (stat(directory, &status) != 0)
         return errno == ENOENT
                    ? may_make_folder(directory, err)
@@ -201,17 +210,40 @@ static int fail(const struct error *err) {
     return 1;
 }
 
+/* Finds out what the store needs, and enters the sandbox with it. */
+static bool enter_with_store(struct child_context *context, enum sandbox_part part, struct error *err) {
+    struct config *config = context->config;
+    static struct store_reach reach; /* the configuration points at it to the end */
+    if (!store_reach(config->mta.store_place, &reach, err)) {
+        store_reach_free(&reach);
+        return false;
+    }
+    config->mta.store_place = reach.place;
+    const char *files[5] = {reach.files[0], reach.files[1], reach.files[2], reach.files[3]};
+    const struct sandbox_rights rights = {.directory = reach.calls ? NULL : config->mta.store,
+                                          .calls = reach.calls,
+                                          .port = reach.port,
+                                          .files = files};
+    return sandbox_enter(part, &rights, config->sandbox, err);
+}
+
+/* A server may not be up yet, when the machine starts. */
+static int no_store(const struct error *err, const struct config *config) {
+    log_error("%s", err->text);
+    return !store_is_folder(config->mta.store) && err->code == STORE_IO ? 1 : MTA_EXIT_NO_RETRY;
+}
+
 static int run_store(struct child_context *context) {
     struct error err = {0};
     const struct config *config = context->config;
     struct mta_reload reload = {.read = read_store, .release = release_mta, .context = context};
+    bool folder = store_is_folder(config->mta.store);
     umask(077);
-    if (!may_be_made(config, &err) || !prepare_store(config, &err) ||
-        !sandbox_drop_user(config->user, &err) || !check_store(config, &err) ||
-        !sandbox_enter(SANDBOX_STORE, config->mta.store_directory, config->sandbox, &err)) {
-        log_error("%s", err.text);
-        return MTA_EXIT_NO_RETRY;
-    }
+    /* A server is asked as the user that the processes run as. */
+    if ((folder && (!may_be_made(config, &err) || !prepare_store(config, &err))) ||
+        !sandbox_drop_user(config->user, &err) || (!folder && !may_be_made(config, &err)) ||
+        !check_store(config, &err) || !enter_with_store(context, SANDBOX_STORE, &err))
+        return no_store(&err, config);
     struct mta_descriptors descriptors = {.parent = CHILD_PARENT, .door = CHILD_DOOR};
     return mta_run(&config->mta, &reload, &descriptors);
 }
@@ -222,8 +254,7 @@ static int run_reader(struct child_context *context) {
     struct error err = {0};
     const struct config *config = context->config;
     struct mta_reload reload = {.read = read_reader, .release = release_mta, .context = context};
-    if (!sandbox_drop_user(config->user, &err) ||
-        !sandbox_enter(SANDBOX_READER, config->mta.store_directory, config->sandbox, &err))
+    if (!sandbox_drop_user(config->user, &err) || !enter_with_store(context, SANDBOX_READER, &err))
         return fail(&err);
     struct mta_descriptors descriptors = {.parent = CHILD_PARENT, .door = CHILD_DOOR};
     return reader_run(&config->mta, &reload, &descriptors);

@@ -7,6 +7,7 @@
 #include "base/alloc.h"
 #include "directory/directory.h"
 #include "mhsd/config_private.h"
+#include "store/store.h"
 
 /* ---- the top level ---- */
 
@@ -87,13 +88,39 @@ static bool check_node(struct loader *l) {
     return true;
 }
 
+/* A password in the place would be shown with it. */
+static bool read_store_place(struct loader *l) {
+    struct mta_config *mta = &l->config.mta;
+    const char *password = config_text(l->tree, "store-password");
+    mta->store = mta->store_place = config_text(l->tree, "store");
+    if (!mta->store)
+        return true;
+    char *shown = store_public_place(mta->store),
+         *place = password ? store_secret_place(mta->store, password) : NULL;
+    bool ok = shown || config_no_memory(l);
+    if (ok && strcmp(shown, mta->store) != 0)
+        ok = config_fail(l, l->tree, "store",
+                         "a password does not stand here, where it would be shown; give it "
+                         "with 'store-password'");
+    else if (password && !place)
+        ok = config_fail(l, l->tree, "store-password", "only a store in a server has a password");
+    else if (place) {
+        struct span copy = arena_dup(&l->arena, span_of(place, strlen(place) + 1));
+        mta->store_place = (const char *)copy.data;
+        ok = copy.data || config_no_memory(l);
+    }
+    mem_free(shown);
+    mem_free(place);
+    return ok;
+}
+
 static bool read_identity(struct loader *l) {
     struct config *config = &l->config;
     config->mta.node = config_text(l->tree, "node");
-    config->mta.store_directory = config_text(l->tree, "store");
+    bool placed = read_store_place(l);
     config->socket = config_text(l->tree, "socket");
     config->create_store = config_flag(l->tree, "create-store");
-    return check_node(l);
+    return check_node(l) && placed;
 }
 
 /* All that can be said of the file is said; what its addresses mean only when it holds to the table. */

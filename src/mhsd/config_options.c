@@ -102,7 +102,13 @@ static const struct config_option top_options[] = {
              "letters, "
              "digits and `-`."},
     {"store", CONFIG_TEXT, CONFIG_RESTART, SWITCH, 1, .text = "/var/lib/chasqui",
-     .help = "The folder where messages rest."},
+     .help =
+         "Where messages rest: a folder, or a database of a PostgreSQL server of version 15 or later, as "
+         "`postgresql://chasqui@/chasqui?host=/run/postgresql`. The database must be there; its tables are "
+         "made."},
+    {"store-password", CONFIG_TEXT, CONFIG_RESTART | CONFIG_SECRET, SWITCH, 1,
+     .none = "the server asks for none, or libpq finds one in the file that `passfile` of `store` names",
+     .help = "The password for the server of `store`."},
     {"create-store", CONFIG_FLAG, CONFIG_RESTART, CONFIG_STORE, .number = true,
      .help = "Make an empty store, with a warning in the log, where there is none. With `false` the daemon "
              "refuses to start then, as it should when the disk of `store` is not mounted; `mhsd "

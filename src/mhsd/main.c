@@ -73,7 +73,7 @@ static bool test_socket(const struct config *config) {
 static bool test_store(const struct config *config) {
     struct error err = {0};
     bool root = geteuid() == 0;
-    bool read = store_examine(config->mta.store_directory, &err);
+    bool read = store_examine(config->mta.store_place, &err);
     if (!read && (err.code == STORE_VERSION || err.code == STORE_CORRUPT))
         return complain(&err, false);
     struct error use = {0};
@@ -95,7 +95,7 @@ static int create_store(const struct config *config) {
         fprintf(stderr, "mhsd: %s\n", err.text);
         return 1;
     }
-    printf("%s: an empty store was made\n", config->mta.store_directory);
+    printf("%s: an empty store was made\n", config->mta.store);
     return 0;
 }
 

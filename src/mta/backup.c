@@ -14,7 +14,7 @@ json_t *request_backup_begin(struct client *client, json_t *request) {
         return client_error("wrong-state", "a backup is under way already");
     mta->backup = client;
     store_keep(mta->view.store);
-    return json_pack("{s:s}", "store", mta->view.config->store_directory);
+    return json_pack("{s:s}", "store", mta->view.config->store);
 }
 
 json_t *request_backup_end(struct client *client, json_t *request) {

@@ -140,6 +140,10 @@ const char *batch_cause(const struct mta *mta) {
     return cause->code ? cause->text : "the store can't write now";
 }
 
+bool batch_was_repeated(const struct mta *mta) {
+    return mta->batches.cause && mta->batches.cause->code == STORE_REPEATED;
+}
+
 /* A request that the store refused, alone: another has done meanwhile what it was for, say. */
 static bool is_refused(struct mta *mta, const struct batch *flight, const struct effect *effect) {
     mta->batches.cause = store_batch_verdict(flight->store, effect->request);

@@ -100,6 +100,9 @@ bool batch_is_open(const struct mta *mta, uint64_t number);
 /* Why it was not written, for those who are told so by an undo. */
 const char *batch_cause(const struct mta *mta);
 
+/* It was not, as its repeat key is on disk already: another node took the same meanwhile (I5). */
+bool batch_was_repeated(const struct mta *mta);
+
 /* As store_find_repeat; what stands in either batch is pending (I5). */
 enum store_repeat batch_find_repeat(const struct mta *mta, struct span peer, struct span identifier,
                                     const uint8_t digest[static STORE_DIGEST], struct error *err);

@@ -60,11 +60,12 @@ static bool dispatch(struct clients_process *process, enum ipc_type type, uint64
     struct client *client = map_get(&process->clients, frame->about == IPC_ABOUT_REQUEST ? ref >> 32 : ref);
     if (ipc_frame_judge(frame, client ? IPC_STATE_UP : IPC_STATE_NEW, why) != IPC_LEGAL)
         return false;
+    if (rows[type].client) {
+        rows[type].client(client, ref, payload);
+        return true;
+    }
     snprintf(why, IPC_WHY, "frame %s, for which there is no memory", frame->name);
-    if (!rows[type].client)
-        return rows[type].process(process, ref, payload);
-    rows[type].client(client, ref, payload);
-    return true;
+    return rows[type].process(process, ref, payload);
 }
 
 static bool on_frame(void *context, struct ipc_channel *channel, enum ipc_type type, uint64_t ref,

@@ -233,11 +233,11 @@ bool copy_expire(struct mta *mta, struct work *work) {
 
 /* Another next hop gives a copy no more time: what takes its place expires when it would have. */
 static void keep_expiry(const struct work *work, enum mts_kind kind, struct mts_decisions *decisions) {
-    for (size_t i = 0; i < decisions->held_count; i++) {
-        struct mts_held *held = &decisions->held[i];
-        for (size_t k = 0; held->kind == kind && k < held->copy_count; k++)
-            if (held->copies[k].expires > work->expires / SECOND)
-                held->copies[k].expires = work->expires / SECOND;
+    for (size_t i = 0; i < decisions->object_count; i++) {
+        struct mts_object *object = &decisions->objects[i];
+        for (size_t k = 0; object->kind == kind && k < object->copy_count; k++)
+            if (object->copies[k].expires > work->expires / SECOND)
+                object->copies[k].expires = work->expires / SECOND;
     }
 }
 
@@ -270,9 +270,9 @@ bool copy_reroute(struct mta *mta, struct work *work, const struct peer *wanted)
 
 /* The only copy that was decided on goes to the peer for which it waits already. */
 static bool stays(struct mta *mta, const struct work *work, const struct mts_decisions *decisions) {
-    if (decisions->held_count != 1 || decisions->held[0].copy_count != 1)
+    if (decisions->object_count != 1 || decisions->objects[0].copy_count != 1)
         return false;
-    const struct mts_copy *copy = decisions->held[0].copies;
+    const struct mts_copy *copy = decisions->objects[0].copies;
     const struct peer *peer = copy->kind == MTS_COPY_TRANSFER ? peer_of_hop(mta, copy->hop) : NULL;
     return peer && peer->destination.number == work->destination;
 }

@@ -1,4 +1,4 @@
-/* What the rules decided becomes rows: held objects, copies for next hops, mailbox entries, events. */
+/* What the rules decided becomes rows: objects, copies for next hops, mailbox entries, events. */
 #include "mta/decide.h"
 
 #include "base/log.h"
@@ -97,14 +97,14 @@ static enum work_lane lane_of(enum mts_priority priority) {
 }
 
 /* The APDU as it will leave, while all it is made of is at hand. */
-static struct bytes *hot_bytes(const struct decision *decision, const struct mts_held *held,
+static struct bytes *hot_bytes(const struct decision *decision, const struct mts_object *object,
                                const struct mts_copy *copy) {
     const struct content *content = decision->content;
     struct mta *mta = decision->mta;
-    uint64_t length = held->has_content ? content->length : 0;
+    uint64_t length = object->has_content ? content->length : 0;
     if (length > IPC_WHOLE_MAX || (length && !content->memory.data))
         return NULL;
-    struct mts_stored stored = {held->kind, held->octets, copy->plan, held->has_content, length};
+    struct mts_stored stored = {object->kind, object->octets, copy->plan, object->has_content, length};
     buf_clear(&mta->prefix);
     if (!mts_outbound(&stored, decision->run->arena, &mta->prefix))
         return NULL;
@@ -121,14 +121,14 @@ static struct destination *destination_of(struct mta *mta, const struct mts_copy
 }
 
 /* The scheduler gets the unit with the row; a next hop that is up gets the row with its mark (I3). */
-static bool add_work(const struct decision *decision, const struct mts_held *held,
+static bool add_work(const struct decision *decision, const struct mts_object *object,
                      const struct mts_copy *copy, uint64_t message) {
     struct mta *mta = decision->mta;
     struct destination *destination = destination_of(mta, copy);
     struct peer *peer = peer_of(destination);
     bool later = copy->due > decision->run->now;
     bool marked = peer && !later && peer_is_up(peer);
-    struct row row = {held->kind, copy->kind, held->has_content, copy->plan, copy->latest * SECOND};
+    struct row row = {object->kind, copy->kind, object->has_content, copy->plan, copy->latest * SECOND};
     struct work unit = {.message = message,
                         .due = copy->due * SECOND,
                         .expires = copy->expires > 0 ? copy->expires * SECOND : INT64_MAX,
@@ -149,7 +149,7 @@ static bool add_work(const struct decision *decision, const struct mts_held *hel
                                                               .priority = unit.lane,
                                                               .status = later ? STORE_DEFERRED : STORE_READY,
                                                               .data = buf_span(&mta->scratch)});
-    unit.bytes = marked ? hot_bytes(decision, held, copy) : NULL;
+    unit.bytes = marked ? hot_bytes(decision, object, copy) : NULL;
     struct work *work = unit.id ? schedule_add(&mta->schedule, &unit) : NULL;
     if (!work) {
         bytes_drop(unit.bytes);
@@ -213,20 +213,20 @@ bool decide_delivery(struct mta *mta, struct mts_run *run, const struct mts_stor
     return true;
 }
 
-/* `opened` is of the held object, from the first of its deliveries on. */
-static bool deliver_now(const struct decision *decision, const struct mts_held *held,
+/* `opened` is of the object, from the first of its deliveries on. */
+static bool deliver_now(const struct decision *decision, const struct mts_object *object,
                         const struct mts_copy *copy, uint64_t message, struct mts_opened **opened) {
-    struct mts_stored stored = {held->kind,
-                                held->octets,
+    struct mts_stored stored = {object->kind,
+                                object->octets,
                                 copy->plan,
-                                held->has_content,
-                                held->has_content ? decision->content->length : 0,
+                                object->has_content,
+                                object->has_content ? decision->content->length : 0,
                                 *opened};
     struct mts_decisions more = {0};
     struct decision inner = *decision;
     if (!*opened) {
         *opened = stored.opened = mts_open(decision->run, &stored);
-        decision->spent->decoded += held->octets.len;
+        decision->spent->decoded += object->octets.len;
     }
     decision->spent->deliveries++;
     inner.depth++;
@@ -241,21 +241,21 @@ static bool is_for_now(const struct decision *decision, const struct mts_copy *c
            (opened || spent->decoded < DECODE_AT_ONCE);
 }
 
-static bool add_held(const struct decision *decision, const struct mts_held *held) {
+static bool add_object(const struct decision *decision, const struct mts_object *object) {
     struct mta *mta = decision->mta;
-    if (held->kind == MTS_REPORT)
+    if (object->kind == MTS_REPORT)
         mta->counters.reports++;
-    if (!held->copy_count)
+    if (!object->copy_count)
         return true;
-    uint64_t message = store_add_message(mta->batch.store, decision->run->now * SECOND, held->octets,
-                                         held->has_content ? decision->content->stored : NULL);
-    if (!message || !event_message(mta, held->identifier, message))
+    uint64_t message = store_add_message(mta->batch.store, decision->run->now * SECOND, object->octets,
+                                         object->has_content ? decision->content->stored : NULL);
+    if (!message || !event_message(mta, object->identifier, message))
         return false;
     struct mts_opened *opened = NULL;
-    for (size_t i = 0; i < held->copy_count; i++) {
-        const struct mts_copy *copy = &held->copies[i];
-        if (!(is_for_now(decision, copy, opened) ? deliver_now(decision, held, copy, message, &opened)
-                                                 : add_work(decision, held, copy, message)))
+    for (size_t i = 0; i < object->copy_count; i++) {
+        const struct mts_copy *copy = &object->copies[i];
+        if (!(is_for_now(decision, copy, opened) ? deliver_now(decision, object, copy, message, &opened)
+                                                 : add_work(decision, object, copy, message)))
             return false;
     }
     return true;
@@ -268,8 +268,8 @@ static bool apply(const struct decision *decision, const struct mts_decisions *d
     if (!event_decided(decision->mta, decisions))
         return false;
     telling_note(decision->telling, decisions);
-    for (size_t i = 0; i < decisions->held_count; i++)
-        if (!add_held(decision, &decisions->held[i]))
+    for (size_t i = 0; i < decisions->object_count; i++)
+        if (!add_object(decision, &decisions->objects[i]))
             return false;
     return true;
 }

@@ -68,10 +68,12 @@ static bool dispatch(struct net *net, enum ipc_type type, uint64_t ref, struct s
         ipc_frame_judge(frame, about ? association_state(association) : IPC_STATE_UP, why);
     if (judgement != IPC_LEGAL)
         return judgement == IPC_LATE;
+    const struct row *row = &rows[type];
+    if (row->association ? row->association(association, payload) : row->net(net, ref, payload))
+        return true;
     snprintf(why, IPC_WHY, "frame %s (ref %llu, %zu octets), which does not fit", frame->name,
              (unsigned long long)ref, payload.len);
-    const struct row *row = &rows[type];
-    return row->association ? row->association(association, payload) : row->net(net, ref, payload);
+    return false;
 }
 
 static bool on_frame(void *context, struct ipc_channel *channel, enum ipc_type type, uint64_t ref,

@@ -8,6 +8,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "mta/client.h"
+#include "mta/json.h"
 #include "mta/mta_private.h"
 #include "mta/requests.h"
 
@@ -33,6 +34,17 @@ static bool load_record(void *context, struct span name, struct span data) {
 
 bool peers_load_disabled(struct mta *mta, struct error *err) {
     return store_each_record(mta->view.store, DISABLED_PEER, load_record, mta, err);
+}
+
+json_t *peer_why_disabled(struct mta *mta, const struct peer *peer) {
+    struct buf text;
+    buf_init(&text, 0);
+    json_t *why =
+        peer->disabled && store_get_record(mta->view.store, DISABLED_PEER, span_str(peer->name), &text, NULL)
+            ? json_text(buf_span(&text))
+            : json_null();
+    buf_free(&text);
+    return why;
 }
 
 /* ---- requests ---- */

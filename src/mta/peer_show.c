@@ -2,6 +2,7 @@
 
 #include "mta/json.h"
 #include "mta/mta_private.h"
+#include "mta/requests.h"
 
 /* Without associations, or refusing what it is sent. */
 static unsigned tries_of(const struct peer *peer) {
@@ -46,6 +47,7 @@ static json_t *shown(struct mta *mta, const struct peer *peer) {
     json_t *json = described(mta, peer);
     arena_reset(&mta->arena);
     add_waiting(mta, peer, json);
+    json_object_set_new(json, "disabled", peer_why_disabled(mta, peer));
     return json;
 }
 

@@ -49,7 +49,7 @@ struct mta_reader *reader_new(struct event_base *loop, const struct mta_config *
     view_init(&reader->view, config);
     process_init(&reader->process, IPC_READER, &operations, loop, &reader->view, reload);
     ber_utctime_set_now(clock_now_us() / 1000000);
-    reader->view.store = store_open(config->store_directory, &options, err);
+    reader->view.store = store_open(config->store_place, &options, err);
     if (reader->view.store && users_load(&reader->view, err))
         return reader;
     reader_free(reader);

@@ -307,8 +307,12 @@ static void accept_now(struct mta *mta, const struct effect *effect) {
 
 static void refuse_now(struct mta *mta, const struct effect *effect) {
     struct association *association = association_numbered(mta, effect->association);
+    bool repeated = batch_was_repeated(mta);
+    mta->counters.repeats += repeated;
     if (association)
-        association_answer(association, (uint32_t)effect->ref, IPC_REFUSED_TEMPORARILY, batch_cause(mta));
+        association_answer(association, (uint32_t)effect->ref,
+                           repeated ? IPC_ACCEPTED : IPC_REFUSED_TEMPORARILY,
+                           repeated ? "" : batch_cause(mta));
 }
 
 static const struct effect_kind acceptance = {accept_now, refuse_now};

@@ -52,6 +52,9 @@ json_t *request_route(struct client *client, json_t *request);
 
 /* ---- peer_operator.c ---- */
 
+/* Who disabled a peer, and why: `uid 0: they move house`; null of one that is not. */
+json_t *peer_why_disabled(struct mta *mta, const struct peer *peer);
+
 json_t *request_peer_able(struct client *client, json_t *request);
 json_t *request_peer_retry(struct client *client, json_t *request);
 

@@ -207,7 +207,7 @@ static bool open_store(struct mta *mta, struct error *err) {
     int64_t end = clock_monotonic_us() + LOCKED_MOST;
     do {
         *err = (struct error){0};
-        mta->view.store = store_open(mta->view.config->store_directory, &options, err);
+        mta->view.store = store_open(mta->view.config->store_place, &options, err);
     } while (!mta->view.store && err->code == STORE_LOCKED && clock_monotonic_us() < end &&
              nanosleep(&moment, NULL) == 0);
     return mta->view.store != NULL;

@@ -55,6 +55,26 @@ static bool remove_record(struct mta *mta, const struct local_user *user) {
     return store_remove_record(mta->batch.store, STORE_USER, span_str(user->address)) && next_version(mta);
 }
 
+static void is_written(struct mta *mta, const struct effect *effect) {
+    (void)mta;
+    bytes_drop(effect->bytes);
+}
+
+static void is_not_written(struct mta *mta, const struct effect *effect) {
+    user_reread(&mta->view, bytes_head(effect->bytes));
+    bytes_drop(effect->bytes);
+}
+
+/* Users change at once, and back when the batch is not written (I6). False without memory. */
+static bool change_with_batch(struct mta *mta, const char *address) {
+    static const struct effect_kind kind = {is_written, is_not_written};
+    struct effect effect = {.kind = &kind, .bytes = bytes_new(span_str(address), (struct span){NULL, 0})};
+    if (effect.bytes && batch_effect(mta, effect))
+        return true;
+    bytes_drop(effect.bytes);
+    return false;
+}
+
 /* An error, or NULL: then `user` has what the request says of uid and directory name, where it says
  * something; null takes it away. */
 static json_t *take_members(const json_t *request, struct local_user *user) {
@@ -95,11 +115,10 @@ json_t *request_user_add(struct client *client, json_t *request) {
         return wrong;
     if (!user_add_to_rules(&mta->view, &user, &err))
         return client_error("bad-request", "%s", err.text);
-    if (!put_record(mta, &user) || !user_add(&mta->view.users, &user)) {
+    if (!change_with_batch(mta, address) || !put_record(mta, &user) || !user_add(&mta->view.users, &user)) {
         user_remove_from_rules(&mta->view, &user);
         return client_error("unavailable", "no memory");
     }
-    batch_arm(mta);
     return json_pack("{s:i}", "changed", 1);
 }
 
@@ -107,8 +126,10 @@ json_t *request_user_add(struct client *client, json_t *request) {
 static json_t *change_user(struct mta *mta, struct local_user *user, struct local_user *fresh) {
     struct error err = {0}, ignored;
     char *name = fresh->directory_name ? mem_strdup(fresh->directory_name) : NULL;
-    if (fresh->directory_name && !name)
+    if ((fresh->directory_name && !name) || !change_with_batch(mta, user->address)) {
+        mem_free(name);
         return client_error("unavailable", "no memory");
+    }
     user_remove_from_rules(&mta->view, user);
     fresh->in_rules = user_add_to_rules(&mta->view, fresh, &err);
     if (!fresh->in_rules || !put_record(mta, fresh)) {
@@ -123,7 +144,6 @@ static json_t *change_user(struct mta *mta, struct local_user *user, struct loca
     user->uid = fresh->uid;
     user->has_uid = fresh->has_uid;
     user->in_rules = true;
-    batch_arm(mta);
     return json_pack("{s:i}", "changed", 1);
 }
 
@@ -163,9 +183,8 @@ json_t *request_user_remove(struct client *client, json_t *request) {
         return client_error(
             "wrong-state",
             "the mailbox has entries: read and delete them, or give --discard to remove them with it");
-    if (!remove_record(mta, user))
+    if (!change_with_batch(mta, user->address) || !remove_record(mta, user))
         return client_error("unavailable", "no memory");
-    batch_arm(mta);
     user_remove_from_rules(&mta->view, user);
     user_drop(&mta->view.users, user);
     return json_pack("{s:i}", "changed", 1);

@@ -191,6 +191,22 @@ static bool load_record(void *context, struct span name, struct span data) {
     return user_add(&view->users, &user);
 }
 
+void user_reread(struct view *view, struct span address) {
+    const struct local_user *user = user_find(view, address);
+    struct error err = {0};
+    if (user && user->configured)
+        return;
+    if (user) {
+        user_remove_from_rules(view, user);
+        user_drop(&view->users, user);
+    }
+    buf_clear(&view->scratch);
+    if (store_get_record(view->store, STORE_USER, address, &view->scratch, &err))
+        load_record(view, address, buf_span(&view->scratch));
+    else if (err.code != STORE_NOT_FOUND)
+        log_error("a user can't be read: %s", err.text);
+}
+
 static uint64_t stored_version(struct view *view) {
     uint64_t version = 0;
     struct error ignored;

@@ -54,6 +54,10 @@ void user_remove_from_rules(struct view *view, const struct local_user *user);
 bool user_add(struct users *users, const struct local_user *user);
 /* Takes it out of the users, and frees it: another one is at its address then. */
 void user_drop(struct users *users, const struct local_user *user);
+/* What was decided of the user by hand is not in the store: he is again what his record there says, if he has
+ * one. */
+void user_reread(struct view *view, struct span address);
+
 /* The record that tells readers that the users' records have changed: a number that rises. */
 #define USERS_VERSION_RECORD SPAN_LIT("users-version")
 

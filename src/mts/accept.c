@@ -115,7 +115,7 @@ static bool check_authority(struct ruling *ruling, int peer, struct branch *bran
     return true;
 }
 
-/* The time until which a message must be held, 0 for none. A probe is never deferred. */
+/* The time until which a message must be object, 0 for none. A probe is never deferred. */
 static int64_t deferred_until(const struct ruling *ruling, const struct subject *subject) {
     int64_t time;
     if (subject->kind == MTS_MESSAGE && time_read(subject->envelope.deferred_delivery_time, &time) &&

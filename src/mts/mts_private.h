@@ -117,7 +117,7 @@ struct ruling {
 void ruling_begin(struct ruling *ruling, struct mts_run *run, struct mts_decisions *out);
 void ruling_end(struct ruling *ruling);
 struct mts_event *ruling_event(struct ruling *ruling, enum mts_event_kind kind, struct span identifier);
-struct mts_held *ruling_held(struct ruling *ruling);
+struct mts_object *ruling_object(struct ruling *ruling);
 void ruling_need(struct ruling *ruling, struct span directory_name);
 void *ruling_grow(struct ruling *ruling, void *items, size_t count, size_t size);
 struct span ruling_identifier(struct ruling *ruling, struct x411_MTSIdentifier *identifier);
@@ -322,7 +322,7 @@ struct decision {
 bool route_find(const struct mts_tables *tables, const struct address *address, struct decision *decision);
 int route_choose(const struct mts_run *run, const struct route *route, uint64_t salt, int not_this);
 
-/* split.c: copies and held objects of all branches, reports for what failed or was answered */
+/* split.c: copies and objects of all branches, reports for what failed or was answered */
 void split_branches(struct ruling *ruling);
 
 /* accept.c: resolves all recipients that are our responsibility */

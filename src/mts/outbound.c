@@ -1,5 +1,5 @@
 /*
- * The outbound APDU: a pure function of the held octets, the plan and the
+ * The outbound APDU: a pure function of the stored octets, the plan and the
  * content's length. The content always comes last, so that it can be streamed:
  * in a message by its nature, in a report because a SET has no order
  * (X.690 §8.11; the returned content is written as its last element).
@@ -153,7 +153,7 @@ static bool form_of_1984(struct ruling *ruling, const struct plan *plan, struct 
            downgrade_message(ruling->arena, subject, &how);
 }
 
-/* The envelope of this copy: the held octets themselves where the plan asks for no change. */
+/* The envelope of this copy: the stored octets themselves where the plan asks for no change. */
 static bool envelope_of(struct ruling *ruling, const struct mts_stored *stored, const struct plan *plan,
                         struct span *octets, struct span *external) {
     struct subject subject;

@@ -1,6 +1,6 @@
 /*
  * A copy's plan: what mts_outbound and the later calls must know besides the
- * held envelope. Everything that the outbound octets depend on is in it, so
+ * stored envelope. Everything that the outbound octets depend on is in it, so
  * that a reload of the configuration does not change a copy that is in doubt.
  *
  * Form: octet 4 (version), u16 flags, u32 length of the bilateral element and

@@ -3,14 +3,14 @@
  * without I/O: what has come in, and what became of work, goes in; what must
  * be stored, sent, delivered and recorded comes out.
  *
- * The model. A **held** object is a message, probe or report as this MTA holds
+ * The model. An **object** is a message, probe or report as this MTA keeps
  * it: its transfer envelope with our own trace already in it. The caller
- * stores the octets as they are. Upon each held object stand **copies**, one
+ * stores the octets as they are. Upon each object stand **copies**, one
  * piece of work each: a transfer to a next hop, or a delivery to a mailbox. A
  * copy's `plan` is a few octets, opaque to the caller, stored with the work.
- * The outbound APDU is mts_outbound(held octets, plan, content): a pure
+ * The outbound APDU is mts_outbound(stored octets, plan, content): a pure
  * function of what is stored, so a repeat is the same octets. Whatever changes
- * an envelope (redirection, list expansion, rerouting) makes a new held object
+ * an envelope (redirection, list expansion, rerouting) makes a new object
  * that shares the subject's content.
  *
  * Nothing here waits, or asks by itself. Where knowledge is missing (a directory
@@ -97,11 +97,11 @@ struct mts_copy {
     int64_t latest;             /* or then, whatever the clock says meanwhile (latest delivery); 0: none */
     struct span plan;
     const uint32_t
-        *recipients; /* positions in the held envelope's per-recipient-fields, from 0; none for a report */
+        *recipients; /* positions in the stored envelope's per-recipient-fields, from 0; none for a report */
     size_t recipient_count;
 };
 
-struct mts_held {
+struct mts_object {
     enum mts_kind kind;
     struct span octets; /* BER of MessageTransferEnvelope, ProbeTransferEnvelope, or Report without returned
                            content */
@@ -162,8 +162,8 @@ enum mts_result {
 
 struct mts_decisions {
     enum mts_result result;
-    struct mts_held *held; /* held[0] is the accepted object itself where it goes on; others follow */
-    size_t held_count;
+    struct mts_object *objects; /* objects[0] is the accepted one itself where it goes on; others follow */
+    size_t object_count;
     struct mts_event *events;
     size_t event_count;
     struct mts_need *needs;
@@ -236,7 +236,7 @@ void mts_submit_probe(struct mts_run *run, const char *user,
 /* A copy as the store has it. */
 struct mts_stored {
     enum mts_kind kind;
-    struct span octets; /* mts_held.octets */
+    struct span octets; /* mts_object.octets */
     struct span plan;   /* mts_copy.plan */
     bool has_content;
     uint64_t content_length;   /* 0 without content */
@@ -265,7 +265,7 @@ bool mts_recipients(const struct mts_stored *stored, struct arena *arena, struct
 struct mts_delivery {
     bool delivered;
     uint32_t
-        position; /* the recipient's in the held envelope's per-recipient-fields, from 0; 0 for a report */
+        position; /* the recipient's in the stored envelope's per-recipient-fields, from 0; 0 for a report */
     struct span
         returned_content; /* of a report that came with it; with has_content it is the stored content */
     const char *mailbox;
@@ -283,14 +283,14 @@ struct mts_delivery {
  */
 struct mts_opened *mts_open(struct mts_run *run, const struct mts_stored *stored);
 
-/* Delivers a DELIVER copy at run->now. Store position and time in the mailbox, with a reference to the held
+/* Delivers a DELIVER copy at run->now. Store position and time in the mailbox, with a reference to the
  * object, and `more`, in one commit. */
 void mts_deliver(struct mts_run *run, const struct mts_stored *stored, struct mts_delivery *out);
 
 /*
  * What the user at `position` got at `time` (seconds): BER of MessageDeliveryEnvelope, or for a report of
  * ReportDeliveryEnvelope. A pure function of what is stored (the plan does not count), so that mailboxes
- * share the held object and keep no envelope each. Absent when the octets do not decode, when they have no
+ * share the object and keep no envelope each. Absent when the octets do not decode, when they have no
  * such recipient, or without memory.
  */
 struct span mts_delivery_envelope(const struct mts_stored *stored, uint32_t position, int64_t time,
@@ -322,7 +322,7 @@ struct mts_rerouting {
 /*
  * Another next hop for a copy. With an attempted hop and none wanted: another
  * of the route's choices that is not backing off (run->hop_down). With neither:
- * the hop is gone, and each recipient is decided on as if it came now. No held
+ * the hop is gone, and each recipient is decided on as if it came now. No
  * object and no event in `out` when there is nothing better than to
  * stay: no other choice, a hop that can't take it, no route at all. Never for a
  * copy in doubt.
@@ -357,7 +357,7 @@ bool mts_conversion(const struct mts_stored *stored, struct arena *arena, struct
 
 /*
  * The content was rewritten and has `length` octets now; `types` are its
- * built-in encoded information types (bit 1 << number). The result is a new held
+ * built-in encoded information types (bit 1 << number). The result is a new
  * object with content type P2, whose trace says what was converted, and its
  * copies: the recipients are routed anew. Store it with the new content, and
  * remove the old copy in the same commit. A copy that failed is mts_work_failed's.

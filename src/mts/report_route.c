@@ -18,7 +18,7 @@ static void discard(struct ruling *ruling, const struct report_on_way *r, const 
     event->text = why;
 }
 
-static void hold(struct ruling *ruling, const struct report_on_way *r, enum mts_copy_kind kind, int hop,
+static void keep(struct ruling *ruling, const struct report_on_way *r, enum mts_copy_kind kind, int hop,
                  const char *mailbox) {
     struct x411_Report *report = r->report;
     struct plan plan = {.flags = PLAN_ALL};
@@ -33,11 +33,12 @@ static void hold(struct ruling *ruling, const struct report_on_way *r, enum mts_
             copy = NULL;
     }
     report->raw = report->envelope.raw = absent;
-    struct mts_held *held = copy && plan_write(ruling->arena, &plan, &copy->plan) &&
-                                    ber_encode_arena(&x411_Report_type, report, ruling->arena, &octets, NULL)
-                                ? ruling_held(ruling)
-                                : NULL;
-    if (!held) {
+    struct mts_object *object =
+        copy && plan_write(ruling->arena, &plan, &copy->plan) &&
+                ber_encode_arena(&x411_Report_type, report, ruling->arena, &octets, NULL)
+            ? ruling_object(ruling)
+            : NULL;
+    if (!object) {
         ruling->no_memory = true;
         return;
     }
@@ -47,7 +48,7 @@ static void hold(struct ruling *ruling, const struct report_on_way *r, enum mts_
     copy->priority = MTS_URGENT;
     copy->due = ruling->run->now;
     copy->expires = copy->due + ruling->tables->self.schedules[MTS_URGENT].expiry;
-    *held = (struct mts_held){MTS_REPORT, octets, r->has_content, r->identifier, r->subject, copy, 1};
+    *object = (struct mts_object){MTS_REPORT, octets, r->has_content, r->identifier, r->subject, copy, 1};
     struct mts_event *event = ruling_event(
         ruling, kind == MTS_COPY_TRANSFER ? MTS_EVENT_ROUTED : MTS_EVENT_TO_MAILBOX, r->identifier);
     event->hop = hop;
@@ -189,7 +190,7 @@ static void follow_user(struct ruling *ruling, const struct report_on_way *r, co
     else if (!by_list && !keep_what_originator_wants(ruling, r->report))
         discard(ruling, r, "the originator did not ask for it");
     else
-        hold(ruling, r, MTS_COPY_DELIVER, -1, user->given.mailbox);
+        keep(ruling, r, MTS_COPY_DELIVER, -1, user->given.mailbox);
 }
 
 bool report_fits(struct ruling *ruling, const struct x411_Report *report, int hop) {
@@ -234,7 +235,7 @@ static void send_by(struct ruling *ruling, const struct report_on_way *r, int ho
     else if (!report_fits(ruling, r->report, hop))
         discard(ruling, r, "the report can't be downgraded for the next MTA");
     else
-        hold(ruling, r, MTS_COPY_TRANSFER, hop, NULL);
+        keep(ruling, r, MTS_COPY_TRANSFER, hop, NULL);
 }
 
 static void follow_route(struct ruling *ruling, const struct report_on_way *r,

@@ -18,7 +18,7 @@ void ruling_end(struct ruling *ruling) {
         out->result = MTS_NEEDS;
     if (out->result == MTS_DECIDED)
         return;
-    out->held_count = 0;
+    out->object_count = 0;
     out->event_count = 0;
 }
 
@@ -55,14 +55,14 @@ struct mts_event *ruling_event(struct ruling *ruling, enum mts_event_kind kind, 
     return event;
 }
 
-struct mts_held *ruling_held(struct ruling *ruling) {
+struct mts_object *ruling_object(struct ruling *ruling) {
     struct mts_decisions *out = ruling->out;
-    struct mts_held *held = ruling_grow(ruling, out->held, out->held_count, sizeof *held);
-    if (!held)
+    struct mts_object *object = ruling_grow(ruling, out->objects, out->object_count, sizeof *object);
+    if (!object)
         return NULL;
-    out->held = held;
-    held[out->held_count] = (struct mts_held){0};
-    return &held[out->held_count++];
+    out->objects = object;
+    object[out->object_count] = (struct mts_object){0};
+    return &object[out->object_count++];
 }
 
 void ruling_need(struct ruling *ruling, struct span directory_name) {

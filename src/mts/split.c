@@ -1,6 +1,6 @@
 /*
  * Splitting (X.411 §14.3): one copy for each next hop and each mailbox, and
- * a report for those who failed or were answered. In a held envelope the
+ * a report for those who failed or were answered. In a stored envelope the
  * responsibility flag stands on exactly the recipients that have a copy.
  */
 #include "mts/mts_private.h"
@@ -136,8 +136,8 @@ static bool set_responsibility(struct ruling *ruling, struct branch *branch) {
 
 /*
  * What need not be done again for each outbound copy: an envelope whose only
- * copy leaves the domain is held without internal trace, and a flag without an
- * effect is dropped. A plan with PLAN_ALL alone means the held octets as they are.
+ * copy leaves the domain is kept without internal trace, and a flag without an
+ * effect is dropped. A plan with PLAN_ALL alone means the stored octets as they are.
  */
 static bool simplify(struct ruling *ruling, struct branch *branch, struct plan *plan, bool only) {
     struct x411_Extensions *extensions = &branch->subject.envelope.extensions;
@@ -154,7 +154,7 @@ static bool simplify(struct ruling *ruling, struct branch *branch, struct plan *
     return true;
 }
 
-static void hold(struct ruling *ruling, struct branch *branch, struct grouping *grouping) {
+static void keep(struct ruling *ruling, struct branch *branch, struct grouping *grouping) {
     struct span octets;
     bool ok = set_responsibility(ruling, branch);
     for (size_t i = 0; ok && i < grouping->count; i++) {
@@ -164,18 +164,18 @@ static void hold(struct ruling *ruling, struct branch *branch, struct grouping *
         ok = simplify(ruling, branch, plan, grouping->count == 1) &&
              plan_write(ruling->arena, plan, &grouping->copies[i].plan);
     }
-    struct mts_held *held =
-        ok && subject_encode(ruling, &branch->subject, &octets) ? ruling_held(ruling) : NULL;
-    if (!held) {
+    struct mts_object *object =
+        ok && subject_encode(ruling, &branch->subject, &octets) ? ruling_object(ruling) : NULL;
+    if (!object) {
         ruling->no_memory = true;
         return;
     }
-    *held = (struct mts_held){.kind = branch->subject.kind,
-                              .octets = octets,
-                              .has_content = branch->subject.kind == MTS_MESSAGE,
-                              .identifier = branch->subject.identifier,
-                              .copies = grouping->copies,
-                              .copy_count = grouping->count};
+    *object = (struct mts_object){.kind = branch->subject.kind,
+                                  .octets = octets,
+                                  .has_content = branch->subject.kind == MTS_MESSAGE,
+                                  .identifier = branch->subject.identifier,
+                                  .copies = grouping->copies,
+                                  .copy_count = grouping->count};
 }
 
 static void record_outcome(struct ruling *ruling, const struct branch *branch,
@@ -217,7 +217,7 @@ static void report(struct ruling *ruling, struct branch *branch) {
 }
 
 /*
- * A delivery reads the whole held envelope. So many mailboxes share one at the
+ * A delivery reads the whole stored envelope. So many mailboxes share one at the
  * most, for else the cost of many would grow with their square. Whom the others'
  * names are disclosed to needs all of them in one, whatever it costs.
  */
@@ -274,6 +274,6 @@ void split_branches(struct ruling *ruling) {
         /* Reports speak of the flags as they came in: before they are set. */
         report(ruling, branch);
         if (grouping.count)
-            hold(ruling, branch, &grouping);
+            keep(ruling, branch, &grouping);
     }
 }

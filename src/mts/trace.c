@@ -46,7 +46,7 @@ static bool append_internal(struct ruling *ruling, struct x411_Extensions *exten
 /*
  * Our element, when an object enters our domain (from a foreign one, or made
  * here: `peer` -1), and our MTA's internal one. `deferred` is the time until
- * which the message is held, 0 for none.
+ * which the message is object, 0 for none.
  */
 bool trace_arrive(struct ruling *ruling, int peer, struct x411_TraceInformation *trace,
                   struct x411_Extensions *extensions, int64_t deferred) {

@@ -8,10 +8,6 @@
 
 /* ---- P-DATA out ---- */
 
-static bool is_free(struct osi_association *a) {
-    return a->session.state == STA713;
-}
-
 static bool begin(struct osi_association *a, enum osi_syntax syntax) {
     a->rose->out_syntax = syntax;
     a->rose->out_ssdu = false;
@@ -20,6 +16,10 @@ static bool begin(struct osi_association *a, enum osi_syntax syntax) {
 
 static bool has_room(const struct osi_association *a) {
     return association_output_pending(a) <= a->parameters.output_high_water / 2;
+}
+
+static bool is_free(struct osi_association *a) {
+    return a->session.state == STA713 && has_room(a);
 }
 
 static size_t data(struct osi_association *a, struct span octets, bool last) {

@@ -3,6 +3,8 @@
 
 #include "base/alloc.h"
 
+#define REJECT_ROOM 8192 /* octets of the queue that are there for rejects alone */
+
 struct queued {
     size_t length;
     struct osi_ro ro;
@@ -158,7 +160,7 @@ static bool enqueue(struct osi_association *a, const struct osi_ro *ro, struct s
     struct rose_out *out = &a->rose->out;
     struct queued head = {.ro = *ro};
     size_t start = out->queue.len;
-    bool fits = start + parameter.len <= OSI_RO_QUEUE;
+    bool fits = start + parameter.len <= OSI_RO_QUEUE + (ro->kind == OSI_RO_REJECT ? REJECT_ROOM : 0);
     if (!fits || !buf_append(&out->queue, &head, sizeof head) ||
         !rose_pdu_encode(ro, parameter, &out->queue)) {
         out->queue.len = start < out->queue.len ? start : out->queue.len;
@@ -227,7 +229,8 @@ bool osi_ro_begin(struct osi_association *a, struct osi_ro *ro, int64_t now) {
     out->edge_len = rose_pdu_head(ro, out->edge);
     out->ending = out->wanted = false;
     out->state = ROSE_OUT_STREAM;
-    return true;
+    push_edge(a);
+    return !a->over;
 }
 
 size_t osi_ro_data(struct osi_association *a, struct span data, bool last, int64_t now) {
@@ -235,7 +238,7 @@ size_t osi_ro_data(struct osi_association *a, struct span data, bool last, int64
         return 0;
     struct rose_out *out = &a->rose->out;
     association_waits_from(a, now);
-    size_t taken = out->edge_len == 0 || push_edge(a) ? a->rose->carrier->data(a, data, false) : 0;
+    size_t taken = a->rose->carrier->data(a, data, false);
     out->wanted = taken < data.len;
     if (taken < data.len || !last || a->over)
         return taken;

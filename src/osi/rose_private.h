@@ -15,7 +15,8 @@
 struct rose_carrier {
     /* A PDU whose last octet was taken is carried; else rose_out_done or rose_out_returned says when. */
     bool at_once;
-    /* True if a PDU may begin; else what can be done for it is done, and rose_out_push called when it may. */
+    /* True if a PDU may begin, and its first octets will be taken; else what can be done for it is done, and
+     * rose_out_push called when it may. */
     bool (*is_free)(struct osi_association *a);
     bool (*begin)(struct osi_association *a, enum osi_syntax syntax);
     bool (*has_room)(const struct osi_association *a); /* for more of the one under way */

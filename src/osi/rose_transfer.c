@@ -8,8 +8,9 @@
 /* ---- out ---- */
 
 static bool is_free(struct osi_association *a) {
+    bool room = association_output_pending(a) <= a->parameters.output_high_water / 2;
     if (a->rtse.state == RTSE_OPEN && osi_rt_has_turn(a))
-        return true;
+        return room;
     if (!a->rose->turn_wanted && !osi_rt_has_turn(a))
         a->rose->turn_wanted = osi_rt_turn_please(a, 0, a->now);
     return false;
@@ -154,6 +155,11 @@ static bool may_release(const struct osi_association *a) {
     return rose_out_is_idle(a) && rtse_may_release(a);
 }
 
+static void on_output(struct osi_association *a) {
+    rtse_send_unblock(a);
+    rose_out_push(a);
+}
+
 static size_t memory(const struct osi_association *a) {
     return rtse_memory(a) + rose_memory(a);
 }
@@ -176,7 +182,7 @@ const struct association_user rose_over_rtse_user = {
     .on_open = rtse_on_open,
     .on_data = rtse_receive_data,
     .on_activity = rtse_on_activity,
-    .on_output = rtse_send_unblock,
+    .on_output = on_output,
     .due = due,
     .is_sending = is_sending,
     .may_release = may_release,

@@ -48,10 +48,9 @@ static bool tell_envelope(struct feeding *f, struct span envelope) {
 static bool on_content_begins(void *context, unsigned path, struct span head) {
     struct feeding *f = context;
     struct span envelope = span_sub(head, sizeof MESSAGE_HEAD - 1, SIZE_MAX);
-    struct ber_element element;
-    enum ber_error_code why;
     (void)path;
-    if (!ber_element_read(envelope, &element, &why) || element.total != envelope.len)
+    /* The last element that was collected is the first. */
+    if (envelope.len == 0 || f->scanner->scanner.element != sizeof MESSAGE_HEAD - 1)
         return fail(f->scanner, "there is not one envelope before the content");
     f->scanner->content_at = head.len + f->scanner->scanner.field_len;
     return tell_envelope(f, envelope);
@@ -91,7 +90,7 @@ bool apdu_scanner_feed(struct apdu_scanner *s, struct span in, const struct apdu
     bool ok = ber_scanner_feed(&s->scanner, in, &inner, &feeding);
     s->offset = s->scanner.offset;
     if (!ok && !s->error[0])
-        s->error = s->scanner.error;
+        s->error = s->scanner.over_limit ? "the envelope is longer than the limit" : s->scanner.error;
     return ok && check(&feeding);
 }
 

@@ -63,8 +63,10 @@ static bool dispatch(struct net *net, enum ipc_type type, uint64_t ref, struct s
     enum ipc_judgement judgement = ipc_frame_judge(frame, state, why);
     if (judgement != IPC_LEGAL)
         return judgement == IPC_LATE;
+    if (c ? rows[type].connection(c, type, payload) : rows[type].net(net, ref, payload))
+        return true;
     snprintf(why, IPC_WHY, "frame %s (%zu octets), which does not fit", frame->name, payload.len);
-    return c ? rows[type].connection(c, type, payload) : rows[type].net(net, ref, payload);
+    return false;
 }
 
 static bool on_store_frame(void *context, struct ipc_channel *channel, enum ipc_type type, uint64_t ref,

@@ -20,13 +20,12 @@ static EVP_MD_CTX *scratch(void) {
     return context;
 }
 
-/* That of a content that was closed serves the next. */
-static EVP_MD_CTX *spare;
+/* Those of contents that were closed serve the next ones: as many as are under way at a time, mostly. */
+static EVP_MD_CTX *spares[64];
+static size_t spare_count;
 
 static EVP_MD_CTX *take_context(void) {
-    EVP_MD_CTX *context = spare;
-    spare = NULL;
-    return context ? context : EVP_MD_CTX_new();
+    return spare_count ? spares[--spare_count] : EVP_MD_CTX_new();
 }
 
 static bool begin_block(struct digest *digest) {
@@ -74,10 +73,12 @@ bool digest_get(struct digest *digest, uint8_t out[static STORE_DIGEST]) {
 }
 
 void digest_free(struct digest *digest) {
-    if (spare)
-        EVP_MD_CTX_free(digest->context);
+    if (!digest->context)
+        return;
+    if (spare_count < sizeof spares / sizeof *spares)
+        spares[spare_count++] = digest->context;
     else
-        spare = digest->context;
+        EVP_MD_CTX_free(digest->context);
     digest->context = NULL;
 }
 

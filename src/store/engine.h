@@ -55,6 +55,10 @@ struct store_home {
     bool (*repair)(const char *place, store_finding_cb *cb, void *context, uint64_t *findings,
                    struct error *err);
 
+    /* As store_public_place, store_secret_place, store_reach; NULL: it is a folder. */
+    char *(*public_place)(const char *place);
+    char *(*secret_place)(const char *place, const char *password);
+    bool (*reach)(const char *place, struct store_reach *reach, struct error *err);
     /* As store_open; NULL on failure. It sets up the head by store_head_init, with its struct store_engine,
      * before it does anything else, and before it returns fills head.secret (made once, durable: keyed hashes
      * of what strangers choose depend on it) and takes its first block of ids. */

@@ -2,7 +2,8 @@
 #include "store/postgres/home.h"
 #include "store/sqlite/home.h"
 
-static const struct store_home *const homes[] = {&postgres_home, &sqlite_home}; /* the last owns what no other does */
+/* The last owns what no other does. */
+static const struct store_home *const homes[] = {&postgres_home, &sqlite_home};
 
 const struct store_home *home_of(const char *place) {
     size_t i = 0;

@@ -1,6 +1,7 @@
 /* Opening, health, copies of the whole. */
 #include "store/store_private.h"
 
+#include "base/alloc.h"
 #include "base/clock.h"
 
 #define GATHER_LIMIT_US 500
@@ -62,6 +63,33 @@ bool store_repair(const char *place, store_finding_cb *cb, void *context, uint64
 void store_close(struct store *store) {
     if (store)
         store->engine->close(store);
+}
+
+bool store_is_folder(const char *place) {
+    return !home_of(place)->reach;
+}
+
+char *store_public_place(const char *place) {
+    return store_is_folder(place) ? mem_strdup(place) : home_of(place)->public_place(place);
+}
+
+char *store_secret_place(const char *place, const char *password) {
+    return store_is_folder(place) ? NULL : home_of(place)->secret_place(place, password);
+}
+
+bool store_reach(const char *place, struct store_reach *reach, struct error *err) {
+    *reach = (struct store_reach){0};
+    if (!store_is_folder(place))
+        return home_of(place)->reach(place, reach, err);
+    reach->place = mem_strdup(place);
+    return reach->place || error_set(err, STORE_NO_MEMORY, "%s: out of memory", place);
+}
+
+void store_reach_free(struct store_reach *reach) {
+    mem_free(reach->place);
+    for (size_t i = 0; i < sizeof reach->files / sizeof *reach->files; i++)
+        mem_free(reach->files[i]);
+    *reach = (struct store_reach){0};
 }
 
 /* ---- health ---- */

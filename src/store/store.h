@@ -85,6 +85,29 @@ bool store_is_there(const char *place, struct error *err);
  */
 bool store_examine(const char *place, struct error *err);
 
+/* ---- places ---- */
+
+/* Is it a folder? Else it is the URI of a server. */
+bool store_is_folder(const char *place);
+
+/* The place without a password that stands in it, to be shown; and with one. NULL without memory, or where
+ * the place can't have one. The caller frees it with mem_free. */
+char *store_public_place(const char *place);
+char *store_secret_place(const char *place, const char *password);
+
+/* What a process needs to open a place from within a sandbox. */
+struct store_reach {
+    char *place;    /* opens without names to be resolved and files to be read */
+    bool calls;     /* a server is called, again whenever it was away */
+    uint16_t port;  /* of the server; 0: a Unix socket */
+    char *files[4]; /* that are read each time: certificates and their like; closed by NULL if fewer */
+};
+
+/* Finds it out, which may take a connection to the server. The caller ends it with store_reach_free, also
+ * after a failure. */
+bool store_reach(const char *place, struct store_reach *reach, struct error *err);
+void store_reach_free(struct store_reach *reach);
+
 /* Closes it. Batches and contents must have been freed and released before. NULL is allowed. */
 void store_close(struct store *store);
 

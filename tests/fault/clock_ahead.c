@@ -1,8 +1,8 @@
 /* Preloaded into a daemon, it lets the test set the daemon's clock and not the machine's.
  *
- * CHASQUI_CLOCK names a file of 8 octets, an int64_t in the machine's order: by so many microseconds the time of
- * day is ahead, for each process that has it open and from the moment that it is written. The file is mapped
- * before the process has a sandbox. The monotonic clock stays as it is. */
+ * CHASQUI_CLOCK names a file of 8 octets, an int64_t in the machine's order: by so many microseconds the time
+ * of day is ahead, for each process that has it open and from the moment that it is written. The file is
+ * mapped before the process has a sandbox. The monotonic clock stays as it is. */
 #include <dlfcn.h>
 #include <fcntl.h>
 #include <stdint.h>

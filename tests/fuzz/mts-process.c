@@ -140,9 +140,9 @@ static void work_on(struct mts_run *run, const struct mts_stored *stored, bool t
 static void follow(struct mts_run *run, const struct mts_decisions *decisions, unsigned depth) {
     if (depth > DEPTH || decisions->result != MTS_DECIDED)
         return;
-    for (size_t i = 0; i < decisions->held_count && i < 3; i++)
-        for (size_t k = 0; k < decisions->held[i].copy_count && k < 3; k++) {
-            const struct mts_held *held = &decisions->held[i];
+    for (size_t i = 0; i < decisions->object_count && i < 3; i++)
+        for (size_t k = 0; k < decisions->objects[i].copy_count && k < 3; k++) {
+            const struct mts_object *held = &decisions->objects[i];
             struct mts_stored stored = {held->kind, held->octets, held->copies[k].plan, held->has_content,
                                         held->has_content ? CONTENT : 0};
             require(held->copies[k].kind == MTS_COPY_TRANSFER ? held->copies[k].hop >= 0

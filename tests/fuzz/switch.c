@@ -116,7 +116,8 @@ static void begin(struct world *world) {
     reload = (struct mta_reload){.read = read_again, .release = release, .context = world};
     *world = (struct world){.loop = event_base_new()};
     world->config = (struct mta_config){.node = "a1",
-                                        .store_directory = disk.folder,
+                                        .store = disk.folder,
+                                        .store_place = disk.folder,
                                         .tables = make_tables(),
                                         .peers = peers,
                                         .peer_count = 3,

@@ -6,12 +6,14 @@ import struct
 import sys
 import tempfile
 import threading
+import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."))
 from interop import samples, tshark_judge                                   # noqa: E402
 from peer import association, ber, every, ipm, pcap, session, tap, x228, x411   # noqa: E402
 from peer.association import Association, BindRefused                       # noqa: E402
 from peer.transport import Transport                                        # noqa: E402
+from scenario.players import Neighbour                                      # noqa: E402
 
 case, check, equal = tap.case, tap.check, tap.equal
 MODES = ("normal", "x410", "1984")
@@ -33,6 +35,18 @@ def _():
         else:
             raise AssertionError(f"passed with {then!r}")
     tap.run(lambda: None)
+
+
+@case("nothing() waits to its end, whatever ended meanwhile, and is false when something comes")
+def _():
+    neighbour = Neighbour()
+    neighbour.arrived.put((None, OSError("an association ended")))
+    begun = time.monotonic()
+    tap.check(neighbour.nothing(0.3) and time.monotonic() - begun >= 0.3, "it came back early")
+    neighbour.arrived.put((None, OSError("another one ended")))
+    neighbour.arrived.put(("normal", b"an APDU"))
+    tap.check(not neighbour.nothing(60), "something came behind the end")
+    neighbour.close()
 
 
 @case("BER is read as it was written, definite or indefinite")

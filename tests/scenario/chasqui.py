@@ -1,4 +1,5 @@
 """A daemon under test: its configuration, its life and death, and its local socket."""
+import atexit
 import ctypes
 import os
 import re
@@ -9,6 +10,7 @@ import sys
 import time
 
 from peer import local
+from scenario import postgres
 
 SOURCE = os.environ.get("CHASQUI_SOURCE", os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)))))
 BUILD = os.environ.get("CHASQUI_BUILD", os.path.join(SOURCE, "build"))
@@ -79,6 +81,27 @@ def landlock():
 SANDBOX = "full" if landlock() > 0 else "partial"
 
 
+# A PostgreSQL server that all daemons of the play keep their stores in, when $CHASQUI_TEST_STORE asks for it.
+_server = None
+_databases = {}
+
+
+def store_of(folder):
+    """Where the daemon with this folder keeps its store: in the folder, or in a database of its own."""
+    global _server
+    if os.environ.get("CHASQUI_TEST_STORE") != "postgresql":
+        return os.path.join(folder, "store")
+    if not _server:
+        if not postgres.binaries():
+            print(f"1..0 # SKIP {postgres.MISSING}", flush=True)
+            os._exit(0)
+        _server = postgres.Postgres().start()
+        atexit.register(_server.remove)
+    if folder not in _databases:
+        _databases[folder] = _server.database()
+    return _databases[folder]
+
+
 class Mhsd:
     """One daemon. `with Mhsd(folder, ...) as mta:` starts it; at the end it is stopped and its log looked over."""
 
@@ -92,12 +115,13 @@ class Mhsd:
         self.environment = environment or {}
         self.process = None
         os.makedirs(folder, exist_ok=True)
+        self.store = settings.get("store") or store_of(folder)
         self.configure()
 
     def configure(self, **settings):
         """Writes the configuration, `settings` added to those of before."""
         self.settings.update(settings)
-        values = {"mta-name": self.name, "domain": self.domain, "store": os.path.join(self.folder, "store"),
+        values = {"mta-name": self.name, "domain": self.domain, "store": self.store,
                   "socket": self.socket_path, "run-as": "", "sandbox": SANDBOX, "listen": [f"Internet={self.host}+{self.port}"]}
         values.update({key.replace("_", "-"): value for key, value in self.settings.items()})
         with open(self.path, "w") as file:

@@ -259,6 +259,9 @@ def _():
         stage.mta.start()
         equal(waiting(stage.mta), [("patient", "backing-off")])
         check("disabled" in stage.mta.mhs("status").stdout, stage.mta.mhs("status").stdout)
+        why = f"uid {os.geteuid()}: they move house"
+        equal((peer_status(stage.mta, "FAR")["disabled"], peer_status(stage.mta, "NEAR")["disabled"]), (why, None))
+        check("they move house" in stage.mta.mhs("--wide", "peer", "list").stdout and why in stage.mta.mhs("peer", "show", "FAR").stdout)
         check("disabled" in queue(stage)[0]["last-error"], queue(stage))
         try:
             stage.call(mta="FAR", password="far's secret").close()
@@ -270,6 +273,7 @@ def _():
         equal(stage.far.logs, [])
         ask(stage.mta, "peer", "enable", "FAR", "--reason", "they are back")
         equal(stage.far.next().identifier[1], "patient")
+        equal(peer_status(stage.mta, "FAR")["disabled"], None)
 
 
 @case("what is known of a peer: messages and octets both ways, what waits, the last success and error")

@@ -36,7 +36,7 @@ static void set_timer(struct pg_store *pg, long ms) {
 }
 
 int pg_descriptor(const struct store *store) {
-    return pg_of(store)->poll;
+    return store->read_only ? -1 : pg_of(store)->poll;
 }
 
 /* ---- the end ---- */
@@ -95,7 +95,7 @@ static void apply_entries(struct pg_store *pg) {
     for (int row = 0; numbered && row < PQntuples(numbered); row++) {
         uint64_t next = (uint64_t)pg_number(numbered, row, 1);
         for (size_t i = 0; i < batch->count; i++)
-            if (batch->list[i].type == ADD_ENTRY && !batch_failed(batch, i) &&
+            if (batch->list[i].type == ADD_ENTRY && !batch->list[i].left_out &&
                 batch->list[i].number == (uint32_t)pg_number(numbered, row, 0))
                 batch->list[i].entry.sequence = next++;
     }
@@ -143,6 +143,7 @@ static void begin_pass(struct pg_store *pg) {
     bool ready = (!pg->writer.lost || pg_open_writer(pg, &err)) && pg_chunks_verify(pg, &err) &&
                  fold_batch(&pg->commit.fold, pg->commit.batch, &err);
     pg->commit.failure = (struct error){0};
+    pg->commit.again = false;
     forget_results(&pg->commit);
     pg->commit.step = COMMIT_WRITING;
     watch(pg);
@@ -156,13 +157,21 @@ static void begin_pass(struct pg_store *pg) {
 void pg_commit_begin(struct store_batch *batch) {
     struct pg_store *pg = pg_of(batch->store);
     pg->commit.batch = batch;
-    pg->commit.again = false;
+    pg->commit.retried = false;
     begin_pass(pg);
 }
 
 /* ---- verdicts ---- */
 
-/* What the operation names of `kind`; 0: nothing. */
+/* Another pass follows without the operation's request, or the whole fails. */
+static void refuse(struct pg_store *pg, size_t operation, struct error *err) {
+    if (batch_fail(pg->commit.batch, &pg->commit.batch->list[operation], err))
+        pg->commit.again = true;
+    else if (!pg->commit.failure.code)
+        pg->commit.failure = *err;
+}
+
+/* The message that the operation names; 0: none. */
 static uint64_t message_of(const struct operation *operation) {
     return operation->type == ADD_WORK    ? operation->work.message
            : operation->type == ADD_ENTRY ? operation->entry.message
@@ -178,8 +187,8 @@ static void miss_messages(struct pg_store *pg, const PGresult *counted) {
         struct error err;
         error_set(&err, STORE_BAD_REQUEST, "message %llu is not there", (unsigned long long)id);
         for (size_t i = 0; i < batch->count; i++)
-            if (message_of(&batch->list[i]) == id)
-                pg->commit.failure = err;
+            if (message_of(&batch->list[i]) == id && !batch->list[i].left_out)
+                refuse(pg, i, &err);
     }
 }
 
@@ -194,11 +203,11 @@ static void miss_mailboxes(struct pg_store *pg, const PGresult *numbered) {
     struct store_batch *batch = pg->commit.batch;
     for (size_t i = 0; i < batch->count; i++) {
         struct error err;
-        if (batch->list[i].type != ADD_ENTRY || batch_failed(batch, i) ||
+        if (batch->list[i].type != ADD_ENTRY || batch->list[i].left_out ||
             has_mailbox(numbered, batch->list[i].number))
             continue;
         error_set(&err, STORE_BAD_REQUEST, "mailbox %u is not there", batch->list[i].number);
-        pg->commit.failure = err;
+        refuse(pg, i, &err);
     }
 }
 
@@ -263,8 +272,8 @@ static void unsettled(struct pg_store *pg) {
 static void after_writing(struct pg_store *pg) {
     struct error err = {0};
     bool ok = take_all(pg, &err);
-    if (pg->writer.lost && !pg->commit.again) { /* nothing was to be committed yet */
-        pg->commit.again = true;
+    if (pg->writer.lost && !pg->commit.retried) { /* nothing was to be committed yet */
+        pg->commit.retried = true;
         begin_pass(pg);
         return;
     }
@@ -272,7 +281,7 @@ static void after_writing(struct pg_store *pg) {
         fail(pg, &err);
         return;
     }
-    if (ok && !pg->commit.failure.code) {
+    if (ok && !pg->commit.failure.code && !pg->commit.again) {
         if (!send_end(pg, Q_COMMIT, COMMIT_ENDING, &err))
             unsettled(pg); /* some of it may have been sent */
         return;
@@ -288,7 +297,12 @@ static void after_undoing(struct pg_store *pg) {
     PQclear(pg_take(&pg->writer, &err));
     if (!err.code)
         pg_take_sync(&pg->writer, &err);
-    fail(pg, &pg->commit.failure);
+    if (!pg->commit.failure.code)
+        pg->commit.failure = err;
+    if (pg->commit.failure.code)
+        fail(pg, &pg->commit.failure);
+    else
+        begin_pass(pg);
 }
 
 static void after_ending(struct pg_store *pg) {

@@ -382,7 +382,7 @@ static bool write_message(struct fold *fold, const struct operation *operation) 
 
 static bool write_messages(struct fold *fold, const struct store_batch *batch) {
     for (size_t i = 0; i < batch->count; i++)
-        if (batch->list[i].type == ADD_MESSAGE && !batch_failed(batch, i) &&
+        if (batch->list[i].type == ADD_MESSAGE && !batch->list[i].left_out &&
             !write_message(fold, &batch->list[i]))
             return false;
     for (size_t i = 0; i < fold->messages.cap; i++) {
@@ -395,22 +395,41 @@ static bool write_messages(struct fold *fold, const struct store_batch *batch) {
     return true;
 }
 
+/* A content of which octets are missing is no request's to name. */
+static bool refuse_failed(struct store_batch *batch, const struct operation *operation, struct error *err) {
+    struct error inner;
+    if (!operation->content || !operation->content->failed)
+        return true;
+    error_set(&inner, STORE_IO, "%s: an earlier write of this content failed", batch->store->place);
+    return batch_fail(batch, operation, &inner) || error_set(err, inner.code, "%s", inner.text);
+}
+
+static bool prepare_contents(struct store_batch *batch, struct error *err) {
+    for (size_t i = 0; i < batch->count; i++) {
+        const struct operation *operation = &batch->list[i];
+        if (operation->left_out || !operation->content)
+            continue;
+        /* A resume goes on from rows, be they ever so few. */
+        if (operation->type == PUT_ACTIVITY_IN && !operation->content->failed &&
+            !content_spill(operation->content, err))
+            return false;
+        if (!refuse_failed(batch, operation, err))
+            return false;
+    }
+    return true;
+}
+
 /* The contents that operations name, each with the octets that its rows are to have. */
-static bool note_content(struct fold *fold, const struct operation *operation, struct error *err) {
+static bool note_content(struct fold *fold, const struct operation *operation) {
     struct store_content *content = operation->content;
-    /* A resume goes on from rows, be they ever so few. */
-    if (content && operation->type == PUT_ACTIVITY_IN && !content_spill(content, err))
-        return false;
     if (!content || !content->id)
         return true;
-    if (content->failed)
-        return error_set(err, STORE_IO, "%s: an earlier write of this content failed", content->store->place);
     struct pg_content *part = pg_content_of(content);
     struct idmap_slot *slot = idmap_put(&fold->contents, content->id);
     uint64_t length =
         operation->type == PUT_ACTIVITY_IN ? operation->activity->public.content_length : content->length;
     if (!slot)
-        return store_no_memory(content->store, err);
+        return false;
     if (!slot->value.pointer)
         part->commit_length = part->saved;
     slot->value.pointer = content;
@@ -475,14 +494,13 @@ static bool whole(const struct fold *fold) {
 bool fold_batch(struct fold *fold, struct store_batch *batch, struct error *err) {
     bool ok = true;
     clear(fold);
+    if (!prepare_contents(batch, err))
+        return false;
     for (size_t i = 0; i < batch->count && ok; i++)
-        if (!batch_failed(batch, i)) {
-            if (!note_content(fold, &batch->list[i], err))
-                return false;
-            ok = note(fold, batch, i);
-        }
+        if (!batch->list[i].left_out)
+            ok = note_content(fold, &batch->list[i]) && note(fold, batch, i);
     for (size_t i = 0; i < batch->count && ok; i++)
-        if (!batch_failed(batch, i))
+        if (!batch->list[i].left_out)
             ok = write(fold, batch, i);
     ok = ok && write_messages(fold, batch);
     if (ok && !write_contents(fold, err))

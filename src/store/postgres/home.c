@@ -1,6 +1,8 @@
 /* Stores in a PostgreSQL server: `place` is the URI of a database. */
 #include "store/postgres/home.h"
 
+#include <stdlib.h>
+
 #include "base/alloc.h"
 #include "store/postgres/postgres_private.h"
 
@@ -52,6 +54,67 @@ static bool pg_restore(const char *from, const char *place, bool force, store_pr
     return refuse_copy(place, "restored", err);
 }
 
+/* ---- from within a sandbox ---- */
+
+/* Adds an option to the URI; what stands last holds. */
+static void add_option(struct buf *uri, const char *name, const char *value) {
+    buf_printf(uri, "%c%s=", memchr(uri->data, '?', uri->len) ? '&' : '?', name);
+    for (const char *c = value; *c; c++)
+        buf_printf(uri, strchr("!#$%&'()*+,/:;=?@[] \"", *c) || *c <= ' ' || *c > '~' ? "%%%02X" : "%c",
+                   (unsigned)(unsigned char)*c);
+}
+
+/* What stands in the buffer as a string of its own; the buffer is freed. */
+static char *string_of(struct buf *text) {
+    char *copy = buf_append_byte(text, 0) ? mem_strdup((const char *)text->data) : NULL;
+    buf_wipe(text);
+    return copy;
+}
+
+static char *pg_secret_place(const char *place, const char *password) {
+    struct buf uri;
+    buf_init(&uri, 0);
+    buf_append(&uri, place, strlen(place));
+    add_option(&uri, "password", password);
+    return string_of(&uri);
+}
+
+static void note_files(const PQconninfoOption *options, struct store_reach *reach) {
+    static const char *const names[] = {"sslrootcert", "sslcert", "sslkey", "sslcrl"};
+    size_t count = 0;
+    for (; options && options->keyword; options++)
+        for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+            if (!strcmp(options->keyword, names[i]) && options->val && *options->val == '/')
+                reach->files[count++] = mem_strdup(options->val);
+}
+
+/* Names of users and hosts are looked up, and passwords read from a file, once: in the sandbox nobody can. */
+static bool pg_reach(const char *place, struct store_reach *reach, struct error *err) {
+    struct pg pg = {0};
+    struct buf uri;
+    if (!pg_connect(&pg, place, "look", err)) {
+        pg_disconnect(&pg);
+        pg_free(&pg);
+        return false;
+    }
+    buf_init(&uri, 0);
+    buf_append(&uri, place, strlen(place));
+    add_option(&uri, "user", PQuser(pg.conn));
+    if (PQpass(pg.conn) && *PQpass(pg.conn))
+        add_option(&uri, "password", PQpass(pg.conn));
+    if (pg.address)
+        add_option(&uri, "hostaddr", pg.address);
+    reach->calls = true;
+    reach->port = *PQhost(pg.conn) == '/' ? 0 : (uint16_t)atoi(PQport(pg.conn));
+    PQconninfoOption *options = PQconninfo(pg.conn);
+    note_files(options, reach);
+    PQconninfoFree(options);
+    reach->place = string_of(&uri);
+    pg_disconnect(&pg);
+    pg_free(&pg);
+    return reach->place || error_set(err, STORE_NO_MEMORY, "out of memory");
+}
+
 const struct store_home postgres_home = {
     .name = "PostgreSQL",
     .owns = pg_is_uri,
@@ -61,5 +124,8 @@ const struct store_home postgres_home = {
     .restore = pg_restore,
     .check = pg_check,
     .repair = pg_repair,
+    .public_place = pg_public_uri,
+    .secret_place = pg_secret_place,
+    .reach = pg_reach,
     .open = pg_open,
 };

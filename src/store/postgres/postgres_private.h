@@ -161,8 +161,9 @@ struct pg_store {
         struct store_batch *batch;
         struct fold fold;
         int64_t transaction, started;
-        bool again;           /* with a new connection, as the old one had ended unnoticed */
-        struct error failure; /* why it is undone */
+        bool retried;         /* with a new connection, as the old one had ended unnoticed */
+        bool again;           /* it is undone for another pass, without the requests that failed */
+        struct error failure; /* else why it is undone */
         PGresult *counted;    /* of Q_COUNT, Q_ADD_ENTRIES: used when it is durable */
         PGresult *numbered;
     } commit;
@@ -204,12 +205,6 @@ struct walk {
     } cb;
     void *context;
 };
-
-/* A request whose verdict is bad is left out. */
-static inline bool batch_failed(const struct store_batch *batch, size_t index) {
-    (void)batch, (void)index;
-    return false;
-}
 
 static inline struct pg_store *pg_of(const struct store *store) {
     return (struct pg_store *)(uintptr_t)store;

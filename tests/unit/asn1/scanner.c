@@ -131,6 +131,56 @@ static void a_delivery_comes_apart(void **state) {
         check_delivery(seed, &plan);
 }
 
+/* What goes out around the content, and the content itself, are the value again. */
+static void check_split(uint64_t seed, const struct ber_plan *plan) {
+    struct arena arena;
+    struct x411p3_MessageDeliveryArgument value = {0}, again = {0};
+    struct span octets;
+    struct buf out, tail;
+    static uint8_t content[70000];
+    static const size_t lengths[] = {0, 1, 127, 128, 255, 256, 70000};
+    arena_init(&arena, 64 << 20);
+    buf_init(&out, 0);
+    buf_init(&tail, 0);
+    bool ok = ber_random(&x411p3_MessageDeliveryArgument_type, seed, &arena, &value);
+    value.content = S("");
+    if (ok && ber_encode_arena(&x411p3_MessageDeliveryArgument_type, &value, &arena, &octets, NULL)) {
+        size_t length = lengths[seed % (sizeof lengths / sizeof *lengths)];
+        assert_true(ber_scanner_split(plan, octets, length, &out, &tail));
+        assert_true(buf_append(&out, content, length) && buf_append_span(&out, buf_span(&tail)));
+        value.content = span_of(content, length);
+        assert_true(ber_decode(&x411p3_MessageDeliveryArgument_type, buf_span(&out), &arena,
+                               &(struct ber_limits){.relax_bounds = true}, &again, NULL));
+        assert_true(ber_equal(&x411p3_MessageDeliveryArgument_type, &value, &again));
+    }
+    buf_free(&out);
+    buf_free(&tail);
+    arena_free(&arena);
+}
+
+static void a_delivery_goes_out_in_parts(void **state) {
+    (void)state;
+    struct ber_plan plan = plan_of(&x411p3_MessageDeliveryArgument_type, "content");
+    struct ber_plan operation = plan_of(&x880_ROS_type, "invoke.argument");
+    struct buf head, tail;
+    for (uint64_t seed = 1; seed <= 60; seed++)
+        check_split(seed, &plan);
+    buf_init(&head, 0);
+    buf_init(&tail, 0);
+    assert_true(
+        ber_scanner_split(&operation, S("\xA1\x08\x02\x01\x07\x02\x01\x03\x05\x00"), 0, &head, &tail));
+    assert_true(span_eq(buf_span(&head), S("\xA1\x80\x02\x01\x07\x02\x01\x03")));
+    assert_true(span_eq(buf_span(&tail), S("\x00\x00")));
+    buf_clear(&head);
+    buf_clear(&tail);
+    /* no field, or one that is not empty */
+    assert_false(ber_scanner_split(&operation, S("\xA1\x06\x02\x01\x07\x02\x01\x03"), 0, &head, &tail));
+    struct ber_plan submission = plan_of(&x411p3_MessageSubmissionArgument_type, "content");
+    assert_false(ber_scanner_split(&submission, S("\x30\x05\x31\x00\x04\x01x"), 1, &head, &tail));
+    buf_free(&head);
+    buf_free(&tail);
+}
+
 struct sample {
     struct span value, field, envelope;
     unsigned path;
@@ -347,6 +397,7 @@ static void broken_states_do_no_harm(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_delivery_comes_apart),
+        cmocka_unit_test(a_delivery_goes_out_in_parts),
         cmocka_unit_test(operations_have_one_plan),
         cmocka_unit_test(a_pdv_is_found_in_its_list),
         cmocka_unit_test(a_condition_chooses_the_attribute),

@@ -177,14 +177,19 @@ static const struct {
 
 enum { ATTEMPTS = sizeof attempts / sizeof *attempts };
 
-static const char *const names[SANDBOX_PARTS] = {[SANDBOX_STORE] = "store",
-                                                 [SANDBOX_READER] = "reader",
-                                                 [SANDBOX_NET] = "net",
-                                                 [SANDBOX_CLIENTS] = "clients",
-                                                 [SANDBOX_WORK] = "work"};
+/* A kind of process, as the table's first row names it. At a server its store is in one that it calls. */
+struct kind {
+    const char *name;
+    enum sandbox_part part;
+    bool files, at_a_server;
+};
 
 static bool has_landlock(void) {
     return syscall(SYS_landlock_create_ruleset, NULL, 0, LANDLOCK_CREATE_RULESET_VERSION) > 0;
+}
+
+static bool has_landlock_for_ports(void) {
+    return syscall(SYS_landlock_create_ruleset, NULL, 0, LANDLOCK_CREATE_RULESET_VERSION) >= 4;
 }
 
 /* ---- the scene ---- */
@@ -250,7 +255,7 @@ static void strike_scene(void) {
 /* ---- the table ---- */
 
 /* True when the table says that the kind can do this; a row of it that is not there fails. */
-static bool table_says(FILE *document, enum sandbox_part part, const char *words) {
+static bool table_says(FILE *document, const struct kind *kind, const char *words) {
     char line[400];
     int column = 0;
     rewind(document);
@@ -258,7 +263,8 @@ static bool table_says(FILE *document, enum sandbox_part part, const char *words
         if (strncmp(line, "| a taken-over process can |", 28) == 0) {
             char *at = line;
             for (column = 0; at; column++, at = strchr(at + 1, '|'))
-                if (strncmp(at, "| ", 2) == 0 && strncmp(at + 2, names[part], strlen(names[part])) == 0)
+                if (strncmp(at, "| ", 2) == 0 && strncmp(at + 2, kind->name, strlen(kind->name)) == 0 &&
+                    strncmp(at + 2 + strlen(kind->name), " |", 2) == 0)
                     break;
             assert_non_null(at);
         }
@@ -276,7 +282,7 @@ static bool table_says(FILE *document, enum sandbox_part part, const char *words
 }
 
 /* In a process of its own, which tells what it could do. */
-static uint32_t taken_over(enum sandbox_part part) {
+static uint32_t taken_over(const struct kind *kind) {
     int report[2];
     uint32_t could = 0;
     assert_int_equal(pipe(report), 0);
@@ -284,9 +290,13 @@ static uint32_t taken_over(enum sandbox_part part) {
     pid_t pid = fork();
     if (pid == 0) {
         struct error err = {0};
-        bool files = part == SANDBOX_STORE || part == SANDBOX_READER;
+        const struct sandbox_rights files = {.directory = scene.store}, server = {.calls = true};
         log_set_level(LOG_LEVEL_ERROR);
-        if (!sandbox_enter(part, files ? scene.store : NULL, SANDBOX_PARTIAL, &err)) {
+        if (!sandbox_enter(kind->part,
+                           kind->files         ? &files
+                           : kind->at_a_server ? &server
+                                               : NULL,
+                           SANDBOX_PARTIAL, &err)) {
             fprintf(stderr, "%s\n", err.text);
             _exit(1);
         }
@@ -312,44 +322,77 @@ static FILE *open_document(void) {
     return document;
 }
 
-static void check_part(enum sandbox_part part) {
+static void check_kind(struct kind kind) {
     FILE *document = open_document();
     set_scene();
-    uint32_t could = taken_over(part);
+    uint32_t could = taken_over(&kind);
     strike_scene();
     for (unsigned i = 0; i < ATTEMPTS; i++) {
         bool did = could >> i & 1;
-        if (attempts[i].needs_landlock && !has_landlock())
+        if ((attempts[i].needs_landlock || kind.at_a_server) && !has_landlock())
             continue;
-        if (did != table_says(document, part, attempts[i].words))
-            fail_msg("%s %s: %s", names[part], did ? "can" : "can't", attempts[i].words);
+        if (did != table_says(document, &kind, attempts[i].words))
+            fail_msg("%s %s: %s", kind.name, did ? "can" : "can't", attempts[i].words);
     }
     fclose(document);
 }
 
 static void a_store_process(void **state) {
     (void)state;
-    check_part(SANDBOX_STORE);
+    check_kind((struct kind){"store", SANDBOX_STORE, true, false});
 }
 
 static void a_reader(void **state) {
     (void)state;
-    check_part(SANDBOX_READER);
+    check_kind((struct kind){"reader", SANDBOX_READER, true, false});
 }
 
 static void a_net_process(void **state) {
     (void)state;
-    check_part(SANDBOX_NET);
+    check_kind((struct kind){"net", SANDBOX_NET, false, false});
 }
 
 static void the_process_of_the_clients(void **state) {
     (void)state;
-    check_part(SANDBOX_CLIENTS);
+    check_kind((struct kind){"clients", SANDBOX_CLIENTS, false, false});
 }
 
 static void a_work_process(void **state) {
     (void)state;
-    check_part(SANDBOX_WORK);
+    check_kind((struct kind){"work", SANDBOX_WORK, false, false});
+}
+
+static void a_store_process_at_a_server(void **state) {
+    (void)state;
+    check_kind((struct kind){"store at a server", SANDBOX_STORE, false, true});
+}
+
+static void a_reader_at_a_server(void **state) {
+    (void)state;
+    check_kind((struct kind){"reader at a server", SANDBOX_READER, false, true});
+}
+
+/* With a server that is reached by TCP it is that port, and no Unix socket. */
+static void one_port_of_a_server(void **state) {
+    (void)state;
+    set_scene();
+    for (int other = 0; other < 2; other++) {
+        pid_t pid = fork();
+        if (pid == 0) {
+            const struct sandbox_rights rights = {.calls = true,
+                                                  .port = (uint16_t)(ntohs(scene.address.sin_port) + other)};
+            struct error err = {0};
+            log_set_level(LOG_LEVEL_ERROR);
+            if (!sandbox_enter(SANDBOX_STORE, &rights, SANDBOX_PARTIAL, &err))
+                _exit(9);
+            _exit(calls_network() + 2 * calls_unix());
+        }
+        int status;
+        assert_int_equal(waitpid(pid, &status, 0), pid);
+        assert_true(WIFEXITED(status));
+        assert_int_equal(WEXITSTATUS(status), other && has_landlock_for_ports() ? 0 : 1);
+    }
+    strike_scene();
 }
 
 /* The control: what is tried does succeed where nothing forbids it. */
@@ -368,6 +411,9 @@ int main(void) {
         cmocka_unit_test(without_a_sandbox),
         cmocka_unit_test(a_store_process),
         cmocka_unit_test(a_reader),
+        cmocka_unit_test(a_store_process_at_a_server),
+        cmocka_unit_test(a_reader_at_a_server),
+        cmocka_unit_test(one_port_of_a_server),
         cmocka_unit_test(a_net_process),
         cmocka_unit_test(the_process_of_the_clients),
         cmocka_unit_test(a_work_process),

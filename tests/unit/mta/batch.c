@@ -62,6 +62,7 @@ static struct store_engine late;
 static const struct store_engine *prompt; /* the one behind it */
 static struct store_batch *flying;
 static const struct error *fails; /* the next commit, as a whole */
+static enum store_code refuses;   /* the request of its first operation */
 
 static void begin_late(struct store_batch *batch) {
     assert_null(flying);
@@ -73,7 +74,11 @@ static void end_late(struct store *store, bool wait) {
     (void)store;
     (void)wait;
     flying = NULL;
-    if (batch && fails)
+    if (batch && refuses) {
+        struct error err = {.code = refuses};
+        assert_true(batch_fail(batch, &batch->list[0], &err));
+        batch_done(batch, NULL);
+    } else if (batch && fails)
         batch_done(batch, fails);
     else if (batch)
         prompt->commit_begin(batch);
@@ -314,12 +319,35 @@ static void a_refused_request_fails_alone(void **state) {
     assert_int_equal(stage->failed, 0);
 }
 
+static void undo_and_tell(struct mta *mta, const struct effect *effect) {
+    undo(mta, effect);
+    note(mta, batch_was_repeated(mta) ? '=' : '!');
+}
+
+/* I5: who undoes an answer is told that another has the same on disk, so that he can confirm it. */
+static void a_key_that_is_on_disk_is_told(void **state) {
+    static const struct effect_kind telling = {commit, undo_and_tell};
+    struct stage *stage = *state;
+    struct mta *mta = &stage->mta;
+    be_late(stage);
+    for (uint32_t letter = 'a'; letter < 'c'; letter++) {
+        refuses = letter == 'a' ? STORE_BAD_REQUEST : STORE_REPEATED;
+        put(stage, "one");
+        assert_true(batch_effect(mta, (struct effect){.kind = &telling, .number = letter}));
+        batch_settle(mta);
+    }
+    refuses = STORE_OK;
+    assert_string_equal(stage->did, "A!B=");
+    assert_false(batch_was_repeated(mta));
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(a_batch_fills_while_another_flies, begin, end),
         cmocka_unit_test_setup_teardown(a_repeat_of_what_flies_is_pending, begin, end),
         cmocka_unit_test_setup_teardown(a_failed_flight_takes_what_filled_meanwhile_along, begin, end),
         cmocka_unit_test_setup_teardown(a_refused_request_fails_alone, begin, end),
+        cmocka_unit_test_setup_teardown(a_key_that_is_on_disk_is_told, begin, end),
         cmocka_unit_test_setup_teardown(effects_run_in_their_order_when_all_is_on_disk, begin, end),
         cmocka_unit_test_setup_teardown(what_a_request_added_is_taken_back, begin, end),
         cmocka_unit_test_setup_teardown(effects_add_to_the_batch_that_fills, begin, end),

@@ -239,23 +239,33 @@ static void a_refusal_is_reported(void **state) {
     world_end(&world);
 }
 
+/* A process takes a job, and ends when half of the result is there. */
+static void do_half(struct world *world, struct worker *worker) {
+    worker_begin(worker);
+    give_message(world, 1);
+    take_job(worker);
+    say_done(worker, 100);
+    give_back(worker, SPAN_LIT("half of"));
+    worker_end(worker);
+}
+
+/* Another does it anew. */
+static void do_all(struct world *world, struct worker *worker) {
+    worker_begin(worker);
+    take_job(worker);
+    say_done(worker, 5);
+    give_back(worker, SPAN_LIT("whole"));
+    expect_converted(world, SPAN_LIT("whole"));
+    worker_end(worker);
+}
+
 static void a_job_whose_process_dies_is_done_by_another(void **state) {
     struct world world;
     struct worker worker;
     (void)state;
     begin(&world);
-    worker_begin(&worker);
-    give_message(&world, 1);
-    take_job(&worker);
-    say_done(&worker, 100);
-    give_back(&worker, SPAN_LIT("half of"));
-    worker_end(&worker);
-    worker_begin(&worker);
-    take_job(&worker);
-    say_done(&worker, 5);
-    give_back(&worker, SPAN_LIT("whole"));
-    expect_converted(&world, SPAN_LIT("whole"));
-    worker_end(&worker);
+    do_half(&world, &worker);
+    do_all(&world, &worker);
     world_end(&world);
 }
 
@@ -264,20 +274,10 @@ static void a_restart_in_a_job_begins_it_anew(void **state) {
     struct worker worker;
     (void)state;
     begin(&world);
-    worker_begin(&worker);
-    give_message(&world, 1);
-    take_job(&worker);
-    say_done(&worker, 100);
-    give_back(&worker, SPAN_LIT("half of"));
-    worker_end(&worker);
+    do_half(&world, &worker);
     world_kill(&world);
     world_start(&world);
-    worker_begin(&worker);
-    take_job(&worker);
-    say_done(&worker, 5);
-    give_back(&worker, SPAN_LIT("whole"));
-    expect_converted(&world, SPAN_LIT("whole"));
-    worker_end(&worker);
+    do_all(&world, &worker);
     world_end(&world);
 }
 

@@ -24,6 +24,12 @@ static enum ipc_resume resumed(struct world *world, uint64_t ref, const char *as
     return (enum ipc_resume)reader_u8(&r);
 }
 
+static void comes_whole(struct world *world, uint64_t ref, const char *activity) {
+    begin(world, ref, activity, true);
+    checkpoint(world, ref, 1);
+    assert_int_equal(end(world, ref), IPC_ACCEPTED);
+}
+
 static void break_off(struct world *world, uint64_t ref) {
     associate(world, ref, "beta");
     begin(world, ref, "\2\1\1", true);
@@ -42,9 +48,7 @@ static void a_verdict_is_given_again(void **state) {
     (void)state;
     world_begin(&world);
     associate(&world, 1, "beta");
-    begin(&world, 1, "\2\1\1", true);
-    checkpoint(&world, 1, 1);
-    assert_int_equal(end(&world, 1), IPC_ACCEPTED);
+    comes_whole(&world, 1, "\2\1\1");
     begin(&world, 1, "\2\1\2", false);
     checkpoint(&world, 1, 1);
     assert_int_equal(end(&world, 1), IPC_REFUSED);
@@ -68,9 +72,7 @@ static void an_identifier_is_used_again(void **state) {
     (void)state;
     world_begin(&world);
     associate(&world, 1, "beta");
-    begin(&world, 1, "\2\1\1", true);
-    checkpoint(&world, 1, 1);
-    assert_int_equal(end(&world, 1), IPC_ACCEPTED);
+    comes_whole(&world, 1, "\2\1\1");
     begin(&world, 1, "\2\1\1", true);
     checkpoint(&world, 1, 1);
     tell(&world, IPC_TRANSFER_STOP, 1, SPAN_LIT("\1"), NOTHING);
@@ -88,9 +90,7 @@ static void an_association_has_the_name_of_another(void **state) {
     (void)state;
     world_begin(&world);
     associate(&world, 1, "beta");
-    begin(&world, 1, "\2\1\1", true);
-    checkpoint(&world, 1, 1);
-    assert_int_equal(end(&world, 1), IPC_ACCEPTED);
+    comes_whole(&world, 1, "\2\1\1");
     world_kill(&world);
     world_start(&world);
     associate(&world, 1, "beta");
@@ -108,9 +108,7 @@ static void two_associations_have_one_name(void **state) {
     associate(&world, 1, "beta");
     announce(&world, 2, false, "beta", "in-1", "");
     assert_int_equal(admission(&world, 2), IPC_BIND_ADMITTED);
-    begin(&world, 1, "\2\1\1", true);
-    checkpoint(&world, 1, 1);
-    assert_int_equal(end(&world, 1), IPC_ACCEPTED);
+    comes_whole(&world, 1, "\2\1\1");
     begin(&world, 2, "\2\1\1", true);
     tell(&world, IPC_TRANSFER_STOP, 2, SPAN_LIT("\1"), NOTHING);
     assert_int_equal(resumed(&world, 2, "", "\2\1\1", 1), IPC_RESUME_UNKNOWN_ACTIVITY);

@@ -27,16 +27,20 @@ static void begin_with_envelope(struct world *world, uint64_t ref) {
     tell(world, IPC_TRANSFER_ENVELOPE, ref, SPAN_LIT("\1"), envelope_to(world, WANTS_NDN, FRANK, NULL));
 }
 
+static void comes_in_pieces(struct world *world) {
+    begin_with_envelope(world, 1);
+    for (size_t i = 0; i < 4; i++)
+        piece(world, 1, i);
+    tell(world, IPC_TRANSFER_END, 1, NOTHING, NOTHING);
+    assert_int_equal(result_of(world, 1), IPC_ACCEPTED);
+}
+
 static void test_pieces(void **state) {
     struct world world;
     (void)state;
     world_begin(&world);
     associate(&world, 1, "beta");
-    begin_with_envelope(&world, 1);
-    for (size_t i = 0; i < 4; i++)
-        piece(&world, 1, i);
-    tell(&world, IPC_TRANSFER_END, 1, NOTHING, NOTHING);
-    assert_int_equal(result_of(&world, 1), IPC_ACCEPTED);
+    comes_in_pieces(&world);
     connect_out(&world, 2, "gamma");
     struct outgoing out = outgoing_of(&world, 2);
     assert_int_equal(out.content_length, LENGTH);
@@ -210,11 +214,7 @@ static void test_resume_out(void **state) {
     (void)state;
     world_begin(&world);
     associate(&world, 1, "beta");
-    begin_with_envelope(&world, 1);
-    for (size_t i = 0; i < 4; i++)
-        piece(&world, 1, i);
-    tell(&world, IPC_TRANSFER_END, 1, NOTHING, NOTHING);
-    assert_int_equal(result_of(&world, 1), IPC_ACCEPTED);
+    comes_in_pieces(&world);
     connect_out(&world, 2, "gamma");
     outgoing_of(&world, 2);
     buf_init(&payload, 0);

@@ -45,6 +45,62 @@ static void test_full_disk(void **state) {
     world_end(&world);
 }
 
+static void expect_code(struct world *world, const char *request, const char *code) {
+    json_t *answer = ask(world, request);
+    const char *got = json_string_value(json_object_get(json_object_get(answer, "error"), "code"));
+    assert_string_equal(got ? got : "none", code);
+    json_decref(answer);
+}
+
+/* What `user-list` says of the uid of an address; -1: it is no user. */
+static json_int_t uid_of(struct world *world, const char *address) {
+    json_t *answer = ask(world, "{\"operation\":\"user-list\"}"), *user;
+    json_int_t uid = -1;
+    size_t i;
+    json_array_foreach(json_object_get(answer, "users"), i, user) {
+        if (strcmp(json_string_value(json_object_get(user, "address")), address) == 0)
+            uid = json_integer_value(json_object_get(user, "uid"));
+    }
+    json_decref(answer);
+    return uid;
+}
+
+#define ADD    "{\"operation\":\"user-add\",\"address\":\"%s\",\"uid\":7}"
+#define SET    "{\"operation\":\"user-set\",\"address\":\"%s\",\"uid\":8}"
+#define REMOVE "{\"operation\":\"user-remove\",\"address\":\"%s\"}"
+
+static void change(struct world *world, const char *format, const char *address, const char *code) {
+    char request[200];
+    snprintf(request, sizeof request, format, address);
+    expect_code(world, request, code);
+}
+
+/* Users are what the store says of them, whatever was asked for meanwhile. */
+static void users_are_as_the_disk_has_them(void **state) {
+    static const char ann[] = "/C=GB/A=GOLD/P=ALPHA/S=ann", bob[] = "/C=GB/A=GOLD/P=ALPHA/S=bob";
+    struct world world;
+    (void)state;
+    world_begin(&world);
+    client(&world, 1, 0);
+    change(&world, ADD, ann, "none");
+    assert_int_equal(uid_of(&world, ann), 7);
+    limit_files(&world, 1);
+    change(&world, ADD, bob, "unavailable");
+    change(&world, SET, ann, "unavailable");
+    assert_int_equal(uid_of(&world, bob), -1);
+    assert_int_equal(uid_of(&world, ann), 7);
+    change(&world, REMOVE, ann, "unavailable");
+    assert_int_equal(uid_of(&world, ann), 7);
+    limit_files(&world, RLIM_INFINITY);
+    associate(&world, 1, "beta");
+    EVENTUALLY(send_one(&world) == IPC_ACCEPTED);
+    change(&world, ADD, bob, "none");
+    change(&world, SET, ann, "none");
+    assert_int_equal(uid_of(&world, bob), 7);
+    assert_int_equal(uid_of(&world, ann), 8);
+    world_end(&world);
+}
+
 /* A checkpoint that can't be written is not confirmed: the association ends, and the peer resumes from an
  * earlier one. */
 static void test_full_disk_at_a_checkpoint(void **state) {
@@ -117,6 +173,7 @@ static void test_net_process_dies(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(users_are_as_the_disk_has_them),
         cmocka_unit_test(test_full_disk),
         cmocka_unit_test(test_full_disk_at_a_checkpoint),
         cmocka_unit_test(test_net_process_dies),

@@ -164,7 +164,8 @@ UNUSED static void world_begin(struct world *world) {
     world->users[0] = (struct mta_user){.address = JONES, .uid = 1001, .has_uid = true};
     world->users[1] = (struct mta_user){.address = SMITH, .uid = 1002, .has_uid = true};
     world->config = (struct mta_config){.node = "a1",
-                                        .store_directory = world->directory,
+                                        .store = world->directory,
+                                        .store_place = world->directory,
                                         .tables = make_tables(),
                                         .peers = world->peers,
                                         .peer_count = 2,

@@ -70,7 +70,7 @@ static void a_peer_sends_for_those_it_speaks_for(void **state) {
             fail_msg("%s for %s: %d", table[i].peer, table[i].originator, result);
         if (!table[i].may) {
             assert_non_null(strstr(play->out.cause, "originators"));
-            assert_int_equal(play->out.held_count, 0);
+            assert_int_equal(play->out.object_count, 0);
         } else
             assert_non_null(find_copy(play, NULL, "bob", NULL));
     }
@@ -257,7 +257,7 @@ static void a_report_is_believed_of_what_was_routed_there(void **state) {
     mts_accept_report(&play->run, shut, report_on(play, ALICE, CLOSED), &play->out);
     assert_int_equal(told(play, MTS_EVENT_REPORT_DOUBTED), 2);
     assert_int_equal(told(play, MTS_EVENT_REPORT_IN), 0);
-    assert_int_equal(play->out.held_count, 0);
+    assert_int_equal(play->out.object_count, 0);
     assert_non_null(event_of(play, MTS_EVENT_DISCARDED)->text);
     remember(play, &record, 1, "beta");
     remember(play, &record, 2, "shut");

@@ -193,7 +193,7 @@ static struct mts_submission submit(struct play *play, const struct submission *
     struct mts_submission submitted;
     mts_submit_message(&play->run, NULL, &s->envelope, 2000, &submitted, &play->out);
     if (play->out.result == MTS_INVALID)
-        assert_int_equal(play->out.held_count, 0);
+        assert_int_equal(play->out.object_count, 0);
     else
         assert_int_equal(play->out.result, MTS_DECIDED);
     return submitted;

@@ -13,20 +13,20 @@ static struct mts_hop *old(struct play *play) {
     return &play->tables->hops[OLD_HOP].given;
 }
 
-static const struct mts_held *accept(struct play *play, struct x411_MessageTransferEnvelope *envelope) {
+static const struct mts_object *accept(struct play *play, struct x411_MessageTransferEnvelope *envelope) {
     mts_accept_message(&play->run, 0, envelope, 100, &play->out);
     assert_int_equal(play->out.result, MTS_DECIDED);
-    assert_true(play->out.held_count >= 1 && play->out.held[0].copy_count >= 1);
-    return &play->out.held[0];
+    assert_true(play->out.object_count >= 1 && play->out.objects[0].copy_count >= 1);
+    return &play->out.objects[0];
 }
 
 /* A copy that waits for its conversion. */
 static struct mts_stored waiting(struct play *play, struct x411_MessageTransferEnvelope *envelope) {
     old(play)->rfc1328 = old(play)->edition_1984_content_only = true;
-    const struct mts_held *held = accept(play, envelope);
-    assert_int_equal(held->copies[0].kind, MTS_COPY_CONVERT);
-    assert_int_equal(held->copies[0].hop, OLD_HOP);
-    return stored_of(held, &held->copies[0]);
+    const struct mts_object *object = accept(play, envelope);
+    assert_int_equal(object->copies[0].kind, MTS_COPY_CONVERT);
+    assert_int_equal(object->copies[0].hop, OLD_HOP);
+    return stored_of(object, &object->copies[0]);
 }
 
 static struct x411_MessageTransferEnvelope *to_old(struct play *play) {
@@ -50,10 +50,10 @@ static void only_who_agreed_and_knows_no_p22_gets_p2(void **state) {
     old(play)->rfc1328 = true;
     assert_int_equal(accept(play, envelope)->copies[0].kind, MTS_COPY_TRANSFER);
     old(play)->edition_1984_content_only = true;
-    const struct mts_held *held = accept(play, envelope);
-    assert_int_equal(held->copy_count, 1);
-    assert_int_equal(held->copies[0].kind, MTS_COPY_CONVERT);
-    assert_int_equal(held->copies[0].recipient_count, 2);
+    const struct mts_object *object = accept(play, envelope);
+    assert_int_equal(object->copy_count, 1);
+    assert_int_equal(object->copies[0].kind, MTS_COPY_CONVERT);
+    assert_int_equal(object->copies[0].recipient_count, 2);
     /* Other contents are none of its business. */
     envelope->content_type.u.built_in = PLAIN;
     assert_int_equal(accept(play, envelope)->copies[0].kind, MTS_COPY_TRANSFER);
@@ -83,8 +83,8 @@ static void who_converts_is_told_what_is_prohibited(void **state) {
 static void a_copy_that_needs_none_or_does_not_read_is_told_apart(void **state) {
     struct play *play = *state;
     struct mts_conversion how;
-    const struct mts_held *held = accept(play, to_old(play));
-    struct mts_stored plain = stored_of(held, &held->copies[0]);
+    const struct mts_object *object = accept(play, to_old(play));
+    struct mts_stored plain = stored_of(object, &object->copies[0]);
     assert_false(mts_conversion(&plain, &play->arena, &how));
     struct mts_stored copy = waiting(play, to_old(play)), broken = copy;
     broken.plan = SPAN_LIT("\x09plan");
@@ -108,14 +108,14 @@ static void the_new_message_is_p2_and_its_trace_says_so(void **state) {
     struct x411_MessageTransferEnvelope before = decoded(play, copy.octets);
     mts_converted(&play->run, &copy, 50, 1u << 2 | 1u << 5, &play->out);
     assert_int_equal(play->out.result, MTS_DECIDED);
-    assert_int_equal(play->out.held_count, 1);
-    const struct mts_held *held = &play->out.held[0];
-    assert_true(held->has_content);
-    assert_int_equal(held->copy_count, 1);
-    assert_int_equal(held->copies[0].kind, MTS_COPY_TRANSFER);
-    assert_int_equal(held->copies[0].hop, OLD_HOP);
-    assert_int_equal(held->copies[0].recipient_count, 2);
-    struct x411_MessageTransferEnvelope after = decoded(play, held->octets);
+    assert_int_equal(play->out.object_count, 1);
+    const struct mts_object *object = &play->out.objects[0];
+    assert_true(object->has_content);
+    assert_int_equal(object->copy_count, 1);
+    assert_int_equal(object->copies[0].kind, MTS_COPY_TRANSFER);
+    assert_int_equal(object->copies[0].hop, OLD_HOP);
+    assert_int_equal(object->copies[0].recipient_count, 2);
+    struct x411_MessageTransferEnvelope after = decoded(play, object->octets);
     assert_int_equal(after.content_type.u.built_in, PLAIN);
     assert_true(mts_identifier_equal(&after.message_identifier, &before.message_identifier));
     assert_int_equal(after.trace_information.count, before.trace_information.count);
@@ -138,13 +138,13 @@ static void its_recipients_are_routed_anew(void **state) {
     add_route(play, ZELDA, "other");
     mts_converted(&play->run, &copy, 50, 4, &play->out);
     assert_int_equal(play->out.result, MTS_DECIDED);
-    assert_int_equal(play->out.held_count, 1);
-    const struct mts_held *held = &play->out.held[0];
-    assert_int_equal(held->copy_count, 2);
+    assert_int_equal(play->out.object_count, 1);
+    const struct mts_object *object = &play->out.objects[0];
+    assert_int_equal(object->copy_count, 2);
     unsigned hops = 0;
     for (size_t i = 0; i < 2; i++) {
-        assert_int_equal(held->copies[i].recipient_count, 1);
-        hops |= 1u << held->copies[i].hop;
+        assert_int_equal(object->copies[i].recipient_count, 1);
+        hops |= 1u << object->copies[i].hop;
     }
     assert_int_equal(hops, 1u << OLD_HOP | 1u << 2);
 }

@@ -39,7 +39,7 @@ static void envelope_for_the_user(void **state) {
         span_eq(fields->message_submission_time, SPAN_LIT("261122055000Z"))); /* the first trace element */
     assert_true(span_eq(fields->content_identifier, SPAN_LIT("cid")));
     assert_int_equal(fields->other_recipient_names.count, 0);
-    assert_int_equal(delivery.more.held_count, 0);
+    assert_int_equal(delivery.more.object_count, 0);
 }
 
 static void others_are_disclosed_on_request(void **state) {
@@ -65,10 +65,12 @@ static struct x411_MessageTransferEnvelope *to_many(struct play *play) {
     return envelope;
 }
 
-static size_t recipients_held(struct play *play, const struct mts_held *held, int64_t numbers[static 131]) {
+static size_t recipients_held(struct play *play, const struct mts_object *object,
+                              int64_t numbers[static 131]) {
     struct x411_MessageTransferEnvelope envelope = {0};
     struct ber_error error = {0};
-    if (!ber_decode(&x411_MessageTransferEnvelope_type, held->octets, &play->arena, NULL, &envelope, &error))
+    if (!ber_decode(&x411_MessageTransferEnvelope_type, object->octets, &play->arena, NULL, &envelope,
+                    &error))
         fail_msg("held: %s %s", error.path, error.text);
     for (size_t i = 0; i < envelope.per_recipient_fields.count; i++)
         numbers[i] = envelope.per_recipient_fields.items[i].originally_specified_recipient_number;
@@ -80,18 +82,18 @@ static void many_mailboxes_share_envelopes_in_parts(void **state) {
     struct play *play = *state;
     int64_t numbers[131];
     arrives(play, "other", to_many(play));
-    assert_int_equal(play->out.held_count, 4);
-    assert_int_equal(play->out.held[0].copies[0].kind, MTS_COPY_TRANSFER);
-    assert_int_equal(recipients_held(play, &play->out.held[0], numbers), 131);
+    assert_int_equal(play->out.object_count, 4);
+    assert_int_equal(play->out.objects[0].copies[0].kind, MTS_COPY_TRANSFER);
+    assert_int_equal(recipients_held(play, &play->out.objects[0], numbers), 131);
     for (size_t i = 0, at = 1; i < 4; i++) {
-        struct mts_held *held = &play->out.held[i];
-        assert_int_equal(held->copy_count, wanted[i]);
-        for (size_t k = 0; i && k < held->copy_count; k++) {
+        struct mts_object *object = &play->out.objects[i];
+        assert_int_equal(object->copy_count, wanted[i]);
+        for (size_t k = 0; i && k < object->copy_count; k++) {
             struct mts_delivery delivery;
-            assert_int_equal(recipients_held(play, held, numbers), held->copy_count);
+            assert_int_equal(recipients_held(play, object, numbers), object->copy_count);
             at += at == 6; /* EVA's number */
             assert_int_equal(numbers[k], at++);
-            struct mts_stored stored = stored_of(held, &held->copies[k]);
+            struct mts_stored stored = stored_of(object, &object->copies[k]);
             mts_deliver(&play->run, &stored, &delivery);
             assert_true(delivery.delivered);
             assert_string_equal(delivery.mailbox, at % 2 ? "alice" : "bob");
@@ -109,9 +111,9 @@ static void disclosed_names_stay_together(void **state) {
     struct x411_MessageTransferEnvelope *envelope = to_many(play);
     indicate(play, envelope, x411_PerMessageIndicators_disclosure_of_other_recipients);
     arrives(play, "other", envelope);
-    assert_int_equal(play->out.held_count, 1);
-    assert_int_equal(play->out.held[0].copy_count, 131);
-    assert_int_equal(recipients_held(play, &play->out.held[0], numbers), 131);
+    assert_int_equal(play->out.object_count, 1);
+    assert_int_equal(play->out.objects[0].copy_count, 131);
+    assert_int_equal(recipients_held(play, &play->out.objects[0], numbers), 131);
 }
 
 static void extensions_that_a_user_gets(void **state) {
@@ -183,10 +185,10 @@ static void latest_delivery_has_passed(void **state) {
 
 static void assert_same_decisions(const struct mts_decisions *a, const struct mts_decisions *b) {
     assert_int_equal(a->result, b->result);
-    assert_int_equal(a->held_count, b->held_count);
+    assert_int_equal(a->object_count, b->object_count);
     assert_int_equal(a->event_count, b->event_count);
-    for (size_t i = 0; i < a->held_count; i++)
-        assert_true(span_eq(a->held[i].octets, b->held[i].octets));
+    for (size_t i = 0; i < a->object_count; i++)
+        assert_true(span_eq(a->objects[i].octets, b->objects[i].octets));
     for (size_t i = 0; i < a->event_count; i++) {
         assert_int_equal(a->events[i].kind, b->events[i].kind);
         assert_int_equal(a->events[i].recipient, b->events[i].recipient);
@@ -204,15 +206,15 @@ static void an_open_envelope_delivers_as_its_octets_do(void **state) {
     arrives(play, "other", envelope);
     add_user(play, BOB, (struct mts_user){.mailbox = "bob", .redirections = &away, .redirection_count = 1});
     assert_true(mts_tables_remove(play->tables, CAROL));
-    struct mts_held *held = &play->out.held[0];
-    assert_int_equal(held->copy_count, 24);
-    struct mts_stored stored = stored_of(held, &held->copies[0]);
+    struct mts_object *object = &play->out.objects[0];
+    assert_int_equal(object->copy_count, 24);
+    struct mts_stored stored = stored_of(object, &object->copies[0]);
     struct mts_opened *opened = mts_open(&play->run, &stored);
     assert_non_null(opened);
-    for (size_t i = 0; i < held->copy_count; i++) {
+    for (size_t i = 0; i < object->copy_count; i++) {
         struct mts_delivery by_octets, by_opened;
         uint64_t id = play->run.id_next;
-        stored = stored_of(held, &held->copies[i]);
+        stored = stored_of(object, &object->copies[i]);
         mts_deliver(&play->run, &stored, &by_octets);
         stored.opened = opened;
         play->run.id_next = id;
@@ -236,17 +238,17 @@ static void an_open_envelope_costs_a_delivery_nothing(void **state) {
     assert_true(
         extension_set(&play->arena, &envelope->extensions, 30, span_of(long_octets, sizeof long_octets)));
     arrives(play, "other", envelope);
-    struct mts_held *held = &play->out.held[0];
-    assert_int_equal(held->copy_count, 60);
-    assert_true(held->octets.len > sizeof long_octets);
-    struct mts_stored stored = stored_of(held, &held->copies[0]);
+    struct mts_object *object = &play->out.objects[0];
+    assert_int_equal(object->copy_count, 60);
+    assert_true(object->octets.len > sizeof long_octets);
+    struct mts_stored stored = stored_of(object, &object->copies[0]);
     struct mts_opened *opened = mts_open(&play->run, &stored);
     struct mts_run run = play->run;
     arena_init(&small, 32768);
     run.arena = &small;
-    for (size_t i = 0; i < held->copy_count; i++) {
+    for (size_t i = 0; i < object->copy_count; i++) {
         arena_reset(&small);
-        stored = stored_of(held, &held->copies[i]);
+        stored = stored_of(object, &object->copies[i]);
         mts_deliver(&run, &stored, &delivery);
         assert_false(delivery.delivered); /* it has not the memory to decode */
         arena_reset(&small);

@@ -161,7 +161,7 @@ static void members_are_needs_where_no_table_is(void **state) {
     to(play, envelope, OURS "/S=all", WANTS_NDN);
     mts_accept_message(&play->run, 0, over_the_wire(play, envelope), 1, &play->out);
     assert_int_equal(play->out.result, MTS_NEEDS);
-    assert_int_equal(play->out.held_count, 0);
+    assert_int_equal(play->out.object_count, 0);
 }
 
 static void tables_refuse_wrong_members(void **state) {

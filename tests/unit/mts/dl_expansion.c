@@ -28,8 +28,8 @@ static void members_get_it(void **state) {
            &x411_MTAOriginatorRequestedAlternateRecipient_type, &alternate, 0);
     indicate(play, envelope, x411_PerMessageIndicators_disclosure_of_other_recipients);
     arrives(play, "beta", envelope);
-    assert_int_equal(play->out.held_count, 1);
-    assert_int_equal(play->out.held[0].copy_count, 3);
+    assert_int_equal(play->out.object_count, 1);
+    assert_int_equal(play->out.objects[0].copy_count, 3);
     struct x411_MessageTransferEnvelope *sent = sent_to(play, "other");
     assert_int_equal(sent->per_recipient_fields.count, 3);
     const recipient_fields *frank = &sent->per_recipient_fields.items[1];
@@ -105,7 +105,7 @@ static void a_list_meets_a_message_once(void **state) {
     add_dl(play, (struct mts_dl){.address = STAFF}, BOARD, BOB, NULL);
     arrives(play, "beta", for_list(play, STAFF));
     assert_null(report_held(play, 0));
-    assert_int_equal(play->out.held_count, 2);
+    assert_int_equal(play->out.object_count, 2);
     assert_non_null(event_of(play, MTS_EVENT_DISCARDED));
     /* Also when it was elsewhere in between. */
     struct x411_MessageTransferEnvelope *again = sent_to(play, "other");
@@ -114,7 +114,7 @@ static void a_list_meets_a_message_once(void **state) {
     again->per_recipient_fields.items[1].raw = (struct span){NULL, 0};
     visit(play, &again->trace_information, OTHER, VISIT);
     arrives(play, "other", again);
-    assert_int_equal(play->out.held_count, 0);
+    assert_int_equal(play->out.object_count, 0);
 }
 
 static void depth_is_bounded(void **state) {
@@ -204,8 +204,8 @@ static void a_list_named_often_counts_once(void **state) {
     to(play, envelope, STAFF, WANTS_NDN);
     to(play, envelope, OURS "/CN=Staff", WANTS_NDN);
     arrives(play, "beta", envelope);
-    assert_int_equal(play->out.held_count, 1);
-    assert_int_equal(play->out.held[0].copy_count, 1);
+    assert_int_equal(play->out.object_count, 1);
+    assert_int_equal(play->out.objects[0].copy_count, 1);
 }
 
 static void probe_never_expands(void **state) {
@@ -228,7 +228,7 @@ static void probe_never_expands(void **state) {
     assert_int_equal(type->choice, x411_ReportType_delivery);
     assert_int_equal(type->u.delivery.type_of_MTS_user, x411_TypeOfMTSUser_dl);
     assert_not_delivered(play, 2, UNABLE, x411_NonDeliveryDiagnosticCode_no_dl_submit_permission);
-    assert_int_equal(play->out.held_count, 1);
+    assert_int_equal(play->out.object_count, 1);
 }
 
 /* ---- reports through lists ---- */
@@ -298,7 +298,7 @@ static void reports_do_not_circle_among_owners(void **state) {
     add_dl(play, (struct mts_dl){.address = BOARD, .owner = STAFF, .reports = MTS_DL_REPORTS_TO_OWNER}, BOB,
            NULL);
     arrives(play, "beta", for_list(play, STAFF));
-    assert_int_equal(play->out.held_count, 0);
+    assert_int_equal(play->out.object_count, 0);
     assert_string_equal(event_of(play, MTS_EVENT_DISCARDED)->text, "too many lists");
     /* Nor do they multiply: the originator gets one. */
     add_dl(play, (struct mts_dl){.address = STAFF, .owner = BOARD, .reports = MTS_DL_REPORTS_TO_BOTH}, BOARD,
@@ -306,13 +306,13 @@ static void reports_do_not_circle_among_owners(void **state) {
     add_dl(play, (struct mts_dl){.address = BOARD, .owner = STAFF, .reports = MTS_DL_REPORTS_TO_BOTH},
            OURS "/S=nobody", NULL);
     arrives(play, "beta", for_list(play, STAFF));
-    assert_int_equal(play->out.held_count, 1);
+    assert_int_equal(play->out.object_count, 1);
     assert_non_null(find_copy(play, "beta", NULL, NULL));
     add_dl(play, (struct mts_dl){.address = BOARD}, BOB, NULL);
     add_dl(play, (struct mts_dl){.address = STAFF, .owner = BOARD, .reports = MTS_DL_REPORTS_TO_OWNER},
            OURS "/S=nobody", NULL);
     arrives(play, "beta", for_list(play, STAFF));
-    assert_int_equal(play->out.held_count, 0);
+    assert_int_equal(play->out.object_count, 0);
 }
 
 static void report_climbs_back_through_nested_lists(void **state) {

@@ -446,7 +446,7 @@ static void a_report_that_does_not_fit(void **state) {
     assert_true(ber_bit_set(&report->envelope.extensions.items[0].criticality, CRITICAL_FOR_DELIVERY, true,
                             &play->arena));
     mts_accept_report(&play->run, 0, report, &play->out);
-    assert_int_equal(play->out.held_count, 0);
+    assert_int_equal(play->out.object_count, 0);
     assert_non_null(event_of(play, MTS_EVENT_DISCARDED));
     report->envelope.report_destination_name = name_of(play, FRANK);
     mts_accept_report(&play->run, 0, report, &play->out);
@@ -454,7 +454,7 @@ static void a_report_that_does_not_fit(void **state) {
     struct mts_rerouting by_hand = {.attempted = -1, .wanted = mts_hop_number(play->tables, "old")};
     mts_reroute(&play->run, &stored, &by_hand, &play->out);
     assert_int_equal(play->out.result, MTS_DECIDED);
-    assert_int_equal(play->out.held_count, 0);
+    assert_int_equal(play->out.object_count, 0);
     assert_int_equal(play->out.event_count, 0); /* it stays where it is */
 }
 

@@ -77,7 +77,7 @@ static void another_way_leaves_a_trace(void **state) {
     add_second_way(play);
     struct mts_stored stored = two_at_beta(play, false);
     mts_reroute(&play->run, &stored, &way, &play->out);
-    assert_int_equal(play->out.held_count, 1); /* nobody is down, but we asked: the other way is up */
+    assert_int_equal(play->out.object_count, 1); /* nobody is down, but we asked: the other way is up */
     play->down[0] = true;
     play->run.now += 100;
     mts_reroute(&play->run, &stored, &way, &play->out);
@@ -101,11 +101,11 @@ static void no_better_way_means_stay(void **state) {
     play->down[0] = true;
     mts_reroute(&play->run, &stored, &way, &play->out);
     assert_int_equal(play->out.result, MTS_DECIDED);
-    assert_int_equal(play->out.held_count, 0);
+    assert_int_equal(play->out.object_count, 0);
     add_second_way(play);
     play->down[4] = true;
     mts_reroute(&play->run, &stored, &way, &play->out);
-    assert_int_equal(play->out.held_count, 0);
+    assert_int_equal(play->out.object_count, 0);
 }
 
 static void inside_the_domain_internal_trace_tells(void **state) {
@@ -155,7 +155,7 @@ static void nobody_moves_while_one_has_no_way(void **state) {
     play->run.tables = empty;
     mts_reroute(&play->run, &stored, &way, &play->out);
     assert_int_equal(play->out.result, MTS_DECIDED);
-    assert_int_equal(play->out.held_count + play->out.event_count, 0);
+    assert_int_equal(play->out.object_count + play->out.event_count, 0);
     play->run.tables = play->tables;
     mts_tables_free(empty);
 }
@@ -175,8 +175,8 @@ static void redirected_by_hand(void **state) {
     mts_redirect(&play->run, &stored, ALICE, &play->out);
     assert_int_equal(play->out.result, MTS_DECIDED);
     assert_null(report_held(play, 0));
-    assert_int_equal(play->out.held_count, 1);
-    assert_int_equal(play->out.held[0].copy_count, 2); /* two recipients, one mailbox */
+    assert_int_equal(play->out.object_count, 1);
+    assert_int_equal(play->out.objects[0].copy_count, 2); /* two recipients, one mailbox */
     assert_int_equal(event_of(play, MTS_EVENT_REDIRECTED)->reason,
                      x411_RedirectionReason_recipient_MD_assigned_alternate_recipient);
     mts_redirect(&play->run, &stored, "rubbish", &play->out);

@@ -21,7 +21,7 @@ static void ours_again_after_a_foreign_domain(void **state) {
     struct x411_MessageTransferEnvelope *envelope = for_frank(play, OURS);
     visit(play, &envelope->trace_information, BETA, VISIT);
     assert_true(loops(play, envelope, "beta"));
-    assert_int_equal(play->out.held_count, 1); /* the report only */
+    assert_int_equal(play->out.object_count, 1); /* the report only */
 }
 
 static void also_when_others_lie_between(void **state) {
@@ -174,7 +174,7 @@ static void looping_report_is_dropped_and_recorded(void **state) {
     mts_accept_report(&play->run, 0, report, &play->out);
     assert_int_equal(play->out.result, MTS_DECIDED);
     assert_true(play->out.loop);
-    assert_int_equal(play->out.held_count, 0);
+    assert_int_equal(play->out.object_count, 0);
     assert_non_null(event_of(play, MTS_EVENT_DISCARDED));
     mts_accept_report(&play->run, 0, report_from(play, BETA), &play->out);
     assert_false(play->out.loop);

@@ -1,6 +1,6 @@
 /*
  * A small theatre for the rules: an MTA of the domain /C=GB/A=GOLD/P=ALPHA with
- * neighbours, users and lists; messages that arrive; and what is held then.
+ * peers, users and lists; messages that arrive; and what is kept of them.
  */
 #ifndef PLAY_H
 #define PLAY_H
@@ -247,36 +247,36 @@ UNUSED static void arrives(struct play *play, const char *peer,
     assert_int_equal(play->out.result, MTS_DECIDED);
 }
 
-/* ---- what is held ---- */
+/* ---- what is kept ---- */
 
 UNUSED static struct mts_copy *find_copy(struct play *play, const char *hop, const char *mailbox,
-                                         struct mts_held **held) {
-    for (size_t i = 0; i < play->out.held_count; i++)
-        for (size_t k = 0; k < play->out.held[i].copy_count; k++) {
-            struct mts_copy *copy = &play->out.held[i].copies[k];
+                                         struct mts_object **object) {
+    for (size_t i = 0; i < play->out.object_count; i++)
+        for (size_t k = 0; k < play->out.objects[i].copy_count; k++) {
+            struct mts_copy *copy = &play->out.objects[i].copies[k];
             bool here =
                 hop ? copy->kind == MTS_COPY_TRANSFER && copy->hop == mts_hop_number(play->tables, hop)
                     : mailbox && copy->kind == MTS_COPY_DELIVER && strcmp(copy->mailbox, mailbox) == 0;
             if (!here)
                 continue;
-            if (held)
-                *held = &play->out.held[i];
+            if (object)
+                *object = &play->out.objects[i];
             return copy;
         }
     return NULL;
 }
 
-UNUSED static struct mts_stored stored_of(const struct mts_held *held, const struct mts_copy *copy) {
-    return (struct mts_stored){held->kind, held->octets, copy->plan, held->has_content,
-                               held->has_content ? 2000 : 0};
+UNUSED static struct mts_stored stored_of(const struct mts_object *object, const struct mts_copy *copy) {
+    return (struct mts_stored){object->kind, object->octets, copy->plan, object->has_content,
+                               object->has_content ? 2000 : 0};
 }
 
 UNUSED static struct mts_stored stored_copy(struct play *play, const char *hop, const char *mailbox) {
-    struct mts_held *held = NULL;
-    struct mts_copy *copy = find_copy(play, hop, mailbox, &held);
+    struct mts_object *object = NULL;
+    struct mts_copy *copy = find_copy(play, hop, mailbox, &object);
     if (!copy)
         fail_msg("no copy for %s", hop ? hop : mailbox);
-    return stored_of(held, copy);
+    return stored_of(object, copy);
 }
 
 /* What the user gets of a copy that was just delivered. */
@@ -309,15 +309,15 @@ UNUSED static struct x411_MessageTransferEnvelope *sent_to(struct play *play, co
     return &apdu->u.message.envelope;
 }
 
-/* The n-th report that is held, from 0. NULL: there are fewer. */
+/* The n-th report that is object, from 0. NULL: there are fewer. */
 UNUSED static struct x411_Report *report_held(struct play *play, size_t n) {
-    for (size_t i = 0; i < play->out.held_count; i++) {
+    for (size_t i = 0; i < play->out.object_count; i++) {
         struct ber_error error = {0};
         struct x411_Report *report;
-        if (play->out.held[i].kind != MTS_REPORT || n--)
+        if (play->out.objects[i].kind != MTS_REPORT || n--)
             continue;
         report = arena_alloc(&play->arena, sizeof *report);
-        if (!ber_decode(&x411_Report_type, play->out.held[i].octets, &play->arena, NULL, report, &error))
+        if (!ber_decode(&x411_Report_type, play->out.objects[i].octets, &play->arena, NULL, report, &error))
             fail_msg("report: %s %s", error.path, error.text);
         return report;
     }

@@ -110,12 +110,12 @@ static void content_is_returned_when_asked(void **state) {
     struct x411_MessageTransferEnvelope *envelope = message(play, DIETER, BETA);
     to(play, envelope, OURS "/S=nobody", WANTS_NDN);
     arrives(play, "beta", envelope);
-    assert_false(play->out.held[0].has_content);
+    assert_false(play->out.objects[0].has_content);
     struct mts_stored stored = stored_copy(play, "beta", NULL);
     assert_null(outbound(play, &stored)->u.report.content.returned_content.data);
     indicate(play, envelope, x411_PerMessageIndicators_content_return_request);
     arrives(play, "beta", envelope);
-    assert_true(play->out.held[0].has_content);
+    assert_true(play->out.objects[0].has_content);
     stored = stored_copy(play, "beta", NULL);
     struct x411_MTS_APDU *apdu = outbound(play, &stored);
     assert_int_equal(apdu->choice, x411_MTS_APDU_report);
@@ -167,7 +167,7 @@ static void a_converted_content_is_not_returned(void **state) {
     to(play, envelope, OURS "/S=nobody", WANTS_NDN);
     indicate(play, envelope, x411_PerMessageIndicators_content_return_request);
     arrives(play, "beta", envelope);
-    assert_false(play->out.held[0].has_content);
+    assert_false(play->out.objects[0].has_content);
     const struct x411_EncodedInformationTypes *told =
         reported(report_held(play, 0), 1)->last_trace_information.converted_encoded_information_types;
     assert_non_null(told);
@@ -199,8 +199,8 @@ static void content_is_not_returned_on_delivery(void **state) {
     to(play, envelope, BOB, WANTS_REPORT);
     arrives(play, "beta", envelope);
     deliver(play, "bob");
-    assert_int_equal(play->out.held_count, 1);
-    assert_false(play->out.held[0].has_content);
+    assert_int_equal(play->out.object_count, 1);
+    assert_false(play->out.objects[0].has_content);
 }
 
 static struct x411_Report *comes_back(struct play *play, const char *destination, unsigned indicators,
@@ -301,15 +301,15 @@ static void no_report_on_a_report(void **state) {
     struct play *play = *state;
     struct mts_failure failure = {.reason = UNABLE, .diagnostic = 0};
     comes_back(play, OURS "/S=nobody", MTA_NDN_BIT | ORIGINATOR_NDN_BIT, false);
-    assert_int_equal(play->out.held_count, 0);
+    assert_int_equal(play->out.object_count, 0);
     assert_non_null(event_of(play, MTS_EVENT_DISCARDED));
     comes_back(play, FRANK, MTA_NDN_BIT | ORIGINATOR_NDN_BIT, false);
     struct mts_stored stored = stored_copy(play, "other", NULL);
     mts_work_failed(&play->run, &stored, &failure, &play->out);
-    assert_int_equal(play->out.held_count, 0);
+    assert_int_equal(play->out.object_count, 0);
     assert_non_null(event_of(play, MTS_EVENT_DISCARDED));
     mts_work_expired(&play->run, &stored, &play->out);
-    assert_int_equal(play->out.held_count, 0);
+    assert_int_equal(play->out.object_count, 0);
     assert_non_null(event_of(play, MTS_EVENT_DISCARDED));
 }
 
@@ -373,7 +373,7 @@ static void reports_do_not_circle(void **state) {
     add_user(play, FRANK,
              (struct mts_user){.mailbox = "frank", .redirections = &back, .redirection_count = 1});
     comes_back(play, BOB, MTA_NDN_BIT | ORIGINATOR_NDN_BIT, false);
-    assert_int_equal(play->out.held_count, 0);
+    assert_int_equal(play->out.object_count, 0);
     assert_string_equal(event_of(play, MTS_EVENT_DISCARDED)->text, "a redirection loop");
 }
 

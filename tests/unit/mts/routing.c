@@ -136,7 +136,7 @@ static void directory_name_is_a_need(void **state) {
     mts_accept_message(&play->run, 0, received, 1, &play->out);
     assert_int_equal(play->out.result, MTS_NEEDS);
     assert_int_equal(play->out.need_count, 1);
-    assert_int_equal(play->out.held_count, 0);
+    assert_int_equal(play->out.object_count, 0);
     struct mts_answer answer = {.directory_name = play->out.needs[0].directory_name, .address = BOB};
     play->run.answers = &answer;
     play->run.answer_count = 1;

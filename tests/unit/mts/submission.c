@@ -64,7 +64,7 @@ static void only_by_users_of_ours(void **state) {
     submit_to(play, envelope, DIETER, NONE);
     assert_int_equal(submit(play, BOB, envelope).error, MTS_SUBMIT_ORIGINATOR_INVALID);
     assert_int_equal(play->out.result, MTS_INVALID);
-    assert_int_equal(play->out.held_count, 0);
+    assert_int_equal(play->out.object_count, 0);
     envelope->originator_name = name_of(play, DIETER);
     assert_int_equal(submit(play, NULL, envelope).error, MTS_SUBMIT_ORIGINATOR_INVALID);
     envelope->originator_name = (struct x411_ORName){0};
@@ -141,7 +141,7 @@ static void times_must_agree(void **state) {
     assert_int_equal(submit(play, ALICE, envelope).error, MTS_SUBMIT_INCONSISTENT_REQUEST);
     envelope->deferred_delivery_time = utc(play, NOW + 100);
     assert_int_equal(submit(play, ALICE, envelope).error, MTS_SUBMIT_OK);
-    assert_int_equal(play->out.held[0].copies[0].due, NOW + 100);
+    assert_int_equal(play->out.objects[0].copies[0].due, NOW + 100);
     assert_non_null(event_of(play, MTS_EVENT_DEFERRED));
 }
 
@@ -156,7 +156,7 @@ static void unknown_recipient_is_reported_at_once(void **state) {
     envelope = submission(play);
     submit_to(play, envelope, OURS "/S=nobody", NONE);
     submit(play, ALICE, envelope);
-    assert_int_equal(play->out.held_count, 0);
+    assert_int_equal(play->out.object_count, 0);
     assert_non_null(event_of(play, MTS_EVENT_NOT_DELIVERED));
 }
 

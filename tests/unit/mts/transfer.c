@@ -6,8 +6,8 @@ static void goes_on_to_the_next_domain(void **state) {
     struct x411_MessageTransferEnvelope *envelope = message(play, DIETER, BETA);
     to(play, envelope, FRANK, WANTS_NDN);
     arrives(play, "beta", envelope);
-    assert_int_equal(play->out.held_count, 1);
-    assert_int_equal(play->out.held[0].copy_count, 1);
+    assert_int_equal(play->out.object_count, 1);
+    assert_int_equal(play->out.objects[0].copy_count, 1);
     struct x411_MessageTransferEnvelope *sent = sent_to(play, "other");
     assert_int_equal(sent->trace_information.count, 2);
     const struct x411_TraceInformationElement *ours = &sent->trace_information.items[1];
@@ -15,8 +15,8 @@ static void goes_on_to_the_next_domain(void **state) {
     assert_int_equal(ours->domain_supplied_information.routing_action, x411_RoutingAction_relayed);
     assert_true(span_eq(ours->domain_supplied_information.arrival_time, SPAN_LIT("261122060000Z")));
     assert_true(subject_responsible(&sent->per_recipient_fields.items[0]));
-    assert_int_equal(play->out.held[0].copies[0].priority, MTS_NORMAL);
-    assert_int_equal(play->out.held[0].copies[0].expires, NOW + 86400);
+    assert_int_equal(play->out.objects[0].copies[0].priority, MTS_NORMAL);
+    assert_int_equal(play->out.objects[0].copies[0].expires, NOW + 86400);
 }
 
 static void untouched_parts_keep_their_octets(void **state) {
@@ -45,8 +45,8 @@ static void one_copy_goes_to_each_next_hop(void **state) {
     to(play, envelope, BOB, WANTS_NDN);
     to(play, envelope, BETA "/S=served-elsewhere", MTA_NDN_BIT);
     arrives(play, "inner", envelope);
-    assert_int_equal(play->out.held_count, 1);
-    assert_int_equal(play->out.held[0].copy_count, 3);
+    assert_int_equal(play->out.object_count, 1);
+    assert_int_equal(play->out.objects[0].copy_count, 3);
     struct x411_MessageTransferEnvelope *beta = sent_to(play, "beta"), *other = sent_to(play, "other");
     const bool for_beta[] = {true, false, true, false, false},
                for_other[] = {false, true, false, false, false};
@@ -127,7 +127,7 @@ static void nobody_at_our_address(void **state) {
     struct mts_copy *copy = find_copy(play, "beta", NULL, NULL);
     assert_non_null(copy);
     assert_int_equal(copy->priority, MTS_URGENT);
-    /* Bob's copy is held without the failed recipient's flag. */
+    /* Bob's copy is kept without the failed recipient's flag. */
     struct mts_stored stored = stored_copy(play, NULL, "bob");
     struct mts_recipient *recipients;
     size_t count;
@@ -152,8 +152,8 @@ static void priorities_have_their_lanes(void **state) {
         envelope->priority = priority;
         to(play, envelope, FRANK, WANTS_NDN);
         arrives(play, "beta", envelope);
-        assert_int_equal(play->out.held[0].copies[0].priority, priority);
-        assert_int_equal(play->out.held[0].copies[0].expires, NOW + expiry[priority]);
+        assert_int_equal(play->out.objects[0].copies[0].priority, priority);
+        assert_int_equal(play->out.objects[0].copies[0].expires, NOW + expiry[priority]);
     }
 }
 
@@ -163,8 +163,8 @@ static void deferred_delivery_is_held_here(void **state) {
     envelope->deferred_delivery_time = utc(play, NOW + 3600);
     to(play, envelope, FRANK, WANTS_NDN);
     arrives(play, "beta", envelope);
-    assert_int_equal(play->out.held[0].copies[0].due, NOW + 3600);
-    assert_int_equal(play->out.held[0].copies[0].expires, NOW + 3600 + 86400);
+    assert_int_equal(play->out.objects[0].copies[0].due, NOW + 3600);
+    assert_int_equal(play->out.objects[0].copies[0].expires, NOW + 3600 + 86400);
     struct x411_MessageTransferEnvelope *sent = sent_to(play, "other");
     assert_null(sent->deferred_delivery_time.data);
     assert_true(span_eq(sent->trace_information.items[1].domain_supplied_information.deferred_time,
@@ -206,7 +206,7 @@ static void a_deferral_that_is_over_defers_nothing(void **state) {
     envelope->deferred_delivery_time = utc(play, NOW - 3600);
     to(play, envelope, FRANK, WANTS_NDN);
     arrives(play, "beta", envelope);
-    assert_int_equal(play->out.held[0].copies[0].due, NOW);
+    assert_int_equal(play->out.objects[0].copies[0].due, NOW);
     assert_null(event_of(play, MTS_EVENT_DEFERRED));
     assert_null(
         sent_to(play, "other")->trace_information.items[1].domain_supplied_information.deferred_time.data);
@@ -233,8 +233,8 @@ static void latest_delivery_ends_the_trying(void **state) {
     extend(play, &envelope->extensions, EXT_LATEST_DELIVERY_TIME, &x411_LatestDeliveryTime_type, &latest, 0);
     to(play, envelope, FRANK, WANTS_NDN);
     arrives(play, "beta", envelope);
-    assert_int_equal(play->out.held[0].copies[0].latest, NOW + 60);
-    assert_int_equal(play->out.held[0].copies[0].expires, NOW + 86400);
+    assert_int_equal(play->out.objects[0].copies[0].latest, NOW + 60);
+    assert_int_equal(play->out.objects[0].copies[0].expires, NOW + 86400);
     play->run.now += 60;
     arrives(play, "beta", envelope);
     assert_non_null(find_copy(play, "other", NULL, NULL));
@@ -379,7 +379,7 @@ static void unknown_peer_is_refused(void **state) {
     to(play, envelope, BOB, WANTS_NDN);
     mts_accept_message(&play->run, 77, over_the_wire(play, envelope), 1, &play->out);
     assert_int_equal(play->out.result, MTS_INVALID);
-    assert_int_equal(play->out.held_count, 0);
+    assert_int_equal(play->out.object_count, 0);
 }
 
 static void short_memory_decides_nothing(void **state) {
@@ -398,9 +398,9 @@ static void short_memory_decides_nothing(void **state) {
         decided = play->out.result == MTS_DECIDED;
         if (!decided) {
             assert_int_equal(play->out.result, MTS_NO_MEMORY);
-            assert_int_equal(play->out.held_count, 0);
+            assert_int_equal(play->out.object_count, 0);
         } else
-            assert_int_equal(play->out.held_count, 2);
+            assert_int_equal(play->out.object_count, 2);
         arena_free(&arena);
     }
     assert_true(decided);
