@@ -137,6 +137,10 @@ enum ipc_layer {
     IPC_LAYER_NAME /* the host's name did not resolve */
 };
 
+/* Whose bind comes in: an MTA's (X.411 §12), or that of a user of the MTS or of a message store (§8.1, X.413
+ * §7.1). */
+enum ipc_binder { IPC_BINDER_MTA, IPC_BINDER_MTS_USER, IPC_BINDER_MS_USER };
+
 enum ipc_direction { IPC_DIRECTION_IN, IPC_DIRECTION_OUT, IPC_DIRECTION_PING };
 
 /* Password is IA5String or OCTET STRING (X.411 §8.2.1.1); NONE: the NULL of an unauthenticated bind, or an
@@ -156,7 +160,8 @@ enum ipc_bind_verdict {
     IPC_BIND_AUTHENTICATION_ERROR,
     IPC_BIND_UNACCEPTABLE_DIALOGUE_MODE,
     IPC_BIND_UNACCEPTABLE_SECURITY_CONTEXT,
-    IPC_BIND_CANNOT_RECOVER
+    IPC_BIND_CANNOT_RECOVER,
+    IPC_BIND_NOT_SUPPORTED /* no binder of this kind is served here */
 };
 
 enum ipc_close { IPC_CLOSE_RELEASED = 1, IPC_CLOSE_ABORTED, IPC_CLOSE_BROKEN };
