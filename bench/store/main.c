@@ -47,13 +47,14 @@ static void commit(struct bench *b) {
 static void add_message(struct bench *b, uint64_t number, uint8_t status) {
     static const char envelope[400] = "an envelope of a usual length";
     struct error err = {0};
-    uint8_t digest[STORE_DIGEST] = {0};
+    uint8_t digest[STORE_DIGEST] = {0}, repeat[STORE_DIGEST];
     char id[48];
     int len = snprintf(id, sizeof id, "/C=GB/A=GOLD/P=ALPHA;%016llx", (unsigned long long)number);
     memcpy(b->content, &number, sizeof number);
     memcpy(digest, &number, sizeof number);
     struct span key = span_of(id, (size_t)len);
-    if (store_find_repeat(b->store, b->batch, SPAN_LIT("ALPHA"), key, digest, &err) != STORE_REPEAT_UNKNOWN)
+    if (!store_repeat_key(SPAN_LIT("ALPHA"), key, digest, repeat) ||
+        store_find_repeat(b->store, b->batch, repeat, &err) != STORE_REPEAT_UNKNOWN)
         die("repeat", &err);
     struct store_content *content = store_content_create(b->store, b->octets, &err);
     if (!content || !store_content_append(content, span_of(b->content, b->octets), &err))
@@ -68,7 +69,7 @@ static void add_message(struct bench *b, uint64_t number, uint8_t status) {
                               .data = SPAN_LIT("\x01\x00\x00\x00")};
     b->messages[b->added % b->ring] = message;
     b->works[b->added % b->ring] = store_add_work(b->batch, &work);
-    store_add_repeat(b->batch, SPAN_LIT("ALPHA"), key, digest, INT64_MAX);
+    store_add_repeat(b->batch, repeat, INT64_MAX);
     store_add_event(b->batch, key, 1, SPAN_LIT("{\"event\":\"transfer-in\",\"peer\":\"ALPHA\"}"));
     store_content_release(content);
     b->added += status == STORE_READY;

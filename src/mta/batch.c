@@ -150,9 +150,19 @@ static bool is_refused(struct mta *mta, const struct batch *flight, const struct
     return mta->batches.cause->code != STORE_OK;
 }
 
+/* What was added while another one flew may rest on that, so it goes first when anything of that failed (I6):
+ * a repeat that waits for its message, say. */
+static void undo_filling(struct mta *mta) {
+    run_undos(mta, &mta->batch, 0);
+    store_batch_clear(mta->batch.store);
+    begin_request(&mta->batch);
+}
+
 /* What was refused is undone afterwards, the latest first. */
 static void run_effects(struct mta *mta, struct batch *flight) {
     size_t refused = 0;
+    if (store_batch_is_refused(flight->store))
+        undo_filling(mta);
     for (size_t i = 0; i < flight->count; i++) {
         struct effect effect = flight->effects[i];
         if (is_refused(mta, flight, &effect))
@@ -168,12 +178,9 @@ static void run_effects(struct mta *mta, struct batch *flight) {
     flight->count = 0;
 }
 
-/* What was added while it flew may rest on it, so that goes first (I6). */
 static void undo_all(struct mta *mta, struct batch *flight, const struct error *err) {
     mta->batches.cause = err;
-    run_undos(mta, &mta->batch, 0);
-    store_batch_clear(mta->batch.store);
-    begin_request(&mta->batch);
+    undo_filling(mta);
     run_undos(mta, flight, 0);
     store_batch_clear(flight->store);
 }
@@ -238,15 +245,12 @@ void batch_settle(struct mta *mta) {
     await(mta);
 }
 
-enum store_repeat batch_find_repeat(const struct mta *mta, struct span peer, struct span identifier,
-                                    const uint8_t digest[static STORE_DIGEST], struct error *err) {
+enum store_repeat batch_find_repeat(const struct mta *mta, const uint8_t key[static STORE_DIGEST],
+                                    struct error *err) {
     const struct batch *flight = &mta->batches.flight;
-    enum store_repeat found = STORE_REPEAT_UNKNOWN;
-    if (flight->number)
-        found = store_find_repeat(mta->view.store, flight->store, peer, identifier, digest, err);
-    return found == STORE_REPEAT_UNKNOWN
-               ? store_find_repeat(mta->view.store, mta->batch.store, peer, identifier, digest, err)
-               : found;
+    if (flight->number && store_batch_adds_repeat(flight->store, key))
+        return STORE_REPEAT_PENDING;
+    return store_find_repeat(mta->view.store, mta->batch.store, key, err);
 }
 
 /*

@@ -104,8 +104,8 @@ const char *batch_cause(const struct mta *mta);
 bool batch_was_repeated(const struct mta *mta);
 
 /* As store_find_repeat; what stands in either batch is pending (I5). */
-enum store_repeat batch_find_repeat(const struct mta *mta, struct span peer, struct span identifier,
-                                    const uint8_t digest[static STORE_DIGEST], struct error *err);
+enum store_repeat batch_find_repeat(const struct mta *mta, const uint8_t key[static STORE_DIGEST],
+                                    struct error *err);
 
 /* The commit event's callback. */
 void batch_on_commit(evutil_socket_t fd, short what, void *arg);

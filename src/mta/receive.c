@@ -218,15 +218,18 @@ static enum arrival_result known(struct mta *mta, const struct arrival *arrival,
 
 static enum arrival_result take_new(struct mta *mta, const struct arrival *arrival, struct decoded *decoded,
                                     char cause[static 200]) {
-    uint8_t digest[STORE_DIGEST];
+    uint8_t digest[STORE_DIGEST], key[STORE_DIGEST];
     struct error err = {0};
-    struct span name = span_str(arrival->peer->name), identifier = decoded->identifier->raw;
     unsigned keep = mta->view.config->limits.repeat_seconds;
     if (!digest_of(arrival, digest)) {
         snprintf(cause, 200, "the content can't be read again");
         return ARRIVAL_LATER;
     }
-    switch (batch_find_repeat(mta, name, identifier, digest, &err)) {
+    if (!store_repeat_key(span_str(arrival->peer->name), decoded->identifier->raw, digest, key)) {
+        snprintf(cause, 200, "no memory");
+        return ARRIVAL_LATER;
+    }
+    switch (batch_find_repeat(mta, key, &err)) {
     case STORE_REPEAT_KNOWN:
         return known(mta, arrival, decoded, false);
     case STORE_REPEAT_PENDING:
@@ -239,7 +242,7 @@ static enum arrival_result take_new(struct mta *mta, const struct arrival *arriv
     }
     enum arrival_result result = take(mta, arrival, decoded, cause);
     if (result == ARRIVAL_TAKEN &&
-        !store_add_repeat(mta->batch.store, name, identifier, digest, jump_steady(mta) + keep * SECOND)) {
+        !store_add_repeat(mta->batch.store, key, jump_steady(mta) + keep * SECOND)) {
         snprintf(cause, 200, "no memory");
         result = ARRIVAL_LATER;
     }

@@ -74,6 +74,20 @@ unsigned store_batch_request(struct store_batch *batch) {
     return (unsigned)batch->request_count++;
 }
 
+void batch_share(struct store_batch *batch, const struct operation *operation) {
+    struct request *requests = batch->requests;
+    size_t here = batch->request_count, other = here;
+    while (other && requests[other - 1].from > (size_t)(operation - batch->list))
+        other--;
+    if (!other--) /* all need it */
+        return;
+    for (here--; requests[here].shares != here;)
+        here = requests[here].shares;
+    while (requests[other].shares != other)
+        other = requests[other].shares;
+    requests[here > other ? here : other].shares = (uint32_t)(here > other ? other : here);
+}
+
 size_t store_batch_mark(const struct store_batch *batch) {
     return batch->count;
 }
@@ -158,31 +172,6 @@ bool store_finish_work(struct store_batch *batch, uint64_t work, uint64_t messag
     return add_ids(batch, DROP_WORK, 0, work, message);
 }
 
-static uint64_t put_hold(struct store_batch *batch, enum operation_type type, const struct store_hold *hold) {
-    struct operation *operation = add(batch, type);
-    if (!operation)
-        return 0;
-    operation->hold = *hold;
-    if (!keep(batch, &operation->hold.data))
-        return 0;
-    if (type == ADD_HOLD)
-        operation->hold.id = store_take_id(batch->store);
-    batch->count++;
-    return operation->hold.id;
-}
-
-uint64_t store_add_hold(struct store_batch *batch, const struct store_hold *hold) {
-    return put_hold(batch, ADD_HOLD, hold);
-}
-
-bool store_update_hold(struct store_batch *batch, const struct store_hold *hold) {
-    return put_hold(batch, SET_HOLD, hold) != 0;
-}
-
-bool store_remove_hold(struct store_batch *batch, uint64_t hold, uint64_t message) {
-    return add_ids(batch, DROP_HOLD, 0, hold, message);
-}
-
 bool store_add_event(struct store_batch *batch, struct span key, int64_t at, struct span data) {
     struct operation *operation = key.len <= KEY_LIMIT ? add(batch, ADD_EVENT) : NULL;
     if (!operation || !keep(batch, &key) || !keep(batch, &data))
@@ -194,11 +183,11 @@ bool store_add_event(struct store_batch *batch, struct span key, int64_t at, str
     return true;
 }
 
-bool store_add_repeat(struct store_batch *batch, struct span peer, struct span mts_identifier,
-                      const uint8_t digest[static STORE_DIGEST], int64_t expiry) {
+bool store_add_repeat(struct store_batch *batch, const uint8_t key[static STORE_DIGEST], int64_t expiry) {
     struct operation *operation = add(batch, ADD_REPEAT);
-    if (!operation || !repeat_key(peer, mts_identifier, digest, operation->repeat.digest))
+    if (!operation)
         return false;
+    memcpy(operation->repeat.digest, key, STORE_DIGEST);
     struct idmap_slot *slot = idmap_put(&batch->pending, repeat_short(operation->repeat.digest));
     if (!slot)
         return false;
@@ -209,22 +198,18 @@ bool store_add_repeat(struct store_batch *batch, struct span peer, struct span m
     return true;
 }
 
-/* ---- activities ---- */
-
-/* The request that goes on now also needs the operation. */
-static void share(struct store_batch *batch, const struct operation *operation) {
-    struct request *requests = batch->requests;
-    size_t here = batch->request_count, other = here;
-    while (other && requests[other - 1].from > (size_t)(operation - batch->list))
-        other--;
-    if (!other--) /* all need it */
-        return;
-    for (here--; requests[here].shares != here;)
-        here = requests[here].shares;
-    while (requests[other].shares != other)
-        other = requests[other].shares;
-    requests[here > other ? here : other].shares = (uint32_t)(here > other ? other : here);
+const struct operation *batch_repeat(const struct store_batch *batch, const uint8_t key[static STORE_DIGEST],
+                                     size_t count) {
+    if (!batch->repeats || !idmap_find(&batch->pending, repeat_short(key)))
+        return NULL;
+    for (size_t i = 0; i < count; i++)
+        if (batch->list[i].type == ADD_REPEAT && !batch->list[i].left_out &&
+            !memcmp(batch->list[i].repeat.digest, key, STORE_DIGEST))
+            return &batch->list[i];
+    return NULL;
 }
+
+/* ---- activities ---- */
 
 /* The earlier checkpoint of the same activity in this batch; the latest is near the end. */
 static struct operation *earlier_checkpoint(struct store_batch *batch, uint64_t id) {
@@ -254,7 +239,7 @@ uint64_t store_put_activity_in(struct store_batch *batch, const struct store_act
     if (content)
         memcpy(copy->chain, content->digest.chain, sizeof copy->chain);
     if (!fresh)
-        share(batch, operation);
+        batch_share(batch, operation);
     struct store_content *before = operation->content;
     operation->content = content ? store_content_ref(content) : NULL;
     store_content_release(before);

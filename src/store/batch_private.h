@@ -11,9 +11,6 @@ enum operation_type {
     ADD_WORK,
     SET_WORK,
     DROP_WORK,
-    ADD_HOLD,
-    SET_HOLD,
-    DROP_HOLD,
     ADD_EVENT,
     ADD_REPEAT,
     PUT_ACTIVITY_IN,
@@ -42,7 +39,6 @@ struct operation {
         } ids;
         struct store_message message;
         struct store_work work;
-        struct store_hold hold;
         struct store_entry entry; /* the engine sets `sequence` */
         struct store_activity_out activity_out;
         struct {
@@ -84,6 +80,13 @@ struct store_batch {
     store_done_cb *done;
     void *context;
 };
+
+/* The request that goes on needs the operation of an earlier one: they stand or fall together. */
+void batch_share(struct store_batch *batch, const struct operation *operation);
+
+/* The operation that adds the key, or NULL; at most the first `count` are looked at. */
+const struct operation *batch_repeat(const struct store_batch *batch, const uint8_t key[static STORE_DIGEST],
+                                     size_t count);
 
 /* The engine found that the operation can't be: its request gets `err` as verdict, and all of it is left out.
  * False: the commit fails for it, of `err`. */

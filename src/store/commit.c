@@ -57,6 +57,10 @@ const struct error *store_batch_verdict(const struct store_batch *batch, unsigne
     return failed ? &verdicts[failed - 1] : &in_order;
 }
 
+bool store_batch_is_refused(const struct store_batch *batch) {
+    return batch->verdicts.len != 0;
+}
+
 /* It may be committed again: what was left out may be right then. */
 static void forget_verdicts(struct store_batch *batch) {
     buf_clear(&batch->verdicts);

@@ -90,8 +90,8 @@ bool store_digest(const struct span *parts, size_t count, uint8_t out[static STO
     return ok && EVP_DigestFinal_ex(context, out, NULL) == 1;
 }
 
-bool repeat_key(struct span peer, struct span mts_identifier, const uint8_t digest[static STORE_DIGEST],
-                uint8_t out[static STORE_DIGEST]) {
+bool store_repeat_key(struct span peer, struct span mts_identifier, const uint8_t digest[static STORE_DIGEST],
+                      uint8_t out[static STORE_DIGEST]) {
     uint64_t lengths[2] = {peer.len, mts_identifier.len}; /* so that the borders are part of the key */
     struct span parts[] = {span_of(lengths, sizeof lengths), peer, mts_identifier,
                            span_of(digest, STORE_DIGEST)};

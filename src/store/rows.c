@@ -33,10 +33,6 @@ bool store_count_work(struct store *store, struct store_counts *counts, struct e
     return store->engine->count_work(store, counts, err);
 }
 
-bool store_each_hold(struct store *store, store_hold_cb *cb, void *context, struct error *err) {
-    return store->engine->each_hold(store, cb, context, err);
-}
-
 /* ---- events ---- */
 
 bool store_track(struct store *store, struct span key, store_event_cb *cb, void *context, struct error *err) {

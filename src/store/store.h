@@ -235,6 +235,9 @@ void store_commit_begin(struct store_batch *batch, store_done_cb *done, void *co
  */
 const struct error *store_batch_verdict(const struct store_batch *batch, unsigned request);
 
+/* Has any request of the batch a verdict? For the same moment. */
+bool store_batch_is_refused(const struct store_batch *batch);
+
 /* Goes on with commits that are under way; with `wait`, until there is none. */
 void store_proceed(struct store *store, bool wait);
 
@@ -297,7 +300,7 @@ struct store_message {
 /*
  * Adds a message; `content` may be NULL, and may serve several messages (of a
  * distribution list, say): it is stored once. Returns the message's id at once.
- * A message lives while work, a mailbox entry or a hold refers to it; it goes,
+ * A message lives while work or a mailbox entry refers to it; it goes,
  * with its content's space, in the commit that removes the last of them. One
  * that nothing refers to when its batch is committed is not stored at all.
  */
@@ -363,21 +366,6 @@ struct store_counts {
 };
 bool store_count_work(struct store *store, struct store_counts *counts, struct error *err);
 
-/* ---- holds: a message kept for another reason than work (waiting for reports, say), with state that may
- * change ---- */
-
-struct store_hold {
-    uint64_t id;
-    uint64_t message;
-    uint32_t kind; /* the caller's */
-    struct span data;
-};
-uint64_t store_add_hold(struct store_batch *batch, const struct store_hold *hold);
-bool store_update_hold(struct store_batch *batch, const struct store_hold *hold);
-bool store_remove_hold(struct store_batch *batch, uint64_t hold, uint64_t message);
-typedef bool store_hold_cb(void *context, const struct store_hold *hold);
-bool store_each_hold(struct store *store, store_hold_cb *cb, void *context, struct error *err);
-
 /* ---- tracking events ---- */
 
 /* Adds an event of the message whose MTS-identifier (any octets, at most 1,024) is `key`. */
@@ -401,16 +389,23 @@ bool store_each_event(struct store *store, uint64_t before, store_past_cb *cb, v
 
 enum store_repeat { STORE_REPEAT_UNKNOWN = 1, STORE_REPEAT_KNOWN, STORE_REPEAT_PENDING, STORE_REPEAT_FAILED };
 
-/* Notes that (peer, MTS-identifier, digest of envelope and content) was taken in; kept until `expiry`. Add it
- * to the batch of its message. */
-bool store_add_repeat(struct store_batch *batch, struct span peer, struct span mts_identifier,
-                      const uint8_t digest[static STORE_DIGEST], int64_t expiry);
+/* The key of what came: peer, MTS-identifier, digest of envelope and content. False without memory. */
+bool store_repeat_key(struct span peer, struct span mts_identifier, const uint8_t digest[static STORE_DIGEST],
+                      uint8_t key[static STORE_DIGEST]);
 
-/* Was it taken in before? PENDING: it stands in `batch` (may be NULL) and is not yet durable; answer after
- * its commit. FAILED (err is set): the table could not be read, refuse temporarily. */
-enum store_repeat store_find_repeat(struct store *store, const struct store_batch *batch, struct span peer,
-                                    struct span mts_identifier, const uint8_t digest[static STORE_DIGEST],
-                                    struct error *err);
+/* Notes that it was taken in; kept until `expiry`. Add it to the batch of its message. A key is there once:
+ * the commit refuses a request that adds a known one (STORE_REPEATED), so that of two that came at once, by
+ * whatever way or node, one is taken. */
+bool store_add_repeat(struct store_batch *batch, const uint8_t key[static STORE_DIGEST], int64_t expiry);
+
+/* Was it taken in before? PENDING: it stands in `batch` (may be NULL) and is not yet durable: answer after
+ * its commit; the request that goes on shares the fate of the one that added it. FAILED (err is
+ * set): the table could not be read, refuse temporarily. */
+enum store_repeat store_find_repeat(struct store *store, struct store_batch *batch,
+                                    const uint8_t key[static STORE_DIGEST], struct error *err);
+
+/* Does the batch, which may be under way, add the key? */
+bool store_batch_adds_repeat(const struct store_batch *batch, const uint8_t key[static STORE_DIGEST]);
 
 /* ---- activities in: what is received of a transfer whose association may break ---- */
 
@@ -543,13 +538,11 @@ typedef bool store_entry_cb(void *context, const struct store_entry *entry);
 bool store_each_entry(struct store *store, uint32_t mailbox, uint64_t after, size_t limit, store_entry_cb *cb,
                       void *context, struct error *err);
 
-/* ---- named records: settings, users, aliases ---- */
+/* ---- named records: settings, users ---- */
 
 enum store_kind {
     STORE_SETTING = 1,
     STORE_USER,
-    STORE_ALIAS,
-    STORE_LIST,
     STORE_KIND_OTHER = 64 /* and above: the caller's */
 };
 

@@ -122,10 +122,7 @@ bool digest_add(struct digest *digest, struct span octets);
 /* The digest of what was added; leaves the context as it is. */
 bool digest_get(struct digest *digest, uint8_t out[static STORE_DIGEST]);
 void digest_free(struct digest *digest);
-/* The digest that stands for a whole repeat key; false without memory. */
-bool repeat_key(struct span peer, struct span mts_identifier, const uint8_t digest[static STORE_DIGEST],
-                uint8_t out[static STORE_DIGEST]);
-/* A short form of it for an idmap. */
+/* A short form of a repeat key, for an idmap. */
 uint64_t repeat_short(const uint8_t key[static STORE_DIGEST]);
 
 /* ---- packed.c: many events in one row ---- */

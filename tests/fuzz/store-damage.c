@@ -44,12 +44,11 @@ static void inhabit(struct store *store) {
     uint64_t message = add_message(store, batch, 200000);
     struct store_entry entry = {.message = message, .data = SPAN_LIT("entry")};
     store_add_entry(batch, store_mailbox(store, SPAN_LIT("box"), NULL), &entry, NULL);
-    store_add_hold(batch, &(struct store_hold){.message = message});
     struct store_content *content = make_content(store, 50000);
     store_put_activity_in(batch, &(struct store_activity_in){.peer = SPAN_LIT("p")}, content);
     store_content_release(content);
     store_add_event(batch, SPAN_LIT("key"), NOW, SPAN_LIT("data"));
-    store_add_repeat(batch, SPAN_LIT("p"), SPAN_LIT("key"), digest, INT64_MAX);
+    store_add_repeat(batch, digest, INT64_MAX);
     store_put_record(batch, 1, SPAN_LIT("user"), SPAN_LIT("record"));
     disk_require(store_commit(batch, &err));
     store_batch_free(batch);
@@ -102,11 +101,6 @@ static bool on_work(void *context, const struct store_work *work) {
     return true;
 }
 
-static bool on_hold(void *context, const struct store_hold *hold) {
-    read_content(context, hold->message);
-    return true;
-}
-
 static bool on_entry(void *context, const struct store_entry *entry) {
     read_content(context, entry->message);
     return true;
@@ -129,10 +123,9 @@ static void read_all(struct store *store) {
     uint64_t sum = 0;
     store_each_work(store, 0, 100, 0, -1, on_work, store, &err);
     store_count_work(store, &counts, &err);
-    store_each_hold(store, on_hold, store, &err);
     store_each_entry(store, store_find_mailbox(store, SPAN_LIT("box"), NULL), 0, 100, on_entry, store, &err);
     store_track(store, SPAN_LIT("key"), on_event, &sum, &err);
-    store_find_repeat(store, NULL, SPAN_LIT("p"), SPAN_LIT("key"), digest, &err);
+    store_find_repeat(store, NULL, digest, &err);
     store_each_record(store, 1, on_record, &sum, &err);
 }
 

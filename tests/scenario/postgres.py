@@ -50,6 +50,8 @@ class Postgres:
     def __init__(self, settings=""):
         self.account, self.postmaster, self.numbers = account(), None, itertools.count(1)
         self.folder = tempfile.mkdtemp(prefix="chasqui-pg-")
+        ports = [line.split("=")[1].strip() for line in settings.splitlines() if line.startswith("port")]
+        self.port = ports[-1] if ports else "5432"
         self.data, self.log_path = os.path.join(self.folder, "data"), os.path.join(self.folder, "log")
         if self.account:
             os.chown(self.folder, self.account.pw_uid, self.account.pw_gid)
@@ -87,7 +89,7 @@ class Postgres:
         raise RuntimeError(f"the server was not ready after {seconds} s:\n{self.log()[-3000:]}")
 
     def answers(self):
-        done = subprocess.run([os.path.join(binaries(), "pg_isready"), "-q", "-h", self.folder], check=False)
+        done = subprocess.run([os.path.join(binaries(), "pg_isready"), "-q", "-h", self.folder, "-p", self.port], check=False)
         return done.returncode == 0
 
     def log(self):
@@ -95,7 +97,7 @@ class Postgres:
             return file.read()
 
     def uri(self, database="postgres", user="postgres"):
-        return f"postgresql://{user}@/{database}?host={self.folder}"
+        return f"postgresql://{user}@/{database}?host={self.folder}&port={self.port}"
 
     def sql(self, text, database="postgres"):
         """What psql prints, unaligned."""

@@ -192,6 +192,27 @@ static void miss_messages(struct pg_store *pg, const PGresult *counted) {
     }
 }
 
+static bool has_octets(const PGresult *rows, struct span octets) {
+    for (int row = 0; row < PQntuples(rows); row++)
+        if (span_eq(pg_octets(rows, row, 0), octets))
+            return true;
+    return false;
+}
+
+/* A key that was not inserted is there; of the same key twice in a batch, only the first may be. */
+static void know_repeats(struct pg_store *pg, const PGresult *inserted) {
+    struct store_batch *batch = pg->commit.batch;
+    struct error err;
+    if (PQntuples(inserted) == (int)pg->commit.fold.columns[Q_ADD_REPEATS - FOLD_FIRST][0].count)
+        return;
+    error_set(&err, STORE_REPEATED, "this was taken in before");
+    for (size_t i = 0; i < batch->count; i++)
+        if (batch->list[i].type == ADD_REPEAT && !batch->list[i].left_out &&
+            (!has_octets(inserted, span_of(batch->list[i].repeat.digest, STORE_DIGEST)) ||
+             batch_repeat(batch, batch->list[i].repeat.digest, i)))
+            refuse(pg, i, &err);
+}
+
 static bool has_mailbox(const PGresult *numbered, uint32_t mailbox) {
     for (int row = 0; row < PQntuples(numbered); row++)
         if ((uint32_t)pg_number(numbered, row, 0) == mailbox)
@@ -212,6 +233,8 @@ static void miss_mailboxes(struct pg_store *pg, const PGresult *numbered) {
 }
 
 static void look(struct pg_store *pg, enum query query, PGresult *result) {
+    if (query == Q_ADD_REPEATS)
+        know_repeats(pg, result);
     if (query == Q_COUNT) {
         miss_messages(pg, result);
         pg->commit.counted = result;

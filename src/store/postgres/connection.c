@@ -112,14 +112,22 @@ static bool wait_for(PGconn *conn, short events, int64_t deadline) {
     }
 }
 
-bool pg_flush(struct pg *pg, struct error *err) {
-    return !pg->lost && PQflush(pg->conn) >= 0 ? true : is_lost(pg, PQerrorMessage(pg->conn), err);
-}
-
 bool pg_must_wait(struct pg *pg) {
     if (pg->lost || PQflush(pg->conn) < 0 || !PQconsumeInput(pg->conn))
         return false; /* taking it says what is wrong */
     return PQisBusy(pg->conn) == 1;
+}
+
+/* What the server sends meanwhile is taken in, or it might wait for us to read. */
+bool pg_flush(struct pg *pg, struct error *err) {
+    int64_t deadline = clock_monotonic_us() + PG_PATIENCE_MS * INT64_C(1000);
+    int flushed = pg->lost ? -1 : PQflush(pg->conn);
+    while (flushed > 0) {
+        if (!wait_for(pg->conn, POLLIN | POLLOUT, deadline))
+            return is_lost(pg, "the server does not read", err);
+        flushed = PQconsumeInput(pg->conn) ? PQflush(pg->conn) : -1;
+    }
+    return flushed == 0 || is_lost(pg, pg->lost ? NULL : PQerrorMessage(pg->conn), err);
 }
 
 /* Until a result is there. While output is left it is written too, or the server might wait for us to read.

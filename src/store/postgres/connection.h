@@ -97,7 +97,7 @@ bool pg_add_array(struct pg_parameters *parameters, struct pg_array *array);
 bool pg_send(struct pg *pg, size_t statement, const struct pg_parameters *parameters, struct error *err);
 /* Marks the end of what belongs together: after an error the server passes over all up to the mark. */
 bool pg_sync(struct pg *pg, struct error *err);
-/* Writes out what is queued as far as the socket takes it, waits for nothing. */
+/* Writes out what is queued. */
 bool pg_flush(struct pg *pg, struct error *err);
 
 /* The next statement's result (PQclear frees it); NULL: it failed. A row or a command's end are no failures.

@@ -114,7 +114,6 @@ const struct store_engine postgres_engine = {
     .get_work = pg_get_work,
     .each_work = pg_each_work,
     .count_work = pg_count_work,
-    .each_hold = pg_each_hold,
     .track = pg_track,
     .each_event = pg_each_event,
     .find_repeat = pg_find_repeat,

@@ -344,10 +344,6 @@ static bool write(struct fold *fold, const struct store_batch *batch, size_t ind
         octets(fold, Q_ADD_REPEATS, 0, span_of(operation->repeat.digest, STORE_DIGEST));
         number(fold, Q_ADD_REPEATS, 1, operation->repeat.expiry);
         return true;
-    case ADD_HOLD:
-    case SET_HOLD:
-    case DROP_HOLD:
-        return false;
     default: /* messages come last, when their references are counted; what has a key is written by it */
         return true;
     }

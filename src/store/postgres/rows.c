@@ -216,8 +216,3 @@ bool pg_each_record(struct store *store, uint32_t kind, store_record_cb *cb, voi
                         .context = context};
     return pg_walk(&walk, err);
 }
-
-bool pg_each_hold(struct store *store, store_hold_cb *cb, void *context, struct error *err) {
-    (void)store, (void)cb, (void)context, (void)err;
-    return true; /* nobody makes any */
-}

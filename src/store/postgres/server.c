@@ -140,6 +140,7 @@ static bool go_on_with_epoch(struct pg_store *pg, struct error *err) {
 
 bool pg_open_writer(struct pg_store *pg, struct error *err) {
     pg->suspect = true;
+    pg->watched = -1; /* the old socket leaves `poll` as it is closed; the new one may get its number */
     if (pg_connect(&pg->writer, pg->uri, "writer", err) && take_lock(pg, err) &&
         pg_script(&pg->writer, "SET search_path = chasqui", err) &&
         (pg->epoch ? go_on_with_epoch(pg, err) : true) &&

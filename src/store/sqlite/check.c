@@ -21,7 +21,7 @@ struct rule {
 #define MESSAGE_REFS                                                                                         \
     "WITH r(id, n) AS MATERIALIZED (SELECT message, count(*) FROM (SELECT message FROM work UNION ALL "      \
     "SELECT message"                                                                                         \
-    " FROM entry UNION ALL SELECT message FROM hold) GROUP BY 1) "
+    " FROM entry) GROUP BY 1) "
 #define CONTENT_REFS                                                                                         \
     "WITH r(id, n) AS MATERIALIZED (SELECT content, count(*) FROM (SELECT content FROM message WHERE "       \
     "content != 0"                                                                                           \
@@ -62,7 +62,7 @@ static const char lose_contents[] =
 #define LAST_ID                                                                                              \
     "SELECT max(coalesce(n, 0)) FROM (SELECT max(id) AS n FROM message UNION ALL SELECT max(id) FROM work "  \
     "UNION ALL"                                                                                              \
-    " SELECT max(id) FROM content UNION ALL SELECT max(id) FROM hold UNION ALL SELECT max(id) FROM event "   \
+    " SELECT max(id) FROM content UNION ALL SELECT max(id) FROM event "                                      \
     "UNION ALL"                                                                                              \
     " SELECT max(id) FROM repeat UNION ALL SELECT max(id) FROM activity_in)"
 
@@ -102,8 +102,7 @@ static const struct rule rules[] = {
      MESSAGE_REFS "SELECT printf('%lld rows refer to message %lld, which is not there', r.n, r.id) FROM r"
                   " WHERE r.id NOT IN (SELECT id FROM message)",
      "DELETE FROM work WHERE message NOT IN (SELECT id FROM message);"
-     "DELETE FROM entry WHERE message NOT IN (SELECT id FROM message);"
-     "DELETE FROM hold WHERE message NOT IN (SELECT id FROM message)",
+     "DELETE FROM entry WHERE message NOT IN (SELECT id FROM message)",
      "these rows were removed"},
     {7,
      MESSAGE_REFS

@@ -55,18 +55,6 @@ static bool finish_work(struct commit *commit, const struct operation *operation
            drop(commit, SQL_DROP_ACTIVITY_OUT, operation->ids.id, 0, err);
 }
 
-static bool write_hold(struct commit *commit, const struct operation *operation, struct error *err) {
-    const struct store_hold *hold = &operation->hold;
-    enum statement which = operation->type == ADD_HOLD ? SQL_ADD_HOLD : SQL_SET_HOLD;
-    sqlite3_stmt *statement =
-        BIND(commit->store, which, err, (int64_t)hold->id, (int64_t)hold->message, hold->kind);
-    if (!statement)
-        return false;
-    sql_bind_span(statement, 4, hold->data);
-    return sql_run(commit->store, which, NULL, err) &&
-           (which == SQL_SET_HOLD || count(commit, hold->message, 1, err));
-}
-
 static bool put_activity_in(struct commit *commit, const struct operation *operation, struct error *err) {
     struct activity *activity = operation->activity;
     const struct store_activity_in *in = &activity->public;
@@ -181,7 +169,24 @@ static bool pack_event(struct commit *commit, const struct operation *operation,
            store_no_memory(&commit->store->head, err);
 }
 
+/* Of the same key twice in a batch, only the first may be. */
+static bool is_twice(const struct commit *commit, const struct operation *operation) {
+    const struct idmap_slot *slot =
+        idmap_find(&commit->batch->pending, repeat_short(operation->repeat.digest));
+    return slot && slot->value.number > 1 &&
+           batch_repeat(commit->batch, operation->repeat.digest, (size_t)(operation - commit->batch->list));
+}
+
+/* I10: one process writes, so what its runs don't know is not there. */
+static bool is_new(struct commit *commit, const struct operation *operation, struct error *err) {
+    bool found = is_twice(commit, operation);
+    return (found || sqlite_find_repeat(&commit->store->head, operation->repeat.digest, &found, err)) &&
+           (!found || error_set(err, STORE_REPEATED, "this was taken in before"));
+}
+
 static bool pack_repeat(struct commit *commit, const struct operation *operation, struct error *err) {
+    if (!is_new(commit, operation, err))
+        return false;
     if (operation->repeat.expiry > commit->repeats_expiry)
         commit->repeats_expiry = operation->repeat.expiry;
     return buf_append(&commit->repeat_keys, operation->repeat.digest, STORE_DIGEST) ||
@@ -192,7 +197,6 @@ static bool pack_repeat(struct commit *commit, const struct operation *operation
 
 bool rows_write(struct commit *commit, struct operation *operation, struct error *err) {
     struct sqlite *store = commit->store;
-    uint64_t id = operation->ids.id, other = operation->ids.other;
     switch (operation->type) {
     case ADD_MESSAGE: /* at the end, when its references are counted */
         return true;
@@ -201,11 +205,6 @@ bool rows_write(struct commit *commit, struct operation *operation, struct error
         return write_work(commit, operation, err);
     case DROP_WORK:
         return finish_work(commit, operation, err);
-    case ADD_HOLD:
-    case SET_HOLD:
-        return write_hold(commit, operation, err);
-    case DROP_HOLD:
-        return drop(commit, SQL_DROP_HOLD, id, other, err);
     case ADD_EVENT:
         return pack_event(commit, operation, err);
     case ADD_REPEAT:
@@ -217,15 +216,16 @@ bool rows_write(struct commit *commit, struct operation *operation, struct error
     case PUT_ACTIVITY_OUT:
         return put_activity_out(commit, operation, err);
     case DROP_ACTIVITY_OUT:
-        return drop(commit, SQL_DROP_ACTIVITY_OUT, id, 0, err);
+        return drop(commit, SQL_DROP_ACTIVITY_OUT, operation->ids.id, 0, err);
     case ADD_ENTRY:
         return add_entry(commit, operation, err);
     case SET_ENTRY:
-        return BIND(store, SQL_SET_ENTRY, err, entry_id(operation->number, id), (int64_t)(other & UINT32_MAX),
-                    (int64_t)(other >> 32)) &&
+        return BIND(store, SQL_SET_ENTRY, err, entry_id(operation->number, operation->ids.id),
+                    (int64_t)(operation->ids.other & UINT32_MAX), (int64_t)(operation->ids.other >> 32)) &&
                sql_run(store, SQL_SET_ENTRY, NULL, err);
     case DROP_ENTRY:
-        return drop(commit, SQL_DROP_ENTRY, (uint64_t)entry_id(operation->number, id), other, err);
+        return drop(commit, SQL_DROP_ENTRY, (uint64_t)entry_id(operation->number, operation->ids.id),
+                    operation->ids.other, err);
     case PUT_RECORD:
     case DROP_RECORD:
         return write_record(commit, operation, err);
@@ -267,7 +267,6 @@ static bool insert_message(struct commit *commit, struct operation *operation, s
 
 static bool refers_to(const struct operation *operation, uint64_t message) {
     return !operation->left_out && ((operation->type == ADD_WORK && operation->work.message == message) ||
-                                    (operation->type == ADD_HOLD && operation->hold.message == message) ||
                                     (operation->type == ADD_ENTRY && operation->entry.message == message));
 }
 

@@ -72,7 +72,6 @@ const struct store_engine sqlite_engine = {
     .get_work = sqlite_get_work,
     .each_work = sqlite_each_work,
     .count_work = sqlite_count_work,
-    .each_hold = sqlite_each_hold,
     .track = sqlite_track,
     .each_event = sqlite_each_event,
     .find_repeat = sqlite_find_repeat,

@@ -1,4 +1,4 @@
-/* Reading messages, work and holds. */
+/* Reading messages and work. */
 #include "base/arena.h"
 #include "store/sqlite/sqlite_private.h"
 
@@ -110,21 +110,4 @@ bool sqlite_count_work(struct store *head, struct store_counts *counts, struct e
         counts->messages = (uint64_t)sqlite3_column_int64(walk, 0);
     sqlite3_finalize(walk);
     return walk && (!inner.code || error_set(err, inner.code, "%s", inner.text));
-}
-
-bool sqlite_each_hold(struct store *head, store_hold_cb *cb, void *context, struct error *err) {
-    struct sqlite *store = sqlite_of(head);
-    struct error inner = {0};
-    sqlite3_stmt *walk = sql_walk(store, "SELECT id, message, kind, data FROM hold ORDER BY id", err);
-    if (!walk)
-        return false;
-    while (sql_next(store, walk, &inner)) {
-        struct store_hold hold = {(uint64_t)sqlite3_column_int64(walk, 0),
-                                  (uint64_t)sqlite3_column_int64(walk, 1),
-                                  (uint32_t)sqlite3_column_int64(walk, 2), sql_span(walk, 3)};
-        if (!cb(context, &hold))
-            break;
-    }
-    sqlite3_finalize(walk);
-    return !inner.code || error_set(err, inner.code, "%s", inner.text);
 }

@@ -57,6 +57,16 @@ static const char *const steps[SCHEMA_VERSION] = {
     "UPDATE entry SET octets = length(data) + coalesce((SELECT coalesce(length(m.body), c.length) FROM "
     "message m"
     " LEFT JOIN content c ON c.id = m.content WHERE m.id = entry.message), 0);",
+    /* 4 to 5: no program ever held a message but by work and entries. */
+    "UPDATE message SET refs = refs - (SELECT count(*) FROM hold WHERE hold.message = message.id)"
+    " WHERE id IN (SELECT message FROM hold);"
+    "DROP TABLE hold;"
+    "UPDATE content SET refs = refs - (SELECT count(*) FROM message m WHERE m.content = content.id AND "
+    "m.refs <= 0)"
+    " WHERE id IN (SELECT content FROM message WHERE refs <= 0);"
+    "DELETE FROM message WHERE refs <= 0;"
+    "DELETE FROM extent WHERE content IN (SELECT id FROM content WHERE refs <= 0);"
+    "DELETE FROM content WHERE refs <= 0;",
 };
 
 static bool fail(sqlite3 *db, struct error *err) {

@@ -18,7 +18,7 @@
  *  I5  Extents in rows lie inside a segment that exists and never overlap.
  *  I6  The extents of a content are numbered 0, 1, 2 …; their lengths add up
  *      to its length (for a partial one: to its activity's content length).
- *  I7  message.refs = rows of work, entry and hold that name it, and is above 0.
+ *  I7  message.refs = rows of work and entry that name it, and is above 0.
  *  I8  content.refs = messages and activities that name it, and is above 0.
  *  I9  Each id in a row is below the durable counter `id`, and the handle starts
  *      above it.
@@ -59,7 +59,7 @@
 #define SEGMENT_ALIGN  UINT64_C(4096)
 #define ID_BLOCK       (UINT64_C(1) << 20)
 #define APPLICATION_ID 0x43485351 /* "CHSQ" */
-#define SCHEMA_VERSION 4
+#define SCHEMA_VERSION 5
 
 /* Statements that are kept prepared; sql.c has their texts. */
 enum statement {
@@ -88,9 +88,6 @@ enum statement {
     SQL_SET_WORK,
     SQL_DROP_WORK,
     SQL_GET_WORK,
-    SQL_ADD_HOLD,
-    SQL_SET_HOLD,
-    SQL_DROP_HOLD,
     SQL_ADD_EVENTS,
     SQL_GET_EVENTS,
     SQL_ADD_REPEATS,
@@ -364,7 +361,6 @@ bool sqlite_get_work(struct store *store, uint64_t id, struct arena *arena, stru
 bool sqlite_each_work(struct store *store, uint64_t after, size_t limit, uint32_t next_hop, int status,
                       store_work_cb *cb, void *context, struct error *err);
 bool sqlite_count_work(struct store *store, struct store_counts *counts, struct error *err);
-bool sqlite_each_hold(struct store *store, store_hold_cb *cb, void *context, struct error *err);
 bool sqlite_track(struct store *store, struct span key, store_event_cb *cb, void *context, struct error *err);
 bool sqlite_each_event(struct store *store, uint64_t before, store_past_cb *cb, void *context,
                        struct error *err);

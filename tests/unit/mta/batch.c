@@ -261,20 +261,19 @@ static void a_batch_fills_while_another_flies(void **state) {
 
 /* I5 */
 static void a_repeat_of_what_flies_is_pending(void **state) {
-    static const uint8_t digest[STORE_DIGEST] = {1}, other[STORE_DIGEST] = {2};
+    static const uint8_t key[STORE_DIGEST] = {1}, other[STORE_DIGEST] = {2};
     struct stage *stage = *state;
     struct mta *mta = &stage->mta;
-    struct span peer = SPAN_LIT("beta"), identifier = SPAN_LIT("m-1");
     struct error err = {0};
     be_late(stage);
-    assert_int_equal(batch_find_repeat(mta, peer, identifier, digest, &err), STORE_REPEAT_UNKNOWN);
-    assert_true(store_add_repeat(mta->batch.store, peer, identifier, digest, INT64_MAX));
-    assert_int_equal(batch_find_repeat(mta, peer, identifier, digest, &err), STORE_REPEAT_PENDING);
+    assert_int_equal(batch_find_repeat(mta, key, &err), STORE_REPEAT_UNKNOWN);
+    assert_true(store_add_repeat(mta->batch.store, key, INT64_MAX));
+    assert_int_equal(batch_find_repeat(mta, key, &err), STORE_REPEAT_PENDING);
     launch(stage);
-    assert_int_equal(batch_find_repeat(mta, peer, identifier, digest, &err), STORE_REPEAT_PENDING);
-    assert_int_equal(batch_find_repeat(mta, peer, identifier, other, &err), STORE_REPEAT_UNKNOWN);
+    assert_int_equal(batch_find_repeat(mta, key, &err), STORE_REPEAT_PENDING);
+    assert_int_equal(batch_find_repeat(mta, other, &err), STORE_REPEAT_UNKNOWN);
     store_proceed(mta->view.store, true);
-    assert_int_equal(batch_find_repeat(mta, peer, identifier, digest, &err), STORE_REPEAT_KNOWN);
+    assert_int_equal(batch_find_repeat(mta, key, &err), STORE_REPEAT_KNOWN);
 }
 
 /* I6 */
@@ -319,6 +318,31 @@ static void a_refused_request_fails_alone(void **state) {
     assert_int_equal(stage->failed, 0);
 }
 
+/* I5, I6: a repeat that waits for its message, which the store then refuses, is not confirmed. */
+static void what_rests_on_a_refused_request_is_undone(void **state) {
+    static const uint8_t key[STORE_DIGEST] = {1};
+    struct stage *stage = *state;
+    struct mta *mta = &stage->mta;
+    struct error err = {0};
+    be_late(stage);
+    put(stage, "one");
+    add(stage, 'a');
+    batch_request(mta);
+    assert_true(store_add_repeat(mta->batch.store, key, INT64_MAX));
+    assert_true(store_add_work(mta->batch.store, &(struct store_work){.message = 777})); /* there is none */
+    add(stage, 'b');
+    launch(stage);
+    assert_int_equal(batch_find_repeat(mta, key, &err), STORE_REPEAT_PENDING);
+    put(stage, "two");
+    add(stage, 'c');
+    store_proceed(mta->view.store, true);
+    assert_string_equal(stage->did, "CaB");
+    assert_true(has(stage, "one"));
+    batch_settle(mta);
+    assert_false(has(stage, "two"));
+    assert_int_equal(batch_find_repeat(mta, key, &err), STORE_REPEAT_UNKNOWN);
+}
+
 static void undo_and_tell(struct mta *mta, const struct effect *effect) {
     undo(mta, effect);
     note(mta, batch_was_repeated(mta) ? '=' : '!');
@@ -347,6 +371,7 @@ int main(void) {
         cmocka_unit_test_setup_teardown(a_repeat_of_what_flies_is_pending, begin, end),
         cmocka_unit_test_setup_teardown(a_failed_flight_takes_what_filled_meanwhile_along, begin, end),
         cmocka_unit_test_setup_teardown(a_refused_request_fails_alone, begin, end),
+        cmocka_unit_test_setup_teardown(what_rests_on_a_refused_request_is_undone, begin, end),
         cmocka_unit_test_setup_teardown(a_key_that_is_on_disk_is_told, begin, end),
         cmocka_unit_test_setup_teardown(effects_run_in_their_order_when_all_is_on_disk, begin, end),
         cmocka_unit_test_setup_teardown(what_a_request_added_is_taken_back, begin, end),

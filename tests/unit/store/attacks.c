@@ -317,7 +317,7 @@ static bool take_step(struct script *script, unsigned step, struct error *err) {
         room->batch, &(struct store_work){.message = script->message[step],
                                           .next_hop = store_next_hop(room->store, span_str(key), NULL)});
     store_add_event(room->batch, span_str(key), step, SPAN_LIT("in"));
-    store_add_repeat(room->batch, SPAN_LIT("p"), span_str(key), digest, INT64_MAX);
+    add_repeat(room->batch, SPAN_LIT("p"), span_str(key), digest, INT64_MAX);
     store_add_entry(room->batch, store_mailbox(room->store, SPAN_LIT("box"), NULL),
                     &(struct store_entry){.message = script->message[step]}, NULL);
     script->activity = store_put_activity_in(room->batch, &in, NULL);
@@ -341,7 +341,7 @@ static void expect_step(struct script *script, unsigned step) {
     snprintf(key, sizeof key, "step %u", step);
     assert_true(is_there(room, script->message[step]));
     expect_message(room, script->message[step], length_of(step), step);
-    assert_int_equal(store_find_repeat(room->store, NULL, SPAN_LIT("p"), span_str(key), digest, NULL),
+    assert_int_equal(find_repeat(room->store, NULL, SPAN_LIT("p"), span_str(key), digest),
                      STORE_REPEAT_KNOWN);
     assert_true(store_track(room->store, span_str(key), ignore, &events, NULL));
     assert_int_equal(events, 1);

@@ -75,7 +75,7 @@ static struct report write_message(struct writer *w, uint32_t slot) {
         store_finish_work(room->batch, old->work, old->message);
     report.message = add_one(room, report.length, (unsigned)report.number, &report.work);
     digest_of(report.number, digest);
-    store_add_repeat(room->batch, SPAN_LIT("p"), key_of(report.number, key), digest, INT64_MAX);
+    add_repeat(room->batch, SPAN_LIT("p"), key_of(report.number, key), digest, INT64_MAX);
     store_add_event(room->batch, key_of(report.number, key), (int64_t)report.number, SPAN_LIT("in"));
     return report;
 }
@@ -149,9 +149,8 @@ static bool confirmed_is_there(struct room *room, const struct report *report) {
         return !report->message;
     expect_message(room, report->message, report->length, (unsigned)report->number);
     digest_of(report->number, digest);
-    assert_int_equal(
-        store_find_repeat(room->store, NULL, SPAN_LIT("p"), key_of(report->number, key), digest, NULL),
-        STORE_REPEAT_KNOWN); /* I10 */
+    assert_int_equal(find_repeat(room->store, NULL, SPAN_LIT("p"), key_of(report->number, key), digest),
+                     STORE_REPEAT_KNOWN); /* I10 */
     assert_true(store_track(room->store, key_of(report->number, key), count_event, &events, NULL));
     assert_int_equal(events, 1); /* I11 */
     return true;

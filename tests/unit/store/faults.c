@@ -193,7 +193,7 @@ static bool add_all(struct room *room, struct step *step, struct error *err) {
         .peer = SPAN_LIT("p"), .association = SPAN_LIT("a"), .activity = SPAN_LIT("1")};
     struct store_activity_out out = {.work = step->work};
     ok = ok && step->work && box && store_add_entry(room->batch, box, &entry, NULL) &&
-         store_add_repeat(room->batch, SPAN_LIT("p"), SPAN_LIT("id"), digest, INT64_MAX) &&
+         add_repeat(room->batch, SPAN_LIT("p"), SPAN_LIT("id"), digest, INT64_MAX) &&
          store_add_event(room->batch, SPAN_LIT("id"), 1, SPAN_LIT("data")) &&
          (step->activity = store_put_activity_in(room->batch, &in, content)) != 0 &&
          store_put_activity_out(room->batch, &out) &&
@@ -216,7 +216,7 @@ static void expect_nothing(struct room *room, const struct step *step) {
     if (step->message)
         assert_false(is_there(room, step->message));
     expect_message(room, step->kept, 20000, 1);
-    assert_int_equal(store_find_repeat(room->store, NULL, SPAN_LIT("p"), SPAN_LIT("id"), digest, NULL),
+    assert_int_equal(find_repeat(room->store, NULL, SPAN_LIT("p"), SPAN_LIT("id"), digest),
                      STORE_REPEAT_UNKNOWN);
     assert_true(store_track(room->store, SPAN_LIT("id"), no_event, &event, NULL));
     assert_false(event);
@@ -227,7 +227,7 @@ static void expect_all(struct room *room, const struct step *step) {
     uint8_t digest[STORE_DIGEST] = {42};
     assert_true(is_there(room, step->message));
     assert_false(is_there(room, step->kept));
-    assert_int_equal(store_find_repeat(room->store, NULL, SPAN_LIT("p"), SPAN_LIT("id"), digest, NULL),
+    assert_int_equal(find_repeat(room->store, NULL, SPAN_LIT("p"), SPAN_LIT("id"), digest),
                      STORE_REPEAT_KNOWN);
     assert_non_null(find_activity(room->store, SPAN_LIT("p"), SPAN_LIT("a"), SPAN_LIT("1")));
 }

@@ -148,6 +148,59 @@ static void checkpoints_that_share_a_row_share_the_verdict(void **state) {
     store_content_release(content);
 }
 
+static const uint8_t digest[STORE_DIGEST] = {1};
+
+static void add_key(struct room *room) {
+    assert_true(add_repeat(room->batch, SPAN_LIT("p"), SPAN_LIT("i"), digest, INT64_MAX));
+}
+
+/* I10: a key is there once, whoever adds it, and its request's message with it. */
+static void a_known_key_is_a_verdict(void **state) {
+    struct room *room = *state;
+    add_request(room, 0, 100, false, NULL);
+    add_key(room);
+    add_request(room, 1, 100, false, NULL);
+    add_key(room); /* both came at once */
+    struct ending ending = commit(room, 2);
+    assert_true(ending.done);
+    assert_int_equal(ending.verdicts[0], STORE_OK);
+    assert_int_equal(ending.verdicts[1], STORE_REPEATED);
+    assert_int_equal(works(room), 1);
+    for (int again = 0; again < 2; again++) {
+        add_request(room, 0, 100, false, NULL);
+        add_key(room);
+        add_request(room, 1, 100, false, NULL);
+        ending = commit(room, 2);
+        assert_true(ending.done);
+        assert_int_equal(ending.verdicts[0], STORE_REPEATED);
+        assert_int_equal(ending.verdicts[1], STORE_OK);
+        assert_int_equal(works(room), 3);
+        room_reopen(room);
+    }
+    assert_int_equal(find_repeat(room->store, NULL, SPAN_LIT("p"), SPAN_LIT("i"), digest),
+                     STORE_REPEAT_KNOWN);
+}
+
+/* I10: who was told that the message is in this batch may hear no more than who brought it. */
+static void a_pending_repeat_shares_the_verdict(void **state) {
+    struct room *room = *state;
+    add_request(room, 0, 100, true, NULL);
+    add_key(room);
+    add_request(room, 1, 100, false, NULL);
+    assert_int_equal(store_batch_request(room->batch), 2);
+    assert_int_equal(find_repeat(room->store, room->batch, SPAN_LIT("p"), SPAN_LIT("i"), digest),
+                     STORE_REPEAT_PENDING);
+    store_add_event(room->batch, SPAN_LIT("repeated"), 1, SPAN_LIT("x"));
+    struct ending ending = commit(room, 3);
+    assert_true(ending.done);
+    assert_int_equal(ending.verdicts[0], STORE_BAD_REQUEST);
+    assert_int_equal(ending.verdicts[1], STORE_OK);
+    assert_int_equal(ending.verdicts[2], STORE_BAD_REQUEST);
+    assert_int_equal(events(room, "repeated"), 0);
+    assert_int_equal(find_repeat(room->store, NULL, SPAN_LIT("p"), SPAN_LIT("i"), digest),
+                     STORE_REPEAT_UNKNOWN);
+}
+
 static void undone_requests_are_not_there(void **state) {
     struct room *room = *state;
     add_request(room, 0, 100, false, NULL);
@@ -247,6 +300,8 @@ int main(void) {
         IN_ROOM(one_conflict_fails_one_request),
         IN_ROOM(what_rests_on_it_fails_with_it),
         IN_ROOM(checkpoints_that_share_a_row_share_the_verdict),
+        IN_ROOM(a_known_key_is_a_verdict),
+        IN_ROOM(a_pending_repeat_shares_the_verdict),
         IN_ROOM(undone_requests_are_not_there),
         IN_ROOM(what_belongs_to_all_fails_all),
         IN_ROOM(at_one_go_it_is_all_or_nothing),

@@ -118,6 +118,20 @@ static inline void room_commit(struct room *room) {
         fail_msg("commit: %s", err.text);
 }
 
+static inline bool add_repeat(struct store_batch *batch, struct span peer, struct span mts_identifier,
+                              const uint8_t digest[static STORE_DIGEST], int64_t expiry) {
+    uint8_t key[STORE_DIGEST];
+    return store_repeat_key(peer, mts_identifier, digest, key) && store_add_repeat(batch, key, expiry);
+}
+
+static inline enum store_repeat find_repeat(struct store *store, struct store_batch *batch, struct span peer,
+                                            struct span mts_identifier,
+                                            const uint8_t digest[static STORE_DIGEST]) {
+    uint8_t key[STORE_DIGEST];
+    return store_repeat_key(peer, mts_identifier, digest, key) ? store_find_repeat(store, batch, key, NULL)
+                                                               : STORE_REPEAT_FAILED;
+}
+
 /* The committed activity of a key, or NULL; until the next call. */
 static inline const struct store_activity_in *find_activity(struct store *store, struct span peer,
                                                             struct span association, struct span activity) {

@@ -1,0 +1,151 @@
+#!/usr/bin/python3
+"""A store in PostgreSQL: what the daemon does when the server is killed, asks for a password, or forgets."""
+import json
+import os
+import subprocess
+import threading
+
+from players import ANN, BEN, FAY, Stage, folder, named, text_message  # it also makes the packages beside it importable
+from peer import tap
+from scenario import postgres
+from scenario.chasqui import Mhsd, free_port, program
+
+case, check, equal, wait_until = tap.case, tap.check, tap.equal, tap.wait_until
+if not postgres.binaries():
+    print(f"1..0 # SKIP {postgres.MISSING}")
+    raise SystemExit(0)
+
+
+def mhs(*arguments):
+    return subprocess.run([program("mhs"), *arguments], stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=60,
+                          check=False)
+
+
+def subjects(mta, user):
+    return sorted(e["subject"] for e in json.loads(mta.mhs("--json", "list", "--user", user).stdout)["entries"])
+
+
+def accepts(mta):
+    return mta.mhs("status", check=False).returncode == 0 and "not accepting" not in mta.mhs("status", check=False).stdout
+
+
+def send(mta, subject):
+    return mta.mhs("send", "--from", ANN, "--to", BEN, "--subject", subject, "--text", "x", check=False).returncode == 0
+
+
+@case("messages rest in the server, and a check of the store holds")
+def _():
+    with postgres.Postgres() as server, folder() as path:
+        uri = server.database()
+        with Stage(path, store=uri) as stage:
+            stage.hand_over(text_message("long", [FAY, BEN], "All work and no play. " * 40000))
+            equal(stage.far.next().identifier[1], "long")
+            check(send(stage.mta, "short"))
+            wait_until(lambda: len(subjects(stage.mta, BEN)) == 2)
+        with Stage(path, store=uri) as stage:
+            equal(subjects(stage.mta, BEN), ["A play", "short"])
+        done = mhs("store", "check", uri)
+        equal((done.returncode, done.stdout), (0, f"{uri}: every invariant holds\n"))
+        done = mhs("store", "backup", "--store", uri, os.path.join(path, "copy"))
+        check(done.returncode != 0 and "pg_dump" in done.stderr, done)
+
+
+@case("killed with its server, over and over, it loses and doubles nothing that was confirmed")
+def _():
+    with postgres.Postgres() as server, folder() as path:
+        confirmed, ended = set(), threading.Event()
+        with Stage(path, store=server.database()) as stage:
+            before = named(stage, "store")
+
+            def sender(number):
+                for count in range(10000):
+                    if ended.is_set():
+                        return
+                    if send(stage.mta, f"{number}-{count}"):
+                        confirmed.add(f"{number}-{count}")
+
+            threads = [threading.Thread(target=sender, args=(n,)) for n in range(3)]
+            for thread in threads:
+                thread.start()
+            for _ in range(3):
+                count = len(confirmed)
+                wait_until(lambda: len(confirmed) > count + 5, 120)
+                server.kill()
+                server.start()
+            count = len(confirmed)
+            wait_until(lambda: len(confirmed) > count + 5, 120)
+            ended.set()
+            for thread in threads:
+                thread.join()
+            wait_until(lambda: confirmed <= set(subjects(stage.mta, BEN)), 60)
+            there = subjects(stage.mta, BEN)
+            equal(len(there), len(set(there)), "no message is there twice")
+            equal(named(stage, "store"), before, "the store process lives on")
+
+
+@case("sessions that the server ends in the middle of commits change nothing that was said")
+def _():
+    with postgres.Postgres() as server, folder() as path:
+        confirmed, ended = set(), threading.Event()
+        with Stage(path, store=server.database("ends")) as stage:
+            def ender():
+                while not ended.wait(0.01):
+                    server.sql("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = 'ends'"
+                               " AND application_name LIKE '%writer'")
+
+            thread = threading.Thread(target=ender)
+            thread.start()
+            for count in range(40):
+                if send(stage.mta, str(count)):
+                    confirmed.add(str(count))
+            ended.set()
+            thread.join()
+            wait_until(lambda: confirmed <= set(subjects(stage.mta, BEN)), 60)
+            there = subjects(stage.mta, BEN)
+            equal(len(there), len(set(there)), "no message is there twice")
+            check("what came of the last batch" not in stage.mta.mhs("status").stdout)
+
+
+@case("a second daemon is told the first; one whose server forgets does not start")
+def _():
+    with postgres.Postgres() as server, folder() as path:
+        uri = server.database()
+        with Stage(path, store=uri) as stage:
+            other = Mhsd(os.path.join(path, "other"), store=uri)
+            other.start(wait=False)
+            equal(other.process.wait(60), 1)
+            holder, = named(stage, "store")
+            check(f"process {holder}" in other.log(), other.log())
+        server.sql("ALTER SYSTEM SET fsync = off")
+        server.sql("SELECT pg_reload_conf()")
+        wait_until(lambda: server.sql("SHOW fsync") == "off")
+        other.start(wait=False)
+        equal(other.process.wait(60), 1)
+        check("the server has fsync = off" in other.log(), other.log())
+
+
+@case("by TCP with a password, which nobody is shown, also after the server was away")
+def _():
+    port = free_port()
+    with postgres.Postgres(f"listen_addresses = '127.0.0.1'\nport = {port}\n") as server, folder() as path:
+        with open(os.path.join(server.data, "pg_hba.conf"), "w") as file:
+            file.write("local all all trust\nhost all all 127.0.0.1/32 scram-sha-256\n")
+        server.sql("SELECT pg_reload_conf()")
+        server.sql("CREATE ROLE chasqui LOGIN PASSWORD 'open: sesame&x'")
+        server.sql("CREATE DATABASE chasqui OWNER chasqui")
+        uri = f"postgresql://chasqui@localhost:{port}/chasqui"
+        with Stage(path, store=uri, store_password="open: sesame&x") as stage:
+            check(send(stage.mta, "one"))
+            server.kill()
+            server.start()
+            wait_until(lambda: send(stage.mta, "two"), 60)
+            wait_until(lambda: subjects(stage.mta, BEN) == ["one", "two"])
+            shown = stage.mta.mhs("config", "show").stdout
+            check(uri in shown and "sesame" not in shown + stage.mta.log(), shown)
+        other = Mhsd(os.path.join(path, "other"), store=f"postgresql://chasqui:secret@localhost:{port}/chasqui")
+        other.start(wait=False)
+        equal(other.process.wait(60), 1)
+        check("give it with 'store-password'" in other.log() and "secret" not in other.log(), other.log())
+
+
+tap.main()
