@@ -55,6 +55,8 @@ struct client {
     uint32_t uid, gid;
     unsigned open; /* of `asked`, what waits for an answer */
     bool paused;
+    bool greeted;                   /* it said hello */
+    bool dismissed;                 /* the connection ends with what was answered */
     struct asked asked[ASKED_MOST]; /* requests first */
     struct seat seat;
 };

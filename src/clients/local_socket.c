@@ -39,7 +39,7 @@ static bool has_enough(const struct client *client) {
 
 static void pause_or_resume(struct client *client) {
     bool pause = has_enough(client);
-    if (pause == client->paused)
+    if (pause == client->paused || client->dismissed)
         return;
     client->paused = pause;
     if (pause)
@@ -169,21 +169,104 @@ static bool note(struct client *client, enum ipc_type type, uint64_t ref, struct
     return false;
 }
 
-static bool on_frame(void *context, struct ipc_channel *channel, enum ipc_type type, uint64_t ref,
-                     struct span payload) {
-    static const struct ipc_side side = {.self = IPC_CLIENTS, .other = IPC_CLIENT};
-    struct client *client = context;
-    char why[IPC_WHY];
-    if (!ipc_frame_take(&side, type, ref, payload, why)) {
-        log_caused_by(ipc_name(channel), LOG_LEVEL_WARNING, "%s broke the rules by %s", ipc_name(channel),
-                      why);
-        return false;
+static void tell(struct client *client, enum ipc_type type, uint64_t ref, struct span payload) {
+    ipc_send(client->channel, type, ref, payload, (struct span){NULL, 0});
+}
+
+/* Says what is wrong with the connection itself, and ends it. */
+static void dismiss(struct client *client, const char *code, const char *text) {
+    struct buf json;
+    buf_init(&json, 0);
+    buf_printf(&json, "\1{\"error\":{\"code\":\"%s\",\"text\":\"%s\"}}", code, text);
+    log_caused_by(ipc_name(client->channel), LOG_LEVEL_WARNING, "%s was refused: %s",
+                  ipc_name(client->channel), text);
+    tell(client, IPC_RESPONSE, 0, buf_span(&json));
+    buf_free(&json);
+    client->dismissed = true;
+    ipc_finish(client->channel);
+}
+
+/* The first of the names that is not among what we offer; absent: all are. */
+static struct span not_offered(struct span wanted) {
+    const struct span offers = SPAN_LIT(" " IPC_LOCAL_OFFERS " ");
+    while (wanted.len > 0) {
+        const uint8_t *end = memchr(wanted.data, ' ', wanted.len);
+        struct span name = span_sub(wanted, 0, end ? (size_t)(end - wanted.data) : wanted.len);
+        char padded[40];
+        int length = snprintf(padded, sizeof padded, " %.*s ", (int)(name.len < 30 ? name.len : 30),
+                              (const char *)name.data);
+        if (name.len > 0 && (name.len > 30 || !memmem(offers.data, offers.len, padded, (size_t)length)))
+            return name;
+        wanted = span_sub(wanted, name.len + 1, wanted.len);
     }
+    return (struct span){NULL, 0};
+}
+
+static void welcome_client(struct client *client) {
+    struct buf payload;
+    buf_init(&payload, 0);
+    buf_append_u16(&payload, IPC_LOCAL_VERSION);
+    payload_put_octets(&payload, SPAN_LIT("mhsd " CHASQUI_VERSION));
+    buf_append_span(&payload, SPAN_LIT(IPC_LOCAL_OFFERS));
+    client->greeted = true;
+    tell(client, IPC_WELCOME, 0, buf_span(&payload));
+    buf_free(&payload);
+}
+
+static void greet(struct client *client, struct span payload) {
+    struct reader r = reader_of(payload);
+    unsigned version = reader_u16(&r);
+    struct span program = payload_octets(&r), missing = not_offered(payload_rest(&r));
+    char text[200], name[LOG_TEXT_SIZE];
+    if (r.failed || program.len > 64) {
+        dismiss(client, "bad-request", "the hello makes no sense");
+    } else if (version != IPC_LOCAL_VERSION) {
+        snprintf(text, sizeof text,
+                 "the client speaks version %u of the local protocol, this daemon (" CHASQUI_VERSION
+                 ") version %d: use a client of the daemon's release",
+                 version, IPC_LOCAL_VERSION);
+        dismiss(client, "version", text);
+    } else if (missing.data) {
+        log_text(span_sub(missing, 0, 30), name);
+        for (char *at = name; *at; at++)
+            *at = *at == '"' || *at == '\\' ? '?' : *at;
+        snprintf(text, sizeof text, "this daemon (" CHASQUI_VERSION ") does not offer '%.100s'", name);
+        dismiss(client, "version", text);
+    } else {
+        welcome_client(client);
+    }
+}
+
+static void take(struct client *client, enum ipc_type type, uint64_t ref, struct span payload) {
     if (note(client, type, ref, payload))
         client->clients->calls->frame(client, type, ref_of(client, ref), payload);
     if (client->clients->calls->is_full(client))
         yield_to_others(client);
     pause_or_resume(client);
+}
+
+static bool on_frame(void *context, struct ipc_channel *channel, enum ipc_type type, uint64_t ref,
+                     struct span payload) {
+    static const struct ipc_side side = {.self = IPC_CLIENTS, .other = IPC_CLIENT};
+    struct client *client = context;
+    char why[IPC_WHY];
+    const struct ipc_frame *frame = ipc_frame_take(&side, type, ref, payload, why);
+    if (frame && !client->greeted && type != IPC_HELLO) {
+        dismiss(client, "version",
+                "the client says no hello: it is older than this daemon (" CHASQUI_VERSION
+                "); use one of the daemon's release");
+        return true;
+    }
+    if (!frame ||
+        ipc_frame_judge(frame, client->greeted ? IPC_STATE_UP : IPC_STATE_STARTING, why) != IPC_LEGAL) {
+        log_caused_by(ipc_name(channel), LOG_LEVEL_WARNING, "%s broke the rules by %s", ipc_name(channel),
+                      why);
+        return false;
+    }
+    if (type == IPC_HELLO)
+        greet(client, payload);
+    else
+        take(client, type, ref, payload);
     return true;
 }
 

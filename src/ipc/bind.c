@@ -52,6 +52,8 @@ bool ipc_bind_host(struct span *hosts, struct span *host) {
 
 bool ipc_bind_write(const struct ipc_bind *bind, struct buf *out) {
     buf_append_byte(out, (uint8_t)bind->direction);
+    buf_append_byte(out, (uint8_t)bind->binder);
+    payload_put_octets(out, bind->user);
     payload_put_octets(out, bind->peer);
     payload_put_octets(out, bind->address);
     buf_append_byte(out, (uint8_t)bind->mode);
@@ -67,9 +69,18 @@ bool ipc_bind_write(const struct ipc_bind *bind, struct buf *out) {
     return !out->failed;
 }
 
+/* We call MTAs alone, and they have no O/R address. */
+static bool names_binder(const struct ipc_bind *bind) {
+    bool user = bind->binder != IPC_BINDER_MTA;
+    return bind->binder <= IPC_BINDER_MS_USER && (!user || bind->direction == IPC_DIRECTION_IN) &&
+           bind->user.len <= (user ? IPC_BIND_ADDRESS_MAX : 0);
+}
+
 bool ipc_bind_read(struct span payload, struct ipc_bind *bind) {
     struct reader r = reader_of(payload);
     bind->direction = (enum ipc_direction)reader_u8(&r);
+    bind->binder = (enum ipc_binder)reader_u8(&r);
+    bind->user = payload_octets(&r);
     bind->peer = payload_octets(&r);
     bind->address = payload_octets(&r);
     bind->mode = (enum ipc_mode)reader_u8(&r);
@@ -82,10 +93,10 @@ bool ipc_bind_read(struct span payload, struct ipc_bind *bind) {
     bind->calling = selectors_of(&r);
     bind->resolved = reader_u8(&r);
     bind->hosts = payload_rest(&r);
-    return ok && payload_done(&r) && bind->direction <= IPC_DIRECTION_PING && bind->mode >= IPC_MODE_NORMAL &&
-           bind->mode <= IPC_MODE_1984 && bind->id.len <= IPC_IDENTIFIER_MAX &&
-           bind->address.len <= IPC_IDENTIFIER_MAX && bind->recover_id.len <= IPC_IDENTIFIER_MAX &&
-           hosts_read(bind->hosts);
+    return ok && payload_done(&r) && bind->direction <= IPC_DIRECTION_PING && names_binder(bind) &&
+           bind->mode >= IPC_MODE_NORMAL && bind->mode <= IPC_MODE_1984 &&
+           bind->id.len <= IPC_IDENTIFIER_MAX && bind->address.len <= IPC_IDENTIFIER_MAX &&
+           bind->recover_id.len <= IPC_IDENTIFIER_MAX && hosts_read(bind->hosts);
 }
 
 bool ipc_bind_answer_write(const struct ipc_bind_answer *answer, struct buf *out) {
@@ -107,5 +118,5 @@ bool ipc_bind_answer_read(struct span payload, struct ipc_bind_answer *answer) {
     bool ok = ipc_credentials_read(&r, &answer->credentials);
     answer->hosts = payload_rest(&r);
     return ok && payload_done(&r) && answer->verdict >= IPC_BIND_ADMITTED &&
-           answer->verdict <= IPC_BIND_CANNOT_RECOVER && hosts_read(answer->hosts);
+           answer->verdict <= IPC_BIND_NOT_SUPPORTED && hosts_read(answer->hosts);
 }

@@ -14,6 +14,9 @@
 /* Most octets of a name or a password in a bind. X.411's bounds are 32 and 62; some MTAs exceed them. */
 #define IPC_BIND_TEXT_MAX 256
 
+/* Most octets of a user's O/R address in a bind. */
+#define IPC_BIND_ADDRESS_MAX 2048
+
 /* Most names of hosts that one bind waits for. */
 #define IPC_BIND_HOSTS_MAX 32
 
@@ -31,6 +34,9 @@ struct ipc_selectors {
 
 struct ipc_bind {
     enum ipc_direction direction;
+    enum ipc_binder binder; /* OUT, PING: an MTA */
+    struct span
+        user; /* of a user: his O/R address as text, empty for one who gives another name; of an MTA: empty */
     struct span peer;    /* whom we called, as CONNECT or PING named it; IN: empty */
     struct span address; /* of the other host, as text */
     enum ipc_mode mode;

@@ -25,6 +25,7 @@ struct ipc_channel {
     size_t turn;      /* octets that are read and handed over before others have theirs */
     size_t high_mark; /* octets that wait to be written; the low one is a quarter of it */
     bool full;
+    bool finishing; /* ends when all is written */
     bool ended;
     bool in_handler;
     bool free_wanted;
@@ -152,6 +153,8 @@ static void on_more(evutil_socket_t fd, short what, void *arg) {
 
 static void on_written(struct bufferevent *stream, void *arg) {
     struct ipc_channel *channel = arg;
+    if (channel->finishing && evbuffer_get_length(bufferevent_get_output(stream)) == 0)
+        end_later(channel, "all was said");
     if (!channel->full || evbuffer_get_length(bufferevent_get_output(stream)) > channel->high_mark / 4)
         return;
     channel->full = false;
@@ -242,6 +245,14 @@ bool ipc_send(struct ipc_channel *channel, enum ipc_type type, uint64_t ref, str
     return true;
 }
 
+void ipc_finish(struct ipc_channel *channel) {
+    channel->finishing = true;
+    bufferevent_disable(channel->stream, EV_READ);
+    bufferevent_setwatermark(channel->stream, EV_WRITE, 0, 0);
+    if (evbuffer_get_length(bufferevent_get_output(channel->stream)) == 0)
+        end_later(channel, "all was said");
+}
+
 bool ipc_is_full(const struct ipc_channel *channel) {
     return channel->full;
 }
@@ -251,7 +262,7 @@ void ipc_pause(struct ipc_channel *channel) {
 }
 
 void ipc_resume(struct ipc_channel *channel) {
-    if (channel->ended)
+    if (channel->ended || channel->finishing)
         return;
     bufferevent_enable(channel->stream, EV_READ);
     /* Frames may have been read before the pause; they cause no event of their own. */

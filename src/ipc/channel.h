@@ -38,6 +38,9 @@ struct ipc_channel *ipc_channel_new(struct event_base *loop, int fd, const char 
 /* Frees the channel and closes its socket; unsent frames are lost; no `closed` call. */
 void ipc_channel_free(struct ipc_channel *channel);
 
+/* Reads nothing more, and ends the channel (with a `closed` call) when all frames are written. */
+void ipc_finish(struct ipc_channel *channel);
+
 /* Makes longer payloads than `octets` end the channel, either way; IPC_PAYLOAD_MAX without this. */
 void ipc_limit(struct ipc_channel *channel, size_t octets);
 

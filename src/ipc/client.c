@@ -10,11 +10,13 @@
 #include "base/alloc.h"
 #include "base/clock.h"
 #include "base/reader.h"
+#include "ipc/payload.h"
 
 #define HEADER 16
 
 struct ipc_client {
     int fd;
+    bool greets; /* the daemon has not answered our hello yet */
     struct buf input;
     size_t handed_out; /* octets at the start of the input that the last receive gave to the caller */
 };
@@ -27,6 +29,8 @@ struct ipc_client *ipc_client_of(int fd) {
     buf_init(&client->input, HEADER + IPC_CLIENT_MAX + IPC_CHUNK);
     return client;
 }
+
+static void say_hello(struct ipc_client *client);
 
 struct ipc_client *ipc_client_open(const char *path, struct error *err) {
     struct sockaddr_un address = {.sun_family = AF_UNIX};
@@ -44,6 +48,8 @@ struct ipc_client *ipc_client_open(const char *path, struct error *err) {
     struct ipc_client *client = connected ? ipc_client_of(fd) : NULL;
     if (!client && fd >= 0)
         close(fd);
+    if (client)
+        say_hello(client);
     return client;
 }
 
@@ -55,8 +61,12 @@ void ipc_client_close(struct ipc_client *client) {
     mem_free(client);
 }
 
-static bool gone(struct error *err) {
-    return error_set(err, EPIPE, "the daemon closed the connection; its log says why");
+static bool gone(const struct ipc_client *client, struct error *err) {
+    return error_set(err, EPIPE,
+                     client->greets
+                         ? "the daemon closed the connection and did not greet: it may be older than "
+                           "this program; its log says why"
+                         : "the daemon closed the connection; its log says why");
 }
 
 static bool send_all(int fd, struct span octets) {
@@ -84,7 +94,7 @@ bool ipc_client_send(struct ipc_client *client, enum ipc_type type, uint64_t ref
     buf_append_span(&first, head);
     bool ok = !first.failed && send_all(client->fd, buf_span(&first)) && send_all(client->fd, body);
     buf_free(&first);
-    return ok || gone(err);
+    return ok || gone(client, err);
 }
 
 /* Reads what is there; waits for it until `deadline` (monotonic microseconds; negative: for ever). */
@@ -102,13 +112,13 @@ static bool read_more(struct ipc_client *client, int64_t deadline, struct error 
     if (got < 0 && errno == EINTR)
         return true;
     if (got <= 0)
-        return gone(err);
+        return gone(client, err);
     client->input.len += (size_t)got;
     return true;
 }
 
-bool ipc_client_receive(struct ipc_client *client, enum ipc_type *type, uint64_t *ref, struct span *payload,
-                        int timeout_ms, struct error *err) {
+static bool receive(struct ipc_client *client, enum ipc_type *type, uint64_t *ref, struct span *payload,
+                    int timeout_ms, struct error *err) {
     buf_consume(&client->input, client->handed_out);
     client->handed_out = 0;
     int64_t deadline = timeout_ms < 0 ? -1 : clock_monotonic_us() + (int64_t)timeout_ms * 1000;
@@ -130,7 +140,60 @@ bool ipc_client_receive(struct ipc_client *client, enum ipc_type *type, uint64_t
     }
 }
 
-bool ipc_client_waiting(const struct ipc_client *client) {
+static bool is_waiting(const struct ipc_client *client) {
     struct pollfd poll_fd = {.fd = client->fd, .events = POLLIN};
     return client->input.len > client->handed_out || poll(&poll_fd, 1, 0) > 0;
+}
+
+/* ---- the greeting ---- */
+
+/* A daemon that refused the connection may not take it any more: what it said of that is there to be
+ * received. */
+static void say_hello(struct ipc_client *client) {
+    struct buf hello;
+    struct error unheard = {0};
+    buf_init(&hello, 0);
+    buf_append_u16(&hello, IPC_LOCAL_VERSION);
+    payload_put_octets(&hello, SPAN_LIT("chasqui " CHASQUI_VERSION));
+    buf_append_span(&hello, SPAN_LIT(IPC_LOCAL_OFFERS));
+    client->greets = true;
+    ipc_client_send(client, IPC_HELLO, 0, buf_span(&hello), (struct span){NULL, 0}, &unheard);
+    buf_free(&hello);
+}
+
+/* What it offers is at least what we want, for it would have refused us else. */
+static bool take_welcome(struct ipc_client *client, struct span payload, struct error *err) {
+    struct reader r = reader_of(payload);
+    unsigned version = reader_u16(&r);
+    client->greets = false;
+    return (!r.failed && version == IPC_LOCAL_VERSION) ||
+           error_set(err, EPROTO,
+                     "the daemon speaks version %u of the local protocol, this program version %d", version,
+                     IPC_LOCAL_VERSION);
+}
+
+bool ipc_client_receive(struct ipc_client *client, enum ipc_type *type, uint64_t *ref, struct span *payload,
+                        int timeout_ms, struct error *err) {
+    if (!receive(client, type, ref, payload, timeout_ms, err))
+        return false;
+    if (!client->greets || *type != IPC_WELCOME)
+        return true;
+    return take_welcome(client, *payload, err) && receive(client, type, ref, payload, timeout_ms, err);
+}
+
+bool ipc_client_waiting(struct ipc_client *client) {
+    struct error err = {0};
+    enum ipc_type type;
+    uint64_t ref;
+    struct span payload;
+    if (!client->greets || !is_waiting(client))
+        return is_waiting(client);
+    /* It may be the answer to our hello, which nobody waits for; what else it is, ipc_client_receive tells.
+     */
+    if (!receive(client, &type, &ref, &payload, 10000, &err))
+        return true;
+    if (type == IPC_WELCOME && take_welcome(client, payload, &err))
+        return is_waiting(client);
+    client->handed_out = 0;
+    return true;
 }

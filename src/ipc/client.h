@@ -9,7 +9,8 @@
 
 struct ipc_client;
 
-/* Connects to the Unix socket at `path`. NULL with an error that says what to do (is mhsd running?). */
+/* Connects to the Unix socket at `path`, and says hello: the answer is taken by the first ipc_client_receive.
+ * NULL with an error that says what to do (is mhsd running?). */
 struct ipc_client *ipc_client_open(const char *path, struct error *err);
 /* The same over a connected socket, which is taken over. NULL without memory. */
 struct ipc_client *ipc_client_of(int fd);
@@ -25,6 +26,6 @@ bool ipc_client_receive(struct ipc_client *client, enum ipc_type *type, uint64_t
                         int timeout_ms, struct error *err);
 
 /* True if something of the other side is there to be received, its end included: for who sends for long. */
-bool ipc_client_waiting(const struct ipc_client *client);
+bool ipc_client_waiting(struct ipc_client *client);
 
 #endif

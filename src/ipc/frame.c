@@ -47,7 +47,9 @@ static const struct ipc_frame frames[IPC_NUMBERS] = {
     /* ---- associations ---- */
     [IPC_BIND] = {"bind", TO_STORE, IPC_ABOUT_ASSOCIATION, IPC_STATE_NEW, BOUNDED,
                   FIELDS(U8("direction (enum ipc_direction)", 0, IPC_DIRECTION_PING),
-                         OCTETS("peer", 0, ANY32), OCTETS("address", 0, IPC_IDENTIFIER_MAX),
+                         U8("binder (enum ipc_binder)", 0, IPC_BINDER_MS_USER),
+                         OCTETS("O/R address of a user", 0, IPC_BIND_ADDRESS_MAX), OCTETS("peer", 0, ANY32),
+                         OCTETS("address", 0, IPC_IDENTIFIER_MAX),
                          U8("mode (enum ipc_mode)", IPC_MODE_NORMAL, IPC_MODE_1984),
                          U8("two-way alternate", 0, 1), U8("security context asked for", 0, 1),
                          OCTETS("association's identifier", 0, IPC_IDENTIFIER_MAX),
@@ -61,11 +63,11 @@ static const struct ipc_frame frames[IPC_NUMBERS] = {
                   .help = "Somebody wants to associate with us (IN), or the responder of a call of ours has "
                           "answered (OUT, PING): may it be?"},
     [IPC_BIND_ANSWER] = {"bind-answer", TO_NET, IPC_ABOUT_ASSOCIATION, IPC_STATE_ASKED, BOUNDED,
-                         FIELDS(U8("verdict (enum ipc_bind_verdict)", IPC_BIND_ADMITTED,
-                                   IPC_BIND_CANNOT_RECOVER),
-                                OCTETS("peer", 0, ANY32), OCTETS("parameter", 0, ANY32),
-                                OCTETS("cause", 0, ANY32), CREDENTIALS,
-                                REST("names of hosts to resolve, octets each", 0, ANY32)),
+                         FIELDS(
+                             U8("verdict (enum ipc_bind_verdict)", IPC_BIND_ADMITTED, IPC_BIND_NOT_SUPPORTED),
+                             OCTETS("peer", 0, ANY32), OCTETS("parameter", 0, ANY32),
+                             OCTETS("cause", 0, ANY32), CREDENTIALS,
+                             REST("names of hosts to resolve, octets each", 0, ANY32)),
                          .help = "For RT-RECOVER the peer is the one that the broken association belonged "
                                  "to: the store process has fenced that, and found the same address."},
     [IPC_ASSOCIATION_CLOSE] =
@@ -226,6 +228,19 @@ static const struct ipc_frame frames[IPC_NUMBERS] = {
                          .help = "Before a client's first frame."},
     [IPC_CLIENT_CLOSE] = {"client-close", .from = IPC_CLIENTS, .to = IPC_STORE | IPC_READER, IPC_ABOUT_CLIENT,
                           UP, BOUNDED, .help = "After its last."},
+    [IPC_HELLO] = {"hello", .from = IPC_CLIENT, .to = IPC_CLIENTS, IPC_ABOUT_PROCESS, IPC_STATE_STARTING,
+                   BOUNDED, .open = true,
+                   FIELDS(U16("version (IPC_LOCAL_VERSION)"),
+                          OCTETS("program and its version, as text", 0, 64),
+                          REST("what it wants: names, parted by spaces", 0, 256)),
+                   .help =
+                       "A client's first frame; its requests may follow at once. A version or a wish that "
+                       "there is not is answered by a response with ref 0, and the connection ends."},
+    [IPC_WELCOME] = {"welcome", .from = IPC_CLIENTS, .to = IPC_CLIENT, IPC_ABOUT_PROCESS, UP, BOUNDED,
+                     FIELDS(U16("version (IPC_LOCAL_VERSION)"),
+                            OCTETS("program and its version, as text", 0, 64),
+                            REST("what it offers: names, parted by spaces", 0, 256)),
+                     .help = "The answer to hello."},
 
     /* ---- the parent ---- */
     [IPC_CONFIG] = {"config", .from = IPC_PARENT, .to = CHILDREN | IPC_WORK, IPC_ABOUT_PARTS,

@@ -80,6 +80,8 @@ enum ipc_type {
     IPC_FETCH_DATA = 71,
     IPC_CLIENT_OPEN = 72,
     IPC_CLIENT_CLOSE = 73,
+    IPC_HELLO = 74,
+    IPC_WELCOME = 75,
 
     IPC_CONFIG = 128,
     IPC_STOP = 129,
@@ -113,6 +115,13 @@ enum ipc_mode { IPC_MODE_NORMAL = 1, IPC_MODE_X410_1988, IPC_MODE_1984 };
 /* What an APDU is, as the scanner in the net process found it; PARTIAL: its envelope is not complete. */
 enum ipc_apdu { IPC_APDU_PARTIAL, IPC_APDU_MESSAGE, IPC_APDU_PROBE, IPC_APDU_REPORT };
 
+/* The version of what is said over the local socket; it rises when a client of before would misunderstand.
+ * What only adds something gets a name in IPC_LOCAL_OFFERS. */
+#define IPC_LOCAL_VERSION 1
+
+/* What a client may want of a daemon, and a daemon offers: names, parted by spaces. */
+#define IPC_LOCAL_OFFERS "requests submission fetch"
+
 enum ipc_submission { IPC_SUBMISSION_MESSAGE = 1, IPC_SUBMISSION_PROBE };
 
 enum ipc_fetch_part { IPC_FETCH_CONTENT, IPC_FETCH_ENVELOPE };
@@ -127,6 +136,10 @@ enum ipc_layer {
     IPC_LAYER_BIND,
     IPC_LAYER_NAME /* the host's name did not resolve */
 };
+
+/* Whose bind comes in: an MTA's (X.411 §12), or that of a user of the MTS or of a message store (§8.1, X.413
+ * §7.1). */
+enum ipc_binder { IPC_BINDER_MTA, IPC_BINDER_MTS_USER, IPC_BINDER_MS_USER };
 
 enum ipc_direction { IPC_DIRECTION_IN, IPC_DIRECTION_OUT, IPC_DIRECTION_PING };
 
@@ -147,7 +160,8 @@ enum ipc_bind_verdict {
     IPC_BIND_AUTHENTICATION_ERROR,
     IPC_BIND_UNACCEPTABLE_DIALOGUE_MODE,
     IPC_BIND_UNACCEPTABLE_SECURITY_CONTEXT,
-    IPC_BIND_CANNOT_RECOVER
+    IPC_BIND_CANNOT_RECOVER,
+    IPC_BIND_NOT_SUPPORTED /* no binder of this kind is served here */
 };
 
 enum ipc_close { IPC_CLOSE_RELEASED = 1, IPC_CLOSE_ABORTED, IPC_CLOSE_BROKEN };

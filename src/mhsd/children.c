@@ -330,11 +330,13 @@ static int run_work(struct child_context *context) {
 
 /* ---- what they have in common ---- */
 
-const struct child_kind_entry child_kinds[KINDS] = {[KIND_STORE] = {"store", CONFIG_STORE},
-                                                    [KIND_READER] = {"reader", CONFIG_READER},
-                                                    [KIND_NET] = {"net", CONFIG_NET},
-                                                    [KIND_CLIENTS] = {"clients", CONFIG_CLIENTS},
-                                                    [KIND_WORK] = {"work", CONFIG_WORK}};
+const struct child_kind_entry child_kinds[KINDS] = {
+    [KIND_STORE] = {"store", CONFIG_STORE, IPC_STORE, .door = true},
+    [KIND_READER] = {"reader", CONFIG_READER, IPC_READER, .door = true},
+    [KIND_NET] = {"net", CONFIG_NET, IPC_NET, .end = IPC_END_NET, .listeners = true},
+    [KIND_CLIENTS] = {"clients", CONFIG_CLIENTS, IPC_CLIENTS, .end = IPC_END_CLIENTS, .door = true,
+                      .local = true},
+    [KIND_WORK] = {"work", CONFIG_WORK, IPC_WORK, .end = IPC_END_WORK}};
 
 static int (*const runs[KINDS])(struct child_context *context) = {[KIND_STORE] = run_store,
                                                                   [KIND_READER] = run_reader,

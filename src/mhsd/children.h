@@ -5,14 +5,22 @@
 
 #include <stdbool.h>
 
+#include "ipc/door.h"
+#include "ipc/frame.h"
 #include "mhsd/config.h"
 
 /* In the order in which they start; all but the store process wait until it is ready, and end before it. */
 enum child_kind { KIND_STORE, KIND_READER, KIND_NET, KIND_CLIENTS, KIND_WORK, KINDS };
 
+/* What a kind of process is given: no descriptor and no option besides. Each has a channel to the parent. */
 struct child_kind_entry {
     const char *name;          /* `store` and so on: the child's first argument */
     enum config_process slice; /* what it is told of the configuration */
+    enum ipc_party party;      /* in frames */
+    enum ipc_end end;          /* what it is to the store process, on a channel of its own; 0: it has none */
+    bool door;                 /* through which ends of channels to others come */
+    bool listeners;            /* of the network */
+    bool local;                /* the local socket */
 };
 
 extern const struct child_kind_entry child_kinds[KINDS];

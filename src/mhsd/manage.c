@@ -113,16 +113,11 @@ static json_t *diff(const char *path, const struct config *running) {
 
 json_t *manage_answer(const char *path, const struct config *running, const json_t *request) {
     const char *operation = json_string_value(json_object_get(request, "operation"));
-    const char *member;
-    json_t *value;
-    json_object_foreach(
-        (json_t *)request, member,
-        value) if (strcmp(member, "operation") != 0 &&
-                   (strcmp(member, "sections") != 0 ||
-                    strcmp(operation, "config-show") !=
-                        0)) return manage_error("bad-request",
-                                                "the request has a member that it does not take");
-    if (operation && strcmp(operation, "config-show") == 0)
+    bool shows = operation && strcmp(operation, "config-show") == 0;
+    if (json_object_size(request) !=
+        (operation != NULL) + (size_t)(shows && json_object_get(request, "sections")))
+        return manage_error("bad-request", "the request has a member that it does not take");
+    if (shows)
         return show(running, request);
     if (operation && strcmp(operation, "config-diff") == 0)
         return diff(path, running);

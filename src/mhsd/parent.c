@@ -148,15 +148,9 @@ static bool on_manage(struct child *child, uint64_t ref, struct span payload);
 static bool (*const rows[IPC_NUMBERS])(struct child *child, uint64_t ref, struct span payload) = {
     [IPC_READY] = on_ready, [IPC_CONFIG_TAKEN] = on_taken, [IPC_MANAGE] = on_manage};
 
-static const enum ipc_party parties[KINDS] = {[KIND_STORE] = IPC_STORE,
-                                              [KIND_READER] = IPC_READER,
-                                              [KIND_NET] = IPC_NET,
-                                              [KIND_CLIENTS] = IPC_CLIENTS,
-                                              [KIND_WORK] = IPC_WORK};
-
 static bool dispatch(struct child *child, enum ipc_type type, uint64_t ref, struct span payload,
                      char why[static IPC_WHY]) {
-    const struct ipc_side side = {.self = IPC_PARENT, .other = parties[child->kind]};
+    const struct ipc_side side = {.self = IPC_PARENT, .other = child_kinds[child->kind].party};
     const struct ipc_frame *frame = ipc_frame_take(&side, type, ref, payload, why);
     unsigned state = child->ready ? IPC_STATE_UP : IPC_STATE_STARTING;
     if (!frame || ipc_frame_judge(frame, state, why) != IPC_LEGAL)
@@ -260,12 +254,11 @@ static void introduce_readers(struct child *child) {
 
 /* The child's end of a channel to the store process, -1 for those that have none. */
 static bool open_store_end(const struct child *child, int *end) {
-    static const enum ipc_end ends[KINDS] = {
-        [KIND_NET] = IPC_END_NET, [KIND_CLIENTS] = IPC_END_CLIENTS, [KIND_WORK] = IPC_END_WORK};
+    enum ipc_end of = child_kinds[child->kind].end;
     *end = -1;
-    if (child->kind == KIND_STORE || child->kind == KIND_READER)
+    if (!of)
         return true;
-    *end = introduce(child->parent->children[KIND_STORE], ends[child->kind], child->number);
+    *end = introduce(child->parent->children[KIND_STORE], of, child->number);
     return *end >= 0;
 }
 
@@ -280,7 +273,7 @@ static void close_all(const int *descriptors, size_t count) {
 static bool open_door(struct child *child, int *end) {
     int door[2];
     *end = -1;
-    if (child->kind != KIND_STORE && child->kind != KIND_READER && child->kind != KIND_CLIENTS)
+    if (!child_kinds[child->kind].door)
         return true;
     if (!ipc_door(door))
         return false;
@@ -300,6 +293,7 @@ static void close_door(struct child *child) {
 static pid_t execute(struct child *child, const int ends[DESCRIPTORS]) {
     struct parent *parent = child->parent;
     const struct sockets *sockets = &parent->sockets;
+    const struct child_kind_entry *kind = &child_kinds[child->kind];
     int *descriptors = mem_alloc((DESCRIPTORS + sockets->listener_count + 1) * sizeof *descriptors);
     if (!descriptors)
         return -1;
@@ -308,9 +302,9 @@ static pid_t execute(struct child *child, const int ends[DESCRIPTORS]) {
     snprintf(number, sizeof number, "%d", child->number);
     for (; count < DESCRIPTORS; count++)
         descriptors[count] = ends[count];
-    for (size_t i = 0; child->kind == KIND_NET && i < sockets->listener_count; i++)
+    for (size_t i = 0; kind->listeners && i < sockets->listener_count; i++)
         descriptors[count++] = sockets->listeners[i];
-    if (child->kind == KIND_CLIENTS)
+    if (kind->local)
         descriptors[count++] = sockets->local;
     char *arguments[] = {"mhsd", (char *)child_name(child), number, NULL};
     pid_t pid = spawn(parent->program, arguments, descriptors, count);

@@ -143,6 +143,17 @@ static bool responder_is(const struct net *net, uint64_t ref, const struct mta_p
 
 static const struct ipc_bind_answer goes_on = {.verdict = IPC_BIND_ADMITTED};
 
+/* Users bind by P3 and P7, which are not served here. */
+static void refuse_user(const struct net *net, uint64_t ref, const struct ipc_bind *bind) {
+    char address[LOG_TEXT_SIZE], user[LOG_TEXT_SIZE];
+    const char *of = bind->binder == IPC_BINDER_MTS_USER ? "the MTS" : "a message store";
+    log_caused(LOG_LEVEL_WARNING,
+               "address=%s bind refused: a user of %s ('%s') binds, and none is served here",
+               log_text(bind->address, address), of,
+               log_text(bind->user.len ? bind->user : bind->credentials.name, user));
+    refuse(net, ref, IPC_BIND_NOT_SUPPORTED, "", "users are not served here");
+}
+
 static bool bind_outbound(struct net *net, uint64_t ref, const struct ipc_bind *bind) {
     struct mta *mta = net->mta;
     struct bind_judgement judgement;
@@ -190,7 +201,9 @@ bool admission_bind(struct net *net, uint64_t ref, struct span payload) {
         return bind_outbound(net, ref, &bind);
     if (bind.direction == IPC_DIRECTION_PING)
         return bind_ping(net, ref, &bind);
-    if (bind.recover_id.len)
+    if (bind.binder != IPC_BINDER_MTA)
+        refuse_user(net, ref, &bind);
+    else if (bind.recover_id.len)
         recover_inbound(net, ref, &bind);
     else
         bind_inbound(net, ref, &bind);

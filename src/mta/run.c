@@ -100,7 +100,7 @@ static bool load_work(void *context, const struct store_work *row) {
 
 static bool load_queue(struct mta *mta, struct error *err) {
     jump_start(mta);
-    if (!store_each_work(mta->view.store, 0, 0, 0, -1, load_work, mta, err))
+    if (!store_claim(mta->view.store, clock_now_us(), INT64_MAX, 0, load_work, mta, err))
         return false;
     jump_started(mta);
     if (mta->jump_unsaved)

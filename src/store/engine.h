@@ -142,6 +142,7 @@ struct store_engine {
     bool (*each_work)(struct store *store, uint64_t after, size_t limit, uint32_t next_hop, int status,
                       store_work_cb *cb, void *context, struct error *err);
     bool (*count_work)(struct store *store, struct store_counts *counts, struct error *err);
+    /* NULL: there is one node, whose all work is at once. */
     bool (*claim)(struct store *store, int64_t now, int64_t until, size_t limit, store_work_cb *cb,
                   void *context, struct error *err);
     bool (*renew)(struct store *store, int64_t now, int64_t until, struct error *err);

@@ -28,6 +28,36 @@ bool store_each_work(struct store *store, uint64_t after, size_t limit, uint32_t
     return store->engine->each_work(store, after, limit, next_hop, status, cb, context, err);
 }
 
+/* The only node's claim. */
+struct claim {
+    struct store *store;
+    store_work_cb *cb;
+    void *context;
+};
+
+static bool give_to_one(void *context, const struct store_work *work) {
+    const struct claim *claim = context;
+    if (work->id >= claim->store->own_from)
+        return false;
+    claim->store->claimed_to = work->id;
+    return claim->cb(claim->context, work);
+}
+
+bool store_claim(struct store *store, int64_t now, int64_t until, size_t limit, store_work_cb *cb,
+                 void *context, struct error *err) {
+    if (refuse_read_only(store, err))
+        return false;
+    if (store->engine->claim)
+        return store->engine->claim(store, now, until, limit, cb, context, err);
+    struct claim claim = {store, cb, context};
+    return store->engine->each_work(store, store->claimed_to, limit, 0, -1, give_to_one, &claim, err);
+}
+
+bool store_renew(struct store *store, int64_t now, int64_t until, struct error *err) {
+    return !refuse_read_only(store, err) &&
+           (!store->engine->renew || store->engine->renew(store, now, until, err));
+}
+
 bool store_count_work(struct store *store, struct store_counts *counts, struct error *err) {
     *counts = (struct store_counts){0};
     return store->engine->count_work(store, counts, err);

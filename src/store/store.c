@@ -29,7 +29,10 @@ const char *store_code_text(enum store_code code) {
 
 struct store *store_open(const char *place, const struct store_options *options, struct error *err) {
     static const struct store_options defaults;
-    return home_of(place)->open(place, options ? options : &defaults, err);
+    struct store *store = home_of(place)->open(place, options ? options : &defaults, err);
+    if (store)
+        store->own_from = store->next_id;
+    return store;
 }
 
 bool store_is_there(const char *place, struct error *err) {

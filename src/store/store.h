@@ -355,6 +355,18 @@ typedef bool store_work_cb(void *context, const struct store_work *work);
 bool store_each_work(struct store *store, uint64_t after, size_t limit, uint32_t next_hop, int status,
                      store_work_cb *cb, void *context, struct error *err);
 
+/*
+ * Work has an owner: the node that added it, or claimed it when that node's lease had run out. store_claim
+ * takes what is nobody's, at most `limit` rows (0 = all), calls back for each as store_each_work does, and
+ * leases it until `until`; what a node added itself it need not claim. With one node all that is stored is
+ * its own, and is given to it once, when it begins. store_renew puts off the end of all its leases.
+ * STORE_FENCED: another node has taken over; from then on commits that work on what it lost get that as
+ * verdict, and nothing of it may be sent any more.
+ */
+bool store_claim(struct store *store, int64_t now, int64_t until, size_t limit, store_work_cb *cb,
+                 void *context, struct error *err);
+bool store_renew(struct store *store, int64_t now, int64_t until, struct error *err);
+
 /* One row; `data` is copied to `arena`. STORE_NOT_FOUND when it is finished. */
 bool store_get_work(struct store *store, uint64_t id, struct arena *arena, struct store_work *work,
                     struct error *err);

@@ -49,6 +49,8 @@ struct store {
     struct error cause;
     uint64_t low_water;
     uint64_t next_id, id_end; /* the block of ids that is given out */
+    uint64_t own_from;        /* the first id that this handle could give out */
+    uint64_t claimed_to;      /* of work below that, the last that store_claim gave to the only node */
     uint64_t secret[2];       /* of hashes that are stored: strangers choose the keys */
     struct store_figures figures;
     struct idmap open_contents; /* id -> struct store_content, those that are not in memory whole */

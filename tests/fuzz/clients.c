@@ -2,7 +2,7 @@
  * The process of the clients: whoever calls the local socket, a reader, the store
  * process and the parent, none of which it believes. Steps as in frames.h;
  * `where` is 0: the store process, 1: the parent, 2: a reader, 3 and 4: clients;
- * with bit 7 the end is closed instead.
+ * with bit 7 the end is closed instead. A client says hello first, but with bit 6.
  */
 #include "clients/clients.h"
 
@@ -102,14 +102,17 @@ static bool turn(struct world *world) {
 }
 
 static void take(struct world *world, const struct step *step) {
-    unsigned where = (step->where & 0x7F) % ENDS;
+    unsigned where = (step->where & 0x3F) % ENDS;
     struct end *end = &world->ends[where];
     if (step->where & 0x80) {
         end_close(end);
         return;
     }
-    if (end->fd < 0 && where >= CLIENT)
+    if (end->fd < 0 && where >= CLIENT) {
         *end = (struct end){.fd = call()};
+        if (!(step->where & 0x40))
+            end_write(end, SPAN_LIT("\0\0\0\6\0\x4A\0\0\0\0\0\0\0\0\0\0\0\1\0\0\0\0"));
+    }
     end_say(end, step);
 }
 

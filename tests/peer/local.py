@@ -1,4 +1,5 @@
 """A client of the daemon's local socket (docs/local-protocol.md), so that a play can submit, ask and read."""
+import contextlib
 import json
 import socket
 import struct
@@ -6,6 +7,8 @@ import struct
 from . import ber, names
 
 REQUEST, RESPONSE, SUBMIT_BEGIN, SUBMIT_CONTENT, SUBMIT_END, SUBMIT_RESULT, FETCH, FETCH_DATA = range(64, 72)
+HELLO, WELCOME = 74, 75
+VERSION, OFFERS = 1, b"requests submission fetch"
 PIECE = 256 * 1024
 
 
@@ -17,12 +20,20 @@ class Failed(Exception):
         self.code, self.error = error.get("code"), error
 
 
+def hello(version=VERSION, wants=OFFERS, program=b"a play"):
+    """The frame with which every connection begins."""
+    payload = struct.pack(">HI", version, len(program)) + program + wants
+    return struct.pack(">IHHQ", len(payload), HELLO, 0, 0) + payload
+
+
 class Client:
     def __init__(self, path, timeout=30):
         self.sock = socket.socket(socket.AF_UNIX)
         self.sock.settimeout(timeout)
         self.sock.connect(path)
-        self.ref = 0
+        self.ref, self.offers = 0, None
+        with contextlib.suppress(BrokenPipeError):      # it refused us, and says so
+            self.sock.sendall(hello())
 
     def send(self, kind, payload, ref=None):
         self.sock.sendall(struct.pack(">IHHQ", len(payload), kind, 0, self.ref if ref is None else ref) + payload)
@@ -37,9 +48,15 @@ class Client:
         return out
 
     def receive(self):
-        """(type, ref, payload) of the next frame."""
+        """(type, ref, payload) of the next frame; the answer to the hello is passed over."""
         size, kind, _, ref = struct.unpack(">IHHQ", self._exactly(16))
-        return kind, ref, self._exactly(size)
+        payload = self._exactly(size)
+        if kind != WELCOME or self.offers is not None:
+            return kind, ref, payload
+        version, length = struct.unpack(">HI", payload[:6])
+        assert (ref, version) == (0, VERSION), (ref, version)
+        self.offers = payload[6 + length:].split()
+        return self.receive()
 
     def request(self, operation, **members):
         """The answer's JSON value; of an answer in several parts, the lists joined. None members are left out."""

@@ -48,6 +48,7 @@ def _():
         entry = deliver(stage.mta, 300_000)
         with Unharmed(stage) as unharmed, socket.socket(socket.AF_UNIX) as sock:
             sock.connect(stage.mta.socket_path)
+            sock.sendall(local.hello())
             pour(sock, b"".join(fetch(ref, entry) for ref in range(1, 2001)))
             for turn in range(3):
                 unharmed.served(f"unread-{turn}")
@@ -66,7 +67,16 @@ def connect(mta):
     sock = socket.socket(socket.AF_UNIX)
     sock.settimeout(30)
     sock.connect(mta.socket_path)
+    with contextlib.suppress(BrokenPipeError):      # it is refused, and is told so
+        sock.sendall(local.hello())
     return sock
+
+
+def next_frame(sock):
+    """(type, ref, payload) of the next frame that is no answer to the hello; by EOF a struct.error."""
+    size, kind, _, ref = struct.unpack(">IHHQ", sock.recv(16, socket.MSG_WAITALL))
+    payload = sock.recv(size, socket.MSG_WAITALL)
+    return next_frame(sock) if kind == local.WELCOME else (kind, ref, payload)
 
 
 def refusal(sock):
@@ -74,8 +84,11 @@ def refusal(sock):
     if not select.select([sock], [], [], 0)[0]:
         return None
     size, kind, _, ref = struct.unpack(">IHHQ", sock.recv(16))
+    payload = sock.recv(size)
+    if kind == local.WELCOME:
+        return None
     equal((kind, ref), (local.RESPONSE, 0))
-    return json.loads(sock.recv(size)[1:])["error"]
+    return json.loads(payload[1:])["error"]
 
 
 @case("100 idle connections of one user leave room for others and for operators, and a burst is one line")
@@ -126,8 +139,7 @@ def _():
                 check("copies" in stage.mta.request("status"))
                 unharmed.served(f"flood-{turn}")
             for sock in crowd:                  # their turn comes too
-                size, kind, _, ref = struct.unpack(">IHHQ", sock.recv(16, socket.MSG_WAITALL))
-                equal((kind, ref), (local.RESPONSE, 1))
+                equal(next_frame(sock)[:2], (local.RESPONSE, 1))
 
 
 @case("a user who submits long envelopes on all his connections holds up another one's request by a few of them at most")
@@ -145,8 +157,7 @@ def _():
             def count(sock):
                 with contextlib.suppress(OSError, struct.error):
                     while True:
-                        size, kind, _, _ = struct.unpack(">IHHQ", sock.recv(16, socket.MSG_WAITALL))
-                        sock.recv(size, socket.MSG_WAITALL)
+                        kind = next_frame(sock)[0]
                         equal(kind, local.SUBMIT_RESULT)
                         answered.append(kind)
 

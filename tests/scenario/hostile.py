@@ -163,7 +163,8 @@ def _():
         for apdu in (b"\xa0\x80" + nested(300_000), b"\xa0\x80\x31\x80" + b"\xa3\x80" * 200_000, nested(400_000)):
             equal_refusal(refused(stage, lying_external(apdu), lambda: unharmed.served(f"nested-{len(apdu)}")))
         unharmed.logged("address=127.0.0.1", "association ended", "presentation:")
-        unharmed.logged("peer=NEAR address=127.0.0.1", "transfer refused", "the envelope is no BER element")
+        unharmed.logged("peer=NEAR address=127.0.0.1", "transfer refused", "elements are nested too deeply")
+        unharmed.logged("peer=NEAR address=127.0.0.1", "transfer refused", "another tag")
 
 
 def refused(stage, value, meanwhile=None):
@@ -330,9 +331,12 @@ def _():
 
 
 def local_connection(stage):
+    """A connection that has said hello."""
     sock = socket.socket(socket.AF_UNIX)
     sock.settimeout(20)
     sock.connect(stage.mta.socket_path)
+    with contextlib.suppress(BrokenPipeError):
+        sock.sendall(local.hello())
     return sock
 
 
@@ -387,6 +391,47 @@ def _():
             unharmed.logged(f"uid={os.getuid()}", *words)
         unharmed.served("frames")
         check(answers(stage))
+
+
+def told(sock):
+    """The one answer that a connection gets that is ended: it must be the last."""
+    head = b""
+    while len(head) < 16:
+        head += sock.recv(16 - len(head))
+    size, kind, _, ref = struct.unpack(">IHHQ", head)
+    payload = b""
+    while len(payload) < size:
+        payload += sock.recv(size - len(payload))
+    equal((kind, ref, sock.recv(1)), (local.RESPONSE, 0, b""))
+    return json.loads(payload[1:])["error"]
+
+
+@case("who says no hello, or one of another version or with wishes that nobody grants, hears why")
+def _():
+    request = frame(local.REQUEST, b'{"operation": "status"}')
+    with folder() as path, hostile_stage(path) as stage, Unharmed(stage) as unharmed:
+        for octets, code, words in ((request, "version", "no hello"), (local.hello(0) + request, "version", "version 0"),
+                                    (local.hello(65535), "version", "version 65535"),
+                                    (local.hello(wants=b"requests telepathy"), "version", "does not offer 'telepathy'"),
+                                    (local.hello(wants=b'\\"\xff' * 9), "version", "does not offer"),
+                                    (local.hello(wants=b"quests"), "version", "does not offer 'quests'"),
+                                    (frame(local.HELLO, b"", ref=0), "bad-request", "no sense"),
+                                    (frame(local.HELLO, b"\0\1\xff\xff\xff\xff", ref=0), "bad-request", "no sense")):
+            sock = socket.socket(socket.AF_UNIX)
+            sock.settimeout(20)
+            sock.connect(stage.mta.socket_path)
+            with sock:
+                sock.sendall(octets)
+                error = told(sock)
+                check(error["code"] == code and words in error["text"], str(error))
+        with local_connection(stage) as sock:     # a second one is none
+            sock.sendall(local.hello())
+            check(closed(sock), "two hellos were borne")
+        unharmed.logged(f"uid={os.getuid()}", "frame hello, which may not come now")
+        with stage.mta.client() as client:
+            check("copies" in client.request("status"))
+            check(set(client.offers) >= {b"requests", b"submission", b"fetch"}, str(client.offers))
+        unharmed.served("hello")
 
 
 @case("requests that are nested deep, too long or no JSON, and crowded submissions, are refused within bounds")

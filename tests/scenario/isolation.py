@@ -1,42 +1,15 @@
 #!/usr/bin/python3
 """What each of the daemon's processes holds: an address layout and descriptors of its own, and its slice of the configuration."""
-import collections
 import contextlib
 import glob
 import os
 import re
 import signal
 
-from players import ANN, FAY, JOE, Stage, folder, processes, text_message
+from players import ANN, FAY, JOE, KINDS, Stage, all_there, children, folder, text_message
 from peer import local, tap
 
 case, check, equal, wait_until = tap.case, tap.check, tap.equal, tap.wait_until
-KINDS = {"store", "reader", "net", "clients", "work"}
-
-
-def command(pid):
-    with open(f"/proc/{pid}/cmdline") as file:
-        return file.read().split("\0")
-
-
-def children(mta):
-    """{kind: [pid]} of the daemon's processes."""
-    found = collections.defaultdict(list)
-    for pid in processes(mta.process.pid):
-        with contextlib.suppress(OSError):
-            words = command(pid)
-            if pid != mta.process.pid and len(words) > 1:
-                found[words[1]].append(pid)
-    return found
-
-
-def all_there(mta):
-    """The same, as soon as each serves."""
-    wait_until(lambda: mta.request("status")["work-processes"], what="a work process")
-    mta.request("mailbox-list", mailbox=ANN)    # a reader answers
-    return wait_until(lambda: (lambda found: found if KINDS <= set(found) else None)(children(mta)), what="all processes")
-
-
 def descriptors(pid):
     """{number: what it leads to}"""
     found = {}

@@ -1,4 +1,5 @@
 """The parts that several plays cast: a neighbour that receives, and the usual daemon between two neighbours."""
+import collections
 import contextlib
 import os
 import queue
@@ -19,6 +20,7 @@ from scenario.chasqui import Mhsd, peer_section                  # noqa: E402
 HOME, NEAR, FAR = "/C=GB/A=GOLD/P=ALPHA", "/C=FR/A=NEAR", "/C=DE/A=FAR"
 ANN, BEN, JOE = f"{HOME}/S=ann", f"{HOME}/S=ben", f"{NEAR}/S=joe"
 FAY = f"{FAR}/S=fay"
+KINDS = {"store", "reader", "net", "clients", "work"}
 MB = 1 << 20
 # What a process may grow by at its peak, under the sanitizers: twice the octets, and what they keep of freed ones.
 SMALL, LARGE = 32 * MB, 96 * MB
@@ -152,6 +154,29 @@ def processes(root):
         except (OSError, ValueError, IndexError):
             continue
     return found
+
+
+def command(pid):
+    with open(f"/proc/{pid}/cmdline") as file:
+        return file.read().split("\0")
+
+
+def children(mta):
+    """{kind: [pid]} of the daemon's processes."""
+    found = collections.defaultdict(list)
+    for pid in processes(mta.process.pid):
+        with contextlib.suppress(OSError):
+            words = command(pid)
+            if pid != mta.process.pid and len(words) > 1:
+                found[words[1]].append(pid)
+    return found
+
+
+def all_there(mta):
+    """The same, as soon as each serves."""
+    tap.wait_until(lambda: mta.request("status")["work-processes"], what="a work process")
+    mta.request("mailbox-list", mailbox=ANN)    # a reader answers
+    return tap.wait_until(lambda: (lambda found: found if KINDS <= set(found) else None)(children(mta)), what="all processes")
 
 
 def named(stage, prefix):

@@ -85,6 +85,7 @@ static void send_frame(int fd, enum ipc_type type, uint64_t ref, struct span pay
 }
 
 static void *play(void *context) {
+    static const char welcome[] = "\0\0\0\6\0\x4B\0\0\0\0\0\0\0\0\0\0\0\1\0\0\0\0";
     struct stage *stage = context;
     int fd = -1;
     for (size_t i = 0; i < stage->count; i++) {
@@ -94,6 +95,10 @@ static void *play(void *context) {
         if (fd < 0) {
             fd = accept(stage->listener, NULL, NULL);
             stage->connections++;
+            if (!receive(fd, &type, &ref) || type != IPC_HELLO)
+                break;
+            if (act->expected) /* a client that cancels may be gone already */
+                send(fd, welcome, sizeof welcome - 1, MSG_NOSIGNAL);
         }
         if (act->expected && (!receive(fd, &type, &ref) || type != act->expected))
             break;

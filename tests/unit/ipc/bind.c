@@ -58,6 +58,32 @@ static void a_bind_is_read_as_it_was_written(void **state) {
     buf_free(&hosts);
 }
 
+/* Users of the MTS and of a message store bind, too: by name, O/R address or both. */
+static void users_have_an_address(void **state) {
+    static const uint8_t octets[IPC_BIND_ADDRESS_MAX + 1] = {0};
+    struct buf payload;
+    struct ipc_bind again, bind = sample;
+    (void)state;
+    buf_init(&payload, 0);
+    bind.binder = IPC_BINDER_MS_USER;
+    bind.user = SPAN_LIT("/C=GB/A=GOLD/P=ALPHA/S=ann");
+    assert_true(ipc_bind_write(&bind, &payload) && ipc_bind_read(buf_span(&payload), &again));
+    assert_int_equal(again.binder, IPC_BINDER_MS_USER);
+    assert_true(span_eq(again.user, bind.user) && span_eq(again.credentials.name, SPAN_LIT("BETA")));
+    buf_free(&payload);
+    bind.direction = IPC_DIRECTION_OUT; /* we call MTAs alone */
+    assert_false(reads(&bind));
+    bind.direction = IPC_DIRECTION_IN;
+    bind.user = span_of(octets, sizeof octets);
+    assert_false(reads(&bind));
+    bind.user.len--;
+    assert_true(reads(&bind));
+    bind.binder = IPC_BINDER_MS_USER + 1;
+    assert_false(reads(&bind));
+    bind.binder = IPC_BINDER_MTA; /* which has no O/R address */
+    assert_false(reads(&bind));
+}
+
 static void what_breaks_the_rules_is_not_read(void **state) {
     static const uint8_t octets[IPC_IDENTIFIER_MAX + 1] = {0};
     (void)state;
@@ -103,12 +129,13 @@ static void an_answer_is_bounded_too(void **state) {
     assert_true(answer_reads((struct ipc_bind_answer){.verdict = IPC_BIND_RESOLVE}, IPC_BIND_HOSTS_MAX));
     assert_false(answer_reads((struct ipc_bind_answer){.verdict = IPC_BIND_RESOLVE}, IPC_BIND_HOSTS_MAX + 1));
     assert_false(answer_reads((struct ipc_bind_answer){.verdict = 0}, 0));
-    assert_false(answer_reads((struct ipc_bind_answer){.verdict = IPC_BIND_CANNOT_RECOVER + 1}, 0));
+    assert_false(answer_reads((struct ipc_bind_answer){.verdict = IPC_BIND_NOT_SUPPORTED + 1}, 0));
 }
 
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_bind_is_read_as_it_was_written),
+        cmocka_unit_test(users_have_an_address),
         cmocka_unit_test(what_breaks_the_rules_is_not_read),
         cmocka_unit_test(an_answer_is_bounded_too),
     };

@@ -149,6 +149,24 @@ static void a_net_process_does_not_guess_passwords(void **state) {
     world_end(&world);
 }
 
+/* It may say that a user binds: nobody serves one, whatever the name and the password, and none is found out.
+ */
+static void a_net_process_binds_for_no_user(void **state) {
+    struct world world;
+    (void)state;
+    world_begin(&world);
+    struct ipc_bind bind = bind_of("gamma", false, "x");
+    for (int binder = IPC_BINDER_MTS_USER; binder <= IPC_BINDER_MS_USER; binder++) {
+        bind.binder = (enum ipc_binder)binder;
+        bind.user = SPAN_LIT(JONES);
+        assert_int_equal(asks(&world, (uint64_t)binder, &bind), IPC_BIND_NOT_SUPPORTED);
+        bind.user = (struct span){NULL, 0};
+        assert_int_equal(asks(&world, (uint64_t)binder, &bind), IPC_BIND_NOT_SUPPORTED);
+    }
+    still_served(&world);
+    world_end(&world);
+}
+
 /* Each ping that an operator asked for is good for one answer about a responder. */
 static void a_net_process_asks_about_responders_for_pings_only(void **state) {
     struct world world;
@@ -213,6 +231,7 @@ int main(void) {
         cmocka_unit_test(other_ends_are_not_taken),
         cmocka_unit_test(a_net_process_has_its_own_associations_only),
         cmocka_unit_test(a_net_process_does_not_guess_passwords),
+        cmocka_unit_test(a_net_process_binds_for_no_user),
         cmocka_unit_test(a_net_process_asks_about_responders_for_pings_only),
         cmocka_unit_test(a_net_process_opens_no_association_unasked),
         cmocka_unit_test(a_net_process_recovers_what_broke_only),

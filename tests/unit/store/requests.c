@@ -279,6 +279,31 @@ static void a_lost_content_fails_its_request_only(void **state) {
     room_open(room);
 }
 
+static bool count_work(void *context, const struct store_work *work) {
+    ++*(unsigned *)context;
+    return work->id != 0;
+}
+
+/* I13: the only node is given each row that was there when it began, once; what it adds is its own. */
+static void one_node_claims_all_once(void **state) {
+    struct room *room = *state;
+    struct error err = {0};
+    unsigned given = 0;
+    for (uint32_t i = 0; i < 5; i++)
+        add_request(room, i, 100, false, NULL);
+    assert_true(commit(room, 5).done);
+    assert_true(store_claim(room->store, 1, 2, 0, count_work, &given, &err));
+    assert_int_equal(given, 0);
+    room_reopen(room);
+    add_request(room, 0, 100, false, NULL);
+    assert_true(commit(room, 1).done);
+    for (unsigned page = 0; page < 4; page++) {
+        assert_true(store_claim(room->store, 1, 2, 2, count_work, &given, &err));
+        assert_int_equal(given, page < 2 ? 2 * page + 2 : 5);
+    }
+    assert_true(store_renew(room->store, 1, 3, &err));
+}
+
 static void a_reader_begins_none(void **state) {
     struct room *room = *state;
     struct store_options options = {.read_only = true};
@@ -306,6 +331,7 @@ int main(void) {
         IN_ROOM(what_belongs_to_all_fails_all),
         IN_ROOM(at_one_go_it_is_all_or_nothing),
         IN_ROOM(a_lost_content_fails_its_request_only),
+        IN_ROOM(one_node_claims_all_once),
         IN_ROOM(a_reader_begins_none),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
