@@ -27,12 +27,26 @@ const char *store_code_text(enum store_code code) {
 
 /* ---- by place ---- */
 
+void store_close(struct store *store) {
+    if (store)
+        store->engine->close(store);
+}
+
+/* What has an id below the first block was there before. */
+static bool note_own(struct store *store, struct error *err) {
+    if (!store->read_only && store->next_id == store->id_end && !store->engine->more_ids(store, err))
+        return false;
+    store->own_from = store->next_id;
+    return true;
+}
+
 struct store *store_open(const char *place, const struct store_options *options, struct error *err) {
     static const struct store_options defaults;
     struct store *store = home_of(place)->open(place, options ? options : &defaults, err);
-    if (store)
-        store->own_from = store->next_id;
-    return store;
+    if (!store || note_own(store, err))
+        return store;
+    store_close(store);
+    return NULL;
 }
 
 bool store_is_there(const char *place, struct error *err) {
@@ -61,11 +75,6 @@ bool store_check(const char *place, bool deep, store_finding_cb *cb, void *conte
 bool store_repair(const char *place, store_finding_cb *cb, void *context, uint64_t *findings,
                   struct error *err) {
     return home_of(place)->repair(place, cb, context, findings, err);
-}
-
-void store_close(struct store *store) {
-    if (store)
-        store->engine->close(store);
 }
 
 bool store_is_folder(const char *place) {

@@ -124,7 +124,9 @@ def _():
         with daemon(path):
             pass
         sql(path, "ALTER TABLE message DROP COLUMN envelope_sum; ALTER TABLE message DROP COLUMN body_sum;"
-            "DROP TABLE mailbox; DROP TABLE entry; DROP TABLE record; DROP TABLE outcome; PRAGMA user_version = 1")
+            "DROP TABLE mailbox; DROP TABLE entry; DROP TABLE record; DROP TABLE outcome;"
+            "CREATE TABLE hold(id INTEGER PRIMARY KEY, message INTEGER NOT NULL, kind INTEGER NOT NULL, data BLOB);"
+            "PRAGMA user_version = 1")
         mta = daemon(path)
         equal(run("mhsd", "-t", "-c", mta.path).returncode, 0)
         done = run("mhs", "store", "check", os.path.join(path, "store"))

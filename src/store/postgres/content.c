@@ -31,18 +31,20 @@ static bool send_chunk(struct pg_content *part, struct span octets, struct error
     return true;
 }
 
+/* A batch under way may write the rows that the content's next chunks would: whoever waited for it here would
+ * wait for himself. What comes meanwhile stays in memory. */
+static bool flies(const struct pg_store *pg, const struct store_content *content) {
+    return pg->commit.step != COMMIT_NONE && idmap_find(&pg->commit.fold.contents, content->id);
+}
+
 bool pg_content_write(struct store_content *content, struct span octets, struct error *err) {
     struct pg_content *part = pg_content_of(content);
-    while (octets.len) {
-        struct span piece = span_sub(octets, 0, (size_t)CHUNK - part->tail.len);
-        if (!buf_append_span(&part->tail, piece))
-            return store_no_memory(content->store, err);
-        octets = span_sub(octets, piece.len, octets.len);
-        if (part->tail.len < CHUNK)
-            continue;
-        if (!send_chunk(part, buf_span(&part->tail), err))
+    if (!buf_append_span(&part->tail, octets))
+        return store_no_memory(content->store, err);
+    while (part->tail.len >= CHUNK && !flies(pg_of(content->store), content)) {
+        if (!send_chunk(part, span_sub(buf_span(&part->tail), 0, CHUNK), err))
             return false;
-        buf_clear(&part->tail);
+        buf_consume(&part->tail, CHUNK);
     }
     return true;
 }

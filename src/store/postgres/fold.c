@@ -434,13 +434,16 @@ static bool note_content(struct fold *fold, const struct operation *operation) {
     return true;
 }
 
-/* The octets above the last whole chunk go with the batch. */
+/* The octets above the last chunk that was sent go with the batch. */
 static void write_tail(struct fold *fold, const struct pg_content *part) {
-    if (part->commit_length <= part->saved || part->commit_length <= part->chunked || !part->tail.len)
+    uint64_t seq = part->chunked / CHUNK;
+    if (part->commit_length <= part->saved || part->commit_length <= part->chunked)
         return;
-    number(fold, Q_PUT_CHUNKS, 0, (int64_t)part->head.id);
-    number(fold, Q_PUT_CHUNKS, 1, (int64_t)(part->chunked / CHUNK));
-    octets(fold, Q_PUT_CHUNKS, 2, buf_span(&part->tail));
+    for (size_t at = 0; at < part->tail.len; at += CHUNK, seq++) {
+        number(fold, Q_PUT_CHUNKS, 0, (int64_t)part->head.id);
+        number(fold, Q_PUT_CHUNKS, 1, (int64_t)seq);
+        octets(fold, Q_PUT_CHUNKS, 2, span_sub(buf_span(&part->tail), at, CHUNK));
+    }
 }
 
 static bool write_content(struct fold *fold, struct store_content *content, int64_t by, struct error *err) {

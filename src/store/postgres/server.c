@@ -51,10 +51,12 @@ bool pg_open_side(struct pg_store *pg, struct error *err) {
         pg_chunks_settle(pg, &ignored);
     pg->suspect = true;
     return pg_connect(&pg->side, pg->uri, pg->head.read_only ? "reader" : "reads", err) &&
-           pg_script(&pg->side,
-                     pg->head.read_only ? "SET search_path = chasqui; SET default_transaction_read_only = on"
-                                        : "SET search_path = chasqui; SET synchronous_commit = off",
-                     err) &&
+           pg_script(
+               &pg->side,
+               pg->head.read_only
+                   ? "SET search_path = chasqui; SET default_transaction_read_only = on"
+                   : "SET search_path = chasqui; SET synchronous_commit = off; SET lock_timeout = '10s'",
+               err) &&
            pg_begin_pipeline(&pg->side, pg_statements, QUERIES, err);
 }
 

@@ -237,8 +237,8 @@ const struct pg_statement pg_statements[QUERIES] = {
                          " $2::bigint) AND at < $1::bigint"},
     [Q_EXPIRE_REPEATS] = {"expire_repeats",
                           "DELETE FROM repeat WHERE digest IN (SELECT digest FROM repeat WHERE"
-                          " expiry < $1::bigint ORDER BY expiry LIMIT $2::bigint)"},
+                          " expiry < $1::bigint ORDER BY expiry LIMIT $2::bigint FOR UPDATE SKIP LOCKED)"},
     [Q_EXPIRE_OUTCOMES] = {"expire_outcomes",
                            "DELETE FROM outcome WHERE ctid = ANY(ARRAY(SELECT ctid FROM outcome WHERE"
-                           " expiry < $1::bigint ORDER BY expiry LIMIT $2::bigint))"},
+                           " expiry < $1::bigint ORDER BY expiry LIMIT $2::bigint FOR UPDATE SKIP LOCKED))"},
 };
