@@ -160,7 +160,10 @@ static void undo_filling(struct mta *mta) {
 
 /* What was refused is undone afterwards, the latest first. */
 static void run_effects(struct mta *mta, struct batch *flight) {
+    static const struct error rests = {.code = STORE_BAD_REQUEST,
+                                       .text = "what it may rest on was not written: try again"};
     size_t refused = 0;
+    mta->batches.cause = &rests;
     if (store_batch_is_refused(flight->store))
         undo_filling(mta);
     for (size_t i = 0; i < flight->count; i++) {
@@ -214,6 +217,7 @@ static void launch(struct mta *mta) {
     static const struct error nothing;
     struct batch *batch = &mta->batch, *flight = &mta->batches.flight;
     batch->urgent = false;
+    batch_request(mta); /* what the hook adds is refused with no other request */
     if (mta->batches.hooks)
         mta->batches.hooks->before(mta);
     if (is_empty(batch)) {

@@ -154,6 +154,7 @@ static void jumped(struct mta *mta, int64_t us) {
         note_shift(mta, 0, &ids, us);
     }
     mta->jump_unsaved = true;
+    mta->jump_in_batch = false; /* what is in one that flies is not all of it any more */
 }
 
 int64_t jump_now(struct mta *mta) {

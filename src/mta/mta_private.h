@@ -11,7 +11,8 @@
  *     confirmation, or that holds what takes its place (a report, an
  *     alternate, a mailbox entry).
  * I3  The octets of a transfer reach a net process only after the row is on
- *     disk with the mark of its peer (doubt_peer). A marked copy keeps its
+ *     disk with the mark of its peer (doubt_peer). While that is being written
+ *     nobody else takes the copy, though its association ends. A marked copy keeps its
  *     recipients and route until the mark is known to be needless: the net
  *     process said that the end was never sent.
  * I4  A copy whose fate is unknown (association, net process or daemon died
@@ -22,12 +23,15 @@
  *     arrive twice (queue.c, which records it) ends it.
  * I5  The key (peer, MTS-identifier, digest) of what was accepted is in the
  *     commit that accepts it; a repeat is confirmed and not worked on. A repeat
- *     of what stands in a batch that is not on disk yet is confirmed after a
- *     commit that follows that one.
+ *     of what stands in a batch that is not on disk yet shares the verdict of
+ *     the request that brought it: in the same batch it is refused with that
+ *     (store_find_repeat), in the next one it is undone when any request of the
+ *     batch before is refused (I6).
  * I6  When a commit fails nothing in memory says otherwise: every effect of the
  *     batch is undone, requests are refused for now, confirmations that came
- *     are kept and written again. So is all of the batch that filled meanwhile,
- *     and first, for it may rest on the other. A request that is given up
+ *     are kept and written again. When a request is refused that is so of its
+ *     own. All of the batch that filled meanwhile is undone in both cases, and
+ *     first, for it may rest on the other. A request that is given up
  *     (batch_undo) takes back what it added to the batch that fills; it never
  *     has anything in the one that flies.
  * I7  The outcome of a transfer in, accepted or refused for good, is in the commit

@@ -68,16 +68,33 @@ static struct destination *destination_of_row(struct mta *mta, struct span name)
     return peer ? &peer->destination : NULL;
 }
 
+struct loading {
+    struct mta *mta;
+    struct error *err;
+    bool failed;
+};
+
+/* A walk that ends here would leave the rest of the queue behind (store_claim takes it for no failure). */
+static bool not_loaded(struct loading *loading, const struct store_work *row, const char *what) {
+    loading->failed = true;
+    return error_set(loading->err, STORE_IO, "the queue can't be read, work unit %llu: %s",
+                     (unsigned long long)row->id, what);
+}
+
 /* A marked row may have been sent before the stop: it is in doubt (I4). */
 static bool load_work(void *context, const struct store_work *row) {
-    struct mta *mta = context;
+    struct loading *loading = context;
+    struct mta *mta = loading->mta;
     struct span name = SPAN_LIT("");
     if (row->next_hop)
         name = store_next_hop_name(mta->view.store, row->doubt_peer ? row->doubt_peer : row->next_hop);
     bool lost = span_eq(name, SPAN_LIT(STORE_LOST_HOP));
     struct destination *destination = name.data ? destination_of_row(mta, lost ? SPAN_LIT("") : name) : NULL;
     if (!destination)
-        return false;
+        return not_loaded(loading, row,
+                          name.data ? "no memory"
+                                    : "the name of its next hop is not there, or the store does not give it; "
+                                      "run 'mhs store check'");
     struct row form = {0};
     row_read(row->data, &form); /* of an unknown one nothing is known: copy_load says so */
     uint8_t lane = row->priority < LANES ? row->priority : LANE_NORMAL;
@@ -95,12 +112,14 @@ static bool load_work(void *context, const struct store_work *row) {
                         .marked = row->doubt_peer != 0,
                         .lost = lost,
                         .committed = true};
-    return schedule_add(&mta->schedule, &unit) != NULL;
+    return schedule_add(&mta->schedule, &unit) || not_loaded(loading, row, "no memory");
 }
 
 static bool load_queue(struct mta *mta, struct error *err) {
+    struct loading loading = {mta, err, false};
     jump_start(mta);
-    if (!store_claim(mta->view.store, clock_now_us(), INT64_MAX, 0, load_work, mta, err))
+    if (!store_claim(mta->view.store, clock_now_us(), INT64_MAX, 0, load_work, &loading, err) ||
+        loading.failed)
         return false;
     jump_started(mta);
     if (mta->jump_unsaved)

@@ -70,22 +70,30 @@ static struct association *waiting_for(const struct mta *mta, const struct effec
     return waits ? association : NULL;
 }
 
+/* Nobody else had the unit meanwhile: where its association is gone it may be taken again only now (I3). */
 static void marked_on_disk(struct mta *mta, const struct effect *effect) {
     struct association *association = waiting_for(mta, effect);
-    if (association)
+    struct work *work = schedule_find(&mta->schedule, effect->work);
+    if (association) {
         begin_frame(association);
+    } else if (work) {
+        schedule_set(&mta->schedule, work, WORK_READY, 0, true);
+        destination_mark(mta, destination_at(mta, work->destination));
+    }
 }
 
 /* `number` says that the mark was to be set by this batch. */
 static void not_marked(struct mta *mta, const struct effect *effect) {
     struct association *association = waiting_for(mta, effect);
     struct work *work = schedule_find(&mta->schedule, effect->work);
-    if (work && effect->number)
-        work->marked = false;
-    if (!work || !association)
+    if (!work)
         return;
-    let_go(association);
-    association_idle(association, association->state == ASSOCIATION_UP);
+    if (effect->number)
+        work->marked = false;
+    if (association) {
+        let_go(association);
+        association_idle(association, association->state == ASSOCIATION_UP);
+    }
     schedule_set(&mta->schedule, work, WORK_WAITING, jump_now(mta) + 5 * SECOND, false);
 }
 
@@ -443,13 +451,11 @@ bool send_ended(struct association *association, struct span payload) {
     return true;
 }
 
+/* A unit that waits for its mark goes on waiting for it, with nobody. */
 void send_lost(struct association *association) {
-    struct mta *mta = association->net->mta;
     struct work *work = association->sending;
     bool begun = !association->committing;
     let_go(association);
     if (begun)
         again(association, work, EVENT_IN_DOUBT, broken_delay(work), SPAN_LIT("the association is gone"));
-    else
-        schedule_set(&mta->schedule, work, WORK_READY, 0, true);
 }

@@ -10,6 +10,7 @@
 #include <stdlib.h>
 
 #include "mta/mta_private.h"
+#include "mta/send.h"
 #include "store/batch_private.h"
 #include "store/engine.h"
 #include "store/store_private.h"
@@ -343,6 +344,97 @@ static void what_rests_on_a_refused_request_is_undone(void **state) {
     assert_int_equal(batch_find_repeat(mta, key, &err), STORE_REPEAT_UNKNOWN);
 }
 
+/* I5: the same where both are in one batch, and a third request is in between. */
+static void a_repeat_of_a_refused_request_in_its_batch_is_refused(void **state) {
+    static const uint8_t key[STORE_DIGEST] = {1};
+    struct stage *stage = *state;
+    struct mta *mta = &stage->mta;
+    struct error err = {0};
+    put(stage, "one");
+    assert_true(store_add_repeat(mta->batch.store, key, INT64_MAX));
+    assert_true(store_add_work(mta->batch.store, &(struct store_work){.message = 777})); /* there is none */
+    add(stage, 'a');
+    batch_request(mta);
+    add(stage, 'b');
+    batch_request(mta);
+    assert_int_equal(batch_find_repeat(mta, key, &err), STORE_REPEAT_PENDING);
+    put(stage, "two");
+    add(stage, 'c');
+    batch_request(mta);
+    assert_int_equal(batch_find_repeat(mta, key, &err), STORE_REPEAT_PENDING);
+    add(stage, 'd'); /* an answer alone */
+    batch_settle(mta);
+    assert_string_equal(stage->did, "bDCA");
+    assert_false(has(stage, "one") || has(stage, "two"));
+    assert_int_equal(batch_find_repeat(mta, key, &err), STORE_REPEAT_UNKNOWN);
+}
+
+static void put_seen(struct mta *mta) {
+    put(stage_of(mta), "hook");
+}
+
+/* What the floors above add to each commit falls with no request: they are told that it is there. */
+static void what_a_hook_adds_is_a_request_of_its_own(void **state) {
+    static const struct batch_hooks putting = {put_seen, after};
+    struct stage *stage = *state;
+    struct mta *mta = &stage->mta;
+    mta->batches.hooks = &putting;
+    put(stage, "one");
+    assert_true(store_add_work(mta->batch.store, &(struct store_work){.message = 777}));
+    add(stage, 'a');
+    batch_settle(mta);
+    assert_string_equal(stage->did, "A");
+    assert_true(has(stage, "hook") && !has(stage, "one"));
+    assert_int_equal(stage->failed, 0);
+}
+
+/* ---- marks (I3) ---- */
+
+/* A copy that an association has begun to send, before its mark is on disk; the association ends. */
+static struct work *lose_the_association(struct stage *stage, struct association *association) {
+    struct mta *mta = &stage->mta;
+    struct work unit = {.id = 5, .expires = INT64_MAX, .state = WORK_READY, .marked = true};
+    unit.bytes = bytes_new(SPAN_LIT("apdu"), (struct span){NULL, 0});
+    struct work *work = schedule_add(&mta->schedule, &unit);
+    assert_true(unit.bytes && work && map_put(&mta->associations, association->number, association));
+    put(stage, "mark");
+    assert_true(send_start(association, work));
+    work->committed = true; /* it waits for its mark alone */
+    assert_true(association->committing);
+    launch(stage);
+    send_lost(association);
+    map_remove(&mta->associations, association->number);
+    return work;
+}
+
+static void nobody_takes_a_copy_whose_mark_is_being_written(void **state) {
+    static const struct error full = {.code = STORE_FULL, .text = "disk full"};
+    struct stage *stage = *state;
+    struct mta *mta = &stage->mta;
+    struct peer peer = {.destination = {.kind = DESTINATION_MTA}};
+    struct destination *destinations[] = {&peer.destination};
+    struct net net = {.mta = mta};
+    be_late(stage);
+    mta->destinations = destinations;
+    mta->destination_count = 1;
+    mta->pump = event_new(mta->loop, -1, 0, nothing, NULL);
+    for (int refused = 0; refused < 2; refused++) {
+        struct association association = {.number = 7, .net = &net, .peer = &peer};
+        struct work *work = lose_the_association(stage, &association);
+        assert_null(schedule_first(&mta->schedule, 0));
+        fails = refused ? &full : NULL;
+        store_proceed(mta->view.store, true);
+        fails = NULL;
+        assert_int_equal(work->state, refused ? WORK_WAITING : WORK_READY);
+        assert_ptr_equal(schedule_first(&mta->schedule, 0), refused ? NULL : work);
+        assert_true(peer.destination.marked); /* by the first */
+        bytes_drop(work->bytes);
+        work->bytes = NULL;
+        schedule_remove(&mta->schedule, work);
+    }
+    event_free(mta->pump);
+}
+
 static void undo_and_tell(struct mta *mta, const struct effect *effect) {
     undo(mta, effect);
     note(mta, batch_was_repeated(mta) ? '=' : '!');
@@ -372,6 +464,9 @@ int main(void) {
         cmocka_unit_test_setup_teardown(a_failed_flight_takes_what_filled_meanwhile_along, begin, end),
         cmocka_unit_test_setup_teardown(a_refused_request_fails_alone, begin, end),
         cmocka_unit_test_setup_teardown(what_rests_on_a_refused_request_is_undone, begin, end),
+        cmocka_unit_test_setup_teardown(a_repeat_of_a_refused_request_in_its_batch_is_refused, begin, end),
+        cmocka_unit_test_setup_teardown(what_a_hook_adds_is_a_request_of_its_own, begin, end),
+        cmocka_unit_test_setup_teardown(nobody_takes_a_copy_whose_mark_is_being_written, begin, end),
         cmocka_unit_test_setup_teardown(a_key_that_is_on_disk_is_told, begin, end),
         cmocka_unit_test_setup_teardown(effects_run_in_their_order_when_all_is_on_disk, begin, end),
         cmocka_unit_test_setup_teardown(what_a_request_added_is_taken_back, begin, end),

@@ -4,6 +4,8 @@
 
 #include "world.h"
 
+#include <sqlite3.h>
+
 /* A limit on the length of files stands for the full disk: writes beyond it fail. */
 static void limit_files(const struct world *world, rlim_t most) {
     struct rlimit limit = {most, RLIM_INFINITY};
@@ -171,12 +173,40 @@ static void test_net_process_dies(void **state) {
     world_end(&world);
 }
 
+/* ---- a queue that can't be loaded whole ---- */
+
+/* The rows of work name what is not there, then. */
+static void renumber_next_hops(struct world *world) {
+    char path[100];
+    sqlite3 *database;
+    snprintf(path, sizeof path, "%s/queue.db", world->directory);
+    assert_int_equal(sqlite3_open_v2(path, &database, SQLITE_OPEN_READWRITE, NULL), SQLITE_OK);
+    assert_int_equal(sqlite3_exec(database, "UPDATE next_hop SET id = id + 90", NULL, NULL, NULL), SQLITE_OK);
+    assert_int_equal(sqlite3_close(database), SQLITE_OK);
+}
+
+/* Served without the rest of its queue, nobody would miss it before the next start. */
+static void a_queue_that_is_not_whole_is_not_served(void **state) {
+    struct world world;
+    (void)state;
+    world_begin(&world);
+    associate(&world, 1, "beta");
+    comes_in(&world, FRANK);
+    comes_in(&world, FRANK);
+    world_stop(&world);
+    renumber_next_hops(&world);
+    world_start(&world);
+    int status = world_wait(&world);
+    assert_true(WIFEXITED(status));
+    assert_int_equal(WEXITSTATUS(status), 1);
+    world_end(&world);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(users_are_as_the_disk_has_them),
-        cmocka_unit_test(test_full_disk),
-        cmocka_unit_test(test_full_disk_at_a_checkpoint),
-        cmocka_unit_test(test_net_process_dies),
+        cmocka_unit_test(users_are_as_the_disk_has_them),          cmocka_unit_test(test_full_disk),
+        cmocka_unit_test(test_full_disk_at_a_checkpoint),          cmocka_unit_test(test_net_process_dies),
+        cmocka_unit_test(a_queue_that_is_not_whole_is_not_served),
     };
     signal(SIGXFSZ, SIG_IGN);
     return cmocka_run_group_tests_name("trouble", tests, NULL, NULL);
