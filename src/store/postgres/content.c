@@ -53,6 +53,7 @@ static bool has_chunks(struct pg_store *pg, const struct pg_content *part, bool 
     struct pg_parameters parameters = {0};
     pg_add_number(&parameters, (int64_t)part->head.id);
     pg_add_number(&parameters, (int64_t)(part->chunked / CHUNK));
+    pg_add_number(&parameters, (int64_t)CHUNK);
     PGresult *row = pg_read(pg, Q_COUNT_CHUNKS, &parameters, err);
     *all = row && (uint64_t)pg_number(row, 0, 0) == part->chunked / CHUNK;
     PQclear(row);

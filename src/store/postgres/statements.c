@@ -146,8 +146,9 @@ const struct pg_statement pg_statements[QUERIES] = {
                      " ON CONFLICT(content, seq) DO UPDATE SET data = excluded.data"},
     [Q_GET_CHUNK] = {"get_chunk", "SELECT substr(data, 1 + $3::bigint::int, $4::bigint::int) FROM chunk"
                                   " WHERE content = $1::bigint AND seq = $2::bigint"},
-    [Q_COUNT_CHUNKS] = {"count_chunks",
-                        "SELECT count(*) FROM chunk WHERE content = $1::bigint AND seq < $2::bigint"},
+    /* Whole ones: a short one is what a checkpoint left, and more of it was lost. */
+    [Q_COUNT_CHUNKS] = {"count_chunks", "SELECT count(*) FROM chunk WHERE content = $1::bigint"
+                                        " AND seq < $2::bigint AND octet_length(data) = $3::bigint"},
     /* Of the transaction that it begins. */
     [Q_DURABLY] = {"durably", "SELECT set_config('synchronous_commit', 'on', true)"},
     [Q_DROP_CHUNKS] =
