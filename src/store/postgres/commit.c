@@ -154,11 +154,19 @@ static void begin_pass(struct pg_store *pg) {
     fail(pg, &err);
 }
 
+/* Writing a large batch, libpq takes in what the server answers meanwhile; the socket then says nothing more. */
+static void tell_answer(struct pg_store *pg) {
+    pg->commit.answered = pg->commit.step == COMMIT_WRITING && !pg->writer.lost && !PQisBusy(pg->writer.conn);
+    if (pg->commit.answered)
+        set_timer(pg, 1);
+}
+
 void pg_commit_begin(struct store_batch *batch) {
     struct pg_store *pg = pg_of(batch->store);
     pg->commit.batch = batch;
     pg->commit.retried = false;
     begin_pass(pg);
+    tell_answer(pg);
 }
 
 /* ---- verdicts ---- */
@@ -394,6 +402,9 @@ void pg_proceed(struct store *store, bool wait) {
                                                        [COMMIT_UNDOING] = after_undoing,
                                                        [COMMIT_UNSETTLED] = try_settling};
     struct pg_store *pg = pg_of(store);
+    if (pg->commit.answered)
+        set_timer(pg, 0);
+    pg->commit.answered = false;
     while (pg->commit.step != COMMIT_NONE) {
         enum commit_step step = pg->commit.step;
         if (!wait && step != COMMIT_UNSETTLED && pg_must_wait(&pg->writer))

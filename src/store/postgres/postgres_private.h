@@ -162,6 +162,7 @@ struct pg_store {
         struct fold fold;
         int64_t transaction, started;
         bool retried;         /* with a new connection, as the old one had ended unnoticed */
+        bool answered;        /* what came while it was written is an answer: the timer tells of it */
         bool again;           /* it is undone for another pass, without the requests that failed */
         struct error failure; /* else why it is undone */
         PGresult *counted;    /* of Q_COUNT, Q_ADD_ENTRIES: used when it is durable */
