@@ -124,6 +124,23 @@ def _():
         check("the server has fsync = off" in other.log(), other.log())
 
 
+@case("a store process whose store another took over ends at once, and the daemon with it while he has it")
+def _():
+    with postgres.Postgres() as server, folder() as path:
+        uri = server.database("taken")
+        with Stage(path, store=uri) as stage:
+            check(send(stage.mta, "one"))
+            first, = named(stage, "store")
+            server.sql("UPDATE chasqui.node SET epoch = epoch + 1", "taken")    # as whoever came and has gone
+            send(stage.mta, "two")      # it may be refused: the first one learns it then
+            wait_until(lambda: "this process ends at once" in stage.mta.log())
+            wait_until(lambda: named(stage, "store") not in ([], [first]))
+            wait_until(lambda: send(stage.mta, "three"), 60)
+            wait_until(lambda: {"one", "three"} <= set(subjects(stage.mta, BEN)))
+            there = subjects(stage.mta, BEN)
+            equal(len(there), len(set(there)), "no message is there twice")
+
+
 @case("by TCP with a password, which nobody is shown, also after the server was away")
 def _():
     port = free_port()
