@@ -37,7 +37,8 @@
  * I7  The outcome of a transfer in, accepted or refused for good, is in the commit
  *     that takes its activity's row away, and is the answer to each resume of
  *     it. An activity that is not over has none: one that begins by the names of
- *     another takes what was known of that away.
+ *     another takes what was known of that away; when that can't be written its
+ *     association ends, and no outcome of before counts till the next start.
  * I8  What came in by RT-RECOVER instead of a bind transfers what the broken
  *     association left unfinished, and nothing else, in either direction (but
  *     where the peer's option says `full`).
@@ -123,8 +124,9 @@ struct mta {
     struct association *delayed_first, *delayed_last; /* whose answers are delayed (pace.c) */
     char id_prefix[MTS_ID_PREFIX + 1];
     uint64_t id_next;
-    uint64_t named_in; /* the number of the batch that last said something of activities in */
-    size_t hot_octets; /* held by work's bytes */
+    int64_t unforgotten; /* when an outcome last could not be forgotten, by jump_steady; 0: never (I7) */
+    uint64_t named_in;   /* the number of the batch that last said something of activities in */
+    size_t hot_octets;   /* held by work's bytes */
     unsigned associations_in;
     struct map associations;     /* by their numbers */
     uint64_t association_number; /* of the last that came */

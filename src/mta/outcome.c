@@ -43,6 +43,7 @@ static bool put(struct association *association, struct span name, struct span a
     bool done =
         buf_append_byte(&mta->scratch, (uint8_t)verdict) &&
         payload_put_octets(&mta->scratch, bytes_rest(association->id)) &&
+        buf_append_u64(&mta->scratch, (uint64_t)jump_steady(mta)) &&
         store_put_outcome(mta->batch.store, &(struct store_outcome){.association = name,
                                                                     .activity = activity,
                                                                     .peer = span_str(association->peer->name),
@@ -61,9 +62,14 @@ bool outcome_note(struct association *association, bool accepted) {
            put(association, name, activity, accepted ? ACCEPTED : REFUSED);
 }
 
-static enum verdict verdict_of(const struct buf *data) {
+/* An outcome of before one that could not be forgotten may be that one: it is none. Its sender begins anew,
+ * which I5 confirms. */
+static enum verdict verdict_of(const struct mta *mta, const struct buf *data) {
     struct reader r = reader_of(buf_span(data));
-    return (enum verdict)reader_u8(&r);
+    enum verdict verdict = (enum verdict)reader_u8(&r);
+    payload_octets(&r); /* outcome_address */
+    int64_t at = reader_left(&r) ? (int64_t)reader_u64(&r) : 0;
+    return mta->unforgotten && at <= mta->unforgotten ? (enum verdict)0 : verdict;
 }
 
 static enum verdict find(struct association *association, struct span name, struct span activity) {
@@ -71,7 +77,7 @@ static enum verdict find(struct association *association, struct span name, stru
     buf_init(&data, 0);
     bool found = store_get_outcome(association->net->mta->view.store, name, activity,
                                    span_str(association->peer->name), &data, NULL);
-    enum verdict verdict = found ? verdict_of(&data) : (enum verdict)0;
+    enum verdict verdict = found ? verdict_of(association->net->mta, &data) : (enum verdict)0;
     buf_free(&data);
     return verdict;
 }
@@ -110,6 +116,21 @@ void outcome_look(struct association *association) {
     store_remove_outcome(mta->batch.store, name, SPAN_LIT(""), span_str(association->peer->name));
 }
 
+static void is_forgotten(struct mta *mta, const struct effect *effect) {
+    (void)mta;
+    (void)effect;
+}
+
+/* The association ends, so that its activity does not go on beside what is kept of the former one. */
+static void is_not_forgotten(struct mta *mta, const struct effect *effect) {
+    struct association *association = association_numbered(mta, effect->association);
+    mta->unforgotten = jump_steady(mta);
+    if (association)
+        association_end(association, IPC_CLOSE_ABORTED, batch_cause(mta));
+}
+
+static const struct effect_kind forgetting = {is_forgotten, is_not_forgotten};
+
 void outcome_begins(struct association *association, struct span activity) {
     struct mta *mta = association->net->mta;
     struct span name = bytes_head(association->id), peer = span_str(association->peer->name);
@@ -121,8 +142,12 @@ void outcome_begins(struct association *association, struct span activity) {
     bool former = store_find_activity_in(mta->view.store, peer, name, activity, &stored, NULL);
     if (former)
         inbound_forget(mta, &stored);
-    if (former || association->outcomes)
-        outcome_named(association);
+    if (!former && !association->outcomes)
+        return;
+    outcome_named(association);
+    struct effect effect = {.kind = &forgetting, .association = association->number};
+    if (!batch_effect_later(mta, effect))
+        is_not_forgotten(mta, &effect);
 }
 
 /* ---- associations that ended in good order ---- */

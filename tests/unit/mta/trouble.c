@@ -135,6 +135,44 @@ static void test_full_disk_at_a_checkpoint(void **state) {
     world_end(&world);
 }
 
+static enum ipc_resume resumed(struct world *world, uint64_t ref, const char *association) {
+    struct reader r = say_resume(world, ref, association, "\2\1\1", 1);
+    return (enum ipc_resume)reader_u8(&r);
+}
+
+/* I7: an activity that was over, and begins anew while the store can't forget it, is not over after that. */
+static void what_was_not_forgotten_is_no_answer(void **state) {
+    struct world world;
+    (void)state;
+    world_begin(&world);
+    associate(&world, 1, "beta");
+    say_transfer(&world, 1, "\2\1\1");
+    tell(&world, IPC_TRANSFER_ENVELOPE, 1, SPAN_LIT("\1"), envelope_to(&world, WANTS_NDN, FRANK, NULL));
+    say_checkpoint(&world, 1, 1, 1000, "parser");
+    expect_checkpoint(&world, 1, 1);
+    tell(&world, IPC_TRANSFER_END, 1, NOTHING, NOTHING);
+    assert_int_equal(result_of(&world, 1), IPC_ACCEPTED);
+    associate(&world, 2, "beta");
+    assert_int_equal(resumed(&world, 2, "in-1"), IPC_RESUME_COMPLETED);
+    limit_files(&world, 1);
+    say_transfer(&world, 1, "\2\1\1");
+    expect(&world, IPC_ASSOCIATION_CLOSE, 1);
+    close_association(&world, 1, IPC_CLOSE_ABORTED);
+    limit_files(&world, RLIM_INFINITY);
+    associate(&world, 1, "beta");
+    EVENTUALLY(send_one(&world) == IPC_ACCEPTED);
+    associate(&world, 3, "beta");
+    assert_int_equal(resumed(&world, 3, "in-1"), IPC_RESUME_UNKNOWN_ACTIVITY);
+    say_transfer(&world, 3, "\2\1\1"); /* what is over since then is */
+    tell(&world, IPC_TRANSFER_ENVELOPE, 3, SPAN_LIT("\1"), envelope_to(&world, WANTS_NDN, FRANK, NULL));
+    say_checkpoint(&world, 3, 1, 1000, "parser");
+    expect_checkpoint(&world, 3, 1);
+    tell(&world, IPC_TRANSFER_END, 3, NOTHING, NOTHING);
+    assert_int_equal(result_of(&world, 3), IPC_ACCEPTED);
+    assert_int_equal(resumed(&world, 3, "in-3"), IPC_RESUME_COMPLETED);
+    world_end(&world);
+}
+
 static json_int_t in_doubt(struct world *world) {
     json_t *answer = ask(world, "{\"operation\":\"status\"}");
     json_int_t copies = number_at(answer, "work", "in-doubt");
@@ -204,8 +242,11 @@ static void a_queue_that_is_not_whole_is_not_served(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(users_are_as_the_disk_has_them),          cmocka_unit_test(test_full_disk),
-        cmocka_unit_test(test_full_disk_at_a_checkpoint),          cmocka_unit_test(test_net_process_dies),
+        cmocka_unit_test(users_are_as_the_disk_has_them),
+        cmocka_unit_test(test_full_disk),
+        cmocka_unit_test(test_full_disk_at_a_checkpoint),
+        cmocka_unit_test(test_net_process_dies),
+        cmocka_unit_test(what_was_not_forgotten_is_no_answer),
         cmocka_unit_test(a_queue_that_is_not_whole_is_not_served),
     };
     signal(SIGXFSZ, SIG_IGN);
