@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "mta/jump.h"
 #include "mta/mta_private.h"
 #include "mta/send.h"
 #include "store/batch_private.h"
@@ -388,6 +389,24 @@ static void what_a_hook_adds_is_a_request_of_its_own(void **state) {
     assert_int_equal(stage->failed, 0);
 }
 
+static void jump(struct mta *mta) {
+    mta->tick_clock -= 7200 * SECOND;
+    jump_now(mta);
+    assert_true(mta->jump_unsaved);
+}
+
+/* The clock jumps again while the record of its last jump flies: that is not all of it. */
+static void a_jump_is_not_saved_with_the_one_before(void **state) {
+    struct stage *stage = *state;
+    struct mta *mta = &stage->mta;
+    jump_now(mta);
+    jump(mta);
+    mta->jump_in_batch = jump_save(mta);
+    assert_true(mta->jump_in_batch);
+    jump(mta);
+    assert_false(mta->jump_in_batch);
+}
+
 /* ---- marks (I3) ---- */
 
 /* A copy that an association has begun to send, before its mark is on disk; the association ends. */
@@ -466,6 +485,7 @@ int main(void) {
         cmocka_unit_test_setup_teardown(what_rests_on_a_refused_request_is_undone, begin, end),
         cmocka_unit_test_setup_teardown(a_repeat_of_a_refused_request_in_its_batch_is_refused, begin, end),
         cmocka_unit_test_setup_teardown(what_a_hook_adds_is_a_request_of_its_own, begin, end),
+        cmocka_unit_test_setup_teardown(a_jump_is_not_saved_with_the_one_before, begin, end),
         cmocka_unit_test_setup_teardown(nobody_takes_a_copy_whose_mark_is_being_written, begin, end),
         cmocka_unit_test_setup_teardown(a_key_that_is_on_disk_is_told, begin, end),
         cmocka_unit_test_setup_teardown(effects_run_in_their_order_when_all_is_on_disk, begin, end),

@@ -234,6 +234,9 @@ static void a_queue_that_is_not_whole_is_not_served(void **state) {
     world_stop(&world);
     renumber_next_hops(&world);
     world_start(&world);
+    siginfo_t ended = {0};
+    EVENTUALLY(waitid(P_PID, (id_t)world.pid, &ended, WEXITED | WNOHANG | WNOWAIT) == 0 &&
+               ended.si_pid == world.pid);
     int status = world_wait(&world);
     assert_true(WIFEXITED(status));
     assert_int_equal(WEXITSTATUS(status), 1);
