@@ -138,6 +138,7 @@ struct mta {
     struct work **unsaved;     /* finished with the peer, the row's removal failed */
     size_t unsaved_count, unsaved_room;
     bool stopping;
+    bool taken_over;       /* another process has the store: this one ends, and does nothing more */
     int64_t release_until; /* monotonic µs; 0 while transfers are under way */
     int status;
 };

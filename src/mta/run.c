@@ -200,11 +200,26 @@ static void before_commit(struct mta *mta) {
         mta->jump_in_batch = jump_save(mta);
 }
 
+/* Whoever has the store sends, expires and reports what is in memory here: nothing of it may go on. The next
+ * start, by the parent, loads what is there, or finds that another has the store. */
+static bool end_if_taken_over(struct mta *mta) {
+    const struct store *store = mta->view.store;
+    if (store_accepting(store) || store_cause(store)->code != STORE_FENCED)
+        return false;
+    if (!mta->taken_over)
+        log_error("this process ends at once: %s", store_cause(store)->text);
+    mta->taken_over = true;
+    event_base_loopbreak(mta->loop);
+    return true;
+}
+
 static void after_commit(struct mta *mta, bool done) {
     /* By a timer: the loop writes the answers first. */
     static const struct timeval after_answers = {.tv_usec = 1000};
     mta->jump_unsaved = mta->jump_unsaved && !(mta->jump_in_batch && done);
     mta->jump_in_batch = false;
+    if (end_if_taken_over(mta))
+        return;
     destinations_pump(mta);
     pace_release(mta);
     if (store_behind(mta->view.store))
@@ -460,6 +475,8 @@ static void tick(struct mta *mta) {
     if (mta->jump_unsaved)
         batch_arm(mta);
     keep_store(mta, now);
+    if (end_if_taken_over(mta))
+        return;
     do_work(mta, now);
     destinations_tick(mta);
     pace_tick(mta, now);

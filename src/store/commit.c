@@ -105,6 +105,10 @@ static void begin(struct store_batch *batch, bool whole, store_done_cb *done, vo
         done(context, false, &err);
         return;
     }
+    if (batch->store->fenced) {
+        done(context, false, &batch->store->cause);
+        return;
+    }
     batch->begun = clock_monotonic_us();
     batch->under_way = true;
     batch->store->engine->commit_begin(batch);

@@ -21,7 +21,9 @@ void store_head_free(struct store *store) {
 
 bool store_refuses(struct store *store, const struct error *cause) {
     store->accepting = false;
-    store->cause = *cause;
+    if (!store->fenced)
+        store->cause = *cause;
+    store->fenced |= cause->code == STORE_FENCED;
     return false;
 }
 
@@ -29,7 +31,7 @@ bool store_failed(struct store *store, const struct error *err) {
     store->figures.failed_commits++;
     store->needs_repair |= err->code == STORE_CORRUPT;
     return (err->code == STORE_FULL || err->code == STORE_READ_ONLY || err->code == STORE_IO ||
-            err->code == STORE_CORRUPT) &&
+            err->code == STORE_CORRUPT || err->code == STORE_FENCED) &&
            store_refuses(store, err);
 }
 

@@ -116,7 +116,7 @@ const struct error *store_cause(const struct store *store) {
 
 bool store_probe(struct store *store) {
     struct error cause = {0};
-    if (store->read_only || store->needs_repair)
+    if (store->read_only || store->needs_repair || store->fenced)
         return store->accepting;
     if (!store->engine->probe(store, &cause))
         return store_refuses(store, &cause);
@@ -125,7 +125,7 @@ bool store_probe(struct store *store) {
 }
 
 bool store_maintain(struct store *store, int64_t now, int64_t events_before, int64_t budget_us) {
-    return !store->read_only &&
+    return !store->read_only && !store->fenced &&
            store->engine->maintain(store, now, events_before, clock_monotonic_us() + budget_us);
 }
 

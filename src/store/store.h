@@ -52,7 +52,7 @@ enum store_code {
     STORE_BAD_REQUEST, /* the caller broke the contract: an id that isn't there, a content that failed before
                         */
     STORE_REPEATED,    /* verdict of a commit: the repeat key is there already */
-    STORE_FENCED       /* another node has taken over the work: leave it alone */
+    STORE_FENCED /* another node has taken over the work, or another process the store: leave it alone */
 };
 
 /* The code's name in lower case ("disk full"), for log lines and `mhs status`. */
@@ -128,7 +128,9 @@ const struct error *store_cause(const struct store *store);
 /* Looks whether there is still space on the disk (free segments are given back before it is said that there
  * is none); while not accepting it tries a small durable write, and accepts again if that works and there is
  * space. Call it each second. Returns store_accepting. Damage (STORE_CORRUPT) lasts until `mhs store repair`,
- * a missing segment until its file is back. */
+ * a missing segment until its file is back. That another process took the store over (STORE_FENCED, the cause
+ * from then on) is final: nothing is written by this handle any more, what is in memory is old, and all that
+ * is left to do is to close it. */
 bool store_probe(struct store *store);
 
 /*

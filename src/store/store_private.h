@@ -22,7 +22,7 @@
  *  I12 A resumed content has exactly the octets of the last committed
  *      checkpoint.
  *  I13 What is written to belongs to one writer: the whole store, or each row of
- *      work while its lease lasts.
+ *      work while its lease lasts. Whoever lost it writes and drops nothing more.
  *  I14 An activity out names work that exists; an entry a mailbox that exists
  *      with a next sequence-number above its own.
  */
@@ -46,6 +46,7 @@ struct store {
     bool read_only;
     bool accepting;
     bool needs_repair; /* accepting again would not be right before `mhs store repair` */
+    bool fenced;       /* another process has taken the store over: nothing is written any more */
     struct error cause;
     uint64_t low_water;
     uint64_t next_id, id_end; /* the block of ids that is given out */
@@ -87,7 +88,7 @@ void store_head_free(struct store *store);
 /* Notes that something failed for good or for now; what lies in the disk, the files or the server ends
  * accepting. Returns false. */
 bool store_failed(struct store *store, const struct error *err);
-/* Ends accepting, for the cause. Returns false. */
+/* Ends accepting, for the cause; STORE_FENCED is the last one. Returns false. */
 bool store_refuses(struct store *store, const struct error *cause);
 /* 0: none is left. */
 uint64_t store_take_id(struct store *store);

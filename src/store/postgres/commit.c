@@ -261,7 +261,7 @@ static bool take_fence(struct pg_store *pg, struct error *err) {
     if (ours)
         pg->commit.transaction = pg_number(fence, 0, 0);
     else if (fence)
-        error_set(err, STORE_LOCKED, "%s: another process has taken the store over", pg->head.place);
+        pg_taken_over(pg, err);
     PQclear(fence);
     return ours;
 }
@@ -383,7 +383,9 @@ static void try_settling(struct pg_store *pg) {
     struct error err = {0};
     int verdict = settle(pg, &err);
     watch(pg);
-    if (verdict < 0) {
+    if (err.code == STORE_FENCED)
+        fail(pg, &err); /* whatever came of it, nobody here goes on from it */
+    else if (verdict < 0) {
         if (err.code)
             store_refuses(&pg->head, &err);
         set_timer(pg, AGAIN_MS);

@@ -118,6 +118,12 @@ bool pg_must_wait(struct pg *pg) {
     return PQisBusy(pg->conn) == 1;
 }
 
+bool pg_is_connected(struct pg *pg) {
+    if (!pg->lost && (!PQconsumeInput(pg->conn) || PQstatus(pg->conn) != CONNECTION_OK))
+        pg->lost = true;
+    return !pg->lost;
+}
+
 /* What the server sends meanwhile is taken in, or it might wait for us to read. */
 bool pg_flush(struct pg *pg, struct error *err) {
     int64_t deadline = clock_monotonic_us() + PG_PATIENCE_MS * INT64_C(1000);

@@ -105,6 +105,8 @@ bool pg_flush(struct pg *pg, struct error *err);
 PGresult *pg_take(struct pg *pg, struct error *err);
 /* Takes the mark of pg_sync, and all failures that stand before it. */
 bool pg_take_sync(struct pg *pg, struct error *err);
+/* Takes notice of an end of the session that came meanwhile. */
+bool pg_is_connected(struct pg *pg);
 /* Would pg_take have to wait? */
 bool pg_must_wait(struct pg *pg);
 

@@ -14,7 +14,7 @@ static void pg_close(struct store *store) {
     struct pg_store *pg = pg_of(store);
     for (struct error ignored; pg->chunks;)
         pg_chunks_settle(pg, &ignored);
-    while (!store->read_only && !pg->side.lost && pg_chunks_drop(pg)) {
+    while (!store->read_only && !store->fenced && !pg->side.lost && pg_chunks_drop(pg)) {
     }
     pg_disconnect(&pg->writer);
     pg_disconnect(&pg->side);
@@ -44,10 +44,12 @@ static bool pg_probe(struct store *store, struct error *err) {
         pg_proceed(store, false);
     if (pg->commit.step == COMMIT_UNSETTLED)
         return error_set(err, STORE_IO, "%s: what came of the last batch is not known yet", store->place);
+    if (store->fenced)
+        return pg_taken_over(pg, err);
+    if (pg->commit.step == COMMIT_NONE && !pg_is_connected(&pg->writer) && !pg_open_writer(pg, err))
+        return false;
     if (store->accepting)
         return true;
-    if (pg->commit.step == COMMIT_NONE && pg->writer.lost && !pg_open_writer(pg, err))
-        return false;
     PGresult *result = pg_write(pg, Q_PROBE, NULL, err);
     PQclear(result);
     return result != NULL;

@@ -239,6 +239,8 @@ PGresult *pg_write(struct pg_store *pg, enum query query, const struct pg_parame
 bool pg_open_side(struct pg_store *pg, struct error *err);
 /* Makes `writer` anew and takes the lock. */
 bool pg_open_writer(struct pg_store *pg, struct error *err);
+/* STORE_FENCED: another process began to write. */
+bool pg_taken_over(const struct pg_store *pg, struct error *err);
 /* A failure of the server: tells the head, and returns false with `err` as it is. */
 bool pg_failed(struct pg_store *pg, const struct error *err);
 

@@ -15,6 +15,10 @@ void pg_take_chunk(struct pg_store *pg, struct error *err) {
     uint64_t id = pg->chunks_of[0];
     PGresult *result = pg->side.lost ? NULL : pg_take(&pg->side, &inner);
     bool ok = result && pg_take_sync(&pg->side, &inner);
+    if (ok && atoi(PQcmdTuples(result)) == 0) { /* the node has another epoch */
+        ok = pg_taken_over(pg, &inner);
+        pg_failed(pg, &inner);
+    }
     if (!ok && !pg->side.lost)
         pg_take_sync(&pg->side, NULL);
     PQclear(result);
@@ -39,6 +43,12 @@ bool pg_chunks_settle(struct pg_store *pg, struct error *err) {
 }
 
 /* ---- connections ---- */
+
+bool pg_taken_over(const struct pg_store *pg, struct error *err) {
+    return error_set(err, STORE_FENCED,
+                     "%s: another process has taken this store over; what is in memory here is old",
+                     pg->head.place);
+}
 
 bool pg_failed(struct pg_store *pg, const struct error *err) {
     if (!pg->head.read_only)
@@ -128,24 +138,27 @@ static bool take_lock(struct pg_store *pg, struct error *err) {
     return pg_value(&pg->writer, text, value, sizeof value, err) && (*value == 't' || tell_holder(pg, err));
 }
 
-/* After a loss: nobody may have written since. */
+/* After a loss: nobody may have begun to write since. */
 static bool go_on_with_epoch(struct pg_store *pg, struct error *err) {
     char text[80], value[24];
-    snprintf(text, sizeof text, "SELECT epoch FROM node WHERE id = %d", NODE);
+    snprintf(text, sizeof text, "SELECT epoch FROM chasqui.node WHERE id = %d", NODE);
     if (!pg_value(&pg->writer, text, value, sizeof value, err))
         return false;
-    return atoll(value) == pg->epoch || error_set(err, STORE_LOCKED,
-                                                  "%s: another process has written to this store meanwhile; "
-                                                  "what is in memory here is old: start the daemon again",
-                                                  pg->head.place);
+    return atoll(value) == pg->epoch || pg_taken_over(pg, err);
+}
+
+/* Of one who has it the server may not know yet that he is gone: he may be ourselves, before a loss. Only the
+ * epoch tells that another has begun. */
+static bool take_lock_again(struct pg_store *pg, struct error *err) {
+    return go_on_with_epoch(pg, err) && take_lock(pg, err) && go_on_with_epoch(pg, err);
 }
 
 bool pg_open_writer(struct pg_store *pg, struct error *err) {
     pg->suspect = true;
     pg->watched = -1; /* the old socket leaves `poll` as it is closed; the new one may get its number */
-    if (pg_connect(&pg->writer, pg->uri, "writer", err) && take_lock(pg, err) &&
+    if (pg_connect(&pg->writer, pg->uri, "writer", err) &&
+        (pg->epoch ? take_lock_again(pg, err) : take_lock(pg, err)) &&
         pg_script(&pg->writer, "SET search_path = chasqui", err) &&
-        (pg->epoch ? go_on_with_epoch(pg, err) : true) &&
         (!pg->epoch || pg_begin_pipeline(&pg->writer, pg_statements, QUERIES, err)))
         return true;
     pg->writer.lost = true;

@@ -142,7 +142,8 @@ const struct pg_statement pg_statements[QUERIES] = {
     [Q_PROBE] = {"probe", "INSERT INTO setting VALUES('probe', 1) ON CONFLICT(name)"
                           " DO UPDATE SET value = setting.value + 1"},
     [Q_PUT_CHUNK] = {"put_chunk",
-                     "INSERT INTO chunk(content, seq, data) VALUES($1::bigint, $2::bigint, $3::bytea)"
+                     "INSERT INTO chunk(content, seq, data) SELECT $1::bigint, $2::bigint, $3::bytea"
+                     " WHERE EXISTS (SELECT FROM node WHERE id = 1 AND epoch = $4::bigint)"
                      " ON CONFLICT(content, seq) DO UPDATE SET data = excluded.data"},
     [Q_GET_CHUNK] = {"get_chunk", "SELECT substr(data, 1 + $3::bigint::int, $4::bigint::int) FROM chunk"
                                   " WHERE content = $1::bigint AND seq = $2::bigint"},
@@ -151,10 +152,10 @@ const struct pg_statement pg_statements[QUERIES] = {
                                         " AND seq < $2::bigint AND octet_length(data) = $3::bigint"},
     /* Of the transaction that it begins. */
     [Q_DURABLY] = {"durably", "SELECT set_config('synchronous_commit', 'on', true)"},
-    [Q_DROP_CHUNKS] =
-        {"drop_chunks",
-         "DELETE FROM chunk WHERE content = $1::bigint AND seq IN (SELECT seq FROM chunk"
-         " WHERE content = $1::bigint AND seq >= $2::bigint ORDER BY seq LIMIT 16) RETURNING seq"},
+    [Q_DROP_CHUNKS] = {"drop_chunks",
+                       "DELETE FROM chunk WHERE content = $1::bigint AND seq IN (SELECT seq FROM chunk"
+                       " WHERE content = $1::bigint AND seq >= $2::bigint ORDER BY seq LIMIT 16)"
+                       " AND EXISTS (SELECT FROM node WHERE id = 1 AND epoch = $3::bigint) RETURNING seq"},
     [Q_GET_CONTENT] = {"get_content", "SELECT length FROM content WHERE id = $1::bigint"},
     [Q_GET_BODY] = {"get_body", "SELECT m.content, m.body, c.length FROM message m LEFT JOIN content c"
                                 " ON c.id = m.content WHERE m.id = $1::bigint"},

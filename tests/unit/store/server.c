@@ -291,6 +291,122 @@ static void short_chunk_is_no_whole_one(void **state) {
     expect_message(room, message, 300000, 5);
 }
 
+/* ---- another process takes the store over ---- */
+
+static void end_sessions_of_writers(const char *database) {
+    char text[200];
+    snprintf(text, sizeof text,
+             "SELECT pg_terminate_backend(pid, 10000) FROM pg_stat_activity WHERE datname = '%s'"
+             " AND application_name LIKE '%%writer'",
+             database);
+    assert_true(place_run("postgres", text));
+}
+
+static struct store *take_over(struct room *room) {
+    struct error err = {0};
+    char database[32];
+    place_database(room->path, database);
+    end_sessions_of_writers(database);
+    struct store *other = store_open(room->path, &room->options, &err);
+    if (!other)
+        fail_msg("%s", err.text);
+    return other;
+}
+
+static void expect_fenced(struct room *room) {
+    for (int i = 0; i < 3; i++) {
+        assert_false(store_probe(room->store));
+        assert_false(store_accepting(room->store));
+        assert_int_equal(store_cause(room->store)->code, STORE_FENCED);
+    }
+}
+
+/* I13: whoever was taken over learns it by a commit, and that is final, also when the other has gone. */
+static void taken_over_is_final(void **state) {
+    struct room *room = *state;
+    struct store *other = take_over(room);
+    for (int i = 0; i < 2; i++) {
+        struct error err = {0};
+        add_one(room, 10, 1, NULL);
+        assert_false(store_commit(room->batch, &err));
+        assert_int_equal(err.code, STORE_FENCED);
+        store_batch_clear(room->batch);
+        expect_fenced(room);
+        if (other)
+            store_close(other);
+        other = NULL;
+    }
+    room_reopen(room);
+    add_one(room, 10, 1, NULL);
+    room_commit(room);
+    assert_int_equal(count_work(room), 1);
+}
+
+/* Also when nothing is to be committed. */
+static void taken_over_is_seen_by_a_probe(void **state) {
+    struct room *room = *state;
+    struct store *other = take_over(room);
+    int64_t end = clock_monotonic_us() + 60000000;
+    while (store_probe(room->store) && clock_monotonic_us() < end)
+        usleep(10000);
+    expect_fenced(room);
+    store_close(other);
+}
+
+/* A lock that is held yet in our own name, as by a session that the server does not know to be gone, is none.
+ */
+static void own_lock_is_no_other(void **state) {
+    struct room *room = *state;
+    char database[32], where[PLACE_MAX];
+    place_database(room->path, database);
+    snprintf(where, sizeof where, "postgresql://postgres@/%s?host=%s", database, place_server());
+    PGconn *conn = PQconnectdb(where);
+    end_sessions_of_writers(database);
+    PQclear(PQexec(conn, "SELECT pg_advisory_lock(1128813393, 1)"));
+    int64_t end = clock_monotonic_us() + 60000000;
+    while (store_probe(room->store) && clock_monotonic_us() < end)
+        usleep(10000);
+    assert_int_equal(store_cause(room->store)->code, STORE_LOCKED);
+    PQfinish(conn);
+    assert_true(recovers(room));
+    add_one(room, 10, 1, NULL);
+    room_commit(room);
+}
+
+/* What the other resumed is his: no octet is written over or dropped by whoever had it. */
+static void content_of_the_other_is_left_alone(void **state) {
+    static const struct store_activity_in activity = {
+        .peer = SPAN_LIT("p"), .association = SPAN_LIT("a"), .activity = SPAN_LIT("1")};
+    struct room *room = *state;
+    static uint8_t wrong[600000];
+    struct error err = {0};
+    size_t got;
+    struct store_content *content = make_content(room, 100000, 5);
+    uint64_t id = store_put_activity_in(room->batch, &activity, content);
+    room_commit(room);
+    struct store *other = take_over(room);
+    struct store_content *resumed = store_content_resume(other, id, &err);
+    assert_non_null(resumed);
+    append_octets(resumed, 900000, 5);
+    assert_true(store_content_read(resumed, 0, wrong, 1, &got, NULL)); /* all have arrived */
+    memset(wrong, 0, sizeof wrong);
+    store_content_append(content, span_of(wrong, sizeof wrong), &err); /* he does not know it yet */
+    store_content_read(content, 0, wrong, 1, &got, &err);
+    store_content_release(content);
+    store_maintain(room->store, 0, 0, 1000000);
+    expect_octets(resumed, 1000000, 5);
+    struct store_batch *batch = store_batch_new(other);
+    uint64_t message = store_add_message(batch, 1, SPAN_LIT("e"), resumed);
+    store_add_work(batch, &(struct store_work){.message = message});
+    store_remove_activity_in(batch, id);
+    assert_true(store_commit(batch, &err));
+    store_batch_free(batch);
+    store_content_release(resumed);
+    store_close(other);
+    room_reopen(room);
+    expect_message(room, message, 1000000, 5);
+}
+
 /* ---- space ---- */
 
 /* Octets of contents that nobody names go, and what a crash left goes at the next start. */
@@ -317,11 +433,20 @@ static void chunks_without_a_content_go(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        IN_ROOM(server_that_forgets_is_refused),  IN_ROOM(database_without_a_store_is_told),
-        cmocka_unit_test(password_is_not_shown),  IN_ROOM(second_writer_is_told_the_first),
-        IN_ROOM(unanswered_commit_is_found_done), IN_ROOM(broken_commit_is_found_undone),
-        IN_ROOM(killed_server_loses_nothing),     IN_ROOM(content_under_way_fails_with_the_server),
-        IN_ROOM(lost_chunk_is_noticed),           IN_ROOM(short_chunk_is_no_whole_one),
+        IN_ROOM(server_that_forgets_is_refused),
+        IN_ROOM(database_without_a_store_is_told),
+        cmocka_unit_test(password_is_not_shown),
+        IN_ROOM(second_writer_is_told_the_first),
+        IN_ROOM(unanswered_commit_is_found_done),
+        IN_ROOM(broken_commit_is_found_undone),
+        IN_ROOM(killed_server_loses_nothing),
+        IN_ROOM(content_under_way_fails_with_the_server),
+        IN_ROOM(lost_chunk_is_noticed),
+        IN_ROOM(short_chunk_is_no_whole_one),
+        IN_ROOM(taken_over_is_final),
+        IN_ROOM(taken_over_is_seen_by_a_probe),
+        IN_ROOM(own_lock_is_no_other),
+        IN_ROOM(content_of_the_other_is_left_alone),
         IN_ROOM(chunks_without_a_content_go),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
