@@ -100,8 +100,8 @@ static bool read_store_place(struct loader *l) {
     bool ok = shown || config_no_memory(l);
     if (ok && strcmp(shown, mta->store) != 0)
         ok = config_fail(l, l->tree, "store",
-                         "a password does not stand here, where it would be shown; give it "
-                         "with 'store-password'");
+                         "this is no URI of a database, or a password stands in it, where it would be shown; "
+                         "give it with 'store-password'");
     else if (password && !place)
         ok = config_fail(l, l->tree, "store-password", "only a store in a server has a password");
     else if (place) {

@@ -83,6 +83,33 @@ static void password_is_not_shown(void **state) {
     assert_int_equal(err.code, STORE_IO);
 }
 
+/* However libpq lets it be spelt; and what holds none is shown as it is. */
+static void no_spelling_of_a_password_is_shown(void **state) {
+    static const char *const places[] = {
+        "postgresql://joe:se?same@/nowhere?host=/run",
+        "postgresql://joe:se%23same@/nowhere?host=/run",
+        "postgresql://joe@/nowhere?host=/run&sslpassword=same",
+        "postgresql://joe@/nowhere?host=/run&pass%77ord=same",
+        "postgresql://joe@/nowhere?host=/run&password=same&password=",
+        "postgresql://joe:same@/nowhere?host=/run&password=",
+        "postgres://joe:same@%zz",
+    };
+    static const char plain[] = "postgresql://joe@localhost:5433/nowhere?sslmode=require";
+    (void)state;
+    for (size_t i = 0; i < sizeof places / sizeof *places; i++) {
+        char *shown = store_public_place(places[i]);
+        assert_non_null(shown);
+        if (strstr(shown, "same") || !strcmp(shown, places[i]))
+            fail_msg("%s is shown as %s", places[i], shown);
+        if (!strstr(places[i], "%zz"))
+            assert_string_equal(shown, "postgresql://joe@/nowhere?host=/run");
+        mem_free(shown);
+    }
+    char *shown = store_public_place(plain);
+    assert_string_equal(shown, plain);
+    mem_free(shown);
+}
+
 static void second_writer_is_told_the_first(void **state) {
     struct room *room = *state;
     struct error err = {0};
@@ -436,6 +463,7 @@ int main(void) {
         IN_ROOM(server_that_forgets_is_refused),
         IN_ROOM(database_without_a_store_is_told),
         cmocka_unit_test(password_is_not_shown),
+        cmocka_unit_test(no_spelling_of_a_password_is_shown),
         IN_ROOM(second_writer_is_told_the_first),
         IN_ROOM(unanswered_commit_is_found_done),
         IN_ROOM(broken_commit_is_found_undone),
