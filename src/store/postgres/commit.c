@@ -154,7 +154,7 @@ static void begin_pass(struct pg_store *pg) {
     fail(pg, &err);
 }
 
-/* Writing a large batch, libpq takes in what the server answers meanwhile; the socket then says nothing more. */
+/* Writing a large batch, libpq takes in what the server answers; the socket then says nothing more. */
 static void tell_answer(struct pg_store *pg) {
     pg->commit.answered = pg->commit.step == COMMIT_WRITING && !pg->writer.lost && !PQisBusy(pg->writer.conn);
     if (pg->commit.answered)
