@@ -64,7 +64,7 @@ static const struct operation operations[] = {
     {"backup-begin", request_backup_begin, OPERATORS, MEMORY, {NULL}},
     {"backup-end", request_backup_end, OPERATORS, MEMORY, {NULL}},
     {"user-list", request_users, OPERATORS, ROWS, {"address"}},
-    {"user-add", request_user_add, OPERATORS, CHANGES, {"address", "uid", "directory-name"}},
+    {"user-add", request_user_add, OPERATORS, CHANGES, {"address", "uid", "directory-name", "users", "more", "count"}},
     {"user-set", request_user_set, OPERATORS, CHANGES, {"address", "uid", "directory-name"}},
     {"user-remove", request_user_remove, OPERATORS, CHANGES, {"address", "discard"}},
 };
