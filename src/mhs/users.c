@@ -73,7 +73,8 @@ struct many {
 };
 
 static void wrong_line(struct many *many, json_int_t line, const char *code, const char *what) {
-    json_array_append_new(many->wrong, json_pack("{s:I, s:s, s:s}", "line", line, "code", code, "text", what));
+    json_array_append_new(many->wrong,
+                          json_pack("{s:I, s:s, s:s}", "line", line, "code", code, "text", what));
     fputs("mhs: ", stderr);
     out_untrusted(stderr, many->name, strlen(many->name));
     fprintf(stderr, ": line %" JSON_INTEGER_FORMAT ": ", line);
@@ -186,8 +187,7 @@ static int add_many(struct many *many) {
 }
 
 static int add_file(const char *name) {
-    struct many many = {
-        .name = name, .users = json_array(), .lines = json_array(), .wrong = json_array()};
+    struct many many = {.name = name, .users = json_array(), .lines = json_array(), .wrong = json_array()};
     int status;
     if (read_file(&many, &status))
         status = add_many(&many);
