@@ -31,9 +31,8 @@ void pg_known_note(struct pg_store *pg, const struct store_batch *batch) {
         if (operation->type == ADD_REPEAT)
             sieve_put(&pg->repeats.sieve, repeat_short(operation->repeat.digest));
         else if (operation->type == PUT_ACTIVITY_IN)
-            sieve_put(&pg->activities.sieve,
-                      activity_hash(pg, operation->activity->public.association,
-                                    operation->activity->public.activity));
+            sieve_put(&pg->activities.sieve, activity_hash(pg, operation->activity->public.association,
+                                                           operation->activity->public.activity));
     }
 }
 

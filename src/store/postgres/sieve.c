@@ -3,8 +3,8 @@
 #include "base/alloc.h"
 
 #define HASH_BITS 4
-/* For each key that is expected; one key in 400 is then asked for in vain, and one in 40 when it is as full as
- * it may get. */
+/* For each key that is expected; one key in 400 is then asked for in vain, and one in 40 when it is as full
+ * as it may get. */
 #define KEY_BITS 16
 #define LEAST    (UINT64_C(1) << 20)
 #define MOST     (UINT64_C(1) << 29) /* 64 MiB */
