@@ -319,8 +319,8 @@ bool store_get_message(struct store *store, uint64_t id, struct arena *arena, st
  * most a few thousand names. */
 uint32_t store_next_hop(struct store *store, struct span name, struct error *err);
 
-/* The name of a key; absent when there is none. Lives as long as the store is open. */
-struct span store_next_hop_name(struct store *store, uint32_t next_hop);
+/* The name of a key, which lives as long as the store is open. STORE_NOT_FOUND: there is none. */
+bool store_next_hop_name(struct store *store, uint32_t next_hop, struct span *name, struct error *err);
 
 /* ---- work: one row for each copy that is to go to a next hop ---- */
 

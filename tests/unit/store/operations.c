@@ -63,7 +63,12 @@ static void message_lives_as_long_as_its_work(void **state) {
     assert_int_equal(row.expiry, 10);
     assert_int_equal(row.priority, 2);
     assert_true(span_eq(row.data, SPAN_LIT("recipients")));
-    assert_true(span_eq(store_next_hop_name(room->store, row.next_hop), SPAN_LIT("BETA")));
+    struct span name;
+    assert_true(store_next_hop_name(room->store, row.next_hop, &name, NULL));
+    assert_true(span_eq(name, SPAN_LIT("BETA")));
+    struct error err = {0};
+    assert_false(store_next_hop_name(room->store, row.next_hop + 7, &name, &err));
+    assert_int_equal(err.code, STORE_NOT_FOUND);
     row.tries = 3;
     row.status = STORE_HELD;
     row.doubt_peer = row.next_hop;
@@ -81,7 +86,6 @@ static void message_lives_as_long_as_its_work(void **state) {
     assert_true(store_finish_work(room->batch, work, message));
     room_commit(room);
     assert_false(is_there(room, message));
-    struct error err = {0};
     assert_false(store_get_work(room->store, work, &room->arena, &row, &err));
     assert_int_equal(err.code, STORE_NOT_FOUND);
     /* A second finish finds nothing and takes nothing away. */
