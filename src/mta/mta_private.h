@@ -129,8 +129,8 @@ struct mta {
     uint64_t id_next;
     int64_t unforgotten; /* when an outcome last could not be forgotten, by jump_steady; 0: never (I7) */
     struct note unforgotten_note;
-    uint64_t named_in;   /* the number of the batch that last said something of activities in */
-    size_t hot_octets;   /* held by work's bytes */
+    uint64_t named_in; /* the number of the batch that last said something of activities in */
+    size_t hot_octets; /* held by work's bytes */
     unsigned associations_in;
     struct map associations;     /* by their numbers */
     uint64_t association_number; /* of the last that came */

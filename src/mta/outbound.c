@@ -165,8 +165,7 @@ static const struct effect_kind transferred = {is_gone, is_unsaved};
 
 bool outbound_done(struct mta *mta, struct work *work, uint64_t octets) {
     return store_finish_work(mta->batch.store, work->id, work->message) &&
-           batch_effect_later(mta,
-                              (struct effect){.kind = &transferred, .work = work->id, .octets = octets});
+           batch_effect_later(mta, (struct effect){.kind = &transferred, .work = work->id, .octets = octets});
 }
 
 /* Without room in the list the unit stays as it is, under way with nobody: the restart finds it in doubt. */

@@ -214,9 +214,7 @@ static enum arrival_result known(struct mta *mta, const struct arrival *arrival,
     batch_arm_later(mta);
     if (!pending)
         mta->counters[COUNT_REPEATS]++;
-    return !pending                                     ? ARRIVAL_KNOWN
-           : counter_with_batch(mta, COUNT_REPEATS) ? ARRIVAL_TAKEN
-                                                        : ARRIVAL_LATER;
+    return !pending ? ARRIVAL_KNOWN : counter_with_batch(mta, COUNT_REPEATS) ? ARRIVAL_TAKEN : ARRIVAL_LATER;
 }
 
 /* The peer's number, and how much came. */
@@ -236,9 +234,10 @@ static void is_not_received(struct mta *mta, const struct effect *effect) {
 static const struct effect_kind reception = {is_received, is_not_received};
 
 static bool count_with_batch(struct mta *mta, const struct arrival *arrival) {
-    return batch_effect_later(mta, (struct effect){.kind = &reception,
-                                                   .number = arrival->peer->destination.number,
-                                                   .octets = arrival->envelope.len + arrival->content_length});
+    return batch_effect_later(mta,
+                              (struct effect){.kind = &reception,
+                                              .number = arrival->peer->destination.number,
+                                              .octets = arrival->envelope.len + arrival->content_length});
 }
 
 static enum arrival_result take_new(struct mta *mta, const struct arrival *arrival, struct decoded *decoded,

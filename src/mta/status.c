@@ -31,14 +31,11 @@ static json_t *work_json(const struct mta *mta) {
 }
 
 static json_t *counters_json(const struct mta *mta) {
-    static const char *const names[COUNTERS] = {[COUNT_RECEIVED] = "received",
-                                                [COUNT_SUBMITTED] = "submitted",
-                                                [COUNT_TRANSFERRED] = "transferred",
-                                                [COUNT_DELIVERED] = "delivered",
-                                                [COUNT_REPORTS] = "reports",
-                                                [COUNT_REPEATS] = "repeats",
-                                                [COUNT_REFUSED] = "refused",
-                                                [COUNT_POSSIBLE_DUPLICATES] = "possible-duplicates"};
+    static const char *const names[COUNTERS] = {
+        [COUNT_RECEIVED] = "received",       [COUNT_SUBMITTED] = "submitted",
+        [COUNT_TRANSFERRED] = "transferred", [COUNT_DELIVERED] = "delivered",
+        [COUNT_REPORTS] = "reports",         [COUNT_REPEATS] = "repeats",
+        [COUNT_REFUSED] = "refused",         [COUNT_POSSIBLE_DUPLICATES] = "possible-duplicates"};
     json_t *counters = json_object();
     for (size_t i = 0; i < COUNTERS; i++)
         json_object_set_new(counters, names[i], json_integer((json_int_t)mta->counters[i]));

@@ -135,9 +135,10 @@ bool store_probe(struct store *store);
 
 /*
  * Work that can wait: fills the next segment, compacts sparse ones, drops
- * expired repeat keys and events older than `events_before`, for about
- * `budget_us`. Call it when idle and once a second under load. True: there is
- * more to do at once.
+ * expired repeat keys and events older than `events_before` (one that is dated
+ * in the future, since the clock was wrong, is from now on one of now), for
+ * about `budget_us`. Call it when idle and once a second under load. True: there
+ * is more to do at once.
  */
 bool store_maintain(struct store *store, int64_t now, int64_t events_before, int64_t budget_us);
 

@@ -54,10 +54,10 @@ static bool learn_next_hop(struct pg_store *pg, uint32_t next_hop, struct error 
     if (!row)
         return false;
     struct span text = PQntuples(row) ? pg_octets(row, 0, 0) : (struct span){NULL, 0};
-    bool known = text.data
-                     ? names_add(&pg->next_hops, store_hash(&pg->head, text), text, next_hop, 0) ||
-                           store_no_memory(&pg->head, err)
-                     : error_set(err, STORE_NOT_FOUND, "%s: next hop %u has no name", pg->head.place, next_hop);
+    bool known =
+        text.data ? names_add(&pg->next_hops, store_hash(&pg->head, text), text, next_hop, 0) ||
+                        store_no_memory(&pg->head, err)
+                  : error_set(err, STORE_NOT_FOUND, "%s: next hop %u has no name", pg->head.place, next_hop);
     PQclear(row);
     return known;
 }
