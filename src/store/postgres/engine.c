@@ -21,6 +21,7 @@ static void pg_close(struct store *store) {
     pg_free(&pg->writer);
     pg_free(&pg->side);
     fold_free(&pg->commit.fold);
+    pg_known_free(pg);
     names_free(&pg->next_hops);
     names_free(&pg->mailboxes);
     while (pg->found_count)
@@ -82,6 +83,7 @@ static bool pg_maintain(struct store *store, int64_t now, int64_t events_before,
         more = drop_events(pg, events_before) >= EXPIRE_ROWS;
         more = change_rows(pg, Q_EXPIRE_REPEATS, now) >= EXPIRE_ROWS || more;
         more = change_rows(pg, Q_EXPIRE_OUTCOMES, now) >= EXPIRE_ROWS || more;
+        more = pg_known_fill(pg) || more;
         more = pg_chunks_drop(pg) || more;
         if (clock_monotonic_us() >= until)
             break;
