@@ -245,6 +245,9 @@ const struct pg_statement pg_statements[QUERIES] = {
     [Q_EXPIRE_EVENTS] = {"expire_events",
                          "DELETE FROM event WHERE id IN (SELECT id FROM event ORDER BY id LIMIT"
                          " $2::bigint) AND at < $1::bigint"},
+    [Q_DATE_EVENTS] = {"date_events",
+                       "UPDATE event SET at = $1::bigint WHERE id IN (SELECT id FROM event ORDER BY id LIMIT"
+                       " $2::bigint) AND at > $1::bigint"},
     [Q_EXPIRE_REPEATS] = {"expire_repeats",
                           "DELETE FROM repeat WHERE digest IN (SELECT digest FROM repeat WHERE"
                           " expiry < $1::bigint ORDER BY expiry LIMIT $2::bigint FOR UPDATE SKIP LOCKED)"},

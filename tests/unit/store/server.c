@@ -249,6 +249,27 @@ static void end_sessions(const char *database) {
     assert_true(place_run("postgres", text));
 }
 
+/* A name that can't be read is not one that is not there. */
+static void unread_name_is_told_from_none(void **state) {
+    struct room *room = *state;
+    struct error err = {0};
+    char database[32], text[100];
+    struct span name;
+    place_database(room->path, database);
+    assert_false(store_next_hop_name(room->store, 7, &name, &err));
+    assert_int_equal(err.code, STORE_NOT_FOUND);
+    snprintf(text, sizeof text, "ALTER DATABASE %s ALLOW_CONNECTIONS false", database);
+    assert_true(place_run("postgres", text));
+    end_sessions(database);
+    assert_false(store_next_hop_name(room->store, 7, &name, &err));
+    assert_int_equal(err.code, STORE_IO);
+    snprintf(text, sizeof text, "ALTER DATABASE %s ALLOW_CONNECTIONS true", database);
+    assert_true(place_run("postgres", text));
+    assert_true(recovers(room));
+    assert_false(store_next_hop_name(room->store, 7, &name, &err));
+    assert_int_equal(err.code, STORE_NOT_FOUND);
+}
+
 /* Chunks are answered for before they are on disk: what a crash took away of them is seen before the commit.
  */
 static void lost_chunk_is_noticed(void **state) {
@@ -591,6 +612,7 @@ int main(void) {
         IN_ROOM(broken_commit_is_found_undone),
         IN_ROOM(killed_server_loses_nothing),
         IN_ROOM(content_under_way_fails_with_the_server),
+        IN_ROOM(unread_name_is_told_from_none),
         IN_ROOM(lost_chunk_is_noticed),
         IN_ROOM(short_chunk_is_no_whole_one),
         IN_ROOM(old_chunks_beyond_a_checkpoint_never_count),
