@@ -9,8 +9,8 @@
 #include "mhs/commands.h"
 #include "mhs/move.h"
 #include "mhs/output.h"
-#include "mta/row.h"
-#include "mta/summary.h"
+#include "mts/row.h"
+#include "mts/summary.h"
 #include "store/store.h"
 
 /* To decode one envelope. */

@@ -178,26 +178,28 @@ static bool each_message(void *context, uint64_t id) {
 /* ---- copies, and what of them is under way ---- */
 
 /* Names, as the keys are others in the other store. */
-static struct span hop_name(const struct walk *walk, uint32_t key) {
-    return key ? store_next_hop_name(walk->store, key) : (struct span){NULL, 0};
+static bool hop_name(struct walk *walk, uint32_t key, struct span *name) {
+    *name = (struct span){NULL, 0};
+    return !key || store_next_hop_name(walk->store, key, name, &walk->err);
+}
+
+static bool put_copy(struct walk *walk, const struct store_work *work, struct span hop, struct span doubt) {
+    struct store_work row = *work;
+    return next_hop_of(walk, hop, &row.next_hop) && next_hop_of(walk, doubt, &row.doubt_peer) &&
+           added(walk, batch_copy_work(walk->batch, &row), work->data.len);
 }
 
 static bool each_copy(void *context, const struct store_work *work) {
     struct walk *walk = context;
-    struct store_work row = *work;
-    struct span hop = hop_name(walk, work->next_hop), doubt = hop_name(walk, work->doubt_peer);
+    struct span hop, doubt;
+    if (!hop_name(walk, work->next_hop, &hop) || !hop_name(walk, work->doubt_peer, &doubt))
+        return false;
     PUT(walk, work->id, work->message, (uint64_t)work->due, (uint64_t)work->expiry, work->tries,
         work->priority, work->status);
     put_span(walk, hop);
     put_span(walk, doubt);
     put_span(walk, work->data);
-    if ((work->next_hop && !hop.data) || (work->doubt_peer && !doubt.data))
-        return error_set(&walk->err, STORE_CORRUPT, "%s: the next hop of copy %llu can't be read",
-                         walk->store->place, (unsigned long long)work->id);
-    return count(walk, COPIES) &&
-           (!walk->batch ||
-            (next_hop_of(walk, hop, &row.next_hop) && next_hop_of(walk, doubt, &row.doubt_peer) &&
-             added(walk, batch_copy_work(walk->batch, &row), work->data.len)));
+    return count(walk, COPIES) && (!walk->batch || put_copy(walk, work, hop, doubt));
 }
 
 static bool each_activity_out(void *context, const struct store_activity_out *out) {

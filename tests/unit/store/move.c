@@ -173,10 +173,12 @@ static bool see_event(void *context, int64_t at, struct span data) {
 
 static bool see_work(void *context, const struct store_work *work) {
     struct seen *seen = context;
-    struct span hop = store_next_hop_name(seen->store, work->next_hop),
-                doubt = store_next_hop_name(seen->store, work->doubt_peer);
     if (span_eq(work->data, SPAN_LIT("row"))) {
         unsigned i = work->status;
+        struct span hop, doubt = {NULL, 0};
+        struct error err = {0};
+        assert_true(store_next_hop_name(seen->store, work->next_hop, &hop, &err));
+        assert_true(!i || store_next_hop_name(seen->store, work->doubt_peer, &doubt, &err));
         assert_true(span_eq(hop, SPAN_LIT("GAMMA")));
         assert_true(i ? span_eq(doubt, SPAN_LIT("OTHER")) : !work->doubt_peer);
         assert_true(work->due == 100 + i && work->expiry == 200 + i && work->tries == i &&
