@@ -21,6 +21,7 @@ static void pg_close(struct store *store) {
     pg_free(&pg->writer);
     pg_free(&pg->side);
     fold_free(&pg->commit.fold);
+    pg_known_free(pg);
     names_free(&pg->next_hops);
     names_free(&pg->mailboxes);
     while (pg->found_count)
@@ -74,6 +75,7 @@ static bool pg_maintain(struct store *store, int64_t now, int64_t events_before,
         more = drop_rows(pg, Q_EXPIRE_EVENTS, events_before);
         more = drop_rows(pg, Q_EXPIRE_REPEATS, now) || more;
         more = drop_rows(pg, Q_EXPIRE_OUTCOMES, now) || more;
+        more = pg_known_fill(pg) || more;
         more = pg_chunks_drop(pg) || more;
         if (clock_monotonic_us() >= until)
             break;

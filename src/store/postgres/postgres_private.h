@@ -27,6 +27,7 @@
 #include "store/engine.h"
 #include "store/name_table_private.h"
 #include "store/postgres/connection.h"
+#include "store/postgres/sieve.h"
 
 /* A content's octets lie in rows of this many; the last one is shorter. */
 #define CHUNK (UINT64_C(256) << 10)
@@ -80,8 +81,10 @@ enum query {
     Q_TRACK,
     Q_EACH_EVENT,
     Q_FIND_REPEAT,
+    Q_PAGE_REPEATS,
     Q_FIND_ACTIVITY_IN,
     Q_GET_ACTIVITY_IN,
+    Q_PAGE_ACTIVITIES,
     Q_EACH_ACTIVITY_OF,
     Q_EACH_ACTIVITY_IN,
     Q_EACH_ACTIVITY_OUT,
@@ -142,6 +145,13 @@ struct garbage {
     uint64_t content, first; /* its chunks from that one on */
 };
 
+/* Which keys of a table are surely not there, and how far the table was read for that. */
+struct known {
+    struct sieve sieve;
+    int64_t after;
+    struct buf after_key;
+};
+
 struct pg_store {
     struct store head;
     char *uri;
@@ -168,6 +178,7 @@ struct pg_store {
         PGresult *counted;    /* of Q_COUNT, Q_ADD_ENTRIES: used when it is durable */
         PGresult *numbered;
     } commit;
+    struct known repeats, activities;  /* a writer's */
     struct names next_hops, mailboxes; /* those that were asked for: a name keeps its key while we live */
     PGresult **found; /* activities that were given out; freed when the next commit is done */
     size_t found_count, found_cap;
@@ -251,6 +262,18 @@ struct store *pg_open(const char *place, const struct store_options *options, st
 void pg_commit_begin(struct store_batch *batch);
 void pg_proceed(struct store *store, bool wait);
 int pg_descriptor(const struct store *store);
+
+/* ---- known.c ---- */
+/* False: it is surely not there. */
+bool pg_may_have_repeat(const struct pg_store *pg, const uint8_t key[static STORE_DIGEST]);
+bool pg_may_have_activity(const struct pg_store *pg, struct span association, struct span activity);
+/* What the batch brings: to be called before its commit begins, and when it is done. */
+void pg_known_note(struct pg_store *pg, const struct store_batch *batch);
+/* Reads tables for a while, when the store is opened. */
+void pg_known_open(struct pg_store *pg);
+/* A step of that; true: there is more. */
+bool pg_known_fill(struct pg_store *pg);
+void pg_known_free(struct pg_store *pg);
 
 /* ---- content.c ---- */
 bool pg_content_write(struct store_content *content, struct span octets, struct error *err);

@@ -179,6 +179,10 @@ const struct pg_statement pg_statements[QUERIES] = {
     [Q_EACH_EVENT] = {"each_event",
                       "SELECT id, key, at, data FROM event WHERE id < $1::bigint ORDER BY id DESC"
                       " LIMIT $2::bigint"},
+    [Q_PAGE_REPEATS] = {"page_repeats", "SELECT digest FROM repeat WHERE digest > $1::bytea ORDER BY digest"
+                                        " LIMIT $2::bigint"},
+    [Q_PAGE_ACTIVITIES] = {"page_activities", "SELECT association, activity, id FROM activity_in"
+                                              " WHERE id > $1::bigint ORDER BY id LIMIT $2::bigint"},
     [Q_FIND_REPEAT] = {"find_repeat", "SELECT expiry FROM repeat WHERE digest = $1::bytea"},
     [Q_FIND_ACTIVITY_IN] = {"find_activity_in",
                             "SELECT " ACTIVITY_COLUMNS " FROM activity_in WHERE sha256(association) ="
