@@ -90,6 +90,18 @@ def _():
             equal(named(stage, "store"), before, "the store process lives on")
 
 
+@case("a checkpoint writes what came since the one before it, however long the content is by then")
+def _():
+    with postgres.Postgres() as server, folder() as path:
+        uri, kib, octets = server.database("checkpoints"), 64, 8 << 20
+        with Stage(path, store=uri) as stage:
+            stage.hand_over(text_message("long", [FAY], "x" * octets), checkpoint=kib)
+            equal(stage.far.next(120).identifier[1], "long")
+        written = int(server.sql("SELECT n_tup_ins + n_tup_upd FROM pg_stat_user_tables WHERE relname = 'chunk'", "checkpoints"))
+        tap.note(f"{written} rows of 256 kB were written")
+        check(written <= octets // (256 << 10) + 2 * octets // (kib << 10), written)
+
+
 @case("copies that could not be read while the server was away go on soon after it is back")
 def _():
     with postgres.Postgres() as server, folder() as path, Stage(path, store=server.database()) as stage:
