@@ -69,6 +69,7 @@ enum query {
     Q_COUNT_CHUNKS,
     Q_DURABLY,
     Q_DROP_CHUNKS,
+    Q_CUT_CHUNK,
     Q_GET_CONTENT,
     Q_GET_BODY,
     Q_GET_MESSAGE,
@@ -104,6 +105,7 @@ enum query {
     Q_NAME_MAILBOX,
     Q_JOIN_MAILBOX,
     Q_EXPIRE_EVENTS,
+    Q_DATE_EVENTS,
     Q_EXPIRE_REPEATS,
     Q_EXPIRE_OUTCOMES,
     QUERIES
@@ -325,7 +327,7 @@ bool pg_each_outcome(struct store *store, struct span association, store_outcome
                      struct error *err);
 bool pg_next_hop(struct store *store, struct span name, bool make, uint32_t *key, struct error *err);
 bool pg_mailbox(struct store *store, struct span name, bool make, uint32_t *key, struct error *err);
-struct span pg_next_hop_name(struct store *store, uint32_t next_hop);
+bool pg_next_hop_name(struct store *store, uint32_t next_hop, struct span *text, struct error *err);
 bool pg_each_mailbox(struct store *store, store_mailbox_cb *cb, void *context, struct error *err);
 bool pg_change_mailboxes(struct store *store, const struct mailbox_change *changes, size_t count,
                          struct error *err);
