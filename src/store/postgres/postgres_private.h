@@ -49,6 +49,8 @@ enum query {
     Q_ADD_WORK,
     Q_SET_WORK,
     Q_ADD_ENTRIES,
+    Q_COPY_ENTRIES,
+    Q_NUMBER_ENTRIES,
     Q_SET_ENTRIES,
     Q_COUNT,
     Q_PUT_ACTIVITIES_IN,
@@ -297,6 +299,8 @@ struct store_content *pg_content_open(struct store *store, uint64_t message, str
 struct store_content *pg_content_resume(struct store *store, uint64_t activity, struct error *err);
 /* The one with this id, for reading. */
 struct store_content *pg_content_load(struct pg_store *pg, uint64_t id, uint64_t length, struct error *err);
+/* A batch is durable that wrote the content up to `saved`. */
+void pg_content_saved(struct pg_content *part);
 /* After a loss: the contents that are being written and whose chunks did not all survive have failed. */
 bool pg_chunks_verify(struct pg_store *pg, struct error *err);
 /* Nobody needs the content's chunks any more, from the number `first` on. */
@@ -334,6 +338,7 @@ bool pg_get_outcome(struct store *store, struct span association, struct span ac
                     struct buf *data, struct error *err);
 bool pg_each_outcome(struct store *store, struct span association, store_outcome_cb *cb, void *context,
                      struct error *err);
+bool pg_scan(struct store *store, const struct store_scan *scan, struct error *err);
 bool pg_next_hop(struct store *store, struct span name, bool make, uint32_t *key, struct error *err);
 bool pg_mailbox(struct store *store, struct span name, bool make, uint32_t *key, struct error *err);
 bool pg_next_hop_name(struct store *store, uint32_t next_hop, struct span *text, struct error *err);
