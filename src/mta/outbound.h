@@ -24,8 +24,9 @@ void outbound_free(struct mta *mta);
 
 struct outbound_activity *outbound_find(const struct mta *mta, uint64_t work);
 
-/* The peer confirmed a checkpoint of the transfer that is under way. */
-void outbound_checkpoint(struct association *association, uint32_t serial, uint64_t offset);
+/* The peer confirmed a checkpoint of the transfer that is under way, in the activity of that name. */
+void outbound_checkpoint(struct association *association, struct span activity, uint32_t serial,
+                         uint64_t offset);
 
 /* Forgets it in memory: its row goes with the work's. */
 void outbound_forget(struct mta *mta, uint64_t work);
@@ -38,9 +39,10 @@ struct span outbound_recovery(struct mta *mta, const struct peer *peer);
 /* A ready copy whose transfer the association recovers, or NULL. */
 struct work *outbound_unfinished(struct mta *mta, const struct association *association);
 
-/* The peer has the copy: its row goes. When that can't be written the unit is kept and written again (I6). */
-bool outbound_done(struct mta *mta, struct work *work);
-void outbound_unsaved(struct mta *mta, struct work *work);
+/* The peer has the copy, of so many octets: its row goes. When that can't be written the unit is kept and
+ * written again (I6). */
+bool outbound_done(struct mta *mta, struct work *work, uint64_t octets);
+void outbound_unsaved(struct mta *mta, struct work *work, uint64_t octets);
 void outbound_save_again(struct mta *mta);
 
 #endif

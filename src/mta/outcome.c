@@ -125,6 +125,7 @@ static void is_forgotten(struct mta *mta, const struct effect *effect) {
 static void is_not_forgotten(struct mta *mta, const struct effect *effect) {
     struct association *association = association_numbered(mta, effect->association);
     mta->unforgotten = jump_steady(mta);
+    mta->unforgotten_note = (struct note){.unsaved = true};
     if (association)
         association_end(association, IPC_CLOSE_ABORTED, batch_cause(mta));
 }
@@ -148,6 +149,27 @@ void outcome_begins(struct association *association, struct span activity) {
     struct effect effect = {.kind = &forgetting, .association = association->number};
     if (!batch_effect_later(mta, effect))
         is_not_forgotten(mta, &effect);
+}
+
+static const struct span record_name = SPAN_LIT("outcomes-void-until");
+
+bool outcome_save(struct mta *mta) {
+    uint8_t octets[8];
+    for (size_t i = 0; i < sizeof octets; i++)
+        octets[i] = (uint8_t)((uint64_t)mta->unforgotten >> (56 - 8 * i));
+    return store_put_record(mta->batch.store, STORE_SETTING, record_name, span_of(octets, sizeof octets));
+}
+
+bool outcome_load(struct mta *mta, struct error *err) {
+    struct error inner = {0};
+    struct buf record;
+    buf_init(&record, 64);
+    if (store_get_record(mta->view.store, STORE_SETTING, record_name, &record, &inner)) {
+        struct reader r = reader_of(buf_span(&record));
+        mta->unforgotten = (int64_t)reader_u64(&r);
+    }
+    buf_free(&record);
+    return !inner.code || inner.code == STORE_NOT_FOUND || error_set(err, inner.code, "%s", inner.text);
 }
 
 /* ---- associations that ended in good order ---- */

@@ -2,6 +2,7 @@
 #ifndef MTA_OUTCOME_H
 #define MTA_OUTCOME_H
 
+#include "base/error.h"
 #include "base/span.h"
 #include "ipc/frames.h"
 
@@ -25,6 +26,10 @@ void outcome_begins(struct association *association, struct span activity);
 /* It is released: it can't be recovered any more. */
 void outcome_released(struct association *association);
 bool outcome_is_released(struct mta *mta, struct span association, struct span peer);
+/* Up to when no outcome counts, as one could not be forgotten (mta->unforgotten): added to the batch, false
+ * without memory; and read at the start. */
+bool outcome_save(struct mta *mta);
+bool outcome_load(struct mta *mta, struct error *err);
 /* Where the association was called from. */
 struct span outcome_address(const struct store_outcome *outcome);
 

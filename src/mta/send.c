@@ -33,6 +33,15 @@
 /* Most octets before the content: more does not fit into the frame. */
 #define PREFIX_MOST (IPC_PAYLOAD_MAX - IPC_CHUNK)
 
+static void tell_of_doubt(struct association *association, const struct work *work) {
+    if (!work->in_doubt)
+        return;
+    association->net->mta->counters[COUNT_POSSIBLE_DUPLICATES]++;
+    if (work->tries <= 1)
+        log_notice("peer=%s work unit %llu is sent again: it may have arrived before",
+                   association->peer->name, (unsigned long long)work->id);
+}
+
 static void begin_frame(struct association *association) {
     struct mta *mta = association->net->mta;
     struct bytes *bytes = association->prefix;
@@ -40,6 +49,7 @@ static void begin_frame(struct association *association) {
     struct span content = bytes_rest(bytes);
     uint64_t length = association->content ? store_content_length(association->content) : content.len;
     bool resuming = resume && resume->serial;
+    tell_of_doubt(association, association->sending);
     buf_clear(&mta->head);
     buf_append_u64(&mta->head, length);
     buf_append_u64(&mta->head, resuming ? resume->offset : 0);
@@ -131,8 +141,7 @@ static enum loading load_cold(struct association *association, struct work *work
     struct copy copy;
     struct error err = {0};
     if (!copy_load(mta, work, &copy, &err)) {
-        log_error("work unit %llu can't be read: %s", (unsigned long long)work->id, err.text);
-        schedule_set(&mta->schedule, work, WORK_WAITING, jump_now(mta) + 60 * SECOND, false);
+        copy_put_off(mta, work, "read", &err);
         return ENDED;
     }
     buf_clear(&mta->prefix);
@@ -171,12 +180,6 @@ bool send_start(struct association *association, struct work *work) {
         let_go(association);
         return false;
     }
-    if (work->in_doubt) {
-        mta->counters.possible_duplicates++;
-        if (work->tries <= 1)
-            log_notice("peer=%s work unit %llu is sent again: it may have arrived before",
-                       association->peer->name, (unsigned long long)work->id);
-    }
     work->marked = true;
     association->sending = work;
     association->committing = true;
@@ -188,16 +191,6 @@ bool send_start(struct association *association, struct work *work) {
 }
 
 /* ---- frames while it goes ---- */
-
-bool send_activity(struct association *association, struct span payload) {
-    struct reader r = reader_of(payload);
-    struct span activity = payload_octets(&r);
-    if (!payload_done(&r) || activity.len == 0 || activity.len > 64)
-        return false;
-    bytes_drop(association->activity);
-    association->activity = bytes_new(activity, (struct span){NULL, 0}); /* without it nothing is resumed */
-    return true;
-}
 
 static bool read_piece(struct association *association, uint64_t offset, uint32_t length) {
     struct mta *mta = association->net->mta;
@@ -237,11 +230,11 @@ bool send_checkpoint(struct association *association, struct span payload) {
     struct reader r = reader_of(payload);
     uint32_t serial = reader_u32(&r);
     uint64_t offset = reader_u64(&r);
-    if (!payload_done(&r))
+    struct span activity = payload_octets(&r);
+    if (!payload_done(&r) || activity.len == 0 || activity.len > 64)
         return false;
-    if (!association->sending || association->committing || !association->activity)
-        return true;
-    outbound_checkpoint(association, serial, offset);
+    if (association->sending && !association->committing)
+        outbound_checkpoint(association, activity, serial, offset);
     return true;
 }
 
@@ -257,22 +250,18 @@ static int64_t broken_delay(const struct work *work) {
 static void transferred(struct association *association, struct work *work) {
     struct mta *mta = association->net->mta;
     struct batch_mark mark = batch_mark(mta);
-    mta->counters.transferred++;
     association->peer->done++;
     association->peer->last_taken = clock_monotonic_us();
-    association->peer->sent.messages++;
-    association->peer->sent.octets += association->length;
-    association->peer->last_success = clock_now_us();
     if (association->peer->refusals)
         refusal_over(mta, association->peer);
     schedule_doubt(&mta->schedule, work, false);
     work_forget_bytes(mta, work);
     if (event_try(mta, work->message, EVENT_TRANSFERRED, association->peer, work->tries + 1u, 0,
                   (struct span){NULL, 0}) &&
-        outbound_done(mta, work))
+        outbound_done(mta, work, association->length))
         return;
     batch_undo(mta, mark);
-    outbound_unsaved(mta, work);
+    outbound_unsaved(mta, work, association->length);
 }
 
 static void refused(struct association *association, struct work *work, struct span cause) {
@@ -436,6 +425,7 @@ bool send_ended(struct association *association, struct span payload) {
         return false;
     if (!work)
         return association->state == ASSOCIATION_CLOSING;
+    association->carried = association->carried || !(flags & IPC_SENT_NOT_BEGUN);
     let_go(association);
     if (flags & IPC_SENT_RESUME_FAILED && !is_over(result)) {
         resume_failed(association, work, result, cause);

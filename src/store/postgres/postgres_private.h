@@ -27,6 +27,7 @@
 #include "store/engine.h"
 #include "store/name_table_private.h"
 #include "store/postgres/connection.h"
+#include "store/postgres/sieve.h"
 
 /* A content's octets lie in rows of this many; the last one is shorter. */
 #define CHUNK (UINT64_C(256) << 10)
@@ -48,6 +49,8 @@ enum query {
     Q_ADD_WORK,
     Q_SET_WORK,
     Q_ADD_ENTRIES,
+    Q_COPY_ENTRIES,
+    Q_NUMBER_ENTRIES,
     Q_SET_ENTRIES,
     Q_COUNT,
     Q_PUT_ACTIVITIES_IN,
@@ -68,6 +71,7 @@ enum query {
     Q_COUNT_CHUNKS,
     Q_DURABLY,
     Q_DROP_CHUNKS,
+    Q_CUT_CHUNK,
     Q_GET_CONTENT,
     Q_GET_BODY,
     Q_GET_MESSAGE,
@@ -80,8 +84,10 @@ enum query {
     Q_TRACK,
     Q_EACH_EVENT,
     Q_FIND_REPEAT,
+    Q_PAGE_REPEATS,
     Q_FIND_ACTIVITY_IN,
     Q_GET_ACTIVITY_IN,
+    Q_PAGE_ACTIVITIES,
     Q_EACH_ACTIVITY_OF,
     Q_EACH_ACTIVITY_IN,
     Q_EACH_ACTIVITY_OUT,
@@ -101,6 +107,7 @@ enum query {
     Q_NAME_MAILBOX,
     Q_JOIN_MAILBOX,
     Q_EXPIRE_EVENTS,
+    Q_DATE_EVENTS,
     Q_EXPIRE_REPEATS,
     Q_EXPIRE_OUTCOMES,
     QUERIES
@@ -112,6 +119,13 @@ extern const struct pg_statement pg_statements[QUERIES];
 #define FOLD_END     Q_SETTLE
 #define FOLD_COLUMNS 11
 
+/* The row of events that is being packed: its latest time, and where its hashes begin in their column. */
+struct events {
+    struct buf packed;
+    int64_t at;
+    uint32_t first;
+};
+
 /* A batch, folded: of the operations on one row only what they come to, as columns for the statements. */
 struct fold {
     struct pg_array columns[FOLD_END - FOLD_FIRST][FOLD_COLUMNS];
@@ -120,6 +134,7 @@ struct fold {
     struct idmap activities_in, activities_out; /* id -> index of the last operation + 1 */
     struct idmap homes;                         /* work that is added -> its message */
     struct idmap keys;       /* hash of an outcome's or a record's key -> index of the last operation + 1 */
+    struct events events;
     uint64_t content_octets; /* of contents that get a row */
 };
 void fold_init(struct fold *fold);
@@ -140,6 +155,13 @@ enum commit_step {
 
 struct garbage {
     uint64_t content, first; /* its chunks from that one on */
+};
+
+/* Which keys of a table are surely not there, and how far the table was read for that. */
+struct known {
+    struct sieve sieve;
+    int64_t after;
+    struct buf after_key;
 };
 
 struct pg_store {
@@ -168,6 +190,7 @@ struct pg_store {
         PGresult *counted;    /* of Q_COUNT, Q_ADD_ENTRIES: used when it is durable */
         PGresult *numbered;
     } commit;
+    struct known repeats, activities;  /* a writer's */
     struct names next_hops, mailboxes; /* those that were asked for: a name keeps its key while we live */
     PGresult **found; /* activities that were given out; freed when the next commit is done */
     size_t found_count, found_cap;
@@ -193,6 +216,9 @@ struct walk {
     int64_t number[2], after[2];
     int keys, numbers, afters; /* afters 0: all rows at once */
     size_t limit;              /* 0: all */
+    uint64_t before;           /* of events: their places are below; 0: all */
+    struct buf *scratch;
+    bool damaged;              /* a row that was given can't be read; set by `row`, which ends the walk */
     union {
         store_work_cb *work;
         store_entry_cb *entry;
@@ -252,6 +278,18 @@ void pg_commit_begin(struct store_batch *batch);
 void pg_proceed(struct store *store, bool wait);
 int pg_descriptor(const struct store *store);
 
+/* ---- known.c ---- */
+/* False: it is surely not there. */
+bool pg_may_have_repeat(const struct pg_store *pg, const uint8_t key[static STORE_DIGEST]);
+bool pg_may_have_activity(const struct pg_store *pg, struct span association, struct span activity);
+/* What the batch brings: to be called before its commit begins, and when it is done. */
+void pg_known_note(struct pg_store *pg, const struct store_batch *batch);
+/* Reads tables for a while, when the store is opened. */
+void pg_known_open(struct pg_store *pg);
+/* A step of that; true: there is more. */
+bool pg_known_fill(struct pg_store *pg);
+void pg_known_free(struct pg_store *pg);
+
 /* ---- content.c ---- */
 bool pg_content_write(struct store_content *content, struct span octets, struct error *err);
 bool pg_content_read(struct store_content *content, uint64_t offset, void *out, size_t len,
@@ -261,6 +299,8 @@ struct store_content *pg_content_open(struct store *store, uint64_t message, str
 struct store_content *pg_content_resume(struct store *store, uint64_t activity, struct error *err);
 /* The one with this id, for reading. */
 struct store_content *pg_content_load(struct pg_store *pg, uint64_t id, uint64_t length, struct error *err);
+/* A batch is durable that wrote the content up to `saved`. */
+void pg_content_saved(struct pg_content *part);
 /* After a loss: the contents that are being written and whose chunks did not all survive have failed. */
 bool pg_chunks_verify(struct pg_store *pg, struct error *err);
 /* Nobody needs the content's chunks any more, from the number `first` on. */
@@ -298,9 +338,10 @@ bool pg_get_outcome(struct store *store, struct span association, struct span ac
                     struct buf *data, struct error *err);
 bool pg_each_outcome(struct store *store, struct span association, store_outcome_cb *cb, void *context,
                      struct error *err);
+bool pg_scan(struct store *store, const struct store_scan *scan, struct error *err);
 bool pg_next_hop(struct store *store, struct span name, bool make, uint32_t *key, struct error *err);
 bool pg_mailbox(struct store *store, struct span name, bool make, uint32_t *key, struct error *err);
-struct span pg_next_hop_name(struct store *store, uint32_t next_hop);
+bool pg_next_hop_name(struct store *store, uint32_t next_hop, struct span *text, struct error *err);
 bool pg_each_mailbox(struct store *store, store_mailbox_cb *cb, void *context, struct error *err);
 bool pg_change_mailboxes(struct store *store, const struct mailbox_change *changes, size_t count,
                          struct error *err);

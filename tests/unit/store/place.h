@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include <libpq-fe.h>
+#include <sqlite3.h>
 
 #define PLACE_MAX 96
 
@@ -69,28 +70,61 @@ static inline void place_database(const char place[static PLACE_MAX], char out[s
     snprintf(out, 32, "%.*s", (int)strcspn(name, "?"), name);
 }
 
-static inline bool place_make(char place[static PLACE_MAX]) {
+static inline bool place_make_folder(char place[static PLACE_MAX]) {
+    snprintf(place, PLACE_MAX, "/tmp/chasqui-store-XXXXXX");
+    return mkdtemp(place) != NULL;
+}
+
+static inline bool place_make_database(char place[static PLACE_MAX]) {
     static unsigned number;
     char command[80];
-    if (!place_server()) {
-        snprintf(place, PLACE_MAX, "/tmp/chasqui-store-XXXXXX");
-        return mkdtemp(place) != NULL;
-    }
     snprintf(place, PLACE_MAX, "postgresql://postgres@/room%u_%u?host=%s", (unsigned)getpid(), ++number,
              place_server());
     snprintf(command, sizeof command, "CREATE DATABASE room%u_%u", (unsigned)getpid(), number);
     return place_run("postgres", command);
 }
 
+static inline bool place_make(char place[static PLACE_MAX]) {
+    return place_server() ? place_make_database(place) : place_make_folder(place);
+}
+
+static inline bool place_is_folder(const char place[static PLACE_MAX]) {
+    return *place == '/';
+}
+
 static inline bool place_remove(const char place[static PLACE_MAX]) {
     char command[PLACE_MAX + 64], database[32];
-    if (!place_server()) {
+    if (place_is_folder(place)) {
         snprintf(command, sizeof command, "rm -rf %s", place);
         return system(command) == 0;
     }
     place_database(place, database);
     snprintf(command, sizeof command, "DROP DATABASE %s WITH (FORCE)", database);
     return place_run("postgres", command);
+}
+
+static inline bool place_run_embedded(const char *place, const char *command) {
+    char path[PLACE_MAX + 16];
+    char *text = NULL;
+    sqlite3 *database;
+    snprintf(path, sizeof path, "%s/queue.db", place);
+    bool ok = sqlite3_open_v2(path, &database, SQLITE_OPEN_READWRITE, NULL) == SQLITE_OK &&
+              sqlite3_busy_timeout(database, 10000) == SQLITE_OK &&
+              sqlite3_exec(database, command, NULL, NULL, &text) == SQLITE_OK;
+    if (!ok)
+        fprintf(stderr, "# %s: %s\n", command, text ? text : "it can't be opened");
+    sqlite3_free(text);
+    return sqlite3_close(database) == SQLITE_OK && ok;
+}
+
+/* Does to the rows of a place what no store would: SQL for the embedded engine, and for the server. */
+static inline bool place_spoil(const char place[static PLACE_MAX], const char *embedded, const char *server) {
+    char database[32], command[1000];
+    if (place_is_folder(place))
+        return place_run_embedded(place, embedded);
+    place_database(place, database);
+    snprintf(command, sizeof command, "SET search_path = chasqui; %s", server);
+    return place_run(database, command);
 }
 
 #endif
