@@ -53,6 +53,7 @@
 #include "base/burst.h"
 #include "base/map.h"
 #include "ipc/payload.h"
+#include "mta/aside.h"
 #include "mta/batch.h"
 #include "mta/bytes.h"
 #include "mta/destination.h"
@@ -126,7 +127,9 @@ struct mta {
     uint64_t id_next;
     int64_t unforgotten; /* when an outcome last could not be forgotten, by jump_steady; 0: never (I7) */
     uint64_t named_in;   /* the number of the batch that last said something of activities in */
-    size_t hot_octets;   /* held by work's bytes */
+    struct aside *asides; /* of the associations that have frames put aside */
+    size_t aside_octets;
+    size_t hot_octets; /* held by work's bytes */
     unsigned associations_in;
     struct map associations;     /* by their numbers */
     uint64_t association_number; /* of the last that came */
@@ -134,6 +137,7 @@ struct mta {
     struct counters counters;
     struct map mailbox_use;    /* quota.c: what a mailbox holds, by the store's key */
     struct map removals;       /* of entries, with this batch: by mailbox and sequence number; any value */
+    struct map notified;       /* entries whose notification is in an open batch: by the same; any value */
     struct map submission_use; /* octets in open submissions, by uid + 1 */
     struct work **unsaved;     /* finished with the peer, the row's removal failed */
     size_t unsaved_count, unsaved_room;
