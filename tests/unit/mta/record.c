@@ -1,8 +1,6 @@
 /* What the rules ask of the record, when it can't be read. */
 #include "world.h"
 
-#include <sqlite3.h>
-
 /* beta may send for its own users only, and brings back what went out; loops are not looked for. */
 static struct mts_tables *strict_tables(void) {
     struct error err = {0};
@@ -18,14 +16,9 @@ static struct mts_tables *strict_tables(void) {
 }
 
 /* Every event's row is spoilt under the running switch. */
-static void spoil_the_record(struct world *world) {
-    char path[100];
-    sqlite3 *database;
-    snprintf(path, sizeof path, "%s/queue.db", world->directory);
-    assert_int_equal(sqlite3_open_v2(path, &database, SQLITE_OPEN_READWRITE, NULL), SQLITE_OK);
-    sqlite3_busy_timeout(database, 10000);
-    assert_int_equal(sqlite3_exec(database, "UPDATE event SET data = x'ff'", NULL, NULL, NULL), SQLITE_OK);
-    assert_int_equal(sqlite3_close(database), SQLITE_OK);
+static void spoil_the_record(const struct world *world) {
+    assert_true(
+        place_spoil(world->place, "UPDATE event SET data = x'ff'", "ALTER TABLE event RENAME TO lost"));
 }
 
 static enum ipc_result take(struct world *world) {

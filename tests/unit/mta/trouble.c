@@ -4,12 +4,28 @@
 
 #include "world.h"
 
-#include <sqlite3.h>
+/* A limit on the length of files stands for the full disk: writes beyond it fail. At the server a trigger on
+ * what each commit and each probe writes says that it is full. */
+static void fill_disk(const struct world *world) {
+    struct rlimit limit = {1, RLIM_INFINITY};
+    if (place_server())
+        assert_true(place_spoil(world->place, "",
+                                "CREATE FUNCTION full_disk() RETURNS trigger AS $$ BEGIN RAISE EXCEPTION"
+                                " 'a full disk' USING ERRCODE = 'disk_full'; END $$ LANGUAGE plpgsql;"
+                                "CREATE TRIGGER full_disk BEFORE UPDATE ON node FOR EACH STATEMENT EXECUTE"
+                                " FUNCTION full_disk();"
+                                "CREATE TRIGGER full_disk BEFORE INSERT ON setting FOR EACH STATEMENT EXECUTE"
+                                " FUNCTION full_disk()"));
+    else
+        assert_int_equal(prlimit(world->pid, RLIMIT_FSIZE, &limit, NULL), 0);
+}
 
-/* A limit on the length of files stands for the full disk: writes beyond it fail. */
-static void limit_files(const struct world *world, rlim_t most) {
-    struct rlimit limit = {most, RLIM_INFINITY};
-    assert_int_equal(prlimit(world->pid, RLIMIT_FSIZE, &limit, NULL), 0);
+static void empty_disk(const struct world *world) {
+    struct rlimit limit = {RLIM_INFINITY, RLIM_INFINITY};
+    if (place_server())
+        assert_true(place_spoil(world->place, "", "DROP FUNCTION full_disk() CASCADE"));
+    else
+        assert_int_equal(prlimit(world->pid, RLIMIT_FSIZE, &limit, NULL), 0);
 }
 
 static enum ipc_result send_one(struct world *world) {
@@ -26,7 +42,7 @@ static void test_full_disk(void **state) {
     connect_out(&world, 2, "gamma");
     outgoing_of(&world, 2);
     client(&world, 1, 0);
-    limit_files(&world, 1);
+    fill_disk(&world);
     assert_int_equal(send_one(&world), IPC_REFUSED_TEMPORARILY);
     assert_int_equal(send_one(&world), IPC_REFUSED_TEMPORARILY);
     sent(&world, 2, IPC_SENT);
@@ -36,7 +52,7 @@ static void test_full_disk(void **state) {
     assert_string_equal(json_string_value(json_object_get(answer, "state")), "refusing");
     json_decref(answer);
 
-    limit_files(&world, RLIM_INFINITY);
+    empty_disk(&world);
     EVENTUALLY(send_one(&world) == IPC_ACCEPTED);
     outgoing_of(&world, 2);
     sent(&world, 2, IPC_SENT);
@@ -86,14 +102,14 @@ static void users_are_as_the_disk_has_them(void **state) {
     client(&world, 1, 0);
     change(&world, ADD, ann, "none");
     assert_int_equal(uid_of(&world, ann), 7);
-    limit_files(&world, 1);
+    fill_disk(&world);
     change(&world, ADD, bob, "unavailable");
     change(&world, SET, ann, "unavailable");
     assert_int_equal(uid_of(&world, bob), -1);
     assert_int_equal(uid_of(&world, ann), 7);
     change(&world, REMOVE, ann, "unavailable");
     assert_int_equal(uid_of(&world, ann), 7);
-    limit_files(&world, RLIM_INFINITY);
+    empty_disk(&world);
     associate(&world, 1, "beta");
     EVENTUALLY(send_one(&world) == IPC_ACCEPTED);
     change(&world, ADD, bob, "none");
@@ -120,7 +136,7 @@ static void test_full_disk_at_a_checkpoint(void **state) {
     tell(&world, IPC_TRANSFER_ENVELOPE, 1, SPAN_LIT("\1"), envelope_to(&world, WANTS_NDN, FRANK, NULL));
     client(&world, 1, 0);
     json_decref(ask(&world, "{\"operation\":\"status\"}"));
-    limit_files(&world, 1);
+    fill_disk(&world);
     buf_init(&payload, 0);
     buf_append_u32(&payload, 1);
     buf_append_u64(&payload, 1000);
@@ -131,7 +147,7 @@ static void test_full_disk_at_a_checkpoint(void **state) {
     tell(&world, IPC_TRANSFER_END, 1, NOTHING, NOTHING); /* both were on their way, and are passed over */
     close_association(&world, 1, IPC_CLOSE_ABORTED);
     associate(&world, 2, "beta");
-    limit_files(&world, RLIM_INFINITY);
+    empty_disk(&world);
     world_end(&world);
 }
 
@@ -154,11 +170,11 @@ static void what_was_not_forgotten_is_no_answer(void **state) {
     assert_int_equal(result_of(&world, 1), IPC_ACCEPTED);
     associate(&world, 2, "beta");
     assert_int_equal(resumed(&world, 2, "in-1"), IPC_RESUME_COMPLETED);
-    limit_files(&world, 1);
+    fill_disk(&world);
     say_transfer(&world, 1, "\2\1\1");
     expect(&world, IPC_ASSOCIATION_CLOSE, 1);
     close_association(&world, 1, IPC_CLOSE_ABORTED);
-    limit_files(&world, RLIM_INFINITY);
+    empty_disk(&world);
     associate(&world, 1, "beta");
     EVENTUALLY(send_one(&world) == IPC_ACCEPTED);
     associate(&world, 3, "beta");
@@ -214,13 +230,9 @@ static void test_net_process_dies(void **state) {
 /* ---- a queue that can't be loaded whole ---- */
 
 /* The rows of work name what is not there, then. */
-static void renumber_next_hops(struct world *world) {
-    char path[100];
-    sqlite3 *database;
-    snprintf(path, sizeof path, "%s/queue.db", world->directory);
-    assert_int_equal(sqlite3_open_v2(path, &database, SQLITE_OPEN_READWRITE, NULL), SQLITE_OK);
-    assert_int_equal(sqlite3_exec(database, "UPDATE next_hop SET id = id + 90", NULL, NULL, NULL), SQLITE_OK);
-    assert_int_equal(sqlite3_close(database), SQLITE_OK);
+static void renumber_next_hops(const struct world *world) {
+    static const char text[] = "UPDATE next_hop SET id = id + 90";
+    assert_true(place_spoil(world->place, text, text));
 }
 
 /* Served without the rest of its queue, nobody would miss it before the next start. */

@@ -1,7 +1,8 @@
 /*
- * A world for the switch: its process, forked, with a store in a folder of its
- * own, and this test as the net process at the other end of the socket. The
- * peers are beta and gamma, the users jones and smith of /C=GB/A=GOLD/P=ALPHA.
+ * A world for the switch: its process, forked, with a store at a place of its
+ * own (tests/unit/store/place.h), and this test as the net process at the other
+ * end of the socket. The peers are beta and gamma, the users jones and smith of
+ * /C=GB/A=GOLD/P=ALPHA. late.c makes every commit land late, where it is asked to.
  */
 #ifndef WORLD_H
 #define WORLD_H
@@ -35,6 +36,7 @@
 #include "schema/x411p3.h"
 
 #include "../numbers.h"
+#include "../store/place.h"
 
 #define UNUSED __attribute__((unused))
 
@@ -57,7 +59,7 @@ struct frame {
 };
 
 struct world {
-    char directory[64];
+    char place[PLACE_MAX]; /* of its store */
     struct mta_config config;
     struct mta_peer peers[2];
     struct mta_user users[2];
@@ -150,8 +152,7 @@ UNUSED static void world_start(struct world *world) {
 
 UNUSED static void world_begin(struct world *world) {
     *world = (struct world){0};
-    snprintf(world->directory, sizeof world->directory, "/tmp/chasqui-mta-XXXXXX");
-    assert_non_null(mkdtemp(world->directory));
+    assert_true(place_make(world->place));
     arena_init(&world->arena, (size_t)64 << 20);
     for (int i = 0; i < 2; i++) {
         world->peers[i] = (struct mta_peer){.name = i ? "gamma" : "beta", NUMBERS_OF_PEER};
@@ -164,8 +165,8 @@ UNUSED static void world_begin(struct world *world) {
     world->users[0] = (struct mta_user){.address = JONES, .uid = 1001, .has_uid = true};
     world->users[1] = (struct mta_user){.address = SMITH, .uid = 1002, .has_uid = true};
     world->config = (struct mta_config){.node = "a1",
-                                        .store = world->directory,
-                                        .store_place = world->directory,
+                                        .store = world->place,
+                                        .store_place = world->place,
                                         .tables = make_tables(),
                                         .peers = world->peers,
                                         .peer_count = 2,
@@ -226,7 +227,6 @@ UNUSED static void world_stop(struct world *world) {
 }
 
 UNUSED static void world_end(struct world *world) {
-    char command[100];
     if (world->pid)
         world_stop(world);
     for (size_t i = 0; i < world->kept_count; i++)
@@ -234,8 +234,7 @@ UNUSED static void world_end(struct world *world) {
     buf_free(&world->last.payload);
     mts_tables_free(world->config.tables);
     arena_free(&world->arena);
-    snprintf(command, sizeof command, "rm -rf %s", world->directory);
-    assert_int_equal(system(command), 0);
+    assert_true(place_remove(world->place));
 }
 
 /* Waits for what no frame tells of. */

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include <libpq-fe.h>
+#include <sqlite3.h>
 
 #define PLACE_MAX 96
 
@@ -91,6 +92,30 @@ static inline bool place_remove(const char place[static PLACE_MAX]) {
     place_database(place, database);
     snprintf(command, sizeof command, "DROP DATABASE %s WITH (FORCE)", database);
     return place_run("postgres", command);
+}
+
+static inline bool place_run_embedded(const char *place, const char *command) {
+    char path[PLACE_MAX + 16];
+    char *text = NULL;
+    sqlite3 *database;
+    snprintf(path, sizeof path, "%s/queue.db", place);
+    bool ok = sqlite3_open_v2(path, &database, SQLITE_OPEN_READWRITE, NULL) == SQLITE_OK &&
+              sqlite3_busy_timeout(database, 10000) == SQLITE_OK &&
+              sqlite3_exec(database, command, NULL, NULL, &text) == SQLITE_OK;
+    if (!ok)
+        fprintf(stderr, "# %s: %s\n", command, text ? text : "it can't be opened");
+    sqlite3_free(text);
+    return sqlite3_close(database) == SQLITE_OK && ok;
+}
+
+/* Does to the rows of a place what no store would: SQL for the embedded engine, and for the server. */
+static inline bool place_spoil(const char place[static PLACE_MAX], const char *embedded, const char *server) {
+    char database[32], command[1000];
+    if (!place_server())
+        return place_run_embedded(place, embedded);
+    place_database(place, database);
+    snprintf(command, sizeof command, "SET search_path = chasqui; %s", server);
+    return place_run(database, command);
 }
 
 #endif

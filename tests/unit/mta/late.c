@@ -1,0 +1,77 @@
+/*
+ * With $CHASQUI_TEST_LATE every store that the switch opens for writing commits
+ * late: a batch that is begun lies still, and lands from within store_proceed, when
+ * the loop has gone round and a little time has passed. So whatever comes meanwhile
+ * meets a batch in flight, as with an engine whose commits are somebody else's work.
+ *
+ * The linker gives this store_open to all who call it (tests/unit/meson.build).
+ */
+#include <stdlib.h>
+#include <sys/timerfd.h>
+#include <unistd.h>
+
+#include "store/batch_private.h"
+
+/* µs that a batch is in flight at least: some frames more come in that time. */
+#define FLIGHT_US 1500
+
+static struct store_engine late;
+static const struct store_engine *prompt; /* the one behind it */
+static struct store_batch *flying;
+static int timer = -1;
+
+static void set_timer(long us) {
+    const struct itimerspec when = {.it_value = {.tv_nsec = us * 1000}};
+    if (timerfd_settime(timer, 0, &when, NULL) != 0)
+        abort();
+}
+
+static void begin_late(struct store_batch *batch) {
+    if (flying)
+        abort(); /* the switch begins one at a time */
+    flying = batch;
+    set_timer(FLIGHT_US);
+}
+
+static void go_on(struct store *store, bool wait) {
+    uint64_t ticks;
+    struct store_batch *batch = flying;
+    bool due = read(timer, &ticks, sizeof ticks) == (ssize_t)sizeof ticks;
+    (void)store;
+    if (!batch || (!due && !wait))
+        return;
+    flying = NULL;
+    set_timer(0);
+    prompt->commit_begin(batch);
+}
+
+static int descriptor(const struct store *store) {
+    (void)store;
+    return timer;
+}
+
+static void close_late(struct store *store) {
+    close(timer);
+    timer = -1;
+    prompt->close(store);
+}
+
+struct store *__real_store_open(const char *place, const struct store_options *options, struct error *err);
+struct store *__wrap_store_open(const char *place, const struct store_options *options, struct error *err);
+
+struct store *__wrap_store_open(const char *place, const struct store_options *options, struct error *err) {
+    struct store *store = __real_store_open(place, options, err);
+    if (!store || store->read_only || !getenv("CHASQUI_TEST_LATE") || store->engine->proceed)
+        return store;
+    timer = timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK | TFD_CLOEXEC);
+    if (timer < 0)
+        abort();
+    prompt = store->engine;
+    late = *prompt;
+    late.commit_begin = begin_late;
+    late.proceed = go_on;
+    late.descriptor = descriptor;
+    late.close = close_late;
+    store->engine = &late;
+    return store;
+}
