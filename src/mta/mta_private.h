@@ -38,10 +38,17 @@
  *     that takes its activity's row away, and is the answer to each resume of
  *     it. An activity that is not over has none: one that begins by the names of
  *     another takes what was known of that away; when that can't be written its
- *     association ends, and no outcome of before counts till the next start.
+ *     association ends, and no outcome of before counts till the next start;
+ *     nor after one was refused for now since nobody could tell what was known.
  * I8  What came in by RT-RECOVER instead of a bind transfers what the broken
  *     association left unfinished, and nothing else, in either direction (but
  *     where the peer's option says `full`).
+ * I9  Nobody waits for the store while the process serves: a commit ends when it
+ *     ends. A frame whose meaning hangs on a batch that is not on disk (what an
+ *     association did last, resumes and recoveries) is put aside, in bounds,
+ *     till that has landed (aside.h); once the batch is stuck it is refused for
+ *     now. What clients ask for shows what is on disk. Only a stop waits, for a
+ *     moment, and then gives up what flies: none of that was confirmed.
  */
 #ifndef MTA_MTA_PRIVATE_H
 #define MTA_MTA_PRIVATE_H
@@ -125,8 +132,8 @@ struct mta {
     struct association *delayed_first, *delayed_last; /* whose answers are delayed (pace.c) */
     char id_prefix[MTS_ID_PREFIX + 1];
     uint64_t id_next;
-    int64_t unforgotten; /* when an outcome last could not be forgotten, by jump_steady; 0: never (I7) */
-    uint64_t named_in;   /* the number of the batch that last said something of activities in */
+    int64_t unforgotten;  /* when an outcome last could not be forgotten, by jump_steady; 0: never (I7) */
+    uint64_t named_in;    /* the number of the batch that last said something of activities in */
     struct aside *asides; /* of the associations that have frames put aside */
     size_t aside_octets;
     size_t hot_octets; /* held by work's bytes */

@@ -31,7 +31,8 @@ static uint64_t nothing(const struct net *net, uint64_t ref, struct span payload
 static const struct row {
     bool (*association)(struct association *association, struct span payload);
     bool (*net)(struct net *net, uint64_t ref, struct span payload);
-    /* The number of the batch that has to land first; 0: none. Not NULL: it goes behind what was put aside. */
+    /* The number of the batch that has to land first; 0: none. Not NULL: it goes behind what was put aside.
+     */
     uint64_t (*awaits)(const struct net *net, uint64_t ref, struct span payload);
 } rows[IPC_NUMBERS] = {
     [IPC_BIND] = {.net = admission_bind, .awaits = admission_awaits},
@@ -66,7 +67,8 @@ static unsigned association_state(const struct association *association) {
 }
 
 /* False: no more can be put aside. A bind is then answered by what is known. */
-static bool put_aside(struct net *net, uint64_t ref, uint64_t batch, enum ipc_type type, struct span payload) {
+static bool put_aside(struct net *net, uint64_t ref, uint64_t batch, enum ipc_type type,
+                      struct span payload) {
     struct association *association = association_find(net, ref);
     if (aside_put(net, ref, batch, type, payload))
         return true;
