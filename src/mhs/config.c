@@ -8,7 +8,7 @@
 enum { SECTIONS_MOST = 64 };
 
 static void print_changes(const json_t *answer) {
-    const json_t *changes = json_object_get(answer, "changes"), *change;
+    const json_t *changes = json_object_get(answer, "changes"), *change, *warning;
     size_t i;
     if (json_array_size(changes) == 0)
         printf("nothing has changed\n");
@@ -18,13 +18,19 @@ static void print_changes(const json_t *answer) {
                            ? "   (takes effect when the daemon is started anew)"
                            : "");
     }
+    json_array_foreach(json_object_get(answer, "warnings"), i, warning) {
+        printf("%swarning:%s ", out_style(OUT_WARN), out_end());
+        out_line(json_string_value(warning) ? json_string_value(warning) : "?");
+        putchar('\n');
+    }
 }
 
 int cmd_reload(int argc, char **argv) {
     static const struct command_usage usage = {
         "reload", NULL, "Has the daemon read its configuration anew, and says what has changed.",
         "It returns when all of the daemon's processes have it. A wrong configuration is refused\n"
-        "with file, line and option of all that is wrong, and the old one stays.",
+        "with file, line and option of all that is wrong, and the old one stays. What can't work, or\n"
+        "does nothing, is said as a warning.",
         NULL};
     struct command_line line;
     command_line_init(&line, &usage, argc, argv);

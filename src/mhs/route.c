@@ -51,8 +51,15 @@ enum route_option {
     EIT = 'e',
     PRIORITY = 'p',
     LABEL = 256,
-    ALTERNATE = 'a'
+    ALTERNATE = 'a',
+    VIA = 'v'
 };
+
+static bool append(json_t *request, const char *member, const char *value) {
+    if (!json_object_get(request, member))
+        json_object_set_new(request, member, json_array());
+    return json_array_append_new(json_object_get(request, member), json_string(value)) == 0;
+}
 
 /* Puts an option into the request. False when its value is wrong. */
 static bool take_option(json_t *request, int id, const char *value) {
@@ -72,10 +79,9 @@ static bool take_option(json_t *request, int id, const char *value) {
     case ALTERNATE:
         return json_object_set_new(request, "alternate-recipient-allowed", json_true()) == 0;
     case EIT:
-        if (!json_object_get(request, "encoded-information-types"))
-            json_object_set_new(request, "encoded-information-types", json_array());
-        return json_array_append_new(json_object_get(request, "encoded-information-types"),
-                                     json_string(value)) == 0;
+        return append(request, "encoded-information-types", value);
+    case VIA:
+        return append(request, "via", value);
     case LENGTH:
         json_object_set_new(request, "content-length", json_integer(strtoll(value, &end, 10)));
         return end != value && !*end && errno == 0 && *value != '-';
@@ -99,6 +105,7 @@ int cmd_route(int argc, char **argv) {
         {EIT, "encoded-information-type", "TYPE", "as if it held this type (ia5-text, …); more than once"},
         {PRIORITY, "priority", "PRIORITY", "urgent, normal or non-urgent"},
         {LABEL, "security-label", "LABEL", "as if it bore this label, POLICY/CLASSIFICATION"},
+        {VIA, "via", "MTA", "as if this MTA of our domain had had it before; more than once"},
         {ALTERNATE, "alternate-recipient-allowed", NULL, "as if the originator allowed an alternate"},
         {0}};
     static const struct command_usage usage = {

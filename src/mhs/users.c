@@ -60,95 +60,139 @@ static bool set_member(const struct command_usage *usage, json_t *request, const
            json_object_set_new(request, member, json_integer(uid)) == 0;
 }
 
-/* ---- many at a time ---- */
+/* ---- many in one transaction ---- */
 
+/* What a request may hold (64 KiB), less its frame and the names of its members. */
+#define USERS_OCTETS ((size_t)60 * 1024)
+
+/* The users of a file, and the lines that they stand in. */
 struct many {
     const char *name;
-    unsigned number, added; /* of the line, from 1; of users so far */
-    json_t *wrong;
+    json_t *users, *lines;
+    json_t *wrong; /* {"line": n, "code": text, "text": text} */
 };
 
-static void wrong_line(struct many *many, const char *code, const char *what) {
-    json_array_append_new(
-        many->wrong, json_pack("{s:i, s:s, s:s}", "line", (int)many->number, "code", code, "text", what));
+static void wrong_line(struct many *many, json_int_t line, const char *code, const char *what) {
+    json_array_append_new(many->wrong,
+                          json_pack("{s:I, s:s, s:s}", "line", line, "code", code, "text", what));
     fputs("mhs: ", stderr);
     out_untrusted(stderr, many->name, strlen(many->name));
-    fprintf(stderr, ": line %u: ", many->number);
+    fprintf(stderr, ": line %" JSON_INTEGER_FORMAT ": ", line);
     out_untrusted(stderr, what, strlen(what));
     fputc('\n', stderr);
 }
 
 /* `ADDRESS`, or with UID and DIRECTORY-NAME behind tabs. NULL: it is none. */
-static json_t *read_line(char *text) {
+static json_t *read_user(char *text) {
     static const char *const members[] = {"address", "uid", "directory-name"};
-    json_t *request = json_pack("{s:s}", "operation", "user-add");
-    bool right = request != NULL;
+    json_t *user = json_object();
+    bool right = user != NULL;
     size_t i = 0;
     for (char *field, *end; right && (field = strsep(&text, "\t")); i++) {
         long long uid = strtoll(field, &end, 10);
         right = i < 3 &&
-                (!*field || (i != 1 ? json_object_set_new(request, members[i], json_string(field)) == 0
-                                    : !*end && json_object_set_new(request, "uid", json_integer(uid)) == 0));
+                (!*field || (i != 1 ? json_object_set_new(user, members[i], json_string(field)) == 0
+                                    : !*end && json_object_set_new(user, "uid", json_integer(uid)) == 0));
     }
-    if (right)
-        return request;
-    json_decref(request);
+    if (right && json_dumpb(user, NULL, 0, JSON_COMPACT) <= USERS_OCTETS)
+        return user;
+    json_decref(user);
     return NULL;
 }
 
-/* False when the daemon does not answer. */
-static bool add_line(struct many *many, char *text) {
-    json_t *request = read_line(text), *answer;
-    if (!request) {
-        wrong_line(many, "bad-request",
-                   "it must be ADDRESS, or ADDRESS, UID and DIRECTORY-NAME with tabs between, in UTF-8");
-        return true;
-    }
-    int status = daemon_request(request, &answer);
-    json_decref(answer);
-    many->added += status == COMMAND_OK;
-    if (status == COMMAND_NO)
-        wrong_line(many, mhs_error_name(daemon_session()), mhs_error_text(daemon_session()));
-    return status == COMMAND_OK || status == COMMAND_NO;
-}
-
-static bool add_lines(struct many *many, FILE *file) {
+static void read_lines(struct many *many, FILE *file) {
     char *text = NULL;
     size_t room = 0;
-    bool answers = true;
-    for (ssize_t length; answers && (length = getline(&text, &room, file)) >= 0;) {
-        many->number++;
+    ssize_t length;
+    for (json_int_t line = 1; (length = getline(&text, &room, file)) >= 0; line++) {
         if (length > 0 && text[length - 1] == '\n')
             text[length - 1] = '\0';
-        if (text[0] && text[0] != '#')
-            answers = add_line(many, text);
+        if (!text[0] || text[0] == '#')
+            continue;
+        json_t *user = read_user(text);
+        if (user) {
+            json_array_append_new(many->users, user);
+            json_array_append_new(many->lines, json_integer(line));
+        } else
+            wrong_line(many, line, "bad-request",
+                       "it must be ADDRESS, or ADDRESS, UID and DIRECTORY-NAME with tabs between, in UTF-8");
     }
     free(text);
-    return answers;
+}
+
+static bool read_file(struct many *many, int *status) {
+    FILE *file = strcmp(many->name, "-") == 0 ? stdin : fopen(many->name, "re");
+    *status = COMMAND_OK;
+    if (!file) {
+        *status = command_fail(COMMAND_FAILED, "%s: %s", many->name, strerror(errno));
+        return false;
+    }
+    read_lines(many, file);
+    if (ferror(file))
+        *status = command_fail(COMMAND_FAILED, "%s can't be read: %s", many->name, strerror(errno));
+    if (file != stdin)
+        fclose(file);
+    return *status == COMMAND_OK;
+}
+
+/* Sends the users in as many requests as it takes; the last one has all of them added, or (`count`) only
+ * looked at. */
+static int send_users(const struct many *many, bool count, json_t **answer) {
+    int status = COMMAND_OK;
+    size_t at = 0, all = json_array_size(many->users);
+    do {
+        json_t *part = json_array();
+        for (size_t octets = 0; at < all; at++) {
+            json_t *user = json_array_get(many->users, at);
+            octets += json_dumpb(user, NULL, 0, JSON_COMPACT) + 1;
+            if (octets > USERS_OCTETS + 1)
+                break;
+            json_array_append(part, user);
+        }
+        json_decref(*answer);
+        status = daemon_request(json_pack("{s:s, s:o, s:b}", "operation", "user-add", "users", part,
+                                          at < all ? "more" : "count", at < all || count),
+                                answer);
+    } while (status == COMMAND_OK && at < all);
+    return status;
+}
+
+static void take_wrong(struct many *many, const json_t *answer) {
+    const json_t *wrong = json_object_get(answer, "wrong"), *one;
+    size_t i;
+    json_array_foreach(wrong, i, one) {
+        const json_t *line = json_array_get(many->lines, (size_t)out_integer(one, "user"));
+        wrong_line(many, json_integer_value(line), out_text(one, "code"), out_text(one, "text"));
+    }
+}
+
+static int add_many(struct many *many) {
+    json_t *answer = NULL;
+    int status = send_users(many, json_array_size(many->wrong) > 0, &answer);
+    if (status != COMMAND_OK)
+        return status;
+    take_wrong(many, answer);
+    size_t wrong = json_array_size(many->wrong);
+    json_int_t changed = wrong ? 0 : out_integer(answer, "changed");
+    json_decref(answer);
+    if (command_settings.json) {
+        answer = json_pack("{s:I, s:O}", "changed", changed, "wrong", many->wrong);
+        out_json(answer);
+        json_decref(answer);
+    } else if (wrong)
+        printf("none added: %zu line%s wrong\n", wrong, wrong == 1 ? " is" : "s are");
+    else
+        printf("%" JSON_INTEGER_FORMAT " added\n", changed);
+    return wrong ? COMMAND_NO : COMMAND_OK;
 }
 
 static int add_file(const char *name) {
-    struct many many = {.name = name, .wrong = json_array()};
-    FILE *file = strcmp(name, "-") == 0 ? stdin : fopen(name, "re");
-    int status = COMMAND_OK;
-    if (!file)
-        status = command_fail(COMMAND_FAILED, "%s: %s", name, strerror(errno));
-    daemon_quiet(true);
-    if (file && !add_lines(&many, file))
-        status = COMMAND_UNREACHABLE;
-    daemon_quiet(false);
-    if (file && ferror(file))
-        status = command_fail(COMMAND_FAILED, "%s can't be read: %s", name, strerror(errno));
-    if (file && file != stdin)
-        fclose(file);
-    if (status == COMMAND_OK && json_array_size(many.wrong))
-        status = COMMAND_NO;
-    if (status <= COMMAND_NO && command_settings.json) {
-        json_t *answer = json_pack("{s:i, s:O}", "changed", (int)many.added, "wrong", many.wrong);
-        out_json(answer);
-        json_decref(answer);
-    } else if (status <= COMMAND_NO)
-        printf("%u added, %zu not\n", many.added, json_array_size(many.wrong));
+    struct many many = {.name = name, .users = json_array(), .lines = json_array(), .wrong = json_array()};
+    int status;
+    if (read_file(&many, &status))
+        status = add_many(&many);
+    json_decref(many.users);
+    json_decref(many.lines);
     json_decref(many.wrong);
     return status;
 }
@@ -214,7 +258,8 @@ static int user_add(int argc, char **argv) {
     static const struct command_usage usage = {
         "user add", "ADDRESS, or --file FILE", "Gives an address of our domain a mailbox.",
         "A line of FILE is ADDRESS, or ADDRESS, UID and DIRECTORY-NAME with tabs between; '#' begins\n"
-        "a comment. What is wrong is told with its line, and the others are added all the same.",
+        "a comment. All are added in one transaction, 20,000 at most, or none: then each line that\n"
+        "is wrong is told.",
         options};
     return user_change(&usage, "user-add", argc, argv);
 }

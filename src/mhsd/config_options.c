@@ -135,9 +135,10 @@ static const struct config_option top_options[] = {
     {"listen", CONFIG_TEXTS, CONFIG_RESTART, CONFIG_NET, .none = "nowhere",
      .help = "Presentation addresses to listen at (RFC 1278), as {\"\\\"P1\\\"/Internet=0.0.0.0+102\"}. A "
              "caller must "
-             "address the selectors that are named. Lines of one address that differ in the T-selector alone "
-             "take "
-             "each of them there. A host name is resolved when the daemon starts."},
+             "address the selectors that are named. Lines of one address that differ in a T-, S- or "
+             "P-selector "
+             "take each of them there: {\"\\\"591\\\"/Internet=0.0.0.0+102\", "
+             "\"\\\"592\\\"/Internet=0.0.0.0+102\"}. A host name is resolved when the daemon starts."},
     {"name-servers", CONFIG_TEXTS, 0, CONFIG_NET,
      .none = "those of /etc/resolv.conf, which is read, as /etc/hosts is, when a net process starts",
      .help = "IP addresses of the servers that resolve the peers' host names, with `:port` if it is not 53."},

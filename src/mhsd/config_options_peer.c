@@ -146,7 +146,11 @@ const struct config_option config_peer_options[] = {
      .help = "Keep internal trace across the border of the domain."},
     {"service-messages", CONFIG_FLAG, 0, SWITCH, .help = "There is an agreement about service messages."},
     {"physical-delivery", CONFIG_FLAG, 0, SWITCH, .help = "Physical delivery is behind the peer."},
-    {"check-loops", CONFIG_FLAG, 0, SWITCH, .number = true, .help = "Look for loops in what comes from it."},
+    {"check-loops", CONFIG_FLAG, 0, SWITCH, .number = true,
+     .help =
+         "Look for loops in what comes from it, and, if it is an MTA of our own domain, keep from it "
+         "what it had before by the internal trace: another next hop takes that, or it is non-delivered with "
+         "loop-detected."},
     {"max-length", CONFIG_NUMBER, CONFIG_OCTETS, SWITCH, 0, INT64_MAX,
      .help = "The longest content that it takes; 0: no limit."},
     {"max-recipients", CONFIG_NUMBER, 0, SWITCH, 0, INT32_MAX,

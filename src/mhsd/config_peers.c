@@ -60,22 +60,31 @@ static bool same_endpoint(const struct protocol_endpoint *a, const struct protoc
     return a->length == b->length && memcmp(&a->address, &b->address, a->length) == 0;
 }
 
-/* A second line for the same socket: its T-selector is taken there, too. */
-static bool add_selector(struct loader *l, const char *text, struct protocol_listener *to,
-                         const struct osi_address *selectors) {
-    if (!selectors->t.data || !to->selectors.t.data || !span_eq(selectors->s, to->selectors.s) ||
-        !span_eq(selectors->p, to->selectors.p))
-        return config_fail(l, l->tree, "listen",
-                           "'%.60s' is listed before: lines of one address must each have a T-selector, and "
-                           "may differ in that alone",
-                           text);
-    struct span *grown = config_array(l, to->other_selector_count + 1, sizeof *grown);
+/* True: who calls the second address has called the first as well. */
+static bool covers(const struct osi_address *first, const struct osi_address *second) {
+    return (!first->t.data || span_eq(first->t, second->t)) &&
+           (!first->s.data || span_eq(first->s, second->s)) &&
+           (!first->p.data || span_eq(first->p, second->p));
+}
+
+/* A second line for the same socket: its selectors are taken there, too. */
+static bool add_selectors(struct loader *l, const char *text, struct protocol_listener *to,
+                          const struct osi_address *selectors) {
+    struct osi_address *grown = config_array(l, to->other_count + 1, sizeof *grown);
     if (!grown)
         return false;
-    if (to->other_selector_count)
-        memcpy(grown, to->other_selectors, to->other_selector_count * sizeof *grown);
-    grown[to->other_selector_count++] = selectors->t;
-    to->other_selectors = grown;
+    for (size_t i = 0; i <= to->other_count; i++) {
+        const struct osi_address *before = i ? &to->others[i - 1] : &to->selectors;
+        if (covers(before, selectors) || covers(selectors, before))
+            return config_fail(l, l->tree, "listen",
+                               "'%.60s' and another line of this address take the same calls: each needs a "
+                               "selector that the other has not",
+                               text);
+    }
+    if (to->other_count)
+        memcpy(grown, to->others, to->other_count * sizeof *grown);
+    grown[to->other_count++] = *selectors;
+    to->others = grown;
     return true;
 }
 
@@ -92,7 +101,7 @@ static bool read_listener(struct loader *l, const char *text, struct protocol_li
         return false;
     for (size_t i = 0; i < *count; i++)
         if (same_endpoint(&listeners[i].endpoint, &listener->endpoint))
-            return add_selector(l, text, &listeners[i], &listener->selectors);
+            return add_selectors(l, text, &listeners[i], &listener->selectors);
     ++*count;
     return true;
 }

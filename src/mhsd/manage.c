@@ -39,18 +39,23 @@ static void take_waiting(json_t *array, json_t *line) {
     json_array_append_new(array, json_pack("{s:o, s:b}", "text", line, "restart", 1));
 }
 
+static json_t *lines_of(const struct buf *lines) {
+    json_t *array = json_array();
+    each_line(lines, take_line, array);
+    return array;
+}
+
 json_t *manage_reloaded(const struct config_report *report) {
     json_t *changes = json_array();
     each_line(&report->changes, take_change, changes);
     each_line(&report->waiting, take_waiting, changes);
-    return json_pack("{s:o}", "changes", changes);
+    return json_pack("{s:o, s:o}", "changes", changes, "warnings", lines_of(&report->warnings));
 }
 
 json_t *manage_refused(const struct config_report *report) {
-    json_t *complaints = json_array();
-    each_line(&report->complaints, take_line, complaints);
     return json_pack("{s:{s:s, s:s, s:o}}", "error", "code", "bad-configuration", "text",
-                     "the configuration is wrong; what ran before goes on", "complaints", complaints);
+                     "the configuration is wrong; what ran before goes on", "complaints",
+                     lines_of(&report->complaints));
 }
 
 /* ---- show ---- */
@@ -104,7 +109,7 @@ static json_t *diff(const char *path, const struct config *running) {
     else if (!config_changes(running, fresh, add_change, changes))
         answer = manage_error("unavailable", "no memory");
     else
-        answer = json_pack("{s:O}", "changes", changes);
+        answer = json_pack("{s:O, s:o}", "changes", changes, "warnings", lines_of(&report.warnings));
     json_decref(changes);
     config_free(fresh);
     config_report_free(&report);
@@ -142,8 +147,9 @@ static void send_part(json_t *part, bool last, void (*send)(void *context, struc
     json_decref(part);
 }
 
-void manage_send(json_t *answer, void (*send)(void *context, struct span payload), void *context) {
-    const char *name = json_object_get(answer, "options") ? "options" : "changes";
+/* The first elements of a long array go before the answer, which keeps the rest. */
+static void send_beginning(json_t *answer, const char *name, void (*send)(void *context, struct span payload),
+                           void *context) {
     json_t *array = json_object_get(answer, name), *element, *part = json_array();
     size_t i, count = json_array_size(array);
     json_array_foreach(array, i, element) {
@@ -156,5 +162,11 @@ void manage_send(json_t *answer, void (*send)(void *context, struct span payload
     if (array)
         json_object_set(answer, name, part);
     json_decref(part);
+}
+
+void manage_send(json_t *answer, void (*send)(void *context, struct span payload), void *context) {
+    static const char *const arrays[] = {"options", "changes", "warnings"};
+    for (size_t i = 0; i < sizeof arrays / sizeof *arrays; i++)
+        send_beginning(answer, arrays[i], send, context);
     send_part(answer, true, send, context);
 }

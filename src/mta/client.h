@@ -20,6 +20,7 @@ struct client {
     uint32_t uid, gid;
     uint64_t request;       /* ref of the one that is being run */
     struct map submissions; /* by the client's ref */
+    json_t *users;          /* those of `user-add` with `more`, which the next one adds; NULL: none */
 };
 
 /* The payload of an error (docs/local-protocol.md). */

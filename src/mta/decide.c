@@ -9,8 +9,8 @@
 #include "mta/mta_private.h"
 #include "mta/pace.h"
 #include "mta/quota.h"
-#include "mta/row.h"
 #include "mta/telling.h"
+#include "mts/row.h"
 
 /* Received octets wait in memory up to this many; what is above is read from the store when its turn comes.
  */
@@ -182,8 +182,8 @@ static bool add_entry(struct mta *mta, const struct mts_stored *stored, const st
     if (!mailbox || !delivered_write(&mta->scratch, &delivered))
         return false;
     row.data = buf_span(&mta->scratch);
-    mta->counters.delivered += delivered.kind == MTS_MESSAGE;
-    return store_add_entry(mta->batch.store, mailbox, &row, NULL) && quota_add(mta, mailbox, row.octets);
+    return store_add_entry(mta->batch.store, mailbox, &row, NULL) && quota_add(mta, mailbox, row.octets) &&
+           (delivered.kind != MTS_MESSAGE || counter_with_batch(mta, COUNT_DELIVERED));
 }
 
 /* X.411 has no diagnostic of its own for it: the recipient can't take delivery now. */
@@ -243,8 +243,8 @@ static bool is_for_now(const struct decision *decision, const struct mts_copy *c
 
 static bool add_object(const struct decision *decision, const struct mts_object *object) {
     struct mta *mta = decision->mta;
-    if (object->kind == MTS_REPORT)
-        mta->counters.reports++;
+    if (object->kind == MTS_REPORT && !counter_with_batch(mta, COUNT_REPORTS))
+        return false;
     if (!object->copy_count)
         return true;
     uint64_t message = store_add_message(mta->batch.store, decision->run->now * SECOND, object->octets,

@@ -153,8 +153,7 @@ static void jumped(struct mta *mta, int64_t us) {
         mta->jump_total += us;
         note_shift(mta, 0, &ids, us);
     }
-    mta->jump_unsaved = true;
-    mta->jump_in_batch = false; /* what is in one that flies is not all of it any more */
+    mta->jump_note = (struct note){.unsaved = true};
 }
 
 int64_t jump_now(struct mta *mta) {

@@ -22,7 +22,7 @@ int64_t jump_drop_before(struct mta *mta);
  * they are kept. */
 int64_t jump_events_before(struct mta *mta, int64_t keep);
 
-/* Adds to the batch what a restart must know of the jumps (mta->jump_unsaved). False without memory. */
+/* Adds to the batch what a restart must know of the jumps (mta->jump_note). False without memory. */
 bool jump_save(struct mta *mta);
 
 #endif

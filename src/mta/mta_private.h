@@ -38,8 +38,9 @@
  *     that takes its activity's row away, and is the answer to each resume of
  *     it. An activity that is not over has none: one that begins by the names of
  *     another takes what was known of that away; when that can't be written its
- *     association ends, and no outcome of before counts till the next start;
- *     nor after one was refused for now since nobody could tell what was known.
+ *     association ends, and no outcome of before counts any more, which the
+ *     next commit tells the next start; the same where one was refused for now
+ *     as nobody could tell what was known.
  * I8  What came in by RT-RECOVER instead of a bind transfers what the broken
  *     association left unfinished, and nothing else, in either direction (but
  *     where the peer's option says `full`).
@@ -63,6 +64,7 @@
 #include "mta/aside.h"
 #include "mta/batch.h"
 #include "mta/bytes.h"
+#include "mta/counters.h"
 #include "mta/destination.h"
 #include "mta/link.h"
 #include "mta/mta.h"
@@ -75,10 +77,6 @@
 
 #define SECOND ((int64_t)1000000) /* of the clock's microseconds */
 
-struct counters {
-    uint64_t received, submitted, transferred, delivered, reports, repeats, refused, possible_duplicates;
-};
-
 /* jump.c: how the expiry of units with these ids is to be read. */
 struct expiry_shift {
     uint64_t from, below;
@@ -86,6 +84,12 @@ struct expiry_shift {
     int64_t at; /* when it jumped, by jump_steady */
 };
 #define SHIFTS_MOST 16
+
+/* What a restart must know, in a record of its own, which goes with the next commit. */
+struct note {
+    bool unsaved;
+    bool in_batch; /* and what is in the batch that flies is the last word */
+};
 
 struct mta {
     struct event_base *loop;
@@ -122,8 +126,7 @@ struct mta {
     int64_t grace_end;      /* monotonic µs: till then the clock of the start may be wrong; 0: it is right */
     int64_t away;           /* µs that passed before the start since last_seen, as the clock said */
     uint64_t started_below; /* the units that waited at the start have ids below this */
-    bool jump_unsaved;      /* the clock jumped, which is to be in the next commit */
-    bool jump_in_batch;     /* and is in it */
+    struct note jump_note;  /* the clock jumped */
     struct burst put_off;   /* copies that can't be decided on: the lines about them */
     bool refusing;          /* the log says that the store takes nothing */
     struct burst refused;   /* the lines about that */
@@ -132,8 +135,9 @@ struct mta {
     struct association *delayed_first, *delayed_last; /* whose answers are delayed (pace.c) */
     char id_prefix[MTS_ID_PREFIX + 1];
     uint64_t id_next;
-    int64_t unforgotten;  /* when an outcome last could not be forgotten, by jump_steady; 0: never (I7) */
-    uint64_t named_in;    /* the number of the batch that last said something of activities in */
+    int64_t unforgotten; /* when an outcome last could not be forgotten, by jump_steady; 0: never (I7) */
+    struct note unforgotten_note;
+    uint64_t named_in; /* the number of the batch that last said something of activities in */
     struct aside *asides; /* of the associations that have frames put aside */
     size_t aside_octets;
     size_t hot_octets; /* held by work's bytes */
@@ -141,12 +145,15 @@ struct mta {
     struct map associations;     /* by their numbers */
     uint64_t association_number; /* of the last that came */
     int64_t started;
-    struct counters counters;
+    uint64_t counters[COUNTERS];
     struct map mailbox_use;    /* quota.c: what a mailbox holds, by the store's key */
     struct map removals;       /* of entries, with this batch: by mailbox and sequence number; any value */
     struct map notified;       /* entries whose notification is in an open batch: by the same; any value */
     struct map submission_use; /* octets in open submissions, by uid + 1 */
-    struct work **unsaved;     /* finished with the peer, the row's removal failed */
+    struct unsaved {
+        struct work *work; /* finished with the peer, the row's removal failed */
+        uint64_t octets;   /* that it took */
+    } * unsaved;
     size_t unsaved_count, unsaved_room;
     bool stopping;
     bool taken_over;       /* another process has the store: this one ends, and does nothing more */

@@ -137,31 +137,42 @@ struct work *outbound_unfinished(struct mta *mta, const struct association *asso
 
 /* ---- confirmed by the peer ---- */
 
+static void count(struct mta *mta, struct peer *peer, uint64_t octets) {
+    mta->counters[COUNT_TRANSFERRED]++;
+    if (!peer)
+        return;
+    peer->sent.messages++;
+    peer->sent.octets += octets;
+    peer->last_success = clock_now_us();
+}
+
 static void is_gone(struct mta *mta, const struct effect *effect) {
     struct work *work = schedule_find(&mta->schedule, effect->work);
     outbound_forget(mta, effect->work);
-    if (work)
-        schedule_remove(&mta->schedule, work);
+    if (!work)
+        return;
+    count(mta, peer_at(mta, work->destination), effect->octets);
+    schedule_remove(&mta->schedule, work);
 }
 
 static void is_unsaved(struct mta *mta, const struct effect *effect) {
     struct work *work = schedule_find(&mta->schedule, effect->work);
     if (work)
-        outbound_unsaved(mta, work);
+        outbound_unsaved(mta, work, effect->octets);
 }
 
 static const struct effect_kind transferred = {is_gone, is_unsaved};
 
-bool outbound_done(struct mta *mta, struct work *work) {
+bool outbound_done(struct mta *mta, struct work *work, uint64_t octets) {
     return store_finish_work(mta->batch.store, work->id, work->message) &&
-           batch_effect_later(mta, (struct effect){.kind = &transferred, .work = work->id});
+           batch_effect_later(mta, (struct effect){.kind = &transferred, .work = work->id, .octets = octets});
 }
 
 /* Without room in the list the unit stays as it is, under way with nobody: the restart finds it in doubt. */
-void outbound_unsaved(struct mta *mta, struct work *work) {
+void outbound_unsaved(struct mta *mta, struct work *work, uint64_t octets) {
     if (mta->unsaved_count == mta->unsaved_room) {
         size_t room = mta->unsaved_room ? mta->unsaved_room * 2 : 64;
-        struct work **grown = mem_resize(mta->unsaved, room * sizeof(struct work *));
+        struct unsaved *grown = mem_resize(mta->unsaved, room * sizeof *grown);
         if (!grown) {
             log_error("no memory to note that work unit %llu was transferred", (unsigned long long)work->id);
             return;
@@ -169,7 +180,7 @@ void outbound_unsaved(struct mta *mta, struct work *work) {
         mta->unsaved = grown;
         mta->unsaved_room = room;
     }
-    mta->unsaved[mta->unsaved_count++] = work;
+    mta->unsaved[mta->unsaved_count++] = (struct unsaved){work, octets};
 }
 
 void outbound_save_again(struct mta *mta) {
@@ -178,10 +189,10 @@ void outbound_save_again(struct mta *mta) {
     for (size_t i = 0; i < count; i++) {
         batch_request(mta);
         struct batch_mark mark = batch_mark(mta);
-        struct work *work = mta->unsaved[i];
-        if (outbound_done(mta, work))
+        struct unsaved unsaved = mta->unsaved[i];
+        if (outbound_done(mta, unsaved.work, unsaved.octets))
             continue;
         store_batch_undo(mta->batch.store, mark.store);
-        outbound_unsaved(mta, work);
+        outbound_unsaved(mta, unsaved.work, unsaved.octets);
     }
 }

@@ -135,6 +135,7 @@ static const struct effect_kind forgetting = {is_forgotten, is_not_forgotten};
 
 void outcome_unforgotten(struct mta *mta) {
     mta->unforgotten = jump_steady(mta);
+    mta->unforgotten_note = (struct note){.unsaved = true};
 }
 
 uint64_t outcome_awaits(const struct net *net, uint64_t ref, struct span payload) {
@@ -183,6 +184,27 @@ bool outcome_begins(struct association *association, struct span activity, struc
     if (!batch_effect_later(mta, effect))
         is_not_forgotten(mta, &effect);
     return true;
+}
+
+static const struct span record_name = SPAN_LIT("outcomes-void-until");
+
+bool outcome_save(struct mta *mta) {
+    uint8_t octets[8];
+    for (size_t i = 0; i < sizeof octets; i++)
+        octets[i] = (uint8_t)((uint64_t)mta->unforgotten >> (56 - 8 * i));
+    return store_put_record(mta->batch.store, STORE_SETTING, record_name, span_of(octets, sizeof octets));
+}
+
+bool outcome_load(struct mta *mta, struct error *err) {
+    struct error inner = {0};
+    struct buf record;
+    buf_init(&record, 64);
+    if (store_get_record(mta->view.store, STORE_SETTING, record_name, &record, &inner)) {
+        struct reader r = reader_of(buf_span(&record));
+        mta->unforgotten = (int64_t)reader_u64(&r);
+    }
+    buf_free(&record);
+    return !inner.code || inner.code == STORE_NOT_FOUND || error_set(err, inner.code, "%s", inner.text);
 }
 
 /* ---- associations that ended in good order ---- */

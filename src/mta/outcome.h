@@ -5,6 +5,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "base/error.h"
 #include "base/span.h"
 #include "ipc/frames.h"
 
@@ -35,11 +36,15 @@ bool outcome_is_unknown(const struct mta *mta);
 /* The association begins an activity: what was known of another by the same names is forgotten. False: that
  * can't be told now, for `err`; the activity is to be refused for now. */
 bool outcome_begins(struct association *association, struct span activity, struct error *err);
-/* One that began may have had the names of another: no outcome of before counts till the next start (I7). */
+/* One that began may have had the names of another: no outcome of before counts any more (I7). */
 void outcome_unforgotten(struct mta *mta);
 /* It is released: it can't be recovered any more. */
 void outcome_released(struct association *association);
 bool outcome_is_released(struct mta *mta, struct span association, struct span peer);
+/* Up to when no outcome counts, as one could not be forgotten (mta->unforgotten): added to the batch, false
+ * without memory; and read at the start. */
+bool outcome_save(struct mta *mta);
+bool outcome_load(struct mta *mta, struct error *err);
 /* Where the association was called from. */
 struct span outcome_address(const struct store_outcome *outcome);
 

@@ -207,13 +207,37 @@ static enum arrival_result take(struct mta *mta, const struct arrival *received,
 
 static enum arrival_result known(struct mta *mta, const struct arrival *arrival,
                                  const struct decoded *decoded, bool pending) {
-    mta->counters.repeats++;
     buf_clear(&mta->prefix);
     mts_identifier_print(decoded->identifier, &mta->prefix);
     log_notice("peer=%s repeats a transfer: confirmed, not worked on again", arrival->peer->name);
     event_identifier(mta, buf_span(&mta->prefix), EVENT_REPEAT, arrival->peer, (struct span){NULL, 0});
     batch_arm_later(mta);
-    return pending ? ARRIVAL_TAKEN : ARRIVAL_KNOWN;
+    if (!pending)
+        mta->counters[COUNT_REPEATS]++;
+    return !pending ? ARRIVAL_KNOWN : counter_with_batch(mta, COUNT_REPEATS) ? ARRIVAL_TAKEN : ARRIVAL_LATER;
+}
+
+/* The peer's number, and how much came. */
+static void is_received(struct mta *mta, const struct effect *effect) {
+    struct peer *peer = peer_at(mta, effect->number);
+    mta->counters[COUNT_RECEIVED]++;
+    peer->received.messages++;
+    peer->received.octets += effect->octets;
+    peer->last_success = clock_now_us();
+}
+
+static void is_not_received(struct mta *mta, const struct effect *effect) {
+    (void)mta;
+    (void)effect;
+}
+
+static const struct effect_kind reception = {is_received, is_not_received};
+
+static bool count_with_batch(struct mta *mta, const struct arrival *arrival) {
+    return batch_effect_later(mta,
+                              (struct effect){.kind = &reception,
+                                              .number = arrival->peer->destination.number,
+                                              .octets = arrival->envelope.len + arrival->content_length});
 }
 
 static enum arrival_result take_new(struct mta *mta, const struct arrival *arrival, struct decoded *decoded,
@@ -241,18 +265,12 @@ static enum arrival_result take_new(struct mta *mta, const struct arrival *arriv
         break;
     }
     enum arrival_result result = take(mta, arrival, decoded, cause);
-    if (result == ARRIVAL_TAKEN &&
-        !store_add_repeat(mta->batch.store, key, jump_steady(mta) + keep * SECOND)) {
-        snprintf(cause, 200, "no memory");
-        result = ARRIVAL_LATER;
-    }
-    if (result == ARRIVAL_TAKEN) {
-        mta->counters.received++;
-        arrival->peer->received.messages++;
-        arrival->peer->received.octets += arrival->envelope.len + arrival->content_length;
-        arrival->peer->last_success = clock_now_us();
-    }
-    return result;
+    if (result != ARRIVAL_TAKEN ||
+        (store_add_repeat(mta->batch.store, key, jump_steady(mta) + keep * SECOND) &&
+         count_with_batch(mta, arrival)))
+        return result;
+    snprintf(cause, 200, "no memory");
+    return ARRIVAL_LATER;
 }
 
 static bool may_take(struct mta *mta, const struct arrival *arrival, char cause[static 200]) {
@@ -311,7 +329,7 @@ static void accept_now(struct mta *mta, const struct effect *effect) {
 static void refuse_now(struct mta *mta, const struct effect *effect) {
     struct association *association = association_numbered(mta, effect->association);
     bool repeated = batch_was_repeated(mta);
-    mta->counters.repeats += repeated;
+    mta->counters[repeated ? COUNT_REPEATS : COUNT_REFUSED]++;
     if (association)
         association_answer(association, (uint32_t)effect->ref,
                            repeated ? IPC_ACCEPTED : IPC_REFUSED_TEMPORARILY,
@@ -337,7 +355,7 @@ void receive_answer(struct association *association, enum arrival_result result,
         association_answer(association, association->transfer, IPC_ACCEPTED, "");
         return;
     }
-    mta->counters.refused++;
+    mta->counters[COUNT_REFUSED]++;
     if (result != ARRIVAL_REFUSED) /* the net process, which knows the address, tells of that */
         refusal_log_in(association->peer, cause);
     association_answer(association, association->transfer,

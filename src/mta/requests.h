@@ -31,6 +31,8 @@ json_t *request_users(struct client *client, json_t *request);
 json_t *request_user_add(struct client *client, json_t *request);
 json_t *request_user_set(struct client *client, json_t *request);
 json_t *request_user_remove(struct client *client, json_t *request);
+/* Forgets users that the client gave and has not added; it is gone, say. */
+void users_leave(struct client *client);
 
 /* ---- queue.c ---- */
 

@@ -76,7 +76,7 @@ static const char *member(const json_t *request, const char *name) {
     return json_string_value(json_object_get(request, name));
 }
 
-static bool read_eits(struct mta *mta, const json_t *list, struct mts_names *names) {
+static bool read_names(struct mta *mta, const json_t *list, struct mts_names *names) {
     const char **items = arena_array(&mta->arena, json_array_size(list) + 1, sizeof *items);
     if (!items)
         return false;
@@ -110,9 +110,10 @@ static bool read_supposed(struct mta *mta, const json_t *request, struct mts_sup
     *wrong = !supposed->recipient                                                     ? "address"
              : length && (!json_is_integer(length) || json_integer_value(length) < 0) ? "content-length"
              : priority && supposed->priority == MTS_NORMAL && strcmp(priority, "normal") != 0 ? "priority"
-             : !read_eits(mta, json_object_get(request, "encoded-information-types"), &supposed->eits)
+             : !read_names(mta, json_object_get(request, "encoded-information-types"), &supposed->eits)
                  ? "encoded-information-types"
-                 : NULL;
+             : !read_names(mta, json_object_get(request, "via"), &supposed->via) ? "via"
+                                                                                 : NULL;
     return !*wrong;
 }
 

@@ -21,6 +21,7 @@
 #include "mta/mta_private.h"
 #include "mta/net.h"
 #include "mta/outbound.h"
+#include "mta/outcome.h"
 #include "mta/pace.h"
 #include "mta/pump.h"
 #include "mta/quota.h"
@@ -87,20 +88,27 @@ static bool not_loaded(struct loading *loading, const struct store_work *row, co
                      (unsigned long long)row->id, what);
 }
 
+static bool name_of_row(struct loading *loading, const struct store_work *row, struct span *name) {
+    struct error err = {0};
+    uint32_t key = row->doubt_peer ? row->doubt_peer : row->next_hop;
+    *name = SPAN_LIT("");
+    return !row->next_hop || store_next_hop_name(loading->mta->view.store, key, name, &err) ||
+           not_loaded(loading, row,
+                      err.code == STORE_NOT_FOUND ? "its next hop has no name; run 'mhs store check'"
+                                                  : err.text);
+}
+
 /* A marked row may have been sent before the stop: it is in doubt (I4). */
 static bool load_work(void *context, const struct store_work *row) {
     struct loading *loading = context;
     struct mta *mta = loading->mta;
-    struct span name = SPAN_LIT("");
-    if (row->next_hop)
-        name = store_next_hop_name(mta->view.store, row->doubt_peer ? row->doubt_peer : row->next_hop);
+    struct span name;
+    if (!name_of_row(loading, row, &name))
+        return false;
     bool lost = span_eq(name, SPAN_LIT(STORE_LOST_HOP));
-    struct destination *destination = name.data ? destination_of_row(mta, lost ? SPAN_LIT("") : name) : NULL;
+    struct destination *destination = destination_of_row(mta, lost ? SPAN_LIT("") : name);
     if (!destination)
-        return not_loaded(loading, row,
-                          name.data ? "no memory"
-                                    : "the name of its next hop is not there, or the store does not give it; "
-                                      "run 'mhs store check'");
+        return not_loaded(loading, row, "no memory");
     struct row form = {0};
     row_read(row->data, &form); /* of an unknown one nothing is known: copy_load says so */
     uint8_t lane = row->priority < LANES ? row->priority : LANE_NORMAL;
@@ -128,7 +136,7 @@ static bool load_queue(struct mta *mta, struct error *err) {
         loading.failed)
         return false;
     jump_started(mta);
-    if (mta->jump_unsaved)
+    if (mta->jump_note.unsaved)
         batch_arm(mta);
     if (!outbound_load(mta))
         return error_set(err, STORE_IO, "the transfers to be resumed can't be read");
@@ -202,8 +210,15 @@ static bool open_events(struct mta *mta) {
 }
 
 static void before_commit(struct mta *mta) {
-    if (mta->jump_unsaved)
-        mta->jump_in_batch = jump_save(mta);
+    if (mta->jump_note.unsaved)
+        mta->jump_note.in_batch = jump_save(mta);
+    if (mta->unforgotten_note.unsaved)
+        mta->unforgotten_note.in_batch = outcome_save(mta);
+}
+
+static void note_landed(struct note *note, bool done) {
+    note->unsaved = note->unsaved && !(note->in_batch && done);
+    note->in_batch = false;
 }
 
 /* Whoever has the store sends, expires and reports what is in memory here: nothing of it may go on. The next
@@ -222,8 +237,8 @@ static bool end_if_taken_over(struct mta *mta) {
 static void after_commit(struct mta *mta, bool done) {
     /* By a timer: the loop writes the answers first. */
     static const struct timeval after_answers = {.tv_usec = 1000};
-    mta->jump_unsaved = mta->jump_unsaved && !(mta->jump_in_batch && done);
-    mta->jump_in_batch = false;
+    note_landed(&mta->jump_note, done);
+    note_landed(&mta->unforgotten_note, done);
     if (end_if_taken_over(mta))
         return;
     net_landed(mta);
@@ -271,7 +286,8 @@ static bool open_all(struct mta *mta, struct error *err) {
         !peers_configure(mta) || !deliver_init(mta) || !convert_init(mta) || !(mta->guesses = guesses_new()))
         return error_set(err, STORE_NO_MEMORY, "no memory");
     if (!begin_identifiers(mta, err) || !mailboxes_rename(mta->view.store, &mta->arena, err) ||
-        !load_disabled(mta, err) || !users_load(&mta->view, err) || !load_queue(mta, err))
+        !load_disabled(mta, err) || !users_load(&mta->view, err) || !outcome_load(mta, err) ||
+        !load_queue(mta, err))
         return false;
     mailboxes_tell_full(mta);
     return true;
@@ -492,11 +508,11 @@ static void keep_store(struct mta *mta, int64_t now) {
 
 static void tick(struct mta *mta) {
     int64_t now = jump_now(mta);
-    if (mta->jump_unsaved)
-        batch_arm(mta);
     keep_store(mta, now);
     if (end_if_taken_over(mta))
         return;
+    if ((mta->jump_note.unsaved || mta->unforgotten_note.unsaved) && store_accepting(mta->view.store))
+        batch_arm(mta);
     do_work(mta, now);
     destinations_tick(mta);
     pace_tick(mta, now);

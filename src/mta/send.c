@@ -33,6 +33,15 @@
 /* Most octets before the content: more does not fit into the frame. */
 #define PREFIX_MOST (IPC_PAYLOAD_MAX - IPC_CHUNK)
 
+static void tell_of_doubt(struct association *association, const struct work *work) {
+    if (!work->in_doubt)
+        return;
+    association->net->mta->counters[COUNT_POSSIBLE_DUPLICATES]++;
+    if (work->tries <= 1)
+        log_notice("peer=%s work unit %llu is sent again: it may have arrived before",
+                   association->peer->name, (unsigned long long)work->id);
+}
+
 static void begin_frame(struct association *association) {
     struct mta *mta = association->net->mta;
     struct bytes *bytes = association->prefix;
@@ -40,6 +49,7 @@ static void begin_frame(struct association *association) {
     struct span content = bytes_rest(bytes);
     uint64_t length = association->content ? store_content_length(association->content) : content.len;
     bool resuming = resume && resume->serial;
+    tell_of_doubt(association, association->sending);
     buf_clear(&mta->head);
     buf_append_u64(&mta->head, length);
     buf_append_u64(&mta->head, resuming ? resume->offset : 0);
@@ -171,12 +181,6 @@ bool send_start(struct association *association, struct work *work) {
         let_go(association);
         return false;
     }
-    if (work->in_doubt) {
-        mta->counters.possible_duplicates++;
-        if (work->tries <= 1)
-            log_notice("peer=%s work unit %llu is sent again: it may have arrived before",
-                       association->peer->name, (unsigned long long)work->id);
-    }
     work->marked = true;
     association->sending = work;
     association->committing = true;
@@ -257,22 +261,18 @@ static int64_t broken_delay(const struct work *work) {
 static void transferred(struct association *association, struct work *work) {
     struct mta *mta = association->net->mta;
     struct batch_mark mark = batch_mark(mta);
-    mta->counters.transferred++;
     association->peer->done++;
     association->peer->last_taken = clock_monotonic_us();
-    association->peer->sent.messages++;
-    association->peer->sent.octets += association->length;
-    association->peer->last_success = clock_now_us();
     if (association->peer->refusals)
         refusal_over(mta, association->peer);
     schedule_doubt(&mta->schedule, work, false);
     work_forget_bytes(mta, work);
     if (event_try(mta, work->message, EVENT_TRANSFERRED, association->peer, work->tries + 1u, 0,
                   (struct span){NULL, 0}) &&
-        outbound_done(mta, work))
+        outbound_done(mta, work, association->length))
         return;
     batch_undo(mta, mark);
-    outbound_unsaved(mta, work);
+    outbound_unsaved(mta, work, association->length);
 }
 
 static void refused(struct association *association, struct work *work, struct span cause) {

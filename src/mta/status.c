@@ -30,13 +30,16 @@ static json_t *work_json(const struct mta *mta) {
                      (json_int_t)schedule->states[WORK_SENDING], "in-doubt", (json_int_t)schedule->in_doubt);
 }
 
-static json_t *counters_json(const struct counters *counters) {
-    return json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I}", "received", (json_int_t)counters->received,
-                     "submitted", (json_int_t)counters->submitted, "transferred",
-                     (json_int_t)counters->transferred, "delivered", (json_int_t)counters->delivered,
-                     "reports", (json_int_t)counters->reports, "repeats", (json_int_t)counters->repeats,
-                     "refused", (json_int_t)counters->refused, "possible-duplicates",
-                     (json_int_t)counters->possible_duplicates);
+static json_t *counters_json(const struct mta *mta) {
+    static const char *const names[COUNTERS] = {
+        [COUNT_RECEIVED] = "received",       [COUNT_SUBMITTED] = "submitted",
+        [COUNT_TRANSFERRED] = "transferred", [COUNT_DELIVERED] = "delivered",
+        [COUNT_REPORTS] = "reports",         [COUNT_REPEATS] = "repeats",
+        [COUNT_REFUSED] = "refused",         [COUNT_POSSIBLE_DUPLICATES] = "possible-duplicates"};
+    json_t *counters = json_object();
+    for (size_t i = 0; i < COUNTERS; i++)
+        json_object_set_new(counters, names[i], json_integer((json_int_t)mta->counters[i]));
+    return counters;
 }
 
 json_t *request_status(struct client *client, json_t *request) {
@@ -60,7 +63,7 @@ json_t *request_status(struct client *client, json_t *request) {
     json_object_set_new(status, "now", json_time(clock_now_us() / SECOND));
     json_object_set_new(status, "copies", json_integer((json_int_t)mta->schedule.count));
     json_object_set_new(status, "work", work_json(mta));
-    json_object_set_new(status, "counters", counters_json(&mta->counters));
+    json_object_set_new(status, "counters", counters_json(mta));
     json_object_set_new(status, "store",
                         json_pack("{s:I, s:I, s:I, s:I}", "commits", (json_int_t)figures.commits,
                                   "failed-commits", (json_int_t)figures.failed_commits, "content-octets",

@@ -360,9 +360,8 @@ static json_t *submit(struct attempt *attempt, uint64_t ref) {
     if (attempt->decisions.result == MTS_INVALID)
         return refusal(attempt);
     if (attempt->decisions.result != MTS_DECIDED || !identify(attempt, probe) ||
-        !store_submission(attempt, &run, ref))
+        !store_submission(attempt, &run, ref) || !counter_with_batch(mta, COUNT_SUBMITTED))
         return mta->arena.cap_hit ? over_memory(mta) : client_error("unavailable", "no memory");
-    mta->counters.submitted++;
     return NULL;
 }
 

@@ -47,8 +47,7 @@ static bool put_record(struct mta *mta, const struct local_user *user) {
     buf_append_byte(&mta->scratch, user->has_uid);
     buf_append_u32(&mta->scratch, user->uid);
     buf_append_span(&mta->scratch, span_str(user->directory_name));
-    return store_put_record(mta->batch.store, STORE_USER, span_str(user->address), buf_span(&mta->scratch)) &&
-           next_version(mta);
+    return store_put_record(mta->batch.store, STORE_USER, span_str(user->address), buf_span(&mta->scratch));
 }
 
 static bool remove_record(struct mta *mta, const struct local_user *user) {
@@ -67,10 +66,21 @@ static void is_not_written(struct mta *mta, const struct effect *effect) {
     bytes_drop(effect->bytes);
 }
 
+/* One who was not there before needs no look into the store, of which there would be one for each of many. */
+static void is_not_added(struct mta *mta, const struct effect *effect) {
+    const struct local_user *user = user_find(&mta->view, bytes_head(effect->bytes));
+    if (user && !user->configured) {
+        user_remove_from_rules(&mta->view, user);
+        user_drop(&mta->view.users, user);
+    }
+    bytes_drop(effect->bytes);
+}
+
+static const struct effect_kind changed = {is_written, is_not_written}, added = {is_written, is_not_added};
+
 /* Users change at once, and back when the batch is not written (I6). False without memory. */
-static bool change_with_batch(struct mta *mta, const char *address) {
-    static const struct effect_kind kind = {is_written, is_not_written};
-    struct effect effect = {.kind = &kind,
+static bool change_with_batch(struct mta *mta, const struct effect_kind *kind, const char *address) {
+    struct effect effect = {.kind = kind,
                             .ref = mta->view.users.loads,
                             .bytes = bytes_new(span_str(address), (struct span){NULL, 0})};
     if (effect.bytes && batch_effect(mta, effect))
@@ -100,8 +110,8 @@ static json_t *take_members(const json_t *request, struct local_user *user) {
     return NULL;
 }
 
-json_t *request_user_add(struct client *client, json_t *request) {
-    struct mta *mta = client->mta;
+/* An error, or NULL: the user is there from now on, and in the store with the batch. */
+static json_t *add_user(struct mta *mta, const json_t *request) {
     struct error err = {0};
     const char *text = json_string_value(json_object_get(request, "address"));
     arena_reset(&mta->arena);
@@ -119,24 +129,116 @@ json_t *request_user_add(struct client *client, json_t *request) {
         return wrong;
     if (!user_add_to_rules(&mta->view, &user, &err))
         return client_error("bad-request", "%s", err.text);
-    if (!change_with_batch(mta, address) || !put_record(mta, &user) || !user_add(&mta->view.users, &user)) {
+    if (!change_with_batch(mta, &added, address) || !put_record(mta, &user) ||
+        !user_add(&mta->view.users, &user)) {
         user_remove_from_rules(&mta->view, &user);
         return client_error("unavailable", "no memory");
     }
-    return json_pack("{s:i}", "changed", 1);
+    return NULL;
+}
+
+/* ---- many in one transaction ---- */
+
+/* Users that are added by one request and those before it (`more`), and faults of theirs that are told. */
+#define USERS_MOST 20000
+#define WRONG_MOST 100
+
+void users_leave(struct client *client) {
+    json_decref(client->users);
+    client->users = NULL;
+}
+
+static json_t *add_one_of_many(struct mta *mta, const json_t *user) {
+    static const char *const members[] = {"address", "uid", "directory-name"};
+    size_t known = 0;
+    for (size_t i = 0; i < sizeof members / sizeof *members; i++)
+        known += json_object_get(user, members[i]) != NULL;
+    return known == json_object_size(user)
+               ? add_user(mta, user)
+               : client_error("bad-request", "a user has no members but address, uid and directory-name");
+}
+
+/* Adds those that gathered, or finds what is wrong with them. */
+static json_t *add_gathered(struct mta *mta, const json_t *users) {
+    json_t *wrong = json_array(), *user;
+    size_t i;
+    json_array_foreach(users, i, user) {
+        json_t *answer = add_one_of_many(mta, user), *error = json_object_get(answer, "error");
+        if (error) {
+            json_object_set_new(error, "user", json_integer((json_int_t)i));
+            json_array_append(wrong, error);
+        }
+        json_decref(answer);
+        if (json_array_size(wrong) == WRONG_MOST)
+            break;
+    }
+    return wrong;
+}
+
+/* All of them, or none when one is wrong. */
+static json_t *add_all(struct client *client, bool count) {
+    struct mta *mta = client->mta;
+    struct batch_mark mark = batch_mark(mta);
+    json_t *users = client->users, *wrong = add_gathered(mta, users);
+    bool stands = wrong && json_array_size(wrong) == 0;
+    size_t users_count = json_array_size(users);
+    if (stands && !count && users_count > 0 && !next_version(mta)) {
+        json_decref(wrong);
+        return client_error("unavailable", "no memory");
+    }
+    if (!stands || count)
+        batch_undo(mta, mark);
+    return json_pack("{s:I, s:o}", "changed", stands ? (json_int_t)users_count : 0, "wrong", wrong);
+}
+
+static bool members_are_right(const json_t *request) {
+    const json_t *count = json_object_get(request, "count"), *more = json_object_get(request, "more");
+    return json_is_array(json_object_get(request, "users")) && (!count || json_is_boolean(count)) &&
+           (!more || json_is_boolean(more)) && !json_object_get(request, "address") &&
+           !json_object_get(request, "uid") && !json_object_get(request, "directory-name");
+}
+
+static json_t *add_users(struct client *client, json_t *request) {
+    json_t *users = json_object_get(request, "users"), *answer;
+    size_t count = json_array_size(client->users) + json_array_size(users);
+    if (!members_are_right(request))
+        answer = client_error("bad-request", "users is an array, more and count are true or false, and the "
+                                             "rest stands with each user");
+    else if (count > USERS_MOST)
+        answer = client_error("too-large", "at most %d users are added in one go", USERS_MOST);
+    else if ((!client->users && !(client->users = json_array())) ||
+             json_array_extend(client->users, users) != 0)
+        answer = client_error("unavailable", "no memory");
+    else if (json_is_true(json_object_get(request, "more")))
+        return json_pack("{s:i, s:I}", "changed", 0, "gathered", (json_int_t)count);
+    else
+        answer = add_all(client, json_is_true(json_object_get(request, "count")));
+    users_leave(client);
+    return answer;
+}
+
+json_t *request_user_add(struct client *client, json_t *request) {
+    if (json_object_get(request, "users"))
+        return add_users(client, request);
+    if (json_object_get(request, "more") || json_object_get(request, "count"))
+        return client_error("bad-request", "more and count go with users");
+    json_t *wrong = add_user(client->mta, request);
+    if (!wrong && !next_version(client->mta))
+        wrong = client_error("unavailable", "no memory");
+    return wrong ? wrong : json_pack("{s:i}", "changed", 1);
 }
 
 /* The rules know one of the two at any time. */
 static json_t *change_user(struct mta *mta, struct local_user *user, struct local_user *fresh) {
     struct error err = {0}, ignored;
     char *name = fresh->directory_name ? mem_strdup(fresh->directory_name) : NULL;
-    if ((fresh->directory_name && !name) || !change_with_batch(mta, user->address)) {
+    if ((fresh->directory_name && !name) || !change_with_batch(mta, &changed, user->address)) {
         mem_free(name);
         return client_error("unavailable", "no memory");
     }
     user_remove_from_rules(&mta->view, user);
     fresh->in_rules = user_add_to_rules(&mta->view, fresh, &err);
-    if (!fresh->in_rules || !put_record(mta, fresh)) {
+    if (!fresh->in_rules || !put_record(mta, fresh) || !next_version(mta)) {
         user_remove_from_rules(&mta->view, fresh);
         user->in_rules = user->in_rules && user_add_to_rules(&mta->view, user, &ignored);
         mem_free(name);
@@ -187,7 +289,7 @@ json_t *request_user_remove(struct client *client, json_t *request) {
         return client_error(
             "wrong-state",
             "the mailbox has entries: read and delete them, or give --discard to remove them with it");
-    if (!change_with_batch(mta, user->address) || !remove_record(mta, user))
+    if (!change_with_batch(mta, &changed, user->address) || !remove_record(mta, user))
         return client_error("unavailable", "no memory");
     user_remove_from_rules(&mta->view, user);
     user_drop(&mta->view.users, user);

@@ -165,3 +165,10 @@ bool check_hop(struct ruling *ruling, const struct subject *subject, const recip
         return refuse(cause, UNABLE(unable_to_downgrade), NULL);
     return true;
 }
+
+bool check_next_hop(struct ruling *ruling, const struct subject *subject, const recipient_fields *recipient,
+                    int number, struct cause *cause) {
+    if (loop_ahead(ruling, &subject->envelope.extensions, number))
+        return refuse(cause, UNABLE(loop_detected), "by its internal trace the next MTA had it before");
+    return check_hop(ruling, subject, recipient, number, cause);
+}

@@ -76,6 +76,32 @@ static bool read_label(struct explain *e, const char *text, struct x411_Extensio
             no_memory(e));
 }
 
+/* Internal trace, which ends with us. */
+static bool read_via(struct explain *e, const struct mts_names *via, struct x411_Extensions *extensions) {
+    const struct mts_tables *tables = e->run->tables;
+    struct x411_InternalTraceInformation trace = {.count = via->count + 1};
+    if (!via->count)
+        return true;
+    trace.items = arena_array(e->run->arena, trace.count, sizeof *trace.items);
+    if (!trace.items)
+        return no_memory(e);
+    for (size_t i = 0; i < trace.count; i++) {
+        struct span name = i < via->count ? span_str(via->items[i]) : tables->mta_name;
+        struct x411_InternalTraceInformationElement *element = &trace.items[i];
+        if (name.len < 1 || name.len > x411_ub_mta_name_length)
+            return error_set(e->err, 1, "the name of an MTA has 1 to %d characters",
+                             (int)x411_ub_mta_name_length);
+        *element = (struct x411_InternalTraceInformationElement){.global_domain_identifier = tables->domain,
+                                                                 .mta_name = name};
+        element->mta_supplied_information.routing_action = x411_RoutingAction_relayed;
+        if (!time_write(&e->ruling, e->run->now, &element->mta_supplied_information.arrival_time))
+            return no_memory(e);
+    }
+    return extension_encode(e->run->arena, extensions, EXT_INTERNAL_TRACE,
+                            &x411_InternalTraceInformation_type, &trace) ||
+           no_memory(e);
+}
+
 static bool suppose(struct explain *e, const struct mts_supposed *supposed, struct subject *subject) {
     struct arena *arena = e->run->arena;
     struct x411_MessageTransferEnvelope *envelope = &subject->envelope;
@@ -101,7 +127,8 @@ static bool suppose(struct explain *e, const struct mts_supposed *supposed, stru
             address_parse(arena, supposed->originator, &envelope->originator_name, e->err)) &&
            read_content_type(e, supposed->content_type, &envelope->content_type) &&
            read_eits(e, &supposed->eits, &envelope->original_encoded_information_types) &&
-           read_label(e, supposed->security_label, &envelope->extensions);
+           read_label(e, supposed->security_label, &envelope->extensions) &&
+           read_via(e, &supposed->via, &envelope->extensions);
 }
 
 /* ---- what was decided ---- */
@@ -176,8 +203,8 @@ static void explain_hop(struct explain *e, const struct subject *subject, const 
         .hop = run->tables->hops[choice->hop].given.name, .rank = choice->rank, .weight = choice->weight};
     hop->backing_off =
         run->hop_down && (size_t)choice->hop < run->hop_down_count && run->hop_down[choice->hop];
-    hop->usable =
-        check_hop(&e->ruling, subject, &subject->envelope.per_recipient_fields.items[0], choice->hop, &cause);
+    hop->usable = check_next_hop(&e->ruling, subject, &subject->envelope.per_recipient_fields.items[0],
+                                 choice->hop, &cause);
     hop->reason = cause.reason;
     hop->diagnostic = cause.diagnostic;
     hop->supplementary = cause.supplementary;
@@ -288,9 +315,11 @@ bool mts_explain(struct mts_run *run, const struct mts_supposed *supposed, struc
     struct explain e = {.run = run, .out = out, .err = err};
     struct subject subject;
     *out = (struct mts_explanation){0};
-    if (!suppose(&e, supposed, &subject))
-        return false;
     ruling_begin(&e.ruling, run, &out->decisions);
+    if (!suppose(&e, supposed, &subject)) {
+        ruling_end(&e.ruling);
+        return false;
+    }
     struct span asked =
         ruling_address(&e.ruling, &subject.envelope.per_recipient_fields.items[0].recipient_name);
     struct branch *branch = branch_new(&e.ruling, &subject);

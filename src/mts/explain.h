@@ -19,6 +19,7 @@ struct mts_supposed {
     uint64_t content_length;
     enum mts_priority priority;
     bool alternate_allowed; /* alternate-recipient-allowed */
+    struct mts_names via;   /* names of MTAs of our domain that had it before, in their order */
 };
 
 enum mts_outcome {

@@ -112,7 +112,9 @@ static bool move_recipients(struct ruling *ruling, struct branch *branch, const 
         int hop = rerouting->wanted >= 0
                       ? rerouting->wanted
                       : other_hop(ruling, &address, branch->subject.identifier, rerouting->attempted);
-        if (hop < 0 || !check_hop(ruling, &branch->subject, recipient, hop, &cause))
+        if (hop < 0 ||
+            (rerouting->wanted < 0 && loop_ahead(ruling, &branch->subject.envelope.extensions, hop)) ||
+            !check_hop(ruling, &branch->subject, recipient, hop, &cause))
             return false;
         branch->targets[position] = (struct target){.kind = TARGET_HOP, .hop = hop};
         moved++;
@@ -243,17 +245,24 @@ static bool loops_to(struct ruling *ruling, const struct mts_stored *stored, con
     return false;
 }
 
-static bool loops_by(struct ruling *ruling, const struct mts_stored *stored, const struct hop *hop) {
+/* Why it would loop; NULL: it would not, or it does not read. */
+static const char *loops_by(struct ruling *ruling, const struct mts_stored *stored, int number) {
     struct ber_limits limits = {.relax_bounds = true, .relax_characters = true};
     struct x411_Report report = {0};
     struct subject subject = {0};
-    if (!hop->foreign)
-        return false;
-    if (stored->kind == MTS_REPORT)
-        return ber_decode(&x411_Report_type, stored->octets, ruling->arena, &limits, &report, NULL) &&
-               loop_of_domain(&hop->domain, &report.envelope.trace_information);
-    return subject_decode(ruling, stored, &subject) &&
-           loop_of_domain(&hop->domain, &subject.envelope.trace_information);
+    const struct hop *hop = &ruling->tables->hops[number];
+    bool of_report = stored->kind == MTS_REPORT;
+    if (of_report ? !ber_decode(&x411_Report_type, stored->octets, ruling->arena, &limits, &report, NULL)
+                  : !subject_decode(ruling, stored, &subject))
+        return NULL;
+    if (hop->foreign)
+        return loop_of_domain(&hop->domain, of_report ? &report.envelope.trace_information
+                                                      : &subject.envelope.trace_information)
+                   ? "its trace shows that the peer's domain had it before"
+                   : NULL;
+    return loop_ahead(ruling, of_report ? &report.envelope.extensions : &subject.envelope.extensions, number)
+               ? "its internal trace shows that the peer had it before"
+               : NULL;
 }
 
 const char *mts_loop_ahead(struct mts_run *run, const struct mts_stored *stored, int hop,
@@ -263,9 +272,9 @@ const char *mts_loop_ahead(struct mts_run *run, const struct mts_stored *stored,
     struct x411_ORName to;
     const char *why = NULL;
     ruling_begin(&ruling, run, &out);
-    if (hop >= 0 && loops_by(&ruling, stored, &ruling.tables->hops[hop]))
-        why = "its trace shows that the peer's domain had it before";
-    else if (hop < 0 && stored->kind != MTS_REPORT && address_parse(ruling.arena, address, &to, NULL) &&
+    if (hop >= 0)
+        why = loops_by(&ruling, stored, hop);
+    else if (stored->kind != MTS_REPORT && address_parse(ruling.arena, address, &to, NULL) &&
              loops_to(&ruling, stored, &to))
         why = "a recipient has that address now, or had it before a redirection";
     ruling_end(&ruling);

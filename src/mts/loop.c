@@ -3,7 +3,8 @@
  * was in a foreign one, and nobody has redirected it or expanded a list since.
  * Adjacent elements of one domain are one visit; an element that says
  * `rerouted` is no visit, and an attempted domain was never reached. Within
- * the domain, internal trace says the same of this MTA.
+ * the domain, internal trace says the same of this MTA; and of the next one, which
+ * needs no further round to find it out.
  */
 #include "mts/mts_private.h"
 
@@ -33,18 +34,18 @@ bool loop_of_domain(const struct x411_GlobalDomainIdentifier *domain,
 
 /* The same with MTAs for domains; elements of other domains end the search: the external trace judges those.
  */
-static bool internal_loop(const struct mts_tables *tables,
+static bool internal_loop(const struct x411_GlobalDomainIdentifier *domain, struct span mta_name,
                           const struct x411_InternalTraceInformation *trace) {
     bool other = false;
     for (size_t i = trace->count; i-- > 0;) {
         const struct x411_InternalTraceInformationElement *element = &trace->items[i];
         const struct x411_MTASuppliedInformation *supplied = &element->mta_supplied_information;
         if (has_actions(&supplied->other_actions) ||
-            !domain_equal(&element->global_domain_identifier, &tables->domain))
+            !domain_equal(&element->global_domain_identifier, domain))
             return false;
         if (supplied->routing_action == x411_RoutingAction_rerouted)
             continue;
-        if (!span_eq_nocase(element->mta_name, tables->mta_name))
+        if (!span_eq_nocase(element->mta_name, mta_name))
             other = true;
         else if (other)
             return true;
@@ -60,5 +61,37 @@ bool loop_detected(const struct mts_tables *tables, const struct x411_TraceInfor
         return true;
     return extension_decode(arena, extensions, EXT_INTERNAL_TRACE, &x411_InternalTraceInformation_type,
                             &internal) &&
-           internal_loop(tables, &internal);
+           internal_loop(&tables->domain, tables->mta_name, &internal);
+}
+
+enum looked { LOOKED_NOT, LOOKED_NO_LOOP, LOOKED_LOOP };
+
+/* What was found of each hop is kept for the trace that it was found in: recipients of one envelope share it,
+ * and the cost must not be the product of both. */
+static uint8_t *looked_at(struct ruling *ruling, const struct x411_ExtensionField *trace, int hop) {
+    if (ruling->looked_trace != trace->value.data || !ruling->looked) {
+        ruling->looked_trace = trace->value.data;
+        ruling->looked = arena_array(ruling->arena, ruling->tables->hop_count, sizeof *ruling->looked);
+    }
+    ruling->no_memory |= !ruling->looked;
+    return ruling->looked ? &ruling->looked[hop] : NULL;
+}
+
+bool loop_ahead(struct ruling *ruling, const struct x411_Extensions *extensions, int number) {
+    const struct hop *hop = &ruling->tables->hops[number];
+    const struct x411_ExtensionField *field = extension_find(extensions, EXT_INTERNAL_TRACE);
+    if (hop->foreign || hop->given.dont_check_loops || !field || !ruling->tables->self.internal_trace)
+        return false;
+    uint8_t *looked = looked_at(ruling, field, number);
+    if (!looked)
+        return false;
+    if (*looked == LOOKED_NOT) {
+        struct x411_InternalTraceInformation trace = {0};
+        *looked = extension_decode(ruling->arena, extensions, EXT_INTERNAL_TRACE,
+                                   &x411_InternalTraceInformation_type, &trace) &&
+                          internal_loop(&hop->domain, span_str(hop->given.mta_name), &trace)
+                      ? LOOKED_LOOP
+                      : LOOKED_NO_LOOP;
+    }
+    return *looked == LOOKED_LOOP;
 }

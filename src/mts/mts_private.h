@@ -108,6 +108,8 @@ struct ruling {
     struct undecided *undecided; /* a stack: see work_undecided() */
     struct arena scratch;        /* forgotten after each recipient that was decided */
     bool has_content;            /* the subject's content is stored: it may be returned */
+    const void *looked_trace;    /* the internal trace that loop_ahead() has looked at, */
+    uint8_t *looked;             /* and what it found of each hop */
     const char *bound;           /* the last one that was found broken (bounds.c) */
     bool no_memory;              /* or, with `no_record`, nothing can be decided for want of the record */
     bool no_record;
@@ -185,6 +187,9 @@ struct x411_EncodedInformationTypes *trace_converted_types(const struct x411_Tra
 bool trace_reroute(struct ruling *ruling, struct subject *subject, int attempted);
 bool loop_detected(const struct mts_tables *tables, const struct x411_TraceInformation *trace,
                    const struct x411_Extensions *extensions, struct arena *arena);
+/* Whether the next hop, an MTA of our own domain, would find a loop on arrival: internal trace shows that it
+ * had the object, and nobody has redirected it since. Not asked of one whose `check-loops` is off. */
+bool loop_ahead(struct ruling *ruling, const struct x411_Extensions *extensions, int number);
 bool loop_of_domain(const struct x411_GlobalDomainIdentifier *domain,
                     const struct x411_TraceInformation *trace);
 
@@ -275,6 +280,9 @@ bool bounds_hold_around(struct ruling *ruling, const struct subject *subject);
 bool check_message(struct ruling *ruling, const struct subject *subject, struct cause *cause);
 bool check_user(struct ruling *ruling, const struct subject *subject, const recipient_fields *recipient,
                 const struct user *user, struct cause *cause);
+/* Whether the next hop may take the recipient. What an operator wishes goes there though it would loop. */
+bool check_next_hop(struct ruling *ruling, const struct subject *subject, const recipient_fields *recipient,
+                    int number, struct cause *cause);
 bool check_hop(struct ruling *ruling, const struct subject *subject, const recipient_fields *recipient,
                int hop, struct cause *cause);
 /* What the first restriction that matches says of whoever stands behind the copy; `otherwise` when none does.

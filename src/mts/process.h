@@ -336,8 +336,9 @@ void mts_redirect(struct mts_run *run, const struct mts_stored *stored, const ch
                   struct mts_decisions *out);
 
 /* Before an operator sends a copy by `hop`, or (-1) to `address`: why it would loop, NULL when nothing says
- * so. By a hop: the trace shows that its domain had the object already, and nobody has redirected it since
- * (X.411 §14.3). To an address: a recipient has it, or had it before it was redirected (§14.3.2). */
+ * so. By a hop: the trace shows that its domain, or (internal trace, in our own domain) it itself, had the
+ * object already, and nobody has redirected it since (X.411 §14.3). To an address: a recipient has it, or had
+ * it before it was redirected (§14.3.2). */
 const char *mts_loop_ahead(struct mts_run *run, const struct mts_stored *stored, int hop,
                            const char *address);
 

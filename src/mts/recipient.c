@@ -113,11 +113,11 @@ static int usable_hop(struct ruling *ruling, struct branch *branch, size_t posit
         *cause = unrecognised;
         return -1;
     }
-    if (check_hop(ruling, &branch->subject, recipient, hop, cause))
+    if (check_next_hop(ruling, &branch->subject, recipient, hop, cause))
         return hop;
     for (size_t i = 0; i < route->choice_count; i++)
         if (route->choices[i].hop != hop &&
-            check_hop(ruling, &branch->subject, recipient, route->choices[i].hop, &other))
+            check_next_hop(ruling, &branch->subject, recipient, route->choices[i].hop, &other))
             return route->choices[i].hop;
     return -1;
 }

@@ -245,7 +245,17 @@ static void follow_route(struct ruling *ruling, const struct report_on_way *r,
         discard(ruling, r, "nobody is at the report's destination");
         return;
     }
-    send_by(ruling, r, route_choose(ruling->run, decision.route, span_hash(r->identifier), -1));
+    const struct route *route = decision.route;
+    int hop = route_choose(ruling->run, route, span_hash(r->identifier), -1);
+    bool loops = hop >= 0 && loop_ahead(ruling, &r->report->envelope.extensions, hop);
+    for (size_t i = 0; loops && i < route->choice_count; i++) {
+        hop = route->choices[i].hop;
+        loops = loop_ahead(ruling, &r->report->envelope.extensions, hop);
+    }
+    if (loops)
+        discard(ruling, r, "by its internal trace the next MTA had the report before");
+    else
+        send_by(ruling, r, hop);
 }
 
 static void follow(struct ruling *ruling, struct report_on_way r, unsigned depth) {

@@ -67,7 +67,7 @@ struct mts_hop {
     bool keep_internal_trace; /* across the domain's boundary */
     bool service_messages;    /* bilateral agreement about the service-message indicator */
     bool physical_delivery;   /* a PDAU is there or behind */
-    bool dont_check_loops;    /* inbound: take what its trace says for granted */
+    bool dont_check_loops;    /* take what its trace says for granted, and what it would find in ours */
     /* What a foreign peer may hand over, beyond what is from its own domain and the address spaces that are
      * routed to it, for addresses of ours: patterns like a route's (authority.c). */
     bool transit; /* anything */

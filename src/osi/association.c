@@ -4,8 +4,10 @@
 #include "base/alloc.h"
 #include "osi/rose_private.h"
 
-#define SCRATCH_CAP     (256 * 1024) /* decoded values of one control PDU */
-#define SELECTOR_CAP    (2 * sizeof(struct span) + COTP_TSELECTOR_MAXIMUM)
+#define SCRATCH_CAP (256 * 1024) /* decoded values of one control PDU */
+#define ADDRESS_CAP                                                                                          \
+    (sizeof(struct osi_address) + sizeof(struct span) + COTP_TSELECTOR_MAXIMUM + SESSION_SELECTOR_MAXIMUM +  \
+     PRESENTATION_SELECTOR_MAXIMUM + 3 * ARENA_ALIGNMENT)
 #define STRINGS_CAP     (16 * 1024)
 #define OUTPUT_KEPT     4096 /* an idle association keeps no more */
 #define USER_DATA_LIMIT (60 * 1024)
@@ -89,6 +91,13 @@ static bool address_fits(const struct osi_address *address) {
            address->p.len <= PRESENTATION_SELECTOR_MAXIMUM;
 }
 
+static bool addresses_fit(const struct osi_parameters *p) {
+    bool fit = address_fits(&p->calling) && address_fits(&p->called);
+    for (size_t i = 0; i < p->other_count; i++)
+        fit = fit && address_fits(&p->others[i]);
+    return fit;
+}
+
 static bool id_fits(const struct osi_connection_id *id) {
     return id->calling.len >= 1 && id->calling.len <= 62 && id->common.len >= 1 && id->common.len <= 62 &&
            id->additional.len <= 2;
@@ -99,7 +108,7 @@ static const char *parameter_fault(const struct osi_parameters *p) {
     bool one = p->contexts && !(p->contexts & (p->contexts - 1));
     if (p->contexts == 0 || (p->contexts & ~OSI_ALL_CONTEXTS) || (p->role == OSI_INITIATOR && !one))
         return "application contexts";
-    if (!address_fits(&p->calling) || !address_fits(&p->called))
+    if (!addresses_fit(p))
         return "a selector is too long";
     if (p->role == OSI_INITIATOR && !id_fits(&p->id))
         return "connection identifier";
@@ -119,18 +128,24 @@ static const char *parameter_fault(const struct osi_parameters *p) {
     return NULL;
 }
 
+/* Where one address of ours has no T-selector, transport takes any. */
 static bool listen_for_selectors(struct osi_association *a) {
     const struct osi_parameters *p = &a->parameters;
-    size_t count = p->called.t.data ? 1 + p->other_selector_count : 0;
-    struct span *required = arena_array(&a->strings, count + 1, sizeof *required);
-    if (!required)
+    size_t count = 1 + p->other_count;
+    struct span *required = arena_array(&a->strings, count, sizeof *required);
+    bool any = false;
+    a->meant = arena_array(&a->strings, count, sizeof *a->meant);
+    if (!required || !a->meant)
         return false;
-    for (size_t i = 0; i < count; i++) {
-        required[i] = i == 0 ? p->called.t : arena_dup(&a->strings, p->other_selectors[i - 1]);
-        if (!required[i].data)
+    for (; a->meant_count < count; a->meant_count++) {
+        struct osi_address *address = &a->meant[a->meant_count];
+        *address = a->meant_count ? p->others[a->meant_count - 1] : p->called;
+        if (a->meant_count && !(copy(a, &address->t) && copy(a, &address->s) && copy(a, &address->p)))
             return false;
+        required[a->meant_count] = address->t;
+        any = any || !address->t.data;
     }
-    cotp_listen(&a->cotp, required, count);
+    cotp_listen(&a->cotp, required, any ? 0 : count);
     return true;
 }
 
@@ -167,7 +182,7 @@ struct osi_association *osi_association_new(const struct osi_parameters *paramet
     if (a) {
         a->parameters = p;
         a->now = a->created = a->progress = now;
-        arena_init(&a->strings, STRINGS_CAP + p.user_data.len + p.other_selector_count * SELECTOR_CAP);
+        arena_init(&a->strings, STRINGS_CAP + p.user_data.len + p.other_count * ADDRESS_CAP);
         arena_init(&a->scratch, SCRATCH_CAP);
         buf_init(&a->out, 0);
         buf_init(&a->joined, 0);

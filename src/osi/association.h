@@ -87,9 +87,8 @@ struct osi_parameters {
     unsigned contexts;          /* responder: those accepted; initiator: the one proposed */
     struct osi_address calling; /* initiator: sent; responder: not used */
     struct osi_address called;  /* initiator: sent; responder: must match where present; absent takes any */
-    const struct span *other_selectors; /* responder: T-selectors that are taken beside called.t; not where
-                                           that is absent */
-    size_t other_selector_count;
+    const struct osi_address *others; /* responder: addresses that are taken beside `called`, likewise */
+    size_t other_count;
     struct osi_entity calling_entity, called_entity; /* sent in normal mode where present */
     struct osi_connection_id id;                     /* initiator: this association's name */
     bool recover; /* initiator: RT-RECOVER of `recovered` instead of a bind */

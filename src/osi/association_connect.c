@@ -113,8 +113,16 @@ void association_refuse_for_cause(struct osi_association *a, const struct associ
     refuse(a, why);
 }
 
-static bool selector_matches(struct span required, struct span called) {
-    return !required.data || span_eq(required, called);
+/* Leaves the addresses of ours whose selector at `part` is the called one, or absent. False: none. */
+static bool narrow(struct osi_association *a, size_t part, struct span called) {
+    size_t left = 0;
+    for (size_t i = 0; i < a->meant_count; i++) {
+        const struct span *required = (const struct span *)((const char *)&a->meant[i] + part);
+        if (!required->data || span_eq(*required, called))
+            a->meant[left++] = a->meant[i];
+    }
+    a->meant_count = left;
+    return left > 0;
 }
 
 /* True if a context that is accepted here can do with these session functional units. */
@@ -128,7 +136,8 @@ static bool units_suffice(const struct osi_association *a, unsigned units) {
 
 /* True if the S-selector is ours, and functional units, version and tokens are such as we can use. */
 static bool accept_session(struct osi_association *a, const struct session_connect *connect) {
-    if (!selector_matches(a->parameters.called.s, connect->called_selector)) {
+    if (!narrow(a, offsetof(struct osi_address, t), cotp_selector_span(&a->cotp.called)) ||
+        !narrow(a, offsetof(struct osi_address, s), connect->called_selector)) {
         osi_cause_set(&a->cause, OSI_END_REFUSED, OSI_LAYER_SESSION, false, SESSION_REFUSE_SELECTOR_UNKNOWN,
                       "called S-selector", "the called S-selector is not ours");
         session_refuse(&a->session, SESSION_REFUSE_SELECTOR_UNKNOWN, (struct span){0});
@@ -192,12 +201,13 @@ static bool read_normal(struct osi_association *a, const struct presentation_con
     struct association_refusal why = {PRESENTATION_ADDRESS_UNKNOWN, ACSE_NO_REASON_GIVEN, .reason = -1};
     open->calling.p = connect->calling;
     open->called.p = connect->called;
-    if (!selector_matches(a->parameters.called.p, connect->called)) {
+    if (!narrow(a, offsetof(struct osi_address, p), connect->called)) {
         osi_cause_set(&a->cause, OSI_END_REFUSED, OSI_LAYER_PRESENTATION, false, PRESENTATION_ADDRESS_UNKNOWN,
                       "called P-selector", "the called P-selector is not ours");
         association_refuse_for_cause(a, &why);
         return false;
     }
+    a->parameters.called = a->meant[0];
     if (!acse_indication(&a->acse, connect->user_data, &aarq)) {
         why.presentation = PRESENTATION_USER_DATA_NOT_READABLE;
         association_refuse_for_cause(a, &why);

@@ -156,6 +156,8 @@ struct rtse {
 struct osi_association {
     struct osi_parameters parameters; /* spans in `strings` */
     struct arena strings;
+    struct osi_address *meant; /* responder: those of ours that the caller may still mean */
+    size_t meant_count;
     struct arena scratch; /* for one control PDU; freed with the next input */
     struct buf out;
     size_t out_start; /* octets of `out` that are written already */

@@ -42,9 +42,9 @@ struct protocol_peer {
 /* A place to listen at: the socket is opened by the parent, in the order of the array. */
 struct protocol_listener {
     struct protocol_endpoint endpoint;
-    struct osi_address selectors;       /* what a caller must address; absent parts take any */
-    const struct span *other_selectors; /* T-selectors that are taken beside selectors.t, if that is there */
-    size_t other_selector_count;
+    struct osi_address selectors;     /* what a caller must address; absent parts take any */
+    const struct osi_address *others; /* or one of these */
+    size_t other_count;
 };
 
 /* Everything is owned by the daemon and stays valid until the next configuration is in use. */

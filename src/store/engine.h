@@ -173,8 +173,8 @@ struct store_engine {
     /* The key of a name; with `make` it is made at need. An engine may hold names in memory. */
     bool (*next_hop)(struct store *store, struct span name, bool make, uint32_t *key, struct error *err);
     bool (*mailbox)(struct store *store, struct span name, bool make, uint32_t *key, struct error *err);
-    /* Absent: there is none. Lives as long as the store is open. */
-    struct span (*next_hop_name)(struct store *store, uint32_t next_hop);
+    /* As store_next_hop_name. */
+    bool (*next_hop_name)(struct store *store, uint32_t next_hop, struct span *name, struct error *err);
     /* In the order of the keys. */
     bool (*each_mailbox)(struct store *store, store_mailbox_cb *cb, void *context, struct error *err);
     /* All of the changes, in their order, or none; durable when it returns. */

@@ -112,8 +112,8 @@ uint32_t store_next_hop(struct store *store, struct span name, struct error *err
     return store->engine->next_hop(store, name, !store->read_only, &key, err) ? key : 0;
 }
 
-struct span store_next_hop_name(struct store *store, uint32_t next_hop) {
-    return store->engine->next_hop_name(store, next_hop);
+bool store_next_hop_name(struct store *store, uint32_t next_hop, struct span *name, struct error *err) {
+    return store->engine->next_hop_name(store, next_hop, name, err);
 }
 
 uint32_t store_mailbox(struct store *store, struct span name, struct error *err) {

@@ -135,9 +135,10 @@ bool store_probe(struct store *store);
 
 /*
  * Work that can wait: fills the next segment, compacts sparse ones, drops
- * expired repeat keys and events older than `events_before`, for about
- * `budget_us`. Call it when idle and once a second under load. True: there is
- * more to do at once.
+ * expired repeat keys and events older than `events_before` (one that is dated
+ * in the future, since the clock was wrong, is from now on one of now), for
+ * about `budget_us`. Call it when idle and once a second under load. True: there
+ * is more to do at once.
  */
 bool store_maintain(struct store *store, int64_t now, int64_t events_before, int64_t budget_us);
 
@@ -326,8 +327,8 @@ bool store_get_message(struct store *store, uint64_t id, struct arena *arena, st
  * most a few thousand names. */
 uint32_t store_next_hop(struct store *store, struct span name, struct error *err);
 
-/* The name of a key; absent when there is none. Lives as long as the store is open. */
-struct span store_next_hop_name(struct store *store, uint32_t next_hop);
+/* The name of a key, which lives as long as the store is open. STORE_NOT_FOUND: there is none. */
+bool store_next_hop_name(struct store *store, uint32_t next_hop, struct span *name, struct error *err);
 
 /* ---- work: one row for each copy that is to go to a next hop ---- */
 

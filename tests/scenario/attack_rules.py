@@ -4,7 +4,8 @@ message has an end that log and track tell, costs what was sent, and disturbs no
 import contextlib
 import random
 
-from players import ANN, BEN, FAR, FAY, HOME, JOE, LARGE, NEAR, SANITIZER, Stage, Unharmed, folder, text_message
+from players import (ANN, BEN, FAR, FAY, HOME, JOE, LARGE, NEAR, SANITIZER, Neighbour, Stage, Unharmed, folder, peer_section,
+                     text_message)
 from peer import ber, ipm, names, tap, x411
 from peer.association import Aborted, Excepted
 from peer.local import Failed
@@ -81,6 +82,34 @@ def _():
         own = [e for e in stage.far.next().trace if e["domain"].strip("/") == HOME.strip("/")]
         check(len(own) == 2, f"{own}")
         check(not any({REDIRECTED, EXPANDED} <= set(element["actions"]) for element in own), str(own))
+
+
+@case("what an MTA of our own domain had before is not sent there again: another takes it, or it ends")
+def _():
+    with contextlib.ExitStack() as stack:
+        path = stack.enter_context(folder())
+        inner = [stack.enter_context(contextlib.closing(Neighbour(name, "inner's secret"))) for name in ("HUB", "RIM")]
+        inside = f"{HOME}/O=inside/S=x"
+        stage = stack.enter_context(stage_of(
+            path, more_peers={one.mta: peer_section(one.port, one.mta, "inner's secret") for one in inner},
+            more_routes={f"{HOME}/O=inside": {"next-hop": {"HUB": {"rank": 1}, "RIM": {"rank": 2}}}}))
+        attack = stack.enter_context(Unharmed(stage))
+
+        def came(name, *mtas):
+            return text_message(name, [inside], extensions=[
+                x411.extension(38, x411.internal_trace(*[(HOME, mta, WHEN) for mta in mtas]))] if mtas else [])
+        stage.hand_over(came("first"))
+        equal(inner[0].next().identifier[1], "first")
+        stage.hand_over(came("round", "HUB"))
+        equal(inner[1].next().identifier[1], "round")
+        stage.hand_over(came("twice", "rim", "HUB"))
+        ends(stage, "twice", "loop-detected")
+        check(inner[0].nothing(0) and inner[1].nothing(0), "it was sent round")
+        # An endless trace is read once, however many recipients there are.
+        stage.hand_over(text_message("crowd", [inside] * 2000, extensions=[
+            x411.extension(38, x411.internal_trace(*[(HOME, f"M{i}", WHEN) for i in range(500)]))]))
+        equal(len(inner[0].next(60).recipients), 2000)
+        attack.served("rounds")
 
 
 @case("lists and redirections that lead in a circle end, whoever is named how often")

@@ -7,9 +7,10 @@ import threading
 
 from players import FAY, Scripted, Stage, folder, text_message
 from peer import session, tap, x228
-from peer.association import ENDED, Aborted, Association
+from peer.association import ENDED, Aborted, Association, BindRefused
 from peer.nameserver import NameServer
-from peer.transport import PI_CALLED, Transport
+from peer.transport import PI_CALLED, Closed, Refused, Transport
+from scenario.chasqui import free_port
 
 case, check, equal = tap.case, tap.check, tap.equal
 
@@ -190,6 +191,74 @@ def _():
                 check(answer["ok"], f"{address}: {answer}")
                 equal(answer["address"], "::1")
                 equal(seen[:1], [wanted], address)
+
+
+class Parted(Choosy):
+    """A neighbour that has each application context at a T-selector of its own, and hangs up at any other."""
+
+    def __init__(self, places):
+        self.places, self.called = places, []
+        super().__init__(None)
+
+    def _answer(self, peer):
+        accept = peer.transport.accept
+
+        def at_selector(*arguments):
+            accept(*arguments)
+            self.called.append(peer.transport.parameters.get(PI_CALLED))
+            self.takes = self.places.get(self.called[-1])
+            if not self.takes:
+                raise Closed("nobody is at that selector")
+        peer.transport.accept = at_selector
+        super()._answer(peer)
+
+
+@case("a peer has several addresses with a T-selector each, and each application context has one of its own")
+def _():
+    far = Parted({b"in88": "normal", b"inx410": "x410", b"in84": "1984"})
+    with folder() as path, Stage(path, far=far) as stage:
+        def heard(*lines, **options):
+            far.called.clear(), far.offered.clear()
+            stage.mta.settings["peer"]["FAR"].update({"address": [f"{line}/Internet=127.0.0.1+{far.port}" for line in lines], **options})
+            stage.mta.configure()
+            stage.mta.mhs("reload")
+            return ping(stage)["ok"], far.called, far.offered
+        equal(heard('"none"', '"in88"'), (True, [b"none", b"in88"], ["normal"]))
+        contexts = {"application-contexts": ["mts-transfer-protocol", "mts-transfer"]}
+        equal(heard('mts-transfer "in88"', 'mts-transfer-protocol "inx410"', **contexts),
+              (True, [b"in88"], ["normal"]))
+        equal(heard('mts-transfer "gone"', 'mts-transfer-protocol "inx410"', **contexts),
+              (True, [b"gone", b"inx410"], ["x410"]))
+        equal(heard('mts-transfer-protocol-1984 "in84"', **{"application-contexts": ["mts-transfer-protocol-1984"]}),
+              (True, [b"in84"], ["1984"]))
+
+
+def listened_at(stage):
+    for number, (called, session_selector) in enumerate(
+            [(b"591", None), (b"592", None), (b"592", b"any"), (b"593", b"S1"), (b"593", b"S2")]):
+        with stage.call(called=called, selectors=session_selector and (b"x", session_selector)) as near:
+            near.transfer(text_message(f"line-{number}", [FAY]))
+            equal(stage.far.next().identifier[1], f"line-{number}")
+            near.release()
+    for called, session_selector in ((b"590", None), (b"", None), (b"593", None), (b"593", b"S3"), (b"591x", b"S1")):
+        try:
+            stage.call(called=called, selectors=session_selector and (b"x", session_selector)).close()
+        except (BindRefused, Closed, Refused, Aborted):
+            continue
+        raise AssertionError(f"{called}, {session_selector} was taken")
+    check("the called S-selector is not ours" in stage.mta.log())
+    check("the called T-selector 590 is not ours" in stage.mta.log())
+
+
+@case("lines of `listen` for one address differ in a selector, and each takes its calls")
+def _():
+    port = free_port()
+    here = f"Internet=127.0.0.1+{port}"
+    with folder() as path:
+        stage = Stage(path, listen=[f'"591"/{here}', f'"592"/{here}', f'"S1"/"593"/{here}', f'"S2"/"593"/{here}'])
+        stage.mta.port = port
+        with stage:
+            listened_at(stage)
 
 
 @case("a stop releases what we opened and aborts what was opened to us")

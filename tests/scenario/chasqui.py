@@ -173,9 +173,9 @@ class Mhsd:
         with self.client() as client:
             return client.request(operation, **members)
 
-    def mhs(self, *arguments, check=True, cwd=None, environment=None):
-        """Runs `mhs` against this daemon; returns the finished process."""
-        done = subprocess.run([program("mhs"), *arguments], stdin=subprocess.DEVNULL, capture_output=True, text=True,
+    def mhs(self, *arguments, check=True, cwd=None, environment=None, stdin=None):
+        """Runs `mhs` against this daemon, with `stdin` as its input; returns the finished process."""
+        done = subprocess.run([program("mhs"), *arguments], input=stdin or "", capture_output=True, text=True,
                               env={**os.environ, **(environment or {}), "CHASQUI_SOCKET": self.socket_path}, timeout=60, cwd=cwd)
         if check and done.returncode:
             raise RuntimeError(f"mhs {' '.join(arguments)}: exit {done.returncode}: {done.stderr}{done.stdout}")

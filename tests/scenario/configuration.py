@@ -154,14 +154,14 @@ def as_nobody(ask):
 
 def ask(mta, *arguments, status=0):
     done = mta.mhs("--json", *arguments, check=False)
-    equal(done.returncode, status, (arguments, done.stdout, done.stderr))
+    equal(done.returncode, status, f"{arguments} {done.stdout} {done.stderr}")
     return json.loads(done.stdout)
 
 
 @case("mhs reload returns when all processes have it, and says what has changed, what waits, and what is wrong where")
 def _():
     with folder() as path, Mhsd(path, peer={"BETA": peer_section(1, password="old secret")}) as mta:
-        equal(ask(mta, "reload"), {"changes": []})
+        equal(ask(mta, "reload"), {"changes": [], "warnings": []})
         equal(mta.mhs("reload").stdout, "nothing has changed\n")
         for number in range(20):        # what the processes do follows at once
             user = f"/C=GB/A=GOLD/P=ALPHA/S=u{number}"
@@ -188,6 +188,26 @@ def _():
             said = mta.mhs(*command, check=False).stderr
             check("'listen' is meant" in said and "log-level" in said, said)
         equal(mta.request("status")["state"], "serving")
+
+
+@case("reload and config diff answer with the warnings that the log has, however many there are")
+def _():
+    def silent(permanent):
+        return {"mta-name": "BETA", "permanent": permanent, "password": "p", "our-password": "q"}
+    with folder() as path, Mhsd(path, peer={"BETA": silent(False)}) as mta:
+        mta.configure(peer={"BETA": silent(True), "GAMMA": silent(False)})
+        for command, status in (["config", "diff"], 1), (["reload"], 0), (["config", "diff"], 0):
+            warning, other = ask(mta, *command, status=status)["warnings"]
+            check(f"{mta.path}: line " in warning and 'peer "BETA": permanent: there is no `address`' in warning, warning)
+            check('peer "GAMMA": mta-name: its binds are taken for those' in other, other)
+            lines = mta.mhs(*command, check=False).stdout.splitlines()
+            check(f"warning: {warning}" in lines and f"warning: {other}" in lines, lines)
+        check(warning in mta.log() and other in mta.log())
+        mta.configure(peer={f"P{number}": silent(True) | {"mta-name": f"P{number}"} for number in range(1000)})
+        equal([len(set(ask(mta, *command, status=status)["warnings"])) for command, status in
+               ((["config", "diff"], 1), (["reload"], 0))], [1000, 1000])
+        mta.configure(peer={"BETA": silent(False)})
+        equal(ask(mta, "reload")["warnings"], [])
 
 
 @case("mhs config show says what holds, set or by default, and never a secret")

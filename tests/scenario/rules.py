@@ -23,8 +23,10 @@ def alpha(path):
                       HOME + "/S=Labelled": {"redirection": {"security-labels": ["1.2.3/secret"], "alternate": ADA}}},
                 list={TEAM: {"members": ["DN:" + ADA_NAME, "DN:CN=Nobody,C=GB"]}},
                 directory={UWE_NAME: {"address": UWE}},
-                peer={"BETA": peer_section(free_port(), max_length=5000), "SPARE": peer_section(free_port())},
+                peer={"BETA": peer_section(free_port(), max_length=5000), "SPARE": peer_section(free_port()),
+                      "HUB": peer_section(free_port(), "HUB-MTA"), "RIM": peer_section(free_port(), "RIM")},
                 route={"/C=DE/A=VIAT/P=BETA": {"next-hop": {"BETA": {"rank": 1}, "SPARE": {"rank": 2, "weight": 5}}},
+                       HOME + "/O=Inside": {"next-hop": {"HUB": {"rank": 1}, "RIM": {"rank": 2}}},
                        "/C=AQ": {"non-delivery": "unable-to-transfer", "diagnostic": "no-bilateral-agreement"}})
 
 
@@ -71,6 +73,14 @@ def _():
         equal(route(mta, "--priority", "urgent", "--from", UWE, ADA)["outcome"], "local-delivery")
         equal(route(mta, "--security-label", "1.2.3/secret", HOME + "/S=Labelled")["recipient"], ADA)
         equal(route(mta, "--security-label", "secret", HOME + "/S=Labelled")["recipient"], HOME + "/S=Labelled")
+        inside = HOME + "/O=Inside/S=x"
+        equal(route(mta, inside)["next-hop"], "HUB")
+        it = route(mta, "--via", "HUB-MTA", inside)
+        equal((it["next-hop"], it["next-hops"][0]["usable"], it["next-hops"][0]["diagnostic"]["name"]),
+              ("RIM", False, "loop-detected"))
+        it = route(mta, "--via", "hub-mta", "--via", "RIM", inside)
+        equal((it["outcome"], it["diagnostic"]["name"]), ("non-delivery", "loop-detected"))
+        equal(mta.mhs("route", "--via", "x" * 33, inside, check=False).returncode, 1)
         for wrong in (["--content-length", "much", ADA], ["--content-type", "hush", ADA], ["--priority", "soon", ADA],
                       ["rubbish"], ["DN:rubbish"]):
             check(mta.mhs("route", *wrong, check=False).returncode != 0, wrong)

@@ -17,33 +17,84 @@ def users(mta):
     return {user["address"]: user for user in json.loads(mta.mhs("--json", "user", "list").stdout)["users"]}
 
 
-@case("many users in one go: what is wrong is told with its line, the others are there, also after a restart")
+@case("many users in one go: with one line wrong none is there, and each wrong line is told; else all are, after a restart too")
 def _():
     with folder() as path:
         with Mhsd(path, domain=HOME) as mta:
             names = [f"{HOME}/S=user{number}" for number in range(200)]
-            with open(f"{path}/users", "w") as file:
-                file.write("# the first department\n\n" + "".join(
-                    f"{name}\t{number + 1000}\tCN=user{number},C=GB\n" if number % 2 else f"{name}\n"
-                    for number, name in enumerate(names)))
-                file.write(f"{names[7]}\n{HOME}/S=x\tmany\n/C=FR/A=ELSE/S=y\n{HOME}/S=z\t1\tCN=z\tmore\n/PN=/\n")
-            done = mta.mhs("--json", "user", "add", "--file", f"{path}/users", check=False)
+            right = "# the first department\n\n" + "".join(
+                f"{name}\t{number + 1000}\tCN=user{number},C=GB\n" if number % 2 else f"{name}\n"
+                for number, name in enumerate(names))
+
+            def add(text):
+                with open(f"{path}/users", "w") as file:
+                    file.write(text)
+                return mta.mhs("--json", "user", "add", "--file", f"{path}/users", check=False)
+            done = add(f"{right}{names[7]}\n{HOME}/S=x\tmany\n/C=FR/A=ELSE/S=y\n{HOME}/S=z\t1\tCN=z\tmore\n/PN=/\n")
             equal(done.returncode, 1)
             for line in 203, 204, 205, 206, 207:
                 check(f"users: line {line}: " in done.stderr, (line, done.stderr))
             check("is a user already" in done.stderr and f"our domain is {HOME}" in done.stderr, done.stderr)
             said = json.loads(done.stdout)
-            equal((said["changed"], [wrong["line"] for wrong in said["wrong"]]), (200, [203, 204, 205, 206, 207]))
-            equal([wrong["code"] for wrong in said["wrong"]], ["exists"] + ["bad-request"] * 4)
+            equal((said["changed"], sorted(wrong["line"] for wrong in said["wrong"])), (0, [203, 204, 205, 206, 207]))
+            equal({wrong["line"]: wrong["code"] for wrong in said["wrong"]},
+                  {203: "exists", 204: "bad-request", 205: "bad-request", 206: "bad-request", 207: "bad-request"})
+            equal(users(mta), {})
+            # Wrong for the daemon alone
+            done = add(f"{right}{names[0]}\n")
+            equal((done.returncode, [wrong["line"] for wrong in json.loads(done.stdout)["wrong"]]), (1, [203]))
+            equal(users(mta), {})
+            mta.mhs("user", "add", names[3])
+            equal((add(right).returncode, sorted(users(mta))), (1, [names[3]]))
+            mta.mhs("user", "remove", names[3])
+            done = add(right)
+            equal((done.returncode, json.loads(done.stdout)), (0, {"changed": 200, "wrong": []}))
             found = users(mta)
             equal(sorted(found), sorted(names))
             equal((found[names[8]]["uid"], found[names[9]]["uid"], found[names[9]]["directory-name"]),
                   (None, 1009, "CN=user9,C=GB"))
+            equal(mta.request("route", address="DN:CN=user9,C=GB")["recipient"], names[9])
             equal(mta.mhs("user", "add", "--file", f"{path}/missing", check=False).returncode, 4)
             equal(mta.mhs("user", "add", "--file", f"{path}/users", names[0], check=False).returncode, 2)
             equal(mta.mhs("user", "add", "--file", f"{path}/users", "--uid", "7", check=False).returncode, 2)
         with mta:
             equal(sorted(users(mta)), sorted(names))
+
+
+@case("thousands of users are one transaction, whether they are added or not")
+def _():
+    with folder() as path, Mhsd(path, domain=HOME) as mta:
+        text = "".join(f"{HOME}/O=department {number % 50}/S=user{number}\t{number + 1000}\n" for number in range(5000))
+
+        def add(lines):
+            before = mta.request("status")["store"]["commits"]
+            done = mta.mhs("user", "add", "--file", "-", check=False, stdin=lines)
+            return done, mta.request("status")["store"]["commits"] - before
+        done, commits = add(f"{text}{HOME}/S=x\tnobody\n")
+        equal((done.returncode, done.stdout), (1, "none added: 1 line is wrong\n"))
+        equal(users(mta), {})
+        check(commits < 5, commits)
+        done, commits = add(text)
+        equal((done.returncode, done.stdout), (0, "5000 added\n"))
+        check(commits < 5, commits)
+        equal(len(users(mta)), 5000)
+        done, commits = add("".join(f"{HOME}/S=more{number}\n" for number in range(20001)))
+        equal(done.returncode, 1)
+        check("at most 20000 users" in done.stderr, done.stderr)
+        equal(len(users(mta)), 5000)
+
+
+@case("what a client began to add and did not end is forgotten with it")
+def _():
+    with folder() as path, Mhsd(path, domain=HOME) as mta:
+        with mta.client() as client:
+            equal(client.request("user-add", users=[{"address": f"{HOME}/S=a"}], more=True)["gathered"], 1)
+        with mta.client() as client:
+            equal(client.request("user-add", users=[{"address": f"{HOME}/S=b"}])["changed"], 1)
+            equal(client.request("user-add", users=[{"address": f"{HOME}/S=c", "quota": 1}])["wrong"][0]["user"], 0)
+            equal(client.request("user-add", users=[{"address": f"{HOME}/S=c"}], count=True),
+                  {"changed": 1, "wrong": []})
+        equal(sorted(users(mta)), [f"{HOME}/S=b"])
 
 
 @case("one user is shown and changed, by any spelling; what is not said stays, and the directory follows")

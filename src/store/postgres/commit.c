@@ -102,6 +102,7 @@ static void apply_entries(struct pg_store *pg) {
 }
 
 static void succeed(struct pg_store *pg) {
+    pg_known_note(pg, pg->commit.batch);
     apply_contents(pg);
     apply_entries(pg);
     pg->serial++;
@@ -165,6 +166,7 @@ void pg_commit_begin(struct store_batch *batch) {
     struct pg_store *pg = pg_of(batch->store);
     pg->commit.batch = batch;
     pg->commit.retried = false;
+    pg_known_note(pg, batch);
     begin_pass(pg);
     tell_answer(pg);
 }

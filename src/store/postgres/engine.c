@@ -7,8 +7,8 @@
 #include "store/postgres/postgres_private.h"
 
 #define ID_BLOCK (UINT64_C(1) << 20)
-/* Rows that one step of expiry drops. */
-#define DROP_ROWS 500
+/* Rows that one step of expiry looks at. */
+#define EXPIRE_ROWS 500
 
 static void pg_close(struct store *store) {
     struct pg_store *pg = pg_of(store);
@@ -21,6 +21,7 @@ static void pg_close(struct store *store) {
     pg_free(&pg->writer);
     pg_free(&pg->side);
     fold_free(&pg->commit.fold);
+    pg_known_free(pg);
     names_free(&pg->next_hops);
     names_free(&pg->mailboxes);
     while (pg->found_count)
@@ -55,25 +56,34 @@ static bool pg_probe(struct store *store, struct error *err) {
     return result != NULL;
 }
 
-/* True: it may have been all for now. */
-static bool drop_rows(struct pg_store *pg, enum query query, int64_t before) {
+static int change_rows(struct pg_store *pg, enum query query, int64_t limit) {
     struct pg_parameters parameters = {0};
     struct error ignored = {0};
-    pg_add_number(&parameters, before);
-    pg_add_number(&parameters, DROP_ROWS);
+    pg_add_number(&parameters, limit);
+    pg_add_number(&parameters, EXPIRE_ROWS);
     PGresult *result = pg_read(pg, query, &parameters, &ignored);
-    bool more = result && atoi(PQcmdTuples(result)) >= DROP_ROWS;
+    int changed = result ? atoi(PQcmdTuples(result)) : 0;
     PQclear(result);
-    return more;
+    return changed;
+}
+
+/* The first of them only are looked at, so none dated in the future stays in the way: it counts as one of
+ * now. */
+static int drop_events(struct pg_store *pg, int64_t before) {
+    int gone = change_rows(pg, Q_EXPIRE_EVENTS, before);
+    if (!gone)
+        change_rows(pg, Q_DATE_EVENTS, clock_now_us());
+    return gone;
 }
 
 static bool pg_maintain(struct store *store, int64_t now, int64_t events_before, int64_t until) {
     struct pg_store *pg = pg_of(store);
     bool more = !pg->side.lost;
     while (more) {
-        more = drop_rows(pg, Q_EXPIRE_EVENTS, events_before);
-        more = drop_rows(pg, Q_EXPIRE_REPEATS, now) || more;
-        more = drop_rows(pg, Q_EXPIRE_OUTCOMES, now) || more;
+        more = drop_events(pg, events_before) >= EXPIRE_ROWS;
+        more = change_rows(pg, Q_EXPIRE_REPEATS, now) >= EXPIRE_ROWS || more;
+        more = change_rows(pg, Q_EXPIRE_OUTCOMES, now) >= EXPIRE_ROWS || more;
+        more = pg_known_fill(pg) || more;
         more = pg_chunks_drop(pg) || more;
         if (clock_monotonic_us() >= until)
             break;

@@ -47,20 +47,27 @@ bool pg_mailbox(struct store *store, struct span name, bool make, uint32_t *key,
     return key_of(pg_of(store), true, name, make, key, err);
 }
 
-struct span pg_next_hop_name(struct store *store, uint32_t next_hop) {
-    struct pg_store *pg = pg_of(store);
+static bool learn_next_hop(struct pg_store *pg, uint32_t next_hop, struct error *err) {
     struct pg_parameters parameters = {0};
-    struct error ignored;
-    const struct name *name = names_get(&pg->next_hops, next_hop);
-    if (name)
-        return name->text;
     pg_add_number(&parameters, next_hop);
-    PGresult *row = pg_read(pg, Q_NEXT_HOP_NAME, &parameters, &ignored);
-    struct span text = row && PQntuples(row) ? pg_octets(row, 0, 0) : (struct span){NULL, 0};
-    if (text.data && names_add(&pg->next_hops, store_hash(store, text), text, next_hop, 0))
-        name = names_get(&pg->next_hops, next_hop);
+    PGresult *row = pg_read(pg, Q_NEXT_HOP_NAME, &parameters, err);
+    if (!row)
+        return false;
+    struct span text = PQntuples(row) ? pg_octets(row, 0, 0) : (struct span){NULL, 0};
+    bool known =
+        text.data ? names_add(&pg->next_hops, store_hash(&pg->head, text), text, next_hop, 0) ||
+                        store_no_memory(&pg->head, err)
+                  : error_set(err, STORE_NOT_FOUND, "%s: next hop %u has no name", pg->head.place, next_hop);
     PQclear(row);
-    return name ? name->text : (struct span){NULL, 0};
+    return known;
+}
+
+bool pg_next_hop_name(struct store *store, uint32_t next_hop, struct span *text, struct error *err) {
+    struct pg_store *pg = pg_of(store);
+    if (!names_get(&pg->next_hops, next_hop) && !learn_next_hop(pg, next_hop, err))
+        return false;
+    *text = names_get(&pg->next_hops, next_hop)->text;
+    return true;
 }
 
 static bool give_mailbox(struct walk *walk, const PGresult *rows, int row) {

@@ -94,10 +94,18 @@ static struct pg_store *new_store(const char *uri, const struct store_options *o
     pg->watched = -1;
     pg->poll = epoll_create1(EPOLL_CLOEXEC);
     pg->timer = timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK | TFD_CLOEXEC);
+    buf_init(&pg->repeats.after_key, 0);
+    buf_init(&pg->activities.after_key, 0);
     names_init(&pg->next_hops);
     names_init(&pg->mailboxes);
     fold_init(&pg->commit.fold);
     return pg;
+}
+
+static struct store *with_known(struct pg_store *pg) {
+    if (!pg->head.read_only)
+        pg_known_open(pg);
+    return &pg->head;
 }
 
 struct store *pg_open(const char *place, const struct store_options *options, struct error *err) {
@@ -108,7 +116,7 @@ struct store *pg_open(const char *place, const struct store_options *options, st
     if ((pg->poll >= 0 && pg->timer >= 0 && epoll_ctl(pg->poll, EPOLL_CTL_ADD, pg->timer, &event) == 0) ||
         error_set(err, STORE_IO, "%s: no descriptor is left", pg->head.place))
         if (options->read_only ? open_as_reader(pg, options, err) : open_as_writer(pg, options, err))
-            return &pg->head;
+            return with_known(pg);
     postgres_engine.close(&pg->head);
     return NULL;
 }

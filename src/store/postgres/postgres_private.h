@@ -27,6 +27,7 @@
 #include "store/engine.h"
 #include "store/name_table_private.h"
 #include "store/postgres/connection.h"
+#include "store/postgres/sieve.h"
 
 /* A content's octets lie in rows of this many; the last one is shorter. */
 #define CHUNK (UINT64_C(256) << 10)
@@ -80,8 +81,10 @@ enum query {
     Q_TRACK,
     Q_EACH_EVENT,
     Q_FIND_REPEAT,
+    Q_PAGE_REPEATS,
     Q_FIND_ACTIVITY_IN,
     Q_GET_ACTIVITY_IN,
+    Q_PAGE_ACTIVITIES,
     Q_EACH_ACTIVITY_OF,
     Q_EACH_ACTIVITY_IN,
     Q_EACH_ACTIVITY_OUT,
@@ -101,6 +104,7 @@ enum query {
     Q_NAME_MAILBOX,
     Q_JOIN_MAILBOX,
     Q_EXPIRE_EVENTS,
+    Q_DATE_EVENTS,
     Q_EXPIRE_REPEATS,
     Q_EXPIRE_OUTCOMES,
     QUERIES
@@ -142,6 +146,13 @@ struct garbage {
     uint64_t content, first; /* its chunks from that one on */
 };
 
+/* Which keys of a table are surely not there, and how far the table was read for that. */
+struct known {
+    struct sieve sieve;
+    int64_t after;
+    struct buf after_key;
+};
+
 struct pg_store {
     struct store head;
     char *uri;
@@ -168,6 +179,7 @@ struct pg_store {
         PGresult *counted;    /* of Q_COUNT, Q_ADD_ENTRIES: used when it is durable */
         PGresult *numbered;
     } commit;
+    struct known repeats, activities;  /* a writer's */
     struct names next_hops, mailboxes; /* those that were asked for: a name keeps its key while we live */
     PGresult **found; /* activities that were given out; freed when the next commit is done */
     size_t found_count, found_cap;
@@ -252,6 +264,18 @@ void pg_commit_begin(struct store_batch *batch);
 void pg_proceed(struct store *store, bool wait);
 int pg_descriptor(const struct store *store);
 
+/* ---- known.c ---- */
+/* False: it is surely not there. */
+bool pg_may_have_repeat(const struct pg_store *pg, const uint8_t key[static STORE_DIGEST]);
+bool pg_may_have_activity(const struct pg_store *pg, struct span association, struct span activity);
+/* What the batch brings: to be called before its commit begins, and when it is done. */
+void pg_known_note(struct pg_store *pg, const struct store_batch *batch);
+/* Reads tables for a while, when the store is opened. */
+void pg_known_open(struct pg_store *pg);
+/* A step of that; true: there is more. */
+bool pg_known_fill(struct pg_store *pg);
+void pg_known_free(struct pg_store *pg);
+
 /* ---- content.c ---- */
 bool pg_content_write(struct store_content *content, struct span octets, struct error *err);
 bool pg_content_read(struct store_content *content, uint64_t offset, void *out, size_t len,
@@ -300,7 +324,7 @@ bool pg_each_outcome(struct store *store, struct span association, store_outcome
                      struct error *err);
 bool pg_next_hop(struct store *store, struct span name, bool make, uint32_t *key, struct error *err);
 bool pg_mailbox(struct store *store, struct span name, bool make, uint32_t *key, struct error *err);
-struct span pg_next_hop_name(struct store *store, uint32_t next_hop);
+bool pg_next_hop_name(struct store *store, uint32_t next_hop, struct span *text, struct error *err);
 bool pg_each_mailbox(struct store *store, store_mailbox_cb *cb, void *context, struct error *err);
 bool pg_change_mailboxes(struct store *store, const struct mailbox_change *changes, size_t count,
                          struct error *err);

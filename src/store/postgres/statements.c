@@ -179,6 +179,10 @@ const struct pg_statement pg_statements[QUERIES] = {
     [Q_EACH_EVENT] = {"each_event",
                       "SELECT id, key, at, data FROM event WHERE id < $1::bigint ORDER BY id DESC"
                       " LIMIT $2::bigint"},
+    [Q_PAGE_REPEATS] = {"page_repeats", "SELECT digest FROM repeat WHERE digest > $1::bytea ORDER BY digest"
+                                        " LIMIT $2::bigint"},
+    [Q_PAGE_ACTIVITIES] = {"page_activities", "SELECT association, activity, id FROM activity_in"
+                                              " WHERE id > $1::bigint ORDER BY id LIMIT $2::bigint"},
     [Q_FIND_REPEAT] = {"find_repeat", "SELECT expiry FROM repeat WHERE digest = $1::bytea"},
     [Q_FIND_ACTIVITY_IN] = {"find_activity_in",
                             "SELECT " ACTIVITY_COLUMNS " FROM activity_in WHERE sha256(association) ="
@@ -237,6 +241,9 @@ const struct pg_statement pg_statements[QUERIES] = {
     [Q_EXPIRE_EVENTS] = {"expire_events",
                          "DELETE FROM event WHERE id IN (SELECT id FROM event ORDER BY id LIMIT"
                          " $2::bigint) AND at < $1::bigint"},
+    [Q_DATE_EVENTS] = {"date_events",
+                       "UPDATE event SET at = $1::bigint WHERE id IN (SELECT id FROM event ORDER BY id LIMIT"
+                       " $2::bigint) AND at > $1::bigint"},
     [Q_EXPIRE_REPEATS] = {"expire_repeats",
                           "DELETE FROM repeat WHERE digest IN (SELECT digest FROM repeat WHERE"
                           " expiry < $1::bigint ORDER BY expiry LIMIT $2::bigint FOR UPDATE SKIP LOCKED)"},

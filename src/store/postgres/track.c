@@ -44,6 +44,9 @@ bool pg_each_event(struct store *store, uint64_t before, store_past_cb *cb, void
 bool pg_find_repeat(struct store *store, const uint8_t key[static STORE_DIGEST], bool *found,
                     struct error *err) {
     struct pg_parameters parameters = {0};
+    *found = false;
+    if (!pg_may_have_repeat(pg_of(store), key))
+        return true;
     pg_add_octets(&parameters, span_of(key, STORE_DIGEST));
     PGresult *row = pg_read(pg_of(store), Q_FIND_REPEAT, &parameters, err);
     *found = row && PQntuples(row);
@@ -83,9 +86,15 @@ static bool keep_found(struct pg_store *pg, PGresult *row, struct error *err) {
     return true;
 }
 
+static bool no_such_activity(struct error *err) {
+    return error_set(err, STORE_NOT_FOUND, "there is no such activity");
+}
+
 bool pg_find_activity_in(struct store *store, struct span peer, struct span association, struct span activity,
                          struct store_activity_in *found, struct error *err) {
     struct pg_parameters parameters = {0};
+    if (!pg_may_have_activity(pg_of(store), association, activity))
+        return no_such_activity(err);
     pg_add_octets(&parameters, association);
     pg_add_octets(&parameters, activity);
     pg_add_octets(&parameters, peer);
@@ -94,7 +103,7 @@ bool pg_find_activity_in(struct store *store, struct span peer, struct span asso
         return false;
     if (!PQntuples(row)) {
         PQclear(row);
-        return error_set(err, STORE_NOT_FOUND, "there is no such activity");
+        return no_such_activity(err);
     }
     *found = activity_of(row, 0);
     return keep_found(pg_of(store), row, err);

@@ -126,7 +126,7 @@ static int64_t one_value(struct sqlite *store, const char *text, int64_t paramet
     return value;
 }
 
-static int64_t drop_rows(struct sqlite *store, const char *text, int64_t limit) {
+static int64_t change_rows(struct sqlite *store, const char *text, int64_t limit) {
     struct error err = {0};
     sqlite3_stmt *walk = sql_walk(store, text, &err);
     if (!walk)
@@ -164,21 +164,32 @@ static bool drop_run(struct sqlite *store, bool repeats) {
     return true;
 }
 
-/* Rows go from the front only, so that a run is either whole or gone. */
-static bool expire_step(struct sqlite *store, int64_t now, int64_t events_before) {
+/* Rows go from the front only, so that a run is either whole or gone. None dated in the future stays in the
+ * way: it counts as one of now. */
+static int64_t drop_events(struct sqlite *store, int64_t before) {
     int64_t gone =
-        drop_rows(store,
-                  "DELETE FROM event WHERE id IN (SELECT id FROM event ORDER BY id LIMIT ?2) AND at < ?1"
-                  " AND id < coalesce((SELECT min(id) FROM (SELECT id, at FROM event ORDER BY id LIMIT ?2)"
-                  " WHERE at >= ?1), 9223372036854775807)",
-                  events_before);
-    gone += drop_rows(
+        change_rows(store,
+                    "DELETE FROM event WHERE id IN (SELECT id FROM event ORDER BY id LIMIT ?2) AND at < ?1"
+                    " AND id < coalesce((SELECT min(id) FROM (SELECT id, at FROM event ORDER BY id LIMIT ?2)"
+                    " WHERE at >= ?1), 9223372036854775807)",
+                    before);
+    if (!gone)
+        change_rows(
+            store,
+            "UPDATE event SET at = ?1 WHERE id IN (SELECT id FROM event ORDER BY id LIMIT ?2) AND at > ?1",
+            clock_now_us());
+    return gone;
+}
+
+static bool expire_step(struct sqlite *store, int64_t now, int64_t events_before) {
+    int64_t gone = drop_events(store, events_before);
+    gone += change_rows(
         store,
         "DELETE FROM repeat WHERE id IN (SELECT id FROM repeat ORDER BY id LIMIT ?2) AND expiry < ?1"
         " AND id < coalesce((SELECT min(id) FROM (SELECT id, expiry FROM repeat ORDER BY id LIMIT ?2)"
         " WHERE expiry >= ?1), 9223372036854775807)",
         now);
-    gone += drop_rows(
+    gone += change_rows(
         store,
         "DELETE FROM outcome WHERE (association, activity, peer) IN (SELECT association, activity, peer"
         " FROM outcome WHERE expiry < ?1 ORDER BY expiry LIMIT ?2)",

@@ -61,13 +61,17 @@ bool sqlite_mailbox(struct store *head, struct span name, bool make, uint32_t *k
     return key_of(sqlite_of(head), &sqlite_of(head)->mailboxes, name, make, key, err);
 }
 
-struct span sqlite_next_hop_name(struct store *head, uint32_t next_hop) {
+bool sqlite_next_hop_name(struct store *head, uint32_t next_hop, struct span *text, struct error *err) {
     struct sqlite *store = sqlite_of(head);
     const struct name *name = names_get(&store->next_hops, next_hop);
-    struct error ignored;
-    if (!name && head->read_only && refresh(store, &store->next_hops, &ignored))
+    if (!name && head->read_only) {
+        if (!refresh(store, &store->next_hops, err))
+            return false;
         name = names_get(&store->next_hops, next_hop);
-    return name ? name->text : (struct span){NULL, 0};
+    }
+    if (name)
+        *text = name->text;
+    return name || error_set(err, STORE_NOT_FOUND, "%s: next hop %u has no name", head->place, next_hop);
 }
 
 bool sqlite_each_mailbox(struct store *head, store_mailbox_cb *cb, void *context, struct error *err) {

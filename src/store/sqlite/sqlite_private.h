@@ -379,7 +379,7 @@ bool sqlite_each_outcome(struct store *store, struct span association, store_out
                          struct error *err);
 bool sqlite_next_hop(struct store *store, struct span name, bool make, uint32_t *key, struct error *err);
 bool sqlite_mailbox(struct store *store, struct span name, bool make, uint32_t *key, struct error *err);
-struct span sqlite_next_hop_name(struct store *store, uint32_t next_hop);
+bool sqlite_next_hop_name(struct store *store, uint32_t next_hop, struct span *name, struct error *err);
 bool sqlite_each_mailbox(struct store *store, store_mailbox_cb *cb, void *context, struct error *err);
 bool sqlite_change_mailboxes(struct store *store, const struct mailbox_change *changes, size_t count,
                              struct error *err);

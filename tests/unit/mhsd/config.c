@@ -693,25 +693,45 @@ static void its_cost_is_linear(void **state) {
 
 /* ---- selectors ---- */
 
-static void lines_that_differ_in_the_t_selector_share_a_socket(void **state) {
+#define LISTEN_AT "/Internet=127.0.0.1+1102"
+
+static void lines_that_differ_in_a_selector_share_a_socket(void **state) {
     (void)state;
     struct error err = {0};
-    struct config *config = read_text(HEAD "listen = { \"\\\"591\\\"/Internet=127.0.0.1+1102\",\n"
-                                           "\"\\\"592\\\"/Internet=127.0.0.1+1102\",\n"
-                                           "\"\\\"591\\\"/Internet=127.0.0.1+1103\" }\n",
+    struct config *config = read_text(HEAD "listen = { \"\\\"591\\\"" LISTEN_AT "\",\n"
+                                           "\"\\\"592\\\"" LISTEN_AT "\",\n"
+                                           "\"\\\"592\\\"/Internet=127.0.0.1+1103\",\n"
+                                           "\"\\\"S1\\\"/\\\"593\\\"" LISTEN_AT "\",\n"
+                                           "\"\\\"P1\\\"/\\\"S2\\\"/\\\"593\\\"" LISTEN_AT "\" }\n",
                                       &err);
     assert_string_equal(err.text, "");
-    const struct protocol_config *protocol = &config->protocol;
-    assert_int_equal(protocol->listener_count, 2);
-    assert_true(span_eq(protocol->listeners[0].selectors.t, SPAN_LIT("591")));
-    assert_int_equal(protocol->listeners[0].other_selector_count, 1);
-    assert_true(span_eq(protocol->listeners[0].other_selectors[0], SPAN_LIT("592")));
-    assert_int_equal(protocol->listeners[1].other_selector_count, 0);
+    const struct protocol_listener *listener = config->protocol.listeners;
+    assert_int_equal(config->protocol.listener_count, 2);
+    assert_true(span_eq(listener->selectors.t, SPAN_LIT("591")));
+    assert_int_equal(listener->other_count, 3);
+    assert_true(span_eq(listener->others[0].t, SPAN_LIT("592")));
+    assert_true(span_eq(listener->others[1].s, SPAN_LIT("S1")));
+    assert_true(span_eq(listener->others[2].p, SPAN_LIT("P1")));
+    assert_int_equal(listener[1].other_count, 0);
     config_free(config);
-    /* the first takes any selector, so the second says nothing more */
-    assert_null(read_text(
-        HEAD "listen = { \"Internet=127.0.0.1+1102\", \"\\\"592\\\"/Internet=127.0.0.1+1102\" }\n", &err));
-    assert_non_null(strstr(err.text, "is listed before"));
+}
+
+/* Of two lines that take the same calls one says nothing, whichever comes first. */
+static void lines_that_take_the_same_calls_are_refused(void **state) {
+    (void)state;
+    static const char *const pairs[][2] = {{"", "\\\"592\\\""},
+                                           {"\\\"592\\\"", "\\\"592\\\""},
+                                           {"\\\"S1\\\"/\\\"592\\\"", "\\\"592\\\""},
+                                           {"\\\"592\\\"", "\\\"P\\\"/\\\"S\\\"/\\\"592\\\""}};
+    for (size_t i = 0; i < 2 * sizeof pairs / sizeof *pairs; i++) {
+        struct error err = {0};
+        char text[400];
+        const char *first = pairs[i / 2][i % 2], *second = pairs[i / 2][1 - i % 2];
+        snprintf(text, sizeof text, HEAD "listen = { \"%s%s\", \"%s%s\" }\n", first,
+                 *first ? LISTEN_AT : &LISTEN_AT[1], second, *second ? LISTEN_AT : &LISTEN_AT[1]);
+        assert_null(read_text(text, &err));
+        assert_non_null(strstr(err.text, "take the same calls"));
+    }
 }
 
 static void an_address_may_be_for_one_context(void **state) {
@@ -776,7 +796,8 @@ int main(void) {
         cmocka_unit_test(errors_name_place_and_cause),
         cmocka_unit_test(the_line_is_the_options_own),
         cmocka_unit_test(files_are_included),
-        cmocka_unit_test(lines_that_differ_in_the_t_selector_share_a_socket),
+        cmocka_unit_test(lines_that_differ_in_a_selector_share_a_socket),
+        cmocka_unit_test(lines_that_take_the_same_calls_are_refused),
         cmocka_unit_test(an_address_may_be_for_one_context),
         cmocka_unit_test(the_edition_follows_the_contexts),
         cmocka_unit_test(what_is_no_file_of_text_is_said),

@@ -397,7 +397,7 @@ static void what_a_hook_adds_is_a_request_of_its_own(void **state) {
 static void jump(struct mta *mta) {
     mta->tick_clock -= 7200 * SECOND;
     jump_now(mta);
-    assert_true(mta->jump_unsaved);
+    assert_true(mta->jump_note.unsaved);
 }
 
 /* The clock jumps again while the record of its last jump flies: that is not all of it. */
@@ -406,10 +406,10 @@ static void a_jump_is_not_saved_with_the_one_before(void **state) {
     struct mta *mta = &stage->mta;
     jump_now(mta);
     jump(mta);
-    mta->jump_in_batch = jump_save(mta);
-    assert_true(mta->jump_in_batch);
+    mta->jump_note.in_batch = jump_save(mta);
+    assert_true(mta->jump_note.in_batch);
     jump(mta);
-    assert_false(mta->jump_in_batch);
+    assert_false(mta->jump_note.in_batch);
 }
 
 /* ---- marks (I3) ---- */

@@ -28,9 +28,13 @@ static void empty_disk(const struct world *world) {
         assert_int_equal(prlimit(world->pid, RLIMIT_FSIZE, &limit, NULL), 0);
 }
 
+static enum ipc_result send_by(struct world *world, uint64_t ref) {
+    send_whole(world, ref, envelope_to(world, WANTS_NDN, FRANK, NULL), SPAN_LIT("content"));
+    return result_of(world, ref);
+}
+
 static enum ipc_result send_one(struct world *world) {
-    send_whole(world, 1, envelope_to(world, WANTS_NDN, FRANK, NULL), SPAN_LIT("content"));
-    return result_of(world, 1);
+    return send_by(world, 1);
 }
 
 static void test_full_disk(void **state) {
@@ -50,6 +54,9 @@ static void test_full_disk(void **state) {
     assert_int_equal(queued(&world), 1);
     json_t *answer = ask(&world, "{\"operation\":\"status\"}");
     assert_string_equal(json_string_value(json_object_get(answer, "state")), "refusing");
+    assert_int_equal(number_at(answer, "counters", "received"), 1);
+    assert_int_equal(number_at(answer, "counters", "refused"), 2);
+    assert_int_equal(number_at(answer, "counters", "transferred"), 0);
     json_decref(answer);
 
     empty_disk(&world);
@@ -59,6 +66,7 @@ static void test_full_disk(void **state) {
     expect_drained(&world);
     answer = ask(&world, "{\"operation\":\"status\"}");
     assert_int_equal(number_at(answer, "counters", "transferred"), 2);
+    assert_int_equal(number_at(answer, "counters", "received"), 2);
     json_decref(answer);
     world_end(&world);
 }
@@ -175,8 +183,12 @@ static void what_was_not_forgotten_is_no_answer(void **state) {
     expect(&world, IPC_ASSOCIATION_CLOSE, 1);
     close_association(&world, 1, IPC_CLOSE_ABORTED);
     empty_disk(&world);
-    associate(&world, 1, "beta");
-    EVENTUALLY(send_one(&world) == IPC_ACCEPTED);
+    associate(&world, 4, "beta"); /* of another name: what was known of the former stays */
+    EVENTUALLY(send_by(&world, 4) == IPC_ACCEPTED);
+    associate(&world, 3, "beta");
+    assert_int_equal(resumed(&world, 3, "in-1"), IPC_RESUME_UNKNOWN_ACTIVITY);
+    world_kill(&world); /* the next process knows of it */
+    world_start(&world);
     associate(&world, 3, "beta");
     assert_int_equal(resumed(&world, 3, "in-1"), IPC_RESUME_UNKNOWN_ACTIVITY);
     say_transfer(&world, 3, "\2\1\1"); /* what is over since then is */

@@ -181,6 +181,94 @@ static void looping_report_is_dropped_and_recorded(void **state) {
     assert_non_null(find_copy(play, "other", NULL, NULL));
 }
 
+/* ---- the next hop's loop, seen here ---- */
+
+static struct x411_MessageTransferEnvelope *for_inside(struct play *play, const char *first,
+                                                       const char *second, bool redirected) {
+    struct x411_MessageTransferEnvelope *envelope = message(play, DIETER, BETA);
+    struct x411_InternalTraceInformationElement items[] = {mta(play, OURS, first, false),
+                                                           mta(play, OURS, second, redirected)};
+    struct x411_InternalTraceInformation trace = {.items = items, .count = 2};
+    to(play, envelope, OURS "/O=inner/S=x", WANTS_NDN);
+    visit(play, &envelope->trace_information, BETA, VISIT);
+    extend(play, &envelope->extensions, EXT_INTERNAL_TRACE, &x411_InternalTraceInformation_type, &trace, 0);
+    return envelope;
+}
+
+static void add_spare(struct play *play) {
+    struct mts_choice choices[] = {{.hop = "inner", .rank = 1, .weight = 1},
+                                   {.hop = "spare", .rank = 2, .weight = 1}};
+    struct mts_route route = {.pattern = OURS "/O=inner/OU1=two", .choices = choices, .choice_count = 2};
+    add_hop(play, (struct mts_hop){.name = "spare", .mta_name = "SPARE-MTA"});
+    assert_true(mts_tables_add_route(play->tables, &route, NULL));
+}
+
+static void a_next_hop_that_had_it_ends_it(void **state) {
+    struct play *play = *state;
+    play->tables->self.internal_trace = true;
+    arrives(play, "beta", for_inside(play, "alpha-2", "INNER", false));
+    assert_false(play->out.loop); /* none came round yet */
+    assert_not_delivered(play, 1, UNABLE, x411_NonDeliveryDiagnosticCode_loop_detected);
+    assert_null(find_copy(play, "inner", NULL, NULL));
+    arrives(play, "beta", for_inside(play, "inner", "alpha-2", true)); /* redirected since */
+    assert_non_null(find_copy(play, "inner", NULL, NULL));
+    arrives(play, "beta", for_inside(play, "alpha-2", "alpha-3", false));
+    assert_non_null(find_copy(play, "inner", NULL, NULL));
+    /* Where we record no way of ours, what we redirect would look like a loop, too. */
+    play->tables->self.internal_trace = false;
+    arrives(play, "beta", for_inside(play, "alpha-2", "inner", false));
+    assert_non_null(find_copy(play, "inner", NULL, NULL));
+}
+
+static void another_choice_is_taken_instead(void **state) {
+    struct play *play = *state;
+    play->tables->self.internal_trace = true;
+    add_spare(play);
+    struct x411_MessageTransferEnvelope *envelope = for_inside(play, "inner", "alpha-2", false);
+    envelope->per_recipient_fields.items[0].recipient_name = name_of(play, OURS "/O=inner/OU1=two/S=x");
+    arrives(play, "beta", envelope);
+    assert_non_null(find_copy(play, "spare", NULL, NULL));
+    assert_null(find_copy(play, "inner", NULL, NULL));
+    /* by the name that the MTA gives itself, not that of the section */
+    envelope = for_inside(play, "inner", "spare-mta", false);
+    envelope->per_recipient_fields.items[0].recipient_name = name_of(play, OURS "/O=inner/OU1=two/S=x");
+    arrives(play, "beta", envelope);
+    assert_not_delivered(play, 1, UNABLE, x411_NonDeliveryDiagnosticCode_loop_detected);
+}
+
+static struct x411_Report *report_for_inside(struct play *play, const char *unit, const char *before) {
+    struct x411_Report *report = report_from(play, BETA);
+    struct x411_InternalTraceInformationElement items[] = {mta(play, OURS, before, false)};
+    struct x411_InternalTraceInformation trace = {.items = items, .count = 1};
+    report->envelope.report_destination_name = name_of(play, unit);
+    extend(play, &report->envelope.extensions, EXT_INTERNAL_TRACE, &x411_InternalTraceInformation_type,
+           &trace, 0);
+    return report;
+}
+
+static void a_report_is_not_sent_round_either(void **state) {
+    struct play *play = *state;
+    play->tables->self.internal_trace = true;
+    add_spare(play);
+    mts_accept_report(&play->run, 0, report_for_inside(play, OURS "/O=inner/S=x", "inner"), &play->out);
+    assert_int_equal(play->out.object_count, 0);
+    assert_non_null(event_of(play, MTS_EVENT_DISCARDED));
+    mts_accept_report(&play->run, 0, report_for_inside(play, OURS "/O=inner/OU1=two/S=x", "inner"),
+                      &play->out);
+    assert_non_null(find_copy(play, "spare", NULL, NULL));
+}
+
+static void a_trusted_next_hop_is_not_asked(void **state) {
+    struct play *play = *state;
+    play->tables->self.internal_trace = true;
+    add_hop(play, (struct mts_hop){.name = "scanner", .dont_check_loops = true});
+    add_route(play, OURS "/O=scanned", "scanner");
+    struct x411_MessageTransferEnvelope *envelope = for_inside(play, "scanner", "alpha-2", false);
+    envelope->per_recipient_fields.items[0].recipient_name = name_of(play, OURS "/O=scanned/S=x");
+    arrives(play, "beta", envelope);
+    assert_non_null(find_copy(play, "scanner", NULL, NULL));
+}
+
 static void trusted_peer_is_not_checked(void **state) {
     struct play *play = *state;
     add_hop(play, (struct mts_hop){
@@ -205,6 +293,10 @@ int main(void) {
         SCENE(another_prmd_is_another_domain),
         SCENE(internal_trace_counts_in_our_domain_only),
         SCENE(looping_report_is_dropped_and_recorded),
+        SCENE(a_next_hop_that_had_it_ends_it),
+        SCENE(another_choice_is_taken_instead),
+        SCENE(a_report_is_not_sent_round_either),
+        SCENE(a_trusted_next_hop_is_not_asked),
         SCENE(trusted_peer_is_not_checked),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -289,6 +289,44 @@ static void test_refusals_name_layer_and_parameter(void **state) {
     }
 }
 
+/* Of the addresses that are ours the caller must have called one, with all of its selectors. */
+static void test_several_addresses_are_listened_at(void **state) {
+    (void)state;
+    const struct osi_address ours[] = {{.t = SPAN_LIT("T1"), .s = SPAN_LIT("S1")},
+                                       {.t = SPAN_LIT("T1"), .s = SPAN_LIT("S2"), .p = SPAN_LIT("P2")},
+                                       {.t = SPAN_LIT("T2")}};
+    static const struct {
+        const char *t, *s, *p;
+        const char *wrong; /* NULL: one of ours is called */
+    } cases[] = {{"T1", "S1", NULL, NULL},
+                 {"T1", "S1", "P9", NULL},
+                 {"T1", "S2", "P2", NULL},
+                 {"T2", "S9", "P9", NULL},
+                 {"T3", "S1", NULL, "called T-selector"},
+                 {"T1", "S3", NULL, "called S-selector"},
+                 {"T1", NULL, NULL, "called S-selector"},
+                 {"T1", "S2", "P3", "called P-selector"},
+                 {"T1", "S2", NULL, "called P-selector"}};
+    for (unsigned i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct pair p;
+        struct osi_parameters initiator = initiator_parameters(OSI_MTS_TRANSFER),
+                              responder = responder_parameters();
+        responder.called = ours[0];
+        responder.others = &ours[1];
+        responder.other_count = 2;
+        initiator.called =
+            (struct osi_address){span_str(cases[i].t), span_str(cases[i].s), span_str(cases[i].p)};
+        pair_open(&p, initiator, responder);
+        if (cases[i].wrong) {
+            assert_int_equal(p.initiator.cause.end, OSI_END_REFUSED);
+            assert_string_equal(p.responder.cause.parameter, cases[i].wrong);
+        } else {
+            assert_int_equal(end_last(&p.initiator)->type, OSI_EVENT_OPEN_CONFIRM);
+        }
+        pair_end(&p);
+    }
+}
+
 static void test_dialogue_mode_is_refused(void **state) {
     (void)state;
     struct pair p;
@@ -525,6 +563,7 @@ int main(void) {
         cmocka_unit_test(test_window_stops_the_sender),
         cmocka_unit_test(test_refusals),
         cmocka_unit_test(test_refusals_name_layer_and_parameter),
+        cmocka_unit_test(test_several_addresses_are_listened_at),
         cmocka_unit_test(test_dialogue_mode_is_refused),
         cmocka_unit_test(test_wrong_protocol_in_x410_mode),
         cmocka_unit_test(test_turn),

@@ -157,8 +157,9 @@ static void expect_copies(struct room *room) {
         expect_message(room, copies[i].message, copies[i].len, copies[i].seed);
         expect_history(room, copies[i].seed);
     }
-    assert_true(span_eq(store_next_hop_name(room->store, 1), SPAN_LIT("BETA")));
-    assert_true(span_eq(store_next_hop_name(room->store, 2), SPAN_LIT("GAMMA")));
+    struct span name;
+    assert_true(store_next_hop_name(room->store, 1, &name, NULL) && span_eq(name, SPAN_LIT("BETA")));
+    assert_true(store_next_hop_name(room->store, 2, &name, NULL) && span_eq(name, SPAN_LIT("GAMMA")));
 }
 
 static bool note_activity_out(void *context, const struct store_activity_out *out) {

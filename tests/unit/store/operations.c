@@ -63,7 +63,12 @@ static void message_lives_as_long_as_its_work(void **state) {
     assert_int_equal(row.expiry, 10);
     assert_int_equal(row.priority, 2);
     assert_true(span_eq(row.data, SPAN_LIT("recipients")));
-    assert_true(span_eq(store_next_hop_name(room->store, row.next_hop), SPAN_LIT("BETA")));
+    struct span name;
+    assert_true(store_next_hop_name(room->store, row.next_hop, &name, NULL));
+    assert_true(span_eq(name, SPAN_LIT("BETA")));
+    struct error err = {0};
+    assert_false(store_next_hop_name(room->store, row.next_hop + 7, &name, &err));
+    assert_int_equal(err.code, STORE_NOT_FOUND);
     row.tries = 3;
     row.status = STORE_HELD;
     row.doubt_peer = row.next_hop;
@@ -81,7 +86,6 @@ static void message_lives_as_long_as_its_work(void **state) {
     assert_true(store_finish_work(room->batch, work, message));
     room_commit(room);
     assert_false(is_there(room, message));
-    struct error err = {0};
     assert_false(store_get_work(room->store, work, &room->arena, &row, &err));
     assert_int_equal(err.code, STORE_NOT_FOUND);
     /* A second finish finds nothing and takes nothing away. */
@@ -554,10 +558,46 @@ static void folder_without_a_store_is_told(void **state) {
     assert_int_equal(err.code, STORE_NOT_FOUND);
 }
 
+static bool count_past(void *context, uint64_t place, struct span key, int64_t at, struct span data) {
+    (void)place, (void)key, (void)at, (void)data;
+    ++*(unsigned *)context;
+    return true;
+}
+
+static unsigned events_left(struct room *room) {
+    unsigned count = 0;
+    assert_true(store_each_event(room->store, 0, count_past, &count, NULL));
+    return count;
+}
+
+/* The clock was a year ahead for a while: what was recorded then, and what came after it, expires all the
+ * same. */
+static void events_of_the_future_hold_up_no_expiry(void **state) {
+    struct room *room = *state;
+    int64_t now = clock_now_us();
+    for (unsigned commits = 0; commits < 80; commits++) {
+        for (unsigned i = 0; i < 10; i++)
+            store_add_event(room->batch, SPAN_LIT("k"), now + INT64_C(31536000000000), SPAN_LIT("d"));
+        room_commit(room);
+    }
+    store_add_event(room->batch, SPAN_LIT("k"), now - 1000000, SPAN_LIT("d"));
+    room_commit(room);
+    assert_int_equal(events_left(room), 801);
+    while (store_maintain(room->store, now, now - 2000000, 1000))
+        ;
+    assert_int_equal(events_left(room), 801);
+    for (unsigned calls = 0; calls < 5;
+         calls++) /* nothing but expiry is asked of it: each goes on from the last */
+        while (store_maintain(room->store, now, clock_now_us() + 1, 1000))
+            ;
+    assert_int_equal(events_left(room), 0);
+}
+
 #define IN_ROOM(test) cmocka_unit_test_setup_teardown(test, room_setup, room_teardown)
 
 int main(void) {
     const struct CMUnitTest tests[] = {
+        IN_ROOM(events_of_the_future_hold_up_no_expiry),
         IN_ROOM(message_lives_as_long_as_its_work),
         IN_ROOM(last_reference_of_any_kind_removes_it),
         IN_ROOM(message_without_references_is_not_stored),

@@ -249,6 +249,27 @@ static void end_sessions(const char *database) {
     assert_true(place_run("postgres", text));
 }
 
+/* A name that can't be read is not one that is not there. */
+static void unread_name_is_told_from_none(void **state) {
+    struct room *room = *state;
+    struct error err = {0};
+    char database[32], text[100];
+    struct span name;
+    place_database(room->path, database);
+    assert_false(store_next_hop_name(room->store, 7, &name, &err));
+    assert_int_equal(err.code, STORE_NOT_FOUND);
+    snprintf(text, sizeof text, "ALTER DATABASE %s ALLOW_CONNECTIONS false", database);
+    assert_true(place_run("postgres", text));
+    end_sessions(database);
+    assert_false(store_next_hop_name(room->store, 7, &name, &err));
+    assert_int_equal(err.code, STORE_IO);
+    snprintf(text, sizeof text, "ALTER DATABASE %s ALLOW_CONNECTIONS true", database);
+    assert_true(place_run("postgres", text));
+    assert_true(recovers(room));
+    assert_false(store_next_hop_name(room->store, 7, &name, &err));
+    assert_int_equal(err.code, STORE_NOT_FOUND);
+}
+
 /* Chunks are answered for before they are on disk: what a crash took away of them is seen before the commit.
  */
 static void lost_chunk_is_noticed(void **state) {
@@ -434,6 +455,75 @@ static void content_of_the_other_is_left_alone(void **state) {
     expect_message(room, message, 1000000, 5);
 }
 
+/* ---- what is surely new ---- */
+
+static void key_of(uint32_t number, uint8_t key[static STORE_DIGEST]) {
+    struct span part = span_of(&number, sizeof number);
+    assert_true(store_digest(&part, 1, key));
+}
+
+static void add_keys(struct room *room, uint32_t from, uint32_t to) {
+    uint8_t key[STORE_DIGEST];
+    for (uint32_t number = from; number < to; number++) {
+        key_of(number, key);
+        assert_true(store_add_repeat(room->batch, key, INT64_MAX));
+    }
+}
+
+static enum store_repeat look_for(struct room *room, uint32_t number) {
+    struct error err;
+    uint8_t key[STORE_DIGEST];
+    key_of(number, key);
+    return store_find_repeat(room->store, NULL, key, &err);
+}
+
+/* Whoever asked the server would wait for the tables in vain. */
+static void new_transfer_asks_no_server(void **state) {
+    struct room *room = *state;
+    struct store_activity_in found;
+    struct error err = {0};
+    char database[32], where[PLACE_MAX];
+    add_keys(room, 0, 12000);
+    room_commit(room);
+    room_reopen(room);
+    place_database(room->path, database);
+    snprintf(where, sizeof where, "postgresql://postgres@/%s?host=%s", database, place_server());
+    PGconn *conn = PQconnectdb(where);
+    PGresult *locked = PQexec(conn, "BEGIN; LOCK TABLE chasqui.repeat, chasqui.activity_in");
+    assert_int_equal(PQresultStatus(locked), PGRES_COMMAND_OK);
+    PQclear(locked);
+    assert_int_equal(look_for(room, 12000), STORE_REPEAT_UNKNOWN);
+    assert_false(
+        store_find_activity_in(room->store, SPAN_LIT("p"), SPAN_LIT("a"), SPAN_LIT("1"), &found, &err));
+    assert_int_equal(err.code, STORE_NOT_FOUND);
+    PQfinish(conn);
+    for (uint32_t number = 0; number < 12000; number += 37)
+        assert_int_equal(look_for(room, number), STORE_REPEAT_KNOWN);
+}
+
+static void note_end(void *context, bool done, const struct error *err) {
+    (void)err;
+    *(bool *)context = done;
+}
+
+/* A key that is being committed while the tables are read anew is in none of the pages. */
+static void key_that_flies_is_found_later(void **state) {
+    struct room *room = *state;
+    uint32_t many = 140000;
+    bool done = false;
+    add_keys(room, 0, many);
+    room_commit(room);
+    add_keys(room, many, many + 1);
+    store_commit_begin(room->batch, note_end, &done);
+    while (store_maintain(room->store, 0, 0, 1000000)) {
+    }
+    store_proceed(room->store, true);
+    assert_true(done);
+    assert_int_equal(look_for(room, many), STORE_REPEAT_KNOWN);
+    assert_int_equal(look_for(room, 0), STORE_REPEAT_KNOWN);
+    assert_int_equal(look_for(room, many + 1), STORE_REPEAT_UNKNOWN);
+}
+
 /* ---- space ---- */
 
 /* Octets of contents that nobody names go, and what a crash left goes at the next start. */
@@ -469,12 +559,15 @@ int main(void) {
         IN_ROOM(broken_commit_is_found_undone),
         IN_ROOM(killed_server_loses_nothing),
         IN_ROOM(content_under_way_fails_with_the_server),
+        IN_ROOM(unread_name_is_told_from_none),
         IN_ROOM(lost_chunk_is_noticed),
         IN_ROOM(short_chunk_is_no_whole_one),
         IN_ROOM(taken_over_is_final),
         IN_ROOM(taken_over_is_seen_by_a_probe),
         IN_ROOM(own_lock_is_no_other),
         IN_ROOM(content_of_the_other_is_left_alone),
+        IN_ROOM(new_transfer_asks_no_server),
+        IN_ROOM(key_that_flies_is_found_later),
         IN_ROOM(chunks_without_a_content_go),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
