@@ -274,7 +274,7 @@ static void on_closed(void *context, struct ipc_channel *channel, const char *ca
     worker_gone(worker, "the work process ended");
 }
 
-static const struct ipc_handler worker_handler = {on_frame, NULL, on_closed, NULL};
+static const struct ipc_handler worker_handler = {on_frame, on_closed, NULL};
 
 bool mta_attach_work(struct mta *mta, int fd, const char *name) {
     struct worker *worker = mem_alloc(sizeof *worker);

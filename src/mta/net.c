@@ -47,7 +47,6 @@ static const struct row {
     [IPC_TRANSFER_END] = {.association = receive_end, .awaits = nothing},
     [IPC_TRANSFER_STOP] = {.association = receive_stop, .awaits = nothing},
     [IPC_RESUME] = {.association = receive_resume, .awaits = outcome_awaits_any},
-    [IPC_SEND_ACTIVITY] = {.association = send_activity},
     [IPC_SEND_READ] = {.association = send_read},
     [IPC_SEND_CHECKPOINT] = {.association = send_checkpoint},
     [IPC_SEND_RESULT] = {.association = send_ended},
@@ -208,7 +207,7 @@ static void on_closed(void *context, struct ipc_channel *channel, const char *ca
     net_free(net, cause);
 }
 
-static const struct ipc_handler net_handler = {on_frame, NULL, on_closed, link_on_writable};
+static const struct ipc_handler net_handler = {on_frame, on_closed, link_on_writable};
 
 bool mta_attach_net(struct mta *mta, int fd, const char *name) {
     struct net *net = mem_alloc(sizeof *net);

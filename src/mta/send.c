@@ -193,16 +193,6 @@ bool send_start(struct association *association, struct work *work) {
 
 /* ---- frames while it goes ---- */
 
-bool send_activity(struct association *association, struct span payload) {
-    struct reader r = reader_of(payload);
-    struct span activity = payload_octets(&r);
-    if (!payload_done(&r) || activity.len == 0 || activity.len > 64)
-        return false;
-    bytes_drop(association->activity);
-    association->activity = bytes_new(activity, (struct span){NULL, 0}); /* without it nothing is resumed */
-    return true;
-}
-
 static bool read_piece(struct association *association, uint64_t offset, uint32_t length) {
     struct mta *mta = association->net->mta;
     struct error err = {0};
@@ -241,11 +231,11 @@ bool send_checkpoint(struct association *association, struct span payload) {
     struct reader r = reader_of(payload);
     uint32_t serial = reader_u32(&r);
     uint64_t offset = reader_u64(&r);
-    if (!payload_done(&r))
+    struct span activity = payload_octets(&r);
+    if (!payload_done(&r) || activity.len == 0 || activity.len > 64)
         return false;
-    if (!association->sending || association->committing || !association->activity)
-        return true;
-    outbound_checkpoint(association, serial, offset);
+    if (association->sending && !association->committing)
+        outbound_checkpoint(association, activity, serial, offset);
     return true;
 }
 
@@ -436,6 +426,7 @@ bool send_ended(struct association *association, struct span payload) {
         return false;
     if (!work)
         return association->state == ASSOCIATION_CLOSING;
+    association->carried = association->carried || !(flags & IPC_SENT_NOT_BEGUN);
     let_go(association);
     if (flags & IPC_SENT_RESUME_FAILED && !is_over(result)) {
         resume_failed(association, work, result, cause);

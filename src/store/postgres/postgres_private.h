@@ -69,6 +69,7 @@ enum query {
     Q_COUNT_CHUNKS,
     Q_DURABLY,
     Q_DROP_CHUNKS,
+    Q_CUT_CHUNK,
     Q_GET_CONTENT,
     Q_GET_BODY,
     Q_GET_MESSAGE,
