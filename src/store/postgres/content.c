@@ -50,6 +50,15 @@ bool pg_content_write(struct store_content *content, struct span octets, struct 
     return true;
 }
 
+/* Whole rows that a batch wrote need not be written again. */
+void pg_content_saved(struct pg_content *part) {
+    uint64_t whole = part->saved / CHUNK * CHUNK;
+    if (whole <= part->chunked)
+        return;
+    buf_consume(&part->tail, (size_t)(whole - part->chunked));
+    part->chunked = whole;
+}
+
 static bool has_chunks(struct pg_store *pg, const struct pg_content *part, bool *all, struct error *err) {
     struct pg_parameters parameters = {0};
     pg_add_number(&parameters, (int64_t)part->head.id);
