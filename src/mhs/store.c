@@ -8,8 +8,8 @@
 #include "mhs/command.h"
 #include "mhs/commands.h"
 #include "mhs/output.h"
-#include "mta/row.h"
-#include "mta/summary.h"
+#include "mts/row.h"
+#include "mts/summary.h"
 #include "store/store.h"
 
 /* To decode one envelope. */

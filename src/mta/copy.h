@@ -2,8 +2,8 @@
 #ifndef MTA_COPY_H
 #define MTA_COPY_H
 
-#include "mta/row.h"
 #include "mts/process.h"
+#include "mts/row.h"
 #include "store/store.h"
 
 struct arena;

@@ -9,8 +9,8 @@
 #include "mta/mta_private.h"
 #include "mta/pace.h"
 #include "mta/quota.h"
-#include "mta/row.h"
 #include "mta/telling.h"
+#include "mts/row.h"
 
 /* Received octets wait in memory up to this many; what is above is read from the store when its turn comes.
  */

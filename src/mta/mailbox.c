@@ -9,10 +9,10 @@
 #include "mta/mta_private.h"
 #include "mta/quota.h"
 #include "mta/requests.h"
-#include "mta/row.h"
-#include "mta/summary.h"
 #include "mta/users.h"
 #include "mta/view.h"
+#include "mts/row.h"
+#include "mts/summary.h"
 
 #define FLAG_SEEN     1u
 #define FLAG_NOTIFIED 2u /* its user sent the notification that it asked for */

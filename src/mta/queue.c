@@ -10,7 +10,8 @@
 #include "mta/jump.h"
 #include "mta/mta_private.h"
 #include "mta/requests.h"
-#include "mta/summary.h"
+#include "mts/summary.h"
+#include "names/identifier.h"
 #include "names/oraddress.h"
 
 #define LIST_MOST 1000
@@ -313,6 +314,27 @@ static struct work *unit_of(struct mta *mta, json_t *request) {
     return work && work->committed ? work : NULL;
 }
 
+static json_t *element_json(const struct x411_TraceInformationElement *element) {
+    const struct x411_DomainSuppliedInformation *supplied = &element->domain_supplied_information;
+    struct buf domain;
+    int64_t arrival;
+    buf_init(&domain, 4096);
+    bool named = domain_print(&element->global_domain_identifier, &domain);
+    json_t *object =
+        json_pack("{s:o, s:o, s:s}", "domain", named ? json_text(buf_span(&domain)) : json_null(), "arrival",
+                  json_time(ber_utctime_read(supplied->arrival_time, &arrival) ? arrival : 0), "action",
+                  supplied->routing_action == x411_RoutingAction_rerouted ? "rerouted" : "relayed");
+    buf_free(&domain);
+    return object;
+}
+
+static json_t *trace_json(const struct x411_TraceInformation *trace) {
+    json_t *elements = json_array();
+    for (size_t i = 0; trace && i < trace->count; i++)
+        json_array_append_new(elements, element_json(&trace->items[i]));
+    return elements;
+}
+
 json_t *request_queue_show(struct client *client, json_t *request) {
     struct mta *mta = client->mta;
     struct work *work = unit_of(mta, request);
@@ -334,7 +356,7 @@ json_t *request_queue_show(struct client *client, json_t *request) {
     json_object_set_new(entry, "content-type", json_text(summary.content_type));
     json_object_set_new(entry, "recipient-list", names);
     json_object_set_new(entry, "submitted", json_time(summary.submitted));
-    json_object_set_new(entry, "trace", summary_trace(&summary, &mta->arena));
+    json_object_set_new(entry, "trace", trace_json(summary.trace));
     json_object_set_new(entry, "events", events);
     return entry;
 }

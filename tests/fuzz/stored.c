@@ -1,13 +1,14 @@
 /*
  * What the store gives back is not believed either: a row's data (`form` octets
- * as mta/row.h), the held object and its plan. u16 length, so many octets of a
+ * as mts/row.h), the held object and its plan. u16 length, so many octets of a
  * row, then the object, which is taken for events and summaries too.
  */
 #include "asn1/ber.h"
 #include "base/reader.h"
 #include "mta/event.h"
-#include "mta/row.h"
-#include "mta/summary.h"
+#include "mts/row.h"
+#include "mts/summary.h"
+#include "names/identifier.h"
 
 #include "../unit/numbers.h"
 
@@ -62,11 +63,19 @@ static void work_on(struct mts_run *run, const struct mts_stored *stored) {
         mts_converted(run, stored, 100, 4, &out);
 }
 
+static void print_trace(const struct x411_TraceInformation *trace) {
+    struct buf text;
+    buf_init(&text, 4096);
+    for (size_t i = 0; i < trace->count; i++)
+        domain_print(&trace->items[i].global_domain_identifier, &text);
+    buf_free(&text);
+}
+
 static void look_at(struct span octets, struct arena *arena) {
     struct summary summary;
     for (int kind = MTS_MESSAGE; kind <= MTS_REPORT; kind++) {
         if (summary_of((enum mts_kind)kind, octets, arena, &summary) && summary.trace)
-            json_decref(summary_trace(&summary, arena));
+            print_trace(summary.trace);
         summary_of_delivery((enum mts_kind)kind, octets, arena, &summary);
     }
     struct reader r = reader_of(octets);

@@ -73,6 +73,7 @@ static void apply_contents(struct pg_store *pg) {
         struct pg_content *part = pg_content_of(slot->value.pointer);
         part->has_row = true;
         part->saved = part->commit_length;
+        pg_content_saved(part);
     }
     pg->content_octets += fold->content_octets;
     for (int row = 0; counted && row < PQntuples(counted); row++) {

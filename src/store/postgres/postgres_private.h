@@ -70,6 +70,7 @@ enum query {
     Q_COUNT_CHUNKS,
     Q_DURABLY,
     Q_DROP_CHUNKS,
+    Q_CUT_CHUNK,
     Q_GET_CONTENT,
     Q_GET_BODY,
     Q_GET_MESSAGE,
@@ -304,6 +305,8 @@ struct store_content *pg_content_open(struct store *store, uint64_t message, str
 struct store_content *pg_content_resume(struct store *store, uint64_t activity, struct error *err);
 /* The one with this id, for reading. */
 struct store_content *pg_content_load(struct pg_store *pg, uint64_t id, uint64_t length, struct error *err);
+/* A batch is durable that wrote the content up to `saved`. */
+void pg_content_saved(struct pg_content *part);
 /* After a loss: the contents that are being written and whose chunks did not all survive have failed. */
 bool pg_chunks_verify(struct pg_store *pg, struct error *err);
 /* Nobody needs the content's chunks any more, from the number `first` on. */

@@ -163,6 +163,10 @@ const struct pg_statement pg_statements[QUERIES] = {
                        " WHERE content = $1::bigint AND seq >= $2::bigint ORDER BY seq LIMIT 16)"
                        " AND EXISTS (SELECT FROM node WHERE id = $3::bigint AND epoch = $4::bigint)"
                        " RETURNING seq"},
+    [Q_CUT_CHUNK] = {"cut_chunk",
+                     "UPDATE chunk SET data = substr(data, 1, $3::bigint::int) WHERE"
+                     " content = $1::bigint AND seq = $2::bigint AND octet_length(data) > $3::bigint"
+                     " AND EXISTS (SELECT FROM node WHERE id = $4::bigint AND epoch = $5::bigint)"},
     [Q_GET_CONTENT] = {"get_content", "SELECT length FROM content WHERE id = $1::bigint"},
     [Q_GET_BODY] = {"get_body", "SELECT m.content, m.body, c.length FROM message m LEFT JOIN content c"
                                 " ON c.id = m.content WHERE m.id = $1::bigint"},

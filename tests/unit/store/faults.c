@@ -380,6 +380,45 @@ static void low_space_stops_accepting_in_time(void **state) {
     assert_true(store_accepting(room->store));
 }
 
+#define MIB ((int64_t)1 << 20)
+
+static bool takes(struct room *room, uint64_t len) {
+    static const uint8_t octets[10000];
+    struct error err = {0};
+    struct store_content *content = store_content_create(room->store, len, &err);
+    bool done = content && store_content_append(content, span_of(octets, len), &err);
+    if (done)
+        done = store_add_message(room->batch, 1000, SPAN_LIT("envelope"), content) &&
+               store_commit(room->batch, &err);
+    assert_true(done || err.code == STORE_FULL);
+    store_content_release(content);
+    store_batch_clear(room->batch);
+    return done;
+}
+
+/* The numbers of chasqui.conf(5), "The store's disk". */
+static void the_disk_is_kept_free_as_the_manual_says(void **state) {
+    struct room *room = *state;
+    room_close(room);
+    room->options.low_water = 0;
+    room_open(room);
+    free_octets = 96 * MIB - 1;
+    assert_false(takes(room, 8193)); /* needs the first segment */
+    assert_true(takes(room, 8192));
+    free_octets = 96 * MIB;
+    assert_true(store_probe(room->store));
+    assert_true(takes(room, 8193));
+    free_octets = 64 * MIB;
+    assert_true(store_probe(room->store));
+    assert_true(takes(room, 8193)); /* there is room in the segment */
+    free_octets = 64 * MIB - 1;
+    assert_false(store_probe(room->store));
+    assert_false(store_accepting(room->store));
+    free_octets = 64 * MIB;
+    assert_true(store_probe(room->store));
+    assert_true(store_accepting(room->store));
+}
+
 /* A failed sync of one content's segment gives up every content with unsynced octets there, and no other one.
  */
 static void failed_sync_gives_up_what_it_may_have_lost(void **state) {
@@ -415,6 +454,7 @@ int main(void) {
         IN_ROOM(empty_heap_at_each_point),
         IN_ROOM(opening_without_memory_fails_cleanly),
         IN_ROOM(low_space_stops_accepting_in_time),
+        IN_ROOM(the_disk_is_kept_free_as_the_manual_says),
         IN_ROOM(failed_sync_gives_up_what_it_may_have_lost),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -339,6 +339,59 @@ static void short_chunk_is_no_whole_one(void **state) {
     expect_message(room, message, 300000, 5);
 }
 
+/* A transfer that goes on from its checkpoint may bring other octets than it had brought beyond that: a crash
+ * that takes the new ones away must not leave the old ones in their place, also when it comes to the daemon
+ * first. */
+static void old_chunks_beyond_a_checkpoint_never_count(void **state) {
+    static const struct store_activity_in activity = {
+        .peer = SPAN_LIT("p"), .association = SPAN_LIT("a"), .activity = SPAN_LIT("1")};
+    struct room *room = *state;
+    struct error err = {0};
+    uint8_t octet;
+    size_t got;
+    char database[32];
+    place_database(room->path, database);
+    for (int restarted = 0; restarted < 2; restarted++) {
+        struct store_content *content = make_content(room, 600000, 5);
+        uint64_t id = store_put_activity_in(room->batch, &activity, content);
+        room_commit(room);
+        append_octets(content, 900000, 5);
+        assert_true(store_content_read(content, 0, &octet, 1, &got, NULL)); /* all have arrived */
+        add_one(room, 10, 1, NULL);
+        room_commit(room); /* and are on disk */
+        if (restarted)
+            end_sessions(database); /* nothing that was to be done at the end is done */
+        store_content_release(content);
+        if (restarted)
+            room_reopen(room);
+        content = store_content_resume(room->store, id, &err);
+        assert_non_null(content);
+        assert_true(place_kill_server());
+        assert_true(place_await_server());
+        assert_true(place_run(database, "CREATE TABLE survived AS SELECT * FROM chasqui.chunk"));
+        assert_true(recovers(room));
+        assert_true(store_content_read(content, 0, &octet, 1, &got, NULL));
+        append_octets(content, 300000, 9);
+        assert_true(store_content_read(content, 0, &octet, 1, &got, NULL));
+        /* Whatever came since the resume may be gone. */
+        end_sessions(database);
+        assert_true(place_run(database, "DELETE FROM chasqui.chunk; INSERT INTO chasqui.chunk SELECT * FROM"
+                                        " survived; DROP TABLE survived"));
+        assert_true(recovers(room));
+        struct store_work row = {.message = store_add_message(room->batch, 1, SPAN_LIT("e"), content)};
+        store_add_work(room->batch, &row);
+        store_remove_activity_in(room->batch, id);
+        assert_false(store_commit(room->batch, &err));
+        assert_non_null(strstr(err.text, "of this content failed"));
+        assert_int_equal(err.code, STORE_IO);
+        store_batch_clear(room->batch);
+        store_content_release(content);
+        assert_true(recovers(room));
+        store_remove_activity_in(room->batch, id);
+        room_commit(room);
+    }
+}
+
 /* ---- another process takes the store over ---- */
 
 static void end_sessions_of_writers(const char *database) {
@@ -779,6 +832,7 @@ int main(void) {
         IN_ROOM(unread_name_is_told_from_none),
         IN_ROOM(lost_chunk_is_noticed),
         IN_ROOM(short_chunk_is_no_whole_one),
+        IN_ROOM(old_chunks_beyond_a_checkpoint_never_count),
         IN_ROOM(taken_over_is_final),
         IN_ROOM(taken_over_is_seen_by_a_probe),
         IN_ROOM(own_lock_is_no_other),

@@ -1,8 +1,6 @@
 /* What people want to see of an envelope. */
-#ifndef MTA_SUMMARY_H
-#define MTA_SUMMARY_H
-
-#include <jansson.h>
+#ifndef MTS_SUMMARY_H
+#define MTS_SUMMARY_H
 
 #include "mts/process.h"
 #include "schema/x411p3.h"
@@ -23,7 +21,6 @@ bool summary_of(enum mts_kind kind, struct span octets, struct arena *arena, str
 /* Reads a delivery envelope: of a message, or of a report. */
 bool summary_of_delivery(enum mts_kind kind, struct span octets, struct arena *arena,
                          struct summary *summary);
-json_t *summary_trace(const struct summary *summary, struct arena *arena);
 const char *summary_kind(enum mts_kind kind);
 
 #endif

@@ -1,6 +1,6 @@
 /* The `data` of a work row and of a mailbox entry: the few octets that the store keeps for the switch. */
-#ifndef MTA_ROW_H
-#define MTA_ROW_H
+#ifndef MTS_ROW_H
+#define MTS_ROW_H
 
 #include "base/buf.h"
 #include "mts/process.h"

@@ -6,7 +6,7 @@
 
 #include <cmocka.h>
 
-#include "mta/row.h"
+#include "mts/row.h"
 
 static void an_entry_is_read_as_it_was_written(void **state) {
     struct buf data;

@@ -1,8 +1,7 @@
-#include "mta/summary.h"
+#include "mts/summary.h"
 
 #include <stdio.h>
 
-#include "mta/json.h"
 #include "names/identifier.h"
 
 const char *summary_kind(enum mts_kind kind) {
@@ -22,10 +21,6 @@ static struct span printed(struct arena *arena, bool (*print)(const void *value,
 
 static bool print_identifier(const void *value, struct buf *out) {
     return mts_identifier_print(value, out);
-}
-
-static bool print_domain(const void *value, struct buf *out) {
-    return domain_print(value, out);
 }
 
 static struct span content_type_text(struct arena *arena, bool built_in, int64_t number, struct span oid) {
@@ -137,19 +132,4 @@ bool summary_of_delivery(enum mts_kind kind, struct span octets, struct arena *a
     summary->submitted = time_of(fields->message_submission_time);
     summary->priority = priority_name(fields->priority);
     return true;
-}
-
-json_t *summary_trace(const struct summary *summary, struct arena *arena) {
-    json_t *trace = json_array();
-    for (size_t i = 0; summary->trace && i < summary->trace->count; i++) {
-        const struct x411_TraceInformationElement *element = &summary->trace->items[i];
-        const struct x411_DomainSuppliedInformation *supplied = &element->domain_supplied_information;
-        json_array_append_new(
-            trace,
-            json_pack("{s:o, s:o, s:s}", "domain",
-                      json_text(printed(arena, print_domain, &element->global_domain_identifier)), "arrival",
-                      json_time(time_of(supplied->arrival_time)), "action",
-                      supplied->routing_action == x411_RoutingAction_rerouted ? "rerouted" : "relayed"));
-    }
-    return trace;
 }

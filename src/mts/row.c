@@ -1,6 +1,6 @@
-#include "mta/row.h"
+#include "mts/row.h"
 
-#include "ipc/payload.h"
+#include "base/reader.h"
 
 #define ROW_FORM        1
 #define ROW_FORM_LATEST 2 /* the plan comes after `latest` */
@@ -19,7 +19,7 @@ bool row_read(struct span data, struct row *row) {
     row->copy = (enum mts_copy_kind)reader_u8(&r);
     row->has_content = reader_u8(&r);
     row->latest = form == ROW_FORM_LATEST ? (int64_t)reader_u64(&r) : 0;
-    row->plan = payload_rest(&r);
+    row->plan = reader_take(&r, reader_left(&r));
     return !r.failed && (form == ROW_FORM || (form == ROW_FORM_LATEST && row->latest)) &&
            row->kind >= MTS_MESSAGE && row->kind <= MTS_REPORT && row->copy >= MTS_COPY_TRANSFER &&
            row->copy <= MTS_COPY_CONVERT;
@@ -41,6 +41,6 @@ bool delivered_read(struct span data, struct delivered *delivered) {
     if (form & SHARES_ENVELOPE)
         delivered->position = reader_u32(&r);
     else
-        delivered->envelope = payload_rest(&r);
+        delivered->envelope = reader_take(&r, reader_left(&r));
     return !r.failed && (delivered->kind == MTS_MESSAGE || delivered->kind == MTS_REPORT);
 }
