@@ -12,6 +12,7 @@ static const char *const types[FOLD_END - FOLD_FIRST] = {
     TYPES(Q_SET_CONTENTS, "nnb"),      TYPES(Q_PUT_CHUNKS, "nnb"),
     TYPES(Q_ADD_WORK, "nnnnnnnnnbn"),  TYPES(Q_SET_WORK, "nnnnnnnnnbn"),
     TYPES(Q_ADD_ENTRIES, "nnnnnbn"),   TYPES(Q_SET_ENTRIES, "nnnn"),
+    TYPES(Q_COPY_ENTRIES, "nnnnnnbn"), TYPES(Q_NUMBER_ENTRIES, "nn"),
     TYPES(Q_COUNT, "nnnnnnnn"),        TYPES(Q_PUT_ACTIVITIES_IN, "nbbbnnnnnbbn"),
     TYPES(Q_DROP_ACTIVITIES_IN, "n"),  TYPES(Q_PUT_ACTIVITIES_OUT, "nbbnnnbn"),
     TYPES(Q_DROP_ACTIVITIES_OUT, "n"), TYPES(Q_PUT_OUTCOMES, "bbbnb"),
@@ -296,6 +297,17 @@ static bool write_entry(struct fold *fold, const struct operation *operation) {
     return change(&fold->messages, entry->message, 1);
 }
 
+static bool copy_entry(struct fold *fold, const struct operation *operation) {
+    const struct store_entry *entry = &operation->entry;
+    const int64_t values[] = {operation->number, (int64_t)entry->sequence, (int64_t)entry->message, entry->at,
+                              entry->flags,      (int64_t)entry->octets};
+    for (int n = 0; n < 6; n++)
+        number(fold, Q_COPY_ENTRIES, n, values[n]);
+    octets(fold, Q_COPY_ENTRIES, 6, entry->data);
+    number(fold, Q_COPY_ENTRIES, 7, (int64_t)sum_of_entry(entry));
+    return change(&fold->messages, entry->message, 1);
+}
+
 static void write_flags(struct fold *fold, const struct operation *operation) {
     const int64_t values[] = {operation->number, (int64_t)operation->ids.id,
                               (int64_t)(operation->ids.other & UINT32_MAX),
@@ -331,6 +343,12 @@ static bool write(struct fold *fold, const struct store_batch *batch, size_t ind
         return true;
     case ADD_ENTRY:
         return write_entry(fold, operation);
+    case COPY_ENTRY:
+        return copy_entry(fold, operation);
+    case NUMBER_ENTRY:
+        number(fold, Q_NUMBER_ENTRIES, 0, operation->number);
+        number(fold, Q_NUMBER_ENTRIES, 1, (int64_t)operation->ids.id);
+        return true;
     case SET_ENTRY:
         write_flags(fold, operation);
         return true;
@@ -358,7 +376,7 @@ static bool write_message(struct fold *fold, const struct operation *operation) 
     int64_t refs = slot ? slot->value.number : 0, place = content ? (int64_t)content->id : 0;
     if (slot)
         slot->value.number = 0; /* what is left over belongs to messages of before */
-    if (refs <= 0)
+    if (refs <= 0 && !operation->kept)
         return true;
     const int64_t values[] = {(int64_t)message->id, refs, place, message->arrival,
                               (int64_t)store_checksum(message->envelope)};

@@ -50,6 +50,8 @@ enum query {
     Q_ADD_WORK,
     Q_SET_WORK,
     Q_ADD_ENTRIES,
+    Q_COPY_ENTRIES,
+    Q_NUMBER_ENTRIES,
     Q_SET_ENTRIES,
     Q_COUNT,
     Q_PUT_ACTIVITIES_IN,
@@ -352,6 +354,7 @@ bool pg_get_outcome(struct store *store, struct span association, struct span ac
                     struct buf *data, struct error *err);
 bool pg_each_outcome(struct store *store, struct span association, store_outcome_cb *cb, void *context,
                      struct error *err);
+bool pg_scan(struct store *store, const struct store_scan *scan, struct error *err);
 bool pg_next_hop(struct store *store, struct span name, bool make, uint32_t *key, struct error *err);
 bool pg_mailbox(struct store *store, struct span name, bool make, uint32_t *key, struct error *err);
 bool pg_next_hop_name(struct store *store, uint32_t next_hop, struct span *text, struct error *err);

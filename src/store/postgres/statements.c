@@ -53,6 +53,13 @@ const struct pg_statement pg_statements[QUERIES] = {
          " g.message, g.at, g.flags, g.octets, g.data, g.sum FROM given g JOIN counted ON counted.id = "
          "g.mailbox)"
          " SELECT id, first FROM counted"},
+    [Q_COPY_ENTRIES] = {"copy_entries",
+                        "INSERT INTO entry(mailbox, " ENTRY_COLUMNS ") SELECT * FROM"
+                        " unnest($1::bigint[], $2::bigint[], $3::bigint[], $4::bigint[], $5::bigint[],"
+                        " $6::bigint[], $7::bytea[], $8::bigint[])"},
+    [Q_NUMBER_ENTRIES] = {"number_entries",
+                          "UPDATE mailbox SET next = greatest(mailbox.next, n.next) FROM"
+                          " unnest($1::bigint[], $2::bigint[]) AS n(id, next) WHERE mailbox.id = n.id"},
     [Q_SET_ENTRIES] =
         {"set_entries",
          "UPDATE entry SET flags = (flags | e.set) & ~e.clear, sum = sum # flags # ((flags | e.set) & "
@@ -143,8 +150,10 @@ const struct pg_statement pg_statements[QUERIES] = {
     [Q_SETTLE] = {"settle",
                   "SELECT CASE WHEN $2::bigint::text::xid8 < pg_snapshot_xmax(pg_current_snapshot())"
                   " THEN pg_xact_status($2::bigint::text::xid8) END, serial FROM node WHERE id = $1::bigint"},
-    [Q_TAKE_IDS] = {"take_ids", "INSERT INTO setting VALUES('id', 1 + $1::bigint) ON CONFLICT(name)"
-                                " DO UPDATE SET value = setting.value + $1::bigint RETURNING value"},
+    [Q_TAKE_IDS] =
+        {"take_ids",
+         "INSERT INTO setting VALUES('id', greatest(1, $2::bigint) + $1::bigint) ON CONFLICT(name)"
+         " DO UPDATE SET value = greatest(setting.value, $2::bigint) + $1::bigint RETURNING value"},
     [Q_PROBE] = {"probe", "INSERT INTO setting VALUES('probe', 1) ON CONFLICT(name)"
                           " DO UPDATE SET value = setting.value + 1"},
     [Q_PUT_CHUNK] = {"put_chunk",
