@@ -25,15 +25,18 @@ bool pg_may_have_activity(const struct pg_store *pg, struct span association, st
     return sieve_may_have(&pg->activities.sieve, activity_hash(pg, association, activity));
 }
 
-void pg_known_note(struct pg_store *pg, const struct store_batch *batch) {
+bool pg_known_note(struct pg_store *pg, const struct store_batch *batch) {
+    bool some = false;
     for (size_t i = 0; i < batch->count; i++) {
         const struct operation *operation = &batch->list[i];
-        if (operation->type == ADD_REPEAT)
+        if (operation->type == ADD_REPEAT) {
+            some = pg_may_have_repeat(pg, operation->repeat.digest) || some;
             sieve_put(&pg->repeats.sieve, repeat_short(operation->repeat.digest));
-        else if (operation->type == PUT_ACTIVITY_IN)
+        } else if (operation->type == PUT_ACTIVITY_IN)
             sieve_put(&pg->activities.sieve, activity_hash(pg, operation->activity->public.association,
                                                            operation->activity->public.activity));
     }
+    return some;
 }
 
 /* ---- filling ---- */

@@ -63,6 +63,7 @@ enum query {
     Q_DROP_RECORDS,
     Q_ADD_EVENTS,
     Q_ADD_REPEATS,
+    Q_ASK_REPEATS,
     Q_SETTLE,
     Q_TAKE_IDS,
     Q_PROBE,
@@ -116,7 +117,7 @@ extern const struct pg_statement pg_statements[QUERIES];
 
 /* The statements of a commit that take rows as arrays, in the order in which they are sent. */
 #define FOLD_FIRST   Q_ADD_MESSAGES
-#define FOLD_END     Q_SETTLE
+#define FOLD_END     Q_ASK_REPEATS
 #define FOLD_COLUMNS 11
 
 /* The row of events that is being packed: its latest time, and where its hashes begin in their column. */
@@ -185,6 +186,7 @@ struct pg_store {
         int64_t transaction, started;
         bool retried;         /* with a new connection, as the old one had ended unnoticed */
         bool answered;        /* what came while it was written is an answer: the timer tells of it */
+        bool asks;            /* some of its repeat keys may be there already */
         bool again;           /* it is undone for another pass, without the requests that failed */
         struct error failure; /* else why it is undone */
         PGresult *counted;    /* of Q_COUNT: used when it is durable */
@@ -282,8 +284,9 @@ int pg_descriptor(const struct store *store);
 /* False: it is surely not there. */
 bool pg_may_have_repeat(const struct pg_store *pg, const uint8_t key[static STORE_DIGEST]);
 bool pg_may_have_activity(const struct pg_store *pg, struct span association, struct span activity);
-/* What the batch brings: to be called before its commit begins, and when it is done. */
-void pg_known_note(struct pg_store *pg, const struct store_batch *batch);
+/* What the batch brings: to be called before its commit begins, and when it is done. True: some of its repeat
+ * keys may have been there, or stand in it twice. */
+bool pg_known_note(struct pg_store *pg, const struct store_batch *batch);
 /* Reads tables for a while, when the store is opened. */
 void pg_known_open(struct pg_store *pg);
 /* A step of that; true: there is more. */
