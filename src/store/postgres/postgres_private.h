@@ -92,6 +92,7 @@ enum query {
     Q_EACH_EVENT,
     Q_FIND_REPEAT,
     Q_PAGE_REPEATS,
+    Q_OTHER_NODES,
     Q_FIND_ACTIVITY_IN,
     Q_GET_ACTIVITY_IN,
     Q_PAGE_ACTIVITIES,
@@ -146,7 +147,7 @@ struct fold {
     struct idmap work;                       /* id -> index of its last operation + 1, and what it comes to */
     struct idmap messages, contents, counts; /* message -> change of refs; id -> content; content -> change */
     struct idmap activities_in, activities_out; /* id -> index of the last operation + 1 */
-    struct idmap keys;       /* hash of an outcome's or a record's key -> index of the last operation + 1 */
+    struct idmap keys; /* hash of an outcome's or a record's key -> index of the last operation + 1 */
     struct events events;
     uint64_t content_octets; /* of contents that get a row */
 };
@@ -205,6 +206,7 @@ struct pg_store {
         PGresult *counted;    /* of Q_COUNT: used when it is durable */
         struct idmap numbers; /* of Q_ADD_ENTRIES: mailbox -> the number that its next entry gets */
     } commit;
+    bool others;                       /* other nodes have written to this store */
     struct known repeats, activities;  /* a writer's */
     struct names next_hops, mailboxes; /* those that were asked for: a name keeps its key while we live */
     PGresult **found; /* activities that were given out; freed when the next commit is done */
@@ -233,7 +235,7 @@ struct walk {
     size_t limit;              /* 0: all */
     uint64_t before;           /* of events: their places are below; 0: all */
     struct buf *scratch;
-    bool damaged;              /* a row that was given can't be read; set by `row`, which ends the walk */
+    bool damaged; /* a row that was given can't be read; set by `row`, which ends the walk */
     union {
         store_work_cb *work;
         store_entry_cb *entry;

@@ -218,6 +218,7 @@ const struct pg_statement pg_statements[QUERIES] = {
                           " LIMIT $3::bigint"},
     [Q_EACH_EVENT] = {"each_event", "SELECT id, data FROM event WHERE id <= $1::bigint ORDER BY id DESC"
                                     " LIMIT $2::bigint"},
+    [Q_OTHER_NODES] = {"other_nodes", "SELECT 1 FROM node WHERE id <> $1::bigint ORDER BY id LIMIT 1"},
     [Q_PAGE_REPEATS] = {"page_repeats", "SELECT digest FROM repeat WHERE digest > $1::bytea ORDER BY digest"
                                         " LIMIT $2::bigint"},
     [Q_PAGE_ACTIVITIES] = {"page_activities", "SELECT association, activity, id FROM activity_in"

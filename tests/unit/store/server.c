@@ -794,6 +794,25 @@ static void key_that_flies_is_found_later(void **state) {
     assert_int_equal(look_for(room, many + 1), STORE_REPEAT_UNKNOWN);
 }
 
+/* A peer may go on at another node than where it began. */
+static void activity_of_another_node_is_found(void **state) {
+    static const struct store_activity_in activity = {
+        .peer = SPAN_LIT("p"), .association = SPAN_LIT("a"), .activity = SPAN_LIT("1")};
+    struct room *room = *state;
+    struct store_activity_in found;
+    struct error err = {0};
+    struct store *other = open_node(room, 2);
+    struct store_batch *batch = store_batch_new(other);
+    uint64_t id = store_put_activity_in(batch, &activity, NULL);
+    assert_true(store_commit(batch, &err));
+    store_batch_free(batch);
+    store_close(other);
+    store_maintain(room->store, 0, 0, 1000000);
+    assert_true(store_find_activity_in(room->store, activity.peer, activity.association, activity.activity,
+                                       &found, NULL));
+    assert_int_equal(found.id, id);
+}
+
 struct verdicts {
     struct store_batch *batch;
     int first, second;
@@ -974,6 +993,7 @@ int main(void) {
         IN_ROOM(content_of_the_other_is_left_alone),
         IN_ROOM(new_transfer_asks_no_server),
         IN_ROOM(key_that_flies_is_found_later),
+        IN_ROOM(activity_of_another_node_is_found),
         IN_ROOM(key_of_another_writer_is_there_once),
         IN_ROOM(events_of_an_old_store_are_kept),
         IN_ROOM(no_table_is_read_from_end_to_end),
