@@ -8,7 +8,9 @@
 #include <unistd.h>
 
 #include "base/alloc.h"
+#include "base/buf.h"
 #include "base/log.h"
+#include "ipc/frame.h"
 
 #define HEADER    16
 #define HIGH_MARK ((size_t)4 * 1024 * 1024)
@@ -67,6 +69,76 @@ static uint64_t big_endian(const uint8_t *at, unsigned octets) {
     return value;
 }
 
+static void hand_over(struct ipc_channel *channel, const uint8_t *header, struct span payload) {
+    enum ipc_type type = (enum ipc_type)big_endian(header + 4, 2);
+    uint64_t ref = big_endian(header + 8, 8);
+    if (!channel->handler->frame(channel->context, channel, type, ref, payload))
+        end_later(channel, "a frame against the rules");
+}
+
+/* ---- frames with names and passwords: nothing of them stays in memory that is given back ---- */
+
+/* The first `len` octets, wherever they lie. */
+static void wipe_first(struct evbuffer *input, size_t len) {
+    struct evbuffer_iovec parts[8];
+    struct evbuffer_ptr at;
+    evbuffer_ptr_set(input, &at, 0, EVBUFFER_PTR_SET);
+    while (len > 0) {
+        int count = evbuffer_peek(input, (ev_ssize_t)len, &at, parts, 8);
+        for (int i = 0; i < count && i < 8 && len > 0; i++) {
+            size_t part = parts[i].iov_len < len ? parts[i].iov_len : len;
+            explicit_bzero(parts[i].iov_base, part);
+            len -= part;
+            if (len > 0)
+                evbuffer_ptr_set(input, &at, part, EVBUFFER_PTR_ADD);
+        }
+        if (count <= 0)
+            return;
+    }
+}
+
+/* evbuffer_pullup leaves a copy behind where it joins parts. */
+static void hand_over_secret(struct ipc_channel *channel, struct evbuffer *input, const uint8_t *header,
+                             size_t length) {
+    struct buf frame;
+    buf_init_secret(&frame, 0);
+    if (buf_reserve(&frame, HEADER + length))
+        frame.len = (size_t)evbuffer_copyout(input, frame.data, HEADER + length);
+    wipe_first(input, HEADER + length);
+    evbuffer_drain(input, HEADER + length);
+    if (frame.len < HEADER + length)
+        end_later(channel, "no memory");
+    else
+        hand_over(channel, header, span_of(frame.data + HEADER, length));
+    buf_free(&frame);
+    mem_wipe_stack();
+}
+
+static void wipe_sent(const void *data, size_t length, void *arg) {
+    (void)arg;
+    explicit_bzero((void *)data, length);
+    mem_free((void *)data);
+}
+
+/* The frame in memory of its own, which is wiped when it is written. */
+static bool add_secret(struct evbuffer *output, const uint8_t *header, struct span head, struct span body) {
+    size_t length = HEADER + head.len + body.len;
+    uint8_t *frame = mem_alloc(length);
+    if (!frame)
+        return false;
+    memcpy(frame, header, HEADER);
+    if (head.len)
+        memcpy(frame + HEADER, head.data, head.len);
+    if (body.len)
+        memcpy(frame + HEADER + head.len, body.data, body.len);
+    if (evbuffer_add_reference(output, frame, length, wipe_sent, NULL) == 0)
+        return true;
+    wipe_sent(frame, length, NULL);
+    return false;
+}
+
+/* ---- reading ---- */
+
 /* Hands over the next whole frame. Returns false when there is none (yet). */
 static bool next_frame(struct ipc_channel *channel, struct evbuffer *input) {
     uint8_t header[HEADER];
@@ -82,33 +154,45 @@ static bool next_frame(struct ipc_channel *channel, struct evbuffer *input) {
     }
     if (evbuffer_get_length(input) < HEADER + length)
         return false;
+    if (ipc_frame_is_secret((enum ipc_type)big_endian(header + 4, 2))) {
+        hand_over_secret(channel, input, header, length);
+        return true;
+    }
     const uint8_t *frame = evbuffer_pullup(input, (ev_ssize_t)(HEADER + length));
     if (!frame) {
         end_later(channel, "no memory");
         return false;
     }
-    enum ipc_type type = (enum ipc_type)big_endian(header + 4, 2);
-    uint64_t ref = big_endian(header + 8, 8);
-    if (!channel->handler->frame(channel->context, channel, type, ref, span_of(frame + HEADER, length)))
-        end_later(channel, "a frame against the rules");
+    hand_over(channel, header, span_of(frame + HEADER, length));
     evbuffer_drain(input, HEADER + length);
     return true;
 }
 
+/* What was read into the first part, and the rest of it in the second. */
+static void commit(struct evbuffer *input, struct evbuffer_iovec *space, int count, size_t got) {
+    for (int i = 0; i < count; i++) {
+        space[i].iov_len = space[i].iov_len < got ? space[i].iov_len : got;
+        got -= space[i].iov_len;
+    }
+    evbuffer_commit_space(input, space, count);
+}
+
 /* libevent 2.1 reads at most 4,096 octets a turn, which is two small messages: a batch would never hold more.
- * All that waits is read here. The end and errors of the socket are left for libevent to find. */
+ * All that waits is read here, in two parts, for libevent moves what lies there already to make one of them,
+ * and leaves a copy behind. The end and errors of the socket are left for libevent to find. */
 static void read_all(struct bufferevent *stream, struct evbuffer *input, size_t most) {
     ssize_t got = READ_STEP;
     size_t taken = 0;
     evbuffer_unfreeze(input, 0);
-    while (got == READ_STEP && taken < most) {
-        struct evbuffer_iovec space;
-        if (evbuffer_reserve_space(input, READ_STEP, &space, 1) != 1)
+    while (got >= READ_STEP && taken < most) {
+        struct evbuffer_iovec space[2];
+        int count = evbuffer_reserve_space(input, READ_STEP, space, 2);
+        if (count < 1)
             break;
-        got = recv(bufferevent_getfd(stream), space.iov_base, READ_STEP, MSG_DONTWAIT);
-        space.iov_len = got > 0 ? (size_t)got : 0;
-        evbuffer_commit_space(input, &space, 1);
-        taken += space.iov_len;
+        struct msghdr message = {.msg_iov = space, .msg_iovlen = (size_t)count};
+        got = recvmsg(bufferevent_getfd(stream), &message, MSG_DONTWAIT);
+        commit(input, space, count, got > 0 ? (size_t)got : 0);
+        taken += got > 0 ? (size_t)got : 0;
     }
     evbuffer_freeze(input, 0);
 }
@@ -226,6 +310,12 @@ static void put_big_endian(uint8_t *at, uint64_t value, unsigned octets) {
         at[i] = (uint8_t)(value >> (8 * (octets - 1 - i)));
 }
 
+static bool add_frame(struct evbuffer *output, const uint8_t *header, struct span head, struct span body) {
+    return evbuffer_expand(output, HEADER + head.len + body.len) == 0 &&
+           evbuffer_add(output, header, HEADER) == 0 && evbuffer_add(output, head.data, head.len) == 0 &&
+           evbuffer_add(output, body.data, body.len) == 0;
+}
+
 bool ipc_send(struct ipc_channel *channel, enum ipc_type type, uint64_t ref, struct span head,
               struct span body) {
     struct evbuffer *output = bufferevent_get_output(channel->stream);
@@ -236,8 +326,8 @@ bool ipc_send(struct ipc_channel *channel, enum ipc_type type, uint64_t ref, str
     put_big_endian(header, length, 4);
     put_big_endian(header + 4, (uint64_t)type, 2);
     put_big_endian(header + 8, ref, 8);
-    if (evbuffer_expand(output, HEADER + length) != 0 || evbuffer_add(output, header, HEADER) != 0 ||
-        evbuffer_add(output, head.data, head.len) != 0 || evbuffer_add(output, body.data, body.len) != 0) {
+    if (ipc_frame_is_secret(type) ? !add_secret(output, header, head, body)
+                                  : !add_frame(output, header, head, body)) {
         end_later(channel, "no memory");
         return false;
     }
