@@ -13,18 +13,18 @@ void buf_init_secret(struct buf *buf, size_t limit) {
     *buf = (struct buf){.limit = limit, .secret = true};
 }
 
-static void wipe_from(struct buf *buf, size_t at) {
+static void wipe(struct buf *buf, size_t from, size_t to) {
     if (buf->secret && buf->data)
-        explicit_bzero(buf->data + at, buf->cap - at);
+        explicit_bzero(buf->data + from, to - from);
 }
 
 void buf_no_secret(struct buf *buf) {
-    wipe_from(buf, buf->len);
+    wipe(buf, buf->len, buf->cap);
     buf->secret = false;
 }
 
 void buf_free(struct buf *buf) {
-    wipe_from(buf, 0);
+    wipe(buf, 0, buf->cap);
     mem_free(buf->data);
     *buf = (struct buf){.limit = buf->limit, .secret = buf->secret};
 }
@@ -36,7 +36,7 @@ void buf_wipe(struct buf *buf) {
 }
 
 void buf_clear(struct buf *buf) {
-    wipe_from(buf, 0);
+    wipe(buf, 0, buf->len);
     buf->len = 0;
     buf->failed = false;
 }
@@ -49,7 +49,7 @@ static uint8_t *resize(struct buf *buf, size_t cap) {
     if (!data)
         return NULL;
     memcpy(data, buf->data, buf->cap);
-    wipe_from(buf, 0);
+    wipe(buf, 0, buf->cap);
     mem_free(buf->data);
     return data;
 }
@@ -131,5 +131,5 @@ void buf_consume(struct buf *buf, size_t len) {
     if (len < buf->len)
         memmove(buf->data, buf->data + len, buf->len - len);
     buf->len -= len;
-    wipe_from(buf, buf->len);
+    wipe(buf, buf->len, buf->len + len);
 }

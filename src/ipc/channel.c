@@ -1,9 +1,9 @@
 #include "ipc/channel.h"
 
-#include <event2/buffer.h>
-#include <event2/bufferevent.h>
+#include <errno.h>
 #include <event2/util.h>
 #include <stdio.h>
+#include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -14,19 +14,44 @@
 
 #define HEADER    16
 #define HIGH_MARK ((size_t)4 * 1024 * 1024)
-#define READ_MAX  ((size_t)1024 * 1024)
-#define READ_STEP (64 * 1024)
+#define READ_MAX  ((size_t)1024 * 1024) /* in a turn */
+
+/* What a socket brings at once. One buffer serves all channels of the process, for nothing stays in it after
+ * a turn: an idle channel holds none. */
+#define ROOM ((size_t)256 * 1024)
+static uint8_t room[ROOM];
+
+/* A frame of which the beginning has come gets memory for so many octets more at first, then doubled. */
+#define REST_FIRST ((size_t)64 * 1024)
+
+/* What waits to be written and is above it goes to the socket without waiting for the loop. */
+#define AT_ONCE ((size_t)64 * 1024)
+
+/* Memory of a queue that is empty again is kept up to this. */
+#define KEPT ((size_t)256 * 1024)
+
+/* Octets that wait: those from `taken` on. */
+struct queue {
+    struct buf octets;
+    size_t taken;
+};
 
 struct ipc_channel {
-    struct bufferevent *stream;
-    struct event *more; /* the next turn */
-    struct event *end;  /* runs the deferred ending, outside any handler's call */
+    int fd;
+    struct event *readable, *writable;
+    struct event *flush; /* writes what waits, once all handlers of this turn of the loop have run */
+    struct event *more;  /* the next turn */
+    struct event *end;   /* runs the deferred ending, outside any handler's call */
     const struct ipc_handler *handler;
     void *context;
-    size_t limit;     /* of a payload */
-    size_t turn;      /* octets that are read and handed over before others have theirs */
-    size_t high_mark; /* octets that wait to be written; the low one is a quarter of it */
+    size_t limit;       /* of a payload */
+    size_t turn;        /* octets that are read and handed over before others have theirs */
+    size_t high_mark;   /* octets that wait to be written; the low one is a quarter of it */
+    struct queue input; /* frames, and the beginning of one, that were read and not handed over */
+    struct queue output;
     bool full;
+    bool blocked; /* the socket takes no more for now */
+    bool paused;
     bool finishing; /* ends when all is written */
     bool ended;
     bool in_handler;
@@ -35,11 +60,57 @@ struct ipc_channel {
     char name[64];
 };
 
-static void release(struct ipc_channel *channel) {
-    event_free(channel->more);
-    event_free(channel->end);
-    bufferevent_free(channel->stream);
+/* ---- queues ---- */
+
+static struct span waiting(const struct queue *queue) {
+    return span_sub(buf_span(&queue->octets), queue->taken, SIZE_MAX);
+}
+
+static void take(struct queue *queue, size_t octets) {
+    queue->taken += octets;
+    if (queue->taken < queue->octets.len)
+        return;
+    queue->taken = 0;
+    buf_clear(&queue->octets);
+    if (queue->octets.cap > KEPT)
+        buf_free(&queue->octets);
+}
+
+/* Room for `octets` more; what was taken makes room first when it is the larger part. */
+static bool reserve(struct queue *queue, size_t octets) {
+    if (queue->taken > queue->octets.len / 2) {
+        buf_consume(&queue->octets, queue->taken);
+        queue->taken = 0;
+    }
+    return buf_reserve(&queue->octets, octets);
+}
+
+static bool add(struct queue *queue, struct span octets) {
+    return reserve(queue, octets.len) && buf_append_span(&queue->octets, octets);
+}
+
+/* ---- the end ---- */
+
+static void free_event(struct event *event) {
+    if (event)
+        event_free(event);
+}
+
+/* The descriptor is left alone. */
+static void free_parts(struct ipc_channel *channel) {
+    free_event(channel->readable);
+    free_event(channel->writable);
+    free_event(channel->flush);
+    free_event(channel->more);
+    free_event(channel->end);
+    buf_free(&channel->input.octets);
+    buf_free(&channel->output.octets);
     mem_free(channel);
+}
+
+static void release(struct ipc_channel *channel) {
+    close(channel->fd);
+    free_parts(channel);
 }
 
 /* The end is told from the loop, never from inside a call of the owner, who may be in the middle of his
@@ -49,7 +120,8 @@ static void end_later(struct ipc_channel *channel, const char *cause) {
         return;
     channel->ended = true;
     snprintf(channel->cause, sizeof channel->cause, "%s", cause);
-    bufferevent_disable(channel->stream, EV_READ | EV_WRITE);
+    event_del(channel->readable);
+    event_del(channel->writable);
     event_active(channel->end, 0, 0);
 }
 
@@ -62,6 +134,8 @@ static void on_end(evutil_socket_t fd, short what, void *arg) {
     release(channel);
 }
 
+/* ---- reading ---- */
+
 static uint64_t big_endian(const uint8_t *at, unsigned octets) {
     uint64_t value = 0;
     for (unsigned i = 0; i < octets; i++)
@@ -69,161 +143,134 @@ static uint64_t big_endian(const uint8_t *at, unsigned octets) {
     return value;
 }
 
-static void hand_over(struct ipc_channel *channel, const uint8_t *header, struct span payload) {
-    enum ipc_type type = (enum ipc_type)big_endian(header + 4, 2);
-    uint64_t ref = big_endian(header + 8, 8);
-    if (!channel->handler->frame(channel->context, channel, type, ref, payload))
-        end_later(channel, "a frame against the rules");
+static bool is_read(const struct ipc_channel *channel) {
+    return !channel->ended && !channel->free_wanted && !channel->paused && !channel->finishing;
 }
 
-/* ---- frames with names and passwords: nothing of them stays in memory that is given back ---- */
-
-/* The first `len` octets, wherever they lie. */
-static void wipe_first(struct evbuffer *input, size_t len) {
-    struct evbuffer_iovec parts[8];
-    struct evbuffer_ptr at;
-    evbuffer_ptr_set(input, &at, 0, EVBUFFER_PTR_SET);
-    while (len > 0) {
-        int count = evbuffer_peek(input, (ev_ssize_t)len, &at, parts, 8);
-        for (int i = 0; i < count && i < 8 && len > 0; i++) {
-            size_t part = parts[i].iov_len < len ? parts[i].iov_len : len;
-            explicit_bzero(parts[i].iov_base, part);
-            len -= part;
-            if (len > 0)
-                evbuffer_ptr_set(input, &at, part, EVBUFFER_PTR_ADD);
-        }
-        if (count <= 0)
-            return;
-    }
+/* The octets of the frame that begins there, HEADER while they are not known yet; 0: it is too long, and the
+ * channel ends. */
+static size_t frame_length(struct ipc_channel *channel, struct span octets) {
+    size_t length = octets.len < HEADER ? 0 : (size_t)big_endian(octets.data, 4);
+    if (length <= channel->limit)
+        return HEADER + length;
+    log_caused_by(channel->name, LOG_LEVEL_WARNING,
+                  "%s: a frame of %zu octets is longer than the limit of %zu", channel->name, length,
+                  channel->limit);
+    end_later(channel, "a frame longer than the limit");
+    return 0;
 }
 
-/* evbuffer_pullup leaves a copy behind where it joins parts. */
-static void hand_over_secret(struct ipc_channel *channel, struct evbuffer *input, const uint8_t *header,
-                             size_t length) {
-    struct buf frame;
-    buf_init_secret(&frame, 0);
-    if (buf_reserve(&frame, HEADER + length))
-        frame.len = (size_t)evbuffer_copyout(input, frame.data, HEADER + length);
-    wipe_first(input, HEADER + length);
-    evbuffer_drain(input, HEADER + length);
-    if (frame.len < HEADER + length)
-        end_later(channel, "no memory");
-    else
-        hand_over(channel, header, span_of(frame.data + HEADER, length));
-    buf_free(&frame);
+/* What was handed over, in `room` or in the queue, and what it left on the stack. */
+static void wipe(const uint8_t *octets, size_t length) {
+    explicit_bzero((void *)(uintptr_t)octets, length);
     mem_wipe_stack();
 }
 
-static void wipe_sent(const void *data, size_t length, void *arg) {
-    (void)arg;
-    explicit_bzero((void *)data, length);
-    mem_free((void *)data);
+/* Hands over the frame with which the octets begin; returns its length, 0 when it is not whole (yet). */
+static size_t hand_over(struct ipc_channel *channel, struct span octets) {
+    size_t length = frame_length(channel, octets);
+    if (!length || octets.len < length || octets.len < HEADER)
+        return 0;
+    enum ipc_type type = (enum ipc_type)big_endian(octets.data + 4, 2);
+    uint64_t ref = big_endian(octets.data + 8, 8);
+    if (!channel->handler->frame(channel->context, channel, type, ref,
+                                 span_of(octets.data + HEADER, length - HEADER)))
+        end_later(channel, "a frame against the rules");
+    if (ipc_frame_is_secret(type))
+        wipe(octets.data, length);
+    return length;
 }
 
-/* The frame in memory of its own, which is wiped when it is written. */
-static bool add_secret(struct evbuffer *output, const uint8_t *header, struct span head, struct span body) {
-    size_t length = HEADER + head.len + body.len;
-    uint8_t *frame = mem_alloc(length);
-    if (!frame)
-        return false;
-    memcpy(frame, header, HEADER);
-    if (head.len)
-        memcpy(frame + HEADER, head.data, head.len);
-    if (body.len)
-        memcpy(frame + HEADER + head.len, body.data, body.len);
-    if (evbuffer_add_reference(output, frame, length, wipe_sent, NULL) == 0)
-        return true;
-    wipe_sent(frame, length, NULL);
-    return false;
+/* Hands over whole frames of the octets until `*given` reaches the turn's octets; returns how many octets
+ * they had. */
+static size_t hand_over_all(struct ipc_channel *channel, struct span octets, size_t *given) {
+    size_t taken = 0, length = 1;
+    while (length && *given < channel->turn && is_read(channel)) {
+        length = hand_over(channel, span_sub(octets, taken, SIZE_MAX));
+        taken += length;
+        *given += length;
+    }
+    return taken;
 }
 
-/* ---- reading ---- */
+/* Completes the frame whose beginning has come with what has come since, and hands it over. */
+static void complete(struct ipc_channel *channel, struct span *fresh, size_t *given) {
+    size_t length = HEADER;
+    while (fresh->len && waiting(&channel->input).len < length) {
+        struct span part = span_sub(*fresh, 0, length - waiting(&channel->input).len);
+        if (!add(&channel->input, part)) {
+            end_later(channel, "no memory");
+            return;
+        }
+        *fresh = span_sub(*fresh, part.len, SIZE_MAX);
+        length = frame_length(channel, waiting(&channel->input)); /* by now its header may be there */
+    }
+    take(&channel->input, hand_over_all(channel, waiting(&channel->input), given));
+}
 
-/* Hands over the next whole frame. Returns false when there is none (yet). */
-static bool next_frame(struct ipc_channel *channel, struct evbuffer *input) {
-    uint8_t header[HEADER];
-    if (evbuffer_copyout(input, header, HEADER) < HEADER)
-        return false;
-    size_t length = (size_t)big_endian(header, 4);
-    if (length > channel->limit) {
-        log_caused_by(channel->name, LOG_LEVEL_WARNING,
-                      "%s: a frame of %zu octets is longer than the limit of %zu", channel->name, length,
-                      channel->limit);
-        end_later(channel, "a frame longer than the limit");
-        return false;
-    }
-    if (evbuffer_get_length(input) < HEADER + length)
-        return false;
-    if (ipc_frame_is_secret((enum ipc_type)big_endian(header + 4, 2))) {
-        hand_over_secret(channel, input, header, length);
-        return true;
-    }
-    const uint8_t *frame = evbuffer_pullup(input, (ev_ssize_t)(HEADER + length));
-    if (!frame) {
+/* Reads once: what is missing of the frame that has begun goes behind its beginning, what is behind it to
+ * `room`, of which `fresh` is told. False: nothing came for now. */
+static bool read_some(struct ipc_channel *channel, struct span *fresh, bool *last) {
+    struct span begun = waiting(&channel->input);
+    size_t missing = begun.len ? frame_length(channel, begun) - begun.len : 0;
+    size_t most = begun.len > REST_FIRST ? begun.len : REST_FIRST;
+    missing = missing < most ? missing : most;
+    if (!reserve(&channel->input, missing)) {
         end_later(channel, "no memory");
         return false;
     }
-    hand_over(channel, header, span_of(frame + HEADER, length));
-    evbuffer_drain(input, HEADER + length);
+    struct buf *input = &channel->input.octets;
+    struct iovec parts[] = {{input->data + input->len, missing}, {room, sizeof room}};
+    struct msghdr message = {.msg_iov = missing ? parts : parts + 1, .msg_iovlen = missing ? 2 : 1};
+    ssize_t got = recvmsg(channel->fd, &message, MSG_DONTWAIT);
+    if (got == 0)
+        end_later(channel, "the other end closed it");
+    else if (got < 0 && errno != EAGAIN && errno != EWOULDBLOCK && errno != EINTR)
+        end_later(channel, strerror(errno));
+    if (got <= 0)
+        return false;
+    size_t behind = (size_t)got < missing ? (size_t)got : missing;
+    input->len += behind;
+    *fresh = span_of(room, (size_t)got - behind);
+    *last = (size_t)got < missing + sizeof room;
     return true;
 }
 
-/* What was read into the first part, and the rest of it in the second. */
-static void commit(struct evbuffer *input, struct evbuffer_iovec *space, int count, size_t got) {
-    for (int i = 0; i < count; i++) {
-        space[i].iov_len = space[i].iov_len < got ? space[i].iov_len : got;
-        got -= space[i].iov_len;
+/* All that waits is read, so that a batch of the store process holds what there is. The end of the socket is
+ * found once all frames before it were handed over. */
+static void read_all(struct ipc_channel *channel, size_t given) {
+    bool last = false;
+    for (size_t read = 0; !last && read < READ_MAX && given < channel->turn && is_read(channel);) {
+        struct span fresh;
+        if (!read_some(channel, &fresh, &last))
+            return;
+        read += sizeof room;
+        if (waiting(&channel->input).len)
+            complete(channel, &fresh, &given);
+        size_t taken = waiting(&channel->input).len ? 0 : hand_over_all(channel, fresh, &given);
+        if (!channel->ended && !channel->free_wanted &&
+            !add(&channel->input, span_sub(fresh, taken, SIZE_MAX)))
+            end_later(channel, "no memory");
     }
-    evbuffer_commit_space(input, space, count);
-}
-
-/* libevent 2.1 reads at most 4,096 octets a turn, which is two small messages: a batch would never hold more.
- * All that waits is read here, in two parts, for libevent moves what lies there already to make one of them,
- * and leaves a copy behind. The end and errors of the socket are left for libevent to find. */
-static void read_all(struct bufferevent *stream, struct evbuffer *input, size_t most) {
-    ssize_t got = READ_STEP;
-    size_t taken = 0;
-    evbuffer_unfreeze(input, 0);
-    while (got >= READ_STEP && taken < most) {
-        struct evbuffer_iovec space[2];
-        int count = evbuffer_reserve_space(input, READ_STEP, space, 2);
-        if (count < 1)
-            break;
-        struct msghdr message = {.msg_iov = space, .msg_iovlen = (size_t)count};
-        got = recvmsg(bufferevent_getfd(stream), &message, MSG_DONTWAIT);
-        commit(input, space, count, got > 0 ? (size_t)got : 0);
-        taken += got > 0 ? (size_t)got : 0;
-    }
-    evbuffer_freeze(input, 0);
-}
-
-static bool is_read(const struct ipc_channel *channel) {
-    return !channel->ended && !channel->free_wanted && (bufferevent_get_enabled(channel->stream) & EV_READ);
+    if (given >= channel->turn && is_read(channel))
+        event_add(channel->more, &(struct timeval){0});
 }
 
 static void take_turn(struct ipc_channel *channel) {
-    static const struct timeval next_round = {0};
-    struct evbuffer *input = bufferevent_get_input(channel->stream);
-    size_t taken = 0, before;
-    read_all(channel->stream, input, channel->turn < READ_MAX ? channel->turn : READ_MAX);
+    size_t given = 0;
     channel->in_handler = true;
-    do {
-        before = evbuffer_get_length(input);
-        if (taken >= channel->turn && is_read(channel))
-            event_add(channel->more, &next_round);
-    } while (taken < channel->turn && is_read(channel) && next_frame(channel, input) &&
-             (taken += before - evbuffer_get_length(input)));
-    if (!channel->ended && !channel->free_wanted && channel->handler->idle)
-        channel->handler->idle(channel->context, channel);
+    take(&channel->input, hand_over_all(channel, waiting(&channel->input), &given));
+    read_all(channel, given);
     channel->in_handler = false;
     if (channel->free_wanted)
         release(channel);
 }
 
-static void on_read(struct bufferevent *stream, void *arg) {
+static void on_readable(evutil_socket_t fd, short what, void *arg) {
     struct ipc_channel *channel = arg;
-    (void)stream;
-    if (!event_pending(channel->more, EV_TIMEOUT, NULL))
+    (void)fd;
+    (void)what;
+    if (is_read(channel) && !event_pending(channel->more, EV_TIMEOUT, NULL))
         take_turn(channel);
 }
 
@@ -235,21 +282,80 @@ static void on_more(evutil_socket_t fd, short what, void *arg) {
         take_turn(channel);
 }
 
-static void on_written(struct bufferevent *stream, void *arg) {
-    struct ipc_channel *channel = arg;
-    if (channel->finishing && evbuffer_get_length(bufferevent_get_output(stream)) == 0)
+/* ---- writing ---- */
+
+/* Gives the socket what it takes of the parts; returns how many octets that were. */
+static size_t write_out(struct ipc_channel *channel, const struct span *parts, size_t count) {
+    struct iovec vector[4];
+    size_t all = 0;
+    for (size_t i = 0; i < count; i++) {
+        vector[i] = (struct iovec){(void *)(uintptr_t)parts[i].data, parts[i].len};
+        all += parts[i].len;
+    }
+    struct msghdr message = {.msg_iov = vector, .msg_iovlen = count};
+    ssize_t sent = sendmsg(channel->fd, &message, MSG_DONTWAIT | MSG_NOSIGNAL);
+    bool later = sent >= 0 || errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR;
+    if (!later)
+        end_later(channel, strerror(errno));
+    size_t written = sent > 0 ? (size_t)sent : 0;
+    if (later && written < all) {
+        channel->blocked = true;
+        event_add(channel->writable, NULL);
+    }
+    return written;
+}
+
+static void write_queue(struct ipc_channel *channel) {
+    struct span queued = waiting(&channel->output);
+    if (queued.len && !channel->ended)
+        take(&channel->output, write_out(channel, &queued, 1));
+    size_t left = waiting(&channel->output).len;
+    if (channel->finishing && !left)
         end_later(channel, "all was said");
-    if (!channel->full || evbuffer_get_length(bufferevent_get_output(stream)) > channel->high_mark / 4)
+    if (channel->ended || !channel->full || left > channel->high_mark / 4)
         return;
     channel->full = false;
     if (channel->handler->writable)
         channel->handler->writable(channel->context, channel);
 }
 
-static void on_event(struct bufferevent *stream, short what, void *arg) {
-    (void)stream;
-    end_later(arg, what & BEV_EVENT_EOF ? "the other end closed it"
-                                        : evutil_socket_error_to_string(EVUTIL_SOCKET_ERROR()));
+static void on_flush(evutil_socket_t fd, short what, void *arg) {
+    struct ipc_channel *channel = arg;
+    (void)fd;
+    (void)what;
+    if (!channel->blocked)
+        write_queue(channel);
+}
+
+static void on_writable(evutil_socket_t fd, short what, void *arg) {
+    struct ipc_channel *channel = arg;
+    (void)fd;
+    (void)what;
+    channel->blocked = false;
+    write_queue(channel);
+}
+
+/* Queues the parts but for the first `sent` octets. */
+static bool queue_rest(struct ipc_channel *channel, const struct span *parts, size_t count, size_t sent) {
+    for (size_t i = 0; i < count; i++) {
+        struct span rest = span_sub(parts[i], sent, SIZE_MAX);
+        sent -= parts[i].len - rest.len;
+        if (!add(&channel->output, rest))
+            return false;
+    }
+    return true;
+}
+
+/* ---- the channel ---- */
+
+static bool open_parts(struct ipc_channel *channel, struct event_base *loop) {
+    channel->readable = event_new(loop, channel->fd, EV_READ | EV_PERSIST, on_readable, channel);
+    channel->writable = event_new(loop, channel->fd, EV_WRITE, on_writable, channel);
+    channel->flush = event_new(loop, -1, 0, on_flush, channel);
+    channel->more = event_new(loop, -1, 0, on_more, channel);
+    channel->end = event_new(loop, -1, 0, on_end, channel);
+    return channel->readable && channel->writable && channel->flush && channel->more && channel->end &&
+           evutil_make_socket_nonblocking(channel->fd) == 0 && event_add(channel->readable, NULL) == 0;
 }
 
 struct ipc_channel *ipc_channel_new(struct event_base *loop, int fd, const char *name,
@@ -257,34 +363,27 @@ struct ipc_channel *ipc_channel_new(struct event_base *loop, int fd, const char 
     struct ipc_channel *channel = mem_alloc(sizeof *channel);
     if (!channel)
         return NULL;
-    *channel = (struct ipc_channel){.handler = handler,
+    *channel = (struct ipc_channel){.fd = fd,
+                                    .handler = handler,
                                     .context = context,
                                     .limit = IPC_PAYLOAD_MAX,
                                     .turn = SIZE_MAX,
                                     .high_mark = HIGH_MARK};
     snprintf(channel->name, sizeof channel->name, "%s", name);
-    channel->end = event_new(loop, -1, 0, on_end, channel);
-    channel->more = event_new(loop, -1, 0, on_more, channel);
-    if (channel->end && channel->more && evutil_make_socket_nonblocking(fd) == 0)
-        channel->stream = bufferevent_socket_new(loop, fd, BEV_OPT_CLOSE_ON_FREE);
-    if (!channel->stream) {
-        if (channel->end)
-            event_free(channel->end);
-        if (channel->more)
-            event_free(channel->more);
-        mem_free(channel);
-        return NULL;
-    }
-    bufferevent_setcb(channel->stream, on_read, on_written, on_event, channel);
-    bufferevent_setwatermark(channel->stream, EV_WRITE, HIGH_MARK / 4, 0);
-    bufferevent_set_max_single_read(channel->stream, READ_MAX);
-    bufferevent_set_max_single_write(channel->stream, READ_MAX);
-    bufferevent_enable(channel->stream, EV_READ | EV_WRITE);
-    return channel;
+    buf_init(&channel->input.octets, 0);
+    buf_init(&channel->output.octets, 0);
+    if (open_parts(channel, loop))
+        return channel;
+    free_parts(channel);
+    return NULL;
 }
 
 void ipc_limit(struct ipc_channel *channel, size_t octets) {
     channel->limit = octets;
+}
+
+void ipc_wipe(struct ipc_channel *channel) {
+    channel->input.octets.secret = channel->output.octets.secret = true;
 }
 
 void ipc_turn(struct ipc_channel *channel, size_t octets) {
@@ -293,7 +392,6 @@ void ipc_turn(struct ipc_channel *channel, size_t octets) {
 
 void ipc_full_at(struct ipc_channel *channel, size_t octets) {
     channel->high_mark = octets;
-    bufferevent_setwatermark(channel->stream, EV_WRITE, octets / 4, 0);
 }
 
 void ipc_channel_free(struct ipc_channel *channel) {
@@ -310,36 +408,34 @@ static void put_big_endian(uint8_t *at, uint64_t value, unsigned octets) {
         at[i] = (uint8_t)(value >> (8 * (octets - 1 - i)));
 }
 
-static bool add_frame(struct evbuffer *output, const uint8_t *header, struct span head, struct span body) {
-    return evbuffer_expand(output, HEADER + head.len + body.len) == 0 &&
-           evbuffer_add(output, header, HEADER) == 0 && evbuffer_add(output, head.data, head.len) == 0 &&
-           evbuffer_add(output, body.data, body.len) == 0;
-}
-
 bool ipc_send(struct ipc_channel *channel, enum ipc_type type, uint64_t ref, struct span head,
               struct span body) {
-    struct evbuffer *output = bufferevent_get_output(channel->stream);
-    size_t length;
+    size_t length, sent = 0;
     if (channel->ended || __builtin_add_overflow(head.len, body.len, &length) || length > channel->limit)
         return false;
     uint8_t header[HEADER] = {0};
     put_big_endian(header, length, 4);
     put_big_endian(header + 4, (uint64_t)type, 2);
     put_big_endian(header + 8, ref, 8);
-    if (ipc_frame_is_secret(type) ? !add_secret(output, header, head, body)
-                                  : !add_frame(output, header, head, body)) {
+    struct span parts[] = {waiting(&channel->output), span_of(header, HEADER), head, body};
+    size_t before = parts[0].len;
+    if (!channel->blocked && before + HEADER + length > AT_ONCE)
+        sent = write_out(channel, parts, 4);
+    take(&channel->output, sent < before ? sent : before);
+    if (!queue_rest(channel, parts + 1, 3, sent < before ? 0 : sent - before)) {
         end_later(channel, "no memory");
         return false;
     }
-    channel->full = channel->full || evbuffer_get_length(output) > channel->high_mark;
+    channel->full = channel->full || waiting(&channel->output).len > channel->high_mark;
+    if (!channel->blocked)
+        event_active(channel->flush, EV_TIMEOUT, 0);
     return true;
 }
 
 void ipc_finish(struct ipc_channel *channel) {
     channel->finishing = true;
-    bufferevent_disable(channel->stream, EV_READ);
-    bufferevent_setwatermark(channel->stream, EV_WRITE, 0, 0);
-    if (evbuffer_get_length(bufferevent_get_output(channel->stream)) == 0)
+    event_del(channel->readable);
+    if (waiting(&channel->output).len == 0)
         end_later(channel, "all was said");
 }
 
@@ -348,15 +444,17 @@ bool ipc_is_full(const struct ipc_channel *channel) {
 }
 
 void ipc_pause(struct ipc_channel *channel) {
-    bufferevent_disable(channel->stream, EV_READ);
+    channel->paused = true;
+    event_del(channel->readable);
 }
 
 void ipc_resume(struct ipc_channel *channel) {
     if (channel->ended || channel->finishing)
         return;
-    bufferevent_enable(channel->stream, EV_READ);
+    channel->paused = false;
+    event_add(channel->readable, NULL);
     /* Frames may have been read before the pause; they cause no event of their own. */
-    bufferevent_trigger(channel->stream, EV_READ, BEV_TRIG_IGNORE_WATERMARKS | BEV_TRIG_DEFER_CALLBACKS);
+    event_active(channel->more, EV_TIMEOUT, 0);
 }
 
 const char *ipc_name(const struct ipc_channel *channel) {

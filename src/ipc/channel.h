@@ -1,8 +1,8 @@
 /*
  * A channel: frames (ipc/frames.h) over one stream socket, without blocking,
- * in a libevent loop. Reads are gathered: all frames of one read are handed
- * over, then `idle` is called once, which is where the store process commits
- * its batch. Writes are gathered too and go out when the loop comes round.
+ * in a libevent loop. All frames that wait are handed over in one turn of the
+ * loop. Writes are gathered: they go out when all handlers of the turn have run,
+ * or at once when much has gathered.
  */
 #ifndef IPC_CHANNEL_H
 #define IPC_CHANNEL_H
@@ -19,8 +19,6 @@ struct ipc_handler {
      * and the handler has logged why. */
     bool (*frame)(void *context, struct ipc_channel *channel, enum ipc_type type, uint64_t ref,
                   struct span payload);
-    /* All frames of one read were handed over. May be NULL. */
-    void (*idle)(void *context, struct ipc_channel *channel);
     /* The other end is gone, or broke the rules (`cause` says which). The channel is freed after the call. */
     void (*closed)(void *context, struct ipc_channel *channel, const char *cause);
     /* The output queue fell below the low mark after it was full. May be NULL. */
@@ -43,6 +41,9 @@ void ipc_finish(struct ipc_channel *channel);
 
 /* Makes longer payloads than `octets` end the channel, either way; IPC_PAYLOAD_MAX without this. */
 void ipc_limit(struct ipc_channel *channel, size_t octets);
+
+/* Names and passwords pass: what waits in the channel, either way, is wiped when it goes. */
+void ipc_wipe(struct ipc_channel *channel);
 
 /* Makes the channel let others of the loop have their turn when so many octets of frames, a multiple of 64
  * KiB, were handed over; without this, when all that was read has been. */

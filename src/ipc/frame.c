@@ -154,18 +154,15 @@ static const struct ipc_frame frames[IPC_NUMBERS] = {
                             "Start, serial and both names are 0 and empty but for a resume. The prefix is "
                             "the APDU's octets before the content (the MTS-APDU without EXTERNAL). A content "
                             "of at most IPC_WHOLE_MAX octets comes with it, any other by send-read."},
-    [IPC_SEND_ACTIVITY] = {"send-activity", TO_STORE, IPC_ABOUT_ASSOCIATION, IPC_STATE_SENDING, BOUNDED,
-                           FIELDS(OCTETS("activity", 1, ACTIVITY_MAX)),
-                           .help = "The name under which the activity was begun; before any other answer to "
-                                   "send-begin that is no send-result."},
     [IPC_SEND_READ] = {"send-read", TO_STORE, IPC_ABOUT_ASSOCIATION, IPC_STATE_SENDING, BOUNDED,
                        FIELDS(U64("offset in the content"), LENGTH("length", IPC_CHUNK)), .help = ""},
     [IPC_SEND_DATA] = {"send-data", TO_NET, IPC_ABOUT_ASSOCIATION, IPC_STATE_SENDING | IPC_STATE_NO_OUTBOUND,
                        PAYLOAD, FIELDS(U64("offset"), REST("content", 0, ANY32)),
                        .help = "The transfer may have ended meanwhile."},
     [IPC_SEND_CHECKPOINT] = {"send-checkpoint", TO_STORE, IPC_ABOUT_ASSOCIATION, IPC_STATE_SENDING, BOUNDED,
-                             FIELDS(U32("serial"), U64("offset in the APDU")),
-                             .help = "The peer confirmed it."},
+                             FIELDS(U32("serial"), U64("offset in the APDU"),
+                                    OCTETS("activity", 1, ACTIVITY_MAX)),
+                             .help = "The peer confirmed it, in the activity of this name."},
     [IPC_SEND_RESULT] = {"send-result", TO_STORE, IPC_ABOUT_ASSOCIATION,
                          IPC_STATE_SENDING | IPC_STATE_CLOSING, BOUNDED,
                          FIELDS(U8("result (enum ipc_sent)", IPC_SENT, IPC_SENT_IN_DOUBT),

@@ -61,7 +61,6 @@ enum ipc_type {
     IPC_RESUME_RESULT = 16,
 
     IPC_SEND_BEGIN = 17,
-    IPC_SEND_ACTIVITY = 18,
     IPC_SEND_READ = 19,
     IPC_SEND_DATA = 20,
     IPC_SEND_CHECKPOINT = 21,
@@ -196,9 +195,11 @@ enum ipc_sent_flag {
     IPC_SENT_RESUME_FAILED = 4, /* it was a resume, and the peer ended it before anything was confirmed: it is
                                   not to be resumed again */
     IPC_SENT_CLOSING = 8,       /* the association is over, too: its ASSOCIATION_CLOSE follows */
-    IPC_SENT_GIVEN_UP = 16      /* we ended it: the peer was silent for too long, or broke the protocol */
+    IPC_SENT_GIVEN_UP = 16,     /* we ended it: the peer was silent for too long, or broke the protocol */
+    IPC_SENT_NOT_BEGUN = 32     /* the association took no transfer any more: the peer saw nothing of it */
 };
 #define IPC_SENT_FLAGS                                                                                       \
-    (IPC_SENT_FOR_NOW | IPC_SENT_ABORTED | IPC_SENT_RESUME_FAILED | IPC_SENT_CLOSING | IPC_SENT_GIVEN_UP)
+    (IPC_SENT_FOR_NOW | IPC_SENT_ABORTED | IPC_SENT_RESUME_FAILED | IPC_SENT_CLOSING | IPC_SENT_GIVEN_UP |   \
+     IPC_SENT_NOT_BEGUN)
 
 #endif

@@ -227,7 +227,7 @@ bool admission_close(struct net *net, uint64_t ref, struct span payload) {
         if (association->state != ASSOCIATION_CLOSING) /* the net process has said it with the address */
             log_debug("peer=%s association broke: %s", peer->name, log_text(cause, text));
         /* One that ends without having carried anything says no more than a refused connection. */
-        if (association->out && !association->activity && association->state == ASSOCIATION_UP)
+        if (association->out && !association->carried && association->state == ASSOCIATION_UP)
             peer_failed(net->mta, peer, cause);
     }
     if (how == IPC_CLOSE_RELEASED && !association->out)

@@ -58,7 +58,6 @@ void association_gone(struct association *association, const char *cause) {
         association->net->out--;
     store_content_release(association->content);
     bytes_drop(association->prefix);
-    bytes_drop(association->activity);
     bytes_drop(association->recovers);
     bytes_drop(association->id);
     mem_free(association);

@@ -281,7 +281,7 @@ void batch_on_commit(evutil_socket_t fd, short what, void *arg) {
     if (limits->gather_us && batch->requests > 0 && batch->requests < limits->requests) {
         wait = store_gather_us(mta->view.store, batch->requests, mta->associations_in, batch->since,
                                clock_monotonic_us());
-        look = more_comes(batch);
+        look = mta->associations_in > 1 && more_comes(batch);
     }
     if (wait > 0 || look) {
         struct timeval delay = {.tv_usec = wait < limits->gather_us ? wait : limits->gather_us};

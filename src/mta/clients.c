@@ -104,7 +104,7 @@ static void on_closed(void *context, struct ipc_channel *channel, const char *ca
  * send as much as they like, and peers wait for answers. */
 #define CLIENTS_TURN ((size_t)64 * 1024)
 
-static const struct ipc_handler handler = {on_frame, NULL, on_closed, link_on_writable};
+static const struct ipc_handler handler = {on_frame, on_closed, link_on_writable};
 
 bool clients_attach(struct event_base *loop, struct view *view, struct mta *mta, int fd, const char *name) {
     struct clients_process *process = mem_alloc(sizeof *process);

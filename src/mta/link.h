@@ -41,11 +41,11 @@ struct association {
     struct store_content *content; /* of the transfer out, when it is read in pieces */
     struct bytes *id;              /* head: association_id; rest: address */
     int64_t idle_since;            /* monotonic µs */
-    struct bytes *activity;        /* head: the identifier of the activity out */
     uint8_t state;
     uint64_t length;            /* of the transfer out, in octets */
     uint64_t read;              /* octets of the content out that were asked for; 0 at the beginning */
     bool out, idle, committing; /* committing: SEND_BEGIN waits for the batch */
+    bool carried;               /* a transfer out has ended on it, well or not */
     bool outcomes;              /* the store may have some under its name */
 };
 

@@ -37,7 +37,6 @@ static const struct row {
     [IPC_TRANSFER_END] = {.association = receive_end},
     [IPC_TRANSFER_STOP] = {.association = receive_stop},
     [IPC_RESUME] = {.association = receive_resume},
-    [IPC_SEND_ACTIVITY] = {.association = send_activity},
     [IPC_SEND_READ] = {.association = send_read},
     [IPC_SEND_CHECKPOINT] = {.association = send_checkpoint},
     [IPC_SEND_RESULT] = {.association = send_ended},
@@ -118,7 +117,7 @@ static void on_closed(void *context, struct ipc_channel *channel, const char *ca
     net_free(net, cause);
 }
 
-static const struct ipc_handler net_handler = {on_frame, NULL, on_closed, link_on_writable};
+static const struct ipc_handler net_handler = {on_frame, on_closed, link_on_writable};
 
 bool mta_attach_net(struct mta *mta, int fd, const char *name) {
     struct net *net = mem_alloc(sizeof *net);

@@ -75,10 +75,11 @@ void outbound_free(struct mta *mta) {
 }
 
 /* Where the record can't be had the transfer goes on all the same: a break then means to begin anew. */
-void outbound_checkpoint(struct association *association, uint32_t serial, uint64_t offset) {
+void outbound_checkpoint(struct association *association, struct span activity, uint32_t serial,
+                         uint64_t offset) {
     struct mta *mta = association->net->mta;
     struct work *work = association->sending;
-    struct span name = bytes_head(association->id), activity = bytes_head(association->activity);
+    struct span name = bytes_head(association->id);
     struct outbound_activity *outbound = outbound_find(mta, work->id);
     if (outbound &&
         (!span_eq(bytes_head(outbound->names), name) || !span_eq(bytes_rest(outbound->names), activity))) {

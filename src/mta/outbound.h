@@ -24,8 +24,9 @@ void outbound_free(struct mta *mta);
 
 struct outbound_activity *outbound_find(const struct mta *mta, uint64_t work);
 
-/* The peer confirmed a checkpoint of the transfer that is under way. */
-void outbound_checkpoint(struct association *association, uint32_t serial, uint64_t offset);
+/* The peer confirmed a checkpoint of the transfer that is under way, in the activity of that name. */
+void outbound_checkpoint(struct association *association, struct span activity, uint32_t serial,
+                         uint64_t offset);
 
 /* Forgets it in memory: its row goes with the work's. */
 void outbound_forget(struct mta *mta, uint64_t work);

@@ -141,8 +141,7 @@ static enum loading load_cold(struct association *association, struct work *work
     struct copy copy;
     struct error err = {0};
     if (!copy_load(mta, work, &copy, &err)) {
-        log_error("work unit %llu can't be read: %s", (unsigned long long)work->id, err.text);
-        schedule_set(&mta->schedule, work, WORK_WAITING, jump_now(mta) + 60 * SECOND, false);
+        copy_put_off(mta, work, "read", &err);
         return ENDED;
     }
     buf_clear(&mta->prefix);
@@ -193,16 +192,6 @@ bool send_start(struct association *association, struct work *work) {
 
 /* ---- frames while it goes ---- */
 
-bool send_activity(struct association *association, struct span payload) {
-    struct reader r = reader_of(payload);
-    struct span activity = payload_octets(&r);
-    if (!payload_done(&r) || activity.len == 0 || activity.len > 64)
-        return false;
-    bytes_drop(association->activity);
-    association->activity = bytes_new(activity, (struct span){NULL, 0}); /* without it nothing is resumed */
-    return true;
-}
-
 static bool read_piece(struct association *association, uint64_t offset, uint32_t length) {
     struct mta *mta = association->net->mta;
     struct error err = {0};
@@ -241,11 +230,11 @@ bool send_checkpoint(struct association *association, struct span payload) {
     struct reader r = reader_of(payload);
     uint32_t serial = reader_u32(&r);
     uint64_t offset = reader_u64(&r);
-    if (!payload_done(&r))
+    struct span activity = payload_octets(&r);
+    if (!payload_done(&r) || activity.len == 0 || activity.len > 64)
         return false;
-    if (!association->sending || association->committing || !association->activity)
-        return true;
-    outbound_checkpoint(association, serial, offset);
+    if (association->sending && !association->committing)
+        outbound_checkpoint(association, activity, serial, offset);
     return true;
 }
 
@@ -436,6 +425,7 @@ bool send_ended(struct association *association, struct span payload) {
         return false;
     if (!work)
         return association->state == ASSOCIATION_CLOSING;
+    association->carried = association->carried || !(flags & IPC_SENT_NOT_BEGUN);
     let_go(association);
     if (flags & IPC_SENT_RESUME_FAILED && !is_over(result)) {
         resume_failed(association, work, result, cause);

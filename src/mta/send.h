@@ -17,7 +17,6 @@ const struct mts_schedule *send_schedule(const struct mta *mta, uint8_t lane);
 /* Gives the work to the idle association. False: not now (the store fails), or the work was ended as it can't
  * be sent. */
 bool send_start(struct association *association, struct work *work);
-bool send_activity(struct association *association, struct span payload);
 bool send_read(struct association *association, struct span payload);
 bool send_checkpoint(struct association *association, struct span payload);
 bool send_ended(struct association *association, struct span payload);

@@ -104,6 +104,7 @@ void transfer_out_checkpoint(struct p1 *p1, const struct osi_checkpoint *checkpo
     buf_init(&payload, 0);
     buf_append_u32(&payload, checkpoint->serial);
     buf_append_u64(&payload, checkpoint->offset);
+    payload_put_octets(&payload, span_of(p1->out.activity.id, p1->out.activity.id_len));
     net_tell(p1->connection->net, IPC_SEND_CHECKPOINT, p1->connection->ref, &payload);
 }
 
@@ -155,13 +156,10 @@ bool transfer_out_send_begin(struct p1 *p1, struct span payload) {
     else
         ok = osi_rt_transfer_begin(p1->connection->association, &out->activity, clock_monotonic_us());
     if (!ok) {
-        transfer_out_ended(p1, IPC_SENT_BROKEN, "the association can't begin a transfer now", 0);
+        transfer_out_ended(p1, IPC_SENT_BROKEN, "the association can't begin a transfer now",
+                           IPC_SENT_NOT_BEGUN);
         return true;
     }
-    struct buf named;
-    buf_init(&named, 0);
-    payload_put_octets(&named, span_of(out->activity.id, out->activity.id_len));
-    net_tell(p1->connection->net, IPC_SEND_ACTIVITY, p1->connection->ref, &named);
     transfer_out_push(p1);
     return true;
 }

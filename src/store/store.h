@@ -52,7 +52,8 @@ enum store_code {
     STORE_BAD_REQUEST, /* the caller broke the contract: an id that isn't there, a content that failed before
                         */
     STORE_REPEATED,    /* verdict of a commit: the repeat key is there already */
-    STORE_FENCED /* another node has taken over the work, or another process the store: leave it alone */
+    STORE_FENCED, /* another node has taken over the work, or another process the store: leave it alone */
+    STORE_MOVED   /* the store was moved away, or a move into it is not at its end (store_move) */
 };
 
 /* The code's name in lower case ("disk full"), for log lines and `mhs status`. */
@@ -62,6 +63,7 @@ struct store_options {
     bool read_only;     /* read only: no lock; every function that writes fails with STORE_READ_ONLY */
     bool alone;         /* with read_only: keep writers out meanwhile; STORE_LOCKED when there is one */
     bool create;        /* make the folder and an empty store if there is none */
+    bool moved;         /* also one that would be refused with STORE_MOVED */
     uint64_t low_water; /* free octets on the disk below which it stops accepting; 0 means 64 MiB */
     const void
         *engine; /* what the engine's own header says (store/sqlite/options.h), for tests; NULL: nothing */
@@ -192,6 +194,29 @@ bool store_backup(const char *place, const char *to, bool alone, store_progress_
  */
 bool store_restore(const char *from, const char *place, bool force, store_progress_cb *progress,
                    void *context, struct error *err);
+
+struct store_moved {
+    uint64_t records, mailboxes, messages, copies, entries, activities, outcomes, repeats, events;
+    uint64_t octets; /* of envelopes and contents */
+};
+
+/* Octets that are done, of how many (0: not known), of what goes on now: "copied" or "compared". */
+typedef void store_move_cb(void *context, const char *what, uint64_t done, uint64_t total);
+
+/*
+ * Moves all that is in the store at `from`, which must be sound (store_check is run, deep), into a new one at
+ * `to`; no process may have either open. Ids, sequence-numbers and the order of events stay what they are. At
+ * the end the new store is checked, and read again and compared. Whatever breaks it off, one of the two can
+ * be opened and no more: `from` until all of `to` is on disk and compared, then none for a moment, then `to`;
+ * the other is refused with STORE_MOVED. The same call again begins anew, or does what was left to do.
+ *
+ * STORE_IN_USE: there is something at `to`; what an unfinished move left there is removed, and a store that
+ * was moved away too, with `replace`. STORE_MOVED: `from` was moved away before. STORE_CORRUPT: `from` is
+ * damaged, or `to` is not the same. `progress` may be NULL. Root's new files belong to the owner of the
+ * folder, or of that above a new one.
+ */
+bool store_move(const char *from, const char *to, bool replace, store_move_cb *progress, void *context,
+                struct store_moved *moved, struct error *err);
 
 /* ---- batches ---- */
 
@@ -558,6 +583,7 @@ bool store_each_entry(struct store *store, uint32_t mailbox, uint64_t after, siz
 enum store_kind {
     STORE_SETTING = 1,
     STORE_USER,
+    STORE_MOVE,           /* the store's own: where it was moved to, or is being moved from */
     STORE_KIND_OTHER = 64 /* and above: the caller's */
 };
 

@@ -73,6 +73,7 @@ static void apply_contents(struct pg_store *pg) {
         struct pg_content *part = pg_content_of(slot->value.pointer);
         part->has_row = true;
         part->saved = part->commit_length;
+        pg_content_saved(part);
     }
     pg->content_octets += fold->content_octets;
     for (int row = 0; counted && row < PQntuples(counted); row++) {
@@ -183,9 +184,9 @@ static void refuse(struct pg_store *pg, size_t operation, struct error *err) {
 
 /* The message that the operation names; 0: none. */
 static uint64_t message_of(const struct operation *operation) {
-    return operation->type == ADD_WORK    ? operation->work.message
-           : operation->type == ADD_ENTRY ? operation->entry.message
-                                          : 0;
+    return operation->type == ADD_WORK                                     ? operation->work.message
+           : operation->type == ADD_ENTRY || operation->type == COPY_ENTRY ? operation->entry.message
+                                                                           : 0;
 }
 
 static void miss_messages(struct pg_store *pg, const PGresult *counted) {

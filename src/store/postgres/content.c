@@ -50,6 +50,15 @@ bool pg_content_write(struct store_content *content, struct span octets, struct 
     return true;
 }
 
+/* Whole rows that a batch wrote need not be written again. */
+void pg_content_saved(struct pg_content *part) {
+    uint64_t whole = part->saved / CHUNK * CHUNK;
+    if (whole <= part->chunked)
+        return;
+    buf_consume(&part->tail, (size_t)(whole - part->chunked));
+    part->chunked = whole;
+}
+
 static bool has_chunks(struct pg_store *pg, const struct pg_content *part, bool *all, struct error *err) {
     struct pg_parameters parameters = {0};
     pg_add_number(&parameters, (int64_t)part->head.id);
@@ -145,12 +154,12 @@ void pg_chunks_forget(struct pg_store *pg, uint64_t content, uint64_t first) {
 }
 
 /* A step of it; -1: it failed, 0: all are gone. */
-static int drop_some(struct pg_store *pg, const struct garbage *garbage, struct error *err) {
+static int drop_some(struct pg_store *pg, const struct garbage *garbage, bool durably, struct error *err) {
     struct pg_parameters parameters = {0};
     pg_add_number(&parameters, (int64_t)garbage->content);
     pg_add_number(&parameters, (int64_t)garbage->first);
     pg_add_number(&parameters, pg->epoch);
-    PGresult *gone = pg_read(pg, Q_DROP_CHUNKS, &parameters, err);
+    PGresult *gone = (durably ? pg_write : pg_read)(pg, Q_DROP_CHUNKS, &parameters, err);
     int rows = gone ? PQntuples(gone) : -1;
     PQclear(gone);
     return rows;
@@ -158,24 +167,41 @@ static int drop_some(struct pg_store *pg, const struct garbage *garbage, struct 
 
 bool pg_chunks_drop(struct pg_store *pg) {
     struct error err = {0};
-    int rows = pg->garbage_count ? drop_some(pg, &pg->garbage[pg->garbage_count - 1], &err) : -1;
+    int rows = pg->garbage_count ? drop_some(pg, &pg->garbage[pg->garbage_count - 1], false, &err) : -1;
     if (rows == 0)
         pg->garbage_count--;
     return rows >= 0 && pg->garbage_count;
 }
 
-/* Before its chunks are written anew. */
-static bool drop_chunks_of(struct pg_store *pg, uint64_t content, struct error *err) {
-    for (size_t i = 0; i < pg->garbage_count;) {
-        int rows = pg->garbage[i].content == content ? drop_some(pg, &pg->garbage[i], err) : 0;
-        if (rows < 0)
-            return false;
-        if (pg->garbage[i].content == content && rows == 0)
+static void forget_garbage(struct pg_store *pg, uint64_t content) {
+    for (size_t i = 0; i < pg->garbage_count;)
+        if (pg->garbage[i].content == content)
             pg->garbage[i] = pg->garbage[--pg->garbage_count];
         else
-            i += rows == 0;
+            i++;
+}
+
+/* Of the chunk that goes on beyond `length`, what lies above that. */
+static bool cut_chunk(struct pg_store *pg, uint64_t content, uint64_t length, struct error *err) {
+    struct pg_parameters parameters = {0};
+    pg_add_number(&parameters, (int64_t)content);
+    pg_add_number(&parameters, (int64_t)(length / CHUNK));
+    pg_add_number(&parameters, (int64_t)(length % CHUNK));
+    pg_add_number(&parameters, pg->epoch);
+    PGresult *cut = pg_write(pg, Q_CUT_CHUNK, &parameters, err);
+    PQclear(cut);
+    return cut != NULL;
+}
+
+/* Before what follows `length` is written anew. It goes from the disk, with a crash of this daemon's and of
+ * the server's in between too: where the new rows got lost, the old ones would count for them. */
+static bool cut_content(struct pg_store *pg, uint64_t content, uint64_t length, struct error *err) {
+    const struct garbage above = {content, (length + CHUNK - 1) / CHUNK};
+    int rows;
+    forget_garbage(pg, content);
+    while ((rows = drop_some(pg, &above, true, err)) > 0) {
     }
-    return true;
+    return rows == 0 && (length % CHUNK == 0 || cut_chunk(pg, content, length, err));
 }
 
 /* ---- opening and closing ---- */
@@ -250,7 +276,7 @@ struct store_content *pg_content_resume(struct store *store, uint64_t activity, 
     else if (open)
         error_set(err, STORE_IN_USE, "the content of activity %llu is still open",
                   (unsigned long long)activity);
-    else if (drop_chunks_of(pg, id, err))
+    else if (cut_content(pg, id, (uint64_t)pg_number(row, 0, 8), err))
         content = pg_content_load(pg, id, (uint64_t)pg_number(row, 0, 8), err);
     bool resumed = !content || !id ||
                    (chain.len == STORE_DIGEST && load_tail(pg_content_of(content), err) &&

@@ -95,9 +95,10 @@ static void pg_figures(const struct store *store, struct store_figures *figures)
     figures->content_octets = pg_of(store)->content_octets;
 }
 
-static bool pg_more_ids(struct store *store, struct error *err) {
+static bool pg_more_ids(struct store *store, uint64_t least, struct error *err) {
     struct pg_parameters parameters = {0};
     pg_add_number(&parameters, (int64_t)ID_BLOCK);
+    pg_add_number(&parameters, (int64_t)least);
     PGresult *row = pg_write(pg_of(store), Q_TAKE_IDS, &parameters, err);
     if (!row)
         return false;
@@ -135,6 +136,7 @@ const struct store_engine postgres_engine = {
     .each_activity_out = pg_each_activity_out,
     .get_outcome = pg_get_outcome,
     .each_outcome = pg_each_outcome,
+    .scan = pg_scan,
     .next_hop = pg_next_hop,
     .mailbox = pg_mailbox,
     .next_hop_name = pg_next_hop_name,

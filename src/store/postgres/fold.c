@@ -12,11 +12,12 @@ static const char *const types[FOLD_END - FOLD_FIRST] = {
     TYPES(Q_SET_CONTENTS, "nnb"),      TYPES(Q_PUT_CHUNKS, "nnb"),
     TYPES(Q_ADD_WORK, "nnnnnnnnnb"),   TYPES(Q_SET_WORK, "nnnnnnnnnb"),
     TYPES(Q_ADD_ENTRIES, "nnnnnb"),    TYPES(Q_SET_ENTRIES, "nnnn"),
+    TYPES(Q_COPY_ENTRIES, "nnnnnnb"),  TYPES(Q_NUMBER_ENTRIES, "nn"),
     TYPES(Q_COUNT, "nnnnnnnn"),        TYPES(Q_PUT_ACTIVITIES_IN, "nbbbnnnnnbb"),
     TYPES(Q_DROP_ACTIVITIES_IN, "n"),  TYPES(Q_PUT_ACTIVITIES_OUT, "nbbnnnb"),
     TYPES(Q_DROP_ACTIVITIES_OUT, "n"), TYPES(Q_PUT_OUTCOMES, "bbbnb"),
     TYPES(Q_DROP_OUTCOMES, "bbb"),     TYPES(Q_PUT_RECORDS, "nbb"),
-    TYPES(Q_DROP_RECORDS, "nb"),       TYPES(Q_ADD_EVENTS, "nnnbb"),
+    TYPES(Q_DROP_RECORDS, "nb"),       TYPES(Q_ADD_EVENTS, "nnnnbn"),
     TYPES(Q_ADD_REPEATS, "bn"),
 #undef TYPES
 };
@@ -32,6 +33,9 @@ enum {
     CONTENT,
     CONTENT_CHANGE
 };
+
+/* Events in a row: two such rows fill a page of the server. */
+#define EVENTS_OCTETS 3600
 
 /* What the operations on a piece of work come to. */
 enum work_fate { WORK_IS_NOTHING, WORK_IS_ADDED, WORK_IS_SET, WORK_IS_DONE };
@@ -50,6 +54,7 @@ static void octets(struct fold *fold, enum query query, int n, struct span value
 
 void fold_init(struct fold *fold) {
     *fold = (struct fold){0};
+    buf_init(&fold->events.packed, 0);
     for (int query = FOLD_FIRST; query < FOLD_END; query++)
         for (int n = 0; types[query - FOLD_FIRST][n]; n++)
             pg_array_init(column(fold, (enum query)query, n),
@@ -71,6 +76,7 @@ void fold_free(struct fold *fold) {
     maps(fold, list);
     for (size_t i = 0; i < 8; i++)
         idmap_free(list[i]);
+    buf_free(&fold->events.packed);
 }
 
 static void clear(struct fold *fold) {
@@ -82,6 +88,7 @@ static void clear(struct fold *fold) {
     for (size_t i = 0; i < 8; i++)
         idmap_clear(list[i]);
     fold->content_octets = 0;
+    buf_clear(&fold->events.packed);
 }
 
 /* ---- first: which operation counts for which row ---- */
@@ -296,6 +303,16 @@ static bool write_entry(struct fold *fold, const struct operation *operation) {
     return change(&fold->messages, entry->message, 1);
 }
 
+static bool copy_entry(struct fold *fold, const struct operation *operation) {
+    const struct store_entry *entry = &operation->entry;
+    const int64_t values[] = {operation->number, (int64_t)entry->sequence, (int64_t)entry->message, entry->at,
+                              entry->flags,      (int64_t)entry->octets};
+    for (int n = 0; n < 6; n++)
+        number(fold, Q_COPY_ENTRIES, n, values[n]);
+    octets(fold, Q_COPY_ENTRIES, 6, entry->data);
+    return change(&fold->messages, entry->message, 1);
+}
+
 static void write_flags(struct fold *fold, const struct operation *operation) {
     const int64_t values[] = {operation->number, (int64_t)operation->ids.id,
                               (int64_t)(operation->ids.other & UINT32_MAX),
@@ -304,15 +321,35 @@ static void write_flags(struct fold *fold, const struct operation *operation) {
         number(fold, Q_SET_ENTRIES, n, values[n]);
 }
 
+/* A row of events is full. */
+static bool end_events(struct fold *fold, struct store *store) {
+    struct events *events = &fold->events;
+    uint64_t id = events->packed.len ? store_take_id(store) : 0;
+    if (!events->packed.len)
+        return true;
+    number(fold, Q_ADD_EVENTS, 0, (int64_t)id);
+    number(fold, Q_ADD_EVENTS, 1, events->at);
+    number(fold, Q_ADD_EVENTS, 2, events->first + 1);
+    number(fold, Q_ADD_EVENTS, 3, column(fold, Q_ADD_EVENTS, 5)->count);
+    octets(fold, Q_ADD_EVENTS, 4, buf_span(&events->packed));
+    buf_clear(&events->packed);
+    return id != 0;
+}
+
 static bool write_event(struct fold *fold, const struct store_batch *batch,
                         const struct operation *operation) {
-    uint64_t id = store_take_id(batch->store);
-    number(fold, Q_ADD_EVENTS, 0, (int64_t)id);
-    number(fold, Q_ADD_EVENTS, 1, (int64_t)store_hash(batch->store, operation->event.key));
-    number(fold, Q_ADD_EVENTS, 2, operation->event.at);
-    octets(fold, Q_ADD_EVENTS, 3, operation->event.key);
-    octets(fold, Q_ADD_EVENTS, 4, operation->event.data);
-    return id != 0;
+    struct events *events = &fold->events;
+    struct span key = operation->event.key, data = operation->event.data;
+    if (events->packed.len + key.len + data.len > EVENTS_OCTETS && !end_events(fold, batch->store))
+        return false;
+    if (!events->packed.len) {
+        events->first = column(fold, Q_ADD_EVENTS, 5)->count;
+        events->at = INT64_MIN;
+    }
+    if (operation->event.at > events->at)
+        events->at = operation->event.at;
+    number(fold, Q_ADD_EVENTS, 5, (int64_t)store_hash(batch->store, key));
+    return events_pack(&events->packed, key, operation->event.at, data);
 }
 
 static bool write(struct fold *fold, const struct store_batch *batch, size_t index) {
@@ -331,6 +368,12 @@ static bool write(struct fold *fold, const struct store_batch *batch, size_t ind
         return true;
     case ADD_ENTRY:
         return write_entry(fold, operation);
+    case COPY_ENTRY:
+        return copy_entry(fold, operation);
+    case NUMBER_ENTRY:
+        number(fold, Q_NUMBER_ENTRIES, 0, operation->number);
+        number(fold, Q_NUMBER_ENTRIES, 1, (int64_t)operation->ids.id);
+        return true;
     case SET_ENTRY:
         write_flags(fold, operation);
         return true;
@@ -358,7 +401,7 @@ static bool write_message(struct fold *fold, const struct operation *operation) 
     int64_t refs = slot ? slot->value.number : 0, place = content ? (int64_t)content->id : 0;
     if (slot)
         slot->value.number = 0; /* what is left over belongs to messages of before */
-    if (refs <= 0)
+    if (refs <= 0 && !operation->kept)
         return true;
     const int64_t values[] = {(int64_t)message->id, refs, place, message->arrival,
                               (int64_t)store_checksum(message->envelope)};
@@ -501,7 +544,7 @@ bool fold_batch(struct fold *fold, struct store_batch *batch, struct error *err)
     for (size_t i = 0; i < batch->count && ok; i++)
         if (!batch->list[i].left_out)
             ok = write(fold, batch, i);
-    ok = ok && write_messages(fold, batch);
+    ok = ok && end_events(fold, batch->store) && write_messages(fold, batch);
     if (ok && !write_contents(fold, err))
         return false;
     write_keyed(fold, batch);

@@ -49,6 +49,8 @@ enum query {
     Q_ADD_WORK,
     Q_SET_WORK,
     Q_ADD_ENTRIES,
+    Q_COPY_ENTRIES,
+    Q_NUMBER_ENTRIES,
     Q_SET_ENTRIES,
     Q_COUNT,
     Q_PUT_ACTIVITIES_IN,
@@ -69,6 +71,7 @@ enum query {
     Q_COUNT_CHUNKS,
     Q_DURABLY,
     Q_DROP_CHUNKS,
+    Q_CUT_CHUNK,
     Q_GET_CONTENT,
     Q_GET_BODY,
     Q_GET_MESSAGE,
@@ -116,6 +119,13 @@ extern const struct pg_statement pg_statements[QUERIES];
 #define FOLD_END     Q_SETTLE
 #define FOLD_COLUMNS 11
 
+/* The row of events that is being packed: its latest time, and where its hashes begin in their column. */
+struct events {
+    struct buf packed;
+    int64_t at;
+    uint32_t first;
+};
+
 /* A batch, folded: of the operations on one row only what they come to, as columns for the statements. */
 struct fold {
     struct pg_array columns[FOLD_END - FOLD_FIRST][FOLD_COLUMNS];
@@ -124,6 +134,7 @@ struct fold {
     struct idmap activities_in, activities_out; /* id -> index of the last operation + 1 */
     struct idmap homes;                         /* work that is added -> its message */
     struct idmap keys;       /* hash of an outcome's or a record's key -> index of the last operation + 1 */
+    struct events events;
     uint64_t content_octets; /* of contents that get a row */
 };
 void fold_init(struct fold *fold);
@@ -205,6 +216,9 @@ struct walk {
     int64_t number[2], after[2];
     int keys, numbers, afters; /* afters 0: all rows at once */
     size_t limit;              /* 0: all */
+    uint64_t before;           /* of events: their places are below; 0: all */
+    struct buf *scratch;
+    bool damaged;              /* a row that was given can't be read; set by `row`, which ends the walk */
     union {
         store_work_cb *work;
         store_entry_cb *entry;
@@ -285,6 +299,8 @@ struct store_content *pg_content_open(struct store *store, uint64_t message, str
 struct store_content *pg_content_resume(struct store *store, uint64_t activity, struct error *err);
 /* The one with this id, for reading. */
 struct store_content *pg_content_load(struct pg_store *pg, uint64_t id, uint64_t length, struct error *err);
+/* A batch is durable that wrote the content up to `saved`. */
+void pg_content_saved(struct pg_content *part);
 /* After a loss: the contents that are being written and whose chunks did not all survive have failed. */
 bool pg_chunks_verify(struct pg_store *pg, struct error *err);
 /* Nobody needs the content's chunks any more, from the number `first` on. */
@@ -322,6 +338,7 @@ bool pg_get_outcome(struct store *store, struct span association, struct span ac
                     struct buf *data, struct error *err);
 bool pg_each_outcome(struct store *store, struct span association, store_outcome_cb *cb, void *context,
                      struct error *err);
+bool pg_scan(struct store *store, const struct store_scan *scan, struct error *err);
 bool pg_next_hop(struct store *store, struct span name, bool make, uint32_t *key, struct error *err);
 bool pg_mailbox(struct store *store, struct span name, bool make, uint32_t *key, struct error *err);
 bool pg_next_hop_name(struct store *store, uint32_t next_hop, struct span *text, struct error *err);

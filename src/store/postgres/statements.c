@@ -48,6 +48,13 @@ const struct pg_statement pg_statements[QUERIES] = {
          " counted.first + row_number() OVER (PARTITION BY g.mailbox ORDER BY g.place) - 1,"
          " g.message, g.at, g.flags, g.octets, g.data FROM given g JOIN counted ON counted.id = g.mailbox)"
          " SELECT id, first FROM counted"},
+    [Q_COPY_ENTRIES] = {"copy_entries",
+                        "INSERT INTO entry(mailbox, sequence, message, at, flags, octets, data) SELECT * FROM"
+                        " unnest($1::bigint[], $2::bigint[], $3::bigint[], $4::bigint[], $5::bigint[],"
+                        " $6::bigint[], $7::bytea[])"},
+    [Q_NUMBER_ENTRIES] = {"number_entries",
+                          "UPDATE mailbox SET next = greatest(mailbox.next, n.next) FROM"
+                          " unnest($1::bigint[], $2::bigint[]) AS n(id, next) WHERE mailbox.id = n.id"},
     [Q_SET_ENTRIES] =
         {"set_entries",
          "UPDATE entry SET flags = (flags | e.set) & ~e.clear FROM"
@@ -127,9 +134,11 @@ const struct pg_statement pg_statements[QUERIES] = {
     [Q_DROP_RECORDS] = {"drop_records",
                         "DELETE FROM record USING unnest($1::bigint[], $2::bytea[]) AS u(kind, name)"
                         " WHERE record.kind = u.kind AND sha256(record.name) = sha256(u.name)"},
+    /* Rows of packed events, each with the hashes of its keys: in $6, from $3 to $4. */
     [Q_ADD_EVENTS] = {"add_events",
-                      "INSERT INTO event(id, hash, at, key, data) SELECT * FROM"
-                      " unnest($1::bigint[], $2::bigint[], $3::bigint[], $4::bytea[], $5::bytea[])"},
+                      "INSERT INTO event(id, at, hashes, data) SELECT e.id, e.at,"
+                      " ($6::bigint[])[e.first:e.last], e.data FROM unnest($1::bigint[], $2::bigint[],"
+                      " $3::bigint[], $4::bigint[], $5::bytea[]) AS e(id, at, first, last, data)"},
     /* Those that are there already are not among the rows. */
     [Q_ADD_REPEATS] = {"add_repeats", "INSERT INTO repeat(digest, expiry) SELECT * FROM"
                                       " unnest($1::bytea[], $2::bigint[]) ON CONFLICT(digest) DO NOTHING"
@@ -137,8 +146,10 @@ const struct pg_statement pg_statements[QUERIES] = {
     [Q_SETTLE] = {"settle",
                   "SELECT CASE WHEN $2::bigint::text::xid8 < pg_snapshot_xmax(pg_current_snapshot())"
                   " THEN pg_xact_status($2::bigint::text::xid8) END, serial FROM node WHERE id = $1::bigint"},
-    [Q_TAKE_IDS] = {"take_ids", "INSERT INTO setting VALUES('id', 1 + $1::bigint) ON CONFLICT(name)"
-                                " DO UPDATE SET value = setting.value + $1::bigint RETURNING value"},
+    [Q_TAKE_IDS] =
+        {"take_ids",
+         "INSERT INTO setting VALUES('id', greatest(1, $2::bigint) + $1::bigint) ON CONFLICT(name)"
+         " DO UPDATE SET value = greatest(setting.value, $2::bigint) + $1::bigint RETURNING value"},
     [Q_PROBE] = {"probe", "INSERT INTO setting VALUES('probe', 1) ON CONFLICT(name)"
                           " DO UPDATE SET value = setting.value + 1"},
     [Q_PUT_CHUNK] = {"put_chunk",
@@ -156,6 +167,10 @@ const struct pg_statement pg_statements[QUERIES] = {
                        "DELETE FROM chunk WHERE content = $1::bigint AND seq IN (SELECT seq FROM chunk"
                        " WHERE content = $1::bigint AND seq >= $2::bigint ORDER BY seq LIMIT 16)"
                        " AND EXISTS (SELECT FROM node WHERE id = 1 AND epoch = $3::bigint) RETURNING seq"},
+    [Q_CUT_CHUNK] = {"cut_chunk",
+                     "UPDATE chunk SET data = substr(data, 1, $3::bigint::int) WHERE"
+                     " content = $1::bigint AND seq = $2::bigint AND octet_length(data) > $3::bigint"
+                     " AND EXISTS (SELECT FROM node WHERE id = 1 AND epoch = $4::bigint)"},
     [Q_GET_CONTENT] = {"get_content", "SELECT length FROM content WHERE id = $1::bigint"},
     [Q_GET_BODY] = {"get_body", "SELECT m.content, m.body, c.length FROM message m LEFT JOIN content c"
                                 " ON c.id = m.content WHERE m.id = $1::bigint"},
@@ -174,11 +189,12 @@ const struct pg_statement pg_statements[QUERIES] = {
                  " (SELECT id FROM work WHERE owner <> $1::bigint AND lease < $3::bigint ORDER BY id"
                  " LIMIT $5::bigint FOR UPDATE SKIP LOCKED) RETURNING " WORK_COLUMNS},
     [Q_RENEW] = {"renew", "SELECT 1 FROM node WHERE id = $1::bigint AND epoch = $2::bigint"},
-    [Q_TRACK] = {"track", "SELECT id, at, data FROM event WHERE key = $1::bytea AND hash = $2::bigint"
-                          " AND id > $3::bigint ORDER BY id LIMIT $4::bigint"},
-    [Q_EACH_EVENT] = {"each_event",
-                      "SELECT id, key, at, data FROM event WHERE id < $1::bigint ORDER BY id DESC"
-                      " LIMIT $2::bigint"},
+    /* Those of one message are few: they are never to be looked for in the order of ids. */
+    [Q_TRACK] = {"track", "WITH found AS MATERIALIZED (SELECT id, data FROM event WHERE hashes @>"
+                          " ARRAY[$1::bigint]) SELECT id, data FROM found WHERE id > $2::bigint ORDER BY id"
+                          " LIMIT $3::bigint"},
+    [Q_EACH_EVENT] = {"each_event", "SELECT id, data FROM event WHERE id <= $1::bigint ORDER BY id DESC"
+                                    " LIMIT $2::bigint"},
     [Q_PAGE_REPEATS] = {"page_repeats", "SELECT digest FROM repeat WHERE digest > $1::bytea ORDER BY digest"
                                         " LIMIT $2::bigint"},
     [Q_PAGE_ACTIVITIES] = {"page_activities", "SELECT association, activity, id FROM activity_in"

@@ -22,4 +22,6 @@ const struct store_home sqlite_home = {
     .restore = sqlite_restore,
     .check = sqlite_check,
     .repair = sqlite_repair,
+    .remove = sqlite_remove,
+    .hand_over = sqlite_hand_over,
 };

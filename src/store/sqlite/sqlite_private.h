@@ -337,6 +337,8 @@ bool sqlite_backup(const char *place, const char *to, bool alone, store_progress
                    struct error *err);
 bool sqlite_restore(const char *from, const char *place, bool force, store_progress_cb *progress,
                     void *context, struct error *err);
+bool sqlite_remove(const char *place, struct error *err);
+bool sqlite_hand_over(const char *place, struct error *err);
 bool sqlite_check(const char *place, bool deep, store_finding_cb *cb, void *context, uint64_t *findings,
                   struct error *err);
 bool sqlite_repair(const char *place, store_finding_cb *cb, void *context, uint64_t *findings,
@@ -377,6 +379,7 @@ bool sqlite_get_outcome(struct store *store, struct span association, struct spa
                         struct buf *data, struct error *err);
 bool sqlite_each_outcome(struct store *store, struct span association, store_outcome_cb *cb, void *context,
                          struct error *err);
+bool sqlite_scan(struct store *store, const struct store_scan *scan, struct error *err);
 bool sqlite_next_hop(struct store *store, struct span name, bool make, uint32_t *key, struct error *err);
 bool sqlite_mailbox(struct store *store, struct span name, bool make, uint32_t *key, struct error *err);
 bool sqlite_next_hop_name(struct store *store, uint32_t next_hop, struct span *name, struct error *err);

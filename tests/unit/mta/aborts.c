@@ -33,15 +33,6 @@ static void ends(struct world *world, uint64_t ref, enum ipc_sent result, unsign
     close_association(world, ref, IPC_CLOSE_ABORTED);
 }
 
-static void confirm_checkpoint(struct world *world, uint64_t ref) {
-    struct buf payload;
-    buf_init(&payload, 0);
-    buf_append_u32(&payload, 3);
-    buf_append_u64(&payload, 5);
-    tell(world, IPC_SEND_CHECKPOINT, ref, buf_span(&payload), NOTHING);
-    buf_free(&payload);
-}
-
 /* The only copy of the queue, to be released. */
 static json_t *only_copy(struct world *world) {
     json_t *list = ask(world, "{\"operation\":\"queue-list\"}");
@@ -88,7 +79,7 @@ static void resume(struct world *world) {
     take_in(world);
     connect_out(world, 2, "gamma");
     outgoing_of(world, 2);
-    confirm_checkpoint(world, 2);
+    confirm_checkpoint(world, 2, 3, 5);
     ends(world, 2, IPC_SENT_BROKEN, 0);
     expect_connect(world, 9, "out-2");
     struct outgoing out = outgoing_of(world, 9);

@@ -210,18 +210,13 @@ static void test_recover(void **state) {
 
 static void test_resume_out(void **state) {
     struct world world;
-    struct buf payload;
     (void)state;
     world_begin(&world);
     associate(&world, 1, "beta");
     comes_in_pieces(&world);
     connect_out(&world, 2, "gamma");
     outgoing_of(&world, 2);
-    buf_init(&payload, 0);
-    buf_append_u32(&payload, 3);
-    buf_append_u64(&payload, 150000);
-    tell(&world, IPC_SEND_CHECKPOINT, 2, buf_span(&payload), NOTHING);
-    buf_free(&payload);
+    confirm_checkpoint(&world, 2, 3, 150000);
     client(&world, 1, 0);
     json_decref(ask(&world, "{\"operation\":\"track\",\"recent\":1}")); /* commits what waits */
     world_kill(&world);

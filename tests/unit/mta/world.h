@@ -566,12 +566,18 @@ UNUSED static struct outgoing outgoing_of(struct world *world, uint64_t ref) {
     out.prefix = payload_octets(&r);
     out.content = payload_rest(&r);
     assert_true(payload_done(&r));
-    struct buf activity;
-    buf_init(&activity, 0);
-    payload_put_octets(&activity, SPAN_LIT("\2\1\7"));
-    tell(world, IPC_SEND_ACTIVITY, out.ref, buf_span(&activity), NOTHING);
-    buf_free(&activity);
     return out;
+}
+
+/* The peer confirmed a checkpoint of the transfer out, in activity 7. */
+UNUSED static void confirm_checkpoint(struct world *world, uint64_t ref, uint32_t serial, uint64_t offset) {
+    struct buf payload;
+    buf_init(&payload, 0);
+    buf_append_u32(&payload, serial);
+    buf_append_u64(&payload, offset);
+    payload_put_octets(&payload, SPAN_LIT("\2\1\7"));
+    tell(world, IPC_SEND_CHECKPOINT, ref, buf_span(&payload), NOTHING);
+    buf_free(&payload);
 }
 
 /* `flags`: enum ipc_sent_flag. */

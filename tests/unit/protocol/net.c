@@ -329,7 +329,6 @@ static void small_message(enum osi_context context) {
     open_association(stage, &a, &b);
     for (int i = 0; i < 20; i++) {
         send_begin(&stage->a, a, SMALL_PREFIX, 3, SPAN_LIT("abc"));
-        expect(stage, &stage->a, IPC_SEND_ACTIVITY);
         struct frame *frame = expect(stage, &stage->b, IPC_TRANSFER_WHOLE);
         assert_int_equal(frame->ref, b);
         struct reader r = reader_of(buf_span(&frame->payload));
@@ -412,7 +411,6 @@ static void a_large_message_crosses_in_pieces(void **state) {
     buf_append_u32(&prefix, (uint32_t)length);
     send_begin(&stage->a, a, buf_span(&prefix), length, SPAN_LIT(""));
     buf_free(&prefix);
-    expect(stage, &stage->a, IPC_SEND_ACTIVITY);
     play_large(stage, b, length);
     transfer_result(&stage->b, b, IPC_ACCEPTED);
     struct frame *frame;
@@ -456,7 +454,6 @@ static void send_filled(struct stage *stage, uint64_t a, size_t content) {
     put_prefix(&prefix, 300, content);
     send_begin(&stage->a, a, buf_span(&prefix), content, span_of(octets, content));
     buf_free(&prefix);
-    expect(stage, &stage->a, IPC_SEND_ACTIVITY);
 }
 
 static uint32_t confirm_checkpoint(struct stage *stage, uint64_t b) {
@@ -516,7 +513,6 @@ static void a_checkpoint_that_no_end_follows_is_confirmed(void **state) {
     put_prefix(&prefix, 1500, sizeof octets);
     send_begin(&stage->a, a, buf_span(&prefix), sizeof octets, SPAN_LIT(""));
     buf_free(&prefix);
-    expect(stage, &stage->a, IPC_SEND_ACTIVITY);
     expect(stage, &stage->a, IPC_SEND_READ); /* not answered: the transfer stops after its first checkpoint */
     expect(stage, &stage->b, IPC_TRANSFER_BEGIN);
     /* What came of the envelope goes before its checkpoint, and only once. */
@@ -544,13 +540,11 @@ static void a_temporary_refusal_comes_back(void **state) {
     uint64_t a, b;
     open_association(stage, &a, &b);
     send_begin(&stage->a, a, SMALL_PREFIX, 3, SPAN_LIT("abc"));
-    expect(stage, &stage->a, IPC_SEND_ACTIVITY);
     expect(stage, &stage->b, IPC_TRANSFER_WHOLE);
     transfer_result(&stage->b, b, IPC_REFUSED_TEMPORARILY);
     assert_int_equal(sent(stage, a), IPC_SENT_DEFERRED);
     /* The association is as good as before. */
     send_begin(&stage->a, a, SMALL_PREFIX, 3, SPAN_LIT("abc"));
-    expect(stage, &stage->a, IPC_SEND_ACTIVITY);
     expect(stage, &stage->b, IPC_TRANSFER_WHOLE);
     transfer_result(&stage->b, b, IPC_ACCEPTED);
     assert_int_equal(sent(stage, a), IPC_SENT);
@@ -564,7 +558,6 @@ static void an_answer_for_another_transfer_is_passed_over(void **state) {
     uint64_t a, b;
     open_association(stage, &a, &b);
     send_begin(&stage->a, a, SMALL_PREFIX, 3, SPAN_LIT("abc"));
-    expect(stage, &stage->a, IPC_SEND_ACTIVITY);
     expect(stage, &stage->b, IPC_TRANSFER_WHOLE);
     stage->b.transfer--;
     transfer_result(&stage->b, b, IPC_ACCEPTED);
@@ -580,7 +573,6 @@ static void a_cut_before_the_confirmation_leaves_a_doubt(void **state) {
     uint64_t a, b;
     open_association(stage, &a, &b);
     send_begin(&stage->a, a, SMALL_PREFIX, 3, SPAN_LIT("abc"));
-    expect(stage, &stage->a, IPC_SEND_ACTIVITY);
     expect(stage, &stage->b, IPC_TRANSFER_WHOLE);
     net_free(stage->b.net);
     stage->b.net = NULL;
@@ -878,7 +870,6 @@ static void an_apdu_that_is_none_is_refused(void **state) {
     uint64_t a, b;
     open_association(stage, &a, &b);
     send_begin(&stage->a, a, SPAN_LIT("\x30\x03\x02\x01\x05"), 0, SPAN_LIT(""));
-    expect(stage, &stage->a, IPC_SEND_ACTIVITY);
     assert_int_equal(sent(stage, a), IPC_SENT_DEFERRED);
     assert_int_equal(stage->b.count, 0);
     end_stage(stage);

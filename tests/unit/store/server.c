@@ -339,6 +339,59 @@ static void short_chunk_is_no_whole_one(void **state) {
     expect_message(room, message, 300000, 5);
 }
 
+/* A transfer that goes on from its checkpoint may bring other octets than it had brought beyond that: a crash
+ * that takes the new ones away must not leave the old ones in their place, also when it comes to the daemon
+ * first. */
+static void old_chunks_beyond_a_checkpoint_never_count(void **state) {
+    static const struct store_activity_in activity = {
+        .peer = SPAN_LIT("p"), .association = SPAN_LIT("a"), .activity = SPAN_LIT("1")};
+    struct room *room = *state;
+    struct error err = {0};
+    uint8_t octet;
+    size_t got;
+    char database[32];
+    place_database(room->path, database);
+    for (int restarted = 0; restarted < 2; restarted++) {
+        struct store_content *content = make_content(room, 600000, 5);
+        uint64_t id = store_put_activity_in(room->batch, &activity, content);
+        room_commit(room);
+        append_octets(content, 900000, 5);
+        assert_true(store_content_read(content, 0, &octet, 1, &got, NULL)); /* all have arrived */
+        add_one(room, 10, 1, NULL);
+        room_commit(room); /* and are on disk */
+        if (restarted)
+            end_sessions(database); /* nothing that was to be done at the end is done */
+        store_content_release(content);
+        if (restarted)
+            room_reopen(room);
+        content = store_content_resume(room->store, id, &err);
+        assert_non_null(content);
+        assert_true(place_kill_server());
+        assert_true(place_await_server());
+        assert_true(place_run(database, "CREATE TABLE survived AS SELECT * FROM chasqui.chunk"));
+        assert_true(recovers(room));
+        assert_true(store_content_read(content, 0, &octet, 1, &got, NULL));
+        append_octets(content, 300000, 9);
+        assert_true(store_content_read(content, 0, &octet, 1, &got, NULL));
+        /* Whatever came since the resume may be gone. */
+        end_sessions(database);
+        assert_true(place_run(database, "DELETE FROM chasqui.chunk; INSERT INTO chasqui.chunk SELECT * FROM"
+                                        " survived; DROP TABLE survived"));
+        assert_true(recovers(room));
+        struct store_work row = {.message = store_add_message(room->batch, 1, SPAN_LIT("e"), content)};
+        store_add_work(room->batch, &row);
+        store_remove_activity_in(room->batch, id);
+        assert_false(store_commit(room->batch, &err));
+        assert_non_null(strstr(err.text, "of this content failed"));
+        assert_int_equal(err.code, STORE_IO);
+        store_batch_clear(room->batch);
+        store_content_release(content);
+        assert_true(recovers(room));
+        store_remove_activity_in(room->batch, id);
+        room_commit(room);
+    }
+}
+
 /* ---- another process takes the store over ---- */
 
 static void end_sessions_of_writers(const char *database) {
@@ -524,6 +577,45 @@ static void key_that_flies_is_found_later(void **state) {
     assert_int_equal(look_for(room, many + 1), STORE_REPEAT_UNKNOWN);
 }
 
+/* ---- plans ---- */
+
+/* Until no session is left there: they tell what they did when they end. */
+static void close_and_wait(struct room *room, const char *database) {
+    char text[120];
+    room_close(room);
+    snprintf(text, sizeof text,
+             "SELECT 1 WHERE NOT EXISTS (SELECT FROM pg_stat_activity WHERE datname = '%s')", database);
+    assert_true(wait_for_row(text));
+}
+
+/* Plans that were made when the tables were empty, and counted as that, go by an index all the same. */
+static void no_table_is_read_from_end_to_end(void **state) {
+    struct room *room = *state;
+    char database[32];
+    uint64_t works[200], messages[200];
+    place_database(room->path, database);
+    close_and_wait(room, database);
+    assert_true(place_run(database, "VACUUM ANALYZE"));
+    assert_true(place_run(database, "SELECT pg_stat_reset()"));
+    room_open(room);
+    for (unsigned turn = 0; turn < 10; turn++) {
+        uint32_t mailbox = store_mailbox(room->store, SPAN_LIT("box"), NULL);
+        for (unsigned i = turn * 20; i < turn * 20 + 20; i++) {
+            messages[i] = add_one(room, 100, i, &works[i]);
+            store_add_entry(room->batch, mailbox, &(struct store_entry){.message = messages[i]}, NULL);
+            store_add_event(room->batch, SPAN_LIT("k"), 1, SPAN_LIT("d"));
+            if (turn)
+                store_finish_work(room->batch, works[i - 20], messages[i - 20]);
+        }
+        add_keys(room, turn * 20, turn * 20 + 20);
+        room_commit(room);
+    }
+    close_and_wait(room, database);
+    assert_true(place_run(database,
+                          "SELECT 1 / (sum(seq_scan) = 0)::int FROM pg_stat_user_tables WHERE relname"
+                          " IN ('message', 'work', 'entry', 'event', 'repeat', 'activity_out')"));
+}
+
 /* ---- space ---- */
 
 /* Octets of contents that nobody names go, and what a crash left goes at the next start. */
@@ -562,12 +654,14 @@ int main(void) {
         IN_ROOM(unread_name_is_told_from_none),
         IN_ROOM(lost_chunk_is_noticed),
         IN_ROOM(short_chunk_is_no_whole_one),
+        IN_ROOM(old_chunks_beyond_a_checkpoint_never_count),
         IN_ROOM(taken_over_is_final),
         IN_ROOM(taken_over_is_seen_by_a_probe),
         IN_ROOM(own_lock_is_no_other),
         IN_ROOM(content_of_the_other_is_left_alone),
         IN_ROOM(new_transfer_asks_no_server),
         IN_ROOM(key_that_flies_is_found_later),
+        IN_ROOM(no_table_is_read_from_end_to_end),
         IN_ROOM(chunks_without_a_content_go),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
