@@ -144,8 +144,6 @@ bool receive_resume(struct association *association, struct span payload) {
     struct span old = payload_octets(&r), name = payload_octets(&r);
     uint32_t serial = reader_u32(&r);
     inbound_forget_answered(association);
-    if (!payload_done(&r) || old.len > IPC_IDENTIFIER_MAX || name.len > 64 || association->inbound)
-        return false;
     association->transfer = transfer;
     if (old.len == 0)
         old = bytes_head(association->id);
