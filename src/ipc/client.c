@@ -193,8 +193,8 @@ bool ipc_client_waiting(struct ipc_client *client) {
     struct span payload;
     if (!client->greets || !is_waiting(client))
         return is_waiting(client);
-    /* It may be the answer to our hello, which nobody waits for; what else it is, ipc_client_receive tells.
-     */
+    /* It may be the answer to our hello, which nobody waits for;
+     * what else it is, ipc_client_receive tells. */
     if (!receive(client, &type, &ref, &payload, 10000, &err))
         return true;
     if (type == IPC_WELCOME && take_welcome(client, payload, &err))

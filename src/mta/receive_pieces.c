@@ -175,8 +175,8 @@ bool receive_checkpoint(struct association *association, struct span payload) {
                             .ref = association->transfer,
                             .number = serial};
     if (inbound->failure[0]) {
-        /* A sender whose window is full waits for this confirmation and never comes to the end: refuse now.
-         */
+        /* A sender whose window is full waits for this
+         * confirmation and never comes to the end: refuse now. */
         if (!inbound->answered)
             receive_answer(association, ARRIVAL_LATER, inbound->failure);
         inbound->answered = true;

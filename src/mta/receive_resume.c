@@ -85,8 +85,8 @@ static const struct checkpoint *take_up(struct association *association,
     return go_back(inbound, serial);
 }
 
-/* A transfer that is still under way elsewhere on a half-open association holds the content: it ends there.
- */
+/* A transfer that is still under way elsewhere on a half-open
+ * association holds the content: it ends there. */
 static void end_elsewhere(struct mta *mta, const struct association *here, uint64_t stored) {
     for (struct net *net = mta->nets; net; net = net->next)
         for (size_t i = 0; i < net->associations.room; i++) {

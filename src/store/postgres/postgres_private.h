@@ -145,7 +145,7 @@ struct fold {
     struct idmap work;                       /* id -> index of its last operation + 1, and what it comes to */
     struct idmap messages, contents, counts; /* message -> change of refs; id -> content; content -> change */
     struct idmap activities_in, activities_out; /* id -> index of the last operation + 1 */
-    struct idmap keys;       /* hash of an outcome's or a record's key -> index of the last operation + 1 */
+    struct idmap keys; /* hash of an outcome's or a record's key -> index of the last operation + 1 */
     struct events events;
     uint64_t content_octets; /* of contents that get a row */
 };
@@ -231,7 +231,7 @@ struct walk {
     size_t limit;              /* 0: all */
     uint64_t before;           /* of events: their places are below; 0: all */
     struct buf *scratch;
-    bool damaged;              /* a row that was given can't be read; set by `row`, which ends the walk */
+    bool damaged; /* a row that was given can't be read; set by `row`, which ends the walk */
     union {
         store_work_cb *work;
         store_entry_cb *entry;
