@@ -181,7 +181,7 @@ static enum mhs_code fetch_piece(struct mhs_session *session, const struct mhs_f
     bool same = reader_u64(&r) == offset;
     *total = reader_u64(&r);
     *octets = payload_rest(&r);
-    return same && !r.failed && octets->len <= length
+    return same && octets->len <= length
                ? MHS_OK
                : local_nonsense(session, "another piece than was asked for");
 }

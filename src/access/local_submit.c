@@ -123,7 +123,7 @@ static enum mhs_code receive_submitted(struct mhs_session *session, struct mhs_s
     struct reader r = reader_of(payload);
     bool accepted = reader_u8(&r) == 1;
     struct span rest = payload_rest(&r);
-    if (r.failed || !accepted)
+    if (!accepted)
         return refuse_submission(session, rest);
     arena_init(&arena, RESULT_MAX);
     access_lock();

@@ -17,15 +17,17 @@
 struct ipc_client {
     int fd;
     bool greets; /* the daemon has not answered our hello yet */
+    struct ipc_side side;
     struct buf input;
     size_t handed_out; /* octets at the start of the input that the last receive gave to the caller */
 };
 
-struct ipc_client *ipc_client_of(int fd) {
+struct ipc_client *ipc_client_of(int fd, struct ipc_side side) {
     struct ipc_client *client = mem_alloc(sizeof *client);
     if (!client)
         return NULL;
     client->fd = fd;
+    client->side = side;
     buf_init(&client->input, HEADER + IPC_CLIENT_MAX + IPC_CHUNK);
     return client;
 }
@@ -45,7 +47,8 @@ struct ipc_client *ipc_client_open(const char *path, struct error *err) {
         error_set(err, errno, "cannot reach the daemon at %s: %s; %s", path, strerror(errno),
                   errno == EACCES ? "you may not use this socket: ask its owner"
                                   : "is mhsd running, and is this its socket?");
-    struct ipc_client *client = connected ? ipc_client_of(fd) : NULL;
+    static const struct ipc_side side = {.self = IPC_CLIENT, .other = IPC_CLIENTS};
+    struct ipc_client *client = connected ? ipc_client_of(fd, side) : NULL;
     if (!client && fd >= 0)
         close(fd);
     if (client)
@@ -122,6 +125,7 @@ static bool receive(struct ipc_client *client, enum ipc_type *type, uint64_t *re
     buf_consume(&client->input, client->handed_out);
     client->handed_out = 0;
     int64_t deadline = timeout_ms < 0 ? -1 : clock_monotonic_us() + (int64_t)timeout_ms * 1000;
+    char why[IPC_WHY];
     for (;;) {
         struct reader r = reader_of(buf_span(&client->input));
         size_t length = reader_u32(&r);
@@ -133,7 +137,8 @@ static bool receive(struct ipc_client *client, enum ipc_type *type, uint64_t *re
         *payload = reader_take(&r, length);
         if (!r.failed) {
             client->handed_out = HEADER + length;
-            return true;
+            return ipc_frame_take(&client->side, *type, *ref, *payload, why) ||
+                   error_set(err, EPROTO, "the daemon sent %s", why);
         }
         if (!read_more(client, deadline, err))
             return false;
@@ -166,7 +171,7 @@ static bool take_welcome(struct ipc_client *client, struct span payload, struct 
     struct reader r = reader_of(payload);
     unsigned version = reader_u16(&r);
     client->greets = false;
-    return (!r.failed && version == IPC_LOCAL_VERSION) ||
+    return version == IPC_LOCAL_VERSION ||
            error_set(err, EPROTO,
                      "the daemon speaks version %u of the local protocol, this program version %d", version,
                      IPC_LOCAL_VERSION);
@@ -188,8 +193,8 @@ bool ipc_client_waiting(struct ipc_client *client) {
     struct span payload;
     if (!client->greets || !is_waiting(client))
         return is_waiting(client);
-    /* It may be the answer to our hello, which nobody waits for; what else it is, ipc_client_receive tells.
-     */
+    /* It may be the answer to our hello, which nobody waits for;
+     * what else it is, ipc_client_receive tells. */
     if (!receive(client, &type, &ref, &payload, 10000, &err))
         return true;
     if (type == IPC_WELCOME && take_welcome(client, payload, &err))

@@ -229,8 +229,6 @@ bool admission_close(struct net *net, uint64_t ref, struct span payload) {
     struct reader r = reader_of(payload);
     uint8_t how = reader_u8(&r);
     struct span cause = payload_octets(&r);
-    if (!payload_done(&r) || how < IPC_CLOSE_RELEASED || how > IPC_CLOSE_BROKEN)
-        return false;
     struct association *association = association_find(net, ref);
     if (!association)
         return true;
@@ -256,11 +254,10 @@ bool admission_connect_failed(struct net *net, uint64_t ref, struct span payload
     (void)ref;
     struct reader r = reader_of(payload);
     struct span name = payload_octets(&r);
-    uint8_t layer = reader_u8(&r);
+    reader_u8(&r); /* the layer, which the cause names */
     struct span cause = payload_octets(&r), recover = payload_octets(&r);
     struct peer *peer = peer_find(net->mta, name);
-    if (!payload_done(&r) || layer < IPC_LAYER_TCP || layer > IPC_LAYER_NAME || !peer ||
-        recover.len > IPC_IDENTIFIER_MAX || !pump_connected(net, peer))
+    if (!peer || !pump_connected(net, peer))
         return false;
     if (recover.len && !peer->without_recovery) {
         /* The peer may have forgotten the association; an activity is resumed in a new one as well (X.228

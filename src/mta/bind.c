@@ -134,8 +134,8 @@ static void refuse_at(enum hurdle hurdle, const struct ipc_bind *bind, struct bi
                  contexts[bind->mode]);
 }
 
-/* Names that may be the caller's: of each peer that has his MTA name, whether the password is right or not.
- */
+/* Names that may be the caller's: of each peer that has his MTA
+ * name, whether the password is right or not. */
 static bool names_to_resolve(const struct mta_peer *peers, size_t count, const struct ipc_bind *bind,
                              struct buf *hosts) {
     size_t found = 0;

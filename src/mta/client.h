@@ -25,8 +25,8 @@ struct client {
 
 /* The payload of an error (docs/local-protocol.md). */
 json_t *client_error(const char *code, const char *format, ...) __attribute__((format(printf, 2, 3)));
-/* Answers now, in several frames when an array in the answer is long. The reference to `value` is taken over.
- */
+/* Answers now, in several frames when an array in the answer is
+ * long. The reference to `value` is taken over. */
 void client_respond(struct client *client, uint64_t ref, json_t *value, bool last);
 /* Answers when the batch is on disk; when it is not, `unavailable`. */
 void client_respond_after_commit(struct client *client, uint64_t ref, json_t *value);

@@ -128,8 +128,6 @@ static bool on_read(struct worker *worker, struct span payload) {
     uint32_t length = reader_u32(&r);
     struct error err = {0};
     size_t got = 0;
-    if (!payload_done(&r) || !worker->work || length == 0 || length > IPC_CHUNK)
-        return false;
     total = store_content_length(worker->source);
     if (offset > total || length > total - offset)
         return false;
@@ -173,13 +171,11 @@ static bool on_result(struct worker *worker, struct span payload) {
     struct reader r = reader_of(payload);
     uint8_t verdict = reader_u8(&r);
     char text[LOG_TEXT_SIZE];
-    if (!worker->work || worker->result)
-        return false;
     if (verdict == IPC_WORK_DONE)
         return on_done(worker, &r);
     uint16_t reason = reader_u16(&r), diagnostic = reader_u16(&r);
     log_text(payload_octets(&r), text);
-    if (!payload_done(&r) || (verdict != IPC_WORK_REFUSED && verdict != IPC_WORK_FAILED))
+    if (!payload_done(&r))
         return false;
     struct work *work = let_go(worker);
     struct mts_failure failure = {reason, diagnostic, text, false};
@@ -193,8 +189,7 @@ static bool on_result(struct worker *worker, struct span payload) {
 
 static bool on_content(struct worker *worker, struct span payload) {
     struct error err = {0};
-    if (!worker->result || payload.len == 0 ||
-        payload.len > worker->length - store_content_length(worker->result))
+    if (payload.len > worker->length - store_content_length(worker->result))
         return false;
     if (!store_content_append(worker->result, payload, &err)) {
         log_error("a converted content can't be written: %s", err.text);

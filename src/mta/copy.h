@@ -35,15 +35,14 @@ bool copy_replace(struct mta *mta, struct work *work, struct copy *copy, struct 
                   const struct mts_decisions *decisions);
 /* The copy is done: the row goes with the batch, the unit when it is on disk. */
 bool copy_finish(struct mta *mta, struct work *work);
-/* What can't be decided on now waits some seconds, and the log hears of it. `what`: what would have become of
- * it.
- */
+/* What can't be decided on now waits some seconds, and the log hears
+ * of it. `what`: what would have become of it. */
 void copy_put_off(struct mta *mta, struct work *work, const char *what, const struct error *err);
 bool copy_fail(struct mta *mta, struct work *work, const struct mts_failure *failure);
 /* The copy expires, also while its content can't be read: the report then returns none. */
 bool copy_expire(struct mta *mta, struct work *work);
-/* `mhs store repair` took the copy's content: it is non-delivered; a report goes on without what it returned.
- */
+/* `mhs store repair` took the copy's content: it is non-delivered;
+ * a report goes on without what it returned. */
 bool copy_lost(struct mta *mta, struct work *work);
 /* Another next hop: `wanted`, or (NULL) the one that the rules know to be better; of a peer that left the
  * configuration, what the rules say of each recipient now. Of a copy in doubt only an operator may ask it

@@ -12,8 +12,8 @@
 #include "mta/telling.h"
 #include "mts/row.h"
 
-/* Received octets wait in memory up to this many; what is above is read from the store when its turn comes.
- */
+/* Received octets wait in memory up to this many; what is above is
+ * read from the store when its turn comes. */
 #define HOT_MOST ((size_t)24 * 1024 * 1024)
 
 /* Deliveries, and what comes of them (a report that is delivered), within one decision. */

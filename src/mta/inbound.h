@@ -54,9 +54,8 @@ unsigned inbound_state(const struct inbound *inbound);
 bool inbound_checkpoint(struct inbound *inbound, uint32_t serial, uint64_t offset, struct span parser);
 /* The association has none any more; what the store keeps of it stays there. NULL is allowed. */
 void inbound_free(struct association *association);
-/* Before another transfer: what was refused before its end was kept to swallow the frames that were under
- * way.
- */
+/* Before another transfer: what was refused before its end was kept
+ * to swallow the frames that were under way. */
 void inbound_forget_answered(struct association *association);
 
 /* The activity's state as the store keeps it: the peer's address, kind, envelope or where it is, the

@@ -179,8 +179,8 @@ struct listing {
     bool unseen, more;
 };
 
-/* What the store lost of its message is no reason to hide it: its user may delete it, or wait for a repair.
- */
+/* What the store lost of its message is no reason to hide it: its
+ * user may delete it, or wait for a repair. */
 static json_t *damaged_json(const struct store_entry *entry, const struct error *err) {
     return json_pack("{s:I, s:s, s:o, s:o, s:b, s:b}", "entry", (json_int_t)entry->sequence, "kind",
                      "damaged", "damage", json_text(span_str(err->text)), "arrival",

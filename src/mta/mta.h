@@ -150,15 +150,14 @@ struct mta_descriptors {
     int door;   /* ipc/door.h: the ends of channels to all others come through it */
 };
 
-/* The exit status when another start would not help: the store is of a version that this program doesn't
- * know, another process has it, it is not there and none may be made, or its folder is out of reach for the
- * user; of any process: its part of the configuration can't be read, or the C library lacks a character set.
- */
+/* The exit status when another start would not help: the store is of a version that this
+ * program doesn't know, another process has it, it is not there and none may be made, or
+ * its folder is out of reach for the user; of any process: its part of the configuration
+ * can't be read, or the C library lacks a character set. */
 #define MTA_EXIT_NO_RETRY 77
 
-/* The whole process: makes a loop, runs until it is stopped. Returns the exit status: 0 after a clean stop,
- * MTA_EXIT_NO_RETRY, or 1.
- */
+/* The whole process: makes a loop, runs until it is stopped. Returns the exit
+ * status: 0 after a clean stop, MTA_EXIT_NO_RETRY, or 1. */
 int mta_run(const struct mta_config *config, const struct mta_reload *reload,
             const struct mta_descriptors *descriptors);
 

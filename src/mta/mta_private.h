@@ -137,7 +137,7 @@ struct mta {
     uint64_t id_next;
     int64_t unforgotten; /* when an outcome last could not be forgotten, by jump_steady; 0: never (I7) */
     struct note unforgotten_note;
-    uint64_t named_in; /* the number of the batch that last said something of activities in */
+    uint64_t named_in;    /* the number of the batch that last said something of activities in */
     struct aside *asides; /* of the associations that have frames put aside */
     size_t aside_octets;
     size_t hot_octets; /* held by work's bytes */

@@ -31,8 +31,8 @@ static uint64_t nothing(const struct net *net, uint64_t ref, struct span payload
 static const struct row {
     bool (*association)(struct association *association, struct span payload);
     bool (*net)(struct net *net, uint64_t ref, struct span payload);
-    /* The number of the batch that has to land first; 0: none. Not NULL: it goes behind what was put aside.
-     */
+    /* The number of the batch that has to land first; 0: none. Not
+     * NULL: it goes behind what was put aside. */
     uint64_t (*awaits)(const struct net *net, uint64_t ref, struct span payload);
 } rows[IPC_NUMBERS] = {
     [IPC_BIND] = {.net = admission_bind, .awaits = admission_awaits},

@@ -1,5 +1,5 @@
-/* Channels to net processes and to the process of the clients (mta_attach_net, mta_attach_clients of mta.h).
- */
+/* Channels to net processes and to the process of the clients
+ * (mta_attach_net, mta_attach_clients of mta.h). */
 #ifndef MTA_NET_H
 #define MTA_NET_H
 

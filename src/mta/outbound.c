@@ -103,8 +103,8 @@ void outbound_checkpoint(struct association *association, struct span activity, 
     batch_arm(mta);
 }
 
-/* A copy of the peer that is ready, and is to be resumed; `association`: of what broke there, absent: of any.
- */
+/* A copy of the peer that is ready, and is to be resumed;
+ * `association`: of what broke there, absent: of any. */
 static struct work *ready_to_resume(const struct mta *mta, const struct peer *peer, struct span association,
                                     struct span *name) {
     for (size_t i = 0; i < mta->resumable.room; i++) {

@@ -116,9 +116,8 @@ void refusal_came(struct mta *mta, struct peer *peer, const struct work *work, c
                   struct span cause);
 /* The peer took a copy, after it had refused some. */
 void refusal_over(struct mta *mta, struct peer *peer);
-/* Logs that a transfer of the peer is refused temporarily, so often that the log doesn't grow with what it
- * tries.
- */
+/* Logs that a transfer of the peer is refused temporarily, so often
+ * that the log doesn't grow with what it tries. */
 void refusal_log_in(struct peer *peer, const char *cause);
 
 #endif

@@ -47,8 +47,8 @@ bool process_attach(struct process *process, const struct mta_descriptors *descr
 /* Leaves the loop, in good order. */
 void process_stopped(struct process *process);
 
-/* Runs until it is stopped; NULL: it can't start, and says why, by `err`. Returns the process's exit status.
- */
+/* Runs until it is stopped; NULL: it can't start, and says why, by
+ * `err`. Returns the process's exit status. */
 int process_serve(struct process *process, const struct mta_descriptors *descriptors,
                   const struct error *err);
 

@@ -372,9 +372,6 @@ bool receive_whole(struct association *association, struct span payload) {
     struct span activity = payload_octets(&r), envelope = payload_octets(&r);
     struct span content = payload_rest(&r);
     inbound_forget_answered(association);
-    if (!payload_done(&r) || kind < IPC_APDU_MESSAGE || kind > IPC_APDU_REPORT || activity.len > 64 ||
-        association->inbound || envelope.len == 0)
-        return false;
     association->transfer = transfer;
     if (recovery_brings_new(association))
         return true;

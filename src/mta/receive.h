@@ -1,5 +1,5 @@
-/* Transfers in: receive.c what they come to, receive_pieces.c and receive_resume.c those that come in pieces.
- */
+/* Transfers in: receive.c what they come to, receive_pieces.c and
+ * receive_resume.c those that come in pieces. */
 #ifndef MTA_RECEIVE_H
 #define MTA_RECEIVE_H
 
@@ -28,6 +28,7 @@ enum arrival_result {
 };
 enum arrival_result receive_apdu(struct mta *mta, const struct arrival *arrival, char cause[static 200]);
 
+/* Frames, after net.c has judged them by their rows and states (ipc/frame.h). False: one does not fit. */
 bool receive_whole(struct association *association, struct span payload);
 bool receive_begin(struct association *association, struct span payload);
 bool receive_envelope(struct association *association, struct span payload);

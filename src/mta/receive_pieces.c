@@ -27,8 +27,6 @@ bool receive_begin(struct association *association, struct span payload) {
     uint32_t transfer = reader_u32(&r);
     struct span activity = payload_octets(&r);
     inbound_forget_answered(association);
-    if (!payload_done(&r) || activity.len > 64 || association->inbound)
-        return false;
     association->transfer = transfer;
     if (recovery_brings_new(association))
         return true;
@@ -54,8 +52,6 @@ bool receive_envelope(struct association *association, struct span payload) {
     struct reader r = reader_of(payload);
     uint8_t kind = reader_u8(&r);
     struct span envelope = payload_rest(&r);
-    if (!payload_done(&r) || !inbound || inbound->kind || kind > IPC_APDU_REPORT || envelope.len == 0)
-        return false;
     inbound->kind = (enum ipc_apdu)kind;
     /* The net process has the limit of another configuration for a moment when one is read anew. */
     if (envelope.len + inbound->envelope.len > association->net->mta->view.config->limits.envelope_octets)
@@ -76,8 +72,6 @@ bool receive_content(struct association *association, struct span payload) {
     struct mta *mta = association->net->mta;
     struct inbound *inbound = association->inbound;
     struct error err = {0};
-    if (!inbound || !inbound->kind || payload.len == 0)
-        return false;
     if (inbound->failure[0])
         return true;
     struct span again =
@@ -175,16 +169,14 @@ bool receive_checkpoint(struct association *association, struct span payload) {
     uint32_t serial = reader_u32(&r);
     uint64_t offset = reader_u64(&r);
     struct span parser = payload_rest(&r);
-    if (!payload_done(&r) || !inbound || parser.len > IPC_PARSER_STATE_MAX)
-        return false;
     spool_envelope(mta, inbound);
     struct effect effect = {.kind = &checkpoint_done,
                             .association = association->number,
                             .ref = association->transfer,
                             .number = serial};
     if (inbound->failure[0]) {
-        /* A sender whose window is full waits for this confirmation and never comes to the end: refuse now.
-         */
+        /* A sender whose window is full waits for this
+         * confirmation and never comes to the end: refuse now. */
         if (!inbound->answered)
             receive_answer(association, ARRIVAL_LATER, inbound->failure);
         inbound->answered = true;
@@ -216,8 +208,7 @@ static void drop_activity(struct association *association, struct inbound *inbou
 bool receive_end(struct association *association, struct span payload) {
     struct mta *mta = association->net->mta;
     struct inbound *inbound = association->inbound;
-    if (payload.len || !inbound || !inbound->kind)
-        return false;
+    (void)payload;
     association->ended = inbound->stored;
     association->ended_spool = inbound->spool;
     if (inbound->answered) {
@@ -250,8 +241,6 @@ bool receive_end(struct association *association, struct span payload) {
 bool receive_stop(struct association *association, struct span payload) {
     struct reader r = reader_of(payload);
     uint8_t keep = reader_u8(&r);
-    if (!payload_done(&r) || keep > 1)
-        return false;
     struct inbound ended = {.stored = association->ended, .spool = association->ended_spool};
     if (!keep && (association->inbound || ended.stored))
         drop_activity(association, association->inbound ? association->inbound : &ended);

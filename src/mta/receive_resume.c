@@ -85,8 +85,8 @@ static const struct checkpoint *take_up(struct association *association,
     return go_back(inbound, serial);
 }
 
-/* A transfer that is still under way elsewhere on a half-open association holds the content: it ends there.
- */
+/* A transfer that is still under way elsewhere on a half-open
+ * association holds the content: it ends there. */
 static void end_elsewhere(struct mta *mta, const struct association *here, uint64_t stored) {
     for (struct net *net = mta->nets; net; net = net->next)
         for (size_t i = 0; i < net->associations.room; i++) {
@@ -144,8 +144,6 @@ bool receive_resume(struct association *association, struct span payload) {
     struct span old = payload_octets(&r), name = payload_octets(&r);
     uint32_t serial = reader_u32(&r);
     inbound_forget_answered(association);
-    if (!payload_done(&r) || old.len > IPC_IDENTIFIER_MAX || name.len > 64 || association->inbound)
-        return false;
     association->transfer = transfer;
     if (old.len == 0)
         old = bytes_head(association->id);

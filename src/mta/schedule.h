@@ -105,8 +105,8 @@ void schedule_remove(struct schedule *schedule, struct work *work);
 
 struct work *schedule_find(const struct schedule *schedule, uint64_t id);
 
-/* The next one to leave for the destination, or NULL: highest lane first, oldest first. It stays where it is.
- */
+/* The next one to leave for the destination, or NULL: highest lane
+ * first, oldest first. It stays where it is. */
 struct work *schedule_first(const struct schedule *schedule, uint32_t destination);
 
 /* Moves the unit to a state; WORK_WAITING until `due`. `front` puts a ready one before its lane's others (a

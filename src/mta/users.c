@@ -1,5 +1,5 @@
-/* Local users: those of the configuration, and those that operators added, which the store keeps as records.
- */
+/* Local users: those of the configuration, and those that operators
+ * added, which the store keeps as records. */
 #include <unistd.h>
 
 #include "base/alloc.h"

@@ -30,8 +30,8 @@ struct users {
     uint64_t loads;     /* how often they were loaded */
 };
 
-/* Those of the configuration and those added later, which also go into the rules' tables. False: the users are
- * those of before. */
+/* Those of the configuration and those added later, which also go into the rules' tables. False: the users
+ * are those of before. */
 bool users_load(struct view *view, struct error *err);
 void users_free(struct users *users);
 /* For a reader: loads them anew when the store process has changed them. */

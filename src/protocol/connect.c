@@ -310,7 +310,7 @@ static void opened(struct p1 *p1) {
     struct call *call = &p1->call;
     connection_bound(c);
     log_info("peer=%s address=%s association opened (%s)", connection_peer(c), c->address,
-             p1_context_name(p1->context));
+             osi_context_row(p1->context)->name);
     if (call->ping)
         osi_association_release(c->association, (struct span){0}, clock_monotonic_us());
 }

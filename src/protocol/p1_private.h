@@ -77,7 +77,6 @@ static inline struct p1 *p1_of(const struct connection *c) {
 
 enum ipc_mode p1_mode(enum osi_context context);
 /* `mts-transfer` and so on. */
-const char *p1_context_name(enum osi_context context);
 enum ipc_layer p1_layer(const struct osi_cause *cause);
 
 /* ---- p1_ask.c: may it be? ---- */

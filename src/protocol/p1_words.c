@@ -7,10 +7,6 @@ enum ipc_mode p1_mode(enum osi_context context) {
                                                   : IPC_MODE_1984;
 }
 
-const char *p1_context_name(enum osi_context context) {
-    return osi_context_row(context)->name;
-}
-
 enum ipc_layer p1_layer(const struct osi_cause *cause) {
     switch (cause->layer) {
     case OSI_LAYER_TRANSPORT:

@@ -37,7 +37,7 @@ static void succeeded(struct p1 *p1) {
     buf_printf(&json, ", ");
     put_member(&json, "address", p1->connection->address);
     buf_printf(&json, ", ");
-    put_member(&json, "application-context", p1_context_name(p1->context));
+    put_member(&json, "application-context", osi_context_row(p1->context)->name);
     buf_printf(&json, ", \"session-version\": %u, \"checkpoint-size\": %u, \"window-size\": %u}",
                open->session_version, open->checkpoint_size, open->window_size);
     net_tell(p1->connection->net, IPC_PING_RESULT, p1->call.ping, &json);

@@ -383,13 +383,13 @@ uint64_t store_add_work(struct store_batch *batch, const struct store_work *work
 /* Replaces the row `work->id`; its message stays, and is to be named. */
 bool store_update_work(struct store_batch *batch, const struct store_work *work);
 
-/* The work is done: its row goes, its outbound activity too, and the message if this was the last reference.
- */
+/* The work is done: its row goes, its outbound activity too, and
+ * the message if this was the last reference. */
 bool store_finish_work(struct store_batch *batch, uint64_t work, uint64_t message);
 
-/* Calls back for work rows in the order of ids, those above `after`; at most `limit` (0 = all); `next_hop`
- * and `status` choose when not 0 / not negative. False from the callback ends it early, which is no failure.
- */
+/* Calls back for work rows in the order of ids, those above `after`; at most
+ * `limit` (0 = all); `next_hop` and `status` choose when not 0 / not negative.
+ * False from the callback ends it early, which is no failure. */
 typedef bool store_work_cb(void *context, const struct store_work *work);
 bool store_each_work(struct store *store, uint64_t after, size_t limit, uint32_t next_hop, int status,
                      store_work_cb *cb, void *context, struct error *err);
@@ -623,8 +623,8 @@ bool store_each_record(struct store *store, uint32_t kind, store_record_cb *cb, 
  * this name. */
 #define STORE_LOST_HOP "(content lost)"
 
-/* One copy, or mailbox entry, of a message whose content is lost. store_repair keeps both, without a content.
- */
+/* One copy, or mailbox entry, of a message whose content is lost.
+ * store_repair keeps both, without a content. */
 struct store_lost {
     uint64_t message;
     struct span envelope;

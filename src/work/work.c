@@ -1,5 +1,6 @@
 #include "work/work.h"
 
+#include <errno.h>
 #include <sys/resource.h>
 #include <sys/time.h>
 
@@ -42,7 +43,7 @@ static bool do_job(struct ipc_client *store, uint64_t ref, struct span payload) 
     bool known = number < sizeof operations / sizeof *operations && operations[number];
     ber_utctime_set_now(clock_now_us() / 1000000);
     limit_time(WORK_CPU_SECONDS);
-    bool ok = !r.failed && known && job.arguments.data && operations[number](&job) && work_flush(&job);
+    bool ok = known && job.arguments.data && operations[number](&job) && work_flush(&job);
     limit_time(0);
     buf_free(&job.written);
     arena_free(&job.arena);
@@ -50,14 +51,15 @@ static bool do_job(struct ipc_client *store, uint64_t ref, struct span payload) 
 }
 
 int work_run(int store) {
+    static const struct ipc_side side = {.self = IPC_WORK, .other = IPC_STORE};
     struct error err = {0};
     enum ipc_type type;
     uint64_t ref;
     struct span payload;
-    struct ipc_client *client = ipc_client_of(store);
+    struct ipc_client *client = ipc_client_of(store, side);
     bool ok = client && ipc_client_send(client, IPC_WORK_READY, 0, nothing, nothing, &err);
     while (ok && ipc_client_receive(client, &type, &ref, &payload, -1, &err))
         ok = type == IPC_WORK_BEGIN && do_job(client, ref, payload);
     ipc_client_close(client);
-    return ok ? 0 : 1;
+    return ok && err.code != EPROTO ? 0 : 1;
 }

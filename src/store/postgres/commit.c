@@ -88,8 +88,8 @@ static void apply_contents(struct pg_store *pg) {
     }
 }
 
-/* The sequence-numbers that the entries got: from the first of their mailbox on, in the order of operations.
- */
+/* The sequence-numbers that the entries got: from the first of
+ * their mailbox on, in the order of operations. */
 static void apply_entries(struct pg_store *pg) {
     struct store_batch *batch = pg->commit.batch;
     for (size_t i = 0; i < batch->count && pg->commit.numbers.count; i++) {

@@ -160,8 +160,8 @@ bool pg_flush(struct pg *pg, struct error *err) {
     return flushed == 0 || is_lost(pg, pg->lost ? NULL : PQerrorMessage(pg->conn), err);
 }
 
-/* Until a result is there. While output is left it is written too, or the server might wait for us to read.
- */
+/* Until a result is there. While output is left it is written too,
+ * or the server might wait for us to read. */
 static bool wait_result(struct pg *pg, struct error *err) {
     int64_t deadline = clock_monotonic_us() + PG_PATIENCE_MS * INT64_C(1000);
     if (pg->lost)

@@ -100,8 +100,8 @@ bool pg_sync(struct pg *pg, struct error *err);
 /* Writes out what is queued. */
 bool pg_flush(struct pg *pg, struct error *err);
 
-/* The next statement's result (PQclear frees it); NULL: it failed. A row or a command's end are no failures.
- */
+/* The next statement's result (PQclear frees it); NULL: it failed.
+ * A row or a command's end are no failures. */
 PGresult *pg_take(struct pg *pg, struct error *err);
 /* Takes the mark of pg_sync, and all failures that stand before it. */
 bool pg_take_sync(struct pg *pg, struct error *err);

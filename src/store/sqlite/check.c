@@ -307,10 +307,9 @@ static bool lose_beyond(struct check *check, const struct segment *segment, stru
     return lose(check, text, err);
 }
 
-/* I5: each segment that rows name is there. Of one that is cut short, what lies before the cut is kept.
- * Beside a working daemon one may have been emptied and removed since its rows were first read: then no row
- * names it.
- */
+/* I5: each segment that rows name is there. Of one that is cut short, what lies
+ * before the cut is kept. Beside a working daemon one may have been emptied and
+ * removed since its rows were first read: then no row names it. */
 static bool check_segments(struct check *check, struct error *err) {
     struct sqlite *store = check->store;
     for (size_t i = 0; i < store->segment_count; i++) {

@@ -70,8 +70,8 @@ static bool add_extent(struct content *content, const struct extent *extent) {
     return true;
 }
 
-/* How much to reserve: what is expected, else more as the content grows, so that a long one has few extents.
- */
+/* How much to reserve: what is expected, else more as the content
+ * grows, so that a long one has few extents. */
 static uint64_t reserve_size(const struct content *content, size_t len) {
     uint64_t there = 0;
     for (size_t i = content->extent_count > 2 ? content->extent_count - 2 : 0; i < content->extent_count; i++)
@@ -164,8 +164,8 @@ static bool unchanged(struct content *content, struct error *err) {
     return i == content->extent_count;
 }
 
-/* A reading failed though the rows are as they were loaded: no wonder when the content was gone before that.
- */
+/* A reading failed though the rows are as they were loaded: no
+ * wonder when the content was gone before that. */
 static bool why_unreadable(struct content *content, const struct error *failure, struct error *err) {
     struct error inner = {0};
     sqlite3_stmt *statement = sql(store_of(content), SQL_GET_CONTENT);

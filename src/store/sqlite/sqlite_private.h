@@ -334,8 +334,8 @@ void sqlite_close(struct sqlite *store);
 
 /* ---- open.c ---- */
 
-/* The writer's lock of the store at `place`: a descriptor that holds it. -1 with STORE_LOCKED, and by whom.
- */
+/* The writer's lock of the store at `place`: a descriptor that
+ * holds it. -1 with STORE_LOCKED, and by whom. */
 int store_lock(const char *place, struct error *err);
 /* NULL on failure. */
 struct sqlite *sqlite_open(const char *place, const struct store_options *options, struct error *err);

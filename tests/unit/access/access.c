@@ -233,14 +233,16 @@ static void test_nonsense(void **state) {
     ACTS({IPC_REQUEST, IPC_RESPONSE, TEXT("\1{\"entries\":"), false, true},
          {IPC_REQUEST, IPC_FETCH_DATA, TEXT(""), false, true},
          {IPC_REQUEST, IPC_RESPONSE, TEXT(""), false, true},
+         {IPC_REQUEST, IPC_RESPONSE, TEXT("\2{}"), false, true}, /* a flag that is none */
+         {IPC_REQUEST, IPC_STOP, TEXT(""), false, true},         /* not a client's to get */
          {IPC_REQUEST, IPC_RESPONSE, TEXT("\1{}"), false, true});
     char *answer;
-    for (unsigned i = 0; i < 3; i++)
+    for (unsigned i = 0; i < 5; i++)
         assert_int_equal(mhs_operate(stage.session, "{}", &answer), MHS_PROTOCOL);
     assert_int_equal(mhs_operate(stage.session, "{}", &answer), MHS_OK);
     free(answer);
     lower_curtain(&stage);
-    assert_int_equal(stage.connections, 4); /* each ended the connection */
+    assert_int_equal(stage.connections, 6); /* each ended the connection */
 }
 
 static bool keep(void *context, struct mhs_octets piece) {

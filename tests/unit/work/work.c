@@ -53,7 +53,7 @@ static int begin(void **state) {
         _exit(work_run(pair[1]));
     }
     close(pair[1]);
-    stage.work = ipc_client_of(pair[0]);
+    stage.work = ipc_client_of(pair[0], (struct ipc_side){.self = IPC_STORE, .other = IPC_WORK});
     assert_non_null(stage.work);
     assert_true(ipc_client_receive(stage.work, &type, &ref, &payload, 60000, NULL));
     assert_int_equal(type, IPC_WORK_READY);
