@@ -3,10 +3,16 @@ import os
 import statistics
 import subprocess
 
-from . import chasqui, postfix
+from scenario import postgres
+
+from . import chasqui, postfix, processes
 
 ROUNDS = int(os.environ.get("ROUNDS", "3"))
 HELD = int(os.environ.get("HELD", "1000000"))
+MESSAGES = int(os.environ.get("MESSAGES", "1000000"))
+
+# As a server has it that nobody has tuned; the tests' own have less.
+SERVER = "shared_buffers = 128MB\nmax_wal_size = 1GB\n"
 
 # item: content octets, associations, messages of Chasqui, messages of Postfix. Enough for some seconds each.
 RELAYS = {
@@ -15,6 +21,28 @@ RELAYS = {
     "relay-2k-32": (2048, 32, 40000, 4000),
     "relay-100k-32": (100_000, 32, 5000, 1500),
 }
+
+
+# What must be reached: item -> (the column that tells, at least or at most, how much).
+TARGETS = {
+    "relay-2k-1": ("ratio", "least", 4),
+    "relay-2k-32-cpu": ("chasqui", "most", 0.095),
+    "relay-100k-32": ("ratio", "least", 7),
+    "relay-of-store": ("ratio", "least", 0.55),
+    "queue-list-p99": ("chasqui", "most", 20),
+    "memory-1m": ("growth", "most", 1.1),
+    "ber-decode-1": ("ratio_without_debug", "least", 8),
+    "ber-decode-50": ("ratio_without_debug", "least", 8),
+}
+
+
+def judged(found):
+    """The entry with its target, and whether that is reached."""
+    if found["name"] not in TARGETS:
+        return found
+    column, bound, wanted = TARGETS[found["name"]]
+    reached = found[column] >= wanted if bound == "least" else found[column] <= wanted
+    return {**found, "target": {"column": column, bound: wanted, "reached": reached}}
 
 
 def entry(name, unit, ours, theirs=None, peer_name=None, **more):
@@ -80,6 +108,24 @@ def floor(_name, wanted):
         yield entry("relay-of-store", "messages/s, relay-2k-32", relayed, alone, "the store alone")
 
 
+def at_a_server(name, wanted):
+    """The relay on PostgreSQL and on the embedded engine, by turns; the CPU of the server's processes counts."""
+    size, associations, messages, _ = RELAYS["relay-2k-32"]
+    with postgres.Postgres(SERVER) as server:
+        runs = []
+        for _ in range(ROUNDS):
+            used, place = processes.cpu_seconds(server.postmaster.pid), server.database()
+            there = chasqui.run(messages, size, associations, store=place)
+            there["cpu_ms"] += (processes.cpu_seconds(server.postmaster.pid) - used) * 1000 / messages
+            runs.append((there, chasqui.run(messages, size, associations)))
+    def column(key):
+        return [there[key] for there, _ in runs], [here[key] for _, here in runs], "chasqui, SQLite"
+    if "relay-2k-32-pg" in wanted:
+        yield entry("relay-2k-32-pg", "messages/s", *column("rate"))
+    if "relay-2k-32-pg-cpu" in wanted:
+        yield entry("relay-2k-32-pg-cpu", "ms CPU/message", *column("cpu_ms"))
+
+
 def listing(name, _wanted):
     size, associations, ours, _ = RELAYS["relay-2k-32"]
     runs = [chasqui.listing(ours, size, associations) for _ in range(ROUNDS)]
@@ -89,6 +135,17 @@ def listing(name, _wanted):
 
 def gigabyte(_name, _wanted):
     yield entry("relay-1g-rss", "MB resident, largest process", [chasqui.gigabyte() / 1e6 for _ in range(ROUNDS)])
+
+
+def memory(name, _wanted):
+    """Whether any process grows with the messages that passed; one round, for it takes its time."""
+    size, associations, _, _ = RELAYS["relay-2k-32"]
+    before, after = chasqui.memory_of_many(MESSAGES, size, associations)
+    growth = max(after[process] / before[process] for process in before)
+    yield entry(name, f"MB after {MESSAGES:,} messages", [sum(after.values()) / 1e6], [sum(before.values()) / 1e6],
+                "chasqui after a tenth of them", growth=round(growth, 3),
+                processes={process: [round(before[process] / 1e6, 2), round(after[process] / 1e6, 2)]
+                           for process in before})
 
 
 def idle(_name, _wanted):
@@ -130,7 +187,10 @@ def groups(ber_program):
         if name.startswith("relay-2k-"):
             found["direct" + name[len("relay"):]] = ("direct" + name[len("relay"):], direct)
     found["store-2k-32"] = found["relay-of-store"] = ("floor", floor)
+    if postgres.binaries():
+        found["relay-2k-32-pg"] = found["relay-2k-32-pg-cpu"] = ("relay-2k-32-pg", at_a_server)
     found["queue-list-p99"] = ("queue-list-p99", listing)
+    found["memory-1m"] = ("memory-1m", memory)
     found["relay-2k-32-cpu"] = ("relay-2k-32", relay)
     found["relay-1g-rss"] = ("relay-1g-rss", gigabyte)
     found["queue-1m-rate"] = found["queue-1m-restart"] = ("queue", queue)

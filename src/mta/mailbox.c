@@ -56,7 +56,8 @@ static json_t *find_entry(struct view *view, const struct opened *opened, uint64
     arena_reset(&view->arena);
     if (!sequence || sequence > INT64_MAX || !opened->mailbox ||
         !store_get_entry(view->store, opened->mailbox, sequence, &view->arena, entry, &err))
-        return client_error("not-found", "the mailbox has no such entry");
+        return err.code == STORE_CORRUPT ? client_error("unavailable", "%s", err.text)
+                                         : client_error("not-found", "the mailbox has no such entry");
     return NULL;
 }
 
@@ -121,6 +122,9 @@ struct loaded {
 static bool load_entry(struct view *view, const struct store_entry *entry, struct arena *arena,
                        struct loaded *loaded, struct error *err) {
     loaded->entry = entry;
+    if (entry->damaged)
+        return error_set(err, STORE_CORRUPT, "entry %llu is not what was stored",
+                         (unsigned long long)entry->sequence);
     return (delivered_read(entry->data, &loaded->delivered) ||
             error_set(err, STORE_CORRUPT, "entry %llu has a form that this program doesn't know",
                       (unsigned long long)entry->sequence)) &&
@@ -224,7 +228,6 @@ json_t *request_mailbox_list(struct client *client, json_t *request) {
         return error;
     if (listing.most < 1 || listing.most > 1000 || after < 0)
         return client_error("bad-request", "limit is not 1 to 1000, or after is negative");
-    client_settle(client);
     listing.entries = json_array();
     arena_init(&listing.arena, (size_t)64 * 1024 * 1024);
     bool done = !opened.mailbox || store_each_entry(view->store, opened.mailbox, (uint64_t)after, 0,
@@ -273,6 +276,17 @@ json_t *request_mailbox_mark(struct client *client, json_t *request) {
     return json_pack("{s:i}", "changed", is_seen != ((entry.flags & FLAG_SEEN) != 0));
 }
 
+static uint64_t entry_key(const struct effect *effect) {
+    return (uint64_t)effect->number << 32 | effect->ref;
+}
+
+/* The store says it from now on, or it was not sent. */
+static void forget_notification(struct mta *mta, const struct effect *effect) {
+    map_remove(&mta->notified, entry_key(effect));
+}
+
+static const struct effect_kind notification = {forget_notification, forget_notification};
+
 json_t *mailbox_mark_notified(struct client *client, struct span mailbox, uint64_t sequence) {
     struct view *view = client->view;
     struct opened opened = {0};
@@ -285,10 +299,17 @@ json_t *mailbox_mark_notified(struct client *client, struct span mailbox, uint64
     if (entry.flags & FLAG_NOTIFIED)
         return client_error("wrong-state", "the notification for entry %llu was sent already",
                             (unsigned long long)sequence);
-    return store_change_entry_flags(client->mta->batch.store, opened.mailbox, entry.sequence, FLAG_NOTIFIED,
-                                    0)
-               ? NULL
-               : client_error("unavailable", "no memory");
+    struct effect effect = {.kind = &notification, .number = opened.mailbox, .ref = sequence};
+    if (map_get(&client->mta->notified, entry_key(&effect)))
+        return client_error("wrong-state", "the notification for entry %llu is being sent already",
+                            (unsigned long long)sequence);
+    if (!map_put(&client->mta->notified, entry_key(&effect), client->mta))
+        return client_error("unavailable", "no memory");
+    if (batch_effect(client->mta, effect) &&
+        store_change_entry_flags(client->mta->batch.store, opened.mailbox, entry.sequence, FLAG_NOTIFIED, 0))
+        return NULL;
+    forget_notification(client->mta, &effect);
+    return client_error("unavailable", "no memory");
 }
 
 json_t *request_mailbox_delete(struct client *client, json_t *request) {

@@ -49,6 +49,15 @@ def _():
             equal(len(set(parts)), len(pids), "address layouts that differ")
 
 
+@case("with a store on disk, none of them holds the client library of a server, nor what that brings along")
+def _():
+    with folder() as path, Stage(path) as stage:
+        found = all_there(stage.mta)
+        for pid in [stage.mta.process.pid] + [pid for kind in found.values() for pid in kind]:
+            with open(f"/proc/{pid}/maps") as maps:
+                equal(re.findall(r"lib(?:pq|krb5|ldap|gnutls)[^/\n]*", maps.read()), [], "libraries")
+
+
 @case("each has the descriptors of its kind: listeners, the local socket, the store's files")
 def _():
     with folder() as path, Stage(path) as stage:

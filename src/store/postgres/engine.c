@@ -21,6 +21,7 @@ static void pg_close(struct store *store) {
     pg_free(&pg->writer);
     pg_free(&pg->side);
     fold_free(&pg->commit.fold);
+    idmap_free(&pg->commit.numbers);
     pg_known_free(pg);
     names_free(&pg->next_hops);
     names_free(&pg->mailboxes);
@@ -126,6 +127,9 @@ const struct store_engine postgres_engine = {
     .get_message = pg_get_message,
     .get_work = pg_get_work,
     .each_work = pg_each_work,
+    .renew = pg_renew,
+    .each_own_work = pg_each_own_work,
+    .take_over = pg_take_over,
     .count_work = pg_count_work,
     .track = pg_track,
     .each_event = pg_each_event,
