@@ -248,9 +248,40 @@ static void frames_come_in_pieces(void **state) {
             if (piece % 3)
                 event_base_loop(loop, EVLOOP_NONBLOCK);
         }
+        if (piece % 5) { /* nothing else wakes it up */
+            run(loop);
+            assert_int_equal(a.frames, 5);
+        }
         close(fds[1]);
         run(loop);
         assert_int_equal(a.frames, 5);
+        assert_int_equal(a.closes, 1);
+        event_base_free(loop);
+    }
+    buf_free(&octets);
+}
+
+/* Its end comes with a read that has octets of the next frame as well, and nothing comes behind them. */
+static void a_long_frame_needs_no_further_octets_to_be_whole(void **state) {
+    (void)state;
+    struct buf octets;
+    buf_init(&octets, 0);
+    put_frame(&octets, 1, 180000);
+    put_frame(&octets, 2, 10);
+    for (size_t first = 1; first < 180000; first = first * 2 + 1) {
+        struct event_base *loop = event_base_new();
+        struct end a = {.loop = loop};
+        int fds[2], room = 1 << 20;
+        assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, fds), 0);
+        assert_int_equal(setsockopt(fds[1], SOL_SOCKET, SO_SNDBUF, &room, sizeof room), 0);
+        a.channel = ipc_channel_new(loop, fds[0], "a", &ordered, &a);
+        assert_int_equal(write(fds[1], octets.data, first), first);
+        run(loop);
+        assert_int_equal(write(fds[1], octets.data + first, octets.len - first), octets.len - first);
+        run(loop);
+        assert_int_equal(a.frames, 2);
+        close(fds[1]);
+        run(loop);
         assert_int_equal(a.closes, 1);
         event_base_free(loop);
     }
@@ -285,6 +316,7 @@ int main(void) {
         cmocka_unit_test(a_full_queue_says_so_and_drains),
         cmocka_unit_test(frames_of_all_sizes_keep_their_order),
         cmocka_unit_test(frames_come_in_pieces),
+        cmocka_unit_test(a_long_frame_needs_no_further_octets_to_be_whole),
         cmocka_unit_test(payload_fields_round_trip),
     };
     return cmocka_run_group_tests_name("ipc-channel", tests, NULL, NULL);
