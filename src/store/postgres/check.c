@@ -22,13 +22,13 @@ struct rule {
 #define CONTENT_REFS                                                                                         \
     "WITH r AS (SELECT content AS id, count(*) AS n FROM (SELECT content FROM message UNION ALL"             \
     " SELECT content FROM activity_in) AS a WHERE content <> 0 GROUP BY 1) "
-/* The chunks of a content: as many as its length needs, each as long as its place says; what is above was
- * left by a broken transfer. */
+/* The chunks of a content: as many as its length needs, each with what its place has of that; what is above
+ * was left by a broken transfer. */
 #define CHUNK_SUMS                                                                                           \
-    "WITH e AS (SELECT c.id, count(k.seq) AS n, coalesce(sum(least(length(k.data), c.length - k.seq * "      \
-    "262144)), 0)"                                                                                           \
-    " AS total FROM content c LEFT JOIN chunk k ON k.content = c.id AND k.seq * 262144 < c.length GROUP BY " \
-    "c.id) "
+    "WITH e AS (SELECT c.id, count(k.seq) AS n, coalesce(sum(least(length(k.data), 262144, c.length - "      \
+    "k.seq * 262144)), 0)"                                                                                   \
+    " AS total FROM content c LEFT JOIN chunk k ON k.content = c.id AND k.seq >= 0 AND k.seq * 262144 < "    \
+    "c.length GROUP BY c.id) "
 #define BAD_CONTENTS " FROM content c JOIN e ON e.id = c.id WHERE e.total <> c.length"
 #define LAST_ID                                                                                              \
     "(SELECT coalesce(max(n), 0) FROM (SELECT max(id) AS n FROM message UNION ALL SELECT max(id) FROM work"  \
@@ -89,6 +89,8 @@ static const struct rule rules[] = {
      "INSERT INTO setting VALUES('id', 1 + " LAST_ID
      ") ON CONFLICT(name) DO UPDATE SET value = excluded.value",
      "the counter was set above it", NULL},
+    {10, "SELECT format('a repeat key has %s octets', length(digest)) FROM repeat WHERE length(digest) <> 32",
+     "DELETE FROM repeat WHERE length(digest) <> 32", "it was removed", NULL},
     {14,
      "SELECT format('activity out of work %s, which is not there', work) FROM activity_out"
      " WHERE work NOT IN (SELECT id FROM work)",
@@ -101,7 +103,7 @@ static const struct rule rules[] = {
      " convert_to(format('lost mailbox %s', mailbox), 'UTF8') FROM entry GROUP BY mailbox"
      " ON CONFLICT(id) DO UPDATE SET next = greatest(mailbox.next, excluded.next)",
      "the mailbox was made, or its next number set above it", NULL},
-    {0,
+    {14,
      "SELECT format('work %s: there is no next hop %s', id, next_hop) FROM work WHERE next_hop <> 0"
      " AND next_hop NOT IN (SELECT id FROM next_hop)",
      "INSERT INTO next_hop SELECT DISTINCT next_hop, convert_to(format('lost next hop %s', next_hop), 'UTF8')"
