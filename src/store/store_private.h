@@ -139,5 +139,12 @@ uint64_t repeat_short(const uint8_t key[static STORE_DIGEST]);
 typedef bool packed_event_cb(void *context, struct span key, int64_t at, struct span data);
 bool events_unpack(struct span packed, packed_event_cb *cb, void *context);
 bool events_pack(struct buf *out, struct span key, int64_t at, struct span data);
+/* A place is a row's id and an event's number in it: more than these of one row share the last one's. */
+#define PLACE_BITS 20
+#define PLACE_MASK ((UINT64_C(1) << PLACE_BITS) - 1)
+/* Gives the events of a row as store_each_event does. False: the callback has enough, or `scratch` failed for
+ * want of memory. */
+bool events_backwards(struct buf *scratch, uint64_t row, struct span packed, uint64_t before,
+                      store_past_cb *cb, void *context);
 
 #endif

@@ -17,7 +17,7 @@ static const char *const types[FOLD_END - FOLD_FIRST] = {
     TYPES(Q_DROP_ACTIVITIES_IN, "n"),  TYPES(Q_PUT_ACTIVITIES_OUT, "nbbnnnb"),
     TYPES(Q_DROP_ACTIVITIES_OUT, "n"), TYPES(Q_PUT_OUTCOMES, "bbbnb"),
     TYPES(Q_DROP_OUTCOMES, "bbb"),     TYPES(Q_PUT_RECORDS, "nbb"),
-    TYPES(Q_DROP_RECORDS, "nb"),       TYPES(Q_ADD_EVENTS, "nnnbb"),
+    TYPES(Q_DROP_RECORDS, "nb"),       TYPES(Q_ADD_EVENTS, "nnnnbn"),
     TYPES(Q_ADD_REPEATS, "bn"),
 #undef TYPES
 };
@@ -33,6 +33,9 @@ enum {
     CONTENT,
     CONTENT_CHANGE
 };
+
+/* Events in a row: two such rows fill a page of the server. */
+#define EVENTS_OCTETS 3600
 
 /* What the operations on a piece of work come to. */
 enum work_fate { WORK_IS_NOTHING, WORK_IS_ADDED, WORK_IS_SET, WORK_IS_DONE };
@@ -51,6 +54,7 @@ static void octets(struct fold *fold, enum query query, int n, struct span value
 
 void fold_init(struct fold *fold) {
     *fold = (struct fold){0};
+    buf_init(&fold->events.packed, 0);
     for (int query = FOLD_FIRST; query < FOLD_END; query++)
         for (int n = 0; types[query - FOLD_FIRST][n]; n++)
             pg_array_init(column(fold, (enum query)query, n),
@@ -72,6 +76,7 @@ void fold_free(struct fold *fold) {
     maps(fold, list);
     for (size_t i = 0; i < 8; i++)
         idmap_free(list[i]);
+    buf_free(&fold->events.packed);
 }
 
 static void clear(struct fold *fold) {
@@ -83,6 +88,7 @@ static void clear(struct fold *fold) {
     for (size_t i = 0; i < 8; i++)
         idmap_clear(list[i]);
     fold->content_octets = 0;
+    buf_clear(&fold->events.packed);
 }
 
 /* ---- first: which operation counts for which row ---- */
@@ -315,15 +321,35 @@ static void write_flags(struct fold *fold, const struct operation *operation) {
         number(fold, Q_SET_ENTRIES, n, values[n]);
 }
 
+/* A row of events is full. */
+static bool end_events(struct fold *fold, struct store *store) {
+    struct events *events = &fold->events;
+    uint64_t id = events->packed.len ? store_take_id(store) : 0;
+    if (!events->packed.len)
+        return true;
+    number(fold, Q_ADD_EVENTS, 0, (int64_t)id);
+    number(fold, Q_ADD_EVENTS, 1, events->at);
+    number(fold, Q_ADD_EVENTS, 2, events->first + 1);
+    number(fold, Q_ADD_EVENTS, 3, column(fold, Q_ADD_EVENTS, 5)->count);
+    octets(fold, Q_ADD_EVENTS, 4, buf_span(&events->packed));
+    buf_clear(&events->packed);
+    return id != 0;
+}
+
 static bool write_event(struct fold *fold, const struct store_batch *batch,
                         const struct operation *operation) {
-    uint64_t id = store_take_id(batch->store);
-    number(fold, Q_ADD_EVENTS, 0, (int64_t)id);
-    number(fold, Q_ADD_EVENTS, 1, (int64_t)store_hash(batch->store, operation->event.key));
-    number(fold, Q_ADD_EVENTS, 2, operation->event.at);
-    octets(fold, Q_ADD_EVENTS, 3, operation->event.key);
-    octets(fold, Q_ADD_EVENTS, 4, operation->event.data);
-    return id != 0;
+    struct events *events = &fold->events;
+    struct span key = operation->event.key, data = operation->event.data;
+    if (events->packed.len + key.len + data.len > EVENTS_OCTETS && !end_events(fold, batch->store))
+        return false;
+    if (!events->packed.len) {
+        events->first = column(fold, Q_ADD_EVENTS, 5)->count;
+        events->at = INT64_MIN;
+    }
+    if (operation->event.at > events->at)
+        events->at = operation->event.at;
+    number(fold, Q_ADD_EVENTS, 5, (int64_t)store_hash(batch->store, key));
+    return events_pack(&events->packed, key, operation->event.at, data);
 }
 
 static bool write(struct fold *fold, const struct store_batch *batch, size_t index) {
@@ -518,7 +544,7 @@ bool fold_batch(struct fold *fold, struct store_batch *batch, struct error *err)
     for (size_t i = 0; i < batch->count && ok; i++)
         if (!batch->list[i].left_out)
             ok = write(fold, batch, i);
-    ok = ok && write_messages(fold, batch);
+    ok = ok && end_events(fold, batch->store) && write_messages(fold, batch);
     if (ok && !write_contents(fold, err))
         return false;
     write_keyed(fold, batch);

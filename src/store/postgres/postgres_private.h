@@ -119,6 +119,13 @@ extern const struct pg_statement pg_statements[QUERIES];
 #define FOLD_END     Q_SETTLE
 #define FOLD_COLUMNS 11
 
+/* The row of events that is being packed: its latest time, and where its hashes begin in their column. */
+struct events {
+    struct buf packed;
+    int64_t at;
+    uint32_t first;
+};
+
 /* A batch, folded: of the operations on one row only what they come to, as columns for the statements. */
 struct fold {
     struct pg_array columns[FOLD_END - FOLD_FIRST][FOLD_COLUMNS];
@@ -127,6 +134,7 @@ struct fold {
     struct idmap activities_in, activities_out; /* id -> index of the last operation + 1 */
     struct idmap homes;                         /* work that is added -> its message */
     struct idmap keys;       /* hash of an outcome's or a record's key -> index of the last operation + 1 */
+    struct events events;
     uint64_t content_octets; /* of contents that get a row */
 };
 void fold_init(struct fold *fold);
@@ -208,6 +216,9 @@ struct walk {
     int64_t number[2], after[2];
     int keys, numbers, afters; /* afters 0: all rows at once */
     size_t limit;              /* 0: all */
+    uint64_t before;           /* of events: their places are below; 0: all */
+    struct buf *scratch;
+    bool damaged;              /* a row that was given can't be read; set by `row`, which ends the walk */
     union {
         store_work_cb *work;
         store_entry_cb *entry;

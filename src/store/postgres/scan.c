@@ -10,10 +10,22 @@ static bool give_message(const struct store_scan *scan, const PGresult *rows, in
     return scan->message(scan->context, (uint64_t)pg_number(rows, row, 0));
 }
 
-static bool give_event(const struct store_scan *scan, const PGresult *rows, int row, struct error *err) {
-    (void)err;
-    return scan->event(scan->context, pg_octets(rows, row, 0), pg_number(rows, row, 1),
-                       pg_octets(rows, row, 2));
+struct telling {
+    const struct store_scan *scan;
+    bool goes_on;
+};
+
+static bool tell_event(void *context, struct span key, int64_t at, struct span data) {
+    struct telling *telling = context;
+    telling->goes_on = telling->scan->event(telling->scan->context, key, at, data);
+    return telling->goes_on;
+}
+
+static bool give_events(const struct store_scan *scan, const PGresult *rows, int row, struct error *err) {
+    struct telling telling = {scan, true};
+    if (!events_unpack(pg_octets(rows, row, 1), tell_event, &telling))
+        return error_set(err, STORE_CORRUPT, "event row %lld is damaged", (long long)pg_number(rows, row, 0));
+    return telling.goes_on;
 }
 
 static bool give_repeat(const struct store_scan *scan, const PGresult *rows, int row, struct error *err) {
@@ -72,7 +84,7 @@ static bool walk_all(struct pg *pg, const struct store_scan *scan, struct error 
     return pg_script(pg, "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; SET LOCAL search_path = chasqui",
                      err) &&
            (!scan->message || walk(pg, scan, CURSOR "id FROM message ORDER BY id", give_message, err)) &&
-           (!scan->event || walk(pg, scan, CURSOR "key, at, data FROM event ORDER BY id", give_event, err)) &&
+           (!scan->event || walk(pg, scan, CURSOR "id, data FROM event ORDER BY id", give_events, err)) &&
            (!scan->repeat ||
             walk(pg, scan, CURSOR "digest, expiry FROM repeat ORDER BY expiry", give_repeat, err)) &&
            (!scan->outcome || walk(pg, scan, CURSOR "association, activity, peer, expiry, data FROM outcome",

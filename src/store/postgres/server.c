@@ -7,6 +7,15 @@
 /* The lock of a node: an advisory lock with these two numbers, of the session `writer`. */
 #define LOCK_CLASS 1128813393 /* "CHSQ" */
 
+/*
+ * All statements go by an index. The server makes their plans once, from what it last counted in the tables,
+ * which may have been empty then: it would read them from end to end for years, row by row, when they are
+ * full.
+ */
+#define SESSION                                                                                              \
+    "SET search_path = chasqui; SET plan_cache_mode = force_generic_plan; SET enable_seqscan = off;"         \
+    " SET enable_hashjoin = off; SET enable_mergejoin = off"
+
 /* ---- chunks on their way ---- */
 
 /* Takes the oldest answer. What failed makes its content fail. */
@@ -61,12 +70,10 @@ bool pg_open_side(struct pg_store *pg, struct error *err) {
         pg_chunks_settle(pg, &ignored);
     pg->suspect = true;
     return pg_connect(&pg->side, pg->uri, pg->head.read_only ? "reader" : "reads", err) &&
-           pg_script(
-               &pg->side,
-               pg->head.read_only
-                   ? "SET search_path = chasqui; SET default_transaction_read_only = on"
-                   : "SET search_path = chasqui; SET synchronous_commit = off; SET lock_timeout = '10s'",
-               err) &&
+           pg_script(&pg->side,
+                     pg->head.read_only ? SESSION "; SET default_transaction_read_only = on"
+                                        : SESSION "; SET synchronous_commit = off; SET lock_timeout = '10s'",
+                     err) &&
            pg_begin_pipeline(&pg->side, pg_statements, QUERIES, err);
 }
 
@@ -157,8 +164,7 @@ bool pg_open_writer(struct pg_store *pg, struct error *err) {
     pg->suspect = true;
     pg->watched = -1; /* the old socket leaves `poll` as it is closed; the new one may get its number */
     if (pg_connect(&pg->writer, pg->uri, "writer", err) &&
-        (pg->epoch ? take_lock_again(pg, err) : take_lock(pg, err)) &&
-        pg_script(&pg->writer, "SET search_path = chasqui", err) &&
+        (pg->epoch ? take_lock_again(pg, err) : take_lock(pg, err)) && pg_script(&pg->writer, SESSION, err) &&
         (!pg->epoch || pg_begin_pipeline(&pg->writer, pg_statements, QUERIES, err)))
         return true;
     pg->writer.lost = true;

@@ -134,9 +134,11 @@ const struct pg_statement pg_statements[QUERIES] = {
     [Q_DROP_RECORDS] = {"drop_records",
                         "DELETE FROM record USING unnest($1::bigint[], $2::bytea[]) AS u(kind, name)"
                         " WHERE record.kind = u.kind AND sha256(record.name) = sha256(u.name)"},
+    /* Rows of packed events, each with the hashes of its keys: in $6, from $3 to $4. */
     [Q_ADD_EVENTS] = {"add_events",
-                      "INSERT INTO event(id, hash, at, key, data) SELECT * FROM"
-                      " unnest($1::bigint[], $2::bigint[], $3::bigint[], $4::bytea[], $5::bytea[])"},
+                      "INSERT INTO event(id, at, hashes, data) SELECT e.id, e.at,"
+                      " ($6::bigint[])[e.first:e.last], e.data FROM unnest($1::bigint[], $2::bigint[],"
+                      " $3::bigint[], $4::bigint[], $5::bytea[]) AS e(id, at, first, last, data)"},
     /* Those that are there already are not among the rows. */
     [Q_ADD_REPEATS] = {"add_repeats", "INSERT INTO repeat(digest, expiry) SELECT * FROM"
                                       " unnest($1::bytea[], $2::bigint[]) ON CONFLICT(digest) DO NOTHING"
@@ -187,11 +189,12 @@ const struct pg_statement pg_statements[QUERIES] = {
                  " (SELECT id FROM work WHERE owner <> $1::bigint AND lease < $3::bigint ORDER BY id"
                  " LIMIT $5::bigint FOR UPDATE SKIP LOCKED) RETURNING " WORK_COLUMNS},
     [Q_RENEW] = {"renew", "SELECT 1 FROM node WHERE id = $1::bigint AND epoch = $2::bigint"},
-    [Q_TRACK] = {"track", "SELECT id, at, data FROM event WHERE key = $1::bytea AND hash = $2::bigint"
-                          " AND id > $3::bigint ORDER BY id LIMIT $4::bigint"},
-    [Q_EACH_EVENT] = {"each_event",
-                      "SELECT id, key, at, data FROM event WHERE id < $1::bigint ORDER BY id DESC"
-                      " LIMIT $2::bigint"},
+    /* Those of one message are few: they are never to be looked for in the order of ids. */
+    [Q_TRACK] = {"track", "WITH found AS MATERIALIZED (SELECT id, data FROM event WHERE hashes @>"
+                          " ARRAY[$1::bigint]) SELECT id, data FROM found WHERE id > $2::bigint ORDER BY id"
+                          " LIMIT $3::bigint"},
+    [Q_EACH_EVENT] = {"each_event", "SELECT id, data FROM event WHERE id <= $1::bigint ORDER BY id DESC"
+                                    " LIMIT $2::bigint"},
     [Q_PAGE_REPEATS] = {"page_repeats", "SELECT digest FROM repeat WHERE digest > $1::bytea ORDER BY digest"
                                         " LIMIT $2::bigint"},
     [Q_PAGE_ACTIVITIES] = {"page_activities", "SELECT association, activity, id FROM activity_in"

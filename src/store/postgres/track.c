@@ -4,41 +4,63 @@
 
 /* ---- events and repeats ---- */
 
-static bool give_event(struct walk *walk, const PGresult *rows, int row) {
+struct tracking {
+    struct walk *walk;
+    bool ended;
+};
+
+static bool match_event(void *context, struct span key, int64_t at, struct span data) {
+    struct tracking *tracking = context;
+    struct walk *walk = tracking->walk;
+    if (span_eq(key, walk->key[0]) && !walk->cb.event(walk->context, at, data))
+        tracking->ended = true;
+    return !tracking->ended;
+}
+
+static bool give_events(struct walk *walk, const PGresult *rows, int row) {
+    struct tracking tracking = {walk, false};
     walk->after[0] = pg_number(rows, row, 0);
-    return walk->cb.event(walk->context, pg_number(rows, row, 1), pg_octets(rows, row, 2));
+    walk->damaged = !events_unpack(pg_octets(rows, row, 1), match_event, &tracking);
+    return !walk->damaged && !tracking.ended;
 }
 
 bool pg_track(struct store *store, struct span key, store_event_cb *cb, void *context, struct error *err) {
     struct walk walk = {.pg = pg_of(store),
                         .query = Q_TRACK,
-                        .row = give_event,
+                        .row = give_events,
                         .key = {key},
-                        .keys = 1,
                         .number = {(int64_t)store_hash(store, key)},
                         .numbers = 1,
                         .afters = 1,
                         .cb.event = cb,
                         .context = context};
-    return pg_walk(&walk, err);
+    return pg_walk(&walk, err) &&
+           (!walk.damaged || error_set(err, STORE_CORRUPT, "%s: event row %lld is damaged", store->place,
+                                       (long long)walk.after[0]));
 }
 
 static bool give_past(struct walk *walk, const PGresult *rows, int row) {
-    walk->after[0] = pg_number(rows, row, 0);
-    return walk->cb.past(walk->context, (uint64_t)walk->after[0], pg_octets(rows, row, 1),
-                         pg_number(rows, row, 2), pg_octets(rows, row, 3));
+    walk->after[0] = pg_number(rows, row, 0) - 1;
+    return events_backwards(walk->scratch, (uint64_t)pg_number(rows, row, 0), pg_octets(rows, row, 1),
+                            walk->before, walk->cb.past, walk->context);
 }
 
 bool pg_each_event(struct store *store, uint64_t before, store_past_cb *cb, void *context,
                    struct error *err) {
+    struct buf scratch;
     struct walk walk = {.pg = pg_of(store),
                         .query = Q_EACH_EVENT,
                         .row = give_past,
-                        .after = {before && before < INT64_MAX ? (int64_t)before : INT64_MAX},
+                        .after = {before ? (int64_t)(before >> PLACE_BITS) : INT64_MAX},
                         .afters = 1,
+                        .before = before,
+                        .scratch = &scratch,
                         .cb.past = cb,
                         .context = context};
-    return pg_walk(&walk, err);
+    buf_init(&scratch, 0);
+    bool ok = pg_walk(&walk, err) && (!scratch.failed || store_no_memory(store, err));
+    buf_free(&scratch);
+    return ok;
 }
 
 bool pg_find_repeat(struct store *store, const uint8_t key[static STORE_DIGEST], bool *found,
