@@ -6,6 +6,8 @@
  */
 #include <stdio.h>
 
+#include "base/reader.h"
+
 #include "store/postgres/postgres_private.h"
 
 struct rule {
@@ -358,13 +360,101 @@ static bool check_contents(struct check *check, struct error *err) {
     return ok;
 }
 
+/* ---- events (I11) ---- */
+
+struct event_check {
+    struct check *check;
+    struct span hashes; /* those of the row, 8 octets each */
+    unsigned lost;      /* keys whose hash is not there */
+    struct buf right;   /* the hashes that should be there, as text */
+};
+
+static bool has_hash(struct span hashes, uint64_t hash) {
+    for (struct reader r = reader_of(hashes); reader_left(&r) >= 8;)
+        if (reader_u64(&r) == hash)
+            return true;
+    return false;
+}
+
+static bool look_for(void *context, struct span key, int64_t at, struct span data) {
+    struct event_check *events = context;
+    uint64_t hash = store_hash(&events->check->pg->head, key);
+    (void)at, (void)data;
+    events->lost += !has_hash(events->hashes, hash);
+    buf_printf(&events->right, "%s%llu", events->right.len ? "," : "", (unsigned long long)hash);
+    return true;
+}
+
+/* A row stays, empty if need be. */
+static bool repair_row(struct event_check *events, unsigned long long id, size_t readable,
+                       struct error *err) {
+    struct buf text;
+    if (!events->check->repair)
+        return true;
+    buf_init(&text, 0);
+    buf_printf(&text,
+               "UPDATE event SET data = substr(data, 1, %zu), hashes = ARRAY[%.*s]::bigint[] WHERE id = %llu",
+               readable, (int)events->right.len, (const char *)events->right.data, id);
+    const char *whole = text_of(&text);
+    bool ok = whole && !events->right.failed ? pg_script(&events->check->rules, whole, err)
+                                             : error_set(err, STORE_NO_MEMORY, "out of memory");
+    buf_free(&text);
+    return ok;
+}
+
+static bool check_event_row(struct event_check *events, const PGresult *rows, int row, struct error *err) {
+    char text[160];
+    bool repair = events->check->repair;
+    unsigned long long id = (unsigned long long)pg_number(rows, row, 0);
+    struct span data = pg_octets(rows, row, 1);
+    buf_clear(&events->right);
+    events->lost = 0;
+    events->hashes = pg_octets(rows, row, 2);
+    size_t readable = events_readable(data);
+    events_unpack(span_sub(data, 0, readable), look_for, events);
+    if (readable < data.len) {
+        snprintf(text, sizeof text, "event row %llu is damaged", id);
+        report(events->check, 11, repair ? "what can be read of it was kept" : NULL, text);
+    }
+    if (events->lost) {
+        snprintf(text, sizeof text, "event row %llu: %u keys are not found through its hashes", id,
+                 events->lost);
+        report(events->check, 11, repair ? "the hashes were made anew" : NULL, text);
+    }
+    return (readable == data.len && !events->lost) || repair_row(events, id, readable, err);
+}
+
+static bool check_events(struct check *check, struct error *err) {
+    struct event_check events = {.check = check};
+    char after[32] = "0";
+    bool ok = true;
+    buf_init(&events.right, 0);
+    for (int count = PAGE; ok && count == PAGE;) {
+        PGresult *rows =
+            ask_with(check,
+                     "SELECT id, data, (SELECT string_agg(int8send(h), '') FROM unnest(hashes) AS h)"
+                     " FROM event WHERE id > %s ORDER BY id LIMIT 500",
+                     after, err);
+        ok = rows != NULL;
+        count = ok ? PQntuples(rows) : 0;
+        for (int row = 0; row < count && ok; row++)
+            ok = check_event_row(&events, rows, row, err);
+        if (count)
+            snprintf(after, sizeof after, "%lld", (long long)pg_number(rows, count - 1, 0));
+        PQclear(rows);
+    }
+    buf_free(&events.right);
+    return ok;
+}
+
 /* ---- the whole ---- */
 
 static bool check_all(struct check *check, struct error *err) {
     for (size_t i = 0; i < sizeof rules / sizeof *rules; i++)
         if (!apply_rule(check, &rules[i], err))
             return false;
-    return !check->deep || (check_contents(check, err) && check_messages(check, err));
+    return !check->deep ||
+           (check_events(check, err) && check_contents(check, err) && check_messages(check, err));
 }
 
 /* One snapshot, so that a writer at work does not look like damage. */
