@@ -16,6 +16,7 @@ wal_writer_delay = 10s
 wal_buffers = 16MB
 autovacuum_naptime = 5s
 """
+PATIENCE = 300          # seconds: a long run may be the last that gets a processor
 DAEMON, SERVER, MACHINE = "the daemon", "the server", "the machine"
 AT_ONCE = "the server at once (SIGQUIT)"
 CRASH_IN_COMMIT, END_IN_COMMIT = "a session killed in COMMIT", "a session ended in COMMIT"
@@ -49,7 +50,7 @@ class Server:
             raise
 
     def start(self):
-        self.postgres.start()
+        self.postgres.start(PATIENCE)
         if self.held_back:
             self.hold_back()
 
@@ -77,7 +78,7 @@ class Server:
     def tend(self):
         """A server that has ended is started again, as an operator would do: true when it had."""
         with contextlib.suppress(RuntimeError):
-            self.postgres.wait_ready()
+            self.postgres.wait_ready(PATIENCE)
         ended = self.postgres.postmaster.poll() is not None
         if ended:
             self.start()

@@ -9,7 +9,7 @@ which delivers them or reports back through ALPHA. What counts as handed over is
 result of the submission); what was not confirmed is sent again by the MTA, the same octets, as a real one does. At the end
 every message handed over must be in its recipients' mailboxes exactly once, or reported exactly once where the recipient is
 unknown; every report that was asked for must have come once, nothing before the time to which it was deferred, and no
-MTS-identifier twice. Then the daemons stop, and `mhs store check` must find that every invariant of their stores holds.
+MTS-identifier twice; the record knows of each delivery; what a user deleted or marked in his mailbox is as he left it. Then the daemons stop, and `mhs store check` must find that every invariant of their stores holds.
 
 kill      SIGKILL to ALPHA, BETA or both at random moments; with PostgreSQL each has a server of its own, and what is killed is
           the daemon, the server or both, the server ends at once, or loses a session in the middle of a COMMIT
@@ -44,8 +44,9 @@ sys.dont_write_bytecode = True
 from fault import rollback                                              # noqa: E402
 from fault.cutting import Cutting                                       # noqa: E402
 from fault.ledger import Ledger                                         # noqa: E402
+from fault.reader import Reader                                         # noqa: E402
 from fault.recovering import AWAY, SENDERS, TAKERS, USERS, Counts, Sender, Taker    # noqa: E402
-from fault.servers import FAULTS, MACHINE, Server, strike                # noqa: E402
+from fault.servers import FAULTS, MACHINE, PATIENCE, Server, strike      # noqa: E402
 from fault.source import ADA, KNOWN, ORIGINATOR, SRC, UNKNOWN, Sink, Source, Submitter, read_report     # noqa: E402
 from peer import x411                                                   # noqa: E402
 from peer.association import Association                                # noqa: E402
@@ -68,6 +69,7 @@ class World:
         self.ledger = Ledger()
         self.sources, self.servers, self.strikes = [], {}, collections.Counter()
         self.reports_read = None        # the last entry of the local user's mailbox that was read
+        self.reader = None
         self.sink = Sink(self.ledger)
         self.sink.start()
         self.prepare()
@@ -98,15 +100,18 @@ class World:
             user={address: {"available": True} for address in KNOWN})
         self.sources = [Source(i, alpha_port, self.ledger, self.options.seed) for i in range(3)]
         self.sources.append(Submitter(alpha.socket_path, self.ledger, self.options.seed))
+        self.reader = Reader(beta, KNOWN[0], self.note, self.random)
         return alpha, beta
 
     def mta(self, name, domain, port, **settings):
         if self.options.engine == "postgresql":
             self.servers[f"{name}-MTA"] = server = self.server(name)
             settings["store"] = server.store
-        return Mhsd(f"{self.folder}/{name.lower()}", f"{name}-MTA", domain, port, log_level="warning",
-                    schedule={lane: {"first-retry": 1, "longest-retry": 3} for lane in ("urgent", "normal", "non-urgent")},
-                    **settings)
+        mta = Mhsd(f"{self.folder}/{name.lower()}", f"{name}-MTA", domain, port, log_level="warning",
+                   schedule={lane: {"first-retry": 1, "longest-retry": 3} for lane in ("urgent", "normal", "non-urgent")},
+                   **settings)
+        mta.patience = PATIENCE
+        return mta
 
     def server(self, _name):
         return Server()
@@ -134,7 +139,7 @@ class World:
         for mta in victims:
             if mta.process.poll() is not None:
                 self.after_kill(mta)
-                mta.start(seconds=60)
+                mta.start(seconds=PATIENCE)
 
     def after_kill(self, mta):
         pass
@@ -143,16 +148,17 @@ class World:
 
     def start(self):
         for mta in self.daemons:
-            mta.start(seconds=60)
+            mta.start(seconds=PATIENCE)
 
     def run(self):
         """True when all is as it must be."""
         self.start()
-        for source in self.sources:
-            source.start()
+        threads = self.sources + ([self.reader] if self.reader else [])
+        for thread in threads:
+            thread.start()
         self.rounds()
-        for source in self.sources:
-            source.finish.set()
+        for thread in threads:
+            thread.finish.set()
         self.drain()
         return self.judge() and (not self.mailboxes() or self.judge_finds())
 
@@ -189,7 +195,7 @@ class World:
                     number = recipients.index(name) + 1 if recipients else name
                     self.ledger.reported(local, number, *outcome)
 
-    def drain(self, seconds=120):
+    def drain(self, seconds=PATIENCE):
         """Until both queues are empty and the reports are there; gives up when nothing changes for so long."""
         least, deadline = None, time.monotonic() + seconds
         while any(left := self.left()):
@@ -220,16 +226,33 @@ class World:
         sample = set(self.random.sample(sorted(self.ledger.confirmed), min(60, len(self.ledger.confirmed))))
         for mta, mailbox in self.mailboxes():
             with mta.client() as client:
-                for entry in client.entries(mailbox):
-                    self.note(client, mailbox, entry, local_of(entry) in sample or entry["size"] > LONG)
+                entries = client.entries(mailbox)
+                known = self.reader.read if self.reader and self.reader.mailbox == mailbox else {}
+                for entry in entries:
+                    if entry["entry"] not in known:
+                        self.note(client, mailbox, entry, local_of(entry) in sample or entry["size"] > LONG)
+                if known:
+                    self.ledger.wrong += self.reader.judge(entries)
 
     def note(self, client, mailbox, entry, look):
+        """An entry is there; with `look` its content is read, and the record is asked what it knows of it. Its local identifier."""
         local = local_of(entry)
         content = client.content(mailbox, entry["entry"]) if look else None
         self.ledger.deliver(local, mailbox, content and hashlib.sha256(content).hexdigest(),
                             calendar.timegm(time.strptime(entry["arrival"], "%Y-%m-%dT%H:%M:%SZ")))
         if local != mts_local(entry):
             self.ledger.identify(mts_local(entry), local)
+        if look:
+            self.check_record(client, mailbox, entry)
+        return local
+
+    def check_record(self, client, mailbox, entry):
+        """Its delivery is recorded once."""
+        found = client.request("track", mts_identifier=entry["mts-identifier"])["messages"]
+        times = sum(event["event"] == "delivered" and any(same_address(name, mailbox) for name in event["recipients"])
+                    for message in found for event in message["events"])
+        if times != 1:
+            self.ledger.wrong.append(f"{entry['mts-identifier']}: its delivery to {mailbox} is recorded {times} times")
 
     def judge(self):
         """Prints the count; true when nothing is lost, doubled or wrong."""
@@ -254,8 +277,9 @@ class World:
 
     def judge_finds(self):
         """The control: drops one delivery, doubles another; true when the judge finds both and no more."""
-        dropped, doubled = self.random.sample([local for local, handed in self.ledger.confirmed.items()
-                                               if handed.digest and UNKNOWN not in handed.recipients], 2)
+        read = self.reader.mailbox if self.reader else None     # some of its entries are gone
+        dropped, doubled = self.random.sample([local for local, handed in self.ledger.confirmed.items() if handed.digest
+                                               and UNKNOWN not in handed.recipients and handed.recipients[0] != read], 2)
         recipient = self.ledger.confirmed[dropped].recipients[0]
         mta = next(mta for mta, mailbox in self.mailboxes() if mailbox == recipient)
         with mta.client() as client:
@@ -264,6 +288,8 @@ class World:
         recipients = self.ledger.confirmed[doubled].recipients
         self.hand_over_again(doubled, recipients)
         self.ledger.delivered.clear()
+        for local in self.reader.read.values() if self.reader else ():
+            self.ledger.deliver(local, read)
         self.collect()
         verdict = self.ledger.judge()
         print(f"# control, one delivery dropped and {len(recipients)} doubled: {verdict.text()}", flush=True)
@@ -277,10 +303,10 @@ class World:
         with mta.client() as client:
             entry = next(entry["entry"] for entry in client.entries(mailbox) if local_of(entry) == local)
             content = client.content(mailbox, entry)
-        with Association.open(sender.port, mta="SRC", password="secret", timeout=120, checkpoint=64) as peer:
+        with Association.open(sender.port, mta="SRC", password="secret", timeout=PATIENCE, checkpoint=64) as peer:
             peer.transfer(x411.message(SRC, local, ORIGINATOR, recipients, content, content_identifier="again"))
             peer.release()
-        wait_until(lambda: not sum(mta.request("status")["copies"] for mta in self.daemons), 120,
+        wait_until(lambda: not sum(mta.request("status")["copies"] for mta in self.daemons), PATIENCE,
                    "the delivery of the doubled message")
 
     def close(self):
@@ -306,6 +332,10 @@ class World:
         done = subprocess.run([program("mhs"), "store", "check", mta.store], stdin=subprocess.DEVNULL, capture_output=True,
                               text=True, check=False)
         return [f"{mta.name}'s store: {(done.stdout + done.stderr)[:3000]}"] if done.returncode else []
+
+
+def same_address(one, other):
+    return str(one).strip("/") == other.strip("/")
 
 
 def mts_local(entry):
@@ -369,8 +399,8 @@ class Lying:
     def wait(self):
         """Until more was confirmed in this life, and some of it is delivered."""
         aim = len(self.ledger.confirmed) + 20
-        wait_until(lambda: len(self.ledger.confirmed) >= aim, 120, "20 more confirmed messages")
-        wait_until(lambda: self.beta.request("status")["counters"]["delivered"] > 0, 120, "a delivery")
+        wait_until(lambda: len(self.ledger.confirmed) >= aim, PATIENCE, "20 more confirmed messages")
+        wait_until(lambda: self.beta.request("status")["counters"]["delivered"] > 0, PATIENCE, "a delivery")
 
     def victims(self):
         return [self.alpha, self.beta]
@@ -406,8 +436,13 @@ class LyingServer(Lying, Unflushed):
 class Full(World):
     """The disks of one or both run full and are emptied again."""
 
+    def mtas(self):
+        daemons = super().mtas()
+        self.reader = None      # all mailboxes are emptied here
+        return daemons
+
     def prepare(self):
-        self.read, self.over = set(), threading.Event()
+        self.read, self.deleted, self.over = set(), set(), threading.Event()
         for name in ("ALPHA", "BETA"):
             os.makedirs(self.disk(name))
             subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={SMALL_DISK}m,mode=755", "tmpfs", self.disk(name)], check=True)
@@ -463,7 +498,10 @@ class Full(World):
                     if (mailbox, entry["entry"]) not in self.read:
                         self.note(client, mailbox, entry, self.random.random() < 0.05 or entry["size"] > LONG)
                         self.read.add((mailbox, entry["entry"]))
+                    if (mailbox, entry["entry"]) in self.deleted:
+                        self.ledger.wrong.append(f"{mailbox}: entry {entry['entry']} was deleted, and is there")
                     client.request("mailbox-delete", mailbox=mailbox, entry=entry["entry"])
+                    self.deleted.add((mailbox, entry["entry"]))
 
     def judge_finds(self):
         return True     # the mailboxes are empty by now
@@ -543,7 +581,7 @@ class Recovering(World):
             time.sleep(self.random.uniform(0.05, 0.4))
             faults[number % len(faults)]()
             self.progress(number + 1)
-        wait_until(lambda: all(self.counts.numbers[name] for name in self.WANTED), 60, "each of the faults")
+        wait_until(lambda: all(self.counts.numbers[name] for name in self.WANTED), PATIENCE, "each of the faults")
         if self.options.broken:
             deadline = time.monotonic() + 60
             while not self.enough_broken() and time.monotonic() < deadline:
@@ -570,7 +608,7 @@ class Recovering(World):
     def read_anew(self, away=None):
         self.alpha.configure(**self.neighbours(away))
         self.alpha.reload()
-        wait_until(lambda: self.known() == len(SENDERS) + len(TAKERS) + (away is None), 60, "the configuration")
+        wait_until(lambda: self.known() == len(SENDERS) + len(TAKERS) + (away is None), PATIENCE, "the configuration")
 
     def known(self):
         return sum(peer["configured"] for peer in self.alpha.request("peer-status")["peers"])
@@ -586,7 +624,7 @@ class Recovering(World):
 
     # --- the count
 
-    def drain(self, seconds=120):
+    def drain(self, seconds=PATIENCE):
         for taker in self.takers:
             taker.calm.set()
         super().drain(seconds)

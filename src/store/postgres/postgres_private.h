@@ -187,8 +187,8 @@ struct pg_store {
         bool answered;        /* what came while it was written is an answer: the timer tells of it */
         bool again;           /* it is undone for another pass, without the requests that failed */
         struct error failure; /* else why it is undone */
-        PGresult *counted;    /* of Q_COUNT, Q_ADD_ENTRIES: used when it is durable */
-        PGresult *numbered;
+        PGresult *counted;    /* of Q_COUNT: used when it is durable */
+        struct idmap numbers; /* of Q_ADD_ENTRIES: mailbox -> the number that its next entry gets */
     } commit;
     struct known repeats, activities;  /* a writer's */
     struct names next_hops, mailboxes; /* those that were asked for: a name keeps its key while we live */

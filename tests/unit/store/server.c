@@ -577,6 +577,56 @@ static void key_that_flies_is_found_later(void **state) {
     assert_int_equal(look_for(room, many + 1), STORE_REPEAT_UNKNOWN);
 }
 
+/* ---- older stores ---- */
+
+/* A database with what an older program left. */
+static void make_old(struct room *room, const char *name) {
+    static char text[20000];
+    const char *source = getenv("CHASQUI_SOURCE");
+    char path[300], database[32];
+    snprintf(path, sizeof path, "%s/tests/unit/store/old/%s", source ? source : ".", name);
+    FILE *file = fopen(path, "r");
+    assert_non_null(file);
+    text[fread(text, 1, sizeof text - 1, file)] = 0;
+    fclose(file);
+    place_database(room->path, database);
+    room_close(room);
+    assert_true(place_run(database, "SET client_min_messages = warning; DROP SCHEMA chasqui CASCADE"));
+    assert_true(place_run(database, text));
+}
+
+static bool note_event(void *context, int64_t at, struct span data) {
+    struct buf *seen = context;
+    return buf_printf(seen, "%d %.*s\n", (int)at, (int)data.len, (const char *)data.data);
+}
+
+static bool note_past(void *context, uint64_t place, struct span key, int64_t at, struct span data) {
+    assert_true(place && key.len == 37);
+    return note_event(context, at, data);
+}
+
+/* Events were rows of their own once. */
+static void events_of_an_old_store_are_kept(void **state) {
+    static const char in[] = "1 {\"event\":\"transfer-in\",\"peer\":\"ALPHA\"}\n",
+                      out[] = "5 {\"event\":\"transfer-out\",\"peer\":\"ALPHA\"}\n";
+    static const struct span key = SPAN_LIT("/C=GB/A=GOLD/P=ALPHA;0000000000000000");
+    struct room *room = *state;
+    struct buf seen;
+    char wanted[200];
+    make_old(room, "postgres-1.sql");
+    room_open(room);
+    buf_init(&seen, 0);
+    assert_true(store_track(room->store, key, note_event, &seen, NULL));
+    snprintf(wanted, sizeof wanted, "%s%s", in, out);
+    assert_true(span_eq(buf_span(&seen), span_str(wanted)));
+    buf_clear(&seen);
+    assert_true(store_each_event(room->store, 0, note_past, &seen, NULL));
+    snprintf(wanted, sizeof wanted, "%s%s", out, in);
+    assert_true(span_eq(buf_span(&seen), span_str(wanted)));
+    buf_free(&seen);
+    assert_int_equal(count_work(room), 1);
+}
+
 /* ---- plans ---- */
 
 /* Until no session is left there: they tell what they did when they end. */
@@ -661,6 +711,7 @@ int main(void) {
         IN_ROOM(content_of_the_other_is_left_alone),
         IN_ROOM(new_transfer_asks_no_server),
         IN_ROOM(key_that_flies_is_found_later),
+        IN_ROOM(events_of_an_old_store_are_kept),
         IN_ROOM(no_table_is_read_from_end_to_end),
         IN_ROOM(chunks_without_a_content_go),
     };
