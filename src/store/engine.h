@@ -119,11 +119,11 @@ struct store_engine {
      * Begins to make durable what batch_private.h lists: all requests of the batch that have not failed, in
      * their order, as one; or nothing. It tells the end by batch_done, once: before it returns, or later from
      * within `proceed`. Until then the batch is not changed, and reads see what was there before. A request
-     * that names what is not there, that repeats a key that is known (STORE_REPEATED), or that works on what
-     * another node took over (STORE_FENCED) is given its verdict by batch_fail, and what it added
-     * (operation.left_out) is no more part of it, so that the others are committed: a failed request costs
-     * the commit another pass, an ordinary commit nothing. With results: sequence-numbers go to
-     * operation.sequence. A failure of the whole (disk, server) leaves memory and disk as they were before.
+     * that adds to what is not there, or repeats a key that is known (STORE_REPEATED), is given its verdict
+     * by batch_fail, and what it added (operation.left_out) is no more part of it, so that the others are
+     * committed: a failed request costs the commit another pass, an ordinary commit nothing. With results:
+     * sequence-numbers go to operation.sequence. A failure of the whole (disk, server; STORE_FENCED: another
+     * process or node has taken over) leaves memory and disk as they were before.
      * When it can't be told whether a commit came about, the engine finds out before it answers.
      */
     void (*commit_begin)(struct store_batch *batch);
@@ -158,10 +158,14 @@ struct store_engine {
     bool (*each_work)(struct store *store, uint64_t after, size_t limit, uint32_t next_hop, int status,
                       store_work_cb *cb, void *context, struct error *err);
     bool (*count_work)(struct store *store, struct store_counts *counts, struct error *err);
-    /* NULL: there is one node, whose all work is at once. */
-    bool (*claim)(struct store *store, int64_t now, int64_t until, size_t limit, store_work_cb *cb,
-                  void *context, struct error *err);
-    bool (*renew)(struct store *store, int64_t now, int64_t until, struct error *err);
+    /* As store_renew; each commit then prolongs the lease as well. This and the next two NULL: there is one
+     * node, whose all work is for ever. */
+    bool (*renew)(struct store *store, int64_t lease, struct error *err);
+    /* As each_work, of what is the handle's node's. */
+    bool (*each_own_work)(struct store *store, uint64_t after, size_t limit, store_work_cb *cb, void *context,
+                          struct error *err);
+    /* Of nodes whose lease is over: raises their epochs, takes their work and calls back for it. */
+    bool (*take_over)(struct store *store, size_t limit, store_work_cb *cb, void *context, struct error *err);
 
     bool (*track)(struct store *store, struct span key, store_event_cb *cb, void *context, struct error *err);
     bool (*each_event)(struct store *store, uint64_t before, store_past_cb *cb, void *context,

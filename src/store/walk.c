@@ -189,10 +189,18 @@ static bool put_copy(struct walk *walk, const struct store_work *work, struct sp
            added(walk, batch_copy_work(walk->batch, &row), work->data.len);
 }
 
+/* A copy of it would pass for right. */
+static bool is_whole(struct walk *walk, bool damaged, const char *what, uint64_t id) {
+    return !damaged || error_set(&walk->err, STORE_CORRUPT,
+                                 "%s: %s %llu is not what was stored: run `mhs store repair` before",
+                                 walk->store->place, what, (unsigned long long)id);
+}
+
 static bool each_copy(void *context, const struct store_work *work) {
     struct walk *walk = context;
     struct span hop, doubt;
-    if (!hop_name(walk, work->next_hop, &hop) || !hop_name(walk, work->doubt_peer, &doubt))
+    if (!is_whole(walk, work->damaged, "work", work->id) || !hop_name(walk, work->next_hop, &hop) ||
+        !hop_name(walk, work->doubt_peer, &doubt))
         return false;
     PUT(walk, work->id, work->message, (uint64_t)work->due, (uint64_t)work->expiry, work->tries,
         work->priority, work->status);
@@ -240,6 +248,8 @@ static bool each_activity_in(void *context, const struct store_activity_in *in) 
 
 static bool each_entry(void *context, const struct store_entry *entry) {
     struct walk *walk = context;
+    if (!is_whole(walk, entry->damaged, "entry", entry->sequence))
+        return false;
     PUT(walk, entry->sequence, entry->message, (uint64_t)entry->at, entry->flags, entry->octets);
     put_span(walk, walk->mailbox_name);
     put_span(walk, entry->data);

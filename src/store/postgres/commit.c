@@ -123,6 +123,8 @@ static bool send_rows(struct pg_store *pg, struct error *err) {
         for (size_t n = 0; n < fold_columns((enum query)query); n++)
             if (!pg_add_array(&parameters, &fold->columns[query - FOLD_FIRST][n]))
                 return store_no_memory(&pg->head, err);
+        if (query == Q_ADD_WORK)
+            pg_add_number(&parameters, pg->node);
         if (!pg_send(&pg->writer, (size_t)query, &parameters, err))
             return false;
     }
@@ -131,9 +133,10 @@ static bool send_rows(struct pg_store *pg, struct error *err) {
 
 static bool send_all(struct pg_store *pg, struct error *err) {
     struct pg_parameters fence = {0};
-    pg_add_number(&fence, NODE);
+    pg_add_number(&fence, pg->node);
     pg_add_number(&fence, pg->epoch);
     pg_add_number(&fence, pg->serial + 1);
+    pg_add_number(&fence, pg->lease);
     return pg_send(&pg->writer, Q_BEGIN, NULL, err) && pg_send(&pg->writer, Q_FENCE, &fence, err) &&
            send_rows(pg, err);
 }
@@ -398,7 +401,7 @@ static int settle(struct pg_store *pg, struct error *err) {
     struct pg_parameters parameters = {0};
     if (!pg_open_writer(pg, err))
         return -1;
-    pg_add_number(&parameters, NODE);
+    pg_add_number(&parameters, pg->node);
     pg_add_number(&parameters, pg->commit.transaction);
     PGresult *result = pg_query(&pg->writer, Q_SETTLE, &parameters, err);
     if (!result || PQntuples(result) != 1) {

@@ -10,11 +10,11 @@ static const char *const types[FOLD_END - FOLD_FIRST] = {
 #define TYPES(query, text) [(query)-FOLD_FIRST] = (text)
     TYPES(Q_ADD_MESSAGES, "nnnnnnbb"), TYPES(Q_ADD_CONTENTS, "nnnb"),
     TYPES(Q_SET_CONTENTS, "nnb"),      TYPES(Q_PUT_CHUNKS, "nnb"),
-    TYPES(Q_ADD_WORK, "nnnnnnnnnb"),   TYPES(Q_SET_WORK, "nnnnnnnnnb"),
-    TYPES(Q_ADD_ENTRIES, "nnnnnb"),    TYPES(Q_SET_ENTRIES, "nnnn"),
-    TYPES(Q_COPY_ENTRIES, "nnnnnnb"),  TYPES(Q_NUMBER_ENTRIES, "nn"),
-    TYPES(Q_COUNT, "nnnnnnnn"),        TYPES(Q_PUT_ACTIVITIES_IN, "nbbbnnnnnbb"),
-    TYPES(Q_DROP_ACTIVITIES_IN, "n"),  TYPES(Q_PUT_ACTIVITIES_OUT, "nbbnnnb"),
+    TYPES(Q_ADD_WORK, "nnnnnnnnnbn"),  TYPES(Q_SET_WORK, "nnnnnnnnnbn"),
+    TYPES(Q_ADD_ENTRIES, "nnnnnbn"),   TYPES(Q_SET_ENTRIES, "nnnn"),
+    TYPES(Q_COPY_ENTRIES, "nnnnnnbn"), TYPES(Q_NUMBER_ENTRIES, "nn"),
+    TYPES(Q_COUNT, "nnnnnnnn"),        TYPES(Q_PUT_ACTIVITIES_IN, "nbbbnnnnnbbn"),
+    TYPES(Q_DROP_ACTIVITIES_IN, "n"),  TYPES(Q_PUT_ACTIVITIES_OUT, "nbbnnnbn"),
     TYPES(Q_DROP_ACTIVITIES_OUT, "n"), TYPES(Q_PUT_OUTCOMES, "bbbnb"),
     TYPES(Q_DROP_OUTCOMES, "bbb"),     TYPES(Q_PUT_RECORDS, "nbb"),
     TYPES(Q_DROP_RECORDS, "nb"),       TYPES(Q_ADD_EVENTS, "nnnnbn"),
@@ -61,31 +61,31 @@ void fold_init(struct fold *fold) {
                           types[query - FOLD_FIRST][n] == 'n' ? PG_BIGINT : PG_BYTEA);
 }
 
-static struct idmap *const *maps(struct fold *fold, struct idmap *list[static 8]) {
-    struct idmap *all[8] = {&fold->work,          &fold->messages,       &fold->contents, &fold->counts,
-                            &fold->activities_in, &fold->activities_out, &fold->keys,     &fold->homes};
+static struct idmap *const *maps(struct fold *fold, struct idmap *list[static 7]) {
+    struct idmap *all[7] = {&fold->work,          &fold->messages,       &fold->contents, &fold->counts,
+                            &fold->activities_in, &fold->activities_out, &fold->keys};
     memcpy(list, all, sizeof all);
     return list;
 }
 
 void fold_free(struct fold *fold) {
-    struct idmap *list[8];
+    struct idmap *list[7];
     for (int query = FOLD_FIRST; query < FOLD_END; query++)
         for (int n = 0; types[query - FOLD_FIRST][n]; n++)
             pg_array_free(column(fold, (enum query)query, n));
     maps(fold, list);
-    for (size_t i = 0; i < 8; i++)
+    for (size_t i = 0; i < 7; i++)
         idmap_free(list[i]);
     buf_free(&fold->events.packed);
 }
 
 static void clear(struct fold *fold) {
-    struct idmap *list[8];
+    struct idmap *list[7];
     for (int query = FOLD_FIRST; query < FOLD_END; query++)
         for (int n = 0; types[query - FOLD_FIRST][n]; n++)
             pg_array_clear(column(fold, (enum query)query, n));
     maps(fold, list);
-    for (size_t i = 0; i < 8; i++)
+    for (size_t i = 0; i < 7; i++)
         idmap_clear(list[i]);
     fold->content_octets = 0;
     buf_clear(&fold->events.packed);
@@ -197,10 +197,8 @@ static bool write_work(struct fold *fold, const struct operation *operation, siz
     uint64_t id = operation->type == DROP_WORK ? operation->ids.id : operation->work.id;
     struct idmap_slot *slot = id ? idmap_find(&fold->work, id) : NULL;
     enum work_fate fate = slot ? (enum work_fate)(slot->value.number & 3) : WORK_IS_NOTHING;
-    /* The first of them names the message, which a change may leave out. */
     if (operation->type == ADD_WORK && fate == WORK_IS_ADDED &&
-        (!change(&fold->messages, operation->work.message, 1) ||
-         !put(&fold->homes, id, (int64_t)operation->work.message)))
+        !change(&fold->messages, operation->work.message, 1))
         return false;
     if (!slot || slot->value.number >> 2 != (int64_t)index + 1 || fate == WORK_IS_NOTHING)
         return true;
@@ -209,16 +207,14 @@ static bool write_work(struct fold *fold, const struct operation *operation, siz
         return true;
     }
     const struct store_work *work = &operation->work;
-    struct idmap_slot *home = idmap_find(&fold->homes, id);
-    const int64_t values[] = {(int64_t)id,    home ? home->value.number : 0,
-                              work->next_hop, work->priority,
-                              work->status,   work->doubt_peer,
-                              work->tries,    work->due,
+    const int64_t values[] = {(int64_t)id,  (int64_t)work->message, work->next_hop, work->priority,
+                              work->status, work->doubt_peer,       work->tries,    work->due,
                               work->expiry};
     enum query query = fate == WORK_IS_ADDED ? Q_ADD_WORK : Q_SET_WORK;
     for (int n = 0; n < 9; n++)
         number(fold, query, n, values[n]);
     octets(fold, query, 9, work->data);
+    number(fold, query, 10, (int64_t)sum_of_work(work));
     return true;
 }
 
@@ -242,8 +238,10 @@ static bool write_activity_in(struct fold *fold, const struct operation *operati
         octets(fold, Q_PUT_ACTIVITIES_IN, 1 + n, spans[n]);
     for (int n = 0; n < 5; n++)
         number(fold, Q_PUT_ACTIVITIES_IN, 4 + n, values[n]);
-    octets(fold, Q_PUT_ACTIVITIES_IN, 9, span_of(operation->activity->chain, STORE_DIGEST));
+    struct span chain = span_of(operation->activity->chain, STORE_DIGEST);
+    octets(fold, Q_PUT_ACTIVITIES_IN, 9, chain);
     octets(fold, Q_PUT_ACTIVITIES_IN, 10, in->state);
+    number(fold, Q_PUT_ACTIVITIES_IN, 11, (int64_t)sum_of_activity_in(in, content, chain));
     return !content || change(&fold->counts, content, 1);
 }
 
@@ -265,6 +263,7 @@ static void write_activity_out(struct fold *fold, const struct operation *operat
     number(fold, Q_PUT_ACTIVITIES_OUT, 4, out->serial);
     number(fold, Q_PUT_ACTIVITIES_OUT, 5, (int64_t)out->offset);
     octets(fold, Q_PUT_ACTIVITIES_OUT, 6, out->data);
+    number(fold, Q_PUT_ACTIVITIES_OUT, 7, (int64_t)sum_of_activity_out(out));
 }
 
 static void write_keyed(struct fold *fold, const struct store_batch *batch) {
@@ -300,6 +299,7 @@ static bool write_entry(struct fold *fold, const struct operation *operation) {
     for (int n = 0; n < 5; n++)
         number(fold, Q_ADD_ENTRIES, n, values[n]);
     octets(fold, Q_ADD_ENTRIES, 5, entry->data);
+    number(fold, Q_ADD_ENTRIES, 6, (int64_t)sum_of_entry(entry));
     return change(&fold->messages, entry->message, 1);
 }
 
@@ -310,6 +310,7 @@ static bool copy_entry(struct fold *fold, const struct operation *operation) {
     for (int n = 0; n < 6; n++)
         number(fold, Q_COPY_ENTRIES, n, values[n]);
     octets(fold, Q_COPY_ENTRIES, 6, entry->data);
+    number(fold, Q_COPY_ENTRIES, 7, (int64_t)sum_of_entry(entry));
     return change(&fold->messages, entry->message, 1);
 }
 

@@ -35,7 +35,8 @@
 #define CHUNKS_UNDER_WAY 8
 /* Rows that a walk fetches at a time. */
 #define PAGE 500
-#define NODE 1 /* until a store has several */
+/* The lease of a node that has no work. */
+#define NO_LEASE_END "9223372036854775807"
 
 enum query {
     Q_BEGIN,
@@ -79,8 +80,13 @@ enum query {
     Q_EACH_WORK,
     Q_COUNT_WORK,
     Q_COUNT_MESSAGES,
-    Q_CLAIM,
     Q_RENEW,
+    Q_EACH_OWN_WORK,
+    Q_FIND_GONE,
+    Q_TAKING,
+    Q_FENCE_GONE,
+    Q_TAKE_WORK,
+    Q_LEAVE_GONE,
     Q_TRACK,
     Q_EACH_EVENT,
     Q_FIND_REPEAT,
@@ -114,10 +120,17 @@ enum query {
 };
 extern const struct pg_statement pg_statements[QUERIES];
 
+/* What pg_work_of and its like read. */
+#define WORK_COLUMNS  "id, message, next_hop, priority, status, doubt_peer, tries, due, expiry, data, sum"
+#define ENTRY_COLUMNS "sequence, message, at, flags, octets, data, sum"
+#define ACTIVITY_COLUMNS                                                                                     \
+    "id, peer, association, activity, at, serial, \"offset\", content, length, chain, state, sum"
+#define ACTIVITY_OUT_COLUMNS "work, association, activity, at, serial, \"offset\", data, sum"
+
 /* The statements of a commit that take rows as arrays, in the order in which they are sent. */
 #define FOLD_FIRST   Q_ADD_MESSAGES
 #define FOLD_END     Q_SETTLE
-#define FOLD_COLUMNS 11
+#define FOLD_COLUMNS 12
 
 /* The row of events that is being packed: its latest time, and where its hashes begin in their column. */
 struct events {
@@ -132,7 +145,6 @@ struct fold {
     struct idmap work;                       /* id -> index of its last operation + 1, and what it comes to */
     struct idmap messages, contents, counts; /* message -> change of refs; id -> content; content -> change */
     struct idmap activities_in, activities_out; /* id -> index of the last operation + 1 */
-    struct idmap homes;                         /* work that is added -> its message */
     struct idmap keys;       /* hash of an outcome's or a record's key -> index of the last operation + 1 */
     struct events events;
     uint64_t content_octets; /* of contents that get a row */
@@ -169,7 +181,8 @@ struct pg_store {
     char *uri;
     bool alone;
     struct pg writer, side;
-    int64_t epoch, serial;
+    int64_t node, epoch, serial;
+    int64_t lease;   /* µs by which a commit prolongs ours */
     int poll, timer; /* an epoll descriptor for the head's loop; a timer in it, for what is tried again */
     int watched;     /* the socket of `writer` in `poll`, or -1 */
     unsigned chunks; /* results of Q_PUT_CHUNK that `side` owes, of these contents */
@@ -290,6 +303,12 @@ void pg_known_open(struct pg_store *pg);
 bool pg_known_fill(struct pg_store *pg);
 void pg_known_free(struct pg_store *pg);
 
+/* ---- node.c ---- */
+bool pg_renew(struct store *store, int64_t lease, struct error *err);
+bool pg_each_own_work(struct store *store, uint64_t after, size_t limit, store_work_cb *cb, void *context,
+                      struct error *err);
+bool pg_take_over(struct store *store, size_t limit, store_work_cb *cb, void *context, struct error *err);
+
 /* ---- content.c ---- */
 bool pg_content_write(struct store_content *content, struct span octets, struct error *err);
 bool pg_content_read(struct store_content *content, uint64_t offset, void *out, size_t len,
@@ -310,6 +329,14 @@ bool pg_chunks_drop(struct pg_store *pg);
 
 /* ---- rows.c, track.c, names.c: as the functions of struct store_engine ---- */
 bool pg_walk(struct walk *walk, struct error *err);
+/* A row of work, and as a row of a walk. */
+struct store_work pg_work_of(const PGresult *rows, int row);
+bool pg_give_work(struct walk *walk, const PGresult *rows, int row);
+/* Is there a checksum in the column, and another one? (I16) */
+struct store_entry pg_entry_of(const PGresult *rows, int row);
+struct store_activity_in pg_activity_in_of(const PGresult *rows, int row, bool *damaged);
+struct store_activity_out pg_activity_out_of(const PGresult *rows, int row, bool *damaged);
+bool pg_differs(const PGresult *rows, int row, int column, uint64_t sum);
 bool pg_get_message(struct store *store, uint64_t id, struct arena *arena, struct store_message *message,
                     struct error *err);
 bool pg_get_work(struct store *store, uint64_t id, struct arena *arena, struct store_work *work,

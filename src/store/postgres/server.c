@@ -133,7 +133,7 @@ static bool tell_holder(struct pg_store *pg, struct error *err) {
         " JOIN pg_stat_activity a USING(pid) WHERE l.locktype = 'advisory' AND l.classid = %d AND l.objid = "
         "%d"
         " AND l.granted AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database())",
-        LOCK_CLASS, NODE);
+        LOCK_CLASS, (int)pg->node);
     bool named = pg_value(&pg->writer, text, holder, sizeof holder, NULL);
     return error_set(err, STORE_LOCKED, "%s: another process writes to this store%s%s", pg->head.place,
                      named ? ": " : "", holder);
@@ -141,14 +141,14 @@ static bool tell_holder(struct pg_store *pg, struct error *err) {
 
 static bool take_lock(struct pg_store *pg, struct error *err) {
     char text[80], value[8];
-    snprintf(text, sizeof text, "SELECT pg_try_advisory_lock(%d, %d)", LOCK_CLASS, NODE);
+    snprintf(text, sizeof text, "SELECT pg_try_advisory_lock(%d, %d)", LOCK_CLASS, (int)pg->node);
     return pg_value(&pg->writer, text, value, sizeof value, err) && (*value == 't' || tell_holder(pg, err));
 }
 
 /* After a loss: nobody may have begun to write since. */
 static bool go_on_with_epoch(struct pg_store *pg, struct error *err) {
     char text[80], value[24];
-    snprintf(text, sizeof text, "SELECT epoch FROM chasqui.node WHERE id = %d", NODE);
+    snprintf(text, sizeof text, "SELECT epoch FROM chasqui.node WHERE id = %d", (int)pg->node);
     if (!pg_value(&pg->writer, text, value, sizeof value, err))
         return false;
     return atoll(value) == pg->epoch || pg_taken_over(pg, err);

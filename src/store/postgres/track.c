@@ -78,8 +78,8 @@ bool pg_find_repeat(struct store *store, const uint8_t key[static STORE_DIGEST],
 
 /* ---- activities in ---- */
 
-static struct store_activity_in activity_of(const PGresult *rows, int row) {
-    return (struct store_activity_in){
+struct store_activity_in pg_activity_in_of(const PGresult *rows, int row, bool *damaged) {
+    struct store_activity_in in = {
         .id = (uint64_t)pg_number(rows, row, 0),
         .peer = pg_octets(rows, row, 1),
         .association = pg_octets(rows, row, 2),
@@ -90,6 +90,9 @@ static struct store_activity_in activity_of(const PGresult *rows, int row) {
         .content_length = (uint64_t)pg_number(rows, row, 8),
         .state = pg_octets(rows, row, 10),
     };
+    uint64_t content = (uint64_t)pg_number(rows, row, 7);
+    *damaged = pg_differs(rows, row, 11, sum_of_activity_in(&in, content, pg_octets(rows, row, 9)));
+    return in;
 }
 
 /* Its spans live until the next commit is done. */
@@ -123,19 +126,21 @@ bool pg_find_activity_in(struct store *store, struct span peer, struct span asso
     PGresult *row = pg_read(pg_of(store), Q_FIND_ACTIVITY_IN, &parameters, err);
     if (!row)
         return false;
-    if (!PQntuples(row)) {
-        PQclear(row);
-        return no_such_activity(err);
-    }
-    *found = activity_of(row, 0);
-    return keep_found(pg_of(store), row, err);
+    bool damaged = false, there = PQntuples(row) > 0;
+    if (there)
+        *found = pg_activity_in_of(row, 0, &damaged);
+    if (there && !damaged)
+        return keep_found(pg_of(store), row, err);
+    PQclear(row);
+    return no_such_activity(err);
 }
 
 static bool give_activity_in(struct walk *walk, const PGresult *rows, int row) {
-    struct store_activity_in in = activity_of(rows, row);
+    bool damaged;
+    struct store_activity_in in = pg_activity_in_of(rows, row, &damaged);
     walk->after[0] = walk->afters == 2 ? in.at : (int64_t)in.id;
     walk->after[1] = (int64_t)in.id;
-    return walk->cb.activity_in(walk->context, &in);
+    return damaged || walk->cb.activity_in(walk->context, &in);
 }
 
 bool pg_each_activity_of(struct store *store, struct span association, store_activity_in_cb *cb,
@@ -164,7 +169,7 @@ bool pg_each_activity_in(struct store *store, store_activity_in_cb *cb, void *co
 
 /* ---- activities out, outcomes ---- */
 
-static bool give_activity_out(struct walk *walk, const PGresult *rows, int row) {
+struct store_activity_out pg_activity_out_of(const PGresult *rows, int row, bool *damaged) {
     struct store_activity_out out = {
         .work = (uint64_t)pg_number(rows, row, 0),
         .association = pg_octets(rows, row, 1),
@@ -174,8 +179,15 @@ static bool give_activity_out(struct walk *walk, const PGresult *rows, int row) 
         .offset = (uint64_t)pg_number(rows, row, 5),
         .data = pg_octets(rows, row, 6),
     };
+    *damaged = pg_differs(rows, row, 7, sum_of_activity_out(&out));
+    return out;
+}
+
+static bool give_activity_out(struct walk *walk, const PGresult *rows, int row) {
+    bool damaged;
+    struct store_activity_out out = pg_activity_out_of(rows, row, &damaged);
     walk->after[0] = (int64_t)out.work;
-    return walk->cb.activity_out(walk->context, &out);
+    return damaged || walk->cb.activity_out(walk->context, &out);
 }
 
 bool pg_each_activity_out(struct store *store, store_activity_out_cb *cb, void *context, struct error *err) {

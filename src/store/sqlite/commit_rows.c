@@ -44,6 +44,7 @@ static bool write_work(struct commit *commit, const struct operation *operation,
     if (!statement)
         return false;
     sql_bind_span(statement, 10, work->data);
+    sqlite3_bind_int64(statement, 11, (sqlite3_int64)sum_of_work(work));
     return sql_run(commit->store, which, NULL, err) &&
            (which == SQL_SET_WORK || count(commit, work->message, 1, err));
 }
@@ -72,8 +73,10 @@ static bool put_activity_in(struct commit *commit, const struct operation *opera
     sql_bind_span(statement, 2, in->peer);
     sql_bind_span(statement, 3, in->association);
     sql_bind_span(statement, 4, in->activity);
-    sql_bind_span(statement, 10, span_of(activity->chain, sizeof activity->chain));
+    struct span chain = span_of(activity->chain, sizeof activity->chain);
+    sql_bind_span(statement, 10, chain);
     sql_bind_span(statement, 11, in->state);
+    sqlite3_bind_int64(statement, 12, (sqlite3_int64)sum_of_activity_in(in, activity->content, chain));
     return sql_run(commit->store, SQL_PUT_ACTIVITY_IN, NULL, err) &&
            (!old || contents_count(commit, old, -1, err)) &&
            (!activity->content || contents_count(commit, activity->content, 1, err));
@@ -102,6 +105,7 @@ static bool put_activity_out(struct commit *commit, const struct operation *oper
     sql_bind_span(statement, 2, out->association);
     sql_bind_span(statement, 3, out->activity);
     sql_bind_span(statement, 7, out->data);
+    sqlite3_bind_int64(statement, 8, (sqlite3_int64)sum_of_activity_out(out));
     return sql_run(commit->store, SQL_PUT_ACTIVITY_OUT, NULL, err);
 }
 
@@ -132,6 +136,7 @@ static bool add_entry(struct commit *commit, struct operation *operation, struct
         return false;
     sql_bind_span(statement, 5, entry->data);
     sqlite3_bind_int64(statement, 6, (sqlite3_int64)entry->octets);
+    sqlite3_bind_int64(statement, 7, (sqlite3_int64)sum_of_entry(entry));
     return sql_run(commit->store, SQL_ADD_ENTRY, NULL, err) && count(commit, entry->message, 1, err);
 }
 

@@ -8,6 +8,10 @@ static bool owns(const char *place) {
 }
 
 static struct store *open_store(const char *place, const struct store_options *options, struct error *err) {
+    if (options->node > 1) {
+        error_set(err, STORE_BAD_REQUEST, "%s: a store in a folder has one node", place);
+        return NULL;
+    }
     struct sqlite *store = sqlite_open(place, options, err);
     return store ? &store->head : NULL;
 }

@@ -31,8 +31,9 @@ bool __wrap_store_commit(struct store_batch *batch, struct error *err) {
     if (last)
         raise(SIGKILL);
     if (spoils && commits == spoils_at)
-        assert_true(place_spoil(spoils, "UPDATE work SET due = due + 1 WHERE id = (SELECT max(id) FROM work)",
-                                "UPDATE work SET due = due + 1 WHERE id = (SELECT max(id) FROM work)"));
+        assert_true(place_spoil(
+            spoils, "UPDATE work SET due = due + 1, sum = NULL WHERE id = (SELECT max(id) FROM work)",
+            "UPDATE work SET due = due + 1, sum = NULL WHERE id = (SELECT max(id) FROM work)"));
     return done;
 }
 

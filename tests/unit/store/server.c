@@ -474,6 +474,223 @@ static void own_lock_is_no_other(void **state) {
     room_commit(room);
 }
 
+/* ---- several nodes ---- */
+
+#define MINUTE 60000000
+
+static struct store *open_node(const struct room *room, unsigned node) {
+    struct store_options options = {.node = node};
+    struct error err = {0};
+    struct store *store = store_open(room->path, &options, &err);
+    if (!store)
+        fail_msg("%s", err.text);
+    return store;
+}
+
+static bool note_claimed(void *context, const struct store_work *work) {
+    unsigned *given = context;
+    assert_true(work->id && !work->damaged);
+    ++*given;
+    return true;
+}
+
+static unsigned claim(struct store *store, size_t limit) {
+    unsigned given = 0;
+    struct error err = {0};
+    if (!store_claim(store, MINUTE, limit, note_claimed, &given, &err))
+        fail_msg("%s", err.text);
+    return given;
+}
+
+static void add_many(struct room *room, unsigned count) {
+    struct store_work row = {.message = store_add_message(room->batch, 1, SPAN_LIT("e"), NULL), .expiry = 9};
+    for (unsigned i = 0; i < count; i++)
+        assert_true(store_add_work(room->batch, &row) != 0);
+    room_commit(room);
+}
+
+/* I13: whose lease is over loses all of its work at once, and commits nothing any more. */
+static void work_of_who_is_gone_is_taken_over(void **state) {
+    struct room *room = *state;
+    struct error err = {0};
+    assert_int_equal(claim(room->store, 0), 0);
+    add_many(room, 1200);
+    struct store *other = open_node(room, 2);
+    assert_int_equal(claim(other, 0), 0); /* the lease of the first holds */
+    add_one(room, 10, 1, NULL);
+    assert_true(store_renew(room->store, -1, &err));
+    room_commit(room); /* with no lease either */
+    assert_int_equal(claim(other, 700), 700);
+    add_one(room, 10, 1, NULL);
+    assert_false(store_commit(room->batch, &err));
+    assert_int_equal(err.code, STORE_FENCED);
+    expect_fenced(room);
+    assert_false(store_renew(room->store, MINUTE, &err));
+    assert_int_equal(err.code, STORE_FENCED);
+    assert_int_equal(claim(other, 0), 501);
+    assert_int_equal(claim(other, 0), 0);
+    room_reopen(room);
+    assert_int_equal(claim(room->store, 0), 0);
+    assert_true(store_renew(other, -1, &err));
+    store_close(other);
+    assert_int_equal(claim(room->store, 0), 1201);
+}
+
+/* A node that comes again has what nobody took. */
+static void who_comes_again_keeps_what_is_left(void **state) {
+    struct room *room = *state;
+    struct error err = {0};
+    assert_int_equal(claim(room->store, 0), 0);
+    add_many(room, 10);
+    struct store *other = open_node(room, 2);
+    assert_true(store_renew(room->store, -1, &err));
+    assert_int_equal(claim(other, 4), 4);
+    room_reopen(room);
+    assert_int_equal(claim(room->store, 0), 6);
+    assert_int_equal(claim(other, 0), 0);
+    store_close(other);
+    other = open_node(room, 2);
+    assert_int_equal(claim(other, 0), 4);
+    assert_true(store_probe(room->store));
+    store_close(other);
+}
+
+/* Its row is being written by a commit of its own: it lives. */
+static void who_commits_is_not_gone(void **state) {
+    struct room *room = *state;
+    struct error err = {0};
+    char database[32], where[PLACE_MAX];
+    add_many(room, 3);
+    assert_true(store_renew(room->store, -1, &err));
+    place_database(room->path, database);
+    snprintf(where, sizeof where, "postgresql://postgres@/%s?host=%s", database, place_server());
+    PGconn *conn = PQconnectdb(where);
+    PQclear(PQexec(conn, "BEGIN; UPDATE chasqui.node SET serial = serial WHERE id = 1"));
+    struct store *other = open_node(room, 2);
+    assert_int_equal(claim(other, 0), 0);
+    assert_true(store_accepting(other));
+    PQfinish(conn);
+    int64_t end = clock_monotonic_us() + MINUTE;
+    while (claim(other, 0) == 0 && clock_monotonic_us() < end)
+        usleep(10000);
+    assert_int_equal(count_work(room), 3);
+    store_close(other);
+}
+
+/* ---- what an older program left ---- */
+
+#define BACK_TO_2                                                                                            \
+    "ALTER TABLE node DROP lease; ALTER TABLE entry DROP sum; ALTER TABLE activity_in DROP sum;"             \
+    "ALTER TABLE activity_out DROP sum; ALTER TABLE work DROP sum, ADD epoch bigint NOT NULL DEFAULT 0,"     \
+    " ADD lease bigint NOT NULL DEFAULT 0; UPDATE setting SET value = 2 WHERE name = 'schema'"
+
+static void older_store_goes_on(void **state) {
+    struct room *room = *state;
+    add_many(room, 3);
+    room_close(room);
+    assert_true(place_spoil(room->path, "", BACK_TO_2));
+    struct store_options reader = {.read_only = true};
+    struct error err = {0};
+    assert_null(store_open(room->path, &reader, &err));
+    assert_int_equal(err.code, STORE_VERSION);
+    room_open(room);
+    assert_int_equal(claim(room->store, 0), 3);
+    add_many(room, 2);
+    assert_int_equal(count_work(room), 5);
+}
+
+/* ---- rows that are not what was stored (I16) ---- */
+
+static void count_finding(void *context, const struct store_finding *finding) {
+    unsigned *findings = context;
+    if (finding->lost || finding->note)
+        return;
+    assert_int_equal(finding->invariant, 16);
+    ++*findings;
+}
+
+static unsigned findings_of(const struct room *room, bool repair) {
+    unsigned findings = 0;
+    uint64_t count;
+    struct error err = {0};
+    if (!(repair ? store_repair(room->path, count_finding, &findings, &count, &err)
+                 : store_check(room->path, false, count_finding, &findings, &count, &err)))
+        fail_msg("%s", err.text);
+    assert_int_equal(count, findings);
+    return findings;
+}
+
+struct rows {
+    uint64_t work;
+    uint32_t mailbox;
+};
+
+static const struct store_activity_in an_activity = {
+    .peer = SPAN_LIT("p"), .association = SPAN_LIT("a"), .activity = SPAN_LIT("1")};
+
+static struct rows add_rows(struct room *room) {
+    struct rows rows;
+    uint64_t message = add_one(room, 10, 1, &rows.work);
+    rows.mailbox = store_mailbox(room->store, SPAN_LIT("box"), NULL);
+    struct store_entry entry = {.message = message, .at = 5, .flags = 1, .data = SPAN_LIT("d")};
+    struct store_activity_out out = {
+        .work = rows.work, .association = SPAN_LIT("a"), .activity = SPAN_LIT("2")};
+    assert_true(store_add_entry(room->batch, rows.mailbox, &entry, NULL));
+    assert_true(store_put_activity_out(room->batch, &out));
+    assert_true(store_put_activity_in(room->batch, &an_activity, NULL) != 0);
+    room_commit(room);
+    assert_true(store_change_entry_flags(room->batch, rows.mailbox, 1, 2, 1));
+    room_commit(room);
+    return rows;
+}
+
+static bool note_out(void *context, const struct store_activity_out *out) {
+    *(bool *)context = out->work != 0;
+    return true;
+}
+
+/* A bit for each row that can be read. */
+static unsigned readable(struct room *room, const struct rows *rows) {
+    struct store_work work;
+    struct store_entry entry;
+    bool out = false;
+    assert_true(store_each_activity_out(room->store, note_out, &out, NULL));
+    return (store_get_work(room->store, rows->work, &room->arena, &work, NULL) ? 1 : 0) |
+           (store_get_entry(room->store, rows->mailbox, 1, &room->arena, &entry, NULL) ? 2 : 0) |
+           (find_activity(room->store, SPAN_LIT("p"), SPAN_LIT("a"), SPAN_LIT("1")) ? 4 : 0) | (out ? 8 : 0);
+}
+
+static void changed_rows_are_found(void **state) {
+    static const struct {
+        const char *text;
+        unsigned readable, repaired;
+    } damages[] = {
+        {"UPDATE work SET expiry = expiry + 1", 14, 15},
+        {"UPDATE entry SET flags = 6, sum = sum + 1", 13, 15},
+        {"UPDATE activity_in SET serial = 9", 11, 11},
+        {"UPDATE activity_out SET data = 'x'", 3, 3},
+    };
+    struct room *room = *state;
+    struct rows rows = add_rows(room);
+    struct store_work row;
+    assert_int_equal(readable(room, &rows), 15);
+    for (size_t i = 0; i < sizeof damages / sizeof *damages; i++) {
+        room_close(room);
+        assert_int_equal(findings_of(room, false), 0);
+        assert_true(place_spoil(room->path, "", damages[i].text));
+        room_open(room);
+        assert_int_equal(readable(room, &rows), damages[i].readable);
+        room_close(room);
+        assert_int_equal(findings_of(room, false), 1);
+        assert_int_equal(findings_of(room, true), 1);
+        assert_int_equal(findings_of(room, false), 0);
+        room_open(room);
+        assert_int_equal(readable(room, &rows), damages[i].repaired);
+        assert_true(store_get_work(room->store, rows.work, &room->arena, &row, NULL));
+        assert_int_equal(row.status, STORE_HELD);
+    }
+}
+
 /* What the other resumed is his: no octet is written over or dropped by whoever had it. */
 static void content_of_the_other_is_left_alone(void **state) {
     static const struct store_activity_in activity = {
@@ -708,6 +925,11 @@ int main(void) {
         IN_ROOM(taken_over_is_final),
         IN_ROOM(taken_over_is_seen_by_a_probe),
         IN_ROOM(own_lock_is_no_other),
+        IN_ROOM(work_of_who_is_gone_is_taken_over),
+        IN_ROOM(who_comes_again_keeps_what_is_left),
+        IN_ROOM(who_commits_is_not_gone),
+        IN_ROOM(older_store_goes_on),
+        IN_ROOM(changed_rows_are_found),
         IN_ROOM(content_of_the_other_is_left_alone),
         IN_ROOM(new_transfer_asks_no_server),
         IN_ROOM(key_that_flies_is_found_later),
