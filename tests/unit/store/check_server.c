@@ -36,7 +36,7 @@ static const struct {
     {6, "UPDATE content SET length = 600000 - 5 WHERE id = " FIRST, ALL - LARGE},
     {6, "UPDATE content SET digest = decode(repeat('00', 32), 'hex') WHERE id = " FIRST, ALL - LARGE},
     {6, "UPDATE content SET digest = '\\x00' WHERE id = " FIRST, ALL - LARGE},
-    {6, "UPDATE activity_in SET length = length + 1", ALL - ACTIVITY},
+    {6, "UPDATE activity_in SET length = length + 1, sum = NULL", ALL - ACTIVITY},
     {7, "UPDATE message SET refs = refs + 1", ALL},
     {7, "UPDATE message SET refs = 0", ALL},
     {7, "UPDATE message SET refs = refs - 1 WHERE refs > 1", ALL},
@@ -54,7 +54,7 @@ static const struct {
     {8, "UPDATE content SET refs = 9 WHERE id = " FIRST, ALL},
     {8, "UPDATE content SET refs = 0 WHERE id = " FIRST, ALL},
     {8, "DELETE FROM activity_in", ALL - ACTIVITY},
-    {8, "UPDATE activity_in SET content = 4711; UPDATE content SET refs = 0 WHERE digest IS NULL",
+    {8, "UPDATE activity_in SET content = 4711, sum = NULL; UPDATE content SET refs = 0 WHERE digest IS NULL",
      ALL - ACTIVITY},
     {8, "UPDATE message SET content = 4711 WHERE content = " FIRST, ALL - LARGE},
     {9, "UPDATE setting SET value = 2 WHERE name = 'id'", ALL},
@@ -80,6 +80,11 @@ static const struct {
      " message)",
      ALL - SMALL},
     {16, "UPDATE message SET body_sum = body_sum + 1 WHERE id = (SELECT min(id) FROM message)", ALL - SMALL},
+    {16, "UPDATE work SET data = data || '\\x00'::bytea WHERE id = (SELECT min(id) FROM work)", ALL},
+    {16, "UPDATE work SET expiry = expiry + 1 WHERE id = (SELECT max(id) FROM work)", ALL},
+    {16, "UPDATE entry SET flags = flags + 1", ALL},
+    {16, "UPDATE activity_in SET state = '\\x00'", ALL - ACTIVITY},
+    {16, "UPDATE activity_out SET serial = serial + 1", ALL},
 };
 
 /* All rows, in one line. */
