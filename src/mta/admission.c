@@ -79,6 +79,12 @@ static void fence(struct mta *mta, const struct peer *peer, const struct ipc_bin
 
 static void recover_inbound(struct net *net, uint64_t ref, const struct ipc_bind *bind) {
     char address[LOG_TEXT_SIZE];
+    if (outcome_is_unknown(net->mta)) {
+        log_caused(LOG_LEVEL_WARNING, "address=%s recovery refused for now: %s",
+                   log_text(bind->address, address), batch_cause(net->mta));
+        refuse(net, ref, IPC_BIND_BUSY, "", batch_cause(net->mta));
+        return;
+    }
     struct peer *peer = recovery_peer(net->mta, bind);
     if (peer) {
         fence(net->mta, peer, bind);
@@ -191,6 +197,13 @@ static bool bind_ping(struct net *net, uint64_t ref, const struct ipc_bind *bind
     if (responder_is(net, ref, peer->config, bind, &judgement))
         answer(net, ref, &goes_on);
     return true;
+}
+
+uint64_t admission_awaits(const struct net *net, uint64_t ref, struct span payload) {
+    struct ipc_bind bind;
+    bool recovers = ref && ipc_bind_read(payload, &bind) && bind.direction == IPC_DIRECTION_IN &&
+                    bind.binder == IPC_BINDER_MTA && bind.recover_id.len;
+    return recovers ? outcome_awaits_any(net, ref, payload) : 0;
 }
 
 bool admission_bind(struct net *net, uint64_t ref, struct span payload) {

@@ -9,6 +9,8 @@
 
 struct net;
 
+/* As outcome_awaits, of a bind. */
+uint64_t admission_awaits(const struct net *net, uint64_t ref, struct span payload);
 bool admission_bind(struct net *net, uint64_t ref, struct span payload);
 bool admission_close(struct net *net, uint64_t ref, struct span payload);
 bool admission_connect_failed(struct net *net, uint64_t ref, struct span payload);

@@ -2,6 +2,7 @@
 
 #include "base/alloc.h"
 #include "base/log.h"
+#include "mta/aside.h"
 #include "mta/inbound.h"
 #include "mta/mta_private.h"
 #include "mta/outcome.h"
@@ -47,6 +48,7 @@ void association_gone(struct association *association, const char *cause) {
     association_idle(association, false);
     pace_forget(association);
     log_debug("peer=%s association ended: %s", peer->name, cause);
+    aside_drop(aside_find(association->net, association->ref));
     inbound_free(association);
     if (association->sending)
         send_lost(association);

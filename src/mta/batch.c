@@ -2,10 +2,15 @@
  * Group commit: all that arrives in one turn of the loop is one transaction
  * with one sync; then come the answers (I1, I6 of mta_private.h).
  */
+#include <poll.h>
+
 #include "base/alloc.h"
 #include "base/clock.h"
 #include "base/log.h"
 #include "mta/mta_private.h"
+
+/* A commit that takes longer, of a store that takes nothing, is not waited for. */
+#define STUCK_US ((int64_t)5000000)
 
 static struct batch_mark mark_of(const struct batch *batch) {
     return (struct batch_mark){store_batch_mark(batch->store), batch->count};
@@ -229,6 +234,7 @@ static void launch(struct mta *mta) {
                           .effects = flight->effects,
                           .room = flight->room};
     *flight = *batch;
+    flight->launched = clock_monotonic_us();
     *batch = empty;
     begin_request(batch);
     if (store_batch_is_empty(flight->store))
@@ -237,16 +243,43 @@ static void launch(struct mta *mta) {
         store_commit_begin(flight->store, on_landed, mta);
 }
 
-/* Waits for what flies. */
-static void await(struct mta *mta) {
-    if (mta->batches.flight.number)
-        store_proceed(mta->view.store, true);
+int64_t batch_age(const struct mta *mta) {
+    const struct batch *flight = &mta->batches.flight;
+    return flight->number ? clock_monotonic_us() - flight->launched : 0;
 }
 
-void batch_settle(struct mta *mta) {
-    await(mta);
+bool batch_is_stuck(const struct mta *mta) {
+    return !store_accepting(mta->view.store) && batch_age(mta) > STUCK_US;
+}
+
+/* Waits for what flies. */
+static bool await(struct mta *mta, int64_t until) {
+    struct pollfd landing = {.fd = store_descriptor(mta->view.store), .events = POLLIN};
+    while (mta->batches.flight.number) {
+        store_proceed(mta->view.store, false);
+        int64_t left = until - clock_monotonic_us();
+        if (!mta->batches.flight.number)
+            break;
+        if (left <= 0)
+            return false;
+        poll(&landing, 1, (int)(left / 1000) + 1);
+    }
+    return true;
+}
+
+bool batch_settle(struct mta *mta, int64_t until) {
+    if (!await(mta, until))
+        return false;
     launch(mta);
-    await(mta);
+    return await(mta, until);
+}
+
+void batch_end(struct mta *mta, int64_t until) {
+    if (batch_settle(mta, until))
+        return;
+    log_warning("the store does not answer: what became of a batch of %u requests shows at the next start",
+                mta->batches.flight.requests);
+    store_give_up(mta->view.store);
 }
 
 enum store_repeat batch_find_repeat(const struct mta *mta, const uint8_t key[static STORE_DIGEST],

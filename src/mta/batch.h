@@ -60,6 +60,7 @@ struct batch {
     unsigned requests; /* that wait for it */
     unsigned seen;     /* requests there were when the loop was last asked for more */
     int64_t since;     /* monotonic µs of the first request */
+    int64_t launched;  /* the same of its commit's begin */
 };
 
 /* One batch fills (mta->batch, where whoever wants something written adds it) while another flies: its commit
@@ -91,11 +92,19 @@ bool batch_effect_later(struct mta *mta, struct effect effect);
 void batch_arm(struct mta *mta);
 /* The same for what nobody waits for. */
 void batch_arm_later(struct mta *mta);
-/* When it returns all that was added is on disk, or undone: for those who have to see it in the store. */
-void batch_settle(struct mta *mta);
+/* Waits, till that monotonic time in µs: true when all that was added is on disk, or undone. For the end of
+ * the process alone: while it serves, nobody waits for the store (aside.h). */
+bool batch_settle(struct mta *mta, int64_t until);
+/* The same, and what is still under way then is given up: nobody learns here what becomes of it. */
+void batch_end(struct mta *mta, int64_t until);
 
 /* Is the batch of that number not on disk yet, nor undone? */
 bool batch_is_open(const struct mta *mta, uint64_t number);
+
+/* How long what flies has been under way, in µs; 0: nothing flies. */
+int64_t batch_age(const struct mta *mta);
+/* The store takes nothing, and what flies is not about to land: who would wait for it is refused. */
+bool batch_is_stuck(const struct mta *mta);
 
 /* Why it was not written, for those who are told so by an undo. */
 const char *batch_cause(const struct mta *mta);

@@ -11,11 +11,6 @@
 /* A longer array may need several frames. */
 #define PART_ELEMENTS 50
 
-void client_settle(const struct client *client) {
-    if (client->mta)
-        batch_settle(client->mta);
-}
-
 json_t *client_error(const char *code, const char *format, ...) {
     char text[300];
     va_list args;

@@ -23,9 +23,6 @@ struct client {
     json_t *users;          /* those of `user-add` with `more`, which the next one adds; NULL: none */
 };
 
-/* What was asked for before is seen in the store. */
-void client_settle(const struct client *client);
-
 /* The payload of an error (docs/local-protocol.md). */
 json_t *client_error(const char *code, const char *format, ...) __attribute__((format(printf, 2, 3)));
 /* Answers now, in several frames when an array in the answer is long. The reference to `value` is taken over.

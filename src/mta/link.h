@@ -55,6 +55,7 @@ struct net {
     struct net *next;
     struct ipc_channel *channel;
     struct map associations;
+    struct map asides;     /* frames that wait for a batch, by their ref (aside.h) */
     struct map connecting; /* how many associations are being opened, by peer number + 1 */
     struct ping *pings;    /* ping.c */
     unsigned out;          /* associations opened through it, or being opened */

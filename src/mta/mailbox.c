@@ -228,7 +228,6 @@ json_t *request_mailbox_list(struct client *client, json_t *request) {
         return error;
     if (listing.most < 1 || listing.most > 1000 || after < 0)
         return client_error("bad-request", "limit is not 1 to 1000, or after is negative");
-    client_settle(client);
     listing.entries = json_array();
     arena_init(&listing.arena, (size_t)64 * 1024 * 1024);
     bool done = !opened.mailbox || store_each_entry(view->store, opened.mailbox, (uint64_t)after, 0,
@@ -277,6 +276,17 @@ json_t *request_mailbox_mark(struct client *client, json_t *request) {
     return json_pack("{s:i}", "changed", is_seen != ((entry.flags & FLAG_SEEN) != 0));
 }
 
+static uint64_t entry_key(const struct effect *effect) {
+    return (uint64_t)effect->number << 32 | effect->ref;
+}
+
+/* The store says it from now on, or it was not sent. */
+static void forget_notification(struct mta *mta, const struct effect *effect) {
+    map_remove(&mta->notified, entry_key(effect));
+}
+
+static const struct effect_kind notification = {forget_notification, forget_notification};
+
 json_t *mailbox_mark_notified(struct client *client, struct span mailbox, uint64_t sequence) {
     struct view *view = client->view;
     struct opened opened = {0};
@@ -289,10 +299,17 @@ json_t *mailbox_mark_notified(struct client *client, struct span mailbox, uint64
     if (entry.flags & FLAG_NOTIFIED)
         return client_error("wrong-state", "the notification for entry %llu was sent already",
                             (unsigned long long)sequence);
-    return store_change_entry_flags(client->mta->batch.store, opened.mailbox, entry.sequence, FLAG_NOTIFIED,
-                                    0)
-               ? NULL
-               : client_error("unavailable", "no memory");
+    struct effect effect = {.kind = &notification, .number = opened.mailbox, .ref = sequence};
+    if (map_get(&client->mta->notified, entry_key(&effect)))
+        return client_error("wrong-state", "the notification for entry %llu is being sent already",
+                            (unsigned long long)sequence);
+    if (!map_put(&client->mta->notified, entry_key(&effect), client->mta))
+        return client_error("unavailable", "no memory");
+    if (batch_effect(client->mta, effect) &&
+        store_change_entry_flags(client->mta->batch.store, opened.mailbox, entry.sequence, FLAG_NOTIFIED, 0))
+        return NULL;
+    forget_notification(client->mta, &effect);
+    return client_error("unavailable", "no memory");
 }
 
 json_t *request_mailbox_delete(struct client *client, json_t *request) {

@@ -39,10 +39,17 @@
  *     it. An activity that is not over has none: one that begins by the names of
  *     another takes what was known of that away; when that can't be written its
  *     association ends, and no outcome of before counts any more, which the
- *     next commit tells the next start.
+ *     next commit tells the next start; the same where one was refused for now
+ *     as nobody could tell what was known.
  * I8  What came in by RT-RECOVER instead of a bind transfers what the broken
  *     association left unfinished, and nothing else, in either direction (but
  *     where the peer's option says `full`).
+ * I9  Nobody waits for the store while the process serves: a commit ends when it
+ *     ends. A frame whose meaning hangs on a batch that is not on disk (what an
+ *     association did last, resumes and recoveries) is put aside, in bounds,
+ *     till that has landed (aside.h); once the batch is stuck it is refused for
+ *     now. What clients ask for shows what is on disk. Only a stop waits, for a
+ *     moment, and then gives up what flies: none of that was confirmed.
  */
 #ifndef MTA_MTA_PRIVATE_H
 #define MTA_MTA_PRIVATE_H
@@ -54,6 +61,7 @@
 #include "base/burst.h"
 #include "base/map.h"
 #include "ipc/payload.h"
+#include "mta/aside.h"
 #include "mta/batch.h"
 #include "mta/bytes.h"
 #include "mta/counters.h"
@@ -130,6 +138,8 @@ struct mta {
     int64_t unforgotten; /* when an outcome last could not be forgotten, by jump_steady; 0: never (I7) */
     struct note unforgotten_note;
     uint64_t named_in; /* the number of the batch that last said something of activities in */
+    struct aside *asides; /* of the associations that have frames put aside */
+    size_t aside_octets;
     size_t hot_octets; /* held by work's bytes */
     unsigned associations_in;
     struct map associations;     /* by their numbers */
@@ -138,6 +148,7 @@ struct mta {
     uint64_t counters[COUNTERS];
     struct map mailbox_use;    /* quota.c: what a mailbox holds, by the store's key */
     struct map removals;       /* of entries, with this batch: by mailbox and sequence number; any value */
+    struct map notified;       /* entries whose notification is in an open batch: by the same; any value */
     struct map submission_use; /* octets in open submissions, by uid + 1 */
     struct unsaved {
         struct work *work; /* finished with the peer, the row's removal failed */

@@ -7,16 +7,23 @@
 #include "base/log.h"
 #include "ipc/frame.h"
 #include "mta/admission.h"
+#include "mta/aside.h"
 #include "mta/association.h"
 #include "mta/clients.h"
 #include "mta/inbound.h"
 #include "mta/link.h"
 #include "mta/mta_private.h"
 #include "mta/net.h"
+#include "mta/outcome.h"
 #include "mta/ping.h"
 #include "mta/pump.h"
 #include "mta/receive.h"
 #include "mta/send.h"
+
+static uint64_t nothing(const struct net *net, uint64_t ref, struct span payload) {
+    (void)net, (void)ref, (void)payload;
+    return 0;
+}
 
 /* What is done with a frame: by its number, and by what it is about. Frames of associations are taken from
  * net processes alone, those of clients from the process of the clients (clients.c): neither can speak for
@@ -24,19 +31,22 @@
 static const struct row {
     bool (*association)(struct association *association, struct span payload);
     bool (*net)(struct net *net, uint64_t ref, struct span payload);
+    /* The number of the batch that has to land first; 0: none. Not NULL: it goes behind what was put aside.
+     */
+    uint64_t (*awaits)(const struct net *net, uint64_t ref, struct span payload);
 } rows[IPC_NUMBERS] = {
-    [IPC_BIND] = {.net = admission_bind},
+    [IPC_BIND] = {.net = admission_bind, .awaits = admission_awaits},
     [IPC_ASSOCIATION_CLOSE] = {.net = admission_close},
     [IPC_CONNECT_FAILED] = {.net = admission_connect_failed},
     [IPC_PING_RESULT] = {.net = ping_result},
-    [IPC_TRANSFER_WHOLE] = {.association = receive_whole},
-    [IPC_TRANSFER_BEGIN] = {.association = receive_begin},
-    [IPC_TRANSFER_ENVELOPE] = {.association = receive_envelope},
-    [IPC_TRANSFER_CONTENT] = {.association = receive_content},
-    [IPC_TRANSFER_CHECKPOINT] = {.association = receive_checkpoint},
-    [IPC_TRANSFER_END] = {.association = receive_end},
-    [IPC_TRANSFER_STOP] = {.association = receive_stop},
-    [IPC_RESUME] = {.association = receive_resume},
+    [IPC_TRANSFER_WHOLE] = {.association = receive_whole, .awaits = outcome_awaits},
+    [IPC_TRANSFER_BEGIN] = {.association = receive_begin, .awaits = outcome_awaits},
+    [IPC_TRANSFER_ENVELOPE] = {.association = receive_envelope, .awaits = nothing},
+    [IPC_TRANSFER_CONTENT] = {.association = receive_content, .awaits = nothing},
+    [IPC_TRANSFER_CHECKPOINT] = {.association = receive_checkpoint, .awaits = nothing},
+    [IPC_TRANSFER_END] = {.association = receive_end, .awaits = nothing},
+    [IPC_TRANSFER_STOP] = {.association = receive_stop, .awaits = nothing},
+    [IPC_RESUME] = {.association = receive_resume, .awaits = outcome_awaits_any},
     [IPC_SEND_READ] = {.association = send_read},
     [IPC_SEND_CHECKPOINT] = {.association = send_checkpoint},
     [IPC_SEND_RESULT] = {.association = send_ended},
@@ -55,24 +65,54 @@ static unsigned association_state(const struct association *association) {
     return IPC_STATE_UP | inbound_state(association->inbound) | out;
 }
 
-static bool dispatch(struct net *net, enum ipc_type type, uint64_t ref, struct span payload,
-                     char why[static IPC_WHY]) {
-    static const struct ipc_side side = {.self = IPC_STORE, .other = IPC_NET};
-    const struct ipc_frame *frame = ipc_frame_take(&side, type, ref, payload, why);
-    if (!frame)
-        return false;
+/* False: no more can be put aside. A bind is then answered by what is known. */
+static bool put_aside(struct net *net, uint64_t ref, uint64_t batch, enum ipc_type type,
+                      struct span payload) {
+    struct association *association = association_find(net, ref);
+    if (aside_put(net, ref, batch, type, payload))
+        return true;
+    if (association)
+        association_end(association, IPC_CLOSE_ABORTED,
+                        "the store has not answered for what came before, and no more can wait for it");
+    return association != NULL;
+}
+
+/* A frame in its turn. `has_waited`: what it waited for has landed. */
+static bool run(struct net *net, enum ipc_type type, uint64_t ref, struct span payload, bool has_waited,
+                char why[static IPC_WHY]) {
+    const struct ipc_frame *frame = ipc_frame(type);
+    const struct row *row = &rows[type];
     bool about = frame->about == IPC_ABOUT_ASSOCIATION;
     struct association *association = about ? association_find(net, ref) : NULL;
     enum ipc_judgement judgement =
         ipc_frame_judge(frame, about ? association_state(association) : IPC_STATE_UP, why);
     if (judgement != IPC_LEGAL)
         return judgement == IPC_LATE;
-    const struct row *row = &rows[type];
+    uint64_t batch = row->awaits && !has_waited ? row->awaits(net, ref, payload) : 0;
+    if (batch && put_aside(net, ref, batch, type, payload))
+        return true;
     if (row->association ? row->association(association, payload) : row->net(net, ref, payload))
         return true;
     snprintf(why, IPC_WHY, "frame %s (ref %llu, %zu octets), which does not fit", frame->name,
              (unsigned long long)ref, payload.len);
     return false;
+}
+
+static bool dispatch(struct net *net, enum ipc_type type, uint64_t ref, struct span payload,
+                     char why[static IPC_WHY]) {
+    static const struct ipc_side side = {.self = IPC_STORE, .other = IPC_NET};
+    const struct ipc_frame *frame = ipc_frame_take(&side, type, ref, payload, why);
+    if (!frame)
+        return false;
+    struct aside *aside = frame->about == IPC_ABOUT_ASSOCIATION ? aside_find(net, ref) : NULL;
+    struct association *association = aside ? association_find(net, ref) : NULL;
+    if (association && association->state == ASSOCIATION_UP && rows[type].awaits)
+        return put_aside(net, ref, 0, type, payload); /* it is judged in its turn */
+    if (aside && !association && type == IPC_ASSOCIATION_CLOSE)
+        aside_drop(aside); /* a bind: who asked for it has gone */
+    else if (aside && !association)
+        return ipc_frame_judge(frame, IPC_STATE_ASKED, why) != IPC_BREACH;
+    return run(net, type, ref, payload, false, why);
 }
 
 static bool on_frame(void *context, struct ipc_channel *channel, enum ipc_type type, uint64_t ref,
@@ -85,6 +125,52 @@ static bool on_frame(void *context, struct ipc_channel *channel, enum ipc_type t
     return link_broke_rules(channel, why);
 }
 
+/* What was put aside, as far as it need not wait again. False: a frame breaks the rules. */
+static bool go_on(struct aside *aside, char why[static IPC_WHY]) {
+    struct net *net = aside->net;
+    uint64_t ref = aside->ref;
+    enum ipc_type type;
+    struct span payload;
+    for (bool first = true; aside_first(aside, &type, &payload); first = false) {
+        const struct association *association = association_find(net, ref);
+        uint64_t batch = first ? 0 : rows[type].awaits(net, ref, payload);
+        if (association && association->state != ASSOCIATION_UP)
+            break;
+        if (batch) {
+            aside_wait(aside, batch);
+            return true;
+        }
+        batch_request(net->mta);
+        if (!run(net, type, ref, payload, true, why)) {
+            aside_drop(aside);
+            return false;
+        }
+        aside_take(aside);
+    }
+    aside_drop(aside);
+    return true;
+}
+
+/* One that need not wait any more: looked for anew each time, as what one does may end others. */
+static struct aside *ready(const struct mta *mta) {
+    struct aside *aside = mta->asides;
+    while (aside && batch_is_open(mta, aside->batch) && !batch_is_stuck(mta))
+        aside = aside->next;
+    return aside;
+}
+
+void net_landed(struct mta *mta) {
+    struct aside *aside;
+    char why[IPC_WHY];
+    while ((aside = ready(mta))) {
+        struct ipc_channel *channel = aside->net->channel;
+        if (go_on(aside, why))
+            continue;
+        link_broke_rules(channel, why);
+        ipc_finish(channel);
+    }
+}
+
 static void drop_associations(struct net *net, const char *cause) {
     for (size_t i = 0; i < net->associations.room; i++) {
         struct association *association = net->associations.slots[i].value;
@@ -94,6 +180,10 @@ static void drop_associations(struct net *net, const char *cause) {
         association_gone(association, cause);
     }
     map_free(&net->associations);
+    for (size_t i = 0; i < net->asides.room; i++)
+        while (net->asides.slots[i].value) /* another may take its place */
+            aside_drop(net->asides.slots[i].value);
+    map_free(&net->asides);
 }
 
 static void net_free(struct net *net, const char *cause) {

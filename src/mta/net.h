@@ -5,6 +5,9 @@
 
 struct mta;
 
+/* A batch has landed, or was undone: frames that waited for it are taken. */
+void net_landed(struct mta *mta);
+
 /* Closes all of them. */
 void net_free_all(struct mta *mta);
 

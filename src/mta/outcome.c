@@ -106,13 +106,15 @@ static bool see_former(void *context, const struct store_outcome *outcome) {
 void outcome_look(struct association *association) {
     struct mta *mta = association->net->mta;
     struct span name = bytes_head(association->id);
-    store_each_outcome(mta->view.store, name, see_former, association, NULL);
+    bool read = store_each_outcome(mta->view.store, name, see_former, association, NULL);
     if (association->outcomes)
         batch_arm_later(mta);
-    if (!batch_is_open(mta, mta->named_in))
+    bool named = batch_is_open(mta, mta->named_in); /* it may say something of the name */
+    if (read && !named)
         return;
-    association->outcomes = true; /* the batch may say something of the name */
-    association->named_in = mta->batch.number;
+    association->outcomes = true;
+    if (named)
+        association->named_in = mta->batch.number;
     store_remove_outcome(mta->batch.store, name, SPAN_LIT(""), span_str(association->peer->name));
 }
 
@@ -124,31 +126,64 @@ static void is_forgotten(struct mta *mta, const struct effect *effect) {
 /* The association ends, so that its activity does not go on beside what is kept of the former one. */
 static void is_not_forgotten(struct mta *mta, const struct effect *effect) {
     struct association *association = association_numbered(mta, effect->association);
-    mta->unforgotten = jump_steady(mta);
-    mta->unforgotten_note = (struct note){.unsaved = true};
+    outcome_unforgotten(mta);
     if (association)
         association_end(association, IPC_CLOSE_ABORTED, batch_cause(mta));
 }
 
 static const struct effect_kind forgetting = {is_forgotten, is_not_forgotten};
 
-void outcome_begins(struct association *association, struct span activity) {
+void outcome_unforgotten(struct mta *mta) {
+    mta->unforgotten = jump_steady(mta);
+    mta->unforgotten_note = (struct note){.unsaved = true};
+}
+
+uint64_t outcome_awaits(const struct net *net, uint64_t ref, struct span payload) {
+    const struct association *association = association_find(net, ref);
+    uint64_t batch = association ? association->named_in : 0;
+    (void)payload;
+    return batch_is_open(net->mta, batch) && !batch_is_stuck(net->mta) ? batch : 0;
+}
+
+uint64_t outcome_awaits_any(const struct net *net, uint64_t ref, struct span payload) {
+    uint64_t batch = net->mta->named_in;
+    (void)ref, (void)payload;
+    return batch_is_open(net->mta, batch) && !batch_is_stuck(net->mta) ? batch : 0;
+}
+
+bool outcome_is_unknown(const struct mta *mta) {
+    return batch_is_open(mta, mta->named_in) && batch_is_stuck(mta);
+}
+
+static bool find_former(struct association *association, struct span activity,
+                        struct store_activity_in *former, struct error *err) {
     struct mta *mta = association->net->mta;
-    struct span name = bytes_head(association->id), peer = span_str(association->peer->name);
     if (batch_is_open(mta, association->named_in))
-        batch_settle(mta); /* what it said of its last activity counts */
-    if (association->outcomes)
-        store_remove_outcome(mta->batch.store, name, activity, peer);
+        return error_set(err, STORE_IO, "%s", batch_cause(mta));
+    return store_find_activity_in(mta->view.store, span_str(association->peer->name),
+                                  bytes_head(association->id), activity, former, err);
+}
+
+bool outcome_begins(struct association *association, struct span activity, struct error *err) {
+    struct mta *mta = association->net->mta;
     struct store_activity_in stored;
-    bool former = store_find_activity_in(mta->view.store, peer, name, activity, &stored, NULL);
+    bool former = find_former(association, activity, &stored, err);
+    if (!former && err->code != STORE_NOT_FOUND) {
+        outcome_unforgotten(mta);
+        return false;
+    }
+    if (association->outcomes)
+        store_remove_outcome(mta->batch.store, bytes_head(association->id), activity,
+                             span_str(association->peer->name));
     if (former)
         inbound_forget(mta, &stored);
     if (!former && !association->outcomes)
-        return;
+        return true;
     outcome_named(association);
     struct effect effect = {.kind = &forgetting, .association = association->number};
     if (!batch_effect_later(mta, effect))
         is_not_forgotten(mta, &effect);
+    return true;
 }
 
 static const struct span record_name = SPAN_LIT("outcomes-void-until");

@@ -2,12 +2,17 @@
 #ifndef MTA_OUTCOME_H
 #define MTA_OUTCOME_H
 
+#include <stdbool.h>
+#include <stdint.h>
+
 #include "base/error.h"
 #include "base/span.h"
 #include "ipc/frames.h"
 
 struct association;
+struct error;
 struct mta;
+struct net;
 struct store_outcome;
 
 /* The batch says something of the association's activities: what the store says of them is not the last word
@@ -16,13 +21,23 @@ void outcome_named(struct association *association);
 
 /* The transfer under way is over with the batch. False without memory. */
 bool outcome_note(struct association *association, bool accepted);
-/* What a resume of it is told: IPC_RESUME_COMPLETED, _REFUSED, or _UNKNOWN_ACTIVITY. What the batch says does
- * not count: commit before. */
+/* What a resume of it is told: IPC_RESUME_COMPLETED, _REFUSED, or _UNKNOWN_ACTIVITY. What an open
+ * batch says does not count: let it land before. */
 enum ipc_resume outcome_of(struct association *association, struct span name, struct span activity);
 /* A new association has its name: do outcomes have that name already? */
 void outcome_look(struct association *association);
-/* The association begins an activity: what was known of another by the same names is forgotten. */
-void outcome_begins(struct association *association, struct span activity);
+/* The number of the batch that has to land before the association may begin an activity, as that says
+ * something of its last ones; 0: none, or it is stuck, and nobody waits for it. */
+uint64_t outcome_awaits(const struct net *net, uint64_t ref, struct span payload);
+/* The same before any activity or association is asked for by its name. */
+uint64_t outcome_awaits_any(const struct net *net, uint64_t ref, struct span payload);
+/* It is not known what became of activities: a batch that says something of them is stuck. */
+bool outcome_is_unknown(const struct mta *mta);
+/* The association begins an activity: what was known of another by the same names is forgotten. False: that
+ * can't be told now, for `err`; the activity is to be refused for now. */
+bool outcome_begins(struct association *association, struct span activity, struct error *err);
+/* One that began may have had the names of another: no outcome of before counts any more (I7). */
+void outcome_unforgotten(struct mta *mta);
 /* It is released: it can't be recovered any more. */
 void outcome_released(struct association *association);
 bool outcome_is_released(struct mta *mta, struct span association, struct span peer);

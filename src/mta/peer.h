@@ -14,6 +14,7 @@
 #include "mta/destination.h"
 
 struct association;
+struct buf;
 struct mta;
 struct mta_peer;
 struct work;
@@ -79,8 +80,10 @@ void peer_error(struct peer *peer, struct span cause);
 /* A peer that calls in, or answers a ping, is there: its back-off ends. What calls in but can't be called
  * ends it at most once in the peer's first retry time. */
 void peer_is_there(struct mta *mta, struct peer *peer, const char *what);
-/* Those that an operator disabled, before the start or a reload. */
-bool peers_load_disabled(struct mta *mta, struct error *err);
+/* The names of those that an operator disabled, before the start or a reload (as payload_put_octets writes
+ * them), and that they are. */
+bool peers_read_disabled(struct mta *mta, struct buf *names, struct error *err);
+void peers_disable(struct mta *mta, struct span names);
 /* Seconds to wait after `before` failures in a row and one more: the peer's first retry time, doubled with
  * each, up to its longest. */
 int64_t peer_back_off(const struct peer *peer, unsigned before);

@@ -23,17 +23,24 @@ static void set_disabled(struct mta *mta, struct peer *peer, bool disabled) {
     peer_tell_rules(mta, peer);
 }
 
-static bool load_record(void *context, struct span name, struct span data) {
-    struct mta *mta = context;
-    struct peer *peer = peer_find(mta, name);
+static bool read_record(void *context, struct span name, struct span data) {
     (void)data;
-    if (peer)
-        set_disabled(mta, peer, true);
+    payload_put_octets(context, name);
     return true;
 }
 
-bool peers_load_disabled(struct mta *mta, struct error *err) {
-    return store_each_record(mta->view.store, DISABLED_PEER, load_record, mta, err);
+bool peers_read_disabled(struct mta *mta, struct buf *names, struct error *err) {
+    return store_each_record(mta->view.store, DISABLED_PEER, read_record, names, err) &&
+           (!names->failed || error_set(err, STORE_NO_MEMORY, "no memory"));
+}
+
+void peers_disable(struct mta *mta, struct span names) {
+    struct reader r = reader_of(names);
+    while (reader_left(&r)) {
+        struct peer *peer = peer_find(mta, payload_octets(&r));
+        if (peer)
+            set_disabled(mta, peer, true);
+    }
 }
 
 json_t *peer_why_disabled(struct mta *mta, const struct peer *peer) {

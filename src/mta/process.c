@@ -57,15 +57,11 @@ static bool reload(void *context, struct span text) {
     struct error err = {0};
     if (!fresh)
         return false;
-    if (operations->before_reload)
-        operations->before_reload(process);
     process->view->config = fresh;
     if (!operations->follow(process, &err)) {
         log_error("the configuration stays as it was: %s", err.text[0] ? err.text : "no memory");
         process->view->config = old;
         release(process, fresh);
-        if (!operations->follow(process, &err))
-            operations->stop(process); /* neither the new nor the old one: there is no memory to go on with */
         return false;
     }
     release(process, old);

@@ -13,11 +13,10 @@ struct process;
 struct view;
 
 struct process_operations {
-    /* A configuration takes another's place in the view: before, what was decided by the old one is written;
-     * then (again with the old one, when it fails) all that hangs on it is made anew; afterwards, when it is
-     * in use. The first and the last may be NULL. */
-    void (*before_reload)(struct process *process);
+    /* A configuration has taken another's place in the view: all that hangs on it is made anew. False:
+     * nothing was changed, the old one stays. */
     bool (*follow)(struct process *process, struct error *err);
+    /* It is in use. May be NULL. */
     void (*reloaded)(struct process *process);
 
     void (*stop)(struct process *process);

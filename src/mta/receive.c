@@ -378,14 +378,18 @@ bool receive_whole(struct association *association, struct span payload) {
     association->transfer = transfer;
     if (recovery_brings_new(association))
         return true;
-    outcome_begins(association, activity);
+    struct error err = {0};
+    if (!outcome_begins(association, activity, &err)) {
+        receive_answer(association, ARRIVAL_LATER, err.text);
+        return true;
+    }
+    err = (struct error){0};
     struct arrival arrival = {.peer = association->peer,
                               .kind = (enum ipc_apdu)kind,
                               .envelope = envelope,
                               .memory = content,
                               .content_length = content.len};
     char cause[200] = "no memory";
-    struct error err = {0};
     enum arrival_result result = ARRIVAL_LATER;
     arrival.content = store_content_create(mta->view.store, content.len, &err);
     if (arrival.content && store_content_append(arrival.content, content, &err))

@@ -15,6 +15,13 @@
 #include "mta/receive.h"
 #include "mta/recovery.h"
 
+static void fail(struct inbound *inbound, const char *cause) {
+    if (!inbound->failure[0])
+        snprintf(inbound->failure, sizeof inbound->failure, "%.119s", cause[0] ? cause : "no memory");
+    store_content_release(inbound->content);
+    inbound->content = NULL;
+}
+
 bool receive_begin(struct association *association, struct span payload) {
     struct reader r = reader_of(payload);
     uint32_t transfer = reader_u32(&r);
@@ -25,7 +32,8 @@ bool receive_begin(struct association *association, struct span payload) {
     association->transfer = transfer;
     if (recovery_brings_new(association))
         return true;
-    outcome_begins(association, activity);
+    struct error err = {0};
+    bool begins = outcome_begins(association, activity, &err);
     struct inbound *inbound = mem_alloc(sizeof *inbound);
     struct bytes *names = bytes_new(bytes_head(association->id), activity);
     if (!inbound || !names) {
@@ -36,14 +44,9 @@ bool receive_begin(struct association *association, struct span payload) {
     }
     inbound->names = names;
     association->inbound = inbound;
+    if (!begins)
+        fail(inbound, err.text);
     return true;
-}
-
-static void fail(struct inbound *inbound, const char *cause) {
-    if (!inbound->failure[0])
-        snprintf(inbound->failure, sizeof inbound->failure, "%.119s", cause[0] ? cause : "no memory");
-    store_content_release(inbound->content);
-    inbound->content = NULL;
 }
 
 bool receive_envelope(struct association *association, struct span payload) {

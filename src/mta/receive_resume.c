@@ -114,10 +114,12 @@ static void forget(struct association *association, const struct store_activity_
  * from. */
 static void resume(struct association *association, struct span old, struct span name, uint32_t serial) {
     struct mta *mta = association->net->mta;
-    if (batch_is_open(mta, mta->named_in))
-        batch_settle(mta); /* what the batch says of activities counts */
     struct store_activity_in activity;
     struct error err = {0};
+    if (outcome_is_unknown(mta)) {
+        association_end(association, IPC_CLOSE_ABORTED, batch_cause(mta));
+        return;
+    }
     if (!store_find_activity_in(mta->view.store, span_str(association->peer->name), old, name, &activity,
                                 &err)) {
         if (err.code == STORE_NOT_FOUND)

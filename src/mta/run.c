@@ -36,8 +36,14 @@
 #define DUE_A_TURN  200
 #define DUE_TURN_US 20000
 
+/* A commit that takes longer is not about to end: a stop does not wait for what waits for it. */
+#define LANDING_MOST (3 * SECOND)
+
 /* How long a stop may take to write that copies are not in doubt. */
 #define UNMARK_MOST (3 * SECOND)
+
+/* How long a stop waits for the store, each time that it has to. */
+#define SETTLE_MOST SECOND
 
 /* How long another process may have the store at the start. */
 #define LOCKED_MOST (3 * SECOND)
@@ -261,6 +267,7 @@ static void after_commit(struct mta *mta, bool done) {
     note_landed(&mta->unforgotten_note, done);
     if (end_if_taken_over(mta))
         return;
+    net_landed(mta);
     destinations_pump(mta);
     pace_release(mta);
     if (store_behind(mta->view.store))
@@ -288,6 +295,15 @@ static bool open_store(struct mta *mta, struct error *err) {
     return mta->view.store != NULL;
 }
 
+static bool load_disabled(struct mta *mta, struct error *err) {
+    struct buf names;
+    buf_init(&names, 0);
+    bool read = peers_read_disabled(mta, &names, err);
+    peers_disable(mta, buf_span(&names));
+    buf_free(&names);
+    return read;
+}
+
 static bool open_all(struct mta *mta, struct error *err) {
     if (!open_store(mta, err))
         return false;
@@ -296,7 +312,7 @@ static bool open_all(struct mta *mta, struct error *err) {
         !peers_configure(mta) || !deliver_init(mta) || !convert_init(mta) || !(mta->guesses = guesses_new()))
         return error_set(err, STORE_NO_MEMORY, "no memory");
     if (!begin_identifiers(mta, err) || !mailboxes_rename(mta->view.store, &mta->arena, err) ||
-        !peers_load_disabled(mta, err) || !users_load(&mta->view, err) || !outcome_load(mta, err) ||
+        !load_disabled(mta, err) || !users_load(&mta->view, err) || !outcome_load(mta, err) ||
         !load_queue(mta, err))
         return false;
     mailboxes_tell_full(mta);
@@ -345,12 +361,12 @@ void mta_free(struct mta *mta) {
         return;
     mta->stopping = true;
     if (mta->batch.store)
-        batch_settle(mta);
+        batch_settle(mta, clock_monotonic_us() + SETTLE_MOST);
     net_free_all(mta);
     clients_close(&mta->view);
     convert_close(mta);
     if (mta->batch.store)
-        batch_settle(mta);
+        batch_end(mta, clock_monotonic_us() + SETTLE_MOST);
     batch_free(mta);
     process_close(&mta->process);
     free_events(mta);
@@ -360,6 +376,7 @@ void mta_free(struct mta *mta) {
     quota_free(mta);
     destinations_free(mta);
     map_free(&mta->associations);
+    map_free(&mta->notified);
     mem_free(mta->hop_destinations);
     mem_free(mta->hop_down);
     guesses_free(mta->guesses);
@@ -449,8 +466,8 @@ static bool unmark(void *context, struct work *work) {
     batch_request(mta);
     if (!copy_save(mta, work))
         return false;
-    if (++unmarking->count % 1000 == 0)
-        batch_settle(mta);
+    if (++unmarking->count % 1000 == 0 && !batch_settle(mta, unmarking->end))
+        return false;
     return clock_monotonic_us() < unmarking->end;
 }
 
@@ -458,9 +475,10 @@ static bool unmark(void *context, struct work *work) {
  * it. What time does not suffice for keeps its mark, which is true enough (I3). */
 static void unmark_all(struct mta *mta) {
     struct unmarking unmarking = {.mta = mta, .end = clock_monotonic_us() + UNMARK_MOST};
-    batch_settle(mta);
+    if (!batch_settle(mta, clock_monotonic_us() + SETTLE_MOST))
+        return;
     schedule_each(&mta->schedule, unmark, &unmarking);
-    batch_settle(mta);
+    batch_settle(mta, unmarking.end + SETTLE_MOST);
 }
 
 /* Ours are released, those that a peer initiated aborted: it alone may release them. */
@@ -477,7 +495,7 @@ static bool all_associations_ended(struct mta *mta) {
 
 static void finish_stop(struct mta *mta) {
     pace_release(mta);
-    if (!nothing_under_way(mta))
+    if (!nothing_under_way(mta) && batch_age(mta) < LANDING_MOST)
         return;
     if (!mta->release_until)
         mta->release_until = clock_monotonic_us() + RELEASE_MOST;
@@ -500,6 +518,8 @@ static void watch_store(struct mta *mta) {
         log_notice("the store takes messages again");
         mta->refusing = false;
     }
+    if (batch_is_stuck(mta))
+        net_landed(mta); /* as far as it ever will */
 }
 
 /* The work of nodes that are gone becomes ours, unless we go as well. That the store can't say is told by
@@ -566,14 +586,17 @@ static void stop(struct process *process) {
     mta_stop(mta_of(process));
 }
 
-/* Undoing after the change would name hops by old numbers. */
-static void before_reload(struct process *process) {
-    batch_settle(mta_of(process));
-}
-
 static bool follow(struct process *process, struct error *err) {
     struct mta *mta = mta_of(process);
-    return peers_configure(mta) && peers_load_disabled(mta, err) && users_load(&mta->view, err);
+    struct buf disabled;
+    buf_init(&disabled, 0);
+    bool read = peers_read_disabled(mta, &disabled, err) && users_load(&mta->view, err);
+    if (read && peers_configure(mta))
+        peers_disable(mta, buf_span(&disabled));
+    else if (read)
+        mta_stop(mta); /* neither the new nor the old one: there is no memory to go on with */
+    buf_free(&disabled);
+    return read;
 }
 
 static void reloaded(struct process *process) {
@@ -590,7 +613,7 @@ static bool attach(struct process *process, enum ipc_end end, int fd, const char
                                   : false;
 }
 
-static const struct process_operations process_operations = {before_reload, follow, reloaded, stop, attach};
+static const struct process_operations process_operations = {follow, reloaded, stop, attach};
 
 bool mta_attach_parent(struct mta *mta, int fd) {
     return process_attach_parent(&mta->process, fd);

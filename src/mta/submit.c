@@ -372,8 +372,6 @@ static json_t *submit_once(struct attempt *attempt, uint64_t ref, struct reader 
     json_t *error = NULL;
     struct span mailbox = notified ? payload_octets(notified) : (struct span){NULL, 0};
     uint64_t entry = notified ? reader_u64(notified) : 0;
-    if (notified)
-        batch_settle(mta); /* what another one marked just now is seen */
     struct batch_mark mark = batch_mark(mta);
     if (notified)
         error = mailbox_mark_notified(attempt->client, mailbox, entry);

@@ -513,7 +513,6 @@ json_t *request_track(struct client *client, json_t *request) {
         return client_error("bad-request",
                             "give one of mts-identifier, message, content-identifier and recent (1 to %d)",
                             RECENT_MOST);
-    client_settle(client);
     json_t *answer = json_pack("{s:[], s:n}", "messages", "cursor");
     if (!add_wanted(client, &wanted, answer, &err)) {
         json_decref(answer);

@@ -54,8 +54,10 @@ static bool remove_record(struct mta *mta, const struct local_user *user) {
     return store_remove_record(mta->batch.store, STORE_USER, span_str(user->address)) && next_version(mta);
 }
 
+/* Where all were loaded meanwhile, by a reload, this one was not as the batch had him. */
 static void is_written(struct mta *mta, const struct effect *effect) {
-    (void)mta;
+    if (effect->ref != mta->view.users.loads)
+        user_reread(&mta->view, bytes_head(effect->bytes));
     bytes_drop(effect->bytes);
 }
 
@@ -78,7 +80,9 @@ static const struct effect_kind changed = {is_written, is_not_written}, added = 
 
 /* Users change at once, and back when the batch is not written (I6). False without memory. */
 static bool change_with_batch(struct mta *mta, const struct effect_kind *kind, const char *address) {
-    struct effect effect = {.kind = kind, .bytes = bytes_new(span_str(address), (struct span){NULL, 0})};
+    struct effect effect = {.kind = kind,
+                            .ref = mta->view.users.loads,
+                            .bytes = bytes_new(span_str(address), (struct span){NULL, 0})};
     if (effect.bytes && batch_effect(mta, effect))
         return true;
     bytes_drop(effect.bytes);

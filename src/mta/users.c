@@ -207,35 +207,36 @@ void user_reread(struct view *view, struct span address) {
         log_error("a user can't be read: %s", err.text);
 }
 
-static uint64_t stored_version(struct view *view) {
-    uint64_t version = 0;
-    struct error ignored;
+/* 0: nobody was ever added by hand. */
+static bool stored_version(struct view *view, uint64_t *version, struct error *err) {
     buf_clear(&view->scratch);
-    if (store_get_record(view->store, STORE_SETTING, USERS_VERSION_RECORD, &view->scratch, &ignored)) {
-        struct reader r = reader_of(buf_span(&view->scratch));
-        version = reader_u64(&r);
-    }
-    return version;
+    *version = 0;
+    if (!store_get_record(view->store, STORE_SETTING, USERS_VERSION_RECORD, &view->scratch, err))
+        return err->code == STORE_NOT_FOUND;
+    struct reader r = reader_of(buf_span(&view->scratch));
+    *version = reader_u64(&r);
+    return true;
 }
 
 void users_follow(struct view *view) {
-    struct error err = {0};
-    if (stored_version(view) == view->users.version)
-        return;
+    struct error err = {0}, ignored;
+    uint64_t version;
+    if (!stored_version(view, &version, &err) || version == view->users.version)
+        return; /* of a store that can't be read the request itself tells */
     for (size_t i = 0; i < view->users.count; i++)
         if (!view->users.all[i].configured)
             user_remove_from_rules(view, &view->users.all[i]);
-    if (!users_load(view, &err)) {
-        view->users.version = 0; /* the next request tries again */
-        log_error("the users can't be read: %s", err.text);
-    }
+    if (users_load(view, &err))
+        return;
+    log_error("the users can't be read: %s", err.text); /* the next request tries again */
+    for (size_t i = 0; i < view->users.count; i++)
+        if (view->users.all[i].in_rules)
+            view->users.all[i].in_rules = user_add_to_rules(view, &view->users.all[i], &ignored);
 }
 
-bool users_load(struct view *view, struct error *err) {
+static bool load_all(struct view *view, struct error *err) {
     struct arena arena;
     bool done = true;
-    users_free(&view->users);
-    view->users.version = stored_version(view);
     arena_init(&arena, 16 * 1024 * 1024);
     for (size_t i = 0; i < view->config->user_count && done; i++) {
         const struct mta_user *user = &view->config->users[i];
@@ -249,6 +250,24 @@ bool users_load(struct view *view, struct error *err) {
     }
     arena_free(&arena);
     return done && store_each_record(view->store, STORE_USER, load_record, view, err);
+}
+
+/* What an open batch says of the version counts: it never goes back. */
+bool users_load(struct view *view, struct error *err) {
+    struct users before = view->users;
+    struct error inner = {0};
+    uint64_t version;
+    if (!stored_version(view, &version, &inner))
+        return error_set(err, inner.code, "%s", inner.text);
+    view->users = (struct users){.version = version > before.version ? version : before.version,
+                                 .loads = before.loads + 1};
+    if (load_all(view, err)) {
+        users_free(&before);
+        return true;
+    }
+    users_free(&view->users);
+    view->users = before;
+    return false;
 }
 
 /* ---- who may do what ---- */

@@ -27,9 +27,11 @@ struct users {
     size_t count;
     struct map numbers; /* from 1, by the hash of the user's key */
     uint64_t version;   /* of those that were added by hand, as a reader has read them */
+    uint64_t loads;     /* how often they were loaded */
 };
 
-/* Those of the configuration and those added later, which also go into the rules' tables. */
+/* Those of the configuration and those added later, which also go into the rules' tables. False: the users are
+ * those of before. */
 bool users_load(struct view *view, struct error *err);
 void users_free(struct users *users);
 /* For a reader: loads them anew when the store process has changed them. */

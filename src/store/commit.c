@@ -80,7 +80,7 @@ static void give_results(const struct store_batch *batch) {
 
 void batch_done(struct store_batch *batch, const struct error *failure) {
     struct store_figures *figures = &batch->store->figures;
-    batch->under_way = false;
+    batch->under_way = batch->store->committing = false;
     if (failure) {
         struct error err = *failure;
         store_failed(batch->store, &err);
@@ -98,6 +98,11 @@ void batch_done(struct store_batch *batch, const struct error *failure) {
 
 static void begin(struct store_batch *batch, bool whole, store_done_cb *done, void *context) {
     struct error err;
+    if (batch->store->committing) {
+        error_set(&err, STORE_BAD_REQUEST, "another commit is under way");
+        done(context, false, &err);
+        return;
+    }
     batch->whole = whole;
     batch->done = done;
     batch->context = context;
@@ -110,7 +115,7 @@ static void begin(struct store_batch *batch, bool whole, store_done_cb *done, vo
         return;
     }
     batch->begun = clock_monotonic_us();
-    batch->under_way = true;
+    batch->under_way = batch->store->committing = true;
     batch->store->engine->commit_begin(batch);
 }
 
@@ -121,6 +126,13 @@ void store_commit_begin(struct store_batch *batch, store_done_cb *done, void *co
 void store_proceed(struct store *store, bool wait) {
     if (store->engine->proceed)
         store->engine->proceed(store, wait);
+}
+
+void store_give_up(struct store *store) {
+    if (store->committing && store->engine->give_up)
+        store->engine->give_up(store);
+    else
+        store_proceed(store, true);
 }
 
 int store_descriptor(const struct store *store) {

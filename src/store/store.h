@@ -252,7 +252,7 @@ typedef void store_done_cb(void *context, bool done, const struct error *err);
 /*
  * Begins to make the batch durable: bodies of contents first, then all else as one. Calls `done` once, before
  * it returns or from within store_proceed; until then the batch is left alone, and nothing read shows any of
- * it. Several may be under way; they become durable in the order in which they were begun. After STORE_IO a
+ * it. One at a time: while one is under way another is refused (STORE_BAD_REQUEST). After STORE_IO a
  * power cut at once may still bring the batch to light; its repeat keys then are there with it, so the peer's
  * repeat is confirmed.
  */
@@ -271,6 +271,13 @@ bool store_batch_is_refused(const struct store_batch *batch);
 
 /* Goes on with commits that are under way; with `wait`, until there is none. */
 void store_proceed(struct store *store, bool wait);
+
+/*
+ * For the end of the process: what is under way is not waited for any more. `done` is called at once, with
+ * STORE_IO: nobody knows whether it comes about, the next to open the store finds what did. Nothing more is
+ * written by this handle.
+ */
+void store_give_up(struct store *store);
 
 /* Readable when store_proceed has something to do. -1: commits end before store_commit_begin returns. */
 int store_descriptor(const struct store *store);

@@ -52,6 +52,7 @@ struct store {
     bool accepting;
     bool needs_repair; /* accepting again would not be right before `mhs store repair` */
     bool fenced;       /* another process has taken the store over: nothing is written any more */
+    bool committing;   /* a batch is under way */
     struct error cause;
     uint64_t low_water;
     uint64_t next_id, id_end; /* the block of ids that is given out */

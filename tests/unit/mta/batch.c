@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "base/clock.h"
 #include "mta/jump.h"
 #include "mta/mta_private.h"
 #include "mta/send.h"
@@ -133,6 +134,10 @@ static int end(void **state) {
     return 0;
 }
 
+static void settle(struct mta *mta) {
+    assert_true(batch_settle(mta, clock_monotonic_us() + 60 * SECOND));
+}
+
 static void add(struct stage *stage, char letter) {
     assert_true(batch_effect(&stage->mta, (struct effect){.kind = &kind, .number = (uint32_t)letter}));
 }
@@ -157,11 +162,11 @@ static void effects_run_in_their_order_when_all_is_on_disk(void **state) {
     add(stage, 'b');
     assert_string_equal(stage->did, "");
     assert_false(has(stage, "one"));
-    batch_settle(&stage->mta);
+    settle(&stage->mta);
     assert_string_equal(stage->did, "ab");
     assert_true(has(stage, "one"));
     assert_int_equal(stage->after, 1);
-    batch_settle(&stage->mta); /* of nothing */
+    settle(&stage->mta); /* of nothing */
     assert_int_equal(stage->after, 1);
 }
 
@@ -175,7 +180,7 @@ static void what_a_request_added_is_taken_back(void **state) {
     add(stage, 'c');
     batch_undo(&stage->mta, mark);
     assert_string_equal(stage->did, "CB");
-    batch_settle(&stage->mta);
+    settle(&stage->mta);
     assert_string_equal(stage->did, "CBa");
     assert_true(has(stage, "one"));
     assert_false(has(stage, "two"));
@@ -196,10 +201,10 @@ static void effects_add_to_the_batch_that_fills(void **state) {
     assert_false(batch_is_open(&stage->mta, 0));
     for (char letter = 'a'; letter < 'd'; letter++)
         assert_true(batch_effect(&stage->mta, (struct effect){.kind = &adding, .number = (uint32_t)letter}));
-    batch_settle(&stage->mta);
+    settle(&stage->mta);
     assert_string_equal(stage->did, "abc");
     assert_false(batch_is_open(&stage->mta, number));
-    batch_settle(&stage->mta);
+    settle(&stage->mta);
     assert_string_equal(stage->did, "abczzz");
 }
 
@@ -218,7 +223,7 @@ static void what_ended_meanwhile_is_not_there(void **state) {
     struct work unit = {.id = 5, .expires = INT64_MAX}, *first = schedule_add(&mta->schedule, &unit);
     assert_true(map_put(&mta->associations, 7, &association));
     assert_true(batch_effect(mta, (struct effect){.kind = &seeing, .work = 5, .association = 7}));
-    batch_settle(mta);
+    settle(mta);
     assert_true(batch_effect(mta, (struct effect){.kind = &seeing, .work = 5, .association = 7}));
     schedule_remove(&mta->schedule, first);
     map_remove(&mta->associations, 7);
@@ -226,7 +231,7 @@ static void what_ended_meanwhile_is_not_there(void **state) {
     assert_ptr_equal(schedule_add(&mta->schedule, &unit), first);
     association.number = 8;
     assert_true(map_put(&mta->associations, 8, &association));
-    batch_settle(mta);
+    settle(mta);
     assert_string_equal(stage->did, "wa--");
 }
 
@@ -256,7 +261,7 @@ static void a_batch_fills_while_another_flies(void **state) {
     assert_true(event_pending(stage->mta.commit, EV_TIMEOUT, NULL) || stage->mta.batch.urgent);
     launch(stage);
     add(stage, 'c');
-    batch_settle(&stage->mta); /* of both */
+    settle(&stage->mta); /* of both */
     assert_string_equal(stage->did, "abc");
     assert_true(has(stage, "two"));
 }
@@ -296,7 +301,7 @@ static void a_failed_flight_takes_what_filled_meanwhile_along(void **state) {
     assert_int_equal(stage->failed, 1);
     add(stage, 'd');
     put(stage, "three");
-    batch_settle(&stage->mta);
+    settle(&stage->mta);
     assert_string_equal(stage->did, "CBAd");
     assert_true(has(stage, "three") && !has(stage, "one") && !has(stage, "two"));
 }
@@ -314,7 +319,7 @@ static void a_refused_request_fails_alone(void **state) {
     batch_request(mta);
     put(stage, "three");
     add(stage, 'd');
-    batch_settle(mta);
+    settle(mta);
     assert_string_equal(stage->did, "adCB");
     assert_true(has(stage, "one") && has(stage, "three") && !has(stage, "two"));
     assert_int_equal(stage->failed, 0);
@@ -340,7 +345,7 @@ static void what_rests_on_a_refused_request_is_undone(void **state) {
     store_proceed(mta->view.store, true);
     assert_string_equal(stage->did, "CaB");
     assert_true(has(stage, "one"));
-    batch_settle(mta);
+    settle(mta);
     assert_false(has(stage, "two"));
     assert_int_equal(batch_find_repeat(mta, key, &err), STORE_REPEAT_UNKNOWN);
 }
@@ -364,7 +369,7 @@ static void a_repeat_of_a_refused_request_in_its_batch_is_refused(void **state) 
     batch_request(mta);
     assert_int_equal(batch_find_repeat(mta, key, &err), STORE_REPEAT_PENDING);
     add(stage, 'd'); /* an answer alone */
-    batch_settle(mta);
+    settle(mta);
     assert_string_equal(stage->did, "bDCA");
     assert_false(has(stage, "one") || has(stage, "two"));
     assert_int_equal(batch_find_repeat(mta, key, &err), STORE_REPEAT_UNKNOWN);
@@ -383,7 +388,7 @@ static void what_a_hook_adds_is_a_request_of_its_own(void **state) {
     put(stage, "one");
     assert_true(store_add_work(mta->batch.store, &(struct store_work){.message = 777}));
     add(stage, 'a');
-    batch_settle(mta);
+    settle(mta);
     assert_string_equal(stage->did, "A");
     assert_true(has(stage, "hook") && !has(stage, "one"));
     assert_int_equal(stage->failed, 0);
@@ -469,7 +474,7 @@ static void a_key_that_is_on_disk_is_told(void **state) {
         refuses = letter == 'a' ? STORE_BAD_REQUEST : STORE_REPEATED;
         put(stage, "one");
         assert_true(batch_effect(mta, (struct effect){.kind = &telling, .number = letter}));
-        batch_settle(mta);
+        settle(mta);
     }
     refuses = STORE_OK;
     assert_string_equal(stage->did, "A!B=");

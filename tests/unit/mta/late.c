@@ -4,12 +4,17 @@
  * the loop has gone round and a little time has passed. So whatever comes meanwhile
  * meets a batch in flight, as with an engine whose commits are somebody else's work.
  *
+ * While the file is there that $CHASQUI_TEST_HOLD names, nothing lands at all; after a
+ * second of that the store says that it takes nothing.
+ *
  * The linker gives this store_open to all who call it (tests/unit/meson.build).
  */
+#include <stdio.h>
 #include <stdlib.h>
 #include <sys/timerfd.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "store/batch_private.h"
 
 /* µs that a batch is in flight at least: some frames more come in that time. */
@@ -19,6 +24,11 @@ static struct store_engine late;
 static const struct store_engine *prompt; /* the one behind it */
 static struct store_batch *flying;
 static int timer = -1;
+
+static bool is_held(void) {
+    const char *path = getenv("CHASQUI_TEST_HOLD");
+    return path && access(path, F_OK) == 0;
+}
 
 static void set_timer(long us) {
     const struct itimerspec when = {.it_value = {.tv_nsec = us * 1000}};
@@ -40,6 +50,10 @@ static void go_on(struct store *store, bool wait) {
     (void)store;
     if (!batch || (!due && !wait))
         return;
+    if (is_held()) {
+        set_timer(FLIGHT_US);
+        return;
+    }
     flying = NULL;
     set_timer(0);
     prompt->commit_begin(batch);
@@ -48,6 +62,21 @@ static void go_on(struct store *store, bool wait) {
 static int descriptor(const struct store *store) {
     (void)store;
     return timer;
+}
+
+static bool probe_late(struct store *store, struct error *err) {
+    if (flying && clock_monotonic_us() - flying->begun > 1000000)
+        return error_set(err, STORE_IO, "the commit does not end");
+    return prompt->probe(store, err);
+}
+
+static void give_up(struct store *store) {
+    struct store_batch *batch = flying;
+    struct error err;
+    (void)store;
+    error_set(&err, STORE_IO, "given up");
+    flying = NULL;
+    batch_done(batch, &err);
 }
 
 static void close_late(struct store *store) {
@@ -71,6 +100,8 @@ struct store *__wrap_store_open(const char *place, const struct store_options *o
     late.commit_begin = begin_late;
     late.proceed = go_on;
     late.descriptor = descriptor;
+    late.probe = probe_late;
+    late.give_up = give_up;
     late.close = close_late;
     store->engine = &late;
     return store;

@@ -1,0 +1,87 @@
+#include "mta/aside.h"
+
+#include "base/alloc.h"
+#include "mta/mta_private.h"
+#include "mta/outcome.h"
+
+/* Octets of one association, and of all together. A sender stops by itself when his checkpoints are not
+ * confirmed; one without checkpoints is ended when the store is silent for long. */
+#define ASIDE_MOST     ((size_t)2 << 20)
+#define ASIDE_MOST_ALL ((size_t)64 << 20)
+
+#define HEAD 6
+
+struct aside *aside_find(const struct net *net, uint64_t ref) {
+    return map_get(&net->asides, ref);
+}
+
+static struct aside *begin(struct net *net, uint64_t ref, uint64_t batch) {
+    struct mta *mta = net->mta;
+    struct aside *aside = mem_alloc(sizeof *aside);
+    if (!aside || !map_put(&net->asides, ref, aside)) {
+        mem_free(aside);
+        return NULL;
+    }
+    *aside = (struct aside){.net = net, .ref = ref, .batch = batch, .next = mta->asides};
+    buf_init(&aside->frames, 0);
+    if (aside->next)
+        aside->next->prev = aside;
+    return mta->asides = aside;
+}
+
+/* One frame may be longer. */
+static bool has_room(const struct mta *mta, const struct aside *aside, size_t octets) {
+    return octets <= ASIDE_MOST_ALL - mta->aside_octets &&
+           (!aside->frames.len || aside->frames.len + octets <= ASIDE_MOST);
+}
+
+bool aside_put(struct net *net, uint64_t ref, uint64_t batch, enum ipc_type type, struct span payload) {
+    struct aside *found = aside_find(net, ref), *aside = found ? found : begin(net, ref, batch);
+    size_t octets = HEAD + payload.len;
+    if (!aside || !has_room(net->mta, aside, octets) || !buf_reserve(&aside->frames, octets)) {
+        aside_drop(aside);
+        return false;
+    }
+    buf_append_u32(&aside->frames, (uint32_t)payload.len);
+    buf_append_u16(&aside->frames, (uint16_t)type);
+    buf_append_span(&aside->frames, payload);
+    net->mta->aside_octets += octets;
+    return true;
+}
+
+bool aside_first(const struct aside *aside, enum ipc_type *type, struct span *payload) {
+    struct reader r = reader_of(span_sub(buf_span(&aside->frames), aside->taken, SIZE_MAX));
+    uint32_t length = reader_u32(&r);
+    *type = (enum ipc_type)reader_u16(&r);
+    *payload = reader_take(&r, length);
+    return !r.failed;
+}
+
+void aside_take(struct aside *aside) {
+    enum ipc_type type;
+    struct span payload;
+    if (aside_first(aside, &type, &payload))
+        aside->taken += HEAD + payload.len;
+}
+
+void aside_wait(struct aside *aside, uint64_t batch) {
+    aside->net->mta->aside_octets -= aside->taken;
+    buf_consume(&aside->frames, aside->taken);
+    aside->taken = 0;
+    aside->batch = batch;
+}
+
+void aside_drop(struct aside *aside) {
+    if (!aside)
+        return;
+    struct mta *mta = aside->net->mta;
+    if (aside->taken < aside->frames.len)
+        outcome_unforgotten(mta); /* an activity may have begun with what was not taken */
+    mta->aside_octets -= aside->frames.len;
+    map_remove(&aside->net->asides, aside->ref);
+    *(aside->prev ? &aside->prev->next : &mta->asides) = aside->next;
+    if (aside->next)
+        aside->next->prev = aside->prev;
+    buf_free(&aside->frames);
+    mem_free(aside);
+}
