@@ -57,3 +57,18 @@ bool events_backwards(struct buf *scratch, uint64_t row, struct span packed, uin
     }
     return true;
 }
+
+size_t events_readable(struct span packed) {
+    size_t good = 0;
+    for (struct reader r = reader_of(packed); reader_left(&r) && !r.failed;) {
+        uint16_t key_len = reader_u16(&r);
+        uint32_t data_len = reader_u32(&r);
+        reader_u64(&r);
+        reader_take(&r, key_len);
+        reader_take(&r, data_len);
+        if (r.failed || key_len > KEY_LIMIT)
+            break;
+        good = packed.len - reader_left(&r);
+    }
+    return good;
+}

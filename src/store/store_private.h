@@ -155,6 +155,8 @@ uint64_t repeat_short(const uint8_t key[static STORE_DIGEST]);
 /* Reads packed events: calls back for each; false when the octets are no packed events. */
 typedef bool packed_event_cb(void *context, struct span key, int64_t at, struct span data);
 bool events_unpack(struct span packed, packed_event_cb *cb, void *context);
+/* How many octets of damaged ones make sense from their front. */
+size_t events_readable(struct span packed);
 bool events_pack(struct buf *out, struct span key, int64_t at, struct span data);
 /* A place is a row's id and an event's number in it: more than these of one row share the last one's. */
 #define PLACE_BITS 20

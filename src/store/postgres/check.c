@@ -6,6 +6,8 @@
  */
 #include <stdio.h>
 
+#include "base/reader.h"
+
 #include "store/postgres/postgres_private.h"
 
 struct rule {
@@ -22,13 +24,13 @@ struct rule {
 #define CONTENT_REFS                                                                                         \
     "WITH r AS (SELECT content AS id, count(*) AS n FROM (SELECT content FROM message UNION ALL"             \
     " SELECT content FROM activity_in) AS a WHERE content <> 0 GROUP BY 1) "
-/* The chunks of a content: as many as its length needs, each as long as its place says; what is above was
- * left by a broken transfer. */
+/* The chunks of a content: as many as its length needs, each with what its place has of that; what is above
+ * was left by a broken transfer. */
 #define CHUNK_SUMS                                                                                           \
-    "WITH e AS (SELECT c.id, count(k.seq) AS n, coalesce(sum(least(length(k.data), c.length - k.seq * "      \
-    "262144)), 0)"                                                                                           \
-    " AS total FROM content c LEFT JOIN chunk k ON k.content = c.id AND k.seq * 262144 < c.length GROUP BY " \
-    "c.id) "
+    "WITH e AS (SELECT c.id, count(k.seq) AS n, coalesce(sum(least(length(k.data), 262144, c.length - "      \
+    "k.seq * 262144)), 0)"                                                                                   \
+    " AS total FROM content c LEFT JOIN chunk k ON k.content = c.id AND k.seq >= 0 AND k.seq * 262144 < "    \
+    "c.length GROUP BY c.id) "
 #define BAD_CONTENTS " FROM content c JOIN e ON e.id = c.id WHERE e.total <> c.length"
 #define LAST_ID                                                                                              \
     "(SELECT coalesce(max(n), 0) FROM (SELECT max(id) AS n FROM message UNION ALL SELECT max(id) FROM work"  \
@@ -89,6 +91,8 @@ static const struct rule rules[] = {
      "INSERT INTO setting VALUES('id', 1 + " LAST_ID
      ") ON CONFLICT(name) DO UPDATE SET value = excluded.value",
      "the counter was set above it", NULL},
+    {10, "SELECT format('a repeat key has %s octets', length(digest)) FROM repeat WHERE length(digest) <> 32",
+     "DELETE FROM repeat WHERE length(digest) <> 32", "it was removed", NULL},
     {14,
      "SELECT format('activity out of work %s, which is not there', work) FROM activity_out"
      " WHERE work NOT IN (SELECT id FROM work)",
@@ -101,7 +105,7 @@ static const struct rule rules[] = {
      " convert_to(format('lost mailbox %s', mailbox), 'UTF8') FROM entry GROUP BY mailbox"
      " ON CONFLICT(id) DO UPDATE SET next = greatest(mailbox.next, excluded.next)",
      "the mailbox was made, or its next number set above it", NULL},
-    {0,
+    {14,
      "SELECT format('work %s: there is no next hop %s', id, next_hop) FROM work WHERE next_hop <> 0"
      " AND next_hop NOT IN (SELECT id FROM next_hop)",
      "INSERT INTO next_hop SELECT DISTINCT next_hop, convert_to(format('lost next hop %s', next_hop), 'UTF8')"
@@ -436,6 +440,93 @@ static bool check_contents(struct check *check, struct error *err) {
     return ok;
 }
 
+/* ---- events (I11) ---- */
+
+struct event_check {
+    struct check *check;
+    struct span hashes; /* those of the row, 8 octets each */
+    unsigned lost;      /* keys whose hash is not there */
+    struct buf right;   /* the hashes that should be there, as text */
+};
+
+static bool has_hash(struct span hashes, uint64_t hash) {
+    for (struct reader r = reader_of(hashes); reader_left(&r) >= 8;)
+        if (reader_u64(&r) == hash)
+            return true;
+    return false;
+}
+
+static bool look_for(void *context, struct span key, int64_t at, struct span data) {
+    struct event_check *events = context;
+    uint64_t hash = store_hash(&events->check->pg->head, key);
+    (void)at, (void)data;
+    events->lost += !has_hash(events->hashes, hash);
+    buf_printf(&events->right, "%s%llu", events->right.len ? "," : "", (unsigned long long)hash);
+    return true;
+}
+
+/* A row stays, empty if need be. */
+static bool repair_row(struct event_check *events, unsigned long long id, size_t readable,
+                       struct error *err) {
+    struct buf text;
+    if (!events->check->repair)
+        return true;
+    buf_init(&text, 0);
+    buf_printf(&text,
+               "UPDATE event SET data = substr(data, 1, %zu), hashes = ARRAY[%.*s]::bigint[] WHERE id = %llu",
+               readable, (int)events->right.len, (const char *)events->right.data, id);
+    const char *whole = text_of(&text);
+    bool ok = whole && !events->right.failed ? pg_script(&events->check->rules, whole, err)
+                                             : error_set(err, STORE_NO_MEMORY, "out of memory");
+    buf_free(&text);
+    return ok;
+}
+
+static bool check_event_row(struct event_check *events, const PGresult *rows, int row, struct error *err) {
+    char text[160];
+    bool repair = events->check->repair;
+    unsigned long long id = (unsigned long long)pg_number(rows, row, 0);
+    struct span data = pg_octets(rows, row, 1);
+    buf_clear(&events->right);
+    events->lost = 0;
+    events->hashes = pg_octets(rows, row, 2);
+    size_t readable = events_readable(data);
+    events_unpack(span_sub(data, 0, readable), look_for, events);
+    if (readable < data.len) {
+        snprintf(text, sizeof text, "event row %llu is damaged", id);
+        report(events->check, 11, repair ? "what can be read of it was kept" : NULL, text);
+    }
+    if (events->lost) {
+        snprintf(text, sizeof text, "event row %llu: %u keys are not found through its hashes", id,
+                 events->lost);
+        report(events->check, 11, repair ? "the hashes were made anew" : NULL, text);
+    }
+    return (readable == data.len && !events->lost) || repair_row(events, id, readable, err);
+}
+
+static bool check_events(struct check *check, struct error *err) {
+    struct event_check events = {.check = check};
+    char after[32] = "0";
+    bool ok = true;
+    buf_init(&events.right, 0);
+    for (int count = PAGE; ok && count == PAGE;) {
+        PGresult *rows =
+            ask_with(check,
+                     "SELECT id, data, (SELECT string_agg(int8send(h), '') FROM unnest(hashes) AS h)"
+                     " FROM event WHERE id > %s ORDER BY id LIMIT 500",
+                     after, err);
+        ok = rows != NULL;
+        count = ok ? PQntuples(rows) : 0;
+        for (int row = 0; row < count && ok; row++)
+            ok = check_event_row(&events, rows, row, err);
+        if (count)
+            snprintf(after, sizeof after, "%lld", (long long)pg_number(rows, count - 1, 0));
+        PQclear(rows);
+    }
+    buf_free(&events.right);
+    return ok;
+}
+
 /* ---- the whole ---- */
 
 static bool check_all(struct check *check, struct error *err) {
@@ -445,7 +536,8 @@ static bool check_all(struct check *check, struct error *err) {
     for (size_t i = 0; i < sizeof rules / sizeof *rules; i++)
         if (!apply_rule(check, &rules[i], err))
             return false;
-    return !check->deep || (check_contents(check, err) && check_messages(check, err));
+    return !check->deep ||
+           (check_events(check, err) && check_contents(check, err) && check_messages(check, err));
 }
 
 /* One snapshot, so that a writer at work does not look like damage. */

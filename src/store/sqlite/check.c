@@ -6,7 +6,6 @@
 #include <stdio.h>
 
 #include "base/alloc.h"
-#include "base/reader.h"
 #include "store/sqlite/sqlite_private.h"
 
 struct rule {
@@ -665,20 +664,7 @@ static bool find_repeat(void *context, struct span digest) {
 
 /* How many octets of a packed row make sense from its front. */
 static size_t readable(bool repeats, struct span row) {
-    size_t good = 0;
-    if (repeats)
-        return row.len / STORE_DIGEST * STORE_DIGEST;
-    for (struct reader r = reader_of(row); reader_left(&r) && !r.failed;) {
-        uint16_t key_len = reader_u16(&r);
-        uint32_t data_len = reader_u32(&r);
-        reader_u64(&r);
-        reader_take(&r, key_len);
-        reader_take(&r, data_len);
-        if (r.failed || key_len > KEY_LIMIT)
-            break;
-        good = row.len - reader_left(&r);
-    }
-    return good;
+    return repeats ? row.len / STORE_DIGEST * STORE_DIGEST : events_readable(row);
 }
 
 /* A row stays, empty if need be: it has its place below a run. */

@@ -535,18 +535,14 @@ static int end(void **state) {
 #define FROM(where, test)                                                                                    \
     { #test " from " #where, test, begin_##where, end, NULL }
 
+#define ALL_FROM(where)                                                                                      \
+    FROM(where, all_is_there_and_back_again), FROM(where, wherever_it_ends_one_is_served_at_most),           \
+        FROM(where, what_must_not_be_is_refused), FROM(where, what_differs_is_found),                        \
+        FROM(where, nothing_is_moved_to_nothing)
+
 int main(void) {
-    const struct CMUnitTest tests[] = {
-        FROM(in_folder, all_is_there_and_back_again), FROM(in_folder, wherever_it_ends_one_is_served_at_most),
-        FROM(in_folder, what_must_not_be_is_refused), FROM(in_folder, what_differs_is_found),
-        FROM(in_folder, nothing_is_moved_to_nothing),
-    };
-    const struct CMUnitTest at_server[] = {
-        FROM(at_server, all_is_there_and_back_again), FROM(at_server, wherever_it_ends_one_is_served_at_most),
-        FROM(at_server, what_must_not_be_is_refused), FROM(at_server, what_differs_is_found),
-        FROM(at_server, nothing_is_moved_to_nothing),
-    };
-    return place_server() ? cmocka_run_group_tests_name("move between engines", at_server, NULL, NULL) |
-                                cmocka_run_group_tests_name("move to a server", tests, NULL, NULL)
-                          : cmocka_run_group_tests_name("move", tests, NULL, NULL);
+    const struct CMUnitTest folders[] = {ALL_FROM(in_folder)};
+    const struct CMUnitTest both_ways[] = {ALL_FROM(in_folder), ALL_FROM(at_server)};
+    return place_server() ? cmocka_run_group_tests(both_ways, NULL, NULL)
+                          : cmocka_run_group_tests(folders, NULL, NULL);
 }
