@@ -161,7 +161,6 @@ struct store_engine {
                      struct error *err);
     bool (*each_work)(struct store *store, uint64_t after, size_t limit, uint32_t next_hop, int status,
                       store_work_cb *cb, void *context, struct error *err);
-    bool (*count_work)(struct store *store, struct store_counts *counts, struct error *err);
     /* As store_renew; each commit then prolongs the lease as well. This and the next two NULL: there is one
      * node, whose all work is for ever. */
     bool (*renew)(struct store *store, int64_t lease, struct error *err);

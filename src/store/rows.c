@@ -77,11 +77,6 @@ bool store_renew(struct store *store, int64_t lease, struct error *err) {
     return !store->engine->renew || store->engine->renew(store, lease, err);
 }
 
-bool store_count_work(struct store *store, struct store_counts *counts, struct error *err) {
-    *counts = (struct store_counts){0};
-    return store->engine->count_work(store, counts, err);
-}
-
 /* ---- events ---- */
 
 bool store_track(struct store *store, struct span key, store_event_cb *cb, void *context, struct error *err) {

@@ -415,13 +415,6 @@ bool store_renew(struct store *store, int64_t lease, struct error *err);
 bool store_get_work(struct store *store, uint64_t id, struct arena *arena, struct store_work *work,
                     struct error *err);
 
-/* Counts the rows by status, and those in doubt. Walks the whole table: for check and for operators, not for
- * the hot path. */
-struct store_counts {
-    uint64_t status[STORE_STATUS_COUNT], in_doubt, messages;
-};
-bool store_count_work(struct store *store, struct store_counts *counts, struct error *err);
-
 /* ---- tracking events ---- */
 
 /* Adds an event of the message whose MTS-identifier (any octets, at most 1,024) is `key`. */

@@ -119,10 +119,8 @@ static bool on_record(void *context, struct span name, struct span data) {
 static void read_all(struct store *store) {
     static const uint8_t digest[STORE_DIGEST] = {3};
     struct error err = {0};
-    struct store_counts counts;
     uint64_t sum = 0;
     store_each_work(store, 0, 100, 0, -1, on_work, store, &err);
-    store_count_work(store, &counts, &err);
     store_each_entry(store, store_find_mailbox(store, SPAN_LIT("box"), NULL), 0, 100, on_entry, store, &err);
     store_track(store, SPAN_LIT("key"), on_event, &sum, &err);
     store_find_repeat(store, NULL, digest, &err);

@@ -8,38 +8,19 @@ import tempfile
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."))
 from interop import tshark_judge                                                        # noqa: E402
+from interop.program import Program                                                     # noqa: E402
 from peer import ber, every, ipm, names, rose, session, tap, x228                       # noqa: E402
 from peer.association import Aborted, BindRefused, Excepted                             # noqa: E402
 from peer.rose import CONTEXTS, RELIABLE_CONTEXTS, Operations, ReliableOperations       # noqa: E402
 from peer.transport import Closed, Transport                                            # noqa: E402
 
 case, check, equal = tap.case, tap.check, tap.equal
-NODE = os.path.join(os.environ.get("CHASQUI_BUILD", "build"), "tests", "interop", "operations-node")
 SUM, FAIL, LARGE, CALLS_BACK, CALLED_BACK = 3, 4, 5, 6, 7
 FORMS = ((Operations, "mts-access-88"), (ReliableOperations, "mts-reliable-access-88"))
 
 
-class Node:
-    def __init__(self, *arguments):
-        self.process = subprocess.Popen([NODE, *map(str, arguments)], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-                                        stderr=subprocess.STDOUT, text=True)
-        self.lines = []
-
-    def until(self, start):
-        for line in self.process.stdout:
-            self.lines.append(line.rstrip("\n"))
-            if line.startswith(start):
-                return line.rstrip("\n")
-        raise AssertionError(f"no line {start!r}: {self.lines}")
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, kind, *_):
-        self.process.kill()
-        rest = self.process.communicate()[0]
-        if "Sanitizer" in rest or "runtime error" in rest:
-            raise AssertionError(rest)
+class Node(Program):
+    name = "operations-node"
 
 
 class Performing(Node):

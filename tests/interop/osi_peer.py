@@ -2,18 +2,17 @@
 """The product's OSI stack alone (osi-node) against the independent peer, as responder and as initiator."""
 import os
 import socket
-import subprocess
 import sys
 import tempfile
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."))
 from interop import tshark_judge                                            # noqa: E402
+from interop.program import Program                                         # noqa: E402
 from peer import ber, every, ipm, session, tap, x228, x411                  # noqa: E402
 from peer.association import Aborted, Association, BindRefused              # noqa: E402
 from peer.transport import Transport                                        # noqa: E402
 
 case, check, equal = tap.case, tap.check, tap.equal
-NODE = os.path.join(os.environ.get("CHASQUI_BUILD", "build"), "tests", "interop", "osi-node")
 MODES = ("normal", "x410", "1984")
 CONTENT = ipm.ipm("1", every.ANN, [every.BOB], "osi", ipm.filler(30_000))
 APDU = x411.message(every.HERE, "osi-1", every.ANN, [every.BOB], CONTENT)
@@ -26,28 +25,8 @@ def checksum(octets):
     return f"apdu {len(octets)} {value}"
 
 
-class Node:
-    def __init__(self, *arguments):
-        self.process = subprocess.Popen([NODE, *map(str, arguments)], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-                                        stderr=subprocess.STDOUT, text=True)
-        self.lines = []
-
-    def until(self, start):
-        """The next line that begins so; all that pass are kept."""
-        for line in self.process.stdout:
-            self.lines.append(line.rstrip("\n"))
-            if line.startswith(start):
-                return line.rstrip("\n")
-        raise AssertionError(f"no line {start!r}: {self.lines}")
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, kind, *_):
-        self.process.kill()
-        rest = self.process.communicate()[0]
-        if "Sanitizer" in rest or "runtime error" in rest:
-            raise AssertionError(rest)
+class Node(Program):
+    name = "osi-node"
 
 
 class Answering(Node):

@@ -130,7 +130,6 @@ const struct store_engine postgres_engine = {
     .renew = pg_renew,
     .each_own_work = pg_each_own_work,
     .take_over = pg_take_over,
-    .count_work = pg_count_work,
     .track = pg_track,
     .each_event = pg_each_event,
     .find_repeat = pg_find_repeat,

@@ -79,8 +79,6 @@ enum query {
     Q_GET_MESSAGE,
     Q_GET_WORK,
     Q_EACH_WORK,
-    Q_COUNT_WORK,
-    Q_COUNT_MESSAGES,
     Q_RENEW,
     Q_EACH_OWN_WORK,
     Q_FIND_GONE,
@@ -348,7 +346,6 @@ bool pg_get_work(struct store *store, uint64_t id, struct arena *arena, struct s
                  struct error *err);
 bool pg_each_work(struct store *store, uint64_t after, size_t limit, uint32_t next_hop, int status,
                   store_work_cb *cb, void *context, struct error *err);
-bool pg_count_work(struct store *store, struct store_counts *counts, struct error *err);
 bool pg_get_entry(struct store *store, uint32_t mailbox, uint64_t sequence, struct arena *arena,
                   struct store_entry *entry, struct error *err);
 bool pg_each_entry(struct store *store, uint32_t mailbox, uint64_t after, size_t limit, store_entry_cb *cb,

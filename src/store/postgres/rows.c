@@ -124,27 +124,6 @@ bool pg_each_work(struct store *store, uint64_t after, size_t limit, uint32_t ne
     return pg_walk(&walk, err);
 }
 
-bool pg_count_work(struct store *store, struct store_counts *counts, struct error *err) {
-    *counts = (struct store_counts){0};
-    PGresult *rows = pg_read(pg_of(store), Q_COUNT_WORK, NULL, err);
-    if (!rows)
-        return false;
-    for (int row = 0; row < PQntuples(rows); row++) {
-        int64_t status = pg_number(rows, row, 0);
-        uint64_t number = (uint64_t)pg_number(rows, row, 2);
-        if (status >= 0 && status < STORE_STATUS_COUNT)
-            counts->status[status] += number;
-        if (pg_number(rows, row, 1))
-            counts->in_doubt += number;
-    }
-    PQclear(rows);
-    rows = pg_read(pg_of(store), Q_COUNT_MESSAGES, NULL, err);
-    if (rows)
-        counts->messages = (uint64_t)pg_number(rows, 0, 0);
-    PQclear(rows);
-    return rows != NULL;
-}
-
 /* ---- mailboxes ---- */
 
 struct store_entry pg_entry_of(const PGresult *rows, int row) {

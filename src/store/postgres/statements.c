@@ -196,8 +196,6 @@ const struct pg_statement pg_statements[QUERIES] = {
     [Q_EACH_WORK] = {"each_work",
                      "SELECT " WORK_COLUMNS " FROM work WHERE ($1::bigint = 0 OR next_hop = $1)"
                      " AND ($2::bigint < 0 OR status = $2) AND id > $3::bigint ORDER BY id LIMIT $4::bigint"},
-    [Q_COUNT_WORK] = {"count_work", "SELECT status, doubt_peer <> 0, count(*) FROM work GROUP BY 1, 2"},
-    [Q_COUNT_MESSAGES] = {"count_messages", "SELECT count(DISTINCT message) FROM work"},
     [Q_RENEW] = {"renew", "UPDATE node SET lease = " NOW " + $3::bigint WHERE id = $1::bigint"
                           " AND epoch = $2::bigint RETURNING id"},
     [Q_EACH_OWN_WORK] = {"each_own_work", "SELECT " WORK_COLUMNS " FROM work WHERE owner = $1::bigint"

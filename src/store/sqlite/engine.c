@@ -75,7 +75,6 @@ const struct store_engine sqlite_engine = {
     .get_message = sqlite_get_message,
     .get_work = sqlite_get_work,
     .each_work = sqlite_each_work,
-    .count_work = sqlite_count_work,
     .track = sqlite_track,
     .each_event = sqlite_each_event,
     .find_repeat = sqlite_find_repeat,

@@ -88,32 +88,3 @@ bool sqlite_each_work(struct store *head, uint64_t after, size_t limit, uint32_t
     sqlite3_finalize(walk);
     return !inner.code || error_set(err, inner.code, "%s", inner.text);
 }
-
-static void count_row(struct store_counts *counts, sqlite3_stmt *row) {
-    int status = sqlite3_column_int(row, 0);
-    uint64_t number = (uint64_t)sqlite3_column_int64(row, 2);
-    if (status >= 0 && status < STORE_STATUS_COUNT)
-        counts->status[status] += number;
-    if (sqlite3_column_int(row, 1))
-        counts->in_doubt += number;
-}
-
-bool sqlite_count_work(struct store *head, struct store_counts *counts, struct error *err) {
-    struct sqlite *store = sqlite_of(head);
-    struct error inner = {0};
-    *counts = (struct store_counts){0};
-    sqlite3_stmt *walk =
-        sql_walk(store, "SELECT status, doubt_peer != 0, count(*) FROM work GROUP BY 1, 2", err);
-    if (!walk)
-        return false;
-    while (sql_next(store, walk, &inner))
-        count_row(counts, walk);
-    sqlite3_finalize(walk);
-    if (inner.code)
-        return error_set(err, inner.code, "%s", inner.text);
-    walk = sql_walk(store, "SELECT count(DISTINCT message) FROM work", err);
-    if (walk && sql_next(store, walk, &inner))
-        counts->messages = (uint64_t)sqlite3_column_int64(walk, 0);
-    sqlite3_finalize(walk);
-    return walk && (!inner.code || error_set(err, inner.code, "%s", inner.text));
-}

@@ -373,7 +373,6 @@ bool sqlite_get_work(struct store *store, uint64_t id, struct arena *arena, stru
                      struct error *err);
 bool sqlite_each_work(struct store *store, uint64_t after, size_t limit, uint32_t next_hop, int status,
                       store_work_cb *cb, void *context, struct error *err);
-bool sqlite_count_work(struct store *store, struct store_counts *counts, struct error *err);
 bool sqlite_track(struct store *store, struct span key, store_event_cb *cb, void *context, struct error *err);
 bool sqlite_each_event(struct store *store, uint64_t before, store_past_cb *cb, void *context,
                        struct error *err);

@@ -19,9 +19,7 @@ static void jump(int number) {
 static void begin_to_jump(struct world *world, int64_t us) {
     jump_to = us;
     signal(SIGUSR1, jump);
-    world_begin(world);
-    associate(world, 1, "beta");
-    client(world, 1, 0);
+    begin_with_operator(world);
 }
 
 static void end_with_clock(struct world *world) {
@@ -136,9 +134,7 @@ static void what_expired_while_nobody_ran_gets_an_hour(void **state) {
     struct world world;
     char before[32], after[32];
     (void)state;
-    world_begin(&world);
-    associate(&world, 1, "beta");
-    client(&world, 1, 0);
+    begin_with_operator(&world);
     comes_in(&world, FRANK);
     json_int_t id = expiry(&world, before);
     world_kill(&world);

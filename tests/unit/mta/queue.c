@@ -60,9 +60,7 @@ static void connect_fails(struct world *world, const char *peer) {
 static void a_held_copy_keeps_its_deferred_delivery_time(void **state) {
     struct world world;
     (void)state;
-    world_begin(&world);
-    associate(&world, 1, "beta");
-    client(&world, 1, 0);
+    begin_with_operator(&world);
     world.deferred = clock_now_us() / 1000000 + 6;
     comes_in(&world, FRANK);
     json_int_t id = expect_copy(&world, "deferred", 0);
@@ -93,9 +91,7 @@ static void a_held_copy_keeps_its_deferred_delivery_time(void **state) {
 static void tries_survive_a_restart(void **state) {
     struct world world;
     (void)state;
-    world_begin(&world);
-    associate(&world, 1, "beta");
-    client(&world, 1, 0);
+    begin_with_operator(&world);
     comes_in(&world, FRANK);
     connect_out(&world, 2, "gamma");
     outgoing_of(&world, 2);
@@ -317,9 +313,7 @@ static void a_peer_that_a_reload_takes_away_is_refused_for_now(void **state) {
 static void rerouting_does_not_put_off_the_expiry(void **state) {
     struct world world;
     (void)state;
-    world_begin(&world);
-    associate(&world, 1, "beta");
-    client(&world, 1, 0);
+    begin_with_operator(&world);
     comes_in(&world, FRANK);
     json_t *list = ask(&world, "{\"operation\":\"queue-list\"}");
     char *expires = strdup(json_string_value(json_object_get(entry_at(list, 0), "expires")));
@@ -362,9 +356,7 @@ static void expect_refusal(json_t *answer, const char *word) {
 static void a_redirection_that_would_loop_wants_force(void **state) {
     struct world world;
     (void)state;
-    world_begin(&world);
-    associate(&world, 1, "beta");
-    client(&world, 1, 0);
+    begin_with_operator(&world);
     comes_in(&world, FRANK);
     json_int_t id = expect_copy(&world, "ready", 0);
     expect_refusal(redirect(&world, id, "\"by-peer\":\"beta\""), "would loop");
@@ -407,9 +399,7 @@ static void a_change_of_many_can_be_counted_first(void **state) {
     struct world world;
     char request[200];
     (void)state;
-    world_begin(&world);
-    associate(&world, 1, "beta");
-    client(&world, 1, 0);
+    begin_with_operator(&world);
     for (unsigned i = 0; i < 3; i++)
         comes_in(&world, FRANK);
     json_t *answer = ask(&world, "{\"operation\":\"queue-hold\",\"all\":true,\"next-hop\":\"gamma\","
@@ -441,9 +431,7 @@ static void a_change_of_many_can_be_counted_first(void **state) {
 static void a_ready_copy_of_a_peer_in_back_off_backs_off(void **state) {
     struct world world;
     (void)state;
-    world_begin(&world);
-    associate(&world, 1, "beta");
-    client(&world, 1, 0);
+    begin_with_operator(&world);
     comes_in(&world, FRANK);
     expect_copy(&world, "ready", 0);
     connect_fails(&world, "gamma");
@@ -466,9 +454,7 @@ static void pages_reach_every_copy_once(void **state) {
     struct world world;
     json_int_t cursor = 0, seen = 0, last = 0;
     (void)state;
-    world_begin(&world);
-    associate(&world, 1, "beta");
-    client(&world, 1, 0);
+    begin_with_operator(&world);
     for (unsigned i = 0; i < 25; i++)
         comes_in(&world, FRANK);
     do {
@@ -514,9 +500,7 @@ static void the_next_half_century_is_served(void **state) {
     (void)state;
     clock_set_ahead((int64_t)9131 * DAY);
     ber_utctime_set_now(clock_now_us() / 1000000);
-    world_begin(&world);
-    associate(&world, 1, "beta");
-    client(&world, 1, 0);
+    begin_with_operator(&world);
     comes_in(&world, JONES);
     json_t *list = ask(&world, "{\"operation\":\"mailbox-list\",\"mailbox\":\"" JONES "\"}");
     const char *arrival = json_string_value(json_object_get(entry_at(list, 0), "arrival"));

@@ -641,6 +641,13 @@ UNUSED static json_int_t queued(struct world *world) {
     return copies;
 }
 
+/* A world in which beta has its association 1, and an operator is client 1. */
+UNUSED static void begin_with_operator(struct world *world) {
+    world_begin(world);
+    associate(world, 1, "beta");
+    client(world, 1, 0);
+}
+
 /* Starts the switch anew, and asks it as an operator. */
 UNUSED static void begin_again(struct world *world) {
     world_start(world);

@@ -198,6 +198,18 @@ static inline bool is_there(struct room *room, uint64_t message) {
     return false;
 }
 
+static inline bool count_one(void *context, const struct store_work *work) {
+    ++*(unsigned *)context;
+    return work->id != 0;
+}
+
+/* Rows of work; of a status, when it is not negative. */
+static inline unsigned count_work(struct room *room, int status) {
+    unsigned count = 0;
+    assert_true(store_each_work(room->store, 0, 0, 0, status, count_one, &count, NULL));
+    return count;
+}
+
 /* A message with one piece of work; returns its id, and the work's by `work`. */
 static inline uint64_t add_one(struct room *room, uint64_t len, unsigned seed, uint64_t *work) {
     struct store_content *content = make_content(room, len, seed);
