@@ -1,7 +1,7 @@
 #!/usr/bin/python3
 """Nothing lost, nothing twice: two daemons under load, killed at random moments, then drained and counted.
 
-Usage: torture.py [--engine sqlite|postgresql] [--rounds N] [--variant kill|unsynced|cut|full|recover] [--lie] [--broken]
+Usage: torture.py [--engine sqlite|postgresql] [--rounds N] [--variant kill|unsynced|stream|cut|full|recover] [--lie] [--broken]
                   [--seed N] [--keep]
 
 A source (MTA SRC, in Python) hands messages and probes to ALPHA over P1, and so does a local user; ALPHA relays them to BETA,
@@ -9,12 +9,15 @@ which delivers them or reports back through ALPHA. What counts as handed over is
 result of the submission); what was not confirmed is sent again by the MTA, the same octets, as a real one does. At the end
 every message handed over must be in its recipients' mailboxes exactly once, or reported exactly once where the recipient is
 unknown; every report that was asked for must have come once, nothing before the time to which it was deferred, and no
-MTS-identifier twice; the record knows of each delivery; what a user deleted or marked in his mailbox is as he left it. Then the daemons stop, and `mhs store check` must find that every invariant of their stores holds.
+MTS-identifier twice; the record knows of each delivery; what a user deleted or marked in his mailbox is as he left it. Then
+the daemons stop, and `mhs store check` must find that every invariant of their stores holds.
 
 kill      SIGKILL to ALPHA, BETA or both at random moments; with PostgreSQL each has a server of its own, and what is killed is
           the daemon, the server or both, the server ends at once, or loses a session in the middle of a COMMIT
 unsynced  the same, and what was written and not synced at that moment is taken back (tests/fault/unsynced.c); a server dies with
           its daemon, and what it has not flushed goes with it, as only commits flush (tests/fault/servers.py)
+stream    with PostgreSQL alone: one long content after the other, and ALPHA's server dies between some octets of each and the
+          checkpoint behind them, which then relies on what the server never flushed
 cut       each of the two sends to the other, and the connection is cut after every octet (tests/fault/cutting.py)
 full      the disks of ALPHA, BETA or both (small ones, in memory) run full and are emptied again
 recover   ALPHA alone, between peers in Python that break off, resume, discard and refuse (tests/fault/recovering.py),
@@ -46,10 +49,10 @@ from fault.cutting import Cutting                                       # noqa: 
 from fault.ledger import Ledger                                         # noqa: E402
 from fault.reader import Reader                                         # noqa: E402
 from fault.recovering import AWAY, SENDERS, TAKERS, USERS, Counts, Sender, Taker    # noqa: E402
-from fault.servers import FAULTS, MACHINE, PATIENCE, Server, strike      # noqa: E402
+from fault.servers import FAULTS, MACHINE, PATIENCE, SERVER, Server, strike    # noqa: E402
 from fault.source import ADA, KNOWN, ORIGINATOR, SRC, UNKNOWN, Sink, Source, Submitter, read_report     # noqa: E402
-from peer import x411                                                   # noqa: E402
-from peer.association import Association                                # noqa: E402
+from peer import ipm, x228, x411                                        # noqa: E402
+from peer.association import NOT_TAKEN, Association                     # noqa: E402
 from peer.local import Failed                                           # noqa: E402
 from peer.tap import wait_until                                         # noqa: E402
 from scenario import inside, postgres                                   # noqa: E402
@@ -392,6 +395,76 @@ class Unflushed(Killed):
         super().strike(victims, faults)
 
 
+def completing(octets, segment):
+    """The numbers of the segments that complete a row of 256 kB of which a checkpoint has written the beginning."""
+    envelope, row = 1000, 256 << 10     # about
+    return [number for number in range(2, octets // segment + 1)
+            if (number * segment - envelope) // row > ((number - 1) * segment - envelope) // row]
+
+
+class Streamed(World):
+    """ALPHA's server dies when a piece of a content has come and its checkpoint has not. Nobody else is served, as any commit
+    would flush what the piece wrote."""
+
+    def mtas(self):
+        daemons = super().mtas()
+        self.sources, self.reader = [], None
+        return daemons
+
+    def start(self):
+        self.servers[self.alpha.name].hold_back()
+        super().start()
+
+    def rounds(self):
+        for number in range(self.options.rounds):
+            self.hand_over(f"src-s-{number}")
+            self.progress(number + 1)
+            self.drain(60)
+            if self.alpha.request("status")["copies"]:
+                return      # one can't go on
+
+    def hand_over(self, local):
+        """The same octets until they are taken; the server dies at the first try."""
+        recipients, checkpoint = [self.random.choice(KNOWN)], self.random.choice([16, 64, 100, 300])
+        content = ipm.ipm(local, ORIGINATOR, recipients, local,
+                          ipm.text(self.random.randbytes(self.random.randint(350_000, 800_000)).hex()))
+        apdu = x411.message(SRC, local, ORIGINATOR, recipients, content)
+        at = self.random.choice(completing(len(apdu), checkpoint << 10))
+        while not self.taken(apdu, checkpoint, at):
+            at = 0
+            time.sleep(0.1)
+        self.ledger.confirm(local, recipients, hashlib.sha256(content).hexdigest())
+
+    def taken(self, apdu, checkpoint, at):
+        try:
+            with Association.open(self.alpha.port, mta="SRC", password="secret", timeout=PATIENCE, checkpoint=checkpoint) as peer:
+                value, step = x228.transfer_value(peer.mode, apdu), checkpoint << 10
+                peer.start_activity()
+                for number, offset in enumerate(range(0, len(value), step), 1):
+                    # What comes while a commit is under way goes with the next one.
+                    while number == at and peer.acknowledged < peer.sent_serial:
+                        peer.await_acknowledgement()
+                    peer.send_data(value[offset:offset + step])
+                    if number == at:
+                        self.server_dies()
+                    if offset + step < len(value):
+                        peer.minor_sync()
+                while peer.acknowledged < peer.sent_serial:
+                    peer.await_acknowledgement()
+                peer.end_activity()
+                peer.release()
+            self.strikes["taken at the first try"] += at > 0
+            return True
+        except NOT_TAKEN:
+            return False
+
+    def server_dies(self):
+        """And the sender is slow: when it goes on the store takes mail again, or the transfer would be refused for that."""
+        time.sleep(self.random.uniform(0.05, 0.3))
+        self.strike([self.alpha], [SERVER])
+        wait_until(lambda: self.alpha.request("status")["state"] == "serving", PATIENCE, "a store that is back")
+
+
 class Lying:
     """Syncs lie: after a kill the store is as it was when the daemon was started, or the server flushed last. The control of
     all this: what was confirmed in between must be found lost."""
@@ -660,6 +733,8 @@ def why_not(options):
     """Why it can't run here, or None."""
     if options.engine == "postgresql" and not postgres.binaries():
         return postgres.MISSING
+    if options.engine == "sqlite" and options.variant == "stream":
+        return "no server holds the store"
     if options.variant == "full" and not may_mount(sys.argv):
         return "no file system can be mounted here"
     if options.variant == "full" and options.engine == "postgresql" and "CHASQUI_UNSHARED" in os.environ:
@@ -681,7 +756,7 @@ def may_mount(arguments):
     os.execvp(alone[0], [*alone, sys.executable, *arguments])
 
 
-VARIANTS = {"kill": Killed, "unsynced": Unsynced, "cut": CutOff, "full": Full, "recover": Recovering}
+VARIANTS = {"kill": Killed, "unsynced": Unsynced, "stream": Streamed, "cut": CutOff, "full": Full, "recover": Recovering}
 # Where the store is no file of the daemon's.
 AT_SERVER = {Unsynced: Unflushed, LyingDisk: LyingServer}
 
