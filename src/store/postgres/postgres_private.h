@@ -64,6 +64,7 @@ enum query {
     Q_DROP_RECORDS,
     Q_ADD_EVENTS,
     Q_ADD_REPEATS,
+    Q_ASK_REPEATS,
     Q_SETTLE,
     Q_TAKE_IDS,
     Q_PROBE,
@@ -91,6 +92,7 @@ enum query {
     Q_EACH_EVENT,
     Q_FIND_REPEAT,
     Q_PAGE_REPEATS,
+    Q_OTHER_NODES,
     Q_FIND_ACTIVITY_IN,
     Q_GET_ACTIVITY_IN,
     Q_PAGE_ACTIVITIES,
@@ -129,7 +131,7 @@ extern const struct pg_statement pg_statements[QUERIES];
 
 /* The statements of a commit that take rows as arrays, in the order in which they are sent. */
 #define FOLD_FIRST   Q_ADD_MESSAGES
-#define FOLD_END     Q_SETTLE
+#define FOLD_END     Q_ASK_REPEATS
 #define FOLD_COLUMNS 12
 
 /* The row of events that is being packed: its latest time, and where its hashes begin in their column. */
@@ -145,7 +147,7 @@ struct fold {
     struct idmap work;                       /* id -> index of its last operation + 1, and what it comes to */
     struct idmap messages, contents, counts; /* message -> change of refs; id -> content; content -> change */
     struct idmap activities_in, activities_out; /* id -> index of the last operation + 1 */
-    struct idmap keys;       /* hash of an outcome's or a record's key -> index of the last operation + 1 */
+    struct idmap keys; /* hash of an outcome's or a record's key -> index of the last operation + 1 */
     struct events events;
     uint64_t content_octets; /* of contents that get a row */
 };
@@ -198,11 +200,13 @@ struct pg_store {
         int64_t transaction, started;
         bool retried;         /* with a new connection, as the old one had ended unnoticed */
         bool answered;        /* what came while it was written is an answer: the timer tells of it */
+        bool asks;            /* some of its repeat keys may be there already */
         bool again;           /* it is undone for another pass, without the requests that failed */
         struct error failure; /* else why it is undone */
         PGresult *counted;    /* of Q_COUNT: used when it is durable */
         struct idmap numbers; /* of Q_ADD_ENTRIES: mailbox -> the number that its next entry gets */
     } commit;
+    bool others;                       /* other nodes have written to this store */
     struct known repeats, activities;  /* a writer's */
     struct names next_hops, mailboxes; /* those that were asked for: a name keeps its key while we live */
     PGresult **found; /* activities that were given out; freed when the next commit is done */
@@ -231,7 +235,7 @@ struct walk {
     size_t limit;              /* 0: all */
     uint64_t before;           /* of events: their places are below; 0: all */
     struct buf *scratch;
-    bool damaged;              /* a row that was given can't be read; set by `row`, which ends the walk */
+    bool damaged; /* a row that was given can't be read; set by `row`, which ends the walk */
     union {
         store_work_cb *work;
         store_entry_cb *entry;
@@ -295,8 +299,9 @@ int pg_descriptor(const struct store *store);
 /* False: it is surely not there. */
 bool pg_may_have_repeat(const struct pg_store *pg, const uint8_t key[static STORE_DIGEST]);
 bool pg_may_have_activity(const struct pg_store *pg, struct span association, struct span activity);
-/* What the batch brings: to be called before its commit begins, and when it is done. */
-void pg_known_note(struct pg_store *pg, const struct store_batch *batch);
+/* What the batch brings: to be called before its commit begins, and when it is done. True: some of its repeat
+ * keys may have been there, or stand in it twice. */
+bool pg_known_note(struct pg_store *pg, const struct store_batch *batch);
 /* Reads tables for a while, when the store is opened. */
 void pg_known_open(struct pg_store *pg);
 /* A step of that; true: there is more. */
