@@ -40,11 +40,12 @@ bench:
 	@scripts/setup bench
 	@scripts/bench $(BUILD) $(ONLY)
 
-# make torture ROUNDS=300
+# make torture ROUNDS=300, with ENGINE=postgresql or ENGINE=both the stores are in servers; ONLY="kill recover" runs these alone
 ROUNDS = 300
+ENGINE = sqlite
 torture:
 	@scripts/setup check
-	@scripts/torture $(BUILD)/check $(ROUNDS)
+	@scripts/torture $(BUILD)/check $(ROUNDS) $(ENGINE) $(ONLY)
 
 # make fuzz SECONDS=600, each target; make fuzz JOBS=2 runs two at a time
 SECONDS = 60

@@ -3,10 +3,15 @@ import os
 import statistics
 import subprocess
 
-from . import chasqui, postfix
+from scenario import postgres
+
+from . import chasqui, postfix, processes
 
 ROUNDS = int(os.environ.get("ROUNDS", "3"))
 HELD = int(os.environ.get("HELD", "1000000"))
+
+# As a server has it that nobody has tuned; the tests' own have less.
+SERVER = "shared_buffers = 128MB\nmax_wal_size = 1GB\n"
 
 # item: content octets, associations, messages of Chasqui, messages of Postfix. Enough for some seconds each.
 RELAYS = {
@@ -80,6 +85,24 @@ def floor(_name, wanted):
         yield entry("relay-of-store", "messages/s, relay-2k-32", relayed, alone, "the store alone")
 
 
+def at_a_server(name, wanted):
+    """The relay on PostgreSQL and on the embedded engine, by turns; the CPU of the server's processes counts."""
+    size, associations, messages, _ = RELAYS["relay-2k-32"]
+    with postgres.Postgres(SERVER) as server:
+        runs = []
+        for _ in range(ROUNDS):
+            used, place = processes.cpu_seconds(server.postmaster.pid), server.database()
+            there = chasqui.run(messages, size, associations, store=place)
+            there["cpu_ms"] += (processes.cpu_seconds(server.postmaster.pid) - used) * 1000 / messages
+            runs.append((there, chasqui.run(messages, size, associations)))
+    def column(key):
+        return [there[key] for there, _ in runs], [here[key] for _, here in runs], "chasqui, SQLite"
+    if "relay-2k-32-pg" in wanted:
+        yield entry("relay-2k-32-pg", "messages/s", *column("rate"))
+    if "relay-2k-32-pg-cpu" in wanted:
+        yield entry("relay-2k-32-pg-cpu", "ms CPU/message", *column("cpu_ms"))
+
+
 def listing(name, _wanted):
     size, associations, ours, _ = RELAYS["relay-2k-32"]
     runs = [chasqui.listing(ours, size, associations) for _ in range(ROUNDS)]
@@ -130,6 +153,8 @@ def groups(ber_program):
         if name.startswith("relay-2k-"):
             found["direct" + name[len("relay"):]] = ("direct" + name[len("relay"):], direct)
     found["store-2k-32"] = found["relay-of-store"] = ("floor", floor)
+    if postgres.binaries():
+        found["relay-2k-32-pg"] = found["relay-2k-32-pg-cpu"] = ("relay-2k-32-pg", at_a_server)
     found["queue-list-p99"] = ("queue-list-p99", listing)
     found["relay-2k-32-cpu"] = ("relay-2k-32", relay)
     found["relay-1g-rss"] = ("relay-1g-rss", gigabyte)

@@ -31,7 +31,7 @@ static const struct command commands[] = {
     {"user", cmd_user, "list, add and remove users with a mailbox"},
     {"reload", cmd_reload, "have the daemon read its configuration anew"},
     {"config", cmd_config, "show the configuration that runs, or what a reload would change"},
-    {"store", cmd_store, "check, repair, back up or restore the store on disk"},
+    {"store", cmd_store, "check, repair, back up, restore or move the store"},
     {"decode", cmd_decode, "print an APDU, envelope, content or presentation PDU", "Octets"},
     {"encode", cmd_encode, "turn JSON back into BER"},
     {"completion", cmd_completion, "print what a shell needs to complete these commands", "Help"},

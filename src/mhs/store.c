@@ -7,6 +7,7 @@
 #include "mhs/backup.h"
 #include "mhs/command.h"
 #include "mhs/commands.h"
+#include "mhs/move.h"
 #include "mhs/output.h"
 #include "mts/row.h"
 #include "mts/summary.h"
@@ -201,6 +202,7 @@ int cmd_store(int argc, char **argv) {
         {"repair", store_repair_command, "put right what can be"},
         {"backup", backup_command, "copy the store while the daemon serves"},
         {"restore", restore_command, "make the store from a copy"},
+        {"move", move_command, "move the store to a database, or back"},
         {0}};
     return command_run_subcommand("store", "The store on disk.", commands, argc, argv);
 }

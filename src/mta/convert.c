@@ -102,8 +102,7 @@ static void converted(struct worker *worker) {
     uint32_t types = worker->types;
     struct work *work = let_go(worker);
     if (!copy_load(mta, work, &copy, &err)) {
-        log_error("work unit %llu can't be read: %s", (unsigned long long)work->id, err.text);
-        put_off(mta, work, RETRY_FIRST);
+        copy_put_off(mta, work, "read", &err);
         store_content_release(result);
         return;
     }
@@ -347,8 +346,7 @@ static void start(struct worker *worker, struct work *work) {
     struct copy copy;
     struct error err = {0};
     if (!copy_load(mta, work, &copy, &err)) {
-        log_error("work unit %llu can't be read: %s", (unsigned long long)work->id, err.text);
-        put_off(mta, work, 60 * SECOND);
+        copy_put_off(mta, work, "read", &err);
         return;
     }
     begin_job(worker, work, &copy);

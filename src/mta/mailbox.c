@@ -56,7 +56,8 @@ static json_t *find_entry(struct view *view, const struct opened *opened, uint64
     arena_reset(&view->arena);
     if (!sequence || sequence > INT64_MAX || !opened->mailbox ||
         !store_get_entry(view->store, opened->mailbox, sequence, &view->arena, entry, &err))
-        return client_error("not-found", "the mailbox has no such entry");
+        return err.code == STORE_CORRUPT ? client_error("unavailable", "%s", err.text)
+                                         : client_error("not-found", "the mailbox has no such entry");
     return NULL;
 }
 
@@ -121,6 +122,9 @@ struct loaded {
 static bool load_entry(struct view *view, const struct store_entry *entry, struct arena *arena,
                        struct loaded *loaded, struct error *err) {
     loaded->entry = entry;
+    if (entry->damaged)
+        return error_set(err, STORE_CORRUPT, "entry %llu is not what was stored",
+                         (unsigned long long)entry->sequence);
     return (delivered_read(entry->data, &loaded->delivered) ||
             error_set(err, STORE_CORRUPT, "entry %llu has a form that this program doesn't know",
                       (unsigned long long)entry->sequence)) &&

@@ -157,6 +157,7 @@ struct mta {
     size_t unsaved_count, unsaved_room;
     bool stopping;
     bool taken_over;       /* another process has the store: this one ends, and does nothing more */
+    int64_t claimed_at;    /* monotonic µs: when work was last claimed (store_claim) */
     int64_t release_until; /* monotonic µs; 0 while transfers are under way */
     int status;
 };

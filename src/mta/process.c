@@ -122,7 +122,7 @@ int process_serve(struct process *process, const struct mta_descriptors *descrip
         bool locked = err->code == STORE_LOCKED;
         log_error("this process can't start: %s%s", err->text,
                   locked ? "; end that first, or let 'store' name another folder" : "");
-        return locked || err->code == STORE_VERSION ? MTA_EXIT_NO_RETRY : 1;
+        return locked || err->code == STORE_VERSION || err->code == STORE_MOVED ? MTA_EXIT_NO_RETRY : 1;
     }
     if (!process_attach(process, descriptors))
         return 1;

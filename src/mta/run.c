@@ -48,6 +48,10 @@
 /* How long another process may have the store at the start. */
 #define LOCKED_MOST (3 * SECOND)
 
+/* Who does not prolong it for so long is taken for gone where a store has several nodes; all that it had is
+ * another's then. */
+#define LEASE (60 * SECOND)
+
 /* How long a stop waits for the peers' answers to its releases. */
 #define RELEASE_MOST (2 * SECOND)
 
@@ -98,11 +102,28 @@ static bool name_of_row(struct loading *loading, const struct store_work *row, s
                                                   : err.text);
 }
 
+/* Nothing of it is believed but that it is there: where it goes, say. */
+static bool load_damaged(struct loading *loading, const struct store_work *row) {
+    struct destination *nowhere = destination_of_row(loading->mta, SPAN_LIT(""));
+    struct work unit = {.id = row->id, .message = row->message, .expires = INT64_MAX, .state = WORK_HELD};
+    unit.destination = nowhere ? nowhere->number : 0;
+    unit.committed = true;
+    struct work *work = nowhere ? schedule_add(&loading->mta->schedule, &unit) : NULL;
+    if (!work)
+        return not_loaded(loading, row, "no memory");
+    schedule_cause(work, "its row is not what was stored; run 'mhs store check'");
+    log_error("work unit %llu is held: %s", (unsigned long long)row->id,
+              work->cause ? work->cause : "damaged");
+    return true;
+}
+
 /* A marked row may have been sent before the stop: it is in doubt (I4). */
 static bool load_work(void *context, const struct store_work *row) {
     struct loading *loading = context;
     struct mta *mta = loading->mta;
     struct span name;
+    if (row->damaged)
+        return load_damaged(loading, row);
     if (!name_of_row(loading, row, &name))
         return false;
     bool lost = span_eq(name, SPAN_LIT(STORE_LOST_HOP));
@@ -129,11 +150,16 @@ static bool load_work(void *context, const struct store_work *row) {
     return schedule_add(&mta->schedule, &unit) || not_loaded(loading, row, "no memory");
 }
 
+static bool claim_work(struct loading *loading) {
+    loading->mta->claimed_at = clock_monotonic_us();
+    return store_claim(loading->mta->view.store, LEASE, 0, load_work, loading, loading->err) &&
+           !loading->failed;
+}
+
 static bool load_queue(struct mta *mta, struct error *err) {
     struct loading loading = {mta, err, false};
     jump_start(mta);
-    if (!store_claim(mta->view.store, clock_now_us(), INT64_MAX, 0, load_work, &loading, err) ||
-        loading.failed)
+    if (!claim_work(&loading))
         return false;
     jump_started(mta);
     if (mta->jump_note.unsaved)
@@ -496,8 +522,22 @@ static void watch_store(struct mta *mta) {
         net_landed(mta); /* as far as it ever will */
 }
 
+/* The work of nodes that are gone becomes ours, unless we go as well. That the store can't say is told by
+ * watch_store. */
+static void keep_lease(struct mta *mta) {
+    struct error err = {0};
+    struct loading loading = {mta, &err, false};
+    if (!store_accepting(mta->view.store) || clock_monotonic_us() - mta->claimed_at < LEASE / 4)
+        return;
+    if (mta->stopping)
+        store_renew(mta->view.store, LEASE, &err);
+    else if (!claim_work(&loading) && loading.failed)
+        log_error("what another node left is not taken over: %s", err.text);
+}
+
 static void keep_store(struct mta *mta, int64_t now) {
     watch_store(mta);
+    keep_lease(mta);
     if (mta->unsaved_count)
         outbound_save_again(mta);
     int64_t track = mta->view.config->limits.track_seconds;

@@ -141,8 +141,7 @@ static enum loading load_cold(struct association *association, struct work *work
     struct copy copy;
     struct error err = {0};
     if (!copy_load(mta, work, &copy, &err)) {
-        log_error("work unit %llu can't be read: %s", (unsigned long long)work->id, err.text);
-        schedule_set(&mta->schedule, work, WORK_WAITING, jump_now(mta) + 60 * SECOND, false);
+        copy_put_off(mta, work, "read", &err);
         return ENDED;
     }
     buf_clear(&mta->prefix);

@@ -62,11 +62,10 @@ static bool is_user(const struct mts_tables *tables, const struct address *addre
     return entry && (entry->user || entry->dl);
 }
 
+/* An address of ours is none of these: authority_proves asks that first. */
 static bool speaks_for(const struct mts_tables *tables, int peer, const struct address *address) {
     const struct hop *hop = &tables->hops[peer];
     struct decision decision;
-    if (is_user(tables, address) || is_ours(tables, address))
-        return false;
     return hop->given.transit || pattern_matches(&hop->space, &address->parts) ||
            matches_any(hop->originators, hop->originator_count, address) ||
            (route_find(tables, address, &decision) && decision.route->action == MTS_ROUTE_TRANSFER &&

@@ -128,14 +128,14 @@ static bool add_ids(struct store_batch *batch, enum operation_type type, uint32_
     return true;
 }
 
-uint64_t store_add_message(struct store_batch *batch, int64_t arrival, struct span envelope,
-                           struct store_content *content) {
+/* `id` 0: the next one. */
+static struct operation *add_message(struct store_batch *batch, uint64_t id, int64_t arrival,
+                                     struct span envelope, struct store_content *content) {
     struct operation *operation = add(batch, ADD_MESSAGE);
     if (!operation || !keep(batch, &envelope))
-        return 0;
-    uint64_t id = store_take_id(batch->store);
-    if (!id)
-        return 0;
+        return NULL;
+    if (!id && !(id = store_take_id(batch->store)))
+        return NULL;
     operation->message = (struct store_message){id, arrival, content ? content->length : 0, envelope};
     if (content) {
         operation->content = store_content_ref(content);
@@ -144,9 +144,25 @@ uint64_t store_add_message(struct store_batch *batch, int64_t arrival, struct sp
             batch->store->engine->content_end(content);
     }
     batch->count++;
-    return id;
+    return operation;
 }
 
+uint64_t store_add_message(struct store_batch *batch, int64_t arrival, struct span envelope,
+                           struct store_content *content) {
+    const struct operation *operation = add_message(batch, 0, arrival, envelope, content);
+    return operation ? operation->message.id : 0;
+}
+
+bool batch_copy_message(struct store_batch *batch, const struct store_message *message,
+                        struct store_content *content) {
+    struct operation *operation =
+        add_message(batch, message->id, message->arrival, message->envelope, content);
+    if (operation)
+        operation->kept = true;
+    return operation != NULL;
+}
+
+/* ADD_WORK with id 0: the next one. */
 static uint64_t put_work(struct store_batch *batch, enum operation_type type, const struct store_work *work) {
     struct operation *operation = add(batch, type);
     if (!operation)
@@ -154,18 +170,24 @@ static uint64_t put_work(struct store_batch *batch, enum operation_type type, co
     operation->work = *work;
     if (!keep(batch, &operation->work.data))
         return 0;
-    if (type == ADD_WORK && !(operation->work.id = store_take_id(batch->store)))
+    if (!work->id && !(operation->work.id = store_take_id(batch->store)))
         return 0;
     batch->count++;
     return operation->work.id;
 }
 
 uint64_t store_add_work(struct store_batch *batch, const struct store_work *work) {
-    return put_work(batch, ADD_WORK, work);
+    struct store_work fresh = *work;
+    fresh.id = 0;
+    return put_work(batch, ADD_WORK, &fresh);
+}
+
+bool batch_copy_work(struct store_batch *batch, const struct store_work *work) {
+    return put_work(batch, ADD_WORK, work) != 0;
 }
 
 bool store_update_work(struct store_batch *batch, const struct store_work *work) {
-    return put_work(batch, SET_WORK, work) != 0;
+    return work->id && put_work(batch, SET_WORK, work) != 0;
 }
 
 bool store_finish_work(struct store_batch *batch, uint64_t work, uint64_t message) {
@@ -298,9 +320,9 @@ bool store_remove_activity_out(struct store_batch *batch, uint64_t work) {
 
 /* ---- mailboxes and records ---- */
 
-bool store_add_entry(struct store_batch *batch, uint32_t mailbox, const struct store_entry *entry,
-                     uint64_t *sequence) {
-    struct operation *operation = mailbox ? add(batch, ADD_ENTRY) : NULL;
+static bool put_entry(struct store_batch *batch, enum operation_type type, uint32_t mailbox,
+                      const struct store_entry *entry, uint64_t *sequence) {
+    struct operation *operation = mailbox ? add(batch, type) : NULL;
     if (!operation)
         return false;
     operation->number = mailbox;
@@ -311,6 +333,19 @@ bool store_add_entry(struct store_batch *batch, uint32_t mailbox, const struct s
         return false;
     batch->count++;
     return true;
+}
+
+bool store_add_entry(struct store_batch *batch, uint32_t mailbox, const struct store_entry *entry,
+                     uint64_t *sequence) {
+    return put_entry(batch, ADD_ENTRY, mailbox, entry, sequence);
+}
+
+bool batch_copy_entry(struct store_batch *batch, uint32_t mailbox, const struct store_entry *entry) {
+    return put_entry(batch, COPY_ENTRY, mailbox, entry, NULL);
+}
+
+bool batch_number_entry(struct store_batch *batch, uint32_t mailbox, uint64_t next) {
+    return add_ids(batch, NUMBER_ENTRY, mailbox, next, 0);
 }
 
 bool store_change_entry_flags(struct store_batch *batch, uint32_t mailbox, uint64_t sequence, uint32_t set,

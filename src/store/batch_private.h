@@ -20,6 +20,8 @@ enum operation_type {
     ADD_ENTRY,
     SET_ENTRY,
     DROP_ENTRY,
+    COPY_ENTRY,   /* ADD_ENTRY with the sequence-number that it has */
+    NUMBER_ENTRY, /* the mailbox's next entry gets the number ids.id at least */
     PUT_RECORD,
     DROP_RECORD,
     PUT_OUTCOME,
@@ -29,6 +31,7 @@ enum operation_type {
 struct operation {
     enum operation_type type;
     bool left_out;                 /* its request has a verdict */
+    bool kept;                     /* ADD_MESSAGE: also while nothing refers to it */
     uint32_t number;               /* mailbox, kind of a record */
     struct store_content *content; /* a reference, or NULL */
     struct activity *activity;     /* PUT_ACTIVITY_IN: owned; an engine that keeps it sets NULL here */
@@ -87,6 +90,14 @@ void batch_share(struct store_batch *batch, const struct operation *operation);
 /* The operation that adds the key, or NULL; at most the first `count` are looked at. */
 const struct operation *batch_repeat(const struct store_batch *batch, const uint8_t key[static STORE_DIGEST],
                                      size_t count);
+
+/* For what is moved: rows with the ids and numbers that they have elsewhere, all below those that the store
+ * gives out. A message is kept though what refers to it comes in a later batch (against I7, till then). */
+bool batch_copy_message(struct store_batch *batch, const struct store_message *message,
+                        struct store_content *content);
+bool batch_copy_work(struct store_batch *batch, const struct store_work *work);
+bool batch_copy_entry(struct store_batch *batch, uint32_t mailbox, const struct store_entry *entry);
+bool batch_number_entry(struct store_batch *batch, uint32_t mailbox, uint64_t next);
 
 /* The engine found that the operation can't be: its request gets `err` as verdict, and all of it is left out.
  * False: the commit fails for it, of `err`. */

@@ -37,6 +37,17 @@ struct mailbox_change {
 /* A mailbox as it stands: `next` is the sequence-number that the next entry gets. */
 typedef bool store_mailbox_cb(void *context, uint32_t mailbox, struct span name, uint64_t next);
 
+/* What no other walk gives whole, one thing after the other: those that have a function. False from one of
+ * them ends the walk of its kind, which is no failure. */
+struct store_scan {
+    void *context;
+    bool (*message)(void *context, uint64_t id);                                 /* in the order of the ids */
+    bool (*event)(void *context, struct span key, int64_t at, struct span data); /* in their order */
+    bool (*repeat)(void *context, const uint8_t key[static STORE_DIGEST], int64_t expiry);
+    bool (*outcome)(void *context, const struct store_outcome *outcome);
+    bool (*record)(void *context, uint32_t kind, struct span name, struct span data);
+};
+
 /* What can be done with a place, be it open or not. */
 struct store_home {
     const char *name; /* for texts */
@@ -54,6 +65,11 @@ struct store_home {
                   struct error *err);
     bool (*repair)(const char *place, store_finding_cb *cb, void *context, uint64_t *findings,
                    struct error *err);
+
+    /* Removes the store at `place` for good; nobody has it open. */
+    bool (*remove)(const char *place, struct error *err);
+    /* A new store is complete: whoever will serve from `place` gets the right to it. NULL: has it. */
+    bool (*hand_over)(const char *place, struct error *err);
 
     /* As store_public_place, store_secret_place, store_reach; NULL: it is a folder. */
     char *(*public_place)(const char *place);
@@ -93,9 +109,9 @@ struct store_engine {
     /* ---- ids ---- */
 
     /* The block head.next_id to head.id_end is used up: sets both to one that no other writer has or ever
-     * had. Ids of a block may be given out before anything of it is durable, as long as no later writer can
-     * begin below what is durable then (I9). */
-    bool (*more_ids)(struct store *store, struct error *err);
+     * had, and that begins at `least` or above. Ids of a block may be given out before anything of it is
+     * durable, as long as no later writer can begin below what is durable then (I9). */
+    bool (*more_ids)(struct store *store, uint64_t least, struct error *err);
 
     /* ---- commits ---- */
 
@@ -103,11 +119,11 @@ struct store_engine {
      * Begins to make durable what batch_private.h lists: all requests of the batch that have not failed, in
      * their order, as one; or nothing. None is begun while another is under way. It tells the end by batch_done, once: before it returns, or later from
      * within `proceed`. Until then the batch is not changed, and reads see what was there before. A request
-     * that names what is not there, that repeats a key that is known (STORE_REPEATED), or that works on what
-     * another node took over (STORE_FENCED) is given its verdict by batch_fail, and what it added
-     * (operation.left_out) is no more part of it, so that the others are committed: a failed request costs
-     * the commit another pass, an ordinary commit nothing. With results: sequence-numbers go to
-     * operation.sequence. A failure of the whole (disk, server) leaves memory and disk as they were before.
+     * that adds to what is not there, or repeats a key that is known (STORE_REPEATED), is given its verdict
+     * by batch_fail, and what it added (operation.left_out) is no more part of it, so that the others are
+     * committed: a failed request costs the commit another pass, an ordinary commit nothing. With results:
+     * sequence-numbers go to operation.sequence. A failure of the whole (disk, server; STORE_FENCED: another
+     * process or node has taken over) leaves memory and disk as they were before.
      * When it can't be told whether a commit came about, the engine finds out before it answers.
      */
     void (*commit_begin)(struct store_batch *batch);
@@ -145,10 +161,14 @@ struct store_engine {
     bool (*each_work)(struct store *store, uint64_t after, size_t limit, uint32_t next_hop, int status,
                       store_work_cb *cb, void *context, struct error *err);
     bool (*count_work)(struct store *store, struct store_counts *counts, struct error *err);
-    /* NULL: there is one node, whose all work is at once. */
-    bool (*claim)(struct store *store, int64_t now, int64_t until, size_t limit, store_work_cb *cb,
-                  void *context, struct error *err);
-    bool (*renew)(struct store *store, int64_t now, int64_t until, struct error *err);
+    /* As store_renew; each commit then prolongs the lease as well. This and the next two NULL: there is one
+     * node, whose all work is for ever. */
+    bool (*renew)(struct store *store, int64_t lease, struct error *err);
+    /* As each_work, of what is the handle's node's. */
+    bool (*each_own_work)(struct store *store, uint64_t after, size_t limit, store_work_cb *cb, void *context,
+                          struct error *err);
+    /* Of nodes whose lease is over: raises their epochs, takes their work and calls back for it. */
+    bool (*take_over)(struct store *store, size_t limit, store_work_cb *cb, void *context, struct error *err);
 
     bool (*track)(struct store *store, struct span key, store_event_cb *cb, void *context, struct error *err);
     bool (*each_event)(struct store *store, uint64_t before, store_past_cb *cb, void *context,
@@ -169,6 +189,8 @@ struct store_engine {
                         struct buf *data, struct error *err);
     bool (*each_outcome)(struct store *store, struct span association, store_outcome_cb *cb, void *context,
                          struct error *err);
+
+    bool (*scan)(struct store *store, const struct store_scan *scan, struct error *err);
 
     /* The key of a name; with `make` it is made at need. An engine may hold names in memory. */
     bool (*next_hop)(struct store *store, struct span name, bool make, uint32_t *key, struct error *err);

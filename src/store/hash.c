@@ -41,3 +41,10 @@ uint64_t store_hash(const struct store *store, struct span s) {
 uint64_t store_checksum(struct span s) {
     return sip_hash(0, 0, s);
 }
+
+uint64_t store_sum(const int64_t *numbers, size_t count, const struct span *spans, size_t span_count) {
+    uint64_t sum = sip_hash(0, 0, span_of(numbers, count * sizeof *numbers));
+    for (size_t i = 0; i < span_count; i++)
+        sum = sip_hash(sum, i + 1, spans[i]);
+    return sum;
+}

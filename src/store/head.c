@@ -37,7 +37,7 @@ bool store_failed(struct store *store, const struct error *err) {
 
 uint64_t store_take_id(struct store *store) {
     struct error err = {0};
-    if (store->next_id == store->id_end && !store->engine->more_ids(store, &err)) {
+    if (store->next_id == store->id_end && !store->engine->more_ids(store, 0, &err)) {
         store_failed(store, &err);
         return 0;
     }

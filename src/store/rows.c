@@ -28,34 +28,53 @@ bool store_each_work(struct store *store, uint64_t after, size_t limit, uint32_t
     return store->engine->each_work(store, after, limit, next_hop, status, cb, context, err);
 }
 
-/* The only node's claim. */
 struct claim {
     struct store *store;
     store_work_cb *cb;
     void *context;
+    size_t given;
+    bool goes_on;
 };
 
-static bool give_to_one(void *context, const struct store_work *work) {
-    const struct claim *claim = context;
+/* What a node had when it opened the store has an id below its first one. */
+static bool give_own(void *context, const struct store_work *work) {
+    struct claim *claim = context;
     if (work->id >= claim->store->own_from)
         return false;
     claim->store->claimed_to = work->id;
-    return claim->cb(claim->context, work);
+    claim->given++;
+    claim->goes_on = claim->cb(claim->context, work);
+    return claim->goes_on;
 }
 
-bool store_claim(struct store *store, int64_t now, int64_t until, size_t limit, store_work_cb *cb,
-                 void *context, struct error *err) {
+/* Once all of it was given it is not looked for again. */
+static bool claim_own(struct claim *claim, size_t limit, struct error *err) {
+    struct store *store = claim->store;
+    if (store->claimed_all)
+        return true;
+    bool walked =
+        store->engine->each_own_work
+            ? store->engine->each_own_work(store, store->claimed_to, limit, give_own, claim, err)
+            : store->engine->each_work(store, store->claimed_to, limit, 0, -1, give_own, claim, err);
+    store->claimed_all = walked && claim->goes_on && (!limit || claim->given < limit);
+    return walked;
+}
+
+bool store_claim(struct store *store, int64_t lease, size_t limit, store_work_cb *cb, void *context,
+                 struct error *err) {
+    struct claim claim = {.store = store, .cb = cb, .context = context, .goes_on = true};
+    if (!store_renew(store, lease, err) || !claim_own(&claim, limit, err))
+        return false;
+    return !store->claimed_all || !store->engine->take_over ||
+           store->engine->take_over(store, limit ? limit - claim.given : 0, cb, context, err);
+}
+
+bool store_renew(struct store *store, int64_t lease, struct error *err) {
     if (refuse_read_only(store, err))
         return false;
-    if (store->engine->claim)
-        return store->engine->claim(store, now, until, limit, cb, context, err);
-    struct claim claim = {store, cb, context};
-    return store->engine->each_work(store, store->claimed_to, limit, 0, -1, give_to_one, &claim, err);
-}
-
-bool store_renew(struct store *store, int64_t now, int64_t until, struct error *err) {
-    return !refuse_read_only(store, err) &&
-           (!store->engine->renew || store->engine->renew(store, now, until, err));
+    if (store->fenced)
+        return error_set(err, store->cause.code, "%s", store->cause.text);
+    return !store->engine->renew || store->engine->renew(store, lease, err);
 }
 
 bool store_count_work(struct store *store, struct store_counts *counts, struct error *err) {

@@ -21,6 +21,7 @@ const char *store_code_text(enum store_code code) {
         [STORE_BAD_REQUEST] = "bad request",
         [STORE_REPEATED] = "repeated",
         [STORE_FENCED] = "another node's",
+        [STORE_MOVED] = "moved",
     };
     return (size_t)code < sizeof texts / sizeof *texts ? texts[code] : "unknown";
 }
@@ -34,7 +35,7 @@ void store_close(struct store *store) {
 
 /* What has an id below the first block was there before. */
 static bool note_own(struct store *store, struct error *err) {
-    if (!store->read_only && store->next_id == store->id_end && !store->engine->more_ids(store, err))
+    if (!store->read_only && store->next_id == store->id_end && !store->engine->more_ids(store, 0, err))
         return false;
     store->own_from = store->next_id;
     return true;
@@ -42,8 +43,9 @@ static bool note_own(struct store *store, struct error *err) {
 
 struct store *store_open(const char *place, const struct store_options *options, struct error *err) {
     static const struct store_options defaults;
-    struct store *store = home_of(place)->open(place, options ? options : &defaults, err);
-    if (!store || note_own(store, err))
+    options = options ? options : &defaults;
+    struct store *store = home_of(place)->open(place, options, err);
+    if (!store || (note_own(store, err) && (options->moved || move_is_over(store, err))))
         return store;
     store_close(store);
     return NULL;

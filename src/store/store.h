@@ -52,7 +52,8 @@ enum store_code {
     STORE_BAD_REQUEST, /* the caller broke the contract: an id that isn't there, a content that failed before
                         */
     STORE_REPEATED,    /* verdict of a commit: the repeat key is there already */
-    STORE_FENCED /* another node has taken over the work, or another process the store: leave it alone */
+    STORE_FENCED,      /* another process has the store, or another node our work: leave it alone */
+    STORE_MOVED        /* the store was moved away, or a move into it is not at its end (store_move) */
 };
 
 /* The code's name in lower case ("disk full"), for log lines and `mhs status`. */
@@ -62,7 +63,10 @@ struct store_options {
     bool read_only;     /* read only: no lock; every function that writes fails with STORE_READ_ONLY */
     bool alone;         /* with read_only: keep writers out meanwhile; STORE_LOCKED when there is one */
     bool create;        /* make the folder and an empty store if there is none */
+    bool moved;         /* also one that would be refused with STORE_MOVED */
     uint64_t low_water; /* free octets on the disk below which it stops accepting; 0 means 64 MiB */
+    unsigned node;      /* which of the nodes of the store (store_claim) opens it, from 1; 0: the first. A
+                           folder has no other: STORE_BAD_REQUEST */
     const void
         *engine; /* what the engine's own header says (store/sqlite/options.h), for tests; NULL: nothing */
 };
@@ -128,9 +132,9 @@ const struct error *store_cause(const struct store *store);
 /* Looks whether there is still space on the disk (free segments are given back before it is said that there
  * is none); while not accepting it tries a small durable write, and accepts again if that works and there is
  * space. Call it each second. Returns store_accepting. Damage (STORE_CORRUPT) lasts until `mhs store repair`,
- * a missing segment until its file is back. That another process took the store over (STORE_FENCED, the cause
- * from then on) is final: nothing is written by this handle any more, what is in memory is old, and all that
- * is left to do is to close it. */
+ * a missing segment until its file is back. That another process took the store over, or another node the
+ * work (STORE_FENCED, the cause from then on) is final: nothing is written by this handle any more, what is
+ * in memory is old, and all that is left to do is to close it. */
 bool store_probe(struct store *store);
 
 /*
@@ -193,6 +197,29 @@ bool store_backup(const char *place, const char *to, bool alone, store_progress_
 bool store_restore(const char *from, const char *place, bool force, store_progress_cb *progress,
                    void *context, struct error *err);
 
+struct store_moved {
+    uint64_t records, mailboxes, messages, copies, entries, activities, outcomes, repeats, events;
+    uint64_t octets; /* of envelopes and contents */
+};
+
+/* Octets that are done, of how many (0: not known), of what goes on now: "copied" or "compared". */
+typedef void store_move_cb(void *context, const char *what, uint64_t done, uint64_t total);
+
+/*
+ * Moves all that is in the store at `from`, which must be sound (store_check is run, deep), into a new one at
+ * `to`; no process may have either open. Ids, sequence-numbers and the order of events stay what they are. At
+ * the end the new store is checked, and read again and compared. Whatever breaks it off, one of the two can
+ * be opened and no more: `from` until all of `to` is on disk and compared, then none for a moment, then `to`;
+ * the other is refused with STORE_MOVED. The same call again begins anew, or does what was left to do.
+ *
+ * STORE_IN_USE: there is something at `to`; what an unfinished move left there is removed, and a store that
+ * was moved away too, with `replace`. STORE_MOVED: `from` was moved away before. STORE_CORRUPT: `from` is
+ * damaged, or `to` is not the same. `progress` may be NULL. Root's new files belong to the owner of the
+ * folder, or of that above a new one.
+ */
+bool store_move(const char *from, const char *to, bool replace, store_move_cb *progress, void *context,
+                struct store_moved *moved, struct error *err);
+
 /* ---- batches ---- */
 
 /* An empty batch, NULL without memory. There may be several; each is committed by itself. */
@@ -232,9 +259,10 @@ typedef void store_done_cb(void *context, bool done, const struct error *err);
 void store_commit_begin(struct store_batch *batch, store_done_cb *done, void *context);
 
 /*
- * What became of a request: code STORE_OK when it is on disk. STORE_BAD_REQUEST: it named something that is
- * not there, or no longer; STORE_REPEATED: its repeat key is known; STORE_FENCED: the work is another node's;
- * STORE_IO: octets of its content could not be written. Nothing of such a request is there.
+ * What became of a request: code STORE_OK when it is on disk. STORE_BAD_REQUEST: it adds to a message or a
+ * mailbox that is not there; STORE_REPEATED: its repeat key is known; STORE_IO: octets of its content could
+ * not be written. Nothing of such a request is there. To change or remove a row that is gone changes nothing,
+ * and is no failure.
  */
 const struct error *store_batch_verdict(const struct store_batch *batch, unsigned request);
 
@@ -345,13 +373,14 @@ struct store_work {
     uint32_t tries;
     uint8_t priority; /* lane, the caller's numbers */
     uint8_t status;   /* enum store_status */
+    bool damaged;     /* when it is read: the row is not what was stored */
     struct span data; /* recipients, state: the caller's; keep it short, it is read for each row at start */
 };
 
 /* Adds work for a message of this batch or a stored one; `id` is ignored. Returns the new id. */
 uint64_t store_add_work(struct store_batch *batch, const struct store_work *work);
 
-/* Replaces the row `work->id`: all fields but `message`. */
+/* Replaces the row `work->id`; its message stays, and is to be named. */
 bool store_update_work(struct store_batch *batch, const struct store_work *work);
 
 /* The work is done: its row goes, its outbound activity too, and the message if this was the last reference.
@@ -366,18 +395,23 @@ bool store_each_work(struct store *store, uint64_t after, size_t limit, uint32_t
                      store_work_cb *cb, void *context, struct error *err);
 
 /*
- * Work has an owner: the node that added it, or claimed it when that node's lease had run out. store_claim
- * takes what is nobody's, at most `limit` rows (0 = all), calls back for each as store_each_work does, and
- * leases it until `until`; what a node added itself it need not claim. With one node all that is stored is
- * its own, and is given to it once, when it begins. store_renew puts off the end of all its leases.
- * STORE_FENCED: another node has taken over; from then on commits that work on what it lost get that as
- * verdict, and nothing of it may be sent any more.
+ * Work has an owner, the node that added it or took it over. A node has an epoch, which each opening raises,
+ * and a lease of all that is its own, which each commit and each of these two calls prolongs to `lease` µs
+ * from now, by the engine's clock. A node whose lease is over may be gone: the first claim of another one
+ * raises its epoch, so that it commits nothing any more, and takes its work. It loses all of it at once:
+ * whatever it does next fails with STORE_FENCED, which is final (store_probe), and nothing of what it had may
+ * be sent any more.
+ *
+ * store_claim calls back, as store_each_work does, for what became the caller's since the last claim, at most
+ * `limit` rows (0 = all): first what was its own when it opened the store, then what it took over. What it
+ * added itself it is not given. With one node, and always in a folder, nobody takes anything over.
  */
-bool store_claim(struct store *store, int64_t now, int64_t until, size_t limit, store_work_cb *cb,
-                 void *context, struct error *err);
-bool store_renew(struct store *store, int64_t now, int64_t until, struct error *err);
+bool store_claim(struct store *store, int64_t lease, size_t limit, store_work_cb *cb, void *context,
+                 struct error *err);
+bool store_renew(struct store *store, int64_t lease, struct error *err);
 
-/* One row; `data` is copied to `arena`. STORE_NOT_FOUND when it is finished. */
+/* One row; `data` is copied to `arena`. STORE_NOT_FOUND when it is finished, STORE_CORRUPT when it is
+ * damaged. */
 bool store_get_work(struct store *store, uint64_t id, struct arena *arena, struct store_work *work,
                     struct error *err);
 
@@ -429,7 +463,8 @@ enum store_repeat store_find_repeat(struct store *store, struct store_batch *bat
 /* Does the batch, which may be under way, add the key? */
 bool store_batch_adds_repeat(const struct store_batch *batch, const uint8_t key[static STORE_DIGEST]);
 
-/* ---- activities in: what is received of a transfer whose association may break ---- */
+/* ---- activities in: what is received of a transfer whose association may break; one whose row is damaged is
+ * as one that is not there ---- */
 
 struct store_activity_in {
     uint64_t id;
@@ -493,7 +528,8 @@ typedef bool store_outcome_cb(void *context, const struct store_outcome *outcome
 bool store_each_outcome(struct store *store, struct span association, store_outcome_cb *cb, void *context,
                         struct error *err);
 
-/* ---- activities out: the state of a transfer that may have to be resumed; goes with its work ---- */
+/* ---- activities out: the state of a transfer that may have to be resumed; goes with its work. One whose row
+ * is damaged is as one that is not there ---- */
 
 struct store_activity_out {
     uint64_t work;
@@ -519,6 +555,7 @@ struct store_entry {
     int64_t at;
     uint32_t flags;   /* the caller's */
     uint64_t octets;  /* what it takes of its mailbox's room: the caller's */
+    bool damaged;     /* when it is read: the row is not what was stored */
     struct span data; /* the caller's; short: what it has in common with others stands in the message */
 };
 
@@ -553,6 +590,7 @@ bool store_change_entry_flags(struct store_batch *batch, uint32_t mailbox, uint6
                               uint32_t clear);
 bool store_remove_entry(struct store_batch *batch, uint32_t mailbox, uint64_t sequence, uint64_t message);
 
+/* `data` is copied to `arena`. STORE_NOT_FOUND when it is not there, STORE_CORRUPT when it is damaged. */
 bool store_get_entry(struct store *store, uint32_t mailbox, uint64_t sequence, struct arena *arena,
                      struct store_entry *entry, struct error *err);
 /* Entries above `after` in rising order; at most `limit` (0 = all). */
@@ -565,6 +603,7 @@ bool store_each_entry(struct store *store, uint32_t mailbox, uint64_t after, siz
 enum store_kind {
     STORE_SETTING = 1,
     STORE_USER,
+    STORE_MOVE,           /* the store's own: where it was moved to, or is being moved from */
     STORE_KIND_OTHER = 64 /* and above: the caller's */
 };
 

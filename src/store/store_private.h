@@ -21,10 +21,15 @@
  *  I11 Each event is found by its key, in the order of the commits.
  *  I12 A resumed content has exactly the octets of the last committed
  *      checkpoint.
- *  I13 What is written to belongs to one writer: the whole store, or each row of
- *      work while its lease lasts. Whoever lost it writes and drops nothing more.
+ *  I13 What is written to belongs to one writer: the whole store, or all work of
+ *      a node while its lease lasts. Whoever lost it writes and drops nothing
+ *      more.
  *  I14 An activity out names work that exists; an entry a mailbox that exists
  *      with a next sequence-number above its own.
+ *  I16 What stands beside the octets of a message, and beside a row of work,
+ *      entry or activity, is their checksum; NULL in rows of before there were
+ *      any, and of those that a repair changed. Nothing is sent, shown or resumed
+ *      from a row that has another.
  */
 #ifndef STORE_STORE_PRIVATE_H
 #define STORE_STORE_PRIVATE_H
@@ -52,7 +57,8 @@ struct store {
     uint64_t low_water;
     uint64_t next_id, id_end; /* the block of ids that is given out */
     uint64_t own_from;        /* the first id that this handle could give out */
-    uint64_t claimed_to;      /* of work below that, the last that store_claim gave to the only node */
+    uint64_t claimed_to;      /* of work below that, the last that store_claim gave */
+    bool claimed_all;         /* and it gave all */
     uint64_t secret[2];       /* of hashes that are stored: strangers choose the keys */
     struct store_figures figures;
     struct idmap open_contents; /* id -> struct store_content, those that are not in memory whole */
@@ -98,11 +104,26 @@ bool store_no_memory(const struct store *store, struct error *err);
 /* `err` gets what stands in `inner`, if anything; returns whether nothing does. */
 bool store_passed(const struct error *inner, struct error *err);
 
+/* ---- move.c ---- */
+
+/* False with STORE_MOVED: the store is not the one to work with. */
+bool move_is_over(struct store *store, struct error *err);
+
 /* ---- hash.c: keyed hashes of 63 bits, never 0 ---- */
 
 uint64_t store_hash(const struct store *store, struct span s);
 /* The same with a fixed key, so that it holds for itself what `secret` is worth: the sums of rows. */
 uint64_t store_checksum(struct span s);
+/* One of numbers and octets; the borders are part of it. */
+uint64_t store_sum(const int64_t *numbers, size_t count, const struct span *spans, size_t span_count);
+
+/* ---- sums.c: what stands beside a row ---- */
+
+uint64_t sum_of_work(const struct store_work *work);
+uint64_t sum_of_entry(const struct store_entry *entry);
+/* `content` and `chain` are what the store adds to the caller's fields. */
+uint64_t sum_of_activity_in(const struct store_activity_in *in, uint64_t content, struct span chain);
+uint64_t sum_of_activity_out(const struct store_activity_out *out);
 
 /* ---- content.c ---- */
 
@@ -135,5 +156,12 @@ uint64_t repeat_short(const uint8_t key[static STORE_DIGEST]);
 typedef bool packed_event_cb(void *context, struct span key, int64_t at, struct span data);
 bool events_unpack(struct span packed, packed_event_cb *cb, void *context);
 bool events_pack(struct buf *out, struct span key, int64_t at, struct span data);
+/* A place is a row's id and an event's number in it: more than these of one row share the last one's. */
+#define PLACE_BITS 20
+#define PLACE_MASK ((UINT64_C(1) << PLACE_BITS) - 1)
+/* Gives the events of a row as store_each_event does. False: the callback has enough, or `scratch` failed for
+ * want of memory. */
+bool events_backwards(struct buf *scratch, uint64_t row, struct span packed, uint64_t before,
+                      store_past_cb *cb, void *context);
 
 #endif

@@ -1,8 +1,8 @@
 #!/usr/bin/python3
-"""A message of 1 GB between two daemons: the wire is cut at 900 MB, both daemons are killed and started again, and the
-transfer goes on from its last confirmed checkpoint. What arrives is the file that was sent.
+"""A message of 1 GB between two daemons: the wire is cut at 900 MB, both daemons (with PostgreSQL their servers too) are
+killed and started again, and the transfer goes on from its last confirmed checkpoint. What arrives is the file that was sent.
 
-Usage: gigabyte.py [--megabytes N]
+Usage: gigabyte.py [--engine sqlite|postgresql] [--megabytes N]
 Environment: CHASQUI_SOURCE, CHASQUI_BUILD.
 """
 import argparse
@@ -18,6 +18,7 @@ sys.path.insert(0, os.path.join(os.environ["CHASQUI_SOURCE"], "tests"))
 sys.dont_write_bytecode = True
 
 from fault.proxy import CuttingProxy                                                              # noqa: E402
+from fault.servers import FAULTS, Server                                                          # noqa: E402
 from scenario.chasqui import Mhsd, free_port, peer_section, program                              # noqa: E402
 
 ALPHA, BETA = "/C=GB/A=GOLD/P=ALPHA", "/C=DE/A=VIAT/P=BETA"
@@ -25,12 +26,13 @@ ADA, BERT = ALPHA + "/S=Ada", BETA + "/S=Bert"
 SECONDS = 1200   # that one step may take
 
 
-def daemons(folder, cut):
+def daemons(folder, cut, servers):
     beta_port = free_port()
     proxy = CuttingProxy(beta_port, [("in", cut)])
 
     def daemon(name, domain, other, other_domain, port, other_port, users):
         return Mhsd(os.path.join(folder, name), name, domain, port=port, user={user: {} for user in users},
+                    **({"store": servers[name].store} if servers else {}),
                     limits={"content-octets": 2 << 30},
                     peer={other: peer_section(other_port, other, other, our=name, our_password=name,
                                               domain=other_domain)},
@@ -64,11 +66,12 @@ def wait(what, until):
         time.sleep(0.2)
 
 
-def play(folder, megabytes):
+def play(folder, megabytes, engine):
     cut = megabytes * 900_000
+    servers = {name: Server() for name in ("ALPHA", "BETA")} if engine == "postgresql" else {}
     sent, got = os.path.join(folder, "sent.bin"), os.path.join(folder, "got")
     make_file(sent, megabytes)
-    proxy, alpha, beta = daemons(folder, cut)
+    proxy, alpha, beta = daemons(folder, cut, servers)
     try:
         alpha.start()
         beta.start()
@@ -76,7 +79,10 @@ def play(folder, megabytes):
         wait("the cut", lambda: proxy.broken)
         alpha.kill()
         beta.kill()
-        print(f"cut after {cut:,} octets, both daemons killed", flush=True)
+        for server in servers.values():
+            server.kill()
+            server.tend()
+        print(f"cut after {cut:,} octets, both daemons{' and servers' if servers else ''} killed", flush=True)
         beta.start(seconds=60)
         alpha.start(seconds=60)
         wait("the delivery", lambda: beta.request("mailbox-list", mailbox=BERT)["entries"])
@@ -89,16 +95,19 @@ def play(folder, megabytes):
         for daemon in (alpha, beta):
             if daemon.process and daemon.process.poll() is None:
                 daemon.kill()
+        for server in servers.values():
+            server.remove()
         proxy.close()
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--engine", choices=list(FAULTS), default="sqlite")
     parser.add_argument("--megabytes", type=int, default=1000)
     options = parser.parse_args()
     folder = tempfile.mkdtemp(prefix="chasqui-gigabyte-")
     try:
-        return 0 if play(folder, options.megabytes) else 1
+        return 0 if play(folder, options.megabytes, options.engine) else 1
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 

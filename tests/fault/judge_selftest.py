@@ -64,6 +64,70 @@ def _():
     tap.equal(ledger.judge().doubled, [("src-1", "a")])
 
 
+def asked():
+    """A message whose delivery is to be reported, and a probe to one who is known and one who is not."""
+    ledger = Ledger()
+    ledger.confirm("src-1", ["a", "b"], "digest 1", reports={1, 2})
+    ledger.deliver("src-1", "a")
+    ledger.deliver("src-1", "b")
+    ledger.reports["src-1"] = {1: (None, None, "now"), 2: (None, None, "now")}
+    ledger.confirm("src-2", ["a", "nobody"], None, reports={1, 2})
+    ledger.reports["src-2"] = {1: (None, None, "now"), 2: (1, 0, None)}
+    return ledger
+
+
+@tap.case("a report that was asked for and does not come is missing; one that nobody asked for is wrong")
+def _():
+    ledger = asked()
+    tap.check(ledger.judge().good, ledger.judge().text())
+    tap.equal(ledger.missing_reports(), [])
+    del ledger.reports["src-1"][2]
+    tap.equal((ledger.judge().unreported, ledger.judge().good), ([("src-1", "b")], False))
+    tap.equal(ledger.missing_reports(), [("src-1", 2)])
+    ledger = asked()
+    ledger.confirm("src-1", ["a", "b"], "digest 1", reports={1})
+    tap.check(ledger.judge().wrong)
+
+
+@tap.case("a report of a delivery without the delivery is a loss")
+def _():
+    ledger = asked()
+    del ledger.delivered["src-1", "a"]
+    tap.equal(ledger.judge().lost, [("src-1", "a")])
+
+
+@tap.case("a probe that is not answered is lost, one that is delivered is double")
+def _():
+    ledger = asked()
+    del ledger.reports["src-2"][2]
+    tap.equal(ledger.judge().lost, [("src-2", "nobody")])
+    ledger = asked()
+    ledger.deliver("src-2", "a")
+    tap.equal(ledger.judge().doubled, [("src-2", "a")])
+
+
+@tap.case("what comes before the time to which it was deferred is wrong")
+def _():
+    ledger = Ledger()
+    ledger.confirm("src-1", ["a"], "digest 1", deferred=1000.5)
+    ledger.deliver("src-1", "a", arrival=1000)
+    tap.check(ledger.judge().good)
+    ledger = Ledger()
+    ledger.confirm("src-1", ["a"], "digest 1", deferred=1000.5)
+    ledger.deliver("src-1", "a", arrival=999)
+    tap.check(ledger.judge().wrong)
+
+
+@tap.case("an MTS-identifier that is given twice is wrong")
+def _():
+    ledger = asked()
+    ledger.identify("one", "src-1")
+    ledger.identify("one", "src-1")
+    tap.check(ledger.judge().good)
+    ledger.identify("one", "src-2")
+    tap.check(ledger.judge().wrong)
+
+
 @tap.case("what was not confirmed may arrive once, not twice")
 def _():
     ledger = outcome()

@@ -28,7 +28,8 @@ TAKEN = f"{AWAY}/S=taker"
 SENDERS, TAKERS = ("S0", "S1", "S2"), ("TAKER-0", "TAKER-1")
 FOR_NOW, FOR_GOOD = 5, 6                # reasons of X.225: local error, unrecoverable procedural error
 TAKEN_IN, REFUSED = True, False
-SIZES = (500, 500, 3000, 9000, 30_000)
+# With some beyond the 256 kB of a row in PostgreSQL: checkpoints lie on both sides of its border.
+SIZES = (500, 500, 3000, 9000, 30_000) * 5 + (300_000, 600_000)
 ENDED = (*NOT_TAKEN, Unexpected)
 FAULTS_MOST = 4                         # to one message on one side: it shall arrive some day
 
@@ -55,9 +56,9 @@ class Message:
     """`begun`: the name of the association and of the activity that can be resumed, and the last confirmed serial;
     `ends`: how often its end was sent."""
 
-    def __init__(self, local, recipients, readable, size):
+    def __init__(self, local, recipients, readable, text):
         self.local, self.recipients, self.readable = local, recipients, readable
-        self.content = ipm.ipm(local, SRC + "/S=source/", recipients, local, ipm.text("r" * size))
+        self.content = ipm.ipm(local, SRC + "/S=source/", recipients, local, ipm.text(text))
         apdu = x411.message(SRC, local, SRC + "/S=source/", recipients, self.content)
         if not readable:
             node = ber.read(apdu)
@@ -97,7 +98,8 @@ class Sender(threading.Thread):
     def make(self):
         self.made += 1
         recipients = [self.random.choice(USERS)] + [TAKEN] * (self.random.random() < 0.4)
-        message = Message(f"src-{self.name}-{self.made}", recipients, self.random.random() > 0.2, self.random.choice(SIZES))
+        message = Message(f"src-{self.name}-{self.made}", recipients, self.random.random() > 0.2,
+                          self.random.randbytes(self.random.choice(SIZES) // 2).hex())
         self.owned.append(message)
         return message
 
@@ -146,7 +148,9 @@ class Sender(threading.Thread):
     def go_on(self, peer, message):
         """From the last confirmed serial to the end, or to a fault."""
         serial, ends = message.begun[3], message.ends
-        stop = self.random.randrange(1, 8) if self.chance(message, 0.3) else None
+        stop = None
+        if self.chance(message, 0.3):
+            stop = self.random.randrange(1, max(8, len(message.value) // 1024 - serial))
         try:
             peer.send_segments(message.value[serial * 1024:], stop_after=stop)
             if stop:

@@ -1,19 +1,45 @@
-"""Who hands messages to ALPHA under load, and who takes the reports on them."""
+"""Who hands messages to ALPHA under load, by P1 and at its local socket, and who takes the reports on them."""
 import hashlib
 import random
 import socket
 import threading
 import time
 
-from peer import ipm, x411
+from peer import ber, ipm, local, names, x411
 from peer.association import NOT_TAKEN, Association
 from peer.transport import Transport, Unexpected
 
 SRC = "/C=FR/A=SRC"
 ORIGINATOR = SRC + "/S=source/"
+ALPHA = "/C=GB/A=GOLD/P=ALPHA"
+ADA = ALPHA + "/S=ada"
 KNOWN = [f"/C=DE/A=VIAT/P=BETA/S=user{i}" for i in range(4)]
 UNKNOWN = "/C=DE/A=VIAT/P=BETA/S=nobody"
-SIZES = [500] * 6 + [2000] * 10 + [60_000] * 3 + [300_000]
+# About a store's border between short and long contents and, in PostgreSQL, its rows of 256 kB.
+SIZES = [500] * 12 + [2000] * 20 + [60_000] * 6 + [262_144, 300_000, 700_000]
+DEFERRED = 2            # seconds
+
+
+class Made:
+    """A message or probe: its recipients, some of them unknown, and what is asked for."""
+
+    def __init__(self, local, chance):
+        self.local, self.probe = local, chance.random() < 0.05
+        self.recipients = chance.sample(KNOWN, chance.choice([1, 1, 1, 2, 3])) + [UNKNOWN] * (chance.random() < 0.15)
+        self.asked = frozenset(number for number in range(1, len(self.recipients) + 1)
+                               if self.probe or chance.random() < 0.2)
+        self.deferred = time.time() + DEFERRED if not self.probe and chance.random() < 0.05 else 0
+        self.content = None if self.probe else ipm.ipm(
+            local, ORIGINATOR, self.recipients, local, ipm.text(chance.randbytes(chance.choice(SIZES) // 2).hex()))
+
+    @property
+    def options(self):
+        return {"deferred": x411.now(DEFERRED)} if self.deferred else {}
+
+    def confirmed(self, ledger):
+        ledger.confirm(self.local, self.recipients, self.content and hashlib.sha256(self.content).hexdigest(),
+                       reports=self.asked | {n for n, name in enumerate(self.recipients, 1) if name == UNKNOWN},
+                       deferred=self.deferred)
 
 
 class Source(threading.Thread):
@@ -26,14 +52,14 @@ class Source(threading.Thread):
         self.finish = threading.Event()
 
     def make(self):
+        """What is handed over next, and its octets, the same at each try."""
         self.made += 1
-        local = f"src-{self.number}-{self.made}"
-        text = self.random.randbytes(8).hex() + "x" * self.random.choice(SIZES)
-        recipients = self.random.sample(KNOWN, self.random.choice([1, 1, 1, 2, 3]))
-        if self.random.random() < 0.15:
-            recipients.append(UNKNOWN)
-        content = ipm.ipm(local, ORIGINATOR, recipients, local, ipm.text(text))
-        return local, recipients, content, x411.message(SRC, local, ORIGINATOR, recipients, content)
+        made = Made(f"src-{self.number}-{self.made}", self.random)
+        if made.probe:
+            return made, x411.probe(SRC, made.local, ORIGINATOR, made.recipients)
+        recipients = [x411.recipient(name, number, x411.REPORTED if number in made.asked else x411.ONE_RECIPIENT)
+                      for number, name in enumerate(made.recipients, 1)]
+        return made, x411.message(SRC, made.local, ORIGINATOR, recipients, made.content, **made.options)
 
     def run(self):
         while not (self.finish.is_set() and self.waiting is None):
@@ -50,15 +76,56 @@ class Source(threading.Thread):
         if self.peer is None:
             self.peer = Association.open(self.port, mta="SRC", password="secret", timeout=15,
                                          checkpoint=self.random.choice([1, 4, 64]))
-        local, recipients, content, apdu = self.waiting
+        made, apdu = self.waiting
         self.peer.transfer(apdu)
-        self.ledger.confirm(local, recipients, hashlib.sha256(content).hexdigest())
+        made.confirmed(self.ledger)
         self.waiting = None
 
     def drop(self):
         if self.peer:
             self.peer.close()
             self.peer = None
+
+
+class Submitter(threading.Thread):
+    """A local user of ALPHA. What was not confirmed is not tried again: it may have been taken, and a user can't know. Its
+    content-identifier says which submission it was, as the MTS-identifier is the daemon's."""
+
+    def __init__(self, path, ledger, seed):
+        super().__init__(daemon=True)
+        self.path, self.ledger, self.random = path, ledger, random.Random(f"{seed}-local")
+        self.made, self.waiting = 0, None
+        self.finish = threading.Event()
+
+    def run(self):
+        while not self.finish.is_set():
+            try:
+                with local.Client(self.path) as client:
+                    while not self.finish.wait(0.02):
+                        self.submit(client)
+            except (OSError, local.Failed):
+                time.sleep(0.05)
+
+    def submit(self, client):
+        self.made += 1
+        made = Made(f"src-l-{self.made}", self.random)
+        recipients = [local.recipient(name, local.REPORT if number in made.asked else local.NON_DELIVERY_REPORT)
+                      for number, name in enumerate(made.recipients, 1)]
+        envelope = local.probe_envelope(ADA, recipients, made.local, 1000) if made.probe else \
+            local.submission_envelope(ADA, recipients, content_identifier=made.local, **made.options)
+        identifier = client.submit(envelope, made.content, probe=made.probe)
+        made.confirmed(self.ledger)
+        self.ledger.identify(identifier, made.local)
+
+
+def read_report(envelope):
+    """(recipient, reason, diagnostic, delivered) of each recipient of a report as it is delivered."""
+    fields = next(child for child in envelope if child.tag == (ber.UNIVERSAL, 16))
+    for field in fields:
+        kind = field.get(1)[0]
+        delivered = kind.get(0).text() if kind.number == 0 else None
+        reason, diagnostic = (None, None) if delivered else (kind.get(0).integer(), kind.get(1) and kind.get(1).integer())
+        yield names.read_or_name(field.get(0)).rstrip("/"), reason, diagnostic, delivered
 
 
 class Sink(threading.Thread):

@@ -99,9 +99,9 @@ class Client:
         identifier = ber.read(payload[1:]).app(4)
         return next(child.text() for child in identifier if child.cls == ber.UNIVERSAL)
 
-    def entries(self, mailbox):
-        """All entries of a mailbox, oldest first."""
-        found, after = [], None
+    def entries(self, mailbox, after=None):
+        """All entries of a mailbox, or those after one, oldest first."""
+        found = []
         while True:
             answer = self.request("mailbox-list", mailbox=mailbox, after=after, limit=1000)
             found += answer["entries"]

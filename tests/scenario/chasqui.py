@@ -106,6 +106,7 @@ class Mhsd:
     """One daemon. `with Mhsd(folder, ...) as mta:` starts it; at the end it is stopped and its log looked over."""
 
     host = "127.0.0.1"
+    patience = 30       # seconds, for an answer at the local socket
 
     def __init__(self, folder, name="ALPHA-MTA", domain="/C=GB/A=GOLD/P=ALPHA", port=None, environment=None, **settings):
         self.folder, self.name, self.domain, self.port = folder, name, domain, port or free_port()
@@ -167,7 +168,7 @@ class Mhsd:
             return False
 
     def client(self):
-        return local.Client(self.socket_path)
+        return local.Client(self.socket_path, self.patience)
 
     def request(self, operation, **members):
         with self.client() as client:

@@ -44,12 +44,23 @@ def account():
     raise RuntimeError("neither user postgres nor nobody is there")
 
 
-class Postgres:
-    """`with Postgres() as server:` starts it; at the end it is stopped and its folder removed."""
+def ask(uri, *commands):
+    """What psql prints of the commands, unaligned. Nothing more is done after the first that fails, which raises."""
+    done = subprocess.run([os.path.join(binaries(), "psql"), "-qAtX", "-v", "ON_ERROR_STOP=1", uri,
+                           *(word for text in commands for word in ("-c", text))],
+                          stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise RuntimeError(f"psql {uri}: {done.stderr}")
+    return done.stdout.strip()
 
-    def __init__(self, settings=""):
+
+class Postgres:
+    """`with Postgres() as server:` starts it; at the end it is stopped and its folder removed. The folder is made in
+    `place`, when one is named."""
+
+    def __init__(self, settings="", place=None):
         self.account, self.postmaster, self.numbers = account(), None, itertools.count(1)
-        self.folder = tempfile.mkdtemp(prefix="chasqui-pg-")
+        self.folder = tempfile.mkdtemp(prefix="chasqui-pg-", dir=place)
         ports = [line.split("=")[1].strip() for line in settings.splitlines() if line.startswith("port")]
         self.port = ports[-1] if ports else "5432"
         self.data, self.log_path = os.path.join(self.folder, "data"), os.path.join(self.folder, "log")
@@ -101,7 +112,7 @@ class Postgres:
 
     def sql(self, text, database="postgres"):
         """What psql prints, unaligned."""
-        return self._run("psql", "-qAtX", "-v", "ON_ERROR_STOP=1", self.uri(database), "-c", text).strip()
+        return ask(self.uri(database), text)
 
     def database(self, name=None):
         """Makes an empty database; its URI."""

@@ -1,11 +1,9 @@
 #!/usr/bin/python3
 """Resume of a broken transfer, on both sides: a scripted RTSE that shares no code with the daemon plays the other end."""
 import contextlib
-import glob
 import hashlib
 import os
 import socket
-import sqlite3
 import threading
 
 from players import FAR, FAY, JOE, NEAR, Neighbour, Stage, folder, text_message
@@ -13,6 +11,7 @@ from fault.proxy import CuttingProxy
 from peer import ber, ipm, session, tap, x228, x411
 from peer.association import Aborted, Association, BindRefused, Excepted
 from peer.transport import Closed, Transport
+from scenario import inside
 from scenario.chasqui import Mhsd, peer_section
 
 case, check, equal, wait_until = tap.case, tap.check, tap.equal, tap.wait_until
@@ -85,9 +84,7 @@ def cut_again(stage, broken, value, serial, segments):
 
 
 def activities(stage):
-    store = os.path.join(stage.mta.folder, "store", "queue.db")
-    with contextlib.closing(sqlite3.connect(f"file:{store}?mode=ro", uri=True)) as database:
-        return database.execute("SELECT count(*) FROM activity_in").fetchone()[0]
+    return inside.value(stage.mta.store, "SELECT count(*) FROM activity_in")
 
 
 @case("an envelope of 30,000 recipients goes on from its last checkpoint, and so does the content behind it")
@@ -287,10 +284,8 @@ def receive_until(peer, segments):
 def confirmed(stage, serial):
     """The daemon has noted on disk that the neighbour confirmed the checkpoint, or one just before it: those after it were
     on their way when the connection broke."""
-    store = os.path.join(stage.mta.folder, "store", "queue.db")
-    with contextlib.closing(sqlite3.connect(f"file:{store}?mode=ro", uri=True)) as database:
-        row = database.execute("SELECT max(serial) FROM activity_out").fetchone()[0]
-    return row is not None and row >= 1 and row <= serial
+    noted = inside.value(stage.mta.store, "SELECT max(serial) FROM activity_out")
+    return noted is not None and 1 <= noted <= serial
 
 
 def far_receives_after(break_segments, restart=False, recipients=1):
@@ -480,13 +475,6 @@ def connect_from(host, port):
 
 # --- what a checkpoint costs
 
-def commits(stage):
-    """The database's count of transactions: iChange in the header of SQLite's WAL index."""
-    shm, = glob.glob(os.path.join(stage.mta.folder, "store", "*-shm"))
-    with open(shm, "rb") as file:
-        return int.from_bytes(file.read(12)[8:], "little")
-
-
 @case("checkpoints of many associations share commits")
 def _():
     peers, segments = 8, 200
@@ -499,7 +487,7 @@ def _():
                 peer.transfer(apdu)
                 done.append(peer.sent_serial)
                 peer.release()
-        before = commits(stage)
+        before = inside.commits(stage.mta.store)
         threads = [threading.Thread(target=send, args=(i,)) for i in range(peers)]
         for thread in threads:
             thread.start()
@@ -508,7 +496,7 @@ def _():
         equal(len(done), peers)
         checkpoints = sum(done)
         check(checkpoints >= peers * segments, checkpoints)
-        used = (commits(stage) - before) % 2 ** 32
+        used = (inside.commits(stage.mta.store) - before) % 2 ** 32
         check(0 < used < checkpoints / 2, f"{used} commits for {checkpoints} checkpoints")
         for _ in range(peers):
             stage.far.next()

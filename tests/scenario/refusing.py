@@ -1,14 +1,14 @@
 #!/usr/bin/python3
 """A neighbour that refuses temporarily, as one with a full disk does: it is left alone until it takes in again."""
 import calendar
-import resource
 import threading
 import time
 
-from players import ANN, FAY, Neighbour, Stage, folder, processes, text_message
+from players import ANN, FAY, Neighbour, Stage, folder, text_message
 from peer import tap, x411
 from peer.association import ENDED, Association, Excepted
 from peer.transport import Transport
+from scenario import inside
 
 case, check, equal, wait_until = tap.case, tap.check, tap.equal, tap.wait_until
 COPIES = 60
@@ -94,12 +94,6 @@ def _():
     refused_and_taken(FullNeighbour(aborts=True))
 
 
-def limit_files(mta, most):
-    """A limit on the length of files stands for the full disk: the store's log is longer, the daemon's is not."""
-    for pid in processes(mta.process.pid):
-        resource.prlimit(pid, resource.RLIMIT_FSIZE, (most, resource.RLIM_INFINITY))
-
-
 def refused(peer, apdu):
     """True when the transfer was refused; the association goes on."""
     try:
@@ -134,12 +128,13 @@ def _():
     with folder() as path, Stage(path) as stage, stage.call() as peer:
         for number in range(30):
             peer.transfer(text_message(f"before-{number}", [ANN]))
-        limit_files(stage.mta, 65536)
+        full = inside.Refusing(stage.mta)
+        full.begin()
         refusals = sum(refused(peer, text_message(f"now-{number}", [ANN])) for number in range(100))
         check(refusals > 90, f"{refusals} refusals")
         lines = [line for line in stage.mta.log().splitlines() if "refused" in line]
         check(0 < len(lines) < 30, f"{len(lines)} lines for {refusals} refusals")
-        limit_files(stage.mta, resource.RLIM_INFINITY)
+        full.end()
         wait_until(lambda: not refused(peer, text_message("after", [ANN])), 60, "a transfer that is taken")
 
 

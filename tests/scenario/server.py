@@ -1,11 +1,16 @@
 #!/usr/bin/python3
 """A store in PostgreSQL: what the daemon does when the server is killed, asks for a password, or forgets."""
+import calendar
+import contextlib
 import json
 import os
+import queue
+import socket
 import subprocess
 import threading
+import time
 
-from players import ANN, BEN, FAY, Stage, folder, named, text_message  # it also makes the packages beside it importable
+from players import ANN, BEN, FAY, Neighbour, Stage, folder, named, text_message  # it also makes the packages beside it importable
 from peer import tap
 from scenario import postgres
 from scenario.chasqui import Mhsd, free_port, program
@@ -25,6 +30,10 @@ def subjects(mta, user):
     """None while no reader process is there: they end with their connections, and come again."""
     done = mta.mhs("--json", "list", "--user", user, check=False)
     return sorted(e["subject"] for e in json.loads(done.stdout)["entries"]) if done.returncode == 0 else None
+
+
+def time_of(text):
+    return calendar.timegm(time.strptime(text, "%Y-%m-%dT%H:%M:%SZ"))
 
 
 def send(mta, subject):
@@ -79,6 +88,43 @@ def _():
             there = subjects(stage.mta, BEN)
             equal(len(there), len(set(there)), "no message is there twice")
             equal(named(stage, "store"), before, "the store process lives on")
+
+
+@case("a checkpoint writes what came since the one before it, however long the content is by then")
+def _():
+    with postgres.Postgres() as server, folder() as path:
+        uri, kib, octets = server.database("checkpoints"), 64, 8 << 20
+        with Stage(path, store=uri) as stage:
+            stage.hand_over(text_message("long", [FAY], "x" * octets), checkpoint=kib)
+            equal(stage.far.next(120).identifier[1], "long")
+        written = int(server.sql("SELECT n_tup_ins + n_tup_upd FROM pg_stat_user_tables WHERE relname = 'chunk'", "checkpoints"))
+        tap.note(f"{written} rows of 256 kB were written")
+        check(written <= octets // (256 << 10) + 2 * octets // (kib << 10), written)
+
+
+@case("copies that could not be read while the server was away go on soon after it is back")
+def _():
+    with postgres.Postgres() as server, folder() as path, Stage(path, store=server.database()) as stage:
+        stage.far.listener.shutdown(socket.SHUT_RDWR)
+        stage.far.close()
+        stage.hand_over(text_message("first", [FAY]))
+        wait_until(lambda: stage.mta.request("peer-status", peer="FAR")["peers"][0]["last-error"])
+        for number in range(5):
+            stage.hand_over(text_message(f"cold-{number}", [FAY]))
+        server.kill()
+        stage.far = Neighbour(port=stage.far.port)
+        wait_until(lambda: "can't be read" in stage.mta.log())
+        server.start()
+        arrived = []
+
+        def all_arrived():
+            with contextlib.suppress(queue.Empty):
+                arrived.append(stage.far.next(0.2).identifier[1])
+            put_off = [time_of(e["due"]) - time.time() for e in stage.mta.request("queue-list")["entries"] if e["due"]]
+            check(max(put_off, default=0) < 20, f"copies wait for {put_off} s")
+            return len(arrived) == 6
+        wait_until(all_arrived, 60)
+        equal(sorted(arrived), [*(f"cold-{number}" for number in range(5)), "first"])
 
 
 @case("sessions that the server ends in the middle of commits change nothing that was said")

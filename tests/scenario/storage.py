@@ -124,6 +124,7 @@ def _():
         with daemon(path):
             pass
         sql(path, "ALTER TABLE message DROP COLUMN envelope_sum; ALTER TABLE message DROP COLUMN body_sum;"
+            "ALTER TABLE work DROP COLUMN sum; ALTER TABLE activity_in DROP COLUMN sum; ALTER TABLE activity_out DROP COLUMN sum;"
             "DROP TABLE mailbox; DROP TABLE entry; DROP TABLE record; DROP TABLE outcome;"
             "CREATE TABLE hold(id INTEGER PRIMARY KEY, message INTEGER NOT NULL, kind INTEGER NOT NULL, data BLOB);"
             "PRAGMA user_version = 1")
@@ -320,7 +321,7 @@ def _():
             entry = deliver(mta, bytes(30000))
             mta.mhs("send", "--from", ANN, "--to", FAY, "--attach", mta.log_path, "--text", "x" * 20000)
             mta.stop()
-            sql(os.path.join(path, "alpha"), "UPDATE work SET expiry = 1")
+            sql(os.path.join(path, "alpha"), "UPDATE work SET expiry = 1, sum = NULL")
             os.rename(segments, segments + ".away")
             os.mkdir(segments)
             mta.start()

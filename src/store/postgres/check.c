@@ -118,7 +118,8 @@ static const struct rule rules[] = {
     "INSERT INTO next_hop SELECT (SELECT coalesce(max(id), 0) + 1 FROM next_hop), " LOST_NAME                \
     " ON CONFLICT DO NOTHING;"                                                                               \
     "UPDATE work SET next_hop = (SELECT id FROM next_hop WHERE name = " LOST_NAME "),"                       \
-    " doubt_peer = 0, status = 0, tries = 0, due = 0 WHERE message IN (SELECT id FROM lost_message);"        \
+    " doubt_peer = 0, status = 0, tries = 0, due = 0, sum = NULL WHERE message IN (SELECT id FROM "          \
+    "lost_message);"                                                                                         \
     "UPDATE message SET content = 0, body = NULL, body_sum = NULL WHERE id IN (SELECT id FROM "              \
     "lost_message);"                                                                                         \
     "DROP TABLE lost_message;"
@@ -207,10 +208,14 @@ static bool tell_lost(struct check *check, const char *messages, struct error *e
     return true;
 }
 
-static bool make_table(struct check *check, const char *name, const char *query, struct error *err) {
+#define MAKE_TABLE "CREATE TEMP TABLE %s AS %s"
+
+/* Runs what makes a table or a cursor of a query. */
+static bool make(struct check *check, const char *what, const char *name, const char *query,
+                 struct error *err) {
     struct buf text;
     buf_init(&text, 0);
-    buf_printf(&text, "CREATE TEMP TABLE %s AS %s", name, query);
+    buf_printf(&text, what, name, query);
     const char *whole = text_of(&text);
     bool ok = whole ? pg_script(&check->rules, whole, err) : error_set(err, STORE_NO_MEMORY, "out of memory");
     buf_free(&text);
@@ -225,13 +230,13 @@ static bool lose(struct check *check, const char *contents, struct error *err) {
     const char *query = text_of(&messages);
     bool ok = query ? tell_lost(check, query, err) : error_set(err, STORE_NO_MEMORY, "out of memory");
     buf_free(&messages);
-    return ok && (!check->repair ||
-                  (make_table(check, "lost", contents, err) && pg_script(&check->rules, lose_contents, err)));
+    return ok && (!check->repair || (make(check, MAKE_TABLE, "lost", contents, err) &&
+                                     pg_script(&check->rules, lose_contents, err)));
 }
 
 static bool lose_bodies(struct check *check, const char *messages, struct error *err) {
     return tell_lost(check, messages, err) &&
-           (!check->repair || (make_table(check, "lost_message", messages, err) &&
+           (!check->repair || (make(check, MAKE_TABLE, "lost_message", messages, err) &&
                                pg_script(&check->rules, LOSE_MESSAGES, err)));
 }
 
@@ -252,6 +257,81 @@ static bool apply_rule(struct check *check, const struct rule *rule, struct erro
     PQclear(rows);
     return !count || (rule->lost ? lose(check, rule->lost, err)
                                  : !repair || pg_script(&check->rules, rule->repair, err));
+}
+
+/* ---- rows against their checksums (I16) ---- */
+
+static bool work_is_damaged(const PGresult *rows, int row, uint64_t id[static 2]) {
+    struct store_work work = pg_work_of(rows, row);
+    id[0] = work.id;
+    return work.damaged;
+}
+
+static bool entry_is_damaged(const PGresult *rows, int row, uint64_t id[static 2]) {
+    struct store_entry entry = pg_entry_of(rows, row);
+    id[0] = entry.sequence;
+    id[1] = (uint64_t)pg_number(rows, row, 7);
+    return entry.damaged;
+}
+
+static bool activity_in_is_damaged(const PGresult *rows, int row, uint64_t id[static 2]) {
+    bool damaged;
+    id[0] = pg_activity_in_of(rows, row, &damaged).id;
+    return damaged;
+}
+
+static bool activity_out_is_damaged(const PGresult *rows, int row, uint64_t id[static 2]) {
+    bool damaged;
+    id[0] = pg_activity_out_of(rows, row, &damaged).work;
+    return damaged;
+}
+
+/* What repair does: a copy is held for an operator to look at, an entry stays as it is, and a transfer that
+ * was interrupted begins anew. */
+static const struct row_kind {
+    const char *walk;
+    bool (*is_damaged)(const PGresult *rows, int row, uint64_t id[static 2]);
+    const char *text, *repair, *how;
+} row_kinds[] = {
+    {"SELECT " WORK_COLUMNS " FROM work ORDER BY id", work_is_damaged,
+     "work %llu: its row is not what was stored", "UPDATE work SET status = 2, sum = NULL WHERE id = %llu",
+     "it is held: look at it with 'mhs queue show', then release, redirect or delete it"},
+    {"SELECT " ENTRY_COLUMNS ", mailbox FROM entry ORDER BY mailbox, sequence", entry_is_damaged,
+     "entry %llu of mailbox %llu: its row is not what was stored",
+     "UPDATE entry SET sum = NULL WHERE sequence = %llu AND mailbox = %llu", "it was kept as it is"},
+    {"SELECT " ACTIVITY_COLUMNS " FROM activity_in ORDER BY id", activity_in_is_damaged,
+     "activity %llu: its row is not what was stored", "DELETE FROM activity_in WHERE id = %llu",
+     BEGINS_AGAIN},
+    {"SELECT " ACTIVITY_OUT_COLUMNS " FROM activity_out ORDER BY work", activity_out_is_damaged,
+     "activity out of work %llu: its row is not what was stored",
+     "DELETE FROM activity_out WHERE work = %llu", "the activity was removed; the transfer begins again"},
+};
+
+static bool check_row(struct check *check, const struct row_kind *kind, const PGresult *rows, int row,
+                      struct error *err) {
+    uint64_t id[2] = {0};
+    char text[160];
+    if (!kind->is_damaged(rows, row, id))
+        return true;
+    snprintf(text, sizeof text, kind->text, (unsigned long long)id[0], (unsigned long long)id[1]);
+    report(check, 16, check->repair ? kind->how : NULL, text);
+    snprintf(text, sizeof text, kind->repair, (unsigned long long)id[0], (unsigned long long)id[1]);
+    return !check->repair || pg_script(&check->rules, text, err);
+}
+
+/* A cursor, as there may be many. */
+static bool check_rows(struct check *check, const struct row_kind *kind, struct error *err) {
+    int count = 1;
+    bool ok = make(check, "DECLARE %s BINARY CURSOR FOR %s", "rows", kind->walk, err);
+    while (ok && count) {
+        PGresult *rows = ask(check, "FETCH 500 FROM rows", err);
+        count = rows ? PQntuples(rows) : 0;
+        ok = rows != NULL;
+        for (int row = 0; row < count && ok; row++)
+            ok = check_row(check, kind, rows, row, err);
+        PQclear(rows);
+    }
+    return ok && pg_script(&check->rules, "CLOSE rows", err);
 }
 
 /* ---- octets against their sums and digests ---- */
@@ -359,6 +439,9 @@ static bool check_contents(struct check *check, struct error *err) {
 /* ---- the whole ---- */
 
 static bool check_all(struct check *check, struct error *err) {
+    for (size_t i = 0; i < sizeof row_kinds / sizeof *row_kinds; i++)
+        if (!check_rows(check, &row_kinds[i], err))
+            return false;
     for (size_t i = 0; i < sizeof rules / sizeof *rules; i++)
         if (!apply_rule(check, &rules[i], err))
             return false;

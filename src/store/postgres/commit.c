@@ -76,8 +76,8 @@ static void forget_found(struct pg_store *pg) {
 
 static void forget_results(struct commit *commit) {
     PQclear(commit->counted);
-    PQclear(commit->numbered);
-    commit->counted = commit->numbered = NULL;
+    commit->counted = NULL;
+    idmap_clear(&commit->numbers);
 }
 
 static void finish(struct pg_store *pg, bool done, const struct error *err) {
@@ -102,6 +102,7 @@ static void apply_contents(struct pg_store *pg) {
         struct pg_content *part = pg_content_of(slot->value.pointer);
         part->has_row = true;
         part->saved = part->commit_length;
+        pg_content_saved(part);
     }
     pg->content_octets += fold->content_octets;
     for (int row = 0; counted && row < PQntuples(counted); row++) {
@@ -120,13 +121,11 @@ static void apply_contents(struct pg_store *pg) {
  */
 static void apply_entries(struct pg_store *pg) {
     struct store_batch *batch = pg->commit.batch;
-    const PGresult *numbered = pg->commit.numbered;
-    for (int row = 0; numbered && row < PQntuples(numbered); row++) {
-        uint64_t next = (uint64_t)pg_number(numbered, row, 1);
-        for (size_t i = 0; i < batch->count; i++)
-            if (batch->list[i].type == ADD_ENTRY && !batch->list[i].left_out &&
-                batch->list[i].number == (uint32_t)pg_number(numbered, row, 0))
-                batch->list[i].entry.sequence = next++;
+    for (size_t i = 0; i < batch->count && pg->commit.numbers.count; i++) {
+        struct operation *operation = &batch->list[i];
+        if (operation->type == ADD_ENTRY && !operation->left_out)
+            operation->entry.sequence =
+                (uint64_t)idmap_find(&pg->commit.numbers, operation->number)->value.number++;
     }
 }
 
@@ -153,6 +152,8 @@ static bool send_rows(struct pg_store *pg, struct error *err) {
         for (size_t n = 0; n < fold_columns((enum query)query); n++)
             if (!pg_add_array(&parameters, &fold->columns[query - FOLD_FIRST][n]))
                 return store_no_memory(&pg->head, err);
+        if (query == Q_ADD_WORK)
+            pg_add_number(&parameters, pg->node);
         if (!pg_send(&pg->writer, (size_t)query, &parameters, err))
             return false;
     }
@@ -161,9 +162,10 @@ static bool send_rows(struct pg_store *pg, struct error *err) {
 
 static bool send_all(struct pg_store *pg, struct error *err) {
     struct pg_parameters fence = {0};
-    pg_add_number(&fence, NODE);
+    pg_add_number(&fence, pg->node);
     pg_add_number(&fence, pg->epoch);
     pg_add_number(&fence, pg->serial + 1);
+    pg_add_number(&fence, pg->lease);
     return pg_send(&pg->writer, Q_BEGIN, NULL, err) && pg_send(&pg->writer, Q_FENCE, &fence, err) &&
            send_rows(pg, err);
 }
@@ -237,59 +239,98 @@ static void refuse(struct pg_store *pg, size_t operation, struct error *err) {
 
 /* The message that the operation names; 0: none. */
 static uint64_t message_of(const struct operation *operation) {
-    return operation->type == ADD_WORK    ? operation->work.message
-           : operation->type == ADD_ENTRY ? operation->entry.message
-                                          : 0;
+    return operation->type == ADD_WORK                                     ? operation->work.message
+           : operation->type == ADD_ENTRY || operation->type == COPY_ENTRY ? operation->entry.message
+                                                                           : 0;
+}
+
+/* What can't be judged is not committed. */
+static void judge_nothing(struct pg_store *pg) {
+    if (!pg->commit.failure.code)
+        store_no_memory(&pg->head, &pg->commit.failure);
 }
 
 static void miss_messages(struct pg_store *pg, const PGresult *counted) {
     struct store_batch *batch = pg->commit.batch;
-    for (int row = 0; row < PQntuples(counted); row++) {
-        uint64_t id = (uint64_t)pg_number(counted, row, 1);
-        if (!pg_number(counted, row, 0))
-            continue;
+    struct idmap missing = {0};
+    for (int row = 0; row < PQntuples(counted); row++)
+        if (pg_number(counted, row, 0) && !idmap_put(&missing, (uint64_t)pg_number(counted, row, 1)))
+            judge_nothing(pg);
+    for (size_t i = 0; i < batch->count && missing.count; i++) {
+        uint64_t id = message_of(&batch->list[i]);
         struct error err;
+        if (!id || batch->list[i].left_out || !idmap_find(&missing, id))
+            continue;
         error_set(&err, STORE_BAD_REQUEST, "message %llu is not there", (unsigned long long)id);
-        for (size_t i = 0; i < batch->count; i++)
-            if (message_of(&batch->list[i]) == id && !batch->list[i].left_out)
-                refuse(pg, i, &err);
+        refuse(pg, i, &err);
     }
+    idmap_free(&missing);
 }
 
-static bool has_octets(const PGresult *rows, struct span octets) {
-    for (int row = 0; row < PQntuples(rows); row++)
-        if (span_eq(pg_octets(rows, row, 0), octets))
-            return true;
-    return false;
+/* Where the key stands: at its short form, or behind others of the same. NULL: it does not. */
+static struct idmap_slot *inserted_at(const struct idmap *map, const PGresult *inserted,
+                                      const uint8_t key[static STORE_DIGEST]) {
+    uint64_t id = repeat_short(key);
+    struct idmap_slot *slot = idmap_find(map, id);
+    while (slot && !span_eq(pg_octets(inserted, (int)slot->value.number, 0), span_of(key, STORE_DIGEST)))
+        slot = idmap_find(map, ++id);
+    return slot;
+}
+
+/* The keys that were inserted -> their rows. False without memory. */
+static bool list_inserted(struct idmap *map, const PGresult *inserted) {
+    for (int row = 0; row < PQntuples(inserted); row++) {
+        uint64_t id = repeat_short(pg_octets(inserted, row, 0).data);
+        while (idmap_find(map, id))
+            id++;
+        struct idmap_slot *slot = idmap_put(map, id);
+        if (!slot)
+            return false;
+        slot->value.number = row;
+    }
+    return true;
 }
 
 /* A key that was not inserted is there; of the same key twice in a batch, only the first may be. */
 static void know_repeats(struct pg_store *pg, const PGresult *inserted) {
     struct store_batch *batch = pg->commit.batch;
+    struct idmap map = {0}, seen = {0};
     struct error err;
     if (PQntuples(inserted) == (int)pg->commit.fold.columns[Q_ADD_REPEATS - FOLD_FIRST][0].count)
         return;
     error_set(&err, STORE_REPEATED, "this was taken in before");
-    for (size_t i = 0; i < batch->count; i++)
-        if (batch->list[i].type == ADD_REPEAT && !batch->list[i].left_out &&
-            (!has_octets(inserted, span_of(batch->list[i].repeat.digest, STORE_DIGEST)) ||
-             batch_repeat(batch, batch->list[i].repeat.digest, i)))
+    bool ok = list_inserted(&map, inserted);
+    for (size_t i = 0; i < batch->count && ok; i++) {
+        const struct operation *operation = &batch->list[i];
+        if (operation->type != ADD_REPEAT || operation->left_out)
+            continue;
+        struct idmap_slot *slot = inserted_at(&map, inserted, operation->repeat.digest);
+        uint64_t row = slot ? (uint64_t)slot->value.number + 1 : 0;
+        if (!slot || idmap_find(&seen, row))
             refuse(pg, i, &err);
-}
-
-static bool has_mailbox(const PGresult *numbered, uint32_t mailbox) {
-    for (int row = 0; row < PQntuples(numbered); row++)
-        if ((uint32_t)pg_number(numbered, row, 0) == mailbox)
-            return true;
-    return false;
+        else
+            ok = idmap_put(&seen, row) != NULL;
+    }
+    if (!ok)
+        judge_nothing(pg);
+    idmap_free(&map);
+    idmap_free(&seen);
 }
 
 static void miss_mailboxes(struct pg_store *pg, const PGresult *numbered) {
     struct store_batch *batch = pg->commit.batch;
+    struct idmap *numbers = &pg->commit.numbers;
+    for (int row = 0; row < PQntuples(numbered); row++) {
+        struct idmap_slot *slot = idmap_put(numbers, (uint64_t)pg_number(numbered, row, 0));
+        if (slot)
+            slot->value.number = pg_number(numbered, row, 1);
+        else
+            judge_nothing(pg);
+    }
     for (size_t i = 0; i < batch->count; i++) {
         struct error err;
         if (batch->list[i].type != ADD_ENTRY || batch->list[i].left_out ||
-            has_mailbox(numbered, batch->list[i].number))
+            idmap_find(numbers, batch->list[i].number))
             continue;
         error_set(&err, STORE_BAD_REQUEST, "mailbox %u is not there", batch->list[i].number);
         refuse(pg, i, &err);
@@ -299,14 +340,14 @@ static void miss_mailboxes(struct pg_store *pg, const PGresult *numbered) {
 static void look(struct pg_store *pg, enum query query, PGresult *result) {
     if (query == Q_ADD_REPEATS)
         know_repeats(pg, result);
-    if (query == Q_COUNT) {
+    else if (query == Q_ADD_ENTRIES)
+        miss_mailboxes(pg, result);
+    else if (query == Q_COUNT) {
         miss_messages(pg, result);
         pg->commit.counted = result;
-    } else if (query == Q_ADD_ENTRIES) {
-        miss_mailboxes(pg, result);
-        pg->commit.numbered = result;
-    } else
-        PQclear(result);
+        return;
+    }
+    PQclear(result);
 }
 
 /* ---- the answers to the first step ---- */
@@ -421,7 +462,7 @@ static int settle(struct pg_store *pg, struct error *err) {
     struct pg_parameters parameters = {0};
     if (!pg_tend_writer(pg, err))
         return -1;
-    pg_add_number(&parameters, NODE);
+    pg_add_number(&parameters, pg->node);
     pg_add_number(&parameters, pg->commit.transaction);
     PGresult *result = pg_query(&pg->writer, Q_SETTLE, &parameters, err);
     if (!result || PQntuples(result) != 1) {

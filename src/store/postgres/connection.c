@@ -277,7 +277,7 @@ bool pg_call(struct pg *pg, const char *uri, const char *role, const struct pg_g
 }
 
 static bool greet(struct pg *pg, const char *uri, struct error *err) {
-    char text[2048];
+    char text[2600];
     PQsetNoticeReceiver(pg->conn, ignore_notice, NULL);
     note_address(pg, uri);
     snprintf(text, sizeof text, GREETING "%s", pg->greeting->script ? pg->greeting->script : "");

@@ -23,6 +23,7 @@ static bool send_chunk(struct pg_content *part, struct span octets, struct error
     pg_add_number(&parameters, (int64_t)part->head.id);
     pg_add_number(&parameters, (int64_t)(part->chunked / CHUNK));
     pg_add_octets(&parameters, octets);
+    pg_add_number(&parameters, pg->node);
     pg_add_number(&parameters, pg->epoch);
     if (!pg_send(&pg->side, Q_PUT_CHUNK, &parameters, err) || !pg_sync(&pg->side, err) ||
         !pg_flush(&pg->side, err))
@@ -48,6 +49,15 @@ bool pg_content_write(struct store_content *content, struct span octets, struct 
         buf_consume(&part->tail, CHUNK);
     }
     return true;
+}
+
+/* Whole rows that a batch wrote need not be written again. */
+void pg_content_saved(struct pg_content *part) {
+    uint64_t whole = part->saved / CHUNK * CHUNK;
+    if (whole <= part->chunked)
+        return;
+    buf_consume(&part->tail, (size_t)(whole - part->chunked));
+    part->chunked = whole;
 }
 
 static bool has_chunks(struct pg_store *pg, const struct pg_content *part, bool *all, struct error *err) {
@@ -149,6 +159,7 @@ static int drop_some(struct pg_store *pg, const struct garbage *garbage, bool du
     struct pg_parameters parameters = {0};
     pg_add_number(&parameters, (int64_t)garbage->content);
     pg_add_number(&parameters, (int64_t)garbage->first);
+    pg_add_number(&parameters, pg->node);
     pg_add_number(&parameters, pg->epoch);
     PGresult *gone = (durably ? pg_write : pg_read)(pg, Q_DROP_CHUNKS, &parameters, err);
     int rows = gone ? PQntuples(gone) : -1;
@@ -178,6 +189,7 @@ static bool cut_chunk(struct pg_store *pg, uint64_t content, uint64_t length, st
     pg_add_number(&parameters, (int64_t)content);
     pg_add_number(&parameters, (int64_t)(length / CHUNK));
     pg_add_number(&parameters, (int64_t)(length % CHUNK));
+    pg_add_number(&parameters, pg->node);
     pg_add_number(&parameters, pg->epoch);
     PGresult *cut = pg_write(pg, Q_CUT_CHUNK, &parameters, err);
     PQclear(cut);

@@ -21,6 +21,7 @@ static void pg_close(struct store *store) {
     pg_free(&pg->writer);
     pg_free(&pg->side);
     fold_free(&pg->commit.fold);
+    idmap_free(&pg->commit.numbers);
     pg_known_free(pg);
     names_free(&pg->next_hops);
     names_free(&pg->mailboxes);
@@ -134,9 +135,10 @@ static void pg_figures(const struct store *store, struct store_figures *figures)
     figures->content_octets = pg_of(store)->content_octets;
 }
 
-static bool pg_more_ids(struct store *store, struct error *err) {
+static bool pg_more_ids(struct store *store, uint64_t least, struct error *err) {
     struct pg_parameters parameters = {0};
     pg_add_number(&parameters, (int64_t)ID_BLOCK);
+    pg_add_number(&parameters, (int64_t)least);
     PGresult *row = pg_write(pg_of(store), Q_TAKE_IDS, &parameters, err);
     if (!row)
         return false;
@@ -165,6 +167,9 @@ const struct store_engine postgres_engine = {
     .get_message = pg_get_message,
     .get_work = pg_get_work,
     .each_work = pg_each_work,
+    .renew = pg_renew,
+    .each_own_work = pg_each_own_work,
+    .take_over = pg_take_over,
     .count_work = pg_count_work,
     .track = pg_track,
     .each_event = pg_each_event,
@@ -175,6 +180,7 @@ const struct store_engine postgres_engine = {
     .each_activity_out = pg_each_activity_out,
     .get_outcome = pg_get_outcome,
     .each_outcome = pg_each_outcome,
+    .scan = pg_scan,
     .next_hop = pg_next_hop,
     .mailbox = pg_mailbox,
     .next_hop_name = pg_next_hop_name,

@@ -10,13 +10,14 @@ static const char *const types[FOLD_END - FOLD_FIRST] = {
 #define TYPES(query, text) [(query)-FOLD_FIRST] = (text)
     TYPES(Q_ADD_MESSAGES, "nnnnnnbb"), TYPES(Q_ADD_CONTENTS, "nnnb"),
     TYPES(Q_SET_CONTENTS, "nnb"),      TYPES(Q_PUT_CHUNKS, "nnb"),
-    TYPES(Q_ADD_WORK, "nnnnnnnnnb"),   TYPES(Q_SET_WORK, "nnnnnnnnnb"),
-    TYPES(Q_ADD_ENTRIES, "nnnnnb"),    TYPES(Q_SET_ENTRIES, "nnnn"),
-    TYPES(Q_COUNT, "nnnnnnnn"),        TYPES(Q_PUT_ACTIVITIES_IN, "nbbbnnnnnbb"),
-    TYPES(Q_DROP_ACTIVITIES_IN, "n"),  TYPES(Q_PUT_ACTIVITIES_OUT, "nbbnnnb"),
+    TYPES(Q_ADD_WORK, "nnnnnnnnnbn"),  TYPES(Q_SET_WORK, "nnnnnnnnnbn"),
+    TYPES(Q_ADD_ENTRIES, "nnnnnbn"),   TYPES(Q_SET_ENTRIES, "nnnn"),
+    TYPES(Q_COPY_ENTRIES, "nnnnnnbn"), TYPES(Q_NUMBER_ENTRIES, "nn"),
+    TYPES(Q_COUNT, "nnnnnnnn"),        TYPES(Q_PUT_ACTIVITIES_IN, "nbbbnnnnnbbn"),
+    TYPES(Q_DROP_ACTIVITIES_IN, "n"),  TYPES(Q_PUT_ACTIVITIES_OUT, "nbbnnnbn"),
     TYPES(Q_DROP_ACTIVITIES_OUT, "n"), TYPES(Q_PUT_OUTCOMES, "bbbnb"),
     TYPES(Q_DROP_OUTCOMES, "bbb"),     TYPES(Q_PUT_RECORDS, "nbb"),
-    TYPES(Q_DROP_RECORDS, "nb"),       TYPES(Q_ADD_EVENTS, "nnnbb"),
+    TYPES(Q_DROP_RECORDS, "nb"),       TYPES(Q_ADD_EVENTS, "nnnnbn"),
     TYPES(Q_ADD_REPEATS, "bn"),
 #undef TYPES
 };
@@ -32,6 +33,9 @@ enum {
     CONTENT,
     CONTENT_CHANGE
 };
+
+/* Events in a row: two such rows fill a page of the server. */
+#define EVENTS_OCTETS 3600
 
 /* What the operations on a piece of work come to. */
 enum work_fate { WORK_IS_NOTHING, WORK_IS_ADDED, WORK_IS_SET, WORK_IS_DONE };
@@ -50,38 +54,41 @@ static void octets(struct fold *fold, enum query query, int n, struct span value
 
 void fold_init(struct fold *fold) {
     *fold = (struct fold){0};
+    buf_init(&fold->events.packed, 0);
     for (int query = FOLD_FIRST; query < FOLD_END; query++)
         for (int n = 0; types[query - FOLD_FIRST][n]; n++)
             pg_array_init(column(fold, (enum query)query, n),
                           types[query - FOLD_FIRST][n] == 'n' ? PG_BIGINT : PG_BYTEA);
 }
 
-static struct idmap *const *maps(struct fold *fold, struct idmap *list[static 8]) {
-    struct idmap *all[8] = {&fold->work,          &fold->messages,       &fold->contents, &fold->counts,
-                            &fold->activities_in, &fold->activities_out, &fold->keys,     &fold->homes};
+static struct idmap *const *maps(struct fold *fold, struct idmap *list[static 7]) {
+    struct idmap *all[7] = {&fold->work,          &fold->messages,       &fold->contents, &fold->counts,
+                            &fold->activities_in, &fold->activities_out, &fold->keys};
     memcpy(list, all, sizeof all);
     return list;
 }
 
 void fold_free(struct fold *fold) {
-    struct idmap *list[8];
+    struct idmap *list[7];
     for (int query = FOLD_FIRST; query < FOLD_END; query++)
         for (int n = 0; types[query - FOLD_FIRST][n]; n++)
             pg_array_free(column(fold, (enum query)query, n));
     maps(fold, list);
-    for (size_t i = 0; i < 8; i++)
+    for (size_t i = 0; i < 7; i++)
         idmap_free(list[i]);
+    buf_free(&fold->events.packed);
 }
 
 static void clear(struct fold *fold) {
-    struct idmap *list[8];
+    struct idmap *list[7];
     for (int query = FOLD_FIRST; query < FOLD_END; query++)
         for (int n = 0; types[query - FOLD_FIRST][n]; n++)
             pg_array_clear(column(fold, (enum query)query, n));
     maps(fold, list);
-    for (size_t i = 0; i < 8; i++)
+    for (size_t i = 0; i < 7; i++)
         idmap_clear(list[i]);
     fold->content_octets = 0;
+    buf_clear(&fold->events.packed);
 }
 
 /* ---- first: which operation counts for which row ---- */
@@ -190,10 +197,8 @@ static bool write_work(struct fold *fold, const struct operation *operation, siz
     uint64_t id = operation->type == DROP_WORK ? operation->ids.id : operation->work.id;
     struct idmap_slot *slot = id ? idmap_find(&fold->work, id) : NULL;
     enum work_fate fate = slot ? (enum work_fate)(slot->value.number & 3) : WORK_IS_NOTHING;
-    /* The first of them names the message, which a change may leave out. */
     if (operation->type == ADD_WORK && fate == WORK_IS_ADDED &&
-        (!change(&fold->messages, operation->work.message, 1) ||
-         !put(&fold->homes, id, (int64_t)operation->work.message)))
+        !change(&fold->messages, operation->work.message, 1))
         return false;
     if (!slot || slot->value.number >> 2 != (int64_t)index + 1 || fate == WORK_IS_NOTHING)
         return true;
@@ -202,16 +207,14 @@ static bool write_work(struct fold *fold, const struct operation *operation, siz
         return true;
     }
     const struct store_work *work = &operation->work;
-    struct idmap_slot *home = idmap_find(&fold->homes, id);
-    const int64_t values[] = {(int64_t)id,    home ? home->value.number : 0,
-                              work->next_hop, work->priority,
-                              work->status,   work->doubt_peer,
-                              work->tries,    work->due,
+    const int64_t values[] = {(int64_t)id,  (int64_t)work->message, work->next_hop, work->priority,
+                              work->status, work->doubt_peer,       work->tries,    work->due,
                               work->expiry};
     enum query query = fate == WORK_IS_ADDED ? Q_ADD_WORK : Q_SET_WORK;
     for (int n = 0; n < 9; n++)
         number(fold, query, n, values[n]);
     octets(fold, query, 9, work->data);
+    number(fold, query, 10, (int64_t)sum_of_work(work));
     return true;
 }
 
@@ -235,8 +238,10 @@ static bool write_activity_in(struct fold *fold, const struct operation *operati
         octets(fold, Q_PUT_ACTIVITIES_IN, 1 + n, spans[n]);
     for (int n = 0; n < 5; n++)
         number(fold, Q_PUT_ACTIVITIES_IN, 4 + n, values[n]);
-    octets(fold, Q_PUT_ACTIVITIES_IN, 9, span_of(operation->activity->chain, STORE_DIGEST));
+    struct span chain = span_of(operation->activity->chain, STORE_DIGEST);
+    octets(fold, Q_PUT_ACTIVITIES_IN, 9, chain);
     octets(fold, Q_PUT_ACTIVITIES_IN, 10, in->state);
+    number(fold, Q_PUT_ACTIVITIES_IN, 11, (int64_t)sum_of_activity_in(in, content, chain));
     return !content || change(&fold->counts, content, 1);
 }
 
@@ -258,6 +263,7 @@ static void write_activity_out(struct fold *fold, const struct operation *operat
     number(fold, Q_PUT_ACTIVITIES_OUT, 4, out->serial);
     number(fold, Q_PUT_ACTIVITIES_OUT, 5, (int64_t)out->offset);
     octets(fold, Q_PUT_ACTIVITIES_OUT, 6, out->data);
+    number(fold, Q_PUT_ACTIVITIES_OUT, 7, (int64_t)sum_of_activity_out(out));
 }
 
 static void write_keyed(struct fold *fold, const struct store_batch *batch) {
@@ -293,6 +299,18 @@ static bool write_entry(struct fold *fold, const struct operation *operation) {
     for (int n = 0; n < 5; n++)
         number(fold, Q_ADD_ENTRIES, n, values[n]);
     octets(fold, Q_ADD_ENTRIES, 5, entry->data);
+    number(fold, Q_ADD_ENTRIES, 6, (int64_t)sum_of_entry(entry));
+    return change(&fold->messages, entry->message, 1);
+}
+
+static bool copy_entry(struct fold *fold, const struct operation *operation) {
+    const struct store_entry *entry = &operation->entry;
+    const int64_t values[] = {operation->number, (int64_t)entry->sequence, (int64_t)entry->message, entry->at,
+                              entry->flags,      (int64_t)entry->octets};
+    for (int n = 0; n < 6; n++)
+        number(fold, Q_COPY_ENTRIES, n, values[n]);
+    octets(fold, Q_COPY_ENTRIES, 6, entry->data);
+    number(fold, Q_COPY_ENTRIES, 7, (int64_t)sum_of_entry(entry));
     return change(&fold->messages, entry->message, 1);
 }
 
@@ -304,15 +322,35 @@ static void write_flags(struct fold *fold, const struct operation *operation) {
         number(fold, Q_SET_ENTRIES, n, values[n]);
 }
 
+/* A row of events is full. */
+static bool end_events(struct fold *fold, struct store *store) {
+    struct events *events = &fold->events;
+    uint64_t id = events->packed.len ? store_take_id(store) : 0;
+    if (!events->packed.len)
+        return true;
+    number(fold, Q_ADD_EVENTS, 0, (int64_t)id);
+    number(fold, Q_ADD_EVENTS, 1, events->at);
+    number(fold, Q_ADD_EVENTS, 2, events->first + 1);
+    number(fold, Q_ADD_EVENTS, 3, column(fold, Q_ADD_EVENTS, 5)->count);
+    octets(fold, Q_ADD_EVENTS, 4, buf_span(&events->packed));
+    buf_clear(&events->packed);
+    return id != 0;
+}
+
 static bool write_event(struct fold *fold, const struct store_batch *batch,
                         const struct operation *operation) {
-    uint64_t id = store_take_id(batch->store);
-    number(fold, Q_ADD_EVENTS, 0, (int64_t)id);
-    number(fold, Q_ADD_EVENTS, 1, (int64_t)store_hash(batch->store, operation->event.key));
-    number(fold, Q_ADD_EVENTS, 2, operation->event.at);
-    octets(fold, Q_ADD_EVENTS, 3, operation->event.key);
-    octets(fold, Q_ADD_EVENTS, 4, operation->event.data);
-    return id != 0;
+    struct events *events = &fold->events;
+    struct span key = operation->event.key, data = operation->event.data;
+    if (events->packed.len + key.len + data.len > EVENTS_OCTETS && !end_events(fold, batch->store))
+        return false;
+    if (!events->packed.len) {
+        events->first = column(fold, Q_ADD_EVENTS, 5)->count;
+        events->at = INT64_MIN;
+    }
+    if (operation->event.at > events->at)
+        events->at = operation->event.at;
+    number(fold, Q_ADD_EVENTS, 5, (int64_t)store_hash(batch->store, key));
+    return events_pack(&events->packed, key, operation->event.at, data);
 }
 
 static bool write(struct fold *fold, const struct store_batch *batch, size_t index) {
@@ -331,6 +369,12 @@ static bool write(struct fold *fold, const struct store_batch *batch, size_t ind
         return true;
     case ADD_ENTRY:
         return write_entry(fold, operation);
+    case COPY_ENTRY:
+        return copy_entry(fold, operation);
+    case NUMBER_ENTRY:
+        number(fold, Q_NUMBER_ENTRIES, 0, operation->number);
+        number(fold, Q_NUMBER_ENTRIES, 1, (int64_t)operation->ids.id);
+        return true;
     case SET_ENTRY:
         write_flags(fold, operation);
         return true;
@@ -358,7 +402,7 @@ static bool write_message(struct fold *fold, const struct operation *operation) 
     int64_t refs = slot ? slot->value.number : 0, place = content ? (int64_t)content->id : 0;
     if (slot)
         slot->value.number = 0; /* what is left over belongs to messages of before */
-    if (refs <= 0)
+    if (refs <= 0 && !operation->kept)
         return true;
     const int64_t values[] = {(int64_t)message->id, refs, place, message->arrival,
                               (int64_t)store_checksum(message->envelope)};
@@ -501,7 +545,7 @@ bool fold_batch(struct fold *fold, struct store_batch *batch, struct error *err)
     for (size_t i = 0; i < batch->count && ok; i++)
         if (!batch->list[i].left_out)
             ok = write(fold, batch, i);
-    ok = ok && write_messages(fold, batch);
+    ok = ok && end_events(fold, batch->store) && write_messages(fold, batch);
     if (ok && !write_contents(fold, err))
         return false;
     write_keyed(fold, batch);

@@ -54,6 +54,14 @@ static bool pg_restore(const char *from, const char *place, bool force, store_pr
     return refuse_copy(place, "restored", err);
 }
 
+static bool drop_schema(struct pg *pg, struct error *err) {
+    return pg_script(pg, "DROP SCHEMA IF EXISTS chasqui CASCADE", err);
+}
+
+static bool pg_remove(const char *place, struct error *err) {
+    return with_server(place, drop_schema, err);
+}
+
 /* ---- from within a sandbox ---- */
 
 /* Adds an option to the URI; what stands last holds. */
@@ -124,6 +132,7 @@ const struct store_home postgres_home = {
     .restore = pg_restore,
     .check = pg_check,
     .repair = pg_repair,
+    .remove = pg_remove,
     .public_place = pg_public_uri,
     .secret_place = pg_secret_place,
     .reach = pg_reach,

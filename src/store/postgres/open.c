@@ -9,14 +9,15 @@
 #include "store/postgres/options.h"
 #include "store/postgres/postgres_private.h"
 
-/* Our row in `node`. A new epoch fences off whoever wrote before. */
+/* Our row in `node`. A new epoch fences off whoever wrote before; the lease stays what it is until the first
+ * claim (node.c says why). */
 static bool begin_epoch(struct pg_store *pg, struct error *err) {
     char text[300], value[48];
-    snprintf(
-        text, sizeof text,
-        "INSERT INTO node VALUES(%d, 1, 0, left(current_setting('application_name'), 60)) ON CONFLICT(id)"
-        " DO UPDATE SET epoch = node.epoch + 1, name = excluded.name RETURNING epoch || ' ' || serial",
-        NODE);
+    snprintf(text, sizeof text,
+             "INSERT INTO node(id, epoch, serial, name) VALUES(%d, 1, 0,"
+             " left(current_setting('application_name'), 60)) ON CONFLICT(id) DO UPDATE"
+             " SET epoch = node.epoch + 1, name = excluded.name RETURNING epoch || ' ' || serial",
+             (int)pg->node);
     long long epoch, serial;
     if (!pg_value(&pg->writer, text, value, sizeof value, err))
         return false;
@@ -53,13 +54,14 @@ static bool load_secret(struct pg_store *pg, struct error *err) {
     return true;
 }
 
-/* Chunks that no content knows: a crash came before the batch that would have named them. */
+/* Chunks that no content knows: a crash came before the batch that would have named them. Where there was
+ * ever another node they may be what it receives just now. */
 static bool drop_orphans(struct pg_store *pg, struct error *err) {
     char value[32];
-    if (!pg_script(
-            &pg->writer,
-            "DELETE FROM chunk WHERE NOT EXISTS (SELECT FROM content WHERE content.id = chunk.content)",
-            err) ||
+    if (!pg_script(&pg->writer,
+                   "DELETE FROM chunk WHERE NOT EXISTS (SELECT FROM content WHERE content.id = chunk.content)"
+                   " AND (SELECT count(*) FROM node) = 1",
+                   err) ||
         !pg_value(&pg->writer, "SELECT coalesce(sum(length), 0)::bigint FROM content", value, sizeof value,
                   err))
         return false;
@@ -67,9 +69,15 @@ static bool drop_orphans(struct pg_store *pg, struct error *err) {
     return true;
 }
 
+/* The first node brings the schema to its version; the others find it so. */
+static bool have_schema(struct pg_store *pg, const struct store_options *options, struct error *err) {
+    return pg->node == 1 ? pg_schema_migrate(&pg->writer, options->create, err)
+                         : pg_schema_is_current(&pg->writer, err);
+}
+
 static bool open_as_writer(struct pg_store *pg, const struct store_options *options, struct error *err) {
-    return pg_open_writer(pg, err) && pg_schema_migrate(&pg->writer, options->create, err) &&
-           begin_epoch(pg, err) && load_secret(pg, err) && drop_orphans(pg, err) &&
+    return pg_open_writer(pg, err) && have_schema(pg, options, err) && begin_epoch(pg, err) &&
+           load_secret(pg, err) && drop_orphans(pg, err) &&
            pg_begin_pipeline(&pg->writer, pg_statements, QUERIES, err) && pg_open_side(pg, err);
 }
 
@@ -97,6 +105,7 @@ static struct pg_store *new_store(const char *uri, const struct store_options *o
     pg->timer = timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK | TFD_CLOEXEC);
     buf_init(&pg->repeats.after_key, 0);
     buf_init(&pg->activities.after_key, 0);
+    pg->node = options->node ? options->node : 1;
     names_init(&pg->next_hops);
     names_init(&pg->mailboxes);
     fold_init(&pg->commit.fold);

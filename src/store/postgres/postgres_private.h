@@ -35,7 +35,8 @@
 #define CHUNKS_UNDER_WAY 8
 /* Rows that a walk fetches at a time. */
 #define PAGE 500
-#define NODE 1 /* until a store has several */
+/* The lease of a node that has no work. */
+#define NO_LEASE_END "9223372036854775807"
 
 enum query {
     Q_BEGIN,
@@ -49,6 +50,8 @@ enum query {
     Q_ADD_WORK,
     Q_SET_WORK,
     Q_ADD_ENTRIES,
+    Q_COPY_ENTRIES,
+    Q_NUMBER_ENTRIES,
     Q_SET_ENTRIES,
     Q_COUNT,
     Q_PUT_ACTIVITIES_IN,
@@ -77,8 +80,13 @@ enum query {
     Q_EACH_WORK,
     Q_COUNT_WORK,
     Q_COUNT_MESSAGES,
-    Q_CLAIM,
     Q_RENEW,
+    Q_EACH_OWN_WORK,
+    Q_FIND_GONE,
+    Q_TAKING,
+    Q_FENCE_GONE,
+    Q_TAKE_WORK,
+    Q_LEAVE_GONE,
     Q_TRACK,
     Q_EACH_EVENT,
     Q_FIND_REPEAT,
@@ -112,10 +120,24 @@ enum query {
 };
 extern const struct pg_statement pg_statements[QUERIES];
 
+/* What pg_work_of and its like read. */
+#define WORK_COLUMNS  "id, message, next_hop, priority, status, doubt_peer, tries, due, expiry, data, sum"
+#define ENTRY_COLUMNS "sequence, message, at, flags, octets, data, sum"
+#define ACTIVITY_COLUMNS                                                                                     \
+    "id, peer, association, activity, at, serial, \"offset\", content, length, chain, state, sum"
+#define ACTIVITY_OUT_COLUMNS "work, association, activity, at, serial, \"offset\", data, sum"
+
 /* The statements of a commit that take rows as arrays, in the order in which they are sent. */
 #define FOLD_FIRST   Q_ADD_MESSAGES
 #define FOLD_END     Q_SETTLE
-#define FOLD_COLUMNS 11
+#define FOLD_COLUMNS 12
+
+/* The row of events that is being packed: its latest time, and where its hashes begin in their column. */
+struct events {
+    struct buf packed;
+    int64_t at;
+    uint32_t first;
+};
 
 /* A batch, folded: of the operations on one row only what they come to, as columns for the statements. */
 struct fold {
@@ -123,8 +145,8 @@ struct fold {
     struct idmap work;                       /* id -> index of its last operation + 1, and what it comes to */
     struct idmap messages, contents, counts; /* message -> change of refs; id -> content; content -> change */
     struct idmap activities_in, activities_out; /* id -> index of the last operation + 1 */
-    struct idmap homes;                         /* work that is added -> its message */
     struct idmap keys;       /* hash of an outcome's or a record's key -> index of the last operation + 1 */
+    struct events events;
     uint64_t content_octets; /* of contents that get a row */
 };
 void fold_init(struct fold *fold);
@@ -166,7 +188,8 @@ struct pg_store {
     char *uri;
     bool alone;
     struct pg writer, side;
-    int64_t epoch, serial;
+    int64_t node, epoch, serial;
+    int64_t lease;   /* µs by which a commit prolongs ours */
     int poll, timer; /* an epoll descriptor for the head's loop; a timer in it, for what is tried again */
     struct watched watched, side_watched; /* of `writer`, of `side` */
     int64_t commit_us; /* how long a commit may go unanswered before new mail is refused; after twice that the connection is given up */
@@ -174,7 +197,7 @@ struct pg_store {
     unsigned chunks; /* results of Q_PUT_CHUNK that `side` owes, of these contents */
     uint64_t chunks_of[CHUNKS_UNDER_WAY];
     char holder[100]; /* of the lock, when it was asked for last */
-    char side_script[400], writer_script[800];
+    char side_script[600], writer_script[1000];
     struct pg_greeting side_greeting, writer_greeting;
     bool probing; /* the writer owes the answer to a probe */
     int64_t probed; /* monotonic µs: when it was asked */
@@ -192,8 +215,8 @@ struct pg_store {
         bool answered;        /* what came while it was written is an answer: the timer tells of it */
         bool again;           /* it is undone for another pass, without the requests that failed */
         struct error failure; /* else why it is undone */
-        PGresult *counted;    /* of Q_COUNT, Q_ADD_ENTRIES: used when it is durable */
-        PGresult *numbered;
+        PGresult *counted;    /* of Q_COUNT: used when it is durable */
+        struct idmap numbers; /* of Q_ADD_ENTRIES: mailbox -> the number that its next entry gets */
     } commit;
     struct known repeats, activities;  /* a writer's */
     struct names next_hops, mailboxes; /* those that were asked for: a name keeps its key while we live */
@@ -221,6 +244,9 @@ struct walk {
     int64_t number[2], after[2];
     int keys, numbers, afters; /* afters 0: all rows at once */
     size_t limit;              /* 0: all */
+    uint64_t before;           /* of events: their places are below; 0: all */
+    struct buf *scratch;
+    bool damaged;              /* a row that was given can't be read; set by `row`, which ends the walk */
     union {
         store_work_cb *work;
         store_entry_cb *entry;
@@ -305,6 +331,12 @@ void pg_known_open(struct pg_store *pg);
 bool pg_known_fill(struct pg_store *pg);
 void pg_known_free(struct pg_store *pg);
 
+/* ---- node.c ---- */
+bool pg_renew(struct store *store, int64_t lease, struct error *err);
+bool pg_each_own_work(struct store *store, uint64_t after, size_t limit, store_work_cb *cb, void *context,
+                      struct error *err);
+bool pg_take_over(struct store *store, size_t limit, store_work_cb *cb, void *context, struct error *err);
+
 /* ---- content.c ---- */
 bool pg_content_write(struct store_content *content, struct span octets, struct error *err);
 bool pg_content_read(struct store_content *content, uint64_t offset, void *out, size_t len,
@@ -314,6 +346,8 @@ struct store_content *pg_content_open(struct store *store, uint64_t message, str
 struct store_content *pg_content_resume(struct store *store, uint64_t activity, struct error *err);
 /* The one with this id, for reading. */
 struct store_content *pg_content_load(struct pg_store *pg, uint64_t id, uint64_t length, struct error *err);
+/* A batch is durable that wrote the content up to `saved`. */
+void pg_content_saved(struct pg_content *part);
 /* After a loss: the contents that are being written and whose chunks did not all survive have failed. */
 bool pg_chunks_verify(struct pg_store *pg, struct error *err);
 /* Nobody needs the content's chunks any more, from the number `first` on. */
@@ -323,6 +357,14 @@ bool pg_chunks_drop(struct pg_store *pg);
 
 /* ---- rows.c, track.c, names.c: as the functions of struct store_engine ---- */
 bool pg_walk(struct walk *walk, struct error *err);
+/* A row of work, and as a row of a walk. */
+struct store_work pg_work_of(const PGresult *rows, int row);
+bool pg_give_work(struct walk *walk, const PGresult *rows, int row);
+/* Is there a checksum in the column, and another one? (I16) */
+struct store_entry pg_entry_of(const PGresult *rows, int row);
+struct store_activity_in pg_activity_in_of(const PGresult *rows, int row, bool *damaged);
+struct store_activity_out pg_activity_out_of(const PGresult *rows, int row, bool *damaged);
+bool pg_differs(const PGresult *rows, int row, int column, uint64_t sum);
 bool pg_get_message(struct store *store, uint64_t id, struct arena *arena, struct store_message *message,
                     struct error *err);
 bool pg_get_work(struct store *store, uint64_t id, struct arena *arena, struct store_work *work,
@@ -351,6 +393,7 @@ bool pg_get_outcome(struct store *store, struct span association, struct span ac
                     struct buf *data, struct error *err);
 bool pg_each_outcome(struct store *store, struct span association, store_outcome_cb *cb, void *context,
                      struct error *err);
+bool pg_scan(struct store *store, const struct store_scan *scan, struct error *err);
 bool pg_next_hop(struct store *store, struct span name, bool make, uint32_t *key, struct error *err);
 bool pg_mailbox(struct store *store, struct span name, bool make, uint32_t *key, struct error *err);
 bool pg_next_hop_name(struct store *store, uint32_t next_hop, struct span *text, struct error *err);

@@ -68,8 +68,12 @@ bool pg_get_message(struct store *store, uint64_t id, struct arena *arena, struc
     return ok;
 }
 
-static struct store_work work_of(const PGresult *rows, int row) {
-    return (struct store_work){
+bool pg_differs(const PGresult *rows, int row, int column, uint64_t sum) {
+    return !PQgetisnull(rows, row, column) && (uint64_t)pg_number(rows, row, column) != sum;
+}
+
+struct store_work pg_work_of(const PGresult *rows, int row) {
+    struct store_work work = {
         .id = (uint64_t)pg_number(rows, row, 0),
         .message = (uint64_t)pg_number(rows, row, 1),
         .next_hop = (uint32_t)pg_number(rows, row, 2),
@@ -81,6 +85,8 @@ static struct store_work work_of(const PGresult *rows, int row) {
         .expiry = pg_number(rows, row, 8),
         .data = pg_octets(rows, row, 9),
     };
+    work.damaged = pg_differs(rows, row, 10, sum_of_work(&work));
+    return work;
 }
 
 bool pg_get_work(struct store *store, uint64_t id, struct arena *arena, struct store_work *work,
@@ -88,14 +94,17 @@ bool pg_get_work(struct store *store, uint64_t id, struct arena *arena, struct s
     PGresult *row = row_of(store, Q_GET_WORK, "work", id, err);
     if (!row)
         return false;
-    *work = work_of(row, 0);
-    bool ok = copy_to(arena, &work->data, err);
+    *work = pg_work_of(row, 0);
+    bool ok = work->damaged
+                  ? error_set(err, STORE_CORRUPT, "work %llu is not what was stored: run `mhs store check`",
+                              (unsigned long long)id)
+                  : copy_to(arena, &work->data, err);
     PQclear(row);
     return ok;
 }
 
-static bool give_work(struct walk *walk, const PGresult *rows, int row) {
-    struct store_work work = work_of(rows, row);
+bool pg_give_work(struct walk *walk, const PGresult *rows, int row) {
+    struct store_work work = pg_work_of(rows, row);
     walk->after[0] = (int64_t)work.id;
     return walk->cb.work(walk->context, &work);
 }
@@ -104,7 +113,7 @@ bool pg_each_work(struct store *store, uint64_t after, size_t limit, uint32_t ne
                   store_work_cb *cb, void *context, struct error *err) {
     struct walk walk = {.pg = pg_of(store),
                         .query = Q_EACH_WORK,
-                        .row = give_work,
+                        .row = pg_give_work,
                         .number = {next_hop, status},
                         .numbers = 2,
                         .after = {after < INT64_MAX ? (int64_t)after : INT64_MAX},
@@ -138,8 +147,8 @@ bool pg_count_work(struct store *store, struct store_counts *counts, struct erro
 
 /* ---- mailboxes ---- */
 
-static struct store_entry entry_of(const PGresult *rows, int row) {
-    return (struct store_entry){
+struct store_entry pg_entry_of(const PGresult *rows, int row) {
+    struct store_entry entry = {
         .sequence = (uint64_t)pg_number(rows, row, 0),
         .message = (uint64_t)pg_number(rows, row, 1),
         .at = pg_number(rows, row, 2),
@@ -147,6 +156,8 @@ static struct store_entry entry_of(const PGresult *rows, int row) {
         .octets = (uint64_t)pg_number(rows, row, 4),
         .data = pg_octets(rows, row, 5),
     };
+    entry.damaged = pg_differs(rows, row, 6, sum_of_entry(&entry));
+    return entry;
 }
 
 bool pg_get_entry(struct store *store, uint32_t mailbox, uint64_t sequence, struct arena *arena,
@@ -159,14 +170,18 @@ bool pg_get_entry(struct store *store, uint32_t mailbox, uint64_t sequence, stru
         return false;
     bool there = PQntuples(row) > 0;
     if (there)
-        *entry = entry_of(row, 0);
-    bool ok = there ? copy_to(arena, &entry->data, err) : not_found("entry", sequence, err);
+        *entry = pg_entry_of(row, 0);
+    bool ok = !there ? not_found("entry", sequence, err)
+              : !entry->damaged
+                  ? copy_to(arena, &entry->data, err)
+                  : error_set(err, STORE_CORRUPT, "entry %llu is not what was stored: run `mhs store check`",
+                              (unsigned long long)sequence);
     PQclear(row);
     return ok;
 }
 
 static bool give_entry(struct walk *walk, const PGresult *rows, int row) {
-    struct store_entry entry = entry_of(rows, row);
+    struct store_entry entry = pg_entry_of(rows, row);
     walk->after[0] = (int64_t)entry.sequence;
     return walk->cb.entry(walk->context, &entry);
 }

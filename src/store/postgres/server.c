@@ -7,6 +7,15 @@
 /* The lock of a node: an advisory lock with these two numbers, of the session `writer`. */
 #define LOCK_CLASS 1128813393 /* "CHSQ" */
 
+/*
+ * All statements go by an index. The server makes their plans once, from what it last counted in the tables,
+ * which may have been empty then: it would read them from end to end for years, row by row, when they are
+ * full.
+ */
+#define SESSION                                                                                              \
+    "SET search_path = chasqui; SET plan_cache_mode = force_generic_plan; SET enable_seqscan = off;"         \
+    " SET enable_hashjoin = off; SET enable_mergejoin = off"
+
 /* ---- chunks on their way ---- */
 
 /* Takes the oldest answer. What failed makes its content fail. */
@@ -71,10 +80,10 @@ static bool call_side(struct pg_store *pg, struct error *err) {
     pg->side_watched = (struct watched){-1, 0};
     if (pg->head.read_only)
         snprintf(pg->side_script, sizeof pg->side_script,
-                 "SET search_path = chasqui; SET default_transaction_read_only = on");
+                 SESSION "; SET default_transaction_read_only = on");
     else
         snprintf(pg->side_script, sizeof pg->side_script,
-                 "SET search_path = chasqui; SET synchronous_commit = off; SET lock_timeout = '4s';"
+                 SESSION "; SET synchronous_commit = off; SET lock_timeout = '4s';"
                  " SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid = %d"
                  " AND application_name = current_setting('application_name')",
                  former);
@@ -193,10 +202,10 @@ static bool call_writer(struct pg_store *pg, struct error *err) {
     pg->probing = false;
     pg->watched = (struct watched){-1, 0}; /* the old socket leaves `poll` as it is closed */
     if (pg->epoch)
-        snprintf(epoch, sizeof epoch, epoch_script, NODE);
+        snprintf(epoch, sizeof epoch, epoch_script, (int)pg->node);
     snprintf(pg->writer_script, sizeof pg->writer_script,
-             "%s" HOLDER "; SELECT pg_try_advisory_lock(%d, %d); %s SET search_path = chasqui", epoch,
-             LOCK_CLASS, NODE, LOCK_CLASS, NODE, epoch);
+             "%s" HOLDER "; SELECT pg_try_advisory_lock(%d, %d); %s" SESSION, epoch, LOCK_CLASS,
+             (int)pg->node, LOCK_CLASS, (int)pg->node, epoch);
     pg->writer_greeting = (struct pg_greeting){.script = pg->writer_script,
                                                .judge = judge_writer,
                                                .context = pg,

@@ -1,18 +1,20 @@
 /* The statements. $n are bigint, bytea, or arrays of them: one array a column, one element a row. */
 #include "store/postgres/postgres_private.h"
 
-#define WORK_COLUMNS "id, message, next_hop, priority, status, doubt_peer, tries, due, expiry, data"
 #define WORK_ARRAYS                                                                                          \
     "unnest($1::bigint[], $2::bigint[], $3::bigint[], $4::bigint[], $5::bigint[], $6::bigint[],"             \
-    " $7::bigint[], $8::bigint[], $9::bigint[], $10::bytea[])"
-#define ACTIVITY_COLUMNS                                                                                     \
-    "id, peer, association, activity, at, serial, \"offset\", content, length, chain, state"
+    " $7::bigint[], $8::bigint[], $9::bigint[], $10::bytea[], $11::bigint[])"
+
+/* When the transaction began, as the leases have it; and other nodes than $1 whose lease is over. */
+#define NOW  "(extract(epoch FROM now()) * 1000000)::bigint"
+#define GONE "id <> $1::bigint AND lease < " NOW
 
 const struct pg_statement pg_statements[QUERIES] = {
     [Q_BEGIN] = {"begin", "BEGIN"},
     [Q_COMMIT] = {"commit", "COMMIT"},
     [Q_ROLLBACK] = {"rollback", "ROLLBACK"},
-    [Q_FENCE] = {"fence", "UPDATE node SET serial = $3::bigint WHERE id = $1::bigint AND epoch = $2::bigint"
+    [Q_FENCE] = {"fence", "UPDATE node SET serial = $3::bigint, lease = " NOW " + $4::bigint"
+                          " WHERE id = $1::bigint AND epoch = $2::bigint"
                           " RETURNING pg_current_xact_id()::text::bigint"},
     [Q_ADD_MESSAGES] =
         {"add_messages",
@@ -28,29 +30,40 @@ const struct pg_statement pg_statements[QUERIES] = {
     [Q_PUT_CHUNKS] = {"put_chunks", "INSERT INTO chunk(content, seq, data) SELECT * FROM"
                                     " unnest($1::bigint[], $2::bigint[], $3::bytea[])"
                                     " ON CONFLICT(content, seq) DO UPDATE SET data = excluded.data"},
-    [Q_ADD_WORK] = {"add_work", "INSERT INTO work(" WORK_COLUMNS ", owner, epoch, lease)"
-                                " SELECT *, 1, 0, 0 FROM " WORK_ARRAYS},
-    [Q_SET_WORK] =
-        {"set_work",
-         "UPDATE work SET next_hop = w.next_hop, priority = w.priority, status = w.status,"
-         " doubt_peer = w.doubt_peer, tries = w.tries, due = w.due, expiry = w.expiry, data = w.data"
-         " FROM " WORK_ARRAYS " AS w(" WORK_COLUMNS ") WHERE work.id = w.id"},
+    [Q_ADD_WORK] = {"add_work", "INSERT INTO work(" WORK_COLUMNS ", owner)"
+                                " SELECT *, $12::bigint FROM " WORK_ARRAYS},
+    [Q_SET_WORK] = {"set_work",
+                    "UPDATE work SET next_hop = w.next_hop, priority = w.priority, status = w.status,"
+                    " doubt_peer = w.doubt_peer, tries = w.tries, due = w.due, expiry = w.expiry, data = "
+                    "w.data, sum = w.sum"
+                    " FROM " WORK_ARRAYS " AS w(" WORK_COLUMNS ") WHERE work.id = w.id"},
     /* The sequence-numbers are the mailbox's next ones, in the order of the operations. */
     [Q_ADD_ENTRIES] =
         {"add_entries",
          "WITH given AS (SELECT * FROM unnest($1::bigint[], $2::bigint[], $3::bigint[], $4::bigint[], "
          "$5::bigint[],"
-         " $6::bytea[]) WITH ORDINALITY AS g(mailbox, message, at, flags, octets, data, place)),"
+         " $6::bytea[], $7::bigint[]) WITH ORDINALITY AS g(mailbox, message, at, flags, octets, data, sum, "
+         "place)),"
          " counted AS (UPDATE mailbox SET next = next + c.n FROM"
          " (SELECT mailbox, count(*) AS n FROM given GROUP BY mailbox) AS c WHERE mailbox.id = c.mailbox"
          " RETURNING mailbox.id, mailbox.next - c.n AS first),"
-         " put AS (INSERT INTO entry(mailbox, sequence, message, at, flags, octets, data) SELECT g.mailbox,"
+         " put AS (INSERT INTO entry(mailbox, sequence, message, at, flags, octets, data, sum) SELECT "
+         "g.mailbox,"
          " counted.first + row_number() OVER (PARTITION BY g.mailbox ORDER BY g.place) - 1,"
-         " g.message, g.at, g.flags, g.octets, g.data FROM given g JOIN counted ON counted.id = g.mailbox)"
+         " g.message, g.at, g.flags, g.octets, g.data, g.sum FROM given g JOIN counted ON counted.id = "
+         "g.mailbox)"
          " SELECT id, first FROM counted"},
+    [Q_COPY_ENTRIES] = {"copy_entries",
+                        "INSERT INTO entry(mailbox, " ENTRY_COLUMNS ") SELECT * FROM"
+                        " unnest($1::bigint[], $2::bigint[], $3::bigint[], $4::bigint[], $5::bigint[],"
+                        " $6::bigint[], $7::bytea[], $8::bigint[])"},
+    [Q_NUMBER_ENTRIES] = {"number_entries",
+                          "UPDATE mailbox SET next = greatest(mailbox.next, n.next) FROM"
+                          " unnest($1::bigint[], $2::bigint[]) AS n(id, next) WHERE mailbox.id = n.id"},
     [Q_SET_ENTRIES] =
         {"set_entries",
-         "UPDATE entry SET flags = (flags | e.set) & ~e.clear FROM"
+         "UPDATE entry SET flags = (flags | e.set) & ~e.clear, sum = sum # flags # ((flags | e.set) & "
+         "~e.clear) FROM"
          " (SELECT mailbox, sequence, bit_or(set) AS set, bit_or(clear) AS clear FROM"
          " unnest($1::bigint[], $2::bigint[], $3::bigint[], $4::bigint[]) AS u(mailbox, sequence, set,"
          " clear) GROUP BY mailbox, sequence) AS e"
@@ -91,23 +104,23 @@ const struct pg_statement pg_statements[QUERIES] = {
          "INSERT INTO activity_in(" ACTIVITY_COLUMNS
          ") SELECT * FROM unnest($1::bigint[], $2::bytea[], $3::bytea[],"
          " $4::bytea[], $5::bigint[], $6::bigint[], $7::bigint[], $8::bigint[], $9::bigint[], $10::bytea[],"
-         " $11::bytea[]) ON CONFLICT(id) DO UPDATE SET peer = excluded.peer, association = "
+         " $11::bytea[], $12::bigint[]) ON CONFLICT(id) DO UPDATE SET peer = excluded.peer, association = "
          "excluded.association,"
          " activity = excluded.activity, at = excluded.at, serial = excluded.serial, \"offset\" = "
          "excluded.\"offset\","
          " content = excluded.content, length = excluded.length, chain = excluded.chain, state = "
-         "excluded.state"},
+         "excluded.state, sum = excluded.sum"},
     [Q_DROP_ACTIVITIES_IN] = {"drop_activities_in", "DELETE FROM activity_in WHERE id = ANY($1::bigint[])"},
     [Q_PUT_ACTIVITIES_OUT] =
         {"put_activities_out",
-         "INSERT INTO activity_out(work, association, activity, at, serial, \"offset\", data) SELECT * FROM"
+         "INSERT INTO activity_out(" ACTIVITY_OUT_COLUMNS ") SELECT * FROM"
          " unnest($1::bigint[], $2::bytea[], $3::bytea[], $4::bigint[], $5::bigint[], $6::bigint[], "
-         "$7::bytea[])"
-         " AS a(work, association, activity, at, serial, \"offset\", data)"
+         "$7::bytea[], $8::bigint[])"
+         " AS a(" ACTIVITY_OUT_COLUMNS ")"
          " WHERE EXISTS (SELECT FROM work WHERE work.id = a.work)"
          " ON CONFLICT(work) DO UPDATE SET association = excluded.association, activity = excluded.activity,"
          " at = excluded.at, serial = excluded.serial, \"offset\" = excluded.\"offset\", data = "
-         "excluded.data"},
+         "excluded.data, sum = excluded.sum"},
     [Q_DROP_ACTIVITIES_OUT] = {"drop_activities_out",
                                "DELETE FROM activity_out WHERE work = ANY($1::bigint[])"},
     [Q_PUT_OUTCOMES] = {"put_outcomes",
@@ -127,9 +140,11 @@ const struct pg_statement pg_statements[QUERIES] = {
     [Q_DROP_RECORDS] = {"drop_records",
                         "DELETE FROM record USING unnest($1::bigint[], $2::bytea[]) AS u(kind, name)"
                         " WHERE record.kind = u.kind AND sha256(record.name) = sha256(u.name)"},
+    /* Rows of packed events, each with the hashes of its keys: in $6, from $3 to $4. */
     [Q_ADD_EVENTS] = {"add_events",
-                      "INSERT INTO event(id, hash, at, key, data) SELECT * FROM"
-                      " unnest($1::bigint[], $2::bigint[], $3::bigint[], $4::bytea[], $5::bytea[])"},
+                      "INSERT INTO event(id, at, hashes, data) SELECT e.id, e.at,"
+                      " ($6::bigint[])[e.first:e.last], e.data FROM unnest($1::bigint[], $2::bigint[],"
+                      " $3::bigint[], $4::bigint[], $5::bytea[]) AS e(id, at, first, last, data)"},
     /* Those that are there already are not among the rows. */
     [Q_ADD_REPEATS] = {"add_repeats", "INSERT INTO repeat(digest, expiry) SELECT * FROM"
                                       " unnest($1::bytea[], $2::bigint[]) ON CONFLICT(digest) DO NOTHING"
@@ -137,13 +152,15 @@ const struct pg_statement pg_statements[QUERIES] = {
     [Q_SETTLE] = {"settle",
                   "SELECT CASE WHEN $2::bigint::text::xid8 < pg_snapshot_xmax(pg_current_snapshot())"
                   " THEN pg_xact_status($2::bigint::text::xid8) END, serial FROM node WHERE id = $1::bigint"},
-    [Q_TAKE_IDS] = {"take_ids", "INSERT INTO setting VALUES('id', 1 + $1::bigint) ON CONFLICT(name)"
-                                " DO UPDATE SET value = setting.value + $1::bigint RETURNING value"},
+    [Q_TAKE_IDS] =
+        {"take_ids",
+         "INSERT INTO setting VALUES('id', greatest(1, $2::bigint) + $1::bigint) ON CONFLICT(name)"
+         " DO UPDATE SET value = greatest(setting.value, $2::bigint) + $1::bigint RETURNING value"},
     [Q_PROBE] = {"probe", "INSERT INTO setting VALUES('probe', 1) ON CONFLICT(name)"
                           " DO UPDATE SET value = setting.value + 1"},
     [Q_PUT_CHUNK] = {"put_chunk",
                      "INSERT INTO chunk(content, seq, data) SELECT $1::bigint, $2::bigint, $3::bytea"
-                     " WHERE EXISTS (SELECT FROM node WHERE id = 1 AND epoch = $4::bigint)"
+                     " WHERE EXISTS (SELECT FROM node WHERE id = $4::bigint AND epoch = $5::bigint)"
                      " ON CONFLICT(content, seq) DO UPDATE SET data = excluded.data"},
     [Q_GET_CHUNK] = {"get_chunk", "SELECT substr(data, 1 + $3::bigint::int, $4::bigint::int) FROM chunk"
                                   " WHERE content = $1::bigint AND seq = $2::bigint"},
@@ -155,11 +172,12 @@ const struct pg_statement pg_statements[QUERIES] = {
     [Q_DROP_CHUNKS] = {"drop_chunks",
                        "DELETE FROM chunk WHERE content = $1::bigint AND seq IN (SELECT seq FROM chunk"
                        " WHERE content = $1::bigint AND seq >= $2::bigint ORDER BY seq LIMIT 16)"
-                       " AND EXISTS (SELECT FROM node WHERE id = 1 AND epoch = $3::bigint) RETURNING seq"},
+                       " AND EXISTS (SELECT FROM node WHERE id = $3::bigint AND epoch = $4::bigint)"
+                       " RETURNING seq"},
     [Q_CUT_CHUNK] = {"cut_chunk",
                      "UPDATE chunk SET data = substr(data, 1, $3::bigint::int) WHERE"
                      " content = $1::bigint AND seq = $2::bigint AND octet_length(data) > $3::bigint"
-                     " AND EXISTS (SELECT FROM node WHERE id = 1 AND epoch = $4::bigint)"},
+                     " AND EXISTS (SELECT FROM node WHERE id = $4::bigint AND epoch = $5::bigint)"},
     [Q_GET_CONTENT] = {"get_content", "SELECT length FROM content WHERE id = $1::bigint"},
     [Q_GET_BODY] = {"get_body", "SELECT m.content, m.body, c.length FROM message m LEFT JOIN content c"
                                 " ON c.id = m.content WHERE m.id = $1::bigint"},
@@ -173,16 +191,26 @@ const struct pg_statement pg_statements[QUERIES] = {
                      " AND ($2::bigint < 0 OR status = $2) AND id > $3::bigint ORDER BY id LIMIT $4::bigint"},
     [Q_COUNT_WORK] = {"count_work", "SELECT status, doubt_peer <> 0, count(*) FROM work GROUP BY 1, 2"},
     [Q_COUNT_MESSAGES] = {"count_messages", "SELECT count(DISTINCT message) FROM work"},
-    [Q_CLAIM] = {"claim",
-                 "UPDATE work SET owner = $1::bigint, epoch = $2::bigint, lease = $4::bigint WHERE id IN"
-                 " (SELECT id FROM work WHERE owner <> $1::bigint AND lease < $3::bigint ORDER BY id"
-                 " LIMIT $5::bigint FOR UPDATE SKIP LOCKED) RETURNING " WORK_COLUMNS},
-    [Q_RENEW] = {"renew", "SELECT 1 FROM node WHERE id = $1::bigint AND epoch = $2::bigint"},
-    [Q_TRACK] = {"track", "SELECT id, at, data FROM event WHERE key = $1::bytea AND hash = $2::bigint"
-                          " AND id > $3::bigint ORDER BY id LIMIT $4::bigint"},
-    [Q_EACH_EVENT] = {"each_event",
-                      "SELECT id, key, at, data FROM event WHERE id < $1::bigint ORDER BY id DESC"
-                      " LIMIT $2::bigint"},
+    [Q_RENEW] = {"renew", "UPDATE node SET lease = " NOW " + $3::bigint WHERE id = $1::bigint"
+                          " AND epoch = $2::bigint RETURNING id"},
+    [Q_EACH_OWN_WORK] = {"each_own_work", "SELECT " WORK_COLUMNS " FROM work WHERE owner = $1::bigint"
+                                          " AND id > $2::bigint ORDER BY id LIMIT $3::bigint"},
+    [Q_FIND_GONE] = {"find_gone", "SELECT id FROM node WHERE " GONE " LIMIT 1"},
+    /* Of one transaction, with the next three (node.c). */
+    [Q_TAKING] = {"taking", "SELECT set_config('synchronous_commit', 'on', true),"
+                            " set_config('lock_timeout', '200ms', true)"},
+    [Q_FENCE_GONE] = {"fence_gone", "UPDATE node SET epoch = epoch + 1 WHERE " GONE},
+    [Q_TAKE_WORK] = {"take_work", "UPDATE work SET owner = $1::bigint WHERE id IN (SELECT id FROM work"
+                                  " WHERE owner IN (SELECT id FROM node WHERE " GONE ") ORDER BY id"
+                                  " LIMIT $2::bigint) RETURNING " WORK_COLUMNS},
+    [Q_LEAVE_GONE] = {"leave_gone", "UPDATE node SET lease = " NO_LEASE_END " WHERE " GONE
+                                    " AND NOT EXISTS (SELECT FROM work WHERE owner = node.id)"},
+    /* Those of one message are few: they are never to be looked for in the order of ids. */
+    [Q_TRACK] = {"track", "WITH found AS MATERIALIZED (SELECT id, data FROM event WHERE hashes @>"
+                          " ARRAY[$1::bigint]) SELECT id, data FROM found WHERE id > $2::bigint ORDER BY id"
+                          " LIMIT $3::bigint"},
+    [Q_EACH_EVENT] = {"each_event", "SELECT id, data FROM event WHERE id <= $1::bigint ORDER BY id DESC"
+                                    " LIMIT $2::bigint"},
     [Q_PAGE_REPEATS] = {"page_repeats", "SELECT digest FROM repeat WHERE digest > $1::bytea ORDER BY digest"
                                         " LIMIT $2::bigint"},
     [Q_PAGE_ACTIVITIES] = {"page_activities", "SELECT association, activity, id FROM activity_in"
@@ -200,10 +228,8 @@ const struct pg_statement pg_statements[QUERIES] = {
     [Q_EACH_ACTIVITY_IN] = {"each_activity_in", "SELECT " ACTIVITY_COLUMNS " FROM activity_in WHERE"
                                                 " (at, id) > ($1::bigint, $2::bigint) ORDER BY at, id"
                                                 " LIMIT $3::bigint"},
-    [Q_EACH_ACTIVITY_OUT] =
-        {"each_activity_out",
-         "SELECT work, association, activity, at, serial, \"offset\", data FROM activity_out"
-         " WHERE work > $1::bigint ORDER BY work LIMIT $2::bigint"},
+    [Q_EACH_ACTIVITY_OUT] = {"each_activity_out", "SELECT " ACTIVITY_OUT_COLUMNS " FROM activity_out"
+                                                  " WHERE work > $1::bigint ORDER BY work LIMIT $2::bigint"},
     [Q_GET_OUTCOME] = {"get_outcome",
                        "SELECT data FROM outcome WHERE sha256(association) = sha256($1::bytea)"
                        " AND sha256(activity) = sha256($2::bytea) AND sha256(peer) = sha256($3::bytea)"},
@@ -220,12 +246,10 @@ const struct pg_statement pg_statements[QUERIES] = {
                        " FROM mailbox RETURNING id"},
     [Q_EACH_MAILBOX] = {"each_mailbox", "SELECT id, name, next FROM mailbox WHERE id > $1::bigint ORDER BY id"
                                         " LIMIT $2::bigint"},
-    [Q_GET_ENTRY] = {"get_entry", "SELECT sequence, message, at, flags, octets, data FROM entry"
+    [Q_GET_ENTRY] = {"get_entry", "SELECT " ENTRY_COLUMNS " FROM entry"
                                   " WHERE mailbox = $1::bigint AND sequence = $2::bigint"},
-    [Q_EACH_ENTRY] =
-        {"each_entry",
-         "SELECT sequence, message, at, flags, octets, data FROM entry WHERE mailbox = $1::bigint"
-         " AND sequence > $2::bigint ORDER BY sequence LIMIT $3::bigint"},
+    [Q_EACH_ENTRY] = {"each_entry", "SELECT " ENTRY_COLUMNS " FROM entry WHERE mailbox = $1::bigint"
+                                    " AND sequence > $2::bigint ORDER BY sequence LIMIT $3::bigint"},
     [Q_GET_RECORD] = {"get_record", "SELECT data FROM record WHERE kind = $1::bigint"
                                     " AND sha256(name) = sha256($2::bytea)"},
     [Q_EACH_RECORD] = {"each_record", "SELECT name, data FROM record WHERE kind = $1::bigint ORDER BY name"},

@@ -4,41 +4,63 @@
 
 /* ---- events and repeats ---- */
 
-static bool give_event(struct walk *walk, const PGresult *rows, int row) {
+struct tracking {
+    struct walk *walk;
+    bool ended;
+};
+
+static bool match_event(void *context, struct span key, int64_t at, struct span data) {
+    struct tracking *tracking = context;
+    struct walk *walk = tracking->walk;
+    if (span_eq(key, walk->key[0]) && !walk->cb.event(walk->context, at, data))
+        tracking->ended = true;
+    return !tracking->ended;
+}
+
+static bool give_events(struct walk *walk, const PGresult *rows, int row) {
+    struct tracking tracking = {walk, false};
     walk->after[0] = pg_number(rows, row, 0);
-    return walk->cb.event(walk->context, pg_number(rows, row, 1), pg_octets(rows, row, 2));
+    walk->damaged = !events_unpack(pg_octets(rows, row, 1), match_event, &tracking);
+    return !walk->damaged && !tracking.ended;
 }
 
 bool pg_track(struct store *store, struct span key, store_event_cb *cb, void *context, struct error *err) {
     struct walk walk = {.pg = pg_of(store),
                         .query = Q_TRACK,
-                        .row = give_event,
+                        .row = give_events,
                         .key = {key},
-                        .keys = 1,
                         .number = {(int64_t)store_hash(store, key)},
                         .numbers = 1,
                         .afters = 1,
                         .cb.event = cb,
                         .context = context};
-    return pg_walk(&walk, err);
+    return pg_walk(&walk, err) &&
+           (!walk.damaged || error_set(err, STORE_CORRUPT, "%s: event row %lld is damaged", store->place,
+                                       (long long)walk.after[0]));
 }
 
 static bool give_past(struct walk *walk, const PGresult *rows, int row) {
-    walk->after[0] = pg_number(rows, row, 0);
-    return walk->cb.past(walk->context, (uint64_t)walk->after[0], pg_octets(rows, row, 1),
-                         pg_number(rows, row, 2), pg_octets(rows, row, 3));
+    walk->after[0] = pg_number(rows, row, 0) - 1;
+    return events_backwards(walk->scratch, (uint64_t)pg_number(rows, row, 0), pg_octets(rows, row, 1),
+                            walk->before, walk->cb.past, walk->context);
 }
 
 bool pg_each_event(struct store *store, uint64_t before, store_past_cb *cb, void *context,
                    struct error *err) {
+    struct buf scratch;
     struct walk walk = {.pg = pg_of(store),
                         .query = Q_EACH_EVENT,
                         .row = give_past,
-                        .after = {before && before < INT64_MAX ? (int64_t)before : INT64_MAX},
+                        .after = {before ? (int64_t)(before >> PLACE_BITS) : INT64_MAX},
                         .afters = 1,
+                        .before = before,
+                        .scratch = &scratch,
                         .cb.past = cb,
                         .context = context};
-    return pg_walk(&walk, err);
+    buf_init(&scratch, 0);
+    bool ok = pg_walk(&walk, err) && (!scratch.failed || store_no_memory(store, err));
+    buf_free(&scratch);
+    return ok;
 }
 
 bool pg_find_repeat(struct store *store, const uint8_t key[static STORE_DIGEST], bool *found,
@@ -56,8 +78,8 @@ bool pg_find_repeat(struct store *store, const uint8_t key[static STORE_DIGEST],
 
 /* ---- activities in ---- */
 
-static struct store_activity_in activity_of(const PGresult *rows, int row) {
-    return (struct store_activity_in){
+struct store_activity_in pg_activity_in_of(const PGresult *rows, int row, bool *damaged) {
+    struct store_activity_in in = {
         .id = (uint64_t)pg_number(rows, row, 0),
         .peer = pg_octets(rows, row, 1),
         .association = pg_octets(rows, row, 2),
@@ -68,6 +90,9 @@ static struct store_activity_in activity_of(const PGresult *rows, int row) {
         .content_length = (uint64_t)pg_number(rows, row, 8),
         .state = pg_octets(rows, row, 10),
     };
+    uint64_t content = (uint64_t)pg_number(rows, row, 7);
+    *damaged = pg_differs(rows, row, 11, sum_of_activity_in(&in, content, pg_octets(rows, row, 9)));
+    return in;
 }
 
 /* Its spans live until the next commit is done. */
@@ -101,19 +126,21 @@ bool pg_find_activity_in(struct store *store, struct span peer, struct span asso
     PGresult *row = pg_read(pg_of(store), Q_FIND_ACTIVITY_IN, &parameters, err);
     if (!row)
         return false;
-    if (!PQntuples(row)) {
-        PQclear(row);
-        return no_such_activity(err);
-    }
-    *found = activity_of(row, 0);
-    return keep_found(pg_of(store), row, err);
+    bool damaged = false, there = PQntuples(row) > 0;
+    if (there)
+        *found = pg_activity_in_of(row, 0, &damaged);
+    if (there && !damaged)
+        return keep_found(pg_of(store), row, err);
+    PQclear(row);
+    return no_such_activity(err);
 }
 
 static bool give_activity_in(struct walk *walk, const PGresult *rows, int row) {
-    struct store_activity_in in = activity_of(rows, row);
+    bool damaged;
+    struct store_activity_in in = pg_activity_in_of(rows, row, &damaged);
     walk->after[0] = walk->afters == 2 ? in.at : (int64_t)in.id;
     walk->after[1] = (int64_t)in.id;
-    return walk->cb.activity_in(walk->context, &in);
+    return damaged || walk->cb.activity_in(walk->context, &in);
 }
 
 bool pg_each_activity_of(struct store *store, struct span association, store_activity_in_cb *cb,
@@ -142,7 +169,7 @@ bool pg_each_activity_in(struct store *store, store_activity_in_cb *cb, void *co
 
 /* ---- activities out, outcomes ---- */
 
-static bool give_activity_out(struct walk *walk, const PGresult *rows, int row) {
+struct store_activity_out pg_activity_out_of(const PGresult *rows, int row, bool *damaged) {
     struct store_activity_out out = {
         .work = (uint64_t)pg_number(rows, row, 0),
         .association = pg_octets(rows, row, 1),
@@ -152,8 +179,15 @@ static bool give_activity_out(struct walk *walk, const PGresult *rows, int row) 
         .offset = (uint64_t)pg_number(rows, row, 5),
         .data = pg_octets(rows, row, 6),
     };
+    *damaged = pg_differs(rows, row, 7, sum_of_activity_out(&out));
+    return out;
+}
+
+static bool give_activity_out(struct walk *walk, const PGresult *rows, int row) {
+    bool damaged;
+    struct store_activity_out out = pg_activity_out_of(rows, row, &damaged);
     walk->after[0] = (int64_t)out.work;
-    return walk->cb.activity_out(walk->context, &out);
+    return damaged || walk->cb.activity_out(walk->context, &out);
 }
 
 bool pg_each_activity_out(struct store *store, store_activity_out_cb *cb, void *context, struct error *err) {

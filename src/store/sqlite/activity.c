@@ -1,10 +1,11 @@
 /* Activities: inbound ones are held in memory too (activity_private.h); rows of outbound ones are read at the
  * start only. */
+#include "base/log.h"
 #include "store/sqlite/sqlite_private.h"
 
 /* ---- at start ---- */
 
-static bool load_row(struct sqlite *store, sqlite3_stmt *row) {
+struct store_activity_in activity_in_of(sqlite3_stmt *row, bool *damaged) {
     struct store_activity_in in = {
         .id = (uint64_t)sqlite3_column_int64(row, 0),
         .peer = sql_span(row, 1),
@@ -16,7 +17,35 @@ static bool load_row(struct sqlite *store, sqlite3_stmt *row) {
         .content_length = (uint64_t)sqlite3_column_int64(row, 8),
         .state = sql_span(row, 10),
     };
+    uint64_t content = (uint64_t)sqlite3_column_int64(row, 7);
+    *damaged = sql_differs(row, 11, sum_of_activity_in(&in, content, sql_span(row, 9)));
+    return in;
+}
+
+struct store_activity_out activity_out_of(sqlite3_stmt *row, bool *damaged) {
+    struct store_activity_out out = {
+        .work = (uint64_t)sqlite3_column_int64(row, 0),
+        .association = sql_span(row, 1),
+        .activity = sql_span(row, 2),
+        .at = sqlite3_column_int64(row, 3),
+        .serial = (uint32_t)sqlite3_column_int64(row, 4),
+        .offset = (uint64_t)sqlite3_column_int64(row, 5),
+        .data = sql_span(row, 6),
+    };
+    *damaged = sql_differs(row, 7, sum_of_activity_out(&out));
+    return out;
+}
+
+/* A damaged one is left to `mhs store repair`; its sender begins anew. */
+static bool load_row(struct sqlite *store, sqlite3_stmt *row) {
+    bool damaged;
+    struct store_activity_in in = activity_in_of(row, &damaged);
     struct span chain = sql_span(row, 9);
+    if (damaged) {
+        log_error("%s: activity %llu is not what was stored, and is not resumed; run 'mhs store check'",
+                  store->head.place, (unsigned long long)in.id);
+        return true;
+    }
     struct activity *activity = activities_reserve(&store->activities, 1) ? activity_copy(&in) : NULL;
     if (!activity)
         return false;
@@ -109,16 +138,9 @@ bool sqlite_each_activity_out(struct store *head, store_activity_out_cb *cb, voi
     if (!walk)
         return false;
     while (sql_next(store, walk, &inner)) {
-        struct store_activity_out out = {
-            .work = (uint64_t)sqlite3_column_int64(walk, 0),
-            .association = sql_span(walk, 1),
-            .activity = sql_span(walk, 2),
-            .at = sqlite3_column_int64(walk, 3),
-            .serial = (uint32_t)sqlite3_column_int64(walk, 4),
-            .offset = (uint64_t)sqlite3_column_int64(walk, 5),
-            .data = sql_span(walk, 6),
-        };
-        if (!cb(context, &out))
+        bool damaged;
+        struct store_activity_out out = activity_out_of(walk, &damaged);
+        if (!damaged && !cb(context, &out))
             break;
     }
     sqlite3_finalize(walk);

@@ -346,3 +346,35 @@ bool sqlite_restore(const char *from, const char *place, bool force, store_progr
     close(lock);
     return ok;
 }
+
+/* ---- what is moved ---- */
+
+/* The database goes first, so that what a crash leaves in between is no store. */
+bool sqlite_remove(const char *place, struct error *err) {
+    static const char *const names[] = {"queue.db", "queue.db-wal", "queue.db-shm"};
+    char path[PATH_ROOM];
+    int lock = store_lock(place, err);
+    bool ok = lock >= 0;
+    for (size_t i = 0; ok && i < sizeof names / sizeof *names; i++) {
+        snprintf(path, sizeof path, "%s/%s", place, names[i]);
+        ok = unlink(path) == 0 || errno == ENOENT || file_error(path, err);
+    }
+    snprintf(path, sizeof path, "%s/segments", place);
+    ok = ok && remove_folder(path, err) && sync_path(place, O_RDONLY | O_DIRECTORY, err);
+    if (lock >= 0)
+        close(lock);
+    return ok;
+}
+
+/* A folder that root made belongs to nobody yet. */
+bool sqlite_hand_over(const char *place, struct error *err) {
+    char above[PATH_ROOM];
+    struct stat owner;
+    if (snprintf(above, sizeof above, "%s/..", place) >= PATH_ROOM - 64)
+        return error_set(err, STORE_NOT_FOUND, "%s: the path is too long", place);
+    if (stat(place, &owner) != 0)
+        return file_error(place, err);
+    if (owner.st_uid == 0 && stat(above, &owner) != 0)
+        return file_error(above, err);
+    return give(place, &owner, err);
+}

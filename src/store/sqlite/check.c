@@ -47,7 +47,8 @@ struct rule {
     "INSERT INTO next_hop SELECT (SELECT coalesce(max(id), 0) + 1 FROM next_hop), CAST('" STORE_LOST_HOP     \
     "' AS BLOB) WHERE NOT EXISTS (SELECT 1 FROM next_hop WHERE name = CAST('" STORE_LOST_HOP "' AS BLOB));"  \
     "UPDATE work SET next_hop = (SELECT id FROM next_hop WHERE name = CAST('" STORE_LOST_HOP "' AS BLOB)),"  \
-    " doubt_peer = 0, status = 0, tries = 0, due = 0 WHERE message IN (SELECT id FROM lost_message);"        \
+    " doubt_peer = 0, status = 0, tries = 0, due = 0, sum = NULL WHERE message IN (SELECT id FROM "          \
+    "lost_message);"                                                                                         \
     "UPDATE message SET content = 0, body = NULL, body_sum = NULL WHERE id IN (SELECT id FROM "              \
     "lost_message);"                                                                                         \
     "DROP TABLE lost_message;"
@@ -493,7 +494,7 @@ static bool check_contents(struct check *check, struct error *err) {
     return done && (!inner.code || error_set(err, inner.code, "%s", inner.text));
 }
 
-/* ---- rows against their checksums (I16) ---- */
+/* ---- octets against their checksums (I16) ---- */
 
 static bool differs(sqlite3_stmt *row, int octets, int sum) {
     return sqlite3_column_type(row, sum) != SQLITE_NULL &&
@@ -546,6 +547,87 @@ static bool check_messages(struct check *check, struct error *err) {
         lose_damaged(check, &lost, lose_bodies, &inner);
     buf_free(&lost);
     return !inner.code || error_set(err, inner.code, "%s", inner.text);
+}
+
+/* ---- rows against their checksums (I16) ---- */
+
+static bool work_is_damaged(sqlite3_stmt *row, uint64_t *id, uint64_t *within) {
+    struct store_work work = work_of(row);
+    (void)within;
+    *id = work.id;
+    return work.damaged;
+}
+
+static bool entry_is_damaged(sqlite3_stmt *row, uint64_t *id, uint64_t *within) {
+    struct store_entry entry = entry_of(row);
+    *id = entry.sequence;
+    *within = (uint64_t)sqlite3_column_int64(row, 0) >> 32;
+    return entry.damaged;
+}
+
+static bool activity_in_is_damaged(sqlite3_stmt *row, uint64_t *id, uint64_t *within) {
+    bool damaged;
+    (void)within;
+    *id = activity_in_of(row, &damaged).id;
+    return damaged;
+}
+
+static bool activity_out_is_damaged(sqlite3_stmt *row, uint64_t *id, uint64_t *within) {
+    bool damaged;
+    (void)within;
+    *id = activity_out_of(row, &damaged).work;
+    return damaged;
+}
+
+/* What repair does: a copy is held for an operator to look at, an entry stays as it is, and a transfer that
+ * was interrupted begins anew. */
+static const struct row_kind {
+    const char *walk;
+    bool (*is_damaged)(sqlite3_stmt *row, uint64_t *id, uint64_t *within);
+    const char *text, *repair, *how;
+} row_kinds[] = {
+    {"SELECT * FROM work", work_is_damaged, "work %llu: its row is not what was stored",
+     "UPDATE work SET status = 2, sum = NULL WHERE id = ?1",
+     "it is held: look at it with 'mhs queue show', then release, redirect or delete it"},
+    {"SELECT " ENTRY_COLUMNS " FROM entry", entry_is_damaged,
+     "entry %llu of mailbox %llu: its row is not what was stored",
+     "UPDATE entry SET sum = NULL WHERE id = ?2 << 32 | ?1", "it was kept as it is"},
+    {"SELECT * FROM activity_in", activity_in_is_damaged, "activity %llu: its row is not what was stored",
+     "DELETE FROM activity_in WHERE id = ?1", "the activity was given up; its sender will begin again"},
+    {"SELECT * FROM activity_out", activity_out_is_damaged,
+     "activity out of work %llu: its row is not what was stored", "DELETE FROM activity_out WHERE work = ?1",
+     "the activity was removed; the transfer begins again"},
+};
+
+static bool repair_row(struct check *check, const struct row_kind *kind, const uint64_t id[static 2],
+                       struct error *err) {
+    sqlite3_stmt *statement = sql_walk(check->store, kind->repair, err);
+    if (!statement)
+        return false;
+    for (int i = 0; i < sqlite3_bind_parameter_count(statement); i++)
+        sqlite3_bind_int64(statement, i + 1, (sqlite3_int64)id[i]);
+    bool done = sqlite3_step(statement) == SQLITE_DONE || db_error(check->store, "repair a row", err);
+    sqlite3_finalize(statement);
+    return done;
+}
+
+static bool check_rows(struct check *check, const struct row_kind *kind, struct error *err) {
+    struct error inner = {0};
+    sqlite3_stmt *walk = sql_walk(check->store, kind->walk, err);
+    if (!walk)
+        return false;
+    while (!inner.code && sql_next(check->store, walk, &inner)) {
+        uint64_t id[2] = {0};
+        char text[120];
+        if (!kind->is_damaged(walk, &id[0], &id[1]))
+            continue;
+        snprintf(text, sizeof text, kind->text, (unsigned long long)id[0], (unsigned long long)id[1]);
+        report(check, 16, check->repair ? kind->how : NULL, text);
+        if (check->repair)
+            repair_row(check, kind, id, &inner);
+    }
+    sqlite3_finalize(walk);
+    return store_passed(&inner, err);
 }
 
 /* ---- packed rows and their runs ---- */
@@ -671,6 +753,9 @@ static bool check_all(struct check *check, struct error *err) {
     if (!check_database(check, err) || !check_segments(check, err) ||
         (check->repair && !judge_overlaps(check, err)))
         return false;
+    for (size_t i = 0; i < sizeof row_kinds / sizeof *row_kinds; i++)
+        if (!check_rows(check, &row_kinds[i], err))
+            return false;
     for (size_t i = 0; i < sizeof rules / sizeof *rules; i++)
         if (!apply_rule(check, &rules[i], err))
             return false;

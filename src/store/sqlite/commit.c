@@ -66,7 +66,7 @@ static bool write_id_counter(struct sqlite *store, uint64_t *limit, struct error
 
 /* Failures that say something of the request, and nothing of the disk. */
 static bool is_of_one(int code) {
-    return code == STORE_BAD_REQUEST || code == STORE_REPEATED || code == STORE_FENCED;
+    return code == STORE_BAD_REQUEST || code == STORE_REPEATED;
 }
 
 /* What fails one request only is looked for in all of them before the next pass. */

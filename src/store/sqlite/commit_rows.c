@@ -44,6 +44,7 @@ static bool write_work(struct commit *commit, const struct operation *operation,
     if (!statement)
         return false;
     sql_bind_span(statement, 10, work->data);
+    sqlite3_bind_int64(statement, 11, (sqlite3_int64)sum_of_work(work));
     return sql_run(commit->store, which, NULL, err) &&
            (which == SQL_SET_WORK || count(commit, work->message, 1, err));
 }
@@ -72,8 +73,10 @@ static bool put_activity_in(struct commit *commit, const struct operation *opera
     sql_bind_span(statement, 2, in->peer);
     sql_bind_span(statement, 3, in->association);
     sql_bind_span(statement, 4, in->activity);
-    sql_bind_span(statement, 10, span_of(activity->chain, sizeof activity->chain));
+    struct span chain = span_of(activity->chain, sizeof activity->chain);
+    sql_bind_span(statement, 10, chain);
     sql_bind_span(statement, 11, in->state);
+    sqlite3_bind_int64(statement, 12, (sqlite3_int64)sum_of_activity_in(in, activity->content, chain));
     return sql_run(commit->store, SQL_PUT_ACTIVITY_IN, NULL, err) &&
            (!old || contents_count(commit, old, -1, err)) &&
            (!activity->content || contents_count(commit, activity->content, 1, err));
@@ -102,6 +105,7 @@ static bool put_activity_out(struct commit *commit, const struct operation *oper
     sql_bind_span(statement, 2, out->association);
     sql_bind_span(statement, 3, out->activity);
     sql_bind_span(statement, 7, out->data);
+    sqlite3_bind_int64(statement, 8, (sqlite3_int64)sum_of_activity_out(out));
     return sql_run(commit->store, SQL_PUT_ACTIVITY_OUT, NULL, err);
 }
 
@@ -123,7 +127,7 @@ static bool take_sequence(struct commit *commit, struct operation *operation, st
 
 static bool add_entry(struct commit *commit, struct operation *operation, struct error *err) {
     const struct store_entry *entry = &operation->entry;
-    if (!take_sequence(commit, operation, err))
+    if (operation->type == ADD_ENTRY && !take_sequence(commit, operation, err))
         return false;
     sqlite3_stmt *statement =
         BIND(commit->store, SQL_ADD_ENTRY, err, entry_id(operation->number, entry->sequence),
@@ -132,7 +136,18 @@ static bool add_entry(struct commit *commit, struct operation *operation, struct
         return false;
     sql_bind_span(statement, 5, entry->data);
     sqlite3_bind_int64(statement, 6, (sqlite3_int64)entry->octets);
+    sqlite3_bind_int64(statement, 7, (sqlite3_int64)sum_of_entry(entry));
     return sql_run(commit->store, SQL_ADD_ENTRY, NULL, err) && count(commit, entry->message, 1, err);
+}
+
+static bool number_entry(struct commit *commit, const struct operation *operation, struct error *err) {
+    struct names *mailboxes = &commit->store->mailboxes;
+    struct name *name = names_get(mailboxes, operation->number);
+    if (!name)
+        return error_set(err, STORE_BAD_REQUEST, "mailbox %u does not exist", operation->number);
+    if (name->next < operation->ids.id)
+        name->next = operation->ids.id;
+    return names_mark(mailboxes, operation->number) || store_no_memory(&commit->store->head, err);
 }
 
 static bool write_record(struct commit *commit, const struct operation *operation, struct error *err) {
@@ -218,7 +233,10 @@ bool rows_write(struct commit *commit, struct operation *operation, struct error
     case DROP_ACTIVITY_OUT:
         return drop(commit, SQL_DROP_ACTIVITY_OUT, operation->ids.id, 0, err);
     case ADD_ENTRY:
+    case COPY_ENTRY:
         return add_entry(commit, operation, err);
+    case NUMBER_ENTRY:
+        return number_entry(commit, operation, err);
     case SET_ENTRY:
         return BIND(store, SQL_SET_ENTRY, err, entry_id(operation->number, operation->ids.id),
                     (int64_t)(operation->ids.other & UINT32_MAX), (int64_t)(operation->ids.other >> 32)) &&
@@ -245,7 +263,7 @@ static bool insert_message(struct commit *commit, struct operation *operation, s
     uint64_t place = content ? content->id : 0;
     if (slot)
         slot->value.number = 0; /* what is left over belongs to stored messages */
-    if (refs <= 0)
+    if (refs <= 0 && !operation->kept)
         return true;
     sqlite3_stmt *statement = BIND(commit->store, SQL_ADD_MESSAGE, err, (int64_t)operation->message.id, refs,
                                    (int64_t)place, operation->message.arrival);

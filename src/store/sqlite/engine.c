@@ -46,7 +46,11 @@ static bool keep_end(struct store *head) {
 }
 
 /* The handle begins above what the counter says, and the first commit raises that: one block is enough. */
-static bool more_ids(struct store *head, struct error *err) {
+static bool more_ids(struct store *head, uint64_t least, struct error *err) {
+    if (least && least < head->id_end) {
+        head->next_id = least > head->next_id ? least : head->next_id;
+        return true;
+    }
     return error_set(err, STORE_FULL, "%s: there are no ids any more", head->place);
 }
 
@@ -81,6 +85,7 @@ const struct store_engine sqlite_engine = {
     .each_activity_out = sqlite_each_activity_out,
     .get_outcome = sqlite_get_outcome,
     .each_outcome = sqlite_each_outcome,
+    .scan = sqlite_scan,
     .next_hop = sqlite_next_hop,
     .mailbox = sqlite_mailbox,
     .next_hop_name = sqlite_next_hop_name,

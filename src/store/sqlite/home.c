@@ -8,6 +8,10 @@ static bool owns(const char *place) {
 }
 
 static struct store *open_store(const char *place, const struct store_options *options, struct error *err) {
+    if (options->node > 1) {
+        error_set(err, STORE_BAD_REQUEST, "%s: a store in a folder has one node", place);
+        return NULL;
+    }
     struct sqlite *store = sqlite_open(place, options, err);
     return store ? &store->head : NULL;
 }
@@ -22,4 +26,6 @@ const struct store_home sqlite_home = {
     .restore = sqlite_restore,
     .check = sqlite_check,
     .repair = sqlite_repair,
+    .remove = sqlite_remove,
+    .hand_over = sqlite_hand_over,
 };

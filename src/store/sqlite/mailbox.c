@@ -2,8 +2,8 @@
 #include "base/arena.h"
 #include "store/sqlite/sqlite_private.h"
 
-static struct store_entry entry_of(sqlite3_stmt *row) {
-    return (struct store_entry){
+struct store_entry entry_of(sqlite3_stmt *row) {
+    struct store_entry entry = {
         .sequence = (uint64_t)sqlite3_column_int64(row, 0) & UINT32_MAX,
         .message = (uint64_t)sqlite3_column_int64(row, 1),
         .at = sqlite3_column_int64(row, 2),
@@ -11,6 +11,8 @@ static struct store_entry entry_of(sqlite3_stmt *row) {
         .data = sql_span(row, 4),
         .octets = (uint64_t)sqlite3_column_int64(row, 5),
     };
+    entry.damaged = sql_differs(row, 6, sum_of_entry(&entry));
+    return entry;
 }
 
 bool sqlite_get_entry(struct store *head, uint32_t mailbox, uint64_t sequence, struct arena *arena,
@@ -24,7 +26,10 @@ bool sqlite_get_entry(struct store *head, uint32_t mailbox, uint64_t sequence, s
     if (sequence <= UINT32_MAX && sql_next(store, statement, &inner)) {
         *entry = entry_of(statement);
         entry->data = arena_dup(arena, entry->data);
-        if (!entry->data.data)
+        if (entry->damaged)
+            error_set(&inner, STORE_CORRUPT, "entry %llu is not what was stored: run `mhs store check`",
+                      (unsigned long long)sequence);
+        else if (!entry->data.data)
             error_set(&inner, STORE_NO_MEMORY, "out of memory");
     } else if (!inner.code)
         error_set(&inner, STORE_NOT_FOUND, "entry %llu is not there", (unsigned long long)sequence);
@@ -36,9 +41,8 @@ bool sqlite_each_entry(struct store *head, uint32_t mailbox, uint64_t after, siz
                        void *context, struct error *err) {
     struct sqlite *store = sqlite_of(head);
     struct error inner = {0};
-    sqlite3_stmt *walk = sql_walk(
-        store, "SELECT id, message, at, flags, data, octets FROM entry WHERE id > ?1 AND id < ?2 ORDER BY id",
-        err);
+    sqlite3_stmt *walk =
+        sql_walk(store, "SELECT " ENTRY_COLUMNS " FROM entry WHERE id > ?1 AND id < ?2 ORDER BY id", err);
     if (!walk)
         return false;
     uint64_t from = (uint64_t)mailbox << 32 | (after < UINT32_MAX ? after : UINT32_MAX);

@@ -11,6 +11,7 @@
 
 #include "base/alloc.h"
 #include "base/log.h"
+#include "store/sqlite/log_file.h"
 
 #define BUSY_MS 5000
 
@@ -88,7 +89,10 @@ static bool open_database(struct sqlite *store, const struct store_options *opti
     int flags = SQLITE_OPEN_NOMUTEX | (store->head.read_only ? SQLITE_OPEN_READONLY
                                        : options->create     ? SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE
                                                              : SQLITE_OPEN_READWRITE);
-    if (sqlite3_open_v2(name, &store->db, flags, engine_options(options)->vfs) != SQLITE_OK)
+    const char *vfs = engine_options(options)->vfs;
+    if (!store->head.read_only && !(vfs = log_file_vfs(vfs)))
+        return error_set(err, STORE_NO_MEMORY, "%s: out of memory", name);
+    if (sqlite3_open_v2(name, &store->db, flags, vfs) != SQLITE_OK)
         return store->db ? db_error(store, name, err)
                          : error_set(err, STORE_NO_MEMORY, "%s: out of memory", name);
     sqlite3_extended_result_codes(store->db, 1);

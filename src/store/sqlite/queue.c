@@ -31,8 +31,8 @@ bool sqlite_get_message(struct store *head, uint64_t id, struct arena *arena, st
     return !inner.code || error_set(err, inner.code, "%s", inner.text);
 }
 
-static struct store_work work_of(sqlite3_stmt *row) {
-    return (struct store_work){
+struct store_work work_of(sqlite3_stmt *row) {
+    struct store_work work = {
         .id = (uint64_t)sqlite3_column_int64(row, 0),
         .message = (uint64_t)sqlite3_column_int64(row, 1),
         .next_hop = (uint32_t)sqlite3_column_int64(row, 2),
@@ -44,6 +44,8 @@ static struct store_work work_of(sqlite3_stmt *row) {
         .expiry = sqlite3_column_int64(row, 8),
         .data = sql_span(row, 9),
     };
+    work.damaged = sql_differs(row, 10, sum_of_work(&work));
+    return work;
 }
 
 bool sqlite_get_work(struct store *head, uint64_t id, struct arena *arena, struct store_work *work,
@@ -56,7 +58,11 @@ bool sqlite_get_work(struct store *head, uint64_t id, struct arena *arena, struc
     sqlite3_bind_int64(statement, 1, (sqlite3_int64)id);
     if (sql_next(store, statement, &inner)) {
         *work = work_of(statement);
-        copy_to(arena, &work->data, &inner);
+        if (work->damaged)
+            error_set(&inner, STORE_CORRUPT, "work %llu is not what was stored: run `mhs store check`",
+                      (unsigned long long)id);
+        else
+            copy_to(arena, &work->data, &inner);
     } else if (!inner.code)
         not_found("work", id, &inner);
     sqlite3_reset(statement);

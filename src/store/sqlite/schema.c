@@ -67,6 +67,11 @@ static const char *const steps[SCHEMA_VERSION] = {
     "DELETE FROM message WHERE refs <= 0;"
     "DELETE FROM extent WHERE content IN (SELECT id FROM content WHERE refs <= 0);"
     "DELETE FROM content WHERE refs <= 0;",
+    /* 5 to 6: checksums of the other rows (NULL: unchecked). */
+    "ALTER TABLE work ADD COLUMN sum INTEGER;"
+    "ALTER TABLE entry ADD COLUMN sum INTEGER;"
+    "ALTER TABLE activity_in ADD COLUMN sum INTEGER;"
+    "ALTER TABLE activity_out ADD COLUMN sum INTEGER;",
 };
 
 static bool fail(sqlite3 *db, struct error *err) {

@@ -1,6 +1,10 @@
 /* The statements, and small helpers to run them. */
 #include "store/sqlite/sqlite_private.h"
 
+/* SQLite has no operator for it. */
+#define XOR(a, b) "((" a " | " b ") - (" a " & " b "))"
+#define NEW_FLAGS "((flags & ~?3) | ?2)"
+
 static const char *const texts[SQL_STATEMENTS] = {
     [SQL_BEGIN] = "BEGIN IMMEDIATE",
     [SQL_COMMIT] = "COMMIT",
@@ -26,9 +30,9 @@ static const char *const texts[SQL_STATEMENTS] = {
     [SQL_GET_EXTENTS] = "SELECT segment, offset, length FROM extent WHERE content = ?1 ORDER BY seq",
     [SQL_DROP_EXTENTS] = "DELETE FROM extent WHERE content = ?1",
     [SQL_MOVE_EXTENT] = "UPDATE extent SET segment = ?3, offset = ?4 WHERE content = ?1 AND seq = ?2",
-    [SQL_ADD_WORK] = "INSERT INTO work VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
+    [SQL_ADD_WORK] = "INSERT INTO work VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)",
     [SQL_SET_WORK] = "UPDATE work SET next_hop = ?3, priority = ?4, status = ?5, doubt_peer = ?6, tries = ?7,"
-                     " due = ?8, expiry = ?9, data = ?10 WHERE id = ?1",
+                     " due = ?8, expiry = ?9, data = ?10, sum = ?11 WHERE id = ?1",
     [SQL_DROP_WORK] = "DELETE FROM work WHERE id = ?1",
     [SQL_GET_WORK] = "SELECT * FROM work WHERE id = ?1",
     [SQL_ADD_EVENTS] = "INSERT INTO event VALUES(?1, ?2, ?3)",
@@ -41,12 +45,12 @@ static const char *const texts[SQL_STATEMENTS] = {
     [SQL_FIND_REPEAT_TRACK] = "SELECT batch FROM repeat_track WHERE bucket = ?1 AND hash = ?2",
     [SQL_ADD_RUN] = "INSERT INTO run VALUES(?1, ?2, ?3)",
     [SQL_PUT_ACTIVITY_IN] =
-        "INSERT OR REPLACE INTO activity_in VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)",
+        "INSERT OR REPLACE INTO activity_in VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)",
     [SQL_DROP_ACTIVITY_IN] = "DELETE FROM activity_in WHERE id = ?1",
     [SQL_PUT_OUTCOME] = "INSERT OR REPLACE INTO outcome VALUES(?1, ?2, ?3, ?4, ?5)",
     [SQL_DROP_OUTCOME] = "DELETE FROM outcome WHERE association = ?1 AND activity = ?2 AND peer = ?3",
     [SQL_GET_OUTCOME] = "SELECT data FROM outcome WHERE association = ?1 AND activity = ?2 AND peer = ?3",
-    [SQL_PUT_ACTIVITY_OUT] = "INSERT OR REPLACE INTO activity_out SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7"
+    [SQL_PUT_ACTIVITY_OUT] = "INSERT OR REPLACE INTO activity_out SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8"
                              " WHERE EXISTS(SELECT 1 FROM work WHERE id = ?1)",
     [SQL_DROP_ACTIVITY_OUT] = "DELETE FROM activity_out WHERE work = ?1",
     [SQL_ADD_NEXT_HOP] = "INSERT OR REPLACE INTO next_hop VALUES(?1, ?2)",
@@ -54,10 +58,11 @@ static const char *const texts[SQL_STATEMENTS] = {
     [SQL_DROP_MAILBOX] = "DELETE FROM mailbox WHERE id = ?1",
     [SQL_MOVE_ENTRIES] = "UPDATE entry SET id = id - (?1 << 32) + (?2 << 32) + ?3"
                          " WHERE id > (?1 << 32) AND id < ((?1 + 1) << 32)",
-    [SQL_ADD_ENTRY] = "INSERT INTO entry VALUES(?1, ?2, ?3, ?4, ?5, ?6)",
-    [SQL_SET_ENTRY] = "UPDATE entry SET flags = (flags & ~?3) | ?2 WHERE id = ?1",
+    [SQL_ADD_ENTRY] = "INSERT INTO entry VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+    [SQL_SET_ENTRY] =
+        "UPDATE entry SET flags = " NEW_FLAGS ", sum = " XOR("sum", XOR("flags", NEW_FLAGS)) " WHERE id = ?1",
     [SQL_DROP_ENTRY] = "DELETE FROM entry WHERE id = ?1",
-    [SQL_GET_ENTRY] = "SELECT id, message, at, flags, data, octets FROM entry WHERE id = ?1",
+    [SQL_GET_ENTRY] = "SELECT " ENTRY_COLUMNS " FROM entry WHERE id = ?1",
     [SQL_PUT_RECORD] = "INSERT OR REPLACE INTO record VALUES(?1, ?2, ?3)",
     [SQL_DROP_RECORD] = "DELETE FROM record WHERE kind = ?1 AND name = ?2",
     [SQL_GET_RECORD] = "SELECT data FROM record WHERE kind = ?1 AND name = ?2",
@@ -109,6 +114,11 @@ struct span sql_span(sqlite3_stmt *statement, int column) {
     const void *octets = sqlite3_column_blob(statement, column);
     int len = sqlite3_column_bytes(statement, column);
     return octets && len > 0 ? span_of(octets, (size_t)len) : span_of("", 0);
+}
+
+bool sql_differs(sqlite3_stmt *row, int column, uint64_t sum) {
+    return sqlite3_column_type(row, column) != SQLITE_NULL &&
+           (uint64_t)sqlite3_column_int64(row, column) != sum;
 }
 
 void sql_finish_all(struct sqlite *store) {

@@ -36,8 +36,8 @@
  *      and is removed, and while the writer lives no other file gets its number.
  *      A file of that number made by a later writer is another file: the
  *      reader keeps none open from one read to the next.
- *  I16 message.envelope_sum and body_sum are the checksums of the octets beside
- *      them; NULL in rows of before schema version 4, and where there is no body.
+ *  I16 message.envelope_sum and body_sum, and the column `sum` of the other rows;
+ *      body_sum is NULL also where there is no body.
  */
 #ifndef STORE_SQLITE_SQLITE_PRIVATE_H
 #define STORE_SQLITE_SQLITE_PRIVATE_H
@@ -59,7 +59,7 @@
 #define SEGMENT_ALIGN  UINT64_C(4096)
 #define ID_BLOCK       (UINT64_C(1) << 20)
 #define APPLICATION_ID 0x43485351 /* "CHSQ" */
-#define SCHEMA_VERSION 5
+#define SCHEMA_VERSION 6
 
 /* Statements that are kept prepared; sql.c has their texts. */
 enum statement {
@@ -224,6 +224,8 @@ sqlite3_stmt *sql_walk(struct sqlite *store, const char *text, struct error *err
 bool sql_next(struct sqlite *store, sqlite3_stmt *statement, struct error *err);
 void sql_bind_span(sqlite3_stmt *statement, int index, struct span s);
 struct span sql_span(sqlite3_stmt *statement, int column);
+/* Is there a checksum in the column, and another one? (I16) */
+bool sql_differs(sqlite3_stmt *row, int column, uint64_t sum);
 void sql_finish_all(struct sqlite *store);
 /* A number under a name, 1 when there is none. */
 bool counter_get(struct sqlite *store, const char *name, uint64_t *next, struct error *err);
@@ -293,6 +295,12 @@ struct content *content_load(struct sqlite *store, uint64_t id, uint64_t length,
 /* Its rows are gone: frees the space now, or with the last reference. */
 void content_free_space(struct content *content);
 
+/* ---- queue.c, mailbox.c: rows, work's of `SELECT *`, an entry's of ENTRY_COLUMNS ---- */
+
+#define ENTRY_COLUMNS "id, message, at, flags, data, octets, sum"
+struct store_work work_of(sqlite3_stmt *row);
+struct store_entry entry_of(sqlite3_stmt *row);
+
 /* ---- lookup.c: packed rows, and the runs that lead to them ---- */
 
 /* Reads packed repeat keys (a row of `repeat`). */
@@ -314,6 +322,9 @@ bool runs_drain_whole(struct sqlite *store, struct runs *runs, struct error *err
 /* ---- activity.c, names.c: loaded at the start ---- */
 
 bool activities_load(struct sqlite *store, struct error *err);
+/* A row of `SELECT *`; its spans live as long as the row. */
+struct store_activity_in activity_in_of(sqlite3_stmt *row, bool *damaged);
+struct store_activity_out activity_out_of(sqlite3_stmt *row, bool *damaged);
 bool names_load(struct sqlite *store, struct error *err);
 
 /* ---- engine.c ---- */
@@ -337,6 +348,8 @@ bool sqlite_backup(const char *place, const char *to, bool alone, store_progress
                    struct error *err);
 bool sqlite_restore(const char *from, const char *place, bool force, store_progress_cb *progress,
                     void *context, struct error *err);
+bool sqlite_remove(const char *place, struct error *err);
+bool sqlite_hand_over(const char *place, struct error *err);
 bool sqlite_check(const char *place, bool deep, store_finding_cb *cb, void *context, uint64_t *findings,
                   struct error *err);
 bool sqlite_repair(const char *place, store_finding_cb *cb, void *context, uint64_t *findings,
@@ -377,6 +390,7 @@ bool sqlite_get_outcome(struct store *store, struct span association, struct spa
                         struct buf *data, struct error *err);
 bool sqlite_each_outcome(struct store *store, struct span association, store_outcome_cb *cb, void *context,
                          struct error *err);
+bool sqlite_scan(struct store *store, const struct store_scan *scan, struct error *err);
 bool sqlite_next_hop(struct store *store, struct span name, bool make, uint32_t *key, struct error *err);
 bool sqlite_mailbox(struct store *store, struct span name, bool make, uint32_t *key, struct error *err);
 bool sqlite_next_hop_name(struct store *store, uint32_t next_hop, struct span *name, struct error *err);

@@ -156,8 +156,24 @@ static void a_full_arena_is_no_crash(void **state) {
     arena_free(&small);
 }
 
+/* What drives a terminal, ends a string or turns text round, by its octets; nothing else. */
+static void controls_are_told(void **state) {
+    static const struct {
+        struct span text;
+        size_t octets;
+    } table[] = {{SPAN_LIT("\0x"), 1},      {SPAN_LIT("\x1B[m"), 1}, {SPAN_LIT("\x7F"), 1},
+                 {SPAN_LIT("\xC2\x9B"), 2}, {SPAN_LIT("\u061C"), 2}, {SPAN_LIT("\u200E"), 3},
+                 {SPAN_LIT("\u202A"), 3},   {SPAN_LIT("\u202E"), 3}, {SPAN_LIT("\u2066"), 3},
+                 {SPAN_LIT("\u2069"), 3},   {SPAN_LIT(" "), 0},      {SPAN_LIT("~"), 0},
+                 {SPAN_LIT("\u00A0"), 0},   {SPAN_LIT("\u202F"), 0}, {SPAN_LIT("\u0627"), 0}};
+    (void)state;
+    for (size_t i = 0; i < sizeof table / sizeof *table; i++)
+        assert_int_equal(text_control(table[i].text), table[i].octets);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(controls_are_told),
         cmocka_unit_test_setup(teletex_is_read, reset),
         cmocka_unit_test_setup(what_is_no_teletex_is_guessed, reset),
         cmocka_unit_test_setup(teletex_is_written, reset),

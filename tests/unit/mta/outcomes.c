@@ -300,6 +300,7 @@ static void our_recovery_sends_what_was_unfinished(void **state) {
     connect_out(&world, 2, "gamma");
     outgoing_of(&world, 2);
     confirm_checkpoint(&world, 2, 3, 2);
+    world.priority = x411_Priority_urgent; /* before the first, where both may go */
     send_whole(&world, 1, envelope_to(&world, WANTS_NDN, FRANK, NULL), SPAN_LIT("second"));
     assert_int_equal(result_of(&world, 1), IPC_ACCEPTED);
     world_kill(&world);

@@ -217,8 +217,7 @@ static void test_resume_out(void **state) {
     connect_out(&world, 2, "gamma");
     outgoing_of(&world, 2);
     confirm_checkpoint(&world, 2, 3, 150000);
-    client(&world, 1, 0);
-    json_decref(ask(&world, "{\"operation\":\"track\",\"recent\":1}")); /* commits what waits */
+    expect_committed(&world);
     world_kill(&world);
 
     world_start(&world);

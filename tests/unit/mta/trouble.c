@@ -267,8 +267,35 @@ static void a_queue_that_is_not_whole_is_not_served(void **state) {
     world_end(&world);
 }
 
+/* A row that is not what was stored is believed in nothing: it is held, and the rest of the queue is served.
+ */
+static void a_damaged_row_is_held(void **state) {
+    static const char text[] =
+        "UPDATE work SET next_hop = next_hop + 77 WHERE id = (SELECT min(id) FROM work)";
+    struct world world;
+    (void)state;
+    world_begin(&world);
+    associate(&world, 1, "beta");
+    comes_in(&world, FRANK);
+    comes_in(&world, FRANK);
+    world_stop(&world);
+    assert_true(place_spoil(world.place, text, text));
+    begin_again(&world);
+    json_t *answer = ask(&world, "{\"operation\":\"status\"}");
+    assert_int_equal(number_at(answer, "work", "held"), 1);
+    json_decref(answer);
+    goes_out(&world, 2, "gamma");
+    EVENTUALLY(queued(&world) == 1);
+    json_decref(
+        ask(&world, "{\"operation\":\"queue-release\",\"all\":true,\"limit\":10,\"reason\":\"a test\"}"));
+    expect_none(&world, IPC_SEND_BEGIN);
+    assert_int_equal(queued(&world), 1);
+    world_end(&world);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_damaged_row_is_held),
         cmocka_unit_test(users_are_as_the_disk_has_them),
         cmocka_unit_test(test_full_disk),
         cmocka_unit_test(test_full_disk_at_a_checkpoint),

@@ -102,17 +102,17 @@ static const struct {
     {6, "UPDATE content SET digest = zeroblob(32) WHERE id = " FIRST, ALL - LARGE},
     {6, "UPDATE content SET digest = x'00' WHERE id = " FIRST, ALL - LARGE},
     {6, "INSERT INTO extent VALUES(999, 0, 1, 60000000, 10)", ALL},
-    {6, "UPDATE activity_in SET length = length + 1", ALL - ACTIVITY},
+    {6, "UPDATE activity_in SET length = length + 1, sum = NULL", ALL - ACTIVITY},
     {7, "UPDATE message SET refs = refs + 1", ALL},
     {7, "UPDATE message SET refs = 0", ALL},
     {7, "UPDATE message SET refs = refs - 1 WHERE refs > 1", ALL},
-    {7, "INSERT INTO work VALUES(900, 4711, 1, 0, 0, 0, 0, 0, 0, x'')", ALL},
-    {7, "INSERT INTO entry VALUES(1 << 32, 4711, 1, 0, x'', 0)", ALL},
+    {7, "INSERT INTO work VALUES(900, 4711, 1, 0, 0, 0, 0, 0, 0, x'', NULL)", ALL},
+    {7, "INSERT INTO entry VALUES(1 << 32, 4711, 1, 0, x'', 0, NULL)", ALL},
     {7, "DELETE FROM message WHERE id = (SELECT min(id) FROM message)", ALL - SMALL},
     {8, "UPDATE content SET refs = 9 WHERE id = " FIRST, ALL},
     {8, "UPDATE content SET refs = 0 WHERE id = " FIRST, ALL},
     {8, "DELETE FROM activity_in", ALL - ACTIVITY},
-    {8, "UPDATE activity_in SET content = 4711; UPDATE content SET refs = 0 WHERE digest IS NULL",
+    {8, "UPDATE activity_in SET content = 4711, sum = NULL; UPDATE content SET refs = 0 WHERE digest IS NULL",
      ALL - ACTIVITY},
     {8, "UPDATE message SET content = 4711 WHERE content = " FIRST, ALL - LARGE},
     {9, "UPDATE counter SET next = 2 WHERE name = 'id'", ALL},
@@ -122,13 +122,18 @@ static const struct {
     {10, "UPDATE repeat SET data = substr(data, 1, 31)", ALL - REPEAT},
     {11, "UPDATE event SET data = data || x'0001'", ALL},
     {11, "UPDATE event SET data = substr(data, 1, length(data) - 1)", ALL - HISTORY},
-    {14, "INSERT INTO activity_out VALUES(5555, x'', x'', 0, 0, 0, x'')", ALL},
+    {14, "INSERT INTO activity_out VALUES(5555, x'', x'', 0, 0, 0, x'', NULL)", ALL},
     {14, "DELETE FROM mailbox", ALL},
     {14, "UPDATE mailbox SET next = 1", ALL},
     {14, "DELETE FROM next_hop", ALL},
     {16, "UPDATE message SET body = zeroblob(length(body)) WHERE id = (SELECT min(id) FROM message)",
      ALL - SMALL},
     {16, "UPDATE message SET body_sum = body_sum + 1 WHERE id = (SELECT min(id) FROM message)", ALL - SMALL},
+    {16, "UPDATE work SET data = data || x'00' WHERE id = (SELECT min(id) FROM work)", ALL},
+    {16, "UPDATE work SET expiry = expiry + 1 WHERE id = (SELECT max(id) FROM work)", ALL},
+    {16, "UPDATE entry SET flags = flags + 1", ALL},
+    {16, "UPDATE entry SET at = at + 1 WHERE id = (SELECT max(id) FROM entry)", ALL},
+    {16, "UPDATE activity_in SET state = x'00'", ALL - ACTIVITY},
 };
 
 static bool any_event(void *context, int64_t at, struct span data) {
@@ -436,7 +441,7 @@ static void what_loses_its_content_is_named_and_kept(void **state) {
     uint64_t n;
     room_close(room);
     damage(room, "UPDATE content SET digest = zeroblob(32) WHERE digest IS NOT NULL;"
-                 "UPDATE work SET status = 2, doubt_peer = next_hop WHERE message IN"
+                 "UPDATE work SET status = 2, doubt_peer = next_hop, sum = NULL WHERE message IN"
                  " (SELECT id FROM message WHERE content != 0)");
     for (int repair = 0; repair < 2; repair++) {
         struct findings found = {0};

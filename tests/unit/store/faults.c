@@ -6,8 +6,10 @@
  */
 #include "room.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <sqlite3.h>
+#include <sys/stat.h>
 
 /* ---- a countdown that every layer shares ---- */
 
@@ -74,10 +76,24 @@ static int faulty_sync_folder(const char *path) {
 }
 
 static int64_t free_octets = INT64_MAX;
+static bool segments_count; /* what they take is not free */
+
+static int64_t octets_of_segments(const char *place) {
+    char path[256];
+    int64_t octets = 0;
+    struct stat s;
+    snprintf(path, sizeof path, "%s/segments", place);
+    DIR *folder = opendir(path);
+    for (struct dirent *entry; folder && (entry = readdir(folder));)
+        if (entry->d_name[0] != '.' && fstatat(dirfd(folder), entry->d_name, &s, 0) == 0)
+            octets += s.st_size;
+    if (folder)
+        closedir(folder);
+    return octets;
+}
 
 static int64_t told_space(const char *path) {
-    (void)path;
-    return free_octets;
+    return segments_count ? free_octets - octets_of_segments(path) : free_octets;
 }
 
 static const struct store_files faulty_files = {
@@ -419,6 +435,25 @@ static void the_disk_is_kept_free_as_the_manual_says(void **state) {
     assert_true(store_accepting(room->store));
 }
 
+/* Others filled the disk meanwhile. */
+static void free_segments_are_given_back_before_mail_is_refused(void **state) {
+    struct room *room = *state;
+    struct step step;
+    room_close(room);
+    room->options.low_water = 0;
+    room_open(room);
+    prepare(room, &step);
+    segments_count = true;
+    free_octets = 2 * 64 * MIB - 1; /* with a segment, less than is kept free */
+    assert_false(store_probe(room->store));
+    store_finish_work(room->batch, step.kept_work, step.kept);
+    room_commit(room);
+    assert_true(store_probe(room->store));
+    assert_true(store_accepting(room->store));
+    assert_int_equal(octets_of_segments(room->path), 0);
+    segments_count = false;
+}
+
 /* A failed sync of one content's segment gives up every content with unsynced octets there, and no other one.
  */
 static void failed_sync_gives_up_what_it_may_have_lost(void **state) {
@@ -454,6 +489,7 @@ int main(void) {
         IN_ROOM(empty_heap_at_each_point),
         IN_ROOM(opening_without_memory_fails_cleanly),
         IN_ROOM(low_space_stops_accepting_in_time),
+        IN_ROOM(free_segments_are_given_back_before_mail_is_refused),
         IN_ROOM(the_disk_is_kept_free_as_the_manual_says),
         IN_ROOM(failed_sync_gives_up_what_it_may_have_lost),
     };

@@ -70,22 +70,31 @@ static inline void place_database(const char place[static PLACE_MAX], char out[s
     snprintf(out, 32, "%.*s", (int)strcspn(name, "?"), name);
 }
 
-static inline bool place_make(char place[static PLACE_MAX]) {
+static inline bool place_make_folder(char place[static PLACE_MAX]) {
+    snprintf(place, PLACE_MAX, "/tmp/chasqui-store-XXXXXX");
+    return mkdtemp(place) != NULL;
+}
+
+static inline bool place_make_database(char place[static PLACE_MAX]) {
     static unsigned number;
     char command[80];
-    if (!place_server()) {
-        snprintf(place, PLACE_MAX, "/tmp/chasqui-store-XXXXXX");
-        return mkdtemp(place) != NULL;
-    }
     snprintf(place, PLACE_MAX, "postgresql://postgres@/room%u_%u?host=%s", (unsigned)getpid(), ++number,
              place_server());
     snprintf(command, sizeof command, "CREATE DATABASE room%u_%u", (unsigned)getpid(), number);
     return place_run("postgres", command);
 }
 
+static inline bool place_make(char place[static PLACE_MAX]) {
+    return place_server() ? place_make_database(place) : place_make_folder(place);
+}
+
+static inline bool place_is_folder(const char place[static PLACE_MAX]) {
+    return *place == '/';
+}
+
 static inline bool place_remove(const char place[static PLACE_MAX]) {
     char command[PLACE_MAX + 64], database[32];
-    if (!place_server()) {
+    if (place_is_folder(place)) {
         snprintf(command, sizeof command, "rm -rf %s", place);
         return system(command) == 0;
     }
@@ -111,7 +120,7 @@ static inline bool place_run_embedded(const char *place, const char *command) {
 /* Does to the rows of a place what no store would: SQL for the embedded engine, and for the server. */
 static inline bool place_spoil(const char place[static PLACE_MAX], const char *embedded, const char *server) {
     char database[32], command[1000];
-    if (!place_server())
+    if (place_is_folder(place))
         return place_run_embedded(place, embedded);
     place_database(place, database);
     snprintf(command, sizeof command, "SET search_path = chasqui; %s", server);

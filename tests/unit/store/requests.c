@@ -292,16 +292,26 @@ static void one_node_claims_all_once(void **state) {
     for (uint32_t i = 0; i < 5; i++)
         add_request(room, i, 100, false, NULL);
     assert_true(commit(room, 5).done);
-    assert_true(store_claim(room->store, 1, 2, 0, count_work, &given, &err));
+    assert_true(store_claim(room->store, 1000000, 0, count_work, &given, &err));
     assert_int_equal(given, 0);
     room_reopen(room);
     add_request(room, 0, 100, false, NULL);
     assert_true(commit(room, 1).done);
     for (unsigned page = 0; page < 4; page++) {
-        assert_true(store_claim(room->store, 1, 2, 2, count_work, &given, &err));
+        assert_true(store_claim(room->store, 1000000, 2, count_work, &given, &err));
         assert_int_equal(given, page < 2 ? 2 * page + 2 : 5);
     }
-    assert_true(store_renew(room->store, 1, 3, &err));
+    assert_true(store_renew(room->store, 1000000, &err));
+}
+
+static void a_folder_has_one_node(void **state) {
+    struct room *room = *state;
+    struct store_options options = {.node = 2};
+    struct error err = {0};
+    if (is_at_a_server())
+        return;
+    assert_null(store_open(room->path, &options, &err));
+    assert_int_equal(err.code, STORE_BAD_REQUEST);
 }
 
 static void a_reader_begins_none(void **state) {
@@ -332,6 +342,7 @@ int main(void) {
         IN_ROOM(at_one_go_it_is_all_or_nothing),
         IN_ROOM(a_lost_content_fails_its_request_only),
         IN_ROOM(one_node_claims_all_once),
+        IN_ROOM(a_folder_has_one_node),
         IN_ROOM(a_reader_begins_none),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

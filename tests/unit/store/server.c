@@ -659,6 +659,223 @@ static void own_lock_is_no_other(void **state) {
     room_commit(room);
 }
 
+/* ---- several nodes ---- */
+
+#define MINUTE 60000000
+
+static struct store *open_node(const struct room *room, unsigned node) {
+    struct store_options options = {.node = node};
+    struct error err = {0};
+    struct store *store = store_open(room->path, &options, &err);
+    if (!store)
+        fail_msg("%s", err.text);
+    return store;
+}
+
+static bool note_claimed(void *context, const struct store_work *work) {
+    unsigned *given = context;
+    assert_true(work->id && !work->damaged);
+    ++*given;
+    return true;
+}
+
+static unsigned claim(struct store *store, size_t limit) {
+    unsigned given = 0;
+    struct error err = {0};
+    if (!store_claim(store, MINUTE, limit, note_claimed, &given, &err))
+        fail_msg("%s", err.text);
+    return given;
+}
+
+static void add_many(struct room *room, unsigned count) {
+    struct store_work row = {.message = store_add_message(room->batch, 1, SPAN_LIT("e"), NULL), .expiry = 9};
+    for (unsigned i = 0; i < count; i++)
+        assert_true(store_add_work(room->batch, &row) != 0);
+    room_commit(room);
+}
+
+/* I13: whose lease is over loses all of its work at once, and commits nothing any more. */
+static void work_of_who_is_gone_is_taken_over(void **state) {
+    struct room *room = *state;
+    struct error err = {0};
+    assert_int_equal(claim(room->store, 0), 0);
+    add_many(room, 1200);
+    struct store *other = open_node(room, 2);
+    assert_int_equal(claim(other, 0), 0); /* the lease of the first holds */
+    add_one(room, 10, 1, NULL);
+    assert_true(store_renew(room->store, -1, &err));
+    room_commit(room); /* with no lease either */
+    assert_int_equal(claim(other, 700), 700);
+    add_one(room, 10, 1, NULL);
+    assert_false(store_commit(room->batch, &err));
+    assert_int_equal(err.code, STORE_FENCED);
+    expect_fenced(room);
+    assert_false(store_renew(room->store, MINUTE, &err));
+    assert_int_equal(err.code, STORE_FENCED);
+    assert_int_equal(claim(other, 0), 501);
+    assert_int_equal(claim(other, 0), 0);
+    room_reopen(room);
+    assert_int_equal(claim(room->store, 0), 0);
+    assert_true(store_renew(other, -1, &err));
+    store_close(other);
+    assert_int_equal(claim(room->store, 0), 1201);
+}
+
+/* A node that comes again has what nobody took. */
+static void who_comes_again_keeps_what_is_left(void **state) {
+    struct room *room = *state;
+    struct error err = {0};
+    assert_int_equal(claim(room->store, 0), 0);
+    add_many(room, 10);
+    struct store *other = open_node(room, 2);
+    assert_true(store_renew(room->store, -1, &err));
+    assert_int_equal(claim(other, 4), 4);
+    room_reopen(room);
+    assert_int_equal(claim(room->store, 0), 6);
+    assert_int_equal(claim(other, 0), 0);
+    store_close(other);
+    other = open_node(room, 2);
+    assert_int_equal(claim(other, 0), 4);
+    assert_true(store_probe(room->store));
+    store_close(other);
+}
+
+/* Its row is being written by a commit of its own: it lives. */
+static void who_commits_is_not_gone(void **state) {
+    struct room *room = *state;
+    struct error err = {0};
+    char database[32], where[PLACE_MAX];
+    add_many(room, 3);
+    assert_true(store_renew(room->store, -1, &err));
+    place_database(room->path, database);
+    snprintf(where, sizeof where, "postgresql://postgres@/%s?host=%s", database, place_server());
+    PGconn *conn = PQconnectdb(where);
+    PQclear(PQexec(conn, "BEGIN; UPDATE chasqui.node SET serial = serial WHERE id = 1"));
+    struct store *other = open_node(room, 2);
+    assert_int_equal(claim(other, 0), 0);
+    assert_true(store_accepting(other));
+    PQfinish(conn);
+    int64_t end = clock_monotonic_us() + MINUTE;
+    while (claim(other, 0) == 0 && clock_monotonic_us() < end)
+        usleep(10000);
+    assert_int_equal(count_work(room), 3);
+    store_close(other);
+}
+
+/* ---- what an older program left ---- */
+
+#define BACK_TO_2                                                                                            \
+    "ALTER TABLE node DROP lease; ALTER TABLE entry DROP sum; ALTER TABLE activity_in DROP sum;"             \
+    "ALTER TABLE activity_out DROP sum; ALTER TABLE work DROP sum, ADD epoch bigint NOT NULL DEFAULT 0,"     \
+    " ADD lease bigint NOT NULL DEFAULT 0; UPDATE setting SET value = 2 WHERE name = 'schema'"
+
+static void older_store_goes_on(void **state) {
+    struct room *room = *state;
+    add_many(room, 3);
+    room_close(room);
+    assert_true(place_spoil(room->path, "", BACK_TO_2));
+    struct store_options reader = {.read_only = true};
+    struct error err = {0};
+    assert_null(store_open(room->path, &reader, &err));
+    assert_int_equal(err.code, STORE_VERSION);
+    room_open(room);
+    assert_int_equal(claim(room->store, 0), 3);
+    add_many(room, 2);
+    assert_int_equal(count_work(room), 5);
+}
+
+/* ---- rows that are not what was stored (I16) ---- */
+
+static void count_finding(void *context, const struct store_finding *finding) {
+    unsigned *findings = context;
+    if (finding->lost || finding->note)
+        return;
+    assert_int_equal(finding->invariant, 16);
+    ++*findings;
+}
+
+static unsigned findings_of(const struct room *room, bool repair) {
+    unsigned findings = 0;
+    uint64_t count;
+    struct error err = {0};
+    if (!(repair ? store_repair(room->path, count_finding, &findings, &count, &err)
+                 : store_check(room->path, false, count_finding, &findings, &count, &err)))
+        fail_msg("%s", err.text);
+    assert_int_equal(count, findings);
+    return findings;
+}
+
+struct rows {
+    uint64_t work;
+    uint32_t mailbox;
+};
+
+static const struct store_activity_in an_activity = {
+    .peer = SPAN_LIT("p"), .association = SPAN_LIT("a"), .activity = SPAN_LIT("1")};
+
+static struct rows add_rows(struct room *room) {
+    struct rows rows;
+    uint64_t message = add_one(room, 10, 1, &rows.work);
+    rows.mailbox = store_mailbox(room->store, SPAN_LIT("box"), NULL);
+    struct store_entry entry = {.message = message, .at = 5, .flags = 1, .data = SPAN_LIT("d")};
+    struct store_activity_out out = {
+        .work = rows.work, .association = SPAN_LIT("a"), .activity = SPAN_LIT("2")};
+    assert_true(store_add_entry(room->batch, rows.mailbox, &entry, NULL));
+    assert_true(store_put_activity_out(room->batch, &out));
+    assert_true(store_put_activity_in(room->batch, &an_activity, NULL) != 0);
+    room_commit(room);
+    assert_true(store_change_entry_flags(room->batch, rows.mailbox, 1, 2, 1));
+    room_commit(room);
+    return rows;
+}
+
+static bool note_out(void *context, const struct store_activity_out *out) {
+    *(bool *)context = out->work != 0;
+    return true;
+}
+
+/* A bit for each row that can be read. */
+static unsigned readable(struct room *room, const struct rows *rows) {
+    struct store_work work;
+    struct store_entry entry;
+    bool out = false;
+    assert_true(store_each_activity_out(room->store, note_out, &out, NULL));
+    return (store_get_work(room->store, rows->work, &room->arena, &work, NULL) ? 1 : 0) |
+           (store_get_entry(room->store, rows->mailbox, 1, &room->arena, &entry, NULL) ? 2 : 0) |
+           (find_activity(room->store, SPAN_LIT("p"), SPAN_LIT("a"), SPAN_LIT("1")) ? 4 : 0) | (out ? 8 : 0);
+}
+
+static void changed_rows_are_found(void **state) {
+    static const struct {
+        const char *text;
+        unsigned readable, repaired;
+    } damages[] = {
+        {"UPDATE work SET expiry = expiry + 1", 14, 15},
+        {"UPDATE entry SET flags = 6, sum = sum + 1", 13, 15},
+        {"UPDATE activity_in SET serial = 9", 11, 11},
+        {"UPDATE activity_out SET data = 'x'", 3, 3},
+    };
+    struct room *room = *state;
+    struct rows rows = add_rows(room);
+    struct store_work row;
+    assert_int_equal(readable(room, &rows), 15);
+    for (size_t i = 0; i < sizeof damages / sizeof *damages; i++) {
+        room_close(room);
+        assert_int_equal(findings_of(room, false), 0);
+        assert_true(place_spoil(room->path, "", damages[i].text));
+        room_open(room);
+        assert_int_equal(readable(room, &rows), damages[i].readable);
+        room_close(room);
+        assert_int_equal(findings_of(room, false), 1);
+        assert_int_equal(findings_of(room, true), 1);
+        assert_int_equal(findings_of(room, false), 0);
+        room_open(room);
+        assert_int_equal(readable(room, &rows), damages[i].repaired);
+        assert_true(store_get_work(room->store, rows.work, &room->arena, &row, NULL));
+        assert_int_equal(row.status, STORE_HELD);
+    }
+}
+
 /* What the other resumed is his: no octet is written over or dropped by whoever had it. */
 static void content_of_the_other_is_left_alone(void **state) {
     static const struct store_activity_in activity = {
@@ -762,6 +979,95 @@ static void key_that_flies_is_found_later(void **state) {
     assert_int_equal(look_for(room, many + 1), STORE_REPEAT_UNKNOWN);
 }
 
+/* ---- older stores ---- */
+
+/* A database with what an older program left. */
+static void make_old(struct room *room, const char *name) {
+    static char text[20000];
+    const char *source = getenv("CHASQUI_SOURCE");
+    char path[300], database[32];
+    snprintf(path, sizeof path, "%s/tests/unit/store/old/%s", source ? source : ".", name);
+    FILE *file = fopen(path, "r");
+    assert_non_null(file);
+    text[fread(text, 1, sizeof text - 1, file)] = 0;
+    fclose(file);
+    place_database(room->path, database);
+    room_close(room);
+    assert_true(place_run(database, "SET client_min_messages = warning; DROP SCHEMA chasqui CASCADE"));
+    assert_true(place_run(database, text));
+}
+
+static bool note_event(void *context, int64_t at, struct span data) {
+    struct buf *seen = context;
+    return buf_printf(seen, "%d %.*s\n", (int)at, (int)data.len, (const char *)data.data);
+}
+
+static bool note_past(void *context, uint64_t place, struct span key, int64_t at, struct span data) {
+    assert_true(place && key.len == 37);
+    return note_event(context, at, data);
+}
+
+/* Events were rows of their own once. */
+static void events_of_an_old_store_are_kept(void **state) {
+    static const char in[] = "1 {\"event\":\"transfer-in\",\"peer\":\"ALPHA\"}\n",
+                      out[] = "5 {\"event\":\"transfer-out\",\"peer\":\"ALPHA\"}\n";
+    static const struct span key = SPAN_LIT("/C=GB/A=GOLD/P=ALPHA;0000000000000000");
+    struct room *room = *state;
+    struct buf seen;
+    char wanted[200];
+    make_old(room, "postgres-1.sql");
+    room_open(room);
+    buf_init(&seen, 0);
+    assert_true(store_track(room->store, key, note_event, &seen, NULL));
+    snprintf(wanted, sizeof wanted, "%s%s", in, out);
+    assert_true(span_eq(buf_span(&seen), span_str(wanted)));
+    buf_clear(&seen);
+    assert_true(store_each_event(room->store, 0, note_past, &seen, NULL));
+    snprintf(wanted, sizeof wanted, "%s%s", out, in);
+    assert_true(span_eq(buf_span(&seen), span_str(wanted)));
+    buf_free(&seen);
+    assert_int_equal(count_work(room), 1);
+}
+
+/* ---- plans ---- */
+
+/* Until no session is left there: they tell what they did when they end. */
+static void close_and_wait(struct room *room, const char *database) {
+    char text[120];
+    room_close(room);
+    snprintf(text, sizeof text,
+             "SELECT 1 WHERE NOT EXISTS (SELECT FROM pg_stat_activity WHERE datname = '%s')", database);
+    assert_true(wait_for_row(text));
+}
+
+/* Plans that were made when the tables were empty, and counted as that, go by an index all the same. */
+static void no_table_is_read_from_end_to_end(void **state) {
+    struct room *room = *state;
+    char database[32];
+    uint64_t works[200], messages[200];
+    place_database(room->path, database);
+    close_and_wait(room, database);
+    assert_true(place_run(database, "VACUUM ANALYZE"));
+    assert_true(place_run(database, "SELECT pg_stat_reset()"));
+    room_open(room);
+    for (unsigned turn = 0; turn < 10; turn++) {
+        uint32_t mailbox = store_mailbox(room->store, SPAN_LIT("box"), NULL);
+        for (unsigned i = turn * 20; i < turn * 20 + 20; i++) {
+            messages[i] = add_one(room, 100, i, &works[i]);
+            store_add_entry(room->batch, mailbox, &(struct store_entry){.message = messages[i]}, NULL);
+            store_add_event(room->batch, SPAN_LIT("k"), 1, SPAN_LIT("d"));
+            if (turn)
+                store_finish_work(room->batch, works[i - 20], messages[i - 20]);
+        }
+        add_keys(room, turn * 20, turn * 20 + 20);
+        room_commit(room);
+    }
+    close_and_wait(room, database);
+    assert_true(place_run(database,
+                          "SELECT 1 / (sum(seq_scan) = 0)::int FROM pg_stat_user_tables WHERE relname"
+                          " IN ('message', 'work', 'entry', 'event', 'repeat', 'activity_out')"));
+}
+
 /* ---- space ---- */
 
 /* Octets of contents that nobody names go, and what a crash left goes at the next start. */
@@ -809,9 +1115,16 @@ int main(void) {
         IN_ROOM(taken_over_is_final),
         IN_ROOM(taken_over_is_seen_by_a_probe),
         IN_ROOM(own_lock_is_no_other),
+        IN_ROOM(work_of_who_is_gone_is_taken_over),
+        IN_ROOM(who_comes_again_keeps_what_is_left),
+        IN_ROOM(who_commits_is_not_gone),
+        IN_ROOM(older_store_goes_on),
+        IN_ROOM(changed_rows_are_found),
         IN_ROOM(content_of_the_other_is_left_alone),
         IN_ROOM(new_transfer_asks_no_server),
         IN_ROOM(key_that_flies_is_found_later),
+        IN_ROOM(events_of_an_old_store_are_kept),
+        IN_ROOM(no_table_is_read_from_end_to_end),
         IN_ROOM(chunks_without_a_content_go),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,0 +1,106 @@
+#include "mhs/move.h"
+
+#include "base/alloc.h"
+#include "mhs/output.h"
+#include "mhs/progress.h"
+#include "store/store.h"
+
+static const struct command_option options[] = {
+    {'r', "replace", NULL, "remove a store at TO that was moved away"}, {0}};
+
+struct line {
+    const char *from, *to;
+    bool replace;
+};
+
+/* False: return `*status`. */
+static bool read_line(int argc, char **argv, struct line *read, int *status) {
+    static const struct command_usage usage = {
+        "store move", "FROM TO", "Moves the store at FROM to TO: a folder, or a postgresql:// URI.",
+        "The daemon must be stopped, and TO empty. All is copied; the copy is checked,\n"
+        "read again and compared. Then FROM is refused, and TO is the store. Whatever\n"
+        "breaks it off, run it again. docs/guide-backup.md tells the whole.",
+        options};
+    struct command_line line;
+    const char *value;
+    int id;
+    command_line_init(&line, &usage, argc, argv);
+    while ((id = command_line_next(&line, &value)) > 0)
+        read->replace = true;
+    *status = line.status;
+    if (id == COMMAND_LINE_STOP)
+        return false;
+    read->from = command_line_operand(&line);
+    read->to = read->from ? command_line_operand(&line) : NULL;
+    if (read->to && !command_line_operand(&line))
+        return true;
+    *status = command_usage_error(&usage, "give the place FROM which and that TO which it is moved");
+    return false;
+}
+
+/* Each of what is done begins anew. */
+static void show_progress(void *context, const char *what, uint64_t done, uint64_t total) {
+    const char **shown = context;
+    if (*shown != what) {
+        progress_end();
+        progress_begin(what, total);
+    }
+    *shown = what;
+    progress_at(done);
+}
+
+static int fail(const struct error *err) {
+    bool refused = err->code == STORE_IN_USE || err->code == STORE_LOCKED || err->code == STORE_MOVED ||
+                   err->code == STORE_CORRUPT;
+    return command_fail(refused ? COMMAND_NO : COMMAND_FAILED, "%s: %s",
+                        store_code_text((enum store_code)err->code), err->text);
+}
+
+static void print_moved(const char *from, const char *to, const struct store_moved *moved) {
+    char size[16];
+    printf(
+        "%llu messages (%s), %llu copies in the queue, %llu entries of %llu mailboxes and %llu events were "
+        "moved\n",
+        (unsigned long long)moved->messages, out_size(moved->octets, size), (unsigned long long)moved->copies,
+        (unsigned long long)moved->entries, (unsigned long long)moved->mailboxes,
+        (unsigned long long)moved->events);
+    printf("%s is refused from now on: let 'store' in the configuration name %s\n", from, to);
+}
+
+static json_t *moved_json(const char *from, const char *to, const struct store_moved *moved) {
+    return json_pack("{s:s, s:s, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I}", "from", from, "to", to,
+                     "messages", (json_int_t)moved->messages, "octets", (json_int_t)moved->octets, "copies",
+                     (json_int_t)moved->copies, "entries", (json_int_t)moved->entries, "mailboxes",
+                     (json_int_t)moved->mailboxes, "activities", (json_int_t)moved->activities, "outcomes",
+                     (json_int_t)moved->outcomes, "repeat-keys", (json_int_t)moved->repeats, "records",
+                     (json_int_t)moved->records, "events", (json_int_t)moved->events);
+}
+
+/* Without passwords. */
+static void tell(const struct line *line, const struct store_moved *moved) {
+    char *from = store_public_place(line->from), *to = store_public_place(line->to);
+    if (from && to && command_settings.json) {
+        json_t *answer = moved_json(from, to, moved);
+        out_json(answer);
+        json_decref(answer);
+    } else if (from && to)
+        print_moved(from, to, moved);
+    mem_free(from);
+    mem_free(to);
+}
+
+int move_command(int argc, char **argv) {
+    struct line line = {0};
+    struct store_moved moved;
+    struct error err = {0};
+    const char *shown = NULL;
+    int status;
+    if (!read_line(argc, argv, &line, &status))
+        return status;
+    bool done = store_move(line.from, line.to, line.replace, show_progress, &shown, &moved, &err);
+    progress_end();
+    if (!done)
+        return fail(&err);
+    tell(&line, &moved);
+    return COMMAND_OK;
+}

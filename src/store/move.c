@@ -1,0 +1,288 @@
+/*
+ * `mhs store move`: all of a store into a new one, of whatever engine. A walk puts
+ * all into the new one, another one reads that again, and the sums of both are
+ * compared (walk_private.h).
+ *
+ * NEVER TWO. A mark (a record of kind STORE_MOVE) says which store is the one. The
+ * new one has "filling" before anything else, "filled" when all of it is on disk
+ * and compared; then the old one gets "moved", and only then the new one's mark
+ * goes. A store with a mark is refused (STORE_MOVED). So between any two steps at
+ * most one of them is served, and each begins with the token of its move, by which
+ * the same call again knows that only the last step is left.
+ */
+#include <openssl/rand.h>
+#include <stdio.h>
+#include <time.h>
+
+#include "base/alloc.h"
+#include "base/clock.h"
+#include "store/walk_private.h"
+
+#define LOCKED_MOST_US 2000000
+
+/* ---- the mark ---- */
+
+#define TOKEN 16
+
+enum state { NO_MARK, FILLING, FILLED, MOVED };
+
+struct mark {
+    enum state state;
+    uint8_t token[TOKEN];
+    char other[400]; /* the other store's place, to be shown */
+};
+
+static const struct span mark_name = {(const uint8_t *)"move", 4};
+
+static bool read_mark(struct store *store, struct mark *mark, struct error *err) {
+    struct error inner = {0};
+    struct buf data;
+    *mark = (struct mark){NO_MARK};
+    buf_init(&data, 0);
+    bool found = store_get_record(store, STORE_MOVE, mark_name, &data, &inner);
+    if (found && data.len > TOKEN) {
+        mark->state = (enum state)data.data[0];
+        memcpy(mark->token, data.data + 1, TOKEN);
+        snprintf(mark->other, sizeof mark->other, "%.*s", (int)(data.len - 1 - TOKEN), data.data + 1 + TOKEN);
+    }
+    buf_free(&data);
+    return found || inner.code == STORE_NOT_FOUND || error_set(err, inner.code, "%s", inner.text);
+}
+
+/* NO_MARK: takes it away. */
+static bool write_mark(struct store *store, const struct mark *mark, struct error *err) {
+    struct store_batch *batch = store_batch_new(store);
+    struct buf data;
+    buf_init(&data, 0);
+    buf_append_byte(&data, (uint8_t)mark->state);
+    buf_append(&data, mark->token, TOKEN);
+    buf_append(&data, mark->other, strlen(mark->other));
+    bool done = batch && !data.failed &&
+                (mark->state ? store_put_record(batch, STORE_MOVE, mark_name, buf_span(&data))
+                             : store_remove_record(batch, STORE_MOVE, mark_name));
+    done = done ? store_commit(batch, err) : store_no_memory(store, err);
+    store_batch_free(batch);
+    buf_free(&data);
+    return done;
+}
+
+static bool refuse_mark(const char *place, const struct mark *mark, struct error *err) {
+    if (mark->state == MOVED)
+        return error_set(err, STORE_MOVED,
+                         "%s: this store was moved to %s, and is out of date: let 'store' name that one",
+                         place, mark->other);
+    return error_set(err, STORE_MOVED,
+                     "%s: the move of %s to here is not at its end: run 'mhs store move' with both again, "
+                     "or let 'store' name that one",
+                     place, mark->other);
+}
+
+bool move_is_over(struct store *store, struct error *err) {
+    struct mark mark;
+    return read_mark(store, &mark, err) && (!mark.state || refuse_mark(store->place, &mark, err));
+}
+
+/* ---- the two stores ---- */
+
+struct move {
+    const char *from, *to;
+    bool replace;
+    struct store *old, *fresh;
+    struct mark mark; /* as both have it, but for the state and the other's place */
+    char *from_shown, *to_shown;
+    store_move_cb *progress;
+    void *context;
+    struct store_moved *moved;
+};
+
+static const struct store_options writer = {.moved = true}, maker = {.moved = true, .create = true};
+
+/* A session that ended just now, ours or a killed one's, may have its lock for a moment. */
+static struct store *open_soon(const char *place, const struct store_options *options, struct error *err) {
+    static const struct timespec moment = {.tv_nsec = 20000000};
+    int64_t end = clock_monotonic_us() + LOCKED_MOST_US;
+    struct store *store;
+    do {
+        *err = (struct error){0};
+        store = store_open(place, options, err);
+    } while (!store && err->code == STORE_LOCKED && clock_monotonic_us() < end &&
+             nanosleep(&moment, NULL) == 0);
+    return store;
+}
+
+static bool mark(struct move *move, struct store *store, enum state state, struct error *err) {
+    move->mark.state = state;
+    snprintf(move->mark.other, sizeof move->mark.other, "%s",
+             store == move->old ? move->to_shown : move->from_shown);
+    return write_mark(store, &move->mark, err);
+}
+
+/* Anything that a daemon or a user put there. */
+static bool is_empty(struct store *store, bool *empty, struct error *err) {
+    struct walk walk = {.store = store, .one_is_enough = true};
+    bool done = walk_store(&walk, err);
+    *empty = done;
+    for (size_t i = 0; i < SECTIONS; i++)
+        *empty = *empty && !walk.tallies[i].count;
+    return done;
+}
+
+/* There is a store at `to`: may it go? */
+static bool may_replace(struct move *move, struct error *err) {
+    struct mark mark;
+    bool empty = false;
+    struct store *store = open_soon(move->to, &writer, err);
+    bool done = store && read_mark(store, &mark, err) && (mark.state || is_empty(store, &empty, err));
+    store_close(store);
+    if (!done)
+        return false;
+    if (mark.state == MOVED && !move->replace)
+        return error_set(err, STORE_IN_USE,
+                         "%s: there is a store that was moved to %s; with --replace it is removed",
+                         move->to_shown, mark.other);
+    return mark.state || empty ||
+           error_set(err, STORE_IN_USE, "%s: there is a store, and not an empty one: name an empty place",
+                     move->to_shown);
+}
+
+static bool make_room(struct move *move, struct error *err) {
+    struct error there = {0};
+    if (store_is_there(move->to, &there))
+        return may_replace(move, err) && home_of(move->to)->remove(move->to, err);
+    return there.code == STORE_NOT_FOUND || error_set(err, there.code, "%s", there.text);
+}
+
+static void ignore_finding(void *context, const struct store_finding *finding) {
+    (void)context, (void)finding;
+}
+
+static bool is_sound(const char *place, const char *shown, struct error *err) {
+    uint64_t findings = 0;
+    if (!store_check(place, true, ignore_finding, NULL, &findings, err))
+        return false;
+    return !findings ||
+           error_set(
+               err, STORE_CORRUPT,
+               "%s: %llu findings: 'mhs store check' names them, 'mhs store repair' puts right what can be",
+               shown, (unsigned long long)findings);
+}
+
+static bool open_fresh(struct move *move, struct error *err) {
+    if (RAND_bytes(move->mark.token, TOKEN) != 1)
+        return error_set(err, STORE_IO, "no random octets to be had");
+    move->fresh = open_soon(move->to, &maker, err);
+    return move->fresh && mark(move, move->fresh, FILLING, err) &&
+           move->fresh->engine->more_ids(move->fresh, move->old->next_id, err);
+}
+
+/* ---- the move ---- */
+
+static bool fill(struct move *move, struct walk *old, struct error *err) {
+    old->batch = store_batch_new(move->fresh);
+    bool done = old->batch ? walk_store(old, err) : store_no_memory(move->fresh, err);
+    store_batch_free(old->batch);
+    old->batch = NULL;
+    return done;
+}
+
+static const char *const section_names[SECTIONS] = {
+    [RECORDS] = "records",   [MAILBOXES] = "mailboxes", [MESSAGES] = "messages",
+    [COPIES] = "copies",     [ENTRIES] = "entries",     [ACTIVITIES] = "unfinished transfers",
+    [OUTCOMES] = "outcomes", [REPEATS] = "repeat keys", [EVENTS] = "events",
+};
+
+static bool is_same(const struct move *move, const struct walk *old, const struct walk *fresh,
+                    struct error *err) {
+    for (size_t i = 0; i < SECTIONS; i++)
+        if (memcmp(&fresh->tallies[i], &old->tallies[i], sizeof fresh->tallies[i]) != 0)
+            return error_set(err, STORE_CORRUPT, "%s has %llu %s, %s has %llu, or they are not the same",
+                             move->to_shown, (unsigned long long)fresh->tallies[i].count, section_names[i],
+                             move->from_shown, (unsigned long long)old->tallies[i].count);
+    return true;
+}
+
+/* What is on disk: with another handle than that which wrote. */
+static bool compare(struct move *move, const struct walk *old, struct error *err) {
+    store_close(move->fresh);
+    move->fresh = open_soon(move->to, &writer, err);
+    struct walk fresh = {.store = move->fresh,
+                         .progress = move->progress,
+                         .context = move->context,
+                         .what = "compared",
+                         .total = old->octets};
+    return move->fresh && is_sound(move->to, move->to_shown, err) && walk_store(&fresh, err) &&
+           is_same(move, old, &fresh, err);
+}
+
+static void tell(const struct walk *old, struct store_moved *moved) {
+    const struct tally *tallies = old->tallies;
+    *moved = (struct store_moved){.records = tallies[RECORDS].count,
+                                  .mailboxes = tallies[MAILBOXES].count,
+                                  .messages = tallies[MESSAGES].count,
+                                  .copies = tallies[COPIES].count,
+                                  .entries = tallies[ENTRIES].count,
+                                  .activities = tallies[ACTIVITIES].count,
+                                  .outcomes = tallies[OUTCOMES].count,
+                                  .repeats = tallies[REPEATS].count,
+                                  .events = tallies[EVENTS].count,
+                                  .octets = old->octets};
+}
+
+static bool copy(struct move *move, struct error *err) {
+    struct walk old = {
+        .store = move->old, .progress = move->progress, .context = move->context, .what = "copied"};
+    bool done = fill(move, &old, err) && compare(move, &old, err);
+    tell(&old, move->moved);
+    return done;
+}
+
+/* NEVER TWO: in this order. */
+static bool end(struct move *move, struct error *err) {
+    const struct store_home *home = home_of(move->to);
+    return (!home->hand_over || home->hand_over(move->to, err)) && mark(move, move->fresh, FILLED, err) &&
+           mark(move, move->old, MOVED, err) && mark(move, move->fresh, NO_MARK, err);
+}
+
+/* `from` was moved: here, by a move that was broken off before its last step? */
+static bool end_what_is_left(struct move *move, const struct mark *moved, struct error *err) {
+    struct error there = {0};
+    struct mark fresh = {NO_MARK};
+    move->fresh = open_soon(move->to, &writer, &there);
+    if (!move->fresh || !read_mark(move->fresh, &fresh, &there) || fresh.state != FILLED ||
+        memcmp(fresh.token, moved->token, TOKEN) != 0)
+        return refuse_mark(move->from_shown, moved, err);
+    return mark(move, move->fresh, NO_MARK, err);
+}
+
+static bool run(struct move *move, struct error *err) {
+    struct mark state;
+    move->old = open_soon(move->from, &writer, err);
+    if (!move->old || !read_mark(move->old, &state, err))
+        return false;
+    if (state.state == MOVED)
+        return end_what_is_left(move, &state, err);
+    if (state.state)
+        return refuse_mark(move->from_shown, &state, err);
+    return is_sound(move->from, move->from_shown, err) && make_room(move, err) && open_fresh(move, err) &&
+           copy(move, err) && end(move, err);
+}
+
+bool store_move(const char *from, const char *to, bool replace, store_move_cb *progress, void *context,
+                struct store_moved *moved, struct error *err) {
+    struct move move = {.from = from,
+                        .to = to,
+                        .replace = replace,
+                        .from_shown = store_public_place(from),
+                        .to_shown = store_public_place(to),
+                        .progress = progress,
+                        .context = context,
+                        .moved = moved};
+    *moved = (struct store_moved){0};
+    bool done =
+        move.from_shown && move.to_shown ? run(&move, err) : error_set(err, STORE_NO_MEMORY, "out of memory");
+    store_close(move.fresh);
+    store_close(move.old);
+    mem_free(move.from_shown);
+    mem_free(move.to_shown);
+    return done;
+}

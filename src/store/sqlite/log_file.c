@@ -1,0 +1,189 @@
+#include "store/sqlite/log_file.h"
+
+#include <sqlite3.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/alloc.h"
+
+/* What gathers before it is written anyway. */
+#define GATHERED_MOST ((size_t)128 * 1024)
+
+struct log_file {
+    sqlite3_file base;
+    uint8_t *gathered;
+    size_t length;
+    sqlite3_int64 at;     /* where the first octet of those belongs */
+    sqlite3_file under[]; /* of the size that its operations want */
+};
+
+struct log_vfs {
+    sqlite3_vfs base; /* pAppData: the operations below */
+    char name[64];
+};
+
+static struct log_file *log_of(sqlite3_file *file) {
+    return (struct log_file *)file;
+}
+
+static sqlite3_vfs *vfs_under(sqlite3_vfs *vfs) {
+    return vfs->pAppData;
+}
+
+/* ---- the log ---- */
+
+static int write_gathered(struct log_file *log) {
+    size_t length = log->length;
+    log->length = 0;
+    return length ? log->under->pMethods->xWrite(log->under, log->gathered, (int)length, log->at) : SQLITE_OK;
+}
+
+static int log_close(sqlite3_file *file) {
+    struct log_file *log = log_of(file);
+    int code = write_gathered(log), closed = log->under->pMethods->xClose(log->under);
+    mem_free(log->gathered);
+    log->gathered = NULL;
+    return code ? code : closed;
+}
+
+static int log_read(sqlite3_file *file, void *out, int length, sqlite3_int64 at) {
+    struct log_file *log = log_of(file);
+    int code = write_gathered(log);
+    return code ? code : log->under->pMethods->xRead(log->under, out, length, at);
+}
+
+static int log_write(sqlite3_file *file, const void *octets, int length, sqlite3_int64 at) {
+    struct log_file *log = log_of(file);
+    bool follows = log->length && at == log->at + (sqlite3_int64)log->length;
+    if (!follows || log->length + (size_t)length > GATHERED_MOST) {
+        int code = write_gathered(log);
+        if (code)
+            return code;
+        log->at = at;
+    }
+    if ((size_t)length > GATHERED_MOST)
+        return log->under->pMethods->xWrite(log->under, octets, length, at);
+    memcpy(log->gathered + log->length, octets, (size_t)length);
+    log->length += (size_t)length;
+    return SQLITE_OK;
+}
+
+static int log_truncate(sqlite3_file *file, sqlite3_int64 size) {
+    struct log_file *log = log_of(file);
+    int code = write_gathered(log);
+    return code ? code : log->under->pMethods->xTruncate(log->under, size);
+}
+
+static int log_sync(sqlite3_file *file, int flags) {
+    struct log_file *log = log_of(file);
+    int code = write_gathered(log);
+    return code ? code : log->under->pMethods->xSync(log->under, flags);
+}
+
+static int log_size(sqlite3_file *file, sqlite3_int64 *size) {
+    struct log_file *log = log_of(file);
+    int code = write_gathered(log);
+    return code ? code : log->under->pMethods->xFileSize(log->under, size);
+}
+
+static int log_lock(sqlite3_file *file, int level) {
+    return log_of(file)->under->pMethods->xLock(log_of(file)->under, level);
+}
+
+static int log_unlock(sqlite3_file *file, int level) {
+    return log_of(file)->under->pMethods->xUnlock(log_of(file)->under, level);
+}
+
+static int log_is_reserved(sqlite3_file *file, int *is_reserved) {
+    return log_of(file)->under->pMethods->xCheckReservedLock(log_of(file)->under, is_reserved);
+}
+
+static int log_control(sqlite3_file *file, int operation, void *argument) {
+    return log_of(file)->under->pMethods->xFileControl(log_of(file)->under, operation, argument);
+}
+
+static int log_sector(sqlite3_file *file) {
+    return log_of(file)->under->pMethods->xSectorSize(log_of(file)->under);
+}
+
+static int log_device(sqlite3_file *file) {
+    return log_of(file)->under->pMethods->xDeviceCharacteristics(log_of(file)->under);
+}
+
+/* SQLite maps no log, and has its locks and its shared memory by the database's file. */
+static const sqlite3_io_methods log_methods = {.iVersion = 1,
+                                               .xClose = log_close,
+                                               .xRead = log_read,
+                                               .xWrite = log_write,
+                                               .xTruncate = log_truncate,
+                                               .xSync = log_sync,
+                                               .xFileSize = log_size,
+                                               .xLock = log_lock,
+                                               .xUnlock = log_unlock,
+                                               .xCheckReservedLock = log_is_reserved,
+                                               .xFileControl = log_control,
+                                               .xSectorSize = log_sector,
+                                               .xDeviceCharacteristics = log_device};
+
+/* ---- the operations ---- */
+
+/* The files of the other kinds are those below, as they are. */
+static int vfs_open(sqlite3_vfs *vfs, const char *name, sqlite3_file *file, int flags, int *out_flags) {
+    sqlite3_vfs *under = vfs_under(vfs);
+    struct log_file *log = log_of(file);
+    if (!(flags & SQLITE_OPEN_WAL))
+        return under->xOpen(under, name, file, flags, out_flags);
+    memset(log, 0, (size_t)vfs->szOsFile);
+    log->gathered = mem_alloc(GATHERED_MOST);
+    int code = log->gathered ? under->xOpen(under, name, log->under, flags, out_flags) : SQLITE_NOMEM;
+    if (code == SQLITE_OK) {
+        log->base.pMethods = &log_methods;
+        return SQLITE_OK;
+    }
+    if (log->under->pMethods) /* also when it could not be opened */
+        log->under->pMethods->xClose(log->under);
+    mem_free(log->gathered);
+    return code;
+}
+
+static int vfs_delete(sqlite3_vfs *vfs, const char *name, int sync_folder) {
+    return vfs_under(vfs)->xDelete(vfs_under(vfs), name, sync_folder);
+}
+
+static int vfs_access(sqlite3_vfs *vfs, const char *name, int flags, int *result) {
+    return vfs_under(vfs)->xAccess(vfs_under(vfs), name, flags, result);
+}
+
+static int vfs_full_path(sqlite3_vfs *vfs, const char *name, int room, char *out) {
+    return vfs_under(vfs)->xFullPathname(vfs_under(vfs), name, room, out);
+}
+
+static void make(struct log_vfs *vfs, sqlite3_vfs *under) {
+    vfs->base = *under; /* what is not named here asks for no file */
+    vfs->base.zName = vfs->name;
+    vfs->base.pNext = NULL;
+    vfs->base.pAppData = under;
+    vfs->base.szOsFile = (int)sizeof(struct log_file) + under->szOsFile;
+    vfs->base.xOpen = vfs_open;
+    vfs->base.xDelete = vfs_delete;
+    vfs->base.xAccess = vfs_access;
+    vfs->base.xFullPathname = vfs_full_path;
+}
+
+const char *log_file_vfs(const char *name_under) {
+    sqlite3_vfs *under = sqlite3_vfs_find(name_under);
+    char name[sizeof((struct log_vfs *)0)->name];
+    if (!under || snprintf(name, sizeof name, "log-over-%s", under->zName) >= (int)sizeof name)
+        return NULL;
+    sqlite3_vfs *there = sqlite3_vfs_find(name);
+    if (there && vfs_under(there) == under)
+        return there->zName;
+    struct log_vfs *vfs = mem_alloc(sizeof *vfs); /* SQLite keeps it as long as the process lives */
+    if (!vfs)
+        return NULL;
+    memcpy(vfs->name, name, sizeof name);
+    make(vfs, under);
+    return sqlite3_vfs_register(&vfs->base, 0) == SQLITE_OK ? vfs->name : NULL;
+}
