@@ -388,8 +388,9 @@ static bool send_end(struct pg_store *pg, enum query query, enum commit_step ste
 }
 
 static void unsettled(struct pg_store *pg) {
-    log_warning("%s: the connection broke while a batch was committed; the server will be asked what came of it",
-                pg->head.place);
+    log_warning(
+        "%s: the connection broke while a batch was committed; the server will be asked what came of it",
+        pg->head.place);
     set_step(pg, COMMIT_UNSETTLED);
     error_set(&pg->commit.failure, STORE_IO, "%s: what came of the last batch is not known yet",
               pg->head.place);
@@ -557,7 +558,6 @@ static void go_on(struct pg_store *pg) {
                                                        [COMMIT_ENDING] = after_ending,
                                                        [COMMIT_UNDOING] = after_undoing,
                                                        [COMMIT_UNSETTLED] = try_settling};
-    struct error ignored = {0};
     if (pg->commit.answered || pg->commit.step == COMMIT_UNSETTLED)
         set_timer(pg, 0);
     pg->commit.answered = false;
@@ -566,8 +566,10 @@ static void go_on(struct pg_store *pg) {
     }
     if (pg->commit.step == COMMIT_NONE && pg->writer.stage == PG_READY)
         pg_is_connected(&pg->writer);
-    if (pg->side.stage != PG_GONE && pg->side.stage != PG_READY)
-        pg_go_on(&pg->side, pg->uri, &ignored);
+    if (pg->commit.step == COMMIT_NONE && pg->writer.lost)
+        pg_go_on(&pg->writer, pg->uri, &pg->writer.why);
+    if (pg->side.lost)
+        pg_go_on(&pg->side, pg->uri, &pg->side.why);
     pg_watch(pg);
 }
 

@@ -244,15 +244,14 @@ static bool is_durable(const struct pg *pg, const PGresult *result, struct error
 static bool check_version(struct pg *pg, struct error *err) {
     int version = PQserverVersion(pg->conn);
     return version >= 150000 ||
-           error_set(err, STORE_VERSION,
-                     "%s: PostgreSQL 15 or later is needed, this server is version %d.%d", pg->place,
-                     version / 10000, version % 10000);
+           error_set(err, STORE_VERSION, "%s: PostgreSQL 15 or later is needed, this server is version %d.%d",
+                     pg->place, version / 10000, version % 10000);
 }
 
 /*
- * What each session begins with: is it durable, and our settings. The server is to notice within a minute that
- * our host vanished, or its locks would keep others out for hours; it looks whether we are still there also
- * while it works.
+ * What each session begins with: is it durable, and our settings. The server is to notice within a minute
+ * that our host vanished, or its locks would keep others out for hours; it looks whether we are still there
+ * also while it works.
  */
 #define GREETING                                                                                             \
     "SELECT current_setting('fsync') AS fsync, current_setting('full_page_writes') AS full_page_writes;"     \
@@ -310,7 +309,7 @@ static bool prepare(struct pg *pg, struct error *err) {
 }
 
 static bool begin_statements(struct pg *pg, const struct pg_statement *statements, size_t count,
-                                struct error *err) {
+                             struct error *err) {
     pg->statements = statements;
     pg->statement_count = count;
     return PQenterPipelineMode(pg->conn) ? prepare(pg, err) : is_lost(pg, PQerrorMessage(pg->conn), err);
@@ -326,8 +325,8 @@ static bool go_on_greeting(struct pg *pg, struct error *err) {
         if (!end)
             continue;
         pg->stage = PG_READY;
-        return !pg->greeting->statements || begin_statements(pg, pg->greeting->statements,
-                                                                pg->greeting->statement_count, err);
+        return !pg->greeting->statements ||
+               begin_statements(pg, pg->greeting->statements, pg->greeting->statement_count, err);
     }
     return PQstatus(pg->conn) == CONNECTION_OK || is_lost(pg, PQerrorMessage(pg->conn), err);
 }

@@ -53,6 +53,7 @@ struct pg {
     unsigned greeted; /* queries of the greeting that were answered */
     int patience_ms;  /* for one answer; 0: PG_PATIENCE_MS */
     bool unsent;      /* output is left */
+    struct error why; /* a call of which nobody saw the end failed, until that is told */
     bool silent;      /* it was given up as it did not answer, and has not been ready since */
     const struct pg_statement *statements; /* prepared when it is connected */
     size_t statement_count;
@@ -86,8 +87,8 @@ bool pg_wait_ready(struct pg *pg, const char *uri, struct error *err);
 /* POLLIN, POLLOUT: for what its socket is to be watched. */
 int pg_events(const struct pg *pg);
 
-/* Calls and waits. Not yet in pipeline mode, so that pg_script works; pg_begin_pipeline prepares the statements
- * and enters it. */
+/* Calls and waits. Not yet in pipeline mode, so that pg_script works; pg_begin_pipeline prepares the
+ * statements and enters it. */
 bool pg_connect(struct pg *pg, const char *uri, const char *role, struct error *err);
 bool pg_script(struct pg *pg, const char *text, struct error *err);
 /* One text value of a query without parameters; false with STORE_NOT_FOUND when it gives no row. */
@@ -138,7 +139,8 @@ bool pg_add_array(struct pg_parameters *parameters, struct pg_array *array);
 bool pg_send(struct pg *pg, size_t statement, const struct pg_parameters *parameters, struct error *err);
 /* Marks the end of what belongs together: after an error the server passes over all up to the mark. */
 bool pg_sync(struct pg *pg, struct error *err);
-/* Writes out what is queued, as far as that goes without waiting; the rest goes with whatever is done next. */
+/* Writes out what is queued, as far as that goes without waiting; the rest goes with whatever is done next.
+ */
 bool pg_flush(struct pg *pg, struct error *err);
 
 /* The next statement's result (PQclear frees it); NULL: it failed. A row or a command's end are no failures.

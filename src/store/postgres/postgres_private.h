@@ -10,6 +10,13 @@
  * had answered for, and ends both sessions: after either was lost a commit looks
  * first whether the chunks it relies on are there.
  *
+ * Nothing waits for the server while the process serves, but a read, for PG_ANSWER_MS and once: a connection
+ * that was given up as silent is made anew bit by bit (pg_tend_side, pg_tend_writer), and till it is ready
+ * all that needs it fails at once. A commit has limits for each step (give_up_late); before COMMIT was sent
+ * it fails then, afterwards its connection is given up and its end is asked for. `poll` wakes the head's loop
+ * for whatever goes on: answers, room for what was not written yet, calls. What a session that was given up
+ * may still do, the next one ends first (`side`), or waits for by the lock (`writer`).
+ *
  * A commit takes two steps. First everything up to COMMIT, in one pipeline;
  * its first statement moves `serial` in our row of `node`, which fences us off
  * when another took our place, and gives the transaction's number. Then COMMIT.
@@ -145,7 +152,7 @@ struct fold {
     struct idmap work;                       /* id -> index of its last operation + 1, and what it comes to */
     struct idmap messages, contents, counts; /* message -> change of refs; id -> content; content -> change */
     struct idmap activities_in, activities_out; /* id -> index of the last operation + 1 */
-    struct idmap keys;       /* hash of an outcome's or a record's key -> index of the last operation + 1 */
+    struct idmap keys; /* hash of an outcome's or a record's key -> index of the last operation + 1 */
     struct events events;
     uint64_t content_octets; /* of contents that get a row */
 };
@@ -192,16 +199,17 @@ struct pg_store {
     int64_t lease;   /* µs by which a commit prolongs ours */
     int poll, timer; /* an epoll descriptor for the head's loop; a timer in it, for what is tried again */
     struct watched watched, side_watched; /* of `writer`, of `side` */
-    int64_t commit_us; /* how long a commit may go unanswered before new mail is refused; after twice that the connection is given up */
+    int64_t commit_us; /* how long a commit may go unanswered before new mail is refused; after twice that the
+                          connection is given up */
     bool proved;       /* the last commit, or probe, was durable, and nothing has failed since */
-    unsigned chunks; /* results of Q_PUT_CHUNK that `side` owes, of these contents */
+    unsigned chunks;   /* results of Q_PUT_CHUNK that `side` owes, of these contents */
     uint64_t chunks_of[CHUNKS_UNDER_WAY];
     char holder[100]; /* of the lock, when it was asked for last */
     char side_script[600], writer_script[1000];
     struct pg_greeting side_greeting, writer_greeting;
-    bool probing; /* the writer owes the answer to a probe */
+    bool probing;   /* the writer owes the answer to a probe */
     int64_t probed; /* monotonic µs: when it was asked */
-    bool suspect; /* a session was lost: chunks that no row names yet may be gone */
+    bool suspect;   /* a session was lost: chunks that no row names yet may be gone */
     uint64_t content_octets;
     struct garbage *garbage; /* chunks that nobody needs any more; maintain drops them */
     size_t garbage_count, garbage_cap;
@@ -246,7 +254,7 @@ struct walk {
     size_t limit;              /* 0: all */
     uint64_t before;           /* of events: their places are below; 0: all */
     struct buf *scratch;
-    bool damaged;              /* a row that was given can't be read; set by `row`, which ends the walk */
+    bool damaged; /* a row that was given can't be read; set by `row`, which ends the walk */
     union {
         store_work_cb *work;
         store_entry_cb *entry;
@@ -292,7 +300,8 @@ PGresult *pg_write(struct pg_store *pg, enum query query, const struct pg_parame
 /* Makes `side` anew, or `writer`, which takes the lock; waits till it is ready. */
 bool pg_open_side(struct pg_store *pg, struct error *err);
 bool pg_open_writer(struct pg_store *pg, struct error *err);
-/* Is it ready? Else it is called, or what was begun goes on, without waiting; `err` is set when that failed. */
+/* Is it ready? Else it is called, or what was begun goes on, without waiting; `err` is set when that failed.
+ */
 bool pg_tend_side(struct pg_store *pg, struct error *err);
 bool pg_tend_writer(struct pg_store *pg, struct error *err);
 /* `side` is ready for a query; it is waited for, but not again where it was given up. */

@@ -79,13 +79,12 @@ static bool call_side(struct pg_store *pg, struct error *err) {
     pg->suspect = true;
     pg->side_watched = (struct watched){-1, 0};
     if (pg->head.read_only)
-        snprintf(pg->side_script, sizeof pg->side_script,
-                 SESSION "; SET default_transaction_read_only = on");
+        snprintf(pg->side_script, sizeof pg->side_script, SESSION "; SET default_transaction_read_only = on");
     else
         snprintf(pg->side_script, sizeof pg->side_script,
                  SESSION "; SET synchronous_commit = off; SET lock_timeout = '4s';"
-                 " SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid = %d"
-                 " AND application_name = current_setting('application_name')",
+                         " SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid = %d"
+                         " AND application_name = current_setting('application_name')",
                  former);
     pg->side_greeting = (struct pg_greeting){.script = pg->side_script,
                                              .judge = nothing_to_judge,
@@ -98,16 +97,26 @@ bool pg_open_side(struct pg_store *pg, struct error *err) {
     return call_side(pg, err) && pg_wait_ready(&pg->side, pg->uri, err);
 }
 
-bool pg_tend_side(struct pg_store *pg, struct error *err) {
-    if (!pg->side.lost)
-        return true;
-    if (pg->side.stage == PG_GONE || pg->side.stage == PG_READY)
-        call_side(pg, err);
-    return !err->code && pg_go_on(&pg->side, pg->uri, err) == PG_READY;
+/* Is there a failure to be told first? */
+static bool has_failed(struct pg *connection, struct error *err) {
+    bool failed = connection->why.code;
+    if (failed)
+        *err = connection->why;
+    connection->why = (struct error){0};
+    return failed;
 }
 
-/* Ready for a query. It is waited for, but not again where it was given up: then it is called while others are
- * served. */
+static bool is_called(struct pg *connection) {
+    return !connection->lost || (connection->stage != PG_GONE && connection->stage != PG_READY);
+}
+
+bool pg_tend_side(struct pg_store *pg, struct error *err) {
+    return !pg->side.lost || (!has_failed(&pg->side, err) && (is_called(&pg->side) || call_side(pg, err)) &&
+                              pg_go_on(&pg->side, pg->uri, err) == PG_READY);
+}
+
+/* Ready for a query. It is waited for, but not again where it was given up: then it is called while others
+ * are served. */
 bool pg_have_side(struct pg_store *pg, struct error *err) {
     if (!pg->side.lost)
         return true;
@@ -193,8 +202,8 @@ static bool judge_writer(void *context, unsigned number, const PGresult *result,
     return true;
 }
 
-/* Of one who has the lock the server may not know yet that he is gone: he may be ourselves, before a loss. Only
- * the epoch tells that another has begun, before we had the lock again or after. */
+/* Of one who has the lock the server may not know yet that he is gone: he may be ourselves, before a loss.
+ * Only the epoch tells that another has begun, before we had the lock again or after. */
 static bool call_writer(struct pg_store *pg, struct error *err) {
     static const char epoch_script[] = "SELECT epoch FROM chasqui.node WHERE id = %d; ";
     char epoch[80] = "";
@@ -219,9 +228,7 @@ bool pg_open_writer(struct pg_store *pg, struct error *err) {
 }
 
 bool pg_tend_writer(struct pg_store *pg, struct error *err) {
-    if (!pg->writer.lost)
-        return true;
-    if (pg->writer.stage == PG_GONE || pg->writer.stage == PG_READY)
-        call_writer(pg, err);
-    return !err->code && pg_go_on(&pg->writer, pg->uri, err) == PG_READY;
+    return !pg->writer.lost ||
+           (!has_failed(&pg->writer, err) && (is_called(&pg->writer) || call_writer(pg, err)) &&
+            pg_go_on(&pg->writer, pg->uri, err) == PG_READY);
 }

@@ -245,8 +245,8 @@ static pid_t session_of(struct room *room, const char *role) {
     place_database(room->path, database);
     snprintf(where, sizeof where, "postgresql://postgres@/postgres?host=%s", place_server());
     snprintf(text, sizeof text,
-             "SELECT pid FROM pg_stat_activity WHERE datname = '%s' AND application_name LIKE '%%%s'", database,
-             role);
+             "SELECT pid FROM pg_stat_activity WHERE datname = '%s' AND application_name LIKE '%%%s'",
+             database, role);
     PGconn *conn = PQconnectdb(where);
     PGresult *rows = PQexec(conn, text);
     pid_t pid = PQntuples(rows) == 1 ? atoi(PQgetvalue(rows, 0, 0)) : 0;
