@@ -29,6 +29,7 @@ TARGETS = {
     "relay-2k-32-cpu": ("chasqui", "most", 0.095),
     "relay-100k-32": ("ratio", "least", 7),
     "relay-of-store": ("ratio", "least", 0.55),
+    "relay-2k-32-pg": ("ratio", "least", 0.6),
     "queue-list-p99": ("chasqui", "most", 20),
     "memory-1m": ("growth", "most", 1.1),
     "ber-decode-1": ("ratio_without_debug", "least", 8),
