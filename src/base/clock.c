@@ -9,18 +9,22 @@ static int64_t read_clock(clockid_t id) {
     return (int64_t)ts.tv_sec * 1000000 + ts.tv_nsec / 1000;
 }
 
-static int64_t ahead;
+static int64_t ahead, passed;
 
 void clock_set_ahead(int64_t us) {
     ahead = us;
 }
 
+void clock_pass(int64_t us) {
+    passed += us;
+}
+
 int64_t clock_now_us(void) {
-    return read_clock(CLOCK_REALTIME) + ahead;
+    return read_clock(CLOCK_REALTIME) + ahead + passed;
 }
 
 int64_t clock_monotonic_us(void) {
-    return read_clock(CLOCK_MONOTONIC);
+    return read_clock(CLOCK_MONOTONIC) + passed;
 }
 
 /* Days since 1970-01-01, counting years from March so that the leap day comes last. */

@@ -15,6 +15,9 @@ int64_t clock_now_us(void);
 /* For tests: from now on clock_now_us is so much ahead of the system's clock. */
 void clock_set_ahead(int64_t us);
 
+/* For tests: so much time has passed, by both clocks. */
+void clock_pass(int64_t us);
+
 /* Microseconds of a clock that never steps. */
 int64_t clock_monotonic_us(void);
 

@@ -262,11 +262,12 @@ static bool may_see(struct client *client, json_t *history) {
 /* What is looked for among past events, the newest first, and the identifiers that were found. */
 struct look_back {
     struct client *client;
-    const char *local;                  /* the local identifier that is to be found; NULL: whatever came in */
-    json_t *found;                      /* object: each identifier once, with its place */
-    int64_t since, until;               /* seconds */
-    const char *originator, *recipient; /* addresses; NULL: any */
-    size_t limit;                       /* histories in the answer; 0: all that were found */
+    const char *local; /* the local identifier that is to be found; NULL: whatever came in */
+    const struct x411_GlobalDomainIdentifier *domain; /* beside it; NULL: any */
+    json_t *found;                                    /* object: each identifier once, with its place */
+    int64_t since, until;                             /* seconds */
+    const char *originator, *recipient;               /* addresses; NULL: any */
+    size_t limit;                                     /* histories in the answer; 0: all that were found */
     struct arena arena;
     size_t most;
     unsigned looked;
@@ -281,6 +282,16 @@ static bool ends_with_local(struct span identifier, const char *local) {
     return identifier.len > wanted + 2 && text[identifier.len - 1] == ']' &&
            text[identifier.len - wanted - 2] == ';' &&
            memcmp(text + identifier.len - wanted - 1, local, wanted) == 0;
+}
+
+/* Domains are equal in many spellings (names/identifier.h); the key of the events is one of them. */
+static bool is_meant(struct look_back *look, struct span key) {
+    struct x411_MTSIdentifier identifier;
+    if (!ends_with_local(key, look->local) || !look->domain)
+        return ends_with_local(key, look->local);
+    arena_reset(&look->arena);
+    return mts_identifier_parse(key, &look->arena, &identifier, NULL) &&
+           domain_equal(&identifier.global_domain_identifier, look->domain);
 }
 
 /* The record with which a message, probe or report began here; others don't hold what their asker may not
@@ -307,7 +318,7 @@ static bool look_back(void *context, uint64_t place, struct span key, int64_t at
     }
     look->place = place;
     if (event_key_is_identifier(key) && at / SECOND <= look->until &&
-        (look->local ? ends_with_local(key, look->local) : came_in(look->client, data)))
+        (look->local ? is_meant(look, key) : came_in(look->client, data)))
         json_object_setn_new(look->found, (const char *)key.data, key.len, json_integer((json_int_t)place));
     return true;
 }
@@ -463,7 +474,27 @@ static bool read_wanted(json_t *request, struct wanted *wanted) {
            wanted->recent <= RECENT_MOST && wanted->after >= 0;
 }
 
-/* A whole identifier is looked up; a local one of another domain is looked for, the newest events first. */
+/* One that is whole but spelled otherwise than the key, and a local one of another domain, is looked for, the
+ * newest events first. */
+static bool look_for(struct client *client, const struct wanted *wanted, json_t *answer, struct error *err) {
+    struct look_back look = {
+        .client = client, .local = wanted->identifier, .most = 1, .until = INT64_MAX / SECOND};
+    struct x411_MTSIdentifier meant;
+    struct arena arena;
+    bool done = true;
+    arena_init(&arena, 16 * 1024);
+    bool whole = wanted->identifier[0] == '[' || wanted->identifier[0] == '/';
+    bool read = whole && mts_identifier_parse(span_str(wanted->identifier), &arena, &meant, NULL);
+    if (read) {
+        look.local = (const char *)arena_dup(&arena, meant.local_identifier).data;
+        look.domain = &meant.global_domain_identifier;
+    }
+    if (look.local && (read || !whole))
+        done = add_past(&look, (uint64_t)wanted->after, answer, err);
+    arena_free(&arena);
+    return done;
+}
+
 static bool add_by_identifier(struct client *client, const struct wanted *wanted, json_t *answer,
                               struct error *err) {
     json_t *found = wanted->after ? NULL : by_identifier(client->view, wanted->identifier);
@@ -471,11 +502,9 @@ static bool add_by_identifier(struct client *client, const struct wanted *wanted
         add_history(json_object_get(answer, "messages"), found);
         return true;
     }
-    bool whole = found || wanted->identifier[0] == '[' || wanted->identifier[0] == '/';
+    bool known = found;
     json_decref(found);
-    struct look_back look = {
-        .client = client, .local = wanted->identifier, .most = 1, .until = INT64_MAX / SECOND};
-    return whole || add_past(&look, (uint64_t)wanted->after, answer, err);
+    return known || look_for(client, wanted, answer, err);
 }
 
 static bool add_recent(struct client *client, const struct wanted *wanted, json_t *answer,

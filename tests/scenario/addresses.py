@@ -32,9 +32,26 @@ def refused(mta, operation, **members):
 
 
 def reload(mta):
-    count = mta.log().count("configuration reloaded")
-    mta.reload()
-    wait_until(lambda: mta.log().count("configuration reloaded") > count)
+    mta.mhs("reload")       # returns when all processes have it; a line of one of them in the log would not say that
+
+
+@case("a message is tracked by its identifier however the domain in it is spelled, and by no other domain's")
+def _():
+    with folder() as path, hostile_stage(path, user={SMITH: {"available": True}}) as stage:
+        stage.hand_over(text_message("one", [SMITH]))
+        wait_until(lambda: entries(stage.mta, SMITH))
+
+        def tracked(identifier):
+            try:
+                return [message["mts-identifier"] for message in
+                        stage.mta.request("track", **{"mts-identifier": identifier})["messages"]]
+            except local.Failed as error:
+                equal(error.code, "not-found")
+                return []
+        for spelled in ("[/ADMD=NEAR/C=FR/;one]", "[/C=fr/A=Near/;one]", "/c=208/admd=near/;one", "[/ADMD=near/C=FR/;one]"):
+            equal(tracked(spelled), ["[/ADMD=NEAR/C=FR/;one]"], spelled)
+        for other in ("[/ADMD=FAR/C=FR/;one]", "[/PRMD=NEAR/ADMD=NEAR/C=FR/;one]", "[/ADMD=NEAR/C=FR/;ONE]", "[/C=FR/A=NEAR;one", "[]"):
+            equal(tracked(other), [], other)
 
 
 @case("a reload that spells addresses anew changes nothing: mailbox, list, alias, redirection, directory, queue, track")

@@ -114,6 +114,7 @@ class Mhsd:
         self.socket_path = os.path.join(folder, "mhsd.sock")
         self.log_path = os.path.join(folder, "mhsd.log")
         self.environment = environment or {}
+        self.before = []        # a command that executes the daemon's
         self.process = None
         os.makedirs(folder, exist_ok=True)
         self.store = settings.get("store") or store_of(folder)
@@ -136,7 +137,7 @@ class Mhsd:
         environment = {**os.environ, "ASAN_OPTIONS": "detect_leaks=1:abort_on_error=0",
                        "UBSAN_OPTIONS": "halt_on_error=1:print_stacktrace=1", **self.environment}
         with open(self.log_path, "ab") as log:
-            self.process = subprocess.Popen([program("mhsd"), "-c", self.path], stdin=subprocess.DEVNULL, stdout=log,
+            self.process = subprocess.Popen([*self.before, program("mhsd"), "-c", self.path], stdin=subprocess.DEVNULL, stdout=log,
                                             stderr=log, start_new_session=True, env=environment, cwd=self.folder)
         if wait:
             try:

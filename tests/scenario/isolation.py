@@ -5,6 +5,7 @@ import glob
 import os
 import re
 import signal
+import sys
 import time
 
 from players import ANN, FAR, FAY, JOE, KINDS, NEAR, Neighbour, Stage, all_there, children, folder, text_message
@@ -188,6 +189,42 @@ def _():
                 check(not stage.mta.request("ping", peer=f"WRONG {mode}")["ok"])
                 gone(net, WORDS - {b"name-of-far"},     # which the line in the log gives
                      f"a call that is answered by a wrong password in {mode}")
+
+
+# Executes its arguments on a kernel without Landlock: landlock_create_ruleset is an unknown call (seccomp(2)).
+WITHOUT_LANDLOCK = """
+import ctypes, errno, os, struct, sys
+code = b"".join(struct.pack("HBBI", *line) for line in ((0x20, 0, 0, 0), (0x15, 0, 1, 444), (6, 0, 0, 0x50000 | errno.ENOSYS),
+                                                        (6, 0, 0, 0x7FFF0000)))
+octets = ctypes.create_string_buffer(code)
+program = struct.pack("HxxxxxxP", len(code) // 8, ctypes.addressof(octets))
+libc = ctypes.CDLL(None, use_errno=True)
+if libc.prctl(38, 1, 0, 0, 0) or libc.prctl(22, 2, ctypes.c_char_p(program), 0, 0):
+    sys.exit(77)
+os.execv(sys.argv[1], sys.argv[1:])
+"""
+
+
+@case("without Landlock the daemon does not start and says what to do; with sandbox = partial it says so, and serves")
+def _():
+    with folder() as path:
+        stage = Stage(path, sandbox="full")
+        stage.mta.before = [sys.executable, "-c", WITHOUT_LANDLOCK]
+        with contextlib.closing(stage.far), contextlib.closing(stage.near):
+            stage.mta.start(wait=False)
+            status = stage.mta.process.wait(60)
+            if status == 77:
+                raise tap.Skip("no seccomp filter can be set here")
+            equal(status, 1)
+            check("this kernel has no Landlock" in stage.mta.log() and "sandbox = partial" in stage.mta.log(), stage.mta.log_tail())
+            stage.mta.configure(sandbox="partial")
+            stage.mta.start()
+            try:
+                check("the kernel has no Landlock: files are guarded by permissions" in stage.mta.log(), stage.mta.log_tail())
+                stage.hand_over(text_message("unguarded", [FAY]))
+                equal(stage.far.next().identifier[1], "unguarded")
+            finally:
+                equal(stage.mta.stop(), 0)
 
 
 @case("one of each that ends is there anew, and all goes on")

@@ -150,6 +150,23 @@ def completed(*words):
     return done.stdout.split()
 
 
+@case("mhs(1) has every command, subcommand and option that the help shows")
+def _():
+    with open(os.path.join(os.environ["CHASQUI_SOURCE"], "man/mhs.1")) as file:
+        manual = file.read()
+    said = set(re.findall(r"-([a-z0-9][a-z0-9-]+)", manual))
+    text = subprocess.run([program("mhs"), "--help"], capture_output=True, text=True).stdout
+    for command in re.findall(r"^  ([a-z]+) ", text, re.M):
+        entry = re.search(rf"^\.It Cm {command}\b.*?(?=^\.It Cm |^\.El)", manual, re.M | re.S)
+        check(entry or command == "help", command)
+        text = subprocess.run([program("mhs"), command, "--help"], capture_output=True, text=True).stdout
+        subcommands = re.findall(r"^  ([a-z]+) ", text, re.M) if command != "help" else []
+        for line in [[command, sub] for sub in subcommands] or [[command]]:
+            text = subprocess.run([program("mhs"), *line, "--help"], capture_output=True, text=True).stdout
+            equal(set(re.findall(r"^  (?:-.,|   ) --([a-z0-9-]+)", text, re.M)) - said, set(), " ".join(line))
+            check(line[-1] in manual, line)
+
+
 @case("bash completes every command, subcommand and option that the help shows; the script for zsh is sound")
 def _():
     if not shutil.which("bash"):

@@ -435,6 +435,47 @@ static void a_jump_back_leaves_no_association_idle(void **state) {
     end_with_clock(&world);
 }
 
+/* ---- time that passes ---- */
+
+static void six_minutes(int number) {
+    (void)number;
+    clock_pass((int64_t)6 * 60 * 1000000);
+}
+
+static void expect_refusal(struct world *world, uint64_t ref, const char *code) {
+    struct reader r = expect(world, IPC_SUBMIT_RESULT, ref);
+    assert_int_equal(reader_u8(&r), 0);
+    struct span octets = payload_rest(&r);
+    json_t *answer = json_loadb((const char *)octets.data, octets.len, 0, NULL);
+    assert_string_equal(json_string_value(json_object_get(json_object_get(answer, "error"), "code")), code);
+    json_decref(answer);
+}
+
+/* Of two submissions the one that fell silent ends after 10 minutes, with an answer, and frees what it had.
+ */
+static void a_silent_submission_is_given_up(void **state) {
+    enum { SILENT = 1, SLOW = 2 };
+    const uint64_t of_client = (uint64_t)1 << 32;
+    struct world world;
+    (void)state;
+    signal(SIGUSR1, six_minutes);
+    world_begin(&world);
+    client(&world, 1, 1001);
+    tell(&world, IPC_SUBMIT_BEGIN, of_client | SILENT, SPAN_LIT("\1x"), NOTHING);
+    tell(&world, IPC_SUBMIT_BEGIN, of_client | SLOW, SPAN_LIT("\1x"), NOTHING);
+    json_decref(ask(&world, "{\"operation\":\"status\"}")); /* both are open */
+    kill(world.pid, SIGUSR1);
+    tell(&world, IPC_SUBMIT_CONTENT, of_client | SLOW, SPAN_LIT("still there"), NOTHING);
+    json_decref(ask(&world, "{\"operation\":\"status\"}"));
+    kill(world.pid, SIGUSR1);
+    expect_refusal(&world, of_client | SILENT, "unavailable");
+    tell(&world, IPC_SUBMIT_CONTENT, of_client | SILENT, SPAN_LIT("late"), NOTHING); /* let go by */
+    tell(&world, IPC_SUBMIT_END, of_client | SLOW, NOTHING, NOTHING);
+    expect_refusal(&world, of_client | SLOW, "inconsistent-request"); /* it was open: "x" is no envelope */
+    world_end(&world);
+    signal(SIGUSR1, SIG_DFL);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_jump_forward_does_not_expire_the_queue),
@@ -450,6 +491,7 @@ int main(void) {
         cmocka_unit_test(a_jump_back_does_not_put_off_a_peer_that_refused),
         cmocka_unit_test(restarts_after_a_jump_back_put_off_no_retry),
         cmocka_unit_test(a_jump_back_leaves_no_association_idle),
+        cmocka_unit_test(a_silent_submission_is_given_up),
     };
     return cmocka_run_group_tests_name("clock", tests, NULL, NULL);
 }
