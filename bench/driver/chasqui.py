@@ -150,6 +150,20 @@ def gigabyte():
         return max(processes.memory(mta.process.pid).values())
 
 
+def memory_of_many(messages, size, associations):
+    """{process: octets of its own} after the first tenth of the messages, and after all of them."""
+    def look(mta):
+        return {f"{processes.name(pid)} {pid}": octets
+                for pid, octets in processes.proportional(mta.process.pid).items()}
+
+    port = processes.free_port()
+    with relay(port, associations) as mta:
+        run(messages // 10, size, associations, mta, port)
+        before = look(mta)
+        run(messages - messages // 10, size, associations, mta, port)
+        return before, look(mta)
+
+
 def idle(count=1000):
     """Octets that each of `count` idle associations costs."""
     raise_file_limit()

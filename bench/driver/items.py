@@ -9,6 +9,7 @@ from . import chasqui, postfix, processes
 
 ROUNDS = int(os.environ.get("ROUNDS", "3"))
 HELD = int(os.environ.get("HELD", "1000000"))
+MESSAGES = int(os.environ.get("MESSAGES", "1000000"))
 
 # As a server has it that nobody has tuned; the tests' own have less.
 SERVER = "shared_buffers = 128MB\nmax_wal_size = 1GB\n"
@@ -20,6 +21,29 @@ RELAYS = {
     "relay-2k-32": (2048, 32, 40000, 4000),
     "relay-100k-32": (100_000, 32, 5000, 1500),
 }
+
+
+# What must be reached: item -> (the column that tells, at least or at most, how much).
+TARGETS = {
+    "relay-2k-1": ("ratio", "least", 4),
+    "relay-2k-32-cpu": ("chasqui", "most", 0.095),
+    "relay-100k-32": ("ratio", "least", 7),
+    "relay-of-store": ("ratio", "least", 0.55),
+    "relay-2k-32-pg": ("ratio", "least", 0.6),
+    "queue-list-p99": ("chasqui", "most", 20),
+    "memory-1m": ("growth", "most", 1.1),
+    "ber-decode-1": ("ratio_without_debug", "least", 8),
+    "ber-decode-50": ("ratio_without_debug", "least", 8),
+}
+
+
+def judged(found):
+    """The entry with its target, and whether that is reached."""
+    if found["name"] not in TARGETS:
+        return found
+    column, bound, wanted = TARGETS[found["name"]]
+    reached = found[column] >= wanted if bound == "least" else found[column] <= wanted
+    return {**found, "target": {"column": column, bound: wanted, "reached": reached}}
 
 
 def entry(name, unit, ours, theirs=None, peer_name=None, **more):
@@ -114,6 +138,17 @@ def gigabyte(_name, _wanted):
     yield entry("relay-1g-rss", "MB resident, largest process", [chasqui.gigabyte() / 1e6 for _ in range(ROUNDS)])
 
 
+def memory(name, _wanted):
+    """Whether any process grows with the messages that passed; one round, for it takes its time."""
+    size, associations, _, _ = RELAYS["relay-2k-32"]
+    before, after = chasqui.memory_of_many(MESSAGES, size, associations)
+    growth = max(after[process] / before[process] for process in before)
+    yield entry(name, f"MB after {MESSAGES:,} messages", [sum(after.values()) / 1e6], [sum(before.values()) / 1e6],
+                "chasqui after a tenth of them", growth=round(growth, 3),
+                processes={process: [round(before[process] / 1e6, 2), round(after[process] / 1e6, 2)]
+                           for process in before})
+
+
 def idle(_name, _wanted):
     yield entry("idle-association", "kB an association", [chasqui.idle() / 1e3 for _ in range(ROUNDS)])
 
@@ -156,6 +191,7 @@ def groups(ber_program):
     if postgres.binaries():
         found["relay-2k-32-pg"] = found["relay-2k-32-pg-cpu"] = ("relay-2k-32-pg", at_a_server)
     found["queue-list-p99"] = ("queue-list-p99", listing)
+    found["memory-1m"] = ("memory-1m", memory)
     found["relay-2k-32-cpu"] = ("relay-2k-32", relay)
     found["relay-1g-rss"] = ("relay-1g-rss", gigabyte)
     found["queue-1m-rate"] = found["queue-1m-restart"] = ("queue", queue)

@@ -59,16 +59,27 @@ def memory(root, key="VmHWM"):
     return {pid: _status(pid, key) for pid in tree(root)}
 
 
-def private(root):
-    """Octets that are the tree's own: Pss of each process, so that shared pages count once."""
-    total = 0
+def proportional(root):
+    """{pid: octets}: the Pss of each process of the tree, in which shared pages count once in all."""
+    found = {}
     for pid in tree(root):
         try:
             with open(f"/proc/{pid}/smaps_rollup") as file:
-                total += sum(int(line.split()[1]) * 1024 for line in file if line.startswith("Pss:"))
+                found[pid] = sum(int(line.split()[1]) * 1024 for line in file if line.startswith("Pss:"))
         except OSError:
             continue
-    return total
+    return found
+
+
+def private(root):
+    """Octets that are the tree's own."""
+    return sum(proportional(root).values())
+
+
+def name(pid):
+    """What the process calls itself."""
+    with open(f"/proc/{pid}/comm") as file:
+        return file.read().strip()
 
 
 def reset_peaks(root):

@@ -6,6 +6,13 @@ from .parser import UNIVERSAL
 CLASS_NAMES = ("BER_UNIVERSAL", "BER_APPLICATION", "BER_CONTEXT", "BER_PRIVATE")
 
 
+# Of what has no explicit tag around it.
+STEPS = {"PrintableString": "CHARACTERS", "NumericString": "CHARACTERS", "IA5String": "CHARACTERS",
+         "VisibleString": "CHARACTERS", "UTCTime": "CHARACTERS", "GeneralizedTime": "CHARACTERS",
+         "OCTET STRING": "OCTETS", "INTEGER": "NUMBER", "ENUMERATED": "NUMBER", "BIT STRING": "BITS",
+         "SEQUENCE": "STRUCT", "SET": "STRUCT", "SEQUENCE OF": "LIST", "SET OF": "LIST", "CHOICE": "UNTAGGED"}
+
+
 def kind_name(kind):
     return "BER_KIND_" + kind.upper().replace(" ", "_").replace("-", "_")
 
@@ -269,7 +276,8 @@ class Generator:
         out += [f"    .size = sizeof({self.c_type(made)}),", f"    .tags = {self.tag_list(tags)},",
                 f"    .tag_count = {len(tags)},"]
         if fields:
-            out += [f"    .fields = {made.cname}_fields,", f"    .count = {len(fields)},"]
+            out += [f"    .fields = {made.cname}_fields,", f"    .count = {len(fields)},",
+                    f"    .first = {self.octet_at(base, 0)},"]
         if base.kind in STRUCTS:
             out += self.index_lines(base)
         if base.kind == "CHOICE":
@@ -291,10 +299,13 @@ class Generator:
         mandatory = sum(1 << i for i, part in enumerate(base.fields) if not part.optional and part.default is None)
         return out + ([f"    .mandatory = UINT64_C({mandatory:#x})," ] if base.kind != "CHOICE" else [])
 
-    def bounds_line(self, made):
+    def stated_bounds(self, made):
         while made.kind == "REFERENCE" and not self.model.bounds(made):
             made = self.model.target(made)
-        bounds = self.model.bounds(made)
+        return self.model.bounds(made)
+
+    def bounds_line(self, made):
+        bounds = self.stated_bounds(made)
         if not bounds:
             return []
         def number(n):
@@ -352,19 +363,53 @@ class Generator:
         if in_choice:
             value = str(index + 1)
         return "    " + self.row(part.name, part.type, flags or ["0"], offset, has, value,
-                                 self.model.first_tags(part.type))
+                                 self.model.first_tags(part.type), self.octet_at(made, index + 1))
 
-    def row(self, name, made, flags, offset, has, value, first):
+    def octet(self, made):
+        """The one identifier octet with which the usual form of a value begins, or 0."""
+        tags, kind = self.model.tags(made), self.model.base(made).kind
+        constructed = len(tags) > 1 or kind in UNTAGGED or kind in ("SEQUENCE", "SET") or kind in LISTS
+        return tags[0][0] << 6 | (0x20 if constructed else 0) | tags[0][1] if tags and tags[0][1] < 31 else 0
+
+    def octet_at(self, made, index):
+        """The octet of a component or an item, or that there is none."""
+        parts = [made.element] if made.kind in LISTS else [part.type for part in made.fields]
+        octet = self.octet(parts[index]) if index < len(parts) else 0
+        return hex(octet) if octet else "BER_NO_OCTET"
+
+    def row(self, name, made, flags, offset, has, value, first, next_octet="BER_NO_OCTET"):
         tags = self.model.tags(made)
         firsts = self.tag_list(first) if first and not tags else "NULL"
         count = len(first) if first and not tags else 0
         identifier = f"BER_ID({CLASS_NAMES[tags[0][0]]}, {tags[0][1]})" if tags else "BER_NO_ID"
-        octet = tags[0][0] << 6 | tags[0][1] if tags and tags[0][1] < 31 else 0
-        around = len(tags) - (self.model.base(made).kind not in UNTAGGED)
+        kind = self.model.base(made).kind
+        around = len(tags) - (kind not in UNTAGGED)
+        octet = self.octet(made)
         if not around and not {"BER_FIELD_POINTER", "BER_FIELD_HAS", "BER_FIELD_VOID"}.intersection(flags):
             flags = [flag for flag in flags if flag != "0"] + ["BER_FIELD_PLAIN"]
+        step = self.step(made, flags, around) if octet or not tags else "NONE"
+        least, most = self.short_bounds(made)
         return (f'{{"{name}", {self.type_expression(made)}, {self.tag_list(tags)}, {firsts}, {len(tags)}, {around}, '
-                f"{' | '.join(flags)}, {octet:#x}, {count}, {offset}, {has}, {identifier}, {value}}},")
+                f"{' | '.join(flags)}, {octet:#x}, {count}, {kind_name(kind)}, BER_STEP_{step}, {next_octet}, {has}, "
+                f"{offset}, {identifier}, {least}, {most}, {value}}},")
+
+    def step(self, made, flags, around):
+        """How the decoder takes it where it is of the usual form (enum ber_step)."""
+        kind = self.model.base(made).kind
+        if around == 1 and kind in UNTAGGED:
+            return "CHOICE" if kind == "CHOICE" else "OPEN" if "BER_FIELD_POINTER" not in flags else "NONE"
+        if around or ("BER_FIELD_PLAIN" not in flags and kind not in (*STRUCTS, *NUMBERS)):
+            return "NONE"
+        return STEPS.get(kind, "NONE")
+
+    def short_bounds(self, made):
+        """What a size or number of 16 bits may be; of a broken or negative range, or scattered names: nothing."""
+        base = self.model.base(made)
+        low, high = (self.stated_bounds(made) or (0, 0xFFFF))[:2]
+        if base.kind == "ENUMERATED" and base.named and not base.extensible:
+            numbers = sorted(number for _, number in self.model.named_numbers(base))
+            low, high = (0, len(numbers) - 1) if numbers == list(range(len(numbers))) else (1, 0)
+        return (1, 0) if high < 0 else (min(max(low, 0), 0xFFFF), min(high, 0xFFFF))
 
     def is_nullable(self, part, flags):
         kind = self.model.base(part.type).kind

@@ -36,10 +36,10 @@ static inline uint32_t ber_header_id(const struct ber_header *header) {
     return (first & 0x1F) == 0x1F ? ber_long_id(header) : BER_ID(first >> 6, first & 0x1F);
 }
 
-/* True for the usual header within `left` octets: a tag of one octet that is none of end-of-contents, and a
- * short length that fits. */
+/* True for the usual header within `left` octets: a tag of one octet, not that of end-of-contents in either
+ * form, and a short length that fits. */
 static inline bool ber_is_short(const uint8_t *at, size_t left) {
-    return left >= 2 && at[0] != 0 && (at[0] & 0x1F) != 0x1F && at[1] < 0x80 && at[1] <= left - 2;
+    return left >= 2 && (at[0] & 0xDF) != 0 && (at[0] & 0x1F) != 0x1F && at[1] < 0x80 && at[1] <= left - 2;
 }
 
 /* Fills in a header of `size` octets and a tag of one, whose definite contents are all there. */

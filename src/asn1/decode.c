@@ -2,10 +2,22 @@
  * Decoding, structure: SEQUENCE, SET, OF, CHOICE and explicit tags. Functions
  * that decode an element return the octet behind it, or NULL when they have set
  * the error.
+ *
+ * decode_struct() and decode_list() go through what has a definite length and
+ * take the elements of the usual form in line (decode_quick.h). Whatever is of
+ * another form goes by its header to the readers, which know all forms and tell
+ * what is wrong.
  */
-#include "asn1/decode_private.h"
+#include "asn1/decode_quick.h"
 
 static decode_reader *const readers[];
+
+/* The components of a SEQUENCE or SET, and the items of an OF, whose element of definite length begins at
+ * `start` and has the contents from `at` to `end`. */
+static const uint8_t *decode_struct(struct decoder *d, const struct ber_type *type, const uint8_t *start,
+                                    const uint8_t *at, const uint8_t *end, void *value);
+static const uint8_t *decode_list(struct decoder *d, const struct ber_type *type, const uint8_t *start,
+                                  const uint8_t *at, const uint8_t *end, void *value);
 
 /* One element within an explicit tag; `tags` are those that still have to come. */
 static const uint8_t *decode_explicit(struct decoder *d, const struct ber_type *type, const uint32_t *tags,
@@ -22,6 +34,13 @@ static inline bool can_enter(struct decoder *d, const struct ber_type *type, con
     return false;
 }
 
+/* The header of an element of definite length that was read before. */
+static struct ber_header header_again(const uint8_t *start, const uint8_t *end) {
+    struct ber_header h;
+    ber_header_read(start, end, false, &h);
+    return h;
+}
+
 /* ---- SEQUENCE and SET ---- */
 
 __attribute__((noinline)) static void set_defaults(const struct ber_type *type, void *value) {
@@ -36,40 +55,42 @@ __attribute__((noinline)) static void set_defaults(const struct ber_type *type, 
     }
 }
 
-static const uint8_t *decode_place(struct decoder *d, const struct ber_field *field,
+/* The value of a component, at `member`. */
+static const uint8_t *decode_value(struct decoder *d, const struct ber_field *field,
                                    const struct ber_header *h, void *member) {
     if (field->around)
         return decode_explicit(d, field->type, field->tags + 1, field->tag_count - 1u, h, member);
-    return readers[field->type->kind](d, field->type, h, member);
+    return readers[field->kind](d, field->type, h, member);
 }
 
-/* A component that is more than a value with its own tag at `offset`. */
-__attribute__((noinline)) static const uint8_t *
-decode_odd_field(struct decoder *d, const struct ber_field *field, const struct ber_header *h, void *value) {
-    void *member = field->flags & BER_FIELD_VOID ? NULL : ber_member(value, field->offset);
-    if (field->flags & BER_FIELD_POINTER) {
-        void *pointee = arena_alloc(d->arena, field->type->size);
-        if (!pointee)
-            return decode_fail(d, BER_MEMORY, h->start, "no memory for '%s'", field->name);
-        memcpy(member, &pointee, sizeof pointee);
-        member = pointee;
-    }
-    const uint8_t *behind = decode_place(d, field, h, member);
+/* Memory for what the pointer at `member` leads to; NULL when that set the error. */
+static inline void *decode_pointee(struct decoder *d, const struct ber_field *field, const uint8_t *at,
+                                   void *member) {
+    void *pointee = arena_alloc(d->arena, field->type->size);
+    if (!pointee)
+        decode_fail(d, BER_MEMORY, at, "no memory for '%s'", field->name);
+    memcpy(member, &pointee, sizeof pointee);
+    return pointee;
+}
+
+/* The end of a component: its value was read up to `behind`, or could not be read. */
+static const uint8_t *end_field(struct decoder *d, const struct ber_field *field, const struct ber_header *h,
+                                void *value, const uint8_t *behind) {
     if (behind && field->flags & BER_FIELD_HAS)
         *(bool *)ber_member(value, field->has) = true;
-    return behind;
-}
-
-static inline const uint8_t *decode_field(struct decoder *d, const struct ber_field *field,
-                                          const struct ber_header *h, void *value) {
-    const struct ber_type *type = field->type;
-    const uint8_t *behind = field->flags & BER_FIELD_PLAIN
-                                ? readers[type->kind](d, type, h, ber_member(value, field->offset))
-                                : decode_odd_field(d, field, h, value);
     if (behind)
         return behind;
     ber_path_prepend(d->error, field->name);
     return decode_pass_element(d, value, field, h);
+}
+
+/* A component of any form. */
+static const uint8_t *decode_field(struct decoder *d, const struct ber_field *field,
+                                   const struct ber_header *h, void *value) {
+    void *member = field->flags & BER_FIELD_VOID ? NULL : ber_member(value, field->offset);
+    if (field->flags & BER_FIELD_POINTER && !(member = decode_pointee(d, field, h->start, member)))
+        return end_field(d, field, h, value, NULL);
+    return end_field(d, field, h, value, decode_value(d, field, h, member));
 }
 
 /* Adds an element that the type does not know to `unknown`; parts that don't adjoin are joined in the arena.
@@ -128,17 +149,17 @@ BER_COLD static const uint8_t *refuse_element(struct decoder *d, const struct be
     return decode_fail(d, BER_UNEXPECTED, h->start, "%s has no component with tag %s", type->name, found);
 }
 
-/* `lacking` has a bit for each mandatory component that did not come. */
-BER_COLD static const uint8_t *missing(struct decoder *d, const struct ber_type *type, uint64_t lacking,
-                                       const void *value, const uint8_t *at, const uint8_t *behind) {
+/* `lacking` has a bit for each mandatory component that did not come. True where that is passed over. */
+BER_COLD static bool missing(struct decoder *d, const struct ber_type *type, uint64_t lacking,
+                             const void *value, const uint8_t *at) {
     for (; lacking; lacking &= lacking - 1) {
         const struct ber_field *field = &type->fields[__builtin_ctzll(lacking)];
         decode_fail(d, BER_MISSING, at, "%s ends without its '%s'", type->name, field->name);
         ber_path_prepend(d->error, field->name);
         if (!decode_pass_missing(d, value, field))
-            return NULL;
+            return false;
     }
-    return behind;
+    return true;
 }
 
 /* An element that is no component in its place. `place` is what its tag would make it, or 0. */
@@ -173,75 +194,193 @@ BER_COLD static const uint8_t *decode_misplaced(struct decoder *d, const struct 
  * True if component `bit` may stand behind those in `seen`: in a SET once, in a
  * SEQUENCE before none of them and with no mandatory one left out.
  */
-static inline bool is_in_place(const struct ber_type *type, bool is_set, uint64_t seen, uint64_t bit) {
-    return is_set ? !(seen & bit) : bit > seen && !(type->mandatory & ~seen & (bit - 1));
+static inline bool is_in_place(const struct ber_type *type, uint64_t seen, uint64_t bit) {
+    if (type->kind == BER_KIND_SET)
+        return !(seen & bit);
+    return bit > seen && !(type->mandatory & ~seen & (bit - 1));
 }
 
-/*
- * Reads the header of the element at `at` and finds the component that it is.
- * At once for a short header with a tag that `index` knows.
- */
-static inline bool find_component(struct decoder *d, const struct ber_type *type, const uint8_t *at,
-                                  const struct ber_header *parent, uint64_t seen, struct ber_header *inner,
-                                  uint32_t *place) {
-    size_t left = (size_t)(parent->end - at);
-    if (left >= 2 && (*place = type->index[at[0]]) && at[1] < 0x80 && at[1] <= left - 2) {
-        ber_header_fill(at, 2, at[1], inner);
-        return true;
+/* The element of any form with this header as the next component. */
+static const uint8_t *decode_component(struct decoder *d, const struct ber_type *type,
+                                       const struct ber_header *h, uint64_t *seen, void *value) {
+    uint32_t place = type->index[*h->start];
+    if (!place)
+        place = find_odd_field(type, *seen, ber_header_id(h));
+    uint64_t bit = UINT64_C(1) << (place - 1) % 64;
+    if (place && is_in_place(type, *seen, bit)) {
+        *seen |= bit;
+        return decode_field(d, &type->fields[place - 1], h, value);
     }
-    if (!decode_any_header(d, at, parent, inner))
-        return false;
-    *place = type->index[*at];
-    if (!*place)
-        *place = find_odd_field(type, seen, ber_header_id(inner));
-    return true;
-}
-
-static inline const uint8_t *decode_components(struct decoder *d, const struct ber_type *type, bool is_set,
-                                               const struct ber_header *h, void *value) {
-    const uint8_t *at = h->contents, *behind;
-    uint64_t seen = 0;
-    struct ber_header inner;
-    uint32_t place;
-    if (!can_enter(d, type, h))
-        return NULL;
-    d->depth--;
-    if (type->flags & BER_TYPE_DEFAULTS)
-        set_defaults(type, value);
-    while (!decode_at_end(d, h, at, &behind)) {
-        if (!find_component(d, type, at, h, seen, &inner, &place)) {
-            behind = decode_pass_rest(d, value, h, at);
-            break;
-        }
-        uint64_t bit = UINT64_C(1) << (place - 1) % 64;
-        if (place && is_in_place(type, is_set, seen, bit)) {
-            seen |= bit;
-            at = decode_field(d, &type->fields[place - 1], &inner, value);
-        } else {
-            at = decode_misplaced(d, type, place, seen, &inner, value);
-            seen |= comes_late(d, place, seen) ? bit : 0;
-        }
-        if (!at) {
-            behind = NULL;
-            break;
-        }
-    }
-    d->depth++;
-    if (behind && type->mandatory & ~seen)
-        behind = missing(d, type, type->mandatory & ~seen, value, at, behind);
-    if (behind)
-        *(struct span *)value = span_of(h->start, (size_t)(behind - h->start));
+    const uint8_t *behind = decode_misplaced(d, type, place, *seen, h, value);
+    *seen |= comes_late(d, place, *seen) ? bit : 0;
     return behind;
 }
 
-static const uint8_t *decode_sequence(struct decoder *d, const struct ber_type *type,
-                                      const struct ber_header *h, void *value) {
-    return decode_components(d, type, false, h, value);
+/* The components from `at` on, of any form; those in `seen` were there. */
+static const uint8_t *decode_rest(struct decoder *d, const struct ber_type *type, const struct ber_header *h,
+                                  const uint8_t *at, uint64_t seen, void *value) {
+    const uint8_t *behind;
+    struct ber_header inner;
+    while (!decode_at_end(d, h, at, &behind)) {
+        if (!decode_any_header(d, at, h, &inner)) {
+            behind = decode_pass_rest(d, value, h, at);
+            break;
+        }
+        at = decode_component(d, type, &inner, &seen, value);
+        if (!at)
+            return NULL;
+    }
+    uint64_t lacking = type->mandatory & ~seen;
+    if (!behind || (lacking && !missing(d, type, lacking, value, at)))
+        return NULL;
+    *(struct span *)value = span_of(h->start, (size_t)(behind - h->start));
+    return behind;
 }
 
-static const uint8_t *decode_set(struct decoder *d, const struct ber_type *type, const struct ber_header *h,
-                                 void *value) {
-    return decode_components(d, type, true, h, value);
+static const uint8_t *decode_any_struct(struct decoder *d, const struct ber_type *type,
+                                        const struct ber_header *h, void *value) {
+    if (!can_enter(d, type, h))
+        return NULL;
+    if (!h->odd)
+        return decode_struct(d, type, h->start, h->contents, h->end, value);
+    d->depth--;
+    if (type->flags & BER_TYPE_DEFAULTS)
+        set_defaults(type, value);
+    const uint8_t *behind = decode_rest(d, type, h, h->contents, 0, value);
+    d->depth++;
+    return behind;
+}
+
+/* ---- SEQUENCE and SET of definite length, in line as far as all is of the usual form ---- */
+
+/* A component that has no step, or is not of the usual form after all: memory for it was taken, if any. */
+static const uint8_t *decode_unusual(struct decoder *d, const struct ber_field *field, const uint8_t *start,
+                                     const uint8_t *end, void *value) {
+    struct ber_header h = header_again(start, end);
+    if (field->step == BER_STEP_NONE)
+        return decode_field(d, field, &h, value);
+    void *member = ber_member(value, field->offset);
+    if (field->flags & BER_FIELD_POINTER)
+        member = ber_load_pointer(member);
+    return end_field(d, field, &h, value, member ? decode_value(d, field, &h, member) : NULL);
+}
+
+/* A struct or list that could not be read. */
+BER_COLD static const uint8_t *pass_field(struct decoder *d, const struct ber_field *field,
+                                          const uint8_t *start, const uint8_t *end, void *value) {
+    struct ber_header h = header_again(start, end);
+    return end_field(d, field, &h, value, NULL);
+}
+
+/* Where the value of a step that may stand behind a pointer goes; NULL when there is no memory for it. */
+static inline void *find_member(struct decoder *d, const struct ber_field *field, struct quick e,
+                                void *value) {
+    void *member = ber_member(value, field->offset);
+    return field->flags & BER_FIELD_POINTER ? decode_pointee(d, field, e.start, member) : member;
+}
+
+/* A struct or list. */
+static inline const uint8_t *decode_inner(struct decoder *d, const struct ber_field *field, struct quick e,
+                                          void *value) {
+    void *member = find_member(d, field, e, value);
+    const uint8_t *behind = NULL;
+    if (field->step == BER_STEP_LIST)
+        behind = decode_list(d, field->type, e.start, e.contents, e.end, member);
+    else if (member)
+        behind = decode_struct(d, field->type, e.start, e.contents, e.end, member);
+    return behind ? behind : pass_field(d, field, e.start, e.end, value);
+}
+
+/* Reads a component without elements that have steps of their own. */
+static inline bool decode_leaf(struct decoder *d, const struct ber_field *field, struct quick e,
+                               void *value) {
+    void *member = ber_member(value, field->offset);
+    switch ((enum ber_step)field->step) {
+    case BER_STEP_CHOICE:
+        return quick_explicit(d, field, e, find_member(d, field, e, value));
+    case BER_STEP_OPEN:
+        return quick_explicit(d, field, e, member);
+    case BER_STEP_UNTAGGED:
+        return quick_choice(d, field->type, e, find_member(d, field, e, value));
+    case BER_STEP_CHARACTERS:
+        return quick_characters(d, field, e, member);
+    case BER_STEP_OCTETS:
+        return quick_octets(field, e, member);
+    case BER_STEP_BITS:
+        return quick_bits(field, e, member);
+    case BER_STEP_NUMBER:
+        return quick_optional_number(field, e, value);
+    case BER_STEP_NONE:
+    case BER_STEP_STRUCT:
+    case BER_STEP_LIST:
+        return false;
+    }
+    __builtin_unreachable();
+}
+
+/* A component in its place that begins as `field` does in the usual form. */
+static inline const uint8_t *decode_usual(struct decoder *d, const struct ber_field *field, struct quick e,
+                                          void *value) {
+    if (field->step >= BER_STEP_STRUCT)
+        return decode_inner(d, field, e, value);
+    return decode_leaf(d, field, e, value) ? e.end : decode_unusual(d, field, e.start, e.end, value);
+}
+
+/* The place, from 1, of the component that begins with this octet in the usual form, if it is in its place;
+ * else 0. */
+static inline uint32_t find_usual(const struct ber_type *type, uint8_t octet, uint64_t seen) {
+    uint32_t place = type->index[octet];
+    if (!place || !is_in_place(type, seen, UINT64_C(1) << (place - 1)))
+        return 0;
+    const struct ber_field *field = &type->fields[place - 1];
+    return field->octet == octet || field->step == BER_STEP_UNTAGGED ? place : 0;
+}
+
+/* Goes on from `at`, where something of another form stands, or fails for there is none. Then `raw`, which
+ * was set in advance, may not stay. */
+BER_COLD static const uint8_t *decode_struct_slowly(struct decoder *d, const struct ber_type *type,
+                                                    const uint8_t *at, const uint8_t *end, uint64_t seen,
+                                                    void *value) {
+    struct span *raw = value;
+    struct ber_header h = header_again(raw->data, end);
+    *raw = (struct span){NULL, 0};
+    return at ? decode_rest(d, type, &h, at, seen, value) : NULL;
+}
+
+static const uint8_t *decode_struct(struct decoder *d, const struct ber_type *type, const uint8_t *start,
+                                    const uint8_t *at, const uint8_t *end, void *value) {
+    const struct ber_field *field = type->fields; /* the next one, if it comes in order */
+    unsigned expected = type->first;              /* the octet with which that begins */
+    uint64_t seen = 0, bit = 1;
+    struct quick e;
+    if (d->depth == 0)
+        return decode_fail(d, BER_DEPTH, start, "nested too deep");
+    d->depth--;
+    if (type->flags & BER_TYPE_DEFAULTS)
+        set_defaults(type, value);
+    *(struct span *)value = span_of(start, (size_t)(end - start));
+    while (end - at >= 2) {
+        if (BER_SELDOM(*at != expected || seen & bit)) {
+            uint32_t place = find_usual(type, *at, seen);
+            if (!place)
+                break;
+            bit = UINT64_C(1) << (place - 1);
+            field = &type->fields[place - 1];
+        }
+        if (!quick_element(at, end, &e))
+            break;
+        seen |= bit;
+        at = decode_usual(d, field, e, value);
+        if (!at)
+            break;
+        expected = field->next;
+        field++;
+        bit <<= 1;
+    }
+    if (at != end || type->mandatory & ~seen)
+        at = decode_struct_slowly(d, type, at, end, seen, value);
+    d->depth++;
+    return at;
 }
 
 /* ---- OF ---- */
@@ -285,19 +424,27 @@ static size_t grown(size_t room, size_t most) {
     return more < most ? more : most;
 }
 
+/* Item `number` could not be read. */
+BER_COLD static const uint8_t *pass_item(struct decoder *d, const struct ber_field *element,
+                                         const struct ber_header *h, const void *item, size_t number) {
+    const uint8_t *behind = decode_pass_element(d, item, element, h);
+    if (!behind)
+        ber_path_prepend_number(d->error, number);
+    return behind;
+}
+
+/* The element of any form with this header as item `number`. */
 static const uint8_t *decode_item(struct decoder *d, const struct ber_type *type, const struct ber_header *h,
-                                  void *item) {
+                                  void *item, size_t number) {
     const struct ber_field *element = type->fields;
     const uint8_t *behind;
     char found[32];
-    if ((*h->start & ~0x20) != element->octet && !ber_field_matches(element, ber_header_id(h)))
+    if (ber_field_matches(element, ber_header_id(h)))
+        behind = decode_value(d, element, h, item);
+    else
         behind = decode_fail(d, BER_TAG, h->start, "%s is no element of %s",
                              ber_id_text(ber_header_id(h), found), type->name);
-    else if (element->flags & BER_FIELD_PLAIN)
-        behind = readers[element->type->kind](d, element->type, h, item);
-    else
-        behind = decode_place(d, element, h, item);
-    return behind ? behind : decode_pass_element(d, item, element, h);
+    return behind ? behind : pass_item(d, element, h, item, number);
 }
 
 /* A list's upper bound, judged before memory is taken for what is too many. */
@@ -307,14 +454,14 @@ static bool may_have(struct decoder *d, const struct ber_type *type, size_t coun
            decode_out_of_bounds(d, type, (int64_t)count, at, NULL);
 }
 
-__attribute__((noinline)) static bool has_room(struct decoder *d, const struct ber_type *type,
-                                               struct ber_list *list, size_t *room, const uint8_t *at) {
+static bool has_room(struct decoder *d, const struct ber_type *type, struct ber_list *list, size_t *room,
+                     const uint8_t *at) {
+    if (list->count < *room)
+        return true;
     if (list->count == d->elements) {
         decode_fail(d, BER_COUNT, at, "more than %zu elements in %s", d->elements, type->name);
         return false;
     }
-    if (list->count < *room)
-        return true;
     if (!may_have(d, type, list->count + 1, at))
         return false;
     *room = grown(*room, d->elements);
@@ -324,45 +471,115 @@ __attribute__((noinline)) static bool has_room(struct decoder *d, const struct b
     return false;
 }
 
+/* The items from `at` on, of any form, behind those that the list has; there is room for `room`. */
 static const uint8_t *decode_items(struct decoder *d, const struct ber_type *type, const struct ber_header *h,
-                                   struct ber_list *list, const void *value) {
-    size_t size = type->fields->type->size;
-    size_t room = count_ahead(h, d->elements);
-    const uint8_t *at = h->contents, *behind;
+                                   const uint8_t *at, struct ber_list *list, size_t room, const void *value) {
+    const struct ber_field *element = type->fields;
+    const uint8_t *behind;
     struct ber_header inner;
-    if (room > d->elements)
-        return decode_fail(d, BER_COUNT, h->start, "more than %zu elements in %s", d->elements, type->name);
-    if (!may_have(d, type, room, h->start))
-        return NULL;
-    if (!resize_list(d, list, size, room))
-        return decode_fail(d, BER_MEMORY, h->start, "no memory for %zu elements of %s", room, type->name);
     while (!decode_at_end(d, h, at, &behind)) {
-        if (list->count == room && !has_room(d, type, list, &room, at))
+        if (!has_room(d, type, list, &room, at))
             return NULL;
         if (!decode_header(d, at, h, &inner))
             return decode_pass_rest(d, value, h, at);
-        at = decode_item(d, type, &inner, (uint8_t *)list->items + list->count * size);
-        if (!at)
-            ber_path_prepend_number(d->error, list->count);
-        list->count++;
+        void *item = (uint8_t *)list->items + list->count * element->type->size;
+        at = decode_item(d, type, &inner, item, list->count++);
         if (!at)
             return NULL;
     }
     return behind;
 }
 
-static const uint8_t *decode_list(struct decoder *d, const struct ber_type *type, const struct ber_header *h,
-                                  void *value) {
-    struct ber_list list = {0};
-    if (!can_enter(d, type, h))
-        return NULL;
-    d->depth--;
-    const uint8_t *behind = decode_items(d, type, h, &list, value);
-    d->depth++;
+/* The same, and the end of the list. */
+static const uint8_t *end_list(struct decoder *d, const struct ber_type *type, const struct ber_header *h,
+                               const uint8_t *at, struct ber_list list, size_t room, void *value) {
+    const uint8_t *behind = at ? decode_items(d, type, h, at, &list, room, value) : NULL;
     memcpy(value, &list, sizeof list);
     if (behind && !decode_check_bounds(d, type, (int64_t)list.count, h->start, value))
         return NULL;
     return behind;
+}
+
+/* All items, of any form. */
+static const uint8_t *decode_all_items(struct decoder *d, const struct ber_type *type,
+                                       const struct ber_header *h, void *value) {
+    struct ber_list list = {0};
+    size_t room = count_ahead(h, d->elements);
+    if (room > d->elements)
+        return decode_fail(d, BER_COUNT, h->start, "more than %zu elements in %s", d->elements, type->name);
+    if (!may_have(d, type, room, h->start))
+        return NULL;
+    if (!resize_list(d, &list, type->fields->type->size, room))
+        return decode_fail(d, BER_MEMORY, h->start, "no memory for %zu elements of %s", room, type->name);
+    return end_list(d, type, h, h->contents, list, room, value);
+}
+
+static const uint8_t *decode_any_list(struct decoder *d, const struct ber_type *type,
+                                      const struct ber_header *h, void *value) {
+    if (!can_enter(d, type, h))
+        return NULL;
+    if (!h->odd)
+        return decode_list(d, type, h->start, h->contents, h->end, value);
+    d->depth--;
+    const uint8_t *behind = decode_all_items(d, type, h, value);
+    d->depth++;
+    return behind;
+}
+
+/* ---- OF of definite length, in line as far as all is of the usual form ---- */
+
+/* True for a number of items for which memory may be taken at once. */
+static inline bool is_usual_count(const struct decoder *d, const struct ber_type *type, size_t count) {
+    const struct ber_bounds *bounds = type->bounds;
+    return count > 0 && count <= d->elements &&
+           (!bounds || ((int64_t)count >= bounds->min && (int64_t)count <= bounds->max));
+}
+
+static inline const uint8_t *decode_struct_item(struct decoder *d, const struct ber_field *element,
+                                                struct quick e, void *item, size_t number) {
+    const uint8_t *behind = decode_struct(d, element->type, e.start, e.contents, e.end, item);
+    if (behind)
+        return behind;
+    struct ber_header h = header_again(e.start, e.end);
+    return pass_item(d, element, &h, item, number);
+}
+
+/* What is left of a list behind the items that it has, or all of it where it has no room; `at` is NULL when
+ * an item failed. */
+BER_COLD static const uint8_t *decode_list_slowly(struct decoder *d, const struct ber_type *type,
+                                                  const uint8_t *start, const uint8_t *at, const uint8_t *end,
+                                                  struct ber_list list, size_t room, void *value) {
+    struct ber_header h = header_again(start, end);
+    return list.items ? end_list(d, type, &h, at, list, room, value) : decode_all_items(d, type, &h, value);
+}
+
+static const uint8_t *decode_list(struct decoder *d, const struct ber_type *type, const uint8_t *start,
+                                  const uint8_t *at, const uint8_t *end, void *value) {
+    const struct ber_field *element = type->fields;
+    size_t room = quick_count(type, at, end), size = element->type->size, count = 0;
+    uint8_t *items = NULL;
+    struct quick e;
+    if (d->depth == 0)
+        return decode_fail(d, BER_DEPTH, start, "nested too deep");
+    d->depth--;
+    if (is_usual_count(d, type, room) && (items = arena_array(d->arena, room, size)))
+        while (at && count < room && quick_element(at, end, &e)) {
+            void *item = items + count * size;
+            if (element->step == BER_STEP_STRUCT)
+                at = decode_struct_item(d, element, e, item, count);
+            else if (quick_primitive(d, element, e, item))
+                at = e.end;
+            else
+                break;
+            count++;
+        }
+    struct ber_list list = {items, count};
+    if (items && at == end)
+        memcpy(value, &list, sizeof list);
+    else
+        at = decode_list_slowly(d, type, start, at, end, list, room, value);
+    d->depth++;
+    return at;
 }
 
 /* ---- CHOICE, explicit tags, and the rest ---- */
@@ -388,6 +605,8 @@ static const uint8_t *decode_choice(struct decoder *d, const struct ber_type *ty
                                     const struct ber_header *h, void *value) {
     if (d->depth == 0)
         return decode_fail(d, BER_DEPTH, h->start, "nested too deep");
+    if (!h->odd && quick_choice(d, type, quick_of(h), value))
+        return h->end;
     d->depth--;
     const uint8_t *behind = decode_alternative(d, type, h, value);
     d->depth++;
@@ -473,10 +692,10 @@ static const uint8_t *decode_any_number(struct decoder *d, const struct ber_type
 }
 
 static decode_reader *const readers[] = {
-    [BER_KIND_SEQUENCE] = decode_sequence,
-    [BER_KIND_SET] = decode_set,
-    [BER_KIND_SEQUENCE_OF] = decode_list,
-    [BER_KIND_SET_OF] = decode_list,
+    [BER_KIND_SEQUENCE] = decode_any_struct,
+    [BER_KIND_SET] = decode_any_struct,
+    [BER_KIND_SEQUENCE_OF] = decode_any_list,
+    [BER_KIND_SET_OF] = decode_any_list,
     [BER_KIND_CHOICE] = decode_choice,
     [BER_KIND_ANY] = decode_any,
     [BER_KIND_BOOLEAN] = decode_boolean,

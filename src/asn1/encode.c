@@ -356,6 +356,7 @@ bool ber_encode_arena(const struct ber_type *type, const void *value, struct are
                       struct ber_error *error) {
     struct buf buf;
     buf_init(&buf, 0);
+    buf.secret = arena->secret;
     bool done = ber_encode(type, value, &buf, error);
     if (done) {
         *out = arena_dup(arena, buf_span(&buf));

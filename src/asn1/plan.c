@@ -111,6 +111,8 @@ bool ber_plan_init(struct ber_plan *plan, const struct ber_type *type, const str
             return false;
         plan->when[i] = paths[i].when;
     }
+    for (unsigned i = 1; i < plan->count; i++)
+        plan->conditional |= plan->nodes[i].condition != 0;
     return true;
 }
 
@@ -122,31 +124,37 @@ static uint8_t child_of(const struct ber_plan *plan, uint8_t node, unsigned comp
     return 0;
 }
 
-/* The component of the level's type to which an element with this tag belongs, or -1. Mostly the identifier
- * octet tells. */
-static int match(const struct ber_plan_node *node, struct ber_scan_level *level, uint8_t octet, uint32_t id) {
+/* Where the identifier octet does not tell: the place, from 1, of the first component from `first` on. */
+BER_COLD static unsigned find(const struct ber_type *type, unsigned first, uint32_t id) {
+    for (unsigned i = first; i < type->count; i++)
+        if (ber_field_matches(&type->fields[i], id))
+            return i + 1;
+    return 0;
+}
+
+/* The component of the node's type to which an element with this tag belongs, or -1. In a SEQUENCE the cursor
+ * moves behind it. */
+static inline int match(const struct ber_plan_node *node, uint8_t *cursor, uint8_t octet, uint32_t id) {
     const struct ber_type *type = node->type;
     if (node->kind == BER_PLAN_OF || node->kind == BER_PLAN_EXPLICIT)
         return 0;
-    unsigned first = node->kind == BER_PLAN_SEQUENCE ? level->cursor : 0, found = type->index[octet];
+    unsigned first = node->kind == BER_PLAN_SEQUENCE ? *cursor : 0, found = type->index[octet];
     if (found == 0)
-        for (unsigned i = first; i < type->count && found == 0; i++)
-            found = ber_field_matches(&type->fields[i], id) ? i + 1 : 0;
+        found = find(type, first, id);
     if (found <= first)
         return -1;
     if (node->kind == BER_PLAN_SEQUENCE)
-        level->cursor = (uint8_t)found;
+        *cursor = (uint8_t)found;
     return (int)found - 1;
 }
 
 uint8_t ber_plan_child(const struct ber_plan *plan, struct ber_scan_level *level, uint8_t octet, uint32_t id,
                        int *component) {
-    *component = match(&plan->nodes[level->node], level, octet, id);
+    *component = match(&plan->nodes[level->node], &level->cursor, octet, id);
     uint8_t node = *component < 0 ? 0 : child_of(plan, level->node, (unsigned)*component, level->met);
     /* A CHOICE has no tag of its own: its alternative's is the element's. */
     while (node && plan->nodes[node].kind == BER_PLAN_CHOICE) {
-        struct ber_scan_level choice = {.node = node};
-        int alternative = match(&plan->nodes[node], &choice, octet, id);
+        int alternative = match(&plan->nodes[node], NULL, octet, id);
         node = alternative < 0 ? 0 : child_of(plan, node, (unsigned)alternative, false);
     }
     return node;
@@ -154,8 +162,7 @@ uint8_t ber_plan_child(const struct ber_plan *plan, struct ber_scan_level *level
 
 bool ber_plan_begins(const struct ber_plan *plan, uint8_t octet, uint32_t id) {
     const struct ber_type *type = plan->nodes[1].type;
-    struct ber_scan_level choice = {.node = 1};
     if (type->kind == BER_KIND_CHOICE)
-        return match(&plan->nodes[1], &choice, octet, id) >= 0;
+        return match(&plan->nodes[1], NULL, octet, id) >= 0;
     return type->tag_count == 0 || type->tags[0] == id;
 }

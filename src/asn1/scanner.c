@@ -10,6 +10,7 @@
 void ber_scanner_init(struct ber_scanner *s, const struct ber_plan *plan, size_t limit) {
     /* Levels are set as they are entered: this stands on the way of each message. */
     memset(s, 0, offsetof(struct ber_scanner, levels));
+    s->error[0] = '\0';
     s->plan = plan;
     s->limit = limit;
     buf_init(&s->head, 0);
@@ -19,7 +20,7 @@ void ber_scanner_free(struct ber_scanner *s) {
     buf_free(&s->head);
 }
 
-static bool fail(struct ber_scanner *s, const char *why) {
+BER_COLD static bool fail(struct ber_scanner *s, const char *why) {
     s->in = BER_SCAN_FAILED;
     if (!s->error[0])
         snprintf(s->error, sizeof s->error, "%s", why);
@@ -69,7 +70,7 @@ static enum look read_long_length(struct span in, size_t at, struct header *h) {
     return h->length >> 62 || in.data[0] == 0 ? LOOK_BAD : LOOK_FOUND;
 }
 
-static enum look read_header(struct span in, struct header *h) {
+static inline enum look read_header(struct span in, struct header *h) {
     if (in.len < 2)
         return LOOK_MORE;
     uint8_t first = in.data[0];
@@ -101,7 +102,7 @@ static bool fits(const struct ber_scanner *s, uint64_t length) {
     return length <= end_of(s) - s->offset;
 }
 
-static bool too_long(struct ber_scanner *s) {
+BER_COLD static bool too_long(struct ber_scanner *s) {
     s->over_limit = true;
     return fail(s, "what is not the field is longer than the limit");
 }
@@ -156,7 +157,7 @@ static bool close_levels(struct ber_scanner *s) {
 /* ---- elements that go to the envelope ---- */
 
 /* Was that which the level's condition waits for? The element begins at `element` in the head. */
-static void check_condition(struct ber_scanner *s) {
+__attribute__((noinline)) static void check_condition(struct ber_scanner *s) {
     struct header h;
     if (s->depth == 0 || s->component == 0)
         return;
@@ -172,7 +173,7 @@ static void check_condition(struct ber_scanner *s) {
 }
 
 static bool element_done(struct ber_scanner *s) {
-    if (s->in == BER_SCAN_IN_REST)
+    if (s->in == BER_SCAN_IN_REST && s->plan->conditional)
         check_condition(s);
     s->in = BER_SCAN_IN_PATH;
     return close_levels(s);
@@ -267,9 +268,10 @@ static bool on_element(struct ber_scanner *s, const struct header *h, const stru
     struct ber_scan_level outside = {.node = 0};
     struct ber_scan_level *level = s->depth ? &s->levels[s->depth - 1] : &outside;
     int component;
-    if (s->depth == 0 && !ber_plan_begins(s->plan, h->octets.data[0], h->id))
-        return fail(s, "it begins with another tag");
     uint8_t node = ber_plan_child(s->plan, level, h->octets.data[0], h->id, &component);
+    /* A node behind the first is an alternative of a CHOICE, found by its tag. */
+    if (s->depth == 0 && node <= 1 && !ber_plan_begins(s->plan, h->octets.data[0], h->id))
+        return fail(s, "it begins with another tag");
     s->component = (uint8_t)(component + 1);
     enum ber_plan_kind kind = node ? s->plan->nodes[node].kind : BER_PLAN_NONE;
     if (kind == BER_PLAN_STRING && s->plan->nodes[node].type->kind == BER_KIND_ANY &&

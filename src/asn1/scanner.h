@@ -49,6 +49,7 @@ struct ber_plan {
     struct ber_plan_node nodes[BER_PLAN_NODES]; /* the first stands for what encloses the value */
     struct span when[BER_PLAN_PATHS];
     unsigned count;
+    bool conditional; /* a node has a condition */
 };
 
 /* Makes a plan out of up to BER_PLAN_PATHS paths; those that begin with the same components may share them.
@@ -90,8 +91,9 @@ struct ber_scanner {
     bool over_limit;    /* it failed since the envelope is too long */
     unsigned field_len; /* octets of `field` */
     unsigned header_len;
-    char error[80];
+    /* What begins empty stands before this. */
     struct ber_scan_level levels[BER_SCAN_DEPTH];
+    char error[80];
     uint8_t field[BER_SCAN_HEADER];  /* what stands for the field in the envelope */
     uint8_t header[BER_SCAN_HEADER]; /* one that is not complete */
 };

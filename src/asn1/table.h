@@ -59,6 +59,26 @@ enum {
                                 lists that are OPTIONAL */
 };
 
+/*
+ * How the decoder takes a component of the usual form: `octet`, a short length
+ * and no fault. What is of another form, or of no step, its type's reader takes.
+ */
+enum ber_step {
+    BER_STEP_NONE,
+    BER_STEP_CHARACTERS, /* a string of one octet a character */
+    BER_STEP_OCTETS,     /* an OCTET STRING */
+    BER_STEP_NUMBER,     /* an INTEGER or ENUMERATED, of one octet and not below zero */
+    BER_STEP_BITS,
+    BER_STEP_CHOICE,   /* a CHOICE in one explicit tag, also behind a pointer */
+    BER_STEP_UNTAGGED, /* a CHOICE without a tag of its own: it has no `octet` */
+    BER_STEP_OPEN,     /* an ANY in one explicit tag */
+    BER_STEP_STRUCT,   /* a SEQUENCE or SET, also behind a pointer; this and what follows holds elements */
+    BER_STEP_LIST,
+};
+
+/* What no octet is. */
+#define BER_NO_OCTET 0x100
+
 /* A component of a SEQUENCE or SET, an alternative of a CHOICE, or the element of an OF. */
 struct ber_field {
     const char *name;
@@ -69,11 +89,16 @@ struct ber_field {
     uint8_t tag_count;
     uint8_t around; /* explicit ones among `tags` */
     uint8_t flags;
-    uint8_t octet;        /* the identifier octet of `id` in primitive form, where it is but one; else 0 */
+    uint8_t octet;        /* the identifier octet of `id` in the usual form, where it is but one; else 0 */
     uint16_t first_count; /* 0 for an untagged ANY (or CHOICE with one): every tag */
-    uint32_t offset;      /* of the member in the struct */
-    uint32_t has;
-    uint32_t id;   /* the first of `tags`; BER_NO_ID for an untagged CHOICE or ANY */
+    uint8_t kind;         /* of `type` */
+    uint8_t step;
+    uint16_t next; /* `octet` of the component behind it, or BER_NO_OCTET */
+    uint16_t has;
+    uint32_t offset; /* of the member in the struct */
+    uint32_t id;     /* the first of `tags`; BER_NO_ID for an untagged CHOICE or ANY */
+    uint16_t least,
+        most;      /* the bounds or names of `type` as far as 16 bits tell; 0 to UINT16_MAX: there are none */
     int64_t value; /* the default; of an alternative its constant */
 };
 
@@ -100,6 +125,7 @@ struct ber_type {
     enum ber_kind kind;
     uint32_t flags;
     uint32_t size;   /* of the C type */
+    uint16_t first;  /* `octet` of the first of `fields`, or BER_NO_OCTET */
     uint32_t extra;  /* offset of `choice`, or of `unknown` in an extensible SEQUENCE or SET */
     uint32_t marker; /* of an extensible one: components before `...`, behind which unknown elements go */
     const uint32_t *tags; /* of a value that stands alone; see ber_field */

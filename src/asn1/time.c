@@ -51,9 +51,9 @@ static bool finish(struct civil_time time, int offset, int64_t *seconds) {
 /* The last year that two digits can mean. Before anybody told what year it is: as X.509 has it. */
 static int last_year = 2049;
 
-/* How far ahead two digits may point: a value is one of 10 years back to 40 ahead, says the corrigendum to
- * X.411. What lies further back than 10 years, which stored messages do in time, is read as the past all the
- * same. */
+/* How far ahead two digits may point: 10 years back to 40 ahead must be understood, says the corrigendum of
+ * 1998 to X.411, and what the other 49 mean is the implementation's choice. They are the past, where the
+ * times of stored messages come to lie. */
 #define YEARS_AHEAD 40
 
 void ber_utctime_set_now(int64_t seconds) {

@@ -49,3 +49,11 @@ void mem_keep_some(void) {
     mallopt(M_TOP_PAD, GROWS_BY);
     mallopt(M_MMAP_THRESHOLD, MAPPED_MIN);
 }
+
+#define STACK_WIPED ((size_t)64 * 1024)
+
+/* A sanitizer would put the array elsewhere. */
+__attribute__((noinline, no_sanitize("address"))) void mem_wipe_stack(void) {
+    uint8_t octets[STACK_WIPED];
+    explicit_bzero(octets, sizeof octets);
+}

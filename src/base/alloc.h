@@ -27,4 +27,8 @@ void mem_keep_some(void);
 /* Tests only: let `count` allocations pass, then fail every one; a negative count ends it. */
 void mem_fail_after(int64_t count);
 
+/* Wipes the stack below the caller: what functions that have returned left there, copies in saved registers
+ * among it. For the end of what dealt with a secret. */
+void mem_wipe_stack(void);
+
 #endif

@@ -19,6 +19,10 @@ void arena_init(struct arena *arena, size_t cap) {
     *arena = (struct arena){.cap = cap};
 }
 
+void arena_init_secret(struct arena *arena, size_t cap) {
+    *arena = (struct arena){.cap = cap, .secret = true};
+}
+
 static bool add_block(struct arena *arena, size_t size) {
     size_t want = !arena->blocks                        ? BLOCK_SIZE
                   : arena->blocks->size < BLOCK_MAX / 2 ? arena->blocks->size * 2
@@ -86,9 +90,15 @@ char *arena_printf(struct arena *arena, const char *format, ...) {
     return text;
 }
 
-static void free_blocks(struct arena_block *block) {
+static void wipe(const struct arena *arena, struct arena_block *block) {
+    if (arena->secret)
+        explicit_bzero(block->data, block->size);
+}
+
+static void free_blocks(const struct arena *arena, struct arena_block *block) {
     while (block) {
         struct arena_block *older = block->older;
+        wipe(arena, block);
         mem_free(block);
         block = older;
     }
@@ -99,13 +109,14 @@ void arena_reset(struct arena *arena) {
     arena->cap_hit = false;
     if (!arena->blocks)
         return;
-    free_blocks(arena->blocks->older);
+    wipe(arena, arena->blocks);
+    free_blocks(arena, arena->blocks->older);
     arena->blocks->older = NULL;
     arena->next = arena->blocks->data;
     arena->left = 0;
 }
 
 void arena_free(struct arena *arena) {
-    free_blocks(arena->blocks);
-    arena_init(arena, arena->cap);
+    free_blocks(arena, arena->blocks);
+    *arena = (struct arena){.cap = arena->cap, .secret = arena->secret};
 }

@@ -19,10 +19,13 @@ struct arena {
     size_t used;                /* octets given out since the last reset */
     size_t cap;                 /* most octets it gives out */
     bool cap_hit;               /* since the last reset it had to give out more */
+    bool secret;                /* what it takes back is wiped */
 };
 
 /* Prepares an arena that gives out at most `cap` octets. Allocates nothing. */
 void arena_init(struct arena *arena, size_t cap);
+/* One for what nobody shall find later, in memory that was given back. */
+void arena_init_secret(struct arena *arena, size_t cap);
 
 #define ARENA_ALIGNMENT _Alignof(max_align_t)
 

@@ -9,27 +9,56 @@ void buf_init(struct buf *buf, size_t limit) {
     *buf = (struct buf){.limit = limit};
 }
 
+void buf_init_secret(struct buf *buf, size_t limit) {
+    *buf = (struct buf){.limit = limit, .secret = true};
+}
+
+static void wipe(struct buf *buf, size_t from, size_t to) {
+    if (buf->secret && buf->data)
+        explicit_bzero(buf->data + from, to - from);
+}
+
+void buf_no_secret(struct buf *buf) {
+    wipe(buf, buf->len, buf->cap);
+    buf->secret = false;
+}
+
 void buf_free(struct buf *buf) {
+    wipe(buf, 0, buf->cap);
     mem_free(buf->data);
-    buf_init(buf, buf->limit);
+    *buf = (struct buf){.limit = buf->limit, .secret = buf->secret};
 }
 
 void buf_wipe(struct buf *buf) {
-    if (buf->data)
-        explicit_bzero(buf->data, buf->cap);
+    buf->secret = true;
     buf_free(buf);
+    buf->secret = false;
 }
 
 void buf_clear(struct buf *buf) {
+    wipe(buf, 0, buf->len);
     buf->len = 0;
     buf->failed = false;
+}
+
+/* mem_resize leaves a copy behind where it moves what is there. */
+static uint8_t *resize(struct buf *buf, size_t cap) {
+    if (!buf->secret || !buf->data)
+        return mem_resize(buf->data, cap);
+    uint8_t *data = mem_resize(NULL, cap);
+    if (!data)
+        return NULL;
+    memcpy(data, buf->data, buf->cap);
+    wipe(buf, 0, buf->cap);
+    mem_free(buf->data);
+    return data;
 }
 
 static bool grow(struct buf *buf, size_t want) {
     size_t cap = buf->cap ? buf->cap : 256;
     while (cap < want)
         cap = cap > SIZE_MAX / 2 ? want : cap * 2;
-    uint8_t *data = mem_resize(buf->data, cap);
+    uint8_t *data = resize(buf, cap);
     if (!data)
         return false;
     buf->data = data;
@@ -98,10 +127,9 @@ bool buf_printf(struct buf *buf, const char *format, ...) {
 }
 
 void buf_consume(struct buf *buf, size_t len) {
-    if (len >= buf->len) {
-        buf->len = 0;
-        return;
-    }
-    memmove(buf->data, buf->data + len, buf->len - len);
+    len = len < buf->len ? len : buf->len;
+    if (len < buf->len)
+        memmove(buf->data, buf->data + len, buf->len - len);
     buf->len -= len;
+    wipe(buf, buf->len, buf->len + len);
 }

@@ -14,9 +14,16 @@ struct buf {
     size_t cap;
     size_t limit; /* most octets it holds; 0 means no limit */
     bool failed;
+    bool secret; /* what it gives up is wiped: memory given back, octets that are forgotten or moved away */
 };
 
 void buf_init(struct buf *buf, size_t limit);
+/* One for what nobody shall find later, in memory that was given back. */
+void buf_init_secret(struct buf *buf, size_t limit);
+/* Nothing secret comes any more: what is left of it outside the octets held is wiped, and nothing from now
+ * on. */
+void buf_no_secret(struct buf *buf);
+/* Keeps the limit, and whether it is secret. */
 void buf_free(struct buf *buf);
 /* buf_free for what is secret: nothing of it stays in the memory that is given back. */
 void buf_wipe(struct buf *buf);

@@ -10,6 +10,7 @@
 #include "base/alloc.h"
 #include "base/buf.h"
 #include "base/log.h"
+#include "ipc/frame.h"
 
 #define HEADER    16
 #define HIGH_MARK ((size_t)4 * 1024 * 1024)
@@ -159,6 +160,12 @@ static size_t frame_length(struct ipc_channel *channel, struct span octets) {
     return 0;
 }
 
+/* What was handed over, in `room` or in the queue, and what it left on the stack. */
+static void wipe(const uint8_t *octets, size_t length) {
+    explicit_bzero((void *)(uintptr_t)octets, length);
+    mem_wipe_stack();
+}
+
 /* Hands over the frame with which the octets begin; returns its length, 0 when it is not whole (yet). */
 static size_t hand_over(struct ipc_channel *channel, struct span octets) {
     size_t length = frame_length(channel, octets);
@@ -169,6 +176,8 @@ static size_t hand_over(struct ipc_channel *channel, struct span octets) {
     if (!channel->handler->frame(channel->context, channel, type, ref,
                                  span_of(octets.data + HEADER, length - HEADER)))
         end_later(channel, "a frame against the rules");
+    if (ipc_frame_is_secret(type))
+        wipe(octets.data, length);
     return length;
 }
 
@@ -371,6 +380,10 @@ struct ipc_channel *ipc_channel_new(struct event_base *loop, int fd, const char 
 
 void ipc_limit(struct ipc_channel *channel, size_t octets) {
     channel->limit = octets;
+}
+
+void ipc_wipe(struct ipc_channel *channel) {
+    channel->input.octets.secret = channel->output.octets.secret = true;
 }
 
 void ipc_turn(struct ipc_channel *channel, size_t octets) {

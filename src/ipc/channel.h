@@ -42,6 +42,9 @@ void ipc_finish(struct ipc_channel *channel);
 /* Makes longer payloads than `octets` end the channel, either way; IPC_PAYLOAD_MAX without this. */
 void ipc_limit(struct ipc_channel *channel, size_t octets);
 
+/* Names and passwords pass: what waits in the channel, either way, is wiped when it goes. */
+void ipc_wipe(struct ipc_channel *channel);
+
 /* Makes the channel let others of the loop have their turn when so many octets of frames, a multiple of 64
  * KiB, were handed over; without this, when all that was read has been. */
 void ipc_turn(struct ipc_channel *channel, size_t octets);

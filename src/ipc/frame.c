@@ -45,7 +45,7 @@
 
 static const struct ipc_frame frames[IPC_NUMBERS] = {
     /* ---- associations ---- */
-    [IPC_BIND] = {"bind", TO_STORE, IPC_ABOUT_ASSOCIATION, IPC_STATE_NEW, BOUNDED,
+    [IPC_BIND] = {"bind", TO_STORE, IPC_ABOUT_ASSOCIATION, IPC_STATE_NEW, BOUNDED, .secret = true,
                   FIELDS(U8("direction (enum ipc_direction)", 0, IPC_DIRECTION_PING),
                          U8("binder (enum ipc_binder)", 0, IPC_BINDER_MS_USER),
                          OCTETS("O/R address of a user", 0, IPC_BIND_ADDRESS_MAX), OCTETS("peer", 0, ANY32),
@@ -62,20 +62,19 @@ static const struct ipc_frame frames[IPC_NUMBERS] = {
                          REST("those of them that are the caller's, octets each", 0, ANY32)),
                   .help = "Somebody wants to associate with us (IN), or the responder of a call of ours has "
                           "answered (OUT, PING): may it be?"},
-    [IPC_BIND_ANSWER] = {"bind-answer", TO_NET, IPC_ABOUT_ASSOCIATION, IPC_STATE_ASKED, BOUNDED,
-                         FIELDS(
-                             U8("verdict (enum ipc_bind_verdict)", IPC_BIND_ADMITTED, IPC_BIND_NOT_SUPPORTED),
-                             OCTETS("peer", 0, ANY32), OCTETS("parameter", 0, ANY32),
-                             OCTETS("cause", 0, ANY32), CREDENTIALS,
-                             REST("names of hosts to resolve, octets each", 0, ANY32)),
-                         .help = "For RT-RECOVER the peer is the one that the broken association belonged "
-                                 "to: the store process has fenced that, and found the same address."},
+    [IPC_BIND_ANSWER] =
+        {"bind-answer", TO_NET, IPC_ABOUT_ASSOCIATION, IPC_STATE_ASKED, BOUNDED, .secret = true,
+         FIELDS(U8("verdict (enum ipc_bind_verdict)", IPC_BIND_ADMITTED, IPC_BIND_NOT_SUPPORTED),
+                OCTETS("peer", 0, ANY32), OCTETS("parameter", 0, ANY32), OCTETS("cause", 0, ANY32),
+                CREDENTIALS, REST("names of hosts to resolve, octets each", 0, ANY32)),
+         .help = "For RT-RECOVER the peer is the one that the broken association belonged "
+                 "to: the store process has fenced that, and found the same address."},
     [IPC_ASSOCIATION_CLOSE] =
         {"association-close", .from = IPC_NET | IPC_STORE, .to = IPC_NET | IPC_STORE, IPC_ABOUT_ASSOCIATION,
          IPC_STATE_UP | IPC_STATE_ASKED | IPC_STATE_CLOSING, BOUNDED,
          FIELDS(U8("how (enum ipc_close)", IPC_CLOSE_RELEASED, IPC_CLOSE_BROKEN), OCTETS("cause", 0, ANY32)),
          .help = "From the net process: it is gone. From the store process: it must go."},
-    [IPC_CONNECT] = {"connect", TO_NET, IPC_ABOUT_PROCESS, UP, BOUNDED,
+    [IPC_CONNECT] = {"connect", TO_NET, IPC_ABOUT_PROCESS, UP, BOUNDED, .secret = true,
                      FIELDS(
                          OCTETS("peer", 1, ANY32),
                          OCTETS("identifier of the association to recover, or none", 0, IPC_IDENTIFIER_MAX),
@@ -172,7 +171,8 @@ static const struct ipc_frame frames[IPC_NUMBERS] = {
                          .help = ""},
 
     /* ---- ping ---- */
-    [IPC_PING] = {"ping", TO_NET, IPC_ABOUT_PING, UP, BOUNDED, FIELDS(OCTETS("peer", 1, ANY32), CREDENTIALS),
+    [IPC_PING] = {"ping", TO_NET, IPC_ABOUT_PING, UP, BOUNDED, .secret = true,
+                  FIELDS(OCTETS("peer", 1, ANY32), CREDENTIALS),
                   .help = "As connect, but the association is released as soon as it is open. A bind of it "
                           "has the direction PING."},
     [IPC_PING_RESULT] = {"ping-result", TO_STORE, IPC_ABOUT_PING, UP, .most = 8192,
@@ -286,6 +286,11 @@ static const struct ipc_frame frames[IPC_NUMBERS] = {
 const struct ipc_frame *ipc_frame(enum ipc_type type) {
     size_t number = (size_t)type;
     return number < IPC_NUMBERS && frames[number].name ? &frames[number] : NULL;
+}
+
+bool ipc_frame_is_secret(enum ipc_type type) {
+    const struct ipc_frame *frame = ipc_frame(type);
+    return frame && frame->secret;
 }
 
 /* ---- what came ---- */

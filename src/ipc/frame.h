@@ -74,6 +74,7 @@ struct ipc_frame {
     size_t field_count;
     size_t most; /* octets of the payload */
     bool open;   /* from a client: of its fields what is wrong is answered, and is no breach */
+    bool secret; /* names and passwords: its octets are wiped wherever they were (ipc/channel.c) */
     const char *help;
 };
 
@@ -81,6 +82,9 @@ struct ipc_frame {
 
 /* The row of this number, or NULL: there is no such frame. */
 const struct ipc_frame *ipc_frame(enum ipc_type type);
+
+/* False for what is no frame. */
+bool ipc_frame_is_secret(enum ipc_type type);
 
 /* Who is at both ends of a channel. */
 struct ipc_side {

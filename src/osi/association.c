@@ -182,10 +182,10 @@ struct osi_association *osi_association_new(const struct osi_parameters *paramet
     if (a) {
         a->parameters = p;
         a->now = a->created = a->progress = now;
-        arena_init(&a->strings, STRINGS_CAP + p.user_data.len + p.other_count * ADDRESS_CAP);
-        arena_init(&a->scratch, SCRATCH_CAP);
-        buf_init(&a->out, 0);
-        buf_init(&a->joined, 0);
+        arena_init_secret(&a->strings, STRINGS_CAP + p.user_data.len + p.other_count * ADDRESS_CAP);
+        arena_init_secret(&a->scratch, SCRATCH_CAP);
+        buf_init_secret(&a->out, 0);
+        buf_init_secret(&a->joined, 0);
         if (copy_strings(a) && start(a))
             return a;
         osi_association_free(a);
@@ -216,6 +216,28 @@ size_t osi_association_memory(const struct osi_association *a) {
 
 /* ---- events ---- */
 
+/*
+ * A bind has a name and a password in it, and so has its answer. Until both are
+ * on their way the buffers that they pass through are wiped wherever they give
+ * octets up; then what is left in them is, once, and the transfers pay nothing.
+ */
+static void forget_bind(struct osi_association *a) {
+    struct span *bind = &a->parameters.user_data;
+    if (a->bound || a->state != ASSOCIATION_OPEN || a->answer_due || a->event_count > 0 ||
+        association_output_pending(a) > 0)
+        return;
+    a->bound = true;
+    if (bind->data)
+        explicit_bzero((void *)bind->data, bind->len); /* copy_strings() made it */
+    *bind = (struct span){NULL, 0};
+    arena_free(&a->scratch);
+    a->scratch.secret = false;
+    buf_no_secret(&a->out);
+    buf_no_secret(&a->joined);
+    tpkt_no_secret(&a->cotp.tpkt);
+    session_no_secret(&a->session);
+}
+
 /* All events are handled: what their spans pointed to goes, so that an idle association is small. */
 static void release_idle(struct osi_association *a) {
     if (!a->answer_due && a->scratch.used > 0)
@@ -224,6 +246,7 @@ static void release_idle(struct osi_association *a) {
         association_gathered_free(a);
     tpkt_release(&a->cotp.tpkt);
     session_release_tsdu(&a->session);
+    forget_bind(a);
 }
 
 bool osi_association_next_event(struct osi_association *a, struct osi_event *event) {
@@ -351,12 +374,10 @@ struct span osi_association_output(struct osi_association *a) {
 
 static void release_output(struct osi_association *a) {
     a->out_start = 0;
-    if (a->out.cap > OUTPUT_KEPT && !(a->user && a->user->is_sending(a))) {
+    if (a->out.cap > OUTPUT_KEPT && !(a->user && a->user->is_sending(a)))
         buf_free(&a->out);
-        buf_init(&a->out, 0);
-    } else {
+    else
         buf_clear(&a->out);
-    }
 }
 
 void osi_association_output_taken(struct osi_association *a, size_t len, int64_t now) {

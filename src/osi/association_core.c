@@ -5,7 +5,6 @@
 
 void association_gathered_free(struct osi_association *a) {
     buf_free(&a->joined);
-    buf_init(&a->joined, 0);
 }
 
 bool association_emit(struct osi_association *a, struct span octets) {

@@ -175,6 +175,7 @@ struct osi_association {
     bool answer_due; /* the owner was told of what it must answer: nothing more is read before */
     struct osi_open open;
     bool over;
+    bool bound; /* what was said to open it is wiped, in each buffer that it was in */
     int64_t now;
     int64_t created;
     int64_t progress; /* since when the peer is waited for, or its last progress while it is */

@@ -151,7 +151,7 @@ static void send_er(struct cotp *c, uint8_t why, struct span rejected) {
     buf_append_byte(&tpdu, why);
     append_parameter(&tpdu, PARAMETER_CALLING, rejected);
     write_tpdu(c, &tpdu);
-    buf_free(&tpdu);
+    buf_wipe(&tpdu); /* what was rejected may be part of a bind */
 }
 
 static bool append_dt(struct cotp *c, size_t payload, bool end) {

@@ -411,7 +411,7 @@ static bool try_stream(struct session *s, struct span start, size_t *used, bool 
 /* What went up points into the gathered TSDU: it stays until the next input. */
 static void set_aside(struct session *s) {
     s->done = s->tsdu;
-    buf_init(&s->tsdu, s->limit);
+    s->tsdu = (struct buf){.limit = s->limit, .secret = s->done.secret};
 }
 
 static bool stream(struct session *s, struct span fragment, bool end) {
@@ -446,7 +446,6 @@ static bool gather(struct session *s, struct span fragment, bool end) {
 
 void session_release_tsdu(struct session *s) {
     buf_free(&s->done);
-    buf_init(&s->done, s->limit);
 }
 
 bool session_input(struct session *s, struct span fragment, bool end) {

@@ -180,6 +180,9 @@ void session_init(struct session *s, struct cotp *transport, struct osi_cause *c
                   size_t limit, session_indicate *indicate, void *user);
 void session_free(struct session *s);
 
+/* Names and passwords came with the connection: from now on its buffers are not wiped any more. */
+void session_no_secret(struct session *s);
+
 /* The transport tells: the connection is open; a part of a TSDU came. False: the session is over, `cause` is
  * filled. */
 void session_transport_connected(struct session *s);

@@ -81,7 +81,6 @@ bool session_receive_oa(struct session *s, const struct spdu *spdu) {
             return false;
     }
     buf_free(&s->overflow);
-    buf_init(&s->overflow, s->limit);
     s->state = STA02A;
     return true;
 }
@@ -310,7 +309,6 @@ bool session_accept(struct session *s, const struct session_connect *c) {
     assign_tokens(s, answer.token_setting);
     s->state = STA713;
     buf_free(&s->overflow);
-    buf_init(&s->overflow, s->limit);
     return true;
 }
 

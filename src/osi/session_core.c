@@ -28,11 +28,17 @@ void session_init(struct session *s, struct cotp *transport, struct osi_cause *c
     s->indicate = indicate;
     s->user = user;
     s->version = 2;
-    buf_init(&s->tsdu, limit);
-    buf_init(&s->overflow, limit);
-    buf_init(&s->first, limit);
-    buf_init(&s->held, limit);
-    buf_init(&s->done, limit);
+    buf_init_secret(&s->tsdu, limit);
+    buf_init_secret(&s->overflow, limit);
+    buf_init_secret(&s->first, limit);
+    buf_init_secret(&s->held, limit);
+    buf_init_secret(&s->done, limit);
+}
+
+void session_no_secret(struct session *s) {
+    struct buf *all[] = {&s->tsdu, &s->overflow, &s->first, &s->held, &s->done};
+    for (size_t i = 0; i < sizeof all / sizeof *all; i++)
+        buf_no_secret(all[i]);
 }
 
 void session_free(struct session *s) {

@@ -4,12 +4,16 @@
 #define KEPT_CAPACITY 4096
 
 void tpkt_init(struct tpkt *t) {
-    buf_init(&t->partial, TPKT_MAXIMUM);
+    buf_init_secret(&t->partial, TPKT_MAXIMUM);
     t->delivered = false;
 }
 
 void tpkt_free(struct tpkt *t) {
     buf_free(&t->partial);
+}
+
+void tpkt_no_secret(struct tpkt *t) {
+    buf_no_secret(&t->partial);
 }
 
 bool tpkt_is_partial(const struct tpkt *t) {
@@ -28,12 +32,10 @@ void tpkt_release(struct tpkt *t) {
     if (!t->delivered)
         return;
     t->delivered = false;
-    if (t->partial.cap > KEPT_CAPACITY) {
+    if (t->partial.cap > KEPT_CAPACITY)
         buf_free(&t->partial);
-        buf_init(&t->partial, TPKT_MAXIMUM);
-    } else {
+    else
         buf_clear(&t->partial);
-    }
 }
 
 /* The packet's length from its first four octets; 0 when they are no TPKT header. */

@@ -29,6 +29,9 @@ enum tpkt_result tpkt_input(struct tpkt *t, struct span in, size_t *used, struct
 /* Forgets the packet that was given out last; gives its memory back if it is large. */
 void tpkt_release(struct tpkt *t);
 
+/* What opens a connection is secret, and its buffer is wiped; what comes from now on is not. */
+void tpkt_no_secret(struct tpkt *t);
+
 /* True while the start of a packet waits for its rest. */
 bool tpkt_is_partial(const struct tpkt *t);
 

@@ -172,7 +172,7 @@ static void ask_inbound(struct p1 *p1) {
                             .hosts = buf_span(&p1->admission->known)};
     struct arena arena;
     char why[200];
-    arena_init(&arena, 64 * 1024);
+    arena_init_secret(&arena, 64 * 1024);
     /* RT-RECOVER carries no bind: the store process knows whose association broke. */
     if (open->recover || bind_read_argument(open->user_data, open->context, &arena, &bind.credentials,
                                             &bind.security_context, why)) {
@@ -182,6 +182,7 @@ static void ask_inbound(struct p1 *p1) {
         refuse_unknown(p1);
     }
     arena_free(&arena);
+    mem_wipe_stack();
 }
 
 void admission_indication(struct p1 *p1, const struct osi_open *open) {
@@ -207,7 +208,7 @@ void admission_indication(struct p1 *p1, const struct osi_open *open) {
  * come to this process first, and taken the peer away. */
 static void admit(struct p1 *p1, const struct ipc_bind_answer *answer) {
     struct arena arena;
-    arena_init(&arena, 4096);
+    arena_init_secret(&arena, 4096);
     bool known = connection_name(p1->connection, answer->peer) &&
                  protocol_peer_named(p1->connection->net->config, answer->peer);
     bool recover = osi_association_open(p1->connection->association)->recover;

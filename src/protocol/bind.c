@@ -11,7 +11,7 @@ enum bind_tag { BIND_ARGUMENT_TAG = 16, BIND_RESULT_TAG = 17, BIND_ERROR_TAG = 1
 /* Puts `[tag] EXPLICIT` around an element; both lengths here are below 64 KiB. */
 static struct span wrap(enum bind_tag tag, struct span element, struct arena *arena) {
     struct buf out;
-    buf_init(&out, 0);
+    buf_init_secret(&out, 0);
     buf_append_byte(&out, (uint8_t)(0xA0 | tag));
     if (element.len >= 128)
         buf_append_byte(&out, 0x82);

@@ -117,7 +117,7 @@ void connect_forget(struct p1 *p1) {
     p1->question = NULL;
     forget_found(p1);
     buf_free(&p1->call.recover_id);
-    buf_wipe(&p1->call.ours);
+    buf_free(&p1->call.ours);
 }
 
 static bool start(struct p1 *p1) {
@@ -128,7 +128,7 @@ static bool start(struct p1 *p1) {
     struct reader given = reader_of(buf_span(&call->ours));
     struct ipc_credentials ours;
     struct arena arena;
-    arena_init(&arena, 64 * 1024);
+    arena_init_secret(&arena, 64 * 1024);
     char calling[33], common[14];
     ipc_credentials_read(&given, &ours);
     p1->context = peer->contexts[call->context_at];
@@ -152,6 +152,7 @@ static bool start(struct p1 *p1) {
         parameters.user_data = bind_argument(&ours, p1->context, &arena);
     bool ok = connection_id_new(&parameters.id, calling, common) && connection_start(c, &parameters);
     arena_free(&arena);
+    mem_wipe_stack();
     return ok;
 }
 
@@ -283,6 +284,7 @@ bool connect_prepare(struct p1 *p1, struct span name, struct span recover_id,
     struct call *call = &p1->call;
     call->peer = protocol_peer_named(p1->connection->net->config, name);
     call->ping = ping;
+    buf_init_secret(&call->ours, 0);
     return connection_name(p1->connection, name) && buf_append_span(&call->recover_id, recover_id) &&
            ipc_credentials_write(ours, &call->ours);
 }
@@ -306,7 +308,7 @@ void connect_begin(struct p1 *p1) {
 static void opened(struct p1 *p1) {
     struct connection *c = p1->connection;
     struct call *call = &p1->call;
-    c->state = CONNECTION_OPEN;
+    connection_bound(c);
     log_info("peer=%s address=%s association opened (%s)", connection_peer(c), c->address,
              p1_context_name(p1->context));
     if (call->ping)
@@ -333,8 +335,8 @@ void connect_confirmed(struct p1 *p1, const struct osi_open *open) {
     struct ipc_credentials given = {.form = IPC_CREDENTIALS_NONE};
     struct arena arena;
     char why[200];
-    arena_init(&arena, 64 * 1024);
-    buf_wipe(&call->ours);
+    arena_init_secret(&arena, 64 * 1024);
+    buf_free(&call->ours);
     if (open->recover || bind_read_result(open->user_data, open->context, &arena, &given, why)) {
         struct ipc_bind bind = {.direction = call->ping ? IPC_DIRECTION_PING : IPC_DIRECTION_OUT,
                                 .peer = span_str(c->name),

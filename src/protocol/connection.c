@@ -27,7 +27,7 @@ struct connection *connection_new(struct net *net, const struct service *service
     c->service = service;
     c->since = clock_monotonic_us();
     c->state = c->inbound ? CONNECTION_OPENING : CONNECTION_DIALING;
-    buf_init(&c->input, 0);
+    buf_init_secret(&c->input, 0);
     if ((!service || service->open(c)) && slots_take(net, c))
         return c;
     if (c->user)
@@ -82,7 +82,9 @@ void connection_stop(struct connection *c) {
 
 void connection_bound(struct connection *c) {
     c->state = CONNECTION_OPEN;
-    c->net->opening--;
+    buf_no_secret(&c->input);
+    if (c->inbound)
+        c->net->opening--;
 }
 
 /* ---- events ---- */
@@ -270,6 +272,7 @@ static void count_segment(struct connection *c, size_t octets) {
 static void on_readable(evutil_socket_t fd, short what, void *arg) {
     (void)what;
     struct connection *c = arg;
+    bool secret = c->state < CONNECTION_OPEN; /* a bind, or the answer to ours */
     ssize_t got = recv(fd, read_buffer, READ_SIZE, 0);
     if (got < 0 && (errno == EINTR || errno == EAGAIN))
         return;
@@ -283,6 +286,10 @@ static void on_readable(evutil_socket_t fd, short what, void *arg) {
             osi_association_abort(c->association, OSI_ABORT_LOCAL_SYSTEM_PROBLEM, "no memory");
     }
     settle(c);
+    if (secret && got > 0) {
+        explicit_bzero(read_buffer, (size_t)got);
+        mem_wipe_stack();
+    }
 }
 
 static void on_writable(evutil_socket_t fd, short what, void *arg) {

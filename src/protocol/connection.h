@@ -94,7 +94,7 @@ void connection_pump(struct connection *c);
 /* Asks for a pump in the next turn of the loop; safe from anywhere. */
 void connection_kick(struct connection *c);
 
-/* An inbound one has bound. */
+/* It has bound, either side: what comes from now on is no secret. */
 void connection_bound(struct connection *c);
 
 /* Names the peer; false without memory. `connection_peer` is for log lines: `?` while it has no name. */

@@ -139,6 +139,8 @@ static const struct ipc_parent_calls parent_calls = {.reload = reload, .stop = s
 
 static bool attach(struct net *net, const struct net_descriptors *descriptors) {
     net->store = ipc_channel_new(net->loop, descriptors->store, "store", &store_handler, net);
+    if (net->store)
+        ipc_wipe(net->store);
     if (descriptors->parent >= 0)
         net->parent = ipc_parent_new(net->loop, descriptors->parent, IPC_NET, &parent_calls, net);
     return net->store && (descriptors->parent < 0 || net->parent) &&

@@ -5,7 +5,7 @@
 void p1_ask(struct p1 *p1, const struct osi_open *open, struct ipc_bind *bind) {
     struct connection *c = p1->connection;
     struct buf payload, id, recovered;
-    buf_init(&payload, 0);
+    buf_init_secret(&payload, 0);
     buf_init(&id, 0);
     buf_init(&recovered, 0);
     connection_id_write(&open->id, &id);

@@ -5,9 +5,13 @@ import glob
 import os
 import re
 import signal
+import time
 
-from players import ANN, FAY, JOE, KINDS, Stage, all_there, children, folder, text_message
-from peer import local, tap
+from players import ANN, FAR, FAY, JOE, KINDS, NEAR, Neighbour, Stage, all_there, children, folder, text_message
+from peer import local, tap, x228
+from peer.association import Association, BindRefused
+from peer.transport import Transport
+from scenario.chasqui import peer_section
 
 case, check, equal, wait_until = tap.case, tap.check, tap.equal, tap.wait_until
 def descriptors(pid):
@@ -26,8 +30,9 @@ def layout(pid):
     return tuple(next(line[0] for line in lines if re.search(wanted, line[-1])) for wanted in ("/mhsd", "libc[.-]", "stack"))
 
 
-def holds(pid, words):
-    """True when the octets are in the process's memory."""
+def held(pid, words):
+    """Those of the words that are in the process's memory."""
+    found = set()
     with open(f"/proc/{pid}/maps") as maps, open(f"/proc/{pid}/mem", "rb", 0) as memory:
         for line in maps:
             start, end = (int(at, 16) for at in line.split()[0].split("-"))
@@ -35,9 +40,13 @@ def holds(pid, words):
                 continue        # a sanitizer's shadow has terabytes of nothing
             with contextlib.suppress(OSError, ValueError, OverflowError):
                 memory.seek(start)
-                if words in memory.read(end - start):
-                    return True
-    return False
+                octets = memory.read(end - start)
+                found |= {word for word in words if word in octets}
+    return found
+
+
+def holds(pid, word):
+    return bool(held(pid, [word]))
 
 
 @case("each process was executed anew, at addresses of its own")
@@ -47,6 +56,15 @@ def _():
         pids = [stage.mta.process.pid] + [pid for kind in found.values() for pid in kind]
         for parts in zip(*map(layout, pids)):
             equal(len(set(parts)), len(pids), "address layouts that differ")
+
+
+@case("with a store on disk, none of them holds the client library of a server, nor what that brings along")
+def _():
+    with folder() as path, Stage(path) as stage:
+        found = all_there(stage.mta)
+        for pid in [stage.mta.process.pid] + [pid for kind in found.values() for pid in kind]:
+            with open(f"/proc/{pid}/maps") as maps:
+                equal(re.findall(r"lib(?:pq|krb5|ldap|gnutls)[^/\n]*", maps.read()), [], "libraries")
 
 
 @case("each has the descriptors of its kind: listeners, the local socket, the store's files")
@@ -86,6 +104,90 @@ def _():
         for kind in KINDS - {"store"}:
             for pid in found[kind]:
                 check(not holds(pid, secret), f"a password is in {kind}")
+
+
+class Parts:
+    """A socket whose octets leave in parts, each in a segment of its own if the other end is quick."""
+
+    def __init__(self, sock, octets):
+        self.sock, self.octets = sock, octets
+
+    def sendall(self, data):
+        for at in range(0, len(data), self.octets):
+            self.sock.sendall(data[at:at + self.octets])
+            time.sleep(0.005)
+
+    def __getattr__(self, name):
+        return getattr(self.sock, name)
+
+
+def binder(stage, mode, password, octets, size_code):
+    """NEAR, which binds in parts of so many octets; None where it is refused."""
+    transport = Transport.dial(stage.mta.port)
+    transport.sock = Parts(transport.sock, octets)
+    peer = Association(transport, mode, "name-of-near", password, checkpoint=64)
+    transport.connect(size_code=size_code)
+    bind = x228.bind_argument(mode, peer.mta, peer.password)
+    peer.send_connect(x228.open_request(64, 3, x228.ber.ctx(0, bind), mode, 0))
+    try:
+        peer.read_accept()
+    except BindRefused:
+        peer.close()
+        return None
+    return peer
+
+
+CONTEXTS = {"normal": "mts-transfer", "x410": "mts-transfer-protocol", "1984": "mts-transfer-protocol-1984"}
+WORDS = {word.encode() for word in ("name-of-near", "word-of-near", "wrong-of-near", "ours-to-near", "ourword-to-near", "name-of-far",
+                                    "word-of-far", "wrong-of-far", "ours-to-far", "ourword-to-far")}
+
+
+def gone(pid, words, what):
+    """The peer may have the answer before the process has wiped it."""
+    left = set(words)
+
+    def nothing():
+        left.intersection_update(held(pid, words))
+        return not left
+    try:
+        wait_until(nothing)
+    except AssertionError:
+        raise AssertionError(f"left of {what}: {left}") from None
+
+
+@case("of a bind nothing is left in a net process: names and passwords, right and wrong, as caller and as called")
+def _():
+    def far_section(port, mode):
+        return peer_section(port, "name-of-far", "word-of-far", "ours-to-far", "ourword-to-far", domain=FAR,
+                            application_contexts=[CONTEXTS[mode]])
+    wrong = Neighbour("name-of-far", "wrong-of-far")
+    near = peer_section(1, "name-of-near", "word-of-near", "ours-to-near", "ourword-to-near", domain=NEAR)
+    with folder() as path, contextlib.closing(wrong):
+        stage = Stage(path, far=Neighbour("name-of-far", "word-of-far"))
+        right = stage.far.port
+        stage.mta.configure(peer={"NEAR": near} | {f"FAR {mode}": far_section(right, mode) for mode in CONTEXTS}
+                            | {f"WRONG {mode}": far_section(wrong.port, mode) for mode in CONTEXTS},
+                            route={NEAR: {"next-hop": {"NEAR": {"rank": 1}}}})
+        with stage:
+            net, = all_there(stage.mta)["net"]
+            try:
+                held(net, WORDS)
+            except PermissionError as error:
+                raise tap.Skip("the memory of other processes is closed") from error
+            for mode in CONTEXTS:
+                for octets, size_code in ((65536, 11), (65536, 7), (70, 11), (70, 7)):
+                    peer = binder(stage, mode, "word-of-near", octets, size_code)
+                    gone(net, WORDS, f"a bind in {mode}, {octets}, {size_code}")
+                    peer.transport.sock = peer.transport.sock.sock
+                    peer.release()
+                    equal(binder(stage, mode, "wrong-of-near", octets, size_code), None)
+                    gone(net, WORDS, f"a wrong bind in {mode}, {octets}, {size_code}")
+                check(stage.mta.request("ping", peer=f"FAR {mode}")["ok"])
+                gone(net, WORDS, f"a call in {mode}")
+            for mode in CONTEXTS:
+                check(not stage.mta.request("ping", peer=f"WRONG {mode}")["ok"])
+                gone(net, WORDS - {b"name-of-far"},     # which the line in the log gives
+                     f"a call that is answered by a wrong password in {mode}")
 
 
 @case("one of each that ends is there anew, and all goes on")

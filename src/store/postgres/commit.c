@@ -154,7 +154,8 @@ static bool send_rows(struct pg_store *pg, struct error *err) {
                 return store_no_memory(&pg->head, err);
         if (query == Q_ADD_WORK)
             pg_add_number(&parameters, pg->node);
-        if (!pg_send(&pg->writer, (size_t)query, &parameters, err))
+        if (!pg_send(&pg->writer, query == Q_ADD_REPEATS && pg->commit.asks ? Q_ASK_REPEATS : (size_t)query,
+                     &parameters, err))
             return false;
     }
     return pg_sync(&pg->writer, err) && pg_flush(&pg->writer, err);
@@ -221,7 +222,7 @@ void pg_commit_begin(struct store_batch *batch) {
     struct pg_store *pg = pg_of(batch->store);
     pg->commit.batch = batch;
     pg->commit.retried = false;
-    pg_known_note(pg, batch);
+    pg->commit.asks = pg_known_note(pg, batch);
     set_step(pg, COMMIT_READYING);
     pg_proceed(batch->store, false);
     tell_answer(pg);
@@ -338,7 +339,7 @@ static void miss_mailboxes(struct pg_store *pg, const PGresult *numbered) {
 }
 
 static void look(struct pg_store *pg, enum query query, PGresult *result) {
-    if (query == Q_ADD_REPEATS)
+    if (query == Q_ADD_REPEATS && pg->commit.asks)
         know_repeats(pg, result);
     else if (query == Q_ADD_ENTRIES)
         miss_mailboxes(pg, result);
@@ -396,6 +397,12 @@ static void unsettled(struct pg_store *pg) {
               pg->head.place);
 }
 
+/* A key that was thought to be new is there: another node wrote it. Which one it is, is to be asked. */
+static bool must_ask(const struct pg_store *pg, const struct error *err) {
+    return err->code == STORE_BAD_REQUEST && !pg->commit.asks &&
+           !fold_is_empty(&pg->commit.fold, Q_ADD_REPEATS);
+}
+
 static bool after_writing(struct pg_store *pg) {
     struct error err = {0};
     if (pg_must_wait(&pg->writer))
@@ -415,7 +422,9 @@ static bool after_writing(struct pg_store *pg) {
             unsettled(pg); /* some of it may have been sent */
         return true;
     }
-    if (!ok)
+    if (!ok && must_ask(pg, &err))
+        pg->commit.asks = pg->commit.again = true;
+    else if (!ok)
         pg->commit.failure = err;
     if (!send_end(pg, Q_ROLLBACK, COMMIT_UNDOING, &err))
         fail(pg, &err);

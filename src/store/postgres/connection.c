@@ -9,6 +9,7 @@
 
 #include "base/alloc.h"
 #include "base/clock.h"
+#include "store/postgres/libpq.h"
 
 /* ---- the URI ---- */
 
@@ -65,7 +66,7 @@ static char *write_public(const PQconninfoOption *options) {
 
 /* libpq alone knows where a password stands in it. */
 char *pg_public_uri(const char *uri) {
-    PQconninfoOption *options = PQconninfoParse(uri, NULL);
+    PQconninfoOption *options = libpq_load(NULL) ? PQconninfoParse(uri, NULL) : NULL;
     bool secret = false;
     if (!options)
         return mem_strdup("postgresql://(no URI that can be read)");
@@ -271,7 +272,7 @@ bool pg_call(struct pg *pg, const char *uri, const char *role, const struct pg_g
     pg->called = clock_monotonic_us();
     pg->stage = PG_CALLING;
     pg->polled = PGRES_POLLING_WRITING;
-    return (pg->place || (pg->place = pg_public_uri(uri)) || no_memory(pg, err)) &&
+    return libpq_load(err) && (pg->place || (pg->place = pg_public_uri(uri)) || no_memory(pg, err)) &&
            start_connecting(pg, uri, role, err);
 }
 
@@ -431,7 +432,8 @@ bool pg_begin_pipeline(struct pg *pg, const struct pg_statement *statements, siz
 }
 
 void pg_disconnect(struct pg *pg) {
-    PQfinish(pg->conn);
+    if (pg->conn)
+        PQfinish(pg->conn);
     pg->conn = NULL;
     pg->pending = 0;
     pg->lost = true;

@@ -1,10 +1,13 @@
 /*
  * Repeat keys and activities: which are surely not there. Each transfer that
  * begins asks for both, and nearly each is a new one; to ask the server would
- * cost two round trips a message. We alone write (I13), so a sieve of all that
- * the table has and of all that we write since is enough. What a batch brings is
- * put in when it begins, and again when it is committed: a page that is read in
+ * cost two round trips a message. A sieve of all that the table has and of all
+ * that we write since is enough where we alone write. What a batch brings is put
+ * in when it begins, and again when it is committed: a page that is read in
  * between does not show it, and the sieve that is being filled may be younger.
+ *
+ * Other nodes write too. Their activities are asked for as soon as one is there;
+ * of their repeat keys the table tells when ours are added (Q_ADD_REPEATS fails).
  */
 #include "base/clock.h"
 #include "store/postgres/postgres_private.h"
@@ -22,18 +25,21 @@ bool pg_may_have_repeat(const struct pg_store *pg, const uint8_t key[static STOR
 }
 
 bool pg_may_have_activity(const struct pg_store *pg, struct span association, struct span activity) {
-    return sieve_may_have(&pg->activities.sieve, activity_hash(pg, association, activity));
+    return pg->others || sieve_may_have(&pg->activities.sieve, activity_hash(pg, association, activity));
 }
 
-void pg_known_note(struct pg_store *pg, const struct store_batch *batch) {
+bool pg_known_note(struct pg_store *pg, const struct store_batch *batch) {
+    bool some = false;
     for (size_t i = 0; i < batch->count; i++) {
         const struct operation *operation = &batch->list[i];
-        if (operation->type == ADD_REPEAT)
+        if (operation->type == ADD_REPEAT) {
+            some = pg_may_have_repeat(pg, operation->repeat.digest) || some;
             sieve_put(&pg->repeats.sieve, repeat_short(operation->repeat.digest));
-        else if (operation->type == PUT_ACTIVITY_IN)
+        } else if (operation->type == PUT_ACTIVITY_IN)
             sieve_put(&pg->activities.sieve, activity_hash(pg, operation->activity->public.association,
                                                            operation->activity->public.activity));
     }
+    return some;
 }
 
 /* ---- filling ---- */
@@ -86,7 +92,18 @@ static bool fill_some(struct pg_store *pg, struct known *known) {
     return count == KNOWN_PAGE;
 }
 
+static void look_for_others(struct pg_store *pg) {
+    struct pg_parameters parameters = {0};
+    struct error ignored = {0};
+    pg_add_number(&parameters, pg->node);
+    PGresult *rows = pg_read(pg, Q_OTHER_NODES, &parameters, &ignored);
+    if (rows)
+        pg->others = PQntuples(rows) > 0;
+    PQclear(rows);
+}
+
 bool pg_known_fill(struct pg_store *pg) {
+    look_for_others(pg);
     bool more = fill_some(pg, &pg->repeats);
     return fill_some(pg, &pg->activities) || more;
 }

@@ -71,6 +71,7 @@ enum query {
     Q_DROP_RECORDS,
     Q_ADD_EVENTS,
     Q_ADD_REPEATS,
+    Q_ASK_REPEATS,
     Q_SETTLE,
     Q_TAKE_IDS,
     Q_PROBE,
@@ -98,6 +99,7 @@ enum query {
     Q_EACH_EVENT,
     Q_FIND_REPEAT,
     Q_PAGE_REPEATS,
+    Q_OTHER_NODES,
     Q_FIND_ACTIVITY_IN,
     Q_GET_ACTIVITY_IN,
     Q_PAGE_ACTIVITIES,
@@ -136,7 +138,7 @@ extern const struct pg_statement pg_statements[QUERIES];
 
 /* The statements of a commit that take rows as arrays, in the order in which they are sent. */
 #define FOLD_FIRST   Q_ADD_MESSAGES
-#define FOLD_END     Q_SETTLE
+#define FOLD_END     Q_ASK_REPEATS
 #define FOLD_COLUMNS 12
 
 /* The row of events that is being packed: its latest time, and where its hashes begin in their column. */
@@ -221,11 +223,13 @@ struct pg_store {
         int64_t since;        /* monotonic µs: when the step began */
         bool retried;         /* with a new connection, as the old one had ended unnoticed */
         bool answered;        /* what came while it was written is an answer: the timer tells of it */
+        bool asks;            /* some of its repeat keys may be there already */
         bool again;           /* it is undone for another pass, without the requests that failed */
         struct error failure; /* else why it is undone */
         PGresult *counted;    /* of Q_COUNT: used when it is durable */
         struct idmap numbers; /* of Q_ADD_ENTRIES: mailbox -> the number that its next entry gets */
     } commit;
+    bool others;                       /* other nodes have written to this store */
     struct known repeats, activities;  /* a writer's */
     struct names next_hops, mailboxes; /* those that were asked for: a name keeps its key while we live */
     PGresult **found; /* activities that were given out; freed when the next commit is done */
@@ -332,8 +336,9 @@ bool pg_take_probe(struct pg_store *pg, struct error *err);
 /* False: it is surely not there. */
 bool pg_may_have_repeat(const struct pg_store *pg, const uint8_t key[static STORE_DIGEST]);
 bool pg_may_have_activity(const struct pg_store *pg, struct span association, struct span activity);
-/* What the batch brings: to be called before its commit begins, and when it is done. */
-void pg_known_note(struct pg_store *pg, const struct store_batch *batch);
+/* What the batch brings: to be called before its commit begins, and when it is done. True: some of its repeat
+ * keys may have been there, or stand in it twice. */
+bool pg_known_note(struct pg_store *pg, const struct store_batch *batch);
 /* Reads tables for a while, when the store is opened. */
 void pg_known_open(struct pg_store *pg);
 /* A step of that; true: there is more. */

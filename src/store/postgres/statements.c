@@ -1,4 +1,8 @@
-/* The statements. $n are bigint, bytea, or arrays of them: one array a column, one element a row. */
+/*
+ * The statements. $n are bigint, bytea, or arrays of them: one array a column, one element a row. The hottest
+ * unnest each column by itself: from a function of several arrays, each would be copied to a store of its
+ * own.
+ */
 #include "store/postgres/postgres_private.h"
 
 #define WORK_ARRAYS                                                                                          \
@@ -19,8 +23,8 @@ const struct pg_statement pg_statements[QUERIES] = {
     [Q_ADD_MESSAGES] =
         {"add_messages",
          "INSERT INTO message(id, refs, content, arrival, envelope_sum, body_sum, envelope, body)"
-         " SELECT * FROM unnest($1::bigint[], $2::bigint[], $3::bigint[], $4::bigint[], $5::bigint[],"
-         " $6::bigint[], $7::bytea[], $8::bytea[])"},
+         " SELECT unnest($1::bigint[]), unnest($2::bigint[]), unnest($3::bigint[]), unnest($4::bigint[]),"
+         " unnest($5::bigint[]), unnest($6::bigint[]), unnest($7::bytea[]), unnest($8::bytea[])"},
     [Q_ADD_CONTENTS] = {"add_contents", "INSERT INTO content(id, refs, length, digest) SELECT * FROM"
                                         " unnest($1::bigint[], $2::bigint[], $3::bigint[], $4::bytea[])"},
     [Q_SET_CONTENTS] = {"set_contents",
@@ -145,10 +149,13 @@ const struct pg_statement pg_statements[QUERIES] = {
                       "INSERT INTO event(id, at, hashes, data) SELECT e.id, e.at,"
                       " ($6::bigint[])[e.first:e.last], e.data FROM unnest($1::bigint[], $2::bigint[],"
                       " $3::bigint[], $4::bigint[], $5::bytea[]) AS e(id, at, first, last, data)"},
+    /* Fails where one is there already. */
+    [Q_ADD_REPEATS] = {"add_repeats", "INSERT INTO repeat(digest, expiry)"
+                                      " SELECT unnest($1::bytea[]), unnest($2::bigint[])"},
     /* Those that are there already are not among the rows. */
-    [Q_ADD_REPEATS] = {"add_repeats", "INSERT INTO repeat(digest, expiry) SELECT * FROM"
-                                      " unnest($1::bytea[], $2::bigint[]) ON CONFLICT(digest) DO NOTHING"
-                                      " RETURNING digest"},
+    [Q_ASK_REPEATS] = {"ask_repeats", "INSERT INTO repeat(digest, expiry)"
+                                      " SELECT unnest($1::bytea[]), unnest($2::bigint[])"
+                                      " ON CONFLICT(digest) DO NOTHING RETURNING digest"},
     [Q_SETTLE] = {"settle",
                   "SELECT CASE WHEN $2::bigint::text::xid8 < pg_snapshot_xmax(pg_current_snapshot())"
                   " THEN pg_xact_status($2::bigint::text::xid8) END, serial FROM node WHERE id = $1::bigint"},
@@ -211,6 +218,7 @@ const struct pg_statement pg_statements[QUERIES] = {
                           " LIMIT $3::bigint"},
     [Q_EACH_EVENT] = {"each_event", "SELECT id, data FROM event WHERE id <= $1::bigint ORDER BY id DESC"
                                     " LIMIT $2::bigint"},
+    [Q_OTHER_NODES] = {"other_nodes", "SELECT 1 FROM node WHERE id <> $1::bigint ORDER BY id LIMIT 1"},
     [Q_PAGE_REPEATS] = {"page_repeats", "SELECT digest FROM repeat WHERE digest > $1::bytea ORDER BY digest"
                                         " LIMIT $2::bigint"},
     [Q_PAGE_ACTIVITIES] = {"page_activities", "SELECT association, activity, id FROM activity_in"

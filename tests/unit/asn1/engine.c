@@ -257,6 +257,30 @@ static void tables_are_searched_by_number_and_oid(void **state) {
     assert_null(ber_module_type(&sample_module, "Bush"));
 }
 
+/* The corrigendum to X.411 wants 10 years back to 40 ahead understood and leaves the other 49 to us: they are
+ * the past. */
+static void two_digits_mean_40_years_ahead_or_the_past(void **state) {
+    static const struct {
+        int now;
+        const char *text;
+        int year;
+    } cases[] = {{2026, "6612312359Z", 2066}, {2026, "6701010000Z", 1967}, {2026, "1601010000Z", 2016},
+                 {2026, "1512312359Z", 2015}, {2059, "9901010000Z", 2099}, {2059, "0001010000Z", 2000},
+                 {2060, "0001010000Z", 2100}, {2060, "5001010000Z", 2050}, {2060, "0101010000Z", 2001}};
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        int64_t got;
+        /* The first and the last moment of a year mean the same. */
+        for (int end = 0; end < 2; end++) {
+            ber_utctime_set_now(civil_to_seconds(
+                (struct civil_time){cases[i].now, end ? 12 : 1, end ? 31 : 1, end ? 23 : 0, 0, 0}));
+            assert_true(ber_utctime_read(span_str(cases[i].text), &got));
+            assert_int_equal(civil_from_seconds(got).year, cases[i].year);
+        }
+    }
+    ber_utctime_set_now(civil_to_seconds((struct civil_time){2009, 6, 1, 12, 0, 0}));
+}
+
 /* The corrigendum to X.411: two digits reach from 10 years back to 40 ahead. */
 static void two_digits_follow_the_clock(void **state) {
     static const struct {
@@ -297,6 +321,7 @@ int main(void) {
         cmocka_unit_test_setup_teardown(raw_is_reused_with_the_tag_of_its_place, set_up, tear_down),
         cmocka_unit_test_setup_teardown(recursion_goes_by_pointers, set_up, tear_down),
         cmocka_unit_test_setup_teardown(tables_are_searched_by_number_and_oid, set_up, tear_down),
+        cmocka_unit_test(two_digits_mean_40_years_ahead_or_the_past),
         cmocka_unit_test(two_digits_follow_the_clock),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -75,6 +75,8 @@ static void lies_about_lengths(void **state) {
         {SPAN_LIT("\xA9\x80\x02\x01\x01\x00"), BER_TRUNCATED},
         {SPAN_LIT("\xA9\x80\x02\x01\x01\x00\x01\x00"), BER_TAG},
         {SPAN_LIT("\xA9\x04\x00\x00\x00\x00"), BER_TAG},
+        {SPAN_LIT("\xA9\x02\x20\x00"), BER_TAG},
+        {SPAN_LIT("\xA2\x04\xA2\x02\x20\x00"), BER_TAG},
         {SPAN_LIT("\xA9\x03\x02\x01\x01\x00"), BER_TRAILING},
         {SPAN_LIT("\xBF\x89\x80\x80\x80\x80\x00\x00"), BER_TAG},
         {SPAN_LIT("\xA9\x02\x02\x00"), BER_VALUE},

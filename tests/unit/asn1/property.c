@@ -138,6 +138,111 @@ static void lengths_play_no_part(void **state) {
     }
 }
 
+/* What becomes of the element number `at` of an encoding: nothing outside it is broken by that. */
+struct damage {
+    enum { CONTENTS, TAG, DROPPED, TWICE } kind;
+    size_t at;
+    uint8_t bits; /* of the tag, or of the first octet of the contents, that change */
+};
+
+static void append_length(struct buf *out, size_t len) {
+    if (len >= 0x80) {
+        buf_append_byte(out, 0x82);
+        buf_append_byte(out, (uint8_t)(len >> 8));
+    }
+    buf_append_byte(out, (uint8_t)len);
+}
+
+static void rewrite(struct span in, bool indefinite, const struct damage *damage, size_t *number,
+                    struct buf *out);
+
+static void rewrite_element(struct span in, const struct ber_element *element, bool indefinite,
+                            const struct damage *damage, size_t *number, struct buf *out) {
+    bool hit = (*number)++ == damage->at;
+    size_t tag = 1, start = out->len;
+    if ((in.data[0] & 0x1F) == 0x1F)
+        while (in.data[tag++] & 0x80)
+            ;
+    buf_append(out, in.data, tag);
+    uint8_t other = in.data[0] ^ (damage->bits & 0xDF); /* primitive or constructed stays what it is */
+    if (hit && damage->kind == TAG && tag == 1 && (other & 0x1F) != 0x1F && (other & 0xDF) != 0)
+        out->data[start] = other;
+    struct buf contents;
+    buf_init(&contents, 0);
+    if (element->constructed)
+        rewrite(ber_element_contents(in, element), indefinite, damage, number, &contents);
+    else
+        buf_append_span(&contents, ber_element_contents(in, element));
+    if (hit && damage->kind == CONTENTS && !element->constructed && contents.len)
+        contents.data[0] ^= damage->bits;
+    if (indefinite && element->constructed)
+        buf_append_byte(out, 0x80);
+    else
+        append_length(out, contents.len);
+    buf_append_span(out, buf_span(&contents));
+    if (indefinite && element->constructed)
+        buf_append(out, "\0\0", 2);
+    buf_free(&contents);
+}
+
+static void rewrite(struct span in, bool indefinite, const struct damage *damage, size_t *number,
+                    struct buf *out) {
+    while (in.len) {
+        struct ber_element element;
+        enum ber_error_code why;
+        assert_true(ber_element_read(in, &element, &why));
+        bool hit = *number == damage->at;
+        for (int times = !hit || damage->kind < DROPPED ? 1
+                         : damage->kind == TWICE        ? 2
+                                                        : 0;
+             times > 0; times--)
+            rewrite_element(in, &element, indefinite, damage, number, out);
+        *number += hit && damage->kind == DROPPED;
+        in = span_sub(in, element.total, in.len);
+    }
+}
+
+/* Decodes the damaged octets in a form of the lengths; the line tells all that is told about it. */
+static char *judge(const struct ber_type *type, struct span octets, bool indefinite, bool lenient,
+                   const struct damage *damage) {
+    struct ber_passed items[16];
+    struct ber_passed_list passed = {.items = items, .most = 16};
+    struct ber_limits limits = {.lenient = lenient, .passed = &passed, .allow_trailing = true};
+    struct ber_error error;
+    struct buf out;
+    size_t number = 0;
+    buf_init(&out, 0);
+    rewrite(octets, indefinite, damage, &number, &out);
+    bool ok = ber_decode(type, arena_dup(&arena, buf_span(&out)), &arena, &limits, new_value(type), &error);
+    buf_free(&out);
+    char *text = arena_printf(&arena, "%d %d %s %s %s", ok, error.code, error.path, error.text,
+                              error.bound ? error.bound : "");
+    for (size_t i = 0; i < passed.count; i++)
+        text = arena_printf(&arena, "%s; %s", text, items[i].text);
+    return text;
+}
+
+/* Elements of the usual form are decoded another way than those of any form: what is told of the faults in
+ * them is the same. */
+static void faults_are_told_whatever_the_form(void **state) {
+    (void)state;
+    for (const struct ber_module *const *module = schema_modules; *module; module++)
+        for (const struct ber_type *const *type = (*module)->types; *type; type++)
+            for (uint64_t seed = 0; seed < 60; seed++) {
+                void *value = new_value(*type);
+                if (ber_random(*type, seed / 12, &arena, value)) {
+                    struct damage damage = {seed % 4, seed % 12 / 4 + seed / 12, (uint8_t)(1u << seed % 7)};
+                    struct span octets = encode(*type, value);
+                    bool lenient = seed & 1;
+                    char *usual = judge(*type, octets, false, lenient, &damage);
+                    char *any = judge(*type, octets, true, lenient, &damage);
+                    if (strcmp(usual, any) != 0)
+                        fail_msg("%s: %s, and with indefinite lengths %s", ber_type_name(*type), usual, any);
+                }
+                arena_reset(&arena);
+            }
+}
+
 static void every_truncation_is_told(void **state) {
     (void)state;
     for (uint64_t seed = 0; seed < 60; seed++) {
@@ -214,6 +319,7 @@ int main(void) {
         cmocka_unit_test_setup_teardown(random_values_come_back, set_up, tear_down),
         cmocka_unit_test_setup_teardown(random_values_of_all_modules_come_back, set_up, tear_down),
         cmocka_unit_test_setup_teardown(lengths_play_no_part, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(faults_are_told_whatever_the_form, set_up, tear_down),
         cmocka_unit_test_setup_teardown(every_truncation_is_told, set_up, tear_down),
         cmocka_unit_test_setup_teardown(memory_may_run_out_anywhere, set_up, tear_down),
         cmocka_unit_test_setup_teardown(the_arena_cap_bounds_decoding, set_up, tear_down),

@@ -74,6 +74,47 @@ static void arena_survives_an_empty_heap(void **state) {
     arena_free(&arena);
 }
 
+static bool has(const struct buf *buf, const char *word) {
+    return buf->data && memmem(buf->data, buf->cap, word, strlen(word));
+}
+
+/* What a secret buffer gives up is nowhere in its memory; what it gives back, isolation.py looks for. */
+static void secret_buf_leaves_nothing(void **state) {
+    struct buf buf;
+    (void)state;
+    buf_init_secret(&buf, 0);
+    assert_true(buf_append_span(&buf, SPAN_LIT("rest password")) && has(&buf, "password"));
+    buf_clear(&buf);
+    assert_false(has(&buf, "password"));
+    assert_true(buf_append_span(&buf, SPAN_LIT("password then")));
+    buf_consume(&buf, 9);
+    assert_true(span_eq(buf_span(&buf), SPAN_LIT("then")));
+    assert_false(has(&buf, "password") || has(&buf, "word"));
+    for (int i = 0; i < 1000; i++)
+        assert_true(buf_append_span(&buf, SPAN_LIT("more")));
+    assert_true(memcmp(buf.data, "thenmore", 8) == 0 && buf.len == 4004);
+    buf_no_secret(&buf);
+    buf_consume(&buf, 4000);
+    assert_true(span_eq(buf_span(&buf), SPAN_LIT("more")));
+    assert_true(has(&buf, "moremoremore")); /* no work is done for it any more */
+    buf_free(&buf);
+    assert_false(buf.secret);
+}
+
+static void secret_arena_leaves_nothing(void **state) {
+    struct arena arena;
+    (void)state;
+    arena_init_secret(&arena, 1 << 20);
+    struct span word = arena_dup(&arena, SPAN_LIT("password"));
+    assert_non_null(word.data);
+    arena_reset(&arena);
+    for (size_t i = 0; i < word.len; i++)
+        assert_int_equal(word.data[i], 0); /* the newest block stays */
+    assert_non_null(arena_alloc(&arena, 100000));
+    arena_free(&arena);
+    assert_true(arena.secret);
+}
+
 static void buf_fails_once_and_for_all_at_its_limit(void **state) {
     (void)state;
     struct buf buf;
@@ -154,6 +195,8 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(networks_of_hosts),
         cmocka_unit_test(span_order_and_case),
+        cmocka_unit_test(secret_buf_leaves_nothing),
+        cmocka_unit_test(secret_arena_leaves_nothing),
         cmocka_unit_test(arena_keeps_its_cap),
         cmocka_unit_test(arena_gives_zeros_however_often_it_is_used),
         cmocka_unit_test(arena_survives_an_empty_heap),

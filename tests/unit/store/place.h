@@ -13,6 +13,8 @@
 #include <libpq-fe.h>
 #include <sqlite3.h>
 
+#include "store/postgres/libpq.h"
+
 #define PLACE_MAX 96
 
 static inline const char *place_server(void) {
@@ -23,6 +25,8 @@ static inline const char *place_server(void) {
 static inline bool place_run(const char *database, const char *command) {
     char where[PLACE_MAX];
     snprintf(where, sizeof where, "postgresql://postgres@/%s?host=%s", database, place_server());
+    if (!libpq_load(NULL)) /* the store's calls of libpq are the ones that are linked here */
+        return false;
     PGconn *conn = PQconnectdb(where);
     PGresult *result = PQexec(conn, command);
     bool ok = PQresultStatus(result) == PGRES_COMMAND_OK || PQresultStatus(result) == PGRES_TUPLES_OK;

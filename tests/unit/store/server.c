@@ -979,6 +979,66 @@ static void key_that_flies_is_found_later(void **state) {
     assert_int_equal(look_for(room, many + 1), STORE_REPEAT_UNKNOWN);
 }
 
+/* A peer may go on at another node than where it began. */
+static void activity_of_another_node_is_found(void **state) {
+    static const struct store_activity_in activity = {
+        .peer = SPAN_LIT("p"), .association = SPAN_LIT("a"), .activity = SPAN_LIT("1")};
+    struct room *room = *state;
+    struct store_activity_in found;
+    struct error err = {0};
+    struct store *other = open_node(room, 2);
+    struct store_batch *batch = store_batch_new(other);
+    uint64_t id = store_put_activity_in(batch, &activity, NULL);
+    assert_true(store_commit(batch, &err));
+    store_batch_free(batch);
+    store_close(other);
+    store_maintain(room->store, 0, 0, 1000000);
+    assert_true(store_find_activity_in(room->store, activity.peer, activity.association, activity.activity,
+                                       &found, NULL));
+    assert_int_equal(found.id, id);
+}
+
+struct verdicts {
+    struct store_batch *batch;
+    int first, second;
+};
+
+static void note_verdicts(void *context, bool done, const struct error *err) {
+    struct verdicts *verdicts = context;
+    if (!done)
+        fail_msg("%s", err->text);
+    verdicts->first = (int)store_batch_verdict(verdicts->batch, 0)->code;
+    verdicts->second = (int)store_batch_verdict(verdicts->batch, 1)->code;
+}
+
+/* I10: no sieve of ours has a key that another node wrote; the table does. */
+static void key_of_another_writer_is_there_once(void **state) {
+    struct room *room = *state;
+    struct verdicts verdicts = {.batch = room->batch, .first = -1, .second = -1};
+    uint8_t key[STORE_DIGEST];
+    char database[32], text[200];
+    int at = snprintf(text, sizeof text, "INSERT INTO chasqui.repeat VALUES('\\x");
+    key_of(1, key);
+    for (size_t i = 0; i < STORE_DIGEST; i++)
+        at += snprintf(text + at, sizeof text - (size_t)at, "%02x", key[i]);
+    snprintf(text + at, sizeof text - (size_t)at, "', 9223372036854775807)");
+    place_database(room->path, database);
+    assert_true(place_run(database, text));
+    store_batch_request(room->batch);
+    add_keys(room, 0, 1);
+    add_one(room, 10, 1, NULL);
+    store_batch_request(room->batch);
+    add_keys(room, 1, 2);
+    add_one(room, 10, 1, NULL);
+    store_commit_begin(room->batch, note_verdicts, &verdicts);
+    store_proceed(room->store, true);
+    assert_int_equal(verdicts.first, STORE_OK);
+    assert_int_equal(verdicts.second, STORE_REPEATED);
+    assert_int_equal(count_work(room), 1);
+    assert_int_equal(look_for(room, 0), STORE_REPEAT_KNOWN);
+    assert_int_equal(look_for(room, 1), STORE_REPEAT_KNOWN);
+}
+
 /* ---- older stores ---- */
 
 /* A database with what an older program left. */
@@ -1123,6 +1183,8 @@ int main(void) {
         IN_ROOM(content_of_the_other_is_left_alone),
         IN_ROOM(new_transfer_asks_no_server),
         IN_ROOM(key_that_flies_is_found_later),
+        IN_ROOM(activity_of_another_node_is_found),
+        IN_ROOM(key_of_another_writer_is_there_once),
         IN_ROOM(events_of_an_old_store_are_kept),
         IN_ROOM(no_table_is_read_from_end_to_end),
         IN_ROOM(chunks_without_a_content_go),
