@@ -100,7 +100,8 @@ def is_served(stage):
     with contextlib.closing(stage.call()) as peer:  # a bind
         peer.release()
     stage.mta.mhs("list", "--user", BEN, check=False)
-    stage.mta.mhs("track", "--recent", "3", check=False)
+    told = stage.mta.mhs("track", "before", check=False)
+    check("no such message" not in told.stdout + told.stderr, told)
 
 
 def hangs(stage, cause, hang, go_on, reads):
