@@ -185,6 +185,14 @@ static void begin_pass(struct pg_store *pg) {
     fail(pg, &err);
 }
 
+bool pg_take_probe(struct pg_store *pg, struct error *err) {
+    PGresult *result = pg_take(&pg->writer, err);
+    pg->proved = pg_take_sync(&pg->writer, result ? err : NULL) && result;
+    pg->probing = false;
+    PQclear(result);
+    return pg->proved;
+}
+
 /* False: something is still to come that the batch needs. */
 static bool get_ready(struct pg_store *pg) {
     struct error err = {0};

@@ -40,14 +40,6 @@ static void pg_close(struct store *store) {
 
 /* ---- health ---- */
 
-bool pg_take_probe(struct pg_store *pg, struct error *err) {
-    PGresult *result = pg_take(&pg->writer, err);
-    pg->proved = pg_take_sync(&pg->writer, result ? err : NULL) && result;
-    pg->probing = false;
-    PQclear(result);
-    return pg->proved;
-}
-
 /* A small durable write, whose answer a later call looks for. */
 static bool probe_writer(struct pg_store *pg, struct error *err) {
     int64_t now = clock_monotonic_us();

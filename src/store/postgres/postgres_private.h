@@ -327,8 +327,6 @@ void pg_give_up(struct store *store);
 void pg_watch(struct pg_store *pg);
 /* Nothing new should rest on a commit that goes unanswered, for `err`. */
 bool pg_commit_is_late(const struct pg_store *pg, struct error *err);
-
-/* ---- engine.c ---- */
 /* Takes the answer to a probe of the writer. */
 bool pg_take_probe(struct pg_store *pg, struct error *err);
 
