@@ -146,15 +146,18 @@ static json_t *sorted(json_t *events) {
     return result;
 }
 
-static json_t *history_of(const struct view *view, struct span identifier) {
+/* A store that can't be read now is told of, by `err`: what it does not say may be there. */
+static json_t *history_of(const struct view *view, struct span identifier, struct error *err) {
     struct history history = {.view = view, .events = json_array()};
-    struct error err = {0};
-    bool done = store_track(view->store, identifier, add_events, &history, &err);
+    struct error inner = {0};
+    bool done = store_track(view->store, identifier, add_events, &history, &inner);
     for (size_t i = 0; done && i < history.message_count; i++) {
         uint8_t key[9];
-        done =
-            store_track(view->store, event_message_key(history.messages[i], key), add_events, &history, &err);
+        done = store_track(view->store, event_message_key(history.messages[i], key), add_events, &history,
+                           &inner);
     }
+    if (!done && inner.code == STORE_IO)
+        *err = inner;
     if (!done || json_array_size(history.events) == 0) {
         json_decref(history.events);
         return NULL;
@@ -186,33 +189,35 @@ static void own_identifier(struct view *view, const char *local, char *out, size
 }
 
 /* The identifier that was meant: as given, in brackets, or a local identifier of our own domain. */
-static json_t *by_identifier(struct view *view, const char *wanted) {
-    json_t *found = history_of(view, span_str(wanted));
+static json_t *by_identifier(struct view *view, const char *wanted, struct error *err) {
+    json_t *found = history_of(view, span_str(wanted), err);
     char text[1100];
     if (!found) {
         snprintf(text, sizeof text, "[%s]", wanted);
-        found = history_of(view, span_str(text));
+        found = history_of(view, span_str(text), err);
     }
     if (!found) {
         own_identifier(view, wanted, text, sizeof text);
-        found = history_of(view, span_str(text));
+        found = history_of(view, span_str(text), err);
     }
     return found;
 }
 
-static json_t *by_message(struct view *view, uint64_t message) {
-    struct error err = {0};
+static json_t *by_message(struct view *view, uint64_t message, struct error *err) {
+    struct error inner = {0};
     struct store_message row;
     arena_reset(&view->arena);
     json_t *events = json_array();
     uint8_t key[9];
     track_events(view, event_message_key(message, key), events);
     struct summary summary = {0};
-    bool known = store_get_message(view->store, message, &view->arena, &row, &err) &&
+    bool known = store_get_message(view->store, message, &view->arena, &row, &inner) &&
                  (summary_of(MTS_MESSAGE, row.envelope, &view->arena, &summary) ||
                   summary_of(MTS_PROBE, row.envelope, &view->arena, &summary) ||
                   summary_of(MTS_REPORT, row.envelope, &view->arena, &summary));
-    json_t *found = known ? history_of(view, summary.identifier) : NULL;
+    json_t *found = known ? history_of(view, summary.identifier, err) : NULL;
+    if (inner.code == STORE_IO)
+        *err = inner;
     if (found || json_array_size(events) == 0) {
         json_decref(events);
         return found;
@@ -374,7 +379,7 @@ static bool add_found(struct look_back *look, uint64_t before, json_t *answer, s
             look->more = true;
             break;
         }
-        json_t *history = history_of(view, span_str(identifier));
+        json_t *history = history_of(view, span_str(identifier), err);
         look->last = (uint64_t)json_integer_value(value);
         shown++;
         if (history && may_see(look->client, history))
@@ -424,8 +429,9 @@ static bool add_by_content(struct client *client, const char *content_identifier
         at = (size_t)before;
     for (; done && at > 0 && shown < most; at--) {
         const char *identifier = json_string_value(json_array_get(identifiers, at - 1));
-        json_t *history =
-            identifier && !json_object_get(seen, identifier) ? history_of(view, span_str(identifier)) : NULL;
+        json_t *history = identifier && !json_object_get(seen, identifier)
+                              ? history_of(view, span_str(identifier), err)
+                              : NULL;
         if (history && may_see(client, history)) {
             json_object_set_new(seen, identifier, json_null());
             add_history(messages, history);
@@ -497,7 +503,7 @@ static bool look_for(struct client *client, const struct wanted *wanted, json_t 
 
 static bool add_by_identifier(struct client *client, const struct wanted *wanted, json_t *answer,
                               struct error *err) {
-    json_t *found = wanted->after ? NULL : by_identifier(client->view, wanted->identifier);
+    json_t *found = wanted->after ? NULL : by_identifier(client->view, wanted->identifier, err);
     if (found && may_see(client, found)) {
         add_history(json_object_get(answer, "messages"), found);
         return true;
@@ -527,7 +533,7 @@ static bool add_wanted(struct client *client, const struct wanted *wanted, json_
         return add_by_content(client, wanted->content, PAGE, (uint64_t)wanted->after, answer, err);
     if (wanted->recent)
         return add_recent(client, wanted, answer, err);
-    json_t *found = by_message(client->view, (uint64_t)wanted->message);
+    json_t *found = by_message(client->view, (uint64_t)wanted->message, err);
     if (found && may_see(client, found))
         add_history(json_object_get(answer, "messages"), found);
     else
@@ -543,7 +549,7 @@ json_t *request_track(struct client *client, json_t *request) {
                             "give one of mts-identifier, message, content-identifier and recent (1 to %d)",
                             RECENT_MOST);
     json_t *answer = json_pack("{s:[], s:n}", "messages", "cursor");
-    if (!add_wanted(client, &wanted, answer, &err)) {
+    if (!add_wanted(client, &wanted, answer, &err) || err.code) {
         json_decref(answer);
         return client_error("unavailable", "%s", err.text[0] ? err.text : "no memory");
     }
