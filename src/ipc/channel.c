@@ -1,7 +1,6 @@
 #include "ipc/channel.h"
 
 #include <errno.h>
-#include <event2/buffer.h>
 #include <event2/util.h>
 #include <stdio.h>
 #include <string.h>
@@ -11,6 +10,7 @@
 #include "base/alloc.h"
 #include "base/buf.h"
 #include "base/log.h"
+#include "ipc/frame.h"
 
 #define HEADER    16
 #define HIGH_MARK ((size_t)4 * 1024 * 1024)
@@ -24,15 +24,14 @@ static uint8_t room[ROOM];
 /* A frame of which the beginning has come gets memory for so many octets more at first, then doubled. */
 #define REST_FIRST ((size_t)64 * 1024)
 
-/* A frame above it goes to the socket without waiting for the loop, and without a copy, when nothing is
- * before it. */
+/* What waits to be written and is above it goes to the socket without waiting for the loop. */
 #define AT_ONCE ((size_t)64 * 1024)
 
-/* Memory of the input is kept up to this when all of it was handed over. */
+/* Memory of a queue that is empty again is kept up to this. */
 #define KEPT ((size_t)256 * 1024)
 
-/* What was read and not handed over: frames, and the beginning of one, from `taken` on. */
-struct input {
+/* Octets that wait: those from `taken` on. */
+struct queue {
     struct buf octets;
     size_t taken;
 };
@@ -45,11 +44,11 @@ struct ipc_channel {
     struct event *end;   /* runs the deferred ending, outside any handler's call */
     const struct ipc_handler *handler;
     void *context;
-    size_t limit;     /* of a payload */
-    size_t turn;      /* octets that are read and handed over before others have theirs */
-    size_t high_mark; /* octets that wait to be written; the low one is a quarter of it */
-    struct input input;
-    struct evbuffer *output;
+    size_t limit;       /* of a payload */
+    size_t turn;        /* octets that are read and handed over before others have theirs */
+    size_t high_mark;   /* octets that wait to be written; the low one is a quarter of it */
+    struct queue input; /* frames, and the beginning of one, that were read and not handed over */
+    struct queue output;
     bool full;
     bool blocked; /* the socket takes no more for now */
     bool paused;
@@ -61,33 +60,33 @@ struct ipc_channel {
     char name[64];
 };
 
-/* ---- the input ---- */
+/* ---- queues ---- */
 
-static struct span waiting(const struct input *input) {
-    return span_sub(buf_span(&input->octets), input->taken, SIZE_MAX);
+static struct span waiting(const struct queue *queue) {
+    return span_sub(buf_span(&queue->octets), queue->taken, SIZE_MAX);
 }
 
-static void take(struct input *input, size_t octets) {
-    input->taken += octets;
-    if (input->taken < input->octets.len)
+static void take(struct queue *queue, size_t octets) {
+    queue->taken += octets;
+    if (queue->taken < queue->octets.len)
         return;
-    input->taken = 0;
-    buf_clear(&input->octets);
-    if (input->octets.cap > KEPT)
-        buf_free(&input->octets);
+    queue->taken = 0;
+    buf_clear(&queue->octets);
+    if (queue->octets.cap > KEPT)
+        buf_free(&queue->octets);
 }
 
 /* Room for `octets` more; what was taken makes room first when it is the larger part. */
-static bool reserve(struct input *input, size_t octets) {
-    if (input->taken > input->octets.len / 2) {
-        buf_consume(&input->octets, input->taken);
-        input->taken = 0;
+static bool reserve(struct queue *queue, size_t octets) {
+    if (queue->taken > queue->octets.len / 2) {
+        buf_consume(&queue->octets, queue->taken);
+        queue->taken = 0;
     }
-    return buf_reserve(&input->octets, octets);
+    return buf_reserve(&queue->octets, octets);
 }
 
-static bool add(struct input *input, struct span octets) {
-    return reserve(input, octets.len) && buf_append_span(&input->octets, octets);
+static bool add(struct queue *queue, struct span octets) {
+    return reserve(queue, octets.len) && buf_append_span(&queue->octets, octets);
 }
 
 /* ---- the end ---- */
@@ -105,8 +104,7 @@ static void free_parts(struct ipc_channel *channel) {
     free_event(channel->more);
     free_event(channel->end);
     buf_free(&channel->input.octets);
-    if (channel->output)
-        evbuffer_free(channel->output);
+    buf_free(&channel->output.octets);
     mem_free(channel);
 }
 
@@ -162,6 +160,12 @@ static size_t frame_length(struct ipc_channel *channel, struct span octets) {
     return 0;
 }
 
+/* What was handed over, in `room` or in the queue, and what it left on the stack. */
+static void wipe(const uint8_t *octets, size_t length) {
+    explicit_bzero((void *)(uintptr_t)octets, length);
+    mem_wipe_stack();
+}
+
 /* Hands over the frame with which the octets begin; returns its length, 0 when it is not whole (yet). */
 static size_t hand_over(struct ipc_channel *channel, struct span octets) {
     size_t length = frame_length(channel, octets);
@@ -172,6 +176,8 @@ static size_t hand_over(struct ipc_channel *channel, struct span octets) {
     if (!channel->handler->frame(channel->context, channel, type, ref,
                                  span_of(octets.data + HEADER, length - HEADER)))
         end_later(channel, "a frame against the rules");
+    if (ipc_frame_is_secret(type))
+        wipe(octets.data, length);
     return length;
 }
 
@@ -278,24 +284,32 @@ static void on_more(evutil_socket_t fd, short what, void *arg) {
 
 /* ---- writing ---- */
 
-/* What a write gave: octets, or -1 and errno. Returns how many were written of `all`; the socket takes the
- * rest later, if ever. */
-static size_t written(struct ipc_channel *channel, ssize_t sent, size_t all) {
+/* Gives the socket what it takes of the parts; returns how many octets that were. */
+static size_t write_out(struct ipc_channel *channel, const struct span *parts, size_t count) {
+    struct iovec vector[4];
+    size_t all = 0;
+    for (size_t i = 0; i < count; i++) {
+        vector[i] = (struct iovec){(void *)(uintptr_t)parts[i].data, parts[i].len};
+        all += parts[i].len;
+    }
+    struct msghdr message = {.msg_iov = vector, .msg_iovlen = count};
+    ssize_t sent = sendmsg(channel->fd, &message, MSG_DONTWAIT | MSG_NOSIGNAL);
     bool later = sent >= 0 || errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR;
     if (!later)
         end_later(channel, strerror(errno));
-    size_t octets = sent > 0 ? (size_t)sent : 0;
-    if (later && octets < all) {
+    size_t written = sent > 0 ? (size_t)sent : 0;
+    if (later && written < all) {
         channel->blocked = true;
         event_add(channel->writable, NULL);
     }
-    return octets;
+    return written;
 }
 
 static void write_queue(struct ipc_channel *channel) {
-    size_t left = evbuffer_get_length(channel->output);
-    if (left && !channel->ended)
-        left -= written(channel, evbuffer_write(channel->output, channel->fd), left);
+    struct span queued = waiting(&channel->output);
+    if (queued.len && !channel->ended)
+        take(&channel->output, write_out(channel, &queued, 1));
+    size_t left = waiting(&channel->output).len;
     if (channel->finishing && !left)
         end_later(channel, "all was said");
     if (channel->ended || !channel->full || left > channel->high_mark / 4)
@@ -321,24 +335,12 @@ static void on_writable(evutil_socket_t fd, short what, void *arg) {
     write_queue(channel);
 }
 
-/* Gives the socket what it takes of the parts at once; returns how many octets that were. */
-static size_t write_at_once(struct ipc_channel *channel, const struct span parts[static 3], size_t all) {
-    struct iovec vector[3];
-    for (size_t i = 0; i < 3; i++)
-        vector[i] = (struct iovec){(void *)(uintptr_t)parts[i].data, parts[i].len};
-    struct msghdr message = {.msg_iov = vector, .msg_iovlen = 3};
-    return written(channel, sendmsg(channel->fd, &message, MSG_DONTWAIT | MSG_NOSIGNAL), all);
-}
-
 /* Queues the parts but for the first `sent` octets. */
-static bool queue_rest(struct ipc_channel *channel, const struct span parts[static 3], size_t sent,
-                       size_t all) {
-    if (evbuffer_expand(channel->output, all - sent) != 0)
-        return false;
-    for (size_t i = 0; i < 3; i++) {
+static bool queue_rest(struct ipc_channel *channel, const struct span *parts, size_t count, size_t sent) {
+    for (size_t i = 0; i < count; i++) {
         struct span rest = span_sub(parts[i], sent, SIZE_MAX);
         sent -= parts[i].len - rest.len;
-        if (evbuffer_add(channel->output, rest.data, rest.len) != 0)
+        if (!add(&channel->output, rest))
             return false;
     }
     return true;
@@ -347,15 +349,13 @@ static bool queue_rest(struct ipc_channel *channel, const struct span parts[stat
 /* ---- the channel ---- */
 
 static bool open_parts(struct ipc_channel *channel, struct event_base *loop) {
-    channel->output = evbuffer_new();
     channel->readable = event_new(loop, channel->fd, EV_READ | EV_PERSIST, on_readable, channel);
     channel->writable = event_new(loop, channel->fd, EV_WRITE, on_writable, channel);
     channel->flush = event_new(loop, -1, 0, on_flush, channel);
     channel->more = event_new(loop, -1, 0, on_more, channel);
     channel->end = event_new(loop, -1, 0, on_end, channel);
-    return channel->output && channel->readable && channel->writable && channel->flush && channel->more &&
-           channel->end && evutil_make_socket_nonblocking(channel->fd) == 0 &&
-           event_add(channel->readable, NULL) == 0;
+    return channel->readable && channel->writable && channel->flush && channel->more && channel->end &&
+           evutil_make_socket_nonblocking(channel->fd) == 0 && event_add(channel->readable, NULL) == 0;
 }
 
 struct ipc_channel *ipc_channel_new(struct event_base *loop, int fd, const char *name,
@@ -371,6 +371,7 @@ struct ipc_channel *ipc_channel_new(struct event_base *loop, int fd, const char 
                                     .high_mark = HIGH_MARK};
     snprintf(channel->name, sizeof channel->name, "%s", name);
     buf_init(&channel->input.octets, 0);
+    buf_init(&channel->output.octets, 0);
     if (open_parts(channel, loop))
         return channel;
     free_parts(channel);
@@ -379,6 +380,10 @@ struct ipc_channel *ipc_channel_new(struct event_base *loop, int fd, const char 
 
 void ipc_limit(struct ipc_channel *channel, size_t octets) {
     channel->limit = octets;
+}
+
+void ipc_wipe(struct ipc_channel *channel) {
+    channel->input.octets.secret = channel->output.octets.secret = true;
 }
 
 void ipc_turn(struct ipc_channel *channel, size_t octets) {
@@ -412,15 +417,16 @@ bool ipc_send(struct ipc_channel *channel, enum ipc_type type, uint64_t ref, str
     put_big_endian(header, length, 4);
     put_big_endian(header + 4, (uint64_t)type, 2);
     put_big_endian(header + 8, ref, 8);
-    struct span parts[3] = {span_of(header, HEADER), head, body};
-    length += HEADER;
-    if (length > AT_ONCE && !channel->blocked && evbuffer_get_length(channel->output) == 0)
-        sent = write_at_once(channel, parts, length);
-    if (sent < length && !queue_rest(channel, parts, sent, length)) {
+    struct span parts[] = {waiting(&channel->output), span_of(header, HEADER), head, body};
+    size_t before = parts[0].len;
+    if (!channel->blocked && before + HEADER + length > AT_ONCE)
+        sent = write_out(channel, parts, 4);
+    take(&channel->output, sent < before ? sent : before);
+    if (!queue_rest(channel, parts + 1, 3, sent < before ? 0 : sent - before)) {
         end_later(channel, "no memory");
         return false;
     }
-    channel->full = channel->full || evbuffer_get_length(channel->output) > channel->high_mark;
+    channel->full = channel->full || waiting(&channel->output).len > channel->high_mark;
     if (!channel->blocked)
         event_active(channel->flush, EV_TIMEOUT, 0);
     return true;
@@ -429,7 +435,7 @@ bool ipc_send(struct ipc_channel *channel, enum ipc_type type, uint64_t ref, str
 void ipc_finish(struct ipc_channel *channel) {
     channel->finishing = true;
     event_del(channel->readable);
-    if (evbuffer_get_length(channel->output) == 0)
+    if (waiting(&channel->output).len == 0)
         end_later(channel, "all was said");
 }
 
