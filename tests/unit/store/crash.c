@@ -164,7 +164,7 @@ static void judge(struct room *room, struct truth *truth) {
         live += truth->slots[i].message != 0;
         missing += !confirmed_is_there(room, &truth->slots[i]);
     }
-    unsigned rows = count_work(room, -1);
+    unsigned rows = rows_of_work(room, -1);
     /* What is gone was finished by the batch under way, which put as many in their place; else nothing may be
      * gone. */
     assert_true(rows >= live);

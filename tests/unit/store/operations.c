@@ -75,8 +75,8 @@ static void message_lives_as_long_as_its_work(void **state) {
     row.data = SPAN_LIT("changed");
     assert_true(store_update_work(room->batch, &row));
     room_commit(room);
-    assert_int_equal(count_work(room, STORE_HELD), 1);
-    assert_int_equal(count_work(room, STORE_READY), 0);
+    assert_int_equal(rows_of_work(room, STORE_HELD), 1);
+    assert_int_equal(rows_of_work(room, STORE_READY), 0);
     assert_true(store_get_work(room->store, work, &room->arena, &row, NULL));
     assert_int_equal(row.doubt_peer, row.next_hop);
     assert_int_equal(row.tries, 3);

@@ -204,7 +204,7 @@ static inline bool count_one(void *context, const struct store_work *work) {
 }
 
 /* Rows of work; of a status, when it is not negative. */
-static inline unsigned count_work(struct room *room, int status) {
+static inline unsigned rows_of_work(struct room *room, int status) {
     unsigned count = 0;
     assert_true(store_each_work(room->store, 0, 0, 0, status, count_one, &count, NULL));
     return count;

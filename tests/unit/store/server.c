@@ -144,6 +144,10 @@ static void await(pid_t child) {
     assert_int_equal(status, 0);
 }
 
+static unsigned count_work(struct room *room) {
+    return rows_of_work(room, STORE_READY);
+}
+
 /* I1, I2: what was committed and not acknowledged is found to be there, once. */
 static void unanswered_commit_is_found_done(void **state) {
     struct room *room = *state;
@@ -154,12 +158,12 @@ static void unanswered_commit_is_found_done(void **state) {
     room_commit(room);
     await(child);
     assert_true(store_accepting(room->store));
-    assert_int_equal(count_work(room, STORE_READY), 1);
+    assert_int_equal(count_work(room), 1);
     expect_message(room, message, 300000, 3);
     add_one(room, 10, 1, NULL);
     room_commit(room);
     room_reopen(room);
-    assert_int_equal(count_work(room, STORE_READY), 2);
+    assert_int_equal(count_work(room), 2);
 }
 
 /* A session that ends within COMMIT, before the transaction is on disk: none of it is there. */
@@ -178,11 +182,11 @@ static void broken_commit_is_found_undone(void **state) {
     assert_false(store_commit(room->batch, &err));
     assert_int_equal(err.code, STORE_IO);
     assert_false(store_accepting(room->store));
-    assert_int_equal(count_work(room, STORE_READY), 0);
+    assert_int_equal(count_work(room), 0);
     assert_true(place_run(database, "DROP FUNCTION chasqui.die() CASCADE"));
     assert_true(store_probe(room->store));
     room_commit(room); /* the same batch */
-    assert_int_equal(count_work(room, STORE_READY), 1);
+    assert_int_equal(count_work(room), 1);
     expect_message(room, message, 300000, 3);
 }
 
@@ -215,7 +219,7 @@ static void killed_server_loses_nothing(void **state) {
     for (unsigned i = 0; i < 20; i++)
         expect_message(room, messages[i], i * 50000, i);
     expect_message(room, last, 5000, 1);
-    assert_int_equal(count_work(room, STORE_READY), 21);
+    assert_int_equal(count_work(room), 21);
 }
 
 /* What was streamed and not committed is gone with the session; the next ones are whole. */
@@ -287,7 +291,7 @@ static void lost_chunk_is_noticed(void **state) {
         assert_true(!lost || err.code == STORE_IO);
         store_batch_clear(room->batch);
     }
-    assert_int_equal(count_work(room, STORE_READY), 1);
+    assert_int_equal(count_work(room), 1);
 }
 
 /* The last chunk of a checkpoint is short, and made whole without a commit of ours: when a crash takes only
@@ -434,7 +438,7 @@ static void taken_over_is_final(void **state) {
     room_reopen(room);
     add_one(room, 10, 1, NULL);
     room_commit(room);
-    assert_int_equal(count_work(room, STORE_READY), 1);
+    assert_int_equal(count_work(room), 1);
 }
 
 /* Also when nothing is to be committed. */
@@ -567,7 +571,7 @@ static void who_commits_is_not_gone(void **state) {
     int64_t end = clock_monotonic_us() + MINUTE;
     while (claim(other, 0) == 0 && clock_monotonic_us() < end)
         usleep(10000);
-    assert_int_equal(count_work(room, STORE_READY), 3);
+    assert_int_equal(count_work(room), 3);
     store_close(other);
 }
 
@@ -590,7 +594,7 @@ static void older_store_goes_on(void **state) {
     room_open(room);
     assert_int_equal(claim(room->store, 0), 3);
     add_many(room, 2);
-    assert_int_equal(count_work(room, STORE_READY), 5);
+    assert_int_equal(count_work(room), 5);
 }
 
 /* ---- rows that are not what was stored (I16) ---- */
@@ -895,7 +899,7 @@ static void events_of_an_old_store_are_kept(void **state) {
     snprintf(wanted, sizeof wanted, "%s%s", out, in);
     assert_true(span_eq(buf_span(&seen), span_str(wanted)));
     buf_free(&seen);
-    assert_int_equal(count_work(room, STORE_READY), 1);
+    assert_int_equal(count_work(room), 1);
 }
 
 /* ---- plans ---- */
