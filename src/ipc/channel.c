@@ -195,7 +195,7 @@ static size_t hand_over_all(struct ipc_channel *channel, struct span octets, siz
 
 /* Completes the frame whose beginning has come with what has come since, and hands it over. */
 static void complete(struct ipc_channel *channel, struct span *fresh, size_t *given) {
-    size_t length = HEADER;
+    size_t length = frame_length(channel, waiting(&channel->input));
     while (fresh->len && waiting(&channel->input).len < length) {
         struct span part = span_sub(*fresh, 0, length - waiting(&channel->input).len);
         if (!add(&channel->input, part)) {

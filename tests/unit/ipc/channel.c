@@ -257,6 +257,34 @@ static void frames_come_in_pieces(void **state) {
     buf_free(&octets);
 }
 
+/* A long frame that comes in two pieces is handed over when it is whole: nothing else may come for a long
+ * time. */
+static void a_long_frame_waits_for_nothing_more(void **state) {
+    (void)state;
+    static const size_t firsts[] = {1, 15, 16, 17, 5000, 30000, 70000, 149999};
+    struct buf octets;
+    buf_init(&octets, 0);
+    put_frame(&octets, 1, 150000);
+    for (size_t i = 0; i < sizeof firsts / sizeof *firsts; i++) {
+        struct event_base *loop = event_base_new();
+        struct end a = {.loop = loop};
+        int fds[2];
+        assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, fds), 0);
+        a.channel = ipc_channel_new(loop, fds[0], "a", &ordered, &a);
+        assert_int_equal(write(fds[1], octets.data, firsts[i]), firsts[i]);
+        run(loop);
+        assert_int_equal(a.frames, 0);
+        assert_int_equal(write(fds[1], octets.data + firsts[i], octets.len - firsts[i]),
+                         octets.len - firsts[i]);
+        run(loop);
+        assert_int_equal(a.frames, 1);
+        ipc_channel_free(a.channel);
+        close(fds[1]);
+        event_base_free(loop);
+    }
+    buf_free(&octets);
+}
+
 static void payload_fields_round_trip(void **state) {
     (void)state;
     struct buf buf;
@@ -285,6 +313,7 @@ int main(void) {
         cmocka_unit_test(a_full_queue_says_so_and_drains),
         cmocka_unit_test(frames_of_all_sizes_keep_their_order),
         cmocka_unit_test(frames_come_in_pieces),
+        cmocka_unit_test(a_long_frame_waits_for_nothing_more),
         cmocka_unit_test(payload_fields_round_trip),
     };
     return cmocka_run_group_tests_name("ipc-channel", tests, NULL, NULL);
