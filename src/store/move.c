@@ -16,71 +16,10 @@
 
 #include "base/alloc.h"
 #include "base/clock.h"
+#include "store/mark_private.h"
 #include "store/walk_private.h"
 
 #define LOCKED_MOST_US 2000000
-
-/* ---- the mark ---- */
-
-#define TOKEN 16
-
-enum state { NO_MARK, FILLING, FILLED, MOVED };
-
-struct mark {
-    enum state state;
-    uint8_t token[TOKEN];
-    char other[400]; /* the other store's place, to be shown */
-};
-
-static const struct span mark_name = {(const uint8_t *)"move", 4};
-
-static bool read_mark(struct store *store, struct mark *mark, struct error *err) {
-    struct error inner = {0};
-    struct buf data;
-    *mark = (struct mark){NO_MARK};
-    buf_init(&data, 0);
-    bool found = store_get_record(store, STORE_MOVE, mark_name, &data, &inner);
-    if (found && data.len > TOKEN) {
-        mark->state = (enum state)data.data[0];
-        memcpy(mark->token, data.data + 1, TOKEN);
-        snprintf(mark->other, sizeof mark->other, "%.*s", (int)(data.len - 1 - TOKEN), data.data + 1 + TOKEN);
-    }
-    buf_free(&data);
-    return found || inner.code == STORE_NOT_FOUND || error_set(err, inner.code, "%s", inner.text);
-}
-
-/* NO_MARK: takes it away. */
-static bool write_mark(struct store *store, const struct mark *mark, struct error *err) {
-    struct store_batch *batch = store_batch_new(store);
-    struct buf data;
-    buf_init(&data, 0);
-    buf_append_byte(&data, (uint8_t)mark->state);
-    buf_append(&data, mark->token, TOKEN);
-    buf_append(&data, mark->other, strlen(mark->other));
-    bool done = batch && !data.failed &&
-                (mark->state ? store_put_record(batch, STORE_MOVE, mark_name, buf_span(&data))
-                             : store_remove_record(batch, STORE_MOVE, mark_name));
-    done = done ? store_commit(batch, err) : store_no_memory(store, err);
-    store_batch_free(batch);
-    buf_free(&data);
-    return done;
-}
-
-static bool refuse_mark(const char *place, const struct mark *mark, struct error *err) {
-    if (mark->state == MOVED)
-        return error_set(err, STORE_MOVED,
-                         "%s: this store was moved to %s, and is out of date: let 'store' name that one",
-                         place, mark->other);
-    return error_set(err, STORE_MOVED,
-                     "%s: the move of %s to here is not at its end: run 'mhs store move' with both again, "
-                     "or let 'store' name that one",
-                     place, mark->other);
-}
-
-bool move_is_over(struct store *store, struct error *err) {
-    struct mark mark;
-    return read_mark(store, &mark, err) && (!mark.state || refuse_mark(store->place, &mark, err));
-}
 
 /* ---- the two stores ---- */
 
@@ -110,11 +49,11 @@ static struct store *open_soon(const char *place, const struct store_options *op
     return store;
 }
 
-static bool mark(struct move *move, struct store *store, enum state state, struct error *err) {
+static bool mark(struct move *move, struct store *store, enum mark_state state, struct error *err) {
     move->mark.state = state;
     snprintf(move->mark.other, sizeof move->mark.other, "%s",
              store == move->old ? move->to_shown : move->from_shown);
-    return write_mark(store, &move->mark, err);
+    return mark_write(store, &move->mark, err);
 }
 
 /* Anything that a daemon or a user put there. */
@@ -132,7 +71,7 @@ static bool may_replace(struct move *move, struct error *err) {
     struct mark mark;
     bool empty = false;
     struct store *store = open_soon(move->to, &writer, err);
-    bool done = store && read_mark(store, &mark, err) && (mark.state || is_empty(store, &empty, err));
+    bool done = store && mark_read(store, &mark, err) && (mark.state || is_empty(store, &empty, err));
     store_close(store);
     if (!done)
         return false;
@@ -248,21 +187,21 @@ static bool end_what_is_left(struct move *move, const struct mark *moved, struct
     struct error there = {0};
     struct mark fresh = {NO_MARK};
     move->fresh = open_soon(move->to, &writer, &there);
-    if (!move->fresh || !read_mark(move->fresh, &fresh, &there) || fresh.state != FILLED ||
+    if (!move->fresh || !mark_read(move->fresh, &fresh, &there) || fresh.state != FILLED ||
         memcmp(fresh.token, moved->token, TOKEN) != 0)
-        return refuse_mark(move->from_shown, moved, err);
+        return mark_refuses(move->from_shown, moved, err);
     return mark(move, move->fresh, NO_MARK, err);
 }
 
 static bool run(struct move *move, struct error *err) {
     struct mark state;
     move->old = open_soon(move->from, &writer, err);
-    if (!move->old || !read_mark(move->old, &state, err))
+    if (!move->old || !mark_read(move->old, &state, err))
         return false;
     if (state.state == MOVED)
         return end_what_is_left(move, &state, err);
     if (state.state)
-        return refuse_mark(move->from_shown, &state, err);
+        return mark_refuses(move->from_shown, &state, err);
     return is_sound(move->from, move->from_shown, err) && make_room(move, err) && open_fresh(move, err) &&
            copy(move, err) && end(move, err);
 }

@@ -1,4 +1,5 @@
 /* Opening, health, copies of the whole. */
+#include "store/mark_private.h"
 #include "store/store_private.h"
 
 #include "base/alloc.h"

@@ -104,11 +104,6 @@ bool store_no_memory(const struct store *store, struct error *err);
 /* `err` gets what stands in `inner`, if anything; returns whether nothing does. */
 bool store_passed(const struct error *inner, struct error *err);
 
-/* ---- move.c ---- */
-
-/* False with STORE_MOVED: the store is not the one to work with. */
-bool move_is_over(struct store *store, struct error *err);
-
 /* ---- hash.c: keyed hashes of 63 bits, never 0 ---- */
 
 uint64_t store_hash(const struct store *store, struct span s);

@@ -127,7 +127,8 @@ static inline bool place_spoil(const char place[static PLACE_MAX], const char *e
     if (place_is_folder(place))
         return place_run_embedded(place, embedded);
     place_database(place, database);
-    snprintf(command, sizeof command, "SET client_min_messages = warning; SET search_path = chasqui; %s", server);
+    snprintf(command, sizeof command, "SET client_min_messages = warning; SET search_path = chasqui; %s",
+             server);
     return place_run(database, command);
 }
 
