@@ -3,9 +3,9 @@
  * whenever the server has answered, and nothing waits for it but who asks to.
  */
 #include <errno.h>
+#include <poll.h>
 #include <sys/epoll.h>
 #include <sys/timerfd.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "base/clock.h"
@@ -17,14 +17,37 @@
 
 /* ---- the descriptor ---- */
 
-static void watch(struct pg_store *pg) {
-    int fd = pg->writer.lost ? -1 : PQsocket(pg->writer.conn);
-    if (fd == pg->watched)
+static struct watched wanted(const struct pg *connection, bool is_wanted) {
+    struct watched none = {-1, 0};
+    if (!is_wanted || connection->stage == PG_GONE || PQsocket(connection->conn) < 0)
+        return none;
+    int events = pg_events(connection);
+    return (struct watched){PQsocket(connection->conn),
+                            (events & POLLIN ? EPOLLIN : 0u) | (events & POLLOUT ? EPOLLOUT : 0u)};
+}
+
+/* While libpq connects it may change the socket, and keep the number. */
+static void watch_socket(struct pg_store *pg, struct watched *watched, struct watched want, bool changes) {
+    struct epoll_event event = {.events = want.events};
+    if (want.fd == watched->fd && want.events == watched->events && !changes)
         return;
-    if (pg->watched >= 0)
-        epoll_ctl(pg->poll, EPOLL_CTL_DEL, pg->watched, NULL); /* a closed one has left by itself */
-    struct epoll_event event = {.events = EPOLLIN};
-    pg->watched = fd >= 0 && epoll_ctl(pg->poll, EPOLL_CTL_ADD, fd, &event) == 0 ? fd : -1;
+    if (want.fd >= 0 && epoll_ctl(pg->poll, EPOLL_CTL_MOD, want.fd, &event) != 0 &&
+        epoll_ctl(pg->poll, EPOLL_CTL_ADD, want.fd, &event) != 0)
+        want = (struct watched){-1, 0};
+    *watched = want;
+}
+
+/* A socket that was closed has left `poll` by itself, and its number may be the other's now: none is taken
+ * out after one was put in. */
+void pg_watch(struct pg_store *pg) {
+    bool side = pg->side.lost || (pg->commit.step == COMMIT_READYING && pg->chunks);
+    struct watched of_writer = wanted(&pg->writer, true), of_side = wanted(&pg->side, side);
+    if (pg->watched.fd >= 0 && pg->watched.fd != of_writer.fd)
+        epoll_ctl(pg->poll, EPOLL_CTL_DEL, pg->watched.fd, NULL);
+    if (pg->side_watched.fd >= 0 && pg->side_watched.fd != of_side.fd)
+        epoll_ctl(pg->poll, EPOLL_CTL_DEL, pg->side_watched.fd, NULL);
+    watch_socket(pg, &pg->watched, of_writer, pg->writer.stage == PG_CALLING);
+    watch_socket(pg, &pg->side_watched, of_side, pg->side.stage == PG_CALLING);
 }
 
 static void set_timer(struct pg_store *pg, long ms) {
@@ -37,6 +60,11 @@ static void set_timer(struct pg_store *pg, long ms) {
 
 int pg_descriptor(const struct store *store) {
     return store->read_only ? -1 : pg_of(store)->poll;
+}
+
+static void set_step(struct pg_store *pg, enum commit_step step) {
+    pg->commit.step = step;
+    pg->commit.since = clock_monotonic_us();
 }
 
 /* ---- the end ---- */
@@ -55,8 +83,9 @@ static void forget_results(struct commit *commit) {
 static void finish(struct pg_store *pg, bool done, const struct error *err) {
     struct store_batch *batch = pg->commit.batch;
     forget_results(&pg->commit);
-    pg->commit.step = COMMIT_NONE;
+    set_step(pg, COMMIT_NONE);
     pg->commit.batch = NULL;
+    pg->proved = done;
     set_timer(pg, 0);
     if (done)
         forget_found(pg);
@@ -144,18 +173,42 @@ static bool send_all(struct pg_store *pg, struct error *err) {
 
 static void begin_pass(struct pg_store *pg) {
     struct error err = {0};
-    bool ready = (!pg->writer.lost || pg_open_writer(pg, &err)) && pg_chunks_verify(pg, &err) &&
-                 fold_batch(&pg->commit.fold, pg->commit.batch, &err);
+    bool ready = pg_chunks_verify(pg, &err) && fold_batch(&pg->commit.fold, pg->commit.batch, &err);
     pg->commit.failure = (struct error){0};
     pg->commit.again = false;
     forget_results(&pg->commit);
-    pg->commit.step = COMMIT_WRITING;
-    watch(pg);
+    set_step(pg, COMMIT_WRITING);
     if (ready && send_all(pg, &err))
         return;
     if (ready)
         pg->writer.lost = true; /* what was half sent goes with its connection */
     fail(pg, &err);
+}
+
+/* False: something is still to come that the batch needs. */
+static bool get_ready(struct pg_store *pg) {
+    struct error err = {0};
+    bool old = pg->writer.called < pg->commit.since;
+    if (!pg_tend_writer(pg, &err)) {
+        if (err.code && old && !pg->commit.retried)
+            pg->commit.retried = true; /* a call of before this commit: once more */
+        else if (err.code)
+            fail(pg, &err);
+        return err.code != 0;
+    }
+    if (pg->probing && pg_must_wait(&pg->writer))
+        return false;
+    if (pg->probing)
+        pg_take_probe(pg, &err);
+    if (pg->writer.lost)
+        return true; /* it is called anew */
+    for (struct error ignored = {0}; pg->chunks && !pg->side.lost;) {
+        if (pg_must_wait(&pg->side))
+            return false;
+        pg_take_chunk(pg, &ignored);
+    }
+    begin_pass(pg);
+    return true;
 }
 
 /* Writing a large batch, libpq takes in what the server answers; the socket then says nothing more. */
@@ -170,7 +223,8 @@ void pg_commit_begin(struct store_batch *batch) {
     pg->commit.batch = batch;
     pg->commit.retried = false;
     pg->commit.asks = pg_known_note(pg, batch);
-    begin_pass(pg);
+    set_step(pg, COMMIT_READYING);
+    pg_proceed(batch->store, false);
     tell_answer(pg);
 }
 
@@ -330,18 +384,17 @@ static bool take_all(struct pg_store *pg, struct error *err) {
 }
 
 static bool send_end(struct pg_store *pg, enum query query, enum commit_step step, struct error *err) {
-    pg->commit.step = step;
+    set_step(pg, step);
     return pg_send(&pg->writer, query, NULL, err) && pg_sync(&pg->writer, err) && pg_flush(&pg->writer, err);
 }
 
 static void unsettled(struct pg_store *pg) {
-    if (pg->commit.step != COMMIT_UNSETTLED)
-        log_warning(
-            "%s: the connection broke while a batch was committed; the server will be asked what came of it",
-            pg->head.place);
-    pg->commit.step = COMMIT_UNSETTLED;
-    watch(pg);
-    set_timer(pg, AGAIN_MS);
+    log_warning(
+        "%s: the connection broke while a batch was committed; the server will be asked what came of it",
+        pg->head.place);
+    set_step(pg, COMMIT_UNSETTLED);
+    error_set(&pg->commit.failure, STORE_IO, "%s: what came of the last batch is not known yet",
+              pg->head.place);
 }
 
 /* A key that was thought to be new is there: another node wrote it. Which one it is, is to be asked. */
@@ -350,22 +403,24 @@ static bool must_ask(const struct pg_store *pg, const struct error *err) {
            !fold_is_empty(&pg->commit.fold, Q_ADD_REPEATS);
 }
 
-static void after_writing(struct pg_store *pg) {
+static bool after_writing(struct pg_store *pg) {
     struct error err = {0};
+    if (pg_must_wait(&pg->writer))
+        return false;
     bool ok = take_all(pg, &err);
     if (pg->writer.lost && !pg->commit.retried) { /* nothing was to be committed yet */
         pg->commit.retried = true;
-        begin_pass(pg);
-        return;
+        set_step(pg, COMMIT_READYING);
+        return true;
     }
     if (pg->writer.lost) {
         fail(pg, &err);
-        return;
+        return true;
     }
     if (ok && !pg->commit.failure.code && !pg->commit.again) {
         if (!send_end(pg, Q_COMMIT, COMMIT_ENDING, &err))
             unsettled(pg); /* some of it may have been sent */
-        return;
+        return true;
     }
     if (!ok && must_ask(pg, &err))
         pg->commit.asks = pg->commit.again = true;
@@ -373,10 +428,13 @@ static void after_writing(struct pg_store *pg) {
         pg->commit.failure = err;
     if (!send_end(pg, Q_ROLLBACK, COMMIT_UNDOING, &err))
         fail(pg, &err);
+    return true;
 }
 
-static void after_undoing(struct pg_store *pg) {
+static bool after_undoing(struct pg_store *pg) {
     struct error err = {0};
+    if (pg_must_wait(&pg->writer))
+        return false;
     PQclear(pg_take(&pg->writer, &err));
     if (!err.code)
         pg_take_sync(&pg->writer, &err);
@@ -386,10 +444,13 @@ static void after_undoing(struct pg_store *pg) {
         fail(pg, &pg->commit.failure);
     else
         begin_pass(pg);
+    return true;
 }
 
-static void after_ending(struct pg_store *pg) {
+static bool after_ending(struct pg_store *pg) {
     struct error err = {0};
+    if (pg_must_wait(&pg->writer))
+        return false;
     PGresult *result = pg_take(&pg->writer, &err);
     bool committed = result && !strcmp(PQcmdStatus(result), "COMMIT");
     PQclear(result);
@@ -401,6 +462,7 @@ static void after_ending(struct pg_store *pg) {
         unsettled(pg);
     else
         fail(pg, &err);
+    return true;
 }
 
 /* ---- an end that is not known ---- */
@@ -408,7 +470,7 @@ static void after_ending(struct pg_store *pg) {
 /* 1: it is committed; 0: it is not; -1: it can't be told yet. */
 static int settle(struct pg_store *pg, struct error *err) {
     struct pg_parameters parameters = {0};
-    if (!pg_open_writer(pg, err))
+    if (!pg_tend_writer(pg, err))
         return -1;
     pg_add_number(&parameters, pg->node);
     pg_add_number(&parameters, pg->commit.transaction);
@@ -431,15 +493,25 @@ static int settle(struct pg_store *pg, struct error *err) {
     return verdict;
 }
 
-static void try_settling(struct pg_store *pg) {
+/* The session that committed has the lock until it has ended. */
+static void note_why(struct pg_store *pg, const struct error *err) {
+    if (err->code == STORE_LOCKED)
+        error_set(&pg->commit.failure, STORE_IO,
+                  "%s: what came of the last batch is not known before its session at the server has ended",
+                  pg->head.place);
+    else
+        pg->commit.failure = *err;
+    store_refuses(&pg->head, &pg->commit.failure);
+}
+
+static bool try_settling(struct pg_store *pg) {
     struct error err = {0};
     int verdict = settle(pg, &err);
-    watch(pg);
     if (err.code == STORE_FENCED)
         fail(pg, &err); /* whatever came of it, nobody here goes on from it */
     else if (verdict < 0) {
         if (err.code)
-            store_refuses(&pg->head, &err);
+            note_why(pg, &err);
         set_timer(pg, AGAIN_MS);
     } else if (verdict)
         succeed(pg);
@@ -447,26 +519,82 @@ static void try_settling(struct pg_store *pg) {
         error_set(&err, STORE_IO, "%s: the connection broke before the batch was committed", pg->head.place);
         fail(pg, &err);
     }
+    return pg->commit.step != COMMIT_UNSETTLED;
 }
 
-void pg_proceed(struct store *store, bool wait) {
-    static const struct timespec pause = {.tv_nsec = AGAIN_MS * 1000000L};
-    static void (*const steps[])(struct pg_store *) = {[COMMIT_WRITING] = after_writing,
+/* ---- limits ---- */
+
+static void say_late(const struct pg_store *pg, struct error *err) {
+    error_set(err, STORE_IO, "%s: the server has not answered to a commit for %d s", pg->head.place,
+              (int)((clock_monotonic_us() - pg->commit.since) / 1000000));
+}
+
+bool pg_commit_is_late(const struct pg_store *pg, struct error *err) {
+    bool unsettled = pg->commit.step == COMMIT_UNSETTLED;
+    if (pg->commit.step == COMMIT_NONE ||
+        (!unsettled && clock_monotonic_us() - pg->commit.since < pg->commit_us))
+        return false;
+    if (unsettled)
+        *err = pg->commit.failure;
+    else
+        say_late(pg, err);
+    return true;
+}
+
+/* What is not answered in time goes with its connection. */
+static void give_up_late(struct pg_store *pg) {
+    enum commit_step step = pg->commit.step;
+    int64_t waited = clock_monotonic_us() - pg->commit.since;
+    struct error err = {0};
+    if (step == COMMIT_READYING && pg->chunks && waited > pg->side.patience_ms * INT64_C(1000)) {
+        pg_disconnect(&pg->side);
+        pg->side.silent = true;
+    } else if ((step == COMMIT_WRITING || step == COMMIT_UNDOING) && waited > pg->commit_us) {
+        say_late(pg, &err);
+        pg_disconnect(&pg->writer);
+        fail(pg, &err);
+    } else if (step == COMMIT_ENDING && waited > 2 * pg->commit_us) {
+        pg_disconnect(&pg->writer);
+        unsettled(pg);
+    }
+}
+
+/* ---- going on ---- */
+
+static void go_on(struct pg_store *pg) {
+    static bool (*const steps[])(struct pg_store *) = {[COMMIT_READYING] = get_ready,
+                                                       [COMMIT_WRITING] = after_writing,
                                                        [COMMIT_ENDING] = after_ending,
                                                        [COMMIT_UNDOING] = after_undoing,
                                                        [COMMIT_UNSETTLED] = try_settling};
-    struct pg_store *pg = pg_of(store);
-    if (pg->commit.answered)
+    if (pg->commit.answered || pg->commit.step == COMMIT_UNSETTLED)
         set_timer(pg, 0);
     pg->commit.answered = false;
-    while (pg->commit.step != COMMIT_NONE) {
-        enum commit_step step = pg->commit.step;
-        if (!wait && step != COMMIT_UNSETTLED && pg_must_wait(&pg->writer))
-            return;
-        steps[step](pg);
-        if (pg->commit.step == COMMIT_UNSETTLED && !wait)
-            return;
-        if (step == COMMIT_UNSETTLED && pg->commit.step == COMMIT_UNSETTLED)
-            nanosleep(&pause, NULL);
+    give_up_late(pg);
+    while (pg->commit.step != COMMIT_NONE && steps[pg->commit.step](pg)) {
     }
+    if (pg->commit.step == COMMIT_NONE && pg->writer.stage == PG_READY)
+        pg_is_connected(&pg->writer);
+    if (pg->commit.step == COMMIT_NONE && pg->writer.lost)
+        pg_go_on(&pg->writer, pg->uri, &pg->writer.why);
+    if (pg->side.lost)
+        pg_go_on(&pg->side, pg->uri, &pg->side.why);
+    pg_watch(pg);
+}
+
+void pg_proceed(struct store *store, bool wait) {
+    struct pg_store *pg = pg_of(store);
+    struct pollfd fd = {.fd = pg->poll, .events = POLLIN};
+    for (go_on(pg); wait && pg->commit.step != COMMIT_NONE; go_on(pg))
+        poll(&fd, 1, AGAIN_MS);
+}
+
+void pg_give_up(struct store *store) {
+    struct pg_store *pg = pg_of(store);
+    struct error err;
+    error_set(&err, STORE_IO, "%s: what comes of the batch is not known: the process ends", store->place);
+    pg_disconnect(&pg->writer);
+    pg_disconnect(&pg->side);
+    pg->side.silent = true;
+    fail(pg, &err);
 }

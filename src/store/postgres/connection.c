@@ -114,7 +114,14 @@ static bool result_error(const struct pg *pg, const PGresult *result, struct err
 
 static bool is_lost(struct pg *pg, const char *text, struct error *err) {
     pg->lost = true;
+    pg->stage = PG_GONE;
     return say(pg, STORE_IO, text && *text ? text : "the connection to the server is lost", err);
+}
+
+/* It was waited for, and may hang for long: nobody waits for it again before it has answered. */
+static bool is_silent(struct pg *pg, const char *text, struct error *err) {
+    pg->silent = true;
+    return is_lost(pg, text, err);
 }
 
 static bool no_memory(const struct pg *pg, struct error *err) {
@@ -136,8 +143,15 @@ static bool wait_for(PGconn *conn, short events, int64_t deadline) {
     }
 }
 
+/* Writes what can be written now. */
+static bool flush(struct pg *pg) {
+    int left = PQflush(pg->conn);
+    pg->unsent = left > 0;
+    return left >= 0;
+}
+
 bool pg_must_wait(struct pg *pg) {
-    if (pg->lost || PQflush(pg->conn) < 0 || !PQconsumeInput(pg->conn))
+    if (pg->lost || !flush(pg) || !PQconsumeInput(pg->conn))
         return false; /* taking it says what is wrong */
     return PQisBusy(pg->conn) == 1;
 }
@@ -148,57 +162,58 @@ bool pg_is_connected(struct pg *pg) {
     return !pg->lost;
 }
 
-/* What the server sends meanwhile is taken in, or it might wait for us to read. */
 bool pg_flush(struct pg *pg, struct error *err) {
-    int64_t deadline = clock_monotonic_us() + PG_PATIENCE_MS * INT64_C(1000);
-    int flushed = pg->lost ? -1 : PQflush(pg->conn);
-    while (flushed > 0) {
-        if (!wait_for(pg->conn, POLLIN | POLLOUT, deadline))
-            return is_lost(pg, "the server does not read", err);
-        flushed = PQconsumeInput(pg->conn) ? PQflush(pg->conn) : -1;
-    }
-    return flushed == 0 || is_lost(pg, pg->lost ? NULL : PQerrorMessage(pg->conn), err);
+    return (!pg->lost && flush(pg)) || is_lost(pg, pg->lost ? NULL : PQerrorMessage(pg->conn), err);
+}
+
+int pg_events(const struct pg *pg) {
+    bool writes = pg->stage == PG_CALLING ? pg->polled != PGRES_POLLING_READING : pg->unsent;
+    return POLLIN | (writes ? POLLOUT : 0);
+}
+
+static int64_t in_ms(int64_t ms) {
+    return clock_monotonic_us() + ms * 1000;
 }
 
 /* Until a result is there. While output is left it is written too, or the server might wait for us to read.
  */
-static bool wait_result(struct pg *pg, struct error *err) {
-    int64_t deadline = clock_monotonic_us() + PG_PATIENCE_MS * INT64_C(1000);
+static bool wait_until(struct pg *pg, int64_t deadline, struct error *err) {
     if (pg->lost)
         return is_lost(pg, NULL, err);
     for (;;) {
-        int flushed = PQflush(pg->conn);
-        if (flushed < 0 || !PQconsumeInput(pg->conn))
+        if (!flush(pg) || !PQconsumeInput(pg->conn))
             return is_lost(pg, PQerrorMessage(pg->conn), err);
         if (!PQisBusy(pg->conn))
             return true;
-        if (!wait_for(pg->conn, POLLIN | (flushed ? POLLOUT : 0), deadline))
-            return is_lost(pg, "the server does not answer", err);
+        if (!wait_for(pg->conn, (short)(POLLIN | (pg->unsent ? POLLOUT : 0)), deadline))
+            return is_silent(pg, "the server does not answer", err);
     }
+}
+
+static bool wait_result(struct pg *pg, struct error *err) {
+    return wait_until(pg, in_ms(pg->patience_ms ? pg->patience_ms : PG_PATIENCE_MS), err);
 }
 
 /* ---- connecting ---- */
 
-static bool finish_connecting(struct pg *pg, struct error *err) {
-    int64_t deadline = clock_monotonic_us() + PG_CONNECT_MS * INT64_C(1000);
-    PostgresPollingStatusType state = PGRES_POLLING_WRITING;
-    while (state != PGRES_POLLING_OK) {
-        if (state == PGRES_POLLING_FAILED)
-            return is_lost(pg, PQerrorMessage(pg->conn), err);
-        if (!wait_for(pg->conn, state == PGRES_POLLING_READING ? POLLIN : POLLOUT, deadline))
-            return is_lost(pg, "the server does not answer to a connection", err);
-        state = PQconnectPoll(pg->conn);
-    }
-    return true;
-}
-
 static bool start_connecting(struct pg *pg, const char *uri, const char *role, struct error *err) {
     char name[64];
     snprintf(name, sizeof name, "%.20s, process %d, %s", program_invocation_short_name, (int)getpid(), role);
-    /* What stands before the URI it may change, what stands after it not. */
-    const char *keys[] = {"gssencmode", "application_name", "dbname", "client_encoding", NULL, NULL, NULL};
-    const char *values[] = {"disable", name, uri, "UTF8", NULL, NULL, NULL};
-    size_t count = 4;
+    /* What stands before the URI it may change, what stands after it not. A host that vanished is noticed
+     * within a minute. */
+    const char *keys[] = {"gssencmode",
+                          "keepalives_idle",
+                          "keepalives_interval",
+                          "keepalives_count",
+                          "tcp_user_timeout",
+                          "application_name",
+                          "dbname",
+                          "client_encoding",
+                          NULL,
+                          NULL,
+                          NULL};
+    const char *values[] = {"disable", "20", "10", "4", "60000", name, uri, "UTF8", NULL, NULL, NULL};
+    size_t count = 8;
     if (pg->password)
         keys[count] = "password", values[count++] = pg->password;
     if (pg->address)
@@ -206,8 +221,7 @@ static bool start_connecting(struct pg *pg, const char *uri, const char *role, s
     pg->conn = PQconnectStartParams(keys, values, 1);
     if (!pg->conn)
         return no_memory(pg, err);
-    pg->lost = PQstatus(pg->conn) == CONNECTION_BAD;
-    return !pg->lost || is_lost(pg, PQerrorMessage(pg->conn), err);
+    return PQstatus(pg->conn) != CONNECTION_BAD || is_lost(pg, PQerrorMessage(pg->conn), err);
 }
 
 /* An address of the only host, for the next time. Of several hosts libpq must choose each time. */
@@ -217,89 +231,204 @@ static void note_address(struct pg *pg, const char *uri) {
         pg->address = mem_strdup(address);
 }
 
-bool pg_value(struct pg *pg, const char *text, char *out, size_t cap, struct error *err) {
-    PGresult *result = PQexec(pg->conn, text);
-    bool ok = PQresultStatus(result) == PGRES_TUPLES_OK;
-    bool row = ok && PQntuples(result) == 1 && PQnfields(result) == 1;
-    if (row)
-        snprintf(out, cap, "%s", PQgetvalue(result, 0, 0));
-    else if (ok)
-        error_set(err, STORE_NOT_FOUND, "%s: the server gives no answer", pg->place);
-    else
-        result_error(pg, result, err);
-    PQclear(result);
-    return row;
-}
-
 /* What is answered as committed must outlive a power cut of the server. */
-static bool check_durable(struct pg *pg, struct error *err) {
-    static const char *const needed[] = {"fsync", "full_page_writes"};
-    char text[80], value[16];
-    for (size_t i = 0; i < sizeof needed / sizeof *needed; i++) {
-        snprintf(text, sizeof text, "SELECT current_setting('%s')", needed[i]);
-        if (!pg_value(pg, text, value, sizeof value, err))
-            return false;
-        if (strcmp(value, "on") != 0)
+static bool is_durable(const struct pg *pg, const PGresult *result, struct error *err) {
+    for (int column = 0; column < PQnfields(result); column++)
+        if (strcmp(PQgetvalue(result, 0, column), "on") != 0)
             return error_set(err, STORE_BAD_REQUEST,
                              "%s: the server has %s = %s, so that a power cut loses mail that was "
                              "confirmed; set it to on in postgresql.conf",
-                             pg->place, needed[i], value);
-    }
-    return pg_script(pg, "SET synchronous_commit = on; SET client_min_messages = warning; SET jit = off",
-                     err);
+                             pg->place, PQfname(result, column), PQgetvalue(result, 0, column));
+    return true;
 }
 
-static bool check_server(struct pg *pg, struct error *err) {
+static bool check_version(struct pg *pg, struct error *err) {
     int version = PQserverVersion(pg->conn);
-    if (version < 150000)
-        return error_set(err, STORE_VERSION,
-                         "%s: PostgreSQL 15 or later is needed, this server is version %d.%d", pg->place,
-                         version / 10000, version % 10000);
-    return check_durable(pg, err);
+    return version >= 150000 ||
+           error_set(err, STORE_VERSION, "%s: PostgreSQL 15 or later is needed, this server is version %d.%d",
+                     pg->place, version / 10000, version % 10000);
 }
+
+/*
+ * What each session begins with: is it durable, and our settings. The server is to notice within a minute
+ * that our host vanished, or its locks would keep others out for hours; it looks whether we are still there
+ * also while it works.
+ */
+#define GREETING                                                                                             \
+    "SELECT current_setting('fsync') AS fsync, current_setting('full_page_writes') AS full_page_writes;"     \
+    " SET synchronous_commit = on; SET client_min_messages = warning; SET jit = off;"                        \
+    " SET tcp_keepalives_idle = 20; SET tcp_keepalives_interval = 10; SET tcp_keepalives_count = 4;"         \
+    " SET tcp_user_timeout = 60000; SET client_connection_check_interval = '10s';"
 
 static void ignore_notice(void *context, const PGresult *result) {
     (void)context, (void)result;
 }
 
-bool pg_connect(struct pg *pg, const char *uri, const char *role, struct error *err) {
+bool pg_call(struct pg *pg, const char *uri, const char *role, const struct pg_greeting *greeting,
+             struct error *err) {
+    static const struct pg_greeting none;
     pg_disconnect(pg);
-    if (!pg->place && !(pg->place = pg_public_uri(uri)))
-        return no_memory(pg, err);
-    if (!libpq_load(err) || !start_connecting(pg, uri, role, err) || !finish_connecting(pg, err))
-        return false;
+    pg->greeting = greeting ? greeting : &none;
+    pg->called = clock_monotonic_us();
+    pg->stage = PG_CALLING;
+    pg->polled = PGRES_POLLING_WRITING;
+    return libpq_load(err) && (pg->place || (pg->place = pg_public_uri(uri)) || no_memory(pg, err)) &&
+           start_connecting(pg, uri, role, err);
+}
+
+static bool greet(struct pg *pg, const char *uri, struct error *err) {
+    char text[2600];
     PQsetNoticeReceiver(pg->conn, ignore_notice, NULL);
     note_address(pg, uri);
-    if (check_server(pg, err))
+    snprintf(text, sizeof text, GREETING "%s", pg->greeting->script ? pg->greeting->script : "");
+    pg->greeted = 0;
+    pg->stage = PG_GREETING;
+    return check_version(pg, err) &&
+           ((PQsetnonblocking(pg->conn, 1) == 0 && PQsendQuery(pg->conn, text) && flush(pg)) ||
+            is_lost(pg, PQerrorMessage(pg->conn), err));
+}
+
+/* The rows alone are judged: ours first, then those of the caller's script, numbered from 1. */
+static bool take_greeting(struct pg *pg, const PGresult *result, struct error *err) {
+    ExecStatusType status = PQresultStatus(result);
+    if (status == PGRES_COMMAND_OK)
         return true;
-    pg->lost = true;
-    return false;
+    if (status != PGRES_TUPLES_OK)
+        return PQstatus(pg->conn) == CONNECTION_OK ? result_error(pg, result, err)
+                                                   : is_lost(pg, PQresultErrorMessage(result), err);
+    unsigned number = pg->greeted++;
+    return number ? pg->greeting->judge(pg->greeting->context, number, result, err)
+                  : is_durable(pg, result, err);
+}
+
+static bool prepare(struct pg *pg, struct error *err) {
+    pg->stage = PG_PREPARING;
+    for (size_t i = 0; i < pg->statement_count; i++)
+        if (!PQsendPrepare(pg->conn, pg->statements[i].name, pg->statements[i].text, 0, NULL))
+            return is_lost(pg, PQerrorMessage(pg->conn), err);
+    return (PQpipelineSync(pg->conn) && flush(pg)) || is_lost(pg, PQerrorMessage(pg->conn), err);
+}
+
+static bool begin_statements(struct pg *pg, const struct pg_statement *statements, size_t count,
+                             struct error *err) {
+    pg->statements = statements;
+    pg->statement_count = count;
+    return PQenterPipelineMode(pg->conn) ? prepare(pg, err) : is_lost(pg, PQerrorMessage(pg->conn), err);
+}
+
+static bool go_on_greeting(struct pg *pg, struct error *err) {
+    while (PQconsumeInput(pg->conn) && flush(pg) && !PQisBusy(pg->conn)) {
+        PGresult *result = PQgetResult(pg->conn);
+        bool end = !result, ok = end || take_greeting(pg, result, err);
+        PQclear(result);
+        if (!ok)
+            return false;
+        if (!end)
+            continue;
+        pg->stage = PG_READY;
+        return !pg->greeting->statements ||
+               begin_statements(pg, pg->greeting->statements, pg->greeting->statement_count, err);
+    }
+    return PQstatus(pg->conn) == CONNECTION_OK || is_lost(pg, PQerrorMessage(pg->conn), err);
+}
+
+static bool go_on_preparing(struct pg *pg, struct error *err) {
+    while (PQconsumeInput(pg->conn) && flush(pg) && !PQisBusy(pg->conn)) {
+        PGresult *result = PQgetResult(pg->conn);
+        ExecStatusType status = PQresultStatus(result);
+        bool failed = result && status == PGRES_FATAL_ERROR && !result_error(pg, result, err);
+        PQclear(result);
+        if (failed)
+            return false;
+        if (status == PGRES_PIPELINE_SYNC) {
+            pg->stage = PG_READY;
+            return true;
+        }
+    }
+    return PQstatus(pg->conn) == CONNECTION_OK || is_lost(pg, PQerrorMessage(pg->conn), err);
+}
+
+static bool advance(struct pg *pg, const char *uri, struct error *err) {
+    if (pg->stage == PG_CALLING) {
+        pg->polled = PQconnectPoll(pg->conn);
+        if (pg->polled == PGRES_POLLING_FAILED)
+            return is_lost(pg, PQerrorMessage(pg->conn), err);
+        return pg->polled != PGRES_POLLING_OK || greet(pg, uri, err);
+    }
+    return pg->stage == PG_GREETING    ? go_on_greeting(pg, err)
+           : pg->stage == PG_PREPARING ? go_on_preparing(pg, err)
+                                       : pg->stage == PG_READY;
+}
+
+enum pg_stage pg_go_on(struct pg *pg, const char *uri, struct error *err) {
+    if (pg->stage == PG_READY && pg->lost)
+        pg->stage = PG_GONE;
+    if (pg->stage == PG_GONE || pg->stage == PG_READY)
+        return pg->stage;
+    if (!advance(pg, uri, err)) {
+        pg->stage = PG_GONE;
+        pg->lost = true;
+    } else if (pg->stage == PG_READY)
+        pg->lost = pg->silent = false;
+    else if (clock_monotonic_us() - pg->called > PG_CONNECT_MS * INT64_C(1000))
+        is_silent(pg, "the server does not answer to a connection", err);
+    return pg->stage;
+}
+
+bool pg_wait_ready(struct pg *pg, const char *uri, struct error *err) {
+    enum pg_stage stage;
+    while ((stage = pg_go_on(pg, uri, err)) != PG_GONE && stage != PG_READY)
+        wait_for(pg->conn, (short)pg_events(pg), pg->called + PG_CONNECT_MS * INT64_C(1000) + 1000);
+    return stage == PG_READY;
+}
+
+bool pg_connect(struct pg *pg, const char *uri, const char *role, struct error *err) {
+    return pg_call(pg, uri, role, NULL, err) && pg_wait_ready(pg, uri, err);
+}
+
+/* The results of a script one after the other; the last one is the caller's. NULL: it failed. */
+static PGresult *run_script(struct pg *pg, const char *text, struct error *err) {
+    int64_t deadline = in_ms(PG_SCRIPT_MS);
+    PGresult *last = NULL, *next = NULL;
+    bool failed = pg->lost || !PQsendQuery(pg->conn, text);
+    if (failed)
+        is_lost(pg, pg->lost ? NULL : PQerrorMessage(pg->conn), err);
+    while (!failed && wait_until(pg, deadline, err) && (next = PQgetResult(pg->conn))) {
+        PQclear(last);
+        last = next;
+    }
+    ExecStatusType status = PQresultStatus(last);
+    if (!failed && !pg->lost && (status == PGRES_COMMAND_OK || status == PGRES_TUPLES_OK))
+        return last;
+    if (last && !pg->lost && PQstatus(pg->conn) == CONNECTION_OK)
+        result_error(pg, last, err);
+    else if (!pg->lost)
+        is_lost(pg, PQerrorMessage(pg->conn), err);
+    PQclear(last);
+    return NULL;
 }
 
 bool pg_script(struct pg *pg, const char *text, struct error *err) {
-    PGresult *result = PQexec(pg->conn, text);
-    ExecStatusType status = PQresultStatus(result);
-    bool ok = status == PGRES_COMMAND_OK || status == PGRES_TUPLES_OK;
-    if (!ok && PQstatus(pg->conn) != CONNECTION_OK)
-        is_lost(pg, PQerrorMessage(pg->conn), err);
-    else if (!ok)
-        result_error(pg, result, err);
+    PGresult *result = run_script(pg, text, err);
     PQclear(result);
-    return ok;
+    return result != NULL;
+}
+
+bool pg_value(struct pg *pg, const char *text, char *out, size_t cap, struct error *err) {
+    PGresult *result = run_script(pg, text, err);
+    bool row = result && PQntuples(result) == 1 && PQnfields(result) == 1;
+    if (row)
+        snprintf(out, cap, "%s", PQgetvalue(result, 0, 0));
+    else if (result)
+        error_set(err, STORE_NOT_FOUND, "%s: the server gives no answer", pg->place);
+    PQclear(result);
+    return row;
 }
 
 bool pg_begin_pipeline(struct pg *pg, const struct pg_statement *statements, size_t count,
                        struct error *err) {
-    pg->statements = statements;
-    pg->statement_count = count;
-    if (PQsetnonblocking(pg->conn, 1) != 0 || !PQenterPipelineMode(pg->conn))
-        return is_lost(pg, PQerrorMessage(pg->conn), err);
-    for (size_t i = 0; i < count; i++) {
-        if (!PQsendPrepare(pg->conn, statements[i].name, statements[i].text, 0, NULL))
-            return is_lost(pg, PQerrorMessage(pg->conn), err);
-        pg->pending++;
-    }
-    return pg_sync(pg, err) && pg_take_sync(pg, err);
+    pg->called = clock_monotonic_us();
+    return begin_statements(pg, statements, count, err) && pg_wait_ready(pg, NULL, err);
 }
 
 void pg_disconnect(struct pg *pg) {
@@ -308,6 +437,8 @@ void pg_disconnect(struct pg *pg) {
     pg->conn = NULL;
     pg->pending = 0;
     pg->lost = true;
+    pg->unsent = false;
+    pg->stage = PG_GONE;
 }
 
 void pg_free(struct pg *pg) {

@@ -14,17 +14,47 @@
 #include "base/buf.h"
 #include "store/store.h"
 
-/* How long one answer may take before the server counts as gone. */
+/* How long one answer may take before the server counts as gone: at the opening, and where nobody waits for
+ * others meanwhile; for the reads of a process that serves; for a script, which may change a whole table. */
 #define PG_PATIENCE_MS 60000
-/* How long a connection may take. */
+#define PG_ANSWER_MS   5000
+#define PG_SCRIPT_MS   600000
+/* How long a connection may take until it is ready. */
 #define PG_CONNECT_MS 5000
 
 struct pg_statement {
     const char *name, *text;
 };
 
+enum pg_stage {
+    PG_GONE,
+    PG_CALLING,   /* libpq connects */
+    PG_GREETING,  /* the first script was sent */
+    PG_PREPARING, /* the statements were */
+    PG_READY
+};
+
+/* What follows the settings of each session before it is ready. */
+struct pg_greeting {
+    const char *script; /* may be NULL */
+    /* Judges the rows of its queries, numbered from 1. */
+    bool (*judge)(void *context, unsigned number, const PGresult *result, struct error *err);
+    void *context;
+    const struct pg_statement *statements; /* NULL: it stays out of pipeline mode */
+    size_t statement_count;
+};
+
 struct pg {
     PGconn *conn;
+    enum pg_stage stage;
+    const struct pg_greeting *greeting;
+    int64_t called; /* monotonic µs: when it began to connect */
+    PostgresPollingStatusType polled;
+    unsigned greeted; /* queries of the greeting that were answered */
+    int patience_ms;  /* for one answer; 0: PG_PATIENCE_MS */
+    bool unsent;      /* output is left */
+    struct error why; /* a call of which nobody saw the end failed, until that is told */
+    bool silent;      /* it was given up as it did not answer, and has not been ready since */
     const struct pg_statement *statements; /* prepared when it is connected */
     size_t statement_count;
     char *place;      /* the URI without a password, for texts */
@@ -42,11 +72,23 @@ bool pg_is_uri(const char *place);
 char *pg_public_uri(const char *uri);
 
 /*
- * Connects, or connects anew after a loss; within PG_CONNECT_MS. `role` is told to the server beside our
- * name. The server must keep what it commits: fsync and full_page_writes on, or it is refused
- * (STORE_READ_ONLY would mislead: the code is STORE_BAD_REQUEST). The session gets synchronous_commit = on.
- * Not yet in pipeline mode, so that pg_script works; pg_begin_pipeline prepares the statements and enters it.
+ * Begins to connect, or to connect anew after a loss. `role` is told to the server beside our name. The
+ * server must keep what it commits: fsync and full_page_writes on, or it is refused (STORE_READ_ONLY would
+ * mislead: the code is STORE_BAD_REQUEST). The session gets synchronous_commit = on. `greeting` lives until
+ * another call; NULL: none.
  */
+bool pg_call(struct pg *pg, const char *uri, const char *role, const struct pg_greeting *greeting,
+             struct error *err);
+/* Goes on without waiting. PG_GONE: it failed, or took longer than PG_CONNECT_MS; before PG_READY it is
+ * `lost`. */
+enum pg_stage pg_go_on(struct pg *pg, const char *uri, struct error *err);
+/* The same until it is ready. */
+bool pg_wait_ready(struct pg *pg, const char *uri, struct error *err);
+/* POLLIN, POLLOUT: for what its socket is to be watched. */
+int pg_events(const struct pg *pg);
+
+/* Calls and waits. Not yet in pipeline mode, so that pg_script works; pg_begin_pipeline prepares the
+ * statements and enters it. */
 bool pg_connect(struct pg *pg, const char *uri, const char *role, struct error *err);
 bool pg_script(struct pg *pg, const char *text, struct error *err);
 /* One text value of a query without parameters; false with STORE_NOT_FOUND when it gives no row. */
@@ -97,7 +139,8 @@ bool pg_add_array(struct pg_parameters *parameters, struct pg_array *array);
 bool pg_send(struct pg *pg, size_t statement, const struct pg_parameters *parameters, struct error *err);
 /* Marks the end of what belongs together: after an error the server passes over all up to the mark. */
 bool pg_sync(struct pg *pg, struct error *err);
-/* Writes out what is queued. */
+/* Writes out what is queued, as far as that goes without waiting; the rest goes with whatever is done next.
+ */
 bool pg_flush(struct pg *pg, struct error *err);
 
 /* The next statement's result (PQclear frees it); NULL: it failed. A row or a command's end are no failures.

@@ -18,7 +18,7 @@ static bool send_chunk(struct pg_content *part, struct span octets, struct error
     if (part->head.failed)
         return error_set(err, inner.code ? inner.code : STORE_IO, "%s",
                          inner.code ? inner.text : "an earlier write of this content failed");
-    if (pg->side.lost && !pg_open_side(pg, err))
+    if (!pg_have_side(pg, err))
         return false;
     pg_add_number(&parameters, (int64_t)part->head.id);
     pg_add_number(&parameters, (int64_t)(part->chunked / CHUNK));

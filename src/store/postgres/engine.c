@@ -40,21 +40,60 @@ static void pg_close(struct store *store) {
 
 /* ---- health ---- */
 
+bool pg_take_probe(struct pg_store *pg, struct error *err) {
+    PGresult *result = pg_take(&pg->writer, err);
+    pg->proved = pg_take_sync(&pg->writer, result ? err : NULL) && result;
+    pg->probing = false;
+    PQclear(result);
+    return pg->proved;
+}
+
+/* A small durable write, whose answer a later call looks for. */
+static bool probe_writer(struct pg_store *pg, struct error *err) {
+    int64_t now = clock_monotonic_us();
+    if (!pg->probing) {
+        if (!pg_send(&pg->writer, Q_PROBE, NULL, err) || !pg_sync(&pg->writer, err) ||
+            !pg_flush(&pg->writer, err))
+            return false;
+        pg->probing = true;
+        pg->probed = now;
+    }
+    if (!pg_must_wait(&pg->writer))
+        return pg_take_probe(pg, err);
+    *err = pg->head.cause;
+    if (now - pg->probed < pg->commit_us)
+        return false;
+    pg_disconnect(&pg->writer);
+    return error_set(err, STORE_IO, "%s: the server does not answer to a write", pg->head.place);
+}
+
+/* The reads that were given up may work again. */
+static bool can_read(struct pg_store *pg, struct error *err) {
+    if (!pg->side.lost || !pg->side.silent || pg_tend_side(pg, err))
+        return true;
+    return err->code ? false : error_set(err, STORE_IO, "%s: the server does not answer", pg->head.place);
+}
+
+static bool is_well(struct pg_store *pg, struct error *err) {
+    if (pg->head.fenced)
+        return pg_taken_over(pg, err);
+    if (pg_commit_is_late(pg, err) || !can_read(pg, err))
+        return false;
+    bool idle = pg->commit.step == COMMIT_NONE, ready = !idle || pg_tend_writer(pg, err);
+    if (err->code || pg->head.accepting || (ready && pg->proved))
+        return !err->code;
+    if (idle && ready)
+        return probe_writer(pg, err);
+    *err = pg->head.cause; /* the call or the commit that is under way will show it */
+    return false;
+}
+
 static bool pg_probe(struct store *store, struct error *err) {
     struct pg_store *pg = pg_of(store);
-    if (pg->commit.step == COMMIT_UNSETTLED)
-        pg_proceed(store, false);
-    if (pg->commit.step == COMMIT_UNSETTLED)
-        return error_set(err, STORE_IO, "%s: what came of the last batch is not known yet", store->place);
-    if (store->fenced)
-        return pg_taken_over(pg, err);
-    if (pg->commit.step == COMMIT_NONE && !pg_is_connected(&pg->writer) && !pg_open_writer(pg, err))
-        return false;
-    if (store->accepting)
-        return true;
-    PGresult *result = pg_write(pg, Q_PROBE, NULL, err);
-    PQclear(result);
-    return result != NULL;
+    pg_proceed(store, false);
+    bool ok = is_well(pg, err);
+    pg_watch(pg);
+    return ok;
 }
 
 static int change_rows(struct pg_store *pg, enum query query, int64_t limit) {
@@ -119,6 +158,7 @@ const struct store_engine postgres_engine = {
     .commit_begin = pg_commit_begin,
     .proceed = pg_proceed,
     .descriptor = pg_descriptor,
+    .give_up = pg_give_up,
     .content_write = pg_content_write,
     .content_read = pg_content_read,
     .content_close = pg_content_close,

@@ -35,7 +35,9 @@
     F(int, PQconsumeInput, (PGconn * conn), (conn))                                                          \
     F(int, PQisBusy, (PGconn * conn), (conn))                                                                \
     F(PGresult *, PQgetResult, (PGconn * conn), (conn))                                                      \
-    F(PGresult *, PQexec, (PGconn * conn, const char *query), (conn, query))                                 \
+    F(int, PQsendQuery, (PGconn * conn, const char *query), (conn, query))                                   \
+    F(int, PQbackendPID, (const PGconn *conn), (conn))                                                       \
+    F(char *, PQfname, (const PGresult *result, int column), (result, column))                               \
     F(PGresult *, PQexecParams,                                                                              \
       (PGconn * conn, const char *command, int count, const Oid *types, const char *const *values,           \
        const int *lengths, const int *formats, int format),                                                  \

@@ -6,6 +6,7 @@
 #include <sys/timerfd.h>
 
 #include "base/alloc.h"
+#include "store/postgres/options.h"
 #include "store/postgres/postgres_private.h"
 
 /* Our row in `node`. A new epoch fences off whoever wrote before; the lease stays what it is until the first
@@ -99,7 +100,7 @@ static struct pg_store *new_store(const char *uri, const struct store_options *o
     }
     mem_free(place);
     pg->writer.lost = pg->side.lost = true;
-    pg->watched = -1;
+    pg->watched = pg->side_watched = (struct watched){-1, 0};
     pg->poll = epoll_create1(EPOLL_CLOEXEC);
     pg->timer = timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK | TFD_CLOEXEC);
     buf_init(&pg->repeats.after_key, 0);
@@ -111,9 +112,13 @@ static struct pg_store *new_store(const char *uri, const struct store_options *o
     return pg;
 }
 
-static struct store *with_known(struct pg_store *pg) {
+/* From now on others wait while an answer is waited for. */
+static struct store *serving(struct pg_store *pg, const struct postgres_options *options) {
     if (!pg->head.read_only)
         pg_known_open(pg);
+    pg->writer.patience_ms = pg->side.patience_ms =
+        options && options->answer_ms ? options->answer_ms : PG_ANSWER_MS;
+    pg->commit_us = (options && options->commit_ms ? options->commit_ms : PG_PATIENCE_MS / 2) * INT64_C(1000);
     return &pg->head;
 }
 
@@ -125,7 +130,7 @@ struct store *pg_open(const char *place, const struct store_options *options, st
     if ((pg->poll >= 0 && pg->timer >= 0 && epoll_ctl(pg->poll, EPOLL_CTL_ADD, pg->timer, &event) == 0) ||
         error_set(err, STORE_IO, "%s: no descriptor is left", pg->head.place))
         if (options->read_only ? open_as_reader(pg, options, err) : open_as_writer(pg, options, err))
-            return with_known(pg);
+            return serving(pg, options->engine);
     postgres_engine.close(&pg->head);
     return NULL;
 }

@@ -10,6 +10,13 @@
  * had answered for, and ends both sessions: after either was lost a commit looks
  * first whether the chunks it relies on are there.
  *
+ * Nothing waits for the server while the process serves, but a read, for PG_ANSWER_MS and once: a connection
+ * that was given up as silent is made anew bit by bit (pg_tend_side, pg_tend_writer), and till it is ready
+ * all that needs it fails at once. A commit has limits for each step (give_up_late); before COMMIT was sent
+ * it fails then, afterwards its connection is given up and its end is asked for. `poll` wakes the head's loop
+ * for whatever goes on: answers, room for what was not written yet, calls. What a session that was given up
+ * may still do, the next one ends first (`side`), or waits for by the lock (`writer`).
+ *
  * A commit takes two steps. First everything up to COMMIT, in one pipeline;
  * its first statement moves `serial` in our row of `node`, which fences us off
  * when another took our place, and gives the transaction's number. Then COMMIT.
@@ -161,6 +168,7 @@ bool fold_is_empty(const struct fold *fold, enum query query);
 
 enum commit_step {
     COMMIT_NONE,
+    COMMIT_READYING, /* the writer is called, or owes an answer; chunks are on their way */
     COMMIT_WRITING,  /* what comes before COMMIT was sent */
     COMMIT_ENDING,   /* COMMIT was sent */
     COMMIT_UNDOING,  /* ROLLBACK was sent, another pass follows, or `failure` is told */
@@ -178,6 +186,12 @@ struct known {
     struct buf after_key;
 };
 
+/* A socket in `poll`, and for what; -1: none. */
+struct watched {
+    int fd;
+    uint32_t events;
+};
+
 struct pg_store {
     struct store head;
     char *uri;
@@ -186,10 +200,18 @@ struct pg_store {
     int64_t node, epoch, serial;
     int64_t lease;   /* µs by which a commit prolongs ours */
     int poll, timer; /* an epoll descriptor for the head's loop; a timer in it, for what is tried again */
-    int watched;     /* the socket of `writer` in `poll`, or -1 */
-    unsigned chunks; /* results of Q_PUT_CHUNK that `side` owes, of these contents */
+    struct watched watched, side_watched; /* of `writer`, of `side` */
+    int64_t commit_us; /* how long a commit may go unanswered before new mail is refused; after twice that the
+                          connection is given up */
+    bool proved;       /* the last commit, or probe, was durable, and nothing has failed since */
+    unsigned chunks;   /* results of Q_PUT_CHUNK that `side` owes, of these contents */
     uint64_t chunks_of[CHUNKS_UNDER_WAY];
-    bool suspect; /* a session was lost: chunks that no row names yet may be gone */
+    char holder[100]; /* of the lock, when it was asked for last */
+    char side_script[600], writer_script[1000];
+    struct pg_greeting side_greeting, writer_greeting;
+    bool probing;   /* the writer owes the answer to a probe */
+    int64_t probed; /* monotonic µs: when it was asked */
+    bool suspect;   /* a session was lost: chunks that no row names yet may be gone */
     uint64_t content_octets;
     struct garbage *garbage; /* chunks that nobody needs any more; maintain drops them */
     size_t garbage_count, garbage_cap;
@@ -197,7 +219,8 @@ struct pg_store {
         enum commit_step step;
         struct store_batch *batch;
         struct fold fold;
-        int64_t transaction, started;
+        int64_t transaction;
+        int64_t since;        /* monotonic µs: when the step began */
         bool retried;         /* with a new connection, as the old one had ended unnoticed */
         bool answered;        /* what came while it was written is an answer: the timer tells of it */
         bool asks;            /* some of its repeat keys may be there already */
@@ -278,10 +301,15 @@ PGresult *pg_read(struct pg_store *pg, enum query query, const struct pg_paramet
 /* The same for what is written, and durable when it returns. */
 PGresult *pg_write(struct pg_store *pg, enum query query, const struct pg_parameters *parameters,
                    struct error *err);
-/* Makes `side` anew. */
+/* Makes `side` anew, or `writer`, which takes the lock; waits till it is ready. */
 bool pg_open_side(struct pg_store *pg, struct error *err);
-/* Makes `writer` anew and takes the lock. */
 bool pg_open_writer(struct pg_store *pg, struct error *err);
+/* Is it ready? Else it is called, or what was begun goes on, without waiting; `err` is set when that failed.
+ */
+bool pg_tend_side(struct pg_store *pg, struct error *err);
+bool pg_tend_writer(struct pg_store *pg, struct error *err);
+/* `side` is ready for a query; it is waited for, but not again where it was given up. */
+bool pg_have_side(struct pg_store *pg, struct error *err);
 /* STORE_FENCED: another process began to write. */
 bool pg_taken_over(const struct pg_store *pg, struct error *err);
 /* A failure of the server: tells the head, and returns false with `err` as it is. */
@@ -294,6 +322,15 @@ struct store *pg_open(const char *place, const struct store_options *options, st
 void pg_commit_begin(struct store_batch *batch);
 void pg_proceed(struct store *store, bool wait);
 int pg_descriptor(const struct store *store);
+void pg_give_up(struct store *store);
+/* The descriptor shows what the connections wait for. */
+void pg_watch(struct pg_store *pg);
+/* Nothing new should rest on a commit that goes unanswered, for `err`. */
+bool pg_commit_is_late(const struct pg_store *pg, struct error *err);
+
+/* ---- engine.c ---- */
+/* Takes the answer to a probe of the writer. */
+bool pg_take_probe(struct pg_store *pg, struct error *err);
 
 /* ---- known.c ---- */
 /* False: it is surely not there. */

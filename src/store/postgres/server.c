@@ -60,21 +60,71 @@ bool pg_taken_over(const struct pg_store *pg, struct error *err) {
 }
 
 bool pg_failed(struct pg_store *pg, const struct error *err) {
+    pg->proved = false;
     if (!pg->head.read_only)
         store_failed(&pg->head, err);
     return false;
 }
 
-bool pg_open_side(struct pg_store *pg, struct error *err) {
+static bool nothing_to_judge(void *context, unsigned number, const PGresult *result, struct error *err) {
+    (void)context, (void)number, (void)result, (void)err;
+    return true;
+}
+
+/* What the session before left behind is not to be written behind our back. */
+static bool call_side(struct pg_store *pg, struct error *err) {
+    int former = pg->side.conn ? PQbackendPID(pg->side.conn) : 0;
     for (struct error ignored; pg->chunks;)
         pg_chunks_settle(pg, &ignored);
     pg->suspect = true;
-    return pg_connect(&pg->side, pg->uri, pg->head.read_only ? "reader" : "reads", err) &&
-           pg_script(&pg->side,
-                     pg->head.read_only ? SESSION "; SET default_transaction_read_only = on"
-                                        : SESSION "; SET synchronous_commit = off; SET lock_timeout = '10s'",
-                     err) &&
-           pg_begin_pipeline(&pg->side, pg_statements, QUERIES, err);
+    pg->side_watched = (struct watched){-1, 0};
+    if (pg->head.read_only)
+        snprintf(pg->side_script, sizeof pg->side_script, SESSION "; SET default_transaction_read_only = on");
+    else
+        snprintf(pg->side_script, sizeof pg->side_script,
+                 SESSION "; SET synchronous_commit = off; SET lock_timeout = '4s';"
+                         " SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid = %d"
+                         " AND application_name = current_setting('application_name')",
+                 former);
+    pg->side_greeting = (struct pg_greeting){.script = pg->side_script,
+                                             .judge = nothing_to_judge,
+                                             .statements = pg_statements,
+                                             .statement_count = QUERIES};
+    return pg_call(&pg->side, pg->uri, pg->head.read_only ? "reader" : "reads", &pg->side_greeting, err);
+}
+
+bool pg_open_side(struct pg_store *pg, struct error *err) {
+    return call_side(pg, err) && pg_wait_ready(&pg->side, pg->uri, err);
+}
+
+/* Is there a failure to be told first? */
+static bool has_failed(struct pg *connection, struct error *err) {
+    bool failed = connection->why.code;
+    if (failed)
+        *err = connection->why;
+    connection->why = (struct error){0};
+    return failed;
+}
+
+static bool is_called(struct pg *connection) {
+    return !connection->lost || (connection->stage != PG_GONE && connection->stage != PG_READY);
+}
+
+bool pg_tend_side(struct pg_store *pg, struct error *err) {
+    return !pg->side.lost || (!has_failed(&pg->side, err) && (is_called(&pg->side) || call_side(pg, err)) &&
+                              pg_go_on(&pg->side, pg->uri, err) == PG_READY);
+}
+
+/* Ready for a query. It is waited for, but not again where it was given up: then it is called while others
+ * are served. */
+bool pg_have_side(struct pg_store *pg, struct error *err) {
+    if (!pg->side.lost)
+        return true;
+    if (!pg->side.silent)
+        return pg_open_side(pg, err);
+    if (pg_tend_side(pg, err))
+        return true;
+    return error_set(err, STORE_IO, "%s: the server does not answer", pg->head.place);
 }
 
 static PGresult *query_side(struct pg_store *pg, enum query query, const struct pg_parameters *parameters,
@@ -100,10 +150,10 @@ static PGresult *ask(struct pg_store *pg, enum query query, const struct pg_para
     for (int tries = 0; tries < 2 && !result; tries++) {
         bool fresh = pg->side.lost;
         inner = (struct error){0};
-        if (fresh && !pg_open_side(pg, &inner))
+        if (!pg_have_side(pg, &inner))
             break;
         result = query_side(pg, query, parameters, durably, &inner);
-        if (!pg->side.lost || fresh)
+        if (!pg->side.lost || pg->side.silent || fresh)
             break; /* an old connection may have ended long ago: it is tried with a fresh one */
     }
     if (!result) {
@@ -125,48 +175,60 @@ PGresult *pg_write(struct pg_store *pg, enum query query, const struct pg_parame
 
 /* ---- the lock ---- */
 
-static bool tell_holder(struct pg_store *pg, struct error *err) {
-    char text[400], holder[100] = "";
-    snprintf(
-        text, sizeof text,
-        "SELECT a.application_name || coalesce(' on ' || host(a.client_addr), '') FROM pg_locks l"
-        " JOIN pg_stat_activity a USING(pid) WHERE l.locktype = 'advisory' AND l.classid = %d AND l.objid = "
-        "%d"
-        " AND l.granted AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database())",
-        LOCK_CLASS, (int)pg->node);
-    bool named = pg_value(&pg->writer, text, holder, sizeof holder, NULL);
-    return error_set(err, STORE_LOCKED, "%s: another process writes to this store%s%s", pg->head.place,
-                     named ? ": " : "", holder);
+#define HOLDER                                                                                               \
+    "SELECT a.application_name || coalesce(' on ' || host(a.client_addr), '') FROM pg_locks l"               \
+    " JOIN pg_stat_activity a USING(pid) WHERE l.locktype = 'advisory' AND l.classid = %d AND l.objid = %d"  \
+    " AND l.granted AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database())"
+
+/* The rows of the writer's greeting, in their order: the first and the last are asked for when there is an
+ * epoch. */
+enum { EPOCH_BEFORE = 1, HOLDER_BEFORE, LOCK, EPOCH_AFTER };
+
+/* Nobody may have begun to write since. */
+static bool is_our_epoch(const struct pg_store *pg, const PGresult *result, struct error *err) {
+    return (PQntuples(result) == 1 && atoll(PQgetvalue(result, 0, 0)) == pg->epoch) || pg_taken_over(pg, err);
 }
 
-static bool take_lock(struct pg_store *pg, struct error *err) {
-    char text[80], value[8];
-    snprintf(text, sizeof text, "SELECT pg_try_advisory_lock(%d, %d)", LOCK_CLASS, (int)pg->node);
-    return pg_value(&pg->writer, text, value, sizeof value, err) && (*value == 't' || tell_holder(pg, err));
+static bool judge_writer(void *context, unsigned number, const PGresult *result, struct error *err) {
+    struct pg_store *pg = context;
+    number += !pg->epoch; /* it is not asked for then */
+    if (number == EPOCH_BEFORE || number == EPOCH_AFTER)
+        return is_our_epoch(pg, result, err);
+    if (number == HOLDER_BEFORE)
+        snprintf(pg->holder, sizeof pg->holder, "%s", PQntuples(result) ? PQgetvalue(result, 0, 0) : "");
+    if (number == LOCK && (PQntuples(result) != 1 || *PQgetvalue(result, 0, 0) != 't'))
+        return error_set(err, STORE_LOCKED, "%s: another process writes to this store%s%s", pg->head.place,
+                         *pg->holder ? ": " : "", pg->holder);
+    return true;
 }
 
-/* After a loss: nobody may have begun to write since. */
-static bool go_on_with_epoch(struct pg_store *pg, struct error *err) {
-    char text[80], value[24];
-    snprintf(text, sizeof text, "SELECT epoch FROM chasqui.node WHERE id = %d", (int)pg->node);
-    if (!pg_value(&pg->writer, text, value, sizeof value, err))
-        return false;
-    return atoll(value) == pg->epoch || pg_taken_over(pg, err);
-}
-
-/* Of one who has it the server may not know yet that he is gone: he may be ourselves, before a loss. Only the
- * epoch tells that another has begun. */
-static bool take_lock_again(struct pg_store *pg, struct error *err) {
-    return go_on_with_epoch(pg, err) && take_lock(pg, err) && go_on_with_epoch(pg, err);
+/* Of one who has the lock the server may not know yet that he is gone: he may be ourselves, before a loss.
+ * Only the epoch tells that another has begun, before we had the lock again or after. */
+static bool call_writer(struct pg_store *pg, struct error *err) {
+    static const char epoch_script[] = "SELECT epoch FROM chasqui.node WHERE id = %d; ";
+    char epoch[80] = "";
+    pg->suspect = true;
+    pg->probing = false;
+    pg->watched = (struct watched){-1, 0}; /* the old socket leaves `poll` as it is closed */
+    if (pg->epoch)
+        snprintf(epoch, sizeof epoch, epoch_script, (int)pg->node);
+    snprintf(pg->writer_script, sizeof pg->writer_script,
+             "%s" HOLDER "; SELECT pg_try_advisory_lock(%d, %d); %s" SESSION, epoch, LOCK_CLASS,
+             (int)pg->node, LOCK_CLASS, (int)pg->node, epoch);
+    pg->writer_greeting = (struct pg_greeting){.script = pg->writer_script,
+                                               .judge = judge_writer,
+                                               .context = pg,
+                                               .statements = pg->epoch ? pg_statements : NULL,
+                                               .statement_count = QUERIES};
+    return pg_call(&pg->writer, pg->uri, "writer", &pg->writer_greeting, err);
 }
 
 bool pg_open_writer(struct pg_store *pg, struct error *err) {
-    pg->suspect = true;
-    pg->watched = -1; /* the old socket leaves `poll` as it is closed; the new one may get its number */
-    if (pg_connect(&pg->writer, pg->uri, "writer", err) &&
-        (pg->epoch ? take_lock_again(pg, err) : take_lock(pg, err)) && pg_script(&pg->writer, SESSION, err) &&
-        (!pg->epoch || pg_begin_pipeline(&pg->writer, pg_statements, QUERIES, err)))
-        return true;
-    pg->writer.lost = true;
-    return false;
+    return call_writer(pg, err) && pg_wait_ready(&pg->writer, pg->uri, err);
+}
+
+bool pg_tend_writer(struct pg_store *pg, struct error *err) {
+    return !pg->writer.lost ||
+           (!has_failed(&pg->writer, err) && (is_called(&pg->writer) || call_writer(pg, err)) &&
+            pg_go_on(&pg->writer, pg->uri, err) == PG_READY);
 }

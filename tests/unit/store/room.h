@@ -21,13 +21,15 @@
 #include "base/buf.h"
 #include "base/clock.h"
 #include "place.h"
+#include "store/postgres/options.h"
 #include "store/sqlite/options.h"
 #include "store/store.h"
 
 struct room {
     char path[PLACE_MAX];
     struct store_options options;
-    struct sqlite_options engine; /* what the options point at */
+    struct sqlite_options engine; /* what the options point at, or at a server */
+    struct postgres_options at_server;
     struct store *store;
     struct store_batch *batch;
     struct arena arena;
@@ -85,7 +87,7 @@ static inline int room_setup(void **state) {
     if (!room || !place_make(room->path))
         return -1;
     room->options.create = true;
-    room->options.engine = &room->engine;
+    room->options.engine = place_server() ? (const void *)&room->at_server : &room->engine;
     room->options.low_water = 1;
     arena_init(&room->arena, 16 << 20);
     room_open(room);

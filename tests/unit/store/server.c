@@ -31,6 +31,14 @@ static void set_server(const char *setting) {
     assert_true(place_run("postgres", "SELECT pg_reload_conf()"));
 }
 
+/* Takes mail again, within two minutes. */
+static bool recovers(struct room *room) {
+    int64_t end = clock_monotonic_us() + 120000000;
+    while (!store_probe(room->store) && clock_monotonic_us() < end)
+        usleep(50000);
+    return store_accepting(room->store);
+}
+
 /* ---- opening ---- */
 
 static void server_that_forgets_is_refused(void **state) {
@@ -186,21 +194,197 @@ static void broken_commit_is_found_undone(void **state) {
     assert_false(store_accepting(room->store));
     assert_int_equal(count_work(room), 0);
     assert_true(place_run(database, "DROP FUNCTION chasqui.die() CASCADE"));
-    assert_true(store_probe(room->store));
+    assert_true(recovers(room));
     room_commit(room); /* the same batch */
     assert_int_equal(count_work(room), 1);
     expect_message(room, message, 300000, 3);
 }
 
-/* ---- the server goes ---- */
+/* ---- the server hangs ---- */
 
-/* Takes mail again, within two minutes. */
-static bool recovers(struct room *room) {
-    int64_t end = clock_monotonic_us() + 120000000;
-    while (!store_probe(room->store) && clock_monotonic_us() < end)
-        usleep(50000);
-    return store_accepting(room->store);
+/* Limits that a test has time for. */
+static void be_impatient(struct room *room) {
+    room->at_server = (struct postgres_options){.answer_ms = 1000, .commit_ms = 1500};
+    room_reopen(room);
 }
+
+struct ended {
+    bool ended, done;
+};
+
+static void note_ended(void *context, bool done, const struct error *err) {
+    struct ended *ended = context;
+    (void)err;
+    *ended = (struct ended){true, done};
+}
+
+/* As the loop does: goes on, and looks each time how the store is, until it says this of itself. */
+static bool says(struct room *room, const char *text) {
+    int64_t end = clock_monotonic_us() + 60000000;
+    while (clock_monotonic_us() < end) {
+        store_proceed(room->store, false);
+        if (!store_probe(room->store) && strstr(store_cause(room->store)->text, text))
+            return true;
+        usleep(10000);
+    }
+    return false;
+}
+
+static bool ends(struct room *room, const struct ended *ended) {
+    int64_t end = clock_monotonic_us() + 60000000;
+    for (; !ended->ended && clock_monotonic_us() < end; usleep(10000)) {
+        store_proceed(room->store, false);
+        store_probe(room->store);
+    }
+    return ended->done;
+}
+
+/* The session of our own that has this role. */
+static pid_t session_of(struct room *room, const char *role) {
+    char where[PLACE_MAX], database[32], text[200];
+    place_database(room->path, database);
+    snprintf(where, sizeof where, "postgresql://postgres@/postgres?host=%s", place_server());
+    snprintf(text, sizeof text,
+             "SELECT pid FROM pg_stat_activity WHERE datname = '%s' AND application_name LIKE '%%%s'",
+             database, role);
+    PGconn *conn = PQconnectdb(where);
+    PGresult *rows = PQexec(conn, text);
+    pid_t pid = PQntuples(rows) == 1 ? atoi(PQgetvalue(rows, 0, 0)) : 0;
+    PQclear(rows);
+    PQfinish(conn);
+    assert_true(pid > 0);
+    return pid;
+}
+
+/* I1, I2: it waits for a standby that is not there, in COMMIT. Reads go on meanwhile, the store says why it
+ * takes nothing, nobody guesses, and what was committed is there once. */
+static void hung_commit_is_told_and_settled(void **state) {
+    struct room *room = *state;
+    struct ended first = {0}, second = {0};
+    be_impatient(room);
+    uint64_t message = add_one(room, 300000, 3, NULL);
+    set_server("ALTER SYSTEM SET synchronous_standby_names = 'nobody'");
+    assert_true(wait_for_row("SELECT 1 WHERE current_setting('synchronous_standby_names') = 'nobody'"));
+    store_commit_begin(room->batch, note_ended, &first);
+    assert_true(says(room, "has not answered to a commit"));
+    assert_int_equal(count_work(room), 0);
+    struct store_batch *other = store_batch_new(room->store);
+    assert_true(store_put_record(other, STORE_SETTING, SPAN_LIT("a"), SPAN_LIT("b")));
+    store_commit_begin(other, note_ended, &second); /* one at a time */
+    assert_true(second.ended && !second.done);
+    store_batch_free(other);
+    assert_true(says(room, "before its session at the server has ended"));
+    assert_false(first.ended);
+    set_server("ALTER SYSTEM RESET synchronous_standby_names");
+    assert_true(ends(room, &first));
+    assert_true(recovers(room));
+    assert_int_equal(count_work(room), 1);
+    expect_message(room, message, 300000, 3);
+}
+
+/* The process of the session stops before it has read what it is to write, which is more than a socket
+ * holds: to begin the commit waits for nothing. It is given up before COMMIT was sent, hence is not there. */
+static void session_that_does_not_read_holds_up_nobody(void **state) {
+    static uint8_t envelope[500000];
+    struct room *room = *state;
+    struct ended ended = {0};
+    be_impatient(room);
+    for (int i = 0; i < 20; i++) {
+        uint64_t id = store_add_message(room->batch, 1, span_of(envelope, sizeof envelope), NULL);
+        assert_true(id && store_add_work(room->batch, &(struct store_work){.message = id}));
+    }
+    pid_t session = session_of(room, "writer");
+    assert_int_equal(kill(session, SIGSTOP), 0);
+    store_commit_begin(room->batch, note_ended, &ended);
+    assert_false(ended.ended);
+    assert_int_equal(count_work(room), 0);
+    assert_false(ends(room, &ended));
+    assert_true(ended.ended);
+    assert_false(store_accepting(room->store));
+    assert_int_equal(kill(session, SIGCONT), 0);
+    assert_true(recovers(room));
+    room_commit(room); /* the same batch */
+    assert_int_equal(count_work(room), 20);
+}
+
+/* A read is waited for once, then the connection is made anew while others are served. */
+static void session_that_does_not_answer_is_replaced(void **state) {
+    struct room *room = *state;
+    struct store_counts counts;
+    struct error err = {0};
+    be_impatient(room);
+    add_one(room, 10, 1, NULL);
+    room_commit(room);
+    pid_t session = session_of(room, "reads");
+    assert_int_equal(kill(session, SIGSTOP), 0);
+    assert_false(store_count_work(room->store, &counts, &err));
+    assert_int_equal(err.code, STORE_IO);
+    assert_false(store_accepting(room->store));
+    assert_true(recovers(room));
+    assert_int_equal(count_work(room), 1);
+    assert_int_equal(kill(session, SIGCONT), 0);
+}
+
+/* Stops all of the server, or lets it go on. */
+static void signal_server(int signal) {
+    char name[PLACE_MAX];
+    int pid = 0;
+    snprintf(name, sizeof name, "%s/data/postmaster.pid", place_server());
+    FILE *file = fopen(name, "r");
+    assert_true(file && fscanf(file, "%d", &pid) == 1);
+    fclose(file);
+    assert_int_equal(kill(pid, signal), 0);
+    snprintf(name, sizeof name, "/proc/%d/task/%d/children", pid, pid);
+    file = fopen(name, "r");
+    assert_non_null(file);
+    for (int child; fscanf(file, "%d", &child) == 1;)
+        kill(child, signal);
+    fclose(file);
+}
+
+/* As a machine that is frozen, or whose network is gone. */
+static void stopped_server_is_waited_for_once(void **state) {
+    struct room *room = *state;
+    struct store_counts counts;
+    struct error err = {0};
+    struct ended ended = {0};
+    be_impatient(room);
+    uint64_t message = add_one(room, 300000, 3, NULL);
+    signal_server(SIGSTOP);
+    store_commit_begin(room->batch, note_ended, &ended);
+    for (int i = 0; i < 100; i++) {
+        assert_false(store_count_work(room->store, &counts, &err));
+        assert_int_equal(err.code, STORE_IO);
+        store_probe(room->store);
+    }
+    assert_false(store_accepting(room->store));
+    assert_non_null(strstr(store_cause(room->store)->text, "does not answer"));
+    bool done = ends(room, &ended);
+    assert_false(done);
+    signal_server(SIGCONT);
+    assert_true(recovers(room));
+    room_commit(room);
+    assert_int_equal(count_work(room), 1);
+    expect_message(room, message, 300000, 3);
+}
+
+/* The end of the process does not wait: what comes of it is seen at the next start. */
+static void what_hangs_can_be_given_up(void **state) {
+    struct room *room = *state;
+    struct ended ended = {0};
+    add_one(room, 10, 1, NULL);
+    set_server("ALTER SYSTEM SET synchronous_standby_names = 'nobody'");
+    assert_true(wait_for_row("SELECT 1 WHERE current_setting('synchronous_standby_names') = 'nobody'"));
+    store_commit_begin(room->batch, note_ended, &ended);
+    store_give_up(room->store);
+    assert_true(ended.ended && !ended.done);
+    room_close(room);
+    set_server("ALTER SYSTEM RESET synchronous_standby_names");
+    room_open(room);
+    assert_in_range(count_work(room), 0, 1);
+}
+
+/* ---- the server goes ---- */
 
 static void killed_server_loses_nothing(void **state) {
     struct room *room = *state;
@@ -382,7 +566,8 @@ static void old_chunks_beyond_a_checkpoint_never_count(void **state) {
         store_add_work(room->batch, &row);
         store_remove_activity_in(room->batch, id);
         assert_false(store_commit(room->batch, &err));
-        assert_non_null(strstr(err.text, "of this content failed"));
+        if (!strstr(err.text, "of this content failed"))
+            fail_msg("%s", err.text);
         assert_int_equal(err.code, STORE_IO);
         store_batch_clear(room->batch);
         store_content_release(content);
@@ -976,6 +1161,11 @@ int main(void) {
         IN_ROOM(second_writer_is_told_the_first),
         IN_ROOM(unanswered_commit_is_found_done),
         IN_ROOM(broken_commit_is_found_undone),
+        IN_ROOM(hung_commit_is_told_and_settled),
+        IN_ROOM(session_that_does_not_read_holds_up_nobody),
+        IN_ROOM(session_that_does_not_answer_is_replaced),
+        IN_ROOM(stopped_server_is_waited_for_once),
+        IN_ROOM(what_hangs_can_be_given_up),
         IN_ROOM(killed_server_loses_nothing),
         IN_ROOM(content_under_way_fails_with_the_server),
         IN_ROOM(unread_name_is_told_from_none),

@@ -1,0 +1,203 @@
+#!/usr/bin/python3
+"""A PostgreSQL server that hangs: the daemon goes on answering, says why it takes nothing, and loses and doubles nothing."""
+import contextlib
+import json
+import os
+import selectors
+import signal
+import socket
+import threading
+
+from players import ANN, BEN, Stage, folder, named, text_message  # it also makes the packages beside it importable
+from peer import tap
+from scenario import postgres
+
+case, check, equal, wait_until = tap.case, tap.check, tap.equal, tap.wait_until
+if not postgres.binaries():
+    print(f"1..0 # SKIP {postgres.MISSING}")
+    raise SystemExit(0)
+
+
+class Proxy:
+    """Passes what comes between a port and a server's Unix socket, until it swallows all, also of who calls then."""
+
+    def __init__(self, path):
+        self.path, self.swallows, self.ended = path, threading.Event(), threading.Event()
+        self.listener = socket.create_server(("127.0.0.1", 0))
+        self.port = self.listener.getsockname()[1]
+        self.thread = threading.Thread(target=self._serve, daemon=True)
+        self.thread.start()
+
+    def _serve(self):
+        with selectors.DefaultSelector() as waiting:
+            waiting.register(self.listener, selectors.EVENT_READ)
+            while not self.ended.is_set():
+                for key, _ in waiting.select(0.05):
+                    if self.swallows.is_set():
+                        self.ended.wait(0.05)   # it stays where it is, as in a network that is gone
+                    elif key.fileobj is self.listener:
+                        self._join(waiting)
+                    else:
+                        self._pass(waiting, key.fileobj, key.data)
+
+    def _join(self, waiting):
+        near, _ = self.listener.accept()
+        far = socket.socket(socket.AF_UNIX)
+        far.connect(self.path)
+        waiting.register(near, selectors.EVENT_READ, far)
+        waiting.register(far, selectors.EVENT_READ, near)
+
+    @staticmethod
+    def _pass(waiting, source, sink):
+        octets = b""
+        with contextlib.suppress(OSError):
+            octets = source.recv(65536)
+            sink.sendall(octets)
+        if not octets:
+            for end in (source, sink):
+                waiting.unregister(end)
+                end.close()
+
+    def close(self):
+        self.ended.set()
+        self.thread.join()
+        self.listener.close()
+
+
+def subjects(mta, user):
+    """None while it can't be told."""
+    done = mta.mhs("--json", "list", "--user", user, check=False)
+    return sorted(e["subject"] for e in json.loads(done.stdout)["entries"]) if done.returncode == 0 else None
+
+
+def send(mta, subject):
+    return mta.mhs("send", "--from", ANN, "--to", BEN, "--subject", subject, "--text", "x", check=False).returncode == 0
+
+
+def status(mta):
+    return json.loads(mta.mhs("--json", "status").stdout)
+
+
+class Waiting:
+    """A transfer of NEAR's, whose answer is waited for in a thread."""
+
+    def __init__(self, stage, identifier):
+        self.stage, self.answered = stage, threading.Event()
+        self.apdu = text_message(identifier, [BEN], subject=identifier)
+        threading.Thread(target=self._run, daemon=True).start()
+
+    def _run(self):
+        with contextlib.suppress(Exception):    # it is refused when the daemon ends
+            self.stage.hand_over(self.apdu)
+            self.answered.set()
+
+
+def is_served(stage):
+    """What is answered whatever the server does."""
+    check(status(stage.mta)["state"] in ("serving", "refusing"))
+    stage.mta.mhs("peer", "list")
+    stage.mta.mhs("queue", "list")
+    with contextlib.closing(stage.call()) as peer:  # a bind
+        peer.release()
+    stage.mta.mhs("list", "--user", BEN, check=False)
+    stage.mta.mhs("track", "--recent", "3", check=False)
+
+
+def hangs(stage, cause, hang, go_on, reads):
+    """Through a hang: what was confirmed before and what flew is there once, and it is served again."""
+    processes = {**named(stage, "store"), **named(stage, "net"), **named(stage, "clients")}
+    stage.hand_over(text_message("before", [BEN], subject="before"))
+    hang()
+    flying = Waiting(stage, "flying")
+    for _ in range(2):
+        is_served(stage)
+    if reads:
+        check("before" in (subjects(stage.mta, BEN) or []))
+        check("before" in stage.mta.mhs("track", "--recent", "3").stdout)
+    wait_until(lambda: status(stage.mta)["state"] == "refusing", 90)
+    check(cause in status(stage.mta)["cause"], status(stage.mta)["cause"])
+    is_served(stage)
+    check(not send(stage.mta, "refused"))
+    check(stage.mta.mhs("reload", check=False).returncode in (0, 1))
+    equal(stage.mta.log().count("no message is taken any more"), 1, "one line says so")
+    go_on()
+    wait_until(lambda: send(stage.mta, "after"), 60)
+    if not flying.answered.wait(30):    # it was told to try later: its octets are the same
+        stage.hand_over(flying.apdu)
+    wait_until(lambda: {"before", "flying", "after"} <= set(subjects(stage.mta, BEN) or []), 60)
+    there = subjects(stage.mta, BEN)
+    equal(there, sorted({"before", "flying", "after"}), "nothing is lost, and nothing there twice")
+    equal({**named(stage, "store"), **named(stage, "net"), **named(stage, "clients")}, processes, "all live on")
+
+
+@case("a commit that waits for a standby which is away")
+def _():
+    with postgres.Postgres() as server, folder() as path:
+        def standby(name):
+            server.sql(f"ALTER SYSTEM SET synchronous_standby_names = '{name}'")
+            server.sql("SELECT pg_reload_conf()")
+            wait_until(lambda: server.sql("SHOW synchronous_standby_names") == name)
+
+        with Stage(path, store=server.database()) as stage:
+            hangs(stage, "has not answered to a commit", lambda: standby("nobody"), lambda: standby(""), reads=True)
+
+
+@case("the session that writes is stopped")
+def _():
+    with postgres.Postgres() as server, folder() as path:
+        with Stage(path, store=server.database("halts")) as stage:
+            session = int(server.sql("SELECT pid FROM pg_stat_activity WHERE datname = 'halts' AND"
+                                     " application_name LIKE '%writer'"))
+            try:
+                hangs(stage, "has not answered to a commit", lambda: os.kill(session, signal.SIGSTOP),
+                      lambda: os.kill(session, signal.SIGCONT), reads=True)
+            finally:
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(session, signal.SIGCONT)
+
+
+@case("the whole server is frozen")
+def _():
+    with postgres.Postgres() as server, folder() as path:
+        def all_of_it(number):
+            for pid in [server.postmaster.pid, *server.backends()]:
+                os.kill(pid, number)
+
+        with Stage(path, store=server.database()) as stage:
+            try:
+                hangs(stage, "does not answer", lambda: all_of_it(signal.SIGSTOP), lambda: all_of_it(signal.SIGCONT), reads=False)
+            finally:
+                all_of_it(signal.SIGCONT)
+
+
+@case("a network that swallows all, till it is there again")
+def _():
+    with postgres.Postgres() as server, folder() as path:
+        proxy = Proxy(os.path.join(server.folder, f".s.PGSQL.{server.port}"))
+        try:
+            name = server.database().partition("@/")[2].partition("?")[0]
+            with Stage(path, store=f"postgresql://postgres@127.0.0.1:{proxy.port}/{name}") as stage:
+                hangs(stage, "does not answer", proxy.swallows.set, proxy.swallows.clear, reads=False)
+        finally:
+            proxy.close()
+
+
+@case("a stop ends in good order while a commit hangs, and what flew is not lost when it was confirmed")
+def _():
+    with postgres.Postgres() as server, folder() as path:
+        uri = server.database()
+        with Stage(path, store=uri) as stage:
+            check(send(stage.mta, "before"))
+            server.sql("ALTER SYSTEM SET synchronous_standby_names = 'nobody'")
+            server.sql("SELECT pg_reload_conf()")
+            wait_until(lambda: server.sql("SHOW synchronous_standby_names") == "nobody")
+            Waiting(stage, "flying")
+            wait_until(lambda: server.sql("SELECT count(*) FROM pg_stat_activity WHERE wait_event = 'SyncRep'") != "0")
+            equal(stage.mta.stop(), 0)
+        server.sql("ALTER SYSTEM RESET synchronous_standby_names")
+        server.sql("SELECT pg_reload_conf()")
+        with Stage(path, store=uri) as stage:
+            check("before" in subjects(stage.mta, BEN))
+
+
+tap.main()
