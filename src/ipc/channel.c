@@ -27,13 +27,15 @@ static uint8_t room[ROOM];
 /* What waits to be written and is above it goes to the socket without waiting for the loop. */
 #define AT_ONCE ((size_t)64 * 1024)
 
-/* Memory of a queue that is empty again is kept up to this. */
+/* Memory of an input that is empty again is kept up to this; of an output, up to the high mark: where that
+ * much waits again and again it would be asked for, and each of its pages be a fault, as often. */
 #define KEPT ((size_t)256 * 1024)
 
 /* Octets that wait: those from `taken` on. */
 struct queue {
     struct buf octets;
     size_t taken;
+    size_t kept; /* of its memory, when it is empty */
 };
 
 struct ipc_channel {
@@ -72,7 +74,7 @@ static void take(struct queue *queue, size_t octets) {
         return;
     queue->taken = 0;
     buf_clear(&queue->octets);
-    if (queue->octets.cap > KEPT)
+    if (queue->octets.cap > queue->kept)
         buf_free(&queue->octets);
 }
 
@@ -368,7 +370,9 @@ struct ipc_channel *ipc_channel_new(struct event_base *loop, int fd, const char 
                                     .context = context,
                                     .limit = IPC_PAYLOAD_MAX,
                                     .turn = SIZE_MAX,
-                                    .high_mark = HIGH_MARK};
+                                    .high_mark = HIGH_MARK,
+                                    .input.kept = KEPT,
+                                    .output.kept = HIGH_MARK};
     snprintf(channel->name, sizeof channel->name, "%s", name);
     buf_init(&channel->input.octets, 0);
     buf_init(&channel->output.octets, 0);
@@ -391,7 +395,7 @@ void ipc_turn(struct ipc_channel *channel, size_t octets) {
 }
 
 void ipc_full_at(struct ipc_channel *channel, size_t octets) {
-    channel->high_mark = octets;
+    channel->high_mark = channel->output.kept = octets;
 }
 
 void ipc_channel_free(struct ipc_channel *channel) {
