@@ -117,18 +117,19 @@ struct store_engine {
 
     /*
      * Begins to make durable what batch_private.h lists: all requests of the batch that have not failed, in
-     * their order, as one; or nothing. None is begun while another is under way. It tells the end by batch_done, once: before it returns, or later from
-     * within `proceed`. Until then the batch is not changed, and reads see what was there before. A request
-     * that adds to what is not there, or repeats a key that is known (STORE_REPEATED), is given its verdict
-     * by batch_fail, and what it added (operation.left_out) is no more part of it, so that the others are
-     * committed: a failed request costs the commit another pass, an ordinary commit nothing. With results:
-     * sequence-numbers go to operation.sequence. A failure of the whole (disk, server; STORE_FENCED: another
-     * process or node has taken over) leaves memory and disk as they were before.
-     * When it can't be told whether a commit came about, the engine finds out before it answers.
+     * their order, as one; or nothing. None is begun while another is under way. It tells the end by
+     * batch_done, once: before it returns, or later from within `proceed`. Until then the batch is not
+     * changed, and reads see what was there before. A request that adds to what is not there, or repeats a
+     * key that is known (STORE_REPEATED), is given its verdict by batch_fail, and what it added
+     * (operation.left_out) is no more part of it, so that the others are committed: a failed request costs
+     * the commit another pass, an ordinary commit nothing. With results: sequence-numbers go to
+     * operation.sequence. A failure of the whole (disk, server; STORE_FENCED: another process or node has
+     * taken over) leaves memory and disk as they were before. When it can't be told whether a commit came
+     * about, the engine finds out before it answers.
      */
     void (*commit_begin)(struct store_batch *batch);
-    /* Goes on with what is under way; with `wait` until there is nothing any more. NULL: all ends inline. Does
-     * not wait otherwise. */
+    /* Goes on with what is under way; with `wait` until there is nothing any more. NULL: all ends inline.
+     * Does not wait otherwise. */
     void (*proceed)(struct store *store, bool wait);
     /* Readable when `proceed` has something to do; -1: never. NULL: all ends inline. */
     int (*descriptor)(const struct store *store);
