@@ -37,7 +37,7 @@ class Proxy:
                         self.ended.wait(0.05)   # it stays where it is, as in a network that is gone
                     elif key.fileobj is self.listener:
                         self._join(waiting)
-                    else:
+                    elif key.fileobj.fileno() >= 0:     # its other end may have been closed just now, and it with that
                         self._pass(waiting, key.fileobj, key.data)
 
     def _join(self, waiting):
