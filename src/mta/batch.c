@@ -160,6 +160,7 @@ static bool is_refused(struct mta *mta, const struct batch *flight, const struct
 static void undo_filling(struct mta *mta) {
     run_undos(mta, &mta->batch, 0);
     store_batch_clear(mta->batch.store);
+    mta->batch.number++; /* whoever waits for what it said waits no more */
     begin_request(&mta->batch);
 }
 
@@ -225,8 +226,11 @@ static void launch(struct mta *mta) {
     batch_request(mta); /* what the hook adds is refused with no other request */
     if (mta->batches.hooks)
         mta->batches.hooks->before(mta);
-    if (is_empty(batch)) {
+    if (is_empty(batch)) { /* what it had was given up */
         batch->requests = batch->seen = 0;
+        batch->number++;
+        if (mta->batches.hooks)
+            mta->batches.hooks->after(mta, true);
         return;
     }
     struct batch empty = {.number = batch->number + 1,

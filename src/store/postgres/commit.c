@@ -557,6 +557,9 @@ static void give_up_late(struct pg_store *pg) {
     if (step == COMMIT_READYING && pg->chunks && waited > pg->side.patience_ms * INT64_C(1000)) {
         pg_disconnect(&pg->side);
         pg->side.silent = true;
+    } else if (step == COMMIT_READYING && pg->probing && clock_monotonic_us() - pg->probed > pg->commit_us) {
+        pg->probing = false; /* the commit goes on by a session that is called anew */
+        pg_disconnect(&pg->writer);
     } else if ((step == COMMIT_WRITING || step == COMMIT_UNDOING) && waited > pg->commit_us) {
         say_late(pg, &err);
         pg_disconnect(&pg->writer);

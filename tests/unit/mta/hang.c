@@ -282,11 +282,51 @@ static void a_stop_does_not_wait_for_ever(void **state) {
     world_end(&world);
 }
 
+/* What was said in a batch that failed, and in the one that filled meanwhile, is waited for by nobody. */
+static void a_resume_after_a_failed_batch_is_answered(void **state) {
+    struct world world;
+    char fail[sizeof hold + 5];
+    struct buf payload;
+    (void)state;
+    snprintf(fail, sizeof fail, "%s.fail", hold);
+    setenv("CHASQUI_TEST_FAIL", fail, 1);
+    open_world(&world);
+    begin_transfer(&world, 1, "\2\1\1");
+    expect_checkpoint(&world, 1, 1);
+    close_association(&world, 1, IPC_CLOSE_BROKEN);
+    for (uint64_t ref = 2; ref <= 4; ref++)
+        associate(&world, ref, "beta");
+    hold_commits(true);
+    begin_transfer(&world, 3, "\2\1\2"); /* flies */
+    json_decref(ask(&world, "{\"operation\":\"status\"}"));
+    usleep(50000);
+    begin_transfer(&world, 4, "\2\1\3"); /* fills */
+    json_decref(ask(&world, "{\"operation\":\"status\"}"));
+    close(open(fail, O_CREAT | O_WRONLY | O_CLOEXEC, 0600));
+    hold_commits(false);
+    expect(&world, IPC_ASSOCIATION_CLOSE, 4);
+    expect(&world, IPC_ASSOCIATION_CLOSE, 3);
+    buf_init(&payload, 0);
+    buf_append_u32(&payload, ++world.transfer);
+    payload_put_octets(&payload, SPAN_LIT("in-1"));
+    payload_put_octets(&payload, SPAN_LIT("\2\1\1"));
+    buf_append_u32(&payload, 1);
+    tell(&world, IPC_RESUME, 2, buf_span(&payload), NOTHING);
+    buf_free(&payload);
+    expect(&world, IPC_RESUME_RESULT, 2);
+    announce(&world, 6, false, "beta", "in-6", "in-1");
+    expect(&world, IPC_BIND_ANSWER, 6);
+    world_kill(&world); /* a stop would wait for its associations */
+    world_end(&world);
+    unsetenv("CHASQUI_TEST_FAIL");
+}
+
 #define CASE(test) cmocka_unit_test_setup_teardown(test, begin, end)
 
 int main(void) {
     const struct CMUnitTest tests[] = {
         CASE(nobody_waits_who_need_not),
+        CASE(a_resume_after_a_failed_batch_is_answered),
         CASE(an_activity_waits_for_what_is_said_of_the_last),
         CASE(a_resume_waits_for_what_is_said_of_activities),
         CASE(a_recovery_may_end_while_it_waits),

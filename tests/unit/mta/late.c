@@ -30,6 +30,12 @@ static bool is_held(void) {
     return path && access(path, F_OK) == 0;
 }
 
+/* The one that ends next fails, once. */
+static bool is_to_fail(void) {
+    const char *path = getenv("CHASQUI_TEST_FAIL");
+    return path && unlink(path) == 0;
+}
+
 static void set_timer(long us) {
     const struct itimerspec when = {.it_value = {.tv_nsec = us * 1000}};
     if (timerfd_settime(timer, 0, &when, NULL) != 0)
@@ -54,9 +60,15 @@ static void go_on(struct store *store, bool wait) {
         set_timer(FLIGHT_US);
         return;
     }
+    struct error err;
     flying = NULL;
     set_timer(0);
-    prompt->commit_begin(batch);
+    if (is_to_fail()) {
+        error_set(&err, STORE_IO, "the test lets it fail");
+        batch_done(batch, &err);
+    } else {
+        prompt->commit_begin(batch);
+    }
 }
 
 static int descriptor(const struct store *store) {

@@ -8,6 +8,7 @@
 #include <sys/wait.h>
 
 #include "base/log.h"
+#include "store/postgres/postgres_private.h"
 
 /* Waits until `text` gives a row at the server; false after a minute. */
 static bool wait_for_row(const char *text) {
@@ -1156,11 +1157,34 @@ static void chunks_without_a_content_go(void **state) {
     assert_true(place_run(database, none));
 }
 
+/* A session that answers to no probe is given up for a commit that waits behind it. */
+static void commit_behind_an_unanswered_probe_goes_on(void **state) {
+    struct room *room = *state;
+    struct ended ended = {0};
+    struct error why = {0};
+    be_impatient(room);
+    add_one(room, 10, 1, NULL);
+    pid_t session = session_of(room, "writer");
+    assert_int_equal(kill(session, SIGSTOP), 0);
+    error_set(&why, STORE_IO, "something failed");
+    store_refuses(&((struct pg_store *)(void *)room->store)->head, &why);
+    ((struct pg_store *)(void *)room->store)->proved = false;
+    assert_false(store_probe(room->store)); /* is asked, and not answered */
+    store_commit_begin(room->batch, note_ended, &ended);
+    ends(room, &ended);
+    assert_true(ended.ended);
+    kill(session, SIGCONT);
+    assert_true(recovers(room));
+    room_commit(room); /* the same batch, unless it was written */
+    assert_int_equal(count_work(room), 1);
+}
+
 #define IN_ROOM(test) cmocka_unit_test_setup_teardown(test, room_setup, room_teardown)
 
 int main(void) {
     const struct CMUnitTest tests[] = {
         IN_ROOM(server_that_forgets_is_refused),
+        IN_ROOM(commit_behind_an_unanswered_probe_goes_on),
         IN_ROOM(database_without_a_store_is_told),
         cmocka_unit_test(password_is_not_shown),
         cmocka_unit_test(no_spelling_of_a_password_is_shown),
