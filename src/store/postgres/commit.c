@@ -40,7 +40,7 @@ static void watch_socket(struct pg_store *pg, struct watched *watched, struct wa
 /* A socket that was closed has left `poll` by itself, and its number may be the other's now: none is taken
  * out after one was put in. */
 void pg_watch(struct pg_store *pg) {
-    bool side = pg->side.lost || (pg->commit.step == COMMIT_READYING && pg->chunks);
+    bool side = pg->side.lost || (pg->commit.step == COMMIT_READYING && pg->commit.awaited);
     struct watched of_writer = wanted(&pg->writer, true), of_side = wanted(&pg->side, side);
     if (pg->watched.fd >= 0 && pg->watched.fd != of_writer.fd)
         epoll_ctl(pg->poll, EPOLL_CTL_DEL, pg->watched.fd, NULL);
@@ -89,6 +89,7 @@ static void finish(struct pg_store *pg, bool done, const struct error *err) {
     set_timer(pg, 0);
     if (done)
         forget_found(pg);
+    pg_contents_land(batch, !done && pg->writer.lost);
     batch_done(batch, done ? NULL : err);
 }
 
@@ -102,7 +103,6 @@ static void apply_contents(struct pg_store *pg) {
         struct pg_content *part = pg_content_of(slot->value.pointer);
         part->has_row = true;
         part->saved = part->commit_length;
-        pg_content_saved(part);
     }
     pg->content_octets += fold->content_octets;
     for (int row = 0; counted && row < PQntuples(counted); row++) {
@@ -210,7 +210,7 @@ static bool get_ready(struct pg_store *pg) {
         pg_take_probe(pg, &err);
     if (pg->writer.lost)
         return true; /* it is called anew */
-    for (struct error ignored = {0}; pg->chunks && !pg->side.lost;) {
+    for (struct error ignored = {0}; pg->commit.awaited && !pg->side.lost;) {
         if (pg_must_wait(&pg->side))
             return false;
         pg_take_chunk(pg, &ignored);
@@ -230,6 +230,8 @@ void pg_commit_begin(struct store_batch *batch) {
     struct pg_store *pg = pg_of(batch->store);
     pg->commit.batch = batch;
     pg->commit.retried = false;
+    pg->commit.awaited = pg->chunks;
+    pg_contents_fly(batch);
     pg->commit.asks = pg_known_note(pg, batch);
     set_step(pg, COMMIT_READYING);
     pg_proceed(batch->store, false);
@@ -554,7 +556,7 @@ static void give_up_late(struct pg_store *pg) {
     enum commit_step step = pg->commit.step;
     int64_t waited = clock_monotonic_us() - pg->commit.since;
     struct error err = {0};
-    if (step == COMMIT_READYING && pg->chunks && waited > pg->side.patience_ms * INT64_C(1000)) {
+    if (step == COMMIT_READYING && pg->commit.awaited && waited > pg->side.patience_ms * INT64_C(1000)) {
         pg_disconnect(&pg->side);
         pg->side.silent = true;
     } else if (step == COMMIT_READYING && pg->probing && clock_monotonic_us() - pg->probed > pg->commit_us) {

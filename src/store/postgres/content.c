@@ -1,6 +1,7 @@
 /*
  * Contents that are not short: rows of 256 kB. Whole ones are sent while more
- * come, outside of any batch; the rest goes with the batch that names it. Rows
+ * come, outside of any batch; the rest, less than a row, goes with the batch
+ * that names it, so that neither memory nor a batch grows with a content. Rows
  * of which no content knows are what a crash or a release left; they are dropped
  * in small steps.
  */
@@ -9,7 +10,7 @@
 
 /* ---- writing ---- */
 
-static bool send_chunk(struct pg_content *part, struct span octets, struct error *err) {
+static bool send_chunk(struct pg_content *part, uint64_t at, struct span octets, struct error *err) {
     struct pg_store *pg = pg_of(part->head.store);
     struct pg_parameters parameters = {0};
     struct error inner = {0};
@@ -21,7 +22,7 @@ static bool send_chunk(struct pg_content *part, struct span octets, struct error
     if (!pg_have_side(pg, err))
         return false;
     pg_add_number(&parameters, (int64_t)part->head.id);
-    pg_add_number(&parameters, (int64_t)(part->chunked / CHUNK));
+    pg_add_number(&parameters, (int64_t)(at / CHUNK));
     pg_add_octets(&parameters, octets);
     pg_add_number(&parameters, pg->node);
     pg_add_number(&parameters, pg->epoch);
@@ -29,50 +30,83 @@ static bool send_chunk(struct pg_content *part, struct span octets, struct error
         !pg_flush(&pg->side, err))
         return false;
     pg->chunks_of[pg->chunks++] = part->head.id;
+    return true;
+}
+
+/* A batch under way may write the row of the first chunk that becomes whole meanwhile: whoever waited for it
+ * here would wait for himself, so that one is held. The batch writes no row above it, and they are sent. */
+static bool put_chunk(struct pg_content *part, struct span octets, struct error *err) {
+    bool holds = part->flies && !part->held.len;
+    if (holds && !buf_append_span(&part->held, octets))
+        return store_no_memory(part->head.store, err);
+    if (holds)
+        part->held_at = part->chunked;
+    else if (!send_chunk(part, part->chunked, octets, err))
+        return false;
     part->chunked += CHUNK;
     return true;
 }
 
-/* A batch under way may write the rows that the content's next chunks would: whoever waited for it here would
- * wait for himself. What comes meanwhile stays in memory. */
-static bool flies(const struct pg_store *pg, const struct store_content *content) {
-    return pg->commit.step != COMMIT_NONE && idmap_find(&pg->commit.fold.contents, content->id);
-}
-
 bool pg_content_write(struct store_content *content, struct span octets, struct error *err) {
     struct pg_content *part = pg_content_of(content);
+    size_t sent = 0;
+    bool ok = true;
     if (!buf_append_span(&part->tail, octets))
         return store_no_memory(content->store, err);
-    while (part->tail.len >= CHUNK && !flies(pg_of(content->store), content)) {
-        if (!send_chunk(part, span_sub(buf_span(&part->tail), 0, CHUNK), err))
-            return false;
-        buf_consume(&part->tail, CHUNK);
+    while (ok && part->tail.len - sent >= CHUNK) {
+        ok = put_chunk(part, span_sub(buf_span(&part->tail), sent, CHUNK), err);
+        sent += ok ? CHUNK : 0;
     }
-    return true;
+    buf_consume(&part->tail, sent);
+    return ok;
 }
 
-/* Whole rows that a batch wrote need not be written again. */
-void pg_content_saved(struct pg_content *part) {
-    uint64_t whole = part->saved / CHUNK * CHUNK;
-    if (whole <= part->chunked)
+void pg_contents_fly(const struct store_batch *batch) {
+    for (size_t i = 0; i < batch->count; i++)
+        if (batch->list[i].content)
+            pg_content_of(batch->list[i].content)->flies = true;
+}
+
+/* A session that was given up may have the row yet: nobody waits for that, and the sender goes on from his
+ * last checkpoint. */
+static void send_held(struct pg_content *part, bool given_up) {
+    struct error err = {0};
+    if (part->head.failed || (!given_up && send_chunk(part, part->held_at, buf_span(&part->held), &err)))
         return;
-    buf_consume(&part->tail, (size_t)(whole - part->chunked));
-    part->chunked = whole;
+    part->head.failed = true;
+    if (!given_up)
+        pg_failed(pg_of(part->head.store), &err);
 }
 
+void pg_contents_land(const struct store_batch *batch, bool given_up) {
+    for (size_t i = 0; i < batch->count; i++) {
+        struct pg_content *part = batch->list[i].content ? pg_content_of(batch->list[i].content) : NULL;
+        if (!part)
+            continue;
+        part->flies = false;
+        if (part->held.len)
+            send_held(part, given_up);
+        buf_free(&part->held);
+    }
+}
+
+/* The one that is held is no whole row yet. */
 static bool has_chunks(struct pg_store *pg, const struct pg_content *part, bool *all, struct error *err) {
     struct pg_parameters parameters = {0};
+    uint64_t sent = part->chunked / CHUNK - (part->held.len != 0);
     pg_add_number(&parameters, (int64_t)part->head.id);
     pg_add_number(&parameters, (int64_t)(part->chunked / CHUNK));
     pg_add_number(&parameters, (int64_t)CHUNK);
     PGresult *row = pg_read(pg, Q_COUNT_CHUNKS, &parameters, err);
-    *all = row && (uint64_t)pg_number(row, 0, 0) == part->chunked / CHUNK;
+    *all = row && (uint64_t)pg_number(row, 0, 0) == sent;
     PQclear(row);
     return row != NULL;
 }
 
 bool pg_chunks_verify(struct pg_store *pg, struct error *err) {
     const struct idmap *open = &pg->head.open_contents;
+    if (!pg->suspect && !pg->side.lost)
+        return true; /* those on their way are no part of the batch */
     if (!pg_chunks_settle(pg, err))
         return false;
     for (size_t i = 0; pg->suspect && i < open->cap; i++) {
@@ -105,6 +139,10 @@ static bool read_chunk(struct pg_content *part, uint64_t offset, uint8_t *out, s
                        struct error *err) {
     struct pg_store *pg = pg_of(part->head.store);
     struct pg_parameters parameters = {0};
+    if (part->held.len && offset / CHUNK == part->held_at / CHUNK) {
+        memcpy(out, part->held.data + offset % CHUNK, len);
+        return true;
+    }
     pg_add_number(&parameters, (int64_t)part->head.id);
     pg_add_number(&parameters, (int64_t)(offset / CHUNK));
     pg_add_number(&parameters, (int64_t)(offset % CHUNK));
@@ -299,4 +337,5 @@ void pg_content_close(struct store_content *content) {
     if (content->id && !content->store->read_only && (written > kept || part->doomed))
         pg_chunks_forget(pg, content->id, (kept + CHUNK - 1) / CHUNK);
     buf_free(&part->tail);
+    buf_free(&part->held);
 }

@@ -478,16 +478,19 @@ static bool note_content(struct fold *fold, const struct operation *operation) {
     return true;
 }
 
-/* The octets above the last chunk that was sent go with the batch. */
+static void write_chunk(struct fold *fold, const struct pg_content *part, uint64_t at, struct span data) {
+    number(fold, Q_PUT_CHUNKS, 0, (int64_t)part->head.id);
+    number(fold, Q_PUT_CHUNKS, 1, (int64_t)(at / CHUNK));
+    octets(fold, Q_PUT_CHUNKS, 2, data);
+}
+
+/* Of the chunks that were not sent when the commit began the batch names one at most: what lies above the
+ * last whole one, which may be whole itself by now and is held then. */
 static void write_tail(struct fold *fold, const struct pg_content *part) {
-    uint64_t seq = part->chunked / CHUNK;
-    if (part->commit_length <= part->saved || part->commit_length <= part->chunked)
-        return;
-    for (size_t at = 0; at < part->tail.len; at += CHUNK, seq++) {
-        number(fold, Q_PUT_CHUNKS, 0, (int64_t)part->head.id);
-        number(fold, Q_PUT_CHUNKS, 1, (int64_t)seq);
-        octets(fold, Q_PUT_CHUNKS, 2, span_sub(buf_span(&part->tail), at, CHUNK));
-    }
+    bool holds = part->held.len != 0;
+    uint64_t at = holds ? part->held_at : part->chunked;
+    if (part->commit_length > part->saved && part->commit_length > at)
+        write_chunk(fold, part, at, buf_span(holds ? &part->held : &part->tail));
 }
 
 static bool write_content(struct fold *fold, struct store_content *content, int64_t by, struct error *err) {

@@ -219,6 +219,7 @@ struct pg_store {
         struct fold fold;
         int64_t transaction;
         int64_t since;        /* monotonic µs: when the step began */
+        unsigned awaited;     /* of `chunks`: those that were sent before it began */
         bool retried;         /* with a new connection, as the old one had ended unnoticed */
         bool answered;        /* what came while it was written is an answer: the timer tells of it */
         bool asks;            /* some of its repeat keys may be there already */
@@ -240,6 +241,9 @@ struct pg_content {
     uint64_t chunked;       /* octets in whole chunks that were sent */
     uint64_t saved;         /* octets that its row names */
     uint64_t commit_length; /* octets that it names if the commit under way succeeds */
+    struct buf held; /* the whole chunk at `held_at`, which counts as sent: it is when the commit ends */
+    uint64_t held_at;
+    bool flies; /* the batch of the commit under way names it */
     bool has_row;
     bool doomed; /* the row is gone */
 };
@@ -356,8 +360,10 @@ struct store_content *pg_content_open(struct store *store, uint64_t message, str
 struct store_content *pg_content_resume(struct store *store, uint64_t activity, struct error *err);
 /* The one with this id, for reading. */
 struct store_content *pg_content_load(struct pg_store *pg, uint64_t id, uint64_t length, struct error *err);
-/* A batch is durable that wrote the content up to `saved`. */
-void pg_content_saved(struct pg_content *part);
+/* The commit of a batch begins, has ended: chunks that it may write are held in between, and then sent; or
+ * their contents fail, when its session was given up. */
+void pg_contents_fly(const struct store_batch *batch);
+void pg_contents_land(const struct store_batch *batch, bool given_up);
 /* After a loss: the contents that are being written and whose chunks did not all survive have failed. */
 bool pg_chunks_verify(struct pg_store *pg, struct error *err);
 /* Nobody needs the content's chunks any more, from the number `first` on. */

@@ -32,6 +32,7 @@ void pg_take_chunk(struct pg_store *pg, struct error *err) {
         pg_take_sync(&pg->side, NULL);
     PQclear(result);
     pg->chunks--;
+    pg->commit.awaited -= pg->commit.awaited != 0;
     memmove(pg->chunks_of, pg->chunks_of + 1, pg->chunks * sizeof *pg->chunks_of);
     if (ok)
         return;

@@ -595,6 +595,53 @@ static void end_sessions_of_writers(const char *database) {
     assert_true(place_run("postgres", text));
 }
 
+/* Whole chunks of the room's only content that the server has, when all that were sent have arrived. */
+static void expect_chunks(struct room *room, struct store_content *content, unsigned count) {
+    char database[32], text[120];
+    uint8_t octet;
+    size_t got;
+    place_database(room->path, database);
+    assert_true(store_content_read(content, 0, &octet, 1, &got, NULL));
+    snprintf(text, sizeof text,
+             "SELECT 1 / (count(*) = %u)::int FROM chasqui.chunk WHERE octet_length(data) = 262144", count);
+    if (!place_run(database, text))
+        fail_msg("there are not %u whole chunks", count);
+}
+
+/* While a batch that names a content flies, no more of what comes waits for it than the chunk that the batch
+ * writes the beginning of; nor when the batch is written once more, with a new session. */
+static void content_that_flies_is_sent(void **state) {
+    static const struct store_activity_in activity = {
+        .peer = SPAN_LIT("p"), .association = SPAN_LIT("a"), .activity = SPAN_LIT("1")};
+    struct room *room = *state;
+    char database[32];
+    place_database(room->path, database);
+    for (int broken = 0; broken < 2; broken++) {
+        struct ended ended = {false, false};
+        struct store_content *content = make_content(room, 300000, 5);
+        uint64_t work, id = store_put_activity_in(room->batch, &activity, content);
+        store_commit_begin(room->batch, note_ended, &ended);
+        append_octets(content, 4u << 20, 5);
+        assert_false(ended.ended);
+        expect_chunks(room, content, 16);
+        expect_octets(content, 300000 + (4u << 20), 5);
+        if (broken)
+            end_sessions_of_writers(database);
+        assert_true(ends(room, &ended));
+        expect_chunks(room, content, 17);
+        struct store_work row = {.message = store_add_message(room->batch, 1, SPAN_LIT("e"), content)};
+        work = store_add_work(room->batch, &row);
+        store_remove_activity_in(room->batch, id);
+        store_content_release(content);
+        room_commit(room);
+        expect_message(room, row.message, 300000 + (4u << 20), 5);
+        store_finish_work(room->batch, work, row.message);
+        room_commit(room);
+        while (store_maintain(room->store, 0, 0, 1000000)) {
+        }
+    }
+}
+
 static struct store *take_over(struct room *room) {
     struct error err = {0};
     char database[32];
@@ -1202,6 +1249,7 @@ int main(void) {
         IN_ROOM(lost_chunk_is_noticed),
         IN_ROOM(short_chunk_is_no_whole_one),
         IN_ROOM(old_chunks_beyond_a_checkpoint_never_count),
+        IN_ROOM(content_that_flies_is_sent),
         IN_ROOM(taken_over_is_final),
         IN_ROOM(taken_over_is_seen_by_a_probe),
         IN_ROOM(own_lock_is_no_other),
