@@ -5,6 +5,7 @@ import glob
 import os
 import re
 import signal
+import socket
 import sys
 import time
 
@@ -123,8 +124,10 @@ class Parts:
 
 
 def binder(stage, mode, password, octets, size_code):
-    """NEAR, which binds in parts of so many octets; None where it is refused."""
-    transport = Transport.dial(stage.mta.port)
+    """NEAR, which binds in parts of so many octets; None where it is refused. Each mode has a host of its own: of one
+    that guesses, the right bind is refused as well."""
+    host = f"127.0.0.{20 + list(CONTEXTS).index(mode)}"
+    transport = Transport(socket.create_connection(("127.0.0.1", stage.mta.port), timeout=20, source_address=(host, 0)))
     transport.sock = Parts(transport.sock, octets)
     peer = Association(transport, mode, "name-of-near", password, checkpoint=64)
     transport.connect(size_code=size_code)
