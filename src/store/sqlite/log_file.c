@@ -1,13 +1,10 @@
 #include "store/sqlite/log_file.h"
 
-#include <fcntl.h>
 #include <sqlite3.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include "base/alloc.h"
 
@@ -189,28 +186,4 @@ const char *log_file_vfs(const char *name_under) {
     memcpy(vfs->name, name, sizeof name);
     make(vfs, under);
     return sqlite3_vfs_register(&vfs->base, 0) == SQLITE_OK ? vfs->name : NULL;
-}
-
-/* ---- its size ---- */
-
-#define FRAME_HEAD 24
-/* The commit that reaches LOG_FRAMES, and the log's head. */
-#define BEYOND ((off_t)1 << 20)
-
-void log_file_fill(const char *place) {
-    static const uint8_t zeros[64 * 1024];
-    const off_t size = (off_t)LOG_FRAMES * (FRAME_HEAD + LOG_PAGE) + BEYOND;
-    char name[4096];
-    struct stat file;
-    snprintf(name, sizeof name, "%s/queue.db-wal", place);
-    int fd = open(name, O_WRONLY | O_CLOEXEC); /* SQLite locks nothing of it: it may be closed again */
-    bool more = fd >= 0 && fstat(fd, &file) == 0;
-    for (off_t at = more ? file.st_size : 0; more && at < size;) {
-        size_t left = (size_t)(size - at);
-        ssize_t written = pwrite(fd, zeros, left < sizeof zeros ? left : sizeof zeros, at);
-        more = written > 0;
-        at += more ? written : 0;
-    }
-    if (fd >= 0)
-        close(fd);
 }

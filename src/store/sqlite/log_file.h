@@ -13,17 +13,4 @@
  * default's) otherwise; NULL without memory. */
 const char *log_file_vfs(const char *under);
 
-/* Octets of a page of the database; after so many of them SQLite takes them over from the log, and begins at
- * its start again. */
-#define LOG_PAGE   8192
-#define LOG_FRAMES 2000
-
-/*
- * Fills the log of the store at `place` with zeros, up to the size that it soon has anyway. Each commit that
- * makes it longer has to sync its new size as well, by the file system's own log, at several times the cost.
- * What can't be filled is not; the zeros are no frames to SQLite, and nothing that stands in the file is
- * touched.
- */
-void log_file_fill(const char *place);
-
 #endif

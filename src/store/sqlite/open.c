@@ -103,12 +103,11 @@ static bool open_database(struct sqlite *store, const struct store_options *opti
 static bool set_pragmas(struct sqlite *store, struct error *err) {
     if (store->head.read_only)
         return sql_exec(store, "PRAGMA cache_size=-32768; PRAGMA query_only=1", err);
-    char text[256];
-    snprintf(text, sizeof text,
-             "PRAGMA page_size=%d; PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA cache_size=-32768;"
-             "PRAGMA wal_autocheckpoint=%d; PRAGMA temp_store=MEMORY; PRAGMA foreign_keys=OFF",
-             LOG_PAGE, LOG_FRAMES);
-    return sql_exec(store, text, err);
+    return sql_exec(
+        store,
+        "PRAGMA page_size=8192; PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA cache_size=-32768;"
+        "PRAGMA wal_autocheckpoint=2000; PRAGMA temp_store=MEMORY; PRAGMA foreign_keys=OFF",
+        err);
 }
 
 /* Before anything is set: what is not ours stays as it is. */
@@ -158,12 +157,6 @@ static bool load(struct sqlite *store, struct error *err) {
     return load_secret(store, err) && load_ids(store, err) && names_load(store, err) &&
            segments_load(store, err) && activities_load(store, err) &&
            (store->head.read_only || (runs_load(store, false, err) && runs_load(store, true, err)));
-}
-
-/* A test's own files are left as they are. Room for mail comes first. */
-static void fill_log(const struct sqlite *store, const struct store_options *options) {
-    if (!store->head.read_only && !options->engine && room_for_segment(store, store->head.low_water))
-        log_file_fill(store->head.place);
 }
 
 static bool prepare_runs(struct sqlite *store, struct error *err) {
@@ -216,7 +209,6 @@ struct sqlite *sqlite_open(const char *place, const struct store_options *option
     if (!store)
         return NULL;
     if (open_all(store, options, &inner)) {
-        fill_log(store, options);
         warn_of_space(store);
         return store;
     }

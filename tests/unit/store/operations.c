@@ -1,10 +1,7 @@
 /* Every operation of the store: done, seen, gone, and seen again after a restart. */
 #include <stdio.h>
-#include <sys/stat.h>
-#include <sys/wait.h>
 
 #include "room.h"
-#include "store/sqlite/log_file.h"
 
 struct list {
     size_t count;
@@ -597,47 +594,6 @@ static void events_of_the_future_hold_up_no_expiry(void **state) {
 
 #define IN_ROOM(test) cmocka_unit_test_setup_teardown(test, room_setup, room_teardown)
 
-/* A writer that dies after its commit; what it wrote is in the log alone. */
-static uint64_t write_and_die(struct room *room, const void *engine) {
-    int ends[2];
-    uint64_t message = 0;
-    assert_int_equal(pipe(ends), 0);
-    room_close(room);
-    pid_t child = fork();
-    if (child == 0) {
-        room->options.engine = engine;
-        room_open(room);
-        message = add_one(room, 100, 7, NULL);
-        room_commit(room);
-        _exit(write(ends[1], &message, sizeof message) == sizeof message ? 0 : 1);
-    }
-    assert_int_equal(read(ends[0], &message, sizeof message), sizeof message);
-    assert_int_equal(waitpid(child, NULL, 0), child);
-    close(ends[0]);
-    close(ends[1]);
-    return message;
-}
-
-/* The log gets its size at the opening; what a writer that died left in it counts as before. */
-static void the_log_is_filled_behind_what_it_holds(void **state) {
-    struct room *room = *state;
-    char name[256];
-    struct stat log;
-    if (is_at_a_server())
-        return;
-    uint64_t before = write_and_die(room, &room->engine); /* leaves its log as it is */
-    room->options.engine = NULL;
-    room_open(room);
-    snprintf(name, sizeof name, "%s/queue.db-wal", room->path);
-    assert_int_equal(stat(name, &log), 0);
-    assert_true(log.st_size > (off_t)LOG_FRAMES * LOG_PAGE);
-    expect_message(room, before, 100, 7);
-    uint64_t after = write_and_die(room, NULL);
-    room_open(room);
-    expect_message(room, before, 100, 7);
-    expect_message(room, after, 100, 7);
-}
-
 int main(void) {
     const struct CMUnitTest tests[] = {
         IN_ROOM(events_of_the_future_hold_up_no_expiry),
@@ -657,7 +613,6 @@ int main(void) {
         IN_ROOM(keys_are_found_through_runs),
         IN_ROOM(repeat_is_pending_until_its_commit),
         IN_ROOM(second_writer_is_refused),
-        IN_ROOM(the_log_is_filled_behind_what_it_holds),
         IN_ROOM(reader_sees_commits_and_writes_nothing),
         IN_ROOM(gathering_waits_only_when_it_pays),
         cmocka_unit_test(folder_without_a_store_is_told),
