@@ -229,7 +229,7 @@ static void launch(struct mta *mta) {
     if (is_empty(batch)) { /* what it had was given up */
         batch->requests = batch->seen = 0;
         batch->number++;
-        if (mta->batches.hooks)
+        if (mta->asides && mta->batches.hooks)
             mta->batches.hooks->after(mta, true);
         return;
     }
