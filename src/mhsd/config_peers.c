@@ -25,7 +25,8 @@ static bool read_endpoint(struct loader *l, struct config_section *section, cons
         return config_fail(l, section, option, "a network address other than TCP's can't be used");
     snprintf(port, sizeof port, "%u", network->port);
     if (getaddrinfo(host, port, &hints, &found) != 0) {
-        *endpoint = (struct protocol_endpoint){.host = host, .port = network->port};
+        endpoint->host = host;
+        endpoint->port = network->port;
         return network->host.len <= 253 || config_fail(l, section, option, "the host name is too long");
     }
     memcpy(&endpoint->address, found->ai_addr, found->ai_addrlen);

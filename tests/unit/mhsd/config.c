@@ -740,7 +740,7 @@ static void an_address_may_be_for_one_context(void **state) {
     struct config *config =
         read_text(HEAD "peer OLD {\n"
                        "  application-contexts = { mts-transfer, mts-transfer-protocol-1984 }\n"
-                       "  address = { \"mts-transfer-protocol-1984 \\\"592\\\"/Internet=127.0.0.2+102\", "
+                       "  address = { \"mts-transfer-protocol-1984 \\\"592\\\"/Internet=old.example+102\", "
                        "\"mts-transfer \\\"591\\\"/Internet=127.0.0.2+102\", \"Internet=127.0.0.3+102\" }\n"
                        "}\n",
                   &err);
