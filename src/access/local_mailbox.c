@@ -181,9 +181,8 @@ static enum mhs_code fetch_piece(struct mhs_session *session, const struct mhs_f
     bool same = reader_u64(&r) == offset;
     *total = reader_u64(&r);
     *octets = payload_rest(&r);
-    return same && octets->len <= length
-               ? MHS_OK
-               : local_nonsense(session, "another piece than was asked for");
+    return same && octets->len <= length ? MHS_OK
+                                         : local_nonsense(session, "another piece than was asked for");
 }
 
 enum mhs_code local_fetch(struct mhs_session *session, const struct mhs_fetch *fetch,

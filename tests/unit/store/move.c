@@ -395,7 +395,7 @@ static void wherever_it_ends_one_is_served_at_most(void **state) {
     struct move *move = *state;
     struct room *room = &move->room;
     struct inhabited in = inhabit(room);
-    unsigned only_old = 0, only_fresh = 0, none = 0;
+    unsigned only_old = 0, none = 0;
     room_close(room);
     for (unsigned at = 1, before = 1;; before = !before, at += before) {
         int old, fresh;
@@ -405,7 +405,6 @@ static void wherever_it_ends_one_is_served_at_most(void **state) {
         assert_true(old_opens || old == STORE_MOVED);
         assert_true(fresh_opens || fresh == STORE_MOVED || fresh == STORE_NOT_FOUND);
         only_old += old_opens && !fresh_opens;
-        only_fresh += fresh_opens && !old_opens;
         none += !old_opens && !fresh_opens;
         if (none && !old_opens && !fresh_opens) {
             move_to(room->path, move->to, false); /* what is left to do */
@@ -527,9 +526,9 @@ static int end(void **state) {
     if (room->store)
         room_close(room);
     arena_free(&room->arena);
-    bool ok = place_remove(room->path) & place_remove(move->to);
+    bool first = place_remove(room->path), second = place_remove(move->to);
     free(move);
-    return ok ? 0 : -1;
+    return first && second ? 0 : -1;
 }
 
 #define FROM(where, test)                                                                                    \
