@@ -9,7 +9,8 @@ from scenario import postgres
 from scenario.players import processes
 
 # Every statement that would change a row fails while the flag is up, as on a full disk. A flag, since another lock on
-# the tables would be another fault.
+# the tables would be another fault. Each trigger is a transaction of its own: with one lock at a time the daemon, which
+# goes on writing meanwhile, waits and is never in a deadlock.
 REFUSAL = """
 CREATE SCHEMA fault;
 CREATE TABLE fault.flag(up boolean);
@@ -20,9 +21,12 @@ CREATE FUNCTION fault.refuse() RETURNS trigger LANGUAGE plpgsql AS $$BEGIN
     END IF;
     RETURN NULL;
 END$$;
+"""
+TRIGGERS = """
 DO $$DECLARE name text; BEGIN
     FOR name IN SELECT table_name FROM information_schema.tables WHERE table_schema = 'chasqui' LOOP
         EXECUTE format('CREATE TRIGGER refuse BEFORE INSERT OR UPDATE ON chasqui.%I EXECUTE FUNCTION fault.refuse()', name);
+        COMMIT;
     END LOOP;
 END$$;
 """
@@ -56,7 +60,7 @@ class Refusing:
     def __init__(self, mta, room=1 << 16):
         self.mta, self.room = mta, room
         if is_server(mta.store) and value(mta.store, "SELECT (to_regclass('fault.flag') IS NULL)::int"):
-            postgres.ask(mta.store, REFUSAL)
+            postgres.ask(mta.store, REFUSAL, TRIGGERS)
 
     def begin(self):
         if is_server(self.mta.store):
