@@ -104,7 +104,17 @@ def is_served(stage):
     check("no such message" not in told.stdout + told.stderr, told)
 
 
-def hangs(stage, cause, hang, go_on, reads):
+LATE, SILENT = "has not answered to a commit", "does not answer"
+
+
+def refuses(mta, causes):
+    """Does it take nothing any more, and say why? Which of the causes shows first may hang on what flew."""
+    now = status(mta)
+    check(now["state"] != "refusing" or any(cause in now["cause"] for cause in causes), now)
+    return now["state"] == "refusing"
+
+
+def hangs(stage, causes, hang, go_on, reads):
     """Through a hang: what was confirmed before and what flew is there once, and it is served again."""
     wait_until(lambda: named(stage, "net") and named(stage, "clients"))
     processes = {**named(stage, "store"), **named(stage, "net"), **named(stage, "clients")}
@@ -116,8 +126,7 @@ def hangs(stage, cause, hang, go_on, reads):
     if reads:
         check("before" in (subjects(stage.mta, BEN) or []))
         check("before" in stage.mta.mhs("track", "--recent", "3").stdout)
-    wait_until(lambda: status(stage.mta)["state"] == "refusing", 90)
-    check(cause in status(stage.mta)["cause"], status(stage.mta)["cause"])
+    wait_until(lambda: refuses(stage.mta, causes), 90)
     is_served(stage)
     check(not send(stage.mta, "refused"))
     check(stage.mta.mhs("reload", check=False).returncode in (0, 1))
@@ -141,7 +150,7 @@ def _():
             wait_until(lambda: server.sql("SHOW synchronous_standby_names") == name)
 
         with Stage(path, store=server.database()) as stage:
-            hangs(stage, "has not answered to a commit", lambda: standby("nobody"), lambda: standby(""), reads=True)
+            hangs(stage, [LATE], lambda: standby("nobody"), lambda: standby(""), reads=True)
 
 
 @case("the session that writes is stopped")
@@ -151,7 +160,7 @@ def _():
             session = int(server.sql("SELECT pid FROM pg_stat_activity WHERE datname = 'halts' AND"
                                      " application_name LIKE '%writer'"))
             try:
-                hangs(stage, "has not answered to a commit", lambda: os.kill(session, signal.SIGSTOP),
+                hangs(stage, [LATE], lambda: os.kill(session, signal.SIGSTOP),
                       lambda: os.kill(session, signal.SIGCONT), reads=True)
             finally:
                 with contextlib.suppress(ProcessLookupError):
@@ -162,12 +171,15 @@ def _():
 def _():
     with postgres.Postgres() as server, folder() as path:
         def all_of_it(number):
-            for pid in [server.postmaster.pid, *server.backends()]:
-                os.kill(pid, number)
+            """The first that stops makes no more of them; one that has just ended is none of them."""
+            os.kill(server.postmaster.pid, number)
+            for pid in server.backends():
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(pid, number)
 
         with Stage(path, store=server.database()) as stage:
             try:
-                hangs(stage, "does not answer", lambda: all_of_it(signal.SIGSTOP), lambda: all_of_it(signal.SIGCONT), reads=False)
+                hangs(stage, [SILENT, LATE], lambda: all_of_it(signal.SIGSTOP), lambda: all_of_it(signal.SIGCONT), reads=False)
             finally:
                 all_of_it(signal.SIGCONT)
 
@@ -179,7 +191,7 @@ def _():
         try:
             name = server.database().partition("@/")[2].partition("?")[0]
             with Stage(path, store=f"postgresql://postgres@127.0.0.1:{proxy.port}/{name}") as stage:
-                hangs(stage, "does not answer", proxy.swallows.set, proxy.swallows.clear, reads=False)
+                hangs(stage, [SILENT, LATE], proxy.swallows.set, proxy.swallows.clear, reads=False)
         finally:
             proxy.close()
 
