@@ -101,10 +101,9 @@ static void fingerprint(const struct room *room, char out[static 33]) {
         " (SELECT string_agg(w::text, ',' ORDER BY id) FROM chasqui.work w) ||"
         " coalesce((SELECT string_agg(e::text, ',' ORDER BY mailbox, sequence) FROM chasqui.entry e), '') ||"
         " coalesce((SELECT string_agg(a::text, ',' ORDER BY id) FROM chasqui.activity_in a), ''))";
-    char database[32], where[PLACE_MAX];
+    char database[32];
     place_database(room->path, database);
-    snprintf(where, sizeof where, "postgresql://postgres@/%s?host=%s", database, place_server());
-    PGconn *conn = PQconnectdb(where);
+    PGconn *conn = place_connect(database);
     PGresult *result = PQexec(conn, query);
     if (PQntuples(result) != 1 || PQgetisnull(result, 0, 0))
         fail_msg("fingerprint: %s", PQerrorMessage(conn));

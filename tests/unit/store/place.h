@@ -21,13 +21,18 @@ static inline const char *place_server(void) {
     return getenv("CHASQUI_TEST_POSTGRES");
 }
 
-/* Runs a command at the server, in `database`; says on stderr what went wrong. */
-static inline bool place_run(const char *database, const char *command) {
+/* A session at the server, in `database`. */
+static inline PGconn *place_connect(const char *database) {
     char where[PLACE_MAX];
     snprintf(where, sizeof where, "postgresql://postgres@/%s?host=%s", database, place_server());
+    return PQconnectdb(where);
+}
+
+/* Runs a command at the server, in `database`; says on stderr what went wrong. */
+static inline bool place_run(const char *database, const char *command) {
     if (!libpq_load(NULL)) /* the store's calls of libpq are the ones that are linked here */
         return false;
-    PGconn *conn = PQconnectdb(where);
+    PGconn *conn = place_connect(database);
     PGresult *result = PQexec(conn, command);
     bool ok = PQresultStatus(result) == PGRES_COMMAND_OK || PQresultStatus(result) == PGRES_TUPLES_OK;
     if (!ok)
@@ -37,8 +42,9 @@ static inline bool place_run(const char *database, const char *command) {
     return ok;
 }
 
-/* As a power cut of the server's machine; whoever started it starts it again. */
-static inline bool place_kill_server(void) {
+/* Sends all processes of the server a signal: SIGKILL is as a power cut of its machine, and whoever started
+ * it starts it again. */
+static inline bool place_signal_server(int signal) {
     char name[PLACE_MAX];
     int pid = 0;
     snprintf(name, sizeof name, "%s/data/postmaster.pid", place_server());
@@ -48,12 +54,16 @@ static inline bool place_kill_server(void) {
         fclose(file);
     snprintf(name, sizeof name, "/proc/%d/task/%d/children", pid, pid);
     file = ok ? fopen(name, "r") : NULL;
-    if (!file || kill(pid, SIGKILL) != 0)
+    if (!file || kill(pid, signal) != 0)
         return false;
     for (int child; fscanf(file, "%d", &child) == 1;)
-        kill(child, SIGKILL);
+        kill(child, signal);
     fclose(file);
     return true;
+}
+
+static inline bool place_kill_server(void) {
+    return place_signal_server(SIGKILL);
 }
 
 /* Until the server answers again; false after two minutes. */

@@ -3,42 +3,12 @@
  * goes in the middle of a COMMIT, the server is set to forget, its password is
  * not ours to show.
  */
-#include "room.h"
+#include "at_server.h"
 
 #include <sys/wait.h>
 
 #include "base/log.h"
 #include "store/postgres/postgres_private.h"
-
-/* Waits until `text` gives a row at the server; false after a minute. */
-static bool wait_for_row(const char *text) {
-    char where[PLACE_MAX];
-    snprintf(where, sizeof where, "postgresql://postgres@/postgres?host=%s", place_server());
-    int64_t end = clock_monotonic_us() + 60000000;
-    bool there = false;
-    PGconn *conn = PQconnectdb(where);
-    while (!there && clock_monotonic_us() < end) {
-        PGresult *rows = PQexec(conn, text);
-        there = PQntuples(rows) > 0;
-        PQclear(rows);
-        usleep(10000);
-    }
-    PQfinish(conn);
-    return there;
-}
-
-static void set_server(const char *setting) {
-    assert_true(place_run("postgres", setting));
-    assert_true(place_run("postgres", "SELECT pg_reload_conf()"));
-}
-
-/* Takes mail again, within two minutes. */
-static bool recovers(struct room *room) {
-    int64_t end = clock_monotonic_us() + 120000000;
-    while (!store_probe(room->store) && clock_monotonic_us() < end)
-        usleep(50000);
-    return store_accepting(room->store);
-}
 
 /* ---- opening ---- */
 
@@ -153,16 +123,11 @@ static void await(pid_t child) {
     assert_int_equal(status, 0);
 }
 
-static unsigned count_work(struct room *room) {
-    return rows_of_work(room, STORE_READY);
-}
-
 /* I1, I2: what was committed and not acknowledged is found to be there, once. */
 static void unanswered_commit_is_found_done(void **state) {
     struct room *room = *state;
     uint64_t message = add_one(room, 300000, 3, NULL);
-    set_server("ALTER SYSTEM SET synchronous_standby_names = 'nobody'");
-    assert_true(wait_for_row("SELECT 1 WHERE current_setting('synchronous_standby_names') = 'nobody'"));
+    hold_commits();
     pid_t child = end_session_in_commit();
     room_commit(room);
     await(child);
@@ -197,198 +162,6 @@ static void broken_commit_is_found_undone(void **state) {
     room_commit(room); /* the same batch */
     assert_int_equal(count_work(room), 1);
     expect_message(room, message, 300000, 3);
-}
-
-/* ---- the server hangs ---- */
-
-/* Limits that a test has time for. */
-static void be_impatient(struct room *room) {
-    room->at_server = (struct postgres_options){.answer_ms = 1000, .commit_ms = 1500};
-    room_reopen(room);
-}
-
-struct ended {
-    bool ended, done;
-};
-
-static void note_ended(void *context, bool done, const struct error *err) {
-    struct ended *ended = context;
-    (void)err;
-    *ended = (struct ended){true, done};
-}
-
-/* As the loop does: goes on, and looks each time how the store is, until it says this of itself. */
-static bool says(struct room *room, const char *text) {
-    int64_t end = clock_monotonic_us() + 60000000;
-    while (clock_monotonic_us() < end) {
-        store_proceed(room->store, false);
-        if (!store_probe(room->store) && strstr(store_cause(room->store)->text, text))
-            return true;
-        usleep(10000);
-    }
-    return false;
-}
-
-static bool ends(struct room *room, const struct ended *ended) {
-    int64_t end = clock_monotonic_us() + 60000000;
-    for (; !ended->ended && clock_monotonic_us() < end; usleep(10000)) {
-        store_proceed(room->store, false);
-        store_probe(room->store);
-    }
-    return ended->done;
-}
-
-/* The session of our own that has this role. */
-static pid_t session_of(struct room *room, const char *role) {
-    char where[PLACE_MAX], database[32], text[200];
-    place_database(room->path, database);
-    snprintf(where, sizeof where, "postgresql://postgres@/postgres?host=%s", place_server());
-    snprintf(text, sizeof text,
-             "SELECT pid FROM pg_stat_activity WHERE datname = '%s' AND application_name LIKE '%%%s'",
-             database, role);
-    PGconn *conn = PQconnectdb(where);
-    PGresult *rows = PQexec(conn, text);
-    pid_t pid = PQntuples(rows) == 1 ? atoi(PQgetvalue(rows, 0, 0)) : 0;
-    PQclear(rows);
-    PQfinish(conn);
-    assert_true(pid > 0);
-    return pid;
-}
-
-/* I1, I2: it waits for a standby that is not there, in COMMIT. Reads go on meanwhile, the store says why it
- * takes nothing, nobody guesses, and what was committed is there once. */
-static void hung_commit_is_told_and_settled(void **state) {
-    struct room *room = *state;
-    struct ended first = {0}, second = {0};
-    be_impatient(room);
-    uint64_t message = add_one(room, 300000, 3, NULL);
-    set_server("ALTER SYSTEM SET synchronous_standby_names = 'nobody'");
-    assert_true(wait_for_row("SELECT 1 WHERE current_setting('synchronous_standby_names') = 'nobody'"));
-    store_commit_begin(room->batch, note_ended, &first);
-    assert_true(says(room, "has not answered to a commit"));
-    assert_int_equal(count_work(room), 0);
-    struct store_batch *other = store_batch_new(room->store);
-    assert_true(store_put_record(other, STORE_SETTING, SPAN_LIT("a"), SPAN_LIT("b")));
-    store_commit_begin(other, note_ended, &second); /* one at a time */
-    assert_true(second.ended && !second.done);
-    store_batch_free(other);
-    assert_true(says(room, "before its session at the server has ended"));
-    assert_false(first.ended);
-    set_server("ALTER SYSTEM RESET synchronous_standby_names");
-    assert_true(ends(room, &first));
-    assert_true(recovers(room));
-    assert_int_equal(count_work(room), 1);
-    expect_message(room, message, 300000, 3);
-}
-
-/* The process of the session stops before it has read what it is to write, which is more than a socket
- * holds: to begin the commit waits for nothing. It is given up before COMMIT was sent, hence is not there. */
-static void session_that_does_not_read_holds_up_nobody(void **state) {
-    static uint8_t envelope[500000];
-    struct room *room = *state;
-    struct ended ended = {0};
-    be_impatient(room);
-    for (int i = 0; i < 20; i++) {
-        uint64_t id = store_add_message(room->batch, 1, span_of(envelope, sizeof envelope), NULL);
-        assert_true(id && store_add_work(room->batch, &(struct store_work){.message = id}));
-    }
-    pid_t session = session_of(room, "writer");
-    assert_int_equal(kill(session, SIGSTOP), 0);
-    store_commit_begin(room->batch, note_ended, &ended);
-    assert_false(ended.ended);
-    assert_int_equal(count_work(room), 0);
-    assert_false(ends(room, &ended));
-    assert_true(ended.ended);
-    assert_false(store_accepting(room->store));
-    assert_int_equal(kill(session, SIGCONT), 0);
-    assert_true(recovers(room));
-    room_commit(room); /* the same batch */
-    assert_int_equal(count_work(room), 20);
-}
-
-static bool goes_on(void *context, const struct store_work *work) {
-    (void)context;
-    (void)work;
-    return true;
-}
-
-static bool is_read(struct room *room, struct error *err) {
-    return store_each_work(room->store, 0, 0, 0, -1, goes_on, NULL, err);
-}
-
-/* A read is waited for once, then the connection is made anew while others are served. */
-static void session_that_does_not_answer_is_replaced(void **state) {
-    struct room *room = *state;
-    struct error err = {0};
-    be_impatient(room);
-    add_one(room, 10, 1, NULL);
-    room_commit(room);
-    pid_t session = session_of(room, "reads");
-    assert_int_equal(kill(session, SIGSTOP), 0);
-    assert_false(is_read(room, &err));
-    assert_int_equal(err.code, STORE_IO);
-    assert_false(store_accepting(room->store));
-    assert_true(recovers(room));
-    assert_int_equal(count_work(room), 1);
-    assert_int_equal(kill(session, SIGCONT), 0);
-}
-
-/* Stops all of the server, or lets it go on. */
-static void signal_server(int signal) {
-    char name[PLACE_MAX];
-    int pid = 0;
-    snprintf(name, sizeof name, "%s/data/postmaster.pid", place_server());
-    FILE *file = fopen(name, "r");
-    assert_true(file && fscanf(file, "%d", &pid) == 1);
-    fclose(file);
-    assert_int_equal(kill(pid, signal), 0);
-    snprintf(name, sizeof name, "/proc/%d/task/%d/children", pid, pid);
-    file = fopen(name, "r");
-    assert_non_null(file);
-    for (int child; fscanf(file, "%d", &child) == 1;)
-        kill(child, signal);
-    fclose(file);
-}
-
-/* As a machine that is frozen, or whose network is gone. */
-static void stopped_server_is_waited_for_once(void **state) {
-    struct room *room = *state;
-    struct error err = {0};
-    struct ended ended = {0};
-    be_impatient(room);
-    uint64_t message = add_one(room, 300000, 3, NULL);
-    signal_server(SIGSTOP);
-    store_commit_begin(room->batch, note_ended, &ended);
-    for (int i = 0; i < 100; i++) {
-        assert_false(is_read(room, &err));
-        assert_int_equal(err.code, STORE_IO);
-        store_probe(room->store);
-    }
-    assert_false(store_accepting(room->store));
-    assert_non_null(strstr(store_cause(room->store)->text, "does not answer"));
-    bool done = ends(room, &ended);
-    assert_false(done);
-    signal_server(SIGCONT);
-    assert_true(recovers(room));
-    room_commit(room);
-    assert_int_equal(count_work(room), 1);
-    expect_message(room, message, 300000, 3);
-}
-
-/* The end of the process does not wait: what comes of it is seen at the next start. */
-static void what_hangs_can_be_given_up(void **state) {
-    struct room *room = *state;
-    struct ended ended = {0};
-    add_one(room, 10, 1, NULL);
-    set_server("ALTER SYSTEM SET synchronous_standby_names = 'nobody'");
-    assert_true(wait_for_row("SELECT 1 WHERE current_setting('synchronous_standby_names') = 'nobody'"));
-    store_commit_begin(room->batch, note_ended, &ended);
-    store_give_up(room->store);
-    assert_true(ended.ended && !ended.done);
-    room_close(room);
-    set_server("ALTER SYSTEM RESET synchronous_standby_names");
-    room_open(room);
-    assert_in_range(count_work(room), 0, 1);
 }
 
 /* ---- the server goes ---- */
@@ -431,13 +204,6 @@ static void content_under_way_fails_with_the_server(void **state) {
     uint64_t message = add_one(room, 3u << 20, 2, NULL);
     room_commit(room);
     expect_message(room, message, 3u << 20, 2);
-}
-
-static void end_sessions(const char *database) {
-    char text[160];
-    snprintf(text, sizeof text,
-             "SELECT pg_terminate_backend(pid, 10000) FROM pg_stat_activity WHERE datname = '%s'", database);
-    assert_true(place_run("postgres", text));
 }
 
 /* A name that can't be read is not one that is not there. */
@@ -584,17 +350,6 @@ static void old_chunks_beyond_a_checkpoint_never_count(void **state) {
     }
 }
 
-/* ---- another process takes the store over ---- */
-
-static void end_sessions_of_writers(const char *database) {
-    char text[200];
-    snprintf(text, sizeof text,
-             "SELECT pg_terminate_backend(pid, 10000) FROM pg_stat_activity WHERE datname = '%s'"
-             " AND application_name LIKE '%%writer'",
-             database);
-    assert_true(place_run("postgres", text));
-}
-
 /* Whole chunks of the room's only content that the server has, when all that were sent have arrived. */
 static void expect_chunks(struct room *room, struct store_content *content, unsigned count) {
     char database[32], text[120];
@@ -640,202 +395,6 @@ static void content_that_flies_is_sent(void **state) {
         while (store_maintain(room->store, 0, 0, 1000000)) {
         }
     }
-}
-
-static struct store *take_over(struct room *room) {
-    struct error err = {0};
-    char database[32];
-    place_database(room->path, database);
-    end_sessions_of_writers(database);
-    struct store *other = store_open(room->path, &room->options, &err);
-    if (!other)
-        fail_msg("%s", err.text);
-    return other;
-}
-
-static void expect_fenced(struct room *room) {
-    for (int i = 0; i < 3; i++) {
-        assert_false(store_probe(room->store));
-        assert_false(store_accepting(room->store));
-        assert_int_equal(store_cause(room->store)->code, STORE_FENCED);
-    }
-}
-
-/* I13: whoever was taken over learns it by a commit, and that is final, also when the other has gone. */
-static void taken_over_is_final(void **state) {
-    struct room *room = *state;
-    struct store *other = take_over(room);
-    for (int i = 0; i < 2; i++) {
-        struct error err = {0};
-        add_one(room, 10, 1, NULL);
-        assert_false(store_commit(room->batch, &err));
-        assert_int_equal(err.code, STORE_FENCED);
-        store_batch_clear(room->batch);
-        expect_fenced(room);
-        if (other)
-            store_close(other);
-        other = NULL;
-    }
-    room_reopen(room);
-    add_one(room, 10, 1, NULL);
-    room_commit(room);
-    assert_int_equal(count_work(room), 1);
-}
-
-/* Also when nothing is to be committed. */
-static void taken_over_is_seen_by_a_probe(void **state) {
-    struct room *room = *state;
-    struct store *other = take_over(room);
-    int64_t end = clock_monotonic_us() + 60000000;
-    while (store_probe(room->store) && clock_monotonic_us() < end)
-        usleep(10000);
-    expect_fenced(room);
-    store_close(other);
-}
-
-/* A lock that is held yet in our own name, as by a session that the server does not know to be gone, is none.
- */
-static void own_lock_is_no_other(void **state) {
-    struct room *room = *state;
-    char database[32], where[PLACE_MAX];
-    place_database(room->path, database);
-    snprintf(where, sizeof where, "postgresql://postgres@/%s?host=%s", database, place_server());
-    PGconn *conn = PQconnectdb(where);
-    end_sessions_of_writers(database);
-    PQclear(PQexec(conn, "SELECT pg_advisory_lock(1128813393, 1)"));
-    int64_t end = clock_monotonic_us() + 60000000;
-    while (store_probe(room->store) && clock_monotonic_us() < end)
-        usleep(10000);
-    assert_int_equal(store_cause(room->store)->code, STORE_LOCKED);
-    PQfinish(conn);
-    assert_true(recovers(room));
-    add_one(room, 10, 1, NULL);
-    room_commit(room);
-}
-
-/* ---- several nodes ---- */
-
-#define MINUTE 60000000
-
-static struct store *open_node(const struct room *room, unsigned node) {
-    struct store_options options = {.node = node};
-    struct error err = {0};
-    struct store *store = store_open(room->path, &options, &err);
-    if (!store)
-        fail_msg("%s", err.text);
-    return store;
-}
-
-static bool note_claimed(void *context, const struct store_work *work) {
-    unsigned *given = context;
-    assert_true(work->id && !work->damaged);
-    ++*given;
-    return true;
-}
-
-static unsigned claim(struct store *store, size_t limit) {
-    unsigned given = 0;
-    struct error err = {0};
-    if (!store_claim(store, MINUTE, limit, note_claimed, &given, &err))
-        fail_msg("%s", err.text);
-    return given;
-}
-
-static void add_many(struct room *room, unsigned count) {
-    struct store_work row = {.message = store_add_message(room->batch, 1, SPAN_LIT("e"), NULL), .expiry = 9};
-    for (unsigned i = 0; i < count; i++)
-        assert_true(store_add_work(room->batch, &row) != 0);
-    room_commit(room);
-}
-
-/* I13: whose lease is over loses all of its work at once, and commits nothing any more. */
-static void work_of_who_is_gone_is_taken_over(void **state) {
-    struct room *room = *state;
-    struct error err = {0};
-    assert_int_equal(claim(room->store, 0), 0);
-    add_many(room, 1200);
-    struct store *other = open_node(room, 2);
-    assert_int_equal(claim(other, 0), 0); /* the lease of the first holds */
-    add_one(room, 10, 1, NULL);
-    assert_true(store_renew(room->store, -1, &err));
-    room_commit(room); /* with no lease either */
-    assert_int_equal(claim(other, 700), 700);
-    add_one(room, 10, 1, NULL);
-    assert_false(store_commit(room->batch, &err));
-    assert_int_equal(err.code, STORE_FENCED);
-    expect_fenced(room);
-    assert_false(store_renew(room->store, MINUTE, &err));
-    assert_int_equal(err.code, STORE_FENCED);
-    assert_int_equal(claim(other, 0), 501);
-    assert_int_equal(claim(other, 0), 0);
-    room_reopen(room);
-    assert_int_equal(claim(room->store, 0), 0);
-    assert_true(store_renew(other, -1, &err));
-    store_close(other);
-    assert_int_equal(claim(room->store, 0), 1201);
-}
-
-/* A node that comes again has what nobody took. */
-static void who_comes_again_keeps_what_is_left(void **state) {
-    struct room *room = *state;
-    struct error err = {0};
-    assert_int_equal(claim(room->store, 0), 0);
-    add_many(room, 10);
-    struct store *other = open_node(room, 2);
-    assert_true(store_renew(room->store, -1, &err));
-    assert_int_equal(claim(other, 4), 4);
-    room_reopen(room);
-    assert_int_equal(claim(room->store, 0), 6);
-    assert_int_equal(claim(other, 0), 0);
-    store_close(other);
-    other = open_node(room, 2);
-    assert_int_equal(claim(other, 0), 4);
-    assert_true(store_probe(room->store));
-    store_close(other);
-}
-
-/* Its row is being written by a commit of its own: it lives. */
-static void who_commits_is_not_gone(void **state) {
-    struct room *room = *state;
-    struct error err = {0};
-    char database[32], where[PLACE_MAX];
-    add_many(room, 3);
-    assert_true(store_renew(room->store, -1, &err));
-    place_database(room->path, database);
-    snprintf(where, sizeof where, "postgresql://postgres@/%s?host=%s", database, place_server());
-    PGconn *conn = PQconnectdb(where);
-    PQclear(PQexec(conn, "BEGIN; UPDATE chasqui.node SET serial = serial WHERE id = 1"));
-    struct store *other = open_node(room, 2);
-    assert_int_equal(claim(other, 0), 0);
-    assert_true(store_accepting(other));
-    PQfinish(conn);
-    int64_t end = clock_monotonic_us() + MINUTE;
-    while (claim(other, 0) == 0 && clock_monotonic_us() < end)
-        usleep(10000);
-    assert_int_equal(count_work(room), 3);
-    store_close(other);
-}
-
-/* ---- what an older program left ---- */
-
-#define BACK_TO_2                                                                                            \
-    "ALTER TABLE node DROP lease; ALTER TABLE entry DROP sum; ALTER TABLE activity_in DROP sum;"             \
-    "ALTER TABLE activity_out DROP sum; ALTER TABLE work DROP sum, ADD epoch bigint NOT NULL DEFAULT 0,"     \
-    " ADD lease bigint NOT NULL DEFAULT 0; UPDATE setting SET value = 2 WHERE name = 'schema'"
-
-static void older_store_goes_on(void **state) {
-    struct room *room = *state;
-    add_many(room, 3);
-    room_close(room);
-    assert_true(place_spoil(room->path, "", BACK_TO_2));
-    struct store_options reader = {.read_only = true};
-    struct error err = {0};
-    assert_null(store_open(room->path, &reader, &err));
-    assert_int_equal(err.code, STORE_VERSION);
-    room_open(room);
-    assert_int_equal(claim(room->store, 0), 3);
-    add_many(room, 2);
-    assert_int_equal(count_work(room), 5);
 }
 
 /* ---- rows that are not what was stored (I16) ---- */
@@ -930,40 +489,6 @@ static void changed_rows_are_found(void **state) {
     }
 }
 
-/* What the other resumed is his: no octet is written over or dropped by whoever had it. */
-static void content_of_the_other_is_left_alone(void **state) {
-    static const struct store_activity_in activity = {
-        .peer = SPAN_LIT("p"), .association = SPAN_LIT("a"), .activity = SPAN_LIT("1")};
-    struct room *room = *state;
-    static uint8_t wrong[600000];
-    struct error err = {0};
-    size_t got;
-    struct store_content *content = make_content(room, 100000, 5);
-    uint64_t id = store_put_activity_in(room->batch, &activity, content);
-    room_commit(room);
-    struct store *other = take_over(room);
-    struct store_content *resumed = store_content_resume(other, id, &err);
-    assert_non_null(resumed);
-    append_octets(resumed, 900000, 5);
-    assert_true(store_content_read(resumed, 0, wrong, 1, &got, NULL)); /* all have arrived */
-    memset(wrong, 0, sizeof wrong);
-    store_content_append(content, span_of(wrong, sizeof wrong), &err); /* he does not know it yet */
-    store_content_read(content, 0, wrong, 1, &got, &err);
-    store_content_release(content);
-    store_maintain(room->store, 0, 0, 1000000);
-    expect_octets(resumed, 1000000, 5);
-    struct store_batch *batch = store_batch_new(other);
-    uint64_t message = store_add_message(batch, 1, SPAN_LIT("e"), resumed);
-    store_add_work(batch, &(struct store_work){.message = message});
-    store_remove_activity_in(batch, id);
-    assert_true(store_commit(batch, &err));
-    store_batch_free(batch);
-    store_content_release(resumed);
-    store_close(other);
-    room_reopen(room);
-    expect_message(room, message, 1000000, 5);
-}
-
 /* ---- what is surely new ---- */
 
 static void key_of(uint32_t number, uint8_t key[static STORE_DIGEST]) {
@@ -991,13 +516,12 @@ static void new_transfer_asks_no_server(void **state) {
     struct room *room = *state;
     struct store_activity_in found;
     struct error err = {0};
-    char database[32], where[PLACE_MAX];
+    char database[32];
     add_keys(room, 0, 12000);
     room_commit(room);
     room_reopen(room);
     place_database(room->path, database);
-    snprintf(where, sizeof where, "postgresql://postgres@/%s?host=%s", database, place_server());
-    PGconn *conn = PQconnectdb(where);
+    PGconn *conn = place_connect(database);
     PGresult *locked = PQexec(conn, "BEGIN; LOCK TABLE chasqui.repeat, chasqui.activity_in");
     assert_int_equal(PQresultStatus(locked), PGRES_COMMAND_OK);
     PQclear(locked);
@@ -1031,25 +555,6 @@ static void key_that_flies_is_found_later(void **state) {
     assert_int_equal(look_for(room, many), STORE_REPEAT_KNOWN);
     assert_int_equal(look_for(room, 0), STORE_REPEAT_KNOWN);
     assert_int_equal(look_for(room, many + 1), STORE_REPEAT_UNKNOWN);
-}
-
-/* A peer may go on at another node than where it began. */
-static void activity_of_another_node_is_found(void **state) {
-    static const struct store_activity_in activity = {
-        .peer = SPAN_LIT("p"), .association = SPAN_LIT("a"), .activity = SPAN_LIT("1")};
-    struct room *room = *state;
-    struct store_activity_in found;
-    struct error err = {0};
-    struct store *other = open_node(room, 2);
-    struct store_batch *batch = store_batch_new(other);
-    uint64_t id = store_put_activity_in(batch, &activity, NULL);
-    assert_true(store_commit(batch, &err));
-    store_batch_free(batch);
-    store_close(other);
-    store_maintain(room->store, 0, 0, 1000000);
-    assert_true(store_find_activity_in(room->store, activity.peer, activity.association, activity.activity,
-                                       &found, NULL));
-    assert_int_equal(found.id, id);
 }
 
 struct verdicts {
@@ -1204,45 +709,17 @@ static void chunks_without_a_content_go(void **state) {
     assert_true(place_run(database, none));
 }
 
-/* A session that answers to no probe is given up for a commit that waits behind it. */
-static void commit_behind_an_unanswered_probe_goes_on(void **state) {
-    struct room *room = *state;
-    struct ended ended = {0};
-    struct error why = {0};
-    be_impatient(room);
-    add_one(room, 10, 1, NULL);
-    pid_t session = session_of(room, "writer");
-    assert_int_equal(kill(session, SIGSTOP), 0);
-    error_set(&why, STORE_IO, "something failed");
-    store_refuses(&((struct pg_store *)(void *)room->store)->head, &why);
-    ((struct pg_store *)(void *)room->store)->proved = false;
-    assert_false(store_probe(room->store)); /* is asked, and not answered */
-    store_commit_begin(room->batch, note_ended, &ended);
-    ends(room, &ended);
-    assert_true(ended.ended);
-    kill(session, SIGCONT);
-    assert_true(recovers(room));
-    room_commit(room); /* the same batch, unless it was written */
-    assert_int_equal(count_work(room), 1);
-}
-
 #define IN_ROOM(test) cmocka_unit_test_setup_teardown(test, room_setup, room_teardown)
 
 int main(void) {
     const struct CMUnitTest tests[] = {
         IN_ROOM(server_that_forgets_is_refused),
-        IN_ROOM(commit_behind_an_unanswered_probe_goes_on),
         IN_ROOM(database_without_a_store_is_told),
         cmocka_unit_test(password_is_not_shown),
         cmocka_unit_test(no_spelling_of_a_password_is_shown),
         IN_ROOM(second_writer_is_told_the_first),
         IN_ROOM(unanswered_commit_is_found_done),
         IN_ROOM(broken_commit_is_found_undone),
-        IN_ROOM(hung_commit_is_told_and_settled),
-        IN_ROOM(session_that_does_not_read_holds_up_nobody),
-        IN_ROOM(session_that_does_not_answer_is_replaced),
-        IN_ROOM(stopped_server_is_waited_for_once),
-        IN_ROOM(what_hangs_can_be_given_up),
         IN_ROOM(killed_server_loses_nothing),
         IN_ROOM(content_under_way_fails_with_the_server),
         IN_ROOM(unread_name_is_told_from_none),
@@ -1250,18 +727,9 @@ int main(void) {
         IN_ROOM(short_chunk_is_no_whole_one),
         IN_ROOM(old_chunks_beyond_a_checkpoint_never_count),
         IN_ROOM(content_that_flies_is_sent),
-        IN_ROOM(taken_over_is_final),
-        IN_ROOM(taken_over_is_seen_by_a_probe),
-        IN_ROOM(own_lock_is_no_other),
-        IN_ROOM(work_of_who_is_gone_is_taken_over),
-        IN_ROOM(who_comes_again_keeps_what_is_left),
-        IN_ROOM(who_commits_is_not_gone),
-        IN_ROOM(older_store_goes_on),
         IN_ROOM(changed_rows_are_found),
-        IN_ROOM(content_of_the_other_is_left_alone),
         IN_ROOM(new_transfer_asks_no_server),
         IN_ROOM(key_that_flies_is_found_later),
-        IN_ROOM(activity_of_another_node_is_found),
         IN_ROOM(key_of_another_writer_is_there_once),
         IN_ROOM(events_of_an_old_store_are_kept),
         IN_ROOM(no_table_is_read_from_end_to_end),
