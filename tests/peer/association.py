@@ -11,6 +11,7 @@ import os
 import time
 
 from . import ber, session as s, x228
+from .tap import PATIENCE
 from .transport import Transport, Closed, Refused, Unexpected  # noqa: F401  (offered to the plays)
 
 CONTEXT_ACSE, CONTEXT_RTSE, CONTEXT_MTSE = 1, 3, 5
@@ -63,7 +64,7 @@ class Association:
     # --- association, as initiator
 
     @classmethod
-    def open(cls, port, host="127.0.0.1", called=b"", timeout=20, size_code=11, recover=None, selectors=None,
+    def open(cls, port, host="127.0.0.1", called=b"", timeout=PATIENCE, size_code=11, recover=None, selectors=None,
              dialogue=0, authenticated=True, bind=None, contexts=None, extra_cr=b"", tokens=b"\0",
              versions=(None, None), **options):
         """Connects and binds. `recover`: (reference, common) of the association to recover, which carries no bind.

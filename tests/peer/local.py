@@ -5,6 +5,7 @@ import socket
 import struct
 
 from . import ber, names
+from .tap import PATIENCE
 
 REQUEST, RESPONSE, SUBMIT_BEGIN, SUBMIT_CONTENT, SUBMIT_END, SUBMIT_RESULT, FETCH, FETCH_DATA = range(64, 72)
 HELLO, WELCOME = 74, 75
@@ -27,7 +28,7 @@ def hello(version=VERSION, wants=OFFERS, program=b"a play"):
 
 
 class Client:
-    def __init__(self, path, timeout=30):
+    def __init__(self, path, timeout=PATIENCE):
         self.sock = socket.socket(socket.AF_UNIX)
         self.sock.settimeout(timeout)
         self.sock.connect(path)

@@ -1,8 +1,11 @@
 #!/usr/bin/python3
 """The peer judged before it judges: real captures read, both of its ends against each other, tshark on its octets."""
 import os
+import re
+import signal
 import socket
 import struct
+import subprocess
 import sys
 import tempfile
 import threading
@@ -35,6 +38,39 @@ def _():
         else:
             raise AssertionError(f"passed with {then!r}")
     tap.run(lambda: None)
+
+
+FALLS = """
+from peer import tap
+@tap.case("falls")
+def _():
+    copies = ["in-doubt"]
+    tap.check(copies and
+              copies[0] == "held")
+tap.main()
+"""
+
+
+@case("why a case failed stands on stderr, with the whole statement and the values; and where it hung when it is ended")
+def _():
+    place = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..")
+    with tempfile.TemporaryDirectory() as folder:
+        path = os.path.join(folder, "falls.py")
+        with open(path, "w") as file:
+            file.write(FALLS)
+        environment = {**os.environ, "PYTHONPATH": place}
+        done = subprocess.run([sys.executable, path], capture_output=True, text=True, env=environment)
+        equal((done.returncode, done.stdout), (1, "1..1\nnot ok 1 - falls\n"))
+        for wanted in ("# not ok 1 - falls", "# falls.py:6:", 'copies[0] == "held")', "  copies = ['in-doubt']"):
+            check(wanted in done.stderr, f"no {wanted} in {done.stderr}")
+        with open(path, "w") as file:
+            file.write(FALLS.replace("tap.check(", "tap.note('asleep'); __import__('time').sleep(600); tap.check("))
+        hung = subprocess.Popen([sys.executable, path], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment)
+        equal([hung.stdout.readline() for _ in range(2)], ["1..1\n", "# asleep\n"])
+        hung.terminate()
+        said = hung.communicate()[1]
+        equal(hung.returncode, -signal.SIGTERM)
+        check(f'"{path}", line 6' in said, said)
 
 
 @case("nothing() waits to its end, whatever ended meanwhile, and is false when something comes")

@@ -3,6 +3,8 @@ import socket
 import struct
 import time
 
+from .tap import PATIENCE
+
 CR, CC, DR, DC, DT, ER = 0xE0, 0xD0, 0x80, 0xC0, 0xF0, 0x70
 PI_TPDU_SIZE, PI_CALLING, PI_CALLED, PI_PREFERRED_SIZE = 0xC0, 0xC1, 0xC2, 0xF0
 
@@ -22,7 +24,7 @@ class Unexpected(Exception):
 class Transport:
     """One transport connection. `log` keeps (sent, time, octets) in order, for a synthesized capture."""
 
-    def __init__(self, sock, timeout=20, tpdu_size=2048):
+    def __init__(self, sock, timeout=PATIENCE, tpdu_size=2048):
         self.sock = sock
         self.sock.settimeout(timeout)
         self.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
@@ -33,7 +35,7 @@ class Transport:
 
     @classmethod
     def dial(cls, port, host="127.0.0.1", **options):
-        return cls(socket.create_connection((host, port), timeout=options.get("timeout", 20)), **options)
+        return cls(socket.create_connection((host, port), timeout=options.get("timeout", PATIENCE)), **options)
 
     # octets
 

@@ -38,8 +38,8 @@ class Caller:
         self.stage, self.host = stage, host
 
     def transport(self):
-        sock = socket.create_connection(("127.0.0.1", self.stage.mta.port), timeout=20, source_address=(self.host, 0))
-        return Transport(sock, timeout=20)
+        sock = socket.create_connection(("127.0.0.1", self.stage.mta.port), timeout=tap.PATIENCE, source_address=(self.host, 0))
+        return Transport(sock)
 
     def bind(self, mta="NEAR", password="near's secret", mode="normal", leave=False):
         """The association, or the reason of the refusal; `leave`: the refused connection stays open."""
@@ -227,10 +227,10 @@ def _():
         limit = resource.prlimit(net, resource.RLIMIT_NOFILE)
         used = len(os.listdir(f"/proc/{net}/fd"))
         resource.prlimit(net, resource.RLIMIT_NOFILE, (used + 4, limit[1]))
-        crowd = [socket.create_connection(("127.0.0.1", stage.mta.port), timeout=10) for _ in range(20)]
+        crowd = [socket.create_connection(("127.0.0.1", stage.mta.port), timeout=tap.PATIENCE) for _ in range(20)]
         unharmed.logged("new connections wait", "LimitNOFILE")
         before = voluntary(net)             # who spins never sleeps
-        tap.wait_until(lambda: voluntary(net) >= before + 8, 60, "a net process that rests between its looks")
+        tap.wait_until(lambda: voluntary(net) >= before + 8, what="a net process that rests between its looks")
         equal(stage.mta.log().count("new connections wait"), 1)
         for sock in crowd:
             sock.close()
@@ -256,7 +256,7 @@ def _():
                 sent[0] += 1
                 time.sleep(0.001)           # else the kernel gathers them
 
-        socks = [socket.create_connection(("127.0.0.1", stage.mta.port), timeout=10) for _ in range(8)]
+        socks = [socket.create_connection(("127.0.0.1", stage.mta.port), timeout=tap.PATIENCE) for _ in range(8)]
         for sock in socks:
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         threads = [threading.Thread(target=dribble, args=(sock,)) for sock in socks]
@@ -264,7 +264,7 @@ def _():
         for thread in threads:
             thread.start()
         unharmed.served("octets")
-        tap.wait_until(lambda: sent[0] >= 12000, 60, "octets")
+        tap.wait_until(lambda: sent[0] >= 12000, what="octets")
         stop.set()
         for thread in threads:
             thread.join()
@@ -285,7 +285,7 @@ def voluntary(pid):
 def _():
     with folder() as path, hostile_stage(path) as stage, Unharmed(stage) as unharmed:
         for _ in range(150):
-            with socket.create_connection(("127.0.0.1", stage.mta.port), timeout=10, source_address=("127.0.0.9", 0)) as sock:
+            with socket.create_connection(("127.0.0.1", stage.mta.port), timeout=tap.PATIENCE, source_address=("127.0.0.9", 0)) as sock:
                 sock.sendall(b"GET / HTTP/1.0\r\n\r\n")
                 with contextlib.suppress(OSError):
                     sock.recv(100)

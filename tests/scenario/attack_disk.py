@@ -197,8 +197,8 @@ def _():
                 with stage.mta.client() as client:
                     for entry in client.entries(BEN):
                         client.request("mailbox-delete", mailbox=BEN, entry=entry["entry"])
-                wait_until(lambda: stage.mta.request("status")["state"] == "serving", 60)
-                wait_until(submit, 60, "it takes large mail again, without a restart")
+                wait_until(lambda: stage.mta.request("status")["state"] == "serving")
+                wait_until(submit, what="it takes large mail again, without a restart")
                 wait_until(lambda: "takes messages again" in stage.mta.log())
                 equal(set(processes(stage.mta.process.pid)), before)
         finally:

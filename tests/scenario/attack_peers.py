@@ -146,11 +146,11 @@ def _():
         with folder() as path, old_stage(path, cannot_resume(send_spdu(octets)), mode, **more) as (stage, old, unharmed):
             hand_over(stage, f"resume-{mode}")
             unharmed.served(mode)
-            wait_until(lambda: old.arrived, 60, f"{mode}: the transfer from its beginning")
+            wait_until(lambda: old.arrived, what=f"{mode}: the transfer from its beginning")
             equal(len(old.arrived), 1)
             equal(old.resumes, 1)
             unharmed.logged("peer=OLD", "can't be resumed there", "localSystemProblem")
-            wait_until(lambda: stage.mta.request("status")["copies"] == 0, 20, "an empty queue")
+            wait_until(lambda: stage.mta.request("status")["copies"] == 0, what="an empty queue")
 
 
 @case("so does one that reports an exception, and never answers our discard")
@@ -158,7 +158,7 @@ def _():
     with folder() as path, old_stage(path, cannot_resume(send_spdu(EXCEPTION))) as (stage, old, unharmed):
         hand_over(stage, "silent-discard")
         unharmed.served("silence")
-        wait_until(lambda: old.arrived, 60, "the transfer from its beginning")
+        wait_until(lambda: old.arrived, what="the transfer from its beginning")
         equal((len(old.arrived), old.resumes), (1, 1))
         unharmed.logged("peer=OLD", "the discard or interrupt of the activity was not answered in time")
 
@@ -172,7 +172,7 @@ def _():
         discarded_on_the_same_association(peer)
     with folder() as path, old_stage(path, cannot_resume(what)) as (stage, old, _):
         hand_over(stage, "same-association")
-        wait_until(lambda: taken, 60, "the transfer from its beginning")
+        wait_until(lambda: taken, what="the transfer from its beginning")
         equal((len(taken), old.arrived), (1, []))
 
 
@@ -198,7 +198,7 @@ def _():
         peer.answer_release()
     with folder() as path, old_stage(path, answer) as (stage, old, unharmed):
         stage.hand_over(text_message("poison", [OLD_USER]))
-        wait_until(lambda: stage.mta.request("queue-list")["entries"][0]["tries"], 60, "the first abort")
+        wait_until(lambda: stage.mta.request("queue-list")["entries"][0]["tries"], what="the first abort")
         hand_over(stage, "good")
         unharmed.served("poison")
         [held] = wait_until(lambda: stage.mta.request("queue-list", state="held")["entries"], 120, "a held copy")
@@ -276,25 +276,25 @@ def _():
         old.take(peer)
     with folder() as path, old_stage(path, answer) as (stage, old, unharmed):
         hand_over(stage, "long")
-        wait_until(lambda: [w["state"] for w in stage.mta.request("queue-list")["entries"]] == ["sending"], 20, "the long transfer")
+        wait_until(lambda: [w["state"] for w in stage.mta.request("queue-list")["entries"]] == ["sending"], what="the long transfer")
         stage.hand_over(text_message("urgent", [OLD_USER], priority=x411.URGENT))
-        wait_until(lambda: old.arrived, 30, "the urgent message")
+        wait_until(lambda: old.arrived, what="the urgent message")
         equal((x411.Received(old.arrived[0]).identifier[1], old.calls), ("urgent", 2))
         passed.set()
         unharmed.served("urgent")
-        wait_until(lambda: len(old.arrived) == 2, 60, "the long transfer's end")
+        wait_until(lambda: len(old.arrived) == 2, what="the long transfer's end")
 
 
 @case("after an idle time longer than the timers an association is used as before")
 def _():
     with folder() as path, old_stage(path, lambda old, peer, _n: (peer.accept(), old.take(peer)), idle=120) as (stage, old, _):
         hand_over(stage, "idle-1", "short")
-        wait_until(lambda: len(old.arrived) == 1, 20, "the first message")
+        wait_until(lambda: len(old.arrived) == 1, what="the first message")
         time.sleep(6.5)                             # longer than the transfer timer: this is what is tested
         hand_over(stage, "idle-2", "short")
-        wait_until(lambda: len(old.arrived) == 2, 20, "the second message")
+        wait_until(lambda: len(old.arrived) == 2, what="the second message")
         hand_over(stage, "idle-3", "short")
-        wait_until(lambda: len(old.arrived) == 3, 20, "the third message")
+        wait_until(lambda: len(old.arrived) == 3, what="the third message")
         equal(old.calls, 1)
         ended = [line for line in stage.mta.log().splitlines() if "peer=OLD" in line and "association ended" in line]
         check(not ended, "\n".join(ended))

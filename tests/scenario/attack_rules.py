@@ -53,11 +53,11 @@ def ends(stage, local, *words):
     """What became of it stands in the record, and has the words."""
     def found():
         return [e for e in told(stage, local) if e["event"] in ENDS and all(w in str(e["detail"]) for w in words)]
-    return wait_until(found, 60, f"an end of {local} with {words}: {told(stage, local)}")
+    return wait_until(found, what=f"an end of {local} with {words}: {told(stage, local)}")
 
 
 def emptied(stage):
-    wait_until(lambda: stage.mta.request("status")["copies"] == 0, 60, "an empty queue")
+    wait_until(lambda: stage.mta.request("status")["copies"] == 0, what="an empty queue")
 
 
 @case("a trace that claims everything at once loops or goes on, and what we add never claims both")

@@ -75,27 +75,27 @@ def _():
     with folder() as path, Stage(path) as stage:
         kept = 10
         load = Load(stage, kept)
-        wait_until(lambda: len(load.confirmed) > 60, seconds=60)
+        wait_until(lambda: len(load.confirmed) > 60)
         before = list(load.confirmed)
         copy = os.path.join(path, "copy")
         done = backup(stage, copy)
         equal((done.returncode, done.stderr), (0, ""))
         check(len(load.confirmed) > len(before), "nothing was submitted meanwhile")
         equal(mhs("store", "check", copy).stdout, f"{copy}: every invariant holds\n")
-        wait_until(lambda: len(load.confirmed) > len(before) + 20, seconds=60)
+        wait_until(lambda: len(load.confirmed) > len(before) + 20)
         stage.mta.kill()
         load.end()
         shutil.rmtree(store_of(stage))
         done = mhs("store", "restore", "--store", store_of(stage), copy)
         equal((done.returncode, done.stderr), (0, ""))
         stage.mta.start()
-        wait_until(lambda: not stage.mta.request("queue-list")["entries"], seconds=60)
+        wait_until(lambda: not stage.mta.request("queue-list")["entries"])
         found = contents(stage, BEN)
         for number in range(0, 2 * kept, 2):
             check(any(octets_of(number) in content for content in found.values()), f"letter {number} to Ben is lost")
         missing = {number for number in before if number % 2}
         while missing:
-            _, apdu = stage.far.arrived.get(timeout=20)
+            _, apdu = stage.far.arrived.get(timeout=tap.PATIENCE)
             missing = {number for number in missing if isinstance(apdu, Exception) or octets_of(number) not in apdu}
         with stage.mta.client() as client:
             client.submit(*letter(-1, BEN))

@@ -74,7 +74,7 @@ def _():
             return stage.mta.log().count("'far.test' does not resolve")
         before = failed()
         stage.hand_over(text_message("named-2", [FAY]))
-        tap.wait_until(lambda: failed() >= before + 2, 60, "a second call that fails")
+        tap.wait_until(lambda: failed() >= before + 2, what="a second call that fails")
         check(stage.far.nothing(0))
         names.zone["far.test"] = ["127.0.0.1"]       # the host comes into being
         equal(stage.far.next().identifier[1], "named-2")
@@ -170,7 +170,7 @@ def _():
                 sock, _ = listener.accept()
             except OSError:
                 return
-            peer = Association(Transport(sock, timeout=20), mta="FAR", password="far's secret")
+            peer = Association(Transport(sock), mta="FAR", password="far's secret")
             with contextlib.suppress(*ENDED):
                 peer.accept()
                 parameters = peer.connect_spdu.parameters

@@ -10,6 +10,7 @@ import sys
 import time
 
 from peer import local
+from peer.tap import PATIENCE
 from scenario import postgres
 
 SOURCE = os.environ.get("CHASQUI_SOURCE", os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)))))
@@ -106,7 +107,7 @@ class Mhsd:
     """One daemon. `with Mhsd(folder, ...) as mta:` starts it; at the end it is stopped and its log looked over."""
 
     host = "127.0.0.1"
-    patience = 30       # seconds, for an answer at the local socket
+    patience = PATIENCE     # for an answer at the local socket
 
     def __init__(self, folder, name="ALPHA-MTA", domain="/C=GB/A=GOLD/P=ALPHA", port=None, environment=None, **settings):
         self.folder, self.name, self.domain, self.port = folder, name, domain, port or free_port()
@@ -133,7 +134,7 @@ class Mhsd:
     def path(self):
         return os.path.join(self.folder, "chasqui.conf")
 
-    def start(self, wait=True, seconds=30):
+    def start(self, wait=True, seconds=PATIENCE):
         environment = {**os.environ, "ASAN_OPTIONS": "detect_leaks=1:abort_on_error=0",
                        "UBSAN_OPTIONS": "halt_on_error=1:print_stacktrace=1", **self.environment}
         with open(self.log_path, "ab") as log:
@@ -147,7 +148,7 @@ class Mhsd:
                 raise
         return self
 
-    def wait_ready(self, seconds=30):
+    def wait_ready(self, seconds=PATIENCE):
         """Until the port and the local socket answer."""
         deadline = time.monotonic() + seconds
         while time.monotonic() < deadline:
@@ -178,7 +179,7 @@ class Mhsd:
     def mhs(self, *arguments, check=True, cwd=None, environment=None, stdin=None):
         """Runs `mhs` against this daemon, with `stdin` as its input; returns the finished process."""
         done = subprocess.run([program("mhs"), *arguments], input=stdin or "", capture_output=True, text=True,
-                              env={**os.environ, **(environment or {}), "CHASQUI_SOCKET": self.socket_path}, timeout=60, cwd=cwd)
+                              env={**os.environ, **(environment or {}), "CHASQUI_SOCKET": self.socket_path}, timeout=2 * PATIENCE, cwd=cwd)
         if check and done.returncode:
             raise RuntimeError(f"mhs {' '.join(arguments)}: exit {done.returncode}: {done.stderr}{done.stdout}")
         return done
@@ -195,7 +196,7 @@ class Mhsd:
         while living(group) and time.monotonic() < deadline:
             time.sleep(0.005)   # a process that is being killed may still hold the port
 
-    def stop(self, seconds=30):
+    def stop(self, seconds=PATIENCE):
         """SIGTERM; the exit status."""
         if self.process.poll() is None:
             self.process.send_signal(signal.SIGTERM)

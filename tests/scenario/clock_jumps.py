@@ -40,8 +40,8 @@ class Clock:
         self.jumps += 1
         now = stage.mta.mhs_clock()
         self.write(seconds + (58 - (now - self.seconds + seconds)) % 60)
-        wait_until(lambda: stage.mta.log().count("the clock jumped") == self.jumps, 20, "the daemon's look at the clock")
-        wait_until(lambda: 2 <= stage.mta.mhs_clock() % 60 < 40, 20, "a minute's first seconds")
+        wait_until(lambda: stage.mta.log().count("the clock jumped") == self.jumps, what="the daemon's look at the clock")
+        wait_until(lambda: 2 <= stage.mta.mhs_clock() % 60 < 40, what="a minute's first seconds")
 
 
 class Nobody:
@@ -73,7 +73,7 @@ def clocked(path, **settings):
 def served(stage, label):
     before = len(stage.mta.request("mailbox-list", mailbox=ANN)["entries"])
     stage.hand_over(text_message(label, [ANN]))
-    wait_until(lambda: len(stage.mta.request("mailbox-list", mailbox=ANN)["entries"]) == before + 1, 30, "a delivery")
+    wait_until(lambda: len(stage.mta.request("mailbox-list", mailbox=ANN)["entries"]) == before + 1, what="a delivery")
 
 
 def back(stage):
@@ -99,7 +99,7 @@ def _():
             check(abs(expiry(stage) - left) < 60, f"{expiry(stage)} instead of {left} seconds are left")
             served(stage, f"served-{seconds}")
             stage.hand_over(apdu)
-            wait_until(lambda: stage.mta.request("status")["counters"]["repeats"] > 0, 20, "the repeat that was known")
+            wait_until(lambda: stage.mta.request("status")["counters"]["repeats"] > 0, what="the repeat that was known")
             equal(len(stage.mta.request("queue-list")["entries"]), 1)
             check(stage.mta.request("track", recent=10)["messages"], "the record was dropped")
         back(stage)

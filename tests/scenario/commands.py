@@ -259,7 +259,7 @@ def _():
                     equal(failure.code, "wrong-state")
                 else:
                     check(False, "a second notification was taken")
-        wait_until(lambda: not pair.beta.request("queue-list")["entries"], 60, "an empty queue")
+        wait_until(lambda: not pair.beta.request("queue-list")["entries"], what="an empty queue")
         equal(sorted(e["content-identifier"] for e in pair.entries(pair.alpha, ADA, rounds)),
               [f"rn {i}" for i in range(rounds)])
 

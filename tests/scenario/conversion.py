@@ -229,7 +229,7 @@ def _():
             elif pid := serving(play.mta):
                 os.kill(pid, signal.SIGSTOP)
             return not play.near.arrived.empty()
-        wait_until(reported, 60, "a report")
+        wait_until(reported, what="a report")
         report = play.near.next()
         equal([(r["reason"], r["diagnostic"]) for r in report.recipients], [(2, 8)])
         signal_work(play.mta, signal.SIGKILL)

@@ -18,7 +18,7 @@ from peer.transport import Transport
 
 case, check, equal = tap.case, tap.check, tap.equal
 def connection(stage, source="127.0.0.1"):
-    return socket.create_connection(("127.0.0.1", stage.mta.port), timeout=10, source_address=(source, 0))
+    return socket.create_connection(("127.0.0.1", stage.mta.port), timeout=tap.PATIENCE, source_address=(source, 0))
 
 
 CONNECT = bytes.fromhex("0300000b06e00000000100")

@@ -127,7 +127,7 @@ def binder(stage, mode, password, octets, size_code):
     """NEAR, which binds in parts of so many octets; None where it is refused. Each mode has a host of its own: of one
     that guesses, the right bind is refused as well."""
     host = f"127.0.0.{20 + list(CONTEXTS).index(mode)}"
-    transport = Transport(socket.create_connection(("127.0.0.1", stage.mta.port), timeout=20, source_address=(host, 0)))
+    transport = Transport(socket.create_connection(("127.0.0.1", stage.mta.port), timeout=tap.PATIENCE, source_address=(host, 0)))
     transport.sock = Parts(transport.sock, octets)
     peer = Association(transport, mode, "name-of-near", password, checkpoint=64)
     transport.connect(size_code=size_code)
@@ -238,14 +238,14 @@ def _():
             for pid in before[kind]:
                 os.kill(pid, signal.SIGKILL)
             wait_until(lambda: children(stage.mta)[kind] and not set(before[kind]) & set(children(stage.mta)[kind]),
-                       seconds=60, what=f"another {kind}")
+                       what=f"another {kind}")
 
             def works():
                 try:
                     return stage.mta.request("mailbox-list", mailbox=ANN) and stage.mta.answers()
                 except (OSError, local.Failed):     # it may still be starting
                     return False
-            wait_until(works, seconds=60, what=f"service after the end of {kind}")
+            wait_until(works, what=f"service after the end of {kind}")
 
             def handed_over():
                 try:
@@ -253,7 +253,7 @@ def _():
                     return True
                 except OSError:
                     return False
-            wait_until(handed_over, seconds=60, what="an association")
+            wait_until(handed_over, what="an association")
             # One whose confirmation was not on disk yet when a process was killed may come again.
             while stage.far.next(60).identifier[1] != f"after-{kind}":
                 pass

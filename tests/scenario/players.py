@@ -90,7 +90,7 @@ class Neighbour(Called):
             self.arrived.put((None, error))
         sock.close()
 
-    def next(self, seconds=20):
+    def next(self, seconds=tap.PATIENCE):
         """The next APDU as x411.Received."""
         while True:
             mode, apdu = self.arrived.get(timeout=seconds)

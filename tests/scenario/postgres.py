@@ -9,6 +9,8 @@ import subprocess
 import tempfile
 import time
 
+from peer.tap import PATIENCE
+
 PLACES = ["/usr/lib/postgresql/15/bin", "/usr/lib/postgresql/16/bin", "/usr/lib/postgresql/17/bin"]
 MISSING = "no PostgreSQL server is installed; `scripts/setup check` installs it"
 # As few processes and as little memory as it can do with; durable as an operator's is.
@@ -81,7 +83,7 @@ class Postgres:
             raise RuntimeError(f"{program}: {done.stdout}")
         return done.stdout
 
-    def start(self, seconds=60):
+    def start(self, seconds=PATIENCE):
         with open(self.log_path, "ab") as log:
             self.postmaster = subprocess.Popen(
                 [os.path.join(binaries(), "postgres"), "-D", self.data], stdin=subprocess.DEVNULL, stdout=log, stderr=log,
@@ -89,7 +91,7 @@ class Postgres:
         self.wait_ready(seconds)
         return self
 
-    def wait_ready(self, seconds=60):
+    def wait_ready(self, seconds=PATIENCE):
         deadline = time.monotonic() + seconds
         while time.monotonic() < deadline:
             if self.postmaster.poll() is not None:
@@ -142,7 +144,7 @@ class Postgres:
                         found.append(int(name))
         return found
 
-    def stop(self, how=signal.SIGQUIT, seconds=30):
+    def stop(self, how=signal.SIGQUIT, seconds=PATIENCE):
         """SIGQUIT: at once, with recovery at the next start; SIGINT: in order."""
         if not self.postmaster or self.postmaster.poll() is not None:
             return

@@ -63,7 +63,7 @@ def _():
             try:
                 waiting.ref += 1
                 waiting.send(local.REQUEST, b'{"operation": "status"}')
-                with local.Client(mta.socket_path, timeout=10) as client:
+                with local.Client(mta.socket_path, timeout=tap.PATIENCE) as client:
                     equal([e["entry"] for e in client.entries(BEN)], [entry])
                     check(client.envelope(BEN, entry))
                     check(LONG in client.content(BEN, entry))
@@ -82,7 +82,7 @@ def _():
                     pass
             finally:
                 os.kill(store, signal.SIGCONT)
-            waiting.sock.settimeout(10)
+            waiting.sock.settimeout(tap.PATIENCE)
             equal(waiting.receive()[0], local.RESPONSE)
 
 

@@ -140,7 +140,7 @@ def _():
                 except Excepted:
                     peer.discard()
             peer.release()
-        wait_until(lambda: not activities(stage), 20, "an empty store")
+        wait_until(lambda: not activities(stage), what="an empty store")
 
 
 @case("an interrupted activity is resumed on the same association")
@@ -234,7 +234,7 @@ class Breaking:
         self.port = self.listener.getsockname()[1]
         self.mta, self.password = mta, password
 
-    def accept(self, seconds=20, **options):
+    def accept(self, seconds=tap.PATIENCE, **options):
         self.listener.settimeout(seconds)
         sock, _ = self.listener.accept()
         peer = Association(Transport(sock), mta=self.mta, password=self.password, checkpoint=1)
@@ -294,7 +294,7 @@ def far_receives_after(break_segments, restart=False, recipients=1):
         with Stage(path, far=far) as stage:
             apdu = text_message("out-1", [FAY] * recipients, "o" * 30_000)
             stage.hand_over(apdu)
-            first = far.accept(seconds=60)
+            first = far.accept()
             seen = receive_until(first, break_segments)
             if restart:
                 wait_until(lambda: confirmed(stage, seen["serial"]), what="the confirmed checkpoint on disk")
@@ -467,7 +467,7 @@ def _():
 
 def connect_from(host, port):
     sock = socket.socket()
-    sock.settimeout(20)
+    sock.settimeout(tap.PATIENCE)
     sock.bind((host, 0))
     sock.connect(("127.0.0.1", port))
     return sock
@@ -536,8 +536,8 @@ class TwoDaemons:
         self.beta.kill()
 
     def start_both(self):
-        self.beta.start(seconds=60)
-        self.stage.mta.start(seconds=60)
+        self.beta.start()
+        self.stage.mta.start()
 
     def delivered(self):
         return self.beta.request("mailbox-list", mailbox=FAY)["entries"]

@@ -64,10 +64,10 @@ def refused_and_taken(far):
             for number in range(COPIES):
                 peer.transfer(text_message(f"full-{number}", [FAY]))
             peer.release()
-        wait_until(lambda: far.refusals >= 4, 60, "the first refusals")
+        wait_until(lambda: far.refusals >= 4, what="the first refusals")
         begun, before = time.monotonic(), far.refusals
         stage.hand_over(text_message("other", [ANN]))
-        wait_until(lambda: stage.mta.request("mailbox-list", mailbox=ANN)["entries"], 60, "a delivery meanwhile")
+        wait_until(lambda: stage.mta.request("mailbox-list", mailbox=ANN)["entries"], what="a delivery meanwhile")
         time.sleep(4)               # the rate over some seconds is what is tested
         # Each copy by itself would come back every one or two seconds: 100 and more. A probe comes each second at most.
         refused, seconds = far.refusals - before, time.monotonic() - begun
@@ -77,7 +77,7 @@ def refused_and_taken(far):
         far.full = False
         arrived = [far.next(60).identifier[1] for _ in range(COPIES)]
         equal(sorted(arrived), sorted(f"full-{number}" for number in range(COPIES)))
-        wait_until(lambda: stage.mta.request("status")["copies"] == 0, 60, "an empty queue")
+        wait_until(lambda: stage.mta.request("status")["copies"] == 0, what="an empty queue")
         log = stage.mta.log()
         check("peer=FAR takes in again" in log, "no line says that FAR takes in again")
         lines = sum("refuse" in line for line in log.splitlines())
@@ -135,7 +135,7 @@ def _():
         lines = [line for line in stage.mta.log().splitlines() if "refused" in line]
         check(0 < len(lines) < 30, f"{len(lines)} lines for {refusals} refusals")
         full.end()
-        wait_until(lambda: not refused(peer, text_message("after", [ANN])), 60, "a transfer that is taken")
+        wait_until(lambda: not refused(peer, text_message("after", [ANN])), what="a transfer that is taken")
 
 
 tap.main()

@@ -53,7 +53,7 @@ ANSWERED = {session.CN: session.AC, session.AE: session.AEA, session.FN: session
 def play(port, octets):
     """Replays one association TSDU by TSDU, awaiting what must be answered. The answers' SPDU identifiers; raises
     BindRefused."""
-    transport = Transport.dial(port, timeout=10)
+    transport = Transport.dial(port)
     packets, answers, held, mode = tpkts(octets), [], b"", "normal"
     transport.send_raw(packets[0])
     header, _ = transport.read_tpdu()

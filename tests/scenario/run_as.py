@@ -148,7 +148,7 @@ def _():
         for pid in before:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
-        wait_until(lambda: not set(before) & set(mta.children()) and mta.answers(), seconds=60)
+        wait_until(lambda: not set(before) & set(mta.children()) and mta.answers())
         wait_until(lambda: all(map(runs_as_user, mta.children())))
 
 

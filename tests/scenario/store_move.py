@@ -146,7 +146,7 @@ def _():
         fill(stage)
         for number in range(6):
             stage.hand_over(text_message(f"large-{number}", [FAY], "large " * 2_000_000))
-        wait_until(lambda: len(queue(stage)) == 11 and settled(stage), 60)
+        wait_until(lambda: len(queue(stage)) == 11 and settled(stage))
         before = seen(stage)
         equal(stage.mta.stop(), 0)
         places = [stage.mta.store, server.database("killed"), os.path.join(path, "back")]

@@ -454,7 +454,7 @@ def _():
             with tshark_judge.Capture(f"{path}/lo.pcap", [beta.port]):
                 cast = Cast(path, alpha, beta)
                 cast.send_large("normal")
-                wait_until(lambda: beta.request("mailbox-list", mailbox=wire_cast.BOB)["entries"], 60, "delivery")
+                wait_until(lambda: beta.request("mailbox-list", mailbox=wire_cast.BOB)["entries"], what="delivery")
         conversations = captured(f"{path}/lo.pcap", [beta.port])
         activities = Activities(conversations)
         equal((len(activities.apdus), activities.resumed), (1, 1))

@@ -157,7 +157,7 @@ class Cast:
                     entries = client.entries(mailbox)
                 found.append(tuple(sum(entry["kind"] == kind for entry in entries) for kind in ("message", "report")))
             return found if found == list(wanted) else None
-        tap.wait_until(outcomes, 60, "delivery and reports")
+        tap.wait_until(outcomes, what="delivery and reports")
 
     def receipt(self):
         """bob says that he has received "rich"."""
@@ -168,7 +168,7 @@ class Cast:
         def arrived():
             with self.alpha.client() as client:
                 return any(entry["kind"] == "message" for entry in client.entries(ANN))
-        tap.wait_until(arrived, 30, "the receipt notification")
+        tap.wait_until(arrived, what="the receipt notification")
 
     def refuse(self, mode):
         try:
