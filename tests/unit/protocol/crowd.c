@@ -1,4 +1,5 @@
-/* Which stranger has to go: the oldest of the network, then of the subscriber, that has the most. */
+/* Which stranger has to go: the oldest of the network, then of the subscriber, that has the most. And of
+ * those that wait for their end: the one that has waited longest. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -6,6 +7,8 @@
 
 #include <cmocka.h>
 #include <stdio.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
 #include "protocol/connection.h"
 
@@ -109,12 +112,54 @@ static void of_equal_crowds_the_oldest_connection_goes(void **state) {
     goes(&stage.connections[0], 2);
 }
 
+/* ---- those that linger ---- */
+
+static const struct connection *over[MOST];
+static unsigned over_count;
+
+static void note_over(struct connection *c) {
+    linger_forget(c);
+    event_free(c->readable);
+    event_free(c->timer);
+    close(c->fd);
+    over[over_count++] = c;
+}
+
+/* They have no place of those who open a connection, but each has a descriptor: no more of them than may be
+ * opening, and it is the oldest that gives way. */
+static void no_more_linger_than_may_be_opening(void **state) {
+    static const struct protocol_config config = {.opening_max = 3};
+    int ends[5][2];
+    (void)state;
+    begin();
+    stage.net.loop = event_base_new();
+    stage.net.config = &config;
+    for (unsigned i = 0; i < 5; i++) {
+        struct connection *c = comes_from("192.0.2.1");
+        assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, ends[i]), 0);
+        c->fd = ends[i][0];
+        linger_begin(c, note_over);
+        assert_int_equal(stage.net.opening, 0);
+        assert_int_equal(stage.net.lingering, i < 3 ? i + 1 : 3);
+        assert_int_equal(over_count, i < 3 ? 0 : i - 2);
+    }
+    assert_ptr_equal(over[0], &stage.connections[0]);
+    assert_ptr_equal(over[1], &stage.connections[1]);
+    while (linger_end_oldest(&stage.net)) {
+    }
+    assert_int_equal(over_count, 5);
+    for (unsigned i = 0; i < 5; i++)
+        close(ends[i][1]);
+    event_base_free(stage.net.loop);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_host_with_the_most_loses_its_oldest),
         cmocka_unit_test(ipv6_addresses_of_one_network_are_one_crowd),
         cmocka_unit_test(networks_of_one_site_are_one_crowd),
         cmocka_unit_test(of_equal_crowds_the_oldest_connection_goes),
+        cmocka_unit_test(no_more_linger_than_may_be_opening),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
