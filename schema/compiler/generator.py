@@ -276,8 +276,9 @@ class Generator:
         out += [f"    .size = sizeof({self.c_type(made)}),", f"    .tags = {self.tag_list(tags)},",
                 f"    .tag_count = {len(tags)},"]
         if fields:
-            out += [f"    .fields = {made.cname}_fields,", f"    .count = {len(fields)},",
-                    f"    .first = {self.octet_at(base, 0)},"]
+            out += [f"    .fields = {made.cname}_fields,", f"    .count = {len(fields)},"]
+        if base.kind in (*LISTS, *STRUCTS):     # also without fields: 0 would be an octet, that of an end of contents
+            out.append(f"    .first = {self.octet_at(base, 0)},")
         if base.kind in STRUCTS:
             out += self.index_lines(base)
         if base.kind == "CHOICE":

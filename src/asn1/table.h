@@ -125,7 +125,7 @@ struct ber_type {
     enum ber_kind kind;
     uint32_t flags;
     uint32_t size;   /* of the C type */
-    uint16_t first;  /* `octet` of the first of `fields`, or BER_NO_OCTET */
+    uint16_t first;  /* `octet` of the first of `fields`, or BER_NO_OCTET, also where there are none */
     uint32_t extra;  /* offset of `choice`, or of `unknown` in an extensible SEQUENCE or SET */
     uint32_t marker; /* of an extensible one: components before `...`, behind which unknown elements go */
     const uint32_t *tags; /* of a value that stands alone; see ber_field */

@@ -57,6 +57,26 @@ static void nesting_bombs(void **state) {
     assert_int_equal(error.code, BER_DEPTH);
 }
 
+/* Where nothing more is to come nothing is taken for it: neither in what has no components at all, nor behind
+ * the last one. 00 is the octet that no component begins with. */
+static void nothing_comes_where_nothing_is_left(void **state) {
+    struct sample_Nothing nothing;
+    struct sample_Nothing_Yet nothing_yet;
+    struct sample_Plain plain;
+    (void)state;
+    for (unsigned octet = 0; octet <= 0xFF; octet++) {
+        uint8_t in[] = {0x30, 2, (uint8_t)octet, 0};
+        bool is_element = (octet & 0xDF) != 0 && (octet & 0x1F) != 0x1F; /* 0 is an end of contents */
+        assert_false(ber_decode(&sample_Nothing_type, span_of(in, 4), &arena, NULL, &nothing, &error));
+        in[0] = 0x31;
+        assert_int_equal(
+            ber_decode(&sample_Nothing_Yet_type, span_of(in, 4), &arena, NULL, &nothing_yet, &error),
+            is_element);
+    }
+    static const uint8_t whole[] = {0x30, 9, 0x41, 1, 'a', 0x84, 2, 0, 0x80, 0, 0};
+    assert_false(ber_decode(&sample_Plain_type, span_of(whole, sizeof whole), &arena, NULL, &plain, &error));
+}
+
 static void lies_about_lengths(void **state) {
     (void)state;
     struct sample_Box box;
@@ -264,6 +284,7 @@ static void sizes_count_characters(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(nesting_bombs, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(nothing_comes_where_nothing_is_left, set_up, tear_down),
         cmocka_unit_test_setup_teardown(lies_about_lengths, set_up, tear_down),
         cmocka_unit_test_setup_teardown(limits_can_be_relaxed, set_up, tear_down),
         cmocka_unit_test_setup_teardown(too_many_elements_are_refused_at_once, set_up, tear_down),
