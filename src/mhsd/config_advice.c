@@ -67,7 +67,7 @@ static size_t next_hops(struct loader *l, const char ***names) {
 
 /* ---- one peer ---- */
 
-/* Nobody can call it, and it may not take while it calls. */
+/* Nobody can call it, and while it calls it gets nothing of ours, in neither dialogue. */
 static void advise_on_address(const struct subject *s) {
     if (s->called->endpoint_count)
         return;
@@ -76,11 +76,11 @@ static void advise_on_address(const struct subject *s) {
     if (config_flag(s->section, "check-address"))
         advise(s, "check-address",
                "without `address` it can call from nowhere: each of its binds is refused");
-    if (s->called->dialogue == OSI_MONOLOGUE && s->is_next_hop)
-        advise(s, "dialogue",
-               "it is a next hop without an `address`, and a caller of a monologue takes nothing: what is "
-               "routed to it "
-               "waits until it expires; give an address, or make it two-way-alternate");
+    if (s->is_next_hop)
+        advise(
+            s, "address",
+            "it is a next hop without one, and nothing is sent over the associations that it opens: what is "
+            "routed to it waits until it expires");
 }
 
 static bool is_ia5(struct span text) {
@@ -119,13 +119,6 @@ static void advise_on_edition(const struct subject *s) {
         if (config_flag(s->section, way) && !(config_flag(s->section, "rfc1328") && old_content))
             advise(s, way, "it does nothing: P22 is rewritten only with `rfc1328` and `content-1984-only`");
     }
-    if (!of_1984 && s->called->dialogue == OSI_TWO_WAY_ALTERNATE && is_set(s, "accepted-contexts") &&
-        config_words(s->section, "accepted-contexts") & OSI_MTS_TRANSFER_PROTOCOL_1984)
-        advise(
-            s, "accepted-contexts",
-            "when it calls with mts-transfer-protocol-1984 and takes its turn, it gets what is of 1988, for "
-            "it is of "
-            "edition 1988: take the context out, or set edition = 1984");
 }
 
 /* ---- two peers ---- */

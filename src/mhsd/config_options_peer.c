@@ -62,7 +62,8 @@ const struct config_option config_peer_options[] = {
     {"accepted-contexts", CONFIG_WORDS, 0, CONFIG_STORE, .items = contexts, .words = contexts,
      .help = "Those that the peer may call with."},
     {"dialogue", CONFIG_WORD, 0, BOTH, .text = "monologue", .words = dialogues,
-     .help = "Who may send: the caller only, or both in turn."},
+     .help = "Who may send on an association: its caller only, or both in turn. Nothing of ours is sent on "
+             "those that the peer opens."},
     {"tpdu-size", CONFIG_NUMBER, CONFIG_OCTETS | CONFIG_ZERO_DEFAULT, CONFIG_NET, COTP_TPDU_MINIMUM,
      COTP_TPDU_MAXIMUM, .number = COTP_TPDU_MAXIMUM,
      .help = "The largest transport data unit that we offer."},

@@ -66,7 +66,7 @@ def _():
     with folder() as path:
         for peer, more, wanted in (
                 ("permanent = true", "", ["permanent"]), ("check-address = true", "", ["check-address"]),
-                ("", TO_BETA, ["dialogue"]), (AT, TO_BETA, []), ("dialogue = two-way-alternate", TO_BETA, []),
+                ("", TO_BETA, ["address"]), (AT, TO_BETA, []), ("dialogue = two-way-alternate", TO_BETA, ["address"]),
                 (AT + "unauthenticated = true check-address = true password = x", "", ["unauthenticated"]),
                 (AT + 'our-password = "h\u00e9" password-form = ia5-string', "", ["our-password"]),
                 (AT + OVER_1984 + 'our-password = "h\u00e9"', "", ["our-password"]),
@@ -76,8 +76,6 @@ def _():
                 (AT + OVER_1984 + "rfc1328 = true rfc1328-replace = true", "", []),
                 (AT + "rfc1328-encapsulate = true", "", ["rfc1328-encapsulate"]),
                 (AT + OVER_1984 + "rfc1328 = true content-1984-only = false rfc1328-replace = true", "", ["rfc1328-replace"]),
-                (AT + "dialogue = two-way-alternate accepted-contexts = { mts-transfer-protocol-1984 }", "", ["accepted-contexts"]),
-                (AT + "edition = 1984 dialogue = two-way-alternate accepted-contexts = { mts-transfer-protocol-1984 }", "", []),
                 ("password = b", 'peer A { mta-name = "BETA" password = a }\n', []),
                 (AT + "password = b", 'peer A { mta-name = "BETA" password = b }\n', [])):
             equal([option for option, _ in advice(path, peer, more)], wanted, f"{peer} {more}")
