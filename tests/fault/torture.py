@@ -419,7 +419,7 @@ class Streamed(World):
         for number in range(self.options.rounds):
             self.hand_over(f"src-s-{number}")
             self.progress(number + 1)
-            self.drain(60)
+            self.drain()
             if self.alpha.request("status")["copies"]:
                 return      # one can't go on
 
