@@ -185,6 +185,7 @@ static void run_effects(struct mta *mta, struct batch *flight) {
         effect.kind->undo(mta, &effect);
     }
     flight->count = 0;
+    store_batch_clear(flight->store); /* it holds contents, which frames that were put aside go on with now */
 }
 
 static void undo_all(struct mta *mta, struct batch *flight, const struct error *err) {

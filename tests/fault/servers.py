@@ -56,7 +56,7 @@ class Server:
 
     def hold_back(self):
         """From now on nothing is flushed but by commits, in later lives too."""
-        self.held_back, deadline = True, time.monotonic() + 20
+        self.held_back, deadline = True, time.monotonic() + PATIENCE
         while not (found := [pid for pid in self.postgres.backends() if title(pid).endswith("walwriter")]):
             if time.monotonic() > deadline:
                 raise RuntimeError(f"no WAL writer:\n{self.postgres.log()[-3000:]}")

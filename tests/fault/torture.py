@@ -419,7 +419,7 @@ class Streamed(World):
         for number in range(self.options.rounds):
             self.hand_over(f"src-s-{number}")
             self.progress(number + 1)
-            self.drain(60)
+            self.drain()
             if self.alpha.request("status")["copies"]:
                 return      # one can't go on
 
@@ -656,9 +656,10 @@ class Recovering(World):
             self.progress(number + 1)
         wait_until(lambda: all(self.counts.numbers[name] for name in self.WANTED), PATIENCE, "each of the faults")
         if self.options.broken:
-            deadline = time.monotonic() + 60
+            deadline = time.monotonic() + PATIENCE
             while not self.enough_broken() and time.monotonic() < deadline:
                 self.reload()
+                self.refuse()
 
     def enough_broken(self):
         """Whether the control has each fault that it is to find."""

@@ -1,7 +1,9 @@
 """A daemon under test: its configuration, its life and death, and its local socket."""
 import atexit
+import contextlib
 import ctypes
 import os
+import random
 import re
 import signal
 import socket
@@ -11,7 +13,7 @@ import time
 
 from peer import local
 from peer.tap import PATIENCE
-from scenario import postgres
+from scenario import postgres, proc
 
 SOURCE = os.environ.get("CHASQUI_SOURCE", os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)))))
 BUILD = os.environ.get("CHASQUI_BUILD", os.path.join(SOURCE, "build"))
@@ -24,10 +26,19 @@ def program(name):
     return os.path.join(BUILD, "src", name, name)
 
 
+def fixed_ports():
+    """Those that the kernel gives nobody who asks for any: while a daemon is down nobody else is given its port."""
+    with contextlib.suppress(OSError), open("/proc/sys/net/ipv4/ip_local_port_range") as file:
+        return range(10_000, int(file.read().split()[0]))
+    return range(0)
+
+
 def free_port():
-    with socket.socket() as sock:
-        sock.bind(("127.0.0.1", 0))
-        return sock.getsockname()[1]
+    for port in [*random.SystemRandom().sample(fixed_ports(), min(100, len(fixed_ports()))), 0]:
+        with contextlib.suppress(OSError), socket.socket() as sock:
+            sock.bind(("127.0.0.1", port))
+            return sock.getsockname()[1]
+    raise RuntimeError("no port is free")
 
 
 def quoted(value):
@@ -63,15 +74,13 @@ def peer_section(port, name="PEER", password="secret", our="DAEMON", our_passwor
 
 def living(group):
     """True while a process of the group is not dead yet."""
-    for name in os.listdir("/proc"):
-        try:
-            with open(f"/proc/{name}/stat") as file:
-                fields = file.read().rpartition(")")[2].split()
-            if int(fields[2]) == group and fields[0] not in "ZX":
-                return True
-        except (OSError, ValueError, IndexError):
-            continue
-    return False
+    try:
+        os.killpg(group, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        pass
+    return any(proc.is_alive(int(name)) for name in os.listdir("/proc") if name.isdigit() and proc.group(int(name)) == group)
 
 
 def landlock():
@@ -107,7 +116,7 @@ class Mhsd:
     """One daemon. `with Mhsd(folder, ...) as mta:` starts it; at the end it is stopped and its log looked over."""
 
     host = "127.0.0.1"
-    patience = PATIENCE     # for an answer at the local socket
+    patience = PATIENCE     # for an answer at the local socket and for a stop
 
     def __init__(self, folder, name="ALPHA-MTA", domain="/C=GB/A=GOLD/P=ALPHA", port=None, environment=None, **settings):
         self.folder, self.name, self.domain, self.port = folder, name, domain, port or free_port()
@@ -166,7 +175,7 @@ class Mhsd:
             with self.client() as client:
                 client.request("status")
             return True
-        except OSError:
+        except (OSError, local.Failed):
             return False
 
     def client(self):
@@ -185,19 +194,21 @@ class Mhsd:
         return done
 
     def kill(self):
-        """SIGKILL to the daemon and all its processes at once."""
-        try:
-            os.killpg(self.process.pid, signal.SIGKILL)
-        except ProcessLookupError:
-            pass
-        group = self.process.pid
+        """SIGKILL to the daemon and all its processes at once, and until they are gone: one that is being killed, which takes
+        as long as the disk needs that it waits for, holds the port and the store."""
+        group, killed = self.process.pid, proc.family(self.process.pid)
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(group, signal.SIGKILL)
         self.process.wait()
-        deadline = time.monotonic() + 5
-        while living(group) and time.monotonic() < deadline:
-            time.sleep(0.005)   # a process that is being killed may still hold the port
+        deadline = time.monotonic() + PATIENCE
+        while any(map(proc.is_alive, killed)) or living(group):
+            if time.monotonic() > deadline:
+                raise RuntimeError(f"{self.name}: a process outlives SIGKILL")
+            time.sleep(0.005)
 
-    def stop(self, seconds=PATIENCE):
+    def stop(self, seconds=None):
         """SIGTERM; the exit status."""
+        seconds = seconds or self.patience
         if self.process.poll() is None:
             self.process.send_signal(signal.SIGTERM)
         try:

@@ -1,5 +1,6 @@
 #!/usr/bin/python3
 """A 1984 peer behind which P22 is not understood: contents are converted to P2 (RFC 1328), and judged by it."""
+import contextlib
 import os
 import signal
 
@@ -60,7 +61,7 @@ def judge_1984(content):
 def work_process(mta):
     """The pid of the work process, when it is there."""
     for pid in processes(mta.process.pid):
-        with open(f"/proc/{pid}/comm") as file:
+        with contextlib.suppress(OSError), open(f"/proc/{pid}/comm") as file:
             if file.read().startswith("work"):
                 return pid
     return None

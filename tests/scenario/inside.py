@@ -5,8 +5,7 @@ import resource
 import sqlite3
 import subprocess
 
-from scenario import postgres
-from scenario.players import processes
+from scenario import postgres, proc
 
 # Every statement that would change a row fails while the flag is up, as on a full disk. A flag, since another lock on
 # the tables would be another fault. Each trigger is a transaction of its own: with one lock at a time the daemon, which
@@ -75,6 +74,13 @@ class Refusing:
             self._limit(resource.RLIM_INFINITY)
 
     def _limit(self, most):
-        for pid in processes(self.mta.process.pid):
-            with contextlib.suppress(ProcessLookupError):
-                resource.prlimit(pid, resource.RLIMIT_FSIZE, (most, resource.RLIM_INFINITY))
+        """The parent first: what it forks from then on has the limit from it, what it forked before is in the list."""
+        parent = self.mta.process.pid
+        self._limit_of(parent, most)
+        for pid in proc.family(parent):
+            self._limit_of(pid, most)
+
+    @staticmethod
+    def _limit_of(pid, most):
+        with contextlib.suppress(ProcessLookupError):
+            resource.prlimit(pid, resource.RLIMIT_FSIZE, (most, resource.RLIM_INFINITY))

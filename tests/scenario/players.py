@@ -15,6 +15,7 @@ sys.dont_write_bytecode = True
 from peer import ipm, tap, x411                                  # noqa: E402
 from peer.association import ENDED, Association                       # noqa: E402
 from peer.transport import Transport                             # noqa: E402
+from scenario import proc                                        # noqa: E402
 from scenario.chasqui import Mhsd, peer_section                  # noqa: E402
 
 HOME, NEAR, FAR = "/C=GB/A=GOLD/P=ALPHA", "/C=FR/A=NEAR", "/C=DE/A=FAR"
@@ -146,17 +147,7 @@ def folder():
 
 def processes(root):
     """{pid: resident octets} of the daemon's processes."""
-    found = {}
-    for name in os.listdir("/proc"):
-        try:
-            with open(f"/proc/{name}/stat") as file:
-                group = int(file.read().rpartition(")")[2].split()[2])
-            if group == root:
-                with open(f"/proc/{name}/statm") as file:
-                    found[int(name)] = int(file.read().split()[1]) * 4096
-        except (OSError, ValueError, IndexError):
-            continue
-    return found
+    return {pid: proc.resident(pid) for pid in proc.family(root) if proc.is_alive(pid)}
 
 
 def command(pid):

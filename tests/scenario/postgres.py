@@ -10,6 +10,7 @@ import tempfile
 import time
 
 from peer.tap import PATIENCE
+from scenario import proc
 
 PLACES = ["/usr/lib/postgresql/15/bin", "/usr/lib/postgresql/16/bin", "/usr/lib/postgresql/17/bin"]
 MISSING = "no PostgreSQL server is installed; `scripts/setup check` installs it"
@@ -124,25 +125,23 @@ class Postgres:
 
     def kill(self):
         """As a power cut: SIGKILL to the postmaster and its children."""
+        with contextlib.suppress(ProcessLookupError):
+            self.postmaster.send_signal(signal.SIGSTOP)     # it forks no more
         children = self.backends()
         self.postmaster.kill()
         self.postmaster.wait()
         for pid in children:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
-        deadline = time.monotonic() + 20
-        while any(os.path.exists(f"/proc/{pid}") for pid in children) and time.monotonic() < deadline:
+        deadline = time.monotonic() + PATIENCE
+        while any(map(proc.is_alive, children)):
+            if time.monotonic() > deadline:
+                raise RuntimeError("a session outlives SIGKILL")
             time.sleep(0.01)
 
     def backends(self):
         """The pids of the postmaster's children."""
-        found = []
-        for name in os.listdir("/proc"):
-            with contextlib.suppress(OSError, ValueError, IndexError):
-                with open(f"/proc/{name}/stat") as file:
-                    if int(file.read().rpartition(")")[2].split()[1]) == self.postmaster.pid:
-                        found.append(int(name))
-        return found
+        return proc.children(self.postmaster.pid)
 
     def stop(self, how=signal.SIGQUIT, seconds=PATIENCE):
         """SIGQUIT: at once, with recovery at the next start; SIGINT: in order."""

@@ -1,5 +1,6 @@
 #!/usr/bin/python3
 """Reader processes: what only reads the store waits for no commit, and a reader that dies harms nobody."""
+import contextlib
 import glob
 import os
 import signal
@@ -7,6 +8,7 @@ import threading
 
 from players import ANN, BEN, HOME, folder  # it also makes the packages beside it importable
 from peer import ipm, local, tap
+from scenario import proc
 from scenario.chasqui import Mhsd
 
 case, check, equal, wait_until = tap.case, tap.check, tap.equal, tap.wait_until
@@ -21,15 +23,12 @@ def daemon(path, **settings):
 def children(mta):
     """{name: [pid]} of the daemon's processes: the store process holds the lock, a reader the database only."""
     found = {"store": [], "reader": [], "net": []}
-    for stat in glob.glob("/proc/[0-9]*/stat"):
-        try:
-            with open(stat) as file:
-                parent = int(file.read().rpartition(")")[2].split()[1])
-            pid = int(stat.split("/")[2])
-            files = {os.path.basename(os.readlink(fd)) for fd in glob.glob(f"/proc/{pid}/fd/*")}
-        except (OSError, ValueError):
-            continue
-        if parent == mta.process.pid:
+    for pid in proc.children(mta.process.pid):
+        files = set()
+        for link in glob.glob(f"/proc/{pid}/fd/*"):
+            with contextlib.suppress(OSError):      # it was closed, or the process ended
+                files.add(os.path.basename(os.readlink(link)))
+        if files:
             found["store" if "lock" in files else "reader" if "queue.db" in files else "net"].append(pid)
     return found
 

@@ -71,9 +71,7 @@ static void tell(const struct copy *copy) {
 /* ---- the database ---- */
 
 static bool copy_error(const struct copy *copy, struct error *err) {
-    int code = sqlite3_errcode(copy->db) & 0xFF;
-    return error_set(err, code == SQLITE_FULL ? STORE_FULL : STORE_IO, "%s: %s", copy->to,
-                     sqlite3_errmsg(copy->db));
+    return sqlite_error(copy->db, copy->to, "copy of the database", err);
 }
 
 /* The number that a query gives, 0 when it gives none. */

@@ -74,15 +74,8 @@ static const char *const steps[SCHEMA_VERSION] = {
     "ALTER TABLE activity_out ADD COLUMN sum INTEGER;",
 };
 
-static bool fail(sqlite3 *db, struct error *err) {
-    int code = sqlite3_errcode(db) & 0xFF;
-    error_set(err,
-              code == SQLITE_FULL                               ? STORE_FULL
-              : code == SQLITE_READONLY                         ? STORE_READ_ONLY
-              : code == SQLITE_CORRUPT || code == SQLITE_NOTADB ? STORE_CORRUPT
-              : code == SQLITE_NOMEM                            ? STORE_NO_MEMORY
-                                                                : STORE_IO,
-              "schema: %s", sqlite3_errmsg(db));
+static bool fail(sqlite3 *db, const char *place, struct error *err) {
+    sqlite_error(db, place, "schema", err);
     if (!sqlite3_get_autocommit(db))
         sqlite3_exec(db, "ROLLBACK", NULL, NULL, NULL);
     return false;
@@ -97,13 +90,13 @@ static int pragma_value(sqlite3 *db, const char *text) {
     return sqlite3_finalize(statement) == SQLITE_OK ? value : -1;
 }
 
-static bool take_step(sqlite3 *db, int version, struct error *err) {
+static bool take_step(sqlite3 *db, const char *place, int version, struct error *err) {
     char mark[96];
     snprintf(mark, sizeof mark, "PRAGMA application_id=%d; PRAGMA user_version=%d; COMMIT", APPLICATION_ID,
              version + 1);
     if (sqlite3_exec(db, "BEGIN IMMEDIATE", NULL, NULL, NULL) ||
         sqlite3_exec(db, steps[version], NULL, NULL, NULL) || sqlite3_exec(db, mark, NULL, NULL, NULL))
-        return fail(db, err);
+        return fail(db, place, err);
     return true;
 }
 
@@ -112,7 +105,7 @@ bool schema_version(sqlite3 *db, const char *place, int *version, struct error *
     int application = pragma_value(db, "PRAGMA application_id");
     int tables = pragma_value(db, "SELECT count(*) FROM sqlite_schema");
     if (*version < 0 || application < 0 || tables < 0)
-        return fail(db, err);
+        return fail(db, place, err);
     if (tables && application != APPLICATION_ID)
         return error_set(err, STORE_VERSION,
                          "%s: queue.db is no store of ours, but another program's database (application %d, "
@@ -136,7 +129,7 @@ bool schema_migrate(sqlite3 *db, const char *place, int target, struct error *er
         return false;
     int before = version;
     for (; version < target; version++)
-        if (!take_step(db, version, err))
+        if (!take_step(db, place, version, err))
             return false;
     if (before && before < target) /* 0: a store that was just made */
         log_notice("%s: store brought from schema %d to %d", place, before, target);

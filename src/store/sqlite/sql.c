@@ -1,4 +1,6 @@
 /* The statements, and small helpers to run them. */
+#include <errno.h>
+
 #include "store/sqlite/sqlite_private.h"
 
 /* SQLite has no operator for it. */
@@ -70,6 +72,7 @@ static const char *const texts[SQL_STATEMENTS] = {
 
 sqlite3_stmt *sql(struct sqlite *store, enum statement which) {
     sqlite3_stmt **statement = &store->statements[which];
+    errno = 0; /* db_error tells of what it is afterwards */
     if (!*statement && sqlite3_prepare_v3(store->db, texts[which], -1, SQLITE_PREPARE_PERSISTENT, statement,
                                           NULL) != SQLITE_OK)
         return NULL;
@@ -80,6 +83,7 @@ bool sql_run(struct sqlite *store, enum statement which, int64_t *changed, struc
     sqlite3_stmt *statement = sql(store, which);
     if (!statement)
         return db_error(store, "prepare", err);
+    errno = 0;
     int code = sqlite3_step(statement);
     if (changed)
         *changed = sqlite3_changes64(store->db);
@@ -89,17 +93,20 @@ bool sql_run(struct sqlite *store, enum statement which, int64_t *changed, struc
 }
 
 bool sql_exec(struct sqlite *store, const char *text, struct error *err) {
+    errno = 0;
     return sqlite3_exec(store->db, text, NULL, NULL, NULL) == SQLITE_OK || db_error(store, text, err);
 }
 
 sqlite3_stmt *sql_walk(struct sqlite *store, const char *text, struct error *err) {
     sqlite3_stmt *statement = NULL;
+    errno = 0;
     if (sqlite3_prepare_v2(store->db, text, -1, &statement, NULL) != SQLITE_OK)
         db_error(store, "prepare", err);
     return statement;
 }
 
 bool sql_next(struct sqlite *store, sqlite3_stmt *statement, struct error *err) {
+    errno = 0;
     int code = sqlite3_step(statement);
     if (code != SQLITE_ROW && code != SQLITE_DONE)
         db_error(store, sqlite3_sql(statement), err);

@@ -207,7 +207,9 @@ static inline struct content *content_of(struct store_content *head) {
 
 /* ---- error.c ---- */
 
-/* Fills `err` from SQLite's state and returns false. `what` says what was being done. */
+/* Fills `err` from the state that a call of SQLite left, its extended code and errno, and returns false.
+ * `what` says what was being done. */
+bool sqlite_error(sqlite3 *db, const char *place, const char *what, struct error *err);
 bool db_error(struct sqlite *store, const char *what, struct error *err);
 bool errno_error(const char *place, int number, const char *what, struct error *err);
 

@@ -73,6 +73,24 @@ static void begin_transfer(struct world *world, uint64_t ref, const char *activi
     say_checkpoint(world, ref, 1, 1000, "state");
 }
 
+/* Its answer is not waited for. */
+static void ask_to_resume(struct world *world, uint64_t ref, const char *association, const char *activity) {
+    struct buf payload;
+    buf_init(&payload, 0);
+    buf_append_u32(&payload, ++world->transfer);
+    payload_put_octets(&payload, span_str(association));
+    payload_put_octets(&payload, span_str(activity));
+    buf_append_u32(&payload, 1);
+    tell(world, IPC_RESUME, ref, buf_span(&payload), NOTHING);
+    buf_free(&payload);
+}
+
+static enum ipc_resume resumed(struct world *world, uint64_t ref) {
+    struct reader r = expect(world, IPC_RESUME_RESULT, ref);
+    reader_u32(&r);
+    return (enum ipc_resume)reader_u8(&r);
+}
+
 static void open_world(struct world *world) {
     world_begin(world);
     client(world, 1, 0);
@@ -121,7 +139,6 @@ static void an_activity_waits_for_what_is_said_of_the_last(void **state) {
 /* I7, I8: so do a resume, and a recovery without a bind. */
 static void a_resume_waits_for_what_is_said_of_activities(void **state) {
     struct world world;
-    struct buf payload;
     (void)state;
     open_world(&world);
     begin_transfer(&world, 1, "\2\1\1");
@@ -132,24 +149,36 @@ static void a_resume_waits_for_what_is_said_of_activities(void **state) {
     hold_commits(true);
     begin_transfer(&world, 3, "\2\1\2");
     announce(&world, 4, false, "beta", "in-4", "in-1");
-    buf_init(&payload, 0);
-    buf_append_u32(&payload, ++world.transfer);
-    payload_put_octets(&payload, SPAN_LIT("in-1"));
-    payload_put_octets(&payload, SPAN_LIT("\2\1\1"));
-    buf_append_u32(&payload, 1);
-    tell(&world, IPC_RESUME, 2, buf_span(&payload), NOTHING);
-    buf_free(&payload);
+    ask_to_resume(&world, 2, "in-1", "\2\1\1");
     others_are_served(&world, 5);
     expect_none(&world, IPC_RESUME_RESULT);
     hold_commits(false);
-    struct reader r = expect(&world, IPC_RESUME_RESULT, 2);
-    reader_u32(&r);
-    assert_int_equal(reader_u8(&r), IPC_RESUME_FROM);
+    assert_int_equal(resumed(&world, 2), IPC_RESUME_FROM);
     assert_int_equal(admission(&world, 4), IPC_BIND_ADMITTED);
     tell(&world, IPC_TRANSFER_CONTENT, 2, SPAN_LIT(" and the rest"), NOTHING);
     tell(&world, IPC_TRANSFER_END, 2, NOTHING, NOTHING);
     assert_int_equal(result_of(&world, 2), IPC_ACCEPTED);
     tell(&world, IPC_TRANSFER_STOP, 3, SPAN_LIT("\0"), NOTHING);
+    world_end(&world);
+}
+
+/* Its own checkpoint is what it waits for: the batch holds the content no more when that has landed. */
+static void a_resume_waits_for_its_own_checkpoint(void **state) {
+    struct world world;
+    (void)state;
+    open_world(&world);
+    associate(&world, 2, "beta");
+    hold_commits(true);
+    begin_transfer(&world, 1, "\2\1\1");
+    close_association(&world, 1, IPC_CLOSE_BROKEN);
+    ask_to_resume(&world, 2, "in-1", "\2\1\1");
+    others_are_served(&world, 3);
+    expect_none(&world, IPC_RESUME_RESULT);
+    hold_commits(false);
+    assert_int_equal(resumed(&world, 2), IPC_RESUME_FROM);
+    tell(&world, IPC_TRANSFER_CONTENT, 2, SPAN_LIT(" and the rest"), NOTHING);
+    tell(&world, IPC_TRANSFER_END, 2, NOTHING, NOTHING);
+    assert_int_equal(result_of(&world, 2), IPC_ACCEPTED);
     world_end(&world);
 }
 
@@ -208,14 +237,7 @@ static void a_store_that_is_stuck_refuses(void **state) {
     assert_int_equal(result_of(&world, 1), IPC_REFUSED_TEMPORARILY); /* as nobody waits for ever */
     announce(&world, 4, false, "beta", "in-4", "in-1");
     assert_int_equal(admission(&world, 4), IPC_BIND_BUSY);
-    struct buf payload;
-    buf_init(&payload, 0);
-    buf_append_u32(&payload, ++world.transfer);
-    payload_put_octets(&payload, SPAN_LIT(""));
-    payload_put_octets(&payload, SPAN_LIT("\2\1\1"));
-    buf_append_u32(&payload, 1);
-    tell(&world, IPC_RESUME, 3, buf_span(&payload), NOTHING);
-    buf_free(&payload);
+    ask_to_resume(&world, 3, "", "\2\1\1");
     expect(&world, IPC_ASSOCIATION_CLOSE, 3);
     others_are_served(&world, 5);
     hold_commits(false);
@@ -286,7 +308,6 @@ static void a_stop_does_not_wait_for_ever(void **state) {
 static void a_resume_after_a_failed_batch_is_answered(void **state) {
     struct world world;
     char fail[sizeof hold + 5];
-    struct buf payload;
     (void)state;
     snprintf(fail, sizeof fail, "%s.fail", hold);
     setenv("CHASQUI_TEST_FAIL", fail, 1);
@@ -306,13 +327,7 @@ static void a_resume_after_a_failed_batch_is_answered(void **state) {
     hold_commits(false);
     expect(&world, IPC_ASSOCIATION_CLOSE, 4);
     expect(&world, IPC_ASSOCIATION_CLOSE, 3);
-    buf_init(&payload, 0);
-    buf_append_u32(&payload, ++world.transfer);
-    payload_put_octets(&payload, SPAN_LIT("in-1"));
-    payload_put_octets(&payload, SPAN_LIT("\2\1\1"));
-    buf_append_u32(&payload, 1);
-    tell(&world, IPC_RESUME, 2, buf_span(&payload), NOTHING);
-    buf_free(&payload);
+    ask_to_resume(&world, 2, "in-1", "\2\1\1");
     expect(&world, IPC_RESUME_RESULT, 2);
     announce(&world, 6, false, "beta", "in-6", "in-1");
     expect(&world, IPC_BIND_ANSWER, 6);
@@ -329,6 +344,7 @@ int main(void) {
         CASE(a_resume_after_a_failed_batch_is_answered),
         CASE(an_activity_waits_for_what_is_said_of_the_last),
         CASE(a_resume_waits_for_what_is_said_of_activities),
+        CASE(a_resume_waits_for_its_own_checkpoint),
         CASE(a_recovery_may_end_while_it_waits),
         CASE(what_is_put_aside_is_bounded),
         CASE(a_store_that_is_stuck_refuses),

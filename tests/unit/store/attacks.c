@@ -431,6 +431,35 @@ static void read_only_disk_under_the_segments(void **state) {
     fail_at_each_call(*state, SEGMENTS, EROFS, STORE_READ_ONLY, 1);
 }
 
+/* What an operator needs to know of a commit that failed: SQLite's own word says the same of all of them. */
+static void a_failed_commit_tells_what_the_system_said(void **state) {
+    static const struct {
+        int number;
+        enum store_code code;
+        const char *text;
+    } cases[] = {
+        {EIO, STORE_IO, "SQLite's code 778, errno 5, Input/output error (COMMIT)"},
+        {EFBIG, STORE_FULL, "SQLite's code 778, errno 27, File too large (COMMIT)"},
+        {EDQUOT, STORE_FULL, "SQLite's code 778, errno 122, Disk quota exceeded (COMMIT)"},
+        {EROFS, STORE_READ_ONLY, "SQLite's code 778, errno 30, Read-only file system (COMMIT)"},
+        {ENOSPC, STORE_FULL, "SQLite's code 13, errno 28, No space left on device (COMMIT)"},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct script script = {.room = *state};
+        struct error err = {0};
+        fault.side = DATABASE;
+        fault.left = 0;
+        fault.number = cases[i].number;
+        assert_false(take_step(&script, 0, &err));
+        fault.side = NEITHER;
+        assert_int_equal(err.code, cases[i].code);
+        if (!strstr(err.text, cases[i].text))
+            fail_msg("%s", err.text);
+        store_batch_clear(script.room->batch);
+        assert_true(store_probe(script.room->store));
+    }
+}
+
 #define IN_ROOM(test)    cmocka_unit_test_setup_teardown(test, no_sync_setup, room_teardown)
 #define WITH_FAULT(test) cmocka_unit_test_setup_teardown(test, faults_setup, room_teardown)
 
@@ -440,6 +469,7 @@ int main(void) {
         IN_ROOM(reader_survives_moves_and_a_new_writer),
         IN_ROOM(reader_survives_removal_between_its_operations),
         IN_ROOM(reader_survives_removal_and_a_new_writer),
+        WITH_FAULT(a_failed_commit_tells_what_the_system_said),
         WITH_FAULT(full_disk_under_the_database),
         WITH_FAULT(read_only_disk_under_the_database),
         WITH_FAULT(full_disk_under_the_segments),
