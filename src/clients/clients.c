@@ -115,7 +115,8 @@ static const struct ipc_handler store_handler = {
 /* ---- the parent ---- */
 
 /* True: it is in use. */
-static bool reload(void *context, struct span slice) {
+static bool reload(void *context, struct span slice, struct buf *remarks) {
+    (void)remarks;
     struct clients *clients = context;
     struct error err = {0};
     const struct clients_config *config =

@@ -39,6 +39,9 @@
 #define IPC_CONFIG_FILES ((size_t)16 * 1024 * 1024)
 #define IPC_CONFIG_MAX   (2 * IPC_CONFIG_FILES + 1)
 
+/* What a process remarks on a configuration that it has taken, in octets. */
+#define IPC_REMARKS_MAX ((size_t)64 * 1024)
+
 /* Numbers are written out and never used again for anything else: a client may be older than its daemon. What
  * each is, who sends it and when: ipc/frame.c, and docs/frames.md that is made of it. */
 enum ipc_type {

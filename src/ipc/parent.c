@@ -19,10 +19,13 @@ struct ipc_parent {
 
 static void on_config(struct ipc_parent *parent, uint64_t more, struct span payload) {
     struct span slice;
+    struct buf remarks;
     if (!payload_config(&parent->parts, more, payload, &slice))
         return;
-    uint8_t taken = parent->calls->reload(parent->context, slice);
-    ipc_send(parent->channel, IPC_CONFIG_TAKEN, 0, span_of(&taken, 1), nothing);
+    buf_init(&remarks, IPC_REMARKS_MAX);
+    uint8_t taken = parent->calls->reload(parent->context, slice, &remarks);
+    ipc_send(parent->channel, IPC_CONFIG_TAKEN, 0, span_of(&taken, 1), buf_span(&remarks));
+    buf_free(&remarks);
 }
 
 static void on_stop(struct ipc_parent *parent, uint64_t ref, struct span payload) {

@@ -5,14 +5,16 @@
 
 #include <event2/event.h>
 
+#include "base/buf.h"
 #include "ipc/frame.h"
 
 struct ipc_parent;
 
 struct ipc_parent_calls {
     /* Another configuration; `slice` is valid during the call, and absent when it was too long or memory was
-     * exhausted. True: it is in use. */
-    bool (*reload)(void *context, struct span slice);
+     * exhausted. True: it is in use. What an operator should hear of it goes into `remarks`, in the lines of
+     * IPC_CONFIG_TAKEN; what has no room there is dropped. */
+    bool (*reload)(void *context, struct span slice, struct buf *remarks);
     /* The order to stop, or the parent is gone. */
     void (*stop)(void *context);
     /* The answer to ipc_parent_manage; NULL for processes that don't ask. */

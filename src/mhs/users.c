@@ -162,7 +162,12 @@ static void take_wrong(struct many *many, const json_t *answer) {
     size_t i;
     json_array_foreach(wrong, i, one) {
         const json_t *line = json_array_get(many->lines, (size_t)out_integer(one, "user"));
-        wrong_line(many, json_integer_value(line), out_text(one, "code"), out_text(one, "text"));
+        const json_t *first = json_array_get(many->lines, (size_t)out_integer(one, "first"));
+        char text[96];
+        snprintf(text, sizeof text, "the same user stands in line %" JSON_INTEGER_FORMAT " already",
+                 json_integer_value(first));
+        wrong_line(many, json_integer_value(line), out_text(one, "code"),
+                   json_object_get(one, "first") ? text : out_text(one, "text"));
     }
 }
 

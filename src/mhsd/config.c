@@ -123,7 +123,7 @@ static bool read_identity(struct loader *l) {
     return check_node(l) && placed;
 }
 
-/* All that can be said of the file is said; what its addresses mean only when it holds to the table. */
+/* All that can be said of the file is said. */
 static bool read_all(struct loader *l) {
     bool sound = config_sound(l), ok = config_lookup(l);
     ok = read_identity(l) && ok;
@@ -133,15 +133,14 @@ static bool read_all(struct loader *l) {
     read_timers(l);
     ok = config_listeners(l) && ok;
     ok = config_peers(l) && ok;
-    if (sound && l->processes & (CONFIG_STORE | CONFIG_READER))
+    if (l->processes & (CONFIG_STORE | CONFIG_READER))
         ok = config_mts(l) && ok;
     return ok && sound;
 }
 
 /* ---- reading ---- */
 
-static struct loader *new_loader(const char *name, unsigned processes, struct config_report *report,
-                                 struct error *err) {
+static struct loader *new_loader(const char *name, unsigned processes, struct error *err) {
     struct loader *l = mem_alloc(sizeof *l);
     if (!l) {
         error_set(err, ENOMEM, "%s: no memory for the configuration", name);
@@ -152,8 +151,6 @@ static struct loader *new_loader(const char *name, unsigned processes, struct co
     l->files = &l->name;
     l->file_count = 1;
     l->err = err;
-    l->complaints = report ? &report->complaints : NULL;
-    l->warnings = report ? &report->warnings : NULL;
     arena_init(&l->arena, (size_t)1 << 30);
     return l;
 }
@@ -178,9 +175,9 @@ static struct config *finish(struct loader *l, struct config_lexer *lexer, bool 
                              const struct config *running, struct config_report *report) {
     l->tree = begun ? config_tree_read(l, lexer) : NULL;
     config_lexer_done(lexer);
-    bool done = l->tree && (!running || keep(l, running, report)) && read_all(l);
+    bool done = l->tree && (!running || !config_sound(l) || keep(l, running, report)) && read_all(l);
+    config_tell(l, report);
     l->err = NULL;
-    l->complaints = l->warnings = NULL;
     if (done)
         return &l->config;
     config_free(&l->config);
@@ -189,7 +186,7 @@ static struct config *finish(struct loader *l, struct config_lexer *lexer, bool 
 
 static struct config *read_text(struct span text, const char *name, unsigned processes, struct error *err) {
     struct config_lexer lexer;
-    struct loader *l = new_loader(name, processes, NULL, err);
+    struct loader *l = new_loader(name, processes, err);
     return l ? finish(l, &lexer, config_lexer_text(&lexer, l, text), NULL, NULL) : NULL;
 }
 
@@ -204,7 +201,7 @@ struct config *config_read_slice(struct span slice, enum config_process kind, st
 struct config *config_read_file(const char *path, const struct config *running, struct config_report *report,
                                 struct error *err) {
     struct config_lexer lexer;
-    struct loader *l = new_loader(path, CONFIG_ALL, report, err);
+    struct loader *l = new_loader(path, CONFIG_ALL, err);
     return l ? finish(l, &lexer, config_lexer_file(&lexer, l), running, report) : NULL;
 }
 

@@ -65,6 +65,9 @@ bool config_slice(const struct config *config, enum config_process kind, struct 
  */
 struct config *config_read_slice(struct span slice, enum config_process kind, struct error *err);
 
+/* Appends what a process remarked on the configuration (IPC_CONFIG_TAKEN) to warnings, with file and line. */
+void config_add_remarks(const struct config *config, struct span remarks, struct buf *warnings);
+
 /* Tells of each option and section that differs, as set or by default, with a line for people; values that
  * are secret are not in it. False without memory: not all was told. */
 bool config_changes(const struct config *old, const struct config *fresh,

@@ -1,7 +1,9 @@
 /* Errors: where, what, and which was the first. */
 #include <errno.h>
+#include <limits.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 
 #include "mhsd/config_private.h"
 
@@ -18,17 +20,66 @@ static void name_line(struct config_place place, char line[static 16]) {
         snprintf(line, 16, " line %d:", place.line);
 }
 
+/* Room is a power of two. */
+static void add_note(struct loader *l, struct config_notes *notes, struct config_place place,
+                     const char *text) {
+    char line[16];
+    if (notes->count == notes->room) {
+        size_t room = notes->room ? notes->room * 2 : 16;
+        struct config_note *grown = arena_array(&l->arena, room, sizeof *grown);
+        if (!grown)
+            return;
+        if (notes->count)
+            memcpy(grown, notes->items, notes->count * sizeof *grown);
+        notes->items = grown;
+        notes->room = room;
+    }
+    name_line(place, line);
+    const char *said = arena_printf(&l->arena, "%s:%s %s", l->files[place.file], line, text);
+    if (!said)
+        return;
+    notes->items[notes->count] = (struct config_note){place, notes->count, said};
+    notes->count++;
+}
+
+/* Without memory for the note the error tells all the same. */
 static bool note(struct loader *l, struct config_place place, char *text) {
     char line[16];
-    struct error one;
     make_printable(text);
     name_line(place, line);
-    error_set(&one, EINVAL, "%s:%s %s", l->files[place.file], line, text);
-    if (l->complaint_count++ == 0 && l->err)
-        *l->err = one;
-    if (l->complaints && l->complaint_count <= CONFIG_COMPLAINTS_MOST)
-        buf_printf(l->complaints, "%s:%s %s\n", l->files[place.file], line, text);
+    if (l->complaint_count++ == 0)
+        error_set(l->err, EINVAL, "%s:%s %s", l->files[place.file], line, text);
+    if (l->complaint_count <= CONFIG_COMPLAINTS_MOST)
+        add_note(l, &l->complaints, place, text);
     return false;
+}
+
+/* What is of a file as a whole comes behind its lines. */
+static int line_of(struct config_place place) {
+    return place.line ? place.line : INT_MAX;
+}
+
+/* A stable order: what stands in one line was found in its order. */
+static int by_place(const void *a, const void *b) {
+    const struct config_note *left = a, *right = b;
+    struct config_place one = left->place, two = right->place;
+    int order = (one.file > two.file) - (one.file < two.file);
+    order = order ? order : (line_of(one) > line_of(two)) - (line_of(one) < line_of(two));
+    return order ? order : (left->number > right->number) - (left->number < right->number);
+}
+
+static void tell_all(struct config_notes *notes, struct buf *lines) {
+    if (notes->count)
+        qsort(notes->items, notes->count, sizeof *notes->items, by_place);
+    for (size_t i = 0; lines && i < notes->count; i++)
+        buf_printf(lines, "%s\n", notes->items[i].text);
+}
+
+void config_tell(struct loader *l, struct config_report *report) {
+    tell_all(&l->complaints, report ? &report->complaints : NULL);
+    tell_all(&l->warnings, report ? &report->warnings : NULL);
+    if (l->complaints.count)
+        error_set(l->err, EINVAL, "%s", l->complaints.items[0].text);
 }
 
 bool config_complain(struct loader *l, struct config_place place, const char *format, ...) {
@@ -54,13 +105,42 @@ static struct config_place say(const struct config_section *section, const char 
 
 void config_warn(struct loader *l, const struct config_section *section, const char *option,
                  const char *what) {
-    char text[340], line[16];
-    if (!l->warnings)
-        return;
+    char text[340];
     struct config_place place = say(section, option, what, text, sizeof text);
     make_printable(text);
+    add_note(l, &l->warnings, place, text);
+}
+
+static const struct config_section *titled(const struct config_section *first, struct span title) {
+    while (first && !span_eq(span_str(first->title), title))
+        first = config_next(first);
+    return first;
+}
+
+static void add_remark(const struct loader *l, struct span title, struct span what, struct buf *warnings) {
+    char text[600], told[560], line[16];
+    const struct config_section *user = titled(config_first(l->tree, "user"), title);
+    snprintf(told, sizeof told, "%.*s", (int)what.len, (const char *)what.data);
+    struct config_place place = user ? say(user, NULL, told, text, sizeof text) : (struct config_place){0};
+    if (!user)
+        snprintf(text, sizeof text, "user \"%.*s\": %.*s", (int)(title.len < 100 ? title.len : 100),
+                 (const char *)title.data, (int)what.len, (const char *)what.data);
+    make_printable(text);
     name_line(place, line);
-    buf_printf(l->warnings, "%s:%s %s\n", l->files[place.file], line, text);
+    buf_printf(warnings, "%s:%s %s\n", l->files[place.file], line, text);
+}
+
+void config_add_remarks(const struct config *config, struct span remarks, struct buf *warnings) {
+    const struct loader *l = (const struct loader *)config;
+    while (remarks.len) {
+        const uint8_t *end = memchr(remarks.data, '\n', remarks.len);
+        struct span one = span_sub(remarks, 0, end ? (size_t)(end - remarks.data) : remarks.len);
+        const uint8_t *tab = one.len ? memchr(one.data, '\t', one.len) : NULL;
+        size_t title = tab ? (size_t)(tab - one.data) : 0;
+        if (tab)
+            add_remark(l, span_sub(one, 0, title), span_sub(one, title + 1, one.len), warnings);
+        remarks = span_sub(remarks, one.len + 1, remarks.len);
+    }
 }
 
 bool config_fail(struct loader *l, struct config_section *section, const char *option, const char *format,
@@ -78,6 +158,7 @@ bool config_fail(struct loader *l, struct config_section *section, const char *o
 }
 
 bool config_no_memory(struct loader *l) {
+    l->no_memory = true;
     return l->complaint_count == 0 &&
            config_complain(l, (struct config_place){0}, "no memory for the configuration");
 }

@@ -23,6 +23,7 @@ static void skip(struct config_lexer *lexer, size_t count) {
     struct lexer_file *file = current(lexer);
     for (size_t i = 0; i < count && i < file->rest.len; i++)
         file->place.line += file->rest.data[i] == '\n';
+    file->taken += count < file->rest.len ? count : file->rest.len;
     file->rest = span_sub(file->rest, count, file->rest.len);
 }
 
@@ -39,6 +40,7 @@ static bool read_octets(FILE *file, struct buf *octets) {
 
 /* `outer` is the place that includes it, NULL for the first file: there the error says what to do. */
 static bool cannot_read(struct loader *l, const char *path, const struct config_place *outer, int cause) {
+    l->incomplete = true;
     if (outer)
         return config_complain(l, *outer, "the file '%.100s' can't be read: %s", path, strerror(cause));
     struct config_place whole = {0};
@@ -258,12 +260,37 @@ static void take_plain(struct config_lexer *lexer, uint8_t c, uint8_t next) {
 }
 
 /* What may follow a text. */
-static bool ends_text(uint8_t c) {
-    return !c || strchr(" \t\r\n#={}()+,/", c);
+static bool ends_text(uint8_t c, uint8_t next) {
+    return !c || strchr(" \t\r\n#={}()+,", c) || (c == '/' && (next == '/' || next == '*'));
+}
+
+/* Where a quote stands wrong nothing tells what in its line is text. */
+static bool quote_astray(struct config_lexer *lexer, struct config_place place, unsigned column,
+                         const char *what) {
+    const struct span rest = current(lexer)->rest;
+    const uint8_t *end = rest.len ? memchr(rest.data, '\n', rest.len) : NULL;
+    skip(lexer, end ? (size_t)(end - rest.data) : rest.len);
+    return config_complain(
+        lexer->l, place,
+        "column %u: %s: put all of the text in one pair of quotes, and a backslash before a quote "
+        "within it",
+        column, what);
+}
+
+/* The column, in characters from 1, of what is at the start of the rest of a file. */
+static unsigned column_of(const struct lexer_file *file) {
+    const uint8_t *c = file->rest.data, *start = c - file->taken;
+    unsigned column = 1;
+    while (c > start && c[-1] != '\n') {
+        c--;
+        column += (*c & 0xC0) != 0x80;
+    }
+    return column;
 }
 
 static bool take_quoted(struct config_lexer *lexer, struct config_token *token) {
     uint8_t quote = ahead(lexer, 0), c;
+    const struct lexer_file opening = *current(lexer);
     bool sound = true;
     struct lexer_file line_end = {.rest = {0}}; /* of the line that the text begins in */
     for (skip(lexer, 1); (c = ahead(lexer, 0)) != quote && c;) {
@@ -279,21 +306,37 @@ static bool take_quoted(struct config_lexer *lexer, struct config_token *token) 
             skip(lexer, 1);
         }
     }
+    const struct lexer_file closing = *current(lexer);
     skip(lexer, 1);
-    if (!c)
-        return config_complain(lexer->l, token->place,
-                               "a text in quotes is not closed before the end of the file");
-    if (!line_end.rest.data || ends_text(ahead(lexer, 0)))
+    if (c && ends_text(ahead(lexer, 0), ahead(lexer, 1)))
         return sound;
-    /* The quote that ended it opens another text: what follows is read as if this one had ended in its line.
-     */
-    *current(lexer) = line_end;
-    return config_complain(lexer->l, token->place,
-                           "a quote that opens here is not closed: put %c at the end of the text", quote);
+    if (c && !line_end.rest.data)
+        return quote_astray(lexer, token->place, column_of(&closing),
+                            "the quote here ends a text, and more follows it");
+    /* The quote that ended it opens another text, or nothing ended it: what follows is read as if this one
+     * had ended in its line. */
+    if (line_end.rest.data)
+        *current(lexer) = line_end;
+    return config_complain(
+        lexer->l, token->place,
+        "column %u: the quote %c opens a text that is not closed in its line: put %c at its end, or "
+        "take this one away; within a text a quote is written \\%c",
+        column_of(&opening), quote, quote, quote);
 }
 
 static bool ends_word(uint8_t c, uint8_t next) {
     return !c || strchr(" \t\r\n#\"'={}()+,*", c) || (c == '/' && (next == '/' || next == '*'));
+}
+
+/* The only one of its kind in the rest of the line; `peer"BETA"` has two. */
+static bool lone_quote(struct config_lexer *lexer) {
+    uint8_t quote = ahead(lexer, 0), c;
+    if (quote != '"' && quote != '\'')
+        return false;
+    for (size_t i = 1; (c = ahead(lexer, i)) != quote; i++)
+        if (!c || c == '\n')
+            return true;
+    return false;
 }
 
 static bool take_word(struct config_lexer *lexer, struct config_token *token) {
@@ -310,7 +353,8 @@ static bool take_word(struct config_lexer *lexer, struct config_token *token) {
     }
     buf_append_span(&lexer->text, span_sub(current(lexer)->rest, 0, length));
     skip(lexer, length);
-    return true;
+    return !lone_quote(lexer) || quote_astray(lexer, token->place, column_of(current(lexer)),
+                                              "a quote stands behind a text that began without one");
 }
 
 void config_lexer_next(struct config_lexer *lexer, struct config_token *token) {

@@ -31,6 +31,18 @@ static bool domain_refused(struct loader *l, const struct error *why) {
     return config_fail(l, l->tree, "domain", "%.180s", without(without(why->text, "domain"), name));
 }
 
+/* ---- stand-ins: what can't be read is there all the same, so that nothing else seems wrong for its sake
+ * ---- */
+
+#define SOME_DOMAIN "/C=XX/A= /P=UNKNOWN"
+
+static void stand_in_for_hop(struct loader *l, const char *name) {
+    const struct mts_hop hop = {
+        .name = name, .domain = SOME_DOMAIN, .mta_name = "MTA", .edition = MTS_EDITION_1988};
+    struct error ignored;
+    mts_tables_add_hop(l->tables, &hop, &ignored);
+}
+
 /* ---- hops ---- */
 
 /* Over the protocol of 1984 goes what is of 1984: such a peer takes no extension, and drops P22 without a
@@ -49,7 +61,7 @@ static bool read_edition(struct loader *l, struct config_section *peer, struct m
                "the context out");
 }
 
-static bool read_hop(struct loader *l, struct config_section *peer) {
+static bool add_hop(struct loader *l, struct config_section *peer) {
     struct error why = {0};
     struct mts_hop hop = {
         .name = peer->title,
@@ -78,6 +90,13 @@ static bool read_hop(struct loader *l, struct config_section *peer) {
     return mts_tables_add_hop(l->tables, &hop, &why) || refused(l, peer, &why);
 }
 
+static bool read_hop(struct loader *l, struct config_section *peer) {
+    bool done = !peer->faulty && add_hop(l, peer);
+    if (!done)
+        stand_in_for_hop(l, peer->title);
+    return done;
+}
+
 /* ---- routes ---- */
 
 static bool read_choices(struct loader *l, struct config_section *section, struct mts_route *route) {
@@ -86,10 +105,13 @@ static bool read_choices(struct loader *l, struct config_section *section, struc
     if (!choices)
         return false;
     for (struct config_section *choice = config_first(section, "next-hop"); choice;
-         choice = config_next(choice))
+         choice = config_next(choice)) {
         choices[i++] = (struct mts_choice){.hop = choice->title,
                                            .rank = (uint32_t)config_number(choice, "rank"),
                                            .weight = (uint32_t)config_number(choice, "weight")};
+        if (l->incomplete)
+            stand_in_for_hop(l, choice->title);
+    }
     route->choices = choices;
     route->choice_count = count;
     return true;
@@ -252,9 +274,9 @@ static bool read_directory(struct loader *l, struct config_section *section) {
 
 static bool each(struct loader *l, const char *name, bool (*read)(struct loader *, struct config_section *)) {
     bool ok = true;
-    for (struct config_section *section = config_first(l->tree, name); section;
-         section = config_next(section))
-        ok = read(l, section) && ok;
+    for (struct config_section *section = config_first(l->tree, name);
+         section && l->complaint_count < CONFIG_COMPLAINTS_MOST; section = config_next(section))
+        ok = (!section->faulty || read == read_hop) && read(l, section) && ok;
     return ok;
 }
 
@@ -272,25 +294,35 @@ static void read_schedules(const struct loader *l, struct mts_schedule schedules
                                           .longest_retry = config_number(s, "longest-retry")};
 }
 
+/* A text of the top level; NULL: there is none, or it was complained of. */
+static const char *sound_text(const struct loader *l, const char *option) {
+    const struct config_value *value = config_value(l->tree, option);
+    return value && value->faulty ? NULL : config_text(l->tree, option);
+}
+
 static bool make_tables(struct loader *l) {
     struct error why = {0};
     const struct config_section *limits = config_first(l->tree, "limits");
     struct mts_self self = {
-        .domain = config_text(l->tree, "domain"),
-        .mta_name = config_text(l->tree, "mta-name"),
+        .domain = sound_text(l, "domain"),
+        .mta_name = sound_text(l, "mta-name"),
         .internal_trace = config_flag(l->tree, "internal-trace"),
-        .rfc1328_address = config_text(l->tree, "rfc1328-address"),
+        .rfc1328_address = sound_text(l, "rfc1328-address"),
         .pdau = config_flag(l->tree, "physical-delivery"),
         .max_recipients = (uint32_t)config_number(limits, "recipients"),
         .dl_depth = (uint32_t)config_number(limits, "dl-depth"),
     };
     read_schedules(l, self.schedules);
-    l->tables = mts_tables_new(&self, &why);
+    l->tables = self.domain && self.mta_name ? mts_tables_new(&self, &why) : NULL;
+    bool done = l->tables || (self.domain && self.mta_name && domain_refused(l, &why));
+    if (!done) {
+        struct mts_self other = {
+            .domain = SOME_DOMAIN, .mta_name = "MTA", .max_recipients = 1, .dl_depth = 1};
+        l->tables = mts_tables_new(&other, &why);
+    }
     l->config.mta.tables = l->tables;
-    l->config.mta.directory = l->tables ? directory_new() : NULL;
-    if (l->tables && !l->config.mta.directory)
-        return config_no_memory(l);
-    return l->tables || domain_refused(l, &why);
+    l->config.mta.directory = directory_new();
+    return l->tables && l->config.mta.directory ? done : config_no_memory(l);
 }
 
 /* Addresses of our own domain are ours unless a route says otherwise. */
@@ -311,14 +343,35 @@ static bool set_catch_all(struct loader *l) {
            config_fail(l, l->tree, "catch-all", "%.180s", without(why.text, "catch-all"));
 }
 
-/* What names others comes after them, and is not looked at when some of them are wrong. */
+/* A mailbox or list takes what is for its address from whoever sends it here, but nobody else's routes lead
+ * here for it. */
+static void advise_on_domain(struct loader *l, const char *kind) {
+    for (struct config_section *section = config_first(l->tree, kind); section;
+         section = config_next(section))
+        if (!section->faulty && !mts_is_ours(l->tables, section->title))
+            config_warn(
+                l, section, NULL,
+                "the address is outside of our domain, and no route makes it local: what we send to it "
+                "stays here, others send it elsewhere");
+}
+
+/* What names others comes after them. */
 bool config_mts(struct loader *l) {
-    if (!make_tables(l) || !read_mailboxes(l))
+    static const struct {
+        const char *name;
+        bool (*read)(struct loader *, struct config_section *);
+    } kinds[] = {{"peer", read_hop},    {"user", read_user},
+                 {"list", read_list},   {"directory", read_directory},
+                 {"route", read_route}, {"alias", read_alias}};
+    bool ok = make_tables(l);
+    if (!l->tables || !l->config.mta.directory || !read_mailboxes(l))
         return false;
-    bool hops = each(l, "peer", read_hop);
-    bool rest = each(l, "user", read_user);
-    rest = each(l, "list", read_list) && rest;
-    rest = each(l, "directory", read_directory) && rest;
-    rest = (!hops || each(l, "route", read_route)) && rest;
-    return add_own_route(l) && hops && rest && each(l, "alias", read_alias) && set_catch_all(l);
+    for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++)
+        ok = each(l, kinds[i].name, kinds[i].read) && ok;
+    ok = set_catch_all(l) && (!ok || add_own_route(l)) && ok;
+    if (ok && config_sound(l)) {
+        advise_on_domain(l, "user");
+        advise_on_domain(l, "list");
+    }
+    return ok;
 }

@@ -24,6 +24,16 @@ struct config_place {
 
 enum { CONFIG_COMPLAINTS_MOST = 50 };
 
+/* What is said of the file, in the order in which it was found. */
+struct config_notes {
+    struct config_note {
+        struct config_place place;
+        size_t number;
+        const char *text; /* with the place, without a line's end */
+    } * items;
+    size_t count, room;
+};
+
 struct loader {
     struct config config; /* first: what the callers get a pointer to */
     struct config_section *tree;
@@ -35,11 +45,18 @@ struct loader {
     unsigned processes; /* whose slice it is; CONFIG_ALL: the files themselves */
 
     /* while it is read */
-    struct error *err;      /* the first complaint */
-    struct buf *complaints; /* all of them, a line each; NULL: the first is enough */
-    struct buf *warnings;   /* NULL: nobody wants them */
+    struct error *err; /* the first complaint */
+    struct config_notes complaints, warnings;
     unsigned complaint_count;
+    bool no_memory;  /* some of what was read is not here */
+    bool incomplete; /* of the top level, or of files that it includes, something could not be read: peers may
+                      * be missing
+                      */
 };
+
+/* At the end of the reading: all that was said, in the order of the files and of their lines, into `report`
+ * (NULL is allowed); the first complaint is the error. */
+void config_tell(struct loader *l, struct config_report *report);
 
 /* `FILE: line N: text`: notes a complaint, and returns false. */
 bool config_complain(struct loader *l, struct config_place place, const char *format, ...)
@@ -86,6 +103,7 @@ struct config_lexer {
     struct loader *l;
     struct lexer_file {
         struct span rest;
+        size_t taken;   /* octets before the rest */
         uint8_t *owned; /* what is freed with it, or NULL */
         dev_t device;   /* which file it is, by whatever name; inode 0: none */
         ino_t inode;
@@ -121,6 +139,7 @@ struct config_value {
     const uint32_t *ids; /* what the system answered: a user's number; a group's and its members'; NULL: it
                             was not asked */
     size_t id_count;
+    bool faulty; /* it was complained of */
 };
 
 struct config_section {
@@ -131,10 +150,12 @@ struct config_section {
     struct config_value *values, **values_end;
     struct config_section *first, **end, *next; /* sections in it, in the order of the file */
     bool faulty;                                /* something in it was complained of */
+    bool broken;                                /* some of it could not be read */
 };
 
 /* Reads tokens into a tree that holds to the table, with every section that there is once (limits), whether
- * or not the file has it. Complains of all that it can; NULL when it could not read to the end. */
+ * or not the file has it. Complains of all that it can, and passes over what it can't read; NULL without
+ * memory, or after too many complaints. */
 struct config_section *config_tree_read(struct loader *l, struct config_lexer *lexer);
 
 /* Puts the values of the configuration that runs in place of those that only a new start can change. */

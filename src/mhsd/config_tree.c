@@ -18,9 +18,11 @@ struct reading {
     struct config_lexer *lexer;
     struct config_token token; /* the next one */
     struct titles titles;
+    int depth; /* braces that are open before the token */
 };
 
 static void next(struct reading *r) {
+    r->depth += (r->token.kind == '{') - (r->token.kind == '}');
     config_lexer_next(r->lexer, &r->token);
 }
 
@@ -410,7 +412,10 @@ static bool read_value(struct reading *r, struct config_section *section, const 
         return false;
     if (!value && !(value = add_value(l, section, row, place)))
         return false;
-    return add_items(l, value, items, count) && (check_value(l, section, value) || true);
+    if (!add_items(l, value, items, count))
+        return false;
+    value->faulty = !check_value(l, section, value);
+    return true;
 }
 
 /* ---- the whole ---- */
@@ -467,9 +472,14 @@ static bool read_section(struct reading *r, struct config_section *outer, const 
         if (row->title)
             row = titled_row(r, outer, row, place, title);
     }
-    if (!take(r, '{'))
-        return expected(r, "'{'");
+    bool opened = take(r, '{');
+    if (!opened && (expected(r, "'{'") || r->token.kind != 't'))
+        return false;
     struct config_section *section = begin_section(r, outer, row, place, title);
+    if (section && !opened) { /* what follows is read as if it were there */
+        r->depth++;
+        section->broken = section->faulty = true;
+    }
     return section && read_options(r, section);
 }
 
@@ -521,19 +531,45 @@ static bool unclosed(struct reading *r, struct config_section *section) {
         "a section, list or text is not closed before the end of the file; this section begins here");
 }
 
+/* Behind an option that can't be read, which stands at `broken`: to the next line that begins with an option
+ * of the section, or to the section's end. False: that is not to be found. */
+static bool recover(struct reading *r, struct config_section *section, struct config_place broken,
+                    int depth) {
+    section->broken = true;
+    section->faulty = section->outer != NULL;
+    r->l->incomplete = r->l->incomplete || !section->outer;
+    for (; r->token.kind; next(r)) {
+        const struct config_token *token = &r->token;
+        bool other_line = token->place.line != broken.line || token->place.file != broken.file;
+        if (r->depth > depth)
+            continue;
+        if (token->kind == '}' && section->outer)
+            return true;
+        if (token->kind == 't' && !token->quoted && other_line &&
+            config_option_named(section->option, token->text, NULL))
+            return true;
+    }
+    return false;
+}
+
 /* To the end of the file or, within a section, its brace. */
 static bool read_options(struct reading *r, struct config_section *section) {
+    int depth = r->depth;
     if (!add_lasting(r->l, section))
         return false;
     while (r->token.kind != (section->outer ? '}' : 0)) {
         if (r->token.kind == 0)
             return unclosed(r, section);
-        if (!read_option(r, section) || r->l->complaint_count >= CONFIG_COMPLAINTS_MOST)
+        struct config_place place = r->token.place;
+        bool read = read_option(r, section);
+        if (r->l->no_memory || r->l->complaint_count >= CONFIG_COMPLAINTS_MOST ||
+            (!read && !recover(r, section, place, depth)))
             return false;
     }
     if (section->outer)
         next(r);
-    check_needed(r->l, section);
+    if (!section->broken)
+        check_needed(r->l, section);
     return true;
 }
 
@@ -541,7 +577,8 @@ struct config_section *config_tree_read(struct loader *l, struct config_lexer *l
     struct reading r = {.l = l, .lexer = lexer};
     struct config_section *top = add_section(l, NULL, &config_top, NULL, (struct config_place){0});
     next(&r);
-    bool done = top && read_options(&r, top);
+    if (top)
+        read_options(&r, top);
     mem_free(r.titles.slots);
-    return done ? top : NULL;
+    return l->no_memory || l->complaint_count >= CONFIG_COMPLAINTS_MOST ? NULL : top;
 }

@@ -69,6 +69,32 @@ static bool test_socket(const struct config *config) {
     return sockets_may_serve(config->socket, &err) || complain(&err, err.code == EACCES && geteuid() != 0);
 }
 
+/* A line of its own for each. */
+static void print_lines(const char *before, const struct buf *lines) {
+    struct span rest = buf_span(lines);
+    while (rest.len) {
+        const uint8_t *end = memchr(rest.data, '\n', rest.len);
+        size_t length = end ? (size_t)(end - rest.data) : rest.len;
+        fprintf(stderr, "mhsd: %s%.*s\n", before, (int)length, (const char *)rest.data);
+        rest = span_sub(rest, length + 1, rest.len);
+    }
+}
+
+/* As the user that may use the store. One that an older version left, or that needs a writer first, is not
+ * looked into. */
+static bool test_users(const struct config *config) {
+    struct error err = {0};
+    struct buf remarks, warnings;
+    buf_init(&remarks, 0);
+    buf_init(&warnings, 0);
+    bool done = mta_examine_users(&config->mta, &remarks, &err);
+    config_add_remarks(config, buf_span(&remarks), &warnings);
+    print_lines("warning: ", &warnings);
+    buf_free(&remarks);
+    buf_free(&warnings);
+    return done || err.code != STORE_MOVED || complain(&err, false);
+}
+
 /* A store that is not there yet is no fault of the configuration. Root becomes the user of 'run-as' here. */
 static bool test_store(const struct config *config) {
     struct error err = {0};
@@ -79,7 +105,7 @@ static bool test_store(const struct config *config) {
     struct error use = {0};
     if (!child_may_use_store(config, &use))
         return complain(&use, use.code == EACCES && !root);
-    return read || err.code == STORE_NOT_FOUND || complain(&err, true);
+    return read ? test_users(config) : err.code == STORE_NOT_FOUND || complain(&err, true);
 }
 
 static void test_secrets(const struct config *config) {
@@ -97,17 +123,6 @@ static int create_store(const struct config *config) {
     }
     printf("%s: an empty store was made\n", config->mta.store);
     return 0;
-}
-
-/* A line of its own for each. */
-static void print_lines(const char *before, const struct buf *lines) {
-    struct span rest = buf_span(lines);
-    while (rest.len) {
-        const uint8_t *end = memchr(rest.data, '\n', rest.len);
-        size_t length = end ? (size_t)(end - rest.data) : rest.len;
-        fprintf(stderr, "mhsd: %s%.*s\n", before, (int)length, (const char *)rest.data);
-        rest = span_sub(rest, length + 1, rest.len);
-    }
 }
 
 static struct config *read_config(const char *path) {

@@ -52,6 +52,12 @@ json_t *manage_reloaded(const struct config_report *report) {
     return json_pack("{s:o, s:o}", "changes", changes, "warnings", lines_of(&report->warnings));
 }
 
+void manage_add_warnings(json_t *answer, const struct buf *warnings) {
+    json_t *array = json_object_get(answer, "warnings");
+    if (array)
+        each_line(warnings, take_line, array);
+}
+
 json_t *manage_refused(const struct config_report *report) {
     return json_pack("{s:{s:s, s:s, s:o}}", "error", "code", "bad-configuration", "text",
                      "the configuration is wrong; what ran before goes on", "complaints",

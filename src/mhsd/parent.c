@@ -75,6 +75,17 @@ static struct child *next_child(struct walk *walk) {
     return walk->kind < KINDS ? &walk->parent->children[walk->kind][walk->number++] : NULL;
 }
 
+/* One log line for each line of a report. */
+static void log_lines(enum log_level level, const char *before, const struct buf *lines, const char *behind) {
+    struct span rest = buf_span(lines);
+    while (rest.len) {
+        const uint8_t *end = memchr(rest.data, '\n', rest.len);
+        size_t length = end ? (size_t)(end - rest.data) : rest.len;
+        log_write(level, "%s%.*s%s", before, (int)length, (const char *)rest.data, behind);
+        rest = span_sub(rest, length + 1, rest.len);
+    }
+}
+
 /* ---- channels to the children ---- */
 
 static void start_others(struct parent *parent) {
@@ -127,12 +138,24 @@ static void answer_reload(struct parent *parent) {
     parent->asked = 0;
 }
 
+/* What a process found when it took the configuration is warned of as what the file alone shows. */
+static void take_remarks(struct parent *parent, struct span remarks) {
+    struct buf warnings;
+    buf_init(&warnings, 0);
+    config_add_remarks(parent->config, remarks, &warnings);
+    log_lines(LOG_LEVEL_WARNING, "", &warnings, "");
+    if (parent->asked)
+        manage_add_warnings(parent->reload_answer, &warnings);
+    buf_free(&warnings);
+}
+
 static bool on_taken(struct child *child, uint64_t ref, struct span payload) {
     (void)ref;
     struct parent *parent = child->parent;
     if (child->untaken == 0)
         return false;
     child->untaken--;
+    take_remarks(parent, span_sub(payload, 1, payload.len));
     if (!payload.data[0] && parent->asked) {
         json_decref(parent->reload_answer);
         parent->reload_answer =
@@ -485,17 +508,6 @@ static void on_stop(evutil_socket_t signal_number, short what, void *arg) {
 }
 
 /* ---- reload ---- */
-
-/* One log line for each line of a report. */
-static void log_lines(enum log_level level, const char *before, const struct buf *lines, const char *behind) {
-    struct span rest = buf_span(lines);
-    while (rest.len) {
-        const uint8_t *end = memchr(rest.data, '\n', rest.len);
-        size_t length = end ? (size_t)(end - rest.data) : rest.len;
-        log_write(level, "%s%.*s%s", before, (int)length, (const char *)rest.data, behind);
-        rest = span_sub(rest, length + 1, rest.len);
-    }
-}
 
 /* Work processes are told nothing: a reload plays no part in what they do. */
 static bool tell_configs(struct parent *parent) {

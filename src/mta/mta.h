@@ -11,6 +11,7 @@
 
 #include <event2/event.h>
 
+#include "base/buf.h"
 #include "base/error.h"
 #include "base/span.h"
 #include "directory/directory.h"
@@ -170,6 +171,12 @@ struct mta_reader;
 struct mta_reader *reader_new(struct event_base *loop, const struct mta_config *config,
                               const struct mta_reload *reload, struct error *err);
 void reader_free(struct mta_reader *reader);
+
+/* What a start would find in the store for this configuration, without writing: STORE_MOVED and the like are
+ * errors, remarks on its users (the lines of IPC_CONFIG_TAKEN) are appended. The configuration's tables are
+ * not fit for use afterwards. */
+bool mta_examine_users(const struct mta_config *config, struct buf *remarks, struct error *err);
+
 bool reader_attach_clients(struct mta_reader *reader, int fd, const char *name);
 int reader_run(const struct mta_config *config, const struct mta_reload *reload,
                const struct mta_descriptors *descriptors);

@@ -50,7 +50,7 @@ static void release(const struct process *process, const struct mta_config *conf
 }
 
 /* True: it is in use. */
-static bool reload(void *context, struct span text) {
+static bool reload(void *context, struct span text, struct buf *remarks) {
     struct process *process = context;
     const struct process_operations *operations = process->operations;
     const struct mta_config *old = process->view->config, *fresh = read_config(process, text);
@@ -66,7 +66,7 @@ static bool reload(void *context, struct span text) {
     }
     release(process, old);
     if (operations->reloaded)
-        operations->reloaded(process);
+        operations->reloaded(process, remarks);
     return true;
 }
 

@@ -16,8 +16,8 @@ struct process_operations {
     /* A configuration has taken another's place in the view: all that hangs on it is made anew. False:
      * nothing was changed, the old one stays. */
     bool (*follow)(struct process *process, struct error *err);
-    /* It is in use. May be NULL. */
-    void (*reloaded)(struct process *process);
+    /* It is in use; remarks as in ipc/parent.h. May be NULL. */
+    void (*reloaded)(struct process *process, struct buf *remarks);
 
     void (*stop)(struct process *process);
     /* Takes over the end of a channel. False: there is none of this kind, or no memory. */

@@ -158,20 +158,49 @@ static json_t *add_one_of_many(struct mta *mta, const json_t *user) {
                : client_error("bad-request", "a user has no members but address, uid and directory-name");
 }
 
+/* Who of the gathered has become which user: those that were added stand behind all others, in their order.
+ */
+struct gathered {
+    size_t before; /* users there were */
+    json_t *added; /* the number among the gathered of each that was added */
+};
+
+/* One who stands among the gathered twice is no user yet: the first is named. */
+static void name_first(const struct mta *mta, const struct gathered *gathered, const json_t *user,
+                       json_t *error) {
+    const char *address = json_string_value(json_object_get(user, "address"));
+    const char *code = json_string_value(json_object_get(error, "code"));
+    const struct local_user *there = NULL;
+    if (address && code && strcmp(code, "exists") == 0)
+        there = user_find(&mta->view, span_str(address));
+    if (there && (size_t)(there - mta->view.users.all) >= gathered->before) {
+        json_t *first =
+            json_array_get(gathered->added, (size_t)(there - mta->view.users.all) - gathered->before);
+        json_object_set(error, "first", first);
+        json_object_set_new(
+            error, "text",
+            json_sprintf("%s stands among those that are to be added already", there->address));
+    }
+}
+
 /* Adds those that gathered, or finds what is wrong with them. */
 static json_t *add_gathered(struct mta *mta, const json_t *users) {
+    struct gathered gathered = {.before = mta->view.users.count, .added = json_array()};
     json_t *wrong = json_array(), *user;
     size_t i;
     json_array_foreach(users, i, user) {
         json_t *answer = add_one_of_many(mta, user), *error = json_object_get(answer, "error");
         if (error) {
             json_object_set_new(error, "user", json_integer((json_int_t)i));
+            name_first(mta, &gathered, user, error);
             json_array_append(wrong, error);
-        }
+        } else
+            json_array_append_new(gathered.added, json_integer((json_int_t)i));
         json_decref(answer);
         if (json_array_size(wrong) == WRONG_MOST)
             break;
     }
+    json_decref(gathered.added);
     return wrong;
 }
 

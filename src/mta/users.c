@@ -4,6 +4,7 @@
 
 #include "base/alloc.h"
 #include "base/log.h"
+#include "ipc/frames.h"
 #include "ipc/payload.h"
 #include "mta/client.h"
 #include "mta/users.h"
@@ -135,6 +136,7 @@ void users_free(struct users *users) {
         forget_user(&users->all[i]);
     mem_free(users->all);
     map_free(&users->numbers);
+    buf_free(&users->remarks);
     users->all = NULL;
     users->count = 0;
 }
@@ -162,6 +164,43 @@ void user_remove_from_rules(struct view *view, const struct local_user *user) {
         directory_remove(view->config->directory, user->directory_name);
 }
 
+/* The record of a user who stands in the configuration plays no part. What it gave and the configuration does
+ * not is lost with it, and he may be shut out: that is remarked. */
+static void remark_on_loss(struct view *view, const struct local_user *now, const struct local_user *record) {
+    struct users *users = &view->users;
+    bool uid = record->has_uid && !now->has_uid, name = record->directory_name && !now->directory_name;
+    if (!uid && !name)
+        return;
+    /* Those of the configuration come first, in its order: load_all. */
+    buf_printf(&users->remarks, "%s\t", view->config->users[now - users->all].address);
+    if (uid)
+        buf_printf(
+            &users->remarks,
+            "login: none is given here, so only operators may use the mailbox: the uid %u that 'mhs user "
+            "add' gave it no longer counts; add login = \"NAME\"",
+            (unsigned)record->uid);
+    if (name)
+        buf_printf(
+            &users->remarks,
+            "%sdirectory-name: none is given here, and the one that 'mhs user add' gave no longer counts: "
+            "add directory-name = \"%s\"",
+            uid ? "; " : "", record->directory_name);
+    buf_append_byte(&users->remarks, '\n');
+}
+
+void users_log_remarks(const struct users *users) {
+    struct span rest = buf_span(&users->remarks);
+    while (rest.len) {
+        const uint8_t *end = memchr(rest.data, '\n', rest.len);
+        size_t length = end ? (size_t)(end - rest.data) : rest.len;
+        const uint8_t *tab = memchr(rest.data, '\t', length);
+        size_t title = tab ? (size_t)(tab - rest.data) : 0;
+        log_warning("user \"%.*s\": %.*s", (int)title, (const char *)rest.data, (int)(length - title - !!tab),
+                    (const char *)rest.data + title + !!tab);
+        rest = span_sub(rest, length + 1, rest.len);
+    }
+}
+
 static bool load_record(void *context, struct span name, struct span data) {
     struct view *view = context;
     struct reader r = reader_of(data);
@@ -180,9 +219,9 @@ static bool load_record(void *context, struct span name, struct span data) {
                               .directory_name = directory_name.len ? directory : NULL,
                               .uid = uid,
                               .has_uid = has_uid};
-    if (user_find(view, name)) {
-        log_notice("user %s is in the configuration now; the one that was added by hand plays no part",
-                   address);
+    const struct local_user *configured = user_find(view, name);
+    if (configured) {
+        remark_on_loss(view, configured, &user);
         return true;
     }
     user.in_rules = user_add_to_rules(view, &user, &err);
@@ -261,6 +300,7 @@ bool users_load(struct view *view, struct error *err) {
         return error_set(err, inner.code, "%s", inner.text);
     view->users = (struct users){.version = version > before.version ? version : before.version,
                                  .loads = before.loads + 1};
+    buf_init(&view->users.remarks, IPC_REMARKS_MAX);
     if (load_all(view, err)) {
         users_free(&before);
         return true;
@@ -268,6 +308,18 @@ bool users_load(struct view *view, struct error *err) {
     users_free(&view->users);
     view->users = before;
     return false;
+}
+
+bool mta_examine_users(const struct mta_config *config, struct buf *remarks, struct error *err) {
+    static const struct store_options reader = {.read_only = true};
+    struct view view;
+    view_init(&view, config);
+    view.store = store_open(config->store_place, &reader, err);
+    bool done = view.store && users_load(&view, err);
+    if (done)
+        buf_append_span(remarks, buf_span(&view.users.remarks));
+    view_free(&view);
+    return done;
 }
 
 /* ---- who may do what ---- */

@@ -28,12 +28,16 @@ struct users {
     struct map numbers; /* from 1, by the hash of the user's key */
     uint64_t version;   /* of those that were added by hand, as a reader has read them */
     uint64_t loads;     /* how often they were loaded */
+    struct buf remarks; /* on users of the configuration who lost what they were given by hand: lines as in
+                           IPC_CONFIG_TAKEN, as many as have room */
 };
 
 /* Those of the configuration and those added later, which also go into the rules' tables. False: the users
  * are those of before. */
 bool users_load(struct view *view, struct error *err);
 void users_free(struct users *users);
+/* A warning for each remark. */
+void users_log_remarks(const struct users *users);
 /* For a reader: loads them anew when the store process has changed them. */
 void users_follow(struct view *view);
 bool client_is_operator(const struct client *client);

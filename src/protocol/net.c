@@ -108,7 +108,8 @@ static void tell_reloaded(struct connection *c) {
 }
 
 /* True: it is in use. */
-static bool reload(void *context, struct span text) {
+static bool reload(void *context, struct span text, struct buf *remarks) {
+    (void)remarks;
     struct net *net = context;
     struct error err = {0};
     const struct protocol_config *config =

@@ -45,6 +45,81 @@ def _():
             check(any(place + ":" in line and words in line for line in said.splitlines()), (place, words, said))
 
 
+@case("complaints come in the order of the lines, all in one round, and nothing follows from another")
+def _():
+    user, out = "/C=GB/A=GOLD/P=ALPHA/S=x", "/C=GB/A=GOLD/P=ALPHA/Z=y"
+    text = [("catch-all = nonsense", "catch-all: nonsense"), ("route /C=FR/XX=9 { next-hop BETA { } }", None),
+            ('route "/C=FR/XX=9" { next-hop BETA { } }', "unknown label 'XX'"), ('route "/C=FR" { next-hop BETA { } }', None),
+            ("peer BETA { window-size 500", "'=' is expected"), ("  mta-name = BETA", None), ("}", None),
+            ("peer GAMMA", None), ("  mta-name = GAMMA", "'{' is expected"), ("}", None),
+            ('peer DELTA { domain = "/C=DE/Q=X" }', "'X'"), ('route "/C=DE" { next-hop DELTA { } }', None),
+            (f'user "{user}" {{ max-length = many }}', "'many' is no number"), (f'user "{out}" {{ }}', "unknown label 'Z'"),
+            (f'list "{user[:-1]}l" {{ members = {{ "{user}" "{user}" }} }}', "',' or '}' is expected"),
+            ('alias "/C=G" { target = "x" }', "country 'G'"), ("limits { clients = many }", "'many' is no number"),
+            ("listen = { nonsense }", "nonsense")]
+    text[1] = ("# nothing", None)
+    text[10] = ('peer DELTA { domain = "/C=DE/Q=X/ZZ=1" }', "'ZZ'")
+    head = HEAD.count("\n")
+    with folder() as path:
+        write(f"{path}/main.conf", HEAD + "\n".join(line for line, _ in text) + "\n")
+        status, said, _ = examine(f"{path}/main.conf")
+        equal(status, 1)
+        expected = [(head + number, words) for number, (_, words) in enumerate(text, 1) if words]
+        found = said.splitlines()
+        equal([int(line.partition(": line ")[2].partition(":")[0]) for line in found], [number for number, _ in expected], said)
+        for line, (_, words) in zip(found, expected):
+            check(words in line, (words, line))
+
+
+@case("a quote that is astray is named with line, column and remedy, and the rest is looked at")
+def _():
+    with folder() as path:
+        for line, column, remedy in (('node = AL"PHA', 10, "in one pair of quotes"), ('node = ALPHA"', 13, "in one pair of quotes"),
+                                     ('catch-all = "AL"PHA"', 16, "a backslash before a quote"),
+                                     ('catch-all = "\u00e4\u00e4"PHA"', 16, "a backslash before a quote"),
+                                     ('catch-all = "ALPHA', 13, 'put " at its end'), ("catch-all = 'ALPHA", 13, "put ' at its end")):
+            write(f"{path}/main.conf", f'{HEAD}{line}\nlog-level = "loud"\n')
+            status, said, _ = examine(f"{path}/main.conf")
+            equal(status, 1)
+            first, second = said.splitlines()
+            check(f"main.conf: line 5: column {column}: " in first and remedy in first, (line, said))
+            check("main.conf: line 6: " in second and "'loud' is not one of" in second, (line, said))
+        write(f"{path}/main.conf", HEAD + 'catch-all = "/C=GB\nlog-level = loud\n')
+        said = examine(f"{path}/main.conf")[1]
+        check("line 5: column 13: " in said and "put \" at its end" in said, said)
+        write(f"{path}/main.conf", HEAD + 'peer"A"{ mta-name="x"password=\'y\'}\nnode="a"# fine\n')
+        check("line 5: column 21: " in examine(f"{path}/main.conf")[1])
+        write(f"{path}/main.conf", HEAD + 'peer"A"{ mta-name="x" domain=\'/C=FR\'}\nnode="a"# fine\n')
+        equal(examine(f"{path}/main.conf")[:2], (0, ""))
+
+
+@case("a user or list outside of our domain is warned of, unless a route makes the address local")
+def _():
+    with folder() as path:
+        for more, told in (("", ["user", "list"]), ('route "/C=FR" { local = true }\n', [])):
+            write(f"{path}/main.conf", HEAD + 'user "/C=FR/A=X/S=x" { }\nlist "/C=FR/A=X/S=l" { }\nuser "/C=GB/A=gold/P=alpha/S=y" { }\n' + more)
+            status, said, _ = examine(f"{path}/main.conf")
+            equal(status, 0)
+            lines = said.splitlines()
+            equal([line.partition(": line ")[2].split()[1] for line in lines], told)
+            check(all("outside of our domain" in line and f"line {number}: " in line for number, line in enumerate(lines, 5)), said)
+
+
+@case("a store that was moved away is refused by -t, with the place where it is now")
+def _():
+    with folder() as path:
+        mta = Mhsd(f"{path}/mta", store=f"{path}/old")
+        with mta:
+            pass
+        equal(examine(mta.path)[:2], (0, ""))
+        subprocess.run([program("mhs"), "store", "move", f"{path}/old", f"{path}/new"], check=True, capture_output=True, timeout=60)
+        status, said, _ = examine(mta.path)
+        equal(status, 1)
+        check(f"this store was moved to {path}/new" in said and "let 'store' name that one" in said, said)
+        mta.configure(store=f"{path}/new")
+        equal(examine(mta.path)[:2], (0, ""))
+
+
 def advice(path, peer, more=""):
     """What -t warns of at peer BETA, whose configuration is right: (option, what)."""
     write(f"{path}/main.conf", HEAD + f"peer BETA {{\n{peer}\n}}\n" + more)
@@ -198,8 +273,10 @@ def _():
             warning, other = ask(mta, *command, status=status)["warnings"]
             check(f"{mta.path}: line " in warning and 'peer "BETA": permanent: there is no `address`' in warning, warning)
             check('peer "GAMMA": mta-name: its binds are taken for those' in other, other)
-            lines = mta.mhs(*command, check=False).stdout.splitlines()
+            lines = mta.mhs("--wide", *command, check=False).stdout.splitlines()
             check(f"warning: {warning}" in lines and f"warning: {other}" in lines, lines)
+            lines = mta.mhs(*command, check=False).stdout.splitlines()
+            check(max(map(len, lines)) <= 80 and warning.split() == " ".join(lines).partition("warning:")[2].split()[:len(warning.split())], lines)
         check(warning in mta.log() and other in mta.log())
         mta.configure(peer={f"P{number}": silent(True) | {"mta-name": f"P{number}"} for number in range(1000)})
         equal([len(set(ask(mta, *command, status=status)["warnings"])) for command, status in

@@ -34,18 +34,21 @@ def _():
             equal(done.returncode, 1)
             for line in 203, 204, 205, 206, 207:
                 check(f"users: line {line}: " in done.stderr, (line, done.stderr))
-            check("is a user already" in done.stderr and f"our domain is {HOME}" in done.stderr, done.stderr)
+            check("users: line 203: the same user stands in line 10 already" in done.stderr and f"our domain is {HOME}" in done.stderr, done.stderr)
             said = json.loads(done.stdout)
             equal((said["changed"], sorted(wrong["line"] for wrong in said["wrong"])), (0, [203, 204, 205, 206, 207]))
             equal({wrong["line"]: wrong["code"] for wrong in said["wrong"]},
                   {203: "exists", 204: "bad-request", 205: "bad-request", 206: "bad-request", 207: "bad-request"})
             equal(users(mta), {})
-            # Wrong for the daemon alone
-            done = add(f"{right}{names[0]}\n")
-            equal((done.returncode, [wrong["line"] for wrong in json.loads(done.stdout)["wrong"]]), (1, [203]))
+            # Wrong for the daemon alone: twice in the file, each time told of the first.
+            done = add(f"{right}{names[0]}\n{names[7].lower()}\n")
+            equal((done.returncode, [(wrong["line"], wrong["text"]) for wrong in json.loads(done.stdout)["wrong"]]),
+                  (1, [(203, "the same user stands in line 3 already"), (204, "the same user stands in line 10 already")]))
             equal(users(mta), {})
             mta.mhs("user", "add", names[3])
-            equal((add(right).returncode, sorted(users(mta))), (1, [names[3]]))
+            done = add(right)
+            equal((done.returncode, sorted(users(mta))), (1, [names[3]]))
+            check(f"users: line 6: {names[3]} is a user already" in done.stderr, done.stderr)
             mta.mhs("user", "remove", names[3])
             done = add(right)
             equal((done.returncode, json.loads(done.stdout)), (0, {"changed": 200, "wrong": []}))
@@ -127,6 +130,41 @@ def _():
             equal(mta.mhs("user", "show", f"{HOME}/S=nobody", check=False).returncode, 1)
         with mta:
             equal(ann(), (f"{HOME}/S=ann", None, "CN=Anna,C=GB"))
+
+
+@case("a user of the configuration who loses what he was given by hand is warned of by -t, start, reload and config diff")
+def _():
+    ann, ben, eva, zoe = (f"{HOME}/S={name}" for name in ("ann", "ben", "eva", "zoe"))
+    with folder() as path:
+        mta = Mhsd(path, domain=HOME)
+
+        def tested():
+            done = subprocess.run([program("mhsd"), "-t", "-c", mta.path], capture_output=True, text=True, timeout=60)
+            equal(done.returncode, 0, done.stderr)
+            return [line.removeprefix("mhsd: warning: ") for line in done.stderr.splitlines() if ": user " in line]
+        with mta:
+            mta.mhs("user", "add", "--uid", "1", "--directory-name", "CN=Ann,C=GB", ann)
+            mta.mhs("user", "add", "--uid", "2", ben)
+            mta.mhs("user", "add", "--uid", "1", zoe)
+            mta.mhs("user", "add", eva)
+            # Spelled anew; Ben and Eva lose nothing.
+            spelled = "S=ANN; P=alpha; A=GOLD; C=GB"
+            mta.configure(user={zoe: {"login": "daemon"}, spelled: {}, ben: {"login": "bin"}, eva: {}})
+            lines = {number: line for number, line in enumerate(open(mta.path).read().splitlines(), 1)}
+            number, = [number for number, line in lines.items() if spelled in line]
+            warning, = tested()
+            said = json.loads(mta.mhs("--json", "reload").stdout)["warnings"]
+            equal(said, [warning])
+            check(warning.startswith(f'{mta.path}: line {number}: user "{spelled}": login: none is given here'), warning)
+            check("uid 1 " in warning and "login = " in warning and 'directory-name = "CN=Ann,C=GB"' in warning, warning)
+            check(warning in mta.log(), mta.log_tail())
+            equal(mta.mhs("reload").stdout.split(), ["nothing", "has", "changed", "warning:", *warning.split()])
+            mta.configure(user={spelled: {"login": "daemon", "directory-name": "CN=Ann,C=GB"}})
+            equal((json.loads(mta.mhs("--json", "reload").stdout)["warnings"], tested()), ([], []))
+            mta.configure(user={spelled: {}})
+        equal(len(tested()), 1)             # where no daemon runs
+        with mta:
+            check(f'user "{spelled}": login: none is given here' in mta.log(), mta.log_tail())
 
 
 @case("an address that is in use is said with the option and the remedy")

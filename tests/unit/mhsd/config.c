@@ -603,12 +603,12 @@ static void what_stands_twice_or_is_unknown_is_said(void **state) {
     refused(HEAD "} \n", "the name of an option is expected here, not '}'", "");
     refused(HEAD "include(\"x\")\n", "include", "");
     refused(HEAD "/* no end\n", "line 4: a comment is not closed", "");
-    refused(HEAD "node = \"no end\n\n", "line 4: a text in quotes is not closed", "");
+    refused(HEAD "node = \"no end\n\n", "line 4: column 8: the quote \" opens a text", "put \"");
     refused(HEAD "peer B {\n\n", "line 4: peer \"B\"", "not closed");
     /* The next quote closes it, and its text would be told as out of place. */
     refused(HEAD "node = \"no end\n\nlisten = { \"Internet=127.0.0.1+1\" }\n",
-            "line 4: a quote that opens here", "");
-    refused(HEAD "peer B { password = 'x\n our-password = 'y' }\n", "line 4: a quote that opens here",
+            "line 4: column 8: the quote \" opens a text", "");
+    refused(HEAD "peer B { password = 'x\n our-password = 'y' }\n", "line 4: column 21: the quote ' opens",
             "put '");
     /* Each thing is named once. */
     refused_as(HEAD "listen = { \"nonsense\" }\n", "presentation address");
