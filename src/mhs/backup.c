@@ -61,6 +61,11 @@ static int fail(const struct error *err) {
 
 static void note_fault(void *context, const struct store_finding *finding) {
     (void)context;
+    if (finding->step) {
+        progress_step(finding->step->what, finding->step->done, finding->step->total);
+        return;
+    }
+    progress_hide();
     fputs("mhs: ", stderr);
     out_untrusted(stderr, finding->text, strlen(finding->text));
     fputc('\n', stderr);
@@ -70,7 +75,9 @@ static void note_fault(void *context, const struct store_finding *finding) {
 static int verify(const char *folder) {
     struct error err = {0};
     uint64_t findings = 0;
-    if (!store_check(folder, true, note_fault, NULL, &findings, &err))
+    bool checked = store_check(folder, true, note_fault, NULL, &findings, &err);
+    progress_end();
+    if (!checked)
         return fail(&err);
     return findings == 0
                ? COMMAND_OK

@@ -4,8 +4,9 @@
 #include "mhs/commands.h"
 #include "mhs/daemon.h"
 #include "mhs/output.h"
+#include "mhs/table.h"
 
-enum { SECTIONS_MOST = 64 };
+enum { SECTIONS_MOST = 64, CONTINUED = 4 };
 
 static void print_changes(const json_t *answer) {
     const json_t *changes = json_object_get(answer, "changes"), *change, *warning;
@@ -13,14 +14,17 @@ static void print_changes(const json_t *answer) {
     if (json_array_size(changes) == 0)
         printf("nothing has changed\n");
     json_array_foreach(changes, i, change) {
-        fputs(out_text(change, "text"), stdout);
-        printf("%s\n", json_is_true(json_object_get(change, "restart"))
-                           ? "   (takes effect when the daemon is started anew)"
-                           : "");
+        struct out_flow flow = {.indent = CONTINUED};
+        out_flow(&flow, out_text(change, "text"));
+        if (json_is_true(json_object_get(change, "restart")))
+            out_flow(&flow, "(takes effect when the daemon is started anew)");
+        putchar('\n');
     }
     json_array_foreach(json_object_get(answer, "warnings"), i, warning) {
-        printf("%swarning:%s ", out_style(OUT_WARN), out_end());
-        out_line(json_string_value(warning) ? json_string_value(warning) : "?");
+        static const char label[] = "warning:";
+        struct out_flow flow = {.at = sizeof label, .indent = sizeof label};
+        printf("%s%s%s ", out_style(OUT_WARN), label, out_end());
+        out_flow(&flow, json_string_value(warning) ? json_string_value(warning) : "?");
         putchar('\n');
     }
 }

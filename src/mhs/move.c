@@ -40,13 +40,8 @@ static bool read_line(int argc, char **argv, struct line *read, int *status) {
 
 /* Each of what is done begins anew. */
 static void show_progress(void *context, const char *what, uint64_t done, uint64_t total) {
-    const char **shown = context;
-    if (*shown != what) {
-        progress_end();
-        progress_begin(what, total);
-    }
-    *shown = what;
-    progress_at(done);
+    (void)context;
+    progress_step(what, done, total);
 }
 
 static int fail(const struct error *err) {
@@ -93,11 +88,10 @@ int move_command(int argc, char **argv) {
     struct line line = {0};
     struct store_moved moved;
     struct error err = {0};
-    const char *shown = NULL;
     int status;
     if (!read_line(argc, argv, &line, &status))
         return status;
-    bool done = store_move(line.from, line.to, line.replace, show_progress, &shown, &moved, &err);
+    bool done = store_move(line.from, line.to, line.replace, show_progress, NULL, &moved, &err);
     progress_end();
     if (!done)
         return fail(&err);

@@ -9,6 +9,7 @@
 #include "mhs/commands.h"
 #include "mhs/move.h"
 #include "mhs/output.h"
+#include "mhs/progress.h"
 #include "mts/row.h"
 #include "mts/summary.h"
 #include "store/store.h"
@@ -107,6 +108,11 @@ static void note_lost(struct told *told, const struct store_lost *lost) {
 /* With --json the findings are collected, else each is printed as it comes. */
 static void note_finding(void *context, const struct store_finding *finding) {
     struct told *told = context;
+    if (finding->step) {
+        progress_step(finding->step->what, finding->step->done, finding->step->total);
+        return;
+    }
+    progress_hide();
     if (finding->lost) {
         note_lost(told, finding->lost);
         return;
@@ -151,6 +157,7 @@ static int run(const char *folder, bool repair, bool quick) {
     arena_init(&told.arena, LOST_MEMORY);
     bool ok = repair ? store_repair(folder, note_finding, &told, &findings, &err)
                      : store_check(folder, !quick, note_finding, &told, &findings, &err);
+    progress_end();
     int status =
         ok ? finish(folder, repair, findings, &told)
            : command_fail(COMMAND_FAILED, "%s: %s", store_code_text((enum store_code)err.code), err.text);

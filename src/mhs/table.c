@@ -74,12 +74,12 @@ size_t out_columns(void) {
     return columns ? columns : USUAL_COLUMNS;
 }
 
-/* ---- cells ---- */
-
 static void pad(size_t count) {
     for (; count > 0; count--)
         putchar(' ');
 }
+
+/* ---- cells ---- */
 
 /* As many whole characters of the text's beginning, or end, as `room` columns hold. */
 static struct span part_of(struct span text, size_t room, bool end) {
@@ -117,6 +117,70 @@ static void print_cell(const char *text, size_t width, const struct out_column *
         out_line(text);
     if (!last)
         pad((column->right ? 0 : fill) + 2);
+}
+
+/* ---- lines that go on ---- */
+
+static void print_at(struct out_flow *flow, struct span text, size_t gap) {
+    pad(gap);
+    out_line_part((const char *)text.data, text.len);
+    flow->at += gap + span_width(text);
+}
+
+static void begin_line(struct out_flow *flow) {
+    putchar('\n');
+    pad(flow->indent);
+    flow->at = flow->indent;
+}
+
+static bool is_begun(const struct out_flow *flow) {
+    return flow->at > 0 && flow->at != flow->indent;
+}
+
+/* Behind a gap, or at the beginning of the next line. False: it has no room there either. */
+static bool place_whole(struct out_flow *flow, struct span text, size_t gap, size_t columns) {
+    size_t width = span_width(text);
+    bool fits = flow->at + gap + width <= columns;
+    if (!fits && (!is_begun(flow) || flow->indent + width > columns))
+        return false;
+    if (!fits)
+        begin_line(flow);
+    print_at(flow, text, fits ? gap : 0);
+    return true;
+}
+
+/* A word that is longer than a line. */
+static void place_parts(struct out_flow *flow, struct span word, size_t gap, size_t columns) {
+    if (flow->at + gap + LEAST > columns && is_begun(flow)) {
+        begin_line(flow);
+        gap = 0;
+    }
+    while (word.len) {
+        size_t taken = flow->at + gap, room = columns > taken + LEAST ? columns - taken : LEAST;
+        struct span part = part_of(word, room, false);
+        print_at(flow, part, gap);
+        word = span_sub(word, part.len, word.len);
+        gap = 0;
+        if (word.len)
+            begin_line(flow);
+    }
+}
+
+void out_flow(struct out_flow *flow, const char *text) {
+    size_t columns = out_columns(), gap = is_begun(flow) ? 2 : 0;
+    if (is_begun(flow) && flow->tab > flow->at + gap)
+        gap = flow->tab - flow->at;
+    struct span rest = span_str(text);
+    if (place_whole(flow, rest, gap, columns))
+        return;
+    while (rest.len) {
+        const uint8_t *space = memchr(rest.data, ' ', rest.len);
+        struct span word = span_sub(rest, 0, space ? (size_t)(space - rest.data) : rest.len);
+        if (!place_whole(flow, word, gap, columns))
+            place_parts(flow, word, gap, columns);
+        rest = span_sub(rest, word.len + (space != NULL), rest.len);
+        gap = 1;
+    }
 }
 
 /* ---- tables ---- */

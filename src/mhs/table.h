@@ -33,6 +33,17 @@ struct out_widths {
 };
 void out_table_part(const json_t *rows, const struct out_column *columns, struct out_widths *widths);
 
+/* A line that goes on below itself, indented, where the terminal ends (out_columns). */
+struct out_flow {
+    size_t at;     /* columns that are taken */
+    size_t tab;    /* the next text begins in this one at the earliest */
+    size_t indent; /* of the lines that follow */
+};
+
+/* Prints the text two columns behind what stands there, or at the tab, on a line of its own if it has no
+ * room; one that has no line's room is parted at its spaces, or anywhere. Shows control characters. */
+void out_flow(struct out_flow *flow, const char *text);
+
 /* The display columns that UTF-8 text takes as out_line prints it: two for a wide character, none for a
  * combining one, and those of the escape for a control character. */
 size_t out_width(const char *text);

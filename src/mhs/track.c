@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/buf.h"
 #include "mhs/address.h"
 #include "mhs/aliases.h"
 #include "mhs/commands.h"
@@ -11,6 +12,7 @@
 #include "mhs/events.h"
 #include "mhs/output.h"
 #include "mhs/pages.h"
+#include "mhs/table.h"
 
 #define PAGE 100  /* histories to ask for at once */
 #define LOOK 1000 /* messages that the daemon looks at for them */
@@ -49,64 +51,92 @@ void events_name_users(const json_t *events) {
     }
 }
 
-static void print_detail(const json_t *event) {
+/* What is printed of an event, a piece at a time. */
+struct piece {
+    struct out_flow flow;
+    struct buf text;
+};
+
+static void end_piece(struct piece *piece) {
+    if (piece->text.len && buf_append_byte(&piece->text, '\0'))
+        out_flow(&piece->flow, (const char *)piece->text.data);
+    buf_clear(&piece->text);
+}
+
+static void print_detail(struct piece *piece, const json_t *event) {
     const char *detail = json_string_value(json_object_get(event, "detail"));
     int length;
     if (!detail)
         return;
     const struct passwd *user = operator_of(detail, &length);
-    fputs("  ", stdout);
     if (user)
-        printf("by %s (%.*s): ", user->pw_name, length - 2, detail);
-    out_line(user ? detail + length : detail);
+        buf_printf(&piece->text, "by %s (%.*s): ", user->pw_name, length - 2, detail);
+    buf_printf(&piece->text, "%s", user ? detail + length : detail);
+    end_piece(piece);
 }
 
 /* Which try it was, when the next is due, and how long all took. */
-static void print_try(const json_t *event, int64_t began) {
+static void print_try(struct piece *piece, const json_t *event, int64_t began) {
     char duration[24];
     int64_t at = out_time(event, "time"), next = out_time(event, "next-try"),
             number = out_integer(event, "try");
     const char *name = out_text(event, "event");
     if (number)
-        printf("  try %d", (int)number);
+        buf_printf(&piece->text, "try %d", (int)number);
     if (next > at)
-        printf(", next in %s", out_duration(next - at, duration));
+        buf_printf(&piece->text, "%snext in %s", number ? ", " : "", out_duration(next - at, duration));
+    end_piece(piece);
     if (event_style(name) != OUT_PLAIN && began && at >= began)
-        printf("  after %s", out_duration(at - began, duration));
+        buf_printf(&piece->text, "after %s", out_duration(at - began, duration));
+    end_piece(piece);
 }
 
 /* Recipients are numbers (as in the envelope) or addresses. */
-static void print_recipients(const json_t *recipients) {
+static void print_recipients(struct piece *piece, const json_t *recipients) {
     const json_t *recipient;
-    size_t i;
+    size_t i, count = json_array_size(recipients);
     json_array_foreach(recipients, i, recipient) {
-        printf("%s", i == 0 ? "  recipient " : ", ");
+        const char *text = json_string_value(recipient);
+        if (i == 0)
+            buf_printf(&piece->text, "recipient ");
         if (json_is_integer(recipient))
-            printf("%" JSON_INTEGER_FORMAT, json_integer_value(recipient));
+            buf_printf(&piece->text, "%" JSON_INTEGER_FORMAT, json_integer_value(recipient));
         else
-            out_line(json_string_value(recipient) ? json_string_value(recipient) : "?");
+            buf_printf(&piece->text, "%s", text ? text : "?");
+        buf_printf(&piece->text, "%s", i + 1 < count ? ", " : "");
+        if (text)
+            end_piece(piece);
     }
+    end_piece(piece);
 }
 
+/* Of an event's name, with what is left behind it. */
+#define EVENT_COLUMNS 19
+
 void events_print(const json_t *events) {
+    static const char *const names[] = {"peer", "originator"};
     const json_t *event;
     size_t i;
+    struct piece piece;
+    buf_init(&piece.text, 0);
     json_array_foreach(events, i, event) {
         const char *name = out_text(event, "event");
-        printf("  %s  %s%-17s%s", out_text(event, "time"), out_style(event_style(name)), name, out_end());
-        if (json_is_string(json_object_get(event, "peer"))) {
-            printf("  peer ");
-            out_line(out_text(event, "peer"));
-        }
-        if (json_is_string(json_object_get(event, "originator"))) {
-            printf("  originator ");
-            out_line(out_text(event, "originator"));
-        }
-        print_recipients(json_object_get(event, "recipients"));
-        print_try(event, out_time(json_array_get(events, 0), "time"));
-        print_detail(event);
+        int taken = printf("  %s  ", out_text(event, "time"));
+        size_t indent = (size_t)taken;
+        piece.flow =
+            (struct out_flow){.at = indent + strlen(name), .tab = indent + EVENT_COLUMNS, .indent = indent};
+        printf("%s%s%s", out_style(event_style(name)), name, out_end());
+        for (size_t k = 0; k < sizeof names / sizeof *names; k++)
+            if (json_is_string(json_object_get(event, names[k]))) {
+                buf_printf(&piece.text, "%s %s", names[k], out_text(event, names[k]));
+                end_piece(&piece);
+            }
+        print_recipients(&piece, json_object_get(event, "recipients"));
+        print_try(&piece, event, out_time(json_array_get(events, 0), "time"));
+        print_detail(&piece, event);
         putchar('\n');
     }
+    buf_free(&piece.text);
 }
 
 struct wanted {

@@ -627,6 +627,12 @@ struct store_lost {
     uint64_t sequence; /* of the entry */
 };
 
+/* How far a check has come. */
+struct store_step {
+    const char *what;     /* for people: "checking the contents" */
+    uint64_t done, total; /* octets; a total of 0: it is not told by octets */
+};
+
 struct store_finding {
     int invariant;                 /* number in store_private.h; 0: what no invariant covers */
     bool repaired;                 /* store_repair put it right */
@@ -634,6 +640,8 @@ struct store_finding {
     char text[512];                /* one line, plain English */
     const struct store_lost *lost; /* not NULL: no finding of its own (it is not counted), but what the
                                       findings before it mean for one copy or entry */
+    const struct store_step *step; /* not NULL: no finding at all, but what is being done; often, and again
+                                      while it goes on */
 };
 typedef void store_finding_cb(void *context, const struct store_finding *finding);
 

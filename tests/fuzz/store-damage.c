@@ -55,6 +55,8 @@ static void inhabit(struct store *store) {
 }
 
 static void note(void *context, const struct store_finding *finding) {
+    if (finding->step)
+        return;
     *(uint64_t *)context += !finding->lost;
     disk_require(finding->text[0]);
 }

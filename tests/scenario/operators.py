@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import time
+import unicodedata
 
 from players import ANN, BEN, FAR, FAY, HOME, JOE, NEAR, Neighbour, Scripted, Stage, folder, text_message
 from peer import association, ber, tap, x411
@@ -357,6 +358,34 @@ def _():
         equal(len(chosen("--until", "+1h")), 3)
         equal(chosen("--since", "+1h"), [])
         equal((len(chosen("--since", "-1h")), chosen("--until", "-1h")), (3, []))
+
+
+def columns(line):
+    return sum(0 if unicodedata.combining(c) else 2 if unicodedata.east_asian_width(c) in "WF" else 1 for c in line)
+
+
+@case("histories and what a reload says fit the terminal, in display columns, and lose nothing; --wide leaves lines whole")
+def _():
+    wide_name = f"{FAR}/O=" + "\u6771\u4eac" * 20 + "/S=ada"
+    with folder() as path, Stage(path, far=Closed()) as stage:
+        stage.mta.mhs("send", "--from", ANN, "--to", FAY, wide_name, f"{FAR}/S={'b' * 40}/O={'c' * 60}", "--text", "x", "--subject", "y")
+        stage.hand_over(text_message("fits", [FAY], text="x"))
+        copy = wait_until(lambda: queue(stage))[0]
+        ask(stage.mta, "queue", "hold", str(copy["id"]), "--reason", "until the operator of FAR has told us what it is that he wants")
+        users = {f"{HOME}/S={'x' * 50}{number}": {} for number in range(2)} | {"/C=FR/S=z": {}}
+        stage.mta.configure(node="other", user={**stage.mta.settings["user"], **users})
+        for arguments in ["track", "--recent", "9"], ["queue", "show", str(copy["id"])], ["config", "diff"], ["reload"]:
+            whole = stage.mta.mhs("--wide", *arguments, check=False).stdout
+            if arguments[0] == "reload":
+                stage.mta.configure(node="another", catch_all=f"{HOME}/S={'x' * 50}1")
+            for width in 80, 50:
+                if arguments[0] == "reload" and width == 50:
+                    stage.mta.configure(catch_all=f"{HOME}/S={'x' * 50}0")
+                text = stage.mta.mhs(*arguments, check=False, environment={"COLUMNS": str(width)}).stdout
+                events = text[text.find("\n  20") + 1:] if arguments[0] == "queue" else text
+                check(all(columns(line) <= width and line == line.rstrip() for line in events.splitlines()), (arguments, width, text))
+                if arguments[0] != "reload":        # the second one has nothing left to say
+                    equal("".join(text.split()), "".join(whole.split()), arguments)
 
 
 @case("each try of a transfer has its number, and the time of the next")

@@ -1,10 +1,15 @@
 #!/usr/bin/python3
 """The store as its keepers see it: other versions are refused, damage is found, named and repaired by the command."""
+import contextlib
+import fcntl
 import json
 import os
+import pty
+import re
 import shutil
 import sqlite3
 import subprocess
+import time
 
 from players import ANN, BEN, FAR, FAY, HOME, JOE, NEAR, Neighbour, Stage, folder, processes, text_message  # it makes packages importable
 from peer import ipm, local, tap, x411
@@ -49,6 +54,45 @@ def expect_refused(path, mta, *texts):
         for text in texts:
             check(text in done.stderr, f"{done.args}: {done.stderr}")
         check("Sanitizer" not in done.stderr, done.stderr)
+
+
+def check_at_terminal(*arguments):
+    """What `mhs store` shows on a terminal when it is held up for two seconds by a pipe that nobody reads, and what it prints."""
+    reading, writing = os.pipe()
+    fcntl.fcntl(writing, fcntl.F_SETPIPE_SZ, 4096)
+    screen, terminal = pty.openpty()
+    mhs = subprocess.Popen([program("mhs"), "store", *arguments], stdin=subprocess.DEVNULL, stdout=writing, stderr=terminal)
+    os.close(writing)
+    os.close(terminal)
+    time.sleep(2)
+    with open(reading) as out:
+        printed = out.read()
+    mhs.wait(60)
+    shown = b""
+    with contextlib.suppress(OSError):      # the terminal is gone with the program
+        while octets := os.read(screen, 65536):
+            shown += octets
+    os.close(screen)
+    return shown.decode(), printed
+
+
+@case("a check and a repair that take long show on a terminal how far they are, and a pipe nothing of it")
+def _():
+    with folder() as path:
+        mta = daemon(path)
+        with mta:
+            entry = deliver(mta, os.urandom(1_000_000))
+        store = os.path.join(path, "store")
+        # Enough findings to fill a pipe.
+        sql(path, f"WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 200)"
+                  f" INSERT INTO entry(id, message, at, flags, data, octets, sum) SELECT id + i, message, at, flags, data, octets, 1 FROM entry, n WHERE id & 4294967295 = {entry}")
+        for command in "check", "repair":
+            shown, printed = check_at_terminal(command, store)
+            check(re.search("\rchecking the [a-z]+: [^\r]+\x1b\\[K", shown), (command, shown, printed[-300:]))
+            check(shown.endswith("\r\x1b[K"), shown)
+            check("its row is not what was stored" in printed and "\r" not in printed, printed[:300])
+            done = run("mhs", "store", command, store)
+            equal(done.stderr, "")
 
 
 @case("a newer store and another program's database are refused with a reason, and left as they are")

@@ -141,7 +141,23 @@ struct check {
     store_finding_cb *cb;
     void *context;
     uint64_t findings;
+    struct store_step step;
 };
+
+static void tell_step(struct check *check) {
+    const struct store_finding finding = {.step = &check->step};
+    check->cb(check->context, &finding);
+}
+
+static void begin_step(struct check *check, const char *what, uint64_t total) {
+    check->step = (struct store_step){.what = what, .total = total};
+    tell_step(check);
+}
+
+static void advance(struct check *check, uint64_t octets) {
+    check->step.done += octets;
+    tell_step(check);
+}
 
 static void report(struct check *check, int invariant, const char *how, const char *text) {
     struct store_finding finding = {.invariant = invariant, .repaired = how != NULL};
@@ -385,7 +401,9 @@ static bool check_messages(struct check *check, struct error *err) {
     int count = PAGE;
     bool ok = true;
     buf_init(&lost, 0);
+    begin_step(check, "checking the messages", 0);
     while (ok && count == PAGE) {
+        tell_step(check);
         PGresult *rows =
             ask_with(check,
                      "SELECT id, envelope, envelope_sum, body, body_sum FROM message WHERE id > %s"
@@ -414,6 +432,7 @@ static bool check_content(struct check *check, const PGresult *rows, int row, st
     struct store_content *content = pg_content_load(check->pg, id, (uint64_t)pg_number(rows, row, 1), &inner);
     bool read = content && store_content_digest(content, got, &inner);
     store_content_release(content);
+    advance(check, (uint64_t)pg_number(rows, row, 1));
     if (!read)
         return inner.code == STORE_NOT_FOUND || inner.code == STORE_CORRUPT || /* gone; or a rule says it */
                error_set(err, inner.code, "%s", inner.text);
@@ -432,6 +451,10 @@ static bool check_contents(struct check *check, struct error *err) {
     PGresult *rows =
         ask(check, "SELECT id, length, digest FROM content WHERE digest IS NOT NULL ORDER BY id", err);
     bool ok = rows != NULL;
+    uint64_t total = 0;
+    for (int row = 0; ok && row < PQntuples(rows); row++)
+        total += (uint64_t)pg_number(rows, row, 1);
+    begin_step(check, "checking the contents", total);
     for (int row = 0; ok && row < PQntuples(rows); row++)
         ok = check_content(check, rows, row, &lost, err);
     PQclear(rows);
@@ -509,6 +532,7 @@ static bool check_events(struct check *check, struct error *err) {
     char after[32] = "0";
     bool ok = true;
     buf_init(&events.right, 0);
+    begin_step(check, "checking the record", 0);
     for (int count = PAGE; ok && count == PAGE;) {
         PGresult *rows =
             ask_with(check,
@@ -517,6 +541,7 @@ static bool check_events(struct check *check, struct error *err) {
                      after, err);
         ok = rows != NULL;
         count = ok ? PQntuples(rows) : 0;
+        tell_step(check);
         for (int row = 0; row < count && ok; row++)
             ok = check_event_row(&events, rows, row, err);
         if (count)
@@ -530,6 +555,7 @@ static bool check_events(struct check *check, struct error *err) {
 /* ---- the whole ---- */
 
 static bool check_all(struct check *check, struct error *err) {
+    begin_step(check, "checking the rows", 0);
     for (size_t i = 0; i < sizeof row_kinds / sizeof *row_kinds; i++)
         if (!check_rows(check, &row_kinds[i], err))
             return false;

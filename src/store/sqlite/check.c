@@ -169,7 +169,28 @@ struct check {
     store_finding_cb *cb;
     void *context;
     uint64_t findings;
+    struct store_step step;
 };
+
+/* SQLite's steps after which it is told that a walk goes on. */
+#define TELL_EACH 1000000
+
+static int tell_step(void *context) {
+    struct check *check = context;
+    const struct store_finding finding = {.step = &check->step};
+    check->cb(check->context, &finding);
+    return 0; /* go on */
+}
+
+static void begin_step(struct check *check, const char *what, uint64_t total) {
+    check->step = (struct store_step){.what = what, .total = total};
+    tell_step(check);
+}
+
+static void advance(struct check *check, uint64_t octets) {
+    check->step.done += octets;
+    tell_step(check);
+}
 
 static void report(struct check *check, int invariant, const char *how, const char *text) {
     struct store_finding finding = {.invariant = invariant, .repaired = how != NULL};
@@ -365,6 +386,7 @@ static enum content_state read_content(struct check *check, uint64_t id, size_t 
     bool ok = content && store_content_digest(&content->head, got, &inner);
     if (content)
         store_content_release(&content->head);
+    advance(check, length);
     if (inner.code == STORE_NO_MEMORY)
         error_set(err, inner.code, "%s", inner.text);
     if (inner.code == STORE_NO_MEMORY || inner.code == STORE_NOT_FOUND ||
@@ -405,6 +427,15 @@ static bool is_known_lost(struct sqlite *store, uint64_t id, struct error *err) 
     }
     sqlite3_finalize(walk);
     return lost;
+}
+
+/* The number that a query gives; 0: it can't be told. */
+static uint64_t sum_of(struct sqlite *store, const char *text) {
+    struct error ignored = {0};
+    sqlite3_stmt *walk = sql_walk(store, text, &ignored);
+    uint64_t sum = walk && sql_next(store, walk, &ignored) ? (uint64_t)sqlite3_column_int64(walk, 0) : 0;
+    sqlite3_finalize(walk);
+    return sum;
 }
 
 /* The ids that a query gives. */
@@ -482,6 +513,7 @@ static bool check_contents(struct check *check, struct error *err) {
                         " (SELECT coalesce(sum(length), 0) FROM extent WHERE content = c.id)"
                         " AND id NOT IN (SELECT content" OVERLAPS ") ORDER BY id",
                         &ids, err);
+    begin_step(check, "checking the contents", sum_of(check->store, "SELECT sum(length) FROM content"));
     for (size_t at = 0; done && !inner.code && at < ids.len; at += sizeof(uint64_t))
         if (!is_known_lost(check->store, id_at(&ids, at), &inner))
             check_digest(check, id_at(&ids, at), &lost, &inner);
@@ -533,6 +565,7 @@ static bool check_messages(struct check *check, struct error *err) {
     struct buf lost;
     uint64_t unchecked = 0;
     buf_init(&lost, 0);
+    begin_step(check, "checking the messages", 0);
     sqlite3_stmt *walk =
         sql_walk(check->store, "SELECT id, envelope, envelope_sum, body, body_sum FROM message", &inner);
     while (walk && sql_next(check->store, walk, &inner))
@@ -735,15 +768,19 @@ static bool check_packed(struct check *check, bool repeats, struct error *err) {
 /* ---- the whole ---- */
 
 static bool check_all(struct check *check, struct error *err) {
+    sqlite3_progress_handler(check->store->db, TELL_EACH, tell_step, check);
+    begin_step(check, "checking the database", 0);
     if (!check_database(check, err) || !check_segments(check, err) ||
         (check->repair && !judge_overlaps(check, err)))
         return false;
+    begin_step(check, "checking the rows", 0);
     for (size_t i = 0; i < sizeof row_kinds / sizeof *row_kinds; i++)
         if (!check_rows(check, &row_kinds[i], err))
             return false;
     for (size_t i = 0; i < sizeof rules / sizeof *rules; i++)
         if (!apply_rule(check, &rules[i], err))
             return false;
+    begin_step(check, "checking the record", 0);
     return check_packed(check, false, err) && check_packed(check, true, err) &&
            sql_exec(check->store, "COMMIT", err) &&
            (!check->deep || (check_contents(check, err) && check_messages(check, err)));

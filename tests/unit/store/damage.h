@@ -15,6 +15,8 @@ struct findings {
 
 static inline void note(void *context, const struct store_finding *finding) {
     struct findings *findings = context;
+    if (finding->step)
+        return;
     if (finding->lost) {
         findings->copies += finding->lost->work != 0;
         findings->entries += finding->lost->sequence != 0;

@@ -268,6 +268,8 @@ static void go_on(struct room *room) {
 }
 
 static void count_note(void *context, const struct store_finding *finding) {
+    if (finding->step)
+        return;
     *(int *)context += finding->note && strstr(finding->text, "unchecked");
 }
 

@@ -63,6 +63,8 @@ static inline void room_reopen(struct room *room) {
 
 static inline void print_finding(void *context, const struct store_finding *finding) {
     (void)context;
+    if (finding->step)
+        return;
     fprintf(stderr, "# I%d: %s\n", finding->invariant, finding->text);
 }
 
