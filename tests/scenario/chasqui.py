@@ -13,7 +13,7 @@ import time
 
 from peer import local
 from peer.tap import PATIENCE
-from scenario import postgres, proc
+from scenario import members, postgres, proc
 
 SOURCE = os.environ.get("CHASQUI_SOURCE", os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)))))
 BUILD = os.environ.get("CHASQUI_BUILD", os.path.join(SOURCE, "build"))
@@ -189,6 +189,7 @@ class Mhsd:
         """Runs `mhs` against this daemon, with `stdin` as its input; returns the finished process."""
         done = subprocess.run([program("mhs"), *arguments], input=stdin or "", capture_output=True, text=True,
                               env={**os.environ, **(environment or {}), "CHASQUI_SOCKET": self.socket_path}, timeout=2 * PATIENCE, cwd=cwd)
+        members.judge(SOURCE, arguments, done.stdout)
         if check and done.returncode:
             raise RuntimeError(f"mhs {' '.join(arguments)}: exit {done.returncode}: {done.stderr}{done.stdout}")
         return done
