@@ -85,7 +85,8 @@ def _():
         store = os.path.join(path, "store")
         # Enough findings to fill a pipe.
         sql(path, f"WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 200)"
-                  f" INSERT INTO entry(id, message, at, flags, data, octets, sum) SELECT id + i, message, at, flags, data, octets, 1 FROM entry, n WHERE id & 4294967295 = {entry}")
+                  f" INSERT INTO entry(id, message, at, flags, data, octets, sum)"
+                  f" SELECT id + i, message, at, flags, data, octets, 1 FROM entry, n WHERE id & 4294967295 = {entry}")
         for command in "check", "repair":
             shown, printed = check_at_terminal(command, store)
             check(re.search("\rchecking the [a-z]+: [^\r]+\x1b\\[K", shown), (command, shown, printed[-300:]))
