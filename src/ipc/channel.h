@@ -39,6 +39,10 @@ void ipc_channel_free(struct ipc_channel *channel);
 /* Reads nothing more, and ends the channel (with a `closed` call) when all frames are written. */
 void ipc_finish(struct ipc_channel *channel);
 
+/* Ends the channel as a handler's false does, when what was against the rules is found after its call:
+ * nothing more is read or written, and `closed` is called in the next turn of the loop. */
+void ipc_cut(struct ipc_channel *channel);
+
 /* Makes longer payloads than `octets` end the channel, either way; IPC_PAYLOAD_MAX without this. */
 void ipc_limit(struct ipc_channel *channel, size_t octets);
 

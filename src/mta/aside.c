@@ -1,6 +1,7 @@
 #include "mta/aside.h"
 
 #include "base/alloc.h"
+#include "ipc/frame.h"
 #include "mta/mta_private.h"
 #include "mta/outcome.h"
 
@@ -38,6 +39,8 @@ static bool has_room(const struct mta *mta, const struct aside *aside, size_t oc
 bool aside_put(struct net *net, uint64_t ref, uint64_t batch, enum ipc_type type, struct span payload) {
     struct aside *found = aside_find(net, ref), *aside = found ? found : begin(net, ref, batch);
     size_t octets = HEAD + payload.len;
+    if (aside && ipc_frame_is_secret(type))
+        aside->frames.secret = true;
     if (!aside || !has_room(net->mta, aside, octets) || !buf_reserve(&aside->frames, octets)) {
         aside_drop(aside);
         return false;

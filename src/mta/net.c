@@ -141,10 +141,11 @@ static bool go_on(struct aside *aside, char why[static IPC_WHY]) {
             return true;
         }
         batch_request(net->mta);
-        if (!run(net, type, ref, payload, true, why)) {
-            aside_drop(aside);
+        bool done = run(net, type, ref, payload, true, why);
+        if (ipc_frame_is_secret(type))
+            mem_wipe_stack();
+        if (!done)
             return false;
-        }
         aside_take(aside);
     }
     aside_drop(aside);
@@ -159,15 +160,23 @@ static struct aside *ready(const struct mta *mta) {
     return aside;
 }
 
+static void drop_asides(struct net *net) {
+    for (size_t i = 0; i < net->asides.room; i++)
+        while (net->asides.slots[i].value) /* another may take its place */
+            aside_drop(net->asides.slots[i].value);
+}
+
+/* Of a process that breaks the rules no frame is taken any more, on no association. */
 void net_landed(struct mta *mta) {
     struct aside *aside;
     char why[IPC_WHY];
     while ((aside = ready(mta))) {
-        struct ipc_channel *channel = aside->net->channel;
+        struct net *net = aside->net;
         if (go_on(aside, why))
             continue;
-        link_broke_rules(channel, why);
-        ipc_finish(channel);
+        link_broke_rules(net->channel, why);
+        drop_asides(net);
+        ipc_cut(net->channel);
     }
 }
 
@@ -180,9 +189,7 @@ static void drop_associations(struct net *net, const char *cause) {
         association_gone(association, cause);
     }
     map_free(&net->associations);
-    for (size_t i = 0; i < net->asides.room; i++)
-        while (net->asides.slots[i].value) /* another may take its place */
-            aside_drop(net->asides.slots[i].value);
+    drop_asides(net);
     map_free(&net->asides);
 }
 

@@ -336,6 +336,86 @@ static void a_resume_after_a_failed_batch_is_answered(void **state) {
     unsetenv("CHASQUI_TEST_FAIL");
 }
 
+/* ---- who breaks the rules within what was put aside ---- */
+
+/* Frames of the switch that nobody reads, more than the socket holds. */
+static void let_answers_wait(struct world *world) {
+    struct ipc_bind stranger = bind_of("beta", false, "stranger");
+    stranger.credentials.name = SPAN_LIT("NOBODY");
+    for (uint64_t ref = 1000; ref < 9000; ref++)
+        say_bind(world, ref, &stranger);
+}
+
+/* Its channel ends at once, though it reads nothing. */
+static void who_breaks_the_rules_in_what_was_put_aside_is_cut_off(void **state) {
+    struct world world;
+    (void)state;
+    open_world(&world);
+    hold_commits(true);
+    begin_transfer(&world, 1, "\2\1\1");
+    tell(&world, IPC_TRANSFER_STOP, 1, SPAN_LIT("\0"), NOTHING);
+    begin_transfer(&world, 1, "\2\1\1");
+    say_transfer(&world, 1, "\2\1\2"); /* within the other */
+    let_answers_wait(&world);
+    struct pollfd closed = {.fd = world.net};
+    assert_int_equal(poll(&closed, 1, 0), 0);
+    hold_commits(false);
+    assert_int_equal(poll(&closed, 1, 10000), 1);
+    world_end(&world);
+}
+
+/* ---- what is secret of what was put aside ---- */
+
+static bool is_found_at(int memory, const char *text, uint64_t from, uint64_t to) {
+    size_t length = (size_t)(to - from);
+    uint8_t *copy = malloc(length);
+    ssize_t got = copy ? pread(memory, copy, length, (off_t)from) : -1;
+    bool found = got > 0 && memmem(copy, (size_t)got, text, strlen(text)) != NULL;
+    free(copy);
+    return found;
+}
+
+/* Whether the process that was forked has the text anywhere in memory that it can write. */
+static bool has_in_memory(pid_t pid, const char *text) {
+    char path[64], line[512];
+    bool found = false;
+    snprintf(path, sizeof path, "/proc/%d/mem", (int)pid);
+    int memory = open(path, O_RDONLY | O_CLOEXEC);
+    snprintf(path, sizeof path, "/proc/%d/maps", (int)pid);
+    FILE *maps = fopen(path, "r");
+    assert_true(memory >= 0 && maps);
+    while (fgets(line, sizeof line, maps)) {
+        unsigned long from, to;
+        char rights[8];
+        if (sscanf(line, "%lx-%lx %7s", &from, &to, rights) == 3 && strncmp(rights, "rw", 2) == 0 &&
+            to - from < (unsigned long)1 << 28) /* not the sanitizer's own map of all memory */
+            found = found || is_found_at(memory, text, from, to);
+    }
+    fclose(maps);
+    close(memory);
+    return found;
+}
+
+static void a_bind_that_was_put_aside_leaves_no_password(void **state) {
+    struct world world;
+    char password[40];
+    (void)state;
+    open_world(&world);
+    snprintf(password, sizeof password, "secret-%llx", (unsigned long long)clock_monotonic_us());
+    hold_commits(true);
+    begin_transfer(&world, 1, "\2\1\1");
+    struct ipc_bind bind = bind_of("beta", false, "in-2");
+    bind.recover_id = SPAN_LIT("in-1");
+    bind.credentials.password = span_str(password);
+    say_bind(&world, 2, &bind);
+    EVENTUALLY(has_in_memory(world.pid, password));
+    hold_commits(false);
+    expect(&world, IPC_BIND_ANSWER, 2);
+    assert_false(has_in_memory(world.pid, password));
+    tell(&world, IPC_TRANSFER_STOP, 1, SPAN_LIT("\0"), NOTHING);
+    world_end(&world);
+}
+
 #define CASE(test) cmocka_unit_test_setup_teardown(test, begin, end)
 
 int main(void) {
@@ -349,6 +429,8 @@ int main(void) {
         CASE(what_is_put_aside_is_bounded),
         CASE(a_store_that_is_stuck_refuses),
         CASE(a_reload_waits_for_nothing),
+        CASE(who_breaks_the_rules_in_what_was_put_aside_is_cut_off),
+        CASE(a_bind_that_was_put_aside_leaves_no_password),
         CASE(a_stop_does_not_wait_for_ever),
     };
     return cmocka_run_group_tests_name("hang", tests, NULL, NULL);
