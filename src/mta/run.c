@@ -102,10 +102,10 @@ static bool name_of_row(struct loading *loading, const struct store_work *row, s
                                                   : err.text);
 }
 
-/* Nothing of it is believed but that it is there: where it goes, say. */
+/* Nothing of it is believed but its id: not where it goes, nor which message it is of. */
 static bool load_damaged(struct loading *loading, const struct store_work *row) {
     struct destination *nowhere = destination_of_row(loading->mta, SPAN_LIT(""));
-    struct work unit = {.id = row->id, .message = row->message, .expires = INT64_MAX, .state = WORK_HELD};
+    struct work unit = {.id = row->id, .expires = INT64_MAX, .state = WORK_HELD, .damaged = true};
     unit.destination = nowhere ? nowhere->number : 0;
     unit.committed = true;
     struct work *work = nowhere ? schedule_add(&loading->mta->schedule, &unit) : NULL;

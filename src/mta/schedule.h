@@ -47,6 +47,7 @@ struct work {
     bool marked;         /* its row says so: the mark of I3 */
     bool lost;           /* its content is (STORE_LOST_HOP): it is to be reported */
     bool no_alternative; /* no other next hop was known when its peer was last found down */
+    bool damaged;        /* its row is: nothing is known of it but the id (message: 0) */
     bool committed;      /* its row is on disk */
     bool retried;        /* it waits after a try: counted so */
     bool recalled;       /* its history was asked for the cause, since that was last set */

@@ -269,6 +269,50 @@ static void a_queue_that_is_not_whole_is_not_served(void **state) {
 
 /* A row that is not what was stored is believed in nothing: it is held, and the rest of the queue is served.
  */
+static json_t *only_entry(struct world *world, const char *filter, size_t count) {
+    char request[200];
+    snprintf(request, sizeof request, "{\"operation\":\"queue-list\"%s}", filter);
+    json_t *list = ask(world, request), *entry = json_incref(entry_at(list, 0));
+    assert_int_equal(json_array_size(json_object_get(list, "entries")), count);
+    json_decref(list);
+    return entry;
+}
+
+static bool is_said_to_be_damaged(json_t *entry) {
+    return json_integer_value(json_object_get(entry, "id")) > 0 &&
+           strcmp(json_string_value(json_object_get(entry, "kind")), "damaged") == 0 &&
+           strcmp(json_string_value(json_object_get(entry, "state")), "held") == 0 &&
+           strstr(json_string_value(json_object_get(entry, "last-error")), "not what was stored") &&
+           json_is_null(json_object_get(entry, "message")) &&
+           json_is_null(json_object_get(entry, "next-hop"));
+}
+
+/* The first of two. Nothing is believed of it: it fits no filter that asks for what it says. */
+static void damage_is_listed(struct world *world) {
+    static const char *const changes[] = {"hold", "release", "retry", "delete", "nondeliver"};
+    char request[200];
+    json_t *entry = only_entry(world, "", 2);
+    json_int_t id = json_integer_value(json_object_get(entry, "id"));
+    assert_true(is_said_to_be_damaged(entry));
+    json_decref(entry);
+    json_decref(only_entry(world, ",\"state\":\"held\"", 1));
+    entry = only_entry(world, ",\"kind\":\"message\"", 1);
+    assert_false(is_said_to_be_damaged(entry));
+    json_decref(entry);
+    snprintf(request, sizeof request, "{\"operation\":\"queue-show\",\"id\":%d}", (int)id);
+    entry = ask(world, request);
+    assert_true(is_said_to_be_damaged(entry));
+    json_decref(entry);
+    for (size_t i = 0; i < sizeof changes / sizeof *changes; i++) {
+        snprintf(request, sizeof request, "{\"operation\":\"queue-%s\",\"id\":%d,\"reason\":\"x\"}",
+                 changes[i], (int)id);
+        json_t *answer = ask(world, request), *error = json_object_get(answer, "error");
+        assert_string_equal(json_string_value(json_object_get(error, "code")), "wrong-state");
+        assert_non_null(strstr(json_string_value(json_object_get(error, "text")), "damaged"));
+        json_decref(answer);
+    }
+}
+
 static void a_damaged_row_is_held(void **state) {
     static const char text[] =
         "UPDATE work SET next_hop = next_hop + 77 WHERE id = (SELECT min(id) FROM work)";
@@ -284,6 +328,7 @@ static void a_damaged_row_is_held(void **state) {
     json_t *answer = ask(&world, "{\"operation\":\"status\"}");
     assert_int_equal(number_at(answer, "work", "held"), 1);
     json_decref(answer);
+    damage_is_listed(&world);
     goes_out(&world, 2, "gamma");
     EVENTUALLY(queued(&world) == 1);
     json_decref(
