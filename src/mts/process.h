@@ -42,6 +42,7 @@ typedef void mts_find(void *context, struct mts_answer *answer);
 struct mts_routed {
     int64_t recipient; /* originally-specified-recipient-number */
     int hop;           /* -1: one that is not in the tables any more */
+    bool sent; /* a copy of the message may have arrived there: it was taken, is in doubt or under way */
 };
 
 /* Leaves nine digits to base 36 of ub-local-id-length's 32 characters for the number. */
