@@ -364,6 +364,12 @@ static void on_writable(evutil_socket_t fd, short what, void *arg) {
     write_queue(channel);
 }
 
+void ipc_flush(struct ipc_channel *channel) {
+    struct span queued = waiting(&channel->output);
+    if (queued.len && !channel->ended && !channel->blocked)
+        take(&channel->output, write_out(channel, &queued, 1));
+}
+
 /* Queues the parts but for the first `sent` octets. */
 static bool queue_rest(struct ipc_channel *channel, const struct span *parts, size_t count, size_t sent) {
     for (size_t i = 0; i < count; i++) {

@@ -33,6 +33,9 @@ struct ipc_handler {
 struct ipc_channel *ipc_channel_new(struct event_base *loop, int fd, const char *name,
                                     const struct ipc_handler *handler, void *context);
 
+/* Gives the socket what it takes now of what waits: before an end that the loop does not see. */
+void ipc_flush(struct ipc_channel *channel);
+
 /* Frees the channel and closes its socket; unsent frames are lost; no `closed` call. */
 void ipc_channel_free(struct ipc_channel *channel);
 

@@ -115,6 +115,8 @@ struct mta {
     struct buf prefix;    /* an APDU's octets before its content */
     struct map resumable; /* struct outbound_activity by work id */
     struct event *commit, *tick, *pace;
+    struct adding *adding;              /* users_many.c: requests that are worked on in pieces */
+    struct event *add_users;            /* there are some */
     struct event *pump;                 /* destinations are marked */
     struct event *more;                 /* the rest of what a tick left undone */
     struct event *fill;                 /* what a commit left to the store for after the answers */
@@ -146,9 +148,10 @@ struct mta {
     uint64_t association_number; /* of the last that came */
     int64_t started;
     uint64_t counters[COUNTERS];
-    struct map mailbox_use;    /* quota.c: what a mailbox holds, by the store's key */
-    struct map removals;       /* of entries, with this batch: by mailbox and sequence number; any value */
-    struct map notified;       /* entries whose notification is in an open batch: by the same; any value */
+    struct map mailbox_use; /* quota.c: what a mailbox holds, by the store's key */
+    struct map removals;    /* of entries, with this batch: by mailbox and sequence number; any value */
+    struct map leaving_in; /* activities in that an open batch takes away, by the store's number; any value */
+    struct map notified;   /* entries whose notification is in an open batch: by the same; any value */
     struct map submission_use; /* octets in open submissions, by uid + 1 */
     struct unsaved {
         struct work *work; /* finished with the peer, the row's removal failed */

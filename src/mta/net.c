@@ -241,6 +241,7 @@ void net_free_all(struct mta *mta) {
     while (mta->nets) {
         struct net *net = mta->nets;
         struct ipc_channel *channel = net->channel;
+        ipc_flush(channel); /* what the last commit lets be said */
         net_free(net, "the store process ends");
         ipc_channel_free(channel);
     }

@@ -30,6 +30,7 @@
 #include "mta/send.h"
 #include "mta/submit.h"
 #include "mta/users.h"
+#include "mta/users_many.h"
 
 /* Units whose time has come that one tick works on, and µs for which it begins with more; the rest follows at
  * once. */
@@ -231,7 +232,8 @@ static bool open_events(struct mta *mta) {
     struct timeval second = {.tv_sec = 1};
     mta->pace = event_new(mta->loop, -1, 0, pace_on_timer, mta);
     mta->pump = event_new(mta->loop, -1, 0, destinations_on_mark, mta);
-    return mta->commit && mta->pump && mta->tick && mta->more && mta->fill && mta->pace &&
+    mta->add_users = event_new(mta->loop, -1, 0, users_on_adding, mta);
+    return mta->commit && mta->pump && mta->tick && mta->more && mta->fill && mta->pace && mta->add_users &&
            event_add(mta->tick, &second) == 0;
 }
 
@@ -350,7 +352,8 @@ static void free_work_bytes(struct mta *mta) {
 }
 
 static void free_events(struct mta *mta) {
-    struct event *events[] = {mta->commit, mta->tick, mta->more, mta->fill, mta->pace, mta->pump};
+    struct event *events[] = {mta->commit, mta->tick, mta->more,     mta->fill,
+                              mta->pace,   mta->pump, mta->add_users};
     for (size_t i = 0; i < sizeof events / sizeof events[0]; i++)
         if (events[i])
             event_free(events[i]);
@@ -369,6 +372,7 @@ void mta_free(struct mta *mta) {
         batch_end(mta, clock_monotonic_us() + SETTLE_MOST);
     batch_free(mta);
     process_close(&mta->process);
+    users_many_free(mta);
     free_events(mta);
     outbound_free(mta);
     free_work_bytes(mta);
@@ -376,6 +380,7 @@ void mta_free(struct mta *mta) {
     quota_free(mta);
     destinations_free(mta);
     map_free(&mta->associations);
+    map_free(&mta->leaving_in);
     map_free(&mta->notified);
     mem_free(mta->hop_destinations);
     mem_free(mta->hop_down);
@@ -475,7 +480,7 @@ static bool unmark(void *context, struct work *work) {
  * it. What time does not suffice for keeps its mark, which is true enough (I3). */
 static void unmark_all(struct mta *mta) {
     struct unmarking unmarking = {.mta = mta, .end = clock_monotonic_us() + UNMARK_MOST};
-    if (!batch_settle(mta, clock_monotonic_us() + SETTLE_MOST))
+    if (batch_age(mta))
         return;
     schedule_each(&mta->schedule, unmark, &unmarking);
     batch_settle(mta, unmarking.end + SETTLE_MOST);
@@ -493,9 +498,16 @@ static bool all_associations_ended(struct mta *mta) {
     return all;
 }
 
+/* Clients wait for the verdict of what flies and fills, and hear it: the stop gives that some time. */
+static bool all_is_said(struct mta *mta) {
+    return batch_settle(mta, clock_monotonic_us() + SETTLE_MOST) || batch_age(mta) >= LANDING_MOST;
+}
+
 static void finish_stop(struct mta *mta) {
     pace_release(mta);
     if (!nothing_under_way(mta) && batch_age(mta) < LANDING_MOST)
+        return;
+    if (!all_is_said(mta))
         return;
     if (!mta->release_until)
         mta->release_until = clock_monotonic_us() + RELEASE_MOST;

@@ -288,6 +288,82 @@ static void a_reload_waits_for_nothing(void **state) {
     mts_tables_free(fresh_tables);
 }
 
+#define NEW OURS "/S=new"
+
+static const char *code_of(json_t *answer) {
+    const char *code = json_string_value(json_object_get(json_object_get(answer, "error"), "code"));
+    return code ? code : "";
+}
+
+/* The answer to what was asked under this ref before. */
+static json_t *late_answer(struct world *world, uint64_t ref) {
+    struct reader r = expect(world, IPC_RESPONSE, (uint64_t)1 << 32 | ref);
+    reader_u8(&r);
+    struct span text = payload_rest(&r);
+    return json_loadb((const char *)text.data, text.len, 0, NULL);
+}
+
+static void ask_under(struct world *world, uint64_t ref, const char *request) {
+    tell(world, IPC_REQUEST, (uint64_t)1 << 32 | ref, NOTHING, span_str(request));
+}
+
+/* What was on its way to his mailbox as he was removed goes with it, or keeps him. */
+static void a_removed_user_leaves_nothing(void **state) {
+    struct world world;
+    json_t *answer;
+    (void)state;
+    for (int discard = 0; discard < 2; discard++) {
+        open_world(&world);
+        associate(&world, 2, "beta");
+        json_decref(ask(&world, "{\"operation\":\"user-add\",\"address\":\"" NEW "\"}"));
+        hold_commits(true);
+        send_whole(&world, 1, envelope_to(&world, WANTS_NDN, NEW, NULL), SPAN_LIT("content"));
+        json_decref(ask(&world, "{\"operation\":\"status\"}")); /* so that it flies */
+        usleep(20000);
+        send_whole(&world, 2, envelope_to(&world, WANTS_NDN, NEW, NULL), SPAN_LIT("content"));
+        ask_under(&world, 8,
+                  discard ? "{\"operation\":\"user-remove\",\"address\":\"" NEW "\",\"discard\":true}"
+                          : "{\"operation\":\"user-remove\",\"address\":\"" NEW "\"}");
+        answer = ask(&world, "{\"operation\":\"user-remove\",\"address\":\"" NEW "\",\"discard\":true}");
+        assert_string_equal(code_of(answer), "wrong-state");
+        json_decref(answer);
+        hold_commits(false);
+        answer = late_answer(&world, 8);
+        assert_string_equal(code_of(answer), discard ? "" : "wrong-state");
+        json_decref(answer);
+        if (discard)
+            json_decref(ask(&world, "{\"operation\":\"user-add\",\"address\":\"" NEW "\"}"));
+        answer = ask(&world, "{\"operation\":\"mailbox-list\",\"mailbox\":\"" NEW "\"}");
+        assert_int_equal(json_array_size(json_object_get(answer, "entries")), discard ? 0 : 2);
+        json_decref(answer);
+        assert_int_equal(result_of(&world, 1), IPC_ACCEPTED);
+        assert_int_equal(result_of(&world, 2), IPC_ACCEPTED);
+        comes_in(&world, NEW);
+        answer = ask(&world, "{\"operation\":\"mailbox-list\",\"mailbox\":\"" NEW "\"}");
+        assert_int_equal(json_array_size(json_object_get(answer, "entries")), discard ? 1 : 3);
+        json_decref(answer);
+        world_end(&world);
+    }
+}
+
+/* A client that asked before the stop hears what became of it, if that shows in time. */
+static void a_stop_tells_what_was_committed(void **state) {
+    struct world world;
+    (void)state;
+    open_world(&world);
+    hold_commits(true);
+    ask_under(&world, 8, "{\"operation\":\"user-add\",\"address\":\"" NEW "\"}");
+    json_decref(ask(&world, "{\"operation\":\"status\"}"));
+    put(world.parent, IPC_STOP, 0, NOTHING, NOTHING);
+    usleep(1500000);
+    hold_commits(false);
+    json_t *answer = late_answer(&world, 8);
+    assert_int_equal(number_at(answer, "changed", NULL), 1);
+    json_decref(answer);
+    assert_int_equal(world_wait(&world), 0);
+    world_end(&world);
+}
+
 /* The stop is in good order, and what flew is there at the next start or is not; it was not confirmed. */
 static void a_stop_does_not_wait_for_ever(void **state) {
     struct world world;
@@ -431,6 +507,8 @@ int main(void) {
         CASE(a_reload_waits_for_nothing),
         CASE(who_breaks_the_rules_in_what_was_put_aside_is_cut_off),
         CASE(a_bind_that_was_put_aside_leaves_no_password),
+        CASE(a_removed_user_leaves_nothing),
+        CASE(a_stop_tells_what_was_committed),
         CASE(a_stop_does_not_wait_for_ever),
     };
     return cmocka_run_group_tests_name("hang", tests, NULL, NULL);
