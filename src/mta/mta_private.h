@@ -141,9 +141,10 @@ struct mta {
     struct note unforgotten_note;
     uint64_t named_in;    /* the number of the batch that last said something of activities in */
     struct aside *asides; /* of the associations that have frames put aside */
-    size_t aside_octets;
-    size_t hot_octets; /* held by work's bytes */
+    size_t aside_octets, aside_unbound; /* of all of them; of those that are binds */
+    size_t hot_octets;                  /* held by work's bytes */
     unsigned associations_in;
+    bool held;                   /* some channels are not read, as the store takes no octets (link.h) */
     struct map associations;     /* by their numbers */
     uint64_t association_number; /* of the last that came */
     int64_t started;
@@ -159,7 +160,7 @@ struct mta {
     } * unsaved;
     size_t unsaved_count, unsaved_room;
     bool stopping;
-    bool taken_over;       /* another process has the store: this one ends, and does nothing more */
+    bool taken_over;       /* another process has the store, or this one not all of its work: it ends */
     int64_t claimed_at;    /* monotonic µs: when work was last claimed (store_claim) */
     int64_t release_until; /* monotonic µs; 0 while transfers are under way */
     int status;

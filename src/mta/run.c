@@ -249,16 +249,20 @@ static void note_landed(struct note *note, bool done) {
     note->in_batch = false;
 }
 
+static void end_at_once(struct mta *mta, const char *cause) {
+    if (!mta->taken_over)
+        log_error("this process ends at once: %s", cause);
+    mta->taken_over = true;
+    event_base_loopbreak(mta->loop);
+}
+
 /* Whoever has the store sends, expires and reports what is in memory here: nothing of it may go on. The next
  * start, by the parent, loads what is there, or finds that another has the store. */
 static bool end_if_taken_over(struct mta *mta) {
     const struct store *store = mta->view.store;
     if (store_accepting(store) || store_cause(store)->code != STORE_FENCED)
-        return false;
-    if (!mta->taken_over)
-        log_error("this process ends at once: %s", store_cause(store)->text);
-    mta->taken_over = true;
-    event_base_loopbreak(mta->loop);
+        return mta->taken_over;
+    end_at_once(mta, store_cause(store)->text);
     return true;
 }
 
@@ -423,10 +427,11 @@ static bool do_due_work(struct mta *mta, int64_t now) {
     return false;
 }
 
-/* By a timer and not at once: the peers' frames come in between. */
+/* By a timer and not at once: the peers' frames come in between. What a full batch has no room for waits for
+ * a later tick. */
 static void do_work(struct mta *mta, int64_t now) {
     static const struct timeval soon = {.tv_usec = 1000};
-    if (mta->stopping)
+    if (mta->stopping || batch_is_full(mta))
         return;
     bool all = do_due_work(mta, now);
     if (!destinations_reroute(mta) || !all)
@@ -530,6 +535,7 @@ static void watch_store(struct mta *mta) {
         log_notice("the store takes messages again");
         mta->refusing = false;
     }
+    links_release(mta);
     if (batch_is_stuck(mta))
         net_landed(mta); /* as far as it ever will */
 }
@@ -544,7 +550,7 @@ static void keep_lease(struct mta *mta) {
     if (mta->stopping)
         store_renew(mta->view.store, LEASE, &err);
     else if (!claim_work(&loading) && loading.failed)
-        log_error("what another node left is not taken over: %s", err.text);
+        end_at_once(mta, err.text); /* what it was given is nobody's in memory: the next start loads all */
 }
 
 static void keep_store(struct mta *mta, int64_t now) {

@@ -263,6 +263,25 @@ static bool apply_rule(struct check *check, const struct rule *rule, struct erro
                                  : !repair || pg_script(&check->rules, rule->repair, err));
 }
 
+/* ---- walks ---- */
+
+typedef bool row_cb(void *context, const PGresult *rows, int row, struct error *err);
+
+/* Calls back for each row of a query, by a cursor, as there may be many. */
+static bool each_row(struct check *check, const char *query, row_cb *cb, void *context, struct error *err) {
+    int count = 1;
+    bool ok = make(check, "DECLARE %s BINARY CURSOR FOR %s", "rows", query, err);
+    while (ok && count) {
+        PGresult *rows = ask(check, "FETCH 500 FROM rows", err);
+        count = rows ? PQntuples(rows) : 0;
+        ok = rows != NULL;
+        for (int row = 0; row < count && ok; row++)
+            ok = cb(context, rows, row, err);
+        PQclear(rows);
+    }
+    return ok && pg_script(&check->rules, "CLOSE rows", err);
+}
+
 /* ---- rows against their checksums (I16) ---- */
 
 static bool work_is_damaged(const PGresult *rows, int row, uint64_t id[static 2]) {
@@ -311,8 +330,14 @@ static const struct row_kind {
      "DELETE FROM activity_out WHERE work = %llu", "the activity was removed; the transfer begins again"},
 };
 
-static bool check_row(struct check *check, const struct row_kind *kind, const PGresult *rows, int row,
-                      struct error *err) {
+struct row_check {
+    struct check *check;
+    const struct row_kind *kind;
+};
+
+static bool check_row(void *context, const PGresult *rows, int row, struct error *err) {
+    struct check *check = ((struct row_check *)context)->check;
+    const struct row_kind *kind = ((struct row_check *)context)->kind;
     uint64_t id[2] = {0};
     char text[160];
     if (!kind->is_damaged(rows, row, id))
@@ -323,19 +348,8 @@ static bool check_row(struct check *check, const struct row_kind *kind, const PG
     return !check->repair || pg_script(&check->rules, text, err);
 }
 
-/* A cursor, as there may be many. */
 static bool check_rows(struct check *check, const struct row_kind *kind, struct error *err) {
-    int count = 1;
-    bool ok = make(check, "DECLARE %s BINARY CURSOR FOR %s", "rows", kind->walk, err);
-    while (ok && count) {
-        PGresult *rows = ask(check, "FETCH 500 FROM rows", err);
-        count = rows ? PQntuples(rows) : 0;
-        ok = rows != NULL;
-        for (int row = 0; row < count && ok; row++)
-            ok = check_row(check, kind, rows, row, err);
-        PQclear(rows);
-    }
-    return ok && pg_script(&check->rules, "CLOSE rows", err);
+    return each_row(check, kind->walk, check_row, &(struct row_check){check, kind}, err);
 }
 
 /* ---- octets against their sums and digests ---- */
@@ -361,8 +375,16 @@ static bool lose_damaged(struct check *check, struct buf *ids,
     return ok;
 }
 
-static void check_sums(struct check *check, const PGresult *rows, int row, struct buf *lost) {
+/* What is found to be lost on a walk is given up behind it. */
+struct octets_check {
+    struct check *check;
+    struct buf lost;
+};
+
+static bool check_sums(void *context, const PGresult *rows, int row, struct error *err) {
+    struct check *check = ((struct octets_check *)context)->check;
     char text[160];
+    (void)err;
     unsigned long long id = (unsigned long long)pg_number(rows, row, 0);
     if ((uint64_t)pg_number(rows, row, 2) != store_checksum(pg_octets(rows, row, 1))) {
         snprintf(text, sizeof text,
@@ -375,38 +397,30 @@ static void check_sums(struct check *check, const PGresult *rows, int row, struc
         (uint64_t)pg_number(rows, row, 4) != store_checksum(pg_octets(rows, row, 3))) {
         snprintf(text, sizeof text, "message %llu: its content is not what was stored", id);
         report(check, 16, check->repair ? TAKEN_OUT : NULL, text);
-        add_id(lost, id);
+        add_id(&((struct octets_check *)context)->lost, id);
     }
+    return true;
 }
 
-static bool check_messages(struct check *check, struct error *err) {
-    struct buf lost;
-    char after[32] = "0";
-    int count = PAGE;
-    bool ok = true;
-    buf_init(&lost, 0);
-    while (ok && count == PAGE) {
-        PGresult *rows =
-            ask_with(check,
-                     "SELECT id, envelope, envelope_sum, body, body_sum FROM message WHERE id > %s"
-                     " ORDER BY id LIMIT 500",
-                     after, err);
-        ok = rows != NULL;
-        count = ok ? PQntuples(rows) : 0;
-        for (int row = 0; row < count; row++)
-            check_sums(check, rows, row, &lost);
-        if (count)
-            snprintf(after, sizeof after, "%lld", (long long)pg_number(rows, count - 1, 0));
-        PQclear(rows);
-    }
-    ok = ok && lose_damaged(check, &lost, lose_bodies, err);
-    buf_free(&lost);
+/* Walks, and gives up what was found. */
+static bool check_octets(struct check *check, const char *query, row_cb *look,
+                         bool lose_them(struct check *check, const char *query, struct error *err),
+                         struct error *err) {
+    struct octets_check octets = {.check = check};
+    buf_init(&octets.lost, 0);
+    bool ok = each_row(check, query, look, &octets, err) && lose_damaged(check, &octets.lost, lose_them, err);
+    buf_free(&octets.lost);
     return ok;
 }
 
+static bool check_messages(struct check *check, struct error *err) {
+    return check_octets(check, "SELECT id, envelope, envelope_sum, body, body_sum FROM message ORDER BY id",
+                        check_sums, lose_bodies, err);
+}
+
 /* Only octets that are there and wrong are given up: what can't be read now may be read another time. */
-static bool check_content(struct check *check, const PGresult *rows, int row, struct buf *lost,
-                          struct error *err) {
+static bool check_content(void *context, const PGresult *rows, int row, struct error *err) {
+    struct check *check = ((struct octets_check *)context)->check;
     uint8_t got[STORE_DIGEST];
     char text[160];
     struct error inner = {0};
@@ -422,22 +436,13 @@ static bool check_content(struct check *check, const PGresult *rows, int row, st
     snprintf(text, sizeof text, "content %llu is not what was stored: its digest differs",
              (unsigned long long)id);
     report(check, 6, check->repair ? TAKEN_OUT : NULL, text);
-    add_id(lost, id);
+    add_id(&((struct octets_check *)context)->lost, id);
     return true;
 }
 
 static bool check_contents(struct check *check, struct error *err) {
-    struct buf lost;
-    buf_init(&lost, 0);
-    PGresult *rows =
-        ask(check, "SELECT id, length, digest FROM content WHERE digest IS NOT NULL ORDER BY id", err);
-    bool ok = rows != NULL;
-    for (int row = 0; ok && row < PQntuples(rows); row++)
-        ok = check_content(check, rows, row, &lost, err);
-    PQclear(rows);
-    ok = ok && lose_damaged(check, &lost, lose, err);
-    buf_free(&lost);
-    return ok;
+    return check_octets(check, "SELECT id, length, digest FROM content WHERE digest IS NOT NULL ORDER BY id",
+                        check_content, lose, err);
 }
 
 /* ---- events (I11) ---- */
@@ -482,7 +487,8 @@ static bool repair_row(struct event_check *events, unsigned long long id, size_t
     return ok;
 }
 
-static bool check_event_row(struct event_check *events, const PGresult *rows, int row, struct error *err) {
+static bool check_event_row(void *context, const PGresult *rows, int row, struct error *err) {
+    struct event_check *events = context;
     char text[160];
     bool repair = events->check->repair;
     unsigned long long id = (unsigned long long)pg_number(rows, row, 0);
@@ -506,23 +512,11 @@ static bool check_event_row(struct event_check *events, const PGresult *rows, in
 
 static bool check_events(struct check *check, struct error *err) {
     struct event_check events = {.check = check};
-    char after[32] = "0";
-    bool ok = true;
     buf_init(&events.right, 0);
-    for (int count = PAGE; ok && count == PAGE;) {
-        PGresult *rows =
-            ask_with(check,
-                     "SELECT id, data, (SELECT string_agg(int8send(h), '') FROM unnest(hashes) AS h)"
-                     " FROM event WHERE id > %s ORDER BY id LIMIT 500",
-                     after, err);
-        ok = rows != NULL;
-        count = ok ? PQntuples(rows) : 0;
-        for (int row = 0; row < count && ok; row++)
-            ok = check_event_row(&events, rows, row, err);
-        if (count)
-            snprintf(after, sizeof after, "%lld", (long long)pg_number(rows, count - 1, 0));
-        PQclear(rows);
-    }
+    bool ok = each_row(check,
+                       "SELECT id, data, (SELECT string_agg(int8send(h), '') FROM unnest(hashes) AS h)"
+                       " FROM event ORDER BY id",
+                       check_event_row, &events, err);
     buf_free(&events.right);
     return ok;
 }
