@@ -38,24 +38,50 @@ static void note_faults(struct json_reader *r, const struct ber_type *type, stru
         ber_decode(type, octets, r->arena, &limits, value, &ignored);
 }
 
-/* {"@Type": value} for an open type or OCTET STRING: read, and encoded at once; the octets themselves where
- * they are there. */
-static bool read_open(struct json_reader *r, const struct ber_place *outer, const json_t *json,
-                      struct span *octets) {
-    const json_t *kept = json_object_get(json, "@octets");
-    if (kept)
-        return json_hex(r, kept, octets);
+/* {"@Type": value}: read, and encoded at once. */
+static bool read_typed(struct json_reader *r, const struct ber_place *outer, const json_t *json,
+                       const struct ber_type **type, struct span *octets) {
     const char *key = type_key(json);
     if (!key)
         return ber_fail(r->error, BER_VALUE, 0, "expected {\"@Type\": value}");
-    const struct ber_type *type = find_type(r, outer, key + 1);
-    if (!type)
+    *type = find_type(r, outer, key + 1);
+    if (!*type)
         return ber_fail(r->error, BER_VALUE, 0, "unknown type '%s'", key + 1);
-    void *value = arena_alloc(r->arena, type->size);
+    void *value = arena_alloc(r->arena, (*type)->size);
     if (!value)
         return ber_fail(r->error, BER_MEMORY, 0, "no memory");
-    if (!read_value(r, outer, type, json_object_get(json, key), value) ||
-        !ber_encode_arena(type, value, r->arena, octets, r->error))
+    return read_value(r, outer, *type, json_object_get(json, key), value) &&
+           ber_encode_arena(*type, value, r->arena, octets, r->error);
+}
+
+/* The octets count, not the value beside them: who changed that and left the octets is told. A value that is
+ * wrong or lacks something can't be compared. */
+static bool read_kept(struct json_reader *r, const struct ber_place *outer, const json_t *json,
+                      const json_t *kept, struct span *octets) {
+    struct ber_limits lenient = {.lenient = true, .elements = 1 << 20};
+    struct ber_error ignored = {0};
+    struct ber_json quiet = *r->how;
+    struct json_reader beside = {&quiet, r->arena, &ignored};
+    const struct ber_type *type;
+    struct span shown, normal;
+    quiet.passed = NULL;
+    if (!json_hex(r, kept, octets))
+        return false;
+    if (!read_typed(&beside, outer, json, &type, &shown) ||
+        !ber_normal(type, *octets, &lenient, r->arena, &normal) || span_eq(shown, normal))
+        return true;
+    return ber_fail(r->error, BER_VALUE, 0,
+                    "the value beside '@octets' is not theirs: take '@octets' out to encode it");
+}
+
+/* An open type or OCTET STRING, or the outermost value. */
+static bool read_open(struct json_reader *r, const struct ber_place *outer, const json_t *json,
+                      struct span *octets) {
+    const json_t *kept = json_object_get(json, "@octets");
+    const struct ber_type *type;
+    if (kept)
+        return read_kept(r, outer, json, kept, octets);
+    if (!read_typed(r, outer, json, &type, octets))
         return false;
     note_faults(r, type, *octets);
     return true;

@@ -118,11 +118,21 @@ static json_t *stop_json(const struct ber_error *stop) {
                      stop->text);
 }
 
+/* The octets themselves, for `mhs encode`. */
+static void append_octets(struct buf *text, struct span octets) {
+    buf_printf(text, ",\n\"@octets\": \"");
+    for (size_t i = 0; i < octets.len; i++)
+        buf_printf(text, "%02X", octets.data[i]);
+    buf_printf(text, "\"");
+}
+
 static bool write_value(struct reading *reading, const void *value, const struct ber_print *how) {
     struct buf text;
     buf_init(&text, 0);
     buf_printf(&text, how->json ? "{\"@%s\": " : "%s ::= ", types_called(NULL, reading->type));
     ber_print(reading->type, value, how, &text);
+    if (how->json && reading->stop.code == BER_OK && !ber_encodes_to(reading->type, reading->in, how->arena))
+        append_octets(&text, reading->in);
     if (how->json && reading->stop.code != BER_OK)
         append_json(&text, "@error", stop_json(&reading->stop));
     if (how->json && reading->complaints.count)
