@@ -275,6 +275,28 @@ def outermost():
     equal(through_json(usual, "CP-type"), (usual, {"@CP-type": {"mode-selector": {"mode-value": "normal-mode"}}}))
 
 
+@case("encode says within which hex it checked no bounds")
+def unchecked():
+    words = "mhs: bounds were not checked within hex at: "
+    extension = {"type": {"private-extension": "1.2.3.4"}, "value": "0500"}
+    for value, wanted in (({"@ExtensionField": extension}, "value"),
+                          ({"@Extensions": [{**extension, "value": {"@NULL": None}}, extension]}, "1.value"),
+                          (json.loads(decode(envelope(message(IDENTIFIER, ber.seq(HELLO))), "--json", "--type", "Message")[1]), None),
+                          ({"@RLRQ-apdu": {"...": "9F1F00"}}, None)):
+        status, _, error = mhs("encode", octets=json.dumps(value).encode())
+        equal((status, error), (0, words + wanted + "\n" if wanted else ""))
+    octets = envelope(message(IDENTIFIER, ber.seq(HELLO)))
+    value = json.loads(decode(octets, "--json", "--type", "Message")[1])
+    value["@Message"]["content"] = message(IDENTIFIER, ber.seq(HELLO)).hex()
+    equal(mhs("encode", octets=json.dumps(value).encode()), (0, octets, words + "content\n"))
+    again, _ = through_json(ber.app(2, bytes.fromhex("9F1F00"), ber.prim(0, b"\0")), "RLRQ-apdu")
+    _, text, _ = decode(again, "--json", "--type", "RLRQ-apdu")
+    equal(mhs("encode", octets=text), (0, again, words + "the outermost value\n"))
+    many = [extension] * 200
+    _, _, error = mhs("encode", octets=json.dumps({"@Extensions": many}).encode())
+    check(error.startswith(words + "0.value, 1.value, ") and error.endswith(", and more\n") and len(error) < 1200, error)
+
+
 @case("who changes a value and leaves its octets beside it is told, and encodes it without them")
 def changed():
     octets = ber.app(2, bytes.fromhex("9F1F00"), ber.prim(0, b"\0"))
