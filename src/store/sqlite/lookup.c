@@ -138,15 +138,11 @@ static bool load_done(struct sqlite *store, bool repeats, uint64_t *last, struct
     sqlite3_bind_int64(walk, 2, (sqlite3_int64)*last);
     while (!inner.code && sql_next(store, walk, &inner)) {
         struct span row = sql_span(walk, 1);
-        uint8_t *filter = filters_reserve(&runs->done) ? mem_alloc(RUN_FILTER_OCTETS) : NULL;
+        uint8_t *filter = filters_reserve(&runs->done) ? filter_of(&runs->done, row) : NULL;
         if (!filter) {
             store_no_memory(&store->head, &inner);
             break;
         }
-        if (row.len == RUN_FILTER_OCTETS)
-            memcpy(filter, row.data, row.len);
-        else
-            memset(filter, 0xFF, RUN_FILTER_OCTETS); /* a broken one: always look */
         *last = (uint64_t)sqlite3_column_int64(walk, 0);
         filters_add(&runs->done, *last, filter);
     }
@@ -246,7 +242,7 @@ static void drop_expired(struct runs *runs, uint64_t oldest) {
 static bool follow(struct sqlite *store, bool repeats, struct error *err) {
     struct runs *runs = repeats ? &store->repeats : &store->track;
     struct finished finished;
-    if (!runs->open.heads && !runs_init(runs))
+    if (!runs->open.heads && !runs_init(runs, repeats ? REPEAT_FILTER : TRACK_FILTER))
         return store_no_memory(&store->head, err);
     if (!look_at_finished(store, repeats, &finished, err))
         return false;
