@@ -33,6 +33,8 @@ static const char *why_busy(const struct mta *mta, const struct peer *peer) {
         return "the peer is not in the configuration";
     if (peer->disabled)
         return "an operator disabled the peer";
+    if (batch_is_full(mta) && batch_is_stuck(mta)) /* to admit and to close one adds to the batch */
+        return batch_cause(mta);
     if (mta->associations_in >= mta->view.config->limits.associations_in)
         return "too many associations";
     if (peer->in >= peer->config->max_in)

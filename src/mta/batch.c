@@ -257,6 +257,24 @@ bool batch_is_stuck(const struct mta *mta) {
     return !store_accepting(mta->view.store) && batch_age(mta) > STUCK_US;
 }
 
+static bool has_enough(const struct mta *mta) {
+    const struct mta_limits *limits = &mta->view.config->limits;
+    const struct batch *batch = &mta->batch;
+    return batch->requests >= limits->requests ||
+           store_batch_octets(batch->store) + batch->count * sizeof *batch->effects >= limits->batch_octets;
+}
+
+bool batch_is_full(const struct mta *mta) {
+    return mta->batches.flight.number && has_enough(mta);
+}
+
+uint64_t batch_awaited(const struct mta *mta, bool landed) {
+    uint64_t flight = mta->batches.flight.number;
+    if (!(flight || landed) || !has_enough(mta) || batch_is_stuck(mta))
+        return 0;
+    return flight ? flight : mta->batch.number;
+}
+
 /* Waits for what flies. */
 static bool await(struct mta *mta, int64_t until) {
     struct pollfd landing = {.fd = store_descriptor(mta->view.store), .events = POLLIN};

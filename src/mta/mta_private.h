@@ -139,8 +139,8 @@ struct mta {
     struct note unforgotten_note;
     uint64_t named_in;    /* the number of the batch that last said something of activities in */
     struct aside *asides; /* of the associations that have frames put aside */
-    size_t aside_octets;
-    size_t hot_octets; /* held by work's bytes */
+    size_t aside_octets, aside_unbound; /* of all of them; of those that are binds */
+    size_t hot_octets;                  /* held by work's bytes */
     unsigned associations_in;
     struct map associations;     /* by their numbers */
     uint64_t association_number; /* of the last that came */

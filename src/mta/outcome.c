@@ -168,7 +168,10 @@ bool outcome_begins(struct association *association, struct span activity, struc
     struct mta *mta = association->net->mta;
     struct store_activity_in stored;
     bool former = find_former(association, activity, &stored, err);
-    if (!former && err->code != STORE_NOT_FOUND) {
+    bool told = former || err->code == STORE_NOT_FOUND;
+    if (told && (former || association->outcomes) && batch_is_full(mta)) /* and nobody waits any more */
+        told = error_set(err, STORE_IO, "%s", batch_cause(mta));
+    if (!told) {
         outcome_unforgotten(mta);
         return false;
     }

@@ -418,10 +418,11 @@ static bool do_due_work(struct mta *mta, int64_t now) {
     return false;
 }
 
-/* By a timer and not at once: the peers' frames come in between. */
+/* By a timer and not at once: the peers' frames come in between. What a full batch has no room for waits for
+ * a later tick. */
 static void do_work(struct mta *mta, int64_t now) {
     static const struct timeval soon = {.tv_usec = 1000};
-    if (mta->stopping)
+    if (mta->stopping || batch_is_full(mta))
         return;
     bool all = do_due_work(mta, now);
     if (!destinations_reroute(mta) || !all)

@@ -84,6 +84,8 @@ struct store_home {
 /* What can be done with a handle. */
 struct store_engine {
     size_t content_size; /* octets of its struct that begins with a struct store_content */
+    /* Octets of a content that is not short and of which more may come, that lie in memory at most. */
+    size_t content_memory;
 
     /* Also of one that `open` gave up. Nothing is under way any more. */
     void (*close)(struct store *store);

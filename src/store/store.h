@@ -230,6 +230,10 @@ void store_batch_free(struct store_batch *batch);
 void store_batch_clear(struct store_batch *batch);
 bool store_batch_is_empty(const struct store_batch *batch);
 
+/* Octets of memory that it takes, with what its contents hold there: whoever adds while another batch is
+ * under way keeps it in bounds. */
+uint64_t store_batch_octets(const struct store_batch *batch);
+
 /*
  * Begins a request: what is added from here to the next one stands or falls together, whatever becomes of the
  * others. Requests are numbered from 0. What was added before the first of them belongs to all.

@@ -142,6 +142,7 @@ static bool pg_more_ids(struct store *store, uint64_t least, struct error *err) 
 
 const struct store_engine postgres_engine = {
     .content_size = sizeof(struct pg_content),
+    .content_memory = CHUNK,
     .close = pg_close,
     .probe = pg_probe,
     .maintain = pg_maintain,

@@ -220,6 +220,47 @@ static void what_is_put_aside_is_bounded(void **state) {
     world_end(&world);
 }
 
+static void begin_with(struct world *world, const struct mta_limits *limits) {
+    world_begin(world);
+    world_stop(world);
+    world->config.limits = *limits;
+    begin_again(world);
+}
+
+/* What a peer hands over again and again, by associations that it breaks each time, fills a batch and no
+ * more; whoever waits is taken when there is room. */
+static void the_batch_that_fills_is_bounded(void **state) {
+    static const uint8_t content[150000];
+    struct mta_limits octets = {NUMBERS_OF_LIMITS}, requests = octets;
+    octets.batch_octets = 100000;
+    requests.requests = 20;
+    (void)state;
+    for (int by_requests = 0; by_requests < 2; by_requests++) {
+        struct world world;
+        size_t length = by_requests ? sizeof content : 2000;
+        begin_with(&world, by_requests ? &requests : &octets);
+        associate(&world, 1, "gamma");
+        hold_commits(true);
+        hand_over(&world, 1); /* flies */
+        json_decref(ask(&world, "{\"operation\":\"status\"}"));
+        usleep(50000);
+        for (uint64_t ref = 2; ref < 202; ref++) {
+            associate(&world, ref, "beta");
+            send_whole(&world, ref, envelope_to(&world, WANTS_NDN, JONES, NULL), span_of(content, length));
+            if (ref < 199)
+                close_association(&world, ref, IPC_CLOSE_BROKEN);
+        }
+        others_are_served(&world, 300);
+        hold_commits(false);
+        for (uint64_t ref = 199; ref < 202; ref++)
+            assert_int_equal(result_of(&world, ref), IPC_ACCEPTED);
+        json_int_t taken = entries(&world);
+        if (taken < 10 || taken > 80)
+            fail_msg("%d were taken", (int)taken);
+        world_end(&world);
+    }
+}
+
 /* After its limit the store says that it takes nothing: each is told so by the protocol's own answer. */
 static void a_store_that_is_stuck_refuses(void **state) {
     struct world world;
@@ -347,6 +388,7 @@ int main(void) {
         CASE(a_resume_waits_for_its_own_checkpoint),
         CASE(a_recovery_may_end_while_it_waits),
         CASE(what_is_put_aside_is_bounded),
+        CASE(the_batch_that_fills_is_bounded),
         CASE(a_store_that_is_stuck_refuses),
         CASE(a_reload_waits_for_nothing),
         CASE(a_stop_does_not_wait_for_ever),
