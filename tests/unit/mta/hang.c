@@ -377,6 +377,64 @@ static void a_resume_after_a_failed_batch_is_answered(void **state) {
     unsetenv("CHASQUI_TEST_FAIL");
 }
 
+static bool switch_file(const char *path, bool there) {
+    int fd = there ? open(path, O_CREAT | O_WRONLY | O_CLOEXEC, 0600) : -1;
+    return there ? fd >= 0 && close(fd) == 0 : unlink(path) == 0;
+}
+
+/* Asks for a resume, and is told nothing but the end of the association. */
+static void resume_in_vain(struct world *world, uint64_t ref, const char *activity) {
+    struct buf payload;
+    buf_init(&payload, 0);
+    buf_append_u32(&payload, ++world->transfer);
+    payload_put_octets(&payload, SPAN_LIT("in-1"));
+    payload_put_octets(&payload, span_str(activity));
+    buf_append_u32(&payload, 1);
+    tell(world, IPC_RESUME, ref, buf_span(&payload), NOTHING);
+    buf_free(&payload);
+    expect(world, IPC_ASSOCIATION_CLOSE, ref);
+    expect_none(world, IPC_RESUME_RESULT);
+    close_association(world, ref, IPC_CLOSE_BROKEN);
+}
+
+/* I7: what can't be read for a moment is not taken for what is not there. */
+static void what_is_unread_is_not_forgotten(void **state) {
+    struct world world;
+    char unread[sizeof hold + 7];
+    static uint8_t content[20000];
+    (void)state;
+    snprintf(unread, sizeof unread, "%s.unread", hold);
+    setenv("CHASQUI_TEST_UNREAD", unread, 1);
+    open_world(&world);
+    begin_transfer(&world, 1, "\2\1\1");
+    expect_checkpoint(&world, 1, 1);
+    tell(&world, IPC_TRANSFER_END, 1, NOTHING, NOTHING);
+    assert_int_equal(result_of(&world, 1), IPC_ACCEPTED);
+    begin_transfer(&world, 1, "\2\1\2");
+    tell(&world, IPC_TRANSFER_CONTENT, 1, span_of(content, sizeof content), NOTHING);
+    say_checkpoint(&world, 1, 2, 2000, "state");
+    expect_checkpoint(&world, 1, 1);
+    expect_checkpoint(&world, 1, 2);
+    close_association(&world, 1, IPC_CLOSE_BROKEN);
+    for (uint64_t ref = 2; ref <= 5; ref++)
+        associate(&world, ref, "beta");
+    assert_true(switch_file(unread, true));
+    resume_in_vain(&world, 2, "\2\1\1");
+    resume_in_vain(&world, 3, "\2\1\2");
+    announce(&world, 6, false, "beta", "in-6", "in-1");
+    assert_int_equal(admission(&world, 6), IPC_BIND_BUSY);
+    assert_true(switch_file(unread, false));
+    struct reader r = say_resume(&world, 4, "in-1", "\2\1\1", 1);
+    assert_int_equal(reader_u8(&r), IPC_RESUME_COMPLETED);
+    r = say_resume(&world, 5, "in-1", "\2\1\2", 2);
+    assert_int_equal(reader_u8(&r), IPC_RESUME_FROM);
+    tell(&world, IPC_TRANSFER_END, 5, NOTHING, NOTHING);
+    assert_int_equal(result_of(&world, 5), IPC_ACCEPTED);
+    assert_int_equal(entries(&world), 2);
+    world_end(&world);
+    unsetenv("CHASQUI_TEST_UNREAD");
+}
+
 #define CASE(test) cmocka_unit_test_setup_teardown(test, begin, end)
 
 int main(void) {
@@ -391,6 +449,7 @@ int main(void) {
         CASE(the_batch_that_fills_is_bounded),
         CASE(a_store_that_is_stuck_refuses),
         CASE(a_reload_waits_for_nothing),
+        CASE(what_is_unread_is_not_forgotten),
         CASE(a_stop_does_not_wait_for_ever),
     };
     return cmocka_run_group_tests_name("hang", tests, NULL, NULL);
