@@ -27,6 +27,7 @@ static void on_store(evutil_socket_t fd, short what, void *arg) {
     (void)fd;
     (void)what;
     store_proceed(mta->view.store, false);
+    links_release(mta);
 }
 
 static bool watch_store(struct mta *mta) {

@@ -75,9 +75,10 @@ static bool on_frame(void *context, struct ipc_channel *channel, enum ipc_type t
     char why[IPC_WHY];
     if (process->mta)
         batch_request(process->mta);
-    if (dispatch(process, type, ref, payload, why))
-        return link_goes_on(channel);
-    return link_broke_rules(channel, why);
+    bool taken = dispatch(process, type, ref, payload, why);
+    if (taken && type == IPC_SUBMIT_CONTENT)
+        link_brought(process->mta, channel);
+    return taken ? link_goes_on(channel) : link_broke_rules(channel, why);
 }
 
 static void leave(struct clients_process *process) {

@@ -142,6 +142,8 @@ struct mta {
     size_t aside_octets, aside_unbound; /* of all of them; of those that are binds */
     size_t hot_octets;                  /* held by work's bytes */
     unsigned associations_in;
+    bool held;                   /* some channels are not read, as the store takes no octets (link.h) */
+    struct event *release;       /* then: looks whether it does */
     struct map associations;     /* by their numbers */
     uint64_t association_number; /* of the last that came */
     int64_t started;
@@ -156,7 +158,7 @@ struct mta {
     } * unsaved;
     size_t unsaved_count, unsaved_room;
     bool stopping;
-    bool taken_over;       /* another process has the store: this one ends, and does nothing more */
+    bool taken_over;       /* another process has the store, or this one not all of its work: it ends */
     int64_t claimed_at;    /* monotonic µs: when work was last claimed (store_claim) */
     int64_t release_until; /* monotonic µs; 0 while transfers are under way */
     int status;

@@ -130,9 +130,10 @@ static bool on_frame(void *context, struct ipc_channel *channel, enum ipc_type t
     struct net *net = context;
     char why[IPC_WHY];
     batch_request(net->mta);
-    if (dispatch(net, type, ref, payload, why))
-        return link_goes_on(channel);
-    return link_broke_rules(channel, why);
+    bool taken = dispatch(net, type, ref, payload, why);
+    if (taken && (type == IPC_TRANSFER_CONTENT || type == IPC_TRANSFER_WHOLE))
+        link_brought(net->mta, channel);
+    return taken ? link_goes_on(channel) : link_broke_rules(channel, why);
 }
 
 /* What was put aside, as far as it need not wait again. False: a frame breaks the rules. */

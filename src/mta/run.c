@@ -228,10 +228,11 @@ static bool open_events(struct mta *mta) {
     mta->tick = event_new(mta->loop, -1, EV_PERSIST, on_tick, mta);
     mta->more = event_new(mta->loop, -1, 0, on_more, mta);
     mta->fill = event_new(mta->loop, -1, 0, on_fill, mta);
+    mta->release = event_new(mta->loop, -1, 0, links_on_look, mta);
     struct timeval second = {.tv_sec = 1};
     mta->pace = event_new(mta->loop, -1, 0, pace_on_timer, mta);
     mta->pump = event_new(mta->loop, -1, 0, destinations_on_mark, mta);
-    return mta->commit && mta->pump && mta->tick && mta->more && mta->fill && mta->pace &&
+    return mta->commit && mta->pump && mta->tick && mta->more && mta->fill && mta->release && mta->pace &&
            event_add(mta->tick, &second) == 0;
 }
 
@@ -247,16 +248,20 @@ static void note_landed(struct note *note, bool done) {
     note->in_batch = false;
 }
 
+static void end_at_once(struct mta *mta, const char *cause) {
+    if (!mta->taken_over)
+        log_error("this process ends at once: %s", cause);
+    mta->taken_over = true;
+    event_base_loopbreak(mta->loop);
+}
+
 /* Whoever has the store sends, expires and reports what is in memory here: nothing of it may go on. The next
  * start, by the parent, loads what is there, or finds that another has the store. */
 static bool end_if_taken_over(struct mta *mta) {
     const struct store *store = mta->view.store;
     if (store_accepting(store) || store_cause(store)->code != STORE_FENCED)
-        return false;
-    if (!mta->taken_over)
-        log_error("this process ends at once: %s", store_cause(store)->text);
-    mta->taken_over = true;
-    event_base_loopbreak(mta->loop);
+        return mta->taken_over;
+    end_at_once(mta, store_cause(store)->text);
     return true;
 }
 
@@ -350,7 +355,8 @@ static void free_work_bytes(struct mta *mta) {
 }
 
 static void free_events(struct mta *mta) {
-    struct event *events[] = {mta->commit, mta->tick, mta->more, mta->fill, mta->pace, mta->pump};
+    struct event *events[] = {mta->commit,  mta->tick, mta->more, mta->fill,
+                              mta->release, mta->pace, mta->pump};
     for (size_t i = 0; i < sizeof events / sizeof events[0]; i++)
         if (events[i])
             event_free(events[i]);
@@ -519,6 +525,7 @@ static void watch_store(struct mta *mta) {
         log_notice("the store takes messages again");
         mta->refusing = false;
     }
+    links_release(mta);
     if (batch_is_stuck(mta))
         net_landed(mta); /* as far as it ever will */
 }
@@ -533,7 +540,7 @@ static void keep_lease(struct mta *mta) {
     if (mta->stopping)
         store_renew(mta->view.store, LEASE, &err);
     else if (!claim_work(&loading) && loading.failed)
-        log_error("what another node left is not taken over: %s", err.text);
+        end_at_once(mta, err.text); /* what it was given is nobody's in memory: the next start loads all */
 }
 
 static void keep_store(struct mta *mta, int64_t now) {

@@ -69,33 +69,6 @@ static void session_that_does_not_read_holds_up_nobody(void **state) {
     assert_int_equal(count_work(room), 20);
 }
 
-static bool goes_on(void *context, const struct store_work *work) {
-    (void)context;
-    (void)work;
-    return true;
-}
-
-static bool is_read(struct room *room, struct error *err) {
-    return store_each_work(room->store, 0, 0, 0, -1, goes_on, NULL, err);
-}
-
-/* A read is waited for once, then the connection is made anew while others are served. */
-static void session_that_does_not_answer_is_replaced(void **state) {
-    struct room *room = *state;
-    struct error err = {0};
-    be_impatient(room);
-    add_one(room, 10, 1, NULL);
-    room_commit(room);
-    pid_t session = session_of(room, "reads");
-    assert_int_equal(kill(session, SIGSTOP), 0);
-    assert_false(is_read(room, &err));
-    assert_int_equal(err.code, STORE_IO);
-    assert_false(store_accepting(room->store));
-    assert_true(recovers(room));
-    assert_int_equal(count_work(room), 1);
-    assert_int_equal(kill(session, SIGCONT), 0);
-}
-
 /* As a machine that is frozen, or whose network is gone. */
 static void stopped_server_is_waited_for_once(void **state) {
     struct room *room = *state;
@@ -164,7 +137,6 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         IN_ROOM(hung_commit_is_told_and_settled),
         IN_ROOM(session_that_does_not_read_holds_up_nobody),
-        IN_ROOM(session_that_does_not_answer_is_replaced),
         IN_ROOM(stopped_server_is_waited_for_once),
         IN_ROOM(what_hangs_can_be_given_up),
         IN_ROOM(commit_behind_an_unanswered_probe_goes_on),
