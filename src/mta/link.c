@@ -11,11 +11,14 @@ bool link_goes_on(struct ipc_channel *channel) {
     return true;
 }
 
+static const struct timeval look = {.tv_usec = 5000};
+
 void link_brought(struct mta *mta, struct ipc_channel *channel) {
     if (store_takes_octets(mta->view.store))
         return;
     mta->held = true;
     ipc_pause(channel);
+    event_add(mta->release, &look);
 }
 
 static void release(struct ipc_channel *channel) {
@@ -31,6 +34,18 @@ void links_release(struct mta *mta) {
         release(net->channel);
     for (struct clients_process *process = mta->view.processes; process; process = process->next)
         release(process->channel);
+}
+
+void links_on_look(evutil_socket_t fd, short what, void *arg) {
+    struct mta *mta = arg;
+    (void)fd;
+    (void)what;
+    if (!mta->held)
+        return;
+    store_proceed(mta->view.store, false);
+    links_release(mta);
+    if (mta->held)
+        event_add(mta->release, &look);
 }
 
 void link_on_writable(void *context, struct ipc_channel *channel) {

@@ -145,6 +145,7 @@ struct mta {
     size_t hot_octets;                  /* held by work's bytes */
     unsigned associations_in;
     bool held;                   /* some channels are not read, as the store takes no octets (link.h) */
+    struct event *release;       /* then: looks whether it does */
     struct map associations;     /* by their numbers */
     uint64_t association_number; /* of the last that came */
     int64_t started;

@@ -229,12 +229,13 @@ static bool open_events(struct mta *mta) {
     mta->tick = event_new(mta->loop, -1, EV_PERSIST, on_tick, mta);
     mta->more = event_new(mta->loop, -1, 0, on_more, mta);
     mta->fill = event_new(mta->loop, -1, 0, on_fill, mta);
+    mta->release = event_new(mta->loop, -1, 0, links_on_look, mta);
     struct timeval second = {.tv_sec = 1};
     mta->pace = event_new(mta->loop, -1, 0, pace_on_timer, mta);
     mta->pump = event_new(mta->loop, -1, 0, destinations_on_mark, mta);
     mta->add_users = event_new(mta->loop, -1, 0, users_on_adding, mta);
-    return mta->commit && mta->pump && mta->tick && mta->more && mta->fill && mta->pace && mta->add_users &&
-           event_add(mta->tick, &second) == 0;
+    return mta->commit && mta->pump && mta->tick && mta->more && mta->fill && mta->release && mta->pace &&
+           mta->add_users && event_add(mta->tick, &second) == 0;
 }
 
 static void before_commit(struct mta *mta) {
@@ -356,8 +357,8 @@ static void free_work_bytes(struct mta *mta) {
 }
 
 static void free_events(struct mta *mta) {
-    struct event *events[] = {mta->commit, mta->tick, mta->more,     mta->fill,
-                              mta->pace,   mta->pump, mta->add_users};
+    struct event *events[] = {mta->commit,  mta->tick, mta->more, mta->fill,
+                              mta->release, mta->pace, mta->pump, mta->add_users};
     for (size_t i = 0; i < sizeof events / sizeof events[0]; i++)
         if (events[i])
             event_free(events[i]);
