@@ -182,7 +182,7 @@ def _():
             stage.mta.reload()
             wait_until(lambda: stage.mta.log().count("not reloaded") > count)
             check("a user has this address already" in stage.mta.log(), stage.mta.log_tail())
-            unharmed.served("doubled")
+            unharmed.served(f"doubled-{count}")
 
 
 ALIASES = f"""# friends
