@@ -189,7 +189,7 @@ static void a_copy_in_doubt_waits_for_its_peer_to_come_back(void **state) {
     struct buf first;
     struct outgoing out;
     (void)state;
-    begin_in_doubt(&world, &first);
+    killed_in_doubt(&world, &first);
     drop_gamma(&world, false);
     begin_again(&world);
     expect_none(&world, IPC_CONNECT);

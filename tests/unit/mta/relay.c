@@ -115,7 +115,7 @@ static void test_crash_in_doubt(void **state) {
     struct buf first;
     struct outgoing out;
     (void)state;
-    begin_in_doubt(&world, &first);
+    killed_in_doubt(&world, &first);
 
     sleep(2); /* a trace or an identifier that is made anew would show */
     world_start(&world);

@@ -608,7 +608,7 @@ UNUSED static void goes_out(struct world *world, uint64_t ref, const char *peer)
 }
 
 /* A world that was killed when a copy for gamma was on its way; `first` gets what was sent of it. */
-UNUSED static void begin_in_doubt(struct world *world, struct buf *first) {
+UNUSED static void killed_in_doubt(struct world *world, struct buf *first) {
     world_begin(world);
     associate(world, 1, "beta");
     comes_in(world, FRANK);
