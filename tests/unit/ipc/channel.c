@@ -8,6 +8,7 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <stdio.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -23,6 +24,7 @@ struct end {
     size_t octets;
     bool refuse;
     bool free_in_frame;
+    char cause[80];
 };
 
 static bool on_frame(void *context, struct ipc_channel *channel, enum ipc_type type, uint64_t ref,
@@ -44,6 +46,7 @@ static void on_closed(void *context, struct ipc_channel *channel, const char *ca
     assert_true(cause[0] != '\0');
     struct end *end = context;
     end->closes++;
+    snprintf(end->cause, sizeof end->cause, "%s", cause);
     end->channel = NULL;
 }
 
@@ -117,6 +120,27 @@ static void a_refused_frame_ends_the_channel(void **state) {
     assert_int_equal(b.closes, 1);
     assert_int_equal(a.closes, 1);
     event_base_free(loop);
+}
+
+/* A process that died before it had read all is told from one that closed its end. */
+static void what_ended_the_other_end_is_told(void **state) {
+    static const char *const causes[] = {"the other end closed it", "Connection reset by peer"};
+    (void)state;
+    for (int unread = 0; unread < 2; unread++) {
+        struct event_base *loop = event_base_new();
+        struct end a = {.loop = loop};
+        int fds[2];
+        assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, fds), 0);
+        a.channel = ipc_channel_new(loop, fds[0], "a", &handler, &a);
+        if (unread)
+            assert_true(ipc_send(a.channel, IPC_REQUEST, 1, SPAN_LIT("head"), SPAN_LIT("body")));
+        run(loop);
+        close(fds[1]);
+        run(loop);
+        assert_int_equal(a.closes, 1);
+        assert_string_equal(a.cause, causes[unread]);
+        event_base_free(loop);
+    }
 }
 
 static void a_channel_may_be_freed_by_its_handler(void **state) {
@@ -434,6 +458,7 @@ int main(void) {
         cmocka_unit_test(frames_arrive_whole_and_in_order),
         cmocka_unit_test(a_frame_over_the_limit_ends_the_channel),
         cmocka_unit_test(a_refused_frame_ends_the_channel),
+        cmocka_unit_test(what_ended_the_other_end_is_told),
         cmocka_unit_test(a_channel_may_be_freed_by_its_handler),
         cmocka_unit_test(a_pause_holds_frames_back),
         cmocka_unit_test(a_full_queue_says_so_and_drains),

@@ -73,18 +73,6 @@ static void begin_transfer(struct world *world, uint64_t ref, const char *activi
     say_checkpoint(world, ref, 1, 1000, "state");
 }
 
-/* Its answer is not waited for. */
-static void ask_to_resume(struct world *world, uint64_t ref, const char *association, const char *activity) {
-    struct buf payload;
-    buf_init(&payload, 0);
-    buf_append_u32(&payload, ++world->transfer);
-    payload_put_octets(&payload, span_str(association));
-    payload_put_octets(&payload, span_str(activity));
-    buf_append_u32(&payload, 1);
-    tell(world, IPC_RESUME, ref, buf_span(&payload), NOTHING);
-    buf_free(&payload);
-}
-
 static enum ipc_resume resumed(struct world *world, uint64_t ref) {
     struct reader r = expect(world, IPC_RESUME_RESULT, ref);
     reader_u32(&r);
@@ -149,7 +137,7 @@ static void a_resume_waits_for_what_is_said_of_activities(void **state) {
     hold_commits(true);
     begin_transfer(&world, 3, "\2\1\2");
     announce(&world, 4, false, "beta", "in-4", "in-1");
-    ask_to_resume(&world, 2, "in-1", "\2\1\1");
+    ask_resume(&world, 2, "in-1", "\2\1\1", 1);
     others_are_served(&world, 5);
     expect_none(&world, IPC_RESUME_RESULT);
     hold_commits(false);
@@ -171,7 +159,7 @@ static void a_resume_waits_for_its_own_checkpoint(void **state) {
     hold_commits(true);
     begin_transfer(&world, 1, "\2\1\1");
     close_association(&world, 1, IPC_CLOSE_BROKEN);
-    ask_to_resume(&world, 2, "in-1", "\2\1\1");
+    ask_resume(&world, 2, "in-1", "\2\1\1", 1);
     others_are_served(&world, 3);
     expect_none(&world, IPC_RESUME_RESULT);
     hold_commits(false);
@@ -278,7 +266,7 @@ static void a_store_that_is_stuck_refuses(void **state) {
     assert_int_equal(result_of(&world, 1), IPC_REFUSED_TEMPORARILY); /* as nobody waits for ever */
     announce(&world, 4, false, "beta", "in-4", "in-1");
     assert_int_equal(admission(&world, 4), IPC_BIND_BUSY);
-    ask_to_resume(&world, 3, "", "\2\1\1");
+    ask_resume(&world, 3, "", "\2\1\1", 1);
     expect(&world, IPC_ASSOCIATION_CLOSE, 3);
     others_are_served(&world, 5);
     hold_commits(false);
@@ -444,7 +432,7 @@ static void a_resume_after_a_failed_batch_is_answered(void **state) {
     hold_commits(false);
     expect(&world, IPC_ASSOCIATION_CLOSE, 4);
     expect(&world, IPC_ASSOCIATION_CLOSE, 3);
-    ask_to_resume(&world, 2, "in-1", "\2\1\1");
+    ask_resume(&world, 2, "in-1", "\2\1\1", 1);
     expect(&world, IPC_RESUME_RESULT, 2);
     announce(&world, 6, false, "beta", "in-6", "in-1");
     expect(&world, IPC_BIND_ANSWER, 6);

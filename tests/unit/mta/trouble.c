@@ -241,9 +241,13 @@ static void test_net_process_dies(void **state) {
 
 /* ---- a queue that can't be loaded whole ---- */
 
-/* The rows of work name what is not there, then. */
-static void renumber_next_hops(const struct world *world) {
-    static const char text[] = "UPDATE next_hop SET id = id + 90";
+/* A store with two copies that wait, whose rows were changed when nobody served it. */
+static void begin_spoilt(struct world *world, const char *text) {
+    world_begin(world);
+    associate(world, 1, "beta");
+    comes_in(world, FRANK);
+    comes_in(world, FRANK);
+    world_stop(world);
     assert_true(place_spoil(world->place, text, text));
 }
 
@@ -251,12 +255,7 @@ static void renumber_next_hops(const struct world *world) {
 static void a_queue_that_is_not_whole_is_not_served(void **state) {
     struct world world;
     (void)state;
-    world_begin(&world);
-    associate(&world, 1, "beta");
-    comes_in(&world, FRANK);
-    comes_in(&world, FRANK);
-    world_stop(&world);
-    renumber_next_hops(&world);
+    begin_spoilt(&world, "UPDATE next_hop SET id = id + 90"); /* work names what is not there, then */
     world_start(&world);
     siginfo_t ended = {0};
     EVENTUALLY(waitid(P_PID, (id_t)world.pid, &ended, WEXITED | WNOHANG | WNOWAIT) == 0 &&
@@ -314,16 +313,9 @@ static void damage_is_listed(struct world *world) {
 }
 
 static void a_damaged_row_is_held(void **state) {
-    static const char text[] =
-        "UPDATE work SET next_hop = next_hop + 77 WHERE id = (SELECT min(id) FROM work)";
     struct world world;
     (void)state;
-    world_begin(&world);
-    associate(&world, 1, "beta");
-    comes_in(&world, FRANK);
-    comes_in(&world, FRANK);
-    world_stop(&world);
-    assert_true(place_spoil(world.place, text, text));
+    begin_spoilt(&world, "UPDATE work SET next_hop = next_hop + 77 WHERE id = (SELECT min(id) FROM work)");
     begin_again(&world);
     json_t *answer = ask(&world, "{\"operation\":\"status\"}");
     assert_int_equal(number_at(answer, "work", "held"), 1);
